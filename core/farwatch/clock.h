@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Time. Deadlines run on CLOCK_BOOTTIME (they go on through suspend and clock steps), stamps on wall time.
+ * The test clock (environment FARWATCH_TEST_CLOCK=1 at start) adds an offset that only ever grows, so that
+ * tests jump over an hour instead of sleeping; all homes' timers are re-armed by a jump. */
+#pragma once
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef enum { FAR_CLOCK_BOOT, FAR_CLOCK_WALL } FarClockKind;
+
+/* Microseconds. [any thread] */
+gint64 far_clock_boottime_us (void);
+gint64 far_clock_wall_us (void);
+/* The kernel's boot_id (36 characters), read once. [any thread] */
+const char *far_clock_boot_id (void);
+/* ISO 8601 in UTC with milliseconds of a wall time in us; caller frees. */
+char *far_clock_format (gint64 wall_us);
+/* Reads ISO 8601 ("2026-01-02T03:04:05Z", date alone allowed) or a duration back from now ("2h"). FAR_ERROR_INVALID. */
+gboolean far_clock_parse (const char *text, gint64 *wall_us, GError **error);
+
+/* Test clock: FALSE unless it was switched on in the environment. [main] */
+gboolean far_clock_is_test (void);
+gboolean far_clock_advance (gint64 us);
+/* Called by every timer heap at its start; hook runs in the thread that calls far_clock_advance(). */
+void far_clock_add_hook (void (*hook) (gpointer data), gpointer data);
+void far_clock_remove_hook (void (*hook) (gpointer data), gpointer data);
+
+G_END_DECLS

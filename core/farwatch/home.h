@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A home is the one thread that may touch a stream, and the way to hand work to that thread.
+ *
+ * Three sorts: the main context; a worker (own epoll loop: descriptors, timers on one timerfd, scratch memory);
+ * a foreign home, whose thread belongs to a library (the WebSocket front) and which offers only post().
+ * Work posted runs in order, on the home's thread, never inside far_home_post(). */
+#pragma once
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct _FarHome FarHome;
+typedef struct _FarWatch FarWatch;
+typedef struct _FarHomeTimer FarHomeTimer;
+typedef void (*FarHomeFunc) (gpointer data);
+
+enum { FAR_READY_READ = 1 << 0, FAR_READY_WRITE = 1 << 1, FAR_READY_CLOSED = 1 << 2 };
+typedef void (*FarWatchFunc) (int fd, guint ready, gpointer data);
+
+/* [any thread] TRUE when the caller runs on the home's thread. */
+gboolean far_home_is_here (FarHome *home);
+const char *far_home_name (FarHome *home);
+/* [any thread] Runs func(data) on the home, soon. */
+void far_home_post (FarHome *home, FarHomeFunc func, gpointer data);
+/* [any thread, not the home itself] Runs func(data) on the home and waits: for tests and shutdown only. */
+void far_home_call (FarHome *home, FarHomeFunc func, gpointer data);
+
+/* Descriptors: workers only (NULL on other homes). [home] ready is a mask of FAR_READY_READ|WRITE to wait for (0: only errors and
+ * hang-up, told as FAR_READY_CLOSED). The fd stays the caller's. far_watch_free() is safe at any time, also inside any watch's callback. */
+FarWatch *far_home_watch (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer data);
+void far_watch_set (FarWatch *watch, guint ready);
+void far_watch_free (FarWatch *watch);
+
+/* One-shot timer at a CLOCK_BOOTTIME instant (us), test clock honoured. [home] main and workers. Free it inside or outside its callback;
+ * it does not free itself. */
+FarHomeTimer *far_home_timer (FarHome *home, gint64 boottime_us, FarHomeFunc func, gpointer data);
+void far_home_timer_set (FarHomeTimer *timer, gint64 boottime_us);
+void far_home_timer_free (FarHomeTimer *timer);
+
+/* 64 KiB shared by all streams of this home, valid until the callback returns. [home] workers and foreign homes. */
+guint8 *far_home_scratch (FarHome *home);
+#define FAR_SCRATCH_SIZE (64 * 1024)
+
+/* A worker of one's own (a handshake thread, say). Ends when freed: no stream may live there any more. [main] */
+FarHome *far_home_worker_new (const char *name);
+void far_home_worker_free (FarHome *home);
+/* A home whose thread a library owns. wake: [any thread] make the thread call far_home_run_posted() soon. */
+FarHome *far_home_foreign_new (const char *name, void (*wake) (gpointer data), gpointer data);
+void far_home_foreign_bind (FarHome *home);  /* called once by that thread */
+void far_home_run_posted (FarHome *home);    /* [home] */
+void far_home_foreign_free (FarHome *home);
+
+/* The home of the main context, and the data-plane pool: one worker a core, picked round robin. [any thread] */
+FarHome *far_home_main (void);
+FarHome *far_home_pick (void);
+
+G_END_DECLS

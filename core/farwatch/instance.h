@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One configured instance, seen from a plugin, and the way to other instances. Names, not pointers, are kept: an instance may be
+ * replaced by a reload, so look it up each time. */
+#pragma once
+#include <gmodule.h>
+#include <farwatch/error.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+  FAR_KIND_TRANSPORT = 1, FAR_KIND_ENDPOINT, FAR_KIND_STORE, FAR_KIND_SENSOR, FAR_KIND_FILTER, FAR_KIND_DECODER,
+  FAR_KIND_AUTHENTICATOR, FAR_KIND_NOTIFIER, FAR_KIND_SERVICE, FAR_N_KINDS
+} FarKind;
+
+typedef struct _FarInstance FarInstance;
+typedef struct _FarType FarType;
+
+/* "sensor" / "sensors" for a kind; and back (0: no such kind). [any thread] */
+const char *far_kind_name (FarKind kind);
+const char *far_kind_plural (FarKind kind);
+FarKind far_kind_parse (const char *name);
+
+/* [main] unless said otherwise */
+const char *far_instance_name (FarInstance *at);      /* "boiler"         [any thread] */
+const char *far_instance_path (FarInstance *at);      /* "sensors.boiler" [any thread], the prefix of its log lines */
+const FarType *far_instance_type (FarInstance *at);   /* [any thread] */
+gpointer far_instance_self (FarInstance *at);
+/* The options struct in force; valid until the callback returns unless a reference is held. */
+gconstpointer far_instance_options (FarInstance *at);
+gconstpointer far_options_ref (gconstpointer options);   /* [any thread] */
+void far_options_unref (gconstpointer options);          /* [any thread] */
+
+/* start() began; now it runs, or it does not (core retries by the error's code). */
+void far_instance_ready (FarInstance *at);
+void far_instance_fail (FarInstance *at, GError *error); /* takes error; also later, when a running instance breaks */
+gboolean far_instance_is_running (FarInstance *at);
+
+/* An instance that runs, or NULL with an error that says what to do (not configured, not installed, not running). */
+FarInstance *far_instance_find (FarKind kind, const char *name, GError **error);
+/* All running instances of a kind; container to be freed. */
+GPtrArray *far_instance_list (FarKind kind);
+
+/* The node. */
+const char *far_node_id (void);
+const char *far_node_state_dir (void);   /* absolute, exists */
+/* Path below the state directory; caller frees. */
+char *far_node_path (const char *relative);
+
+/* A listening socket that core owns for this instance: bound once, handed over on reload. address "host:port" (port 0: any);
+ * the fd stays core's. *bound (may be NULL): the real address, caller frees. */
+int far_instance_listen (FarInstance *at, const char *address, char **bound, GError **error);
+
+/* Log lines: prefix is the instance's path; a fixed sentence, values last; never a secret. [any thread] */
+void far_log (FarInstance *at, GLogLevelFlags level, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* For what can repeat: ever more rarely (1 min, 2 min, … 1 day) for the same key. at may be NULL. [any thread] */
+void far_complain (FarInstance *at, const char *key, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* The text of a credential named in the profile: $CREDENTIALS_DIRECTORY/NAME, else STATE/credentials/NAME (0600). Caller clears and frees
+ * with far_secret_free(). */
+char *far_secret_read (const char *name, GError **error);
+void far_secret_free (char *secret);
+
+G_END_DECLS

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One message model behind every door (control socket, HTTP, WebSocket, SIP later).
+ *
+ * A request has {id, method, resource, headers, content type, body}, an answer {id, status, headers, content type, body}. Body at most
+ * FAR_BODY_MAX at every door; lists page by `after`; anything larger or live is answered by a stream ticket. Same sender and id within
+ * 10 minutes: the stored answer, not run again. At most two node hops (header "hops"). JSON bodies are {"error":"word","message":"…","next":"…"} for
+ * errors. Wire form (one frame, every own door): u32 BE length of header, header JSON, body bytes; format and vectors in doc/formats.md. */
+#pragma once
+#include <farwatch/request.h>
+#include <farwatch/instance.h>
+#include <farwatch/right.h>
+#include <farwatch/stream.h>
+#include <jansson.h>
+
+G_BEGIN_DECLS
+
+#define FAR_BODY_MAX (32 * 1024)
+#define FAR_HEADER_MAX (8 * 1024)
+#define FAR_BATCH_MAX (256 * 1024) /* body with content type FAR_TYPE_BATCH from a node: samples */
+#define FAR_TYPE_JSON "application/json"
+#define FAR_TYPE_BATCH "application/vnd.farwatch.batch"
+
+/* Counted; immutable once sent. [any thread] */
+typedef struct {
+  gint refs;
+  char *id;             /* of the request; 1…64 of [A-Za-z0-9._-] */
+  char *method;         /* GET POST PUT DELETE WATCH; NULL: this is an answer */
+  char *resource;       /* "terminals/t1/devices/d1?after=x": path below the root, no leading slash */
+  guint status;         /* answers: 200 201 202 204 400 401 403 404 409 413 429 500 503 507; 0: request */
+  GHashTable *headers;  /* lower-case name → value; may be NULL; at most 32 */
+  char *content_type;   /* NULL: no body */
+  GBytes *body;         /* NULL: none */
+} FarMessage;
+
+FarMessage *far_message_request (const char *method, const char *resource, json_t *body /* takes; may be NULL */);
+FarMessage *far_message_answer (const FarMessage *request, guint status, json_t *body /* takes */);
+FarMessage *far_message_error (const FarMessage *request, const GError *error);
+FarMessage *far_message_ref (FarMessage *message);
+void far_message_unref (FarMessage *message);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarMessage, far_message_unref)
+const char *far_message_header (const FarMessage *message, const char *name);
+void far_message_set_header (FarMessage *message, const char *name, const char *value);
+/* Body as JSON (new reference), FAR_ERROR_INVALID with line and column when it is none. */
+json_t *far_message_json (const FarMessage *message, GError **error);
+/* The error an answer stands for (status >= 400): code by its word, its message; FALSE and *error set then, TRUE otherwise. */
+gboolean far_message_check (const FarMessage *answer, GError **error);
+/* One frame. decode: FAR_ERROR_PROTOCOL; never reads past size. */
+GBytes *far_message_encode (const FarMessage *message);
+FarMessage *far_message_decode (const guint8 *data, gsize size, GError **error);
+
+/* ---- handlers ---- */
+
+typedef enum { FAR_FIELD_END, FAR_FIELD_STRING, FAR_FIELD_INT, FAR_FIELD_BOOL, FAR_FIELD_DURATION, FAR_FIELD_NAME /* [A-Za-z0-9][A-Za-z0-9._-]{0,63} */,
+               FAR_FIELD_LIST /* of strings */, FAR_FIELD_OBJECT, FAR_FIELD_ANY } FarFieldType;
+typedef struct { const char *name; FarFieldType type; gboolean required; const char *summary; gint64 max; /* bytes of a string, value of an int */ } FarField;
+
+/* One call of a handler. Borrowed for the handler's life until it is answered. */
+typedef struct {
+  const FarPrincipal *principal;
+  const FarMessage *message;
+  char **parts;             /* values of {…} in the pattern, in order; NULL-terminated */
+  json_t *query;            /* object of strings, from ?a=b */
+  json_t *body;             /* checked against fields; object, maybe empty */
+  GBytes *bytes;            /* body of a FAR_TYPE_BATCH request */
+  char *object;             /* resolved */
+  char *transport;          /* nodes: name of the transport instance it came by; else NULL */
+  struct _FarAnswer *answer;
+} FarCall;
+
+/* Answers a call, once; the call is gone afterwards. [main] */
+void far_call_answer (FarCall *call, guint status, json_t *body /* takes */);
+void far_call_fail (FarCall *call, GError *error /* takes */);
+void far_call_fail_new (FarCall *call, FarErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* Streamed answer of WATCH: events numbered from 1; NULL ends it. A watcher with more than 64 events waiting gets `gap` and is cut. */
+guint far_call_watch (FarCall *call, void (*gone) (guint watch, gpointer user), gpointer user);
+void far_watch_event (guint watch, json_t *event /* takes */);
+
+typedef struct {
+  const char *method;        /* NULL: end of table */
+  const char *pattern;       /* "terminals/{t}/devices/{d}" */
+  guint action;              /* FarAction; FAR_ACTION_NONE = any logged-in principal, the handler filters by far_visible() */
+  const char *object;        /* "terminals/{t}", with {name} from the pattern or {body.field}; NULL: the pattern itself */
+  const FarField *fields;    /* body; NULL: no body wanted */
+  guint content;             /* 0 JSON, 1 batch */
+  void (*handle) (gpointer self, FarCall *call); /* [main] */
+  const char *summary;       /* N_(); `farctl call --list` */
+} FarHandler;
+
+/* Registers a table for an instance or for core itself (self given, at NULL). */
+void far_handlers_add (const FarHandler *handlers, gpointer self, FarInstance *at);
+void far_handlers_remove (const FarHandler *handlers, gpointer self);
+
+/* What a door calls for each message that came in: [main]. answered runs on main, exactly once; for WATCH once per event until `last`. */
+typedef void (*FarAnswered) (FarMessage *answer /* borrowed */, gboolean last, gpointer user);
+void far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *request, FarAnswered answered, gpointer user);
+/* The asker is gone: no more answers for this user pointer. */
+void far_door_gone (gpointer user);
+
+/* ---- between nodes ---- */
+
+/* transport plugins implement; services call through far_peer_*(). [main] */
+typedef struct {
+  void (*send) (gpointer self, const char *peer, FarMessage *request, FarRequest *req); /* result: FarMessage* answer */
+  gboolean (*connected) (gpointer self, const char *peer);
+  void (*cut) (gpointer self, const char *peer, const char *cause); /* end the live link (revoked) */
+  /* client side of a tool: link to url as {ticket or anonymous}; used by farctl. May be NULL. */
+  void (*dial) (gpointer self, const char *url, const char *ca_file, FarRequest *req);
+  /* opens a stream by ticket on the dialled server; result FarStream*. May be NULL. */
+  void (*open_stream) (gpointer self, const char *url, const char *ca_file, const char *ticket, FarRequest *req);
+} FarMessageOps;
+
+/* Result: FarMessage*. peer: node id; on a terminal, with one server, peer is "" for it. */
+void far_peer_send (const char *transport, const char *peer, FarMessage *request, FarRequest *req);
+gboolean far_peer_connected (const char *transport, const char *peer);
+/* A transport reports: peer's link is up / down. Services hear it through FarServiceOps.peer. [main] */
+void far_peer_changed (FarInstance *transport, const char *peer, gboolean up, const char *from);
+void far_peer_cut (const char *transport, const char *peer, const char *cause);
+
+/* What a service may hear; any may be NULL. [main] */
+typedef struct {
+  void (*peer) (gpointer self, const char *transport, const char *peer, gboolean up, const char *from);
+} FarServiceOps;
+
+/* ---- stream tickets ---- */
+
+/* One-time (or reusable until it ends) word that lets its principal open a stream at any door. stream() gets the stream, [main] (the stream may be touched only
+ * at its home). Returns the ticket (32 characters); ends at until_us (boottime) or far_ticket_revoke(). */
+typedef void (*FarTicketFunc) (FarStream *stream /* takes */, const char *from, gpointer user);
+char *far_ticket_new (const FarPrincipal *principal, gboolean reusable, gint64 until_boot_us, FarTicketFunc stream, gpointer user);
+void far_ticket_revoke (const char *ticket);
+/* Doors: is it good for this principal? (NULL principal: the ticket alone speaks, as it came over TLS.) [main] */
+gboolean far_ticket_valid (const char *ticket, const FarPrincipal *principal);
+/* Doors: hands the stream over; frees it when the ticket is not good any more. [main] */
+void far_ticket_redeem (const char *ticket, FarStream *stream, const char *from);
+
+G_END_DECLS

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* FarRequest: one asynchronous operation of any kind. Core owns timeout, cancellation and late answers: the done callback runs
+ * exactly once, on the main context, never inside the call that started the operation. */
+#pragma once
+#include <farwatch/error.h>
+
+G_BEGIN_DECLS
+
+typedef struct _FarRequest FarRequest;
+typedef void (*FarDone) (FarRequest *req, gpointer user);
+
+/* [main] timeout_ms 0: none. The starter keeps no reference; it may hold one to cancel (far_request_ref). */
+FarRequest *far_request_new (FarDone done, gpointer user, guint timeout_ms);
+FarRequest *far_request_ref (FarRequest *req);   /* [any thread] */
+void far_request_unref (FarRequest *req);        /* [any thread] */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarRequest, far_request_unref)
+
+/* Ends the request: the first of done, fail, cancel, timeout wins; later ones are dropped (their result freed). [any thread] */
+void far_request_done (FarRequest *req, gpointer result, GDestroyNotify free_result);
+void far_request_fail (FarRequest *req, GError *error); /* takes error */
+void far_request_fail_new (FarRequest *req, FarErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+void far_request_cancel (FarRequest *req);
+gboolean far_request_ended (FarRequest *req); /* a worker may ask before costly work */
+
+/* Inside done(): */
+const GError *far_request_error (FarRequest *req);  /* NULL: success */
+gpointer far_request_result (FarRequest *req);      /* borrowed */
+gpointer far_request_steal (FarRequest *req);       /* taken; the caller frees it */
+
+/* Runs work on a thread named lane; one thread a lane, made at first use; at most queue_max waiting, else FAR_ERROR_LIMIT ("busy").
+ * work ends the request. [main] */
+void far_run_blocking (const char *lane, guint queue_max, void (*work) (FarRequest *req, gpointer data), gpointer data,
+                       GDestroyNotify free_data, FarRequest *req);
+
+G_END_DECLS

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Principals and rights. Default deny. A right is a row {who, action, object, hours, longest, from, needs, until}; what a person may see
+ * is what a right of any action lets them see. A forwarded person is the forwarding node's claim: judged as node AND person. */
+#pragma once
+#include <farwatch/error.h>
+#include <jansson.h>
+
+G_BEGIN_DECLS
+
+typedef enum { FAR_PRINCIPAL_NONE, FAR_PRINCIPAL_LOCAL, FAR_PRINCIPAL_PERSON, FAR_PRINCIPAL_NODE } FarPrincipalKind;
+
+/* Immutable, counted. [any thread] */
+typedef struct {
+  gint refs;
+  FarPrincipalKind kind;
+  char *name;        /* "alice", "term-1", "root" */
+  GStrv groups;      /* of a person; may be NULL */
+  gboolean super;    /* local root or the daemon's own uid: may all */
+  char *via;         /* claim: the node that vouches; NULL: none */
+  char *from;        /* address the door saw, "" if none */
+  gint64 until_us;   /* wall; 0: no end */
+} FarPrincipal;
+
+FarPrincipal *far_principal_new (FarPrincipalKind kind, const char *name, const char *const *groups, const char *from);
+FarPrincipal *far_principal_ref (const FarPrincipal *principal);
+void far_principal_unref (FarPrincipal *principal);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarPrincipal, far_principal_unref)
+/* "person:alice", "node:term-1", "local:root", "nobody"; caller frees. */
+char *far_principal_text (const FarPrincipal *principal);
+
+typedef enum {
+  FAR_ACTION_NONE = 0,            /* handler is open to whoever passed the door's login */
+  FAR_ACTION_SEE = 1 << 0, FAR_ACTION_CONNECT = 1 << 1, FAR_ACTION_CONNECT_RAW = 1 << 2, FAR_ACTION_WATCH = 1 << 3,
+  FAR_ACTION_COPY = 1 << 4, FAR_ACTION_ACT = 1 << 5, FAR_ACTION_APPROVE = 1 << 6, FAR_ACTION_MANAGE = 1 << 7,
+  FAR_ACTION_NODE = 1 << 8,       /* only for a verified node, about itself */
+  FAR_ACTION_ANYONE = 1 << 9      /* before login: `login`, `enroll` */
+} FarAction;
+const char *far_action_name (FarAction action);
+FarAction far_action_parse (const char *name); /* FAR_ACTION_NONE: unknown */
+
+/* Object path: "node" (this node itself), "terminals/T", "terminals/T/devices/D", "users/U", "rights/R", "sessions/S"… */
+typedef struct {
+  gint64 wall_us;         /* 0: now */
+  gint64 length_us;       /* wished connection time; 0: does not matter */
+  const char *from;       /* address; NULL: principal's */
+  const char *application;
+} FarCircumstances;
+
+typedef enum { FAR_MAY_DENY, FAR_MAY_ALLOW, FAR_MAY_NEEDS_APPROVAL } FarMay;
+
+/* cause: static text of the true reason on deny ("no right", "outside hours", "too long", "wrong address", "expired"). [main] */
+FarMay far_may (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how, const char **cause);
+/* May the principal know that object exists? Lists are filtered through this. [main] */
+gboolean far_visible (const FarPrincipal *principal, const char *object);
+/* JSON: every right looked at and what it said, in order; for `farctl explain`. */
+json_t *far_explain (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how);
+
+/* The set in force. A right's JSON: {"id","who":"alice"|"@group"|"*","action","object":"terminals/t1" (a glob),"hours":"mon-fri 08:00-18:00",
+ * "longest":"30m","from":"192.0.2.0/24","needs":"approval","until":"2027-01-01"}; who, action, object required. [main] */
+gboolean far_right_check (json_t *right, GError **error);         /* form only */
+gboolean far_right_set (json_t *right, GError **error);           /* add or replace by id */
+gboolean far_right_remove (const char *id);
+json_t *far_right_list (void);
+
+G_END_DECLS

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Samples. They cross as a group: {time, quality, n × (series handle, tagged value)}. A handle is got once per series and is valid for
+ * the life of the process. The scheduled tick is the time of a cyclic group. (spec B2) */
+#pragma once
+#include <farwatch/instance.h>
+
+G_BEGIN_DECLS
+
+typedef guint32 FarSeries; /* 0: none */
+
+typedef enum { FAR_VALUE_NONE, FAR_VALUE_F64, FAR_VALUE_I64, FAR_VALUE_BOOL, FAR_VALUE_TEXT } FarValueType;
+typedef enum { FAR_QUALITY_GOOD, FAR_QUALITY_UNCERTAIN, FAR_QUALITY_BAD } FarQuality;
+
+typedef struct {
+  FarSeries series;
+  FarValueType type;          /* NONE with FAR_QUALITY_BAD: a failed reading */
+  union { double f64; gint64 i64; gboolean boolean; const char *text; } value; /* text borrowed for the call, UTF-8, at most 4 KiB */
+} FarSample;
+
+typedef struct {
+  gint64 time_us;             /* wall clock, UTC */
+  FarQuality quality;
+  const char *reason;         /* NULL, or why not good: static, e.g. "timeout" */
+  guint n;
+  const FarSample *samples;
+} FarGroup;
+
+typedef struct {
+  char *source;               /* node id the sample came from */
+  char *name;                 /* "host.load1": instance name, dot, channel */
+  char *unit;                 /* UCUM: "Cel", "%", "By", "s", "1" */
+} FarSeriesInfo;
+
+/* Handle for a channel of this instance. unit: UCUM. [main] */
+FarSeries far_series (FarInstance *at, const char *channel, const char *unit);
+/* Handle for a series of any source (intake). [any thread] */
+FarSeries far_series_of (const char *source, const char *name, const char *unit);
+const FarSeriesInfo *far_series_info (FarSeries series); /* [any thread]; NULL: unknown */
+
+/* A group from a sensor (through its filters to all listeners). [main] */
+void far_sample_push (FarInstance *at, const FarGroup *group);
+/* Filter output, to the next. [main] */
+void far_filter_emit (FarInstance *at, const FarGroup *group);
+
+typedef void (*FarGroupFunc) (const FarGroup *group, gpointer user);
+/* Listener for all groups of this node (uplink, intake). [main] Returns an id for far_sample_unlisten(). */
+guint far_sample_listen (FarGroupFunc func, gpointer user);
+void far_sample_unlisten (guint id);
+
+/* Batch: many groups as bytes, the body of an uplink message and of apply(). Format in doc/formats.md, with vectors. [any thread] */
+typedef struct _FarBatchBuilder FarBatchBuilder;
+FarBatchBuilder *far_batch_builder_new (void);
+void far_batch_builder_add (FarBatchBuilder *builder, const FarGroup *group);
+gsize far_batch_builder_size (FarBatchBuilder *builder);   /* bytes so far */
+GBytes *far_batch_builder_end (FarBatchBuilder *builder);  /* frees the builder */
+/* Calls func for every group; series are resolved by far_series_of(source, …). FAR_ERROR_PROTOCOL on bad bytes; nothing is called then. */
+gboolean far_batch_foreach (GBytes *batch, const char *source, FarGroupFunc func, gpointer user, GError **error);
+guint32 far_batch_crc (GBytes *batch); /* CRC-32C over the bytes */
+
+/* Every cyclic sensor has these options; S is its options struct with `gint64 interval;` and `char **filters;`. */
+#define FAR_SENSOR_OPTIONS(S)                                                                                           \
+  { .name = "interval", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (S, interval), \
+    .fallback = "10s", .summary = N_ ("cycle of readings"), .min = 100000, .max = G_GINT64_CONSTANT (86400000000) },    \
+  { .name = "filters", .type = FAR_OPT_REFS, .offset = G_STRUCT_OFFSET (S, filters),                                    \
+    .summary = N_ ("filters the samples pass, in this order"), .ref_kind = FAR_KIND_FILTER }
+
+G_END_DECLS

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A stream: one end of what a pump joins. Ends come from transports and endpoints; services never see bytes.
+ *
+ * It has a home, the one thread that may touch it. Reading is peek + consume: peek() shows a batch of at most
+ * FAR_BATCH_FRAMES frames in memory of the stream (or the home's scratch), valid until the next call on any stream
+ * of that home or until the callback returns; consume() says how much was taken; the rest stays with the stream, and
+ * that is the back-pressure. write() takes what it can. Nothing blocks.
+ *
+ * A frame is bytes, or one datagram: the GSO fields carry what virtio_net_hdr carries, so that super-packets can pass
+ * whole. A byte stream leaves them 0.
+ *
+ * A stream tells its user by ready(): READ = peek may show something, WRITE = write may take something again,
+ * CLOSED = the stream has died (cause in far_stream_cause()). ready() may come from inside an event of the library
+ * below but never from inside peek, consume, write, shutdown or abort. Edge rule: after peek showed nothing (or
+ * write took less than given) ready() will come; before that it need not.
+ * Ends of input: peek returns 0 frames and *eof is TRUE. */
+#pragma once
+#include <farwatch/home.h>
+
+G_BEGIN_DECLS
+
+#define FAR_BATCH_FRAMES 64
+
+typedef struct {
+  const guint8 *data;
+  gsize size;
+  guint16 gso_size;    /* 0: bytes, or one plain datagram */
+  guint16 csum_start;  /* as in virtio_net_hdr; 0: checksum complete */
+  guint16 csum_offset;
+  guint8 gso_type;
+  guint8 flags;
+} FarFrame;
+
+typedef struct {
+  guint n;
+  gsize bytes;         /* sum of the frames' sizes */
+  gboolean eof;        /* no more will come, after these frames */
+  FarFrame frames[FAR_BATCH_FRAMES];
+} FarBatch;
+
+typedef struct _FarStream FarStream;
+
+typedef enum { FAR_DIRECTION_READ = 1, FAR_DIRECTION_WRITE = 2, FAR_DIRECTION_BOTH = 3 } FarDirection;
+
+/* All [home]. */
+typedef struct {
+  const char *name;                                          /* "fd", "ssh-channel", "websocket", "ring" */
+  gboolean datagrams;                                        /* frames are datagrams, never merged or cut */
+  gboolean movable;                                          /* may change home while it has no user      */
+  void (*peek) (FarStream *stream, FarBatch *batch);         /* fills batch; never an error: death is told by ready(CLOSED) */
+  void (*consume) (FarStream *stream, gsize bytes);          /* bytes, whole frames when datagrams         */
+  gsize (*write) (FarStream *stream, const FarBatch *batch); /* bytes taken, from the front; less than given: ready(WRITE) follows */
+  void (*shutdown) (FarStream *stream, FarDirection what);   /* orderly: WRITE = send what was taken, then end of input to the peer */
+  void (*abort) (FarStream *stream, const char *cause);      /* at once, nothing delivered late (SO_LINGER 0) */
+  void (*move) (FarStream *stream, FarHome *home);           /* movable only; called on the old home, ends on the new */
+  void (*free) (FarStream *stream);                          /* orderly close when still open; frees the struct */
+} FarStreamClass;
+
+typedef void (*FarStreamReady) (FarStream *stream, guint ready, gpointer user);
+
+/* Head of every implementation's struct. */
+struct _FarStream {
+  const FarStreamClass *klass;
+  FarHome *home;
+  FarStreamReady ready;  /* set by the one user of the stream; NULL: told to nobody */
+  gpointer user;
+  const char *cause;     /* static or interned: why it died; NULL while alive       */
+  gboolean closed;
+};
+
+/* Fills the head. [home] */
+void far_stream_init (FarStream *stream, const FarStreamClass *klass, FarHome *home);
+/* Takes or leaves the stream: at most one user. After taking, ready(READ|WRITE) comes once on its own. [home] */
+void far_stream_take (FarStream *stream, FarStreamReady ready, gpointer user);
+/* For implementations: tells the user, if there is one. [home] */
+void far_stream_tell (FarStream *stream, guint ready);
+/* For implementations: marks it dead with a cause (interned) and tells CLOSED once. [home] */
+void far_stream_die (FarStream *stream, const char *cause);
+void far_stream_free (FarStream *stream); /* [home]; NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarStream, far_stream_free)
+
+/* A stream on a connected stream descriptor (TCP, unix, pipe pair); takes fd, makes it non-blocking. Movable. home: worker. */
+FarStream *far_stream_fd_new (FarHome *home, int fd);
+/* Two ends joined by a pair of single-producer rings of 256 KiB, one end living at each home: how two pinned ends meet.
+ * Freed one by one, each at its home. [any thread] */
+void far_ring_pair (FarHome *home_a, FarHome *home_b, FarStream **end_a, FarStream **end_b);
+
+G_END_DECLS

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Keys, certificates, sealed boxes, signatures. Constructions of GnuTLS and libsodium only.
+ *
+ * A node has three keys below STATE/keys (0600): node.key (ECDSA P-256, PKCS#8 PEM: TLS and signatures), ssh.key (Ed25519, PKCS#8 PEM: SSH host and client key),
+ * box.key (X25519, for crypto_box_seal). node.crt is its certificate from the fleet's authority (ca.crt). CN = node id; extended key usage
+ * clientAuth + serverAuth as its role needs. One far_trust_check() behind every TLS stack's hook. (security.md; spec B6) */
+#pragma once
+#include <farwatch/error.h>
+#include <jansson.h>
+
+G_BEGIN_DECLS
+
+typedef enum { FAR_PURPOSE_NODE_CLIENT, FAR_PURPOSE_NODE_SERVER, FAR_PURPOSE_PEOPLE_SERVER } FarPurpose;
+
+/* Paths inside a keys directory; caller frees. */
+char *far_trust_path (const char *keys_dir, const char *file);
+/* Makes the three keys where missing. Blocks (milliseconds). */
+gboolean far_trust_keys_create (const char *keys_dir, GError **error);
+/* ca.key + ca.crt of a new fleet authority in dir. */
+gboolean far_trust_ca_create (const char *dir, const char *fleet, GError **error);
+/* PKCS#10 request for this node, PEM. */
+char *far_trust_csr (const char *keys_dir, const char *node, GError **error);
+/* Signs a request: certificate PEM. names: extra DNS names / IP addresses (server), NULL ok. days 1…3650. Name in the CSR must equal node. */
+char *far_trust_sign (const char *ca_dir, const char *csr_pem, const char *node, const char *const *names, gboolean server, guint days, GError **error);
+/* Checks a chain (PEM, leaf first, or DER list through far_trust_check_der) against ca_file for a purpose; name NULL: any. Unsynchronised clock:
+ * time used = max (clock, build date). *node (may be NULL) = CN, caller frees. FAR_ERROR_DENIED naming what is wrong. revoked: serials, hex, NULL ok. [any thread] */
+gboolean far_trust_check (const char *chain_pem, const char *ca_file, FarPurpose purpose, const char *name, const char *const *revoked, char **node, GError **error);
+/* "sha256:…" of the SubjectPublicKeyInfo of a PEM certificate or CSR; caller frees. */
+char *far_trust_key_hash (const char *pem, GError **error);
+char *far_trust_serial (const char *cert_pem, GError **error);
+char *far_trust_file_sha256 (const char *path, GError **error); /* of the DER of the first certificate in a PEM file: the fleet root's hash */
+
+/* OpenSSH public key line of ssh.key; box public key as base64. */
+char *far_trust_ssh_public (const char *keys_dir, GError **error);
+char *far_trust_box_public (const char *keys_dir, GError **error);
+
+/* Sealed box (crypto_box_seal) over compact JSON. Base64 text. open: FAR_ERROR_DENIED "not sealed to this node, or changed". */
+char *far_seal (const char *box_public_b64, json_t *plain, GError **error);
+json_t *far_seal_open (const char *keys_dir, const char *sealed_b64, GError **error);
+
+/* Node statement: {node, box, ssh, spki, authority: admin|cloud, issued} + signature by the authority's key (ECDSA P-256/SHA-256 over the canonical
+ * JSON text without "signature", keys sorted, compact). check: against ca.crt. */
+json_t *far_statement_sign (const char *ca_dir, json_t *statement /* takes */, GError **error);
+gboolean far_statement_check (json_t *statement, const char *ca_file, GError **error);
+
+/* Random text of n characters [A-Za-z0-9], n <= 128; from the kernel. [any thread] */
+char *far_random_text (guint n);
+guint32 far_random_u32 (guint32 bound);
+/* Hex SHA-256 of text; fixed-time comparison of two texts. */
+char *far_sha256_text (const char *text);
+gboolean far_equal_secret (const char *a, const char *b);
+
+G_END_DECLS

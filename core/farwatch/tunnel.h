@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tunnels, endpoints and devices: how a person's bytes reach a device (spec B5–B8, B10–B12).
+ *
+ * The tunnel end (at the cloud; Z) reserves a tunnel for a session, the terminal dials it and is asked "what reaches X to me". The transport knows
+ * sessions by id only; what a login's claim says ("session/ID") decides which reservation it belongs to. */
+#pragma once
+#include <farwatch/instance.h>
+#include <farwatch/request.h>
+#include <farwatch/stream.h>
+
+G_BEGIN_DECLS
+
+typedef enum { FAR_ENTRY_PORTS, FAR_ENTRY_STREAM } FarEntry;
+
+typedef struct {
+  const char *session;        /* id */
+  const char *terminal;       /* node id that must come */
+  FarEntry entry;
+  gboolean raw;               /* Y carries clear text: bound to person_address, first connection within 60 s */
+  const char *person_address; /* Y accepts only this address (raw: exact; else family /32 or /64) ; NULL: any (in band only) */
+  gint64 length_us;           /* connection time; counts from the tunnel's acknowledgement */
+  const char *stock_key;      /* NULL; or "host-login": a stock end may come with the token alone */
+} FarTunnelSpec;
+
+typedef struct {
+  guint16 x, y;         /* y 0: no port (entry stream) */
+  char *address;        /* where the terminal dials: "host:port" */
+  char *y_host;         /* where the person dials */
+  char *host_key;       /* "ssh-ed25519 AAAA…" of Z */
+} FarTunnel;
+void far_tunnel_free (FarTunnel *tunnel);
+
+typedef enum {
+  FAR_TUNNEL_UP,           /* acknowledged; timer started               */
+  FAR_TUNNEL_LOST,         /* link lost; reservation kept (resuming)    */
+  FAR_TUNNEL_OPENED,       /* a person's connection was joined          */
+  FAR_TUNNEL_CLOSED,       /* that connection ended; counters, cause    */
+  FAR_TUNNEL_COUNTERS,
+  FAR_TUNNEL_REFUSED,      /* somebody was refused at X or Y: cause, from */
+  FAR_TUNNEL_ENDED         /* last event: ports are free; cause         */
+} FarTunnelEventKind;
+typedef struct {
+  FarTunnelEventKind kind;
+  const char *session;
+  const char *cause, *from;
+  guint64 bytes_up, bytes_down;   /* person → device, device → person; totals of the session */
+  gint64 deadline_boot_us;        /* UP: as computed at this end */
+  gboolean stock;                 /* UP: the other end is a stock program: deadline at one end only */
+} FarTunnelEvent;
+typedef void (*FarTunnelFunc) (const FarTunnelEvent *event, gpointer user); /* [main] */
+
+/* Terminal's side: how to dial. */
+typedef struct {
+  const char *session;
+  const char *address;         /* Z's host:port */
+  const char *host_key;        /* must match, NULL is refused */
+  const char *user;            /* login name at Z: the terminal's id */
+  const char *token;           /* copied, cleared after use */
+  gboolean node_key;           /* prove the node key as well */
+  guint16 x;
+  gint64 length_us;
+  /* each person's connection that arrives: asks on main; the answer is the near end to join with. */
+  void (*arrived) (const char *session, const char *from, FarHome *home, FarRequest *req /* result FarStream* */, gpointer user);
+} FarDialSpec;
+
+typedef struct {
+  /* server end; result FarTunnel*. X and Y are bound before the result. events until ENDED. */
+  void (*reserve) (gpointer self, const FarTunnelSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req);
+  /* joins a stream (entry stream) with a new connection to the terminal. takes stream. */
+  void (*attach) (gpointer self, const char *session, FarStream *stream, const char *from);
+  /* client end; events as above */
+  void (*dial) (gpointer self, const FarDialSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req);
+  /* both ends: everything of this session ends now (ENDED follows) */
+  void (*end) (gpointer self, const char *session, const char *cause);
+  void (*set_deadline) (gpointer self, const char *session, gint64 boottime_us);
+  gboolean (*serves) (gpointer self); /* can it reserve? (a listener is up) */
+} FarTunnelOps;
+
+/* ---- endpoints and devices ---- */
+
+typedef struct {
+  const char *session, *person, *from;  /* who it is for; person NULL: not logged in yet */
+  const char *device;                   /* name, or NULL */
+  const char *address;                  /* device's address for tcp, unix, serial; NULL otherwise */
+  const char *line;
+  FarHome *want_home;                   /* NULL: anywhere */
+  gint64 deadline_us;                   /* boottime; 0: none */
+} FarEndpointSpec;
+/* Opens through an endpoint instance. Result FarStream*. [main] */
+void far_endpoint_open (const char *endpoint, const FarEndpointSpec *spec, FarRequest *req);
+
+/* A device of this node's profile. Borrowed; valid until the next reload. */
+typedef struct {
+  char *name, *endpoint, *address, *line;
+  int weight;                 /* watch 0, light 1, heavy 2 */
+  gboolean inspect_required;
+  GStrv applications;
+} FarDevice;
+const FarDevice *far_device_find (const char *name);     /* [main] */
+GPtrArray *far_device_list (void);                       /* container to be freed */
+gboolean far_device_add (const FarDevice *device, GError **error); /* at run time, on top of the profile; copied */
+gboolean far_device_remove (const char *name);
+/* Device whose address is host:port, NULL: none (so -L/-W reach devices and nothing else). */
+const FarDevice *far_device_by_address (const char *host, guint16 port);
+/* One writer a device (and a line): claims it for a session, or FAR_ERROR_CONFLICT naming who holds it. The same person takes over: the old session's
+ * `lost` runs. Released by far_device_release(). [main] */
+gboolean far_device_claim (const char *device, const char *session, const char *person, void (*lost) (const char *session, const char *device, gpointer user), gpointer user, GError **error);
+void far_device_release (const char *device, const char *session);
+/* Claims, then opens its endpoint; spec->device set. The claim ends with far_device_release(). [main] */
+void far_device_open (const FarEndpointSpec *spec, FarRequest *req);
+
+G_END_DECLS
