@@ -44,16 +44,21 @@ typedef struct {
   void (*put) (gpointer self, const char *name, const char *secret /* NULL: keep */, const char *const *groups /* NULL: keep */, const char *key /* NULL: keep */, FarRequest *req);
   void (*remove) (gpointer self, const char *name, FarRequest *req);
   void (*list) (gpointer self, FarRequest *req); /* result: json array of {name, groups, has_password, keys} as json_t* */
-  /* tokens: issue a one-time token for a claim; result char* (secret text). */
-  void (*issue) (gpointer self, const char *name, const char *claim, gint64 until_wall_us, FarRequest *req);
+  /* tokens: a one-time word that stands for a claim; result char* (secret text, cleared by far_secret_free). key: "ssh-ed25519 …" the bearer must
+   * prove as well, NULL: the token alone does. */
+  void (*issue) (gpointer self, const char *name, const char *claim, const char *key, gint64 until_wall_us, FarRequest *req);
   void (*withdraw) (gpointer self, const char *claim);
 } FarAuthenticatorOps;
 
-/* Door side. Takes login. authenticators: names, NULL-terminated. Result: FarPrincipal* for allow (claim in *its* groups? no: see far_login_claim);
+/* Door side. Takes login. authenticators: names, NULL-terminated. Result: FarPrincipal* for allow;
  * FAR_ERROR_DENIED for deny (one text for every cause), FAR_ERROR_LIMIT "busy". [main] */
 void far_login (const char *const *authenticators, FarLogin *login, FarRequest *req);
 /* The verdict behind a finished far_login() request (borrowed), for claim, until, prompts. NULL on failure. */
 const FarVerdict *far_login_verdict (FarRequest *req);
+
+/* Through the named authenticator's ops; FAR_ERROR_CONFIG when it has none. [main] */
+void far_token_issue (const char *authenticator, const char *name, const char *claim, const char *key, gint64 until_wall_us, FarRequest *req);
+void far_token_withdraw (const char *authenticator, const char *claim);
 
 /* Front tickets: a person logged in at the people's listener acts with a ticket core issued (12 h, revocable). [main] */
 char *far_login_ticket_new (const FarPrincipal *principal);

@@ -4,7 +4,9 @@
  * A request has {id, method, resource, headers, content type, body}, an answer {id, status, headers, content type, body}. Body at most
  * FAR_BODY_MAX at every door; lists page by `after`; anything larger or live is answered by a stream ticket. Same sender and id within
  * 10 minutes: the stored answer, not run again. At most two node hops (header "hops"). JSON bodies are {"error":"word","message":"…","next":"…"} for
- * errors. Wire form (one frame, every own door): u32 BE length of header, header JSON, body bytes; format and vectors in doc/formats.md. */
+ * errors. Wire form (every own door): u32 BE length of the header JSON, header JSON (its "n" = bytes of the body), body bytes: self-delimiting, so the same bytes
+ * are one WebSocket message or a run in a byte stream (control socket, farctl's link). Format and vectors in doc/formats.md.
+ * A connection that sent `STREAM tickets/T` and got 200 is that ticket's byte stream from then on (on WebSocket: path /stream/T instead). */
 #pragma once
 #include <farwatch/request.h>
 #include <farwatch/instance.h>
@@ -47,6 +49,8 @@ gboolean far_message_check (const FarMessage *answer, GError **error);
 /* One frame. decode: FAR_ERROR_PROTOCOL; never reads past size. */
 GBytes *far_message_encode (const FarMessage *message);
 FarMessage *far_message_decode (const guint8 *data, gsize size, GError **error);
+/* Length of the whole frame at data, 0: not yet known (fewer than needed bytes), -1: never valid. */
+gssize far_message_frame_size (const guint8 *data, gsize size, GError **error);
 
 /* ---- handlers ---- */
 
@@ -93,6 +97,8 @@ void far_handlers_remove (const FarHandler *handlers, gpointer self);
 /* What a door calls for each message that came in: [main]. answered runs on main, exactly once; for WATCH once per event until `last`. */
 typedef void (*FarAnswered) (FarMessage *answer /* borrowed */, gboolean last, gpointer user);
 void far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *request, FarAnswered answered, gpointer user);
+/* The authenticators that `POST login` at this door asks, in order. */
+void far_door_set_login (FarInstance *at, const char *const *authenticators);
 /* The asker is gone: no more answers for this user pointer. */
 void far_door_gone (gpointer user);
 
@@ -103,10 +109,6 @@ typedef struct {
   void (*send) (gpointer self, const char *peer, FarMessage *request, FarRequest *req); /* result: FarMessage* answer */
   gboolean (*connected) (gpointer self, const char *peer);
   void (*cut) (gpointer self, const char *peer, const char *cause); /* end the live link (revoked) */
-  /* client side of a tool: link to url as {ticket or anonymous}; used by farctl. May be NULL. */
-  void (*dial) (gpointer self, const char *url, const char *ca_file, FarRequest *req);
-  /* opens a stream by ticket on the dialled server; result FarStream*. May be NULL. */
-  void (*open_stream) (gpointer self, const char *url, const char *ca_file, const char *ticket, FarRequest *req);
 } FarMessageOps;
 
 /* Result: FarMessage*. peer: node id; on a terminal, with one server, peer is "" for it. */

@@ -43,7 +43,14 @@ struct _FarType {
   void (*fini) (gpointer self);
 };
 
-typedef struct { FarType type; const FarMessageOps *messages; const FarTunnelOps *tunnels; } FarTransportType;
+/* dial: for tools (farctl), needs no instance: a byte stream to url (wss://host:port/link, …/stream/TICKET), server checked against ca_file.
+ * Result FarStream* at a home of the plugin's. NULL where the transport cannot. */
+typedef struct {
+  FarType type;
+  const FarMessageOps *messages;
+  const FarTunnelOps *tunnels;
+  void (*dial) (const char *url, const char *ca_file, FarRequest *req);
+} FarTransportType;
 
 /* open: a new stream to the target at a home of the endpoint's choice (hint: want_home, may be NULL). Result of the request:
  * FarStream* (stolen by the starter), nobody its user yet; to be used only at its home. */

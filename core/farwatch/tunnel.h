@@ -19,7 +19,6 @@ typedef struct {
   gboolean raw;               /* Y carries clear text: bound to person_address, first connection within 60 s */
   const char *person_address; /* Y accepts only this address (raw: exact; else family /32 or /64) ; NULL: any (in band only) */
   gint64 length_us;           /* connection time; counts from the tunnel's acknowledgement */
-  const char *stock_key;      /* NULL; or "host-login": a stock end may come with the token alone */
 } FarTunnelSpec;
 
 typedef struct {
