@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* The version of the running library, like "0.1.0". Static text. Any thread. */
+const char *far_version (void);
+
+G_END_DECLS

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+dist_man_MANS =
+EXTRA_DIST += doc/news/README

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Programs that start real daemons. One per line, sorted; the list ends in a line of its own.
+#   NAME.py  unittest cases, `import tap` and `tap.main ()` at the end (tests/tap.py): each case counts
+#   NAME.sh  one case: exit status 0 passed, 77 skipped, else failed
+# They find the programs in $FARWATCH_TEST_BUILDDIR and their data in $FARWATCH_TEST_SRCDIR.
+# Several run at once: take free ports (bind 0) and a directory of your own.
+
+integration_tests = \
+	tests/integration/programs.py
+
+TESTS += $(integration_tests)
+EXTRA_DIST += $(integration_tests)

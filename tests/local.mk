@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Unit tests: one program per file tests/unit/test-NAME.c, added to check_PROGRAMS by the fragment of its area.
+# They speak TAP (Check does so by itself: no code needed), so each case counts. tests/integration: see its local.mk.
+
+TEST_CPP = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+TEST_CC = $(AM_CFLAGS) $(CORE_CFLAGS) $(CHECK_CFLAGS)
+TEST_LD = $(AM_LDFLAGS) -no-install
+TEST_LINK = libfarwatch.la $(CORE_LIBS) $(CHECK_LIBS)
+
+include tests/unit/local-core.mk
+include tests/unit/local-message.mk
+include tests/unit/local-plugins.mk
+include tests/unit/local-store.mk
+include tests/unit/local-stream.mk
+include tests/unit/local-trust.mk
+include tests/integration/local.mk
+include tests/fuzz/local.mk
+
+if HAVE_CHECK
+TESTS += $(check_PROGRAMS)
+else
+TESTS += tests/no-check.sh
+endif
+EXTRA_DIST += tests/no-check.sh tests/tap.py
+
+TEST_EXTENSIONS = .sh .py
+TAP = env CK_TAP_LOG_FILE_NAME=- AM_TAP_AWK=$(AWK) $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(TAP)
+PY_LOG_DRIVER = $(TAP)
+PY_LOG_COMPILER = $(PYTHON3)
+SH_LOG_COMPILER = $(BASH_PATH)
+
+AM_TESTS_ENVIRONMENT = \
+	FARWATCH_PLUGIN_DIR='$(abs_top_builddir)/plugins'; \
+	FARWATCH_TEST_SRCDIR='$(abs_top_srcdir)'; \
+	FARWATCH_TEST_BUILDDIR='$(abs_top_builddir)'; \
+	ASAN_OPTIONS=detect_leaks=1; \
+	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1; \
+	PYTHONPATH='$(abs_top_srcdir)/tests'; \
+	PYTHONDONTWRITEBYTECODE=1; \
+	G_SLICE=always-malloc; \
+	export FARWATCH_PLUGIN_DIR FARWATCH_TEST_SRCDIR FARWATCH_TEST_BUILDDIR ASAN_OPTIONS UBSAN_OPTIONS \
+	  PYTHONPATH PYTHONDONTWRITEBYTECODE G_SLICE;

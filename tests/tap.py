@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs the unittest cases of the calling program and reports them as TAP, one line each."""
+import sys
+import traceback
+import unittest
+
+
+class Result(unittest.TestResult):
+    def __init__(self, total):
+        super().__init__()
+        self.number = 0
+        self.bad = 0
+        print(f"1..{total}", flush=True)
+
+    def line(self, word, test, note=""):
+        self.number += 1
+        self.bad += word != "ok"
+        name = test.id().removeprefix("__main__.")
+        print(f"{word} {self.number} - {name}{note}", flush=True)
+
+    def explain(self, err):
+        for text in "".join(traceback.format_exception(*err)).splitlines():
+            print("# " + text, flush=True)
+
+    def addSuccess(self, test):
+        self.line("ok", test)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.explain(err)
+        self.line("not ok", test)
+
+    addError = addFailure
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.line("ok", test, f" # SKIP {reason}")
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            print(f"# in {subtest}", flush=True)
+            self.explain(err)
+
+    def addExpectedFailure(self, test, err):
+        self.line("not ok", test)
+
+    def addUnexpectedSuccess(self, test):
+        self.line("not ok", test)
+
+
+def main(module="__main__"):
+    suite = unittest.defaultTestLoader.loadTestsFromName(module)
+    result = Result(suite.countTestCases())
+    suite.run(result)
+    sys.exit(1 if result.bad or not result.wasSuccessful() else 0)
