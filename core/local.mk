@@ -9,6 +9,25 @@ libfarwatch_la_LIBADD = $(CORE_LIBS)
 
 # what a plugin may include, installed
 farwatch_include_HEADERS += \
+	core/farwatch/clock.h \
+	core/farwatch/error.h \
+	core/farwatch/gate.h \
+	core/farwatch/home.h \
+	core/farwatch/i18n.h \
+	core/farwatch/instance.h \
+	core/farwatch/login.h \
+	core/farwatch/message.h \
+	core/farwatch/option.h \
+	core/farwatch/plugin.h \
+	core/farwatch/pump.h \
+	core/farwatch/request.h \
+	core/farwatch/right.h \
+	core/farwatch/sample.h \
+	core/farwatch/session.h \
+	core/farwatch/store.h \
+	core/farwatch/stream.h \
+	core/farwatch/trust.h \
+	core/farwatch/tunnel.h \
 	core/farwatch/version.h
 
 # the library, with the headers that stay inside

@@ -1,3 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 dist_man_MANS =
-EXTRA_DIST += doc/news/README
+EXTRA_DIST += \
+	doc/news/README \
+	doc/shape.md
