@@ -2,4 +2,5 @@
 dist_man_MANS =
 EXTRA_DIST += \
 	doc/news/README \
+	doc/shape-messages.md \
 	doc/shape.md

@@ -14,6 +14,7 @@ include tests/unit/local-store.mk
 include tests/unit/local-stream.mk
 include tests/unit/local-trust.mk
 include tests/integration/local.mk
+include tests/lint/local.mk
 include tests/fuzz/local.mk
 
 if HAVE_CHECK

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+lint_tests = \
+	tests/lint/headers.sh \
+	tests/lint/lint.py \
+	tests/lint/tree.sh
+
+TESTS += $(lint_tests)
+EXTRA_DIST += build-aux/lint $(lint_tests)
