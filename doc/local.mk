@@ -1,6 +1,3 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Every page and every piece of news goes into the tarball by itself (dist-hook).
 dist_man_MANS =
-EXTRA_DIST += \
-	doc/news/README \
-	doc/shape-messages.md \
-	doc/shape.md

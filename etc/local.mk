@@ -1,3 +1,39 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Profiles: one per line, sorted.
 dist_profile_DATA =
+
+etc_made = etc/farwatchd@.service etc/sysusers/farwatch.conf etc/tmpfiles/farwatch.conf etc/completion/farctl
+noinst_DATA += $(etc_made)
+CLEANFILES += $(etc_made)
+EXTRA_DIST += \
+	etc/farctl.bash \
+	etc/farwatch.sysusers \
+	etc/farwatch.tmpfiles.in \
+	etc/farwatchd.service.in
+
+fill_in = $(AM_V_GEN)$(MKDIR_P) $(@D) && sed \
+	-e 's|[@]bindir@|$(bindir)|g' -e 's|[@]sbindir@|$(sbindir)|g' \
+	-e 's|[@]sysconfdir@|$(sysconfdir)|g' -e 's|[@]localstatedir@|$(localstatedir)|g'
+
+etc/farwatchd@.service: $(srcdir)/etc/farwatchd.service.in Makefile
+	$(fill_in) $(srcdir)/etc/farwatchd.service.in >$@
+etc/sysusers/farwatch.conf: $(srcdir)/etc/farwatch.sysusers
+	$(fill_in) $(srcdir)/etc/farwatch.sysusers >$@
+etc/tmpfiles/farwatch.conf: $(srcdir)/etc/farwatch.tmpfiles.in Makefile
+	$(fill_in) $(srcdir)/etc/farwatch.tmpfiles.in >$@
+etc/completion/farctl: $(srcdir)/etc/farctl.bash
+	$(fill_in) $(srcdir)/etc/farctl.bash >$@
+
+# empty where configure was told --with-…dir=no
+if WITH_SYSTEMD
+systemdsystemunit_DATA = etc/farwatchd@.service
+endif
+if WITH_SYSUSERS
+sysusers_DATA = etc/sysusers/farwatch.conf
+endif
+if WITH_TMPFILES
+tmpfiles_DATA = etc/tmpfiles/farwatch.conf
+endif
+if WITH_COMPLETION
+bashcompletion_DATA = etc/completion/farctl
+endif

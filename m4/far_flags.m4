@@ -60,16 +60,17 @@ AC_DEFUN([FAR_BUILD_EPOCH], [
   AC_SUBST([BUILD_EPOCH])
 ])
 
-# FAR_DIR(option, variable, pkg-config module, its variable, fallback)
+# FAR_DIR(option, default, conditional): the variable has the option's name. Below the prefix, where systemd and bash look too
+# (/usr, /usr/local), so that an installation into a prefix of one's own needs no root.
 AC_DEFUN([FAR_DIR], [
-  AC_ARG_WITH([$1], [AS_HELP_STRING([--with-$1=DIR], [where the files for it go; no = not installed])],
-    [], [PKG_CHECK_VAR([far_dir_$2], [$3], [$4], [with_$1=$far_dir_$2], [with_$1='$5'])])
-  AS_CASE([$with_$1], [no], [$2=], [yes|''], [$2='$5'], [$2=$with_$1])
-  AC_SUBST([$2])
+  AC_ARG_WITH([$1], [AS_HELP_STRING([--with-$1=DIR], [default $2; no = not installed])], [], [with_$1=yes])
+  AS_CASE([$with_$1], [no], [$1=], [yes|''], [$1='$2'], [$1=$with_$1])
+  AC_SUBST([$1])
+  AM_CONDITIONAL([$3], [test -n "$$1"])
 ])
 AC_DEFUN([FAR_DIRS], [
-  FAR_DIR([systemdsystemunitdir], [systemdsystemunitdir], [systemd], [systemdsystemunitdir], [${prefix}/lib/systemd/system])
-  FAR_DIR([sysusersdir], [sysusersdir], [systemd], [sysusersdir], [${prefix}/lib/sysusers.d])
-  FAR_DIR([tmpfilesdir], [tmpfilesdir], [systemd], [tmpfilesdir], [${prefix}/lib/tmpfiles.d])
-  FAR_DIR([bashcompletiondir], [bashcompletiondir], [bash-completion], [completionsdir], [${datadir}/bash-completion/completions])
+  FAR_DIR([systemdsystemunitdir], [${prefix}/lib/systemd/system], [WITH_SYSTEMD])
+  FAR_DIR([sysusersdir], [${prefix}/lib/sysusers.d], [WITH_SYSUSERS])
+  FAR_DIR([tmpfilesdir], [${prefix}/lib/tmpfiles.d], [WITH_TMPFILES])
+  FAR_DIR([bashcompletiondir], [${datadir}/bash-completion/completions], [WITH_COMPLETION])
 ])
