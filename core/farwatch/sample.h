@@ -20,7 +20,7 @@ typedef struct {
 typedef struct {
   gint64 time_us;             /* wall clock, UTC */
   FarQuality quality;
-  const char *reason;         /* NULL, or why not good: static, e.g. "timeout" */
+  const char *reason;         /* NULL, or why not good, e.g. "timeout": borrowed for the call, at most 64 bytes */
   guint n;
   const FarSample *samples;
 } FarGroup;
@@ -33,7 +33,7 @@ typedef struct {
 
 /* Handle for a channel of this instance. unit: UCUM. [main] */
 FarSeries far_series (FarInstance *at, const char *channel, const char *unit);
-/* Handle for a series of any source (intake). [any thread] */
+/* Handle for a series of any source (intake); 0 when the source has its 4096 already. [any thread] */
 FarSeries far_series_of (const char *source, const char *name, const char *unit);
 const FarSeriesInfo *far_series_info (FarSeries series); /* [any thread]; NULL: unknown */
 
@@ -53,8 +53,13 @@ FarBatchBuilder *far_batch_builder_new (void);
 void far_batch_builder_add (FarBatchBuilder *builder, const FarGroup *group);
 gsize far_batch_builder_size (FarBatchBuilder *builder);   /* bytes so far */
 GBytes *far_batch_builder_end (FarBatchBuilder *builder);  /* frees the builder */
-/* Calls func for every group; series are resolved by far_series_of(source, …). FAR_ERROR_PROTOCOL on bad bytes; nothing is called then. */
+/* Calls func for every group; series are resolved by far_series_of(source, …) (samples that get no handle are left out).
+ * FAR_ERROR_PROTOCOL on bad bytes; nothing is called then. */
 gboolean far_batch_foreach (GBytes *batch, const char *source, FarGroupFunc func, gpointer user, GError **error);
+/* The same without handles, for stores: samples[i].series is the number of the series in this batch, series[number - 1] what it is
+ * (source NULL). func NULL: only checks the bytes. Everything is borrowed for the call. */
+typedef void (*FarBatchFunc) (const FarGroup *group, const FarSeriesInfo *series, guint n_series, gpointer user);
+gboolean far_batch_read (GBytes *batch, FarBatchFunc func, gpointer user, GError **error);
 guint32 far_batch_crc (GBytes *batch); /* CRC-32C over the bytes */
 
 /* Every cyclic sensor has these options; S is its options struct with `gint64 interval;` and `char **filters;`. */

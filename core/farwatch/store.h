@@ -40,7 +40,9 @@ typedef struct {
   gint64 revision;  /* > 0 */
 } FarRow;
 
-typedef struct { const char *field, *value; } FarFilterTerm; /* field (top level) equals value as text; ends with field NULL */
+/* field (top level, [A-Za-z0-9_.-]) equals value as text: strings as they are, numbers as JSON writes them, "true", "false"; null and
+ * missing equal nothing. Several terms: all of them. Ends with field NULL. */
+typedef struct { const char *field, *value; } FarFilterTerm;
 
 /* One point of far_store_samples(): raw, or a bucket of several. */
 typedef struct {
@@ -52,7 +54,12 @@ typedef struct {
   FarQuality quality;
 } FarPoint;
 
-/* Plugin side: same meaning as the far_store_* calls below. Strings and arrays are borrowed for the call. */
+#define FAR_ROW_MAX (256 * 1024)  /* bytes of one row */
+#define FAR_ROW_KEY_MAX 256       /* bytes of a key; UTF-8 without control characters */
+#define FAR_ROWS_MAX 10000        /* of one answer */
+#define FAR_PARTS_MAX 256         /* of one apply */
+
+/* Plugin side: same meaning as the far_store_* calls below, arguments already checked, req never NULL. Strings and arrays are borrowed for the call. */
 typedef struct {
   void (*apply) (gpointer self, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req);
   void (*rows) (gpointer self, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req);
@@ -66,8 +73,11 @@ typedef struct {
 } FarStoreOps;
 
 /* Service side. `store` is an instance name. All [main]; the request may be NULL only where nobody minds the outcome. */
-/* Atomic over all parts; key NULL: no batch bookkeeping. Result: FarApplied* (with key), or the new revision of the first row as
- * GINT_TO_POINTER-free gint64* (without). Errors: FAR_ERROR_CONFLICT (an expect failed: nothing done), FAR_ERROR_FULL, FAR_ERROR_UNAVAILABLE. */
+/* Atomic over all parts. key NULL: no batch bookkeeping, samples count as this node's own. Result: FarApplied* (with key; a full store is the verdict
+ * FULL), or gint64*, the new revision of the first row (without; 0: none written). Revisions only grow inside a store, also over delete and create.
+ * Errors: FAR_ERROR_CONFLICT (an expect failed: nothing done), FAR_ERROR_FULL ("cannot record"), FAR_ERROR_UNAVAILABLE.
+ * With key: crc is taken over the SAMPLES parts in order; the store remembers the last 16 epochs of a lane, so a batch that comes late from an older epoch
+ * is a duplicate. BAD (wrong crc or bytes) moves nothing: the sender drops the batch and goes on in a new epoch. */
 void far_store_apply (const char *store, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req);
 /* One row. Result: gint64* revision. */
 void far_store_put (const char *store, const char *table, const char *key, const char *row, gint64 expect, FarRequest *req);
@@ -77,14 +87,45 @@ void far_store_rows (const char *store, const char *table, const FarFilterTerm *
 void far_store_series (const char *store, const char *source, FarRequest *req);
 /* Result: GArray of FarPoint, oldest first, from_us <= t < to_us, the newest `limit` of them. */
 void far_store_samples (const char *store, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req);
+/* table: all its rows (NULL: none); samples older than the time go (0: none), whole pieces only. */
 void far_store_drop (const char *store, const char *table, gint64 samples_before_us, FarRequest *req);
+/* A blob is written front to back: offset must be what is there already, else FAR_ERROR_CONFLICT; an empty piece asks. last: the hash is checked,
+ * FAR_ERROR_INVALID and nothing kept when it is wrong; a blob that is there already takes no more. Result: gint64*, bytes there now. Pieces <= 256 KiB. */
 void far_store_blob_put (const char *store, const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req);
 void far_store_blob_get (const char *store, const char *sha256, guint64 offset, guint size, FarRequest *req); /* Result: GBytes */
+/* A consistent copy at path (absolute, must not exist); writing goes on meanwhile. */
 void far_store_snapshot (const char *store, const char *path, FarRequest *req);
 void far_store_maintain (const char *store, guint budget_ms, FarRequest *req);
 
+FarRow *far_row_new (const char *key, const char *row, gint64 revision);
 void far_row_free (FarRow *row);
 void far_series_info_free (FarSeriesInfo *info);
 GArray *far_points_new (void); /* frees the texts with the array */
+
+/* ---- what stores share ---- [any thread] */
+
+/* CRC-32C (RFC 3720, appendix B.4); crc: 0, or the value so far. */
+guint32 far_crc32c (guint32 crc, gconstpointer data, gsize size);
+/* crc of an uplink batch's SAMPLES parts equals the key's, and their bytes can be read. */
+gboolean far_parts_good (const FarBatchKey *key, const FarPart *parts, guint n);
+gboolean far_row_matches (const char *row, const FarFilterTerm *filter);
+/* Ends a request with one gint64. */
+void far_request_done_int (FarRequest *req, gint64 value);
+
+/* Picks the newest `limit` points of one series out of batches that come in any order, best newest first. */
+typedef struct _FarPicker FarPicker;
+FarPicker *far_picker_new (const char *name, gint64 from_us, gint64 to_us, guint limit);
+/* Can a batch whose newest sample has this time still matter? */
+gboolean far_picker_wants (const FarPicker *picker, gint64 newest_us);
+gboolean far_picker_add (FarPicker *picker, GBytes *batch, GError **error);
+GArray *far_picker_end (FarPicker *picker); /* the points, oldest first; frees the picker */
+void far_picker_free (FarPicker *picker);
+
+/* What a batch holds: its series (FarSeriesInfo, source NULL, borrowed from the batch) and its first and last time. Samples 0: nothing in it. */
+typedef struct {
+  gint64 first_us, last_us;
+  guint64 samples;
+} FarBatchSpan;
+gboolean far_batch_span (GBytes *batch, FarBatchSpan *span, GError **error);
 
 G_END_DECLS
