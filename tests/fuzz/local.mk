@@ -1,1 +1,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# One target per parser: tests/fuzz/fuzz-NAME.c with its seeds in tests/fuzz/corpus/NAME/ (see fuzz.h).
+# Programs one per line, sorted; below, one block for each:
+##tests_fuzz_fuzz_NAME_SOURCES = tests/fuzz/fuzz-NAME.c $(fuzz_main)
+##tests_fuzz_fuzz_NAME_CPPFLAGS = $(FUZZ_CPP)
+##tests_fuzz_fuzz_NAME_CFLAGS = $(TEST_CC)
+##tests_fuzz_fuzz_NAME_LDFLAGS = $(FUZZ_LD)
+##tests_fuzz_fuzz_NAME_LDADD = $(TEST_LINK)
+fuzz_programs =
+
+fuzz_main = tests/fuzz/main.c tests/fuzz/fuzz.h
+FUZZ_LD = $(TEST_LD) $(FUZZ_LDFLAGS)
+EXTRA_DIST += $(fuzz_main)
+
+# libFuzzer's programs run until they are stopped: not among the tests
+if FUZZERS
+FUZZ_CPP = $(TEST_CPP) -DFAR_LIBFUZZER
+noinst_PROGRAMS += $(fuzz_programs)
+else
+FUZZ_CPP = $(TEST_CPP)
+check_PROGRAMS += $(fuzz_programs)
+endif
