@@ -6,8 +6,9 @@
 # Several run at once: take free ports (bind 0) and a directory of your own.
 
 integration_tests = \
+	tests/integration/lab-selftest.py \
 	tests/integration/programs.py \
 	tests/integration/unit.sh
 
 TESTS += $(integration_tests)
-EXTRA_DIST += $(integration_tests)
+EXTRA_DIST += $(integration_tests) tests/integration/lab tests/fakes
