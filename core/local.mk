@@ -32,6 +32,14 @@ farwatch_include_HEADERS += \
 
 # the library, with the headers that stay inside
 libfarwatch_la_SOURCES = \
+	core/clock.c \
+	core/home-foreign.c \
+	core/home-later.c \
+	core/home-main.c \
+	core/home-private.h \
+	core/home-timer.c \
+	core/home-worker.c \
+	core/home.c \
 	core/version.c
 
 # the daemon

@@ -14,7 +14,8 @@ typedef struct _FarWatch FarWatch;
 typedef struct _FarHomeTimer FarHomeTimer;
 typedef void (*FarHomeFunc) (gpointer data);
 
-enum { FAR_READY_READ = 1 << 0, FAR_READY_WRITE = 1 << 1, FAR_READY_CLOSED = 1 << 2 };
+/* EDGE (only for far_home_watch): tell each change once, not as long as it lasts. */
+enum { FAR_READY_READ = 1 << 0, FAR_READY_WRITE = 1 << 1, FAR_READY_CLOSED = 1 << 2, FAR_READY_EDGE = 1 << 3 };
 typedef void (*FarWatchFunc) (int fd, guint ready, gpointer data);
 
 /* [any thread] TRUE when the caller runs on the home's thread. */
@@ -25,14 +26,21 @@ void far_home_post (FarHome *home, FarHomeFunc func, gpointer data);
 /* [any thread, not the home itself] Runs func(data) on the home and waits: for tests and shutdown only. */
 void far_home_call (FarHome *home, FarHomeFunc func, gpointer data);
 
+/* One piece of work that may be asked for often and runs once: far_later_ask() posts it unless it waits already. [any thread]
+ * far_later_free() cancels it: [home]. */
+typedef struct _FarLater FarLater;
+FarLater *far_later_new (FarHome *home, FarHomeFunc func, gpointer data);
+void far_later_ask (FarLater *later);
+void far_later_free (FarLater *later);
+
 /* Descriptors: workers only (NULL on other homes). [home] ready is a mask of FAR_READY_READ|WRITE to wait for (0: only errors and
  * hang-up, told as FAR_READY_CLOSED). The fd stays the caller's. far_watch_free() is safe at any time, also inside any watch's callback. */
 FarWatch *far_home_watch (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer data);
 void far_watch_set (FarWatch *watch, guint ready);
 void far_watch_free (FarWatch *watch);
 
-/* One-shot timer at a CLOCK_BOOTTIME instant (us), test clock honoured. [home] main and workers. Free it inside or outside its callback;
- * it does not free itself. */
+/* One-shot timer at a CLOCK_BOOTTIME instant (us), test clock honoured. [home] Free it inside or outside its callback;
+ * it does not free itself. (A foreign home's timers are kept by a worker, which posts.) */
 FarHomeTimer *far_home_timer (FarHome *home, gint64 boottime_us, FarHomeFunc func, gpointer data);
 void far_home_timer_set (FarHomeTimer *timer, gint64 boottime_us);
 void far_home_timer_free (FarHomeTimer *timer);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-## check_PROGRAMS += tests/unit/test-NAME
-## tests_unit_test_NAME_CPPFLAGS = $(TEST_CPP)
-## tests_unit_test_NAME_CFLAGS = $(TEST_CC)
-## tests_unit_test_NAME_LDFLAGS = $(TEST_LD)
-## tests_unit_test_NAME_LDADD = $(TEST_LINK)
-## (the source tests/unit/test-NAME.c is found by its name)
+EXTRA_DIST += tests/unit/stream-help.h
+
+check_PROGRAMS += tests/unit/test-home
+tests_unit_test_home_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_home_CFLAGS = $(TEST_CC)
+tests_unit_test_home_LDFLAGS = $(TEST_LD)
+tests_unit_test_home_LDADD = $(TEST_LINK)

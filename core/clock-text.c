@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <farwatch/clock.h>
+#include <farwatch/error.h>
+#include <farwatch/option.h>
+
+char *
+far_clock_format (gint64 wall_us)
+{
+  g_autoptr (GDateTime) second = g_date_time_new_from_unix_utc (wall_us / G_USEC_PER_SEC - (wall_us % G_USEC_PER_SEC < 0));
+  if (second == NULL)
+    return g_strdup ("out of range");
+  gint64 rest = (wall_us % G_USEC_PER_SEC + G_USEC_PER_SEC) % G_USEC_PER_SEC;
+  g_autofree char *text = g_date_time_format (second, "%Y-%m-%dT%H:%M:%S");
+  return g_strdup_printf ("%s.%03dZ", text, (int) (rest / 1000));
+}
+
+/* "2026-01-02" → midnight UTC; anything longer goes to GLib, without a zone as UTC. */
+static GDateTime *
+parse_iso (const char *text)
+{
+  g_autoptr (GTimeZone) utc = g_time_zone_new_utc ();
+  if (strlen (text) != 10)
+    return g_date_time_new_from_iso8601 (text, utc);
+  g_autofree char *full = g_strconcat (text, "T00:00:00Z", NULL);
+  return g_date_time_new_from_iso8601 (full, utc);
+}
+
+gboolean
+far_clock_parse (const char *text, gint64 *wall_us, GError **error)
+{
+  g_autoptr (GDateTime) date = parse_iso (text);
+  gint64 back;
+  if (date != NULL) {
+    *wall_us = g_date_time_to_unix (date) * G_USEC_PER_SEC + g_date_time_get_microsecond (date);
+    return TRUE;
+  }
+  if (far_parse_duration (text, &back, NULL)) {
+    *wall_us = far_clock_wall_us () - back;
+    return TRUE;
+  }
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "'%s' is no time: write 2026-01-02T03:04:05Z, 2026-01-02, or how long ago, like 2h", text);
+  return FALSE;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <farwatch/home.h>
+
+struct _FarLater {
+  gint refs;
+  gint waits; /* atomic */
+  FarHome *home;
+  FarHomeFunc func; /* NULL: cancelled; [home] */
+  gpointer data;
+};
+
+FarLater *
+far_later_new (FarHome *home, FarHomeFunc func, gpointer data)
+{
+  FarLater *later = g_new0 (FarLater, 1);
+  later->refs = 1;
+  later->home = home;
+  later->func = func;
+  later->data = data;
+  return later;
+}
+
+static void
+later_unref (FarLater *later)
+{
+  if (g_atomic_int_dec_and_test (&later->refs))
+    g_free (later);
+}
+
+static void
+run_later (gpointer data)
+{
+  FarLater *later = data;
+  g_atomic_int_set (&later->waits, 0);
+  if (later->func != NULL)
+    later->func (later->data);
+  later_unref (later);
+}
+
+void
+far_later_ask (FarLater *later)
+{
+  if (!g_atomic_int_compare_and_exchange (&later->waits, 0, 1))
+    return;
+  g_atomic_int_inc (&later->refs);
+  far_home_post (later->home, run_later, later);
+}
+
+void
+far_later_free (FarLater *later)
+{
+  if (later == NULL)
+    return;
+  later->func = NULL;
+  later_unref (later);
+}

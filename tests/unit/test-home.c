@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "unit/stream-help.h"
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct {
+  FarHome *home;
+  gint done;
+  guint next[3];
+  guint wrong;
+  gboolean here;
+} Order;
+
+typedef struct {
+  Order *order;
+  guint from, n;
+} Item;
+
+static void
+take_item (gpointer data)
+{
+  Item *item = data;
+  Order *order = item->order;
+  order->wrong += item->n != order->next[item->from]++ || !far_home_is_here (order->home);
+  if (order->next[0] + order->next[1] + order->next[2] == 30000)
+    g_atomic_int_set (&order->done, 1);
+  g_free (item);
+}
+
+typedef struct {
+  Order *order;
+  guint from;
+} Sender;
+
+static gpointer
+send_items (gpointer data)
+{
+  Sender *sender = data;
+  for (guint n = 0; n < 10000; n++) {
+    Item *item = g_new0 (Item, 1);
+    *item = (Item){ sender->order, sender->from, n };
+    far_home_post (sender->order->home, take_item, item);
+  }
+  return NULL;
+}
+
+static void
+posts_keep_order (FarHome *home)
+{
+  Order order = { .home = home };
+  Sender senders[3] = { { &order, 0 }, { &order, 1 }, { &order, 2 } };
+  GThread *threads[2] = { g_thread_new ("s0", send_items, &senders[0]), g_thread_new ("s1", send_items, &senders[1]) };
+  send_items (&senders[2]);
+  help_wait (&order.done);
+  g_thread_join (threads[0]);
+  g_thread_join (threads[1]);
+  ck_assert_uint_eq (order.wrong, 0);
+}
+
+START_TEST (post_main)
+{
+  posts_keep_order (far_home_main ());
+}
+END_TEST
+
+START_TEST (post_worker)
+{
+  FarHome *home = far_home_worker_new ("w");
+  posts_keep_order (home);
+  far_home_worker_free (home);
+}
+END_TEST
+
+static void
+note_here (gpointer data)
+{
+  Order *order = data;
+  order->here = far_home_is_here (order->home);
+}
+
+START_TEST (post_is_later)
+{
+  Order order = { .home = far_home_main () };
+  far_home_post (order.home, note_here, &order);
+  ck_assert (!order.here);
+  help_spin (3);
+  ck_assert (order.here);
+}
+END_TEST
+
+START_TEST (call_waits)
+{
+  Order order = { .home = far_home_worker_new ("w") };
+  far_home_call (order.home, note_here, &order);
+  ck_assert (order.here);
+  ck_assert (!far_home_is_here (order.home));
+  ck_assert_str_eq (far_home_name (order.home), "w");
+  far_home_worker_free (order.home);
+}
+END_TEST
+
+static void
+count_up (gpointer data)
+{
+  g_atomic_int_inc ((gint *) data);
+}
+
+START_TEST (freed_worker_runs_what_was_posted)
+{
+  FarHome *home = far_home_worker_new ("w");
+  gint n = 0;
+  for (int i = 0; i < 1000; i++)
+    far_home_post (home, count_up, &n);
+  far_home_worker_free (home);
+  ck_assert_int_eq (n, 1000);
+}
+END_TEST
+
+START_TEST (later_runs_once_and_can_be_cancelled)
+{
+  gint n = 0;
+  FarLater *later = far_later_new (far_home_main (), count_up, &n);
+  far_later_ask (later);
+  far_later_ask (later);
+  help_spin (3);
+  ck_assert_int_eq (n, 1);
+  far_later_ask (later);
+  help_spin (3);
+  ck_assert_int_eq (n, 2);
+  far_later_ask (later);
+  far_later_free (later);
+  help_spin (3);
+  ck_assert_int_eq (n, 2);
+}
+END_TEST
+
+/* ---- timers ---- */
+
+#define TIMERS 200
+typedef struct {
+  FarHome *home;
+  FarHomeTimer *timer[TIMERS];
+  gint64 at[TIMERS], last;
+  guint fired, wrong;
+} Heap;
+typedef struct {
+  Heap *heap;
+  guint i;
+} HeapItem;
+
+static void
+heap_fires (gpointer data)
+{
+  HeapItem *item = data;
+  Heap *heap = item->heap;
+  heap->wrong += heap->at[item->i] < heap->last || heap->at[item->i] > far_clock_boottime_us ();
+  heap->last = heap->at[item->i];
+  heap->fired++;
+  g_clear_pointer (&heap->timer[item->i], far_home_timer_free);
+  if (item->i % 3 == 0 && item->i + 1 < TIMERS) /* frees another, which may be due in the same turn */
+    g_clear_pointer (&heap->timer[item->i + 1], far_home_timer_free);
+}
+
+START_TEST (timers_fire_in_order)
+{
+  Heap heap = { .home = far_home_main () };
+  HeapItem items[TIMERS];
+  gint64 base = far_clock_boottime_us () + SECONDS (3600);
+  srand (7);
+  for (guint i = 0; i < TIMERS; i++) {
+    items[i] = (HeapItem){ &heap, i };
+    heap.at[i] = base + rand () % 1000000;
+    heap.timer[i] = far_home_timer (heap.home, base + rand () % 1000000, heap_fires, &items[i]);
+    far_home_timer_set (heap.timer[i], heap.at[i]);
+  }
+  help_spin (5);
+  ck_assert_uint_eq (heap.fired, 0);
+  ck_assert (far_clock_advance (SECONDS (3602)));
+  help_spin (5);
+  ck_assert_uint_eq (heap.wrong, 0);
+  ck_assert_uint_ge (heap.fired, TIMERS / 2);
+  for (guint i = 0; i < TIMERS; i++)
+    ck_assert_ptr_null (heap.timer[i]);
+}
+END_TEST
+
+typedef struct {
+  FarHome *home;
+  FarHomeTimer *timer;
+  gint n;
+  gint64 when;
+} Ticker;
+
+static void
+tick (gpointer data)
+{
+  Ticker *ticker = data;
+  g_atomic_int_inc (&ticker->n);
+  far_home_timer_set (ticker->timer, ticker->when); /* past: must not hold the home in a loop */
+}
+
+static void
+ticker_start (gpointer data)
+{
+  Ticker *ticker = data;
+  ticker->timer = far_home_timer (ticker->home, ticker->when, tick, ticker);
+}
+
+static void
+ticker_stop (gpointer data)
+{
+  far_home_timer_free (((Ticker *) data)->timer);
+}
+
+START_TEST (timer_set_in_its_callback)
+{
+  Ticker ticker = { .home = far_home_worker_new ("w"), .when = far_clock_boottime_us () - 5 };
+  gint64 end = g_get_monotonic_time () + SECONDS (10);
+  far_home_call (ticker.home, ticker_start, &ticker);
+  while (g_atomic_int_get (&ticker.n) < 10 && g_get_monotonic_time () < end)
+    g_usleep (100);
+  far_home_call (ticker.home, ticker_stop, &ticker);
+  ck_assert_int_ge (ticker.n, 10);
+  far_home_worker_free (ticker.home);
+}
+END_TEST
+
+static void
+one_shot (gpointer data)
+{
+  g_atomic_int_inc (&((Ticker *) data)->n);
+}
+
+static void
+one_shot_start (gpointer data)
+{
+  Ticker *ticker = data;
+  ticker->timer = far_home_timer (ticker->home, ticker->when, one_shot, ticker);
+}
+
+START_TEST (clock_jump_wakes_a_sleeping_worker)
+{
+  Ticker ticker = { .home = far_home_worker_new ("w"), .when = far_clock_boottime_us () + SECONDS (3600) };
+  far_home_call (ticker.home, one_shot_start, &ticker);
+  help_settle (ticker.home);
+  ck_assert_int_eq (g_atomic_int_get (&ticker.n), 0);
+  ck_assert (far_clock_advance (SECONDS (3601)));
+  help_wait (&ticker.n);
+  far_home_call (ticker.home, ticker_stop, &ticker);
+  far_home_worker_free (ticker.home);
+}
+END_TEST
+
+START_TEST (real_time_fires_too)
+{
+  Ticker ticker = { .home = far_home_main (), .when = far_clock_boottime_us () + 20000 };
+  gint64 start = g_get_monotonic_time ();
+  one_shot_start (&ticker);
+  help_wait (&ticker.n);
+  ck_assert_int_ge (g_get_monotonic_time () - start, 15000);
+  far_home_timer_free (ticker.timer);
+}
+END_TEST
+
+/* ---- descriptors ---- */
+
+typedef struct {
+  FarHome *home;
+  int fd[2], other[2];
+  FarWatch *watch, *other_watch;
+  gint n;
+  guint ready;
+} Watched;
+
+static void
+first_frees_both (int fd, guint ready, gpointer data)
+{
+  Watched *watched = data;
+  g_atomic_int_inc (&watched->n);
+  watched->ready = ready;
+  g_clear_pointer (&watched->watch, far_watch_free);
+  g_clear_pointer (&watched->other_watch, far_watch_free);
+}
+
+static void
+watch_both (gpointer data)
+{
+  Watched *watched = data;
+  watched->watch = far_home_watch (watched->home, watched->fd[0], FAR_READY_READ, first_frees_both, watched);
+  watched->other_watch = far_home_watch (watched->home, watched->other[0], FAR_READY_READ, first_frees_both, watched);
+  ck_assert_int_eq (write (watched->fd[1], "x", 1), 1); /* both are ready in one turn */
+  ck_assert_int_eq (write (watched->other[1], "x", 1), 1);
+}
+
+START_TEST (watch_freed_while_its_event_waits)
+{
+  Watched watched = { .home = far_home_worker_new ("w") };
+  ck_assert_int_eq (pipe (watched.fd) | pipe (watched.other), 0);
+  far_home_call (watched.home, watch_both, &watched);
+  help_wait (&watched.n);
+  help_settle (watched.home);
+  ck_assert_int_eq (watched.n, 1);
+  ck_assert_uint_eq (watched.ready, FAR_READY_READ);
+  far_home_worker_free (watched.home);
+  for (int i = 0; i < 2; i++) {
+    close (watched.fd[i]);
+    close (watched.other[i]);
+  }
+}
+END_TEST
+
+static void
+on_edge (int fd, guint ready, gpointer data)
+{
+  Watched *watched = data;
+  watched->ready |= ready;
+  g_atomic_int_inc (&watched->n);
+}
+
+static void
+watch_edge (gpointer data)
+{
+  Watched *watched = data;
+  watched->watch = far_home_watch (watched->home, watched->fd[0], FAR_READY_READ | FAR_READY_EDGE, on_edge, watched);
+}
+
+static void
+unwatch (gpointer data)
+{
+  far_watch_free (((Watched *) data)->watch);
+}
+
+START_TEST (edge_tells_once_and_hang_up_too)
+{
+  Watched watched = { .home = far_home_worker_new ("w") };
+  ck_assert_int_eq (pipe (watched.fd), 0);
+  far_home_call (watched.home, watch_edge, &watched);
+  ck_assert_int_eq (write (watched.fd[1], "x", 1), 1);
+  help_wait (&watched.n);
+  for (int i = 0; i < 20; i++)
+    help_settle (watched.home);
+  ck_assert_int_eq (g_atomic_int_get (&watched.n), 1);
+  close (watched.fd[1]);
+  gint64 end = g_get_monotonic_time () + SECONDS (10);
+  while (g_atomic_int_get (&watched.n) < 2 && g_get_monotonic_time () < end)
+    g_usleep (100);
+  far_home_call (watched.home, unwatch, &watched);
+  ck_assert (watched.ready & FAR_READY_CLOSED);
+  far_home_worker_free (watched.home);
+  close (watched.fd[0]);
+}
+END_TEST
+
+START_TEST (main_watches_no_descriptors)
+{
+  ck_assert_ptr_null (far_home_watch (far_home_main (), 0, FAR_READY_READ, on_edge, NULL));
+}
+END_TEST
+
+/* ---- foreign ---- */
+
+typedef struct {
+  FarHome *home;
+  GMutex lock;
+  GCond cond;
+  gboolean woken, quit;
+} Library;
+
+static void
+wake_library (gpointer data)
+{
+  Library *library = data;
+  g_mutex_lock (&library->lock);
+  library->woken = TRUE;
+  g_cond_signal (&library->cond);
+  g_mutex_unlock (&library->lock);
+}
+
+static gpointer
+run_library (gpointer data)
+{
+  Library *library = data;
+  far_home_foreign_bind (library->home);
+  while (!library->quit) {
+    g_mutex_lock (&library->lock);
+    while (!library->woken)
+      g_cond_wait (&library->cond, &library->lock);
+    library->woken = FALSE;
+    g_mutex_unlock (&library->lock);
+    far_home_run_posted (library->home);
+  }
+  return NULL;
+}
+
+static void
+quit_library (gpointer data)
+{
+  ((Library *) data)->quit = TRUE;
+}
+
+START_TEST (foreign_home)
+{
+  Library library = { .quit = FALSE };
+  library.home = far_home_foreign_new ("lws", wake_library, &library);
+  GThread *thread = g_thread_new ("lws", run_library, &library);
+  posts_keep_order (library.home);
+  Ticker ticker = { .home = library.home, .when = far_clock_boottime_us () + SECONDS (3600) };
+  far_home_call (library.home, one_shot_start, &ticker);
+  ck_assert (far_clock_advance (SECONDS (3601)));
+  help_wait (&ticker.n);
+  far_home_call (library.home, ticker_stop, &ticker);
+  far_home_post (library.home, quit_library, &library);
+  g_thread_join (thread);
+  far_home_foreign_free (library.home);
+}
+END_TEST
+
+START_TEST (clock_only_grows)
+{
+  gint64 before = far_clock_boottime_us (), wall = far_clock_wall_us ();
+  ck_assert (!far_clock_advance (-1));
+  ck_assert (far_clock_advance (SECONDS (10)));
+  ck_assert_int_ge (far_clock_boottime_us () - before, SECONDS (10));
+  ck_assert_int_ge (far_clock_wall_us () - wall, SECONDS (10));
+  ck_assert_uint_eq (strlen (far_clock_boot_id ()), 36);
+}
+END_TEST
+
+int
+main (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  TCase *homes = tcase_create ("homes");
+  tcase_set_timeout (homes, 60);
+  tcase_add_test (homes, post_main);
+  tcase_add_test (homes, post_worker);
+  tcase_add_test (homes, post_is_later);
+  tcase_add_test (homes, call_waits);
+  tcase_add_test (homes, freed_worker_runs_what_was_posted);
+  tcase_add_test (homes, later_runs_once_and_can_be_cancelled);
+  tcase_add_test (homes, timers_fire_in_order);
+  tcase_add_test (homes, timer_set_in_its_callback);
+  tcase_add_test (homes, clock_jump_wakes_a_sleeping_worker);
+  tcase_add_test (homes, real_time_fires_too);
+  tcase_add_test (homes, watch_freed_while_its_event_waits);
+  tcase_add_test (homes, edge_tells_once_and_hang_up_too);
+  tcase_add_test (homes, main_watches_no_descriptors);
+  tcase_add_test (homes, foreign_home);
+  tcase_add_test (homes, clock_only_grows);
+  Suite *suite = suite_create ("home");
+  suite_add_tcase (suite, homes);
+  SRunner *runner = srunner_create (suite);
+  srunner_run_all (runner, CK_NORMAL);
+  int failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed > 0;
+}
