@@ -99,13 +99,18 @@ const FarDevice *far_device_find (const char *name);     /* [main] */
 GPtrArray *far_device_list (void);                       /* container to be freed */
 gboolean far_device_add (const FarDevice *device, GError **error); /* at run time, on top of the profile; copied */
 gboolean far_device_remove (const char *name);
-/* Device whose address is host:port, NULL: none (so -L/-W reach devices and nothing else). */
+/* Device whose address is host:port or whose name is host (any port), NULL: none (so -L/-W reach devices and nothing else). */
 const FarDevice *far_device_by_address (const char *host, guint16 port);
 /* One writer a device (and a line): claims it for a session, or FAR_ERROR_CONFLICT naming who holds it. The same person takes over: the old session's
  * `lost` runs. Released by far_device_release(). [main] */
-gboolean far_device_claim (const char *device, const char *session, const char *person, void (*lost) (const char *session, const char *device, gpointer user), gpointer user, GError **error);
-void far_device_release (const char *device, const char *session);
-/* Claims, then opens its endpoint; spec->device set. The claim ends with far_device_release(). [main] */
+typedef void (*FarDeviceLost) (const char *session, const char *device, gpointer user);
+gboolean far_device_claim (const char *device, const char *session, const char *person, FarDeviceLost lost, gpointer user, GError **error);
+void far_device_release (const char *device /* NULL: all of the session */, const char *session);
+/* Who stands in the way of a claim on this device (its line counts): the person ("" unknown) and, when wanted, the session; NULL: nobody. [main] */
+const char *far_device_holder (const char *device, const char **session);
+/* Told of claims made without `lost` that were taken over: the one service that owns sessions. func NULL: nobody. [main] */
+void far_device_on_lost (FarDeviceLost func, gpointer user);
+/* Claims (without `lost`), then opens its endpoint; spec->device set. The claim ends with far_device_release(). [main] */
 void far_device_open (const FarEndpointSpec *spec, FarRequest *req);
 
 G_END_DECLS

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "device.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+add (const char *name, const char *address, const char *line)
+{
+  FarDevice device = { .name = (char *) name, .endpoint = (char *) "lan", .address = (char *) address, .line = (char *) line };
+  g_autoptr (GError) error = NULL;
+  ck_assert_msg (far_device_add (&device, &error), "%s", error ? error->message : "");
+}
+
+static void
+profile (const char *name, const char *address)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) far_device_free);
+  FarDevice device = { .name = (char *) name, .endpoint = (char *) "lan", .address = (char *) address };
+  g_ptr_array_add (list, far_device_copy (&device));
+  far_device_profile_set (list);
+}
+
+static void
+clean (void)
+{
+  far_device_reset ();
+  for (int s = 1; s < 5; s++) {
+    g_autofree char *session = g_strdup_printf ("s%d", s);
+    far_device_release (NULL, session);
+  }
+}
+
+START_TEST (test_list)
+{
+  profile ("plc", "192.0.2.1:502");
+  add ("camera", "192.0.2.2:554", NULL);
+  g_autoptr (GPtrArray) list = far_device_list ();
+  ck_assert_uint_eq (list->len, 2);
+  ck_assert_str_eq (far_device_find ("plc")->address, "192.0.2.1:502");
+  ck_assert_ptr_null (far_device_find ("boiler"));
+  ck_assert (far_device_remove ("camera"));
+  ck_assert (!far_device_remove ("camera"));
+  ck_assert (!far_device_remove ("plc")); /* the profile's stay */
+}
+END_TEST
+
+START_TEST (test_profile_wins)
+{
+  g_autoptr (GError) error = NULL;
+  add ("plc", "192.0.2.9:502", NULL);
+  profile ("plc", "192.0.2.1:502");
+  ck_assert_str_eq (far_device_find ("plc")->address, "192.0.2.1:502");
+  g_autoptr (GPtrArray) list = far_device_list ();
+  ck_assert_uint_eq (list->len, 1);
+  FarDevice device = { .name = (char *) "plc", .endpoint = (char *) "lan" };
+  ck_assert (!far_device_add (&device, &error));
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT));
+}
+END_TEST
+
+START_TEST (test_bad_names)
+{
+  const char *const bad[] = { "", "-x", "a b", "a/b", "../x", "é", NULL };
+  for (guint i = 0; bad[i]; i++) {
+    FarDevice device = { .name = (char *) bad[i], .endpoint = (char *) "lan" };
+    g_autoptr (GError) error = NULL;
+    ck_assert_msg (!far_device_add (&device, &error), "'%s' was taken", bad[i]);
+    ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID));
+  }
+  FarDevice nowhere = { .name = (char *) "x" };
+  ck_assert (!far_device_add (&nowhere, NULL));
+}
+END_TEST
+
+START_TEST (test_by_address)
+{
+  add ("plc", "192.0.2.1:502", NULL);
+  add ("six", "[2001:db8::1]:80", NULL);
+  add ("bare", NULL, NULL);
+  ck_assert_str_eq (far_device_by_address ("192.0.2.1", 502)->name, "plc");
+  ck_assert_str_eq (far_device_by_address ("2001:DB8::1", 80)->name, "six");
+  ck_assert_str_eq (far_device_by_address ("bare", 1)->name, "bare");
+  ck_assert_ptr_null (far_device_by_address ("192.0.2.1", 503));
+  ck_assert_ptr_null (far_device_by_address ("192.0.2.11", 502));
+  ck_assert_ptr_null (far_device_by_address ("", 0));
+  ck_assert_ptr_null (far_device_by_address (NULL, 0));
+}
+END_TEST
+
+static guint lost_calls;
+static char lost_session[16];
+
+static void
+lost (const char *session, const char *device, gpointer user)
+{
+  lost_calls++;
+  g_strlcpy (lost_session, session, sizeof lost_session);
+}
+
+START_TEST (test_one_writer)
+{
+  g_autoptr (GError) error = NULL;
+  add ("plc", "192.0.2.1:502", NULL);
+  ck_assert (far_device_claim ("plc", "s1", "alice", lost, NULL, &error));
+  ck_assert (far_device_claim ("plc", "s1", "alice", lost, NULL, &error)); /* again: the same claim */
+  ck_assert (!far_device_claim ("plc", "s2", "bob", lost, NULL, &error));
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT));
+  ck_assert_ptr_nonnull (strstr (error->message, "alice"));
+  ck_assert_str_eq (far_device_holder ("plc", NULL), "alice");
+  ck_assert_uint_eq (lost_calls, 0);
+  far_device_release ("plc", "s2"); /* not theirs */
+  ck_assert (far_device_claimed ("plc", "s1"));
+  far_device_release ("plc", "s1");
+  ck_assert_ptr_null (far_device_holder ("plc", NULL));
+  ck_assert (far_device_claim ("plc", "s2", "bob", NULL, NULL, NULL));
+  g_clear_error (&error);
+  ck_assert (!far_device_claim ("ghost", "s2", "bob", NULL, NULL, &error));
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND));
+}
+END_TEST
+
+START_TEST (test_take_over)
+{
+  add ("plc", "192.0.2.1:502", NULL);
+  lost_calls = 0;
+  ck_assert (far_device_claim ("plc", "s1", "alice", lost, NULL, NULL));
+  ck_assert (far_device_claim ("plc", "s2", "alice", lost, NULL, NULL));
+  ck_assert_uint_eq (lost_calls, 1);
+  ck_assert_str_eq (lost_session, "s1");
+  ck_assert (!far_device_claimed ("plc", "s1"));
+  ck_assert (far_device_claimed ("plc", "s2"));
+  far_device_release (NULL, "s2");
+  /* an unknown person is nobody's same person */
+  ck_assert (far_device_claim ("plc", "s3", NULL, lost, NULL, NULL));
+  ck_assert (!far_device_claim ("plc", "s4", NULL, lost, NULL, NULL));
+}
+END_TEST
+
+START_TEST (test_listener)
+{
+  add ("plc", "192.0.2.1:502", NULL);
+  lost_calls = 0;
+  far_device_on_lost (lost, NULL);
+  ck_assert (far_device_claim ("plc", "s1", "alice", NULL, NULL, NULL));
+  ck_assert (far_device_claim ("plc", "s2", "alice", NULL, NULL, NULL));
+  ck_assert_uint_eq (lost_calls, 1);
+  far_device_on_lost (NULL, NULL);
+}
+END_TEST
+
+START_TEST (test_line)
+{
+  g_autoptr (GError) error = NULL;
+  add ("m1", "192.0.2.1:502", "bus0");
+  add ("m2", "192.0.2.1:503", "bus0");
+  add ("m3", "192.0.2.1:504", "bus1");
+  ck_assert (far_device_claim ("m1", "s1", "alice", NULL, NULL, NULL));
+  ck_assert (!far_device_claim ("m2", "s2", "bob", NULL, NULL, &error));
+  ck_assert_ptr_nonnull (strstr (error->message, "bus0"));
+  ck_assert (far_device_claim ("m3", "s2", "bob", NULL, NULL, NULL));
+  ck_assert (far_device_claim ("m2", "s1", "alice", NULL, NULL, NULL)); /* one session, two devices of a line */
+  const char *session = NULL;
+  ck_assert_str_eq (far_device_holder ("m2", &session), "alice");
+  ck_assert_str_eq (session, "s1");
+}
+END_TEST
+
+/* Two hold parts of what is wanted, one of them another person: nobody loses anything. */
+START_TEST (test_all_or_none)
+{
+  add ("m1", NULL, "bus0");
+  lost_calls = 0;
+  ck_assert (far_device_claim ("m1", "s1", "alice", lost, NULL, NULL));
+  add ("m1", NULL, NULL); /* the device left its line while it was held */
+  add ("m2", NULL, "bus0");
+  add ("m1", NULL, "bus1");
+  add ("m3", NULL, "bus1");
+  ck_assert (far_device_claim ("m3", "s2", "bob", lost, NULL, NULL));
+  ck_assert (!far_device_claim ("m1", "s3", "alice", lost, NULL, NULL));
+  ck_assert_uint_eq (lost_calls, 0);
+  ck_assert (far_device_claimed ("m1", "s1"));
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("device");
+  TCase *cases = tcase_create ("device");
+  tcase_add_checked_fixture (cases, NULL, clean);
+  tcase_add_test (cases, test_list);
+  tcase_add_test (cases, test_profile_wins);
+  tcase_add_test (cases, test_bad_names);
+  tcase_add_test (cases, test_by_address);
+  tcase_add_test (cases, test_one_writer);
+  tcase_add_test (cases, test_take_over);
+  tcase_add_test (cases, test_listener);
+  tcase_add_test (cases, test_line);
+  tcase_add_test (cases, test_all_or_none);
+  suite_add_tcase (suite, cases);
+  SRunner *runner = srunner_create (suite);
+  srunner_run_all (runner, CK_NORMAL);
+  int failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
