@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A home whose thread a library owns. Its timers are kept by a worker, its clock: that one posts "run them" when the earliest is due. */
+#include "config.h"
+
 #include "home-private.h"
 
 /* Lives at the clock's home; counted by the messages on their way and by the foreign home. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The main context as a home (one GSource for posted work and all timers), and the pool of data-plane workers. */
+#include "config.h"
+
 #include "home-private.h"
 #include <glib-unix.h>
 #include <unistd.h>

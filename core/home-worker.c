@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A worker: one thread, one epoll set, one timerfd, one eventfd for posted work. */
+#include "config.h"
+
 #include "home-private.h"
 #include <errno.h>
 #include <string.h>

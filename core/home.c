@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What all homes share: posted work, the thread, scratch memory. */
+#include "config.h"
+
 #include "home-private.h"
 #include <string.h>
 #include <sys/syscall.h>

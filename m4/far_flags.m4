@@ -55,7 +55,7 @@ AC_DEFUN([FAR_FLAGS], [
 # The oldest time the program can believe: SOURCE_DATE_EPOCH, the commit's time, or that of configure. Never the time of the build.
 AC_DEFUN([FAR_BUILD_EPOCH], [
   AS_IF([test -n "$SOURCE_DATE_EPOCH"], [BUILD_EPOCH=$SOURCE_DATE_EPOCH],
-    [BUILD_EPOCH=`git -C "$srcdir" log -1 --format=%ct -- configure.ac core 2>/dev/null`])
+    [BUILD_EPOCH=`git -c "safe.directory=*" -C "$srcdir" log -1 --format=%ct -- configure.ac core 2>/dev/null`])
   AS_IF([test -z "$BUILD_EPOCH"], [BUILD_EPOCH=`date -r "$srcdir/configure.ac" +%s`])
   AC_SUBST([BUILD_EPOCH])
 ])

@@ -113,6 +113,13 @@ class Lint(unittest.TestCase):
         self.finds({"tests/local.mk": HASH + "check_PROGRAMS += tests/unit/test-x\n",
                     "tests/unit/test-x.c": SPDX + "START_TEST (a)\n{\n}\nEND_TEST\n"}, "test-x.c:1: has tests but asserts nothing")
 
+    def test_poll_step_in_a_test(self):
+        listed = {"tests/local.mk": HASH + "check_PROGRAMS += tests/unit/test-x\n"}
+        body = SPDX + "START_TEST (a)\n{\n  ck_assert (1);\n  g_usleep (%d);\n}\nEND_TEST\n"
+        status, output = self.run_on({**listed, "tests/unit/test-x.c": body % 200})
+        self.assertEqual(status, 0, output)
+        self.finds({**listed, "tests/unit/test-x.c": body % 20000}, "test-x.c:5: g_usleep")
+
     def test_python_sleep(self):
         self.finds({"tests/lib.py": HASH + "time" + ".sleep(1)\n"}, "tests/lib.py:2: time.sleep")
 
