@@ -16,6 +16,7 @@ include tests/unit/local-trust.mk
 include tests/integration/local.mk
 include tests/lint/local.mk
 include tests/fuzz/local.mk
+include tests/bench/local.mk
 
 if HAVE_CHECK
 TESTS += $(check_PROGRAMS)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One process of the lab: its output goes to a log and can be waited for; only the lab's own pids are ever ended."""
+import atexit
 import os
 import re
 import selectors
@@ -12,6 +13,17 @@ import time
 from lab import secrets
 
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:|stack smashing|\bCRITICAL\b)")
+
+
+_started = []
+
+
+@atexit.register
+def _end_all():
+    """A test that dies leaves nothing behind."""
+    for process in _started:
+        if process.running():
+            process.kill()
 
 
 class FarctlError(Exception):
@@ -43,6 +55,7 @@ class Process:
         self.stdin = self._child.stdin
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        _started.append(self)
 
     def _notify_socket(self, log):
         self._notify_path = log + ".notify"

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Built with everything else so that they cannot rot; run by ./bootstrap bench, not by check.
+
+noinst_PROGRAMS += tests/bench/load
+tests_bench_load_SOURCES = tests/bench/load.c tests/bench/load-net.c tests/bench/load.h
+tests_bench_load_CPPFLAGS = $(AM_CPPFLAGS)
+tests_bench_load_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
+tests_bench_load_LDFLAGS = $(AM_LDFLAGS)
+tests_bench_load_LDADD = $(CORE_LIBS)
