@@ -10,7 +10,7 @@ fuzz_programs =
 
 fuzz_main = tests/fuzz/main.c tests/fuzz/fuzz.h
 FUZZ_LD = $(TEST_LD) $(FUZZ_LDFLAGS)
-EXTRA_DIST += $(fuzz_main)
+EXTRA_DIST += $(fuzz_main) tests/fuzz/coverage.py
 
 # libFuzzer's programs run until they are stopped: not among the tests
 if FUZZERS

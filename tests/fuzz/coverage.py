@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The seeds of each fuzz target alone, without mutations, reach at least 80 % of the lines of what it fuzzes.
+
+A target names that in a comment: `parses: core/a.c core/b.c`, and with `modules: libssh` the libraries these need beyond core's.
+The files are compiled once more with line counts and put in front of the library's."""
+import glob
+import gzip
+import json
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+import tap
+
+SOURCE, BUILD = os.environ["FARWATCH_TEST_SRCDIR"], os.environ["FARWATCH_TEST_BUILDDIR"]
+MODULES = ["glib-2.0", "gmodule-no-export-2.0", "gnutls", "yaml-0.1", "jansson", "libsodium"]
+ENOUGH = 80
+
+
+def named(text, word):
+    match = re.search(rf"\b{word}:((?:[\s*]+[a-z][\w./+-]*)+)", text)
+    return re.findall(r"[a-z][\w./+-]*", match.group(1)) if match else []
+
+
+def compile_target(target, parses, modules, folder):
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", *MODULES, *modules], check=True, capture_output=True, text=True).stdout
+    with open(os.path.join(BUILD, "config.h"), encoding="utf-8") as file:
+        sanitizers = ["-fsanitize=address,undefined"] if "#define FAR_SANITIZED 1" in file.read() else []
+    program = os.path.join(folder, os.path.basename(target)[:-2])
+    sources = [target, "tests/fuzz/main.c", *parses]
+    subprocess.run(
+        ["gcc", "-std=gnu11", "-O0", "-g", "--coverage", *sanitizers, "-pthread", "-o", program,
+         *[f"-I{os.path.join(SOURCE, where)}" for where in ("core", "tests")], f"-I{BUILD}", f"-I{BUILD}/core",
+         *[os.path.join(SOURCE, path) for path in sources],
+         f"-L{BUILD}/.libs", "-lfarwatch", f"-Wl,-rpath,{BUILD}/.libs", *flags.split()],
+        check=True, cwd=folder)
+    return program
+
+
+def lines_reached(folder, parses):
+    """(reached, all) over the lines of the files that hold code."""
+    subprocess.run(["gcov", "-j", *glob.glob(os.path.join(folder, "*.gcda"))], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    counts = {}
+    for path in glob.glob(os.path.join(folder, "*.gcov.json.gz")):
+        with gzip.open(path) as file:
+            for part in json.load(file)["files"]:
+                if any(part["file"].endswith(name) for name in parses):
+                    for line in part["lines"]:
+                        key = (part["file"], line["line_number"])
+                        counts[key] = counts.get(key, 0) + line["count"]
+    return sum(count > 0 for count in counts.values()), len(counts)
+
+
+class Coverage(unittest.TestCase):
+    def check(self, target):
+        with open(os.path.join(SOURCE, target), encoding="utf-8") as file:
+            text = file.read()
+        parses = named(text, "parses")
+        self.assertTrue(parses, f"{target} does not say what it parses: core/FILE.c")
+        with tempfile.TemporaryDirectory() as folder:
+            program = compile_target(target, parses, named(text, "modules"), folder)
+            run = subprocess.run([program], env={**os.environ, "FARWATCH_FUZZ_RUNS": "0"}, capture_output=True, text=True, timeout=300)
+            self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+            reached, every = lines_reached(folder, parses)
+        self.assertGreater(every, 0)
+        print(f"# {target}: {reached} of {every} lines, {100 * reached / every:.0f} %")
+        self.assertGreaterEqual(100 * reached / every, ENOUGH, f"{target}: its seeds leave too much of {parses} unread")
+
+
+def case(target):
+    return lambda self: self.check(target)
+
+
+for path in sorted(glob.glob(os.path.join(SOURCE, "tests/fuzz/fuzz-*.c"))):
+    name = os.path.relpath(path, SOURCE)
+    setattr(Coverage, "test_" + os.path.basename(name)[5:-2].replace("-", "_"), case(name))
+
+tap.main()
