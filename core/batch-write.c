@@ -10,6 +10,8 @@
 struct _FarBatchBuilder {
   GByteArray *bytes;
   GHashTable *numbers;  /* FarSeries → number in this batch, from 1 */
+  GHashTable *names;    /* the same for series without handle: "name\nunit"; NULL: none yet */
+  guint n_series;
   gint64 last_us;
 };
 
@@ -77,21 +79,44 @@ put_text (FarBatchBuilder *builder, const char *text, gsize max)
 }
 
 static guint
-number_of (FarBatchBuilder *builder, FarSeries series)
+number_new (FarBatchBuilder *builder, const FarSeriesInfo *info)
 {
-  guint number = GPOINTER_TO_UINT (g_hash_table_lookup (builder->numbers, GUINT_TO_POINTER (series)));
-  const FarSeriesInfo *info;
-
-  if (number > 0)
-    return number;
-  info = far_series_info (series);
-  number = g_hash_table_size (builder->numbers) + 1;
-  if (info == NULL || number > BATCH_SERIES_MAX)
+  if (info == NULL || builder->n_series >= BATCH_SERIES_MAX)
     return 0;
   put_u8 (builder, BATCH_RECORD_SERIES);
   put_text (builder, info->name, BATCH_NAME_MAX);
   put_text (builder, info->unit, BATCH_UNIT_MAX);
-  g_hash_table_insert (builder->numbers, GUINT_TO_POINTER (series), GUINT_TO_POINTER (number));
+  return ++builder->n_series;
+}
+
+/* Number of a handle in this batch; its series record is written at the first use. */
+static guint
+number_of (FarBatchBuilder *builder, FarSeries series)
+{
+  guint number = GPOINTER_TO_UINT (g_hash_table_lookup (builder->numbers, GUINT_TO_POINTER (series)));
+
+  if (number > 0)
+    return number;
+  number = number_new (builder, far_series_info (series));
+  if (number > 0)
+    g_hash_table_insert (builder->numbers, GUINT_TO_POINTER (series), GUINT_TO_POINTER (number));
+  return number;
+}
+
+static guint
+number_named (FarBatchBuilder *builder, const FarSeriesInfo *info)
+{
+  g_autofree char *name = g_strconcat (info->name, "\n", info->unit, NULL);
+  guint number;
+
+  if (builder->names == NULL)
+    builder->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  number = GPOINTER_TO_UINT (g_hash_table_lookup (builder->names, name));
+  if (number > 0)
+    return number;
+  number = number_new (builder, info);
+  if (number > 0)
+    g_hash_table_insert (builder->names, g_steal_pointer (&name), GUINT_TO_POINTER (number));
   return number;
 }
 
@@ -121,23 +146,14 @@ put_value (FarBatchBuilder *builder, const FarSample *sample)
   }
 }
 
-/* Series records come before the group that first uses them. Returns how many samples can be written. */
-static guint
-define_series (FarBatchBuilder *builder, const FarGroup *group)
+/* numbers: of each sample in this batch, 0: left out. Series records come before the group that first uses them. */
+static void
+put_group (FarBatchBuilder *builder, const FarGroup *group, const guint *numbers)
 {
   guint n = 0;
 
-  for (guint i = 0; i < group->n && n < BATCH_SAMPLES_MAX; i++)
-    if (number_of (builder, group->samples[i].series) > 0)
-      n++;
-  return n;
-}
-
-void
-far_batch_builder_add (FarBatchBuilder *builder, const FarGroup *group)
-{
-  guint n = define_series (builder, group);
-
+  for (guint i = 0; i < group->n; i++)
+    n += numbers[i] > 0;
   if (n == 0)
     return;
   put_u8 (builder, BATCH_RECORD_GROUP);
@@ -146,15 +162,39 @@ far_batch_builder_add (FarBatchBuilder *builder, const FarGroup *group)
   put_u8 (builder, group->quality);
   put_text (builder, group->reason, BATCH_REASON_MAX);
   put_varint (builder, n);
-  for (guint i = 0; n > 0; i++) {
-    guint number = number_of (builder, group->samples[i].series);
+  for (guint i = 0; i < group->n; i++)
+    if (numbers[i] > 0) {
+      put_varint (builder, numbers[i]);
+      put_value (builder, &group->samples[i]);
+    }
+}
 
-    if (number == 0)
-      continue;
-    put_varint (builder, number);
-    put_value (builder, &group->samples[i]);
-    n--;
-  }
+void
+far_batch_builder_add (FarBatchBuilder *builder, const FarGroup *group)
+{
+  guint n = MIN (group->n, BATCH_SAMPLES_MAX);
+  g_autofree guint *numbers = g_new0 (guint, group->n + 1);
+
+  for (guint i = 0; i < n; i++)
+    numbers[i] = number_of (builder, group->samples[i].series);
+  put_group (builder, group, numbers);
+}
+
+static void
+merge_group (const FarGroup *group, const FarSeriesInfo *series, guint n_series G_GNUC_UNUSED, gpointer user)
+{
+  FarBatchBuilder *builder = user;
+  g_autofree guint *numbers = g_new0 (guint, group->n + 1);
+
+  for (guint i = 0; i < group->n; i++)
+    numbers[i] = number_named (builder, &series[group->samples[i].series - 1]);
+  put_group (builder, group, numbers);
+}
+
+gboolean
+far_batch_builder_merge (FarBatchBuilder *builder, GBytes *batch, GError **error)
+{
+  return far_batch_read (batch, merge_group, builder, error);
 }
 
 gsize
@@ -169,6 +209,7 @@ far_batch_builder_end (FarBatchBuilder *builder)
   GBytes *bytes = g_byte_array_free_to_bytes (builder->bytes);
 
   g_hash_table_unref (builder->numbers);
+  g_clear_pointer (&builder->names, g_hash_table_unref);
   g_free (builder);
   return bytes;
 }

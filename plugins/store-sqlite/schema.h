@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The tables, and what becomes of a file that is newer than us, foreign or damaged. */
+#pragma once
+#include "conn.h"
+
+/* Makes the tables of a new file, checks the version of an old one. FAR_ERROR_CONFIG: not ours, or newer. */
+gboolean schema_make (Conn *conn, GError **error);
+/* Moves a damaged database aside ("NAME.damaged-TIME"), then takes over what can still be read. said: what was done, one line. */
+gboolean schema_replace_damaged (Conn *conn, char **said, GError **error);

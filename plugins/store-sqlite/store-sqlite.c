@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Store in one SQLite file: what the main context sees of it. */
+#include "config.h"
+
+#include "store.h"
+
+#include <glib/gstdio.h>
+
+struct _Sqlite {
+  FarInstance *at;
+  char *path;
+  Writer writer;
+  Worker reader;            /* rows, blobs */
+  Worker scanner;           /* series, samples, snapshots */
+  FarRequest *opening;
+};
+
+static const FarOption sqlite_options[] = {
+  { .name = "path", .type = FAR_OPT_PATH, .offset = G_STRUCT_OFFSET (SqliteOptions, path),
+    .summary = N_ ("database file; without it NAME.db in the state directory") },
+  { .name = "keep", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (SqliteOptions, keep_us),
+    .fallback = "30d", .summary = N_ ("how long samples stay; 0s: for ever"), .min = 0, .max = G_MAXINT64 },
+  { .type = FAR_OPT_END }
+};
+
+static gboolean
+sqlite_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
+{
+  Sqlite *self = data;
+
+  self->at = at;
+  g_mutex_init (&self->writer.lock);
+  g_queue_init (&self->writer.merge);
+  self->writer.series = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->writer.young = g_hash_table_new (NULL, NULL);
+  return TRUE;
+}
+
+static void
+worker_fill (Sqlite *self, Worker *worker)
+{
+  worker->at = self->at;
+  worker->path = self->path;
+  worker->generation = &self->writer.generation;
+}
+
+static void
+sqlite_opened (FarRequest *req, gpointer data)
+{
+  Sqlite *self = data;
+  const GError *error = far_request_error (req);
+  gboolean stopped = self->opening == NULL;
+
+  g_clear_pointer (&self->opening, far_request_unref);
+  if (stopped)
+    return;
+  if (error != NULL)
+    far_instance_fail (self->at, g_error_copy (error));
+  else
+    far_instance_ready (self->at);
+}
+
+static char *
+sqlite_path (Sqlite *self, const SqliteOptions *options)
+{
+  g_autofree char *name = NULL;
+
+  if (options->path != NULL)
+    return g_strdup (options->path);
+  name = g_strconcat (far_instance_name (self->at), ".db", NULL);
+  return far_node_path (name);
+}
+
+static gboolean
+sqlite_start (gpointer data, GError **error G_GNUC_UNUSED)
+{
+  Sqlite *self = data;
+  const SqliteOptions *options = far_instance_options (self->at);
+
+  g_free (self->path);
+  self->path = sqlite_path (self, options);
+  self->writer.keep_us = options->keep_us;
+  worker_fill (self, &self->writer.worker);
+  worker_fill (self, &self->reader);
+  worker_fill (self, &self->scanner);
+  self->writer.worker.owner = &self->writer;
+  worker_begin (&self->writer.worker, "sqlite-write", writer_run);
+  worker_begin (&self->reader, "sqlite-read", reader_run);
+  worker_begin (&self->scanner, "sqlite-scan", reader_run);
+  self->opening = far_request_ref (far_request_new (sqlite_opened, self, 0));
+  worker_push (&self->writer.worker, job_new (sizeof (Job), self->opening, write_open, NULL));
+  return TRUE;
+}
+
+static gboolean
+sqlite_reload (gpointer data, const void *options, GError **error G_GNUC_UNUSED)
+{
+  Sqlite *self = data;
+
+  g_mutex_lock (&self->writer.lock);
+  self->writer.keep_us = ((const SqliteOptions *) options)->keep_us;
+  g_mutex_unlock (&self->writer.lock);
+  return TRUE;
+}
+
+static void
+sqlite_stop (gpointer data)
+{
+  Sqlite *self = data;
+  FarRequest *opening = g_steal_pointer (&self->opening);
+
+  if (opening != NULL)
+    far_request_cancel (opening);
+  g_clear_pointer (&opening, far_request_unref);
+  worker_end (&self->writer.worker);
+  worker_end (&self->reader);
+  worker_end (&self->scanner);
+}
+
+static void
+sqlite_fini (gpointer data)
+{
+  Sqlite *self = data;
+
+  g_hash_table_unref (self->writer.series);
+  g_hash_table_unref (self->writer.young);
+  g_queue_clear (&self->writer.merge);
+  g_mutex_clear (&self->writer.lock);
+  g_free (self->path);
+}
+
+/* ---- operations ---- */
+
+static void
+sqlite_apply (gpointer data, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
+{
+  worker_push (&((Sqlite *) data)->writer.worker, write_apply_new (key, parts, n, req));
+}
+
+static void
+sqlite_rows (gpointer data, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
+{
+  worker_push (&((Sqlite *) data)->reader, read_rows_new (table, filter, after, limit, descending, req));
+}
+
+static void
+sqlite_series (gpointer data, const char *source, FarRequest *req)
+{
+  worker_push (&((Sqlite *) data)->scanner, read_series_new (source, req));
+}
+
+static void
+sqlite_samples (gpointer data, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req)
+{
+  worker_push (&((Sqlite *) data)->scanner, read_samples_new (source, name, from_us, to_us, limit, req));
+}
+
+static void
+sqlite_drop (gpointer data, const char *table, gint64 samples_before_us, FarRequest *req)
+{
+  worker_push (&((Sqlite *) data)->writer.worker, write_drop_new (table, samples_before_us, req));
+}
+
+static void
+sqlite_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
+{
+  worker_push (&((Sqlite *) data)->writer.worker, write_blob_new (sha256, offset, bytes, last, req));
+}
+
+static void
+sqlite_blob_get (gpointer data, const char *sha256, guint64 offset, guint size, FarRequest *req)
+{
+  worker_push (&((Sqlite *) data)->reader, read_blob_new (sha256, offset, size, req));
+}
+
+static void
+sqlite_snapshot (gpointer data, const char *path, FarRequest *req)
+{
+  worker_push (&((Sqlite *) data)->scanner, read_snapshot_new (path, req));
+}
+
+static void
+sqlite_maintain (gpointer data, guint budget_ms, FarRequest *req)
+{
+  worker_push (&((Sqlite *) data)->writer.worker, write_maintain_new (budget_ms, req));
+}
+
+static const FarStoreOps sqlite_ops = {
+  .apply = sqlite_apply,
+  .rows = sqlite_rows,
+  .series = sqlite_series,
+  .samples = sqlite_samples,
+  .drop = sqlite_drop,
+  .blob_put = sqlite_blob_put,
+  .blob_get = sqlite_blob_get,
+  .snapshot = sqlite_snapshot,
+  .maintain = sqlite_maintain,
+};
+
+static const FarStoreType sqlite_type = {
+  .type = {
+    .kind = FAR_KIND_STORE,
+    .name = "sqlite",
+    .summary = N_ ("records, samples and blobs in one SQLite file"),
+    .instance_size = sizeof (Sqlite),
+    .options_size = sizeof (SqliteOptions),
+    .options = sqlite_options,
+    .init = sqlite_init,
+    .start = sqlite_start,
+    .reload = sqlite_reload,
+    .stop = sqlite_stop,
+    .fini = sqlite_fini,
+  },
+  .ops = &sqlite_ops,
+};
+
+FAR_PLUGIN ("store-sqlite", "0.1", "store/sqlite", "libsqlite3.so.0", &sqlite_type.type)

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The store's threads: one writer (group commit), one for rows and blobs, one for range queries. Each has a queue of jobs and a connection;
+ * the main context only puts jobs into queues. */
+#pragma once
+#include "conn.h"
+
+#define SQLITE_QUEUE_MAX 4096
+
+typedef struct _Job Job;
+typedef struct _Worker Worker;
+
+struct _Job {
+  FarRequest *req;                               /* own reference */
+  void (*run) (Worker *worker, Job *job);        /* [worker's thread]; NULL: the thread ends */
+  void (*clear) (Job *job);                      /* frees what the job holds; may be NULL */
+  /* writer: outcome until the commit */
+  gboolean grouped;                              /* shares the transaction of its group */
+  GError *error;
+  gpointer result;
+  GDestroyNotify free_result;
+  gboolean applied;                              /* an apply() with a key: a full store is a verdict */
+};
+
+struct _Worker {
+  FarInstance *at;
+  char *path;
+  gint *generation;                              /* atomic; grows when the file was replaced */
+  gint seen;                                     /* the generation this connection belongs to */
+  GThread *thread;
+  GAsyncQueue *jobs;
+  Conn conn;
+  gpointer owner;                                /* writer: Writer* */
+};
+
+typedef struct {
+  char *path;
+  gint64 keep_us;      /* age of samples that stay; 0: all */
+} SqliteOptions;
+
+typedef struct _Sqlite Sqlite;
+
+/* ---- jobs ([main]) ---- */
+gpointer job_new (gsize size, FarRequest *req, void (*run) (Worker *, Job *), void (*clear) (Job *));
+void job_free (Job *job);
+/* Ends the request with the outcome and frees the job. [any thread] */
+void job_answer (Job *job);
+/* FAR_ERROR_LIMIT when too many wait. */
+void worker_push (Worker *worker, gpointer job);
+void worker_begin (Worker *worker, const char *name, GThreadFunc func);
+void worker_end (Worker *worker);
+/* A worker that reads: runs job after job on a fresh enough connection. */
+gpointer reader_run (gpointer worker);
+
+/* ---- the writer ---- */
+typedef struct {
+  Worker worker;
+  gint generation;
+  gint64 keep_us;              /* atomic by lock */
+  GMutex lock;
+  gint64 revision;             /* in the open transaction */
+  gboolean revised;
+  GHashTable *series;          /* "source id\nname\nunit": known to be in the file */
+  GHashTable *young;           /* source id → batches not yet merged (guess: since start) */
+  GQueue merge;                /* source ids with enough of them */
+  gint64 next_care_us;         /* boottime of the next retention */
+  guint64 rounds;
+} Writer;
+
+gpointer writer_run (gpointer writer);
+gint64 writer_keep (Writer *writer);
+
+/* jobs of the writer */
+void write_open (Worker *worker, Job *job);
+Job *write_apply_new (const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req);
+Job *write_drop_new (const char *table, gint64 samples_before_us, FarRequest *req);
+Job *write_blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req);
+Job *write_maintain_new (guint budget_ms, FarRequest *req);
+/* A number for the name of a source, made if wanted; 0: none. */
+gint64 source_id (Conn *conn, const char *name, gboolean make, GError **error);
+/* One step of care: merging, retention, giving room back. FALSE: nothing to do. */
+gboolean care_step (Writer *writer, GError **error);
+void care_added (Writer *writer, gint64 source);
+
+/* jobs of the readers */
+Job *read_rows_new (const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req);
+Job *read_series_new (const char *source, FarRequest *req);
+Job *read_samples_new (const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req);
+Job *read_blob_new (const char *sha256, guint64 offset, guint size, FarRequest *req);
+Job *read_snapshot_new (const char *path, FarRequest *req);

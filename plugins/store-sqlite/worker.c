@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "store.h"
+
+gpointer
+job_new (gsize size, FarRequest *req, void (*run) (Worker *, Job *), void (*clear) (Job *))
+{
+  Job *job = g_malloc0 (size);
+
+  job->req = req != NULL ? far_request_ref (req) : NULL;
+  job->run = run;
+  job->clear = clear;
+  return job;
+}
+
+void
+job_free (Job *job)
+{
+  if (job->clear != NULL)
+    job->clear (job);
+  if (job->result != NULL && job->free_result != NULL)
+    job->free_result (job->result);
+  g_clear_error (&job->error);
+  g_clear_pointer (&job->req, far_request_unref);
+  g_free (job);
+}
+
+void
+job_answer (Job *job)
+{
+  if (job->error != NULL)
+    far_request_fail (job->req, g_steal_pointer (&job->error));
+  else
+    far_request_done (job->req, g_steal_pointer (&job->result), job->free_result);
+  job_free (job);
+}
+
+void
+worker_push (Worker *worker, gpointer data)
+{
+  Job *job = data;
+
+  if (g_async_queue_length (worker->jobs) < SQLITE_QUEUE_MAX) {
+    g_async_queue_push (worker->jobs, job);
+    return;
+  }
+  job->error = g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("%s is busy: %d requests wait already; try again later"),
+                            far_instance_path (worker->at), SQLITE_QUEUE_MAX);
+  job_answer (job);
+}
+
+void
+worker_begin (Worker *worker, const char *name, GThreadFunc func)
+{
+  worker->jobs = g_async_queue_new ();
+  conn_init (&worker->conn, worker->path);
+  worker->thread = g_thread_new (name, func, worker);
+}
+
+/* What waits is still done; then the thread ends. */
+void
+worker_end (Worker *worker)
+{
+  if (worker->thread == NULL)
+    return;
+  g_async_queue_push (worker->jobs, job_new (sizeof (Job), NULL, NULL, NULL));
+  g_thread_join (worker->thread);
+  worker->thread = NULL;
+  g_clear_pointer (&worker->jobs, g_async_queue_unref);
+  conn_clear (&worker->conn);
+}
+
+static void
+reader_job (Worker *worker, Job *job)
+{
+  gint generation = g_atomic_int_get (worker->generation);
+
+  if (generation != worker->seen)
+    conn_close (&worker->conn);
+  worker->seen = generation;
+  if (far_request_ended (job->req))
+    job->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "cancelled");
+  else if (conn_open (&worker->conn, CONN_READ, &job->error))
+    job->run (worker, job);
+  if (conn_is_damaged (worker->conn.worst)) {
+    conn_close (&worker->conn);
+    worker->conn.worst = SQLITE_OK;
+  }
+  job_answer (job);
+}
+
+gpointer
+reader_run (gpointer data)
+{
+  Worker *worker = data;
+  Job *job;
+
+  for (job = g_async_queue_pop (worker->jobs); job->run != NULL; job = g_async_queue_pop (worker->jobs))
+    reader_job (worker, job);
+  job_free (job);
+  return NULL;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The writer's other jobs: opening, dropping, blobs, care on request. */
+#include "config.h"
+
+#include "store.h"
+
+#include "schema.h"
+
+typedef struct {
+  Job job;
+  char *table;
+  gint64 before_us;
+} DropJob;
+
+typedef struct {
+  Job job;
+  char *sha256;
+  guint64 offset;
+  GBytes *bytes;
+  gboolean last;
+} BlobJob;
+
+typedef struct {
+  Job job;
+  guint budget_ms;
+} CareJob;
+
+static void
+answer_int (Job *job, gint64 value)
+{
+  gint64 *result = g_new (gint64, 1);
+
+  *result = value;
+  job->result = result;
+  job->free_result = g_free;
+}
+
+/* ---- opening ---- */
+
+/* Only what bears our mark is moved aside when damaged: a wrong path must not cost somebody else's file. */
+static gboolean
+looks_ours (const char *path)
+{
+  g_autofree char *text = NULL;
+  gsize size = 0;
+
+  if (g_str_has_suffix (path, ".db"))
+    return TRUE;
+  return g_file_get_contents (path, &text, &size, NULL) && size >= 16 && g_str_has_prefix (text, "SQLite format 3");
+}
+
+void
+write_open (Worker *worker, Job *job)
+{
+  Writer *writer = worker->owner;
+  g_autofree char *said = NULL;
+
+  if (conn_open (&worker->conn, CONN_WRITE, &job->error) || !conn_is_damaged (worker->conn.worst) || !looks_ours (worker->path))
+    return;
+  g_clear_error (&job->error);
+  if (!schema_replace_damaged (&worker->conn, &said, &job->error))
+    return;
+  g_atomic_int_inc (&writer->generation);
+  far_log (worker->at, G_LOG_LEVEL_CRITICAL, "%s", said);
+}
+
+/* ---- drop ---- */
+
+static void
+write_drop (Worker *worker, Job *base)
+{
+  DropJob *job = (DropJob *) base;
+  Conn *conn = &worker->conn;
+
+  if (job->table != NULL
+      && (!conn_run (conn, &base->error, "DELETE FROM row WHERE tbl = ?1", "s", job->table)
+          || !conn_run (conn, &base->error, "DELETE FROM blob_ref WHERE tbl = ?1", "s", job->table)))
+    return;
+  if (job->before_us > 0)
+    conn_run (conn, &base->error, "DELETE FROM batch WHERE t1 < ?1", "i", job->before_us);
+}
+
+static void
+drop_clear (Job *base)
+{
+  g_free (((DropJob *) base)->table);
+}
+
+Job *
+write_drop_new (const char *table, gint64 samples_before_us, FarRequest *req)
+{
+  DropJob *job = job_new (sizeof (DropJob), req, write_drop, drop_clear);
+
+  job->job.grouped = TRUE;
+  job->table = g_strdup (table);
+  job->before_us = samples_before_us;
+  return &job->job;
+}
+
+/* ---- blobs ---- */
+
+static gboolean
+blob_hash_is (Conn *conn, const char *sha256, GError **error)
+{
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+  sqlite3_stmt *stmt = conn_query (conn, error, "SELECT data FROM blob_part WHERE sha256 = ?1 ORDER BY start", "s", sha256);
+
+  if (stmt == NULL)
+    return FALSE;
+  while (conn_step (conn, stmt, error))
+    g_checksum_update (sum, sqlite3_column_blob (stmt, 0), sqlite3_column_bytes (stmt, 0));
+  return g_str_equal (g_checksum_get_string (sum), sha256);
+}
+
+static gboolean
+blob_finish (Conn *conn, const char *sha256, GError **error)
+{
+  if (blob_hash_is (conn, sha256, error))
+    return conn_run (conn, error, "UPDATE blob SET complete = 1 WHERE sha256 = ?1", "s", sha256);
+  if (*error != NULL)
+    return FALSE;
+  if (conn_run (conn, error, "DELETE FROM blob WHERE sha256 = ?1", "s", sha256)
+      && conn_run (conn, error, "DELETE FROM blob_part WHERE sha256 = ?1", "s", sha256))
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("blob: the bytes do not have this hash; send it again from the start"));
+  return FALSE;
+}
+
+static gboolean
+blob_append (Conn *conn, const BlobJob *job, gint64 size, GError **error)
+{
+  gint64 more = (gint64) g_bytes_get_size (job->bytes);
+
+  if (more > 0
+      && !conn_run (conn, error, "INSERT INTO blob_part(sha256, start, data) VALUES(?1, ?2, ?3)", "sib", job->sha256, size, job->bytes))
+    return FALSE;
+  return conn_run (conn, error,
+                   "INSERT INTO blob(sha256, size, complete, changed) VALUES(?1, ?2, 0, ?3)"
+                   " ON CONFLICT(sha256) DO UPDATE SET size = excluded.size, changed = excluded.changed",
+                   "sii", job->sha256, size + more, far_clock_wall_us ());
+}
+
+static void
+write_blob (Worker *worker, Job *base)
+{
+  BlobJob *job = (BlobJob *) base;
+  Conn *conn = &worker->conn;
+  gint64 size = conn_number (conn, &base->error, 0, "SELECT size FROM blob WHERE sha256 = ?1", "s", job->sha256);
+  gint64 complete = conn_number (conn, &base->error, 0, "SELECT complete FROM blob WHERE sha256 = ?1", "s", job->sha256);
+  gsize more = g_bytes_get_size (job->bytes);
+
+  if (base->error != NULL)
+    return;
+  if (complete != 0 || (more == 0 && !job->last))
+    answer_int (base, size);
+  else if (job->offset != (guint64) size)
+    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("blob: %" G_GINT64_FORMAT " bytes are there; go on from them"), size);
+  else if (blob_append (conn, job, size, &base->error) && (!job->last || blob_finish (conn, job->sha256, &base->error)))
+    answer_int (base, size + (gint64) more);
+}
+
+static void
+blob_clear (Job *base)
+{
+  BlobJob *job = (BlobJob *) base;
+
+  g_free (job->sha256);
+  g_bytes_unref (job->bytes);
+}
+
+Job *
+write_blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
+{
+  BlobJob *job = job_new (sizeof (BlobJob), req, write_blob, blob_clear);
+
+  job->job.grouped = TRUE;
+  job->sha256 = g_strdup (sha256);
+  job->offset = offset;
+  job->bytes = g_bytes_ref (bytes);
+  job->last = last;
+  return &job->job;
+}
+
+/* ---- care on request ---- */
+
+static void
+write_maintain (Worker *worker, Job *base)
+{
+  CareJob *job = (CareJob *) base;
+  gint64 end_us = g_get_monotonic_time () + (gint64) job->budget_ms * 1000;
+
+  ((Writer *) worker->owner)->next_care_us = 0;
+  if (!conn_open (&worker->conn, CONN_WRITE, &base->error))
+    return;
+  while (care_step (worker->owner, &base->error) && g_get_monotonic_time () < end_us)
+    continue;
+}
+
+Job *
+write_maintain_new (guint budget_ms, FarRequest *req)
+{
+  CareJob *job = job_new (sizeof (CareJob), req, write_maintain, NULL);
+
+  job->budget_ms = budget_ms;
+  return &job->job;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The writer: takes what waits, puts it into one transaction, and answers after the commit. */
+#include "config.h"
+
+#include "store.h"
+
+#include "schema.h"
+
+#define GROUP_MAX 256
+
+gint64
+writer_keep (Writer *writer)
+{
+  gint64 keep;
+
+  g_mutex_lock (&writer->lock);
+  keep = writer->keep_us;
+  g_mutex_unlock (&writer->lock);
+  return keep;
+}
+
+static void
+writer_forget (Writer *writer)
+{
+  g_hash_table_remove_all (writer->series);
+}
+
+/* A damaged file is replaced at once, so that the next write finds a good one. */
+static void
+writer_repair (Writer *writer)
+{
+  Conn *conn = &writer->worker.conn;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *said = NULL;
+
+  if (conn_is_damaged (conn->worst)) {
+    if (schema_replace_damaged (conn, &said, &error)) {
+      far_log (writer->worker.at, G_LOG_LEVEL_CRITICAL, "%s", said);
+      g_atomic_int_inc (&writer->generation);
+    }
+    else
+      far_complain (writer->worker.at, "damaged", "%s", error->message);
+  }
+  else if ((conn->worst & 0xff) == SQLITE_IOERR || (conn->worst & 0xff) == SQLITE_CANTOPEN)
+    conn_close (conn);
+  conn->worst = SQLITE_OK;
+  writer_forget (writer);
+}
+
+static gboolean
+group_begin (Writer *writer, GError **error)
+{
+  Conn *conn = &writer->worker.conn;
+
+  if (!conn_open (conn, CONN_WRITE, error) || !conn_run (conn, error, "BEGIN IMMEDIATE", ""))
+    return FALSE;
+  writer->revision = conn_number (conn, error, 0, "SELECT value FROM meta WHERE name = 'revision'", "");
+  writer->revised = FALSE;
+  return *error == NULL;
+}
+
+/* TRUE: something went wrong that is not the job's own doing. */
+static gboolean
+group_broken (Writer *writer)
+{
+  return writer->worker.conn.worst != SQLITE_OK;
+}
+
+static void
+group_run (Writer *writer, GPtrArray *jobs)
+{
+  for (guint i = 0; i < jobs->len && !group_broken (writer); i++) {
+    Job *job = jobs->pdata[i];
+
+    if (far_request_ended (job->req))
+      job->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "cancelled");
+    else
+      job->run (&writer->worker, job);
+  }
+}
+
+static gboolean
+group_commit (Writer *writer, GError **error)
+{
+  Conn *conn = &writer->worker.conn;
+
+  if (writer->revised && !conn_run (conn, error, "UPDATE meta SET value = ?1 WHERE name = 'revision'", "i", writer->revision))
+    return FALSE;
+  return conn_run (conn, error, "COMMIT", "");
+}
+
+static void
+group_undo (Writer *writer)
+{
+  Conn *conn = &writer->worker.conn;
+
+  if (conn->db != NULL && !sqlite3_get_autocommit (conn->db))
+    sqlite3_exec (conn->db, "ROLLBACK", NULL, NULL, NULL);
+  writer_repair (writer);
+}
+
+static FarApplied *
+applied_full (void)
+{
+  FarApplied *applied = g_new0 (FarApplied, 1);
+
+  applied->verdict = FAR_APPLY_FULL;
+  return applied;
+}
+
+/* Nothing of the group was written: each job hears it; what had failed by itself keeps its own cause. */
+static void
+group_fail (GPtrArray *jobs, const GError *error)
+{
+  for (guint i = 0; i < jobs->len; i++) {
+    Job *job = jobs->pdata[i];
+
+    if (job->error != NULL && g_error_matches (job->error, FAR_ERROR, FAR_ERROR_CONFLICT))
+      continue;
+    g_clear_error (&job->error);
+    if (job->result != NULL)
+      g_clear_pointer (&job->result, job->free_result);
+    if (job->applied && g_error_matches (error, FAR_ERROR, FAR_ERROR_FULL)) {
+      job->result = applied_full ();
+      job->free_result = g_free;
+    }
+    else
+      job->error = g_error_copy (error);
+  }
+}
+
+static GError *
+group_cause (Writer *writer, GPtrArray *jobs)
+{
+  for (guint i = 0; i < jobs->len; i++) {
+    Job *job = jobs->pdata[i];
+
+    if (job->error != NULL && !g_error_matches (job->error, FAR_ERROR, FAR_ERROR_CONFLICT))
+      return g_error_copy (job->error);
+  }
+  return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "%s: %s", writer->worker.path, sqlite3_errstr (writer->worker.conn.worst));
+}
+
+static void
+writer_group (Writer *writer, GPtrArray *jobs)
+{
+  g_autoptr (GError) error = NULL;
+
+  writer->worker.conn.worst = SQLITE_OK;
+  if (group_begin (writer, &error)) {
+    group_run (writer, jobs);
+    if (group_broken (writer))
+      error = group_cause (writer, jobs);
+    else
+      group_commit (writer, &error);
+  }
+  if (error != NULL) {
+    group_undo (writer);
+    group_fail (jobs, error);
+    far_complain (writer->worker.at, "write", "%s", error->message);
+  }
+  for (guint i = 0; i < jobs->len; i++)
+    job_answer (jobs->pdata[i]);
+  g_ptr_array_set_size (jobs, 0);
+}
+
+/* Takes what waits. Returns the job that ended the group: one that runs alone, or the last one of all. */
+static Job *
+writer_collect (Writer *writer, Job *first, GPtrArray *jobs)
+{
+  Job *job = first;
+
+  while (job != NULL && job->grouped && jobs->len < GROUP_MAX) {
+    g_ptr_array_add (jobs, job);
+    job = g_async_queue_try_pop (writer->worker.jobs);
+  }
+  return job;
+}
+
+static void
+writer_care (Writer *writer)
+{
+  g_autoptr (GError) error = NULL;
+
+  writer->worker.conn.worst = SQLITE_OK;
+  while (writer->worker.conn.db != NULL && care_step (writer, &error))
+    if (g_async_queue_length (writer->worker.jobs) > 0)
+      break;
+  if (error == NULL)
+    return;
+  group_undo (writer);
+  far_complain (writer->worker.at, "care", "%s", error->message);
+}
+
+/* Waits at most until care is due. */
+static Job *
+writer_wait (Writer *writer)
+{
+  gint64 left = writer->next_care_us - far_clock_boottime_us ();
+  Job *job = g_async_queue_try_pop (writer->worker.jobs);
+
+  if (job == NULL && left > 0 && g_queue_is_empty (&writer->merge))
+    job = g_async_queue_timeout_pop (writer->worker.jobs, (guint64) left);
+  return job;
+}
+
+gpointer
+writer_run (gpointer data)
+{
+  Writer *writer = data;
+  g_autoptr (GPtrArray) jobs = g_ptr_array_new ();
+
+  for (;;) {
+    Job *job = writer_collect (writer, writer_wait (writer), jobs);
+
+    if (jobs->len > 0)
+      writer_group (writer, jobs);
+    if (job != NULL && job->run == NULL) {
+      job_free (job);
+      return NULL;
+    }
+    if (job != NULL && job->grouped)
+      g_async_queue_push_front (writer->worker.jobs, job);
+    else if (job != NULL) {
+      job->run (&writer->worker, job);
+      job_answer (job);
+    }
+    if (job == NULL || ++writer->rounds % 64 == 0)
+      writer_care (writer);
+  }
+}
