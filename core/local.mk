@@ -40,6 +40,17 @@ libfarwatch_la_SOURCES = \
 	core/home-timer.c \
 	core/home-worker.c \
 	core/home.c \
+	core/random.c \
+	core/seal-private.h \
+	core/seal.c \
+	core/statement.c \
+	core/trust-ca.c \
+	core/trust-cert.c \
+	core/trust-file.c \
+	core/trust-keys.c \
+	core/trust-private.h \
+	core/trust-revoked.c \
+	core/trust.c \
 	core/version.c
 
 # the daemon

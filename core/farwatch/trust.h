@@ -22,13 +22,25 @@ gboolean far_trust_ca_create (const char *dir, const char *fleet, GError **error
 char *far_trust_csr (const char *keys_dir, const char *node, GError **error);
 /* Signs a request: certificate PEM. names: extra DNS names / IP addresses (server), NULL ok. days 1…3650. Name in the CSR must equal node. */
 char *far_trust_sign (const char *ca_dir, const char *csr_pem, const char *node, const char *const *names, gboolean server, guint days, GError **error);
-/* Checks a chain (PEM, leaf first, or DER list through far_trust_check_der) against ca_file for a purpose; name NULL: any. Unsynchronised clock:
- * time used = max (clock, build date). *node (may be NULL) = CN, caller frees. FAR_ERROR_DENIED naming what is wrong. revoked: serials, hex, NULL ok. [any thread] */
+/* Checks a chain (PEM, leaf first) against ca_file for a purpose; name NULL: any, else a DNS name or address that must stand in the certificate's alternative
+ * names, letter by letter (no wildcards, CN does not count). ca_file: PEM authorities, or "sha256:HEX" of an authority that came with the chain. Unsynchronised
+ * clock: time used = max (clock, build date). *node (may be NULL) = CN, "" when a people's server has none; caller frees. FAR_ERROR_DENIED naming what is
+ * wrong. revoked: serials, hex, NULL ok; far_trust_revoked() is always asked as well. [any thread] */
 gboolean far_trust_check (const char *chain_pem, const char *ca_file, FarPurpose purpose, const char *name, const char *const *revoked, char **node, GError **error);
-/* "sha256:…" of the SubjectPublicKeyInfo of a PEM certificate or CSR; caller frees. */
+/* The same for what a TLS stack has in hand: n certificates in DER, leaf first. [any thread] */
+gboolean far_trust_check_der (GBytes *const *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, GError **error);
+
+/* What the fleet has revoked, as this process knows it: fed by who keeps the list (access), asked in every check of a node's certificate.
+ * An entry is a serial in lower-case hex, or "node:NAME" for every certificate of that node. set replaces the list. [any thread] */
+void far_trust_revoked_set (const char *const *entries);
+void far_trust_revoked_add (const char *entry);
+void far_trust_revoked_remove (const char *entry);
+gboolean far_trust_revoked (const char *serial, const char *node);
+/* "sha256:HEX" of the SubjectPublicKeyInfo of a PEM certificate or CSR; caller frees. */
 char *far_trust_key_hash (const char *pem, GError **error);
 char *far_trust_serial (const char *cert_pem, GError **error);
-char *far_trust_file_sha256 (const char *path, GError **error); /* of the DER of the first certificate in a PEM file: the fleet root's hash */
+/* "sha256:HEX" of the DER of the first certificate in a PEM file: the fleet root's hash. */
+char *far_trust_file_sha256 (const char *path, GError **error);
 
 /* OpenSSH public key line of ssh.key; box public key as base64. */
 char *far_trust_ssh_public (const char *keys_dir, GError **error);

@@ -6,7 +6,8 @@
 ##tests_fuzz_fuzz_NAME_CFLAGS = $(TEST_CC)
 ##tests_fuzz_fuzz_NAME_LDFLAGS = $(FUZZ_LD)
 ##tests_fuzz_fuzz_NAME_LDADD = $(TEST_LINK)
-fuzz_programs =
+fuzz_programs = \
+	tests/fuzz/fuzz-sealed-box
 
 fuzz_main = tests/fuzz/main.c tests/fuzz/fuzz.h
 FUZZ_LD = $(TEST_LD) $(FUZZ_LDFLAGS)
@@ -20,3 +21,9 @@ else
 FUZZ_CPP = $(TEST_CPP)
 check_PROGRAMS += $(fuzz_programs)
 endif
+
+tests_fuzz_fuzz_sealed_box_SOURCES = tests/fuzz/fuzz-sealed-box.c $(fuzz_main)
+tests_fuzz_fuzz_sealed_box_CPPFLAGS = $(FUZZ_CPP)
+tests_fuzz_fuzz_sealed_box_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_sealed_box_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_sealed_box_LDADD = $(TEST_LINK)

@@ -5,3 +5,24 @@
 ## tests_unit_test_NAME_LDFLAGS = $(TEST_LD)
 ## tests_unit_test_NAME_LDADD = $(TEST_LINK)
 ## (the source tests/unit/test-NAME.c is found by its name)
+
+check_PROGRAMS += tests/unit/test-trust
+tests_unit_test_trust_SOURCES = tests/unit/test-trust.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
+tests_unit_test_trust_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_trust_CFLAGS = $(TEST_CC)
+tests_unit_test_trust_LDFLAGS = $(TEST_LD)
+tests_unit_test_trust_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-seal
+tests_unit_test_seal_SOURCES = tests/unit/test-seal.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
+tests_unit_test_seal_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_seal_CFLAGS = $(TEST_CC)
+tests_unit_test_seal_LDFLAGS = $(TEST_LD)
+tests_unit_test_seal_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-statement
+tests_unit_test_statement_SOURCES = tests/unit/test-statement.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
+tests_unit_test_statement_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_statement_CFLAGS = $(TEST_CC)
+tests_unit_test_statement_LDFLAGS = $(TEST_LD)
+tests_unit_test_statement_LDADD = $(TEST_LINK)

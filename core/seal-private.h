@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <farwatch/trust.h>
+
+G_BEGIN_DECLS
+
+#define FAR_SEAL_TEXT_MAX (64 * 1024) /* base64 characters that are looked at */
+
+gboolean far_seal_ready (GError **error); /* libsodium works */
+/* The parser behind far_seal_open(): box keys given. [any thread] */
+json_t *far_seal_open_with (const guint8 *box_public, const guint8 *box_secret, const char *sealed_b64, GError **error);
+gboolean far_trust_node_key_create (const char *path, GError **error);
+
+G_END_DECLS

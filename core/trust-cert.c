@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a single certificate says. */
+#include "config.h"
+
+#include "trust-private.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+char *
+far_cert_name (gnutls_x509_crt_t cert)
+{
+  char name[129], second[2];
+  size_t size = sizeof name - 1, other = sizeof second;
+
+  if (gnutls_x509_crt_get_dn_by_oid (cert, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size) < 0)
+    return NULL;
+  if (gnutls_x509_crt_get_dn_by_oid (cert, GNUTLS_OID_X520_COMMON_NAME, 1, 0, second, &other) != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+    return NULL;
+  return memchr (name, 0, size) == NULL ? g_strndup (name, size) : NULL;
+}
+
+static char *
+hex (const guint8 *data, gsize size)
+{
+  GString *text = g_string_sized_new (2 * size + 1);
+
+  for (gsize i = 0; i < size; i++)
+    g_string_append_printf (text, "%02x", data[i]);
+  return g_string_free (text, FALSE);
+}
+
+char *
+far_cert_serial (gnutls_x509_crt_t cert)
+{
+  guint8 serial[64];
+  size_t size = sizeof serial;
+
+  return gnutls_x509_crt_get_serial (cert, serial, &size) < 0 ? NULL : hex (serial, size);
+}
+
+static gboolean
+is_address (const char *name, guint8 *raw, gsize *size)
+{
+  *size = 4;
+  if (inet_pton (AF_INET, name, raw) == 1)
+    return TRUE;
+  *size = 16;
+  return inet_pton (AF_INET6, name, raw) == 1;
+}
+
+static gboolean
+entry_is (int type, const char *entry, gsize size, const char *name, const guint8 *raw, gsize raw_size)
+{
+  if (raw_size > 0)
+    return type == GNUTLS_SAN_IPADDRESS && size == raw_size && memcmp (entry, raw, size) == 0;
+  return type == GNUTLS_SAN_DNSNAME && size == strlen (name) && g_ascii_strncasecmp (entry, name, size) == 0;
+}
+
+/* Exact only: a wildcard in the certificate matches nothing. */
+gboolean
+far_cert_has_name (gnutls_x509_crt_t cert, const char *name)
+{
+  guint8 raw[16];
+  gsize raw_size;
+  gboolean found = FALSE;
+
+  if (!is_address (name, raw, &raw_size))
+    raw_size = 0;
+  for (guint i = 0;; i++) {
+    char entry[256];
+    size_t size = sizeof entry;
+    int type = gnutls_x509_crt_get_subject_alt_name (cert, i, entry, &size, NULL);
+
+    if (type == GNUTLS_E_SHORT_MEMORY_BUFFER)
+      continue;
+    if (type < 0)
+      return found && type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+    if (type == GNUTLS_SAN_DNSNAME && memchr (entry, 0, size) != NULL)
+      return FALSE;
+    found = found || entry_is (type, entry, size, name, raw, raw_size);
+  }
+}
+
+/* The purpose itself must stand there: no extension, or "any", is not enough. */
+gboolean
+far_cert_has_purpose (gnutls_x509_crt_t cert, const char *oid)
+{
+  for (guint i = 0;; i++) {
+    char text[128];
+    size_t size = sizeof text;
+    int rc = gnutls_x509_crt_get_key_purpose_oid (cert, i, text, &size, NULL);
+
+    if (rc == GNUTLS_E_SHORT_MEMORY_BUFFER)
+      continue;
+    if (rc < 0)
+      return FALSE;
+    if (g_strcmp0 (text, oid) == 0)
+      return TRUE;
+  }
+}
+
+static char *
+spki_hash (gnutls_pubkey_t key, GError **error)
+{
+  gnutls_datum_t der = { NULL, 0 };
+  char *text;
+
+  if (!far_trust_ok (gnutls_pubkey_export2 (key, GNUTLS_X509_FMT_DER, &der), FAR_ERROR_INVALID, "public key", error))
+    return NULL;
+  text = far_trust_digest (der.data, der.size);
+  gnutls_free (der.data);
+  return text;
+}
+
+char *
+far_trust_key_hash (const char *pem, GError **error)
+{
+  g_auto (gnutls_pubkey_t) key = NULL;
+  g_auto (gnutls_x509_crq_t) crq = NULL;
+  g_auto (FarCerts) certs = { .n = 0 };
+  gnutls_datum_t datum = { (unsigned char *) pem, (unsigned) strlen (pem) };
+
+  gnutls_pubkey_init (&key);
+  gnutls_x509_crq_init (&crq);
+  if (strstr (pem, "CERTIFICATE REQUEST-----") != NULL) {
+    if (!far_trust_ok (gnutls_x509_crq_import (crq, &datum, GNUTLS_X509_FMT_PEM), FAR_ERROR_INVALID, "certificate request", error) ||
+        !far_trust_ok (gnutls_pubkey_import_x509_crq (key, crq, 0), FAR_ERROR_INVALID, "certificate request", error))
+      return NULL;
+  } else if (!far_certs_load (&certs, pem, datum.size, error) ||
+             !far_trust_ok (gnutls_pubkey_import_x509 (key, certs.at[0], 0), FAR_ERROR_INVALID, "certificate", error)) {
+    return NULL;
+  }
+  return spki_hash (key, error);
+}
+
+char *
+far_trust_serial (const char *cert_pem, GError **error)
+{
+  g_auto (FarCerts) certs = { .n = 0 };
+  char *serial;
+
+  if (!far_certs_load (&certs, cert_pem, strlen (cert_pem), error))
+    return NULL;
+  serial = far_cert_serial (certs.at[0]);
+  if (serial == NULL)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "certificate has no serial number");
+  return serial;
+}

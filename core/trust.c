@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one check behind every TLS stack's hook. Each rule is a function that says what is wrong. */
+#include "config.h"
+
+#include "trust-private.h"
+
+#include <string.h>
+
+typedef struct {
+  FarCerts chain, authorities;
+  FarPurpose purpose;
+  const char *name;
+  const char *const *revoked;
+} Check;
+
+static void
+check_clear (Check *check)
+{
+  far_certs_clear (&check->chain);
+  far_certs_clear (&check->authorities);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Check, check_clear)
+
+static gboolean G_GNUC_PRINTF (2, 3)
+deny (GError **error, const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  if (error != NULL)
+    *error = g_error_new_valist (FAR_ERROR, FAR_ERROR_DENIED, format, args);
+  va_end (args);
+  return FALSE;
+}
+
+static gboolean
+signed_by_authority (Check *check, GError **error)
+{
+  guint status = 0;
+  int rc = gnutls_x509_crt_list_verify (check->chain.at, check->chain.n, check->authorities.at, check->authorities.n, NULL, 0,
+                                        GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS |
+                                          GNUTLS_VERIFY_DO_NOT_ALLOW_SAME,
+                                        &status);
+
+  if (gnutls_x509_crt_get_ca_status (check->chain.at[0], NULL) > 0)
+    return deny (error, "certificate is an authority's, not a node's");
+  if (rc < 0 || (status & GNUTLS_CERT_SIGNER_NOT_FOUND) != 0)
+    return deny (error, "certificate is not from this fleet's authority");
+  if ((status & GNUTLS_CERT_INSECURE_ALGORITHM) != 0)
+    return deny (error, "certificate uses an algorithm that is too weak");
+  return status == 0 ? TRUE : deny (error, "certificate's chain of signatures is wrong");
+}
+
+static gboolean
+cert_in_time (gnutls_x509_crt_t cert, const char *what, GError **error)
+{
+  time_t now = far_trust_now (), from = gnutls_x509_crt_get_activation_time (cert), until = gnutls_x509_crt_get_expiration_time (cert);
+  g_autoptr (GDateTime) date = g_date_time_new_from_unix_utc (now < from ? from : until);
+  g_autofree char *text = date == NULL ? NULL : g_date_time_format (date, "%Y-%m-%d %H:%M UTC");
+
+  if (from == (time_t) -1 || until == (time_t) -1)
+    return deny (error, "%s has no valid times", what);
+  if (now < from)
+    return deny (error, "%s is not valid before %s: is the clock right?", what, text != NULL ? text : "a far date");
+  if (now > until)
+    return deny (error, "%s expired on %s: renew it", what, text != NULL ? text : "a far date");
+  return TRUE;
+}
+
+static gboolean
+in_time (Check *check, GError **error)
+{
+  if (!cert_in_time (check->chain.at[0], "certificate", error))
+    return FALSE;
+  for (guint i = 1; i < check->chain.n; i++)
+    if (!cert_in_time (check->chain.at[i], "authority's certificate", error))
+      return FALSE;
+  for (guint i = 0; i < check->authorities.n; i++)
+    if (gnutls_x509_crt_check_issuer (check->chain.at[check->chain.n - 1], check->authorities.at[i]) &&
+        cert_in_time (check->authorities.at[i], "authority's certificate", NULL))
+      return TRUE;
+  return deny (error, "authority's certificate is out of its time");
+}
+
+static gboolean
+for_purpose (Check *check, GError **error)
+{
+  gboolean client = check->purpose == FAR_PURPOSE_NODE_CLIENT;
+
+  if (far_cert_has_purpose (check->chain.at[0], client ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER))
+    return TRUE;
+  return deny (error, client ? "certificate is not for a TLS client" : "certificate is not for a TLS server");
+}
+
+static gboolean
+names_right (Check *check, char **node, GError **error)
+{
+  g_autofree char *cn = far_cert_name (check->chain.at[0]);
+
+  if (check->purpose != FAR_PURPOSE_PEOPLE_SERVER && (cn == NULL || !far_trust_name_ok (cn)))
+    return deny (error, "certificate's common name is not a node id");
+  if (check->name != NULL && !far_cert_has_name (check->chain.at[0], check->name))
+    return deny (error, "certificate is not for '%.253s'", check->name);
+  *node = cn == NULL ? g_strdup ("") : g_steal_pointer (&cn);
+  return TRUE;
+}
+
+static gboolean
+not_revoked (Check *check, const char *node, GError **error)
+{
+  g_autofree char *serial = far_cert_serial (check->chain.at[0]);
+
+  if (serial == NULL)
+    return deny (error, "certificate has no serial number");
+  if (far_trust_revoked (serial, node) || (check->revoked != NULL && g_strv_contains (check->revoked, serial)))
+    return deny (error, "certificate %s of '%s' is revoked: enroll the node again", serial, node);
+  return TRUE;
+}
+
+static gboolean
+run (Check *check, char **node, GError **error)
+{
+  g_autofree char *name = NULL;
+
+  if (!signed_by_authority (check, error) || !in_time (check, error) || !for_purpose (check, error) || !names_right (check, &name, error) ||
+      !not_revoked (check, name, error))
+    return FALSE;
+  if (node != NULL)
+    *node = g_steal_pointer (&name);
+  return TRUE;
+}
+
+/* "sha256:HEX": the authority is the certificate of the chain with that hash; it and what follows leave the chain. */
+static gboolean
+pin_authority (Check *check, const char *hash, GError **error)
+{
+  for (guint i = 1; i < check->chain.n; i++) {
+    g_autofree char *this = NULL;
+    gnutls_datum_t der = { NULL, 0 };
+
+    if (gnutls_x509_crt_export2 (check->chain.at[i], GNUTLS_X509_FMT_DER, &der) < 0)
+      continue;
+    this = far_trust_digest (der.data, der.size);
+    gnutls_free (der.data);
+    if (g_ascii_strcasecmp (this, hash) != 0 || gnutls_x509_crt_get_ca_status (check->chain.at[i], NULL) <= 0)
+      continue;
+    check->authorities.at[check->authorities.n++] = check->chain.at[i];
+    for (guint rest = i + 1; rest < check->chain.n; rest++)
+      gnutls_x509_crt_deinit (check->chain.at[rest]);
+    check->chain.n = i;
+    return TRUE;
+  }
+  return deny (error, "the server does not show the fleet's authority that the token names");
+}
+
+static gboolean
+load_authorities (Check *check, const char *ca_file, GError **error)
+{
+  if (g_str_has_prefix (ca_file, "sha256:"))
+    return pin_authority (check, ca_file, error);
+  return far_certs_load_file (&check->authorities, ca_file, error);
+}
+
+gboolean
+far_trust_check (const char *chain_pem, const char *ca_file, FarPurpose purpose, const char *name, const char *const *revoked, char **node,
+                 GError **error)
+{
+  g_auto (Check) check = { .purpose = purpose, .name = name, .revoked = revoked };
+
+  return far_certs_load (&check.chain, chain_pem, strlen (chain_pem), error) && load_authorities (&check, ca_file, error) &&
+         run (&check, node, error);
+}
+
+static gboolean
+load_der (FarCerts *chain, GBytes *const *der, guint n, GError **error)
+{
+  if (n < 1 || n > FAR_TRUST_CHAIN_MAX)
+    return deny (error, "%u certificates in the chain: 1 to %d are looked at", n, FAR_TRUST_CHAIN_MAX);
+  for (guint i = 0; i < n; i++) {
+    gsize size = 0;
+    gconstpointer data = g_bytes_get_data (der[i], &size);
+    gnutls_datum_t datum = { (unsigned char *) data, (unsigned) size };
+
+    if (size > FAR_TRUST_FILE_MAX)
+      return deny (error, "certificate is too long");
+    gnutls_x509_crt_init (&chain->at[chain->n++]);
+    if (!far_trust_ok (gnutls_x509_crt_import (chain->at[i], &datum, GNUTLS_X509_FMT_DER), FAR_ERROR_DENIED, "certificate", error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+far_trust_check_der (GBytes *const *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, GError **error)
+{
+  g_auto (Check) check = { .purpose = purpose, .name = name };
+
+  return load_der (&check.chain, chain, n, error) && load_authorities (&check, ca_file, error) && run (&check, node, error);
+}
