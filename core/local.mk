@@ -33,6 +33,7 @@ farwatch_include_HEADERS += \
 # the library, with the headers that stay inside
 libfarwatch_la_SOURCES = \
 	core/clock.c \
+	core/error.c \
 	core/home-foreign.c \
 	core/home-later.c \
 	core/home-main.c \

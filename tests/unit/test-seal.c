@@ -146,6 +146,17 @@ START_TEST (vector)
 }
 END_TEST
 
+START_TEST (document_has_the_vector)
+{
+  g_autofree char *path = g_build_filename (g_getenv ("FARWATCH_TEST_SRCDIR"), "doc", "formats.md", NULL), *page = NULL;
+
+  ck_assert (g_file_get_contents (path, &page, NULL, NULL));
+  ck_assert_ptr_nonnull (strstr (page, VECTOR_SEALED));
+  ck_assert_ptr_nonnull (strstr (page, VECTOR_PUBLIC));
+  ck_assert_ptr_nonnull (strstr (page, VECTOR_PLAIN));
+}
+END_TEST
+
 int
 main (void)
 {
@@ -162,6 +173,7 @@ main (void)
   tcase_add_test (tcase, odd_texts);
   tcase_add_test (tcase, odd_keys);
   tcase_add_test (tcase, vector);
+  tcase_add_test (tcase, document_has_the_vector);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);

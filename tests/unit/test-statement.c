@@ -146,6 +146,16 @@ START_TEST (vector)
 }
 END_TEST
 
+START_TEST (document_has_the_vector)
+{
+  g_autofree char *path = g_build_filename (g_getenv ("FARWATCH_TEST_SRCDIR"), "doc", "formats.md", NULL), *page = NULL;
+
+  ck_assert (g_file_get_contents (path, &page, NULL, NULL));
+  ck_assert_ptr_nonnull (strstr (page, VECTOR_CA));
+  ck_assert_ptr_nonnull (strstr (page, VECTOR_STATEMENT));
+}
+END_TEST
+
 int
 main (void)
 {
@@ -162,6 +172,7 @@ main (void)
   tcase_add_test (tcase, a_node_cannot_sign);
   tcase_add_test (tcase, missing_fields);
   tcase_add_test (tcase, vector);
+  tcase_add_test (tcase, document_has_the_vector);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);

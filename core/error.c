@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <farwatch/error.h>
+
+G_DEFINE_QUARK (farwatch-error, far_error)
+
+/* One row a code: the word that crosses doors and the status it has there. */
+static const struct {
+  const char *word;
+  guint status;
+} far_error_rows[] = {
+  [FAR_ERROR_CONFIG] = { "config", 500 },       [FAR_ERROR_UNAVAILABLE] = { "unavailable", 503 },
+  [FAR_ERROR_DENIED] = { "denied", 403 },       [FAR_ERROR_PROTOCOL] = { "protocol", 400 },
+  [FAR_ERROR_INTERNAL] = { "internal", 500 },   [FAR_ERROR_NOT_FOUND] = { "not-found", 404 },
+  [FAR_ERROR_INVALID] = { "invalid", 400 },     [FAR_ERROR_CONFLICT] = { "conflict", 409 },
+  [FAR_ERROR_LIMIT] = { "limit", 429 },         [FAR_ERROR_FULL] = { "full", 507 },
+};
+
+static FarErrorCode
+error_code (const GError *error)
+{
+  if (error == NULL || error->domain != FAR_ERROR || error->code < 0 || error->code >= (int) G_N_ELEMENTS (far_error_rows))
+    return FAR_ERROR_UNAVAILABLE;
+  return (FarErrorCode) error->code;
+}
+
+const char *
+far_error_word (const GError *error)
+{
+  return far_error_rows[error_code (error)].word;
+}
+
+guint
+far_error_status (const GError *error)
+{
+  return far_error_rows[error_code (error)].status;
+}
+
+FarErrorCode
+far_error_code (const char *word)
+{
+  for (guint i = 0; word != NULL && i < G_N_ELEMENTS (far_error_rows); i++)
+    if (g_str_equal (word, far_error_rows[i].word))
+      return (FarErrorCode) i;
+  return FAR_ERROR_UNAVAILABLE;
+}
