@@ -67,7 +67,7 @@ typedef struct {
   json_t *body;             /* checked against fields; object, maybe empty */
   GBytes *bytes;            /* body of a FAR_TYPE_BATCH request */
   char *object;             /* resolved */
-  char *transport;          /* nodes: name of the transport instance it came by; else NULL */
+  char *transport;          /* name of the transport instance it came by; NULL: control socket */
   struct _FarAnswer *answer;
 } FarCall;
 
@@ -75,7 +75,11 @@ typedef struct {
 void far_call_answer (FarCall *call, guint status, json_t *body /* takes */);
 void far_call_fail (FarCall *call, GError *error /* takes */);
 void far_call_fail_new (FarCall *call, FarErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);
-/* Streamed answer of WATCH: events numbered from 1; NULL ends it. A watcher with more than 64 events waiting gets `gap` and is cut. */
+/* Refuses what a right does not give: to who may not see the object the words are those of an unknown one (404), else 403 with the cause. */
+void far_call_refuse (FarCall *call, const char *object, const char *cause);
+/* Streamed answer of WATCH: events numbered from 1 (header "event"; all but the last answer have the header "more: 1"); NULL ends it. A watcher
+ * with more than FAR_WATCH_EVENTS waiting gets the error word `gap` and is cut. The call is gone afterwards. Returns 0: the asker has gone already. */
+#define FAR_WATCH_EVENTS 64
 guint far_call_watch (FarCall *call, void (*gone) (guint watch, gpointer user), gpointer user);
 void far_watch_event (guint watch, json_t *event /* takes */);
 
@@ -94,13 +98,16 @@ typedef struct {
 void far_handlers_add (const FarHandler *handlers, gpointer self, FarInstance *at);
 void far_handlers_remove (const FarHandler *handlers, gpointer self);
 
-/* What a door calls for each message that came in: [main]. answered runs on main, exactly once; for WATCH once per event until `last`. */
+/* What a door calls for each message that came in: [main]. answered runs on main, exactly once, never inside this call; for WATCH once per event
+ * until `last`. transport: the door's instance, NULL for the control socket. principal of kind NONE: nobody has logged in yet. */
 typedef void (*FarAnswered) (FarMessage *answer /* borrowed */, gboolean last, gpointer user);
 void far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *request, FarAnswered answered, gpointer user);
 /* The authenticators that `POST login` at this door asks, in order. */
 void far_door_set_login (FarInstance *at, const char *const *authenticators);
 /* The asker is gone: no more answers for this user pointer. */
 void far_door_gone (gpointer user);
+/* The asker reads slowly (busy), or reads again: events of its watches wait in between. */
+void far_door_busy (gpointer user, gboolean busy);
 
 /* ---- between nodes ---- */
 

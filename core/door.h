@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the daemon starts and stops of the doors. [main] */
+#pragma once
+#include <farwatch/message.h>
+
+/* Core's own handlers: login, users, rights, explain, methods. Rights kept in the store called main are read once it runs. */
+void far_door_start (void);
+void far_door_stop (void);
+
+/* The control socket: far_message frames over a unix socket, people by SO_PEERCRED. path is made anew; FAR_ERROR_CONFIG, FAR_ERROR_CONFLICT
+ * when another daemon answers there. */
+gboolean far_control_start (const char *path, GError **error);
+void far_control_stop (void);
+
+/* The authenticators of a door, NULL-terminated; NULL: it has none. transport NULL: the control socket. */
+const char *const *far_door_login (const char *transport);

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "right.h"
+
+#include <string.h>
+
+#include <farwatch/clock.h>
+#include <farwatch/i18n.h>
+
+#include "right-row.h"
+
+/* The set in force. One a process, as the profile is; touched on main only. */
+static GPtrArray *rights;
+
+static const struct {
+  FarAction action;
+  const char *name;
+} right_actions[] = {
+  { FAR_ACTION_SEE, "see" }, { FAR_ACTION_CONNECT, "connect" }, { FAR_ACTION_CONNECT_RAW, "connect-raw" },
+  { FAR_ACTION_WATCH, "watch" }, { FAR_ACTION_COPY, "copy" }, { FAR_ACTION_ACT, "act" }, { FAR_ACTION_APPROVE, "approve" },
+  { FAR_ACTION_MANAGE, "manage" }, { FAR_ACTION_NODE, "node" }, { FAR_ACTION_ANYONE, "anyone" },
+};
+
+const char *
+far_action_name (FarAction action)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (right_actions); i++)
+    if (right_actions[i].action == action)
+      return right_actions[i].name;
+  return "none";
+}
+
+FarAction
+far_action_parse (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (right_actions); i++)
+    if (strcmp (right_actions[i].name, name) == 0)
+      return right_actions[i].action;
+  return FAR_ACTION_NONE;
+}
+
+/* ---- the set ---- */
+
+static GPtrArray *
+right_rows (void)
+{
+  if (rights == NULL)
+    rights = g_ptr_array_new_with_free_func ((GDestroyNotify) far_right_row_free);
+  return rights;
+}
+
+void
+far_right_clear (void)
+{
+  g_clear_pointer (&rights, g_ptr_array_unref);
+}
+
+static int
+right_index (const char *id)
+{
+  GPtrArray *rows = right_rows ();
+
+  for (guint i = 0; i < rows->len; i++)
+    if (g_strcmp0 (((FarRightRow *) rows->pdata[i])->id, id) == 0)
+      return (int) i;
+  return -1;
+}
+
+gboolean
+far_right_is_profile (const char *id)
+{
+  int at = right_index (id);
+
+  return at >= 0 && ((FarRightRow *) right_rows ()->pdata[at])->profile;
+}
+
+gboolean
+far_right_check (json_t *right, GError **error)
+{
+  FarRightRow *row = far_right_row_parse (right, error);
+
+  if (row == NULL)
+    return FALSE;
+  far_right_row_free (row);
+  return TRUE;
+}
+
+gboolean
+far_right_set (json_t *right, GError **error)
+{
+  FarRightRow *row = far_right_row_parse (right, error);
+  int at;
+
+  if (row == NULL)
+    return FALSE;
+  if (row->id == NULL) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("right: id is missing"));
+    far_right_row_free (row);
+    return FALSE;
+  }
+  at = right_index (row->id);
+  if (at < 0) {
+    g_ptr_array_add (right_rows (), row);
+    return TRUE;
+  }
+  if (far_right_is_profile (row->id)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("right %s stands in the profile: change it there"), row->id);
+    far_right_row_free (row);
+    return FALSE;
+  }
+  far_right_row_free (right_rows ()->pdata[at]);
+  right_rows ()->pdata[at] = row;
+  return TRUE;
+}
+
+gboolean
+far_right_remove (const char *id)
+{
+  int at = right_index (id);
+
+  if (at < 0 || far_right_is_profile (id))
+    return FALSE;
+  g_ptr_array_remove_index (right_rows (), (guint) at);
+  return TRUE;
+}
+
+static GPtrArray *
+right_parse_profile (json_t *list, GError **error)
+{
+  g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func ((GDestroyNotify) far_right_row_free);
+
+  for (gsize i = 0; i < json_array_size (list); i++) {
+    FarRightRow *row = far_right_row_parse (json_array_get (list, i), error);
+
+    if (row == NULL)
+      return NULL;
+    if (row->id == NULL) {
+      row->id = g_strdup_printf ("profile-%" G_GSIZE_FORMAT, i + 1);
+      json_object_set_new (row->json, "id", json_string (row->id));
+    }
+    row->profile = TRUE;
+    g_ptr_array_add (rows, row);
+  }
+  return g_steal_pointer (&rows);
+}
+
+gboolean
+far_right_set_profile (json_t *list, GError **error)
+{
+  g_autoptr (GPtrArray) fresh = right_parse_profile (list, error);
+  GPtrArray *rows = right_rows ();
+
+  if (fresh == NULL)
+    return FALSE;
+  for (guint i = rows->len; i > 0; i--) {
+    FarRightRow *row = rows->pdata[i - 1];
+
+    if (row->profile)
+      g_ptr_array_remove_index (rows, i - 1);
+  }
+  for (guint i = 0; i < fresh->len; i++) {
+    int at = right_index (((FarRightRow *) fresh->pdata[i])->id);
+
+    if (at >= 0) /* the profile's wins over one added at run time under the same id */
+      g_ptr_array_remove_index (rows, (guint) at);
+  }
+  while (fresh->len > 0)
+    g_ptr_array_add (rows, g_ptr_array_steal_index (fresh, 0));
+  return TRUE;
+}
+
+json_t *
+far_right_list (void)
+{
+  json_t *list = json_array ();
+  GPtrArray *rows = right_rows ();
+
+  for (guint i = 0; i < rows->len; i++) {
+    const FarRightRow *row = rows->pdata[i];
+    json_t *copy = json_copy (row->json);
+
+    json_object_set_new (copy, "origin", json_string (row->profile ? "profile" : "store"));
+    json_array_append_new (list, copy);
+  }
+  return list;
+}
+
+/* ---- questions ---- */
+
+/* "terminals/t1" and what is below belongs to node t1; what names no node is left to the handler. */
+static gboolean
+right_node_itself (const FarPrincipal *principal, char **parts)
+{
+  if (parts[0] == NULL || (strcmp (parts[0], "terminals") != 0 && strcmp (parts[0], "nodes") != 0))
+    return TRUE;
+  return parts[1] != NULL && strcmp (parts[1], principal->name) == 0;
+}
+
+static FarSays
+right_best (const FarPrincipal *principal, gboolean via_node, FarAction action, char **parts, const FarCircumstances *how)
+{
+  GPtrArray *rows = right_rows ();
+  FarSays best = FAR_SAYS_OTHER_PERSON;
+
+  for (guint i = 0; i < rows->len && best != FAR_SAYS_YES; i++)
+    best = MAX (best, far_right_row_says (rows->pdata[i], principal, via_node, action, parts, how));
+  return best;
+}
+
+static gboolean
+right_shows (const FarPrincipal *principal, gboolean via_node, char **parts)
+{
+  GPtrArray *rows = right_rows ();
+  gint64 now = far_clock_wall_us ();
+
+  for (guint i = 0; i < rows->len; i++)
+    if (far_right_row_shows (rows->pdata[i], principal, via_node, parts, now))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+right_visible_parts (const FarPrincipal *principal, char **parts)
+{
+  if (principal->kind == FAR_PRINCIPAL_NONE)
+    return FALSE;
+  if (principal->super && principal->via == NULL)
+    return TRUE;
+  if (principal->kind == FAR_PRINCIPAL_NODE)
+    return parts[0] != NULL && right_node_itself (principal, parts) && (strcmp (parts[0], "terminals") == 0 || strcmp (parts[0], "nodes") == 0);
+  if (principal->via != NULL && !right_shows (principal, TRUE, parts))
+    return FALSE;
+  if (principal->kind == FAR_PRINCIPAL_PERSON && parts[0] != NULL && strcmp (parts[0], "users") == 0 && g_strcmp0 (parts[1], principal->name) == 0)
+    return TRUE;
+  return right_shows (principal, FALSE, parts);
+}
+
+static gboolean
+right_is_over (const FarPrincipal *principal)
+{
+  return principal->until_us != 0 && far_clock_wall_us () >= principal->until_us;
+}
+
+gboolean
+far_visible (const FarPrincipal *principal, const char *object)
+{
+  g_auto (GStrv) parts = g_strsplit (object, "/", -1);
+
+  return !right_is_over (principal) && right_visible_parts (principal, parts);
+}
+
+static FarSays
+right_says (const FarPrincipal *principal, FarAction action, char **parts, const FarCircumstances *how)
+{
+  FarSays node = FAR_SAYS_YES, person;
+
+  if (principal->super && principal->via == NULL)
+    return FAR_SAYS_YES;
+  if (action == FAR_ACTION_SEE)
+    return right_visible_parts (principal, parts) ? FAR_SAYS_YES : FAR_SAYS_OTHER_OBJECT;
+  person = right_best (principal, FALSE, action, parts, how);
+  if (principal->via != NULL) /* a claim is worth what both may */
+    node = right_best (principal, TRUE, action, parts, how);
+  return MIN (person, node);
+}
+
+static FarMay
+right_verdict (FarSays says, const char **cause)
+{
+  if (says == FAR_SAYS_YES)
+    return FAR_MAY_ALLOW;
+  *cause = says <= FAR_SAYS_OTHER_OBJECT ? _("no right") : _(far_says_text (says));
+  return says == FAR_SAYS_APPROVAL ? FAR_MAY_NEEDS_APPROVAL : FAR_MAY_DENY;
+}
+
+/* What needs no row: who passed a door's login, nodes about themselves, what is open before login. */
+static gboolean
+right_without_row (const FarPrincipal *principal, FarAction action, char **parts, FarMay *may)
+{
+  if (action == FAR_ACTION_ANYONE)
+    *may = FAR_MAY_ALLOW;
+  else if (action == FAR_ACTION_NODE)
+    *may = principal->kind == FAR_PRINCIPAL_NODE && right_node_itself (principal, parts) ? FAR_MAY_ALLOW : FAR_MAY_DENY;
+  else if (action == FAR_ACTION_NONE)
+    *may = principal->kind == FAR_PRINCIPAL_PERSON || principal->kind == FAR_PRINCIPAL_LOCAL ? FAR_MAY_ALLOW : FAR_MAY_DENY;
+  else
+    return FALSE;
+  return TRUE;
+}
+
+FarMay
+far_may (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how, const char **cause)
+{
+  g_auto (GStrv) parts = g_strsplit (object, "/", -1);
+  const char *unused = NULL;
+  FarMay may = FAR_MAY_DENY;
+
+  if (cause == NULL)
+    cause = &unused;
+  *cause = _("no right");
+  if (right_is_over (principal) && action != FAR_ACTION_ANYONE) {
+    *cause = _("expired");
+    return FAR_MAY_DENY;
+  }
+  if (right_without_row (principal, action, parts, &may)) {
+    if (may == FAR_MAY_ALLOW)
+      *cause = NULL;
+    return may;
+  }
+  if (principal->kind == FAR_PRINCIPAL_NONE)
+    return FAR_MAY_DENY;
+  may = right_verdict (right_says (principal, action, parts, how), cause);
+  if (may == FAR_MAY_ALLOW)
+    *cause = NULL;
+  return may;
+}
+
+static const char *
+right_may_name (FarMay may)
+{
+  static const char *const names[] = { "deny", "allow", "needs-approval" };
+
+  return names[may];
+}
+
+json_t *
+far_explain (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how)
+{
+  g_auto (GStrv) parts = g_strsplit (object, "/", -1);
+  g_autofree char *who = far_principal_text (principal);
+  const char *cause = NULL;
+  FarMay may = far_may (principal, action, object, how, &cause);
+  json_t *list = json_array (), *answer = json_object ();
+  GPtrArray *rows = right_rows ();
+
+  for (guint i = 0; i < rows->len; i++) {
+    const FarRightRow *row = rows->pdata[i];
+    FarSays says = far_right_row_says (row, principal, FALSE, action, parts, how);
+    json_t *line = json_object ();
+
+    json_object_set (line, "right", row->json);
+    json_object_set_new (line, "says", json_string (far_says_text (says)));
+    json_array_append_new (list, line);
+  }
+  json_object_set_new (answer, "who", json_string (who));
+  json_object_set_new (answer, "action", json_string (far_action_name (action)));
+  json_object_set_new (answer, "object", json_string (object));
+  json_object_set_new (answer, "result", json_string (right_may_name (may)));
+  if (cause != NULL)
+    json_object_set_new (answer, "cause", json_string (cause));
+  json_object_set_new (answer, "super", json_boolean (principal->super));
+  json_object_set_new (answer, "rights", list);
+  return answer;
+}

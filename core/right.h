@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Core's inside of rights. [main] */
+#pragma once
+#include <farwatch/right.h>
+
+/* Replaces all rights that stand in the profile by this list (array of rights, each checked); keeps the old ones on error. */
+gboolean far_right_set_profile (json_t *list, GError **error);
+/* Is it a right of the profile? */
+gboolean far_right_is_profile (const char *id);
+void far_right_clear (void);

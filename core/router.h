@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Core's inside of the message router: tables, body check, stored answers, calls under way. All [main]. */
+#pragma once
+#include <farwatch/message.h>
+
+/* ---- route.c: which handler ---- */
+typedef struct {
+  const FarHandler *handler;
+  gpointer self;
+  FarInstance *at;
+  GStrv pattern;
+} FarRoute;
+
+/* Cuts "terminals/t1?after=x": the path's parts (caller frees) and the query's fields. FAR_ERROR_INVALID. */
+char **far_route_split (const char *resource, json_t **query, GError **error);
+/* NULL: none. *values: what stood for {…}, caller frees. *known: the resource exists with another method. */
+const FarRoute *far_route_find (const char *method, char **parts, GStrv *values, gboolean *known);
+/* The handler's object with {…} filled from values and body; a body field that was not sent cuts the object before the word it belongs to:
+ * "terminals/{body.terminal}/devices/{body.device}" is "terminals/t1" without device. FAR_ERROR_INVALID for text that is no name. */
+char *far_route_object (const FarRoute *route, char **values, json_t *body, GError **error);
+/* Every handler, for `farctl call --list` and the sweep test: array of {method, resource, action, object, summary}. */
+json_t *far_route_list (void);
+
+/* ---- schema.c ---- */
+gboolean far_schema_check (const FarField *fields, json_t *body, GError **error);
+gboolean far_name_ok (const char *text);    /* FAR_FIELD_NAME */
+
+/* ---- dedup.c: answers kept 10 minutes ---- */
+#define FAR_DEDUP_US (10 * 60 * G_USEC_PER_SEC)
+#define FAR_DEDUP_COUNT 4096
+#define FAR_DEDUP_BYTES (4 * 1024 * 1024)
+/* NULL: a sender whose messages are not kept (nobody). Caller frees. */
+char *far_dedup_key (const FarPrincipal *principal, const char *id);
+/* The kept answer, borrowed; NULL: none. *same: the request was the same (method and resource). */
+FarMessage *far_dedup_find (const char *key, const FarMessage *request, gboolean *same);
+void far_dedup_keep (const char *key, const FarMessage *request, FarMessage *answer);
+void far_dedup_clear (void);
+void far_dedup_counts (guint *count, gsize *bytes);
+
+/* ---- call.c: calls under way ---- */
+typedef struct _FarAnswer FarAnswer;
+struct _FarAnswer {
+  FarCall call;
+  const FarHandler *handler;
+  gpointer self;
+  FarPrincipal *principal;
+  FarMessage *request;
+  GArray *askers;             /* who waits: one, and those that sent the same message again */
+  char *key;                  /* for dedup; NULL: not kept */
+  gint64 deadline_us;         /* boottime */
+};
+FarAnswer *far_call_new (const FarPrincipal *principal, FarMessage *request, FarAnswered answered, gpointer user);
+/* Under way already under this key: the asker waits with it. */
+gboolean far_call_join (const char *key, const FarMessage *request, FarAnswered answered, gpointer user, gboolean *same);
+void far_call_start (FarAnswer *answer, gint64 timeout_us);
+void far_call_refuse_all (const FarHandler *handlers, gpointer self);
+/* Answers without a call (refusals before a handler is known). Takes answer. */
+void far_call_deliver (FarMessage *answer, gboolean last, FarAnswered answered, gpointer user);
+void far_call_gone (gpointer user);
+guint far_call_count (void);
+const char *far_call_hidden (void); /* the one text for what is not there and what may not be seen */
+/* For watches: who asked, taken out of the call; FALSE: gone already. Then the call's end without an answer. */
+gboolean far_call_take_asker (FarCall *call, FarAnswered *answered, gpointer *user);
+void far_call_drop (FarCall *call);
+
+/* ---- watch.c ---- */
+void far_watch_user_gone (gpointer user);
+void far_watch_user_busy (gpointer user, gboolean busy);
+void far_watch_self_gone (const FarHandler *handlers, gpointer self);
+guint far_watch_count (void);
