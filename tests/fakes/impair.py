@@ -91,7 +91,8 @@ class Impair:
         if self._running:
             self.command("quit")
             self._thread.join(5)
-            self._wake_out.close()  # not by the proxy's thread: it may obey before it is woken
+            for sock in (self._wake_in, self._wake_out):  # not by the proxy's thread: it may obey before it is woken
+                sock.close()
 
     def __enter__(self):
         return self
@@ -114,7 +115,7 @@ class Impair:
                 self._obey(self._orders.popleft())
             for link in list(self._links):
                 self._move(link)
-        for sock in self._holes + [self._listener, self._wake_in]:
+        for sock in self._holes + [self._listener]:
             sock.close()
         self._selector.close()
 
