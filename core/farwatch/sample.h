@@ -18,7 +18,7 @@ typedef struct {
 } FarSample;
 
 typedef struct {
-  gint64 time_us;             /* wall clock, UTC */
+  gint64 time_us;             /* wall clock, UTC; 0 in far_sample_push(): core puts the scheduled tick (cyclic), else now */
   FarQuality quality;
   const char *reason;         /* NULL, or why not good, e.g. "timeout": borrowed for the call, at most 64 bytes */
   guint n;

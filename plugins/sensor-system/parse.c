@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "parse.h"
+
+#include <string.h>
+
+static gboolean
+next_number (const char **at, guint64 *value)
+{
+  char *end;
+
+  while (**at == ' ')
+    (*at)++;
+  if (!g_ascii_isdigit (**at))
+    return FALSE;
+  *value = g_ascii_strtoull (*at, &end, 10);
+  *at = end;
+  return TRUE;
+}
+
+/* cpu user nice system idle iowait irq softirq steal …; guest time is inside user already. */
+gboolean
+system_parse_cpu (const char *stat, SystemCpu *cpu)
+{
+  guint64 ticks[8] = { 0 };
+  guint n = 0;
+
+  if (!g_str_has_prefix (stat, "cpu "))
+    return FALSE;
+  stat += 4;
+  while (n < G_N_ELEMENTS (ticks) && next_number (&stat, &ticks[n]))
+    n++;
+  if (n < 4)
+    return FALSE;
+  cpu->total = 0;
+  for (guint i = 0; i < n; i++)
+    cpu->total += ticks[i];
+  cpu->busy = cpu->total - ticks[3] - ticks[4];
+  return TRUE;
+}
+
+gboolean
+system_parse_double (const char *text, double *value)
+{
+  char *end;
+
+  *value = g_ascii_strtod (text, &end);
+  return end != text;
+}
+
+/* Value of a line "Name:   123 kB" in bytes, -1: not there. */
+static gint64
+memory_line (const char *meminfo, const char *name)
+{
+  gsize size = strlen (name);
+
+  for (const char *line = meminfo; line != NULL; line = strchr (line, '\n')) {
+    const char *at;
+    guint64 value;
+
+    line += *line == '\n';
+    at = line + size + 1;
+    if (strncmp (line, name, size) == 0 && line[size] == ':' && next_number (&at, &value))
+      return (gint64) MIN (value, G_MAXINT64 / 1024) * 1024;
+  }
+  return -1;
+}
+
+gboolean
+system_parse_memory (const char *meminfo, SystemMemory *memory)
+{
+  gint64 total = memory_line (meminfo, "MemTotal"), swap_total = memory_line (meminfo, "SwapTotal"), swap_free = memory_line (meminfo, "SwapFree");
+
+  memory->available = memory_line (meminfo, "MemAvailable");
+  if (total < 0 || memory->available < 0)
+    return FALSE;
+  memory->used = total - memory->available;
+  memory->swap_used = swap_total > 0 && swap_free >= 0 ? swap_total - swap_free : 0;
+  return TRUE;
+}
+
+/* "  eth0: rx-bytes packets errs drop fifo frame compressed multicast tx-bytes …" */
+static gboolean
+net_line (const char *line, const char *colon, SystemNet *net)
+{
+  guint64 values[9];
+
+  while (*line == ' ')
+    line++;
+  net->name = line;
+  net->name_size = (gsize) (colon - line);
+  colon++;
+  for (guint i = 0; i < G_N_ELEMENTS (values); i++)
+    if (!next_number (&colon, &values[i]))
+      return FALSE;
+  net->rx = values[0];
+  net->tx = values[8];
+  return net->name_size > 0;
+}
+
+gboolean
+system_parse_net (const char **at, SystemNet *net)
+{
+  while (**at != '\0') {
+    const char *line = *at, *end = strchrnul (line, '\n'), *colon = memchr (line, ':', (gsize) (end - line));
+
+    *at = *end == '\n' ? end + 1 : end;
+    if (colon != NULL && net_line (line, colon, net))
+      return TRUE;
+  }
+  return FALSE;
+}
