@@ -1,17 +1,157 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The daemon: reads the profile, starts what it says, waits for the end. It never goes to the background by itself. */
 #include "config.h"
 
-#include <string.h>
+#include <glib-unix.h>
+#include <locale.h>
+#include <signal.h>
+#include <sys/resource.h>
 
+#include <farwatch/i18n.h>
 #include <farwatch/version.h>
+
+#include "device.h"
+#include "instance-private.h"
+#include "lane.h"
+#include "log.h"
+#include "node.h"
+#include "ready.h"
+#include "stall.h"
+
+enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_PROFILE = 78 };
+
+typedef struct {
+  char *profile, *state;
+  gboolean check, version, debug;
+} Arguments;
+
+static gboolean
+parse_arguments (int argc, char **argv, Arguments *to)
+{
+  const GOptionEntry entries[] = {
+    { "profile", 'p', 0, G_OPTION_ARG_FILENAME, &to->profile, N_ ("the profile that says what runs"), "FILE" },
+    { "check", 0, 0, G_OPTION_ARG_NONE, &to->check, N_ ("only check the profile"), NULL },
+    { "state", 0, 0, G_OPTION_ARG_FILENAME, &to->state, N_ ("folder to keep things in, instead of the profile's"), "DIR" },
+    { "debug", 0, 0, G_OPTION_ARG_NONE, &to->debug, N_ ("log more"), NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &to->version, N_ ("say which version this is"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL }
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_option_context_set_summary (context, _("Watches devices and lets people reach them, as its profile says."));
+  g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
+  if (!g_option_context_parse (context, &argc, &argv, &error)) {
+    g_printerr ("farwatchd: %s\n", error->message);
+    return FALSE;
+  }
+  if (!to->version && (to->profile == NULL || argc > 1)) {
+    g_printerr ("%s\n", _("farwatchd: which profile? farwatchd --profile FILE; see --help"));
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static FarProfile *
+load_profile (const Arguments *arguments)
+{
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  FarProfile *profile = far_profile_load (arguments->profile, arguments->state, faults);
+  g_autofree char *text = far_faults_text (faults);
+
+  g_printerr ("%s", text);
+  return profile;
+}
+
+/* Thousands of links need thousands of descriptors; the soft limit is a guard for programs that use select(). */
+static void
+raise_limits (void)
+{
+  struct rlimit files;
+
+  if (getrlimit (RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit (RLIMIT_NOFILE, &files);
+  }
+}
+
+static void
+ignore_broken_pipes (void)
+{
+  struct sigaction action = { .sa_handler = SIG_IGN };
+
+  sigaction (SIGPIPE, &action, NULL);
+}
+
+static void
+say_ready (void)
+{
+  far_log_line (G_LOG_LEVEL_MESSAGE, NULL, "ready");
+  far_notify ("READY=1");
+}
+
+static gboolean
+end_wanted (gpointer data)
+{
+  g_main_loop_quit (data);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+run (FarProfile *profile)
+{
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+
+  g_unix_signal_add (SIGTERM, end_wanted, loop);
+  g_unix_signal_add (SIGINT, end_wanted, loop);
+  far_device_profile_set (g_ptr_array_ref (profile->devices));
+  far_instances_start (profile);
+  far_instances_on_up (say_ready);
+  g_main_loop_run (loop);
+  far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _("ends"));
+  far_notify ("STOPPING=1");
+  far_instances_stop ();
+  far_lanes_end ();
+  far_device_profile_set (NULL);
+}
+
+static int
+serve (const Arguments *arguments, FarProfile *profile)
+{
+  g_autoptr (GError) error = NULL;
+
+  raise_limits ();
+  ignore_broken_pipes ();
+  far_log_open (arguments->debug);
+  if (!far_node_open (profile, &error)) {
+    far_log_line (G_LOG_LEVEL_ERROR, NULL, error->message);
+    far_node_close ();
+    return EXIT_BAD;
+  }
+  far_stall_watch ();
+  run (profile);
+  far_node_close ();
+  return EXIT_GOOD;
+}
 
 int
 main (int argc, char **argv)
 {
-  if (argc == 2 && strcmp (argv[1], "--version") == 0) {
+  Arguments arguments = { 0 };
+  g_autoptr (FarProfile) profile = NULL;
+
+  setlocale (LC_ALL, "");
+  bindtextdomain (GETTEXT_PACKAGE, FAR_LOCALE_DIR);
+  if (!parse_arguments (argc, argv, &arguments))
+    return EXIT_BAD;
+  if (arguments.version) {
     g_print ("farwatchd %s\n", far_version ());
-    return 0;
+    return EXIT_GOOD;
   }
-  g_printerr ("usage: farwatchd --version\n");
-  return 64;
+  profile = load_profile (&arguments);
+  if (profile == NULL)
+    return EXIT_PROFILE;
+  if (arguments.check)
+    g_print (_("%s: good\n"), arguments.profile);
+  return arguments.check ? EXIT_GOOD : serve (&arguments, profile);
 }

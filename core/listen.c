@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Listening sockets belong to core: an instance that is tried again or replaced finds its sockets still open, so nobody who connects in
+ * between is refused. */
+#include "config.h"
+
+#include "instance-private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 512
+
+struct _FarListen {
+  char *address, *bound;
+  int fd;
+  gboolean wanted;
+};
+
+static void
+listen_free (FarListen *listen)
+{
+  if (listen->fd >= 0)
+    close (listen->fd);
+  g_free (listen->address);
+  g_free (listen->bound);
+  g_free (listen);
+}
+
+void
+far_listens_free (FarInstance *at)
+{
+  for (guint i = 0; i < at->listens->len; i++)
+    listen_free (at->listens->pdata[i]);
+  g_ptr_array_set_size (at->listens, 0);
+}
+
+void
+far_listens_move (FarInstance *from, FarInstance *to)
+{
+  for (guint i = 0; i < from->listens->len; i++)
+    g_ptr_array_add (to->listens, from->listens->pdata[i]);
+  g_ptr_array_set_size (from->listens, 0);
+}
+
+void
+far_listens_rest (FarInstance *at)
+{
+  for (guint i = 0; i < at->listens->len; i++)
+    ((FarListen *) at->listens->pdata[i])->wanted = FALSE;
+}
+
+void
+far_listens_prune (FarInstance *at)
+{
+  for (guint i = at->listens->len; i > 0; i--) {
+    FarListen *listen = at->listens->pdata[i - 1];
+
+    if (!listen->wanted) {
+      g_ptr_array_remove_index (at->listens, i - 1);
+      listen_free (listen);
+    }
+  }
+}
+
+/* Names are not looked up: that would block, and a listener wants an address of this machine. */
+static struct addrinfo *
+resolve (const char *address, GError **error)
+{
+  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM }, *found = NULL;
+  g_autofree char *host = NULL;
+  g_autofree char *service = NULL;
+  guint16 port;
+  int why;
+
+  if (!far_parse_address (address, &host, &port, error))
+    return NULL;
+  service = g_strdup_printf ("%u", port);
+  why = getaddrinfo (g_str_equal (host, "localhost") ? "127.0.0.1" : host, service, &hints, &found);
+  if (why == 0)
+    return found;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("'%s' is no address to listen at (%s); write it in numbers, as in 127.0.0.1:8443"), address,
+               gai_strerror (why));
+  return NULL;
+}
+
+static gboolean
+bind_error (const char *address, const char *what, GError **error)
+{
+  gboolean config = errno == EACCES || errno == EPERM || errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT;
+
+  g_set_error (error, FAR_ERROR, config ? FAR_ERROR_CONFIG : FAR_ERROR_UNAVAILABLE, _("cannot %s at %s: %s"), what, address, g_strerror (errno));
+  return FALSE;
+}
+
+static gboolean
+open_socket (FarListen *self, const struct addrinfo *to, GError **error)
+{
+  int on = 1;
+
+  self->fd = socket (to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (self->fd < 0)
+    return bind_error (self->address, _("open a socket"), error);
+  setsockopt (self->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind (self->fd, to->ai_addr, to->ai_addrlen) != 0 || listen (self->fd, BACKLOG) != 0)
+    return bind_error (self->address, _("listen"), error);
+  return TRUE;
+}
+
+static char *
+bound_text (int fd)
+{
+  struct sockaddr_storage address = { 0 };
+  socklen_t size = sizeof address;
+  char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "";
+
+  if (getsockname (fd, (struct sockaddr *) &address, &size) != 0 ||
+      getnameinfo ((struct sockaddr *) &address, size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    return g_strdup ("");
+  return g_strdup_printf (address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+/* One that a former life of the instance has left open. */
+static FarListen *
+find_left (FarInstance *at, const char *address)
+{
+  for (guint i = 0; i < at->listens->len; i++) {
+    FarListen *listen = at->listens->pdata[i];
+
+    if (!listen->wanted && g_str_equal (listen->address, address))
+      return listen;
+  }
+  return NULL;
+}
+
+static FarListen *
+listen_new (FarInstance *at, const char *address, GError **error)
+{
+  struct addrinfo *to = resolve (address, error);
+  FarListen *listen;
+
+  if (to == NULL)
+    return NULL;
+  listen = g_new0 (FarListen, 1);
+  listen->address = g_strdup (address);
+  if (!open_socket (listen, to, error)) {
+    freeaddrinfo (to);
+    listen_free (listen);
+    return NULL;
+  }
+  freeaddrinfo (to);
+  listen->bound = bound_text (listen->fd);
+  g_ptr_array_add (at->listens, listen);
+  far_log (at, G_LOG_LEVEL_INFO, _("listens at %s"), listen->bound);
+  return listen;
+}
+
+int
+far_instance_listen (FarInstance *at, const char *address, char **bound, GError **error)
+{
+  FarListen *listen = find_left (at, address);
+
+  if (listen == NULL)
+    listen = listen_new (at, address, error);
+  if (listen == NULL)
+    return -1;
+  listen->wanted = TRUE;
+  if (bound != NULL)
+    *bound = g_strdup (listen->bound);
+  return listen->fd;
+}

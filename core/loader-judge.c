@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "loader-judge.h"
+
+#include <string.h>
+
+void
+far_judge_note (FarPlugin *plugin)
+{
+  const FarNote *note = plugin->note;
+
+  if (note->abi != FAR_ABI)
+    g_set_error (&plugin->error, FAR_ERROR, FAR_ERROR_CONFIG, _("built for plugin ABI %u, this farwatch has %u"), note->abi, FAR_ABI);
+  else if (!g_str_equal (note->name, plugin->file))
+    g_set_error (&plugin->error, FAR_ERROR, FAR_ERROR_CONFIG, _("its name is %s, its file's name %s.so; the two must be the same"), note->name, plugin->file);
+}
+
+static gboolean
+mismatch (GError **error, const char *what, const char *in_note, const char *in_table)
+{
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("its note and its table differ in %s: %s and %s"), what, in_note, in_table);
+  return FALSE;
+}
+
+static gboolean
+judge_types (const FarPluginInfo *info, const FarNote *note, GError **error)
+{
+  guint n = 0;
+
+  for (; info->types[n] != NULL; n++) {
+    const FarType *type = info->types[n];
+    g_autofree char *text = g_strconcat (far_kind_name (type->kind), "/", type->name, NULL);
+
+    if (!g_strv_contains ((const char *const *) note->types, text))
+      return mismatch (error, _("its types"), "-", text);
+  }
+  for (guint i = 0; note->types[i] != NULL; i++) {
+    gboolean found = FALSE;
+
+    for (guint j = 0; j < n && !found; j++) {
+      g_autofree char *text = g_strconcat (far_kind_name (info->types[j]->kind), "/", info->types[j]->name, NULL);
+
+      found = g_str_equal (text, note->types[i]);
+    }
+    if (!found)
+      return mismatch (error, _("its types"), note->types[i], "-");
+  }
+  return TRUE;
+}
+
+static gboolean
+judge_table (const FarPluginInfo *info, const FarNote *note, GError **error)
+{
+  g_autofree char *abi = g_strdup_printf ("%u", info->abi);
+
+  if (info->struct_size < sizeof *info) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("its table has %u bytes, %u are needed"), info->struct_size, (guint) sizeof *info);
+    return FALSE;
+  }
+  if (info->abi != note->abi)
+    return mismatch (error, _("the ABI"), "0", abi);
+  if (g_strcmp0 (info->name, note->name) != 0)
+    return mismatch (error, _("the name"), note->name, info->name);
+  return judge_types (info, note, error);
+}
+
+/* The linker's text starts with the path, which the caller tells as well. */
+static const char *
+linker_text (const char *path)
+{
+  const char *text = g_module_error ();
+
+  if (text != NULL && g_str_has_prefix (text, path) && g_str_has_prefix (text + strlen (path), ": "))
+    return text + strlen (path) + 2;
+  return text != NULL ? text : "";
+}
+
+const FarPluginInfo *
+far_judge_load (const char *path, const FarNote *note, GError **error)
+{
+  GModule *module = g_module_open (path, G_MODULE_BIND_LOCAL);
+  gpointer symbol = NULL;
+
+  if (module == NULL) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("does not load: %s"), linker_text (path));
+    return NULL;
+  }
+  g_module_make_resident (module);
+  if (!g_module_symbol (module, "far_plugin_info", &symbol) || symbol == NULL) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG, _("not a farwatch plugin: it has no table"));
+    return NULL;
+  }
+  return judge_table (symbol, note, error) ? symbol : NULL;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where log lines go. */
+#pragma once
+#include <farwatch/instance.h>
+
+/* Reads $JOURNAL_STREAM and takes over GLib's own messages. debug: show them too. [main, at start] */
+void far_log_open (gboolean debug);
+/* Each line also goes here (tests); NULL ends it. func: [any thread]. */
+void far_log_set_sink (void (*func) (GLogLevelFlags level, const char *path, const char *text, gpointer user), gpointer user);
+/* A line without an instance, path may be NULL. [any thread] */
+void far_log_line (GLogLevelFlags level, const char *path, const char *text);
+/* TRUE when a complaint under this key is due now; *more: how many were swallowed since. [any thread] */
+gboolean far_complaint_due (const char *path, const char *key, guint *more);

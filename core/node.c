@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static struct {
+  FarProfile *profile;
+  char *id, *state; /* outlive reloads; neither can change */
+  int lock;
+} node = { .lock = -1 };
+
+const char *
+far_node_id (void)
+{
+  return node.id != NULL ? node.id : "";
+}
+
+const char *
+far_node_state_dir (void)
+{
+  return node.state != NULL ? node.state : FAR_STATE_DIR;
+}
+
+char *
+far_node_path (const char *relative)
+{
+  return g_path_is_absolute (relative) ? g_strdup (relative) : g_build_filename (far_node_state_dir (), relative, NULL);
+}
+
+FarProfile *
+far_node_profile (void)
+{
+  return node.profile;
+}
+
+const char *
+far_node_control (void)
+{
+  return node.profile != NULL ? node.profile->node->control : NULL;
+}
+
+void
+far_node_set_profile (FarProfile *profile)
+{
+  FarProfile *old = node.profile;
+
+  node.profile = far_profile_ref (profile);
+  far_profile_unref (old);
+}
+
+void
+far_node_fake (const char *id, const char *state)
+{
+  g_free (node.id);
+  g_free (node.state);
+  node.id = g_strdup (id);
+  node.state = g_strdup (state);
+}
+
+static gboolean
+take_lock (GError **error)
+{
+  g_autofree char *path = far_node_path ("lock");
+
+  node.lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (node.lock < 0) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s cannot be made: %s; the state directory must be writable for the daemon's user"), path,
+                 g_strerror (errno));
+    return FALSE;
+  }
+  if (flock (node.lock, LOCK_EX | LOCK_NB) == 0)
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s is in use by another farwatchd; stop it, or give this one another state directory"),
+               far_node_state_dir ());
+  return FALSE;
+}
+
+gboolean
+far_node_open (FarProfile *profile, GError **error)
+{
+  far_node_fake (profile->node->id, profile->node->state);
+  far_node_set_profile (profile);
+  if (g_mkdir_with_parents (node.state, 0700) != 0) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the state directory %s cannot be made: %s"), node.state, g_strerror (errno));
+    return FALSE;
+  }
+  return take_lock (error);
+}
+
+void
+far_node_close (void)
+{
+  g_clear_pointer (&node.profile, far_profile_unref);
+  if (node.lock >= 0)
+    close (node.lock);
+  node.lock = -1;
+  g_clear_pointer (&node.id, g_free);
+  g_clear_pointer (&node.state, g_free);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The sections of the kinds: each instance against the option table of its type. */
+#include "config.h"
+
+#include "profile-private.h"
+
+#include "suggest.h"
+
+FarRefs *
+far_refs_new (FarConfigured *owner, const char *what)
+{
+  FarRefs *refs = g_new0 (FarRefs, 1);
+
+  refs->owner = owner;
+  refs->what = g_strdup (what);
+  refs->refs = g_ptr_array_new_with_free_func ((GDestroyNotify) far_ref_free);
+  return refs;
+}
+
+void
+far_refs_free (FarRefs *refs)
+{
+  g_ptr_array_unref (refs->refs);
+  g_free (refs->what);
+  g_free (refs);
+}
+
+static FarConfigured *
+configured_new (FarProfile *profile, FarKind kind, const FarYaml *key, const FarYaml *map)
+{
+  FarConfigured *configured = g_new0 (FarConfigured, 1);
+
+  configured->kind = kind;
+  configured->name = g_strdup (key->text);
+  configured->path = g_strconcat (far_kind_plural (kind), ".", key->text, NULL);
+  configured->key = key;
+  configured->map = map;
+  configured->type_name = "";
+  configured->refs = g_ptr_array_new ();
+  g_ptr_array_add (profile->instances, configured);
+  return configured;
+}
+
+/* Its options cannot be checked without its plugin; the rest of the profile can run. */
+static void
+read_type (FarProfile *profile, FarConfigured *configured, const FarYaml *type, GPtrArray *faults)
+{
+  g_autoptr (GError) error = NULL;
+
+  configured->type_name = type->text;
+  configured->type = far_loader_type (configured->kind, type->text, &profile->rules, &error);
+  if (configured->type != NULL)
+    return;
+  configured->missing = g_strdup (error->message);
+  far_fault_add (faults, FAR_FAULT_WARNING, type, _("%s; %s does not run, the rest does"), error->message, configured->path);
+}
+
+static const FarYaml *
+find_type (const FarConfigured *configured, GPtrArray *faults)
+{
+  const FarYaml *type = far_yaml_get (configured->map, "type");
+  g_autoptr (GPtrArray) types = NULL;
+  g_autofree char *all = NULL;
+
+  if (type != NULL && type->kind == FAR_YAML_SCALAR && far_name_ok (type->text, FALSE))
+    return type;
+  if (type != NULL) {
+    far_fault_add (faults, FAR_FAULT_ERROR, type, _("'type' in %s '%s': the name of a type is meant"), far_kind_name (configured->kind), configured->name);
+    return NULL;
+  }
+  types = far_loader_types (configured->kind);
+  all = far_join_words (types);
+  far_fault_add (faults, FAR_FAULT_ERROR, configured->key, _("%s '%s' lacks the key 'type'; installed are: %s"), far_kind_name (configured->kind),
+                 configured->name, types->len > 0 ? all : _("none"));
+  return NULL;
+}
+
+static void
+read_options (FarProfile *profile, FarConfigured *configured, GPtrArray *refs, GPtrArray *faults)
+{
+  static const char *const common[] = { "type", NULL };
+  g_autofree char *what = g_strdup_printf (_("%s '%s' (type %s)"), far_kind_name (configured->kind), configured->name, configured->type_name);
+  FarRefs *own = far_refs_new (configured, what);
+  FarCheck check = { .what = what, .where = configured->key, .common = common, .refs = own->refs, .faults = faults };
+
+  check.state_dir = profile->node != NULL ? profile->node->state : FAR_STATE_DIR;
+  g_ptr_array_add (refs, own);
+  configured->options = far_options_check (configured->type->options, configured->type->options_size, configured->map, &check);
+}
+
+static void
+read_instance (FarProfile *profile, FarKind kind, const FarYaml *key, const FarYaml *map, GPtrArray *refs, GPtrArray *faults)
+{
+  FarConfigured *configured = configured_new (profile, kind, key, map);
+  const FarYaml *type;
+
+  if (!far_name_ok (key->text, FALSE))
+    far_fault_add (faults, FAR_FAULT_ERROR, key, _("'%s' is no name: letters, digits, '_' and '-' are taken, at most 64"), key->text);
+  if (map->kind != FAR_YAML_MAP) {
+    far_fault_add (faults, FAR_FAULT_ERROR, map->source != NULL ? map : key, _("%s '%s' must be a map, as in {type: NAME}, not %s"), far_kind_name (kind),
+                   key->text, far_yaml_kind_name (map));
+    return;
+  }
+  type = find_type (configured, faults);
+  if (type == NULL)
+    return;
+  read_type (profile, configured, type, faults);
+  if (configured->type != NULL)
+    read_options (profile, configured, refs, faults);
+}
+
+void
+far_profile_read_instances (FarProfile *profile, GPtrArray *refs, GPtrArray *faults)
+{
+  for (guint kind = 1; kind < FAR_N_KINDS; kind++) {
+    const FarYaml *section = far_yaml_get (profile->tree, far_kind_plural (kind));
+
+    if (section != NULL && section->kind != FAR_YAML_MAP)
+      far_fault_add (faults, FAR_FAULT_ERROR, section, _("'%s' must be a map of names, not %s"), far_kind_plural (kind), far_yaml_kind_name (section));
+    for (guint i = 0; section != NULL && section->kind == FAR_YAML_MAP && i < section->keys->len; i++)
+      read_instance (profile, kind, section->keys->pdata[i], section->items->pdata[i], refs, faults);
+  }
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A request ends once: whoever moves `ended` from 0 to 1 owns result and error until the delivery on the main context. */
+#include "config.h"
+
+#include <farwatch/request.h>
+
+#include <farwatch/clock.h>
+#include <farwatch/home.h>
+#include <farwatch/i18n.h>
+
+struct _FarRequest {
+  gint refs;
+  gint ended;      /* atomic: somebody won                                   */
+  gint settled;    /* atomic: the winner has written result or error         */
+  gint delivered;  /* main only                                              */
+  FarDone done;
+  gpointer user;
+  FarHomeTimer *timer;
+  gpointer result;
+  GDestroyNotify free_result;
+  GError *error;
+};
+
+FarRequest *
+far_request_ref (FarRequest *req)
+{
+  g_atomic_int_inc (&req->refs);
+  return req;
+}
+
+void
+far_request_unref (FarRequest *req)
+{
+  if (req == NULL || !g_atomic_int_dec_and_test (&req->refs))
+    return;
+  if (req->result != NULL && req->free_result != NULL)
+    req->free_result (req->result);
+  g_clear_error (&req->error);
+  g_free (req);
+}
+
+static void
+request_deliver (gpointer data)
+{
+  FarRequest *req = data;
+
+  if (!req->delivered) {
+    req->delivered = TRUE;
+    g_clear_pointer (&req->timer, far_home_timer_free);
+    if (req->done != NULL)
+      req->done (req, req->user);
+    far_request_unref (req); /* the reference of far_request_new() */
+  }
+  far_request_unref (req);
+}
+
+static void
+request_end (FarRequest *req, gpointer result, GDestroyNotify free_result, GError *error)
+{
+  if (!g_atomic_int_compare_and_exchange (&req->ended, FALSE, TRUE)) {
+    if (result != NULL && free_result != NULL)
+      free_result (result);
+    g_clear_error (&error);
+    return;
+  }
+  req->result = result;
+  req->free_result = free_result;
+  req->error = error;
+  g_atomic_int_set (&req->settled, TRUE);
+  far_home_post (far_home_main (), request_deliver, far_request_ref (req));
+}
+
+static void
+request_timeout (gpointer data)
+{
+  far_request_fail_new (data, FAR_ERROR_UNAVAILABLE, "%s", _("no answer in time"));
+}
+
+FarRequest *
+far_request_new (FarDone done, gpointer user, guint timeout_ms)
+{
+  FarRequest *req = g_new0 (FarRequest, 1);
+
+  req->refs = 1;
+  req->done = done;
+  req->user = user;
+  if (timeout_ms > 0)
+    req->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + (gint64) timeout_ms * 1000, request_timeout, req);
+  return req;
+}
+
+void
+far_request_done (FarRequest *req, gpointer result, GDestroyNotify free_result)
+{
+  request_end (req, result, free_result, NULL);
+}
+
+void
+far_request_fail (FarRequest *req, GError *error)
+{
+  if (error == NULL)
+    error = g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL, _("it failed without saying why"));
+  request_end (req, NULL, NULL, error);
+}
+
+void
+far_request_fail_new (FarRequest *req, FarErrorCode code, const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  far_request_fail (req, g_error_new_valist (FAR_ERROR, (int) code, format, args));
+  va_end (args);
+}
+
+void
+far_request_cancel (FarRequest *req)
+{
+  far_request_ref (req);
+  far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "%s", _("cancelled"));
+  if (!far_home_is_here (far_home_main ())) {
+    far_request_unref (req);
+    return;
+  }
+  while (!g_atomic_int_get (&req->settled))
+    g_thread_yield (); /* another thread has won and is about to write its result */
+  request_deliver (req);
+}
+
+gboolean
+far_request_ended (FarRequest *req)
+{
+  return g_atomic_int_get (&req->ended);
+}
+
+const GError *
+far_request_error (FarRequest *req)
+{
+  return req->error;
+}
+
+gpointer
+far_request_result (FarRequest *req)
+{
+  return req->result;
+}
+
+gpointer
+far_request_steal (FarRequest *req)
+{
+  return g_steal_pointer (&req->result);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The way of a group, inside core. [main] */
+#pragma once
+#include <farwatch/sample.h>
+
+/* Names of the filters a sensor's groups pass; NULL: none. */
+const char *const *far_sensor_filters (const FarInstance *at);
+/* Wall time of the tick that is being read, or now. */
+gint64 far_sensor_tick_us (const FarInstance *at);
+/* Remembers which series it gives. */
+void far_sensor_gave (FarInstance *at, const FarGroup *group);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Two clock readings per turn of the main loop: before it sleeps and after. */
+#include "config.h"
+
+#include "stall.h"
+
+#include <time.h>
+
+#include <farwatch/i18n.h>
+#include <farwatch/instance.h>
+
+#define STALL_US 50000
+
+static struct {
+  GPollFunc poll;
+  gint64 awake_us; /* CPU time of the thread when it woke up; 0: not yet */
+  guint count;
+} stall;
+
+static gint64
+thread_cpu_us (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+  return (gint64) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static gint
+stall_poll (GPollFD *fds, guint n, gint timeout)
+{
+  gint64 used_us = stall.awake_us > 0 ? thread_cpu_us () - stall.awake_us : 0;
+  gint result;
+
+  if (used_us > STALL_US) {
+    stall.count++;
+    far_complain (NULL, "stall", _("the main loop was held up for %" G_GINT64_FORMAT " ms; something computes too long in it"), used_us / 1000);
+  }
+  result = stall.poll (fds, n, timeout);
+  stall.awake_us = thread_cpu_us ();
+  return result;
+}
+
+void
+far_stall_watch (void)
+{
+  if (stall.poll != NULL)
+    return;
+  stall.poll = g_main_context_get_poll_func (NULL);
+  g_main_context_set_poll_func (NULL, stall_poll);
+}
+
+guint
+far_stall_count (void)
+{
+  return stall.count;
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <glib.h>
+
+/* Watches the main context: an iteration that takes more than 50 ms of the thread's CPU is counted and told. [main] */
+void far_stall_watch (void);
+guint far_stall_count (void);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The tree: making, finding, comparing, merging. How it is read stands in yaml-read.c. */
+#include "config.h"
+
+#include "yaml.h"
+
+#include <farwatch/i18n.h>
+
+FarSource *
+far_source_new (const char *path, guint rank)
+{
+  FarSource *source = g_new0 (FarSource, 1);
+
+  source->refs = 1;
+  source->rank = rank;
+  source->path = g_strdup (path);
+  return source;
+}
+
+FarSource *
+far_source_ref (FarSource *source)
+{
+  g_atomic_int_inc (&source->refs);
+  return source;
+}
+
+void
+far_source_unref (FarSource *source)
+{
+  if (source == NULL || !g_atomic_int_dec_and_test (&source->refs))
+    return;
+  g_free (source->path);
+  g_free (source->text);
+  g_free (source);
+}
+
+FarYaml *
+far_yaml_scalar (const char *text)
+{
+  FarYaml *node = g_new0 (FarYaml, 1);
+
+  node->kind = FAR_YAML_SCALAR;
+  node->plain = TRUE;
+  node->text = g_strdup (text);
+  return node;
+}
+
+void
+far_yaml_free (FarYaml *node)
+{
+  if (node == NULL)
+    return;
+  g_clear_pointer (&node->keys, g_ptr_array_unref);
+  g_clear_pointer (&node->items, g_ptr_array_unref);
+  g_clear_pointer (&node->source, far_source_unref);
+  g_free (node->text);
+  g_free (node);
+}
+
+static gboolean
+find (const FarYaml *map, const char *key, guint *index)
+{
+  if (map == NULL || map->kind != FAR_YAML_MAP)
+    return FALSE;
+  for (guint i = 0; i < map->keys->len; i++) {
+    const FarYaml *node = map->keys->pdata[i];
+
+    if (g_str_equal (node->text, key)) {
+      *index = i;
+      return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+FarYaml *
+far_yaml_get (const FarYaml *map, const char *key)
+{
+  guint index;
+
+  return find (map, key, &index) ? map->items->pdata[index] : NULL;
+}
+
+FarYaml *
+far_yaml_key (const FarYaml *map, const char *key)
+{
+  guint index;
+
+  return find (map, key, &index) ? map->keys->pdata[index] : NULL;
+}
+
+static gboolean
+equal_lists (const FarYaml *a, const FarYaml *b)
+{
+  for (guint i = 0; i < a->items->len; i++)
+    if (!far_yaml_equal (a->items->pdata[i], b->items->pdata[i]))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+equal_maps (const FarYaml *a, const FarYaml *b)
+{
+  for (guint i = 0; i < a->keys->len; i++) {
+    const FarYaml *key = a->keys->pdata[i], *other = far_yaml_get (b, key->text);
+
+    if (other == NULL || !far_yaml_equal (a->items->pdata[i], other))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+far_yaml_equal (const FarYaml *a, const FarYaml *b)
+{
+  if (a == NULL || b == NULL || a->kind != b->kind)
+    return a == b;
+  if (a->kind == FAR_YAML_SCALAR)
+    return a->plain == b->plain && g_str_equal (a->text, b->text);
+  if (a->items->len != b->items->len)
+    return FALSE;
+  return a->kind == FAR_YAML_LIST ? equal_lists (a, b) : equal_maps (a, b);
+}
+
+void
+far_yaml_merge (FarYaml *base, FarYaml *over)
+{
+  for (guint i = 0; i < over->keys->len; i++) {
+    FarYaml *key = over->keys->pdata[i], *value = over->items->pdata[i];
+    guint index;
+
+    over->keys->pdata[i] = NULL;
+    over->items->pdata[i] = NULL;
+    if (!find (base, key->text, &index)) {
+      g_ptr_array_add (base->keys, key);
+      g_ptr_array_add (base->items, value);
+      continue;
+    }
+    if (value->kind == FAR_YAML_MAP && ((FarYaml *) base->items->pdata[index])->kind == FAR_YAML_MAP) {
+      far_yaml_merge (base->items->pdata[index], value);
+      far_yaml_free (key);
+      continue;
+    }
+    far_yaml_free (base->items->pdata[index]);
+    base->items->pdata[index] = value;
+    far_yaml_free (base->keys->pdata[index]);
+    base->keys->pdata[index] = key;
+  }
+  far_yaml_free (over);
+}
+
+const char *
+far_yaml_kind_name (const FarYaml *node)
+{
+  return node->kind == FAR_YAML_MAP ? _("a map") : node->kind == FAR_YAML_LIST ? _("a list") : _("a value");
+}
+
+char *
+far_yaml_place (const FarYaml *node)
+{
+  if (node == NULL || node->source == NULL)
+    return g_strdup ("");
+  return g_strdup_printf ("%s:%u", node->source->path, node->line);
+}
