@@ -4,7 +4,7 @@
 #include <farwatch/option.h>
 
 #include "fault.h"
-#include "yaml.h"
+#include "tree.h"
 
 /* A reference that stands in an option; resolved when all instances are known. */
 typedef struct {

@@ -40,7 +40,7 @@ parse_arguments (int argc, char **argv, Arguments *to)
   g_autoptr (GError) error = NULL;
 
   g_option_context_set_summary (context, _("Watches devices and lets people reach them, as its profile says."));
-  g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
+  g_option_context_add_main_entries (context, entries, FAR_GETTEXT_DOMAIN);
   if (!g_option_context_parse (context, &argc, &argv, &error)) {
     g_printerr ("farwatchd: %s\n", error->message);
     return FALSE;
@@ -141,7 +141,7 @@ main (int argc, char **argv)
   g_autoptr (FarProfile) profile = NULL;
 
   setlocale (LC_ALL, "");
-  bindtextdomain (GETTEXT_PACKAGE, FAR_LOCALE_DIR);
+  bindtextdomain (FAR_GETTEXT_DOMAIN, FAR_LOCALE_DIR);
   if (!parse_arguments (argc, argv, &arguments))
     return EXIT_BAD;
   if (arguments.version) {

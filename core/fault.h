@@ -4,7 +4,7 @@
 #include <glib.h>
 #include <jansson.h>
 
-#include "yaml.h"
+#include "tree.h"
 
 typedef enum { FAR_FAULT_ERROR, FAR_FAULT_WARNING } FarFaultKind;
 

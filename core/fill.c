@@ -4,6 +4,7 @@
 
 #include "check.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -137,7 +138,7 @@ fill_int (const FarOption *option, const FarYaml *value, gint64 *place, GError *
   if (value->text[0] == '+' || !g_ascii_string_to_signed (value->text, 10, G_MININT64, G_MAXINT64, place, NULL))
     return invalid (error, _("'%s' is no whole number"), value->text);
   if (!in_bounds (option, *place))
-    return invalid (error, _("%s is out of bounds; it goes from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT), value->text, option->min, option->max);
+    return invalid (error, _("%s is out of bounds; it goes from %" PRId64 " to %" PRId64), value->text, option->min, option->max);
   return TRUE;
 }
 
@@ -200,7 +201,7 @@ fill_size (const FarOption *option, const FarYaml *value, gint64 *place, GError 
 {
   if (!far_parse_size (value->text, place, error))
     return FALSE;
-  return in_bounds (option, *place) || invalid (error, _("%s is out of bounds; it goes from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT " bytes"),
+  return in_bounds (option, *place) || invalid (error, _("%s is out of bounds; it goes from %" PRId64 " to %" PRId64 " bytes"),
                                                 value->text, option->min, option->max);
 }
 
@@ -210,7 +211,7 @@ fill_range (const FarOption *option, const FarYaml *value, FarRange *place, GErr
   if (!far_parse_range (value->text, place, error))
     return FALSE;
   return (in_bounds (option, place->low) && in_bounds (option, place->high)) ||
-         invalid (error, _("%s is out of bounds; it goes from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT), value->text, option->min, option->max);
+         invalid (error, _("%s is out of bounds; it goes from %" PRId64 " to %" PRId64), value->text, option->min, option->max);
 }
 
 static gboolean

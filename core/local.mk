@@ -32,8 +32,18 @@ farwatch_include_HEADERS += \
 
 # the library, with the headers that stay inside
 libfarwatch_la_SOURCES = \
+	core/check.c \
+	core/check.h \
+	core/clock-text.c \
 	core/clock.c \
+	core/complain.c \
+	core/describe.c \
+	core/device.c \
+	core/device.h \
 	core/error.c \
+	core/fault.c \
+	core/fault.h \
+	core/fill.c \
 	core/home-foreign.c \
 	core/home-later.c \
 	core/home-main.c \
@@ -41,10 +51,46 @@ libfarwatch_la_SOURCES = \
 	core/home-timer.c \
 	core/home-worker.c \
 	core/home.c \
+	core/instance-private.h \
+	core/instance.c \
+	core/instances.c \
+	core/kind.c \
+	core/lane.c \
+	core/lane.h \
+	core/listen.c \
+	core/loader-judge.c \
+	core/loader-judge.h \
+	core/loader.c \
+	core/loader.h \
+	core/log.c \
+	core/log.h \
+	core/node.c \
+	core/node.h \
+	core/note.c \
+	core/note.h \
+	core/option.c \
+	core/profile-instances.c \
+	core/profile-node.c \
+	core/profile-private.h \
+	core/profile-refs.c \
+	core/profile.c \
+	core/profile.h \
 	core/random.c \
+	core/ready.c \
+	core/ready.h \
+	core/request.c \
+	core/sample-private.h \
+	core/sample.c \
 	core/seal-private.h \
 	core/seal.c \
+	core/secret.c \
+	core/sensor.c \
+	core/series.c \
+	core/stall.c \
+	core/stall.h \
 	core/statement.c \
+	core/suggest.c \
+	core/suggest.h \
 	core/trust-ca.c \
 	core/trust-cert.c \
 	core/trust-file.c \
@@ -52,7 +98,10 @@ libfarwatch_la_SOURCES = \
 	core/trust-private.h \
 	core/trust-revoked.c \
 	core/trust.c \
-	core/version.c
+	core/version.c \
+	core/tree-read.c \
+	core/tree.c \
+	core/tree.h
 
 # the daemon
 sbin_PROGRAMS += farwatchd

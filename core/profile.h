@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A profile: one YAML file and its drop-ins (FILE.d/*.yaml, lexical order, later wins per key), checked whole against the option tables
+/* A profile: one YAML file and its drop-ins (FILE.d, files NAME.yaml in lexical order, later wins per key), checked whole against the option tables
  * of the plugins. It keeps its tree for life, so whatever goes wrong later can name file and line. [main] */
 #pragma once
 #include <farwatch/plugin.h>
@@ -7,7 +7,7 @@
 
 #include "fault.h"
 #include "loader.h"
-#include "yaml.h"
+#include "tree.h"
 
 /* One instance as it is written. */
 typedef struct {

@@ -3,6 +3,8 @@
  * is asked ever more rarely, up to 32 times its interval; one success restores it. (spec B2) */
 #include "config.h"
 
+#include <inttypes.h>
+
 #include <farwatch/clock.h>
 
 #include "instance-private.h"
@@ -101,7 +103,7 @@ sensor_done (FarRequest *req, gpointer user)
   if (error != NULL) {
     push_bad (run, error);
     run->slow = MIN (run->slow + 1, SLOW_MAX);
-    far_complain (at, "sample", _("reading failed: %s; read every %" G_GINT64_FORMAT " s until it succeeds"), error->message,
+    far_complain (at, "sample", _("reading failed: %s; read every %" PRId64 " s until it succeeds"), error->message,
                   (interval_us (at) << run->slow) / 1000000);
   } else if (run->slow > 0) {
     run->slow = 0;

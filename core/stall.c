@@ -4,6 +4,7 @@
 
 #include "stall.h"
 
+#include <inttypes.h>
 #include <time.h>
 
 #include <farwatch/i18n.h>
@@ -34,7 +35,7 @@ stall_poll (GPollFD *fds, guint n, gint timeout)
 
   if (used_us > STALL_US) {
     stall.count++;
-    far_complain (NULL, "stall", _("the main loop was held up for %" G_GINT64_FORMAT " ms; something computes too long in it"), used_us / 1000);
+    far_complain (NULL, "stall", _("the main loop was held up for %" PRId64 " ms; something computes too long in it"), used_us / 1000);
   }
   result = stall.poll (fds, n, timeout);
   stall.awake_us = thread_cpu_us ();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The tree: making, finding, comparing, merging. How it is read stands in yaml-read.c. */
+/* The tree: making, finding, comparing, merging. How it is read stands in tree-read.c. */
 #include "config.h"
 
-#include "yaml.h"
+#include "tree.h"
 
 #include <farwatch/i18n.h>
 

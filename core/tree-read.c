@@ -2,7 +2,7 @@
 /* From a file to a tree, by libyaml's events. */
 #include "config.h"
 
-#include "yaml.h"
+#include "tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
