@@ -118,6 +118,13 @@ class Fleet:
             return row if row and row["state"] == state else None
         return wait_until(reached, timeout, f"session {session} {state}", every=0.05)
 
+    def wait_over(self, session, timeout=15):
+        """Until it is closed, or not even known any more."""
+        def over():
+            row = self.session(session)
+            return row is None or row["state"] == "closed"
+        wait_until(over, timeout, f"session {session} closed", every=0.05)
+
     def history(self):
         rows = self.farctl("history", json=True)
         return rows.get("history", rows) if isinstance(rows, dict) else rows

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The product as the bench uses it: a fleet with the real clock, and the ways to its device."""
+import os
+import subprocess
+
+import lab
+from lab import Process, free_port, secrets
+from lab.node import FARCTL, environment
+from parts.chains import Chain, wait_port
+
+FOR_S = 3600
+PERSON = "bench"
+
+
+def fleet(stack, devices, net=None, change=None, terminals=("t1",)):
+    """A fleet that runs; devices: {name: "host:port"} of the first terminal. change(fleet) may edit the profiles before the start."""
+    found = lab.Fleet(terminals=terminals, net=net, test_clock=False)
+    stack.callback(close, found)
+    for name, address in devices.items():
+        found.terminal.profile["devices"][name] = {"endpoint": "lan", "address": address}
+    found.cloud.profile["services"]["access"]["longest"] = "2h"
+    if change:
+        change(found)
+    return found.start()
+
+
+def close(found):
+    for fault in found.close():
+        print(f"  note: {fault}", flush=True)
+
+
+def ask(found, device=None, raw=False, entry="ports", terminal="t1"):
+    """Asks for a session at the control socket, waits until it is open; its row."""
+    wish = {"terminal": terminal, "for_us": FOR_S * 1000000, "reason": "bench", "entry": entry, **({"device": device} if device else {}),
+            **({"raw": True, "from": "127.0.0.1"} if raw else {})}
+    with found.cloud.control_link(60) as link:
+        session = link.call("POST", "sessions", wish)["session"]
+        for row in link.watch(f"sessions/{session}"):
+            if row.get("state") == "open":
+                return row
+            if row.get("state") == "closed":
+                raise AssertionError(f"session {session}: {row.get('cause')}")
+    raise AssertionError(f"session {session}: the watch ended")
+
+
+def port_of(address):
+    return int(str(address).rpartition(":")[2])
+
+
+class Product(Chain):
+    """A chain through the fleet; what it costs is what cloud and terminal cost."""
+
+    def __init__(self, folder, name, found, device):
+        super().__init__(folder, name)
+        self.fleet, self.device = found, device
+
+    @property
+    def pids(self):
+        return [self.fleet.cloud.pid, self.fleet.terminal.pid] + super().pids
+
+
+class Raw(Product):
+    """Clear text to Y."""
+
+    def start(self, device_port):
+        self.row = ask(self.fleet, self.device, raw=True)
+        self.port = port_of(self.row["y"])
+        return self
+
+
+class Stream(Product):
+    """farctl connect with a local listener."""
+
+    def start(self, device_port):
+        self.port = free_port()
+        process = Process([FARCTL, "--socket", self.fleet.cloud.control, "connect", f"t1/{self.device}", "--for", f"{FOR_S}s", "--reason", "bench",
+                           "--entry", "stream", "--listen", str(self.port)], os.path.join(self.folder, "farctl.log"), env=environment(False))
+        process.expect_end = True
+        self.processes.append(process)
+        wait_port(self.port)
+        return self
+
+
+class InBand(Product):
+    """A stock ssh -L through Y, logged in at the terminal with a key."""
+
+    def start(self, device_port):
+        row = ask(self.fleet)
+        self.port = free_port()
+        key = os.path.join(self.folder, "key")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True, timeout=30)
+        with open(key + ".pub", encoding="ascii") as file:
+            self.fleet.terminal.farctl("user", "add", PERSON, "--key", "-", input=file.read())
+        self.run("ssh", ["ssh", "-N", "-T", "-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
+                         "-o", f"UserKnownHostsFile={self.folder}/known", "-o", "LogLevel=ERROR", "-o", "ExitOnForwardFailure=yes",
+                         "-c", "aes128-gcm@openssh.com", "-p", str(port_of(row["y"])),
+                         "-L", f"127.0.0.1:{self.port}:127.0.0.1:{device_port}", f"{PERSON}@127.0.0.1"])
+        wait_port(self.port)
+        return self
+
+
+def password(found, person=PERSON):
+    """A person of the cloud with a right to everything at t1; returns the password."""
+    word = secrets.new(f"the password of {person}")
+    found.farctl("user", "add", person, input=word + "\n")
+    found.farctl("grant", person, "connect", "terminals/t1")
+    return word

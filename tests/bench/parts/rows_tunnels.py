@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Rows about tunnels: what an idle one costs at the cloud, how long it takes to get one."""
+import os
+import time
+
+from lab import Process, free_port, listening, wait_until
+from lab.wait import dial
+from parts import product
+from parts.chains import Sshd
+from parts.host import memory_kib
+
+
+def ours(found, count, say):
+    pids = [found.cloud.pid]
+    product.ask(found)  # what the first one loads once is not a tunnel's
+    before, started = memory_kib(pids)["private_dirty"], time.monotonic()
+    for _ in range(count):
+        product.ask(found)
+    took = time.monotonic() - started
+    settle(pids)
+    after = memory_kib(pids)["private_dirty"]
+    say(f"{count} tunnels: {before} → {after} KiB at the cloud")
+    return {"kib_each": (after - before) / count, "tunnels": count, "set_up_per_s": count / took, "processes": 1}
+
+
+def settle(pids):
+    """Until the figure stands still for a second."""
+    last, same = None, 0
+    while same < 4:
+        now = memory_kib(pids)["private_dirty"]
+        same = same + 1 if now == last else 0
+        last = now
+        time.sleep(0.25)  # lint: allow sleep: memory has no event
+
+
+def openssh(folder, count, say):
+    server = Sshd(folder)
+    clients = []
+    try:
+        pids = [server.process.pid]
+        before, started = memory_kib(pids)["private_dirty"], time.monotonic()
+        ports = [free_port() for _ in range(count)]
+        for port in ports:
+            client = Process(server.client("-R", f"127.0.0.1:{port}:127.0.0.1:9"), os.path.join(folder, f"ssh-{port}.log"))
+            client.expect_end = True
+            clients.append(client)
+        wait_until(lambda: not set(ports) - set(listening()), 120, f"{count} ports of sshd", every=0.1)
+        took = time.monotonic() - started
+        settle(pids)
+        after = memory_kib(pids)["private_dirty"]
+        say(f"{count} tunnels: {before} → {after} KiB at sshd")
+        return {"kib_each": (after - before) / count, "tunnels": count, "set_up_per_s": count / took, "processes": 2 * count + 1}
+    finally:
+        for client in clients:
+            client.kill()
+        server.stop()
+
+
+def first_bytes(found, device, times, say):
+    """Milliseconds from the request to the first byte the device echoes, each time a session of its own."""
+    took = []
+    for _ in range(times):
+        started = time.monotonic()
+        row = product.ask(found, device, raw=True)
+        with dial("127.0.0.1", product.port_of(row["y"])) as sock:
+            sock.sendall(b"ex")
+            if sock.recv(1) != b"x":
+                raise AssertionError("no byte came back from the device")
+            took.append((time.monotonic() - started) * 1000)
+        found.cloud.call("DELETE", f"sessions/{row['session']}")
+        found.wait_over(row["session"])
+    say(f"first byte after {min(took):.0f}–{max(took):.0f} ms")
+    return {"ms": took}
