@@ -17,7 +17,7 @@ far_ref_free (FarRef *ref)
 }
 
 gboolean
-far_name_ok (const char *name, gboolean dots)
+far_label_ok (const char *name, gboolean dots)
 {
   gsize length = strlen (name);
 

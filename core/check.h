@@ -33,6 +33,6 @@ gboolean far_option_fill (const FarOption *option, const FarYaml *value, const c
 gpointer far_options_new (const FarOption *table, gsize size);
 
 /* Is it a name of an instance, device, node, credential? [A-Za-z0-9][A-Za-z0-9_.-]{0,63}, dots only if asked for. */
-gboolean far_name_ok (const char *name, gboolean dots);
+gboolean far_label_ok (const char *name, gboolean dots);
 /* Unknown key: told with the nearest or all of the known ones. */
 void far_fault_unknown_key (GPtrArray *faults, const FarYaml *key, const char *what, GPtrArray *known);

@@ -244,7 +244,7 @@ fill_address (const FarYaml *value, char **place, GError **error)
 static gboolean
 fill_secret (const FarYaml *value, char **place, GError **error)
 {
-  if (!far_name_ok (value->text, TRUE))
+  if (!far_label_ok (value->text, TRUE))
     return invalid (error, _("the name of a credential is meant, not its text; put the text into the file credentials/NAME of the state directory "
                              "(mode 0600) and write NAME here"));
   *place = g_strdup (value->text);

@@ -62,7 +62,7 @@ find_type (const FarConfigured *configured, GPtrArray *faults)
   g_autoptr (GPtrArray) types = NULL;
   g_autofree char *all = NULL;
 
-  if (type != NULL && type->kind == FAR_YAML_SCALAR && far_name_ok (type->text, FALSE))
+  if (type != NULL && type->kind == FAR_YAML_SCALAR && far_label_ok (type->text, FALSE))
     return type;
   if (type != NULL) {
     far_fault_add (faults, FAR_FAULT_ERROR, type, _("'type' in %s '%s': the name of a type is meant"), far_kind_name (configured->kind), configured->name);
@@ -94,7 +94,7 @@ read_instance (FarProfile *profile, FarKind kind, const FarYaml *key, const FarY
   FarConfigured *configured = configured_new (profile, kind, key, map);
   const FarYaml *type;
 
-  if (!far_name_ok (key->text, FALSE))
+  if (!far_label_ok (key->text, FALSE))
     far_fault_add (faults, FAR_FAULT_ERROR, key, _("'%s' is no name: letters, digits, '_' and '-' are taken, at most 64"), key->text);
   if (map->kind != FAR_YAML_MAP) {
     far_fault_add (faults, FAR_FAULT_ERROR, map->source != NULL ? map : key, _("%s '%s' must be a map, as in {type: NAME}, not %s"), far_kind_name (kind),

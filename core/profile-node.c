@@ -45,7 +45,7 @@ check_node (const FarYaml *node, const FarNodeOptions *options, GPtrArray *fault
 {
   const FarYaml *id = far_yaml_get (node, "id"), *state = far_yaml_get (node, "state");
 
-  if (options->id != NULL && !far_name_ok (options->id, TRUE))
+  if (options->id != NULL && !far_label_ok (options->id, TRUE))
     far_fault_add (faults, FAR_FAULT_ERROR, id, _("'id' in the node: letters, digits, '.', '_' and '-' are taken, at most 64, the first a letter or digit"));
   if (state != NULL && state->kind == FAR_YAML_SCALAR && !g_path_is_absolute (state->text))
     far_fault_add (faults, FAR_FAULT_ERROR, state, _("'state' in the node: a path from the root is meant, as in /var/lib/farwatch"));
@@ -145,7 +145,7 @@ read_device (FarProfile *profile, const FarYaml *key, const FarYaml *map, GPtrAr
   DeviceOptions *options;
 
   g_ptr_array_add (refs, own);
-  if (!far_name_ok (key->text, TRUE))
+  if (!far_label_ok (key->text, TRUE))
     far_fault_add (faults, FAR_FAULT_ERROR, key, _("'%s' is no name: letters, digits, '.', '_' and '-' are taken, at most 64"), key->text);
   if (map->kind != FAR_YAML_MAP) {
     far_fault_add (faults, FAR_FAULT_ERROR, map, _("%s must be a map of its options, not %s"), what, far_yaml_kind_name (map));

@@ -93,7 +93,7 @@ far_secret_read (const char *name, GError **error)
   g_autofree char *relative = g_build_filename ("credentials", name, NULL);
   g_autofree char *own = far_node_path (relative);
 
-  if (!far_name_ok (name, TRUE)) {
+  if (!far_label_ok (name, TRUE)) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s", _("that is no name of a credential"));
     return NULL;
   }
