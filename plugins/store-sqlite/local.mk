@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 EXTRA_DIST += plugins/store-sqlite/README.md
 
-## Drop the hashes once there is a source; one file per line, sorted, headers too.
-## if PLUGIN_STORE_SQLITE
-## plugin_LTLIBRARIES += plugins/store-sqlite/store-sqlite.la
-## plugins_store_sqlite_store_sqlite_la_CPPFLAGS = $(PLUGIN_CPP)
-## plugins_store_sqlite_store_sqlite_la_CFLAGS = $(PLUGIN_CC) $(STORE_SQLITE_CFLAGS)
-## plugins_store_sqlite_store_sqlite_la_LDFLAGS = $(PLUGIN_LD)
-## plugins_store_sqlite_store_sqlite_la_LIBADD = $(PLUGIN_LINK) $(STORE_SQLITE_LIBS)
-## plugins_store_sqlite_store_sqlite_la_SOURCES = plugins/store-sqlite/store-sqlite.c
-## endif
+if PLUGIN_STORE_SQLITE
+plugin_LTLIBRARIES += plugins/store-sqlite/store-sqlite.la
+plugins_store_sqlite_store_sqlite_la_CPPFLAGS = $(PLUGIN_CPP)
+plugins_store_sqlite_store_sqlite_la_CFLAGS = $(PLUGIN_CC) $(STORE_SQLITE_CFLAGS)
+plugins_store_sqlite_store_sqlite_la_LDFLAGS = $(PLUGIN_LD)
+plugins_store_sqlite_store_sqlite_la_LIBADD = $(PLUGIN_LINK) $(STORE_SQLITE_LIBS)
+plugins_store_sqlite_store_sqlite_la_SOURCES = \
+	plugins/store-sqlite/care.c \
+	plugins/store-sqlite/conn.c \
+	plugins/store-sqlite/conn.h \
+	plugins/store-sqlite/read.c \
+	plugins/store-sqlite/schema.c \
+	plugins/store-sqlite/schema.h \
+	plugins/store-sqlite/store-sqlite.c \
+	plugins/store-sqlite/store.h \
+	plugins/store-sqlite/worker.c \
+	plugins/store-sqlite/write-apply.c \
+	plugins/store-sqlite/write-other.c \
+	plugins/store-sqlite/writer.c
+endif

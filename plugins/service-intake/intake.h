@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <farwatch/plugin.h>
+
+typedef struct {
+  char *store;
+  gint64 every_us;
+  gint64 buffer;
+} IntakeOptions;
+
+typedef struct {
+  FarInstance *at;
+  guint listener;
+  /* this node's own groups on their way to the store */
+  FarBatchBuilder *builder;
+  GQueue waiting;            /* GBytes: batches not yet taken */
+  gsize waiting_size;
+  FarRequest *writing;       /* the first of waiting is with the store */
+  FarHomeTimer *timer;
+  guint64 lost;              /* batches dropped as the store did not take them */
+} Intake;
+
+/* recording what this node measures */
+void intake_record_start (Intake *self);
+void intake_record_stop (Intake *self);
+
+/* handlers */
+void intake_batches (gpointer self, FarCall *call);
+void intake_samples (gpointer self, FarCall *call);

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* GET samples: which series there are (with their newest value if asked for), or the points of one. */
+#include "config.h"
+
+#include "intake.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ANSWER_SIZE (28 * 1024)   /* room for the frame around it */
+#define LIMIT_MAX 1000
+#define LATEST_TEXT 80
+#define LATEST_MAX 64             /* series of one answer with values */
+
+static const char *
+query_text (FarCall *call, const char *name)
+{
+  return json_string_value (json_object_get (call->query, name));
+}
+
+/* What must be visible to see samples of a source. */
+static gboolean
+source_visible (const FarPrincipal *principal, const char *source)
+{
+  g_autofree char *object = strcmp (source, far_node_id ()) == 0 ? g_strdup ("node") : g_strconcat ("terminals/", source, NULL);
+
+  return far_visible (principal, object);
+}
+
+/* ---- points ---- */
+
+/* In lists a long text is cut, between characters. */
+static json_t *
+text_json (const char *text, gsize max)
+{
+  g_autofree char *cut = NULL;
+
+  if (strlen (text) <= max)
+    return json_string (text);
+  cut = g_strndup (text, (gsize) (g_utf8_find_prev_char (text, text + max + 1) - text));
+  return json_string (cut);
+}
+
+static json_t *
+value_json (const FarPoint *point, gsize max)
+{
+  switch (point->type) {
+  case FAR_VALUE_F64:
+    return isfinite (point->f64) ? json_real (point->f64) : json_string (isnan (point->f64) ? "NaN" : point->f64 > 0 ? "Inf" : "-Inf");
+  case FAR_VALUE_I64:
+    return json_integer (point->i64);
+  case FAR_VALUE_BOOL:
+    return json_boolean (point->i64 != 0);
+  case FAR_VALUE_TEXT:
+    return text_json (point->text, max);
+  default:
+    return json_null ();
+  }
+}
+
+static json_t *
+point_json (const FarPoint *point, gsize max)
+{
+  static const char *const qualities[] = { "good", "uncertain", "bad" };
+  g_autofree char *time = far_clock_format (point->time_us);
+
+  return json_pack ("{s:s, s:o, s:s}", "time", time, "value", value_json (point, max), "quality", qualities[point->quality]);
+}
+
+static gsize
+json_size (json_t *value)
+{
+  return json_dumpb (value, NULL, 0, JSON_COMPACT) + 1;
+}
+
+/* Newest first until the answer is full, then turned: what did not fit is older, and `to` of the next question. */
+static json_t *
+points_json (GArray *points)
+{
+  json_t *list = json_array (), *answer = json_object ();
+  gsize size = 0;
+
+  for (guint i = points->len; i > 0; i--) {
+    const FarPoint *point = &g_array_index (points, FarPoint, i - 1);
+    json_t *json = point_json (point, G_MAXUINT16);
+
+    size += json_size (json);
+    if (size > ANSWER_SIZE) {
+      json_decref (json);
+      json_object_set_new (answer, "more", json_true ());
+      break;
+    }
+    json_array_insert_new (list, 0, json);
+  }
+  json_object_set_new (answer, "points", list);
+  return answer;
+}
+
+static void
+points_done (FarRequest *req, gpointer data)
+{
+  FarCall *call = data;
+  const GError *error = far_request_error (req);
+
+  if (error != NULL)
+    far_call_fail (call, g_error_copy (error));
+  else
+    far_call_answer (call, 200, points_json (far_request_result (req)));
+}
+
+static gboolean
+query_time (FarCall *call, const char *name, gint64 fallback, gint64 *time_us, GError **error)
+{
+  const char *text = query_text (call, name);
+
+  *time_us = fallback;
+  if (text == NULL || far_clock_parse (text, time_us, error))
+    return TRUE;
+  g_prefix_error (error, "%s: ", name);
+  return FALSE;
+}
+
+static gboolean
+query_limit (FarCall *call, guint *limit, GError **error)
+{
+  const char *text = query_text (call, "limit");
+  guint64 value = 100;
+
+  if (text != NULL && !g_ascii_string_to_unsigned (text, 10, 1, LIMIT_MAX, &value, NULL)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("limit: a number from 1 to %d"), LIMIT_MAX);
+    return FALSE;
+  }
+  *limit = (guint) value;
+  return TRUE;
+}
+
+static void
+samples_points (const char *store, FarCall *call, const char *source, const char *name)
+{
+  gint64 from, to;
+  guint limit;
+  GError *error = NULL;
+
+  if (!query_time (call, "from", G_MININT64, &from, &error) || !query_time (call, "to", G_MAXINT64, &to, &error)
+      || !query_limit (call, &limit, &error))
+    far_call_fail (call, error);
+  else
+    far_store_samples (store, source, name, from, to, limit, far_request_new (points_done, call, 0));
+}
+
+/* ---- series ---- */
+
+typedef struct {
+  FarCall *call;
+  char *store;
+  json_t *list;
+  guint open;        /* questions for a newest value under way */
+  gboolean more;
+} SeriesAnswer;
+
+typedef struct {
+  SeriesAnswer *answer;
+  json_t *entry;     /* borrowed from the list */
+} LatestOf;
+
+static void
+series_finish (SeriesAnswer *answer)
+{
+  json_t *body = json_object ();
+
+  if (answer->open > 0)
+    return;
+  json_object_set_new (body, "series", answer->list);
+  if (answer->more)
+    json_object_set_new (body, "more", json_true ());
+  far_call_answer (answer->call, 200, body);
+  g_free (answer->store);
+  g_free (answer);
+}
+
+static void
+latest_done (FarRequest *req, gpointer data)
+{
+  LatestOf *latest = data;
+  GArray *points = far_request_error (req) == NULL ? far_request_result (req) : NULL;
+
+  if (points != NULL && points->len > 0)
+    json_object_set_new (latest->entry, "latest", point_json (&g_array_index (points, FarPoint, 0), LATEST_TEXT));
+  latest->answer->open--;
+  series_finish (latest->answer);
+  g_free (latest);
+}
+
+static void
+series_ask_latest (SeriesAnswer *answer)
+{
+  json_t *entry;
+  size_t i;
+
+  answer->open = 1; /* ours, so that no early answer ends it */
+  json_array_foreach (answer->list, i, entry) {
+    LatestOf *latest = g_new (LatestOf, 1);
+
+    latest->answer = answer;
+    latest->entry = entry;
+    answer->open++;
+    far_store_samples (answer->store, json_string_value (json_object_get (entry, "source")), json_string_value (json_object_get (entry, "name")),
+                       G_MININT64, G_MAXINT64, 1, far_request_new (latest_done, latest, 0));
+  }
+  answer->open--;
+  series_finish (answer);
+}
+
+/* Is this entry behind `after` ("source/name")? */
+static gboolean
+series_is_after (const FarSeriesInfo *info, const char *after)
+{
+  g_autofree char *key = g_strconcat (info->source, "/", info->name, NULL);
+
+  return after == NULL || strcmp (key, after) > 0;
+}
+
+static int
+series_order (gconstpointer a, gconstpointer b)
+{
+  const FarSeriesInfo *x = *(const FarSeriesInfo *const *) a, *y = *(const FarSeriesInfo *const *) b;
+  g_autofree char *x_key = g_strconcat (x->source, "/", x->name, NULL), *y_key = g_strconcat (y->source, "/", y->name, NULL);
+
+  return strcmp (x_key, y_key);
+}
+
+static void
+series_fill (SeriesAnswer *answer, GPtrArray *infos, gboolean latest)
+{
+  const char *after = query_text (answer->call, "after");
+  gsize size = 0;
+
+  g_ptr_array_sort (infos, series_order);
+  for (guint i = 0; i < infos->len && !answer->more; i++) {
+    const FarSeriesInfo *info = infos->pdata[i];
+    json_t *entry;
+
+    if (!series_is_after (info, after) || !source_visible (answer->call->principal, info->source))
+      continue;
+    entry = json_pack ("{s:s, s:s, s:s}", "source", info->source, "name", info->name, "unit", info->unit);
+    size += json_size (entry) + (latest ? 160 : 0);
+    answer->more = size > ANSWER_SIZE || (latest && json_array_size (answer->list) >= LATEST_MAX);
+    if (answer->more)
+      json_decref (entry);
+    else
+      json_array_append_new (answer->list, entry);
+  }
+}
+
+static void
+series_done (FarRequest *req, gpointer data)
+{
+  SeriesAnswer *answer = data;
+  const GError *error = far_request_error (req);
+  gboolean latest = query_text (answer->call, "latest") != NULL;
+
+  if (error != NULL) {
+    far_call_fail (answer->call, g_error_copy (error));
+    json_decref (answer->list);
+    g_free (answer->store);
+    g_free (answer);
+    return;
+  }
+  series_fill (answer, far_request_result (req), latest);
+  if (latest)
+    series_ask_latest (answer);
+  else
+    series_finish (answer);
+}
+
+static void
+samples_series (const char *store, FarCall *call, const char *source)
+{
+  SeriesAnswer *answer = g_new0 (SeriesAnswer, 1);
+
+  answer->call = call;
+  answer->store = g_strdup (store);
+  answer->list = json_array ();
+  far_store_series (store, source, far_request_new (series_done, answer, 0));
+}
+
+void
+intake_samples (gpointer data, FarCall *call)
+{
+  const IntakeOptions *options = far_instance_options (((Intake *) data)->at);
+  const char *source = query_text (call, "source"), *name = query_text (call, "name");
+
+  if (source != NULL && !source_visible (call->principal, source))
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s' (or you may not see it); see: farctl terminals"), source);
+  else if (name == NULL)
+    samples_series (options->store, call, source);
+  else if (source != NULL)
+    samples_points (options->store, call, source, name);
+  else
+    far_call_fail_new (call, FAR_ERROR_INVALID, _("samples: name wants source too"));
+}
