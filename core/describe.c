@@ -4,7 +4,7 @@
 
 #include "profile.h"
 
-#include "check.h"
+#include "option-check.h"
 
 static const char *const type_names[] = {
   [FAR_OPT_BOOL] = "bool",         [FAR_OPT_INT] = "int",   [FAR_OPT_DOUBLE] = "double",   [FAR_OPT_STRING] = "string",

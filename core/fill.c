@@ -2,7 +2,7 @@
 /* Option structs: making, filling one value by its table row, freeing. */
 #include "config.h"
 
-#include "check.h"
+#include "option-check.h"
 
 #include <inttypes.h>
 #include <math.h>

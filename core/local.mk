@@ -32,11 +32,16 @@ farwatch_include_HEADERS += \
 
 # the library, with the headers that stay inside
 libfarwatch_la_SOURCES = \
-	core/check.c \
-	core/check.h \
+	core/batch-read.c \
+	core/batch-write.c \
+	core/batch.h \
+	core/option-check.c \
+	core/option-check.h \
 	core/clock-text.c \
 	core/clock.c \
 	core/complain.c \
+	core/crc32c.c \
+	core/crc32c.h \
 	core/describe.c \
 	core/device.c \
 	core/device.h \
@@ -69,6 +74,7 @@ libfarwatch_la_SOURCES = \
 	core/note.c \
 	core/note.h \
 	core/option.c \
+	core/picker.c \
 	core/profile-instances.c \
 	core/profile-node.c \
 	core/profile-private.h \
@@ -89,8 +95,13 @@ libfarwatch_la_SOURCES = \
 	core/stall.c \
 	core/stall.h \
 	core/statement.c \
+	core/store-row.c \
+	core/store.c \
 	core/suggest.c \
 	core/suggest.h \
+	core/tree-read.c \
+	core/tree.c \
+	core/tree.h \
 	core/trust-ca.c \
 	core/trust-cert.c \
 	core/trust-file.c \
@@ -98,10 +109,7 @@ libfarwatch_la_SOURCES = \
 	core/trust-private.h \
 	core/trust-revoked.c \
 	core/trust.c \
-	core/version.c \
-	core/tree-read.c \
-	core/tree.c \
-	core/tree.h
+	core/version.c
 
 # the daemon
 sbin_PROGRAMS += farwatchd

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* How profile.c is cut: sections that core reads itself, instances, references. */
 #pragma once
-#include "check.h"
+#include "option-check.h"
 #include "profile.h"
 
 /* node: and plugins: */

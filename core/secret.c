@@ -13,7 +13,7 @@
 
 #include <farwatch/i18n.h>
 
-#include "check.h"
+#include "option-check.h"
 
 #define SECRET_MAX (64 * 1024)
 

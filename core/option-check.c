@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "check.h"
+#include "option-check.h"
 
 #include <string.h>
 
