@@ -226,5 +226,23 @@ class Network(unittest.TestCase):
                 lab.dial(device.host, device.port).close()
             self.assertGreater(sum(net.bytes(net.terminal, "eth0")), 0)
 
+    def test_disk_fills_and_turns_read_only(self):
+        with tempfile.TemporaryDirectory() as folder:
+            disk = lab.Disk(folder, 1 << 20)
+            self.addCleanup(disk.close)
+            path = os.path.join(folder, "x")
+            disk.fill()
+            with self.assertRaises(OSError), open(path, "wb") as file:
+                file.write(b"x" * 100000)
+            disk.relieve()
+            with open(path, "wb") as file:
+                file.write(b"x" * 100000)
+            disk.writable(False)
+            with self.assertRaises(OSError):
+                open(path, "wb")
+            disk.writable(True)
+            open(path, "wb").close()
+            disk.close()
+
 
 tap.main()

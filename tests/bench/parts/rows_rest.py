@@ -19,8 +19,8 @@ def at_rest(subjects, seconds):
     found = {}
     for name, pid in subjects:
         memory = memory_kib([pid])
-        found[name] = {"cpu_ms_per_min": (cpu_ns(pid) - before[name]) / 1e6 * 60 / seconds, "private_kib": memory["private"],
-                       "rss_kib": memory["rss"], "threads": threads(pid)}
+        found[name] = {"cpu_ms_per_min": (cpu_ns(pid) - before[name]) / 1e6 * 60 / seconds, "private_dirty_kib": memory["private_dirty"],
+                       "private_kib": memory["private"], "rss_kib": memory["rss"], "threads": threads(pid)}
     return found
 
 

@@ -25,11 +25,12 @@ from lab import secrets  # noqa: E402
 from lab.capture import Capture
 from lab.control import Control  # noqa: E402
 from lab.device import Echo, Http, Sink, Source
+from lab.disk import Disk  # noqa: E402
 from lab.fleet import Fleet
 from lab.nat import Nat, inside
 from lab.node import Node
 from lab.process import FarctlError, Process
 from lab.wait import dial, free_port, listening, wait_until
 
-__all__ = ["Capture", "Control", "Echo", "FarctlError", "Fleet", "Http", "Impair", "Nat", "Node", "Process", "Sink", "Source", "dial",
+__all__ = ["Capture", "Control", "Disk", "Echo", "FarctlError", "Fleet", "Http", "Impair", "Nat", "Node", "Process", "Sink", "Source", "dial",
            "free_port", "inside", "listening", "secrets", "wait_until"]
