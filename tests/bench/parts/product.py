@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import lab
-from lab import Process, free_port, secrets
+from lab import Process, free_port
 from lab.node import FARCTL, environment
 from parts.chains import Chain, wait_port
 
@@ -29,30 +29,31 @@ def close(found):
         print(f"  note: {fault}", flush=True)
 
 
-def ask(found, device=None, raw=False, entry="ports", terminal="t1"):
-    """Asks for a session at the control socket, waits until it is open; its row."""
-    wish = {"terminal": terminal, "for_us": FOR_S * 1000000, "reason": "bench", "entry": entry, **({"device": device} if device else {}),
-            **({"raw": True, "from": "127.0.0.1"} if raw else {})}
+def person(found):
+    """A person who may do all at t1, known at the cloud and at the terminal, logged in at the people's door."""
+    one = lab.Person(found, PERSON, ("connect", "connect-raw")).login()
+    return one.at(found.terminal)
+
+
+def tunnel(found, terminal="t1"):
+    """A session that nobody uses yet, in band: its row once it is open."""
     with found.cloud.control_link(60) as link:
+        wish = {"terminal": terminal, "for_us": FOR_S * 1000000, "reason": "bench", "entry": "ports", "address": "127.0.0.1"}
         session = link.call("POST", "sessions", wish)["session"]
         for row in link.watch(f"sessions/{session}"):
-            if row.get("state") == "open":
+            if row["state"] == "open":
                 return row
-            if row.get("state") == "closed":
+            if row["state"] == "closed":
                 raise AssertionError(f"session {session}: {row.get('cause')}")
     raise AssertionError(f"session {session}: the watch ended")
-
-
-def port_of(address):
-    return int(str(address).rpartition(":")[2])
 
 
 class Product(Chain):
     """A chain through the fleet; what it costs is what cloud and terminal cost."""
 
-    def __init__(self, folder, name, found, device):
+    def __init__(self, folder, name, found, who, device):
         super().__init__(folder, name)
-        self.fleet, self.device = found, device
+        self.fleet, self.who, self.device = found, who, device
 
     @property
     def pids(self):
@@ -63,8 +64,7 @@ class Raw(Product):
     """Clear text to Y."""
 
     def start(self, device_port):
-        self.row = ask(self.fleet, self.device, raw=True)
-        self.port = port_of(self.row["y"])
+        self.port = self.who.open("t1", self.device, for_s=FOR_S, raw=True)["y"]
         return self
 
 
@@ -85,23 +85,15 @@ class InBand(Product):
     """A stock ssh -L through Y, logged in at the terminal with a key."""
 
     def start(self, device_port):
-        row = ask(self.fleet)
+        row = tunnel(self.fleet)
         self.port = free_port()
         key = os.path.join(self.folder, "key")
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True, timeout=30)
         with open(key + ".pub", encoding="ascii") as file:
-            self.fleet.terminal.farctl("user", "add", PERSON, "--key", "-", input=file.read())
+            self.fleet.terminal.put_user(PERSON, key=file.read().strip())
         self.run("ssh", ["ssh", "-N", "-T", "-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
                          "-o", f"UserKnownHostsFile={self.folder}/known", "-o", "LogLevel=ERROR", "-o", "ExitOnForwardFailure=yes",
-                         "-c", "aes128-gcm@openssh.com", "-p", str(port_of(row["y"])),
+                         "-c", "aes128-gcm@openssh.com", "-p", str(row["y"]),
                          "-L", f"127.0.0.1:{self.port}:127.0.0.1:{device_port}", f"{PERSON}@127.0.0.1"])
         wait_port(self.port)
         return self
-
-
-def password(found, person=PERSON):
-    """A person of the cloud with a right to everything at t1; returns the password."""
-    word = secrets.new(f"the password of {person}")
-    found.farctl("user", "add", person, input=word + "\n")
-    found.farctl("grant", person, "connect", "terminals/t1")
-    return word

@@ -26,10 +26,11 @@ def row_bytes(wanted, folder, stack, say):
     device = bench_device(folder, stack)
     at = f"127.0.0.1:{device.port}"
     found = product.fleet(stack, {"raw": at, "stream": at, "band": at})
+    who = product.person(found)
     chains = [Direct(place(folder, "direct"), "direct"), TwoHops(place(folder, "plain"), judge.PLAIN),
               OpenSsh(place(folder, "gcm"), judge.GCM, "aes128-gcm@openssh.com"), OpenSsh(place(folder, "default"), judge.DEFAULT),
-              product.Raw(place(folder, "raw"), judge.OURS, found, "raw"), product.Stream(place(folder, "stream"), judge.STREAM, found, "stream"),
-              product.InBand(place(folder, "band"), judge.IN_BAND, found, "band")]
+              product.Raw(place(folder, "raw"), judge.OURS, found, who, "raw"), product.Stream(place(folder, "stream"), judge.STREAM, found, who, "stream"),
+              product.InBand(place(folder, "band"), judge.IN_BAND, found, who, "band")]
     for chain in chains:
         stack.callback(chain.stop)
         chain.start(device.port)
@@ -80,9 +81,10 @@ def row_rest(wanted, folder, stack, say):
     threading.Event().wait(2 * CYCLE_S)
     values = rows_rest.at_rest([("terminal", found.terminal.pid), ("cloud", found.cloud.pid), *peers], wanted.rest)
     say("a session of the terminal, 60 s, and again")
-    row = product.ask(found, "plc", raw=True)
-    load("bulk", product.port_of(row["y"]), "up", 4, 2)
-    found.cloud.call("DELETE", f"sessions/{row['session']}")
+    who = product.person(found)
+    row = who.open("t1", "plc", raw=True)
+    load("bulk", row["y"], "up", 4, 2)
+    who.close(row["session"])
     found.wait_over(row["session"])
     threading.Event().wait(60)
     again = rows_rest.at_rest([("terminal after a session", found.terminal.pid), *peers], wanted.rest)

@@ -12,10 +12,10 @@ from parts.host import memory_kib
 
 def ours(found, count, say):
     pids = [found.cloud.pid]
-    product.ask(found)  # what the first one loads once is not a tunnel's
+    product.tunnel(found)  # what the first one loads once is not a tunnel's
     before, started = memory_kib(pids)["private_dirty"], time.monotonic()
     for _ in range(count):
-        product.ask(found)
+        product.tunnel(found)
     took = time.monotonic() - started
     settle(pids)
     after = memory_kib(pids)["private_dirty"]
@@ -57,17 +57,17 @@ def openssh(folder, count, say):
 
 
 def first_bytes(found, device, times, say):
-    """Milliseconds from the request to the first byte the device echoes, each time a session of its own."""
-    took = []
+    """Milliseconds from the request to the first byte the device echoes, each time a session of its own, with a login in advance."""
+    took, who = [], product.person(found)
     for _ in range(times):
         started = time.monotonic()
-        row = product.ask(found, device, raw=True)
-        with dial("127.0.0.1", product.port_of(row["y"])) as sock:
+        row = who.open("t1", device, raw=True)
+        with dial("127.0.0.1", row["y"]) as sock:
             sock.sendall(b"ex")
             if sock.recv(1) != b"x":
                 raise AssertionError("no byte came back from the device")
             took.append((time.monotonic() - started) * 1000)
-        found.cloud.call("DELETE", f"sessions/{row['session']}")
+        who.close(row["session"])
         found.wait_over(row["session"])
     say(f"first byte after {min(took):.0f}–{max(took):.0f} ms")
     return {"ms": took}

@@ -20,17 +20,18 @@ import sys
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from fakes.impair import Impair  # noqa: E402
-from lab import secrets  # noqa: E402
+from fakes.impair import Impair
+from lab import secrets
 from lab.capture import Capture
-from lab.control import Control  # noqa: E402
+from lab.control import Control
 from lab.device import Echo, Http, Sink, Source
-from lab.disk import Disk  # noqa: E402
+from lab.disk import Disk
 from lab.fleet import Fleet
 from lab.nat import Nat, inside
 from lab.node import Node
+from lab.person import Person, Refused
 from lab.process import FarctlError, Process
-from lab.wait import dial, free_port, listening, wait_until
+from lab.wait import dial, free_port, listening, read_exactly, wait_until
 
-__all__ = ["Capture", "Control", "Disk", "Echo", "FarctlError", "Fleet", "Http", "Impair", "Nat", "Node", "Process", "Sink", "Source", "dial",
-           "free_port", "inside", "listening", "secrets", "wait_until"]
+__all__ = ["Capture", "Control", "Disk", "Echo", "FarctlError", "Fleet", "Http", "Impair", "Nat", "Node", "Person", "Process", "Refused", "Sink",
+           "Source", "dial", "free_port", "inside", "listening", "read_exactly", "secrets", "wait_until"]

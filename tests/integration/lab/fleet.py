@@ -104,30 +104,49 @@ class Fleet:
 
     # ---- what there is ----
 
-    def sessions(self):
-        rows = self.farctl("sessions", json=True)
-        return rows.get("sessions", rows) if isinstance(rows, dict) else rows
+    @property
+    def ca(self):
+        """The fleet's root certificate, PEM."""
+        return os.path.join(self.cloud.state, "ca", "ca.crt")
+
+    def sessions(self, all=False):
+        """Rows of the live sessions (all: and those that ended lately)."""
+        found, after = [], ""
+        with self.cloud.control_link() as link:
+            while True:
+                page = link.call("GET", "sessions?" + ("all=yes&" if all else "") + (f"after={after}" if after else ""))["sessions"]
+                if not page:
+                    return found
+                found += page
+                after = page[-1]["session"]
 
     def session(self, session):
         """Its row, None when it is over and gone."""
-        return next((row for row in self.sessions() if row.get("session", row.get("id")) == session), None)
+        with self.cloud.control_link() as link:
+            answer = link.ask("GET", f"sessions/{session}")
+        return answer.body if answer.status == 200 else None
 
-    def wait_session(self, session, state, timeout=10):
+    def wait_session(self, session, *states, timeout=10):
+        """Its row, once it is in one of these states."""
         def reached():
             row = self.session(session)
-            return row if row and row["state"] == state else None
-        return wait_until(reached, timeout, f"session {session} {state}", every=0.05)
+            return row if row and row["state"] in states else None
+        return wait_until(reached, timeout, f"session {session} {' or '.join(states)}, it is {(self.session(session) or {}).get('state')}", every=0.02)
 
     def wait_over(self, session, timeout=15):
-        """Until it is closed, or not even known any more."""
+        """Until it is closed, or not even known any more; its last row."""
         def over():
-            row = self.session(session)
-            return row is None or row["state"] == "closed"
-        wait_until(over, timeout, f"session {session} closed", every=0.05)
+            row = self.session(session) or {"state": "closed"}
+            return row if row["state"] == "closed" else None
+        return wait_until(over, timeout, f"session {session} closed", every=0.02)
 
-    def history(self):
-        rows = self.farctl("history", json=True)
-        return rows.get("history", rows) if isinstance(rows, dict) else rows
+    def history(self, session=None):
+        """Newest first."""
+        return self.cloud.call("GET", "history" + (f"?session={session}" if session else ""))["history"]
+
+    def ports_gone(self, row, timeout=1.0):
+        """X and Y of a session are not listened on any more."""
+        wait_until(lambda: not {row.get("x"), row.get("y")} & set(self.cloud.listening()), timeout, "X and Y given back")
 
     # ---- end ----
 

@@ -121,6 +121,11 @@ class Node:
         with self.control_link() as link:
             return link.call(method, resource, body, **more)
 
+    def put_user(self, name, password=None, groups=(), key=None):
+        """Adds or changes a person of this node."""
+        body = {"password": password, "groups": list(groups) or None, "key": key}
+        return self.call("PUT", f"users/{name}", {field: value for field, value in body.items() if value is not None})
+
     def advance(self, seconds):
         """The node's test clock jumps forward."""
         return self.call("POST", "clock", {"advance_us": int(seconds * 1e6)})
