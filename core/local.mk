@@ -35,6 +35,7 @@ libfarwatch_la_SOURCES = \
 	core/batch-read.c \
 	core/batch-write.c \
 	core/batch.h \
+	core/claim.c \
 	core/option-check.c \
 	core/option-check.h \
 	core/clock-text.c \
@@ -92,6 +93,7 @@ libfarwatch_la_SOURCES = \
 	core/secret.c \
 	core/sensor.c \
 	core/series.c \
+	core/session.c \
 	core/stall.c \
 	core/stall.h \
 	core/statement.c \

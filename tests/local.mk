@@ -10,6 +10,7 @@ TEST_LINK = libfarwatch.la $(CORE_LIBS) $(CHECK_LIBS)
 include tests/unit/local-core.mk
 include tests/unit/local-message.mk
 include tests/unit/local-plugins.mk
+include tests/unit/local-session.mk
 include tests/unit/local-store.mk
 include tests/unit/local-stream.mk
 include tests/unit/local-trust.mk

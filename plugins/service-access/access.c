@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* service-access: options, handlers and life of the instance. */
+#include "config.h"
+
+#include "access.h"
+
+const AccessOpts *
+access_opts (Access *self)
+{
+  return far_instance_options (self->at);
+}
+
+/* ---- life ---- */
+
+static gboolean
+access_init (gpointer data, FarInstance *at, GError **error)
+{
+  Access *self = data;
+  self->at = at;
+  self->life = g_new0 (AccessLife, 1);
+  *self->life = (AccessLife){ 1, self };
+  self->terminals = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) access_terminal_free);
+  self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) access_session_unref);
+  self->joins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
+  self->enrollments = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
+  g_queue_init (&self->closed);
+  return TRUE;
+}
+
+/* ---- start: table after table ---- */
+
+typedef gboolean (*RowFunc) (Access *self, json_t *row);
+
+static gboolean
+load_terminal (Access *self, json_t *row)
+{
+  return access_terminal_load (self, row) != NULL;
+}
+
+static gboolean
+load_join (Access *self, json_t *row)
+{
+  return access_text (row, "id") && g_hash_table_replace (self->joins, g_strdup (access_text (row, "id")), json_incref (row));
+}
+
+static gboolean
+load_enrollment (Access *self, json_t *row)
+{
+  return access_text (row, "number") && g_hash_table_replace (self->enrollments, g_strdup (access_text (row, "number")), json_incref (row));
+}
+
+static const struct { const char *table; RowFunc func; } tables[] = {
+  { "terminals", load_terminal }, { "devices", access_device_load }, { "joins", load_join }, { "enrollments", load_enrollment },
+  { "sessions", NULL },
+};
+
+static void load_table (Access *self, guint i);
+
+static void
+load_rows (Access *self, guint i, GPtrArray *rows)
+{
+  for (guint r = 0; r < rows->len; r++) {
+    FarRow *row = rows->pdata[r];
+    json_t *json = json_loads (row->row, 0, NULL);
+    if (!json || !tables[i].func (self, json))
+      far_log (self->at, G_LOG_LEVEL_WARNING, "row '%s' of table '%s' is not usable", row->key, tables[i].table);
+    json_decref (json);
+  }
+}
+
+static void
+started (Access *self, const GError *error, gpointer user)
+{
+  if (self && error)
+    far_instance_fail (self->at, g_error_copy (error));
+  else if (self)
+    far_instance_ready (self->at);
+}
+
+static void
+table_loaded (Access *self, const GError *error, GPtrArray *rows, gpointer user)
+{
+  guint i = GPOINTER_TO_UINT (user);
+  if (!self)
+    return;
+  if (error) {
+    far_instance_fail (self->at, g_error_copy (error));
+    return;
+  }
+  if (g_str_equal (tables[i].table, "sessions")) {
+    access_restart (self, rows, started, NULL);
+    return;
+  }
+  load_rows (self, i, rows);
+  load_table (self, i + 1);
+}
+
+static void
+load_table (Access *self, guint i)
+{
+  access_rows_load (self, tables[i].table, table_loaded, GUINT_TO_POINTER (i));
+}
+
+static gboolean
+access_start (gpointer data, GError **error)
+{
+  Access *self = data;
+  g_autofree char *root = g_build_filename (access_opts (self)->ca, "ca.crt", NULL);
+  if (!g_file_get_contents (root, &self->ca_pem, NULL, NULL))
+    far_log (self->at, G_LOG_LEVEL_WARNING, "no fleet authority at %s: nodes cannot enrol; run farctl ca init", root);
+  load_table (self, 0);
+  return TRUE;
+}
+
+static void
+access_stop (gpointer data)
+{
+  Access *self = data;
+  self->life->self = NULL;
+  GHashTableIter iter;
+  gpointer session;
+  g_hash_table_iter_init (&iter, self->sessions);
+  while (g_hash_table_iter_next (&iter, NULL, &session))
+    access_session_abandon (session);
+}
+
+static void
+access_fini (gpointer data)
+{
+  Access *self = data;
+  self->life->self = NULL;
+  access_life_unref (self->life);
+  g_hash_table_unref (self->sessions);
+  g_hash_table_unref (self->terminals);
+  g_hash_table_unref (self->joins);
+  g_hash_table_unref (self->enrollments);
+  g_queue_clear_full (&self->closed, g_free);
+  g_free (self->ca_pem);
+}
+
+/* ---- links ---- */
+
+static void
+access_peer (gpointer data, const char *transport, const char *peer, gboolean up, const char *from)
+{
+  Access *self = data;
+  if (g_strcmp0 (transport, access_opts (self)->nodes) != 0)
+    return;
+  access_registry_peer (self, peer, up, from);
+  if (!up)
+    return;
+  g_autoptr (GList) all = g_hash_table_get_values (self->sessions);
+  for (GList *at = all; at; at = at->next) {
+    AccessSession *session = at->data;
+    if (access_session_live (session) && g_strcmp0 (session->terminal, peer) == 0)
+      access_offer_push (session);
+  }
+}
+
+/* ---- handlers ---- */
+
+static const FarField terminal_body[] = {
+  { "site", FAR_FIELD_STRING, FALSE, N_ ("where it stands"), 200 },
+  { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 },
+  { "stock", FAR_FIELD_STRING, FALSE, N_ ("'host-login': its end is a stock ssh -R towards an SSH server"), 32 },
+  { "ssh", FAR_FIELD_STRING, FALSE, N_ ("its SSH public key"), 1000 },
+  { "box", FAR_FIELD_STRING, FALSE, N_ ("its box public key"), 200 },
+  { NULL },
+};
+static const FarField device_body[] = {
+  { "endpoint", FAR_FIELD_NAME, FALSE, N_ ("endpoint at the terminal") }, { "address", FAR_FIELD_STRING, FALSE, N_ ("address behind the terminal"), 300 },
+  { "line", FAR_FIELD_STRING, FALSE, N_ ("line it shares"), 64 },         { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 },
+  { "weight", FAR_FIELD_ANY, FALSE, N_ ("watch, light or heavy") },       { "inspect", FAR_FIELD_ANY, FALSE, N_ ("refuse what cannot be inspected") },
+  { "applications", FAR_FIELD_LIST, FALSE, N_ ("applications it speaks") }, { NULL },
+};
+static const FarField devices_body[] = { { "devices", FAR_FIELD_ANY, TRUE, N_ ("list of the terminal's devices") }, { NULL } };
+static const FarField session_body[] = {
+  { "id", FAR_FIELD_NAME, FALSE, N_ ("request id, named in the login box") },
+  { "terminal", FAR_FIELD_STRING, TRUE, N_ ("which terminal"), 64 },
+  { "device", FAR_FIELD_STRING, FALSE, N_ ("which device behind it"), 64 },
+  { "for_us", FAR_FIELD_INT, FALSE, N_ ("connection time in microseconds") },
+  { "reason", FAR_FIELD_STRING, FALSE, N_ ("why"), 500 },
+  { "entry", FAR_FIELD_STRING, FALSE, N_ ("'stream' or 'ports'"), 16 },
+  { "raw", FAR_FIELD_BOOL, FALSE, N_ ("clear text through the port") },
+  { "login", FAR_FIELD_STRING, FALSE, N_ ("'in-band' or 'in-advance'"), 16 },
+  { "login_box", FAR_FIELD_STRING, FALSE, N_ ("login sealed to the terminal"), 4096 },
+  { "address", FAR_FIELD_STRING, FALSE, N_ ("where a local person will come from"), 64 },
+  { NULL },
+};
+static const FarField approve_body[] = { { "approve", FAR_FIELD_BOOL, FALSE, N_ ("false: refuse") }, { NULL } };
+static const FarField poll_body[] = { { "nonce", FAR_FIELD_STRING, FALSE, N_ ("for a login in advance"), 64 },
+                                      { "sessions", FAR_FIELD_ANY, FALSE, N_ ("sessions the terminal has") },
+                                      { NULL } };
+static const FarField report_body[] = { { "state", FAR_FIELD_STRING, TRUE, N_ ("closed, refused, resuming"), 32 },
+                                        { "cause", FAR_FIELD_STRING, FALSE, N_ ("why"), 500 },
+                                        { "bytes_up", FAR_FIELD_INT, FALSE, N_ ("towards the device") },
+                                        { "bytes_down", FAR_FIELD_INT, FALSE, N_ ("from the device") },
+                                        { NULL } };
+static const FarField join_body[] = { { "node", FAR_FIELD_NAME, FALSE, N_ ("only for this node") },
+                                      { "for", FAR_FIELD_STRING, FALSE, N_ ("how long it is good"), 16 },
+                                      { "for_us", FAR_FIELD_INT, FALSE, N_ ("the same in microseconds") },
+                                      { NULL } };
+static const FarField enroll_body[] = { { "node", FAR_FIELD_NAME, TRUE, N_ ("the node's id") },
+                                        { "token", FAR_FIELD_STRING, TRUE, N_ ("join token"), 300 },
+                                        { "csr", FAR_FIELD_STRING, TRUE, N_ ("certificate request, PEM"), 8000 },
+                                        { "box", FAR_FIELD_STRING, TRUE, N_ ("box public key"), 200 },
+                                        { "ssh", FAR_FIELD_STRING, TRUE, N_ ("SSH public key"), 1000 },
+                                        { NULL } };
+static const FarField approval_body[] = { { "certificate", FAR_FIELD_STRING, TRUE, N_ ("PEM"), 8000 },
+                                          { "statement", FAR_FIELD_OBJECT, TRUE, N_ ("node statement, signed") },
+                                          { NULL } };
+static const FarField renew_body[] = { { "csr", FAR_FIELD_STRING, TRUE, N_ ("certificate request, PEM"), 8000 },
+                                       { "node", FAR_FIELD_NAME, FALSE, N_ ("which node, when it has no link") },
+                                       { NULL } };
+static const FarField backup_body[] = { { "name", FAR_FIELD_NAME, FALSE, N_ ("name of the copy") }, { NULL } };
+
+static const FarHandler handlers[] = {
+  { "GET", "terminals", FAR_ACTION_NONE, NULL, NULL, 0, access_terminals_get, N_ ("terminals you may see") },
+  { "GET", "terminals/{t}", FAR_ACTION_SEE, NULL, NULL, 0, access_terminal_get, N_ ("one terminal with its devices") },
+  { "PUT", "terminals/{t}", FAR_ACTION_MANAGE, NULL, terminal_body, 0, access_terminal_put, N_ ("add or change a terminal") },
+  { "DELETE", "terminals/{t}", FAR_ACTION_MANAGE, NULL, NULL, 0, access_terminal_delete, N_ ("remove a terminal: its link is cut, its certificate revoked") },
+  { "GET", "terminals/{t}/statement", FAR_ACTION_SEE, NULL, NULL, 0, access_statement_get, N_ ("its keys, signed, and a nonce for a login in advance") },
+  { "PUT", "terminals/{t}/devices", FAR_ACTION_NODE, NULL, devices_body, 0, access_devices_put, N_ ("a terminal's own list of devices") },
+  { "PUT", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, device_body, 0, access_device_put, N_ ("register a device") },
+  { "DELETE", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, NULL, 0, access_device_delete, N_ ("remove a device from the registry") },
+  { "POST", "sessions", FAR_ACTION_NONE, NULL, session_body, 0, access_session_post, N_ ("ask for access") },
+  { "GET", "sessions", FAR_ACTION_NONE, NULL, NULL, 0, access_sessions_get, N_ ("sessions you may see") },
+  { "GET", "sessions/{s}", FAR_ACTION_NONE, NULL, NULL, 0, access_session_get, N_ ("one session") },
+  { "WATCH", "sessions/{s}", FAR_ACTION_NONE, NULL, NULL, 0, access_session_watch, N_ ("a session as it changes") },
+  { "DELETE", "sessions/{s}", FAR_ACTION_NONE, NULL, NULL, 0, access_session_delete, N_ ("close a session") },
+  { "POST", "sessions/{s}/approve", FAR_ACTION_NONE, NULL, approve_body, 0, access_session_approve, N_ ("agree to a session, or refuse it") },
+  { "POST", "sessions/{s}/stream", FAR_ACTION_NONE, NULL, NULL, 0, access_stream_post, N_ ("a ticket for its byte streams") },
+  { "GET", "sessions/{s}/offer", FAR_ACTION_NONE, NULL, NULL, 0, access_offer_get, N_ ("its offer, for a stock end") },
+  { "POST", "sessions/{s}/report", FAR_ACTION_NODE, NULL, report_body, 0, access_report_post, N_ ("a terminal reports") },
+  { "POST", "poll", FAR_ACTION_NODE, NULL, poll_body, 0, access_poll_post, N_ ("a terminal asks whether access is wanted") },
+  { "GET", "history", FAR_ACTION_NONE, NULL, NULL, 0, access_history_get, N_ ("who reached what, and refusals") },
+  { "POST", "tokens", FAR_ACTION_MANAGE, "enrollments", join_body, 0, access_join_post, N_ ("a join token for a new node") },
+  { "POST", "enroll", FAR_ACTION_ANYONE, NULL, enroll_body, 0, access_enroll_post, N_ ("a node joins with a token") },
+  { "GET", "enrollments", FAR_ACTION_MANAGE, "enrollments", NULL, 0, access_enrollments_get, N_ ("enrolments that wait for approval") },
+  { "POST", "enrollments/{n}", FAR_ACTION_MANAGE, "enrollments", approval_body, 0, access_enrollment_post, N_ ("bring what the admin signed") },
+  { "DELETE", "enrollments/{n}", FAR_ACTION_MANAGE, "enrollments", NULL, 0, access_enrollment_delete, N_ ("refuse an enrolment") },
+  { "POST", "renew", FAR_ACTION_ANYONE, NULL, renew_body, 0, access_renew_post, N_ ("a node renews its certificate by its key") },
+  { "POST", "backup", FAR_ACTION_MANAGE, "node", backup_body, 0, access_backup_post, N_ ("copy the store") },
+  { NULL },
+};
+
+/* ---- type ---- */
+
+static const char *const authorities[] = { "cloud", "admin", NULL };
+
+#define HOUR G_GINT64_CONSTANT (3600000000)
+
+static const FarOption options[] = {
+  { "store", FAR_OPT_REF, FAR_OPT_REQUIRED, G_STRUCT_OFFSET (AccessOpts, store), NULL, N_ ("where registry, rights, sessions and history are kept"), 0, 0,
+    NULL, FAR_KIND_STORE },
+  { "nodes", FAR_OPT_REF, FAR_OPT_REQUIRED, G_STRUCT_OFFSET (AccessOpts, nodes), NULL, N_ ("transport on which terminals come"), 0, 0, NULL,
+    FAR_KIND_TRANSPORT },
+  { "tunnels", FAR_OPT_REFS, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, tunnels), NULL, N_ ("tunnel ends to draw from; none: all that are up"), 0, 0,
+    NULL, FAR_KIND_TRANSPORT },
+  { "tokens", FAR_OPT_REF, FAR_OPT_REQUIRED, G_STRUCT_OFFSET (AccessOpts, tokens), NULL, N_ ("authenticator that issues one-time tokens"), 0, 0, NULL,
+    FAR_KIND_AUTHENTICATOR },
+  { "authority", FAR_OPT_CHOICE, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, authority), "cloud",
+    N_ ("who signs new nodes: this cloud, or an admin on their own machine"), 0, 0, authorities },
+  { "ca", FAR_OPT_PATH, 0, G_STRUCT_OFFSET (AccessOpts, ca), "ca", N_ ("folder of the fleet authority: ca.crt, and ca.key when the cloud signs") },
+  { "certificate", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, certificate), "365d", N_ ("life of a node's certificate"), 24 * HOUR,
+    3650 * 24 * HOUR },
+  { "longest", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, longest), "2h", N_ ("longest connection time"), G_USEC_PER_SEC, 720 * HOUR },
+  { "usual", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, usual), "10m", N_ ("connection time when none is asked for"),
+    G_USEC_PER_SEC, 720 * HOUR },
+  { "grace", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, grace), "10s",
+    N_ ("how long a closing session waits for the terminal's report"), 100000, HOUR },
+  { "push", FAR_OPT_BOOL, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, push), "true", N_ ("tell terminals at once; else they hear by their poll") },
+  { "poll", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, poll), "120s",
+    N_ ("the terminals' poll cycle; a request waits for two of them"), 100000, 24 * HOUR },
+  { "sessions", FAR_OPT_INT, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, sessions), "1000", N_ ("sessions at once"), 1, 20000 },
+  { "sessions-each", FAR_OPT_INT, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, sessions_each), "20", N_ ("sessions of one person at once"), 1, 20000 },
+  { NULL, FAR_OPT_END },
+};
+
+static const FarServiceOps ops = { .peer = access_peer };
+
+static const FarServiceType access_type = {
+  .type = { .kind = FAR_KIND_SERVICE, .name = "access", .summary = N_ ("access of people to devices, cloud side"), .instance_size = sizeof (Access),
+            .options_size = sizeof (AccessOpts), .options = options, .init = access_init, .start = access_start, .stop = access_stop,
+            .fini = access_fini },
+  .handlers = handlers,
+  .ops = &ops,
+};
+
+FAR_PLUGIN ("service-access", "0.1", "service/access", "", &access_type.type)

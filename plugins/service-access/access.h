@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The cloud's side of access on demand (spec B1, B3–B8, B10–B13). What is kept in memory mirrors rows of the store: loaded at start, written
+ * through, and a change counts when its row is durable. Everything here runs on the main context.
+ *
+ * One file, one idea: registry and devices, join (join tokens), enroll, renew, ask (a person asks), refusal, session (the state
+ * machine's effects), row (a session on disk), draw (Z, X, Y), offer (credential), poll, close, watch, entry (streams), restart. */
+#pragma once
+#include <farwatch/plugin.h>
+#include <farwatch/trust.h>
+
+G_BEGIN_DECLS
+
+enum { ACCESS_AUTHORITY_CLOUD, ACCESS_AUTHORITY_ADMIN };
+
+typedef struct {
+  char *store, *nodes, *tokens, *ca;
+  GStrv tunnels;
+  int authority;
+  gint64 longest, usual, grace, poll, certificate;
+  gint64 sessions, sessions_each;
+  gboolean push;
+} AccessOpts;
+
+typedef struct _Access Access;
+
+/* What outlives the instance by a moment: callbacks hold it and look whether the instance is still there. */
+typedef struct {
+  gint refs;
+  Access *self; /* NULL: stopped */
+} AccessLife;
+
+struct _Access {
+  FarInstance *at;
+  AccessLife *life;
+  GHashTable *terminals;   /* id → AccessTerminal */
+  GHashTable *sessions;    /* id → AccessSession: live ones, and closed ones for a while */
+  GHashTable *joins;       /* id → json row of a join token */
+  GHashTable *enrollments; /* number → json row of a pending enrolment */
+  GQueue closed;           /* ids, oldest first: those forgotten next */
+  char *ca_pem;            /* the fleet's root, NULL: no enrolment here */
+  guint64 refused;
+};
+
+const AccessOpts *access_opts (Access *self);
+AccessLife *access_life_ref (AccessLife *life);
+void access_life_unref (AccessLife *life);
+
+/* ---- store (rows.c) ---- */
+
+/* self NULL: the instance has gone; only free user then. error NULL: durable. */
+typedef void (*AccessDone) (Access *self, const GError *error, gpointer user);
+/* rows: GPtrArray of FarRow, borrowed. */
+typedef void (*AccessRows) (Access *self, const GError *error, GPtrArray *rows, gpointer user);
+
+void access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user);
+/* row NULL: delete. takes row. */
+void access_row_put (Access *self, const char *table, const char *key, json_t *row, gint64 expect, AccessDone done, gpointer user);
+void access_rows_load (Access *self, const char *table, AccessRows rows, gpointer user);
+/* error of a write, as a person reads it: FAR_ERROR_FULL "cannot record: …". */
+GError *access_cannot_record (const GError *error);
+char *access_json_text (const json_t *json);
+const char *access_text (const json_t *json, const char *key); /* NULL where it is no string */
+
+/* ---- calls (calls.c) ---- */
+
+/* An answer that waits for a row: 2xx with body when durable, else `cannot record`. */
+typedef struct { FarCall *call; guint status; json_t *body; } AccessReply;
+AccessReply *access_reply_new (FarCall *call, guint status, json_t *body /* takes */);
+void access_reply_done (Access *self, const GError *error, gpointer reply); /* an AccessDone */
+gboolean access_name_fits (const char *name);
+/* The node that calls, known and not revoked; else the call is failed and NULL returned. */
+struct _AccessTerminal *access_calling_terminal (Access *self, FarCall *call);
+gboolean access_manages (const FarPrincipal *principal, const char *object);
+
+/* ---- registry (registry.c) ---- */
+
+typedef struct _AccessTerminal {
+  char *id;
+  json_t *row;        /* {terminal, ssh, box, spki, serial, statement, stock, site, note, added_us} */
+  GHashTable *devices; /* name → json row */
+  gboolean connected;
+  gint64 seen_us, polled_us; /* wall */
+  char *from, *nonce;
+} AccessTerminal;
+
+void access_terminal_free (AccessTerminal *terminal);
+AccessTerminal *access_terminal (Access *self, const char *id);
+AccessTerminal *access_terminal_load (Access *self, json_t *row);  /* borrows row */
+gboolean access_terminal_is_stock (const AccessTerminal *terminal);
+gboolean access_device_load (Access *self, json_t *row);
+char *access_terminal_object (const char *terminal, const char *device);
+void access_registry_peer (Access *self, const char *peer, gboolean up, const char *from);
+void access_terminals_get (gpointer self, FarCall *call);
+void access_terminal_get (gpointer self, FarCall *call);
+void access_terminal_put (gpointer self, FarCall *call);
+void access_terminal_delete (gpointer self, FarCall *call);
+void access_statement_get (gpointer self, FarCall *call);
+void access_device_put (gpointer self, FarCall *call);
+void access_device_delete (gpointer self, FarCall *call);
+void access_devices_put (gpointer self, FarCall *call);
+
+/* ---- enrolment (join.c, enroll.c, renew.c) ---- */
+
+#define ACCESS_RENEW_AFTER_EXPIRY (G_GINT64_CONSTANT (90) * 24 * 3600 * G_USEC_PER_SEC)
+
+void access_join_post (gpointer self, FarCall *call);
+/* The token in "id.secret", bound to key: its row (borrowed), or NULL with one polite error for every cause. */
+json_t *access_join_check (Access *self, const char *token, const char *key, const char *node, GError **error);
+void access_enroll_post (gpointer self, FarCall *call);
+void access_enrollments_get (gpointer self, FarCall *call);
+void access_enrollment_post (gpointer self, FarCall *call);
+void access_enrollment_delete (gpointer self, FarCall *call);
+void access_renew_post (gpointer self, FarCall *call);
+/* The fleet authority signs here (authority: cloud). */
+char *access_sign (Access *self, const char *csr, const char *node, GError **error);
+json_t *access_statement_new (Access *self, const char *node, json_t *keys, const char *spki, GError **error);
+
+/* ---- sessions ---- */
+
+typedef struct _AccessSession {
+  gint refs;
+  Access *self;              /* NULL: the instance has gone */
+  char *id, *request, *terminal, *device;
+  FarPrincipal *principal;
+  char *person, *from, *reason;
+  FarEntry entry;
+  gboolean raw, in_advance;
+  char *login_box;
+  gint64 for_us, asked_us, opened_us, closed_us; /* times are wall */
+  FarSessionState state;
+  guint generation;
+  /* the tunnel end */
+  char *tunnel;              /* instance that carries it */
+  FarTunnel *ports;          /* NULL: nothing reserved */
+  gboolean reserving;
+  json_t *offer;             /* of this generation, NULL: being made */
+  gboolean withhold;         /* the terminal holds this very offer */
+  gint64 offered_us;         /* boottime */
+  FarDeadline deadline;
+  gboolean stock_end;        /* deadline at one end only */
+  guint64 bytes_up, bytes_down, turned_away;
+  char *cause, *ended_by;
+  char *ticket;
+  GArray *watches;           /* of guint */
+  FarHomeTimer *timer;       /* wait, grace, deadline: what the state needs */
+  char *history;             /* key of its history row */
+  gboolean writing, dirty;
+} AccessSession;
+
+/* session.c */
+AccessSession *access_session_new (Access *self, const char *id);
+AccessSession *access_session_ref (AccessSession *session);
+void access_session_unref (AccessSession *session);
+AccessSession *access_session (Access *self, const char *id);
+gboolean access_session_live (const AccessSession *session);
+/* Applies an event and lets its effects run. cause: why, for ends; NULL ok. FALSE: refused, nothing happened. */
+gboolean access_session_event (AccessSession *session, FarSessionEvent event, const char *cause, GError **error);
+/* A new generation: old offers are void. */
+void access_session_renew_offer (AccessSession *session);
+void access_session_timer (AccessSession *session, gint64 boottime_us);
+gint64 access_session_wait_us (Access *self);
+/* ended.c */
+void access_session_ended (AccessSession *session);
+void access_session_abandon (AccessSession *session); /* the instance stops */
+
+/* show.c */
+json_t *access_session_show (const AccessSession *session);
+gboolean access_session_visible (const AccessSession *session, const FarPrincipal *principal);
+void access_sessions_get (gpointer self, FarCall *call);
+void access_session_get (gpointer self, FarCall *call);
+void access_session_watch (gpointer self, FarCall *call);
+void access_session_tell (AccessSession *session);
+/* The session of part 0 that the caller may know; else the call is failed and NULL returned. */
+AccessSession *access_called_session (Access *self, FarCall *call);
+
+/* save.c */
+void access_session_first (AccessSession *session, AccessDone done, gpointer user); /* row and history row, or neither */
+void access_session_save (AccessSession *session);
+char *access_history_key (gint64 wall_us, const char *id);
+
+/* history.c */
+void access_history_get (gpointer self, FarCall *call);
+void access_restart (Access *self, GPtrArray *rows, AccessDone done, gpointer user);
+
+/* refusal.c */
+typedef struct {
+  const FarPrincipal *principal;
+  const char *terminal, *device, *reason;
+  gint64 for_us;
+} AccessAsked;
+/* Records the true cause, then answers the call with `polite` (taken). */
+void access_refuse (Access *self, FarCall *call, const AccessAsked *asked, const char *cause, GError *polite);
+
+/* ask.c, close.c, offer.c, draw.c, poll.c, entry.c */
+void access_session_post (gpointer self, FarCall *call);
+void access_session_approve (gpointer self, FarCall *call);
+void access_session_delete (gpointer self, FarCall *call);
+void access_session_close_told (AccessSession *session);
+void access_tunnel_end (AccessSession *session);
+void access_draw (AccessSession *session);
+void access_offer_make (AccessSession *session);
+void access_offer_push (AccessSession *session);
+void access_offer_get (gpointer self, FarCall *call);
+void access_poll_post (gpointer self, FarCall *call);
+void access_report_post (gpointer self, FarCall *call);
+void access_stream_post (gpointer self, FarCall *call);
+void access_backup_post (gpointer self, FarCall *call);
+
+G_END_DECLS

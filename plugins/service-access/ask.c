@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A person asks for access (spec B4, S105). Every check has its true cause for the history and its words for the person; whoever may not see the
+ * terminal hears the same words for all. */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+typedef struct {
+  Access *self;
+  FarCall *call;
+  AccessAsked who;
+  char *object;
+  FarEntry entry;
+  gboolean raw, in_advance, needs_approval;
+  const char *login_box, *request, *from;
+  const char *cause; /* the true cause of a refusal */
+  GError *polite;
+  char *cause_text;
+} Ask;
+
+static void
+ask_free (Ask *ask)
+{
+  g_free (ask->object);
+  g_free (ask->cause_text);
+}
+
+/* FALSE, so that checks can say `return refuse (…)`. */
+static gboolean G_GNUC_PRINTF (4, 5)
+refuse (Ask *ask, const char *cause, FarErrorCode code, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  ask->cause = cause;
+  ask->polite = g_error_new_valist (FAR_ERROR, code, format, args);
+  va_end (args);
+  return FALSE;
+}
+
+static gboolean
+refuse_unseen (Ask *ask, const char *cause)
+{
+  return refuse (ask, cause, FAR_ERROR_NOT_FOUND, "no terminal '%s', or no right to it: ask your admin for a right", ask->who.terminal);
+}
+
+static const char *
+ask_name (Ask *ask)
+{
+  return ask->object + strlen ("terminals/");
+}
+
+static gboolean
+check_right (Ask *ask, FarAction action)
+{
+  const char *cause = NULL;
+  FarCircumstances how = { .length_us = ask->who.for_us, .from = ask->from };
+  FarMay may = far_may (ask->who.principal, action, ask->object, &how, &cause);
+  if (may == FAR_MAY_NEEDS_APPROVAL)
+    ask->needs_approval = TRUE;
+  if (may != FAR_MAY_DENY)
+    return TRUE;
+  return refuse (ask, cause ? cause : "no right", FAR_ERROR_DENIED, "no access to '%s' (%s): %s", ask_name (ask), far_action_name (action),
+                 cause ? cause : "no right");
+}
+
+/* Known and visible, or one and the same refusal. */
+static gboolean
+check_known (Ask *ask)
+{
+  AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
+  if (!far_visible (ask->who.principal, ask->object))
+    return refuse_unseen (ask, terminal ? "no right" : "unknown terminal");
+  if (!terminal)
+    return refuse (ask, "unknown terminal", FAR_ERROR_NOT_FOUND, "no terminal '%s', or no right to it: ask your admin for a right", ask->who.terminal);
+  if (ask->who.device && !g_hash_table_contains (terminal->devices, ask->who.device))
+    return refuse (ask, "unknown device", FAR_ERROR_NOT_FOUND, "terminal '%s' has no device '%s': see farctl terminals %s", terminal->id,
+                   ask->who.device, terminal->id);
+  return TRUE;
+}
+
+static gboolean
+check_length (Ask *ask)
+{
+  const AccessOpts *opts = access_opts (ask->self);
+  g_autofree char *longest = far_format_duration (opts->longest);
+  if (ask->who.for_us < G_USEC_PER_SEC)
+    return refuse (ask, "too short", FAR_ERROR_INVALID, "for: the connection time is at least 1s");
+  if (ask->who.for_us > opts->longest)
+    return refuse (ask, "too long", FAR_ERROR_DENIED, "for: the longest connection time here is %s", longest);
+  return TRUE;
+}
+
+/* How the person comes in and how they log in, together: no leg in the clear unless the right `connect-raw` allows it (spec B7). */
+static gboolean
+check_entry (Ask *ask)
+{
+  const char *address = ask->who.principal->from;
+  if (ask->raw && ask->entry != FAR_ENTRY_PORTS)
+    return refuse (ask, "raw without ports", FAR_ERROR_INVALID, "raw: only the entry 'ports' can be in clear text");
+  if (ask->raw && !ask->in_advance)
+    return refuse (ask, "raw without login", FAR_ERROR_INVALID, "raw: needs a login in advance, the terminal cannot ask in clear text");
+  if (ask->raw && (!address || !*address || strcmp (address, "unix") == 0))
+    return refuse (ask, "raw from an unknown address", FAR_ERROR_DENIED, "raw: your address is not known here, come in by the people's listener");
+  if (ask->raw && !check_right (ask, FAR_ACTION_CONNECT_RAW))
+    return FALSE;
+  if (ask->in_advance && ask->entry == FAR_ENTRY_PORTS && !ask->raw)
+    return refuse (ask, "in advance through ports without raw", FAR_ERROR_INVALID,
+                   "login: in advance needs the entry 'stream' (or raw); through ports the terminal asks by itself");
+  AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
+  if (access_terminal_is_stock (terminal) && ask->in_advance)
+    return refuse (ask, "in advance to a stock end", FAR_ERROR_INVALID, "login: terminal '%s' has no agent: its SSH server asks by itself (in band)",
+                   terminal->id);
+  return TRUE;
+}
+
+static gboolean
+check_reachable (Ask *ask)
+{
+  AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
+  if (terminal->connected || access_terminal_is_stock (terminal))
+    return TRUE;
+  g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : g_strdup ("never");
+  return refuse (ask, "terminal offline", FAR_ERROR_UNAVAILABLE, "terminal '%s' is offline, last seen %s: try again when it is back", terminal->id, seen);
+}
+
+static gboolean
+same_line (AccessTerminal *terminal, const char *a, const char *b)
+{
+  const char *line_a = access_text (g_hash_table_lookup (terminal->devices, a), "line");
+  const char *line_b = access_text (g_hash_table_lookup (terminal->devices, b), "line");
+  return strcmp (a, b) == 0 || (line_a && g_strcmp0 (line_a, line_b) == 0);
+}
+
+/* One writer a device; the same person may come again and takes over. The terminal has the last word, this is the early one. */
+static gboolean
+check_writer (Ask *ask)
+{
+  AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
+  g_autofree char *person = far_principal_text (ask->who.principal);
+  GHashTableIter iter;
+  gpointer value;
+  g_hash_table_iter_init (&iter, ask->self->sessions);
+  while (ask->who.device && g_hash_table_iter_next (&iter, NULL, &value)) {
+    AccessSession *other = value;
+    if (!access_session_live (other) || strcmp (other->terminal, terminal->id) != 0 || !other->device || strcmp (other->person, person) == 0
+        || !same_line (terminal, other->device, ask->who.device))
+      continue;
+    ask->cause_text = g_strdup_printf ("in use by %s", other->person);
+    g_autofree char *left = far_format_duration (MAX (0, other->asked_us + other->for_us - far_clock_wall_us ()) / G_USEC_PER_SEC * G_USEC_PER_SEC);
+    return refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT, "device '%s' is in use by %s for up to %s more: wait, or ask them to close session %s",
+                   other->device, other->person, left, other->id);
+  }
+  return TRUE;
+}
+
+static gboolean
+check_limits (Ask *ask)
+{
+  const AccessOpts *opts = access_opts (ask->self);
+  g_autofree char *person = far_principal_text (ask->who.principal);
+  guint all = 0, own = 0;
+  GHashTableIter iter;
+  gpointer value;
+  g_hash_table_iter_init (&iter, ask->self->sessions);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    AccessSession *other = value;
+    all += access_session_live (other);
+    own += access_session_live (other) && strcmp (other->person, person) == 0;
+  }
+  if (own >= opts->sessions_each)
+    return refuse (ask, "too many sessions of one person", FAR_ERROR_LIMIT, "you have %u sessions open: close one first", own);
+  if (all >= opts->sessions)
+    return refuse (ask, "too many sessions", FAR_ERROR_LIMIT, "%u sessions are open here, no more fit now: try later", all);
+  return TRUE;
+}
+
+static gboolean
+ask_check (Ask *ask)
+{
+  return check_known (ask) && check_right (ask, FAR_ACTION_CONNECT) && check_length (ask) && check_entry (ask) && check_reachable (ask)
+         && check_writer (ask) && check_limits (ask);
+}
+
+/* ---- accepted ---- */
+
+static AccessSession *
+ask_session (Ask *ask)
+{
+  g_autofree char *id = far_session_id_new ();
+  AccessSession *session = access_session_new (ask->self, id);
+  session->request = g_strdup (ask->request);
+  session->terminal = g_strdup (ask->who.terminal);
+  session->device = g_strdup (ask->who.device);
+  session->principal = far_principal_ref (ask->who.principal);
+  session->person = far_principal_text (ask->who.principal);
+  session->from = g_strdup (ask->from);
+  session->reason = g_strdup (ask->who.reason);
+  session->entry = ask->entry;
+  session->raw = ask->raw;
+  session->in_advance = ask->in_advance;
+  session->login_box = g_strdup (ask->login_box);
+  session->for_us = ask->who.for_us;
+  return session;
+}
+
+typedef struct { FarCall *call; AccessSession *session; gboolean needs_approval; } Accepted;
+
+/* The row is durable: only now may anything open. */
+static void
+session_recorded (Access *self, const GError *error, gpointer user)
+{
+  g_autofree Accepted *accepted = user;
+  AccessSession *session = accepted->session;
+  if (self && error) {
+    far_complain (self->at, "record", "access not given, the session cannot be recorded: %s", error->message);
+    g_hash_table_remove (self->sessions, session->id);
+    far_call_fail (accepted->call, access_cannot_record (error));
+  } else if (self) {
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "access requested: %s, %s to %s%s%s, %s", session->id, session->person, session->terminal,
+             session->device ? "/" : "", session->device ? session->device : "", session->reason);
+    access_session_event (session, accepted->needs_approval ? FAR_SESSION_EV_APPROVAL_NEEDED : FAR_SESSION_EV_PERMIT, NULL, NULL);
+    far_call_answer (accepted->call, 201, access_session_show (session));
+  }
+  access_session_unref (session);
+}
+
+static void
+ask_accept (Ask *ask)
+{
+  AccessSession *session = ask_session (ask);
+  g_hash_table_insert (ask->self->sessions, session->id, session); /* counted and in the way of others from now on */
+  Accepted *accepted = g_new0 (Accepted, 1);
+  *accepted = (Accepted){ ask->call, access_session_ref (session), ask->needs_approval };
+  access_session_first (session, session_recorded, accepted);
+}
+
+static gboolean
+ask_read_entry (Ask *ask, const char *entry)
+{
+  if (!entry || strcmp (entry, "stream") == 0)
+    ask->entry = FAR_ENTRY_STREAM;
+  else if (strcmp (entry, "ports") == 0)
+    ask->entry = FAR_ENTRY_PORTS;
+  else
+    return refuse (ask, "no such entry", FAR_ERROR_INVALID, "entry: 'ports' or 'stream', not '%s'", entry);
+  return TRUE;
+}
+
+static gboolean
+ask_read_login (Ask *ask, const char *login)
+{
+  ask->in_advance = login ? strcmp (login, "in-advance") == 0 : ask->login_box != NULL;
+  if (login && strcmp (login, "in-advance") != 0 && strcmp (login, "in-band") != 0)
+    return refuse (ask, "no such login", FAR_ERROR_INVALID, "login: 'in-band' or 'in-advance', not '%s'", login);
+  if (ask->in_advance && (!ask->login_box || !ask->request))
+    return refuse (ask, "no login box", FAR_ERROR_INVALID, "login: in advance needs login_box and id");
+  if (!ask->in_advance && ask->login_box)
+    return refuse (ask, "a box for in band", FAR_ERROR_INVALID, "login_box: goes with login 'in-advance' only");
+  return TRUE;
+}
+
+/* A person on this machine may say where they will come from; from elsewhere, what the door saw counts. */
+static const char *
+ask_from (FarCall *call)
+{
+  const char *seen = call->principal->from, *said = access_text (call->body, "address");
+  gboolean local = call->principal->kind == FAR_PRINCIPAL_LOCAL;
+  return local ? said : seen;
+}
+
+static gboolean
+ask_read (Ask *ask, json_t *body)
+{
+  json_t *for_us = json_object_get (body, "for_us");
+  ask->who.for_us = json_is_integer (for_us) ? json_integer_value (for_us) : access_opts (ask->self)->usual;
+  ask->login_box = access_text (body, "login_box");
+  ask->request = access_text (body, "id");
+  ask->raw = json_is_true (json_object_get (body, "raw"));
+  ask->from = ask_from (ask->call);
+  if (!access_name_fits (ask->who.terminal) || (ask->who.device && !access_name_fits (ask->who.device)))
+    return refuse (ask, "no such name", FAR_ERROR_INVALID, "terminal and device: names have 1 to 64 of A-Z a-z 0-9 . _ -");
+  return ask_read_entry (ask, access_text (body, "entry")) && ask_read_login (ask, access_text (body, "login"));
+}
+
+void
+access_session_post (gpointer data, FarCall *call)
+{
+  const char *reason = access_text (call->body, "reason");
+  Ask ask = { .self = data, .call = call };
+  ask.who = (AccessAsked){ call->principal, access_text (call->body, "terminal"), access_text (call->body, "device"), reason ? reason : "", 0 };
+  ask.object = access_terminal_object (ask.who.terminal, ask.who.device);
+  if (ask_read (&ask, call->body) && ask_check (&ask))
+    ask_accept (&ask);
+  else
+    access_refuse (data, call, &ask.who, ask.cause, ask.polite);
+  ask_free (&ask);
+}
+
+/* ---- the second person ---- */
+
+void
+access_session_approve (gpointer data, FarCall *call)
+{
+  GError *error = NULL;
+  AccessSession *session = access_called_session (data, call);
+  if (!session)
+    return;
+  g_autofree char *person = far_principal_text (call->principal), *object = access_terminal_object (session->terminal, session->device);
+  json_t *wish = json_object_get (call->body, "approve");
+  gboolean yes = !wish || json_is_true (wish);
+  if (strcmp (person, session->person) == 0) {
+    far_call_fail_new (call, FAR_ERROR_DENIED, "session '%s' is your own: a second person has to approve it", session->id);
+  } else if (far_may (call->principal, FAR_ACTION_APPROVE, object, NULL, NULL) != FAR_MAY_ALLOW) {
+    far_call_fail_new (call, FAR_ERROR_DENIED, "no right to approve access to '%s'", object + strlen ("terminals/"));
+  } else if (session->state != FAR_SESSION_AWAITING) {
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, "session is %s: nothing waits for an approval", far_session_state_name (session->state));
+  } else {
+    g_autofree char *cause = g_strdup_printf ("refused by %s", person);
+    far_log (((Access *) data)->at, G_LOG_LEVEL_MESSAGE, "session %s %s by %s", session->id, yes ? "approved" : "refused", person);
+    if (access_session_event (session, yes ? FAR_SESSION_EV_PERMIT : FAR_SESSION_EV_DENY, cause, &error))
+      far_call_answer (call, 200, access_session_show (session));
+    else
+      far_call_fail (call, error);
+  }
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+AccessReply *
+access_reply_new (FarCall *call, guint status, json_t *body)
+{
+  AccessReply *reply = g_new0 (AccessReply, 1);
+  *reply = (AccessReply){ call, status, body };
+  return reply;
+}
+
+void
+access_reply_done (Access *self, const GError *error, gpointer user)
+{
+  g_autofree AccessReply *reply = user;
+  if (self && error) {
+    far_call_fail (reply->call, g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT) ? g_error_copy (error) : access_cannot_record (error));
+    json_decref (reply->body);
+  } else if (self) {
+    far_call_answer (reply->call, reply->status, reply->body);
+  } else {
+    json_decref (reply->body);
+  }
+}
+
+gboolean
+access_name_fits (const char *name)
+{
+  gsize length = name ? strlen (name) : 0;
+  return length >= 1 && length <= 64 && g_ascii_isalnum (name[0]) && strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == length;
+}
+
+AccessTerminal *
+access_calling_terminal (Access *self, FarCall *call)
+{
+  AccessTerminal *terminal = call->principal->kind == FAR_PRINCIPAL_NODE ? access_terminal (self, call->principal->name) : NULL;
+  if (!terminal)
+    far_call_fail_new (call, FAR_ERROR_DENIED, "this node is not registered here: enrol it again with a new join token");
+  return terminal;
+}
+
+gboolean
+access_manages (const FarPrincipal *principal, const char *object)
+{
+  return far_may (principal, FAR_ACTION_MANAGE, object, NULL, NULL) == FAR_MAY_ALLOW;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The end by the user (spec B11): the terminal is told at once and by its next poll; when it never reports, Z lets go after `grace`. */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+#define TOLD_TIMEOUT_MS 10000
+
+static void
+told (FarRequest *req, gpointer user)
+{
+  /* no answer, no harm: poll and grace are there */
+}
+
+void
+access_session_close_told (AccessSession *session)
+{
+  const AccessOpts *opts = access_opts (session->self);
+  if (!opts->push || !opts->nodes || !far_peer_connected (opts->nodes, session->terminal))
+    return;
+  g_autofree char *resource = g_strdup_printf ("sessions/%s/close", session->id);
+  json_t *body = json_pack ("{s:s}", "cause", session->cause);
+  g_autoptr (FarMessage) message = far_message_request ("POST", resource, body);
+  far_peer_send (opts->nodes, session->terminal, message, far_request_new (told, NULL, TOLD_TIMEOUT_MS));
+}
+
+void
+access_session_delete (gpointer data, FarCall *call)
+{
+  GError *error = NULL;
+  AccessSession *session = access_called_session (data, call);
+  if (!session)
+    return;
+  g_autofree char *person = far_principal_text (call->principal), *object = access_terminal_object (session->terminal, session->device);
+  if (strcmp (person, session->person) != 0 && !access_manages (call->principal, object)) {
+    far_call_fail_new (call, FAR_ERROR_DENIED, "session '%s' is not yours: closing it needs the right 'manage'", session->id);
+    return;
+  }
+  access_session_ref (session);
+  if (!access_session_event (session, FAR_SESSION_EV_CLOSE_ASKED, "closed by the user", &error)) {
+    far_call_fail (call, error);
+  } else {
+    if (!session->ended_by)
+      session->ended_by = g_strdup (person);
+    far_call_answer (call, 202, access_session_show (session));
+  }
+  access_session_unref (session);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Devices behind terminals. The terminal is the authority: its list is mirrored when its link comes up. A device may also be registered
+ * here before its terminal knows it; it then reads `confirmed: false` until the terminal's own list names it. */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+#define DEVICES_MAX 500
+
+gboolean
+access_device_load (Access *self, json_t *row)
+{
+  AccessTerminal *terminal = access_terminal (self, access_text (row, "terminal"));
+  const char *name = access_text (row, "device");
+  if (!terminal || !access_name_fits (name))
+    return FALSE;
+  g_hash_table_replace (terminal->devices, g_strdup (name), json_incref (row));
+  return TRUE;
+}
+
+static char *
+device_key (const char *terminal, const char *device)
+{
+  return g_strdup_printf ("%s/%s", terminal, device);
+}
+
+static json_t *
+device_row (const char *terminal, const char *device, json_t *from, gboolean confirmed)
+{
+  json_t *row = json_pack ("{s:s, s:s, s:b}", "terminal", terminal, "device", device, "confirmed", confirmed);
+  const char *const fields[] = { "endpoint", "address", "line", "weight", "inspect", "applications", "note" };
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
+    json_t *value = json_object_get (from, fields[i]);
+    if (value && !json_is_null (value))
+      json_object_set (row, fields[i], value);
+  }
+  return row;
+}
+
+/* ---- one device, by a person ---- */
+
+typedef struct { FarCall *call; json_t *row; char *terminal, *device; } Change;
+
+static void
+change_free (Change *change)
+{
+  json_decref (change->row);
+  g_free (change->terminal);
+  g_free (change->device);
+  g_free (change);
+}
+
+static void
+device_stored (Access *self, const GError *error, gpointer user)
+{
+  Change *change = user;
+  AccessTerminal *terminal = self ? access_terminal (self, change->terminal) : NULL;
+  if (self && error) {
+    far_call_fail (change->call, access_cannot_record (error));
+  } else if (self && change->row) {
+    access_device_load (self, change->row);
+    far_call_answer (change->call, 200, json_incref (change->row));
+  } else if (self) {
+    if (terminal)
+      g_hash_table_remove (terminal->devices, change->device);
+    far_call_answer (change->call, 204, NULL);
+  }
+  change_free (change);
+}
+
+static void
+device_store (Access *self, FarCall *call, json_t *row /* takes */)
+{
+  g_autofree char *key = device_key (call->parts[0], call->parts[1]);
+  Change *change = g_new0 (Change, 1);
+  *change = (Change){ call, row ? json_incref (row) : NULL, g_strdup (call->parts[0]), g_strdup (call->parts[1]) };
+  access_row_put (self, "devices", key, row, FAR_EXPECT_ANY, device_stored, change);
+}
+
+void
+access_device_put (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  AccessTerminal *terminal = access_terminal (self, call->parts[0]);
+  if (!terminal) {
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no terminal '%s', or no right to it", call->parts[0]);
+    return;
+  }
+  if (!access_name_fits (call->parts[1])) {
+    far_call_fail_new (call, FAR_ERROR_INVALID, "device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ -", call->parts[1]);
+    return;
+  }
+  json_t *known = g_hash_table_lookup (terminal->devices, call->parts[1]);
+  if (!known && g_hash_table_size (terminal->devices) >= DEVICES_MAX) {
+    far_call_fail_new (call, FAR_ERROR_LIMIT, "terminal '%s' has %d devices already", terminal->id, DEVICES_MAX);
+    return;
+  }
+  gboolean confirmed = json_is_true (json_object_get (known, "confirmed"));
+  device_store (self, call, device_row (terminal->id, call->parts[1], confirmed ? known : call->body, confirmed));
+}
+
+void
+access_device_delete (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  AccessTerminal *terminal = access_terminal (self, call->parts[0]);
+  if (!terminal || !g_hash_table_contains (terminal->devices, call->parts[1])) {
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no device '%s' at '%s'", call->parts[1], call->parts[0]);
+    return;
+  }
+  device_store (self, call, NULL);
+}
+
+/* ---- the terminal's own list ---- */
+
+typedef struct { FarCall *call; char *terminal; GHashTable *devices; } Mirror;
+
+static void
+mirror_stored (Access *self, const GError *error, gpointer user)
+{
+  Mirror *mirror = user;
+  AccessTerminal *terminal = self ? access_terminal (self, mirror->terminal) : NULL;
+  if (self && error) {
+    far_call_fail (mirror->call, access_cannot_record (error));
+  } else if (self) {
+    if (terminal) {
+      g_hash_table_unref (terminal->devices);
+      terminal->devices = g_hash_table_ref (mirror->devices);
+    }
+    far_call_answer (mirror->call, 200, json_pack ("{s:I}", "devices", (json_int_t) g_hash_table_size (mirror->devices)));
+  }
+  g_hash_table_unref (mirror->devices);
+  g_free (mirror->terminal);
+  g_free (mirror);
+}
+
+/* The list as it shall be: what the terminal says, and what people registered here and the terminal does not know. */
+static GHashTable *
+mirror_merge (AccessTerminal *terminal, json_t *list, GError **error)
+{
+  g_autoptr (GHashTable) devices = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
+  size_t i;
+  json_t *item;
+  GHashTableIter iter;
+  gpointer name, row;
+  g_hash_table_iter_init (&iter, terminal->devices);
+  while (g_hash_table_iter_next (&iter, &name, &row))
+    if (!json_is_true (json_object_get (row, "confirmed")))
+      g_hash_table_replace (devices, g_strdup (name), json_incref (row));
+  json_array_foreach (list, i, item) {
+    const char *device = access_text (item, "name");
+    if (!access_name_fits (device) || g_hash_table_size (devices) >= DEVICES_MAX) {
+      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "devices[%zu]: no usable name, or more than %d devices", i, DEVICES_MAX);
+      return NULL;
+    }
+    g_hash_table_replace (devices, g_strdup (device), device_row (terminal->id, device, item, TRUE));
+  }
+  return g_steal_pointer (&devices);
+}
+
+typedef struct { GArray *parts; GPtrArray *texts; const char *terminal; } Parts;
+
+static void
+parts_add (Parts *out, const char *device, json_t *row)
+{
+  FarPart part = { .kind = FAR_PART_ROW, .table = "devices", .expect = FAR_EXPECT_ANY };
+  char *key = device_key (out->terminal, device), *text = row ? access_json_text (row) : NULL;
+  g_ptr_array_add (out->texts, key);
+  if (text)
+    g_ptr_array_add (out->texts, text);
+  part.key = key;
+  part.row = text;
+  g_array_append_val (out->parts, part);
+}
+
+/* Only what differs is written. */
+static void
+mirror_diff (Parts *out, GHashTable *old, GHashTable *now)
+{
+  GHashTableIter iter;
+  gpointer name, row;
+  g_hash_table_iter_init (&iter, now);
+  while (g_hash_table_iter_next (&iter, &name, &row))
+    if (!json_equal (row, g_hash_table_lookup (old, name)))
+      parts_add (out, name, row);
+  g_hash_table_iter_init (&iter, old);
+  while (g_hash_table_iter_next (&iter, &name, &row))
+    if (!g_hash_table_contains (now, name))
+      parts_add (out, name, NULL);
+}
+
+void
+access_devices_put (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  g_autoptr (GError) error = NULL;
+  AccessTerminal *terminal = access_calling_terminal (self, call);
+  if (!terminal)
+    return;
+  if (strcmp (terminal->id, call->parts[0]) != 0) {
+    far_call_fail_new (call, FAR_ERROR_DENIED, "a node may list its own devices only");
+    return;
+  }
+  GHashTable *devices = mirror_merge (terminal, json_object_get (call->body, "devices"), &error);
+  if (!devices) {
+    far_call_fail (call, g_steal_pointer (&error));
+    return;
+  }
+  Mirror *mirror = g_new0 (Mirror, 1);
+  *mirror = (Mirror){ call, g_strdup (terminal->id), devices };
+  Parts out = { g_array_new (FALSE, TRUE, sizeof (FarPart)), g_ptr_array_new_with_free_func (g_free), terminal->id };
+  mirror_diff (&out, terminal->devices, devices);
+  if (out.parts->len > 0)
+    access_rows_apply (self, (FarPart *) out.parts->data, out.parts->len, mirror_stored, mirror);
+  else
+    mirror_stored (self, NULL, mirror);
+  g_array_unref (out.parts);
+  g_ptr_array_unref (out.texts);
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A node comes with a join token and its keys, and gets a certificate and a node statement. `authority: cloud` signs here; `authority: admin`
+ * leaves it pending until somebody signs it on their own machine (`farctl enroll approve`). */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+typedef struct {
+  FarCall *call;
+  char *node, *join, *spki;
+  json_t *row, *keys;
+} Enrol;
+
+static void
+enrol_free (Enrol *enrol)
+{
+  g_free (enrol->node);
+  g_free (enrol->join);
+  g_free (enrol->spki);
+  json_decref (enrol->row);
+  json_decref (enrol->keys);
+  g_free (enrol);
+}
+
+char *
+access_sign (Access *self, const char *csr, const char *node, GError **error)
+{
+  const AccessOpts *opts = access_opts (self);
+  guint days = MAX (1, opts->certificate / (G_GINT64_CONSTANT (24) * 3600 * G_USEC_PER_SEC));
+  return far_trust_sign (opts->ca, csr, node, NULL, FALSE, days, error);
+}
+
+json_t *
+access_statement_new (Access *self, const char *node, json_t *keys, const char *spki, GError **error)
+{
+  g_autofree char *issued = far_clock_format (far_clock_wall_us ());
+  json_t *statement = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s}", "node", node, "box", access_text (keys, "box"), "ssh", access_text (keys, "ssh"),
+                                 "spki", spki, "authority", "cloud", "issued", issued);
+  return far_statement_sign (access_opts (self)->ca, statement, error);
+}
+
+static json_t *
+enrol_answer (Access *self, json_t *row)
+{
+  return json_pack ("{s:s?, s:s?, s:O?, s:s}", "certificate", access_text (row, "certificate"), "ca", self->ca_pem, "statement",
+                    json_object_get (row, "statement"), "node", access_text (row, "terminal"));
+}
+
+static void
+enrol_stored (Access *self, const GError *error, gpointer user)
+{
+  Enrol *enrol = user;
+  if (self && error) {
+    far_call_fail (enrol->call, g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT) ? g_error_copy (error) : access_cannot_record (error));
+  } else if (self && access_text (enrol->row, "certificate")) {
+    access_terminal_load (self, enrol->row);
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "node enrolled: %s", enrol->node);
+    far_call_answer (enrol->call, 200, enrol_answer (self, enrol->row));
+  } else if (self) {
+    const char *number = access_text (enrol->row, "number");
+    g_hash_table_replace (self->enrollments, g_strdup (number), json_incref (enrol->row));
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "enrolment waits for approval: %s, number %s", enrol->node, number);
+    far_call_answer (enrol->call, 202, json_pack ("{s:s}", "pending", number));
+  }
+  enrol_free (enrol);
+}
+
+/* The join token is bound and the node's row written in one step: two keys that race for one token cannot both win. */
+static void
+enrol_store (Access *self, Enrol *enrol, const char *table, const char *key)
+{
+  json_t *join = g_hash_table_lookup (self->joins, enrol->join);
+  json_object_set_new (join, "key", json_string (enrol->spki));
+  json_object_set_new (join, "used_by", json_string (enrol->node));
+  g_autofree char *join_text = access_json_text (join), *row_text = access_json_text (enrol->row);
+  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "joins", .key = enrol->join, .row = join_text, .expect = FAR_EXPECT_ANY },
+                      { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row_text, .expect = FAR_EXPECT_ANY } };
+  access_rows_apply (self, parts, 2, enrol_stored, enrol);
+}
+
+static json_t *
+enrol_row (Access *self, Enrol *enrol, const char *certificate, json_t *statement /* takes */)
+{
+  AccessTerminal *known = access_terminal (self, enrol->node);
+  json_t *row = known ? json_deep_copy (known->row) : json_pack ("{s:s, s:I}", "terminal", enrol->node, "added_us", (json_int_t) far_clock_wall_us ());
+  g_autofree char *serial = far_trust_serial (certificate, NULL);
+  json_object_update (row, enrol->keys);
+  json_object_set_new (row, "spki", json_string (enrol->spki));
+  json_object_set_new (row, "certificate", json_string (certificate));
+  json_object_set_new (row, "serial", json_pack ("s?", serial));
+  json_object_set_new (row, "issued_us", json_integer (far_clock_wall_us ()));
+  json_object_set_new (row, "statement", statement);
+  return row;
+}
+
+static void
+enrol_sign (Access *self, Enrol *enrol, const char *csr)
+{
+  GError *error = NULL;
+  g_autofree char *certificate = access_sign (self, csr, enrol->node, &error);
+  json_t *statement = certificate ? access_statement_new (self, enrol->node, enrol->keys, enrol->spki, &error) : NULL;
+  if (!statement) {
+    far_call_fail (enrol->call, error);
+    enrol_free (enrol);
+    return;
+  }
+  enrol->row = enrol_row (self, enrol, certificate, statement);
+  enrol_store (self, enrol, "terminals", enrol->node);
+}
+
+static json_t *
+pending_of (Access *self, const char *node, const char *spki)
+{
+  GHashTableIter iter;
+  gpointer row;
+  g_hash_table_iter_init (&iter, self->enrollments);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    if (g_strcmp0 (access_text (row, "terminal"), node) == 0 && g_strcmp0 (access_text (row, "spki"), spki) == 0)
+      return row;
+  return NULL;
+}
+
+static void
+enrol_leave (Access *self, Enrol *enrol, const char *csr)
+{
+  json_t *pending = pending_of (self, enrol->node, enrol->spki);
+  if (pending) { /* asks again for what still waits */
+    far_call_answer (enrol->call, 202, json_pack ("{s:s}", "pending", access_text (pending, "number")));
+    enrol_free (enrol);
+    return;
+  }
+  g_autofree char *number = far_random_text (6);
+  g_autofree char *asked = far_clock_format (far_clock_wall_us ());
+  enrol->row = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s}", "number", number, "terminal", enrol->node, "csr", csr, "spki", enrol->spki, "asked",
+                          asked, "from", enrol->call->principal->from ? enrol->call->principal->from : "");
+  json_object_update (enrol->row, enrol->keys);
+  enrol_store (self, enrol, "enrollments", number);
+}
+
+/* Another key may have a name only with a token made for that very name. */
+static gboolean
+enrol_name_free (Access *self, json_t *join, const char *node, const char *spki)
+{
+  AccessTerminal *known = access_terminal (self, node);
+  const char *has = known ? access_text (known->row, "spki") : NULL;
+  return !has || strcmp (has, spki) == 0 || g_strcmp0 (access_text (join, "node"), node) == 0;
+}
+
+static gboolean
+enrol_fresh (Access *self, AccessTerminal *known)
+{
+  gint64 issued = json_integer_value (json_object_get (known->row, "issued_us"));
+  return far_clock_wall_us () < issued + access_opts (self)->certificate / 3 * 2;
+}
+
+/* A lost answer, fetched again by the same key. */
+static gboolean
+enrol_again (Access *self, FarCall *call, const char *node, const char *spki, json_t *keys)
+{
+  AccessTerminal *known = access_terminal (self, node);
+  if (!known || g_strcmp0 (access_text (known->row, "spki"), spki) != 0 || !access_text (known->row, "certificate")
+      || g_strcmp0 (access_text (known->row, "box"), access_text (keys, "box")) != 0
+      || g_strcmp0 (access_text (known->row, "ssh"), access_text (keys, "ssh")) != 0 || !enrol_fresh (self, known))
+    return FALSE;
+  far_call_answer (call, 200, enrol_answer (self, known->row));
+  return TRUE;
+}
+
+void
+access_enroll_post (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  GError *error = NULL;
+  const char *node = access_text (call->body, "node"), *csr = access_text (call->body, "csr");
+  g_autofree char *spki = far_trust_key_hash (csr, &error);
+  json_t *join = spki ? access_join_check (self, access_text (call->body, "token"), spki, node, &error) : NULL;
+  if (!join) {
+    far_call_fail (call, error);
+    return;
+  }
+  if (!self->ca_pem) {
+    far_call_fail_new (call, FAR_ERROR_CONFIG, "this cloud has no fleet authority in %s: run farctl ca init", access_opts (self)->ca);
+    return;
+  }
+  json_t *keys = json_pack ("{s:s, s:s}", "box", access_text (call->body, "box"), "ssh", access_text (call->body, "ssh"));
+  if (!enrol_name_free (self, join, node, spki)) {
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, "node '%s' is enrolled with another key: ask for a join token made for this node", node);
+  } else if (!enrol_again (self, call, node, spki, keys)) {
+    Enrol *enrol = g_new0 (Enrol, 1);
+    *enrol = (Enrol){ call, g_strdup (node), g_strdup (access_text (join, "id")), g_strdup (spki), NULL, json_incref (keys) };
+    if (access_opts (self)->authority == ACCESS_AUTHORITY_CLOUD)
+      enrol_sign (self, enrol, csr);
+    else
+      enrol_leave (self, enrol, csr);
+  }
+  json_decref (keys);
+}
+
+/* ---- authority: admin ---- */
+
+void
+access_enrollments_get (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  json_t *list = json_array ();
+  GHashTableIter iter;
+  gpointer row;
+  g_hash_table_iter_init (&iter, self->enrollments);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    json_array_append (list, row);
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "enrollments", list, "ca", self->ca_pem));
+}
+
+static void
+approval_stored (Access *self, const GError *error, gpointer user)
+{
+  Enrol *enrol = user;
+  if (self && error) {
+    far_call_fail (enrol->call, access_cannot_record (error));
+  } else if (self) {
+    access_terminal_load (self, enrol->row);
+    g_hash_table_remove (self->enrollments, enrol->join);
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "node enrolled by approval: %s", enrol->node);
+    far_call_answer (enrol->call, 200, json_pack ("{s:s}", "terminal", enrol->node));
+  }
+  enrol_free (enrol);
+}
+
+/* What came must be from the fleet's root, and for exactly what was asked. */
+static gboolean
+approval_check (Access *self, json_t *pending, const char *certificate, json_t *statement, GError **error)
+{
+  g_autofree char *ca = g_build_filename (access_opts (self)->ca, "ca.crt", NULL), *spki = far_trust_key_hash (certificate, error);
+  if (!spki || !far_trust_check (certificate, ca, FAR_PURPOSE_NODE_CLIENT, access_text (pending, "terminal"), NULL, NULL, error)
+      || !far_statement_check (statement, ca, error))
+    return FALSE;
+  const char *const fields[][2] = { { "node", "terminal" }, { "box", "box" }, { "ssh", "ssh" }, { "spki", "spki" } };
+  gboolean same = g_strcmp0 (spki, access_text (pending, "spki")) == 0;
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
+    same = same && g_strcmp0 (access_text (statement, fields[i][0]), access_text (pending, fields[i][1])) == 0;
+  if (!same)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "certificate or statement is not for what node '%s' asked", access_text (pending, "terminal"));
+  return same;
+}
+
+void
+access_enrollment_post (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  GError *error = NULL;
+  json_t *pending = g_hash_table_lookup (self->enrollments, call->parts[0]), *statement = json_object_get (call->body, "statement");
+  const char *certificate = access_text (call->body, "certificate");
+  if (!pending) {
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no enrolment '%s' waits", call->parts[0]);
+    return;
+  }
+  if (!approval_check (self, pending, certificate, statement, &error)) {
+    far_call_fail (call, error);
+    return;
+  }
+  Enrol *enrol = g_new0 (Enrol, 1);
+  *enrol = (Enrol){ call, g_strdup (access_text (pending, "terminal")), g_strdup (call->parts[0]), g_strdup (access_text (pending, "spki")), NULL,
+                    json_pack ("{s:s, s:s}", "box", access_text (pending, "box"), "ssh", access_text (pending, "ssh")) };
+  enrol->row = enrol_row (self, enrol, certificate, json_incref (statement));
+  g_autofree char *text = access_json_text (enrol->row);
+  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "terminals", .key = enrol->node, .row = text, .expect = FAR_EXPECT_ANY },
+                      { .kind = FAR_PART_ROW, .table = "enrollments", .key = enrol->join, .row = NULL, .expect = FAR_EXPECT_ANY } };
+  access_rows_apply (self, parts, 2, approval_stored, enrol);
+}
+
+static void
+refusal_stored (Access *self, const GError *error, gpointer user)
+{
+  Enrol *enrol = user;
+  if (self && error) {
+    far_call_fail (enrol->call, access_cannot_record (error));
+  } else if (self) {
+    g_hash_table_remove (self->enrollments, enrol->join);
+    far_call_answer (enrol->call, 204, NULL);
+  }
+  enrol_free (enrol);
+}
+
+void
+access_enrollment_delete (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  if (!g_hash_table_contains (self->enrollments, call->parts[0])) {
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no enrolment '%s' waits", call->parts[0]);
+    return;
+  }
+  Enrol *enrol = g_new0 (Enrol, 1);
+  enrol->call = call;
+  enrol->join = g_strdup (call->parts[0]);
+  access_row_put (self, "enrollments", call->parts[0], NULL, FAR_EXPECT_ANY, refusal_stored, enrol);
+}

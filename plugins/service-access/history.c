@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who reached which terminal, when, and how it ended (spec B13). */
+#include "config.h"
+
+#include "access.h"
+
+#define PAGE_MAX 40        /* rows of one answer: a body has its limit */
+#define LOOKED_AT_MAX 2000
+
+typedef struct { FarCall *call; guint limit; } Asked;
+
+static gboolean
+row_visible (json_t *row, const FarPrincipal *principal)
+{
+  g_autofree char *object = access_terminal_object (access_text (row, "terminal") ? access_text (row, "terminal") : "", access_text (row, "device"));
+  g_autofree char *person = far_principal_text (principal);
+  gboolean own = g_strcmp0 (access_text (row, "person"), person) == 0, refusal = g_strcmp0 (access_text (row, "kind"), "refused") == 0;
+  /* a refusal's true cause may tell what the person must not know */
+  return refusal ? access_manages (principal, object) : own || far_visible (principal, object);
+}
+
+static void
+history_read (Access *self, const GError *error, GPtrArray *rows, gpointer user)
+{
+  g_autofree Asked *asked = user;
+  if (!self)
+    return;
+  if (error) {
+    far_call_fail (asked->call, g_error_copy (error));
+    return;
+  }
+  json_t *list = json_array ();
+  const char *last = NULL;
+  for (guint i = 0; i < rows->len && json_array_size (list) < asked->limit; i++) {
+    FarRow *row = rows->pdata[i];
+    json_t *json = json_loads (row->row, 0, NULL);
+    if (json && row_visible (json, asked->call->principal)) {
+      json_object_set_new (json, "key", json_string (row->key));
+      json_array_append (list, json);
+      last = row->key;
+    }
+    json_decref (json);
+  }
+  gboolean more = json_array_size (list) == asked->limit;
+  far_call_answer (asked->call, 200, json_pack ("{s:o, s:s?}", "history", list, "next", more ? last : NULL));
+}
+
+typedef struct { AccessLife *life; Asked *asked; } Read;
+
+static void
+history_done (FarRequest *req, gpointer user)
+{
+  Read *read = user;
+  const GError *error = far_request_error (req);
+  history_read (read->life->self, error, error ? NULL : far_request_result (req), read->asked);
+  access_life_unref (read->life);
+  g_free (read);
+}
+
+void
+access_history_get (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  guint64 limit = PAGE_MAX;
+  const char *text = access_text (call->query, "limit");
+  if (text && !g_ascii_string_to_unsigned (text, 10, 1, PAGE_MAX, &limit, NULL))
+    limit = PAGE_MAX;
+  Asked *asked = g_new0 (Asked, 1);
+  *asked = (Asked){ call, limit };
+  const char *const names[] = { "terminal", "device", "person", "session", "kind" };
+  FarFilterTerm filter[G_N_ELEMENTS (names) + 1] = { 0 };
+  for (guint i = 0, n = 0; i < G_N_ELEMENTS (names); i++)
+    if (access_text (call->query, names[i]))
+      filter[n++] = (FarFilterTerm){ names[i], access_text (call->query, names[i]) };
+  Read *read = g_new0 (Read, 1);
+  *read = (Read){ access_life_ref (self->life), asked };
+  far_store_rows (access_opts (self)->store, "history", filter, access_text (call->query, "after"), LOOKED_AT_MAX, TRUE,
+                  far_request_new (history_done, read, 0));
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Join tokens: {id, secret, expires, SHA-256 of the fleet root}. The secret is kept as a hash; a token is bound to the first key that shows it, so that
+ * a lost answer can be fetched again by the same key and by no other (security.md: Enrolment). */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+#define JOIN_USUAL (G_GINT64_CONSTANT (24) * 3600 * G_USEC_PER_SEC)
+#define JOIN_LONGEST (30 * JOIN_USUAL)
+#define JOINS_MAX 10000
+#define SECRET_LENGTH 32
+
+typedef struct { FarCall *call; json_t *row; char *secret; } NewJoin;
+
+static json_t *
+join_answer (Access *self, NewJoin *join)
+{
+  g_autofree char *path = g_build_filename (access_opts (self)->ca, "ca.crt", NULL);
+  g_autofree char *fleet = far_trust_file_sha256 (path, NULL);
+  const char *id = access_text (join->row, "id");
+  g_autofree char *expires = far_clock_format (json_integer_value (json_object_get (join->row, "expires_us")));
+  g_autofree char *token = g_strdup_printf ("%s.%s.%s", id, join->secret, fleet ? fleet : "");
+  return json_pack ("{s:s, s:s, s:s, s:s?, s:s?, s:s}", "token", token, "id", id, "secret", join->secret, "fleet", fleet, "node",
+                    access_text (join->row, "node"), "expires", expires);
+}
+
+static void
+join_stored (Access *self, const GError *error, gpointer user)
+{
+  NewJoin *join = user;
+  if (self && error) {
+    far_call_fail (join->call, access_cannot_record (error));
+  } else if (self) {
+    g_hash_table_replace (self->joins, g_strdup (access_text (join->row, "id")), json_incref (join->row));
+    far_call_answer (join->call, 201, join_answer (self, join));
+  }
+  json_decref (join->row);
+  far_secret_free (join->secret);
+  g_free (join);
+}
+
+static gboolean
+join_expired (json_t *row)
+{
+  return json_integer_value (json_object_get (row, "expires_us")) <= far_clock_wall_us ();
+}
+
+/* Expired ones go when a new one is made. */
+static void
+joins_forget (Access *self)
+{
+  g_autoptr (GList) ids = g_hash_table_get_keys (self->joins);
+  for (GList *at = ids; at; at = at->next)
+    if (join_expired (g_hash_table_lookup (self->joins, at->data))) {
+      access_row_put (self, "joins", at->data, NULL, FAR_EXPECT_ANY, NULL, NULL);
+      g_hash_table_remove (self->joins, at->data);
+    }
+}
+
+static gint64
+join_for (FarCall *call, GError **error)
+{
+  gint64 for_us = JOIN_USUAL;
+  json_t *wish = json_object_get (call->body, "for_us");
+  const char *text = access_text (call->body, "for");
+  if (json_is_integer (wish))
+    for_us = json_integer_value (wish);
+  else if (text && !far_parse_duration (text, &for_us, error))
+    return 0;
+  if (for_us <= 0 || for_us > JOIN_LONGEST) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "for: a join token lives between 1 us and 30 days");
+    return 0;
+  }
+  return for_us;
+}
+
+void
+access_join_post (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  GError *error = NULL;
+  const char *node = access_text (call->body, "node");
+  gint64 for_us = join_for (call, &error);
+  joins_forget (self);
+  if (!for_us) {
+    far_call_fail (call, error);
+    return;
+  }
+  if (node && !access_name_fits (node)) {
+    far_call_fail_new (call, FAR_ERROR_INVALID, "node '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ -", node);
+    return;
+  }
+  if (g_hash_table_size (self->joins) >= JOINS_MAX) {
+    far_call_fail_new (call, FAR_ERROR_LIMIT, "%d join tokens wait already: let some expire", JOINS_MAX);
+    return;
+  }
+  g_autofree char *id = far_random_text (12);
+  NewJoin *join = g_new0 (NewJoin, 1);
+  join->call = call;
+  join->secret = far_random_text (SECRET_LENGTH);
+  g_autofree char *hash = far_sha256_text (join->secret);
+  json_t *row = json_pack ("{s:s, s:s, s:I, s:s?}", "id", id, "hash", hash, "expires_us", (json_int_t) (far_clock_wall_us () + for_us), "node", node);
+  join->row = json_incref (row);
+  access_row_put (self, "joins", id, row, FAR_EXPECT_ABSENT, join_stored, join);
+}
+
+/* Why a token is not good, for the log; NULL: it is. */
+static const char *
+join_fault (json_t *row, const char *secret, const char *key, const char *node)
+{
+  g_autofree char *hash = far_sha256_text (secret);
+  const char *bound = row ? access_text (row, "key") : NULL, *wanted = row ? access_text (row, "node") : NULL;
+  if (!far_equal_secret (hash, row ? access_text (row, "hash") : "") || !row)
+    return "unknown";
+  if (join_expired (row))
+    return "expired";
+  if (bound && strcmp (bound, key) != 0)
+    return "used by another key";
+  if (wanted && strcmp (wanted, node) != 0)
+    return "made for another node";
+  return NULL;
+}
+
+json_t *
+access_join_check (Access *self, const char *token, const char *key, const char *node, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (token, ".", 3);
+  json_t *row = parts[0] ? g_hash_table_lookup (self->joins, parts[0]) : NULL;
+  const char *fault = join_fault (row, parts[0] && parts[1] ? parts[1] : "", key, node);
+  if (!fault)
+    return row;
+  far_complain (self->at, "join", "enrolment of '%s' refused: join token %s", node, fault);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "join token not accepted: unknown, expired, used by another key or made for another node; ask for a new one");
+  return NULL;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The offer to the terminal (spec B3, B6, S108): where to dial, and a credential sealed to its key, spent once. */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+#define PUSH_TIMEOUT_MS 10000
+
+typedef struct {
+  AccessSession *session;
+  guint generation;
+} Pending;
+
+static Pending *
+pending_new (AccessSession *session)
+{
+  Pending *pending = g_new0 (Pending, 1);
+  *pending = (Pending){ access_session_ref (session), session->generation };
+  return pending;
+}
+
+static gboolean
+pending_holds (const Pending *pending)
+{
+  const AccessSession *session = pending->session;
+  return session->self && session->generation == pending->generation && session->ports
+         && (session->state == FAR_SESSION_PERMITTED || session->state == FAR_SESSION_RESUMING);
+}
+
+static void
+pending_free (Pending *pending)
+{
+  access_session_unref (pending->session);
+  g_free (pending);
+}
+
+static json_t *
+offer_new (AccessSession *session, const char *sealed)
+{
+  const FarTunnel *ports = session->ports;
+  gint64 left_us = session->opened_us ? session->deadline.boottime_us - far_clock_boottime_us () : session->for_us;
+  return json_pack ("{s:s, s:i, s:s?, s:s, s:s, s:i, s:I, s:s?, s:s, s:s, s:s, s:s?, s:s, s:s?}", "session", session->id, "generation",
+                    (int) session->generation, "request", session->request, "address", ports->address, "host_key", ports->host_key, "x", (int) ports->x,
+                    "for_us", (json_int_t) MAX (left_us, 0), "device", session->device, "entry",
+                    session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "login", session->in_advance ? "in-advance" : "in-band", "person",
+                    session->person, "reason", session->reason, "sealed", sealed, "login_box", session->login_box);
+}
+
+static json_t *
+credential_new (AccessSession *session, const char *token, gint64 expires_us)
+{
+  const FarTunnel *ports = session->ports;
+  return json_pack ("{s:s, s:i, s:s, s:s, s:i, s:I, s:s, s:s}", "session", session->id, "generation", (int) session->generation, "terminal",
+                    session->terminal, "address", ports->address, "x", (int) ports->x, "expires_us", (json_int_t) expires_us, "token", token,
+                    "host_key", ports->host_key);
+}
+
+static gint64
+offer_expires_us (Access *self)
+{
+  return far_clock_wall_us () + access_session_wait_us (self);
+}
+
+static void
+offer_seal (AccessSession *session, const char *token)
+{
+  g_autoptr (GError) error = NULL;
+  AccessTerminal *terminal = access_terminal (session->self, session->terminal);
+  const char *box = terminal ? access_text (terminal->row, "box") : NULL;
+  json_t *credential = credential_new (session, token, offer_expires_us (session->self));
+  g_autofree char *sealed = box ? far_seal (box, credential, &error) : NULL;
+  json_decref (credential);
+  if (!sealed) {
+    far_log (session->self->at, G_LOG_LEVEL_WARNING, "cannot seal to terminal '%s': %s", session->terminal, error ? error->message : "it has no box key");
+    access_session_event (session, FAR_SESSION_EV_FAILED, "the terminal has no usable key", NULL);
+    return;
+  }
+  session->offer = offer_new (session, sealed);
+  access_offer_push (session);
+}
+
+static void
+token_issued (FarRequest *req, gpointer user)
+{
+  Pending *pending = user;
+  const GError *error = far_request_error (req);
+  if (pending_holds (pending) && error) {
+    g_autofree char *cause = g_strdup_printf ("no token: %s", error->message);
+    access_session_event (pending->session, FAR_SESSION_EV_FAILED, cause, NULL);
+  } else if (pending_holds (pending)) {
+    offer_seal (pending->session, far_request_result (req));
+  }
+  pending_free (pending);
+}
+
+void
+access_offer_make (AccessSession *session)
+{
+  Access *self = session->self;
+  AccessTerminal *terminal = access_terminal (self, session->terminal);
+  g_autofree char *claim = g_strdup_printf ("session/%s", session->id);
+  const char *key = terminal && !access_terminal_is_stock (terminal) ? access_text (terminal->row, "ssh") : NULL;
+  far_token_withdraw (access_opts (self)->tokens, claim); /* older generations are void */
+  if (!terminal || (!key && !access_terminal_is_stock (terminal))) {
+    access_session_event (session, FAR_SESSION_EV_FAILED, "the terminal has no SSH key here: enrol it", NULL);
+    return;
+  }
+  far_token_issue (access_opts (self)->tokens, session->terminal, claim, key, offer_expires_us (self),
+                   far_request_new (token_issued, pending_new (session), 15000));
+}
+
+/* ---- push ---- */
+
+static void
+pushed (FarRequest *req, gpointer user)
+{
+  Pending *pending = user;
+  AccessSession *session = pending->session;
+  g_autoptr (GError) refused = NULL;
+  if (!far_request_error (req) && pending_holds (pending)) {
+    if (far_message_check (far_request_result (req), &refused)) {
+      session->withhold = TRUE;
+      session->offered_us = far_clock_boottime_us ();
+      access_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL);
+    } else {
+      g_autofree char *cause = g_strdup_printf ("refused by the terminal: %s", refused->message);
+      access_session_event (session, FAR_SESSION_EV_FAILED, cause, NULL);
+    }
+  } /* no answer: the poll is the other way */
+  pending_free (pending);
+}
+
+void
+access_offer_push (AccessSession *session)
+{
+  const AccessOpts *opts = access_opts (session->self);
+  if (!opts->push || !opts->nodes || !session->offer || session->withhold || !far_peer_connected (opts->nodes, session->terminal))
+    return;
+  g_autoptr (FarMessage) message = far_message_request ("POST", "offers", json_incref (session->offer));
+  far_peer_send (opts->nodes, session->terminal, message, far_request_new (pushed, pending_new (session), PUSH_TIMEOUT_MS));
+}
+
+/* For a stock end, which has no agent that polls: its owner fetches the offer and opens the credential there (`farctl credential open`). */
+void
+access_offer_get (gpointer data, FarCall *call)
+{
+  AccessSession *session = access_called_session (data, call);
+  if (!session)
+    return;
+  if (!session->offer) {
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, "session is %s: there is no offer now", far_session_state_name (session->state));
+    return;
+  }
+  json_t *offer = json_incref (session->offer);
+  access_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL);
+  far_call_answer (call, 200, offer);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The terminal asks at its cycle whether access is wanted (S101–S108) and whether to close (S301–S307), and reports (S309, S404). */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+#define OFFERS_AT_ONCE 6  /* with a login box each, they fit into one body */
+#define CROSSING_US (10 * G_USEC_PER_SEC)
+
+static gboolean
+listed (json_t *sessions, const char *id)
+{
+  size_t i;
+  json_t *item;
+  json_array_foreach (sessions, i, item)
+    if (g_strcmp0 (access_text (item, "session"), id) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+poll_wants (AccessSession *session, json_t *sessions)
+{
+  if (!session->offer)
+    return FALSE;
+  if (session->state == FAR_SESSION_PERMITTED || session->state == FAR_SESSION_RESUMING)
+    return !session->withhold || !listed (sessions, session->id);
+  /* taken, it seemed; the terminal does not know it: the answer was lost */
+  return session->state == FAR_SESSION_OPENING && !listed (sessions, session->id);
+}
+
+/* What the terminal says of sessions of its own. */
+static void
+poll_heard (Access *self, AccessTerminal *terminal, json_t *item)
+{
+  AccessSession *session = access_session (self, access_text (item, "session"));
+  const char *state = access_text (item, "state");
+  if (!session || strcmp (session->terminal, terminal->id) != 0 || !access_session_live (session))
+    return;
+  if (g_strcmp0 (state, "closed") == 0)
+    access_session_event (session, FAR_SESSION_EV_REPORTED, access_text (item, "cause"), NULL);
+  else if (g_strcmp0 (state, "resuming") == 0 && json_integer_value (json_object_get (item, "generation")) == session->generation
+           && session->state == FAR_SESSION_OPEN)
+    access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
+}
+
+/* Open here, unknown there, and not just because two messages crossed: the terminal has lost it. */
+static void
+poll_missing (AccessSession *session, json_t *sessions)
+{
+  gboolean crossing = far_clock_boottime_us () < session->offered_us + CROSSING_US;
+  if (session->state == FAR_SESSION_OPEN && !session->stock_end && !crossing && !listed (sessions, session->id))
+    access_session_event (session, FAR_SESSION_EV_REPORTED, "the terminal lost the session", NULL);
+}
+
+static void
+poll_close_unknown (Access *self, AccessTerminal *terminal, json_t *sessions, json_t *out)
+{
+  size_t i;
+  json_t *item;
+  json_array_foreach (sessions, i, item) {
+    const char *id = access_text (item, "session");
+    AccessSession *session = access_session (self, id);
+    gboolean ours = session && strcmp (session->terminal, terminal->id) == 0;
+    if (id && (!ours || session->state == FAR_SESSION_CLOSING || session->state == FAR_SESSION_CLOSED))
+      json_array_append_new (out, json_string (id));
+  }
+}
+
+static GPtrArray *
+sessions_of (Access *self, const char *terminal)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) access_session_unref);
+  GHashTableIter iter;
+  gpointer value;
+  g_hash_table_iter_init (&iter, self->sessions);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    AccessSession *session = value;
+    if (access_session_live (session) && strcmp (session->terminal, terminal) == 0)
+      g_ptr_array_add (list, access_session_ref (session));
+  }
+  return list;
+}
+
+static void
+poll_nonce (AccessTerminal *terminal, FarCall *call)
+{
+  const char *nonce = access_text (call->body, "nonce");
+  terminal->polled_us = terminal->seen_us = far_clock_wall_us ();
+  g_free (terminal->nonce);
+  terminal->nonce = g_strdup (nonce);
+}
+
+void
+access_poll_post (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  AccessTerminal *terminal = access_calling_terminal (self, call);
+  if (!terminal)
+    return;
+  json_t *sessions = json_object_get (call->body, "sessions"), *offers = json_array (), *close = json_array (), *item;
+  size_t i;
+  poll_nonce (terminal, call);
+  json_array_foreach (sessions, i, item)
+    poll_heard (self, terminal, item);
+  g_autoptr (GPtrArray) ours = sessions_of (self, terminal->id), offered = g_ptr_array_new ();
+  for (guint s = 0; s < ours->len; s++) {
+    AccessSession *session = ours->pdata[s];
+    poll_missing (session, sessions);
+    if (json_array_size (offers) < OFFERS_AT_ONCE && poll_wants (session, sessions)) {
+      json_array_append (offers, session->offer);
+      g_ptr_array_add (offered, session);
+    }
+  }
+  poll_close_unknown (self, terminal, sessions, close);
+  gboolean needed = json_array_size (offers) > 0;
+  far_call_answer (call, 200, json_pack ("{s:b, s:o, s:o}", "needed", needed, "offers", offers, "close", close));
+  for (guint s = 0; s < offered->len; s++) {
+    AccessSession *session = offered->pdata[s];
+    session->offered_us = far_clock_boottime_us ();
+    access_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL);
+  }
+}
+
+static void
+report_counters (AccessSession *session, json_t *body)
+{
+  guint64 up = json_integer_value (json_object_get (body, "bytes_up")), down = json_integer_value (json_object_get (body, "bytes_down"));
+  session->bytes_up = MAX (session->bytes_up, up);
+  session->bytes_down = MAX (session->bytes_down, down);
+}
+
+void
+access_report_post (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  AccessTerminal *terminal = access_calling_terminal (self, call);
+  if (!terminal)
+    return;
+  AccessSession *session = access_session (self, call->parts[0]);
+  if (session && strcmp (session->terminal, terminal->id) != 0)
+    session = NULL; /* not its own: reads as if it were unknown */
+  const char *state = access_text (call->body, "state"), *cause = access_text (call->body, "cause");
+  if (session && access_session_live (session)) {
+    report_counters (session, call->body);
+    if (g_strcmp0 (state, "refused") == 0) {
+      g_autofree char *text = g_strdup_printf ("refused by the terminal: %s", cause ? cause : "no cause given");
+      access_session_event (session, FAR_SESSION_EV_FAILED, text, NULL);
+    } else if (g_strcmp0 (state, "closed") == 0) {
+      access_session_event (session, FAR_SESSION_EV_REPORTED, cause, NULL);
+    } else if (g_strcmp0 (state, "resuming") == 0 && session->state == FAR_SESSION_OPEN) {
+      access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
+    }
+  }
+  far_call_answer (call, 200, json_object ());
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Refusals: the history gets the true cause, the person hears no more than they may (security.md: Refusals). */
+#include "config.h"
+
+#include "access.h"
+
+typedef struct { FarCall *call; GError *polite; } Refused;
+
+/* The person is answered in any case: that nothing was opened needs no row. */
+static void
+refusal_stored (Access *self, const GError *error, gpointer user)
+{
+  g_autofree Refused *refused = user;
+  if (self && error)
+    far_complain (self->at, "refusal", "a refusal cannot be recorded: %s", error->message);
+  if (self)
+    far_call_fail (refused->call, refused->polite);
+  else
+    g_error_free (refused->polite);
+}
+
+void
+access_refuse (Access *self, FarCall *call, const AccessAsked *asked, const char *cause, GError *polite)
+{
+  gint64 now = far_clock_wall_us ();
+  g_autofree char *id = far_session_id_new (), *key = access_history_key (now, id), *time = far_clock_format (now),
+                  *person = far_principal_text (asked->principal);
+  json_t *row = json_pack ("{s:s, s:s?, s:s?, s:s, s:s?, s:s?, s:I, s:s, s:s, s:s}", "kind", "refused", "terminal", asked->terminal, "device",
+                           asked->device, "person", person, "from", asked->principal->from, "reason", asked->reason, "for_us",
+                           (json_int_t) asked->for_us, "state", "refused", "cause", cause, "asked", time);
+  Refused *refused = g_new0 (Refused, 1);
+  *refused = (Refused){ call, polite };
+  self->refused++;
+  far_log (self->at, G_LOG_LEVEL_MESSAGE, "access refused: %s to %s%s%s, %s", person, asked->terminal ? asked->terminal : "?", asked->device ? "/" : "",
+           asked->device ? asked->device : "", cause);
+  access_row_put (self, "history", key, row, FAR_EXPECT_ANY, refusal_stored, refused);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Terminals, as the cloud knows them (spec B1). */
+#include "config.h"
+
+#include "access.h"
+
+void
+access_terminal_free (AccessTerminal *terminal)
+{
+  g_free (terminal->id);
+  json_decref (terminal->row);
+  g_hash_table_unref (terminal->devices);
+  g_free (terminal->from);
+  g_free (terminal->nonce);
+  g_free (terminal);
+}
+
+AccessTerminal *
+access_terminal (Access *self, const char *id)
+{
+  return id ? g_hash_table_lookup (self->terminals, id) : NULL;
+}
+
+AccessTerminal *
+access_terminal_load (Access *self, json_t *row)
+{
+  const char *id = access_text (row, "terminal");
+  if (!access_name_fits (id))
+    return NULL;
+  AccessTerminal *terminal = access_terminal (self, id);
+  if (terminal) {
+    json_decref (terminal->row);
+    terminal->row = json_incref (row);
+    return terminal;
+  }
+  terminal = g_new0 (AccessTerminal, 1);
+  terminal->id = g_strdup (id);
+  terminal->row = json_incref (row);
+  terminal->devices = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
+  g_hash_table_insert (self->terminals, terminal->id, terminal);
+  return terminal;
+}
+
+gboolean
+access_terminal_is_stock (const AccessTerminal *terminal)
+{
+  return g_strcmp0 (access_text (terminal->row, "stock"), "host-login") == 0;
+}
+
+char *
+access_terminal_object (const char *terminal, const char *device)
+{
+  return device ? g_strdup_printf ("terminals/%s/devices/%s", terminal, device) : g_strdup_printf ("terminals/%s", terminal);
+}
+
+static void
+registry_cut (Access *self, const char *peer, const char *cause)
+{
+  const char *nodes = access_opts (self)->nodes;
+  if (nodes)
+    far_peer_cut (nodes, peer, cause);
+}
+
+/* A link is up or down. A node that is not in the registry (removed, or of another cloud) is cut at once. */
+void
+access_registry_peer (Access *self, const char *peer, gboolean up, const char *from)
+{
+  AccessTerminal *terminal = access_terminal (self, peer);
+  if (!terminal) {
+    if (up) {
+      far_complain (self->at, peer, "node '%s' from %s is not registered: link cut", peer, from ? from : "?");
+      registry_cut (self, peer, "not registered");
+    }
+    return;
+  }
+  terminal->connected = up;
+  terminal->seen_us = far_clock_wall_us ();
+  if (up) {
+    g_free (terminal->from);
+    terminal->from = g_strdup (from);
+  }
+}
+
+/* ---- what people see ---- */
+
+static json_t *
+terminal_show (AccessTerminal *terminal)
+{
+  g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
+  return json_pack ("{s:s, s:b, s:s?, s:s?, s:I, s:s?, s:s?, s:s?}", "terminal", terminal->id, "connected", terminal->connected, "from",
+                    terminal->from, "seen", seen, "devices", (json_int_t) g_hash_table_size (terminal->devices), "site",
+                    access_text (terminal->row, "site"), "note", access_text (terminal->row, "note"), "stock",
+                    access_text (terminal->row, "stock"));
+}
+
+static int
+by_text (gconstpointer a, gconstpointer b)
+{
+  return g_strcmp0 (a, b);
+}
+
+static guint
+query_limit (FarCall *call)
+{
+  const char *text = access_text (call->query, "limit");
+  guint64 limit = 100;
+  if (text && !g_ascii_string_to_unsigned (text, 10, 1, 1000, &limit, NULL))
+    limit = 100;
+  return limit;
+}
+
+void
+access_terminals_get (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  json_t *list = json_array ();
+  const char *after = access_text (call->query, "after");
+  guint limit = query_limit (call);
+  g_autoptr (GList) ids = g_list_sort (g_hash_table_get_keys (self->terminals), by_text);
+  for (GList *at = ids; at && json_array_size (list) < limit; at = at->next) {
+    g_autofree char *object = access_terminal_object (at->data, NULL);
+    if ((!after || g_strcmp0 (at->data, after) > 0) && far_visible (call->principal, object))
+      json_array_append_new (list, terminal_show (access_terminal (self, at->data)));
+  }
+  json_t *last = json_array_size (list) == limit ? json_array_get (list, limit - 1) : NULL;
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "terminals", list, "next", last ? access_text (last, "terminal") : NULL));
+}
+
+/* One answer for a terminal that is not there and one that may not be seen. */
+static AccessTerminal *
+called_terminal (Access *self, FarCall *call)
+{
+  AccessTerminal *terminal = access_terminal (self, call->parts[0]);
+  if (!terminal)
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no terminal '%s', or no right to it", call->parts[0]);
+  return terminal;
+}
+
+static json_t *
+devices_show (AccessTerminal *terminal, const FarPrincipal *principal)
+{
+  json_t *list = json_array ();
+  g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (terminal->devices), by_text);
+  for (GList *at = names; at; at = at->next) {
+    g_autofree char *object = access_terminal_object (terminal->id, at->data);
+    if (far_visible (principal, object))
+      json_array_append (list, g_hash_table_lookup (terminal->devices, at->data));
+  }
+  return list;
+}
+
+void
+access_terminal_get (gpointer data, FarCall *call)
+{
+  AccessTerminal *terminal = called_terminal (data, call);
+  if (!terminal)
+    return;
+  json_t *body = terminal_show (terminal);
+  json_object_set_new (body, "devices", devices_show (terminal, call->principal));
+  json_object_set_new (body, "host_key", json_pack ("s?", access_text (terminal->row, "ssh")));
+  far_call_answer (call, 200, body);
+}
+
+/* What the client needs to seal a login to the terminal and to know its host key. */
+void
+access_statement_get (gpointer data, FarCall *call)
+{
+  AccessTerminal *terminal = called_terminal (data, call);
+  if (!terminal)
+    return;
+  json_t *statement = json_object_get (terminal->row, "statement");
+  if (!statement)
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "terminal '%s' has no node statement: enrol it", terminal->id);
+  else
+    far_call_answer (call, 200, json_pack ("{s:O, s:s?}", "statement", statement, "nonce", terminal->nonce));
+}
+
+/* ---- changes ---- */
+
+typedef struct { FarCall *call; json_t *row; guint status; } Change;
+
+static void
+terminal_stored (Access *self, const GError *error, gpointer user)
+{
+  g_autofree Change *change = user;
+  if (self && error)
+    far_call_fail (change->call, access_cannot_record (error));
+  else if (self)
+    far_call_answer (change->call, change->status, terminal_show (access_terminal_load (self, change->row)));
+  json_decref (change->row);
+}
+
+static const char *const terminal_fields[] = { "site", "note", "stock", "ssh", "box", NULL };
+
+void
+access_terminal_put (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  const char *id = call->parts[0], *stock = access_text (call->body, "stock");
+  AccessTerminal *known = access_terminal (self, id);
+  if (!access_name_fits (id)) {
+    far_call_fail_new (call, FAR_ERROR_INVALID, "terminal '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit", id);
+    return;
+  }
+  if (stock && g_strcmp0 (stock, "host-login") != 0) {
+    far_call_fail_new (call, FAR_ERROR_INVALID, "stock: only 'host-login' is known, not '%s'", stock);
+    return;
+  }
+  json_t *row = known ? json_deep_copy (known->row) : json_pack ("{s:s, s:I}", "terminal", id, "added_us", (json_int_t) far_clock_wall_us ());
+  for (guint i = 0; terminal_fields[i]; i++)
+    if (access_text (call->body, terminal_fields[i]))
+      json_object_set (row, terminal_fields[i], json_object_get (call->body, terminal_fields[i]));
+  Change *change = g_new0 (Change, 1);
+  *change = (Change){ call, json_incref (row), known ? 200 : 201 };
+  access_row_put (self, "terminals", id, row, FAR_EXPECT_ANY, terminal_stored, change);
+}
+
+typedef struct { FarCall *call; char *id; } Removal;
+
+static void
+sessions_of_removed (Access *self, const char *terminal)
+{
+  g_autoptr (GList) all = g_hash_table_get_values (self->sessions);
+  for (GList *at = all; at; at = at->next) {
+    AccessSession *session = at->data;
+    if (access_session_live (session) && g_strcmp0 (session->terminal, terminal) == 0)
+      access_session_event (session, FAR_SESSION_EV_FAILED, "terminal removed", NULL);
+  }
+}
+
+static void
+terminal_removed (Access *self, const GError *error, gpointer user)
+{
+  Removal *removal = user;
+  if (self && error) {
+    far_call_fail (removal->call, access_cannot_record (error));
+  } else if (self) {
+    sessions_of_removed (self, removal->id);
+    g_hash_table_remove (self->terminals, removal->id);
+    registry_cut (self, removal->id, "revoked");
+    far_call_answer (removal->call, 204, NULL);
+  }
+  g_free (removal->id);
+  g_free (removal);
+}
+
+static void
+part_delete (GArray *parts, const char *table, const char *key)
+{
+  FarPart part = { .kind = FAR_PART_ROW, .table = table, .key = key, .expect = FAR_EXPECT_ANY };
+  g_array_append_val (parts, part);
+}
+
+/* Revoked: the row goes with its devices, the certificate's serial is remembered, the live link is cut, sessions end. */
+void
+access_terminal_delete (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  AccessTerminal *terminal = called_terminal (self, call);
+  if (!terminal)
+    return;
+  g_autoptr (GArray) parts = g_array_new (FALSE, TRUE, sizeof (FarPart));
+  g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GList) names = g_hash_table_get_keys (terminal->devices);
+  const char *serial = access_text (terminal->row, "serial");
+  json_t *revoked = json_pack ("{s:s, s:s?, s:I}", "terminal", terminal->id, "serial", serial, "at_us", (json_int_t) far_clock_wall_us ());
+  g_autofree char *text = access_json_text (revoked);
+  part_delete (parts, "terminals", terminal->id);
+  for (GList *at = names; at; at = at->next) {
+    char *key = g_strdup_printf ("%s/%s", terminal->id, (char *) at->data);
+    g_ptr_array_add (keys, key);
+    part_delete (parts, "devices", key);
+  }
+  if (serial) {
+    FarPart part = { .kind = FAR_PART_ROW, .table = "revoked", .key = serial, .row = text, .expect = FAR_EXPECT_ANY };
+    g_array_append_val (parts, part);
+  }
+  Removal *removal = g_new0 (Removal, 1);
+  *removal = (Removal){ call, g_strdup (terminal->id) };
+  access_rows_apply (self, (FarPart *) parts->data, parts->len, terminal_removed, removal);
+  json_decref (revoked);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A node renews its certificate by its key: the request is signed with it, so that it can be asked for up to 90 days after the old one
+ * expired, without a link. */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+typedef struct { FarCall *call; json_t *row; } Renewal;
+
+static void
+renewal_stored (Access *self, const GError *error, gpointer user)
+{
+  g_autofree Renewal *renewal = user;
+  if (self && error) {
+    far_call_fail (renewal->call, access_cannot_record (error));
+  } else if (self) {
+    access_terminal_load (self, renewal->row);
+    far_call_answer (renewal->call, 200, json_pack ("{s:s, s:s?}", "certificate", access_text (renewal->row, "certificate"), "ca", self->ca_pem));
+  }
+  json_decref (renewal->row);
+}
+
+/* Why not, as a person reads it; NULL: it may. */
+static GError *
+renewal_fault (Access *self, AccessTerminal *terminal, const char *spki)
+{
+  if (!terminal || g_strcmp0 (access_text (terminal->row, "spki"), spki) != 0)
+    return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, "no node is registered with this key: enrol it with a join token");
+  gint64 issued = json_integer_value (json_object_get (terminal->row, "issued_us")), life = access_opts (self)->certificate;
+  gint64 now = far_clock_wall_us ();
+  if (now > issued + life + ACCESS_RENEW_AFTER_EXPIRY)
+    return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, "the certificate expired more than 90 days ago: enrol the node with a join token");
+  if (now < issued + life / 3 * 2)
+    return g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, "too early: a certificate is renewed from two thirds of its life");
+  return NULL;
+}
+
+void
+access_renew_post (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  GError *error = NULL;
+  const char *csr = access_text (call->body, "csr"), *node = access_text (call->body, "node");
+  if (!node && call->principal->kind == FAR_PRINCIPAL_NODE)
+    node = call->principal->name;
+  g_autofree char *spki = far_trust_key_hash (csr, &error);
+  AccessTerminal *terminal = access_terminal (self, node);
+  if (spki)
+    error = renewal_fault (self, terminal, spki);
+  if (!error && access_opts (self)->authority != ACCESS_AUTHORITY_CLOUD)
+    error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, "the fleet authority is on the admin's machine: enrol again, then farctl enroll approve");
+  g_autofree char *certificate = error ? NULL : access_sign (self, csr, node, &error);
+  if (!certificate) {
+    far_call_fail (call, error);
+    return;
+  }
+  json_t *row = json_deep_copy (terminal->row);
+  g_autofree char *serial = far_trust_serial (certificate, NULL);
+  json_object_set_new (row, "certificate", json_string (certificate));
+  json_object_set_new (row, "serial", json_pack ("s?", serial));
+  json_object_set_new (row, "issued_us", json_integer (far_clock_wall_us ()));
+  Renewal *renewal = g_new0 (Renewal, 1);
+  *renewal = (Renewal){ call, json_incref (row) };
+  access_row_put (self, "terminals", terminal->id, row, FAR_EXPECT_ANY, renewal_stored, renewal);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A session on disk: its row while it lives, and its history row (spec B13). One write is under way at a time; what changed meanwhile goes with
+ * the next. */
+#include "config.h"
+
+#include "access.h"
+
+#define RETRY_US (3 * G_USEC_PER_SEC)
+
+char *
+access_history_key (gint64 wall_us, const char *id)
+{
+  return g_strdup_printf ("%020" G_GINT64_FORMAT "-%s", wall_us, id);
+}
+
+static json_t *
+session_row (const AccessSession *session)
+{
+  const FarTunnel *ports = session->ports;
+  return json_pack ("{s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:i, s:s?, s:i, s:i, s:I, s:I, s:{s:s, s:I, s:I}, s:s, s:s, s:i}", "session", session->id,
+                    "terminal", session->terminal, "device", session->device, "person", session->person, "from", session->from, "reason",
+                    session->reason, "state", far_session_state_name (session->state), "generation", (int) session->generation, "tunnel",
+                    session->tunnel, "x", ports ? ports->x : 0, "y", ports ? ports->y : 0, "asked_us", (json_int_t) session->asked_us, "for_us",
+                    (json_int_t) session->for_us, "deadline", "boot_id", session->deadline.boot_id, "boottime_us",
+                    (json_int_t) session->deadline.boottime_us, "wall_us", (json_int_t) session->deadline.wall_us, "history", session->history,
+                    "owner", far_node_id (), "epoch", 1);
+}
+
+static void
+set_time (json_t *row, const char *key, gint64 wall_us)
+{
+  g_autofree char *text = wall_us ? far_clock_format (wall_us) : NULL;
+  if (text)
+    json_object_set_new (row, key, json_string (text));
+}
+
+static json_t *
+history_row (const AccessSession *session)
+{
+  json_t *row = json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:s?, s:s?}", "kind", "session", "session",
+                           session->id, "terminal", session->terminal, "device", session->device, "person", session->person, "from", session->from,
+                           "reason", session->reason, "entry", session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "raw", session->raw, "login",
+                           session->in_advance ? "in-advance" : "in-band", "state", far_session_state_name (session->state), "for_us",
+                           (json_int_t) session->for_us, "bytes_up", (json_int_t) session->bytes_up, "bytes_down", (json_int_t) session->bytes_down,
+                           "turned_away", (json_int_t) session->turned_away, "cause", session->cause, "ended_by", session->ended_by);
+  set_time (row, "asked", session->asked_us);
+  set_time (row, "opened", session->opened_us);
+  set_time (row, "closed", session->closed_us);
+  if (session->opened_us && session->closed_us)
+    json_object_set_new (row, "length_us", json_integer (session->closed_us - session->opened_us));
+  return row;
+}
+
+static void
+session_write (AccessSession *session, gint64 expect, AccessDone done, gpointer user)
+{
+  json_t *row = session_row (session), *history = history_row (session);
+  json_object_set (row, "record", history); /* a restart closes the history from here */
+  g_autofree char *row_text = access_session_live (session) ? access_json_text (row) : NULL, *history_text = access_json_text (history);
+  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "sessions", .key = session->id, .row = row_text, .expect = expect },
+                      { .kind = FAR_PART_ROW, .table = "history", .key = session->history, .row = history_text, .expect = expect } };
+  access_rows_apply (session->self, parts, 2, done, user);
+  json_decref (row);
+  json_decref (history);
+}
+
+void
+access_session_first (AccessSession *session, AccessDone done, gpointer user)
+{
+  session_write (session, FAR_EXPECT_ABSENT, done, user);
+}
+
+static void
+save_retry (gpointer user)
+{
+  AccessSession *session = user;
+  session->writing = FALSE;
+  if (session->self)
+    access_session_save (session);
+  access_session_unref (session);
+}
+
+typedef struct { AccessSession *session; FarHomeTimer *timer; } Retry;
+
+static void
+retry_now (gpointer user)
+{
+  Retry *retry = user;
+  far_home_timer_free (retry->timer);
+  save_retry (retry->session);
+  g_free (retry);
+}
+
+static void
+saved (Access *self, const GError *error, gpointer user)
+{
+  AccessSession *session = user;
+  if (self && session->self && error) {
+    far_complain (self->at, "save", "session %s cannot be recorded now, will be tried again: %s", session->id, error->message);
+    Retry *retry = g_new0 (Retry, 1);
+    retry->session = session;
+    retry->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + RETRY_US, retry_now, retry);
+    return;
+  }
+  session->writing = FALSE;
+  if (session->self && session->dirty)
+    access_session_save (session);
+  access_session_unref (session);
+}
+
+void
+access_session_save (AccessSession *session)
+{
+  session->dirty = session->writing;
+  if (session->writing)
+    return;
+  session->writing = TRUE;
+  session_write (session, FAR_EXPECT_ANY, saved, access_session_ref (session));
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A session as people see it: in lists, alone, and as events of a watch. */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+#define PAGE 20
+
+static void
+set_time (json_t *body, const char *key, gint64 wall_us)
+{
+  g_autofree char *text = wall_us ? far_clock_format (wall_us) : NULL;
+  json_object_set_new (body, key, json_pack ("s?", text));
+}
+
+static void
+show_ports (json_t *body, const AccessSession *session)
+{
+  const FarTunnel *ports = session->ports;
+  if (!ports)
+    return;
+  json_object_set_new (body, "z", json_pack ("s?", ports->y_host));
+  json_object_set_new (body, "tunnel", json_pack ("s?", session->tunnel));
+  if (session->entry == FAR_ENTRY_PORTS) {
+    json_object_set_new (body, "x", json_integer (ports->x));
+    json_object_set_new (body, "y", json_integer (ports->y));
+  }
+}
+
+static void
+show_time (json_t *body, const AccessSession *session)
+{
+  set_time (body, "asked", session->asked_us);
+  set_time (body, "opened", session->opened_us);
+  set_time (body, "closed", session->closed_us);
+  set_time (body, "deadline", session->opened_us ? session->deadline.wall_us : 0);
+  if (session->opened_us && access_session_live (session))
+    json_object_set_new (body, "left_us", json_integer (MAX (0, session->deadline.boottime_us - far_clock_boottime_us ())));
+  json_object_set_new (body, "for_us", json_integer (session->for_us));
+}
+
+json_t *
+access_session_show (const AccessSession *session)
+{
+  AccessTerminal *terminal = session->self ? access_terminal (session->self, session->terminal) : NULL;
+  const char *host_key = terminal ? access_text (terminal->row, "ssh") : NULL;
+  json_t *body = json_pack ("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:s, s:b, s:s, s:s, s:s, s:i}", "session", session->id, "terminal", session->terminal,
+                            "device", session->device, "person", session->person, "from", session->from, "reason", session->reason, "entry",
+                            session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "raw", session->raw, "login",
+                            session->in_advance ? "in-advance" : "in-band", "state", far_session_state_name (session->state), "spec_state",
+                            far_session_state_spec (session->state), "generation", (int) session->generation);
+  show_ports (body, session);
+  show_time (body, session);
+  json_object_set_new (body, "bytes_up", json_integer (session->bytes_up));
+  json_object_set_new (body, "bytes_down", json_integer (session->bytes_down));
+  json_object_set_new (body, "turned_away", json_integer (session->turned_away));
+  json_object_set_new (body, "cause", json_pack ("s?", session->cause));
+  json_object_set_new (body, "ended_by", json_pack ("s?", session->ended_by));
+  json_object_set_new (body, "host_key", json_pack ("s?", host_key));
+  json_object_set_new (body, "deadline_at", json_string (session->stock_end ? "one end" : "both ends"));
+  json_object_set_new (body, "clear_text", json_boolean (session->raw));
+  return body;
+}
+
+static gboolean
+session_own (const AccessSession *session, const FarPrincipal *principal)
+{
+  g_autofree char *a = far_principal_text (session->principal), *b = far_principal_text (principal);
+  return strcmp (a, b) == 0;
+}
+
+/* Their own; and those to what they may see. */
+gboolean
+access_session_visible (const AccessSession *session, const FarPrincipal *principal)
+{
+  g_autofree char *object = access_terminal_object (session->terminal, session->device);
+  return session_own (session, principal) || far_visible (principal, object);
+}
+
+AccessSession *
+access_called_session (Access *self, FarCall *call)
+{
+  AccessSession *session = access_session (self, call->parts[0]);
+  if (session && access_session_visible (session, call->principal))
+    return session;
+  far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no session '%s' now: see the history", call->parts[0]);
+  return NULL;
+}
+
+static int
+by_time (gconstpointer a, gconstpointer b)
+{
+  return g_strcmp0 ((*(AccessSession *const *) a)->history, (*(AccessSession *const *) b)->history);
+}
+
+void
+access_sessions_get (gpointer data, FarCall *call)
+{
+  Access *self = data;
+  g_autoptr (GPtrArray) seen = g_ptr_array_new ();
+  const char *after = access_text (call->query, "after");
+  gboolean all = g_strcmp0 (access_text (call->query, "all"), "yes") == 0;
+  GHashTableIter iter;
+  gpointer value;
+  g_hash_table_iter_init (&iter, self->sessions);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    if ((all || access_session_live (value)) && access_session_visible (value, call->principal))
+      g_ptr_array_add (seen, value);
+  g_ptr_array_sort (seen, by_time);
+  json_t *list = json_array ();
+  gboolean past = after == NULL;
+  for (guint i = 0; i < seen->len && json_array_size (list) < PAGE; i++) {
+    AccessSession *session = seen->pdata[i];
+    if (past)
+      json_array_append_new (list, access_session_show (session));
+    past = past || strcmp (session->id, after) == 0;
+  }
+  json_t *last = json_array_size (list) == PAGE ? json_array_get (list, PAGE - 1) : NULL;
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "sessions", list, "next", last ? access_text (last, "session") : NULL));
+}
+
+void
+access_session_get (gpointer self, FarCall *call)
+{
+  AccessSession *session = access_called_session (self, call);
+  if (session)
+    far_call_answer (call, 200, access_session_show (session));
+}
+
+/* ---- watch ---- */
+
+static void
+watch_gone (guint watch, gpointer user)
+{
+  AccessSession *session = user;
+  for (guint i = 0; i < session->watches->len; i++)
+    if (g_array_index (session->watches, guint, i) == watch) {
+      g_array_remove_index_fast (session->watches, i);
+      break;
+    }
+  access_session_unref (session);
+}
+
+void
+access_session_watch (gpointer self, FarCall *call)
+{
+  AccessSession *session = access_called_session (self, call);
+  if (!session)
+    return;
+  gboolean over = !access_session_live (session);
+  guint watch = far_call_watch (call, watch_gone, access_session_ref (session));
+  g_array_append_val (session->watches, watch);
+  far_watch_event (watch, access_session_show (session));
+  if (over)
+    far_watch_event (watch, NULL);
+}
+
+void
+access_session_tell (AccessSession *session)
+{
+  if (session->watches->len == 0)
+    return;
+  g_autoptr (GArray) watches = g_array_copy (session->watches); /* an event may end a watch */
+  gboolean over = !access_session_live (session);
+  for (guint i = 0; i < watches->len; i++) {
+    far_watch_event (g_array_index (watches, guint, i), access_session_show (session));
+    if (over)
+      far_watch_event (g_array_index (watches, guint, i), NULL);
+  }
+}
