@@ -7,6 +7,7 @@
 
 integration_tests = \
 	tests/integration/lab-selftest.py \
+	tests/integration/outside-plugin.sh \
 	tests/integration/programs.py \
 	tests/integration/unit.sh
 
