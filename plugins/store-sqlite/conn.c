@@ -3,7 +3,9 @@
 
 #include "conn.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "schema.h"
 
@@ -97,6 +99,16 @@ conn_pragmas (Conn *conn, ConnMode mode, GError **error)
   return code == SQLITE_OK || conn_fail (conn, sqlite3_extended_errcode (conn->db), error);
 }
 
+/* SQLite gives its files the mode of the database: nobody else reads them. */
+static void
+make_private (const char *path)
+{
+  int fd = open (path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+
+  if (fd >= 0)
+    close (fd);
+}
+
 gboolean
 conn_open (Conn *conn, ConnMode mode, GError **error)
 {
@@ -105,6 +117,8 @@ conn_open (Conn *conn, ConnMode mode, GError **error)
 
   if (conn->db != NULL)
     return TRUE;
+  if (mode == CONN_WRITE)
+    make_private (conn->path);
   code = sqlite3_open_v2 (conn->path, &conn->db, flags, NULL);
   if (code != SQLITE_OK)
     conn_fail (conn, conn->db != NULL ? sqlite3_extended_errcode (conn->db) : code, error);

@@ -233,7 +233,9 @@ read_snapshot (Worker *worker, Job *base)
   }
   g_unlink (part);
   sqlite3_progress_handler (worker->conn.db, 10000, snapshot_progress, base->req);
-  conn_run (&worker->conn, &base->error, "VACUUM INTO ?1", "s", part);
+  if (conn_run (&worker->conn, &base->error, "PRAGMA query_only = OFF", "")) /* else it may not write the copy either */
+    conn_run (&worker->conn, &base->error, "VACUUM INTO ?1", "s", part);
+  conn_run (&worker->conn, NULL, "PRAGMA query_only = ON", "");
   sqlite3_progress_handler (worker->conn.db, 0, NULL, NULL);
   if (base->error == NULL && g_rename (part, job->a) != 0)
     base->error = g_error_new (FAR_ERROR, FAR_ERROR_FULL, _("cannot rename %s: %s"), part, g_strerror (errno));

@@ -49,13 +49,26 @@ looks_ours (const char *path)
   return g_file_get_contents (path, &text, &size, NULL) && size >= 16 && g_str_has_prefix (text, "SQLite format 3");
 }
 
+/* A store that cannot write still runs: it can be read, says `cannot record` to each write and opens again when it can. */
+static gboolean
+open_unless_full (Worker *worker, GError **error)
+{
+  if (conn_open (&worker->conn, CONN_WRITE, error))
+    return TRUE;
+  if (!g_error_matches (*error, FAR_ERROR, FAR_ERROR_FULL))
+    return FALSE;
+  far_complain (worker->at, "write", "%s", (*error)->message);
+  g_clear_error (error);
+  return TRUE;
+}
+
 void
 write_open (Worker *worker, Job *job)
 {
   Writer *writer = worker->owner;
   g_autofree char *said = NULL;
 
-  if (conn_open (&worker->conn, CONN_WRITE, &job->error) || !conn_is_damaged (worker->conn.worst) || !looks_ours (worker->path))
+  if (open_unless_full (worker, &job->error) || !conn_is_damaged (worker->conn.worst) || !looks_ours (worker->path))
     return;
   g_clear_error (&job->error);
   if (!schema_replace_damaged (&worker->conn, &said, &job->error))

@@ -4,3 +4,10 @@ tests_unit_test_batch_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_batch_CFLAGS = $(TEST_CC)
 tests_unit_test_batch_LDFLAGS = $(TEST_LD)
 tests_unit_test_batch_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-store
+tests_unit_test_store_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_store_CFLAGS = $(TEST_CC)
+tests_unit_test_store_LDFLAGS = $(TEST_LD)
+tests_unit_test_store_LDADD = $(TEST_LINK)
+tests_unit_test_store_SOURCES = tests/unit/test-store.c tests/unit/store-help.c tests/unit/store-help.h
