@@ -198,8 +198,8 @@ far_right_row_free (FarRightRow *row)
 
 /* ---- judge ---- */
 
-static gboolean
-row_is_for (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node)
+gboolean
+far_right_row_is_for (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node)
 {
   const char *who = row->who;
 
@@ -265,7 +265,7 @@ far_right_row_says (const FarRightRow *row, const FarPrincipal *principal, gbool
 {
   gint64 now = how_time (how), length = how != NULL ? how->length_us : 0;
 
-  if (!row_is_for (row, principal, via_node))
+  if (!far_right_row_is_for (row, principal, via_node))
     return FAR_SAYS_OTHER_PERSON;
   if (row->action != action)
     return FAR_SAYS_OTHER_ACTION;
@@ -285,7 +285,7 @@ far_right_row_says (const FarRightRow *row, const FarPrincipal *principal, gbool
 gboolean
 far_right_row_shows (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, char **parts, gint64 wall_us)
 {
-  if (!row_is_for (row, principal, via_node) || (row->until_us != 0 && wall_us >= row->until_us))
+  if (!far_right_row_is_for (row, principal, via_node) || (row->until_us != 0 && wall_us >= row->until_us))
     return FALSE;
   /* the right to see is itself bound to address and hours; another right shows its object always, so that a refusal can be read */
   if (row->action == FAR_ACTION_SEE &&

@@ -29,6 +29,7 @@ const char *far_says_text (FarSays says);
 FarRightRow *far_right_row_parse (json_t *right, GError **error);
 void far_right_row_free (FarRightRow *row);
 
+gboolean far_right_row_is_for (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node);
 /* via_node: judge the node that vouches, instead of the person. parts: the object's path, cut. */
 FarSays far_right_row_says (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, FarAction action, char **parts,
                             const FarCircumstances *how);

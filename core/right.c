@@ -170,20 +170,35 @@ far_right_set_profile (json_t *list, GError **error)
   return TRUE;
 }
 
+gboolean
+far_right_exists (const char *id)
+{
+  return right_index (id) >= 0;
+}
+
 json_t *
-far_right_list (void)
+far_right_list_of (const FarPrincipal *principal)
 {
   json_t *list = json_array ();
   GPtrArray *rows = right_rows ();
 
   for (guint i = 0; i < rows->len; i++) {
     const FarRightRow *row = rows->pdata[i];
-    json_t *copy = json_copy (row->json);
+    json_t *copy;
 
+    if (principal != NULL && !far_right_row_is_for (row, principal, FALSE))
+      continue;
+    copy = json_copy (row->json);
     json_object_set_new (copy, "origin", json_string (row->profile ? "profile" : "store"));
     json_array_append_new (list, copy);
   }
   return list;
+}
+
+json_t *
+far_right_list (void)
+{
+  return far_right_list_of (NULL);
 }
 
 /* ---- questions ---- */

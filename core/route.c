@@ -78,7 +78,7 @@ route_query_field (const char *text, json_t *query, GError **error)
   g_autofree char *spaced = equals != NULL ? g_strdelimit (g_strdup (equals + 1), "+", ' ') : g_strdup ("");
   g_autofree char *value = g_uri_unescape_string (spaced, NULL);
 
-  if (!far_name_ok (name) || value == NULL || !g_utf8_validate (value, -1, NULL))
+  if (!far_field_name_ok (name) || value == NULL || !g_utf8_validate (value, -1, NULL))
     return route_bad (error, _("the query is not name=value&…"));
   if (json_object_get (query, name) != NULL)
     return route_bad (error, _("a field stands twice in the query"));
@@ -105,7 +105,7 @@ route_parts_ok (char **parts)
   if (parts[0] == NULL || g_strv_length (parts) > PARTS_MAX)
     return FALSE;
   for (guint i = 0; parts[i] != NULL; i++)
-    if (!far_name_ok (parts[i]))
+    if (!far_field_name_ok (parts[i]))
       return FALSE;
   return TRUE;
 }
@@ -204,7 +204,7 @@ far_route_object (const FarRoute *route, char **values, json_t *body, GError **e
       g_ptr_array_set_size (out, (int) out->len - (out->len > 1 ? 1 : 0));
       break;
     }
-    if (!far_name_ok (value)) {
+    if (!far_field_name_ok (value)) {
       route_bad (error, _("a name must be 1 to 64 of A-Z a-z 0-9 . _ -"));
       return NULL;
     }

@@ -23,7 +23,7 @@ json_t *far_route_list (void);
 
 /* ---- schema.c ---- */
 gboolean far_schema_check (const FarField *fields, json_t *body, GError **error);
-gboolean far_name_ok (const char *text);    /* FAR_FIELD_NAME */
+gboolean far_field_name_ok (const char *text);    /* FAR_FIELD_NAME */
 
 /* ---- dedup.c: answers kept 10 minutes ---- */
 #define FAR_DEDUP_US (10 * 60 * G_USEC_PER_SEC)

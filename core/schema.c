@@ -9,7 +9,7 @@
 #include <farwatch/option.h>
 
 gboolean
-far_name_ok (const char *text)
+far_field_name_ok (const char *text)
 {
   gsize n = strspn (text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
 
@@ -62,7 +62,7 @@ schema_duration (const FarField *field, json_t *value, GError **error)
 static gboolean
 schema_name (const FarField *field, json_t *value, GError **error)
 {
-  return (json_is_string (value) && far_name_ok (json_string_value (value))) ||
+  return (json_is_string (value) && far_field_name_ok (json_string_value (value))) ||
          schema_bad (error, field->name, _("must be a name: 1 to 64 of A-Z a-z 0-9 . _ -"));
 }
 

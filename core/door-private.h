@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Core's own handlers, one table a file. [main] */
+#pragma once
+#include <farwatch/message.h>
+
+extern const FarHandler far_door_login_handlers[];
+extern const FarHandler far_door_user_handlers[];
+extern const FarHandler far_door_right_handlers[];
+
+/* Reads the rights kept in the store called main, as soon as it runs. */
+void far_right_rows_start (void);
+void far_right_rows_stop (void);

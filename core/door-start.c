@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "door.h"
+
+#include "door-private.h"
+#include "front-ticket.h"
+#include "right.h"
+#include "router.h"
+#include "throttle.h"
+#include "ticket.h"
+
+static const FarHandler *const door_tables[] = { far_door_login_handlers, far_door_user_handlers, far_door_right_handlers };
+
+void
+far_door_start (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (door_tables); i++)
+    far_handlers_add (door_tables[i], NULL, NULL);
+  far_right_rows_start ();
+}
+
+void
+far_door_stop (void)
+{
+  far_right_rows_stop ();
+  for (guint i = 0; i < G_N_ELEMENTS (door_tables); i++)
+    far_handlers_remove (door_tables[i], NULL);
+  far_login_ticket_clear ();
+  far_ticket_clear ();
+  far_throttle_clear ();
+  far_dedup_clear ();
+  far_right_clear ();
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "people.h"
+
+#include <string.h>
+
+#include <farwatch/i18n.h>
+#include <farwatch/plugin.h>
+
+#define PEOPLE_TIMEOUT_MS 20000
+
+/* One walk over the authenticators: each step asks the next one. */
+typedef struct _Walk Walk;
+struct _Walk {
+  GStrv names;
+  guint next;
+  FarRequest *req;
+  gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, gpointer self); /* FALSE: not for this one */
+  void (*end) (Walk *walk);
+  json_t *people;     /* list */
+  char *name, *secret, *key;
+  GStrv groups;
+  guint done;         /* authenticators that took it */
+  GError *error;      /* the last refusal */
+};
+
+void
+far_json_free (gpointer json)
+{
+  json_decref (json);
+}
+
+static Walk *
+walk_new (FarRequest *req, gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, gpointer self), void (*end) (Walk *walk))
+{
+  g_autoptr (GPtrArray) list = far_instance_list (FAR_KIND_AUTHENTICATOR);
+  Walk *walk = g_new0 (Walk, 1);
+
+  walk->names = g_new0 (char *, list->len + 1);
+  for (guint i = 0; i < list->len; i++)
+    walk->names[i] = g_strdup (far_instance_name (list->pdata[i]));
+  walk->req = far_request_ref (req);
+  walk->step = step;
+  walk->end = end;
+  return walk;
+}
+
+static void
+walk_free (Walk *walk)
+{
+  g_strfreev (walk->names);
+  far_request_unref (walk->req);
+  json_decref (walk->people);
+  g_free (walk->name);
+  far_secret_free (walk->secret);
+  g_free (walk->key);
+  g_strfreev (walk->groups);
+  g_clear_error (&walk->error);
+  g_free (walk);
+}
+
+static void
+walk_next (Walk *walk)
+{
+  const char *name;
+
+  while ((name = walk->names[walk->next]) != NULL) {
+    FarInstance *at = far_instance_find (FAR_KIND_AUTHENTICATOR, name, NULL);
+
+    walk->next++;
+    if (at != NULL && walk->step (walk, ((const FarAuthenticatorType *) far_instance_type (at))->ops, far_instance_self (at)))
+      return;
+  }
+  walk->end (walk);
+  walk_free (walk);
+}
+
+static const char *
+walk_current (const Walk *walk)
+{
+  return walk->names[walk->next - 1];
+}
+
+/* ---- list ---- */
+
+static json_t *
+people_find (json_t *people, const char *name)
+{
+  for (gsize i = 0; i < json_array_size (people); i++)
+    if (g_strcmp0 (json_string_value (json_object_get (json_array_get (people, i), "name")), name) == 0)
+      return json_array_get (people, i);
+  return NULL;
+}
+
+/* The same name in two authenticators is one person: a field of the later fills what the first left empty. */
+static void
+people_merge (json_t *people, json_t *entry, const char *authenticator)
+{
+  const char *name = json_string_value (json_object_get (entry, "name"));
+  json_t *known = name != NULL ? people_find (people, name) : NULL, *list;
+
+  if (name == NULL)
+    return;
+  if (known == NULL) {
+    known = json_copy (entry);
+    json_object_set_new (known, "authenticators", json_array ());
+    json_array_append_new (people, known);
+  } else {
+    if (json_is_true (json_object_get (entry, "has_password")))
+      json_object_set_new (known, "has_password", json_true ());
+    if (json_array_size (json_object_get (known, "groups")) == 0 && json_object_get (entry, "groups") != NULL)
+      json_object_set (known, "groups", json_object_get (entry, "groups"));
+    if (json_integer_value (json_object_get (known, "keys")) == 0 && json_array_size (json_object_get (known, "keys")) == 0 &&
+        json_object_get (entry, "keys") != NULL)
+      json_object_set (known, "keys", json_object_get (entry, "keys"));
+  }
+  list = json_object_get (known, "authenticators");
+  json_array_append_new (list, json_string (authenticator));
+}
+
+static void
+people_listed (FarRequest *req, gpointer user)
+{
+  Walk *walk = user;
+  json_t *list = far_request_error (req) == NULL ? far_request_result (req) : NULL;
+
+  for (gsize i = 0; i < json_array_size (list); i++)
+    people_merge (walk->people, json_array_get (list, i), walk_current (walk));
+  walk_next (walk);
+}
+
+static gboolean
+people_list_step (Walk *walk, const FarAuthenticatorOps *ops, gpointer self)
+{
+  if (ops->list == NULL)
+    return FALSE;
+  ops->list (self, far_request_new (people_listed, walk, PEOPLE_TIMEOUT_MS));
+  return TRUE;
+}
+
+static int
+people_compare (const void *a, const void *b)
+{
+  return strcmp (json_string_value (json_object_get (*(json_t *const *) a, "name")), json_string_value (json_object_get (*(json_t *const *) b, "name")));
+}
+
+static json_t *
+people_sorted (json_t *people)
+{
+  gsize n = json_array_size (people);
+  g_autofree json_t **entries = g_new (json_t *, n + 1);
+  json_t *sorted = json_array ();
+
+  for (gsize i = 0; i < n; i++)
+    entries[i] = json_array_get (people, i);
+  qsort (entries, n, sizeof *entries, people_compare);
+  for (gsize i = 0; i < n; i++)
+    json_array_append (sorted, entries[i]);
+  return sorted;
+}
+
+static void
+people_list_end (Walk *walk)
+{
+  far_request_done (walk->req, people_sorted (walk->people), far_json_free);
+}
+
+void
+far_people_list (FarRequest *req)
+{
+  Walk *walk = walk_new (req, people_list_step, people_list_end);
+
+  walk->people = json_array ();
+  walk_next (walk);
+}
+
+/* ---- put: one thing after the other, each to the first authenticator that takes it ---- */
+
+static void people_put_rest (Walk *walk);
+
+static void
+people_put_done (FarRequest *req, gpointer user)
+{
+  Walk *walk = user;
+  const GError *error = far_request_error (req);
+
+  if (error == NULL) {
+    walk->done++;
+    walk->next = g_strv_length (walk->names); /* taken: ask no other */
+  } else {
+    g_clear_error (&walk->error);
+    walk->error = g_error_copy (error);
+    /* only "I do not keep that" asks the next one: a full disk must not put a password into another file */
+    if (!g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID) && !g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFIG))
+      walk->next = g_strv_length (walk->names);
+  }
+  walk_next (walk);
+}
+
+static gboolean
+people_put_step (Walk *walk, const FarAuthenticatorOps *ops, gpointer self)
+{
+  gboolean key = walk->secret == NULL && walk->groups == NULL;
+
+  if (ops->put == NULL)
+    return FALSE;
+  ops->put (self, walk->name, walk->secret, (const char *const *) walk->groups, key ? walk->key : NULL,
+            far_request_new (people_put_done, walk, PEOPLE_TIMEOUT_MS));
+  return TRUE;
+}
+
+static void
+people_put_end (Walk *walk)
+{
+  if (walk->done == 0 && walk->error != NULL)
+    far_request_fail (walk->req, g_steal_pointer (&walk->error));
+  else if (walk->done == 0)
+    far_request_fail_new (walk->req, FAR_ERROR_CONFIG, "%s", _("no authenticator here keeps people: add one of type file or key to the profile"));
+  else if (walk->key != NULL && (walk->secret != NULL || walk->groups != NULL))
+    people_put_rest (walk);
+  else
+    far_request_done (walk->req, NULL, NULL);
+}
+
+/* Password and groups are kept; now the key. */
+static void
+people_put_rest (Walk *walk)
+{
+  far_people_put (walk->name, NULL, NULL, walk->key, walk->req);
+}
+
+void
+far_people_put (const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req)
+{
+  Walk *walk = walk_new (req, people_put_step, people_put_end);
+
+  walk->name = g_strdup (name);
+  walk->secret = g_strdup (secret);
+  walk->groups = g_strdupv ((char **) groups);
+  walk->key = g_strdup (key);
+  walk_next (walk);
+}
+
+/* ---- remove ---- */
+
+static void
+people_removed (FarRequest *req, gpointer user)
+{
+  Walk *walk = user;
+  const GError *error = far_request_error (req);
+
+  if (error == NULL) {
+    walk->done++;
+  } else if (!g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND)) {
+    g_clear_error (&walk->error);
+    walk->error = g_error_copy (error);
+  }
+  walk_next (walk);
+}
+
+static gboolean
+people_remove_step (Walk *walk, const FarAuthenticatorOps *ops, gpointer self)
+{
+  if (ops->remove == NULL)
+    return FALSE;
+  ops->remove (self, walk->name, far_request_new (people_removed, walk, PEOPLE_TIMEOUT_MS));
+  return TRUE;
+}
+
+static void
+people_remove_end (Walk *walk)
+{
+  if (walk->error != NULL)
+    far_request_fail (walk->req, g_steal_pointer (&walk->error)); /* one of them still lets the person in: say so */
+  else if (walk->done == 0)
+    far_request_fail_new (walk->req, FAR_ERROR_NOT_FOUND, _("no person '%s'; `farctl user list` shows all"), walk->name);
+  else
+    far_request_done (walk->req, NULL, NULL);
+}
+
+void
+far_people_remove (const char *name, FarRequest *req)
+{
+  Walk *walk = walk_new (req, people_remove_step, people_remove_end);
+
+  walk->name = g_strdup (name);
+  walk_next (walk);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* People, as the authenticators know them. [main] */
+#pragma once
+#include <farwatch/request.h>
+#include <jansson.h>
+
+/* Result: json_t* array of {name, groups, has_password, keys, authenticators}, by name; free with far_json_free. */
+void far_people_list (FarRequest *req);
+/* Makes or changes a person: password and groups go to the first authenticator that keeps them, the key likewise. secret, groups, key NULL: kept. */
+void far_people_put (const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req);
+/* Removes from all; FAR_ERROR_NOT_FOUND when none knew the name. */
+void far_people_remove (const char *name, FarRequest *req);
+
+void far_json_free (gpointer json); /* GDestroyNotify for json_t */
