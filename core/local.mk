@@ -32,24 +32,43 @@ farwatch_include_HEADERS += \
 
 # the library, with the headers that stay inside
 libfarwatch_la_SOURCES = \
+	core/address.c \
 	core/batch-read.c \
 	core/batch-write.c \
 	core/batch.h \
+	core/call.c \
+	core/check.c \
+	core/check.h \
 	core/claim.c \
-	core/option-check.c \
-	core/option-check.h \
 	core/clock-text.c \
 	core/clock.c \
 	core/complain.c \
+	core/control-link.c \
+	core/control-who.c \
+	core/control.c \
+	core/control.h \
 	core/crc32c.c \
 	core/crc32c.h \
+	core/dedup.c \
 	core/describe.c \
 	core/device.c \
 	core/device.h \
+	core/door-login.c \
+	core/door-private.h \
+	core/door-rights.c \
+	core/door-start.c \
+	core/door-users.c \
+	core/door.c \
+	core/door.h \
+	core/endpoint.c \
 	core/error.c \
 	core/fault.c \
 	core/fault.h \
 	core/fill.c \
+	core/frame.c \
+	core/frame.h \
+	core/front-ticket.c \
+	core/front-ticket.h \
 	core/home-foreign.c \
 	core/home-later.c \
 	core/home-main.c \
@@ -57,6 +76,8 @@ libfarwatch_la_SOURCES = \
 	core/home-timer.c \
 	core/home-worker.c \
 	core/home.c \
+	core/hours.c \
+	core/hours.h \
 	core/instance-private.h \
 	core/instance.c \
 	core/instances.c \
@@ -70,12 +91,20 @@ libfarwatch_la_SOURCES = \
 	core/loader.h \
 	core/log.c \
 	core/log.h \
+	core/login.c \
+	core/message.c \
 	core/node.c \
 	core/node.h \
 	core/note.c \
 	core/note.h \
+	core/option-check.c \
+	core/option-check.h \
 	core/option.c \
+	core/peer.c \
+	core/people.c \
+	core/people.h \
 	core/picker.c \
+	core/principal.c \
 	core/profile-instances.c \
 	core/profile-node.c \
 	core/profile-private.h \
@@ -86,8 +115,15 @@ libfarwatch_la_SOURCES = \
 	core/ready.c \
 	core/ready.h \
 	core/request.c \
+	core/right-row.c \
+	core/right-row.h \
+	core/right.c \
+	core/right.h \
+	core/route.c \
+	core/router.h \
 	core/sample-private.h \
 	core/sample.c \
+	core/schema.c \
 	core/seal-private.h \
 	core/seal.c \
 	core/secret.c \
@@ -101,6 +137,10 @@ libfarwatch_la_SOURCES = \
 	core/store.c \
 	core/suggest.c \
 	core/suggest.h \
+	core/throttle.c \
+	core/throttle.h \
+	core/ticket.c \
+	core/ticket.h \
 	core/tree-read.c \
 	core/tree.c \
 	core/tree.h \
@@ -111,7 +151,8 @@ libfarwatch_la_SOURCES = \
 	core/trust-private.h \
 	core/trust-revoked.c \
 	core/trust.c \
-	core/version.c
+	core/version.c \
+	core/watch.c
 
 # the daemon
 sbin_PROGRAMS += farwatchd

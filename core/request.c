@@ -18,6 +18,8 @@ struct _FarRequest {
   FarHomeTimer *timer;
   gpointer result;
   GDestroyNotify free_result;
+  gpointer attached;
+  GDestroyNotify free_attached;
   GError *error;
 };
 
@@ -35,6 +37,8 @@ far_request_unref (FarRequest *req)
     return;
   if (req->result != NULL && req->free_result != NULL)
     req->free_result (req->result);
+  if (req->attached != NULL && req->free_attached != NULL)
+    req->free_attached (req->attached);
   g_clear_error (&req->error);
   g_free (req);
 }
@@ -149,4 +153,19 @@ gpointer
 far_request_steal (FarRequest *req)
 {
   return g_steal_pointer (&req->result);
+}
+
+void
+far_request_attach (FarRequest *req, gpointer data, GDestroyNotify free_data)
+{
+  if (req->attached != NULL && req->free_attached != NULL)
+    req->free_attached (req->attached);
+  req->attached = data;
+  req->free_attached = free_data;
+}
+
+gpointer
+far_request_attached (FarRequest *req)
+{
+  return req->attached;
 }

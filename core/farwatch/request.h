@@ -27,6 +27,10 @@ const GError *far_request_error (FarRequest *req);  /* NULL: success */
 gpointer far_request_result (FarRequest *req);      /* borrowed */
 gpointer far_request_steal (FarRequest *req);       /* taken; the caller frees it */
 
+/* Something beside the result, freed with the request (of a login: the verdict). Before done() is called, by who ends it; last one wins. [main] */
+void far_request_attach (FarRequest *req, gpointer data, GDestroyNotify free_data);
+gpointer far_request_attached (FarRequest *req); /* borrowed; NULL: nothing */
+
 /* Runs work on a thread named lane; one thread a lane, made at first use; at most queue_max waiting, else FAR_ERROR_LIMIT ("busy").
  * work ends the request. [main] */
 void far_run_blocking (const char *lane, guint queue_max, void (*work) (FarRequest *req, gpointer data), gpointer data,
