@@ -11,11 +11,13 @@
 #include <farwatch/version.h>
 
 #include "device.h"
+#include "door.h"
 #include "instance-private.h"
 #include "lane.h"
 #include "log.h"
 #include "node.h"
 #include "ready.h"
+#include "right.h"
 #include "stall.h"
 
 enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_PROFILE = 78 };
@@ -97,6 +99,21 @@ end_wanted (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+/* The doors open first, so that one can ask why something does not start. */
+static gboolean
+open_doors (FarProfile *profile, GError **error)
+{
+  far_door_start ();
+  return far_right_set_profile (profile->rights, error) && far_control_start (profile->node->control, error);
+}
+
+static void
+close_doors (void)
+{
+  far_control_stop ();
+  far_door_stop ();
+}
+
 static void
 run (FarProfile *profile)
 {
@@ -129,7 +146,14 @@ serve (const Arguments *arguments, FarProfile *profile)
     return EXIT_BAD;
   }
   far_stall_watch ();
+  if (!open_doors (profile, &error)) {
+    far_log_line (G_LOG_LEVEL_ERROR, NULL, error->message);
+    close_doors ();
+    far_node_close ();
+    return EXIT_BAD;
+  }
   run (profile);
+  close_doors ();
   far_node_close ();
   return EXIT_GOOD;
 }
