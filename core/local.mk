@@ -37,8 +37,6 @@ libfarwatch_la_SOURCES = \
 	core/batch-write.c \
 	core/batch.h \
 	core/call.c \
-	core/check.c \
-	core/check.h \
 	core/claim.c \
 	core/clock-text.c \
 	core/clock.c \
@@ -60,7 +58,6 @@ libfarwatch_la_SOURCES = \
 	core/door-users.c \
 	core/door.c \
 	core/door.h \
-	core/endpoint.c \
 	core/error.c \
 	core/fault.c \
 	core/fault.h \

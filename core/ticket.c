@@ -9,6 +9,8 @@
 #include <farwatch/message.h>
 #include <farwatch/trust.h>
 
+#pragma weak far_stream_free
+
 typedef struct {
   char *text;
   FarPrincipal *principal;
