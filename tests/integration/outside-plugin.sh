@@ -24,7 +24,7 @@ plugindir=$(pkg-config --variable=plugindir farwatch)
 
 block c >sensor-number.c
 lines=$(wc -l <sensor-number.c)
-[ "$lines" -gt 10 ] && [ "$lines" -le 70 ] || die "the sensor has $lines lines"
+if [ "$lines" -le 10 ] || [ "$lines" -gt 70 ]; then die "the sensor has $lines lines"; fi
 block sh | sed 's/^cc /cc -Wall -Wextra -Wno-unused-parameter -Werror /' >commands
 grep -q '^cc ' commands || die "the page has no command to build it"
 bash -e commands
