@@ -102,6 +102,10 @@ class Fleet:
             if node.running():
                 node.advance(seconds)
 
+    def advance_cloud_grace(self):
+        """Past the time the cloud waits for a terminal's report."""
+        self.cloud.advance(15)
+
     # ---- what there is ----
 
     @property
