@@ -10,14 +10,21 @@ from lab.process import FarctlError, Process
 from lab.wait import listening
 
 BUILD = os.environ.get("FARWATCH_TEST_BUILDDIR", "")
-DAEMON = os.environ.get("FARWATCHD") or os.path.join(BUILD, "farwatchd")
-FARCTL = os.environ.get("FARCTL") or os.path.join(BUILD, "farctl")
+
+
+def program(name):
+    """In a build tree the program itself, not libtool's shell script around it: tests count its calls and its milliseconds."""
+    inner = os.path.join(BUILD, ".libs", name)
+    return os.environ.get(name.upper()) or (inner if os.path.exists(inner) else os.path.join(BUILD, name))
+
+
+DAEMON, FARCTL = program("farwatchd"), program("farctl")
 PLUGINS = os.environ.get("FARWATCH_PLUGIN_DIR") or os.path.join(BUILD, "plugins")
 READY_S = 30
 
 
 def environment(test_clock=True):
-    env = {"FARWATCH_PLUGIN_DIR": PLUGINS}
+    env = {"FARWATCH_PLUGIN_DIR": PLUGINS, "LD_LIBRARY_PATH": os.path.join(BUILD, ".libs")}
     if test_clock:
         env["FARWATCH_TEST_CLOCK"] = "1"
     return env
