@@ -8,7 +8,7 @@ tests_bench_load_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 tests_bench_load_LDFLAGS = $(AM_LDFLAGS)
 tests_bench_load_LDADD = $(CORE_LIBS)
 
-EXTRA_PROGRAMS += tests/bench/terminals
+noinst_PROGRAMS += tests/bench/terminals
 tests_bench_terminals_SOURCES = tests/bench/terminals.c tests/bench/terminals-link.c tests/bench/terminals.h
 tests_bench_terminals_CPPFLAGS = $(AM_CPPFLAGS)
 tests_bench_terminals_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
