@@ -10,6 +10,8 @@
 #include "throttle.h"
 #include "ticket.h"
 
+#include <farwatch/clock.h>
+
 static const FarHandler *const door_tables[] = { far_door_login_handlers, far_door_user_handlers, far_door_right_handlers };
 
 void
@@ -17,6 +19,8 @@ far_door_start (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (door_tables); i++)
     far_handlers_add (door_tables[i], NULL, NULL);
+  if (far_clock_is_test ())
+    far_handlers_add (far_door_clock_handlers, NULL, NULL);
   far_right_rows_start ();
 }
 
@@ -26,6 +30,8 @@ far_door_stop (void)
   far_right_rows_stop ();
   for (guint i = 0; i < G_N_ELEMENTS (door_tables); i++)
     far_handlers_remove (door_tables[i], NULL);
+  if (far_clock_is_test ())
+    far_handlers_remove (far_door_clock_handlers, NULL);
   far_login_ticket_clear ();
   far_ticket_clear ();
   far_throttle_clear ();

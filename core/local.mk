@@ -51,6 +51,7 @@ libfarwatch_la_SOURCES = \
 	core/describe.c \
 	core/device.c \
 	core/device.h \
+	core/door-clock.c \
 	core/door-login.c \
 	core/door-private.h \
 	core/door-rights.c \

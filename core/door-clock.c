@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* POST clock: the test clock jumps forward. There only when the daemon was started with FARWATCH_TEST_CLOCK=1. */
+#include "config.h"
+
+#include "door-private.h"
+
+#include <farwatch/clock.h>
+#include <farwatch/i18n.h>
+
+static void
+clock_post (gpointer self, FarCall *call)
+{
+  gint64 advance_us = json_integer_value (json_object_get (call->body, "advance_us"));
+  g_autofree char *now = NULL;
+
+  if (!far_clock_advance (advance_us)) {
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("advance_us: the test clock only goes forward"));
+    return;
+  }
+  now = far_clock_format (far_clock_wall_us ());
+  far_call_answer (call, 200, json_pack ("{s:s}", "now", now));
+}
+
+static const FarField clock_fields[] = {
+  { "advance_us", FAR_FIELD_INT, TRUE, N_ ("how far, in microseconds") },
+  { NULL, FAR_FIELD_END },
+};
+
+const FarHandler far_door_clock_handlers[] = {
+  { "POST", "clock", FAR_ACTION_MANAGE, "node", clock_fields, 0, clock_post, N_ ("move the test clock") },
+  { NULL },
+};
