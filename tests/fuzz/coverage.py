@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The seeds of each fuzz target alone, without mutations, reach at least 80 % of the lines of what it fuzzes.
 
-A target names that in a comment: `parses: core/a.c core/b.c`, and with `modules: libssh` the libraries these need beyond core's.
+A target names that in a comment: `parses: core/a.c core/b.c`; with `functions: a b` only these count, where a file does more than parse;
+with `modules: libssh` it names the libraries these files need beyond core's.
 The files are compiled once more with line counts and put in front of the library's."""
 import glob
 import gzip
@@ -16,11 +17,12 @@ import tap
 
 SOURCE, BUILD = os.environ["FARWATCH_TEST_SRCDIR"], os.environ["FARWATCH_TEST_BUILDDIR"]
 MODULES = ["glib-2.0", "gmodule-no-export-2.0", "gnutls", "yaml-0.1", "jansson", "libsodium"]
+DEFINES = [f'-D{name}="/nowhere"' for name in ("FAR_STATE_DIR", "FAR_RUN_DIR", "FAR_PLUGIN_DIR", "FAR_PROFILE_DIR", "FAR_SYSCONF_DIR", "FAR_LOCALE_DIR")]
 ENOUGH = 80
 
 
 def named(text, word):
-    match = re.search(rf"\b{word}:((?:[\s*]+[a-z][\w./+-]*)+)", text)
+    match = re.search(rf"\b{word}:((?:[\s*]+[a-z][\w./+-]*(?![\w:./+-]))+)", text)
     return re.findall(r"[a-z][\w./+-]*", match.group(1)) if match else []
 
 
@@ -30,16 +32,17 @@ def compile_target(target, parses, modules, folder):
         sanitizers = ["-fsanitize=address,undefined"] if "#define FAR_SANITIZED 1" in file.read() else []
     program = os.path.join(folder, os.path.basename(target)[:-2])
     sources = [target, "tests/fuzz/main.c", *parses]
-    subprocess.run(
-        ["gcc", "-std=gnu11", "-O0", "-g", "--coverage", *sanitizers, "-pthread", "-o", program,
+    run = subprocess.run(
+        ["gcc", "-std=gnu11", *DEFINES, "-O0", "-g", "--coverage", *sanitizers, "-pthread", "-o", program,
          *[f"-I{os.path.join(SOURCE, where)}" for where in ("core", "tests")], f"-I{BUILD}", f"-I{BUILD}/core",
          *[os.path.join(SOURCE, path) for path in sources],
          f"-L{BUILD}/.libs", "-lfarwatch", f"-Wl,-rpath,{BUILD}/.libs", *flags.split()],
-        check=True, cwd=folder)
+        cwd=folder, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
     return program
 
 
-def lines_reached(folder, parses):
+def lines_reached(folder, parses, functions):
     """(reached, all) over the lines of the files that hold code."""
     subprocess.run(["gcov", "-j", *glob.glob(os.path.join(folder, "*.gcda"))], check=True, cwd=folder, stdout=subprocess.DEVNULL)
     counts = {}
@@ -48,6 +51,8 @@ def lines_reached(folder, parses):
             for part in json.load(file)["files"]:
                 if any(part["file"].endswith(name) for name in parses):
                     for line in part["lines"]:
+                        if functions and line.get("function_name") not in functions:
+                            continue
                         key = (part["file"], line["line_number"])
                         counts[key] = counts.get(key, 0) + line["count"]
     return sum(count > 0 for count in counts.values()), len(counts)
@@ -63,7 +68,7 @@ class Coverage(unittest.TestCase):
             program = compile_target(target, parses, named(text, "modules"), folder)
             run = subprocess.run([program], env={**os.environ, "FARWATCH_FUZZ_RUNS": "0"}, capture_output=True, text=True, timeout=300)
             self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
-            reached, every = lines_reached(folder, parses)
+            reached, every = lines_reached(folder, parses, named(text, "functions"))
         self.assertGreater(every, 0)
         print(f"# {target}: {reached} of {every} lines, {100 * reached / every:.0f} %")
         self.assertGreaterEqual(100 * reached / every, ENOUGH, f"{target}: its seeds leave too much of {parses} unread")

@@ -7,11 +7,16 @@
 ##tests_fuzz_fuzz_NAME_LDFLAGS = $(FUZZ_LD)
 ##tests_fuzz_fuzz_NAME_LDADD = $(TEST_LINK)
 fuzz_programs = \
+	tests/fuzz/fuzz-batch \
+	tests/fuzz/fuzz-message \
+	tests/fuzz/fuzz-note \
+	tests/fuzz/fuzz-profile \
 	tests/fuzz/fuzz-sealed-box
 
 fuzz_main = tests/fuzz/main.c tests/fuzz/fuzz.h
 FUZZ_LD = $(TEST_LD) $(FUZZ_LDFLAGS)
 EXTRA_DIST += $(fuzz_main) tests/fuzz/coverage.py
+TESTS += tests/fuzz/coverage.py
 
 # libFuzzer's programs run until they are stopped: not among the tests
 if FUZZERS
@@ -21,6 +26,30 @@ else
 FUZZ_CPP = $(TEST_CPP)
 check_PROGRAMS += $(fuzz_programs)
 endif
+
+tests_fuzz_fuzz_batch_SOURCES = tests/fuzz/fuzz-batch.c $(fuzz_main)
+tests_fuzz_fuzz_batch_CPPFLAGS = $(FUZZ_CPP)
+tests_fuzz_fuzz_batch_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_batch_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_batch_LDADD = $(TEST_LINK)
+
+tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz-message.c $(fuzz_main)
+tests_fuzz_fuzz_message_CPPFLAGS = $(FUZZ_CPP)
+tests_fuzz_fuzz_message_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_message_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_message_LDADD = $(TEST_LINK)
+
+tests_fuzz_fuzz_note_SOURCES = tests/fuzz/fuzz-note.c $(fuzz_main)
+tests_fuzz_fuzz_note_CPPFLAGS = $(FUZZ_CPP)
+tests_fuzz_fuzz_note_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_note_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_note_LDADD = $(TEST_LINK)
+
+tests_fuzz_fuzz_profile_SOURCES = tests/fuzz/fuzz-profile.c $(fuzz_main)
+tests_fuzz_fuzz_profile_CPPFLAGS = $(FUZZ_CPP)
+tests_fuzz_fuzz_profile_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_profile_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_profile_LDADD = $(TEST_LINK)
 
 tests_fuzz_fuzz_sealed_box_SOURCES = tests/fuzz/fuzz-sealed-box.c $(fuzz_main)
 tests_fuzz_fuzz_sealed_box_CPPFLAGS = $(FUZZ_CPP)
