@@ -9,8 +9,9 @@ from lab import secrets
 class Stock:
     """One person's programs, with a known_hosts that holds exactly the terminal's key."""
 
-    def __init__(self, folder, fleet, name, terminal="t1"):
+    def __init__(self, folder, fleet, name, terminal="t1", netns=None):
         self.folder, self.fleet, self.name, self.terminal = folder, fleet, name, terminal
+        self._place = ["ip", "netns", "exec", netns] if netns else []
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self.known = os.path.join(folder, "known_hosts")
         host_key = fleet.cloud.call("GET", f"terminals/{terminal}")["host_key"]
@@ -42,7 +43,7 @@ class Stock:
     def argv(self, port, *words, key=False, target=None):
         identity = ["-i", os.path.join(self.folder, "id"), "-o", "PreferredAuthentications=publickey"] if key else [
             "-o", "PubkeyAuthentication=no", "-o", "PreferredAuthentications=keyboard-interactive,password"]
-        return ["ssh", "-F", "none", "-o", "IdentitiesOnly=yes", "-o", f"UserKnownHostsFile={self.known}", "-o", f"HostKeyAlias={self.terminal}",
+        return [*self._place, "ssh", "-F", "none", "-o", "IdentitiesOnly=yes", "-o", f"UserKnownHostsFile={self.known}", "-o", f"HostKeyAlias={self.terminal}",
                 "-o", "StrictHostKeyChecking=yes", "-o", "NumberOfPasswordPrompts=1", "-o", "ConnectTimeout=15", *identity,
                 "-p", str(port), *words, f"{self.name}@{target or self.fleet.host}"]
 
@@ -70,7 +71,7 @@ class Stock:
                 file.write(password + "\n")
             os.chmod(path, 0o600)
             login = ["-pwfile", path]
-        return subprocess.run(["plink", "-batch", "-ssh", "-hostkey", fingerprint, "-P", str(port), "-l", self.name, *login, *options, self.fleet.host,
+        return subprocess.run([*self._place, "plink", "-batch", "-ssh", "-hostkey", fingerprint, "-P", str(port), "-l", self.name, *login, *options, self.fleet.host,
                                *command], input=input, capture_output=True, text=True, timeout=timeout, env={**os.environ, "HOME": self.folder})
 
     def putty_key(self):
