@@ -54,7 +54,7 @@ def row_access(wanted, folder, stack, say):
 
 def row_terminals(wanted, folder, stack, say):
     def change(found):
-        found.cloud.profile["transports"]["nodes"]["connections"] = wanted.terminals + 100
+        found.cloud.profile["transports"]["nodes"].update({"max-connections": wanted.terminals + 100, "trusted": ["127.0.0.0/8"]})
     found = product.fleet(stack, {}, change=change)
     crowd = rows_rest.Crowd(place(folder, "keys"), os.path.join(found.cloud.state, "ca"), found.host, found.ports["nodes"], wanted.terminals)
     say(f"{wanted.terminals} certificates")

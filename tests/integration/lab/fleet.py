@@ -38,7 +38,7 @@ class Fleet:
         """Only its folder and profile; start() or start_terminal() enrols and starts it."""
         node = self._node(name, self.net.terminal if self.net else None, test_clock)
         server = self.server or f"{self.host}:{self.ports['nodes']}"
-        node.profile = profile.terminal(name, f"wss://{server}/link", node.state, node.control)
+        node.profile = profile.terminal(name, f"wss://{server}", node.state, node.control)
         self.terminals[name] = node
         return node
 

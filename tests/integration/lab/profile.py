@@ -50,7 +50,7 @@ def cloud(node, host, ports, state, control):
         "node": {"id": node, "state": state, "control": control},
         "stores": {"main": {"type": "sqlite", "path": "main.db"}},
         "authenticators": {
-            "people": {"type": "file", "path": "people"},
+            "people": {"type": "file", "path": "people.yaml"},
             "tokens": {"type": "token", "store": "main"},
         },
         "transports": {
@@ -66,13 +66,13 @@ def cloud(node, host, ports, state, control):
 
 
 def terminal(node, server, state, control):
-    """server: "wss://host:port/…" of the cloud's listener for nodes."""
+    """server: "wss://host:port" of the cloud's listener for nodes."""
     return {
         "farwatch": 1,
         "node": {"id": node, "state": state, "control": control},
         "stores": {"main": {"type": "file", "path": "store"}},
         "authenticators": {
-            "people": {"type": "file", "path": "people"},
+            "people": {"type": "file", "path": "people.yaml"},
             "keys": {"type": "key", "path": "keys.d"},
         },
         "transports": {
@@ -87,7 +87,7 @@ def terminal(node, server, state, control):
         "sensors": {"host": {"type": "system", "interval": "10s"}},
         "devices": {},
         "services": {
-            "agent": {"type": "agent", "server": "cloud", "tunnel": "tunnel", "login": "login", "authenticators": ["people"]},
-            "uplink": {"type": "uplink", "server": "cloud"},
+            "agent": {"type": "agent", "link": "cloud", "tunnel": "tunnel", "login": "login", "shell": "shell", "in-advance": ["people"]},
+            "uplink": {"type": "uplink", "link": "cloud"},
         },
     }
