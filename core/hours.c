@@ -3,6 +3,8 @@
 
 #include "hours.h"
 
+#include <farwatch/right.h>
+
 #include <string.h>
 #include <time.h>
 
@@ -165,4 +167,12 @@ far_hours_has (const FarHours *hours, gint64 wall_us, gint64 length_us)
       return FALSE;
   /* the last instant is the one before the end: "until 18:00" may end at 18:00 */
   return hours_instant (hours, length_us > 0 ? wall_us + length_us - 1 : wall_us);
+}
+
+gboolean
+far_hours_contain (const char *text, gint64 wall_us, gint64 length_us, GError **error)
+{
+  g_autoptr (FarHours) hours = far_hours_parse (text, error);
+
+  return hours != NULL && far_hours_has (hours, wall_us, length_us);
 }

@@ -55,6 +55,9 @@ gboolean far_visible (const FarPrincipal *principal, const char *object);
 /* JSON: every right looked at and what it said, in order; for `farctl explain`. */
 json_t *far_explain (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how);
 
+/* Are wall_us … wall_us + length_us inside hours as a right writes them ("mon-fri 08:00-18:00")? FALSE with FAR_ERROR_INVALID for text that is none. [any thread] */
+gboolean far_hours_contain (const char *hours, gint64 wall_us, gint64 length_us, GError **error);
+
 /* The set in force. A right's JSON: {"id","who":"alice"|"@group"|"*","action","object":"terminals/t1" (a glob),"hours":"mon-fri 08:00-18:00",
  * "longest":"30m","from":"192.0.2.0/24","needs":"approval","until":"2027-01-01"}; who, action, object required. [main] */
 gboolean far_right_check (json_t *right, GError **error);         /* form only */

@@ -49,9 +49,17 @@ load_enrollment (Access *self, json_t *row)
   return access_text (row, "number") && g_hash_table_replace (self->enrollments, g_strdup (access_text (row, "number")), json_incref (row));
 }
 
+static gboolean
+load_revoked (Access *self, json_t *row)
+{
+  if (access_text (row, "serial"))
+    far_trust_revoked_add (access_text (row, "serial"));
+  return access_text (row, "serial") != NULL;
+}
+
 static const struct { const char *table; RowFunc func; } tables[] = {
   { "terminals", load_terminal }, { "devices", access_device_load }, { "joins", load_join }, { "enrollments", load_enrollment },
-  { "sessions", NULL },
+  { "revoked", load_revoked }, { "sessions", NULL },
 };
 
 static void load_table (Access *self, guint i);
@@ -184,6 +192,7 @@ static const FarField session_body[] = {
   { "raw", FAR_FIELD_BOOL, FALSE, N_ ("clear text through the port") },
   { "login", FAR_FIELD_STRING, FALSE, N_ ("'in-band' or 'in-advance'"), 16 },
   { "login_box", FAR_FIELD_STRING, FALSE, N_ ("login sealed to the terminal"), 4096 },
+  { "user", FAR_FIELD_NAME, FALSE, N_ ("login name at the terminal; else the asker's") },
   { "address", FAR_FIELD_STRING, FALSE, N_ ("where a local person will come from"), 64 },
   { NULL },
 };

@@ -122,7 +122,7 @@ typedef struct _AccessSession {
   Access *self;              /* NULL: the instance has gone */
   char *id, *request, *terminal, *device;
   FarPrincipal *principal;
-  char *person, *from, *reason;
+  char *person, *user, *from, *reason; /* user: login name at the terminal */
   FarEntry entry;
   gboolean raw, in_advance;
   char *login_box;

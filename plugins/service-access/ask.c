@@ -14,7 +14,7 @@ typedef struct {
   char *object;
   FarEntry entry;
   gboolean raw, in_advance, needs_approval;
-  const char *login_box, *request, *from;
+  const char *login_box, *request, *from, *user;
   const char *cause; /* the true cause of a refusal */
   GError *polite;
   char *cause_text;
@@ -195,6 +195,7 @@ ask_session (Ask *ask)
   session->device = g_strdup (ask->who.device);
   session->principal = far_principal_ref (ask->who.principal);
   session->person = far_principal_text (ask->who.principal);
+  session->user = g_strdup (ask->user);
   session->from = g_strdup (ask->from);
   session->reason = g_strdup (ask->who.reason);
   session->entry = ask->entry;
@@ -277,6 +278,7 @@ ask_read (Ask *ask, json_t *body)
   ask->who.for_us = json_is_integer (for_us) ? json_integer_value (for_us) : access_opts (ask->self)->usual;
   ask->login_box = access_text (body, "login_box");
   ask->request = access_text (body, "id");
+  ask->user = access_text (body, "user") ? access_text (body, "user") : ask->who.principal->name;
   ask->raw = json_is_true (json_object_get (body, "raw"));
   ask->from = ask_from (ask->call);
   if (!access_name_fits (ask->who.terminal) || (ask->who.device && !access_name_fits (ask->who.device)))

@@ -41,11 +41,11 @@ offer_new (AccessSession *session, const char *sealed)
 {
   const FarTunnel *ports = session->ports;
   gint64 left_us = session->opened_us ? session->deadline.boottime_us - far_clock_boottime_us () : session->for_us;
-  return json_pack ("{s:s, s:i, s:s?, s:s, s:s, s:i, s:I, s:s?, s:s, s:s, s:s, s:s?, s:s, s:s?}", "session", session->id, "generation",
+  return json_pack ("{s:s, s:i, s:s?, s:s, s:s, s:i, s:I, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:s?}", "session", session->id, "generation",
                     (int) session->generation, "request", session->request, "address", ports->address, "host_key", ports->host_key, "x", (int) ports->x,
                     "for_us", (json_int_t) MAX (left_us, 0), "device", session->device, "entry",
                     session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "login", session->in_advance ? "in-advance" : "in-band", "person",
-                    session->person, "reason", session->reason, "sealed", sealed, "login_box", session->login_box);
+                    session->user, "asker", session->person, "reason", session->reason, "sealed", sealed, "login_box", session->login_box);
 }
 
 static json_t *

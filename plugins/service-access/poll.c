@@ -31,6 +31,16 @@ poll_wants (AccessSession *session, json_t *sessions)
   return session->state == FAR_SESSION_OPENING && !listed (sessions, session->id);
 }
 
+/* The terminal used up this generation's credential and has no tunnel. */
+static void
+poll_again (AccessSession *session)
+{
+  if (session->state == FAR_SESSION_OPEN || session->state == FAR_SESSION_OPENING)
+    access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
+  else if (session->ports && (session->state == FAR_SESSION_RESUMING || session->state == FAR_SESSION_PERMITTED))
+    access_session_renew_offer (session);
+}
+
 /* What the terminal says of sessions of its own. */
 static void
 poll_heard (Access *self, AccessTerminal *terminal, json_t *item)
@@ -41,9 +51,8 @@ poll_heard (Access *self, AccessTerminal *terminal, json_t *item)
     return;
   if (g_strcmp0 (state, "closed") == 0)
     access_session_event (session, FAR_SESSION_EV_REPORTED, access_text (item, "cause"), NULL);
-  else if (g_strcmp0 (state, "resuming") == 0 && json_integer_value (json_object_get (item, "generation")) == session->generation
-           && session->state == FAR_SESSION_OPEN)
-    access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
+  else if (json_is_true (json_object_get (item, "again")) && json_integer_value (json_object_get (item, "generation")) == session->generation)
+    poll_again (session);
 }
 
 /* Open here, unknown there, and not just because two messages crossed: the terminal has lost it. */

@@ -215,7 +215,7 @@ access_terminal_put (gpointer data, FarCall *call)
   access_row_put (self, "terminals", id, row, FAR_EXPECT_ANY, terminal_stored, change);
 }
 
-typedef struct { FarCall *call; char *id; } Removal;
+typedef struct { FarCall *call; char *id, *serial; } Removal;
 
 static void
 sessions_of_removed (Access *self, const char *terminal)
@@ -235,12 +235,15 @@ terminal_removed (Access *self, const GError *error, gpointer user)
   if (self && error) {
     far_call_fail (removal->call, access_cannot_record (error));
   } else if (self) {
+    if (removal->serial)
+      far_trust_revoked_add (removal->serial);
     sessions_of_removed (self, removal->id);
     g_hash_table_remove (self->terminals, removal->id);
     registry_cut (self, removal->id, "revoked");
     far_call_answer (removal->call, 204, NULL);
   }
   g_free (removal->id);
+  g_free (removal->serial);
   g_free (removal);
 }
 
@@ -276,7 +279,7 @@ access_terminal_delete (gpointer data, FarCall *call)
     g_array_append_val (parts, part);
   }
   Removal *removal = g_new0 (Removal, 1);
-  *removal = (Removal){ call, g_strdup (terminal->id) };
+  *removal = (Removal){ call, g_strdup (terminal->id), g_strdup (serial) };
   access_rows_apply (self, (FarPart *) parts->data, parts->len, terminal_removed, removal);
   json_decref (revoked);
 }

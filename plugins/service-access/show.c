@@ -46,8 +46,8 @@ access_session_show (const AccessSession *session)
 {
   AccessTerminal *terminal = session->self ? access_terminal (session->self, session->terminal) : NULL;
   const char *host_key = terminal ? access_text (terminal->row, "ssh") : NULL;
-  json_t *body = json_pack ("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:s, s:b, s:s, s:s, s:s, s:i}", "session", session->id, "terminal", session->terminal,
-                            "device", session->device, "person", session->person, "from", session->from, "reason", session->reason, "entry",
+  json_t *body = json_pack ("{s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i}", "session", session->id, "terminal", session->terminal,
+                            "device", session->device, "person", session->person, "from", session->from, "user", session->user, "reason", session->reason, "entry",
                             session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "raw", session->raw, "login",
                             session->in_advance ? "in-advance" : "in-band", "state", far_session_state_name (session->state), "spec_state",
                             far_session_state_spec (session->state), "generation", (int) session->generation);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* service-agent: options, handlers and life of the instance. */
+#include "config.h"
+
+#include "agent.h"
+
+const AgentOpts *
+agent_opts (Agent *self)
+{
+  return far_instance_options (self->at);
+}
+
+AgentLife *
+agent_life_ref (AgentLife *life)
+{
+  life->refs++;
+  return life;
+}
+
+void
+agent_life_unref (AgentLife *life)
+{
+  if (--life->refs == 0)
+    g_free (life);
+}
+
+const char *
+agent_text (const json_t *json, const char *key)
+{
+  return json_string_value (json_object_get (json, key));
+}
+
+/* ---- a device taken over by the same person ---- */
+
+static void
+taken_over_later (gpointer user)
+{
+  Agent *self = user;
+  g_autoptr (GPtrArray) ids = g_steal_pointer (&self->taken_over);
+  g_clear_pointer (&self->later, far_home_timer_free);
+  for (guint i = 0; ids && i < ids->len; i++) {
+    AgentSession *session = agent_session (self, ids->pdata[i]);
+    if (session && agent_session_live (session))
+      agent_session_event (session, FAR_SESSION_EV_CLOSE_ASKED, "taken over by the same person", NULL);
+  }
+}
+
+/* Off the stack of the claim that takes over. */
+static void
+device_lost (const char *session, const char *device, gpointer user)
+{
+  Agent *self = user;
+  if (!self->taken_over)
+    self->taken_over = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (self->taken_over, g_strdup (session));
+  if (!self->later)
+    self->later = far_home_timer (far_home_main (), far_clock_boottime_us (), taken_over_later, self);
+}
+
+/* ---- life ---- */
+
+static gboolean
+agent_init (gpointer data, FarInstance *at, GError **error)
+{
+  Agent *self = data;
+  self->at = at;
+  self->life = g_new0 (AgentLife, 1);
+  *self->life = (AgentLife){ 1, self };
+  self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) agent_session_unref);
+  g_queue_init (&self->nonces);
+  return TRUE;
+}
+
+static void
+agent_linked (Agent *self)
+{
+  agent_devices_tell (self);
+  agent_poll_soon (self, 0);
+}
+
+static gboolean
+agent_start (gpointer data, GError **error)
+{
+  Agent *self = data;
+  const AgentOpts *opts = agent_opts (self);
+  gboolean checked = !opts->hours || !*opts->hours;
+  if (!checked) {
+    GError *fault = NULL;
+    far_hours_contain (opts->hours, far_clock_wall_us (), 0, &fault);
+    if (fault) {
+      g_propagate_error (error, fault);
+      return FALSE;
+    }
+  }
+  if (!agent_devices_load (self, error))
+    return FALSE;
+  far_device_on_lost (device_lost, self);
+  far_instance_ready (self->at);
+  agent_poll_soon (self, 0);
+  if (far_peer_connected (opts->link, ""))
+    agent_linked (self);
+  return TRUE;
+}
+
+static void
+agent_stop (gpointer data)
+{
+  Agent *self = data;
+  far_device_on_lost (NULL, NULL);
+  agent_poll_stop (self);
+  g_clear_pointer (&self->later, far_home_timer_free);
+  g_clear_pointer (&self->taken_over, g_ptr_array_unref);
+  GHashTableIter iter;
+  gpointer session;
+  g_hash_table_iter_init (&iter, self->sessions);
+  while (g_hash_table_iter_next (&iter, NULL, &session))
+    agent_session_abandon (session);
+  self->life->self = NULL;
+}
+
+static void
+agent_fini (gpointer data)
+{
+  Agent *self = data;
+  self->life->self = NULL;
+  agent_life_unref (self->life);
+  g_hash_table_unref (self->sessions);
+  agent_nonces_clear (self);
+}
+
+static void
+agent_peer (gpointer data, const char *transport, const char *peer, gboolean up, const char *from)
+{
+  Agent *self = data;
+  if (g_strcmp0 (transport, agent_opts (self)->link) != 0)
+    return;
+  self->linked = up;
+  if (up)
+    agent_linked (self);
+}
+
+/* ---- handlers ---- */
+
+static const FarField offer_body[] = {
+  { "session", FAR_FIELD_STRING, TRUE, N_ ("session id"), 64 },
+  { "generation", FAR_FIELD_INT, TRUE, N_ ("counts resumptions, from 1") },
+  { "request", FAR_FIELD_STRING, FALSE, N_ ("id of the person's request"), 64 },
+  { "address", FAR_FIELD_STRING, TRUE, N_ ("tunnel end, host:port"), 300 },
+  { "host_key", FAR_FIELD_STRING, TRUE, N_ ("its SSH host key"), 1000 },
+  { "x", FAR_FIELD_INT, TRUE, N_ ("port reserved for this terminal") },
+  { "for_us", FAR_FIELD_INT, TRUE, N_ ("connection time") },
+  { "device", FAR_FIELD_STRING, FALSE, N_ ("device wanted"), 64 },
+  { "entry", FAR_FIELD_STRING, TRUE, N_ ("ports or stream"), 16 },
+  { "login", FAR_FIELD_STRING, TRUE, N_ ("in-band or in-advance"), 16 },
+  { "person", FAR_FIELD_STRING, TRUE, N_ ("login name"), 64 },
+  { "asker", FAR_FIELD_STRING, FALSE, N_ ("who asked at the cloud"), 128 },
+  { "reason", FAR_FIELD_STRING, FALSE, N_ ("why"), 500 },
+  { "sealed", FAR_FIELD_STRING, TRUE, N_ ("credential sealed to this node"), 8192 },
+  { "login_box", FAR_FIELD_STRING, FALSE, N_ ("login sealed to this node"), 4096 },
+  { NULL },
+};
+static const FarField close_body[] = { { "cause", FAR_FIELD_STRING, FALSE, N_ ("why"), 500 }, { NULL } };
+static const FarField device_body[] = {
+  { "endpoint", FAR_FIELD_NAME, TRUE, N_ ("endpoint that reaches it") }, { "address", FAR_FIELD_STRING, FALSE, N_ ("its address"), 300 },
+  { "line", FAR_FIELD_STRING, FALSE, N_ ("line it shares"), 64 },        { "weight", FAR_FIELD_ANY, FALSE, N_ ("watch, light or heavy") },
+  { "inspect", FAR_FIELD_ANY, FALSE, N_ ("'required': refuse what cannot be inspected") },
+  { "applications", FAR_FIELD_LIST, FALSE, N_ ("applications it speaks") }, { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 }, { NULL },
+};
+
+static const FarHandler handlers[] = {
+  { "POST", "offers", FAR_ACTION_NODE, NULL, offer_body, 0, agent_offers_post, N_ ("the cloud offers access") },
+  { "POST", "sessions/{s}/close", FAR_ACTION_NODE, NULL, close_body, 0, agent_close_post, N_ ("the cloud asks to close") },
+  { "GET", "terminals", FAR_ACTION_NONE, NULL, NULL, 0, agent_terminals_get, N_ ("this terminal") },
+  { "GET", "terminals/{t}", FAR_ACTION_SEE, NULL, NULL, 0, agent_terminal_get, N_ ("this terminal") },
+  { "GET", "terminals/{t}/devices", FAR_ACTION_SEE, NULL, NULL, 0, agent_devices_get, N_ ("devices of this terminal") },
+  { "PUT", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, device_body, 0, agent_device_put, N_ ("add a device, or change one that was added") },
+  { "DELETE", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_device_delete, N_ ("remove a device that was added") },
+  { "GET", "sessions", FAR_ACTION_NONE, NULL, NULL, 0, agent_sessions_get, N_ ("sessions here") },
+  { "GET", "sessions/{s}", FAR_ACTION_NONE, NULL, NULL, 0, agent_session_get, N_ ("one session") },
+  { "DELETE", "sessions/{s}", FAR_ACTION_NONE, NULL, NULL, 0, agent_session_delete, N_ ("end a session here") },
+  { NULL },
+};
+
+/* ---- type ---- */
+
+#define HOUR G_GINT64_CONSTANT (3600000000)
+
+static const FarOption options[] = {
+  { "link", FAR_OPT_REF, FAR_OPT_REQUIRED, G_STRUCT_OFFSET (AgentOpts, link), NULL, N_ ("transport that leads to the cloud"), 0, 0, NULL,
+    FAR_KIND_TRANSPORT },
+  { "tunnel", FAR_OPT_REF, FAR_OPT_REQUIRED, G_STRUCT_OFFSET (AgentOpts, tunnel), NULL, N_ ("transport that dials tunnels"), 0, 0, NULL,
+    FAR_KIND_TRANSPORT },
+  { "login", FAR_OPT_REF, 0, G_STRUCT_OFFSET (AgentOpts, login), NULL, N_ ("endpoint that asks people to log in (in band); none: no login in band"), 0, 0,
+    NULL, FAR_KIND_ENDPOINT },
+  { "shell", FAR_OPT_REF, 0, G_STRUCT_OFFSET (AgentOpts, shell), NULL, N_ ("endpoint for a login in advance to the terminal itself"), 0, 0, NULL,
+    FAR_KIND_ENDPOINT },
+  { "in-advance", FAR_OPT_REFS, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, in_advance), NULL,
+    N_ ("authenticators of a login in advance, in order; none: no login in advance"), 0, 0, NULL, FAR_KIND_AUTHENTICATOR },
+  { "poll", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, poll), "120s", N_ ("cycle at which the cloud is asked"), 100000, 24 * HOUR },
+  { "longest", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, longest), "2h", N_ ("longest connection time allowed here"),
+    G_USEC_PER_SEC, 720 * HOUR },
+  { "hours", FAR_OPT_STRING, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, hours), NULL, N_ ("when access is allowed here, as in rights; none: always") },
+  { "sessions", FAR_OPT_INT, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, sessions), "20", N_ ("sessions at once"), 1, 1000 },
+  { "keys", FAR_OPT_PATH, 0, G_STRUCT_OFFSET (AgentOpts, keys), "keys", N_ ("folder of this node's keys") },
+  { NULL, FAR_OPT_END },
+};
+
+static const FarServiceOps ops = { .peer = agent_peer };
+
+static const FarServiceType agent_type = {
+  .type = { .kind = FAR_KIND_SERVICE, .name = "agent", .summary = N_ ("access of people to devices, terminal side"), .instance_size = sizeof (Agent),
+            .options_size = sizeof (AgentOpts), .options = options, .init = agent_init, .start = agent_start, .stop = agent_stop, .fini = agent_fini },
+  .handlers = handlers,
+  .ops = &ops,
+};
+
+FAR_PLUGIN ("service-agent", "0.1", "service/agent", "", &agent_type.type)

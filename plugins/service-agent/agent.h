@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The terminal's side of access on demand (spec B3, B6–B12). The cloud may offer and ask to close; what may happen here is decided here: an
+ * offer is checked against this node's own profile, its sealed credential must say the same as the offer, and a login in advance is checked
+ * before anything opens. Everything here runs on the main context.
+ *
+ * One file, one idea: offer (an offer comes), check (its form and this node's rules), credential (the sealed box), login (in advance), tunnel
+ * (dial, what arrives), session (effects of states), poll, report, nonce, devices (the list), local (what this node's own people may do). */
+#pragma once
+#include <farwatch/plugin.h>
+#include <farwatch/trust.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+  char *link, *tunnel, *login, *shell, *hours, *keys;
+  GStrv in_advance;
+  gint64 poll, longest, sessions;
+} AgentOpts;
+
+typedef struct _Agent Agent;
+
+/* What outlives the instance by a moment: callbacks hold it and look whether the instance is still there. */
+typedef struct {
+  gint refs;
+  Agent *self; /* NULL: stopped */
+} AgentLife;
+
+typedef struct _AgentSession {
+  gint refs;
+  Agent *self;            /* NULL: the instance has gone */
+  char *id, *person, *asker, *reason, *device;
+  FarEntry entry;
+  gboolean in_advance;
+  gint64 for_us;
+  FarSessionState state;
+  guint generation;       /* newest taken */
+  char *address, *host_key; /* of Z, from the newest offer */
+  guint16 x;
+  gboolean dialled;       /* the tunnel end knows this session: it says ENDED one day */
+  gboolean again;         /* this generation's credential is used up: another is wanted */
+  guint failures;         /* dials that failed in a row */
+  FarDeadline deadline;
+  gboolean opened;
+  guint64 bytes_up, bytes_down, arrivals;
+  char *cause;
+  FarHomeTimer *timer;
+  gint64 closed_us;       /* boottime */
+  gboolean reported;
+} AgentSession;
+
+struct _Agent {
+  FarInstance *at;
+  AgentLife *life;
+  GHashTable *sessions;   /* id → AgentSession: live ones, and closed ones so that old offers are known again */
+  GQueue nonces;          /* of AgentNonce, newest last */
+  FarHomeTimer *poll_timer;
+  gint64 poll_at_us;      /* boottime of the next poll */
+  gboolean linked, polling, poll_again, devices_again;
+  GPtrArray *taken_over;  /* ids to close, off the claim's stack */
+  FarHomeTimer *later;
+  guint64 refused;
+};
+
+const AgentOpts *agent_opts (Agent *self);
+AgentLife *agent_life_ref (AgentLife *life);
+void agent_life_unref (AgentLife *life);
+const char *agent_text (const json_t *json, const char *key); /* NULL where it is no string */
+
+/* ---- session.c ---- */
+AgentSession *agent_session_new (Agent *self, const char *id);
+AgentSession *agent_session_ref (AgentSession *session);
+void agent_session_unref (AgentSession *session);
+AgentSession *agent_session (Agent *self, const char *id);
+gboolean agent_session_live (const AgentSession *session);
+guint agent_sessions_live (Agent *self);
+gboolean agent_session_event (AgentSession *session, FarSessionEvent event, const char *cause, GError **error);
+void agent_session_timer (AgentSession *session, gint64 boottime_us);
+void agent_session_abandon (AgentSession *session);
+/* Its credential is used up: asks for the next by poll, soon, then ever more slowly. */
+void agent_session_wait (AgentSession *session);
+/* Everything of this session ends at the tunnel end; where it never was there, at once. */
+void agent_tunnel_end (AgentSession *session);
+json_t *agent_session_show (const AgentSession *session);
+
+/* ---- offers ---- */
+/* An offer in its parts; texts are borrowed from the JSON. */
+typedef struct {
+  const char *session, *request, *address, *host_key, *device, *person, *asker, *reason, *sealed, *login_box;
+  guint generation;
+  guint16 x;
+  gint64 for_us;
+  FarEntry entry;
+  gboolean in_advance;
+} AgentOffer;
+
+gboolean agent_offer_read (json_t *json, AgentOffer *offer, GError **error);
+/* This node's own rules: device, hours, longest, number of sessions. */
+gboolean agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error);
+/* The next generation of a session that is here: it may change where to dial and nothing else. */
+gboolean agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GError **error);
+/* Opens the sealed credential; every field must equal the offer's. Result: the token (far_secret_free). */
+char *agent_credential_open (Agent *self, const AgentOffer *offer, GError **error);
+/* Takes an offer. Ends req when it is clear whether it is accepted; its error is the refusal. */
+void agent_offer_take (Agent *self, json_t *offer, FarRequest *req);
+/* Opens the login box, compares, asks the authenticators. */
+void agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req);
+void agent_dial (AgentSession *session, const char *token);
+
+/* ---- nonce.c ---- */
+char *agent_nonce_new (Agent *self);
+/* Good once, and only if this node gave it lately. */
+gboolean agent_nonce_spend (Agent *self, const char *nonce);
+void agent_nonces_clear (Agent *self);
+
+/* ---- talk with the cloud ---- */
+void agent_poll_soon (Agent *self, gint64 in_us);
+void agent_poll_stop (Agent *self);
+void agent_report (AgentSession *session);
+void agent_report_refused (Agent *self, const char *session, const GError *error);
+void agent_offers_post (gpointer self, FarCall *call);
+void agent_close_post (gpointer self, FarCall *call);
+
+/* ---- devices.c ---- */
+void agent_devices_tell (Agent *self);
+gboolean agent_devices_load (Agent *self, GError **error);
+void agent_devices_get (gpointer self, FarCall *call);
+void agent_device_put (gpointer self, FarCall *call);
+void agent_device_delete (gpointer self, FarCall *call);
+
+/* ---- local.c ---- */
+void agent_terminals_get (gpointer self, FarCall *call);
+void agent_terminal_get (gpointer self, FarCall *call);
+void agent_sessions_get (gpointer self, FarCall *call);
+void agent_session_get (gpointer self, FarCall *call);
+void agent_session_delete (gpointer self, FarCall *call);
+
+G_END_DECLS

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An offer comes from the cloud, which may lie: its form, and this node's own rules. An offer may narrow, never widen. */
+#include "config.h"
+
+#include "agent.h"
+
+#include <string.h>
+
+static gboolean
+bad (GError **error, const char *what)
+{
+  g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, "offer without a usable %s", what);
+  return FALSE;
+}
+
+static gboolean
+read_numbers (json_t *json, AgentOffer *offer, GError **error)
+{
+  json_int_t generation = json_integer_value (json_object_get (json, "generation")), x = json_integer_value (json_object_get (json, "x"));
+  offer->for_us = json_integer_value (json_object_get (json, "for_us"));
+  if (generation < 1 || generation > G_MAXINT)
+    return bad (error, "generation");
+  if (x < 1 || x > G_MAXUINT16)
+    return bad (error, "x");
+  if (offer->for_us <= 0)
+    return bad (error, "for_us");
+  offer->generation = generation;
+  offer->x = x;
+  return TRUE;
+}
+
+static gboolean
+read_choices (json_t *json, AgentOffer *offer, GError **error)
+{
+  const char *entry = agent_text (json, "entry"), *login = agent_text (json, "login");
+  if (g_strcmp0 (entry, "ports") != 0 && g_strcmp0 (entry, "stream") != 0)
+    return bad (error, "entry");
+  if (g_strcmp0 (login, "in-band") != 0 && g_strcmp0 (login, "in-advance") != 0)
+    return bad (error, "login");
+  offer->entry = strcmp (entry, "ports") == 0 ? FAR_ENTRY_PORTS : FAR_ENTRY_STREAM;
+  offer->in_advance = strcmp (login, "in-advance") == 0;
+  return TRUE;
+}
+
+static gboolean
+short_text (const char *text)
+{
+  return text && *text && strlen (text) <= 4096;
+}
+
+gboolean
+agent_offer_read (json_t *json, AgentOffer *offer, GError **error)
+{
+  g_autofree char *host = NULL;
+  guint16 port = 0;
+  *offer = (AgentOffer){ .session = agent_text (json, "session"), .request = agent_text (json, "request"), .address = agent_text (json, "address"),
+                         .host_key = agent_text (json, "host_key"), .device = agent_text (json, "device"), .person = agent_text (json, "person"),
+                         .asker = agent_text (json, "asker"), .reason = agent_text (json, "reason"), .sealed = agent_text (json, "sealed"),
+                         .login_box = agent_text (json, "login_box") };
+  if (!short_text (offer->session) || strlen (offer->session) > 64 || strspn (offer->session, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") != strlen (offer->session))
+    return bad (error, "session");
+  if (!short_text (offer->address) || !far_parse_address (offer->address, &host, &port, NULL) || port == 0)
+    return bad (error, "address");
+  if (!short_text (offer->host_key) || !g_str_has_prefix (offer->host_key, "ssh-"))
+    return bad (error, "host_key");
+  if (!short_text (offer->person) || strlen (offer->person) > 64)
+    return bad (error, "person");
+  if (!short_text (offer->sealed))
+    return bad (error, "sealed");
+  return read_numbers (json, offer, error) && read_choices (json, offer, error);
+}
+
+static gboolean
+allowed_time (Agent *self, const AgentOffer *offer, GError **error)
+{
+  const AgentOpts *opts = agent_opts (self);
+  g_autofree char *longest = far_format_duration (opts->longest);
+  if (offer->for_us > opts->longest) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "terminal '%s' allows at most %s", far_node_id (), longest);
+    return FALSE;
+  }
+  if (!opts->hours || !*opts->hours)
+    return TRUE;
+  gboolean open = far_hours_contain (opts->hours, far_clock_wall_us (), offer->for_us, error);
+  if (!open && (!error || !*error))
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "terminal '%s' is open for access only %s", far_node_id (), opts->hours);
+  return open;
+}
+
+gboolean
+agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error)
+{
+  const AgentOpts *opts = agent_opts (self);
+  if (offer->device && !far_device_find (offer->device)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, "terminal '%s' has no device '%s'", far_node_id (), offer->device);
+    return FALSE;
+  }
+  if (agent_sessions_live (self) >= opts->sessions) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, "terminal '%s' has %u sessions already", far_node_id (), agent_sessions_live (self));
+    return FALSE;
+  }
+  if (offer->in_advance && (!opts->in_advance || !opts->in_advance[0])) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "terminal '%s' takes no login in advance", far_node_id ());
+    return FALSE;
+  }
+  if (!offer->in_advance && (!opts->login || !*opts->login)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "terminal '%s' takes no login in band", far_node_id ());
+    return FALSE;
+  }
+  return allowed_time (self, offer, error);
+}
+
+gboolean
+agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GError **error)
+{
+  const char *fault = NULL;
+  if (!agent_session_live (session) || session->state == FAR_SESSION_CLOSING)
+    fault = "the session is closed";
+  else if (offer->generation <= session->generation)
+    fault = "an old generation";
+  else if (g_strcmp0 (offer->device, session->device) != 0)
+    fault = "another device";
+  else if (g_strcmp0 (offer->person, session->person) != 0)
+    fault = "another person";
+  else if (offer->entry != session->entry || offer->in_advance != session->in_advance)
+    fault = "another entry";
+  else if (offer->for_us > session->for_us)
+    fault = "a longer time";
+  if (fault)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, "offer for session '%s' refused: %s", offer->session, fault);
+  return fault == NULL;
+}

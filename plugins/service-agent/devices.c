@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The terminal is the authority for its devices: those of its profile, and those added here at run time (kept in STATE/devices.json). The cloud gets
+ * the list at link-up and after each change. */
+#include "config.h"
+
+#include "agent.h"
+
+#include <string.h>
+
+#define TELL_TIMEOUT_MS 15000
+#define ADDED_MAX 200
+
+static json_t *
+device_json (const FarDevice *device)
+{
+  json_t *applications = json_array ();
+  for (guint i = 0; device->applications && device->applications[i]; i++)
+    json_array_append_new (applications, json_string (device->applications[i]));
+  return json_pack ("{s:s, s:s, s:s?, s:s?, s:i, s:b, s:o}", "name", device->name, "endpoint", device->endpoint, "address", device->address, "line",
+                    device->line, "weight", device->weight, "inspect", device->inspect_required, "applications", applications);
+}
+
+static json_t *
+devices_json (void)
+{
+  g_autoptr (GPtrArray) devices = far_device_list ();
+  json_t *list = json_array ();
+  for (guint i = 0; i < devices->len; i++)
+    json_array_append_new (list, device_json (devices->pdata[i]));
+  return list;
+}
+
+/* ---- to the cloud ---- */
+
+static void
+devices_told (FarRequest *req, gpointer user)
+{
+  AgentLife *life = user;
+  g_autoptr (GError) error = far_request_error (req) ? g_error_copy (far_request_error (req)) : NULL;
+  if (!error)
+    far_message_check (far_request_result (req), &error);
+  if (life->self && error) {
+    far_complain (life->self->at, "devices", "the list of devices did not reach the cloud: %s", error->message);
+    life->self->devices_again = TRUE;
+  }
+  agent_life_unref (life);
+}
+
+void
+agent_devices_tell (Agent *self)
+{
+  const char *link = agent_opts (self)->link;
+  self->devices_again = !far_peer_connected (link, "");
+  if (self->devices_again)
+    return;
+  g_autofree char *resource = g_strdup_printf ("terminals/%s/devices", far_node_id ());
+  g_autoptr (FarMessage) message = far_message_request ("PUT", resource, json_pack ("{s:o}", "devices", devices_json ()));
+  far_peer_send (link, "", message, far_request_new (devices_told, agent_life_ref (self->life), TELL_TIMEOUT_MS));
+}
+
+/* ---- on disk ---- */
+
+static char *
+devices_path (void)
+{
+  return far_node_path ("devices.json");
+}
+
+static int
+weight_parse (json_t *value)
+{
+  const char *const names[] = { "watch", "light", "heavy" };
+  if (json_is_integer (value))
+    return CLAMP (json_integer_value (value), 0, 2);
+  for (int i = 0; json_is_string (value) && i < 3; i++)
+    if (strcmp (names[i], json_string_value (value)) == 0)
+      return i;
+  return 1;
+}
+
+static gboolean
+device_add (const char *name, json_t *json, GError **error)
+{
+  const char *endpoint = agent_text (json, "endpoint");
+  g_auto (GStrv) applications = g_new0 (char *, json_array_size (json_object_get (json, "applications")) + 1);
+  size_t i;
+  json_t *item;
+  json_array_foreach (json_object_get (json, "applications"), i, item)
+    applications[i] = g_strdup (json_is_string (item) ? json_string_value (item) : "");
+  json_t *inspect = json_object_get (json, "inspect");
+  FarDevice device = { .name = (char *) name, .endpoint = (char *) endpoint, .address = (char *) agent_text (json, "address"),
+                       .line = (char *) agent_text (json, "line"), .weight = weight_parse (json_object_get (json, "weight")),
+                       .inspect_required = json_is_true (inspect) || g_strcmp0 (json_string_value (inspect), "required") == 0,
+                       .applications = applications };
+  if (endpoint && !far_instance_find (FAR_KIND_ENDPOINT, endpoint, error))
+    return FALSE;
+  return far_device_add (&device, error);
+}
+
+gboolean
+agent_devices_load (Agent *self, GError **error)
+{
+  g_autofree char *path = devices_path ();
+  json_error_t where;
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    return TRUE;
+  json_t *added = json_load_file (path, JSON_REJECT_DUPLICATES, &where), *json;
+  if (!json_is_object (added)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s:%d: %s; repair it or move it away", path, where.line, where.text);
+    json_decref (added);
+    return FALSE;
+  }
+  const char *name;
+  json_object_foreach (added, name, json) {
+    g_autoptr (GError) fault = NULL;
+    if (!device_add (name, json, &fault) && !g_error_matches (fault, FAR_ERROR, FAR_ERROR_CONFLICT))
+      far_log (self->at, G_LOG_LEVEL_WARNING, "device left out: %s", fault->message);
+  }
+  json_decref (added);
+  return TRUE;
+}
+
+static json_t *
+added_read (void)
+{
+  g_autofree char *path = devices_path ();
+  json_t *added = json_load_file (path, 0, NULL);
+  if (json_is_object (added))
+    return added;
+  json_decref (added);
+  return json_object ();
+}
+
+static gboolean
+added_write (json_t *added, GError **error)
+{
+  g_autofree char *path = devices_path ();
+  char *text = json_dumps (added, JSON_INDENT (1) | JSON_SORT_KEYS);
+  gboolean ok = g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+  free (text);
+  return ok;
+}
+
+/* ---- this node's own people ---- */
+
+static gboolean
+own_node (FarCall *call)
+{
+  gboolean own = strcmp (call->parts[0], far_node_id ()) == 0;
+  if (!own)
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "this is terminal '%s', not '%s'", far_node_id (), call->parts[0]);
+  return own;
+}
+
+void
+agent_devices_get (gpointer self, FarCall *call)
+{
+  if (own_node (call))
+    far_call_answer (call, 200, json_pack ("{s:o}", "devices", devices_json ()));
+}
+
+void
+agent_device_put (gpointer data, FarCall *call)
+{
+  GError *error = NULL;
+  if (!own_node (call))
+    return;
+  json_t *added = added_read ();
+  json_object_set (added, call->parts[1], call->body);
+  if (json_object_size (added) > ADDED_MAX) {
+    far_call_fail_new (call, FAR_ERROR_LIMIT, "%d devices were added already: put them into the profile", ADDED_MAX);
+  } else if (!device_add (call->parts[1], call->body, &error) || !added_write (added, &error)) {
+    far_call_fail (call, error);
+  } else {
+    agent_devices_tell (data);
+    far_call_answer (call, 200, device_json (far_device_find (call->parts[1])));
+  }
+  json_decref (added);
+}
+
+void
+agent_device_delete (gpointer data, FarCall *call)
+{
+  GError *error = NULL;
+  if (!own_node (call))
+    return;
+  json_t *added = added_read ();
+  if (!far_device_remove (call->parts[1])) {
+    gboolean known = far_device_find (call->parts[1]) != NULL;
+    far_call_fail_new (call, known ? FAR_ERROR_CONFLICT : FAR_ERROR_NOT_FOUND, known ? "device '%s' stands in the profile: change it there and reload"
+                                                                                   : "no device '%s' here", call->parts[1]);
+  } else {
+    json_object_del (added, call->parts[1]);
+    agent_devices_tell (data);
+    if (added_write (added, &error))
+      far_call_answer (call, 204, NULL);
+    else
+      far_call_fail (call, error);
+  }
+  json_decref (added);
+}

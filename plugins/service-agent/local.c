@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What people at the terminal itself may see and do: they may end any session here. */
+#include "config.h"
+
+#include "agent.h"
+
+#include <string.h>
+
+static json_t *
+self_show (Agent *self)
+{
+  g_autoptr (GPtrArray) devices = far_device_list ();
+  return json_pack ("{s:s, s:b, s:I, s:I}", "terminal", far_node_id (), "connected", far_peer_connected (agent_opts (self)->link, ""), "devices",
+                    (json_int_t) devices->len, "sessions", (json_int_t) agent_sessions_live (self));
+}
+
+void
+agent_terminals_get (gpointer self, FarCall *call)
+{
+  g_autofree char *object = g_strdup_printf ("terminals/%s", far_node_id ());
+  json_t *list = json_array ();
+  if (far_visible (call->principal, object))
+    json_array_append_new (list, self_show (self));
+  far_call_answer (call, 200, json_pack ("{s:o}", "terminals", list));
+}
+
+void
+agent_terminal_get (gpointer self, FarCall *call)
+{
+  if (strcmp (call->parts[0], far_node_id ()) != 0)
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "this is terminal '%s', not '%s'", far_node_id (), call->parts[0]);
+  else
+    far_call_answer (call, 200, self_show (self));
+}
+
+static gboolean
+may_manage (FarCall *call)
+{
+  return far_may (call->principal, FAR_ACTION_MANAGE, "node", NULL, NULL) == FAR_MAY_ALLOW;
+}
+
+void
+agent_sessions_get (gpointer data, FarCall *call)
+{
+  Agent *self = data;
+  json_t *list = json_array ();
+  GHashTableIter iter;
+  gpointer session;
+  g_hash_table_iter_init (&iter, self->sessions);
+  while (may_manage (call) && g_hash_table_iter_next (&iter, NULL, &session) && json_array_size (list) < 40)
+    if (agent_session_live (session))
+      json_array_append_new (list, agent_session_show (session));
+  far_call_answer (call, 200, json_pack ("{s:o}", "sessions", list));
+}
+
+static AgentSession *
+called_session (Agent *self, FarCall *call)
+{
+  AgentSession *session = may_manage (call) ? agent_session (self, call->parts[0]) : NULL;
+  if (!session)
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no session '%s' here", call->parts[0]);
+  return session;
+}
+
+void
+agent_session_get (gpointer self, FarCall *call)
+{
+  AgentSession *session = called_session (self, call);
+  if (session)
+    far_call_answer (call, 200, agent_session_show (session));
+}
+
+void
+agent_session_delete (gpointer self, FarCall *call)
+{
+  GError *error = NULL;
+  AgentSession *session = called_session (self, call);
+  if (!session)
+    return;
+  agent_session_ref (session);
+  if (agent_session_event (session, FAR_SESSION_EV_CLOSE_ASKED, "closed at the terminal", &error))
+    far_call_answer (call, 202, agent_session_show (session));
+  else
+    far_call_fail (call, error);
+  agent_session_unref (session);
+}

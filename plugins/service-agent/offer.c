@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An offer comes, by push or as the answer to a poll (S108); the same one may come by both. */
+#include "config.h"
+
+#include "agent.h"
+
+#include <string.h>
+
+static void
+session_take_place (AgentSession *session, const AgentOffer *offer)
+{
+  g_free (session->address);
+  g_free (session->host_key);
+  session->address = g_strdup (offer->address);
+  session->host_key = g_strdup (offer->host_key);
+  session->x = offer->x;
+  session->generation = offer->generation;
+  session->again = FALSE;
+}
+
+static AgentSession *
+session_from (Agent *self, const AgentOffer *offer)
+{
+  AgentSession *session = agent_session_new (self, offer->session);
+  session->person = g_strdup (offer->person);
+  session->asker = g_strdup (offer->asker ? offer->asker : offer->person);
+  session->reason = g_strdup (offer->reason ? offer->reason : "");
+  session->device = g_strdup (offer->device);
+  session->entry = offer->entry;
+  session->in_advance = offer->in_advance;
+  session->for_us = offer->for_us;
+  session_take_place (session, offer);
+  g_hash_table_insert (self->sessions, session->id, session);
+  return session;
+}
+
+static void
+offer_refuse (Agent *self, const char *session, GError *error, FarRequest *req)
+{
+  self->refused++;
+  far_log (self->at, G_LOG_LEVEL_WARNING, "offer refused: %s, %s", session ? session : "?", error->message);
+  far_request_fail (req, error);
+}
+
+static void
+session_go (AgentSession *session, const char *token)
+{
+  agent_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL);
+  agent_dial (session, token);
+}
+
+/* ---- a new session ---- */
+
+typedef struct {
+  AgentSession *session;
+  char *token;
+  FarRequest *outer;
+} Wait;
+
+static void
+login_checked (FarRequest *req, gpointer user)
+{
+  Wait *wait = user;
+  AgentSession *session = wait->session;
+  const GError *error = far_request_error (req);
+  if (session->self && session->state == FAR_SESSION_REQUESTED && !error) {
+    agent_session_event (session, FAR_SESSION_EV_PERMIT, NULL, NULL);
+    session_go (session, wait->token);
+    far_request_done (wait->outer, NULL, NULL);
+  } else if (session->self && session->state == FAR_SESSION_REQUESTED) {
+    session->reported = TRUE; /* the refusal itself is the report */
+    agent_session_event (session, FAR_SESSION_EV_DENY, error->message, NULL);
+    offer_refuse (session->self, session->id, g_error_copy (error), wait->outer);
+  } else {
+    far_request_fail_new (wait->outer, FAR_ERROR_CONFLICT, "session '%s' is over", session->id);
+  }
+  far_request_unref (wait->outer);
+  far_secret_free (wait->token);
+  agent_session_unref (session);
+  g_free (wait);
+}
+
+static void
+offer_new (Agent *self, const AgentOffer *offer, FarRequest *req)
+{
+  GError *error = NULL;
+  char *token = agent_offer_allowed (self, offer, &error) ? agent_credential_open (self, offer, &error) : NULL;
+  if (!token) {
+    offer_refuse (self, offer->session, error, req);
+    return;
+  }
+  AgentSession *session = session_from (self, offer);
+  far_log (self->at, G_LOG_LEVEL_MESSAGE, "access offered: %s, %s%s%s, %s", session->id, session->asker, session->device ? " to " : "",
+           session->device ? session->device : "", session->reason);
+  if (offer->in_advance) {
+    Wait *wait = g_new0 (Wait, 1);
+    *wait = (Wait){ agent_session_ref (session), token, far_request_ref (req) };
+    agent_login_check (self, offer, far_request_new (login_checked, wait, 0));
+    return;
+  }
+  agent_session_event (session, FAR_SESSION_EV_PERMIT, NULL, NULL);
+  session_go (session, token);
+  far_secret_free (token);
+  far_request_done (req, NULL, NULL);
+}
+
+/* ---- the next generation ---- */
+
+static void
+offer_continue (Agent *self, AgentSession *session, const AgentOffer *offer, FarRequest *req)
+{
+  GError *error = NULL;
+  char *token = agent_offer_continues (session, offer, &error) ? agent_credential_open (self, offer, &error) : NULL;
+  if (!token) {
+    offer_refuse (self, offer->session, error, req);
+    return;
+  }
+  if (session->state == FAR_SESSION_OPEN || session->state == FAR_SESSION_OPENING)
+    agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL); /* Z knows earlier than we do */
+  session_take_place (session, offer);
+  session_go (session, token);
+  far_secret_free (token);
+  far_request_done (req, NULL, NULL);
+}
+
+void
+agent_offer_take (Agent *self, json_t *json, FarRequest *req)
+{
+  AgentOffer offer;
+  GError *error = NULL;
+  if (!agent_offer_read (json, &offer, &error)) {
+    offer_refuse (self, agent_text (json, "session"), error, req);
+    return;
+  }
+  AgentSession *session = agent_session (self, offer.session);
+  if (!session)
+    offer_new (self, &offer, req);
+  else if (offer.generation == session->generation && agent_session_live (session))
+    far_request_done (req, NULL, NULL); /* came by push and by poll */
+  else
+    offer_continue (self, session, &offer, req);
+}
+
+/* ---- push ---- */
+
+typedef struct { AgentLife *life; FarCall *call; } Pushed;
+
+static void
+push_taken (FarRequest *req, gpointer user)
+{
+  Pushed *pushed = user;
+  const GError *error = far_request_error (req);
+  if (pushed->life->self && error)
+    far_call_fail (pushed->call, g_error_copy (error));
+  else if (pushed->life->self)
+    far_call_answer (pushed->call, 202, json_object ());
+  agent_life_unref (pushed->life);
+  g_free (pushed);
+}
+
+/* Only the node at the other end of our own link may speak of sessions. */
+static gboolean
+from_cloud (Agent *self, FarCall *call)
+{
+  gboolean yes = call->principal->kind == FAR_PRINCIPAL_NODE && g_strcmp0 (call->transport, agent_opts (self)->link) == 0;
+  if (!yes)
+    far_call_fail_new (call, FAR_ERROR_DENIED, "only this terminal's cloud may ask that");
+  return yes;
+}
+
+void
+agent_offers_post (gpointer data, FarCall *call)
+{
+  Agent *self = data;
+  if (!from_cloud (self, call))
+    return;
+  Pushed *pushed = g_new0 (Pushed, 1);
+  *pushed = (Pushed){ agent_life_ref (self->life), call };
+  agent_offer_take (self, call->body, far_request_new (push_taken, pushed, 0));
+}
+
+void
+agent_close_post (gpointer data, FarCall *call)
+{
+  Agent *self = data;
+  if (!from_cloud (self, call))
+    return;
+  AgentSession *session = agent_session (self, call->parts[0]);
+  if (session && agent_session_live (session))
+    agent_session_event (session, FAR_SESSION_EV_CLOSE_ASKED, agent_text (call->body, "cause"), NULL);
+  far_call_answer (call, 202, json_object ()); /* an unknown session is closed as well as can be */
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The terminal asks at a set cycle whether access is wanted, and whether to close (spec B3, B11), also when nothing was pushed. */
+#include "config.h"
+
+#include "agent.h"
+
+#define POLL_TIMEOUT_MS 15000
+#define LISTED_MAX 100
+
+static void poll_now (gpointer user);
+
+static void
+poll_at (Agent *self, gint64 at_us)
+{
+  self->poll_at_us = at_us;
+  if (self->poll_timer)
+    far_home_timer_set (self->poll_timer, at_us);
+  else
+    self->poll_timer = far_home_timer (far_home_main (), at_us, poll_now, self);
+}
+
+/* The next poll comes no later than that. */
+void
+agent_poll_soon (Agent *self, gint64 in_us)
+{
+  gint64 at_us = far_clock_boottime_us () + in_us;
+  if (in_us <= 0 && self->polling)
+    self->poll_again = TRUE;
+  else if (!self->poll_timer || at_us < self->poll_at_us)
+    poll_at (self, at_us);
+}
+
+void
+agent_poll_stop (Agent *self)
+{
+  g_clear_pointer (&self->poll_timer, far_home_timer_free);
+}
+
+/* A tenth more or less, so that terminals that came back together do not stay together. */
+static void
+poll_next (Agent *self)
+{
+  gint64 cycle = agent_opts (self)->poll;
+  guint32 spread = MIN (cycle / 5, G_MAXINT32) + 1;
+  poll_at (self, far_clock_boottime_us () + cycle - cycle / 10 + far_random_u32 (spread));
+}
+
+static json_t *
+poll_sessions (Agent *self)
+{
+  json_t *list = json_array ();
+  GHashTableIter iter;
+  gpointer value;
+  g_hash_table_iter_init (&iter, self->sessions);
+  while (g_hash_table_iter_next (&iter, NULL, &value) && json_array_size (list) < LISTED_MAX) {
+    AgentSession *session = value;
+    if (!session->reported)
+      json_array_append_new (list, json_pack ("{s:s, s:s, s:i, s:b, s:s?}", "session", session->id, "state", far_session_state_name (session->state),
+                                              "generation", (int) session->generation, "again", session->again, "cause", session->cause));
+  }
+  return list;
+}
+
+typedef struct { AgentLife *life; json_t *told; } Poll;
+
+typedef struct { AgentLife *life; char *session; } Offered;
+
+static void
+offer_taken (FarRequest *req, gpointer user)
+{
+  Offered *offered = user;
+  const GError *error = far_request_error (req);
+  if (offered->life->self && error)
+    agent_report_refused (offered->life->self, offered->session, error);
+  agent_life_unref (offered->life);
+  g_free (offered->session);
+  g_free (offered);
+}
+
+static void
+poll_offers (Agent *self, json_t *offers)
+{
+  size_t i;
+  json_t *offer;
+  json_array_foreach (offers, i, offer) {
+    Offered *offered = g_new0 (Offered, 1);
+    *offered = (Offered){ agent_life_ref (self->life), g_strdup (agent_text (offer, "session")) };
+    agent_offer_take (self, offer, far_request_new (offer_taken, offered, 0));
+  }
+}
+
+static void
+poll_close (Agent *self, json_t *close)
+{
+  size_t i;
+  json_t *id;
+  json_array_foreach (close, i, id) {
+    AgentSession *session = agent_session (self, json_string_value (id));
+    if (session && agent_session_live (session))
+      agent_session_event (session, FAR_SESSION_EV_CLOSE_ASKED, "closed by the cloud", NULL);
+  }
+}
+
+/* What was said as closed and heard needs no more saying. */
+static void
+poll_heard (Agent *self, json_t *told)
+{
+  size_t i;
+  json_t *item;
+  json_array_foreach (told, i, item) {
+    AgentSession *session = agent_session (self, agent_text (item, "session"));
+    if (session && g_strcmp0 (agent_text (item, "state"), "closed") == 0)
+      session->reported = TRUE;
+  }
+}
+
+static void
+poll_answer (Agent *self, json_t *told, FarMessage *answer, GError **error)
+{
+  json_t *body = far_message_check (answer, error) ? far_message_json (answer, error) : NULL;
+  if (!body)
+    return;
+  poll_heard (self, told);
+  poll_offers (self, json_object_get (body, "offers"));
+  poll_close (self, json_object_get (body, "close"));
+  json_decref (body);
+}
+
+static void
+polled (FarRequest *req, gpointer user)
+{
+  Poll *poll = user;
+  Agent *self = poll->life->self;
+  g_autoptr (GError) error = far_request_error (req) ? g_error_copy (far_request_error (req)) : NULL;
+  if (self) {
+    self->polling = FALSE;
+    if (!error)
+      poll_answer (self, poll->told, far_request_result (req), &error);
+    if (error)
+      far_complain (self->at, "poll", "poll not answered: %s", error->message);
+    gboolean again = self->poll_again && !error;
+    self->poll_again = FALSE;
+    if (again)
+      agent_poll_soon (self, 0);
+  }
+  json_decref (poll->told);
+  agent_life_unref (poll->life);
+  g_free (poll);
+}
+
+static void
+poll_now (gpointer user)
+{
+  Agent *self = user;
+  const char *link = agent_opts (self)->link;
+  poll_next (self);
+  if (self->polling || !far_peer_connected (link, ""))
+    return;
+  g_autofree char *nonce = agent_nonce_new (self);
+  Poll *poll = g_new0 (Poll, 1);
+  *poll = (Poll){ agent_life_ref (self->life), poll_sessions (self) };
+  g_autoptr (FarMessage) message = far_message_request ("POST", "poll", json_pack ("{s:s, s:O}", "nonce", nonce, "sessions", poll->told));
+  self->polling = TRUE;
+  far_peer_send (link, "", message, far_request_new (polled, poll, POLL_TIMEOUT_MS));
+}

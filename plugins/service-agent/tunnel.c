@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The tunnel from here to Z, and what comes through it (S109–S119, S200–S209). */
+#include "config.h"
+
+#include "agent.h"
+
+#include <string.h>
+
+#define DIAL_TIMEOUT_MS 30000
+#define FIRST_FAILURES 3
+
+static const FarTunnelOps *
+tunnel_ops (Agent *self, FarInstance **at)
+{
+  *at = far_instance_find (FAR_KIND_TRANSPORT, agent_opts (self)->tunnel, NULL);
+  return *at ? ((const FarTransportType *) far_instance_type (*at))->tunnels : NULL;
+}
+
+/* ---- end ---- */
+
+void
+agent_tunnel_end (AgentSession *session)
+{
+  FarInstance *at;
+  const FarTunnelOps *ops = session->dialled ? tunnel_ops (session->self, &at) : NULL;
+  if (ops)
+    ops->end (far_instance_self (at), session->id, session->cause ? session->cause : "closed");
+  else
+    agent_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
+}
+
+/* ---- dial ---- */
+
+static void
+dial_failed (AgentSession *session, const GError *error)
+{
+  session->failures++;
+  far_log (session->self->at, G_LOG_LEVEL_WARNING, "tunnel of session %s did not come up: %s", session->id, error->message);
+  if (!session->opened && session->failures >= FIRST_FAILURES) {
+    g_autofree char *cause = g_strdup_printf ("the terminal cannot reach the tunnel end: %s", error->message);
+    agent_session_event (session, FAR_SESSION_EV_FAILED, cause, NULL);
+  } else if (session->state == FAR_SESSION_OPENING) {
+    agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
+  } else if (session->state == FAR_SESSION_RESUMING) {
+    agent_session_wait (session);
+  }
+}
+
+typedef struct { AgentSession *session; guint generation; } Dial;
+
+static void
+dialled (FarRequest *req, gpointer user)
+{
+  Dial *dial = user;
+  AgentSession *session = dial->session;
+  const GError *error = far_request_error (req);
+  if (error && session->self && agent_session_live (session) && dial->generation == session->generation)
+    dial_failed (session, error);
+  agent_session_unref (session);
+  g_free (dial);
+}
+
+static void
+event_up (AgentSession *session, const FarTunnelEvent *event)
+{
+  g_autoptr (GError) error = NULL;
+  if (!session->opened) {
+    far_deadline_set (&session->deadline, session->for_us);
+    if (event->deadline_boot_us > 0)
+      session->deadline.boottime_us = MIN (session->deadline.boottime_us, event->deadline_boot_us);
+  }
+  if (!agent_session_event (session, FAR_SESSION_EV_TUNNEL_UP, NULL, &error)) {
+    far_log (session->self->at, G_LOG_LEVEL_WARNING, "tunnel not wanted: %s, %s", session->id, error->message);
+    agent_tunnel_end (session);
+  }
+}
+
+static void
+event_ended (AgentSession *session, const FarTunnelEvent *event)
+{
+  session->dialled = FALSE;
+  if (session->self && g_strcmp0 (event->cause, "deadline") == 0)
+    agent_session_event (session, FAR_SESSION_EV_DEADLINE, "deadline", NULL);
+  if (session->self && agent_session_live (session))
+    agent_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, event->cause, NULL);
+  agent_session_unref (session); /* the tunnel end's reference */
+}
+
+static void
+tunnel_event (const FarTunnelEvent *event, gpointer user)
+{
+  AgentSession *session = user;
+  session->bytes_up = MAX (session->bytes_up, event->bytes_up);
+  session->bytes_down = MAX (session->bytes_down, event->bytes_down);
+  if (event->kind == FAR_TUNNEL_ENDED) {
+    event_ended (session, event);
+  } else if (session->self && event->kind == FAR_TUNNEL_UP) {
+    event_up (session, event);
+  } else if (session->self && event->kind == FAR_TUNNEL_LOST) {
+    agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
+  } else if (session->self && event->kind == FAR_TUNNEL_REFUSED) {
+    far_complain (session->self->at, session->id, "a connection of session %s was refused: %s", session->id, event->cause ? event->cause : "?");
+  }
+}
+
+/* ---- what arrives ---- */
+
+static void
+arrived (const char *id, const char *from, FarHome *home, FarRequest *req, gpointer user)
+{
+  AgentSession *session = user;
+  if (!session->self || session->state != FAR_SESSION_OPEN) {
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, "session '%s' is %s", id, far_session_state_name (session->state));
+    return;
+  }
+  const AgentOpts *opts = agent_opts (session->self);
+  FarEndpointSpec spec = { .session = session->id, .from = from, .device = session->device, .want_home = home,
+                           .deadline_us = session->deadline.boottime_us };
+  session->arrivals++;
+  if (!session->in_advance) { /* S200–S209: the login service asks, then joins the device or the shell */
+    far_endpoint_open (opts->login, &spec, req);
+    return;
+  }
+  spec.person = session->person;
+  if (session->device)
+    far_device_open (&spec, req);
+  else if (opts->shell)
+    far_endpoint_open (opts->shell, &spec, req);
+  else
+    far_request_fail_new (req, FAR_ERROR_CONFIG, "this terminal has no shell (agent: option 'shell')");
+}
+
+void
+agent_dial (AgentSession *session, const char *token)
+{
+  FarInstance *at;
+  const FarTunnelOps *ops = tunnel_ops (session->self, &at);
+  gint64 left_us = session->opened ? session->deadline.boottime_us - far_clock_boottime_us () : session->for_us;
+  if (!ops || !ops->dial) {
+    agent_session_event (session, FAR_SESSION_EV_FAILED, "the terminal's tunnel transport does not run", NULL);
+    return;
+  }
+  FarDialSpec spec = { .session = session->id, .address = session->address, .host_key = session->host_key, .user = far_node_id (), .token = token,
+                       .node_key = TRUE, .x = session->x, .length_us = left_us, .arrived = arrived };
+  Dial *dial = g_new0 (Dial, 1);
+  *dial = (Dial){ agent_session_ref (session), session->generation };
+  if (!session->dialled)
+    agent_session_ref (session); /* the tunnel end's, until ENDED */
+  session->dialled = TRUE;
+  ops->dial (far_instance_self (at), &spec, tunnel_event, session, far_request_new (dialled, dial, DIAL_TIMEOUT_MS));
+}
