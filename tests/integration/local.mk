@@ -6,6 +6,7 @@
 # Several run at once: take free ports (bind 0) and a directory of your own.
 
 integration_tests = \
+	tests/integration/bench-tools.py \
 	tests/integration/lab-selftest.py \
 	tests/integration/outside-plugin.sh \
 	tests/integration/programs.py \
