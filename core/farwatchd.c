@@ -12,6 +12,7 @@
 
 #include "device.h"
 #include "door.h"
+#include "handlers-node.h"
 #include "instance-private.h"
 #include "lane.h"
 #include "log.h"
@@ -99,19 +100,35 @@ end_wanted (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-/* The doors open first, so that one can ask why something does not start. */
 static gboolean
-open_doors (FarProfile *profile, GError **error)
+reload_wanted (gpointer data)
 {
-  far_door_start ();
-  return far_right_set_profile (profile->rights, error) && far_control_start (profile->node->control, error);
+  far_reload_by_signal ();
+  return G_SOURCE_CONTINUE;
 }
 
 static void
-close_doors (void)
+end_all (void)
 {
   far_control_stop ();
+  far_instances_stop ();
+  far_handlers_node_stop ();
   far_door_stop ();
+  far_lanes_end ();
+  far_device_profile_set (NULL);
+  far_node_close ();
+}
+
+/* What the instances may rely on from their first moment. The doors open first, so that one can ask why something does not start. */
+static gboolean
+open_all (const Arguments *arguments, FarProfile *profile, GError **error)
+{
+  if (!far_node_open (profile, error))
+    return FALSE;
+  far_handlers_node_start (arguments->state);
+  far_door_start ();
+  far_device_profile_set (g_ptr_array_ref (profile->devices));
+  return far_right_set_profile (profile->rights, error) && far_control_start (far_node_control (), error);
 }
 
 static void
@@ -121,41 +138,31 @@ run (FarProfile *profile)
 
   g_unix_signal_add (SIGTERM, end_wanted, loop);
   g_unix_signal_add (SIGINT, end_wanted, loop);
-  far_device_profile_set (g_ptr_array_ref (profile->devices));
+  g_unix_signal_add (SIGHUP, reload_wanted, NULL);
   far_instances_start (profile);
   far_instances_on_up (say_ready);
   g_main_loop_run (loop);
   far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _("ends"));
   far_notify ("STOPPING=1");
-  far_instances_stop ();
-  far_lanes_end ();
-  far_device_profile_set (NULL);
 }
 
 static int
 serve (const Arguments *arguments, FarProfile *profile)
 {
   g_autoptr (GError) error = NULL;
+  gboolean good;
 
   raise_limits ();
   ignore_broken_pipes ();
   far_log_open (arguments->debug);
-  if (!far_node_open (profile, &error)) {
-    far_log_line (G_LOG_LEVEL_ERROR, NULL, error->message);
-    far_node_close ();
-    return EXIT_BAD;
-  }
   far_stall_watch ();
-  if (!open_doors (profile, &error)) {
+  good = open_all (arguments, profile, &error);
+  if (good)
+    run (profile);
+  else
     far_log_line (G_LOG_LEVEL_ERROR, NULL, error->message);
-    close_doors ();
-    far_node_close ();
-    return EXIT_BAD;
-  }
-  run (profile);
-  close_doors ();
-  far_node_close ();
-  return EXIT_GOOD;
+  end_all ();
+  return good ? EXIT_GOOD : EXIT_BAD;
 }
 
 int

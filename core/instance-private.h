@@ -13,7 +13,8 @@ typedef enum {
   FAR_STATE_RUNNING,
   FAR_STATE_RETRYING, /* failed, torn down, tried again later                 */
   FAR_STATE_FAILED,   /* failed for good: the profile or the code must change */
-  FAR_STATE_STOPPED
+  FAR_STATE_STOPPED,
+  FAR_STATE_RETIRED   /* replaced by a reload, its sessions go on             */
 } FarState;
 
 typedef struct _FarListen FarListen;
@@ -50,6 +51,10 @@ gboolean far_instance_init (FarInstance *at, GError **error);
 void far_instance_begin (FarInstance *at);
 /* init unless that was done, then begin. */
 void far_instance_try (FarInstance *at);
+/* Torn down, and tried at once, whatever it waits for. */
+void far_instance_retry (FarInstance *at);
+/* It takes no new work and ends with its last session; at once where the type has no retire(). */
+void far_instance_retire (FarInstance *at);
 /* stop() and fini(); sockets stay. */
 void far_instance_end (FarInstance *at);
 const char *far_state_name (FarState state);
@@ -63,6 +68,9 @@ void far_instances_start (FarProfile *profile);
 void far_instances_advance (void);
 /* Reverse order. */
 void far_instances_stop (void);
+/* Retired ones, until they end. */
+void far_instances_keep_retired (FarInstance *at);
+void far_instances_drop_retired (FarInstance *at);
 GPtrArray *far_instances_all (void);     /* of FarInstance, in the order of starting; borrowed */
 FarInstance *far_instances_by_path (const char *path);
 /* Takes the array. */

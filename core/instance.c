@@ -14,7 +14,7 @@
 const char *
 far_state_name (FarState state)
 {
-  static const char *const names[] = { "missing", "waiting", "starting", "running", "retrying", "failed", "stopped" };
+  static const char *const names[] = { "missing", "waiting", "starting", "running", "retrying", "failed", "stopped", "retired" };
 
   return names[state];
 }
@@ -272,6 +272,24 @@ far_instance_try (FarInstance *at)
     failed_with (at, error);
 }
 
+/* What core does for a kind while one of it runs. */
+static void
+come_in (FarInstance *at)
+{
+  if (at->kind == FAR_KIND_SENSOR)
+    far_sensor_begin (at);
+  if (at->kind == FAR_KIND_SERVICE && ((const FarServiceType *) at->type)->handlers != NULL)
+    far_handlers_add (((const FarServiceType *) at->type)->handlers, at->self, at);
+}
+
+static void
+go_out (FarInstance *at)
+{
+  far_sensor_end (at);
+  if (at->kind == FAR_KIND_SERVICE && at->self != NULL && ((const FarServiceType *) at->type)->handlers != NULL)
+    far_handlers_remove (((const FarServiceType *) at->type)->handlers, at->self);
+}
+
 void
 far_instance_ready (FarInstance *at)
 {
@@ -285,8 +303,7 @@ far_instance_ready (FarInstance *at)
   else
     far_log (at, G_LOG_LEVEL_INFO, _("runs"));
   at->tried = TRUE;
-  if (at->kind == FAR_KIND_SENSOR)
-    far_sensor_begin (at);
+  come_in (at);
   far_instances_advance ();
 }
 
@@ -296,13 +313,55 @@ far_instance_end (FarInstance *at)
   g_clear_pointer (&at->timer, far_home_timer_free);
   if (at->state != FAR_STATE_MISSING)
     set_state (at, FAR_STATE_STOPPED);
-  far_sensor_end (at);
+  go_out (at);
   if (at->self == NULL)
     return;
   if (at->begun && at->type->stop != NULL)
     at->type->stop (at->self);
   at->begun = FALSE;
   free_self (at);
+}
+
+void
+far_instance_retry (FarInstance *at)
+{
+  far_instance_end (at);
+  far_instance_try (at);
+}
+
+/* ---- retiring ---- */
+
+void
+far_instance_retire (FarInstance *at)
+{
+  if (at->state != FAR_STATE_RUNNING || at->type->retire == NULL) {
+    far_instance_end (at);
+    return;
+  }
+  go_out (at);
+  set_state (at, FAR_STATE_RETIRED);
+  far_instances_keep_retired (at);
+  far_log (at, G_LOG_LEVEL_MESSAGE, _("replaced; its sessions go on until they end"));
+  at->type->retire (at->self);
+}
+
+static void
+retired_later (gpointer data)
+{
+  FarInstance *at = data;
+
+  if (at->state == FAR_STATE_RETIRED) {
+    far_instance_end (at);
+    far_instances_drop_retired (at);
+  }
+  far_instance_unref (at);
+}
+
+void
+far_instance_retired (FarInstance *at)
+{
+  if (at->state == FAR_STATE_RETIRED)
+    far_home_post (far_home_main (), retired_later, far_instance_ref (at));
 }
 
 /* ---- seen from outside ---- */

@@ -5,7 +5,8 @@
 #include "instance-private.h"
 
 static struct {
-  GPtrArray *list; /* of FarInstance, in the order of starting */
+  GPtrArray *list;    /* of FarInstance, in the order of starting */
+  GPtrArray *retired; /* of FarInstance */
   gboolean advancing, again;
   void (*on_up) (void);
 } instances;
@@ -117,6 +118,40 @@ far_instances_start (FarProfile *profile)
 }
 
 void
+far_instances_keep_retired (FarInstance *at)
+{
+  if (instances.retired == NULL)
+    instances.retired = g_ptr_array_new_with_free_func ((GDestroyNotify) far_instance_unref);
+  g_ptr_array_add (instances.retired, far_instance_ref (at));
+}
+
+void
+far_instances_drop_retired (FarInstance *at)
+{
+  g_ptr_array_remove (instances.retired, at);
+}
+
+FarInstance *
+far_instance_find_retired (FarKind kind, const char *name, guint index)
+{
+  for (guint i = 0; instances.retired != NULL && i < instances.retired->len; i++) {
+    FarInstance *at = instances.retired->pdata[i];
+
+    if (at->kind == kind && g_str_equal (at->name, name) && index-- == 0)
+      return at;
+  }
+  return NULL;
+}
+
+static void
+stop_retired (void)
+{
+  for (guint i = 0; instances.retired != NULL && i < instances.retired->len; i++)
+    far_instance_end (instances.retired->pdata[i]);
+  g_clear_pointer (&instances.retired, g_ptr_array_unref);
+}
+
+void
 far_instances_stop (void)
 {
   GPtrArray *all = far_instances_all ();
@@ -124,6 +159,7 @@ far_instances_stop (void)
   instances.advancing = TRUE; /* nothing starts any more */
   for (guint i = all->len; i > 0; i--)
     far_instance_end (all->pdata[i - 1]);
+  stop_retired ();
   g_clear_pointer (&instances.list, g_ptr_array_unref);
   instances.advancing = FALSE;
 }

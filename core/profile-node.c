@@ -221,7 +221,7 @@ read_right (FarProfile *profile, const FarYaml *map, guint index, GPtrArray *fau
   options = far_options_check (right_options, sizeof *options, map, &check);
   right = right_json (options, index);
   far_options_unref (options);
-  if (far_faults_errors (faults) == before && FALSE)
+  if (far_faults_errors (faults) == before && !far_right_check (right, &error))
     far_fault_add (faults, FAR_FAULT_ERROR, map, "%s: %s", what, error->message);
   json_array_append_new (profile->rights, right);
 }

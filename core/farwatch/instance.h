@@ -40,6 +40,12 @@ FarInstance *far_instance_find (FarKind kind, const char *name, GError **error);
 /* All running instances of a kind; container to be freed. */
 GPtrArray *far_instance_list (FarKind kind);
 
+/* Inside or after type->retire(): the last session has ended, stop() and fini() may come. */
+void far_instance_retired (FarInstance *at);
+/* Instances that a reload has replaced while their sessions go on, the index-th of that name (they are not found otherwise); NULL: no more.
+ * For who speaks to an instance about a session that it opened. */
+FarInstance *far_instance_find_retired (FarKind kind, const char *name, guint index);
+
 /* The node. */
 const char *far_node_id (void);
 const char *far_node_state_dir (void);   /* absolute, exists */

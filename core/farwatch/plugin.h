@@ -41,6 +41,8 @@ struct _FarType {
   gboolean (*reload) (gpointer self, const void *options, GError **error); /* only RELOADABLE keys changed; NULL: core just swaps */
   void (*stop) (gpointer self);
   void (*fini) (gpointer self);
+  void (*retire) (gpointer self); /* replaced by a reload: take no new work, go on until the last session has ended, then call
+                                   * far_instance_retired(); NULL: stopped at once. Its listening sockets are the new instance's already. */
 };
 
 /* dial: for tools (farctl), needs no instance: a byte stream to url (wss://host:port/link, …/stream/TICKET), server checked against ca_file.

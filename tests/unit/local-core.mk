@@ -11,3 +11,38 @@ tests_unit_test_version_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_version_CFLAGS = $(TEST_CC)
 tests_unit_test_version_LDFLAGS = $(TEST_LD)
 tests_unit_test_version_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-profile
+tests_unit_test_profile_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_profile_CFLAGS = $(TEST_CC)
+tests_unit_test_profile_LDFLAGS = $(TEST_LD)
+tests_unit_test_profile_LDADD = $(TEST_LINK)
+
+# plugins made for tests; they stay where they are built
+FIXTURE_LD = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere -export-symbols-regex '^far_plugin_info$$'
+
+check_LTLIBRARIES += tests/fixtures/sensor-nosymbol.la
+tests_fixtures_sensor_nosymbol_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_sensor_nosymbol_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_sensor_nosymbol_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_sensor_nosymbol_la_SOURCES = tests/fixtures/sensor-nosymbol.c
+
+check_LTLIBRARIES += tests/fixtures/sensor-oldabi.la
+tests_fixtures_sensor_oldabi_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_sensor_oldabi_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_sensor_oldabi_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_sensor_oldabi_la_SOURCES = tests/fixtures/sensor-oldabi.c
+
+check_LTLIBRARIES += tests/fixtures/sensor-probe.la
+tests_fixtures_sensor_probe_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_sensor_probe_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_sensor_probe_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_sensor_probe_la_SOURCES = tests/fixtures/sensor-probe.c
+
+check_LTLIBRARIES += tests/fixtures/sensor-twofaced.la
+tests_fixtures_sensor_twofaced_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_sensor_twofaced_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_sensor_twofaced_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_sensor_twofaced_la_SOURCES = tests/fixtures/sensor-twofaced.c
+
+EXTRA_DIST += tests/unit/core-help.h tests/data/bad-profiles

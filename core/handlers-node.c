@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the node tells of itself, and how it takes a new profile. */
+#include "config.h"
+
+#include "handlers-node.h"
+
+#include <string.h>
+
+#include <farwatch/clock.h>
+#include <farwatch/message.h>
+#include <farwatch/version.h>
+
+#include "instance-private.h"
+#include "log.h"
+#include "node.h"
+#include "ready.h"
+#include "reload.h"
+#include "stall.h"
+
+#define FAULTS_TEXT_MAX 16000 /* a body holds 32 KiB, and JSON may double a text */
+
+static struct {
+  char *state;
+  gint64 began_us;
+} handlers_node;
+
+static void
+call_status (gpointer self, FarCall *call)
+{
+  GPtrArray *all = far_instances_all ();
+  g_autofree char *role = g_path_get_basename (far_node_profile ()->path);
+  json_t *list = json_array ();
+  gboolean good = TRUE;
+
+  for (guint i = 0; i < all->len; i++) {
+    const FarInstance *at = all->pdata[i];
+
+    json_array_append_new (list, far_instance_json (at));
+    good = good && at->state == FAR_STATE_RUNNING;
+  }
+  if (g_str_has_suffix (role, ".yaml"))
+    role[strlen (role) - strlen (".yaml")] = '\0';
+  far_call_answer (call, 200, json_pack ("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:i, s:o}", "node", far_node_id (), "version", far_version (), "uptime_s",
+                                         (json_int_t) ((far_clock_boottime_us () - handlers_node.began_us) / 1000000), "role", role, "profile",
+                                         far_node_profile ()->path, "state", good ? "ok" : "degraded", "instances", list, "stalls",
+                                         (int) far_stall_count (), "missing", far_profile_missing (far_node_profile ())));
+}
+
+static void
+call_plugins (gpointer self, FarCall *call)
+{
+  far_call_answer (call, 200, json_pack ("{s:o}", "plugins", far_loader_json ()));
+}
+
+/* {t} is a type's name or kind-name; the first kind that has it. */
+static const FarType *
+find_type (const char *text, GError **error)
+{
+  const char *dash = strchr (text, '-');
+  g_autofree char *kind_name = dash != NULL ? g_strndup (text, dash - text) : NULL;
+  FarKind kind = kind_name != NULL ? far_kind_parse (kind_name) : 0;
+
+  if (kind != 0)
+    return far_loader_type (kind, dash + 1, NULL, error);
+  for (guint any = 1; any < FAR_N_KINDS; any++)
+    if (far_loader_find (any, text) != NULL)
+      return far_loader_type (any, text, NULL, error);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no type '%s' is installed; farctl plugins lists them"), text);
+  return NULL;
+}
+
+static void
+call_type (gpointer self, FarCall *call)
+{
+  GError *error = NULL;
+  const FarType *type = find_type (call->parts[0], &error);
+
+  if (type != NULL)
+    far_call_answer (call, 200, far_type_json (type));
+  else
+    far_call_fail (call, error);
+}
+
+/* Paged by the key's name: after=. */
+static void
+call_config (gpointer self, FarCall *call)
+{
+  json_t *all = far_profile_effective (far_node_profile ()), *page = json_object (), *value;
+  const char *after = json_string_value (json_object_get (call->query, "after")), *key, *next = NULL;
+  gboolean begun = after == NULL;
+  guint n = 0;
+
+  json_object_foreach (all, key, value) {
+    if (begun && n < 100) {
+      json_object_set (page, key, value);
+      next = ++n == 100 ? key : NULL;
+    } else if (!begun) {
+      begun = g_str_equal (key, after);
+    } else {
+      n++;
+    }
+  }
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "config", page, "after", n > 100 ? next : NULL));
+  json_decref (all);
+}
+
+static gboolean
+reload (json_t **changes, GPtrArray *faults, GError **error)
+{
+  g_autofree char *text = g_strdup_printf ("RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time ());
+  gboolean good;
+
+  far_notify (text);
+  good = far_reload (handlers_node.state, changes, faults, error);
+  far_notify ("READY=1");
+  if (good)
+    far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _("the profile was read again and is in force"));
+  else
+    far_log_line (G_LOG_LEVEL_WARNING, NULL, (*error)->message);
+  return good;
+}
+
+static void
+call_reload (gpointer self, FarCall *call)
+{
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL, *shown = NULL;
+  json_t *changes = NULL;
+
+  if (reload (&changes, faults, &error)) {
+    text = far_faults_text (faults);
+    shown = g_utf8_substring (text, 0, MIN (g_utf8_strlen (text, -1), FAULTS_TEXT_MAX / 4));
+    far_call_answer (call, 200, json_pack ("{s:o, s:s}", "changes", changes, "warnings", shown));
+    return;
+  }
+  text = far_faults_text (faults);
+  shown = g_utf8_substring (text, 0, MIN (g_utf8_strlen (text, -1), FAULTS_TEXT_MAX / 4));
+  far_call_answer (call, far_error_status (error), json_pack ("{s:s, s:s, s:s}", "error", far_error_word (error), "message", error->message, "faults", shown));
+}
+
+void
+far_reload_by_signal (void)
+{
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  g_autoptr (GError) error = NULL;
+  json_t *changes = NULL;
+
+  reload (&changes, faults, &error);
+  json_decref (changes);
+  for (guint i = 0; i < faults->len && i < 50; i++) {
+    const FarFault *fault = faults->pdata[i];
+    g_autofree char *line = g_strdup_printf ("%s:%u:%u: %s", fault->file != NULL ? fault->file : "", fault->line, fault->column, fault->message);
+
+    far_log_line (G_LOG_LEVEL_WARNING, NULL, line);
+  }
+}
+
+static const FarHandler node_handlers[] = {
+  { .method = "GET", .pattern = "status", .action = FAR_ACTION_SEE, .object = "node", .handle = call_status, .summary = N_ ("what runs and what does not") },
+  { .method = "GET", .pattern = "plugins", .action = FAR_ACTION_SEE, .object = "node", .handle = call_plugins, .summary = N_ ("plugins that are installed") },
+  { .method = "GET", .pattern = "types/{t}", .action = FAR_ACTION_SEE, .object = "node", .handle = call_type, .summary = N_ ("options of a type") },
+  { .method = "GET", .pattern = "config", .action = FAR_ACTION_MANAGE, .object = "node", .handle = call_config,
+    .summary = N_ ("options in force and where each comes from") },
+  { .method = "POST", .pattern = "reload", .action = FAR_ACTION_MANAGE, .object = "node", .handle = call_reload, .summary = N_ ("read the profile again") },
+  { .method = NULL }
+};
+
+void
+far_handlers_node_start (const char *state)
+{
+  g_free (handlers_node.state);
+  handlers_node.state = g_strdup (state);
+  handlers_node.began_us = far_clock_boottime_us ();
+  far_handlers_add (node_handlers, NULL, NULL);
+}
+
+void
+far_handlers_node_stop (void)
+{
+  far_handlers_remove (node_handlers, NULL);
+  g_clear_pointer (&handlers_node.state, g_free);
+}

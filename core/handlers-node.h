@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <glib.h>
+
+/* status, plugins, types/{kind}/{type}, config, reload. state: what --state said, may be NULL. [main] */
+void far_handlers_node_start (const char *state);
+void far_handlers_node_stop (void);
+/* Reload by signal: the outcome goes to the log. */
+void far_reload_by_signal (void);

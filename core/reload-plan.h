@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "instance-private.h"
+
+typedef enum { FAR_CHANGE_NONE, FAR_CHANGE_RELOADED, FAR_CHANGE_RETRIED, FAR_CHANGE_REPLACED, FAR_CHANGE_ADDED, FAR_CHANGE_REMOVED } FarChangeKind;
+
+/* What becomes of one instance. */
+typedef struct {
+  FarChangeKind kind;
+  FarInstance *old;              /* NULL: added */
+  FarInstance *fresh;            /* replaced, added: initialised, not started */
+  const FarConfigured *wanted;   /* NULL: removed */
+  gboolean told;                 /* reload() has been called */
+} FarChange;
+
+/* In the order of the new profile, the removed ones last. */
+GPtrArray *far_reload_plan (FarProfile *profile);
+const char *far_change_name (FarChangeKind kind);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What tests of profile, loader and instances share: a folder of their own with plugins made for tests. */
+#pragma once
+#include <check.h>
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <farwatch/clock.h>
+#include <farwatch/plugin.h>
+
+/* "$builddir/tests/fixtures/.libs/NAME.so" */
+static inline char *
+fixture_path (const char *name)
+{
+  const char *build = g_getenv ("FARWATCH_TEST_BUILDDIR");
+  g_autofree char *file = g_strconcat (name, ".so", NULL);
+
+  return g_build_filename (build != NULL ? build : ".", "tests", "fixtures", ".libs", file, NULL);
+}
+
+/* An empty folder; caller removes it with remove_folder(). */
+static inline char *
+make_folder (void)
+{
+  char *folder = g_dir_make_tmp ("farwatch-test-XXXXXX", NULL);
+
+  ck_assert_ptr_nonnull (folder);
+  return folder;
+}
+
+static inline void
+remove_folder (const char *folder)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *entry;
+
+  while (dir != NULL && (entry = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *path = g_build_filename (folder, entry, NULL);
+
+    if (g_file_test (path, G_FILE_TEST_IS_DIR) && !g_file_test (path, G_FILE_TEST_IS_SYMLINK))
+      remove_folder (path);
+    else
+      g_unlink (path);
+  }
+  g_rmdir (folder);
+}
+
+/* Link to a fixture in folder. */
+static inline void
+link_fixture (const char *folder, const char *name)
+{
+  g_autofree char *from = fixture_path (name), *file = g_strconcat (name, ".so", NULL), *to = g_build_filename (folder, file, NULL);
+
+  ck_assert_msg (g_file_test (from, G_FILE_TEST_EXISTS), "%s is not built", from);
+  ck_assert_int_eq (symlink (from, to), 0);
+}
+
+static inline void
+write_file (const char *folder, const char *name, const char *data, gssize size)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+
+  ck_assert (g_file_set_contents (path, data, size, NULL));
+}
+
+/* Runs the main context until *done or for at most five seconds of real time. */
+static inline gboolean
+run_until (gboolean (*done) (gpointer data), gpointer data)
+{
+  gint64 end = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;
+
+  while (!done (data) && g_get_monotonic_time () < end)
+    if (!g_main_context_iteration (NULL, FALSE))
+      g_usleep (1000);
+  return done (data);
+}
+
+/* Everything that is due now. */
+static inline void
+run_pending (void)
+{
+  for (int i = 0; i < 50; i++) {
+    while (g_main_context_iteration (NULL, FALSE))
+      continue;
+  }
+}
+
+static inline int
+run_suite (Suite *suite)
+{
+  SRunner *runner = srunner_create (suite);
+  int failed;
+
+  srunner_run_all (runner, CK_NORMAL);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

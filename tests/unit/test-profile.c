@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Bad profiles against what an admin reads about them, byte for byte: tests/data/bad-profiles/NAME.yaml and NAME.err.
+ * FARWATCH_GOLDEN=write writes the .err files anew: look at the difference before it is committed. */
+#include "config.h"
+
+#include "profile.h"
+#include "unit/core-help.h"
+
+static char *plugins;
+
+static void
+set_up (void)
+{
+  g_autofree char *data = g_build_filename (g_getenv ("FARWATCH_TEST_SRCDIR"), "tests", "data", "bad-profiles", NULL);
+
+  plugins = make_folder ();
+  link_fixture (plugins, "sensor-probe");
+  g_setenv ("FARWATCH_PLUGIN_DIR", plugins, TRUE);
+  ck_assert_int_eq (g_chdir (data), 0);
+}
+
+static void
+tear_down (void)
+{
+  remove_folder (plugins);
+  g_clear_pointer (&plugins, g_free);
+}
+
+/* NULL is no profile; the text is what is said. */
+static FarProfile *
+load (const char *path, char **text)
+{
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  FarProfile *profile = far_profile_load (path, NULL, faults);
+
+  *text = far_faults_text (faults);
+  return profile;
+}
+
+static void
+compare_golden (const char *name, const char *text)
+{
+  g_autofree char *golden = g_strconcat (name, ".err", NULL), *wanted = NULL;
+
+  if (g_strcmp0 (g_getenv ("FARWATCH_GOLDEN"), "write") == 0)
+    g_file_set_contents (golden, text, -1, NULL);
+  ck_assert_msg (g_file_get_contents (golden, &wanted, NULL, NULL), "%s is missing", golden);
+  ck_assert_msg (g_str_equal (text, wanted), "%s differs; said was:\n%s", golden, text);
+}
+
+static int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(char *const *) a, *(char *const *) b);
+}
+
+static GPtrArray *
+golden_names (void)
+{
+  GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GDir) dir = g_dir_open (".", 0, NULL);
+  const char *entry;
+
+  while (dir != NULL && (entry = g_dir_read_name (dir)) != NULL)
+    if (g_str_has_suffix (entry, ".yaml"))
+      g_ptr_array_add (names, g_strndup (entry, strlen (entry) - strlen (".yaml")));
+  g_ptr_array_sort (names, compare_names);
+  return names;
+}
+
+START_TEST (bad_profiles_are_told_as_written_down)
+{
+  g_autoptr (GPtrArray) names = golden_names ();
+
+  ck_assert_uint_ge (names->len, 80);
+  for (guint i = 0; i < names->len; i++) {
+    g_autofree char *path = g_strconcat (names->pdata[i], ".yaml", NULL), *text = NULL;
+    g_autoptr (FarProfile) profile = load (path, &text);
+
+    ck_assert_msg (*text != '\0', "%s has no fault", path);
+    ck_assert_msg ((profile == NULL) == (strstr (text, ": error: ") != NULL), "%s: %s", path, text);
+    compare_golden (names->pdata[i], text);
+  }
+}
+END_TEST
+
+/* Too large to be kept: made here, told like the others. */
+static void
+check_made (const char *name, GString *content)
+{
+  g_autofree char *file = g_strconcat (name, ".yaml", NULL), *here = g_get_current_dir (), *text = NULL;
+  FarProfile *profile;
+
+  write_file (plugins, file, content->str, (gssize) content->len);
+  ck_assert_int_eq (g_chdir (plugins), 0);
+  profile = load (file, &text);
+  ck_assert_int_eq (g_chdir (here), 0);
+  ck_assert_ptr_null (profile);
+  compare_golden (name, text);
+}
+
+START_TEST (two_mebibytes_are_refused)
+{
+  g_autoptr (GString) content = g_string_new ("farwatch: 1\nnode: {id: t1}\nsensors:\n");
+
+  for (guint i = 0; content->len < 2 * 1024 * 1024; i++)
+    g_string_append_printf (content, "  s%u: {type: probe}\n", i);
+  check_made ("huge", content);
+}
+END_TEST
+
+START_TEST (too_many_values_are_refused)
+{
+  g_autoptr (GString) content = g_string_new ("farwatch: 1\nnode: {id: t1}\nsensors:\n");
+
+  for (guint i = 0; i < 7000; i++)
+    g_string_append_printf (content, "  s%u: {type: probe}\n", i);
+  check_made ("values", content);
+}
+END_TEST
+
+START_TEST (no_file_is_told)
+{
+  g_autofree char *text = NULL;
+
+  ck_assert_ptr_null (load ("there-is-no-such.yaml", &text));
+  ck_assert_str_eq (text, "there-is-no-such.yaml: error: cannot be read: No such file or directory\n");
+}
+END_TEST
+
+START_TEST (a_device_is_not_read_for_ever)
+{
+  g_autofree char *text = NULL;
+
+  ck_assert_ptr_null (load ("/dev/zero", &text));
+  ck_assert_str_eq (text, "/dev/zero: error: larger than 1 MiB; that is no profile\n");
+}
+END_TEST
+
+#define GOOD                                                                                                                     \
+  "farwatch: 1\nnode: {id: t1, state: /var/lib/farwatch}\nservices:\n  a: {type: clerk, clerk: b, shelf: main}\n"                 \
+  "  b: {type: clerk, shelf: main}\nstores:\n  main: {type: shelf}\nsensors:\n  boiler: {type: probe, folder: data, loud: yes,\n" \
+  "    words: [x, \"no\"], ports: 20-30, password: boiler-key, size: 4k, factor: -1.5e2}\n"                                       \
+  "endpoints: {net: {type: door}}\ndevices:\n  plc: {endpoint: net, address: 192.0.2.1:502, weight: heavy}\n"                    \
+  "rights:\n  - {who: alice, action: connect, object: terminals/t1, longest: 30m}\n"
+
+static FarProfile *
+load_good (const char *drop_in)
+{
+  g_autofree char *path = g_build_filename (plugins, "good.yaml", NULL), *folder = g_strconcat (path, ".d", NULL), *text = NULL;
+  FarProfile *profile;
+
+  write_file (plugins, "good.yaml", GOOD, -1);
+  g_mkdir (folder, 0700);
+  if (drop_in != NULL)
+    write_file (folder, "50-more.yaml", drop_in, -1);
+  profile = load (path, &text);
+  ck_assert_str_eq (text, "");
+  ck_assert_ptr_nonnull (profile);
+  return profile;
+}
+
+START_TEST (what_is_referred_to_starts_first)
+{
+  g_autoptr (FarProfile) profile = load_good (NULL);
+  const char *const wanted[] = { "endpoints.net", "stores.main", "sensors.boiler", "services.b", "services.a" };
+
+  ck_assert_uint_eq (profile->instances->len, G_N_ELEMENTS (wanted));
+  for (guint i = 0; i < G_N_ELEMENTS (wanted); i++)
+    ck_assert_str_eq (((FarConfigured *) profile->instances->pdata[i])->path, wanted[i]);
+}
+END_TEST
+
+START_TEST (values_come_typed_and_with_their_origin)
+{
+  g_autoptr (FarProfile) profile = load_good ("sensors:\n  boiler: {factor: 2.5}\n");
+  json_t *all = far_profile_effective (profile), *row = json_object_get (all, "sensors.boiler.factor");
+  const char *origin = json_string_value (json_object_get (row, "origin"));
+
+  ck_assert_str_eq (json_string_value (json_object_get (row, "value")), "2.5");
+  ck_assert (g_str_has_suffix (origin, "good.yaml.d/50-more.yaml:2"));
+  row = json_object_get (all, "sensors.boiler.size");
+  ck_assert (g_str_has_suffix (json_string_value (json_object_get (row, "origin")), "good.yaml:10"));
+  row = json_object_get (all, "sensors.boiler.parity");
+  ck_assert_str_eq (json_string_value (json_object_get (row, "origin")), "default");
+  json_decref (all);
+}
+END_TEST
+
+START_TEST (devices_and_rights_are_read)
+{
+  g_autoptr (FarProfile) profile = load_good (NULL);
+  const FarDevice *device = profile->devices->pdata[0];
+
+  ck_assert_uint_eq (profile->devices->len, 1);
+  ck_assert_str_eq (device->endpoint, "net");
+  ck_assert_int_eq (device->weight, 2);
+  ck_assert_uint_eq (json_array_size (profile->rights), 1);
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (profile->rights, 0), "id")), "profile-1");
+}
+END_TEST
+
+START_TEST (a_missing_type_names_its_package)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (FarProfile) profile = load ("not-installed.yaml", &text);
+  json_t *missing = far_profile_missing (profile);
+
+  ck_assert_uint_eq (json_array_size (missing), 1);
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (missing, 0), "package")), "farwatch-plugin-sensor-modbus");
+  json_decref (missing);
+}
+END_TEST
+
+START_TEST (a_type_describes_itself)
+{
+  const FarType *type = far_loader_type (FAR_KIND_SENSOR, "probe", NULL, NULL);
+  json_t *row = far_type_json (type);
+
+  ck_assert_str_eq (json_string_value (json_object_get (row, "plugin")), "sensor-probe");
+  ck_assert_str_eq (json_string_value (json_object_get (row, "version")), "1.2");
+  ck_assert_uint_ge (json_array_size (json_object_get (row, "options")), 15);
+  json_decref (row);
+}
+END_TEST
+
+START_TEST (faults_as_json_have_their_place)
+{
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  json_t *list, *row;
+
+  ck_assert (!far_profile_check ("unknown-key.yaml", faults));
+  list = far_faults_json (faults);
+  row = json_array_get (list, 0);
+  ck_assert_int_eq (json_integer_value (json_object_get (row, "line")), 6);
+  ck_assert_int_eq (json_integer_value (json_object_get (row, "column")), 5);
+  ck_assert_str_eq (json_string_value (json_object_get (row, "severity")), "error");
+  json_decref (list);
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("profile");
+  TCase *tcase = tcase_create ("profile");
+
+  g_setenv ("LC_ALL", "C", TRUE);
+  tcase_add_checked_fixture (tcase, set_up, tear_down);
+  tcase_set_timeout (tcase, 60);
+  tcase_add_test (tcase, bad_profiles_are_told_as_written_down);
+  tcase_add_test (tcase, two_mebibytes_are_refused);
+  tcase_add_test (tcase, too_many_values_are_refused);
+  tcase_add_test (tcase, no_file_is_told);
+  tcase_add_test (tcase, a_device_is_not_read_for_ever);
+  tcase_add_test (tcase, what_is_referred_to_starts_first);
+  tcase_add_test (tcase, values_come_typed_and_with_their_origin);
+  tcase_add_test (tcase, devices_and_rights_are_read);
+  tcase_add_test (tcase, a_missing_type_names_its_package);
+  tcase_add_test (tcase, a_type_describes_itself);
+  tcase_add_test (tcase, faults_as_json_have_their_place);
+  suite_add_tcase (suite, tcase);
+  return run_suite (suite);
+}
