@@ -7,6 +7,8 @@
 
 #include <farwatch/i18n.h>
 
+#include "suggest.h"
+
 #define SHOWN_MAX 50
 #define WIDTH_MAX 100 /* columns of a source line that are shown */
 #define TAB_WIDTH 8
@@ -49,20 +51,34 @@ cell_of (gunichar c, guint column)
   return cell;
 }
 
-/* What stands behind a key that sounds like a secret is not shown. */
+/* Does the key, perhaps misspelt, promise a secret? */
+static gboolean
+sounds_secret (const char *key)
+{
+  static const char *const words[] = { "password", "passwd", "passphrase", "secret", "token", "credential", "private", "psk" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
+    if (strstr (key, words[i]) != NULL || (strlen (words[i]) >= 6 && far_distance (key, words[i]) <= 2))
+      return TRUE;
+  return FALSE;
+}
+
+/* What stands behind such a key is not shown: the rest of the line, since nobody knows where a misplaced secret ends. */
 static const char *
 secret_value (const char *line, const char *end)
 {
-  static const char *const words[] = { "password", "passwd", "secret", "token", "credential", "private", "passphrase", "psk" };
+  const char *word = NULL;
 
-  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
-    for (const char *at = line; at + strlen (words[i]) < end; at++)
-      if (g_ascii_strncasecmp (at, words[i], strlen (words[i])) == 0) {
-        const char *colon = memchr (at, ':', (gsize) (end - at));
+  for (const char *at = line; at < end; at++) {
+    g_autofree char *key = *at == ':' && word != NULL ? g_ascii_strdown (word, at - word) : NULL;
 
-        if (colon != NULL)
-          return colon + 1;
-      }
+    if (key != NULL && sounds_secret (g_strstrip (key)))
+      return at + 1;
+    if (!g_ascii_isalnum (*at) && strchr ("-_ \"'", *at) == NULL)
+      word = NULL;
+    else if (word == NULL && g_ascii_isalpha (*at))
+      word = at;
+  }
   return end;
 }
 

@@ -67,6 +67,8 @@ libfarwatch_la_SOURCES = \
 	core/frame.h \
 	core/front-ticket.c \
 	core/front-ticket.h \
+	core/handlers-node.c \
+	core/handlers-node.h \
 	core/home-foreign.c \
 	core/home-later.c \
 	core/home-main.c \
@@ -112,6 +114,10 @@ libfarwatch_la_SOURCES = \
 	core/random.c \
 	core/ready.c \
 	core/ready.h \
+	core/reload-plan.c \
+	core/reload-plan.h \
+	core/reload.c \
+	core/reload.h \
 	core/request.c \
 	core/right-row.c \
 	core/right-row.h \

@@ -20,7 +20,9 @@ typedef struct {
   FarSource *source;
   GPtrArray *faults;
   guint nodes;
-  gboolean broken; /* no tree can come out */
+  guint marked_line; /* last line with an anchor, alias or tag: told once a line, a bomb has many */
+  gboolean broken;   /* the reading stops */
+  gboolean useless;  /* it goes on, to tell more faults, but no tree comes out */
 } Reader;
 
 static FarYaml *reader_node (Reader *reader, const yaml_event_t *event, guint depth);
@@ -31,6 +33,21 @@ fault_mark (Reader *reader, yaml_mark_t mark, const char *message)
   far_fault_add_at (reader->faults, FAR_FAULT_ERROR, reader->source, (guint) mark.line + 1, (guint) mark.column + 1, "%s", message);
 }
 
+/* offset: in bytes; the text before it is UTF-8. */
+static void
+fault_offset (FarSource *source, GPtrArray *faults, gsize offset, const char *message)
+{
+  const char *line = source->text, *bad = source->text + MIN (offset, source->size);
+  guint number = 1;
+
+  for (const char *at = source->text; at < bad; at++)
+    if (*at == '\n') {
+      number++;
+      line = at + 1;
+    }
+  far_fault_add_at (faults, FAR_FAULT_ERROR, source, number, (guint) g_utf8_strlen (line, bad - line) + 1, "%s", message);
+}
+
 static void
 fault_parser (Reader *reader)
 {
@@ -38,7 +55,10 @@ fault_parser (Reader *reader)
   g_autofree char *text = g_strconcat (_("no valid YAML: "), parser->problem != NULL ? parser->problem : _("cannot be read"),
                                        parser->context != NULL ? " (" : NULL, parser->context, ")", NULL);
 
-  fault_mark (reader, parser->problem_mark, text);
+  if (parser->error == YAML_READER_ERROR) /* has no mark, only an offset in bytes */
+    fault_offset (reader->source, reader->faults, parser->problem_offset, text);
+  else
+    fault_mark (reader, parser->problem_mark, text);
   reader->broken = TRUE;
 }
 
@@ -72,12 +92,22 @@ node_new (Reader *reader, const yaml_event_t *event, FarYamlKind kind)
 }
 
 static void
+refuse_mark (Reader *reader, const yaml_event_t *event, const char *message)
+{
+  reader->useless = TRUE;
+  if (reader->marked_line == event->start_mark.line + 1)
+    return;
+  reader->marked_line = (guint) event->start_mark.line + 1;
+  fault_mark (reader, event->start_mark, message);
+}
+
+static void
 refuse_marks (Reader *reader, const yaml_event_t *event, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
   if (anchor != NULL)
-    fault_mark (reader, event->start_mark, _("anchors are not taken in a profile; write the value where it is meant"));
+    refuse_mark (reader, event, _("anchors and aliases are not taken in a profile; write the value where it is meant"));
   if (tag != NULL)
-    fault_mark (reader, event->start_mark, _("tags are not taken in a profile; the option itself knows its type"));
+    refuse_mark (reader, event, _("tags are not taken in a profile; the option itself knows its type"));
 }
 
 static FarYaml *
@@ -99,7 +129,7 @@ reader_alias (Reader *reader, const yaml_event_t *event)
 {
   FarYaml *node = node_new (reader, event, FAR_YAML_SCALAR);
 
-  fault_mark (reader, event->start_mark, _("aliases are not taken in a profile; write the value out"));
+  refuse_mark (reader, event, _("anchors and aliases are not taken in a profile; write the value where it is meant"));
   node->text = g_strdup ("");
   return node;
 }
@@ -127,6 +157,8 @@ map_add (Reader *reader, FarYaml *map, GHashTable *seen, FarYaml *key, FarYaml *
 {
   const FarYaml *first = key->kind == FAR_YAML_SCALAR ? g_hash_table_lookup (seen, key->text) : NULL;
 
+  if (key->kind == FAR_YAML_SCALAR && key->plain && g_str_equal (key->text, "<<"))
+    far_fault_add (reader->faults, FAR_FAULT_ERROR, key, _("merge keys are not taken in a profile; write the keys where they are meant"));
   if (key->kind == FAR_YAML_SCALAR && first == NULL) {
     g_ptr_array_add (map->keys, key);
     g_ptr_array_add (map->items, value);
@@ -234,7 +266,7 @@ reader_run (Reader *reader)
     tree = reader_event (reader, &event, g_steal_pointer (&tree));
     yaml_event_delete (&event);
   }
-  return reader->broken ? NULL : g_steal_pointer (&tree);
+  return reader->broken || reader->useless ? NULL : g_steal_pointer (&tree);
 }
 
 /* A tab between the line's begin and its first other character. Blank and comment lines may have them. */
@@ -265,19 +297,13 @@ check_tabs (FarSource *source, GPtrArray *faults)
 static gboolean
 check_utf8 (FarSource *source, GPtrArray *faults)
 {
-  const char *bad, *line;
-  guint number = 1;
+  g_autofree char *text = NULL;
+  const char *bad;
 
   if (g_utf8_validate_len (source->text, source->size, &bad))
     return TRUE;
-  line = source->text;
-  for (const char *at = source->text; at < bad; at++)
-    if (*at == '\n') {
-      number++;
-      line = at + 1;
-    }
-  far_fault_add_at (faults, FAR_FAULT_ERROR, source, number, (guint) g_utf8_strlen (line, bad - line) + 1,
-                    _("the byte 0x%02x is no UTF-8 text; save the file as UTF-8"), (guchar) *bad);
+  text = g_strdup_printf (_("the byte 0x%02x is no UTF-8 text; save the file as UTF-8"), (guchar) *bad);
+  fault_offset (source, faults, (gsize) (bad - source->text), text);
   return FALSE;
 }
 

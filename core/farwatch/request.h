@@ -19,6 +19,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarRequest, far_request_unref)
 void far_request_done (FarRequest *req, gpointer result, GDestroyNotify free_result);
 void far_request_fail (FarRequest *req, GError *error); /* takes error */
 void far_request_fail_new (FarRequest *req, FarErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* Called on the main thread it delivers at once: when it returns, done() has run, so a stop() that cancels what it waits for is safe. */
 void far_request_cancel (FarRequest *req);
 gboolean far_request_ended (FarRequest *req); /* a worker may ask before costly work */
 

@@ -12,11 +12,29 @@ tests_unit_test_version_CFLAGS = $(TEST_CC)
 tests_unit_test_version_LDFLAGS = $(TEST_LD)
 tests_unit_test_version_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-loader
+tests_unit_test_loader_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_loader_CFLAGS = $(TEST_CC)
+tests_unit_test_loader_LDFLAGS = $(TEST_LD)
+tests_unit_test_loader_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-option
+tests_unit_test_option_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_option_CFLAGS = $(TEST_CC)
+tests_unit_test_option_LDFLAGS = $(TEST_LD)
+tests_unit_test_option_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-profile
 tests_unit_test_profile_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_profile_CFLAGS = $(TEST_CC)
 tests_unit_test_profile_LDFLAGS = $(TEST_LD)
 tests_unit_test_profile_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-request
+tests_unit_test_request_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_request_CFLAGS = $(TEST_CC)
+tests_unit_test_request_LDFLAGS = $(TEST_LD)
+tests_unit_test_request_LDADD = $(TEST_LINK)
 
 # plugins made for tests; they stay where they are built
 FIXTURE_LD = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere -export-symbols-regex '^far_plugin_info$$'
@@ -37,6 +55,7 @@ check_LTLIBRARIES += tests/fixtures/sensor-probe.la
 tests_fixtures_sensor_probe_la_CPPFLAGS = $(TEST_CPP)
 tests_fixtures_sensor_probe_la_CFLAGS = $(PLUGIN_CC)
 tests_fixtures_sensor_probe_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_sensor_probe_la_LIBADD = $(PLUGIN_LIBS)
 tests_fixtures_sensor_probe_la_SOURCES = tests/fixtures/sensor-probe.c
 
 check_LTLIBRARIES += tests/fixtures/sensor-twofaced.la
