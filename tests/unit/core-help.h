@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <farwatch/clock.h>
@@ -76,6 +77,16 @@ run_until (gboolean (*done) (gpointer data), gpointer data)
     if (!g_main_context_iteration (NULL, FALSE))
       g_usleep (1000);
   return done (data);
+}
+
+/* Exit status of a child, -1 if it did not exit. */
+static inline int
+wait_for (pid_t child)
+{
+  int status = 0;
+
+  ck_assert_int_eq (waitpid (child, &status, 0), child);
+  return WIFEXITED (status) ? WEXITSTATUS (status) : -1;
 }
 
 /* Everything that is due now. */

@@ -12,6 +12,12 @@ tests_unit_test_version_CFLAGS = $(TEST_CC)
 tests_unit_test_version_LDFLAGS = $(TEST_LD)
 tests_unit_test_version_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-instance
+tests_unit_test_instance_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_instance_CFLAGS = $(TEST_CC)
+tests_unit_test_instance_LDFLAGS = $(TEST_LD)
+tests_unit_test_instance_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-loader
 tests_unit_test_loader_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_loader_CFLAGS = $(TEST_CC)
@@ -29,6 +35,12 @@ tests_unit_test_profile_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_profile_CFLAGS = $(TEST_CC)
 tests_unit_test_profile_LDFLAGS = $(TEST_LD)
 tests_unit_test_profile_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-reload
+tests_unit_test_reload_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_reload_CFLAGS = $(TEST_CC)
+tests_unit_test_reload_LDFLAGS = $(TEST_LD)
+tests_unit_test_reload_LDADD = $(TEST_LINK)
 
 check_PROGRAMS += tests/unit/test-request
 tests_unit_test_request_CPPFLAGS = $(TEST_CPP)

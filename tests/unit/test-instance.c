@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The life of instances: a failure at each step, when it is tried again, in which order they start and stop, what sensors do. */
+#include "config.h"
+
+#include "instance-private.h"
+#include "log.h"
+#include "node.h"
+#include "unit/core-help.h"
+
+#define SECOND G_GINT64_CONSTANT (1000000)
+
+static char *folder, *trace;
+static GString *log_text;
+
+static void
+keep_log (GLogLevelFlags level, const char *path, const char *text, gpointer user)
+{
+  g_string_append_printf (log_text, "%s: %s\n", path != NULL ? path : "-", text);
+}
+
+static void
+set_up (void)
+{
+  folder = make_folder ();
+  trace = g_build_filename (folder, "trace", NULL);
+  link_fixture (folder, "sensor-probe");
+  g_setenv ("FARWATCH_PLUGIN_DIR", folder, TRUE);
+  g_setenv ("FARWATCH_TEST_TRACE", trace, TRUE);
+  log_text = g_string_new (NULL);
+  far_log_set_sink (keep_log, NULL);
+}
+
+static void
+tear_down (void)
+{
+  far_instances_stop ();
+  far_node_close ();
+  far_log_set_sink (NULL, NULL);
+  g_string_free (log_text, TRUE);
+  remove_folder (folder);
+  g_clear_pointer (&folder, g_free);
+  g_clear_pointer (&trace, g_free);
+}
+
+/* Starts a profile that has these lines after the node's. */
+static void
+start (const char *lines)
+{
+  g_autofree char *path = g_build_filename (folder, "test.yaml", NULL), *state = g_build_filename (folder, "state", NULL);
+  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: t1, state: %s}\n%s", state, lines), *said = NULL;
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  g_autoptr (FarProfile) profile = NULL;
+  g_autoptr (GError) error = NULL;
+
+  write_file (folder, "test.yaml", text, -1);
+  profile = far_profile_load (path, NULL, faults);
+  said = far_faults_text (faults);
+  ck_assert_msg (profile != NULL, "%s", said);
+  ck_assert_msg (far_node_open (profile, &error), "%s", error != NULL ? error->message : "");
+  far_instances_start (profile);
+  run_pending ();
+}
+
+/* The steps so far, as one line; the trace begins anew. */
+static char *
+steps (void)
+{
+  g_autofree char *text = NULL;
+
+  g_file_get_contents (trace, &text, NULL, NULL);
+  g_unlink (trace);
+  return text != NULL ? g_strdelimit (g_strchomp (g_steal_pointer (&text)), "\n", ',') : g_strdup ("");
+}
+
+#define ck_assert_steps(wanted)          \
+  do {                                   \
+    g_autofree char *steps_ = steps ();  \
+    ck_assert_str_eq (steps_, (wanted)); \
+  } while (0)
+
+static FarInstance *
+boiler (void)
+{
+  return far_instances_by_path ("sensors.boiler");
+}
+
+static void
+pass (gint64 us)
+{
+  ck_assert (far_clock_advance (us));
+  run_pending ();
+}
+
+START_TEST (a_good_one_runs_and_ends)
+{
+  start ("sensors:\n  boiler: {type: probe}\n");
+  ck_assert_int_eq (boiler ()->state, FAR_STATE_RUNNING);
+  ck_assert_ptr_eq (far_instance_find (FAR_KIND_SENSOR, "boiler", NULL), boiler ());
+  ck_assert_steps ("boiler init,boiler start");
+  far_instances_stop ();
+  ck_assert_steps ("boiler stop,boiler fini");
+}
+END_TEST
+
+/* Where it fails × what is called then. */
+static const struct {
+  const char *at, *steps, *later;
+} failures[] = {
+  { "init", "boiler init,boiler fini", "boiler init,boiler fini" },
+  { "start", "boiler init,boiler start,boiler fini", "boiler init,boiler start,boiler fini" },
+  { "later", "boiler init,boiler start,boiler stop,boiler fini", "boiler init,boiler start,boiler stop,boiler fini" },
+};
+
+START_TEST (fini_follows_init_wherever_it_fails)
+{
+  g_autofree char *lines = g_strdup_printf ("sensors:\n  boiler: {type: probe, fail-at: %s}\n", failures[_i].at);
+  g_autoptr (GError) error = NULL;
+
+  start (lines);
+  ck_assert_steps (failures[_i].steps);
+  ck_assert_int_eq (boiler ()->state, FAR_STATE_RETRYING);
+  ck_assert_ptr_null (boiler ()->self);
+  ck_assert_ptr_null (far_instance_find (FAR_KIND_SENSOR, "boiler", &error));
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE));
+  pass (2 * SECOND);
+  ck_assert_steps (failures[_i].later);
+  ck_assert_msg (strstr (log_text->str, "asked to fail as unavailable (") != NULL, "%s", log_text->str);
+  ck_assert_msg (strstr (log_text->str, "test.yaml:4)") != NULL, "%s", log_text->str);
+}
+END_TEST
+
+/* What each code makes core do: not tried before `early`, tried by `late`; late 0: never. */
+static const struct {
+  const char *code;
+  gint64 early, late;
+  FarState state;
+} codes[] = {
+  { "unavailable", 700000, 1300000, FAR_STATE_RETRYING },      { "foreign", 700000, 1300000, FAR_STATE_RETRYING },
+  { "denied", 59 * SECOND, 61 * SECOND, FAR_STATE_RETRYING },  { "protocol", 4 * SECOND, 6 * SECOND, FAR_STATE_RETRYING },
+  { "config", 86400 * SECOND, 0, FAR_STATE_FAILED },           { "internal", 86400 * SECOND, 0, FAR_STATE_FAILED },
+};
+
+START_TEST (the_code_says_when_it_is_tried_again)
+{
+  g_autofree char *lines = g_strdup_printf ("sensors:\n  boiler: {type: probe, fail-at: start, fail-as: %s}\n", codes[_i].code);
+
+  start (lines);
+  ck_assert_int_eq (boiler ()->state, codes[_i].state);
+  ck_assert_steps ("boiler init,boiler start,boiler fini");
+  pass (codes[_i].early);
+  ck_assert_steps ("");
+  if (codes[_i].late == 0)
+    return;
+  pass (codes[_i].late - codes[_i].early);
+  ck_assert_steps ("boiler init,boiler start,boiler fini");
+}
+END_TEST
+
+START_TEST (back_off_doubles_up_to_five_minutes)
+{
+  gint64 base = SECOND;
+
+  start ("sensors:\n  boiler: {type: probe, fail-at: start}\n");
+  for (guint i = 0; i < 12; i++) {
+    g_free (steps ());
+    pass (base * 79 / 100);
+    ck_assert_steps ("");
+    pass (base * 43 / 100);
+    ck_assert_steps ("boiler init,boiler start,boiler fini");
+    base = MIN (base * 2, 300 * SECOND);
+  }
+}
+END_TEST
+
+START_TEST (it_may_break_while_it_runs)
+{
+  start ("sensors:\n  boiler: {type: probe}\n");
+  g_free (steps ());
+  far_instance_fail (boiler (), g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "the line is dead"));
+  ck_assert (!far_instance_is_running (boiler ()));
+  ck_assert_steps (""); /* nothing is torn down under the caller */
+  far_instance_fail (boiler (), g_error_new (FAR_ERROR, FAR_ERROR_INTERNAL, "a second cause is dropped"));
+  run_pending ();
+  ck_assert_steps ("boiler stop,boiler fini");
+  pass (2 * SECOND);
+  ck_assert_steps ("boiler init,boiler start");
+  ck_assert (far_instance_is_running (boiler ()));
+  ck_assert_ptr_nonnull (strstr (log_text->str, "runs again"));
+}
+END_TEST
+
+START_TEST (end_between_failure_and_tear_down_is_clean)
+{
+  start ("sensors:\n  boiler: {type: probe}\n");
+  far_instance_fail (boiler (), g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "the line is dead"));
+  g_free (steps ());
+  far_instances_stop ();
+  ck_assert_steps ("boiler stop,boiler fini");
+  run_pending ();
+  ck_assert_steps ("");
+}
+END_TEST
+
+START_TEST (they_start_by_reference_and_stop_backwards)
+{
+  start ("services:\n  a: {type: clerk, clerk: b, shelf: main}\n  b: {type: clerk, shelf: main}\nstores:\n  main: {type: shelf}\n");
+  ck_assert_steps ("main init,main start,b init,b start,a init,a start");
+  far_instances_stop ();
+  ck_assert_steps ("a stop,a fini,b stop,b fini,main stop,main fini");
+}
+END_TEST
+
+START_TEST (one_that_fails_does_not_hold_up_the_rest)
+{
+  start ("sensors:\n  boiler: {type: probe, fail-at: start, fail-as: config}\n  burner: {type: probe}\n");
+  ck_assert_int_eq (boiler ()->state, FAR_STATE_FAILED);
+  ck_assert_ptr_nonnull (far_instance_find (FAR_KIND_SENSOR, "burner", NULL));
+}
+END_TEST
+
+START_TEST (a_missing_type_is_degraded_not_dead)
+{
+  g_autoptr (GError) error = NULL;
+
+  start ("sensors:\n  boiler: {type: modbus, port: x}\n  burner: {type: probe}\n");
+  ck_assert_int_eq (boiler ()->state, FAR_STATE_MISSING);
+  ck_assert_ptr_null (far_instance_find (FAR_KIND_SENSOR, "boiler", &error));
+  ck_assert_msg (strstr (error->message, "farwatch-plugin-sensor-modbus") != NULL, "%s", error->message);
+  ck_assert_ptr_nonnull (far_instance_find (FAR_KIND_SENSOR, "burner", NULL));
+}
+END_TEST
+
+START_TEST (what_is_not_configured_is_said)
+{
+  g_autoptr (GError) error = NULL;
+
+  start ("");
+  ck_assert_ptr_null (far_instance_find (FAR_KIND_STORE, "main", &error));
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFIG));
+  ck_assert_str_eq (error->message, "the profile has no store 'main'; add it, or name one that is there");
+}
+END_TEST
+
+static guint ups;
+
+static void
+count_up (void)
+{
+  ups++;
+}
+
+START_TEST (up_comes_once_whatever_fails)
+{
+  start ("sensors:\n  boiler: {type: probe, fail-at: start}\n  burner: {type: probe}\n  other: {type: modbus}\n");
+  ups = 0;
+  far_instances_on_up (count_up);
+  pass (60 * SECOND);
+  ck_assert_uint_eq (ups, 1);
+}
+END_TEST
+
+START_TEST (two_instances_of_one_type_are_apart)
+{
+  start ("sensors:\n  boiler: {type: probe, count: 1}\n  burner: {type: probe, count: 2}\n");
+  ck_assert_ptr_ne (boiler ()->self, far_instances_by_path ("sensors.burner")->self);
+  ck_assert_ptr_ne (boiler ()->options, far_instances_by_path ("sensors.burner")->options);
+}
+END_TEST
+
+START_TEST (a_socket_outlives_the_failure)
+{
+  g_autofree char *bound = NULL, *again = NULL;
+  int fd;
+
+  start ("sensors:\n  boiler: {type: probe, address: \"127.0.0.1:0\"}\n");
+  fd = far_instance_listen (boiler (), "127.0.0.1:0", &bound, NULL); /* a second one: another port */
+  ck_assert_int_ge (fd, 0);
+  ck_assert_uint_eq (boiler ()->listens->len, 2);
+  far_instance_fail (boiler (), g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "the line is dead"));
+  run_pending ();
+  ck_assert_uint_eq (boiler ()->listens->len, 2);
+  pass (2 * SECOND);
+  ck_assert_uint_eq (boiler ()->listens->len, 1); /* what start() asked for again is kept, the other is closed */
+}
+END_TEST
+
+START_TEST (a_bad_address_is_the_admins)
+{
+  g_autoptr (GError) error = NULL, second = NULL;
+
+  start ("sensors:\n  boiler: {type: probe}\n");
+  ck_assert_int_eq (far_instance_listen (boiler (), "no.such.host:80", NULL, &error), -1);
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFIG));
+  ck_assert_int_eq (far_instance_listen (boiler (), "192.0.2.77:80", NULL, &second), -1);
+  ck_assert (g_error_matches (second, FAR_ERROR, FAR_ERROR_CONFIG));
+}
+END_TEST
+
+/* ---- sensors ---- */
+
+typedef struct {
+  guint good, bad;
+  gint64 last_us;
+  double value;
+  char *reason;
+} Heard;
+
+static void
+hear (const FarGroup *group, gpointer user)
+{
+  Heard *heard = user;
+
+  heard->last_us = group->time_us;
+  if (group->quality == FAR_QUALITY_GOOD) {
+    heard->good++;
+    heard->value = group->samples[0].value.f64;
+  } else {
+    heard->bad++;
+    g_free (heard->reason);
+    heard->reason = g_strdup (group->reason);
+  }
+}
+
+START_TEST (readings_come_at_aligned_ticks)
+{
+  Heard heard = { 0 };
+  guint id = far_sample_listen (hear, &heard);
+
+  start ("sensors:\n  boiler: {type: probe, interval: 10s, factor: 1.5}\n");
+  for (guint i = 1; i <= 5; i++) {
+    pass (10 * SECOND);
+    ck_assert_uint_eq (heard.good, i);
+    ck_assert_int_eq (heard.last_us % (10 * SECOND), 0);
+  }
+  ck_assert_double_eq (heard.value, 1.5);
+  far_sample_unlisten (id);
+  pass (10 * SECOND);
+  ck_assert_uint_eq (heard.good, 5);
+}
+END_TEST
+
+START_TEST (a_failing_sensor_is_asked_ever_more_rarely)
+{
+  Heard heard = { 0 };
+  guint id = far_sample_listen (hear, &heard), before = 0, asked[3] = { 0 };
+  FarGroup group = { .quality = FAR_QUALITY_GOOD, .n = 1 };
+  FarSample sample = { .type = FAR_VALUE_F64 };
+
+  start ("sensors:\n  boiler: {type: probe, interval: 1s, fail-at: sample}\n");
+  sample.series = far_series (boiler (), "value", "1");
+  group.samples = &sample;
+  far_sample_push (boiler (), &group); /* so that its series is known */
+  for (guint phase = 0; phase < 3; phase++) {
+    for (guint i = 0; i < 64; i++)
+      pass (SECOND);
+    asked[phase] = heard.bad - before;
+    before = heard.bad;
+  }
+  ck_assert_uint_ge (asked[0], 4);
+  ck_assert_uint_le (asked[0], 8);
+  ck_assert_uint_eq (asked[2], 2); /* 32 times the interval */
+  ck_assert_str_eq (heard.reason, "unavailable");
+  far_sample_unlisten (id);
+  g_free (heard.reason);
+}
+END_TEST
+
+START_TEST (samples_pass_the_filters_in_order)
+{
+  Heard heard = { 0 };
+  guint id = far_sample_listen (hear, &heard);
+
+  start ("filters:\n  one: {type: double}\n  two: {type: double}\nsensors:\n  boiler: {type: probe, interval: 1s, factor: 3, filters: [one, two]}\n");
+  pass (SECOND);
+  ck_assert_uint_eq (heard.good, 1);
+  ck_assert_double_eq (heard.value, 12);
+  far_sample_unlisten (id);
+}
+END_TEST
+
+START_TEST (a_broken_filter_is_passed_by)
+{
+  Heard heard = { 0 };
+  guint id = far_sample_listen (hear, &heard);
+
+  start ("filters:\n  one: {type: median}\n  two: {type: double}\nsensors:\n  boiler: {type: probe, interval: 1s, factor: 3, filters: [one, two]}\n");
+  pass (SECOND);
+  ck_assert_double_eq (heard.value, 6);
+  ck_assert_ptr_nonnull (strstr (log_text->str, "its samples pass unfiltered"));
+  far_sample_unlisten (id);
+}
+END_TEST
+
+/* ---- log ---- */
+
+START_TEST (complaints_come_ever_more_rarely)
+{
+  guint more = 0, due = 0;
+
+  for (guint i = 0; i < 3600; i++) { /* an hour, once a second */
+    due += far_complaint_due ("sensors.boiler", "line", &more);
+    ck_assert (far_clock_advance (SECOND));
+  }
+  ck_assert_uint_eq (due, 6); /* 0, 1, 3, 7, 15, 31 min */
+  ck_assert_uint_eq (more, 959);
+  ck_assert (far_complaint_due ("sensors.boiler", "another key", &more));
+  ck_assert (far_clock_advance (86400 * 3 * SECOND));
+  ck_assert (far_complaint_due ("sensors.boiler", "line", &more));
+}
+END_TEST
+
+START_TEST (a_second_daemon_on_one_state_is_refused)
+{
+  g_autoptr (GError) error = NULL;
+  pid_t child;
+
+  start ("");
+  child = fork ();
+  if (child == 0) {
+    gboolean taken = far_node_open (far_node_profile (), &error);
+
+    _exit (!taken && g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT) ? 0 : 1);
+  }
+  ck_assert_int_eq (wait_for (child), 0);
+}
+END_TEST
+
+/* ---- secrets ---- */
+
+START_TEST (credentials_are_read_from_private_files_only)
+{
+  g_autofree char *state = g_build_filename (folder, "state", NULL), *dir = g_build_filename (state, "credentials", NULL);
+  g_autofree char *file = g_build_filename (dir, "key", NULL);
+  g_autoptr (GError) error = NULL, second = NULL, third = NULL;
+  char *secret;
+
+  start ("");
+  ck_assert_int_eq (g_mkdir_with_parents (dir, 0700), 0);
+  write_file (dir, "key", "open sesame\n", -1);
+  g_chmod (file, 0600);
+  secret = far_secret_read ("key", &error);
+  ck_assert_str_eq (secret, "open sesame");
+  far_secret_free (secret);
+  g_chmod (file, 0644);
+  ck_assert_ptr_null (far_secret_read ("key", &error));
+  ck_assert_ptr_nonnull (strstr (error->message, "others may read it"));
+  ck_assert_ptr_null (far_secret_read ("../key", &second));
+  ck_assert_ptr_null (far_secret_read ("none", &third));
+  ck_assert (g_error_matches (third, FAR_ERROR, FAR_ERROR_CONFIG));
+  g_setenv ("CREDENTIALS_DIRECTORY", dir, TRUE); /* the service manager's own, whatever its mode */
+  secret = far_secret_read ("key", NULL);
+  ck_assert_str_eq (secret, "open sesame");
+  far_secret_free (secret);
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("instance");
+  TCase *tcase = tcase_create ("instance");
+
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  g_setenv ("LC_ALL", "C", TRUE);
+  tcase_add_checked_fixture (tcase, set_up, tear_down);
+  tcase_set_timeout (tcase, 60);
+  tcase_add_test (tcase, a_good_one_runs_and_ends);
+  tcase_add_loop_test (tcase, fini_follows_init_wherever_it_fails, 0, G_N_ELEMENTS (failures));
+  tcase_add_loop_test (tcase, the_code_says_when_it_is_tried_again, 0, G_N_ELEMENTS (codes));
+  tcase_add_test (tcase, back_off_doubles_up_to_five_minutes);
+  tcase_add_test (tcase, it_may_break_while_it_runs);
+  tcase_add_test (tcase, end_between_failure_and_tear_down_is_clean);
+  tcase_add_test (tcase, they_start_by_reference_and_stop_backwards);
+  tcase_add_test (tcase, one_that_fails_does_not_hold_up_the_rest);
+  tcase_add_test (tcase, a_missing_type_is_degraded_not_dead);
+  tcase_add_test (tcase, what_is_not_configured_is_said);
+  tcase_add_test (tcase, up_comes_once_whatever_fails);
+  tcase_add_test (tcase, two_instances_of_one_type_are_apart);
+  tcase_add_test (tcase, a_socket_outlives_the_failure);
+  tcase_add_test (tcase, a_bad_address_is_the_admins);
+  tcase_add_test (tcase, readings_come_at_aligned_ticks);
+  tcase_add_test (tcase, a_failing_sensor_is_asked_ever_more_rarely);
+  tcase_add_test (tcase, samples_pass_the_filters_in_order);
+  tcase_add_test (tcase, a_broken_filter_is_passed_by);
+  tcase_add_test (tcase, complaints_come_ever_more_rarely);
+  tcase_add_test (tcase, a_second_daemon_on_one_state_is_refused);
+  tcase_add_test (tcase, credentials_are_read_from_private_files_only);
+  suite_add_tcase (suite, tcase);
+  return run_suite (suite);
+}
