@@ -28,6 +28,14 @@ typedef struct {
   gboolean check, version, debug;
 } Arguments;
 
+static void
+arguments_clear (Arguments *arguments)
+{
+  g_free (arguments->profile);
+  g_free (arguments->state);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arguments, arguments_clear)
+
 static gboolean
 parse_arguments (int argc, char **argv, Arguments *to)
 {
@@ -168,7 +176,7 @@ serve (const Arguments *arguments, FarProfile *profile)
 int
 main (int argc, char **argv)
 {
-  Arguments arguments = { 0 };
+  g_auto (Arguments) arguments = { 0 };
   g_autoptr (FarProfile) profile = NULL;
 
   setlocale (LC_ALL, "");

@@ -243,7 +243,7 @@ reader_event (Reader *reader, const yaml_event_t *event, FarYaml *tree)
       return tree;
     case YAML_DOCUMENT_START_EVENT:
       if (tree != NULL)
-        reader_too_much (reader, event, _("a second document begins; a profile is one"));
+        far_yaml_free (reader_too_much (reader, event, _("a second document begins; a profile is one")));
       return tree;
     case YAML_STREAM_END_EVENT:
       if (tree == NULL)
