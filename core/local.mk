@@ -155,6 +155,7 @@ libfarwatch_la_SOURCES = \
 	core/trust-private.h \
 	core/trust-revoked.c \
 	core/trust.c \
+	core/tunnel.c \
 	core/version.c \
 	core/watch.c
 

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Profiles: one per line, sorted.
-dist_profile_DATA =
+dist_profile_DATA = \
+	etc/profiles/cloud-server.yaml \
+	etc/profiles/demo-cloud.yaml \
+	etc/profiles/demo-terminal.yaml \
+	etc/profiles/terminal.yaml
 
 etc_made = etc/farwatchd@.service etc/sysusers/farwatch.conf etc/tmpfiles/farwatch.conf etc/completion/farctl
 noinst_DATA += $(etc_made)

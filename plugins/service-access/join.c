@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Join tokens: {id, secret, expires, SHA-256 of the fleet root}. The secret is kept as a hash; a token is bound to the first key that shows it, so that
+/* Join tokens: {id, secret, expires, SHA-256 of the fleet root}, written as ID.FLEET.SECRET. The secret is kept as a hash; a token is bound to the first key that shows it, so that
  * a lost answer can be fetched again by the same key and by no other (security.md: Enrolment). */
 #include "config.h"
 
@@ -14,6 +14,13 @@
 
 typedef struct { FarCall *call; json_t *row; char *secret; } NewJoin;
 
+/* Only the digits: the token is one word with dots. */
+static const char *
+join_fleet (const char *hash)
+{
+  return g_str_has_prefix (hash, "sha256:") ? hash + strlen ("sha256:") : hash;
+}
+
 static json_t *
 join_answer (Access *self, NewJoin *join)
 {
@@ -21,7 +28,7 @@ join_answer (Access *self, NewJoin *join)
   g_autofree char *fleet = far_trust_file_sha256 (path, NULL);
   const char *id = access_text (join->row, "id");
   g_autofree char *expires = far_clock_format (json_integer_value (json_object_get (join->row, "expires_us")));
-  g_autofree char *token = g_strdup_printf ("%s.%s.%s", id, join->secret, fleet ? fleet : "");
+  g_autofree char *token = g_strdup_printf ("%s.%s.%s", id, fleet ? join_fleet (fleet) : "", join->secret);
   return json_pack ("{s:s, s:s, s:s, s:s?, s:s?, s:s}", "token", token, "id", id, "secret", join->secret, "fleet", fleet, "node",
                     access_text (join->row, "node"), "expires", expires);
 }
@@ -126,9 +133,10 @@ join_fault (json_t *row, const char *secret, const char *key, const char *node)
 json_t *
 access_join_check (Access *self, const char *token, const char *key, const char *node, GError **error)
 {
-  g_auto (GStrv) parts = g_strsplit (token, ".", 3);
-  json_t *row = parts[0] ? g_hash_table_lookup (self->joins, parts[0]) : NULL;
-  const char *fault = join_fault (row, parts[0] && parts[1] ? parts[1] : "", key, node);
+  g_auto (GStrv) parts = g_strsplit (token, ".", 4); /* id.fleet.secret, or id.secret */
+  guint n = g_strv_length (parts);
+  json_t *row = n >= 2 ? g_hash_table_lookup (self->joins, parts[0]) : NULL;
+  const char *fault = join_fault (row, n >= 2 ? parts[n - 1] : "", key, node);
   if (!fault)
     return row;
   far_complain (self->at, "join", "enrolment of '%s' refused: join token %s", node, fault);
