@@ -18,8 +18,9 @@ fixture_path (const char *name)
 {
   const char *build = g_getenv ("FARWATCH_TEST_BUILDDIR");
   g_autofree char *file = g_strconcat (name, ".so", NULL);
+  g_autofree char *path = g_build_filename (build != NULL ? build : ".", "tests", "fixtures", ".libs", file, NULL);
 
-  return g_build_filename (build != NULL ? build : ".", "tests", "fixtures", ".libs", file, NULL);
+  return g_canonicalize_filename (path, NULL);
 }
 
 /* An empty folder; caller removes it with remove_folder(). */
@@ -93,9 +94,10 @@ wait_for (pid_t child)
 static inline void
 run_pending (void)
 {
-  for (int i = 0; i < 50; i++) {
+  for (int i = 0; i < 10; i++) {
     while (g_main_context_iteration (NULL, FALSE))
       continue;
+    g_usleep (300); /* a timer that is due takes the kernel a moment */
   }
 }
 
