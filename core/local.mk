@@ -76,6 +76,7 @@ libfarwatch_la_SOURCES = \
 	core/home-timer.c \
 	core/home-worker.c \
 	core/home.c \
+<<<<<<< HEAD
 	core/hours.c \
 	core/hours.h \
 	core/instance-private.h \
@@ -158,6 +159,15 @@ libfarwatch_la_SOURCES = \
 	core/tunnel.c \
 	core/version.c \
 	core/watch.c
+=======
+	core/pump-joint.c \
+	core/pump-private.h \
+	core/pump.c \
+	core/ring.c \
+	core/stream-fd.c \
+	core/stream.c \
+	core/version.c
+>>>>>>> d5bb640 (core: streams on descriptors, rings, pumps)
 
 # the daemon
 sbin_PROGRAMS += farwatchd

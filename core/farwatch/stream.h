@@ -12,8 +12,10 @@
  * A stream tells its user by ready(): READ = peek may show something, WRITE = write may take something again,
  * CLOSED = the stream has died (cause in far_stream_cause()). ready() may come from inside an event of the library
  * below but never from inside peek, consume, write, shutdown or abort. Edge rule: after peek showed nothing (or
- * write took less than given) ready() will come; before that it need not.
- * Ends of input: peek returns 0 frames and *eof is TRUE. */
+ * write took less than given) ready() will come; before that it need not. The user may free the stream inside ready().
+ * End of input: peek returns 0 frames and eof is TRUE. When the peer has closed altogether, the stream shows what came before, then eof,
+ * and dies only after that; a reset or abort kills it at once. Who is told CLOSED after eof may therefore end in order.
+ * consume() invalidates what peek showed. */
 #pragma once
 #include <farwatch/home.h>
 
@@ -66,6 +68,8 @@ struct _FarStream {
   gpointer user;
   const char *cause;     /* static or interned: why it died; NULL while alive       */
   gboolean closed;
+  FarLater *soon;        /* tells soon_ready outside of the call that found it out */
+  guint soon_ready;
 };
 
 /* Fills the head. [home] */
@@ -76,10 +80,16 @@ void far_stream_take (FarStream *stream, FarStreamReady ready, gpointer user);
 void far_stream_tell (FarStream *stream, guint ready);
 /* For implementations: marks it dead with a cause (interned) and tells CLOSED once. [home] */
 void far_stream_die (FarStream *stream, const char *cause);
+/* The same, told from the home's queue: for use inside peek, consume, write, shutdown. [home] */
+void far_stream_tell_soon (FarStream *stream, guint ready);
+void far_stream_die_soon (FarStream *stream, const char *cause);
+/* For implementations of move: the stream lives at home from now on. [old home] */
+void far_stream_moved (FarStream *stream, FarHome *home);
 void far_stream_free (FarStream *stream); /* [home]; NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarStream, far_stream_free)
 
-/* A stream on a connected stream descriptor (TCP, unix, pipe pair); takes fd, makes it non-blocking. Movable. home: worker. */
+/* A stream on a connected stream descriptor (TCP, unix, pipe pair); takes fd, makes it non-blocking. Movable. home: worker.
+ * [any thread]; the descriptor is watched from the first peek or write that would block. */
 FarStream *far_stream_fd_new (FarHome *home, int fd);
 /* Two ends joined by a pair of single-producer rings of 256 KiB, one end living at each home: how two pinned ends meet.
  * Freed one by one, each at its home. [any thread] */

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-EXTRA_DIST += tests/unit/stream-help.h
+EXTRA_DIST += tests/unit/stream-help.h tests/unit/stream-pair.h
 
 check_PROGRAMS += tests/unit/test-home
 tests_unit_test_home_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_home_CFLAGS = $(TEST_CC)
 tests_unit_test_home_LDFLAGS = $(TEST_LD)
 tests_unit_test_home_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-stream
+tests_unit_test_stream_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_stream_CFLAGS = $(TEST_CC)
+tests_unit_test_stream_LDFLAGS = $(TEST_LD)
+tests_unit_test_stream_LDADD = $(TEST_LINK)

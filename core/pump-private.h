@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside of pumps. A pump has one joint, or two when its ends have two homes: joint 0 = a + ring, joint 1 = ring + b. */
+#pragma once
+#include <farwatch/clock.h>
+#include <farwatch/pump.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+  FarPump *pump;
+  FarHome *home;        /* everything below is touched there only */
+  FarStream *end[2];    /* 0: towards a, 1: towards b; direction d goes from end[d] to end[!d] */
+  gboolean readable[2], writable[2], dead[2];
+  gboolean done[2];     /* direction d: its end of input was passed on */
+  gboolean counts[2];   /* direction d is counted here */
+  gboolean taps;
+  gboolean started, over, busy, held;
+  gint64 deadline_us, now_us;
+  const char *wanted;   /* closed before it began: the cause */
+  FarHomeTimer *deadline, *idle, *report;
+  FarLater *turn;
+} FarJoint;
+
+struct _FarPump {
+  gint refs;
+  FarPumpSpec spec;
+  char *session;
+  guint n_joints;
+  FarJoint joint[2];
+  gint alive;           /* joints that are not over */
+  const char *cause;    /* the first one counts; atomic */
+  guint64 bytes[2];     /* atomic */
+  gint64 active_us;     /* last byte; atomic */
+  gint counters_wait;   /* a report is on its way to main */
+};
+
+FarPump *far_pump_ref (FarPump *pump);
+void far_pump_unref (FarPump *pump);
+void far_pump_set_cause (FarPump *pump, const char *cause);
+void far_pump_joint_over (FarPump *pump); /* a joint has freed its ends */
+void far_pump_report (FarPump *pump);     /* counters to main, unless they are on their way */
+
+/* All at the joint's home. */
+void far_joint_start (FarJoint *joint);
+void far_joint_run (FarJoint *joint);
+void far_joint_hold (FarJoint *joint, gboolean hold);
+void far_joint_deadline (FarJoint *joint, gint64 deadline_us);
+void far_joint_close (FarJoint *joint, const char *cause);
+
+G_END_DECLS

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Two stream ends joined by two single-producer single-consumer rings: the only memory that two homes share.
+ *
+ * Each side moves one index of a ring and reads the other's. Who finds nothing to do raises a flag, looks once more and then
+ * leaves; the other side sees the flag after its own move and posts one wake (at most one waits in each direction). */
+#include <farwatch/stream.h>
+#include <string.h>
+
+#define RING_SIZE ((gsize) 256 * 1024)
+
+typedef struct {
+  guint8 *data;
+  gsize head, tail;                /* bytes ever written, ever read */
+  gint eof, gone;                  /* by the writer: no more will come; by the reader: nobody reads */
+  gint reader_waits, writer_waits;
+} Ring;
+
+typedef struct _Pair Pair;
+
+typedef struct {
+  FarStream head;
+  Pair *pair;
+  guint i;
+  Ring *in, *out;
+  gboolean eof_seen;
+} End;
+
+typedef struct {
+  Pair *pair;
+  FarHome *home;
+  End *end;   /* NULL: freed; [home] */
+  guint wake; /* ready mask of the wake on its way, 0: none */
+} Side;
+
+struct _Pair {
+  gint refs;
+  Ring ring[2]; /* [i]: written by end i */
+  Side side[2];
+  const char *aborted; /* interned */
+};
+
+#define LOAD(x) __atomic_load_n (&(x), __ATOMIC_SEQ_CST)
+#define STORE(x, value) __atomic_store_n (&(x), (value), __ATOMIC_SEQ_CST)
+
+static void
+pair_unref (Pair *pair)
+{
+  if (!g_atomic_int_dec_and_test (&pair->refs))
+    return;
+  g_free (pair->ring[0].data);
+  g_free (pair->ring[1].data);
+  g_free (pair);
+}
+
+/* The other end is gone: nothing can be written; told when what it sent has been read. */
+static gboolean
+is_over (End *end)
+{
+  return end->eof_seen && LOAD (end->out->gone);
+}
+
+static void
+on_wake (gpointer data)
+{
+  Side *side = data;
+  guint ready = __atomic_exchange_n (&side->wake, 0, __ATOMIC_SEQ_CST);
+  End *end = side->end;
+  const char *aborted = LOAD (side->pair->aborted);
+  if (end != NULL && aborted != NULL)
+    far_stream_die (&end->head, aborted);
+  else if (end != NULL && is_over (end))
+    far_stream_die (&end->head, "closed by the other end");
+  else if (end != NULL)
+    far_stream_tell (&end->head, ready);
+  pair_unref (side->pair);
+}
+
+static void
+wake (Side *side, guint ready)
+{
+  if (__atomic_fetch_or (&side->wake, ready, __ATOMIC_SEQ_CST) != 0)
+    return;
+  g_atomic_int_inc (&side->pair->refs);
+  far_home_post (side->home, on_wake, side);
+}
+
+static Side *
+other_side (End *end)
+{
+  return &end->pair->side[!end->i];
+}
+
+/* Bytes to read; *eof: the writer is done and they are the last. Raises the flag when there is nothing. */
+static gsize
+readable (Ring *ring, gboolean *eof)
+{
+  gint ended = LOAD (ring->eof); /* before head: what was written before the end is seen */
+  gsize n = LOAD (ring->head) - ring->tail;
+  if (n == 0 && !ended) {
+    STORE (ring->reader_waits, 1);
+    ended = LOAD (ring->eof);
+    n = LOAD (ring->head) - ring->tail;
+  }
+  *eof = ended;
+  return n;
+}
+
+static void
+add_frame (FarBatch *batch, const guint8 *data, gsize size)
+{
+  if (size > 0)
+    batch->frames[batch->n++] = (FarFrame){ .data = data, .size = size };
+}
+
+static void
+ring_peek (FarStream *stream, FarBatch *batch)
+{
+  End *end = (End *) stream;
+  Ring *ring = end->in;
+  batch->n = 0;
+  batch->bytes = 0;
+  batch->eof = FALSE;
+  if (stream->closed || LOAD (end->pair->aborted) != NULL)
+    return;
+  batch->bytes = readable (ring, &batch->eof);
+  gsize at = ring->tail % RING_SIZE, first = MIN (batch->bytes, RING_SIZE - at);
+  add_frame (batch, ring->data + at, first);
+  add_frame (batch, ring->data, batch->bytes - first);
+  if (batch->n > 0 || !batch->eof)
+    return;
+  end->eof_seen = TRUE;
+  if (is_over (end))
+    far_stream_die_soon (stream, "closed by the other end");
+}
+
+static void
+ring_consume (FarStream *stream, gsize bytes)
+{
+  End *end = (End *) stream;
+  Ring *ring = end->in;
+  STORE (ring->tail, ring->tail + bytes);
+  /* a writer that waits is woken when it is worth it, in the end when the ring is empty */
+  if (LOAD (ring->head) - ring->tail <= RING_SIZE / 2 && LOAD (ring->writer_waits) && __atomic_exchange_n (&ring->writer_waits, 0, __ATOMIC_SEQ_CST))
+    wake (other_side (end), FAR_READY_WRITE);
+}
+
+static gsize
+room (Ring *ring)
+{
+  return RING_SIZE - (ring->head - LOAD (ring->tail));
+}
+
+static gsize
+put (Ring *ring, const guint8 *data, gsize size)
+{
+  gsize n = MIN (size, room (ring)), at = ring->head % RING_SIZE, first = MIN (n, RING_SIZE - at);
+  memcpy (ring->data + at, data, first);
+  memcpy (ring->data, data + first, n - first);
+  STORE (ring->head, ring->head + n);
+  return n;
+}
+
+static gsize
+put_all (Ring *ring, const FarBatch *batch)
+{
+  gsize taken = 0;
+  for (guint i = 0; i < batch->n; i++) {
+    gsize done = 0;
+    while (done < batch->frames[i].size) {
+      gsize n = put (ring, batch->frames[i].data + done, batch->frames[i].size - done);
+      done += n;
+      taken += n;
+      if (n > 0)
+        continue;
+      STORE (ring->writer_waits, 1);
+      if (room (ring) <= RING_SIZE / 2) /* the reader will pass the half and see the flag */
+        return taken;
+    }
+  }
+  return taken;
+}
+
+static gsize
+ring_write (FarStream *stream, const FarBatch *batch)
+{
+  End *end = (End *) stream;
+  Ring *ring = end->out;
+  if (stream->closed || LOAD (ring->gone) || LOAD (ring->eof) || LOAD (end->pair->aborted) != NULL)
+    return 0;
+  gsize taken = put_all (ring, batch);
+  if (taken > 0 && LOAD (ring->reader_waits) && __atomic_exchange_n (&ring->reader_waits, 0, __ATOMIC_SEQ_CST))
+    wake (other_side (end), FAR_READY_READ);
+  return taken;
+}
+
+static void
+ring_shutdown (FarStream *stream, FarDirection what)
+{
+  End *end = (End *) stream;
+  if (what & FAR_DIRECTION_WRITE)
+    STORE (end->out->eof, 1);
+  if (what & FAR_DIRECTION_READ)
+    STORE (end->in->gone, 1);
+  wake (other_side (end), (what & FAR_DIRECTION_WRITE ? FAR_READY_READ : 0) | (what & FAR_DIRECTION_READ ? FAR_READY_WRITE : 0));
+}
+
+static void
+ring_abort (FarStream *stream, const char *cause)
+{
+  End *end = (End *) stream;
+  const char *none = NULL, *why = g_intern_string (cause);
+  __atomic_compare_exchange_n (&end->pair->aborted, &none, why, FALSE, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+  stream->closed = TRUE;
+  if (stream->cause == NULL)
+    stream->cause = why;
+  wake (other_side (end), FAR_READY_READ | FAR_READY_WRITE);
+}
+
+static void
+ring_free (FarStream *stream)
+{
+  End *end = (End *) stream;
+  ring_shutdown (stream, FAR_DIRECTION_BOTH);
+  end->pair->side[end->i].end = NULL;
+  pair_unref (end->pair);
+  g_free (end);
+}
+
+static const FarStreamClass ring_class = {
+  .name = "ring",
+  .peek = ring_peek,
+  .consume = ring_consume,
+  .write = ring_write,
+  .shutdown = ring_shutdown,
+  .abort = ring_abort,
+  .free = ring_free,
+};
+
+static FarStream *
+end_new (Pair *pair, guint i, FarHome *home)
+{
+  End *end = g_new0 (End, 1);
+  far_stream_init (&end->head, &ring_class, home);
+  end->pair = pair;
+  end->i = i;
+  end->out = &pair->ring[i];
+  end->in = &pair->ring[!i];
+  pair->ring[i].data = g_malloc (RING_SIZE);
+  pair->side[i] = (Side){ pair, home, end, 0 };
+  return &end->head;
+}
+
+void
+far_ring_pair (FarHome *home_a, FarHome *home_b, FarStream **end_a, FarStream **end_b)
+{
+  Pair *pair = g_new0 (Pair, 1);
+  pair->refs = 2;
+  *end_a = end_new (pair, 0, home_a);
+  *end_b = end_new (pair, 1, home_b);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What all streams share: the user, and telling it. */
+#include <farwatch/stream.h>
+
+void
+far_stream_init (FarStream *stream, const FarStreamClass *klass, FarHome *home)
+{
+  stream->klass = klass;
+  stream->home = home;
+}
+
+void
+far_stream_take (FarStream *stream, FarStreamReady ready, gpointer user)
+{
+  stream->ready = ready;
+  stream->user = user;
+  if (ready != NULL)
+    far_stream_tell_soon (stream, FAR_READY_READ | FAR_READY_WRITE | (stream->closed ? FAR_READY_CLOSED : 0));
+}
+
+void
+far_stream_tell (FarStream *stream, guint ready)
+{
+  if (stream->ready != NULL)
+    stream->ready (stream, ready, stream->user);
+}
+
+static void
+tell_now (gpointer data)
+{
+  FarStream *stream = data;
+  guint ready = stream->soon_ready;
+  stream->soon_ready = 0;
+  far_stream_tell (stream, ready);
+}
+
+void
+far_stream_tell_soon (FarStream *stream, guint ready)
+{
+  if (stream->soon == NULL)
+    stream->soon = far_later_new (stream->home, tell_now, stream);
+  stream->soon_ready |= ready;
+  far_later_ask (stream->soon);
+}
+
+static gboolean
+mark_dead (FarStream *stream, const char *cause)
+{
+  if (stream->closed)
+    return FALSE;
+  stream->closed = TRUE;
+  stream->cause = g_intern_string (cause);
+  return TRUE;
+}
+
+void
+far_stream_die (FarStream *stream, const char *cause)
+{
+  if (mark_dead (stream, cause))
+    far_stream_tell (stream, FAR_READY_CLOSED);
+}
+
+void
+far_stream_die_soon (FarStream *stream, const char *cause)
+{
+  if (mark_dead (stream, cause))
+    far_stream_tell_soon (stream, FAR_READY_CLOSED);
+}
+
+void
+far_stream_moved (FarStream *stream, FarHome *home)
+{
+  g_clear_pointer (&stream->soon, far_later_free);
+  stream->soon_ready = 0;
+  stream->home = home;
+}
+
+void
+far_stream_free (FarStream *stream)
+{
+  if (stream == NULL)
+    return;
+  g_clear_pointer (&stream->soon, far_later_free);
+  stream->klass->free (stream);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Ends of every kind, each with a descriptor outside that a test drives. */
+#pragma once
+#include "unit/stream-help.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <farwatch/pump.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- a thread that plays a library's ---- */
+
+typedef struct {
+  FarHome *home;
+  GMutex lock;
+  GCond cond;
+  gboolean woken, quit;
+  GThread *thread;
+} Library;
+
+static inline void
+library_wake (gpointer data)
+{
+  Library *library = data;
+  g_mutex_lock (&library->lock);
+  library->woken = TRUE;
+  g_cond_signal (&library->cond);
+  g_mutex_unlock (&library->lock);
+}
+
+static inline gpointer
+library_run (gpointer data)
+{
+  Library *library = data;
+  far_home_foreign_bind (library->home);
+  while (!library->quit) {
+    g_mutex_lock (&library->lock);
+    while (!library->woken)
+      g_cond_wait (&library->cond, &library->lock);
+    library->woken = FALSE;
+    g_mutex_unlock (&library->lock);
+    far_home_run_posted (library->home);
+  }
+  return NULL;
+}
+
+static inline void
+library_start (Library *library)
+{
+  library->quit = library->woken = FALSE;
+  library->home = far_home_foreign_new ("library", library_wake, library);
+  library->thread = g_thread_new ("library", library_run, library);
+}
+
+static inline void
+library_quit (gpointer data)
+{
+  ((Library *) data)->quit = TRUE;
+}
+
+static inline void
+library_stop (Library *library)
+{
+  far_home_post (library->home, library_quit, library);
+  g_thread_join (library->thread);
+  far_home_foreign_free (library->home);
+}
+
+/* ---- kinds of end ---- */
+
+typedef struct {
+  FarHome *one, *two, *three;
+  Library library;
+} Homes;
+
+typedef enum { KIND_UNIX_ONE, KIND_UNIX_TWO, KIND_TCP_ONE, KIND_RING_ONE, KIND_RING_TWO, KIND_FOREIGN, N_KINDS } Kind;
+
+static const char *const kind_names[N_KINDS] = { "unix at one", "unix at two", "tcp at one", "ring at one", "ring at two", "foreign" };
+
+static inline void
+homes_start (Homes *homes)
+{
+  homes->one = far_home_worker_new ("one");
+  homes->two = far_home_worker_new ("two");
+  homes->three = far_home_worker_new ("three");
+  library_start (&homes->library);
+}
+
+static inline void
+homes_stop (Homes *homes)
+{
+  library_stop (&homes->library);
+  far_home_worker_free (homes->one);
+  far_home_worker_free (homes->two);
+  far_home_worker_free (homes->three);
+}
+
+static inline void
+tcp_pair (int fd[2])
+{
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t size = sizeof at;
+  int listener = socket (AF_INET, SOCK_STREAM, 0);
+  ck_assert_int_eq (bind (listener, (struct sockaddr *) &at, sizeof at) | listen (listener, 1), 0);
+  ck_assert_int_eq (getsockname (listener, (struct sockaddr *) &at, &size), 0);
+  fd[0] = socket (AF_INET, SOCK_STREAM, 0);
+  ck_assert_int_eq (connect (fd[0], (struct sockaddr *) &at, sizeof at), 0);
+  fd[1] = accept (listener, NULL, NULL);
+  ck_assert_int_ge (fd[1], 0);
+  close (listener);
+}
+
+/* helper pumps that are still running */
+static gint extra_pumps;
+
+static inline void
+extra_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpointer user)
+{
+  g_atomic_int_add (&extra_pumps, -1);
+}
+
+/* A stream at home with a descriptor outside, over a ring whose other end is served by a pump at three. */
+static inline FarStream *
+ring_end (Homes *homes, FarHome *home, int fd)
+{
+  FarPumpSpec spec = { .session = "extra", .closed = extra_closed };
+  FarStream *inner, *outer;
+  far_ring_pair (homes->three, home, &outer, &inner);
+  g_atomic_int_inc (&extra_pumps);
+  far_pump_start (far_stream_fd_new (homes->three, fd), outer, &spec);
+  return inner;
+}
+
+/* *outside: blocking descriptor. */
+static inline FarStream *
+end_make (Homes *homes, Kind kind, int *outside)
+{
+  int fd[2];
+  if (kind == KIND_TCP_ONE)
+    tcp_pair (fd);
+  else
+    ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fd), 0);
+  *outside = fd[1];
+  switch (kind) {
+  case KIND_RING_ONE:
+    return ring_end (homes, homes->one, fd[0]);
+  case KIND_RING_TWO:
+    return ring_end (homes, homes->two, fd[0]);
+  case KIND_FOREIGN:
+    return ring_end (homes, homes->library.home, fd[0]);
+  default:
+    return far_stream_fd_new (kind == KIND_UNIX_TWO ? homes->two : homes->one, fd[0]);
+  }
+}
+
+/* ---- what a pump reported ---- */
+
+typedef struct {
+  gint closed;
+  guint n_closed, n_counters;
+  FarPumpCounters total, last;
+  const char *cause;
+} Report;
+
+static inline void
+report_counters (FarPump *pump, const FarPumpCounters *now, gpointer user)
+{
+  Report *report = user;
+  ck_assert_int_eq (report->closed, 0);
+  ck_assert (now->bytes_ab >= report->last.bytes_ab && now->bytes_ba >= report->last.bytes_ba);
+  report->last = *now;
+  report->n_counters++;
+}
+
+static inline void
+report_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpointer user)
+{
+  Report *report = user;
+  report->total = *total;
+  report->cause = cause;
+  report->n_closed++;
+  g_atomic_int_set (&report->closed, 1);
+}
+
+/* Waits also for the helper pumps, so that nothing runs on when the homes end. */
+static inline void
+report_wait (Report *report)
+{
+  help_wait (&report->closed);
+  gint64 end = g_get_monotonic_time () + SECONDS (20);
+  while (g_atomic_int_get (&extra_pumps) > 0 && g_get_monotonic_time () < end)
+    g_main_context_iteration (NULL, FALSE);
+  ck_assert_int_eq (g_atomic_int_get (&extra_pumps), 0);
+  ck_assert_uint_eq (report->n_closed, 1);
+}

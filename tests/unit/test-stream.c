@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Joins each pair of kinds of end and drives them from outside. */
+#include "unit/stream-pair.h"
+#include <stdlib.h>
+
+#define AMOUNT (1536 * 1024)
+
+typedef struct {
+  int fd;
+  guint32 seed;
+  gsize amount, done;
+  gboolean good, slow, end_after;
+} Flow;
+
+static guint8
+nth_byte (guint32 seed, gsize i)
+{
+  guint32 x = (guint32) (i * 2654435761u) ^ seed ^ (guint32) (i >> 13);
+  return (guint8) (x >> 11);
+}
+
+static gsize
+random_size (GRand *random)
+{
+  return g_rand_boolean (random) ? g_rand_int_range (random, 1, 200) : g_rand_int_range (random, 1, 60000);
+}
+
+static gpointer
+send_flow (gpointer data)
+{
+  Flow *flow = data;
+  g_autoptr (GRand) random = g_rand_new_with_seed (flow->seed);
+  g_autofree guint8 *part = g_malloc (60000);
+  while (flow->done < flow->amount) {
+    gsize wish = random_size (random), n = MIN (wish, flow->amount - flow->done);
+    for (gsize i = 0; i < n; i++)
+      part[i] = nth_byte (flow->seed, flow->done + i);
+    for (gsize at = 0; at < n;) {
+      gssize sent = send (flow->fd, part + at, n - at, MSG_NOSIGNAL);
+      if (sent <= 0)
+        return NULL;
+      at += sent;
+    }
+    flow->done += n;
+    if (flow->slow && g_rand_int_range (random, 0, 20) == 0)
+      g_usleep (300);
+  }
+  if (flow->end_after)
+    shutdown (flow->fd, SHUT_WR);
+  return NULL;
+}
+
+static gpointer
+receive_flow (gpointer data)
+{
+  Flow *flow = data;
+  g_autoptr (GRand) random = g_rand_new_with_seed (flow->seed + 1);
+  g_autofree guint8 *part = g_malloc (60000);
+  flow->good = TRUE;
+  for (;;) {
+    gssize got = recv (flow->fd, part, random_size (random), 0);
+    if (got <= 0) {
+      flow->good &= got == 0 && flow->done == flow->amount;
+      return NULL;
+    }
+    for (gssize i = 0; i < got; i++)
+      flow->good &= part[i] == nth_byte (flow->seed, flow->done + i);
+    flow->done += got;
+    if (flow->slow && g_rand_int_range (random, 0, 20) == 0)
+      g_usleep (300);
+  }
+}
+
+typedef struct {
+  Homes homes;
+  int a, b;
+  Report report;
+  FarPump *pump;
+} Joined;
+
+static void
+join (Joined *joined, Kind kind_a, Kind kind_b, gint64 deadline_us)
+{
+  FarPumpSpec spec = { .session = "s", .deadline_us = deadline_us, .counters = report_counters, .closed = report_closed, .user = &joined->report };
+  homes_start (&joined->homes);
+  FarStream *a = end_make (&joined->homes, kind_a, &joined->a), *b = end_make (&joined->homes, kind_b, &joined->b);
+  joined->pump = far_pump_start (a, b, &spec);
+}
+
+static void
+part (Joined *joined)
+{
+  close (joined->a);
+  close (joined->b);
+  report_wait (&joined->report);
+  homes_stop (&joined->homes);
+}
+
+static void
+pair_of (int i, Kind *a, Kind *b)
+{
+  *a = i / N_KINDS;
+  *b = i % N_KINDS;
+}
+
+/* Both directions at once, then each end of input goes through on its own. */
+START_TEST (all_bytes_both_ways)
+{
+  Joined joined = { .a = -1 };
+  Kind a, b;
+  pair_of (_i, &a, &b);
+  join (&joined, a, b, 0);
+  Flow flows[4] = {
+    { .fd = joined.a, .seed = 11, .amount = AMOUNT, .end_after = TRUE },
+    { .fd = joined.b, .seed = 11, .amount = AMOUNT, .slow = TRUE },
+    { .fd = joined.b, .seed = 99, .amount = AMOUNT / 2, .slow = TRUE, .end_after = TRUE },
+    { .fd = joined.a, .seed = 99, .amount = AMOUNT / 2 },
+  };
+  GThread *threads[4];
+  for (int i = 0; i < 4; i++)
+    threads[i] = g_thread_new ("flow", i % 2 ? receive_flow : send_flow, &flows[i]);
+  report_wait (&joined.report);
+  for (int i = 0; i < 4; i++)
+    g_thread_join (threads[i]);
+  ck_assert_msg (flows[1].good, "%s -> %s: %zu bytes", kind_names[a], kind_names[b], flows[1].done);
+  ck_assert_msg (flows[3].good, "%s <- %s: %zu bytes", kind_names[a], kind_names[b], flows[3].done);
+  ck_assert_uint_eq (joined.report.total.bytes_ab, AMOUNT);
+  ck_assert_uint_eq (joined.report.total.bytes_ba, AMOUNT / 2);
+  ck_assert_msg (g_str_has_prefix (joined.report.cause, "end of "), "%s", joined.report.cause);
+  part (&joined);
+}
+END_TEST
+
+/* A half-closed connection still answers. */
+START_TEST (half_close)
+{
+  Joined joined = { .a = -1 };
+  Kind a, b;
+  char text[64];
+  pair_of (_i, &a, &b);
+  join (&joined, a, b, 0);
+  ck_assert_int_eq (send (joined.a, "question", 8, 0), 8);
+  shutdown (joined.a, SHUT_WR);
+  gssize got = recv (joined.b, text, sizeof text, MSG_WAITALL); /* returns at the end of input */
+  ck_assert_int_eq (got, 8);
+  help_spin (5);
+  ck_assert_int_eq (joined.report.closed, 0);
+  ck_assert_int_eq (send (joined.b, "answer", 6, 0), 6);
+  shutdown (joined.b, SHUT_WR);
+  got = recv (joined.a, text, sizeof text, MSG_WAITALL);
+  ck_assert_int_eq (got, 6);
+  report_wait (&joined.report);
+  ck_assert_str_eq (joined.report.cause, "end of a");
+  part (&joined);
+}
+END_TEST
+
+/* Fills the way until nothing moves any more; the amount. */
+static gsize
+fill (int fd)
+{
+  g_autofree char *part_ = g_malloc0 (65536);
+  gsize total = 0;
+  for (int still = 0; still < 10;) {
+    gssize sent = send (fd, part_, 65536, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      total += sent;
+      still = 0;
+    } else {
+      still++;
+      g_usleep (3000);
+    }
+  }
+  return total;
+}
+
+static gsize
+drain (int fd, int *code)
+{
+  g_autofree char *part_ = g_malloc (65536);
+  gsize total = 0;
+  gssize got;
+  while ((got = recv (fd, part_, 65536, 0)) > 0)
+    total += got;
+  *code = got < 0 ? errno : 0;
+  return total;
+}
+
+/* At the deadline data waits in every buffer on the way: what the reader has not yet got, it never gets. */
+START_TEST (deadline_while_blocked)
+{
+  Joined joined = { .a = -1 };
+  Kind a, b;
+  int waiting = 0, code;
+  pair_of (_i, &a, &b);
+  join (&joined, a, b, far_clock_boottime_us () + SECONDS (600));
+  gsize sent = fill (joined.a);
+  ck_assert (far_clock_advance (SECONDS (601)));
+  report_wait (&joined.report);
+  ck_assert_str_eq (joined.report.cause, "deadline");
+  ck_assert_int_eq (ioctl (joined.b, FIONREAD, &waiting), 0);
+  gsize got = drain (joined.b, &code);
+  ck_assert_uint_eq (got, waiting);
+  ck_assert_uint_lt (got, sent);
+  ck_assert_int_eq (code, b == KIND_TCP_ONE ? ECONNRESET : 0);
+  part (&joined);
+}
+END_TEST
+
+/* Held: nothing moves; the deadline still does. */
+START_TEST (hold_then_deadline)
+{
+  Joined joined = { .a = -1 };
+  Kind a, b;
+  char text[8];
+  pair_of (_i, &a, &b);
+  join (&joined, a, b, far_clock_boottime_us () + SECONDS (600));
+  ck_assert_int_eq (send (joined.a, "x", 1, 0), 1);
+  ck_assert_int_eq (recv (joined.b, text, 1, 0), 1);
+  far_pump_hold (joined.pump, TRUE);
+  for (int i = 0; i < 3; i++) {
+    help_settle (joined.homes.one);
+    help_settle (joined.homes.two);
+    help_settle (joined.homes.library.home);
+  }
+  ck_assert_int_eq (send (joined.a, "y", 1, 0), 1);
+  g_usleep (5000);
+  ck_assert_int_eq (recv (joined.b, text, 1, MSG_DONTWAIT), -1);
+  far_pump_hold (joined.pump, FALSE);
+  ck_assert_int_eq (recv (joined.b, text, 1, 0), 1);
+  far_pump_hold (joined.pump, TRUE);
+  ck_assert (far_clock_advance (SECONDS (601)));
+  report_wait (&joined.report);
+  ck_assert_str_eq (joined.report.cause, "deadline");
+  part (&joined);
+}
+END_TEST
+
+/* One side dies with data on its way, in both orders. */
+START_TEST (death_of_an_end)
+{
+  Joined joined = { .a = -1 };
+  Kind a, b;
+  struct linger at_once = { 1, 0 };
+  pair_of (_i, &a, &b);
+  for (int first = 0; first < 2; first++) {
+    joined.report = (Report){ 0 };
+    join (&joined, a, b, 0);
+    fill (first == 0 ? joined.a : joined.b);
+    int *dies = first == 0 ? &joined.b : &joined.a;
+    setsockopt (*dies, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close (*dies);
+    *dies = -1;
+    report_wait (&joined.report);
+    ck_assert_ptr_nonnull (joined.report.cause);
+    part (&joined);
+  }
+}
+END_TEST
+
+START_TEST (close_reaches_both)
+{
+  Joined joined = { .a = -1 };
+  Kind a, b;
+  char text[8];
+  pair_of (_i, &a, &b);
+  join (&joined, a, b, 0);
+  far_pump_close (joined.pump, "asked"); /* may come before the pump began */
+  ck_assert_int_le (recv (joined.a, text, 1, 0), 0);
+  ck_assert_int_le (recv (joined.b, text, 1, 0), 0);
+  report_wait (&joined.report);
+  ck_assert_str_eq (joined.report.cause, "asked");
+  part (&joined);
+}
+END_TEST
+
+/* ---- the fd stream by itself ---- */
+
+typedef struct {
+  FarHome *home;
+  FarStream *first, *second;
+  char *seen;
+  int outside;
+} Lone;
+
+static void
+peek_two (gpointer data)
+{
+  Lone *lone = data;
+  FarBatch batch;
+  lone->first->klass->peek (lone->first, &batch);
+  ck_assert_uint_eq (batch.bytes, 5);
+  lone->first->klass->consume (lone->first, 2);
+  lone->second->klass->peek (lone->second, &batch); /* takes the scratch: the rest of the first must survive */
+  ck_assert_uint_eq (batch.bytes, 5);
+  lone->second->klass->consume (lone->second, 5);
+  memset (far_home_scratch (lone->home), 'z', FAR_SCRATCH_SIZE);
+  lone->first->klass->peek (lone->first, &batch);
+  lone->seen = g_strndup ((const char *) batch.frames[0].data, batch.bytes);
+  lone->first->klass->consume (lone->first, batch.bytes);
+  far_stream_free (lone->first);
+  far_stream_free (lone->second);
+}
+
+START_TEST (unconsumed_bytes_survive)
+{
+  Lone lone = { .home = far_home_worker_new ("w") };
+  int one[2], two[2];
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, one) | socketpair (AF_UNIX, SOCK_STREAM, 0, two), 0);
+  lone.first = far_stream_fd_new (lone.home, one[0]);
+  lone.second = far_stream_fd_new (lone.home, two[0]);
+  ck_assert_int_eq (write (one[1], "hello", 5), 5);
+  ck_assert_int_eq (write (two[1], "world", 5), 5);
+  far_home_call (lone.home, peek_two, &lone);
+  ck_assert_str_eq (lone.seen, "llo");
+  g_free (lone.seen);
+  close (one[1]);
+  close (two[1]);
+  far_home_worker_free (lone.home);
+}
+END_TEST
+
+/* A peer that answers and resets: the answer is read, then the end, then the death. */
+START_TEST (answer_before_reset)
+{
+  Joined joined = { .a = -1 };
+  struct linger at_once = { 1, 0 };
+  char text[16];
+  join (&joined, KIND_UNIX_ONE, KIND_TCP_ONE, 0);
+  far_pump_hold (joined.pump, TRUE);
+  help_settle (joined.homes.one);
+  help_settle (joined.homes.one);
+  ck_assert_int_eq (send (joined.b, "answer", 6, 0), 6);
+  ck_assert_int_eq (send (joined.a, "more", 4, 0), 4);
+  setsockopt (joined.b, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close (joined.b);
+  joined.b = -1;
+  far_pump_hold (joined.pump, FALSE);
+  ck_assert_int_eq (recv (joined.a, text, sizeof text, MSG_WAITALL), 6);
+  report_wait (&joined.report);
+  part (&joined);
+}
+END_TEST
+
+/* FIRST=n LAST=m in the environment: only these pairs. */
+static int
+limit (const char *name, int fallback)
+{
+  const char *text = g_getenv (name);
+  return text != NULL ? atoi (text) : fallback;
+}
+
+static void
+add (Suite *suite, const char *name, const TTest *test, int n)
+{
+  TCase *group = tcase_create (name);
+  tcase_set_timeout (group, 60);
+  tcase_add_loop_test (group, test, limit ("FIRST", 0), limit ("LAST", n));
+  suite_add_tcase (suite, group);
+}
+
+int
+main (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  Suite *suite = suite_create ("stream");
+  add (suite, "bytes", all_bytes_both_ways, N_KINDS * N_KINDS);
+  add (suite, "half close", half_close, N_KINDS * N_KINDS);
+  add (suite, "deadline", deadline_while_blocked, N_KINDS * N_KINDS);
+  add (suite, "hold", hold_then_deadline, N_KINDS * N_KINDS);
+  add (suite, "death", death_of_an_end, N_KINDS * N_KINDS);
+  add (suite, "close", close_reaches_both, N_KINDS * N_KINDS);
+  add (suite, "lone", unconsumed_bytes_survive, 1);
+  add (suite, "reset", answer_before_reset, 1);
+  SRunner *runner = srunner_create (suite);
+  srunner_run_all (runner, CK_NORMAL);
+  int failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed > 0;
+}
