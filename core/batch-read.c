@@ -216,6 +216,8 @@ reader_open (Reader *reader, GBytes *batch, GError **error)
   gsize size;
   const guint8 *data = g_bytes_get_data (batch, &size);
 
+  if (data == NULL) /* an empty one */
+    data = (const guint8 *) "";
   reader->start = data;
   reader->end = data + size;
   if (size < BATCH_HEAD_SIZE || memcmp (data, BATCH_HEAD, BATCH_HEAD_SIZE) != 0)
