@@ -76,7 +76,6 @@ libfarwatch_la_SOURCES = \
 	core/home-timer.c \
 	core/home-worker.c \
 	core/home.c \
-<<<<<<< HEAD
 	core/hours.c \
 	core/hours.h \
 	core/instance-private.h \
@@ -159,7 +158,6 @@ libfarwatch_la_SOURCES = \
 	core/tunnel.c \
 	core/version.c \
 	core/watch.c
-=======
 	core/pump-joint.c \
 	core/pump-private.h \
 	core/pump.c \
@@ -167,7 +165,6 @@ libfarwatch_la_SOURCES = \
 	core/stream-fd.c \
 	core/stream.c \
 	core/version.c
->>>>>>> d5bb640 (core: streams on descriptors, rings, pumps)
 
 # the daemon
 sbin_PROGRAMS += farwatchd
