@@ -111,6 +111,9 @@ libfarwatch_la_SOURCES = \
 	core/profile-refs.c \
 	core/profile.c \
 	core/profile.h \
+	core/pump-joint.c \
+	core/pump-private.h \
+	core/pump.c \
 	core/random.c \
 	core/ready.c \
 	core/ready.h \
@@ -123,6 +126,7 @@ libfarwatch_la_SOURCES = \
 	core/right-row.h \
 	core/right.c \
 	core/right.h \
+	core/ring.c \
 	core/route.c \
 	core/router.h \
 	core/sample-private.h \
@@ -139,6 +143,8 @@ libfarwatch_la_SOURCES = \
 	core/statement.c \
 	core/store-row.c \
 	core/store.c \
+	core/stream-fd.c \
+	core/stream.c \
 	core/suggest.c \
 	core/suggest.h \
 	core/throttle.c \
@@ -158,13 +164,6 @@ libfarwatch_la_SOURCES = \
 	core/tunnel.c \
 	core/version.c \
 	core/watch.c
-	core/pump-joint.c \
-	core/pump-private.h \
-	core/pump.c \
-	core/ring.c \
-	core/stream-fd.c \
-	core/stream.c \
-	core/version.c
 
 # the daemon
 sbin_PROGRAMS += farwatchd

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A joint moves batches between two streams of one home. */
+#include "config.h"
+
 #include "pump-private.h"
 
 /* Batches in one turn; then others of the home have theirs. */
@@ -130,6 +132,7 @@ far_joint_run (FarJoint *joint)
 {
   if (joint->busy || !joint->started || joint->over)
     return;
+  FarPump *pump = far_pump_ref (joint->pump); /* main may be told the end, and free the pump, before this turn is over */
   joint->busy = TRUE;
   check (joint);
   for (guint left = TURN; left > 0 && (can_move (joint, 0) || can_move (joint, 1)); left--) {
@@ -142,6 +145,7 @@ far_joint_run (FarJoint *joint)
   joint->busy = FALSE;
   if (can_move (joint, 0) || can_move (joint, 1))
     far_later_ask (joint->turn);
+  far_pump_unref (pump);
 }
 
 static void

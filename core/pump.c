@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Pumps as seen from outside: where they run, what they are told, what they report. */
+#include "config.h"
+
 #include "home-private.h"
 #include "pump-private.h"
 

@@ -3,6 +3,8 @@
  *
  * Each side moves one index of a ring and reads the other's. Who finds nothing to do raises a flag, looks once more and then
  * leaves; the other side sees the flag after its own move and posts one wake (at most one waits in each direction). */
+#include "config.h"
+
 #include <farwatch/stream.h>
 #include <string.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A stream on a descriptor. It reads into the home's scratch memory; only what a blocked reader leaves, and somebody else then
  * displaces, is kept in memory of its own: an idle stream owns none. */
+#include "config.h"
+
 #include "home-private.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What all streams share: the user, and telling it. */
+#include "config.h"
+
 #include <farwatch/stream.h>
 
 void

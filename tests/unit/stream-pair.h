@@ -83,6 +83,7 @@ static const char *const kind_names[N_KINDS] = { "unix at one", "unix at two", "
 static inline void
 homes_start (Homes *homes)
 {
+  far_home_main ();
   homes->one = far_home_worker_new ("one");
   homes->two = far_home_worker_new ("two");
   homes->three = far_home_worker_new ("three");
