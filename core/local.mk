@@ -59,6 +59,7 @@ libfarwatch_la_SOURCES = \
 	core/door-users.c \
 	core/door.c \
 	core/door.h \
+	core/endpoint.c \
 	core/error.c \
 	core/fault.c \
 	core/fault.h \

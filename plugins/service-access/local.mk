@@ -1,34 +1,34 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 EXTRA_DIST += plugins/service-access/README.md
 
-## if PLUGIN_SERVICE_ACCESS
-## plugin_LTLIBRARIES += plugins/service-access/service-access.la
-## plugins_service_access_service_access_la_CPPFLAGS = $(PLUGIN_CPP)
-## plugins_service_access_service_access_la_CFLAGS = $(PLUGIN_CC) $(SERVICE_ACCESS_CFLAGS)
-## plugins_service_access_service_access_la_LDFLAGS = $(PLUGIN_LD)
-## plugins_service_access_service_access_la_LIBADD = $(PLUGIN_LINK) $(SERVICE_ACCESS_LIBS)
-## plugins_service_access_service_access_la_SOURCES = \
-## 	plugins/service-access/access.c \
-## 	plugins/service-access/access.h \
-## 	plugins/service-access/ask.c \
-## 	plugins/service-access/backup.c \
-## 	plugins/service-access/calls.c \
-## 	plugins/service-access/close.c \
-## 	plugins/service-access/devices.c \
-## 	plugins/service-access/draw.c \
-## 	plugins/service-access/ended.c \
-## 	plugins/service-access/enroll.c \
-## 	plugins/service-access/entry.c \
-## 	plugins/service-access/history.c \
-## 	plugins/service-access/join.c \
-## 	plugins/service-access/offer.c \
-## 	plugins/service-access/poll.c \
-## 	plugins/service-access/refusal.c \
-## 	plugins/service-access/registry.c \
-## 	plugins/service-access/renew.c \
-## 	plugins/service-access/restart.c \
-## 	plugins/service-access/rows.c \
-## 	plugins/service-access/save.c \
-## 	plugins/service-access/session.c \
-## 	plugins/service-access/show.c
-## endif
+if PLUGIN_SERVICE_ACCESS
+plugin_LTLIBRARIES += plugins/service-access/service-access.la
+plugins_service_access_service_access_la_CPPFLAGS = $(PLUGIN_CPP)
+plugins_service_access_service_access_la_CFLAGS = $(PLUGIN_CC) $(SERVICE_ACCESS_CFLAGS)
+plugins_service_access_service_access_la_LDFLAGS = $(PLUGIN_LD)
+plugins_service_access_service_access_la_LIBADD = $(PLUGIN_LINK) $(SERVICE_ACCESS_LIBS)
+plugins_service_access_service_access_la_SOURCES = \
+	plugins/service-access/access.c \
+	plugins/service-access/access.h \
+	plugins/service-access/ask.c \
+	plugins/service-access/backup.c \
+	plugins/service-access/calls.c \
+	plugins/service-access/close.c \
+	plugins/service-access/devices.c \
+	plugins/service-access/draw.c \
+	plugins/service-access/ended.c \
+	plugins/service-access/enroll.c \
+	plugins/service-access/entry.c \
+	plugins/service-access/history.c \
+	plugins/service-access/join.c \
+	plugins/service-access/offer.c \
+	plugins/service-access/poll.c \
+	plugins/service-access/refusal.c \
+	plugins/service-access/registry.c \
+	plugins/service-access/renew.c \
+	plugins/service-access/restart.c \
+	plugins/service-access/rows.c \
+	plugins/service-access/save.c \
+	plugins/service-access/session.c \
+	plugins/service-access/show.c
+endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A cloud that lies: each lie in an offer, its credential or its login box is refused by the terminal's agent, by name. */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "node.h"
+#include "unit/trust-fixture.h"
+#include "../plugins/service-agent/agent.h"
+
+#define MINUTE (G_GINT64_CONSTANT (60) * G_USEC_PER_SEC)
+
+static char *dir, *box;
+static AgentOpts opts;
+static Agent agent;
+static AgentLife life;
+static guint live, polls;
+
+/* What the checks ask of the rest of the agent. */
+const AgentOpts *agent_opts (Agent *self) { return &opts; }
+const char *agent_text (const json_t *json, const char *key) { return json_string_value (json_object_get (json, key)); }
+guint agent_sessions_live (Agent *self) { return live; }
+gboolean agent_session_live (const AgentSession *session) { return session->state != FAR_SESSION_CLOSED; }
+void agent_poll_soon (Agent *self, gint64 in_us) { polls++; }
+AgentLife *agent_life_ref (AgentLife *l) { return l; }
+void agent_life_unref (AgentLife *l) {}
+
+static char *in_advance[] = { (char *) "people", NULL };
+
+static void
+set_up (void)
+{
+  dir = fixture_dir ();
+  ck_assert (far_trust_keys_create (dir, NULL));
+  box = far_trust_box_public (dir, NULL);
+  far_node_fake ("t1", dir);
+  opts = (AgentOpts){ .login = (char *) "login", .keys = dir, .in_advance = in_advance, .poll = MINUTE, .longest = 30 * MINUTE, .sessions = 2 };
+  agent = (Agent){ .life = &life };
+  g_queue_init (&agent.nonces);
+  life = (AgentLife){ 1, &agent };
+  live = polls = 0;
+  FarDevice device = { .name = (char *) "boiler", .endpoint = (char *) "lan" };
+  ck_assert (far_device_add (&device, NULL));
+}
+
+static void
+tear_down (void)
+{
+  agent_nonces_clear (&agent);
+  far_device_reset ();
+  g_free (box);
+  fixture_remove (dir);
+}
+
+static json_t *
+credential (void)
+{
+  return json_pack ("{s:s, s:i, s:s, s:s, s:i, s:I, s:s, s:s}", "session", "s1", "generation", 1, "terminal", "t1", "address", "192.0.2.1:2222", "x",
+                    40001, "expires_us", (json_int_t) (far_clock_wall_us () + 5 * MINUTE), "token", "word", "host_key", "ssh-ed25519 AAAA");
+}
+
+static json_t *
+offer_with (json_t *sealed /* takes */)
+{
+  g_autofree char *text = far_seal (box, sealed, NULL);
+  json_decref (sealed);
+  return json_pack ("{s:s, s:i, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "session", "s1", "generation", 1, "request", "r1", "address",
+                    "192.0.2.1:2222", "host_key", "ssh-ed25519 AAAA", "x", 40001, "for_us", (json_int_t) (10 * MINUTE), "device", "boiler", "entry",
+                    "stream", "login", "in-band", "person", "alice", "reason", "test", "sealed", text);
+}
+
+static json_t *
+honest (void)
+{
+  return offer_with (credential ());
+}
+
+/* NULL: taken. Else why not; caller frees. */
+static char *
+refusal (json_t *json /* takes */)
+{
+  AgentOffer offer;
+  GError *error = NULL;
+  g_autofree char *token = NULL;
+  if (agent_offer_read (json, &offer, &error) && agent_offer_allowed (&agent, &offer, &error))
+    token = agent_credential_open (&agent, &offer, &error);
+  ck_assert_int_eq (token == NULL, error != NULL);
+  char *why = error ? g_strdup (error->message) : NULL;
+  g_clear_error (&error);
+  json_decref (json);
+  return why;
+}
+
+static void
+refused (json_t *json /* takes */, const char *word)
+{
+  g_autofree char *why = refusal (json);
+  ck_assert_msg (why != NULL, "taken, though: %s", word);
+  ck_assert_msg (strstr (why, word) != NULL, "'%s' does not say '%s'", why, word);
+  ck_assert_ptr_null (strchr (why, '\n'));
+}
+
+START_TEST (test_honest)
+{
+  ck_assert_ptr_null (refusal (honest ()));
+}
+END_TEST
+
+/* Fields without which there is no offer, and values that are none. */
+START_TEST (test_form)
+{
+  static const struct { const char *key, *value; } bad[] = {
+    { "session", "\"../../x\"" }, { "session", "7" }, { "session", "\"\"" }, { "generation", "0" }, { "generation", "-1" }, { "generation", "\"1\"" },
+    { "generation", "99999999999" }, { "address", "\"nowhere\"" }, { "address", "\"host:0\"" }, { "address", "null" }, { "host_key", "null" },
+    { "host_key", "\"rsa\"" }, { "x", "0" }, { "x", "65536" }, { "x", "-1" }, { "for_us", "0" }, { "for_us", "-5" }, { "entry", "\"door\"" },
+    { "login", "\"none\"" }, { "login", "null" }, { "person", "\"\"" }, { "person", "null" }, { "sealed", "null" }, { "sealed", "[]" },
+  };
+  json_t *json = honest ();
+  json_object_set_new (json, bad[_i].key, json_loads (bad[_i].value, JSON_DECODE_ANY, NULL));
+  refused (json, bad[_i].key);
+}
+END_TEST
+#define N_BAD_FORMS 24
+
+/* The offer says one thing, the sealed credential another. */
+START_TEST (test_swapped)
+{
+  static const struct { const char *key, *value, *word; } lies[] = {
+    { "session", "\"s2\"", "another session" },       { "generation", "2", "another generation" },   { "address", "\"192.0.2.9:2222\"", "another address" },
+    { "x", "40002", "another port" },                 { "host_key", "\"ssh-ed25519 BBBB\"", "another host key" },
+  };
+  json_t *changed = honest ();
+  json_object_set_new (changed, lies[_i].key, json_loads (lies[_i].value, JSON_DECODE_ANY, NULL));
+  refused (changed, lies[_i].word);
+  json_t *inner = credential (); /* and the other way round */
+  json_object_set_new (inner, lies[_i].key, json_loads (lies[_i].value, JSON_DECODE_ANY, NULL));
+  refused (offer_with (inner), lies[_i].word);
+}
+END_TEST
+#define N_SWAPPED 5
+
+START_TEST (test_credential)
+{
+  json_t *foreign = credential ();
+  json_object_set_new (foreign, "terminal", json_string ("t2"));
+  refused (offer_with (foreign), "another terminal");
+  json_t *old = credential ();
+  json_object_set_new (old, "expires_us", json_integer (far_clock_wall_us () - 1));
+  refused (offer_with (old), "expired");
+  json_t *eternal = credential ();
+  json_object_set_new (eternal, "expires_us", json_integer (far_clock_wall_us () + 100 * 24 * 60 * MINUTE));
+  refused (offer_with (eternal), "too far");
+  json_t *empty = credential ();
+  json_object_del (empty, "token");
+  refused (offer_with (empty), "no token");
+}
+END_TEST
+
+/* Sealed to somebody else, or changed on the way. */
+START_TEST (test_sealed)
+{
+  g_autofree char *other_dir = fixture_dir ();
+  ck_assert (far_trust_keys_create (other_dir, NULL));
+  g_autofree char *other = far_trust_box_public (other_dir, NULL);
+  json_t *inner = credential (), *json = honest ();
+  g_autofree char *sealed = far_seal (other, inner, NULL);
+  json_object_set_new (json, "sealed", json_string (sealed));
+  refused (json, "credential of session 's1'");
+  json_decref (inner);
+  json_t *changed = honest ();
+  g_autofree char *text = g_strdup (agent_text (changed, "sealed"));
+  text[40] = text[40] == 'A' ? 'B' : 'A';
+  json_object_set_new (changed, "sealed", json_string (text));
+  refused (changed, "credential of session 's1'");
+  fixture_remove (g_steal_pointer (&other_dir));
+}
+END_TEST
+
+/* This node's own profile: an offer narrows, never widens. */
+START_TEST (test_own_rules)
+{
+  json_t *json = honest ();
+  json_object_set_new (json, "device", json_string ("safe"));
+  refused (json, "no device 'safe'");
+  json = honest ();
+  json_object_set_new (json, "for_us", json_integer (30 * MINUTE + 1));
+  refused (json, "at most 30m");
+  json = honest ();
+  json_object_set_new (json, "login", json_string ("in-advance"));
+  opts.in_advance = NULL;
+  refused (json, "no login in advance");
+  opts.login = NULL;
+  refused (honest (), "no login in band");
+  opts.login = (char *) "login";
+  live = 2;
+  refused (honest (), "2 sessions already");
+}
+END_TEST
+
+START_TEST (test_hours)
+{
+  g_setenv ("TZ", "UTC", TRUE);
+  GDateTime *now = g_date_time_new_from_unix_utc (far_clock_wall_us () / G_USEC_PER_SEC);
+  static const char *const days[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
+  int today = g_date_time_get_day_of_week (now) - 1;
+  opts.hours = g_strdup_printf ("%s,%s", days[(today + 3) % 7], days[(today + 4) % 7]);
+  refused (honest (), "only");
+  g_free (opts.hours);
+  opts.hours = (char *) "mon-sun";
+  ck_assert_ptr_null (refusal (honest ()));
+  g_date_time_unref (now);
+}
+END_TEST
+
+/* The next generation of a session may change where to dial, nothing else. */
+START_TEST (test_continues)
+{
+  static const struct { const char *key, *value, *word; } lies[] = {
+    { "generation", "3", "old generation" }, { "generation", "2", "old generation" },      { "device", "null", "another device" },
+    { "person", "\"bob\"", "another person" }, { "entry", "\"ports\"", "another entry" }, { "login", "\"in-advance\"", "another entry" },
+    { "for_us", "600000001", "longer time" },
+  };
+  AgentSession session = { .id = (char *) "s1", .person = (char *) "alice", .device = (char *) "boiler", .entry = FAR_ENTRY_STREAM, .generation = 3,
+                           .for_us = 10 * MINUTE, .state = FAR_SESSION_RESUMING };
+  AgentOffer offer;
+  g_autoptr (GError) error = NULL;
+  json_t *json = honest ();
+  json_object_set_new (json, "generation", json_integer (4));
+  ck_assert (agent_offer_read (json, &offer, NULL));
+  ck_assert (agent_offer_continues (&session, &offer, NULL));
+  session.state = FAR_SESSION_CLOSED;
+  ck_assert (!agent_offer_continues (&session, &offer, &error));
+  ck_assert_ptr_nonnull (strstr (error->message, "closed"));
+  g_clear_error (&error);
+  session.state = FAR_SESSION_RESUMING;
+  json_object_set_new (json, lies[_i].key, json_loads (lies[_i].value, JSON_DECODE_ANY, NULL));
+  ck_assert (agent_offer_read (json, &offer, NULL));
+  ck_assert (!agent_offer_continues (&session, &offer, &error));
+  ck_assert_msg (strstr (error->message, lies[_i].word) != NULL, "%s", error->message);
+  json_decref (json);
+}
+END_TEST
+#define N_CONTINUES 7
+
+/* ---- login in advance ---- */
+
+static char *login_error;
+
+static void
+login_ended (FarRequest *req, gpointer loop)
+{
+  g_free (login_error);
+  login_error = far_request_error (req) ? g_strdup (far_request_error (req)->message) : NULL;
+  g_main_loop_quit (loop);
+}
+
+static json_t *
+login_box (const char *nonce)
+{
+  return json_pack ("{s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "nonce", nonce, "request", "r1", "person", "alice", "password", "correct horse", "device",
+                    "boiler", "longest_us", (json_int_t) (10 * MINUTE), "entry", "stream");
+}
+
+static const char *
+try_login (json_t *plain /* takes */)
+{
+  AgentOffer offer;
+  json_t *json = honest ();
+  g_autofree char *sealed = plain ? far_seal (box, plain, NULL) : NULL;
+  json_decref (plain);
+  json_object_set_new (json, "login", json_string ("in-advance"));
+  if (sealed)
+    json_object_set_new (json, "login_box", json_string (sealed));
+  ck_assert (agent_offer_read (json, &offer, NULL));
+  GMainLoop *loop = g_main_loop_new (NULL, FALSE);
+  agent_login_check (&agent, &offer, far_request_new (login_ended, loop, 5000));
+  g_main_loop_run (loop);
+  g_main_loop_unref (loop);
+  json_decref (json);
+  return login_error;
+}
+
+static void
+login_refused (json_t *plain, const char *word)
+{
+  const char *why = try_login (plain);
+  ck_assert_msg (why && strstr (why, word), "'%s' does not say '%s'", why ? why : "taken", word);
+  ck_assert_ptr_null (strstr (why, "correct horse"));
+}
+
+START_TEST (test_box)
+{
+  static const struct { const char *key, *value, *word; } lies[] = {
+    { "request", "\"r2\"", "another request" }, { "person", "\"bob\"", "another person" },  { "device", "null", "another device" },
+    { "device", "\"safe\"", "another device" }, { "entry", "\"ports\"", "another entry" },  { "longest_us", "600000001", "another time" },
+    { "longest_us", "1", "another time" },      { "password", "null", "no password" },       { "nonce", "null", "nonce" },
+    { "nonce", "\"somebodys\"", "nonce" },      { "request", "null", "another request" },
+  };
+  g_autofree char *nonce = agent_nonce_new (&agent);
+  json_t *plain = login_box (nonce);
+  json_object_set_new (plain, lies[_i].key, json_loads (lies[_i].value, JSON_DECODE_ANY, NULL));
+  login_refused (plain, lies[_i].word);
+  ck_assert_uint_gt (polls, 0); /* a fresh nonce goes out */
+}
+END_TEST
+#define N_BOXES 11
+
+/* A box that somebody copied is worth nothing: its nonce is spent by the first use, right or wrong. */
+START_TEST (test_replayed)
+{
+  g_autofree char *nonce = agent_nonce_new (&agent), *other = agent_nonce_new (&agent);
+  const char *first = try_login (login_box (nonce)); /* all fields fit: it gets as far as the authenticators */
+  ck_assert (!first || !strstr (first, "login box"));
+  login_refused (login_box (nonce), "nonce");
+  json_t *wrong = login_box (other);
+  json_object_set_new (wrong, "person", json_string ("bob"));
+  login_refused (wrong, "another person");
+  login_refused (login_box (other), "nonce");
+}
+END_TEST
+
+START_TEST (test_nonce_ages)
+{
+  g_autofree char *nonce = agent_nonce_new (&agent);
+  ck_assert (far_clock_advance (61 * MINUTE));
+  login_refused (login_box (nonce), "nonce");
+  g_autofree char *oldest = agent_nonce_new (&agent);
+  for (guint i = 0; i < 40; i++)
+    g_free (agent_nonce_new (&agent));
+  ck_assert_uint_le (g_queue_get_length (&agent.nonces), 32);
+  login_refused (login_box (oldest), "nonce");
+}
+END_TEST
+
+START_TEST (test_no_box)
+{
+  login_refused (NULL, "without a login box");
+}
+END_TEST
+
+int
+main (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  Suite *suite = suite_create ("agent");
+  TCase *cases = tcase_create ("lies");
+  tcase_add_checked_fixture (cases, set_up, tear_down);
+  tcase_add_test (cases, test_honest);
+  tcase_add_loop_test (cases, test_form, 0, N_BAD_FORMS);
+  tcase_add_loop_test (cases, test_swapped, 0, N_SWAPPED);
+  tcase_add_test (cases, test_credential);
+  tcase_add_test (cases, test_sealed);
+  tcase_add_test (cases, test_own_rules);
+  tcase_add_test (cases, test_hours);
+  tcase_add_loop_test (cases, test_continues, 0, N_CONTINUES);
+  tcase_add_loop_test (cases, test_box, 0, N_BOXES);
+  tcase_add_test (cases, test_replayed);
+  tcase_add_test (cases, test_nonce_ages);
+  tcase_add_test (cases, test_no_box);
+  suite_add_tcase (suite, cases);
+  SRunner *runner = srunner_create (suite);
+  srunner_run_all (runner, CK_NORMAL);
+  int failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
