@@ -17,6 +17,8 @@
 #include "reload.h"
 #include "stall.h"
 
+#define PAGE 50
+#define CONFIG_MAX 24000
 #define FAULTS_TEXT_MAX 16000 /* a body holds 32 KiB, and JSON may double a text */
 
 static struct {
@@ -24,26 +26,51 @@ static struct {
   gint64 began_us;
 } handlers_node;
 
-static void
-call_status (gpointer self, FarCall *call)
+/* At most PAGE of them, from the one behind `after`; *next: where the next page begins. */
+static json_t *
+instances_page (const char *after, const char **next, gboolean *good)
 {
   GPtrArray *all = far_instances_all ();
-  g_autofree char *role = g_path_get_basename (far_node_profile ()->path);
-  json_t *list = json_array ();
-  gboolean good = TRUE;
+  json_t *page = json_array ();
+  gboolean begun = after == NULL;
 
   for (guint i = 0; i < all->len; i++) {
     const FarInstance *at = all->pdata[i];
 
-    json_array_append_new (list, far_instance_json (at));
-    good = good && at->state == FAR_STATE_RUNNING;
+    *good = *good && at->state == FAR_STATE_RUNNING;
+    if (begun && json_array_size (page) < PAGE)
+      json_array_append_new (page, far_instance_json (at));
+    else if (begun && *next == NULL)
+      *next = ((const FarInstance *) all->pdata[i - 1])->path;
+    begun = begun || g_str_equal (at->path, after);
   }
+  return page;
+}
+
+/* "/etc/farwatch/terminal.yaml" → "terminal" */
+static char *
+role_name (void)
+{
+  char *role = g_path_get_basename (far_node_profile ()->path);
+
   if (g_str_has_suffix (role, ".yaml"))
     role[strlen (role) - strlen (".yaml")] = '\0';
-  far_call_answer (call, 200, json_pack ("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:i, s:o}", "node", far_node_id (), "version", far_version (), "uptime_s",
-                                         (json_int_t) ((far_clock_boottime_us () - handlers_node.began_us) / 1000000), "role", role, "profile",
-                                         far_node_profile ()->path, "state", good ? "ok" : "degraded", "instances", list, "stalls",
-                                         (int) far_stall_count (), "missing", far_profile_missing (far_node_profile ())));
+  return role;
+}
+
+static void
+call_status (gpointer self, FarCall *call)
+{
+  g_autofree char *role = role_name ();
+  gint64 uptime_us = far_clock_boottime_us () - handlers_node.began_us;
+  const char *next = NULL;
+  gboolean good = TRUE;
+  json_t *list = instances_page (json_string_value (json_object_get (call->query, "after")), &next, &good);
+
+  far_call_answer (call, 200, json_pack ("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:s?, s:i, s:o}", "node", far_node_id (), "version", far_version (),
+                                         "uptime_s", (json_int_t) (uptime_us / 1000000), "role", role, "profile", far_node_profile ()->path, "state",
+                                         good ? "ok" : "degraded", "instances", list, "after", next, "stalls", (int) far_stall_count (), "missing",
+                                         far_profile_missing (far_node_profile ())));
 }
 
 static void
@@ -81,26 +108,24 @@ call_type (gpointer self, FarCall *call)
     far_call_fail (call, error);
 }
 
-/* Paged by the key's name: after=. */
+/* Paged by the key's name (after=); a page is as large as a body can be. */
 static void
 call_config (gpointer self, FarCall *call)
 {
   json_t *all = far_profile_effective (far_node_profile ()), *page = json_object (), *value;
-  const char *after = json_string_value (json_object_get (call->query, "after")), *key, *next = NULL;
+  const char *after = json_string_value (json_object_get (call->query, "after")), *key, *last = NULL, *next = NULL;
   gboolean begun = after == NULL;
-  guint n = 0;
+  gsize size = 0;
 
   json_object_foreach (all, key, value) {
-    if (begun && n < 100) {
-      json_object_set (page, key, value);
-      next = ++n == 100 ? key : NULL;
-    } else if (!begun) {
-      begun = g_str_equal (key, after);
-    } else {
-      n++;
-    }
+    size += begun ? strlen (key) + json_dumpb (value, NULL, 0, 0) + 8 : 0;
+    if (begun && size < CONFIG_MAX)
+      json_object_set (page, last = key, value);
+    else if (begun && next == NULL)
+      next = last;
+    begun = begun || g_str_equal (key, after);
   }
-  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "config", page, "after", n > 100 ? next : NULL));
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "config", page, "after", next));
   json_decref (all);
 }
 

@@ -10,6 +10,7 @@
 
 #define SECOND_US G_GINT64_CONSTANT (1000000)
 #define STEADY_US (60 * SECOND_US) /* ran so long: the next failure is a first one */
+#define PATIENCE_US (10 * SECOND_US) /* starts so long: what refers to it starts without it */
 
 const char *
 far_state_name (FarState state)
@@ -193,7 +194,7 @@ fail_later (gpointer data)
 {
   FarInstance *at = data;
 
-  if (at->state == FAR_STATE_RETRYING && at->timer == NULL && at->self != NULL)
+  if (at->state == FAR_STATE_RETRYING && at->self != NULL)
     instance_failed (at);
   far_instance_unref (at);
 }
@@ -201,6 +202,8 @@ fail_later (gpointer data)
 void
 far_instance_fail (FarInstance *at, GError *error)
 {
+  if (at->state == FAR_STATE_RETIRED)
+    far_instance_retired (at);
   if (at->state != FAR_STATE_RUNNING && at->state != FAR_STATE_STARTING) {
     g_clear_error (&error);
     return;
@@ -242,6 +245,17 @@ failed_with (FarInstance *at, GError *error)
   instance_failed (at);
 }
 
+static void
+starts_long (gpointer data)
+{
+  FarInstance *at = data;
+
+  g_clear_pointer (&at->timer, far_home_timer_free);
+  at->tried = TRUE;
+  far_log (at, G_LOG_LEVEL_WARNING, _("is still starting; the others go on without it"));
+  far_instances_advance ();
+}
+
 void
 far_instance_begin (FarInstance *at)
 {
@@ -249,6 +263,7 @@ far_instance_begin (FarInstance *at)
 
   set_state (at, FAR_STATE_STARTING);
   far_listens_rest (at);
+  at->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + PATIENCE_US, starts_long, at);
   if (at->type->start == NULL) {
     at->begun = TRUE;
     far_instance_ready (at);
@@ -296,6 +311,7 @@ far_instance_ready (FarInstance *at)
   if (at->state != FAR_STATE_STARTING)
     return;
   set_state (at, FAR_STATE_RUNNING);
+  g_clear_pointer (&at->timer, far_home_timer_free);
   at->running_us = far_clock_boottime_us ();
   far_listens_prune (at);
   if (at->failures > 0)

@@ -8,6 +8,8 @@
 #include "device.h"
 #include "profile-private.h"
 
+#define MISSING_MAX 30 /* what is told must fit into a message */
+
 static void
 configured_free (FarConfigured *configured)
 {
@@ -190,7 +192,7 @@ far_profile_missing (const FarProfile *profile)
 {
   json_t *list = json_array ();
 
-  for (guint i = 0; i < profile->instances->len; i++) {
+  for (guint i = 0; i < profile->instances->len && json_array_size (list) < MISSING_MAX; i++) {
     const FarConfigured *configured = profile->instances->pdata[i];
     g_autofree char *package = NULL, *type = NULL;
 
@@ -198,8 +200,7 @@ far_profile_missing (const FarProfile *profile)
       continue;
     package = far_loader_package (configured->kind, configured->type_name);
     type = g_strconcat (far_kind_name (configured->kind), "/", configured->type_name, NULL);
-    json_array_append_new (list, json_pack ("{s:s, s:s, s:s, s:s}", "path", configured->path, "type", type, "package", package, "cause",
-                                            configured->missing));
+    json_array_append_new (list, json_pack ("{s:s, s:s, s:s}", "path", configured->path, "type", type, "package", package));
   }
   return list;
 }

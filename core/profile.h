@@ -46,7 +46,7 @@ void far_profile_unref (FarProfile *profile);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarProfile, far_profile_unref)
 
 FarConfigured *far_profile_find (const FarProfile *profile, const char *path);
-/* [{"path","type","package","cause"}]: what the role lacks. */
+/* [{"path","type","package"}]: what the role lacks. */
 json_t *far_profile_missing (const FarProfile *profile);
 /* {"sensors.boiler.interval": {"value":…, "origin":"file:line" | "default"}} */
 json_t *far_profile_effective (const FarProfile *profile);

@@ -48,6 +48,12 @@ tests_unit_test_request_CFLAGS = $(TEST_CC)
 tests_unit_test_request_LDFLAGS = $(TEST_LD)
 tests_unit_test_request_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-tables
+tests_unit_test_tables_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_tables_CFLAGS = $(TEST_CC)
+tests_unit_test_tables_LDFLAGS = $(TEST_LD)
+tests_unit_test_tables_LDADD = $(TEST_LINK)
+
 # plugins made for tests; they stay where they are built
 FIXTURE_LD = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere -export-symbols-regex '^far_plugin_info$$'
 

@@ -259,6 +259,19 @@ START_TEST (up_comes_once_whatever_fails)
 }
 END_TEST
 
+START_TEST (one_that_hangs_holds_up_for_ten_seconds_only)
+{
+  start ("services:\n  a: {type: clerk, shelf: main, clerk: slow}\n  slow: {type: clerk, shelf: main}\nstores:\n  main: {type: shelf, hang: true}\n");
+  ck_assert_steps ("main init,main start");
+  pass (9 * SECOND);
+  ck_assert_steps ("");
+  pass (2 * SECOND);
+  ck_assert_steps ("slow init,slow start,a init,a start");
+  far_instance_ready (far_instances_by_path ("stores.main"));
+  ck_assert_ptr_nonnull (far_instance_find (FAR_KIND_STORE, "main", NULL));
+}
+END_TEST
+
 START_TEST (two_instances_of_one_type_are_apart)
 {
   start ("sensors:\n  boiler: {type: probe, count: 1}\n  burner: {type: probe, count: 2}\n");
@@ -475,6 +488,7 @@ main (void)
   tcase_add_test (tcase, a_missing_type_is_degraded_not_dead);
   tcase_add_test (tcase, what_is_not_configured_is_said);
   tcase_add_test (tcase, up_comes_once_whatever_fails);
+  tcase_add_test (tcase, one_that_hangs_holds_up_for_ten_seconds_only);
   tcase_add_test (tcase, two_instances_of_one_type_are_apart);
   tcase_add_test (tcase, a_socket_outlives_the_failure);
   tcase_add_test (tcase, a_bad_address_is_the_admins);
