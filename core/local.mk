@@ -66,6 +66,7 @@ libfarwatch_la_SOURCES = \
 	core/fill.c \
 	core/frame.c \
 	core/frame.h \
+	core/gate.c \
 	core/front-ticket.c \
 	core/front-ticket.h \
 	core/handlers-node.c \

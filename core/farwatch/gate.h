@@ -14,11 +14,12 @@ G_BEGIN_DECLS
 typedef struct _FarGate FarGate;
 typedef struct _FarPass FarPass;
 
-typedef struct { guint total, per_address, unverified_total; const char *const *trusted; /* "10.0.0.0/8"; copied */ } FarGateLimits;
+typedef struct { guint total, per_address, unverified_total; /* 0: no limit */ const char *const *trusted; /* "10.0.0.0/8"; copied */ } FarGateLimits;
 
 FarGate *far_gate_new (const char *name, const FarGateLimits *limits);
 void far_gate_free (FarGate *gate);                      /* after the last pass was left */
 /* Address NULL (unix socket): only the totals count. FAR_ERROR_LIMIT. */
+/* fd: -1 when there is no TCP connection to look at. */
 FarPass *far_gate_enter (FarGate *gate, int fd, const struct sockaddr *address, GError **error);
 void far_gate_verified (FarPass *pass);                  /* logged in: leaves the per-address count */
 gboolean far_gate_over (FarPass *pass, const char **cause); /* TRUE: cut it; cause "too slow" | "too many bytes before login" */

@@ -12,3 +12,15 @@ tests_unit_test_stream_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_stream_CFLAGS = $(TEST_CC)
 tests_unit_test_stream_LDFLAGS = $(TEST_LD)
 tests_unit_test_stream_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-gate
+tests_unit_test_gate_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_gate_CFLAGS = $(TEST_CC)
+tests_unit_test_gate_LDFLAGS = $(TEST_LD)
+tests_unit_test_gate_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-pump
+tests_unit_test_pump_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_pump_CFLAGS = $(TEST_CC)
+tests_unit_test_pump_LDFLAGS = $(TEST_LD)
+tests_unit_test_pump_LDADD = $(TEST_LINK)

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a pump counts, reports and shows a tap. The joining itself: test-stream. */
+#include "unit/stream-pair.h"
+
+typedef struct {
+  GMutex lock;
+  GString *from_a, *from_b;
+  gint closed;
+  gsize limit;
+} Tap;
+
+static void
+tap_bytes (gpointer user, gboolean from_a, const guint8 *data, gsize size, gint64 boottime_us)
+{
+  Tap *tap = user;
+  g_mutex_lock (&tap->lock);
+  g_string_append_len (from_a ? tap->from_a : tap->from_b, (const char *) data, size);
+  g_mutex_unlock (&tap->lock);
+}
+
+static void
+tap_closed (gpointer user, const char *cause)
+{
+  g_atomic_int_inc (&((Tap *) user)->closed);
+}
+
+static const FarTapFuncs tap_funcs = { tap_bytes, tap_closed };
+
+typedef struct {
+  Homes homes;
+  int a, b;
+  Report report;
+  Tap tap;
+  FarPump *pump;
+} Scene;
+
+static void
+scene_start (Scene *scene, Kind kind_a, Kind kind_b, const FarPumpSpec *extra)
+{
+  FarPumpSpec spec = *extra;
+  spec.session = "s";
+  spec.counters = report_counters;
+  spec.closed = report_closed;
+  spec.user = &scene->report;
+  scene->tap.from_a = g_string_new (NULL);
+  scene->tap.from_b = g_string_new (NULL);
+  if (spec.tap != NULL)
+    spec.tap_data = &scene->tap;
+  homes_start (&scene->homes);
+  FarStream *a = end_make (&scene->homes, kind_a, &scene->a), *b = end_make (&scene->homes, kind_b, &scene->b);
+  scene->pump = far_pump_start (a, b, &spec);
+}
+
+static void
+scene_end (Scene *scene)
+{
+  close (scene->a);
+  close (scene->b);
+  report_wait (&scene->report);
+  g_string_free (scene->tap.from_a, TRUE);
+  g_string_free (scene->tap.from_b, TRUE);
+  homes_stop (&scene->homes);
+}
+
+static void
+send_text (int fd, int to, const char *text)
+{
+  char seen[64] = "";
+  ck_assert_int_eq (send (fd, text, strlen (text), 0), (int) strlen (text));
+  ck_assert_int_eq (recv (to, seen, strlen (text), MSG_WAITALL), (int) strlen (text));
+  ck_assert_str_eq (seen, text);
+}
+
+/* One joint and two: the tap sees both directions and, at the end, that it is over. */
+START_TEST (tap_sees_what_passed)
+{
+  Scene scene = { .a = -1 };
+  FarPumpSpec spec = { .tap = &tap_funcs };
+  scene_start (&scene, _i == 0 ? KIND_UNIX_ONE : KIND_RING_ONE, _i == 0 ? KIND_UNIX_ONE : KIND_RING_TWO, &spec);
+  send_text (scene.a, scene.b, "login");
+  send_text (scene.b, scene.a, "password?");
+  send_text (scene.a, scene.b, "open");
+  shutdown (scene.a, SHUT_RDWR);
+  shutdown (scene.b, SHUT_RDWR);
+  report_wait (&scene.report);
+  ck_assert_str_eq (scene.tap.from_a->str, "loginopen");
+  ck_assert_str_eq (scene.tap.from_b->str, "password?");
+  ck_assert_int_eq (scene.tap.closed, 1);
+  ck_assert_uint_eq (scene.report.total.bytes_ab, 9);
+  ck_assert_uint_eq (scene.report.total.bytes_ba, 9);
+  scene_end (&scene);
+}
+END_TEST
+
+START_TEST (counters_once_a_second)
+{
+  Scene scene = { .a = -1 };
+  FarPumpSpec spec = { .tap = NULL };
+  scene_start (&scene, KIND_RING_ONE, KIND_RING_TWO, &spec);
+  for (int i = 0; i < 50; i++)
+    send_text (scene.a, scene.b, "0123456789");
+  help_settle (scene.homes.two);
+  help_spin (10);
+  ck_assert_uint_eq (scene.report.n_counters, 0);
+  far_clock_advance (SECONDS (2));
+  gint64 end = g_get_monotonic_time () + SECONDS (10);
+  while (scene.report.n_counters == 0 && g_get_monotonic_time () < end)
+    help_spin (1);
+  ck_assert_uint_eq (scene.report.last.bytes_ab, 500);
+  far_clock_advance (SECONDS (20)); /* nothing moved: nothing to tell */
+  help_settle (scene.homes.two);
+  help_spin (10);
+  ck_assert_uint_eq (scene.report.n_counters, 1);
+  scene_end (&scene);
+}
+END_TEST
+
+START_TEST (idle_ends_it)
+{
+  Scene scene = { .a = -1 };
+  FarPumpSpec spec = { .idle_us = SECONDS (60) };
+  scene_start (&scene, KIND_UNIX_ONE, _i == 0 ? KIND_UNIX_TWO : KIND_RING_TWO, &spec);
+  send_text (scene.a, scene.b, "x");
+  far_clock_advance (SECONDS (50));
+  send_text (scene.a, scene.b, "y");
+  far_clock_advance (SECONDS (50));
+  send_text (scene.b, scene.a, "z");
+  ck_assert_int_eq (scene.report.closed, 0);
+  far_clock_advance (SECONDS (61));
+  report_wait (&scene.report);
+  ck_assert_str_eq (scene.report.cause, "idle");
+  scene_end (&scene);
+}
+END_TEST
+
+START_TEST (deadline_moves)
+{
+  Scene scene = { .a = -1 };
+  FarPumpSpec spec = { .deadline_us = far_clock_boottime_us () + SECONDS (60) };
+  scene_start (&scene, KIND_UNIX_ONE, _i == 0 ? KIND_UNIX_ONE : KIND_RING_TWO, &spec);
+  far_pump_set_deadline (scene.pump, far_clock_boottime_us () + SECONDS (600));
+  send_text (scene.a, scene.b, "x");
+  help_settle (scene.homes.one);
+  help_settle (scene.homes.two);
+  far_clock_advance (SECONDS (100));
+  send_text (scene.a, scene.b, "y");
+  far_pump_set_deadline (scene.pump, far_clock_boottime_us () - 1);
+  report_wait (&scene.report);
+  ck_assert_str_eq (scene.report.cause, "deadline");
+  scene_end (&scene);
+}
+END_TEST
+
+/* A deadline that is over already lets no byte through. */
+START_TEST (late_from_the_start)
+{
+  Scene scene = { .a = -1 };
+  FarPumpSpec spec = { .deadline_us = far_clock_boottime_us () - 1 };
+  scene_start (&scene, KIND_UNIX_ONE, _i == 0 ? KIND_UNIX_TWO : KIND_FOREIGN, &spec);
+  char text[4];
+  if (send (scene.a, "x", 1, MSG_NOSIGNAL) == 1)
+    ck_assert_int_le (recv (scene.b, text, 1, 0), 0);
+  report_wait (&scene.report);
+  ck_assert_uint_eq (scene.report.total.bytes_ab, 0);
+  ck_assert_str_eq (scene.report.cause, "deadline");
+  scene_end (&scene);
+}
+END_TEST
+
+/* One busy pump leaves the others of its home their turn. */
+START_TEST (turns_are_shared)
+{
+  Scene scene = { .a = -1 }, other = { .a = -1 };
+  FarPumpSpec spec = { .tap = NULL };
+  scene_start (&scene, KIND_UNIX_ONE, KIND_UNIX_ONE, &spec);
+  FarPumpSpec second = { .session = "t", .closed = report_closed, .user = &other.report };
+  FarStream *a = end_make (&scene.homes, KIND_UNIX_ONE, &other.a), *b = end_make (&scene.homes, KIND_UNIX_ONE, &other.b);
+  far_pump_start (a, b, &second);
+  g_autofree char *much = g_malloc0 (1 << 20);
+  for (int i = 0; i < 20; i++) {
+    while (send (scene.a, much, 1 << 20, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+      ;
+    while (recv (scene.b, much, 1 << 20, MSG_DONTWAIT) > 0)
+      ;
+    send_text (other.a, other.b, "ping");
+  }
+  close (other.a);
+  close (other.b);
+  report_wait (&other.report);
+  scene_end (&scene);
+}
+END_TEST
+
+int
+main (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  TCase *cases = tcase_create ("pump");
+  tcase_set_timeout (cases, 60);
+  tcase_add_loop_test (cases, tap_sees_what_passed, 0, 2);
+  tcase_add_test (cases, counters_once_a_second);
+  tcase_add_loop_test (cases, idle_ends_it, 0, 2);
+  tcase_add_loop_test (cases, deadline_moves, 0, 2);
+  tcase_add_loop_test (cases, late_from_the_start, 0, 2);
+  tcase_add_test (cases, turns_are_shared);
+  Suite *suite = suite_create ("pump");
+  suite_add_tcase (suite, cases);
+  SRunner *runner = srunner_create (suite);
+  srunner_run_all (runner, CK_NORMAL);
+  int failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed > 0;
+}
