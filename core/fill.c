@@ -289,14 +289,6 @@ fill_list (const FarYaml *value, GStrv *place, GError **error)
   return TRUE;
 }
 
-static gboolean
-is_nothing (const FarYaml *value)
-{
-  static const char *const nothing[] = { "", "~", "null", "Null", "NULL", NULL };
-
-  return value->kind == FAR_YAML_SCALAR && value->plain && word_in (value->text, nothing) >= 0;
-}
-
 gboolean
 far_option_fill (const FarOption *option, const FarYaml *value, const char *state_dir, gpointer options, GError **error)
 {
@@ -304,7 +296,7 @@ far_option_fill (const FarOption *option, const FarYaml *value, const char *stat
   gpointer place = (char *) options + option->offset;
 
   option_clear (option, place);
-  if (is_nothing (value))
+  if (far_yaml_is_nothing (value))
     return invalid (error, _("there is no value; write one or take the key out"));
   if (list && value->kind != FAR_YAML_LIST)
     return invalid (error, _("a list is meant, as in [a, b], not %s"), far_yaml_kind_name (value));

@@ -113,7 +113,7 @@ void
 far_profile_read_instances (FarProfile *profile, GPtrArray *refs, GPtrArray *faults)
 {
   for (guint kind = 1; kind < FAR_N_KINDS; kind++) {
-    const FarYaml *section = far_yaml_get (profile->tree, far_kind_plural (kind));
+    const FarYaml *section = far_profile_section (profile, far_kind_plural (kind));
 
     if (section != NULL && section->kind != FAR_YAML_MAP)
       far_fault_add (faults, FAR_FAULT_ERROR, section, _("'%s' must be a map of names, not %s"), far_kind_plural (kind), far_yaml_kind_name (section));

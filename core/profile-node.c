@@ -18,10 +18,18 @@ static const FarOption node_options[] = {
   { .type = FAR_OPT_END }
 };
 
+const FarYaml *
+far_profile_section (const FarProfile *profile, const char *name)
+{
+  const FarYaml *section = far_yaml_get (profile->tree, name);
+
+  return section != NULL && far_yaml_is_nothing (section) ? NULL : section;
+}
+
 static const FarYaml *
 section_map (FarProfile *profile, const char *name, GPtrArray *faults)
 {
-  const FarYaml *section = far_yaml_get (profile->tree, name);
+  const FarYaml *section = far_profile_section (profile, name);
 
   if (section == NULL || section->kind == FAR_YAML_MAP)
     return section;
@@ -63,8 +71,6 @@ far_profile_read_node (FarProfile *profile, const char *state, GPtrArray *faults
     far_fault_add_at (faults, FAR_FAULT_ERROR, profile->sources->pdata[0], 0, 0, "%s", _("'node' is missing; write node: {id: NAME}"));
     return;
   }
-  if (node == NULL)
-    return;
   options = (FarNodeOptions *) far_options_check (node_options, sizeof *options, node, &check);
   profile->node = options;
   g_free (options->state);
@@ -229,7 +235,7 @@ read_right (FarProfile *profile, const FarYaml *map, guint index, GPtrArray *fau
 void
 far_profile_read_rights (FarProfile *profile, GPtrArray *faults)
 {
-  const FarYaml *list = far_yaml_get (profile->tree, "rights");
+  const FarYaml *list = far_profile_section (profile, "rights");
 
   if (list != NULL && list->kind != FAR_YAML_LIST)
     far_fault_add (faults, FAR_FAULT_ERROR, list, _("'rights' must be a list, not %s"), far_yaml_kind_name (list));

@@ -4,6 +4,8 @@
 #include "option-check.h"
 #include "profile.h"
 
+/* A section; NULL where it is not written or empty. */
+const FarYaml *far_profile_section (const FarProfile *profile, const char *name);
 /* node: and plugins: */
 void far_profile_read_node (FarProfile *profile, const char *state, GPtrArray *faults);
 void far_profile_read_plugins (FarProfile *profile, GPtrArray *faults);

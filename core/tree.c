@@ -89,6 +89,14 @@ far_yaml_key (const FarYaml *map, const char *key)
   return find (map, key, &index) ? map->keys->pdata[index] : NULL;
 }
 
+gboolean
+far_yaml_is_nothing (const FarYaml *node)
+{
+  static const char *const nothing[] = { "", "~", "null", "Null", "NULL", NULL };
+
+  return node->kind == FAR_YAML_SCALAR && node->plain && g_strv_contains (nothing, node->text);
+}
+
 static gboolean
 equal_lists (const FarYaml *a, const FarYaml *b)
 {
@@ -122,6 +130,15 @@ far_yaml_equal (const FarYaml *a, const FarYaml *b)
   return a->kind == FAR_YAML_LIST ? equal_lists (a, b) : equal_maps (a, b);
 }
 
+static void
+merge_into_map (FarYaml *base, FarYaml *over)
+{
+  if (over->kind == FAR_YAML_MAP)
+    far_yaml_merge (base, over);
+  else
+    far_yaml_free (over);
+}
+
 void
 far_yaml_merge (FarYaml *base, FarYaml *over)
 {
@@ -136,8 +153,8 @@ far_yaml_merge (FarYaml *base, FarYaml *over)
       g_ptr_array_add (base->items, value);
       continue;
     }
-    if (value->kind == FAR_YAML_MAP && ((FarYaml *) base->items->pdata[index])->kind == FAR_YAML_MAP) {
-      far_yaml_merge (base->items->pdata[index], value);
+    if (((FarYaml *) base->items->pdata[index])->kind == FAR_YAML_MAP && (value->kind == FAR_YAML_MAP || far_yaml_is_nothing (value))) {
+      merge_into_map (base->items->pdata[index], value);
       far_yaml_free (key);
       continue;
     }

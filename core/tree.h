@@ -47,8 +47,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarYaml, far_yaml_free)
 /* Value of a key, and the key's own node; NULL: not there (or no map). */
 FarYaml *far_yaml_get (const FarYaml *map, const char *key);
 FarYaml *far_yaml_key (const FarYaml *map, const char *key);
+/* No value was written: an empty place, "~" or "null". */
+gboolean far_yaml_is_nothing (const FarYaml *node);
 gboolean far_yaml_equal (const FarYaml *a, const FarYaml *b); /* places do not count; NULL equals NULL */
-/* Puts over into base: maps key by key, anything else is replaced. Takes over. */
+/* Puts over into base: maps key by key, anything else is replaced; an empty value leaves a map as it is. Takes over. */
 void far_yaml_merge (FarYaml *base, FarYaml *over);
 /* "a map", "a list", "text" */
 const char *far_yaml_kind_name (const FarYaml *node);

@@ -187,6 +187,15 @@ START_TEST (values_come_typed_and_with_their_origin)
 }
 END_TEST
 
+START_TEST (an_empty_section_says_nothing)
+{
+  g_autoptr (FarProfile) profile = load_good ("sensors:\ndevices:\n  # to come\nfilters:\nrights:\n");
+
+  ck_assert_uint_eq (profile->devices->len, 1);
+  ck_assert_ptr_nonnull (far_profile_find (profile, "sensors.boiler"));
+}
+END_TEST
+
 START_TEST (devices_and_rights_are_read)
 {
   g_autoptr (FarProfile) profile = load_good (NULL);
@@ -255,6 +264,7 @@ main (void)
   tcase_add_test (tcase, a_device_is_not_read_for_ever);
   tcase_add_test (tcase, what_is_referred_to_starts_first);
   tcase_add_test (tcase, values_come_typed_and_with_their_origin);
+  tcase_add_test (tcase, an_empty_section_says_nothing);
   tcase_add_test (tcase, devices_and_rights_are_read);
   tcase_add_test (tcase, a_missing_type_names_its_package);
   tcase_add_test (tcase, a_type_describes_itself);
