@@ -1,12 +1,42 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 EXTRA_DIST += plugins/transport-websocket/README.md
 
-## Drop the hashes once there is a source; one file per line, sorted, headers too.
-## if PLUGIN_TRANSPORT_WEBSOCKET
-## plugin_LTLIBRARIES += plugins/transport-websocket/transport-websocket.la
-## plugins_transport_websocket_transport_websocket_la_CPPFLAGS = $(PLUGIN_CPP)
-## plugins_transport_websocket_transport_websocket_la_CFLAGS = $(PLUGIN_CC) $(TRANSPORT_WEBSOCKET_CFLAGS)
-## plugins_transport_websocket_transport_websocket_la_LDFLAGS = $(PLUGIN_LD)
-## plugins_transport_websocket_transport_websocket_la_LIBADD = $(PLUGIN_LINK) $(TRANSPORT_WEBSOCKET_LIBS)
-## plugins_transport_websocket_transport_websocket_la_SOURCES = plugins/transport-websocket/transport-websocket.c
-## endif
+if PLUGIN_TRANSPORT_WEBSOCKET
+plugin_LTLIBRARIES += plugins/transport-websocket/transport-websocket.la
+plugins_transport_websocket_transport_websocket_la_CPPFLAGS = $(PLUGIN_CPP)
+plugins_transport_websocket_transport_websocket_la_CFLAGS = $(PLUGIN_CC) $(TRANSPORT_WEBSOCKET_CFLAGS)
+plugins_transport_websocket_transport_websocket_la_LDFLAGS = $(PLUGIN_LD)
+plugins_transport_websocket_transport_websocket_la_LIBADD = $(PLUGIN_LINK) $(TRANSPORT_WEBSOCKET_LIBS)
+plugins_transport_websocket_transport_websocket_la_SOURCES = \
+	plugins/transport-websocket/accept.c \
+	plugins/transport-websocket/accept.h \
+	plugins/transport-websocket/answer.c \
+	plugins/transport-websocket/answer.h \
+	plugins/transport-websocket/client.c \
+	plugins/transport-websocket/conn.c \
+	plugins/transport-websocket/conn.h \
+	plugins/transport-websocket/context.c \
+	plugins/transport-websocket/context.h \
+	plugins/transport-websocket/dial.c \
+	plugins/transport-websocket/in.c \
+	plugins/transport-websocket/in.h \
+	plugins/transport-websocket/link.c \
+	plugins/transport-websocket/link.h \
+	plugins/transport-websocket/loop.c \
+	plugins/transport-websocket/loop.h \
+	plugins/transport-websocket/node.c \
+	plugins/transport-websocket/node.h \
+	plugins/transport-websocket/people-http.c \
+	plugins/transport-websocket/people.c \
+	plugins/transport-websocket/people.h \
+	plugins/transport-websocket/rate.c \
+	plugins/transport-websocket/rate.h \
+	plugins/transport-websocket/stream.c \
+	plugins/transport-websocket/stream.h \
+	plugins/transport-websocket/tls.c \
+	plugins/transport-websocket/tls.h \
+	plugins/transport-websocket/transport-websocket.c \
+	plugins/transport-websocket/types.h \
+	plugins/transport-websocket/url.c \
+	plugins/transport-websocket/url.h
+endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "in.h"
+
+void
+ws_in_clear (WsIn *in)
+{
+  g_clear_pointer (&in->part, g_byte_array_unref);
+}
+
+static guint
+refuse (guint code, const char *text, const char **cause)
+{
+  *cause = text;
+  return code;
+}
+
+guint
+ws_in_count (WsIn *in, const WsPiece *piece, gsize size, const char **cause)
+{
+  if (!piece->binary)
+    return refuse (WS_CLOSE_TYPE, "binary messages only", cause);
+  if (piece->begins) {
+    in->fragments = 0;
+    in->bytes = 0;
+  }
+  in->bytes += size;
+  if (in->bytes > in->limit)
+    return refuse (WS_CLOSE_SIZE, "message too large", cause);
+  if (piece->frame && ++in->fragments > WS_FRAGMENTS_MAX)
+    return refuse (WS_CLOSE_POLICY, "too many fragments", cause);
+  return 0;
+}
+
+/* A frame that is not whole: its length says how much of it must come before another look, so that bytes that dribble in cost nothing. */
+static gsize
+need_of (const guint8 *data, gsize size, gsize frame)
+{
+  if (frame > 0)
+    return frame;
+  return size < 4 ? 4 : 4 + ((gsize) data[0] << 24 | (gsize) data[1] << 16 | (gsize) data[2] << 8 | data[3]);
+}
+
+/* How much of data is whole frames: they are taken. *code: what is wrong, 0: nothing. */
+static gsize
+take_frames (WsIn *in, const guint8 *data, gsize size, WsTake take, gpointer user, guint *code, const char **cause)
+{
+  gsize used = 0;
+
+  *code = 0;
+  while (used < size) {
+    gssize frame = far_message_frame_size (data + used, size - used, NULL);
+    FarMessage *message;
+
+    if (frame < 0)
+      *code = refuse (WS_CLOSE_PROTOCOL, "not a message", cause);
+    else if ((gsize) frame > in->limit)
+      *code = refuse (WS_CLOSE_SIZE, "message too large", cause);
+    if (*code == 0 && (frame == 0 || (gsize) frame > size - used))
+      in->need = need_of (data + used, size - used, (gsize) frame);
+    if (*code != 0 || frame == 0 || (gsize) frame > size - used)
+      return used;
+    message = far_message_decode (data + used, (gsize) frame, NULL);
+    if (message == NULL) {
+      *code = refuse (WS_CLOSE_PROTOCOL, "not a message", cause);
+      return used;
+    }
+    take (message, user);
+    used += (gsize) frame;
+  }
+  return used;
+}
+
+guint
+ws_in_feed (WsIn *in, const WsPiece *piece, const guint8 *data, gsize size, WsTake take, gpointer user, const char **cause)
+{
+  guint code = ws_in_count (in, piece, size, cause);
+  gsize used;
+
+  if (code != 0)
+    return code;
+  if (in->part == NULL) {
+    used = take_frames (in, data, size, take, user, &code, cause);
+    if (code == 0 && used < size) {
+      in->part = g_byte_array_new ();
+      g_byte_array_append (in->part, data + used, (guint) (size - used));
+    }
+    return code;
+  }
+  g_byte_array_append (in->part, data, (guint) size);
+  if (in->part->len < in->need)
+    return 0;
+  used = take_frames (in, in->part->data, in->part->len, take, user, &code, cause);
+  if (used == in->part->len)
+    ws_in_clear (in);
+  else if (used > 0)
+    g_byte_array_remove_range (in->part, 0, (guint) used);
+  return code;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What comes in over a link: pieces of WebSocket messages in, whole Farwatch messages out. The binary messages of a link are a run of bytes
+ * and frames delimit themselves, so one frame may fill one WebSocket message (what we send), several may share one, or one be spread. */
+#pragma once
+#include <farwatch/message.h>
+
+#define WS_FRAGMENTS_MAX 64
+
+/* Close codes of RFC 6455 section 7.4.1. */
+enum { WS_CLOSE_NORMAL = 1000, WS_CLOSE_AWAY = 1001, WS_CLOSE_PROTOCOL = 1002, WS_CLOSE_TYPE = 1003, WS_CLOSE_POLICY = 1008, WS_CLOSE_SIZE = 1009,
+       WS_CLOSE_LATER = 1013 };
+
+typedef struct {
+  gboolean binary;
+  gboolean begins;  /* the first piece of a WebSocket message */
+  gboolean frame;   /* the last piece of its WebSocket frame  */
+  gboolean ends;    /* and of its message                     */
+} WsPiece;
+
+typedef struct {
+  gsize limit;       /* bytes of one WebSocket message, and of one frame in it */
+  GByteArray *part;  /* a frame begun; NULL: none */
+  gsize need;        /* of its bytes before it is looked at again */
+  guint fragments;   /* of the message under way */
+  gsize bytes;
+} WsIn;
+
+typedef void (*WsTake) (FarMessage *message /* takes */, gpointer user);
+
+void ws_in_clear (WsIn *in);
+/* Counts a piece of any WebSocket message. 0, or the code to close with and a static text why. */
+guint ws_in_count (WsIn *in, const WsPiece *piece, gsize size, const char **cause);
+/* Counts, then takes whole frames out. take may be called any number of times. */
+guint ws_in_feed (WsIn *in, const WsPiece *piece, const guint8 *data, gsize size, WsTake take, gpointer user, const char **cause);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Links: messages both ways. The loop's half is a role of WsConn; the main context's half is WsLink, kept by a WsHub that belongs to an instance.
+ * The halves know each other through the WsConn, whose loop fields only the loop touches and whose `link` only main does. */
+#pragma once
+#include "conn.h"
+
+#define WS_PENDING_MAX 256 /* our requests under way on one link */
+
+typedef struct _WsLink WsLink;
+
+/* [main]; any may be NULL */
+typedef struct {
+  void (*up) (gpointer self, WsLink *link);
+  void (*down) (gpointer self, WsLink *link, const char *cause);
+  /* Who asks now? Owned by the caller. NULL: link->principal. */
+  FarPrincipal *(*asker) (gpointer self, WsLink *link);
+  /* An answer of the door passes. */
+  void (*answered) (gpointer self, WsLink *link, const FarMessage *answer);
+  /* A request passes. */
+  void (*asked) (gpointer self, WsLink *link, const FarMessage *request);
+} WsHubFuncs;
+
+struct _WsHub {
+  gint refs;               /* [any thread] */
+  gpointer self;           /* [main] the instance; NULL: it has ended */
+  char *transport;         /* its name */
+  FarInstance *at;
+  const WsHubFuncs *funcs;
+  GHashTable *links;       /* [main] set of WsLink */
+};
+
+struct _WsLink {
+  WsHub *hub;
+  WsConn *conn;
+  FarPrincipal *principal;
+  char *peer;              /* node id; NULL: nobody yet */
+  char *ticket;            /* people: the front ticket in use */
+  char *login_id;          /* people: id of the POST login under way */
+  GHashTable *pending;     /* id → FarRequest */
+  const char *cause;       /* why we closed it; static */
+};
+
+/* [main] */
+WsHub *ws_hub_new (FarInstance *at, gpointer self, const WsHubFuncs *funcs);
+void ws_hub_end (WsHub *hub); /* links are forgotten, the instance is not called any more; drops the reference */
+WsHub *ws_hub_ref (WsHub *hub);   /* [any thread] */
+void ws_hub_unref (WsHub *hub);   /* [any thread] */
+
+/* [main] */
+void ws_link_send (WsLink *link, FarMessage *request, FarRequest *req);
+void ws_link_close (WsLink *link, guint code, const char *cause); /* static cause */
+void ws_link_verified (WsLink *link);
+
+/* [loop] The role; in->limit is `limit`. */
+extern const WsRole ws_link_role;
+void ws_link_begin (WsConn *conn, gsize limit);

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "node.h"
+
+#include <string.h>
+
+#include "accept.h"
+#include "answer.h"
+#include "types.h"
+#include "url.h"
+
+#define SPARE_UNVERIFIED 512
+#define BUFFER_SERVER 32768
+#define BUFFER_CLIENT 8192
+#define BUFFER_LINK 4096
+#define HEADER_MAX 8192
+#define DAY_US ((gint64) 24 * 3600 * G_USEC_PER_SEC)
+
+/* ---- peers, [main] ---- */
+
+static WsLink *
+peer_find (Node *self, const char *peer)
+{
+  return self->peers == NULL ? NULL : g_hash_table_lookup (self->peers, peer);
+}
+
+static void
+peer_gone (Node *self, WsLink *link, const char *cause)
+{
+  const char *peer = self->client != NULL ? "" : link->peer;
+
+  if (link->peer == NULL || peer_find (self, peer) != link)
+    return;
+  g_hash_table_remove (self->peers, peer);
+  far_log (self->at, G_LOG_LEVEL_INFO, "link to %s is down: %s", link->peer, cause != NULL ? cause : "closed by the other side");
+  far_peer_changed (self->at, peer, FALSE, link->conn->from);
+}
+
+/* The same node again: the old link is dead or belongs to a copy of the node; the new one counts. */
+static void
+peer_replace (Node *self, WsLink *old)
+{
+  far_complain (self->at, old->peer, "%s came again, from %s: its link from before is closed", old->peer, old->conn->from);
+  peer_gone (self, old, "replaced by a new link");
+  ws_link_close (old, WS_CLOSE_POLICY, "replaced by a new link");
+}
+
+static void
+node_up (gpointer data, WsLink *link)
+{
+  Node *self = data;
+  const char *peer = self->client != NULL ? "" : link->peer;
+  WsLink *old;
+
+  if (link->peer == NULL)
+    return;
+  if (far_trust_revoked (NULL, link->peer)) {
+    ws_link_close (link, WS_CLOSE_POLICY, "revoked");
+    return;
+  }
+  old = peer_find (self, peer);
+  if (old != NULL)
+    peer_replace (self, old);
+  g_hash_table_insert (self->peers, g_strdup (peer), link);
+  far_log (self->at, G_LOG_LEVEL_INFO, "link to %s is up, %s", link->peer, link->conn->from);
+  far_peer_changed (self->at, peer, TRUE, link->conn->from);
+}
+
+static void
+node_down (gpointer self, WsLink *link, const char *cause)
+{
+  peer_gone (self, link, cause);
+}
+
+static const WsHubFuncs node_funcs = { .up = node_up, .down = node_down };
+
+static void
+node_send (gpointer data, const char *peer, FarMessage *request, FarRequest *req)
+{
+  WsLink *link = peer_find (data, peer);
+
+  if (link == NULL)
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("%s is not connected"), peer[0] != 0 ? peer : _("the server"));
+  else
+    ws_link_send (link, request, req);
+}
+
+static gboolean
+node_connected (gpointer data, const char *peer)
+{
+  return peer_find (data, peer) != NULL;
+}
+
+static void
+node_cut (gpointer data, const char *peer, const char *cause)
+{
+  WsLink *link = peer_find (data, peer);
+
+  if (link == NULL)
+    return;
+  peer_gone (data, link, cause);
+  ws_link_close (link, WS_CLOSE_POLICY, g_intern_string (cause));
+}
+
+static const FarMessageOps node_messages = { node_send, node_connected, node_cut };
+
+/* ---- the listener, [loop] ---- */
+
+static guint
+node_upgrade (WsConn *conn, const char *path, char **text)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (strcmp (path, "/link") != 0)
+    return 404;
+  if (lws_hdr_total_length (conn->wsi, WSI_TOKEN_ORIGIN) > 0) {
+    *text = g_strdup (_("this listener is for nodes; browsers use the people's"));
+    return 403;
+  }
+  if (!ws_tls_peer (&conn->context->tls, lws_get_ssl (conn->wsi), &conn->node, &error)) {
+    far_complain (conn->context->at, conn->from, "node refused, %s: %s", conn->from, error->message);
+    *text = g_strdup (error->message);
+    return 403;
+  }
+  /* without a certificate it stays unverified: seconds and bytes are counted, and core lets it enroll and nothing else */
+  ws_link_begin (conn, conn->node != NULL ? NODE_MESSAGE_MAX : FAR_BODY_MAX);
+  if (conn->node != NULL)
+    ws_conn_verified (conn);
+  return 0;
+}
+
+static int
+node_http (WsConn *conn, const char *path)
+{
+  (void) path;
+  return ws_answer_plain (conn, 426, _("this listener is for nodes: WebSocket at /link"));
+}
+
+/* Files are looked at now and then, so that a renewed certificate is in use without a restart. */
+static void
+node_tick (WsContext *context)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean changed = FALSE;
+
+  if (!context->tls_server)
+    return;
+  if (!ws_tls_reload (&context->tls, &changed, &error))
+    far_complain (context->at, "certificate", "new certificate is not used: %s", error->message);
+  else if (changed)
+    far_log (context->at, G_LOG_LEVEL_INFO, "certificate read again");
+}
+
+static const WsHooks node_hooks = { .upgrade = node_upgrade, .http = node_http, .tick = node_tick };
+
+static gboolean
+node_listen (Node *self, const NodeOptions *options, GError **error)
+{
+  const WsContextSpec spec = { .name = "ws-nodes", .server = TRUE, .buffer = BUFFER_SERVER, .links = BUFFER_LINK, .header_max = HEADER_MAX,
+                               .max_connections = (guint) options->max_connections };
+  const FarGateLimits limits = { (guint) options->max_connections, (guint) options->max_per_address, SPARE_UNVERIFIED,
+                                 (const char *const *) options->trusted };
+  WsTls tls = { .cert = g_strdup (options->cert), .key = g_strdup (options->key), .ca = g_strdup (options->ca),
+                .purpose = FAR_PURPOSE_NODE_CLIENT };
+  g_autofree char *bound = NULL;
+  int fd = far_instance_listen (self->at, options->listen, &bound, error);
+
+  if (fd >= 0)
+    self->context = ws_context_new (self->at, &spec, &tls, &node_hooks, self->hub, self, error);
+  ws_tls_clear (&tls);
+  if (self->context == NULL || ws_accept_new (self->context, fd, &limits, error) == NULL)
+    return FALSE;
+  self->context->idle_us = options->idle_us;
+  far_log (self->at, G_LOG_LEVEL_INFO, "listening on %s", bound);
+  return TRUE;
+}
+
+/* ---- life ---- */
+
+static gboolean
+node_init (gpointer data, FarInstance *at, GError **error)
+{
+  Node *self = data;
+  const NodeOptions *options = far_instance_options (at);
+  g_auto (WsUrl) url = { NULL };
+
+  self->at = at;
+  if ((options->listen == NULL) == (options->connect == NULL)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("write either listen (a server) or connect (a client)"));
+    return FALSE;
+  }
+  if (options->connect == NULL || ws_url_parse (options->connect, "/link", &url, error))
+    return TRUE;
+  (*error)->code = FAR_ERROR_CONFIG;
+  return FALSE;
+}
+
+static void
+node_stop (gpointer data)
+{
+  Node *self = data;
+
+  if (self->hub != NULL)
+    ws_hub_end (g_steal_pointer (&self->hub));
+  g_clear_pointer (&self->context, ws_context_free);
+  ws_client_free (self);
+  g_clear_pointer (&self->peers, g_hash_table_unref);
+}
+
+static gboolean
+node_start (gpointer data, GError **error)
+{
+  Node *self = data;
+  const NodeOptions *options = far_instance_options (self->at);
+
+  self->hub = ws_hub_new (self->at, self, &node_funcs);
+  self->peers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  if (options->connect != NULL ? !ws_client_new (self, options, error) : !node_listen (self, options, error)) {
+    node_stop (self);
+    return FALSE;
+  }
+  ws_context_run (self->context);
+  far_instance_ready (self->at);
+  return TRUE;
+}
+
+#define OFFSET(field) G_STRUCT_OFFSET (NodeOptions, field)
+
+static const FarOption node_options[] = {
+  { "listen", FAR_OPT_ADDRESS, 0, OFFSET (listen), NULL, N_ ("server: where nodes come in, as 127.0.0.1:8443") },
+  { "connect", FAR_OPT_STRING, 0, OFFSET (connect), NULL, N_ ("client: the server's listener for nodes, wss://host:port") },
+  { "cert", FAR_OPT_PATH, 0, OFFSET (cert), "keys/node.crt", N_ ("certificate of this node; a client without one can only enroll") },
+  { "key", FAR_OPT_PATH, 0, OFFSET (key), "keys/node.key", N_ ("its key") },
+  { "ca", FAR_OPT_PATH, 0, OFFSET (ca), "keys/ca.crt", N_ ("the fleet's authority: who the other side must be certified by") },
+  { "ca-hash", FAR_OPT_STRING, 0, OFFSET (ca_hash), NULL, N_ ("client: sha256:HEX of the authority, where there is no file yet") },
+  { "name", FAR_OPT_STRING, 0, OFFSET (name), NULL, N_ ("client: the name in the server's certificate; default: the host of connect") },
+  { "max-connections", FAR_OPT_INT, 0, OFFSET (max_connections), "4096", N_ ("server: connections in all"), 1, 100000 },
+  { "max-per-address", FAR_OPT_INT, 0, OFFSET (max_per_address), "32", N_ ("server: connections of one address before login"), 1, 100000 },
+  { "trusted", FAR_OPT_LIST, 0, OFFSET (trusted), NULL, N_ ("server: nets without a limit per address, as 10.0.0.0/8") },
+  { "idle", FAR_OPT_DURATION, 0, OFFSET (idle_us), "400s", N_ ("server: a link that says nothing for so long is cut; over three poll cycles"), G_USEC_PER_SEC, 30 * DAY_US },
+  { "reconnect", FAR_OPT_DURATION, 0, OFFSET (reconnect_us), "60s",
+    N_ ("client: after a lost link it waits a random time up to this, then up to twice that, up to 15 times"), 10000, DAY_US },
+  { NULL, FAR_OPT_END },
+};
+
+const FarTransportType ws_type_node = {
+  .type = { .kind = FAR_KIND_TRANSPORT, .name = "websocket", .summary = N_ ("links between nodes: WebSocket over TLS"), .instance_size = sizeof (Node),
+            .options_size = sizeof (NodeOptions), .options = node_options, .init = node_init, .start = node_start, .stop = node_stop },
+  .messages = &node_messages,
+  .dial = ws_dial,
+};

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "types.h"
+
+FAR_PLUGIN ("transport-websocket", "0.1", "transport/websocket transport/https", "libwebsockets.so.17 libssl.so.3 libcrypto.so.3 libev.so.4", &ws_type_node.type,
+            &ws_type_people.type)
