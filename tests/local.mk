@@ -24,7 +24,7 @@ TESTS += $(check_PROGRAMS)
 else
 TESTS += tests/no-check.sh
 endif
-EXTRA_DIST += tests/bench tests/no-check.sh tests/tap.py
+EXTRA_DIST += tests/no-check.sh tests/tap.py
 
 TEST_EXTENSIONS = .sh .py
 TAP = env CK_TAP_LOG_FILE_NAME=- AM_TAP_AWK=$(AWK) $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh

@@ -14,3 +14,10 @@ tests_bench_terminals_CPPFLAGS = $(AM_CPPFLAGS)
 tests_bench_terminals_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 tests_bench_terminals_LDFLAGS = $(AM_LDFLAGS)
 tests_bench_terminals_LDADD = libfarwatch.la $(CORE_LIBS)
+
+# one by one: make dist would also take what a build leaves in the folder of that name
+EXTRA_DIST += \
+	tests/bench/parts \
+	tests/bench/report \
+	tests/bench/results.json \
+	tests/bench/run

@@ -56,5 +56,3 @@ tests_fuzz_fuzz_sealed_box_CPPFLAGS = $(FUZZ_CPP)
 tests_fuzz_fuzz_sealed_box_CFLAGS = $(TEST_CC)
 tests_fuzz_fuzz_sealed_box_LDFLAGS = $(FUZZ_LD)
 tests_fuzz_fuzz_sealed_box_LDADD = $(TEST_LINK)
-
-EXTRA_DIST += tests/fuzz/corpus

@@ -82,4 +82,4 @@ tests_fixtures_sensor_twofaced_la_CFLAGS = $(PLUGIN_CC)
 tests_fixtures_sensor_twofaced_la_LDFLAGS = $(FIXTURE_LD)
 tests_fixtures_sensor_twofaced_la_SOURCES = tests/fixtures/sensor-twofaced.c
 
-EXTRA_DIST += tests/unit/core-help.h tests/data/bad-profiles
+EXTRA_DIST += tests/unit/core-help.h
