@@ -129,6 +129,7 @@ call_config (gpointer self, FarCall *call)
   json_decref (all);
 }
 
+/* The service manager hears when it begins and, from the caller, when all is said. */
 static gboolean
 reload (json_t **changes, GPtrArray *faults, GError **error)
 {
@@ -137,7 +138,6 @@ reload (json_t **changes, GPtrArray *faults, GError **error)
 
   far_notify (text);
   good = far_reload (handlers_node.state, changes, faults, error);
-  far_notify ("READY=1");
   if (good)
     far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _("the profile was read again and is in force"));
   else
@@ -145,23 +145,30 @@ reload (json_t **changes, GPtrArray *faults, GError **error)
   return good;
 }
 
+/* Ready again, well or not. Caller frees the text of what was wrong, as much as a body can hold. */
+static char *
+reload_said (GPtrArray *faults)
+{
+  g_autofree char *text = far_faults_text (faults);
+
+  far_notify ("READY=1");
+  return g_utf8_substring (text, 0, MIN (g_utf8_strlen (text, -1), FAULTS_TEXT_MAX / 4));
+}
+
 static void
 call_reload (gpointer self, FarCall *call)
 {
   g_autoptr (GPtrArray) faults = far_faults_new ();
   g_autoptr (GError) error = NULL;
-  g_autofree char *text = NULL, *shown = NULL;
   json_t *changes = NULL;
+  gboolean good = reload (&changes, faults, &error);
+  g_autofree char *said = reload_said (faults);
 
-  if (reload (&changes, faults, &error)) {
-    text = far_faults_text (faults);
-    shown = g_utf8_substring (text, 0, MIN (g_utf8_strlen (text, -1), FAULTS_TEXT_MAX / 4));
-    far_call_answer (call, 200, json_pack ("{s:o, s:s}", "changes", changes, "warnings", shown));
-    return;
-  }
-  text = far_faults_text (faults);
-  shown = g_utf8_substring (text, 0, MIN (g_utf8_strlen (text, -1), FAULTS_TEXT_MAX / 4));
-  far_call_answer (call, far_error_status (error), json_pack ("{s:s, s:s, s:s}", "error", far_error_word (error), "message", error->message, "faults", shown));
+  if (good)
+    far_call_answer (call, 200, json_pack ("{s:o, s:s}", "changes", changes, "warnings", said));
+  else
+    far_call_answer (call, far_error_status (error),
+                     json_pack ("{s:s, s:s, s:s}", "error", far_error_word (error), "message", error->message, "faults", said));
 }
 
 void
@@ -179,6 +186,7 @@ far_reload_by_signal (void)
 
     far_log_line (G_LOG_LEVEL_WARNING, NULL, line);
   }
+  far_notify ("READY=1");
 }
 
 static const FarHandler node_handlers[] = {

@@ -422,6 +422,31 @@ START_TEST (complaints_come_ever_more_rarely)
 }
 END_TEST
 
+/* What peers sent may stand in a text: it makes no line and no escape sequence of its own. */
+START_TEST (a_line_of_the_log_is_one_line)
+{
+  int ends[2], old = dup (STDERR_FILENO);
+  char text[4200] = "";
+  g_autofree char *huge = g_strnfill (100000, 'x');
+  gssize n;
+
+  ck_assert_int_eq (pipe (ends), 0);
+  dup2 (ends[1], STDERR_FILENO);
+  far_log_line (G_LOG_LEVEL_WARNING, "sensors.boiler", "said \"a\nb\x1b[31m\xff\" at \xe2\x80\xa8 once");
+  n = read (ends[0], text, sizeof text - 1);
+  ck_assert_int_gt (n, 0);
+  ck_assert_ptr_nonnull (strstr (text, " warning: sensors.boiler: said \"a\\x0ab\\x1b[31m\xef\xbf\xbd\" at \\x2028 once\n"));
+  far_log_line (G_LOG_LEVEL_WARNING, NULL, huge);
+  n = read (ends[0], text, sizeof text - 1);
+  ck_assert_int_lt (n, 4097);
+  ck_assert_int_eq (text[n - 1], '\n');
+  dup2 (old, STDERR_FILENO);
+  close (old);
+  close (ends[0]);
+  close (ends[1]);
+}
+END_TEST
+
 START_TEST (a_second_daemon_on_one_state_is_refused)
 {
   g_autoptr (GError) error = NULL;
@@ -497,6 +522,7 @@ main (void)
   tcase_add_test (tcase, samples_pass_the_filters_in_order);
   tcase_add_test (tcase, a_broken_filter_is_passed_by);
   tcase_add_test (tcase, complaints_come_ever_more_rarely);
+  tcase_add_test (tcase, a_line_of_the_log_is_one_line);
   tcase_add_test (tcase, a_second_daemon_on_one_state_is_refused);
   tcase_add_test (tcase, credentials_are_read_from_private_files_only);
   suite_add_tcase (suite, tcase);
