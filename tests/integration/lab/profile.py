@@ -76,7 +76,7 @@ def terminal(node, server, state, control):
             "keys": {"type": "key", "path": "keys.d"},
         },
         "transports": {
-            "cloud": {"type": "websocket", "connect": server},
+            "cloud": {"type": "websocket", "connect": server, "reconnect": "500ms"},
             "tunnel": {"type": "ssh"},
         },
         "endpoints": {
