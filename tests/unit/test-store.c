@@ -8,7 +8,7 @@
 
 #include "store-help.h"
 
-static const char *const types[] = { "sqlite" };
+static const char *const types[] = { "sqlite", "file" };
 #define TYPE types[_i]
 #define assert_code(error, code) ck_assert_msg (g_error_matches (error, FAR_ERROR, code), "%s", error ? error->message : "no error")
 

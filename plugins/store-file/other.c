@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The writer's other jobs: opening, dropping, blobs, care on request. */
+#include "config.h"
+
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- opening ---- */
+
+/* A directory that cannot be written is said at each write and tried again: the store still runs. */
+static void
+open_run (Writer *writer, Job *job, Change *change G_GNUC_UNUSED)
+{
+  if (disk_open (writer->disk, &job->error) || !g_error_matches (job->error, FAR_ERROR, FAR_ERROR_FULL))
+    return;
+  far_complain (writer->at, "write", "%s", job->error->message);
+  g_clear_error (&job->error);
+}
+
+Job *
+open_new (FarRequest *req)
+{
+  return job_new (sizeof (Job), req, open_run, NULL);
+}
+
+/* ---- drop ---- */
+
+typedef struct {
+  Job job;
+  char *table;
+  gint64 before_us;
+} DropJob;
+
+static gboolean
+drop_table (Disk *disk, const char *table, GError **error)
+{
+  g_autoptr (GByteArray) payload = g_byte_array_new (), records = g_byte_array_new ();
+
+  log_drop (payload, disk->index->revision + 1, table);
+  log_frame (records, payload);
+  return disk_commit (disk, records, error);
+}
+
+static void
+drop_run (Writer *writer, Job *base, Change *change G_GNUC_UNUSED)
+{
+  DropJob *job = (DropJob *) base;
+
+  if (!disk_begin (writer->disk, &base->error))
+    return;
+  if ((job->table == NULL || drop_table (writer->disk, job->table, &base->error)) && job->before_us > 0)
+    disk_drop_before (writer->disk, job->before_us, &base->error);
+  disk_finish (writer->disk);
+}
+
+static void
+drop_clear (Job *base)
+{
+  g_free (((DropJob *) base)->table);
+}
+
+Job *
+drop_new (const char *table, gint64 before_us, FarRequest *req)
+{
+  DropJob *job = job_new (sizeof (DropJob), req, drop_run, drop_clear);
+
+  job->table = g_strdup (table);
+  job->before_us = before_us;
+  return &job->job;
+}
+
+/* ---- blobs ---- */
+
+typedef struct {
+  Job job;
+  char *sha256;
+  guint64 offset;
+  GBytes *bytes;
+  gboolean last;
+} BlobJob;
+
+char *
+blob_path (const Disk *disk, const char *sha256, gboolean part)
+{
+  g_autofree char *name = g_strconcat (sha256, part ? ".part" : "", NULL);
+
+  return g_build_filename (disk->path, "blobs", name, NULL);
+}
+
+static gint64
+file_size (const char *path)
+{
+  struct stat stat_now;
+
+  return stat (path, &stat_now) == 0 ? stat_now.st_size : -1;
+}
+
+static gboolean
+blob_append (const char *path, GBytes *bytes, gint64 at, GError **error)
+{
+  gsize size;
+  const guint8 *data = g_bytes_get_data (bytes, &size);
+  int fd = open (path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  gboolean good = fd >= 0;
+
+  for (gsize done = 0; good && done < size;) {
+    gssize n = pwrite (fd, data + done, size - done, (off_t) (at + (gint64) done));
+
+    good = n > 0 || (n < 0 && errno == EINTR);
+    done += (gsize) MAX (n, 0);
+  }
+  good = good && fdatasync (fd) == 0;
+  if (!good)
+    disk_full (error, path);
+  if (fd >= 0 && !good && ftruncate (fd, (off_t) at) != 0)
+    g_unlink (path); /* half a piece must not be taken for a whole one */
+  if (fd >= 0)
+    close (fd);
+  return good;
+}
+
+static gboolean
+blob_hash_is (const char *path, const char *sha256)
+{
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+  g_autofree guint8 *bytes = g_malloc (65536);
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  gssize n = 0;
+
+  while (fd >= 0 && (n = read (fd, bytes, 65536)) > 0)
+    g_checksum_update (sum, bytes, n);
+  if (fd >= 0)
+    close (fd);
+  return fd >= 0 && n == 0 && strcmp (g_checksum_get_string (sum), sha256) == 0;
+}
+
+static gboolean
+blob_finish (Disk *disk, const BlobJob *job, GError **error)
+{
+  g_autofree char *part = blob_path (disk, job->sha256, TRUE), *whole = blob_path (disk, job->sha256, FALSE);
+  g_autofree char *dir = g_path_get_dirname (whole);
+
+  if (!blob_hash_is (part, job->sha256)) {
+    g_unlink (part);
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("blob: the bytes do not have this hash; send it again from the start"));
+    return FALSE;
+  }
+  return (g_rename (part, whole) == 0 && disk_sync_dir (dir)) || disk_full (error, whole);
+}
+
+static void
+blob_run (Writer *writer, Job *base, Change *change G_GNUC_UNUSED)
+{
+  BlobJob *job = (BlobJob *) base;
+  Disk *disk = writer->disk;
+  g_autofree char *part = blob_path (disk, job->sha256, TRUE), *whole = blob_path (disk, job->sha256, FALSE);
+  g_autofree char *dir = g_path_get_dirname (whole);
+  gint64 size = file_size (whole), more = (gint64) g_bytes_get_size (job->bytes);
+
+  if (g_mkdir_with_parents (dir, 0700) != 0) {
+    disk_full (&base->error, dir);
+    return;
+  }
+  if (size >= 0) {
+    job_result_int (base, size);
+    return;
+  }
+  size = MAX (file_size (part), 0);
+  if (more == 0 && !job->last)
+    job_result_int (base, size);
+  else if (job->offset != (guint64) size)
+    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("blob: %" G_GINT64_FORMAT " bytes are there; go on from them"), size);
+  else if (blob_append (part, job->bytes, size, &base->error) && (!job->last || blob_finish (disk, job, &base->error)))
+    job_result_int (base, size + more);
+}
+
+static void
+blob_clear (Job *base)
+{
+  BlobJob *job = (BlobJob *) base;
+
+  g_free (job->sha256);
+  g_bytes_unref (job->bytes);
+}
+
+Job *
+blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
+{
+  BlobJob *job = job_new (sizeof (BlobJob), req, blob_run, blob_clear);
+
+  job->sha256 = g_strdup (sha256);
+  job->offset = offset;
+  job->bytes = g_bytes_ref (bytes);
+  job->last = last;
+  return &job->job;
+}
+
+/* ---- care on request ---- */
+
+typedef struct {
+  Job job;
+  guint budget_ms;
+} CareJob;
+
+static void
+maintain_run (Writer *writer, Job *base, Change *change G_GNUC_UNUSED)
+{
+  gint64 end_us = g_get_monotonic_time () + (gint64) ((CareJob *) base)->budget_ms * 1000;
+
+  while (writer_care (writer, &base->error) && g_get_monotonic_time () < end_us)
+    continue;
+}
+
+Job *
+maintain_new (guint budget_ms, FarRequest *req)
+{
+  CareJob *job = job_new (sizeof (CareJob), req, maintain_run, NULL);
+
+  job->budget_ms = budget_ms;
+  return &job->job;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Store in plain files: what the main context sees of it. */
+#include "config.h"
+
+#include "store.h"
+
+typedef struct {
+  char *path;
+  gint64 keep_us;
+} FileOptions;
+
+typedef struct {
+  FarInstance *at;
+  Disk *disk;
+  Writer writer;
+  FarRequest *opening;
+} File;
+
+static gboolean
+file_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
+{
+  ((File *) data)->at = at;
+  return TRUE;
+}
+
+static void
+file_opened (FarRequest *req, gpointer data)
+{
+  File *self = data;
+  const GError *error = far_request_error (req);
+  gboolean stopped = self->opening == NULL;
+
+  g_clear_pointer (&self->opening, far_request_unref);
+  if (stopped)
+    return;
+  if (error != NULL)
+    far_instance_fail (self->at, g_error_copy (error));
+  else
+    far_instance_ready (self->at);
+}
+
+static char *
+file_path (File *self, const FileOptions *options)
+{
+  g_autofree char *name = NULL;
+
+  if (options->path != NULL)
+    return g_strdup (options->path);
+  name = g_strconcat (far_instance_name (self->at), ".store", NULL);
+  return far_node_path (name);
+}
+
+static gboolean
+file_start (gpointer data, GError **error G_GNUC_UNUSED)
+{
+  File *self = data;
+  const FileOptions *options = far_instance_options (self->at);
+  g_autofree char *path = file_path (self, options);
+
+  self->disk = disk_new (path);
+  self->disk->at = self->at;
+  self->disk->keep_us = options->keep_us;
+  writer_begin (&self->writer, self->at, self->disk);
+  self->opening = far_request_ref (far_request_new (file_opened, self, 0));
+  writer_push (&self->writer, open_new (self->opening));
+  return TRUE;
+}
+
+static gboolean
+file_reload (gpointer data, const void *options, GError **error G_GNUC_UNUSED)
+{
+  File *self = data;
+
+  g_mutex_lock (&self->disk->lock);
+  self->disk->keep_us = ((const FileOptions *) options)->keep_us;
+  g_mutex_unlock (&self->disk->lock);
+  return TRUE;
+}
+
+static void
+file_stop (gpointer data)
+{
+  File *self = data;
+  FarRequest *opening = g_steal_pointer (&self->opening);
+
+  if (opening != NULL)
+    far_request_cancel (opening);
+  g_clear_pointer (&opening, far_request_unref);
+  writer_end (&self->writer);
+  g_clear_pointer (&self->disk, disk_unref); /* what is being read keeps it a little longer */
+}
+
+/* ---- operations ---- */
+
+static void
+file_apply (gpointer data, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
+{
+  writer_push (&((File *) data)->writer, apply_new (key, parts, n, req));
+}
+
+static void
+file_rows (gpointer data, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
+{
+  read_rows (((File *) data)->disk, table, filter, after, limit, descending, req);
+}
+
+static void
+file_series (gpointer data, const char *source, FarRequest *req)
+{
+  read_series (((File *) data)->disk, source, req);
+}
+
+static void
+file_samples (gpointer data, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req)
+{
+  read_samples (((File *) data)->disk, source, name, from_us, to_us, limit, req);
+}
+
+static void
+file_drop (gpointer data, const char *table, gint64 samples_before_us, FarRequest *req)
+{
+  writer_push (&((File *) data)->writer, drop_new (table, samples_before_us, req));
+}
+
+static void
+file_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
+{
+  writer_push (&((File *) data)->writer, blob_new (sha256, offset, bytes, last, req));
+}
+
+static void
+file_blob_get (gpointer data, const char *sha256, guint64 offset, guint size, FarRequest *req)
+{
+  read_blob (((File *) data)->disk, sha256, offset, size, req);
+}
+
+static void
+file_snapshot (gpointer data, const char *path, FarRequest *req)
+{
+  read_snapshot (((File *) data)->disk, path, req);
+}
+
+static void
+file_maintain (gpointer data, guint budget_ms, FarRequest *req)
+{
+  writer_push (&((File *) data)->writer, maintain_new (budget_ms, req));
+}
+
+static const FarOption file_options[] = {
+  { .name = "path", .type = FAR_OPT_PATH, .offset = G_STRUCT_OFFSET (FileOptions, path),
+    .summary = N_ ("directory; without it NAME.store in the state directory") },
+  { .name = "keep", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (FileOptions, keep_us),
+    .fallback = "30d", .summary = N_ ("how long samples stay; 0s: for ever"), .min = 0, .max = G_MAXINT64 },
+  { .type = FAR_OPT_END }
+};
+
+static const FarStoreOps file_ops = {
+  .apply = file_apply,
+  .rows = file_rows,
+  .series = file_series,
+  .samples = file_samples,
+  .drop = file_drop,
+  .blob_put = file_blob_put,
+  .blob_get = file_blob_get,
+  .snapshot = file_snapshot,
+  .maintain = file_maintain,
+};
+
+static const FarStoreType file_type = {
+  .type = {
+    .kind = FAR_KIND_STORE,
+    .name = "file",
+    .summary = N_ ("records, samples and blobs in plain files"),
+    .instance_size = sizeof (File),
+    .options_size = sizeof (FileOptions),
+    .options = file_options,
+    .init = file_init,
+    .start = file_start,
+    .reload = file_reload,
+    .stop = file_stop,
+  },
+  .ops = &file_ops,
+};
+
+FAR_PLUGIN ("store-file", "0.1", "store/file", "", &file_type.type)

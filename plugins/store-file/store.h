@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The writer's thread and its jobs; what reads runs on two lanes. */
+#pragma once
+#include "disk.h"
+
+#define FILE_QUEUE_MAX 4096
+#define FILE_LANE_ROWS "store-read"
+#define FILE_LANE_SCAN "store-scan"
+#define FILE_LANE_MAX 1024
+
+typedef struct _Job Job;
+typedef struct _Writer Writer;
+
+/* What jobs of one group have changed and the index does not know yet. */
+typedef struct {
+  Disk *disk;
+  GByteArray *records;
+  GHashTable *revisions;   /* "table\nkey" → guint64*, 0: deleted */
+  GHashTable *marks;       /* "source\nlane\nepoch" → Mark* */
+  GHashTable *units;       /* "source\nname" → unit */
+  guint64 revision;
+} Change;
+
+struct _Job {
+  FarRequest *req;                                  /* own reference */
+  void (*run) (Writer *writer, Job *job, Change *change); /* NULL: the thread ends */
+  void (*clear) (Job *job);
+  void (*prepare) (Job *job);                       /* before the lock is taken: costly looking; may be NULL */
+  gboolean grouped;                                 /* writes records; else it does its own work (change NULL) */
+  gboolean applied;                                 /* apply() with a key */
+  GError *error;
+  gpointer result;
+  GDestroyNotify free_result;
+};
+
+struct _Writer {
+  FarInstance *at;
+  Disk *disk;
+  GThread *thread;
+  GAsyncQueue *jobs;
+  gint64 next_care_us;
+};
+
+void writer_begin (Writer *writer, FarInstance *at, Disk *disk);
+void writer_end (Writer *writer);
+void writer_push (Writer *writer, Job *job);
+
+gpointer job_new (gsize size, FarRequest *req, void (*run) (Writer *, Job *, Change *), void (*clear) (Job *));
+void job_free (Job *job);
+void job_answer (Job *job);
+void job_result_int (Job *job, gint64 value);
+
+Job *apply_new (const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req);
+Job *drop_new (const char *table, gint64 before_us, FarRequest *req);
+Job *blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req);
+Job *maintain_new (guint budget_ms, FarRequest *req);
+Job *open_new (FarRequest *req);
+/* One step of care inside its own lock; FALSE: nothing to do, or it failed. */
+gboolean writer_care (Writer *writer, GError **error);
+
+/* read.c: lanes */
+void read_rows (Disk *disk, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req);
+void read_series (Disk *disk, const char *source, FarRequest *req);
+void read_samples (Disk *disk, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req);
+void read_blob (Disk *disk, const char *sha256, guint64 offset, guint size, FarRequest *req);
+void read_snapshot (Disk *disk, const char *path, FarRequest *req);
+char *blob_path (const Disk *disk, const char *sha256, gboolean part);
