@@ -161,7 +161,7 @@ client_end (WsContext *context)
   g_clear_pointer (&client->timer, far_home_timer_free);
 }
 
-static const WsHooks client_hooks = { .http_gone = client_gone, .failed = client_failed, .end = client_end };
+static const WsHooks client_hooks = { .client_gone = client_gone, .failed = client_failed, .end = client_end };
 
 /* What the certificate must be for; while there is no authority's file, the hash of a join token does. */
 static void

@@ -144,11 +144,8 @@ http_event (WsContext *context, WsConn *conn, enum lws_callback_reasons reason, 
   switch (reason) {
   case LWS_CALLBACK_HTTP:
     return hooks->http == NULL ? -1 : hooks->http (conn, in);
-  case LWS_CALLBACK_HTTP_BODY:
-  case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-    return hooks->http_body == NULL ? -1 : hooks->http_body (conn, in, size, reason == LWS_CALLBACK_HTTP_BODY_COMPLETION);
   default:
-    return hooks->http_writable == NULL ? 0 : hooks->http_writable (conn);
+    return hooks->http_body == NULL ? -1 : hooks->http_body (conn, in, size, reason == LWS_CALLBACK_HTTP_BODY_COMPLETION);
   }
 }
 
@@ -188,17 +185,12 @@ gone_event (WsContext *context, WsConn *conn, enum lws_callback_reasons reason, 
       context->hooks->failed (context, context->tls.refusal != NULL ? context->tls.refusal->message : text);
     return 0;
   }
-  if (reason == LWS_CALLBACK_CLOSED_HTTP) {
-    if (conn != NULL && context->hooks->http_gone != NULL)
-      context->hooks->http_gone (conn);
-    return 0;
-  }
   if (conn == NULL)
     return 0;
   ws_conn_ref (conn);
   ws_conn_gone (conn);
-  if (!context->tls_server && context->hooks->http_gone != NULL)
-    context->hooks->http_gone (conn);
+  if (!context->tls_server && context->hooks->client_gone != NULL)
+    context->hooks->client_gone (conn);
   ws_conn_unref (conn);
   return 0;
 }
@@ -222,7 +214,6 @@ event (struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, 
   case LWS_CALLBACK_HTTP:
   case LWS_CALLBACK_HTTP_BODY:
   case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-  case LWS_CALLBACK_HTTP_WRITEABLE:
     conn = lws_get_opaque_user_data (wsi);
     return conn == NULL ? -1 : http_event (context, conn, reason, in, size);
   case LWS_CALLBACK_ESTABLISHED:
@@ -239,7 +230,6 @@ event (struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, 
     conn->wsi = wsi;
     return link_event (conn, reason, in, size);
   case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-  case LWS_CALLBACK_CLOSED_HTTP:
   case LWS_CALLBACK_WSI_DESTROY:
     return gone_event (context, lws_get_opaque_user_data (wsi), reason, in);
   default:

@@ -14,8 +14,7 @@ typedef struct {
   /* An HTTP request without upgrade: the library's return value. */
   int (*http) (WsConn *conn, const char *path);
   int (*http_body) (WsConn *conn, const guint8 *data, gsize size, gboolean last);
-  int (*http_writable) (WsConn *conn);
-  void (*http_gone) (WsConn *conn); /* an HTTP exchange; on a client the connection itself, after its role's closed() */
+  void (*client_gone) (WsConn *conn); /* client: after its role's closed() */
   /* Client: no connection came about. text: why, in the library's words or ours. */
   void (*failed) (WsContext *context, const char *text);
   void (*tick) (WsContext *context);

@@ -108,7 +108,7 @@ dial_end (WsContext *context)
   dial_free (context->user);
 }
 
-static const WsHooks dial_hooks = { .failed = dial_failed, .http_gone = dial_gone, .streamless = dial_streamless, .end = dial_end };
+static const WsHooks dial_hooks = { .failed = dial_failed, .client_gone = dial_gone, .streamless = dial_streamless, .end = dial_end };
 
 void
 ws_dial (const char *url, const char *ca_file, FarRequest *req)

@@ -25,7 +25,6 @@ typedef struct {
   gsize expected;
   FarMessage *request;
   char *bearer;
-  FarMessage *answer;
   struct _Call *call;   /* a reference, while an answer is due */
 } Http;
 
@@ -56,6 +55,20 @@ call_unref (Call *call)
 static void http_closed (WsConn *conn);
 static const WsRole http_role = { "http", NULL, NULL, NULL, http_closed };
 
+/* Written at once and not when the library says so: it does not while nothing is read. The socket is empty, and what does not fit the library keeps. */
+static gboolean
+send_answer (WsConn *conn, const Http *http, const FarMessage *answer)
+{
+  gconstpointer body = NULL;
+  gsize size = 0;
+
+  if (answer->body != NULL)
+    body = g_bytes_get_data (answer->body, &size);
+  return ws_answer (conn, answer->status, answer->content_type != NULL ? answer->content_type : FAR_TYPE_JSON, body, size,
+                    answer->status == 401 ? "www-authenticate:" : NULL, "Bearer") == 0 &&
+         !http->last && lws_http_transaction_completed (conn->wsi) == 0;
+}
+
 /* [loop] */
 static void
 answer_on_loop (gpointer data)
@@ -66,10 +79,12 @@ answer_on_loop (gpointer data)
 
   if (!conn->gone && conn->role == &http_role && http->call == call) {
     call_unref (g_steal_pointer (&http->call));
-    http->answer = far_message_ref (call->answer);
+    conn->calls--;
     if (call->known)
       ws_conn_verified (conn);
-    lws_callback_on_writable (conn->wsi);
+    if (!send_answer (conn, http, call->answer))
+      lws_set_timeout (conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    ws_conn_hold (conn, FALSE);
   }
   call_unref (call);
 }
@@ -135,7 +150,6 @@ http_clear (Http *http)
 {
   g_clear_pointer (&http->body, g_byte_array_unref);
   g_clear_pointer (&http->request, far_message_unref);
-  g_clear_pointer (&http->answer, far_message_unref);
   g_clear_pointer (&http->bearer, far_secret_free);
   http->asked = http->discarding = FALSE;
 }
@@ -352,24 +366,4 @@ people_http_body (WsConn *conn, const guint8 *data, gsize size, gboolean last)
   if (size > 0)
     g_byte_array_append (http->body, data, (guint) size);
   return last ? ask (conn, http) : 0;
-}
-
-int
-people_http_writable (WsConn *conn)
-{
-  Http *http = conn->role == &http_role ? conn->data : NULL;
-  g_autoptr (FarMessage) answer = http == NULL ? NULL : g_steal_pointer (&http->answer);
-  gconstpointer body = NULL;
-  gsize size = 0;
-
-  if (answer == NULL)
-    return 0;
-  conn->calls--;
-  if (answer->body != NULL)
-    body = g_bytes_get_data (answer->body, &size);
-  if (ws_answer (conn, answer->status, answer->content_type != NULL ? answer->content_type : FAR_TYPE_JSON, body, size,
-                 answer->status == 401 ? "www-authenticate:" : NULL, "Bearer") != 0)
-    return -1;
-  ws_conn_hold (conn, FALSE);
-  return http->last || lws_http_transaction_completed (conn->wsi) != 0 ? -1 : 0;
 }

@@ -218,8 +218,7 @@ people_tick (WsContext *context)
     far_log (context->at, G_LOG_LEVEL_INFO, "certificate read again");
 }
 
-static const WsHooks people_hooks = { .upgrade = people_upgrade, .http = people_request,   .http_body = people_http_body,
-                                      .http_writable = people_http_writable, .tick = people_tick };
+static const WsHooks people_hooks = { .upgrade = people_upgrade, .http = people_request, .http_body = people_http_body, .tick = people_tick };
 
 static gboolean
 people_init (gpointer data, FarInstance *at, GError **error)

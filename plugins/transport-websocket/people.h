@@ -26,7 +26,6 @@ typedef struct {
 /* people-http.c [loop] */
 int people_http (WsConn *conn, const char *path);
 int people_http_body (WsConn *conn, const guint8 *data, gsize size, gboolean last);
-int people_http_writable (WsConn *conn);
 
 /* people.c [loop] 0, or 403 with a text that names the origin and the option. */
 guint people_origin (WsConn *conn, char **text);
