@@ -82,6 +82,8 @@ typedef struct {
   const char *device;                   /* name, or NULL */
   const char *address;                  /* device's address for tcp, unix, serial; NULL otherwise */
   const char *line;
+  const char *command;                  /* shell: run this one command and end; NULL: talk */
+  gboolean pty;                         /* the person's end is a terminal: echo and line editing are wanted */
   FarHome *want_home;                   /* NULL: anywhere */
   gint64 deadline_us;                   /* boottime; 0: none */
 } FarEndpointSpec;
