@@ -80,43 +80,16 @@ link_die (FarControlLink *link)
 
 /* ---- becoming a stream ---- */
 
-typedef struct {
-  int fd;
-  char *ticket;
-  FarHome *home;
-  FarStream *stream;
-} Handover;
-
-static void
-handover_redeem (gpointer data)
-{
-  Handover *handover = data;
-
-  far_ticket_redeem (handover->ticket, handover->stream, "");
-  g_free (handover->ticket);
-  g_free (handover);
-}
-
-static void
-handover_make (gpointer data)
-{
-  Handover *handover = data;
-
-  handover->stream = far_stream_fd_new (handover->home, handover->fd);
-  far_home_post (far_home_main (), handover_redeem, handover);
-}
-
+/* The link is over, its descriptor lives on at a worker. */
 static void
 link_become_stream (FarControlLink *link)
 {
-  Handover *handover = g_new0 (Handover, 1);
+  FarStream *stream = far_stream_fd_new (far_home_pick (), link->fd);
+  g_autofree char *ticket = g_steal_pointer (&link->ticket);
 
-  handover->fd = link->fd;
-  handover->ticket = g_steal_pointer (&link->ticket);
-  handover->home = far_home_pick ();
   link->fd = -1;
-  far_home_post (handover->home, handover_make, handover);
   link_die (link);
+  far_ticket_redeem (ticket, stream, "");
 }
 
 /* ---- out ---- */

@@ -1,17 +1,137 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "ctl.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <farwatch/version.h>
 
+/* The command whose name stands at the front; *words: of how many words. */
+static const CtlCommand *
+main_command (int argc, char **argv, int *words)
+{
+  const CtlCommand *found = NULL;
+
+  *words = 0;
+  for (const CtlCommand *command = ctl_commands; command->name != NULL; command++) {
+    g_auto (GStrv) name = g_strsplit (command->name, " ", 4);
+    int n = (int) g_strv_length (name), same = 0;
+
+    while (same < n && same < argc && strcmp (name[same], argv[same]) == 0)
+      same++;
+    if (same == n && n > *words) {
+      found = command;
+      *words = n;
+    }
+  }
+  return found;
+}
+
+static int
+main_unknown (int argc, char **argv)
+{
+  g_autofree char *prefix = argc > 0 ? g_strconcat (argv[0], " ", NULL) : NULL;
+  guint n = 0;
+
+  for (const CtlCommand *command = ctl_commands; command->name != NULL && prefix != NULL; command++)
+    if (g_str_has_prefix (command->name, prefix) && n++ == 0)
+      fprintf (stderr, _("farctl: %s what? one of:"), argv[0]);
+  for (const CtlCommand *command = ctl_commands; command->name != NULL && n > 0; command++)
+    if (g_str_has_prefix (command->name, prefix))
+      fprintf (stderr, " %s", command->name + strlen (prefix));
+  if (n > 0)
+    fputc ('\n', stderr);
+  else if (argc > 0)
+    fprintf (stderr, _("farctl: no command '%s'; farctl --help lists them\n"), argv[0]);
+  else
+    ctl_help (stderr);
+  return CTL_USAGE;
+}
+
+/* What stands after "--" belongs to the program that is to be run, whatever it looks like. */
+static char **
+main_cut_tail (int *argc, char **argv)
+{
+  for (int i = 1; i < *argc; i++)
+    if (strcmp (argv[i], "--") == 0) {
+      argv[i] = NULL;
+      *argc = i;
+      return argv + i + 1;
+    }
+  return NULL;
+}
+
+static int
+main_run (Ctl *ctl, int argc, char **argv)
+{
+  int words;
+
+  ctl->command = main_command (argc - 1, argv + 1, &words);
+  if (ctl->command == NULL)
+    return main_unknown (argc - 1, argv + 1);
+  return ctl->command->run (ctl, argc - words, argv + words);
+}
+
+/* Options before the command; FALSE: over, with *status. */
+static gboolean
+main_options (Ctl *ctl, int *argc, char ***argv, int *status)
+{
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  g_autoptr (GError) error = NULL;
+  gboolean help = FALSE, version = FALSE;
+  GOptionEntry global[5];
+  const GOptionEntry own[] = {
+    { "help", 'h', 0, G_OPTION_ARG_NONE, &help, NULL, NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &version, NULL, NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+
+  ctl_global_entries (ctl, global);
+  g_option_context_set_help_enabled (context, FALSE);
+  g_option_context_set_strict_posix (context, TRUE);
+  g_option_context_add_main_entries (context, own, NULL);
+  g_option_context_add_main_entries (context, global, NULL);
+  *status = CTL_OK;
+  if (!g_option_context_parse (context, argc, argv, &error)) {
+    fprintf (stderr, "farctl: %s\n", error->message);
+    *status = CTL_USAGE;
+  } else if (version) {
+    printf ("farctl %s\n", far_version ());
+  } else if (help) {
+    ctl_help (stdout);
+  } else {
+    return TRUE;
+  }
+  return FALSE;
+}
+
 int
 main (int argc, char **argv)
 {
-  if (argc == 2 && strcmp (argv[1], "--version") == 0) {
-    g_print ("farctl %s\n", far_version ());
-    return 0;
-  }
-  g_printerr ("usage: farctl --version\n");
-  return 64;
+  Ctl ctl = { .fd = -1 };
+  g_auto (GStrv) copy = NULL;
+  g_autofree char **args = NULL;
+  int status;
+
+  setlocale (LC_ALL, "");
+  bindtextdomain (FAR_GETTEXT_DOMAIN, FAR_LOCALE_DIR);
+  signal (SIGPIPE, SIG_IGN);
+  if (argc > 1 && strcmp (argv[1], "--complete") == 0)
+    return ctl_complete (argc - 2, argv + 2);
+  copy = g_strdupv (argv);
+  args = g_memdup2 (copy, sizeof (char *) * ((gsize) argc + 1)); /* the option parser moves pointers about */
+  ctl.tail = main_cut_tail (&argc, args);
+  argv = args;
+  if (main_options (&ctl, &argc, &argv, &status))
+    status = main_run (&ctl, argc, argv);
+  ctl_close (&ctl);
+  g_free (ctl.socket);
+  g_free (ctl.server);
+  g_free (ctl.ca);
+  g_free (ctl.ticket);
+  return status;
 }

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Words and options, help, completion: all from the table of commands. */
+#include "config.h"
+
+#include "ctl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void
+ctl_global_entries (Ctl *ctl, GOptionEntry entries[5])
+{
+  const GOptionEntry all[5] = {
+    { "json", 0, 0, G_OPTION_ARG_NONE, &ctl->json, N_ ("print JSON"), NULL },
+    { "socket", 0, 0, G_OPTION_ARG_FILENAME, &ctl->socket, N_ ("control socket of the daemon"), N_ ("PATH") },
+    { "server", 0, 0, G_OPTION_ARG_STRING, &ctl->server, N_ ("a remote cloud, over TLS"), N_ ("HOST:PORT") },
+    { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ctl->ca, N_ ("the fleet's authority, to check the remote cloud"), N_ ("FILE") },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+
+  memcpy (entries, all, sizeof all);
+}
+
+static void
+args_help (const CtlCommand *command, const GOptionEntry *entries, const GOptionEntry *global)
+{
+  printf (_("usage: farctl %s %s\n%s\n"), command->name, command->args, _(command->summary));
+  for (guint list = 0; list < 2; list++) {
+    const GOptionEntry *entry = list == 0 ? entries : global;
+
+    if (entry != NULL && entry->long_name != NULL)
+      puts (list == 0 ? _("\noptions:") : _("\noptions of every command:"));
+    for (; entry != NULL && entry->long_name != NULL; entry++) {
+      g_autofree char *left = g_strconcat ("--", entry->long_name, entry->arg_description != NULL ? " " : "",
+                                           entry->arg_description != NULL ? _(entry->arg_description) : "", NULL);
+
+      printf ("  %-24s %s\n", left, entry->description != NULL ? _(entry->description) : "");
+    }
+  }
+}
+
+gboolean
+ctl_args (Ctl *ctl, const GOptionEntry *entries, int *argc, char ***argv, int min, int max)
+{
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  g_autoptr (GError) error = NULL;
+  gboolean help = FALSE;
+  const GOptionEntry help_entry[] = { { "help", 'h', 0, G_OPTION_ARG_NONE, &help, NULL, NULL }, { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  GOptionEntry global[5];
+
+  ctl_global_entries (ctl, global);
+  g_option_context_set_help_enabled (context, FALSE);
+  g_option_context_add_main_entries (context, help_entry, NULL);
+  g_option_context_add_main_entries (context, global, NULL);
+  if (entries != NULL)
+    g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, argc, argv, &error)) {
+    ctl_usage (ctl, "%s", error->message);
+    return FALSE;
+  }
+  if (help) {
+    args_help (ctl->command, entries, global);
+    ctl->status = CTL_OK;
+    return FALSE;
+  }
+  if (*argc - 1 < min || *argc - 1 > max) {
+    ctl_usage (ctl, *argc - 1 < min ? _("something is missing") : _("too many words: '%s'"), *argc > 1 ? (*argv)[*argc - 1] : "");
+    return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+ctl_words (Ctl *ctl, int *argc, char ***argv, int min, int max)
+{
+  return ctl_args (ctl, NULL, argc, argv, min, max);
+}
+
+/* ---- help ---- */
+
+int
+ctl_help (FILE *out)
+{
+  fputs (_("usage: farctl [--socket PATH | --server HOST:PORT [--ca FILE]] [--json] COMMAND …\n\n"), out);
+  for (const CtlCommand *command = ctl_commands; command->name != NULL; command++)
+    if (command->summary != NULL)
+      fprintf (out, "  %-16s %s\n", command->name, _(command->summary));
+  fputs (_("\nfarctl COMMAND --help tells more; exit codes: 0 done, 1 refused or failed, 2 usage, 3 not found, 4 daemon not reached, 5 busy, "
+           "78 bad profile\n"), out);
+  return CTL_OK;
+}
+
+/* ---- completion ---- */
+
+/* Words typed so far that are no options, joined: "terminal add". */
+static char *
+complete_typed (int argc, char **argv)
+{
+  g_autoptr (GString) typed = g_string_new (NULL);
+
+  for (int i = 0; i < argc; i++) {
+    if (strcmp (argv[i], "--socket") == 0 || strcmp (argv[i], "--server") == 0 || strcmp (argv[i], "--ca") == 0)
+      i++;
+    else if (argv[i][0] != '-')
+      g_string_append_printf (typed, "%s ", argv[i]);
+  }
+  return g_string_free (g_steal_pointer (&typed), FALSE);
+}
+
+static void
+complete_options (const CtlCommand *command)
+{
+  g_auto (GStrv) words = g_strsplit_set (command->args, " []|", -1);
+
+  for (guint i = 0; words[i] != NULL; i++)
+    if (g_str_has_prefix (words[i], "--") && words[i][2] != '\0')
+      puts (words[i]);
+  puts ("--help\n--json");
+}
+
+/* argv: the words before and at the cursor; the last may be empty. */
+int
+ctl_complete (int argc, char **argv)
+{
+  g_autofree char *typed = complete_typed (argc - 1, argv);
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  for (const CtlCommand *command = ctl_commands; command->name != NULL; command++) {
+    g_autofree char *name = g_strconcat (command->name, " ", NULL);
+
+    if (command->summary != NULL && g_str_has_prefix (typed, name))
+      complete_options (command);
+    if (command->summary != NULL && g_str_has_prefix (name, typed)) {
+      char *word = g_strndup (name + strlen (typed), strcspn (name + strlen (typed), " "));
+
+      if (word[0] != '\0' && !g_hash_table_contains (seen, word))
+        puts (word);
+      g_hash_table_add (seen, word);
+    }
+  }
+  if (typed[0] == '\0')
+    puts ("--socket\n--server\n--ca\n--json\n--help\n--version");
+  return CTL_OK;
+}
+
+int
+ctl_completion (Ctl *ctl, int argc, char **argv)
+{
+  if (!ctl_words (ctl, &argc, &argv, 0, 1))
+    return ctl->status;
+  if (argc > 1 && strcmp (argv[1], "bash") != 0)
+    return ctl_usage (ctl, _("only bash is known, not '%s'"), argv[1]);
+  puts ("_farctl() {\n"
+        "  mapfile -t COMPREPLY < <(compgen -W \"$(farctl --complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
+        "}\n"
+        "complete -o default -F _farctl farctl");
+  return CTL_OK;
+}

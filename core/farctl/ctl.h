@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* farctl: one table of commands, one client for both doors (control socket, TLS), one way to print. Blocking: it does one thing at a time. */
+#pragma once
+#include <farwatch/i18n.h>
+#include <farwatch/message.h>
+
+/* Exit codes; doc/man/farctl.1 has them too. */
+enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NOT_FOUND = 3, CTL_UNREACHABLE = 4, CTL_BUSY = 5, CTL_PROFILE = 78 };
+
+typedef struct _Ctl Ctl;
+
+typedef struct {
+  const char *name;     /* "terminal add" */
+  const char *args;     /* "TERMINAL [--site TEXT]"; its words with -- feed completion */
+  const char *summary;  /* N_() */
+  int (*run) (Ctl *ctl, int argc, char **argv); /* argv[0]: the last word of the name. Returns the exit code */
+} CtlCommand;
+
+struct _Ctl {
+  gboolean json;
+  char *socket, *server, *ca;    /* as given */
+  const CtlCommand *command;
+  char **tail;                   /* what stood after "--"; NULL: nothing */
+  int fd;                        /* the link; -1: not yet */
+  char *ticket;                  /* of the person, with --server */
+  int status;                    /* exit code, when ctl_args() said no */
+};
+
+extern const CtlCommand ctl_commands[]; /* ends with name NULL */
+
+/* ---- args.c ---- */
+/* Parses the command's own options and the global ones; *argv keeps the words. FALSE: ctl->status is the exit code (help was shown, or usage). */
+gboolean ctl_args (Ctl *ctl, const GOptionEntry *entries, int *argc, char ***argv, int min, int max);
+/* The same for a command without options of its own. */
+gboolean ctl_words (Ctl *ctl, int *argc, char ***argv, int min, int max);
+void ctl_global_entries (Ctl *ctl, GOptionEntry entries[5]);
+int ctl_complete (int argc, char **argv);
+int ctl_completion (Ctl *ctl, int argc, char **argv);
+int ctl_help (FILE *out);
+
+/* ---- link.c: messages ---- */
+/* 2xx: the body (an object, maybe empty; caller decrefs). Else NULL and error. */
+json_t *ctl_call (Ctl *ctl, const char *method, const char *resource, json_t *body /* takes */, GError **error);
+/* Any status. */
+FarMessage *ctl_ask (Ctl *ctl, const char *method, const char *resource, json_t *body /* takes */, GError **error);
+/* A WATCH: sends it; then each event in turn (NULL without error: it has ended). The link is used up by it. */
+gboolean ctl_watch (Ctl *ctl, const char *resource, GError **error);
+json_t *ctl_watch_next (Ctl *ctl, GError **error);
+/* All pages of a list: object with the one key. query: "" or "a=b&c=d". */
+json_t *ctl_list (Ctl *ctl, const char *resource, const char *key, const char *query, guint limit, GError **error);
+/* A new connection that is the ticket's stream. -1 on error. */
+int ctl_stream (Ctl *ctl, const char *ticket, GError **error);
+void ctl_close (Ctl *ctl);
+/* "a=VALUE" with VALUE escaped for a query; value NULL: "". Caller frees. */
+char *ctl_query (const char *name, const char *value);
+
+/* ---- dial.c: descriptors ---- */
+int ctl_dial (Ctl *ctl, GError **error);                          /* connection for messages */
+int ctl_dial_stream (Ctl *ctl, const char *ticket, GError **error); /* TLS door only: /stream/TICKET */
+/* Connection of the node transport to host:port, without login. ca: file, or "sha256:HEX". */
+int ctl_dial_url (const char *type, const char *url, const char *ca, GError **error);
+char *ctl_server_hostport (const char *server, GError **error);   /* "host:port" of wss://…, https://… or host:port */
+
+/* ---- tickets.c: what --server remembers ---- */
+void ctl_ticket_load (Ctl *ctl);   /* ticket, and ca where none was given */
+gboolean ctl_ticket_save (Ctl *ctl, json_t *login, GError **error);
+void ctl_ticket_forget (Ctl *ctl);
+
+/* ---- print.c ---- */
+typedef enum { CTL_TEXT, CTL_YESNO, CTL_TIME, CTL_LENGTH_US, CTL_BYTES, CTL_LIST } CtlColumnKind;
+typedef struct { const char *title, *field; CtlColumnKind kind; } CtlColumn;
+void ctl_table (json_t *list, const CtlColumn *columns /* ends with field NULL */, const char *empty);
+void ctl_fields (json_t *object, const CtlColumn *columns);
+char *ctl_cell (json_t *row, const CtlColumn *column);
+void ctl_json (json_t *json);
+/* Prints the error (as JSON on stdout with --json); returns the exit code. takes error. */
+int ctl_fail (Ctl *ctl, GError *error);
+int ctl_fail_new (Ctl *ctl, FarErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+int ctl_usage (Ctl *ctl, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* For what has nothing to show: prints the text, or {} with --json. takes answer. */
+int ctl_done (Ctl *ctl, json_t *answer, const char *format, ...) G_GNUC_PRINTF (3, 4);
+void ctl_say (const char *format, ...) G_GNUC_PRINTF (1, 2); /* progress, on stderr */
+
+/* ---- secret.c ---- */
+/* A secret: one line of stdin, or asked for at the terminal without echo (twice when twice). Caller clears with far_secret_free(). */
+char *ctl_secret (gboolean from_stdin, const char *prompt, gboolean twice, GError **error);
+
+/* ---- commands, one file a group ---- */
+int ctl_status (Ctl *ctl, int argc, char **argv);
+int ctl_plugins (Ctl *ctl, int argc, char **argv);
+int ctl_describe (Ctl *ctl, int argc, char **argv);
+int ctl_check (Ctl *ctl, int argc, char **argv);
+int ctl_reload (Ctl *ctl, int argc, char **argv);
+int ctl_backup (Ctl *ctl, int argc, char **argv);
+int ctl_call_command (Ctl *ctl, int argc, char **argv);
+int ctl_doctor (Ctl *ctl, int argc, char **argv);
+int ctl_terminals (Ctl *ctl, int argc, char **argv);
+int ctl_terminal_add (Ctl *ctl, int argc, char **argv);
+int ctl_terminal_remove (Ctl *ctl, int argc, char **argv);
+int ctl_terminal_set (Ctl *ctl, int argc, char **argv);
+int ctl_device_add (Ctl *ctl, int argc, char **argv);
+int ctl_device_remove (Ctl *ctl, int argc, char **argv);
+int ctl_user_add (Ctl *ctl, int argc, char **argv);
+int ctl_user_remove (Ctl *ctl, int argc, char **argv);
+int ctl_user_list (Ctl *ctl, int argc, char **argv);
+int ctl_grant (Ctl *ctl, int argc, char **argv);
+int ctl_revoke (Ctl *ctl, int argc, char **argv);
+int ctl_rights (Ctl *ctl, int argc, char **argv);
+int ctl_explain (Ctl *ctl, int argc, char **argv);
+int ctl_login (Ctl *ctl, int argc, char **argv);
+int ctl_logout (Ctl *ctl, int argc, char **argv);
+int ctl_ca_init (Ctl *ctl, int argc, char **argv);
+int ctl_enroll (Ctl *ctl, int argc, char **argv);
+int ctl_enroll_token (Ctl *ctl, int argc, char **argv);
+int ctl_enroll_approve (Ctl *ctl, int argc, char **argv);
+int ctl_enroll_list (Ctl *ctl, int argc, char **argv);
+int ctl_connect (Ctl *ctl, int argc, char **argv);
+int ctl_stream_command (Ctl *ctl, int argc, char **argv);
+int ctl_sessions (Ctl *ctl, int argc, char **argv);
+int ctl_approve (Ctl *ctl, int argc, char **argv);
+int ctl_close_session (Ctl *ctl, int argc, char **argv);
+int ctl_history (Ctl *ctl, int argc, char **argv);
+int ctl_samples (Ctl *ctl, int argc, char **argv);

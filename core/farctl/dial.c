@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How farctl gets a descriptor: the control socket, or a stream of the TLS transport behind a socket pair. */
+#include "config.h"
+
+#include "ctl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <farwatch/option.h>
+#include <farwatch/plugin.h>
+
+#include "../loader.h"
+
+#define DIAL_MS 20000
+
+/* ---- the control socket ---- */
+
+static int
+dial_path (const char *path)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd;
+
+  if (g_strlcpy (address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd >= 0 && connect (fd, (const struct sockaddr *) &address, sizeof address) == 0)
+    return fd;
+  if (fd >= 0) {
+    int cause = errno;
+
+    close (fd);
+    errno = cause;
+  }
+  return -1;
+}
+
+static int
+dial_control (Ctl *ctl, GError **error)
+{
+  const char *given = ctl->socket != NULL ? ctl->socket : g_getenv ("FARWATCH_SOCKET");
+  const char *const places[] = { given, FAR_RUN_DIR "/control.sock", FAR_STATE_DIR "/control.sock", "/run/farwatch/control.sock",
+                                 "/var/lib/farwatch/control.sock" };
+  int cause = ENOENT;
+
+  for (guint i = 0; i < (given != NULL ? 1 : G_N_ELEMENTS (places)); i++) {
+    int fd = places[i] != NULL ? dial_path (places[i]) : -1;
+
+    if (fd >= 0)
+      return fd;
+    if (places[i] != NULL && (cause == ENOENT || errno == EACCES))
+      cause = errno;
+  }
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot reach the daemon at %s: %s; does it run? --socket PATH or --server HOST:PORT say where"),
+               given != NULL ? given : "/run/farwatch/control.sock", g_strerror (cause));
+  return -1;
+}
+
+/* ---- TLS ---- */
+
+char *
+ctl_server_hostport (const char *server, GError **error)
+{
+  const char *text = server;
+  g_autofree char *host = NULL, *cut = NULL;
+  guint16 port;
+
+  if (g_str_has_prefix (text, "wss://"))
+    text += strlen ("wss://");
+  else if (g_str_has_prefix (text, "https://"))
+    text += strlen ("https://");
+  cut = g_strndup (text, strcspn (text, "/"));
+  if (!far_parse_address (cut, &host, &port, error))
+    return NULL;
+  return g_steal_pointer (&cut);
+}
+
+typedef struct {
+  gboolean over;
+  FarStream *stream;
+  GError *error;
+} Dialled;
+
+static void
+dial_done (FarRequest *req, gpointer user)
+{
+  Dialled *dialled = user;
+
+  dialled->over = TRUE;
+  if (far_request_error (req) != NULL)
+    dialled->error = g_error_copy (far_request_error (req));
+  else
+    dialled->stream = far_request_steal (req);
+}
+
+static FarStream *
+dial_stream (const char *type_name, const char *url, const char *ca, GError **error)
+{
+  const FarTransportType *type;
+  Dialled dialled = { 0 };
+
+  far_home_main ();
+  far_loader_scan ();
+  type = (const FarTransportType *) far_loader_type (FAR_KIND_TRANSPORT, type_name, NULL, error);
+  if (type == NULL)
+    return NULL;
+  if (type->dial == NULL) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the installed transport %s cannot dial"), type_name);
+    return NULL;
+  }
+  type->dial (url, ca, far_request_new (dial_done, &dialled, DIAL_MS));
+  while (!dialled.over)
+    g_main_context_iteration (NULL, TRUE);
+  if (dialled.error != NULL)
+    g_propagate_error (error, dialled.error);
+  return dialled.stream;
+}
+
+/* The stream lives at a home of the transport; what the rest of farctl sees is one end of a socket pair. */
+static int
+dial_pair (FarStream *stream, GError **error)
+{
+  static const FarPumpSpec spec = { .session = "farctl" };
+  int pair[2];
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("no socket pair: %s"), g_strerror (errno));
+    return -1;
+  }
+  far_pump_start (stream, far_stream_fd_new (far_home_pick (), pair[1]), &spec);
+  return pair[0];
+}
+
+int
+ctl_dial_url (const char *type, const char *url, const char *ca, GError **error)
+{
+  FarStream *stream = dial_stream (type, url, ca, error);
+
+  return stream != NULL ? dial_pair (stream, error) : -1;
+}
+
+static int
+dial_server (Ctl *ctl, const char *path, GError **error)
+{
+  g_autofree char *hostport = ctl_server_hostport (ctl->server, error);
+  g_autofree char *url = hostport != NULL ? g_strconcat ("wss://", hostport, path, NULL) : NULL;
+
+  if (url == NULL)
+    return -1;
+  if (ctl->ca == NULL) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("whom to trust? --ca FILE names the fleet's authority; it is remembered by `farctl --server %s --ca FILE login NAME`"),
+                 ctl->server);
+    return -1;
+  }
+  return ctl_dial_url ("https", url, ctl->ca, error);
+}
+
+int
+ctl_dial_stream (Ctl *ctl, const char *ticket, GError **error)
+{
+  g_autofree char *path = g_strconcat ("/stream/", ticket, NULL);
+
+  return dial_server (ctl, path, error);
+}
+
+int
+ctl_dial (Ctl *ctl, GError **error)
+{
+  if (ctl->server == NULL)
+    return dial_control (ctl, error);
+  if (ctl->ticket == NULL)
+    ctl_ticket_load (ctl);
+  return dial_server (ctl, "/link", error);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "ctl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <farwatch/option.h>
+
+/* ---- cells ---- */
+
+static char *
+cell_bytes (json_int_t n)
+{
+  return g_format_size_full ((guint64) MAX (n, 0), G_FORMAT_SIZE_IEC_UNITS);
+}
+
+static char *
+cell_length (json_int_t us)
+{
+  return far_format_duration (us >= G_USEC_PER_SEC ? us / G_USEC_PER_SEC * G_USEC_PER_SEC : us);
+}
+
+static char *
+cell_list (json_t *list)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (gsize i = 0; i < json_array_size (list); i++) {
+    const char *word = json_string_value (json_array_get (list, i));
+
+    if (word != NULL)
+      g_string_append_printf (text, "%s%s", i > 0 ? "," : "", word);
+  }
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+/* "2026-11-21T22:03:00.000Z" in local time, to the second. */
+static char *
+cell_time (const char *text)
+{
+  g_autoptr (GDateTime) utc = g_date_time_new_from_iso8601 (text, NULL);
+  g_autoptr (GDateTime) local = utc != NULL ? g_date_time_to_local (utc) : NULL;
+
+  return local != NULL ? g_date_time_format (local, "%Y-%m-%d %H:%M:%S") : g_strdup (text);
+}
+
+/* Text from the wire may hold what moves a terminal's cursor. */
+static char *
+cell_clean (char *text)
+{
+  for (char *at = text; *at != '\0'; at++)
+    if (g_ascii_iscntrl (*at))
+      *at = ' ';
+  return text;
+}
+
+static char *
+cell_plain (json_t *value)
+{
+  char *text, *copy;
+
+  if (json_is_string (value))
+    return g_strdup (json_string_value (value));
+  if (json_is_boolean (value))
+    return g_strdup (json_is_true (value) ? _("yes") : _("no"));
+  if (json_is_real (value))
+    return g_strdup_printf ("%.6g", json_real_value (value));
+  if (value == NULL || json_is_null (value))
+    return g_strdup ("-");
+  text = json_dumps (value, JSON_COMPACT | JSON_ENCODE_ANY);
+  copy = g_strdup (text);
+  free (text);
+  return copy;
+}
+
+char *
+ctl_cell (json_t *row, const CtlColumn *column)
+{
+  json_t *value = json_object_get (row, column->field);
+
+  if (column->kind == CTL_YESNO)
+    return g_strdup (json_is_true (value) ? _("yes") : _("no"));
+  if (column->kind == CTL_LENGTH_US && json_is_integer (value))
+    return cell_length (json_integer_value (value));
+  if (column->kind == CTL_BYTES && json_is_integer (value))
+    return cell_bytes (json_integer_value (value));
+  if (column->kind == CTL_LIST && json_is_array (value))
+    return cell_list (value);
+  if (column->kind == CTL_TIME && json_is_string (value))
+    return cell_time (json_string_value (value));
+  return cell_clean (cell_plain (value));
+}
+
+/* ---- tables ---- */
+
+static guint
+table_columns (const CtlColumn *columns)
+{
+  guint n = 0;
+
+  while (columns[n].field != NULL)
+    n++;
+  return n;
+}
+
+static void
+table_line (char **cells, const gsize *widths, guint n)
+{
+  g_autoptr (GString) line = g_string_new (NULL);
+
+  for (guint i = 0; i < n; i++) {
+    gsize width = (gsize) g_utf8_strlen (cells[i], -1);
+
+    g_string_append (line, cells[i]);
+    for (gsize pad = width; i + 1 < n && pad < widths[i] + 2; pad++)
+      g_string_append_c (line, ' ');
+  }
+  while (line->len > 0 && line->str[line->len - 1] == ' ')
+    g_string_truncate (line, line->len - 1);
+  puts (line->str);
+}
+
+void
+ctl_table (json_t *list, const CtlColumn *columns, const char *empty)
+{
+  guint n = table_columns (columns);
+  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
+  g_autofree gsize *widths = g_new0 (gsize, n);
+
+  if (json_array_size (list) == 0) {
+    puts (empty);
+    return;
+  }
+  for (gsize row = 0; row <= json_array_size (list); row++) {
+    char **cells = g_new0 (char *, n + 1);
+
+    for (guint i = 0; i < n; i++) {
+      cells[i] = row == 0 ? g_strdup (_(columns[i].title)) : ctl_cell (json_array_get (list, row - 1), &columns[i]);
+      widths[i] = MAX (widths[i], (gsize) g_utf8_strlen (cells[i], -1));
+    }
+    g_ptr_array_add (lines, cells);
+  }
+  for (guint i = 0; i < lines->len; i++)
+    table_line (lines->pdata[i], widths, n);
+}
+
+void
+ctl_fields (json_t *object, const CtlColumn *columns)
+{
+  for (const CtlColumn *column = columns; column->field != NULL; column++) {
+    g_autofree char *cell = NULL;
+
+    if (json_object_get (object, column->field) == NULL || json_is_null (json_object_get (object, column->field)))
+      continue;
+    cell = ctl_cell (object, column);
+    printf ("%-12s %s\n", _(column->title), cell);
+  }
+}
+
+/* ---- the rest ---- */
+
+void
+ctl_json (json_t *json)
+{
+  char *text = json_dumps (json, JSON_INDENT (2) | JSON_ENCODE_ANY);
+
+  puts (text != NULL ? text : "null");
+  free (text);
+}
+
+static int
+print_status (const GError *error)
+{
+  static const int statuses[] = {
+    [FAR_ERROR_UNAVAILABLE] = CTL_FAILED, [FAR_ERROR_NOT_FOUND] = CTL_NOT_FOUND, [FAR_ERROR_INVALID] = CTL_USAGE, [FAR_ERROR_LIMIT] = CTL_BUSY,
+    [FAR_ERROR_FULL] = CTL_FAILED,
+  };
+  int status = error->domain == FAR_ERROR && error->code >= 0 && error->code < (int) G_N_ELEMENTS (statuses) ? statuses[error->code] : 0;
+
+  return status != 0 ? status : CTL_FAILED;
+}
+
+int
+ctl_fail (Ctl *ctl, GError *error)
+{
+  g_autoptr (GError) owned = error;
+  gboolean unreachable = g_error_matches (owned, FAR_ERROR, FAR_ERROR_UNAVAILABLE) && ctl->fd < 0;
+
+  if (ctl->json) {
+    json_t *body = json_pack ("{s:s, s:s}", "error", far_error_word (owned), "message", owned->message);
+
+    ctl_json (body);
+    json_decref (body);
+  }
+  fflush (stdout);
+  fprintf (stderr, "farctl: %s\n", owned->message);
+  return unreachable ? CTL_UNREACHABLE : print_status (owned);
+}
+
+int
+ctl_fail_new (Ctl *ctl, FarErrorCode code, const char *format, ...)
+{
+  va_list args;
+  GError *error;
+
+  va_start (args, format);
+  error = g_error_new_valist (FAR_ERROR, (int) code, format, args);
+  va_end (args);
+  return ctl_fail (ctl, error);
+}
+
+int
+ctl_usage (Ctl *ctl, const char *format, ...)
+{
+  va_list args;
+  g_autofree char *text = NULL;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  fprintf (stderr, "farctl: %s\n", text);
+  if (ctl->command != NULL)
+    fprintf (stderr, _("usage: farctl %s %s\n"), ctl->command->name, ctl->command->args);
+  ctl->status = CTL_USAGE;
+  return CTL_USAGE;
+}
+
+int
+ctl_done (Ctl *ctl, json_t *answer, const char *format, ...)
+{
+  va_list args;
+
+  if (ctl->json) {
+    ctl_json (answer);
+  } else {
+    va_start (args, format);
+    vprintf (format, args);
+    va_end (args);
+    putchar ('\n');
+  }
+  json_decref (answer);
+  return CTL_OK;
+}
+
+void
+ctl_say (const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  vfprintf (stderr, format, args);
+  va_end (args);
+  fputc ('\n', stderr);
+}
