@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* People, rights, login. */
+#include "config.h"
+
+#include "ctl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <farwatch/instance.h>
+
+/* ---- people ---- */
+
+typedef struct {
+  char **groups, *key;
+  gboolean from_stdin, none;
+} UserOptions;
+
+static void
+user_options_clear (UserOptions *options)
+{
+  g_strfreev (options->groups);
+  g_free (options->key);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (UserOptions, user_options_clear)
+
+static json_t *
+user_groups (char **groups)
+{
+  json_t *list = json_array ();
+
+  for (guint i = 0; groups[i] != NULL; i++) {
+    g_auto (GStrv) words = g_strsplit (groups[i], ",", -1);
+
+    for (guint j = 0; words[j] != NULL; j++)
+      if (words[j][0] != '\0')
+        json_array_append_new (list, json_string (words[j]));
+  }
+  return list;
+}
+
+static gboolean
+user_key (json_t *body, const char *path, GError **error)
+{
+  g_autofree char *text = NULL;
+
+  if (path == NULL)
+    return TRUE;
+  if (strchr (path, ' ') != NULL)
+    text = g_strdup (path);
+  else if (!g_file_get_contents (path, &text, NULL, error))
+    return FALSE;
+  json_object_set_new (body, "key", json_string (g_strstrip (text)));
+  return TRUE;
+}
+
+/* A password is asked for unless a key or groups are all there is to say. */
+static gboolean
+user_password (json_t *body, const char *name, const UserOptions *options, GError **error)
+{
+  g_autofree char *prompt = g_strdup_printf (_("password of %s"), name);
+  char *secret;
+
+  if (options->none)
+    return TRUE;
+  secret = ctl_secret (options->from_stdin, prompt, TRUE, error);
+  if (secret == NULL)
+    return FALSE;
+  json_object_set_new (body, "password", json_string (secret));
+  far_secret_free (secret);
+  return TRUE;
+}
+
+int
+ctl_user_add (Ctl *ctl, int argc, char **argv)
+{
+  g_auto (UserOptions) options = { 0 };
+  const GOptionEntry entries[] = {
+    { "group", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.groups, N_ ("group; give all of them, this replaces the old ones"), N_ ("GROUP") },
+    { "key", 0, 0, G_OPTION_ARG_STRING, &options.key, N_ ("file with the SSH public key"), N_ ("FILE") },
+    { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &options.from_stdin, N_ ("the password is the first line of stdin"), NULL },
+    { "no-password", 0, 0, G_OPTION_ARG_NONE, &options.none, N_ ("ask for no password: keep the one there is, or none"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+  g_autofree char *resource = NULL;
+  GError *error = NULL;
+  json_t *body, *answer;
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 1, 1))
+    return ctl->status;
+  body = json_object ();
+  if (options.groups != NULL)
+    json_object_set_new (body, "groups", user_groups (options.groups));
+  if (!user_key (body, options.key, &error) || !user_password (body, argv[1], &options, &error)) {
+    json_decref (body);
+    return ctl_fail (ctl, error);
+  }
+  resource = g_strconcat ("users/", argv[1], NULL);
+  answer = ctl_call (ctl, "PUT", resource, body, &error);
+  return answer != NULL ? ctl_done (ctl, answer, _("%s is registered; `farctl grant %s connect terminals/…` gives a right"), argv[1], argv[1])
+                        : ctl_fail (ctl, error);
+}
+
+int
+ctl_user_remove (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *resource = NULL;
+  GError *error = NULL;
+  json_t *answer;
+
+  if (!ctl_words (ctl, &argc, &argv, 1, 1))
+    return ctl->status;
+  resource = g_strconcat ("users/", argv[1], NULL);
+  answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
+  return answer != NULL ? ctl_done (ctl, answer, _("%s removed"), argv[1]) : ctl_fail (ctl, error);
+}
+
+int
+ctl_user_list (Ctl *ctl, int argc, char **argv)
+{
+  static const CtlColumn columns[] = { { N_ ("NAME"), "name", CTL_TEXT }, { N_ ("GROUPS"), "groups", CTL_LIST }, { N_ ("PASSWORD"), "has_password", CTL_YESNO },
+                                       { N_ ("KEYS"), "keys", CTL_TEXT }, { N_ ("KEPT BY"), "authenticators", CTL_LIST }, { NULL, NULL, 0 } };
+  GError *error = NULL;
+  json_t *list;
+
+  if (!ctl_words (ctl, &argc, &argv, 0, 0))
+    return ctl->status;
+  list = ctl_list (ctl, "users", "users", "", 0, &error);
+  if (list == NULL)
+    return ctl_fail (ctl, error);
+  if (ctl->json)
+    ctl_json (list);
+  else
+    ctl_table (json_object_get (list, "users"), columns, _("nobody: `farctl user add NAME`"));
+  json_decref (list);
+  return CTL_OK;
+}
+
+/* ---- rights ---- */
+
+int
+ctl_grant (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *id = NULL, *hours = NULL, *longest = NULL, *from = NULL, *needs = NULL, *until = NULL, *given = NULL;
+  const GOptionEntry entries[] = {
+    { "id", 0, 0, G_OPTION_ARG_STRING, &id, N_ ("name of the right; drawn if left out"), N_ ("ID") },
+    { "hours", 0, 0, G_OPTION_ARG_STRING, &hours, N_ ("\"mon-fri 08:00-18:00\""), N_ ("TEXT") },
+    { "longest", 0, 0, G_OPTION_ARG_STRING, &longest, N_ ("longest connection time"), N_ ("TIME") },
+    { "from", 0, 0, G_OPTION_ARG_STRING, &from, N_ ("only from these nets, with commas"), N_ ("NETS") },
+    { "needs", 0, 0, G_OPTION_ARG_STRING, &needs, N_ ("'approval': a second person agrees each time"), N_ ("WHAT") },
+    { "until", 0, 0, G_OPTION_ARG_STRING, &until, N_ ("last day"), N_ ("DATE") },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+  GError *error = NULL;
+  json_t *answer;
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 3, 3))
+    return ctl->status;
+  answer = ctl_call (ctl, "POST", "rights",
+                     json_pack ("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "who", argv[1], "action", argv[2], "object", argv[3], "id", id, "hours",
+                                hours, "longest", longest, "from", from, "needs", needs, "until", until),
+                     &error);
+  if (answer == NULL)
+    return ctl_fail (ctl, error);
+  given = g_strdup (json_string_value (json_object_get (answer, "id")));
+  return ctl_done (ctl, answer, _("right %s: %s may %s %s"), given != NULL ? given : "-", argv[1], argv[2], argv[3]);
+}
+
+int
+ctl_revoke (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *node = NULL, *resource = NULL;
+  const GOptionEntry entries[] = { { "node", 0, 0, G_OPTION_ARG_STRING, &node, N_ ("revoke this node's certificate and remove it"), N_ ("NODE") },
+                                   { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  GError *error = NULL;
+  json_t *answer;
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 0, 1))
+    return ctl->status;
+  if ((node == NULL) == (argc < 2))
+    return ctl_usage (ctl, "%s", _("which RIGHT, or --node which NODE?"));
+  resource = node != NULL ? g_strconcat ("terminals/", node, NULL) : g_strconcat ("rights/", argv[1], NULL);
+  answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
+  if (answer == NULL)
+    return ctl_fail (ctl, error);
+  return ctl_done (ctl, answer, node != NULL ? _("node %s revoked: its link is cut") : _("right %s taken back"), node != NULL ? node : argv[1]);
+}
+
+int
+ctl_rights (Ctl *ctl, int argc, char **argv)
+{
+  static const CtlColumn columns[] = { { N_ ("RIGHT"), "id", CTL_TEXT }, { N_ ("WHO"), "who", CTL_TEXT }, { N_ ("ACTION"), "action", CTL_TEXT },
+                                       { N_ ("OBJECT"), "object", CTL_TEXT }, { N_ ("HOURS"), "hours", CTL_TEXT }, { N_ ("LONGEST"), "longest", CTL_TEXT },
+                                       { N_ ("FROM"), "from", CTL_TEXT }, { N_ ("NEEDS"), "needs", CTL_TEXT }, { N_ ("UNTIL"), "until", CTL_TEXT },
+                                       { N_ ("ORIGIN"), "origin", CTL_TEXT }, { NULL, NULL, 0 } };
+  GError *error = NULL;
+  json_t *list;
+
+  if (!ctl_words (ctl, &argc, &argv, 0, 0))
+    return ctl->status;
+  list = ctl_list (ctl, "rights", "rights", "", 0, &error);
+  if (list == NULL)
+    return ctl_fail (ctl, error);
+  if (ctl->json)
+    ctl_json (list);
+  else
+    ctl_table (json_object_get (list, "rights"), columns, _("no rights: only root and the daemon's user may do anything"));
+  json_decref (list);
+  return CTL_OK;
+}
+
+static void
+explain_print (json_t *answer)
+{
+  json_t *list = json_object_get (answer, "rights");
+  const char *cause = json_string_value (json_object_get (answer, "cause"));
+
+  printf (_("%s, %s, %s: %s%s%s\n"), json_string_value (json_object_get (answer, "who")), json_string_value (json_object_get (answer, "action")),
+          json_string_value (json_object_get (answer, "object")), json_string_value (json_object_get (answer, "result")), cause != NULL ? ": " : "",
+          cause != NULL ? cause : "");
+  if (json_is_true (json_object_get (answer, "super")))
+    puts (_("may all, without a right"));
+  for (gsize i = 0; i < json_array_size (list); i++) {
+    json_t *line = json_array_get (list, i), *right = json_object_get (line, "right");
+
+    printf ("  %-16s %-10s %-10s %-28s %s\n", json_string_value (json_object_get (right, "id")), json_string_value (json_object_get (right, "who")),
+            json_string_value (json_object_get (right, "action")), json_string_value (json_object_get (right, "object")),
+            json_string_value (json_object_get (line, "says")));
+  }
+}
+
+int
+ctl_explain (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *length = NULL, *from = NULL, *at = NULL, *resource = NULL;
+  const GOptionEntry entries[] = {
+    { "for", 0, 0, G_OPTION_ARG_STRING, &length, N_ ("connection time wished for"), N_ ("TIME") },
+    { "from", 0, 0, G_OPTION_ARG_STRING, &from, N_ ("address the person comes from"), N_ ("ADDRESS") },
+    { "at", 0, 0, G_OPTION_ARG_STRING, &at, N_ ("another time than now"), N_ ("TIME") },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+  g_autofree char *who = NULL, *action = NULL, *object = NULL, *q_for = NULL, *q_from = NULL, *q_at = NULL;
+  GError *error = NULL;
+  json_t *answer;
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 3, 3))
+    return ctl->status;
+  who = ctl_query ("who", argv[1]);
+  action = ctl_query ("action", argv[2]);
+  object = ctl_query ("object", argv[3]);
+  q_for = ctl_query ("for", length);
+  q_from = ctl_query ("from", from);
+  q_at = ctl_query ("at", at);
+  resource = g_strdup_printf ("explain?%s&%s&%s&%s&%s&%s", who, action, object, q_for, q_from, q_at);
+  answer = ctl_call (ctl, "GET", resource, NULL, &error);
+  if (answer == NULL)
+    return ctl_fail (ctl, error);
+  if (ctl->json)
+    ctl_json (answer);
+  else
+    explain_print (answer);
+  json_decref (answer);
+  return CTL_OK;
+}
+
+/* ---- login ---- */
+
+/* What the authenticator asks beyond the password. */
+static json_t *
+login_answers (json_t *body, json_t *question, gboolean from_stdin, GError **error)
+{
+  json_t *answers = json_array (), *prompts = json_object_get (question, "prompts");
+
+  for (gsize i = 0; i < json_array_size (prompts); i++) {
+    char *answer = ctl_secret (from_stdin, json_string_value (json_array_get (prompts, i)), FALSE, error);
+
+    if (answer == NULL) {
+      json_decref (answers);
+      return NULL;
+    }
+    json_array_append_new (answers, json_string (answer));
+    far_secret_free (answer);
+  }
+  json_object_set_new (body, "answers", answers);
+  return body;
+}
+
+static json_t *
+login_ask (Ctl *ctl, const char *name, gboolean from_stdin, GError **error)
+{
+  g_autofree char *prompt = g_strdup_printf (_("password of %s at %s"), name, ctl->server);
+  char *secret = ctl_secret (from_stdin, prompt, FALSE, error);
+  json_t *body, *answer;
+
+  if (secret == NULL)
+    return NULL;
+  body = json_pack ("{s:s, s:s}", "name", name, "password", secret);
+  far_secret_free (secret);
+  answer = ctl_call (ctl, "POST", "login", json_incref (body), error);
+  for (guint i = 0; i < 4 && answer != NULL && json_object_get (answer, "prompts") != NULL; i++) {
+    json_t *more = login_answers (body, answer, from_stdin, error);
+
+    json_decref (answer);
+    answer = more != NULL ? ctl_call (ctl, "POST", "login", json_incref (body), error) : NULL;
+  }
+  json_decref (body);
+  return answer;
+}
+
+int
+ctl_login (Ctl *ctl, int argc, char **argv)
+{
+  gboolean from_stdin = FALSE;
+  const GOptionEntry entries[] = { { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &from_stdin, N_ ("the password is the first line of stdin"), NULL },
+                                   { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  GError *error = NULL;
+  const char *name;
+  json_t *answer;
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 0, 1))
+    return ctl->status;
+  if (ctl->server == NULL)
+    return ctl_usage (ctl, "%s", _("log in where? farctl --server HOST:PORT --ca FILE login NAME (the control socket needs no login)"));
+  name = argc > 1 ? argv[1] : g_get_user_name ();
+  answer = login_ask (ctl, name, from_stdin, &error);
+  if (answer == NULL)
+    return ctl_fail (ctl, error);
+  if (!ctl_ticket_save (ctl, answer, &error)) {
+    json_decref (answer);
+    return ctl_fail (ctl, error);
+  }
+  json_object_del (answer, "ticket"); /* kept, never shown */
+  return ctl_done (ctl, answer, _("logged in at %s as %s"), ctl->server, name);
+}
+
+int
+ctl_logout (Ctl *ctl, int argc, char **argv)
+{
+  GError *error = NULL;
+  json_t *answer;
+
+  if (!ctl_words (ctl, &argc, &argv, 0, 0))
+    return ctl->status;
+  if (ctl->server == NULL)
+    return ctl_usage (ctl, "%s", _("log out where? farctl --server HOST:PORT logout"));
+  answer = ctl_call (ctl, "DELETE", "login", NULL, &error);
+  ctl_ticket_forget (ctl);
+  return answer != NULL ? ctl_done (ctl, answer, _("logged out at %s"), ctl->server) : ctl_fail (ctl, error);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Terminals and devices. */
+#include "config.h"
+
+#include "ctl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const CtlColumn device_columns[] = { { N_ ("DEVICE"), "device", CTL_TEXT }, { N_ ("ENDPOINT"), "endpoint", CTL_TEXT },
+                                            { N_ ("ADDRESS"), "address", CTL_TEXT }, { N_ ("LINE"), "line", CTL_TEXT },
+                                            { N_ ("CONFIRMED"), "confirmed", CTL_YESNO }, { NULL, NULL, 0 } };
+
+static int
+terminals_one (Ctl *ctl, const char *terminal)
+{
+  static const CtlColumn fields[] = { { N_ ("terminal"), "terminal", CTL_TEXT }, { N_ ("connected"), "connected", CTL_YESNO }, { N_ ("from"), "from", CTL_TEXT },
+                                      { N_ ("seen"), "seen", CTL_TIME }, { N_ ("site"), "site", CTL_TEXT }, { N_ ("note"), "note", CTL_TEXT },
+                                      { N_ ("stock"), "stock", CTL_TEXT }, { N_ ("host key"), "host_key", CTL_TEXT }, { NULL, NULL, 0 } };
+  g_autofree char *resource = g_strconcat ("terminals/", terminal, NULL);
+  GError *error = NULL;
+  json_t *answer = ctl_call (ctl, "GET", resource, NULL, &error);
+
+  if (answer == NULL)
+    return ctl_fail (ctl, error);
+  if (ctl->json) {
+    ctl_json (answer);
+  } else {
+    ctl_fields (answer, fields);
+    putchar ('\n');
+    ctl_table (json_object_get (answer, "devices"), device_columns, _("no devices"));
+  }
+  json_decref (answer);
+  return CTL_OK;
+}
+
+int
+ctl_terminals (Ctl *ctl, int argc, char **argv)
+{
+  static const CtlColumn columns[] = { { N_ ("TERMINAL"), "terminal", CTL_TEXT }, { N_ ("CONNECTED"), "connected", CTL_YESNO }, { N_ ("FROM"), "from", CTL_TEXT },
+                                       { N_ ("SEEN"), "seen", CTL_TIME }, { N_ ("DEVICES"), "devices", CTL_TEXT }, { N_ ("SITE"), "site", CTL_TEXT },
+                                       { N_ ("NOTE"), "note", CTL_TEXT }, { NULL, NULL, 0 } };
+  GError *error = NULL;
+  json_t *list;
+
+  if (!ctl_words (ctl, &argc, &argv, 0, 1))
+    return ctl->status;
+  if (argc > 1)
+    return terminals_one (ctl, argv[1]);
+  list = ctl_list (ctl, "terminals", "terminals", "", 0, &error);
+  if (list == NULL)
+    return ctl_fail (ctl, error);
+  if (ctl->json)
+    ctl_json (list);
+  else
+    ctl_table (json_object_get (list, "terminals"), columns, _("no terminals: `farctl terminal add NAME` registers one"));
+  json_decref (list);
+  return CTL_OK;
+}
+
+typedef struct {
+  char *site, *note, *stock, *ssh, *box, *for_text;
+} TerminalOptions;
+
+static gboolean
+terminal_options (Ctl *ctl, TerminalOptions *to, int *argc, char ***argv)
+{
+  const GOptionEntry entries[] = {
+    { "site", 0, 0, G_OPTION_ARG_STRING, &to->site, N_ ("where it stands"), N_ ("TEXT") },
+    { "note", 0, 0, G_OPTION_ARG_STRING, &to->note, N_ ("a remark"), N_ ("TEXT") },
+    { "stock", 0, 0, G_OPTION_ARG_STRING, &to->stock, N_ ("its end is a stock ssh -R: 'host-login'; '' takes it back"), N_ ("HOW") },
+    { "ssh", 0, 0, G_OPTION_ARG_STRING, &to->ssh, N_ ("its SSH public key, or a file with it"), N_ ("KEY") },
+    { "box", 0, 0, G_OPTION_ARG_STRING, &to->box, N_ ("its box public key"), N_ ("KEY") },
+    { "for", 0, 0, G_OPTION_ARG_STRING, &to->for_text, N_ ("how long the join token is good"), N_ ("TIME") },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+
+  return ctl_args (ctl, entries, argc, argv, 1, 1);
+}
+
+static void
+terminal_options_clear (TerminalOptions *options)
+{
+  g_free (options->site);
+  g_free (options->note);
+  g_free (options->stock);
+  g_free (options->ssh);
+  g_free (options->box);
+  g_free (options->for_text);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TerminalOptions, terminal_options_clear)
+
+/* A key may be given as a file: nobody types one. */
+static char *
+terminal_key (const char *text)
+{
+  g_autofree char *content = NULL;
+
+  if (text != NULL && strchr (text, ' ') == NULL && g_file_get_contents (text, &content, NULL, NULL))
+    return g_strdup (g_strstrip (content));
+  return g_strdup (text);
+}
+
+static json_t *
+terminal_put (Ctl *ctl, const char *terminal, const TerminalOptions *options, GError **error)
+{
+  g_autofree char *resource = g_strconcat ("terminals/", terminal, NULL), *ssh = terminal_key (options->ssh);
+
+  return ctl_call (ctl, "PUT", resource,
+                   json_pack ("{s:s*, s:s*, s:s*, s:s*, s:s*}", "site", options->site, "note", options->note, "stock", options->stock, "ssh", ssh, "box",
+                              options->box),
+                   error);
+}
+
+int
+ctl_terminal_add (Ctl *ctl, int argc, char **argv)
+{
+  g_auto (TerminalOptions) options = { 0 };
+  g_autofree char *token = NULL;
+  GError *error = NULL;
+  json_t *answer, *join;
+
+  if (!terminal_options (ctl, &options, &argc, &argv))
+    return ctl->status;
+  answer = terminal_put (ctl, argv[1], &options, &error);
+  if (answer == NULL)
+    return ctl_fail (ctl, error);
+  if (options.stock != NULL && options.stock[0] != '\0')
+    return ctl_done (ctl, answer, _("terminal %s is registered; its end is a stock SSH client"), argv[1]);
+  join = ctl_call (ctl, "POST", "tokens", json_pack ("{s:s, s:s*}", "node", argv[1], "for", options.for_text), &error);
+  if (join == NULL) {
+    json_decref (answer);
+    return ctl_fail (ctl, error);
+  }
+  token = g_strdup (json_string_value (json_object_get (join, "token")));
+  json_object_update (answer, join);
+  json_decref (join);
+  if (!ctl->json)
+    fprintf (stderr, _("terminal %s is registered; at the terminal: farctl enroll --profile FILE --server HOST:PORT, and give it this token:\n"), argv[1]);
+  return ctl_done (ctl, answer, "%s", token != NULL ? token : "-");
+}
+
+int
+ctl_terminal_set (Ctl *ctl, int argc, char **argv)
+{
+  g_auto (TerminalOptions) options = { 0 };
+  GError *error = NULL;
+  json_t *answer;
+
+  if (!terminal_options (ctl, &options, &argc, &argv))
+    return ctl->status;
+  answer = terminal_put (ctl, argv[1], &options, &error);
+  return answer != NULL ? ctl_done (ctl, answer, _("terminal %s changed"), argv[1]) : ctl_fail (ctl, error);
+}
+
+int
+ctl_terminal_remove (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *resource = NULL;
+  GError *error = NULL;
+  json_t *answer;
+
+  if (!ctl_words (ctl, &argc, &argv, 1, 1))
+    return ctl->status;
+  resource = g_strconcat ("terminals/", argv[1], NULL);
+  answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
+  return answer != NULL ? ctl_done (ctl, answer, _("terminal %s removed"), argv[1]) : ctl_fail (ctl, error);
+}
+
+/* ---- devices ---- */
+
+/* "t1/plc" → "terminals/t1/devices/plc" */
+static char *
+device_resource (Ctl *ctl, const char *text)
+{
+  g_auto (GStrv) parts = g_strsplit (text, "/", 3);
+
+  if (g_strv_length (parts) == 2 && parts[0][0] != '\0' && parts[1][0] != '\0')
+    return g_strconcat ("terminals/", parts[0], "/devices/", parts[1], NULL);
+  ctl_usage (ctl, _("'%s' is not TERMINAL/DEVICE"), text);
+  return NULL;
+}
+
+int
+ctl_device_add (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *endpoint = NULL, *address = NULL, *line = NULL, *weight = NULL, *note = NULL, *resource = NULL;
+  const GOptionEntry entries[] = {
+    { "endpoint", 0, 0, G_OPTION_ARG_STRING, &endpoint, N_ ("endpoint of the terminal's profile"), N_ ("NAME") },
+    { "address", 0, 0, G_OPTION_ARG_STRING, &address, N_ ("where it is reached from the terminal"), N_ ("HOST:PORT") },
+    { "line", 0, 0, G_OPTION_ARG_STRING, &line, N_ ("line it shares with others"), N_ ("NAME") },
+    { "weight", 0, 0, G_OPTION_ARG_STRING, &weight, N_ ("watch, light or heavy"), N_ ("WEIGHT") },
+    { "note", 0, 0, G_OPTION_ARG_STRING, &note, N_ ("a remark"), N_ ("TEXT") },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+  GError *error = NULL;
+  json_t *answer;
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 1, 1) || (resource = device_resource (ctl, argv[1])) == NULL)
+    return ctl->status;
+  answer = ctl_call (ctl, "PUT", resource,
+                     json_pack ("{s:s*, s:s*, s:s*, s:s*, s:s*}", "endpoint", endpoint, "address", address, "line", line, "weight", weight, "note", note), &error);
+  return answer != NULL ? ctl_done (ctl, answer, _("device %s registered"), argv[1]) : ctl_fail (ctl, error);
+}
+
+int
+ctl_device_remove (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *resource = NULL;
+  GError *error = NULL;
+  json_t *answer;
+
+  if (!ctl_words (ctl, &argc, &argv, 1, 1) || (resource = device_resource (ctl, argv[1])) == NULL)
+    return ctl->status;
+  answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
+  return answer != NULL ? ctl_done (ctl, answer, _("device %s removed"), argv[1]) : ctl_fail (ctl, error);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From the wish to the open session, and back. */
+#include "config.h"
+
+#include "connect.h"
+
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <farwatch/instance.h>
+#include <farwatch/trust.h>
+
+#define END_MS 5000
+
+/* ---- the wish ---- */
+
+static char *
+ask_password (Connect *connect, GError **error)
+{
+  g_autofree char *prompt = g_strdup_printf (_("password of %s at %s"), connect->user, connect->terminal);
+
+  return ctl_secret (connect->from_stdin, prompt, FALSE, error);
+}
+
+/* Sealed to the terminal: neither the cloud nor who listens can read it, and it is good for this one request. */
+static gboolean
+ask_box (Connect *connect, json_t *wish, GError **error)
+{
+  g_autofree char *nonce = NULL, *request = far_random_text (16), *box = NULL;
+  json_t *statement = NULL, *plain;
+  char *password;
+
+  if (!connect_keys (connect, TRUE, &statement, &nonce, error))
+    return FALSE;
+  if (nonce == NULL) {
+    json_decref (statement);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("terminal %s has not polled yet: try again in a moment"), connect->terminal);
+    return FALSE;
+  }
+  password = ask_password (connect, error);
+  if (password != NULL) {
+    plain = json_pack ("{s:s, s:s, s:s, s:s, s:s?, s:I, s:s}", "nonce", nonce, "request", request, "person", connect->user, "password", password, "device",
+                       connect->device, "longest_us", (json_int_t) connect->for_us, "entry", connect->entry);
+    box = far_seal (json_string_value (json_object_get (statement, "box")), plain, error);
+    json_decref (plain);
+    far_secret_free (password);
+  }
+  json_decref (statement);
+  if (box == NULL)
+    return FALSE;
+  json_object_set_new (wish, "id", json_string (request));
+  json_object_set_new (wish, "login_box", json_string (box));
+  return TRUE;
+}
+
+static json_t *
+ask_wish (Connect *connect, GError **error)
+{
+  json_t *wish = json_pack ("{s:s, s:s*, s:I, s:s*, s:s, s:s, s:s*}", "terminal", connect->terminal, "device", connect->device, "for_us",
+                            (json_int_t) connect->for_us, "reason", connect->reason, "entry", connect->entry, "login", connect->login, "address",
+                            connect->address);
+  gboolean good;
+
+  if (connect->raw)
+    json_object_set_new (wish, "raw", json_true ());
+  good = strcmp (connect->login, "in-advance") == 0 ? ask_box (connect, wish, error) : connect_keys (connect, FALSE, NULL, NULL, error);
+  if (good)
+    return wish;
+  json_decref (wish);
+  return NULL;
+}
+
+/* ---- its course ---- */
+
+static const char *
+ask_text (const Connect *connect, const char *name)
+{
+  return json_string_value (json_object_get (connect->row, name));
+}
+
+gboolean
+connect_event (Connect *connect, GError **error)
+{
+  g_autofree char *before = g_strdup (ask_text (connect, "state"));
+  json_t *event = ctl_watch_next (&connect->watch, error);
+  const char *state, *cause;
+
+  if (event == NULL) {
+    connect->over = TRUE;
+    return FALSE;
+  }
+  json_decref (connect->row);
+  connect->row = event;
+  state = ask_text (connect, "state");
+  cause = ask_text (connect, "cause");
+  connect->over = g_strcmp0 (state, "closed") == 0;
+  if (g_strcmp0 (state, before) != 0)
+    ctl_say (_("session %s: %s%s%s"), connect->session, state != NULL ? state : "-", cause != NULL ? ": " : "", cause != NULL ? cause : "");
+  return TRUE;
+}
+
+static gboolean
+ask_until_open (Connect *connect, GError **error)
+{
+  while (g_strcmp0 (ask_text (connect, "state"), "open") != 0) {
+    if (connect->over || !connect_event (connect, error)) {
+      const char *cause = ask_text (connect, "cause");
+
+      if (error != NULL && *error == NULL)
+        g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("no access: the session has ended before it was open: %s"), cause != NULL ? cause : "-");
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+gboolean
+connect_ask (Connect *connect, GError **error)
+{
+  g_autofree char *resource = NULL;
+  json_t *wish = ask_wish (connect, error);
+  json_t *row = wish != NULL ? ctl_call (connect->ctl, "POST", "sessions", wish, error) : NULL;
+
+  if (row == NULL)
+    return FALSE;
+  connect->session = g_strdup (json_string_value (json_object_get (row, "session")));
+  json_decref (row);
+  connect->watch = *connect->ctl;
+  connect->watch.fd = -1;
+  connect->watch.ticket = g_strdup (connect->ctl->ticket); /* forgotten by the one, if it ends, and not freed twice */
+  resource = g_strconcat ("sessions/", connect->session, NULL);
+  return ctl_watch (&connect->watch, resource, error) && ask_until_open (connect, error);
+}
+
+/* ---- its end ---- */
+
+void
+connect_end (Connect *connect)
+{
+  g_autofree char *resource = connect->session != NULL ? g_strconcat ("sessions/", connect->session, NULL) : NULL;
+  g_autoptr (GError) error = NULL;
+  struct pollfd ready = { .fd = connect->watch.fd, .events = POLLIN };
+  json_t *answer;
+
+  if (resource == NULL || connect->over)
+    return;
+  answer = ctl_call (connect->ctl, "DELETE", resource, NULL, &error);
+  if (answer == NULL && !g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND))
+    ctl_say (_("session %s could not be closed: %s; it ends at its deadline, or by `farctl close %s`"), connect->session, error->message, connect->session);
+  json_decref (answer);
+  while (answer != NULL && !connect->over && connect->watch.fd >= 0 && poll (&ready, 1, END_MS) > 0)
+    if (!connect_event (connect, NULL))
+      break;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which keys does the terminal have? What the cloud says is checked against the fleet's authority. */
+#include "config.h"
+
+#include "connect.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include <farwatch/trust.h>
+
+/* On the cloud's own machine its files speak; elsewhere --ca, or what a login remembered. */
+static char *
+keys_ca (Ctl *ctl)
+{
+  g_autofree char *dir = ctl->socket != NULL ? g_path_get_dirname (ctl->socket) : g_strdup (FAR_STATE_DIR);
+  const char *const dirs[] = { dir, FAR_STATE_DIR, "/var/lib/farwatch" };
+
+  if (ctl->server != NULL && ctl->ca == NULL)
+    ctl_ticket_load (ctl);
+  if (ctl->ca != NULL || g_getenv ("FARWATCH_CA") != NULL)
+    return g_strdup (ctl->ca != NULL ? ctl->ca : g_getenv ("FARWATCH_CA"));
+  for (guint i = 0; ctl->server == NULL && i < G_N_ELEMENTS (dirs); i++) {
+    g_autofree char *own = g_build_filename (dirs[i], "ca", "ca.crt", NULL), *joined = g_build_filename (dirs[i], "keys", "ca.crt", NULL);
+
+    if (g_file_test (own, G_FILE_TEST_EXISTS))
+      return g_steal_pointer (&own);
+    if (g_file_test (joined, G_FILE_TEST_EXISTS))
+      return g_steal_pointer (&joined);
+  }
+  return NULL;
+}
+
+static gboolean
+keys_check (Connect *connect, json_t *statement, GError **error)
+{
+  g_autofree char *ca = keys_ca (connect->ctl);
+  const char *node = json_string_value (json_object_get (statement, "node"));
+  const char *authority = json_string_value (json_object_get (statement, "authority"));
+
+  if (ca == NULL) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG, _("cannot check the terminal's keys: --ca FILE names the fleet's authority"));
+    return FALSE;
+  }
+  if (!far_statement_check (statement, ca, error))
+    return FALSE;
+  if (g_strcmp0 (node, connect->terminal) != 0) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("the cloud showed the keys of another node (%s)"), node != NULL ? node : "-");
+    return FALSE;
+  }
+  if (g_strcmp0 (authority, "cloud") == 0)
+    ctl_say (_("note: the keys of %s are vouched for by the cloud, not by an admin"), connect->terminal);
+  return TRUE;
+}
+
+static gboolean
+keys_known_hosts (Connect *connect, GError **error)
+{
+  g_autofree char *dir = g_build_filename (g_get_user_config_dir (), "farwatch", "known_hosts", NULL);
+  g_autofree char *line = g_strdup_printf ("%s %s\n", connect->terminal, connect->host_key);
+
+  g_mkdir_with_parents (dir, 0700);
+  g_free (connect->known_hosts);
+  connect->known_hosts = g_build_filename (dir, connect->terminal, NULL);
+  return g_file_set_contents_full (connect->known_hosts, line, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+}
+
+gboolean
+connect_keys (Connect *connect, gboolean wanted, json_t **statement, char **nonce, GError **error)
+{
+  g_autofree char *resource = g_strconcat ("terminals/", connect->terminal, "/statement", NULL);
+  g_autoptr (GError) local = NULL;
+  json_t *answer = ctl_call (connect->ctl, "GET", resource, NULL, &local), *found;
+  const char *ssh;
+
+  if (answer == NULL && wanted) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+  }
+  if (answer == NULL) /* a stock end has none, or it may not be seen: the request will tell */
+    return TRUE;
+  found = json_object_get (answer, "statement");
+  if (!keys_check (connect, found, wanted ? error : &local)) {
+    json_decref (answer);
+    if (!wanted)
+      ctl_say (_("warning: %s"), local->message);
+    return !wanted;
+  }
+  ssh = json_string_value (json_object_get (found, "ssh"));
+  connect->host_key = g_strdup (ssh);
+  if (statement != NULL)
+    *statement = json_incref (found);
+  if (nonce != NULL)
+    *nonce = g_strdup (json_string_value (json_object_get (answer, "nonce")));
+  json_decref (answer);
+  return ssh == NULL || keys_known_hosts (connect, error);
+}
+
+char *
+connect_fingerprint (const char *host_key)
+{
+  g_auto (GStrv) words = g_strsplit (host_key, " ", 3);
+  g_autofree guchar *blob = NULL;
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+  g_autofree char *text = NULL;
+  guint8 digest[32];
+  gsize size = 0, n = sizeof digest;
+
+  if (words[0] == NULL || words[1] == NULL)
+    return NULL;
+  blob = g_base64_decode (words[1], &size);
+  g_checksum_update (sum, blob, (gssize) size);
+  g_checksum_get_digest (sum, digest, &n);
+  text = g_base64_encode (digest, n);
+  text[strcspn (text, "=")] = '\0';
+  return g_strconcat ("SHA256:", text, NULL);
+}
+
+json_t *
+connect_ready_lines (const Connect *connect)
+{
+  const char *host = json_string_value (json_object_get (connect->row, "z"));
+  int port = (int) json_integer_value (json_object_get (connect->row, "y"));
+  g_autofree char *fingerprint = connect->host_key != NULL ? connect_fingerprint (connect->host_key) : NULL;
+  g_autofree char *known = connect->known_hosts != NULL ? g_shell_quote (connect->known_hosts) : NULL, *ssh = NULL, *plink = NULL;
+  json_t *lines = json_pack ("{s:s?, s:i}", "host", host, "port", port);
+
+  if (connect->raw)
+    return lines;
+  ssh = g_strdup_printf ("ssh -p %d -o HostKeyAlias=%s%s%s -l %s %s", port, connect->terminal, known != NULL ? " -o UserKnownHostsFile=" : "",
+                         known != NULL ? known : "", connect->user, host != NULL ? host : "-");
+  plink = g_strdup_printf ("plink -P %d%s%s -l %s %s", port, fingerprint != NULL ? " -hostkey " : "", fingerprint != NULL ? fingerprint : "", connect->user,
+                           host != NULL ? host : "-");
+  json_object_set_new (lines, "ssh", json_string (ssh));
+  json_object_set_new (lines, "plink", json_string (plink));
+  return lines;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "connect.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <farwatch/option.h>
+
+static void
+connect_clear (Connect *connect)
+{
+  char **const texts[] = { &connect->terminal, &connect->device, &connect->for_text, &connect->reason, &connect->entry, &connect->login,
+                           &connect->user, &connect->address, &connect->session, &connect->host_key, &connect->known_hosts };
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    g_clear_pointer (texts[i], g_free);
+  json_decref (connect->row);
+  ctl_close (&connect->watch);
+  g_free (connect->watch.ticket);
+  if (connect->signals >= 0)
+    close (connect->signals);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Connect, connect_clear)
+
+/* ---- arguments ---- */
+
+static gboolean
+connect_options (Connect *connect, int *argc, char ***argv)
+{
+  const GOptionEntry entries[] = {
+    { "for", 0, 0, G_OPTION_ARG_STRING, &connect->for_text, N_ ("connection time (10m)"), N_ ("TIME") },
+    { "reason", 0, 0, G_OPTION_ARG_STRING, &connect->reason, N_ ("why; stands in the history"), N_ ("TEXT") },
+    { "listen", 0, 0, G_OPTION_ARG_INT, &connect->listen_port, N_ ("local port for connections; 0: any"), N_ ("PORT") },
+    { "entry", 0, 0, G_OPTION_ARG_STRING, &connect->entry, N_ ("stream: through this program; ports: a port at the cloud for a stock client"), N_ ("HOW") },
+    { "raw", 0, 0, G_OPTION_ARG_NONE, &connect->raw, N_ ("clear text through the port; needs the right connect-raw"), NULL },
+    { "login", 0, 0, G_OPTION_ARG_STRING, &connect->login, N_ ("in-band: the terminal asks; in-advance: asked here, sealed to the terminal"), N_ ("HOW") },
+    { "user", 0, 0, G_OPTION_ARG_STRING, &connect->user, N_ ("name to log in with at the terminal"), N_ ("NAME") },
+    { "address", 0, 0, G_OPTION_ARG_STRING, &connect->address, N_ ("where the port will be used from (at the cloud's own machine)"), N_ ("ADDRESS") },
+    { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &connect->from_stdin, N_ ("the password is the first line of stdin"), NULL },
+    { "detach", 0, 0, G_OPTION_ARG_NONE, &connect->detach, N_ ("entry ports: print and leave it open until its time is over"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+
+  return ctl_args (connect->ctl, entries, argc, argv, 1, 2);
+}
+
+static gboolean
+connect_is_one_of (const char *text, const char *a, const char *b)
+{
+  return strcmp (text, a) == 0 || strcmp (text, b) == 0;
+}
+
+static char *
+connect_user (Ctl *ctl)
+{
+  json_t *self = ctl->server != NULL ? ctl_call (ctl, "GET", "login", NULL, NULL) : NULL;
+  char *name = g_strdup (self != NULL ? json_string_value (json_object_get (self, "name")) : g_get_user_name ());
+
+  json_decref (self);
+  return name != NULL ? name : g_strdup (g_get_user_name ());
+}
+
+/* What was not said: through this program; to a device the login goes ahead, since its first bytes are the device's. */
+static gboolean
+connect_defaults (Connect *connect, GError **error)
+{
+  gboolean stream;
+
+  if (connect->entry == NULL)
+    connect->entry = g_strdup (connect->raw ? "ports" : "stream");
+  stream = strcmp (connect->entry, "stream") == 0;
+  if (connect->login == NULL)
+    connect->login = g_strdup (connect->raw || (stream && connect->device != NULL) ? "in-advance" : "in-band");
+  if (connect->for_text == NULL)
+    connect->for_text = g_strdup ("10m");
+  if (!connect_is_one_of (connect->entry, "stream", "ports") || !connect_is_one_of (connect->login, "in-band", "in-advance")) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("--entry is stream or ports, --login is in-band or in-advance"));
+    return FALSE;
+  }
+  if (connect->listen_port < -1 || connect->listen_port > 65535) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("--listen is a port, 0 to 65535"));
+    return FALSE;
+  }
+  if (!far_parse_duration (connect->for_text, &connect->for_us, error))
+    return FALSE;
+  if (connect->user == NULL)
+    connect->user = connect_user (connect->ctl);
+  return TRUE;
+}
+
+static gboolean
+connect_target (Connect *connect, const char *text)
+{
+  g_auto (GStrv) parts = g_strsplit (text, "/", 3);
+  guint n = g_strv_length (parts);
+
+  if (n < 1 || n > 2 || parts[0][0] == '\0' || (n == 2 && parts[1][0] == '\0'))
+    return FALSE;
+  connect->terminal = g_strdup (parts[0]);
+  connect->device = n == 2 ? g_strdup (parts[1]) : NULL;
+  return TRUE;
+}
+
+/* ---- entries ---- */
+
+static void
+connect_print (Connect *connect, json_t *lines)
+{
+  const char *ssh = json_string_value (json_object_get (lines, "ssh")), *plink = json_string_value (json_object_get (lines, "plink"));
+
+  if (connect->ctl->json) {
+    json_t *all = json_copy (connect->row);
+
+    json_object_update (all, lines);
+    ctl_json (all);
+    json_decref (all);
+  } else if (ssh != NULL) {
+    printf ("%s\n%s\n", ssh, plink);
+  } else {
+    printf (_("CLEAR TEXT at %s:%lld, first connection within 60 s\n"), json_string_value (json_object_get (lines, "host")),
+            (long long) json_integer_value (json_object_get (lines, "port")));
+  }
+  fflush (stdout);
+}
+
+static int
+connect_by_ports (Connect *connect)
+{
+  json_t *lines = connect_ready_lines (connect);
+  g_autofree char *host = g_strdup (json_string_value (json_object_get (lines, "host")));
+  int port = (int) json_integer_value (json_object_get (lines, "port"));
+  GError *error = NULL;
+
+  if (connect->ctl->tail == NULL || connect->ctl->tail[0] == NULL)
+    connect_print (connect, lines);
+  json_decref (lines);
+  if (connect->detach) {
+    connect->over = TRUE; /* for us */
+    return CTL_OK;
+  }
+  if (connect->ctl->tail != NULL && connect->ctl->tail[0] != NULL && connect_run (connect, connect->ctl->tail, host != NULL ? host : "", port, &error) < 0)
+    return ctl_fail (connect->ctl, error);
+  return connect_wait (connect, -1);
+}
+
+static int
+connect_by_listener (Connect *connect)
+{
+  GError *error = NULL;
+  gboolean run = connect->ctl->tail != NULL && connect->ctl->tail[0] != NULL;
+  int port = 0, status, listener = connect_listen (MAX (connect->listen_port, 0), &port, &error);
+
+  if (listener < 0)
+    return ctl_fail (connect->ctl, error);
+  if (!run) {
+    json_t *lines = json_pack ("{s:s, s:i}", "host", "127.0.0.1", "port", port);
+
+    if (connect->ctl->json)
+      connect_print (connect, lines);
+    else
+      printf (_("listening on 127.0.0.1:%d\n"), port);
+    fflush (stdout);
+    json_decref (lines);
+  } else if (connect_run (connect, connect->ctl->tail, "127.0.0.1", port, &error) < 0) {
+    close (listener);
+    return ctl_fail (connect->ctl, error);
+  }
+  status = connect_wait (connect, listener);
+  close (listener);
+  return status;
+}
+
+static int
+connect_by_stdio (Connect *connect)
+{
+  GError *error = NULL;
+  int fd = connect_open_stream (connect->ctl, connect->session, &error), status;
+
+  if (fd < 0)
+    return ctl_fail (connect->ctl, error);
+  status = connect_join (fd, connect->signals);
+  close (fd);
+  return status;
+}
+
+static int
+connect_enter (Connect *connect)
+{
+  gboolean run = connect->ctl->tail != NULL && connect->ctl->tail[0] != NULL;
+
+  if (strcmp (connect->entry, "ports") == 0)
+    return connect_by_ports (connect);
+  if (run || connect->listen_port >= 0)
+    return connect_by_listener (connect);
+  if (connect->device == NULL && strcmp (connect->login, "in-band") == 0)
+    return connect_ssh (connect);
+  return connect_by_stdio (connect);
+}
+
+/* From now on an interruption ends the session in order. */
+static void
+connect_block_signals (Connect *connect)
+{
+  sigset_t set;
+
+  sigemptyset (&set);
+  sigaddset (&set, SIGINT);
+  sigaddset (&set, SIGTERM);
+  sigaddset (&set, SIGHUP);
+  sigaddset (&set, SIGCHLD);
+  sigprocmask (SIG_BLOCK, &set, NULL);
+  connect->signals = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int
+ctl_connect (Ctl *ctl, int argc, char **argv)
+{
+  g_auto (Connect) connect = { .ctl = ctl, .listen_port = -1, .signals = -1, .watch = { .fd = -1 } };
+  GError *error = NULL;
+  int status;
+
+  if (!connect_options (&connect, &argc, &argv))
+    return ctl->status;
+  if (!connect_target (&connect, argv[1]) || (argc > 2 && strcmp (argv[2], "-") != 0))
+    return ctl_usage (ctl, _("'%s' is not TERMINAL[/DEVICE]"), argc > 2 ? argv[2] : argv[1]);
+  if (!connect_defaults (&connect, &error))
+    return ctl_fail (ctl, error);
+  if (!connect_ask (&connect, &error)) {
+    status = ctl_fail (ctl, error);
+  } else {
+    connect_block_signals (&connect);
+    status = connect_enter (&connect);
+  }
+  connect_end (&connect);
+  return status;
+}

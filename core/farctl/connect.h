@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* farctl connect: ask for access, wait until it is open, come in, close. */
+#pragma once
+#include "ctl.h"
+
+#include <sys/types.h>
+
+typedef struct {
+  Ctl *ctl;
+  Ctl watch;                 /* a link of its own for the session's events; its fd is -1 when there is none */
+  /* as asked for */
+  char *terminal, *device;   /* device NULL: the terminal itself */
+  char *for_text, *reason, *entry, *login, *user, *address;
+  gint64 for_us;
+  int listen_port;           /* -1: not asked for */
+  gboolean raw, detach, from_stdin;
+  /* as it is */
+  char *session, *host_key, *known_hosts;
+  json_t *row;               /* last seen */
+  gboolean over;             /* closed, or not known any more */
+  int signals;               /* signalfd; -1: none yet */
+  pid_t child;               /* 0: none */
+} Connect;
+
+/* connect-ask.c */
+gboolean connect_ask (Connect *connect, GError **error);        /* until open */
+gboolean connect_event (Connect *connect, GError **error);      /* takes one event of the watch */
+void connect_end (Connect *connect);                            /* asks to close, waits a little */
+
+/* connect-keys.c */
+/* The terminal's keys: statement checked against the fleet's authority; fills host_key and known_hosts. *statement: new reference, may be NULL. */
+gboolean connect_keys (Connect *connect, gboolean wanted, json_t **statement, char **nonce, GError **error);
+char *connect_fingerprint (const char *host_key);               /* "SHA256:…" */
+json_t *connect_ready_lines (const Connect *connect);           /* {host, port, ssh, plink} */
+
+/* connect-run.c */
+int connect_run (Connect *connect, char **argv, const char *host, int port, GError **error); /* starts child; 0, or -1 */
+int connect_wait (Connect *connect, int listener);              /* until the child or the session ends, or a signal comes; exit code */
+int connect_ssh (Connect *connect);                             /* stock ssh through `farctl stream` */
+
+/* connect-join.c */
+int connect_listen (int port, int *bound, GError **error);
+gboolean connect_accept (Connect *connect, int listener, GError **error);
+int connect_open_stream (Ctl *ctl, const char *session, GError **error);
+int connect_join (int fd, int signals);                         /* stdin and stdout with fd; until both ends are done */
