@@ -13,8 +13,6 @@
 #include <farwatch/home.h>
 #include <farwatch/i18n.h>
 
-#pragma weak far_stream_fd_new
-
 typedef struct {
   GSource source;
   gpointer tag;

@@ -7,6 +7,7 @@ extern const FarHandler far_door_clock_handlers[]; /* only where the test clock 
 extern const FarHandler far_door_login_handlers[];
 extern const FarHandler far_door_user_handlers[];
 extern const FarHandler far_door_right_handlers[];
+extern const FarHandler far_door_doctor_handlers[];
 
 /* Reads the rights kept in the store called main, as soon as it runs. */
 void far_right_rows_start (void);

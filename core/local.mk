@@ -51,7 +51,10 @@ libfarwatch_la_SOURCES = \
 	core/describe.c \
 	core/device.c \
 	core/device.h \
+	core/doctor.c \
+	core/doctor.h \
 	core/door-clock.c \
+	core/door-doctor.c \
 	core/door-login.c \
 	core/door-private.h \
 	core/door-rights.c \
@@ -179,6 +182,29 @@ bin_PROGRAMS += farctl
 farctl_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 farctl_LDADD = libfarwatch.la $(CORE_LIBS)
 farctl_SOURCES = \
-	core/farctl/main.c
+	core/farctl/args.c \
+	core/farctl/cmd-doctor.c \
+	core/farctl/cmd-enroll.c \
+	core/farctl/cmd-node.c \
+	core/farctl/cmd-people.c \
+	core/farctl/cmd-samples.c \
+	core/farctl/cmd-sessions.c \
+	core/farctl/cmd-terminals.c \
+	core/farctl/commands.c \
+	core/farctl/connect-ask.c \
+	core/farctl/connect-join.c \
+	core/farctl/connect-keys.c \
+	core/farctl/connect-run.c \
+	core/farctl/connect.c \
+	core/farctl/connect.h \
+	core/farctl/ctl.h \
+	core/farctl/dial.c \
+	core/farctl/link.c \
+	core/farctl/main.c \
+	core/farctl/plot.c \
+	core/farctl/plot.h \
+	core/farctl/print.c \
+	core/farctl/secret.c \
+	core/farctl/tickets.c
 
 pkgconfig_DATA += core/farwatch.pc

@@ -9,8 +9,6 @@
 #include <farwatch/message.h>
 #include <farwatch/trust.h>
 
-#pragma weak far_stream_free
-
 typedef struct {
   char *text;
   FarPrincipal *principal;

@@ -4,6 +4,7 @@
 
 #include "connect.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,10 +101,26 @@ connect_event (Connect *connect, GError **error)
   return TRUE;
 }
 
+/* FALSE: interrupted. */
+static gboolean
+ask_wait (Connect *connect, GError **error)
+{
+  struct pollfd ready[2] = { { .fd = connect->watch.fd, .events = POLLIN }, { .fd = connect->signals, .events = POLLIN } };
+
+  while (poll (ready, 2, -1) < 0 && errno == EINTR)
+    ;
+  if (ready[1].revents == 0)
+    return TRUE;
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("interrupted"));
+  return FALSE;
+}
+
 static gboolean
 ask_until_open (Connect *connect, GError **error)
 {
   while (g_strcmp0 (ask_text (connect, "state"), "open") != 0) {
+    if (!connect->over && !ask_wait (connect, error))
+      return FALSE;
     if (connect->over || !connect_event (connect, error)) {
       const char *cause = ask_text (connect, "cause");
 
@@ -126,6 +143,7 @@ connect_ask (Connect *connect, GError **error)
     return FALSE;
   connect->session = g_strdup (json_string_value (json_object_get (row, "session")));
   json_decref (row);
+  connect_block_signals (connect);
   connect->watch = *connect->ctl;
   connect->watch.fd = -1;
   connect->watch.ticket = g_strdup (connect->ctl->ticket); /* forgotten by the one, if it ends, and not freed twice */

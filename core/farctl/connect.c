@@ -202,8 +202,7 @@ connect_enter (Connect *connect)
   return connect_by_stdio (connect);
 }
 
-/* From now on an interruption ends the session in order. */
-static void
+void
 connect_block_signals (Connect *connect)
 {
   sigset_t set;
@@ -233,7 +232,6 @@ ctl_connect (Ctl *ctl, int argc, char **argv)
   if (!connect_ask (&connect, &error)) {
     status = ctl_fail (ctl, error);
   } else {
-    connect_block_signals (&connect);
     status = connect_enter (&connect);
   }
   connect_end (&connect);

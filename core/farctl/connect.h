@@ -22,6 +22,9 @@ typedef struct {
   pid_t child;               /* 0: none */
 } Connect;
 
+/* connect.c: from now on an interruption ends the session in order */
+void connect_block_signals (Connect *connect);
+
 /* connect-ask.c */
 gboolean connect_ask (Connect *connect, GError **error);        /* until open */
 gboolean connect_event (Connect *connect, GError **error);      /* takes one event of the watch */

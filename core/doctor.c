@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "doctor.h"
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/timex.h>
+
+#include <farwatch/clock.h>
+#include <farwatch/i18n.h>
+#include <farwatch/option.h>
+#include <farwatch/trust.h>
+
+#include "build-epoch.h"
+
+#define FILES_WANTED 4096
+#define CERTIFICATE_WARN_US (30 * G_TIME_SPAN_DAY)
+
+void
+far_doctor_add (json_t *findings, FarDoctorLevel level, const char *what, const char *text, const char *next)
+{
+  static const char *const levels[] = { "good", "warn", "bad" };
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+
+  json_array_append_new (findings, json_pack ("{s:s, s:s, s:s, s:s*}", "level", levels[level], "what", what, "text", valid, "next", next));
+}
+
+/* ---- machine ---- */
+
+static void
+doctor_clock (json_t *findings)
+{
+  struct timex state = { 0 };
+  int kind = adjtimex (&state);
+  g_autofree char *now = far_clock_format (far_clock_wall_us ());
+
+  if (far_clock_wall_us () / G_USEC_PER_SEC < (gint64) FAR_BUILD_EPOCH)
+    far_doctor_add (findings, FAR_DOCTOR_BAD, "clock", _("the clock is before the day this program was built"), _("set the clock, or let it synchronise"));
+  else if (kind == TIME_ERROR || (state.status & STA_UNSYNC) != 0)
+    far_doctor_add (findings, FAR_DOCTOR_WARN, "clock", _("the clock is not synchronised"), _("run chrony or systemd-timesyncd: stamps and certificates need it"));
+  else
+    far_doctor_add (findings, FAR_DOCTOR_GOOD, "clock", now, NULL);
+}
+
+static void
+doctor_files (json_t *findings)
+{
+  struct rlimit files;
+  g_autofree char *text = NULL;
+
+  if (getrlimit (RLIMIT_NOFILE, &files) != 0)
+    return;
+  text = g_strdup_printf (_("%llu open files allowed"), (unsigned long long) files.rlim_max);
+  if (files.rlim_max < FILES_WANTED)
+    far_doctor_add (findings, FAR_DOCTOR_WARN, "files", text, _("a server with many terminals needs more: LimitNOFILE= in the unit"));
+  else
+    far_doctor_add (findings, FAR_DOCTOR_GOOD, "files", text, NULL);
+}
+
+void
+far_doctor_machine (json_t *findings)
+{
+  doctor_clock (findings);
+  doctor_files (findings);
+}
+
+/* ---- certificates ---- */
+
+static gint64
+doctor_expiry_us (const char *pem)
+{
+  gnutls_datum_t data = { (unsigned char *) pem, (unsigned) strlen (pem) };
+  gnutls_x509_crt_t certificate;
+  gint64 expiry = -1;
+
+  if (gnutls_x509_crt_init (&certificate) < 0)
+    return -1;
+  if (gnutls_x509_crt_import (certificate, &data, GNUTLS_X509_FMT_PEM) >= 0)
+    expiry = (gint64) gnutls_x509_crt_get_expiration_time (certificate) * G_USEC_PER_SEC;
+  gnutls_x509_crt_deinit (certificate);
+  return expiry;
+}
+
+static void
+doctor_certificate (json_t *findings, const char *path, const char *file, const char *renew, gint64 now_us)
+{
+  g_autofree char *pem = NULL, *text = NULL, *until = NULL;
+  gint64 expiry;
+
+  if (!g_file_get_contents (path, &pem, NULL, NULL))
+    return;
+  expiry = doctor_expiry_us (pem);
+  if (expiry < 0) {
+    far_doctor_add (findings, FAR_DOCTOR_BAD, file, _("the certificate cannot be read"), renew);
+    return;
+  }
+  until = far_clock_format (expiry);
+  text = g_strdup_printf (expiry <= now_us ? _("expired on %.10s") : _("good until %.10s"), until);
+  if (expiry <= now_us)
+    far_doctor_add (findings, FAR_DOCTOR_BAD, file, text, renew);
+  else if (expiry - now_us < CERTIFICATE_WARN_US)
+    far_doctor_add (findings, FAR_DOCTOR_WARN, file, text, renew);
+  else
+    far_doctor_add (findings, FAR_DOCTOR_GOOD, file, text, NULL);
+}
+
+void
+far_doctor_certificates (json_t *findings, const char *keys_dir, gint64 now_us)
+{
+  g_autofree char *node = far_trust_path (keys_dir, "node.crt"), *ca = far_trust_path (keys_dir, "ca.crt");
+
+  doctor_certificate (findings, node, "node.crt", _("a terminal renews by itself while it is connected; a server: farctl ca init again"), now_us);
+  doctor_certificate (findings, ca, "ca.crt", _("a new authority means a new enrolment of every node"), now_us);
+}
+
+/* ---- ports ---- */
+
+static gboolean
+doctor_is_listen (const char *path)
+{
+  const char *dot = strrchr (path, '.');
+
+  return dot != NULL && strstr (dot, "listen") != NULL;
+}
+
+static void
+doctor_port (json_t *findings, const char *path, const char *address, guint low, guint high)
+{
+  g_autofree char *host = NULL, *text = NULL;
+  guint16 port = 0;
+
+  if (!far_parse_address (address, &host, &port, NULL) || port < low || port > high)
+    return;
+  text = g_strdup_printf (_("%s: port %u is one of those the kernel draws for outgoing connections (%u-%u)"), path, port, low, high);
+  far_doctor_add (findings, FAR_DOCTOR_WARN, "ports", text, _("it may be taken when the daemon starts: net.ipv4.ip_local_reserved_ports, or another port"));
+}
+
+void
+far_doctor_ports (json_t *findings, json_t *effective, const char *local_range)
+{
+  gsize before = json_array_size (findings);
+  guint low = 0, high = 0;
+  const char *path;
+  json_t *entry;
+
+  if (sscanf (local_range, "%u %u", &low, &high) != 2)
+    return;
+  json_object_foreach (effective, path, entry) {
+    const char *address = json_string_value (json_object_get (entry, "value"));
+
+    if (address != NULL && doctor_is_listen (path))
+      doctor_port (findings, path, address, low, high);
+  }
+  if (json_array_size (findings) == before)
+    far_doctor_add (findings, FAR_DOCTOR_GOOD, "ports", _("no listening port is one of those the kernel draws"), NULL);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Looks for what will cause trouble. A finding is {level: good | warn | bad, what, text, next}. */
+#pragma once
+#include <glib.h>
+#include <jansson.h>
+
+typedef enum { FAR_DOCTOR_GOOD, FAR_DOCTOR_WARN, FAR_DOCTOR_BAD } FarDoctorLevel;
+
+void far_doctor_add (json_t *findings, FarDoctorLevel level, const char *what, const char *text, const char *next /* may be NULL */);
+/* Clock and limits of this machine and process. [any thread] */
+void far_doctor_machine (json_t *findings);
+/* Certificates in a keys directory, against the time now. [any thread] */
+void far_doctor_certificates (json_t *findings, const char *keys_dir, gint64 now_us);
+/* Listening ports of the profile against the range the kernel draws outgoing ports from ("low\thigh"). */
+void far_doctor_ports (json_t *findings, json_t *effective, const char *local_range);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* GET doctor: the daemon looks at itself. */
+#include "config.h"
+
+#include "door-private.h"
+
+#include <farwatch/clock.h>
+#include <farwatch/i18n.h>
+
+#include "doctor.h"
+#include "instance-private.h"
+#include "node.h"
+
+static void
+doctor_instances (json_t *findings)
+{
+  GPtrArray *all = far_instances_all ();
+  guint bad = 0;
+
+  for (guint i = 0; all != NULL && i < all->len; i++) {
+    const FarInstance *at = all->pdata[i];
+    g_autofree char *text = NULL;
+
+    if (at->state == FAR_STATE_RUNNING)
+      continue;
+    bad++;
+    text = g_strdup_printf ("%s: %s%s%s", at->path, far_state_name (at->state), at->error != NULL ? ": " : "", at->error != NULL ? at->error->message : "");
+    far_doctor_add (findings, at->state == FAR_STATE_STARTING || at->state == FAR_STATE_WAITING ? FAR_DOCTOR_WARN : FAR_DOCTOR_BAD, "instance", text, NULL);
+  }
+  if (bad == 0)
+    far_doctor_add (findings, FAR_DOCTOR_GOOD, "instances", _("all of them run"), NULL);
+}
+
+static void
+doctor_profile (json_t *findings)
+{
+  g_autofree char *range = NULL;
+  json_t *effective;
+
+  if (far_node_profile () == NULL || !g_file_get_contents ("/proc/sys/net/ipv4/ip_local_port_range", &range, NULL, NULL))
+    return;
+  effective = far_profile_effective (far_node_profile ());
+  far_doctor_ports (findings, effective, range);
+  json_decref (effective);
+}
+
+static void
+doctor_get (gpointer self, FarCall *call)
+{
+  g_autofree char *keys = far_node_path ("keys");
+  json_t *findings = json_array (), *body = json_object ();
+
+  far_doctor_machine (findings);
+  doctor_instances (findings);
+  doctor_profile (findings);
+  far_doctor_certificates (findings, keys, far_clock_wall_us ());
+  json_object_set_new (body, "findings", findings);
+  far_call_answer (call, 200, body);
+}
+
+const FarHandler far_door_doctor_handlers[] = {
+  { "GET", "doctor", FAR_ACTION_SEE, "node", NULL, 0, doctor_get, N_ ("what will cause trouble: clock, ports, limits, certificates") },
+  { NULL },
+};

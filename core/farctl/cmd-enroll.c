@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The fleet's authority and how nodes join it. Works on the files below node.state; the daemon need not run. */
+#include "config.h"
+
+#include "ctl.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <farwatch/clock.h>
+#include <farwatch/instance.h>
+#include <farwatch/option.h>
+#include <farwatch/trust.h>
+
+#include "../profile.h"
+
+#define SERVER_DAYS 825
+#define RETRY_S 5
+
+/* ---- the node's files ---- */
+
+typedef struct {
+  char *node, *state, *keys, *ca;
+} EnrollNode;
+
+static void
+enroll_node_clear (EnrollNode *at)
+{
+  g_free (at->node);
+  g_free (at->state);
+  g_free (at->keys);
+  g_free (at->ca);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (EnrollNode, enroll_node_clear)
+
+/* FALSE: ctl->status is the exit code. */
+static gboolean
+enroll_profile (Ctl *ctl, const char *path, EnrollNode *to)
+{
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  g_autoptr (FarProfile) profile = far_profile_load (path, NULL, faults);
+  g_autofree char *text = far_faults_text (faults);
+
+  if (profile == NULL) {
+    fputs (text, stderr);
+    ctl->status = CTL_PROFILE;
+    return FALSE;
+  }
+  to->node = g_strdup (profile->node->id);
+  to->state = g_strdup (profile->node->state);
+  to->keys = g_build_filename (to->state, "keys", NULL);
+  to->ca = g_build_filename (to->state, "ca", NULL);
+  return TRUE;
+}
+
+static gboolean
+enroll_dirs (const EnrollNode *at, GError **error)
+{
+  if (g_mkdir_with_parents (at->state, 0750) == 0 && g_mkdir_with_parents (at->keys, 0700) == 0)
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s cannot be made: %s"), at->keys, g_strerror (errno));
+  return FALSE;
+}
+
+static void
+enroll_chown (const char *path, uid_t uid, gid_t gid)
+{
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  if (lchown (path, uid, gid) != 0)
+    ctl_say (_("warning: %s stays with its owner: %s"), path, g_strerror (errno));
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *inner = g_build_filename (path, name, NULL);
+
+    if (lchown (inner, uid, gid) != 0)
+      ctl_say (_("warning: %s stays with its owner: %s"), inner, g_strerror (errno));
+  }
+}
+
+/* Made by root for a daemon that is not root: what is below its folder belongs to it. */
+static void
+enroll_give (const EnrollNode *at)
+{
+  struct stat owner;
+
+  if (geteuid () != 0 || stat (at->state, &owner) != 0 || owner.st_uid == 0)
+    return;
+  enroll_chown (at->keys, owner.st_uid, owner.st_gid);
+  if (g_file_test (at->ca, G_FILE_TEST_IS_DIR))
+    enroll_chown (at->ca, owner.st_uid, owner.st_gid);
+}
+
+static gboolean
+enroll_write (const EnrollNode *at, const char *file, const char *text, GError **error)
+{
+  g_autofree char *path = far_trust_path (at->keys, file);
+
+  return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644, error);
+}
+
+/* ---- ca init ---- */
+
+static gboolean
+ca_create (const char *dir, const char *fleet, GError **error)
+{
+  g_autofree char *crt = g_build_filename (dir, "ca.crt", NULL);
+
+  if (g_file_test (crt, G_FILE_TEST_EXISTS)) {
+    ctl_say (_("the authority in %s is there already: kept"), dir);
+    return TRUE;
+  }
+  if (g_mkdir_with_parents (dir, 0700) != 0) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s cannot be made: %s"), dir, g_strerror (errno));
+    return FALSE;
+  }
+  return far_trust_ca_create (dir, fleet, error);
+}
+
+static gboolean
+ca_own_certificate (const EnrollNode *at, char **names, GError **error)
+{
+  g_autofree char *csr = NULL, *certificate = NULL, *ca_path = g_build_filename (at->ca, "ca.crt", NULL), *ca = NULL;
+
+  if (!enroll_dirs (at, error) || !far_trust_keys_create (at->keys, error))
+    return FALSE;
+  csr = far_trust_csr (at->keys, at->node, error);
+  certificate = csr != NULL ? far_trust_sign (at->ca, csr, at->node, (const char *const *) names, TRUE, SERVER_DAYS, error) : NULL;
+  return certificate != NULL && g_file_get_contents (ca_path, &ca, NULL, error) && enroll_write (at, "node.crt", certificate, error) &&
+         enroll_write (at, "ca.crt", ca, error);
+}
+
+static int
+ca_done (Ctl *ctl, const char *dir)
+{
+  g_autofree char *path = g_build_filename (dir, "ca.crt", NULL), *hash = far_trust_file_sha256 (path, NULL);
+
+  return ctl_done (ctl, json_pack ("{s:s, s:s?}", "ca", path, "fleet", hash), _("authority %s (%s)"), path, hash != NULL ? hash : "-");
+}
+
+int
+ctl_ca_init (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *profile = NULL, *dir = NULL, *fleet = NULL;
+  g_auto (GStrv) names = NULL;
+  g_auto (EnrollNode) at = { 0 };
+  const GOptionEntry entries[] = {
+    { "profile", 0, 0, G_OPTION_ARG_FILENAME, &profile, N_ ("the cloud server's profile: authority in STATE/ca, certificate in STATE/keys"), N_ ("FILE") },
+    { "dir", 0, 0, G_OPTION_ARG_FILENAME, &dir, N_ ("only an authority, in this folder: for an admin's own machine"), N_ ("DIR") },
+    { "name", 0, 0, G_OPTION_ARG_STRING_ARRAY, &names, N_ ("DNS name or address others reach this node by"), N_ ("HOST") },
+    { "fleet", 0, 0, G_OPTION_ARG_STRING, &fleet, N_ ("name of the fleet"), N_ ("NAME") },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+  GError *error = NULL;
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 0, 0))
+    return ctl->status;
+  if ((profile == NULL) == (dir == NULL))
+    return ctl_usage (ctl, "%s", _("say --profile FILE or --dir DIR"));
+  if (dir != NULL)
+    return ca_create (dir, fleet != NULL ? fleet : "farwatch", &error) ? ca_done (ctl, dir) : ctl_fail (ctl, error);
+  if (!enroll_profile (ctl, profile, &at))
+    return ctl->status;
+  if (!ca_create (at.ca, fleet != NULL ? fleet : at.node, &error) || !ca_own_certificate (&at, names, &error))
+    return ctl_fail (ctl, error);
+  enroll_give (&at);
+  return ca_done (ctl, at.ca);
+}
+
+/* ---- enroll ---- */
+
+/* id.HASH.secret: the hash is of the fleet's root, so that the token also says whom to trust. */
+static char *
+enroll_fleet (const char *token, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (token, ".", 4);
+
+  if (g_strv_length (parts) == 3 && strlen (parts[1]) == 64)
+    return g_strconcat ("sha256:", parts[1], NULL);
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("this is no join token: `farctl terminal add` or `farctl enroll token` at the cloud prints one"));
+  return NULL;
+}
+
+static json_t *
+enroll_body (const EnrollNode *at, const char *token, GError **error)
+{
+  g_autofree char *csr = NULL, *box = NULL, *ssh = NULL;
+
+  if (!enroll_dirs (at, error) || !far_trust_keys_create (at->keys, error) || (csr = far_trust_csr (at->keys, at->node, error)) == NULL ||
+      (box = far_trust_box_public (at->keys, error)) == NULL || (ssh = far_trust_ssh_public (at->keys, error)) == NULL)
+    return NULL;
+  return json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", at->node, "token", token, "csr", csr, "box", box, "ssh", ssh);
+}
+
+/* What came must be the fleet of the token, and for our key and name. */
+static gboolean
+enroll_check (const EnrollNode *at, const char *fleet, const char *certificate, GError **error)
+{
+  g_autofree char *ca = far_trust_path (at->keys, "ca.crt.new"), *hash = far_trust_file_sha256 (ca, error), *node = NULL, *csr = NULL, *mine = NULL,
+                  *theirs = NULL;
+
+  if (hash == NULL)
+    return FALSE;
+  if (strcmp (hash, fleet) != 0) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_DENIED, _("the server showed another fleet's authority than the join token names"));
+    return FALSE;
+  }
+  if (!far_trust_check (certificate, ca, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, &node, error))
+    return FALSE;
+  csr = far_trust_csr (at->keys, at->node, error);
+  mine = csr != NULL ? far_trust_key_hash (csr, error) : NULL;
+  theirs = mine != NULL ? far_trust_key_hash (certificate, error) : NULL;
+  if (theirs == NULL)
+    return FALSE;
+  if (strcmp (mine, theirs) == 0 && g_strcmp0 (node, at->node) == 0)
+    return TRUE;
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_DENIED, _("the certificate that came is for another node or key"));
+  return FALSE;
+}
+
+static gboolean
+enroll_take (const EnrollNode *at, const char *fleet, json_t *answer, GError **error)
+{
+  const char *certificate = json_string_value (json_object_get (answer, "certificate")), *ca = json_string_value (json_object_get (answer, "ca"));
+  json_t *statement = json_object_get (answer, "statement");
+  g_autofree char *fresh = far_trust_path (at->keys, "ca.crt.new"), *kept = far_trust_path (at->keys, "ca.crt");
+  gboolean good;
+
+  if (certificate == NULL || ca == NULL) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the server's answer holds no certificate"));
+    return FALSE;
+  }
+  good = enroll_write (at, "ca.crt.new", ca, error) && enroll_check (at, fleet, certificate, error) && enroll_write (at, "node.crt", certificate, error);
+  if (good && json_is_object (statement)) {
+    char *text = json_dumps (statement, JSON_COMPACT | JSON_SORT_KEYS);
+
+    good = enroll_write (at, "statement.json", text, error);
+    free (text);
+  }
+  if (good && g_rename (fresh, kept) == 0)
+    return TRUE;
+  if (good)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s cannot be written: %s"), kept, g_strerror (errno));
+  g_unlink (fresh);
+  return FALSE;
+}
+
+/* One try. NULL: error, or *pending has the number that waits for approval. */
+static json_t *
+enroll_ask (Ctl *ctl, const char *fleet, json_t *body, char **pending, GError **error)
+{
+  g_autofree char *hostport = ctl_server_hostport (ctl->server, error), *url = NULL;
+  g_autoptr (FarMessage) answer = NULL;
+  json_t *result;
+
+  if (hostport == NULL)
+    return NULL;
+  url = g_strconcat ("wss://", hostport, "/link", NULL);
+  ctl_close (ctl);
+  ctl->fd = ctl_dial_url ("websocket", url, ctl->ca != NULL ? ctl->ca : fleet, error);
+  answer = ctl->fd >= 0 ? ctl_ask (ctl, "POST", "enroll", json_deep_copy (body), error) : NULL;
+  if (answer == NULL || !far_message_check (answer, error))
+    return NULL;
+  result = far_message_json (answer, error);
+  if (result != NULL && answer->status == 202) {
+    const char *number = json_string_value (json_object_get (result, "pending"));
+
+    *pending = g_strdup (number != NULL ? number : "?");
+    json_decref (result);
+    return NULL;
+  }
+  return result;
+}
+
+static int
+enroll_run (Ctl *ctl, const EnrollNode *at, const char *fleet, json_t *body, gint64 wait_us)
+{
+  gint64 until = far_clock_boottime_us () + wait_us;
+
+  while (TRUE) {
+    g_autofree char *pending = NULL;
+    GError *error = NULL;
+    json_t *answer = enroll_ask (ctl, fleet, body, &pending, &error);
+
+    if (answer != NULL) {
+      gboolean good = enroll_take (at, fleet, answer, &error);
+
+      json_decref (answer);
+      enroll_give (at);
+      return good ? ctl_done (ctl, json_pack ("{s:s, s:s}", "node", at->node, "keys", at->keys), _("%s has joined the fleet; start farwatchd"), at->node)
+                  : ctl_fail (ctl, error);
+    }
+    if (error != NULL)
+      return ctl_fail (ctl, error);
+    ctl_say (_("enrolment %s waits for approval: farctl enroll approve %s, on the admin's machine"), pending, pending);
+    if (far_clock_boottime_us () >= until)
+      return ctl_done (ctl, json_pack ("{s:s}", "pending", pending), "%s", _("run this again with the same token once it is approved"));
+    g_usleep (RETRY_S * G_USEC_PER_SEC);
+  }
+}
+
+int
+ctl_enroll (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *profile = NULL, *wait_text = NULL, *fleet = NULL;
+  g_auto (EnrollNode) at = { 0 };
+  const GOptionEntry entries[] = {
+    { "profile", 0, 0, G_OPTION_ARG_FILENAME, &profile, N_ ("this node's profile"), N_ ("FILE") },
+    { "wait", 0, 0, G_OPTION_ARG_STRING, &wait_text, N_ ("wait so long for an approval"), N_ ("TIME") },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+  GError *error = NULL;
+  gint64 wait_us = 0;
+  json_t *body;
+  char *token;
+  int status;
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 0, 0))
+    return ctl->status;
+  if (profile == NULL || ctl->server == NULL)
+    return ctl_usage (ctl, "%s", _("say --profile FILE and --server HOST:PORT (the cloud's listener for nodes)"));
+  if (wait_text != NULL && !far_parse_duration (wait_text, &wait_us, &error))
+    return ctl_fail (ctl, error);
+  if (!enroll_profile (ctl, profile, &at))
+    return ctl->status;
+  token = ctl_secret (!isatty (STDIN_FILENO), _("join token"), FALSE, &error);
+  fleet = token != NULL ? enroll_fleet (token, &error) : NULL;
+  body = fleet != NULL ? enroll_body (&at, token, &error) : NULL;
+  far_secret_free (token);
+  if (body == NULL)
+    return ctl_fail (ctl, error);
+  status = enroll_run (ctl, &at, fleet, body, wait_us);
+  json_decref (body);
+  return status;
+}
+
+/* ---- at the cloud ---- */
+
+int
+ctl_enroll_token (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *for_text = NULL, *token = NULL;
+  const GOptionEntry entries[] = { { "for", 0, 0, G_OPTION_ARG_STRING, &for_text, N_ ("how long it is good"), N_ ("TIME") }, { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  GError *error = NULL;
+  json_t *answer;
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 0, 1))
+    return ctl->status;
+  answer = ctl_call (ctl, "POST", "tokens", json_pack ("{s:s*, s:s*}", "node", argc > 1 ? argv[1] : NULL, "for", for_text), &error);
+  if (answer == NULL)
+    return ctl_fail (ctl, error);
+  token = g_strdup (json_string_value (json_object_get (answer, "token")));
+  return ctl_done (ctl, answer, "%s", token != NULL ? token : "-");
+}
+
+int
+ctl_enroll_list (Ctl *ctl, int argc, char **argv)
+{
+  static const CtlColumn columns[] = { { N_ ("NUMBER"), "number", CTL_TEXT }, { N_ ("NODE"), "terminal", CTL_TEXT }, { N_ ("FROM"), "from", CTL_TEXT },
+                                       { N_ ("ASKED"), "asked", CTL_TIME }, { N_ ("KEY"), "spki", CTL_TEXT }, { NULL, NULL, 0 } };
+  GError *error = NULL;
+  json_t *list;
+
+  if (!ctl_words (ctl, &argc, &argv, 0, 0))
+    return ctl->status;
+  list = ctl_call (ctl, "GET", "enrollments", NULL, &error);
+  if (list == NULL)
+    return ctl_fail (ctl, error);
+  if (ctl->json)
+    ctl_json (list);
+  else
+    ctl_table (json_object_get (list, "enrollments"), columns, _("nobody waits"));
+  json_decref (list);
+  return CTL_OK;
+}
+
+static json_t *
+approve_find (json_t *answer, const char *number)
+{
+  json_t *list = json_object_get (answer, "enrollments");
+
+  for (gsize i = 0; i < json_array_size (list); i++)
+    if (g_strcmp0 (json_string_value (json_object_get (json_array_get (list, i), "number")), number) == 0)
+      return json_array_get (list, i);
+  return NULL;
+}
+
+/* Signed here: the cloud only carries it. */
+static json_t *
+approve_sign (const char *dir, json_t *pending, char **names, int days, GError **error)
+{
+  const char *node = json_string_value (json_object_get (pending, "terminal")), *csr = json_string_value (json_object_get (pending, "csr"));
+  g_autofree char *certificate = NULL, *spki = NULL, *issued = far_clock_format (far_clock_wall_us ());
+  json_t *statement;
+
+  if (node == NULL || csr == NULL) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the cloud's answer holds no request"));
+    return NULL;
+  }
+  certificate = far_trust_sign (dir, csr, node, (const char *const *) names, names != NULL, (guint) days, error);
+  spki = certificate != NULL ? far_trust_key_hash (csr, error) : NULL;
+  if (spki == NULL)
+    return NULL;
+  statement = json_pack ("{s:s, s:O?, s:O?, s:s, s:s, s:s}", "node", node, "box", json_object_get (pending, "box"), "ssh", json_object_get (pending, "ssh"), "spki",
+                         spki, "authority", "admin", "issued", issued);
+  statement = far_statement_sign (dir, statement, error);
+  return statement != NULL ? json_pack ("{s:s, s:o}", "certificate", certificate, "statement", statement) : NULL;
+}
+
+int
+ctl_enroll_approve (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *dir = NULL, *resource = NULL, *node = NULL;
+  g_auto (GStrv) names = NULL;
+  int days = 90;
+  const GOptionEntry entries[] = {
+    { "dir", 0, 0, G_OPTION_ARG_FILENAME, &dir, N_ ("folder of the authority's ca.key"), N_ ("CA") },
+    { "days", 0, 0, G_OPTION_ARG_INT, &days, N_ ("how long the certificate is good (90)"), N_ ("N") },
+    { "name", 0, 0, G_OPTION_ARG_STRING_ARRAY, &names, N_ ("a server: name or address it is reached by"), N_ ("HOST") },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+  GError *error = NULL;
+  json_t *list, *pending, *body = NULL, *answer;
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 1, 1))
+    return ctl->status;
+  if (dir == NULL || days < 1 || days > 3650)
+    return ctl_usage (ctl, "%s", _("--dir CA says where the authority's key is; --days is 1 to 3650"));
+  list = ctl_call (ctl, "GET", "enrollments", NULL, &error);
+  if (list == NULL)
+    return ctl_fail (ctl, error);
+  pending = approve_find (list, argv[1]);
+  if (pending == NULL)
+    g_set_error (&error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no enrolment '%s' waits; `farctl enroll list` shows all"), argv[1]);
+  else
+    body = approve_sign (dir, pending, names, days, &error);
+  node = g_strdup (json_string_value (json_object_get (pending, "terminal")));
+  json_decref (list);
+  if (body == NULL)
+    return ctl_fail (ctl, error);
+  resource = g_strconcat ("enrollments/", argv[1], NULL);
+  answer = ctl_call (ctl, "POST", resource, body, &error);
+  return answer != NULL ? ctl_done (ctl, answer, _("%s is approved"), node) : ctl_fail (ctl, error);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Values: which there are with their newest, or the points of one, as lines or as a curve. */
+#include "config.h"
+
+#include "ctl.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "plot.h"
+
+#define PAGE 1000
+
+typedef struct {
+  char *from, *to;
+  int limit;
+  gboolean plot;
+} SamplesOptions;
+
+/* ---- which there are ---- */
+
+static char *
+series_key (json_t *list)
+{
+  json_t *last = json_array_get (list, json_array_size (list) - 1);
+
+  return g_strconcat (json_string_value (json_object_get (last, "source")), "/", json_string_value (json_object_get (last, "name")), NULL);
+}
+
+static json_t *
+series_all (Ctl *ctl, const char *source, GError **error)
+{
+  json_t *all = json_object (), *list = json_array ();
+  g_autofree char *where = ctl_query ("source", source), *after = g_strdup ("");
+  gboolean more = TRUE;
+
+  json_object_set_new (all, "series", list);
+  while (more) {
+    g_autofree char *resource = g_strdup_printf ("samples?latest=1&%s&%s", where, after);
+    json_t *page = ctl_call (ctl, "GET", resource, NULL, error);
+
+    if (page == NULL) {
+      json_decref (all);
+      return NULL;
+    }
+    more = json_is_true (json_object_get (page, "more")) && json_array_size (json_object_get (page, "series")) > 0;
+    json_array_extend (list, json_object_get (page, "series"));
+    json_decref (page);
+    if (more) {
+      g_autofree char *key = series_key (list);
+
+      g_free (after);
+      after = ctl_query ("after", key);
+    }
+  }
+  return all;
+}
+
+/* For the table: the newest value's fields beside the name. */
+static json_t *
+series_rows (json_t *list)
+{
+  json_t *rows = json_array ();
+
+  for (gsize i = 0; i < json_array_size (list); i++) {
+    json_t *row = json_copy (json_array_get (list, i)), *latest = json_object_get (row, "latest");
+
+    if (json_is_object (latest))
+      json_object_update_missing (row, latest);
+    json_array_append_new (rows, row);
+  }
+  return rows;
+}
+
+static int
+samples_series (Ctl *ctl, const char *source)
+{
+  static const CtlColumn columns[] = { { N_ ("SOURCE"), "source", CTL_TEXT }, { N_ ("NAME"), "name", CTL_TEXT },     { N_ ("VALUE"), "value", CTL_TEXT },
+                                       { N_ ("UNIT"), "unit", CTL_TEXT },     { N_ ("QUALITY"), "quality", CTL_TEXT }, { N_ ("TIME"), "time", CTL_TIME },
+                                       { NULL, NULL, 0 } };
+  GError *error = NULL;
+  json_t *all = series_all (ctl, source, &error), *rows;
+
+  if (all == NULL)
+    return ctl_fail (ctl, error);
+  if (ctl->json) {
+    ctl_json (all);
+  } else {
+    rows = series_rows (json_object_get (all, "series"));
+    ctl_table (rows, columns, _("no values yet"));
+    json_decref (rows);
+  }
+  json_decref (all);
+  return CTL_OK;
+}
+
+/* ---- one ---- */
+
+static json_t *
+points_page (Ctl *ctl, const char *source, const char *name, const char *from, const char *to, int limit, GError **error)
+{
+  g_autofree char *q_source = ctl_query ("source", source), *q_name = ctl_query ("name", name), *q_from = ctl_query ("from", from), *q_to = ctl_query ("to", to);
+  g_autofree char *resource = g_strdup_printf ("samples?%s&%s&limit=%d&%s&%s", q_source, q_name, MIN (limit, PAGE), q_from, q_to);
+
+  return ctl_call (ctl, "GET", resource, NULL, error);
+}
+
+/* Pages come newest first; each next one ends where the last began. */
+static json_t *
+points_all (Ctl *ctl, const char *source, const char *name, const SamplesOptions *options, GError **error)
+{
+  json_t *points = json_array ();
+  g_autofree char *to = g_strdup (options->to);
+
+  while ((int) json_array_size (points) < options->limit) {
+    int want = options->limit - (int) json_array_size (points);
+    json_t *page = points_page (ctl, source, name, options->from, to, want, error), *list = json_object_get (page, "points");
+    gsize n = json_array_size (list);
+    gboolean more = json_is_true (json_object_get (page, "more")) || (n == (gsize) MIN (want, PAGE) && want > PAGE);
+
+    if (page == NULL) {
+      json_decref (points);
+      return NULL;
+    }
+    for (gsize i = 0; i < n; i++)
+      json_array_insert (points, i, json_array_get (list, i));
+    g_free (to);
+    to = g_strdup (json_string_value (json_object_get (json_array_get (points, 0), "time")));
+    json_decref (page);
+    if (!more || n == 0)
+      break;
+  }
+  return points;
+}
+
+static gboolean
+plot_value (json_t *value, double *to)
+{
+  if (json_is_boolean (value))
+    *to = json_is_true (value) ? 1 : 0;
+  else if (json_is_number (value))
+    *to = json_number_value (value);
+  else
+    return FALSE;
+  return isfinite (*to);
+}
+
+static void
+samples_plot (json_t *points)
+{
+  g_autoptr (GArray) curve = g_array_new (FALSE, FALSE, sizeof (CtlPoint));
+  struct winsize window = { .ws_col = 80, .ws_row = 24 };
+  g_autofree char *text = NULL;
+
+  if (ioctl (STDOUT_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_col < 40)
+    window = (struct winsize) { .ws_col = 80, .ws_row = 24 };
+  for (gsize i = 0; i < json_array_size (points); i++) {
+    json_t *point = json_array_get (points, i);
+    g_autoptr (GDateTime) time = g_date_time_new_from_iso8601 (json_string_value (json_object_get (point, "time")), NULL);
+    CtlPoint at;
+
+    if (time == NULL || !plot_value (json_object_get (point, "value"), &at.value))
+      continue;
+    at.time = (double) g_date_time_to_unix (time) + g_date_time_get_microsecond (time) / 1e6;
+    g_array_append_val (curve, at);
+  }
+  if (curve->len == 0) {
+    puts (_("nothing to draw: no numbers in this time"));
+    return;
+  }
+  text = ctl_plot ((const CtlPoint *) (void *) curve->data, curve->len, window.ws_col - 18u, MIN (window.ws_row, 20) - 4u, "");
+  fputs (text, stdout);
+}
+
+static int
+samples_points (Ctl *ctl, const char *source, const char *name, const SamplesOptions *options)
+{
+  static const CtlColumn columns[] = { { N_ ("TIME"), "time", CTL_TIME }, { N_ ("VALUE"), "value", CTL_TEXT }, { N_ ("QUALITY"), "quality", CTL_TEXT },
+                                       { NULL, NULL, 0 } };
+  GError *error = NULL;
+  json_t *points = points_all (ctl, source, name, options, &error);
+
+  if (points == NULL)
+    return ctl_fail (ctl, error);
+  if (ctl->json) {
+    json_t *answer = json_pack ("{s:s, s:s, s:O}", "source", source, "name", name, "points", points);
+
+    ctl_json (answer);
+    json_decref (answer);
+  } else if (options->plot) {
+    samples_plot (points);
+  } else {
+    ctl_table (points, columns, _("no values in this time"));
+  }
+  json_decref (points);
+  return CTL_OK;
+}
+
+int
+ctl_samples (Ctl *ctl, int argc, char **argv)
+{
+  g_autofree char *from = NULL, *to = NULL;
+  SamplesOptions options = { .limit = -1 };
+  const GOptionEntry entries[] = {
+    { "from", 0, 0, G_OPTION_ARG_STRING, &from, N_ ("2026-01-02T03:04:05Z, a day, or a length back from now: 2h"), N_ ("TIME") },
+    { "to", 0, 0, G_OPTION_ARG_STRING, &to, N_ ("likewise"), N_ ("TIME") },
+    { "limit", 0, 0, G_OPTION_ARG_INT, &options.limit, N_ ("so many, the newest"), N_ ("N") },
+    { "plot", 0, 0, G_OPTION_ARG_NONE, &options.plot, N_ ("draw a curve"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 0, 2))
+    return ctl->status;
+  if (argc < 3)
+    return samples_series (ctl, argc > 1 ? argv[1] : NULL);
+  options.from = from;
+  options.to = to;
+  if (options.limit < 0)
+    options.limit = from != NULL || options.plot ? 10000 : 100;
+  return samples_points (ctl, argv[1], argv[2], &options);
+}
