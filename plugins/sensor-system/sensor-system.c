@@ -203,11 +203,12 @@ read_disks (System *self, const SystemOptions *options)
 
 /* ---- interfaces ---- */
 
+/* Without a list: what has ever carried a byte. */
 static gboolean
-net_wanted (const SystemOptions *options, const char *name)
+net_wanted (const SystemOptions *options, const char *name, const SystemNet *net)
 {
   if (options->interfaces == NULL || options->interfaces[0] == NULL)
-    return strcmp (name, "lo") != 0;
+    return strcmp (name, "lo") != 0 && (net->rx > 0 || net->tx > 0);
   return g_strv_contains ((const char *const *) options->interfaces, name);
 }
 
@@ -250,7 +251,7 @@ read_net_line (System *self, const SystemOptions *options, const SystemNet *net,
   if (net->name_size >= sizeof name)
     return;
   memcpy (name, net->name, net->name_size);
-  state = net_wanted (options, name) ? net_state (self, name) : NULL;
+  state = net_wanted (options, name, net) ? net_state (self, name) : NULL;
   if (state == NULL)
     return;
   net_rate (self, state->rx_series, state->rx, net->rx, seconds);
@@ -366,7 +367,7 @@ static const FarOption system_options[] = {
   { .name = "disks", .type = FAR_OPT_LIST, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (SystemOptions, disks),
     .fallback = "[/]", .summary = N_ ("mount points of local file systems, at most 16") },
   { .name = "interfaces", .type = FAR_OPT_LIST, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (SystemOptions, interfaces),
-    .fallback = "[]", .summary = N_ ("network interfaces; empty: all but lo, at most 32") },
+    .fallback = "[]", .summary = N_ ("network interfaces; empty: all in use but lo, at most 32") },
   { .type = FAR_OPT_END }
 };
 

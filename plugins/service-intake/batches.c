@@ -37,6 +37,18 @@ batches_done (FarRequest *req, gpointer data)
     far_call_fail (call, g_error_copy (error));
 }
 
+/* What a node had to drop is said where its samples are missed. */
+static void
+batches_gap (Intake *self, FarCall *call)
+{
+  const char *gap = far_message_header (call->message, "gap");
+  g_autofree char *node = far_principal_text (call->principal);
+  guint64 groups;
+
+  if (gap != NULL && g_ascii_string_to_unsigned (gap, 10, 1, G_MAXUINT64, &groups, NULL))
+    far_complain (self->at, node, "%s had to drop %" G_GUINT64_FORMAT " groups of samples: a gap in its curves", node, groups);
+}
+
 void
 intake_batches (gpointer data, FarCall *call)
 {
@@ -52,5 +64,6 @@ intake_batches (gpointer data, FarCall *call)
   }
   key.lane = (guint) lane;
   key.crc = (guint32) crc;
+  batches_gap (data, call);
   far_store_apply (options->store, &key, &part, 1, far_request_new (batches_done, call, 0));
 }

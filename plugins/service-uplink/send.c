@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One batch at a time, until the other end says it is durable. Its number is {epoch, seq}: sent again it is a duplicate there, never counted twice. */
+#include "config.h"
+
+#include "uplink.h"
+
+#include <string.h>
+
+#define ANSWER_MS 30000
+#define LANE_SAMPLES 2
+
+static const UplinkOptions *
+uplink_options (Uplink *self)
+{
+  return far_instance_options (self->at);
+}
+
+/* TRUE: on with the next one at once. */
+static gboolean
+verdict_taken (Uplink *self, const char *verdict)
+{
+  if (g_strcmp0 (verdict, "durable") == 0 || g_strcmp0 (verdict, "duplicate") == 0) {
+    self->seq++;
+    self->lost -= self->told;
+    self->told = 0;
+    uplink_drop_head (self);
+    return TRUE;
+  }
+  if (g_strcmp0 (verdict, "gap") == 0) {
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "the other end has not what was acknowledged before: numbers start over");
+    uplink_new_epoch (self);
+    return TRUE;
+  }
+  if (g_strcmp0 (verdict, "bad") == 0) {
+    far_complain (self->at, "bad", "the other end cannot read a batch: dropped");
+    self->lost += ((Batch *) g_queue_peek_head (&self->waiting))->groups;
+    uplink_drop_head (self);
+    uplink_new_epoch (self);
+    return TRUE;
+  }
+  far_complain (self->at, "full", "the other end cannot record: %u batches wait here", self->waiting.length);
+  return FALSE;
+}
+
+static gboolean
+answer_taken (Uplink *self, const FarMessage *answer, GError **error)
+{
+  json_t *body;
+  gboolean next;
+
+  if (!far_message_check (answer, error))
+    return FALSE;
+  body = far_message_json (answer, error);
+  if (body == NULL)
+    return FALSE;
+  next = verdict_taken (self, json_string_value (json_object_get (body, "verdict")));
+  json_decref (body);
+  return next;
+}
+
+static void
+send_done (FarRequest *req, gpointer data)
+{
+  Uplink *self = data;
+  g_autoptr (GError) error = NULL;
+  gboolean next = FALSE;
+
+  if (self->sending == NULL)
+    return; /* stopped */
+  g_clear_pointer (&self->sending, far_request_unref);
+  if (far_request_error (req) != NULL)
+    error = g_error_copy (far_request_error (req));
+  else
+    next = answer_taken (self, far_request_result (req), &error);
+  if (error != NULL)
+    far_complain (self->at, "send", "%u batches wait: %s", self->waiting.length, error->message);
+  if (next)
+    uplink_send (self); /* else the timer or the next link-up tries again */
+}
+
+static FarMessage *
+batch_message (Uplink *self, const Batch *batch)
+{
+  g_autofree char *resource = g_strdup_printf ("batches?lane=%d&epoch=%" G_GUINT64_FORMAT "&seq=%" G_GUINT64_FORMAT "&crc=%08x", LANE_SAMPLES,
+                                               self->epoch, self->seq + 1, far_batch_crc (batch->bytes));
+  FarMessage *message = far_message_request ("POST", resource, NULL);
+
+  message->content_type = g_strdup (FAR_TYPE_BATCH);
+  message->body = g_bytes_ref (batch->bytes);
+  self->told = self->lost;
+  if (self->lost > 0) {
+    g_autofree char *lost = g_strdup_printf ("%" G_GUINT64_FORMAT, self->lost);
+
+    far_message_set_header (message, "gap", lost);
+  }
+  return message;
+}
+
+void
+uplink_send (Uplink *self)
+{
+  const char *transport = uplink_options (self)->transport;
+  g_autoptr (FarMessage) message = NULL;
+
+  if (self->sending != NULL || g_queue_is_empty (&self->waiting) || !far_peer_connected (transport, ""))
+    return;
+  self->uncertain = TRUE;
+  self->sending = far_request_ref (far_request_new (send_done, self, ANSWER_MS));
+  message = batch_message (self, g_queue_peek_head (&self->waiting));
+  far_peer_send (transport, "", message, self->sending);
+}
