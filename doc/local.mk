@@ -1,3 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Every page and every piece of news goes into the tarball by itself (dist-hook).
-dist_man_MANS =
+dist_man_MANS = \
+	doc/man/farwatch-profile.5 \
+	doc/man/farwatchd.8
