@@ -26,3 +26,18 @@ tests_unit_test_agent_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_agent_CFLAGS = $(TEST_CC)
 tests_unit_test_agent_LDFLAGS = $(TEST_LD)
 tests_unit_test_agent_LDADD = $(TEST_LINK)
+
+# access in this process, with its own store and tokens; links and tunnel ends are played
+check_LTLIBRARIES += tests/fixtures/transport-fake.la
+tests_fixtures_transport_fake_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_transport_fake_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_transport_fake_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_transport_fake_la_LIBADD = $(PLUGIN_LIBS)
+tests_fixtures_transport_fake_la_SOURCES = tests/fixtures/transport-fake.c tests/fixtures/transport-fake.h
+
+check_PROGRAMS += tests/unit/test-access
+tests_unit_test_access_SOURCES = tests/unit/test-access.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_access_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_access_CFLAGS = $(TEST_CC)
+tests_unit_test_access_LDFLAGS = $(TEST_LD)
+tests_unit_test_access_LDADD = $(TEST_LINK)

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "unit/access-help.h"
+
+#include "instance-private.h"
+#include "log.h"
+#include "node.h"
+
+static struct {
+  char *folder, *options;
+  Got got;
+  gboolean waiting;
+  guint numbers;
+} cloud;
+
+static void
+link_plugin (const char *name)
+{
+  const char *build = g_getenv ("FARWATCH_TEST_BUILDDIR");
+  g_autofree char *file = g_strconcat (name, ".so", NULL);
+  g_autofree char *real = g_build_filename (build ? build : ".", "plugins", file, NULL), *from = g_canonicalize_filename (real, NULL);
+  g_autofree char *to = g_build_filename (cloud.folder, file, NULL);
+  ck_assert_msg (g_file_test (from, G_FILE_TEST_EXISTS), "%s is not built", from);
+  ck_assert_int_eq (symlink (from, to), 0);
+}
+
+void
+settle (void)
+{
+  for (int quiet = 0; quiet < 8;) {
+    if (g_main_context_iteration (NULL, FALSE)) {
+      quiet = 0;
+      continue;
+    }
+    quiet++;
+    g_usleep (1500); /* the store's thread has its turn */
+  }
+}
+
+static gboolean
+access_runs (gpointer data)
+{
+  return far_instance_find (FAR_KIND_SERVICE, "access", NULL) != NULL;
+}
+
+static void
+cloud_start (void)
+{
+  g_autofree char *path = g_build_filename (cloud.folder, "cloud.yaml", NULL), *state = g_build_filename (cloud.folder, "state", NULL);
+  g_autofree char *text = g_strdup_printf ("farwatch: 1\n"
+                                           "node: {id: cloud, state: %s}\n"
+                                           "stores: {main: {type: sqlite, path: main.db}}\n"
+                                           "authenticators: {tokens: {type: token, store: main}}\n"
+                                           "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
+                                           "services: {access: {type: access, store: main, nodes: nodes, tunnels: [z1], tokens: tokens%s}}\n",
+                                           state, cloud.options);
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  g_autoptr (GError) error = NULL;
+  write_file (cloud.folder, "cloud.yaml", text, -1);
+  g_autoptr (FarProfile) profile = far_profile_load (path, NULL, faults);
+  g_autofree char *said = far_faults_text (faults);
+  ck_assert_msg (profile != NULL, "%s", said);
+  ck_assert_msg (far_node_open (profile, &error), "%s", error ? error->message : "");
+  far_instances_start (profile);
+  ck_assert_msg (run_until (access_runs, NULL), "access does not run");
+}
+
+void
+cloud_up (const char *access_options)
+{
+  cloud.folder = make_folder ();
+  cloud.options = g_strdup (access_options ? access_options : "");
+  g_autofree char *ca = g_build_filename (cloud.folder, "state", "ca", NULL);
+  g_setenv ("FARWATCH_PLUGIN_DIR", cloud.folder, TRUE);
+  link_plugin ("service-access");
+  link_plugin ("store-sqlite");
+  link_plugin ("authenticator-token");
+  link_fixture (cloud.folder, "transport-fake");
+  g_mkdir_with_parents (ca, 0700);
+  ck_assert (far_trust_ca_create (ca, "test fleet", NULL));
+  cloud_start ();
+}
+
+static void
+cloud_stop (void)
+{
+  far_instances_stop ();
+  settle ();
+  far_node_close ();
+}
+
+void
+cloud_restart (void)
+{
+  cloud_stop ();
+  cloud_start ();
+}
+
+void
+cloud_down (void)
+{
+  cloud_stop ();
+  remove_folder (cloud.folder);
+  json_decref (cloud.got.body);
+  cloud.got = (Got){ 0 };
+  g_clear_pointer (&cloud.folder, g_free);
+  g_clear_pointer (&cloud.options, g_free);
+}
+
+static Fake *
+fake_named (const char *name)
+{
+  FarInstance *at = far_instance_find (FAR_KIND_TRANSPORT, name, NULL);
+  ck_assert_ptr_nonnull (at);
+  return far_instance_self (at);
+}
+
+Fake *cloud_nodes (void) { return fake_named ("nodes"); }
+Fake *cloud_tunnels (void) { return fake_named ("z1"); }
+const char *cloud_folder (void) { return cloud.folder; }
+
+/* ---- requests ---- */
+
+static void
+answered (FarMessage *answer, gboolean last, gpointer user)
+{
+  json_decref (cloud.got.body);
+  cloud.got = (Got){ answer->status, answer->body ? far_message_json (answer, NULL) : NULL };
+  cloud.waiting = FALSE;
+}
+
+static gboolean
+was_answered (gpointer data)
+{
+  return !cloud.waiting;
+}
+
+Got
+ask_as (FarPrincipalKind kind, const char *name, const char *from, const char *method, const char *resource, json_t *body)
+{
+  g_autoptr (FarPrincipal) who = far_principal_new (kind, name, NULL, from);
+  who->super = kind == FAR_PRINCIPAL_LOCAL && strcmp (name, "root") == 0;
+  g_autoptr (FarMessage) message = far_message_request (method, resource, body);
+  cloud.waiting = TRUE;
+  far_door_submit (who, kind == FAR_PRINCIPAL_NODE ? "nodes" : kind == FAR_PRINCIPAL_LOCAL ? NULL : "people", message, answered, NULL);
+  ck_assert_msg (run_until (was_answered, NULL), "%s %s was not answered", method, resource);
+  return cloud.got;
+}
+
+Got ask_root (const char *method, const char *resource, json_t *body) { return ask_as (FAR_PRINCIPAL_LOCAL, "root", "", method, resource, body); }
+Got ask_person (const char *name, const char *method, const char *resource, json_t *body)
+{
+  return ask_as (FAR_PRINCIPAL_PERSON, name, "192.0.2.77", method, resource, body);
+}
+Got ask_node (const char *name, const char *method, const char *resource, json_t *body)
+{
+  return ask_as (FAR_PRINCIPAL_NODE, name, "192.0.2.50", method, resource, body);
+}
+
+const char *text_of (const json_t *json, const char *key) { return json_string_value (json_object_get (json, key)); }
+gint64 int_of (const json_t *json, const char *key) { return json_integer_value (json_object_get (json, key)); }
+
+void
+grant (const char *who, const char *action, const char *object)
+{
+  g_autofree char *id = g_strdup_printf ("g%u", ++cloud.numbers);
+  g_autoptr (GError) error = NULL;
+  json_t *right = json_pack ("{s:s, s:s, s:s, s:s}", "id", id, "who", who, "action", action, "object", object);
+  ck_assert_msg (far_right_set (right, &error), "%s", error ? error->message : "");
+  json_decref (right);
+}
+
+/* ---- terminals ---- */
+
+char *
+terminal_keys (const char *name)
+{
+  return g_build_filename (cloud.folder, name, "keys", NULL);
+}
+
+void
+terminal_enrol (const char *name)
+{
+  g_autofree char *keys = terminal_keys (name);
+  g_mkdir_with_parents (keys, 0700);
+  ck_assert (far_trust_keys_create (keys, NULL));
+  Got join = ask_root ("POST", "tokens", json_pack ("{s:s}", "node", name));
+  ck_assert_uint_eq (join.status, 201);
+  g_autofree char *token = g_strdup (text_of (join.body, "token")), *csr = far_trust_csr (keys, name, NULL);
+  g_autofree char *box = far_trust_box_public (keys, NULL), *ssh = far_trust_ssh_public (keys, NULL);
+  json_t *body = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", name, "token", token, "csr", csr, "box", box, "ssh", ssh);
+  Got got = ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.50", "POST", "enroll", body);
+  ck_assert_uint_eq (got.status, 200);
+  ck_assert_ptr_nonnull (text_of (got.body, "certificate"));
+}
+
+void
+terminal_link (const char *name, gboolean up)
+{
+  Fake *nodes = cloud_nodes ();
+  if (up)
+    g_hash_table_add (nodes->peers, g_strdup (name));
+  else
+    g_hash_table_remove (nodes->peers, name);
+  far_peer_changed (nodes->at, name, up, "192.0.2.50");
+  settle ();
+}
+
+json_t *
+terminal_credential (const char *name, json_t *offer)
+{
+  g_autofree char *keys = terminal_keys (name);
+  g_autoptr (GError) error = NULL;
+  json_t *plain = far_seal_open (keys, text_of (offer, "sealed"), &error);
+  ck_assert_msg (plain != NULL, "%s", error ? error->message : "");
+  return plain;
+}
+
+/* ---- what was sent ---- */
+
+FakeSent *
+last_sent (const char *prefix)
+{
+  GPtrArray *sent = cloud_nodes ()->sent;
+  for (guint i = sent->len; i > 0; i--) {
+    FakeSent *one = sent->pdata[i - 1];
+    if (g_str_has_prefix (one->resource, prefix))
+      return one;
+  }
+  return NULL;
+}
+
+static void
+message_free (gpointer message)
+{
+  far_message_unref (message);
+}
+
+void
+answer_sent (FakeSent *sent, guint status, json_t *body)
+{
+  ck_assert (!sent->answered);
+  sent->answered = TRUE;
+  far_request_done (sent->req, far_message_answer (sent->message, status, body), message_free);
+  settle ();
+}
+
+FakeTunnel *
+tunnel_of (const char *session)
+{
+  GPtrArray *tunnels = cloud_tunnels ()->tunnels;
+  for (guint i = tunnels->len; i > 0; i--)
+    if (strcmp (((FakeTunnel *) tunnels->pdata[i - 1])->session, session) == 0)
+      return tunnels->pdata[i - 1];
+  return NULL;
+}
+
+void
+tunnel_tell (FakeTunnel *tunnel, FarTunnelEventKind kind, const char *cause)
+{
+  ck_assert (!tunnel->ended);
+  tunnel->ended = kind == FAR_TUNNEL_ENDED;
+  FarTunnelEvent event = { .kind = kind, .session = tunnel->session, .cause = cause, .from = "192.0.2.77", .bytes_up = 100, .bytes_down = 2000 };
+  if (kind == FAR_TUNNEL_UP)
+    event.deadline_boot_us = far_clock_boottime_us () + tunnel->length_us;
+  tunnel->events (&event, tunnel->user);
+  settle ();
+}
+
+/* ---- sessions ---- */
+
+json_t *
+wish_for (const char *terminal, const char *device)
+{
+  return json_pack ("{s:s, s:s?, s:I, s:s}", "terminal", terminal, "device", device, "for_us", (json_int_t) (600 * SECOND), "reason", "test");
+}
+
+char *
+session_ask (const char *person, json_t *wish)
+{
+  Got got = ask_person (person, "POST", "sessions", wish);
+  ck_assert_msg (got.status == 201, "%u %s", got.status, text_of (got.body, "message"));
+  char *id = g_strdup (text_of (got.body, "session"));
+  settle ();
+  return id;
+}
+
+char *
+session_open (const char *person, json_t *wish)
+{
+  char *id = session_ask (person, wish);
+  FakeSent *push = last_sent ("offers");
+  ck_assert_ptr_nonnull (push);
+  ck_assert_str_eq (text_of (push->body, "session"), id);
+  answer_sent (push, 202, json_object ());
+  ck_assert_str_eq (session_state (id), "opening");
+  tunnel_tell (tunnel_of (id), FAR_TUNNEL_UP, NULL);
+  ck_assert_str_eq (session_state (id), "open");
+  return id;
+}
+
+json_t *
+session_body (const char *id)
+{
+  g_autofree char *resource = g_strdup_printf ("sessions/%s", id);
+  Got got = ask_root ("GET", resource, NULL);
+  return got.status == 200 ? got.body : NULL;
+}
+
+const char *
+session_state (const char *id)
+{
+  json_t *body = session_body (id);
+  return body ? text_of (body, "state") : "gone";
+}
+
+json_t *
+history_of (const char *session)
+{
+  g_autofree char *resource = g_strdup_printf ("history?session=%s", session);
+  settle ();
+  Got got = ask_root ("GET", resource, NULL);
+  return json_array_get (json_object_get (got.body, "history"), 0);
+}

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The cloud's side of access, step by step and fault by fault. */
+#include "config.h"
+
+#include "unit/access-help.h"
+
+static void
+set_up (void)
+{
+  cloud_up (NULL);
+  terminal_enrol ("t1");
+  terminal_enrol ("t2");
+  terminal_link ("t1", TRUE);
+  terminal_link ("t2", TRUE);
+  Got got = ask_node ("t1", "PUT", "terminals/t1/devices",
+                      json_pack ("{s:[{s:s, s:s, s:s}, {s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:s}]}", "devices", "name", "web", "endpoint", "lan", "address",
+                                 "192.0.2.9:80", "name", "m1", "endpoint", "lan", "address", "192.0.2.9:502", "line", "bus", "name", "m2", "endpoint",
+                                 "lan", "address", "192.0.2.9:503", "line", "bus"));
+  ck_assert_uint_eq (got.status, 200);
+  grant ("alice", "connect", "terminals/*");
+  grant ("alice", "see", "terminals/*");
+  grant ("bob", "connect", "terminals/t1");
+}
+
+static void
+tear_down (void)
+{
+  cloud_down ();
+}
+
+/* A refusal, its status and words, and the true cause in the history. */
+static void
+refused (Got got, guint status, const char *word, const char *cause)
+{
+  ck_assert_msg (got.status == status, "%u: %s", got.status, text_of (got.body, "message"));
+  ck_assert_msg (strstr (text_of (got.body, "message"), word) != NULL, "'%s' does not say '%s'", text_of (got.body, "message"), word);
+  settle ();
+  Got history = ask_root ("GET", "history?kind=refused", NULL);
+  json_t *row = json_array_get (json_object_get (history.body, "history"), 0);
+  ck_assert_msg (row != NULL, "no history row");
+  ck_assert_str_eq (text_of (row, "cause"), cause);
+}
+
+/* ---- the straight way: spec S105–S117, S303–S312 ---- */
+
+START_TEST (test_way)
+{
+  g_autofree char *id = session_ask ("alice", wish_for ("t1", "web"));
+  ck_assert_str_eq (session_state (id), "permitted");
+  FakeTunnel *tunnel = tunnel_of (id);
+  ck_assert_ptr_nonnull (tunnel);
+  ck_assert_str_eq (tunnel->terminal, "t1");
+  FakeSent *push = last_sent ("offers");
+  json_t *credential = terminal_credential ("t1", push->body);
+  const char *const same[] = { "session", "address", "host_key" };
+  for (guint i = 0; i < G_N_ELEMENTS (same); i++)
+    ck_assert_str_eq (text_of (credential, same[i]), text_of (push->body, same[i]));
+  ck_assert_str_eq (text_of (credential, "terminal"), "t1");
+  ck_assert_int_eq (int_of (credential, "x"), tunnel->x);
+  ck_assert_int_eq (int_of (credential, "generation"), 1);
+  ck_assert_ptr_null (json_object_get (push->body, "token"));
+  ck_assert_str_eq (text_of (push->body, "device"), "web");
+  json_decref (credential);
+  answer_sent (push, 202, json_object ());
+  ck_assert_str_eq (session_state (id), "opening");
+  tunnel_tell (tunnel, FAR_TUNNEL_UP, NULL);
+  ck_assert_str_eq (text_of (session_body (id), "spec_state"), "connected");
+  g_autofree char *resource = g_strdup_printf ("sessions/%s", id), *report = g_strdup_printf ("sessions/%s/report", id);
+  ck_assert_uint_eq (ask_person ("alice", "DELETE", resource, NULL).status, 202);
+  ck_assert_str_eq (text_of (session_body (id), "spec_state"), "close requested");
+  ck_assert_ptr_null (tunnel->end_cause); /* the terminal closes first */
+  ck_assert_ptr_nonnull (last_sent ("sessions/"));
+  ck_assert_uint_eq (ask_node ("t1", "POST", report, json_pack ("{s:s, s:s}", "state", "closed", "cause", "close asked")).status, 200);
+  ck_assert_ptr_nonnull (tunnel->end_cause);
+  ck_assert_str_eq (session_state (id), "closing"); /* ports are not free yet */
+  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  ck_assert_str_eq (session_state (id), "closed");
+  json_t *row = history_of (id);
+  ck_assert_str_eq (text_of (row, "person"), "person:alice");
+  ck_assert_str_eq (text_of (row, "device"), "web");
+  ck_assert_str_eq (text_of (row, "from"), "192.0.2.77");
+  ck_assert_str_eq (text_of (row, "cause"), "closed by the user");
+  ck_assert_str_eq (text_of (row, "reason"), "test");
+  ck_assert_int_eq (int_of (row, "bytes_down"), 2000);
+  ck_assert_ptr_nonnull (text_of (row, "opened"));
+  ck_assert_ptr_nonnull (text_of (row, "closed"));
+}
+END_TEST
+
+/* B3: only the terminal asked for hears *needed*, others do not; without push it hears by its poll. */
+START_TEST (test_poll)
+{
+  terminal_link ("t1", FALSE);
+  g_hash_table_add (cloud_nodes ()->peers, g_strdup ("t1")); /* linked, but nothing is pushed: messages get no answer */
+  far_peer_changed (cloud_nodes ()->at, "t1", TRUE, "192.0.2.50");
+  json_t *empty = json_pack ("{s:s, s:[]}", "nonce", "n1", "sessions");
+  Got got = ask_node ("t1", "POST", "poll", json_incref (empty));
+  ck_assert (json_is_false (json_object_get (got.body, "needed")));
+  g_autofree char *id = session_ask ("alice", wish_for ("t1", NULL));
+  got = ask_node ("t2", "POST", "poll", json_incref (empty));
+  ck_assert (json_is_false (json_object_get (got.body, "needed")));
+  ck_assert_uint_eq (json_array_size (json_object_get (got.body, "offers")), 0);
+  got = ask_node ("t1", "POST", "poll", json_incref (empty));
+  ck_assert (json_is_true (json_object_get (got.body, "needed")));
+  ck_assert_str_eq (text_of (json_array_get (json_object_get (got.body, "offers"), 0), "session"), id);
+  settle ();
+  ck_assert_str_eq (session_state (id), "opening");
+  /* the answer was lost: offered again; known there: not again */
+  got = ask_node ("t1", "POST", "poll", json_incref (empty));
+  ck_assert_uint_eq (json_array_size (json_object_get (got.body, "offers")), 1);
+  got = ask_node ("t1", "POST", "poll", json_pack ("{s:s, s:[{s:s, s:s, s:i}]}", "nonce", "n2", "sessions", "session", id, "state", "opening", "generation", 1));
+  ck_assert_uint_eq (json_array_size (json_object_get (got.body, "offers")), 0);
+  json_decref (empty);
+}
+END_TEST
+
+/* S301–S307: a poll names what is to be closed, and what is not known here. */
+START_TEST (test_poll_closes)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", NULL)), *resource = g_strdup_printf ("sessions/%s", id);
+  json_t *sessions = json_pack ("[{s:s, s:s, s:i}, {s:s, s:s, s:i}]", "session", id, "state", "open", "generation", 1, "session", "ghost", "state", "open",
+                                "generation", 1);
+  Got got = ask_node ("t1", "POST", "poll", json_pack ("{s:s, s:O}", "nonce", "n", "sessions", sessions));
+  json_t *close = json_object_get (got.body, "close");
+  ck_assert_uint_eq (json_array_size (close), 1);
+  ck_assert_str_eq (json_string_value (json_array_get (close, 0)), "ghost");
+  ask_person ("alice", "DELETE", resource, NULL);
+  got = ask_node ("t1", "POST", "poll", json_pack ("{s:s, s:O}", "nonce", "n", "sessions", sessions));
+  ck_assert_uint_eq (json_array_size (json_object_get (got.body, "close")), 2);
+  /* another terminal cannot speak of it */
+  g_autofree char *report = g_strdup_printf ("sessions/%s/report", id);
+  ask_node ("t2", "POST", report, json_pack ("{s:s}", "state", "closed"));
+  ck_assert_ptr_null (tunnel_of (id)->end_cause);
+  json_decref (sessions);
+}
+END_TEST
+
+/* B11: a terminal that never reports. */
+START_TEST (test_grace)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", NULL)), *resource = g_strdup_printf ("sessions/%s", id);
+  ask_person ("alice", "DELETE", resource, NULL);
+  far_clock_advance (9 * SECOND);
+  settle ();
+  ck_assert_ptr_null (tunnel_of (id)->end_cause);
+  far_clock_advance (2 * SECOND);
+  settle ();
+  ck_assert_ptr_nonnull (tunnel_of (id)->end_cause);
+  tunnel_tell (tunnel_of (id), FAR_TUNNEL_ENDED, "closed");
+  ck_assert_str_eq (session_state (id), "closed");
+}
+END_TEST
+
+/* B12: the deadline, by the tunnel end itself, and by our second look when it is silent. */
+START_TEST (test_deadline)
+{
+  g_autofree char *a = session_open ("alice", wish_for ("t1", NULL)), *b = session_open ("alice", wish_for ("t2", NULL));
+  far_clock_advance (600 * SECOND);
+  tunnel_tell (tunnel_of (a), FAR_TUNNEL_ENDED, "deadline");
+  ck_assert_str_eq (session_state (a), "closed");
+  ck_assert_str_eq (text_of (history_of (a), "cause"), "deadline");
+  far_clock_advance (SECOND);
+  settle ();
+  ck_assert_str_eq (tunnel_of (b)->end_cause, "deadline");
+  ck_assert_str_eq (session_state (b), "closing");
+  tunnel_tell (tunnel_of (b), FAR_TUNNEL_ENDED, "deadline");
+  ck_assert_str_eq (text_of (history_of (b), "cause"), "deadline");
+}
+END_TEST
+
+/* A terminal that does not come in time. */
+START_TEST (test_not_opened)
+{
+  g_autofree char *id = session_ask ("alice", wish_for ("t1", NULL));
+  far_clock_advance (269 * SECOND);
+  settle ();
+  ck_assert_str_eq (session_state (id), "permitted");
+  far_clock_advance (2 * SECOND);
+  settle ();
+  ck_assert_ptr_nonnull (tunnel_of (id)->end_cause);
+  tunnel_tell (tunnel_of (id), FAR_TUNNEL_ENDED, "closed");
+  ck_assert_str_eq (text_of (history_of (id), "cause"), "not opened in time");
+}
+END_TEST
+
+/* A cut carrier: same ports, next generation, fresh credential; the old one is void. */
+START_TEST (test_resume)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", NULL));
+  FakeTunnel *tunnel = tunnel_of (id);
+  json_t *first = terminal_credential ("t1", last_sent ("offers")->body);
+  terminal_link ("t1", FALSE);
+  tunnel_tell (tunnel, FAR_TUNNEL_LOST, NULL);
+  ck_assert_str_eq (session_state (id), "resuming");
+  terminal_link ("t1", TRUE);
+  FakeSent *push = last_sent ("offers");
+  json_t *second = terminal_credential ("t1", push->body);
+  ck_assert_int_eq (int_of (push->body, "generation"), 2);
+  ck_assert_int_eq (int_of (push->body, "x"), tunnel->x);
+  ck_assert_str_ne (text_of (first, "token"), text_of (second, "token"));
+  answer_sent (push, 202, json_object ());
+  tunnel_tell (tunnel, FAR_TUNNEL_UP, NULL);
+  ck_assert_str_eq (session_state (id), "open");
+  ck_assert_ptr_eq (tunnel_of (id), tunnel); /* no second reservation */
+  /* the terminal lost its link before Z knew: it says so by poll, and gets the next one */
+  Got got = ask_node ("t1", "POST", "poll", json_pack ("{s:s, s:[{s:s, s:s, s:i, s:b}]}", "nonce", "n", "sessions", "session", id, "state", "resuming",
+                                                       "generation", 2, "again", 1));
+  settle ();
+  ck_assert_str_eq (session_state (id), "resuming");
+  ck_assert_int_eq (int_of (session_body (id), "generation"), 3);
+  (void) got;
+  json_decref (first);
+  json_decref (second);
+}
+END_TEST
+
+/* The deadline stands through resumptions. */
+START_TEST (test_resume_deadline)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", NULL));
+  far_clock_advance (400 * SECOND);
+  tunnel_tell (tunnel_of (id), FAR_TUNNEL_LOST, NULL);
+  ck_assert_int_le (int_of (last_sent ("offers")->body, "for_us"), 200 * SECOND);
+  tunnel_tell (tunnel_of (id), FAR_TUNNEL_UP, NULL);
+  far_clock_advance (201 * SECOND);
+  settle ();
+  ck_assert_str_eq (tunnel_of (id)->end_cause, "deadline");
+}
+END_TEST
+
+/* ---- refusals ---- */
+
+START_TEST (test_refusals)
+{
+  refused (ask_person ("alice", "POST", "sessions", wish_for ("t9", NULL)), 404, "no terminal 't9'", "unknown terminal");
+  refused (ask_person ("alice", "POST", "sessions", wish_for ("t1", "safe")), 404, "no device 'safe'", "unknown device");
+  refused (ask_person ("alice", "POST", "sessions", json_pack ("{s:s, s:I}", "terminal", "t1", "for_us", (json_int_t) (3 * 3600 * SECOND))), 403, "longest", "too long");
+  refused (ask_person ("alice", "POST", "sessions", json_pack ("{s:s, s:I}", "terminal", "t1", "for_us", (json_int_t) 5)), 400, "at least", "too short");
+  refused (ask_person ("alice", "POST", "sessions", json_pack ("{s:s, s:s}", "terminal", "t1", "entry", "window")), 400, "entry", "no such entry");
+  terminal_link ("t2", FALSE);
+  refused (ask_person ("alice", "POST", "sessions", wish_for ("t2", NULL)), 503, "offline", "terminal offline");
+  cloud_tunnels ()->down = TRUE;
+  g_autofree char *id = session_ask ("alice", wish_for ("t1", NULL));
+  ck_assert_str_eq (session_state (id), "closed");
+  ck_assert_str_eq (text_of (history_of (id), "cause"), "no tunnel end is up");
+}
+END_TEST
+
+/* Without `see`, an unknown terminal and a missing right read the same. */
+START_TEST (test_unseen)
+{
+  Got got = ask_person ("mallory", "POST", "sessions", wish_for ("t9", NULL));
+  refused (got, 404, "t9", "unknown terminal");
+  got = ask_person ("mallory", "POST", "sessions", wish_for ("t9", NULL));
+  g_autofree char *unknown = g_strdup (text_of (got.body, "message"));
+  guint status = got.status;
+  got = ask_person ("mallory", "POST", "sessions", wish_for ("t2", NULL));
+  g_auto (GStrv) parts = g_strsplit (unknown, "t9", -1);
+  g_autofree char *wanted = g_strjoinv ("t2", parts);
+  ck_assert_uint_eq (got.status, status);
+  ck_assert_str_eq (text_of (got.body, "message"), wanted);
+  refused (ask_person ("mallory", "POST", "sessions", wish_for ("t2", NULL)), 404, "t2", "no right");
+  /* nor does a list, a session or the history tell */
+  ck_assert_uint_eq (json_array_size (json_object_get (ask_person ("mallory", "GET", "terminals", NULL).body, "terminals")), 0);
+  ck_assert_uint_eq (json_array_size (json_object_get (ask_person ("mallory", "GET", "history", NULL).body, "history")), 0);
+  g_autofree char *id = session_ask ("alice", wish_for ("t2", NULL)), *resource = g_strdup_printf ("sessions/%s", id);
+  ck_assert_uint_eq (ask_person ("mallory", "GET", resource, NULL).status, 404);
+  ck_assert_uint_eq (ask_person ("mallory", "DELETE", resource, NULL).status, 404);
+  ck_assert_uint_eq (json_array_size (json_object_get (ask_person ("mallory", "GET", "sessions", NULL).body, "sessions")), 0);
+}
+END_TEST
+
+/* One writer a device; its line counts; the same person may come again. */
+START_TEST (test_second_writer)
+{
+  g_autofree char *first = session_open ("alice", wish_for ("t1", "m1"));
+  refused (ask_person ("bob", "POST", "sessions", wish_for ("t1", "m1")), 409, "person:alice", "in use by person:alice");
+  refused (ask_person ("bob", "POST", "sessions", wish_for ("t1", "m2")), 409, "'m1' is in use", "in use by person:alice");
+  g_autofree char *other = session_ask ("bob", wish_for ("t1", "web"));
+  g_autofree char *again = session_ask ("alice", wish_for ("t1", "m1"));
+  ck_assert_str_ne (first, again);
+}
+END_TEST
+
+/* How to come in: no clear text but with the right, a known address and a login in advance. */
+START_TEST (test_entries)
+{
+  json_t *wish = wish_for ("t1", "web");
+  json_object_set_new (wish, "raw", json_true ());
+  refused (ask_person ("alice", "POST", "sessions", json_deep_copy (wish)), 400, "ports", "raw without ports");
+  json_object_set_new (wish, "entry", json_string ("ports"));
+  refused (ask_person ("alice", "POST", "sessions", json_deep_copy (wish)), 400, "login in advance", "raw without login");
+  json_object_set_new (wish, "login_box", json_string ("Ym94"));
+  refused (ask_person ("alice", "POST", "sessions", json_deep_copy (wish)), 400, "login_box and id", "no login box");
+  json_object_set_new (wish, "id", json_string ("r1"));
+  refused (ask_person ("alice", "POST", "sessions", json_deep_copy (wish)), 403, "connect-raw", "no right");
+  grant ("alice", "connect-raw", "terminals/t1");
+  refused (ask_as (FAR_PRINCIPAL_PERSON, "alice", "", "POST", "sessions", json_deep_copy (wish)), 403, "address", "raw from an unknown address");
+  json_t *sealed = json_deep_copy (wish);
+  json_object_set_new (sealed, "raw", json_false ());
+  refused (ask_person ("alice", "POST", "sessions", sealed), 400, "entry 'stream'", "in advance through ports without raw");
+  g_autofree char *id = session_ask ("alice", json_deep_copy (wish));
+  FakeTunnel *tunnel = tunnel_of (id);
+  ck_assert (tunnel->raw);
+  ck_assert_str_eq (tunnel->person_address, "192.0.2.77");
+  ck_assert_uint_ne (tunnel->x, tunnel->y);
+  ck_assert_str_eq (text_of (last_sent ("offers")->body, "login"), "in-advance");
+  ck_assert_str_eq (text_of (last_sent ("offers")->body, "request"), "r1");
+  json_decref (wish);
+}
+END_TEST
+
+START_TEST (test_limits)
+{
+  for (guint i = 0; i < 20; i++)
+    g_free (session_ask ("alice", wish_for ("t1", NULL)));
+  refused (ask_person ("alice", "POST", "sessions", wish_for ("t1", NULL)), 429, "20 sessions", "too many sessions of one person");
+}
+END_TEST
+
+/* The terminal refuses: the person hears why. */
+START_TEST (test_terminal_refuses)
+{
+  g_autofree char *id = session_ask ("alice", wish_for ("t1", "web"));
+  answer_sent (last_sent ("offers"), 403, json_pack ("{s:s, s:s}", "error", "denied", "message", "terminal 't1' is open for access only mon-fri"));
+  ck_assert_ptr_nonnull (tunnel_of (id)->end_cause);
+  tunnel_tell (tunnel_of (id), FAR_TUNNEL_ENDED, "closed");
+  ck_assert_ptr_nonnull (strstr (text_of (session_body (id), "cause"), "mon-fri"));
+}
+END_TEST
+
+/* Two persons. */
+START_TEST (test_approval)
+{
+  json_t *right = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "n", "who", "carol", "action", "connect", "object", "terminals/t1", "needs", "approval");
+  ck_assert (far_right_set (right, NULL));
+  json_decref (right);
+  grant ("carol", "approve", "terminals/*");
+  grant ("dave", "approve", "terminals/*");
+  Got got = ask_person ("carol", "POST", "sessions", wish_for ("t1", "web"));
+  ck_assert_uint_eq (got.status, 201);
+  g_autofree char *id = g_strdup (text_of (got.body, "session")), *approve = g_strdup_printf ("sessions/%s/approve", id);
+  ck_assert_str_eq (session_state (id), "awaiting approval");
+  ck_assert_ptr_null (tunnel_of (id));
+  ck_assert_uint_eq (ask_person ("carol", "POST", approve, json_object ()).status, 403); /* her own */
+  ck_assert_uint_eq (ask_person ("alice", "POST", approve, json_object ()).status, 403); /* no right to */
+  ck_assert_uint_eq (ask_person ("dave", "POST", approve, json_object ()).status, 200);
+  settle ();
+  ck_assert_str_eq (session_state (id), "permitted");
+  ck_assert_uint_eq (ask_person ("dave", "POST", approve, json_object ()).status, 409);
+  got = ask_person ("carol", "POST", "sessions", wish_for ("t1", "m1"));
+  g_autofree char *second = g_strdup (text_of (got.body, "session")), *refuse = g_strdup_printf ("sessions/%s/approve", second);
+  ask_person ("dave", "POST", refuse, json_pack ("{s:b}", "approve", 0));
+  ck_assert_str_eq (session_state (second), "closed");
+  ck_assert_str_eq (text_of (history_of (second), "cause"), "refused by person:dave");
+}
+END_TEST
+
+/* ---- registry ---- */
+
+/* Removed: link cut, sessions end, the certificate is revoked, messages are refused, a link that comes again is cut. */
+START_TEST (test_revoked)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", NULL));
+  ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1", NULL).status, 204);
+  ck_assert_str_eq (cloud_nodes ()->cuts->pdata[0], "t1: revoked");
+  ck_assert_str_eq (tunnel_of (id)->end_cause, "terminal removed");
+  ck_assert_uint_eq (ask_node ("t1", "POST", "poll", json_object ()).status, 403);
+  far_peer_changed (cloud_nodes ()->at, "t1", TRUE, "192.0.2.50");
+  settle ();
+  ck_assert_uint_eq (cloud_nodes ()->cuts->len, 2);
+}
+END_TEST
+
+START_TEST (test_devices_mirrored)
+{
+  Got got = ask_root ("GET", "terminals/t1", NULL);
+  ck_assert_uint_eq (json_array_size (json_object_get (got.body, "devices")), 3);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/later", json_pack ("{s:s}", "note", "ordered")).status, 200);
+  ck_assert_uint_eq (ask_node ("t2", "PUT", "terminals/t1/devices", json_pack ("{s:[]}", "devices")).status, 403);
+  ck_assert_uint_eq (ask_node ("t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s}]}", "devices", "name", "web")).status, 200);
+  got = ask_root ("GET", "terminals/t1", NULL);
+  ck_assert_uint_eq (json_array_size (json_object_get (got.body, "devices")), 2); /* web, and the one the terminal does not know yet */
+  cloud_restart ();
+  got = ask_root ("GET", "terminals/t1", NULL);
+  ck_assert_uint_eq (json_array_size (json_object_get (got.body, "devices")), 2);
+}
+END_TEST
+
+/* ---- restart ---- */
+
+/* Rows that are not closed: history closed with its cause, tokens withdrawn, nothing held. */
+START_TEST (test_restart)
+{
+  g_autofree char *open = session_open ("alice", wish_for ("t1", "web")), *waiting = session_ask ("alice", wish_for ("t2", NULL));
+  settle ();
+  cloud_restart ();
+  ck_assert_str_eq (session_state (open), "gone");
+  ck_assert_str_eq (text_of (history_of (open), "cause"), "restart");
+  ck_assert_str_eq (text_of (history_of (open), "state"), "closed");
+  ck_assert_str_eq (text_of (history_of (waiting), "cause"), "restart");
+  Got got = ask_node ("t1", "POST", "poll", json_pack ("{s:[{s:s, s:s, s:i}]}", "sessions", "session", open, "state", "open", "generation", 1));
+  ck_assert_str_eq (json_string_value (json_array_get (json_object_get (got.body, "close"), 0)), open);
+}
+END_TEST
+
+/* ---- enrolment ---- */
+
+static Got
+enrol (const char *token, const char *keys, const char *name)
+{
+  g_autofree char *csr = far_trust_csr (keys, name, NULL), *box = far_trust_box_public (keys, NULL), *ssh = far_trust_ssh_public (keys, NULL);
+  return ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.50", "POST", "enroll",
+                 json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", name, "token", token, "csr", csr, "box", box, "ssh", ssh));
+}
+
+static char *
+new_keys (const char *name)
+{
+  char *keys = terminal_keys (name);
+  g_mkdir_with_parents (keys, 0700);
+  ck_assert (far_trust_keys_create (keys, NULL));
+  return keys;
+}
+
+START_TEST (test_enrol)
+{
+  g_autofree char *mine = new_keys ("mine"), *theirs = new_keys ("theirs");
+  Got got = ask_root ("POST", "tokens", json_pack ("{s:s}", "for", "1h"));
+  g_autofree char *token = g_strdup (text_of (got.body, "token"));
+  ck_assert_uint_eq (enrol ("x.y.z", mine, "n1").status, 403);
+  ck_assert_uint_eq (enrol ("", mine, "n1").status, 403);
+  got = enrol (token, mine, "n1");
+  ck_assert_uint_eq (got.status, 200);
+  g_autofree char *certificate = g_strdup (text_of (got.body, "certificate")), *ca = g_build_filename (cloud_folder (), "state", "ca", "ca.crt", NULL);
+  ck_assert (far_trust_check (certificate, ca, FAR_PURPOSE_NODE_CLIENT, "n1", NULL, NULL, NULL));
+  ck_assert (far_statement_check (json_object_get (got.body, "statement"), ca, NULL));
+  ck_assert_str_eq (text_of (json_object_get (got.body, "statement"), "authority"), "cloud");
+  got = enrol (token, mine, "n1"); /* a lost answer */
+  ck_assert_uint_eq (got.status, 200);
+  ck_assert_str_eq (text_of (got.body, "certificate"), certificate);
+  ck_assert_uint_eq (enrol (token, theirs, "n2").status, 403); /* bound to the first key */
+  got = ask_root ("POST", "tokens", json_object ());
+  g_autofree char *other = g_strdup (text_of (got.body, "token"));
+  ck_assert_uint_eq (enrol (other, theirs, "n1").status, 409); /* the name is taken by another key */
+  got = ask_root ("POST", "tokens", json_pack ("{s:s}", "node", "n1"));
+  g_autofree char *replace = g_strdup (text_of (got.body, "token"));
+  ck_assert_uint_eq (enrol (replace, theirs, "n9").status, 403); /* made for another node */
+  ck_assert_uint_eq (enrol (replace, theirs, "n1").status, 200);
+  got = ask_root ("POST", "tokens", json_pack ("{s:s}", "for", "1h"));
+  g_autofree char *late = g_strdup (text_of (got.body, "token"));
+  far_clock_advance (3601 * SECOND);
+  ck_assert_uint_eq (enrol (late, theirs, "n3").status, 403);
+}
+END_TEST
+
+START_TEST (test_renew)
+{
+  g_autofree char *keys = terminal_keys ("t1"), *csr = far_trust_csr (keys, "t1", NULL), *other = new_keys ("thief");
+  g_autofree char *foreign = far_trust_csr (other, "t1", NULL);
+  const gint64 day = 24 * 3600 * SECOND;
+  ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", csr)).status, 409); /* too early */
+  far_clock_advance (250 * day);
+  ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", foreign)).status, 403);
+  ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", csr)).status, 200);
+  far_clock_advance ((365 + 89) * day); /* expired, without a link: by its key */
+  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NONE, "", "", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1")).status, 200);
+  far_clock_advance ((365 + 91) * day);
+  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NONE, "", "", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1")).status, 403);
+}
+END_TEST
+
+/* ---- authority: admin ---- */
+
+static void
+set_up_admin (void)
+{
+  cloud_up (", authority: admin");
+}
+
+START_TEST (test_admin)
+{
+  g_autofree char *keys = new_keys ("a1"), *ca = g_build_filename (cloud_folder (), "state", "ca", NULL);
+  Got got = ask_root ("POST", "tokens", json_object ());
+  g_autofree char *token = g_strdup (text_of (got.body, "token"));
+  got = enrol (token, keys, "a1");
+  ck_assert_uint_eq (got.status, 202);
+  g_autofree char *number = g_strdup (text_of (got.body, "pending")), *resource = g_strdup_printf ("enrollments/%s", number);
+  got = enrol (token, keys, "a1");
+  ck_assert_uint_eq (got.status, 202);
+  ck_assert_str_eq (text_of (got.body, "pending"), number);
+  got = ask_root ("GET", "enrollments", NULL);
+  json_t *row = json_array_get (json_object_get (got.body, "enrollments"), 0);
+  g_autofree char *csr = g_strdup (text_of (row, "csr")), *certificate = far_trust_sign (ca, csr, "a1", NULL, FALSE, 30, NULL);
+  json_t *plain = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", "a1", "box", text_of (row, "box"), "ssh", text_of (row, "ssh"), "spki",
+                             text_of (row, "spki"), "authority", "admin");
+  json_t *wrong = json_deep_copy (plain);
+  json_object_set_new (wrong, "box", json_string ("swapped"));
+  json_t *statement = far_statement_sign (ca, plain, NULL), *bad = far_statement_sign (ca, wrong, NULL);
+  ck_assert_uint_eq (ask_root ("POST", resource, json_pack ("{s:s, s:o}", "certificate", certificate, "statement", bad)).status, 400);
+  ck_assert_uint_eq (ask_root ("POST", resource, json_pack ("{s:s, s:o}", "certificate", certificate, "statement", statement)).status, 200);
+  got = enrol (token, keys, "a1");
+  ck_assert_uint_eq (got.status, 200);
+  ck_assert_str_eq (text_of (got.body, "certificate"), certificate);
+}
+END_TEST
+
+int
+main (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  Suite *suite = suite_create ("access");
+  TCase *cases = tcase_create ("access"), *admin = tcase_create ("admin");
+  tcase_set_timeout (cases, 60);
+  tcase_add_checked_fixture (cases, set_up, tear_down);
+  tcase_add_test (cases, test_way);
+  tcase_add_test (cases, test_poll);
+  tcase_add_test (cases, test_poll_closes);
+  tcase_add_test (cases, test_grace);
+  tcase_add_test (cases, test_deadline);
+  tcase_add_test (cases, test_not_opened);
+  tcase_add_test (cases, test_resume);
+  tcase_add_test (cases, test_resume_deadline);
+  tcase_add_test (cases, test_refusals);
+  tcase_add_test (cases, test_unseen);
+  tcase_add_test (cases, test_second_writer);
+  tcase_add_test (cases, test_entries);
+  tcase_add_test (cases, test_limits);
+  tcase_add_test (cases, test_terminal_refuses);
+  tcase_add_test (cases, test_approval);
+  tcase_add_test (cases, test_revoked);
+  tcase_add_test (cases, test_devices_mirrored);
+  tcase_add_test (cases, test_restart);
+  tcase_add_test (cases, test_enrol);
+  tcase_add_test (cases, test_renew);
+  tcase_set_timeout (admin, 60);
+  tcase_add_checked_fixture (admin, set_up_admin, tear_down);
+  tcase_add_test (admin, test_admin);
+  suite_add_tcase (suite, cases);
+  suite_add_tcase (suite, admin);
+  return run_suite (suite);
+}
