@@ -377,7 +377,7 @@ START_TEST (test_devices_mirrored)
   Got got = ask_root ("GET", "terminals/t1", NULL);
   ck_assert_uint_eq (json_array_size (json_object_get (got.body, "devices")), 3);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/later", json_pack ("{s:s}", "note", "ordered")).status, 200);
-  ck_assert_uint_eq (ask_node ("t2", "PUT", "terminals/t1/devices", json_pack ("{s:[]}", "devices")).status, 403);
+  ck_assert_uint_eq (ask_node ("t2", "PUT", "terminals/t1/devices", json_pack ("{s:[]}", "devices")).status, 404);
   ck_assert_uint_eq (ask_node ("t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s}]}", "devices", "name", "web")).status, 200);
   got = ask_root ("GET", "terminals/t1", NULL);
   ck_assert_uint_eq (json_array_size (json_object_get (got.body, "devices")), 2); /* web, and the one the terminal does not know yet */
