@@ -25,17 +25,33 @@ link_plugin (const char *name)
   ck_assert_int_eq (symlink (from, to), 0);
 }
 
+static void
+barrier_passed (FarRequest *req, gpointer user)
+{
+  *(gboolean *) user = TRUE;
+}
+
+static gboolean
+barrier_seen (gpointer passed)
+{
+  return *(gboolean *) passed;
+}
+
+/* The store's writer works in order: when a row written now is durable, everything written before is. What that sets going may write again, a
+ * few times in a row. */
 void
 settle (void)
 {
-  for (int quiet = 0; quiet < 8;) {
-    if (g_main_context_iteration (NULL, FALSE)) {
-      quiet = 0;
+  for (int i = 0; i < 5; i++) {
+    gboolean passed = FALSE;
+    while (g_main_context_iteration (NULL, FALSE))
       continue;
+    if (far_instance_find (FAR_KIND_STORE, "main", NULL)) {
+      far_store_put ("main", "barrier", "b", "{}", FAR_EXPECT_ANY, far_request_new (barrier_passed, &passed, 0));
+      ck_assert (run_until (barrier_seen, &passed));
     }
-    quiet++;
-    g_usleep (1500); /* the store's thread has its turn */
   }
+  run_pending ();
 }
 
 static gboolean
@@ -94,8 +110,9 @@ cloud_up (const char *access_options)
 static void
 cloud_stop (void)
 {
-  far_instances_stop ();
   settle ();
+  far_instances_stop ();
+  run_pending ();
   far_node_close ();
 }
 
