@@ -6,6 +6,9 @@
 #include <locale.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <farwatch/i18n.h>
 #include <farwatch/version.h>
@@ -63,15 +66,41 @@ parse_arguments (int argc, char **argv, Arguments *to)
   return TRUE;
 }
 
+static void
+show_faults (GPtrArray *faults)
+{
+  g_autofree char *text = far_faults_text (faults);
+
+  g_printerr ("%s", text);
+}
+
+/* Plugins that are needed on demand stay out of this process until then; another one checks the profile whole, shows its faults and ends. */
+static gboolean
+check_apart (const Arguments *arguments)
+{
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  pid_t child = fork ();
+  int status = 0;
+
+  if (child == 0) {
+    FarProfile *profile = far_profile_load (arguments->profile, arguments->state, faults);
+
+    show_faults (faults);
+    _exit (profile != NULL ? EXIT_GOOD : EXIT_PROFILE);
+  }
+  return child > 0 && waitpid (child, &status, 0) == child && WIFEXITED (status) && WEXITSTATUS (status) == EXIT_GOOD;
+}
+
 static FarProfile *
 load_profile (const Arguments *arguments)
 {
   g_autoptr (GPtrArray) faults = far_faults_new ();
-  FarProfile *profile = far_profile_load (arguments->profile, arguments->state, faults);
-  g_autofree char *text = far_faults_text (faults);
+  g_autoptr (FarProfile) profile = far_profile_load_lazy (arguments->profile, arguments->state, faults);
 
-  g_printerr ("%s", text);
-  return profile;
+  if (profile == NULL || profile->has_on_demand)
+    return check_apart (arguments) ? g_steal_pointer (&profile) : NULL;
+  show_faults (faults);
+  return g_steal_pointer (&profile);
 }
 
 /* Thousands of links need thousands of descriptors; the soft limit is a guard for programs that use select(). */
@@ -160,6 +189,7 @@ serve (const Arguments *arguments, FarProfile *profile)
   g_autoptr (GError) error = NULL;
   gboolean good;
 
+  umask (077); /* whatever is kept is private, unless its maker says otherwise */
   raise_limits ();
   ignore_broken_pipes ();
   far_log_open (arguments->debug);

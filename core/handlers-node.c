@@ -37,7 +37,7 @@ instances_page (const char *after, const char **next, gboolean *good)
   for (guint i = 0; i < all->len; i++) {
     const FarInstance *at = all->pdata[i];
 
-    *good = *good && at->state == FAR_STATE_RUNNING;
+    *good = *good && (at->state == FAR_STATE_RUNNING || at->state == FAR_STATE_RESTING);
     if (begun && json_array_size (page) < PAGE)
       json_array_append_new (page, far_instance_json (at));
     else if (begun && *next == NULL)
@@ -83,15 +83,16 @@ call_plugins (gpointer self, FarCall *call)
 static const FarType *
 find_type (const char *text, GError **error)
 {
+  const FarLoaderRules *rules = &far_node_profile ()->rules; /* who asks must not get a denied plugin loaded */
   const char *dash = strchr (text, '-');
   g_autofree char *kind_name = dash != NULL ? g_strndup (text, dash - text) : NULL;
   FarKind kind = kind_name != NULL ? far_kind_parse (kind_name) : 0;
 
   if (kind != 0)
-    return far_loader_type (kind, dash + 1, NULL, error);
+    return far_loader_type (kind, dash + 1, rules, error);
   for (guint any = 1; any < FAR_N_KINDS; any++)
     if (far_loader_find (any, text) != NULL)
-      return far_loader_type (any, text, NULL, error);
+      return far_loader_type (any, text, rules, error);
   g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no type '%s' is installed; farctl plugins lists them"), text);
   return NULL;
 }

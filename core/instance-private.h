@@ -14,6 +14,7 @@ typedef enum {
   FAR_STATE_RETRYING, /* failed, torn down, tried again later                 */
   FAR_STATE_FAILED,   /* failed for good: the profile or the code must change */
   FAR_STATE_STOPPED,
+  FAR_STATE_RESTING,  /* starts when somebody asks for it                     */
   FAR_STATE_RETIRED   /* replaced by a reload, its sessions go on             */
 } FarState;
 
@@ -51,6 +52,8 @@ gboolean far_instance_init (FarInstance *at, GError **error);
 void far_instance_begin (FarInstance *at);
 /* init unless that was done, then begin. */
 void far_instance_try (FarInstance *at);
+/* One that rests is loaded and tried. */
+void far_instance_wake (FarInstance *at);
 /* Torn down, and tried at once, whatever it waits for. */
 void far_instance_retry (FarInstance *at);
 /* It takes no new work and ends with its last session; at once where the type has no retire(). */

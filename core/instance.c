@@ -15,7 +15,7 @@
 const char *
 far_state_name (FarState state)
 {
-  static const char *const names[] = { "missing", "waiting", "starting", "running", "retrying", "failed", "stopped", "retired" };
+  static const char *const names[] = { "missing", "waiting", "starting", "running", "retrying", "failed", "stopped", "resting", "retired" };
 
   return names[state];
 }
@@ -41,8 +41,8 @@ far_instance_new (FarProfile *profile, const FarConfigured *configured)
   at->configured = configured;
   at->options = configured->options != NULL ? far_options_ref (configured->options) : NULL;
   at->listens = g_ptr_array_new ();
-  set_state (at, at->type != NULL ? FAR_STATE_WAITING : FAR_STATE_MISSING);
-  at->tried = at->type == NULL;
+  set_state (at, configured->missing != NULL ? FAR_STATE_MISSING : configured->on_demand ? FAR_STATE_RESTING : FAR_STATE_WAITING);
+  at->tried = at->state != FAR_STATE_WAITING;
   return at;
 }
 
@@ -336,6 +336,22 @@ far_instance_end (FarInstance *at)
     at->type->stop (at->self);
   at->begun = FALSE;
   free_self (at);
+}
+
+void
+far_instance_wake (FarInstance *at)
+{
+  GError *error = NULL;
+
+  set_state (at, FAR_STATE_STARTING);
+  if (!far_profile_complete (at->profile, (FarConfigured *) at->configured, &error)) {
+    failed_with (at, error);
+    return;
+  }
+  at->type = at->configured->type;
+  if (at->options == NULL)
+    at->options = far_options_ref (at->configured->options);
+  far_instance_try (at);
 }
 
 void

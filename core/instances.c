@@ -183,10 +183,12 @@ far_instance_find (FarKind kind, const char *name, GError **error)
   if (at == NULL)
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the profile has no %s '%s'; add it, or name one that is there"), far_kind_name (kind),
                  name != NULL ? name : "");
-  else if (at->state != FAR_STATE_RUNNING)
-    set_not_running (at, error);
-  else
+  else if (at->state == FAR_STATE_RESTING)
+    far_instance_wake (at);
+  if (at != NULL && at->state == FAR_STATE_RUNNING)
     return at;
+  if (at != NULL)
+    set_not_running (at, error);
   return NULL;
 }
 

@@ -47,7 +47,6 @@ read_type (FarProfile *profile, FarConfigured *configured, const FarYaml *type, 
 {
   g_autoptr (GError) error = NULL;
 
-  configured->type_name = type->text;
   configured->type = far_loader_type (configured->kind, type->text, &profile->rules, &error);
   if (configured->type != NULL)
     return;
@@ -78,7 +77,7 @@ find_type (const FarConfigured *configured, GPtrArray *faults)
 static void
 read_options (FarProfile *profile, FarConfigured *configured, GPtrArray *refs, GPtrArray *faults)
 {
-  static const char *const common[] = { "type", NULL };
+  static const char *const common[] = { "type", "start", NULL };
   g_autofree char *what = g_strdup_printf (_("%s '%s' (type %s)"), far_kind_name (configured->kind), configured->name, configured->type_name);
   FarRefs *own = far_refs_new (configured, what);
   FarCheck check = { .what = what, .where = configured->key, .common = common, .refs = own->refs, .faults = faults };
@@ -86,6 +85,40 @@ read_options (FarProfile *profile, FarConfigured *configured, GPtrArray *refs, G
   check.state_dir = profile->node != NULL ? profile->node->state : FAR_STATE_DIR;
   g_ptr_array_add (refs, own);
   configured->options = far_options_check (configured->type->options, configured->type->options_size, configured->map, &check);
+}
+
+/* What is never asked for by name has nothing that could wake it. */
+static void
+read_start (FarProfile *profile, FarConfigured *configured, GPtrArray *faults)
+{
+  const FarYaml *start = far_yaml_get (configured->map, "start");
+  const char *text = start != NULL && start->kind == FAR_YAML_SCALAR ? start->text : "";
+
+  configured->on_demand = g_str_equal (text, "on-demand");
+  profile->has_on_demand = profile->has_on_demand || configured->on_demand;
+  if (start != NULL && !configured->on_demand && !g_str_equal (text, "at-once"))
+    far_fault_add (faults, FAR_FAULT_ERROR, start, _("'start' in %s '%s': at-once or on-demand is meant"), far_kind_name (configured->kind),
+                   configured->name);
+  else if (configured->on_demand && (configured->kind == FAR_KIND_SENSOR || configured->kind == FAR_KIND_SERVICE))
+    far_fault_add (faults, FAR_FAULT_ERROR, start, _("'start' in %s '%s': nothing asks for a %s, so it cannot start on demand"),
+                   far_kind_name (configured->kind), configured->name, far_kind_name (configured->kind));
+}
+
+void
+far_profile_read_instance (FarProfile *profile, FarConfigured *configured, GPtrArray *refs, GPtrArray *faults)
+{
+  read_type (profile, configured, far_yaml_get (configured->map, "type"), faults);
+  if (configured->type != NULL)
+    read_options (profile, configured, refs, faults);
+}
+
+/* As far as the note can tell, before the plugin is loaded. */
+static gboolean
+seems_good (const FarConfigured *configured)
+{
+  const FarPlugin *plugin = far_loader_find (configured->kind, configured->type_name);
+
+  return plugin != NULL && plugin->error == NULL;
 }
 
 static void
@@ -104,9 +137,10 @@ read_instance (FarProfile *profile, FarKind kind, const FarYaml *key, const FarY
   type = find_type (configured, faults);
   if (type == NULL)
     return;
-  read_type (profile, configured, type, faults);
-  if (configured->type != NULL)
-    read_options (profile, configured, refs, faults);
+  configured->type_name = type->text;
+  read_start (profile, configured, faults);
+  if (!configured->on_demand || !profile->lazy || !seems_good (configured))
+    far_profile_read_instance (profile, configured, refs, faults);
 }
 
 void
@@ -120,4 +154,19 @@ far_profile_read_instances (FarProfile *profile, GPtrArray *refs, GPtrArray *fau
     for (guint i = 0; section != NULL && section->kind == FAR_YAML_MAP && i < section->keys->len; i++)
       read_instance (profile, kind, section->keys->pdata[i], section->items->pdata[i], refs, faults);
   }
+}
+
+gboolean
+far_profile_complete (FarProfile *profile, FarConfigured *configured, GError **error)
+{
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  g_autoptr (GPtrArray) refs = g_ptr_array_new_with_free_func ((GDestroyNotify) far_refs_free);
+
+  if (configured->options != NULL)
+    return TRUE;
+  far_profile_read_instance (profile, configured, refs, faults);
+  if (configured->options != NULL && far_faults_errors (faults) == 0)
+    return TRUE;
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG, ((const FarFault *) faults->pdata[0])->message);
+  return FALSE;
 }

@@ -15,6 +15,9 @@ void far_profile_read_rights (FarProfile *profile, GPtrArray *faults);
 /* The sections of the kinds. refs: FarRef in the order of instances, `owner` told by its index. */
 void far_profile_read_instances (FarProfile *profile, GPtrArray *refs, GPtrArray *faults);
 
+/* Loads the type and checks the options of one. */
+void far_profile_read_instance (FarProfile *profile, FarConfigured *configured, GPtrArray *refs, GPtrArray *faults);
+
 /* Who refers: an instance, or NULL for a device. */
 typedef struct {
   FarConfigured *owner;

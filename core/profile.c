@@ -154,17 +154,30 @@ read_parts (FarProfile *profile, const char *state, GPtrArray *faults)
   far_profile_resolve (profile, refs, faults);
 }
 
-FarProfile *
-far_profile_load (const char *path, const char *state, GPtrArray *faults)
+static FarProfile *
+load (const char *path, const char *state, gboolean lazy, GPtrArray *faults)
 {
   g_autoptr (FarProfile) profile = profile_new (path);
   guint before = far_faults_errors (faults);
 
+  profile->lazy = lazy;
   read_all (profile, faults);
   if (profile->tree != NULL)
     read_parts (profile, state, faults);
   far_faults_sort (faults);
   return far_faults_errors (faults) == before ? g_steal_pointer (&profile) : NULL;
+}
+
+FarProfile *
+far_profile_load (const char *path, const char *state, GPtrArray *faults)
+{
+  return load (path, state, FALSE, faults);
+}
+
+FarProfile *
+far_profile_load_lazy (const char *path, const char *state, GPtrArray *faults)
+{
+  return load (path, state, TRUE, faults);
 }
 
 gboolean
@@ -196,7 +209,7 @@ far_profile_missing (const FarProfile *profile)
     const FarConfigured *configured = profile->instances->pdata[i];
     g_autofree char *package = NULL, *type = NULL;
 
-    if (configured->type != NULL)
+    if (configured->missing == NULL)
       continue;
     package = far_loader_package (configured->kind, configured->type_name);
     type = g_strconcat (far_kind_name (configured->kind), "/", configured->type_name, NULL);

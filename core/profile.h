@@ -17,6 +17,7 @@ typedef struct {
   const char *type_name;      /* "" if it was not written */
   const FarType *type;        /* NULL: the type is missing */
   char *missing;              /* why */
+  gboolean on_demand;         /* start: on-demand */
   gconstpointer options;      /* filled; NULL without type */
   GPtrArray *refs;            /* of FarConfigured *: what its options name */
 } FarConfigured;
@@ -31,6 +32,8 @@ typedef struct {
   GPtrArray *sources;         /* of FarSource */
   FarYaml *tree;              /* drop-ins merged */
   const FarNodeOptions *node;
+  gboolean lazy;              /* plugins of on-demand instances were not loaded: their options are not checked */
+  gboolean has_on_demand;
   FarLoaderRules rules;
   GPtrArray *instances;       /* of FarConfigured, in the order of starting: what is referred to comes first */
   GPtrArray *devices;         /* of FarDevice */
@@ -39,6 +42,11 @@ typedef struct {
 
 /* Reads and checks. Faults are added, in the order of files and lines; NULL if there was an error among them. state: replaces node.state. */
 FarProfile *far_profile_load (const char *path, const char *state, GPtrArray *faults);
+/* The same, but plugins that only on-demand instances need are left out of memory. For a profile that was checked whole before, by
+ * another process. */
+FarProfile *far_profile_load_lazy (const char *path, const char *state, GPtrArray *faults);
+/* Type and options of an on-demand instance of a lazy profile; FAR_ERROR_CONFIG with the first fault. */
+gboolean far_profile_complete (FarProfile *profile, FarConfigured *configured, GError **error);
 /* Only checks. TRUE: it may be started. */
 gboolean far_profile_check (const char *path, GPtrArray *faults);
 FarProfile *far_profile_ref (FarProfile *profile);

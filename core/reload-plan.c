@@ -48,6 +48,8 @@ change_kind (const FarInstance *old, const FarConfigured *wanted)
 {
   gboolean changed = FALSE, all_reloadable = TRUE;
 
+  if (old->state == FAR_STATE_RESTING && wanted->on_demand && far_yaml_equal (old->configured->map, wanted->map))
+    return FAR_CHANGE_NONE;
   if (old->type != wanted->type)
     return FAR_CHANGE_REPLACED;
   if (wanted->type == NULL)

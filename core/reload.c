@@ -37,14 +37,14 @@ read_profile (const char *state, GPtrArray *faults, GError **error)
   return check_node (profile, error) ? g_steal_pointer (&profile) : NULL;
 }
 
-/* A type that is missing has nothing to initialise. */
+/* What is missing or rests has nothing to initialise. */
 static gboolean
 make_fresh (FarChange *change, FarProfile *profile, GError **error)
 {
   if (change->kind != FAR_CHANGE_ADDED && change->kind != FAR_CHANGE_REPLACED)
     return TRUE;
   change->fresh = far_instance_new (profile, change->wanted);
-  if (change->fresh->type == NULL || far_instance_init (change->fresh, error))
+  if (change->fresh->state != FAR_STATE_WAITING || far_instance_init (change->fresh, error))
     return TRUE;
   g_prefix_error (error, "%s: ", change->wanted->path);
   return FALSE;
@@ -108,6 +108,11 @@ keep (FarInstance *at, FarProfile *profile, const FarConfigured *wanted)
   FarProfile *old = at->profile;
 
   at->configured = wanted;
+  if (at->state == FAR_STATE_RESTING) { /* its options are taken when it wakes */
+    at->type = wanted->type;
+    far_options_unref (at->options);
+    at->options = wanted->options != NULL ? far_options_ref (wanted->options) : NULL;
+  }
   at->profile = far_profile_ref (profile);
   far_profile_unref (old);
 }

@@ -80,6 +80,19 @@ class Daemon(unittest.TestCase):
         self.assertEqual(len(re.findall(": error: ", run.stderr)), 2, run.stderr)
         self.assertFalse(os.path.exists(self.state))
 
+    def test_what_is_needed_on_demand_is_checked_but_not_loaded(self):
+        self.write("stores:\n  main: {type: shelf, start: on-demand, hang: maybe}\nsensors:\n  boiler: {type: modbus, start: soon}\n")
+        run = self.run_daemon("--profile", self.profile)
+        self.assertEqual(run.returncode, 78)
+        self.assertEqual(len(re.findall(": error: ", run.stderr)), 2, run.stderr)
+        self.assertEqual(len(re.findall(": warning: ", run.stderr)), 1, run.stderr)
+        self.write("stores:\n  attic: {type: shelf, start: on-demand}\n")
+        process = self.start()
+        with open(f"/proc/{process.pid}/maps", encoding="utf-8") as maps:
+            self.assertNotIn("sensor-probe", maps.read())
+        body = self.ask("GET", "status")[1]
+        self.assertEqual((body["state"], body["instances"][0]["state"]), ("ok", "resting"))
+
     def test_check(self):
         self.write("sensors:\n  boiler: {type: probe}\n")
         run = self.run_daemon("--profile", self.profile, "--check")

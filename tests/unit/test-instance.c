@@ -5,6 +5,7 @@
 #include "instance-private.h"
 #include "log.h"
 #include "node.h"
+#include "stall.h"
 #include "unit/core-help.h"
 
 #define SECOND G_GINT64_CONSTANT (1000000)
@@ -42,9 +43,10 @@ tear_down (void)
   g_clear_pointer (&trace, g_free);
 }
 
-/* Starts a profile that has these lines after the node's. */
+typedef FarProfile *(*Load) (const char *path, const char *state, GPtrArray *faults);
+
 static void
-start (const char *lines)
+start_by (Load load, const char *lines)
 {
   g_autofree char *path = g_build_filename (folder, "test.yaml", NULL), *state = g_build_filename (folder, "state", NULL);
   g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: t1, state: %s}\n%s", state, lines), *said = NULL;
@@ -53,12 +55,19 @@ start (const char *lines)
   g_autoptr (GError) error = NULL;
 
   write_file (folder, "test.yaml", text, -1);
-  profile = far_profile_load (path, NULL, faults);
+  profile = load (path, NULL, faults);
   said = far_faults_text (faults);
   ck_assert_msg (profile != NULL, "%s", said);
   ck_assert_msg (far_node_open (profile, &error), "%s", error != NULL ? error->message : "");
   far_instances_start (profile);
   run_pending ();
+}
+
+/* Starts a profile that has these lines after the node's. */
+static void
+start (const char *lines)
+{
+  start_by (far_profile_load, lines);
 }
 
 /* The steps so far, as one line; the trace begins anew. */
@@ -269,6 +278,70 @@ START_TEST (one_that_hangs_holds_up_for_ten_seconds_only)
   ck_assert_steps ("slow init,slow start,a init,a start");
   far_instance_ready (far_instances_by_path ("stores.main"));
   ck_assert_ptr_nonnull (far_instance_find (FAR_KIND_STORE, "main", NULL));
+}
+END_TEST
+
+static const Load loads[] = { far_profile_load, far_profile_load_lazy };
+
+START_TEST (what_rests_starts_when_it_is_asked_for)
+{
+  start_by (loads[_i], "stores:\n  main: {type: shelf, start: on-demand}\n");
+  ck_assert_int_eq (far_instances_by_path ("stores.main")->state, FAR_STATE_RESTING);
+  ck_assert (_i == 0 || far_instances_by_path ("stores.main")->type == NULL);
+  ck_assert_steps ("");
+  ck_assert_ptr_nonnull (far_instance_find (FAR_KIND_STORE, "main", NULL));
+  ck_assert_steps ("main init,main start");
+  far_instances_stop ();
+  ck_assert_steps ("main stop,main fini");
+}
+END_TEST
+
+START_TEST (what_rests_may_be_of_a_missing_type)
+{
+  g_autoptr (GError) error = NULL;
+
+  start_by (loads[_i], "stores:\n  main: {type: cellar, start: on-demand}\n");
+  ck_assert_int_eq (far_instances_by_path ("stores.main")->state, FAR_STATE_MISSING);
+  ck_assert_ptr_null (far_instance_find (FAR_KIND_STORE, "main", &error));
+  ck_assert_ptr_nonnull (strstr (error->message, "farwatch-plugin-store-cellar"));
+}
+END_TEST
+
+START_TEST (a_fault_that_shows_when_it_wakes_is_told)
+{
+  g_autoptr (GError) error = NULL;
+
+  start_by (far_profile_load_lazy, "stores:\n  main: {type: shelf, hang: maybe, start: on-demand}\n");
+  ck_assert_ptr_null (far_instance_find (FAR_KIND_STORE, "main", &error));
+  ck_assert_msg (strstr (error->message, "'maybe' is neither true nor false") != NULL, "%s", error->message);
+  ck_assert_int_eq (far_instances_by_path ("stores.main")->state, FAR_STATE_FAILED);
+}
+END_TEST
+
+/* ---- the main loop ---- */
+
+static gboolean
+compute (gpointer data)
+{
+  struct timespec begun, now;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &begun);
+  do
+    clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+  while ((now.tv_sec - begun.tv_sec) * 1000000000LL + now.tv_nsec - begun.tv_nsec < GPOINTER_TO_INT (data) * 1000000LL);
+  return G_SOURCE_REMOVE;
+}
+
+START_TEST (a_long_callback_is_counted_and_told)
+{
+  far_stall_watch ();
+  g_idle_add (compute, GINT_TO_POINTER (5));
+  run_pending ();
+  ck_assert_uint_eq (far_stall_count (), 0);
+  g_idle_add (compute, GINT_TO_POINTER (70));
+  run_pending ();
+  ck_assert_uint_eq (far_stall_count (), 1);
+  ck_assert_ptr_nonnull (strstr (log_text->str, "the main loop was held up for 7"));
 }
 END_TEST
 
@@ -514,6 +587,10 @@ main (void)
   tcase_add_test (tcase, what_is_not_configured_is_said);
   tcase_add_test (tcase, up_comes_once_whatever_fails);
   tcase_add_test (tcase, one_that_hangs_holds_up_for_ten_seconds_only);
+  tcase_add_loop_test (tcase, what_rests_starts_when_it_is_asked_for, 0, G_N_ELEMENTS (loads));
+  tcase_add_loop_test (tcase, what_rests_may_be_of_a_missing_type, 0, G_N_ELEMENTS (loads));
+  tcase_add_test (tcase, a_fault_that_shows_when_it_wakes_is_told);
+  tcase_add_test (tcase, a_long_callback_is_counted_and_told);
   tcase_add_test (tcase, two_instances_of_one_type_are_apart);
   tcase_add_test (tcase, a_socket_outlives_the_failure);
   tcase_add_test (tcase, a_bad_address_is_the_admins);
