@@ -203,7 +203,9 @@ node_stop (gpointer data)
 
   if (self->hub != NULL)
     ws_hub_end (g_steal_pointer (&self->hub));
-  g_clear_pointer (&self->context, ws_context_free);
+  if (self->context != NULL)
+    ws_context_free (self->context); /* its last events still ask the node for it */
+  self->context = NULL;
   ws_client_free (self);
   g_clear_pointer (&self->peers, g_hash_table_unref);
 }
