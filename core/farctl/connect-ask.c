@@ -58,9 +58,9 @@ ask_box (Connect *connect, json_t *wish, GError **error)
 static json_t *
 ask_wish (Connect *connect, GError **error)
 {
-  json_t *wish = json_pack ("{s:s, s:s*, s:I, s:s*, s:s, s:s, s:s*}", "terminal", connect->terminal, "device", connect->device, "for_us",
-                            (json_int_t) connect->for_us, "reason", connect->reason, "entry", connect->entry, "login", connect->login, "address",
-                            connect->address);
+  json_t *wish = json_pack ("{s:s, s:s*, s:I, s:s*, s:s, s:s, s:s, s:s*}", "terminal", connect->terminal, "device", connect->device, "for_us",
+                            (json_int_t) connect->for_us, "reason", connect->reason, "entry", connect->entry, "login", connect->login, "user", connect->user,
+                            "address", connect->address);
   gboolean good;
 
   if (connect->raw)
