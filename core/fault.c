@@ -216,7 +216,7 @@ fault_compare (gconstpointer a, gconstpointer b)
   return one->column == two->column ? 0 : one->column < two->column ? -1 : 1;
 }
 
-/* g_ptr_array_sort() keeps the order of equals (merge sort); GLib promises it for its list sort and qsort_with_data. */
+/* GLib promises that equals keep their order. */
 void
 far_faults_sort (GPtrArray *faults)
 {
