@@ -77,4 +77,7 @@ guint8 *far_home_scratch_take (FarHome *home, FarScratchSave save, gpointer owne
 /* owner needs it no more (no-op when somebody else holds it). [home] */
 void far_home_scratch_leave (FarHome *home, gpointer owner);
 
+/* Waits, at most so long, until no foreign home is left: before a program ends that dialed. [main] */
+void far_home_foreign_settle (guint timeout_ms);
+
 G_END_DECLS

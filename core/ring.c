@@ -32,10 +32,12 @@ typedef struct {
   FarHome *home;
   End *end;   /* NULL: freed; [home] */
   guint wake; /* ready mask of the wake on its way, 0: none */
+  gboolean gone; /* its end was freed and its home may be: nothing is posted there; [lock] */
 } Side;
 
 struct _Pair {
   gint refs;
+  GMutex lock;
   Ring ring[2]; /* [i]: written by end i */
   Side side[2];
   const char *aborted; /* interned */
@@ -49,6 +51,7 @@ pair_unref (Pair *pair)
 {
   if (!g_atomic_int_dec_and_test (&pair->refs))
     return;
+  g_mutex_clear (&pair->lock);
   g_free (pair->ring[0].data);
   g_free (pair->ring[1].data);
   g_free (pair);
@@ -82,8 +85,12 @@ wake (Side *side, guint ready)
 {
   if (__atomic_fetch_or (&side->wake, ready, __ATOMIC_SEQ_CST) != 0)
     return;
-  g_atomic_int_inc (&side->pair->refs);
-  far_home_post (side->home, on_wake, side);
+  g_mutex_lock (&side->pair->lock);
+  if (!side->gone) {
+    g_atomic_int_inc (&side->pair->refs);
+    far_home_post (side->home, on_wake, side);
+  }
+  g_mutex_unlock (&side->pair->lock);
 }
 
 static Side *
@@ -224,6 +231,9 @@ ring_free (FarStream *stream)
   End *end = (End *) stream;
   ring_shutdown (stream, FAR_DIRECTION_BOTH);
   end->pair->side[end->i].end = NULL;
+  g_mutex_lock (&end->pair->lock);
+  end->pair->side[end->i].gone = TRUE;
+  g_mutex_unlock (&end->pair->lock);
   pair_unref (end->pair);
   g_free (end);
 }
@@ -248,7 +258,7 @@ end_new (Pair *pair, guint i, FarHome *home)
   end->out = &pair->ring[i];
   end->in = &pair->ring[!i];
   pair->ring[i].data = g_malloc (RING_SIZE);
-  pair->side[i] = (Side){ pair, home, end, 0 };
+  pair->side[i] = (Side){ .pair = pair, .home = home, .end = end };
   return &end->head;
 }
 
@@ -257,6 +267,7 @@ far_ring_pair (FarHome *home_a, FarHome *home_b, FarStream **end_a, FarStream **
 {
   Pair *pair = g_new0 (Pair, 1);
   pair->refs = 2;
+  g_mutex_init (&pair->lock);
   *end_a = end_new (pair, 0, home_a);
   *end_b = end_new (pair, 1, home_b);
 }

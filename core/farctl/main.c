@@ -10,6 +10,8 @@
 
 #include <farwatch/version.h>
 
+#include "../home-private.h"
+
 /* The command whose name stands at the front; *words: of how many words. */
 static const CtlCommand *
 main_command (int argc, char **argv, int *words)
@@ -129,6 +131,7 @@ main (int argc, char **argv)
   if (main_options (&ctl, &argc, &argv, &status))
     status = main_run (&ctl, argc, argv);
   ctl_close (&ctl);
+  far_home_foreign_settle (2000);
   g_free (ctl.socket);
   g_free (ctl.server);
   g_free (ctl.ca);

@@ -4,6 +4,7 @@
 #include "loop.h"
 
 #include <ev.h>
+#include <openssl/crypto.h>
 
 struct _WsLoop {
   struct ev_loop *ev;
@@ -81,8 +82,10 @@ loop_thread (gpointer data)
   if (loop->end != NULL)
     loop->end (loop->end_data);
   far_home_run_posted (loop->home);
-  if (loop->alone)
+  if (loop->alone) {
+    OPENSSL_thread_stop (); /* what its library keeps for this thread: the program may end before it has */
     loop_free (loop);
+  }
   return NULL;
 }
 
