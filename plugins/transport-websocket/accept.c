@@ -32,6 +32,7 @@ struct _WsAccept {
   ev_timer pause;
   FarGate *gate;
   GStrv trusted;
+  guint waiting_max; /* that have not logged in */
   WsRate rate;
 };
 
@@ -83,6 +84,22 @@ set_options (int fd)
   setsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 }
 
+/* So many that have not logged in: the oldest goes, so that silent ones do not keep others out. */
+static void
+make_room (WsAccept *accept)
+{
+  GQueue *waiting = &accept->context->conns;
+
+  for (GList *link = waiting->head; link != NULL && accept->waiting_max > 0 && waiting->length >= accept->waiting_max; link = link->next) {
+    WsConn *conn = link->data;
+
+    if (conn->verified || conn->calls > 0 || conn->close_code != 0)
+      continue;
+    ws_conn_kill (conn, "others wait");
+    return;
+  }
+}
+
 static void
 adopt (WsAccept *accept, int fd, const char *from, FarPass *pass)
 {
@@ -121,6 +138,7 @@ accept_one (WsAccept *accept)
     return TRUE;
   }
   set_options (fd);
+  make_room (accept);
   adopt (accept, fd, from, pass);
   return TRUE;
 }
@@ -163,7 +181,8 @@ ws_accept_new (WsContext *context, int fd, const FarGateLimits *limits, GError *
   accept = g_new0 (WsAccept, 1);
   accept->context = context;
   accept->fd = copy;
-  accept->gate = far_gate_new (far_instance_path (context->at), limits);
+  accept->waiting_max = limits->unverified_total;
+  accept->gate = far_gate_new (far_instance_path (context->at), &(FarGateLimits){ limits->total, limits->per_address, limits->total, limits->trusted });
   accept->trusted = g_strdupv ((char **) limits->trusted);
   ws_rate_init (&accept->rate, HANDSHAKES_ALL, HANDSHAKES_EACH, far_clock_boottime_us ());
   ev_io_init (&accept->io, acceptable, copy, EV_READ);

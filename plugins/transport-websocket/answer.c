@@ -6,45 +6,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_MAX 1024
-
-typedef struct { unsigned char *at, *end; } Head;
-
-static gboolean
-add (struct lws *wsi, Head *head, const char *name, const char *value)
+static const char *
+reason_of (guint status)
 {
-  return lws_add_http_header_by_name (wsi, (const unsigned char *) name, (const unsigned char *) value, (int) strlen (value), &head->at, head->end) == 0;
+  static const struct { guint status; const char *text; } rows[] = {
+    { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 204, "No Content" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" },
+    { 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" }, { 411, "Length Required" }, { 413, "Content Too Large" },
+    { 426, "Upgrade Required" }, { 429, "Too Many Requests" }, { 500, "Internal Server Error" }, { 501, "Not Implemented" },
+    { 503, "Service Unavailable" }, { 507, "Insufficient Storage" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    if (rows[i].status == status)
+      return rows[i].text;
+  return "Other";
 }
 
-static gboolean
-fill (struct lws *wsi, Head *head, guint status, const char *type, gsize size, const char *name, const char *value)
+static char *
+head_of (guint status, const char *type, gsize size, const char *more)
 {
-  g_autofree char *length = g_strdup_printf ("%" G_GSIZE_FORMAT, size);
-
-  return lws_add_http_header_status (wsi, status, &head->at, head->end) == 0 && add (wsi, head, "content-type:", type) &&
-         add (wsi, head, "content-length:", length) && add (wsi, head, "cache-control:", "no-store") &&
-         add (wsi, head, "x-content-type-options:", "nosniff") && add (wsi, head, "content-security-policy:", "default-src 'none'") &&
-         add (wsi, head, "strict-transport-security:", "max-age=31536000") && (name == NULL || add (wsi, head, name, value)) &&
-         lws_finalize_http_header (wsi, &head->at, head->end) == 0;
+  return g_strdup_printf ("HTTP/1.1 %u %s\r\ncontent-type: %s\r\ncontent-length: %" G_GSIZE_FORMAT "\r\ncache-control: no-store\r\n"
+                          "x-content-type-options: nosniff\r\ncontent-security-policy: default-src 'none'\r\n"
+                          "strict-transport-security: max-age=31536000\r\n%s\r\n",
+                          status, reason_of (status), type, size, more != NULL ? more : "");
 }
 
+/* Head and body in one piece: one TLS record. The library's own helpers say HTTP/1.0 while an upgrade is being looked at. */
 int
-ws_answer (WsConn *conn, guint status, const char *type, const void *body, gsize size, const char *name, const char *value)
+ws_answer (WsConn *conn, guint status, const char *type, const void *body, gsize size, const char *more)
 {
-  unsigned char room[LWS_PRE + HEAD_MAX];
-  unsigned char *start = room + LWS_PRE;
-  Head head = { start, room + sizeof room - 1 };
-  g_autofree guint8 *copy = g_malloc (LWS_PRE + size);
-  gsize n;
+  g_autofree char *head = head_of (status, type, size, more);
+  gsize head_size = strlen (head), whole = head_size + size;
+  g_autofree guint8 *room = g_malloc (LWS_PRE + whole);
 
-  if (!fill (conn->wsi, &head, status, type, size, name, value))
-    return -1;
-  n = (gsize) (head.at - start);
-  if (lws_write (conn->wsi, start, n, LWS_WRITE_HTTP_HEADERS) != (int) n)
-    return -1;
+  memcpy (room + LWS_PRE, head, head_size);
   if (size > 0)
-    memcpy (copy + LWS_PRE, body, size);
-  return size == 0 || lws_write (conn->wsi, copy + LWS_PRE, size, LWS_WRITE_HTTP_FINAL) == (int) size ? 0 : -1;
+    memcpy (room + LWS_PRE + head_size, body, size);
+  return lws_write (conn->wsi, room + LWS_PRE, whole, LWS_WRITE_HTTP_FINAL) == (int) whole ? 0 : -1;
 }
 
 static const char *
@@ -71,7 +69,7 @@ ws_answer_error (WsConn *conn, guint status, const char *text)
 {
   json_t *body = json_pack ("{s:s,s:s}", "error", word_of (status), "message", text);
   char *line = json_dumps (body, JSON_COMPACT | JSON_ENSURE_ASCII);
-  int rc = ws_answer (conn, status, FAR_TYPE_JSON, line == NULL ? "{}" : line, line == NULL ? 2 : strlen (line), NULL, NULL);
+  int rc = ws_answer (conn, status, FAR_TYPE_JSON, line == NULL ? "{}" : line, line == NULL ? 2 : strlen (line), NULL);
 
   free (line);
   json_decref (body);

@@ -3,8 +3,8 @@
 #pragma once
 #include "conn.h"
 
-/* 0, or -1: the connection cannot go on. more: e.g. "Allow: GET\r\n" is {"allow:", "GET"}; NULL: none. */
-int ws_answer (WsConn *conn, guint status, const char *type, const void *body, gsize size, const char *name, const char *value);
+/* 0, or -1: the connection cannot go on. more: further header lines, each with its line end; NULL: none. */
+int ws_answer (WsConn *conn, guint status, const char *type, const void *body, gsize size, const char *more);
 /* {"error": …, "message": text}; the status says which word. */
 int ws_answer_error (WsConn *conn, guint status, const char *text);
 /* Copies a request header; NULL: not there, or longer than max. */

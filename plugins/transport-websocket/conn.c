@@ -326,6 +326,15 @@ ws_conn_established (WsConn *conn, int send_buffer)
     conn->role->opened (conn);
 }
 
+/* Seconds are looked at by the context; bytes are counted here, because a second is long. While an answer is due, only bytes count. */
+static gboolean
+over_before_login (WsConn *conn)
+{
+  const char *cause = NULL;
+
+  return conn->pass != NULL && !conn->verified && far_gate_over (conn->pass, &cause) && (conn->calls == 0 || strcmp (cause, "too slow") != 0);
+}
+
 static guint
 take_piece (WsConn *conn, const guint8 *data, gsize size, const char **cause)
 {
@@ -334,6 +343,10 @@ take_piece (WsConn *conn, const guint8 *data, gsize size, const char **cause)
                     .ends = whole && lws_is_final_fragment (conn->wsi) };
 
   conn->noise -= (gint64) size + NOISE_PER_PIECE;
+  if (over_before_login (conn)) {
+    *cause = "too much before login";
+    return WS_CLOSE_POLICY;
+  }
   return conn->role == NULL || conn->role->piece == NULL ? WS_CLOSE_POLICY : conn->role->piece (conn, &piece, data, size, cause);
 }
 

@@ -50,13 +50,16 @@ next_look (const WsContext *context)
   return next == 0 ? 0 : MAX (next, now + TICK_US);
 }
 
+/* Only ever sooner: those who come must not put off the look at those who are there. */
 static void
 look_later (WsContext *context)
 {
   gint64 next = next_look (context);
 
-  if (next > 0 && !context->ending)
-    far_home_timer_set (context->timer, next);
+  if (next == 0 || context->ending || (context->due_us > 0 && context->due_us <= next))
+    return;
+  context->due_us = next;
+  far_home_timer_set (context->timer, next);
 }
 
 void
@@ -117,6 +120,7 @@ tick (gpointer data)
   WsContext *context = data;
   gint64 now = far_clock_boottime_us ();
 
+  context->due_us = 0;
   for (GList *link = context->conns.head, *after; link != NULL; link = after) {
     after = link->next;
     look_at (link->data, now);

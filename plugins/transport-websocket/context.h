@@ -48,6 +48,7 @@ struct _WsContext {
   GQueue conns;             /* those with a deadline */
   GQueue lively;            /* links, longest silent first */
   FarHomeTimer *timer;
+  gint64 due_us;            /* 0: not set */
   struct _WsAccept *accept; /* server */
   guint streams;            /* alive: the loop may not go before them */
   gboolean ending;

@@ -207,10 +207,11 @@ static void
 take_request (WsLink *link, FarMessage *request)
 {
   const WsHubFuncs *funcs = link->hub->funcs;
-  g_autoptr (FarPrincipal) asker = funcs->asker == NULL ? NULL : funcs->asker (link->hub->self, link);
+  g_autoptr (FarPrincipal) asker = NULL;
 
   if (funcs->asked != NULL)
     funcs->asked (link->hub->self, link, request);
+  asker = funcs->asker == NULL ? NULL : funcs->asker (link->hub->self, link);
   far_door_submit (asker != NULL ? asker : link->principal, link->hub->transport, request, answered, link);
 }
 

@@ -65,7 +65,7 @@ send_answer (WsConn *conn, const Http *http, const FarMessage *answer)
   if (answer->body != NULL)
     body = g_bytes_get_data (answer->body, &size);
   return ws_answer (conn, answer->status, answer->content_type != NULL ? answer->content_type : FAR_TYPE_JSON, body, size,
-                    answer->status == 401 ? "www-authenticate:" : NULL, "Bearer") == 0 &&
+                    answer->status == 401 ? "www-authenticate: Bearer\r\n" : NULL) == 0 &&
          !http->last && lws_http_transaction_completed (conn->wsi) == 0;
 }
 
@@ -345,7 +345,7 @@ people_http (WsConn *conn, const char *path)
     return begin (conn, http, method, path, length);
   if (strcmp (path, "/") != 0 || !g_str_equal (method, "GET"))
     return refuse (conn, http, 404, _("nothing here; messages go to /api/RESOURCE"));
-  if (ws_answer (conn, 200, "text/plain; charset=utf-8", HELLO, strlen (HELLO), NULL, NULL) != 0)
+  if (ws_answer (conn, 200, "text/plain; charset=utf-8", HELLO, strlen (HELLO), NULL) != 0)
     return -1;
   return length > 0 || http->last || lws_http_transaction_completed (conn->wsi) != 0 ? -1 : 0;
 }

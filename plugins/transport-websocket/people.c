@@ -14,6 +14,7 @@
 #define BUFFER_LINK 4096
 #define HEADER_MAX 16384
 #define TICKET_MAX 64
+#define UNVERIFIED_MAX 512
 
 /* ---- who, [main] ---- */
 
@@ -244,7 +245,7 @@ people_listen (People *self, GError **error)
   const PeopleOptions *options = self->options;
   const WsContextSpec spec = { .name = "ws-people", .server = TRUE, .buffer = BUFFER, .links = BUFFER_LINK, .header_max = HEADER_MAX,
                                .max_connections = (guint) options->max_connections, .ping_s = 50, .hangup_s = 120 };
-  const FarGateLimits limits = { (guint) options->max_connections, (guint) options->max_per_address, (guint) options->max_connections,
+  const FarGateLimits limits = { (guint) options->max_connections, (guint) options->max_per_address, UNVERIFIED_MAX,
                                  (const char *const *) options->trusted };
   WsTls tls = { .cert = g_strdup (options->cert), .key = g_strdup (options->key) };
   g_autofree char *bound = NULL;

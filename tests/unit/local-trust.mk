@@ -26,3 +26,9 @@ tests_unit_test_statement_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_statement_CFLAGS = $(TEST_CC)
 tests_unit_test_statement_LDFLAGS = $(TEST_LD)
 tests_unit_test_statement_LDADD = $(TEST_LINK)
+
+noinst_PROGRAMS += tests/integration/fleet-keys
+tests_integration_fleet_keys_CPPFLAGS = $(TEST_CPP)
+tests_integration_fleet_keys_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
+tests_integration_fleet_keys_LDFLAGS = $(TEST_LD)
+tests_integration_fleet_keys_LDADD = libfarwatch.la $(CORE_LIBS)
