@@ -59,7 +59,8 @@ run_due (gpointer data)
 {
   FarHome *home = data;
   far_timers_run (&home->timers);
-  far_later_ask (home->clock_later);
+  if (home->clock_later != NULL)
+    far_later_ask (home->clock_later);
 }
 
 static void
@@ -153,10 +154,13 @@ far_home_foreign_free (FarHome *home)
   self->alarm->home = NULL;
   g_mutex_unlock (&self->alarm->lock);
   tell_clock (self->alarm);
-  alarm_unref (self->alarm);
-  far_later_free (home->clock_later);
+  /* what is posted may still ask for the later: it goes after them, the alarm last */
   while (far_home_run_posts (home))
     ;
+  g_clear_pointer (&home->clock_later, far_later_free);
+  while (far_home_run_posts (home))
+    ;
+  alarm_unref (self->alarm);
   far_home_clear (home);
   g_free (self);
   foreign_count (-1);

@@ -415,6 +415,19 @@ START_TEST (foreign_home)
 }
 END_TEST
 
+static void
+wake_nobody (gpointer data)
+{
+}
+
+START_TEST (foreign_home_ends_with_posts_undone)
+{
+  FarHome *home = far_home_foreign_new ("lws", wake_nobody, NULL);
+  ck_assert (far_clock_advance (SECONDS (1))); /* posts "look again", which asks the later */
+  far_home_foreign_free (home);
+}
+END_TEST
+
 START_TEST (clock_only_grows)
 {
   gint64 before = far_clock_boottime_us (), wall = far_clock_wall_us ();
@@ -446,6 +459,7 @@ main (void)
   tcase_add_test (homes, edge_tells_once_and_hang_up_too);
   tcase_add_test (homes, main_watches_no_descriptors);
   tcase_add_test (homes, foreign_home);
+  tcase_add_test (homes, foreign_home_ends_with_posts_undone);
   tcase_add_test (homes, clock_only_grows);
   Suite *suite = suite_create ("home");
   suite_add_tcase (suite, homes);
