@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Every page and every piece of news goes into the tarball by itself (dist-hook).
 dist_man_MANS = \
+	doc/man/farctl.1 \
 	doc/man/farwatch-profile.5 \
 	doc/man/farwatchd.8

@@ -10,6 +10,7 @@ integration_tests = \
 	tests/integration/daemon.py \
 	tests/integration/front.py \
 	tests/integration/lab-selftest.py \
+	tests/integration/man.py \
 	tests/integration/outside-plugin.sh \
 	tests/integration/programs.py \
 	tests/integration/unit.sh
