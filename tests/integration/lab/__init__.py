@@ -29,9 +29,9 @@ from lab.disk import Disk
 from lab.fleet import Fleet
 from lab.nat import Nat, inside
 from lab.node import Node
-from lab.person import Person, Refused
+from lab.person import Person, Refused, Stranger
 from lab.process import FarctlError, Process
 from lab.wait import dial, free_port, listening, read_exactly, wait_until
 
 __all__ = ["Capture", "Control", "Disk", "Echo", "FarctlError", "Fleet", "Http", "Impair", "Nat", "Node", "Person", "Process", "Refused", "Sink",
-           "Source", "dial", "free_port", "inside", "listening", "read_exactly", "secrets", "wait_until"]
+           "Source", "Stranger", "dial", "free_port", "inside", "listening", "read_exactly", "secrets", "wait_until"]

@@ -91,7 +91,7 @@ class Fleet:
         """Against the people's listener, from the person's place. person: {"name", "password"}; the password goes in by stdin at login."""
         home = os.path.join(self.folder, "people", person)
         os.makedirs(home, mode=0o700, exist_ok=True)
-        server = ["--server", f"{self.host}:{self.ports['people']}"]
+        server = ["--server", f"{self.host}:{self.ports['people']}", "--ca", self.ca]
         return run_farctl([*server, *words], self.cloud.logs, as_json=json, input=input, check=check, timeout=timeout,
                           env={"HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home, "XDG_CACHE_HOME": home},
                           netns=self.net.person if self.net else None)

@@ -36,13 +36,55 @@ class Refused(Exception):
         self.status, self.body = status, body
 
 
-class Person:
+class Stranger:
+    """Nobody in particular at the people's door."""
+
+    def __init__(self, fleet, netns=None):
+        self.fleet, self.netns = fleet, netns
+        self.ticket = self._connection = None
+
+    # ---- the door ----
+
+    def _connect(self):
+        context = ssl.create_default_context(cafile=self.fleet.ca)
+        with inside(self.netns):
+            self._connection = http.client.HTTPSConnection(self.fleet.host, self.fleet.ports["people"], context=context, timeout=30)
+            self._connection.connect()
+
+    def _exchange(self, method, resource, body):
+        headers = {"Authorization": f"Bearer {self.ticket}"} if self.ticket else {}
+        if body is not None:
+            headers["Content-Type"] = "application/vnd.farwatch.batch" if isinstance(body, bytes) else "application/json"
+        text = body if isinstance(body, bytes) or body is None else json.dumps(body)
+        self._connection.request(method, "/api/" + resource, text, headers)
+        answer = self._connection.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text else {}
+
+    def ask(self, method, resource, body=None):
+        """body: JSON, or the bytes of a batch. (status, parsed body), over a connection that is kept; once more over a new one when the door had closed it."""
+        if self._connection is not None:
+            try:
+                return self._exchange(method, resource, body)
+            except (http.client.HTTPException, OSError):
+                self._connection.close()
+        self._connect()
+        return self._exchange(method, resource, body)
+
+    def call(self, method, resource, body=None):
+        status, answer = self.ask(method, resource, body)
+        if not 200 <= status < 300:
+            raise Refused(f"{method} {resource}", status, answer)
+        return answer
+
+
+class Person(Stranger):
     """name with a password that is registered at the cloud's `people` and, by at(), at a terminal's."""
 
     def __init__(self, fleet, name, rights=("connect",), objects=("terminals/*",), netns=None):
-        self.fleet, self.name, self.netns = fleet, name, netns
+        super().__init__(fleet, netns)
+        self.name = name
         self.password = secrets.new(f"the password of {name}")
-        self.ticket = None
         fleet.cloud.put_user(name, self.password)
         for right in rights:
             for at in objects:
@@ -52,35 +94,6 @@ class Person:
         """May log in at the terminal with the same password."""
         terminal.put_user(self.name, self.password)
         return self
-
-    # ---- the door ----
-
-    def _connection(self):
-        context = ssl.create_default_context(cafile=self.fleet.ca)
-        with inside(self.netns):
-            connection = http.client.HTTPSConnection(self.fleet.host, self.fleet.ports["people"], context=context, timeout=30)
-            connection.connect()
-        return connection
-
-    def ask(self, method, resource, body=None):
-        """(status, parsed body)"""
-        connection = self._connection()
-        try:
-            headers = {"Authorization": f"Bearer {self.ticket}"} if self.ticket else {}
-            if body is not None:
-                headers["Content-Type"] = "application/json"
-            connection.request(method, "/api/" + resource, json.dumps(body) if body is not None else None, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-            return answer.status, json.loads(text) if text else {}
-        finally:
-            connection.close()
-
-    def call(self, method, resource, body=None):
-        status, answer = self.ask(method, resource, body)
-        if not 200 <= status < 300:
-            raise Refused(f"{method} {resource}", status, answer)
-        return answer
 
     def login(self):
         answer = self.call("POST", "login", {"name": self.name, "password": self.password})
