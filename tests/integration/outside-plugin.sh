@@ -29,6 +29,11 @@ block sh | sed 's/^cc /cc -Wall -Wextra -Wno-unused-parameter -Werror /' >comman
 grep -q '^cc ' commands || die "the page has no command to build it"
 bash -e commands
 block yaml >profile.yaml
+mkdir profile.yaml.d
+cat >profile.yaml.d/keep.yaml <<'YAML'
+stores: {main: {type: sqlite, path: store.db}}
+services: {values: {type: intake, store: main}}
+YAML
 
 export FARWATCH_PLUGIN_DIR=$plugindir
 "$prefix/sbin/farwatchd" --profile profile.yaml --state "$work/state" >log 2>&1 &
@@ -39,6 +44,12 @@ for _ in $(seq 300); do
   sleep 0.1
 done
 grep -q 'sensors.load: runs' log || die "the sensor does not run"
+for _ in $(seq 100); do
+  "$prefix/bin/farctl" --socket state/control.sock samples here load.value >samples 2>&1 && grep -qE '[0-9]\.[0-9]' samples && break
+  sleep 0.1
+done
+grep -qE '[0-9]\.[0-9]' samples || die "no value of the sensor arrives: $(cat samples)"
+cat samples
 kill "$pid"
 status=0
 wait "$pid" || status=$?
