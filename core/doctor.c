@@ -142,17 +142,19 @@ void
 far_doctor_ports (json_t *findings, json_t *effective, const char *local_range)
 {
   gsize before = json_array_size (findings);
-  guint low = 0, high = 0;
+  g_auto (GStrv) words = g_strsplit_set (local_range, "\t ", 2);
+  guint64 low = 0, high = 0;
   const char *path;
   json_t *entry;
 
-  if (sscanf (local_range, "%u %u", &low, &high) != 2)
+  if (words[0] == NULL || words[1] == NULL || !g_ascii_string_to_unsigned (words[0], 10, 1, 65535, &low, NULL) ||
+      !g_ascii_string_to_unsigned (g_strstrip (words[1]), 10, 1, 65535, &high, NULL))
     return;
   json_object_foreach (effective, path, entry) {
     const char *address = json_string_value (json_object_get (entry, "value"));
 
     if (address != NULL && doctor_is_listen (path))
-      doctor_port (findings, path, address, low, high);
+      doctor_port (findings, path, address, (guint) low, (guint) high);
   }
   if (json_array_size (findings) == before)
     far_doctor_add (findings, FAR_DOCTOR_GOOD, "ports", _("no listening port is one of those the kernel draws"), NULL);

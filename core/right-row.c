@@ -118,6 +118,8 @@ right_take_longest (FarRightRow *row, const char *text, GError **error)
 static gboolean
 right_take_until (FarRightRow *row, const char *text, GError **error)
 {
+  if (strlen (text) < 10 || text[4] != '-') /* far_clock_parse() also reads "2h", which is in the past */
+    return right_bad (error, "until", _("must be a day or an instant, like 2027-01-01"));
   return far_clock_parse (text, &row->until_us, error);
 }
 

@@ -272,7 +272,7 @@ right_says (const FarPrincipal *principal, FarAction action, char **parts, const
 
   if (principal->super && principal->via == NULL)
     return FAR_SAYS_YES;
-  if (action == FAR_ACTION_SEE)
+  if (action == FAR_ACTION_SEE && principal->kind != FAR_PRINCIPAL_NODE) /* a node acts by FAR_ACTION_NODE, or by a right of its own */
     return right_visible_parts (principal, parts) ? FAR_SAYS_YES : FAR_SAYS_OTHER_OBJECT;
   person = right_best (principal, FALSE, action, parts, how);
   if (principal->via != NULL) /* a claim is worth what both may */

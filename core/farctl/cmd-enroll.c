@@ -19,7 +19,7 @@
 #include "../profile.h"
 
 #define SERVER_DAYS 825
-#define RETRY_S 5
+#define RETRY_MS 5000
 
 /* ---- the node's files ---- */
 
@@ -299,7 +299,7 @@ enroll_run (Ctl *ctl, const EnrollNode *at, const char *fleet, json_t *body, gin
     ctl_say (_("enrolment %s waits for approval: farctl enroll approve %s, on the admin's machine"), pending, pending);
     if (far_clock_boottime_us () >= until)
       return ctl_done (ctl, json_pack ("{s:s}", "pending", pending), "%s", _("run this again with the same token once it is approved"));
-    g_usleep (RETRY_S * G_USEC_PER_SEC);
+    g_poll (NULL, 0, RETRY_MS);
   }
 }
 

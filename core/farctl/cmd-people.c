@@ -148,7 +148,7 @@ ctl_grant (Ctl *ctl, int argc, char **argv)
     { "longest", 0, 0, G_OPTION_ARG_STRING, &longest, N_ ("longest connection time"), N_ ("TIME") },
     { "from", 0, 0, G_OPTION_ARG_STRING, &from, N_ ("only from these nets, with commas"), N_ ("NETS") },
     { "needs", 0, 0, G_OPTION_ARG_STRING, &needs, N_ ("'approval': a second person agrees each time"), N_ ("WHAT") },
-    { "until", 0, 0, G_OPTION_ARG_STRING, &until, N_ ("last day"), N_ ("DATE") },
+    { "until", 0, 0, G_OPTION_ARG_STRING, &until, N_ ("when it ends: a day or an instant"), N_ ("DATE") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   GError *error = NULL;

@@ -111,6 +111,14 @@ main_options (Ctl *ctl, int *argc, char ***argv, int *status)
   return FALSE;
 }
 
+static void
+main_ignore_broken_pipes (void)
+{
+  const struct sigaction action = { .sa_handler = SIG_IGN };
+
+  sigaction (SIGPIPE, &action, NULL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -121,7 +129,7 @@ main (int argc, char **argv)
 
   setlocale (LC_ALL, "");
   bindtextdomain (FAR_GETTEXT_DOMAIN, FAR_LOCALE_DIR);
-  signal (SIGPIPE, SIG_IGN);
+  main_ignore_broken_pipes ();
   if (argc > 1 && strcmp (argv[1], "--complete") == 0)
     return ctl_complete (argc - 2, argv + 2);
   copy = g_strdupv (argv);

@@ -1,7 +1,32 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-## check_PROGRAMS += tests/unit/test-NAME
-## tests_unit_test_NAME_CPPFLAGS = $(TEST_CPP)
-## tests_unit_test_NAME_CFLAGS = $(TEST_CC)
-## tests_unit_test_NAME_LDFLAGS = $(TEST_LD)
-## tests_unit_test_NAME_LDADD = $(TEST_LINK)
-## (the source tests/unit/test-NAME.c is found by its name)
+EXTRA_DIST += tests/unit/door-help.h
+
+check_PROGRAMS += tests/unit/test-message
+tests_unit_test_message_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_message_CFLAGS = $(TEST_CC)
+tests_unit_test_message_LDFLAGS = $(TEST_LD)
+tests_unit_test_message_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-right
+tests_unit_test_right_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_right_CFLAGS = $(TEST_CC)
+tests_unit_test_right_LDFLAGS = $(TEST_LD)
+tests_unit_test_right_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-router
+tests_unit_test_router_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_router_CFLAGS = $(TEST_CC)
+tests_unit_test_router_LDFLAGS = $(TEST_LD)
+tests_unit_test_router_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-login
+tests_unit_test_login_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_login_CFLAGS = $(TEST_CC)
+tests_unit_test_login_LDFLAGS = $(TEST_LD)
+tests_unit_test_login_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-ticket
+tests_unit_test_ticket_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_ticket_CFLAGS = $(TEST_CC)
+tests_unit_test_ticket_LDFLAGS = $(TEST_LD)
+tests_unit_test_ticket_LDADD = $(TEST_LINK)

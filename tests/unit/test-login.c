@@ -1,0 +1,695 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Login: authenticators in order, one text for every refusal, guesses slowed down across all doors; front tickets; people. */
+#include "config.h"
+
+#include <farwatch/login.h>
+#include <farwatch/plugin.h>
+
+#include "front-ticket.h"
+#include "people.h"
+#include "throttle.h"
+#include "unit/door-help.h"
+
+/* ---- authenticators of the test: the lookups of core are replaced by these ---- */
+
+typedef struct {
+  const char *name;
+  FarVerdictKind verdict;  /* for the password "right"; "wrong" is denied; anything else deferred */
+  gboolean breaks, busy;
+  guint asked;
+  json_t *people;
+  char *put_secret, *put_key;
+  gboolean keeps_keys, keeps_passwords;
+} Stand;
+
+static Stand stands[2];
+
+static void
+stand_check (gpointer self, const FarLogin *login, FarRequest *req)
+{
+  Stand *stand = self;
+  FarVerdict *verdict;
+  const char *secret = login->secret != NULL ? login->secret : "";
+
+  stand->asked++;
+  if (stand->busy) {
+    far_request_fail_new (req, FAR_ERROR_LIMIT, "busy");
+    return;
+  }
+  if (stand->breaks) {
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "the file is gone");
+    return;
+  }
+  verdict = far_verdict_new (strcmp (secret, "right") == 0 ? stand->verdict : strcmp (secret, "wrong") == 0 ? FAR_VERDICT_DENY : FAR_VERDICT_DEFER, login->name);
+  if (login->form == FAR_LOGIN_CONVERSATION)
+    verdict->kind = g_strcmp0 (login->answers[0], "42") == 0 ? FAR_VERDICT_ALLOW : FAR_VERDICT_DENY;
+  if (login->form == FAR_LOGIN_TOKEN)
+    verdict->claim = g_strdup ("session/abc");
+  if (verdict->kind == FAR_VERDICT_ASK)
+    verdict->prompts = g_strsplit ("code", ",", 1);
+  verdict->groups = g_strsplit ("ops", ",", 1);
+  far_request_done (req, verdict, (GDestroyNotify) far_verdict_free);
+}
+
+static void
+stand_put (gpointer self, const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req)
+{
+  Stand *stand = self;
+
+  if ((key != NULL && !stand->keeps_keys) || (secret != NULL && !stand->keeps_passwords)) {
+    far_request_fail_new (req, FAR_ERROR_INVALID, "not kept here");
+    return;
+  }
+  g_free (stand->put_secret);
+  g_free (stand->put_key);
+  stand->put_secret = g_strdup (secret);
+  stand->put_key = g_strdup (key);
+  far_request_done (req, NULL, NULL);
+}
+
+static void
+stand_remove (gpointer self, const char *name, FarRequest *req)
+{
+  if (strcmp (name, "alice") == 0)
+    far_request_done (req, NULL, NULL);
+  else
+    far_request_fail_new (req, FAR_ERROR_NOT_FOUND, "no %s", name);
+}
+
+static void
+stand_list (gpointer self, FarRequest *req)
+{
+  far_request_done (req, json_incref (((Stand *) self)->people), far_json_free);
+}
+
+static const FarAuthenticatorOps stand_ops = { .check = stand_check, .put = stand_put, .remove = stand_remove, .list = stand_list };
+static const FarAuthenticatorType stand_type = { .type = { .kind = FAR_KIND_AUTHENTICATOR, .name = "stand" }, .ops = &stand_ops };
+
+FarInstance *
+far_instance_find (FarKind kind, const char *name, GError **error)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (stands); i++)
+    if (kind == FAR_KIND_AUTHENTICATOR && g_strcmp0 (stands[i].name, name) == 0)
+      return (FarInstance *) (void *) &stands[i];
+  g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, "no %s", name);
+  return NULL;
+}
+
+GPtrArray *
+far_instance_list (FarKind kind)
+{
+  GPtrArray *list = g_ptr_array_new ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (stands); i++)
+    g_ptr_array_add (list, &stands[i]);
+  return list;
+}
+
+const FarType *
+far_instance_type (FarInstance *at)
+{
+  return &stand_type.type;
+}
+
+gpointer
+far_instance_self (FarInstance *at)
+{
+  return at;
+}
+
+const char *
+far_instance_name (FarInstance *at)
+{
+  return ((Stand *) (void *) at)->name;
+}
+
+/* ---- one login ---- */
+
+static const char *const both[] = { "first", "second", NULL };
+
+typedef struct {
+  guint n;
+  FarPrincipal *principal;
+  FarVerdictKind verdict;
+  GError *error;
+  char *claim;
+} Outcome;
+
+static void
+note (FarRequest *req, gpointer user)
+{
+  Outcome *to = user;
+  const FarVerdict *verdict = far_login_verdict (req);
+
+  to->n++;
+  to->error = far_request_error (req) != NULL ? g_error_copy (far_request_error (req)) : NULL;
+  to->principal = to->error == NULL ? far_request_steal (req) : NULL;
+  to->verdict = verdict != NULL ? verdict->kind : FAR_VERDICT_DENY;
+  to->claim = verdict != NULL ? g_strdup (verdict->claim) : NULL;
+}
+
+static void
+outcome_clear (Outcome *outcome)
+{
+  far_principal_unref (outcome->principal);
+  g_clear_error (&outcome->error);
+  g_free (outcome->claim);
+  *outcome = (Outcome) { 0 };
+}
+
+static gboolean
+is_noted (gpointer data)
+{
+  return ((Outcome *) data)->n > 0;
+}
+
+static FarLogin *
+login_of (const char *name, const char *secret, const char *from)
+{
+  FarLogin *login = far_login_new (FAR_LOGIN_PASSWORD, name, "ssh", from);
+
+  login->secret = g_strdup (secret);
+  return login;
+}
+
+static void
+start (const char *name, const char *secret, const char *from, Outcome *to)
+{
+  far_login (both, login_of (name, secret, from), far_request_new (note, to, 0));
+}
+
+/* TRUE: allowed. *code: why not. Time jumps as far as the throttle wants. */
+static gboolean
+try_login (const char *name, const char *secret, const char *from, int *code)
+{
+  Outcome to = { 0 };
+  gboolean allowed;
+
+  start (name, secret, from, &to);
+  for (guint i = 0; i < 40 && to.n == 0; i++) {
+    run_pending ();
+    if (to.n == 0)
+      forward (1);
+  }
+  ck_assert (run_until (is_noted, &to));
+  ck_assert_uint_eq (to.n, 1);
+  allowed = to.error == NULL;
+  if (code != NULL)
+    *code = to.error != NULL ? to.error->code : -1;
+  outcome_clear (&to);
+  return allowed;
+}
+
+static void
+setup (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  stands[0] = (Stand) { .name = "first", .verdict = FAR_VERDICT_ALLOW };
+  stands[1] = (Stand) { .name = "second", .verdict = FAR_VERDICT_ALLOW };
+}
+
+static void
+teardown (void)
+{
+  far_throttle_clear ();
+  far_login_ticket_clear ();
+  for (guint i = 0; i < G_N_ELEMENTS (stands); i++) {
+    json_decref (stands[i].people);
+    g_free (stands[i].put_secret);
+    g_free (stands[i].put_key);
+  }
+}
+
+START_TEST (the_first_to_know_decides)
+{
+  Outcome to = { 0 };
+
+  start ("alice", "right", "192.0.2.1", &to);
+  ck_assert (run_until (is_noted, &to));
+  ck_assert_ptr_nonnull (to.principal);
+  ck_assert_int_eq (to.principal->kind, FAR_PRINCIPAL_PERSON);
+  ck_assert_str_eq (to.principal->name, "alice");
+  ck_assert_str_eq (to.principal->from, "192.0.2.1");
+  ck_assert_str_eq (to.principal->groups[0], "ops");
+  ck_assert (!to.principal->super);
+  ck_assert_int_eq (to.verdict, FAR_VERDICT_ALLOW);
+  ck_assert_uint_eq (stands[1].asked, 0);
+  outcome_clear (&to);
+}
+END_TEST
+
+START_TEST (who_defers_leaves_it_to_the_next)
+{
+  stands[0].verdict = FAR_VERDICT_DEFER;
+  ck_assert (try_login ("alice", "right", "a", NULL));
+  ck_assert_uint_eq (stands[1].asked, 1);
+}
+END_TEST
+
+START_TEST (a_denial_ends_it)
+{
+  int code;
+
+  ck_assert (!try_login ("alice", "wrong", "a", &code));
+  ck_assert_int_eq (code, FAR_ERROR_DENIED);
+  ck_assert_uint_eq (stands[1].asked, 0);
+}
+END_TEST
+
+START_TEST (all_defer_is_no)
+{
+  Outcome denied = { 0 }, deferred = { 0 };
+
+  start ("alice", "wrong", "a", &denied);
+  start ("nobody-knows", "odd", "b", &deferred);
+  ck_assert (run_until (is_noted, &denied) && run_until (is_noted, &deferred));
+  ck_assert_str_eq (denied.error->message, deferred.error->message); /* one text for every cause */
+  ck_assert_int_eq (deferred.error->code, FAR_ERROR_DENIED);
+  outcome_clear (&denied);
+  outcome_clear (&deferred);
+}
+END_TEST
+
+START_TEST (no_authenticator_is_no)
+{
+  Outcome to = { 0 };
+  const char *const none[] = { NULL }, *const unknown[] = { "third", NULL };
+
+  far_login (none, login_of ("alice", "right", "a"), far_request_new (note, &to, 0));
+  ck_assert (run_until (is_noted, &to));
+  ck_assert_int_eq (to.error->code, FAR_ERROR_DENIED);
+  outcome_clear (&to);
+  far_login (unknown, login_of ("alice", "right", "a"), far_request_new (note, &to, 0));
+  ck_assert (run_until (is_noted, &to));
+  ck_assert_int_eq (to.error->code, FAR_ERROR_DENIED);
+  outcome_clear (&to);
+}
+END_TEST
+
+START_TEST (one_that_breaks_is_no_denial_and_no_admission)
+{
+  int code;
+
+  stands[0].breaks = TRUE;
+  ck_assert (try_login ("alice", "right", "a", NULL));
+  ck_assert (!try_login ("alice", "odd", "a", &code));
+  for (guint i = 0; i < 20; i++)
+    try_login ("alice", "odd", "a", &code);
+  ck_assert_int_eq (code, FAR_ERROR_DENIED); /* its fault, not the person's: nobody is locked out */
+}
+END_TEST
+
+START_TEST (busy_is_said_and_not_counted)
+{
+  int code;
+
+  stands[0].busy = TRUE;
+  for (guint i = 0; i < 20; i++) {
+    ck_assert (!try_login ("alice", "right", "a", &code));
+    ck_assert_int_eq (code, FAR_ERROR_LIMIT);
+  }
+  stands[0].busy = FALSE;
+  ck_assert (try_login ("alice", "right", "a", NULL));
+}
+END_TEST
+
+START_TEST (a_question_and_its_answer)
+{
+  Outcome to = { 0 };
+  FarLogin *login;
+
+  stands[0].verdict = FAR_VERDICT_ASK;
+  start ("alice", "right", "a", &to);
+  ck_assert (run_until (is_noted, &to));
+  ck_assert_ptr_null (to.error);
+  ck_assert_ptr_null (to.principal);
+  ck_assert_int_eq (to.verdict, FAR_VERDICT_ASK);
+  outcome_clear (&to);
+  login = far_login_new (FAR_LOGIN_CONVERSATION, "alice", "ssh", "a");
+  login->answers = g_strsplit ("42", ",", 1);
+  far_login (both, login, far_request_new (note, &to, 0));
+  ck_assert (run_until (is_noted, &to));
+  ck_assert_ptr_nonnull (to.principal);
+  outcome_clear (&to);
+}
+END_TEST
+
+START_TEST (a_claim_is_no_person)
+{
+  Outcome to = { 0 };
+  FarLogin *login = far_login_new (FAR_LOGIN_TOKEN, "t1", "tunnel", "a");
+
+  login->secret = g_strdup ("right");
+  far_login (both, login, far_request_new (note, &to, 0));
+  ck_assert (run_until (is_noted, &to));
+  ck_assert_str_eq (to.claim, "session/abc");
+  ck_assert_int_eq (to.principal->kind, FAR_PRINCIPAL_NONE);
+  give ("r", "*", "see", "*", NULL);
+  ck_assert (!far_visible (to.principal, "terminals/t1"));
+  far_right_clear ();
+  outcome_clear (&to);
+}
+END_TEST
+
+START_TEST (odd_names_are_refused_unasked)
+{
+  g_autofree char *longest = g_strnfill (65, 'a');
+  const char *const names[] = { "", "a\nb", "\xff", longest };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    ck_assert (!try_login (names[i], "right", "a", NULL));
+  ck_assert_uint_eq (stands[0].asked, 0);
+}
+END_TEST
+
+/* ---- throttle ---- */
+
+START_TEST (three_are_free_then_it_takes_longer)
+{
+  const gint64 seconds[] = { 0, 0, 0, 1, 2, 4, 8, 16, 32, 32 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (seconds); i++)
+    ck_assert_int_eq (far_throttle_enter ("alice", "a"), seconds[i] * G_USEC_PER_SEC);
+  ck_assert_int_eq (far_throttle_enter ("alice", "a"), -1);
+  ck_assert_int_eq (far_throttle_enter ("bob", "a"), -1);  /* the source is refused */
+  ck_assert_int_eq (far_throttle_enter ("alice", "b"), 0); /* another is not */
+  forward (601);
+  ck_assert_int_eq (far_throttle_enter ("bob", "a"), 0);
+}
+END_TEST
+
+START_TEST (failures_are_forgotten_and_success_takes_back)
+{
+  for (guint i = 0; i < 5; i++)
+    far_throttle_enter ("alice", "a");
+  forward (601);
+  ck_assert_int_eq (far_throttle_enter ("alice", "a"), 0);
+  for (guint i = 0; i < 4; i++)
+    far_throttle_enter ("alice", "a");
+  far_throttle_leave ("alice", "a", FAR_TRY_SUCCEEDED);
+  ck_assert_int_eq (far_throttle_enter ("alice", "a"), 0);
+  far_throttle_leave ("alice", "a", FAR_TRY_VOID);
+  ck_assert_int_eq (far_throttle_enter ("alice", "a"), 0);
+}
+END_TEST
+
+START_TEST (many_names_from_one_source)
+{
+  for (guint i = 0; i < FAR_THROTTLE_SOURCE_TRIES; i++) {
+    g_autofree char *name = g_strdup_printf ("user%u", i);
+
+    ck_assert_int_eq (far_throttle_enter (name, "a"), 0);
+  }
+  ck_assert_int_eq (far_throttle_enter ("another", "a"), -1);
+}
+END_TEST
+
+START_TEST (a_colleagues_successes_do_not_add_up)
+{
+  for (guint i = 0; i < 3 * FAR_THROTTLE_SOURCE_TRIES; i++) {
+    ck_assert_int_eq (far_throttle_enter ("alice", "office"), 0);
+    far_throttle_leave ("alice", "office", FAR_TRY_SUCCEEDED);
+  }
+}
+END_TEST
+
+START_TEST (the_table_is_bounded)
+{
+  for (guint i = 0; i < 3 * FAR_THROTTLE_ENTRIES; i++) {
+    g_autofree char *name = g_strdup_printf ("user%u", i), *from = g_strdup_printf ("10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
+
+    far_throttle_enter (name, from);
+    ck_assert_uint_le (far_throttle_count (), FAR_THROTTLE_ENTRIES + 2);
+  }
+}
+END_TEST
+
+START_TEST (a_hundred_guesses_at_once)
+{
+  static Outcome outcomes[100];
+  guint busy = 0, checked;
+
+  for (guint i = 0; i < G_N_ELEMENTS (outcomes); i++)
+    start ("alice", "wrong", "192.0.2.9", &outcomes[i]);
+  run_pending ();
+  checked = stands[0].asked;
+  ck_assert_uint_eq (checked, FAR_THROTTLE_FREE);
+  forward (40);
+  for (guint i = 0; i < G_N_ELEMENTS (outcomes); i++) {
+    ck_assert_uint_eq (outcomes[i].n, 1);
+    busy += outcomes[i].error->code == FAR_ERROR_LIMIT;
+    outcome_clear (&outcomes[i]);
+  }
+  ck_assert_uint_eq (stands[0].asked, FAR_THROTTLE_TRIES);
+  ck_assert_uint_eq (busy, 100 - FAR_THROTTLE_TRIES);
+  ck_assert (try_login ("alice", "right", "198.51.100.1", NULL)); /* from elsewhere at once */
+}
+END_TEST
+
+START_TEST (the_delay_is_the_same_for_right_and_wrong)
+{
+  Outcome to = { 0 };
+
+  for (guint i = 0; i < 3; i++)
+    ck_assert (!try_login ("alice", "wrong", "a", NULL));
+  start ("alice", "right", "a", &to);
+  run_pending ();
+  ck_assert_uint_eq (to.n, 0); /* a quick answer would tell that it was right */
+  forward (1);
+  ck_assert_uint_eq (to.n, 1);
+  ck_assert_ptr_nonnull (to.principal);
+  outcome_clear (&to);
+}
+END_TEST
+
+START_TEST (probes_are_not_counted)
+{
+  for (guint i = 0; i < 50; i++) {
+    Outcome to = { 0 };
+    FarLogin *login = far_login_new (FAR_LOGIN_KEY, "alice", "ssh", "a");
+
+    login->key = g_strdup ("ssh-ed25519 AAAA");
+    login->probe = TRUE;
+    far_login (both, login, far_request_new (note, &to, 0));
+    ck_assert (run_until (is_noted, &to));
+    ck_assert_int_eq (to.error->code, FAR_ERROR_DENIED);
+    outcome_clear (&to);
+  }
+  ck_assert_uint_eq (far_throttle_count (), 0);
+}
+END_TEST
+
+/* ---- front tickets ---- */
+
+START_TEST (a_ticket_stands_for_its_person)
+{
+  const char *const groups[] = { "ops", NULL };
+  g_autoptr (FarPrincipal) alice = far_principal_new (FAR_PRINCIPAL_PERSON, "alice", groups, "192.0.2.1"), found = NULL, other = NULL;
+  g_autofree char *ticket = far_login_ticket_new (alice), *changed = g_strdup (ticket);
+
+  found = far_login_ticket_principal (ticket, "198.51.100.7");
+  ck_assert_ptr_nonnull (found);
+  ck_assert_str_eq (found->name, "alice");
+  ck_assert_str_eq (found->groups[0], "ops");
+  ck_assert_str_eq (found->from, "198.51.100.7"); /* where they are now */
+  changed[0] = changed[0] == 'a' ? 'b' : 'a';
+  ck_assert_ptr_null (far_login_ticket_principal (changed, ""));
+  ck_assert_ptr_null (far_login_ticket_principal ("", ""));
+  forward (12 * 3600 - 5);
+  other = far_login_ticket_principal (ticket, "");
+  ck_assert_ptr_nonnull (other);
+  forward (10);
+  ck_assert_ptr_null (far_login_ticket_principal (ticket, ""));
+}
+END_TEST
+
+START_TEST (tickets_are_revoked_and_bounded)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", ""), bob = person ("bob", ""), kept = NULL;
+  g_autofree char *a = far_login_ticket_new (alice), *b = far_login_ticket_new (bob);
+
+  far_login_ticket_revoke_name ("alice");
+  ck_assert_ptr_null (far_login_ticket_principal (a, ""));
+  for (guint i = 0; i < 100; i++)
+    g_free (far_login_ticket_new (alice));
+  ck_assert_uint_le (far_login_ticket_count (), FAR_FRONT_TICKETS_PER_NAME + 1);
+  kept = far_login_ticket_principal (b, "");
+  ck_assert_ptr_nonnull (kept); /* alice's many did not push bob's out */
+}
+END_TEST
+
+START_TEST (a_person_who_ends_before_the_ticket)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
+  g_autofree char *ticket = NULL;
+
+  alice->until_us = far_clock_wall_us () + 60 * G_USEC_PER_SEC;
+  ticket = far_login_ticket_new (alice);
+  forward (61);
+  ck_assert_ptr_null (far_login_ticket_principal (ticket, ""));
+}
+END_TEST
+
+/* ---- the handlers ---- */
+
+static void
+doors_open (void)
+{
+  far_door_set_login (NULL, both);
+  far_door_start ();
+}
+
+static void
+doors_shut (void)
+{
+  far_door_stop ();
+  run_pending ();
+}
+
+START_TEST (login_by_message)
+{
+  g_autoptr (FarPrincipal) nobody = far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, "192.0.2.1"), found = NULL;
+  json_t *body = NULL;
+
+  doors_open ();
+  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", &body), 200);
+  found = far_login_ticket_principal (json_string_value (json_object_get (body, "ticket")), "192.0.2.1");
+  ck_assert_str_eq (found->name, "alice");
+  json_decref (body);
+  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"alice\",\"password\":\"wrong\"}", NULL), 403);
+  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"t1\",\"token\":\"right\"}", NULL), 403); /* a claim is no login here */
+  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{}", NULL), 400);
+  ck_assert_uint_eq (ask_as (nobody, "GET", "login", NULL, NULL), 401);
+  ck_assert_uint_eq (ask_as (found, "GET", "login", NULL, &body), 200);
+  ck_assert_str_eq (json_string_value (json_object_get (body, "principal")), "person:alice");
+  json_decref (body);
+  ck_assert_uint_eq (ask_as (found, "DELETE", "login", NULL, NULL), 200);
+  ck_assert_uint_eq (far_login_ticket_count (), 0);
+  doors_shut ();
+}
+END_TEST
+
+START_TEST (login_with_a_question)
+{
+  g_autoptr (FarPrincipal) nobody = far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, "192.0.2.1");
+  json_t *body = NULL;
+
+  doors_open ();
+  stands[0].verdict = FAR_VERDICT_ASK;
+  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", &body), 202);
+  ck_assert_str_eq (json_string_value (json_array_get (json_object_get (body, "prompts"), 0)), "code");
+  json_decref (body);
+  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\",\"answers\":[\"42\"]}", &body), 200);
+  ck_assert_ptr_nonnull (json_object_get (body, "ticket"));
+  json_decref (body);
+  doors_shut ();
+}
+END_TEST
+
+START_TEST (people_by_message)
+{
+  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", "");
+  g_autofree char *ticket = far_login_ticket_new (alice);
+  json_t *body = NULL, *list;
+
+  doors_open ();
+  stands[0].keeps_passwords = TRUE;
+  stands[1].keeps_keys = TRUE;
+  stands[0].people = json_loads ("[{\"name\":\"bob\",\"groups\":[\"ops\"],\"has_password\":true,\"keys\":0},{\"name\":\"alice\",\"groups\":[],\"has_password\":true,\"keys\":0}]", 0, NULL);
+  stands[1].people = json_loads ("[{\"name\":\"alice\",\"groups\":[\"dev\"],\"has_password\":false,\"keys\":2}]", 0, NULL);
+  ck_assert_uint_eq (ask_as (super, "GET", "users", NULL, &body), 200);
+  list = json_object_get (body, "users");
+  ck_assert_uint_eq (json_array_size (list), 2);
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 0), "name")), "alice");
+  ck_assert_int_eq (json_integer_value (json_object_get (json_array_get (list, 0), "keys")), 2);
+  ck_assert_uint_eq (json_array_size (json_object_get (json_array_get (list, 0), "authenticators")), 2);
+  json_decref (body);
+  ck_assert_uint_eq (ask_as (alice, "GET", "users", NULL, &body), 200);
+  ck_assert_uint_eq (json_array_size (json_object_get (body, "users")), 1); /* herself */
+  json_decref (body);
+  ck_assert_uint_eq (ask_as (alice, "PUT", "users/alice", "{\"password\":\"new\"}", NULL), 403);
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"password\":\"new\",\"key\":\"ssh-ed25519 AAAA\"}", NULL), 200);
+  ck_assert_str_eq (stands[0].put_secret, "new");
+  ck_assert_str_eq (stands[1].put_key, "ssh-ed25519 AAAA");
+  ck_assert_ptr_null (far_login_ticket_principal (ticket, "")); /* who changed logs in anew */
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{}", NULL), 400);
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"password\":\"\"}", NULL), 400);
+  ck_assert_uint_eq (ask_as (super, "DELETE", "users/alice", NULL, NULL), 200);
+  ck_assert_uint_eq (ask_as (super, "DELETE", "users/zoe", NULL, NULL), 404);
+  doors_shut ();
+}
+END_TEST
+
+START_TEST (explain_by_message)
+{
+  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", "");
+  json_t *body = NULL;
+
+  doors_open ();
+  stands[0].people = json_loads ("[{\"name\":\"bob\",\"groups\":[\"ops\"]}]", 0, NULL);
+  give ("r", "@ops", "connect", "terminals/t", "\"longest\":\"5m\"");
+  ck_assert_uint_eq (ask_as (super, "GET", "explain?who=bob&action=connect&object=terminals/t&for=4m", NULL, &body), 200);
+  ck_assert_str_eq (json_string_value (json_object_get (body, "result")), "allow"); /* the group was looked up */
+  json_decref (body);
+  ck_assert_uint_eq (ask_as (super, "GET", "explain?who=bob&action=connect&object=terminals/t&for=6m", NULL, &body), 200);
+  ck_assert_str_eq (json_string_value (json_object_get (body, "cause")), "too long");
+  json_decref (body);
+  ck_assert_uint_eq (ask_as (alice, "GET", "explain?action=connect&object=terminals/t", NULL, &body), 200);
+  ck_assert_str_eq (json_string_value (json_object_get (body, "result")), "deny");
+  json_decref (body);
+  ck_assert_uint_eq (ask_as (alice, "GET", "explain?who=bob&action=connect&object=terminals/t", NULL, NULL), 404);
+  ck_assert_uint_eq (ask_as (super, "GET", "explain?who=bob", NULL, NULL), 400);
+  ck_assert_uint_eq (ask_as (super, "GET", "explain?who=bob&action=fly&object=x", NULL, NULL), 400);
+  doors_shut ();
+}
+END_TEST
+
+START_TEST (rights_without_a_store)
+{
+  g_autoptr (FarPrincipal) super = root ();
+
+  doors_open ();
+  ck_assert_uint_eq (ask_as (super, "POST", "rights", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\"}", NULL), 500);
+  ck_assert_uint_eq (ask_as (super, "POST", "rights", "{\"who\":\"a\",\"action\":\"fly\",\"object\":\"x\"}", NULL), 400);
+  ck_assert_uint_eq (ask_as (super, "DELETE", "rights/none", NULL, NULL), 404);
+  doors_shut ();
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("login");
+  TCase *tc = tcase_create ("login");
+
+  tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_set_timeout (tc, 60);
+  tcase_add_test (tc, the_first_to_know_decides);
+  tcase_add_test (tc, who_defers_leaves_it_to_the_next);
+  tcase_add_test (tc, a_denial_ends_it);
+  tcase_add_test (tc, all_defer_is_no);
+  tcase_add_test (tc, no_authenticator_is_no);
+  tcase_add_test (tc, one_that_breaks_is_no_denial_and_no_admission);
+  tcase_add_test (tc, busy_is_said_and_not_counted);
+  tcase_add_test (tc, a_question_and_its_answer);
+  tcase_add_test (tc, a_claim_is_no_person);
+  tcase_add_test (tc, odd_names_are_refused_unasked);
+  tcase_add_test (tc, three_are_free_then_it_takes_longer);
+  tcase_add_test (tc, failures_are_forgotten_and_success_takes_back);
+  tcase_add_test (tc, many_names_from_one_source);
+  tcase_add_test (tc, a_colleagues_successes_do_not_add_up);
+  tcase_add_test (tc, the_table_is_bounded);
+  tcase_add_test (tc, a_hundred_guesses_at_once);
+  tcase_add_test (tc, the_delay_is_the_same_for_right_and_wrong);
+  tcase_add_test (tc, probes_are_not_counted);
+  tcase_add_test (tc, a_ticket_stands_for_its_person);
+  tcase_add_test (tc, tickets_are_revoked_and_bounded);
+  tcase_add_test (tc, a_person_who_ends_before_the_ticket);
+  tcase_add_test (tc, login_by_message);
+  tcase_add_test (tc, login_with_a_question);
+  tcase_add_test (tc, people_by_message);
+  tcase_add_test (tc, explain_by_message);
+  tcase_add_test (tc, rights_without_a_store);
+  suite_add_tcase (suite, tc);
+  return run_suite (suite);
+}

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Rights: who may what, when, from where, how long; and what one may know of. */
+#include "config.h"
+
+#include <time.h>
+
+#include "hours.h"
+#include "unit/door-help.h"
+
+#define SECOND ((gint64) G_USEC_PER_SEC)
+
+static void
+setup (void)
+{
+  g_setenv ("TZ", "UTC", TRUE);
+  tzset ();
+  far_right_clear ();
+}
+
+static void
+teardown (void)
+{
+  far_right_clear ();
+}
+
+static FarMay
+may (const FarPrincipal *who, FarAction action, const char *object, gint64 length_us, const char **cause)
+{
+  FarCircumstances how = { .length_us = length_us };
+
+  return far_may (who, action, object, &how, cause);
+}
+
+/* "2026-11-20 22:30" UTC, a Friday */
+static gint64
+at (const char *text)
+{
+  g_autofree char *iso = g_strdup_printf ("%.10sT%s:00Z", text, text + 11);
+  g_autoptr (GDateTime) time = g_date_time_new_from_iso8601 (iso, NULL);
+
+  ck_assert_ptr_nonnull (time);
+  return g_date_time_to_unix (time) * G_USEC_PER_SEC;
+}
+
+START_TEST (nothing_is_allowed_by_default)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "192.0.2.1"), nobody = far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, NULL);
+  g_autoptr (FarPrincipal) local = far_principal_new (FAR_PRINCIPAL_LOCAL, "bob", NULL, NULL), node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, NULL);
+  const FarPrincipal *const all[] = { alice, nobody, local, node };
+
+  for (guint i = 0; i < G_N_ELEMENTS (all); i++)
+    for (guint bit = 0; bit < 8; bit++) {
+      const char *cause = NULL;
+      FarMay answer = far_may (all[i], 1u << bit, "terminals/t9", NULL, &cause);
+
+      ck_assert_int_eq (answer, FAR_MAY_DENY);
+      ck_assert_str_eq (cause, "no right");
+    }
+  ck_assert (!far_visible (alice, "terminals/t9"));
+  ck_assert (!far_visible (nobody, "terminals/t9"));
+}
+END_TEST
+
+START_TEST (root_may_all_but_is_no_node)
+{
+  g_autoptr (FarPrincipal) super = root ();
+
+  ck_assert_int_eq (may (super, FAR_ACTION_MANAGE, "rights", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (super, FAR_ACTION_CONNECT_RAW, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (super, FAR_ACTION_NODE, "terminals/t1", 0, NULL), FAR_MAY_DENY);
+  ck_assert (far_visible (super, "terminals/t1"));
+  super->via = g_strdup ("t1"); /* a node's claim of a root is worth nothing */
+  ck_assert_int_eq (may (super, FAR_ACTION_MANAGE, "rights", 0, NULL), FAR_MAY_DENY);
+  ck_assert (!far_visible (super, "terminals/t1"));
+}
+END_TEST
+
+START_TEST (an_object_covers_what_is_below)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
+
+  give ("r", "alice", "connect", "terminals/t1", NULL);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/d", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t10", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_MANAGE, "terminals/t1", 0, NULL), FAR_MAY_DENY);
+}
+END_TEST
+
+START_TEST (a_right_to_a_device_is_none_to_its_terminal)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
+
+  give ("r", "alice", "connect", "terminals/t1/devices/plc", NULL);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/plc", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/cam", 0, NULL), FAR_MAY_DENY);
+  ck_assert (far_visible (alice, "terminals/t1")); /* or it could not be found in a list */
+  ck_assert (!far_visible (alice, "terminals/t1/devices/cam"));
+  ck_assert (!far_visible (alice, "terminals/t2"));
+}
+END_TEST
+
+static const struct {
+  const char *pattern, *object;
+  gboolean covers;
+} globs[] = {
+  { "terminals/*", "terminals/t1", TRUE },
+  { "terminals/*", "terminals/t1/devices/d", TRUE },
+  { "terminals/*", "terminals", FALSE },
+  { "terminals/plant-?", "terminals/plant-a", TRUE },
+  { "terminals/plant-?", "terminals/plant-10", FALSE },
+  { "terminals/*/devices/plc*", "terminals/t7/devices/plc2", TRUE },
+  { "terminals/*/devices/plc*", "terminals/t7/devices/cam", FALSE },
+  { "terminals/*/devices/plc*", "terminals/t7", FALSE },
+  { "*", "terminals/t1", TRUE },
+  { "*", "rights", TRUE },
+  { "t*", "terminals/t1", TRUE },
+  { "terminals/a*b", "terminals/a/b", FALSE }, /* a star stays within its part */
+};
+
+START_TEST (globs_stay_within_a_part)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
+
+  give ("r", "alice", "connect", globs[_i].pattern, NULL);
+  ck_assert_msg ((may (alice, FAR_ACTION_CONNECT, globs[_i].object, 0, NULL) == FAR_MAY_ALLOW) == globs[_i].covers, "%s on %s", globs[_i].pattern,
+                 globs[_i].object);
+}
+END_TEST
+
+START_TEST (who_is_meant)
+{
+  const char *const ops[] = { "ops", NULL };
+  g_autoptr (FarPrincipal) alice = far_principal_new (FAR_PRINCIPAL_PERSON, "alice", ops, ""), bob = person ("bob", "");
+  g_autoptr (FarPrincipal) local = far_principal_new (FAR_PRINCIPAL_LOCAL, "alice", NULL, ""), node = far_principal_new (FAR_PRINCIPAL_NODE, "alice", NULL, "");
+
+  give ("r", "@ops", "see", "terminals/g", NULL);
+  give ("s", "local:alice", "connect", "terminals/l", NULL);
+  give ("t", "*", "act", "terminals/a", NULL);
+  give ("u", "person:bob", "watch", "terminals/b", NULL);
+  ck_assert (far_visible (alice, "terminals/g"));
+  ck_assert (!far_visible (bob, "terminals/g"));
+  ck_assert_int_eq (may (local, FAR_ACTION_CONNECT, "terminals/l", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/l", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (bob, FAR_ACTION_ACT, "terminals/a", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (local, FAR_ACTION_ACT, "terminals/a", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (node, FAR_ACTION_ACT, "terminals/a", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (bob, FAR_ACTION_WATCH, "terminals/b", 0, NULL), FAR_MAY_ALLOW);
+}
+END_TEST
+
+START_TEST (manage_is_neither_watch_nor_copy_nor_connect)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
+
+  give ("r", "alice", "manage", "*", NULL);
+  ck_assert_int_eq (may (alice, FAR_ACTION_MANAGE, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_SEE, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_WATCH, "terminals/t", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_COPY, "terminals/t", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_DENY);
+}
+END_TEST
+
+static const struct {
+  const char *hours, *when;
+  int minutes;
+  gboolean has;
+} hours[] = {
+  /* 2026-11-20 is a Friday, 21 a Saturday, 22 a Sunday, 23 a Monday */
+  { "mon-fri 08:00-18:00", "2026-11-20 08:00", 0, TRUE },
+  { "mon-fri 08:00-18:00", "2026-11-20 07:59", 0, FALSE },
+  { "mon-fri 08:00-18:00", "2026-11-20 17:59", 0, TRUE },
+  { "mon-fri 08:00-18:00", "2026-11-20 18:00", 0, FALSE },
+  { "mon-fri 08:00-18:00", "2026-11-21 12:00", 0, FALSE },
+  { "mon-fri 08:00-18:00", "2026-11-20 17:30", 30, TRUE },
+  { "mon-fri 08:00-18:00", "2026-11-20 17:31", 30, FALSE },
+  { "fri 22:00-06:00", "2026-11-20 23:30", 0, TRUE },
+  { "fri 22:00-06:00", "2026-11-21 05:59", 0, TRUE },
+  { "fri 22:00-06:00", "2026-11-21 06:00", 0, FALSE },
+  { "fri 22:00-06:00", "2026-11-20 05:00", 0, FALSE }, /* that is Thursday's night */
+  { "fri 22:00-06:00", "2026-11-21 22:30", 0, FALSE },
+  { "fri 22:00-06:00", "2026-11-20 23:50", 60, TRUE },
+  { "22:00-06:00", "2026-11-24 01:00", 0, TRUE },
+  { "sat-mon", "2026-11-22 12:00", 0, TRUE },
+  { "sat-mon", "2026-11-23 23:59", 0, TRUE },
+  { "sat-mon", "2026-11-24 00:00", 0, FALSE },
+  { "fri,sun 00:00-24:00", "2026-11-22 23:59", 0, TRUE },
+  { "fri,sun 00:00-24:00", "2026-11-21 00:00", 0, FALSE },
+  { "fri 08:00-12:00; fri 13:00-17:00", "2026-11-20 12:30", 0, FALSE },
+  { "fri 08:00-12:00; fri 13:00-17:00", "2026-11-20 13:30", 0, TRUE },
+  { "fri 08:00-12:00; fri 13:00-17:00", "2026-11-20 11:30", 120, FALSE },
+  { "mon-sun", "2026-11-20 11:30", 24 * 60 + 1, FALSE },
+};
+
+START_TEST (hours_of_the_week)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (FarHours) parsed = far_hours_parse (hours[_i].hours, &error);
+
+  ck_assert_ptr_nonnull (parsed);
+  ck_assert_msg (far_hours_has (parsed, at (hours[_i].when), hours[_i].minutes * 60 * SECOND) == hours[_i].has, "%s at %s for %d min", hours[_i].hours,
+                 hours[_i].when, hours[_i].minutes);
+}
+END_TEST
+
+START_TEST (bad_hours_are_refused)
+{
+  static const char *const texts[] = { "", "day", "mon-fry", "mon 8:00-18:00", "mon 08:00", "mon 08:00-08:00", "mon 24:00-25:00", "mon 08:00-18:60", "mon tue", ";",
+                                       "mon 08:00-18:00 x", "-", "mon-" };
+  g_autoptr (GError) error = NULL;
+
+  ck_assert_ptr_null (far_hours_parse (texts[_i], &error));
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID));
+}
+END_TEST
+
+START_TEST (hours_of_a_right)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
+  FarCircumstances friday = { .wall_us = at ("2026-11-20 12:00") }, sunday = { .wall_us = at ("2026-11-22 12:00") };
+  const char *cause = NULL;
+
+  give ("r", "alice", "connect", "terminals/t", "\"hours\":\"mon-fri 08:00-18:00\"");
+  ck_assert_int_eq (far_may (alice, FAR_ACTION_CONNECT, "terminals/t", &friday, &cause), FAR_MAY_ALLOW);
+  ck_assert_int_eq (far_may (alice, FAR_ACTION_CONNECT, "terminals/t", &sunday, &cause), FAR_MAY_DENY);
+  ck_assert_str_eq (cause, "outside hours");
+}
+END_TEST
+
+START_TEST (longest_time)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
+  const char *cause = NULL;
+
+  give ("r", "alice", "connect", "terminals/t", "\"longest\":\"30m\"");
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 30 * 60 * SECOND, &cause), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 30 * 60 * SECOND + 1, &cause), FAR_MAY_DENY);
+  ck_assert_str_eq (cause, "too long");
+  ck_assert (far_visible (alice, "terminals/t"));
+}
+END_TEST
+
+static const struct {
+  const char *nets, *from;
+  gboolean in;
+} nets[] = {
+  { "192.0.2.0/24", "192.0.2.255", TRUE },      { "192.0.2.0/24", "192.0.3.0", FALSE },      { "192.0.2.7", "192.0.2.7", TRUE },
+  { "192.0.2.7", "192.0.2.8", FALSE },          { "2001:db8::/32", "2001:db8:1::5", TRUE },  { "2001:db8::/32", "2001:db9::1", FALSE },
+  { "2001:db8::1", "2001:db8::1", TRUE },       { "192.0.2.0/24", "2001:db8::1", FALSE },    { "::/0", "192.0.2.1", FALSE },
+  { "0.0.0.0/0", "198.51.100.1", TRUE },        { "192.0.2.0/24", "::ffff:192.0.2.9", TRUE }, { "10.0.0.0/8, 192.0.2.0/24", "192.0.2.1", TRUE },
+  { "10.0.0.0/8,192.0.2.0/24", "10.9.9.9", TRUE }, { "192.0.2.128/25", "192.0.2.127", FALSE }, { "192.0.2.0/24", "", FALSE },
+  { "192.0.2.0/24", "unix", FALSE },            { "192.0.2.0/24", "garbage", FALSE },
+};
+
+START_TEST (nets_of_a_right)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", nets[_i].from);
+  g_autofree char *more = g_strdup_printf ("\"from\":\"%s\"", nets[_i].nets);
+  const char *cause = NULL;
+  FarMay answer;
+
+  give ("r", "alice", "connect", "terminals/t", more);
+  answer = may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, &cause);
+  ck_assert_msg ((answer == FAR_MAY_ALLOW) == nets[_i].in, "%s from %s", nets[_i].nets, nets[_i].from);
+  if (!nets[_i].in)
+    ck_assert_str_eq (cause, "wrong address");
+}
+END_TEST
+
+START_TEST (until_and_the_principals_own_end)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", ""), gone = person ("gone", "");
+  const char *cause = NULL;
+
+  give ("r", "alice", "connect", "terminals/t", "\"until\":\"2020-01-01\"");
+  give ("s", "gone", "connect", "terminals/t", NULL);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_MAY_DENY);
+  ck_assert_str_eq (cause, "expired");
+  ck_assert (!far_visible (alice, "terminals/t"));
+  ck_assert_int_eq (may (gone, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_MAY_ALLOW);
+  gone->until_us = far_clock_wall_us () - 1;
+  ck_assert_int_eq (may (gone, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_MAY_DENY);
+  ck_assert_int_eq (may (gone, FAR_ACTION_NONE, "terminals", 0, &cause), FAR_MAY_DENY);
+  ck_assert (!far_visible (gone, "terminals/t"));
+}
+END_TEST
+
+START_TEST (approval_unless_another_right_needs_none)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
+  const char *cause = NULL;
+
+  give ("r", "alice", "connect", "terminals/t", "\"needs\":\"approval\"");
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_MAY_NEEDS_APPROVAL);
+  give ("s", "alice", "connect", "terminals/t", "\"longest\":\"5m\"");
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 60 * G_USEC_PER_SEC, &cause), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 600 * G_USEC_PER_SEC, &cause), FAR_MAY_NEEDS_APPROVAL);
+}
+END_TEST
+
+START_TEST (a_claim_is_worth_what_both_may)
+{
+  g_autoptr (FarPrincipal) claimed = person ("alice", ""), node = far_principal_new (FAR_PRINCIPAL_NODE, "front", NULL, "");
+
+  claimed->via = g_strdup ("front");
+  give ("r", "alice", "connect", "terminals/t", NULL);
+  ck_assert_int_eq (may (claimed, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_DENY);
+  give ("n", "node:front", "connect", "terminals/*", NULL);
+  ck_assert_int_eq (may (claimed, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert (far_visible (claimed, "terminals/t"));
+  give ("m", "alice", "manage", "*", NULL);
+  ck_assert_int_eq (may (claimed, FAR_ACTION_MANAGE, "rights", 0, NULL), FAR_MAY_DENY); /* the node's ceiling */
+  ck_assert_int_eq (may (node, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_ALLOW); /* its own right */
+}
+END_TEST
+
+START_TEST (nodes_act_about_themselves)
+{
+  g_autoptr (FarPrincipal) node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, ""), alice = person ("t1", "");
+
+  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t1/devices", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t2/devices", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "poll", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (node, FAR_ACTION_NONE, "terminals", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_NODE, "terminals/t1", 0, NULL), FAR_MAY_DENY);
+  ck_assert (far_visible (node, "terminals/t1"));
+  ck_assert (!far_visible (node, "terminals/t2"));
+}
+END_TEST
+
+START_TEST (the_nearest_miss_is_the_cause)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "192.0.2.1");
+  const char *cause = NULL;
+
+  give ("a", "alice", "connect", "terminals/t", "\"until\":\"2020-01-01\"");
+  give ("b", "alice", "connect", "terminals/t", "\"from\":\"198.51.100.0/24\"");
+  give ("c", "alice", "connect", "terminals/t", "\"longest\":\"1m\"");
+  may (alice, FAR_ACTION_CONNECT, "terminals/t", 3600 * SECOND, &cause);
+  ck_assert_str_eq (cause, "too long");
+}
+END_TEST
+
+START_TEST (explain_shows_every_right_in_order)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "192.0.2.1");
+  FarCircumstances how = { .length_us = 3600 * SECOND };
+  json_t *answer, *list;
+
+  give ("a", "bob", "connect", "terminals/t", NULL);
+  give ("b", "alice", "see", "terminals/t", NULL);
+  give ("c", "alice", "connect", "terminals/u", NULL);
+  give ("d", "alice", "connect", "terminals/t", "\"longest\":\"1m\"");
+  answer = far_explain (alice, FAR_ACTION_CONNECT, "terminals/t", &how);
+  list = json_object_get (answer, "rights");
+  ck_assert_str_eq (json_string_value (json_object_get (answer, "result")), "deny");
+  ck_assert_str_eq (json_string_value (json_object_get (answer, "cause")), "too long");
+  ck_assert_uint_eq (json_array_size (list), 4);
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 0), "says")), "other person");
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 1), "says")), "other action");
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 2), "says")), "other object");
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 3), "says")), "too long");
+  json_decref (answer);
+}
+END_TEST
+
+static const char *const bad_rights[] = {
+  "{}", "[]", "{\"who\":\"a\",\"action\":\"see\"}", "{\"who\":\"a\",\"action\":\"fly\",\"object\":\"x\"}", "{\"who\":\"\",\"action\":\"see\",\"object\":\"x\"}",
+  "{\"who\":\"a b\",\"action\":\"see\",\"object\":\"x\"}", "{\"who\":\"@\",\"action\":\"see\",\"object\":\"x\"}", "{\"who\":\"a\",\"action\":\"node\",\"object\":\"x\"}",
+  "{\"who\":\"a\",\"action\":\"anyone\",\"object\":\"x\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"a//b\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"a/b/c/d/e/f/g/h/i\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"needs\":\"luck\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"longest\":\"soon\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"longest\":5}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"from\":\"home\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"from\":\"192.0.2.0/33\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"until\":\"later\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"id\":\"a b\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"hours\":\"noon\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"surprise\":\"y\"}",
+};
+
+START_TEST (bad_rights_are_refused)
+{
+  json_t *right = json_loads (bad_rights[_i], 0, NULL);
+  g_autoptr (GError) error = NULL;
+
+  ck_assert_ptr_nonnull (right);
+  ck_assert_msg (!far_right_check (right, &error), "%s was taken", bad_rights[_i]);
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID));
+  json_decref (right);
+}
+END_TEST
+
+START_TEST (rights_of_the_profile_stay_the_profiles)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
+  json_t *list = json_loads ("[{\"id\":\"p\",\"who\":\"alice\",\"action\":\"connect\",\"object\":\"terminals/t\"}]", 0, NULL);
+  json_t *bad_list = json_loads ("[{\"who\":\"alice\"}]", 0, NULL), *same = json_loads ("{\"id\":\"p\",\"who\":\"bob\",\"action\":\"see\",\"object\":\"x\"}", 0, NULL);
+  json_t *empty = json_array ();
+  g_autoptr (GError) error = NULL;
+
+  give ("q", "alice", "act", "terminals/t", NULL);
+  ck_assert (far_right_set_profile (list, NULL));
+  ck_assert (!far_right_set (same, &error));
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT));
+  ck_assert (!far_right_remove ("p"));
+  ck_assert (far_right_exists ("p") && far_right_is_profile ("p"));
+  ck_assert (!far_right_set_profile (bad_list, NULL)); /* the old ones stay */
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert (far_right_set_profile (empty, NULL));
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_ACT, "terminals/t", 0, NULL), FAR_MAY_ALLOW); /* given at run time: untouched */
+  ck_assert (far_right_remove ("q"));
+  json_decref (list);
+  json_decref (bad_list);
+  json_decref (same);
+  json_decref (empty);
+}
+END_TEST
+
+START_TEST (actions_have_names)
+{
+  for (guint bit = 0; bit < 10; bit++)
+    ck_assert_uint_eq (far_action_parse (far_action_name (1u << bit)), 1u << bit);
+  ck_assert_uint_eq (far_action_parse ("fly"), FAR_ACTION_NONE);
+}
+END_TEST
+
+START_TEST (principals_have_texts)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", ""), super = root (), nobody = far_principal_new (FAR_PRINCIPAL_NONE, "x", NULL, NULL);
+  g_autofree char *a = far_principal_text (alice), *b = far_principal_text (super), *c = far_principal_text (nobody), *d = NULL;
+
+  ck_assert_str_eq (a, "person:alice");
+  ck_assert_str_eq (b, "local:root");
+  ck_assert_str_eq (c, "nobody");
+  alice->via = g_strdup ("front");
+  d = far_principal_text (alice);
+  ck_assert_str_eq (d, "person:alice via node:front"); /* never the same as the person themselves */
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("right");
+  TCase *tc = tcase_create ("right");
+
+  tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_test (tc, nothing_is_allowed_by_default);
+  tcase_add_test (tc, root_may_all_but_is_no_node);
+  tcase_add_test (tc, an_object_covers_what_is_below);
+  tcase_add_test (tc, a_right_to_a_device_is_none_to_its_terminal);
+  tcase_add_loop_test (tc, globs_stay_within_a_part, 0, G_N_ELEMENTS (globs));
+  tcase_add_test (tc, who_is_meant);
+  tcase_add_test (tc, manage_is_neither_watch_nor_copy_nor_connect);
+  tcase_add_loop_test (tc, hours_of_the_week, 0, G_N_ELEMENTS (hours));
+  tcase_add_loop_test (tc, bad_hours_are_refused, 0, 13);
+  tcase_add_test (tc, hours_of_a_right);
+  tcase_add_test (tc, longest_time);
+  tcase_add_loop_test (tc, nets_of_a_right, 0, G_N_ELEMENTS (nets));
+  tcase_add_test (tc, until_and_the_principals_own_end);
+  tcase_add_test (tc, approval_unless_another_right_needs_none);
+  tcase_add_test (tc, a_claim_is_worth_what_both_may);
+  tcase_add_test (tc, nodes_act_about_themselves);
+  tcase_add_test (tc, the_nearest_miss_is_the_cause);
+  tcase_add_test (tc, explain_shows_every_right_in_order);
+  tcase_add_loop_test (tc, bad_rights_are_refused, 0, G_N_ELEMENTS (bad_rights));
+  tcase_add_test (tc, rights_of_the_profile_stay_the_profiles);
+  tcase_add_test (tc, actions_have_names);
+  tcase_add_test (tc, principals_have_texts);
+  suite_add_tcase (suite, tc);
+  return run_suite (suite);
+}
