@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# a node inside a test program
+NODE_HELP = tests/unit/node-help.c tests/unit/node-help.h
+
 check_PROGRAMS += tests/unit/test-batch
 tests_unit_test_batch_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_batch_CFLAGS = $(TEST_CC)
@@ -10,4 +13,4 @@ tests_unit_test_store_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_store_CFLAGS = $(TEST_CC)
 tests_unit_test_store_LDFLAGS = $(TEST_LD)
 tests_unit_test_store_LDADD = $(TEST_LINK)
-tests_unit_test_store_SOURCES = tests/unit/test-store.c tests/unit/store-help.c tests/unit/store-help.h
+tests_unit_test_store_SOURCES = tests/unit/test-store.c $(NODE_HELP) tests/unit/store-help.c tests/unit/store-help.h

@@ -4,106 +4,16 @@
 #include "store-help.h"
 
 #include <check.h>
-#include <ftw.h>
-#include <stdio.h>
-#include <unistd.h>
 
-#include "instance-private.h"
-#include "lane.h"
-#include "node.h"
-
-#define WAIT_US (60 * G_USEC_PER_SEC)
-
-static struct {
-  char *dir;
-  GPtrArray *dirs;
-} help;
-
-/* ---- folders ---- */
-
-static int
-remove_one (const char *path, const struct stat *stat G_GNUC_UNUSED, int type G_GNUC_UNUSED, struct FTW *walk G_GNUC_UNUSED)
-{
-  return remove (path);
-}
-
-char *
-store_fresh_dir (void)
-{
-  char *dir = g_dir_make_tmp ("farwatch-store-XXXXXX", NULL);
-
-  ck_assert_ptr_nonnull (dir);
-  if (help.dirs == NULL)
-    help.dirs = g_ptr_array_new_with_free_func (g_free);
-  g_ptr_array_add (help.dirs, g_strdup (dir));
-  return dir;
-}
-
-void
-store_remove_dirs (void)
-{
-  for (guint i = 0; help.dirs != NULL && i < help.dirs->len; i++)
-    nftw (help.dirs->pdata[i], remove_one, 8, FTW_DEPTH | FTW_PHYS);
-  g_clear_pointer (&help.dirs, g_ptr_array_unref);
-}
-
-const char *
-store_dir (void)
-{
-  return help.dir;
-}
-
-/* ---- the node ---- */
-
-static void
-iterate_until (gboolean (*done) (gpointer), gpointer data)
-{
-  gint64 end = g_get_monotonic_time () + WAIT_US;
-
-  while (!done (data) && g_get_monotonic_time () < end)
-    if (!g_main_context_iteration (NULL, FALSE))
-      g_usleep (200); /* lint: allow sleep: the store's own threads work meanwhile */
-  ck_assert_msg (done (data), "no answer in time");
-}
-
-static gboolean
-store_was_tried (gpointer data G_GNUC_UNUSED)
-{
-  FarInstance *at = far_instances_by_path ("stores.main");
-
-  return at != NULL && at->tried;
-}
-
-static FarProfile *
-profile_of (const char *type, const char *dir, const char *extra)
-{
-  g_autofree char *path = g_build_filename (dir, "profile.yaml", NULL);
-  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: { id: cloud, state: \"%s\" }\nstores:\n  main: { type: %s, %s }\n", dir, type,
-                                           extra != NULL ? extra : "keep: 0s");
-  g_autoptr (GPtrArray) faults = far_faults_new ();
-  FarProfile *profile;
-
-  ck_assert (g_file_set_contents (path, text, -1, NULL));
-  profile = far_profile_load (path, NULL, faults);
-  if (profile == NULL) {
-    g_autofree char *said = far_faults_text (faults);
-
-    ck_abort_msg ("%s", said);
-  }
-  return profile;
-}
+static char *dir_now;
 
 void
 store_try (const char *type, const char *dir, const char *extra, GError **error)
 {
-  g_autoptr (FarProfile) profile = NULL;
-  GError *local = NULL;
+  g_autofree char *body = g_strdup_printf ("stores:\n  main: { type: %s, %s }\n", type, extra != NULL ? extra : "keep: 0s");
 
-  help.dir = dir != NULL ? g_strdup (dir) : store_fresh_dir ();
-  profile = profile_of (type, help.dir, extra);
-  ck_assert_msg (far_node_open (profile, &local), "%s", local != NULL ? local->message : "");
-  far_instances_start (profile);
-  iterate_until (store_was_tried, NULL);
+  dir_now = dir != NULL ? g_strdup (dir) : node_fresh_dir ();
+  node_open (dir_now, "cloud", body);
   (void) far_instance_find (FAR_KIND_STORE, "main", error);
 }
 
@@ -119,71 +29,8 @@ store_open (const char *type, const char *dir, const char *extra)
 void
 store_close (void)
 {
-  far_instances_stop ();
-  far_lanes_end ();
-  while (g_main_context_iteration (NULL, FALSE))
-    continue;
-  far_node_close ();
-  g_clear_pointer (&help.dir, g_free);
-}
-
-/* ---- waiting ---- */
-
-static void
-wait_done (FarRequest *req, gpointer user)
-{
-  Wait *wait = user;
-  const GError *error = far_request_error (req);
-
-  wait->ended = TRUE;
-  wait->error = error != NULL ? g_error_copy (error) : NULL;
-  wait->result = far_request_steal (req);
-}
-
-Wait *
-wait_new (void)
-{
-  Wait *wait = g_new0 (Wait, 1);
-
-  wait->req = far_request_new (wait_done, wait, 0);
-  return wait;
-}
-
-static gboolean
-wait_is_over (gpointer data)
-{
-  return ((Wait *) data)->ended;
-}
-
-void
-wait_for (Wait *wait)
-{
-  iterate_until (wait_is_over, wait);
-}
-
-void
-wait_free (Wait *wait, GDestroyNotify free_result)
-{
-  if (wait->result != NULL && free_result != NULL)
-    free_result (wait->result);
-  g_clear_error (&wait->error);
-  g_free (wait);
-}
-
-/* The result, taken; its error goes to *error, or fails the test. */
-static gpointer
-wait_result (Wait *wait, GError **error)
-{
-  gpointer result;
-
-  wait_for (wait);
-  if (wait->error != NULL && error == NULL)
-    ck_abort_msg ("%s", wait->error->message);
-  if (wait->error != NULL)
-    g_propagate_error (error, g_steal_pointer (&wait->error));
-  result = g_steal_pointer (&wait->result);
-  wait_free (wait, NULL);
-  return result;
+  node_close ();
+  g_clear_pointer (&dir_now, g_free);
 }
 
 static gint64

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A node with one store called "main" inside the test program, and store calls that wait. */
 #pragma once
-#include <farwatch/plugin.h>
+#include "node-help.h"
 
 /* type: "sqlite", "file". dir: NULL = a fresh one. extra: its options, NULL: samples stay for ever. Waits until the store runs. */
 void store_open (const char *type, const char *dir, const char *extra);
 /* The same, but the store may fail: its error. */
 void store_try (const char *type, const char *dir, const char *extra, GError **error);
 void store_close (void);
-const char *store_dir (void);           /* of the node; the store is below */
-char *store_fresh_dir (void);           /* caller frees */
-void store_remove_dirs (void);
 
 /* Each waits for its request (10 s). Fails with *error or returns the result, owned. */
 gint64 store_put (const char *table, const char *key, const char *row, gint64 expect, GError **error);
@@ -23,17 +20,6 @@ GBytes *store_blob_get (const char *hash, guint64 offset, guint size, GError **e
 void store_snapshot (const char *path, GError **error);
 void store_maintain (guint budget_ms);
 void store_drop (const char *table, gint64 before_us);
-
-/* A request whose end can be waited for. */
-typedef struct {
-  FarRequest *req;
-  gboolean ended;
-  GError *error;
-  gpointer result;
-} Wait;
-Wait *wait_new (void);
-void wait_for (Wait *wait);
-void wait_free (Wait *wait, GDestroyNotify free_result);
 
 /* Batch with n groups of one float series "x.v" (value = time in seconds) beginning at from_us, step_us apart. */
 GBytes *store_batch (gint64 from_us, gint64 step_us, guint n);

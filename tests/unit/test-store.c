@@ -289,7 +289,7 @@ END_TEST
 START_TEST (a_new_epoch_starts_over_and_old_ones_stay_known)
 {
   g_autoptr (GBytes) one = store_batch (1000000, 1000000, 1), two = store_batch (2000000, 1000000, 1);
-  char *dir = store_fresh_dir ();
+  char *dir = node_fresh_dir ();
 
   store_open (TYPE, dir, "keep: 0s");
   assert_applied (apply_batch ("t1", 2, 900, 1, one), FAR_APPLY_DURABLE, 0);
@@ -396,7 +396,7 @@ END_TEST
 
 START_TEST (care_and_restart_keep_every_sample)
 {
-  char *dir = store_fresh_dir ();
+  char *dir = node_fresh_dir ();
   g_autoptr (GArray) points = NULL;
 
   store_open (TYPE, dir, "keep: 0s");
@@ -516,7 +516,7 @@ END_TEST
 
 START_TEST (everything_is_there_after_a_restart)
 {
-  char *dir = store_fresh_dir ();
+  char *dir = node_fresh_dir ();
   g_autoptr (GBytes) batch = store_batch (1000000, 1000000, 5), bytes = g_bytes_new_static ("hello", 5), back = NULL;
   g_autofree char *hash = hash_of (bytes);
   gint64 revision;
@@ -542,7 +542,7 @@ END_TEST
 
 START_TEST (a_snapshot_is_a_store)
 {
-  char *dir = store_fresh_dir (), *other = store_fresh_dir ();
+  char *dir = node_fresh_dir (), *other = node_fresh_dir ();
   g_autofree char *path = g_build_filename (other, "copy", NULL);
   g_autofree char *extra = g_strdup_printf ("keep: 0s, path: \"%s\"", path);
   g_autoptr (GBytes) batch = store_batch (1000000, 1000000, 5);
@@ -611,7 +611,7 @@ main (void)
   int failed;
 
   tcase_set_timeout (tcase, 120);
-  tcase_add_checked_fixture (tcase, NULL, store_remove_dirs);
+  tcase_add_checked_fixture (tcase, NULL, node_remove_dirs);
   for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
     tcase_add_loop_test (tcase, tests[i], 0, G_N_ELEMENTS (types));
   suite_add_tcase (suite, tcase);

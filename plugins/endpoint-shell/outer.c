@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "shell.h"
+
+struct _Outer {
+  FarStream head;
+  Link *link;
+  FarStream *ring;
+  FarStream *device;      /* NULL: the person talks to the shell */
+  FarStream *peeked;      /* whose bytes the last peek showed */
+  gboolean held;
+  gboolean ended;         /* the person's input is over */
+  GByteArray *first;      /* goes to the device before anything else */
+};
+
+Link *
+link_ref (Link *link)
+{
+  g_atomic_int_inc (&link->refs);
+  return link;
+}
+
+void
+link_unref (gpointer data)
+{
+  Link *link = data;
+
+  if (g_atomic_int_dec_and_test (&link->refs))
+    g_free (link);
+}
+
+/* ---- to main ---- */
+
+static void
+tell_held (gpointer data)
+{
+  Link *link = data;
+
+  if (link->shell != NULL)
+    shell_held (link->shell);
+  link_unref (link);
+}
+
+typedef struct {
+  Link *link;
+  const char *cause; /* interned */
+} Over;
+
+static void
+tell_over (gpointer data)
+{
+  Over *over = data;
+
+  if (over->link->shell != NULL)
+    shell_device_over (over->link->shell, over->cause);
+  link_unref (over->link);
+  g_free (over);
+}
+
+/* ---- the device's end ---- */
+
+/* Not inside the device's own calls. */
+static void
+device_over (gpointer data)
+{
+  Over *over = data;
+  Outer *self = over->link->outer;
+
+  if (self != NULL && self->device != NULL) {
+    far_stream_free (self->device);
+    self->device = NULL;
+    self->peeked = NULL;
+    g_byte_array_set_size (self->first, 0);
+    far_home_post (far_home_main (), tell_over, over);
+    far_stream_tell (&self->head, FAR_READY_READ | FAR_READY_WRITE);
+    return;
+  }
+  link_unref (over->link);
+  g_free (over);
+}
+
+static void
+device_over_soon (Outer *self, const char *cause)
+{
+  Over *over = g_new (Over, 1);
+
+  over->link = link_ref (self->link);
+  over->cause = g_intern_string (cause != NULL ? cause : "closed");
+  far_home_post (self->head.home, device_over, over);
+}
+
+static void
+flush_first (Outer *self)
+{
+  FarBatch batch = { .n = 1, .bytes = self->first->len };
+  gsize taken;
+
+  batch.frames[0] = (FarFrame) { .data = self->first->data, .size = self->first->len };
+  taken = self->first->len > 0 ? self->device->klass->write (self->device, &batch) : 0;
+  if (taken > 0)
+    g_byte_array_remove_range (self->first, 0, (guint) taken);
+  if (self->first->len == 0 && self->ended)
+    self->device->klass->shutdown (self->device, FAR_DIRECTION_WRITE);
+}
+
+static void
+device_ready (FarStream *device, guint ready, gpointer user)
+{
+  Outer *self = user;
+
+  if ((ready & FAR_READY_WRITE) != 0 && self->first->len > 0 && !device->closed)
+    flush_first (self);
+  if ((ready & FAR_READY_CLOSED) != 0)
+    device_over_soon (self, device->cause);
+  else
+    far_stream_tell (&self->head, ready);
+}
+
+static void
+ring_ready (FarStream *ring, guint ready, gpointer user)
+{
+  Outer *self = user;
+
+  if ((ready & FAR_READY_CLOSED) != 0)
+    far_stream_die (&self->head, ring->cause);
+  else
+    far_stream_tell (&self->head, ready);
+}
+
+/* ---- the stream ---- */
+
+/* The shell's words first: it wrote them before the device was joined. */
+static void
+outer_peek (FarStream *stream, FarBatch *batch)
+{
+  Outer *self = (Outer *) stream;
+
+  self->peeked = self->ring;
+  self->ring->klass->peek (self->ring, batch);
+  if (batch->n > 0 || batch->eof || self->device == NULL)
+    return;
+  self->peeked = self->device;
+  self->device->klass->peek (self->device, batch);
+  if (batch->eof && batch->n == 0)
+    device_over_soon (self, "end of device");
+  batch->eof = FALSE; /* the shell goes on */
+}
+
+static void
+outer_consume (FarStream *stream, gsize bytes)
+{
+  Outer *self = (Outer *) stream;
+
+  if (self->peeked != NULL)
+    self->peeked->klass->consume (self->peeked, bytes);
+}
+
+static gsize
+outer_write (FarStream *stream, const FarBatch *batch)
+{
+  Outer *self = (Outer *) stream;
+
+  if (self->held || (self->device != NULL && self->first->len > 0))
+    return 0;
+  return self->device != NULL ? self->device->klass->write (self->device, batch) : self->ring->klass->write (self->ring, batch);
+}
+
+static void
+outer_shutdown (FarStream *stream, FarDirection what)
+{
+  Outer *self = (Outer *) stream;
+
+  self->ended |= (what & FAR_DIRECTION_WRITE) != 0;
+  self->ring->klass->shutdown (self->ring, what);
+  if (self->device != NULL && ((what & FAR_DIRECTION_WRITE) == 0 || self->first->len == 0))
+    self->device->klass->shutdown (self->device, what);
+}
+
+static void
+outer_abort (FarStream *stream, const char *cause)
+{
+  Outer *self = (Outer *) stream;
+
+  stream->closed = TRUE;
+  if (stream->cause == NULL)
+    stream->cause = g_intern_string (cause);
+  self->ring->klass->abort (self->ring, cause);
+  if (self->device != NULL)
+    self->device->klass->abort (self->device, cause);
+}
+
+static void
+outer_free (FarStream *stream)
+{
+  Outer *self = (Outer *) stream;
+
+  self->link->outer = NULL;
+  far_stream_free (self->device);
+  far_stream_free (self->ring);
+  g_byte_array_unref (self->first);
+  link_unref (self->link);
+  g_free (self);
+}
+
+static const FarStreamClass outer_class = {
+  .name = "shell",
+  .peek = outer_peek,
+  .consume = outer_consume,
+  .write = outer_write,
+  .shutdown = outer_shutdown,
+  .abort = outer_abort,
+  .free = outer_free,
+};
+
+/* ---- from main ---- */
+
+typedef struct {
+  Link *link;
+  FarStream *stream;   /* ring, device */
+  FarRequest *req;
+  GBytes *first;
+} Order;
+
+static void
+order_free (Order *order)
+{
+  link_unref (order->link);
+  g_clear_pointer (&order->req, far_request_unref);
+  g_clear_pointer (&order->first, g_bytes_unref);
+  g_free (order);
+}
+
+static void
+order_post (Link *link, FarStream *stream, FarRequest *req, GBytes *first, FarHomeFunc func)
+{
+  Order *order = g_new0 (Order, 1);
+
+  order->link = link_ref (link);
+  order->stream = stream;
+  order->req = req != NULL ? far_request_ref (req) : NULL;
+  order->first = first;
+  far_home_post (link->home, func, order);
+}
+
+static void
+free_at_home (gpointer stream)
+{
+  far_stream_free (stream);
+}
+
+static void
+discard (gpointer stream)
+{
+  far_home_post (((FarStream *) stream)->home, free_at_home, stream);
+}
+
+static void
+do_make (gpointer data)
+{
+  Order *order = data;
+  Outer *self = g_new0 (Outer, 1);
+
+  far_stream_init (&self->head, &outer_class, order->link->home);
+  self->link = link_ref (order->link);
+  self->ring = order->stream;
+  self->first = g_byte_array_new ();
+  order->link->outer = self;
+  far_stream_take (self->ring, ring_ready, self);
+  far_request_done (order->req, &self->head, discard);
+  order_free (order);
+}
+
+void
+outer_make (Link *link, FarStream *ring, FarRequest *req)
+{
+  order_post (link, ring, req, NULL, do_make);
+}
+
+static void
+do_hold (gpointer data)
+{
+  Order *order = data;
+
+  if (order->link->outer != NULL)
+    order->link->outer->held = TRUE;
+  far_home_post (far_home_main (), tell_held, link_ref (order->link));
+  order_free (order);
+}
+
+void
+outer_hold (Link *link)
+{
+  order_post (link, NULL, NULL, NULL, do_hold);
+}
+
+/* A device that lives elsewhere is reached through one more pair of rings. */
+static FarStream *
+bring_home (FarStream *device, FarHome *home)
+{
+  FarPumpSpec spec = { .session = "shell" };
+  FarStream *near, *away;
+
+  if (device->home == home)
+    return device;
+  far_ring_pair (home, device->home, &near, &away);
+  far_pump_start (away, device, &spec);
+  return near;
+}
+
+static void
+do_join (gpointer data)
+{
+  Order *order = data;
+  Outer *self = order->link->outer;
+  gsize size = 0;
+  const guint8 *bytes = order->first != NULL ? g_bytes_get_data (order->first, &size) : NULL;
+
+  if (self == NULL) {
+    if (order->stream != NULL)
+      far_stream_free (order->stream);
+    order_free (order);
+    return;
+  }
+  self->held = FALSE;
+  self->device = order->stream;
+  if (self->device != NULL) {
+    g_byte_array_append (self->first, bytes, (guint) size);
+    far_stream_take (self->device, device_ready, self);
+    flush_first (self);
+  }
+  far_stream_tell (&self->head, FAR_READY_READ | FAR_READY_WRITE);
+  order_free (order);
+}
+
+void
+outer_join (Link *link, FarStream *device, GBytes *first)
+{
+  order_post (link, device != NULL ? bring_home (device, link->home) : NULL, NULL, first, do_join);
+}

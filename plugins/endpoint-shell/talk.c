@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "shell.h"
+
+#include <string.h>
+
+#define OPEN_MS 30000
+
+static void shell_read (Shell *self);
+
+/* ---- output ---- */
+
+static void
+shell_flush (Shell *self)
+{
+  FarBatch batch = { .n = 1, .bytes = self->out->len };
+  gsize taken;
+
+  if (self->out->len > 0) {
+    batch.frames[0] = (FarFrame) { .data = self->out->data, .size = self->out->len };
+    taken = self->stream->klass->write (self->stream, &batch);
+    if (taken > 0)
+      g_byte_array_remove_range (self->out, 0, (guint) taken);
+  }
+}
+
+void
+shell_print (Shell *self, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  for (const char *at = text; *at != '\0' && self->out->len < SHELL_OUT_MAX; at++) {
+    if (*at == '\n' && self->pty)
+      g_byte_array_append (self->out, (const guint8 *) "\r", 1);
+    g_byte_array_append (self->out, (const guint8 *) at, 1);
+  }
+}
+
+static void
+shell_prompt (Shell *self)
+{
+  if (self->command != NULL)
+    shell_end (self);
+  else
+    shell_print (self, "%s> ", far_node_id ());
+}
+
+/* ---- life ---- */
+
+static void
+free_at_home (gpointer stream)
+{
+  far_stream_free (stream);
+}
+
+void
+shell_free (Shell *self)
+{
+  FarRequest *opening = g_steal_pointer (&self->opening);
+
+  g_ptr_array_remove_fast (self->all, self);
+  self->link->shell = NULL;
+  if (opening != NULL)
+    far_request_cancel (opening);
+  g_clear_pointer (&opening, far_request_unref);
+  if (self->opened != NULL)
+    far_home_post (self->opened->home, free_at_home, self->opened);
+  if (self->device != NULL)
+    far_device_release (self->device, self->session);
+  far_stream_free (self->stream);
+  link_unref (self->link);
+  g_string_free (self->line, TRUE);
+  g_byte_array_unref (self->out);
+  g_free (self->session);
+  g_free (self->person);
+  g_free (self->from);
+  g_free (self->only);
+  g_free (self->command);
+  g_free (self->device);
+  g_free (self);
+}
+
+void
+shell_end (Shell *self)
+{
+  self->state = SHELL_ENDING;
+}
+
+/* ---- input ---- */
+
+/* Byte by byte, so that what follows `join X` stays in the ring for the device. */
+static gsize
+shell_take (Shell *self, const guint8 *data, gsize size)
+{
+  gsize taken = 0;
+
+  while (taken < size && self->state == SHELL_TALK && self->out->len < SHELL_OUT_MAX / 2)
+    shell_byte (self, (char) data[taken++]);
+  return taken;
+}
+
+static gboolean
+shell_read_some (Shell *self)
+{
+  FarBatch batch;
+  gsize taken = 0;
+
+  self->stream->klass->peek (self->stream, &batch);
+  self->eof = batch.eof;
+  for (guint i = 0; i < batch.n; i++) {
+    gsize took = shell_take (self, batch.frames[i].data, batch.frames[i].size);
+
+    taken += took;
+    if (took < batch.frames[i].size)
+      break;
+  }
+  if (taken > 0)
+    self->stream->klass->consume (self->stream, taken);
+  shell_flush (self);
+  return taken > 0;
+}
+
+static void
+shell_read (Shell *self)
+{
+  while (self->state == SHELL_TALK && shell_read_some (self))
+    continue;
+  if (self->state == SHELL_TALK && self->eof && self->out->len < SHELL_OUT_MAX / 2)
+    shell_end (self);
+  shell_flush (self);
+  if (self->state == SHELL_ENDING && self->out->len == 0)
+    shell_free (self); /* what is in the ring still arrives, then its end */
+}
+
+static void
+shell_ready (FarStream *stream G_GNUC_UNUSED, guint ready, gpointer user)
+{
+  Shell *self = user;
+
+  if ((ready & FAR_READY_CLOSED) != 0) {
+    shell_free (self);
+    return;
+  }
+  shell_flush (self);
+  shell_read (self);
+}
+
+/* ---- joining a device ---- */
+
+static void
+join_opened (FarRequest *req, gpointer user)
+{
+  Shell *self = user;
+  const GError *error = far_request_error (req);
+
+  if (self->opening == NULL)
+    return; /* the shell is being freed */
+  g_clear_pointer (&self->opening, far_request_unref);
+  if (error == NULL) {
+    self->opened = far_request_steal (req);
+    self->state = SHELL_HOLDING;
+    outer_hold (self->link);
+    return;
+  }
+  shell_print (self, "%s\n", error->message);
+  g_clear_pointer (&self->device, g_free);
+  self->state = SHELL_TALK;
+  shell_prompt (self);
+  shell_read (self);
+}
+
+void
+shell_join (Shell *self, const char *device)
+{
+  FarEndpointSpec spec = { .session = self->session, .person = self->person, .from = self->from, .device = device, .want_home = self->link->home,
+                           .deadline_us = self->deadline_us };
+
+  self->device = g_strdup (device);
+  self->state = SHELL_OPENING;
+  self->opening = far_request_ref (far_request_new (join_opened, self, OPEN_MS));
+  far_device_open (&spec, self->opening);
+}
+
+/* The person's end holds still: what is in the ring is all, and it is the device's. */
+static GBytes *
+rest_of_ring (Shell *self)
+{
+  GByteArray *rest = g_byte_array_new ();
+  FarBatch batch;
+
+  for (self->stream->klass->peek (self->stream, &batch); batch.n > 0; self->stream->klass->peek (self->stream, &batch)) {
+    for (guint i = 0; i < batch.n; i++)
+      g_byte_array_append (rest, batch.frames[i].data, (guint) batch.frames[i].size);
+    self->stream->klass->consume (self->stream, batch.bytes);
+  }
+  self->eof = batch.eof;
+  return g_byte_array_free_to_bytes (rest);
+}
+
+/* The line end of the command itself is not the device's. */
+static GBytes *
+without_line_end (Shell *self, GBytes *rest)
+{
+  gsize size;
+  const char *data = g_bytes_get_data (rest, &size);
+  GBytes *less;
+
+  if (!self->after_cr || size == 0 || data[0] != '\n')
+    return rest;
+  less = g_bytes_new_from_bytes (rest, 1, size - 1);
+  g_bytes_unref (rest);
+  return less;
+}
+
+void
+shell_held (Shell *self)
+{
+  if (self->state != SHELL_HOLDING)
+    return;
+  if (self->command == NULL)
+    shell_print (self, _("joined %s\n"), self->device);
+  shell_flush (self);
+  self->state = SHELL_JOINED;
+  outer_join (self->link, g_steal_pointer (&self->opened), without_line_end (self, rest_of_ring (self)));
+  self->after_cr = FALSE;
+}
+
+/* What the person had typed for the device is not taken for commands. */
+void
+shell_device_over (Shell *self, const char *cause)
+{
+  if (self->state != SHELL_JOINED)
+    return;
+  far_device_release (self->device, self->session);
+  g_bytes_unref (rest_of_ring (self));
+  if (self->command == NULL)
+    shell_print (self, _("\n%s: %s\n"), self->device, cause);
+  g_clear_pointer (&self->device, g_free);
+  self->state = SHELL_TALK;
+  shell_prompt (self);
+  shell_read (self);
+}
+
+/* ---- a new one ---- */
+
+static void
+shell_begin (gpointer data)
+{
+  Link *link = data;
+  Shell *self = link->shell;
+
+  link_unref (link);
+  if (self == NULL)
+    return;
+  if (self->command != NULL)
+    shell_command (self, self->command);
+  else
+    shell_prompt (self);
+  shell_read (self);
+}
+
+void
+shell_new (FarInstance *at, Latest *latest, GPtrArray *all, const FarEndpointSpec *spec, FarRequest *req)
+{
+  Shell *self = g_new0 (Shell, 1);
+  FarStream *ring;
+
+  self->at = at;
+  self->latest = latest;
+  self->all = all;
+  self->session = g_strdup (spec->session);
+  self->person = g_strdup (spec->person);
+  self->from = g_strdup (spec->from);
+  self->only = g_strdup (spec->device);
+  self->command = spec->command != NULL ? g_strndup (spec->command, SHELL_LINE_MAX) : NULL;
+  self->pty = spec->pty && spec->command == NULL;
+  self->deadline_us = spec->deadline_us;
+  self->line = g_string_new (NULL);
+  self->out = g_byte_array_new ();
+  self->link = g_new0 (Link, 1);
+  self->link->refs = 1;
+  self->link->home = spec->want_home != NULL ? spec->want_home : far_home_pick ();
+  self->link->shell = self;
+  g_ptr_array_add (all, self);
+  far_ring_pair (far_home_main (), self->link->home, &self->stream, &ring);
+  far_stream_take (self->stream, shell_ready, self);
+  outer_make (self->link, ring, req);
+  far_home_post (far_home_main (), shell_begin, link_ref (self->link));
+}
