@@ -3,10 +3,18 @@
 
 #include "in.h"
 
+#include <string.h>
+
 void
 ws_in_clear (WsIn *in)
 {
   g_clear_pointer (&in->part, g_byte_array_unref);
+}
+
+gboolean
+ws_in_is_eof (const WsPiece *piece, const guint8 *data, gsize size)
+{
+  return size == strlen (WS_EOF) && piece->begins && piece->ends && memcmp (data, WS_EOF, size) == 0;
 }
 
 static guint

@@ -25,6 +25,10 @@ typedef struct {
   gsize bytes;
 } WsIn;
 
+/* The one text there is: "nothing more will come from this side". */
+#define WS_EOF "eof"
+gboolean ws_in_is_eof (const WsPiece *piece, const guint8 *data, gsize size);
+
 typedef void (*WsTake) (FarMessage *message /* takes */, gpointer user);
 
 void ws_in_clear (WsIn *in);

@@ -107,6 +107,29 @@ typedef struct {
   gboolean verified;
 } ToLoop;
 
+/* What the loop keeps of a link. */
+typedef struct {
+  WsIn in;
+  gboolean eof; /* nothing more will come: the connection ends with the last answer */
+} LinkIn;
+
+static void
+end_when_answered (WsConn *conn)
+{
+  LinkIn *self = conn->data;
+
+  if (self != NULL && !conn->gone && self->eof && conn->calls == 0)
+    ws_conn_finish (conn);
+}
+
+static void
+one_answered (WsConn *conn)
+{
+  if (conn->calls-- == WS_CALLS_MAX)
+    ws_conn_hold (conn, FALSE);
+  end_when_answered (conn);
+}
+
 static void
 on_loop (gpointer data)
 {
@@ -123,8 +146,8 @@ on_loop (gpointer data)
     ws_conn_send (conn, bytes, size, FALSE);
     far_message_unref (job->message);
   }
-  if (job->answered && conn->calls-- == WS_CALLS_MAX)
-    ws_conn_hold (conn, FALSE);
+  if (job->answered)
+    one_answered (conn);
   if (job->code != 0)
     ws_conn_close (conn, job->code, job->cause);
   ws_conn_unref (conn);
@@ -308,10 +331,10 @@ to_main (WsConn *conn, FarHomeFunc func, const ToMain *what)
 void
 ws_link_begin (WsConn *conn, gsize limit)
 {
-  WsIn *in = g_new0 (WsIn, 1);
+  LinkIn *self = g_new0 (LinkIn, 1);
 
-  in->limit = limit;
-  conn->data = in;
+  self->in.limit = limit;
+  conn->data = self;
   conn->role = &ws_link_role;
 }
 
@@ -336,7 +359,14 @@ take (FarMessage *message, gpointer user)
 static guint
 link_piece (WsConn *conn, const WsPiece *piece, const guint8 *data, gsize size, const char **cause)
 {
-  return ws_in_feed (conn->data, piece, data, size, take, conn, cause);
+  LinkIn *self = conn->data;
+
+  if (!piece->binary && ws_in_is_eof (piece, data, size)) {
+    self->eof = TRUE;
+    end_when_answered (conn);
+    return 0;
+  }
+  return ws_in_feed (&self->in, piece, data, size, take, conn, cause);
 }
 
 /* Nothing more is taken in while the other side does not fetch what it asked for. */
@@ -350,11 +380,11 @@ link_pressure (WsConn *conn, gboolean high)
 static void
 link_closed (WsConn *conn)
 {
-  WsIn *in = conn->data;
+  LinkIn *self = conn->data;
 
   conn->data = NULL;
-  ws_in_clear (in);
-  g_free (in);
+  ws_in_clear (&self->in);
+  g_free (self);
   to_main (conn, down_on_main, &(ToMain){ .cause = conn->cause });
 }
 

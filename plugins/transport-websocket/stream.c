@@ -112,7 +112,7 @@ stream_shutdown (FarStream *stream, FarDirection what)
   if ((what & FAR_DIRECTION_WRITE) == 0 || self->eof_out || stream->closed)
     return;
   self->eof_out = TRUE;
-  ws_conn_send (self->conn, WS_STREAM_EOF, strlen (WS_STREAM_EOF), TRUE);
+  ws_conn_send (self->conn, WS_EOF, strlen (WS_EOF), TRUE);
   finish_when_done (self);
 }
 
@@ -189,8 +189,8 @@ keep_rest (WsStream *self)
 static guint
 take_text (WsStream *self, const WsPiece *piece, const guint8 *data, gsize size, const char **cause)
 {
-  if (size != strlen (WS_STREAM_EOF) || memcmp (data, WS_STREAM_EOF, size) != 0 || !piece->begins || !piece->ends) {
-    *cause = "text on a stream is only: " WS_STREAM_EOF;
+  if (!ws_in_is_eof (piece, data, size)) {
+    *cause = "text on a stream is only: " WS_EOF;
     return WS_CLOSE_TYPE;
   }
   if (self->eof_in)
@@ -216,7 +216,7 @@ role_piece (WsConn *conn, const WsPiece *piece, const guint8 *data, gsize size, 
   if (code != 0 || size == 0)
     return code;
   if (self->eof_in) {
-    *cause = "bytes after " WS_STREAM_EOF;
+    *cause = "bytes after " WS_EOF;
     return WS_CLOSE_PROTOCOL;
   }
   self->live = data;

@@ -5,8 +5,6 @@
 
 #include "conn.h"
 
-#define WS_STREAM_EOF "eof"
-
 /* Makes the connection a stream's; the stream is its own thing then, freed by whoever takes it. opened() runs when the WebSocket is up. */
 void ws_stream_begin (WsConn *conn, void (*opened) (WsConn *conn, FarStream *stream));
 /* Frees a stream from another thread. [any thread] GDestroyNotify */

@@ -11,7 +11,8 @@ fuzz_programs = \
 	tests/fuzz/fuzz-message \
 	tests/fuzz/fuzz-note \
 	tests/fuzz/fuzz-profile \
-	tests/fuzz/fuzz-sealed-box
+	tests/fuzz/fuzz-sealed-box \
+	tests/fuzz/fuzz-ws-payload
 
 fuzz_main = tests/fuzz/main.c tests/fuzz/fuzz.h
 FUZZ_LD = $(TEST_LD) $(FUZZ_LDFLAGS)
@@ -56,3 +57,9 @@ tests_fuzz_fuzz_sealed_box_CPPFLAGS = $(FUZZ_CPP)
 tests_fuzz_fuzz_sealed_box_CFLAGS = $(TEST_CC)
 tests_fuzz_fuzz_sealed_box_LDFLAGS = $(FUZZ_LD)
 tests_fuzz_fuzz_sealed_box_LDADD = $(TEST_LINK)
+
+tests_fuzz_fuzz_ws_payload_SOURCES = tests/fuzz/fuzz-ws-payload.c plugins/transport-websocket/in.c $(fuzz_main)
+tests_fuzz_fuzz_ws_payload_CPPFLAGS = $(FUZZ_CPP) -I$(top_srcdir)/plugins/transport-websocket
+tests_fuzz_fuzz_ws_payload_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_ws_payload_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_ws_payload_LDADD = $(TEST_LINK)

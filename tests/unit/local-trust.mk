@@ -32,3 +32,13 @@ tests_integration_fleet_keys_CPPFLAGS = $(TEST_CPP)
 tests_integration_fleet_keys_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 tests_integration_fleet_keys_LDFLAGS = $(TEST_LD)
 tests_integration_fleet_keys_LDADD = libfarwatch.la $(CORE_LIBS)
+
+check_PROGRAMS += tests/unit/test-ws-in
+tests_unit_test_ws_in_SOURCES = tests/unit/test-ws-in.c \
+	plugins/transport-websocket/in.c \
+	plugins/transport-websocket/rate.c \
+	plugins/transport-websocket/url.c
+tests_unit_test_ws_in_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins/transport-websocket
+tests_unit_test_ws_in_CFLAGS = $(TEST_CC)
+tests_unit_test_ws_in_LDFLAGS = $(TEST_LD)
+tests_unit_test_ws_in_LDADD = $(TEST_LINK)
