@@ -168,17 +168,26 @@ control_address (const char *path, struct sockaddr_un *address, GError **error)
 static gboolean
 control_remove_old (const char *path, const struct sockaddr_un *address, GError **error)
 {
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  gboolean answered = fd >= 0 && connect (fd, (const struct sockaddr *) address, sizeof *address) == 0;
+  struct stat info;
+  gboolean answered;
+  int fd;
 
-  if (fd >= 0)
-    close (fd);
-  if (answered) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("control socket %s: another farwatchd answers there: stop it, or set node.control"), path);
+  if (lstat (path, &info) != 0)
+    return TRUE;
+  if (!S_ISSOCK (info.st_mode)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("control socket %s: something else is there: move it away, or set node.control"), path);
     return FALSE;
   }
-  unlink (path);
-  return TRUE;
+  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  answered = fd >= 0 && connect (fd, (const struct sockaddr *) address, sizeof *address) == 0;
+  if (fd >= 0)
+    close (fd);
+  if (!answered) {
+    unlink (path); /* if it cannot be: bind() will tell */
+    return TRUE;
+  }
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("control socket %s: another farwatchd answers there: stop it, or set node.control"), path);
+  return FALSE;
 }
 
 /* The kernel tells who connects; the mode only keeps others away. */

@@ -8,6 +8,7 @@
 ##tests_fuzz_fuzz_NAME_LDADD = $(TEST_LINK)
 fuzz_programs = \
 	tests/fuzz/fuzz-batch \
+	tests/fuzz/fuzz-control \
 	tests/fuzz/fuzz-message \
 	tests/fuzz/fuzz-note \
 	tests/fuzz/fuzz-profile \
@@ -63,3 +64,9 @@ tests_fuzz_fuzz_ws_payload_CPPFLAGS = $(FUZZ_CPP) -I$(top_srcdir)/plugins/transp
 tests_fuzz_fuzz_ws_payload_CFLAGS = $(TEST_CC)
 tests_fuzz_fuzz_ws_payload_LDFLAGS = $(FUZZ_LD)
 tests_fuzz_fuzz_ws_payload_LDADD = $(TEST_LINK)
+
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz-control.c $(fuzz_main)
+tests_fuzz_fuzz_control_CPPFLAGS = $(FUZZ_CPP)
+tests_fuzz_fuzz_control_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_control_LDADD = $(TEST_LINK)

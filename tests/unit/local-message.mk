@@ -30,3 +30,9 @@ tests_unit_test_ticket_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_ticket_CFLAGS = $(TEST_CC)
 tests_unit_test_ticket_LDFLAGS = $(TEST_LD)
 tests_unit_test_ticket_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-control
+tests_unit_test_control_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_control_CFLAGS = $(TEST_CC)
+tests_unit_test_control_LDFLAGS = $(TEST_LD)
+tests_unit_test_control_LDADD = $(TEST_LINK)
