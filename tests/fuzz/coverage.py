@@ -34,7 +34,7 @@ def compile_target(target, parses, modules, folder):
     sources = [target, "tests/fuzz/main.c", *parses]
     run = subprocess.run(
         ["gcc", "-std=gnu11", *DEFINES, "-O0", "-g", "--coverage", *sanitizers, "-pthread", "-o", program,
-         *[f"-I{os.path.join(SOURCE, where)}" for where in ("core", "tests")], f"-I{BUILD}", f"-I{BUILD}/core",
+         *[f"-I{os.path.join(SOURCE, where)}" for where in sorted({"core", "tests", *map(os.path.dirname, parses)})], f"-I{BUILD}", f"-I{BUILD}/core",
          *[os.path.join(SOURCE, path) for path in sources],
          f"-L{BUILD}/.libs", "-lfarwatch", f"-Wl,-rpath,{BUILD}/.libs", *flags.split()],
         cwd=folder, capture_output=True, text=True)

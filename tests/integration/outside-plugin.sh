@@ -45,11 +45,12 @@ for _ in $(seq 300); do
 done
 grep -q 'sensors.load: runs' log || die "the sensor does not run"
 for _ in $(seq 100); do
-  "$prefix/bin/farctl" --socket state/control.sock samples here load.value >samples 2>&1 && grep -qE '[0-9]\.[0-9]' samples && break
+  samples=$("$prefix/bin/farctl" --socket state/control.sock samples here load.value 2>&1) || true
+  [[ $samples =~ [0-9]\.[0-9] ]] && break
   sleep 0.1
 done
-grep -qE '[0-9]\.[0-9]' samples || die "no value of the sensor arrives: $(cat samples)"
-cat samples
+echo "$samples"
+[[ $samples =~ [0-9]\.[0-9] ]] || die "no value of the sensor arrives"
 kill "$pid"
 status=0
 wait "$pid" || status=$?
