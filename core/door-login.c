@@ -113,10 +113,15 @@ login_delete (gpointer self, FarCall *call)
   far_call_answer (call, 200, json_object ());
 }
 
+/* Who may all on this machine may know where the node keeps its files. */
 static void
 login_get (gpointer self, FarCall *call)
 {
-  far_call_answer (call, 200, login_json (call->principal));
+  json_t *body = login_json (call->principal);
+
+  if (call->principal->super && call->principal->via == NULL && far_node_state_dir () != NULL)
+    json_object_set_new (body, "state", json_string (far_node_state_dir ()));
+  far_call_answer (call, 200, body);
 }
 
 static void

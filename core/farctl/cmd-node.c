@@ -14,9 +14,9 @@ status_missing (json_t *missing)
 {
   for (gsize i = 0; i < json_array_size (missing); i++) {
     json_t *one = json_array_get (missing, i);
-    const char *cause = json_string_value (json_object_get (one, "cause"));
+    const char *path = json_string_value (json_object_get (one, "path")), *package = json_string_value (json_object_get (one, "package"));
 
-    printf (_("missing: %s: %s\n"), json_string_value (json_object_get (one, "path")), cause != NULL ? cause : "-");
+    printf (_("missing: %s: install %s\n"), path != NULL ? path : "-", package != NULL ? package : "-");
   }
 }
 

@@ -119,7 +119,7 @@ int
 ctl_user_list (Ctl *ctl, int argc, char **argv)
 {
   static const CtlColumn columns[] = { { N_ ("NAME"), "name", CTL_TEXT }, { N_ ("GROUPS"), "groups", CTL_LIST }, { N_ ("PASSWORD"), "has_password", CTL_YESNO },
-                                       { N_ ("KEYS"), "keys", CTL_TEXT }, { N_ ("KEPT BY"), "authenticators", CTL_LIST }, { NULL, NULL, 0 } };
+                                       { N_ ("KEYS"), "keys", CTL_COUNT }, { N_ ("KEPT BY"), "authenticators", CTL_LIST }, { NULL, NULL, 0 } };
   GError *error = NULL;
   json_t *list;
 

@@ -11,24 +11,28 @@
 
 /* On the cloud's own machine its files speak; elsewhere --ca, or what a login remembered. */
 static char *
+keys_ca_here (Ctl *ctl)
+{
+  json_t *self = ctl_call (ctl, "GET", "login", NULL, NULL);
+  g_autofree char *state = g_strdup (json_string_value (json_object_get (self, "state")));
+  g_autofree char *own = NULL, *joined = NULL;
+
+  json_decref (self);
+  if (state == NULL)
+    return NULL;
+  own = g_build_filename (state, "ca", "ca.crt", NULL);
+  joined = g_build_filename (state, "keys", "ca.crt", NULL);
+  return g_strdup (g_file_test (own, G_FILE_TEST_EXISTS) ? own : joined);
+}
+
+static char *
 keys_ca (Ctl *ctl)
 {
-  g_autofree char *dir = ctl->socket != NULL ? g_path_get_dirname (ctl->socket) : g_strdup (FAR_STATE_DIR);
-  const char *const dirs[] = { dir, FAR_STATE_DIR, "/var/lib/farwatch" };
-
   if (ctl->server != NULL && ctl->ca == NULL)
     ctl_ticket_load (ctl);
   if (ctl->ca != NULL || g_getenv ("FARWATCH_CA") != NULL)
     return g_strdup (ctl->ca != NULL ? ctl->ca : g_getenv ("FARWATCH_CA"));
-  for (guint i = 0; ctl->server == NULL && i < G_N_ELEMENTS (dirs); i++) {
-    g_autofree char *own = g_build_filename (dirs[i], "ca", "ca.crt", NULL), *joined = g_build_filename (dirs[i], "keys", "ca.crt", NULL);
-
-    if (g_file_test (own, G_FILE_TEST_EXISTS))
-      return g_steal_pointer (&own);
-    if (g_file_test (joined, G_FILE_TEST_EXISTS))
-      return g_steal_pointer (&joined);
-  }
-  return NULL;
+  return ctl->server == NULL ? keys_ca_here (ctl) : NULL;
 }
 
 static gboolean

@@ -67,7 +67,7 @@ gboolean ctl_ticket_save (Ctl *ctl, json_t *login, GError **error);
 void ctl_ticket_forget (Ctl *ctl);
 
 /* ---- print.c ---- */
-typedef enum { CTL_TEXT, CTL_YESNO, CTL_TIME, CTL_LENGTH_US, CTL_BYTES, CTL_LIST } CtlColumnKind;
+typedef enum { CTL_TEXT, CTL_YESNO, CTL_TIME, CTL_LENGTH_US, CTL_BYTES, CTL_LIST, CTL_COUNT /* of a list */ } CtlColumnKind;
 typedef struct { const char *title, *field; CtlColumnKind kind; } CtlColumn;
 void ctl_table (json_t *list, const CtlColumn *columns /* ends with field NULL */, const char *empty);
 void ctl_fields (json_t *object, const CtlColumn *columns);

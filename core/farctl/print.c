@@ -88,6 +88,8 @@ ctl_cell (json_t *row, const CtlColumn *column)
     return cell_bytes (json_integer_value (value));
   if (column->kind == CTL_LIST && json_is_array (value))
     return cell_list (value);
+  if (column->kind == CTL_COUNT && json_is_array (value))
+    return g_strdup_printf ("%" G_GSIZE_FORMAT, json_array_size (value));
   if (column->kind == CTL_TIME && json_is_string (value))
     return cell_time (json_string_value (value));
   return cell_clean (cell_plain (value));

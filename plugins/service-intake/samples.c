@@ -166,10 +166,11 @@ typedef struct {
 static void
 series_finish (SeriesAnswer *answer)
 {
-  json_t *body = json_object ();
+  json_t *body;
 
   if (answer->open > 0)
     return;
+  body = json_object ();
   json_object_set_new (body, "series", answer->list);
   if (answer->more)
     json_object_set_new (body, "more", json_true ());
