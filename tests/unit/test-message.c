@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Messages and their wire form. The vectors stand in doc/formats.md as well. */
+/* Messages and their wire form. The vectors of doc/formats.md are read from there. */
 #include "config.h"
 
 #include <farwatch/message.h>
@@ -64,6 +64,43 @@ START_TEST (vector_of_an_answer)
   ck_assert_ptr_null (message->body);
   again = far_message_encode (message);
   ck_assert_mem_eq (g_bytes_get_data (again, NULL), "\x00\x00\x00\x18", 4);
+}
+END_TEST
+
+/* The bytes behind "Vector `NAME`" in doc/formats.md. */
+static GByteArray *
+vector (const char *name)
+{
+  const char *source = g_getenv ("FARWATCH_TEST_SRCDIR");
+  g_autofree char *path = g_build_filename (source != NULL ? source : "..", "doc", "formats.md", NULL), *text = NULL, *mark = NULL;
+  GByteArray *bytes = g_byte_array_new ();
+  const char *at;
+
+  ck_assert (g_file_get_contents (path, &text, NULL, NULL));
+  mark = g_strdup_printf ("Vector `%s`", name);
+  at = strstr (text, mark);
+  ck_assert_ptr_nonnull (at);
+  at = strstr (at, "\n    ");
+  ck_assert_ptr_nonnull (at);
+  for (at += 5; g_ascii_isxdigit (at[0]) && g_ascii_isxdigit (at[1]); at += 2) {
+    guint8 byte = (guint8) (g_ascii_xdigit_value (at[0]) << 4 | g_ascii_xdigit_value (at[1]));
+
+    g_byte_array_append (bytes, &byte, 1);
+  }
+  return bytes;
+}
+
+START_TEST (vectors_of_the_document)
+{
+  static const char *const names[] = { "frame-request", "frame-answer", "frame-event" };
+  g_autoptr (GByteArray) bytes = vector (names[_i]);
+  g_autoptr (FarMessage) message = far_message_decode (bytes->data, bytes->len, NULL);
+  g_autoptr (GBytes) again = NULL;
+
+  ck_assert_ptr_nonnull (message);
+  again = far_message_encode (message);
+  ck_assert_uint_eq (g_bytes_get_size (again), bytes->len);
+  ck_assert_mem_eq (g_bytes_get_data (again, NULL), bytes->data, bytes->len);
 }
 END_TEST
 
@@ -256,6 +293,7 @@ main (void)
 
   tcase_add_test (tc, vector_of_a_request);
   tcase_add_test (tc, vector_of_an_answer);
+  tcase_add_loop_test (tc, vectors_of_the_document, 0, 3);
   tcase_add_loop_test (tc, bad_frames_are_named, 0, G_N_ELEMENTS (bad));
   tcase_add_test (tc, frame_size_knows_as_soon_as_it_can);
   tcase_add_test (tc, deep_json_is_refused_before_it_is_read);
