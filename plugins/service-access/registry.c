@@ -87,8 +87,9 @@ static json_t *
 terminal_show (AccessTerminal *terminal)
 {
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
-  return json_pack ("{s:s, s:b, s:s?, s:s?, s:I, s:s?, s:s?, s:s?}", "terminal", terminal->id, "connected", terminal->connected, "from",
-                    terminal->from, "seen", seen, "devices", (json_int_t) g_hash_table_size (terminal->devices), "site",
+  g_autofree char *polled = terminal->polled_us ? far_clock_format (terminal->polled_us) : NULL;
+  return json_pack ("{s:s, s:b, s:s?, s:s?, s:s?, s:I, s:s?, s:s?, s:s?}", "terminal", terminal->id, "connected", terminal->connected, "from",
+                    terminal->from, "seen", seen, "polled", polled, "devices", (json_int_t) g_hash_table_size (terminal->devices), "site",
                     access_text (terminal->row, "site"), "note", access_text (terminal->row, "note"), "stock",
                     access_text (terminal->row, "stock"));
 }
