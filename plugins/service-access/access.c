@@ -109,14 +109,29 @@ load_table (Access *self, guint i)
   access_rows_load (self, tables[i].table, table_loaded, GUINT_TO_POINTER (i));
 }
 
+static void
+read_authority (Access *self, const AccessOpts *opts)
+{
+  g_autofree char *root = g_build_filename (opts->ca, "ca.crt", NULL);
+  g_clear_pointer (&self->ca_pem, g_free);
+  if (!g_file_get_contents (root, &self->ca_pem, NULL, NULL))
+    far_log (self->at, G_LOG_LEVEL_WARNING, "no fleet authority at %s: nodes cannot enrol; run farctl ca init", root);
+}
+
 static gboolean
 access_start (gpointer data, GError **error)
 {
   Access *self = data;
-  g_autofree char *root = g_build_filename (access_opts (self)->ca, "ca.crt", NULL);
-  if (!g_file_get_contents (root, &self->ca_pem, NULL, NULL))
-    far_log (self->at, G_LOG_LEVEL_WARNING, "no fleet authority at %s: nodes cannot enrol; run farctl ca init", root);
+  read_authority (self, access_opts (self));
+  access_recheck_start (self);
   load_table (self, 0);
+  return TRUE;
+}
+
+static gboolean
+access_reload (gpointer data, const void *options, GError **error)
+{
+  read_authority (data, options);
   return TRUE;
 }
 
@@ -124,6 +139,7 @@ static void
 access_stop (gpointer data)
 {
   Access *self = data;
+  access_recheck_stop (self);
   self->life->self = NULL;
   GHashTableIter iter;
   gpointer session;
@@ -262,15 +278,15 @@ static const char *const authorities[] = { "cloud", "admin", NULL };
 static const FarOption options[] = {
   { "store", FAR_OPT_REF, FAR_OPT_REQUIRED, G_STRUCT_OFFSET (AccessOpts, store), NULL, N_ ("where registry, rights, sessions and history are kept"), 0, 0,
     NULL, FAR_KIND_STORE },
-  { "nodes", FAR_OPT_REF, FAR_OPT_REQUIRED, G_STRUCT_OFFSET (AccessOpts, nodes), NULL, N_ ("transport on which terminals come"), 0, 0, NULL,
+  { "nodes", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, nodes), NULL, N_ ("transport on which terminals come"), 0, 0, NULL,
     FAR_KIND_TRANSPORT },
   { "tunnels", FAR_OPT_REFS, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, tunnels), NULL, N_ ("tunnel ends to draw from; none: all that are up"), 0, 0,
     NULL, FAR_KIND_TRANSPORT },
-  { "tokens", FAR_OPT_REF, FAR_OPT_REQUIRED, G_STRUCT_OFFSET (AccessOpts, tokens), NULL, N_ ("authenticator that issues one-time tokens"), 0, 0, NULL,
+  { "tokens", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, tokens), NULL, N_ ("authenticator that issues one-time tokens"), 0, 0, NULL,
     FAR_KIND_AUTHENTICATOR },
   { "authority", FAR_OPT_CHOICE, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, authority), "cloud",
     N_ ("who signs new nodes: this cloud, or an admin on their own machine"), 0, 0, authorities },
-  { "ca", FAR_OPT_PATH, 0, G_STRUCT_OFFSET (AccessOpts, ca), "ca", N_ ("folder of the fleet authority: ca.crt, and ca.key when the cloud signs") },
+  { "ca", FAR_OPT_PATH, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, ca), "ca", N_ ("folder of the fleet authority: ca.crt, and ca.key when the cloud signs") },
   { "certificate", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, certificate), "365d", N_ ("life of a node's certificate"), 24 * HOUR,
     3650 * 24 * HOUR },
   { "longest", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, longest), "2h", N_ ("longest connection time"), G_USEC_PER_SEC, 720 * HOUR },
@@ -290,7 +306,7 @@ static const FarServiceOps ops = { .peer = access_peer };
 
 static const FarServiceType access_type = {
   .type = { .kind = FAR_KIND_SERVICE, .name = "access", .summary = N_ ("access of people to devices, cloud side"), .instance_size = sizeof (Access),
-            .options_size = sizeof (AccessOpts), .options = options, .init = access_init, .start = access_start, .stop = access_stop,
+            .options_size = sizeof (AccessOpts), .options = options, .init = access_init, .start = access_start, .reload = access_reload, .stop = access_stop,
             .fini = access_fini },
   .handlers = handlers,
   .ops = &ops,

@@ -2,7 +2,7 @@
 /* The cloud's side of access on demand (spec B1, B3–B8, B10–B13). What is kept in memory mirrors rows of the store: loaded at start, written
  * through, and a change counts when its row is durable. Everything here runs on the main context.
  *
- * One file, one idea: registry and devices, join (join tokens), enroll, renew, ask (a person asks), refusal, session (the state
+ * One file, one idea: registry and devices, join (join tokens), enroll, renew, ask (a person asks), refusal, recheck, session (the state
  * machine's effects), row (a session on disk), draw (Z, X, Y), offer (credential), poll, close, watch, entry (streams), restart. */
 #pragma once
 #include <farwatch/plugin.h>
@@ -37,6 +37,7 @@ struct _Access {
   GHashTable *joins;       /* id → json row of a join token */
   GHashTable *enrollments; /* number → json row of a pending enrolment */
   GQueue closed;           /* ids, oldest first: those forgotten next */
+  FarHomeTimer *recheck;   /* of rights under open sessions */
   char *ca_pem;            /* the fleet's root, NULL: no enrolment here */
   guint64 refused;
 };
@@ -131,6 +132,7 @@ typedef struct _AccessSession {
   guint generation;
   /* the tunnel end */
   char *tunnel;              /* instance that carries it */
+  FarInstance *tunnel_at;    /* the same, valid until its ENDED: a reload may have put another in its place */
   FarTunnel *ports;          /* NULL: nothing reserved */
   gboolean reserving;
   json_t *offer;             /* of this generation, NULL: being made */
@@ -205,5 +207,9 @@ void access_poll_post (gpointer self, FarCall *call);
 void access_report_post (gpointer self, FarCall *call);
 void access_stream_post (gpointer self, FarCall *call);
 void access_backup_post (gpointer self, FarCall *call);
+
+/* recheck.c */
+void access_recheck_start (Access *self);
+void access_recheck_stop (Access *self);
 
 G_END_DECLS

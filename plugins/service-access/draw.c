@@ -35,7 +35,7 @@ tunnels_up (const AccessOpts *opts)
 void
 access_tunnel_end (AccessSession *session)
 {
-  FarInstance *at = session->ports && session->tunnel ? far_instance_find (FAR_KIND_TRANSPORT, session->tunnel, NULL) : NULL;
+  FarInstance *at = session->tunnel_at;
   if (at)
     tunnel_ops (at)->end (far_instance_self (at), session->id, session->cause ? session->cause : "closed");
   else if (!session->reserving) /* nothing was reserved, or its tunnel end is gone with its ports */
@@ -80,6 +80,7 @@ tunnel_ended (AccessSession *session, const FarTunnelEvent *event)
 {
   tunnel_counted (session, event);
   g_clear_pointer (&session->ports, far_tunnel_free);
+  session->tunnel_at = NULL;
   if (session->self) {
     if (g_strcmp0 (event->cause, "deadline") == 0)
       access_session_event (session, FAR_SESSION_EV_DEADLINE, "deadline", NULL);
@@ -111,6 +112,7 @@ typedef struct {
   AccessSession *session;
   GPtrArray *names; /* tunnel ends still to be asked */
   char *asked;
+  FarInstance *at;
 } Draw;
 
 static void draw_next (Draw *draw);
@@ -144,6 +146,7 @@ draw_won (Draw *draw, FarTunnel *ports)
   session->reserving = FALSE;
   session->ports = ports;
   session->tunnel = g_steal_pointer (&draw->asked);
+  session->tunnel_at = draw->at;
   if (!session->self || session->state != FAR_SESSION_PERMITTED) {
     access_tunnel_end (session);
   } else {
@@ -182,6 +185,7 @@ draw_next (Draw *draw)
     g_ptr_array_remove_index_fast (draw->names, i);
     at = far_instance_find (FAR_KIND_TRANSPORT, draw->asked, NULL);
   }
+  draw->at = at;
   if (!at) {
     draw_failed (draw, "no tunnel end is up");
     return;

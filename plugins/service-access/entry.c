@@ -16,7 +16,7 @@ static void
 stream_came (FarStream *stream, const char *from, gpointer user)
 {
   AccessSession *session = user;
-  FarInstance *at = session->self && session->state == FAR_SESSION_OPEN ? far_instance_find (FAR_KIND_TRANSPORT, session->tunnel, NULL) : NULL;
+  FarInstance *at = session->self && session->state == FAR_SESSION_OPEN ? session->tunnel_at : NULL;
   if (at)
     ((const FarTransportType *) far_instance_type (at))->tunnels->attach (far_instance_self (at), session->id, stream, from);
   else

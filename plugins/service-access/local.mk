@@ -23,6 +23,7 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/join.c \
 	plugins/service-access/offer.c \
 	plugins/service-access/poll.c \
+	plugins/service-access/recheck.c \
 	plugins/service-access/refusal.c \
 	plugins/service-access/registry.c \
 	plugins/service-access/renew.c \

@@ -98,8 +98,24 @@ poll_nonce (AccessTerminal *terminal, FarCall *call)
 {
   const char *nonce = access_text (call->body, "nonce");
   terminal->polled_us = terminal->seen_us = far_clock_wall_us ();
+  if (!nonce) /* the one given before is still good */
+    return;
   g_free (terminal->nonce);
   terminal->nonce = g_strdup (nonce);
+}
+
+/* Most answers are "not needed": they are kept short. Takes both lists. */
+static json_t *
+poll_answer (json_t *offers, json_t *close)
+{
+  json_t *body = json_pack ("{s:b}", "needed", json_array_size (offers) > 0);
+  if (json_array_size (offers) > 0)
+    json_object_set (body, "offers", offers);
+  if (json_array_size (close) > 0)
+    json_object_set (body, "close", close);
+  json_decref (offers);
+  json_decref (close);
+  return body;
 }
 
 void
@@ -124,8 +140,7 @@ access_poll_post (gpointer data, FarCall *call)
     }
   }
   poll_close_unknown (self, terminal, sessions, close);
-  gboolean needed = json_array_size (offers) > 0;
-  far_call_answer (call, 200, json_pack ("{s:b, s:o, s:o}", "needed", needed, "offers", offers, "close", close));
+  far_call_answer (call, 200, poll_answer (offers, close));
   for (guint s = 0; s < offered->len; s++) {
     AccessSession *session = offered->pdata[s];
     session->offered_us = far_clock_boottime_us ();

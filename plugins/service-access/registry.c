@@ -74,6 +74,8 @@ access_registry_peer (Access *self, const char *peer, gboolean up, const char *f
     return;
   }
   terminal->connected = up;
+  if (!up)
+    g_clear_pointer (&terminal->nonce, g_free);
   terminal->seen_us = far_clock_wall_us ();
   if (up) {
     g_free (terminal->from);

@@ -74,6 +74,7 @@ agent_init (gpointer data, FarInstance *at, GError **error)
 static void
 agent_linked (Agent *self)
 {
+  self->nonce_told = FALSE; /* the cloud may have been started anew */
   agent_devices_tell (self);
   agent_poll_soon (self, 0);
 }
@@ -186,13 +187,13 @@ static const FarHandler handlers[] = {
 #define HOUR G_GINT64_CONSTANT (3600000000)
 
 static const FarOption options[] = {
-  { "link", FAR_OPT_REF, FAR_OPT_REQUIRED, G_STRUCT_OFFSET (AgentOpts, link), NULL, N_ ("transport that leads to the cloud"), 0, 0, NULL,
+  { "link", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, link), NULL, N_ ("transport that leads to the cloud"), 0, 0, NULL,
     FAR_KIND_TRANSPORT },
-  { "tunnel", FAR_OPT_REF, FAR_OPT_REQUIRED, G_STRUCT_OFFSET (AgentOpts, tunnel), NULL, N_ ("transport that dials tunnels"), 0, 0, NULL,
+  { "tunnel", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, tunnel), NULL, N_ ("transport that dials tunnels"), 0, 0, NULL,
     FAR_KIND_TRANSPORT },
-  { "login", FAR_OPT_REF, 0, G_STRUCT_OFFSET (AgentOpts, login), NULL, N_ ("endpoint that asks people to log in (in band); none: no login in band"), 0, 0,
+  { "login", FAR_OPT_REF, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, login), NULL, N_ ("endpoint that asks people to log in (in band); none: no login in band"), 0, 0,
     NULL, FAR_KIND_ENDPOINT },
-  { "shell", FAR_OPT_REF, 0, G_STRUCT_OFFSET (AgentOpts, shell), NULL, N_ ("endpoint for a login in advance to the terminal itself"), 0, 0, NULL,
+  { "shell", FAR_OPT_REF, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, shell), NULL, N_ ("endpoint for a login in advance to the terminal itself"), 0, 0, NULL,
     FAR_KIND_ENDPOINT },
   { "in-advance", FAR_OPT_REFS, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, in_advance), NULL,
     N_ ("authenticators of a login in advance, in order; none: no login in advance"), 0, 0, NULL, FAR_KIND_AUTHENTICATOR },
@@ -201,7 +202,7 @@ static const FarOption options[] = {
     G_USEC_PER_SEC, 720 * HOUR },
   { "hours", FAR_OPT_STRING, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, hours), NULL, N_ ("when access is allowed here, as in rights; none: always") },
   { "sessions", FAR_OPT_INT, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, sessions), "20", N_ ("sessions at once"), 1, 1000 },
-  { "keys", FAR_OPT_PATH, 0, G_STRUCT_OFFSET (AgentOpts, keys), "keys", N_ ("folder of this node's keys") },
+  { "keys", FAR_OPT_PATH, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, keys), "keys", N_ ("folder of this node's keys") },
   { NULL, FAR_OPT_END },
 };
 

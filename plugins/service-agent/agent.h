@@ -36,7 +36,7 @@ typedef struct _AgentSession {
   guint generation;       /* newest taken */
   char *address, *host_key; /* of Z, from the newest offer */
   guint16 x;
-  gboolean dialled;       /* the tunnel end knows this session: it says ENDED one day */
+  FarInstance *dialled;   /* the tunnel end that knows this session, valid until its ENDED; NULL: none */
   gboolean again;         /* this generation's credential is used up: another is wanted */
   guint failures;         /* dials that failed in a row */
   FarDeadline deadline;
@@ -53,6 +53,7 @@ struct _Agent {
   AgentLife *life;
   GHashTable *sessions;   /* id → AgentSession: live ones, and closed ones so that old offers are known again */
   GQueue nonces;          /* of AgentNonce, newest last */
+  gboolean nonce_told;    /* the cloud has the newest one */
   FarHomeTimer *poll_timer;
   gint64 poll_at_us;      /* boottime of the next poll */
   gboolean linked, polling, poll_again, devices_again;
@@ -108,6 +109,8 @@ void agent_dial (AgentSession *session, const char *token);
 
 /* ---- nonce.c ---- */
 char *agent_nonce_new (Agent *self);
+/* Is the newest one unspent, and young enough to be used? */
+gboolean agent_nonce_good (Agent *self);
 /* Good once, and only if this node gave it lately. */
 gboolean agent_nonce_spend (Agent *self, const char *nonce);
 void agent_nonces_clear (Agent *self);

@@ -33,6 +33,13 @@ agent_nonce_new (Agent *self)
 }
 
 gboolean
+agent_nonce_good (Agent *self)
+{
+  AgentNonce *newest = g_queue_peek_tail (&self->nonces);
+  return newest && far_clock_boottime_us () < newest->given_us + GOOD_FOR_US / 2;
+}
+
+gboolean
 agent_nonce_spend (Agent *self, const char *text)
 {
   for (GList *at = self->nonces.head; text && at; at = at->next) {
@@ -40,6 +47,7 @@ agent_nonce_spend (Agent *self, const char *text)
     if (!far_equal_secret (nonce->text, text))
       continue;
     gboolean good = far_clock_boottime_us () < nonce->given_us + GOOD_FOR_US;
+    self->nonce_told = self->nonce_told && at != self->nonces.tail;
     g_queue_delete_link (&self->nonces, at);
     nonce_free (nonce);
     return good;

@@ -63,6 +63,21 @@ poll_sessions (Agent *self)
 
 typedef struct { AgentLife *life; json_t *told; } Poll;
 
+/* Most polls have nothing to say: they are kept short. */
+static json_t *
+poll_body (Agent *self, json_t *told)
+{
+  json_t *body = json_object ();
+  if (!self->nonce_told || !agent_nonce_good (self)) {
+    g_autofree char *nonce = agent_nonce_new (self);
+    json_object_set_new (body, "nonce", json_string (nonce));
+    self->nonce_told = FALSE;
+  }
+  if (json_array_size (told) > 0)
+    json_object_set (body, "sessions", told);
+  return body;
+}
+
 typedef struct { AgentLife *life; char *session; } Offered;
 
 static void
@@ -120,6 +135,7 @@ poll_answer (Agent *self, json_t *told, FarMessage *answer, GError **error)
   json_t *body = far_message_check (answer, error) ? far_message_json (answer, error) : NULL;
   if (!body)
     return;
+  self->nonce_told = agent_nonce_good (self);
   poll_heard (self, told);
   poll_offers (self, json_object_get (body, "offers"));
   poll_close (self, json_object_get (body, "close"));
@@ -156,10 +172,9 @@ poll_now (gpointer user)
   poll_next (self);
   if (self->polling || !far_peer_connected (link, ""))
     return;
-  g_autofree char *nonce = agent_nonce_new (self);
   Poll *poll = g_new0 (Poll, 1);
   *poll = (Poll){ agent_life_ref (self->life), poll_sessions (self) };
-  g_autoptr (FarMessage) message = far_message_request ("POST", "poll", json_pack ("{s:s, s:O}", "nonce", nonce, "sessions", poll->told));
+  g_autoptr (FarMessage) message = far_message_request ("POST", "poll", poll_body (self, poll->told));
   self->polling = TRUE;
   far_peer_send (link, "", message, far_request_new (polled, poll, POLL_TIMEOUT_MS));
 }

@@ -76,7 +76,7 @@ session_timer_done (gpointer user)
   AgentSession *session = agent_session_ref (user);
   g_clear_pointer (&session->timer, far_home_timer_free);
   if (session->state == FAR_SESSION_CLOSING) { /* the tunnel end did not answer: nothing is left that could */
-    session->dialled = FALSE;
+    session->dialled = NULL;
     agent_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
   } else if (session->opened) {
     agent_session_event (session, FAR_SESSION_EV_DEADLINE, "deadline", NULL);

@@ -9,10 +9,11 @@
 #define DIAL_TIMEOUT_MS 30000
 #define FIRST_FAILURES 3
 
+/* A session stays with the instance that dialled it first, also when a reload has put another in its place. */
 static const FarTunnelOps *
-tunnel_ops (Agent *self, FarInstance **at)
+tunnel_ops (AgentSession *session, FarInstance **at)
 {
-  *at = far_instance_find (FAR_KIND_TRANSPORT, agent_opts (self)->tunnel, NULL);
+  *at = session->dialled ? session->dialled : far_instance_find (FAR_KIND_TRANSPORT, agent_opts (session->self)->tunnel, NULL);
   return *at ? ((const FarTransportType *) far_instance_type (*at))->tunnels : NULL;
 }
 
@@ -21,10 +22,9 @@ tunnel_ops (Agent *self, FarInstance **at)
 void
 agent_tunnel_end (AgentSession *session)
 {
-  FarInstance *at;
-  const FarTunnelOps *ops = session->dialled ? tunnel_ops (session->self, &at) : NULL;
-  if (ops)
-    ops->end (far_instance_self (at), session->id, session->cause ? session->cause : "closed");
+  FarInstance *at = session->dialled;
+  if (at)
+    ((const FarTransportType *) far_instance_type (at))->tunnels->end (far_instance_self (at), session->id, session->cause ? session->cause : "closed");
   else
     agent_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
 }
@@ -78,7 +78,7 @@ event_up (AgentSession *session, const FarTunnelEvent *event)
 static void
 event_ended (AgentSession *session, const FarTunnelEvent *event)
 {
-  session->dialled = FALSE;
+  session->dialled = NULL;
   if (session->self && g_strcmp0 (event->cause, "deadline") == 0)
     agent_session_event (session, FAR_SESSION_EV_DEADLINE, "deadline", NULL);
   if (session->self && agent_session_live (session))
@@ -134,7 +134,7 @@ void
 agent_dial (AgentSession *session, const char *token)
 {
   FarInstance *at;
-  const FarTunnelOps *ops = tunnel_ops (session->self, &at);
+  const FarTunnelOps *ops = tunnel_ops (session, &at);
   gint64 left_us = session->opened ? session->deadline.boottime_us - far_clock_boottime_us () : session->for_us;
   if (!ops || !ops->dial) {
     agent_session_event (session, FAR_SESSION_EV_FAILED, "the terminal's tunnel transport does not run", NULL);
@@ -146,6 +146,6 @@ agent_dial (AgentSession *session, const char *token)
   *dial = (Dial){ agent_session_ref (session), session->generation };
   if (!session->dialled)
     agent_session_ref (session); /* the tunnel end's, until ENDED */
-  session->dialled = TRUE;
+  session->dialled = at;
   ops->dial (far_instance_self (at), &spec, tunnel_event, session, far_request_new (dialled, dial, DIAL_TIMEOUT_MS));
 }

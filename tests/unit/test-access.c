@@ -356,6 +356,26 @@ START_TEST (test_approval)
 }
 END_TEST
 
+/* A right that is taken away ends what it gave. */
+START_TEST (test_right_ends)
+{
+  json_t *right = json_pack ("{s:s, s:s, s:s, s:s}", "id", "short", "who", "erin", "action", "connect", "object", "terminals/t1");
+  ck_assert (far_right_set (right, NULL));
+  json_decref (right);
+  g_autofree char *hers = session_open ("erin", wish_for ("t1", "web")), *his = session_open ("bob", wish_for ("t1", NULL));
+  far_clock_advance (3 * SECOND);
+  settle ();
+  ck_assert_str_eq (session_state (hers), "open");
+  ck_assert (far_right_remove ("short"));
+  far_clock_advance (3 * SECOND);
+  settle ();
+  ck_assert_ptr_nonnull (tunnel_of (hers)->end_cause);
+  ck_assert_str_eq (session_state (his), "open");
+  tunnel_tell (tunnel_of (hers), FAR_TUNNEL_ENDED, "closed");
+  ck_assert_str_eq (text_of (history_of (hers), "cause"), "the right has ended: no right");
+}
+END_TEST
+
 /* ---- registry ---- */
 
 /* Removed: link cut, sessions end, the certificate is revoked, messages are refused, a link that comes again is cut. */
@@ -528,6 +548,7 @@ main (void)
   tcase_add_test (cases, test_limits);
   tcase_add_test (cases, test_terminal_refuses);
   tcase_add_test (cases, test_approval);
+  tcase_add_test (cases, test_right_ends);
   tcase_add_test (cases, test_revoked);
   tcase_add_test (cases, test_devices_mirrored);
   tcase_add_test (cases, test_restart);

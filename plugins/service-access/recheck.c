@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A right that was taken away, or has ended, ends the sessions it gave. Looked at every two seconds: changes of rights come from several places. */
+#include "config.h"
+
+#include "access.h"
+
+#define EVERY_US (2 * G_USEC_PER_SEC)
+
+/* NULL: the person still may. */
+static const char *
+recheck_fault (const AccessSession *session)
+{
+  g_autofree char *object = access_terminal_object (session->terminal, session->device);
+  FarCircumstances how = { .from = session->from };
+  const char *cause = NULL;
+  if (far_may (session->principal, FAR_ACTION_CONNECT, object, &how, &cause) == FAR_MAY_DENY)
+    return cause ? cause : "no right";
+  if (session->raw && far_may (session->principal, FAR_ACTION_CONNECT_RAW, object, &how, &cause) == FAR_MAY_DENY)
+    return cause ? cause : "no right";
+  return NULL;
+}
+
+static void
+recheck_session (AccessSession *session)
+{
+  const char *fault = session->state < FAR_SESSION_CLOSING ? recheck_fault (session) : NULL;
+  if (!fault)
+    return;
+  g_autofree char *cause = g_strdup_printf ("the right has ended: %s", fault);
+  access_session_event (session, FAR_SESSION_EV_FAILED, cause, NULL);
+}
+
+static void
+recheck_now (gpointer user)
+{
+  Access *self = user;
+  g_autoptr (GList) all = g_hash_table_get_values (self->sessions);
+  for (GList *at = all; at; at = at->next)
+    recheck_session (at->data);
+  far_home_timer_set (self->recheck, far_clock_boottime_us () + EVERY_US);
+}
+
+void
+access_recheck_start (Access *self)
+{
+  self->recheck = far_home_timer (far_home_main (), far_clock_boottime_us () + EVERY_US, recheck_now, self);
+}
+
+void
+access_recheck_stop (Access *self)
+{
+  g_clear_pointer (&self->recheck, far_home_timer_free);
+}
