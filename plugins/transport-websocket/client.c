@@ -111,7 +111,7 @@ client_closed (WsConn *conn)
 }
 
 /* A link that first looks who answered. */
-static const WsRole client_role = { "client", client_opened, client_piece, client_pressure, client_closed };
+static const WsRole client_role = { "client", client_opened, client_piece, client_pressure, NULL, client_closed };
 
 static void
 connect_now (gpointer data)

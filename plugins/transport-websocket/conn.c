@@ -16,7 +16,7 @@
 #define NOISE_MAX (128 * 1024)     /* then the other side is cut */
 #define NOISE_PER_SECOND (16 * 1024)
 #define NOISE_PER_PIECE 64         /* a frame's head and its share of TLS */
-#define CLOSE_SECONDS 5
+#define CLOSE_SECONDS 1 /* for the close frame; a node that was cut is gone within two */
 #define FINISH_SECONDS 60 /* what is queued may take a while */
 
 typedef struct {
@@ -376,4 +376,14 @@ ws_conn_pong (WsConn *conn)
   conn->close_code = WS_CLOSE_POLICY;
   conn->cause = "too many control frames";
   return end_now (conn);
+}
+
+/* No code at all is what a browser's plain close() sends. */
+void
+ws_conn_parting (WsConn *conn, const guint8 *code, gsize size)
+{
+  guint value = size >= 2 ? (guint) code[0] << 8 | code[1] : WS_CLOSE_NORMAL;
+
+  if ((value == WS_CLOSE_NORMAL || value == WS_CLOSE_AWAY) && conn->role != NULL && conn->role->parting != NULL)
+    conn->role->parting (conn);
 }

@@ -27,6 +27,7 @@ typedef struct {
   /* 0, or the code to close with. */
   guint (*piece) (WsConn *conn, const WsPiece *piece, const guint8 *data, gsize size, const char **cause);
   void (*pressure) (WsConn *conn, gboolean high); /* its queue has become long, short again */
+  void (*parting) (WsConn *conn);   /* the other side closes in order (1000, 1001) */
   void (*closed) (WsConn *conn);    /* once; wsi is NULL already */
 } WsRole;
 
@@ -84,5 +85,6 @@ void ws_conn_deadline (WsConn *conn, gint64 boottime_us);
 int ws_conn_piece (WsConn *conn, const guint8 *data, gsize size);
 int ws_conn_writable (WsConn *conn);
 int ws_conn_pong (WsConn *conn);
+void ws_conn_parting (WsConn *conn, const guint8 *code, gsize size);
 void ws_conn_established (WsConn *conn, int send_buffer);
 void ws_conn_gone (WsConn *conn);

@@ -13,6 +13,7 @@
 
 #define TICK_US G_USEC_PER_SEC
 #define RELOAD_US (30 * G_USEC_PER_SEC)
+#define ROTATE_US (24 * 3600 * (gint64) G_USEC_PER_SEC)
 #define LINK_SEND_BUFFER (64 * 1024)
 #define STREAM_SEND_BUFFER (1024 * 1024)
 
@@ -114,6 +115,23 @@ look_at (WsConn *conn, gint64 now)
     ws_conn_kill (conn, cause);
 }
 
+/* A renewed certificate is in use without a restart. */
+static void
+look_at_files (WsContext *context, gint64 now)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean changed = FALSE;
+
+  if (!ws_tls_reload (&context->tls, &changed, &error))
+    far_complain (context->at, "certificate", "new certificate is not used: %s", error->message);
+  else if (changed)
+    far_log (context->at, G_LOG_LEVEL_INFO, "certificate read again");
+  if (now - context->rotated_us < ROTATE_US)
+    return;
+  context->rotated_us = now;
+  ws_tls_rotate (&context->tls);
+}
+
 static void
 tick (gpointer data)
 {
@@ -133,8 +151,8 @@ tick (gpointer data)
     ws_context_quiet (context, conn);
     ws_conn_kill (conn, "silent for too long");
   }
-  if (context->hooks->tick != NULL)
-    context->hooks->tick (context);
+  if (context->tls_server)
+    look_at_files (context, now);
   look_later (context);
 }
 
@@ -176,6 +194,9 @@ link_event (WsConn *conn, enum lws_callback_reasons reason, void *in, gsize size
   case LWS_CALLBACK_RECEIVE_PONG:
   case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
     return ws_conn_pong (conn);
+  case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+    ws_conn_parting (conn, in, size);
+    return 0;
   default:
     return ws_conn_writable (conn);
   }
@@ -223,6 +244,7 @@ event (struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, 
   case LWS_CALLBACK_ESTABLISHED:
   case LWS_CALLBACK_RECEIVE:
   case LWS_CALLBACK_RECEIVE_PONG:
+  case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
   case LWS_CALLBACK_SERVER_WRITEABLE:
   case LWS_CALLBACK_CLIENT_ESTABLISHED:
   case LWS_CALLBACK_CLIENT_RECEIVE:
@@ -364,6 +386,7 @@ begin (gpointer data)
 {
   WsContext *context = data;
 
+  context->rotated_us = far_clock_boottime_us ();
   context->timer = far_home_timer (context->home, far_clock_boottime_us () + RELOAD_US, tick, context);
   look_later (context);
   if (context->accept != NULL)

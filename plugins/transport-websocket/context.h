@@ -17,7 +17,6 @@ typedef struct {
   void (*client_gone) (WsConn *conn); /* client: after its role's closed() */
   /* Client: no connection came about. text: why, in the library's words or ours. */
   void (*failed) (WsContext *context, const char *text);
-  void (*tick) (WsContext *context);
   void (*streamless) (WsContext *context); /* the last stream has been freed */
   void (*end) (WsContext *context); /* the last thing, in the loop's thread */
 } WsHooks;
@@ -49,6 +48,7 @@ struct _WsContext {
   GQueue lively;            /* links, longest silent first */
   FarHomeTimer *timer;
   gint64 due_us;            /* 0: not set */
+  gint64 rotated_us;        /* server: session ticket keys */
   struct _WsAccept *accept; /* server */
   guint streams;            /* alive: the loop may not go before them */
   gboolean ending;

@@ -266,9 +266,10 @@ message_on_main (gpointer data)
   ToMain *job = data;
   WsLink *link = job->conn->link;
 
-  if (link != NULL && job->message->method == NULL)
+  /* cause: we have closed it; what still comes is nobody's */
+  if (link != NULL && link->cause == NULL && job->message->method == NULL)
     take_answer (link, job->message);
-  else if (link != NULL)
+  else if (link != NULL && link->cause == NULL)
     take_request (link, job->message);
   job_free (job);
 }
@@ -388,4 +389,4 @@ link_closed (WsConn *conn)
   to_main (conn, down_on_main, &(ToMain){ .cause = conn->cause });
 }
 
-const WsRole ws_link_role = { "link", link_opened, link_piece, link_pressure, link_closed };
+const WsRole ws_link_role = { "link", link_opened, link_piece, link_pressure, NULL, link_closed };

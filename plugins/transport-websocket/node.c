@@ -137,22 +137,7 @@ node_http (WsConn *conn, const char *path)
   return ws_answer_plain (conn, 426, _("this listener is for nodes: WebSocket at /link"));
 }
 
-/* Files are looked at now and then, so that a renewed certificate is in use without a restart. */
-static void
-node_tick (WsContext *context)
-{
-  g_autoptr (GError) error = NULL;
-  gboolean changed = FALSE;
-
-  if (!context->tls_server)
-    return;
-  if (!ws_tls_reload (&context->tls, &changed, &error))
-    far_complain (context->at, "certificate", "new certificate is not used: %s", error->message);
-  else if (changed)
-    far_log (context->at, G_LOG_LEVEL_INFO, "certificate read again");
-}
-
-static const WsHooks node_hooks = { .upgrade = node_upgrade, .http = node_http, .tick = node_tick };
+static const WsHooks node_hooks = { .upgrade = node_upgrade, .http = node_http };
 
 static gboolean
 node_listen (Node *self, const NodeOptions *options, GError **error)

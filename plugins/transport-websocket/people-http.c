@@ -53,7 +53,7 @@ call_unref (Call *call)
 }
 
 static void http_closed (WsConn *conn);
-static const WsRole http_role = { "http", NULL, NULL, NULL, http_closed };
+static const WsRole http_role = { "http", NULL, NULL, NULL, NULL, http_closed };
 
 /* Written at once and not when the library says so: it does not while nothing is read. The socket is empty, and what does not fit the library keeps. */
 static gboolean

@@ -147,6 +147,7 @@ ticket_good (gpointer data)
   WsConn *conn = data;
 
   ws_conn_verified (conn);
+  ws_conn_hold (conn, FALSE);
   ws_conn_unref (conn);
 }
 
@@ -176,6 +177,7 @@ stream_opened (WsConn *conn, FarStream *stream)
   redeem->stream = stream;
   redeem->ticket = g_strdup (conn->node);
   g_clear_pointer (&conn->node, g_free);
+  ws_conn_hold (conn, TRUE); /* nothing is read before the ticket is judged */
   far_home_post (far_home_main (), redeem_on_main, redeem);
 }
 
@@ -207,19 +209,7 @@ people_request (WsConn *conn, const char *path)
   return people_http (conn, path);
 }
 
-static void
-people_tick (WsContext *context)
-{
-  g_autoptr (GError) error = NULL;
-  gboolean changed = FALSE;
-
-  if (!ws_tls_reload (&context->tls, &changed, &error))
-    far_complain (context->at, "certificate", "new certificate is not used: %s", error->message);
-  else if (changed)
-    far_log (context->at, G_LOG_LEVEL_INFO, "certificate read again");
-}
-
-static const WsHooks people_hooks = { .upgrade = people_upgrade, .http = people_request, .http_body = people_http_body, .tick = people_tick };
+static const WsHooks people_hooks = { .upgrade = people_upgrade, .http = people_request, .http_body = people_http_body };
 
 static gboolean
 people_init (gpointer data, FarInstance *at, GError **error)

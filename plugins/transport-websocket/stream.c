@@ -21,6 +21,9 @@ typedef struct {
   gsize live_size;
   WsIn in;               /* counts */
   gboolean eof_in, eof_out, deaf, held;
+  gboolean parting;      /* the other side said goodbye in order: what it sent before is still shown */
+  gboolean over;         /* the connection is gone, in order; dies when its user has seen the end */
+  gboolean eof_seen;
 } WsStream;
 
 static gsize
@@ -43,6 +46,11 @@ stream_peek (FarStream *stream, FarBatch *batch)
     batch->frames[batch->n++] = (FarFrame){ .data = self->queue->data + self->queue_at, .size = queued (self) };
   if (self->live_size > 0)
     batch->frames[batch->n++] = (FarFrame){ .data = self->live, .size = self->live_size };
+  if (batch->n > 0 || !batch->eof)
+    return;
+  self->eof_seen = TRUE;
+  if (self->over)
+    far_stream_die_soon (stream, "closed by the other side");
 }
 
 static void
@@ -80,7 +88,7 @@ stream_write (FarStream *stream, const FarBatch *batch)
   WsStream *self = (WsStream *) stream;
   gsize taken = 0;
 
-  if (stream->closed || self->eof_out)
+  if (stream->closed || self->eof_out || self->over)
     return 0;
   for (guint i = 0; i < batch->n; i++)
     for (gsize at = 0; at < batch->frames[i].size;) {
@@ -122,7 +130,8 @@ stream_abort (FarStream *stream, const char *cause)
   WsStream *self = (WsStream *) stream;
 
   stream->closed = TRUE;
-  stream->cause = g_intern_string (cause);
+  if (stream->cause == NULL)
+    stream->cause = g_intern_string (cause);
   ws_conn_kill (self->conn, stream->cause);
 }
 
@@ -237,15 +246,33 @@ role_pressure (WsConn *conn, gboolean high)
 }
 
 static void
+role_parting (WsConn *conn)
+{
+  WsStream *self = conn->data;
+
+  if (self != NULL)
+    self->parting = TRUE;
+}
+
+static void
 role_closed (WsConn *conn)
 {
   WsStream *self = conn->data;
 
-  if (self != NULL && !self->head.closed)
-    far_stream_die (&self->head, conn->cause != NULL ? conn->cause : "closed by the other side");
+  if (self == NULL || self->head.closed)
+    return;
+  if (conn->cause != NULL || (!self->parting && !(self->eof_in && self->eof_out))) {
+    far_stream_die (&self->head, conn->cause != NULL ? conn->cause : "connection lost");
+    return;
+  }
+  self->eof_in = self->over = TRUE;
+  if (self->eof_seen)
+    far_stream_die (&self->head, "closed by the other side");
+  else
+    far_stream_tell (&self->head, FAR_READY_READ);
 }
 
-static const WsRole stream_role = { "stream", role_opened, role_piece, role_pressure, role_closed };
+static const WsRole stream_role = { "stream", role_opened, role_piece, role_pressure, role_parting, role_closed };
 
 void
 ws_stream_begin (WsConn *conn, void (*opened) (WsConn *conn, FarStream *stream))

@@ -4,6 +4,7 @@
 #include "tls.h"
 
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/x509_vfy.h>
 #include <sys/stat.h>
 
@@ -182,6 +183,18 @@ ws_tls_reload (WsTls *tls, gboolean *changed, GError **error)
     return TRUE;
   tls->stamp = stamp; /* not again before the files change again */
   return FALSE;
+}
+
+/* Tickets older than this open nothing: their key is forgotten. */
+void
+ws_tls_rotate (WsTls *tls)
+{
+  guint8 keys[128];
+  long size = SSL_CTX_get_tlsext_ticket_keys (tls->context, NULL, 0);
+
+  if (size > 0 && size <= (long) sizeof keys && RAND_bytes (keys, (int) size) == 1)
+    SSL_CTX_set_tlsext_ticket_keys (tls->context, keys, size);
+  OPENSSL_cleanse (keys, sizeof keys);
 }
 
 /* ---- contexts ---- */

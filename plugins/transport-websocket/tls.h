@@ -24,5 +24,7 @@ gboolean ws_tls_client (WsTls *tls, GError **error);
 /* Loads the files again when they have changed; a bad pair of files is refused and the old one stays in use.
  * TRUE: in use now. *changed: something new. */
 gboolean ws_tls_reload (WsTls *tls, gboolean *changed, GError **error);
+/* Server: new keys for session tickets. */
+void ws_tls_rotate (WsTls *tls);
 /* After the handshake, resumed or not: who is it? *node NULL: showed none (server). FAR_ERROR_DENIED. */
 gboolean ws_tls_peer (WsTls *tls, SSL *ssl, char **node, GError **error);

@@ -45,6 +45,9 @@ class Front(unittest.TestCase):
         subprocess.run([KEYS, os.path.join(cls.dir, "foreign"), "t1"], check=True)
         cls.ca = os.path.join(cls.dir, "ca", "ca.crt")
         cls.ports = {"nodes": free_port(), "people": free_port()}
+        cls.plugins = os.path.join(cls.dir, "plugins")
+        os.mkdir(cls.plugins)
+        os.symlink(os.path.join(BUILD, "tests", "fixtures", ".libs", "service-echo.so"), os.path.join(cls.plugins, "service-echo.so"))
         cls.control = os.path.join(cls.dir, "cloud", "control.sock")
         cls.cloud = cls.start("cloud", cls.profile())
         cls.door = control.Control(cls.control)
@@ -66,6 +69,7 @@ class Front(unittest.TestCase):
             "transports": {"nodes": {"type": "websocket", "listen": listen["nodes"], "idle": "400s", **limits},
                            "people": {"type": "https", "listen": listen["people"], "login": ["people"], "origins": [ORIGIN],
                                       "max-connections": 2000, **limits}},
+            "services": {"echo": {"type": "echo"}},
         }
 
     @classmethod
@@ -73,6 +77,8 @@ class Front(unittest.TestCase):
         path = os.path.join(cls.dir, f"{name}.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(profile.text(what))
+        env["FARWATCH_PLUGIN_DIR"] = f"{os.environ['FARWATCH_PLUGIN_DIR']}:{cls.plugins}"
+        env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=8"
         process = Process([os.path.join(BUILD, "farwatchd"), "--profile", path], os.path.join(cls.dir, f"{name}.log"), notify=True, env=env)
         process.wait_notice("READY=1", 30)
         return process
@@ -314,6 +320,96 @@ class Front(unittest.TestCase):
                     data += more
             self.assertEqual(data.count(b"HTTP/1.1 "), 1, data)
             self.assertNotIn(b" 200 ", data)
+
+    # ---- streams ----
+
+    def ticket(self, what, body=None):
+        return self.door.call("POST", what, body or {})["ticket"]
+
+    def stream(self, what, body=None):
+        return self.link(path="/stream/" + self.ticket(what, body))
+
+    def read_all(self, stream):
+        """What comes until "eof"; then the connection must end in order."""
+        data = bytearray()
+        while True:
+            opcode, payload = stream.receive()
+            if opcode == ws.TEXT:
+                self.assertEqual(payload, b"eof")
+                return bytes(data)
+            data += payload
+
+    def test_stream_echoes_and_half_closes(self):
+        stream = self.stream("echo")
+        sent = os.urandom(300000)
+        for at in range(0, len(sent), 1 << 14):
+            stream.send(sent[at:at + (1 << 14)])
+        stream.send(b"eof", ws.TEXT)
+        self.assertEqual(self.read_all(stream), sent)
+        self.assertEqual(stream.end(), 1000)
+
+    def test_stream_of_single_bytes(self):
+        stream = self.stream("echo")
+        for number in range(500):
+            stream.send(bytes([number % 256]))
+        stream.send(b"eof", ws.TEXT)
+        self.assertEqual(self.read_all(stream), bytes(n % 256 for n in range(500)))
+
+    def test_ticket_works_once(self):
+        ticket = self.ticket("echo")
+        first = self.link(path="/stream/" + ticket)
+        first.send(b"x")
+        self.assertEqual(first.receive(), (ws.BINARY, b"x"))
+        self.assertEqual(self.link(path="/stream/" + ticket).end(), 1008)
+
+    def test_stream_back_pressure(self):
+        """Who does not read stops the sender; memory stays; then everything arrives."""
+        with self.unharmed() as before:
+            size = 64 << 20
+            stream = self.stream("pour", {"bytes": size})
+            wait_until(lambda: select.select([stream.sock], [], [], 0)[0], 5, "first bytes")
+            begin = time.monotonic()
+            while time.monotonic() - begin < 1:
+                self.good()
+            self.assertLess(rss_mib(self.cloud.pid) - before, ROOM_MIB)
+            self.assertEqual(len(self.read_all(stream)), size)
+
+    def test_stream_takes_much(self):
+        with self.unharmed():
+            stream = self.stream("drain")
+            block = ws.frame(b"x" * (1 << 16))
+            for _ in range(512):
+                stream.sock.sendall(block)
+            stream.send(b"eof", ws.TEXT)
+            self.assertEqual(int(self.read_all(stream)), 512 << 16)
+
+    def test_stream_that_echoes_to_one_who_never_reads(self):
+        with self.unharmed() as before:
+            stream = self.stream("echo")
+            stream.sock.settimeout(1)
+            with self.assertRaises(OSError):
+                while True:
+                    stream.send(b"x" * 60000)
+            self.assertLess(rss_mib(self.cloud.pid) - before, ROOM_MIB)
+
+    def test_stream_refuses_text_and_more_after_the_end(self):
+        for data in ((b"hello", ws.TEXT), (b"", ws.TEXT)):
+            stream = self.stream("echo")
+            stream.send(*data)
+            self.assertEqual(stream.end(), 1003)
+        stream = self.stream("pour", {"bytes": 10 << 20})
+        stream.send(b"eof", ws.TEXT)
+        stream.send(b"more")
+        self.assertEqual(stream.end(), 1002)
+
+    def test_stream_ends_with_a_plain_close(self):
+        """A browser's close(): what came before is still taken, then it is over."""
+        with self.unharmed():
+            for _ in range(20):
+                stream = self.stream("drain")
+                stream.send(b"x" * 1000)
+                stream.send(b"\x03\xe8", ws.CLOSE)
+                self.assertEqual(stream.end(), 1000)
 
     # ---- floods ----
 

@@ -42,3 +42,9 @@ tests_unit_test_ws_in_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins/transport-w
 tests_unit_test_ws_in_CFLAGS = $(TEST_CC)
 tests_unit_test_ws_in_LDFLAGS = $(TEST_LD)
 tests_unit_test_ws_in_LDADD = $(TEST_LINK)
+
+check_LTLIBRARIES += tests/fixtures/service-echo.la
+tests_fixtures_service_echo_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_service_echo_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_service_echo_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_service_echo_la_SOURCES = tests/fixtures/service-echo.c
