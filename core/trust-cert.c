@@ -147,3 +147,15 @@ far_trust_serial (const char *cert_pem, GError **error)
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "certificate has no serial number");
   return serial;
 }
+
+gboolean
+far_trust_life (const char *cert_pem, gint64 *from_us, gint64 *until_us, GError **error)
+{
+  g_auto (FarCerts) certs = { .n = 0 };
+
+  if (!far_certs_load (&certs, cert_pem, strlen (cert_pem), error))
+    return FALSE;
+  *from_us = (gint64) gnutls_x509_crt_get_activation_time (certs.at[0]) * G_USEC_PER_SEC;
+  *until_us = (gint64) gnutls_x509_crt_get_expiration_time (certs.at[0]) * G_USEC_PER_SEC;
+  return TRUE;
+}

@@ -39,6 +39,8 @@ gboolean far_trust_revoked (const char *serial, const char *node);
 /* "sha256:HEX" of the SubjectPublicKeyInfo of a PEM certificate or CSR; caller frees. */
 char *far_trust_key_hash (const char *pem, GError **error);
 char *far_trust_serial (const char *cert_pem, GError **error);
+/* From when until when a PEM certificate is good, wall time in us. */
+gboolean far_trust_life (const char *cert_pem, gint64 *from_us, gint64 *until_us, GError **error);
 /* "sha256:HEX" of the DER of the first certificate in a PEM file: the fleet root's hash. */
 char *far_trust_file_sha256 (const char *path, GError **error);
 

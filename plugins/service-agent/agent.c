@@ -77,6 +77,7 @@ agent_linked (Agent *self)
   self->nonce_told = FALSE; /* the cloud may have been started anew */
   agent_devices_tell (self);
   agent_poll_soon (self, 0);
+  agent_renew (self);
 }
 
 static gboolean
@@ -96,6 +97,7 @@ agent_start (gpointer data, GError **error)
   if (!agent_devices_load (self, error))
     return FALSE;
   far_device_on_lost (device_lost, self);
+  agent_renew_start (self);
   far_instance_ready (self->at);
   agent_poll_soon (self, 0);
   if (far_peer_connected (opts->link, ""))
@@ -109,6 +111,7 @@ agent_stop (gpointer data)
   Agent *self = data;
   far_device_on_lost (NULL, NULL);
   agent_poll_stop (self);
+  agent_renew_stop (self);
   g_clear_pointer (&self->later, far_home_timer_free);
   g_clear_pointer (&self->taken_over, g_ptr_array_unref);
   GHashTableIter iter;

@@ -4,7 +4,7 @@
  * before anything opens. Everything here runs on the main context.
  *
  * One file, one idea: offer (an offer comes), check (its form and this node's rules), credential (the sealed box), login (in advance), tunnel
- * (dial, what arrives), session (effects of states), poll, report, nonce, devices (the list), local (what this node's own people may do). */
+ * (dial, what arrives), session (effects of states), poll, report, nonce, renew (the certificate), devices (the list), local (what this node's own people may do). */
 #pragma once
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>
@@ -54,7 +54,7 @@ struct _Agent {
   GHashTable *sessions;   /* id → AgentSession: live ones, and closed ones so that old offers are known again */
   GQueue nonces;          /* of AgentNonce, newest last */
   gboolean nonce_told;    /* the cloud has the newest one */
-  FarHomeTimer *poll_timer;
+  FarHomeTimer *poll_timer, *renew_timer;
   gint64 poll_at_us;      /* boottime of the next poll */
   gboolean linked, polling, poll_again, devices_again;
   GPtrArray *taken_over;  /* ids to close, off the claim's stack */
@@ -129,6 +129,11 @@ gboolean agent_devices_load (Agent *self, GError **error);
 void agent_devices_get (gpointer self, FarCall *call);
 void agent_device_put (gpointer self, FarCall *call);
 void agent_device_delete (gpointer self, FarCall *call);
+
+/* ---- renew.c ---- */
+void agent_renew (Agent *self); /* if it is due */
+void agent_renew_start (Agent *self);
+void agent_renew_stop (Agent *self);
 
 /* ---- local.c ---- */
 void agent_terminals_get (gpointer self, FarCall *call);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From two thirds of its life this node's certificate is renewed by its key, through the link; the next connection shows the new one. */
+#include "config.h"
+
+#include "agent.h"
+
+#define EVERY_US (G_GINT64_CONSTANT (12) * 3600 * G_USEC_PER_SEC)
+#define RENEW_TIMEOUT_MS 30000
+
+static char *
+certificate_read (Agent *self)
+{
+  g_autofree char *path = far_trust_path (agent_opts (self)->keys, "node.crt");
+  char *pem = NULL;
+  g_file_get_contents (path, &pem, NULL, NULL);
+  return pem;
+}
+
+static gboolean
+certificate_due (Agent *self)
+{
+  g_autofree char *pem = certificate_read (self);
+  gint64 from_us, until_us;
+  return pem && far_trust_life (pem, &from_us, &until_us, NULL) && far_clock_wall_us () > from_us + (until_us - from_us) / 3 * 2;
+}
+
+static gboolean
+certificate_keep (Agent *self, FarMessage *answer, GError **error)
+{
+  json_t *body = far_message_check (answer, error) ? far_message_json (answer, error) : NULL;
+  const char *pem = body ? agent_text (body, "certificate") : NULL;
+  g_autofree char *path = far_trust_path (agent_opts (self)->keys, "node.crt"), *ca = far_trust_path (agent_opts (self)->keys, "ca.crt");
+  if (body && !pem)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, "answer without a certificate");
+  gboolean kept = pem && far_trust_check (pem, ca, FAR_PURPOSE_NODE_CLIENT, far_node_id (), NULL, NULL, error)
+                  && g_file_set_contents_full (path, pem, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+  json_decref (body);
+  return kept;
+}
+
+static void
+renewed (FarRequest *req, gpointer user)
+{
+  AgentLife *life = user;
+  Agent *self = life->self;
+  g_autoptr (GError) error = far_request_error (req) ? g_error_copy (far_request_error (req)) : NULL;
+  if (self && !error && certificate_keep (self, far_request_result (req), &error))
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "certificate renewed");
+  if (self && error)
+    far_complain (self->at, "renew", "certificate not renewed: %s", error->message);
+  agent_life_unref (life);
+}
+
+void
+agent_renew (Agent *self)
+{
+  const char *link = agent_opts (self)->link;
+  g_autoptr (GError) error = NULL;
+  if (!far_peer_connected (link, "") || !certificate_due (self))
+    return;
+  g_autofree char *csr = far_trust_csr (agent_opts (self)->keys, far_node_id (), &error);
+  if (!csr) {
+    far_complain (self->at, "renew", "certificate not renewed: %s", error->message);
+    return;
+  }
+  g_autoptr (FarMessage) message = far_message_request ("POST", "renew", json_pack ("{s:s}", "csr", csr));
+  far_peer_send (link, "", message, far_request_new (renewed, agent_life_ref (self->life), RENEW_TIMEOUT_MS));
+}
+
+static void
+renew_timer (gpointer user)
+{
+  Agent *self = user;
+  agent_renew (self);
+  far_home_timer_set (self->renew_timer, far_clock_boottime_us () + EVERY_US);
+}
+
+void
+agent_renew_start (Agent *self)
+{
+  self->renew_timer = far_home_timer (far_home_main (), far_clock_boottime_us () + EVERY_US, renew_timer, self);
+}
+
+void
+agent_renew_stop (Agent *self)
+{
+  g_clear_pointer (&self->renew_timer, far_home_timer_free);
+}
