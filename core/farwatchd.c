@@ -23,6 +23,7 @@
 #include "ready.h"
 #include "right.h"
 #include "stall.h"
+#include "trim.h"
 
 enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_PROFILE = 78 };
 
@@ -178,7 +179,9 @@ run (FarProfile *profile)
   g_unix_signal_add (SIGHUP, reload_wanted, NULL);
   far_instances_start (profile);
   far_instances_on_up (say_ready);
+  far_trim_watch ();
   g_main_loop_run (loop);
+  far_trim_unwatch ();
   far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _("ends"));
   far_notify ("STOPPING=1");
 }

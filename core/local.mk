@@ -159,6 +159,8 @@ libfarwatch_la_SOURCES = \
 	core/tree-read.c \
 	core/tree.c \
 	core/tree.h \
+	core/trim.c \
+	core/trim.h \
 	core/trust-ca.c \
 	core/trust-cert.c \
 	core/trust-file.c \

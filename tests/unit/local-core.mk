@@ -6,6 +6,12 @@
 ## tests_unit_test_NAME_LDADD = $(TEST_LINK)
 ## (the source tests/unit/test-NAME.c is found by its name)
 
+check_PROGRAMS += tests/unit/test-trim
+tests_unit_test_trim_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_trim_CFLAGS = $(TEST_CC)
+tests_unit_test_trim_LDFLAGS = $(TEST_LD)
+tests_unit_test_trim_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-version
 tests_unit_test_version_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_version_CFLAGS = $(TEST_CC)
