@@ -23,6 +23,7 @@ struct _FarControlLink {
   int fd;
   LinkSource *source;
   FarPrincipal *principal;
+  FarPass *pass;
   GByteArray *in;
   GByteArray *out;
   gsize sent;          /* of out */
@@ -54,6 +55,7 @@ link_stop (FarControlLink *link)
   if (link->fd >= 0)
     close (link->fd);
   link->fd = -1;
+  g_clear_pointer (&link->pass, far_gate_leave);
 }
 
 void
@@ -183,12 +185,17 @@ link_last_word (FarControlLink *link, const GError *error)
 }
 
 void
-far_control_link_refuse (FarControlLink *link, FarErrorCode code, const char *text)
+far_control_turn_away (int fd, GError *error)
 {
-  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, (int) code, text);
+  const FarMessage request = { .refs = 1, .id = (char *) "0" };
+  g_autoptr (FarMessage) answer = far_message_error (&request, error);
+  g_autoptr (GBytes) frame = far_message_encode (answer);
 
-  link_last_word (link, error);
-  link_arm (link);
+  /* a new socket's buffer takes it whole; if not, the peer learns less */
+  if (send (fd, g_bytes_get_data (frame, NULL), g_bytes_get_size (frame), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    errno = 0;
+  g_error_free (error);
+  close (fd);
 }
 
 static void
@@ -260,6 +267,8 @@ link_take_frames (FarControlLink *link)
 
     g_byte_array_remove_range (link->in, 0, (guint) size);
     link->deadline_us = 0;
+    if (link->pass != NULL)
+      far_gate_verified (link->pass);
     if (request == NULL)
       break;
     link_take (link, request);
@@ -319,13 +328,14 @@ link_arm (FarControlLink *link)
 }
 
 FarControlLink *
-far_control_link_new (int fd, FarPrincipal *principal, void (*gone) (FarControlLink *link, gpointer user), gpointer user)
+far_control_link_new (int fd, FarPrincipal *principal, FarPass *pass, void (*gone) (FarControlLink *link, gpointer user), gpointer user)
 {
   static GSourceFuncs funcs = { NULL, NULL, link_dispatch, NULL, NULL, NULL };
   FarControlLink *link = g_new0 (FarControlLink, 1);
 
   link->fd = fd;
   link->principal = principal;
+  link->pass = pass;
   link->in = g_byte_array_new ();
   link->out = g_byte_array_new ();
   link->deadline_us = far_clock_boottime_us () + FAR_CONTROL_US;
@@ -356,10 +366,4 @@ far_control_link_late (FarControlLink *link)
     link_flush (link);
   }
   link_die (link);
-}
-
-const FarPrincipal *
-far_control_link_principal (const FarControlLink *link)
-{
-  return link->principal;
 }

@@ -28,8 +28,8 @@ static struct {
   char *path;
   int fd;
   GSource *source;   /* NULL: paused */
+  FarGate *gate;
   GList *links;
-  guint n_links;
   FarHomeTimer *timer;
   gint64 pause_us;
 } control;
@@ -89,32 +89,40 @@ static void
 control_gone (FarControlLink *link, gpointer user)
 {
   control.links = g_list_remove (control.links, link);
-  control.n_links--;
   far_home_post (far_home_main (), control_free_link, link); /* its own code is still on the stack */
+}
+
+static gboolean
+control_may_come (const FarPrincipal *principal, GError **error)
+{
+  guint now, silent;
+  guint64 refused;
+
+  if (principal->kind == FAR_PRINCIPAL_NONE) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_DENIED, _("not allowed here: be root, or a member of group " FAR_CONTROL_GROUP));
+    return FALSE;
+  }
+  far_gate_counts (control.gate, &now, &silent, &refused);
+  if (principal->super || now <= FAR_CONTROL_LINKS - FAR_CONTROL_SPARE)
+    return TRUE;
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_LIMIT, _("control socket: too many connections"));
+  return FALSE;
 }
 
 static void
 control_take (int fd)
 {
-  FarPrincipal *principal = far_control_who (fd);
-  FarPrincipalKind kind = principal->kind;
-  guint limit = principal->super ? FAR_CONTROL_LINKS : FAR_CONTROL_LINKS - FAR_CONTROL_SPARE;
-  gboolean full = control.n_links >= limit;
-  FarControlLink *link;
+  GError *error = NULL;
+  FarPass *pass = far_gate_enter (control.gate, fd, NULL, &error);
+  g_autoptr (FarPrincipal) principal = pass != NULL ? far_control_who (fd) : NULL;
 
-  if (control.n_links >= FAR_CONTROL_LINKS + 8) { /* those who are being told that it is full */
-    far_principal_unref (principal);
-    close (fd);
+  if (pass == NULL || !control_may_come (principal, &error)) {
+    far_gate_leave (pass);
+    far_control_turn_away (fd, error);
     return;
   }
-  link = far_control_link_new (fd, principal, control_gone, NULL);
-  control.links = g_list_prepend (control.links, link);
-  control.n_links++;
+  control.links = g_list_prepend (control.links, far_control_link_new (fd, g_steal_pointer (&principal), pass, control_gone, NULL));
   control_wake ();
-  if (kind == FAR_PRINCIPAL_NONE)
-    far_control_link_refuse (link, FAR_ERROR_DENIED, _("not allowed here: be root, or a member of group " FAR_CONTROL_GROUP));
-  else if (full)
-    far_control_link_refuse (link, FAR_ERROR_LIMIT, _("too many connections to the control socket: close some"));
 }
 
 static void
@@ -230,12 +238,14 @@ control_bind (const char *path, GError **error)
 gboolean
 far_control_start (const char *path, GError **error)
 {
+  const FarGateLimits limits = { .total = FAR_CONTROL_LINKS, .unverified_total = FAR_CONTROL_SILENT };
   int fd = control_bind (path, error);
 
   if (fd < 0)
     return FALSE;
   control.fd = fd;
   control.path = g_strdup (path);
+  control.gate = far_gate_new (_("control socket"), &limits);
   control.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + G_USEC_PER_SEC, control_timer, NULL);
   control_listen_on ();
   return TRUE;
@@ -254,6 +264,6 @@ far_control_stop (void)
   unlink (control.path);
   g_clear_pointer (&control.path, g_free);
   g_list_free_full (g_steal_pointer (&control.links), control_free_link);
-  control.n_links = 0;
+  g_clear_pointer (&control.gate, far_gate_free);
   g_clear_pointer (&control.timer, far_home_timer_free);
 }

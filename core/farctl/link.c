@@ -149,14 +149,21 @@ FarMessage *
 ctl_ask (Ctl *ctl, const char *method, const char *resource, json_t *body, GError **error)
 {
   g_autoptr (FarMessage) request = NULL;
+  g_autoptr (GError) unsent = NULL;
 
   if (!link_open (ctl, error)) {
     json_decref (body);
     return NULL;
   }
   request = link_request (ctl, method, resource, body);
-  if (!link_send (ctl->fd, request, error))
+  if (!link_send (ctl->fd, request, &unsent)) {
+    /* who was sent away reads why */
+    g_autoptr (FarMessage) word = link_answer (ctl->fd, request->id, 0, error);
+
+    if (word != NULL && error != NULL)
+      *error = g_steal_pointer (&unsent);
     return NULL;
+  }
   return link_answer (ctl->fd, request->id, ANSWER_MS, error);
 }
 

@@ -88,7 +88,7 @@ fuzz_one (const guint8 *data, gsize size)
   principal->super = TRUE;
   g_assert_true (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
   far_handlers_add (fuzz_handlers, NULL, NULL);
-  link = far_control_link_new (pair[0], principal, fuzz_gone, &gone);
+  link = far_control_link_new (pair[0], principal, NULL, fuzz_gone, &gone);
   fuzz_piece (pair[1], data, size / 2);
   fuzz_piece (pair[1], data + size / 2, size - size / 2);
   status = fuzz_first (pair[1]);
