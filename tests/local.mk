@@ -26,6 +26,15 @@ TESTS += tests/no-check.sh
 endif
 EXTRA_DIST += tests/no-check.sh tests/tap.py
 
+# An installation for the tests that want one, made before any of them runs: libtool takes the plugins out of the build tree while it installs them.
+installed = tests/installed/done
+check_DATA = $(installed)
+$(installed): $(lib_LTLIBRARIES) $(plugin_LTLIBRARIES) $(sbin_PROGRAMS) $(bin_PROGRAMS) $(farwatch_include_HEADERS) core/farwatch.pc
+	@rm -rf tests/installed && $(MKDIR_P) tests/installed
+	$(AM_V_GEN)$(MAKE) $(AM_MAKEFLAGS) -s install DESTDIR='$(abs_builddir)/tests/installed' >tests/installed/log 2>&1 \
+	  || { cat tests/installed/log; exit 1; }
+	@echo done >$@
+
 TEST_EXTENSIONS = .sh .py
 TAP = env CK_TAP_LOG_FILE_NAME=- AM_TAP_AWK=$(AWK) $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 LOG_DRIVER = $(TAP)
@@ -37,7 +46,7 @@ AM_TESTS_ENVIRONMENT = \
 	FARWATCH_PLUGIN_DIR='$(abs_top_builddir)/plugins'; \
 	FARWATCH_TEST_SRCDIR='$(abs_top_srcdir)'; \
 	FARWATCH_TEST_BUILDDIR='$(abs_top_builddir)'; \
-	ASAN_OPTIONS=detect_leaks=1; \
+	ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=16; \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1; \
 	PYTHONPATH='$(abs_top_srcdir)/tests'; \
 	PYTHONDONTWRITEBYTECODE=1; \

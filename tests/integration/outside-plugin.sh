@@ -13,19 +13,20 @@ trap end EXIT
 die() { echo "$*" >&2; [ ! -s log ] || cat log >&2; exit 1; }
 block() { awk -v want="\`\`\`$1" '$0 == want { on = 1; next } /^```/ { on = 0 } on' "$page"; }
 
-make -C "$FARWATCH_TEST_BUILDDIR" -s install DESTDIR="$work/root" >"$work/install.log" 2>&1 || { cat "$work/install.log"; exit 1; }
-pc=$(find "$work/root" -name farwatch.pc)
+root=$FARWATCH_TEST_BUILDDIR/tests/installed
+pc=$(find "$root" -name farwatch.pc)
 prefix=${pc%/lib*/pkgconfig/farwatch.pc}
 cd "$work"
-sed -i "s#^prefix=.*#prefix=$prefix#" "$pc" # it was not installed where it will be
-export PKG_CONFIG_PATH=${pc%/farwatch.pc} LD_LIBRARY_PATH=${pc%/pkgconfig/farwatch.pc}
+sed "s#^prefix=.*#prefix=$prefix#" "$pc" >farwatch.pc # it was not installed where it will be
+export PKG_CONFIG_PATH=$work LD_LIBRARY_PATH=${pc%/pkgconfig/farwatch.pc}
 plugindir=$(pkg-config --variable=plugindir farwatch)
 [ -z "$(find "$plugindir" -name '*.la')" ] || die "libtool's files were installed among the plugins"
 
 block c >sensor-number.c
 lines=$(wc -l <sensor-number.c)
 if [ "$lines" -le 10 ] || [ "$lines" -gt 70 ]; then die "the sensor has $lines lines"; fi
-block sh | sed 's/^cc /cc -Wall -Wextra -Wno-unused-parameter -Werror /' >commands
+mkdir plugins
+block sh | sed 's#"$(pkg-config --variable=plugindir farwatch)"#plugins#; s/^cc /cc -Wall -Wextra -Wno-unused-parameter -Werror /' >commands
 grep -q '^cc ' commands || die "the page has no command to build it"
 bash -e commands
 block yaml >profile.yaml
@@ -35,7 +36,7 @@ stores: {main: {type: sqlite, path: store.db}}
 services: {values: {type: intake, store: main}}
 YAML
 
-export FARWATCH_PLUGIN_DIR=$plugindir
+export FARWATCH_PLUGIN_DIR=$work/plugins:$plugindir
 "$prefix/sbin/farwatchd" --profile profile.yaml --state "$work/state" >log 2>&1 &
 pid=$!
 for _ in $(seq 300); do
