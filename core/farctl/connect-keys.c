@@ -120,13 +120,22 @@ connect_fingerprint (const char *host_key)
   return g_strconcat ("SHA256:", text, NULL);
 }
 
+/* For a shell, and as it is where that is the same. */
+static char *
+keys_quote (const char *path)
+{
+  gsize plain = strspn (path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-");
+
+  return path[plain] == '\0' ? g_strdup (path) : g_shell_quote (path);
+}
+
 json_t *
 connect_ready_lines (const Connect *connect)
 {
   const char *host = json_string_value (json_object_get (connect->row, "z"));
   int port = (int) json_integer_value (json_object_get (connect->row, "y"));
   g_autofree char *fingerprint = connect->host_key != NULL ? connect_fingerprint (connect->host_key) : NULL;
-  g_autofree char *known = connect->known_hosts != NULL ? g_shell_quote (connect->known_hosts) : NULL, *ssh = NULL, *plink = NULL;
+  g_autofree char *known = connect->known_hosts != NULL ? keys_quote (connect->known_hosts) : NULL, *ssh = NULL, *plink = NULL;
   json_t *lines = json_pack ("{s:s?, s:i}", "host", host, "port", port);
 
   if (connect->raw)

@@ -36,7 +36,8 @@ plot_x (const Plot *plot, double time)
 static int
 plot_y (const Plot *plot, double value)
 {
-  return plot_round ((plot->high - value) / (plot->high - plot->low) * (plot->height * 4 - 1));
+  /* halves: the range of two large numbers may be none */
+  return plot_round ((plot->high / 2 - value / 2) / (plot->high / 2 - plot->low / 2) * (plot->height * 4 - 1));
 }
 
 /* From dot to dot, so that few points are a line as well. */
@@ -58,7 +59,7 @@ plot_range (Plot *plot, const CtlPoint *points, guint n)
     plot->low = MIN (plot->low, points[i].value);
     plot->high = MAX (plot->high, points[i].value);
   }
-  if (plot->high - plot->low < 1e-12 * MAX (1, fabs (plot->high))) { /* a level curve, in the middle */
+  if (plot->high / 2 - plot->low / 2 < 1e-12 * MAX (1, fabs (plot->high))) { /* a level curve, in the middle */
     plot->low -= MAX (1, fabs (plot->low) * 0.1);
     plot->high += MAX (1, fabs (plot->high) * 0.1);
   }
@@ -69,7 +70,7 @@ plot_range (Plot *plot, const CtlPoint *points, guint n)
 static void
 plot_row (const Plot *plot, guint row, const char *unit, GString *out)
 {
-  double value = plot->high - (plot->high - plot->low) * row / MAX (plot->height - 1, 1);
+  double below = (double) row / MAX (plot->height - 1, 1), value = plot->high * (1 - below) + plot->low * below;
 
   if (row == 0 || row == plot->height - 1 || row == plot->height / 2)
     g_string_append_printf (out, "%10.5g %-4s", value, unit);

@@ -177,7 +177,7 @@ print_status (const GError *error)
 {
   static const int statuses[] = {
     [FAR_ERROR_UNAVAILABLE] = CTL_FAILED, [FAR_ERROR_NOT_FOUND] = CTL_NOT_FOUND, [FAR_ERROR_INVALID] = CTL_USAGE, [FAR_ERROR_LIMIT] = CTL_BUSY,
-    [FAR_ERROR_FULL] = CTL_FAILED,
+    [FAR_ERROR_CONFLICT] = CTL_BUSY, [FAR_ERROR_FULL] = CTL_FAILED,
   };
   int status = error->domain == FAR_ERROR && error->code >= 0 && error->code < (int) G_N_ELEMENTS (statuses) ? statuses[error->code] : 0;
 

@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""farctl against a door that plays a cloud: sessions from wish to end, streams, exit statuses, what is printed."""
+import base64
+import ctypes
+import ctypes.util
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import unittest
+
+import tap
+from fakes.door import Door
+
+BUILD = os.environ["FARWATCH_TEST_BUILDDIR"]
+FARCTL = os.path.join(BUILD, "farctl")
+WAIT = 30
+
+
+def row(state, **more):
+    return {"session": "s1", "terminal": "t1", "state": state, "z": "127.0.0.1", **more}
+
+
+class Cloud:
+    """The door's part of one session."""
+
+    def __init__(self, states=("opening", "open"), **more):
+        self.states, self.more, self.closed = states, more, threading.Event()
+
+    def watch(self, door, head, body, connection):
+        for n, state in enumerate(self.states, 1):
+            door.say(connection, head["id"], 200, row(state, **self.more), {"event": str(n), "more": "1"})
+        if self.states[-1] != "closed":
+            self.closed.wait(WAIT)
+            door.say(connection, head["id"], 200, row("closed", cause=self.cause), {"event": "9", "more": "1"})
+        door.say(connection, head["id"], 204)
+
+    cause = "closed by person:root"
+
+    def delete(self, door, head, body, connection):
+        self.closed.set()
+        return 202, row("closing")
+
+    def end(self, cause):
+        self.cause = cause
+        self.closed.set()
+
+    def answers(self, **more):
+        return {"POST sessions": (201, row("permitted")), "WATCH sessions/*": self.watch, "DELETE sessions/*": self.delete,
+                "POST sessions/*": (201, {"ticket": "T" * 32}), "STREAM tickets/*": (200, None), "GET login": (200, {"name": "root"}), **more}
+
+
+class Farctl(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="fwc-")
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.env = dict(os.environ, HOME=self.dir, XDG_CONFIG_HOME=self.dir, LC_ALL="C.UTF-8", TZ="UTC")
+        self.env.pop("FARWATCH_SOCKET", None)
+        self.env.pop("FARWATCH_CA", None)
+
+    def door(self, answers):
+        door = Door(self.dir, answers)
+        self.addCleanup(door.close)
+        return door
+
+    def argv(self, *words):
+        return [FARCTL, "--socket", os.path.join(self.dir, "control.sock"), *words]
+
+    def run_ctl(self, *words, input=None, status=0):
+        done = subprocess.run(self.argv(*words), input=input, stdin=None if input is not None else subprocess.DEVNULL, env=self.env, capture_output=True,
+                              text=True, timeout=WAIT)
+        self.assertNotIn("Sanitizer", done.stderr)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done
+
+    def start(self, *words, **how):
+        process = subprocess.Popen(self.argv(*words), env=self.env, stdin=how.get("stdin", subprocess.DEVNULL), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=how.get("text", True))
+        self.addCleanup(process.kill)
+        return process
+
+    # ---- statuses ----
+
+    def test_statuses_by_error(self):
+        for word, number, wanted in (("denied", 403, 1), ("not-found", 404, 3), ("invalid", 400, 2), ("limit", 429, 5), ("conflict", 409, 5),
+                                     ("unavailable", 503, 1), ("full", 507, 1), ("config", 500, 1), ("gap", 429, 1)):
+            door = self.door({"GET terminals": (number, {"error": word, "message": f"because {word}"})})
+            done = self.run_ctl("terminals", status=wanted)
+            self.assertEqual(done.stderr, f"farctl: because {word}\n")
+            answer = json.loads(self.run_ctl("terminals", "--json", status=wanted).stdout)
+            self.assertEqual(answer["message"], f"because {word}")
+            door.close()
+            os.unlink(door.path)
+
+    def test_no_daemon(self):
+        self.assertIn("cannot reach the daemon", self.run_ctl("terminals", status=4).stderr)
+        self.assertIn("File name too long", subprocess.run([FARCTL, "--socket", "/" + "x" * 200, "status"], capture_output=True, text=True, timeout=WAIT).stderr)
+
+    def test_a_daemon_that_says_nothing_sensible(self):
+        for answer in (b"HTTP/1.0 400 no\r\n\r\n", b"", b"\x00\x00\x00\x02{}", b"\xff\xff\xff\xff"):
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(os.path.join(self.dir, "control.sock"))
+            listener.listen()
+
+            def serve(listener=listener, answer=answer):
+                connection, _ = listener.accept()
+                connection.recv(4096)
+                connection.sendall(answer)
+                connection.close()
+            threading.Thread(target=serve, daemon=True).start()
+            self.run_ctl("terminals", status=1)
+            listener.close()
+            os.unlink(os.path.join(self.dir, "control.sock"))
+
+    def test_usage(self):
+        for words in (["terminals", "a", "b"], ["grant", "a"], ["bogus"], ["terminal"], [], ["terminals", "--bogus"], ["device", "add", "noslash", "--endpoint", "x"],
+                      ["connect", "a/b/c"], ["connect", "t1", "--entry", "tunnel"], ["connect", "t1", "--for", "soon"], ["connect", "t1", "--listen", "70000"],
+                      ["call", "GET"], ["ca", "init"], ["enroll"], ["login"], ["revoke"], ["completion", "fish"]):
+            self.run_ctl(*words, status=2)
+
+    def test_help_everywhere(self):
+        names = re.findall(r"^  ([a-z]+(?: [a-z]+)*)  +\S", self.run_ctl("--help").stdout, re.M)
+        self.assertGreater(len(names), 30)
+        for name in names:
+            self.assertIn(f"usage: farctl {name}", self.run_ctl(*name.split(), "--help").stdout)
+
+    # ---- lists ----
+
+    def test_pages_become_one_list(self):
+        def terminals(door, head, body, connection):
+            last = "after=t2" in head["resource"]
+            return 200, {"terminals": [{"terminal": "t3"}] if last else [{"terminal": "t1"}, {"terminal": "t2"}], "next": None if last else "t2"}
+        self.door({"GET terminals": terminals})
+        self.assertEqual([t["terminal"] for t in json.loads(self.run_ctl("terminals", "--json").stdout)["terminals"]], ["t1", "t2", "t3"])
+        self.assertEqual(self.run_ctl("terminals").stdout.split("\n")[0].split()[0], "TERMINAL")
+
+    def test_text_from_elsewhere_moves_no_cursor(self):
+        self.door({"GET terminals": (200, {"terminals": [{"terminal": "t1", "note": "a\x1b[2Jb\nc"}]})})
+        self.assertNotIn("\x1b", self.run_ctl("terminals").stdout)
+
+    def test_points_across_pages(self):
+        def samples(door, head, body, connection):
+            to = re.search(r"to=2026-01-01T(\d\d)%3A(\d\d)%3A(\d\d)", head["resource"])
+            end = int(to[1]) * 3600 + int(to[2]) * 60 + int(to[3]) if to else 2000
+            points = [{"time": f"2026-01-01T{i // 3600:02}:{i // 60 % 60:02}:{i % 60:02}.000Z", "value": i, "quality": "good"} for i in range(max(0, end - 300), end)]
+            return 200, {"points": points, **({"more": True} if end > 300 else {})}
+        self.door({"GET samples": samples})
+        points = json.loads(self.run_ctl("samples", "t1", "a.b", "--limit", "2000", "--json").stdout)["points"]
+        self.assertEqual([p["value"] for p in points], list(range(2000)))
+        plot = self.run_ctl("samples", "t1", "a.b", "--limit", "2000", "--plot").stdout
+        self.assertIn("\u2800", plot)
+        self.assertIn("1999", plot)
+
+    def test_plot_of_odd_values(self):
+        for values in ([], [None], ["text"], [5], [5, 5, 5], [1e308, -1e308], [0, True, False], ["NaN", 1]):
+            door = self.door({"GET samples": (200, {"points": [{"time": f"2026-01-01T00:00:0{i}.000Z", "value": v, "quality": "good"} for i, v in enumerate(values)]})})
+            self.run_ctl("samples", "t1", "a.b", "--plot")
+            door.close()
+            os.unlink(door.path)
+
+    # ---- sessions ----
+
+    def test_a_command_with_a_listener(self):
+        cloud = Cloud()
+        door = self.door(cloud.answers())
+        script = "import os,socket;s=socket.create_connection(('{host}',{port}));s.sendall(b'hello');print(s.recv(9).decode(),os.environ['FARWATCH_SESSION'])"
+        done = self.run_ctl("connect", "t1", "--for", "5m", "--reason", "a look", "--", "python3", "-c", script)
+        self.assertEqual(done.stdout, "HELLO s1\n")
+        self.assertIn("session s1: open", done.stderr)
+        wish = door.wait("POST", "sessions")
+        self.assertEqual((wish["terminal"], wish["for_us"], wish["reason"], wish["entry"], wish["login"]), ("t1", 300000000, "a look", "stream", "in-band"))
+        self.assertNotIn("device", wish)
+        door.wait("DELETE", "sessions/s1")
+
+    def test_the_commands_status_is_ours(self):
+        self.door(Cloud().answers())
+        self.run_ctl("connect", "t1", "--", "sh", "-c", "exit 7", status=7)
+
+    def test_an_unknown_command(self):
+        door = self.door(Cloud().answers())
+        self.run_ctl("connect", "t1", "--", "/no/such/program", status=1)
+        door.wait("DELETE", "sessions/s1")
+
+    def test_many_connections_at_once(self):
+        self.door(Cloud().answers())
+        process = self.start("connect", "t1", "--listen", "0")
+        port = int(re.search(r"127.0.0.1:(\d+)", process.stdout.readline()).group(1))
+        links = [socket.create_connection(("127.0.0.1", port), timeout=WAIT) for _ in range(8)]
+        for n, link in enumerate(links):
+            link.sendall(b"x%d" % n)
+        for n, link in enumerate(links):
+            self.assertEqual(link.recv(10), b"X%d" % n)
+            link.close()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(WAIT), 0)
+
+    def test_interrupted_it_closes_in_order(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            door = self.door(Cloud().answers())
+            process = self.start("connect", "t1", "--listen", "0")
+            process.stdout.readline()
+            process.send_signal(number)
+            door.wait("DELETE", "sessions/s1")
+            self.assertEqual(process.wait(WAIT), 0)
+            door.close()
+            os.unlink(door.path)
+
+    def test_interrupted_before_it_is_open(self):
+        cloud = Cloud(states=("permitted", "opening"))
+        door = self.door(cloud.answers())
+        process = self.start("connect", "t1", "--listen", "0")
+        self.assertIn("permitted", process.stderr.readline())
+        self.assertIn("opening", process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+        door.wait("DELETE", "sessions/s1")
+        self.assertEqual(process.wait(WAIT), 1)
+
+    def test_the_session_ends_by_itself(self):
+        cloud = Cloud()
+        self.door(cloud.answers())
+        process = self.start("connect", "t1", "--", "sleep", "600")
+        while not process.stderr.readline().endswith(": open\n"):
+            pass
+        cloud.end("deadline")
+        self.assertIn("deadline", process.stderr.readline())
+        self.assertEqual(process.wait(WAIT), 1)
+
+    def test_refused(self):
+        self.door(Cloud().answers(**{"POST sessions": (409, {"error": "conflict", "message": "device 'plc' is in use by bob"})}))
+        self.assertIn("in use by bob", self.run_ctl("connect", "t1", status=5).stderr)
+
+    def test_closed_before_it_was_open(self):
+        self.door(Cloud(states=("opening", "closed"), cause="terminal refused: outside hours").answers())
+        self.assertIn("outside hours", self.run_ctl("connect", "t1", "--listen", "0", status=1).stderr)
+
+    def test_stdin_and_stdout(self):
+        self.door(Cloud().answers(**self.keys("t1")))
+        done = self.run_ctl("connect", "t1/plc", "-", "--user", "alice", "--password-stdin", input="pass word\nsome bytes\n")
+        self.assertEqual(done.stdout, "SOME BYTES\n")
+
+    def test_stream_joins_a_session(self):
+        self.door(Cloud().answers())
+        self.assertEqual(self.run_ctl("stream", "s1", input="abc").stdout, "ABC")
+
+    def test_ports(self):
+        self.door(Cloud(x=20001, y=20002).answers(**self.keys("t1")))
+        lines = self.run_ctl("connect", "t1", "--entry", "ports", "--user", "alice", "--detach").stdout.split("\n")
+        self.assertRegex(lines[0], r"^ssh -p 20002 -o HostKeyAlias=t1 -o UserKnownHostsFile=\S+/known_hosts/t1 -l alice 127\.0\.0\.1$")
+        self.assertRegex(lines[1], r"^plink -P 20002 -hostkey SHA256:[A-Za-z0-9+/]{43} -l alice 127\.0\.0\.1$")
+        with open(os.path.join(self.dir, "farwatch", "known_hosts", "t1"), encoding="ascii") as file:
+            known = file.read()
+        self.assertEqual(known, f"t1 {self.statement['ssh']}\n")
+        told = subprocess.run(["ssh-keygen", "-lf", os.path.join(self.dir, "farwatch", "known_hosts", "t1")], capture_output=True, text=True, timeout=WAIT).stdout
+        self.assertIn(re.search(r"SHA256:\S+", lines[1]).group(), told)
+
+    def test_ports_for_a_command(self):
+        self.door(Cloud(x=20001, y=20002).answers(**self.keys("t1")))
+        self.assertEqual(self.run_ctl("connect", "t1", "--entry", "ports", "--", "echo", "{host}:{port}").stdout, "127.0.0.1:20002\n")
+
+    # ---- keys and login in advance ----
+
+    def keys(self, terminal, change=None):
+        """A fleet's authority of the test, and the answers of a cloud that knows one terminal enrolled under it, by farctl itself."""
+        ca = os.path.join(self.dir, "ca")
+        subprocess.run([FARCTL, "ca", "init", "--dir", ca], env=self.env, check=True, capture_output=True, timeout=WAIT)
+        profile = os.path.join(self.dir, "t.yaml")
+        with open(profile, "w", encoding="utf-8") as file:
+            file.write(f"farwatch: 1\nnode: {{id: {terminal}, state: {self.dir}/t}}\n")
+        subprocess.run([FARCTL, "ca", "init", "--profile", profile], env=self.env, check=True, capture_output=True, timeout=WAIT)
+        keys = os.path.join(self.dir, "t", "keys")
+        self.pending(ca, terminal, keys)
+        self.env["FARWATCH_CA"] = os.path.join(ca, "ca.crt")
+        if change:
+            self.statement.update(change)
+        return {f"GET terminals/{terminal}/statement": (200, {"statement": self.statement, "nonce": "N" * 16}), "GET terminals/*": (200, {"statement": self.statement, "nonce": "N" * 16})}
+
+    def pending(self, ca, terminal, keys):
+        """Has farctl approve an enrolment, to get a statement that is signed."""
+        self.seed, public = os.urandom(32), None
+        sodium = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")
+        box, secret = ctypes.create_string_buffer(32), ctypes.create_string_buffer(32)
+        sodium.crypto_box_keypair(box, secret)
+        self.box = (sodium, box, secret)
+        public = base64.b64encode(box.raw).decode()
+        csr = subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "/dev/null", "-subj", f"/CN={terminal}"],
+                             capture_output=True, text=True, check=True, timeout=WAIT).stdout
+        ssh = os.path.join(self.dir, "host")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", ssh], check=True, timeout=WAIT)
+        with open(ssh + ".pub", encoding="ascii") as file:
+            line = file.read().strip()
+        folder = tempfile.mkdtemp(dir=self.dir)
+        door = Door(folder, {"GET enrollments": (200, {"enrollments": [{"number": "n1", "terminal": terminal, "csr": csr, "box": public, "ssh": line}]}),
+                             "POST enrollments/*": (200, {"terminal": terminal})})
+        subprocess.run([FARCTL, "--socket", door.path, "enroll", "approve", "n1", "--dir", ca], env=self.env, check=True, capture_output=True, timeout=WAIT)
+        self.statement = door.wait("POST", "enrollments/n1")["statement"]
+        door.close()
+
+    def open_box(self, sealed):
+        sodium, box, secret = self.box
+        sealed = base64.b64decode(sealed)
+        out = ctypes.create_string_buffer(len(sealed) - 48)
+        self.assertEqual(sodium.crypto_box_seal_open(out, sealed, ctypes.c_ulonglong(len(sealed)), box, secret), 0)
+        return json.loads(out.raw)
+
+    def test_a_login_in_advance_is_sealed_to_the_terminal(self):
+        door = self.door(Cloud().answers(**self.keys("t1")))
+        self.run_ctl("connect", "t1/plc", "--for", "2m", "--user", "alice", "--password-stdin", "--", "true", input="pass word\n")
+        wish = door.wait("POST", "sessions")
+        self.assertEqual(wish["login"], "in-advance")
+        self.assertNotIn("pass word", json.dumps(door.asked))
+        self.assertEqual(self.open_box(wish["login_box"]), {"nonce": "N" * 16, "request": wish["id"], "person": "alice", "password": "pass word", "device": "plc",
+                                                            "longest_us": 120000000, "entry": "stream"})
+        self.assertEqual(self.statement["authority"], "admin")
+
+    def refuses_statement(self, answers, says):
+        door = self.door(answers)
+        done = self.run_ctl("connect", "t1/plc", "--user", "alice", "--password-stdin", input="pass word\n", status=1)
+        self.assertIn(says, done.stderr)
+        self.assertFalse([a for a in door.asked if a[0] == "POST"])  # nothing was sealed to a key nobody vouches for
+
+    def test_a_changed_statement(self):
+        self.refuses_statement(Cloud().answers(**self.keys("t1", {"box": base64.b64encode(b"x" * 32).decode()})), "")
+
+    def test_the_statement_of_another(self):
+        self.refuses_statement(Cloud().answers(**self.keys("t2")), "another node")
+
+    def test_another_authority(self):
+        answers = Cloud().answers(**self.keys("t1"))
+        other = os.path.join(self.dir, "other")
+        subprocess.run([FARCTL, "ca", "init", "--dir", other], env=self.env, check=True, capture_output=True, timeout=WAIT)
+        self.env["FARWATCH_CA"] = os.path.join(other, "ca.crt")
+        self.refuses_statement(answers, "")
+
+    def test_no_authority_at_hand(self):
+        answers = Cloud().answers(**self.keys("t1"))
+        del self.env["FARWATCH_CA"]
+        self.refuses_statement(answers, "--ca FILE")
+
+    # ---- secrets ----
+
+    def test_passwords_come_by_stdin_and_are_not_shown(self):
+        door = self.door({"PUT users/*": (200, {})})
+        done = self.run_ctl("user", "add", "alice", "--password-stdin", "--group", "a,b", "--group", "c", input="s3cr3t-w0rd\r\n")
+        self.assertEqual(door.wait("PUT", "users/alice"), {"password": "s3cr3t-w0rd", "groups": ["a", "b", "c"]})
+        self.assertNotIn("s3cr3t", done.stdout + done.stderr)
+        self.assertIn("no terminal to ask at", subprocess.run(["setsid", "-w", *self.argv("user", "add", "bob")], stdin=subprocess.DEVNULL, env=self.env, capture_output=True,
+                                                              text=True, timeout=WAIT).stderr)
+        self.run_ctl("user", "add", "bob", "--password-stdin", input="", status=2)
+        self.run_ctl("user", "add", "bob", "--password-stdin", input="x" * 2000 + "\n", status=2)
+
+    def test_completion(self):
+        def words(*typed):
+            return subprocess.run([FARCTL, "--complete", *typed], capture_output=True, text=True, timeout=WAIT).stdout.split()
+        self.assertIn("connect", words("con"))
+        self.assertLessEqual({"add", "remove", "set"}, set(words("terminal", "")))
+        self.assertIn("--reason", words("connect", "--"))
+        self.assertIn("_farctl", self.run_ctl("completion").stdout)
+
+
+tap.main()
