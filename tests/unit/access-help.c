@@ -3,12 +3,14 @@
 
 #include "unit/access-help.h"
 
+#include "device.h"
 #include "instance-private.h"
 #include "log.h"
 #include "node.h"
 
 static struct {
-  char *folder, *options;
+  char *folder, *sections;
+  const char *id, *service;
   Got got;
   gboolean waiting;
   guint numbers;
@@ -55,34 +57,29 @@ settle (void)
 }
 
 static gboolean
-access_runs (gpointer data)
+service_runs (gpointer name)
 {
-  return far_instance_find (FAR_KIND_SERVICE, "access", NULL) != NULL;
+  return far_instance_find (FAR_KIND_SERVICE, name, NULL) != NULL;
 }
 
 static void
-cloud_start (void)
+node_start (void)
 {
-  g_autofree char *path = g_build_filename (cloud.folder, "cloud.yaml", NULL), *state = g_build_filename (cloud.folder, "state", NULL);
-  g_autofree char *text = g_strdup_printf ("farwatch: 1\n"
-                                           "node: {id: cloud, state: %s}\n"
-                                           "stores: {main: {type: sqlite, path: main.db}}\n"
-                                           "authenticators: {tokens: {type: token, store: main}}\n"
-                                           "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
-                                           "services: {access: {type: access, store: main, nodes: nodes, tunnels: [z1], tokens: tokens%s}}\n",
-                                           state, cloud.options);
+  g_autofree char *path = g_build_filename (cloud.folder, "node.yaml", NULL), *state = g_build_filename (cloud.folder, "state", NULL);
+  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: %s, state: %s}\n%s", cloud.id, state, cloud.sections);
   g_autoptr (GPtrArray) faults = far_faults_new ();
   g_autoptr (GError) error = NULL;
-  write_file (cloud.folder, "cloud.yaml", text, -1);
+  write_file (cloud.folder, "node.yaml", text, -1);
   g_autoptr (FarProfile) profile = far_profile_load (path, NULL, faults);
   g_autofree char *said = far_faults_text (faults);
   ck_assert_msg (profile != NULL, "%s", said);
   ck_assert_msg (far_node_open (profile, &error), "%s", error ? error->message : "");
+  far_device_profile_set (g_ptr_array_ref (profile->devices));
   far_instances_start (profile);
-  ck_assert_msg (run_until (access_runs, NULL), "access does not run");
+  ck_assert_msg (run_until (service_runs, (gpointer) cloud.service), "service '%s' does not run", cloud.service);
 }
 
-/* What the cloud would log, kept for the failing test only. */
+/* What the node would log, shown on demand. */
 static void
 keep_quiet (GLogLevelFlags level, const char *path, const char *text, gpointer user)
 {
@@ -90,48 +87,78 @@ keep_quiet (GLogLevelFlags level, const char *path, const char *text, gpointer u
     g_printerr ("# %s: %s\n", path ? path : "-", text);
 }
 
-void
-cloud_up (const char *access_options)
+static void
+node_prepare (const char *id, const char *service, const char *const *plugins)
 {
   far_log_set_sink (keep_quiet, NULL);
   cloud.folder = make_folder ();
-  cloud.options = g_strdup (access_options ? access_options : "");
-  g_autofree char *ca = g_build_filename (cloud.folder, "state", "ca", NULL);
+  cloud.id = id;
+  cloud.service = service;
   g_setenv ("FARWATCH_PLUGIN_DIR", cloud.folder, TRUE);
-  link_plugin ("service-access");
-  link_plugin ("store-sqlite");
-  link_plugin ("authenticator-token");
+  for (guint i = 0; plugins[i]; i++)
+    link_plugin (plugins[i]);
   link_fixture (cloud.folder, "transport-fake");
+}
+
+void
+cloud_up (const char *access_options)
+{
+  static const char *const plugins[] = { "service-access", "store-sqlite", "authenticator-token", NULL };
+  node_prepare ("cloud", "access", plugins);
+  cloud.sections = g_strdup_printf ("stores: {main: {type: sqlite, path: main.db}}\n"
+                                    "authenticators: {tokens: {type: token, store: main}}\n"
+                                    "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
+                                    "services: {access: {type: access, store: main, nodes: nodes, tunnels: [z1], tokens: tokens%s}}\n",
+                                    access_options ? access_options : "");
+  g_autofree char *ca = g_build_filename (cloud.folder, "state", "ca", NULL);
   g_mkdir_with_parents (ca, 0700);
   ck_assert (far_trust_ca_create (ca, "testfleet", NULL));
-  cloud_start ();
+  node_start ();
+}
+
+void
+agent_up (const char *agent_options)
+{
+  static const char *const plugins[] = { "service-agent", "authenticator-file", "endpoint-shell", NULL };
+  node_prepare ("t1", "agent", plugins);
+  cloud.sections = g_strdup_printf ("authenticators: {people: {type: file, path: people.yaml}}\n"
+                                    "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
+                                    "endpoints: {lan: {type: shell}}\n"
+                                    "devices: {web: {endpoint: lan, address: \"127.0.0.1:9\"}}\n"
+                                    "services: {agent: {type: agent, link: nodes, tunnel: z1, login: lan, in-advance: [people]%s}}\n",
+                                    agent_options ? agent_options : "");
+  g_autofree char *keys = g_build_filename (cloud.folder, "state", "keys", NULL);
+  g_mkdir_with_parents (keys, 0700);
+  ck_assert (far_trust_keys_create (keys, NULL));
+  node_start ();
 }
 
 static void
-cloud_stop (void)
+node_stop (void)
 {
   settle ();
   far_instances_stop ();
   run_pending ();
+  far_device_profile_set (NULL);
   far_node_close ();
 }
 
 void
 cloud_restart (void)
 {
-  cloud_stop ();
-  cloud_start ();
+  node_stop ();
+  node_start ();
 }
 
 void
 cloud_down (void)
 {
-  cloud_stop ();
+  node_stop ();
   remove_folder (cloud.folder);
   json_decref (cloud.got.body);
   cloud.got = (Got){ 0 };
   g_clear_pointer (&cloud.folder, g_free);
-  g_clear_pointer (&cloud.options, g_free);
+  g_clear_pointer (&cloud.sections, g_free);
 }
 
 static Fake *

@@ -11,6 +11,8 @@
 typedef struct { guint status; json_t *body; } Got; /* body: borrowed until the next ask() */
 
 void cloud_up (const char *access_options);
+/* A terminal t1 instead: a real agent with its keys; link and tunnel are played. cloud_*() and ask_*() work on it too. */
+void agent_up (const char *agent_options);
 void cloud_restart (void);
 void cloud_down (void);
 Fake *cloud_nodes (void);     /* the transport of links */

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The terminal's side of access in its course: offers by push and poll, dials, cuts, ends, reports. The cloud and the tunnel are played. */
+#include "config.h"
+
+#include "device.h"
+#include "unit/access-help.h"
+
+static FakeSent *
+sent_newest (const char *resource)
+{
+  run_pending ();
+  return last_sent (resource);
+}
+
+static void
+set_up (void)
+{
+  agent_up (NULL);
+  g_hash_table_add (cloud_nodes ()->peers, g_strdup (""));
+  far_peer_changed (cloud_nodes ()->at, "", TRUE, "192.0.2.1");
+  run_pending ();
+}
+
+static void
+tear_down (void)
+{
+  cloud_down ();
+  far_device_reset ();
+}
+
+static json_t *
+offer (const char *session, int generation)
+{
+  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *box = far_trust_box_public (keys, NULL);
+  json_t *credential = json_pack ("{s:s, s:i, s:s, s:s, s:i, s:I, s:s, s:s}", "session", session, "generation", generation, "terminal", "t1", "address",
+                                  "192.0.2.1:2222", "x", 40001, "expires_us", (json_int_t) (far_clock_wall_us () + 300 * SECOND), "token", "word",
+                                  "host_key", "ssh-ed25519 ZZZZ");
+  g_autofree char *sealed = far_seal (box, credential, NULL);
+  json_decref (credential);
+  return json_pack ("{s:s, s:i, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "session", session, "generation", generation, "request", "r1",
+                    "address", "192.0.2.1:2222", "host_key", "ssh-ed25519 ZZZZ", "x", 40001, "for_us", (json_int_t) (600 * SECOND), "device", "web", "entry",
+                    "stream", "login", "in-band", "person", "alice", "asker", "person:alice", "reason", "test", "sealed", sealed);
+}
+
+static Got
+push (json_t *body)
+{
+  return ask_as (FAR_PRINCIPAL_NODE, "cloud", "", "POST", "offers", body);
+}
+
+static guint
+dials (void)
+{
+  return cloud_tunnels ()->tunnels->len;
+}
+
+static void
+stream_none (gpointer nothing)
+{
+}
+
+static FakeTunnel *
+opened (const char *session)
+{
+  ck_assert_uint_eq (push (offer (session, 1)).status, 202);
+  FakeTunnel *tunnel = tunnel_of (session);
+  ck_assert_ptr_nonnull (tunnel);
+  far_request_done (tunnel->req, tunnel, stream_none);
+  tunnel_tell (tunnel, FAR_TUNNEL_UP, NULL);
+  ck_assert_str_eq (session_state (session), "open");
+  return tunnel;
+}
+
+static void
+poll_due (void)
+{
+  far_clock_advance (140 * SECOND);
+  run_pending ();
+}
+
+static void
+polls_answered (json_t *body /* takes */)
+{
+  FakeSent *poll = sent_newest ("poll");
+  ck_assert_ptr_nonnull (poll);
+  answer_sent (poll, 200, body);
+}
+
+/* At link-up: its devices, and a poll at once; then at its cycle. */
+START_TEST (test_link_up)
+{
+  FakeSent *devices = last_sent ("terminals/t1/devices"), *poll = last_sent ("poll");
+  ck_assert_ptr_nonnull (devices);
+  ck_assert_str_eq (text_of (json_array_get (json_object_get (devices->body, "devices"), 0), "name"), "web");
+  ck_assert_ptr_nonnull (poll);
+  ck_assert_ptr_nonnull (text_of (poll->body, "nonce"));
+  answer_sent (poll, 200, json_pack ("{s:b}", "needed", 0));
+  poll_due ();
+  ck_assert_ptr_ne (last_sent ("poll"), poll);
+  ck_assert_ptr_null (json_object_get (last_sent ("poll")->body, "nonce")); /* the one given is still good */
+  ck_assert_ptr_null (json_object_get (last_sent ("poll")->body, "sessions"));
+}
+END_TEST
+
+START_TEST (test_push)
+{
+  FakeTunnel *tunnel = opened ("s1");
+  ck_assert_str_eq (tunnel->token, "word");
+  ck_assert_str_eq (tunnel->address, "192.0.2.1:2222");
+  ck_assert_str_eq (tunnel->host_key, "ssh-ed25519 ZZZZ");
+  ck_assert_int_eq (tunnel->length_us, 600 * SECOND);
+  /* the same offer by poll: known */
+  guint before = dials ();
+  polls_answered (json_pack ("{s:b, s:[o]}", "needed", 1, "offers", offer ("s1", 1)));
+  ck_assert_uint_eq (dials (), before);
+}
+END_TEST
+
+START_TEST (test_poll)
+{
+  polls_answered (json_pack ("{s:b, s:[o]}", "needed", 1, "offers", offer ("s1", 1)));
+  ck_assert_ptr_nonnull (tunnel_of ("s1"));
+  ck_assert_str_eq (session_state ("s1"), "opening");
+  json_t *bad = offer ("s2", 1);
+  json_object_set_new (bad, "device", json_string ("safe"));
+  far_clock_advance (140 * SECOND);
+  polls_answered (json_pack ("{s:b, s:[o]}", "needed", 1, "offers", bad));
+  FakeSent *report = sent_newest ("sessions/s2/report");
+  ck_assert_ptr_nonnull (report);
+  ck_assert_str_eq (text_of (report->body, "state"), "refused");
+}
+END_TEST
+
+/* Who is not the cloud at the other end of our own link has nothing to say. */
+START_TEST (test_strangers)
+{
+  ck_assert_uint_ge (ask_person ("alice", "POST", "offers", offer ("s1", 1)).status, 400);
+  ck_assert_uint_ge (ask_root ("POST", "offers", offer ("s1", 1)).status, 400);
+  ck_assert_uint_eq (dials (), 0);
+}
+END_TEST
+
+/* A replayed offer of a session that is over, or of an older generation. */
+START_TEST (test_replayed)
+{
+  FakeTunnel *tunnel = opened ("s1");
+  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NODE, "cloud", "", "POST", "sessions/s1/close", json_object ()).status, 202);
+  ck_assert_ptr_nonnull (tunnel->end_cause);
+  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  FakeSent *report = sent_newest ("sessions/s1/report");
+  ck_assert_ptr_nonnull (report);
+  ck_assert_str_eq (text_of (report->body, "state"), "closed");
+  guint before = dials ();
+  ck_assert_uint_eq (push (offer ("s1", 1)).status, 409);
+  ck_assert_uint_eq (push (offer ("s1", 2)).status, 409);
+  ck_assert_uint_eq (dials (), before);
+}
+END_TEST
+
+/* The link under the tunnel is lost: asked for by poll at once, the next generation is dialled, the deadline stands. */
+START_TEST (test_resume)
+{
+  FakeTunnel *tunnel = opened ("s1");
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  far_clock_advance (100 * SECOND);
+  tunnel_tell (tunnel, FAR_TUNNEL_LOST, NULL);
+  ck_assert_str_eq (session_state ("s1"), "resuming");
+  FakeSent *poll = sent_newest ("poll");
+  json_t *item = json_array_get (json_object_get (poll->body, "sessions"), 0);
+  ck_assert_str_eq (text_of (item, "state"), "resuming");
+  ck_assert (json_is_true (json_object_get (item, "again")));
+  ck_assert_uint_eq (push (offer ("s1", 1)).status, 202); /* crossing: the one it has */
+  ck_assert_uint_eq (dials (), 1);
+  ck_assert_uint_eq (push (offer ("s1", 2)).status, 202);
+  ck_assert_uint_eq (dials (), 2);
+  FakeTunnel *again = tunnel_of ("s1");
+  ck_assert_int_le (again->length_us, 500 * SECOND);
+  tunnel_tell (again, FAR_TUNNEL_UP, NULL);
+  ck_assert_str_eq (session_state ("s1"), "open");
+  tunnel->ended = TRUE; /* one tunnel end, one ENDED */
+  far_clock_advance (501 * SECOND);
+  run_pending ();
+  ck_assert_str_eq (again->end_cause, "deadline");
+}
+END_TEST
+
+/* Z cannot be reached: asked for again, ever more slowly; never opened, it is given up after three. */
+START_TEST (test_dial_fails)
+{
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  for (int generation = 1; generation <= 3; generation++) {
+    ck_assert_uint_eq (push (offer ("s1", generation)).status, 202);
+    FakeTunnel *tunnel = tunnel_of ("s1");
+    far_request_fail_new (tunnel->req, FAR_ERROR_UNAVAILABLE, "no route");
+    run_pending ();
+    if (generation == 3) {
+      ck_assert_str_eq (session_state ("s1"), "closing");
+      tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+      break;
+    }
+    tunnel->ended = TRUE;
+    ck_assert_str_eq (session_state ("s1"), "permitted");
+    far_clock_advance (5 * SECOND);
+    FakeSent *poll = sent_newest ("poll");
+    ck_assert (json_is_true (json_object_get (json_array_get (json_object_get (poll->body, "sessions"), 0), "again")));
+    answer_sent (poll, 200, json_pack ("{s:b}", "needed", 0));
+  }
+  ck_assert_str_eq (session_state ("s1"), "closed");
+  ck_assert_ptr_nonnull (strstr (text_of (session_body ("s1"), "cause"), "no route"));
+}
+END_TEST
+
+/* B11: told by poll; B12: by its own clock, though the tunnel end says nothing. */
+START_TEST (test_ends)
+{
+  FakeTunnel *a = opened ("s1");
+  polls_answered (json_pack ("{s:b, s:[s, s]}", "needed", 0, "close", "s1", "ghost"));
+  ck_assert_ptr_nonnull (a->end_cause);
+  tunnel_tell (a, FAR_TUNNEL_ENDED, "closed");
+  ck_assert_str_eq (session_state ("s1"), "closed");
+  FakeTunnel *b = opened ("s2");
+  far_clock_advance (601 * SECOND);
+  run_pending ();
+  ck_assert_str_eq (b->end_cause, "deadline");
+  far_clock_advance (3 * SECOND); /* a tunnel end that is dead: the session is over all the same */
+  run_pending ();
+  ck_assert_str_eq (session_state ("s2"), "closed");
+}
+END_TEST
+
+/* A report that was not heard goes with the next poll, until that is answered. */
+START_TEST (test_report_kept)
+{
+  FakeTunnel *tunnel = opened ("s1");
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  g_hash_table_remove_all (cloud_nodes ()->peers);
+  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  ck_assert_ptr_null (last_sent ("sessions/s1/report"));
+  g_hash_table_add (cloud_nodes ()->peers, g_strdup (""));
+  far_peer_changed (cloud_nodes ()->at, "", TRUE, "192.0.2.1");
+  FakeSent *poll = sent_newest ("poll");
+  json_t *item = json_array_get (json_object_get (poll->body, "sessions"), 0);
+  ck_assert_str_eq (text_of (item, "state"), "closed");
+  answer_sent (poll, 200, json_pack ("{s:b}", "needed", 0));
+  poll_due ();
+  ck_assert_ptr_null (json_object_get (sent_newest ("poll")->body, "sessions"));
+}
+END_TEST
+
+/* The same person comes again to the same device: the older session ends. */
+START_TEST (test_taken_over)
+{
+  FakeTunnel *tunnel = opened ("s1");
+  opened ("s2");
+  ck_assert (far_device_claim ("web", "s1", "alice", NULL, NULL, NULL));
+  ck_assert (far_device_claim ("web", "s2", "alice", NULL, NULL, NULL));
+  run_pending ();
+  ck_assert_str_eq (session_state ("s1"), "closing");
+  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  ck_assert_str_eq (text_of (session_body ("s1"), "cause"), "taken over by the same person");
+  ck_assert_str_eq (session_state ("s2"), "open");
+}
+END_TEST
+
+/* ---- devices at run time ---- */
+
+START_TEST (test_devices)
+{
+  answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:502")).status, 200);
+  ck_assert_uint_eq (json_array_size (json_object_get (last_sent ("terminals/t1/devices")->body, "devices")), 2);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/web", json_pack ("{s:s}", "endpoint", "lan")).status, 409);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t2/devices/x", json_pack ("{s:s}", "endpoint", "lan")).status, 404);
+  cloud_restart ();
+  ck_assert_ptr_nonnull (far_device_find ("meter"));
+  ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1/devices/meter", NULL).status, 204);
+  ck_assert_ptr_null (far_device_find ("meter"));
+  ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1/devices/meter", NULL).status, 404);
+}
+END_TEST
+
+/* ---- login in advance ---- */
+
+static json_t *
+offer_in_advance (const char *session, const char *password, const char *nonce)
+{
+  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *box = far_trust_box_public (keys, NULL);
+  json_t *plain = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "nonce", nonce, "request", "r1", "person", "alice", "password", password, "device", "web",
+                             "longest_us", (json_int_t) (600 * SECOND), "entry", "stream");
+  g_autofree char *sealed = far_seal (box, plain, NULL);
+  json_decref (plain);
+  json_t *body = offer (session, 1);
+  json_object_set_new (body, "login", json_string ("in-advance"));
+  json_object_set_new (body, "login_box", json_string (sealed));
+  return body;
+}
+
+static void
+put_done (FarRequest *req, gpointer done)
+{
+  ck_assert_msg (!far_request_error (req), "%s", far_request_error (req) ? far_request_error (req)->message : "");
+  *(gboolean *) done = TRUE;
+}
+
+static gboolean
+is_true (gpointer flag)
+{
+  return *(gboolean *) flag;
+}
+
+static void
+person_put (const char *name, const char *password)
+{
+  gboolean done = FALSE;
+  FarInstance *at = far_instance_find (FAR_KIND_AUTHENTICATOR, "people", NULL);
+  ((const FarAuthenticatorType *) far_instance_type (at))->ops->put (far_instance_self (at), name, password, NULL, NULL, far_request_new (put_done, &done, 0));
+  ck_assert (run_until (is_true, &done));
+}
+
+START_TEST (test_in_advance)
+{
+  person_put ("alice", "correct horse");
+  g_autofree char *nonce = g_strdup (text_of (last_sent ("poll")->body, "nonce"));
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  ck_assert_uint_eq (push (offer_in_advance ("s1", "wrong horse", nonce)).status, 403);
+  ck_assert_uint_eq (dials (), 0); /* nothing opened */
+  FakeSent *poll = sent_newest ("poll");
+  g_autofree char *fresh = g_strdup (text_of (poll->body, "nonce"));
+  ck_assert_ptr_nonnull (fresh); /* at once, for the next try */
+  ck_assert_str_ne (fresh, nonce);
+  ck_assert_uint_eq (push (offer_in_advance ("s2", "correct horse", nonce)).status, 403); /* spent */
+  ck_assert_uint_eq (push (offer_in_advance ("s3", "correct horse", fresh)).status, 202);
+  ck_assert_uint_eq (dials (), 1);
+}
+END_TEST
+
+int
+main (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  Suite *suite = suite_create ("agent-course");
+  TCase *cases = tcase_create ("course");
+  tcase_set_timeout (cases, 60);
+  tcase_add_checked_fixture (cases, set_up, tear_down);
+  tcase_add_test (cases, test_link_up);
+  tcase_add_test (cases, test_push);
+  tcase_add_test (cases, test_poll);
+  tcase_add_test (cases, test_strangers);
+  tcase_add_test (cases, test_replayed);
+  tcase_add_test (cases, test_resume);
+  tcase_add_test (cases, test_dial_fails);
+  tcase_add_test (cases, test_ends);
+  tcase_add_test (cases, test_report_kept);
+  tcase_add_test (cases, test_taken_over);
+  tcase_add_test (cases, test_devices);
+  tcase_add_test (cases, test_in_advance);
+  suite_add_tcase (suite, cases);
+  return run_suite (suite);
+}
