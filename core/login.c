@@ -115,6 +115,9 @@ login_end (LoginRun *run, FarTryOutcome outcome)
 static void
 login_deny (LoginRun *run)
 {
+  if (run->counted)
+    far_complain (NULL, run->login->from, "login refused: %s from %s by %s", run->login->name, run->login->from[0] != '\0' ? run->login->from : "this machine",
+                  run->login->door);
   far_request_fail_new (run->req, FAR_ERROR_DENIED, "%s", _("login refused: name or password is wrong, or may not be used here"));
   login_end (run, run->broken ? FAR_TRY_VOID : FAR_TRY_FAILED);
 }
@@ -262,9 +265,11 @@ login_start (LoginRun *run)
     wait_us = far_throttle_enter (run->login->name, run->login->from);
     run->counted = wait_us >= 0;
   }
-  if (wait_us < 0)
+  if (wait_us < 0) {
+    far_complain (NULL, run->login->from, "too many refused logins from %s: no more for 10 minutes",
+                  run->login->from[0] != '\0' ? run->login->from : "this machine");
     login_busy (run);
-  else if (wait_us > 0)
+  } else if (wait_us > 0)
     run->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + wait_us, login_waited, run);
   else
     login_ask_next (run);

@@ -3,6 +3,9 @@
 
 #include "throttle.h"
 
+#include <arpa/inet.h>
+#include <string.h>
+
 #include <farwatch/clock.h>
 
 typedef struct {
@@ -74,10 +77,24 @@ throttle_get (const char *key, gint64 now)
   return tries;
 }
 
+/* Whoever has one IPv6 address has 2^64 of them: the /64 counts. */
 static char *
-throttle_pair (const char *name, const char *from)
+throttle_source (const char *from)
 {
-  return g_strconcat (from, "\n", name, NULL);
+  struct in6_addr address;
+  char text[INET6_ADDRSTRLEN];
+
+  if (inet_pton (AF_INET6, from, &address) != 1 || IN6_IS_ADDR_V4MAPPED (&address))
+    return g_strdup (from);
+  memset (address.s6_addr + 8, 0, 8);
+  inet_ntop (AF_INET6, &address, text, sizeof text);
+  return g_strconcat (text, "/64", NULL);
+}
+
+static char *
+throttle_pair (const char *name, const char *source)
+{
+  return g_strconcat (source, "\n", name, NULL);
 }
 
 static gint64
@@ -91,16 +108,16 @@ throttle_delay (guint tries)
 gint64
 far_throttle_enter (const char *name, const char *from)
 {
-  g_autofree char *key = throttle_pair (name, from);
+  g_autofree char *net = throttle_source (from), *key = throttle_pair (name, net);
   gint64 now = far_clock_boottime_us (), delay;
   Tries *source, *pair;
 
   throttle_age (now);
-  source = throttle_find (from);
+  source = throttle_find (net);
   if (source != NULL && source->refused_us > now)
     return -1;
   pair = throttle_find (key);
-  source = throttle_get (from, now);
+  source = throttle_get (net, now);
   if ((pair != NULL && pair->tries >= FAR_THROTTLE_TRIES) || source->tries >= FAR_THROTTLE_SOURCE_TRIES) {
     source->refused_us = now + FAR_THROTTLE_US;
     source->tries = 0;
@@ -128,12 +145,12 @@ throttle_take_back (const char *key)
 void
 far_throttle_leave (const char *name, const char *from, FarTryOutcome outcome)
 {
-  g_autofree char *key = throttle_pair (name, from);
+  g_autofree char *net = throttle_source (from), *key = throttle_pair (name, net);
   Tries *pair = throttle_find (key);
 
   if (outcome == FAR_TRY_FAILED)
     return;
-  throttle_take_back (from);
+  throttle_take_back (net);
   if (outcome == FAR_TRY_VOID)
     throttle_take_back (key);
   else if (pair != NULL)

@@ -36,3 +36,15 @@ tests_unit_test_control_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_control_CFLAGS = $(TEST_CC)
 tests_unit_test_control_LDFLAGS = $(TEST_LD)
 tests_unit_test_control_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-doctor
+tests_unit_test_doctor_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_doctor_CFLAGS = $(TEST_CC)
+tests_unit_test_doctor_LDFLAGS = $(TEST_LD)
+tests_unit_test_doctor_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-peer
+tests_unit_test_peer_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_peer_CFLAGS = $(TEST_CC)
+tests_unit_test_peer_LDFLAGS = $(TEST_LD)
+tests_unit_test_peer_LDADD = $(TEST_LINK)

@@ -404,6 +404,18 @@ START_TEST (many_names_from_one_source)
 }
 END_TEST
 
+START_TEST (one_network_of_ipv6_is_one_source)
+{
+  for (guint i = 0; i < FAR_THROTTLE_TRIES; i++) {
+    g_autofree char *from = g_strdup_printf ("2001:db8:1:2::%x", i + 1);
+
+    ck_assert_int_ge (far_throttle_enter ("alice", from), 0);
+  }
+  ck_assert_int_eq (far_throttle_enter ("alice", "2001:db8:1:2:ffff::1"), -1);
+  ck_assert_int_eq (far_throttle_enter ("alice", "2001:db8:1:3::1"), 0);
+}
+END_TEST
+
 START_TEST (a_colleagues_successes_do_not_add_up)
 {
   for (guint i = 0; i < 3 * FAR_THROTTLE_SOURCE_TRIES; i++) {
@@ -677,6 +689,7 @@ main (void)
   tcase_add_test (tc, three_are_free_then_it_takes_longer);
   tcase_add_test (tc, failures_are_forgotten_and_success_takes_back);
   tcase_add_test (tc, many_names_from_one_source);
+  tcase_add_test (tc, one_network_of_ipv6_is_one_source);
   tcase_add_test (tc, a_colleagues_successes_do_not_add_up);
   tcase_add_test (tc, the_table_is_bounded);
   tcase_add_test (tc, a_hundred_guesses_at_once);

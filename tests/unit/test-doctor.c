@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the doctor finds, and what it leaves alone. */
+#include "config.h"
+
+#include <farwatch/trust.h>
+
+#include "doctor.h"
+#include "unit/core-help.h"
+
+static char *folder;
+
+static void
+setup (void)
+{
+  folder = make_folder ();
+}
+
+static void
+teardown (void)
+{
+  remove_folder (folder);
+  g_free (folder);
+}
+
+/* The level of the first finding about something; NULL: none. */
+static const char *
+level_of (json_t *findings, const char *what)
+{
+  for (gsize i = 0; i < json_array_size (findings); i++)
+    if (g_strcmp0 (json_string_value (json_object_get (json_array_get (findings, i), "what")), what) == 0)
+      return json_string_value (json_object_get (json_array_get (findings, i), "level"));
+  return NULL;
+}
+
+static void
+enrol (guint days)
+{
+  g_autofree char *ca = g_build_filename (folder, "ca", NULL), *csr = NULL, *certificate = NULL, *from = g_build_filename (ca, "ca.crt", NULL), *root = NULL;
+
+  ck_assert_int_eq (g_mkdir (ca, 0700), 0);
+  ck_assert (far_trust_ca_create (ca, "fleet", NULL));
+  ck_assert (far_trust_keys_create (folder, NULL));
+  csr = far_trust_csr (folder, "n1", NULL);
+  certificate = far_trust_sign (ca, csr, "n1", NULL, FALSE, days, NULL);
+  ck_assert_ptr_nonnull (certificate);
+  write_file (folder, "node.crt", certificate, -1);
+  ck_assert (g_file_get_contents (from, &root, NULL, NULL));
+  write_file (folder, "ca.crt", root, -1);
+}
+
+static const struct {
+  guint days;       /* of the certificate */
+  gint64 later_days;
+  const char *level;
+} ages[] = { { 90, 0, "good" }, { 90, 70, "warn" }, { 90, 91, "bad" }, { 20, 0, "warn" } };
+
+START_TEST (certificates_by_age)
+{
+  json_t *findings = json_array ();
+
+  enrol (ages[_i].days);
+  far_doctor_certificates (findings, folder, g_get_real_time () + ages[_i].later_days * G_TIME_SPAN_DAY);
+  ck_assert_str_eq (level_of (findings, "node.crt"), ages[_i].level);
+  ck_assert_str_eq (level_of (findings, "ca.crt"), "good");
+  json_decref (findings);
+}
+END_TEST
+
+START_TEST (certificates_that_are_none)
+{
+  json_t *findings = json_array ();
+
+  far_doctor_certificates (findings, folder, g_get_real_time ());
+  ck_assert_uint_eq (json_array_size (findings), 0); /* a node without any is no patient */
+  write_file (folder, "node.crt", "nonsense", -1);
+  far_doctor_certificates (findings, folder, g_get_real_time ());
+  ck_assert_str_eq (level_of (findings, "node.crt"), "bad");
+  json_decref (findings);
+}
+END_TEST
+
+static const struct {
+  const char *address, *range, *level;
+} ports[] = {
+  { "0.0.0.0:8443", "32768\t60999\n", "good" },  { "0.0.0.0:32768", "32768\t60999\n", "warn" }, { "[::]:60999", "32768\t60999\n", "warn" },
+  { "127.0.0.1:61000", "32768\t60999\n", "good" }, { "nonsense", "32768\t60999\n", "good" },     { "0.0.0.0:40000", "garbage", NULL },
+  { "0.0.0.0:40000", "", NULL },
+};
+
+START_TEST (ports_against_the_kernels)
+{
+  json_t *findings = json_array ();
+  json_t *effective = json_pack ("{s:{s:s,s:s}, s:{s:s}, s:{s:i}}", "transports.nodes.listen", "value", ports[_i].address, "origin", "x", "transports.nodes.connect",
+                                 "value", "0.0.0.0:40000", "transports.other.listen", "value", 7);
+
+  far_doctor_ports (findings, effective, ports[_i].range);
+  if (ports[_i].level == NULL)
+    ck_assert_uint_eq (json_array_size (findings), 0);
+  else
+    ck_assert_str_eq (level_of (findings, "ports"), ports[_i].level);
+  json_decref (findings);
+  json_decref (effective);
+}
+END_TEST
+
+START_TEST (the_machine_is_looked_at)
+{
+  json_t *findings = json_array ();
+
+  far_doctor_machine (findings);
+  ck_assert_ptr_nonnull (level_of (findings, "clock"));
+  ck_assert_ptr_nonnull (level_of (findings, "files"));
+  far_doctor_add (findings, FAR_DOCTOR_BAD, "odd", "a path: \xff", NULL);
+  ck_assert_str_eq (level_of (findings, "odd"), "bad");
+  json_decref (findings);
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("doctor");
+  TCase *tc = tcase_create ("doctor");
+
+  tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_loop_test (tc, certificates_by_age, 0, G_N_ELEMENTS (ages));
+  tcase_add_test (tc, certificates_that_are_none);
+  tcase_add_loop_test (tc, ports_against_the_kernels, 0, G_N_ELEMENTS (ports));
+  tcase_add_test (tc, the_machine_is_looked_at);
+  suite_add_tcase (suite, tc);
+  return run_suite (suite);
+}
