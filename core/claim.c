@@ -4,6 +4,8 @@
 
 #include "device.h"
 
+#include <farwatch/i18n.h>
+
 typedef FarDeviceLost ClaimLost;
 
 typedef struct {
@@ -54,9 +56,9 @@ claim_refuse (const Claim *claim, const char *device, GError **error)
 {
   const char *who = claim->person ? claim->person : "somebody";
   if (g_strcmp0 (claim->device, device) == 0)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, "device '%s' is in use by %s: wait until that session ends, or ask for it to be closed", device, who);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("device '%s' is in use by %s: wait until that session ends, or ask for it to be closed"), device, who);
   else
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, "device '%s' shares line '%s' with '%s', which is in use by %s", device, claim->line, claim->device, who);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("device '%s' shares line '%s' with '%s', which is in use by %s"), device, claim->line, claim->device, who);
 }
 
 /* Takes the claim out first: `lost` may release or claim again. */
@@ -106,7 +108,7 @@ far_device_claim (const char *name, const char *session, const char *person, Cla
 {
   const FarDevice *device = far_device_find (name);
   if (!device) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, "no device '%s' here", name);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no device '%s' here"), name);
     return FALSE;
   }
   if (far_device_claimed (name, session))

@@ -4,6 +4,7 @@
 
 #include "device.h"
 
+#include <farwatch/i18n.h>
 #include <farwatch/option.h>
 
 #include <string.h>
@@ -91,16 +92,16 @@ gboolean
 far_device_add (const FarDevice *device, GError **error)
 {
   if (!name_fits (device->name)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit",
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"),
                  device->name ? device->name : "");
     return FALSE;
   }
   if (device_in (devices.profile, device->name, NULL)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, "device '%s' stands in the profile: change it there and reload", device->name);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("device '%s' stands in the profile: change it there and reload"), device->name);
     return FALSE;
   }
   if (!device->endpoint || !*device->endpoint) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "device '%s' names no endpoint", device->name);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("device '%s' names no endpoint"), device->name);
     return FALSE;
   }
   if (!devices.added)

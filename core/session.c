@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <farwatch/clock.h>
+#include <farwatch/i18n.h>
 #include <farwatch/session.h>
 #include <farwatch/trust.h>
 
@@ -96,7 +97,7 @@ far_session_apply (FarSessionState *state, FarSessionEvent event, GError **error
 {
   FarStep step = far_session_step (*state, event);
   if (step.kind == FAR_STEP_REFUSE) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, "session is %s: '%s' does not fit there", far_session_state_name (*state),
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("session is %s: '%s' does not fit there"), far_session_state_name (*state),
                  far_session_event_name (event));
     return FALSE;
   }

@@ -42,7 +42,7 @@ refuse (Ask *ask, const char *cause, FarErrorCode code, const char *format, ...)
 static gboolean
 refuse_unseen (Ask *ask, const char *cause)
 {
-  return refuse (ask, cause, FAR_ERROR_NOT_FOUND, "no terminal '%s', or no right to it: ask your admin for a right", ask->who.terminal);
+  return refuse (ask, cause, FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it: ask your admin for a right"), ask->who.terminal);
 }
 
 static const char *
@@ -61,7 +61,7 @@ check_right (Ask *ask, FarAction action)
     ask->needs_approval = TRUE;
   if (may != FAR_MAY_DENY)
     return TRUE;
-  return refuse (ask, cause ? cause : "no right", FAR_ERROR_DENIED, "no access to '%s' (%s): %s", ask_name (ask), far_action_name (action),
+  return refuse (ask, cause ? cause : "no right", FAR_ERROR_DENIED, _("no access to '%s' (%s): %s"), ask_name (ask), far_action_name (action),
                  cause ? cause : "no right");
 }
 
@@ -73,9 +73,9 @@ check_known (Ask *ask)
   if (!far_visible (ask->who.principal, ask->object))
     return refuse_unseen (ask, terminal ? "no right" : "unknown terminal");
   if (!terminal)
-    return refuse (ask, "unknown terminal", FAR_ERROR_NOT_FOUND, "no terminal '%s', or no right to it: ask your admin for a right", ask->who.terminal);
+    return refuse (ask, "unknown terminal", FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it: ask your admin for a right"), ask->who.terminal);
   if (ask->who.device && !g_hash_table_contains (terminal->devices, ask->who.device))
-    return refuse (ask, "unknown device", FAR_ERROR_NOT_FOUND, "terminal '%s' has no device '%s': see farctl terminals %s", terminal->id,
+    return refuse (ask, "unknown device", FAR_ERROR_NOT_FOUND, _("terminal '%s' has no device '%s': see farctl terminals %s"), terminal->id,
                    ask->who.device, terminal->id);
   return TRUE;
 }
@@ -86,9 +86,9 @@ check_length (Ask *ask)
   const AccessOpts *opts = access_opts (ask->self);
   g_autofree char *longest = far_format_duration (opts->longest);
   if (ask->who.for_us < G_USEC_PER_SEC)
-    return refuse (ask, "too short", FAR_ERROR_INVALID, "for: the connection time is at least 1s");
+    return refuse (ask, "too short", FAR_ERROR_INVALID, _("for: the connection time is at least 1s"));
   if (ask->who.for_us > opts->longest)
-    return refuse (ask, "too long", FAR_ERROR_DENIED, "for: the longest connection time here is %s", longest);
+    return refuse (ask, "too long", FAR_ERROR_DENIED, _("for: the longest connection time here is %s"), longest);
   return TRUE;
 }
 
@@ -98,19 +98,19 @@ check_entry (Ask *ask)
 {
   const char *address = ask->who.principal->from;
   if (ask->raw && ask->entry != FAR_ENTRY_PORTS)
-    return refuse (ask, "raw without ports", FAR_ERROR_INVALID, "raw: only the entry 'ports' can be in clear text");
+    return refuse (ask, "raw without ports", FAR_ERROR_INVALID, _("raw: only the entry 'ports' can be in clear text"));
   if (ask->raw && !ask->in_advance)
-    return refuse (ask, "raw without login", FAR_ERROR_INVALID, "raw: needs a login in advance, the terminal cannot ask in clear text");
+    return refuse (ask, "raw without login", FAR_ERROR_INVALID, _("raw: needs a login in advance, the terminal cannot ask in clear text"));
   if (ask->raw && (!address || !*address || strcmp (address, "unix") == 0))
-    return refuse (ask, "raw from an unknown address", FAR_ERROR_DENIED, "raw: your address is not known here, come in by the people's listener");
+    return refuse (ask, "raw from an unknown address", FAR_ERROR_DENIED, _("raw: your address is not known here, come in by the people's listener"));
   if (ask->raw && !check_right (ask, FAR_ACTION_CONNECT_RAW))
     return FALSE;
   if (ask->in_advance && ask->entry == FAR_ENTRY_PORTS && !ask->raw)
     return refuse (ask, "in advance through ports without raw", FAR_ERROR_INVALID,
-                   "login: in advance needs the entry 'stream' (or raw); through ports the terminal asks by itself");
+                   _("login: in advance needs the entry 'stream' (or raw); through ports the terminal asks by itself"));
   AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
   if (access_terminal_is_stock (terminal) && ask->in_advance)
-    return refuse (ask, "in advance to a stock end", FAR_ERROR_INVALID, "login: terminal '%s' has no agent: its SSH server asks by itself (in band)",
+    return refuse (ask, "in advance to a stock end", FAR_ERROR_INVALID, _("login: terminal '%s' has no agent: its SSH server asks by itself (in band)"),
                    terminal->id);
   return TRUE;
 }
@@ -122,7 +122,7 @@ check_reachable (Ask *ask)
   if (terminal->connected || access_terminal_is_stock (terminal))
     return TRUE;
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : g_strdup ("never");
-  return refuse (ask, "terminal offline", FAR_ERROR_UNAVAILABLE, "terminal '%s' is offline, last seen %s: try again when it is back", terminal->id, seen);
+  return refuse (ask, "terminal offline", FAR_ERROR_UNAVAILABLE, _("terminal '%s' is offline, last seen %s: try again when it is back"), terminal->id, seen);
 }
 
 static gboolean
@@ -149,7 +149,7 @@ check_writer (Ask *ask)
       continue;
     ask->cause_text = g_strdup_printf ("in use by %s", other->person);
     g_autofree char *left = far_format_duration (MAX (0, other->asked_us + other->for_us - far_clock_wall_us ()) / G_USEC_PER_SEC * G_USEC_PER_SEC);
-    return refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT, "device '%s' is in use by %s for up to %s more: wait, or ask them to close session %s",
+    return refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT, _("device '%s' is in use by %s for up to %s more: wait, or ask them to close session %s"),
                    other->device, other->person, left, other->id);
   }
   return TRUE;
@@ -170,9 +170,9 @@ check_limits (Ask *ask)
     own += access_session_live (other) && strcmp (other->person, person) == 0;
   }
   if (own >= opts->sessions_each)
-    return refuse (ask, "too many sessions of one person", FAR_ERROR_LIMIT, "you have %u sessions open: close one first", own);
+    return refuse (ask, "too many sessions of one person", FAR_ERROR_LIMIT, _("you have %u sessions open: close one first"), own);
   if (all >= opts->sessions)
-    return refuse (ask, "too many sessions", FAR_ERROR_LIMIT, "%u sessions are open here, no more fit now: try later", all);
+    return refuse (ask, "too many sessions", FAR_ERROR_LIMIT, _("%u sessions are open here, no more fit now: try later"), all);
   return TRUE;
 }
 
@@ -245,7 +245,7 @@ ask_read_entry (Ask *ask, const char *entry)
   else if (strcmp (entry, "ports") == 0)
     ask->entry = FAR_ENTRY_PORTS;
   else
-    return refuse (ask, "no such entry", FAR_ERROR_INVALID, "entry: 'ports' or 'stream', not '%s'", entry);
+    return refuse (ask, "no such entry", FAR_ERROR_INVALID, _("entry: 'ports' or 'stream', not '%s'"), entry);
   return TRUE;
 }
 
@@ -254,11 +254,11 @@ ask_read_login (Ask *ask, const char *login)
 {
   ask->in_advance = login ? strcmp (login, "in-advance") == 0 : ask->login_box != NULL;
   if (login && strcmp (login, "in-advance") != 0 && strcmp (login, "in-band") != 0)
-    return refuse (ask, "no such login", FAR_ERROR_INVALID, "login: 'in-band' or 'in-advance', not '%s'", login);
+    return refuse (ask, "no such login", FAR_ERROR_INVALID, _("login: 'in-band' or 'in-advance', not '%s'"), login);
   if (ask->in_advance && (!ask->login_box || !ask->request))
-    return refuse (ask, "no login box", FAR_ERROR_INVALID, "login: in advance needs login_box and id");
+    return refuse (ask, "no login box", FAR_ERROR_INVALID, _("login: in advance needs login_box and id"));
   if (!ask->in_advance && ask->login_box)
-    return refuse (ask, "a box for in band", FAR_ERROR_INVALID, "login_box: goes with login 'in-advance' only");
+    return refuse (ask, "a box for in band", FAR_ERROR_INVALID, _("login_box: goes with login 'in-advance' only"));
   return TRUE;
 }
 
@@ -282,7 +282,7 @@ ask_read (Ask *ask, json_t *body)
   ask->raw = json_is_true (json_object_get (body, "raw"));
   ask->from = ask_from (ask->call);
   if (!access_name_fits (ask->who.terminal) || (ask->who.device && !access_name_fits (ask->who.device)))
-    return refuse (ask, "no such name", FAR_ERROR_INVALID, "terminal and device: names have 1 to 64 of A-Z a-z 0-9 . _ -");
+    return refuse (ask, "no such name", FAR_ERROR_INVALID, _("terminal and device: names have 1 to 64 of A-Z a-z 0-9 . _ -"));
   return ask_read_entry (ask, access_text (body, "entry")) && ask_read_login (ask, access_text (body, "login"));
 }
 
@@ -313,11 +313,11 @@ access_session_approve (gpointer data, FarCall *call)
   json_t *wish = json_object_get (call->body, "approve");
   gboolean yes = !wish || json_is_true (wish);
   if (strcmp (person, session->person) == 0) {
-    far_call_fail_new (call, FAR_ERROR_DENIED, "session '%s' is your own: a second person has to approve it", session->id);
+    far_call_fail_new (call, FAR_ERROR_DENIED, _("session '%s' is your own: a second person has to approve it"), session->id);
   } else if (far_may (call->principal, FAR_ACTION_APPROVE, object, NULL, NULL) != FAR_MAY_ALLOW) {
-    far_call_fail_new (call, FAR_ERROR_DENIED, "no right to approve access to '%s'", object + strlen ("terminals/"));
+    far_call_fail_new (call, FAR_ERROR_DENIED, _("no right to approve access to '%s'"), object + strlen ("terminals/"));
   } else if (session->state != FAR_SESSION_AWAITING) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, "session is %s: nothing waits for an approval", far_session_state_name (session->state));
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("session is %s: nothing waits for an approval"), far_session_state_name (session->state));
   } else {
     g_autofree char *cause = g_strdup_printf ("refused by %s", person);
     far_log (((Access *) data)->at, G_LOG_LEVEL_MESSAGE, "session %s %s by %s", session->id, yes ? "approved" : "refused", person);

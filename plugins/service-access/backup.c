@@ -29,7 +29,7 @@ access_backup_post (gpointer data, FarCall *call)
   const char *name = access_text (call->body, "name");
   g_autofree char *folder = far_node_path ("backups"), *time = g_strdup_printf ("%" G_GINT64_FORMAT, far_clock_wall_us () / G_USEC_PER_SEC);
   if (name && !access_name_fits (name)) {
-    far_call_fail_new (call, FAR_ERROR_INVALID, "name: 1 to 64 of A-Z a-z 0-9 . _ -");
+    far_call_fail_new (call, FAR_ERROR_INVALID, _("name: 1 to 64 of A-Z a-z 0-9 . _ -"));
     return;
   }
   g_mkdir_with_parents (folder, 0700);

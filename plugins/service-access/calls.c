@@ -39,7 +39,7 @@ access_calling_terminal (Access *self, FarCall *call)
 {
   AccessTerminal *terminal = call->principal->kind == FAR_PRINCIPAL_NODE ? access_terminal (self, call->principal->name) : NULL;
   if (!terminal)
-    far_call_fail_new (call, FAR_ERROR_DENIED, "this node is not registered here: enrol it again with a new join token");
+    far_call_fail_new (call, FAR_ERROR_DENIED, _("this node is not registered here: enrol it again with a new join token"));
   return terminal;
 }
 

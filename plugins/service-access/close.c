@@ -35,7 +35,7 @@ access_session_delete (gpointer data, FarCall *call)
     return;
   g_autofree char *person = far_principal_text (call->principal), *object = access_terminal_object (session->terminal, session->device);
   if (strcmp (person, session->person) != 0 && !access_manages (call->principal, object)) {
-    far_call_fail_new (call, FAR_ERROR_DENIED, "session '%s' is not yours: closing it needs the right 'manage'", session->id);
+    far_call_fail_new (call, FAR_ERROR_DENIED, _("session '%s' is not yours: closing it needs the right 'manage'"), session->id);
     return;
   }
   access_session_ref (session);

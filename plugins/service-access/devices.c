@@ -85,16 +85,16 @@ access_device_put (gpointer data, FarCall *call)
   Access *self = data;
   AccessTerminal *terminal = access_terminal (self, call->parts[0]);
   if (!terminal) {
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no terminal '%s', or no right to it", call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it"), call->parts[0]);
     return;
   }
   if (!access_name_fits (call->parts[1])) {
-    far_call_fail_new (call, FAR_ERROR_INVALID, "device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ -", call->parts[1]);
+    far_call_fail_new (call, FAR_ERROR_INVALID, _("device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ -"), call->parts[1]);
     return;
   }
   json_t *known = g_hash_table_lookup (terminal->devices, call->parts[1]);
   if (!known && g_hash_table_size (terminal->devices) >= DEVICES_MAX) {
-    far_call_fail_new (call, FAR_ERROR_LIMIT, "terminal '%s' has %d devices already", terminal->id, DEVICES_MAX);
+    far_call_fail_new (call, FAR_ERROR_LIMIT, _("terminal '%s' has %d devices already"), terminal->id, DEVICES_MAX);
     return;
   }
   gboolean confirmed = json_is_true (json_object_get (known, "confirmed"));
@@ -107,7 +107,7 @@ access_device_delete (gpointer data, FarCall *call)
   Access *self = data;
   AccessTerminal *terminal = access_terminal (self, call->parts[0]);
   if (!terminal || !g_hash_table_contains (terminal->devices, call->parts[1])) {
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no device '%s' at '%s'", call->parts[1], call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no device '%s' at '%s'"), call->parts[1], call->parts[0]);
     return;
   }
   device_store (self, call, NULL);
@@ -152,7 +152,7 @@ mirror_merge (AccessTerminal *terminal, json_t *list, GError **error)
   json_array_foreach (list, i, item) {
     const char *device = access_text (item, "name");
     if (!access_name_fits (device) || g_hash_table_size (devices) >= DEVICES_MAX) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "devices[%zu]: no usable name, or more than %d devices", i, DEVICES_MAX);
+      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("devices[%zu]: no usable name, or more than %d devices"), i, DEVICES_MAX);
       return NULL;
     }
     g_hash_table_replace (devices, g_strdup (device), device_row (terminal->id, device, item, TRUE));
@@ -200,7 +200,7 @@ access_devices_put (gpointer data, FarCall *call)
   if (!terminal)
     return;
   if (strcmp (terminal->id, call->parts[0]) != 0) {
-    far_call_fail_new (call, FAR_ERROR_DENIED, "a node may list its own devices only");
+    far_call_fail_new (call, FAR_ERROR_DENIED, _("a node may list its own devices only"));
     return;
   }
   GHashTable *devices = mirror_merge (terminal, json_object_get (call->body, "devices"), &error);

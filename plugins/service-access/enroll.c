@@ -181,12 +181,12 @@ access_enroll_post (gpointer data, FarCall *call)
     return;
   }
   if (!self->ca_pem) {
-    far_call_fail_new (call, FAR_ERROR_CONFIG, "this cloud has no fleet authority in %s: run farctl ca init", access_opts (self)->ca);
+    far_call_fail_new (call, FAR_ERROR_CONFIG, _("this cloud has no fleet authority in %s: run farctl ca init"), access_opts (self)->ca);
     return;
   }
   json_t *keys = json_pack ("{s:s, s:s}", "box", access_text (call->body, "box"), "ssh", access_text (call->body, "ssh"));
   if (!enrol_name_free (self, join, node, spki)) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, "node '%s' is enrolled with another key: ask for a join token made for this node", node);
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("node '%s' is enrolled with another key: ask for a join token made for this node"), node);
   } else if (!enrol_again (self, call, node, spki, keys)) {
     Enrol *enrol = g_new0 (Enrol, 1);
     *enrol = (Enrol){ call, g_strdup (node), g_strdup (access_text (join, "id")), g_strdup (spki), NULL, json_incref (keys) };
@@ -241,7 +241,7 @@ approval_check (Access *self, json_t *pending, const char *certificate, json_t *
   for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
     same = same && g_strcmp0 (access_text (statement, fields[i][0]), access_text (pending, fields[i][1])) == 0;
   if (!same)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "certificate or statement is not for what node '%s' asked", access_text (pending, "terminal"));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("certificate or statement is not for what node '%s' asked"), access_text (pending, "terminal"));
   return same;
 }
 
@@ -253,7 +253,7 @@ access_enrollment_post (gpointer data, FarCall *call)
   json_t *pending = g_hash_table_lookup (self->enrollments, call->parts[0]), *statement = json_object_get (call->body, "statement");
   const char *certificate = access_text (call->body, "certificate");
   if (!pending) {
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no enrolment '%s' waits", call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no enrolment '%s' waits"), call->parts[0]);
     return;
   }
   if (!approval_check (self, pending, certificate, statement, &error)) {
@@ -288,7 +288,7 @@ access_enrollment_delete (gpointer data, FarCall *call)
 {
   Access *self = data;
   if (!g_hash_table_contains (self->enrollments, call->parts[0])) {
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no enrolment '%s' waits", call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no enrolment '%s' waits"), call->parts[0]);
     return;
   }
   Enrol *enrol = g_new0 (Enrol, 1);

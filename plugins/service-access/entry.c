@@ -31,11 +31,11 @@ access_stream_post (gpointer data, FarCall *call)
     return;
   g_autofree char *person = far_principal_text (call->principal);
   if (strcmp (person, session->person) != 0) {
-    far_call_fail_new (call, FAR_ERROR_DENIED, "session '%s' is not yours", session->id);
+    far_call_fail_new (call, FAR_ERROR_DENIED, _("session '%s' is not yours"), session->id);
   } else if (session->entry != FAR_ENTRY_STREAM) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, "session '%s' is entered by its port", session->id);
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("session '%s' is entered by its port"), session->id);
   } else if (session->state != FAR_SESSION_OPEN && session->state != FAR_SESSION_RESUMING) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, "session is %s: wait until it is open", far_session_state_name (session->state));
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("session is %s: wait until it is open"), far_session_state_name (session->state));
   } else {
     if (!session->ticket)
       session->ticket = far_ticket_new (session->principal, TRUE, session->deadline.boottime_us, stream_came, session);

@@ -77,7 +77,7 @@ join_for (FarCall *call, GError **error)
   else if (text && !far_parse_duration (text, &for_us, error))
     return 0;
   if (for_us <= 0 || for_us > JOIN_LONGEST) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "for: a join token lives between 1 us and 30 days");
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("for: a join token lives between 1 us and 30 days"));
     return 0;
   }
   return for_us;
@@ -96,11 +96,11 @@ access_join_post (gpointer data, FarCall *call)
     return;
   }
   if (node && !access_name_fits (node)) {
-    far_call_fail_new (call, FAR_ERROR_INVALID, "node '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ -", node);
+    far_call_fail_new (call, FAR_ERROR_INVALID, _("node '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ -"), node);
     return;
   }
   if (g_hash_table_size (self->joins) >= JOINS_MAX) {
-    far_call_fail_new (call, FAR_ERROR_LIMIT, "%d join tokens wait already: let some expire", JOINS_MAX);
+    far_call_fail_new (call, FAR_ERROR_LIMIT, _("%d join tokens wait already: let some expire"), JOINS_MAX);
     return;
   }
   g_autofree char *id = far_random_text (12);
@@ -140,6 +140,6 @@ access_join_check (Access *self, const char *token, const char *key, const char 
   if (!fault)
     return row;
   far_complain (self->at, "join", "enrolment of '%s' refused: join token %s", node, fault);
-  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "join token not accepted: unknown, expired, used by another key or made for another node; ask for a new one");
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("join token not accepted: unknown, expired, used by another key or made for another node; ask for a new one"));
   return NULL;
 }

@@ -150,7 +150,7 @@ access_offer_get (gpointer data, FarCall *call)
   if (!session)
     return;
   if (!session->offer) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, "session is %s: there is no offer now", far_session_state_name (session->state));
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("session is %s: there is no offer now"), far_session_state_name (session->state));
     return;
   }
   json_t *offer = json_incref (session->offer);

@@ -135,7 +135,7 @@ called_terminal (Access *self, FarCall *call)
 {
   AccessTerminal *terminal = access_terminal (self, call->parts[0]);
   if (!terminal)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no terminal '%s', or no right to it", call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it"), call->parts[0]);
   return terminal;
 }
 
@@ -173,7 +173,7 @@ access_statement_get (gpointer data, FarCall *call)
     return;
   json_t *statement = json_object_get (terminal->row, "statement");
   if (!statement)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "terminal '%s' has no node statement: enrol it", terminal->id);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("terminal '%s' has no node statement: enrol it"), terminal->id);
   else
     far_call_answer (call, 200, json_pack ("{s:O, s:s?}", "statement", statement, "nonce", terminal->nonce));
 }
@@ -202,11 +202,11 @@ access_terminal_put (gpointer data, FarCall *call)
   const char *id = call->parts[0], *stock = access_text (call->body, "stock");
   AccessTerminal *known = access_terminal (self, id);
   if (!access_name_fits (id)) {
-    far_call_fail_new (call, FAR_ERROR_INVALID, "terminal '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit", id);
+    far_call_fail_new (call, FAR_ERROR_INVALID, _("terminal '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"), id);
     return;
   }
   if (stock && g_strcmp0 (stock, "host-login") != 0) {
-    far_call_fail_new (call, FAR_ERROR_INVALID, "stock: only 'host-login' is known, not '%s'", stock);
+    far_call_fail_new (call, FAR_ERROR_INVALID, _("stock: only 'host-login' is known, not '%s'"), stock);
     return;
   }
   json_t *row = known ? json_deep_copy (known->row) : json_pack ("{s:s, s:I}", "terminal", id, "added_us", (json_int_t) far_clock_wall_us ());

@@ -27,13 +27,13 @@ static GError *
 renewal_fault (Access *self, AccessTerminal *terminal, const char *spki)
 {
   if (!terminal || g_strcmp0 (access_text (terminal->row, "spki"), spki) != 0)
-    return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, "no node is registered with this key: enrol it with a join token");
+    return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, _("no node is registered with this key: enrol it with a join token"));
   gint64 issued = json_integer_value (json_object_get (terminal->row, "issued_us")), life = access_opts (self)->certificate;
   gint64 now = far_clock_wall_us ();
   if (now > issued + life + ACCESS_RENEW_AFTER_EXPIRY)
-    return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, "the certificate expired more than 90 days ago: enrol the node with a join token");
+    return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, _("the certificate expired more than 90 days ago: enrol the node with a join token"));
   if (now < issued + life / 3 * 2)
-    return g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, "too early: a certificate is renewed from two thirds of its life");
+    return g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("too early: a certificate is renewed from two thirds of its life"));
   return NULL;
 }
 
@@ -50,7 +50,7 @@ access_renew_post (gpointer data, FarCall *call)
   if (spki)
     error = renewal_fault (self, terminal, spki);
   if (!error && access_opts (self)->authority != ACCESS_AUTHORITY_CLOUD)
-    error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, "the fleet authority is on the admin's machine: enrol again, then farctl enroll approve");
+    error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, _("the fleet authority is on the admin's machine: enrol again, then farctl enroll approve"));
   g_autofree char *certificate = error ? NULL : access_sign (self, csr, node, &error);
   if (!certificate) {
     far_call_fail (call, error);

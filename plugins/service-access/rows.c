@@ -84,7 +84,7 @@ access_rows_load (Access *self, const char *table, AccessRows rows, gpointer use
 GError *
 access_cannot_record (const GError *error)
 {
-  return g_error_new (FAR_ERROR, FAR_ERROR_FULL, "cannot record: %s; nothing was changed, try again when the store takes rows", error->message);
+  return g_error_new (FAR_ERROR, FAR_ERROR_FULL, _("cannot record: %s; nothing was changed, try again when the store takes rows"), error->message);
 }
 
 char *

@@ -85,7 +85,7 @@ access_called_session (Access *self, FarCall *call)
   AccessSession *session = access_session (self, call->parts[0]);
   if (session && access_session_visible (session, call->principal))
     return session;
-  far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no session '%s' now: see the history", call->parts[0]);
+  far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no session '%s' now: see the history"), call->parts[0]);
   return NULL;
 }
 

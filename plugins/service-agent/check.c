@@ -9,7 +9,7 @@
 static gboolean
 bad (GError **error, const char *what)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, "offer without a usable %s", what);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("offer without a usable %s"), what);
   return FALSE;
 }
 
@@ -76,14 +76,14 @@ allowed_time (Agent *self, const AgentOffer *offer, GError **error)
   const AgentOpts *opts = agent_opts (self);
   g_autofree char *longest = far_format_duration (opts->longest);
   if (offer->for_us > opts->longest) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "terminal '%s' allows at most %s", far_node_id (), longest);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("terminal '%s' allows at most %s"), far_node_id (), longest);
     return FALSE;
   }
   if (!opts->hours || !*opts->hours)
     return TRUE;
   gboolean open = far_hours_contain (opts->hours, far_clock_wall_us (), offer->for_us, error);
   if (!open && (!error || !*error))
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "terminal '%s' is open for access only %s", far_node_id (), opts->hours);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("terminal '%s' is open for access only %s"), far_node_id (), opts->hours);
   return open;
 }
 
@@ -92,19 +92,19 @@ agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error)
 {
   const AgentOpts *opts = agent_opts (self);
   if (offer->device && !far_device_find (offer->device)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, "terminal '%s' has no device '%s'", far_node_id (), offer->device);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("terminal '%s' has no device '%s'"), far_node_id (), offer->device);
     return FALSE;
   }
   if (agent_sessions_live (self) >= opts->sessions) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, "terminal '%s' has %u sessions already", far_node_id (), agent_sessions_live (self));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("terminal '%s' has %u sessions already"), far_node_id (), agent_sessions_live (self));
     return FALSE;
   }
   if (offer->in_advance && (!opts->in_advance || !opts->in_advance[0])) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "terminal '%s' takes no login in advance", far_node_id ());
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("terminal '%s' takes no login in advance"), far_node_id ());
     return FALSE;
   }
   if (!offer->in_advance && (!opts->login || !*opts->login)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "terminal '%s' takes no login in band", far_node_id ());
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("terminal '%s' takes no login in band"), far_node_id ());
     return FALSE;
   }
   return allowed_time (self, offer, error);
@@ -127,6 +127,6 @@ agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GEr
   else if (offer->for_us > session->for_us)
     fault = "a longer time";
   if (fault)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, "offer for session '%s' refused: %s", offer->session, fault);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("offer for session '%s' refused: %s"), offer->session, fault);
   return fault == NULL;
 }

@@ -58,7 +58,7 @@ agent_credential_open (Agent *self, const AgentOffer *offer, GError **error)
   const char *fault = credential_fault (credential, offer);
   char *token = fault ? NULL : g_strdup (agent_text (credential, "token"));
   if (fault)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "credential of session '%s' refused: %s", offer->session, fault);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("credential of session '%s' refused: %s"), offer->session, fault);
   json_decref (credential);
   return token;
 }

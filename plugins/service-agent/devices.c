@@ -106,7 +106,7 @@ agent_devices_load (Agent *self, GError **error)
     return TRUE;
   json_t *added = json_load_file (path, JSON_REJECT_DUPLICATES, &where), *json;
   if (!json_is_object (added)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s:%d: %s; repair it or move it away", path, where.line, where.text);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s:%d: %s; repair it or move it away"), path, where.line, where.text);
     json_decref (added);
     return FALSE;
   }
@@ -148,7 +148,7 @@ own_node (FarCall *call)
 {
   gboolean own = strcmp (call->parts[0], far_node_id ()) == 0;
   if (!own)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "this is terminal '%s', not '%s'", far_node_id (), call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("this is terminal '%s', not '%s'"), far_node_id (), call->parts[0]);
   return own;
 }
 
@@ -168,7 +168,7 @@ agent_device_put (gpointer data, FarCall *call)
   json_t *added = added_read ();
   json_object_set (added, call->parts[1], call->body);
   if (json_object_size (added) > ADDED_MAX) {
-    far_call_fail_new (call, FAR_ERROR_LIMIT, "%d devices were added already: put them into the profile", ADDED_MAX);
+    far_call_fail_new (call, FAR_ERROR_LIMIT, _("%d devices were added already: put them into the profile"), ADDED_MAX);
   } else if (!device_add (call->parts[1], call->body, &error) || !added_write (added, &error)) {
     far_call_fail (call, error);
   } else {

@@ -28,7 +28,7 @@ void
 agent_terminal_get (gpointer self, FarCall *call)
 {
   if (strcmp (call->parts[0], far_node_id ()) != 0)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "this is terminal '%s', not '%s'", far_node_id (), call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("this is terminal '%s', not '%s'"), far_node_id (), call->parts[0]);
   else
     far_call_answer (call, 200, self_show (self));
 }
@@ -58,7 +58,7 @@ called_session (Agent *self, FarCall *call)
 {
   AgentSession *session = may_manage (call) ? agent_session (self, call->parts[0]) : NULL;
   if (!session)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "no session '%s' here", call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no session '%s' here"), call->parts[0]);
   return session;
 }
 

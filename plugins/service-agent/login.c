@@ -48,7 +48,7 @@ login_done (FarRequest *req, gpointer user)
   else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_LIMIT))
     far_request_fail (check->outer, g_error_copy (error));
   else
-    far_request_fail_new (check->outer, FAR_ERROR_DENIED, "login of '%s' refused at the terminal", check->person);
+    far_request_fail_new (check->outer, FAR_ERROR_DENIED, _("login of '%s' refused at the terminal"), check->person);
   far_request_unref (check->outer);
   agent_life_unref (check->life);
   g_free (check->person);
@@ -71,7 +71,7 @@ agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req)
   GError *error = NULL;
   json_t *box = offer->login_box ? far_seal_open (agent_opts (self)->keys, offer->login_box, &error) : NULL;
   if (!offer->login_box) {
-    far_request_fail_new (req, FAR_ERROR_PROTOCOL, "offer for a login in advance without a login box");
+    far_request_fail_new (req, FAR_ERROR_PROTOCOL, _("offer for a login in advance without a login box"));
     return;
   }
   if (!box) {
@@ -82,7 +82,7 @@ agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req)
   const char *fault = box_fault (self, box, offer);
   agent_poll_soon (self, 0); /* the next person needs a fresh nonce */
   if (fault)
-    far_request_fail_new (req, FAR_ERROR_DENIED, "login box of session '%s' refused: %s", offer->session, fault);
+    far_request_fail_new (req, FAR_ERROR_DENIED, _("login box of session '%s' refused: %s"), offer->session, fault);
   else
     login_ask (self, box, offer, req);
   json_decref (box);

@@ -72,7 +72,7 @@ login_checked (FarRequest *req, gpointer user)
     agent_session_event (session, FAR_SESSION_EV_DENY, error->message, NULL);
     offer_refuse (session->self, session->id, g_error_copy (error), wait->outer);
   } else {
-    far_request_fail_new (wait->outer, FAR_ERROR_CONFLICT, "session '%s' is over", session->id);
+    far_request_fail_new (wait->outer, FAR_ERROR_CONFLICT, _("session '%s' is over"), session->id);
   }
   far_request_unref (wait->outer);
   far_secret_free (wait->token);
@@ -164,7 +164,7 @@ from_cloud (Agent *self, FarCall *call)
 {
   gboolean yes = call->principal->kind == FAR_PRINCIPAL_NODE && g_strcmp0 (call->transport, agent_opts (self)->link) == 0;
   if (!yes)
-    far_call_fail_new (call, FAR_ERROR_DENIED, "only this terminal's cloud may ask that");
+    far_call_fail_new (call, FAR_ERROR_DENIED, _("only this terminal's cloud may ask that"));
   return yes;
 }
 

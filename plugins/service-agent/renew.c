@@ -31,7 +31,7 @@ certificate_keep (Agent *self, FarMessage *answer, GError **error)
   const char *pem = body ? agent_text (body, "certificate") : NULL;
   g_autofree char *path = far_trust_path (agent_opts (self)->keys, "node.crt"), *ca = far_trust_path (agent_opts (self)->keys, "ca.crt");
   if (body && !pem)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, "answer without a certificate");
+    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("answer without a certificate"));
   gboolean kept = pem && far_trust_check (pem, ca, FAR_PURPOSE_NODE_CLIENT, far_node_id (), NULL, NULL, error)
                   && g_file_set_contents_full (path, pem, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
   json_decref (body);

@@ -110,7 +110,7 @@ arrived (const char *id, const char *from, FarHome *home, FarRequest *req, gpoin
 {
   AgentSession *session = user;
   if (!session->self || session->state != FAR_SESSION_OPEN) {
-    far_request_fail_new (req, FAR_ERROR_CONFLICT, "session '%s' is %s", id, far_session_state_name (session->state));
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, _("session '%s' is %s"), id, far_session_state_name (session->state));
     return;
   }
   const AgentOpts *opts = agent_opts (session->self);
@@ -127,7 +127,7 @@ arrived (const char *id, const char *from, FarHome *home, FarRequest *req, gpoin
   else if (opts->shell)
     far_endpoint_open (opts->shell, &spec, req);
   else
-    far_request_fail_new (req, FAR_ERROR_CONFIG, "this terminal has no shell (agent: option 'shell')");
+    far_request_fail_new (req, FAR_ERROR_CONFIG, _("this terminal has no shell (agent: option 'shell')"));
 }
 
 void
