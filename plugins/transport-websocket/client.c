@@ -26,6 +26,7 @@ struct _WsClient {
   gint64 base_us, cap_us;
   gint64 up_us;        /* since when; 0: not up */
   gboolean waiting;
+  gboolean told;       /* why this try failed */
   FarHomeTimer *timer;
 };
 
@@ -59,17 +60,22 @@ come_back (struct _WsClient *client)
 }
 
 static void
-client_gone (WsConn *conn)
-{
-  come_back (conn->context->user);
-}
-
-static void
 client_failed (WsContext *context, const char *text)
 {
   struct _WsClient *client = context->user;
 
+  if (client->told || client->up_us > 0)
+    return;
+  client->told = TRUE;
   far_complain (context->at, "connect", "no link to %s: %s", client->host_header, text != NULL ? text : "closed during the handshake");
+}
+
+/* The library is silent about a connection that ends during the TLS handshake. */
+static void
+client_gone (WsConn *conn)
+{
+  client_failed (conn->context, NULL);
+  come_back (conn->context->user);
 }
 
 static void
@@ -84,7 +90,7 @@ client_opened (WsConn *conn)
   setsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
   ws_conn_deadline (conn, 0);
   if (!ws_tls_peer (&conn->context->tls, lws_get_ssl (conn->wsi), &conn->node, &error) || conn->node == NULL) {
-    far_complain (conn->context->at, "connect", "no link to %s: %s", client->host_header, error != NULL ? error->message : "no certificate");
+    client_failed (conn->context, error != NULL ? error->message : "no certificate");
     ws_conn_close (conn, WS_CLOSE_POLICY, "certificate");
     return;
   }
@@ -127,7 +133,7 @@ connect_now (gpointer data)
     .opaque_user_data = conn, .pwsi = &conn->wsi, .retry_and_idle_policy = &context->validity, .alpn = "http/1.1",
   };
 
-  client->waiting = FALSE;
+  client->waiting = client->told = FALSE;
   if (!ws_tls_reload (&context->tls, &changed, &error))
     far_complain (context->at, "certificate", "certificate is not used: %s", error->message);
   g_clear_error (&context->tls.refusal);
@@ -138,6 +144,7 @@ connect_now (gpointer data)
     ws_conn_deadline (conn, far_clock_boottime_us () + CONNECT_US);
   } else if (!conn->gone) {
     ws_conn_gone (conn);
+    client_failed (context, NULL);
     come_back (client);
   }
   ws_conn_unref (conn);

@@ -79,7 +79,7 @@ ws_tls_peer (WsTls *tls, SSL *ssl, char **node, GError **error)
   *node = NULL;
   if (leaf == NULL)
     return TRUE;
-  ok = check_chain (tls, leaf, NULL, node, error);
+  ok = check_chain (tls, leaf, SSL_get_peer_cert_chain (ssl), node, error);
   X509_free (leaf);
   return ok;
 }
@@ -203,7 +203,7 @@ static void
 common (SSL_CTX *context)
 {
   SSL_CTX_set_min_proto_version (context, TLS1_2_VERSION);
-  SSL_CTX_set_options (context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_options (context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode (context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 

@@ -12,6 +12,7 @@ integration_tests = \
 	tests/integration/farctl.py \
 	tests/integration/front.py \
 	tests/integration/lab-selftest.py \
+	tests/integration/links.py \
 	tests/integration/man.py \
 	tests/integration/outside-plugin.sh \
 	tests/integration/programs.py \

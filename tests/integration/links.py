@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The client's half of a link between nodes: whom it trusts, how it comes back, what it costs at rest."""
+import hashlib
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import unittest
+
+import tap
+from lab import profile, ws
+from lab.process import Process
+from lab.wait import free_port, wait_until
+
+BUILD = os.environ["FARWATCH_TEST_BUILDDIR"]
+KEYS = os.path.join(BUILD, "tests", "integration", "fleet-keys")
+
+
+class Relay:
+    """A TCP relay that can be cut, stopped and held, and that counts."""
+
+    def __init__(self, port):
+        self.to, self.pairs, self.bytes, self.connections = ("127.0.0.1", port), [], 0, 0
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=50)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            try:
+                far = socket.create_connection(self.to)
+            except OSError:
+                near.close()
+                continue
+            self.pairs.append((near, far))
+            for a, b in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(a, b), daemon=True).start()
+
+    def _carry(self, source, sink):
+        try:
+            while True:
+                data = source.recv(65536)
+                if not data:
+                    break
+                self.bytes += len(data)
+                sink.sendall(data)
+        except OSError:
+            pass
+        for sock in (source, sink):
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        for pair in self.pairs:
+            for sock in pair:
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        self.pairs.clear()
+
+    def close(self):
+        self.cut()
+        self.listener.close()
+
+
+class Links(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="fwl-")
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.faults = []
+        self.port = free_port()
+        self.keys("cloud:server", "t1", "t2")
+        self.ca = os.path.join(self.dir, "ca", "ca.crt")
+
+    def tearDown(self):
+        self.assertEqual(self.faults, [])
+
+    def keys(self, *nodes):
+        subprocess.run([KEYS, self.dir, *nodes], check=True)
+
+    def node(self, name, transports, node=None):
+        """Starts name, whose keys are those of node."""
+        what = {"farwatch": 1, "node": {"id": name, "state": os.path.join(self.dir, node or name),
+                                        "control": os.path.join(self.dir, f"{name}.sock")}, "transports": transports}
+        path = os.path.join(self.dir, f"{name}.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(profile.text(what))
+        process = Process([os.path.join(BUILD, "farwatchd"), "--profile", path], os.path.join(self.dir, f"{name}.log"), notify=True)
+        self.addCleanup(lambda: self.faults.extend(process.stop()))
+        process.wait_notice("READY=1", 30)
+        return process
+
+    def server(self, **options):
+        return self.node("cloud", {"nodes": {"type": "websocket", "listen": f"127.0.0.1:{self.port}", **options}})
+
+    def client(self, name="t1", port=None, host="localhost", **options):
+        connect = f"wss://{host}:{port or self.port}"
+        return self.node(name, {"cloud": {"type": "websocket", "connect": connect, "reconnect": "100ms", **options}})
+
+    def test_comes_up_and_says_with_whom(self):
+        server, client = self.server(), self.client()
+        client.wait_line("link to cloud is up")
+        server.wait_line("link to t1 is up, 127.0.0.1")
+
+    def test_comes_back_after_the_server(self):
+        server, client = self.server(), self.client()
+        client.wait_line("link to cloud is up")
+        self.assertEqual(server.stop(), [])
+        client.wait_line("link to cloud is down")
+        mark = client.mark()
+        self.server()
+        client.wait_line("link to cloud is up", 20, since=mark)
+
+    def test_comes_back_after_a_cut(self):
+        relay = Relay(self.port)
+        self.addCleanup(relay.close)
+        server, client = self.server(), self.client(port=relay.port)
+        client.wait_line("link to cloud is up", 20)
+        server.wait_line("link to t1 is up", 20)
+        for _ in range(5):
+            mark, there = client.mark(), server.mark()
+            relay.cut()
+            client.wait_line("link to cloud is down", 10, since=mark)
+            client.wait_line("link to cloud is up", 20, since=mark)
+            server.wait_line("link to t1 is up", 10, since=there)
+
+    def test_tries_more_and_more_rarely(self):
+        relay = Relay(1)  # nobody answers behind it
+        self.addCleanup(relay.close)
+        client = self.client(port=relay.port)
+        client.wait_line("no link to localhost")
+        wait_until(lambda: relay.connections >= 4, 20, "several tries")
+        with self.assertRaises(AssertionError):  # doubling from 100 ms: not many in two seconds
+            wait_until(lambda: relay.connections >= 40, 2)
+        self.assertEqual(sum("no link to" in line for line in client.lines), 1, "complains rarely")
+
+    def test_server_by_its_name_only(self):
+        self.server()
+        self.client(host="127.0.0.1", name="t2").wait_line("link to cloud is up")
+        wrong = self.node("t1", {"cloud": {"type": "websocket", "connect": f"wss://localhost:{self.port}", "reconnect": "100ms",
+                                           "name": "other.example"}})
+        wrong.wait_line("certificate is not for 'other.example'")
+        self.assertFalse(any("is up" in line for line in wrong.lines))
+
+    def test_foreign_server(self):
+        subprocess.run([KEYS, os.path.join(self.dir, "foreign"), "cloud:server"], check=True)
+        shutil.rmtree(os.path.join(self.dir, "cloud"))
+        shutil.copytree(os.path.join(self.dir, "foreign", "cloud"), os.path.join(self.dir, "cloud"))
+        server = self.server()
+        client = self.client()
+        client.wait_line("not from this fleet's authority")
+        self.assertFalse(any("is up" in line for line in client.lines + server.lines))
+
+    def test_server_from_the_future(self):
+        """The TLS library's own check lets such a certificate pass."""
+        self.keys("cloud:server:in=3")
+        self.server()
+        self.client().wait_line("certificate is not valid before")
+
+    def test_terminal_is_no_server(self):
+        self.keys("cloud")
+        self.server()
+        self.client().wait_line("not for a TLS server")
+
+    def test_node_from_the_future_is_refused(self):
+        self.keys("t1:in=3")
+        sock = ws.tls(("127.0.0.1", self.server() and self.port), self.ca, keys=os.path.join(self.dir, "t1", "keys"))
+        self.addCleanup(sock.close)
+        with self.assertRaises(OSError):
+            ws.WebSocket(sock)
+
+    def test_without_a_certificate_it_comes_as_nobody(self):
+        os.unlink(os.path.join(self.dir, "t1", "keys", "node.crt"))
+        server = self.server()
+        client = self.client()
+        client.wait_line("link to cloud is up")
+        self.assertFalse(any("link to t1 is up" in line for line in server.lines))
+        self.keys("t1")  # enrolled: the next connection shows it
+        server.wait_line("link to t1 is up", 40)
+
+    def test_out_of_its_time_it_comes_as_nobody(self):
+        self.keys("t1:in=3")
+        server = self.server()
+        self.client().wait_line("link to cloud is up")
+        self.assertFalse(any("link to t1 is up" in line for line in server.lines))
+
+    def test_authority_by_hash(self):
+        with open(self.ca, encoding="ascii") as file:
+            name = "sha256:" + hashlib.sha256(ssl.PEM_cert_to_DER_cert(file.read())).hexdigest()
+        os.unlink(os.path.join(self.dir, "t1", "keys", "ca.crt"))
+        self.server()
+        self.client(**{"ca-hash": name}).wait_line("link to cloud is up")
+        os.unlink(os.path.join(self.dir, "t2", "keys", "ca.crt"))
+        wrong = name[:-1] + ("0" if name[-1] != "0" else "1")
+        self.client("t2", **{"ca-hash": wrong}).wait_line("does not show the fleet's authority")
+
+    def test_silent_link_is_cut(self):
+        server = self.server(idle="1s")
+        client = self.client()
+        client.wait_line("link to cloud is up")
+        server.wait_line("link to t1 is down: silent for too long", 10)
+
+    def test_rest_costs_no_bytes(self):
+        """A link without messages sends nothing at all: the poll is the keep-alive."""
+        relay = Relay(self.port)
+        self.addCleanup(relay.close)
+        server, client = self.server(), self.client(port=relay.port)
+        client.wait_line("link to cloud is up")
+        server.wait_line("link to t1 is up")
+        with self.assertRaises(AssertionError):  # session tickets may still come; then nothing does
+            wait_until(lambda: False, 1)
+        before = relay.bytes
+        with self.assertRaises(AssertionError):
+            wait_until(lambda: relay.bytes != before, 3)
+
+    def test_two_with_the_same_certificate(self):
+        """A copied node shows: each new link closes the other, and it is said."""
+        server = self.server()
+        first = self.client()
+        first.wait_line("link to cloud is up")
+        shutil.copytree(os.path.join(self.dir, "t1", "keys"), os.path.join(self.dir, "copy", "keys"))
+        self.node("t1b", {"cloud": {"type": "websocket", "connect": f"wss://localhost:{self.port}", "reconnect": "100ms"}}, node="copy")
+        server.wait_line("t1 came again, from 127.0.0.1")
+        first.wait_line("link to cloud is down")
+
+    def test_bad_options(self):
+        for options, text in (({}, "write either listen"), ({"listen": "127.0.0.1:0", "connect": "wss://a:1"}, "write either listen"),
+                              ({"connect": "http://a:1"}, "write wss://host:port")):
+            with self.subTest(options):
+                process = self.node("t1", {"cloud": {"type": "websocket", **options}})
+                process.wait_line(text)
+                self.assertEqual(process.stop(), [])
+
+    def test_missing_and_wrong_keys(self):
+        keys = os.path.join(self.dir, "cloud", "keys")
+        shutil.copy(os.path.join(self.dir, "t1", "keys", "node.key"), os.path.join(keys, "node.key"))
+        process = self.server()
+        process.wait_line(r"keys/node\.key: key values mismatch")
+        self.assertEqual(process.stop(), [])
+        os.unlink(os.path.join(keys, "node.crt"))
+        self.server().wait_line(r"keys/node\.crt: ")
+
+
+tap.main()
