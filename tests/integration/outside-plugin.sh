@@ -26,6 +26,7 @@ block c >sensor-number.c
 lines=$(wc -l <sensor-number.c)
 if [ "$lines" -le 10 ] || [ "$lines" -gt 70 ]; then die "the sensor has $lines lines"; fi
 mkdir plugins
+# shellcheck disable=SC2016 # the page has it so
 block sh | sed 's#"$(pkg-config --variable=plugindir farwatch)"#plugins#; s/^cc /cc -Wall -Wextra -Wno-unused-parameter -Werror /' >commands
 grep -q '^cc ' commands || die "the page has no command to build it"
 bash -e commands
