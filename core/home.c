@@ -58,6 +58,12 @@ far_home_name (FarHome *home)
   return home->name;
 }
 
+gboolean
+far_home_is_worker (FarHome *home)
+{
+  return home->sort == FAR_HOME_WORKER;
+}
+
 void
 far_home_post (FarHome *home, FarHomeFunc func, gpointer data)
 {

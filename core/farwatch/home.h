@@ -21,6 +21,8 @@ typedef void (*FarWatchFunc) (int fd, guint ready, gpointer data);
 /* [any thread] TRUE when the caller runs on the home's thread. */
 gboolean far_home_is_here (FarHome *home);
 const char *far_home_name (FarHome *home);
+/* [any thread] TRUE: it can watch descriptors. */
+gboolean far_home_is_worker (FarHome *home);
 /* [any thread] Runs func(data) on the home, soon. */
 void far_home_post (FarHome *home, FarHomeFunc func, gpointer data);
 /* [any thread, not the home itself] Runs func(data) on the home and waits: for tests and shutdown only. */

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* TCP connections to devices. The address comes from the profile's list of devices, never from a person. (spec B10) */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <farwatch/plugin.h>
+
+#define NAMES_WAITING 16
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_EVERY_S 15
+#define KEEPALIVE_TRIES 4
+
+typedef struct {
+  gint64 connect_timeout;
+} TcpOptions;
+
+typedef struct {
+  FarInstance *at;
+} Tcp;
+
+/* One way to a device: the addresses of its name are tried in turn. */
+typedef struct {
+  char *address, *host; /* as in the profile */
+  guint16 port;
+  FarHome *home;
+  FarRequest *req;
+  gint64 timeout_us;
+  struct addrinfo *found, *next;
+  int fd;
+  FarWatch *watch;
+  FarHomeTimer *timer;
+  int last_error;
+} Way;
+
+static void
+way_free (Way *way)
+{
+  g_clear_pointer (&way->watch, far_watch_free);
+  g_clear_pointer (&way->timer, far_home_timer_free);
+  if (way->fd >= 0)
+    close (way->fd);
+  if (way->found != NULL)
+    freeaddrinfo (way->found);
+  far_request_unref (way->req);
+  g_free (way->address);
+  g_free (way->host);
+  g_free (way);
+}
+
+static void
+way_fail (Way *way, const char *why)
+{
+  far_request_fail_new (way->req, FAR_ERROR_UNAVAILABLE, _("no connection to %s: %s"), way->address, why);
+  way_free (way);
+}
+
+static void
+free_stream (gpointer stream)
+{
+  far_stream_free (stream);
+}
+
+static void
+discard (gpointer data)
+{
+  FarStream *stream = data;
+  far_home_post (stream->home, free_stream, stream);
+}
+
+/* A cable pulled at the far side shows after two minutes; small commands go out at once. */
+static void
+set_options (int fd)
+{
+  int on = 1, idle = KEEPALIVE_IDLE_S, every = KEEPALIVE_EVERY_S, tries = KEEPALIVE_TRIES;
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt (fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  setsockopt (fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
+  setsockopt (fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof tries);
+}
+
+static void
+way_done (Way *way)
+{
+  g_clear_pointer (&way->watch, far_watch_free);
+  FarStream *stream = far_stream_fd_new (way->home, way->fd);
+  way->fd = -1;
+  far_request_done (way->req, stream, discard);
+  way_free (way);
+}
+
+static void way_try (Way *way);
+
+static void
+way_ready (int fd, guint ready, gpointer data)
+{
+  Way *way = data;
+  int code = 0;
+  socklen_t size = sizeof code;
+  getsockopt (fd, SOL_SOCKET, SO_ERROR, &code, &size);
+  if (code == 0) {
+    way_done (way);
+    return;
+  }
+  way->last_error = code;
+  g_clear_pointer (&way->watch, far_watch_free);
+  close (fd);
+  way->fd = -1;
+  way_try (way);
+}
+
+static void
+way_late (gpointer data)
+{
+  Way *way = data;
+  g_autofree char *limit = far_format_duration (way->timeout_us);
+  g_autofree char *why = g_strdup_printf (_("no answer in %s"), limit);
+  way_fail (way, why);
+}
+
+/* TRUE: under way (or there at once). */
+static gboolean
+way_begin (Way *way, const struct addrinfo *to)
+{
+  way->fd = socket (to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (way->fd < 0) {
+    way->last_error = errno;
+    return FALSE;
+  }
+  set_options (way->fd);
+  if (connect (way->fd, to->ai_addr, to->ai_addrlen) == 0 || errno == EINPROGRESS)
+    return TRUE;
+  way->last_error = errno;
+  close (way->fd);
+  way->fd = -1;
+  return FALSE;
+}
+
+/* [home] */
+static void
+way_try (Way *way)
+{
+  while (way->next != NULL && !far_request_ended (way->req)) {
+    const struct addrinfo *to = way->next;
+    way->next = to->ai_next;
+    if (way_begin (way, to)) {
+      way->watch = far_home_watch (way->home, way->fd, FAR_READY_WRITE, way_ready, way);
+      return;
+    }
+  }
+  way_fail (way, g_strerror (way->last_error));
+}
+
+static void
+way_start (gpointer data)
+{
+  Way *way = data;
+  way->timer = far_home_timer (way->home, far_clock_boottime_us () + way->timeout_us, way_late, way);
+  way_try (way);
+}
+
+/* ---- the name ---- */
+
+static struct addrinfo *
+look_up (const char *host, guint16 port, int flags, int *why)
+{
+  struct addrinfo hints = { .ai_flags = flags | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *found = NULL;
+  g_autofree char *service = g_strdup_printf ("%u", port);
+  *why = getaddrinfo (host, service, &hints, &found);
+  return *why == 0 ? found : NULL;
+}
+
+/* [lane] */
+static void
+resolve (FarRequest *req, gpointer data)
+{
+  Way *way = data;
+  int why;
+  way->found = look_up (way->host, way->port, 0, &why);
+  if (way->found != NULL)
+    far_request_done (req, NULL, NULL);
+  else
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("its name is not found: %s"), gai_strerror (why));
+}
+
+static void
+way_go (Way *way)
+{
+  way->next = way->found;
+  far_home_post (way->home, way_start, way);
+}
+
+static void
+resolved (FarRequest *req, gpointer data)
+{
+  Way *way = data;
+  const GError *error = far_request_error (req);
+  if (error != NULL)
+    way_fail (way, error->message);
+  else
+    way_go (way);
+}
+
+static void
+tcp_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
+{
+  Tcp *self = data;
+  const TcpOptions *options = far_instance_options (self->at);
+  g_autofree char *host = NULL;
+  GError *error = NULL;
+  guint16 port;
+  int why;
+  if (spec->address == NULL) {
+    far_request_fail_new (req, FAR_ERROR_CONFIG, _("endpoint '%s' reaches devices: it needs a device with an address"), far_instance_name (self->at));
+    return;
+  }
+  if (!far_parse_address (spec->address, &host, &port, &error)) {
+    far_request_fail (req, error);
+    return;
+  }
+  Way *way = g_new0 (Way, 1);
+  *way = (Way){ .address = g_strdup (spec->address), .host = g_steal_pointer (&host), .port = port, .req = far_request_ref (req),
+                .timeout_us = options->connect_timeout, .fd = -1, .last_error = EHOSTUNREACH };
+  way->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home : far_home_pick ();
+  way->found = look_up (way->host, port, AI_NUMERICHOST, &why);
+  if (way->found != NULL)
+    way_go (way);
+  else
+    far_run_blocking ("names", NAMES_WAITING, resolve, way, NULL, far_request_new (resolved, way, 0));
+}
+
+static gboolean
+tcp_init (gpointer data, FarInstance *at, GError **error)
+{
+  ((Tcp *) data)->at = at;
+  return TRUE;
+}
+
+static gboolean
+tcp_start (gpointer data, GError **error)
+{
+  far_instance_ready (((Tcp *) data)->at);
+  return TRUE;
+}
+
+static const FarOption tcp_options[] = {
+  { .name = "connect-timeout", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (TcpOptions, connect_timeout),
+    .fallback = "10s", .summary = N_ ("how long a device may take to answer"), .min = 100000, .max = 120 * (gint64) G_USEC_PER_SEC },
+  { .type = FAR_OPT_END }
+};
+
+static const FarEndpointType tcp_type = {
+  .type = {
+    .kind = FAR_KIND_ENDPOINT,
+    .name = "tcp",
+    .summary = N_ ("TCP connections to devices"),
+    .instance_size = sizeof (Tcp),
+    .options_size = sizeof (TcpOptions),
+    .options = tcp_options,
+    .init = tcp_init,
+    .start = tcp_start,
+  },
+  .open = tcp_open,
+};
+
+FAR_PLUGIN ("endpoint-tcp", "0.1", "endpoint/tcp", "", &tcp_type.type)
