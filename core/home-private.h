@@ -37,8 +37,6 @@ typedef struct {
 
 typedef enum { FAR_HOME_MAIN, FAR_HOME_WORKER, FAR_HOME_FOREIGN } FarHomeSort;
 
-typedef void (*FarScratchSave) (gpointer owner);
-
 struct _FarHome {
   FarHomeSort sort;
   char *name;
@@ -71,11 +69,6 @@ void far_home_clear (FarHome *home);
 void far_home_bind (FarHome *home);          /* the calling thread is the home's */
 gboolean far_home_has_posts (FarHome *home); /* [any thread] */
 gboolean far_home_run_posts (FarHome *home); /* [home] one turn: what was posted before it; TRUE: there was something */
-
-/* The scratch memory for owner: whoever holds it now is asked to save what it still needs. NULL save: nothing to save. [home] */
-guint8 *far_home_scratch_take (FarHome *home, FarScratchSave save, gpointer owner);
-/* owner needs it no more (no-op when somebody else holds it). [home] */
-void far_home_scratch_leave (FarHome *home, gpointer owner);
 
 /* Waits, at most so long, until no foreign home is left: before a program ends that dialed. [main] */
 void far_home_foreign_settle (guint timeout_ms);

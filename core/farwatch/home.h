@@ -50,6 +50,11 @@ void far_home_timer_free (FarHomeTimer *timer);
 /* 64 KiB shared by all streams of this home, valid until the callback returns. [home] workers and foreign homes. */
 guint8 *far_home_scratch (FarHome *home);
 #define FAR_SCRATCH_SIZE (64 * 1024)
+/* The same for an owner that may not need all of it copied: whoever takes the scratch next asks it first, by save(), to keep what it still needs.
+ * leave: the owner needs it no more (no-op when somebody else has it). [home] */
+typedef void (*FarScratchSave) (gpointer owner);
+guint8 *far_home_scratch_take (FarHome *home, FarScratchSave save, gpointer owner);
+void far_home_scratch_leave (FarHome *home, gpointer owner);
 
 /* A worker of one's own (a handshake thread, say). Ends when freed: no stream may live there any more. [main] */
 FarHome *far_home_worker_new (const char *name);

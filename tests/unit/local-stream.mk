@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-EXTRA_DIST += tests/unit/stream-help.h tests/unit/stream-pair.h
+EXTRA_DIST += tests/unit/ssh-help.h tests/unit/stream-help.h tests/unit/stream-pair.h
 
 check_PROGRAMS += tests/unit/test-home
 tests_unit_test_home_CPPFLAGS = $(TEST_CPP)
@@ -24,3 +24,18 @@ tests_unit_test_pump_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_pump_CFLAGS = $(TEST_CC)
 tests_unit_test_pump_LDFLAGS = $(TEST_LD)
 tests_unit_test_pump_LDADD = $(TEST_LINK)
+
+if PLUGIN_TRANSPORT_SSH
+check_LTLIBRARIES += tests/fixtures/authenticator-wax.la
+tests_fixtures_authenticator_wax_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_authenticator_wax_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_authenticator_wax_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_authenticator_wax_la_LIBADD = $(PLUGIN_LINK)
+tests_fixtures_authenticator_wax_la_SOURCES = tests/fixtures/authenticator-wax.c
+
+check_PROGRAMS += tests/unit/test-tunnel
+tests_unit_test_tunnel_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_tunnel_CFLAGS = $(TEST_CC)
+tests_unit_test_tunnel_LDFLAGS = $(TEST_LD)
+tests_unit_test_tunnel_LDADD = $(TEST_LINK)
+endif

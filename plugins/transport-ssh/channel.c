@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A channel as a stream. What arrives is shown in place, inside libssh's data callback, when that comes from the wire's own turn;
+ * otherwise, and when the reader is slow, it stays in libssh (the window stays shut) and is drained later. */
+#include "config.h"
+
+#include "wire.h"
+
+struct _Channel {
+  FarStream head;
+  Wire *wire;               /* a reference */
+  ssh_channel channel;      /* NULL: the wire is dead */
+  struct ssh_channel_callbacks_struct callbacks;
+  gboolean opened, session, freed;
+  gboolean unread;          /* libssh holds bytes */
+  gboolean peer_eof, peer_closed, eof_seen;
+  gboolean end_wanted, ended; /* our end of input */
+  gboolean write_wanted;    /* told when it is possible again */
+  gboolean changed;         /* something happened in a nested call */
+  const guint8 *show;       /* bytes to read: of libssh (in the callback), of the scratch, or kept */
+  gsize size;
+  gboolean in_callback;
+  guint8 *kept;
+  char *host, *from;        /* forwarded, while it opens */
+  guint16 port, from_port;
+};
+
+static Channel *
+of_stream (FarStream *stream)
+{
+  return (Channel *) stream;
+}
+
+/* ---- what libssh tells ---- */
+
+static void
+tell (Channel *self, guint ready)
+{
+  if (wire_may_tell (self->wire))
+    far_stream_tell (&self->head, ready);
+  else
+    self->changed = TRUE;
+}
+
+static int
+on_data (ssh_session session, ssh_channel channel, void *data, uint32_t size, int is_stderr, void *user)
+{
+  Channel *self = user;
+  if (self->freed || is_stderr)
+    return size;
+  if (self->size > 0 || !wire_may_tell (self->wire) || self->head.ready == NULL) {
+    self->unread = self->changed = TRUE;
+    return 0;
+  }
+  self->show = data;
+  self->size = size;
+  self->in_callback = TRUE;
+  far_stream_tell (&self->head, FAR_READY_READ);
+  self->in_callback = FALSE;
+  gsize left = self->freed ? 0 : self->size;
+  self->size = 0;
+  self->unread = left > 0;
+  return size - left;
+}
+
+static void
+on_eof (ssh_session session, ssh_channel channel, void *user)
+{
+  Channel *self = user;
+  self->peer_eof = TRUE;
+  tell (self, FAR_READY_READ);
+}
+
+static void
+on_close (ssh_session session, ssh_channel channel, void *user)
+{
+  Channel *self = user;
+  self->peer_closed = self->peer_eof = TRUE;
+  self->changed = TRUE;
+  if (self->eof_seen)
+    far_stream_die_soon (&self->head, "closed by the peer");
+  else
+    tell (self, FAR_READY_READ);
+}
+
+/* ---- reading ---- */
+
+static void
+keep (gpointer owner)
+{
+  Channel *self = owner;
+  self->kept = g_memdup2 (self->show, self->size);
+  self->show = self->kept;
+}
+
+static void
+drain (Channel *self)
+{
+  guint8 *memory = far_home_scratch_take (self->wire->home, keep, self);
+  wire_enter (self->wire);
+  int got = ssh_channel_read_nonblocking (self->channel, memory, FAR_SCRATCH_SIZE, 0);
+  wire_leave (self->wire);
+  if (got > 0) {
+    self->show = memory;
+    self->size = got;
+  } else {
+    far_home_scratch_leave (self->wire->home, self);
+    self->unread = FALSE;
+  }
+}
+
+static void
+saw_eof (Channel *self)
+{
+  self->eof_seen = TRUE;
+  if (self->peer_closed)
+    far_stream_die_soon (&self->head, "closed by the peer");
+}
+
+static void
+chan_peek (FarStream *stream, FarBatch *batch)
+{
+  Channel *self = of_stream (stream);
+  batch->n = 0;
+  batch->bytes = 0;
+  batch->eof = FALSE;
+  if (stream->closed || !self->opened)
+    return;
+  if (self->size == 0 && self->unread && !self->in_callback)
+    drain (self);
+  if (self->size > 0) {
+    batch->frames[0] = (FarFrame){ .data = self->show, .size = self->size };
+    batch->bytes = self->size;
+    batch->n = 1;
+  } else if (self->peer_eof && !self->unread) {
+    batch->eof = TRUE;
+    saw_eof (self);
+  }
+}
+
+static void
+chan_consume (FarStream *stream, gsize bytes)
+{
+  Channel *self = of_stream (stream);
+  self->show += bytes;
+  self->size -= MIN (bytes, self->size);
+  if (self->size > 0 || self->in_callback)
+    return;
+  far_home_scratch_leave (stream->home, self);
+  g_clear_pointer (&self->kept, g_free);
+}
+
+/* ---- writing ---- */
+
+/* Bytes that may go now; 0: not now. Inside a callback nothing is written: libssh is in the middle of something. */
+static guint32
+room (Channel *self)
+{
+  if (!self->opened || self->ended || self->in_callback || self->wire->inside > 0 || !wire_can_write (self->wire))
+    return 0;
+  return ssh_channel_window_size (self->channel);
+}
+
+static int
+put (Channel *self, const guint8 *data, gsize size)
+{
+  wire_enter (self->wire);
+  int put_ = ssh_channel_write (self->channel, data, size);
+  wire_leave (self->wire);
+  return put_;
+}
+
+static gsize
+chan_write (FarStream *stream, const FarBatch *batch)
+{
+  Channel *self = of_stream (stream);
+  gsize taken = 0;
+  for (guint i = 0; i < batch->n && !stream->closed; i++) {
+    const FarFrame *frame = &batch->frames[i];
+    for (gsize at = 0; at < frame->size;) {
+      guint32 n = MIN (room (self), frame->size - at);
+      int written = n > 0 ? put (self, frame->data + at, n) : 0;
+      if (written <= 0) {
+        self->write_wanted = TRUE;
+        if (written < 0)
+          far_stream_die_soon (stream, "closed by the peer");
+        return taken;
+      }
+      at += written;
+      taken += written;
+    }
+  }
+  return taken;
+}
+
+static void
+send_end (Channel *self)
+{
+  if (self->ended || !self->opened || self->peer_closed)
+    return;
+  self->ended = TRUE;
+  wire_enter (self->wire);
+  if (self->session)
+    ssh_channel_request_send_exit_status (self->channel, 0);
+  ssh_channel_send_eof (self->channel);
+  if (self->session) /* the program has ended: nobody waits for more input */
+    ssh_channel_close (self->channel);
+  wire_leave (self->wire);
+}
+
+static void
+chan_shutdown (FarStream *stream, FarDirection what)
+{
+  Channel *self = of_stream (stream);
+  if (!(what & FAR_DIRECTION_WRITE) || self->channel == NULL)
+    return;
+  self->end_wanted = TRUE;
+  if (self->in_callback || self->wire->inside > 0 || !self->opened)
+    wire_kick (self->wire);
+  else
+    send_end (self);
+}
+
+/* ---- end ---- */
+
+static void
+chan_abort (FarStream *stream, const char *cause)
+{
+  Channel *self = of_stream (stream);
+  stream->closed = TRUE;
+  if (stream->cause == NULL)
+    stream->cause = g_intern_string (cause);
+  self->end_wanted = FALSE;
+  if (self->channel != NULL)
+    wire_kick (self->wire);
+}
+
+static void
+forget_bytes (Channel *self)
+{
+  far_home_scratch_leave (self->head.home, self);
+  g_clear_pointer (&self->kept, g_free);
+  self->size = 0;
+}
+
+static void
+destroy (Channel *self)
+{
+  wire_unref (self->wire);
+  g_free (self->host);
+  g_free (self->from);
+  g_free (self);
+}
+
+/* libssh may be in the middle of this very channel: it goes after the turn. */
+static void
+chan_free (FarStream *stream)
+{
+  Channel *self = of_stream (stream);
+  if (!self->in_callback)
+    forget_bytes (self);
+  self->freed = TRUE;
+  if (self->channel == NULL)
+    destroy (self);
+  else
+    wire_kick (self->wire);
+}
+
+/* A channel that does not open yet waits: to close it now would upset the peer (OpenSSH drops the whole connection). */
+gboolean
+wire_channel_reap (Channel *self)
+{
+  if (!self->freed || self->host != NULL)
+    return FALSE;
+  wire_enter (self->wire);
+  ssh_remove_channel_callbacks (self->channel, &self->callbacks);
+  if (self->opened && self->end_wanted)
+    send_end (self);
+  if (self->opened)
+    ssh_channel_close (self->channel);
+  ssh_channel_free (self->channel);
+  wire_leave (self->wire);
+  destroy (self);
+  return TRUE;
+}
+
+void
+wire_channel_wire_dead (Channel *self, const char *cause)
+{
+  ssh_remove_channel_callbacks (self->channel, &self->callbacks);
+  self->channel = NULL; /* goes with the session */
+  if (self->freed)
+    destroy (self);
+  else
+    far_stream_die (&self->head, cause);
+}
+
+/* ---- turn ---- */
+
+static void
+try_open (Channel *self)
+{
+  wire_enter (self->wire);
+  int result = ssh_channel_open_reverse_forward (self->channel, self->host, self->port, self->from, self->from_port);
+  wire_leave (self->wire);
+  if (result == SSH_AGAIN)
+    return;
+  g_clear_pointer (&self->host, g_free);
+  self->opened = result == SSH_OK;
+  if (!self->opened && !self->freed)
+    far_stream_die (&self->head, "refused by the terminal");
+  else
+    self->write_wanted = self->changed = TRUE;
+}
+
+void
+wire_channel_turn (Channel *self)
+{
+  guint ready = 0;
+  if (self->host != NULL)
+    try_open (self);
+  if (self->freed || self->head.closed)
+    return;
+  if (self->end_wanted && !self->ended)
+    send_end (self);
+  if (self->changed)
+    ready |= FAR_READY_READ;
+  self->changed = FALSE;
+  if (self->write_wanted && room (self) > 0) {
+    self->write_wanted = FALSE;
+    ready |= FAR_READY_WRITE;
+  }
+  if (ready != 0)
+    far_stream_tell (&self->head, ready);
+}
+
+/* ---- life ---- */
+
+static const FarStreamClass channel_class = {
+  .name = "ssh-channel",
+  .peek = chan_peek,
+  .consume = chan_consume,
+  .write = chan_write,
+  .shutdown = chan_shutdown,
+  .abort = chan_abort,
+  .free = chan_free,
+};
+
+Channel *
+wire_channel_new (Wire *wire, ssh_channel channel, gboolean opened)
+{
+  Channel *self = g_new0 (Channel, 1);
+  far_stream_init (&self->head, &channel_class, wire->home);
+  self->wire = wire_ref (wire);
+  self->channel = channel;
+  self->opened = opened;
+  self->callbacks = (struct ssh_channel_callbacks_struct){
+    .userdata = self, .channel_data_function = on_data, .channel_eof_function = on_eof, .channel_close_function = on_close };
+  ssh_callbacks_init (&self->callbacks);
+  ssh_set_channel_callbacks (channel, &self->callbacks);
+  g_ptr_array_add (wire->channels, self);
+  return self;
+}
+
+Channel *
+wire_channel_forward (Wire *wire, const char *host, guint16 port, const char *from, guint16 from_port)
+{
+  Channel *self = wire_channel_new (wire, ssh_channel_new (wire->session), FALSE);
+  self->host = g_strdup (host);
+  self->port = port;
+  self->from = g_strdup (from);
+  self->from_port = from_port;
+  try_open (self);
+  return self;
+}
+
+void
+wire_channel_set_session (Channel *channel)
+{
+  channel->session = TRUE;
+}
+
+FarStream *
+wire_channel_stream (Channel *channel)
+{
+  return &channel->head;
+}
+
+ssh_channel
+wire_channel_raw (Channel *channel)
+{
+  return channel->channel;
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The terminal's way to the tunnel end: connect, know Z by its key, prove the node's key, show the token, ask for X. Then the wire moves to the
+ * tunnel's home, and what comes through it is announced on main. (spec B6, B7) */
+#include "config.h"
+
+#include "ssh.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TIMEOUT_US (20 * (gint64) G_USEC_PER_SEC)
+#define NAMES_WAITING 16
+
+typedef enum { STEP_CONNECT, STEP_KNOW, STEP_KEY, STEP_TOKEN, STEP_ASK, STEP_DONE } Step;
+
+struct _Dial {
+  gint refs;
+  Tunnel *tunnel;
+  FarRequest *req;
+  char *address, *host, *host_key, *user, *token, *key_path, *ciphers;
+  guint16 port;
+  gboolean node_key;
+  FarHome *home;       /* handshakes */
+  struct addrinfo *found, *next;
+  /* home */
+  gboolean cancelled;
+  int fd;
+  FarWatch *watch;
+  FarHomeTimer *timer;
+  Wire *wire;
+  Step step;
+  ssh_key key;
+  gint64 since_us;     /* acknowledged */
+  GError *error;
+};
+
+static void
+dial_unref (Dial *dial)
+{
+  if (!g_atomic_int_dec_and_test (&dial->refs))
+    return;
+  if (dial->found != NULL)
+    freeaddrinfo (dial->found);
+  if (dial->key != NULL)
+    ssh_key_free (dial->key);
+  far_secret_free (dial->token);
+  g_clear_error (&dial->error);
+  far_request_unref (dial->req);
+  tunnel_unref (dial->tunnel);
+  g_free (dial->address);
+  g_free (dial->host);
+  g_free (dial->host_key);
+  g_free (dial->user);
+  g_free (dial->key_path);
+  g_free (dial->ciphers);
+  g_free (dial);
+}
+
+static Dial *
+dial_ref (Dial *dial)
+{
+  g_atomic_int_inc (&dial->refs);
+  return dial;
+}
+
+/* [main] */
+static void
+forget_dial (gpointer data)
+{
+  Dial *dial = data;
+  if (dial->tunnel->dial == dial) {
+    dial->tunnel->dial = NULL;
+    dial_unref (dial);
+  }
+  dial_unref (dial);
+}
+
+/* Its work at the handshakes' home is over. */
+static void
+dial_over (Dial *dial)
+{
+  g_clear_pointer (&dial->watch, far_watch_free);
+  g_clear_pointer (&dial->timer, far_home_timer_free);
+  if (dial->fd >= 0)
+    close (dial->fd);
+  dial->fd = -1;
+  far_home_post (far_home_main (), forget_dial, dial);
+}
+
+static void
+dial_fail (Dial *dial, FarErrorCode code, const char *why)
+{
+  far_request_fail_new (dial->req, code, _("no tunnel to %s: %s"), dial->address, why);
+  dial_over (dial);
+}
+
+/* ---- what comes through an open link ---- */
+
+typedef struct {
+  Tunnel *tunnel;
+  Channel *channel;
+  char *from;
+  FarStream *near_end;
+} Arrival;
+
+static void
+arrival_free (Arrival *arrival)
+{
+  tunnel_unref (arrival->tunnel);
+  g_free (arrival->from);
+  g_free (arrival);
+}
+
+/* [home of the tunnel] */
+static void
+arrival_join (gpointer data)
+{
+  Arrival *arrival = data;
+  FarStream *far_end = wire_channel_stream (arrival->channel);
+  arrival->tunnel->n_joins--; /* it counted while it was asked for */
+  if (arrival->near_end != NULL && !far_end->closed && !arrival->tunnel->over) {
+    tunnel_join (arrival->tunnel, far_end, arrival->near_end, TRUE, arrival->from);
+  } else {
+    stream_discard (arrival->near_end);
+    far_stream_free (far_end);
+  }
+  arrival_free (arrival);
+}
+
+/* [main] */
+static void
+arrival_answered (FarRequest *req, gpointer user)
+{
+  Arrival *arrival = user;
+  const GError *error = far_request_error (req);
+  arrival->near_end = error == NULL ? far_request_steal (req) : NULL;
+  if (error != NULL) {
+    FarTunnelEvent event = { .kind = FAR_TUNNEL_REFUSED, .cause = error->message, .from = arrival->from };
+    tunnel_tell (arrival->tunnel, &event);
+  }
+  far_home_post (arrival->tunnel->home, arrival_join, arrival);
+}
+
+/* [main] */
+static void
+arrival_ask (gpointer data)
+{
+  Arrival *arrival = data;
+  Tunnel *tunnel = arrival->tunnel;
+  FarRequest *req = far_request_new (arrival_answered, arrival, 30000);
+  if (tunnel->ending || tunnel->events == NULL || tunnel->arrived == NULL)
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, "the session is over");
+  else
+    tunnel->arrived (tunnel->session, arrival->from, tunnel->home, req, tunnel->user);
+}
+
+static gboolean
+is_ours (Tunnel *tunnel, ssh_message message)
+{
+  return ssh_message_type (message) == SSH_REQUEST_CHANNEL_OPEN && ssh_message_subtype (message) == SSH_CHANNEL_FORWARDED_TCPIP &&
+         ssh_message_channel_request_open_destination_port (message) == tunnel->x && tunnel->n_joins < TUNNEL_JOINS_MAX && !tunnel->over;
+}
+
+static gboolean
+open_message (Wire *wire, ssh_message message, gpointer user)
+{
+  Tunnel *tunnel = user;
+  wire_enter (wire);
+  ssh_channel channel = is_ours (tunnel, message) ? ssh_message_channel_request_open_reply_accept (message) : NULL;
+  if (channel == NULL)
+    ssh_message_reply_default (message);
+  wire_leave (wire);
+  if (channel == NULL)
+    return FALSE;
+  Arrival *arrival = g_new0 (Arrival, 1);
+  const char *from = ssh_message_channel_request_open_originator (message);
+  *arrival = (Arrival){ .tunnel = tunnel_ref (tunnel), .channel = wire_channel_new (wire, channel, TRUE), .from = g_strdup (from != NULL ? from : "") };
+  tunnel->n_joins++;
+  far_home_post (far_home_main (), arrival_ask, arrival);
+  return FALSE;
+}
+
+static void
+open_dead (Wire *wire, const char *cause, gpointer user)
+{
+  Tunnel *tunnel = user;
+  tunnel_link_dead (tunnel, wire, cause);
+  tunnel_unref (tunnel);
+}
+
+static void
+open_arrived (Wire *wire, gpointer user)
+{
+  Tunnel *tunnel = user;
+  tunnel_up (tunnel, wire, FALSE, far_clock_boottime_us ());
+}
+
+static const WireOps open_ops = { .message = open_message, .arrived = open_arrived, .dead = open_dead };
+
+/* ---- the steps of a handshake ---- */
+
+typedef enum { GO_ON, WAIT, GIVE_UP } Progress;
+
+static Progress
+broken (Dial *dial, FarErrorCode code, const char *where)
+{
+  if (dial->error == NULL)
+    dial->error = g_error_new (FAR_ERROR, code, "%s: %s", where, ssh_get_error (dial->wire->session));
+  return GIVE_UP;
+}
+
+static Progress
+step_connect (Dial *dial, ssh_session session)
+{
+  int result = ssh_connect (session);
+  return result == SSH_OK ? GO_ON : result == SSH_AGAIN ? WAIT : broken (dial, FAR_ERROR_UNAVAILABLE, "SSH");
+}
+
+/* The offer said which key Z has; any other is refused without a question. */
+static Progress
+step_know (Dial *dial, ssh_session session)
+{
+  g_autofree char *line = NULL;
+  char *base64 = NULL;
+  ssh_key key = NULL;
+  if (ssh_get_server_publickey (session, &key) == SSH_OK && ssh_pki_export_pubkey_base64 (key, &base64) == SSH_OK)
+    line = g_strdup_printf ("%s %s", ssh_key_type_to_char (ssh_key_type (key)), base64);
+  ssh_string_free_char (base64);
+  ssh_key_free (key);
+  if (line != NULL && strcmp (line, dial->host_key) == 0)
+    return GO_ON;
+  dial->error = g_error_new (FAR_ERROR, FAR_ERROR_DENIED, "%s", _("its host key is not the one of the offer"));
+  return GIVE_UP;
+}
+
+static Progress
+step_key (Dial *dial, ssh_session session)
+{
+  if (!dial->node_key)
+    return GO_ON;
+  if (dial->key == NULL && (dial->key = ssh_key_load (dial->key_path, &dial->error)) == NULL)
+    return GIVE_UP;
+  switch (ssh_userauth_publickey (session, NULL, dial->key)) {
+  case SSH_AUTH_AGAIN:
+    return WAIT;
+  case SSH_AUTH_SUCCESS: /* a stock server that knows this key */
+    dial->step++;
+    return GO_ON;
+  case SSH_AUTH_ERROR:
+    return broken (dial, FAR_ERROR_UNAVAILABLE, "login");
+  default:
+    return GO_ON;
+  }
+}
+
+static Progress
+step_token (Dial *dial, ssh_session session)
+{
+  switch (ssh_userauth_password (session, NULL, dial->token)) {
+  case SSH_AUTH_AGAIN:
+    return WAIT;
+  case SSH_AUTH_SUCCESS:
+    g_clear_pointer (&dial->token, far_secret_free);
+    return GO_ON;
+  case SSH_AUTH_ERROR:
+    return broken (dial, FAR_ERROR_UNAVAILABLE, "login");
+  default:
+    dial->error = g_error_new (FAR_ERROR, FAR_ERROR_DENIED, "%s", _("the credential was refused"));
+    return GIVE_UP;
+  }
+}
+
+static Progress
+step_ask (Dial *dial, ssh_session session)
+{
+  int result = ssh_channel_listen_forward (session, "localhost", dial->tunnel->x, NULL);
+  if (result == SSH_AGAIN)
+    return WAIT;
+  return result == SSH_OK ? GO_ON : broken (dial, FAR_ERROR_DENIED, _("port X was not granted"));
+}
+
+static Progress
+do_step (Dial *dial, ssh_session session)
+{
+  switch (dial->step) {
+  case STEP_CONNECT:
+    return step_connect (dial, session);
+  case STEP_KNOW:
+    return step_know (dial, session);
+  case STEP_KEY:
+    return step_key (dial, session);
+  case STEP_TOKEN:
+    return step_token (dial, session);
+  default:
+    return step_ask (dial, session);
+  }
+}
+
+static gboolean
+handshake_advance (Wire *wire, gpointer user)
+{
+  Dial *dial = user;
+  Progress progress = GO_ON;
+  wire_enter (wire);
+  while (progress == GO_ON && dial->step < STEP_DONE) {
+    progress = do_step (dial, wire->session);
+    if (progress == GO_ON)
+      dial->step++;
+  }
+  wire_leave (wire);
+  if (progress == GIVE_UP)
+    wire_cut (wire, "handshake failed");
+  if (progress != GO_ON)
+    return FALSE;
+  wire_move (wire, dial->tunnel->home, &open_ops, tunnel_ref (dial->tunnel));
+  far_request_done (dial->req, NULL, NULL);
+  dial->wire = NULL;
+  dial_over (dial);
+  return TRUE;
+}
+
+static gboolean
+handshake_message (Wire *wire, ssh_message message, gpointer user)
+{
+  return FALSE;
+}
+
+static void
+handshake_dead (Wire *wire, const char *cause, gpointer user)
+{
+  Dial *dial = user;
+  dial->wire = NULL;
+  if (dial->error != NULL)
+    dial_fail (dial, dial->error->code, dial->error->message);
+  else
+    dial_fail (dial, FAR_ERROR_UNAVAILABLE, cause);
+}
+
+static const WireOps handshake_ops = { .advance = handshake_advance, .message = handshake_message, .dead = handshake_dead };
+
+/* ---- connecting ---- */
+
+static void
+set_options (Dial *dial, ssh_session session)
+{
+  gboolean no = FALSE;
+  int port = dial->port;
+  g_autofree char *key_type = g_strndup (dial->host_key, strcspn (dial->host_key, " "));
+  ssh_options_set (session, SSH_OPTIONS_PROCESS_CONFIG, &no);
+  ssh_options_set (session, SSH_OPTIONS_HOST, dial->host);
+  ssh_options_set (session, SSH_OPTIONS_PORT, &port);
+  ssh_options_set (session, SSH_OPTIONS_USER, dial->user);
+  ssh_options_set (session, SSH_OPTIONS_HOSTKEYS, key_type);
+  ssh_options_set (session, SSH_OPTIONS_KNOWNHOSTS, "/dev/null");
+  ssh_options_set (session, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
+  ssh_options_set (session, SSH_OPTIONS_CIPHERS_C_S, dial->ciphers);
+  ssh_options_set (session, SSH_OPTIONS_CIPHERS_S_C, dial->ciphers);
+  ssh_options_set (session, SSH_OPTIONS_FD, &dial->fd);
+}
+
+static void
+connected (Dial *dial)
+{
+  g_clear_pointer (&dial->watch, far_watch_free);
+  ssh_session session = ssh_new ();
+  if (session == NULL) {
+    dial_fail (dial, FAR_ERROR_INTERNAL, "out of memory");
+    return;
+  }
+  wire_tune_fd (dial->fd);
+  set_options (dial, session);
+  int fd = dial->fd;
+  dial->fd = -1; /* the session's */
+  dial->wire = wire_new (dial->home, session, fd, &handshake_ops, dial);
+}
+
+static void dial_try (Dial *dial);
+
+static void
+connect_ready (int fd, guint ready, gpointer data)
+{
+  Dial *dial = data;
+  int code = 0;
+  socklen_t size = sizeof code;
+  getsockopt (fd, SOL_SOCKET, SO_ERROR, &code, &size);
+  if (code == 0) {
+    connected (dial);
+    return;
+  }
+  errno = code;
+  dial_try (dial);
+}
+
+static void
+dial_try (Dial *dial)
+{
+  int code = errno;
+  g_clear_pointer (&dial->watch, far_watch_free);
+  if (dial->fd >= 0)
+    close (dial->fd);
+  dial->fd = -1;
+  while (dial->next != NULL) {
+    const struct addrinfo *to = dial->next;
+    dial->next = to->ai_next;
+    dial->fd = socket (to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (dial->fd >= 0 && (connect (dial->fd, to->ai_addr, to->ai_addrlen) == 0 || errno == EINPROGRESS)) {
+      dial->watch = far_home_watch (dial->home, dial->fd, FAR_READY_WRITE, connect_ready, dial);
+      return;
+    }
+    code = errno;
+    if (dial->fd >= 0)
+      close (dial->fd);
+    dial->fd = -1;
+  }
+  dial_fail (dial, FAR_ERROR_UNAVAILABLE, g_strerror (code));
+}
+
+static void
+give_up (Dial *dial, const char *cause)
+{
+  if (dial->wire != NULL)
+    wire_cut (dial->wire, cause);
+  else if (dial->timer != NULL) /* connecting */
+    dial_fail (dial, FAR_ERROR_UNAVAILABLE, cause);
+}
+
+static void
+dial_late (gpointer data)
+{
+  give_up (data, _("no answer in 20s"));
+}
+
+static void
+dial_start (gpointer data)
+{
+  Dial *dial = data;
+  dial->next = dial->found;
+  dial->timer = far_home_timer (dial->home, far_clock_boottime_us () + TIMEOUT_US, dial_late, dial);
+  if (dial->cancelled)
+    give_up (dial, "cancelled");
+  else
+    dial_try (dial);
+}
+
+static void
+do_cancel (gpointer data)
+{
+  Dial *dial = data;
+  dial->cancelled = TRUE;
+  if (dial->timer != NULL)
+    give_up (dial, "cancelled");
+  dial_unref (dial);
+}
+
+void
+dial_cancel (Dial *dial)
+{
+  far_home_post (dial->home, do_cancel, dial_ref (dial));
+}
+
+/* ---- on main ---- */
+
+static struct addrinfo *
+look_up (const char *host, guint16 port, int flags, int *why)
+{
+  struct addrinfo hints = { .ai_flags = flags | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *found = NULL;
+  g_autofree char *service = g_strdup_printf ("%u", port);
+  *why = getaddrinfo (host, service, &hints, &found);
+  return *why == 0 ? found : NULL;
+}
+
+static void
+resolve (FarRequest *req, gpointer data)
+{
+  Dial *dial = data;
+  int why;
+  dial->found = look_up (dial->host, dial->port, 0, &why);
+  if (dial->found != NULL)
+    far_request_done (req, NULL, NULL);
+  else
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("its name is not found: %s"), gai_strerror (why));
+}
+
+static void
+resolved (FarRequest *req, gpointer user)
+{
+  Dial *dial = user;
+  const GError *error = far_request_error (req);
+  if (error != NULL)
+    dial_fail (dial, FAR_ERROR_UNAVAILABLE, error->message);
+  else
+    far_home_post (dial->home, dial_start, dial);
+}
+
+static Dial *
+dial_new (Ssh *self, Tunnel *tunnel, const FarDialSpec *spec, FarRequest *req)
+{
+  Dial *dial = g_new0 (Dial, 1);
+  *dial = (Dial){ .refs = 2, .tunnel = tunnel_ref (tunnel), .req = far_request_ref (req), .address = g_strdup (spec->address),
+                  .host_key = g_strdup (spec->host_key), .user = g_strdup (spec->user), .token = g_strdup (spec->token != NULL ? spec->token : ""),
+                  .key_path = g_strdup (self->key_path), .ciphers = g_strdup (ssh_options (self)->ciphers), .node_key = spec->node_key,
+                  .home = ssh_handshakes (self), .fd = -1 };
+  return dial;
+}
+
+static Tunnel *
+tunnel_for (Ssh *self, const FarDialSpec *spec, FarTunnelFunc events, gpointer user)
+{
+  Tunnel *tunnel = tunnel_find (self, spec->session);
+  if (tunnel == NULL) {
+    tunnel = tunnel_new (self, spec->session, spec->length_us, events, user);
+    tunnel->x = spec->x;
+    tunnel->arrived = spec->arrived;
+    tunnel_unref (tunnel);
+  }
+  return tunnel;
+}
+
+void
+client_dial (gpointer data, const FarDialSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req)
+{
+  Ssh *self = data;
+  GError *error = NULL;
+  Tunnel *tunnel = tunnel_for (self, spec, events, user);
+  int why;
+  if (tunnel->ending || tunnel->dial != NULL || tunnel->x != spec->x) {
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, _("session '%s' is being dialled, or over"), spec->session);
+    return;
+  }
+  if (spec->host_key == NULL || spec->address == NULL || spec->user == NULL) {
+    far_request_fail_new (req, FAR_ERROR_INVALID, "%s", _("the offer lacks the host key or the address"));
+    return;
+  }
+  Dial *dial = dial_new (self, tunnel, spec, req);
+  if (!far_parse_address (spec->address, &dial->host, &dial->port, &error)) {
+    far_request_fail (req, error);
+    dial->refs = 1;
+    dial_unref (dial);
+    return;
+  }
+  tunnel->dial = dial;
+  dial->found = look_up (dial->host, dial->port, AI_NUMERICHOST, &why);
+  if (dial->found != NULL)
+    far_home_post (dial->home, dial_start, dial);
+  else
+    far_run_blocking ("names", NAMES_WAITING, resolve, dial, NULL, far_request_new (resolved, dial, 0));
+}

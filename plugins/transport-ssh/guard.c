@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "guard.h"
+
+#include <string.h>
+
+/* libssh wants its server callbacks instead of messages; those must answer at once, and a login cannot. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+#define REQUESTS_MAX 20 /* of any kind before login: a client may try its keys */
+
+Guard *
+guard_new (const char *const *authenticators, const char *door, gboolean tokens)
+{
+  Guard *guard = g_new0 (Guard, 1);
+  guard->refs = 1;
+  guard->authenticators = g_strdupv ((char **) authenticators);
+  guard->door = door;
+  guard->tokens = tokens;
+  guard->waiting = g_ptr_array_new_with_free_func ((GDestroyNotify) far_request_unref);
+  return guard;
+}
+
+Guard *
+guard_ref (Guard *guard)
+{
+  g_atomic_int_inc (&guard->refs);
+  return guard;
+}
+
+void
+guard_unref (gpointer data)
+{
+  Guard *guard = data;
+  if (!g_atomic_int_dec_and_test (&guard->refs))
+    return;
+  g_strfreev (guard->authenticators);
+  g_free (guard);
+}
+
+void
+guard_stop (Guard *guard)
+{
+  GPtrArray *waiting = g_steal_pointer (&guard->waiting);
+  guard->judge_user = NULL;
+  for (guint i = 0; i < waiting->len; i++)
+    far_request_cancel (waiting->pdata[i]);
+  g_ptr_array_unref (waiting);
+}
+
+/* ---- what is asked of main ---- */
+
+typedef enum { ANSWER_NO, ANSWER_YES, ANSWER_ASK, ANSWER_BUSY } AnswerKind;
+
+typedef struct {
+  Wire *wire;
+  Guard *guard;
+  Login *of;       /* touched on the wire's home only */
+  FarLogin *login; /* NULL: handed over */
+  FarRequest *req;
+  char *name, *key;
+  gboolean probe;
+  AnswerKind kind;
+  gpointer grant;
+  GStrv prompts;
+  gboolean echo;
+} Question;
+
+static void
+question_free (gpointer data)
+{
+  Question *question = data;
+  if (question->grant != NULL && question->guard->free_grant != NULL)
+    question->guard->free_grant (question->grant);
+  wire_unref (question->wire);
+  guard_unref (question->guard);
+  far_login_free (question->login);
+  g_strfreev (question->prompts);
+  g_free (question->name);
+  g_free (question->key);
+  g_free (question);
+}
+
+static void answer (Wire *wire, gpointer data);
+
+static void
+judge (Question *question, FarRequest *req)
+{
+  Guard *guard = question->guard;
+  const FarVerdict *verdict = far_login_verdict (req);
+  FarPrincipal *principal = far_request_result (req);
+  if (verdict != NULL && verdict->kind == FAR_VERDICT_ASK) {
+    question->kind = ANSWER_ASK;
+    question->prompts = g_strdupv (verdict->prompts);
+    question->echo = verdict->echo;
+  } else if (question->probe) {
+    question->kind = ANSWER_YES;
+  } else if (guard->judge_user != NULL && principal != NULL && verdict != NULL) {
+    question->grant = guard->judge (guard->judge_user, principal, verdict, question->name, question->key);
+    question->kind = question->grant != NULL ? ANSWER_YES : ANSWER_NO;
+  }
+}
+
+static void
+decided (FarRequest *req, gpointer user)
+{
+  Question *question = user;
+  const GError *error = far_request_error (req);
+  if (question->guard->waiting != NULL)
+    g_ptr_array_remove_fast (question->guard->waiting, req);
+  if (error == NULL)
+    judge (question, req);
+  else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_LIMIT))
+    question->kind = ANSWER_BUSY;
+  wire_post (question->wire, answer, question, question_free);
+}
+
+/* [main] */
+static void
+ask_core (gpointer data)
+{
+  Question *question = data;
+  Guard *guard = question->guard;
+  if (guard->waiting == NULL) {
+    wire_post (question->wire, answer, question, question_free);
+    return;
+  }
+  FarRequest *req = far_request_new (decided, question, 0);
+  g_ptr_array_add (guard->waiting, far_request_ref (req));
+  far_login ((const char *const *) guard->authenticators, g_steal_pointer (&question->login), req);
+}
+
+/* ---- answers ---- */
+
+static void
+refuse (Login *login, Wire *wire, ssh_message message)
+{
+  wire_enter (wire);
+  ssh_message_reply_default (message);
+  wire_leave (wire);
+  ssh_message_free (message);
+}
+
+static void
+ask_back (Login *login, Wire *wire, ssh_message message, const Question *question)
+{
+  guint n = MIN (g_strv_length (question->prompts), 8);
+  char echo[8];
+  memset (echo, question->echo ? 1 : 0, sizeof echo);
+  wire_enter (wire);
+  ssh_message_auth_interactive_request (message, "", "", n, (const char **) question->prompts, echo);
+  wire_leave (wire);
+  ssh_message_free (message);
+}
+
+static void
+let_in (Login *login, Wire *wire, ssh_message message, Question *question)
+{
+  wire_enter (wire);
+  ssh_message_auth_reply_success (message, 0);
+  wire_leave (wire);
+  ssh_message_free (message);
+  login->passed (wire, g_steal_pointer (&question->grant), login->key, login->user);
+}
+
+static void
+failed (Login *login, Wire *wire, ssh_message message)
+{
+  refuse (login, wire, message);
+  if (++login->tries >= GUARD_TRIES)
+    wire_cut (wire, "login refused three times");
+}
+
+static void
+pk_ok (Wire *wire, ssh_message message)
+{
+  wire_enter (wire);
+  ssh_message_auth_reply_pk_ok_simple (message);
+  wire_leave (wire);
+  ssh_message_free (message);
+}
+
+/* [home of the wire] */
+static void
+answer (Wire *wire, gpointer data)
+{
+  Question *question = data;
+  Login *login = question->of;
+  ssh_message message = g_steal_pointer (&login->message);
+  wire_pause (wire, FALSE);
+  if (question->kind == ANSWER_ASK)
+    ask_back (login, wire, message, question);
+  else if (question->kind == ANSWER_YES && question->probe)
+    pk_ok (wire, message);
+  else if (question->kind == ANSWER_YES)
+    let_in (login, wire, message, question);
+  else if (question->probe)
+    refuse (login, wire, message);
+  else
+    failed (login, wire, message);
+}
+
+/* ---- questions ---- */
+
+static char *
+key_line (ssh_key key)
+{
+  g_autofree char *text = NULL;
+  char *base64 = NULL;
+  if (key == NULL || ssh_pki_export_pubkey_base64 (key, &base64) != SSH_OK)
+    return NULL;
+  text = g_strdup_printf ("%s %s", ssh_key_type_to_char (ssh_key_type (key)), base64);
+  ssh_string_free_char (base64);
+  return g_steal_pointer (&text);
+}
+
+/* Hands the request to main; no more is read until the answer is there. */
+static gboolean
+ask (Login *login, Wire *wire, ssh_message message, FarLogin *form)
+{
+  Question *question = g_new0 (Question, 1);
+  *question = (Question){ .wire = wire_ref (wire), .guard = guard_ref (login->guard), .of = login, .login = form, .name = g_strdup (form->name),
+                          .key = g_strdup (form->key), .probe = form->probe };
+  login->message = message;
+  wire_pause (wire, TRUE);
+  far_home_post (far_home_main (), ask_core, question);
+  return TRUE;
+}
+
+static FarLogin *
+form_new (Login *login, ssh_message message, FarLoginForm form)
+{
+  const char *name = ssh_message_auth_user (message);
+  if (name != NULL) {
+    g_free (login->name);
+    login->name = g_strdup (name);
+  }
+  return far_login_new (form, login->name != NULL ? login->name : "", login->guard->door, login->from);
+}
+
+static gboolean
+on_password (Login *login, Wire *wire, ssh_message message)
+{
+  FarLogin *form = form_new (login, message, login->guard->tokens ? FAR_LOGIN_TOKEN : FAR_LOGIN_PASSWORD);
+  form->secret = g_strdup (ssh_message_auth_password (message));
+  form->key = g_strdup (login->key);
+  return ask (login, wire, message, form);
+}
+
+/* Where tokens log in, any key may be proved: what it is worth the token says. */
+static gboolean
+on_key_for_token (Login *login, Wire *wire, ssh_message message)
+{
+  if (ssh_message_auth_publickey_state (message) == SSH_PUBLICKEY_STATE_NONE) {
+    pk_ok (wire, message);
+    return TRUE;
+  }
+  if (ssh_message_auth_publickey_state (message) != SSH_PUBLICKEY_STATE_VALID)
+    return FALSE;
+  g_free (login->key);
+  login->key = key_line (ssh_message_auth_pubkey (message));
+  ssh_message_auth_set_methods (message, SSH_AUTH_METHOD_PASSWORD);
+  wire_enter (wire);
+  ssh_message_auth_reply_success (message, 1);
+  wire_leave (wire);
+  ssh_message_free (message);
+  return TRUE;
+}
+
+static gboolean
+on_key (Login *login, Wire *wire, ssh_message message)
+{
+  if (login->guard->tokens)
+    return on_key_for_token (login, wire, message);
+  int state = ssh_message_auth_publickey_state (message);
+  g_autofree char *line = key_line (ssh_message_auth_pubkey (message));
+  if (line == NULL || (state != SSH_PUBLICKEY_STATE_NONE && state != SSH_PUBLICKEY_STATE_VALID))
+    return FALSE;
+  FarLogin *form = form_new (login, message, FAR_LOGIN_KEY);
+  form->key = g_steal_pointer (&line);
+  form->probe = state == SSH_PUBLICKEY_STATE_NONE;
+  return ask (login, wire, message, form);
+}
+
+static GStrv
+answers_of (Wire *wire)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  int n = ssh_userauth_kbdint_getnanswers (wire->session);
+  for (int i = 0; i < n && i < 8; i++) {
+    const char *text = ssh_userauth_kbdint_getanswer (wire->session, i);
+    g_strv_builder_add (builder, text != NULL ? text : "");
+  }
+  return g_strv_builder_end (builder);
+}
+
+/* A conversation starts with the question for the password; an authenticator that has more to ask says so in its verdict. */
+static gboolean
+on_interactive (Login *login, Wire *wire, ssh_message message)
+{
+  if (!ssh_message_auth_kbdint_is_response (message)) {
+    char *prompts[] = { (char *) "Password: ", NULL };
+    Question first = { .prompts = prompts };
+    g_free (login->name);
+    login->name = g_strdup (ssh_message_auth_user (message));
+    login->interactive = FALSE;
+    ask_back (login, wire, message, &first);
+    return TRUE;
+  }
+  g_auto (GStrv) answers = answers_of (wire);
+  FarLogin *form = form_new (login, message, login->interactive ? FAR_LOGIN_CONVERSATION : FAR_LOGIN_PASSWORD);
+  if (login->interactive)
+    form->answers = g_steal_pointer (&answers);
+  else
+    form->secret = g_strdup (answers[0] != NULL ? answers[0] : "");
+  login->interactive = TRUE;
+  return ask (login, wire, message, form);
+}
+
+static gboolean
+on_service (Wire *wire, ssh_message message)
+{
+  const char *name = ssh_message_service_service (message);
+  wire_enter (wire);
+  if (name != NULL && g_str_equal (name, "ssh-userauth"))
+    ssh_message_service_reply_success (message);
+  else
+    ssh_message_reply_default (message);
+  wire_leave (wire);
+  ssh_message_free (message);
+  return TRUE;
+}
+
+static gboolean
+on_auth (Login *login, Wire *wire, ssh_message message)
+{
+  if (++login->asked > REQUESTS_MAX) {
+    wire_cut (wire, "too many login requests");
+    return FALSE;
+  }
+  switch (ssh_message_subtype (message)) {
+  case SSH_AUTH_METHOD_PASSWORD:
+    return on_password (login, wire, message);
+  case SSH_AUTH_METHOD_PUBLICKEY:
+    return on_key (login, wire, message);
+  case SSH_AUTH_METHOD_INTERACTIVE:
+    return login->guard->tokens ? FALSE : on_interactive (login, wire, message);
+  default:
+    return FALSE;
+  }
+}
+
+gboolean
+login_message (Login *login, Wire *wire, ssh_message message)
+{
+  gboolean kept = FALSE;
+  if (ssh_message_type (message) == SSH_REQUEST_SERVICE)
+    kept = on_service (wire, message);
+  else if (ssh_message_type (message) == SSH_REQUEST_AUTH)
+    kept = on_auth (login, wire, message);
+  if (!kept)
+    refuse (login, wire, message);
+  return TRUE;
+}
+
+void
+login_begin (Login *login, Guard *guard, Wire *wire, const char *from)
+{
+  int methods = SSH_AUTH_METHOD_PASSWORD | SSH_AUTH_METHOD_PUBLICKEY | (guard->tokens ? 0 : SSH_AUTH_METHOD_INTERACTIVE);
+  login->guard = guard_ref (guard);
+  login->from = g_strdup (from);
+  ssh_set_auth_methods (wire->session, methods);
+}
+
+void
+login_end (Login *login)
+{
+  g_clear_pointer (&login->guard, guard_unref);
+  g_clear_pointer (&login->message, ssh_message_free);
+  g_clear_pointer (&login->from, g_free);
+  g_clear_pointer (&login->name, g_free);
+  g_clear_pointer (&login->key, g_free);
+}

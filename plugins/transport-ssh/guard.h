@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Logging in over a wire: takes the peer's login requests, has core decide on main, answers. Both servers use it: the tunnel end, where a
+ * terminal shows a token, and the terminal's own login service, where a person shows a password or a key. */
+#pragma once
+#include "wire.h"
+
+G_BEGIN_DECLS
+
+#define GUARD_TRIES 3
+
+/* Of an instance; immutable, but for what only main touches. */
+typedef struct {
+  gint refs;
+  gboolean tokens;      /* passwords are tokens; a key proves the bearer, and does not log in by itself */
+  const char *door;
+  /* main */
+  GStrv authenticators;
+  GPtrArray *waiting;   /* FarRequest: logins that are being decided; NULL: stopped */
+  /* [main] after far_login() allowed: what it means, NULL: refused all the same; free_grant for what nobody took. */
+  gpointer (*judge) (gpointer user, FarPrincipal *principal, const FarVerdict *verdict, const char *name, const char *key);
+  GDestroyNotify free_grant;
+  gpointer judge_user;
+} Guard;
+
+Guard *guard_new (const char *const *authenticators, const char *door, gboolean tokens);
+Guard *guard_ref (Guard *guard);
+void guard_unref (gpointer guard);
+/* No login is decided any more; those under way are refused. [main] */
+void guard_stop (Guard *guard);
+
+/* One peer at the door. [home of its wire] */
+typedef struct {
+  Guard *guard;
+  char *from;
+  char *name;      /* of the last request: answers of a conversation carry none */
+  char *key;       /* verified */
+  guint tries, asked;
+  ssh_message message; /* being decided */
+  gboolean interactive;
+  /* [home] it is in; takes grant */
+  void (*passed) (Wire *wire, gpointer grant, const char *key, gpointer user);
+  gpointer user;
+} Login;
+
+void login_begin (Login *login, Guard *guard, Wire *wire, const char *from);
+void login_end (Login *login);
+/* TRUE: keeps the message. */
+gboolean login_message (Login *login, Wire *wire, ssh_message message);
+
+G_END_DECLS

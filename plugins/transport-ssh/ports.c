@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* X and Y of a session at the tunnel end (spec B5, B7). X is bound on loopback so that the number is really taken; whoever connects to it from
+ * this machine is reset: what reaches the terminal comes from Y, joined inside the process. */
+#include "config.h"
+
+#include "ssh.h"
+
+#include <farwatch/trust.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DRAWS 500
+#define ACCEPTS 16           /* in one turn */
+#define RAW_FIRST_US (60 * (gint64) G_USEC_PER_SEC)
+#define REFUSALS_A_SECOND 10 /* told one by one; a flood is only counted */
+#define REST_US (200 * 1000) /* without descriptors */
+
+typedef struct {
+  FarStream *stream;
+  char *from;
+  guint16 from_port;
+  gint64 since_us;
+} Waiting;
+
+struct _Ports {
+  Tunnel *tunnel;     /* owns this */
+  int fd[2];          /* X, Y; -1: none */
+  FarWatch *watch[2];
+  PortRules rules;
+  gint64 up_us;       /* first acknowledgement; 0: not yet */
+  gboolean used;      /* Y was used once */
+  GQueue waiting;
+  FarHomeTimer *timer, *rest;
+  gint64 second_us;
+  guint said;
+};
+
+/* ---- drawing ---- */
+
+static int
+bind_at (const char *host, guint16 port)
+{
+  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM }, *to = NULL;
+  g_autofree char *service = g_strdup_printf ("%u", port);
+  if (getaddrinfo (host, service, &hints, &to) != 0)
+    return -1;
+  int fd = socket (to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd >= 0 && (bind (fd, to->ai_addr, to->ai_addrlen) != 0 || listen (fd, 64) != 0)) {
+    int code = errno;
+    close (fd);
+    fd = -1;
+    errno = code;
+  }
+  freeaddrinfo (to);
+  return fd;
+}
+
+static int
+draw_one (const char *host, const FarRange *range, guint16 not_this, guint16 *port, GError **error)
+{
+  guint32 span = range->high - range->low + 1;
+  for (guint i = 0; i < DRAWS; i++) {
+    *port = range->low + far_random_u32 (span);
+    int fd = *port == not_this ? -1 : bind_at (host, *port);
+    if (fd >= 0)
+      return fd;
+  }
+  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("no free port at %s in %d-%d (last: %s)"), host, (int) range->low, (int) range->high,
+               g_strerror (errno));
+  return -1;
+}
+
+gboolean
+ports_draw (const SshOptions *options, gboolean with_y, int fd[2], guint16 port[2], GError **error)
+{
+  fd[1] = -1;
+  port[1] = 0;
+  fd[0] = draw_one ("127.0.0.1", &options->ports, 0, &port[0], error);
+  if (fd[0] < 0)
+    return FALSE;
+  if (!with_y)
+    return TRUE;
+  fd[1] = draw_one (options->y_listen, &options->ports, port[0], &port[1], error);
+  if (fd[1] >= 0)
+    return TRUE;
+  close (fd[0]);
+  return FALSE;
+}
+
+/* ---- the rules of Y ---- */
+
+/* A v6 household changes addresses inside its /64; clear text gets no such latitude. */
+gboolean
+ports_same_person (const char *from, const char *address, gboolean raw)
+{
+  g_autofree char *net = NULL;
+  if (address == NULL)
+    return !raw;
+  if (!raw && strchr (address, ':') != NULL && !g_str_has_prefix (address, "::ffff:"))
+    net = g_strconcat (address, "/64", NULL);
+  return far_address_in (from, net != NULL ? net : address, NULL);
+}
+
+static const char *
+why_not (Ports *ports, const char *from)
+{
+  Tunnel *tunnel = ports->tunnel;
+  gint64 now = far_clock_boottime_us ();
+  if (!ports_same_person (from, ports->rules.person_address, ports->rules.raw))
+    return "not the address that asked for access";
+  if (ports->rules.raw && !ports->used && ports->up_us != 0 && now - ports->up_us > RAW_FIRST_US)
+    return "first connection later than 60 s";
+  if (tunnel->n_joins >= ports->rules.connections_max)
+    return "too many connections in this session";
+  if (tunnel->wire == NULL && g_queue_get_length (&ports->waiting) >= TUNNEL_WAITING_MAX)
+    return "the terminal is not connected, and too many wait";
+  return NULL;
+}
+
+static void
+reset_fd (int fd)
+{
+  struct linger at_once = { 1, 0 };
+  setsockopt (fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close (fd);
+}
+
+static void
+say_refused (Ports *ports, const char *cause, const char *from)
+{
+  gint64 now = far_clock_boottime_us ();
+  if (now - ports->second_us >= G_USEC_PER_SEC) {
+    ports->second_us = now;
+    ports->said = 0;
+  }
+  if (ports->said++ < REFUSALS_A_SECOND)
+    tunnel_say (ports->tunnel, FAR_TUNNEL_REFUSED, cause, from);
+}
+
+/* ---- connections ---- */
+
+static void
+waiting_free (Waiting *waiting)
+{
+  stream_discard (waiting->stream);
+  g_free (waiting->from);
+  g_free (waiting);
+}
+
+static void
+go_through (Ports *ports, Waiting *waiting)
+{
+  Tunnel *tunnel = ports->tunnel;
+  Channel *channel = wire_channel_forward (tunnel->wire, tunnel->bind_host, tunnel->x, waiting->from, waiting->from_port);
+  tunnel_join (tunnel, g_steal_pointer (&waiting->stream), wire_channel_stream (channel), TRUE, waiting->from);
+  waiting_free (waiting);
+}
+
+static void
+waited_enough (gpointer data)
+{
+  Ports *ports = data;
+  gint64 now = far_clock_boottime_us ();
+  Waiting *first;
+  while ((first = g_queue_peek_head (&ports->waiting)) != NULL && now - first->since_us >= TUNNEL_WAITING_US) {
+    say_refused (ports, "the terminal is not connected", first->from);
+    waiting_free (g_queue_pop_head (&ports->waiting));
+  }
+  if (first != NULL)
+    far_home_timer_set (ports->timer, first->since_us + TUNNEL_WAITING_US);
+}
+
+static void
+hold (Ports *ports, Waiting *waiting)
+{
+  g_queue_push_tail (&ports->waiting, waiting);
+  if (ports->timer == NULL)
+    ports->timer = far_home_timer (ports->tunnel->home, waiting->since_us + TUNNEL_WAITING_US, waited_enough, ports);
+  else if (g_queue_get_length (&ports->waiting) == 1)
+    far_home_timer_set (ports->timer, waiting->since_us + TUNNEL_WAITING_US);
+}
+
+static void
+take (Ports *ports, FarStream *stream, const char *from, guint16 from_port)
+{
+  Waiting *waiting = g_new0 (Waiting, 1);
+  *waiting = (Waiting){ stream, g_strdup (from != NULL ? from : "127.0.0.1"), from_port, far_clock_boottime_us () };
+  if (ports->tunnel->wire != NULL)
+    go_through (ports, waiting);
+  else
+    hold (ports, waiting);
+}
+
+void
+ports_link_up (Ports *ports)
+{
+  if (ports->up_us == 0)
+    ports->up_us = far_clock_boottime_us ();
+  Waiting *waiting;
+  while ((waiting = g_queue_pop_head (&ports->waiting)) != NULL)
+    go_through (ports, waiting);
+}
+
+void
+ports_attach (Ports *ports, FarStream *stream, const char *from)
+{
+  const char *cause = NULL;
+  if (ports->tunnel->n_joins >= ports->rules.connections_max)
+    cause = "too many connections in this session";
+  else if (ports->tunnel->wire == NULL && g_queue_get_length (&ports->waiting) >= TUNNEL_WAITING_MAX)
+    cause = "the terminal is not connected, and too many wait";
+  if (cause == NULL) {
+    take (ports, stream, from, 0);
+    return;
+  }
+  say_refused (ports, cause, from);
+  stream_discard (stream);
+}
+
+static void
+came_to_y (Ports *ports, int fd, const struct sockaddr *address)
+{
+  g_autofree char *from = far_address_text (address);
+  const char *cause = why_not (ports, from);
+  int on = 1;
+  if (cause != NULL) {
+    reset_fd (fd);
+    say_refused (ports, cause, from);
+    return;
+  }
+  ports->used = TRUE;
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  take (ports, far_stream_fd_new (ports->tunnel->home, fd), from, ntohs (((const struct sockaddr_in *) (const void *) address)->sin_port));
+}
+
+static void
+came_to_x (Ports *ports, int fd, const struct sockaddr *address)
+{
+  g_autofree char *from = far_address_text (address);
+  reset_fd (fd);
+  say_refused (ports, "a connection to X from this machine", from);
+}
+
+static void
+rested (gpointer data)
+{
+  Ports *ports = data;
+  g_clear_pointer (&ports->rest, far_home_timer_free);
+  for (guint i = 0; i < 2; i++)
+    if (ports->watch[i] != NULL)
+      far_watch_set (ports->watch[i], FAR_READY_READ);
+}
+
+static void
+came (int listener, guint ready, gpointer data)
+{
+  Ports *ports = data;
+  for (guint i = 0; i < ACCEPTS; i++) {
+    struct sockaddr_storage address = { 0 };
+    socklen_t size = sizeof address;
+    int fd = accept4 (listener, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && ports->rest == NULL) {
+      far_watch_set (ports->watch[listener == ports->fd[1]], 0);
+      ports->rest = far_home_timer (ports->tunnel->home, far_clock_boottime_us () + REST_US, rested, ports);
+    }
+    if (fd < 0)
+      return;
+    if (listener == ports->fd[0])
+      came_to_x (ports, fd, (struct sockaddr *) &address);
+    else
+      came_to_y (ports, fd, (struct sockaddr *) &address);
+  }
+}
+
+/* ---- life ---- */
+
+Ports *
+ports_new (Tunnel *tunnel, int x_fd, int y_fd, const PortRules *rules)
+{
+  Ports *ports = g_new0 (Ports, 1);
+  ports->tunnel = tunnel;
+  ports->fd[0] = x_fd;
+  ports->fd[1] = y_fd;
+  ports->rules = *rules;
+  ports->rules.person_address = g_strdup (rules->person_address);
+  g_queue_init (&ports->waiting);
+  return ports;
+}
+
+void
+ports_open (Ports *ports)
+{
+  for (guint i = 0; i < 2; i++)
+    if (ports->fd[i] >= 0)
+      ports->watch[i] = far_home_watch (ports->tunnel->home, ports->fd[i], FAR_READY_READ, came, ports);
+}
+
+void
+ports_close (Ports *ports)
+{
+  Waiting *waiting;
+  for (guint i = 0; i < 2; i++) {
+    g_clear_pointer (&ports->watch[i], far_watch_free);
+    if (ports->fd[i] >= 0)
+      close (ports->fd[i]);
+    ports->fd[i] = -1;
+  }
+  g_clear_pointer (&ports->timer, far_home_timer_free);
+  g_clear_pointer (&ports->rest, far_home_timer_free);
+  while ((waiting = g_queue_pop_head (&ports->waiting)) != NULL)
+    waiting_free (waiting);
+}
+
+void
+ports_free (Ports *ports)
+{
+  if (ports == NULL)
+    return;
+  g_free (ports->rules.person_address);
+  g_free (ports);
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The tunnel end: terminals come here. Key exchange and login run on the handshake worker; with a token for a session a wire moves to that
+ * session's home and may ask for one thing, that what reaches X be sent to it. (spec B6, B7) */
+#include "config.h"
+
+#include "ssh.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPTS 16
+#define ASK_WITHIN_US (10 * (gint64) G_USEC_PER_SEC)
+#define REST_US (200 * 1000)
+
+/* Counted by the passes that are out, so that the last one finds it. */
+typedef struct {
+  FarGate *gate;
+} SharedGate;
+
+struct _Door {
+  Ssh *self;           /* main only */
+  FarHome *home;
+  Guard *guard;
+  SharedGate *gate;
+  int fd;              /* core's */
+  /* home */
+  ssh_bind bind;
+  FarWatch *watch;
+  FarHomeTimer *rest;
+  GPtrArray *guests;
+};
+
+/* ---- links: a wire that is in ---- */
+
+typedef struct {
+  Tunnel *tunnel;
+  SharedGate *gate;
+  FarPass *pass;
+  FarHomeTimer *patience;
+  gboolean granted, stock;
+} Link;
+
+static void
+gate_clear (gpointer data)
+{
+  far_gate_free (((SharedGate *) data)->gate);
+}
+
+static void
+leave (SharedGate *gate, FarPass *pass)
+{
+  far_gate_leave (pass);
+  g_atomic_rc_box_release_full (gate, gate_clear);
+}
+
+static void
+link_dead (Wire *wire, const char *cause, gpointer user)
+{
+  Link *link = user;
+  g_clear_pointer (&link->patience, far_home_timer_free);
+  tunnel_link_dead (link->tunnel, wire, cause);
+  leave (link->gate, link->pass);
+  tunnel_unref (link->tunnel);
+  g_free (link);
+}
+
+static void
+forward (Wire *wire, Link *link, ssh_message message)
+{
+  Tunnel *tunnel = link->tunnel;
+  const char *host = ssh_message_global_request_address (message);
+  gboolean good = !link->granted && !tunnel->over && ssh_message_global_request_port (message) == tunnel->x && host != NULL && strlen (host) <= 255;
+  wire_enter (wire);
+  if (good)
+    ssh_message_global_request_reply_success (message, tunnel->x);
+  else
+    ssh_message_reply_default (message);
+  wire_leave (wire);
+  if (!good) {
+    tunnel_say (tunnel, FAR_TUNNEL_REFUSED, "the terminal asked for a port that was not granted", NULL);
+    return;
+  }
+  link->granted = TRUE;
+  g_clear_pointer (&link->patience, far_home_timer_free);
+  g_free (tunnel->bind_host);
+  tunnel->bind_host = g_strdup (host); /* verbatim: the terminal knows its forward by these words */
+  tunnel_up (tunnel, wire, link->stock, far_clock_boottime_us ());
+}
+
+static gboolean
+link_message (Wire *wire, ssh_message message, gpointer user)
+{
+  int type = ssh_message_type (message), subtype = ssh_message_subtype (message);
+  if (type == SSH_REQUEST_GLOBAL && subtype == SSH_GLOBAL_REQUEST_TCPIP_FORWARD) {
+    forward (wire, user, message);
+  } else {
+    wire_enter (wire);
+    ssh_message_reply_default (message);
+    wire_leave (wire);
+  }
+  return FALSE;
+}
+
+static void
+link_is_late (gpointer data)
+{
+  wire_cut (data, "asked for nothing");
+}
+
+static void
+link_arrived (Wire *wire, gpointer user)
+{
+  Link *link = user;
+  link->patience = far_home_timer (wire->home, far_clock_boottime_us () + ASK_WITHIN_US, link_is_late, wire);
+}
+
+static const WireOps link_ops = { .message = link_message, .arrived = link_arrived, .dead = link_dead };
+
+/* ---- guests: wires that have not logged in ---- */
+
+typedef struct {
+  Door *door;
+  Wire *wire;
+  Login login;
+  SharedGate *gate;
+  FarPass *pass;
+  FarHomeTimer *patience;
+} Guest;
+
+static void
+guest_free (Guest *guest)
+{
+  g_ptr_array_remove_fast (guest->door->guests, guest);
+  g_clear_pointer (&guest->patience, far_home_timer_free);
+  login_end (&guest->login);
+  if (guest->pass != NULL)
+    leave (guest->gate, guest->pass);
+  g_free (guest);
+}
+
+static void
+guest_dead (Wire *wire, const char *cause, gpointer user)
+{
+  guest_free (user);
+}
+
+static gboolean
+guest_exchange (Wire *wire, gpointer user)
+{
+  wire_enter (wire);
+  int result = ssh_handle_key_exchange (wire->session);
+  wire_leave (wire);
+  if (result == SSH_ERROR)
+    wire_cut (wire, "no key exchange");
+  return result == SSH_OK;
+}
+
+static gboolean
+guest_may_go_on (Wire *wire, const char **cause, gpointer user)
+{
+  return !far_gate_over (((Guest *) user)->pass, cause);
+}
+
+static gboolean
+guest_message (Wire *wire, ssh_message message, gpointer user)
+{
+  return login_message (&((Guest *) user)->login, wire, message);
+}
+
+static const WireOps guest_ops = { .advance = guest_exchange, .message = guest_message, .may_go_on = guest_may_go_on, .dead = guest_dead };
+
+static void
+guest_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
+{
+  Guest *guest = user;
+  Link *link = g_new0 (Link, 1);
+  Tunnel *tunnel = grant;
+  *link = (Link){ .tunnel = tunnel, .gate = guest->gate, .pass = g_steal_pointer (&guest->pass), .stock = key == NULL };
+  far_gate_verified (link->pass);
+  wire_move (wire, tunnel->home, &link_ops, link);
+  guest_free (guest);
+}
+
+/* ---- accepting ---- */
+
+static ssh_session
+session_on (Door *door, int fd)
+{
+  ssh_session session = ssh_new ();
+  wire_tune_fd (fd);
+  if (session != NULL && ssh_bind_accept_fd (door->bind, session, fd) == SSH_OK)
+    return session;
+  if (session != NULL)
+    ssh_free (session);
+  close (fd);
+  return NULL;
+}
+
+static void
+guest_is_late (gpointer data)
+{
+  wire_kick (((Guest *) data)->wire); /* may_go_on() says no */
+}
+
+static void
+reset_fd (int fd)
+{
+  struct linger at_once = { 1, 0 };
+  setsockopt (fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close (fd);
+}
+
+static void
+receive (Door *door, int fd, const struct sockaddr *address)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *from = far_address_text (address);
+  FarPass *pass = far_gate_enter (door->gate->gate, fd, address, &error);
+  if (pass == NULL) {
+    reset_fd (fd);
+    far_complain (NULL, from, "connection from %s refused: %s", from, error->message);
+    return;
+  }
+  ssh_session session = session_on (door, fd);
+  if (session == NULL) {
+    far_gate_leave (pass);
+    return;
+  }
+  Guest *guest = g_new0 (Guest, 1);
+  *guest = (Guest){ .door = door, .pass = pass, .gate = g_atomic_rc_box_acquire (door->gate) };
+  guest->wire = wire_new (door->home, session, fd, &guest_ops, guest);
+  guest->patience = far_home_timer (door->home, far_clock_boottime_us () + FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC, guest_is_late, guest);
+  login_begin (&guest->login, door->guard, guest->wire, from);
+  guest->login.passed = guest_passed;
+  guest->login.user = guest;
+  g_ptr_array_add (door->guests, guest);
+}
+
+static void
+rested (gpointer data)
+{
+  Door *door = data;
+  g_clear_pointer (&door->rest, far_home_timer_free);
+  if (door->watch != NULL)
+    far_watch_set (door->watch, FAR_READY_READ);
+}
+
+static void
+came (int listener, guint ready, gpointer data)
+{
+  Door *door = data;
+  for (guint i = 0; i < ACCEPTS; i++) {
+    struct sockaddr_storage address = { 0 };
+    socklen_t size = sizeof address;
+    int fd = accept4 (listener, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && door->rest == NULL) {
+      far_watch_set (door->watch, 0);
+      door->rest = far_home_timer (door->home, far_clock_boottime_us () + REST_US, rested, door);
+    }
+    if (fd < 0)
+      return;
+    receive (door, fd, (struct sockaddr *) &address);
+  }
+}
+
+/* ---- life ---- */
+
+static gpointer
+judge (gpointer user, FarPrincipal *principal, const FarVerdict *verdict, const char *name, const char *key)
+{
+  Ssh *self = user;
+  Tunnel *tunnel = verdict->claim != NULL && g_str_has_prefix (verdict->claim, "session/") ? tunnel_find (self, verdict->claim + 8) : NULL;
+  if (tunnel == NULL || tunnel->ending || g_strcmp0 (tunnel->terminal, name) != 0) {
+    far_complain (self->at, "claim", "a token for '%s' came from '%s', but no tunnel waits for it here", verdict->claim != NULL ? verdict->claim : "", name);
+    return NULL;
+  }
+  return tunnel_ref (tunnel);
+}
+
+static ssh_bind
+bind_new (Ssh *self, GError **error)
+{
+  const SshOptions *options = ssh_options (self);
+  ssh_key key = ssh_key_load (self->key_path, error);
+  gboolean no = FALSE;
+  if (key == NULL)
+    return NULL;
+  ssh_bind bind_ = ssh_bind_new ();
+  ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no);
+  ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_IMPORT_KEY, key);
+  if (ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_CIPHERS_C_S, options->ciphers) == 0 &&
+      ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_CIPHERS_S_C, options->ciphers) == 0)
+    return bind_;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("option 'ciphers': %s"), ssh_get_error (bind_));
+  ssh_bind_free (bind_);
+  return NULL;
+}
+
+static void
+door_open (gpointer data)
+{
+  Door *door = data;
+  door->watch = far_home_watch (door->home, door->fd, FAR_READY_READ, came, door);
+}
+
+Door *
+door_new (Ssh *self, int fd, GError **error)
+{
+  const SshOptions *options = ssh_options (self);
+  FarGateLimits limits = { .total = options->connections, .per_address = options->per_address, .unverified_total = options->unverified,
+                           .trusted = (const char *const *) options->trusted };
+  ssh_bind bind_ = bind_new (self, error);
+  if (bind_ == NULL)
+    return NULL;
+  Door *door = g_new0 (Door, 1);
+  door->self = self;
+  door->home = ssh_handshakes (self);
+  door->fd = fd;
+  door->bind = bind_;
+  door->guests = g_ptr_array_new ();
+  door->gate = g_atomic_rc_box_new0 (SharedGate);
+  door->gate->gate = far_gate_new (far_instance_path (self->at), &limits);
+  door->guard = guard_new ((const char *const *) options->login, "tunnel", TRUE);
+  door->guard->judge = judge;
+  door->guard->judge_user = self;
+  door->guard->free_grant = tunnel_unref;
+  far_home_post (door->home, door_open, door);
+  return door;
+}
+
+static void
+close_listener (gpointer data)
+{
+  Door *door = data;
+  g_clear_pointer (&door->watch, far_watch_free);
+  g_clear_pointer (&door->rest, far_home_timer_free);
+}
+
+void
+door_no_new (Door *door)
+{
+  far_home_call (door->home, close_listener, door);
+}
+
+static void
+close_all (gpointer data)
+{
+  Door *door = data;
+  close_listener (door);
+  for (guint i = 0; i < door->guests->len; i++)
+    wire_cut (((Guest *) door->guests->pdata[i])->wire, "the tunnel end stops");
+}
+
+static void
+all_gone (gpointer data)
+{
+}
+
+void
+door_free (Door *door)
+{
+  if (door == NULL)
+    return;
+  guard_stop (door->guard);
+  far_home_call (door->home, close_all, door);
+  far_home_call (door->home, all_gone, NULL); /* the cuts were posted before this */
+  ssh_bind_free (door->bind);
+  g_ptr_array_unref (door->guests);
+  guard_unref (door->guard);
+  g_atomic_rc_box_release_full (door->gate, gate_clear);
+  g_free (door);
+}
+
+/* ---- reservations, on main ---- */
+
+static void
+open_ports (gpointer data)
+{
+  Tunnel *tunnel = data;
+  if (!tunnel->over)
+    ports_open (tunnel->ports);
+  tunnel_unref (tunnel);
+}
+
+static FarTunnel *
+tunnel_result (Ssh *self, guint16 x, guint16 y)
+{
+  FarTunnel *result = g_new0 (FarTunnel, 1);
+  *result = (FarTunnel){ x, y, g_strdup (self->address), g_strdup (self->y_host), g_strdup (self->host_key) };
+  return result;
+}
+
+void
+server_reserve (gpointer data, const FarTunnelSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req)
+{
+  Ssh *self = data;
+  const SshOptions *options = ssh_options (self);
+  GError *error = NULL;
+  guint16 port[2];
+  int fd[2];
+  if (self->door == NULL) {
+    far_request_fail_new (req, FAR_ERROR_CONFIG, _("'%s' has no listener: give it 'listen'"), far_instance_name (self->at));
+    return;
+  }
+  if (tunnel_find (self, spec->session) != NULL) {
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, _("session '%s' has a tunnel already"), spec->session);
+    return;
+  }
+  if (spec->raw && spec->person_address == NULL) {
+    far_request_fail_new (req, FAR_ERROR_DENIED, "%s", _("clear text needs a known address"));
+    return;
+  }
+  if (!ports_draw (options, spec->entry == FAR_ENTRY_PORTS, fd, port, &error)) {
+    far_request_fail (req, error);
+    return;
+  }
+  Tunnel *tunnel = tunnel_new (self, spec->session, spec->length_us, events, user);
+  PortRules rules = { spec->raw, (char *) spec->person_address, options->y_connections };
+  tunnel->terminal = g_strdup (spec->terminal);
+  tunnel->x = port[0];
+  tunnel->ports = ports_new (tunnel, fd[0], fd[1], &rules);
+  far_home_post (tunnel->home, open_ports, tunnel_ref (tunnel));
+  tunnel_unref (tunnel);
+  far_request_done (req, tunnel_result (self, port[0], port[1]), (GDestroyNotify) far_tunnel_free);
+}
+
+typedef struct {
+  Tunnel *tunnel;
+  FarStream *stream;
+  char *from;
+} Attach;
+
+static void
+attach (gpointer data)
+{
+  Attach *order = data;
+  if (order->tunnel->over)
+    stream_discard (order->stream);
+  else
+    ports_attach (order->tunnel->ports, order->stream, order->from);
+  tunnel_unref (order->tunnel);
+  g_free (order->from);
+  g_free (order);
+}
+
+void
+server_attach (gpointer data, const char *session, FarStream *stream, const char *from)
+{
+  Tunnel *tunnel = tunnel_find (data, session);
+  if (tunnel == NULL || tunnel->ports == NULL) {
+    stream_discard (stream);
+    return;
+  }
+  Attach *order = g_new0 (Attach, 1);
+  *order = (Attach){ tunnel_ref (tunnel), stream, g_strdup (from) };
+  far_home_post (tunnel->home, attach, order);
+}

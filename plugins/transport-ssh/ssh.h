@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The parts of transport-ssh.
+ *
+ * tunnel.c  a session's tunnel at either end: link, deadline, joined connections, events
+ * ports.c   X and Y at the tunnel end: drawing, accepting, the rules of Y
+ * server.c  listener, handshakes, who is let in, what a terminal may ask for
+ * dial.c    the terminal's way to the tunnel end
+ * login*.c  endpoint ssh-login: the terminal's own login service */
+#pragma once
+#include <farwatch/gate.h>
+
+#include "guard.h"
+#include "wire.h"
+
+G_BEGIN_DECLS
+
+#define TUNNEL_JOINS_MAX 128  /* connections at once in one tunnel */
+#define TUNNEL_WAITING_MAX 16 /* connections held while the link is down */
+#define TUNNEL_WAITING_US (30 * (gint64) G_USEC_PER_SEC)
+
+typedef struct {
+  char *listen, *advertise, *y_host, *y_listen, *ciphers;
+  FarRange ports;
+  GStrv login, trusted;
+  gint64 connections, per_address, unverified, y_connections;
+} SshOptions;
+
+typedef struct _Door Door;
+
+typedef struct {
+  FarInstance *at;
+  GHashTable *tunnels;  /* session → Tunnel */
+  char *host_key;       /* "ssh-ed25519 AAAA…" of this node */
+  char *key_path;
+  char *address;        /* told to terminals */
+  char *y_host;
+  Door *door;           /* NULL: no listener */
+  FarHome *handshakes;  /* made when first needed */
+  gboolean retired;
+} Ssh;
+
+const SshOptions *ssh_options (Ssh *self);
+FarHome *ssh_handshakes (Ssh *self);
+/* The private key at path; NULL and *error. [any thread] */
+ssh_key ssh_key_load (const char *path, GError **error);
+
+/* ---- tunnels ---- */
+
+typedef struct _Tunnel Tunnel;
+typedef struct _Ports Ports;
+typedef struct _Dial Dial;
+
+struct _Tunnel {
+  gint refs;
+  char *session;
+  FarHome *home;
+  /* main */
+  Ssh *self;               /* NULL: the instance has stopped */
+  FarTunnelFunc events;    /* NULL: ENDED was told */
+  gpointer user;
+  GPtrArray *joins;
+  guint64 done_up, done_down;
+  gboolean ending, home_over;
+  const char *cause;
+  char *terminal;          /* server: who must come; immutable */
+  void (*arrived) (const char *session, const char *from, FarHome *home, FarRequest *req, gpointer user);
+  Dial *dial;              /* client: under way */
+  /* home */
+  gboolean over;
+  gint64 length_us, deadline_us; /* deadline: 0 before the first acknowledgement */
+  FarHomeTimer *deadline;
+  Wire *wire;              /* the present link, granted; NULL: none */
+  char *bind_host;         /* as the terminal wrote it */
+  Ports *ports;            /* server */
+  guint16 x;
+  guint n_joins;
+};
+
+/* [main] */
+Tunnel *tunnel_new (Ssh *self, const char *session, gint64 length_us, FarTunnelFunc events, gpointer user);
+Tunnel *tunnel_ref (Tunnel *tunnel);
+void tunnel_unref (gpointer tunnel);
+Tunnel *tunnel_find (Ssh *self, const char *session);
+void tunnel_end (Tunnel *tunnel, const char *cause);
+void tunnel_set_deadline (Tunnel *tunnel, gint64 boottime_us);
+void tunnel_abandon (Tunnel *tunnel); /* the instance stops: ENDED is told now */
+void tunnel_tell (Tunnel *tunnel, FarTunnelEvent *event);
+
+/* [home] */
+/* A link was acknowledged: the timer starts, or goes on; takes the place of an older one. */
+void tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us);
+void tunnel_link_dead (Tunnel *tunnel, Wire *wire, const char *cause);
+/* Joins a person's end with a connection through the link; takes both. up_from_a: person is a. */
+void tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, gboolean up_from_a, const char *from);
+void tunnel_say (Tunnel *tunnel, FarTunnelEventKind kind, const char *cause, const char *from);
+void tunnel_over (Tunnel *tunnel, const char *cause);
+void stream_discard (gpointer stream); /* [any thread] frees it at its home */
+
+/* ---- ports (server) ---- */
+
+typedef struct {
+  gboolean raw;
+  char *person_address;
+  guint connections_max;
+} PortRules;
+
+/* Draws and binds; entry stream: X only. Two descriptors. [main] */
+gboolean ports_draw (const SshOptions *options, gboolean with_y, int fd[2], guint16 port[2], GError **error);
+Ports *ports_new (Tunnel *tunnel, int x_fd, int y_fd, const PortRules *rules); /* [main]; takes descriptors */
+void ports_open (Ports *ports);      /* [home] */
+void ports_link_up (Ports *ports);   /* [home] those that wait go through */
+void ports_attach (Ports *ports, FarStream *stream, const char *from); /* [home] takes stream */
+void ports_close (Ports *ports);     /* [home] at once, with all that wait */
+void ports_free (Ports *ports);
+/* Is from the person that address stands for? */
+gboolean ports_same_person (const char *from, const char *address, gboolean raw);
+
+/* ---- server ---- */
+
+Door *door_new (Ssh *self, int fd, GError **error);  /* [main] */
+void door_no_new (Door *door);  /* [main] accepts no more */
+void door_free (Door *door);    /* [main] */
+void server_reserve (gpointer self, const FarTunnelSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req);
+void server_attach (gpointer self, const char *session, FarStream *stream, const char *from);
+
+/* ---- client ---- */
+
+void client_dial (gpointer self, const FarDialSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req);
+void dial_cancel (Dial *dial); /* [main] */
+
+/* ---- login service ---- */
+
+extern const FarEndpointType ssh_login_type;
+
+G_END_DECLS

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Transport `ssh`: tunnels over SSH, the end that listens and the end that dials. Options, life, operations. */
+#include "config.h"
+
+#include "ssh.h"
+
+#include <farwatch/trust.h>
+
+#include <string.h>
+
+#define CIPHERS "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
+
+const SshOptions *
+ssh_options (Ssh *self)
+{
+  return far_instance_options (self->at);
+}
+
+FarHome *
+ssh_handshakes (Ssh *self)
+{
+  if (self->handshakes == NULL)
+    self->handshakes = far_home_worker_new ("handshakes");
+  return self->handshakes;
+}
+
+ssh_key
+ssh_key_load (const char *path, GError **error)
+{
+  ssh_key key = NULL;
+  if (ssh_pki_import_privkey_file (path, NULL, NULL, NULL, &key) == SSH_OK)
+    return key;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("cannot read the private key %s"), path);
+  return NULL;
+}
+
+/* ---- addresses ---- */
+
+static gboolean
+is_wildcard (const char *host)
+{
+  return strcmp (host, "0.0.0.0") == 0 || strcmp (host, "::") == 0 || strcmp (host, "*") == 0 || *host == '\0';
+}
+
+static char *
+address_text (const char *host, guint16 port)
+{
+  return g_strdup_printf (strchr (host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
+}
+
+/* Told to terminals: as the admin says, else where it listens; a wildcard is replaced by this machine's name. */
+static gboolean
+find_addresses (Ssh *self, const char *bound, GError **error)
+{
+  const SshOptions *options = ssh_options (self);
+  g_autofree char *host = NULL, *bound_host = NULL;
+  guint16 port, bound_port;
+  if (!far_parse_address (bound, &bound_host, &bound_port, error) ||
+      !far_parse_address (options->advertise != NULL ? options->advertise : bound, &host, &port, error))
+    return FALSE;
+  const char *name = is_wildcard (host) ? g_get_host_name () : host;
+  self->address = address_text (name, port != 0 ? port : bound_port);
+  self->y_host = g_strdup (options->y_host != NULL ? options->y_host : name);
+  return TRUE;
+}
+
+/* ---- life ---- */
+
+static gboolean
+init (gpointer data, FarInstance *at, GError **error)
+{
+  Ssh *self = data;
+  self->at = at;
+  self->tunnels = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, tunnel_unref);
+  return TRUE;
+}
+
+static gboolean
+load_keys (Ssh *self, GError **error)
+{
+  g_autofree char *folder = far_node_path ("keys");
+  self->key_path = far_trust_path (folder, "ssh.key");
+  if (!g_file_test (self->key_path, G_FILE_TEST_EXISTS) && !far_trust_keys_create (folder, error))
+    return FALSE;
+  self->host_key = far_trust_ssh_public (folder, error);
+  return self->host_key != NULL;
+}
+
+static gboolean
+open_door (Ssh *self, GError **error)
+{
+  g_autofree char *bound = NULL;
+  int fd = far_instance_listen (self->at, ssh_options (self)->listen, &bound, error);
+  if (fd < 0 || !find_addresses (self, bound, error))
+    return FALSE;
+  self->door = door_new (self, fd, error);
+  return self->door != NULL;
+}
+
+static void
+let_go (Ssh *self)
+{
+  g_clear_pointer (&self->door, door_free);
+  g_clear_pointer (&self->handshakes, far_home_worker_free);
+  g_clear_pointer (&self->host_key, g_free);
+  g_clear_pointer (&self->key_path, g_free);
+  g_clear_pointer (&self->address, g_free);
+  g_clear_pointer (&self->y_host, g_free);
+}
+
+static gboolean
+start (gpointer data, GError **error)
+{
+  Ssh *self = data;
+  if (!load_keys (self, error) || (ssh_options (self)->listen != NULL && !open_door (self, error))) {
+    let_go (self);
+    return FALSE;
+  }
+  far_instance_ready (self->at);
+  return TRUE;
+}
+
+static void
+stop (gpointer data)
+{
+  Ssh *self = data;
+  g_autoptr (GList) all = g_hash_table_get_values (self->tunnels);
+  self->retired = FALSE;
+  for (GList *item = all; item != NULL; item = item->next)
+    tunnel_abandon (item->data);
+  let_go (self);
+}
+
+static void
+fini (gpointer data)
+{
+  g_clear_pointer (&((Ssh *) data)->tunnels, g_hash_table_unref);
+}
+
+static void
+retire (gpointer data)
+{
+  Ssh *self = data;
+  self->retired = TRUE;
+  if (self->door != NULL)
+    door_no_new (self->door);
+  if (g_hash_table_size (self->tunnels) == 0)
+    far_instance_retired (self->at);
+}
+
+/* ---- operations ---- */
+
+static void
+end (gpointer self, const char *session, const char *cause)
+{
+  Tunnel *tunnel = tunnel_find (self, session);
+  if (tunnel != NULL)
+    tunnel_end (tunnel, cause);
+}
+
+static void
+set_deadline (gpointer self, const char *session, gint64 boottime_us)
+{
+  Tunnel *tunnel = tunnel_find (self, session);
+  if (tunnel != NULL)
+    tunnel_set_deadline (tunnel, boottime_us);
+}
+
+static gboolean
+serves (gpointer self)
+{
+  return ((Ssh *) self)->door != NULL;
+}
+
+static const FarTunnelOps tunnel_ops = { .reserve = server_reserve, .attach = server_attach, .dial = client_dial, .end = end,
+                                         .set_deadline = set_deadline, .serves = serves };
+
+#define AT(field) G_STRUCT_OFFSET (SshOptions, field)
+
+static const FarOption options[] = {
+  { .name = "listen", .type = FAR_OPT_ADDRESS, .offset = AT (listen), .summary = N_ ("where terminals come; none: this end only dials") },
+  { .name = "advertise", .type = FAR_OPT_ADDRESS, .offset = AT (advertise),
+    .summary = N_ ("host:port told to terminals; default: where it listens, or this machine's name") },
+  { .name = "y-host", .type = FAR_OPT_STRING, .offset = AT (y_host), .summary = N_ ("host told to people, who dial port Y there; default: the advertised one") },
+  { .name = "y-listen", .type = FAR_OPT_STRING, .offset = AT (y_listen), .fallback = "127.0.0.1",
+    .summary = N_ ("address of this machine where the ports Y are bound; 0.0.0.0 or :: for all") },
+  { .name = "ports", .type = FAR_OPT_RANGE, .offset = AT (ports), .fallback = "10000-65535", .summary = N_ ("X and Y are drawn from these"),
+    .min = 1024, .max = 65535 },
+  { .name = "login", .type = FAR_OPT_REFS, .offset = AT (login), .summary = N_ ("authenticators that know the tokens"),
+    .ref_kind = FAR_KIND_AUTHENTICATOR },
+  { .name = "connections", .type = FAR_OPT_INT, .offset = AT (connections), .fallback = "4096", .summary = N_ ("terminals at once"), .min = 1,
+    .max = 1000000 },
+  { .name = "unverified", .type = FAR_OPT_INT, .offset = AT (unverified), .fallback = "64",
+    .summary = N_ ("connections at once that have not logged in"), .min = 1, .max = 100000 },
+  { .name = "per-address", .type = FAR_OPT_INT, .offset = AT (per_address), .fallback = "16",
+    .summary = N_ ("of these, from one address (one /64)"), .min = 1, .max = 100000 },
+  { .name = "trusted", .type = FAR_OPT_LIST, .offset = AT (trusted), .summary = N_ ("nets that are not counted by address") },
+  { .name = "y-connections", .type = FAR_OPT_INT, .offset = AT (y_connections), .fallback = "64",
+    .summary = N_ ("connections of people at once in one session"), .min = 1, .max = TUNNEL_JOINS_MAX },
+  { .name = "ciphers", .type = FAR_OPT_STRING, .offset = AT (ciphers), .fallback = CIPHERS, .summary = N_ ("SSH ciphers, the preferred ones first") },
+  { .type = FAR_OPT_END }
+};
+
+static const FarTransportType ssh_type = {
+  .type = {
+    .kind = FAR_KIND_TRANSPORT,
+    .name = "ssh",
+    .summary = N_ ("tunnels over SSH"),
+    .instance_size = sizeof (Ssh),
+    .options_size = sizeof (SshOptions),
+    .options = options,
+    .init = init,
+    .start = start,
+    .stop = stop,
+    .fini = fini,
+    .retire = retire,
+  },
+  .tunnels = &tunnel_ops,
+};
+
+FAR_PLUGIN ("transport-ssh", "0.1", "transport/ssh", "libssh.so.4", &ssh_type.type)

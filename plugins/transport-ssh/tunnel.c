@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A session's tunnel, at the tunnel end and at the terminal. It has a home for life, where its links come to, one after the other (a link
+ * that is lost can be replaced until the deadline); its books are kept on main. */
+#include "config.h"
+
+#include "ssh.h"
+
+typedef struct {
+  Tunnel *tunnel;
+  FarPump *pump;
+  FarPumpCounters last;
+  gboolean up_from_a;
+  char *from;
+  gboolean booked;     /* main knows it */
+  const char *cause;   /* closed before main knew it */
+} Join;
+
+static void
+join_free (gpointer data)
+{
+  Join *join = data;
+  tunnel_unref (join->tunnel);
+  g_free (join->from);
+  g_free (join);
+}
+
+Tunnel *
+tunnel_new (Ssh *self, const char *session, gint64 length_us, FarTunnelFunc events, gpointer user)
+{
+  Tunnel *tunnel = g_new0 (Tunnel, 1);
+  tunnel->refs = 1;
+  tunnel->self = self;
+  tunnel->session = g_strdup (session);
+  tunnel->home = far_home_pick ();
+  tunnel->length_us = length_us;
+  tunnel->events = events;
+  tunnel->user = user;
+  tunnel->joins = g_ptr_array_new ();
+  g_hash_table_insert (self->tunnels, tunnel->session, tunnel_ref (tunnel));
+  return tunnel;
+}
+
+Tunnel *
+tunnel_ref (Tunnel *tunnel)
+{
+  g_atomic_int_inc (&tunnel->refs);
+  return tunnel;
+}
+
+void
+tunnel_unref (gpointer data)
+{
+  Tunnel *tunnel = data;
+  if (!g_atomic_int_dec_and_test (&tunnel->refs))
+    return;
+  g_ptr_array_unref (tunnel->joins);
+  ports_free (tunnel->ports);
+  g_free (tunnel->bind_host);
+  g_free (tunnel->terminal);
+  g_free (tunnel->session);
+  g_free (tunnel);
+}
+
+static void
+stream_free_here (gpointer stream)
+{
+  far_stream_free (stream);
+}
+
+void
+stream_discard (gpointer data)
+{
+  FarStream *stream = data;
+  if (stream != NULL)
+    far_home_post (stream->home, stream_free_here, stream);
+}
+
+/* ---- events, on main ---- */
+
+static void
+count_all (Tunnel *tunnel, FarTunnelEvent *event)
+{
+  event->bytes_up = tunnel->done_up;
+  event->bytes_down = tunnel->done_down;
+  for (guint i = 0; i < tunnel->joins->len; i++) {
+    const Join *join = tunnel->joins->pdata[i];
+    event->bytes_up += join->up_from_a ? join->last.bytes_ab : join->last.bytes_ba;
+    event->bytes_down += join->up_from_a ? join->last.bytes_ba : join->last.bytes_ab;
+  }
+}
+
+void
+tunnel_tell (Tunnel *tunnel, FarTunnelEvent *event)
+{
+  event->session = tunnel->session;
+  count_all (tunnel, event);
+  if (tunnel->events != NULL)
+    tunnel->events (event, tunnel->user);
+}
+
+/* Last event, once the home is done and every connection is closed. */
+static void
+tell_ended (Tunnel *tunnel)
+{
+  FarTunnelEvent event = { .kind = FAR_TUNNEL_ENDED, .cause = tunnel->cause };
+  FarTunnelFunc events = tunnel->events;
+  if (events == NULL)
+    return;
+  tunnel_ref (tunnel);
+  if (tunnel->self != NULL)
+    g_hash_table_remove (tunnel->self->tunnels, tunnel->session);
+  tunnel_tell (tunnel, &event);
+  tunnel->events = NULL;
+  if (tunnel->self != NULL && tunnel->self->retired && g_hash_table_size (tunnel->self->tunnels) == 0)
+    far_instance_retired (tunnel->self->at);
+  tunnel_unref (tunnel);
+}
+
+static void
+maybe_ended (Tunnel *tunnel)
+{
+  if (tunnel->home_over && tunnel->joins->len == 0)
+    tell_ended (tunnel);
+}
+
+typedef struct {
+  Tunnel *tunnel;
+  FarTunnelEvent event;
+  char *from;
+} Said;
+
+static void
+said (gpointer data)
+{
+  Said *post = data;
+  post->event.from = post->from;
+  tunnel_tell (post->tunnel, &post->event);
+  tunnel_unref (post->tunnel);
+  g_free (post->from);
+  g_free (post);
+}
+
+static void
+say (Tunnel *tunnel, const FarTunnelEvent *event, const char *from)
+{
+  Said *post = g_new0 (Said, 1);
+  *post = (Said){ tunnel_ref (tunnel), *event, g_strdup (from) };
+  far_home_post (far_home_main (), said, post);
+}
+
+void
+tunnel_say (Tunnel *tunnel, FarTunnelEventKind kind, const char *cause, const char *from)
+{
+  FarTunnelEvent event = { .kind = kind, .cause = g_intern_string (cause) };
+  say (tunnel, &event, from);
+}
+
+/* ---- connections ---- */
+
+static void
+join_counted (FarPump *pump, const FarPumpCounters *now, gpointer user)
+{
+  Join *join = user;
+  FarTunnelEvent event = { .kind = FAR_TUNNEL_COUNTERS };
+  join->last = *now;
+  tunnel_tell (join->tunnel, &event);
+}
+
+static void
+forget_join (gpointer data)
+{
+  Tunnel *tunnel = data;
+  tunnel->n_joins--;
+  tunnel_unref (tunnel);
+}
+
+static void
+join_end (Join *join)
+{
+  Tunnel *tunnel = tunnel_ref (join->tunnel);
+  FarTunnelEvent event = { .kind = FAR_TUNNEL_CLOSED, .cause = join->cause, .from = join->from };
+  g_ptr_array_remove_fast (tunnel->joins, join);
+  tunnel->done_up += join->up_from_a ? join->last.bytes_ab : join->last.bytes_ba;
+  tunnel->done_down += join->up_from_a ? join->last.bytes_ba : join->last.bytes_ab;
+  tunnel_tell (tunnel, &event);
+  join_free (join);
+  far_home_post (tunnel->home, forget_join, tunnel_ref (tunnel));
+  maybe_ended (tunnel);
+  tunnel_unref (tunnel);
+}
+
+static void
+join_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpointer user)
+{
+  Join *join = user;
+  join->last = *total;
+  join->cause = cause;
+  if (join->booked) /* a pump between other homes may be done before join_opened() has come */
+    join_end (join);
+}
+
+static void
+join_opened (gpointer data)
+{
+  Join *join = data;
+  Tunnel *tunnel = join->tunnel;
+  FarTunnelEvent event = { .kind = FAR_TUNNEL_OPENED, .from = join->from };
+  join->booked = TRUE;
+  g_ptr_array_add (tunnel->joins, join);
+  tunnel_tell (tunnel, &event);
+  if (join->cause != NULL)
+    join_end (join);
+  else if (tunnel->ending)
+    far_pump_close (join->pump, tunnel->cause);
+}
+
+void
+tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, gboolean up_from_a, const char *from)
+{
+  Join *join = g_new0 (Join, 1);
+  *join = (Join){ .tunnel = tunnel_ref (tunnel), .up_from_a = up_from_a, .from = g_strdup (from) };
+  FarPumpSpec spec = { .session = tunnel->session, .deadline_us = tunnel->deadline_us, .counters = join_counted, .closed = join_closed, .user = join };
+  tunnel->n_joins++;
+  join->pump = far_pump_start (a, b, &spec);
+  far_home_post (far_home_main (), join_opened, join);
+}
+
+/* ---- link ---- */
+
+static void
+deadline_due (gpointer data)
+{
+  tunnel_over (data, "deadline");
+}
+
+static void
+set_deadline (Tunnel *tunnel, gint64 deadline_us)
+{
+  tunnel->deadline_us = deadline_us;
+  g_clear_pointer (&tunnel->deadline, far_home_timer_free);
+  if (!tunnel->over)
+    tunnel->deadline = far_home_timer (tunnel->home, deadline_us, deadline_due, tunnel);
+}
+
+void
+tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us)
+{
+  if (tunnel->over) {
+    wire_cut (wire, "the session is over");
+    return;
+  }
+  if (tunnel->wire != NULL) {
+    Wire *old = tunnel->wire;
+    tunnel_link_dead (tunnel, old, "replaced by a new link");
+    wire_cut (old, "replaced by a new link");
+  }
+  tunnel->wire = wire;
+  if (tunnel->deadline_us == 0)
+    set_deadline (tunnel, since_us + tunnel->length_us);
+  FarTunnelEvent event = { .kind = FAR_TUNNEL_UP, .deadline_boot_us = tunnel->deadline_us, .stock = stock };
+  say (tunnel, &event, NULL);
+  if (tunnel->ports != NULL)
+    ports_link_up (tunnel->ports);
+}
+
+void
+tunnel_link_dead (Tunnel *tunnel, Wire *wire, const char *cause)
+{
+  if (tunnel->wire != wire)
+    return;
+  tunnel->wire = NULL;
+  if (!tunnel->over)
+    tunnel_say (tunnel, FAR_TUNNEL_LOST, cause, NULL);
+}
+
+/* ---- end ---- */
+
+static void
+home_is_over (gpointer data)
+{
+  Said *post = data;
+  Tunnel *tunnel = post->tunnel;
+  if (!tunnel->ending)
+    tunnel_end (tunnel, post->event.cause);
+  tunnel->home_over = TRUE;
+  maybe_ended (tunnel);
+  tunnel_unref (tunnel);
+  g_free (post);
+}
+
+/* The ports are free when this returns. */
+void
+tunnel_over (Tunnel *tunnel, const char *cause)
+{
+  if (tunnel->over)
+    return;
+  tunnel->over = TRUE;
+  g_clear_pointer (&tunnel->deadline, far_home_timer_free);
+  if (tunnel->ports != NULL)
+    ports_close (tunnel->ports);
+  if (tunnel->wire != NULL)
+    wire_cut (tunnel->wire, cause);
+  tunnel->wire = NULL;
+  Said *post = g_new0 (Said, 1);
+  *post = (Said){ .tunnel = tunnel_ref (tunnel), .event.cause = g_intern_string (cause) };
+  far_home_post (far_home_main (), home_is_over, post);
+}
+
+typedef struct {
+  Tunnel *tunnel;
+  const char *cause;
+  gint64 deadline_us;
+} Order;
+
+static void
+order_over (gpointer data)
+{
+  Order *order = data;
+  tunnel_over (order->tunnel, order->cause);
+  tunnel_unref (order->tunnel);
+  g_free (order);
+}
+
+static void
+order_deadline (gpointer data)
+{
+  Order *order = data;
+  set_deadline (order->tunnel, order->deadline_us);
+  tunnel_unref (order->tunnel);
+  g_free (order);
+}
+
+static void
+give_order (Tunnel *tunnel, FarHomeFunc func, const char *cause, gint64 deadline_us)
+{
+  Order *order = g_new0 (Order, 1);
+  *order = (Order){ tunnel_ref (tunnel), cause, deadline_us };
+  far_home_post (tunnel->home, func, order);
+}
+
+void
+tunnel_end (Tunnel *tunnel, const char *cause)
+{
+  if (tunnel->ending)
+    return;
+  tunnel->ending = TRUE;
+  tunnel->cause = g_intern_string (cause);
+  if (tunnel->dial != NULL)
+    dial_cancel (tunnel->dial);
+  for (guint i = 0; i < tunnel->joins->len; i++)
+    far_pump_close (((Join *) tunnel->joins->pdata[i])->pump, tunnel->cause);
+  give_order (tunnel, order_over, tunnel->cause, 0);
+}
+
+void
+tunnel_set_deadline (Tunnel *tunnel, gint64 boottime_us)
+{
+  give_order (tunnel, order_deadline, NULL, boottime_us);
+  for (guint i = 0; i < tunnel->joins->len; i++)
+    far_pump_set_deadline (((Join *) tunnel->joins->pdata[i])->pump, boottime_us);
+}
+
+/* What comes later finds nobody to tell. */
+void
+tunnel_abandon (Tunnel *tunnel)
+{
+  tunnel_ref (tunnel);
+  tunnel_end (tunnel, "the tunnel end stops");
+  tell_ended (tunnel);
+  tunnel->self = NULL;
+  tunnel_unref (tunnel);
+}
+
+/* An older instance of this name may still hold the session that it opened. */
+Tunnel *
+tunnel_find (Ssh *self, const char *session)
+{
+  Tunnel *tunnel = g_hash_table_lookup (self->tunnels, session);
+  FarInstance *old;
+  for (guint i = 0; tunnel == NULL && (old = far_instance_find_retired (FAR_KIND_TRANSPORT, far_instance_name (self->at), i)) != NULL; i++)
+    if (far_instance_type (old) == far_instance_type (self->at))
+      tunnel = g_hash_table_lookup (((Ssh *) far_instance_self (old))->tunnels, session);
+  return tunnel;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A tunnel end and a terminal in one process, and people and devices outside of it, on plain sockets. */
+#pragma once
+#include "instance-private.h"
+#include "log.h"
+#include "node.h"
+#include "unit/core-help.h"
+#include "unit/stream-pair.h"
+
+#include <farwatch/tunnel.h>
+
+static char *ssh_folder;
+static GString *ssh_log;
+
+/* ---- a device: echoes what it gets ---- */
+
+typedef struct {
+  int listener;
+  guint16 port;
+  GThread *thread;
+  gint connections, bytes;
+  gboolean quit;
+} Echo;
+
+static inline gpointer
+echo_run (gpointer data)
+{
+  Echo *echo = data;
+  g_autoptr (GArray) polls = g_array_new (FALSE, TRUE, sizeof (struct pollfd));
+  g_autofree char *part = g_malloc (65536);
+  struct pollfd first = { .fd = echo->listener, .events = POLLIN };
+  g_array_append_val (polls, first);
+  while (!g_atomic_int_get (&echo->quit)) {
+    struct pollfd *all = (struct pollfd *) (gpointer) polls->data;
+    poll (all, polls->len, 50);
+    for (guint i = polls->len; i-- > 1;) {
+      if (all[i].revents == 0)
+        continue;
+      gssize got = recv (all[i].fd, part, 65536, 0);
+      g_atomic_int_add (&echo->bytes, MAX (got, 0));
+      if (got > 0 && send (all[i].fd, part, got, MSG_NOSIGNAL) == got)
+        continue;
+      close (all[i].fd);
+      g_array_remove_index_fast (polls, i);
+      all = (struct pollfd *) (gpointer) polls->data;
+    }
+    if (all[0].revents & POLLIN) {
+      struct pollfd more = { .fd = accept (echo->listener, NULL, NULL), .events = POLLIN };
+      g_atomic_int_inc (&echo->connections);
+      g_array_append_val (polls, more);
+    }
+  }
+  for (guint i = 0; i < polls->len; i++)
+    close (g_array_index (polls, struct pollfd, i).fd);
+  return NULL;
+}
+
+static inline void
+echo_start (Echo *echo)
+{
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t size = sizeof at;
+  *echo = (Echo){ .listener = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+  ck_assert_int_eq (bind (echo->listener, (struct sockaddr *) &at, sizeof at) | listen (echo->listener, 64), 0);
+  ck_assert_int_eq (getsockname (echo->listener, (struct sockaddr *) &at, &size), 0);
+  echo->port = ntohs (at.sin_port);
+  echo->thread = g_thread_new ("echo", echo_run, echo);
+}
+
+static inline void
+echo_stop (Echo *echo)
+{
+  g_atomic_int_set (&echo->quit, TRUE);
+  g_thread_join (echo->thread);
+}
+
+/* ---- a person ---- */
+
+/* Blocking, with a limit of 10 s. -1: refused. */
+static inline int
+person_dials (guint16 port, const char *from)
+{
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  struct sockaddr_in source = { .sin_family = AF_INET };
+  struct timeval limit = { 10, 0 };
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (from != NULL) {
+    inet_pton (AF_INET, from, &source.sin_addr);
+    ck_assert_int_eq (bind (fd, (struct sockaddr *) &source, sizeof source), 0);
+  }
+  setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  if (connect (fd, (struct sockaddr *) &at, sizeof at) == 0)
+    return fd;
+  close (fd);
+  return -1;
+}
+
+/* recv() that lets the main context run: most of what we test lives in this process. */
+static inline gssize
+person_reads (int fd, char *text, gsize size)
+{
+  gint64 end = g_get_monotonic_time () + SECONDS (10);
+  gssize got = -1;
+  do {
+    got = recv (fd, text, size, MSG_DONTWAIT);
+    if (got < 0 && errno == EAGAIN) {
+      g_main_context_iteration (NULL, FALSE);
+      g_usleep (200);
+    }
+  } while (got < 0 && errno == EAGAIN && g_get_monotonic_time () < end);
+  return got;
+}
+
+static inline gboolean
+person_hears_echo (int fd, const char *text)
+{
+  char seen[256] = "";
+  gsize size = strlen (text), at = 0;
+  if (send (fd, text, size, MSG_NOSIGNAL) != (gssize) size)
+    return FALSE;
+  while (at < size) {
+    gssize got = person_reads (fd, seen + at, size - at);
+    if (got <= 0)
+      return FALSE;
+    at += got;
+  }
+  return memcmp (seen, text, size) == 0;
+}
+
+/* ---- what an end tells ---- */
+
+typedef struct {
+  GString *said;  /* "up lost up opened closed …" */
+  guint up, lost, opened, closed, refused;
+  gint ended;
+  char cause[128], refusal[128];
+  guint64 bytes_up, bytes_down;
+  gboolean stock;
+  Echo *device;
+  guint arrived;
+} Side;
+
+static inline void
+side_hears (const FarTunnelEvent *event, gpointer user)
+{
+  static const char *const names[] = { "up", "lost", "opened", "closed", "counters", "refused", "ended" };
+  Side *side = user;
+  ck_assert_int_eq (side->ended, 0);
+  if (side->said == NULL)
+    side->said = g_string_new (NULL);
+  if (event->kind != FAR_TUNNEL_COUNTERS)
+    g_string_append_printf (side->said, "%s ", names[event->kind]);
+  side->up += event->kind == FAR_TUNNEL_UP;
+  side->lost += event->kind == FAR_TUNNEL_LOST;
+  side->opened += event->kind == FAR_TUNNEL_OPENED;
+  side->closed += event->kind == FAR_TUNNEL_CLOSED;
+  side->refused += event->kind == FAR_TUNNEL_REFUSED;
+  side->stock |= event->stock;
+  if (event->kind == FAR_TUNNEL_REFUSED)
+    g_strlcpy (side->refusal, event->cause, sizeof side->refusal);
+  else if (event->cause != NULL)
+    g_strlcpy (side->cause, event->cause, sizeof side->cause);
+  side->bytes_up = MAX (side->bytes_up, event->bytes_up);
+  side->bytes_down = MAX (side->bytes_down, event->bytes_down);
+  if (event->kind == FAR_TUNNEL_ENDED)
+    g_atomic_int_set (&side->ended, 1);
+}
+
+static inline void
+side_clear (Side *side)
+{
+  if (side->said != NULL)
+    g_string_free (side->said, TRUE);
+  *side = (Side){ 0 };
+}
+
+/* Runs main until *n >= wanted. */
+static inline void
+await (const guint *n, guint wanted)
+{
+  gint64 end = g_get_monotonic_time () + SECONDS (20);
+  while (*(const volatile guint *) n < wanted && g_get_monotonic_time () < end)
+    if (!g_main_context_iteration (NULL, FALSE))
+      g_usleep (200);
+  ck_assert_msg (*n >= wanted, "waited in vain; log:\n%s", ssh_log->str);
+}
+
+static inline void
+stream_drop (gpointer stream)
+{
+  far_stream_free (stream);
+}
+
+/* The terminal's answer: a new connection to its device. */
+static inline void
+side_arrived (const char *session, const char *from, FarHome *home, FarRequest *req, gpointer user)
+{
+  Side *side = user;
+  side->arrived++;
+  if (side->device == NULL)
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "no device");
+  else
+    far_request_done (req, far_stream_fd_new (home, person_dials (side->device->port, NULL)), stream_drop);
+}
+
+/* ---- a node with both ends ---- */
+
+static inline void
+ssh_keep_log (GLogLevelFlags level, const char *path, const char *text, gpointer user)
+{
+  g_string_append_printf (ssh_log, "%s: %s\n", path != NULL ? path : "-", text);
+}
+
+static inline void
+ssh_link_plugin (const char *name)
+{
+  const char *build = g_getenv ("FARWATCH_TEST_BUILDDIR");
+  g_autofree char *file = g_strconcat (name, ".so", NULL), *to = g_build_filename (ssh_folder, file, NULL);
+  g_autofree char *path = g_build_filename (build != NULL ? build : ".", "plugins", name, ".libs", file, NULL);
+  g_autofree char *from = g_canonicalize_filename (path, NULL);
+  ck_assert_msg (g_file_test (from, G_FILE_TEST_EXISTS), "%s is not built", from);
+  ck_assert_int_eq (symlink (from, to), 0);
+}
+
+static inline void
+node_start (const char *lines)
+{
+  ssh_folder = make_folder ();
+  ssh_log = g_string_new (NULL);
+  far_log_set_sink (ssh_keep_log, NULL);
+  link_fixture (ssh_folder, "authenticator-wax");
+  ssh_link_plugin ("transport-ssh");
+  ssh_link_plugin ("endpoint-tcp");
+  g_setenv ("FARWATCH_PLUGIN_DIR", ssh_folder, TRUE);
+  g_autofree char *path = g_build_filename (ssh_folder, "test.yaml", NULL), *state = g_build_filename (ssh_folder, "state", NULL);
+  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: t1, state: %s}\n%s", state, lines), *said = NULL;
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  g_autoptr (FarProfile) profile = NULL;
+  g_autoptr (GError) error = NULL;
+  write_file (ssh_folder, "test.yaml", text, -1);
+  profile = far_profile_load (path, NULL, faults);
+  said = far_faults_text (faults);
+  ck_assert_msg (profile != NULL, "%s", said);
+  ck_assert_msg (far_node_open (profile, &error), "%s", error != NULL ? error->message : "");
+  far_instances_start (profile);
+  run_pending ();
+}
+
+static inline void
+node_stop (void)
+{
+  far_instances_stop ();
+  run_pending ();
+  far_node_close ();
+  far_log_set_sink (NULL, NULL);
+  g_string_free (ssh_log, TRUE);
+  remove_folder (ssh_folder);
+  g_clear_pointer (&ssh_folder, g_free);
+}
+
+static inline gpointer
+instance_self (FarKind kind, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  FarInstance *at = far_instance_find (kind, name, &error);
+  ck_assert_msg (at != NULL, "%s; log:\n%s", error != NULL ? error->message : "", ssh_log->str);
+  return far_instance_self (at);
+}
+
+static inline const FarTunnelOps *
+ssh_ops (const char *name)
+{
+  FarInstance *at = far_instance_find (FAR_KIND_TRANSPORT, name, NULL);
+  ck_assert_ptr_nonnull (at);
+  return ((const FarTransportType *) far_instance_type (at))->tunnels;
+}
+
+/* ---- requests that are waited for ---- */
+
+typedef struct {
+  gint done;
+  gpointer result;
+  GError *error;
+} Answer;
+
+static inline void
+answered (FarRequest *req, gpointer user)
+{
+  Answer *answer = user;
+  if (far_request_error (req) != NULL)
+    answer->error = g_error_copy (far_request_error (req));
+  else
+    answer->result = far_request_steal (req);
+  answer->done = 1;
+}
+
+static inline void
+answer_wait (Answer *answer)
+{
+  gint64 end = g_get_monotonic_time () + SECONDS (20);
+  while (!answer->done && g_get_monotonic_time () < end)
+    if (!g_main_context_iteration (NULL, FALSE))
+      g_usleep (200);
+  ck_assert_msg (answer->done, "waited in vain; log:\n%s", ssh_log->str);
+}
+
+static inline FarTunnel *
+reserve (const char *transport, const FarTunnelSpec *spec, Side *side)
+{
+  Answer answer = { 0 };
+  ssh_ops (transport)->reserve (instance_self (FAR_KIND_TRANSPORT, transport), spec, side_hears, side, far_request_new (answered, &answer, 0));
+  answer_wait (&answer);
+  ck_assert_msg (answer.error == NULL, "%s", answer.error != NULL ? answer.error->message : "");
+  return answer.result;
+}
+
+/* NULL: it is up; else the error, to be freed. */
+static inline GError *
+dial_as (const char *transport, const FarTunnel *tunnel, const char *session, const char *user, const char *token, const char *host_key, Side *side)
+{
+  Answer answer = { 0 };
+  FarDialSpec spec = { .session = session, .address = tunnel->address, .host_key = host_key, .user = user, .token = token, .node_key = TRUE,
+                       .x = tunnel->x, .length_us = SECONDS (600), .arrived = side_arrived };
+  ssh_ops (transport)->dial (instance_self (FAR_KIND_TRANSPORT, transport), &spec, side_hears, side, far_request_new (answered, &answer, 0));
+  answer_wait (&answer);
+  return answer.error;
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tunnels between our own two ends: the sequence of the spec, what is refused, cuts, deadlines. */
+#include "unit/ssh-help.h"
+
+#define BOTH_ENDS                                                                                                                 \
+  "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1', 't1 word-2 session/s1', 't1 word-3 session/s2', 't1 word-4 session/gone']\n" \
+  "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax]}\n  t: {type: ssh}\n"
+
+static Side cloud, terminal;
+static Echo device;
+
+static void
+set_up (void)
+{
+  cloud = terminal = (Side){ 0 };
+  echo_start (&device);
+  terminal.device = &device;
+  node_start (BOTH_ENDS);
+}
+
+static void
+tear_down (void)
+{
+  node_stop ();
+  echo_stop (&device);
+  side_clear (&cloud);
+  side_clear (&terminal);
+}
+
+static FarTunnel *
+reserve_in_band (void)
+{
+  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .person_address = "127.0.0.1", .length_us = SECONDS (600) };
+  return reserve ("z", &spec, &cloud);
+}
+
+static void
+dial_well (const FarTunnel *tunnel, const char *word)
+{
+  guint up = cloud.up + 1, up_here = terminal.up + 1;
+  g_autoptr (GError) error = dial_as ("t", tunnel, "s1", "t1", word, tunnel->host_key, &terminal);
+  ck_assert_msg (error == NULL, "%s; log:\n%s", error != NULL ? error->message : "", ssh_log->str);
+  await (&cloud.up, up);
+  await (&terminal.up, up_here);
+}
+
+static void
+end_at (const char *transport, Side *side, const char *cause)
+{
+  ssh_ops (transport)->end (instance_self (FAR_KIND_TRANSPORT, transport), "s1", cause);
+  help_wait (&side->ended);
+}
+
+static gboolean
+is_free (guint16 port)
+{
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  int fd = socket (AF_INET, SOCK_STREAM, 0), on = 1;
+  setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  gboolean good = bind (fd, (struct sockaddr *) &at, sizeof at) == 0 && listen (fd, 1) == 0;
+  close (fd);
+  return good;
+}
+
+/* Reset or closed, nothing said. */
+static gboolean
+is_thrown_out (int fd)
+{
+  char text[4];
+  return fd < 0 || person_reads (fd, text, sizeof text) <= 0;
+}
+
+START_TEST (the_whole_way)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  ck_assert_uint_ge (tunnel->x, 10000);
+  ck_assert_uint_ge (tunnel->y, 10000);
+  ck_assert_uint_ne (tunnel->x, tunnel->y);
+  ck_assert (!is_free (tunnel->x) && !is_free (tunnel->y));
+  ck_assert (g_str_has_prefix (tunnel->host_key, "ssh-ed25519 "));
+  dial_well (tunnel, "word-1");
+  ck_assert (!cloud.stock);
+  int person = person_dials (tunnel->y, NULL);
+  ck_assert (person_hears_echo (person, "read holding registers"));
+  close (person);
+  await (&cloud.closed, 1);
+  await (&terminal.closed, 1);
+  ck_assert_uint_eq (cloud.bytes_up, 22);
+  ck_assert_uint_eq (cloud.bytes_down, 22);
+  ck_assert_uint_eq (terminal.bytes_up, 22);
+  end_at ("z", &cloud, "closed by the person");
+  ck_assert (is_free (tunnel->x) && is_free (tunnel->y));
+  await (&terminal.lost, 1);
+  end_at ("t", &terminal, "asked");
+  ck_assert_str_eq (cloud.said->str, "up opened closed ended ");
+  ck_assert_str_eq (terminal.said->str, "up opened closed lost ended ");
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+static gpointer
+much_out (gpointer data)
+{
+  int fd = GPOINTER_TO_INT (data);
+  g_autofree char *part = g_malloc0 (65536);
+  for (gsize sent = 0; sent < 8 << 20; sent += 65536)
+    for (gsize at = 0; at < 65536;) {
+      for (gsize i = 0; at == 0 && i < 65536; i += 8)
+        memcpy (part + i, &(guint64){ sent + i }, 8);
+      gssize n = send (fd, part + at, 65536 - at, MSG_NOSIGNAL);
+      if (n <= 0)
+        return NULL;
+      at += n;
+    }
+  shutdown (fd, SHUT_WR);
+  return NULL;
+}
+
+/* Several at once, each 8 MiB through and back, unharmed. */
+START_TEST (bulk_both_ways)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  GThread *threads[3];
+  int person[3];
+  gsize got[3] = { 0 };
+  gboolean open[3] = { TRUE, TRUE, TRUE };
+  g_autofree guint8 *part = g_malloc (65536);
+  dial_well (tunnel, "word-1");
+  for (int i = 0; i < 3; i++) {
+    person[i] = person_dials (tunnel->y, NULL);
+    threads[i] = g_thread_new ("out", much_out, GINT_TO_POINTER (person[i]));
+  }
+  gint64 end = g_get_monotonic_time () + SECONDS (60);
+  while ((open[0] || open[1] || open[2]) && g_get_monotonic_time () < end) {
+    gboolean idle = !g_main_context_iteration (NULL, FALSE);
+    for (int i = 0; i < 3; i++) {
+      gssize n = open[i] ? recv (person[i], part, 65536, MSG_DONTWAIT) : -1;
+      for (gssize at = (8 - got[i] % 8) % 8; n > 0 && at + 8 <= n; at += 8) {
+        guint64 value;
+        memcpy (&value, part + at, 8);
+        ck_assert_uint_eq (value, got[i] + at);
+      }
+      got[i] += MAX (n, 0);
+      open[i] &= n != 0;
+      idle &= n <= 0;
+    }
+    if (idle)
+      g_usleep (100);
+  }
+  for (int i = 0; i < 3; i++) {
+    ck_assert_uint_eq (got[i], 8 << 20);
+    g_thread_join (threads[i]);
+    close (person[i]);
+  }
+  await (&cloud.closed, 3);
+  ck_assert_uint_eq (cloud.bytes_up, 3 * (8 << 20));
+  ck_assert_uint_eq (cloud.bytes_down, 3 * (8 << 20));
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+START_TEST (wrong_tokens)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  static const char *const words[] = { "word-0", "", "word-3" /* another session */, "word-4" /* unknown session */ };
+  for (guint i = 0; i < G_N_ELEMENTS (words); i++) {
+    g_autoptr (GError) error = dial_as ("t", tunnel, "s1", "t1", words[i], tunnel->host_key, &terminal);
+    ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_DENIED));
+    far_clock_advance (SECONDS (700)); /* past the slow-down for wrong logins */
+  }
+  g_autoptr (GError) other = dial_as ("t", tunnel, "s1", "t2", "word-1", tunnel->host_key, &terminal);
+  ck_assert (g_error_matches (other, FAR_ERROR, FAR_ERROR_DENIED));
+  ck_assert_uint_eq (cloud.up, 0);
+  end_at ("t", &terminal, "given up");
+  ck_assert_str_eq (terminal.said->str, "ended ");
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+START_TEST (a_token_works_once)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  dial_well (tunnel, "word-1");
+  Side thief = { 0 };
+  FarTunnel copy = *tunnel;
+  g_autoptr (GError) error = dial_as ("z", &copy, "s9", "t1", "word-1", tunnel->host_key, &thief);
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_DENIED));
+  int person = person_dials (tunnel->y, NULL);
+  ck_assert (person_hears_echo (person, "still mine"));
+  close (person);
+  far_tunnel_free (tunnel);
+  node_stop ();
+  node_start (BOTH_ENDS);
+  side_clear (&thief);
+}
+END_TEST
+
+START_TEST (another_host_key)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  g_autofree char *other = g_strdup (tunnel->host_key);
+  other[40] = other[40] == 'A' ? 'B' : 'A';
+  g_autoptr (GError) error = dial_as ("t", tunnel, "s1", "t1", "word-1", other, &terminal);
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_DENIED));
+  ck_assert_ptr_nonnull (strstr (error->message, "host key"));
+  dial_well (tunnel, "word-1"); /* the token was not shown to the impostor */
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+START_TEST (nobody_listens)
+{
+  FarTunnel none = { .x = 20000, .address = (char *) "127.0.0.1:1", .host_key = (char *) "ssh-ed25519 AAAA" };
+  g_autoptr (GError) error = dial_as ("t", &none, "s1", "t1", "word-1", none.host_key, &terminal);
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE));
+  end_at ("t", &terminal, "given up");
+}
+END_TEST
+
+START_TEST (x_is_not_for_this_machine)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  dial_well (tunnel, "word-1");
+  int local = person_dials (tunnel->x, NULL);
+  ck_assert (is_thrown_out (local));
+  close (local);
+  await (&cloud.refused, 1);
+  ck_assert_ptr_nonnull (strstr (cloud.refusal, "X"));
+  ck_assert_int_eq (device.connections, 0);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+START_TEST (y_is_for_one_address)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  dial_well (tunnel, "word-1");
+  int other = person_dials (tunnel->y, "127.0.0.2");
+  ck_assert (is_thrown_out (other));
+  close (other);
+  await (&cloud.refused, 1);
+  int person = person_dials (tunnel->y, NULL);
+  ck_assert (person_hears_echo (person, "me"));
+  close (person);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+START_TEST (raw_y_has_a_minute)
+{
+  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .raw = TRUE, .person_address = "127.0.0.1",
+                         .length_us = SECONDS (600) };
+  FarTunnel *tunnel = reserve ("z", &spec, &cloud);
+  dial_well (tunnel, "word-1");
+  if (_i == 0) {
+    far_clock_advance (SECONDS (61));
+    int late = person_dials (tunnel->y, NULL);
+    ck_assert (is_thrown_out (late));
+    close (late);
+    await (&cloud.refused, 1);
+  } else {
+    int person = person_dials (tunnel->y, NULL);
+    ck_assert (person_hears_echo (person, "in time"));
+    far_clock_advance (SECONDS (100));
+    int second = person_dials (tunnel->y, NULL);
+    ck_assert (person_hears_echo (second, "the same person again"));
+    close (person);
+    close (second);
+  }
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+START_TEST (raw_y_needs_an_address)
+{
+  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .raw = TRUE, .length_us = SECONDS (600) };
+  Answer answer = { 0 };
+  ssh_ops ("z")->reserve (instance_self (FAR_KIND_TRANSPORT, "z"), &spec, side_hears, &cloud, far_request_new (answered, &answer, 0));
+  answer_wait (&answer);
+  ck_assert (g_error_matches (answer.error, FAR_ERROR, FAR_ERROR_DENIED));
+  g_error_free (answer.error);
+}
+END_TEST
+
+/* At both ends on their own; a person in the middle of a transfer is cut. */
+START_TEST (deadline_at_both_ends)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  dial_well (tunnel, "word-1");
+  int person = person_dials (tunnel->y, NULL);
+  ck_assert (person_hears_echo (person, "x"));
+  far_clock_advance (SECONDS (601));
+  help_wait (&cloud.ended);
+  help_wait (&terminal.ended);
+  ck_assert_str_eq (cloud.cause, "deadline");
+  ck_assert_str_eq (terminal.cause, "deadline");
+  ck_assert (is_thrown_out (person));
+  ck_assert (is_free (tunnel->x) && is_free (tunnel->y));
+  close (person);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+START_TEST (deadline_can_be_moved)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  dial_well (tunnel, "word-1");
+  int person = person_dials (tunnel->y, NULL);
+  ck_assert (person_hears_echo (person, "x"));
+  ssh_ops ("z")->set_deadline (instance_self (FAR_KIND_TRANSPORT, "z"), "s1", far_clock_boottime_us () + SECONDS (100));
+  run_pending ();
+  far_clock_advance (SECONDS (101));
+  help_wait (&cloud.ended);
+  ck_assert_str_eq (cloud.cause, "deadline");
+  await (&terminal.lost, 1);
+  ck_assert_int_eq (terminal.ended, 0);
+  close (person);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+/* The link is replaced: same ports, another token; a person who came meanwhile has waited. */
+START_TEST (a_second_link_takes_over)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  dial_well (tunnel, "word-1");
+  int person = person_dials (tunnel->y, NULL);
+  ck_assert (person_hears_echo (person, "one"));
+  ssh_ops ("t")->end (instance_self (FAR_KIND_TRANSPORT, "t"), "s1", "cut for the test");
+  await (&cloud.lost, 1);
+  help_wait (&terminal.ended);
+  ck_assert (is_thrown_out (person));
+  close (person);
+  person = person_dials (tunnel->y, NULL); /* waits in the hall */
+  ck_assert_int_eq (send (person, "two", 3, 0), 3);
+  run_pending ();
+  side_clear (&terminal);
+  terminal.device = &device;
+  dial_well (tunnel, "word-2");
+  char text[8] = "";
+  ck_assert_int_eq (person_reads (person, text, sizeof text), 3);
+  ck_assert_str_eq (text, "two");
+  ck_assert_str_eq (cloud.said->str, "up opened lost closed up opened ");
+  close (person);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+START_TEST (waiting_has_an_end)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  int person = person_dials (tunnel->y, NULL);
+  run_pending ();
+  far_clock_advance (SECONDS (31));
+  ck_assert (is_thrown_out (person));
+  await (&cloud.refused, 1);
+  close (person);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+START_TEST (no_device_closes_the_connection)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  terminal.device = NULL;
+  dial_well (tunnel, "word-1");
+  int person = person_dials (tunnel->y, NULL);
+  ck_assert (is_thrown_out (person));
+  await (&terminal.refused, 1);
+  close (person);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+/* Entry stream: no Y, the person's bytes come on a stream of another home. */
+START_TEST (entry_by_stream)
+{
+  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_STREAM, .length_us = SECONDS (600) };
+  FarTunnel *tunnel = reserve ("z", &spec, &cloud);
+  Homes homes = { 0 };
+  int person;
+  ck_assert_uint_eq (tunnel->y, 0);
+  dial_well (tunnel, "word-1");
+  homes_start (&homes);
+  FarStream *stream = end_make (&homes, _i == 0 ? KIND_FOREIGN : KIND_UNIX_TWO, &person);
+  ssh_ops ("z")->attach (instance_self (FAR_KIND_TRANSPORT, "z"), "s1", stream, "192.0.2.7");
+  ck_assert (person_hears_echo (person, "through the front"));
+  close (person);
+  await (&cloud.closed, 1);
+  await (&terminal.closed, 1);
+  gint64 end = g_get_monotonic_time () + SECONDS (10);
+  while (g_atomic_int_get (&extra_pumps) > 0 && g_get_monotonic_time () < end)
+    g_main_context_iteration (NULL, FALSE);
+  homes_stop (&homes);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+/* Nothing is left when the instances stop in the middle. */
+START_TEST (stop_in_the_middle)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  dial_well (tunnel, "word-1");
+  int person = person_dials (tunnel->y, NULL);
+  ck_assert (person_hears_echo (person, "x"));
+  node_stop ();
+  ck_assert_int_eq (cloud.ended, 1);
+  ck_assert_int_eq (terminal.ended, 1);
+  ck_assert (is_thrown_out (person));
+  close (person);
+  far_tunnel_free (tunnel);
+  node_start (BOTH_ENDS);
+}
+END_TEST
+
+static void
+add (TCase *cases, const TTest *test, int n)
+{
+  tcase_add_loop_test (cases, test, 0, n);
+}
+
+int
+main (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  TCase *cases = tcase_create ("tunnel");
+  tcase_set_timeout (cases, 120);
+  tcase_add_checked_fixture (cases, set_up, tear_down);
+  add (cases, the_whole_way, 1);
+  add (cases, bulk_both_ways, 1);
+  add (cases, wrong_tokens, 1);
+  add (cases, a_token_works_once, 1);
+  add (cases, another_host_key, 1);
+  add (cases, nobody_listens, 1);
+  add (cases, x_is_not_for_this_machine, 1);
+  add (cases, y_is_for_one_address, 1);
+  add (cases, raw_y_has_a_minute, 2);
+  add (cases, raw_y_needs_an_address, 1);
+  add (cases, deadline_at_both_ends, 1);
+  add (cases, deadline_can_be_moved, 1);
+  add (cases, a_second_link_takes_over, 1);
+  add (cases, waiting_has_an_end, 1);
+  add (cases, no_device_closes_the_connection, 1);
+  add (cases, entry_by_stream, 2);
+  add (cases, stop_in_the_middle, 1);
+  Suite *suite = suite_create ("tunnel");
+  suite_add_tcase (suite, cases);
+  return run_suite (suite);
+}
