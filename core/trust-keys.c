@@ -119,3 +119,74 @@ far_trust_ssh_public (const char *keys_dir, GError **error)
     return NULL;
   return ssh_line (key, error);
 }
+
+/* The secret part of an OpenSSH private key: checks, public and private key, no comment, padded with 1, 2, 3… */
+static GByteArray *
+ssh_secret_part (const gnutls_datum_t *x, const gnutls_datum_t *k)
+{
+  GByteArray *part = g_byte_array_new ();
+  guint8 both[64], zero[8] = { 0 };
+
+  g_byte_array_append (part, zero, sizeof zero); /* two equal check words: there is no passphrase to check */
+  wire_string (part, "ssh-ed25519", 11);
+  wire_string (part, x->data, x->size);
+  memcpy (both, k->data, 32);
+  memcpy (both + 32, x->data, 32);
+  wire_string (part, both, sizeof both);
+  wire_string (part, "", 0);
+  for (guint8 i = 1; part->len % 8 != 0; i++)
+    g_byte_array_append (part, &i, 1);
+  gnutls_memset (both, 0, sizeof both);
+  return part;
+}
+
+static char *
+ssh_private_text (const gnutls_datum_t *x, const gnutls_datum_t *k)
+{
+  g_autoptr (GByteArray) all = g_byte_array_new (), public = g_byte_array_new (), secret = ssh_secret_part (x, k);
+  g_autofree char *base64 = NULL;
+  guint32 one = GUINT32_TO_BE (1);
+  char *text;
+
+  g_byte_array_append (all, (const guint8 *) "openssh-key-v1", 15);
+  wire_string (all, "none", 4);
+  wire_string (all, "none", 4);
+  wire_string (all, "", 0);
+  g_byte_array_append (all, (const guint8 *) &one, sizeof one);
+  wire_string (public, "ssh-ed25519", 11);
+  wire_string (public, x->data, x->size);
+  wire_string (all, public->data, public->len);
+  wire_string (all, secret->data, secret->len);
+  base64 = g_base64_encode (all->data, all->len);
+  text = g_strconcat ("-----BEGIN OPENSSH PRIVATE KEY-----\n", base64, "\n-----END OPENSSH PRIVATE KEY-----\n", NULL);
+  gnutls_memset (all->data, 0, all->len);
+  gnutls_memset (secret->data, 0, secret->len);
+  gnutls_memset (base64, 0, strlen (base64));
+  return text;
+}
+
+char *
+far_trust_ssh_private (const char *keys_dir, GError **error)
+{
+  g_autofree char *path = far_trust_path (keys_dir, "ssh.key");
+  g_auto (gnutls_x509_privkey_t) raw = far_trust_key_load (path, error);
+  g_auto (gnutls_privkey_t) key = NULL;
+  gnutls_datum_t x = { NULL, 0 }, k = { NULL, 0 };
+  gnutls_ecc_curve_t curve;
+  char *text = NULL;
+
+  if (raw == NULL)
+    return NULL;
+  gnutls_privkey_init (&key);
+  if (!far_trust_ok (gnutls_privkey_import_x509 (key, raw, 0), FAR_ERROR_CONFIG, path, error) ||
+      !far_trust_ok (gnutls_privkey_export_ecc_raw2 (key, &curve, &x, NULL, &k, 0), FAR_ERROR_CONFIG, path, error))
+    return NULL;
+  if (curve == GNUTLS_ECC_CURVE_ED25519 && x.size == 32 && k.size == 32)
+    text = ssh_private_text (&x, &k);
+  else
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "ssh.key is not an ed25519 key; move it away and start again");
+  gnutls_memset (k.data, 0, k.size);
+  gnutls_free (k.data);
+  gnutls_free (x.data);
+  return text;
+}

@@ -46,6 +46,8 @@ char *far_trust_file_sha256 (const char *path, GError **error);
 
 /* OpenSSH public key line of ssh.key; box public key as base64. */
 char *far_trust_ssh_public (const char *keys_dir, GError **error);
+/* ssh.key as text in OpenSSH's own format, for libraries that do not read PKCS#8; free with far_secret_free(). [any thread] */
+char *far_trust_ssh_private (const char *keys_dir, GError **error);
 char *far_trust_box_public (const char *keys_dir, GError **error);
 
 /* Sealed box (crypto_box_seal) over compact JSON. Base64 text. open: FAR_ERROR_DENIED "not sealed to this node, or changed". */

@@ -20,7 +20,7 @@ struct _Dial {
   gint refs;
   Tunnel *tunnel;
   FarRequest *req;
-  char *address, *host, *host_key, *user, *token, *key_path, *ciphers;
+  char *address, *host, *host_key, *user, *token, *keys, *ciphers;
   guint16 port;
   gboolean node_key;
   FarHome *home;       /* handshakes */
@@ -54,7 +54,7 @@ dial_unref (Dial *dial)
   g_free (dial->host);
   g_free (dial->host_key);
   g_free (dial->user);
-  g_free (dial->key_path);
+  g_free (dial->keys);
   g_free (dial->ciphers);
   g_free (dial);
 }
@@ -241,7 +241,7 @@ step_key (Dial *dial, ssh_session session)
 {
   if (!dial->node_key)
     return GO_ON;
-  if (dial->key == NULL && (dial->key = ssh_key_load (dial->key_path, &dial->error)) == NULL)
+  if (dial->key == NULL && (dial->key = ssh_key_load (dial->keys, &dial->error)) == NULL)
     return GIVE_UP;
   switch (ssh_userauth_publickey (session, NULL, dial->key)) {
   case SSH_AUTH_AGAIN:
@@ -501,7 +501,7 @@ dial_new (Ssh *self, Tunnel *tunnel, const FarDialSpec *spec, FarRequest *req)
   Dial *dial = g_new0 (Dial, 1);
   *dial = (Dial){ .refs = 2, .tunnel = tunnel_ref (tunnel), .req = far_request_ref (req), .address = g_strdup (spec->address),
                   .host_key = g_strdup (spec->host_key), .user = g_strdup (spec->user), .token = g_strdup (spec->token != NULL ? spec->token : ""),
-                  .key_path = g_strdup (self->key_path), .ciphers = g_strdup (ssh_options (self)->ciphers), .node_key = spec->node_key,
+                  .keys = g_strdup (self->keys), .ciphers = g_strdup (ssh_options (self)->ciphers), .node_key = spec->node_key,
                   .home = ssh_handshakes (self), .fd = -1 };
   return dial;
 }

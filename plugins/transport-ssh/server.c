@@ -283,7 +283,7 @@ static ssh_bind
 bind_new (Ssh *self, GError **error)
 {
   const SshOptions *options = ssh_options (self);
-  ssh_key key = ssh_key_load (self->key_path, error);
+  ssh_key key = ssh_key_load (self->keys, error);
   gboolean no = FALSE;
   if (key == NULL)
     return NULL;

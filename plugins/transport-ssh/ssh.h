@@ -31,7 +31,7 @@ typedef struct {
   FarInstance *at;
   GHashTable *tunnels;  /* session → Tunnel */
   char *host_key;       /* "ssh-ed25519 AAAA…" of this node */
-  char *key_path;
+  char *keys;
   char *address;        /* told to terminals */
   char *y_host;
   Door *door;           /* NULL: no listener */
@@ -41,8 +41,8 @@ typedef struct {
 
 const SshOptions *ssh_options (Ssh *self);
 FarHome *ssh_handshakes (Ssh *self);
-/* The private key at path; NULL and *error. [any thread] */
-ssh_key ssh_key_load (const char *path, GError **error);
+/* The private key in a keys folder; NULL and *error. [any thread] */
+ssh_key ssh_key_load (const char *folder, GError **error);
 
 /* ---- tunnels ---- */
 

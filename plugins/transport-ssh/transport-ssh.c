@@ -25,13 +25,16 @@ ssh_handshakes (Ssh *self)
 }
 
 ssh_key
-ssh_key_load (const char *path, GError **error)
+ssh_key_load (const char *folder, GError **error)
 {
+  char *text = far_trust_ssh_private (folder, error);
   ssh_key key = NULL;
-  if (ssh_pki_import_privkey_file (path, NULL, NULL, NULL, &key) == SSH_OK)
-    return key;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("cannot read the private key %s"), path);
-  return NULL;
+  if (text == NULL)
+    return NULL;
+  if (ssh_pki_import_privkey_base64 (text, NULL, NULL, NULL, &key) != SSH_OK)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INTERNAL, _("libssh does not take %s/ssh.key"), folder);
+  far_secret_free (text);
+  return key;
 }
 
 /* ---- addresses ---- */
@@ -78,11 +81,10 @@ init (gpointer data, FarInstance *at, GError **error)
 static gboolean
 load_keys (Ssh *self, GError **error)
 {
-  g_autofree char *folder = far_node_path ("keys");
-  self->key_path = far_trust_path (folder, "ssh.key");
-  if (!g_file_test (self->key_path, G_FILE_TEST_EXISTS) && !far_trust_keys_create (folder, error))
+  self->keys = far_node_path ("keys");
+  if (!far_trust_keys_create (self->keys, error))
     return FALSE;
-  self->host_key = far_trust_ssh_public (folder, error);
+  self->host_key = far_trust_ssh_public (self->keys, error);
   return self->host_key != NULL;
 }
 
@@ -103,7 +105,7 @@ let_go (Ssh *self)
   g_clear_pointer (&self->door, door_free);
   g_clear_pointer (&self->handshakes, far_home_worker_free);
   g_clear_pointer (&self->host_key, g_free);
-  g_clear_pointer (&self->key_path, g_free);
+  g_clear_pointer (&self->keys, g_free);
   g_clear_pointer (&self->address, g_free);
   g_clear_pointer (&self->y_host, g_free);
 }

@@ -340,7 +340,7 @@ START_TEST (a_second_link_takes_over)
   char text[8] = "";
   ck_assert_int_eq (person_reads (person, text, sizeof text), 3);
   ck_assert_str_eq (text, "two");
-  ck_assert_str_eq (cloud.said->str, "up opened lost closed up opened ");
+  ck_assert_str_eq (cloud.said->str, "up opened closed lost up opened ");
   close (person);
   far_tunnel_free (tunnel);
 }
