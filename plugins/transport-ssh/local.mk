@@ -12,11 +12,15 @@ plugins_transport_ssh_transport_ssh_la_SOURCES = \
 	plugins/transport-ssh/dial.c \
 	plugins/transport-ssh/guard.c \
 	plugins/transport-ssh/guard.h \
+	plugins/transport-ssh/login.c \
 	plugins/transport-ssh/ports.c \
 	plugins/transport-ssh/server.c \
 	plugins/transport-ssh/ssh.h \
 	plugins/transport-ssh/transport-ssh.c \
 	plugins/transport-ssh/tunnel.c \
+	plugins/transport-ssh/visit-channel.c \
+	plugins/transport-ssh/visit.c \
+	plugins/transport-ssh/visit.h \
 	plugins/transport-ssh/wire.c \
 	plugins/transport-ssh/wire.h
 endif

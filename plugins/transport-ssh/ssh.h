@@ -5,7 +5,8 @@
  * ports.c   X and Y at the tunnel end: drawing, accepting, the rules of Y
  * server.c  listener, handshakes, who is let in, what a terminal may ask for
  * dial.c    the terminal's way to the tunnel end
- * login*.c  endpoint ssh-login: the terminal's own login service */
+ * login.c   endpoint ssh-login: the terminal's own login service; visit*.c its connections
+ * guard.c   logging in, for both servers */
 #pragma once
 #include <farwatch/gate.h>
 
@@ -127,9 +128,5 @@ void server_attach (gpointer self, const char *session, FarStream *stream, const
 
 void client_dial (gpointer self, const FarDialSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req);
 void dial_cancel (Dial *dial); /* [main] */
-
-/* ---- login service ---- */
-
-extern const FarEndpointType ssh_login_type;
 
 G_END_DECLS

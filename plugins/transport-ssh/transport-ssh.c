@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "ssh.h"
+#include "visit.h"
 
 #include <farwatch/trust.h>
 
@@ -220,4 +221,4 @@ static const FarTransportType ssh_type = {
   .tunnels = &tunnel_ops,
 };
 
-FAR_PLUGIN ("transport-ssh", "0.1", "transport/ssh", "libssh.so.4", &ssh_type.type)
+FAR_PLUGIN ("transport-ssh", "0.1", "transport/ssh endpoint/ssh-login", "libssh.so.4", &ssh_type.type, &ssh_login_type.type)

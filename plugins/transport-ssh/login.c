@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The endpoint type `ssh-login`: opens a session with a socket pair, one end of which is the stream that the caller joins. */
+#include "config.h"
+
+#include "visit.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+static const FarOption login_options[] = {
+  { .name = "login", .type = FAR_OPT_REFS, .flags = FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, login),
+    .summary = N_ ("authenticators that are asked, in this order"), .ref_kind = FAR_KIND_AUTHENTICATOR },
+  { .name = "shell", .type = FAR_OPT_REF, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, shell),
+    .summary = N_ ("endpoint that a person without a device talks to"), .ref_kind = FAR_KIND_ENDPOINT },
+  { .name = "login_time", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, login_time_us),
+    .fallback = "60s", .summary = N_ ("time a person has to log in"), .min = 1000000, .max = 600000000 },
+  { .name = "max", .type = FAR_OPT_INT, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, max), .fallback = "32",
+    .summary = N_ ("connections at once"), .min = 1, .max = 1024 },
+  { .type = FAR_OPT_END }
+};
+
+const LoginOptions *
+login_options_find (const char *instance)
+{
+  FarInstance *at = far_instance_find (FAR_KIND_ENDPOINT, instance, NULL);
+
+  return at != NULL ? far_instance_options (at) : NULL;
+}
+
+typedef struct {
+  FarInstance *at;
+  gint *open; /* visits alive, in a counted box: they may outlive the instance */
+  Guard *guard;
+} LoginService;
+
+/* Whoever the authenticators know may come in; what they may do is asked again at each step. [main] */
+static gpointer
+login_judge (gpointer user, FarPrincipal *principal, const FarVerdict *verdict, const char *name, const char *key)
+{
+  return g_strdup (verdict->principal != NULL ? verdict->principal : principal->name);
+}
+
+static Guard *
+login_guard (LoginService *self, const LoginOptions *options)
+{
+  Guard *guard = guard_new ((const char *const *) options->login, "ssh", FALSE);
+
+  guard->judge = login_judge;
+  guard->free_grant = g_free;
+  guard->judge_user = self;
+  return guard;
+}
+
+static void
+login_drop_guard (LoginService *self)
+{
+  if (self->guard != NULL)
+    guard_stop (self->guard);
+  g_clear_pointer (&self->guard, guard_unref);
+}
+
+static gboolean
+login_init (gpointer data, FarInstance *at, GError **error)
+{
+  LoginService *self = data;
+
+  self->at = at;
+  self->open = g_atomic_rc_box_new0 (gint);
+  return TRUE;
+}
+
+static gboolean
+login_start (gpointer data, GError **error)
+{
+  LoginService *self = data;
+
+  self->guard = login_guard (self, far_instance_options (self->at));
+  far_instance_ready (self->at);
+  return TRUE;
+}
+
+static gboolean
+login_reload (gpointer data, const void *options, GError **error)
+{
+  LoginService *self = data;
+
+  login_drop_guard (self);
+  self->guard = login_guard (self, options);
+  return TRUE;
+}
+
+static void
+login_stop (gpointer data)
+{
+  login_drop_guard (data);
+}
+
+static void
+login_fini (gpointer data)
+{
+  LoginService *self = data;
+
+  g_clear_pointer (&self->open, g_atomic_rc_box_release);
+}
+
+/* ---- opening ---- */
+
+typedef struct {
+  Visit *visit;
+  FarHome *home;
+  int fd;
+  char *keys;
+} LoginBegin;
+
+/* [home] */
+static void
+login_visit (gpointer data)
+{
+  LoginBegin *begin = data;
+
+  visit_begin (begin->visit, begin->home, begin->fd, begin->keys);
+  g_free (begin->keys);
+  g_free (begin);
+}
+
+static void
+login_discard (gpointer data)
+{
+  FarStream *stream = data;
+
+  far_home_post (stream->home, (FarHomeFunc) far_stream_free, stream);
+}
+
+static void
+login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
+{
+  LoginService *self = data;
+  const LoginOptions *options = far_instance_options (self->at);
+  LoginBegin *begin;
+  int fds[2];
+
+  if (g_atomic_int_get (self->open) >= options->max) {
+    far_request_fail_new (req, FAR_ERROR_LIMIT, "ssh-login: %" G_GINT64_FORMAT " connections are open already; try later", options->max);
+    return;
+  }
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
+    far_request_fail_new (req, FAR_ERROR_LIMIT, "ssh-login: no descriptors left: %s", g_strerror (errno));
+    return;
+  }
+  begin = g_new0 (LoginBegin, 1);
+  begin->home = spec->want_home != NULL ? spec->want_home : far_home_pick ();
+  begin->visit = visit_new (far_instance_name (self->at), self->open, self->guard, spec);
+  begin->visit->login_until_us = far_clock_boottime_us () + options->login_time_us;
+  begin->fd = fds[1];
+  begin->keys = far_node_path ("keys");
+  far_request_done (req, far_stream_fd_new (begin->home, fds[0]), login_discard);
+  far_home_post (begin->home, login_visit, begin);
+}
+
+const FarEndpointType ssh_login_type = {
+  .type = {
+    .kind = FAR_KIND_ENDPOINT,
+    .name = "ssh-login",
+    .summary = N_ ("the terminal's own login over SSH"),
+    .instance_size = sizeof (LoginService),
+    .options_size = sizeof (LoginOptions),
+    .options = login_options,
+    .init = login_init,
+    .start = login_start,
+    .reload = login_reload,
+    .stop = login_stop,
+    .fini = login_fini,
+  },
+  .open = login_open,
+};

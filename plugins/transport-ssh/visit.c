@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Life of one SSH session of the login service: key exchange, which message belongs where, time for login, end. */
+#include "config.h"
+
+#include "visit.h"
+
+#include "ssh.h"
+
+#include <unistd.h>
+
+Visit *
+visit_new (const char *instance, gint *open, Guard *guard, const FarEndpointSpec *spec)
+{
+  Visit *visit = g_new0 (Visit, 1);
+
+  visit->refs = 1;
+  visit->guard = guard_ref (guard);
+  visit->open = g_atomic_rc_box_acquire (open);
+  g_atomic_int_inc (open);
+  visit->instance = g_strdup (instance);
+  visit->session = g_strdup (spec->session);
+  visit->device = g_strdup (spec->device);
+  visit->from = g_strdup (spec->from != NULL ? spec->from : "");
+  visit->deadline_us = spec->deadline_us;
+  visit->ptys = g_ptr_array_new ();
+  return visit;
+}
+
+Visit *
+visit_ref (Visit *visit)
+{
+  g_atomic_int_inc (&visit->refs);
+  return visit;
+}
+
+void
+visit_unref (Visit *visit)
+{
+  if (!g_atomic_int_dec_and_test (&visit->refs))
+    return;
+  g_atomic_int_add (visit->open, -1);
+  g_atomic_rc_box_release (visit->open);
+  login_end (&visit->login);
+  if (visit->guard != NULL)
+    guard_unref (visit->guard);
+  g_ptr_array_free (visit->ptys, TRUE);
+  g_free (visit->instance);
+  g_free (visit->session);
+  g_free (visit->device);
+  g_free (visit->from);
+  g_free (visit->person);
+  g_free (visit);
+}
+
+gboolean
+visit_refuse (Wire *wire, ssh_message message)
+{
+  wire_enter (wire);
+  ssh_message_reply_default (message);
+  wire_leave (wire);
+  return FALSE;
+}
+
+/* ---- the wire's questions ---- */
+
+static gboolean
+session_advance (Wire *wire, gpointer user)
+{
+  int r = ssh_handle_key_exchange (wire->session);
+
+  if (r == SSH_ERROR)
+    wire_cut (wire, "key exchange failed");
+  return r == SSH_OK;
+}
+
+/* Every other message in every state is refused. */
+static gboolean
+session_message (Wire *wire, ssh_message message, gpointer user)
+{
+  Visit *visit = user;
+  int type = ssh_message_type (message);
+
+  if (visit->person == NULL)
+    return login_message (&visit->login, wire, message);
+  if (type == SSH_REQUEST_CHANNEL_OPEN)
+    return visit_open_message (visit, wire, message);
+  if (type == SSH_REQUEST_CHANNEL)
+    return visit_channel_message (visit, wire, message);
+  return visit_refuse (wire, message);
+}
+
+/* [home] */
+static void
+session_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
+{
+  Visit *visit = user;
+
+  visit->person = grant;
+  g_clear_pointer (&visit->timer, far_home_timer_free);
+  far_log (NULL, G_LOG_LEVEL_INFO, "endpoints.%s: logged in: %s, session %s", visit->instance, visit->person, visit->session);
+}
+
+static gboolean
+session_may_go_on (Wire *wire, const char **cause, gpointer user)
+{
+  Visit *visit = user;
+
+  *cause = "login took too long";
+  return visit->person != NULL || far_clock_boottime_us () < visit->login_until_us;
+}
+
+static void
+session_dead (Wire *wire, const char *cause, gpointer user)
+{
+  Visit *visit = user;
+
+  g_clear_pointer (&visit->timer, far_home_timer_free);
+  visit_unref (visit);
+}
+
+static const WireOps visit_ops = { .advance = session_advance, .message = session_message, .may_go_on = session_may_go_on, .dead = session_dead };
+
+/* ---- begin ---- */
+
+static gboolean
+session_bind (ssh_bind bind_, ssh_session ssh, int fd, const char *keys, GError **error)
+{
+  ssh_key key = ssh_key_load (keys, error);
+  gboolean no = FALSE;
+
+  if (key == NULL)
+    return FALSE;
+  ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no);
+  ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_IMPORT_KEY, key); /* taken */
+  if (ssh_bind_accept_fd (bind_, ssh, fd) == SSH_OK)
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INTERNAL, "%s", ssh_get_error (bind_));
+  return FALSE;
+}
+
+static gboolean
+session_accept (ssh_session ssh, int fd, const char *keys)
+{
+  g_autoptr (GError) error = NULL;
+  ssh_bind bind_ = ssh_bind_new ();
+  gboolean ok = session_bind (bind_, ssh, fd, keys, &error);
+
+  if (!ok)
+    far_complain (NULL, "ssh-login", "ssh-login: a session cannot begin: %s", error->message);
+  ssh_bind_free (bind_);
+  return ok;
+}
+
+static void
+session_late (gpointer data)
+{
+  wire_kick (data);
+}
+
+void
+visit_begin (Visit *visit, FarHome *home, int fd, const char *keys)
+{
+  ssh_session ssh = ssh_new ();
+  Wire *wire;
+
+  if (!session_accept (ssh, fd, keys)) {
+    ssh_free (ssh);
+    close (fd);
+    visit_unref (visit);
+    return;
+  }
+  wire = wire_new (home, ssh, fd, &visit_ops, visit);
+  login_begin (&visit->login, visit->guard, wire, visit->from);
+  visit->login.passed = session_passed;
+  visit->login.user = visit;
+  g_clear_pointer (&visit->guard, guard_unref);
+  visit->timer = far_home_timer (home, visit->login_until_us, session_late, wire);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The terminal's own login service (spec B8, in band): an endpoint whose stream is the far side of an SSH server session, a visit. */
+#pragma once
+#include "guard.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  char **login;
+  char *shell;
+  gint64 login_time_us, max;
+} LoginOptions;
+
+/* One person's SSH connection: what the ops of its wire know. Freed with the last reference, on any thread. */
+typedef struct {
+  gint refs;
+  gint *open;                          /* the instance's count of visits, in a box with references */
+  /* constant */
+  char *instance;                      /* name of the endpoint instance, looked up on main each time */
+  char *session, *device, *from;       /* of the spec; device NULL: the terminal itself */
+  gint64 deadline_us, login_until_us;
+  /* [home] */
+  Guard *guard;                        /* until it begins */
+  Login login;
+  guint channels;
+  char *person;                        /* after login */
+  GPtrArray *ptys;                     /* channels that asked for a terminal */
+  FarHomeTimer *timer;                 /* wakes the wire when the time for login is over */
+} Visit;
+
+Visit *visit_new (const char *instance, gint *open, Guard *guard, const FarEndpointSpec *spec);
+Visit *visit_ref (Visit *visit);
+void visit_unref (Visit *visit);
+/* Begins on a connected descriptor, taken; keys: folder of the host key. [home] */
+void visit_begin (Visit *visit, FarHome *home, int fd, const char *keys);
+
+/* Take the message (TRUE) or leave it to be freed. [home] */
+gboolean visit_open_message (Visit *visit, Wire *wire, ssh_message message);
+gboolean visit_channel_message (Visit *visit, Wire *wire, ssh_message message);
+gboolean visit_refuse (Wire *wire, ssh_message message); /* answers no; FALSE */
+
+/* Options of the instance, NULL when it is gone. [main] */
+const LoginOptions *login_options_find (const char *instance);
+
+extern const FarEndpointType ssh_login_type;
+
+G_END_DECLS
