@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tokens that work once. A row of table `tokens` has the token's SHA-256 as key, never the token: {name, claim, key, until, spent}. A token is spent by
+/* Tokens that work once. A row of table `tokens` has the token's SHA-256 as key, never the token: {name, claim, key, until, boot, issued, spent}. A token is spent by
  * writing `spent` at the revision that was read: of two who try at once, on whatever nodes, one wins. (spec B6) */
 #include "config.h"
 
@@ -192,7 +192,8 @@ static void
 token_issue (gpointer data, const char *name, const char *claim, const char *key, gint64 until_wall_us, FarRequest *req)
 {
   Issue *issue = g_new0 (Issue, 1);
-  json_t *row = json_pack ("{s:s, s:s, s:s*, s:I}", "name", name, "claim", claim, "key", key, "until", (json_int_t) until_wall_us);
+  json_t *row = json_pack ("{s:s, s:s, s:s*, s:I, s:s, s:I}", "name", name, "claim", claim, "key", key, "until", (json_int_t) until_wall_us,
+                           "boot", far_clock_boot_id (), "issued", (json_int_t) far_clock_boottime_us ());
   g_autofree char *text = json_dumps (row, JSON_COMPACT);
   g_autofree char *hash = NULL;
 
@@ -205,23 +206,43 @@ token_issue (gpointer data, const char *name, const char *claim, const char *key
 
 /* ---- withdraw and clean up ---- */
 
+typedef struct {
+  char *store;
+  gint64 asked_us; /* boottime: what is issued later stays, also when the rows are read after that */
+} Withdraw;
+
+static gboolean
+row_is_older (const FarRow *row, gint64 boottime_us)
+{
+  json_t *fields = json_loads (row->row, 0, NULL);
+  gboolean this_boot = g_strcmp0 (json_string_value (json_object_get (fields, "boot")), far_clock_boot_id ()) == 0;
+  gboolean older = !this_boot || json_integer_value (json_object_get (fields, "issued")) < boottime_us;
+
+  json_decref (fields);
+  return older;
+}
+
 static void
 withdraw_found (FarRequest *req, gpointer data)
 {
-  g_autofree char *store = data;
+  Withdraw *withdraw = data;
   GPtrArray *rows = far_request_error (req) == NULL ? far_request_result (req) : NULL;
 
   for (guint i = 0; rows != NULL && i < rows->len; i++)
-    far_store_put (store, TABLE, ((FarRow *) rows->pdata[i])->key, NULL, FAR_EXPECT_ANY, NULL);
+    if (row_is_older (rows->pdata[i], withdraw->asked_us))
+      far_store_put (withdraw->store, TABLE, ((FarRow *) rows->pdata[i])->key, NULL, FAR_EXPECT_ANY, NULL);
+  g_free (withdraw->store);
+  g_free (withdraw);
 }
 
 static void
 token_withdraw (gpointer data, const char *claim)
 {
-  const char *store = token_store (data);
   FarFilterTerm filter[] = { { "claim", claim }, { NULL, NULL } };
+  Withdraw *withdraw = g_new (Withdraw, 1);
 
-  far_store_rows (store, TABLE, filter, NULL, CLEAN_AT_ONCE, FALSE, far_request_new (withdraw_found, g_strdup (store), 0));
+  *withdraw = (Withdraw){ g_strdup (token_store (data)), far_clock_boottime_us () };
+  far_store_rows (withdraw->store, TABLE, filter, NULL, CLEAN_AT_ONCE, FALSE, far_request_new (withdraw_found, withdraw, 0));
 }
 
 static gboolean
