@@ -266,13 +266,16 @@ login_start (LoginRun *run)
     run->counted = wait_us >= 0;
   }
   if (wait_us < 0) {
-    far_complain (NULL, run->login->from, "too many refused logins from %s: no more for 10 minutes",
+    g_autofree char *key = g_strconcat ("refused ", run->login->from, NULL);
+
+    far_complain (NULL, key, "too many refused logins from %s: no more for 10 minutes",
                   run->login->from[0] != '\0' ? run->login->from : "this machine");
     login_busy (run);
-  } else if (wait_us > 0)
+  } else if (wait_us > 0) {
     run->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + wait_us, login_waited, run);
-  else
+  } else {
     login_ask_next (run);
+  }
 }
 
 void
