@@ -11,6 +11,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz-control \
 	tests/fuzz/fuzz-message \
 	tests/fuzz/fuzz-note \
+	tests/fuzz/fuzz-perfdata \
 	tests/fuzz/fuzz-profile \
 	tests/fuzz/fuzz-sealed-box \
 	tests/fuzz/fuzz-ws-payload
@@ -46,6 +47,12 @@ tests_fuzz_fuzz_note_CPPFLAGS = $(FUZZ_CPP)
 tests_fuzz_fuzz_note_CFLAGS = $(TEST_CC)
 tests_fuzz_fuzz_note_LDFLAGS = $(FUZZ_LD)
 tests_fuzz_fuzz_note_LDADD = $(TEST_LINK)
+
+tests_fuzz_fuzz_perfdata_SOURCES = tests/fuzz/fuzz-perfdata.c plugins/sensor-exec/perfdata.c plugins/sensor-exec/perfdata.h $(fuzz_main)
+tests_fuzz_fuzz_perfdata_CPPFLAGS = $(FUZZ_CPP) -I$(top_srcdir)/plugins
+tests_fuzz_fuzz_perfdata_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_perfdata_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_perfdata_LDADD = $(TEST_LINK)
 
 tests_fuzz_fuzz_profile_SOURCES = tests/fuzz/fuzz-profile.c $(fuzz_main)
 tests_fuzz_fuzz_profile_CPPFLAGS = $(FUZZ_CPP)

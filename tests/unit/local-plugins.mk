@@ -6,6 +6,21 @@
 ## tests_unit_test_NAME_LDADD = $(TEST_LINK)
 ## (the source tests/unit/test-NAME.c is found by its name)
 
+check_PROGRAMS += tests/unit/test-sensor-parse
+tests_unit_test_sensor_parse_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins
+tests_unit_test_sensor_parse_CFLAGS = $(TEST_CC)
+tests_unit_test_sensor_parse_LDFLAGS = $(TEST_LD)
+tests_unit_test_sensor_parse_LDADD = $(TEST_LINK)
+tests_unit_test_sensor_parse_SOURCES = tests/unit/test-sensor-parse.c plugins/sensor-exec/perfdata.c plugins/sensor-exec/perfdata.h \
+	plugins/sensor-system/parse.c plugins/sensor-system/parse.h
+
+check_PROGRAMS += tests/unit/test-sensors
+tests_unit_test_sensors_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_sensors_CFLAGS = $(TEST_CC)
+tests_unit_test_sensors_LDFLAGS = $(TEST_LD)
+tests_unit_test_sensors_LDADD = $(TEST_LINK)
+tests_unit_test_sensors_SOURCES = tests/unit/test-sensors.c $(NODE_HELP)
+
 check_PROGRAMS += tests/unit/test-shell
 tests_unit_test_shell_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_shell_CFLAGS = $(TEST_CC)

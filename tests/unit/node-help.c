@@ -103,6 +103,11 @@ node_open (const char *dir, const char *id, const char *body)
   far_device_profile_set (g_ptr_array_ref (profile->devices));
   far_instances_start (profile);
   node_until (all_tried, NULL);
+  for (guint i = 0; i < far_instances_all ()->len; i++) {
+    FarInstance *at = far_instances_all ()->pdata[i];
+
+    ck_assert_msg (at->state != FAR_STATE_MISSING, "%s: no such plugin in $FARWATCH_PLUGIN_DIR", at->path);
+  }
 }
 
 void

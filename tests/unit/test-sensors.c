@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The sensors inside a node: what arrives at a listener. */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "node-help.h"
+
+/* name → last value as text */
+static GHashTable *seen;
+
+static void
+note (const FarGroup *group, gpointer user G_GNUC_UNUSED)
+{
+  for (guint i = 0; i < group->n; i++) {
+    const FarSample *sample = &group->samples[i];
+    const FarSeriesInfo *info = far_series_info (sample->series);
+    char *text = sample->type == FAR_VALUE_TEXT ? g_strdup_printf ("%s", sample->value.text)
+                 : sample->type == FAR_VALUE_F64 ? g_strdup_printf ("%g %s", sample->value.f64, info->unit)
+                 : sample->type == FAR_VALUE_I64 ? g_strdup_printf ("%" G_GINT64_FORMAT " %s", sample->value.i64, info->unit) : g_strdup ("none");
+
+    ck_assert_int_eq (group->time_us % 100000, 0); /* the tick, not the moment */
+    g_hash_table_replace (seen, g_strdup (info->name), g_strconcat (text, group->reason != NULL ? " " : "", group->reason, NULL));
+    g_free (text);
+  }
+}
+
+static gboolean
+has (gpointer name)
+{
+  return g_hash_table_contains (seen, name);
+}
+
+static const char *
+value (const char *name)
+{
+  node_until (has, (gpointer) name);
+  return g_hash_table_lookup (seen, name);
+}
+
+static char *
+script (const char *dir, const char *text)
+{
+  static guint number;
+  char *path = g_strdup_printf ("%s/check-%u", dir, number++);
+  g_autofree char *whole = g_strconcat ("#!/bin/sh\n", text, "\n", NULL);
+
+  ck_assert (g_file_set_contents_full (path, whole, -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+  return path;
+}
+
+static char *
+begin (const char *extra, const char *text)
+{
+  char *dir = node_fresh_dir ();
+  g_autofree char *path = text != NULL ? script (dir, text) : g_strdup ("/nowhere/check");
+  g_autofree char *body = g_strdup_printf ("sensors:\n  c: { type: exec, interval: 200ms, command: [\"%s\", \"a b\", \"$HOME\"]%s }\n", path, extra);
+
+  seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  far_sample_listen (note, NULL);
+  node_open (dir, "term-1", body);
+  return dir;
+}
+
+static void
+end (char *dir)
+{
+  node_close ();
+  g_clear_pointer (&seen, g_hash_table_unref);
+  g_free (dir);
+}
+
+START_TEST (a_check_gives_state_text_and_values)
+{
+  char *dir = begin ("", "echo \"WARN $1 $2 $HOME|t=3.5ms;1;2 u=U\"; echo junk >&2; exit 1");
+
+  ck_assert_str_eq (value ("c.state"), "1 1");
+  ck_assert_str_eq (value ("c.text"), "WARN a b $HOME"); /* arguments as they are, and no environment */
+  ck_assert_str_eq (value ("c.t"), "0.0035 s");
+  ck_assert_str_eq (value ("c.u"), "none unknown");
+  end (dir);
+}
+END_TEST
+
+static const struct { const char *text, *state, *said; } odd[] = {
+  { "echo out; echo wrong option >&2; exit 64", "3 1", "wrong option" },
+  { "kill -SEGV $$", "3 1", "ended by signal 11" },
+  { "exit 2", "2 1", "exit status 2 and no text" },
+  { "echo problem >&2; exit 2", "2 1", "problem" },
+};
+
+START_TEST (odd_ends_are_unknown)
+{
+  char *dir = begin ("", odd[_i].text);
+
+  ck_assert_str_eq (value ("c.state"), odd[_i].state);
+  ck_assert_str_eq (value ("c.text"), odd[_i].said);
+  end (dir);
+}
+END_TEST
+
+/* Gone, or dead and waiting for somebody to ask after it. */
+static gboolean
+is_dead (pid_t pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", (int) pid), *text = NULL;
+
+  return !g_file_get_contents (path, &text, NULL, NULL) || strstr (text, ") Z ") != NULL;
+}
+
+START_TEST (who_hangs_is_killed_with_all_it_started)
+{
+  char *dir = begin (", timeout: 100ms", "sleep 600 & echo $! > \"$0.pid\"; exec sleep 600"); /* lint: allow sleep: it is killed */
+  g_autofree char *path = g_strdup_printf ("%s/check-0.pid", dir), *text = NULL;
+  pid_t grandchild;
+
+  ck_assert_str_eq (value ("c.state"), "3 1 timeout");
+  ck_assert (g_file_get_contents (path, &text, NULL, NULL));
+  grandchild = (pid_t) g_ascii_strtoll (text, NULL, 10);
+  end (dir);
+  for (guint i = 0; i < 2000 && !is_dead (grandchild); i++)
+    g_usleep (1000);
+  ck_assert (is_dead (grandchild));
+}
+END_TEST
+
+START_TEST (a_flood_is_cut_and_does_not_block)
+{
+  char *dir = begin ("", "echo 'ok|a=1'; head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2; exit 0");
+
+  ck_assert_str_eq (value ("c.state"), "0 1");
+  ck_assert_str_eq (value ("c.a"), "1 1");
+  end (dir);
+}
+END_TEST
+
+START_TEST (who_leaves_a_child_with_the_pipe_still_ends)
+{
+  char *dir = begin (", timeout: 60s", "sleep 600 & echo ok; exit 0"); /* lint: allow sleep: it is killed */
+
+  ck_assert_str_eq (value ("c.text"), "ok");
+  end (dir);
+}
+END_TEST
+
+START_TEST (a_program_that_is_not_there_fails_the_reading)
+{
+  char *dir = begin ("", NULL);
+
+  node_for_ms (500);
+  ck_assert (!has ((gpointer) "c.state"));
+  end (dir);
+}
+END_TEST
+
+START_TEST (the_machine_says_what_it_does)
+{
+  g_autofree char *dir = node_fresh_dir ();
+
+  seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  far_sample_listen (note, NULL);
+  node_open (dir, "term-1", "sensors:\n  host: { type: system, interval: 100ms, interfaces: [lo] }\n");
+  value ("host.cpu");
+  value ("host.load1");
+  value ("host.memory.used");
+  value ("host.swap.used");
+  value ("host.disk.used:/");
+  value ("host.disk.free:/");
+  value ("host.network.rx:lo");
+  value ("host.uptime");
+  ck_assert (!has ((gpointer) "host.temperature"));
+  node_close ();
+  g_clear_pointer (&seen, g_hash_table_unref);
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("sensors");
+  TCase *tcase = tcase_create ("sensors");
+  SRunner *runner = srunner_create (suite);
+  int failed;
+
+  tcase_set_timeout (tcase, 60);
+  tcase_add_checked_fixture (tcase, NULL, node_remove_dirs);
+  tcase_add_test (tcase, a_check_gives_state_text_and_values);
+  tcase_add_loop_test (tcase, odd_ends_are_unknown, 0, G_N_ELEMENTS (odd));
+  tcase_add_test (tcase, who_hangs_is_killed_with_all_it_started);
+  tcase_add_test (tcase, a_flood_is_cut_and_does_not_block);
+  tcase_add_test (tcase, who_leaves_a_child_with_the_pipe_still_ends);
+  tcase_add_test (tcase, a_program_that_is_not_there_fails_the_reading);
+  tcase_add_test (tcase, the_machine_says_what_it_does);
+  suite_add_tcase (suite, tcase);
+  srunner_run_all (runner, CK_NORMAL);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
