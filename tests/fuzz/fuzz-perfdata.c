@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "sensor-exec/perfdata.h"
+#include "perfdata.h"
 
 gboolean
 fuzz_one (const guint8 *data, gsize size)

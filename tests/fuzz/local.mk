@@ -49,7 +49,7 @@ tests_fuzz_fuzz_note_LDFLAGS = $(FUZZ_LD)
 tests_fuzz_fuzz_note_LDADD = $(TEST_LINK)
 
 tests_fuzz_fuzz_perfdata_SOURCES = tests/fuzz/fuzz-perfdata.c plugins/sensor-exec/perfdata.c plugins/sensor-exec/perfdata.h $(fuzz_main)
-tests_fuzz_fuzz_perfdata_CPPFLAGS = $(FUZZ_CPP) -I$(top_srcdir)/plugins
+tests_fuzz_fuzz_perfdata_CPPFLAGS = $(FUZZ_CPP) -I$(top_srcdir)/plugins/sensor-exec
 tests_fuzz_fuzz_perfdata_CFLAGS = $(TEST_CC)
 tests_fuzz_fuzz_perfdata_LDFLAGS = $(FUZZ_LD)
 tests_fuzz_fuzz_perfdata_LDADD = $(TEST_LINK)
