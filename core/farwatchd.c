@@ -179,9 +179,9 @@ run (FarProfile *profile)
   g_unix_signal_add (SIGHUP, reload_wanted, NULL);
   far_instances_start (profile);
   far_instances_on_up (say_ready);
-  far_trim_watch ();
+  far_trim_watch (profile->node->trim);
   g_main_loop_run (loop);
-  far_trim_unwatch ();
+  far_trim_watch (FALSE);
   far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _("ends"));
   far_notify ("STOPPING=1");
 }

@@ -159,6 +159,7 @@ libfarwatch_la_SOURCES = \
 	core/tree-read.c \
 	core/tree.c \
 	core/tree.h \
+	core/trim-text.c \
 	core/trim.c \
 	core/trim.h \
 	core/trust-ca.c \

@@ -15,6 +15,8 @@ static const FarOption node_options[] = {
   { .name = "state", .type = FAR_OPT_PATH, .offset = NODE (state), .fallback = FAR_STATE_DIR, .summary = N_ ("folder of all that is kept") },
   { .name = "control", .type = FAR_OPT_PATH, .offset = NODE (control), .fallback = "control.sock",
     .summary = N_ ("socket of farctl; a relative path is taken from state") },
+  { .name = "trim", .type = FAR_OPT_BOOL, .flags = FAR_OPT_RELOADABLE, .offset = NODE (trim), .fallback = "true",
+    .summary = N_ ("memory that is not needed at rest goes back to the system; off for work with breakpoints and probes") },
   { .type = FAR_OPT_END }
 };
 

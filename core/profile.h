@@ -24,6 +24,7 @@ typedef struct {
 
 typedef struct {
   char *id, *state, *control; /* state is absolute */
+  gboolean trim;
 } FarNodeOptions;
 
 typedef struct {

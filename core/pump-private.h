@@ -34,6 +34,7 @@ struct _FarPump {
   gint counters_wait;   /* a report is on its way to main */
 };
 
+guint far_pumps_alive (void); /* [any thread] */
 FarPump *far_pump_ref (FarPump *pump);
 void far_pump_unref (FarPump *pump);
 void far_pump_set_cause (FarPump *pump, const char *cause);

@@ -4,6 +4,15 @@
 
 #include "home-private.h"
 #include "pump-private.h"
+#include "trim.h"
+
+static gint pumps; /* atomic: those that have not told their end */
+
+guint
+far_pumps_alive (void)
+{
+  return (guint) g_atomic_int_get (&pumps);
+}
 
 FarPump *
 far_pump_ref (FarPump *pump)
@@ -62,6 +71,8 @@ tell_closed (gpointer data)
     pump->spec.tap->closed (pump->spec.tap_data, pump->cause);
   if (pump->spec.closed != NULL)
     pump->spec.closed (pump, &total, pump->cause, pump->spec.user);
+  if (g_atomic_int_dec_and_test (&pumps))
+    far_trim_soon ();
   far_pump_unref (pump);
 }
 
@@ -146,6 +157,7 @@ FarPump *
 far_pump_start (FarStream *a, FarStream *b, const FarPumpSpec *spec)
 {
   FarPump *pump = g_new0 (FarPump, 1);
+  g_atomic_int_inc (&pumps);
   pump->refs = 1; /* until closed() was told */
   pump->spec = *spec;
   pump->session = g_strdup (spec->session);

@@ -8,6 +8,7 @@
 #include "node.h"
 #include "reload-plan.h"
 #include "right.h"
+#include "trim.h"
 
 /* ---- what can fail ---- */
 
@@ -198,5 +199,6 @@ far_reload (const char *state, json_t **changes_out, GPtrArray *faults, GError *
   if (changes_out != NULL)
     *changes_out = changes_json (changes);
   hand_over (changes, profile);
+  far_trim_watch (profile->node->trim);
   return TRUE;
 }

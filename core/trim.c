@@ -3,38 +3,24 @@
 
 #include "trim.h"
 
-#include <link.h>
 #include <malloc.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <farwatch/clock.h>
 #include <farwatch/home.h>
 
+#include "pump-private.h"
+
 #define EVERY_US (60 * G_USEC_PER_SEC)
+#define SOON_US (30 * G_USEC_PER_SEC)
 #define GROWN_KIB 1024
 
 static struct {
-  FarHomeTimer *timer;
-  gsize kib; /* after the last time */
+  FarHomeTimer *timer; /* NULL: not wanted */
+  gboolean settling;   /* trimmed: what is used at rest comes back until the next look, and is no growth */
+  gsize kib;           /* then */
 } trim;
-
-/* A segment that is never writable is as it stands in its file; one that is may hold relocations, even where it is read-only now. */
-static int
-let_go (struct dl_phdr_info *object, size_t size, void *data)
-{
-  gsize page = (gsize) sysconf (_SC_PAGESIZE);
-
-  for (guint i = 0; i < object->dlpi_phnum; i++) {
-    const ElfW (Phdr) *part = &object->dlpi_phdr[i];
-    gsize from = object->dlpi_addr + part->p_vaddr, to = from + part->p_memsz;
-
-    if (part->p_type == PT_LOAD && (part->p_flags & PF_W) == 0)
-      madvise ((void *) (from / page * page), to - from / page * page, MADV_DONTNEED);
-  }
-  return 0;
-}
 
 /* The second number of statm: pages resident. */
 static gsize
@@ -52,27 +38,41 @@ gsize
 far_trim (void)
 {
   malloc_trim (0);
-  dl_iterate_phdr (let_go, NULL);
+  far_trim_text ();
   return resident_kib ();
 }
 
 static void
 look (gpointer data)
 {
-  if (resident_kib () > trim.kib + GROWN_KIB)
-    trim.kib = far_trim ();
+  gsize kib = resident_kib ();
+
   far_home_timer_set (trim.timer, far_clock_boottime_us () + EVERY_US);
+  if (far_pumps_alive () > 0)
+    return;
+  if (trim.settling) {
+    trim.settling = FALSE;
+    trim.kib = kib;
+  } else if (kib > trim.kib + GROWN_KIB) {
+    trim.settling = TRUE;
+    far_trim ();
+  }
 }
 
 void
-far_trim_watch (void)
+far_trim_soon (void)
 {
   if (trim.timer == NULL)
-    trim.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + EVERY_US / 2, look, NULL);
+    return;
+  trim.settling = FALSE; /* what comes back is mixed with what the pumps left */
+  far_home_timer_set (trim.timer, far_clock_boottime_us () + SOON_US);
 }
 
 void
-far_trim_unwatch (void)
+far_trim_watch (gboolean wanted)
 {
-  g_clear_pointer (&trim.timer, far_home_timer_free);
+  if (!wanted)
+    g_clear_pointer (&trim.timer, far_home_timer_free);
+  else if (trim.timer == NULL)
+    trim.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + SOON_US, look, NULL);
 }

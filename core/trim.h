@@ -6,6 +6,9 @@
  * back, and pages of programs and libraries that nothing wrote to are let go; who needs one again finds it in the page cache. */
 /* Does it now; KiB resident afterwards. [any thread] */
 gsize far_trim (void);
-/* Looks once a minute and trims where it has grown since the last time. [main] */
-void far_trim_watch (void);
-void far_trim_unwatch (void);
+/* Its second half: bytes of address space let go; 0: somebody traces this process. [any thread] */
+gsize far_trim_text (void);
+/* Looks 30 s from now, then once a minute, and trims where memory has grown since the last time and no bytes are pumped. FALSE: no more. [main] */
+void far_trim_watch (gboolean wanted);
+/* The last pump is over: looks in 30 s. [main] */
+void far_trim_soon (void);
