@@ -69,9 +69,9 @@ libfarwatch_la_SOURCES = \
 	core/fill.c \
 	core/frame.c \
 	core/frame.h \
-	core/gate.c \
 	core/front-ticket.c \
 	core/front-ticket.h \
+	core/gate.c \
 	core/handlers-node.c \
 	core/handlers-node.h \
 	core/home-foreign.c \
@@ -168,6 +168,7 @@ libfarwatch_la_SOURCES = \
 	core/trust-keys.c \
 	core/trust-private.h \
 	core/trust-revoked.c \
+	core/trust-seen.c \
 	core/trust.c \
 	core/tunnel.c \
 	core/version.c \

@@ -34,6 +34,9 @@ gboolean far_certs_load_file (FarCerts *certs, const char *path, GError **error)
 gnutls_x509_privkey_t far_trust_key_load (const char *path, GError **error);
 /* Seconds since 1970 that are believed: never before the build. */
 time_t far_trust_now (void);
+/* Have these signatures been found right before? digest: hex of a hash over authorities and chain. [any thread] */
+gboolean far_trust_seen (const char *digest);
+void far_trust_remember (const char *digest);
 /* The form of a node id: [A-Za-z0-9][A-Za-z0-9._-]{0,63}. */
 gboolean far_trust_name_ok (const char *name);
 /* "sha256:" and hex of bytes; caller frees. */

@@ -33,8 +33,34 @@ deny (GError **error, const char *format, ...)
   return FALSE;
 }
 
+static void
+add_certs (GChecksum *sum, const FarCerts *certs)
+{
+  for (guint i = 0; i < certs->n; i++) {
+    gnutls_datum_t der = { NULL, 0 };
+    guint32 size = 0;
+
+    if (gnutls_x509_crt_export2 (certs->at[i], GNUTLS_X509_FMT_DER, &der) >= 0)
+      size = der.size;
+    g_checksum_update (sum, (const guchar *) &size, sizeof size);
+    g_checksum_update (sum, der.data, size);
+    gnutls_free (der.data);
+  }
+}
+
+static char *
+digest_of (const Check *check)
+{
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+
+  add_certs (sum, &check->authorities);
+  g_checksum_update (sum, (const guchar *) "|", 1);
+  add_certs (sum, &check->chain);
+  return g_strdup (g_checksum_get_string (sum));
+}
+
 static gboolean
-signed_by_authority (Check *check, GError **error)
+signatures_right (Check *check, GError **error)
 {
   guint status = 0;
   int rc = gnutls_x509_crt_list_verify (check->chain.at, check->chain.n, check->authorities.at, check->authorities.n, NULL, 0,
@@ -49,6 +75,19 @@ signed_by_authority (Check *check, GError **error)
   if ((status & GNUTLS_CERT_INSECURE_ALGORITHM) != 0)
     return deny (error, "certificate uses an algorithm that is too weak");
   return status == 0 ? TRUE : deny (error, "certificate's chain of signatures is wrong");
+}
+
+static gboolean
+signed_by_authority (Check *check, GError **error)
+{
+  g_autofree char *digest = digest_of (check);
+
+  if (far_trust_seen (digest))
+    return TRUE;
+  if (!signatures_right (check, error))
+    return FALSE;
+  far_trust_remember (digest);
+  return TRUE;
 }
 
 static gboolean

@@ -4,6 +4,7 @@
 #include "tls.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509_vfy.h>
 #include <sys/stat.h>
@@ -128,6 +129,21 @@ choose_cert (SSL *ssl, void *data)
   return 1;
 }
 
+/* A server of nodes shows the authority too, so that who enrolls can compare its hash with the token's. Put there once: left alone OpenSSL would
+ * build and verify the chain anew in each handshake. */
+static void
+show_authority (const WsTls *tls, SSL_CTX *into)
+{
+  BIO *file = tls->ca == NULL ? NULL : BIO_new_file (tls->ca, "r");
+  X509 *cert;
+
+  for (int i = 0; file != NULL && i < CHAIN_MAX && (cert = PEM_read_bio_X509 (file, NULL, NULL, NULL)) != NULL; i++)
+    if (SSL_CTX_add0_chain_cert (into, cert) != 1)
+      X509_free (cert);
+  BIO_free (file);
+  ERR_clear_error ();
+}
+
 /* Into a context of its own first: a bad pair of files must not spoil what is in use. */
 static gboolean
 load_pair (const WsTls *tls, SSL_CTX *into, GError **error)
@@ -137,7 +153,11 @@ load_pair (const WsTls *tls, SSL_CTX *into, GError **error)
     return fail (error, tls->cert);
   if (SSL_CTX_use_PrivateKey_file (into, tls->key, SSL_FILETYPE_PEM) != 1)
     return fail (error, tls->key);
-  return SSL_CTX_check_private_key (into) == 1 || fail (error, tls->key);
+  if (SSL_CTX_check_private_key (into) != 1)
+    return fail (error, tls->key);
+  if (tls->purpose == FAR_PURPOSE_NODE_CLIENT)
+    show_authority (tls, into);
+  return TRUE;
 }
 
 static gboolean
@@ -148,16 +168,6 @@ try_pair (const WsTls *tls, GError **error)
 
   SSL_CTX_free (trial);
   return ok;
-}
-
-/* The authority is shown too, so that who enrolls can compare its hash with the token's. */
-static void
-show_authority (const WsTls *tls, SSL_CTX *context)
-{
-  X509_STORE *store = SSL_CTX_get_cert_store (context);
-
-  if (tls->ca != NULL && !g_str_has_prefix (tls->ca, "sha256:") && X509_STORE_load_file (store, tls->ca) != 1)
-    ERR_clear_error ();
 }
 
 static gboolean
@@ -204,7 +214,7 @@ common (SSL_CTX *context)
 {
   SSL_CTX_set_min_proto_version (context, TLS1_2_VERSION);
   SSL_CTX_set_options (context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  SSL_CTX_set_mode (context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode (context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
 }
 
 gboolean
@@ -223,7 +233,6 @@ ws_tls_serve (WsTls *tls, SSL_CTX *context, GError **error)
     SSL_CTX_set_verify (context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback (context, verify, tls);
   }
-  show_authority (tls, context);
   return load_files (tls, error);
 }
 

@@ -239,6 +239,29 @@ START_TEST (leaf_is_not_its_own_authority)
 }
 END_TEST
 
+/* Signatures are remembered; nothing else is. */
+START_TEST (what_was_good_is_looked_at_again)
+{
+  g_autofree char *pem = fixture_node (dir, "t1", NULL, FALSE), *other_file = NULL;
+  char *other = fixture_dir ();
+
+  for (guint i = 0; i < 3; i++)
+    ck_assert (far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, NULL, NULL));
+  ck_assert (!far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_SERVER, NULL, NULL, NULL, NULL));
+  ck_assert (!far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_CLIENT, "x", NULL, NULL, NULL));
+  ck_assert (far_trust_ca_create (other, "fleet", NULL));
+  other_file = far_trust_path (other, "ca.crt");
+  ck_assert (!far_trust_check (pem, other_file, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, NULL, NULL));
+  far_trust_revoked_add ("node:t1");
+  ck_assert (!far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, NULL, NULL));
+  far_trust_revoked_remove ("node:t1");
+  ck_assert (far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, NULL, NULL));
+  ck_assert (far_clock_advance (31 * DAY_US));
+  ck_assert (!far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, NULL, NULL));
+  fixture_remove (other);
+}
+END_TEST
+
 START_TEST (sign_refuses)
 {
   const char *wild[] = { "*.example", NULL };
@@ -338,6 +361,7 @@ main (void)
   tcase_add_test (tcase, authority_expires);
   tcase_add_test (tcase, authority_by_hash);
   tcase_add_test (tcase, leaf_is_not_its_own_authority);
+  tcase_add_test (tcase, what_was_good_is_looked_at_again);
   tcase_add_test (tcase, sign_refuses);
   tcase_add_test (tcase, authority_is_not_overwritten);
   tcase_add_test (tcase, keys_are_private_and_stay);
