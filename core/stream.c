@@ -39,6 +39,8 @@ tell_now (gpointer data)
 void
 far_stream_tell_soon (FarStream *stream, guint ready)
 {
+  if (stream->ready == NULL) /* nobody to tell; who takes the stream is told all there is */
+    return;
   if (stream->soon == NULL)
     stream->soon = far_later_new (stream->home, tell_now, stream);
   stream->soon_ready |= ready;
@@ -83,5 +85,6 @@ far_stream_free (FarStream *stream)
   if (stream == NULL)
     return;
   g_clear_pointer (&stream->soon, far_later_free);
+  stream->ready = NULL; /* the struct may live on for a turn of its library, whose events have no listener any more */
   stream->klass->free (stream);
 }
