@@ -143,7 +143,6 @@ connect_ask (Connect *connect, GError **error)
     return FALSE;
   connect->session = g_strdup (json_string_value (json_object_get (row, "session")));
   json_decref (row);
-  connect_block_signals (connect);
   connect->watch = *connect->ctl;
   connect->watch.fd = -1;
   connect->watch.ticket = g_strdup (connect->ctl->ticket); /* forgotten by the one, if it ends, and not freed twice */

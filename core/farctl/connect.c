@@ -227,6 +227,7 @@ ctl_connect (Ctl *ctl, int argc, char **argv)
     return ctl->status;
   if (!connect_target (&connect, argv[1]) || (argc > 2 && strcmp (argv[2], "-") != 0))
     return ctl_usage (ctl, _("'%s' is not TERMINAL[/DEVICE]"), argc > 2 ? argv[2] : argv[1]);
+  connect_block_signals (&connect); /* before the dialer's threads start: they inherit it, else a signal ends us with the session left open */
   if (!connect_defaults (&connect, &error))
     return ctl_fail (ctl, error);
   if (!connect_ask (&connect, &error)) {
