@@ -140,7 +140,7 @@ far_home_worker_new (const char *name)
   home->dead_watches = g_ptr_array_new_with_free_func (g_free);
   add_own (home, home->event, &home->event);
   add_own (home, home->timers.fd, &home->timers);
-  home->runner = g_thread_new (name, run_worker, home);
+  home->runner = far_thread_new (name, run_worker, home);
   return home;
 }
 

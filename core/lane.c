@@ -4,6 +4,8 @@
 
 #include "lane.h"
 
+#include <farwatch/home.h>
+
 #include <farwatch/i18n.h>
 
 typedef struct {
@@ -66,7 +68,7 @@ lane_get (const char *name)
   lane = g_new0 (Lane, 1);
   lane->name = g_strdup (name);
   lane->jobs = g_async_queue_new ();
-  lane->thread = g_thread_new (name, lane_run, lane);
+  lane->thread = far_thread_new (name, lane_run, lane);
   g_hash_table_insert (lanes, lane->name, lane);
   return lane;
 }

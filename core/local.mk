@@ -152,6 +152,7 @@ libfarwatch_la_SOURCES = \
 	core/stream.c \
 	core/suggest.c \
 	core/suggest.h \
+	core/thread.c \
 	core/throttle.c \
 	core/throttle.h \
 	core/ticket.c \

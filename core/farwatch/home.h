@@ -65,6 +65,9 @@ void far_home_foreign_bind (FarHome *home);  /* called once by that thread */
 void far_home_run_posted (FarHome *home);    /* [home] */
 void far_home_foreign_free (FarHome *home);
 
+/* Every thread of the program is made by this: signals are for the main thread alone. [any thread] */
+GThread *far_thread_new (const char *name, GThreadFunc func, gpointer data);
+
 /* The home of the main context, and the data-plane pool: one worker a core, picked round robin. [any thread] */
 FarHome *far_home_main (void);
 FarHome *far_home_pick (void);

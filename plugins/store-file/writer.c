@@ -231,7 +231,7 @@ writer_begin (Writer *writer, FarInstance *at, Disk *disk)
   writer->disk = disk;
   writer->next_care_us = far_clock_boottime_us () + CARE_EVERY_US;
   writer->jobs = g_async_queue_new ();
-  writer->thread = g_thread_new ("file-write", writer_run, writer);
+  writer->thread = far_thread_new ("file-write", writer_run, writer);
 }
 
 /* What waits is still done. */

@@ -55,7 +55,7 @@ worker_begin (Worker *worker, const char *name, GThreadFunc func)
 {
   worker->jobs = g_async_queue_new ();
   conn_init (&worker->conn, worker->path);
-  worker->thread = g_thread_new (name, func, worker);
+  worker->thread = far_thread_new (name, func, worker);
 }
 
 /* What waits is still done; then the thread ends. */

@@ -92,7 +92,7 @@ loop_thread (gpointer data)
 void
 ws_loop_run (WsLoop *loop)
 {
-  loop->thread = g_thread_new (loop->name, loop_thread, loop);
+  loop->thread = far_thread_new (loop->name, loop_thread, loop);
 }
 
 static void
