@@ -42,6 +42,17 @@ far_gate_new (const char *name, const FarGateLimits *limits)
 }
 
 void
+far_gate_set_limits (FarGate *gate, const FarGateLimits *limits)
+{
+  g_mutex_lock (&gate->lock);
+  gate->limits = *limits;
+  gate->limits.trusted = NULL;
+  g_mutex_unlock (&gate->lock);
+  g_strfreev (gate->trusted);
+  gate->trusted = g_strdupv ((char **) limits->trusted);
+}
+
+void
 far_gate_free (FarGate *gate)
 {
   if (gate == NULL)

@@ -17,6 +17,8 @@ typedef struct _FarPass FarPass;
 typedef struct { guint total, per_address, unverified_total; /* 0: no limit */ const char *const *trusted; /* "10.0.0.0/8"; copied */ } FarGateLimits;
 
 FarGate *far_gate_new (const char *name, const FarGateLimits *limits);
+/* From now on; who is in stays. By the thread that enters. */
+void far_gate_set_limits (FarGate *gate, const FarGateLimits *limits);
 void far_gate_free (FarGate *gate);                      /* after the last pass was left */
 /* Address NULL (unix socket): only the totals count. FAR_ERROR_LIMIT. */
 /* fd: -1 when there is no TCP connection to look at. */

@@ -168,6 +168,18 @@ acceptable (struct ev_loop *ev, ev_io *io, int events)
     }
 }
 
+/* Those who have not logged in are bounded here, by letting the oldest go; the gate would refuse the newest. */
+void
+ws_accept_limits (WsAccept *accept, const FarGateLimits *limits)
+{
+  const FarGateLimits own = { limits->total, limits->per_address, limits->total, limits->trusted };
+
+  far_gate_set_limits (accept->gate, &own);
+  accept->waiting_max = limits->unverified_total;
+  g_strfreev (accept->trusted);
+  accept->trusted = g_strdupv ((char **) limits->trusted);
+}
+
 WsAccept *
 ws_accept_new (WsContext *context, int fd, const FarGateLimits *limits, GError **error)
 {
@@ -181,9 +193,8 @@ ws_accept_new (WsContext *context, int fd, const FarGateLimits *limits, GError *
   accept = g_new0 (WsAccept, 1);
   accept->context = context;
   accept->fd = copy;
-  accept->waiting_max = limits->unverified_total;
-  accept->gate = far_gate_new (far_instance_path (context->at), &(FarGateLimits){ limits->total, limits->per_address, limits->total, limits->trusted });
-  accept->trusted = g_strdupv ((char **) limits->trusted);
+  accept->gate = far_gate_new (far_instance_path (context->at), limits);
+  ws_accept_limits (accept, limits);
   ws_rate_init (&accept->rate, HANDSHAKES_ALL, HANDSHAKES_EACH, far_clock_boottime_us ());
   ev_io_init (&accept->io, acceptable, copy, EV_READ);
   ev_timer_init (&accept->pause, pause_over, 0, 0);
@@ -195,7 +206,8 @@ ws_accept_new (WsContext *context, int fd, const FarGateLimits *limits, GError *
 void
 ws_accept_begin (WsAccept *accept)
 {
-  ev_io_start (ws_loop_ev (accept->context->loop), &accept->io);
+  if (accept->fd >= 0)
+    ev_io_start (ws_loop_ev (accept->context->loop), &accept->io);
 }
 
 /* The gate goes after the last pass: the connections end first. */
@@ -204,9 +216,12 @@ ws_accept_stop (WsAccept *accept)
 {
   struct ev_loop *ev = ws_loop_ev (accept->context->loop);
 
+  if (accept->fd < 0)
+    return;
   ev_io_stop (ev, &accept->io);
   ev_timer_stop (ev, &accept->pause);
   close (accept->fd);
+  accept->fd = -1;
 }
 
 void

@@ -7,6 +7,7 @@ typedef struct _WsAccept WsAccept;
 
 /* [main], before the loop runs. fd stays the caller's (core's): a copy is used. */
 WsAccept *ws_accept_new (WsContext *context, int fd, const FarGateLimits *limits, GError **error);
+void ws_accept_limits (WsAccept *accept, const FarGateLimits *limits);
 void ws_accept_begin (WsAccept *accept);
 void ws_accept_stop (WsAccept *accept); /* no more come; the passes stay */
 void ws_accept_free (WsAccept *accept); /* after the last connection */

@@ -168,7 +168,19 @@ client_end (WsContext *context)
   g_clear_pointer (&client->timer, far_home_timer_free);
 }
 
-static const WsHooks client_hooks = { .client_gone = client_gone, .failed = client_failed, .end = client_end };
+/* Where to and under what name stay: they make another instance. */
+static void
+client_reload (WsContext *context, gconstpointer data)
+{
+  const NodeOptions *options = data;
+  struct _WsClient *client = context->user;
+
+  client->base_us = client->cap_us = options->reconnect_us;
+  if (!g_str_has_prefix (context->tls.ca, "sha256:"))
+    ws_context_files (context, options->cert, options->key, options->ca);
+}
+
+static const WsHooks client_hooks = { .client_gone = client_gone, .failed = client_failed, .reload = client_reload, .end = client_end };
 
 /* What the certificate must be for; while there is no authority's file, the hash of a join token does. */
 static void

@@ -400,6 +400,48 @@ ws_context_run (WsContext *context)
   ws_loop_run (context->loop);
 }
 
+typedef struct { WsContext *context; gconstpointer options; } Reload;
+
+static void
+reload_on_loop (gpointer data)
+{
+  Reload *job = data;
+
+  job->context->hooks->reload (job->context, job->options);
+  look_later (job->context);
+  far_options_unref (job->options);
+  g_free (job);
+}
+
+void
+ws_context_reload (WsContext *context, gconstpointer options)
+{
+  Reload *job = g_new0 (Reload, 1);
+
+  job->context = context;
+  job->options = far_options_ref (options);
+  far_home_post (context->home, reload_on_loop, job);
+}
+
+static void
+replace_text (char **text, const char *with)
+{
+  char *copy = g_strdup (with);
+
+  g_free (*text);
+  *text = copy;
+}
+
+void
+ws_context_files (WsContext *context, const char *cert, const char *key, const char *ca)
+{
+  replace_text (&context->tls.cert, cert);
+  replace_text (&context->tls.key, key);
+  replace_text (&context->tls.ca, ca);
+  context->tls.stamp = 0;
+  look_at_files (context, far_clock_boottime_us ());
+}
+
 void
 ws_context_free (WsContext *context)
 {

@@ -17,6 +17,7 @@ typedef struct {
   void (*client_gone) (WsConn *conn); /* client: after its role's closed() */
   /* Client: no connection came about. text: why, in the library's words or ours. */
   void (*failed) (WsContext *context, const char *text);
+  void (*reload) (WsContext *context, gconstpointer options);
   void (*streamless) (WsContext *context); /* the last stream has been freed */
   void (*end) (WsContext *context); /* the last thing, in the loop's thread */
 } WsHooks;
@@ -62,6 +63,10 @@ WsContext *ws_context_new (FarInstance *at, const WsContextSpec *spec, WsTls *tl
 void ws_context_run (WsContext *context);
 /* [main] Ends every connection and the thread; the context is gone afterwards. */
 void ws_context_free (WsContext *context);
+/* [main] The hooks' reload() with these options, in the loop. */
+void ws_context_reload (WsContext *context, gconstpointer options);
+/* [loop] From there: other files, read at once. NULL ca: none. */
+void ws_context_files (WsContext *context, const char *cert, const char *key, const char *ca);
 /* [loop] Ends and frees itself when the loop is left. */
 void ws_context_end_here (WsContext *context);
 

@@ -137,15 +137,31 @@ node_http (WsConn *conn, const char *path)
   return ws_answer_plain (conn, 426, _("this listener is for nodes: WebSocket at /link"));
 }
 
-static const WsHooks node_hooks = { .upgrade = node_upgrade, .http = node_http };
+static FarGateLimits
+limits_of (const NodeOptions *options)
+{
+  return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address, SPARE_UNVERIFIED, (const char *const *) options->trusted };
+}
+
+static void
+reload_on_loop (WsContext *context, gconstpointer data)
+{
+  const NodeOptions *options = data;
+  const FarGateLimits limits = limits_of (options);
+
+  ws_accept_limits (context->accept, &limits);
+  context->idle_us = options->idle_us;
+  ws_context_files (context, options->cert, options->key, options->ca);
+}
+
+static const WsHooks node_hooks = { .upgrade = node_upgrade, .http = node_http, .reload = reload_on_loop };
 
 static gboolean
 node_listen (Node *self, const NodeOptions *options, GError **error)
 {
   const WsContextSpec spec = { .name = "ws-nodes", .server = TRUE, .buffer = BUFFER_SERVER, .links = BUFFER_LINK, .header_max = HEADER_MAX,
                                .max_connections = (guint) options->max_connections };
-  const FarGateLimits limits = { (guint) options->max_connections, (guint) options->max_per_address, SPARE_UNVERIFIED,
-                                 (const char *const *) options->trusted };
+  const FarGateLimits limits = limits_of (options);
   WsTls tls = { .cert = g_strdup (options->cert), .key = g_strdup (options->key), .ca = g_strdup (options->ca),
                 .purpose = FAR_PURPOSE_NODE_CLIENT };
   g_autofree char *bound = NULL;
@@ -196,6 +212,13 @@ node_stop (gpointer data)
 }
 
 static gboolean
+node_reload (gpointer data, const void *options, GError **error)
+{
+  ws_context_reload (((Node *) data)->context, options);
+  return TRUE;
+}
+
+static gboolean
 node_start (gpointer data, GError **error)
 {
   Node *self = data;
@@ -217,23 +240,23 @@ node_start (gpointer data, GError **error)
 static const FarOption node_options[] = {
   { "listen", FAR_OPT_ADDRESS, 0, OFFSET (listen), NULL, N_ ("server: where nodes come in, as 127.0.0.1:8443") },
   { "connect", FAR_OPT_STRING, 0, OFFSET (connect), NULL, N_ ("client: the server's listener for nodes, wss://host:port") },
-  { "cert", FAR_OPT_PATH, 0, OFFSET (cert), "keys/node.crt", N_ ("certificate of this node; a client without one can only enroll") },
-  { "key", FAR_OPT_PATH, 0, OFFSET (key), "keys/node.key", N_ ("its key") },
-  { "ca", FAR_OPT_PATH, 0, OFFSET (ca), "keys/ca.crt", N_ ("the fleet's authority: who the other side must be certified by") },
+  { "cert", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (cert), "keys/node.crt", N_ ("certificate of this node; a client without one can only enroll") },
+  { "key", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (key), "keys/node.key", N_ ("its key") },
+  { "ca", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (ca), "keys/ca.crt", N_ ("the fleet's authority: who the other side must be certified by") },
   { "ca-hash", FAR_OPT_STRING, 0, OFFSET (ca_hash), NULL, N_ ("client: sha256:HEX of the authority, where there is no file yet") },
   { "name", FAR_OPT_STRING, 0, OFFSET (name), NULL, N_ ("client: the name in the server's certificate; default: the host of connect") },
-  { "max-connections", FAR_OPT_INT, 0, OFFSET (max_connections), "4096", N_ ("server: connections in all"), 1, 100000 },
-  { "max-per-address", FAR_OPT_INT, 0, OFFSET (max_per_address), "32", N_ ("server: connections of one address before login"), 1, 100000 },
-  { "trusted", FAR_OPT_LIST, 0, OFFSET (trusted), NULL, N_ ("server: nets without a limit per address, as 10.0.0.0/8") },
-  { "idle", FAR_OPT_DURATION, 0, OFFSET (idle_us), "400s", N_ ("server: a link that says nothing for so long is cut; over three poll cycles"), G_USEC_PER_SEC, 30 * DAY_US },
-  { "reconnect", FAR_OPT_DURATION, 0, OFFSET (reconnect_us), "60s",
+  { "max-connections", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_connections), "4096", N_ ("server: connections in all"), 1, 100000 },
+  { "max-per-address", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_per_address), "32", N_ ("server: connections of one address before login"), 1, 100000 },
+  { "trusted", FAR_OPT_LIST, FAR_OPT_RELOADABLE, OFFSET (trusted), NULL, N_ ("server: nets without a limit per address, as 10.0.0.0/8") },
+  { "idle", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, OFFSET (idle_us), "400s", N_ ("server: a link that says nothing for so long is cut; over three poll cycles"), G_USEC_PER_SEC, 30 * DAY_US },
+  { "reconnect", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, OFFSET (reconnect_us), "60s",
     N_ ("client: after a lost link it waits a random time up to this, then up to twice that, up to 15 times"), 10000, DAY_US },
   { NULL, FAR_OPT_END },
 };
 
 const FarTransportType ws_type_node = {
   .type = { .kind = FAR_KIND_TRANSPORT, .name = "websocket", .summary = N_ ("links between nodes: WebSocket over TLS"), .instance_size = sizeof (Node),
-            .options_size = sizeof (NodeOptions), .options = node_options, .init = node_init, .start = node_start, .stop = node_stop },
+            .options_size = sizeof (NodeOptions), .options = node_options, .init = node_init, .start = node_start, .reload = node_reload, .stop = node_stop },
   .messages = &node_messages,
   .dial = ws_dial,
 };

@@ -330,7 +330,7 @@ people_http (WsConn *conn, const char *path)
   gsize length = 0;
   guint status;
 
-  if (http == NULL || http->call != NULL)
+  if (http == NULL || http->call != NULL || ((const People *) conn->context->user)->retiring)
     return -1;
   http_clear (http);
   http->last = ++http->number >= PEOPLE_REQUESTS_MAX;

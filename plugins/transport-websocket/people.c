@@ -209,7 +209,60 @@ people_request (WsConn *conn, const char *path)
   return people_http (conn, path);
 }
 
-static const WsHooks people_hooks = { .upgrade = people_upgrade, .http = people_request, .http_body = people_http_body };
+static FarGateLimits
+limits_of (const PeopleOptions *options)
+{
+  return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address, UNVERIFIED_MAX, (const char *const *) options->trusted };
+}
+
+static void
+reload_on_loop (WsContext *context, gconstpointer data)
+{
+  People *self = context->user;
+  const FarGateLimits limits = limits_of (data);
+  const PeopleOptions *old = self->options;
+
+  self->options = far_options_ref (data);
+  far_options_unref (old);
+  ws_accept_limits (context->accept, &limits);
+  ws_context_files (context, self->options->cert, self->options->key, NULL);
+}
+
+/* [main] */
+static void
+retired_on_main (gpointer data)
+{
+  WsHub *hub = data;
+
+  if (hub->self != NULL)
+    far_instance_retired (hub->at);
+  ws_hub_unref (hub);
+}
+
+static void
+tell_when_idle (WsContext *context)
+{
+  const People *self = context->user;
+
+  if (self->retiring && context->streams == 0)
+    far_home_post (far_home_main (), retired_on_main, ws_hub_ref (context->hub));
+}
+
+/* Streams go on; links come again by the new instance; an HTTP request under way is answered. */
+static void
+retire_on_loop (gpointer data)
+{
+  People *self = data;
+
+  self->retiring = TRUE;
+  ws_accept_stop (self->context->accept);
+  for (GList *link = self->context->lively.head; link != NULL; link = link->next)
+    ws_conn_close (link->data, WS_CLOSE_AWAY, "replaced");
+  tell_when_idle (self->context);
+}
+
+static const WsHooks people_hooks = { .upgrade = people_upgrade, .http = people_request, .http_body = people_http_body,
+                                      .reload = reload_on_loop, .streamless = tell_when_idle };
 
 static gboolean
 people_init (gpointer data, FarInstance *at, GError **error)
@@ -235,8 +288,7 @@ people_listen (People *self, GError **error)
   const PeopleOptions *options = self->options;
   const WsContextSpec spec = { .name = "ws-people", .server = TRUE, .buffer = BUFFER, .links = BUFFER_LINK, .header_max = HEADER_MAX,
                                .max_connections = (guint) options->max_connections, .ping_s = 50, .hangup_s = 120 };
-  const FarGateLimits limits = { (guint) options->max_connections, (guint) options->max_per_address, UNVERIFIED_MAX,
-                                 (const char *const *) options->trusted };
+  const FarGateLimits limits = limits_of (options);
   WsTls tls = { .cert = g_strdup (options->cert), .key = g_strdup (options->key) };
   g_autofree char *bound = NULL;
   int fd = far_instance_listen (self->at, options->listen, &bound, error);
@@ -248,6 +300,22 @@ people_listen (People *self, GError **error)
     return FALSE;
   far_log (self->at, G_LOG_LEVEL_INFO, "listening on %s", bound);
   return TRUE;
+}
+
+static gboolean
+people_reload (gpointer data, const void *options, GError **error)
+{
+  People *self = data;
+
+  far_door_set_login (self->at, (const char *const *) ((const PeopleOptions *) options)->login);
+  ws_context_reload (self->context, options);
+  return TRUE;
+}
+
+static void
+people_retire (gpointer data)
+{
+  far_home_post (((People *) data)->context->home, retire_on_loop, data);
 }
 
 static gboolean
@@ -271,19 +339,19 @@ people_start (gpointer data, GError **error)
 
 static const FarOption people_options[] = {
   { "listen", FAR_OPT_ADDRESS, FAR_OPT_REQUIRED, OFFSET (listen), NULL, N_ ("where people come in, as 127.0.0.1:8444") },
-  { "login", FAR_OPT_REFS, FAR_OPT_REQUIRED, OFFSET (login), NULL, N_ ("authenticators that are asked, in this order"), 0, 0, NULL, FAR_KIND_AUTHENTICATOR },
-  { "cert", FAR_OPT_PATH, 0, OFFSET (cert), "keys/node.crt", N_ ("certificate shown to people, with its chain") },
-  { "key", FAR_OPT_PATH, 0, OFFSET (key), "keys/node.key", N_ ("its key") },
-  { "origins", FAR_OPT_LIST, 0, OFFSET (origins), NULL, N_ ("pages that may use this door from a browser, as https://console.example; none: no browser") },
-  { "max-connections", FAR_OPT_INT, 0, OFFSET (max_connections), "512", N_ ("connections in all"), 1, 100000 },
-  { "max-per-address", FAR_OPT_INT, 0, OFFSET (max_per_address), "32", N_ ("connections of one address before login"), 1, 100000 },
-  { "trusted", FAR_OPT_LIST, 0, OFFSET (trusted), NULL, N_ ("nets without a limit per address, as 10.0.0.0/8") },
-  { "proxies", FAR_OPT_LIST, 0, OFFSET (proxies), NULL, N_ ("nets of reverse proxies whose X-Forwarded-For is believed") },
+  { "login", FAR_OPT_REFS, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, OFFSET (login), NULL, N_ ("authenticators that are asked, in this order"), 0, 0, NULL, FAR_KIND_AUTHENTICATOR },
+  { "cert", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (cert), "keys/node.crt", N_ ("certificate shown to people, with its chain") },
+  { "key", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (key), "keys/node.key", N_ ("its key") },
+  { "origins", FAR_OPT_LIST, FAR_OPT_RELOADABLE, OFFSET (origins), NULL, N_ ("pages that may use this door from a browser, as https://console.example; none: no browser") },
+  { "max-connections", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_connections), "512", N_ ("connections in all"), 1, 100000 },
+  { "max-per-address", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_per_address), "32", N_ ("connections of one address before login"), 1, 100000 },
+  { "trusted", FAR_OPT_LIST, FAR_OPT_RELOADABLE, OFFSET (trusted), NULL, N_ ("nets without a limit per address, as 10.0.0.0/8") },
+  { "proxies", FAR_OPT_LIST, FAR_OPT_RELOADABLE, OFFSET (proxies), NULL, N_ ("nets of reverse proxies whose X-Forwarded-For is believed") },
   { NULL, FAR_OPT_END },
 };
 
 const FarTransportType ws_type_people = {
   .type = { .kind = FAR_KIND_TRANSPORT, .name = "https", .summary = N_ ("people's door: HTTP and WebSocket over TLS"), .instance_size = sizeof (People),
-            .options_size = sizeof (PeopleOptions), .options = people_options, .init = people_init, .start = people_start, .stop = people_stop },
+            .options_size = sizeof (PeopleOptions), .options = people_options, .init = people_init, .start = people_start, .reload = people_reload, .retire = people_retire, .stop = people_stop },
   .dial = ws_dial,
 };

@@ -20,7 +20,8 @@ typedef struct {
   FarInstance *at;
   WsHub *hub;
   WsContext *context;
-  const PeopleOptions *options; /* held; the loop reads origins and proxies */
+  const PeopleOptions *options; /* held; the loop's once it runs */
+  gboolean retiring;            /* [loop] */
 } People;
 
 /* people-http.c [loop] */

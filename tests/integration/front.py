@@ -565,6 +565,70 @@ class Front(unittest.TestCase):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 sock.close()
 
+    # ---- reload ----
+
+    @contextlib.contextmanager
+    def profile_changed(self, change):
+        path = os.path.join(self.dir, "cloud.yaml")
+        what = self.profile()
+        change(what["transports"])
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(profile.text(what))
+        said = self.door.call("POST", "reload", {})
+        yield {entry["path"]: entry["action"] for entry in said["changes"]}
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(profile.text(self.profile()))
+        self.door.call("POST", "reload", {})
+
+    def test_reload_in_place(self):
+        """Origins, limits and the like: nobody notices."""
+        stream, link = self.stream("echo"), self.link()
+
+        def change(transports):
+            transports["people"]["origins"] = [ORIGIN, "https://new.example"]
+            transports["people"]["max-connections"] = 1500
+            transports["nodes"]["idle"] = "500s"
+        node = self.link("nodes", keys=self.keys("t1"))
+        with self.profile_changed(change) as changes:
+            self.assertEqual((changes["transports.people"], changes["transports.nodes"]), ("reloaded", "reloaded"))
+            wait_until(lambda: self.request("GET", "/api/login", headers={"Origin": "https://new.example"})[0] == 401, 5, "new origin")
+            self.assertEqual(link.ask("GET", "login")[0], 401)
+            self.assertEqual(node.ask("GET", "nothing")[0], 404)
+            stream.send(b"still here")
+            self.assertEqual(stream.receive(), (ws.BINARY, b"still here"))
+        wait_until(lambda: self.request("GET", "/api/login", headers={"Origin": "https://new.example"})[0] == 403, 5, "old origins")
+
+    def test_reload_that_moves_the_door(self):
+        """Replaced: its streams go on until they end."""
+        stream, link, other = self.stream("echo"), self.link(), free_port()
+        with self.profile_changed(lambda transports: transports["people"].update({"listen": f"127.0.0.1:{other}"})) as changes:
+            self.assertEqual(changes["transports.people"], "replaced")
+            self.assertEqual(link.end(), 1001)
+            wait_until(lambda: ws.tls(("127.0.0.1", other), self.ca), 5, "new door").close()
+            for _ in range(20):
+                stream.send(b"x" * 10000)
+                self.assertEqual(len(b"".join(self.some(stream, 10000))), 10000)
+            with self.assertRaises(OSError):
+                self.tls()
+            stream.send(b"eof", ws.TEXT)
+            self.assertEqual(self.read_all(stream), b"")
+            self.assertEqual(stream.end(), 1000)
+        wait_until(self.opens, 5, "old door again")
+        self.good()
+
+    def some(self, stream, size):
+        while size > 0:
+            data = stream.receive()[1]
+            size -= len(data)
+            yield data
+
+    def opens(self):
+        try:
+            self.tls()
+        except OSError:
+            return False
+        return True
+
     # ---- certificates ----
 
     def serial(self, door):
