@@ -10,6 +10,7 @@
 
 #include "door.h"
 #include "frame.h"
+#include "instance-private.h"
 #include "router.h"
 
 #define HOPS_MAX 2
@@ -163,6 +164,8 @@ door_route (FarAnswer *answer, GError **error)
     return route;
   if (known)
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("%s is not possible here"), answer->request->method);
+  else if (far_instances_starting ())
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("the node is still starting; try again in a moment"));
   else
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("unknown resource; `farctl call --list` shows what there is"));
   return NULL;

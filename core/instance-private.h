@@ -80,6 +80,8 @@ FarInstance *far_instances_by_path (const char *path);
 void far_instances_replace (GPtrArray *instances);
 /* Every instance was tried: the daemon has come up, well or not. func runs once. */
 void far_instances_on_up (void (*func) (void));
+/* Some have not been tried yet: what is missing now may be there in a moment. [main] */
+gboolean far_instances_starting (void);
 
 /* ---- listening sockets (listen.c) ---- */
 void far_listens_free (FarInstance *at);

@@ -100,6 +100,12 @@ far_instances_advance (void)
   }
 }
 
+gboolean
+far_instances_starting (void)
+{
+  return instances.on_up != NULL;
+}
+
 void
 far_instances_on_up (void (*func) (void))
 {
