@@ -50,7 +50,8 @@ class Result(unittest.TestResult):
 
 
 def main(module="__main__"):
-    suite = unittest.defaultTestLoader.loadTestsFromName(module)
+    loader, names = unittest.defaultTestLoader, sys.argv[1:]  # by hand: Case or Case.test_x
+    suite = loader.loadTestsFromNames([f"{module}.{name}" for name in names]) if names else loader.loadTestsFromName(module)
     result = Result(suite.countTestCases())
     suite.run(result)
     sys.exit(1 if result.bad or not result.wasSuccessful() else 0)

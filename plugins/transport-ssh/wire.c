@@ -183,13 +183,20 @@ wire_enter (Wire *wire)
     wire->seen = wire->counter.in_bytes;
 }
 
+/* A packet that was changed on the way leaves libssh in a state of error with the connection standing: it would wait for ever. */
+static gboolean
+is_broken (Wire *wire)
+{
+  return !ssh_is_connected (wire->session) || (ssh_get_status (wire->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0;
+}
+
 /* Packets that were handled meanwhile have left messages and data behind. */
 void
 wire_leave (Wire *wire)
 {
   if (--wire->inside > 0 || wire->in_turn)
     return;
-  if (wire->counter.in_bytes != wire->seen || !ssh_is_connected (wire->session))
+  if (wire->counter.in_bytes != wire->seen || is_broken (wire))
     wire_kick (wire);
   else
     wait_for_more (wire);
@@ -232,7 +239,7 @@ static gboolean
 poll_once (Wire *wire)
 {
   int result = ssh_event_dopoll (wire->event, 0);
-  if (wire->cause == NULL && (result == SSH_ERROR || !ssh_is_connected (wire->session)))
+  if (wire->cause == NULL && (result == SSH_ERROR || is_broken (wire)))
     wire->cause = session_cause (wire);
   return result == SSH_OK;
 }
@@ -242,7 +249,7 @@ take_message (Wire *wire)
 {
   ssh_message message = ssh_message_get (wire->session);
   if (message == NULL) {
-    if (wire->cause == NULL && !ssh_is_connected (wire->session))
+    if (wire->cause == NULL && is_broken (wire))
       wire->cause = session_cause (wire);
     return FALSE;
   }

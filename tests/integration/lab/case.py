@@ -16,13 +16,14 @@ class FleetCase(unittest.TestCase):
     def start_fleet(self, carrier=False, link=False, change=None, start=True, **how):
         """carrier, link: an Impair before the cloud's tunnel end, before its listener for nodes. Sets fleet, echo, carrier, link, alice."""
         self.link = self.enterContext(Impair(("127.0.0.1", 1))) if link else None
-        self.fleet = self.enterContext(Fleet(server=self.link.address if link else None, **how))
+        self.fleet = Fleet(server=self.link.address if link else None, **how)
+        self.addCleanup(self._end_fleet)
         if link:
             self.link.target = (self.fleet.host, self.fleet.ports["nodes"])
         self.carrier = None
         if carrier:
             self.carrier = self.enterContext(Impair((self.fleet.host, self.fleet.ports["ssh"])))
-            self.fleet.cloud.profile["transports"]["tunnels"]["public"] = self.carrier.address
+            self.fleet.cloud.profile["transports"]["tunnels"].update({"advertise": self.carrier.address, "y-host": self.fleet.host})
         self.echo = self.fleet.device("echo", Echo())
         if change:
             change(self.fleet)
@@ -30,6 +31,10 @@ class FleetCase(unittest.TestCase):
             self.fleet.start()
             self.alice = self.person("alice")
         return self.fleet
+
+    def _end_fleet(self):
+        result = self._outcome.result if self._outcome else None
+        self.fleet.end(failed=result is not None and any(test is self for test, _ in result.failures + result.errors))
 
     def person(self, name):
         return Person(self.fleet, name, ("connect", "connect-raw")).login().at(self.fleet.terminal)

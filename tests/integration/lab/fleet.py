@@ -166,16 +166,23 @@ class Fleet:
         faults += secrets.search_tree(self.captures)
         return faults
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
+    def end(self, failed=False):
+        """close(); keeps the folder and shows the ends of the logs when something was wrong, AssertionError when it was the fleet."""
         faults = self.close()
-        if kind or faults:
+        if failed or faults:
             print(f"# the logs are in {self.folder}", flush=True)
+            for node in self.nodes.values():
+                for line in node.last_lines(25):
+                    print(f"# {node.name}: {line}", flush=True)
             for line in faults:
                 print("# " + line.replace("\n", "\n# "), flush=True)
         elif not os.environ.get("FARWATCH_LAB_KEEP"):
             shutil.rmtree(self.folder, ignore_errors=True)
-        if faults and not kind:
+        if faults and not failed:
             raise AssertionError(faults[0])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.end(failed=kind is not None)

@@ -89,6 +89,14 @@ class Node:
         self.stop()
         return self.start()
 
+    def last_lines(self, count):
+        """Of all its lives' logs together."""
+        lines = []
+        for life in range(1, self._starts + 1):
+            with open(os.path.join(self.logs, f"{self.name}-{life}.log"), encoding="utf-8", errors="replace") as file:
+                lines += file.read().splitlines()
+        return lines[-count:]
+
     def faults(self):
         self.collect()
         return self._faults

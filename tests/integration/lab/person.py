@@ -96,6 +96,7 @@ class Person(Stranger):
         return self
 
     def login(self):
+        self.ticket = None
         answer = self.call("POST", "login", {"name": self.name, "password": self.password})
         self.ticket = secrets.remember(answer["ticket"], f"the ticket of {self.name}")
         return self

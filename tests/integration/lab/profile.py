@@ -56,7 +56,7 @@ def cloud(node, host, ports, state, control):
         "transports": {
             "nodes": {"type": "websocket", "listen": f"{host}:{ports['nodes']}"},
             "people": {"type": "https", "listen": f"{host}:{ports['people']}", "login": ["people"]},
-            "tunnels": {"type": "ssh", "listen": f"{host}:{ports['ssh']}", "login": ["tokens"]},
+            "tunnels": {"type": "ssh", "listen": f"{host}:{ports['ssh']}", "y-listen": host, "login": ["tokens"]},
         },
         "services": {
             "access": {"type": "access", "store": "main", "nodes": "nodes", "tunnels": ["tunnels"], "tokens": "tokens"},
