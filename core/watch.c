@@ -40,9 +40,9 @@ watch_free (gpointer data)
   g_free (watch);
 }
 
-/* Ends it; its handler hears of it, unless it was the one to end it. */
+/* Ends it; its handler hears of it, whoever ended it: what it holds for the watch is let go in one place. */
 static void
-watch_end (Watch *watch, gboolean tell)
+watch_end (Watch *watch)
 {
   void (*gone) (guint watch, gpointer user) = watch->gone;
   gpointer user = watch->gone_user;
@@ -51,7 +51,7 @@ watch_end (Watch *watch, gboolean tell)
   g_hash_table_remove (watches.by_id, GUINT_TO_POINTER (id));
   if (g_hash_table_size (watches.by_id) == 0)
     g_clear_pointer (&watches.by_id, g_hash_table_unref);
-  if (tell && gone != NULL)
+  if (gone != NULL)
     gone (id, user);
 }
 
@@ -77,6 +77,8 @@ far_call_watch (FarCall *call, void (*gone) (guint watch, gpointer user), gpoint
   if (!far_call_take_asker (call, &watch->answered, &watch->user)) {
     far_call_drop (call);
     watch_free (watch);
+    if (gone != NULL)
+      gone (0, user);
     return 0;
   }
   far_call_drop (call);
@@ -126,14 +128,14 @@ watch_message (Watch *watch, json_t *event)
 }
 
 static void
-watch_last (Watch *watch, FarMessage *message, gboolean tell)
+watch_last (Watch *watch, FarMessage *message)
 {
   FarMessage *held;
 
   while ((held = g_queue_pop_head (&watch->held)) != NULL)
     far_call_deliver (held, FALSE, watch->answered, watch->user);
   far_call_deliver (message, TRUE, watch->answered, watch->user);
-  watch_end (watch, tell);
+  watch_end (watch);
 }
 
 static void
@@ -146,7 +148,7 @@ watch_push (Watch *watch, FarMessage *message)
   } else {
     far_message_unref (message);
     g_queue_clear_full (&watch->held, (GDestroyNotify) far_message_unref);
-    watch_last (watch, watch_gap (watch), TRUE);
+    watch_last (watch, watch_gap (watch));
   }
 }
 
@@ -158,10 +160,10 @@ far_watch_event (guint id, json_t *event)
   if (watch == NULL)
     json_decref (event);
   else if (event == NULL)
-    watch_last (watch, far_message_answer (watch->request, 204, NULL), FALSE);
+    watch_last (watch, far_message_answer (watch->request, 204, NULL));
   else if (!watch_still_may (watch)) {
     json_decref (event);
-    watch_last (watch, watch_denied (watch), TRUE);
+    watch_last (watch, watch_denied (watch));
   } else
     watch_push (watch, watch_message (watch, event));
 }
@@ -197,7 +199,7 @@ far_watch_user_gone (gpointer user)
     Watch *watch = watch_at (list, i);
 
     if (watch != NULL && watch->user == user)
-      watch_end (watch, TRUE);
+      watch_end (watch);
   }
   far_watch_user_busy (user, FALSE);
 }
@@ -235,7 +237,7 @@ far_watch_user_busy (gpointer user, gboolean busy)
   }
 }
 
-/* The handlers' owner stops: it is not told, it knows. */
+/* The handlers' owner stops. */
 void
 far_watch_self_gone (const FarHandler *handlers, gpointer self)
 {
@@ -248,7 +250,7 @@ far_watch_self_gone (const FarHandler *handlers, gpointer self)
       continue;
     for (const FarHandler *handler = handlers; handler->method != NULL; handler++)
       if (watch->handler == handler) {
-        watch_last (watch, far_message_answer (watch->request, 204, NULL), FALSE);
+        watch_last (watch, far_message_answer (watch->request, 204, NULL));
         break;
       }
   }

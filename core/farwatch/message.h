@@ -78,7 +78,8 @@ void far_call_fail_new (FarCall *call, FarErrorCode code, const char *format, ..
 /* Refuses what a right does not give: to who may not see the object the words are those of an unknown one (404), else 403 with the cause. */
 void far_call_refuse (FarCall *call, const char *object, const char *cause);
 /* Streamed answer of WATCH: events numbered from 1 (header "event"; all but the last answer have the header "more: 1"); NULL ends it. A watcher
- * with more than FAR_WATCH_EVENTS waiting gets the error word `gap` and is cut. The call is gone afterwards. Returns 0: the asker has gone already. */
+ * with more than FAR_WATCH_EVENTS waiting gets the error word `gap` and is cut. The call is gone afterwards. gone runs once, when the watch ends,
+ * whoever ended it. Returns 0 when the asker has gone already: then gone has run, with 0. */
 #define FAR_WATCH_EVENTS 64
 guint far_call_watch (FarCall *call, void (*gone) (guint watch, gpointer user), gpointer user);
 void far_watch_event (guint watch, json_t *event /* takes */);

@@ -329,11 +329,12 @@ START_TEST (a_watch_over_the_socket)
   ck_assert_str_eq (first->id, "w");
   ck_assert_str_eq (far_message_header (first, "more"), "1");
   ck_assert_uint_eq (last->status, 204);
+  ck_assert_uint_eq (at.gone, 1);
   say_message (fd, "WATCH", "echo", NULL, NULL);
   run_pending ();
   close (fd);
   run_pending ();
-  ck_assert_uint_eq (at.gone, 1);
+  ck_assert_uint_eq (at.gone, 2);
 }
 END_TEST
 

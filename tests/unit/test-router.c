@@ -446,7 +446,7 @@ START_TEST (events_are_numbered_and_end)
   ck_assert_str_eq (far_message_header (heard_at (&to, 1), "more"), "1");
   ck_assert_uint_eq (heard_at (&to, 2)->status, 204);
   ck_assert (to.last);
-  ck_assert_uint_eq (seen.gone, 0);
+  ck_assert_uint_eq (seen.gone, 1); /* whoever ends it: the handler lets go in one place */
   heard_clear (&to);
 }
 END_TEST
@@ -461,6 +461,43 @@ START_TEST (a_watcher_that_goes)
   far_watch_event (seen.watch, json_object ());
   run_pending ();
   ck_assert_uint_eq (to.n, 0);
+}
+END_TEST
+
+static void
+handle_late_watch (gpointer self, FarCall *call)
+{
+  seen.held = call;
+}
+
+static const FarHandler late_handlers[] = { { "WATCH", "late", FAR_ACTION_NONE, NULL, NULL, 0, handle_late_watch, "late" }, { NULL } };
+
+START_TEST (a_watcher_that_went_before_it_began)
+{
+  g_autoptr (FarMessage) request = far_message_request ("WATCH", "late", NULL);
+  Heard to = { 0 };
+
+  far_handlers_add (late_handlers, &seen, NULL);
+  far_door_submit (super, NULL, request, heard, &to);
+  far_door_gone (&to);
+  seen.watch = 0;
+  ck_assert_uint_eq (far_call_watch (seen.held, watch_gone, NULL), 0);
+  ck_assert_uint_eq (seen.gone, 1);
+  far_handlers_remove (late_handlers, &seen);
+}
+END_TEST
+
+START_TEST (a_service_that_stops_ends_its_watches)
+{
+  Heard to = { 0 };
+
+  start_watch (super, &to);
+  far_handlers_remove (handlers, &seen);
+  run_pending ();
+  ck_assert (to.last);
+  ck_assert_uint_eq (seen.gone, 1);
+  far_handlers_add (handlers, &seen, NULL);
+  heard_clear (&to);
 }
 END_TEST
 
@@ -615,6 +652,8 @@ main (void)
   tcase_add_test (tc, a_service_that_stops_leaves_nobody_waiting);
   tcase_add_test (tc, events_are_numbered_and_end);
   tcase_add_test (tc, a_watcher_that_goes);
+  tcase_add_test (tc, a_watcher_that_went_before_it_began);
+  tcase_add_test (tc, a_service_that_stops_ends_its_watches);
   tcase_add_test (tc, a_slow_watcher_gets_a_gap);
   tcase_add_test (tc, a_watcher_loses_the_right);
   tcase_add_test (tc, unknown_and_forbidden_read_the_same);
