@@ -353,6 +353,10 @@ wire_channel_new (Wire *wire, ssh_channel channel, gboolean opened)
   self->wire = wire_ref (wire);
   self->channel = channel;
   self->opened = opened;
+  /* what came while nobody listened */
+  self->unread = opened;
+  self->peer_eof = opened && ssh_channel_is_eof (channel);
+  self->peer_closed = opened && ssh_channel_is_closed (channel);
   self->callbacks = (struct ssh_channel_callbacks_struct){
     .userdata = self, .channel_data_function = on_data, .channel_eof_function = on_eof, .channel_close_function = on_close };
   ssh_callbacks_init (&self->callbacks);

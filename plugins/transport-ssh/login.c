@@ -4,6 +4,8 @@
 
 #include "visit.h"
 
+#include <farwatch/trust.h>
+
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -12,7 +14,7 @@ static const FarOption login_options[] = {
     .summary = N_ ("authenticators that are asked, in this order"), .ref_kind = FAR_KIND_AUTHENTICATOR },
   { .name = "shell", .type = FAR_OPT_REF, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, shell),
     .summary = N_ ("endpoint that a person without a device talks to"), .ref_kind = FAR_KIND_ENDPOINT },
-  { .name = "login_time", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, login_time_us),
+  { .name = "login-time", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, login_time_us),
     .fallback = "60s", .summary = N_ ("time a person has to log in"), .min = 1000000, .max = 600000000 },
   { .name = "max", .type = FAR_OPT_INT, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, max), .fallback = "32",
     .summary = N_ ("connections at once"), .min = 1, .max = 1024 },
@@ -73,7 +75,10 @@ static gboolean
 login_start (gpointer data, GError **error)
 {
   LoginService *self = data;
+  g_autofree char *keys = far_node_path ("keys");
 
+  if (!far_trust_keys_create (keys, error))
+    return FALSE;
   self->guard = login_guard (self, far_instance_options (self->at));
   far_instance_ready (self->at);
   return TRUE;
@@ -148,7 +153,7 @@ login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
     return;
   }
   begin = g_new0 (LoginBegin, 1);
-  begin->home = spec->want_home != NULL ? spec->want_home : far_home_pick ();
+  begin->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home : far_home_pick ();
   begin->visit = visit_new (far_instance_name (self->at), self->open, self->guard, spec);
   begin->visit->login_until_us = far_clock_boottime_us () + options->login_time_us;
   begin->fd = fds[1];

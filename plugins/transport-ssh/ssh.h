@@ -15,6 +15,7 @@
 
 G_BEGIN_DECLS
 
+#define SSH_CIPHERS "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
 #define TUNNEL_JOINS_MAX 128  /* connections at once in one tunnel */
 #define TUNNEL_WAITING_MAX 16 /* connections held while the link is down */
 #define TUNNEL_WAITING_US (30 * (gint64) G_USEC_PER_SEC)

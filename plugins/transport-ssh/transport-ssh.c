@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define CIPHERS "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
-
 const SshOptions *
 ssh_options (Ssh *self)
 {
@@ -200,7 +198,7 @@ static const FarOption options[] = {
   { .name = "trusted", .type = FAR_OPT_LIST, .offset = AT (trusted), .summary = N_ ("nets that are not counted by address") },
   { .name = "y-connections", .type = FAR_OPT_INT, .offset = AT (y_connections), .fallback = "64",
     .summary = N_ ("connections of people at once in one session"), .min = 1, .max = TUNNEL_JOINS_MAX },
-  { .name = "ciphers", .type = FAR_OPT_STRING, .offset = AT (ciphers), .fallback = CIPHERS, .summary = N_ ("SSH ciphers, the preferred ones first") },
+  { .name = "ciphers", .type = FAR_OPT_STRING, .offset = AT (ciphers), .fallback = SSH_CIPHERS, .summary = N_ ("SSH ciphers, the preferred ones first") },
   { .type = FAR_OPT_END }
 };
 

@@ -1,242 +1,281 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a logged-in person may ask for: a session that becomes the device or the shell, and direct-tcpip to a device. Nothing else. */
+/* What a person who is logged in at the terminal may ask for: the shell, one command of it, or the devices. Nothing else. (spec B8–B10) */
 #include "config.h"
 
 #include "visit.h"
 
+#include "ssh.h"
+
 #include <string.h>
 
-/* The replacements in libssh are callbacks, and a callback cannot wait for main. */
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-
-#define CHANNELS_MAX 64
+#define OPEN_MAX 32  /* channels of one visit */
+#define ASKED_MAX 16 /* of these, still being opened */
 #define COMMAND_MAX 1024
 
+/* A session channel before its shell or command begins. */
+typedef struct {
+  Channel *channel;
+  gboolean pty;
+} Talk;
+
+/* Something being opened for the person. */
 typedef struct {
   Visit *visit;
   Wire *wire;
-  ssh_message message;   /* waits for the stream; replied at home */
-  ssh_channel channel;   /* NULL: direct-tcpip, made when it may be */
-  char *host;
+  ssh_message message;
+  Channel *channel;  /* session; NULL: a direct-tcpip to be accepted */
+  char *command, *host;
   guint16 port;
-  char *device, *command, *person;
   gboolean pty;
-  FarStream *near;
-  char *refusal;
-} Join;
+  FarStream *stream; /* the answer */
+  char *why_not;
+} Work;
 
-/* At the wire's home, where near lives too. */
 static void
-join_free (gpointer data)
+work_free (gpointer data)
 {
-  Join *join = data;
-
-  far_stream_free (join->near);
-  ssh_message_free (join->message);
-  g_free (join->host);
-  g_free (join->device);
-  g_free (join->command);
-  g_free (join->person);
-  g_free (join->refusal);
-  visit_unref (join->visit);
-  wire_unref (join->wire);
-  g_free (join);
+  Work *work = data;
+  stream_discard (work->stream);
+  if (work->channel != NULL) /* the wire died before there was an answer */
+    far_stream_free (wire_channel_stream (work->channel));
+  if (work->message != NULL)
+    ssh_message_free (work->message);
+  visit_unref (work->visit);
+  wire_unref (work->wire);
+  g_free (work->command);
+  g_free (work->host);
+  g_free (work->why_not);
+  g_free (work);
 }
 
-/* ---- pumps: reports on main ---- */
-
-typedef struct {
-  Visit *visit;
-  FarHome *home;
-} Joined;
+/* ---- joined ---- */
 
 static void
-joined_gone (gpointer data)
+one_less (gpointer data)
 {
-  Joined *joined = data;
-
-  joined->visit->channels--;
-  visit_unref (joined->visit);
-  g_free (joined);
+  Visit *visit = data;
+  visit->n_open--;
+  visit_unref (visit);
 }
 
 static void
-joined_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpointer user)
+pump_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpointer user)
 {
-  Joined *joined = user;
-
-  far_home_post (joined->home, joined_gone, joined);
+  Visit *visit = user;
+  far_home_post (visit->home, one_less, visit); /* takes the pump's reference */
 }
 
 static void
-join_pump (Join *join, Channel *channel)
+join (Work *work, Channel *channel)
 {
-  Visit *visit = join->visit;
-  Joined *joined = g_new (Joined, 1);
-  FarPumpSpec spec = { .session = visit->session, .deadline_us = visit->deadline_us, .closed = joined_closed, .user = joined };
-
-  *joined = (Joined){ visit_ref (visit), join->wire->home };
-  visit->channels++;
-  far_pump_start (wire_channel_stream (channel), g_steal_pointer (&join->near), &spec);
+  FarPumpSpec spec = { .session = work->visit->session, .deadline_us = work->visit->deadline_us, .closed = pump_closed, .user = visit_ref (work->visit) };
+  far_pump_start (wire_channel_stream (channel), g_steal_pointer (&work->stream), &spec);
 }
 
-/* ---- the answer, at home ---- */
-
-/* A session's channel is told why, in words that its person can read. */
+/* People see why on their terminal, and their program that it did not work. */
 static void
-join_refuse (Join *join)
+say_why_not (Work *work)
 {
-  g_autofree char *text = g_strdup_printf ("%s\r\n", join->refusal != NULL ? join->refusal : "refused");
+  g_autofree char *text = g_strdup_printf ("farwatch: %s\r\n", work->why_not);
+  ssh_channel channel = wire_channel_raw (work->channel);
+  ssh_channel_write_stderr (channel, text, strlen (text));
+  ssh_channel_request_send_exit_status (channel, 1);
+  ssh_channel_send_eof (channel);
+}
 
-  if (join->channel == NULL) {
-    ssh_message_reply_default (join->message);
+static void
+answer_talk (Work *work, Wire *wire)
+{
+  gboolean gone = wire_channel_stream (work->channel)->closed;
+  wire_enter (wire);
+  ssh_message_channel_request_reply_success (work->message);
+  if (work->stream == NULL && !gone)
+    say_why_not (work);
+  wire_leave (wire);
+  if (work->stream != NULL) {
+    wire_channel_set_session (work->channel);
+    join (work, g_steal_pointer (&work->channel));
+  } else {
+    work->visit->n_open--; /* the channel goes with the work */
+  }
+}
+
+static void
+answer_forward (Work *work, Wire *wire)
+{
+  ssh_channel channel = NULL;
+  wire_enter (wire);
+  if (work->stream != NULL)
+    channel = ssh_message_channel_request_open_reply_accept (work->message);
+  else
+    ssh_message_reply_default (work->message);
+  wire_leave (wire);
+  if (channel != NULL)
+    join (work, wire_channel_new (wire, channel, TRUE));
+  else
+    work->visit->n_open--;
+}
+
+/* [home]; not called when the wire has died meanwhile */
+static void
+answer (Wire *wire, gpointer data)
+{
+  Work *work = data;
+  work->visit->n_asked--;
+  if (work->channel != NULL)
+    answer_talk (work, wire);
+  else
+    answer_forward (work, wire);
+}
+
+/* ---- asking, on main ---- */
+
+static void
+opened (FarRequest *req, gpointer user)
+{
+  Work *work = user;
+  const GError *error = far_request_error (req);
+  if (error == NULL)
+    work->stream = far_request_steal (req);
+  else
+    work->why_not = g_strdup (error->message);
+  wire_post (work->wire, answer, work, work_free);
+}
+
+/* A session for one device reaches that one, by whatever name or address the person calls it. */
+static const FarDevice *
+wanted_device (Work *work)
+{
+  const FarDevice *device = far_device_by_address (work->host, work->port);
+  return device != NULL && (work->visit->device == NULL || strcmp (work->visit->device, device->name) == 0) ? device : NULL;
+}
+
+static void
+open_forward (Work *work, FarEndpointSpec *spec, FarRequest *req)
+{
+  const FarDevice *device = wanted_device (work);
+  if (device == NULL) {
+    far_request_fail_new (req, FAR_ERROR_NOT_FOUND, _("no device '%s' port %u for this session"), work->host, work->port);
     return;
   }
-  ssh_message_channel_request_reply_success (join->message);
-  ssh_channel_write_stderr (join->channel, text, (guint32) strlen (text));
-  ssh_channel_request_send_exit_status (join->channel, 1);
-  ssh_channel_send_eof (join->channel);
-  ssh_channel_close (join->channel);
+  spec->device = device->name;
+  far_device_open (spec, req);
 }
 
 static void
-join_go (Join *join)
+open_talk (Work *work, FarEndpointSpec *spec, FarRequest *req)
 {
-  Channel *channel;
-  ssh_channel raw = join->channel;
-
-  if (raw != NULL)
-    ssh_message_channel_request_reply_success (join->message);
+  const LoginOptions *options = login_options_find (work->visit->instance);
+  const char *shell = options != NULL ? options->shell : NULL;
+  if (work->visit->device != NULL)
+    far_device_open (spec, req);
+  else if (shell != NULL)
+    far_endpoint_open (shell, spec, req);
   else
-    raw = ssh_message_channel_request_open_reply_accept (join->message);
-  if (raw == NULL)
-    return;
-  channel = wire_channel_new (join->wire, raw, TRUE);
-  if (join->channel != NULL)
-    wire_channel_set_session (channel);
-  join_pump (join, channel);
+    far_request_fail_new (req, FAR_ERROR_CONFIG, "%s", _("this terminal has no shell; name a device"));
 }
 
 static void
-join_answer (Wire *wire, gpointer data)
+ask (gpointer data)
 {
-  Join *join = data;
-
-  wire_enter (wire);
-  if (join->near == NULL)
-    join_refuse (join);
+  Work *work = data;
+  Visit *visit = work->visit;
+  FarRequest *req = far_request_new (opened, work, 30000);
+  FarEndpointSpec spec = { .session = visit->session, .person = visit->person, .from = visit->from, .device = visit->device, .want_home = visit->home,
+                           .deadline_us = visit->deadline_us, .command = work->command, .pty = work->pty };
+  if (work->host != NULL)
+    open_forward (work, &spec, req);
   else
-    join_go (join);
-  wire_leave (wire);
-  wire_pause (wire, FALSE);
+    open_talk (work, &spec, req);
 }
 
-/* ---- the question, on main ---- */
+/* ---- requests ---- */
 
-static void
-join_opened (FarRequest *req, gpointer user)
+static Work *
+work_new (Visit *visit, Wire *wire, ssh_message message)
 {
-  Join *join = user;
-
-  if (far_request_error (req) != NULL)
-    join->refusal = g_strdup (far_request_error (req)->message);
-  else
-    join->near = far_request_steal (req);
-  wire_post (join->wire, join_answer, join, join_free);
-}
-
-/* A session for one device never reaches another one. */
-static const char *
-join_device_of (Join *join)
-{
-  const FarDevice *device = far_device_by_address (join->host, join->port);
-  const char *only = join->visit->device;
-
-  return device != NULL && (only == NULL || g_str_equal (only, device->name)) ? device->name : NULL;
-}
-
-static void
-join_decide (gpointer data)
-{
-  Join *join = data;
-  Visit *visit = join->visit;
-  const LoginOptions *options = login_options_find (visit->instance);
-  const char *device = join->host != NULL ? join_device_of (join) : join->device;
-  FarEndpointSpec spec = { .session = visit->session, .person = join->person, .from = visit->from, .device = device, .command = join->command,
-                           .pty = join->pty, .want_home = join->wire->home, .deadline_us = visit->deadline_us };
-  FarRequest *req = far_request_new (join_opened, join, 30000);
-
-  if (device != NULL)
-    far_device_open (&spec, req);
-  else if (join->host == NULL && options != NULL && options->shell != NULL)
-    far_endpoint_open (options->shell, &spec, req);
-  else
-    far_request_fail_new (req, FAR_ERROR_DENIED, join->host != NULL ? "not a device of this terminal" : "there is no shell here; name a device");
+  Work *work = g_new0 (Work, 1);
+  *work = (Work){ .visit = visit_ref (visit), .wire = wire_ref (wire), .message = message };
+  visit->n_asked++;
+  return work;
 }
 
 static gboolean
-join_ask (Visit *visit, Wire *wire, ssh_message message, Join *join)
+direct (Visit *visit, Wire *wire, ssh_message message)
 {
-  join->visit = visit_ref (visit);
-  join->wire = wire_ref (wire);
-  join->message = message;
-  join->person = g_strdup (visit->person);
-  wire_pause (wire, TRUE);
-  far_home_post (far_home_main (), join_decide, join);
+  const char *host = ssh_message_channel_request_open_destination (message);
+  if (host == NULL || strlen (host) > 255 || visit->n_open >= OPEN_MAX || visit->n_asked >= ASKED_MAX)
+    return visit_refuse (wire, message);
+  Work *work = work_new (visit, wire, message);
+  work->host = g_strdup (host);
+  work->port = ssh_message_channel_request_open_destination_port (message);
+  visit->n_open++;
+  far_home_post (far_home_main (), ask, work);
   return TRUE;
 }
 
-/* ---- messages ---- */
-
-static gboolean
-open_direct (Visit *visit, Wire *wire, ssh_message message)
+/* Channels that were closed again before anything was asked for. */
+static void
+sweep (Visit *visit)
 {
-  const char *host = ssh_message_channel_request_open_destination (message);
-  int port = ssh_message_channel_request_open_destination_port (message);
-  Join *join;
-
-  if (host == NULL || port <= 0 || port > 65535)
-    return visit_refuse (wire, message);
-  join = g_new0 (Join, 1);
-  join->host = g_strdup (host);
-  join->port = (guint16) port;
-  return join_ask (visit, wire, message, join);
+  for (guint i = visit->talks->len; i-- > 0;) {
+    Talk *talk = visit->talks->pdata[i];
+    if (!ssh_channel_is_closed (wire_channel_raw (talk->channel)))
+      continue;
+    far_stream_free (wire_channel_stream (talk->channel));
+    g_ptr_array_remove_index_fast (visit->talks, i);
+    g_free (talk);
+    visit->n_open--;
+  }
 }
 
-gboolean
-visit_open_message (Visit *visit, Wire *wire, ssh_message message)
+static gboolean
+talk_open (Visit *visit, Wire *wire, ssh_message message)
 {
-  int kind = ssh_message_subtype (message);
-
-  if (visit->channels >= CHANNELS_MAX)
-    return visit_refuse (wire, message);
-  if (kind == SSH_CHANNEL_DIRECT_TCPIP)
-    return open_direct (visit, wire, message);
-  if (kind != SSH_CHANNEL_SESSION)
+  sweep (visit);
+  if (visit->n_open >= OPEN_MAX)
     return visit_refuse (wire, message);
   wire_enter (wire);
-  ssh_message_channel_request_open_reply_accept (message);
+  ssh_channel channel = ssh_message_channel_request_open_reply_accept (message);
   wire_leave (wire);
+  if (channel == NULL)
+    return FALSE;
+  Talk *talk = g_new0 (Talk, 1);
+  talk->channel = wire_channel_new (wire, channel, TRUE);
+  g_ptr_array_add (visit->talks, talk);
+  visit->n_open++;
   return FALSE;
 }
 
-static gboolean
-begin_work (Visit *visit, Wire *wire, ssh_message message, const char *command)
+static Talk *
+talk_of (Visit *visit, ssh_message message)
 {
-  Join *join;
-
-  if (command != NULL && strlen (command) > COMMAND_MAX)
-    return visit_refuse (wire, message);
-  join = g_new0 (Join, 1);
-  join->channel = ssh_message_channel_request_channel (message);
-  join->command = g_strdup (command);
-  join->device = command == NULL ? g_strdup (visit->device) : NULL; /* a command is the shell's */
-  join->pty = g_ptr_array_remove_fast (visit->ptys, join->channel);
-  return join_ask (visit, wire, message, join);
+  ssh_channel channel = ssh_message_channel_request_channel (message);
+  for (guint i = 0; i < visit->talks->len; i++) {
+    Talk *talk = visit->talks->pdata[i];
+    if (wire_channel_raw (talk->channel) == channel)
+      return talk;
+  }
+  return NULL;
 }
 
 static gboolean
-accept_request (Wire *wire, ssh_message message)
+talk_begin (Visit *visit, Wire *wire, ssh_message message, Talk *talk, const char *command)
+{
+  if (visit->n_asked >= ASKED_MAX || (command != NULL && strlen (command) > COMMAND_MAX))
+    return visit_refuse (wire, message);
+  Work *work = work_new (visit, wire, message);
+  work->channel = talk->channel;
+  work->pty = talk->pty;
+  work->command = g_strdup (command);
+  g_ptr_array_remove_fast (visit->talks, talk);
+  g_free (talk);
+  far_home_post (far_home_main (), ask, work);
+  return TRUE;
+}
+
+static gboolean
+allow (Wire *wire, ssh_message message)
 {
   wire_enter (wire);
   ssh_message_channel_request_reply_success (message);
@@ -245,39 +284,55 @@ accept_request (Wire *wire, ssh_message message)
 }
 
 static gboolean
-pty_request (Visit *visit, Wire *wire, ssh_message message)
+is_harmless (const char *name)
 {
-  ssh_channel channel = ssh_message_channel_request_channel (message);
-
-  if (!g_ptr_array_find (visit->ptys, channel, NULL) && visit->ptys->len < CHANNELS_MAX)
-    g_ptr_array_add (visit->ptys, channel);
-  return accept_request (wire, message);
+  return name != NULL && (strcmp (name, "LANG") == 0 || strcmp (name, "TERM") == 0 || g_str_has_prefix (name, "LC_"));
 }
 
-/* LANG, LC_… and TERM are taken and forgotten; others are refused. */
 static gboolean
-env_request (Wire *wire, ssh_message message)
+talk_request (Visit *visit, Wire *wire, ssh_message message)
 {
-  const char *name = ssh_message_channel_request_env_name (message);
-
-  if (name != NULL && (g_str_has_prefix (name, "LC_") || g_str_equal (name, "LANG") || g_str_equal (name, "TERM")))
-    return accept_request (wire, message);
-  return visit_refuse (wire, message);
-}
-
-gboolean
-visit_channel_message (Visit *visit, Wire *wire, ssh_message message)
-{
-  switch (ssh_message_subtype (message)) {
+  Talk *talk = talk_of (visit, message);
+  int what = ssh_message_subtype (message);
+  if (what == SSH_CHANNEL_REQUEST_WINDOW_CHANGE)
+    return allow (wire, message);
+  if (talk == NULL)
+    return visit_refuse (wire, message);
+  switch (what) {
   case SSH_CHANNEL_REQUEST_PTY:
-    return pty_request (visit, wire, message);
+    talk->pty = TRUE;
+    return allow (wire, message);
   case SSH_CHANNEL_REQUEST_ENV:
-    return env_request (wire, message);
+    return is_harmless (ssh_message_channel_request_env_name (message)) ? allow (wire, message) : visit_refuse (wire, message);
   case SSH_CHANNEL_REQUEST_SHELL:
-    return begin_work (visit, wire, message, NULL);
+    return talk_begin (visit, wire, message, talk, NULL);
   case SSH_CHANNEL_REQUEST_EXEC:
-    return begin_work (visit, wire, message, ssh_message_channel_request_command (message));
+    return talk_begin (visit, wire, message, talk, ssh_message_channel_request_command (message));
   default:
     return visit_refuse (wire, message);
   }
+}
+
+gboolean
+visit_work (Visit *visit, Wire *wire, ssh_message message)
+{
+  int type = ssh_message_type (message), what = ssh_message_subtype (message);
+  if (type == SSH_REQUEST_CHANNEL)
+    return talk_request (visit, wire, message);
+  if (type == SSH_REQUEST_CHANNEL_OPEN && what == SSH_CHANNEL_SESSION)
+    return talk_open (visit, wire, message);
+  if (type == SSH_REQUEST_CHANNEL_OPEN && what == SSH_CHANNEL_DIRECT_TCPIP)
+    return direct (visit, wire, message);
+  return visit_refuse (wire, message);
+}
+
+void
+visit_work_end (Visit *visit)
+{
+  for (guint i = 0; i < visit->talks->len; i++) {
+    Talk *talk = visit->talks->pdata[i];
+    far_stream_free (wire_channel_stream (talk->channel));
+    g_free (talk);
+  }
+  g_ptr_array_set_size (visit->talks, 0);
 }

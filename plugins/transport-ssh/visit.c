@@ -22,7 +22,7 @@ visit_new (const char *instance, gint *open, Guard *guard, const FarEndpointSpec
   visit->device = g_strdup (spec->device);
   visit->from = g_strdup (spec->from != NULL ? spec->from : "");
   visit->deadline_us = spec->deadline_us;
-  visit->ptys = g_ptr_array_new ();
+  visit->talks = g_ptr_array_new ();
   return visit;
 }
 
@@ -43,7 +43,7 @@ visit_unref (Visit *visit)
   login_end (&visit->login);
   if (visit->guard != NULL)
     guard_unref (visit->guard);
-  g_ptr_array_free (visit->ptys, TRUE);
+  g_ptr_array_free (visit->talks, TRUE);
   g_free (visit->instance);
   g_free (visit->session);
   g_free (visit->device);
@@ -66,27 +66,21 @@ visit_refuse (Wire *wire, ssh_message message)
 static gboolean
 session_advance (Wire *wire, gpointer user)
 {
+  wire_enter (wire);
   int r = ssh_handle_key_exchange (wire->session);
+  wire_leave (wire);
 
   if (r == SSH_ERROR)
     wire_cut (wire, "key exchange failed");
   return r == SSH_OK;
 }
 
-/* Every other message in every state is refused. */
 static gboolean
 session_message (Wire *wire, ssh_message message, gpointer user)
 {
   Visit *visit = user;
-  int type = ssh_message_type (message);
 
-  if (visit->person == NULL)
-    return login_message (&visit->login, wire, message);
-  if (type == SSH_REQUEST_CHANNEL_OPEN)
-    return visit_open_message (visit, wire, message);
-  if (type == SSH_REQUEST_CHANNEL)
-    return visit_channel_message (visit, wire, message);
-  return visit_refuse (wire, message);
+  return visit->person == NULL ? login_message (&visit->login, wire, message) : visit_work (visit, wire, message);
 }
 
 /* [home] */
@@ -115,6 +109,8 @@ session_dead (Wire *wire, const char *cause, gpointer user)
   Visit *visit = user;
 
   g_clear_pointer (&visit->timer, far_home_timer_free);
+  login_end (&visit->login);
+  visit_work_end (visit);
   visit_unref (visit);
 }
 
@@ -132,6 +128,8 @@ session_bind (ssh_bind bind_, ssh_session ssh, int fd, const char *keys, GError 
     return FALSE;
   ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no);
   ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_IMPORT_KEY, key); /* taken */
+  ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_CIPHERS_C_S, SSH_CIPHERS);
+  ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_CIPHERS_S_C, SSH_CIPHERS);
   if (ssh_bind_accept_fd (bind_, ssh, fd) == SSH_OK)
     return TRUE;
   g_set_error (error, FAR_ERROR, FAR_ERROR_INTERNAL, "%s", ssh_get_error (bind_));
@@ -169,6 +167,8 @@ visit_begin (Visit *visit, FarHome *home, int fd, const char *keys)
     visit_unref (visit);
     return;
   }
+  visit->home = home;
+  wire_tune_fd (fd);
   wire = wire_new (home, ssh, fd, &visit_ops, visit);
   login_begin (&visit->login, visit->guard, wire, visit->from);
   visit->login.passed = session_passed;

@@ -19,12 +19,13 @@ typedef struct {
   char *instance;                      /* name of the endpoint instance, looked up on main each time */
   char *session, *device, *from;       /* of the spec; device NULL: the terminal itself */
   gint64 deadline_us, login_until_us;
+  FarHome *home;
   /* [home] */
   Guard *guard;                        /* until it begins */
   Login login;
-  guint channels;
   char *person;                        /* after login */
-  GPtrArray *ptys;                     /* channels that asked for a terminal */
+  GPtrArray *talks;                    /* session channels that have not asked for their work yet */
+  guint n_open, n_asked;               /* channels; of these, still being opened */
   FarHomeTimer *timer;                 /* wakes the wire when the time for login is over */
 } Visit;
 
@@ -34,9 +35,9 @@ void visit_unref (Visit *visit);
 /* Begins on a connected descriptor, taken; keys: folder of the host key. [home] */
 void visit_begin (Visit *visit, FarHome *home, int fd, const char *keys);
 
-/* Take the message (TRUE) or leave it to be freed. [home] */
-gboolean visit_open_message (Visit *visit, Wire *wire, ssh_message message);
-gboolean visit_channel_message (Visit *visit, Wire *wire, ssh_message message);
+/* A request of a person who is logged in. Takes the message (TRUE) or leaves it to be freed. [home] */
+gboolean visit_work (Visit *visit, Wire *wire, ssh_message message);
+void visit_work_end (Visit *visit); /* the wire is dead */
 gboolean visit_refuse (Wire *wire, ssh_message message); /* answers no; FALSE */
 
 /* Options of the instance, NULL when it is gone. [main] */

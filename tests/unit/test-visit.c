@@ -66,7 +66,7 @@ set_up (void)
   g_autofree char *line = make_key (), *old = ssh_folder;
   g_autofree char *lines = g_strdup_printf (
       "authenticators:\n  wax: {type: wax, passwords: ['alice wonder'], keys: ['alice %s']}\n"
-      "endpoints:\n  lan: {type: tcp}\n  login: {type: ssh-login, login: [wax], shell: lan, banner: 'this is t1'}\n"
+      "endpoints:\n  lan: {type: tcp}\n  login: {type: ssh-login, login: [wax], shell: lan}\n"
       "devices:\n  meter: {endpoint: lan, address: '127.0.0.1:%u'}\n  dead: {endpoint: lan, address: '127.0.0.1:1'}\n",
       line, device.port);
   node_start (lines);
@@ -127,7 +127,6 @@ START_TEST (password_to_the_device)
   SSH (&ssh, "wonder", "-T", "alice@127.0.0.1");
   program_say (&ssh, "read all\n");
   ck_assert_msg (program_wait (&ssh, "read all"), "%s", ssh.output->str);
-  ck_assert_ptr_nonnull (strstr (ssh.output->str, "this is t1"));
   program_end_input (&ssh);
   ck_assert_msg (program_wait (&ssh, NULL), "does not end: %s", ssh.output->str);
   ck_assert_int_eq (ssh.status, 0);
@@ -263,7 +262,7 @@ START_TEST (nobody_logs_in)
   gssize got;
   ck_assert_int_gt (person_reads (person, text, sizeof text), 4);
   ck_assert_int_eq (memcmp (text, "SSH-", 4), 0);
-  far_clock_advance (SECONDS (121));
+  far_clock_advance (SECONDS (61));
   do
     got = person_reads (person, text, sizeof text);
   while (got > 0);
