@@ -109,6 +109,14 @@ make_private (const char *path)
     close (fd);
 }
 
+/* Short and even steps: with SQLite's own, ever longer ones a busy neighbour would always come first. */
+static int
+busy (void *data G_GNUC_UNUSED, int tries)
+{
+  sqlite3_sleep (1);
+  return tries < BUSY_MS;
+}
+
 gboolean
 conn_open (Conn *conn, ConnMode mode, GError **error)
 {
@@ -124,9 +132,9 @@ conn_open (Conn *conn, ConnMode mode, GError **error)
     conn_fail (conn, conn->db != NULL ? sqlite3_extended_errcode (conn->db) : code, error);
   else {
     sqlite3_extended_result_codes (conn->db, 1);
-    sqlite3_busy_timeout (conn->db, BUSY_MS);
+    sqlite3_busy_handler (conn->db, busy, NULL);
     sqlite3_limit (conn->db, SQLITE_LIMIT_LENGTH, 64 * 1024 * 1024);
-    if (conn_pragmas (conn, mode, error) && (mode == CONN_READ || schema_make (conn, error)))
+    if ((mode == CONN_READ || schema_check (conn, error)) && conn_pragmas (conn, mode, error) && (mode == CONN_READ || schema_make (conn, error)))
       return TRUE;
   }
   conn_close (conn);

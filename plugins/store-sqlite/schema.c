@@ -32,7 +32,10 @@ static const char schema_sql[] =
 G_STATIC_ASSERT (SQLITE_APPLICATION_ID == 1180791415);
 G_STATIC_ASSERT (SQLITE_SCHEMA_VERSION == 1);
 
-static const char *const schema_tables[] = { "row", "source", "series", "mark", "blob", "blob_part", "blob_ref", "batch", NULL };
+static const struct { const char *name; gboolean has_rowid; } schema_tables[] = {
+  { "row", TRUE }, { "source", TRUE }, { "series", FALSE }, { "mark", FALSE }, { "blob", TRUE }, { "blob_part", TRUE }, { "blob_ref", FALSE },
+  { "batch", TRUE },
+};
 
 static gboolean
 schema_create (Conn *conn, GError **error)
@@ -46,14 +49,21 @@ schema_create (Conn *conn, GError **error)
   return FALSE;
 }
 
-static gboolean
-schema_check (Conn *conn, gint64 tables, GError **error)
+static gint64
+count_tables (Conn *conn, GError **error)
 {
-  gint64 id = conn_number (conn, error, 0, "PRAGMA application_id", "");
-  gint64 version = conn_number (conn, error, 0, "PRAGMA user_version", "");
+  return conn_number (conn, error, -1, "SELECT count(*) FROM sqlite_master", "");
+}
 
-  if (tables == 0)
-    return schema_create (conn, error);
+gboolean
+schema_check (Conn *conn, GError **error)
+{
+  gint64 tables = count_tables (conn, error);
+  gint64 id = tables > 0 ? conn_number (conn, error, 0, "PRAGMA application_id", "") : SQLITE_APPLICATION_ID;
+  gint64 version = tables > 0 ? conn_number (conn, error, 0, "PRAGMA user_version", "") : 0;
+
+  if (tables < 0)
+    return FALSE;
   if (id != SQLITE_APPLICATION_ID)
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s is a database of another program; choose another path"), conn->path);
   else if (version > SQLITE_SCHEMA_VERSION)
@@ -65,18 +75,18 @@ schema_check (Conn *conn, gint64 tables, GError **error)
   return FALSE;
 }
 
+/* Another process may make the tables between our look and our try. */
 gboolean
 schema_make (Conn *conn, GError **error)
 {
   GError *local = NULL;
-  gint64 tables = conn_number (conn, &local, -1, "SELECT count(*) FROM sqlite_master", "");
+  gint64 tables = count_tables (conn, error);
 
-  if (local == NULL && schema_check (conn, tables, &local))
-    return TRUE;
-  /* another process may have made the tables between our look and our try */
-  if (local != NULL && tables == 0 && conn_number (conn, NULL, 0, "SELECT count(*) FROM sqlite_master", "") > 0) {
+  if (tables != 0 || schema_create (conn, &local))
+    return tables >= 0;
+  if (count_tables (conn, NULL) > 0) {
     g_clear_error (&local);
-    return schema_check (conn, 1, error);
+    return schema_check (conn, error);
   }
   g_propagate_error (error, local);
   return FALSE;
@@ -101,31 +111,64 @@ move_aside (const char *path, const char *aside, GError **error)
   return TRUE;
 }
 
-/* Copies row by row until the damage. Returns how many came over. */
-static gint64
-salvage_table (sqlite3 *from, sqlite3 *to, const char *table)
-{
-  g_autofree char *select = g_strdup_printf ("SELECT * FROM %s", table);
-  g_autoptr (GString) insert = g_string_new ("INSERT OR IGNORE INTO ");
-  sqlite3_stmt *in = NULL, *out = NULL;
-  gint64 rows = 0;
+/* Copies what can be read: where a row cannot, it goes on a little behind it, ever further as long as nothing can be read. */
+typedef struct {
+  sqlite3_stmt *in, *out;
+  gint64 last, step, rows;  /* rowid of the last one read */
+  guint failures;           /* in a row */
+} Salvage;
 
-  if (sqlite3_prepare_v2 (from, select, -1, &in, NULL) != SQLITE_OK)
+#define SALVAGE_FAILURES 40
+
+static void
+salvage_row (Salvage *salvage)
+{
+  int columns = sqlite3_column_count (salvage->in);
+
+  salvage->last = sqlite3_column_int64 (salvage->in, 0);
+  salvage->step = 1;
+  salvage->failures = 0;
+  for (int i = 1; i < columns; i++)
+    sqlite3_bind_value (salvage->out, i, sqlite3_column_value (salvage->in, i));
+  salvage->rows += sqlite3_step (salvage->out) == SQLITE_DONE;
+  sqlite3_reset (salvage->out);
+}
+
+static void
+salvage_rows (Salvage *salvage)
+{
+  int code;
+
+  do {
+    sqlite3_reset (salvage->in);
+    sqlite3_bind_int64 (salvage->in, 1, salvage->last);
+    while ((code = sqlite3_step (salvage->in)) == SQLITE_ROW)
+      salvage_row (salvage);
+    salvage->last += salvage->step;
+    salvage->step *= 2;
+  } while (code != SQLITE_DONE && ++salvage->failures < SALVAGE_FAILURES);
+}
+
+/* Tables without rowid are small: they are read up to the damage. */
+static gint64
+salvage_table (sqlite3 *from, sqlite3 *to, const char *table, gboolean has_rowid)
+{
+  g_autofree char *select = has_rowid ? g_strdup_printf ("SELECT rowid, * FROM %s WHERE rowid > ?1 ORDER BY rowid", table)
+                                      : g_strdup_printf ("SELECT 0, * FROM %s WHERE ?1 = ?1", table);
+  g_autoptr (GString) insert = g_string_new ("INSERT OR IGNORE INTO ");
+  Salvage salvage = { .step = 1, .failures = has_rowid ? 0 : SALVAGE_FAILURES };
+
+  if (sqlite3_prepare_v2 (from, select, -1, &salvage.in, NULL) != SQLITE_OK)
     return 0;
   g_string_append_printf (insert, "%s VALUES(?", table);
-  for (int i = 1; i < sqlite3_column_count (in); i++)
+  for (int i = 2; i < sqlite3_column_count (salvage.in); i++)
     g_string_append (insert, ",?");
   g_string_append_c (insert, ')');
-  if (sqlite3_prepare_v2 (to, insert->str, -1, &out, NULL) == SQLITE_OK)
-    while (sqlite3_step (in) == SQLITE_ROW) {
-      for (int i = 0; i < sqlite3_column_count (in); i++)
-        sqlite3_bind_value (out, i + 1, sqlite3_column_value (in, i));
-      rows += sqlite3_step (out) == SQLITE_DONE ? sqlite3_changes64 (to) : 0;
-      sqlite3_reset (out);
-    }
-  sqlite3_finalize (in);
-  sqlite3_finalize (out);
-  return rows;
+  if (sqlite3_prepare_v2 (to, insert->str, -1, &salvage.out, NULL) == SQLITE_OK)
+    salvage_rows (&salvage);
+  sqlite3_finalize (salvage.in);
+  sqlite3_finalize (salvage.out);
+  return salvage.rows;
 }
 
 static gint64
@@ -136,8 +179,8 @@ salvage (Conn *conn, const char *aside)
 
   if (sqlite3_open_v2 (aside, &from, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK
       && sqlite3_exec (conn->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) {
-    for (guint i = 0; schema_tables[i] != NULL; i++)
-      rows += salvage_table (from, conn->db, schema_tables[i]);
+    for (guint i = 0; i < G_N_ELEMENTS (schema_tables); i++)
+      rows += salvage_table (from, conn->db, schema_tables[i].name, schema_tables[i].has_rowid);
     conn_run (conn, NULL, "UPDATE meta SET value = (SELECT 1000000 + coalesce(max(revision), 0) FROM row)", "");
     if (sqlite3_exec (conn->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
       rows = 0;

@@ -3,7 +3,9 @@
 #pragma once
 #include "conn.h"
 
-/* Makes the tables of a new file, checks the version of an old one. FAR_ERROR_CONFIG: not ours, or newer. */
+/* Looks at a file without changing it. FAR_ERROR_CONFIG: not ours, or newer. */
+gboolean schema_check (Conn *conn, GError **error);
+/* Makes the tables of a new file. */
 gboolean schema_make (Conn *conn, GError **error);
 /* Moves a damaged database aside ("NAME.damaged-TIME"), then takes over what can still be read. said: what was done, one line. */
 gboolean schema_replace_damaged (Conn *conn, char **said, GError **error);

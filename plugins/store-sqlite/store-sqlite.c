@@ -42,6 +42,7 @@ worker_fill (Sqlite *self, Worker *worker)
   worker->at = self->at;
   worker->path = self->path;
   worker->generation = &self->writer.generation;
+  worker->writer = &self->writer.worker;
 }
 
 static void
@@ -112,9 +113,9 @@ sqlite_stop (gpointer data)
   if (opening != NULL)
     far_request_cancel (opening);
   g_clear_pointer (&opening, far_request_unref);
-  worker_end (&self->writer.worker);
   worker_end (&self->reader);
   worker_end (&self->scanner);
+  worker_end (&self->writer.worker);
 }
 
 static void

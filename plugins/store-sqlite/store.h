@@ -30,6 +30,7 @@ struct _Worker {
   GAsyncQueue *jobs;
   Conn conn;
   gpointer owner;                                /* writer: Writer* */
+  Worker *writer;                                /* readers: whom to tell of damage */
 };
 
 typedef struct {
@@ -68,6 +69,7 @@ typedef struct {
 
 gpointer writer_run (gpointer writer);
 gint64 writer_keep (Writer *writer);
+void writer_repair (Writer *writer); /* after an error: what conn.worst asks for */
 
 /* jobs of the writer */
 void write_open (Worker *worker, Job *job);
@@ -75,6 +77,8 @@ Job *write_apply_new (const FarBatchKey *key, const FarPart *parts, guint n, Far
 Job *write_drop_new (const char *table, gint64 samples_before_us, FarRequest *req);
 Job *write_blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req);
 Job *write_maintain_new (guint budget_ms, FarRequest *req);
+/* Looks the whole file through; replaces it when it is damaged. */
+Job *write_check_new (void);
 /* A number for the name of a source, made if wanted; 0: none. */
 gint64 source_id (Conn *conn, const char *name, gboolean make, GError **error);
 /* One step of care: merging, retention, giving room back. FALSE: nothing to do. */

@@ -29,7 +29,9 @@ job_free (Job *job)
 void
 job_answer (Job *job)
 {
-  if (job->error != NULL)
+  if (job->req == NULL)
+    g_clear_error (&job->error);
+  else if (job->error != NULL)
     far_request_fail (job->req, g_steal_pointer (&job->error));
   else
     far_request_done (job->req, g_steal_pointer (&job->result), job->free_result);
@@ -86,6 +88,7 @@ reader_job (Worker *worker, Job *job)
   if (conn_is_damaged (worker->conn.worst)) {
     conn_close (&worker->conn);
     worker->conn.worst = SQLITE_OK;
+    worker_push (worker->writer, write_check_new ());
   }
   job_answer (job);
 }

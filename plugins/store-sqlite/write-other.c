@@ -68,13 +68,43 @@ write_open (Worker *worker, Job *job)
   Writer *writer = worker->owner;
   g_autofree char *said = NULL;
 
-  if (open_unless_full (worker, &job->error) || !conn_is_damaged (worker->conn.worst) || !looks_ours (worker->path))
+  if (open_unless_full (worker, &job->error) || !conn_is_damaged (worker->conn.worst))
     return;
   g_clear_error (&job->error);
+  if (!looks_ours (worker->path)) {
+    job->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, _("%s is no database; choose another path"), worker->path);
+    return;
+  }
   if (!schema_replace_damaged (&worker->conn, &said, &job->error))
     return;
   g_atomic_int_inc (&writer->generation);
   far_log (worker->at, G_LOG_LEVEL_CRITICAL, "%s", said);
+}
+
+/* A reader has met damage that the writer may never come by. */
+static void
+write_check (Worker *worker, Job *job)
+{
+  Conn *conn = &worker->conn;
+  sqlite3_stmt *stmt;
+
+  conn->worst = SQLITE_OK;
+  if (!conn_open (conn, CONN_WRITE, &job->error))
+    return;
+  stmt = conn_query (conn, &job->error, "PRAGMA quick_check(1)", "");
+  if (stmt != NULL && conn_step (conn, stmt, &job->error)) {
+    if (g_strcmp0 ((const char *) sqlite3_column_text (stmt, 0), "ok") != 0)
+      conn->worst = SQLITE_CORRUPT;
+    sqlite3_reset (stmt);
+  }
+  if (conn_is_damaged (conn->worst))
+    writer_repair (worker->owner);
+}
+
+Job *
+write_check_new (void)
+{
+  return job_new (sizeof (Job), NULL, write_check, NULL);
 }
 
 /* ---- drop ---- */

@@ -26,7 +26,7 @@ writer_forget (Writer *writer)
 }
 
 /* A damaged file is replaced at once, so that the next write finds a good one. */
-static void
+void
 writer_repair (Writer *writer)
 {
   Conn *conn = &writer->worker.conn;

@@ -14,3 +14,10 @@ tests_unit_test_store_CFLAGS = $(TEST_CC)
 tests_unit_test_store_LDFLAGS = $(TEST_LD)
 tests_unit_test_store_LDADD = $(TEST_LINK)
 tests_unit_test_store_SOURCES = tests/unit/test-store.c $(NODE_HELP) tests/unit/store-help.c tests/unit/store-help.h
+
+check_PROGRAMS += tests/unit/test-store-fault
+tests_unit_test_store_fault_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_store_fault_CFLAGS = $(TEST_CC)
+tests_unit_test_store_fault_LDFLAGS = $(TEST_LD)
+tests_unit_test_store_fault_LDADD = $(TEST_LINK)
+tests_unit_test_store_fault_SOURCES = tests/unit/test-store-fault.c $(NODE_HELP) tests/unit/store-help.c tests/unit/store-help.h
