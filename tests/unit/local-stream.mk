@@ -44,4 +44,10 @@ tests_unit_test_visit_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_visit_CFLAGS = $(TEST_CC)
 tests_unit_test_visit_LDFLAGS = $(TEST_LD)
 tests_unit_test_visit_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-stock
+tests_unit_test_stock_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_stock_CFLAGS = $(TEST_CC)
+tests_unit_test_stock_LDFLAGS = $(TEST_LD)
+tests_unit_test_stock_LDADD = $(TEST_LINK)
 endif
