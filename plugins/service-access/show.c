@@ -61,6 +61,7 @@ access_session_show (const AccessSession *session)
   json_object_set_new (body, "host_key", json_pack ("s?", host_key));
   json_object_set_new (body, "deadline_at", json_string (session->stock_end ? "one end" : "both ends"));
   json_object_set_new (body, "clear_text", json_boolean (session->raw));
+  json_object_set_new (body, "offer", json_string (session->offer ? "ready" : "none"));
   return body;
 }
 

@@ -16,6 +16,7 @@ integration_tests = \
 	tests/integration/man.py \
 	tests/integration/outside-plugin.sh \
 	tests/integration/programs.py \
+	tests/integration/sequence.py \
 	tests/integration/unit.sh
 
 TESTS += $(integration_tests)

@@ -22,7 +22,7 @@ class Sequence(unittest.TestCase):
         cls.resources = []
         net = cls.enter(lab.Nat()) if cls.NAT else None
         cls.fleet = fleet = cls.enter(lab.Fleet(terminals=("t1",) if net else ("t1", "t2"), net=net))
-        fleet.cloud.profile["services"]["access"].update({"push": False, "poll": f"{CYCLE}s"})
+        fleet.cloud.profile["services"]["access"].update({"push": False, "poll": f"{CYCLE}s", "grace": "60s"})
         for node in fleet.terminals.values():
             node.profile["services"]["agent"]["poll"] = f"{CYCLE}s"
         where = {"host": net.TERMINAL, "netns": net.terminal} if net else {}
@@ -63,6 +63,10 @@ class Sequence(unittest.TestCase):
     def wait_state(self, *states, timeout=15):
         return wait_until(lambda: self.now() if self.now()["state"] in states else None, timeout, f"{states}, it is {self.row['state']} {self.row.get('cause')}")
 
+    def recorded(self, session):
+        """Its history row, once it has a cause."""
+        return wait_until(lambda: next((one for one in self.fleet.history(session) if one.get("cause")), None), 10, "a history row with a cause")
+
     def bound(self):
         return set(listening(self.fleet.cloud.pid))
 
@@ -80,7 +84,7 @@ class Sequence(unittest.TestCase):
         cls = type(self)
         before = self.bound()
         cls.row = self.alice.request("t1", "echo", for_s=600, entry="ports", reason="step 2")
-        wait_until(lambda: self.now().get("y"), 10, "ports drawn")
+        wait_until(lambda: self.now().get("y") and self.row["offer"] == "ready", 10, "ports drawn, offer made")
         x, y = self.row["x"], self.row["y"]
         self.assertEqual((self.row["state"], self.row["spec_state"]), ("permitted", "not connected"))
         self.assertNotEqual(x, y)
@@ -137,14 +141,21 @@ class Sequence(unittest.TestCase):
         self.assertEqual(self.shell.stdout.read(11), b"first bytes")
 
     def test_8_work(self):
-        """S210-S215: work requests and their results; bytes to the device and back."""
-        done = self.stock.run(self.row["y"], password=self.alice.password, command=("devices",))
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("echo", done.stdout)
+        """S210-S215: bytes to the device and back; in a session with the terminal itself, work requests and their results."""
         data = bytes(range(256)) * 40
         self.shell.stdin.write(data)
         self.shell.stdin.flush()
         self.assertEqual(self.shell.stdout.read(len(data)), data)
+        plain = self.alice.request("t1", for_s=300, entry="ports", reason="step 8")["session"]
+        wait_until(lambda: self.alice.call("GET", f"sessions/{plain}")["offer"] == "ready", 10, "offer made")
+        self.poll()
+        row = self.fleet.wait_session(plain, "open")
+        done = self.stock.run(row["y"], password=self.alice.password, command=("devices",))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("echo", done.stdout)
+        self.alice.close(plain)
+        self.poll()
+        self.fleet.wait_over(plain)
 
     def test_8a_close(self):
         """S301-S312: close, *close requested*; the terminal hears it at its poll, closes at once, reports; X and Y are given back."""
@@ -158,12 +169,13 @@ class Sequence(unittest.TestCase):
         self.poll()  # "close?" yes
         self.wait_state("closed")
         self.fleet.ports_gone(row)
-        self.assertEqual(self.at_terminal(), {})
+        self.assertEqual(self.row["cause"], "closed by the user")
+        wait_until(lambda: self.at_terminal() == {}, 5, "the terminal has let go")
         self.shell.wait(10)
         for pipe in (self.shell.stdin, self.shell.stdout, self.shell.stderr):
             pipe.close()
         self.device.wait(lambda device: device.open_count() == 0, 5, "the device's connection ended")
-        history = self.fleet.history(row["session"])[0]
+        history = self.recorded(row["session"])
         self.assertEqual((history["cause"], history["person"], history["device"]), ("closed by the user", "person:alice", "echo"))
         self.assertGreater(history["bytes_up"], 10000)
         self.assertGreater(history["bytes_down"], 10000)
@@ -172,7 +184,7 @@ class Sequence(unittest.TestCase):
         """S401-S407: the time is over at both ends; the person is cut; reported; released. No byte passes later than 1 s after it."""
         cls = type(self)
         cls.row = self.alice.request("t1", "echo", for_s=600, entry="ports", reason="step 8b")
-        wait_until(lambda: self.now().get("y"), 10, "ports drawn")
+        wait_until(lambda: self.now().get("y") and self.row["offer"] == "ready", 10, "ports drawn, offer made")
         self.poll()
         row = self.wait_state("open")
         known = len(self.device.connections)
@@ -191,7 +203,7 @@ class Sequence(unittest.TestCase):
         shell.communicate(timeout=10)
         self.assertLess(self.device.connections[-1].last_in, over + 1)
         wait_until(lambda: self.at_terminal() == {}, 5, "the terminal has let go")
-        self.assertEqual(self.fleet.history(row["session"])[0]["cause"], "deadline")
+        self.assertEqual(self.recorded(row["session"])["cause"], "deadline")
 
 
 @unittest.skipUnless(root(), "network namespaces need root")
