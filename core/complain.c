@@ -55,7 +55,7 @@ gboolean
 far_complaint_due (const char *path, const char *key, guint *more)
 {
   gint64 now = far_clock_boottime_us ();
-  g_autoptr (GMutexLocker) locked = g_mutex_locker_new (&complaints_lock);
+  g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&complaints_lock);
   Complaint *complaint = complaint_get (g_strdup_printf ("%s\n%s", path != NULL ? path : "", key), now);
 
   complaint->last_us = now;

@@ -89,7 +89,7 @@ excerpt_line (const char *line, const char *end, guint column)
   g_autoptr (GArray) cells = g_array_new (FALSE, FALSE, sizeof (Cell));
   g_autoptr (GString) text = g_string_new (NULL);
   const char *hidden = secret_value (line, end);
-  guint width = 0, caret = 0, shown = 0, from = 0, used = 0;
+  guint width = 0, caret = 0, from = 0, used = 0;
 
   for (const char *at = line; at < hidden; at = g_utf8_next_char (at)) {
     Cell cell = cell_of (g_utf8_get_char (at), width);
@@ -108,7 +108,6 @@ excerpt_line (const char *line, const char *end, guint column)
 
     if (used >= from) {
       g_string_append (text, cell->text);
-      shown += cell->width;
     } else if (used + cell->width > from) {
       from = used + cell->width; /* a wide character is not cut in two */
     }

@@ -355,7 +355,7 @@ END_TEST
 
 START_TEST (a_socket_outlives_the_failure)
 {
-  g_autofree char *bound = NULL, *again = NULL;
+  g_autofree char *bound = NULL;
   int fd;
 
   start ("sensors:\n  boiler: {type: probe, address: \"127.0.0.1:0\"}\n");

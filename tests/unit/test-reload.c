@@ -163,7 +163,6 @@ END_TEST
 
 START_TEST (another_key_replaces_and_keeps_the_socket)
 {
-  g_autofree char *before = NULL, *after = NULL;
   gpointer listen;
 
   start ("sensors:\n  boiler: {type: probe, address: \"127.0.0.1:0\", count: 1}\n");

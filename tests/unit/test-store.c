@@ -98,7 +98,6 @@ END_TEST
 
 START_TEST (lists_page_by_key_both_ways)
 {
-  g_autoptr (GString) wanted = g_string_new (NULL);
   g_autofree char *last = NULL;
 
   store_open (TYPE, NULL, NULL);
