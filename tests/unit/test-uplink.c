@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The uplink against the real intake and a real store, over a link that loses requests, loses answers, doubles and breaks: every group arrives
+ * once, or is among those that were counted as dropped. */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "instance-private.h"
+#include "node-help.h"
+#include "service-uplink/uplink.h"
+
+/* ---- the link: this program's own far_peer_* come before the library's ---- */
+
+typedef enum { LINK_GOOD, LINK_NO_REQUEST, LINK_NO_ANSWER, LINK_TWICE, LINK_DENIES, N_FAULTS } Fault;
+
+typedef struct {
+  gboolean up;
+  guint faults;              /* percent of requests with one */
+  Fault always;              /* or this one, if not LINK_GOOD */
+  FarPrincipal *node;
+  guint sent, told_gap;
+  GRand *chance;
+} TestLink;
+
+static TestLink test_link;
+
+typedef struct {
+  FarRequest *req;
+  Fault fault;
+} Passing;
+
+static void
+answered (FarMessage *answer, gboolean last G_GNUC_UNUSED, gpointer user)
+{
+  Passing *passing = user;
+
+  if (passing->req != NULL && passing->fault == LINK_NO_ANSWER)
+    far_request_fail_new (passing->req, FAR_ERROR_UNAVAILABLE, "the link broke");
+  else if (passing->req != NULL)
+    far_request_done (passing->req, far_message_ref (answer), (GDestroyNotify) far_message_unref);
+  g_clear_pointer (&passing->req, far_request_unref);
+  g_free (passing);
+}
+
+static void
+pass (FarMessage *request, FarRequest *req, Fault fault)
+{
+  Passing *passing = g_new0 (Passing, 1);
+
+  passing->req = req != NULL ? far_request_ref (req) : NULL;
+  passing->fault = fault;
+  far_door_submit (test_link.node, "link", request, answered, passing);
+}
+
+gboolean
+far_peer_connected (const char *transport G_GNUC_UNUSED, const char *peer G_GNUC_UNUSED)
+{
+  return test_link.up;
+}
+
+static Fault
+next_fault (void)
+{
+  if (test_link.always != LINK_GOOD)
+    return test_link.always;
+  return g_rand_int_range (test_link.chance, 0, 100) < (int) test_link.faults ? (Fault) g_rand_int_range (test_link.chance, 1, N_FAULTS) : LINK_GOOD;
+}
+
+void
+far_peer_send (const char *transport G_GNUC_UNUSED, const char *peer, FarMessage *request, FarRequest *req)
+{
+  Fault fault = next_fault ();
+  g_autoptr (FarMessage) again = NULL;
+
+  ck_assert_str_eq (peer, "");
+  test_link.sent++;
+  test_link.told_gap += far_message_header (request, "gap") != NULL;
+  if (fault == LINK_NO_REQUEST)
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "the link broke");
+  else if (fault == LINK_DENIES)
+    far_request_fail_new (req, FAR_ERROR_DENIED, "not you");
+  else
+    pass (request, req, fault);
+  if (fault != LINK_TWICE)
+    return;
+  again = far_message_request (request->method, request->resource, NULL); /* another id: not caught by the door */
+  again->content_type = g_strdup (request->content_type);
+  again->body = g_bytes_ref (request->body);
+  pass (again, NULL, LINK_GOOD);
+}
+
+/* ---- the uplink, without a profile ---- */
+
+extern const FarPluginInfo far_plugin_info;
+
+typedef struct {
+  FarInstance at;
+  UplinkOptions options;
+  Uplink uplink;
+  const FarServiceType *type;
+} Terminal;
+
+static Terminal *
+terminal_new (gint64 buffer)
+{
+  Terminal *terminal = g_new0 (Terminal, 1);
+
+  terminal->type = (const FarServiceType *) far_plugin_info.types[0];
+  terminal->options = (UplinkOptions) { .transport = (char *) "link", .every_us = G_USEC_PER_SEC / 1000, .buffer = buffer };
+  terminal->at = (FarInstance) { .refs = 1, .name = (char *) "uplink", .path = (char *) "services.uplink", .options = &terminal->options };
+  terminal->type->type.init (&terminal->uplink, &terminal->at, NULL);
+  terminal->type->type.start (&terminal->uplink, NULL);
+  return terminal;
+}
+
+static void
+terminal_free (Terminal *terminal)
+{
+  terminal->type->type.stop (&terminal->uplink);
+  g_free (terminal);
+}
+
+static void
+measure (Terminal *terminal, guint number)
+{
+  FarSample sample = { far_series_of ("term-1", "s.v", "1"), FAR_VALUE_I64, { .i64 = number } };
+  FarGroup group = { (gint64) number * 1000, FAR_QUALITY_GOOD, NULL, 1, &sample };
+
+  uplink_add (&terminal->uplink, &group);
+}
+
+static gboolean
+all_sent (gpointer data)
+{
+  Terminal *terminal = data;
+
+  return terminal->uplink.waiting.length == 0 && terminal->uplink.builder == NULL;
+}
+
+static void
+set_link (Terminal *terminal, gboolean up)
+{
+  test_link.up = up;
+  terminal->type->ops->peer (&terminal->uplink, "link", "", up, "192.0.2.1");
+}
+
+/* ---- the cloud ---- */
+
+static void
+begin (const char *store)
+{
+  g_autofree char *dir = node_fresh_dir (), *body = NULL;
+
+  body = g_strdup_printf ("stores:\n  main: { type: %s, keep: 0s }\nservices:\n  intake: { type: intake, store: main }\n", store);
+  node_open (dir, "cloud", body);
+  test_link = (TestLink) { .up = TRUE, .node = far_principal_new (FAR_PRINCIPAL_NODE, "term-1", NULL, "192.0.2.1"), .chance = g_rand_new_with_seed (7) };
+}
+
+static GArray *
+arrived (const char *source)
+{
+  Wait *wait = wait_new ();
+
+  far_store_samples ("main", source, "s.v", G_MININT64, G_MAXINT64, 100000, wait->req);
+  return wait_result (wait, NULL);
+}
+
+static void
+end (Terminal *terminal)
+{
+  if (terminal != NULL)
+    terminal_free (terminal);
+  node_for_ms (20); /* what is still on its way is answered */
+  node_close ();
+  g_rand_free (test_link.chance);
+  far_principal_unref (test_link.node);
+}
+
+START_TEST (every_group_arrives_once)
+{
+  Terminal *terminal;
+  g_autoptr (GArray) points = NULL;
+  const guint total = 20000;
+
+  begin (_i == 0 ? "sqlite" : "file");
+  test_link.faults = 30;
+  terminal = terminal_new (64 * 1024 * 1024);
+  for (guint i = 0; i < total; i++) {
+    measure (terminal, i);
+    if (i % 50 == 0)
+      node_for_ms (1);
+    if (i % 1000 == 0)
+      set_link (terminal, i % 3000 != 0);
+  }
+  set_link (terminal, TRUE);
+  node_until (all_sent, terminal);
+  points = arrived ("term-1");
+  ck_assert_uint_eq (points->len, total);
+  for (guint i = 0; i < total; i++)
+    ck_assert_int_eq (g_array_index (points, FarPoint, i).i64, i);
+  ck_assert_uint_eq (terminal->uplink.lost, 0);
+  end (terminal);
+}
+END_TEST
+
+START_TEST (a_restart_starts_a_new_epoch)
+{
+  Terminal *terminal;
+  g_autoptr (GArray) points = NULL;
+
+  begin ("sqlite");
+  for (guint round = 0; round < 5; round++) {
+    terminal = terminal_new (1 << 20);
+    for (guint i = 0; i < 500; i++)
+      measure (terminal, round * 500 + i);
+    node_until (all_sent, terminal);
+    terminal_free (terminal);
+  }
+  points = arrived ("term-1");
+  ck_assert_uint_eq (points->len, 2500);
+  end (NULL);
+}
+END_TEST
+
+START_TEST (a_full_buffer_drops_the_oldest_and_says_so)
+{
+  Terminal *terminal;
+  g_autoptr (GArray) points = NULL;
+  const guint total = 100000;
+  guint64 lost;
+
+  begin ("sqlite");
+  test_link.up = FALSE;
+  terminal = terminal_new (256 * 1024);
+  for (guint i = 0; i < total; i++)
+    measure (terminal, i);
+  ck_assert_uint_le (terminal->uplink.waiting_size, 256 * 1024);
+  lost = terminal->uplink.lost;
+  ck_assert_uint_gt (lost, 0);
+  set_link (terminal, TRUE);
+  node_until (all_sent, terminal);
+  ck_assert_uint_ge (test_link.told_gap, 1);
+  ck_assert_uint_eq (terminal->uplink.lost, 0);
+  points = arrived ("term-1");
+  ck_assert_uint_eq (points->len + lost, total);
+  ck_assert_int_eq (g_array_index (points, FarPoint, points->len - 1).i64, total - 1);
+  end (terminal);
+}
+END_TEST
+
+/* An answer was lost, then the batch itself falls out: its number must not go to another. */
+START_TEST (a_dropped_batch_of_unknown_fate_starts_a_new_epoch)
+{
+  Terminal *terminal;
+  g_autoptr (GArray) points = NULL;
+  guint64 lost;
+
+  begin ("file");
+  terminal = terminal_new (256 * 1024);
+  test_link.always = LINK_NO_ANSWER;
+  for (guint i = 0; i < 1000; i++)
+    measure (terminal, i);
+  node_for_ms (50);
+  test_link.up = FALSE;
+  for (guint i = 1000; i < 100000; i++)
+    measure (terminal, i);
+  lost = terminal->uplink.lost;
+  test_link.always = LINK_GOOD;
+  set_link (terminal, TRUE);
+  node_until (all_sent, terminal);
+  points = arrived ("term-1");
+  /* what was dropped without an answer may have arrived: never twice, never less than was not dropped */
+  ck_assert_uint_ge (points->len + lost, 100000);
+  for (guint i = 1; i < points->len; i++)
+    ck_assert_int_gt (g_array_index (points, FarPoint, i).i64, g_array_index (points, FarPoint, i - 1).i64);
+  end (terminal);
+}
+END_TEST
+
+START_TEST (a_cloud_that_lost_its_store_gets_the_rest)
+{
+  Terminal *terminal;
+  g_autoptr (GArray) points = NULL;
+  Wait *wait;
+
+  begin ("sqlite");
+  terminal = terminal_new (1 << 20);
+  measure (terminal, 1);
+  node_until (all_sent, terminal);
+  /* as if it came back from a backup: the numbers it expects are others */
+  terminal->uplink.seq += 7;
+  measure (terminal, 2);
+  node_until (all_sent, terminal);
+  points = arrived ("term-1");
+  ck_assert_uint_eq (points->len, 2);
+  wait = wait_new ();
+  far_store_series ("main", NULL, wait->req);
+  g_ptr_array_unref (wait_result (wait, NULL));
+  end (terminal);
+}
+END_TEST
+
+START_TEST (nobody_answers_for_another)
+{
+  static const char *const bad[] = {
+    "batches", "batches?lane=2&epoch=1&seq=1", "batches?lane=2&epoch=1&seq=0&crc=00000000", "batches?lane=9&epoch=1&seq=1&crc=00000000",
+    "batches?lane=2&epoch=x&seq=1&crc=00000000", "batches?lane=2&epoch=99999999999999999999&seq=1&crc=0", "batches?lane=2&epoch=1&seq=1&crc=123456789",
+  };
+  g_autoptr (FarPrincipal) person = far_principal_new (FAR_PRINCIPAL_PERSON, "alice", NULL, "192.0.2.9");
+  FarBatchBuilder *builder = far_batch_builder_new ();
+  g_autoptr (GBytes) batch = far_batch_builder_end (builder);
+
+  begin ("sqlite");
+  for (guint i = 0; i <= G_N_ELEMENTS (bad); i++) {
+    gboolean as_person = i == G_N_ELEMENTS (bad);
+    g_autoptr (FarMessage) request = far_message_request ("POST", as_person ? "batches?lane=2&epoch=1&seq=1&crc=0" : bad[i], NULL);
+    Wait *wait = wait_new ();
+    Passing *passing = g_new0 (Passing, 1);
+    FarMessage *answer;
+
+    request->content_type = g_strdup (FAR_TYPE_BATCH);
+    request->body = g_bytes_ref (batch);
+    passing->req = far_request_ref (wait->req);
+    far_door_submit (as_person ? person : test_link.node, as_person ? NULL : "link", request, answered, passing);
+    answer = wait_result (wait, NULL);
+    ck_assert_msg (answer->status == (as_person ? 403 : 400) || (as_person && answer->status == 404), "%s: %u", bad[MIN (i, 6)], answer->status);
+    far_message_unref (answer);
+  }
+  end (NULL);
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("uplink");
+  TCase *tcase = tcase_create ("uplink");
+  SRunner *runner = srunner_create (suite);
+  int failed;
+
+  tcase_set_timeout (tcase, 180);
+  tcase_add_checked_fixture (tcase, NULL, node_remove_dirs);
+  tcase_add_loop_test (tcase, every_group_arrives_once, 0, 2);
+  tcase_add_test (tcase, a_restart_starts_a_new_epoch);
+  tcase_add_test (tcase, a_full_buffer_drops_the_oldest_and_says_so);
+  tcase_add_test (tcase, a_dropped_batch_of_unknown_fate_starts_a_new_epoch);
+  tcase_add_test (tcase, a_cloud_that_lost_its_store_gets_the_rest);
+  tcase_add_test (tcase, nobody_answers_for_another);
+  suite_add_tcase (suite, tcase);
+  srunner_run_all (runner, CK_NORMAL);
+  failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
