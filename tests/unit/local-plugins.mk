@@ -6,6 +6,13 @@
 ## tests_unit_test_NAME_LDADD = $(TEST_LINK)
 ## (the source tests/unit/test-NAME.c is found by its name)
 
+check_PROGRAMS += tests/unit/test-authenticators
+tests_unit_test_authenticators_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins
+tests_unit_test_authenticators_CFLAGS = $(TEST_CC)
+tests_unit_test_authenticators_LDFLAGS = $(TEST_LD)
+tests_unit_test_authenticators_LDADD = $(TEST_LINK)
+tests_unit_test_authenticators_SOURCES = tests/unit/test-authenticators.c $(NODE_HELP) plugins/authenticator-key/keys.c plugins/authenticator-key/keys.h
+
 check_PROGRAMS += tests/unit/test-sensor-parse
 tests_unit_test_sensor_parse_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins
 tests_unit_test_sensor_parse_CFLAGS = $(TEST_CC)
