@@ -283,33 +283,38 @@ START_TEST (a_queue_of_passwords_has_an_end)
 }
 END_TEST
 
-static gint64
-time_of (const char *name)
+/* Lowers *best to the time this name took, if it was less. */
+static void
+take_time (const char *name, gint64 *best)
 {
-  gint64 best = G_MAXINT64;
+  gint64 start = g_get_monotonic_time ();
+  g_autofree char *got = check ("people", FAR_LOGIN_PASSWORD, name, "wrong", NULL);
 
-  for (guint i = 0; i < 7; i++) {
-    gint64 start = g_get_monotonic_time ();
-    g_autofree char *got = check ("people", FAR_LOGIN_PASSWORD, name, "wrong", NULL);
-
-    ck_assert_str_ne (got, "");
-    best = MIN (best, g_get_monotonic_time () - start);
-  }
-  return best;
+  ck_assert_str_ne (got, "");
+  *best = MIN (*best, g_get_monotonic_time () - start);
 }
 
+static gboolean
+alike (gint64 a, gint64 b)
+{
+  return a > b / 2 && b > a / 2;
+}
+
+/* On a busy machine single runs are slow: it counts what they need at least, seen over many rounds. A name that costs nothing never gets alike. */
 START_TEST (an_unknown_name_costs_the_same_time)
 {
-  gint64 known, unknown, keyed;
+  gint64 known = G_MAXINT64, unknown = G_MAXINT64, keyed = G_MAXINT64;
 
   begin (people_body);
   put ("alice", "right", NULL, NULL, NULL);
   put ("bob", NULL, NULL, KEY_A, NULL);
-  known = time_of ("alice");
-  unknown = time_of ("nobody");
-  keyed = time_of ("bob");
-  ck_assert_msg (unknown > known / 2 && known > unknown / 2, "known %" G_GINT64_FORMAT " us, unknown %" G_GINT64_FORMAT " us", known, unknown);
-  ck_assert_msg (keyed > known / 2 && known > keyed / 2, "known %" G_GINT64_FORMAT " us, with a key only %" G_GINT64_FORMAT " us", known, keyed);
+  for (guint i = 0; i < 60 && (i < 5 || !alike (known, unknown) || !alike (known, keyed)); i++) {
+    take_time ("alice", &known);
+    take_time ("nobody", &unknown);
+    take_time ("bob", &keyed);
+  }
+  ck_assert_msg (alike (known, unknown) && alike (known, keyed), "known %" G_GINT64_FORMAT " us, unknown %" G_GINT64_FORMAT
+                 " us, with a key only %" G_GINT64_FORMAT " us", known, unknown, keyed);
   end ();
 }
 END_TEST
