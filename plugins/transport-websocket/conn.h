@@ -14,7 +14,7 @@
 #define WS_OUT_PAUSE (256 * 1024)  /* waiting to be sent: nothing more is taken in */
 #define WS_OUT_CLOSE (1024 * 1024) /* nobody reads there: close */
 #define WS_CALLS_MAX 32            /* requests under way of one link: nothing more is taken in */
-#define WS_PIECE 16384             /* one TLS record */
+#define WS_PIECE (16384 - 16)      /* with its frame head one TLS record */
 
 typedef struct _WsConn WsConn;
 typedef struct _WsContext WsContext;
