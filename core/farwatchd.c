@@ -20,6 +20,7 @@
 #include "lane.h"
 #include "log.h"
 #include "node.h"
+#include "peer.h"
 #include "ready.h"
 #include "right.h"
 #include "stall.h"
@@ -150,6 +151,7 @@ end_all (void)
 {
   far_control_stop ();
   far_instances_stop ();
+  far_peer_forget ();
   far_handlers_node_stop ();
   far_door_stop ();
   far_lanes_end ();

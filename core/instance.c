@@ -4,6 +4,8 @@
 
 #include "instance-private.h"
 
+#include "peer.h"
+
 #include <sodium.h>
 
 #include <farwatch/clock.h>
@@ -320,6 +322,8 @@ far_instance_ready (FarInstance *at)
     far_log (at, G_LOG_LEVEL_INFO, _("runs"));
   at->tried = TRUE;
   come_in (at);
+  if (at->kind == FAR_KIND_SERVICE)
+    far_peer_catch_up (at);
   far_instances_advance ();
 }
 

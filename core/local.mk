@@ -106,6 +106,7 @@ libfarwatch_la_SOURCES = \
 	core/option-check.h \
 	core/option.c \
 	core/peer.c \
+	core/peer.h \
 	core/people.c \
 	core/people.h \
 	core/picker.c \

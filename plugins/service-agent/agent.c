@@ -100,8 +100,6 @@ agent_start (gpointer data, GError **error)
   agent_renew_start (self);
   far_instance_ready (self->at);
   agent_poll_soon (self, 0);
-  if (far_peer_connected (opts->link, ""))
-    agent_linked (self);
   return TRUE;
 }
 

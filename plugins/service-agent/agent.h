@@ -57,6 +57,7 @@ struct _Agent {
   FarHomeTimer *poll_timer, *renew_timer;
   gint64 poll_at_us;      /* boottime of the next poll */
   gboolean linked, polling, poll_again, devices_again;
+  guint polls_failed; /* in a row */
   GPtrArray *taken_over;  /* ids to close, off the claim's stack */
   FarHomeTimer *later;
   guint64 refused;

@@ -42,6 +42,7 @@ devices_told (FarRequest *req, gpointer user)
   if (life->self && error) {
     far_complain (life->self->at, "devices", "the list of devices did not reach the cloud: %s", error->message);
     life->self->devices_again = TRUE;
+    agent_poll_soon (life->self, 2 * G_USEC_PER_SEC);
   }
   agent_life_unref (life);
 }

@@ -6,6 +6,7 @@
 
 #define POLL_TIMEOUT_MS 15000
 #define LISTED_MAX 100
+#define RETRY_US (2 * G_USEC_PER_SEC) /* then twice as long each time, up to the cycle */
 
 static void poll_now (gpointer user);
 
@@ -142,6 +143,21 @@ poll_answer (Agent *self, json_t *told, FarMessage *answer, GError **error)
   json_decref (body);
 }
 
+/* A cloud that has just started may not answer yet: it is not left alone for a whole cycle, nor without the list of devices. */
+static void
+poll_judge (Agent *self, const GError *error)
+{
+  if (!error) {
+    self->polls_failed = 0;
+    if (self->devices_again)
+      agent_devices_tell (self);
+    return;
+  }
+  far_complain (self->at, "poll", "poll not answered: %s", error->message);
+  agent_poll_soon (self, RETRY_US << MIN (self->polls_failed, 8));
+  self->polls_failed++;
+}
+
 static void
 polled (FarRequest *req, gpointer user)
 {
@@ -152,10 +168,9 @@ polled (FarRequest *req, gpointer user)
     self->polling = FALSE;
     if (!error)
       poll_answer (self, poll->told, far_request_result (req), &error);
-    if (error)
-      far_complain (self->at, "poll", "poll not answered: %s", error->message);
     gboolean again = self->poll_again && !error;
     self->poll_again = FALSE;
+    poll_judge (self, error);
     if (again)
       agent_poll_soon (self, 0);
   }

@@ -109,10 +109,9 @@ class Nat:
         if plugged:  # the kernel took the route away with the link
             self._ip("-n", self.router, "route", "replace", "default", "via", "203.0.113.1")
 
-    def forget(self):
-        """The router loses its connection table, as at a power cut: what was open is dead without a word."""
-        self.run(self.router, ["nft", "flush", "ruleset"])
-        self.run(self.router, ["nft", "-f", "-"], input=RULES)
+    def new_address(self):
+        """The provider gives the customer another address: what was open is dead without a word on either side, new connections work."""
+        self.run(self.router, ["sh", "-c", "ip address flush dev wan && ip address add 203.0.113.77/24 dev wan && ip route replace default via 203.0.113.1"])
 
     def bytes(self, netns, link):
         """(received, sent) on a link so far, with Ethernet's 14 bytes a packet taken off: IP bytes; and packets likewise."""

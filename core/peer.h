@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <farwatch/instance.h>
+
+/* Tells a service that has just come up which links are up already: they may have come before it. [main] */
+void far_peer_catch_up (FarInstance *service);
+/* At the daemon's end. [main] */
+void far_peer_forget (void);
