@@ -10,6 +10,7 @@ etc_made = etc/farwatchd@.service etc/sysusers/farwatch.conf etc/tmpfiles/farwat
 noinst_DATA += $(etc_made)
 CLEANFILES += $(etc_made)
 EXTRA_DIST += \
+	etc/channels.yaml \
 	etc/demo/run \
 	etc/farctl.bash \
 	etc/farwatch.sysusers \
