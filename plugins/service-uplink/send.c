@@ -99,7 +99,7 @@ batch_message (Uplink *self, const Batch *batch)
 void
 uplink_send (Uplink *self)
 {
-  const char *transport = uplink_options (self)->transport;
+  const char *transport = uplink_options (self)->link;
   g_autoptr (FarMessage) message = NULL;
 
   if (self->sending != NULL || g_queue_is_empty (&self->waiting) || !far_peer_connected (transport, ""))

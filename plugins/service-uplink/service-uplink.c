@@ -33,7 +33,7 @@ uplink_peer (gpointer data, const char *transport, const char *peer, gboolean up
 {
   Uplink *self = data;
 
-  if (up && *peer == '\0' && strcmp (transport, uplink_options (self)->transport) == 0)
+  if (up && *peer == '\0' && strcmp (transport, uplink_options (self)->link) == 0)
     uplink_send (self);
 }
 

@@ -3,7 +3,7 @@
 #include <farwatch/plugin.h>
 
 typedef struct {
-  char *transport;
+  char *link;
   gint64 every_us;
   gint64 buffer;
 } UplinkOptions;

@@ -108,7 +108,7 @@ terminal_new (gint64 buffer)
   Terminal *terminal = g_new0 (Terminal, 1);
 
   terminal->type = (const FarServiceType *) far_plugin_info.types[0];
-  terminal->options = (UplinkOptions) { .transport = (char *) "link", .every_us = G_USEC_PER_SEC / 1000, .buffer = buffer };
+  terminal->options = (UplinkOptions) { .link = (char *) "link", .every_us = G_USEC_PER_SEC / 1000, .buffer = buffer };
   terminal->at = (FarInstance) { .refs = 1, .name = (char *) "uplink", .path = (char *) "services.uplink", .options = &terminal->options };
   terminal->type->type.init (&terminal->uplink, &terminal->at, NULL);
   terminal->type->type.start (&terminal->uplink, NULL);
