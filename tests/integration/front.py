@@ -41,7 +41,7 @@ class Front(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.dir = tempfile.mkdtemp(prefix="fwf-")
-        subprocess.run([KEYS, cls.dir, "cloud:server", "t1", "t2"], check=True)
+        subprocess.run([KEYS, cls.dir, "cloud:server", "t1", "t2", "t3"], check=True)
         subprocess.run([KEYS, os.path.join(cls.dir, "foreign"), "t1"], check=True)
         cls.ca = os.path.join(cls.dir, "ca", "ca.crt")
         cls.ports = {"nodes": free_port(), "people": free_port()}
@@ -212,6 +212,27 @@ class Front(unittest.TestCase):
         self.addCleanup(again.close)
         self.assertTrue(again.session_reused)
         self.assertEqual(ws.WebSocket(again).ask("GET", "nothing")[0], 404)
+
+    def test_revoked_node(self):
+        """Its link ends within two seconds, also when it does not listen; it does not come back, by a resumed session neither."""
+        sock = self.tls("nodes", keys=self.keys("t3"))
+        link = ws.WebSocket(sock)
+        self.assertEqual(link.ask("GET", "nothing")[0], 404)
+        session, begin = sock.session, time.monotonic()
+        self.door.call("POST", "revoke", {"node": "t3"})
+        link.send(ws.message("GET", "nothing"))
+        self.all_closed([link.sock], 2)
+        self.assertLess(time.monotonic() - begin, 2)
+        again = ws.tls(self.at("nodes"), self.ca, keys=self.keys("t3"), session=session)
+        self.addCleanup(again.close)
+        self.assertTrue(again.session_reused)
+        with self.assertRaises(ws.Refused) as refused:
+            ws.WebSocket(again)
+        self.assertEqual(refused.exception.status, 403)
+        self.assertIn("revoked", refused.exception.text)
+        with self.assertRaises(OSError):
+            ws.WebSocket(self.tls("nodes", keys=self.keys("t3")))
+        self.good()
 
     # ---- people ----
 
