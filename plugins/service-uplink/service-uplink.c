@@ -74,7 +74,7 @@ uplink_stop (gpointer data)
 }
 
 static const FarOption uplink_options_table[] = {
-  { .name = "link", .type = FAR_OPT_REF, .flags = FAR_OPT_REQUIRED, .offset = G_STRUCT_OFFSET (UplinkOptions, transport),
+  { .name = "link", .type = FAR_OPT_REF, .flags = FAR_OPT_REQUIRED, .offset = G_STRUCT_OFFSET (UplinkOptions, link),
     .summary = N_ ("link to the server"), .ref_kind = FAR_KIND_TRANSPORT },
   { .name = "every", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (UplinkOptions, every_us), .fallback = "10s",
     .summary = N_ ("cycle of sending; earlier when 200 groups or 64 KiB are gathered"), .min = 100000, .max = G_GINT64_CONSTANT (86400000000) },
