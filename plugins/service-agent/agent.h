@@ -37,6 +37,8 @@ typedef struct _AgentSession {
   char *address, *host_key; /* of Z, from the newest offer */
   guint16 x;
   FarInstance *dialled;   /* the tunnel end that knows this session, valid until its ENDED; NULL: none */
+  char *token;            /* of the newest offer, until it is spent */
+  FarHomeTimer *redial;
   gboolean again;         /* this generation's credential is used up: another is wanted */
   guint failures;         /* dials that failed in a row */
   FarDeadline deadline;
@@ -78,6 +80,7 @@ guint agent_sessions_live (Agent *self);
 gboolean agent_session_event (AgentSession *session, FarSessionEvent event, const char *cause, GError **error);
 void agent_session_timer (AgentSession *session, gint64 boottime_us);
 void agent_session_abandon (AgentSession *session);
+void agent_session_forget_token (AgentSession *session);
 /* Its credential is used up: asks for the next by poll, soon, then ever more slowly. */
 void agent_session_wait (AgentSession *session);
 /* Everything of this session ends at the tunnel end; where it never was there, at once. */
@@ -106,7 +109,8 @@ char *agent_credential_open (Agent *self, const AgentOffer *offer, GError **erro
 void agent_offer_take (Agent *self, json_t *offer, FarRequest *req);
 /* Opens the login box, compares, asks the authenticators. */
 void agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req);
-void agent_dial (AgentSession *session, const char *token);
+/* With session->token. */
+void agent_dial (AgentSession *session);
 
 /* ---- nonce.c ---- */
 char *agent_nonce_new (Agent *self);

@@ -43,10 +43,12 @@ offer_refuse (Agent *self, const char *session, GError *error, FarRequest *req)
 }
 
 static void
-session_go (AgentSession *session, const char *token)
+session_go (AgentSession *session, char *token /* takes */)
 {
+  agent_session_forget_token (session);
+  session->token = token;
   agent_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL);
-  agent_dial (session, token);
+  agent_dial (session);
 }
 
 /* ---- a new session ---- */
@@ -65,7 +67,7 @@ login_checked (FarRequest *req, gpointer user)
   const GError *error = far_request_error (req);
   if (session->self && session->state == FAR_SESSION_REQUESTED && !error) {
     agent_session_event (session, FAR_SESSION_EV_PERMIT, NULL, NULL);
-    session_go (session, wait->token);
+    session_go (session, g_steal_pointer (&wait->token));
     far_request_done (wait->outer, NULL, NULL);
   } else if (session->self && session->state == FAR_SESSION_REQUESTED) {
     session->reported = TRUE; /* the refusal itself is the report */
@@ -100,7 +102,6 @@ offer_new (Agent *self, const AgentOffer *offer, FarRequest *req)
   }
   agent_session_event (session, FAR_SESSION_EV_PERMIT, NULL, NULL);
   session_go (session, token);
-  far_secret_free (token);
   far_request_done (req, NULL, NULL);
 }
 
@@ -119,7 +120,6 @@ offer_continue (Agent *self, AgentSession *session, const AgentOffer *offer, Far
     agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL); /* Z knows earlier than we do */
   session_take_place (session, offer);
   session_go (session, token);
-  far_secret_free (token);
   far_request_done (req, NULL, NULL);
 }
 

@@ -35,8 +35,16 @@ agent_session_unref (AgentSession *session)
   char *texts[] = { session->id, session->person, session->asker, session->reason, session->device, session->address, session->host_key, session->cause };
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_free (texts[i]);
+  agent_session_forget_token (session);
   g_clear_pointer (&session->timer, far_home_timer_free);
   g_free (session);
+}
+
+void
+agent_session_forget_token (AgentSession *session)
+{
+  g_clear_pointer (&session->redial, far_home_timer_free);
+  g_clear_pointer (&session->token, far_secret_free);
 }
 
 AgentSession *
@@ -114,6 +122,7 @@ sessions_forget (Agent *self)
 static void
 entered_open (AgentSession *session)
 {
+  agent_session_forget_token (session);
   session->opened = TRUE;
   session->again = FALSE;
   session->failures = 0;
@@ -125,6 +134,7 @@ void
 agent_session_wait (AgentSession *session)
 {
   guint shift = MIN (session->failures, 6);
+  agent_session_forget_token (session);
   session->again = TRUE;
   agent_poll_soon (session->self, session->failures ? RETRY_FIRST_US << (shift - 1) : 0);
 }
@@ -132,6 +142,7 @@ agent_session_wait (AgentSession *session)
 static void
 entered_closing (AgentSession *session)
 {
+  agent_session_forget_token (session);
   agent_session_timer (session, far_clock_boottime_us () + 2 * G_USEC_PER_SEC);
   agent_tunnel_end (session);
 }
@@ -140,6 +151,7 @@ static void
 entered_closed (AgentSession *session)
 {
   Agent *self = session->self;
+  agent_session_forget_token (session);
   g_clear_pointer (&session->timer, far_home_timer_free);
   session->closed_us = far_clock_boottime_us ();
   far_device_release (NULL, session->id);
@@ -186,6 +198,7 @@ void
 agent_session_abandon (AgentSession *session)
 {
   g_clear_pointer (&session->timer, far_home_timer_free);
+  agent_session_forget_token (session);
   far_device_release (NULL, session->id);
   if (session->dialled)
     agent_tunnel_end (session);

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define DIAL_TIMEOUT_MS 30000
-#define FIRST_FAILURES 3
+#define FIRST_FAILURES 5
+#define REDIAL_US G_USEC_PER_SEC /* a way that comes back is found within two seconds */
 
 /* A session stays with the instance that dialled it first, also when a reload has put another in its place. */
 static const FarTunnelOps *
@@ -32,13 +33,25 @@ agent_tunnel_end (AgentSession *session)
 /* ---- dial ---- */
 
 static void
+redial (gpointer user)
+{
+  AgentSession *session = user;
+  g_clear_pointer (&session->redial, far_home_timer_free);
+  agent_dial (session);
+}
+
+/* Z was not reached: the credential is not spent, and the same one is tried again. Z refused: it is. */
+static void
 dial_failed (AgentSession *session, const GError *error)
 {
+  gboolean refused = !g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE);
   session->failures++;
-  far_log (session->self->at, G_LOG_LEVEL_WARNING, "tunnel of session %s did not come up: %s", session->id, error->message);
+  far_complain (session->self->at, session->id, "tunnel of session %s did not come up: %s", session->id, error->message);
   if (!session->opened && session->failures >= FIRST_FAILURES) {
     g_autofree char *cause = g_strdup_printf ("the terminal cannot reach the tunnel end: %s", error->message);
     agent_session_event (session, FAR_SESSION_EV_FAILED, cause, NULL);
+  } else if (!refused && session->token && !session->redial) {
+    session->redial = far_home_timer (far_home_main (), far_clock_boottime_us () + REDIAL_US, redial, session);
   } else if (session->state == FAR_SESSION_OPENING) {
     agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
   } else if (session->state == FAR_SESSION_RESUMING) {
@@ -131,7 +144,7 @@ arrived (const char *id, const char *from, FarHome *home, FarRequest *req, gpoin
 }
 
 void
-agent_dial (AgentSession *session, const char *token)
+agent_dial (AgentSession *session)
 {
   FarInstance *at;
   const FarTunnelOps *ops = tunnel_ops (session, &at);
@@ -140,7 +153,7 @@ agent_dial (AgentSession *session, const char *token)
     agent_session_event (session, FAR_SESSION_EV_FAILED, "the terminal's tunnel transport does not run", NULL);
     return;
   }
-  FarDialSpec spec = { .session = session->id, .address = session->address, .host_key = session->host_key, .user = far_node_id (), .token = token,
+  FarDialSpec spec = { .session = session->id, .address = session->address, .host_key = session->host_key, .user = far_node_id (), .token = session->token,
                        .node_key = TRUE, .x = session->x, .length_us = left_us, .arrived = arrived };
   Dial *dial = g_new0 (Dial, 1);
   *dial = (Dial){ agent_session_ref (session), session->generation };

@@ -184,29 +184,52 @@ START_TEST (test_resume)
 }
 END_TEST
 
-/* Z cannot be reached: asked for again, ever more slowly; never opened, it is given up after three. */
+/* Z cannot be reached: the credential is not spent, the same one is tried every second. */
+START_TEST (test_no_route)
+{
+  FakeTunnel *tunnel = opened ("s1");
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  tunnel_tell (tunnel, FAR_TUNNEL_LOST, NULL);
+  tunnel->ended = TRUE;
+  ck_assert_uint_eq (push (offer ("s1", 2)).status, 202);
+  for (guint i = 2; i < 30; i++) {
+    ck_assert_uint_eq (dials (), i);
+    ck_assert_str_eq (tunnel_of ("s1")->token, "word");
+    far_request_fail_new (tunnel_of ("s1")->req, FAR_ERROR_UNAVAILABLE, "no route");
+    tunnel_of ("s1")->ended = TRUE;
+    run_pending ();
+    far_clock_advance (1001 * 1000);
+    run_pending ();
+  }
+  tunnel_of ("s1")->ended = FALSE;
+  tunnel_tell (tunnel_of ("s1"), FAR_TUNNEL_UP, NULL);
+  ck_assert_str_eq (session_state ("s1"), "open");
+}
+END_TEST
+
+/* Z refuses: another credential is asked for, ever more slowly; never opened, it is given up after five. */
 START_TEST (test_dial_fails)
 {
   polls_answered (json_pack ("{s:b}", "needed", 0));
-  for (int generation = 1; generation <= 3; generation++) {
+  for (int generation = 1; generation <= 5; generation++) {
     ck_assert_uint_eq (push (offer ("s1", generation)).status, 202);
     FakeTunnel *tunnel = tunnel_of ("s1");
-    far_request_fail_new (tunnel->req, FAR_ERROR_UNAVAILABLE, "no route");
+    far_request_fail_new (tunnel->req, FAR_ERROR_DENIED, "the credential was refused");
     run_pending ();
-    if (generation == 3) {
+    if (generation == 5) {
       ck_assert_str_eq (session_state ("s1"), "closing");
       tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
       break;
     }
     tunnel->ended = TRUE;
     ck_assert_str_eq (session_state ("s1"), "permitted");
-    far_clock_advance (5 * SECOND);
+    far_clock_advance (20 * SECOND);
     FakeSent *poll = sent_newest ("poll");
     ck_assert (json_is_true (json_object_get (json_array_get (json_object_get (poll->body, "sessions"), 0), "again")));
     answer_sent (poll, 200, json_pack ("{s:b}", "needed", 0));
   }
   ck_assert_str_eq (session_state ("s1"), "closed");
-  ck_assert_ptr_nonnull (strstr (text_of (session_body ("s1"), "cause"), "no route"));
+  ck_assert_ptr_nonnull (strstr (text_of (session_body ("s1"), "cause"), "credential was refused"));
 }
 END_TEST
 
@@ -348,6 +371,7 @@ main (void)
   tcase_add_test (cases, test_strangers);
   tcase_add_test (cases, test_replayed);
   tcase_add_test (cases, test_resume);
+  tcase_add_test (cases, test_no_route);
   tcase_add_test (cases, test_dial_fails);
   tcase_add_test (cases, test_ends);
   tcase_add_test (cases, test_report_kept);
