@@ -185,7 +185,7 @@ static const FarOption options[] = {
   { .name = "y-host", .type = FAR_OPT_STRING, .offset = AT (y_host), .summary = N_ ("host told to people, who dial port Y there; default: the advertised one") },
   { .name = "y-listen", .type = FAR_OPT_STRING, .offset = AT (y_listen), .fallback = "127.0.0.1",
     .summary = N_ ("address of this machine where the ports Y are bound; 0.0.0.0 or :: for all") },
-  { .name = "ports", .type = FAR_OPT_RANGE, .offset = AT (ports), .fallback = "10000-65535", .summary = N_ ("X and Y are drawn from these"),
+  { .name = "ports", .type = FAR_OPT_RANGE, .offset = AT (ports), .fallback = "10000-65535", .summary = N_ ("where X and Y are drawn from"),
     .min = 1024, .max = 65535 },
   { .name = "login", .type = FAR_OPT_REFS, .offset = AT (login), .summary = N_ ("authenticators that know the tokens"),
     .ref_kind = FAR_KIND_AUTHENTICATOR },
