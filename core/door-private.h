@@ -11,4 +11,5 @@ extern const FarHandler far_door_doctor_handlers[];
 
 /* Reads the rights kept in the store called main, as soon as it runs. */
 void far_right_rows_start (void);
+void far_right_rows_store_up (const char *store);
 void far_right_rows_stop (void);

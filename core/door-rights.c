@@ -25,6 +25,7 @@
 
 static FarHomeTimer *rights_timer; /* until the store runs; touched on main only */
 static gint64 rights_wait_us;
+static gboolean rights_asked; /* the store is reading, or has read */
 
 static void
 rights_read (FarRequest *req, gpointer user)
@@ -35,6 +36,7 @@ rights_read (FarRequest *req, gpointer user)
     return;
   if (rows == NULL) {
     far_complain (NULL, "rights", "the rights cannot be read from the store, trying again: %s", far_request_error (req)->message);
+    rights_asked = FALSE;
     far_home_timer_set (rights_timer, far_clock_boottime_us () + 5 * G_USEC_PER_SEC);
     return;
   }
@@ -52,7 +54,10 @@ rights_read (FarRequest *req, gpointer user)
 static void
 rights_try (gpointer data)
 {
+  if (rights_asked)
+    return;
   if (far_instance_find (FAR_KIND_STORE, RIGHTS_STORE, NULL) != NULL) {
+    rights_asked = TRUE;
     far_store_rows (RIGHTS_STORE, RIGHTS_TABLE, NULL, NULL, 10000, FALSE, far_request_new (rights_read, NULL, RIGHTS_TIMEOUT_MS));
     return;
   }
@@ -64,7 +69,16 @@ void
 far_right_rows_start (void)
 {
   rights_wait_us = 50 * 1000;
+  rights_asked = FALSE;
   rights_timer = far_home_timer (far_home_main (), far_clock_boottime_us (), rights_try, NULL);
+}
+
+/* At once, so that who is told "ready" finds the rights in force: what starts after the store asks it after us. */
+void
+far_right_rows_store_up (const char *store)
+{
+  if (rights_timer != NULL && strcmp (store, RIGHTS_STORE) == 0)
+    rights_try (NULL);
 }
 
 void

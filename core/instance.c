@@ -4,6 +4,7 @@
 
 #include "instance-private.h"
 
+#include "door-private.h"
 #include "peer.h"
 
 #include <sodium.h>
@@ -324,6 +325,8 @@ far_instance_ready (FarInstance *at)
   come_in (at);
   if (at->kind == FAR_KIND_SERVICE)
     far_peer_catch_up (at);
+  if (at->kind == FAR_KIND_STORE)
+    far_right_rows_store_up (far_instance_name (at));
   far_instances_advance ();
 }
 

@@ -6,7 +6,7 @@
 
 #define POLL_TIMEOUT_MS 15000
 #define LISTED_MAX 100
-#define RETRY_US (2 * G_USEC_PER_SEC) /* then twice as long each time, up to the cycle */
+#define RETRY_US (G_USEC_PER_SEC / 2) /* then twice as long each time, up to the cycle */
 
 static void poll_now (gpointer user);
 
@@ -154,7 +154,7 @@ poll_judge (Agent *self, const GError *error)
     return;
   }
   far_complain (self->at, "poll", "poll not answered: %s", error->message);
-  agent_poll_soon (self, RETRY_US << MIN (self->polls_failed, 8));
+  agent_poll_soon (self, RETRY_US << MIN (self->polls_failed, 10));
   self->polls_failed++;
 }
 

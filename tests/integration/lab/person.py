@@ -103,9 +103,14 @@ class Person(Stranger):
 
     # ---- access ----
 
+    def _statement(self, terminal):
+        """The terminal gives a nonce with its poll; one that has just been spent, or a cloud that has just started, has none for a moment."""
+        answer = self.call("GET", f"terminals/{terminal}/statement")
+        return answer if answer.get("nonce") else None
+
     def box(self, terminal, request, device, for_us, entry, password=None, **changes):
         """A login in advance, sealed to the terminal."""
-        answer = self.call("GET", f"terminals/{terminal}/statement")
+        answer = wait_until(lambda: self._statement(terminal), 15, f"a nonce of {terminal}", every=0.05)
         plain = {"nonce": answer["nonce"], "request": request, "person": self.name, "password": password or self.password, "device": device,
                  "longest_us": for_us, "entry": entry}
         plain.update(changes)
