@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""farctl with a real fleet: each way in, at the cloud's own machine and from far away; enrolment that an admin approves."""
+import os
+import re
+import subprocess
+import tempfile
+
+import lab
+import tap
+from lab import secrets
+from lab.case import FleetCase
+
+TALK = "import socket;s=socket.create_connection(('{host}',{port}));s.sendall(b'are you there?');print(s.recv(99).decode())"
+
+
+class Ways(FleetCase):
+    def setUp(self):
+        self.start_fleet(test_clock=False)
+        self.fleet.farctl_as("alice", "--ca", self.fleet.ca, "login", "alice", "--password-stdin", input=self.alice.password + "\n")
+
+    def password(self):
+        return self.alice.password + "\n"
+
+    def last(self):
+        return self.fleet.farctl("history", "--limit", "1", json=True)["history"][0]
+
+    # ---- the device ----
+
+    def test_a_command_at_the_clouds_own_machine(self):
+        out = self.fleet.farctl("connect", "t1/echo", "--user", "alice", "--password-stdin", "--reason", "a look", "--for", "2m", "--", "python3", "-c", TALK,
+                                input=self.password())
+        self.assertEqual(out, "are you there?\n")
+        row = self.last()
+        self.assertEqual((row["person"], row["device"], row["reason"], row["bytes_up"], row["bytes_down"]), ("local:root", "echo", "a look", 14, 14))
+
+    def test_a_command_from_far_away(self):
+        out = self.fleet.farctl_as("alice", "connect", "t1/echo", "--password-stdin", "--", "python3", "-c", TALK, input=self.password())
+        self.assertEqual(out, "are you there?\n")
+        self.assertEqual(self.last()["person"], "person:alice")
+
+    def test_stdin_and_stdout_from_far_away(self):
+        text = "".join(f"line {n}\n" for n in range(20000))
+        out = self.fleet.farctl_as("alice", "connect", "t1/echo", "-", "--password-stdin", input=self.password() + text)
+        self.assertEqual(out, text)
+
+    def test_a_wrong_password_is_refused_by_the_terminal(self):
+        wrong = secrets.new("a wrong password")
+        done = self.fleet.farctl_as("alice", "connect", "t1/echo", "--password-stdin", "--listen", "0", input=wrong + "\n", check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(self.echo.connections, [])
+
+    def test_refusals(self):
+        for words, status, says in ((["t9"], 3, "no terminal 't9'"), (["t1/nothing"], 3, "no device 'nothing'"), (["t1/echo", "--for", "20h"], 1, "longest connection time")):
+            done = self.fleet.farctl("connect", *words, "--user", "alice", "--password-stdin", "--login", "in-band", "--listen", "0", input=self.password(), check=False)
+            self.assertEqual((done.returncode, says in done.stderr), (status, True), done.stderr)
+
+    # ---- the terminal itself, with a stock ssh ----
+
+    def agent(self):
+        """An ssh-agent with a key alice may use at the terminal; its environment."""
+        folder = tempfile.mkdtemp(dir=self.fleet.folder)
+        key = os.path.join(folder, "key")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True, timeout=30)
+        self.fleet.terminal.farctl("user", "add", "alice", "--no-password", "--key", key + ".pub")
+        said = subprocess.run(["ssh-agent", "-s", "-a", os.path.join(folder, "agent")], capture_output=True, text=True, check=True, timeout=30).stdout
+        self.addCleanup(os.kill, int(re.search(r"SSH_AGENT_PID=(\d+)", said).group(1)), 15)
+        os.environ["SSH_AUTH_SOCK"] = os.path.join(folder, "agent")
+        self.addCleanup(os.environ.pop, "SSH_AUTH_SOCK")
+        subprocess.run(["ssh-add", "-q", key], check=True, timeout=30)
+
+    def test_ssh_through_farctl(self):
+        self.agent()
+        for out in (self.fleet.farctl_as("alice", "connect", "t1", input="whoami\nexit\n"), self.fleet.farctl("connect", "t1", "--user", "alice", input="whoami\nexit\n")):
+            self.assertIn("alice", out)
+
+    def test_the_lines_it_prints_work(self):
+        self.agent()
+        row = self.fleet.farctl_as("alice", "connect", "t1", "--entry", "ports", "--detach", json=True)
+        options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "GlobalKnownHostsFile=/dev/null"]
+        done = subprocess.run(row["ssh"].replace("ssh ", f"ssh {' '.join(options)} ", 1) + " whoami", shell=True, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("alice", done.stdout)
+        other = row["ssh"].replace("HostKeyAlias=t1", "HostKeyAlias=t2")
+        done = subprocess.run(other.replace("ssh ", f"ssh {' '.join(options)} ", 1) + " whoami", shell=True, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 255)  # a key that is not the terminal's is refused without a question
+        self.fleet.farctl("close", row["session"])
+
+    # ---- lists from far away ----
+
+    def test_what_a_person_sees(self):
+        see = lambda *words: self.fleet.farctl_as("alice", *words, json=True)  # noqa: E731
+        self.assertEqual([row["terminal"] for row in see("terminals")["terminals"]], ["t1"])
+        self.assertEqual([row["who"] for row in see("rights")["rights"]], ["alice", "alice"])
+        self.assertEqual([row["name"] for row in see("user", "list")["users"]], ["alice"])
+        self.assertEqual(self.fleet.farctl_as("alice", "status", check=False).returncode, 3)
+        self.assertEqual(self.fleet.farctl_as("alice", "grant", "alice", "manage", "rights", check=False).returncode, 3)
+        self.fleet.farctl_as("alice", "logout")
+        done = self.fleet.farctl_as("alice", "terminals", check=False)
+        self.assertEqual((done.returncode, "log" in done.stderr), (1, True))
+
+    def test_rights_outlive_a_restart(self):
+        given = self.fleet.farctl("grant", "bob", "see", "terminals/*", "--until", "2099-01-01", json=True)["id"]
+        self.fleet.farctl("revoke", self.fleet.farctl("grant", "bob", "act", "terminals/*", json=True)["id"])
+        self.fleet.cloud.restart()
+        lab.wait_until(lambda: [r for r in self.fleet.farctl("rights", json=True)["rights"] if r["id"] == given], 10, "the right is there again")
+        self.assertEqual([r["action"] for r in self.fleet.farctl("rights", json=True)["rights"] if r["who"] == "bob"], ["see"])
+
+
+class Approval(FleetCase):
+    def test_an_admin_signs_on_a_machine_of_their_own(self):
+        """`authority: admin`: the cloud's authority files hold no key; what it cannot sign waits."""
+        self.start_fleet(start=False, change=lambda fleet: fleet.cloud.profile["services"]["access"].update(authority="admin"))
+        fleet, node = self.fleet, self.fleet.terminal
+        lab.enrol.enrol_cloud(fleet)
+        fleet.cloud.start()
+        node.write()
+        token = secrets.remember(fleet.farctl("terminal", "add", "t1", json=True, reveals=True)["token"], "a join token")
+        enroll = lambda: node.farctl("enroll", "--profile", node.profile_path, "--server", f"{fleet.host}:{fleet.ports['nodes']}", input=token + "\n", json=True)  # noqa: E731
+        number = enroll()["pending"]
+        self.assertEqual(enroll()["pending"], number)  # asking again is asking for the same
+        self.assertEqual([row["number"] for row in fleet.farctl("enroll", "list", json=True)["enrollments"]], [number])
+        self.assertEqual(fleet.farctl("enroll", "approve", "nonsense", "--dir", os.path.join(fleet.cloud.state, "ca"), check=False).returncode, 3)
+        other = os.path.join(fleet.folder, "other-ca")
+        fleet.cloud.farctl("ca", "init", "--dir", other)
+        self.assertNotEqual(fleet.farctl("enroll", "approve", number, "--dir", other, check=False).returncode, 0)  # another fleet's signature
+        fleet.farctl("enroll", "approve", number, "--dir", os.path.join(fleet.cloud.state, "ca"))
+        self.assertEqual(enroll()["node"], "t1")
+        node.start()
+        fleet.wait_connected("t1")
+        self.alice = self.person("alice")
+        fleet.farctl_as("alice", "--ca", fleet.ca, "login", "alice", "--password-stdin", input=self.alice.password + "\n")
+        done = fleet.farctl_as("alice", "connect", "t1/echo", "--password-stdin", "--", "python3", "-c", TALK, input=self.alice.password + "\n", check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, "are you there?\n"), done.stderr)
+        self.assertNotIn("vouched for by the cloud", done.stderr)
+
+    def test_tokens_that_are_none(self):
+        self.start_fleet(start=False)
+        fleet, node = self.fleet, self.fleet.terminal
+        lab.enrol.enrol_cloud(fleet)
+        fleet.cloud.start()
+        node.write()
+        token = secrets.remember(fleet.farctl("terminal", "add", "t1", json=True, reveals=True)["token"], "a join token")
+        id, fleet_hash, secret = token.split(".")
+
+        def enroll(text):
+            return node.farctl("enroll", "--profile", node.profile_path, "--server", f"{fleet.host}:{fleet.ports['nodes']}", input=text + "\n", check=False)
+        self.assertEqual(enroll("nonsense").returncode, 2)
+        self.assertEqual(enroll(f"{id}.{'0' * 64}.{secret}").returncode, 1)  # another fleet's root: this server is not asked
+        self.assertEqual(enroll(f"{id}.{fleet_hash}.{'x' * 32}").returncode, 1)
+        self.assertFalse(os.path.exists(os.path.join(node.state, "keys", "node.crt")))
+        self.assertEqual(enroll(token).returncode, 0)
+        self.assertEqual(enroll(token).returncode, 0)  # a lost answer is fetched again by the same key
+
+
+tap.main()
