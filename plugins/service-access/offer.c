@@ -113,22 +113,30 @@ access_offer_make (AccessSession *session)
 
 /* ---- push ---- */
 
+/* A refusal may come after the same offer went out by a poll as well: then the session is opening already. */
+static void
+push_refused (const Pending *pending, const GError *refused)
+{
+  AccessSession *session = pending->session;
+  g_autofree char *cause = g_strdup_printf ("refused by the terminal: %s", refused->message);
+  if (pending_holds (pending) || (session->self && session->generation == pending->generation && session->state == FAR_SESSION_OPENING))
+    access_session_event (session, FAR_SESSION_EV_FAILED, cause, NULL);
+}
+
 static void
 pushed (FarRequest *req, gpointer user)
 {
   Pending *pending = user;
   AccessSession *session = pending->session;
   g_autoptr (GError) refused = NULL;
-  if (!far_request_error (req) && pending_holds (pending)) {
-    if (far_message_check (far_request_result (req), &refused)) {
-      session->withhold = TRUE;
-      session->offered_us = far_clock_boottime_us ();
-      access_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL);
-    } else {
-      g_autofree char *cause = g_strdup_printf ("refused by the terminal: %s", refused->message);
-      access_session_event (session, FAR_SESSION_EV_FAILED, cause, NULL);
-    }
-  } /* no answer: the poll is the other way */
+  /* no answer: the poll is the other way */
+  if (!far_request_error (req) && !far_message_check (far_request_result (req), &refused)) {
+    push_refused (pending, refused);
+  } else if (!far_request_error (req) && pending_holds (pending)) {
+    session->withhold = TRUE;
+    session->offered_us = far_clock_boottime_us ();
+    access_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL);
+  }
   pending_free (pending);
 }
 

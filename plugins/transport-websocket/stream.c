@@ -174,8 +174,10 @@ static void
 role_opened (WsConn *conn)
 {
   WsStream *self = conn->data;
+  void (*opened) (WsConn *opened_conn, FarStream *stream) = self->opened;
 
-  self->opened (conn, &self->head);
+  self->opened = NULL; /* somebody's from now on */
+  opened (conn, &self->head);
 }
 
 static void
@@ -259,6 +261,10 @@ role_closed (WsConn *conn)
 {
   WsStream *self = conn->data;
 
+  if (self != NULL && self->opened != NULL) { /* never was anybody's: a refused server, a failed handshake */
+    far_stream_free (&self->head);
+    return;
+  }
   if (self == NULL || self->head.closed)
     return;
   if (conn->cause != NULL || (!self->parting && !(self->eof_in && self->eof_out))) {
