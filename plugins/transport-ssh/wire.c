@@ -194,11 +194,11 @@ is_broken (Wire *wire)
 void
 wire_leave (Wire *wire)
 {
-  if (--wire->inside > 0 || wire->in_turn)
+  if (--wire->inside > 0)
     return;
   if (wire->counter.in_bytes != wire->seen || is_broken (wire))
-    wire_kick (wire);
-  else
+    wire_kick (wire); /* within a turn as well: it may be past the place where it looks */
+  else if (!wire->in_turn)
     wait_for_more (wire);
 }
 

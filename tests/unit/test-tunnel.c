@@ -159,6 +159,23 @@ START_TEST (bulk_both_ways)
 }
 END_TEST
 
+/* Packets that arrive while the wire tidies up must not be left lying: each connection is answered at once. */
+START_TEST (many_short_connections)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  struct linger at_once = { 1, 0 };
+  dial_well (tunnel, "word-1");
+  for (int i = 0; i < 2000; i++) {
+    int person = person_dials (tunnel->y, NULL);
+    ck_assert_msg (person_hears_echo (person, "a") && person_hears_echo (person, "b"), "connection %d", i);
+    setsockopt (person, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close (person);
+  }
+  await (&cloud.closed, 2000);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
 START_TEST (wrong_tokens)
 {
   FarTunnel *tunnel = reserve_in_band ();
@@ -428,6 +445,7 @@ main (void)
   tcase_add_checked_fixture (cases, set_up, tear_down);
   add (cases, the_whole_way, 1);
   add (cases, bulk_both_ways, 1);
+  add (cases, many_short_connections, 1);
   add (cases, wrong_tokens, 1);
   add (cases, a_token_works_once, 1);
   add (cases, another_host_key, 1);
