@@ -196,6 +196,7 @@ serve (const Arguments *arguments, FarProfile *profile)
 
   umask (077); /* whatever is kept is private, unless its maker says otherwise */
   raise_limits ();
+  far_trim_heaps ();
   ignore_broken_pipes ();
   far_log_open (arguments->debug);
   far_stall_watch ();

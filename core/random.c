@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define TEXT_MAX 128
+#define LETTERS 62u
 
 /* libsodium's generator takes from the kernel; it cannot be used before sodium_init(). */
 static void
@@ -26,13 +27,20 @@ far_random_u32 (guint32 bound)
 char *
 far_random_text (guint n)
 {
-  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  static const char letters[LETTERS + 1] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  guint8 drawn[2 * TEXT_MAX];
   char *text;
 
+  ready ();
   n = MIN (n, TEXT_MAX);
   text = g_malloc (n + 1);
-  for (guint i = 0; i < n; i++)
-    text[i] = letters[far_random_u32 (sizeof letters - 1)];
+  for (guint i = 0; i < n;) {
+    randombytes_buf (drawn, 2 * n); /* more than needed at once: each call is one of the system */
+    for (guint at = 0; at < 2 * n && i < n; at++)
+      if (drawn[at] < 256 / LETTERS * LETTERS) /* the rest would favour the first letters */
+        text[i++] = letters[drawn[at] % LETTERS];
+  }
+  sodium_memzero (drawn, sizeof drawn);
   text[n] = 0;
   return text;
 }

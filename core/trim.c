@@ -34,6 +34,13 @@ resident_kib (void)
   return (gsize) g_ascii_strtoull (second, NULL, 10) * (gsize) sysconf (_SC_PAGESIZE) / 1024;
 }
 
+void
+far_trim_heaps (void)
+{
+  if (g_getenv ("MALLOC_ARENA_MAX") == NULL)
+    mallopt (M_ARENA_MAX, (int) MAX (g_get_num_processors () / 4, 1));
+}
+
 gsize
 far_trim (void)
 {

@@ -4,6 +4,8 @@
 
 /* A daemon at rest keeps mapped what it uses, not what its libraries touched while they started or while a session ran: heap that is free goes
  * back, and pages of programs and libraries that nothing wrote to are let go; who needs one again finds it in the page cache. */
+/* Before the first thread: one heap for each processor instead of eight. Each keeps some pages for good, and more threads than that do not run at once. */
+void far_trim_heaps (void);
 /* Does it now; KiB resident afterwards. [any thread] */
 gsize far_trim (void);
 /* Its second half: bytes of address space let go; 0: somebody traces this process. [any thread] */

@@ -341,6 +341,25 @@ START_TEST (random_and_comparison)
 }
 END_TEST
 
+/* 62 does not divide 256: without care the first eight letters would come a quarter more often. */
+START_TEST (random_letters_are_even)
+{
+  guint seen[128] = { 0 };
+
+  for (guint i = 0; i < 2000; i++) {
+    g_autofree char *text = far_random_text (124);
+
+    for (const char *at = text; *at != '\0'; at++)
+      seen[(guint8) *at & 127]++;
+  }
+  for (char letter = '0'; letter <= 'z'; letter++)
+    if (g_ascii_isalnum (letter)) {
+      ck_assert_uint_gt (seen[(guint8) letter], 3500);
+      ck_assert_uint_lt (seen[(guint8) letter], 4500);
+    }
+}
+END_TEST
+
 int
 main (void)
 {
@@ -367,6 +386,7 @@ main (void)
   tcase_add_test (tcase, keys_are_private_and_stay);
   tcase_add_test (tcase, key_hash_of_request_and_certificate);
   tcase_add_test (tcase, random_and_comparison);
+  tcase_add_test (tcase, random_letters_are_even);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
