@@ -11,6 +11,7 @@ integration_tests = \
 	tests/integration/doors.py \
 	tests/integration/farctl-fleet.py \
 	tests/integration/farctl.py \
+	tests/integration/faults.py \
 	tests/integration/front.py \
 	tests/integration/lab-selftest.py \
 	tests/integration/links.py \
@@ -18,6 +19,7 @@ integration_tests = \
 	tests/integration/outside-plugin.sh \
 	tests/integration/programs.py \
 	tests/integration/sequence.py \
+	tests/integration/stock.py \
 	tests/integration/unit.sh
 
 TESTS += $(integration_tests)
