@@ -11,11 +11,13 @@ integration_tests = \
 	tests/integration/doors.py \
 	tests/integration/farctl-fleet.py \
 	tests/integration/farctl.py \
+	tests/integration/faults-disk.py \
 	tests/integration/faults.py \
 	tests/integration/front.py \
 	tests/integration/lab-selftest.py \
 	tests/integration/links.py \
 	tests/integration/man.py \
+	tests/integration/network.py \
 	tests/integration/outside-plugin.sh \
 	tests/integration/programs.py \
 	tests/integration/sequence.py \

@@ -39,6 +39,7 @@ def row_bytes(wanted, folder, stack, say):
 
 def many_sessions(found):
     found.cloud.profile["services"]["access"].update({"sessions": 2000, "sessions-each": 1000})
+    found.terminal.profile["services"]["agent"]["sessions"] = 1000
 
 
 def row_tunnels(wanted, folder, stack, say):
