@@ -157,6 +157,7 @@ far_home_worker_free (FarHome *home)
     return;
   far_home_post (home, quit_worker, home);
   g_thread_join (home->runner);
+  home->thread = pthread_self (); /* what is left runs here, and shall not be sent on to a thread that has ended */
   while (far_home_run_posts (home)) /* work that frees what it was given must not be lost */
     ;
   g_ptr_array_free (home->dead_watches, TRUE);

@@ -12,6 +12,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* A little less than 64 KiB: carriers that cut at 32 KiB, heads included, then make two full packets of it and no crumb. */
+#define READ_SIZE (FAR_SCRATCH_SIZE - 64)
+
 typedef struct {
   FarStream head;
   int fd;
@@ -90,7 +93,7 @@ fd_read (FdStream *self)
   guint8 *memory = far_home_scratch_take (self->head.home, fd_save, self);
   gssize got;
   do
-    got = read (self->fd, memory, FAR_SCRATCH_SIZE);
+    got = read (self->fd, memory, READ_SIZE);
   while (got < 0 && errno == EINTR);
   if (got > 0) {
     self->show = memory;

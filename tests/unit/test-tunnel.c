@@ -430,6 +430,33 @@ START_TEST (stop_in_the_middle)
 }
 END_TEST
 
+/* Somebody who takes the connection and says nothing; then the instance stops. */
+START_TEST (stop_while_dialling)
+{
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t size = sizeof at;
+  int silent = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ck_assert_int_eq (bind (silent, (struct sockaddr *) &at, sizeof at) | listen (silent, 4), 0);
+  ck_assert_int_eq (getsockname (silent, (struct sockaddr *) &at, &size), 0);
+  g_autofree char *address = g_strdup_printf ("127.0.0.1:%u", ntohs (at.sin_port));
+  Answer answer = { 0 };
+  FarDialSpec spec = { .session = "s1", .address = address, .host_key = "ssh-ed25519 AAAA", .user = "t1", .token = "word-1", .x = 20000,
+                       .length_us = SECONDS (600), .arrived = side_arrived };
+  ssh_ops ("t")->dial (instance_self (FAR_KIND_TRANSPORT, "t"), &spec, side_hears, &terminal, far_request_new (answered, &answer, 0));
+  run_pending ();
+  if (_i == 0)
+    node_stop ();
+  else
+    far_clock_advance (SECONDS (21));
+  answer_wait (&answer);
+  ck_assert (g_error_matches (answer.error, FAR_ERROR, FAR_ERROR_UNAVAILABLE));
+  g_error_free (answer.error);
+  if (_i == 0)
+    node_start (BOTH_ENDS);
+  close (silent);
+}
+END_TEST
+
 static void
 add (TCase *cases, const TTest *test, int n)
 {
@@ -461,6 +488,7 @@ main (void)
   add (cases, no_device_closes_the_connection, 1);
   add (cases, entry_by_stream, 2);
   add (cases, stop_in_the_middle, 1);
+  add (cases, stop_while_dialling, 2);
   Suite *suite = suite_create ("tunnel");
   suite_add_tcase (suite, cases);
   return run_suite (suite);
