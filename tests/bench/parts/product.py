@@ -74,9 +74,12 @@ class Stream(Product):
     def start(self, device_port):
         self.port = free_port()
         process = Process([FARCTL, "--socket", self.fleet.cloud.control, "connect", f"t1/{self.device}", "--for", f"{FOR_S}s", "--reason", "bench",
-                           "--entry", "stream", "--listen", str(self.port)], os.path.join(self.folder, "farctl.log"), env=environment(False))
+                           "--entry", "stream", "--listen", str(self.port), "--user", PERSON, "--password-stdin"],
+                          os.path.join(self.folder, "farctl.log"), env=environment(False), stdin=subprocess.PIPE)
         process.expect_end = True
         self.processes.append(process)
+        process.stdin.write(self.who.password.encode() + b"\n")
+        process.stdin.flush()
         wait_port(self.port)
         return self
 
