@@ -128,6 +128,7 @@ libfarwatch_la_SOURCES = \
 	core/reload.c \
 	core/reload.h \
 	core/request.c \
+	core/right-also.c \
 	core/right-row.c \
 	core/right-row.h \
 	core/right.c \

@@ -212,43 +212,57 @@ right_node_itself (const FarPrincipal *principal, char **parts)
   return parts[1] != NULL && strcmp (parts[1], principal->name) == 0;
 }
 
+/* The best a row says to any name of the object. */
 static FarSays
-right_best (const FarPrincipal *principal, gboolean via_node, FarAction action, char **parts, const FarCircumstances *how)
+right_row_best (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, FarAction action, GPtrArray *names, const FarCircumstances *how)
+{
+  FarSays best = FAR_SAYS_OTHER_PERSON;
+
+  for (guint i = 0; i < names->len && best != FAR_SAYS_YES; i++)
+    best = MAX (best, far_right_row_says (row, principal, via_node, action, names->pdata[i], how));
+  return best;
+}
+
+static FarSays
+right_best (const FarPrincipal *principal, gboolean via_node, FarAction action, GPtrArray *names, const FarCircumstances *how)
 {
   GPtrArray *rows = right_rows ();
   FarSays best = FAR_SAYS_OTHER_PERSON;
 
   for (guint i = 0; i < rows->len && best != FAR_SAYS_YES; i++)
-    best = MAX (best, far_right_row_says (rows->pdata[i], principal, via_node, action, parts, how));
+    best = MAX (best, right_row_best (rows->pdata[i], principal, via_node, action, names, how));
   return best;
 }
 
 static gboolean
-right_shows (const FarPrincipal *principal, gboolean via_node, char **parts)
+right_shows (const FarPrincipal *principal, gboolean via_node, GPtrArray *names)
 {
   GPtrArray *rows = right_rows ();
   gint64 now = far_clock_wall_us ();
 
   for (guint i = 0; i < rows->len; i++)
-    if (far_right_row_shows (rows->pdata[i], principal, via_node, parts, now))
-      return TRUE;
+    for (guint n = 0; n < names->len; n++)
+      if (far_right_row_shows (rows->pdata[i], principal, via_node, names->pdata[n], now))
+        return TRUE;
   return FALSE;
 }
 
 static gboolean
-right_visible_parts (const FarPrincipal *principal, char **parts)
+right_visible_names (const FarPrincipal *principal, GPtrArray *names)
 {
+  char **parts = names->pdata[0];
+
   if (principal->kind == FAR_PRINCIPAL_NONE)
     return FALSE;
   if (principal->super && principal->via == NULL)
     return TRUE;
   if (principal->kind == FAR_PRINCIPAL_NODE)
     return parts[0] != NULL && right_node_itself (principal, parts) && (strcmp (parts[0], "terminals") == 0 || strcmp (parts[0], "nodes") == 0);
-  if (principal->via != NULL && !right_shows (principal, TRUE, parts))
+  if (principal->via != NULL && !right_shows (principal, TRUE, names))
     return FALSE;
   if (principal->kind == FAR_PRINCIPAL_PERSON && parts[0] != NULL && strcmp (parts[0], "users") == 0 && g_strcmp0 (parts[1], principal->name) == 0)
     return TRUE;
-  return right_shows (principal, FALSE, parts);
+  return right_shows (principal, FALSE, names);
 }
 
 static gboolean
@@ -260,23 +274,23 @@ right_is_over (const FarPrincipal *principal)
 gboolean
 far_visible (const FarPrincipal *principal, const char *object)
 {
-  g_auto (GStrv) parts = g_strsplit (object, "/", -1);
+  g_autoptr (GPtrArray) names = far_right_names (object);
 
-  return !right_is_over (principal) && right_visible_parts (principal, parts);
+  return !right_is_over (principal) && right_visible_names (principal, names);
 }
 
 static FarSays
-right_says (const FarPrincipal *principal, FarAction action, char **parts, const FarCircumstances *how)
+right_says (const FarPrincipal *principal, FarAction action, GPtrArray *names, const FarCircumstances *how)
 {
   FarSays node = FAR_SAYS_YES, person;
 
   if (principal->super && principal->via == NULL)
     return FAR_SAYS_YES;
   if (action == FAR_ACTION_SEE && principal->kind != FAR_PRINCIPAL_NODE) /* a node acts by FAR_ACTION_NODE, or by a right of its own */
-    return right_visible_parts (principal, parts) ? FAR_SAYS_YES : FAR_SAYS_OTHER_OBJECT;
-  person = right_best (principal, FALSE, action, parts, how);
+    return right_visible_names (principal, names) ? FAR_SAYS_YES : FAR_SAYS_OTHER_OBJECT;
+  person = right_best (principal, FALSE, action, names, how);
   if (principal->via != NULL) /* a claim is worth what both may */
-    node = right_best (principal, TRUE, action, parts, how);
+    node = right_best (principal, TRUE, action, names, how);
   return MIN (person, node);
 }
 
@@ -307,7 +321,7 @@ right_without_row (const FarPrincipal *principal, FarAction action, char **parts
 FarMay
 far_may (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how, const char **cause)
 {
-  g_auto (GStrv) parts = g_strsplit (object, "/", -1);
+  g_autoptr (GPtrArray) names = far_right_names (object);
   const char *unused = NULL;
   FarMay may = FAR_MAY_DENY;
 
@@ -318,14 +332,14 @@ far_may (const FarPrincipal *principal, FarAction action, const char *object, co
     *cause = _("expired");
     return FAR_MAY_DENY;
   }
-  if (right_without_row (principal, action, parts, &may)) {
+  if (right_without_row (principal, action, names->pdata[0], &may)) {
     if (may == FAR_MAY_ALLOW)
       *cause = NULL;
     return may;
   }
   if (principal->kind == FAR_PRINCIPAL_NONE)
     return FAR_MAY_DENY;
-  may = right_verdict (right_says (principal, action, parts, how), cause);
+  may = right_verdict (right_says (principal, action, names, how), cause);
   if (may == FAR_MAY_ALLOW)
     *cause = NULL;
   return may;
@@ -342,7 +356,7 @@ right_may_name (FarMay may)
 json_t *
 far_explain (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how)
 {
-  g_auto (GStrv) parts = g_strsplit (object, "/", -1);
+  g_autoptr (GPtrArray) names = far_right_names (object);
   g_autofree char *who = far_principal_text (principal);
   const char *cause = NULL;
   FarMay may = far_may (principal, action, object, how, &cause);
@@ -351,7 +365,7 @@ far_explain (const FarPrincipal *principal, FarAction action, const char *object
 
   for (guint i = 0; i < rows->len; i++) {
     const FarRightRow *row = rows->pdata[i];
-    FarSays says = far_right_row_says (row, principal, FALSE, action, parts, how);
+    FarSays says = right_row_best (row, principal, FALSE, action, names, how);
     json_t *line = json_object ();
 
     json_object_set (line, "right", row->json);

@@ -11,3 +11,6 @@ gboolean far_right_exists (const char *id);
 /* Those that are for this principal. */
 json_t *far_right_list_of (const FarPrincipal *principal);
 void far_right_clear (void);
+
+/* All names of an object, each cut into its parts (GStrv): the object's own first, then those of far_right_also(). Caller unrefs. */
+GPtrArray *far_right_names (const char *object);

@@ -76,6 +76,21 @@ ctl_words (Ctl *ctl, int *argc, char ***argv, int min, int max)
   return ctl_args (ctl, NULL, argc, argv, min, max);
 }
 
+json_t *
+ctl_words_list (char **groups)
+{
+  json_t *list = json_array ();
+
+  for (guint i = 0; groups[i] != NULL; i++) {
+    g_auto (GStrv) words = g_strsplit (groups[i], ",", -1);
+
+    for (guint j = 0; words[j] != NULL; j++)
+      if (words[j][0] != '\0')
+        json_array_append_new (list, json_string (words[j]));
+  }
+  return list;
+}
+
 /* ---- help ---- */
 
 int

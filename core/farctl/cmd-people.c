@@ -24,21 +24,6 @@ user_options_clear (UserOptions *options)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (UserOptions, user_options_clear)
 
-static json_t *
-user_groups (char **groups)
-{
-  json_t *list = json_array ();
-
-  for (guint i = 0; groups[i] != NULL; i++) {
-    g_auto (GStrv) words = g_strsplit (groups[i], ",", -1);
-
-    for (guint j = 0; words[j] != NULL; j++)
-      if (words[j][0] != '\0')
-        json_array_append_new (list, json_string (words[j]));
-  }
-  return list;
-}
-
 static gboolean
 user_key (json_t *body, const char *path, GError **error)
 {
@@ -90,7 +75,7 @@ ctl_user_add (Ctl *ctl, int argc, char **argv)
     return ctl->status;
   body = json_object ();
   if (options.groups != NULL)
-    json_object_set_new (body, "groups", user_groups (options.groups));
+    json_object_set_new (body, "groups", ctl_words_list (options.groups));
   if (!user_key (body, options.key, &error) || !user_password (body, argv[1], &options, &error)) {
     json_decref (body);
     return ctl_fail (ctl, error);

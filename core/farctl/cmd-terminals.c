@@ -15,7 +15,7 @@ static int
 terminals_one (Ctl *ctl, const char *terminal)
 {
   static const CtlColumn fields[] = { { N_ ("terminal"), "terminal", CTL_TEXT }, { N_ ("connected"), "connected", CTL_YESNO }, { N_ ("from"), "from", CTL_TEXT },
-                                      { N_ ("seen"), "seen", CTL_TIME }, { N_ ("site"), "site", CTL_TEXT }, { N_ ("note"), "note", CTL_TEXT },
+                                      { N_ ("seen"), "seen", CTL_TIME }, { N_ ("site"), "site", CTL_TEXT }, { N_ ("groups"), "groups", CTL_LIST }, { N_ ("note"), "note", CTL_TEXT },
                                       { N_ ("stock"), "stock", CTL_TEXT }, { N_ ("host key"), "host_key", CTL_TEXT }, { NULL, NULL, 0 } };
   g_autofree char *resource = g_strconcat ("terminals/", terminal, NULL);
   GError *error = NULL;
@@ -39,6 +39,7 @@ ctl_terminals (Ctl *ctl, int argc, char **argv)
 {
   static const CtlColumn columns[] = { { N_ ("TERMINAL"), "terminal", CTL_TEXT }, { N_ ("CONNECTED"), "connected", CTL_YESNO }, { N_ ("FROM"), "from", CTL_TEXT },
                                        { N_ ("SEEN"), "seen", CTL_TIME }, { N_ ("DEVICES"), "devices", CTL_TEXT }, { N_ ("SITE"), "site", CTL_TEXT },
+                                       { N_ ("GROUPS"), "groups", CTL_LIST },
                                        { N_ ("NOTE"), "note", CTL_TEXT }, { NULL, NULL, 0 } };
   GError *error = NULL;
   json_t *list;
@@ -58,15 +59,56 @@ ctl_terminals (Ctl *ctl, int argc, char **argv)
   return CTL_OK;
 }
 
+/* One line a tunnel end. */
+static void
+nodes_print (json_t *nodes)
+{
+  static const CtlColumn columns[] = { { N_ ("NODE"), "node", CTL_TEXT }, { N_ ("TUNNEL END"), "tunnel", CTL_TEXT }, { N_ ("UP"), "up", CTL_YESNO },
+                                       { N_ ("DRAWN"), "drawn", CTL_YESNO }, { N_ ("SESSIONS"), "sessions", CTL_TEXT }, { N_ ("OPEN"), "open", CTL_TEXT },
+                                       { NULL, NULL, 0 } };
+  json_t *lines = json_array (), *node, *tunnel;
+  size_t n, t;
+
+  json_array_foreach (nodes, n, node)
+    json_array_foreach (json_object_get (node, "tunnels"), t, tunnel) {
+      json_t *line = json_copy (tunnel);
+
+      json_object_set (line, "node", json_object_get (node, "node"));
+      json_array_append_new (lines, line);
+    }
+  ctl_table (lines, columns, _("no tunnel ends that you may see"));
+  json_decref (lines);
+}
+
+int
+ctl_nodes (Ctl *ctl, int argc, char **argv)
+{
+  GError *error = NULL;
+  json_t *list;
+
+  if (!ctl_words (ctl, &argc, &argv, 0, 0))
+    return ctl->status;
+  list = ctl_list (ctl, "nodes", "nodes", "", 0, &error);
+  if (list == NULL)
+    return ctl_fail (ctl, error);
+  if (ctl->json)
+    ctl_json (list);
+  else
+    nodes_print (json_object_get (list, "nodes"));
+  json_decref (list);
+  return CTL_OK;
+}
+
 typedef struct {
-  char *site, *note, *stock, *ssh, *box, *for_text;
+  char *site, *note, *stock, *ssh, *box, *for_text, **groups;
 } TerminalOptions;
 
 static gboolean
 terminal_options (Ctl *ctl, TerminalOptions *to, int *argc, char ***argv)
 {
   const GOptionEntry entries[] = {
-    { "site", 0, 0, G_OPTION_ARG_STRING, &to->site, N_ ("where it stands"), N_ ("TEXT") },
+    { "site", 0, 0, G_OPTION_ARG_STRING, &to->site, N_ ("where it stands; '' takes it back"), N_ ("TEXT") },
+    { "group", 0, 0, G_OPTION_ARG_STRING_ARRAY, &to->groups, N_ ("group; give all of them, this replaces the old ones; '' for none"), N_ ("GROUP") },
     { "note", 0, 0, G_OPTION_ARG_STRING, &to->note, N_ ("a remark"), N_ ("TEXT") },
     { "stock", 0, 0, G_OPTION_ARG_STRING, &to->stock, N_ ("its end is a stock ssh -R: 'host-login'; '' takes it back"), N_ ("HOW") },
     { "ssh", 0, 0, G_OPTION_ARG_STRING, &to->ssh, N_ ("its SSH public key, or a file with it"), N_ ("KEY") },
@@ -81,6 +123,7 @@ terminal_options (Ctl *ctl, TerminalOptions *to, int *argc, char ***argv)
 static void
 terminal_options_clear (TerminalOptions *options)
 {
+  g_strfreev (options->groups);
   g_free (options->site);
   g_free (options->note);
   g_free (options->stock);
@@ -107,8 +150,8 @@ terminal_put (Ctl *ctl, const char *terminal, const TerminalOptions *options, GE
   g_autofree char *resource = g_strconcat ("terminals/", terminal, NULL), *ssh = terminal_key (options->ssh);
 
   return ctl_call (ctl, "PUT", resource,
-                   json_pack ("{s:s*, s:s*, s:s*, s:s*, s:s*}", "site", options->site, "note", options->note, "stock", options->stock, "ssh", ssh, "box",
-                              options->box),
+                   json_pack ("{s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "site", options->site, "note", options->note, "stock", options->stock, "ssh", ssh, "box",
+                              options->box, "groups", options->groups != NULL ? ctl_words_list (options->groups) : NULL),
                    error);
 }
 

@@ -33,6 +33,8 @@ extern const CtlCommand ctl_commands[]; /* ends with name NULL */
 gboolean ctl_args (Ctl *ctl, const GOptionEntry *entries, int *argc, char ***argv, int min, int max);
 /* The same for a command without options of its own. */
 gboolean ctl_words (Ctl *ctl, int *argc, char ***argv, int min, int max);
+/* ["a", "b,c"] → JSON list of a, b and c. */
+json_t *ctl_words_list (char **words);
 void ctl_global_entries (Ctl *ctl, GOptionEntry entries[5]);
 int ctl_complete (int argc, char **argv);
 int ctl_completion (Ctl *ctl, int argc, char **argv);
@@ -94,6 +96,7 @@ int ctl_reload (Ctl *ctl, int argc, char **argv);
 int ctl_backup (Ctl *ctl, int argc, char **argv);
 int ctl_call_command (Ctl *ctl, int argc, char **argv);
 int ctl_doctor (Ctl *ctl, int argc, char **argv);
+int ctl_nodes (Ctl *ctl, int argc, char **argv);
 int ctl_terminals (Ctl *ctl, int argc, char **argv);
 int ctl_terminal_add (Ctl *ctl, int argc, char **argv);
 int ctl_terminal_remove (Ctl *ctl, int argc, char **argv);

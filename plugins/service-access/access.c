@@ -155,6 +155,11 @@ access_fini (gpointer data)
   self->life->self = NULL;
   access_life_unref (self->life);
   g_hash_table_unref (self->sessions);
+  GHashTableIter iter;
+  gpointer terminal;
+  g_hash_table_iter_init (&iter, self->terminals);
+  while (g_hash_table_iter_next (&iter, &terminal, NULL))
+    access_place_forget (self, terminal);
   g_hash_table_unref (self->terminals);
   g_hash_table_unref (self->joins);
   g_hash_table_unref (self->enrollments);
@@ -184,7 +189,8 @@ access_peer (gpointer data, const char *transport, const char *peer, gboolean up
 /* ---- handlers ---- */
 
 static const FarField terminal_body[] = {
-  { "site", FAR_FIELD_STRING, FALSE, N_ ("where it stands"), 200 },
+  { "site", FAR_FIELD_STRING, FALSE, N_ ("where it stands; a right may name sites/SITE"), 200 },
+  { "groups", FAR_FIELD_LIST, FALSE, N_ ("groups it belongs to; a right may name groups/GROUP") },
   { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 },
   { "stock", FAR_FIELD_STRING, FALSE, N_ ("'host-login': its end is a stock ssh -R towards an SSH server"), 32 },
   { "ssh", FAR_FIELD_STRING, FALSE, N_ ("its SSH public key"), 1000 },
@@ -248,6 +254,7 @@ static const FarHandler handlers[] = {
   { "PUT", "terminals/{t}/devices", FAR_ACTION_NODE, NULL, devices_body, 0, access_devices_put, N_ ("a terminal's own list of devices") },
   { "PUT", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, device_body, 0, access_device_put, N_ ("register a device") },
   { "DELETE", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, NULL, 0, access_device_delete, N_ ("remove a device from the registry") },
+  { "GET", "nodes", FAR_ACTION_NONE, NULL, NULL, 0, access_nodes_get, N_ ("nodes of the cloud and their tunnel ends, those you may see") },
   { "POST", "sessions", FAR_ACTION_NONE, NULL, session_body, 0, access_session_post, N_ ("ask for access") },
   { "GET", "sessions", FAR_ACTION_NONE, NULL, NULL, 0, access_sessions_get, N_ ("sessions you may see") },
   { "GET", "sessions/{s}", FAR_ACTION_NONE, NULL, NULL, 0, access_session_get, N_ ("one session") },

@@ -3,7 +3,7 @@
  * through, and a change counts when its row is durable. Everything here runs on the main context.
  *
  * One file, one idea: registry and devices, join (join tokens), enroll, renew, ask (a person asks), refusal, recheck, session (the state
- * machine's effects), row (a session on disk), draw (Z, X, Y), offer (credential), poll, close, watch, entry (streams), restart. */
+ * machine's effects), row (a session on disk), draw (Z, X, Y), offer (credential), poll, close, watch, entry (streams), restart, place (site and groups), nodes. */
 #pragma once
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>
@@ -77,7 +77,7 @@ gboolean access_manages (const FarPrincipal *principal, const char *object);
 
 typedef struct _AccessTerminal {
   char *id;
-  json_t *row;        /* {terminal, ssh, box, spki, serial, statement, stock, site, note, added_us} */
+  json_t *row;        /* {terminal, ssh, box, spki, serial, statement, stock, site, groups, note, added_us} */
   GHashTable *devices; /* name → json row */
   gboolean connected;
   gint64 seen_us, polled_us; /* wall */
@@ -91,6 +91,11 @@ gboolean access_terminal_is_stock (const AccessTerminal *terminal);
 gboolean access_device_load (Access *self, json_t *row);
 char *access_terminal_object (const char *terminal, const char *device);
 void access_registry_peer (Access *self, const char *peer, gboolean up, const char *from);
+/* place.c: site and groups, as rights see them */
+void access_place_set (Access *self, AccessTerminal *terminal);
+void access_place_forget (Access *self, const char *terminal);
+/* Form of site and groups, and whether the principal may put a terminal there. before: NULL, or the row so far. */
+gboolean access_place_check (const FarPrincipal *principal, json_t *before, json_t *now, GError **error);
 void access_terminals_get (gpointer self, FarCall *call);
 void access_terminal_get (gpointer self, FarCall *call);
 void access_terminal_put (gpointer self, FarCall *call);
@@ -200,6 +205,10 @@ void access_session_delete (gpointer self, FarCall *call);
 void access_session_close_told (AccessSession *session);
 void access_tunnel_end (AccessSession *session);
 void access_draw (AccessSession *session);
+gboolean access_tunnel_is_end (FarInstance *at);                            /* a transport that can reserve tunnels */
+gboolean access_tunnel_up (FarInstance *at);                                /* … and serves now */
+gboolean access_tunnel_wanted (const AccessOpts *opts, FarInstance *at);    /* … and is one the profile draws from */
+void access_nodes_get (gpointer self, FarCall *call);
 void access_offer_make (AccessSession *session);
 void access_offer_push (AccessSession *session);
 void access_offer_get (gpointer self, FarCall *call);

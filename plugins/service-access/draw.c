@@ -12,10 +12,24 @@ tunnel_ops (FarInstance *at)
   return ((const FarTransportType *) far_instance_type (at))->tunnels;
 }
 
-static gboolean
-tunnel_wanted (const AccessOpts *opts, FarInstance *at)
+gboolean
+access_tunnel_wanted (const AccessOpts *opts, FarInstance *at)
 {
   return !opts->tunnels || !opts->tunnels[0] || g_strv_contains ((const char *const *) opts->tunnels, far_instance_name (at));
+}
+
+gboolean
+access_tunnel_is_end (FarInstance *at)
+{
+  const FarTunnelOps *ops = tunnel_ops (at);
+  return ops && ops->reserve;
+}
+
+gboolean
+access_tunnel_up (FarInstance *at)
+{
+  const FarTunnelOps *ops = tunnel_ops (at);
+  return access_tunnel_is_end (at) && ops->serves && ops->serves (far_instance_self (at));
 }
 
 static GPtrArray *
@@ -25,8 +39,7 @@ tunnels_up (const AccessOpts *opts)
   GPtrArray *up = g_ptr_array_new ();
   for (guint i = 0; i < all->len; i++) {
     FarInstance *at = all->pdata[i];
-    const FarTunnelOps *ops = tunnel_ops (at);
-    if (ops && ops->reserve && tunnel_wanted (opts, at) && ops->serves && ops->serves (far_instance_self (at)))
+    if (access_tunnel_wanted (opts, at) && access_tunnel_up (at))
       g_ptr_array_add (up, at);
   }
   return up;

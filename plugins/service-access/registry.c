@@ -31,6 +31,7 @@ access_terminal_load (Access *self, json_t *row)
   if (terminal) {
     json_decref (terminal->row);
     terminal->row = json_incref (row);
+    access_place_set (self, terminal);
     return terminal;
   }
   terminal = g_new0 (AccessTerminal, 1);
@@ -38,6 +39,7 @@ access_terminal_load (Access *self, json_t *row)
   terminal->row = json_incref (row);
   terminal->devices = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
   g_hash_table_insert (self->terminals, terminal->id, terminal);
+  access_place_set (self, terminal);
   return terminal;
 }
 
@@ -90,9 +92,9 @@ terminal_show (AccessTerminal *terminal)
 {
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
   g_autofree char *polled = terminal->polled_us ? far_clock_format (terminal->polled_us) : NULL;
-  return json_pack ("{s:s, s:b, s:s?, s:s?, s:s?, s:I, s:s?, s:s?, s:s?}", "terminal", terminal->id, "connected", terminal->connected, "from",
+  return json_pack ("{s:s, s:b, s:s?, s:s?, s:s?, s:I, s:s?, s:O?, s:s?, s:s?}", "terminal", terminal->id, "connected", terminal->connected, "from",
                     terminal->from, "seen", seen, "polled", polled, "devices", (json_int_t) g_hash_table_size (terminal->devices), "site",
-                    access_text (terminal->row, "site"), "note", access_text (terminal->row, "note"), "stock",
+                    access_text (terminal->row, "site"), "groups", json_object_get (terminal->row, "groups"), "note", access_text (terminal->row, "note"), "stock",
                     access_text (terminal->row, "stock"));
 }
 
@@ -201,6 +203,7 @@ access_terminal_put (gpointer data, FarCall *call)
   Access *self = data;
   const char *id = call->parts[0], *stock = access_text (call->body, "stock");
   AccessTerminal *known = access_terminal (self, id);
+  GError *error = NULL;
   if (!access_name_fits (id)) {
     far_call_fail_new (call, FAR_ERROR_INVALID, _("terminal '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"), id);
     return;
@@ -213,6 +216,13 @@ access_terminal_put (gpointer data, FarCall *call)
   for (guint i = 0; terminal_fields[i]; i++)
     if (access_text (call->body, terminal_fields[i]))
       json_object_set (row, terminal_fields[i], json_object_get (call->body, terminal_fields[i]));
+  if (json_object_get (call->body, "groups"))
+    json_object_set (row, "groups", json_object_get (call->body, "groups"));
+  if (!access_place_check (call->principal, known ? known->row : NULL, row, &error)) {
+    json_decref (row);
+    far_call_fail (call, error);
+    return;
+  }
   Change *change = g_new0 (Change, 1);
   *change = (Change){ call, json_incref (row), known ? 200 : 201 };
   access_row_put (self, "terminals", id, row, FAR_EXPECT_ANY, terminal_stored, change);
@@ -241,6 +251,7 @@ terminal_removed (Access *self, const GError *error, gpointer user)
     if (removal->serial)
       far_trust_revoked_add (removal->serial);
     sessions_of_removed (self, removal->id);
+    access_place_forget (self, removal->id);
     g_hash_table_remove (self->terminals, removal->id);
     registry_cut (self, removal->id, "revoked");
     far_call_answer (removal->call, 204, NULL);

@@ -392,6 +392,69 @@ START_TEST (test_revoked)
 }
 END_TEST
 
+/* A right to a site or a group holds for the terminals there, as they come and go; the form of both; who may put a terminal there. */
+START_TEST (test_places)
+{
+  grant ("sue", "connect", "sites/pump house");
+  grant ("gus", "connect", "groups/pumps");
+  refused (ask_person ("sue", "POST", "sessions", wish_for ("t1", NULL)), 404, "t1", "no right");
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1", json_pack ("{s:s, s:[s,s]}", "site", "pump house", "groups", "pumps", "old")).status, 200);
+  Got got = ask_person ("gus", "GET", "terminals", NULL);
+  ck_assert_uint_eq (json_array_size (json_object_get (got.body, "terminals")), 1);
+  json_t *shown = json_array_get (json_object_get (got.body, "terminals"), 0);
+  ck_assert_str_eq (text_of (shown, "site"), "pump house");
+  ck_assert_uint_eq (json_array_size (json_object_get (shown, "groups")), 2);
+  cloud_restart (); /* also from the row */
+  terminal_link ("t1", TRUE);
+  grant ("sue", "connect", "sites/pump house");
+  g_autofree char *id = session_open ("sue", wish_for ("t1", "web"));
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1", json_pack ("{s:s, s:[]}", "site", "", "groups")).status, 200);
+  far_clock_advance (3 * SECOND);
+  settle ();
+  ck_assert_str_eq (text_of (session_body (id), "cause"), "the right has ended: no right");
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1", json_pack ("{s:s}", "site", "a/b")).status, 400);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1", json_pack ("{s:[s]}", "groups", "a b")).status, 400);
+  /* mia manages terminals, and would give herself a right by moving one */
+  grant ("mia", "manage", "terminals");
+  grant ("mia", "connect", "sites/pump house");
+  ck_assert_uint_eq (ask_person ("mia", "PUT", "terminals/t1", json_pack ("{s:s}", "site", "pump house")).status, 403);
+  ck_assert_uint_eq (ask_person ("mia", "PUT", "terminals/t1", json_pack ("{s:s}", "note", "oiled")).status, 200);
+  grant ("mia", "manage", "sites");
+  ck_assert_uint_eq (ask_person ("mia", "PUT", "terminals/t1", json_pack ("{s:s}", "site", "pump house")).status, 200);
+}
+END_TEST
+
+static json_t *
+tunnel_end (json_t *node, const char *name)
+{
+  json_t *tunnel;
+  size_t i;
+  json_array_foreach (json_object_get (node, "tunnels"), i, tunnel)
+    if (g_strcmp0 (text_of (tunnel, "tunnel"), name) == 0)
+      return tunnel;
+  return NULL;
+}
+
+/* The nodes of the cloud with their tunnel ends: for whoever may see them. */
+START_TEST (test_nodes)
+{
+  g_autofree char *id G_GNUC_UNUSED = session_open ("alice", wish_for ("t1", NULL));
+  Got got = ask_root ("GET", "nodes", NULL);
+  json_t *node = json_array_get (json_object_get (got.body, "nodes"), 0), *tunnel = tunnel_end (node, "z1");
+  ck_assert_str_eq (text_of (node, "node"), far_node_id ());
+  ck_assert_int_eq (int_of (node, "connected"), 2);
+  ck_assert (json_is_true (json_object_get (tunnel, "up")));
+  ck_assert_int_eq (int_of (tunnel, "open"), 1);
+  cloud_tunnels ()->down = TRUE;
+  got = ask_root ("GET", "nodes", NULL);
+  tunnel = tunnel_end (json_array_get (json_object_get (got.body, "nodes"), 0), "z1");
+  ck_assert (json_is_false (json_object_get (tunnel, "up")));
+  ck_assert_uint_eq (json_array_size (json_object_get (ask_person ("alice", "GET", "nodes", NULL).body, "nodes")), 0);
+  grant ("alice", "see", "nodes");
+  ck_assert_uint_eq (json_array_size (json_object_get (ask_person ("alice", "GET", "nodes", NULL).body, "nodes")), 1);
+}
+END_TEST
+
 START_TEST (test_devices_mirrored)
 {
   Got got = ask_root ("GET", "terminals/t1", NULL);
@@ -551,6 +614,8 @@ main (void)
   tcase_add_test (cases, test_right_ends);
   tcase_add_test (cases, test_revoked);
   tcase_add_test (cases, test_devices_mirrored);
+  tcase_add_test (cases, test_places);
+  tcase_add_test (cases, test_nodes);
   tcase_add_test (cases, test_restart);
   tcase_add_test (cases, test_enrol);
   tcase_add_test (cases, test_renew);

@@ -164,6 +164,38 @@ START_TEST (manage_is_neither_watch_nor_copy_nor_connect)
 }
 END_TEST
 
+START_TEST (an_object_has_further_names)
+{
+  static const char *const north[] = { "sites/north hall", "groups/pumps", NULL }, *const south[] = { "sites/south", NULL };
+  g_autoptr (FarPrincipal) alice = person ("alice", ""), bob = person ("bob", ""), node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, "");
+  int owner, other;
+
+  far_right_also (&owner, "terminals/t1", north);
+  far_right_also (&owner, "terminals/t2", south);
+  give ("r", "alice", "connect", "sites/north hall", NULL);
+  give ("s", "bob", "connect", "groups/*/devices/plc*", "\"longest\":\"5m\"");
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/d", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t2", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_MANAGE, "terminals/t1", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/plc7", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/plc7", 600 * SECOND, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/cam", 0, NULL), FAR_MAY_DENY);
+  ck_assert (far_visible (alice, "terminals/t1"));
+  ck_assert (far_visible (bob, "terminals/t1"));
+  ck_assert (!far_visible (alice, "terminals/t2"));
+  /* a node is itself by its own name only */
+  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t2", 0, NULL), FAR_MAY_DENY);
+  far_right_also (&other, "terminals/t1", NULL); /* not the owner's */
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
+  far_right_also (&owner, "terminals/t1", NULL);
+  far_right_also (&owner, "terminals/t2", NULL);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_DENY);
+  ck_assert (!far_visible (bob, "terminals/t1"));
+}
+END_TEST
+
 static const struct {
   const char *hours, *when;
   int minutes;
@@ -453,6 +485,7 @@ main (void)
   tcase_add_loop_test (tc, globs_stay_within_a_part, 0, G_N_ELEMENTS (globs));
   tcase_add_test (tc, who_is_meant);
   tcase_add_test (tc, manage_is_neither_watch_nor_copy_nor_connect);
+  tcase_add_test (tc, an_object_has_further_names);
   tcase_add_loop_test (tc, hours_of_the_week, 0, G_N_ELEMENTS (hours));
   tcase_add_loop_test (tc, bad_hours_are_refused, 0, 13);
   tcase_add_test (tc, hours_of_a_right);

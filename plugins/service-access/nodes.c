@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The nodes the cloud consists of, with their tunnel ends: Z is drawn among those that are up (spec B5). Now this node alone. */
+#include "config.h"
+
+#include "access.h"
+
+typedef struct { guint reserved, open; } Load;
+
+static Load
+tunnel_load (Access *self, FarInstance *at)
+{
+  Load load = { 0, 0 };
+  GHashTableIter iter;
+  gpointer value;
+  g_hash_table_iter_init (&iter, self->sessions);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    const AccessSession *session = value;
+    if (session->tunnel_at != at)
+      continue;
+    load.reserved++;
+    load.open += session->state == FAR_SESSION_OPEN;
+  }
+  return load;
+}
+
+static json_t *
+tunnel_show (Access *self, FarInstance *at)
+{
+  Load load = tunnel_load (self, at);
+  return json_pack ("{s:s, s:b, s:b, s:i, s:i}", "tunnel", far_instance_name (at), "up", access_tunnel_up (at), "drawn",
+                    access_tunnel_wanted (access_opts (self), at), "sessions", (int) load.reserved, "open", (int) load.open);
+}
+
+static json_t *
+node_show (Access *self)
+{
+  g_autoptr (GPtrArray) all = far_instance_list (FAR_KIND_TRANSPORT);
+  json_t *tunnels = json_array ();
+  guint links = 0;
+  GHashTableIter iter;
+  gpointer value;
+  for (guint i = 0; i < all->len; i++)
+    if (access_tunnel_is_end (all->pdata[i]))
+      json_array_append_new (tunnels, tunnel_show (self, all->pdata[i]));
+  g_hash_table_iter_init (&iter, self->terminals);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    links += ((const AccessTerminal *) value)->connected;
+  return json_pack ("{s:s, s:b, s:i, s:i, s:o}", "node", far_node_id (), "up", TRUE, "terminals", (int) g_hash_table_size (self->terminals), "connected",
+                    (int) links, "tunnels", tunnels);
+}
+
+void
+access_nodes_get (gpointer data, FarCall *call)
+{
+  g_autofree char *object = g_strconcat ("nodes/", far_node_id (), NULL);
+  json_t *list = json_array ();
+  if (far_visible (call->principal, object))
+    json_array_append_new (list, node_show (data));
+  far_call_answer (call, 200, json_pack ("{s:o, s:n}", "nodes", list, "next"));
+}
