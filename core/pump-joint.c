@@ -19,6 +19,7 @@ free_all (FarJoint *joint)
   joint->over = TRUE;
   g_clear_pointer (&joint->deadline, far_home_timer_free);
   g_clear_pointer (&joint->idle, far_home_timer_free);
+  g_clear_pointer (&joint->first, far_home_timer_free);
   g_clear_pointer (&joint->report, far_home_timer_free);
   g_clear_pointer (&joint->turn, far_later_free);
   for (guint i = 0; i < 2; i++) {
@@ -179,6 +180,15 @@ idle_due (gpointer data)
     far_home_timer_set (joint->idle, end);
 }
 
+static void
+first_due (gpointer data)
+{
+  FarJoint *joint = data;
+  g_clear_pointer (&joint->first, far_home_timer_free);
+  if (__atomic_load_n (&joint->pump->bytes[0], __ATOMIC_RELAXED) == 0)
+    far_joint_close (joint, "silent");
+}
+
 void
 far_joint_start (FarJoint *joint)
 {
@@ -193,6 +203,8 @@ far_joint_start (FarJoint *joint)
   far_joint_deadline (joint, joint->deadline_us);
   if (!joint->over && spec->idle_us > 0 && joint == &joint->pump->joint[0])
     joint->idle = far_home_timer (joint->home, far_clock_boottime_us () + spec->idle_us, idle_due, joint);
+  if (!joint->over && spec->first_us > 0 && joint == &joint->pump->joint[0])
+    joint->first = far_home_timer (joint->home, far_clock_boottime_us () + spec->first_us, first_due, joint);
   far_joint_run (joint);
 }
 

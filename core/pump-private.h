@@ -17,7 +17,7 @@ typedef struct {
   gboolean started, over, busy, held;
   gint64 deadline_us, now_us;
   const char *wanted;   /* closed before it began: the cause */
-  FarHomeTimer *deadline, *idle, *report;
+  FarHomeTimer *deadline, *idle, *first, *report;
   FarLater *turn;
 } FarJoint;
 

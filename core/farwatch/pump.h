@@ -27,6 +27,7 @@ typedef struct {
   const char *session;       /* session id, copied */
   gint64 deadline_us;        /* CLOCK_BOOTTIME; 0: none */
   gint64 idle_us;            /* close after so long without a byte either way; 0: never */
+  gint64 first_us;           /* close as "silent" when no byte of a has reached b so long after the start; 0: never */
   const FarTapFuncs *tap;    /* NULL: none */
   gpointer tap_data;
   /* reports, on the main context; user data is not touched by the pump */

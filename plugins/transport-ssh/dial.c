@@ -122,7 +122,7 @@ arrival_join (gpointer data)
   FarStream *far_end = wire_channel_stream (arrival->channel);
   arrival->tunnel->n_joins--; /* it counted while it was asked for */
   if (arrival->near_end != NULL && !far_end->closed && !arrival->tunnel->over) {
-    tunnel_join (arrival->tunnel, far_end, arrival->near_end, TRUE, arrival->from);
+    tunnel_join (arrival->tunnel, far_end, arrival->near_end, arrival->from, 0);
   } else {
     stream_discard (arrival->near_end);
     far_stream_free (far_end);

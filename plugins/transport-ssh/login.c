@@ -15,7 +15,7 @@ static const FarOption login_options[] = {
   { .name = "shell", .type = FAR_OPT_REF, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, shell),
     .summary = N_ ("endpoint that a person without a device talks to"), .ref_kind = FAR_KIND_ENDPOINT },
   { .name = "login-time", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, login_time_us),
-    .fallback = "60s", .summary = N_ ("time a person has to log in"), .min = 1000000, .max = 600000000 },
+    .fallback = "60s", .summary = N_ ("time a person has to log in; their client has to exchange keys within 10s"), .min = 1000000, .max = 600000000 },
   { .name = "max", .type = FAR_OPT_INT, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, max), .fallback = "32",
     .summary = N_ ("connections at once"), .min = 1, .max = 1024 },
   { .type = FAR_OPT_END }
@@ -155,7 +155,7 @@ login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   begin = g_new0 (LoginBegin, 1);
   begin->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home : far_home_pick ();
   begin->visit = visit_new (far_instance_name (self->at), self->open, self->guard, spec);
-  begin->visit->login_until_us = far_clock_boottime_us () + options->login_time_us;
+  begin->visit->login_time_us = options->login_time_us;
   begin->fd = fds[1];
   begin->keys = far_node_path ("keys");
   far_request_done (req, far_stream_fd_new (begin->home, fds[0]), login_discard);

@@ -17,6 +17,7 @@
 
 #define DRAWS 500
 #define ACCEPTS 16           /* in one turn */
+#define SILENT_US (FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC) /* every client of SSH begins with its banner */
 #define RAW_FIRST_US (60 * (gint64) G_USEC_PER_SEC)
 #define REFUSALS_A_SECOND 10 /* told one by one; a flood is only counted */
 #define REST_US (200 * 1000) /* without descriptors */
@@ -25,7 +26,7 @@ typedef struct {
   FarStream *stream;
   char *from;
   guint16 from_port;
-  gint64 since_us;
+  gint64 since_us, first_us;
 } Waiting;
 
 struct _Ports {
@@ -158,7 +159,7 @@ go_through (Ports *ports, Waiting *waiting)
 {
   Tunnel *tunnel = ports->tunnel;
   Channel *channel = wire_channel_forward (tunnel->wire, tunnel->bind_host, tunnel->x, waiting->from, waiting->from_port);
-  tunnel_join (tunnel, g_steal_pointer (&waiting->stream), wire_channel_stream (channel), TRUE, waiting->from);
+  tunnel_join (tunnel, g_steal_pointer (&waiting->stream), wire_channel_stream (channel), waiting->from, waiting->first_us);
   waiting_free (waiting);
 }
 
@@ -187,10 +188,10 @@ hold (Ports *ports, Waiting *waiting)
 }
 
 static void
-take (Ports *ports, FarStream *stream, const char *from, guint16 from_port)
+take (Ports *ports, FarStream *stream, const char *from, guint16 from_port, gint64 first_us)
 {
   Waiting *waiting = g_new0 (Waiting, 1);
-  *waiting = (Waiting){ stream, g_strdup (from != NULL ? from : "127.0.0.1"), from_port, far_clock_boottime_us () };
+  *waiting = (Waiting){ stream, g_strdup (from != NULL ? from : "127.0.0.1"), from_port, far_clock_boottime_us (), first_us };
   if (ports->tunnel->wire != NULL)
     go_through (ports, waiting);
   else
@@ -216,7 +217,7 @@ ports_attach (Ports *ports, FarStream *stream, const char *from)
   else if (ports->tunnel->wire == NULL && g_queue_get_length (&ports->waiting) >= TUNNEL_WAITING_MAX)
     cause = "the terminal is not connected, and too many wait";
   if (cause == NULL) {
-    take (ports, stream, from, 0);
+    take (ports, stream, from, 0, 0);
     return;
   }
   say_refused (ports, cause, from);
@@ -237,7 +238,8 @@ came_to_y (Ports *ports, int fd, const struct sockaddr *address)
   ports->used = TRUE;
   setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  take (ports, far_stream_fd_new (ports->tunnel->home, fd), from, ntohs (((const struct sockaddr_in *) (const void *) address)->sin_port));
+  take (ports, far_stream_fd_new (ports->tunnel->home, fd), from, ntohs (((const struct sockaddr_in *) (const void *) address)->sin_port),
+        ports->rules.raw ? 0 : SILENT_US);
 }
 
 static void

@@ -92,8 +92,8 @@ void tunnel_tell (Tunnel *tunnel, FarTunnelEvent *event);
 /* A link was acknowledged: the timer starts, or goes on; takes the place of an older one. */
 void tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us);
 void tunnel_link_dead (Tunnel *tunnel, Wire *wire, const char *cause);
-/* Joins a person's end with a connection through the link; takes both. up_from_a: person is a. */
-void tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, gboolean up_from_a, const char *from);
+/* Joins a person's end a with a connection through the link; takes both. first_us: as of a pump. */
+void tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, const char *from, gint64 first_us);
 void tunnel_say (Tunnel *tunnel, FarTunnelEventKind kind, const char *cause, const char *from);
 void tunnel_over (Tunnel *tunnel, const char *cause);
 void stream_discard (gpointer stream); /* [any thread] frees it at its home */

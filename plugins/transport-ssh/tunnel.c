@@ -9,7 +9,6 @@ typedef struct {
   Tunnel *tunnel;
   FarPump *pump;
   FarPumpCounters last;
-  gboolean up_from_a;
   char *from;
   gboolean booked;     /* main knows it */
   const char *cause;   /* closed before main knew it */
@@ -84,8 +83,8 @@ count_all (Tunnel *tunnel, FarTunnelEvent *event)
   event->bytes_down = tunnel->done_down;
   for (guint i = 0; i < tunnel->joins->len; i++) {
     const Join *join = tunnel->joins->pdata[i];
-    event->bytes_up += join->up_from_a ? join->last.bytes_ab : join->last.bytes_ba;
-    event->bytes_down += join->up_from_a ? join->last.bytes_ba : join->last.bytes_ab;
+    event->bytes_up += join->last.bytes_ab;
+    event->bytes_down += join->last.bytes_ba;
   }
 }
 
@@ -180,8 +179,8 @@ join_end (Join *join)
   Tunnel *tunnel = tunnel_ref (join->tunnel);
   FarTunnelEvent event = { .kind = FAR_TUNNEL_CLOSED, .cause = join->cause, .from = join->from };
   g_ptr_array_remove_fast (tunnel->joins, join);
-  tunnel->done_up += join->up_from_a ? join->last.bytes_ab : join->last.bytes_ba;
-  tunnel->done_down += join->up_from_a ? join->last.bytes_ba : join->last.bytes_ab;
+  tunnel->done_up += join->last.bytes_ab;
+  tunnel->done_down += join->last.bytes_ba;
   tunnel_tell (tunnel, &event);
   join_free (join);
   far_home_post (tunnel->home, forget_join, tunnel_ref (tunnel));
@@ -215,11 +214,12 @@ join_opened (gpointer data)
 }
 
 void
-tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, gboolean up_from_a, const char *from)
+tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, const char *from, gint64 first_us)
 {
   Join *join = g_new0 (Join, 1);
-  *join = (Join){ .tunnel = tunnel_ref (tunnel), .up_from_a = up_from_a, .from = g_strdup (from) };
-  FarPumpSpec spec = { .session = tunnel->session, .deadline_us = tunnel->deadline_us, .counters = join_counted, .closed = join_closed, .user = join };
+  *join = (Join){ .tunnel = tunnel_ref (tunnel), .from = g_strdup (from) };
+  FarPumpSpec spec = { .session = tunnel->session, .deadline_us = tunnel->deadline_us, .first_us = first_us, .counters = join_counted,
+                       .closed = join_closed, .user = join };
   tunnel->n_joins++;
   join->pump = far_pump_start (a, b, &spec);
   far_home_post (far_home_main (), join_opened, join);

@@ -63,15 +63,31 @@ visit_refuse (Wire *wire, ssh_message message)
 
 /* ---- the wire's questions ---- */
 
+/* We have sent our parameters, our key and the word that keys are new, which is the answer to the client's key: what comes next may wait for a
+ * person, first for the question whether our host key is the right one. */
+#define OUR_PART 3
+
+static void
+session_speaks_ssh (Visit *visit)
+{
+  visit->speaks_ssh = TRUE;
+  visit->login_until_us = visit->began_us + visit->login_time_us;
+  far_home_timer_set (visit->timer, visit->login_until_us);
+}
+
 static gboolean
 session_advance (Wire *wire, gpointer user)
 {
+  Visit *visit = user;
+
   wire_enter (wire);
   int r = ssh_handle_key_exchange (wire->session);
   wire_leave (wire);
 
   if (r == SSH_ERROR)
     wire_cut (wire, "key exchange failed");
+  else if (!visit->speaks_ssh && wire->packets.out_packets >= OUR_PART)
+    session_speaks_ssh (visit);
   return r == SSH_OK;
 }
 
@@ -99,8 +115,15 @@ session_may_go_on (Wire *wire, const char **cause, gpointer user)
 {
   Visit *visit = user;
 
-  *cause = "login took too long";
-  return visit->person != NULL || far_clock_boottime_us () < visit->login_until_us;
+  if (visit->person != NULL)
+    return TRUE;
+  if (wire->counter.in_bytes > FAR_GATE_BYTES)
+    *cause = "too many bytes before login";
+  else if (far_clock_boottime_us () < visit->login_until_us)
+    return TRUE;
+  else
+    *cause = visit->speaks_ssh ? "login took too long" : "no key exchange in time";
+  return FALSE;
 }
 
 static void
@@ -108,6 +131,8 @@ session_dead (Wire *wire, const char *cause, gpointer user)
 {
   Visit *visit = user;
 
+  if (visit->person == NULL)
+    far_complain (NULL, visit->session, "endpoints.%s: nobody logged in, session %s: %s", visit->instance, visit->session, cause);
   g_clear_pointer (&visit->timer, far_home_timer_free);
   login_end (&visit->login);
   visit_work_end (visit);
@@ -168,6 +193,8 @@ visit_begin (Visit *visit, FarHome *home, int fd, const char *keys)
     return;
   }
   visit->home = home;
+  visit->began_us = far_clock_boottime_us ();
+  visit->login_until_us = visit->began_us + MIN (visit->login_time_us, FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC);
   wire_tune_fd (fd);
   wire = wire_new (home, ssh, fd, &visit_ops, visit);
   login_begin (&visit->login, visit->guard, wire, visit->from);

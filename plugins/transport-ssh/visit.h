@@ -18,11 +18,13 @@ typedef struct {
   /* constant */
   char *instance;                      /* name of the endpoint instance, looked up on main each time */
   char *session, *device, *from;       /* of the spec; device NULL: the terminal itself */
-  gint64 deadline_us, login_until_us;
+  gint64 deadline_us, login_time_us;
   FarHome *home;
   /* [home] */
   Guard *guard;                        /* until it begins */
   Login login;
+  gint64 began_us, login_until_us;
+  gboolean speaks_ssh;                 /* its client has done its part of the key exchange: now a person may type */
   char *person;                        /* after login */
   GPtrArray *talks;                    /* session channels that have not asked for their work yet */
   guint n_open, n_asked;               /* channels; of these, still being opened */

@@ -65,7 +65,7 @@ wire_new (FarHome *home, ssh_session session, int fd, const WireOps *ops, gpoint
   wire->user = user;
   wire->channels = g_ptr_array_new ();
   ssh_set_blocking (session, 0);
-  ssh_set_counters (session, &wire->counter, NULL);
+  ssh_set_counters (session, &wire->counter, &wire->packets);
   wire_settle (wire);
   far_later_ask (wire->later);
   return wire;

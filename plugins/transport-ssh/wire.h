@@ -44,7 +44,8 @@ struct _Wire {
   gboolean paused;    /* reads nothing: an answer is awaited */
   gboolean in_turn, dead;
   const char *cause;  /* cut: why */
-  struct ssh_counter_struct counter;
+  struct ssh_counter_struct counter; /* bytes of the connection */
+  struct ssh_counter_struct packets;
   guint64 seen;       /* bytes read before the call that is under way */
   FarHome *next_home; /* it is to move */
   const WireOps *next_ops;

@@ -12,6 +12,7 @@ integration_tests = \
 	tests/integration/farctl-fleet.py \
 	tests/integration/farctl.py \
 	tests/integration/front.py \
+	tests/integration/hostile.py \
 	tests/integration/lab-selftest.py \
 	tests/integration/links.py \
 	tests/integration/man.py \

@@ -133,6 +133,29 @@ START_TEST (idle_ends_it)
 }
 END_TEST
 
+/* Whoever never says a word goes; one word is enough. What b says does not count. */
+START_TEST (silence_ends_it)
+{
+  Scene scene = { .a = -1 };
+  FarPumpSpec spec = { .first_us = SECONDS (10) };
+  scene_start (&scene, KIND_UNIX_ONE, _i / 2 == 0 ? KIND_UNIX_TWO : KIND_RING_TWO, &spec);
+  send_text (scene.b, scene.a, "who is there?");
+  if (_i % 2 == 0)
+    send_text (scene.a, scene.b, "me");
+  help_settle (scene.homes.one);
+  help_settle (scene.homes.two);
+  far_clock_advance (SECONDS (11));
+  if (_i % 2 == 0) {
+    send_text (scene.b, scene.a, "hello");
+    ck_assert_int_eq (scene.report.closed, 0);
+  } else {
+    report_wait (&scene.report);
+    ck_assert_str_eq (scene.report.cause, "silent");
+  }
+  scene_end (&scene);
+}
+END_TEST
+
 START_TEST (deadline_moves)
 {
   Scene scene = { .a = -1 };
@@ -200,6 +223,7 @@ main (void)
   tcase_add_loop_test (cases, tap_sees_what_passed, 0, 2);
   tcase_add_test (cases, counters_once_a_second);
   tcase_add_loop_test (cases, idle_ends_it, 0, 2);
+  tcase_add_loop_test (cases, silence_ends_it, 0, 4);
   tcase_add_loop_test (cases, deadline_moves, 0, 2);
   tcase_add_loop_test (cases, late_from_the_start, 0, 2);
   tcase_add_test (cases, turns_are_shared);

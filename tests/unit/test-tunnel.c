@@ -288,6 +288,31 @@ START_TEST (raw_y_has_a_minute)
 }
 END_TEST
 
+/* In band a client of SSH speaks at once, whatever the terminal's end is; in clear text the device may be the first to speak. */
+START_TEST (silent_at_y)
+{
+  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .raw = _i == 1, .person_address = "127.0.0.1",
+                         .length_us = SECONDS (600) };
+  FarTunnel *tunnel = reserve ("z", &spec, &cloud);
+  dial_well (tunnel, "word-1");
+  int person = person_dials (tunnel->y, NULL), talker = person_dials (tunnel->y, NULL);
+  ck_assert (person_hears_echo (talker, "SSH-2.0-x\r\n"));
+  await (&cloud.opened, 2);
+  far_clock_advance (SECONDS (11));
+  ck_assert (person_hears_echo (talker, "still here"));
+  if (_i == 0) {
+    ck_assert (is_thrown_out (person));
+    await (&cloud.closed, 1);
+    ck_assert_str_eq (cloud.cause, "silent");
+  } else {
+    ck_assert (person_hears_echo (person, "late, and welcome"));
+  }
+  close (person);
+  close (talker);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
 START_TEST (raw_y_needs_an_address)
 {
   FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .raw = TRUE, .length_us = SECONDS (600) };
@@ -480,6 +505,7 @@ main (void)
   add (cases, x_is_not_for_this_machine, 1);
   add (cases, y_is_for_one_address, 1);
   add (cases, raw_y_has_a_minute, 2);
+  add (cases, silent_at_y, 2);
   add (cases, raw_y_needs_an_address, 1);
   add (cases, deadline_at_both_ends, 1);
   add (cases, deadline_can_be_moved, 1);

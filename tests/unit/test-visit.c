@@ -255,19 +255,88 @@ START_TEST (the_deadline_cuts_it)
 }
 END_TEST
 
-START_TEST (nobody_logs_in)
+static gboolean
+is_cut (int fd)
+{
+  char text[512];
+  gssize got;
+  do
+    got = person_reads (fd, text, sizeof text);
+  while (got > 0);
+  return got == 0 || errno != EAGAIN;
+}
+
+/* Somebody who never says what a client of SSH says has ten seconds, not the minute of those who type. */
+START_TEST (silence)
 {
   char text[256];
   int person = person_dials (port, NULL);
-  gssize got;
   ck_assert_int_gt (person_reads (person, text, sizeof text), 4);
   ck_assert_int_eq (memcmp (text, "SSH-", 4), 0);
-  far_clock_advance (SECONDS (61));
-  do
-    got = person_reads (person, text, sizeof text);
-  while (got > 0);
-  ck_assert (got == 0 || errno != EAGAIN);
+  if (_i == 1)
+    ck_assert_int_eq (send (person, "SSH-2.0-half\r\n", 14, MSG_NOSIGNAL), 14);
+  help_spin (20);
+  far_clock_advance (SECONDS (11));
+  ck_assert (is_cut (person));
   close (person);
+}
+END_TEST
+
+/* No clock moves: it is the number of bytes that ends it. */
+START_TEST (a_flood_before_login)
+{
+  static const char begin[] = "SSH-2.0-big\r\n\0\x03\xff\x70\x04";
+  g_autofree char *rest = g_malloc0 (60000);
+  int person = person_dials (port, NULL);
+  ck_assert_int_eq (send (person, begin, sizeof begin - 1, MSG_NOSIGNAL), (int) sizeof begin - 1);
+  ck_assert_int_eq (send (person, rest, 60000, MSG_NOSIGNAL), 60000);
+  ck_assert (is_cut (person));
+  ck_assert_msg (strstr (ssh_log->str, "too many bytes before login") != NULL, "%s", ssh_log->str);
+  close (person);
+}
+END_TEST
+
+/* An askpass that says when it is asked and answers when it is told to. */
+static char *
+slow_askpass (void)
+{
+  g_autofree char *text = g_strdup_printf ("#!/bin/sh\ncd '%s'\ntouch asked\nwhile [ ! -e go ]; do sleep 0.02; done\n"
+                                           "case $1 in *fingerprint*) echo yes;; *) echo wonder;; esac\n", ssh_folder);
+  write_file (ssh_folder, "slow", text, -1);
+  char *path = g_build_filename (ssh_folder, "slow", NULL);
+  ck_assert_int_eq (g_chmod (path, 0700), 0);
+  return path;
+}
+
+static gboolean
+file_there (gpointer name)
+{
+  g_autofree char *path = g_build_filename (ssh_folder, name, NULL);
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+/* Asked for a password, or before that whether the host key is the right one: people read and type. */
+START_TEST (people_take_their_time)
+{
+  g_autofree char *ssh_path = program_path ("ssh"), *ask = slow_askpass (), *number = g_strdup_printf ("%u", port);
+  const char *check = _i % 2 == 0 ? "StrictHostKeyChecking=no" : "StrictHostKeyChecking=ask";
+  const char *argv[] = { ssh_path, "-F", "/dev/null", "-o", check, "-o", "UserKnownHostsFile=/dev/null", "-o", "GlobalKnownHostsFile=/dev/null", "-o",
+                         "IdentitiesOnly=yes", "-p", number, "-T", "alice@127.0.0.1", NULL };
+  Program ssh;
+  visit_device = "meter";
+  program_start (&ssh, ask, argv);
+  ck_assert (run_until (file_there, (gpointer) "asked"));
+  far_clock_advance (SECONDS (_i < 2 ? 50 : 61));
+  help_spin (50);
+  write_file (ssh_folder, "go", "", 0);
+  program_say (&ssh, "after a while\n");
+  if (_i < 2) {
+    ck_assert_msg (program_wait (&ssh, "after a while"), "%s; %s", ssh.output->str, ssh_log->str);
+  } else {
+    ck_assert (program_wait (&ssh, NULL));
+    ck_assert_int_eq (ssh.status, 255);
+  }
+  program_end (&ssh);
 }
 END_TEST
 
@@ -315,7 +384,9 @@ main (void)
   tcase_add_test (cases, local_forward);
   tcase_add_loop_test (cases, nothing_else, 0, 5);
   tcase_add_test (cases, the_deadline_cuts_it);
-  tcase_add_test (cases, nobody_logs_in);
+  tcase_add_loop_test (cases, silence, 0, 2);
+  tcase_add_test (cases, a_flood_before_login);
+  tcase_add_loop_test (cases, people_take_their_time, 0, 4);
   tcase_add_test (cases, putty);
   Suite *suite = suite_create ("visit");
   suite_add_tcase (suite, cases);
