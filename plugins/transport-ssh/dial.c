@@ -33,7 +33,6 @@ struct _Dial {
   Wire *wire;
   Step step;
   ssh_key key;
-  gint64 since_us;     /* acknowledged */
   GError *error;
 };
 
@@ -78,23 +77,29 @@ forget_dial (gpointer data)
   dial_unref (dial);
 }
 
-/* Its work at the handshakes' home is over. */
+/* Its work at the handshakes' home is over; takes error (NULL: the link is up). The answer follows the forgetting: whoever hears it may
+ * dial the same session again at once. */
 static void
-dial_over (Dial *dial)
+dial_over (Dial *dial, GError *error)
 {
+  FarRequest *req = far_request_ref (dial->req);
   g_clear_pointer (&dial->watch, far_watch_free);
   g_clear_pointer (&dial->timer, far_home_timer_free);
   if (dial->fd >= 0)
     close (dial->fd);
   dial->fd = -1;
   far_home_post (far_home_main (), forget_dial, dial);
+  if (error != NULL)
+    far_request_fail (req, error);
+  else
+    far_request_done (req, NULL, NULL);
+  far_request_unref (req);
 }
 
 static void
 dial_fail (Dial *dial, FarErrorCode code, const char *why)
 {
-  far_request_fail_new (dial->req, code, _("no tunnel to %s: %s"), dial->address, why);
-  dial_over (dial);
+  dial_over (dial, g_error_new (FAR_ERROR, code, _("no tunnel to %s: %s"), dial->address, why));
 }
 
 /* ---- what comes through an open link ---- */
@@ -316,9 +321,8 @@ handshake_advance (Wire *wire, gpointer user)
   if (progress != GO_ON)
     return FALSE;
   wire_move (wire, dial->tunnel->home, &open_ops, tunnel_ref (dial->tunnel));
-  far_request_done (dial->req, NULL, NULL);
   dial->wire = NULL;
-  dial_over (dial);
+  dial_over (dial, NULL);
   return TRUE;
 }
 

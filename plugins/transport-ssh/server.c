@@ -192,9 +192,9 @@ session_on (Door *door, int fd)
   wire_tune_fd (fd);
   if (session != NULL && ssh_bind_accept_fd (door->bind, session, fd) == SSH_OK)
     return session;
-  if (session != NULL)
-    ssh_free (session);
-  close (fd);
+  if (session == NULL || ssh_get_fd (session) < 0)
+    close (fd);
+  ssh_free (session);
   return NULL;
 }
 

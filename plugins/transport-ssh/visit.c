@@ -187,8 +187,9 @@ visit_begin (Visit *visit, FarHome *home, int fd, const char *keys)
   Wire *wire;
 
   if (!session_accept (ssh, fd, keys)) {
+    if (ssh == NULL || ssh_get_fd (ssh) < 0)
+      close (fd);
     ssh_free (ssh);
-    close (fd);
     visit_unref (visit);
     return;
   }

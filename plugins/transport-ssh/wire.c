@@ -42,7 +42,8 @@ wire_ready (int fd, guint ready, gpointer data)
 static void
 wire_settle (Wire *wire)
 {
-  wire->watch = far_home_watch (wire->home, wire->fd, FAR_READY_READ, wire_ready, wire);
+  if (wire->fd >= 0)
+    wire->watch = far_home_watch (wire->home, wire->fd, FAR_READY_READ, wire_ready, wire);
   wire->later = far_later_new (wire->home, wire_turn, wire);
 }
 
@@ -60,7 +61,10 @@ wire_new (FarHome *home, ssh_session session, int fd, const WireOps *ops, gpoint
   wire->refs = 1;
   wire->home = home;
   wire->session = session;
-  wire->fd = fd;
+  wire->session_fd = fd;
+  wire->fd = fcntl (fd, F_DUPFD_CLOEXEC, 0);
+  if (wire->fd < 0)
+    wire->cause = "no descriptors left";
   wire->ops = ops;
   wire->user = user;
   wire->channels = g_ptr_array_new ();
@@ -137,9 +141,15 @@ close_session (Wire *wire, gboolean at_once)
     ssh_event_remove_session (wire->event, wire->session);
     ssh_event_free (wire->event);
   }
+  gboolean left = !wire->begun && ssh_get_fd (wire->session) < 0; /* a client's session takes its descriptor when it connects */
   ssh_disconnect (wire->session);
   ssh_free (wire->session);
   wire->session = NULL;
+  if (left)
+    close (wire->session_fd);
+  if (wire->fd >= 0)
+    close (wire->fd);
+  wire->fd = -1;
 }
 
 static void
@@ -281,6 +291,7 @@ read_some (Wire *wire)
 static void
 get_ready (Wire *wire)
 {
+  wire->begun = TRUE;
   if (wire->ops->advance != NULL && !wire->ops->advance (wire, wire->user))
     return;
   wire->ready = TRUE;

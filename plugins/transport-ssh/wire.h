@@ -32,7 +32,10 @@ struct _Wire {
   FarHome *home;      /* changes once at most, on the old home; read by wire_post() */
   ssh_session session;
   ssh_event event;    /* made when advance() is done */
+  /* Ours, a second number of the same connection: libssh closes its own whenever it sees the end, and by the next line another thread may
+   * have a connection of that number, which we would cut, or take from its watch. -1: dead. */
   int fd;
+  int session_fd;     /* the session's; a number only, not to be used */
   const WireOps *ops;
   gpointer user;
   /* [home] */
@@ -40,6 +43,7 @@ struct _Wire {
   FarLater *later;
   GPtrArray *channels;
   guint inside;       /* depth of our calls into libssh */
+  gboolean begun;     /* advance() was asked: the session has its descriptor */
   gboolean ready;     /* advance() has said TRUE */
   gboolean paused;    /* reads nothing: an answer is awaited */
   gboolean in_turn, dead;
@@ -52,7 +56,7 @@ struct _Wire {
   gpointer next_user;
 };
 
-/* Takes session; fd: its descriptor. [home] */
+/* Takes session; fd: its descriptor, taken with it. [home] */
 Wire *wire_new (FarHome *home, ssh_session session, int fd, const WireOps *ops, gpointer user);
 Wire *wire_ref (Wire *wire);       /* [any thread] */
 void wire_unref (Wire *wire);      /* [any thread] */

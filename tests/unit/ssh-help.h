@@ -101,15 +101,22 @@ static inline gssize
 person_reads (int fd, char *text, gsize size)
 {
   gint64 end = g_get_monotonic_time () + SECONDS (10);
-  gssize got = -1;
-  do {
+  gssize got = recv (fd, text, size, MSG_DONTWAIT);
+  while (got < 0 && errno == EAGAIN && g_get_monotonic_time () < end) {
+    g_main_context_iteration (NULL, FALSE);
+    g_usleep (200);
     got = recv (fd, text, size, MSG_DONTWAIT);
-    if (got < 0 && errno == EAGAIN) {
-      g_main_context_iteration (NULL, FALSE);
-      g_usleep (200);
-    }
-  } while (got < 0 && errno == EAGAIN && g_get_monotonic_time () < end);
+  }
   return got;
+}
+
+/* Closed or reset by the other side within the limit. */
+static inline gboolean
+person_is_cut (int fd)
+{
+  char text[4];
+  gssize got = person_reads (fd, text, sizeof text);
+  return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
 static inline gboolean
@@ -184,6 +191,15 @@ await (const guint *n, guint wanted)
     if (!g_main_context_iteration (NULL, FALSE))
       g_usleep (200);
   ck_assert_msg (*n >= wanted, "waited in vain; log:\n%s", ssh_log->str);
+}
+
+/* What had come to any worker before this call is handled: the first round ends the turn that may be under way, the second one the turn that
+ * saw it. far_home_pick() goes around. */
+static inline void
+settle_workers (void)
+{
+  for (guint i = 0; i < 2 * g_get_num_processors (); i++)
+    help_settle (far_home_pick ());
 }
 
 static inline void
