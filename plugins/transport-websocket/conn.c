@@ -33,6 +33,7 @@ ws_conn_new (WsContext *context, const char *from)
   conn->refs = 1;
   conn->context = context;
   conn->hub = context->hub == NULL ? NULL : ws_hub_ref (context->hub);
+  conn->address = g_strdup (from);
   conn->from = g_strdup (from);
   conn->reading = TRUE;
   conn->timed.data = conn->lively.data = conn;
@@ -55,6 +56,7 @@ ws_conn_unref (WsConn *conn)
     return;
   if (conn->hub != NULL)
     ws_hub_unref (conn->hub);
+  g_free (conn->address);
   g_free (conn->from);
   g_free (conn->node);
   g_free (conn);

@@ -40,7 +40,8 @@ struct _WsConn {
   gboolean gone;
   const WsRole *role;     /* NULL: not known yet */
   gpointer data;          /* the role's */
-  char *from;             /* address of the other side, "" unknown */
+  char *address;          /* of the socket's other end: the other side, or a proxy before it */
+  char *from;             /* address of the other side, "" unknown; behind a proxy each request has its own */
   char *node;             /* id, by its certificate; NULL: none */
   FarPass *pass;          /* servers'; NULL: gone */
   gboolean verified;

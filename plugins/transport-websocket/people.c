@@ -114,7 +114,7 @@ look_behind_proxy (WsConn *conn)
   gboolean proxy = FALSE;
 
   for (guint i = 0; self->options->proxies != NULL && self->options->proxies[i] != NULL; i++)
-    proxy = proxy || far_address_in (conn->from, self->options->proxies[i], NULL);
+    proxy = proxy || far_address_in (conn->address, self->options->proxies[i], NULL);
   if (!proxy)
     return;
   last = g_strstrip (list == NULL ? (char[]){ "" } : last == NULL ? list : (char *) last + 1);

@@ -70,6 +70,7 @@ class Front(unittest.TestCase):
                            "people": {"type": "https", "listen": listen["people"], "login": ["people"], "origins": [ORIGIN],
                                       "max-connections": 2000, **limits}},
             "services": {"echo": {"type": "echo"}},
+            "rights": [{"id": "near", "who": "alice", "action": "see", "object": "node", "from": "192.0.2.1"}],
         }
 
     @classmethod
@@ -618,6 +619,22 @@ class Front(unittest.TestCase):
             stream.send(b"still here")
             self.assertEqual(stream.receive(), (ws.BINARY, b"still here"))
         wait_until(lambda: self.request("GET", "/api/login", headers={"Origin": "https://new.example"})[0] == 403, 5, "old origins")
+
+    def ask_behind_proxy(self, connection, address, ticket):
+        connection.request("GET", "/api/status", headers={"X-Forwarded-For": f"203.0.113.7, {address}", "Authorization": f"Bearer {ticket}"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    def test_people_who_share_a_proxys_connection(self):
+        """Each request has the address of its own asker, whoever used the connection before."""
+        body = json.dumps({"name": "alice", "password": "correct horse"})
+        ticket = self.request("POST", "/api/login", body, {"Content-Type": "application/json"})[1]["ticket"]
+        with self.profile_changed(lambda transports: transports["people"].update({"proxies": ["127.0.0.0/8"]})):
+            connection = http.client.HTTPSConnection("localhost", self.ports["people"], context=ws.context_of(self.ca), timeout=30)
+            with contextlib.closing(connection):
+                addresses = ("192.0.2.1", "192.0.2.9", "192.0.2.1", "nonsense")
+                self.assertEqual([self.ask_behind_proxy(connection, address, ticket) for address in addresses], [200, 404, 200, 404])
 
     def test_reload_that_moves_the_door(self):
         """Replaced: its streams go on until they end."""
