@@ -6,8 +6,18 @@ import subprocess
 from lab import Process, free_port, listening, wait_until
 
 
-def wait_port(port):
-    wait_until(lambda: port in listening(), 20, f"port {port} listening", every=0.05)
+def wait_port(port, process=None):
+    """Until it is listened on; process: who is to do it, whose end ends the wait."""
+    def there():
+        if process and not process.running():
+            raise AssertionError(f"{process.name} ended before it listened on port {port}; last lines:\n" + "\n".join(process.lines[-5:]))
+        return port in listening()
+    try:
+        wait_until(there, 20, f"port {port} listening", every=0.05)
+    except AssertionError as error:
+        if process and process.lines:
+            raise AssertionError(f"{error}; last lines:\n" + "\n".join(process.lines[-5:])) from None
+        raise
     return port
 
 
@@ -43,9 +53,9 @@ class TwoHops(Chain):
     def start(self, device_port):
         self.port, middle = free_port(), free_port()
         for number, (listen, to) in enumerate(((self.port, middle), (middle, device_port))):
-            self.run(f"socat-{number}", ["socat", "-b65536", f"TCP-LISTEN:{listen},bind=127.0.0.1,fork,reuseaddr,backlog=1024,nodelay",
-                                         f"TCP:127.0.0.1:{to},nodelay"])
-            wait_port(listen)
+            relay = self.run(f"socat-{number}", ["socat", "-b65536", f"TCP-LISTEN:{listen},bind=127.0.0.1,fork,reuseaddr,backlog=1024,nodelay",
+                                                 f"TCP:127.0.0.1:{to},nodelay"])
+            wait_port(listen, relay)
         return self
 
 
@@ -63,7 +73,7 @@ class Sshd:
                        "UsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\nPidFile none\nMaxStartups 1000\nMaxSessions 1000\n")
         self.process = Process(["/usr/sbin/sshd", "-D", "-e", "-f", config], os.path.join(folder, "sshd.log"))
         self.process.expect_end = True
-        wait_port(self.port)
+        wait_port(self.port, self.process)
 
     def client(self, *words):
         """argv of an OpenSSH client that logs in here."""
@@ -80,13 +90,13 @@ class OpenSsh(Chain):
 
     def __init__(self, folder, name, cipher=None):
         super().__init__(folder, name)
-        self.cipher = cipher
+        self.cipher, self.server = cipher, None
 
     def start(self, device_port):
         self.port, self.server = free_port(), Sshd(self.folder)
         cipher = ["-c", self.cipher] if self.cipher else []
-        self.run("ssh", self.server.client(*cipher, "-R", f"127.0.0.1:{self.port}:127.0.0.1:{device_port}"))
-        wait_port(self.port)
+        client = self.run("ssh", self.server.client(*cipher, "-R", f"127.0.0.1:{self.port}:127.0.0.1:{device_port}"))
+        wait_port(self.port, client)
         return self
 
     @property
@@ -95,4 +105,5 @@ class OpenSsh(Chain):
 
     def stop(self):
         super().stop()
-        self.server.stop()
+        if self.server:
+            self.server.stop()

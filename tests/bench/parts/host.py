@@ -89,6 +89,10 @@ def packages(names):
     return dict(line.split() for line in out.splitlines())
 
 
-def commit(top):
-    done = subprocess.run(["git", "-C", top, "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, timeout=30)
-    return done.stdout.strip() or "unknown"
+def commit(top, written=()):
+    """Of the tree; "-dirty" when it is changed, but not for what the bench itself writes."""
+    def git(*words):
+        return subprocess.run(["git", "-C", top, *words], capture_output=True, text=True, timeout=30).stdout.strip()
+    name = git("rev-parse", "--short=12", "HEAD")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":(exclude){os.path.relpath(path, top)}" for path in written))
+    return (name or "unknown") + ("-dirty" if changed else "")

@@ -3,6 +3,8 @@
 import statistics
 
 OURS, STREAM, IN_BAND = "Farwatch, port Y", "Farwatch, stream", "Farwatch, in band"
+FARWATCH, SSHD = "Farwatch", "OpenSSH sshd"
+AGAIN = ", after a session"
 GCM, DEFAULT, PLAIN = "ssh -R, aes128-gcm", "ssh -R, default cipher", "plain two hops"
 
 
@@ -33,7 +35,7 @@ class Reach:
             return "not measured", None
         values = clean(self.pick(rows[self.row]["values"]))
         if not values:
-            return "failed", False
+            return "not measured", None
         value = self.by(values)
         spread = f" ({number(min(values))}–{number(max(values))})" if len(values) > 1 else ""
         return f"{number(value)}{self.unit}{spread}", value >= self.limit if self.at_least else value <= self.limit
@@ -78,7 +80,7 @@ REACHES = [
     Reach("bytes", "connections a second, 4 at once", GCM, versus("rate4", GCM), 10, True, " ×"),
     Reach("bytes", "64-byte ping-pong, p50", GCM, versus("p50_us", GCM), 1.0, False, " ×"),
     Reach("bytes", "64-byte ping-pong, p99", GCM, versus("p99_us", GCM), 0.8, False, " ×"),
-    Reach("tunnels", "memory of one idle tunnel at the cloud (private dirty)", "–", field("Farwatch", "kib_each"), 160, False, " KiB"),
+    Reach("tunnels", "memory of one idle tunnel at the cloud (private dirty)", "–", field(FARWATCH, "kib_each"), 160, False, " KiB"),
     Reach("access", "access request → first byte of the device, by push", "–", field("ms"), 300, False, " ms",
           by=lambda values: sorted(values)[len(values) * 95 // 100]),
     Reach("terminals", "idle terminals on one cloud node, TLS", "–", field("terminals"), 3000, True, ""),
@@ -86,9 +88,9 @@ REACHES = [
     Reach("rest", "terminal at rest, 6 sensors: private memory (dirty)", "–", field("terminal", "private_dirty_kib"), 3072, False, " KiB"),
     Reach("rest", "terminal at rest, 6 sensors: resident memory", "–", field("terminal", "rss_kib"), 10240, False, " KiB"),
     Reach("rest", "terminal at rest, 6 sensors: CPU", "collectd", quotient(("terminal", "cpu_ms_per_min"), ("collectd", "cpu_ms_per_min")), 1.0, False, " ×"),
-    Reach("rest", "60 s after a session: private memory (dirty)", "–", field("terminal after a session", "private_dirty_kib"), 3072, False, " KiB"),
-    Reach("rest", "60 s after a session: resident memory", "–", field("terminal after a session", "rss_kib"), 10240, False, " KiB"),
+    Reach("rest", "60 s after a session: private memory (dirty)", "–", field("terminal" + AGAIN, "private_dirty_kib"), 3072, False, " KiB"),
+    Reach("rest", "60 s after a session: resident memory", "–", field("terminal" + AGAIN, "rss_kib"), 10240, False, " KiB"),
     Reach("rest", "60 s after a session: CPU", "collectd",
-          quotient(("terminal after a session", "cpu_ms_per_min"), ("collectd", "cpu_ms_per_min")), 1.0, False, " ×"),
+          quotient(("terminal" + AGAIN, "cpu_ms_per_min"), ("collectd" + AGAIN, "cpu_ms_per_min")), 1.0, False, " ×"),
     Reach("wire", "idle terminal on the wire, cycle 120 s", "–", field("mb_per_day"), 0.5, False, " MB/day"),
 ]

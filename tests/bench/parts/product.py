@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The product as the bench uses it: a fleet with the real clock, and the ways to its device."""
 import os
+import shutil
 import subprocess
 
 import lab
@@ -12,9 +13,9 @@ FOR_S = 3600
 PERSON = "bench"
 
 
-def fleet(stack, devices, net=None, change=None, terminals=("t1",)):
-    """A fleet that runs; devices: {name: "host:port"} of the first terminal. change(fleet) may edit the profiles before the start."""
-    found = lab.Fleet(terminals=terminals, net=net, test_clock=False)
+def fleet(stack, devices, net=None, change=None, test_clock=False):
+    """A fleet that runs; devices: {name: "host:port"} of the terminal. change(fleet) may edit the profiles before the start."""
+    found = lab.Fleet(net=net, test_clock=test_clock)
     stack.callback(close, found)
     for name, address in devices.items():
         found.terminal.profile["devices"][name] = {"endpoint": "lan", "address": address}
@@ -25,8 +26,11 @@ def fleet(stack, devices, net=None, change=None, terminals=("t1",)):
 
 
 def close(found):
-    for fault in found.close():
+    faults = found.close()
+    for fault in faults:
         print(f"  note: {fault}", flush=True)
+    if not faults and not os.environ.get("FARWATCH_LAB_KEEP"):
+        shutil.rmtree(found.folder, ignore_errors=True)
 
 
 def person(found):
@@ -80,7 +84,7 @@ class Stream(Product):
         self.processes.append(process)
         process.stdin.write(self.who.password.encode() + b"\n")
         process.stdin.flush()
-        wait_port(self.port)
+        wait_port(self.port, process)
         return self
 
 
@@ -94,9 +98,9 @@ class InBand(Product):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True, timeout=30)
         with open(key + ".pub", encoding="ascii") as file:
             self.fleet.terminal.put_user(PERSON, key=file.read().strip())
-        self.run("ssh", ["ssh", "-N", "-T", "-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
+        client = self.run("ssh", ["ssh", "-N", "-T", "-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
                          "-o", f"UserKnownHostsFile={self.folder}/known", "-o", "LogLevel=ERROR", "-o", "ExitOnForwardFailure=yes",
                          "-c", "aes128-gcm@openssh.com", "-p", str(row["y"]),
                          "-L", f"127.0.0.1:{self.port}:127.0.0.1:{device_port}", f"{PERSON}@127.0.0.1"])
-        wait_port(self.port)
+        wait_port(self.port, client)
         return self

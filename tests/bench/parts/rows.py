@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The rows by name: each a function (wanted, folder, stack, say) → values; what it starts is ended by the stack."""
+"""The rows by name: each a function of a Row (see ../run) that keeps values as they come; False: not all of it was measured."""
 import os
+import subprocess
 import threading
 
 import lab
@@ -10,31 +11,35 @@ from parts.load import Device, load
 from parts.monitors import CYCLE_S, Collectd, Zabbix
 
 
-def place(folder, name):
-    path = os.path.join(folder, name)
-    os.makedirs(path, mode=0o700)
-    return path
-
-
-def bench_device(folder, stack):
-    device = Device(place(folder, "device"))
-    stack.callback(device.stop)
+def bench_device(row):
+    device = Device(row.place("device"))
+    row.stack.callback(device.stop)
     return device
 
 
-def row_bytes(wanted, folder, stack, say):
-    device = bench_device(folder, stack)
-    at = f"127.0.0.1:{device.port}"
-    found = product.fleet(stack, {"raw": at, "stream": at, "band": at})
-    who = product.person(found)
-    chains = [Direct(place(folder, "direct"), "direct"), TwoHops(place(folder, "plain"), judge.PLAIN),
-              OpenSsh(place(folder, "gcm"), judge.GCM, "aes128-gcm@openssh.com"), OpenSsh(place(folder, "default"), judge.DEFAULT),
-              product.Raw(place(folder, "raw"), judge.OURS, found, who, "raw"), product.Stream(place(folder, "stream"), judge.STREAM, found, who, "stream"),
-              product.InBand(place(folder, "band"), judge.IN_BAND, found, who, "band")]
+def started(row, chains, port):
+    """Those that come up; what is wrong with the others is said."""
     for chain in chains:
-        stack.callback(chain.stop)
-        chain.start(device.port)
-    return rows_bytes.measure(chains, wanted.rounds, say, wanted.seconds)
+        row.stack.callback(chain.stop)
+        try:
+            chain.start(port)
+            yield chain
+        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+            row.say(f"{chain.name} does not come up: {error}")
+
+
+def row_bytes(row):
+    """bulk, ping-pong and connections through every way, all ways in each round"""
+    device = bench_device(row)
+    at = f"127.0.0.1:{device.port}"
+    found = product.fleet(row.stack, {"raw": at, "stream": at, "band": at})
+    who = product.person(found)
+    chains = [Direct(row.place("direct"), "direct"), TwoHops(row.place("plain"), judge.PLAIN),
+              OpenSsh(row.place("gcm"), judge.GCM, "aes128-gcm@openssh.com"), OpenSsh(row.place("default"), judge.DEFAULT),
+              product.Raw(row.place("raw"), judge.OURS, found, who, "raw"), product.Stream(row.place("stream"), judge.STREAM, found, who, "stream"),
+              product.InBand(row.place("band"), judge.IN_BAND, found, who, "band")]
+    up = list(started(row, chains, device.port))
+    return rows_bytes.measure(row, up) and len(up) == len(chains)
 
 
 def many_sessions(found):
@@ -42,28 +47,41 @@ def many_sessions(found):
     found.terminal.profile["services"]["agent"]["sessions"] = 1000
 
 
-def row_tunnels(wanted, folder, stack, say):
-    found = product.fleet(stack, {}, change=many_sessions)
-    return {"Farwatch": rows_tunnels.ours(found, wanted.tunnels, say), "OpenSSH sshd": rows_tunnels.openssh(place(folder, "sshd"), wanted.tunnels, say)}
+def row_tunnels(row):
+    """memory of idle tunnels at the cloud, beside sshd's"""
+    found = product.fleet(row.stack, {}, change=many_sessions)
+    values = {judge.FARWATCH: rows_tunnels.ours(found, row.wanted.tunnels, row.say)}
+    row.keep(values)
+    values[judge.SSHD] = rows_tunnels.openssh(row.place("sshd"), row.wanted.tunnels, row.say)
+    row.keep(values)
 
 
-def row_access(wanted, folder, stack, say):
-    device = bench_device(folder, stack)
-    found = product.fleet(stack, {"plc": f"127.0.0.1:{device.port}"}, change=many_sessions)
-    return rows_tunnels.first_bytes(found, "plc", 20, say)
+def row_access(row):
+    """from the request to the first byte of the device"""
+    device = bench_device(row)
+    found = product.fleet(row.stack, {"plc": f"127.0.0.1:{device.port}"}, change=many_sessions)
+    row.keep(rows_tunnels.first_bytes(found, "plc", 20, row.say))
 
 
-def row_terminals(wanted, folder, stack, say):
+def row_sessions(row):
+    """the terminal's memory after many sessions, one after the other"""
+    device = bench_device(row)
+    found = product.fleet(row.stack, {"plc": f"127.0.0.1:{device.port}"}, change=many_sessions, test_clock=True)
+    row.keep(rows_tunnels.many(found, "plc", row.wanted.sessions, row.say))
+
+
+def row_terminals(row):
+    """many idle terminals on one cloud node, each with TLS of its own"""
     def change(found):
-        found.cloud.profile["transports"]["nodes"].update({"max-connections": wanted.terminals + 100, "trusted": ["127.0.0.0/8"]})
-    found = product.fleet(stack, {}, change=change)
-    crowd = rows_rest.Crowd(place(folder, "keys"), os.path.join(found.cloud.state, "ca"), found.host, found.ports["nodes"], wanted.terminals)
-    say(f"{wanted.terminals} certificates")
+        found.cloud.profile["transports"]["nodes"].update({"max-connections": row.wanted.terminals + 100, "trusted": ["127.0.0.0/8"]})
+    found = product.fleet(row.stack, {}, change=change)
+    crowd = rows_rest.Crowd(row.place("keys"), os.path.join(found.cloud.state, "ca"), found.host, found.ports["nodes"], row.wanted.terminals)
+    row.say(f"{row.wanted.terminals} certificates")
     crowd.make_keys()
     with found.cloud.control_link(60) as link:
         for name in crowd.names:
             link.call("PUT", f"terminals/{name}", {})
-    return rows_rest.crowd_at_cloud(found, crowd, wanted.rest, say)
+    row.keep(rows_rest.crowd_at_cloud(found, crowd, row.wanted.rest, row.say))
 
 
 def six_sensors(found):
@@ -71,37 +89,51 @@ def six_sensors(found):
                                          for what in ("cpu", "load", "memory", "disk", "network", "uptime")}
 
 
-def row_rest(wanted, folder, stack, say):
-    device = bench_device(folder, stack)
-    found = product.fleet(stack, {"plc": f"127.0.0.1:{device.port}"}, change=six_sensors)
-    monitors = [monitor.start(place(folder, monitor.name)) for monitor in (Collectd(), Zabbix())]
-    for monitor in monitors:
-        stack.callback(monitor.stop)
-    peers = [(monitor.name, monitor.pid) for monitor in monitors]
-    say(f"all at rest for {wanted.rest:.0f} s")
+def monitors(row):
+    """The peers that come up: [(name, pid)]."""
+    for monitor in (Collectd(), Zabbix()):
+        try:
+            monitor.start(row.place(monitor.name))
+            row.stack.callback(monitor.stop)
+            yield monitor.name, monitor.pid
+        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+            row.say(f"{monitor.name} does not come up: {error}")
+
+
+def row_rest(row):
+    """a terminal at rest with six sensors, and again after a session, beside collectd and zabbix-agent2"""
+    device = bench_device(row)
+    found = product.fleet(row.stack, {"plc": f"127.0.0.1:{device.port}"}, change=six_sensors)
+    peers = list(monitors(row))
+    row.say(f"all at rest for {row.wanted.rest:.0f} s")
     threading.Event().wait(2 * CYCLE_S)
-    values = rows_rest.at_rest([("terminal", found.terminal.pid), ("cloud", found.cloud.pid), *peers], wanted.rest)
-    say("a session of the terminal, 60 s, and again")
+    values = rows_rest.at_rest([("terminal", found.terminal.pid), ("cloud", found.cloud.pid), *peers], row.wanted.rest)
+    row.keep(values)
+    row.say("a session of the terminal, 60 s, and again")
     who = product.person(found)
-    row = who.open("t1", "plc", raw=True)
-    load("bulk", row["y"], "up", 4, 2)
-    who.close(row["session"])
-    found.wait_over(row["session"])
+    session = who.open("t1", "plc", raw=True)
+    load("bulk", session["y"], "up", 4, 2)
+    who.close(session["session"])
+    found.wait_over(session["session"])
     threading.Event().wait(60)
-    again = rows_rest.at_rest([("terminal after a session", found.terminal.pid), *peers], wanted.rest)
-    return {**values, "terminal after a session": again["terminal after a session"]}
+    again = rows_rest.at_rest([("terminal", found.terminal.pid), *peers], row.wanted.rest)
+    values.update({name + judge.AGAIN: value for name, value in again.items()})
+    row.keep(values)
+    return len(peers) == 2
 
 
-def row_wire(wanted, folder, stack, say):
-    net = stack.enter_context(lab.Nat())
+def row_wire(row):
+    """bytes of an idle terminal on the wire"""
+    net = row.stack.enter_context(lab.Nat())
 
     def change(found):
         found.terminal.profile["sensors"] = {}
         found.terminal.profile["services"].pop("uplink")
         found.terminal.profile["services"]["agent"]["poll"] = "120s"
-    found = product.fleet(stack, {}, net=net, change=change)
+    found = product.fleet(row.stack, {}, net=net, change=change)
     threading.Event().wait(10)
-    return rows_rest.on_the_wire(net, net.terminal, wanted.wire, say)
+    row.keep(rows_rest.on_the_wire(net, net.terminal, row.wanted.wire, row.say))
 
 
-ROWS = {"bytes": row_bytes, "tunnels": row_tunnels, "access": row_access, "terminals": row_terminals, "rest": row_rest, "wire": row_wire}
+ROWS = {"bytes": row_bytes, "tunnels": row_tunnels, "access": row_access, "sessions": row_sessions, "terminals": row_terminals, "rest": row_rest,
+        "wire": row_wire}

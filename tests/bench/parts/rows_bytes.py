@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Rows about bytes through an open way: bulk, ping-pong, connections a second. Every chain once a round, so that noise hits all alike."""
+import statistics
+
 from parts.host import cpu_s
+from parts.judge import clean
 from parts.load import load
+
+PINGS, TURNS = 2500, 4  # ping-pong is short and the machine's mood shifts quickly: the chains take turns within a round
+METRICS = ("up1", "down1", "up8", "down8", "p50_us", "p99_us", "rate1", "rate4")
 
 
 def bulk(chain, seconds):
@@ -15,11 +21,6 @@ def bulk(chain, seconds):
     return found
 
 
-def ping(chain, count):
-    run = load("ping", chain.port, 64, count)
-    return {"p50_us": run and run["p50_us"], "p99_us": run and run["p99_us"]}
-
-
 def rate(chain, seconds):
     found = {}
     for name, parallel in (("rate1", 1), ("rate4", 4)):
@@ -28,13 +29,39 @@ def rate(chain, seconds):
     return found
 
 
-def measure(chains, rounds, say, seconds=2.0, pings=8000):
-    """{chain: {metric: [value per round]}}"""
+def pings(chains):
+    """{chain: {p50_us, p99_us}}: of each the median of its turns."""
+    runs = {chain.name: [] for chain in chains}
+    for turn in range(TURNS):
+        for chain in rotated(chains, turn):
+            runs[chain.name].append(load("ping", chain.port, 64, PINGS))
     found = {}
-    for number in range(rounds):
-        for chain in chains:
-            say(f"round {number + 1} of {rounds}: bytes through {chain.name}")
-            values = {**bulk(chain, seconds), **ping(chain, pings), **rate(chain, seconds * 0.75)}
-            for metric, value in values.items():
-                found.setdefault(chain.name, {}).setdefault(metric, []).append(value)
+    for name, turns in runs.items():
+        good = clean(turns)
+        found[name] = {key: statistics.median(run[key] for run in good) if good else None for key in ("p50_us", "p99_us")}
     return found
+
+
+def rotated(chains, by):
+    """Nobody is always first."""
+    return chains[by % len(chains):] + chains[:by % len(chains)]
+
+
+def measure(row, chains):
+    """Keeps {chain: {metric: [value per round]}} after each round; TRUE: no value is missing."""
+    found, whole = {}, True
+    for number in range(row.wanted.rounds):
+        row.say(f"round {number + 1} of {row.wanted.rounds}: ping-pong")
+        values = pings(chains)
+        for chain in rotated(chains, number):
+            row.say(f"round {number + 1} of {row.wanted.rounds}: bytes through {chain.name}")
+            values[chain.name].update(**bulk(chain, row.wanted.seconds), **rate(chain, row.wanted.seconds * 0.75))
+        for chain in chains:
+            missing = [metric for metric in METRICS if values[chain.name].get(metric) is None]
+            if missing:
+                row.say(f"{chain.name}: no {', '.join(missing)}")
+                whole = False
+            for metric, value in values[chain.name].items():
+                found.setdefault(chain.name, {}).setdefault(metric, []).append(value)
+        row.keep(found, number + 1)
+    return whole

@@ -71,3 +71,24 @@ def first_bytes(found, device, times, say):
         found.wait_over(row["session"])
     say(f"first byte after {min(took):.0f}–{max(took):.0f} ms")
     return {"ms": took}
+
+
+def many(found, device, count, say, steps=6):
+    """Private memory of the terminal after so many sessions, each with its bytes. Answers are kept for ten minutes for who asks twice:
+    the clock moves on by more than that at each step, so that what is left is what a session leaves for good."""
+    values, who = [], product.person(found)
+    for step in range(steps):
+        for _ in range(count // steps):
+            row = who.open("t1", device, raw=True)
+            with dial("127.0.0.1", row["y"]) as sock:
+                sock.sendall(b"ex")
+                if sock.recv(1) != b"x":
+                    raise AssertionError("no byte came back from the device")
+            who.close(row["session"])
+            found.wait_over(row["session"])
+        found.advance(700)
+        who.login()  # the ticket has aged as well
+        settle([found.terminal.pid])
+        values.append(memory_kib([found.terminal.pid])["private_dirty"])
+        say(f"{(step + 1) * (count // steps)} sessions: {values[-1]} KiB at the terminal")
+    return {"sessions": steps * (count // steps), "sessions_each_step": count // steps, "private_dirty_kib": values, "growth_kib": values[-1] - values[1]}
