@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <farwatch/error.h>
+#include <farwatch/gate.h>
 #include <farwatch/i18n.h>
 #include <farwatch/instance.h>
 
@@ -289,6 +290,21 @@ fill_list (const FarYaml *value, GStrv *place, GError **error)
   return TRUE;
 }
 
+static gboolean
+check_nets (const FarOption *option, GStrv list, GError **error)
+{
+  for (guint i = 0; (option->flags & FAR_OPT_NETS) && list[i] != NULL; i++) {
+    GError *fault = NULL;
+
+    far_address_in ("0.0.0.0", list[i], &fault);
+    if (fault != NULL) {
+      g_propagate_error (error, fault);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
 gboolean
 far_option_fill (const FarOption *option, const FarYaml *value, const char *state_dir, gpointer options, GError **error)
 {
@@ -301,7 +317,7 @@ far_option_fill (const FarOption *option, const FarYaml *value, const char *stat
   if (list && value->kind != FAR_YAML_LIST)
     return invalid (error, _("a list is meant, as in [a, b], not %s"), far_yaml_kind_name (value));
   if (list)
-    return fill_list (value, place, error);
+    return fill_list (value, place, error) && check_nets (option, *(GStrv *) place, error);
   if (value->kind != FAR_YAML_SCALAR)
     return invalid (error, _("one value is meant, not %s"), far_yaml_kind_name (value));
   return fill_scalar (option, value, state_dir, place, error);

@@ -95,6 +95,19 @@ far_peer_changed (FarInstance *transport, const char *peer, gboolean up, const c
 }
 
 void
+far_services_devices_changed (void)
+{
+  g_autoptr (GPtrArray) services = far_instance_list (FAR_KIND_SERVICE);
+
+  for (guint i = 0; i < services->len; i++) {
+    const FarServiceType *type = (const FarServiceType *) far_instance_type (services->pdata[i]);
+
+    if (type->ops != NULL && type->ops->devices != NULL)
+      type->ops->devices (far_instance_self (services->pdata[i]));
+  }
+}
+
+void
 far_peer_catch_up (FarInstance *service)
 {
   g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func (g_free);

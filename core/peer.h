@@ -4,5 +4,7 @@
 
 /* Tells a service that has just come up which links are up already: they may have come before it. [main] */
 void far_peer_catch_up (FarInstance *service);
+/* Tells every service that runs: a reload has read the devices of the profile again. */
+void far_services_devices_changed (void);
 /* At the daemon's end. [main] */
 void far_peer_forget (void);

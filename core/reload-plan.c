@@ -43,6 +43,28 @@ compare_keys (const FarType *type, const FarYaml *map, const FarYaml *other, gbo
   }
 }
 
+static const char *
+fixed_key (const FarInstance *old, const FarConfigured *wanted)
+{
+  for (const FarOption *option = old->type->options; option != NULL && option->type != FAR_OPT_END; option++) {
+    if (!(option->flags & FAR_OPT_RESTART))
+      continue;
+    if (old->type != wanted->type)
+      return "type";
+    if (!far_yaml_equal (far_yaml_get (old->configured->map, option->name), far_yaml_get (wanted->map, option->name)))
+      return option->name;
+  }
+  return NULL;
+}
+
+const char *
+far_change_fixed (const FarChange *change)
+{
+  gboolean changes = change->kind == FAR_CHANGE_REPLACED || change->kind == FAR_CHANGE_RELOADED;
+
+  return changes && change->old->state == FAR_STATE_RUNNING && change->old->type != NULL ? fixed_key (change->old, change->wanted) : NULL;
+}
+
 static FarChangeKind
 change_kind (const FarInstance *old, const FarConfigured *wanted)
 {

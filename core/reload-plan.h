@@ -13,6 +13,8 @@ typedef struct {
   gboolean told;                 /* reload() has been called */
 } FarChange;
 
+/* What of it changes only by a restart: the key, or "type"; NULL: nothing. */
+const char *far_change_fixed (const FarChange *change);
 /* In the order of the new profile, the removed ones last. */
 GPtrArray *far_reload_plan (FarProfile *profile);
 const char *far_change_name (FarChangeKind kind);

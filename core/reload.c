@@ -6,6 +6,7 @@
 
 #include "device.h"
 #include "node.h"
+#include "peer.h"
 #include "reload-plan.h"
 #include "right.h"
 #include "trim.h"
@@ -38,6 +39,21 @@ read_profile (const char *state, GPtrArray *faults, GError **error)
   return check_node (profile, error) ? g_steal_pointer (&profile) : NULL;
 }
 
+static gboolean
+check_fixed (GPtrArray *changes, GError **error)
+{
+  for (guint i = 0; i < changes->len; i++) {
+    const FarChange *change = changes->pdata[i];
+    const char *key = far_change_fixed (change);
+
+    if (key == NULL)
+      continue;
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: '%s' changes only by a restart"), change->wanted->path, key);
+    return FALSE;
+  }
+  return TRUE;
+}
+
 /* What is missing or rests has nothing to initialise. */
 static gboolean
 make_fresh (FarChange *change, FarProfile *profile, GError **error)
@@ -68,6 +84,8 @@ tell_reload (FarChange *change, GError **error)
 static gboolean
 prepare (GPtrArray *changes, FarProfile *profile, GError **error)
 {
+  if (!check_fixed (changes, error))
+    return FALSE;
   for (guint i = 0; i < changes->len; i++)
     if (!make_fresh (changes->pdata[i], profile, error))
       return FALSE;
@@ -165,6 +183,7 @@ hand_over (GPtrArray *changes, FarProfile *profile)
       far_instance_retry (change->old);
   }
   far_instances_advance ();
+  far_services_devices_changed ();
 }
 
 static json_t *

@@ -129,6 +129,7 @@ void far_peer_cut (const char *transport, const char *peer, const char *cause);
 /* What a service may hear; any may be NULL. [main] */
 typedef struct {
   void (*peer) (gpointer self, const char *transport, const char *peer, gboolean up, const char *from);
+  void (*devices) (gpointer self); /* a reload has read the devices of the profile again */
 } FarServiceOps;
 
 /* ---- stream tickets ---- */

@@ -29,7 +29,13 @@ typedef struct {
   gint64 low, high; /* both included */
 } FarRange;
 
-enum { FAR_OPT_REQUIRED = 1 << 0, FAR_OPT_RELOADABLE = 1 << 1, FAR_OPT_DEPRECATED = 1 << 2 };
+enum {
+  FAR_OPT_REQUIRED = 1 << 0,
+  FAR_OPT_RELOADABLE = 1 << 1, /* type->reload() takes a new value */
+  FAR_OPT_DEPRECATED = 1 << 2,
+  FAR_OPT_NETS = 1 << 3,       /* LIST: each item is a net or an address, as far_address_in() reads it */
+  FAR_OPT_RESTART = 1 << 4     /* a reload that changes it (or the type) under a running instance is refused: others hold what it stands for */
+};
 
 typedef struct {
   const char *name;       /* key in the profile                                          */

@@ -283,9 +283,9 @@ static const char *const authorities[] = { "cloud", "admin", NULL };
 #define HOUR G_GINT64_CONSTANT (3600000000)
 
 static const FarOption options[] = {
-  { "store", FAR_OPT_REF, FAR_OPT_REQUIRED, G_STRUCT_OFFSET (AccessOpts, store), NULL, N_ ("where registry, rights, sessions and history are kept"), 0, 0,
+  { "store", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART, G_STRUCT_OFFSET (AccessOpts, store), NULL, N_ ("where registry, rights, sessions and history are kept"), 0, 0,
     NULL, FAR_KIND_STORE },
-  { "nodes", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, nodes), NULL, N_ ("transport on which terminals come"), 0, 0, NULL,
+  { "nodes", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART, G_STRUCT_OFFSET (AccessOpts, nodes), NULL, N_ ("transport on which terminals come"), 0, 0, NULL,
     FAR_KIND_TRANSPORT },
   { "tunnels", FAR_OPT_REFS, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, tunnels), NULL, N_ ("tunnel ends to draw from; none: all that are up"), 0, 0,
     NULL, FAR_KIND_TRANSPORT },

@@ -60,6 +60,19 @@ device_lost (const char *session, const char *device, gpointer user)
 /* ---- life ---- */
 
 static gboolean
+hours_good (const AgentOpts *opts, GError **error)
+{
+  GError *fault = NULL;
+  if (!opts->hours || !*opts->hours)
+    return TRUE;
+  far_hours_contain (opts->hours, far_clock_wall_us (), 0, &fault);
+  if (!fault)
+    return TRUE;
+  g_propagate_error (error, fault);
+  return FALSE;
+}
+
+static gboolean
 agent_init (gpointer data, FarInstance *at, GError **error)
 {
   Agent *self = data;
@@ -68,7 +81,7 @@ agent_init (gpointer data, FarInstance *at, GError **error)
   *self->life = (AgentLife){ 1, self };
   self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) agent_session_unref);
   g_queue_init (&self->nonces);
-  return TRUE;
+  return hours_good (agent_opts (self), error);
 }
 
 static void
@@ -84,22 +97,22 @@ static gboolean
 agent_start (gpointer data, GError **error)
 {
   Agent *self = data;
-  const AgentOpts *opts = agent_opts (self);
-  gboolean checked = !opts->hours || !*opts->hours;
-  if (!checked) {
-    GError *fault = NULL;
-    far_hours_contain (opts->hours, far_clock_wall_us (), 0, &fault);
-    if (fault) {
-      g_propagate_error (error, fault);
-      return FALSE;
-    }
-  }
   if (!agent_devices_load (self, error))
     return FALSE;
   far_device_on_lost (device_lost, self);
   agent_renew_start (self);
   far_instance_ready (self->at);
   agent_poll_soon (self, 0);
+  return TRUE;
+}
+
+/* A poll at the new cycle: the timer of the old one may be far away. */
+static gboolean
+agent_reload (gpointer data, const void *options, GError **error)
+{
+  if (!hours_good (options, error))
+    return FALSE;
+  agent_poll_soon (data, 0);
   return TRUE;
 }
 
@@ -139,6 +152,12 @@ agent_peer (gpointer data, const char *transport, const char *peer, gboolean up,
   self->linked = up;
   if (up)
     agent_linked (self);
+}
+
+static void
+agent_devices (gpointer data)
+{
+  agent_devices_tell (data);
 }
 
 /* ---- handlers ---- */
@@ -188,7 +207,7 @@ static const FarHandler handlers[] = {
 #define HOUR G_GINT64_CONSTANT (3600000000)
 
 static const FarOption options[] = {
-  { "link", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, link), NULL, N_ ("transport that leads to the cloud"), 0, 0, NULL,
+  { "link", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART, G_STRUCT_OFFSET (AgentOpts, link), NULL, N_ ("transport that leads to the cloud"), 0, 0, NULL,
     FAR_KIND_TRANSPORT },
   { "tunnel", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, tunnel), NULL, N_ ("transport that dials tunnels"), 0, 0, NULL,
     FAR_KIND_TRANSPORT },
@@ -207,11 +226,11 @@ static const FarOption options[] = {
   { NULL, FAR_OPT_END },
 };
 
-static const FarServiceOps ops = { .peer = agent_peer };
+static const FarServiceOps ops = { .peer = agent_peer, .devices = agent_devices };
 
 static const FarServiceType agent_type = {
   .type = { .kind = FAR_KIND_SERVICE, .name = "agent", .summary = N_ ("access of people to devices, terminal side"), .instance_size = sizeof (Agent),
-            .options_size = sizeof (AgentOpts), .options = options, .init = agent_init, .start = agent_start, .stop = agent_stop, .fini = agent_fini },
+            .options_size = sizeof (AgentOpts), .options = options, .init = agent_init, .start = agent_start, .reload = agent_reload, .stop = agent_stop, .fini = agent_fini },
   .handlers = handlers,
   .ops = &ops,
 };

@@ -147,7 +147,7 @@ file_maintain (gpointer data, guint budget_ms, FarRequest *req)
 }
 
 static const FarOption file_options[] = {
-  { .name = "path", .type = FAR_OPT_PATH, .offset = G_STRUCT_OFFSET (FileOptions, path),
+  { .name = "path", .type = FAR_OPT_PATH, .flags = FAR_OPT_RESTART, .offset = G_STRUCT_OFFSET (FileOptions, path),
     .summary = N_ ("directory; without it NAME.store in the state directory") },
   { .name = "keep", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (FileOptions, keep_us),
     .fallback = "30d", .summary = N_ ("how long samples stay; 0s: for ever"), .min = 0, .max = G_MAXINT64 },

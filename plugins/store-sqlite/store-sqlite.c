@@ -16,7 +16,7 @@ struct _Sqlite {
 };
 
 static const FarOption sqlite_options[] = {
-  { .name = "path", .type = FAR_OPT_PATH, .offset = G_STRUCT_OFFSET (SqliteOptions, path),
+  { .name = "path", .type = FAR_OPT_PATH, .flags = FAR_OPT_RESTART, .offset = G_STRUCT_OFFSET (SqliteOptions, path),
     .summary = N_ ("database file; without it NAME.db in the state directory") },
   { .name = "keep", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (SqliteOptions, keep_us),
     .fallback = "30d", .summary = N_ ("how long samples stay; 0s: for ever"), .min = 0, .max = G_MAXINT64 },

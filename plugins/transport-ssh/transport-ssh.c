@@ -7,6 +7,7 @@
 
 #include <farwatch/trust.h>
 
+#include <arpa/inet.h>
 #include <string.h>
 
 const SshOptions *
@@ -69,12 +70,34 @@ find_addresses (Ssh *self, const char *bound, GError **error)
 /* ---- life ---- */
 
 static gboolean
+check_ciphers (const SshOptions *options, GError **error)
+{
+  ssh_session session = ssh_new ();
+  gboolean good = session != NULL && ssh_options_set (session, SSH_OPTIONS_CIPHERS_C_S, options->ciphers) == 0;
+  if (!good)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("option 'ciphers': libssh knows none of '%s'"), options->ciphers);
+  ssh_free (session);
+  return good;
+}
+
+static gboolean
+check_y_listen (const SshOptions *options, GError **error)
+{
+  struct in6_addr address;
+  gboolean good = inet_pton (AF_INET, options->y_listen, &address) == 1 || inet_pton (AF_INET6, options->y_listen, &address) == 1;
+  if (!good)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("option 'y-listen': '%s' is no address; write it in numbers, as in 192.0.2.1"), options->y_listen);
+  return good;
+}
+
+/* What start() would refuse is refused here, where a reload can still keep the old profile. */
+static gboolean
 init (gpointer data, FarInstance *at, GError **error)
 {
   Ssh *self = data;
   self->at = at;
   self->tunnels = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, tunnel_unref);
-  return TRUE;
+  return check_ciphers (ssh_options (self), error) && check_y_listen (ssh_options (self), error);
 }
 
 static gboolean
@@ -195,7 +218,7 @@ static const FarOption options[] = {
     .summary = N_ ("connections at once that have not logged in"), .min = 1, .max = 100000 },
   { .name = "per-address", .type = FAR_OPT_INT, .offset = AT (per_address), .fallback = "16",
     .summary = N_ ("of these, from one address (one /64)"), .min = 1, .max = 100000 },
-  { .name = "trusted", .type = FAR_OPT_LIST, .offset = AT (trusted), .summary = N_ ("nets that are not counted by address") },
+  { .name = "trusted", .type = FAR_OPT_LIST, .flags = FAR_OPT_NETS, .offset = AT (trusted), .summary = N_ ("nets that are not counted by address") },
   { .name = "y-connections", .type = FAR_OPT_INT, .offset = AT (y_connections), .fallback = "64",
     .summary = N_ ("connections of people at once in one session"), .min = 1, .max = TUNNEL_JOINS_MAX },
   { .name = "ciphers", .type = FAR_OPT_STRING, .offset = AT (ciphers), .fallback = SSH_CIPHERS, .summary = N_ ("SSH ciphers, the preferred ones first") },

@@ -247,7 +247,7 @@ static const FarOption node_options[] = {
   { "name", FAR_OPT_STRING, 0, OFFSET (name), NULL, N_ ("client: the name in the server's certificate; default: the host of connect") },
   { "max-connections", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_connections), "4096", N_ ("server: connections in all"), 1, 100000 },
   { "max-per-address", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_per_address), "32", N_ ("server: connections of one address before login"), 1, 100000 },
-  { "trusted", FAR_OPT_LIST, FAR_OPT_RELOADABLE, OFFSET (trusted), NULL, N_ ("server: nets without a limit per address, as 10.0.0.0/8") },
+  { "trusted", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (trusted), NULL, N_ ("server: nets without a limit per address, as 10.0.0.0/8") },
   { "idle", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, OFFSET (idle_us), "400s", N_ ("server: a link that says nothing for so long is cut; over three poll cycles"), G_USEC_PER_SEC, 30 * DAY_US },
   { "reconnect", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, OFFSET (reconnect_us), "60s",
     N_ ("client: after a lost link it waits a random time up to this, then up to twice that, up to 15 times"), 10000, DAY_US },

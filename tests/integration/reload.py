@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A new profile while people work: each change of an option at either end, under tunnels that carry numbered bytes. No byte may be lost, doubled
+or late, in raw Y, in a login in band, and in a stream; what a bad profile wants is refused and said, and the old one stays in force."""
+import copy
+import os
+import signal
+import struct
+import threading
+import unittest
+
+import lab
+import tap
+from lab.case import FleetCase
+from lab.ssh import Stock
+from lab.wait import wait_until
+
+
+class Numbers:
+    """Numbers sent through a connection to an echo device and read back: the next one only counts when it is the next one."""
+
+    def __init__(self, send, receive):
+        self.send, self.receive = send, receive
+        self.sent = self.got = 0
+        self.fault, self.ending = None, False
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._write, self._read)]
+        for thread in self._threads:
+            thread.start()
+
+    def _write(self):
+        try:
+            while not self.ending and self.fault is None:
+                if self.sent - self.got > 20000:
+                    threading.Event().wait(0.001)
+                    continue
+                self.send(b"".join(struct.pack(">I", number) for number in range(self.sent, self.sent + 500)))
+                self.sent += 500
+        except (OSError, ValueError) as error:
+            self.fault = self.fault or f"writing ended at number {self.sent}: {error}"
+
+    def _read(self):
+        rest = b""
+        try:
+            while not (self.ending and self.got == self.sent and not self._threads[0].is_alive()):
+                rest += self._piece()
+                whole = len(rest) // 4
+                for number, in struct.iter_unpack(">I", rest[:whole * 4]):
+                    if number != self.got:
+                        raise ValueError(f"number {number} instead of {self.got}")
+                    self.got += 1
+                rest = rest[whole * 4:]
+        except (OSError, ValueError) as error:
+            self.fault = self.fault or f"reading ended at number {self.got}: {error}"
+
+    def _piece(self):
+        piece = self.receive(65536)
+        if not piece:
+            raise ValueError("the stream ended")
+        return piece
+
+    def moved_on(self, what, timeout=20):
+        """More numbers came back than were under way before."""
+        goal = self.sent + 1000
+        wait_until(lambda: self.fault or self.got > goal, timeout, f"numbers pass after {what}: {self.got} of {goal}")
+        if self.fault:
+            raise AssertionError(f"{what}: {self.fault}")
+
+    def finish(self):
+        """Everything that was sent has come back."""
+        self.ending = True
+        self._threads[0].join(20)
+        wait_until(lambda: self.fault or self.got == self.sent, 20, f"{self.got} of {self.sent} numbers are back")
+        if self.fault:
+            raise AssertionError(self.fault)
+
+
+class UnderWork(FleetCase):
+    """A cloud with two tunnel ends, one terminal, three ways in at once."""
+
+    def setUp(self):
+        def change(fleet):
+            self.other = fleet.device("other", lab.Echo())
+            transports = fleet.cloud.profile["transports"]
+            transports["spare"] = {**transports["tunnels"], "listen": f"127.0.0.1:{lab.free_port()}"}
+            fleet.cloud.profile["transports"]["people"]["max-connections"] = 256
+        self.start_fleet(change=change)
+        self.flows = {"raw Y": self.raw_flow(), "login in band": self.band_flow()}
+        for name, flow in self.flows.items():
+            flow.moved_on(f"the start of {name}")
+
+    def raw_flow(self):
+        self.row = self.open()
+        sock = self.dial(self.row)
+        return Numbers(sock.sendall, sock.recv)
+
+    def band_flow(self):
+        stock = Stock(os.path.join(self.fleet.folder, "stock"), self.fleet, "alice")
+        self.band_row = self.alice.open("t1")
+        shell = stock.start(self.band_row["y"], "-W", self.other.address, password=self.alice.password, bufsize=0)
+        self.addCleanup(self.end_shell, shell)
+        return Numbers(lambda data: self.write_all(shell.stdin, data), shell.stdout.read)
+
+    @staticmethod
+    def write_all(pipe, data):
+        while data:
+            data = data[pipe.write(data):]
+
+    @staticmethod
+    def end_shell(shell):
+        shell.kill()
+        shell.wait(10)
+        for pipe in (shell.stdin, shell.stdout, shell.stderr):
+            pipe.close()
+
+    def reload(self, node, change):
+        """The profile with the change; the rows of the answer."""
+        change(node.profile)
+        node.write()
+        return {row["path"]: row["action"] for row in node.call("POST", "reload")["changes"]}
+
+    def reload_refused(self, node, change):
+        """The error's words; the profile is as before then."""
+        before = copy.deepcopy(node.profile)
+        change(node.profile)
+        node.write()
+        with node.control_link() as link:
+            answer = link.ask("POST", "reload")
+        node.profile = before
+        node.write()
+        self.assertGreaterEqual(answer.status, 400, answer)
+        self.assertIn("the old profile stays in force", answer.body["message"])
+        return answer.body["message"] + "\n" + answer.body.get("faults", "")
+
+    def all_move(self, what):
+        for name, flow in self.flows.items():
+            flow.moved_on(f"{what}, {name}")
+
+    def all_finish(self):
+        for flow in self.flows.values():
+            flow.finish()
+        for row in (self.row, self.band_row):
+            self.assertEqual(self.fleet.session(row["session"])["state"], "open")
+            self.alice.close(row["session"])
+            self.fleet.wait_over(row["session"])
+            self.assert_recorded(row["session"], "closed by the user")
+            self.fleet.ports_gone(row)
+        self.assert_works()
+
+
+class Cloud(UnderWork):
+    def test_bad_profiles_are_refused_and_said(self):
+        def misspelt(profile):
+            profile["services"]["access"]["longst"] = "1h"
+
+        def bad_ciphers(profile):
+            profile["transports"]["tunnels"]["ciphers"] = "rot13"
+
+        def bad_net(profile):
+            profile["transports"]["tunnels"]["trusted"] = ["10.0.0.0/99"]
+
+        def bad_y(profile):
+            profile["transports"]["tunnels"]["y-listen"] = "here"
+
+        def other_store(profile):
+            profile["services"]["access"]["store"] = "attic"
+            profile["stores"]["attic"] = {"type": "file", "path": "attic"}
+
+        def other_path(profile):
+            profile["stores"]["main"]["path"] = "other.db"
+
+        def other_kind(profile):
+            profile["stores"]["main"] = {"type": "file", "path": "main"}
+
+        for change, words in ((misspelt, "services.access|faults"), (bad_ciphers, "ciphers"), (bad_net, "trusted"), (bad_y, "y-listen"),
+                              (other_store, "services.access: .*store.* restart"), (other_path, "stores.main: .*path.* restart"),
+                              (other_kind, "stores.main: .*type.* restart")):
+            self.assertRegex(self.reload_refused(self.fleet.cloud, change), words)
+            self.all_move(change.__name__)
+        self.assertEqual(self.fleet.cloud.call("GET", "status")["state"], "ok")
+        self.all_finish()
+
+    def test_signal_with_a_bad_profile_says_so_in_the_log(self):
+        cloud = self.fleet.cloud
+        cloud.profile["services"]["access"]["longst"] = "1h"
+        cloud.write()
+        os.kill(cloud.pid, signal.SIGHUP)
+        cloud.process.wait_line("unknown key 'longst'", 10)
+        cloud.process.wait_line("the old profile stays in force", 10)
+        self.all_move("the signal")
+        self.all_finish()
+
+    def test_good_profiles_come_into_force(self):
+        def rules(profile):
+            profile["services"]["access"].update({"longest": "20m", "usual": "3m", "grace": "5s", "poll": "60s", "sessions-each": 7})
+
+        def door(profile):
+            profile["transports"]["people"].update({"max-connections": 200, "max-per-address": 16, "trusted": ["127.0.0.0/8"]})
+
+        def links(profile):
+            profile["transports"]["nodes"].update({"idle": "300s", "max-connections": 100})
+
+        def tunnels(profile):
+            profile["transports"]["tunnels"].update({"y-connections": 5, "unverified": 32, "ports": "20000-50000"})
+
+        def tunnels_again(profile):
+            profile["transports"]["tunnels"]["per-address"] = 8
+
+        def moved(profile):
+            profile["transports"]["tunnels"]["listen"] = f"127.0.0.1:{lab.free_port()}"
+
+        def one_end(profile):
+            profile["services"]["access"]["tunnels"] = ["spare"]
+
+        def without(profile):
+            del profile["transports"]["tunnels"]
+
+        def store(profile):
+            profile["stores"]["main"]["keep"] = "20d"
+
+        def intake(profile):
+            profile["services"].pop("intake")
+
+        for change, expected in ((rules, {"services.access": "reloaded"}), (door, {"transports.people": "reloaded"}), (links, {"transports.nodes": "reloaded"}),
+                                 (tunnels, {"transports.tunnels": "replaced"}), (tunnels_again, {"transports.tunnels": "replaced"}),
+                                 (moved, {"transports.tunnels": "replaced"}), (one_end, {"services.access": "reloaded"}),
+                                 (without, {"transports.tunnels": "removed"}), (store, None), (intake, {"services.intake": "removed"})):
+            done = self.reload(self.fleet.cloud, change)
+            if expected:
+                self.assertEqual(done, expected)
+            self.all_move(change.__name__)
+        answer = self.alice.ask("POST", "sessions", {"terminal": "t1", "for_us": 1800 * 10**6, "reason": "x", "entry": "ports"})
+        self.assertEqual(answer[0], 403, answer)  # longest: 20m is in force
+        self.assertIn("20m", json_text(answer[1]))
+        self.all_finish()
+
+    def test_links_that_are_replaced_take_no_session_along(self):
+        def link_name(profile):
+            profile["transports"]["nodes"]["name"] = "another"  # any option that is not reloadable
+        self.assertEqual(self.reload(self.fleet.cloud, link_name), {"transports.nodes": "replaced"})
+        self.all_move("links replaced")
+        self.fleet.wait_connected("t1")
+        self.all_finish()
+
+
+class Terminal(UnderWork):
+    def test_bad_profiles_are_refused_and_said(self):
+        def hours(profile):
+            profile["services"]["agent"]["hours"] = "Someday 8-17"
+
+        def both(profile):
+            profile["transports"]["cloud"]["listen"] = "127.0.0.1:1"
+
+        def ciphers(profile):
+            profile["transports"]["tunnel"]["ciphers"] = "rot13"
+
+        def device(profile):
+            profile["devices"]["echo"]["endpoint"] = "nowhere"
+
+        for change, words in ((hours, "hours|Someday"), (both, "listen"), (ciphers, "ciphers"), (device, "faults")):
+            self.assertRegex(self.reload_refused(self.fleet.terminal, change), words)
+            self.all_move(change.__name__)
+        self.all_finish()
+
+    def test_good_profiles_come_into_force(self):
+        def rules(profile):
+            profile["services"]["agent"].update({"poll": "60s", "longest": "15m", "sessions": 5, "hours": "Mon-Sun 00:00-24:00"})
+
+        def tunnel(profile):
+            profile["transports"]["tunnel"]["y-connections"] = 9
+
+        def lan(profile):
+            profile["endpoints"]["lan"]["connect-timeout"] = "3s"
+
+        def login(profile):
+            profile["endpoints"]["login"]["login"] = ["people"]
+
+        def people(profile):
+            profile["authenticators"]["people"]["path"] = "people.yaml"
+
+        def sensor(profile):
+            profile["sensors"]["host"]["interval"] = "20s"
+
+        def one_more(profile):
+            profile["devices"]["second"] = {"endpoint": "lan", "address": self.echo.address}
+
+        for change in (rules, tunnel, lan, login, people, sensor, one_more):
+            self.reload(self.fleet.terminal, change)
+            self.all_move(change.__name__)
+        wait_until(lambda: "second" in [row["device"] for row in self.fleet.cloud.call("GET", "terminals/t1")["devices"]], 10, "the cloud knows the new device")
+        self.all_finish()
+
+    def test_a_link_that_is_replaced_takes_no_session_along(self):
+        def link(profile):
+            profile["transports"]["cloud"]["name"] = "127.0.0.1"
+        self.assertEqual(self.reload(self.fleet.terminal, link), {"transports.cloud": "replaced"})
+        self.all_move("the link replaced")
+        self.fleet.wait_connected("t1")
+        self.all_finish()
+
+
+def json_text(body):
+    return str(body.get("message", body))
+
+
+if __name__ == "__main__":
+    tap.main()
