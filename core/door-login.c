@@ -109,7 +109,8 @@ login_post (gpointer self, FarCall *call)
 static void
 login_delete (gpointer self, FarCall *call)
 {
-  far_login_ticket_revoke_name (call->principal->name);
+  if (call->principal->kind == FAR_PRINCIPAL_PERSON) /* who is local by the same name has none */
+    far_login_ticket_revoke_name (call->principal->name);
   far_call_answer (call, 200, json_object ());
 }
 

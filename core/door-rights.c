@@ -20,12 +20,21 @@
 #define RIGHTS_STORE "main"
 #define RIGHTS_TABLE "rights"
 #define RIGHTS_TIMEOUT_MS 20000
+#define RIGHTS_PAGE 10000
 
 /* ---- rows at start ---- */
 
 static FarHomeTimer *rights_timer; /* until the store runs; touched on main only */
 static gint64 rights_wait_us;
 static gboolean rights_asked; /* the store is reading, or has read */
+
+static void rights_read (FarRequest *req, gpointer user);
+
+static void
+rights_read_from (const char *after)
+{
+  far_store_rows (RIGHTS_STORE, RIGHTS_TABLE, NULL, after, RIGHTS_PAGE, FALSE, far_request_new (rights_read, NULL, RIGHTS_TIMEOUT_MS));
+}
 
 static void
 rights_read (FarRequest *req, gpointer user)
@@ -49,6 +58,8 @@ rights_read (FarRequest *req, gpointer user)
       far_log (NULL, G_LOG_LEVEL_WARNING, "a right in the store is bad and left out: %s: %s", row->key, error != NULL ? error->message : "no JSON");
     json_decref (right);
   }
+  if (rows->len == RIGHTS_PAGE)
+    rights_read_from (((const FarRow *) rows->pdata[rows->len - 1])->key);
 }
 
 static void
@@ -58,7 +69,7 @@ rights_try (gpointer data)
     return;
   if (far_instance_find (FAR_KIND_STORE, RIGHTS_STORE, NULL) != NULL) {
     rights_asked = TRUE;
-    far_store_rows (RIGHTS_STORE, RIGHTS_TABLE, NULL, NULL, 10000, FALSE, far_request_new (rights_read, NULL, RIGHTS_TIMEOUT_MS));
+    rights_read_from (NULL);
     return;
   }
   rights_wait_us = MIN (rights_wait_us * 2, 60 * G_USEC_PER_SEC);

@@ -4,10 +4,14 @@
 
 #include "door-private.h"
 
+#include <string.h>
+
 #include <farwatch/i18n.h>
 #include <farwatch/login.h>
 
 #include "people.h"
+#include "right.h"
+#include "router.h"
 
 /* From `after` on, `limit` of them, and only those the asker may know of. */
 static json_t *
@@ -58,6 +62,8 @@ users_changed (FarRequest *req, gpointer user)
     return;
   }
   far_login_ticket_revoke_name (call->parts[0]);
+  if (strcmp (call->message->method, "DELETE") == 0 || json_object_get (call->body, "groups") != NULL)
+    far_right_end_person (call->parts[0]);
   far_call_answer (call, 200, json_object ());
 }
 
@@ -72,6 +78,16 @@ users_groups (json_t *list)
   return groups;
 }
 
+/* Rights name groups by these words, and the file of people holds them. */
+static gboolean
+users_groups_ok (GStrv groups)
+{
+  for (guint i = 0; groups != NULL && groups[i] != NULL; i++)
+    if (!far_field_name_ok (groups[i]))
+      return FALSE;
+  return TRUE;
+}
+
 static void
 users_put (gpointer self, FarCall *call)
 {
@@ -84,6 +100,8 @@ users_put (gpointer self, FarCall *call)
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("nothing to change: send password, groups or key"));
   else if (password != NULL && password[0] == '\0')
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("an empty password is refused"));
+  else if (!users_groups_ok (groups))
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("a group must be a name: 1 to 64 of A-Z a-z 0-9 . _ -"));
   else
     far_people_put (call->parts[0], password, (const char *const *) groups, key, far_request_new (users_changed, call, 0));
 }

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include <farwatch/clock.h>
+
 FarPrincipal *
 far_principal_new (FarPrincipalKind kind, const char *name, const char *const *groups, const char *from)
 {
@@ -12,6 +14,7 @@ far_principal_new (FarPrincipalKind kind, const char *name, const char *const *g
 
   principal->refs = 1;
   principal->kind = kind;
+  principal->since_us = far_clock_boottime_us ();
   principal->name = g_strdup (name ? name : "");
   principal->groups = g_strdupv ((char **) groups);
   principal->from = g_strdup (from ? from : "");

@@ -10,8 +10,13 @@
 
 #include "right-row.h"
 
+#define ENDED_MAX 4096
+
 /* The set in force. One a process, as the profile is; touched on main only. */
 static GPtrArray *rights;
+
+/* Person → boottime up to which their logins are over; bounded, the oldest goes. Touched on main only. */
+static GHashTable *ended;
 
 static const struct {
   FarAction action;
@@ -54,6 +59,7 @@ void
 far_right_clear (void)
 {
   g_clear_pointer (&rights, g_ptr_array_unref);
+  g_clear_pointer (&ended, g_hash_table_unref);
 }
 
 static int
@@ -265,10 +271,47 @@ right_visible_names (const FarPrincipal *principal, GPtrArray *names)
   return right_shows (principal, FALSE, names);
 }
 
+static void
+ended_drop_oldest (void)
+{
+  GHashTableIter iter;
+  gpointer name, at, oldest = NULL;
+  gint64 least = G_MAXINT64;
+
+  g_hash_table_iter_init (&iter, ended);
+  while (g_hash_table_iter_next (&iter, &name, &at))
+    if (*(gint64 *) at < least) {
+      least = *(gint64 *) at;
+      oldest = name;
+    }
+  g_hash_table_remove (ended, oldest);
+}
+
+void
+far_right_end_person (const char *name)
+{
+  gint64 *now = g_new (gint64, 1);
+
+  *now = far_clock_boottime_us ();
+  if (ended == NULL)
+    ended = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_hash_table_replace (ended, g_strdup (name), now);
+  if (g_hash_table_size (ended) > ENDED_MAX)
+    ended_drop_oldest ();
+}
+
+static gboolean
+right_login_ended (const FarPrincipal *principal)
+{
+  const gint64 *at = principal->kind == FAR_PRINCIPAL_PERSON && ended != NULL ? g_hash_table_lookup (ended, principal->name) : NULL;
+
+  return at != NULL && principal->since_us <= *at;
+}
+
 static gboolean
 right_is_over (const FarPrincipal *principal)
 {
-  return principal->until_us != 0 && far_clock_wall_us () >= principal->until_us;
+  return (principal->until_us != 0 && far_clock_wall_us () >= principal->until_us) || right_login_ended (principal);
 }
 
 gboolean

@@ -152,10 +152,24 @@ watch_push (Watch *watch, FarMessage *message)
   }
 }
 
+static Watch *
+watch_find (guint id)
+{
+  return watches.by_id != NULL ? g_hash_table_lookup (watches.by_id, GUINT_TO_POINTER (id)) : NULL;
+}
+
+const FarPrincipal *
+far_watch_principal (guint id)
+{
+  const Watch *watch = watch_find (id);
+
+  return watch != NULL ? watch->principal : NULL;
+}
+
 void
 far_watch_event (guint id, json_t *event)
 {
-  Watch *watch = watches.by_id != NULL ? g_hash_table_lookup (watches.by_id, GUINT_TO_POINTER (id)) : NULL;
+  Watch *watch = watch_find (id);
 
   if (watch == NULL)
     json_decref (event);

@@ -83,6 +83,8 @@ void far_call_refuse (FarCall *call, const char *object, const char *cause);
 #define FAR_WATCH_EVENTS 64
 guint far_call_watch (FarCall *call, void (*gone) (guint watch, gpointer user), gpointer user);
 void far_watch_event (guint watch, json_t *event /* takes */);
+/* Who watches: what they may see can end meanwhile. NULL: the watch has ended. */
+const FarPrincipal *far_watch_principal (guint watch);
 
 typedef struct {
   const char *method;        /* NULL: end of table */

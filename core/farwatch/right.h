@@ -19,6 +19,7 @@ typedef struct {
   char *via;         /* claim: the node that vouches; NULL: none */
   char *from;        /* address the door saw, "" if none */
   gint64 until_us;   /* wall; 0: no end */
+  gint64 since_us;   /* boottime at which it was made: a person's logins end when the person is removed */
 } FarPrincipal;
 
 FarPrincipal *far_principal_new (FarPrincipalKind kind, const char *name, const char *const *groups, const char *from);

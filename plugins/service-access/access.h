@@ -77,7 +77,7 @@ gboolean access_manages (const FarPrincipal *principal, const char *object);
 
 typedef struct _AccessTerminal {
   char *id;
-  json_t *row;        /* {terminal, ssh, box, spki, serial, statement, stock, site, groups, note, added_us} */
+  json_t *row;        /* {terminal, ssh, box, spki, serial, older, statement, stock, site, groups, note, added_us} */
   GHashTable *devices; /* name → json row */
   gboolean connected;
   gint64 seen_us, polled_us; /* wall */
@@ -110,6 +110,13 @@ void access_devices_put (gpointer self, FarCall *call);
 #define ACCESS_RENEW_AFTER_EXPIRY (G_GINT64_CONSTANT (90) * 24 * 3600 * G_USEC_PER_SEC)
 
 void access_join_post (gpointer self, FarCall *call);
+/* revoke.c */
+void access_certificate_set (json_t *row, const char *certificate);
+GStrv access_serials (const json_t *row); /* caller frees */
+void access_revoke_parts (GStrv serials, const char *terminal, GArray *parts, GPtrArray *texts);
+void access_revoke_now (GStrv serials);
+/* Its link is cut, its sessions end. */
+void access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause);
 /* The token in "id.secret", bound to key: its row (borrowed), or NULL with one polite error for every cause. */
 json_t *access_join_check (Access *self, const char *token, const char *key, const char *node, GError **error);
 void access_enroll_post (gpointer self, FarCall *call);

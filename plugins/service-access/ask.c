@@ -55,7 +55,7 @@ static gboolean
 check_right (Ask *ask, FarAction action)
 {
   const char *cause = NULL;
-  FarCircumstances how = { .length_us = ask->who.for_us, .from = ask->from };
+  FarCircumstances how = { .length_us = ask->who.for_us }; /* from where the door saw them, not from where they say */
   FarMay may = far_may (ask->who.principal, action, ask->object, &how, &cause);
   if (may == FAR_MAY_NEEDS_APPROVAL)
     ask->needs_approval = TRUE;

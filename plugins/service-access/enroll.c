@@ -11,6 +11,7 @@ typedef struct {
   FarCall *call;
   char *node, *join, *spki;
   json_t *row, *keys;
+  GStrv revoked; /* serials of the node that had this name with another key */
 } Enrol;
 
 static void
@@ -21,6 +22,7 @@ enrol_free (Enrol *enrol)
   g_free (enrol->spki);
   json_decref (enrol->row);
   json_decref (enrol->keys);
+  g_strfreev (enrol->revoked);
   g_free (enrol);
 }
 
@@ -48,6 +50,16 @@ enrol_answer (Access *self, json_t *row)
                     json_object_get (row, "statement"), "node", access_text (row, "terminal"));
 }
 
+/* The certificates of the one before are void, and so is what it holds. */
+static void
+enrol_replace (Access *self, Enrol *enrol)
+{
+  access_revoke_now (enrol->revoked);
+  if (enrol->revoked)
+    access_terminal_cut (self, enrol->node, "enrolled with another key", "terminal enrolled with another key");
+  access_terminal_load (self, enrol->row);
+}
+
 static void
 enrol_stored (Access *self, const GError *error, gpointer user)
 {
@@ -55,7 +67,7 @@ enrol_stored (Access *self, const GError *error, gpointer user)
   if (self && error) {
     far_call_fail (enrol->call, g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT) ? g_error_copy (error) : access_cannot_record (error));
   } else if (self && access_text (enrol->row, "certificate")) {
-    access_terminal_load (self, enrol->row);
+    enrol_replace (self, enrol);
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "node enrolled: %s", enrol->node);
     far_call_answer (enrol->call, 200, enrol_answer (self, enrol->row));
   } else if (self) {
@@ -67,17 +79,36 @@ enrol_stored (Access *self, const GError *error, gpointer user)
   enrol_free (enrol);
 }
 
+/* A name that was free must still be: of two that race for it with two tokens one wins. */
+static gint64
+enrol_expect (Access *self, Enrol *enrol)
+{
+  return access_terminal (self, enrol->node) ? FAR_EXPECT_ANY : FAR_EXPECT_ABSENT;
+}
+
+/* Row and what else must be written with it, in one step. */
+static void
+enrol_apply (Access *self, Enrol *enrol, const FarPart *parts, guint n, AccessDone done)
+{
+  g_autoptr (GArray) all = g_array_new (FALSE, TRUE, sizeof (FarPart));
+  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
+  g_array_append_vals (all, parts, n);
+  access_revoke_parts (enrol->revoked, enrol->node, all, texts);
+  access_rows_apply (self, (FarPart *) all->data, all->len, done, enrol);
+}
+
 /* The join token is bound and the node's row written in one step: two keys that race for one token cannot both win. */
 static void
 enrol_store (Access *self, Enrol *enrol, const char *table, const char *key)
 {
+  gboolean terminal = strcmp (table, "terminals") == 0;
   json_t *join = g_hash_table_lookup (self->joins, enrol->join);
   json_object_set_new (join, "key", json_string (enrol->spki));
   json_object_set_new (join, "used_by", json_string (enrol->node));
   g_autofree char *join_text = access_json_text (join), *row_text = access_json_text (enrol->row);
   FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "joins", .key = enrol->join, .row = join_text, .expect = FAR_EXPECT_ANY },
-                      { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row_text, .expect = FAR_EXPECT_ANY } };
-  access_rows_apply (self, parts, 2, enrol_stored, enrol);
+                      { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row_text, .expect = terminal ? enrol_expect (self, enrol) : FAR_EXPECT_ANY } };
+  enrol_apply (self, enrol, parts, 2, enrol_stored);
 }
 
 static json_t *
@@ -85,12 +116,14 @@ enrol_row (Access *self, Enrol *enrol, const char *certificate, json_t *statemen
 {
   AccessTerminal *known = access_terminal (self, enrol->node);
   json_t *row = known ? json_deep_copy (known->row) : json_pack ("{s:s, s:I}", "terminal", enrol->node, "added_us", (json_int_t) far_clock_wall_us ());
-  g_autofree char *serial = far_trust_serial (certificate, NULL);
+  if (g_strcmp0 (access_text (row, "spki"), enrol->spki) != 0 && access_text (row, "serial")) {
+    enrol->revoked = access_serials (row);
+    json_object_del (row, "older");
+    json_object_del (row, "serial");
+  }
   json_object_update (row, enrol->keys);
   json_object_set_new (row, "spki", json_string (enrol->spki));
-  json_object_set_new (row, "certificate", json_string (certificate));
-  json_object_set_new (row, "serial", json_pack ("s?", serial));
-  json_object_set_new (row, "issued_us", json_integer (far_clock_wall_us ()));
+  access_certificate_set (row, certificate);
   json_object_set_new (row, "statement", statement);
   return row;
 }
@@ -139,13 +172,17 @@ enrol_leave (Access *self, Enrol *enrol, const char *csr)
   enrol_store (self, enrol, "enrollments", number);
 }
 
-/* Another key may have a name only with a token made for that very name. */
+/* Another key may have a name only with a token made for that very name; the cloud's own name nobody may have. */
 static gboolean
-enrol_name_free (Access *self, json_t *join, const char *node, const char *spki)
+enrol_name_free (Access *self, json_t *join, const char *node, const char *spki, const char *ssh)
 {
   AccessTerminal *known = access_terminal (self, node);
-  const char *has = known ? access_text (known->row, "spki") : NULL;
-  return !has || strcmp (has, spki) == 0 || g_strcmp0 (access_text (join, "node"), node) == 0;
+  const char *has = known ? access_text (known->row, "spki") : NULL, *by_hand = known ? access_text (known->row, "ssh") : NULL;
+  if (strcmp (node, far_node_id ()) == 0)
+    return FALSE;
+  if (g_strcmp0 (access_text (join, "node"), node) == 0)
+    return TRUE;
+  return has ? strcmp (has, spki) == 0 : !by_hand || strcmp (by_hand, ssh) == 0;
 }
 
 static gboolean
@@ -185,7 +222,7 @@ access_enroll_post (gpointer data, FarCall *call)
     return;
   }
   json_t *keys = json_pack ("{s:s, s:s}", "box", access_text (call->body, "box"), "ssh", access_text (call->body, "ssh"));
-  if (!enrol_name_free (self, join, node, spki)) {
+  if (!enrol_name_free (self, join, node, spki, access_text (keys, "ssh"))) {
     far_call_fail_new (call, FAR_ERROR_CONFLICT, _("node '%s' is enrolled with another key: ask for a join token made for this node"), node);
   } else if (!enrol_again (self, call, node, spki, keys)) {
     Enrol *enrol = g_new0 (Enrol, 1);
@@ -218,9 +255,9 @@ approval_stored (Access *self, const GError *error, gpointer user)
 {
   Enrol *enrol = user;
   if (self && error) {
-    far_call_fail (enrol->call, access_cannot_record (error));
+    far_call_fail (enrol->call, g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT) ? g_error_copy (error) : access_cannot_record (error));
   } else if (self) {
-    access_terminal_load (self, enrol->row);
+    enrol_replace (self, enrol);
     g_hash_table_remove (self->enrollments, enrol->join);
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "node enrolled by approval: %s", enrol->node);
     far_call_answer (enrol->call, 200, json_pack ("{s:s}", "terminal", enrol->node));
@@ -265,9 +302,9 @@ access_enrollment_post (gpointer data, FarCall *call)
                     json_pack ("{s:s, s:s}", "box", access_text (pending, "box"), "ssh", access_text (pending, "ssh")) };
   enrol->row = enrol_row (self, enrol, certificate, json_incref (statement));
   g_autofree char *text = access_json_text (enrol->row);
-  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "terminals", .key = enrol->node, .row = text, .expect = FAR_EXPECT_ANY },
+  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "terminals", .key = enrol->node, .row = text, .expect = enrol_expect (self, enrol) },
                       { .kind = FAR_PART_ROW, .table = "enrollments", .key = enrol->join, .row = NULL, .expect = FAR_EXPECT_ANY } };
-  access_rows_apply (self, parts, 2, approval_stored, enrol);
+  enrol_apply (self, enrol, parts, 2, approval_stored);
 }
 
 static void

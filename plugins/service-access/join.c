@@ -119,13 +119,14 @@ join_fault (json_t *row, const char *secret, const char *key, const char *node)
 {
   g_autofree char *hash = far_sha256_text (secret);
   const char *bound = row ? access_text (row, "key") : NULL, *wanted = row ? access_text (row, "node") : NULL;
+  const char *used = row ? access_text (row, "used_by") : NULL;
   if (!far_equal_secret (hash, row ? access_text (row, "hash") : "") || !row)
     return "unknown";
   if (join_expired (row))
     return "expired";
   if (bound && strcmp (bound, key) != 0)
     return "used by another key";
-  if (wanted && strcmp (wanted, node) != 0)
+  if ((wanted && strcmp (wanted, node) != 0) || (used && strcmp (used, node) != 0)) /* one token, one node */
     return "made for another node";
   return NULL;
 }

@@ -30,6 +30,7 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/registry.c \
 	plugins/service-access/renew.c \
 	plugins/service-access/restart.c \
+	plugins/service-access/revoke.c \
 	plugins/service-access/rows.c \
 	plugins/service-access/save.c \
 	plugins/service-access/session.c \

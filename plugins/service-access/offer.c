@@ -157,6 +157,11 @@ access_offer_get (gpointer data, FarCall *call)
   AccessSession *session = access_called_session (data, call);
   if (!session)
     return;
+  g_autofree char *person = far_principal_text (call->principal), *object = access_terminal_object (session->terminal, NULL);
+  if (strcmp (person, session->person) != 0 && !access_manages (call->principal, object)) {
+    far_call_fail_new (call, FAR_ERROR_DENIED, _("session '%s' is not yours: its offer needs the right 'manage'"), session->id);
+    return;
+  }
   if (!session->offer) {
     far_call_fail_new (call, FAR_ERROR_CONFLICT, _("session is %s: there is no offer now"), far_session_state_name (session->state));
     return;

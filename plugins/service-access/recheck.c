@@ -11,11 +11,10 @@ static const char *
 recheck_fault (const AccessSession *session)
 {
   g_autofree char *object = access_terminal_object (session->terminal, session->device);
-  FarCircumstances how = { .from = session->from };
   const char *cause = NULL;
-  if (far_may (session->principal, FAR_ACTION_CONNECT, object, &how, &cause) == FAR_MAY_DENY)
+  if (far_may (session->principal, FAR_ACTION_CONNECT, object, NULL, &cause) == FAR_MAY_DENY)
     return cause ? cause : "no right";
-  if (session->raw && far_may (session->principal, FAR_ACTION_CONNECT_RAW, object, &how, &cause) == FAR_MAY_DENY)
+  if (session->raw && far_may (session->principal, FAR_ACTION_CONNECT_RAW, object, NULL, &cause) == FAR_MAY_DENY)
     return cause ? cause : "no right";
   return NULL;
 }

@@ -197,6 +197,17 @@ terminal_stored (Access *self, const GError *error, gpointer user)
 
 static const char *const terminal_fields[] = { "site", "note", "stock", "ssh", "box", NULL };
 
+/* Who enrolled has its keys in a signed statement: they change by enrolling again, not by hand. */
+static gboolean
+changes_enrolled_key (AccessTerminal *known, json_t *body)
+{
+  const char *const fields[] = { "ssh", "box" };
+  gboolean changes = FALSE;
+  for (guint i = 0; known && access_text (known->row, "spki") && i < G_N_ELEMENTS (fields); i++)
+    changes = changes || (access_text (body, fields[i]) && g_strcmp0 (access_text (body, fields[i]), access_text (known->row, fields[i])) != 0);
+  return changes;
+}
+
 void
 access_terminal_put (gpointer data, FarCall *call)
 {
@@ -210,6 +221,10 @@ access_terminal_put (gpointer data, FarCall *call)
   }
   if (stock && g_strcmp0 (stock, "host-login") != 0) {
     far_call_fail_new (call, FAR_ERROR_INVALID, _("stock: only 'host-login' is known, not '%s'"), stock);
+    return;
+  }
+  if (changes_enrolled_key (known, call->body)) {
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("terminal '%s' is enrolled: its keys change by enrolling again with a join token made for it"), id);
     return;
   }
   json_t *row = known ? json_deep_copy (known->row) : json_pack ("{s:s, s:I}", "terminal", id, "added_us", (json_int_t) far_clock_wall_us ());
@@ -228,16 +243,17 @@ access_terminal_put (gpointer data, FarCall *call)
   access_row_put (self, "terminals", id, row, FAR_EXPECT_ANY, terminal_stored, change);
 }
 
-typedef struct { FarCall *call; char *id, *serial; } Removal;
+typedef struct { FarCall *call; char *id; GStrv serials; } Removal;
 
-static void
-sessions_of_removed (Access *self, const char *terminal)
+void
+access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause)
 {
+  registry_cut (self, terminal, link_cause);
   g_autoptr (GList) all = g_hash_table_get_values (self->sessions);
   for (GList *at = all; at; at = at->next) {
     AccessSession *session = at->data;
     if (access_session_live (session) && g_strcmp0 (session->terminal, terminal) == 0)
-      access_session_event (session, FAR_SESSION_EV_FAILED, "terminal removed", NULL);
+      access_session_event (session, FAR_SESSION_EV_FAILED, session_cause, NULL);
   }
 }
 
@@ -248,16 +264,14 @@ terminal_removed (Access *self, const GError *error, gpointer user)
   if (self && error) {
     far_call_fail (removal->call, access_cannot_record (error));
   } else if (self) {
-    if (removal->serial)
-      far_trust_revoked_add (removal->serial);
-    sessions_of_removed (self, removal->id);
+    access_revoke_now (removal->serials);
+    access_terminal_cut (self, removal->id, "revoked", "terminal removed");
     access_place_forget (self, removal->id);
     g_hash_table_remove (self->terminals, removal->id);
-    registry_cut (self, removal->id, "revoked");
     far_call_answer (removal->call, 204, NULL);
   }
   g_free (removal->id);
-  g_free (removal->serial);
+  g_strfreev (removal->serials);
   g_free (removal);
 }
 
@@ -268,7 +282,7 @@ part_delete (GArray *parts, const char *table, const char *key)
   g_array_append_val (parts, part);
 }
 
-/* Revoked: the row goes with its devices, the certificate's serial is remembered, the live link is cut, sessions end. */
+/* Revoked: the row goes with its devices, the serials of its certificates are remembered, the live link is cut, sessions end. */
 void
 access_terminal_delete (gpointer data, FarCall *call)
 {
@@ -279,21 +293,14 @@ access_terminal_delete (gpointer data, FarCall *call)
   g_autoptr (GArray) parts = g_array_new (FALSE, TRUE, sizeof (FarPart));
   g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GList) names = g_hash_table_get_keys (terminal->devices);
-  const char *serial = access_text (terminal->row, "serial");
-  json_t *revoked = json_pack ("{s:s, s:s?, s:I}", "terminal", terminal->id, "serial", serial, "at_us", (json_int_t) far_clock_wall_us ());
-  g_autofree char *text = access_json_text (revoked);
+  Removal *removal = g_new0 (Removal, 1);
+  *removal = (Removal){ call, g_strdup (terminal->id), access_serials (terminal->row) };
   part_delete (parts, "terminals", terminal->id);
+  access_revoke_parts (removal->serials, terminal->id, parts, keys);
   for (GList *at = names; at; at = at->next) {
     char *key = g_strdup_printf ("%s/%s", terminal->id, (char *) at->data);
     g_ptr_array_add (keys, key);
     part_delete (parts, "devices", key);
   }
-  if (serial) {
-    FarPart part = { .kind = FAR_PART_ROW, .table = "revoked", .key = serial, .row = text, .expect = FAR_EXPECT_ANY };
-    g_array_append_val (parts, part);
-  }
-  Removal *removal = g_new0 (Removal, 1);
-  *removal = (Removal){ call, g_strdup (terminal->id), g_strdup (serial) };
   access_rows_apply (self, (FarPart *) parts->data, parts->len, terminal_removed, removal);
-  json_decref (revoked);
 }

@@ -57,10 +57,7 @@ access_renew_post (gpointer data, FarCall *call)
     return;
   }
   json_t *row = json_deep_copy (terminal->row);
-  g_autofree char *serial = far_trust_serial (certificate, NULL);
-  json_object_set_new (row, "certificate", json_string (certificate));
-  json_object_set_new (row, "serial", json_pack ("s?", serial));
-  json_object_set_new (row, "issued_us", json_integer (far_clock_wall_us ()));
+  access_certificate_set (row, certificate);
   Renewal *renewal = g_new0 (Renewal, 1);
   *renewal = (Renewal){ call, json_incref (row) };
   access_row_put (self, "terminals", terminal->id, row, FAR_EXPECT_ANY, renewal_stored, renewal);

@@ -11,6 +11,10 @@ typedef struct {
   AccessDone done;
   AccessRows rows;
   gpointer user;
+  const char *table;  /* being read; static */
+  GPtrArray *read;    /* rows of the pages before */
+  guint waiting;      /* writes */
+  GError *error;      /* of the first that failed */
 } Op;
 
 AccessLife *
@@ -27,17 +31,11 @@ access_life_unref (AccessLife *life)
     g_free (life);
 }
 
-static FarRequest *
-op_request (Access *self, FarDone func, AccessDone done, AccessRows rows, gpointer user)
-{
-  Op *op = g_new0 (Op, 1);
-  *op = (Op){ access_life_ref (self->life), done, rows, user };
-  return far_request_new (func, op, 0);
-}
-
 static void
 op_free (Op *op)
 {
+  g_clear_pointer (&op->read, g_ptr_array_unref);
+  g_clear_error (&op->error);
   access_life_unref (op->life);
   g_free (op);
 }
@@ -46,24 +44,51 @@ static void
 op_written (FarRequest *req, gpointer user)
 {
   Op *op = user;
+  if (far_request_error (req) && !op->error)
+    op->error = g_error_copy (far_request_error (req));
+  if (--op->waiting > 0)
+    return;
   if (op->done)
-    op->done (op->life->self, far_request_error (req), op->user);
+    op->done (op->life->self, op->error, op->user);
   op_free (op);
 }
 
+static void op_read (FarRequest *req, gpointer user);
+
+static void
+op_read_page (Op *op)
+{
+  const FarRow *last = op->read->len > 0 ? op->read->pdata[op->read->len - 1] : NULL;
+  far_store_rows (access_opts (op->life->self)->store, op->table, NULL, last ? last->key : NULL, ROWS_AT_ONCE, FALSE, far_request_new (op_read, op, 0));
+}
+
+/* All of a table, page after page: a list of what is revoked that is cut short would let the rest in again. */
 static void
 op_read (FarRequest *req, gpointer user)
 {
   Op *op = user;
   const GError *error = far_request_error (req);
-  op->rows (op->life->self, error, error ? NULL : far_request_result (req), op->user);
+  GPtrArray *page = error ? NULL : far_request_result (req);
+  for (guint i = 0; page && i < page->len; i++) {
+    const FarRow *row = page->pdata[i];
+    g_ptr_array_add (op->read, far_row_new (row->key, row->row, row->revision));
+  }
+  if (op->life->self && page && page->len == ROWS_AT_ONCE) {
+    op_read_page (op);
+    return;
+  }
+  op->rows (op->life->self, error, error ? NULL : op->read, op->user);
   op_free (op);
 }
 
+/* What is more than the store takes in one step goes in several, in order: what must hold first stands first. */
 void
 access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user)
 {
-  far_store_apply (access_opts (self)->store, NULL, parts, n, op_request (self, op_written, done, NULL, user));
+  Op *op = g_new0 (Op, 1);
+  *op = (Op){ .life = access_life_ref (self->life), .done = done, .user = user, .waiting = MAX (1, (n + FAR_PARTS_MAX - 1) / FAR_PARTS_MAX) };
+  for (guint at = 0, steps = op->waiting; steps > 0; steps--, at += FAR_PARTS_MAX)
+    far_store_apply (access_opts (self)->store, NULL, parts + at, MIN (FAR_PARTS_MAX, n - at), far_request_new (op_written, op, 0));
 }
 
 void
@@ -78,7 +103,9 @@ access_row_put (Access *self, const char *table, const char *key, json_t *row, g
 void
 access_rows_load (Access *self, const char *table, AccessRows rows, gpointer user)
 {
-  far_store_rows (access_opts (self)->store, table, NULL, NULL, ROWS_AT_ONCE, FALSE, op_request (self, op_read, NULL, rows, user));
+  Op *op = g_new0 (Op, 1);
+  *op = (Op){ access_life_ref (self->life), NULL, rows, user, table, g_ptr_array_new_with_free_func ((GDestroyNotify) far_row_free) };
+  op_read_page (op);
 }
 
 GError *

@@ -158,6 +158,17 @@ access_session_watch (gpointer self, FarCall *call)
     far_watch_event (watch, NULL);
 }
 
+/* A right may have gone while one watched. */
+static void
+watch_tell (const AccessSession *session, guint watch)
+{
+  const FarPrincipal *who = far_watch_principal (watch);
+  if (who && access_session_visible (session, who))
+    far_watch_event (watch, access_session_show (session));
+  else
+    far_watch_event (watch, NULL);
+}
+
 void
 access_session_tell (AccessSession *session)
 {
@@ -166,7 +177,7 @@ access_session_tell (AccessSession *session)
   g_autoptr (GArray) watches = g_array_copy (session->watches); /* an event may end a watch */
   gboolean over = !access_session_live (session);
   for (guint i = 0; i < watches->len; i++) {
-    far_watch_event (g_array_index (watches, guint, i), access_session_show (session));
+    watch_tell (session, g_array_index (watches, guint, i));
     if (over)
       far_watch_event (g_array_index (watches, guint, i), NULL);
   }
