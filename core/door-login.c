@@ -29,8 +29,8 @@ login_json (const FarPrincipal *principal)
   return body;
 }
 
-static json_t *
-login_ticket_json (const FarPrincipal *principal)
+json_t *
+far_door_login_ticket (const FarPrincipal *principal)
 {
   g_autofree char *ticket = far_login_ticket_new (principal);
   g_autofree char *until = far_clock_format (far_clock_wall_us () + FAR_FRONT_TICKET_US);
@@ -67,7 +67,7 @@ login_done (FarRequest *req, gpointer user)
   else if (principal->kind != FAR_PRINCIPAL_PERSON)
     far_call_fail_new (call, FAR_ERROR_DENIED, "%s", _("this token is for something else than a login here"));
   else
-    far_call_answer (call, 200, login_ticket_json (principal));
+    far_call_answer (call, 200, far_door_login_ticket (principal));
 }
 
 static GStrv

@@ -6,8 +6,12 @@
 extern const FarHandler far_door_clock_handlers[]; /* only where the test clock runs */
 extern const FarHandler far_door_login_handlers[];
 extern const FarHandler far_door_user_handlers[];
+extern const FarHandler far_door_password_handlers[];
 extern const FarHandler far_door_right_handlers[];
 extern const FarHandler far_door_doctor_handlers[];
+
+/* A new ticket of the principal, as POST login answers it. */
+json_t *far_door_login_ticket (const FarPrincipal *principal);
 
 /* Reads the rights kept in the store called main, as soon as it runs. */
 void far_right_rows_start (void);

@@ -56,6 +56,7 @@ libfarwatch_la_SOURCES = \
 	core/door-clock.c \
 	core/door-doctor.c \
 	core/door-login.c \
+	core/door-password.c \
 	core/door-private.h \
 	core/door-rights.c \
 	core/door-start.c \

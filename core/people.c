@@ -230,6 +230,35 @@ people_put_rest (Walk *walk)
   far_people_put (walk->name, NULL, NULL, walk->key, walk->req);
 }
 
+static gboolean
+people_keeps (json_t *person, const char *authenticator)
+{
+  json_t *list = json_object_get (person, "authenticators");
+
+  for (gsize i = 0; i < json_array_size (list); i++)
+    if (g_strcmp0 (json_string_value (json_array_get (list, i)), authenticator) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* Who keeps the person already is asked first: a new password in another file would leave the old one good. */
+static void
+people_put_known (FarRequest *req, gpointer user)
+{
+  Walk *walk = user;
+  json_t *person = far_request_error (req) == NULL ? people_find (far_request_result (req), walk->name) : NULL;
+  guint n = g_strv_length (walk->names), at = 0;
+  GStrv names = g_new0 (char *, n + 1);
+
+  for (guint keeps = 0; keeps < 2; keeps++)
+    for (guint i = 0; i < n; i++)
+      if (people_keeps (person, walk->names[i]) == (keeps == 0))
+        names[at++] = walk->names[i];
+  g_free (walk->names);
+  walk->names = names;
+  walk_next (walk);
+}
+
 void
 far_people_put (const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req)
 {
@@ -239,7 +268,10 @@ far_people_put (const char *name, const char *secret, const char *const *groups,
   walk->secret = g_strdup (secret);
   walk->groups = g_strdupv ((char **) groups);
   walk->key = g_strdup (key);
-  walk_next (walk);
+  if (secret != NULL || groups != NULL)
+    far_people_list (far_request_new (people_put_known, walk, 0));
+  else
+    walk_next (walk);
 }
 
 /* ---- remove ---- */

@@ -6,7 +6,8 @@
 
 /* Result: json_t* array of {name, groups, has_password, keys, authenticators}, by name; free with far_json_free. */
 void far_people_list (FarRequest *req);
-/* Makes or changes a person: password and groups go to the first authenticator that keeps them, the key likewise. secret, groups, key NULL: kept. */
+/* Makes or changes a person: password and groups go to the first authenticator that takes them, those that know the
+ * person before others; the key to the first that takes it. secret, groups, key NULL: kept. */
 void far_people_put (const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req);
 /* Removes from all; FAR_ERROR_NOT_FOUND when none knew the name. */
 void far_people_remove (const char *name, FarRequest *req);

@@ -86,6 +86,86 @@ ctl_user_add (Ctl *ctl, int argc, char **argv)
                         : ctl_fail (ctl, error);
 }
 
+/* Who asks, when it is a person; else NULL. */
+static char *
+password_self (Ctl *ctl, GError **error)
+{
+  json_t *who = ctl_call (ctl, "GET", "login", NULL, error);
+  const char *text = json_string_value (json_object_get (who, "principal"));
+  char *name = text != NULL && g_str_has_prefix (text, "person:") ? g_strdup (text + strlen ("person:")) : NULL;
+
+  if (who != NULL && name == NULL)
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("whose password? farctl user password NAME"));
+  json_decref (who);
+  return name;
+}
+
+static gboolean
+password_ask (json_t *body, const char *field, const char *prompt, gboolean from_stdin, gboolean twice, GError **error)
+{
+  char *secret = ctl_secret (from_stdin, prompt, twice, error);
+
+  if (secret == NULL)
+    return FALSE;
+  json_object_set_new (body, field, json_string (secret));
+  far_secret_free (secret);
+  return TRUE;
+}
+
+/* The old one first where it is one's own. NULL: body is freed. */
+static json_t *
+password_body (const char *name, gboolean own, gboolean from_stdin, GError **error)
+{
+  g_autofree char *old = g_strdup_printf (_("present password of %s"), name), *fresh = g_strdup_printf (_("new password of %s"), name);
+  json_t *body = json_object ();
+
+  if ((!own || password_ask (body, "old", old, from_stdin, FALSE, error)) && password_ask (body, "password", fresh, from_stdin, TRUE, error))
+    return body;
+  json_decref (body);
+  return NULL;
+}
+
+/* One's tickets ended with the old password: the answer has a new one, kept and never shown. */
+static int
+password_done (Ctl *ctl, json_t *answer, const char *name)
+{
+  GError *error = NULL;
+
+  if (ctl->server != NULL && json_object_get (answer, "ticket") != NULL && !ctl_ticket_save (ctl, answer, &error)) {
+    json_decref (answer);
+    return ctl_fail (ctl, error);
+  }
+  json_object_del (answer, "ticket");
+  return ctl_done (ctl, answer, _("password of %s changed; other logins of %s have ended"), name, name);
+}
+
+int
+ctl_user_password (Ctl *ctl, int argc, char **argv)
+{
+  gboolean from_stdin = FALSE;
+  const GOptionEntry entries[] = { { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &from_stdin,
+                                     N_ ("the password is the next line of stdin; for one's own the present one stands before it"), NULL },
+                                   { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  g_autoptr (GError) unknown = NULL;
+  g_autofree char *self = NULL, *resource = NULL;
+  GError *error = NULL;
+  const char *name;
+  json_t *body, *answer;
+
+  if (!ctl_args (ctl, entries, &argc, &argv, 0, 1))
+    return ctl->status;
+  self = password_self (ctl, &unknown);
+  name = argc > 1 ? argv[1] : self;
+  if (name == NULL || (self == NULL && unknown != NULL && unknown->code != FAR_ERROR_INVALID))
+    return ctl_fail (ctl, g_steal_pointer (&unknown));
+  body = password_body (name, g_strcmp0 (self, name) == 0, from_stdin, &error);
+  if (body == NULL)
+    return ctl_fail (ctl, error);
+  resource = g_strdup_printf ("users/%s/password", name);
+  answer = ctl_call (ctl, "PUT", resource, body, &error);
+  return answer != NULL ? password_done (ctl, answer, name) : ctl_fail (ctl, error);
+}
+
 int
 ctl_user_remove (Ctl *ctl, int argc, char **argv)
 {

@@ -20,6 +20,7 @@ const CtlCommand ctl_commands[] = {
   { "device remove", "TERMINAL/DEVICE", N_ ("remove a device from the registry"), ctl_device_remove },
   { "user add", "NAME [--group GROUP]… [--key FILE] [--password-stdin] [--no-password]", N_ ("make a person, or change password, groups, key"),
     ctl_user_add },
+  { "user password", "[NAME] [--password-stdin]", N_ ("change one's own password at --server, or set a person's"), ctl_user_password },
   { "user remove", "NAME", N_ ("remove a person; their logins end"), ctl_user_remove },
   { "user list", "", N_ ("people"), ctl_user_list },
   { "grant", "WHO ACTION OBJECT [--id ID] [--hours TEXT] [--longest TIME] [--from NETS] [--needs approval] [--until DATE]",

@@ -104,6 +104,7 @@ int ctl_terminal_set (Ctl *ctl, int argc, char **argv);
 int ctl_device_add (Ctl *ctl, int argc, char **argv);
 int ctl_device_remove (Ctl *ctl, int argc, char **argv);
 int ctl_user_add (Ctl *ctl, int argc, char **argv);
+int ctl_user_password (Ctl *ctl, int argc, char **argv);
 int ctl_user_remove (Ctl *ctl, int argc, char **argv);
 int ctl_user_list (Ctl *ctl, int argc, char **argv);
 int ctl_grant (Ctl *ctl, int argc, char **argv);

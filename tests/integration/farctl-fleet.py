@@ -49,6 +49,20 @@ class Ways(FleetCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertEqual(self.echo.connections, [])
 
+    def test_ones_own_password(self):
+        """Changed from far away with the old one as proof; one stays logged in, the old one is good no more; an admin sets another."""
+        fresh, other = secrets.new("a fresh password"), secrets.new("a password set by an admin")
+        wrong = self.fleet.farctl_as("alice", "user", "password", "--password-stdin", input=fresh + "\n" + other + "\n", check=False)
+        self.assertEqual(wrong.returncode, 1, wrong.stderr)
+        out = self.fleet.farctl_as("alice", "user", "password", "--password-stdin", input=self.password() + fresh + "\n")
+        self.assertNotIn("ticket", out)
+        self.assertIn("t1", self.fleet.farctl_as("alice", "terminals"))
+        old = self.fleet.farctl_as("alice", "login", "alice", "--password-stdin", input=self.password(), check=False)
+        self.assertEqual(old.returncode, 1, old.stdout)
+        self.fleet.farctl("user", "password", "alice", "--password-stdin", input=other + "\n")
+        self.assertEqual(self.fleet.farctl_as("alice", "terminals", check=False).returncode, 1)
+        self.fleet.farctl_as("alice", "login", "alice", "--password-stdin", input=other + "\n")
+
     def test_refusals(self):
         for words, status, says in ((["t9"], 3, "no terminal 't9'"), (["t1/nothing"], 3, "no device 'nothing'"), (["t1/echo", "--for", "20h"], 1, "longest connection time")):
             done = self.fleet.farctl("connect", *words, "--user", "alice", "--password-stdin", "--login", "in-band", "--listen", "0", input=self.password(), check=False)

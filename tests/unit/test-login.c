@@ -632,6 +632,59 @@ START_TEST (people_by_message)
 }
 END_TEST
 
+static guint
+password (FarPrincipal *who, const char *resource, const char *old, const char *fresh)
+{
+  g_autofree char *text = old != NULL ? g_strdup_printf ("{\"old\":\"%s\",\"password\":\"%s\"}", old, fresh) : g_strdup_printf ("{\"password\":\"%s\"}", fresh);
+
+  return ask_as (who, "PUT", resource, text, NULL);
+}
+
+START_TEST (ones_own_password)
+{
+  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", ""), bob = person ("bob", ""), again = NULL;
+  g_autofree char *ticket = far_login_ticket_new (alice);
+  json_t *body = NULL;
+
+  doors_open ();
+  stands[0].keeps_passwords = stands[1].keeps_passwords = TRUE;
+  stands[0].people = json_loads ("[{\"name\":\"bob\",\"has_password\":true}]", 0, NULL);
+  stands[1].people = json_loads ("[{\"name\":\"alice\",\"has_password\":true}]", 0, NULL);
+  ck_assert_uint_eq (password (bob, "users/alice/password", NULL, "new"), 404); /* no right: reads as unknown */
+  ck_assert_uint_eq (password (alice, "users/alice/password", NULL, "new"), 400);
+  ck_assert_uint_eq (password (alice, "users/alice/password", "wrong", "new"), 403);
+  ck_assert_uint_eq (password (alice, "users/alice/password", "right", ""), 400);
+  ck_assert_uint_eq (password (alice, "users/alice/password", "right", "right"), 400);
+  ck_assert_ptr_null (stands[0].put_secret);
+  ck_assert_ptr_null (stands[1].put_secret);
+  ck_assert_uint_eq (ask_as (alice, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"new\"}", &body), 200);
+  ck_assert_str_eq (stands[1].put_secret, "new"); /* where she is kept, not where it comes first */
+  ck_assert_ptr_null (stands[0].put_secret);
+  ck_assert_ptr_null (far_login_ticket_principal (ticket, ""));
+  again = far_login_ticket_principal (json_string_value (json_object_get (body, "ticket")), "");
+  ck_assert_str_eq (again->name, "alice");
+  json_decref (body);
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/bob/password", "{\"password\":\"other\"}", &body), 200); /* an admin sets one */
+  ck_assert_str_eq (stands[0].put_secret, "other");
+  ck_assert_ptr_null (json_object_get (body, "ticket"));
+  json_decref (body);
+  doors_shut ();
+}
+END_TEST
+
+/* A stolen ticket is no way to guess: tries for the old password count as logins. */
+START_TEST (guesses_of_the_old_password_count)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "192.0.2.9");
+
+  doors_open ();
+  for (guint i = 0; i < 3; i++)
+    ck_assert_uint_eq (password (alice, "users/alice/password", "wrong", "new"), 403);
+  ck_assert_int_eq (far_throttle_enter ("alice", "192.0.2.9"), G_USEC_PER_SEC);
+  doors_shut ();
+}
+END_TEST
+
 START_TEST (explain_by_message)
 {
   g_autoptr (FarPrincipal) super = root (), alice = person ("alice", "");
@@ -701,6 +754,8 @@ main (void)
   tcase_add_test (tc, login_by_message);
   tcase_add_test (tc, login_with_a_question);
   tcase_add_test (tc, people_by_message);
+  tcase_add_test (tc, ones_own_password);
+  tcase_add_test (tc, guesses_of_the_old_password_count);
   tcase_add_test (tc, explain_by_message);
   tcase_add_test (tc, rights_without_a_store);
   suite_add_tcase (suite, tc);
