@@ -7,6 +7,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include <farwatch/option.h>
 #include <farwatch/trust.h>
 
 /* On the cloud's own machine its files speak; elsewhere --ca, or what a login remembered. */
@@ -129,21 +130,34 @@ keys_quote (const char *path)
   return path[plain] == '\0' ? g_strdup (path) : g_shell_quote (path);
 }
 
+/* A cloud that does not say where its ports are found has them where it was asked. */
+static char *
+keys_port_host (const Connect *connect)
+{
+  const char *z = json_string_value (json_object_get (connect->row, "z"));
+  g_autofree char *server = z == NULL && connect->ctl->server != NULL ? ctl_server_hostport (connect->ctl->server, NULL) : NULL;
+  char *host = NULL;
+  guint16 port;
+
+  if (server != NULL && far_parse_address (server, &host, &port, NULL))
+    return host;
+  return g_strdup (z != NULL ? z : "localhost");
+}
+
 json_t *
 connect_ready_lines (const Connect *connect)
 {
-  const char *host = json_string_value (json_object_get (connect->row, "z"));
+  g_autofree char *host = keys_port_host (connect);
   int port = (int) json_integer_value (json_object_get (connect->row, "y"));
   g_autofree char *fingerprint = connect->host_key != NULL ? connect_fingerprint (connect->host_key) : NULL;
   g_autofree char *known = connect->known_hosts != NULL ? keys_quote (connect->known_hosts) : NULL, *ssh = NULL, *plink = NULL;
-  json_t *lines = json_pack ("{s:s?, s:i}", "host", host, "port", port);
+  json_t *lines = json_pack ("{s:s, s:i}", "host", host, "port", port);
 
   if (connect->raw)
     return lines;
   ssh = g_strdup_printf ("ssh -p %d -o HostKeyAlias=%s%s%s -l %s %s", port, connect->terminal, known != NULL ? " -o UserKnownHostsFile=" : "",
-                         known != NULL ? known : "", connect->user, host != NULL ? host : "-");
-  plink = g_strdup_printf ("plink -P %d%s%s -l %s %s", port, fingerprint != NULL ? " -hostkey " : "", fingerprint != NULL ? fingerprint : "", connect->user,
-                           host != NULL ? host : "-");
+                         known != NULL ? known : "", connect->user, host);
+  plink = g_strdup_printf ("plink -P %d%s%s -l %s %s", port, fingerprint != NULL ? " -hostkey " : "", fingerprint != NULL ? fingerprint : "", connect->user, host);
   json_object_set_new (lines, "ssh", json_string (ssh));
   json_object_set_new (lines, "plink", json_string (plink));
   return lines;

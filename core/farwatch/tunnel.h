@@ -23,8 +23,8 @@ typedef struct {
 
 typedef struct {
   guint16 x, y;         /* y 0: no port (entry stream) */
-  char *address;        /* where the terminal dials: "host:port" */
-  char *y_host;         /* where the person dials */
+  char *address;        /* where the terminal dials: "host:port"; 0.0.0.0 or [::] as host: the one it has its link to */
+  char *y_host;         /* where the person dials; NULL: the host by which they reach this node */
   char *host_key;       /* "ssh-ed25519 AAAA…" of Z */
 } FarTunnel;
 void far_tunnel_free (FarTunnel *tunnel);

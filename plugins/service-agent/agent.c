@@ -141,6 +141,7 @@ agent_fini (gpointer data)
   agent_life_unref (self->life);
   g_hash_table_unref (self->sessions);
   agent_nonces_clear (self);
+  g_free (self->link_from);
 }
 
 static void
@@ -150,6 +151,8 @@ agent_peer (gpointer data, const char *transport, const char *peer, gboolean up,
   if (g_strcmp0 (transport, agent_opts (self)->link) != 0)
     return;
   self->linked = up;
+  g_free (self->link_from);
+  self->link_from = g_strdup (from);
   if (up)
     agent_linked (self);
 }
@@ -166,7 +169,7 @@ static const FarField offer_body[] = {
   { "session", FAR_FIELD_STRING, TRUE, N_ ("session id"), 64 },
   { "generation", FAR_FIELD_INT, TRUE, N_ ("counts resumptions, from 1") },
   { "request", FAR_FIELD_STRING, FALSE, N_ ("id of the person's request"), 64 },
-  { "address", FAR_FIELD_STRING, TRUE, N_ ("tunnel end, host:port"), 300 },
+  { "address", FAR_FIELD_STRING, TRUE, N_ ("tunnel end, host:port; as host, 0.0.0.0 or [::] is the one of the link"), 300 },
   { "host_key", FAR_FIELD_STRING, TRUE, N_ ("its SSH host key"), 1000 },
   { "x", FAR_FIELD_INT, TRUE, N_ ("port reserved for this terminal") },
   { "for_us", FAR_FIELD_INT, TRUE, N_ ("connection time") },

@@ -58,6 +58,7 @@ struct _Agent {
   gboolean nonce_told;    /* the cloud has the newest one */
   FarHomeTimer *poll_timer, *renew_timer;
   gint64 poll_at_us;      /* boottime of the next poll */
+  char *link_from;        /* address of the other end of the link, now or last; NULL: never linked */
   gboolean linked, polling, poll_again, devices_again;
   guint polls_failed; /* in a row */
   GPtrArray *taken_over;  /* ids to close, off the claim's stack */

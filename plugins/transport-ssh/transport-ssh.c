@@ -42,7 +42,7 @@ ssh_key_load (const char *folder, GError **error)
 static gboolean
 is_wildcard (const char *host)
 {
-  return strcmp (host, "0.0.0.0") == 0 || strcmp (host, "::") == 0 || strcmp (host, "*") == 0 || *host == '\0';
+  return strcmp (host, "0.0.0.0") == 0 || strcmp (host, "::") == 0;
 }
 
 static char *
@@ -51,7 +51,8 @@ address_text (const char *host, guint16 port)
   return g_strdup_printf (strchr (host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
 }
 
-/* Told to terminals: as the admin says, else where it listens; a wildcard is replaced by this machine's name. */
+/* A wildcard says nothing about how others reach this machine (its own name is often in nobody's DNS): it is told as it is, and whoever
+ * reads it takes the host by which they reach this node already. */
 static gboolean
 find_addresses (Ssh *self, const char *bound, GError **error)
 {
@@ -61,9 +62,9 @@ find_addresses (Ssh *self, const char *bound, GError **error)
   if (!far_parse_address (bound, &bound_host, &bound_port, error) ||
       !far_parse_address (options->advertise != NULL ? options->advertise : bound, &host, &port, error))
     return FALSE;
-  const char *name = is_wildcard (host) ? g_get_host_name () : host;
-  self->address = address_text (name, port != 0 ? port : bound_port);
-  self->y_host = g_strdup (options->y_host != NULL ? options->y_host : name);
+  const char *y = is_wildcard (options->y_listen) ? host : options->y_listen;
+  self->address = address_text (host, port != 0 ? port : bound_port);
+  self->y_host = options->y_host != NULL ? g_strdup (options->y_host) : !is_wildcard (y) ? g_strdup (y) : NULL;
   return TRUE;
 }
 
@@ -204,8 +205,8 @@ static const FarTunnelOps tunnel_ops = { .reserve = server_reserve, .attach = se
 static const FarOption options[] = {
   { .name = "listen", .type = FAR_OPT_ADDRESS, .offset = AT (listen), .summary = N_ ("where terminals come; none: this end only dials") },
   { .name = "advertise", .type = FAR_OPT_ADDRESS, .offset = AT (advertise),
-    .summary = N_ ("host:port told to terminals; default: where it listens, or this machine's name") },
-  { .name = "y-host", .type = FAR_OPT_STRING, .offset = AT (y_host), .summary = N_ ("host told to people, who dial port Y there; default: the advertised one") },
+    .summary = N_ ("host:port told to terminals; default: where it listens, on the host of their link") },
+  { .name = "y-host", .type = FAR_OPT_STRING, .offset = AT (y_host), .summary = N_ ("host told to people, who dial port Y there; default: where Y listens, or the advertised one") },
   { .name = "y-listen", .type = FAR_OPT_STRING, .offset = AT (y_listen), .fallback = "127.0.0.1",
     .summary = N_ ("address of this machine where the ports Y are bound; 0.0.0.0 or :: for all") },
   { .name = "ports", .type = FAR_OPT_RANGE, .offset = AT (ports), .fallback = "10000-65535", .summary = N_ ("where X and Y are drawn from"),
