@@ -128,7 +128,7 @@ ignore_broken_pipes (void)
 static void
 say_ready (void)
 {
-  far_log_line (G_LOG_LEVEL_MESSAGE, NULL, "ready");
+  far_log (NULL, G_LOG_LEVEL_MESSAGE, "ready; the control socket is %s", far_node_control ());
   far_notify ("READY=1");
 }
 

@@ -87,12 +87,26 @@ resolve (const char *address, GError **error)
   return NULL;
 }
 
+static const char *
+bind_hint (int why)
+{
+  switch (why) {
+    case EACCES:
+    case EPERM: return _("; a port below 1024 needs the capability CAP_NET_BIND_SERVICE");
+    case EADDRINUSE: return _("; `ss -ltnp` shows who has it");
+    case EADDRNOTAVAIL: return _("; this machine does not have that address, or not yet");
+    default: return "";
+  }
+}
+
+/* An address that is not there may come: a VPN, or the network at boot. */
 static gboolean
 bind_error (const char *address, const char *what, GError **error)
 {
-  gboolean config = errno == EACCES || errno == EPERM || errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT;
+  int why = errno;
+  gboolean config = why == EACCES || why == EPERM || why == EAFNOSUPPORT;
 
-  g_set_error (error, FAR_ERROR, config ? FAR_ERROR_CONFIG : FAR_ERROR_UNAVAILABLE, _("cannot %s at %s: %s"), what, address, g_strerror (errno));
+  g_set_error (error, FAR_ERROR, config ? FAR_ERROR_CONFIG : FAR_ERROR_UNAVAILABLE, _("cannot %s at %s: %s%s"), what, address, g_strerror (why), bind_hint (why));
   return FALSE;
 }
 

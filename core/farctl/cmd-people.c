@@ -82,7 +82,7 @@ ctl_user_add (Ctl *ctl, int argc, char **argv)
   }
   resource = g_strconcat ("users/", argv[1], NULL);
   answer = ctl_call (ctl, "PUT", resource, body, &error);
-  return answer != NULL ? ctl_done (ctl, answer, _("%s is registered; `farctl grant %s connect terminals/…` gives a right"), argv[1], argv[1])
+  return answer != NULL ? ctl_done (ctl, answer, _("%s may log in at this node; at the cloud, `farctl grant %s connect terminals/…` gives a right"), argv[1], argv[1])
                         : ctl_fail (ctl, error);
 }
 

@@ -57,7 +57,7 @@ dial_control (Ctl *ctl, GError **error)
     if (places[i] != NULL && (cause == ENOENT || errno == EACCES))
       cause = errno;
   }
-  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot reach the daemon at %s: %s; does it run? --socket PATH or --server HOST:PORT say where"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot reach the daemon at %s: %s; does it run? when it is ready it logs where its socket is, for --socket PATH; a remote one: --server HOST:PORT"),
                given != NULL ? given : "/run/farwatch/control.sock", g_strerror (cause));
   return -1;
 }

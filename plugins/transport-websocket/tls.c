@@ -102,6 +102,12 @@ fail (GError **error, const char *path)
 {
   unsigned long code = ERR_peek_last_error ();
 
+  if (g_path_is_absolute (path) && !g_file_test (path, G_FILE_TEST_EXISTS)) {
+    ERR_clear_error ();
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s is not there yet: 'farctl ca init' makes the certificate of a cloud, 'farctl enroll' gets one for other nodes"),
+                 path);
+    return FALSE;
+  }
   g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: %s; 'farctl doctor' shows what is there"), path,
                code != 0 && ERR_reason_error_string (code) != NULL ? ERR_reason_error_string (code) : "cannot be used");
   ERR_clear_error ();

@@ -208,7 +208,7 @@ class Daemon(unittest.TestCase):
             at = os.stat(path)
         self.start(JOURNAL_STREAM=f"{at.st_dev}:{at.st_ino}")
         self.assertRegex(self.logged(), r"(?m)^<4>sensors\.boiler: asked to fail as config \(.*plant\.yaml:4\); not tried again")
-        self.assertRegex(self.logged(), r"(?m)^<5>ready$")
+        self.assertRegex(self.logged(), r"(?m)^<5>ready; the control socket is ")
 
 
 tap.main()
