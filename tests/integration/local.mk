@@ -11,6 +11,7 @@ integration_tests = \
 	tests/integration/doors.py \
 	tests/integration/farctl-fleet.py \
 	tests/integration/farctl.py \
+	tests/integration/first-fleet.py \
 	tests/integration/front.py \
 	tests/integration/hostile.py \
 	tests/integration/lab-selftest.py \
