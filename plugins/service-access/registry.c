@@ -4,6 +4,8 @@
 
 #include "access.h"
 
+#define NONCE_WORD 16
+
 void
 access_terminal_free (AccessTerminal *terminal)
 {
@@ -166,7 +168,8 @@ access_terminal_get (gpointer data, FarCall *call)
   far_call_answer (call, 200, body);
 }
 
-/* What the client needs to seal a login to the terminal and to know its host key. */
+/* What the client needs to seal a login to the terminal and to know its host key. Each call makes a nonce of its own out of the one that the
+ * terminal gave: nobody uses up another's. */
 void
 access_statement_get (gpointer data, FarCall *call)
 {
@@ -174,10 +177,11 @@ access_statement_get (gpointer data, FarCall *call)
   if (!terminal)
     return;
   json_t *statement = json_object_get (terminal->row, "statement");
+  g_autofree char *word = far_random_text (NONCE_WORD), *nonce = terminal->nonce ? g_strconcat (terminal->nonce, ".", word, NULL) : NULL;
   if (!statement)
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("terminal '%s' has no node statement: enrol it"), terminal->id);
   else
-    far_call_answer (call, 200, json_pack ("{s:O, s:s?}", "statement", statement, "nonce", terminal->nonce));
+    far_call_answer (call, 200, json_pack ("{s:O, s:s?}", "statement", statement, "nonce", nonce));
 }
 
 /* ---- changes ---- */

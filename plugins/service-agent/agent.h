@@ -54,7 +54,7 @@ struct _Agent {
   FarInstance *at;
   AgentLife *life;
   GHashTable *sessions;   /* id → AgentSession: live ones, and closed ones so that old offers are known again */
-  GQueue nonces;          /* of AgentNonce, newest last */
+  GQueue nonces;          /* of AgentNonce, newest last; bounded, as is what each remembers */
   gboolean nonce_told;    /* the cloud has the newest one */
   FarHomeTimer *poll_timer, *renew_timer;
   gint64 poll_at_us;      /* boottime of the next poll */
@@ -115,9 +115,9 @@ void agent_dial (AgentSession *session);
 
 /* ---- nonce.c ---- */
 char *agent_nonce_new (Agent *self);
-/* Is the newest one unspent, and young enough to be used? */
+/* Does the newest one have uses left, and is it young enough to be used? */
 gboolean agent_nonce_good (Agent *self);
-/* Good once, and only if this node gave it lately. */
+/* "NONCE.WORD": good once, and only if this node gave NONCE lately. */
 gboolean agent_nonce_spend (Agent *self, const char *nonce);
 void agent_nonces_clear (Agent *self);
 

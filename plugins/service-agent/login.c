@@ -80,7 +80,8 @@ agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req)
     return;
   }
   const char *fault = box_fault (self, box, offer);
-  agent_poll_soon (self, 0); /* the next person needs a fresh nonce */
+  if (!self->nonce_told || !agent_nonce_good (self))
+    agent_poll_soon (self, 0); /* the next person needs a fresh nonce */
   if (fault)
     far_request_fail_new (req, FAR_ERROR_DENIED, _("login box of session '%s' refused: %s"), offer->session, fault);
   else

@@ -114,6 +114,22 @@ START_TEST (test_poll)
 }
 END_TEST
 
+/* Each who asks for a terminal's keys gets a nonce of their own, made from the one that the terminal gave: two logins are not in each other's way. */
+START_TEST (test_nonces)
+{
+  g_autofree char *alice = NULL, *again = NULL;
+  Got got = ask_person ("alice", "GET", "terminals/t1/statement", NULL);
+  ck_assert_uint_eq (got.status, 200);
+  ck_assert (json_is_null (json_object_get (got.body, "nonce")) || text_of (got.body, "nonce") == NULL);
+  ask_node ("t1", "POST", "poll", json_pack ("{s:s}", "nonce", "given"));
+  alice = g_strdup (text_of (ask_person ("alice", "GET", "terminals/t1/statement", NULL).body, "nonce"));
+  again = g_strdup (text_of (ask_person ("alice", "GET", "terminals/t1/statement", NULL).body, "nonce"));
+  ck_assert (g_str_has_prefix (alice, "given.") && g_str_has_prefix (again, "given."));
+  ck_assert_str_ne (alice, again);
+  ck_assert_uint_ge (strlen (alice), strlen ("given.") + 12);
+}
+END_TEST
+
 /* S301–S307: a poll names what is to be closed, and what is not known here. */
 START_TEST (test_poll_closes)
 {
@@ -598,6 +614,7 @@ main (void)
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, test_way);
   tcase_add_test (cases, test_poll);
+  tcase_add_test (cases, test_nonces);
   tcase_add_test (cases, test_poll_closes);
   tcase_add_test (cases, test_grace);
   tcase_add_test (cases, test_deadline);

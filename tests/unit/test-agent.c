@@ -303,7 +303,6 @@ START_TEST (test_box)
   json_t *plain = login_box (nonce);
   json_object_set_new (plain, lies[_i].key, json_loads (lies[_i].value, JSON_DECODE_ANY, NULL));
   login_refused (plain, lies[_i].word);
-  ck_assert_uint_gt (polls, 0); /* a fresh nonce goes out */
 }
 END_TEST
 #define N_BOXES 11
@@ -319,6 +318,43 @@ START_TEST (test_replayed)
   json_object_set_new (wrong, "person", json_string ("bob"));
   login_refused (wrong, "another person");
   login_refused (login_box (other), "nonce");
+}
+END_TEST
+
+/* All who ask hang their own word on the nonce that this node gave: none is in the way of another, each is good once. */
+START_TEST (test_askers)
+{
+  g_autofree char *nonce = agent_nonce_new (&agent), *foreign = g_strconcat ("x", nonce, ".alice", NULL), *cut = g_strndup (nonce, 8);
+  g_autofree char *alice = g_strconcat (nonce, ".alice", NULL), *bob = g_strconcat (nonce, ".bob", NULL), *part = g_strconcat (cut, ".alice", NULL);
+  g_autofree char *filler = g_strnfill (200, 'a'), *long_word = g_strconcat (nonce, ".", filler, NULL);
+  const char *first = try_login (login_box (alice));
+  ck_assert (!first || !strstr (first, "login box"));
+  first = try_login (login_box (bob));
+  ck_assert (!first || !strstr (first, "login box"));
+  login_refused (login_box (alice), "nonce");
+  login_refused (login_box (bob), "nonce");
+  login_refused (login_box (foreign), "nonce");
+  login_refused (login_box (part), "nonce");
+  login_refused (login_box (long_word), "nonce");
+}
+END_TEST
+
+/* What was used is remembered, and the memory has an end: then the nonce itself is over, and another goes out. */
+START_TEST (test_nonce_wears_out)
+{
+  g_autofree char *nonce = agent_nonce_new (&agent), *first = g_strconcat (nonce, ".0", NULL);
+  guint good = 0;
+  agent.nonce_told = TRUE;
+  polls = 0;
+  for (guint i = 0; i < 500; i++) {
+    g_autofree char *one = g_strdup_printf ("%s.%u", nonce, i);
+    good += agent_nonce_spend (&agent, one);
+  }
+  ck_assert_uint_ge (good, 64);
+  ck_assert_uint_lt (good, 500);
+  ck_assert (!agent_nonce_spend (&agent, first));
+  login_refused (login_box (first), "nonce");
+  ck_assert_uint_gt (polls, 0);
 }
 END_TEST
 
@@ -358,6 +394,8 @@ main (void)
   tcase_add_loop_test (cases, test_continues, 0, N_CONTINUES);
   tcase_add_loop_test (cases, test_box, 0, N_BOXES);
   tcase_add_test (cases, test_replayed);
+  tcase_add_test (cases, test_askers);
+  tcase_add_test (cases, test_nonce_wears_out);
   tcase_add_test (cases, test_nonce_ages);
   tcase_add_test (cases, test_no_box);
   suite_add_tcase (suite, cases);
