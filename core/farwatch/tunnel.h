@@ -73,6 +73,9 @@ typedef struct {
   void (*end) (gpointer self, const char *session, const char *cause);
   void (*set_deadline) (gpointer self, const char *session, gint64 boottime_us);
   gboolean (*serves) (gpointer self); /* can it reserve? (a listener is up) */
+  /* tunnel end: what people have open is aborted and nobody comes in any more, while the link stands, so that the terminal can end in order. Done when
+   * no byte of theirs passes; also for a session that is not known. */
+  void (*shut) (gpointer self, const char *session, const char *cause, FarRequest *req);
 } FarTunnelOps;
 
 /* ---- endpoints and devices ---- */

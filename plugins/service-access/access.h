@@ -211,6 +211,8 @@ void access_session_approve (gpointer self, FarCall *call);
 void access_session_delete (gpointer self, FarCall *call);
 void access_session_close_told (AccessSession *session);
 void access_tunnel_end (AccessSession *session);
+/* People's connections end now, the terminal's link stays; req ends when none of their bytes passes. */
+void access_tunnel_shut (AccessSession *session, FarRequest *req);
 void access_draw (AccessSession *session);
 gboolean access_tunnel_is_end (FarInstance *at);                            /* a transport that can reserve tunnels */
 gboolean access_tunnel_up (FarInstance *at);                                /* … and serves now */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The end by the user (spec B11): the terminal is told at once and by its next poll; when it never reports, Z lets go after `grace`. */
+/* The end by the user (spec B11): people's connections end at once; the terminal is told at once and by its next poll; when it never reports, Z lets
+ * go after `grace`. */
 #include "config.h"
 
 #include "access.h"
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #define TOLD_TIMEOUT_MS 10000
+#define SHUT_TIMEOUT_MS 5000
 
 static void
 told (FarRequest *req, gpointer user)
@@ -24,6 +26,28 @@ access_session_close_told (AccessSession *session)
   json_t *body = json_pack ("{s:s}", "cause", session->cause);
   g_autoptr (FarMessage) message = far_message_request ("POST", resource, body);
   far_peer_send (opts->nodes, session->terminal, message, far_request_new (told, NULL, TOLD_TIMEOUT_MS));
+}
+
+typedef struct { AccessLife *life; FarCall *call; AccessSession *session; } Closing;
+
+/* Who asked hears it when no byte passes any more. */
+static void
+shut (FarRequest *req, gpointer user)
+{
+  Closing *closing = user;
+  if (closing->life->self)
+    far_call_answer (closing->call, 202, access_session_show (closing->session));
+  access_session_unref (closing->session);
+  access_life_unref (closing->life);
+  g_free (closing);
+}
+
+static void
+answer_when_shut (Access *self, FarCall *call, AccessSession *session)
+{
+  Closing *closing = g_new0 (Closing, 1);
+  *closing = (Closing){ access_life_ref (self->life), call, access_session_ref (session) };
+  access_tunnel_shut (session, far_request_new (shut, closing, SHUT_TIMEOUT_MS));
 }
 
 void
@@ -44,7 +68,7 @@ access_session_delete (gpointer data, FarCall *call)
   } else {
     if (!session->ended_by)
       session->ended_by = g_strdup (person);
-    far_call_answer (call, 202, access_session_show (session));
+    answer_when_shut (data, call, session);
   }
   access_session_unref (session);
 }

@@ -55,6 +55,16 @@ access_tunnel_end (AccessSession *session)
     access_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
 }
 
+void
+access_tunnel_shut (AccessSession *session, FarRequest *req)
+{
+  FarInstance *at = session->tunnel_at;
+  if (at && tunnel_ops (at)->shut)
+    tunnel_ops (at)->shut (far_instance_self (at), session->id, session->cause ? session->cause : "closed", req);
+  else
+    far_request_done (req, NULL, NULL);
+}
+
 static void
 tunnel_up (AccessSession *session, const FarTunnelEvent *event)
 {

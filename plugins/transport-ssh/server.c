@@ -436,7 +436,7 @@ static void
 attach (gpointer data)
 {
   Attach *order = data;
-  if (order->tunnel->over)
+  if (order->tunnel->over || order->tunnel->closed)
     stream_discard (order->stream);
   else
     ports_attach (order->tunnel->ports, order->stream, order->from);

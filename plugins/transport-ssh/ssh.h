@@ -63,12 +63,14 @@ struct _Tunnel {
   GPtrArray *joins;
   guint64 done_up, done_down;
   gboolean ending, home_over;
+  gboolean shut, home_shut; /* no connections any more; the home has obeyed */
+  GPtrArray *shut_waits;    /* FarRequest */
   const char *cause;
   char *terminal;          /* server: who must come; immutable */
   void (*arrived) (const char *session, const char *from, FarHome *home, FarRequest *req, gpointer user);
   Dial *dial;              /* client: under way */
   /* home */
-  gboolean over;
+  gboolean over, closed;   /* all is over; no connections any more */
   gint64 length_us, deadline_us; /* deadline: 0 before the first acknowledgement */
   FarHomeTimer *deadline;
   Wire *wire;              /* the present link, granted; NULL: none */
@@ -84,6 +86,8 @@ Tunnel *tunnel_ref (Tunnel *tunnel);
 void tunnel_unref (gpointer tunnel);
 Tunnel *tunnel_find (Ssh *self, const char *session);
 void tunnel_end (Tunnel *tunnel, const char *cause);
+/* People's connections end, the link stays. */
+void tunnel_shut (Tunnel *tunnel, const char *cause, FarRequest *req);
 void tunnel_set_deadline (Tunnel *tunnel, gint64 boottime_us);
 void tunnel_abandon (Tunnel *tunnel); /* the instance stops: ENDED is told now */
 void tunnel_tell (Tunnel *tunnel, FarTunnelEvent *event);

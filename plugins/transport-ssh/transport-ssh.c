@@ -184,6 +184,16 @@ end (gpointer self, const char *session, const char *cause)
 }
 
 static void
+shut (gpointer self, const char *session, const char *cause, FarRequest *req)
+{
+  Tunnel *tunnel = tunnel_find (self, session);
+  if (tunnel != NULL)
+    tunnel_shut (tunnel, cause, req);
+  else
+    far_request_done (req, NULL, NULL);
+}
+
+static void
 set_deadline (gpointer self, const char *session, gint64 boottime_us)
 {
   Tunnel *tunnel = tunnel_find (self, session);
@@ -198,7 +208,7 @@ serves (gpointer self)
 }
 
 static const FarTunnelOps tunnel_ops = { .reserve = server_reserve, .attach = server_attach, .dial = client_dial, .end = end,
-                                         .set_deadline = set_deadline, .serves = serves };
+                                         .set_deadline = set_deadline, .serves = serves, .shut = shut };
 
 #define AT(field) G_STRUCT_OFFSET (SshOptions, field)
 

@@ -35,6 +35,7 @@ tunnel_new (Ssh *self, const char *session, gint64 length_us, FarTunnelFunc even
   tunnel->events = events;
   tunnel->user = user;
   tunnel->joins = g_ptr_array_new ();
+  tunnel->shut_waits = g_ptr_array_new_with_free_func ((GDestroyNotify) far_request_unref);
   g_hash_table_insert (self->tunnels, tunnel->session, tunnel_ref (tunnel));
   return tunnel;
 }
@@ -53,6 +54,7 @@ tunnel_unref (gpointer data)
   if (!g_atomic_int_dec_and_test (&tunnel->refs))
     return;
   g_ptr_array_unref (tunnel->joins);
+  g_ptr_array_unref (tunnel->shut_waits);
   ports_free (tunnel->ports);
   g_free (tunnel->bind_host);
   g_free (tunnel->terminal);
@@ -97,6 +99,23 @@ tunnel_tell (Tunnel *tunnel, FarTunnelEvent *event)
     tunnel->events (event, tunnel->user);
 }
 
+static void
+tell_shut (Tunnel *tunnel)
+{
+  while (tunnel->shut_waits->len > 0) {
+    FarRequest *req = g_ptr_array_steal_index (tunnel->shut_waits, 0);
+    far_request_done (req, NULL, NULL);
+    far_request_unref (req);
+  }
+}
+
+static void
+maybe_shut (Tunnel *tunnel)
+{
+  if (tunnel->home_shut && tunnel->joins->len == 0)
+    tell_shut (tunnel);
+}
+
 /* Last event, once the home is done and every connection is closed. */
 static void
 tell_ended (Tunnel *tunnel)
@@ -108,6 +127,7 @@ tell_ended (Tunnel *tunnel)
   tunnel_ref (tunnel);
   if (tunnel->self != NULL)
     g_hash_table_remove (tunnel->self->tunnels, tunnel->session);
+  tell_shut (tunnel);
   tunnel_tell (tunnel, &event);
   tunnel->events = NULL;
   if (tunnel->self != NULL && tunnel->self->retired && g_hash_table_size (tunnel->self->tunnels) == 0)
@@ -184,6 +204,7 @@ join_end (Join *join)
   tunnel_tell (tunnel, &event);
   join_free (join);
   far_home_post (tunnel->home, forget_join, tunnel_ref (tunnel));
+  maybe_shut (tunnel);
   maybe_ended (tunnel);
   tunnel_unref (tunnel);
 }
@@ -209,7 +230,7 @@ join_opened (gpointer data)
   tunnel_tell (tunnel, &event);
   if (join->cause != NULL)
     join_end (join);
-  else if (tunnel->ending)
+  else if (tunnel->ending || tunnel->shut)
     far_pump_close (join->pump, tunnel->cause);
 }
 
@@ -338,17 +359,55 @@ give_order (Tunnel *tunnel, FarHomeFunc func, const char *cause, gint64 deadline
   far_home_post (tunnel->home, func, order);
 }
 
+static void
+close_joins (Tunnel *tunnel, const char *cause)
+{
+  tunnel->cause = g_intern_string (cause);
+  for (guint i = 0; i < tunnel->joins->len; i++)
+    far_pump_close (((Join *) tunnel->joins->pdata[i])->pump, tunnel->cause);
+}
+
+static void
+home_is_shut (gpointer data)
+{
+  Tunnel *tunnel = data;
+  tunnel->home_shut = TRUE;
+  maybe_shut (tunnel);
+  tunnel_unref (tunnel);
+}
+
+static void
+order_shut (gpointer data)
+{
+  Order *order = data;
+  order->tunnel->closed = TRUE;
+  if (order->tunnel->ports != NULL)
+    ports_close (order->tunnel->ports);
+  far_home_post (far_home_main (), home_is_shut, order->tunnel); /* after what has been joined before */
+  g_free (order);
+}
+
+void
+tunnel_shut (Tunnel *tunnel, const char *cause, FarRequest *req)
+{
+  g_ptr_array_add (tunnel->shut_waits, far_request_ref (req));
+  if (!tunnel->shut && !tunnel->ending) {
+    close_joins (tunnel, cause);
+    give_order (tunnel, order_shut, NULL, 0);
+  }
+  tunnel->shut = TRUE;
+  maybe_shut (tunnel);
+}
+
 void
 tunnel_end (Tunnel *tunnel, const char *cause)
 {
   if (tunnel->ending)
     return;
   tunnel->ending = TRUE;
-  tunnel->cause = g_intern_string (cause);
   if (tunnel->dial != NULL)
     dial_cancel (tunnel->dial);
-  for (guint i = 0; i < tunnel->joins->len; i++)
-    far_pump_close (((Join *) tunnel->joins->pdata[i])->pump, tunnel->cause);
+  close_joins (tunnel, cause);
   give_order (tunnel, order_over, tunnel->cause, 0);
 }
 

@@ -151,6 +151,35 @@ START_TEST (test_poll_closes)
 }
 END_TEST
 
+static void
+delete_answered (FarMessage *answer, gboolean last, gpointer user)
+{
+  *(guint *) user = answer->status;
+}
+
+/* B11: who closes hears it when the tunnel end says that nothing of theirs passes any more. */
+START_TEST (test_close_waits)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", NULL)), *resource = g_strdup_printf ("sessions/%s", id);
+  guint status = 0;
+  cloud_tunnels ()->hold_shut = TRUE;
+  g_autoptr (FarPrincipal) alice = far_principal_new (FAR_PRINCIPAL_PERSON, "alice", NULL, "192.0.2.77");
+  g_autoptr (FarMessage) message = far_message_request ("DELETE", resource, NULL);
+  far_door_submit (alice, "people", message, delete_answered, &status);
+  settle ();
+  FakeTunnel *tunnel = tunnel_of (id);
+  ck_assert_str_eq (session_state (id), "closing");
+  ck_assert_str_eq (tunnel->shut_cause, "closed by the user");
+  ck_assert_ptr_null (tunnel->end_cause); /* the terminal can still end in order */
+  ck_assert_uint_eq (status, 0);
+  far_request_done (tunnel->shut_req, NULL, NULL);
+  g_clear_pointer (&tunnel->shut_req, far_request_unref);
+  settle ();
+  ck_assert_uint_eq (status, 202);
+  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+}
+END_TEST
+
 /* B11: a terminal that never reports. */
 START_TEST (test_grace)
 {
@@ -616,6 +645,7 @@ main (void)
   tcase_add_test (cases, test_poll);
   tcase_add_test (cases, test_nonces);
   tcase_add_test (cases, test_poll_closes);
+  tcase_add_test (cases, test_close_waits);
   tcase_add_test (cases, test_grace);
   tcase_add_test (cases, test_deadline);
   tcase_add_test (cases, test_not_opened);

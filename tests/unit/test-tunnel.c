@@ -430,6 +430,65 @@ START_TEST (a_second_link_takes_over)
 }
 END_TEST
 
+static gpointer
+no_result (Answer *answer)
+{
+  answer_wait (answer);
+  ck_assert (answer->error == NULL);
+  return answer->result;
+}
+
+static void
+shut (const char *session)
+{
+  Answer answer = { 0 };
+  ssh_ops ("z")->shut (instance_self (FAR_KIND_TRANSPORT, "z"), session, "closed by the user", far_request_new (answered, &answer, 0));
+  ck_assert_ptr_null (no_result (&answer));
+}
+
+/* When a close is acknowledged nothing of the person passes any more; the terminal still has its link and ends in order. */
+START_TEST (shut_lets_nothing_through)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  dial_well (tunnel, "word-1");
+  int person = person_dials (tunnel->y, NULL), other = person_dials (tunnel->y, NULL);
+  ck_assert (person_hears_echo (person, "before"));
+  ck_assert (person_hears_echo (other, "before"));
+  shut ("s1");
+  int heard = g_atomic_int_get (&device.bytes);
+  ck_assert_uint_eq (cloud.closed, 2);
+  ck_assert_str_eq (cloud.cause, "closed by the user");
+  send (person, "after", 5, MSG_NOSIGNAL);
+  ck_assert (is_thrown_out (person));
+  ck_assert (is_thrown_out (other));
+  ck_assert_int_eq (person_dials (tunnel->y, NULL), -1);
+  settle_workers ();
+  ck_assert_int_eq (g_atomic_int_get (&device.bytes), heard);
+  ck_assert_uint_eq (cloud.lost, 0);
+  ck_assert_int_eq (cloud.ended, 0);
+  shut ("s1"); /* once more, and for one that is not known: no harm */
+  shut ("s2");
+  end_at ("z", &cloud, "closed");
+  close (person);
+  close (other);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
+/* Streams by ticket as well; and while people wait for the link. */
+START_TEST (shut_without_a_link)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  int person = person_dials (tunnel->y, NULL);
+  settle_workers ();
+  shut ("s1");
+  ck_assert (is_thrown_out (person));
+  end_at ("z", &cloud, "closed");
+  close (person);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
 START_TEST (waiting_has_an_end)
 {
   FarTunnel *tunnel = reserve_in_band ();
@@ -556,6 +615,8 @@ main (void)
   add (cases, deadline_at_both_ends, 1);
   add (cases, deadline_can_be_moved, 1);
   add (cases, a_second_link_takes_over, 1);
+  add (cases, shut_lets_nothing_through, 1);
+  add (cases, shut_without_a_link, 1);
   add (cases, waiting_has_an_end, 1);
   add (cases, no_device_closes_the_connection, 1);
   add (cases, entry_by_stream, 2);
