@@ -5,7 +5,7 @@
 #include "agent.h"
 
 #define REMEMBERED_US (24 * G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC)
-#define REMEMBERED_MAX 2000
+#define REMEMBERED_MAX 200
 #define SECOND_LOOK_US (G_USEC_PER_SEC / 2)
 #define RETRY_FIRST_US G_USEC_PER_SEC
 
@@ -103,20 +103,38 @@ agent_session_timer (AgentSession *session, gint64 boottime_us)
     session->timer = far_home_timer (far_home_main (), boottime_us, session_timer_done, session);
 }
 
-/* Closed sessions are kept for a day, to know their offers again. */
-static void
-sessions_forget (Agent *self)
+/* The one that closed first, of those that the cloud knows to be closed if there are any. */
+static AgentSession *
+oldest_closed (Agent *self)
 {
-  gboolean many = g_hash_table_size (self->sessions) > REMEMBERED_MAX;
-  gint64 now = far_clock_boottime_us ();
+  AgentSession *oldest = NULL;
   GHashTableIter iter;
   gpointer value;
   g_hash_table_iter_init (&iter, self->sessions);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
     AgentSession *session = value;
-    if (!agent_session_live (session) && (session->reported || many) && (many || now > session->closed_us + REMEMBERED_US))
-      g_hash_table_iter_remove (&iter);
+    gboolean before = !oldest || (session->reported != oldest->reported ? session->reported : session->closed_us < oldest->closed_us);
+    if (!agent_session_live (session) && before)
+      oldest = session;
   }
+  return oldest;
+}
+
+static gboolean
+is_forgettable (gpointer id, gpointer value, gpointer user)
+{
+  const AgentSession *session = value;
+  return !agent_session_live (session) && session->reported && far_clock_boottime_us () > session->closed_us + REMEMBERED_US;
+}
+
+/* Closed sessions are kept for a day, to know their offers again (which expire by themselves as well); a busy terminal keeps the last ones. */
+static void
+sessions_forget (Agent *self)
+{
+  AgentSession *oldest;
+  g_hash_table_foreach_remove (self->sessions, is_forgettable, NULL);
+  while (g_hash_table_size (self->sessions) > REMEMBERED_MAX && (oldest = oldest_closed (self)))
+    g_hash_table_remove (self->sessions, oldest->id);
 }
 
 static void

@@ -157,6 +157,22 @@ START_TEST (test_replayed)
 }
 END_TEST
 
+/* Those that are over are known for a day, but not more than the last two hundred of them: a busy terminal stays small. */
+START_TEST (test_remembered)
+{
+  for (guint i = 0; i < 210; i++) {
+    g_autofree char *id = g_strdup_printf ("s%u", i), *close = g_strdup_printf ("sessions/%s/close", id);
+    FakeTunnel *tunnel = opened (id);
+    ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NODE, "cloud", "", "POST", close, json_object ()).status, 202);
+    tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+    far_clock_advance (SECOND);
+  }
+  ck_assert_uint_eq (push (offer ("s209", 1)).status, 409);
+  ck_assert_uint_eq (push (offer ("s11", 1)).status, 409);
+  ck_assert_uint_eq (push (offer ("s9", 1)).status, 202);
+}
+END_TEST
+
 /* The link under the tunnel is lost: asked for by poll at once, the next generation is dialled, the deadline stands. */
 START_TEST (test_resume)
 {
@@ -367,6 +383,7 @@ main (void)
   tcase_add_test (cases, test_poll);
   tcase_add_test (cases, test_strangers);
   tcase_add_test (cases, test_replayed);
+  tcase_add_test (cases, test_remembered);
   tcase_add_test (cases, test_resume);
   tcase_add_test (cases, test_no_route);
   tcase_add_test (cases, test_dial_fails);
