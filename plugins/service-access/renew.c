@@ -43,8 +43,8 @@ access_renew_post (gpointer data, FarCall *call)
   Access *self = data;
   GError *error = NULL;
   const char *csr = access_text (call->body, "csr"), *node = access_text (call->body, "node");
-  if (!node && call->principal->kind == FAR_PRINCIPAL_NODE)
-    node = call->principal->name;
+  if (call->principal->kind == FAR_PRINCIPAL_NODE)
+    node = call->principal->name; /* whatever it says */
   g_autofree char *spki = far_trust_key_hash (csr, &error);
   AccessTerminal *terminal = access_terminal (self, node);
   if (spki)

@@ -57,6 +57,7 @@ struct _Agent {
   GQueue nonces;          /* of AgentNonce, newest last; bounded, as is what each remembers */
   gboolean nonce_told;    /* the cloud has the newest one */
   FarHomeTimer *poll_timer, *renew_timer;
+  gboolean renewing_expired; /* the certificate has expired already */
   gint64 poll_at_us;      /* boottime of the next poll */
   char *link_from;        /* address of the other end of the link, now or last; NULL: never linked */
   gboolean linked, polling, poll_again, devices_again;

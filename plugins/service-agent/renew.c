@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From two thirds of its life this node's certificate is renewed by its key, through the link; the next connection shows the new one. */
+/* From two thirds of its life this node's certificate is renewed by its key, through the link; the next connection shows the new one. A node that
+ * was off for so long that it expired comes without a certificate, and renews first of all: the request names the node, its key is the proof. */
 #include "config.h"
 
 #include "agent.h"
@@ -21,7 +22,10 @@ certificate_due (Agent *self)
 {
   g_autofree char *pem = certificate_read (self);
   gint64 from_us, until_us;
-  return pem && far_trust_life (pem, &from_us, &until_us, NULL) && far_clock_wall_us () > from_us + (until_us - from_us) / 3 * 2;
+  if (!pem || !far_trust_life (pem, &from_us, &until_us, NULL))
+    return FALSE;
+  self->renewing_expired = far_clock_wall_us () >= until_us;
+  return far_clock_wall_us () > from_us + (until_us - from_us) / 3 * 2;
 }
 
 static gboolean
@@ -44,10 +48,14 @@ renewed (FarRequest *req, gpointer user)
   AgentLife *life = user;
   Agent *self = life->self;
   g_autoptr (GError) error = far_request_error (req) ? g_error_copy (far_request_error (req)) : NULL;
-  if (self && !error && certificate_keep (self, far_request_result (req), &error))
+  if (self && !error && certificate_keep (self, far_request_result (req), &error)) {
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "certificate renewed");
+    if (self->renewing_expired) /* this link has no certificate: the next one has */
+      far_peer_cut (agent_opts (self)->link, "", "certificate renewed");
+  }
   if (self && error)
-    far_complain (self->at, "renew", "certificate not renewed: %s", error->message);
+    far_complain (self->at, "renew", "certificate not renewed%s: %s", self->renewing_expired ? ", and it has expired: people cannot reach this node" : "",
+                  error->message);
   agent_life_unref (life);
 }
 
@@ -63,7 +71,7 @@ agent_renew (Agent *self)
     far_complain (self->at, "renew", "certificate not renewed: %s", error->message);
     return;
   }
-  g_autoptr (FarMessage) message = far_message_request ("POST", "renew", json_pack ("{s:s}", "csr", csr));
+  g_autoptr (FarMessage) message = far_message_request ("POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", far_node_id ()));
   far_peer_send (link, "", message, far_request_new (renewed, agent_life_ref (self->life), RENEW_TIMEOUT_MS));
 }
 

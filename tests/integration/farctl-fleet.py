@@ -13,6 +13,19 @@ from lab.case import FleetCase
 TALK = "import socket;s=socket.create_connection(('{host}',{port}));s.sendall(b'are you there?');print(s.recv(99).decode())"
 
 
+class Off(FleetCase):
+    def test_a_terminal_comes_back_after_its_certificate_expired(self):
+        """It was off for longer than the certificate was good: it comes without, renews by its key, comes with the new one."""
+        fleet = self.start_fleet(change=lambda fleet: fleet.cloud.profile["services"]["access"].update({"certificate": "24h"}))
+        fleet.cloud.stop()
+        fleet.terminal.advance(30 * 3600)
+        fleet.cloud.start()
+        fleet.cloud.advance(30 * 3600)
+        fleet.terminal.process.wait_line("certificate renewed", 40)
+        fleet.wait_connected("t1", timeout=40)
+        self.assertIn("t1", [row["terminal"] for row in fleet.farctl("terminals", json=True)["terminals"]])
+
+
 class Ways(FleetCase):
     def setUp(self):
         self.start_fleet(test_clock=False)

@@ -590,6 +590,7 @@ START_TEST (test_renew)
   ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", csr)).status, 409); /* too early */
   far_clock_advance (250 * day);
   ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", foreign)).status, 403);
+  ck_assert_uint_eq (ask_node ("t2", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1")).status, 403); /* it is t2, whatever it says */
   ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", csr)).status, 200);
   far_clock_advance ((365 + 89) * day); /* expired, without a link: by its key */
   ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NONE, "", "", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1")).status, 200);

@@ -102,6 +102,33 @@ START_TEST (test_link_up)
 }
 END_TEST
 
+/* A certificate that has expired: the node comes without one, names itself, and its key is the proof; then it comes again. */
+START_TEST (test_renews_after_expiry)
+{
+  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *ca = g_build_filename (cloud_folder (), "ca", NULL);
+  g_autofree char *root = g_build_filename (ca, "ca.crt", NULL), *pem = NULL, *csr = far_trust_csr (keys, "t1", NULL);
+  g_autofree char *path = far_trust_path (keys, "node.crt"), *path_ca = far_trust_path (keys, "ca.crt"), *old = NULL;
+  ck_assert_int_eq (g_mkdir (ca, 0700), 0);
+  ck_assert (far_trust_ca_create (ca, "fleet", NULL));
+  ck_assert (g_file_get_contents (root, &pem, NULL, NULL) && g_file_set_contents (path_ca, pem, -1, NULL));
+  old = far_trust_sign (ca, csr, "t1", NULL, FALSE, 1, NULL);
+  ck_assert (g_file_set_contents (path, old, -1, NULL));
+  far_peer_changed (cloud_nodes ()->at, "", TRUE, "192.0.2.1");
+  ck_assert_ptr_null (sent_newest ("renew"));
+  far_clock_advance (48 * 3600 * SECOND);
+  far_peer_changed (cloud_nodes ()->at, "", TRUE, "192.0.2.1");
+  FakeSent *renew = sent_newest ("renew");
+  ck_assert_ptr_nonnull (renew);
+  ck_assert_str_eq (text_of (renew->body, "node"), "t1");
+  g_autofree char *fresh = far_trust_sign (ca, text_of (renew->body, "csr"), "t1", NULL, FALSE, 30, NULL), *kept = NULL;
+  answer_sent (renew, 200, json_pack ("{s:s}", "certificate", fresh));
+  run_pending ();
+  ck_assert (g_file_get_contents (path, &kept, NULL, NULL));
+  ck_assert_str_eq (kept, fresh);
+  ck_assert_uint_eq (cloud_nodes ()->cuts->len, 1);
+}
+END_TEST
+
 START_TEST (test_push)
 {
   FakeTunnel *tunnel = opened ("s1");
@@ -379,6 +406,7 @@ main (void)
   tcase_set_timeout (cases, 60);
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, test_link_up);
+  tcase_add_test (cases, test_renews_after_expiry);
   tcase_add_test (cases, test_push);
   tcase_add_test (cases, test_poll);
   tcase_add_test (cases, test_strangers);
