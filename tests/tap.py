@@ -10,6 +10,7 @@ class Result(unittest.TestResult):
         super().__init__()
         self.number = 0
         self.bad = 0
+        self.broken = set()  # tests of which a part failed
         print(f"1..{total}", flush=True)
 
     def line(self, word, test, note=""):
@@ -37,10 +38,16 @@ class Result(unittest.TestResult):
         self.line("ok", test, f" # SKIP {reason}")
 
     def addSubTest(self, test, subtest, err):
-        super().addSubTest(test, subtest, err)
         if err:
+            super().addSubTest(test, subtest, err)
             print(f"# in {subtest}", flush=True)
             self.explain(err)
+            self.broken.add(test)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        if test in self.broken:
+            self.line("not ok", test)
 
     def addExpectedFailure(self, test, err):
         self.line("not ok", test)

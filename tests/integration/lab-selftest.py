@@ -29,6 +29,8 @@ class Waiting(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
             self.assertEqual(lab.listening()[port], "127.0.0.1")
+            self.assertEqual(lab.listening(own=True)[port], "127.0.0.1")
+            self.assertNotIn(port, lab.listening(os.getppid(), own=True), "it belongs to somebody else")
         self.assertNotIn(port, lab.listening())
 
 

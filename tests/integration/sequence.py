@@ -8,7 +8,7 @@ import lab
 import tap
 from lab.case import root
 from lab.ssh import Stock
-from lab.wait import boottime, dial, listening, wait_until
+from lab.wait import boottime, dial, wait_until
 
 CYCLE = 20
 
@@ -68,7 +68,7 @@ class Sequence(unittest.TestCase):
         return wait_until(lambda: next((one for one in self.fleet.history(session) if one.get("cause")), None), 10, "a history row with a cause")
 
     def bound(self):
-        return set(listening(self.fleet.cloud.pid))
+        return set(self.fleet.cloud.listening())
 
     # ---- the steps ----
 

@@ -117,7 +117,7 @@ class Node:
             return file.read().strip()
 
     def listening(self):
-        return listening(self.pid)
+        return listening(self.pid, own=True)
 
     # ---- talking to it ----
 

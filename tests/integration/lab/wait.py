@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Waiting with an end, free ports, and who listens where."""
 import contextlib
+import os
 import random
 import socket
 import time
@@ -53,14 +54,25 @@ def _address(text):
     return socket.inet_ntop(socket.AF_INET6, b"".join(raw[i:i + 4][::-1] for i in range(0, 16, 4)))
 
 
-def listening(pid="self"):
-    """{port: address} of the TCP sockets that listen in the network namespace of a process, as the kernel says."""
-    found = {}
+def _sockets(pid):
+    """The inodes of a process's sockets."""
+    found = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            name = os.readlink(f"/proc/{pid}/fd/{fd}")
+            if name.startswith("socket:["):
+                found.add(name[8:-1])
+    return found
+
+
+def listening(pid="self", own=False):
+    """{port: address} of the TCP sockets that listen in the network namespace of a process, as the kernel says; own: those of the process."""
+    found, mine = {}, _sockets(pid) if own else ()
     for name in ("tcp", "tcp6"):
         with open(f"/proc/{pid}/net/{name}", encoding="ascii") as table:
             for line in table.readlines()[1:]:
                 fields = line.split()
-                if fields[3] == "0A":
+                if fields[3] == "0A" and (not own or fields[9] in mine):
                     address, port = fields[1].split(":")
                     found[int(port, 16)] = _address(address)
     return found
