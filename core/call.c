@@ -153,8 +153,10 @@ far_call_join (const char *key, const FarMessage *request, FarAnswered answered,
     if (answer->key == NULL || !g_str_equal (answer->key, key))
       continue;
     *same = g_str_equal (answer->request->method, request->method) && g_str_equal (answer->request->resource, request->resource);
-    if (*same)
+    if (*same) {
       g_array_append_val (answer->askers, asker);
+      call_timer (NULL); /* its time may be over: then this one is told at once, too */
+    }
     return TRUE;
   }
   return FALSE;

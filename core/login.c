@@ -98,11 +98,26 @@ static guint login_under_way; /* on main only */
 
 static void login_ask_next (LoginRun *run);
 
+/* A node that lies about where somebody comes from must not get more guesses by it. */
+static char *
+login_source (const FarLogin *login)
+{
+  return login->told_from ? g_strconcat ("told for ", login->name, NULL) : g_strdup (login->from);
+}
+
+static const char *
+login_counted_name (const FarLogin *login)
+{
+  return login->told_from ? login->from : login->name;
+}
+
 static void
 login_end (LoginRun *run, FarTryOutcome outcome)
 {
+  g_autofree char *source = login_source (run->login);
+
   if (run->counted)
-    far_throttle_leave (run->login->name, run->login->from, outcome);
+    far_throttle_leave (login_counted_name (run->login), source, outcome);
   login_under_way--;
   g_strfreev (run->authenticators);
   far_login_free (run->login);
@@ -262,7 +277,9 @@ login_start (LoginRun *run)
     return;
   }
   if (!run->login->probe) {
-    wait_us = far_throttle_enter (run->login->name, run->login->from);
+    g_autofree char *source = login_source (run->login);
+
+    wait_us = far_throttle_enter (login_counted_name (run->login), source);
     run->counted = wait_us >= 0;
   }
   if (wait_us < 0) {

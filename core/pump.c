@@ -235,5 +235,5 @@ far_pump_set_deadline (FarPump *pump, gint64 deadline_us)
 void
 far_pump_close (FarPump *pump, const char *cause)
 {
-  command_all (pump, do_close, 0, g_intern_string (cause));
+  command_all (pump, do_close, 0, far_cause (cause));
 }

@@ -47,13 +47,26 @@ far_stream_tell_soon (FarStream *stream, guint ready)
   far_later_ask (stream->soon);
 }
 
+#define CAUSES_MAX 1024
+
+const char *
+far_cause (const char *text)
+{
+  static gint kept;
+
+  if (g_quark_try_string (text) != 0 || g_atomic_int_add (&kept, 1) < CAUSES_MAX)
+    return g_intern_string (text);
+  g_atomic_int_add (&kept, -1);
+  return "closed";
+}
+
 static gboolean
 mark_dead (FarStream *stream, const char *cause)
 {
   if (stream->closed)
     return FALSE;
   stream->closed = TRUE;
-  stream->cause = g_intern_string (cause);
+  stream->cause = far_cause (cause);
   return TRUE;
 }
 

@@ -19,6 +19,7 @@ typedef struct {
   gboolean probe;      /* key: would it be accepted? nothing is counted */
   char *door;          /* "ssh", "https", "control", "tunnel" */
   char *from;          /* address */
+  gboolean told_from;  /* another node told the address: tries count for the name, whatever address is told */
   GStrv answers;       /* CONVERSATION: answers to the last prompts */
 } FarLogin;
 FarLogin *far_login_new (FarLoginForm form, const char *name, const char *door, const char *from);

@@ -83,6 +83,8 @@ void far_stream_die (FarStream *stream, const char *cause);
 /* The same, told from the home's queue: for use inside peek, consume, write, shutdown. [home] */
 void far_stream_tell_soon (FarStream *stream, guint ready);
 void far_stream_die_soon (FarStream *stream, const char *cause);
+/* Causes are kept for good, as any thread may read one. What peers make up is kept up to a number of texts; more of them read "closed". [any thread] */
+const char *far_cause (const char *text);
 /* For implementations of move: the stream lives at home from now on. [old home] */
 void far_stream_moved (FarStream *stream, FarHome *home);
 void far_stream_free (FarStream *stream); /* [home]; NULL is fine */

@@ -225,12 +225,22 @@ book_save (Book *book, GError **error)
   return stat (book->path, &book->seen) == 0 || book_refresh (book, error);
 }
 
+static gboolean
+name_fits (const char *name)
+{
+  gboolean good = name != NULL && *name != '\0' && strlen (name) <= 64 && g_utf8_validate (name, -1, NULL) && strpbrk (name, "/ ") == NULL;
+
+  for (const char *at = name; good && *at != '\0'; at = g_utf8_next_char (at))
+    good = !g_unichar_iscntrl (g_utf8_get_char (at));
+  return good;
+}
+
 gboolean
 book_put (Book *book, const char *name, const char *password, const char *const *groups, const char *key, GError **error)
 {
   Person *person;
 
-  if (name == NULL || *name == '\0' || strlen (name) > 64 || !g_utf8_validate (name, -1, NULL) || strpbrk (name, "/\n\r\t ") != NULL) {
+  if (!name_fits (name)) {
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("name of a person: 1 to 64 bytes without spaces and /"));
     return FALSE;
   }

@@ -59,6 +59,7 @@ static void
 login_ask (Agent *self, json_t *box, const AgentOffer *offer, FarRequest *req)
 {
   FarLogin *login = far_login_new (FAR_LOGIN_PASSWORD, offer->person, "access", offer->asker ? offer->asker : "");
+  login->told_from = TRUE;
   login->secret = g_strdup (agent_text (box, "password"));
   Check *check = g_new0 (Check, 1);
   *check = (Check){ far_request_ref (req), agent_life_ref (self->life), g_strdup (offer->person) };

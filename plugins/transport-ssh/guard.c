@@ -236,7 +236,9 @@ form_new (Login *login, ssh_message message, FarLoginForm form)
     g_free (login->name);
     login->name = g_strdup (name);
   }
-  return far_login_new (form, login->name != NULL ? login->name : "", login->guard->door, login->from);
+  FarLogin *asked = far_login_new (form, login->name != NULL ? login->name : "", login->guard->door, login->from);
+  asked->told_from = !login->guard->tokens; /* people come through a tunnel, whose other end says from where */
+  return asked;
 }
 
 static gboolean
@@ -295,6 +297,14 @@ answers_of (Wire *wire)
   return g_strv_builder_end (builder);
 }
 
+static void
+answers_clear (GStrv answers)
+{
+  for (guint i = 0; answers != NULL && answers[i] != NULL; i++)
+    explicit_bzero (answers[i], strlen (answers[i]));
+  g_strfreev (answers);
+}
+
 /* A conversation starts with the question for the password; an authenticator that has more to ask says so in its verdict. */
 static gboolean
 on_interactive (Login *login, Wire *wire, ssh_message message)
@@ -308,12 +318,13 @@ on_interactive (Login *login, Wire *wire, ssh_message message)
     ask_back (login, wire, message, &first);
     return TRUE;
   }
-  g_auto (GStrv) answers = answers_of (wire);
+  GStrv answers = answers_of (wire);
   FarLogin *form = form_new (login, message, login->interactive ? FAR_LOGIN_CONVERSATION : FAR_LOGIN_PASSWORD);
   if (login->interactive)
     form->answers = g_steal_pointer (&answers);
   else
     form->secret = g_strdup (answers[0] != NULL ? answers[0] : "");
+  answers_clear (answers);
   login->interactive = TRUE;
   return ask (login, wire, message, form);
 }

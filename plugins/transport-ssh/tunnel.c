@@ -362,7 +362,7 @@ give_order (Tunnel *tunnel, FarHomeFunc func, const char *cause, gint64 deadline
 static void
 close_joins (Tunnel *tunnel, const char *cause)
 {
-  tunnel->cause = g_intern_string (cause);
+  tunnel->cause = far_cause (cause); /* the other node's words, maybe */
   for (guint i = 0; i < tunnel->joins->len; i++)
     far_pump_close (((Join *) tunnel->joins->pdata[i])->pump, tunnel->cause);
 }

@@ -182,6 +182,7 @@ END_TEST
 static const struct { const char *name, *secret, *key; } bad_people[] = {
   { "", "x", NULL }, { "a b", "x", NULL }, { "a/b", "x", NULL }, { "a\nb", "x", NULL }, { "\xff", "x", NULL }, { "ok", "", NULL },
   { "ok", NULL, "no key" }, { "ok", NULL, "ssh-ed25519 AAAA\nroot: x" },
+  { "ok", NULL, "ssh-\xc2\x80 AAAA" }, { "a\xc2\x80", "x", NULL },
   { "0123456789012345678901234567890123456789012345678901234567890123456789", "x", NULL },
 };
 

@@ -425,6 +425,32 @@ START_TEST (a_colleagues_successes_do_not_add_up)
 }
 END_TEST
 
+/* A cloud that lies says each guess comes from somewhere else. */
+START_TEST (a_told_address_gives_no_more_guesses)
+{
+  guint asked = 0;
+
+  for (guint i = 0; i < 3 * FAR_THROTTLE_SOURCE_TRIES; i++) {
+    g_autofree char *from = g_strdup_printf ("198.51.100.%u", i);
+    FarLogin *login = login_of ("alice", "wrong", from);
+    Outcome to = { 0 };
+
+    login->told_from = TRUE;
+    far_login (both, login, far_request_new (note, &to, 0));
+    for (guint seconds = 0; seconds < 40 && to.n == 0; seconds++) {
+      run_pending ();
+      if (to.n == 0)
+        forward (1);
+    }
+    ck_assert_uint_eq (to.n, 1);
+    asked += g_error_matches (to.error, FAR_ERROR, FAR_ERROR_DENIED);
+    outcome_clear (&to);
+  }
+  ck_assert_uint_le (asked, FAR_THROTTLE_SOURCE_TRIES);
+  ck_assert (try_login ("alice", "right", "192.0.2.1", NULL)); /* at a door that sees for itself */
+}
+END_TEST
+
 START_TEST (the_table_is_bounded)
 {
   for (guint i = 0; i < 3 * FAR_THROTTLE_ENTRIES; i++) {
@@ -515,6 +541,36 @@ START_TEST (a_ticket_stands_for_its_person)
 }
 END_TEST
 
+static void
+doors_open (void)
+{
+  far_door_set_login (NULL, both);
+  far_door_start ();
+}
+
+static void
+doors_shut (void)
+{
+  far_door_stop ();
+  run_pending ();
+}
+
+/* Who is local and called the same is somebody else. */
+START_TEST (a_namesake_ends_no_tickets)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", ""), local = far_principal_new (FAR_PRINCIPAL_LOCAL, "alice", NULL, "");
+  g_autofree char *ticket = far_login_ticket_new (alice);
+
+  doors_open ();
+  ck_assert_uint_eq (ask_as (local, "DELETE", "login", NULL, NULL), 200);
+  far_principal_unref (far_login_ticket_principal (ticket, ""));
+  ck_assert_uint_eq (far_login_ticket_count (), 1);
+  ck_assert_uint_eq (ask_as (alice, "DELETE", "login", NULL, NULL), 200);
+  ck_assert_uint_eq (far_login_ticket_count (), 0);
+  doors_shut ();
+}
+END_TEST
+
 START_TEST (tickets_are_revoked_and_bounded)
 {
   g_autoptr (FarPrincipal) alice = person ("alice", ""), bob = person ("bob", ""), kept = NULL;
@@ -543,20 +599,6 @@ START_TEST (a_person_who_ends_before_the_ticket)
 END_TEST
 
 /* ---- the handlers ---- */
-
-static void
-doors_open (void)
-{
-  far_door_set_login (NULL, both);
-  far_door_start ();
-}
-
-static void
-doors_shut (void)
-{
-  far_door_stop ();
-  run_pending ();
-}
 
 START_TEST (login_by_message)
 {
@@ -624,6 +666,8 @@ START_TEST (people_by_message)
   ck_assert_str_eq (stands[0].put_secret, "new");
   ck_assert_str_eq (stands[1].put_key, "ssh-ed25519 AAAA");
   ck_assert_ptr_null (far_login_ticket_principal (ticket, "")); /* who changed logs in anew */
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"groups\":[\"ops\",\"a b\"]}", NULL), 400); /* no word a right could name */
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"groups\":[\"\\u0080\"]}", NULL), 400);
   ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{}", NULL), 400);
   ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"password\":\"\"}", NULL), 400);
   ck_assert_uint_eq (ask_as (super, "DELETE", "users/alice", NULL, NULL), 200);
@@ -744,11 +788,13 @@ main (void)
   tcase_add_test (tc, many_names_from_one_source);
   tcase_add_test (tc, one_network_of_ipv6_is_one_source);
   tcase_add_test (tc, a_colleagues_successes_do_not_add_up);
+  tcase_add_test (tc, a_told_address_gives_no_more_guesses);
   tcase_add_test (tc, the_table_is_bounded);
   tcase_add_test (tc, a_hundred_guesses_at_once);
   tcase_add_test (tc, the_delay_is_the_same_for_right_and_wrong);
   tcase_add_test (tc, probes_are_not_counted);
   tcase_add_test (tc, a_ticket_stands_for_its_person);
+  tcase_add_test (tc, a_namesake_ends_no_tickets);
   tcase_add_test (tc, tickets_are_revoked_and_bounded);
   tcase_add_test (tc, a_person_who_ends_before_the_ticket);
   tcase_add_test (tc, login_by_message);

@@ -376,13 +376,18 @@ END_TEST
 START_TEST (an_answer_that_never_comes)
 {
   g_autoptr (FarMessage) request = far_message_request ("POST", "holds", NULL);
-  Heard to = { 0 };
+  Heard to = { 0 }, again = { 0 };
 
   far_door_submit (super, NULL, request, heard, &to);
   forward (29);
   ck_assert_uint_eq (to.n, 0);
   forward (2);
   ck_assert_uint_eq (heard_at (&to, 0)->status, 503);
+  far_door_submit (super, NULL, request, heard, &again); /* it still runs: nothing is done twice, and nobody waits for ever */
+  run_pending ();
+  ck_assert_uint_eq (heard_at (&again, 0)->status, 503);
+  heard_clear (&again);
+  ck_assert_uint_eq (seen.calls, 1);
   far_call_answer (seen.held, 200, NULL); /* late: told to nobody, harms nobody */
   run_pending ();
   ck_assert_uint_eq (to.n, 1);

@@ -258,6 +258,22 @@ START_TEST (death_of_an_end)
 }
 END_TEST
 
+/* Texts that peers make up do not fill the memory. */
+START_TEST (causes_are_bounded)
+{
+  guint own = 0;
+  for (guint i = 0; i < 5000; i++) {
+    g_autofree char *text = g_strdup_printf ("peer's text %u", i);
+    const char *cause = far_cause (text);
+    own += strcmp (cause, text) == 0;
+    ck_assert (strcmp (cause, text) == 0 || strcmp (cause, "closed") == 0);
+  }
+  ck_assert_uint_gt (own, 100);
+  ck_assert_uint_le (own, 1024);
+  ck_assert_str_eq (far_cause ("peer's text 0"), "peer's text 0"); /* known */
+}
+END_TEST
+
 START_TEST (close_reaches_both)
 {
   Joined joined = { .a = -1 };
@@ -370,6 +386,7 @@ main (void)
   add (suite, "hold", hold_then_deadline, N_KINDS * N_KINDS);
   add (suite, "death", death_of_an_end, N_KINDS * N_KINDS);
   add (suite, "close", close_reaches_both, N_KINDS * N_KINDS);
+  add (suite, "causes", causes_are_bounded, 1);
   add (suite, "lone", unconsumed_bytes_survive, 1);
   add (suite, "reset", answer_before_reset, 1);
   SRunner *runner = srunner_create (suite);
