@@ -42,6 +42,7 @@ typedef struct {
   FarTunnelEventKind kind;
   const char *session;
   const char *cause, *from;
+  guint times;                    /* REFUSED: so many are told at once; 0: one */
   guint64 bytes_up, bytes_down;   /* person → device, device → person; totals of the session */
   gint64 deadline_boot_us;        /* UP: as computed at this end */
   gboolean stock;                 /* UP: the other end is a stock program: deadline at one end only */

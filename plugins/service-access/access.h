@@ -153,6 +153,7 @@ typedef struct _AccessSession {
   FarDeadline deadline;
   gboolean stock_end;        /* deadline at one end only */
   guint64 bytes_up, bytes_down, turned_away;
+  GPtrArray *turned;         /* of turned.c */
   char *cause, *ended_by;
   char *ticket;
   GArray *watches;           /* of guint */
@@ -195,6 +196,10 @@ char *access_history_key (gint64 wall_us, const char *id);
 /* history.c */
 void access_history_get (gpointer self, FarCall *call);
 void access_restart (Access *self, GPtrArray *rows, AccessDone done, gpointer user);
+
+/* turned.c */
+void access_turned_away (AccessSession *session, const char *from, const char *cause, guint times);
+void access_turned_end (AccessSession *session);
 
 /* refusal.c */
 typedef struct {

@@ -92,8 +92,10 @@ tunnel_counted (AccessSession *session, const FarTunnelEvent *event)
 static void
 tunnel_refused (AccessSession *session, const FarTunnelEvent *event)
 {
-  session->turned_away++;
-  session->self->refused++;
+  guint times = MAX (event->times, 1);
+  session->turned_away += times;
+  session->self->refused += times;
+  access_turned_away (session, event->from, event->cause ? event->cause : "?", times);
   far_complain (session->self->at, session->id, "somebody from %s was turned away from session %s: %s", event->from ? event->from : "?", session->id,
                 event->cause ? event->cause : "?");
 }

@@ -15,6 +15,9 @@ row_visible (json_t *row, const FarPrincipal *principal)
   g_autofree char *object = access_terminal_object (access_text (row, "terminal") ? access_text (row, "terminal") : "", access_text (row, "device"));
   g_autofree char *person = far_principal_text (principal);
   gboolean own = g_strcmp0 (access_text (row, "person"), person) == 0, refusal = g_strcmp0 (access_text (row, "kind"), "refused") == 0;
+  /* who was turned away at the ports concerns whose session it was, and whoever looks after the terminal */
+  if (g_strcmp0 (access_text (row, "kind"), "turned-away") == 0)
+    return g_strcmp0 (access_text (row, "owner"), person) == 0 || access_manages (principal, object);
   /* a refusal's true cause may tell what the person must not know */
   return refusal ? access_manages (principal, object) : own || far_visible (principal, object);
 }

@@ -34,5 +34,6 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/rows.c \
 	plugins/service-access/save.c \
 	plugins/service-access/session.c \
-	plugins/service-access/show.c
+	plugins/service-access/show.c \
+	plugins/service-access/turned.c
 endif

@@ -37,6 +37,7 @@ session_free (AccessSession *session)
   g_clear_pointer (&session->ports, far_tunnel_free);
   g_clear_pointer (&session->timer, far_home_timer_free);
   json_decref (session->offer);
+  g_clear_pointer (&session->turned, g_ptr_array_unref);
   g_array_unref (session->watches);
   g_free (session);
 }

@@ -19,7 +19,7 @@
 #define ACCEPTS 16           /* in one turn */
 #define SILENT_US (FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC) /* every client of SSH begins with its banner */
 #define RAW_FIRST_US (60 * (gint64) G_USEC_PER_SEC)
-#define REFUSALS_A_SECOND 10 /* told one by one; a flood is only counted */
+#define REFUSALS_A_SECOND 10 /* told one by one; the others of a flood together */
 #define REST_US (200 * 1000) /* without descriptors */
 
 typedef struct {
@@ -39,7 +39,7 @@ struct _Ports {
   GQueue waiting;
   FarHomeTimer *timer, *rest;
   gint64 second_us;
-  guint said;
+  guint said, unsaid;
 };
 
 /* ---- drawing ---- */
@@ -133,15 +133,26 @@ reset_fd (int fd)
 }
 
 static void
+say_unsaid (Ports *ports)
+{
+  if (ports->unsaid > 0)
+    tunnel_say_refused (ports->tunnel, "more in a second than are told one by one", NULL, ports->unsaid);
+  ports->unsaid = 0;
+}
+
+static void
 say_refused (Ports *ports, const char *cause, const char *from)
 {
   gint64 now = far_clock_boottime_us ();
   if (now - ports->second_us >= G_USEC_PER_SEC) {
     ports->second_us = now;
     ports->said = 0;
+    say_unsaid (ports);
   }
   if (ports->said++ < REFUSALS_A_SECOND)
-    tunnel_say (ports->tunnel, FAR_TUNNEL_REFUSED, cause, from);
+    tunnel_say_refused (ports->tunnel, cause, from, 1);
+  else
+    ports->unsaid++;
 }
 
 /* ---- connections ---- */
@@ -308,6 +319,7 @@ void
 ports_close (Ports *ports)
 {
   Waiting *waiting;
+  say_unsaid (ports);
   for (guint i = 0; i < 2; i++) {
     g_clear_pointer (&ports->watch[i], far_watch_free);
     if (ports->fd[i] >= 0)

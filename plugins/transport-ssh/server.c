@@ -79,7 +79,7 @@ forward (Wire *wire, Link *link, ssh_message message)
     ssh_message_reply_default (message);
   wire_leave (wire);
   if (!good) {
-    tunnel_say (tunnel, FAR_TUNNEL_REFUSED, "the terminal asked for a port that was not granted", NULL);
+    tunnel_say_refused (tunnel, "the terminal asked for a port that was not granted", NULL, 1);
     return;
   }
   link->granted = TRUE;

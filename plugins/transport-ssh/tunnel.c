@@ -174,6 +174,13 @@ tunnel_say (Tunnel *tunnel, FarTunnelEventKind kind, const char *cause, const ch
   say (tunnel, &event, from);
 }
 
+void
+tunnel_say_refused (Tunnel *tunnel, const char *cause, const char *from, guint times)
+{
+  FarTunnelEvent event = { .kind = FAR_TUNNEL_REFUSED, .cause = g_intern_string (cause), .times = times };
+  say (tunnel, &event, from);
+}
+
 /* ---- connections ---- */
 
 static void

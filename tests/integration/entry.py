@@ -43,6 +43,26 @@ class AtOnce(FleetCase):
         self.assert_recorded(again, "nonce")
 
 
+class TurnedAway(FleetCase):
+    def test_a_program_of_the_clouds_machine_at_x(self):
+        """It stands in the history, with the true cause, and for nobody but who looks after the terminal and whose session it was."""
+        self.start_fleet()
+        row = self.open()
+        for _ in range(30):
+            with dial(self.fleet.host, row["x"]) as sock:
+                self.assert_dead(sock)
+        def rows(who):
+            return [row for row in who.call("GET", "history")["history"] if row["kind"] == "turned-away"]
+        found = wait_until(lambda: rows(self.fleet.cloud), 5, "a row")[0]
+        self.assertEqual((found["session"], found["terminal"], found["from"], found["owner"]), (row["session"], "t1", "127.0.0.1", "person:alice"))
+        self.assertRegex(found["cause"], "connection to X")
+        self.assertEqual(rows(self.person("bob")), [])
+        self.alice.close(row["session"])
+        self.fleet.wait_over(row["session"])
+        wait_until(lambda: sum(row["times"] for row in rows(self.alice)) == 30, 5, "all of them counted")
+        self.assertIn("turned-away", self.fleet.farctl("history"))
+
+
 class Closed(FleetCase):
     def test_nothing_passes_after_the_close_is_acknowledged(self):
         """The terminal, which hears nothing by push, learns of it only by its next poll: the cloud has cut long before."""

@@ -139,7 +139,7 @@ person_hears_echo (int fd, const char *text)
 
 typedef struct {
   GString *said;  /* "up lost up opened closed …" */
-  guint up, lost, opened, closed, refused;
+  guint up, lost, opened, closed, refused, refusals; /* refused: with those told together */
   gint ended;
   char cause[128], refusal[128];
   guint64 bytes_up, bytes_down;
@@ -162,7 +162,8 @@ side_hears (const FarTunnelEvent *event, gpointer user)
   side->lost += event->kind == FAR_TUNNEL_LOST;
   side->opened += event->kind == FAR_TUNNEL_OPENED;
   side->closed += event->kind == FAR_TUNNEL_CLOSED;
-  side->refused += event->kind == FAR_TUNNEL_REFUSED;
+  side->refused += event->kind == FAR_TUNNEL_REFUSED ? MAX (event->times, 1) : 0;
+  side->refusals += event->kind == FAR_TUNNEL_REFUSED;
   side->stock |= event->stock;
   if (event->kind == FAR_TUNNEL_REFUSED)
     g_strlcpy (side->refusal, event->cause, sizeof side->refusal);

@@ -152,6 +152,75 @@ START_TEST (test_poll_closes)
 END_TEST
 
 static void
+turn_away (FakeTunnel *tunnel, const char *from, const char *cause, guint times)
+{
+  FarTunnelEvent event = { .kind = FAR_TUNNEL_REFUSED, .session = tunnel->session, .cause = cause, .from = from, .times = times };
+  tunnel->events (&event, tunnel->user);
+}
+
+/* Rows of people who were turned away, as `person` sees them (NULL: root); the sum of their times in *sum. */
+static guint
+rows_turned (const char *session, const char *person, gint64 *sum)
+{
+  g_autofree char *resource = g_strdup_printf ("history?session=%s&kind=turned-away", session);
+  settle ();
+  json_t *list = json_object_get ((person ? ask_person (person, "GET", resource, NULL) : ask_root ("GET", resource, NULL)).body, "history");
+  *sum = 0;
+  for (size_t i = 0; i < json_array_size (list); i++)
+    *sum += int_of (json_array_get (list, i), "times");
+  return json_array_size (list);
+}
+
+/* Who is turned away at a session's ports stands in the history, with the true cause. */
+START_TEST (test_turned_away)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", "web")), *resource = g_strdup_printf ("sessions/%s", id);
+  gint64 sum;
+  turn_away (tunnel_of (id), "203.0.113.9", "not the address that asked for access", 1);
+  ck_assert_uint_eq (rows_turned (id, NULL, &sum), 1);
+  json_t *row = json_array_get (json_object_get (ask_root ("GET", "history?kind=turned-away", NULL).body, "history"), 0);
+  ck_assert_str_eq (text_of (row, "from"), "203.0.113.9");
+  ck_assert_str_eq (text_of (row, "cause"), "not the address that asked for access");
+  ck_assert_str_eq (text_of (row, "terminal"), "t1");
+  ck_assert_str_eq (text_of (row, "device"), "web");
+  ck_assert_str_eq (text_of (row, "owner"), "person:alice");
+  ck_assert_ptr_nonnull (text_of (row, "asked"));
+  /* the same again and again is one row, with how often once the session is over */
+  for (guint i = 0; i < 99; i++)
+    turn_away (tunnel_of (id), "203.0.113.9", "not the address that asked for access", 1);
+  ck_assert_uint_eq (rows_turned (id, NULL, &sum), 1);
+  ask_person ("alice", "DELETE", resource, NULL);
+  tunnel_tell (tunnel_of (id), FAR_TUNNEL_ENDED, "closed");
+  ck_assert_uint_eq (rows_turned (id, NULL, &sum), 1);
+  ck_assert_int_eq (sum, 100);
+  ck_assert_uint_eq (rows_turned (id, "alice", &sum), 1); /* whose session it was */
+  grant ("bob", "see", "terminals/*");
+  ck_assert_uint_eq (rows_turned (id, "bob", &sum), 0);
+}
+END_TEST
+
+/* Nobody fills the history from outside: some are told one by one, the others are counted. */
+START_TEST (test_turned_away_flood)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", NULL)), *resource = g_strdup_printf ("sessions/%s", id);
+  gint64 sum;
+  for (guint i = 0; i < 1000; i++) {
+    g_autofree char *from = g_strdup_printf ("203.0.%u.%u", i / 250, i % 250);
+    turn_away (tunnel_of (id), from, "not the address that asked for access", 1);
+  }
+  turn_away (tunnel_of (id), NULL, "more than were told one by one", 5000);
+  guint rows = rows_turned (id, NULL, &sum);
+  ck_assert_uint_ge (rows, 5);
+  ck_assert_uint_le (rows, 20);
+  ck_assert_int_eq (int_of (session_body (id), "turned_away"), 6000);
+  ask_person ("alice", "DELETE", resource, NULL);
+  tunnel_tell (tunnel_of (id), FAR_TUNNEL_ENDED, "closed");
+  ck_assert_uint_eq (rows_turned (id, NULL, &sum), rows);
+  ck_assert_int_eq (sum, 6000);
+}
+END_TEST
+
+static void
 delete_answered (FarMessage *answer, gboolean last, gpointer user)
 {
   *(guint *) user = answer->status;
@@ -646,6 +715,8 @@ main (void)
   tcase_add_test (cases, test_poll);
   tcase_add_test (cases, test_nonces);
   tcase_add_test (cases, test_poll_closes);
+  tcase_add_test (cases, test_turned_away);
+  tcase_add_test (cases, test_turned_away_flood);
   tcase_add_test (cases, test_close_waits);
   tcase_add_test (cases, test_grace);
   tcase_add_test (cases, test_deadline);

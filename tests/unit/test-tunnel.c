@@ -289,6 +289,23 @@ START_TEST (x_is_not_for_this_machine)
 }
 END_TEST
 
+/* A flood is counted to the last one, and told in few words. */
+START_TEST (all_who_are_refused_count)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  dial_well (tunnel, "word-1");
+  for (int i = 0; i < 200; i++) {
+    int local = person_dials (tunnel->x, NULL);
+    ck_assert (is_thrown_out (local));
+    close (local);
+  }
+  end_at ("z", &cloud, "closed");
+  ck_assert_uint_eq (cloud.refused, 200);
+  ck_assert_uint_lt (cloud.refusals, 150);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
 START_TEST (y_is_for_one_address)
 {
   FarTunnel *tunnel = reserve_in_band ();
@@ -608,6 +625,7 @@ main (void)
   add (cases, another_host_key, 1);
   add (cases, nobody_listens, 1);
   add (cases, x_is_not_for_this_machine, 1);
+  add (cases, all_who_are_refused_count, 1);
   add (cases, y_is_for_one_address, 1);
   add (cases, raw_y_has_a_minute, 2);
   add (cases, silent_at_y, 2);
