@@ -8,6 +8,7 @@ plugins_service_uplink_service_uplink_la_CFLAGS = $(PLUGIN_CC) $(SERVICE_UPLINK_
 plugins_service_uplink_service_uplink_la_LDFLAGS = $(PLUGIN_LD)
 plugins_service_uplink_service_uplink_la_LIBADD = $(PLUGIN_LINK) $(SERVICE_UPLINK_LIBS)
 plugins_service_uplink_service_uplink_la_SOURCES = \
+	plugins/service-uplink/keep.c \
 	plugins/service-uplink/queue.c \
 	plugins/service-uplink/send.c \
 	plugins/service-uplink/service-uplink.c \

@@ -29,6 +29,9 @@ queue_remove (Uplink *self, guint place)
 {
   Batch *batch = g_queue_pop_nth (&self->waiting, place);
 
+  uplink_forget (self, batch);
+  if (place == 0)
+    self->adopt = FALSE;
   self->waiting_size -= g_bytes_get_size (batch->bytes);
   batch_free (batch);
 }
@@ -40,11 +43,14 @@ uplink_drop_head (Uplink *self)
   queue_remove (self, 0);
 }
 
+/* What waits will be numbered from 1 on; what comes then follows. */
 void
 uplink_new_epoch (Uplink *self)
 {
-  self->epoch = ((guint64) far_random_u32 (G_MAXINT32) << 31) | far_random_u32 (G_MAXINT32);
+  self->epoch = self->next_epoch = ((guint64) far_random_u32 (G_MAXINT32) << 31) | far_random_u32 (G_MAXINT32);
   self->seq = 0;
+  self->next_seq = self->waiting.length;
+  self->adopt = FALSE;
   self->told = 0;
   self->uncertain = FALSE;
 }
@@ -60,6 +66,36 @@ queue_lose (Uplink *self, guint place, const char *why)
   if (place == 0 && self->uncertain)
     uplink_new_epoch (self); /* it may be up there or not: its number must not be used for another */
   queue_remove (self, place);
+}
+
+gboolean
+uplink_number_head (Uplink *self)
+{
+  Batch *head = g_queue_peek_head (&self->waiting);
+
+  if (self->adopt || (head->seq == 1 && head->epoch != self->epoch)) {
+    self->adopt = FALSE;
+    self->epoch = head->epoch;
+    self->seq = head->seq - 1;
+  }
+  if (head->epoch == self->epoch && head->seq == self->seq + 1)
+    return TRUE;
+  head->epoch = self->epoch;
+  head->seq = self->seq + 1;
+  if (self->waiting.length == 1) {
+    self->next_epoch = head->epoch;
+    self->next_seq = head->seq;
+  }
+  return !uplink_keep (self, head);
+}
+
+void
+uplink_take_kept (Uplink *self, Batch *batch)
+{
+  self->adopt = TRUE;
+  self->number = MAX (self->number, batch->number);
+  g_queue_push_tail (&self->waiting, batch);
+  self->waiting_size += g_bytes_get_size (batch->bytes);
 }
 
 /* The oldest goes, but not the one that is on its way. */
@@ -79,14 +115,19 @@ uplink_close_batch (Uplink *self)
 
   if (self->builder == NULL)
     return;
-  batch = g_new (Batch, 1);
+  batch = g_new0 (Batch, 1);
   batch->bytes = far_batch_builder_end (g_steal_pointer (&self->builder));
   batch->groups = self->groups;
+  batch->epoch = self->next_epoch;
+  batch->seq = ++self->next_seq;
+  batch->number = ++self->number;
   self->groups = 0;
   g_queue_push_tail (&self->waiting, batch);
   self->waiting_size += g_bytes_get_size (batch->bytes);
   if (g_bytes_get_size (batch->bytes) > FAR_BATCH_MAX)
     queue_lose (self, self->waiting.length - 1, "a batch is larger than 256 KiB");
+  else
+    uplink_keep (self, batch);
   queue_limit (self);
 }
 

@@ -82,7 +82,7 @@ static FarMessage *
 batch_message (Uplink *self, const Batch *batch)
 {
   g_autofree char *resource = g_strdup_printf ("batches?lane=%d&epoch=%" G_GUINT64_FORMAT "&seq=%" G_GUINT64_FORMAT "&crc=%08x", LANE_SAMPLES,
-                                               self->epoch, self->seq + 1, far_batch_crc (batch->bytes));
+                                               batch->epoch, batch->seq, far_batch_crc (batch->bytes));
   FarMessage *message = far_message_request ("POST", resource, NULL);
 
   message->content_type = g_strdup (FAR_TYPE_BATCH);
@@ -104,6 +104,8 @@ uplink_send (Uplink *self)
 
   if (self->sending != NULL || g_queue_is_empty (&self->waiting) || !far_peer_connected (transport, ""))
     return;
+  if (((Batch *) g_queue_peek_head (&self->waiting))->writes > 0 || !uplink_number_head (self))
+    return; /* when its row is durable */
   self->uncertain = TRUE;
   self->sending = far_request_ref (far_request_new (send_done, self, ANSWER_MS));
   message = batch_message (self, g_queue_peek_head (&self->waiting));

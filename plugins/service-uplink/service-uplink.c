@@ -52,11 +52,19 @@ uplink_start (gpointer data, GError **error G_GNUC_UNUSED)
 {
   Uplink *self = data;
 
+  uplink_life_begin (self);
   uplink_new_epoch (self);
+  uplink_load (self);
+  return TRUE;
+}
+
+void
+uplink_loaded (Uplink *self)
+{
   self->listener = far_sample_listen (uplink_group, self);
   self->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + uplink_options (self)->every_us, uplink_tick, self);
   far_instance_ready (self->at);
-  return TRUE;
+  uplink_send (self);
 }
 
 static void
@@ -65,21 +73,25 @@ uplink_stop (gpointer data)
   Uplink *self = data;
   FarRequest *sending = g_steal_pointer (&self->sending);
 
-  far_sample_unlisten (self->listener);
+  if (self->listener != 0)
+    far_sample_unlisten (self->listener);
   g_clear_pointer (&self->timer, far_home_timer_free);
   if (sending != NULL)
     far_request_cancel (sending);
   g_clear_pointer (&sending, far_request_unref);
-  uplink_clear (self);
+  uplink_clear (self); /* what is gathered gets its row; rows stay */
+  uplink_life_end (self);
 }
 
 static const FarOption uplink_options_table[] = {
   { .name = "link", .type = FAR_OPT_REF, .flags = FAR_OPT_REQUIRED, .offset = G_STRUCT_OFFSET (UplinkOptions, link),
     .summary = N_ ("link to the server"), .ref_kind = FAR_KIND_TRANSPORT },
+  { .name = "store", .type = FAR_OPT_REF, .offset = G_STRUCT_OFFSET (UplinkOptions, store),
+    .summary = N_ ("where samples wait until the server has them; none: in memory only, lost with the process"), .ref_kind = FAR_KIND_STORE },
   { .name = "every", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (UplinkOptions, every_us), .fallback = "10s",
     .summary = N_ ("cycle of sending; earlier when 200 groups or 64 KiB are gathered"), .min = 100000, .max = G_GINT64_CONSTANT (86400000000) },
   { .name = "buffer", .type = FAR_OPT_SIZE, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (UplinkOptions, buffer), .fallback = "4MiB",
-    .summary = N_ ("samples kept in memory while the server is away; then the oldest go"), .min = 256 * 1024, .max = 1 << 30 },
+    .summary = N_ ("samples kept while the server is away; then the oldest go"), .min = 256 * 1024, .max = 1 << 30 },
   { .type = FAR_OPT_END }
 };
 

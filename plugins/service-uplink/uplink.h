@@ -3,7 +3,7 @@
 #include <farwatch/plugin.h>
 
 typedef struct {
-  char *link;
+  char *link, *store;
   gint64 every_us;
   gint64 buffer;
 } UplinkOptions;
@@ -11,10 +11,17 @@ typedef struct {
 typedef struct {
   GBytes *bytes;
   guint groups;
+  guint64 epoch, seq;        /* what it is sent under; it may get another number while it has not been sent */
+  guint64 number;            /* its row's, in the order of measuring */
+  gboolean kept;             /* it has a row */
+  guint writes;              /* of its row, under way: it is not sent before they end */
 } Batch;
+
+typedef struct _UplinkLife UplinkLife;
 
 typedef struct {
   FarInstance *at;
+  UplinkLife *life;
   guint listener;
   FarHomeTimer *timer;
   FarBatchBuilder *builder;  /* what is gathered now; NULL: nothing */
@@ -24,6 +31,9 @@ typedef struct {
   FarRequest *sending;       /* the head is on its way */
   gboolean uncertain;        /* the head was sent and not answered for */
   guint64 epoch, seq;        /* seq: of the last batch that is durable up there */
+  guint64 next_epoch, next_seq; /* the number the newest batch got: the next one follows */
+  guint64 number;            /* of the newest row */
+  gboolean adopt;            /* the head is of before a restart: its number is the one it was sent under, if it was */
   guint64 lost, told;        /* groups dropped and not yet known up there; of these, said with the batch on its way */
 } Uplink;
 
@@ -38,3 +48,16 @@ void uplink_send (Uplink *self);
 void uplink_new_epoch (Uplink *self);
 /* Takes the oldest batch out. */
 void uplink_drop_head (Uplink *self);
+/* The head has the number that comes next. FALSE: it got another, and its row is being written. */
+gboolean uplink_number_head (Uplink *self);
+/* A batch of before the restart; takes it. */
+void uplink_take_kept (Uplink *self, Batch *batch);
+/* What was kept is here: measuring and sending begin. */
+void uplink_loaded (Uplink *self);
+
+/* keep.c */
+void uplink_life_begin (Uplink *self);
+void uplink_life_end (Uplink *self);
+gboolean uplink_keep (Uplink *self, Batch *batch); /* FALSE: not on disk, it waits in memory only */
+void uplink_forget (Uplink *self, const Batch *batch);
+void uplink_load (Uplink *self);

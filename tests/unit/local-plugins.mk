@@ -40,5 +40,5 @@ tests_unit_test_uplink_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins
 tests_unit_test_uplink_CFLAGS = $(TEST_CC)
 tests_unit_test_uplink_LDFLAGS = $(TEST_LD)
 tests_unit_test_uplink_LDADD = $(TEST_LINK)
-tests_unit_test_uplink_SOURCES = tests/unit/test-uplink.c $(NODE_HELP) plugins/service-uplink/queue.c plugins/service-uplink/send.c \
+tests_unit_test_uplink_SOURCES = tests/unit/test-uplink.c $(NODE_HELP) plugins/service-uplink/keep.c plugins/service-uplink/queue.c plugins/service-uplink/send.c \
 	plugins/service-uplink/service-uplink.c plugins/service-uplink/uplink.h

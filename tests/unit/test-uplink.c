@@ -102,17 +102,30 @@ typedef struct {
   const FarServiceType *type;
 } Terminal;
 
+static gboolean
+is_loaded (gpointer data)
+{
+  return ((Terminal *) data)->uplink.listener != 0;
+}
+
 static Terminal *
-terminal_new (gint64 buffer)
+terminal_with (gint64 buffer, const char *store)
 {
   Terminal *terminal = g_new0 (Terminal, 1);
 
   terminal->type = (const FarServiceType *) far_plugin_info.types[0];
-  terminal->options = (UplinkOptions) { .link = (char *) "link", .every_us = G_USEC_PER_SEC / 1000, .buffer = buffer };
+  terminal->options = (UplinkOptions) { .link = (char *) "link", .every_us = G_USEC_PER_SEC / 1000, .buffer = buffer, .store = (char *) store };
   terminal->at = (FarInstance) { .refs = 1, .name = (char *) "uplink", .path = (char *) "services.uplink", .options = &terminal->options };
   terminal->type->type.init (&terminal->uplink, &terminal->at, NULL);
   terminal->type->type.start (&terminal->uplink, NULL);
+  node_until (is_loaded, terminal);
   return terminal;
+}
+
+static Terminal *
+terminal_new (gint64 buffer)
+{
+  return terminal_with (buffer, NULL);
 }
 
 static void
@@ -153,7 +166,7 @@ begin (const char *store)
 {
   g_autofree char *dir = node_fresh_dir (), *body = NULL;
 
-  body = g_strdup_printf ("stores:\n  main: { type: %s, keep: 0s }\nservices:\n  intake: { type: intake, store: main }\n", store);
+  body = g_strdup_printf ("stores:\n  main: { type: %s, keep: 0s }\n  spool: { type: file, path: spool }\nservices:\n  intake: { type: intake, store: main }\n", store);
   node_open (dir, "cloud", body);
   test_link = (TestLink) { .up = TRUE, .node = far_principal_new (FAR_PRINCIPAL_NODE, "term-1", NULL, "192.0.2.1"), .chance = g_rand_new_with_seed (7) };
 }
@@ -221,6 +234,106 @@ START_TEST (a_restart_starts_a_new_epoch)
   points = arrived ("term-1");
   ck_assert_uint_eq (points->len, 2500);
   end (NULL);
+}
+END_TEST
+
+static guint
+rows_kept (void)
+{
+  Wait *wait = wait_new ();
+  GPtrArray *rows;
+  guint n;
+
+  far_store_rows ("spool", "uplink-uplink", NULL, NULL, 10000, FALSE, wait->req);
+  rows = wait_result (wait, NULL);
+  n = rows->len;
+  g_ptr_array_unref (rows);
+  return n;
+}
+
+static void
+must_be_once (guint total)
+{
+  g_autoptr (GArray) points = arrived ("term-1");
+
+  ck_assert_uint_eq (points->len, total);
+  for (guint i = 0; i < total; i++)
+    ck_assert_int_eq (g_array_index (points, FarPoint, i).i64, i);
+}
+
+START_TEST (what_waits_survives_a_restart)
+{
+  Terminal *terminal;
+
+  begin (_i == 0 ? "sqlite" : "file");
+  test_link.up = FALSE;
+  terminal = terminal_with (1 << 20, "spool");
+  for (guint i = 0; i < 1000; i++)
+    measure (terminal, i);
+  terminal_free (terminal);
+  terminal = terminal_with (1 << 20, "spool");
+  ck_assert_uint_eq (terminal->uplink.waiting.length, 5);
+  for (guint i = 1000; i < 1500; i++)
+    measure (terminal, i);
+  set_link (terminal, TRUE);
+  node_until (all_sent, terminal);
+  must_be_once (1500);
+  node_for_ms (20);
+  ck_assert_uint_eq (rows_kept (), 0);
+  end (terminal);
+}
+END_TEST
+
+/* The server had them on disk and its answer was lost, then the terminal was started anew: they come again under their numbers. */
+START_TEST (what_was_sent_is_not_doubled_by_a_restart)
+{
+  Terminal *terminal;
+  guint sent;
+
+  begin (_i == 0 ? "sqlite" : "file");
+  terminal = terminal_with (1 << 20, "spool");
+  test_link.always = LINK_NO_ANSWER;
+  for (guint i = 0; i < 1000; i++)
+    measure (terminal, i);
+  node_for_ms (100);
+  sent = test_link.sent;
+  ck_assert_uint_gt (sent, 0);
+  test_link.up = FALSE;
+  terminal_free (terminal);
+  test_link.always = LINK_GOOD;
+  terminal = terminal_with (1 << 20, "spool");
+  ck_assert_uint_eq (terminal->uplink.waiting.length, 5);
+  set_link (terminal, TRUE);
+  node_until (all_sent, terminal);
+  must_be_once (1000);
+  end (terminal);
+}
+END_TEST
+
+START_TEST (restarts_and_faults_at_any_time)
+{
+  Terminal *terminal = NULL;
+  guint next = 0;
+
+  begin (_i == 0 ? "sqlite" : "file");
+  test_link.faults = 30;
+  for (guint round = 0; round < 12; round++) { /* the server knows a lane's last 16 epochs */
+    terminal = terminal_with (64 << 20, "spool");
+    set_link (terminal, round % 3 != 0);
+    for (guint n = (guint) g_rand_int_range (test_link.chance, 1, 900); n > 0; n--) {
+      measure (terminal, next++);
+      if (n % 40 == 0)
+        node_for_ms (1);
+    }
+    terminal_free (terminal);
+  }
+  terminal = terminal_with (64 << 20, "spool");
+  set_link (terminal, TRUE);
+  node_until (all_sent, terminal);
+  must_be_once (next);
+  node_for_ms (20);
+  ck_assert_uint_eq (rows_kept (), 0);
+  end (terminal);
 }
 END_TEST
 
@@ -343,6 +456,9 @@ main (void)
   tcase_set_timeout (tcase, 180);
   tcase_add_checked_fixture (tcase, NULL, node_remove_dirs);
   tcase_add_loop_test (tcase, every_group_arrives_once, 0, 2);
+  tcase_add_loop_test (tcase, what_waits_survives_a_restart, 0, 2);
+  tcase_add_loop_test (tcase, what_was_sent_is_not_doubled_by_a_restart, 0, 2);
+  tcase_add_loop_test (tcase, restarts_and_faults_at_any_time, 0, 2);
   tcase_add_test (tcase, a_restart_starts_a_new_epoch);
   tcase_add_test (tcase, a_full_buffer_drops_the_oldest_and_says_so);
   tcase_add_test (tcase, a_dropped_batch_of_unknown_fate_starts_a_new_epoch);
