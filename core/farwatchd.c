@@ -182,7 +182,9 @@ run (FarProfile *profile)
   far_instances_start (profile);
   far_instances_on_up (say_ready);
   far_trim_watch (profile->node->trim);
+  far_notify_watchdog_start ();
   g_main_loop_run (loop);
+  far_notify_watchdog_stop ();
   far_trim_watch (FALSE);
   far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _("ends"));
   far_notify ("STOPPING=1");

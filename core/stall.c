@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Two clock readings per turn of the main loop: before it sleeps and after. */
+/* Clock and switches of the thread, read twice per turn of the main loop: before it sleeps and after. */
 #include "config.h"
 
 #include "stall.h"
 
 #include <inttypes.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <farwatch/i18n.h>
@@ -15,7 +16,9 @@
 static struct {
   GPollFunc poll;
   gint64 awake_us; /* CPU time of the thread when it woke up; 0: not yet */
-  guint count;
+  gint64 awake_at_us; /* monotonic */
+  glong switches;  /* voluntary ones until then */
+  guint count, waits;
 } stall;
 
 static gint64
@@ -25,6 +28,24 @@ thread_cpu_us (void)
 
   clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
   return (gint64) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static glong
+thread_switches (void)
+{
+  struct rusage used;
+
+  return getrusage (RUSAGE_THREAD, &used) == 0 ? used.ru_nvcsw : 0;
+}
+
+static void
+stall_waited (void)
+{
+  gint64 turn_us = g_get_monotonic_time () - stall.awake_at_us;
+
+  stall.waits++;
+  if (turn_us > STALL_US)
+    far_complain (NULL, "wait", _("the main loop waited in a turn of %" PRId64 " ms; something blocks in it"), turn_us / 1000);
 }
 
 static gint
@@ -37,8 +58,12 @@ stall_poll (GPollFD *fds, guint n, gint timeout)
     stall.count++;
     far_complain (NULL, "stall", _("the main loop was held up for %" PRId64 " ms; something computes too long in it"), used_us / 1000);
   }
+  else if (stall.awake_us > 0 && thread_switches () > stall.switches)
+    stall_waited ();
   result = stall.poll (fds, n, timeout);
   stall.awake_us = thread_cpu_us ();
+  stall.awake_at_us = g_get_monotonic_time ();
+  stall.switches = thread_switches ();
   return result;
 }
 
@@ -55,4 +80,10 @@ guint
 far_stall_count (void)
 {
   return stall.count;
+}
+
+guint
+far_stall_waits (void)
+{
+  return stall.waits;
 }

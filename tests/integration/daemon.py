@@ -52,6 +52,26 @@ class Daemon(unittest.TestCase):
         self.assertEqual(self.notify.recv(1000), b"READY=1")
         return process
 
+    def test_tells_the_watchdog(self):
+        """Only while the main context turns, only for the process that is meant; and at the end that it ends."""
+        self.write("sensors: {}\n")
+        process = self.start(WATCHDOG_USEC="200000")
+        for _ in range(3):
+            self.assertEqual(self.notify.recv(1000), b"WATCHDOG=1")
+        process.terminate()
+        left = [self.notify.recv(1000)]
+        while left[-1] != b"STOPPING=1":
+            self.assertEqual(left[-1], b"WATCHDOG=1")
+            left.append(self.notify.recv(1000))
+        self.assertEqual(process.wait(timeout=WAIT), 0)
+
+    def test_anothers_watchdog(self):
+        self.write("sensors: {}\n")
+        process = self.start(WATCHDOG_USEC="2000", WATCHDOG_PID="1")
+        process.terminate()
+        self.assertEqual(self.notify.recv(1000), b"STOPPING=1")
+        self.assertEqual(process.wait(timeout=WAIT), 0)
+
     def end(self, process):
         if process.poll() is None:
             process.terminate()

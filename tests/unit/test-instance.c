@@ -345,6 +345,27 @@ START_TEST (a_long_callback_is_counted_and_told)
 }
 END_TEST
 
+static gboolean
+nap (gpointer data)
+{
+  g_usleep (60 * 1000);
+  return G_SOURCE_REMOVE;
+}
+
+START_TEST (a_callback_that_waits_is_counted_and_told)
+{
+  guint before;
+
+  far_stall_watch ();
+  run_pending ();
+  before = far_stall_waits ();
+  g_idle_add (nap, NULL);
+  run_pending ();
+  ck_assert_uint_gt (far_stall_waits (), before);
+  ck_assert_ptr_nonnull (strstr (log_text->str, "the main loop waited in a turn of "));
+}
+END_TEST
+
 START_TEST (two_instances_of_one_type_are_apart)
 {
   start ("sensors:\n  boiler: {type: probe, count: 1}\n  burner: {type: probe, count: 2}\n");
@@ -591,6 +612,7 @@ main (void)
   tcase_add_loop_test (tcase, what_rests_may_be_of_a_missing_type, 0, G_N_ELEMENTS (loads));
   tcase_add_test (tcase, a_fault_that_shows_when_it_wakes_is_told);
   tcase_add_test (tcase, a_long_callback_is_counted_and_told);
+  tcase_add_test (tcase, a_callback_that_waits_is_counted_and_told);
   tcase_add_test (tcase, two_instances_of_one_type_are_apart);
   tcase_add_test (tcase, a_socket_outlives_the_failure);
   tcase_add_test (tcase, a_bad_address_is_the_admins);
