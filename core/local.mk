@@ -191,6 +191,7 @@ farctl_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 farctl_LDADD = libfarwatch.la $(CORE_LIBS)
 farctl_SOURCES = \
 	core/farctl/args.c \
+	core/farctl/cmd-credential.c \
 	core/farctl/cmd-doctor.c \
 	core/farctl/cmd-enroll.c \
 	core/farctl/cmd-node.c \

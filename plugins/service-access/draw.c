@@ -73,7 +73,8 @@ tunnel_up (AccessSession *session, const FarTunnelEvent *event)
     far_deadline_set (&session->deadline, session->for_us);
     if (event->deadline_boot_us > 0)
       session->deadline.boottime_us = MIN (session->deadline.boottime_us, event->deadline_boot_us);
-    session->stock_end = event->stock;
+    AccessTerminal *terminal = access_terminal (session->self, session->terminal);
+    session->stock_end = event->stock || (terminal && access_terminal_is_stock (terminal)); /* it may show a key of its own */
   }
   if (!access_session_event (session, FAR_SESSION_EV_TUNNEL_UP, NULL, &error)) {
     far_log (session->self->at, G_LOG_LEVEL_WARNING, "tunnel of session %s refused: %s", session->id, error->message);

@@ -25,6 +25,7 @@ integration_tests = \
 	tests/integration/programs.py \
 	tests/integration/reload.py \
 	tests/integration/sequence.py \
+	tests/integration/stock-terminal.py \
 	tests/integration/stock.py \
 	tests/integration/unit.sh
 
