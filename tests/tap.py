@@ -10,10 +10,11 @@ class Result(unittest.TestResult):
         super().__init__()
         self.number = 0
         self.bad = 0
-        self.broken = set()  # tests of which a part failed
+        self.broken = set()  # tests of which a part failed, and no line said so yet
         print(f"1..{total}", flush=True)
 
     def line(self, word, test, note=""):
+        self.broken.discard(test)
         self.number += 1
         self.bad += word != "ok"
         name = test.id().removeprefix("__main__.")

@@ -12,6 +12,7 @@ from lab.wait import dial, wait_until
 
 BACK_S = 2.0     # a carrier that comes back: the same Y works again
 FREED_S = 1.0    # ports after the end
+WAITING_S = 271  # a session that does not come up: two poll cycles of 120 s and 30 s, and a second
 
 
 class Carrier(FleetCase):
@@ -231,6 +232,36 @@ class KilledTerminal(FleetCase):
         self.carrier.command("go")
         self.alice.close(row["session"])
         self.fleet.wait_over(row["session"])
+        self.back()
+        self.assert_works()
+
+    def test_permitted(self):
+        self.start_fleet()
+        wish = self.alice.box("t1", "wish-1", "echo", 60_000_000, "ports")
+        self.fleet.terminal.process.send(signal.SIGSTOP)
+        row = self.alice.call("POST", "sessions", {"terminal": "t1", "device": "echo", "for_us": 60_000_000, "reason": "x", "entry": "ports", "raw": True,
+                                                   "id": "wish-1", "login_box": wish, "login": "in-advance"})
+        row = self.fleet.wait_session(row["session"], "permitted")
+        self.gone(row)
+        self.fleet.cloud.advance(WAITING_S)
+        self.fleet.wait_over(row["session"])
+        self.fleet.ports_gone(row, FREED_S)
+        self.assert_recorded(row["session"], ".")
+        self.back()
+        self.assert_works()
+
+    def test_resuming(self):
+        self.start_fleet(carrier=True)
+        row = self.open(for_s=60)
+        self.dial(row)
+        self.carrier.command("refuse")
+        self.carrier.command("cut")
+        row = self.fleet.wait_session(row["session"], "resuming")
+        self.gone(row)
+        self.carrier.command("go")
+        self.fleet.cloud.advance(61)
+        self.fleet.ports_gone(row, FREED_S)
+        self.assert_recorded(row["session"], "deadline")
         self.back()
         self.assert_works()
 

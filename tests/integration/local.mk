@@ -12,6 +12,7 @@ integration_tests = \
 	tests/integration/entry.py \
 	tests/integration/farctl-fleet.py \
 	tests/integration/farctl.py \
+	tests/integration/faults-calls.py \
 	tests/integration/faults-disk.py \
 	tests/integration/faults.py \
 	tests/integration/first-fleet.py \
