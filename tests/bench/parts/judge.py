@@ -85,7 +85,7 @@ REACHES = [
           by=lambda values: sorted(values)[len(values) * 95 // 100]),
     Reach("sessions", "terminal after 400 sessions, one after the other: private memory (dirty)", "–", lambda values: values["private_dirty_kib"][-1:], 3072,
           False, " KiB"),
-    Reach("sessions", "of that, added by the last 150 sessions", "–", field("growth_kib"), 64, False, " KiB"),
+    Reach("sessions", "of that, added by the second half of them", "–", field("growth_kib"), 64, False, " KiB"),
     Reach("terminals", "idle terminals on one cloud node, TLS", "–", field("terminals"), 3000, True, ""),
     Reach("terminals", "memory of each of them at the cloud (private dirty)", "–", field("kib_each"), 40, False, " KiB"),
     Reach("rest", "terminal at rest, 6 sensors: private memory (dirty)", "–", field("terminal", "private_dirty_kib"), 3072, False, " KiB"),

@@ -73,10 +73,10 @@ def first_bytes(found, device, times, say):
     return {"ms": took}
 
 
-def many(found, device, count, say, steps=8):
+def many(found, device, count, say, steps=4):
     """Private memory of the terminal after so many sessions, each with its bytes. Answers are kept for ten minutes for who asks twice, the
     last 200 sessions for a day to know their offers again: the clock moves on by more than ten minutes at each step, and what counts is
-    how much is added after 250 sessions."""
+    how much the second half adds."""
     values, who = [], product.person(found)
     for step in range(steps):
         for _ in range(count // steps):
@@ -92,4 +92,4 @@ def many(found, device, count, say, steps=8):
         settle([found.terminal.pid])
         values.append(memory_kib([found.terminal.pid])["private_dirty"])
         say(f"{(step + 1) * (count // steps)} sessions: {values[-1]} KiB at the terminal")
-    return {"sessions": steps * (count // steps), "sessions_each_step": count // steps, "private_dirty_kib": values, "growth_kib": values[-1] - values[steps * 5 // 8 - 1]}
+    return {"sessions": steps * (count // steps), "sessions_each_step": count // steps, "private_dirty_kib": values, "growth_kib": values[-1] - values[steps // 2 - 1]}
