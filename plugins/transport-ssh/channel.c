@@ -45,6 +45,8 @@ static int
 on_data (ssh_session session, ssh_channel channel, void *data, uint32_t size, int is_stderr, void *user)
 {
   Channel *self = user;
+  self->wire->data_bytes += size;
+  self->wire->data_packets++;
   if (self->freed || is_stderr)
     return size;
   if (self->size > 0 || !wire_may_tell (self->wire) || self->head.ready == NULL) {

@@ -9,8 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* libssh reads at most 4 KiB at a time; then others have their turn. */
+/* libssh reads at most so much at a time: a read of less has taken all there was. After so many reads others have their turn. */
+#define READ_SIZE 4096
 #define TURN 64
+/* What encryption and framing add to the data of one packet (AES-GCM, ChaCha20), at most; nothing else that a peer sends would fit in. */
+#define PACKET_EXTRA 49
 #define KEEPALIVE_IDLE_S 10
 #define KEEPALIVE_EVERY_S 5
 #define KEEPALIVE_TRIES 4
@@ -244,14 +247,15 @@ session_cause (Wire *wire)
   return ssh_get_disconnect_message (wire->session) != NULL ? "closed by the peer" : "connection lost";
 }
 
-/* One read and what it brings; FALSE: nothing came. */
+/* One read and what it brings; TRUE: there may be more to read. */
 static gboolean
 poll_once (Wire *wire)
 {
+  guint64 before = wire->counter.in_bytes;
   int result = ssh_event_dopoll (wire->event, 0);
   if (wire->cause == NULL && (result == SSH_ERROR || is_broken (wire)))
     wire->cause = session_cause (wire);
-  return result == SSH_OK;
+  return result == SSH_OK && wire->counter.in_bytes - before >= READ_SIZE;
 }
 
 static gboolean
@@ -274,6 +278,31 @@ still_goes (Wire *wire)
   return wire->cause == NULL && wire->next_home == NULL;
 }
 
+/* Since messages were last asked for there came nothing, or one packet of data: then there is none, and asking costs a system call. */
+static gboolean
+only_data (Wire *wire)
+{
+  guint64 brought = wire->counter.in_bytes - wire->asked;
+  return brought == 0 || (wire->data_packets == 1 && brought >= wire->data_bytes && brought - wire->data_bytes <= PACKET_EXTRA);
+}
+
+/* FALSE: there may be more of them. */
+static gboolean
+take_messages (Wire *wire)
+{
+  guint left = TURN;
+  gboolean all = only_data (wire);
+  while (!all && left > 0 && still_goes (wire) && !wire->paused) {
+    all = !take_message (wire);
+    left--;
+  }
+  if (all) {
+    wire->asked = wire->counter.in_bytes;
+    wire->data_packets = wire->data_bytes = 0;
+  }
+  return left > 0;
+}
+
 /* Whether there may be more to do at once. */
 static gboolean
 read_some (Wire *wire)
@@ -281,11 +310,7 @@ read_some (Wire *wire)
   guint left = TURN;
   while (left > 0 && still_goes (wire) && poll_once (wire))
     left--;
-  gboolean more = left == 0;
-  /* a message is asked for when the queue was filled above; the last call finds nothing and costs one poll */
-  for (left = TURN; left > 0 && still_goes (wire) && !wire->paused && take_message (wire);)
-    left--;
-  return more || left == 0;
+  return !take_messages (wire) || left == 0;
 }
 
 static void

@@ -51,6 +51,8 @@ struct _Wire {
   struct ssh_counter_struct counter; /* bytes of the connection */
   struct ssh_counter_struct packets;
   guint64 seen;       /* bytes read before the call that is under way */
+  guint64 asked;      /* bytes read before messages were last asked for; since then: */
+  guint64 data_bytes, data_packets; /* what channels were told of */
   FarHome *next_home; /* it is to move */
   const WireOps *next_ops;
   gpointer next_user;
