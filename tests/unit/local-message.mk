@@ -48,3 +48,9 @@ tests_unit_test_peer_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_peer_CFLAGS = $(TEST_CC)
 tests_unit_test_peer_LDFLAGS = $(TEST_LD)
 tests_unit_test_peer_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-throttle
+tests_unit_test_throttle_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_throttle_CFLAGS = $(TEST_CC)
+tests_unit_test_throttle_LDFLAGS = $(TEST_LD)
+tests_unit_test_throttle_LDADD = $(TEST_LINK)
