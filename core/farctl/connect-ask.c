@@ -132,6 +132,14 @@ ask_until_open (Connect *connect, GError **error)
   return TRUE;
 }
 
+/* What the other side names becomes part of command lines: neither an option nor more than one word. */
+gboolean
+connect_is_word (const char *text)
+{
+  return text != NULL && (g_ascii_isalnum (text[0]) || text[0] == ':') && strlen (text) <= 253 &&
+         text[strspn (text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")] == '\0';
+}
+
 gboolean
 connect_ask (Connect *connect, GError **error)
 {
@@ -141,8 +149,13 @@ connect_ask (Connect *connect, GError **error)
 
   if (row == NULL)
     return FALSE;
-  connect->session = g_strdup (json_string_value (json_object_get (row, "session")));
+  if (connect_is_word (json_string_value (json_object_get (row, "session"))))
+    connect->session = g_strdup (json_string_value (json_object_get (row, "session")));
   json_decref (row);
+  if (connect->session == NULL) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the daemon named no usable session"));
+    return FALSE;
+  }
   connect->watch = *connect->ctl;
   connect->watch.fd = -1;
   connect->watch.ticket = g_strdup (connect->ctl->ticket); /* forgotten by the one, if it ends, and not freed twice */

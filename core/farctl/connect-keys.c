@@ -58,15 +58,34 @@ keys_check (Connect *connect, json_t *statement, GError **error)
   return TRUE;
 }
 
+static char *
+keys_file (const Connect *connect)
+{
+  return g_build_filename (g_get_user_config_dir (), "farwatch", "known_hosts", connect->terminal, NULL);
+}
+
+/* A terminal that had a statement once does not become one without: the key of that time must fit. */
+static void
+keys_of_last_time (Connect *connect)
+{
+  g_autofree char *path = keys_file (connect), *line = NULL, *begin = g_strconcat (connect->terminal, " ", NULL);
+
+  if (!g_file_get_contents (path, &line, NULL, NULL) || !g_str_has_prefix (line, begin))
+    return;
+  ctl_say (_("note: %s shows no keys now, the one of last time must fit"), connect->terminal);
+  connect->known_hosts = g_steal_pointer (&path);
+  connect->host_key = g_strdup (g_strchomp (line + strlen (begin)));
+}
+
 static gboolean
 keys_known_hosts (Connect *connect, GError **error)
 {
-  g_autofree char *dir = g_build_filename (g_get_user_config_dir (), "farwatch", "known_hosts", NULL);
+  g_autofree char *path = keys_file (connect), *dir = g_path_get_dirname (path);
   g_autofree char *line = g_strdup_printf ("%s %s\n", connect->terminal, connect->host_key);
 
   g_mkdir_with_parents (dir, 0700);
   g_free (connect->known_hosts);
-  connect->known_hosts = g_build_filename (dir, connect->terminal, NULL);
+  connect->known_hosts = g_steal_pointer (&path);
   return g_file_set_contents_full (connect->known_hosts, line, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
 }
 
@@ -82,14 +101,21 @@ connect_keys (Connect *connect, gboolean wanted, json_t **statement, char **nonc
     g_propagate_error (error, g_steal_pointer (&local));
     return FALSE;
   }
-  if (answer == NULL) /* a stock end has none, or it may not be seen: the request will tell */
+  if (answer == NULL) { /* a stock end has none, or it may not be seen: the request will tell */
+    keys_of_last_time (connect);
     return TRUE;
+  }
   found = json_object_get (answer, "statement");
-  if (!keys_check (connect, found, wanted ? error : &local)) {
+  if (!keys_check (connect, found, &local)) {
     json_decref (answer);
-    if (!wanted)
-      ctl_say (_("warning: %s"), local->message);
-    return !wanted;
+    /* nothing at hand to check it with is one thing, a statement that is not right another */
+    if (wanted || !g_error_matches (local, FAR_ERROR, FAR_ERROR_CONFIG)) {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
+    ctl_say (_("warning: %s"), local->message);
+    keys_of_last_time (connect);
+    return TRUE;
   }
   ssh = json_string_value (json_object_get (found, "ssh"));
   connect->host_key = g_strdup (ssh);
@@ -145,19 +171,24 @@ keys_port_host (const Connect *connect)
 }
 
 json_t *
-connect_ready_lines (const Connect *connect)
+connect_ready_lines (const Connect *connect, GError **error)
 {
-  g_autofree char *host = keys_port_host (connect);
+  g_autofree char *host = keys_port_host (connect), *user = keys_quote (connect->user);
   int port = (int) json_integer_value (json_object_get (connect->row, "y"));
   g_autofree char *fingerprint = connect->host_key != NULL ? connect_fingerprint (connect->host_key) : NULL;
   g_autofree char *known = connect->known_hosts != NULL ? keys_quote (connect->known_hosts) : NULL, *ssh = NULL, *plink = NULL;
   json_t *lines = json_pack ("{s:s, s:i}", "host", host, "port", port);
 
+  if (!connect_is_word (host)) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the daemon named no usable host for the port"));
+    json_decref (lines);
+    return NULL;
+  }
   if (connect->raw)
     return lines;
   ssh = g_strdup_printf ("ssh -p %d -o HostKeyAlias=%s%s%s -l %s %s", port, connect->terminal, known != NULL ? " -o UserKnownHostsFile=" : "",
-                         known != NULL ? known : "", connect->user, host);
-  plink = g_strdup_printf ("plink -P %d%s%s -l %s %s", port, fingerprint != NULL ? " -hostkey " : "", fingerprint != NULL ? fingerprint : "", connect->user, host);
+                         known != NULL ? known : "", user, host);
+  plink = g_strdup_printf ("plink -P %d%s%s -l %s %s", port, fingerprint != NULL ? " -hostkey " : "", fingerprint != NULL ? fingerprint : "", user, host);
   json_object_set_new (lines, "ssh", json_string (ssh));
   json_object_set_new (lines, "plink", json_string (plink));
   return lines;

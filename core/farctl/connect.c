@@ -131,11 +131,13 @@ connect_print (Connect *connect, json_t *lines)
 static int
 connect_by_ports (Connect *connect)
 {
-  json_t *lines = connect_ready_lines (connect);
+  GError *error = NULL;
+  json_t *lines = connect_ready_lines (connect, &error);
   g_autofree char *host = g_strdup (json_string_value (json_object_get (lines, "host")));
   int port = (int) json_integer_value (json_object_get (lines, "port"));
-  GError *error = NULL;
 
+  if (lines == NULL)
+    return ctl_fail (connect->ctl, error);
   if (connect->ctl->tail == NULL || connect->ctl->tail[0] == NULL)
     connect_print (connect, lines);
   json_decref (lines);

@@ -27,6 +27,7 @@ void connect_block_signals (Connect *connect);
 
 /* connect-ask.c */
 gboolean connect_ask (Connect *connect, GError **error);        /* until open */
+gboolean connect_is_word (const char *text);                    /* of the other side's: may it stand in a command line? */
 gboolean connect_event (Connect *connect, GError **error);      /* takes one event of the watch */
 void connect_end (Connect *connect);                            /* asks to close, waits a little */
 
@@ -34,7 +35,7 @@ void connect_end (Connect *connect);                            /* asks to close
 /* The terminal's keys: statement checked against the fleet's authority; fills host_key and known_hosts. *statement: new reference, may be NULL. */
 gboolean connect_keys (Connect *connect, gboolean wanted, json_t **statement, char **nonce, GError **error);
 char *connect_fingerprint (const char *host_key);               /* "SHA256:…" */
-json_t *connect_ready_lines (const Connect *connect);           /* {host, port, ssh, plink} */
+json_t *connect_ready_lines (const Connect *connect, GError **error); /* {host, port, ssh, plink} */
 
 /* connect-run.c */
 int connect_run (Connect *connect, char **argv, const char *host, int port, GError **error); /* starts child; 0, or -1 */

@@ -46,14 +46,19 @@ cell_time (const char *text)
   return local != NULL ? g_date_time_format (local, "%Y-%m-%d %H:%M:%S") : g_strdup (text);
 }
 
-/* Text from the wire may hold what moves a terminal's cursor. */
+/* Text from the wire may hold what moves a terminal's cursor. Takes text. */
 static char *
-cell_clean (char *text)
+clean (char *text, gboolean lines)
 {
-  for (char *at = text; *at != '\0'; at++)
-    if (g_ascii_iscntrl (*at))
-      *at = ' ';
-  return text;
+  g_autofree char *taken = text, *valid = g_utf8_make_valid (taken, -1);
+  g_autoptr (GString) out = g_string_sized_new (strlen (valid));
+
+  for (const char *at = valid; *at != '\0'; at = g_utf8_next_char (at)) {
+    gunichar c = g_utf8_get_char (at);
+
+    g_string_append_unichar (out, g_unichar_iscntrl (c) && !(lines && c == '\n') ? ' ' : c);
+  }
+  return g_string_free (g_steal_pointer (&out), FALSE);
 }
 
 static char *
@@ -75,8 +80,8 @@ cell_plain (json_t *value)
   return copy;
 }
 
-char *
-ctl_cell (json_t *row, const CtlColumn *column)
+static char *
+cell_text (json_t *row, const CtlColumn *column)
 {
   json_t *value = json_object_get (row, column->field);
 
@@ -92,7 +97,13 @@ ctl_cell (json_t *row, const CtlColumn *column)
     return g_strdup_printf ("%" G_GSIZE_FORMAT, json_array_size (value));
   if (column->kind == CTL_TIME && json_is_string (value))
     return cell_time (json_string_value (value));
-  return cell_clean (cell_plain (value));
+  return cell_plain (value);
+}
+
+char *
+ctl_cell (json_t *row, const CtlColumn *column)
+{
+  return clean (cell_text (row, column), FALSE);
 }
 
 /* ---- tables ---- */
@@ -189,6 +200,7 @@ ctl_fail (Ctl *ctl, GError *error)
 {
   g_autoptr (GError) owned = error;
   gboolean unreachable = g_error_matches (owned, FAR_ERROR, FAR_ERROR_UNAVAILABLE) && ctl->fd < 0;
+  g_autofree char *text = clean (g_strdup (owned->message), TRUE);
 
   if (ctl->json) {
     json_t *body = json_pack ("{s:s, s:s}", "error", far_error_word (owned), "message", owned->message);
@@ -197,7 +209,7 @@ ctl_fail (Ctl *ctl, GError *error)
     json_decref (body);
   }
   fflush (stdout);
-  fprintf (stderr, "farctl: %s\n", owned->message);
+  fprintf (stderr, "farctl: %s\n", text);
   return unreachable ? CTL_UNREACHABLE : print_status (owned);
 }
 
@@ -232,16 +244,16 @@ ctl_usage (Ctl *ctl, const char *format, ...)
 int
 ctl_done (Ctl *ctl, json_t *answer, const char *format, ...)
 {
+  g_autofree char *text = NULL;
   va_list args;
 
-  if (ctl->json) {
+  va_start (args, format);
+  text = clean (g_strdup_vprintf (format, args), TRUE);
+  va_end (args);
+  if (ctl->json)
     ctl_json (answer);
-  } else {
-    va_start (args, format);
-    vprintf (format, args);
-    va_end (args);
-    putchar ('\n');
-  }
+  else
+    puts (text);
   json_decref (answer);
   return CTL_OK;
 }
@@ -249,10 +261,11 @@ ctl_done (Ctl *ctl, json_t *answer, const char *format, ...)
 void
 ctl_say (const char *format, ...)
 {
+  g_autofree char *text = NULL;
   va_list args;
 
   va_start (args, format);
-  vfprintf (stderr, format, args);
+  text = clean (g_strdup_vprintf (format, args), TRUE);
   va_end (args);
-  fputc ('\n', stderr);
+  fprintf (stderr, "%s\n", text);
 }

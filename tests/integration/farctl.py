@@ -341,6 +341,49 @@ class Farctl(unittest.TestCase):
         del self.env["FARWATCH_CA"]
         self.refuses_statement(answers, "--ca FILE")
 
+    # ---- a cloud that lies ----
+
+    def test_a_session_that_is_a_command(self):
+        for name in (f"s1; touch {self.dir}/owned", "-s1", "a b", "", None):
+            door = self.door(Cloud().answers(**{"POST sessions": (201, dict(row("permitted"), session=name))}))
+            self.assertIn("no usable session", self.run_ctl("connect", "t1", status=1).stderr)
+            door.close()
+            os.unlink(door.path)
+
+    def test_a_host_that_is_an_option(self):
+        for host in ("-oProxyCommand=touch owned", "a;b", "$(id)"):
+            door = self.door(Cloud(x=20001, y=20002, z=host).answers())
+            done = self.run_ctl("connect", "t1", "--entry", "ports", "--", "echo", "{host}", status=1)
+            self.assertEqual((done.stdout, "no usable host" in done.stderr), ("", True))
+            self.assertEqual(self.run_ctl("connect", "t1", "--entry", "ports", "--detach", status=1).stdout, "")
+            door.close()
+            os.unlink(door.path)
+
+    def test_a_name_that_is_a_command(self):
+        self.door(Cloud(x=20001, y=20002).answers())
+        lines = self.run_ctl("connect", "t1", "--entry", "ports", "--user", "a; id", "--detach").stdout
+        self.assertEqual(lines.count("-l 'a; id' 127.0.0.1"), 2, lines)
+
+    def test_words_that_move_the_cursor(self):
+        self.door({"GET terminals": (404, {"error": "not-found", "message": "gone\x1b[2J\x9b2J"}),
+                   "GET sessions": (200, {"sessions": [row("open\x1b[2J", cause="\x9b")]}), "PUT terminals/*": (200, {})})
+        for words in (["terminals"], ["sessions"]):
+            done = subprocess.run(self.argv(*words), env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=WAIT)
+            self.assertFalse(set("\x1b\x9b") & set(done.stdout + done.stderr), done)
+
+    def test_in_band_a_changed_statement_is_refused_too(self):
+        door = self.door(Cloud().answers(**self.keys("t1", {"ssh": "ssh-ed25519 AAAA"})))
+        self.run_ctl("connect", "t1", "--login", "in-band", status=1)
+        self.assertFalse([a for a in door.asked if a[0] == "POST"])
+
+    def test_a_statement_that_is_hidden_later(self):
+        door = self.door(Cloud(x=20001, y=20002).answers(**self.keys("t1")))
+        before = self.run_ctl("connect", "t1", "--entry", "ports", "--user", "alice", "--detach").stdout
+        door.close()
+        os.unlink(door.path)
+        self.door(Cloud(x=20001, y=20002).answers())
+        self.assertEqual(self.run_ctl("connect", "t1", "--entry", "ports", "--user", "alice", "--detach").stdout, before)
+
     # ---- secrets ----
 
     def test_passwords_come_by_stdin_and_are_not_shown(self):
