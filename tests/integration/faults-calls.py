@@ -31,9 +31,13 @@ class Calls(FleetCase):
         """{call: how often the busiest thread of one life makes it}"""
         log = os.path.join(node.logs, "calls.txt")
         node.start(wrap=["strace", "-f", "-qq", "-e", "trace=" + ",".join(CALLS), "-e", "signal=none", "-o", log], env=UNDER_STRACE, timeout=90)
-        work()
-        os.kill(node.pid, signal.SIGTERM)
-        node.process.wait(60)
+        try:
+            work()
+            os.kill(node.pid, signal.SIGTERM)
+            node.process.wait(60)
+        finally:
+            if node.process.running():
+                node.process.kill()
         node.collect()
         counts = {}
         with open(log, encoding="utf-8", errors="replace") as file:
