@@ -9,7 +9,7 @@
 check_PROGRAMS += tests/unit/test-authenticators
 tests_unit_test_authenticators_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins
 tests_unit_test_authenticators_CFLAGS = $(TEST_CC)
-tests_unit_test_authenticators_LDFLAGS = $(TEST_LD)
+tests_unit_test_authenticators_LDFLAGS = $(TEST_LD) -export-dynamic
 tests_unit_test_authenticators_LDADD = $(TEST_LINK)
 tests_unit_test_authenticators_SOURCES = tests/unit/test-authenticators.c $(NODE_HELP) plugins/authenticator-key/keys.c plugins/authenticator-key/keys.h
 

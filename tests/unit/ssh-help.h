@@ -11,6 +11,7 @@
 
 static char *ssh_folder;
 static GString *ssh_log;
+static gint64 dial_length_us = SECONDS (600); /* of the terminal's end */
 
 /* ---- a device: echoes what it gets ---- */
 
@@ -338,7 +339,7 @@ dial_as (const char *transport, const FarTunnel *tunnel, const char *session, co
 {
   Answer answer = { 0 };
   FarDialSpec spec = { .session = session, .address = tunnel->address, .host_key = host_key, .user = user, .token = token, .node_key = TRUE,
-                       .x = tunnel->x, .length_us = SECONDS (600), .arrived = side_arrived };
+                       .x = tunnel->x, .length_us = dial_length_us, .arrived = side_arrived };
   ssh_ops (transport)->dial (instance_self (FAR_KIND_TRANSPORT, transport), &spec, side_hears, side, far_request_new (answered, &answer, 0));
   answer_wait (&answer);
   return answer.error;

@@ -402,6 +402,60 @@ START_TEST (deadline_at_both_ends)
 }
 END_TEST
 
+typedef struct {
+  int fd;
+  gint rounds;
+  gboolean quit;
+} Talk;
+
+/* The person talks without pause, in a thread of their own. */
+static gpointer
+talk_run (gpointer data)
+{
+  Talk *talk = data;
+  char part[4096] = { 0 };
+  while (!g_atomic_int_get (&talk->quit) && send (talk->fd, part, sizeof part, MSG_NOSIGNAL) > 0) {
+    for (gssize got, at = 0; at < (gssize) sizeof part; at += got)
+      if ((got = recv (talk->fd, part, sizeof part, 0)) <= 0)
+        return NULL;
+    g_atomic_int_inc (&talk->rounds);
+  }
+  return NULL;
+}
+
+/* Main does not get a turn from the moment bytes flow: the deadline is kept by the worker, at the cloud's end (0) and at the terminal's (1), where
+ * the other end would go on for an hour. */
+START_TEST (deadline_while_main_is_blocked)
+{
+  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .person_address = "127.0.0.1", .length_us = SECONDS (_i == 0 ? 600 : 3600) };
+  FarTunnel *tunnel = reserve ("z", &spec, &cloud);
+  dial_length_us = SECONDS (_i == 0 ? 3600 : 600);
+  dial_well (tunnel, "word-1");
+  Talk talk = { .fd = person_dials (tunnel->y, NULL) };
+  ck_assert (person_hears_echo (talk.fd, "x"));
+  settle_workers ();
+  gint at = 0, passed;
+  GThread *thread = g_thread_new ("talk", talk_run, &talk);
+  while (g_atomic_int_get (&talk.rounds) < 10) /* from here on nobody iterates the main context */
+    g_usleep (200);
+  far_clock_advance (SECONDS (601));
+  for (guint quiet = 0; quiet < 5; quiet = passed == at ? quiet + 1 : 0, at = passed) { /* until nothing has come for 100 ms */
+    for (guint i = 0; i < 100; i++)
+      g_usleep (200);
+    passed = g_atomic_int_get (&device.bytes);
+    ck_assert_msg (far_clock_boottime_us () > 0 && !cloud.ended && !terminal.ended, "main was not blocked");
+    ck_assert_msg (g_atomic_int_get (&talk.rounds) < 1000000, "bytes go on after the deadline");
+  }
+  ck_assert_ptr_null (g_thread_join (thread)); /* it ends by itself: cut */
+  ck_assert_int_eq (g_atomic_int_get (&talk.quit), FALSE);
+  close (talk.fd);
+  dial_length_us = SECONDS (600);
+  help_wait (_i == 0 ? &cloud.ended : &terminal.ended);
+  ck_assert_str_eq (_i == 0 ? cloud.cause : terminal.cause, "deadline");
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
 START_TEST (deadline_can_be_moved)
 {
   FarTunnel *tunnel = reserve_in_band ();
@@ -631,6 +685,7 @@ main (void)
   add (cases, silent_at_y, 2);
   add (cases, raw_y_needs_an_address, 1);
   add (cases, deadline_at_both_ends, 1);
+  add (cases, deadline_while_main_is_blocked, 2);
   add (cases, deadline_can_be_moved, 1);
   add (cases, a_second_link_takes_over, 1);
   add (cases, shut_lets_nothing_through, 1);
