@@ -67,10 +67,10 @@ call_status (gpointer self, FarCall *call)
   gboolean good = TRUE;
   json_t *list = instances_page (json_string_value (json_object_get (call->query, "after")), &next, &good);
 
-  far_call_answer (call, 200, json_pack ("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:s?, s:i, s:i, s:o}", "node", far_node_id (), "version", far_version (),
+  far_call_answer (call, 200, json_pack ("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:s?, s:i, s:i, s:o, s:o}", "node", far_node_id (), "version", far_version (),
                                          "uptime_s", (json_int_t) (uptime_us / 1000000), "role", role, "profile", far_node_profile ()->path, "state",
-                                         good ? "ok" : "degraded", "instances", list, "after", next, "stalls", (int) far_stall_count (), "waits", (int) far_stall_waits (), "missing",
-                                         far_profile_missing (far_node_profile ())));
+                                         good ? "ok" : "degraded", "instances", list, "after", next, "stalls", (int) far_stall_count (), "waits", (int) far_stall_waits (),
+                                         "missing", far_profile_missing (far_node_profile ()), "refused", far_counts_json ()));
 }
 
 static void

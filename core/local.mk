@@ -41,6 +41,7 @@ libfarwatch_la_SOURCES = \
 	core/clock-text.c \
 	core/clock.c \
 	core/complain.c \
+	core/count.c \
 	core/control-link.c \
 	core/control-who.c \
 	core/control.c \

@@ -2,6 +2,7 @@
 /* Where log lines go. */
 #pragma once
 #include <farwatch/instance.h>
+#include <jansson.h>
 
 /* Reads $JOURNAL_STREAM and takes over GLib's own messages. debug: show them too. [main, at start] */
 void far_log_open (gboolean debug);
@@ -9,5 +10,7 @@ void far_log_open (gboolean debug);
 void far_log_set_sink (void (*func) (GLogLevelFlags level, const char *path, const char *text, gpointer user), gpointer user);
 /* A line without an instance, path may be NULL. [any thread] */
 void far_log_line (GLogLevelFlags level, const char *path, const char *text);
+/* {word: how many}; new. [any thread] */
+json_t *far_counts_json (void);
 /* TRUE when a complaint under this key is due now; *more: how many were swallowed since. [any thread] */
 gboolean far_complaint_due (const char *path, const char *key, guint *more);

@@ -130,6 +130,7 @@ login_end (LoginRun *run, FarTryOutcome outcome)
 static void
 login_deny (LoginRun *run)
 {
+  far_count ("logins", 1);
   if (run->counted)
     far_complain (NULL, run->login->from, "login refused: %s from %s by %s", run->login->name, run->login->from[0] != '\0' ? run->login->from : "this machine",
                   run->login->door);

@@ -20,6 +20,18 @@ status_missing (json_t *missing)
   }
 }
 
+static void
+status_refused (json_t *refused)
+{
+  const char *what;
+  json_t *number;
+
+  if (json_object_size (refused) > 0)
+    printf (_("\nrefused since the start:\n"));
+  json_object_foreach (refused, what, number)
+    printf ("  %" JSON_INTEGER_FORMAT " %s\n", json_integer_value (number), what);
+}
+
 int
 ctl_status (Ctl *ctl, int argc, char **argv)
 {
@@ -43,6 +55,7 @@ ctl_status (Ctl *ctl, int argc, char **argv)
     putchar ('\n');
     ctl_table (json_object_get (status, "instances"), columns, _("nothing is configured"));
     status_missing (json_object_get (status, "missing"));
+    status_refused (json_object_get (status, "refused"));
   }
   json_decref (status);
   return CTL_OK;

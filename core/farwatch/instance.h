@@ -60,6 +60,8 @@ int far_instance_listen (FarInstance *at, const char *address, char **bound, GEr
 void far_log (FarInstance *at, GLogLevelFlags level, const char *format, ...) G_GNUC_PRINTF (3, 4);
 /* For what can repeat: ever more rarely (1 min, 2 min, … 1 day) for the same key. at may be NULL. [any thread] */
 void far_complain (FarInstance *at, const char *key, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* So many more of what was refused, for `farctl status`: a fixed plural ("requests", "tokens"); nothing that comes from outside. [any thread] */
+void far_count (const char *what, guint times);
 
 /* The text of a credential named in the profile: $CREDENTIALS_DIRECTORY/NAME, else STATE/credentials/NAME (0600). Caller clears and frees
  * with far_secret_free(). */

@@ -73,6 +73,7 @@ check_spent (FarRequest *req, gpointer data)
   if (error == NULL)
     check_end (check, FAR_VERDICT_ALLOW);
   else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT)) {
+    far_count ("tokens", 1);
     far_complain (NULL, check->claim, "token for %s came twice at once, the second time from %s: refused", check->claim, check->from);
     check_end (check, FAR_VERDICT_DENY);
   }
@@ -129,6 +130,7 @@ check_read (FarRequest *req, gpointer data)
   check->until_us = json_integer_value (json_object_get (fields, "until"));
   why = row_refuses (check, fields);
   if (why != NULL) {
+    far_count ("tokens", 1);
     far_complain (NULL, check->claim, "token for %s, shown from %s, %s: refused", check->claim, check->from, why);
     check_end (check, FAR_VERDICT_DENY);
   }

@@ -39,7 +39,6 @@ struct _Access {
   GQueue closed;           /* ids, oldest first: those forgotten next */
   FarHomeTimer *recheck;   /* of rights under open sessions */
   char *ca_pem;            /* the fleet's root, NULL: no enrolment here */
-  guint64 refused;
 };
 
 const AccessOpts *access_opts (Access *self);

@@ -30,7 +30,7 @@ access_refuse (Access *self, FarCall *call, const AccessAsked *asked, const char
                            (json_int_t) asked->for_us, "state", "refused", "cause", cause, "asked", time);
   Refused *refused = g_new0 (Refused, 1);
   *refused = (Refused){ call, polite };
-  self->refused++;
+  far_count ("requests", 1);
   far_log (self->at, G_LOG_LEVEL_MESSAGE, "access refused: %s to %s%s%s, %s", person, asked->terminal ? asked->terminal : "?", asked->device ? "/" : "",
            asked->device ? asked->device : "", cause);
   access_row_put (self, "history", key, row, FAR_EXPECT_ANY, refusal_stored, refused);

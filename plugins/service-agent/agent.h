@@ -48,6 +48,7 @@ typedef struct _AgentSession {
   FarHomeTimer *timer;
   gint64 closed_us;       /* boottime */
   gboolean reported;
+  gboolean denied;         /* its login was refused: the same offer by the other way hears the same cause */
 } AgentSession;
 
 struct _Agent {
@@ -64,7 +65,6 @@ struct _Agent {
   guint polls_failed; /* in a row */
   GPtrArray *taken_over;  /* ids to close, off the claim's stack */
   FarHomeTimer *later;
-  guint64 refused;
 };
 
 const AgentOpts *agent_opts (Agent *self);

@@ -47,7 +47,7 @@ session_from (Agent *self, const AgentOffer *offer)
 static void
 offer_refuse (Agent *self, const char *session, GError *error, FarRequest *req)
 {
-  self->refused++;
+  far_count ("offers", 1);
   far_log (self->at, G_LOG_LEVEL_WARNING, "offer refused: %s, %s", session ? session : "?", error->message);
   far_request_fail (req, error);
 }
@@ -81,6 +81,7 @@ login_checked (FarRequest *req, gpointer user)
     far_request_done (wait->outer, NULL, NULL);
   } else if (session->self && session->state == FAR_SESSION_REQUESTED) {
     session->reported = TRUE; /* the refusal itself is the report */
+    session->denied = TRUE;
     agent_session_event (session, FAR_SESSION_EV_DENY, error->message, NULL);
     offer_refuse (session->self, session->id, g_error_copy (error), wait->outer);
   } else {
@@ -147,6 +148,8 @@ agent_offer_take (Agent *self, json_t *json, FarRequest *req)
     offer_new (self, &offer, req);
   else if (offer.generation == session->generation && agent_session_live (session))
     far_request_done (req, NULL, NULL); /* came by push and by poll */
+  else if (offer.generation == session->generation && session->denied)
+    far_request_fail_new (req, FAR_ERROR_DENIED, "%s", session->cause);
   else
     offer_continue (self, session, &offer, req);
 }

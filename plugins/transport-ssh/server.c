@@ -220,6 +220,7 @@ receive (Door *door, int fd, const struct sockaddr *address)
   FarPass *pass = far_gate_enter (door->gate->gate, fd, address, &error);
   if (pass == NULL) {
     reset_fd (fd);
+    far_count ("connections", 1);
     far_complain (NULL, from, "connection from %s refused: %s", from, error->message);
     return;
   }

@@ -65,12 +65,15 @@ may_enter (WsAccept *accept, int fd, const struct sockaddr_storage *address, con
   g_autoptr (GError) error = NULL;
 
   if (!ws_rate_take (&accept->rate, key, is_trusted (accept, from), far_clock_boottime_us ())) {
+    far_count ("connections", 1);
     far_complain (accept->context->at, "rate", "connections come too fast, refused: %s", from);
     return FALSE;
   }
   *pass = far_gate_enter (accept->gate, fd, address->ss_family == AF_UNIX ? NULL : (const struct sockaddr *) address, &error);
-  if (*pass == NULL)
+  if (*pass == NULL) {
+    far_count ("connections", 1);
     far_complain (accept->context->at, "gate", "connection refused: %s: %s", from, error->message);
+  }
   return *pass != NULL;
 }
 

@@ -119,6 +119,7 @@ node_upgrade (WsConn *conn, const char *path, char **text)
     return 403;
   }
   if (!ws_tls_peer (&conn->context->tls, lws_get_ssl (conn->wsi), &conn->node, &error)) {
+    far_count ("nodes", 1);
     far_complain (conn->context->at, conn->from, "node refused, %s: %s", conn->from, error->message);
     *text = g_strdup (error->message);
     return 403;

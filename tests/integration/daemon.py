@@ -163,6 +163,32 @@ class Daemon(unittest.TestCase):
         self.assertEqual(body["missing"], [{"path": "sensors.boiler", "type": "sensor/modbus", "package": "farwatch-plugin-sensor-modbus"}])
         self.assertEqual({row["path"]: row["state"] for row in body["instances"]}, {"sensors.boiler": "missing", "sensors.burner": "running"})
 
+    def test_plugins_that_cannot_be_used_are_named_and_the_rest_runs(self):
+        for name in ("oldabi", "nosymbol"):
+            os.symlink(os.path.join(FIXTURES, f"sensor-{name}.so"), os.path.join(self.plugins, f"sensor-{name}.so"))
+        with open(os.path.join(BUILD, "plugins", "sensor-system.so"), "rb") as file, open(os.path.join(self.plugins, "sensor-system.so"), "wb") as copy:
+            copy.write(file.read().replace(b"libglib-2.0", b"libgone-2.0"))
+        with open(os.path.join(self.plugins, "sensor-text.so"), "w", encoding="utf-8") as file:
+            file.write("no plugin at all, but long enough to be read as the header of one, which it is not\n")
+        bad = {"oldabi": "built for plugin ABI 7, this farwatch has 0", "nosymbol": "undefined symbol: far_function_nobody_has",
+               "system": "libgone-2.0.so.0: cannot open shared object file", "text": "not a plugin: no ELF file", "modbus": "is not installed"}
+        self.write("sensors:\n  burner: {type: probe}\n" + "".join(f"  s-{name}: {{type: {name}}}\n" for name in bad))
+        self.start()
+        body = self.ask("GET", "status")[1]
+        self.assertEqual((body["state"], body["role"]), ("degraded", "plant"))
+        rows = {row["path"]: row for row in body["instances"]}
+        self.assertEqual(rows["sensors.burner"]["state"], "running")
+        self.assertEqual({row["path"]: row["package"] for row in body["missing"]}, {f"sensors.s-{name}": f"farwatch-plugin-sensor-{name}" for name in bad})
+        for name, words in bad.items():
+            self.assertEqual(rows[f"sensors.s-{name}"]["state"], "missing")
+            self.assertIn(words, rows[f"sensors.s-{name}"]["cause"])
+            self.assertRegex(self.logged(), f"plant.yaml:[0-9]+.*{re.escape(words)}.*farwatch-plugin-sensor-{name}")
+        said = subprocess.run([os.path.join(BUILD, "farctl"), "--socket", os.path.join(self.state, "control.sock"), "status"], env=self.env, capture_output=True,
+                              text=True, timeout=WAIT)
+        self.assertIn("degraded", said.stdout)
+        for name in bad:
+            self.assertIn(f"farwatch-plugin-sensor-{name}", said.stdout)
+
     def test_hangup_reloads_and_a_bad_profile_keeps_the_old(self):
         self.write("sensors:\n  boiler: {type: probe, count: 1}\n")
         process = self.start()

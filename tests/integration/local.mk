@@ -24,6 +24,7 @@ integration_tests = \
 	tests/integration/network.py \
 	tests/integration/outside-plugin.sh \
 	tests/integration/programs.py \
+	tests/integration/refusals.py \
 	tests/integration/reload.py \
 	tests/integration/sequence.py \
 	tests/integration/stock-terminal.py \

@@ -516,6 +516,24 @@ START_TEST (complaints_come_ever_more_rarely)
 }
 END_TEST
 
+START_TEST (what_is_refused_is_counted_under_few_words)
+{
+  json_t *counts;
+
+  for (guint i = 0; i < 200; i++) {
+    g_autofree char *word = g_strdup_printf ("word %u", i);
+
+    far_count ("tokens", 1);
+    far_count (word, 1);
+  }
+  counts = far_counts_json ();
+  ck_assert_int_eq (json_integer_value (json_object_get (counts, "tokens")), 200);
+  ck_assert_int_eq (json_integer_value (json_object_get (counts, "word 1")), 1);
+  ck_assert_uint_eq (json_object_size (counts), 64);
+  json_decref (counts);
+}
+END_TEST
+
 /* What peers sent may stand in a text: it makes no line and no escape sequence of its own. */
 START_TEST (a_line_of_the_log_is_one_line)
 {
@@ -621,6 +639,7 @@ main (void)
   tcase_add_test (tcase, samples_pass_the_filters_in_order);
   tcase_add_test (tcase, a_broken_filter_is_passed_by);
   tcase_add_test (tcase, complaints_come_ever_more_rarely);
+  tcase_add_test (tcase, what_is_refused_is_counted_under_few_words);
   tcase_add_test (tcase, a_line_of_the_log_is_one_line);
   tcase_add_test (tcase, a_second_daemon_on_one_state_is_refused);
   tcase_add_test (tcase, credentials_are_read_from_private_files_only);
