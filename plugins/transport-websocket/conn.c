@@ -36,7 +36,7 @@ ws_conn_new (WsContext *context, const char *from)
   conn->address = g_strdup (from);
   conn->from = g_strdup (from);
   conn->reading = TRUE;
-  conn->timed.data = conn->lively.data = conn;
+  conn->timed.data = conn->lively.data = conn->served.data = conn;
   conn->noise_us = conn->heard_us = far_clock_boottime_us ();
   g_queue_init (&conn->out);
   return conn;
@@ -213,6 +213,15 @@ ws_conn_kill (WsConn *conn, const char *cause)
     shutdown (fd, SHUT_RDWR);
   if (!conn->in_callback)
     lws_set_timeout (conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}
+
+/* Outside the library's callbacks. At once, because the library's timeouts wait until no descriptor is ready, and that of a peer who is gone
+ * always is: watched and not read, it would keep the loop busy and all timeouts waiting for ever. */
+void
+ws_conn_end_now (WsConn *conn)
+{
+  if (conn->wsi != NULL)
+    lws_set_timeout (conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
 }
 
 void

@@ -60,6 +60,8 @@ struct _WsConn {
   const char *cause;      /* why it closed, static; NULL: the other side did */
   GList timed;            /* node in the context's list of connections that are looked at every second */
   GList lively;           /* node in the list ordered by heard_us */
+  GList served;           /* node in the list of all that a server has */
+  gboolean hung_up;       /* its other side was gone at the last look, see dead.c */
 };
 
 WsConn *ws_conn_new (WsContext *context, const char *from);
@@ -73,6 +75,7 @@ gsize ws_conn_room (const WsConn *conn); /* bytes until the pause mark */
 void ws_conn_close (WsConn *conn, guint code, const char *cause);
 /* At once and without delivering anything more. */
 void ws_conn_kill (WsConn *conn, const char *cause);
+void ws_conn_end_now (WsConn *conn);                          /* without a word, outside of callbacks */
 /* Sends what is queued, then closes. */
 void ws_conn_finish (WsConn *conn);
 /* Stops and goes on reading; holds are counted. */

@@ -12,7 +12,7 @@
 #include "link.h"
 
 #define TICK_US G_USEC_PER_SEC
-#define RELOAD_US (30 * G_USEC_PER_SEC)
+#define RELOAD_US (10 * G_USEC_PER_SEC)
 #define ROTATE_US (24 * 3600 * (gint64) G_USEC_PER_SEC)
 #define LINK_SEND_BUFFER (64 * 1024)
 #define STREAM_SEND_BUFFER (1024 * 1024)
@@ -68,6 +68,7 @@ ws_context_forget (WsContext *context, WsConn *conn)
 {
   unlink_from (&context->conns, &conn->timed);
   unlink_from (&context->lively, &conn->lively);
+  unlink_from (&context->served, &conn->served);
 }
 
 void
@@ -151,8 +152,11 @@ tick (gpointer data)
     ws_context_quiet (context, conn);
     ws_conn_kill (conn, "silent for too long");
   }
-  if (context->tls_server)
+  if (context->tls_server && now - context->swept_us >= RELOAD_US / 2) {
+    context->swept_us = now;
     look_at_files (context, now);
+    ws_dead_sweep (context);
+  }
   look_later (context);
 }
 
@@ -229,8 +233,10 @@ event (struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, 
   switch (reason) {
   case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
     conn = lws_get_opaque_user_data (wsi);
-    if (conn != NULL)
+    if (conn != NULL) {
       conn->wsi = wsi;
+      g_queue_push_tail_link (&context->served, &conn->served);
+    }
     return 0;
   case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
     return ws_tls_serve (&context->tls, user, &context->start_error) ? 0 : -1;

@@ -47,9 +47,11 @@ struct _WsContext {
   /* [loop] */
   GQueue conns;             /* those with a deadline */
   GQueue lively;            /* links, longest silent first */
+  GQueue served;            /* server: all connections */
   FarHomeTimer *timer;
   gint64 due_us;            /* 0: not set */
   gint64 rotated_us;        /* server: session ticket keys */
+  gint64 swept_us;          /* server: last look at files and at those who are gone */
   struct _WsAccept *accept; /* server */
   guint streams;            /* alive: the loop may not go before them */
   gboolean ending;
@@ -75,5 +77,8 @@ void ws_context_forget (WsContext *context, WsConn *conn);
 void ws_context_timed (WsContext *context, WsConn *conn);
 void ws_context_lively (WsContext *context, WsConn *conn);
 void ws_context_quiet (WsContext *context, WsConn *conn); /* is no link (any more) */
+
+/* [loop], dead.c: ends connections whose other side was gone already at the last call and that nobody reads any more. */
+void ws_dead_sweep (WsContext *context);
 
 extern const char ws_protocol_link[], ws_protocol_stream[];

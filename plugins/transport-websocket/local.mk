@@ -17,6 +17,7 @@ plugins_transport_websocket_transport_websocket_la_SOURCES = \
 	plugins/transport-websocket/conn.h \
 	plugins/transport-websocket/context.c \
 	plugins/transport-websocket/context.h \
+	plugins/transport-websocket/dead.c \
 	plugins/transport-websocket/dial.c \
 	plugins/transport-websocket/in.c \
 	plugins/transport-websocket/in.h \

@@ -82,9 +82,10 @@ answer_on_loop (gpointer data)
     conn->calls--;
     if (call->known)
       ws_conn_verified (conn);
-    if (!send_answer (conn, http, call->answer))
-      lws_set_timeout (conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-    ws_conn_hold (conn, FALSE);
+    if (send_answer (conn, http, call->answer))
+      ws_conn_hold (conn, FALSE);
+    else
+      ws_conn_end_now (conn);
   }
   call_unref (call);
 }
@@ -360,7 +361,7 @@ people_http_body (WsConn *conn, const guint8 *data, gsize size, gboolean last)
   if (http->discarding)
     return last ? -1 : 0;
   if (http->asked)
-    return last ? 0 : -1; /* the library ends a request without a body as well */
+    return last || size == 0 ? 0 : -1; /* the library shows the empty body of a POST, and ends a request without one as well */
   if (http->body == NULL || http->body->len + size > http->expected)
     return -1;
   if (size > 0)

@@ -587,6 +587,22 @@ class Front(unittest.TestCase):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 sock.close()
 
+    def test_reset_while_an_answer_is_due(self):
+        """Once the daemon kept these connections, and its loop turned for them for ever."""
+        def descriptors():
+            return len(os.listdir(f"/proc/{self.cloud.pid}/fd"))
+        with self.unharmed():
+            before = descriptors()
+            for number in range(40):
+                sock = self.tls()
+                sock.sendall(b"GET /api/status HTTP/1.1\r\nHost: x\r\n\r\n" * (1 + number % 2))
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0" if number % 4 < 2 else b"\0" * 8)
+                sock.close()
+            wait_until(lambda: descriptors() <= before, 10, "the connections are gone")
+
+    def test_post_with_an_empty_body(self):
+        self.assertEqual(self.request("POST", "/api/nothing", b"")[0], 401)
+
     # ---- reload ----
 
     @contextlib.contextmanager
