@@ -159,6 +159,8 @@ typedef struct _AccessSession {
   FarHomeTimer *timer;       /* wait, grace, deadline: what the state needs */
   char *history;             /* key of its history row */
   gboolean writing, dirty;
+  guint64 saved_bytes;       /* those of the row */
+  gint64 saved_us;           /* boottime of the last write */
 } AccessSession;
 
 /* session.c */
@@ -190,6 +192,8 @@ AccessSession *access_called_session (Access *self, FarCall *call);
 /* save.c */
 void access_session_first (AccessSession *session, AccessDone done, gpointer user); /* row and history row, or neither */
 void access_session_save (AccessSession *session);
+/* Writes the counters of a session that moved bytes, now and then: a restart must not lose them all. open: sessions there are, which share the writes. */
+void access_session_save_counters (AccessSession *session, guint open);
 char *access_history_key (gint64 wall_us, const char *id);
 
 /* history.c */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A right that was taken away, or has ended, ends the sessions it gave. Looked at every two seconds: changes of rights come from several places. */
+/* A right that was taken away, or has ended, ends the sessions it gave. Looked at every two seconds: changes of rights come from several places. Its turn
+ * is also that of counters to be written. */
 #include "config.h"
 
 #include "access.h"
@@ -33,9 +34,15 @@ static void
 recheck_now (gpointer user)
 {
   Access *self = user;
-  g_autoptr (GList) all = g_hash_table_get_values (self->sessions);
+  GList *all = g_hash_table_get_values (self->sessions);
+  for (GList *at = all; at; at = at->next)
+    access_session_ref (at->data); /* the end of one may let another be forgotten */
   for (GList *at = all; at; at = at->next)
     recheck_session (at->data);
+  for (GList *at = all; at; at = at->next)
+    if (((AccessSession *) at->data)->state == FAR_SESSION_OPEN)
+      access_session_save_counters (at->data, g_hash_table_size (self->sessions));
+  g_list_free_full (all, (GDestroyNotify) access_session_unref);
   far_home_timer_set (self->recheck, far_clock_boottime_us () + EVERY_US);
 }
 

@@ -6,6 +6,8 @@
 #include "access.h"
 
 #define RETRY_US (3 * G_USEC_PER_SEC)
+#define COUNTERS_US (10 * G_USEC_PER_SEC) /* between two writes of a session's counters */
+#define COUNTERS_EACH_US (G_USEC_PER_SEC / 10) /* and at most ten a second of all */
 
 char *
 access_history_key (gint64 wall_us, const char *id)
@@ -54,6 +56,8 @@ history_row (const AccessSession *session)
 static void
 session_write (AccessSession *session, gint64 expect, AccessDone done, gpointer user)
 {
+  session->saved_bytes = session->bytes_up + session->bytes_down;
+  session->saved_us = far_clock_boottime_us ();
   json_t *row = session_row (session), *history = history_row (session);
   json_object_set (row, "record", history); /* a restart closes the history from here */
   g_autofree char *row_text = access_session_live (session) ? access_json_text (row) : NULL, *history_text = access_json_text (history);
@@ -116,4 +120,13 @@ access_session_save (AccessSession *session)
     return;
   session->writing = TRUE;
   session_write (session, FAR_EXPECT_ANY, saved, access_session_ref (session));
+}
+
+void
+access_session_save_counters (AccessSession *session, guint open)
+{
+  gint64 every_us = MAX (COUNTERS_US, open * COUNTERS_EACH_US);
+  gboolean moved = session->bytes_up + session->bytes_down != session->saved_bytes;
+  if (moved && !session->writing && far_clock_boottime_us () >= session->saved_us + every_us)
+    access_session_save (session);
 }

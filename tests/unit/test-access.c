@@ -587,6 +587,27 @@ END_TEST
 /* ---- restart ---- */
 
 /* Rows that are not closed: history closed with its cause, tokens withdrawn, nothing held. */
+/* The counters of an open session are on disk now and then: not with each event, but before a restart may lose much. */
+START_TEST (test_counters_kept)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", "web"));
+  far_clock_advance (3 * SECOND);
+  settle ();
+  tunnel_tell (tunnel_of (id), FAR_TUNNEL_COUNTERS, NULL);
+  far_clock_advance (3 * SECOND);
+  settle ();
+  ck_assert_int_eq (int_of (session_body (id), "bytes_down"), 2000);
+  ck_assert_int_eq (int_of (history_of (id), "bytes_down"), 0);
+  far_clock_advance (6 * SECOND);
+  settle ();
+  ck_assert_int_eq (int_of (history_of (id), "bytes_down"), 2000);
+  cloud_restart ();
+  ck_assert_str_eq (text_of (history_of (id), "cause"), "restart");
+  ck_assert_int_eq (int_of (history_of (id), "bytes_up"), 100);
+  ck_assert_int_eq (int_of (history_of (id), "bytes_down"), 2000);
+}
+END_TEST
+
 START_TEST (test_restart)
 {
   g_autofree char *open = session_open ("alice", wish_for ("t1", "web")), *waiting = session_ask ("alice", wish_for ("t2", NULL));
@@ -736,6 +757,7 @@ main (void)
   tcase_add_test (cases, test_places);
   tcase_add_test (cases, test_nodes);
   tcase_add_test (cases, test_restart);
+  tcase_add_test (cases, test_counters_kept);
   tcase_add_test (cases, test_enrol);
   tcase_add_test (cases, test_renew);
   tcase_set_timeout (admin, 60);
