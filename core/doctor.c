@@ -112,7 +112,8 @@ far_doctor_certificates (json_t *findings, const char *keys_dir, gint64 now_us)
 {
   g_autofree char *node = far_trust_path (keys_dir, "node.crt"), *ca = far_trust_path (keys_dir, "ca.crt");
 
-  doctor_certificate (findings, node, "node.crt", _("a node renews by itself once its link is up, up to 90 days after the end; then: farctl enroll with a new join token"), now_us);
+  doctor_certificate (findings, node, "node.crt", _("a terminal renews by itself once its link is up, a server with the fleet's authority as well; else: farctl enroll with a new "
+                        "token, farctl ca init --profile FILE --name HOST at a server"), now_us);
   doctor_certificate (findings, ca, "ca.crt", _("a new authority means a new enrolment of every node"), now_us);
 }
 

@@ -159,3 +159,39 @@ far_trust_life (const char *cert_pem, gint64 *from_us, gint64 *until_us, GError 
   *until_us = (gint64) gnutls_x509_crt_get_expiration_time (certs.at[0]) * G_USEC_PER_SEC;
   return TRUE;
 }
+
+static char *
+name_text (int type, const guint8 *data, gsize size)
+{
+  char text[INET6_ADDRSTRLEN];
+
+  if (type == GNUTLS_SAN_DNSNAME)
+    return g_strndup ((const char *) data, size);
+  if (type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) && inet_ntop (size == 4 ? AF_INET : AF_INET6, data, text, sizeof text) != NULL)
+    return g_strdup (text);
+  return NULL;
+}
+
+GStrv
+far_trust_names (const char *cert_pem, GError **error)
+{
+  g_auto (FarCerts) certs = { .n = 0 };
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  guint8 entry[256];
+
+  if (!far_certs_load (&certs, cert_pem, strlen (cert_pem), error))
+    return NULL;
+  for (unsigned i = 0; i < 100; i++) {
+    size_t size = sizeof entry;
+    int type = gnutls_x509_crt_get_subject_alt_name (certs.at[0], i, entry, &size, NULL);
+    char *name;
+
+    if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+      break;
+    name = type >= 0 ? name_text (type, entry, size) : NULL;
+    if (name != NULL)
+      g_ptr_array_add (names, name);
+  }
+  g_ptr_array_add (names, NULL);
+  return (GStrv) g_ptr_array_steal (names, NULL);
+}

@@ -124,6 +124,7 @@ access_start (gpointer data, GError **error)
   Access *self = data;
   read_authority (self, access_opts (self));
   access_recheck_start (self);
+  access_own_start (self);
   load_table (self, 0);
   return TRUE;
 }
@@ -140,6 +141,7 @@ access_stop (gpointer data)
 {
   Access *self = data;
   access_recheck_stop (self);
+  access_own_stop (self);
   self->life->self = NULL;
   GHashTableIter iter;
   gpointer session;

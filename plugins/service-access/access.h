@@ -3,7 +3,7 @@
  * through, and a change counts when its row is durable. Everything here runs on the main context.
  *
  * One file, one idea: registry and devices, join (join tokens), enroll, renew, ask (a person asks), refusal, recheck, session (the state
- * machine's effects), row (a session on disk), draw (Z, X, Y), offer (credential), poll, close, watch, entry (streams), restart, place (site and groups), nodes. */
+ * machine's effects), row (a session on disk), draw (Z, X, Y), offer (credential), poll, close, watch, entry (streams), restart, place (site and groups), nodes, own (this server's certificate). */
 #pragma once
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>
@@ -38,6 +38,7 @@ struct _Access {
   GHashTable *enrollments; /* number → json row of a pending enrolment */
   GQueue closed;           /* ids, oldest first: those forgotten next */
   FarHomeTimer *recheck;   /* of rights under open sessions */
+  FarHomeTimer *own;       /* of this server's own certificate */
   char *ca_pem;            /* the fleet's root, NULL: no enrolment here */
 };
 
@@ -237,5 +238,9 @@ void access_backup_post (gpointer self, FarCall *call);
 /* recheck.c */
 void access_recheck_start (Access *self);
 void access_recheck_stop (Access *self);
+
+/* own.c */
+void access_own_start (Access *self);
+void access_own_stop (Access *self);
 
 G_END_DECLS

@@ -23,6 +23,7 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/join.c \
 	plugins/service-access/nodes.c \
 	plugins/service-access/offer.c \
+	plugins/service-access/own.c \
 	plugins/service-access/place.c \
 	plugins/service-access/poll.c \
 	plugins/service-access/recheck.c \

@@ -697,6 +697,36 @@ set_up_admin (void)
   cloud_up (", authority: admin");
 }
 
+/* The server's own certificate: renewed in time by the authority that is here, for the same names and the same key. */
+START_TEST (test_own_certificate)
+{
+  static const char *const names[] = { "cloud.example", "192.0.2.10", "2001:db8::10", NULL };
+  const gint64 day = 24 * 3600 * SECOND;
+  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *ca = g_build_filename (cloud_folder (), "state", "ca", NULL);
+  g_autofree char *root = g_build_filename (ca, "ca.crt", NULL), *path = far_trust_path (keys, "node.crt"), *first = NULL, *same = NULL, *fresh = NULL;
+  g_mkdir_with_parents (keys, 0700);
+  ck_assert (far_trust_keys_create (keys, NULL));
+  g_autofree char *csr = far_trust_csr (keys, "cloud", NULL);
+  first = far_trust_sign (ca, csr, "cloud", names, TRUE, 30, NULL);
+  ck_assert (g_file_set_contents (path, first, -1, NULL));
+  far_clock_advance (15 * day);
+  run_pending ();
+  ck_assert (g_file_get_contents (path, &same, NULL, NULL));
+  ck_assert_str_eq (same, first);
+  far_clock_advance (6 * day);
+  run_pending ();
+  ck_assert (g_file_get_contents (path, &fresh, NULL, NULL));
+  ck_assert_str_ne (fresh, first);
+  for (guint i = 0; names[i]; i++)
+    ck_assert (far_trust_check (fresh, root, FAR_PURPOSE_NODE_SERVER, names[i], NULL, NULL, NULL));
+  g_autofree char *key_before = far_trust_key_hash (first, NULL), *key_after = far_trust_key_hash (fresh, NULL);
+  ck_assert_str_eq (key_before, key_after);
+  gint64 from_us, until_us;
+  ck_assert (far_trust_life (fresh, &from_us, &until_us, NULL));
+  ck_assert_int_gt (until_us, far_clock_wall_us () + 28 * day);
+}
+END_TEST
+
 START_TEST (test_admin)
 {
   g_autofree char *keys = new_keys ("a1"), *ca = g_build_filename (cloud_folder (), "state", "ca", NULL);
@@ -760,6 +790,7 @@ main (void)
   tcase_add_test (cases, test_counters_kept);
   tcase_add_test (cases, test_enrol);
   tcase_add_test (cases, test_renew);
+  tcase_add_test (cases, test_own_certificate);
   tcase_set_timeout (admin, 60);
   tcase_add_checked_fixture (admin, set_up_admin, tear_down);
   tcase_add_test (admin, test_admin);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The cloud server's own certificate is renewed from two thirds of its life, where the fleet's authority is here: same key, same names. Transports
+ * look at their files and show the new one without a restart. */
+#include "config.h"
+
+#include "access.h"
+
+#define EVERY_US (G_GINT64_CONSTANT (12) * 3600 * G_USEC_PER_SEC)
+#define DAY_US (G_GINT64_CONSTANT (24) * 3600 * G_USEC_PER_SEC)
+
+typedef struct { char *keys, *path, *pem; gint64 from_us, until_us; } Own;
+
+static void
+own_clear (Own *own)
+{
+  g_free (own->keys);
+  g_free (own->path);
+  g_free (own->pem);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Own, own_clear)
+
+/* Is it ours to renew, and time? */
+static gboolean
+own_due (Access *self, Own *own)
+{
+  const AccessOpts *opts = access_opts (self);
+  g_autofree char *key = g_build_filename (opts->ca, "ca.key", NULL), *root = g_build_filename (opts->ca, "ca.crt", NULL);
+  if (opts->authority != ACCESS_AUTHORITY_CLOUD || !g_file_test (key, G_FILE_TEST_EXISTS) || !g_file_get_contents (own->path, &own->pem, NULL, NULL)
+      || !far_trust_life (own->pem, &own->from_us, &own->until_us, NULL))
+    return FALSE;
+  gint64 now = far_clock_wall_us ();
+  if (now < own->from_us + (own->until_us - own->from_us) / 3 * 2)
+    return FALSE;
+  /* one of another authority, or of no server, was not made here */
+  return now >= own->until_us || far_trust_check (own->pem, root, FAR_PURPOSE_NODE_SERVER, NULL, NULL, NULL, NULL);
+}
+
+static gboolean
+own_renew (Access *self, const Own *own, GError **error)
+{
+  const AccessOpts *opts = access_opts (self);
+  guint days = (guint) CLAMP ((own->until_us - own->from_us) / DAY_US, 1, 3650);
+  g_auto (GStrv) names = far_trust_names (own->pem, error);
+  g_autofree char *csr = names ? far_trust_csr (own->keys, far_node_id (), error) : NULL;
+  g_autofree char *fresh = csr ? far_trust_sign (opts->ca, csr, far_node_id (), (const char *const *) names, TRUE, days, error) : NULL;
+  return fresh
+         && g_file_set_contents_full (own->path, fresh, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+}
+
+static void
+own_look (gpointer user)
+{
+  Access *self = user;
+  g_autofree char *keys = far_node_path ("keys");
+  g_auto (Own) own = { .keys = g_steal_pointer (&keys) };
+  g_autoptr (GError) error = NULL;
+  own.path = far_trust_path (own.keys, "node.crt");
+  if (own_due (self, &own)) {
+    if (own_renew (self, &own, &error))
+      far_log (self->at, G_LOG_LEVEL_MESSAGE, "this server's own certificate was renewed");
+    else
+      far_complain (self->at, "own", "this server's own certificate cannot be renewed: %s; farctl ca init --profile FILE --name HOST makes a new one",
+                    error->message);
+  }
+  far_home_timer_set (self->own, far_clock_boottime_us () + EVERY_US);
+}
+
+void
+access_own_start (Access *self)
+{
+  self->own = far_home_timer (far_home_main (), far_clock_boottime_us (), own_look, self);
+}
+
+void
+access_own_stop (Access *self)
+{
+  g_clear_pointer (&self->own, far_home_timer_free);
+}
