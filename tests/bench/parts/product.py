@@ -101,6 +101,6 @@ class InBand(Product):
         client = self.run("ssh", ["ssh", "-N", "-T", "-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
                          "-o", f"UserKnownHostsFile={self.folder}/known", "-o", "LogLevel=ERROR", "-o", "ExitOnForwardFailure=yes",
                          "-c", "aes128-gcm@openssh.com", "-p", str(row["y"]),
-                         "-L", f"127.0.0.1:{self.port}:127.0.0.1:{device_port}", f"{PERSON}@127.0.0.1"])
+                         "-L", f"127.0.0.1:{self.port}:{self.device}:{device_port}", f"{PERSON}@127.0.0.1"])
         wait_port(self.port, client)
         return self

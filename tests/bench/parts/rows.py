@@ -130,9 +130,8 @@ def row_wire(row):
         found.terminal.profile["sensors"] = {}
         found.terminal.profile["services"].pop("uplink")
         found.terminal.profile["services"]["agent"]["poll"] = "120s"
-    found = product.fleet(row.stack, {}, net=net, change=change)
-    threading.Event().wait(10)
-    row.keep(rows_rest.on_the_wire(net, net.terminal, row.wanted.wire, row.say))
+    product.fleet(row.stack, {}, net=net, change=change)
+    row.keep(rows_rest.on_the_wire(net.terminal, row.wanted.wire, row.say))
 
 
 ROWS = {"bytes": row_bytes, "tunnels": row_tunnels, "access": row_access, "sessions": row_sessions, "terminals": row_terminals, "rest": row_rest,

@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 from lab import Process
+from lab.nat import inside
 from parts.host import cpu_ns, cpu_s, memory_kib, threads
 from parts.load import BUILD
 
@@ -24,23 +26,50 @@ def at_rest(subjects, seconds):
     return found
 
 
-def octets(net, netns):
+def octets(netns):
     """Bytes and packets at the IP layer of a namespace since it was made, both directions: (bytes, packets)."""
-    lines = net.run(netns, ["cat", "/proc/net/netstat"]).stdout.splitlines()
-    names, values = (line.split()[1:] for line in lines if line.startswith("IpExt:"))
-    table = dict(zip(names, map(int, values)))
-    lines = net.run(netns, ["cat", "/proc/net/snmp"]).stdout.splitlines()
-    names, values = (line.split()[1:] for line in lines if line.startswith("Ip:"))
-    packets = dict(zip(names, map(int, values)))
-    return table["InOctets"] + table["OutOctets"], packets["InReceives"] + packets["OutRequests"]
+    with inside(netns):
+        tables = {}
+        for name in ("netstat", "snmp"):
+            with open(f"/proc/thread-self/net/{name}", encoding="ascii") as file:
+                tables[name] = file.read().splitlines()
+
+    def row(name, head):
+        names, values = (line.split()[1:] for line in tables[name] if line.startswith(head))
+        return dict(zip(names, map(int, values)))
+    bytes_, packets = row("netstat", "IpExt:"), row("snmp", "Ip:")
+    return bytes_["InOctets"] + bytes_["OutOctets"], packets["InReceives"] + packets["OutRequests"]
 
 
-def on_the_wire(net, netns, seconds, say):
-    before = octets(net, netns)
-    threading.Event().wait(seconds)
-    size, packets = (b - a for a, b in zip(before, octets(net, netns)))
-    say(f"{size} bytes in {packets} packets in {seconds:.0f} s")
-    return {"mb_per_day": size * 86400 / seconds / 1e6, "bytes": size, "packets": packets, "seconds": seconds}
+class Wire:
+    """The counters of a namespace, and when they last changed."""
+
+    def __init__(self, netns):
+        self.netns, self.changed, self.last = netns, time.monotonic(), octets(netns)
+
+    def look(self):
+        """Half a second; the seconds for which nothing has moved."""
+        threading.Event().wait(0.5)
+        now = octets(self.netns)
+        if now != self.last:
+            self.last, self.changed = now, time.monotonic()
+        return time.monotonic() - self.changed
+
+
+def on_the_wire(netns, seconds, say):
+    """From one poll to another, so that no part of a cycle is counted for nothing: the first ends when all is quiet after the start, the last is
+    the first one after 85 % of seconds (a cycle is up to a tenth shorter or longer)."""
+    wire = Wire(netns)
+    while wire.look() < 5:
+        pass
+    began, before, found = wire.changed, wire.last, 0
+    while not found and time.monotonic() - began < seconds * 1.2 + 10:
+        quiet = wire.look()
+        found = wire.changed - began if quiet > 3 and wire.changed - began > seconds * 0.85 else 0
+    took = found or time.monotonic() - began
+    size, packets = (b - a for a, b in zip(before, wire.last))
+    say(f"{size} bytes in {packets} packets in {took:.0f} s")
+    return {"mb_per_day": size * 86400 / took / 1e6, "bytes": size, "packets": packets, "seconds": took}
 
 
 class Crowd:
