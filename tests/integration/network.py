@@ -9,6 +9,7 @@ import tap
 from lab import secrets
 from lab.case import FleetCase
 from lab.ssh import Stock
+from lab.wait import wait_until
 
 
 class BehindNat(unittest.TestCase):
@@ -45,19 +46,34 @@ class BehindNat(unittest.TestCase):
 class Draw(FleetCase):
     """Z out of those that are up; X and Y random, different, really bound where they say (B5)."""
 
+    def drawn(self, times):
+        """The tunnel ends of so many requests, each closed before the terminal hears of it."""
+        found = set()
+        for _ in range(times):
+            session = self.alice.request("t1")["session"]
+            found.add(wait_until(lambda: self.fleet.session(session).get("tunnel"), 10, "a tunnel end drawn"))
+            self.alice.close(session)
+            self.fleet.wait_over(session)
+        return found
+
     def test_ports_and_tunnel_ends(self):
         taken = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(taken.close)
 
         def change(fleet):
             transports = fleet.cloud.profile["transports"]
-            for name, port in (("second", lab.free_port()), ("broken", taken.getsockname()[1])):
+            for name, port in (("second", lab.free_port()), ("third", lab.free_port()), ("broken", taken.getsockname()[1])):
                 transports[name] = {**transports["tunnels"], "listen": f"127.0.0.1:{port}"}
             access = fleet.cloud.profile["services"]["access"]
-            access["tunnels"] = ["tunnels", "second", "broken"]
+            access["tunnels"] = ["tunnels", "second", "third", "broken"]
             access["sessions-each"] = 100
         self.start_fleet(change=change)
-        rows = [self.alice.open("t1") for _ in range(16)]
+        self.assertEqual(self.drawn(30), {"tunnels", "second", "third"})  # one of three never in 30: once in 60,000 runs
+        del self.fleet.cloud.profile["transports"]["third"]
+        self.fleet.cloud.profile["services"]["access"]["tunnels"].remove("third")
+        self.fleet.cloud.write()
+        self.fleet.cloud.call("POST", "reload")
+        rows = [self.alice.open("t1") for _ in range(20)]
         self.assertEqual({row["tunnel"] for row in rows}, {"tunnels", "second"})
         ports = [row[key] for row in rows for key in ("x", "y")]
         self.assertEqual(len(set(ports)), len(ports), "a port was drawn twice")

@@ -2,6 +2,7 @@
 lint_tests = \
 	tests/lint/headers.sh \
 	tests/lint/lint.py \
+	tests/lint/testing.py \
 	tests/lint/tree.sh
 
 TESTS += $(lint_tests)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""doc/testing.md names tests: each one exists, stands in a list of tests that are run, and each row names one."""
+import glob
+import os
+import re
+import unittest
+
+import tap
+
+SOURCE = os.environ["FARWATCH_TEST_SRCDIR"]
+NAME = re.compile(r"`([\w-]+(?:\.py|\.sh)?)(?::([\w.]+))?`")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def lists():
+    """What the fragments put into TESTS or check_PROGRAMS, in one text; EXTRA_DIST alone runs nothing."""
+    text = "\n".join(read(path) for path in glob.glob(os.path.join(SOURCE, "tests", "**", "local*.mk"), recursive=True))
+    text = re.sub(r"\\\n", " ", text)
+    run = re.findall(r"(?m)^(?:TESTS|check_PROGRAMS|\w+_tests|fuzz_programs)\s*\+?=(.*)$", text)
+    return set(" ".join(run).split())
+
+
+class Testing(unittest.TestCase):
+    def setUp(self):
+        self.rows = [line for line in read(os.path.join(SOURCE, "doc", "testing.md")).splitlines() if line.startswith("| ") and not line.endswith("by |")
+                     and line != "| parser | target |"]
+        self.files = {}
+        for path in glob.glob(os.path.join(SOURCE, "tests", "*", "*")):
+            name = os.path.basename(path)
+            self.files[name[:-2] if name.endswith(".c") else name] = path
+        self.lists = lists()
+
+    def fault(self, name, case):
+        path = self.files.get(name)
+        if path is None:
+            return "no such test"
+        listed = os.path.relpath(path[:-2] if path.endswith(".c") else path, SOURCE)
+        if listed not in self.lists:
+            return "is not run"
+        text = read(path)
+        for word in case.split(".") if case else ():
+            if not re.search(rf"(?m)(START_TEST \({word}\)|^class {word}\b|^    def {word}\b)", text):
+                return f"has no case {word}"
+        return None
+
+    def test_every_name_is_a_test_that_is_run(self):
+        named = {found.groups() for row in self.rows for found in NAME.finditer(row.split("|")[-2])}
+        self.assertGreater(len(named), 80)
+        faults = [f"{name}:{case or ''}: {self.fault(name, case)}" for name, case in sorted(named, key=str) if self.fault(name, case)]
+        self.assertEqual(faults, [])
+
+    def test_every_row_names_one(self):
+        self.assertGreater(len(self.rows), 40)
+        self.assertEqual([row for row in self.rows if not NAME.search(row.split("|")[-2])], [])
+
+    def test_it_would_notice(self):
+        self.assertEqual(self.fault("no-such.py", "test_x"), "no such test")
+        self.assertEqual(self.fault("test-pump", "no_such_case"), "has no case no_such_case")
+        self.lists = set()
+        self.assertEqual(self.fault("test-pump", None), "is not run")
+
+
+tap.main()
