@@ -348,7 +348,7 @@ END_TEST
 static gboolean
 nap (gpointer data)
 {
-  g_usleep (60 * 1000);
+  g_usleep (60 * 1000); /* lint: allow g_usleep: a callback that waits is what is tested */
   return G_SOURCE_REMOVE;
 }
 
