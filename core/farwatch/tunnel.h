@@ -88,6 +88,8 @@ typedef struct {
   const char *line;
   const char *command;                  /* shell: run this one command and end; NULL: talk */
   gboolean pty;                         /* the person's end is a terminal: echo and line editing are wanted */
+  gint *status;                         /* an atomic rc box of the caller's: where the endpoint leaves the command's exit status before its stream
+                                           ends; NULL: nobody asks */
   FarHome *want_home;                   /* NULL: anywhere */
   gint64 deadline_us;                   /* boottime; 0: none */
 } FarEndpointSpec;

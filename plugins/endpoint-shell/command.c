@@ -84,12 +84,15 @@ do_devices (Shell *self, const char *arg G_GNUC_UNUSED)
 static void
 do_join (Shell *self, const char *arg)
 {
+  if (arg != NULL && far_device_find (arg) != NULL && device_allowed (self, arg)) {
+    shell_join (self, arg);
+    return;
+  }
   if (arg == NULL)
     shell_print (self, "%s\n", _("join which device? see: devices"));
-  else if (far_device_find (arg) == NULL || !device_allowed (self, arg))
-    shell_print (self, _("no device '%s' here; see: devices\n"), arg);
   else
-    shell_join (self, arg);
+    shell_print (self, _("no device '%s' here; see: devices\n"), arg);
+  shell_fail (self, 1);
 }
 
 static void
@@ -137,6 +140,7 @@ run_word (Shell *self, const char *word, const char *arg)
       return;
     }
   shell_print (self, "%s\n", _("unknown command; try: help"));
+  shell_fail (self, 127);
 }
 
 void
@@ -149,10 +153,12 @@ shell_command (Shell *self, const char *line)
   for (guint i = 0; words[i] != NULL && n < G_N_ELEMENTS (given); i++)
     if (*words[i] != '\0')
       given[n++] = words[i];
-  if (n > 2)
+  if (n > 2) {
     shell_print (self, "%s\n", _("too many words; try: help"));
-  else if (n > 0)
+    shell_fail (self, 1);
+  } else if (n > 0) {
     run_word (self, given[0], given[1]);
+  }
   if (self->state != SHELL_TALK)
     return;
   if (self->command != NULL)

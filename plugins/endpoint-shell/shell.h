@@ -38,6 +38,7 @@ struct _Shell {
   Link *link;
   FarStream *stream;         /* main's end of the ring */
   char *session, *person, *from, *only, *command;
+  gint *status;              /* the caller's box; NULL: none */
   gboolean pty;
   gint64 deadline_us;
   enum { SHELL_TALK, SHELL_OPENING, SHELL_HOLDING, SHELL_JOINED, SHELL_ENDING } state;
@@ -58,6 +59,8 @@ void shell_device_over (Shell *self, const char *cause);
 void shell_print (Shell *self, const char *format, ...) G_GNUC_PRINTF (2, 3);
 void shell_join (Shell *self, const char *device);
 void shell_end (Shell *self);
+/* The one command has failed: its exit status, as a shell's: 1, or 127 when there is no such command. */
+void shell_fail (Shell *self, int status);
 
 /* ---- line.c: what is typed becomes lines ---- */
 void shell_byte (Shell *self, char byte);

@@ -82,6 +82,8 @@ shell_free (Shell *self)
   g_free (self->only);
   g_free (self->command);
   g_free (self->device);
+  if (self->status != NULL)
+    g_atomic_rc_box_release (self->status);
   g_free (self);
 }
 
@@ -89,6 +91,13 @@ void
 shell_end (Shell *self)
 {
   self->state = SHELL_ENDING;
+}
+
+void
+shell_fail (Shell *self, int status)
+{
+  if (self->status != NULL)
+    g_atomic_int_set (self->status, status);
 }
 
 /* ---- input ---- */
@@ -168,6 +177,7 @@ join_opened (FarRequest *req, gpointer user)
     return;
   }
   shell_print (self, "%s\n", error->message);
+  shell_fail (self, 1);
   g_clear_pointer (&self->device, g_free);
   self->state = SHELL_TALK;
   shell_prompt (self);
@@ -278,6 +288,7 @@ shell_new (FarInstance *at, Latest *latest, GPtrArray *all, const FarEndpointSpe
   self->from = g_strdup (spec->from);
   self->only = g_strdup (spec->device);
   self->command = spec->command != NULL ? g_strndup (spec->command, SHELL_LINE_MAX) : NULL;
+  self->status = spec->status != NULL && spec->command != NULL ? g_atomic_rc_box_acquire (spec->status) : NULL;
   self->pty = spec->pty && spec->command == NULL;
   self->deadline_us = spec->deadline_us;
   self->line = g_string_new (NULL);

@@ -10,6 +10,7 @@ struct _Channel {
   Wire *wire;               /* a reference */
   ssh_channel channel;      /* NULL: the wire is dead */
   struct ssh_channel_callbacks_struct callbacks;
+  gint *status;   /* of a session, a box shared with the endpoint */
   gboolean opened, session, freed;
   gboolean unread;          /* libssh holds bytes */
   gboolean peer_eof, peer_closed, eof_seen;
@@ -202,7 +203,7 @@ send_end (Channel *self)
   self->ended = TRUE;
   wire_enter (self->wire);
   if (self->session)
-    ssh_channel_request_send_exit_status (self->channel, 0);
+    ssh_channel_request_send_exit_status (self->channel, g_atomic_int_get (self->status));
   ssh_channel_send_eof (self->channel);
   if (self->session) /* the program has ended: nobody waits for more input */
     ssh_channel_close (self->channel);
@@ -250,6 +251,8 @@ destroy (Channel *self)
   wire_unref (self->wire);
   g_free (self->host);
   g_free (self->from);
+  if (self->status != NULL)
+    g_atomic_rc_box_release (self->status);
   g_free (self);
 }
 
@@ -380,9 +383,10 @@ wire_channel_forward (Wire *wire, const char *host, guint16 port, const char *fr
 }
 
 void
-wire_channel_set_session (Channel *channel)
+wire_channel_set_session (Channel *channel, gint *status)
 {
   channel->session = TRUE;
+  channel->status = g_atomic_rc_box_acquire (status);
 }
 
 FarStream *

@@ -25,6 +25,7 @@ typedef struct {
   ssh_message message;
   Channel *channel;  /* session; NULL: a direct-tcpip to be accepted */
   char *command, *host;
+  gint *status;      /* box for the command's exit status */
   guint16 port;
   gboolean pty;
   FarStream *stream; /* the answer */
@@ -45,6 +46,7 @@ work_free (gpointer data)
   g_free (work->command);
   g_free (work->host);
   g_free (work->why_not);
+  g_atomic_rc_box_release (work->status);
   g_free (work);
 }
 
@@ -93,7 +95,7 @@ answer_talk (Work *work, Wire *wire)
     say_why_not (work);
   wire_leave (wire);
   if (work->stream != NULL) {
-    wire_channel_set_session (work->channel);
+    wire_channel_set_session (work->channel, work->status);
     join (work, g_steal_pointer (&work->channel));
   } else {
     work->visit->n_open--; /* the channel goes with the work */
@@ -182,7 +184,7 @@ ask (gpointer data)
   Visit *visit = work->visit;
   FarRequest *req = far_request_new (opened, work, 30000);
   FarEndpointSpec spec = { .session = visit->session, .person = visit->person, .from = visit->from, .device = visit->device, .want_home = visit->home,
-                           .deadline_us = visit->deadline_us, .command = work->command, .pty = work->pty };
+                           .deadline_us = visit->deadline_us, .command = work->command, .pty = work->pty, .status = work->status };
   if (work->host != NULL)
     open_forward (work, &spec, req);
   else
@@ -195,7 +197,7 @@ static Work *
 work_new (Visit *visit, Wire *wire, ssh_message message)
 {
   Work *work = g_new0 (Work, 1);
-  *work = (Work){ .visit = visit_ref (visit), .wire = wire_ref (wire), .message = message };
+  *work = (Work){ .visit = visit_ref (visit), .wire = wire_ref (wire), .message = message, .status = g_atomic_rc_box_new0 (gint) };
   visit->n_asked++;
   return work;
 }

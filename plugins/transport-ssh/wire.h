@@ -87,8 +87,8 @@ void wire_tune_fd (int fd);
 
 /* Takes channel. from: who, for messages. opened: it is open already; else it opens as a forwarded connection (wire_channel_forward). [home] */
 Channel *wire_channel_new (Wire *wire, ssh_channel channel, gboolean opened);
-/* A session channel: exit status 0 goes before the end. */
-void wire_channel_set_session (Channel *channel);
+/* A session channel: an exit status goes before the end, the one in the box (atomic rc; a reference is taken). */
+void wire_channel_set_session (Channel *channel, gint *status);
 FarStream *wire_channel_stream (Channel *channel);
 ssh_channel wire_channel_raw (Channel *channel);
 /* Opens a forwarded-tcpip channel to the peer: host as the peer wrote it in its request. [home] */

@@ -138,6 +138,11 @@ class AtY(FleetCase):
         done = self.stock.run(self.port, key=True, command=("devices",))
         self.assert_shell(done)
 
+    def test_exit_status_of_a_command(self):
+        for words, status in ((("whoami",), 0), (("join", "nowhere"), 1), (("no-such-command",), 127)):
+            self.assertEqual(self.stock.run(self.port, key=True, command=words).returncode, status, words)
+        self.assertEqual(self.stock.plink(self.port, key_file=self.stock.putty_key(), command=("join", "nowhere")).returncode, 1)
+
 
 class NamedDevice(FleetCase):
     """The request names the device: after the login the next byte is the device's (B10)."""

@@ -80,12 +80,14 @@ person_take (gpointer data)
   far_stream_take (person->stream, person_ready, person);
 }
 
+static gint *exit_box; /* for the next person_open() */
+
 static Person *
 person_open (const char *device, const char *command, gboolean pty)
 {
   Person *person = g_new0 (Person, 1);
   Wait *wait = wait_new ();
-  FarEndpointSpec spec = { .session = "s1", .person = "alice", .from = "192.0.2.7", .device = device, .command = command, .pty = pty };
+  FarEndpointSpec spec = { .session = "s1", .person = "alice", .from = "192.0.2.7", .device = device, .command = command, .pty = pty, .status = exit_box };
 
   person->home = far_home_worker_new ("person");
   spec.want_home = person->home;
@@ -302,6 +304,25 @@ START_TEST (a_flood_of_commands_waits_for_who_does_not_read)
 }
 END_TEST
 
+/* A command that fails says so by its exit status, when somebody wants to know. */
+START_TEST (exit_status)
+{
+  static const struct { const char *command; int status; } all[] = { { "whoami", 0 }, { "join", 1 }, { "join nowhere", 1 }, { "one two three", 1 }, { "rm", 127 } };
+  gint *status = g_atomic_rc_box_new0 (gint);
+  Person *person;
+
+  begin ();
+  exit_box = status;
+  person = person_open (NULL, all[_i].command, FALSE);
+  exit_box = NULL;
+  expect_end (person);
+  ck_assert_int_eq (g_atomic_int_get (status), all[_i].status);
+  person_close (person);
+  node_close ();
+  g_atomic_rc_box_release (status);
+}
+END_TEST
+
 START_TEST (one_command_and_out)
 {
   Person *person;
@@ -423,6 +444,7 @@ main (void)
   tcase_add_checked_fixture (tcase, NULL, node_remove_dirs);
   for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
     tcase_add_test (tcase, tests[i]);
+  tcase_add_loop_test (tcase, exit_status, 0, 5);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
