@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ORPHAN_US (24 * 3600 * (gint64) G_USEC_PER_SEC)
+#define ORPHANS_AT_ONCE 16
+
 /* ---- opening ---- */
 
 /* A directory that cannot be written is said at each write and tried again: the store still runs. */
@@ -199,6 +202,34 @@ blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarR
   job->bytes = g_bytes_ref (bytes);
   job->last = last;
   return &job->job;
+}
+
+/* Nobody refers to it, and it is so old that nobody is about to; of an unfinished one: so long nothing came. */
+static gboolean
+blob_is_orphan (const Disk *disk, const char *name, const char *path)
+{
+  g_autofree char *hash = g_strndup (name, strcspn (name, "."));
+  struct stat stat_now;
+
+  if (stat (path, &stat_now) != 0 || (gint64) stat_now.st_mtime * G_USEC_PER_SEC > far_clock_wall_us () - ORPHAN_US)
+    return FALSE;
+  return hash[0] != '\0' && (name[strlen (hash)] != '\0' || !index_is_referred (disk->index, hash));
+}
+
+gboolean
+blobs_care (Disk *disk)
+{
+  g_autofree char *folder = g_build_filename (disk->path, "blobs", NULL);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+  guint gone = 0;
+
+  while (dir != NULL && gone < ORPHANS_AT_ONCE && (name = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *path = g_build_filename (folder, name, NULL);
+
+    gone += blob_is_orphan (disk, name, path) && g_unlink (path) == 0;
+  }
+  return gone == ORPHANS_AT_ONCE;
 }
 
 /* ---- care on request ---- */

@@ -64,4 +64,6 @@ void read_series (Disk *disk, const char *source, FarRequest *req);
 void read_samples (Disk *disk, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req);
 void read_blob (Disk *disk, const char *sha256, guint64 offset, guint size, FarRequest *req);
 void read_snapshot (Disk *disk, const char *path, FarRequest *req);
+/* Blobs that nothing refers to go a day after their last byte, a few at a time. TRUE: there may be more. Under the lock. */
+gboolean blobs_care (Disk *disk);
 char *blob_path (const Disk *disk, const char *sha256, gboolean part);

@@ -166,6 +166,7 @@ writer_care (Writer *writer, GError **error)
   if (!disk_begin (writer->disk, error))
     return FALSE;
   more = disk_care (writer->disk, keep_us > 0 ? far_clock_wall_us () - keep_us : G_MININT64, error);
+  more = blobs_care (writer->disk) || more;
   disk_finish (writer->disk);
   return more;
 }

@@ -494,6 +494,39 @@ START_TEST (blobs_come_in_pieces_and_go_out_from_anywhere)
 }
 END_TEST
 
+/* What no row refers to goes, a day later; so does what was begun and not gone on with. */
+START_TEST (orphaned_blobs_go)
+{
+  g_autoptr (GBytes) kept = g_bytes_new_static ("kept", 4), orphan = g_bytes_new_static ("orphan", 6), half = g_bytes_new_static ("half", 4), back = NULL;
+  g_autofree char *kept_hash = hash_of (kept), *orphan_hash = hash_of (orphan), *half_hash = hash_of (half);
+  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "t", .key = "k", .row = "{}", .expect = FAR_EXPECT_ANY },
+                      { .kind = FAR_PART_BLOB_REF, .table = "t", .key = "k", .row = kept_hash } };
+  Wait *wait = wait_new ();
+  GError *error = NULL;
+
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  store_open (TYPE, NULL, "keep: 0s");
+  store_blob_put (kept_hash, 0, kept, TRUE, NULL);
+  store_blob_put (orphan_hash, 0, orphan, TRUE, NULL);
+  store_blob_put (half_hash, 0, half, FALSE, NULL);
+  far_store_apply ("main", NULL, parts, 2, wait->req);
+  g_free (wait_result (wait, NULL));
+  far_clock_advance (3600 * (gint64) G_USEC_PER_SEC);
+  store_maintain (1000);
+  back = store_blob_get (orphan_hash, 0, 10, NULL);
+  ck_assert_uint_eq (g_bytes_get_size (back), 6);
+  far_clock_advance (25 * 3600 * (gint64) G_USEC_PER_SEC);
+  store_maintain (1000);
+  ck_assert_ptr_null (store_blob_get (orphan_hash, 0, 10, &error));
+  g_clear_error (&error);
+  g_clear_pointer (&back, g_bytes_unref);
+  back = store_blob_get (kept_hash, 0, 10, NULL);
+  ck_assert_uint_eq (g_bytes_get_size (back), 4);
+  ck_assert_int_eq (store_blob_put (half_hash, 0, half, TRUE, NULL), 4); /* from the start again */
+  store_close ();
+}
+END_TEST
+
 START_TEST (a_blob_with_another_hash_is_not_kept)
 {
   g_autoptr (GBytes) bytes = g_bytes_new_static ("hello", 5), other = g_bytes_new_static ("world", 5);
@@ -601,7 +634,7 @@ main (void)
     a_store_that_is_not_there_is_named, parts_are_all_or_nothing, a_batch_counts_once,
     a_new_epoch_starts_over_and_old_ones_stay_known, what_is_broken_moves_nothing, range_gives_the_newest_in_time_order,
     series_are_listed_with_their_unit, care_and_restart_keep_every_sample, drop_takes_old_samples_and_whole_tables,
-    old_samples_go_by_themselves, blobs_come_in_pieces_and_go_out_from_anywhere, a_blob_with_another_hash_is_not_kept,
+    old_samples_go_by_themselves, blobs_come_in_pieces_and_go_out_from_anywhere, orphaned_blobs_go, a_blob_with_another_hash_is_not_kept,
     everything_is_there_after_a_restart, a_snapshot_is_a_store, many_writes_at_once_share_commits,
   };
   Suite *suite = suite_create ("store");
