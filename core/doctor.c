@@ -3,6 +3,7 @@
 
 #include "doctor.h"
 
+#include <glib/gstdio.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <string.h>
@@ -65,6 +66,23 @@ far_doctor_machine (json_t *findings)
 {
   doctor_clock (findings);
   doctor_files (findings);
+}
+
+/* ---- plugins ---- */
+
+void
+far_doctor_plugins (json_t *findings, const char *const *folders)
+{
+  for (; *folders != NULL; folders++) {
+    g_autofree char *text = NULL, *next = NULL;
+    GStatBuf st;
+
+    if (g_stat (*folders, &st) != 0 || (st.st_mode & S_IWOTH) == 0)
+      continue;
+    text = g_strdup_printf (_("everybody may write into %s, and a plugin that lies there runs as this daemon"), *folders);
+    next = g_strdup_printf ("chmod o-w %s", *folders);
+    far_doctor_add (findings, FAR_DOCTOR_BAD, "plugins", text, next);
+  }
 }
 
 /* ---- certificates ---- */

@@ -11,5 +11,7 @@ void far_doctor_add (json_t *findings, FarDoctorLevel level, const char *what, c
 void far_doctor_machine (json_t *findings);
 /* Certificates in a keys directory, against the time now. [any thread] */
 void far_doctor_certificates (json_t *findings, const char *keys_dir, gint64 now_us);
+/* Folders that plugins come from: what others may put there runs as the daemon. [any thread] */
+void far_doctor_plugins (json_t *findings, const char *const *folders);
 /* Listening ports of the profile against the range the kernel draws outgoing ports from ("low\thigh"). */
 void far_doctor_ports (json_t *findings, json_t *effective, const char *local_range);

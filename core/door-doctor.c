@@ -9,6 +9,7 @@
 
 #include "doctor.h"
 #include "instance-private.h"
+#include "loader.h"
 #include "node.h"
 
 static void
@@ -48,9 +49,11 @@ static void
 doctor_get (gpointer self, FarCall *call)
 {
   g_autofree char *keys = far_node_path ("keys");
+  g_auto (GStrv) folders = far_loader_dirs ();
   json_t *findings = json_array (), *body = json_object ();
 
   far_doctor_machine (findings);
+  far_doctor_plugins (findings, (const char *const *) folders);
   doctor_instances (findings);
   doctor_profile (findings);
   far_doctor_certificates (findings, keys, far_clock_wall_us ());

@@ -54,6 +54,20 @@ static const struct {
   const char *level;
 } ages[] = { { 90, 0, "good" }, { 90, 70, "warn" }, { 90, 91, "bad" }, { 20, 0, "warn" } };
 
+START_TEST (a_folder_of_plugins_that_is_open_to_all)
+{
+  const char *const folders[] = { folder, "/nowhere", NULL };
+  json_t *findings = json_array ();
+
+  far_doctor_plugins (findings, folders);
+  ck_assert_ptr_null (level_of (findings, "plugins"));
+  ck_assert_int_eq (g_chmod (folder, 0707), 0);
+  far_doctor_plugins (findings, folders);
+  ck_assert_str_eq (level_of (findings, "plugins"), "bad");
+  json_decref (findings);
+}
+END_TEST
+
 START_TEST (certificates_by_age)
 {
   json_t *findings = json_array ();
@@ -127,6 +141,7 @@ main (void)
   tcase_add_test (tc, certificates_that_are_none);
   tcase_add_loop_test (tc, ports_against_the_kernels, 0, G_N_ELEMENTS (ports));
   tcase_add_test (tc, the_machine_is_looked_at);
+  tcase_add_test (tc, a_folder_of_plugins_that_is_open_to_all);
   suite_add_tcase (suite, tc);
   return run_suite (suite);
 }
