@@ -352,6 +352,11 @@ take (FarMessage *message, gpointer user)
   WsConn *conn = user;
 
   ws_conn_heard (conn);
+  if (message->method == NULL && conn->node == NULL) { /* people and strangers are asked nothing: each answer would only cost */
+    ws_conn_close (conn, WS_CLOSE_POLICY, "an answer to nothing");
+    far_message_unref (message);
+    return;
+  }
   if (message->method != NULL && ++conn->calls == WS_CALLS_MAX)
     ws_conn_hold (conn, TRUE);
   to_main (conn, message_on_main, &(ToMain){ .message = message });

@@ -477,6 +477,14 @@ class Front(unittest.TestCase):
                 link.send(data + b"\0" * 9000)
                 self.assertIn(link.end(), (1002, 1009))
 
+    def test_answers_nobody_asked_for(self):
+        head = json.dumps({"id": "x", "status": 200}).encode()
+        with self.unharmed():
+            for door in ("people", "nodes"):
+                link = self.link(door)
+                link.send((len(head).to_bytes(4, "big") + head) * 1000)
+                self.assertEqual(link.end(), 1008)
+
     def test_text_and_bad_utf8(self):
         with self.unharmed():
             for data in (b"hello", b"\xff\xfe\xfd", "ä".encode()[:1]):
