@@ -11,6 +11,7 @@
 
 /* name → last value as text */
 static GHashTable *seen;
+static GHashTable *units; /* name → unit; may be NULL */
 
 static void
 note (const FarGroup *group, gpointer user G_GNUC_UNUSED)
@@ -22,6 +23,8 @@ note (const FarGroup *group, gpointer user G_GNUC_UNUSED)
                  : sample->type == FAR_VALUE_F64 ? g_strdup_printf ("%g %s", sample->value.f64, info->unit)
                  : sample->type == FAR_VALUE_I64 ? g_strdup_printf ("%" G_GINT64_FORMAT " %s", sample->value.i64, info->unit) : g_strdup ("none");
 
+    if (units != NULL)
+      g_hash_table_replace (units, g_strdup (info->name), g_strdup (info->unit));
     ck_assert_int_eq (group->time_us % 100000, 0); /* the tick, not the moment */
     g_hash_table_replace (seen, g_strdup (info->name), g_strconcat (text, group->reason != NULL ? " " : "", group->reason, NULL));
     g_free (text);
@@ -156,6 +159,73 @@ START_TEST (a_program_that_is_not_there_fails_the_reading)
 }
 END_TEST
 
+/* "host.disk.used:/" → "disk.used:*" */
+static char *
+channel_of (const char *name)
+{
+  const char *channel = strchr (name, '.') + 1, *thing = strchr (channel, ':');
+
+  return thing != NULL ? g_strdup_printf ("%.*s:*", (int) (thing - channel), channel) : g_strdup (channel);
+}
+
+/* name → unit, as etc/channels.yaml says. */
+static GHashTable *
+channels_told (void)
+{
+  const char *source = g_getenv ("FARWATCH_TEST_SRCDIR");
+  g_autofree char *path = g_build_filename (source != NULL ? source : ".", "etc", "channels.yaml", NULL), *text = NULL;
+  g_autoptr (GRegex) line = g_regex_new ("^  \"?([a-z0-9.]+(?::\\*)?)\"?:\\s+\\{ unit: \"?([^\",}]+)", G_REGEX_MULTILINE, 0, NULL);
+  GHashTable *told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_autoptr (GMatchInfo) match = NULL;
+
+  ck_assert_msg (g_file_get_contents (path, &text, NULL, NULL), "%s", path);
+  for (g_regex_match (line, text, 0, &match); g_match_info_matches (match); g_match_info_next (match, NULL))
+    g_hash_table_insert (told, g_match_info_fetch (match, 1), g_match_info_fetch (match, 2));
+  return told;
+}
+
+/* What the sensors give and what etc/channels.yaml says are the same. */
+static void
+compare_with_the_list (const char *const *not_here)
+{
+  g_autoptr (GHashTable) told = channels_told (), given = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  GHashTableIter iter;
+  gpointer name, unit;
+
+  g_hash_table_iter_init (&iter, units);
+  while (g_hash_table_iter_next (&iter, &name, &unit)) {
+    char *channel = channel_of (name);
+
+    ck_assert_msg (g_strcmp0 (g_hash_table_lookup (told, channel), unit) == 0, "%s (%s) is not so in etc/channels.yaml", channel, (char *) unit);
+    g_hash_table_add (given, channel);
+  }
+  g_hash_table_iter_init (&iter, told);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    ck_assert_msg (g_hash_table_contains (given, name) || g_strv_contains (not_here, name), "etc/channels.yaml: no sensor gives %s", (char *) name);
+}
+
+START_TEST (channels_are_those_of_the_list)
+{
+  static const char *const not_here[] = { "temperature", NULL }; /* not every machine has one */
+  g_autofree char *dir = node_fresh_dir (), *path = script (dir, "echo fine"), *body = NULL;
+
+  seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  units = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  far_sample_listen (note, NULL);
+  body = g_strdup_printf ("sensors:\n  host: { type: system, interval: 100ms, interfaces: [lo] }\n  check: { type: exec, interval: 200ms, command: [\"%s\"] }\n", path);
+  node_open (dir, "term-1", body);
+  value ("host.cpu");
+  value ("host.disk.free:/");
+  value ("host.network.tx:lo");
+  value ("host.uptime");
+  value ("check.text");
+  node_close ();
+  compare_with_the_list (not_here);
+  g_clear_pointer (&units, g_hash_table_unref);
+  g_clear_pointer (&seen, g_hash_table_unref);
+}
+END_TEST
+
 START_TEST (the_machine_says_what_it_does)
 {
   g_autofree char *dir = node_fresh_dir ();
@@ -194,6 +264,7 @@ main (void)
   tcase_add_test (tcase, who_leaves_a_child_with_the_pipe_still_ends);
   tcase_add_test (tcase, a_program_that_is_not_there_fails_the_reading);
   tcase_add_test (tcase, the_machine_says_what_it_does);
+  tcase_add_test (tcase, channels_are_those_of_the_list);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
