@@ -21,6 +21,7 @@ access_init (gpointer data, FarInstance *at, GError **error)
   *self->life = (AccessLife){ 1, self };
   self->terminals = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) access_terminal_free);
   self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) access_session_unref);
+  self->refusals = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->joins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
   self->enrollments = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
   g_queue_init (&self->closed);
@@ -164,6 +165,7 @@ access_fini (gpointer data)
     access_place_forget (self, terminal);
   g_hash_table_unref (self->terminals);
   g_hash_table_unref (self->joins);
+  g_hash_table_unref (self->refusals);
   g_hash_table_unref (self->enrollments);
   g_queue_clear_full (&self->closed, g_free);
   g_free (self->ca_pem);

@@ -39,6 +39,8 @@ struct _Access {
   GQueue closed;           /* ids, oldest first: those forgotten next */
   FarHomeTimer *recheck;   /* of rights under open sessions */
   FarHomeTimer *own;       /* of this server's own certificate */
+  GHashTable *refusals;    /* person → rows written in this minute */
+  gint64 refusals_us;      /* boottime at which the minute began */
   char *ca_pem;            /* the fleet's root, NULL: no enrolment here */
 };
 

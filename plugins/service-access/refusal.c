@@ -4,6 +4,10 @@
 
 #include "access.h"
 
+#define ROWS_A_MINUTE 30 /* of one person */
+#define MINUTE_US (60 * G_USEC_PER_SEC)
+#define PERSONS_MAX 4096
+
 typedef struct { FarCall *call; GError *polite; } Refused;
 
 /* The person is answered in any case: that nothing was opened needs no row. */
@@ -17,6 +21,22 @@ refusal_stored (Access *self, const GError *error, gpointer user)
     far_call_fail (refused->call, refused->polite);
   else
     g_error_free (refused->polite);
+}
+
+/* Who asks in a loop must not fill the store, nor push what others did out of the history: the rest of a minute is only logged. */
+static gboolean
+row_due (Access *self, const char *person)
+{
+  gint64 now = far_clock_boottime_us ();
+  if (now - self->refusals_us >= MINUTE_US || g_hash_table_size (self->refusals) > PERSONS_MAX) {
+    self->refusals_us = now;
+    g_hash_table_remove_all (self->refusals);
+  }
+  guint rows = GPOINTER_TO_UINT (g_hash_table_lookup (self->refusals, person));
+  if (rows >= ROWS_A_MINUTE)
+    return FALSE;
+  g_hash_table_replace (self->refusals, g_strdup (person), GUINT_TO_POINTER (rows + 1));
+  return TRUE;
 }
 
 void
@@ -33,5 +53,11 @@ access_refuse (Access *self, FarCall *call, const AccessAsked *asked, const char
   far_count ("requests", 1);
   far_log (self->at, G_LOG_LEVEL_MESSAGE, "access refused: %s to %s%s%s, %s", person, asked->terminal ? asked->terminal : "?", asked->device ? "/" : "",
            asked->device ? asked->device : "", cause);
-  access_row_put (self, "history", key, row, FAR_EXPECT_ANY, refusal_stored, refused);
+  if (row_due (self, person)) {
+    access_row_put (self, "history", key, row, FAR_EXPECT_ANY, refusal_stored, refused);
+    return;
+  }
+  far_complain (self->at, person, "%s was refused more than %d times in a minute: the rest is not in the history", person, ROWS_A_MINUTE);
+  json_decref (row);
+  refusal_stored (self, NULL, refused);
 }

@@ -231,6 +231,38 @@ START_TEST (an_offer_is_for_who_asked)
 }
 END_TEST
 
+static guint
+refusals_of (const char *person)
+{
+  g_autofree char *after = g_strdup ("");
+  guint n = 0;
+  while (TRUE) {
+    g_autofree char *resource = g_strdup_printf ("history?kind=refused&person=%s%s%s", person, *after ? "&after=" : "", after);
+    Got got = ask_root ("GET", resource, NULL);
+    n += json_array_size (json_object_get (got.body, "history"));
+    g_free (after);
+    after = g_strdup (text_of (got.body, "next") ? text_of (got.body, "next") : "");
+    if (!*after)
+      return n;
+  }
+}
+
+/* Asking in a loop fills no store; others' refusals are still written. */
+START_TEST (refusals_in_a_loop_are_not_all_written)
+{
+  for (guint i = 0; i < 100; i++)
+    ck_assert_uint_eq (ask_person ("mallory", "POST", "sessions", wish_for ("t1", NULL)).status, 404);
+  ck_assert_uint_eq (ask_person ("nina", "POST", "sessions", wish_for ("t1", NULL)).status, 404);
+  settle ();
+  ck_assert_uint_eq (refusals_of ("person:mallory"), 30);
+  ck_assert_uint_eq (refusals_of ("person:nina"), 1);
+  far_clock_advance (61 * SECOND);
+  ck_assert_uint_eq (ask_person ("mallory", "POST", "sessions", wish_for ("t1", NULL)).status, 404);
+  settle ();
+  ck_assert_uint_eq (refusals_of ("person:mallory"), 31);
+}
+END_TEST
+
 /* A right that holds for some addresses is not had by naming one of them. */
 START_TEST (a_said_address_opens_nothing)
 {
@@ -308,6 +340,7 @@ main (void)
   tcase_add_test (cases, many_sessions_do_not_hinder_a_restart);
   tcase_add_test (cases, keys_of_an_enrolled_node_are_not_changed_by_hand);
   tcase_add_test (cases, an_offer_is_for_who_asked);
+  tcase_add_test (cases, refusals_in_a_loop_are_not_all_written);
   tcase_add_test (cases, a_said_address_opens_nothing);
   tcase_add_test (cases, a_removed_persons_sessions_end);
   tcase_add_test (cases, a_watch_ends_with_the_right);
