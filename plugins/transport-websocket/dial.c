@@ -16,7 +16,7 @@
 typedef struct {
   WsUrl url;
   FarRequest *req;
-  gboolean told, gone;
+  gboolean told, gone, asked;
 } Dial;
 
 static void
@@ -34,13 +34,20 @@ end_when_idle (gpointer data)
   WsContext *context = data;
   Dial *dial = context->user;
 
+  dial->asked = FALSE;
   if (dial->gone && context->streams == 0 && !context->ending)
     ws_context_end_here (context);
 }
 
+/* [loop] Later, off the stack of the library; once: a second post would find the context freed. */
 static void
-dial_streamless (WsContext *context)
+ask_for_end (WsContext *context)
 {
+  Dial *dial = context->user;
+
+  if (dial->asked || context->ending)
+    return;
+  dial->asked = TRUE;
   far_home_post (context->home, end_when_idle, context);
 }
 
@@ -64,7 +71,7 @@ dial_gone (WsConn *conn)
 
   dial_failed (context, NULL);
   dial->gone = TRUE;
-  far_home_post (context->home, end_when_idle, context);
+  ask_for_end (context);
 }
 
 static void
@@ -108,7 +115,7 @@ dial_end (WsContext *context)
   dial_free (context->user);
 }
 
-static const WsHooks dial_hooks = { .failed = dial_failed, .client_gone = dial_gone, .streamless = dial_streamless, .end = dial_end };
+static const WsHooks dial_hooks = { .failed = dial_failed, .client_gone = dial_gone, .streamless = ask_for_end, .end = dial_end };
 
 void
 ws_dial (const char *url, const char *ca_file, FarRequest *req)

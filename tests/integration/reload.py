@@ -4,12 +4,14 @@ or late, in raw Y, in a login in band, and in a stream; what a bad profile wants
 import copy
 import os
 import signal
+import subprocess
 import unittest
 
 import lab
 import tap
 from lab.case import FleetCase
 from lab.flow import Numbers
+from lab.node import FARCTL, environment
 from lab.ssh import Stock
 from lab.wait import wait_until
 
@@ -19,12 +21,12 @@ class UnderWork(FleetCase):
 
     def setUp(self):
         def change(fleet):
-            self.other = fleet.device("other", lab.Echo())
+            self.other, self.third = fleet.device("other", lab.Echo()), fleet.device("third", lab.Echo())
             transports = fleet.cloud.profile["transports"]
             transports["spare"] = {**transports["tunnels"], "listen": f"127.0.0.1:{lab.free_port()}"}
             fleet.cloud.profile["transports"]["people"]["max-connections"] = 256
         self.start_fleet(change=change)
-        self.flows = {"raw Y": self.raw_flow(), "login in band": self.band_flow()}
+        self.flows = {"raw Y": self.raw_flow(), "login in band": self.band_flow(), "stream of farctl": self.stream_flow()}
         for name, flow in self.flows.items():
             flow.moved_on(f"the start of {name}")
 
@@ -39,6 +41,19 @@ class UnderWork(FleetCase):
         shell = stock.start(self.band_row["y"], "-W", self.other.address, password=self.alice.password, bufsize=0)
         self.addCleanup(self.end_shell, shell)
         return Numbers(lambda data: self.write_all(shell.stdin, data), shell.stdout.read)
+
+    def stream_flow(self):
+        fleet = self.fleet
+        fleet.farctl_as("alice", "login", "alice", "--password-stdin", input=self.alice.password + "\n")
+        home = os.path.join(fleet.folder, "people", "alice")
+        command = [FARCTL, "--server", f"{fleet.host}:{fleet.ports['people']}", "--ca", fleet.ca, "connect", "t1/third", "-", "--password-stdin"]
+        self.farctl = farctl = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+                                  env={**os.environ, **environment(), "HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home, "XDG_CACHE_HOME": home})
+        self.addCleanup(self.end_shell, farctl)
+        self.write_all(farctl.stdin, self.alice.password.encode() + b"\n")
+        self.stream_row = wait_until(lambda: next((row for row in fleet.sessions() if row.get("device") == "third" and row["state"] == "open"), None), 20,
+                                     "the session of farctl open")
+        return Numbers(lambda data: self.write_all(farctl.stdin, data), farctl.stdout.read)
 
     @staticmethod
     def write_all(pipe, data):
@@ -78,7 +93,7 @@ class UnderWork(FleetCase):
     def all_finish(self):
         for flow in self.flows.values():
             flow.finish()
-        for row in (self.row, self.band_row):
+        for row in (self.row, self.band_row, self.stream_row):
             self.assertEqual(self.fleet.session(row["session"])["state"], "open")
             self.alice.close(row["session"])
             self.fleet.wait_over(row["session"])
@@ -172,6 +187,18 @@ class Cloud(UnderWork):
         self.assertEqual(answer[0], 403, answer)  # longest: 20m is in force
         self.assertIn("20m", json_text(answer[1]))
         self.all_finish()
+
+    def test_a_door_that_moves_takes_no_session_along(self):
+        """Streams through the old door go on; who has its address has to learn the new one."""
+        def door_moved(profile):
+            self.fleet.ports["people"] = lab.free_port()
+            profile["transports"]["people"]["listen"] = f"127.0.0.1:{self.fleet.ports['people']}"
+
+        self.assertEqual(self.reload(self.fleet.cloud, door_moved), {"transports.people": "replaced"})
+        self.all_move("the door moved")
+        self.all_finish()
+        self.farctl.wait(30)
+        self.assertNotIn("Sanitizer", self.farctl.stderr.read().decode(errors="replace"))
 
     def test_links_that_are_replaced_take_no_session_along(self):
         def link_name(profile):
