@@ -78,8 +78,9 @@ class FleetCase(unittest.TestCase):
         self.assertEqual(data, b"", "bytes came after the end")
 
     def assert_recorded(self, session, cause):
-        """The history says how it ended."""
-        rows = wait_until(lambda: [row for row in self.fleet.history(session) if row.get("cause")], 10, f"a history row of {session} with a cause")
+        """The history says how it ended. (Who was turned away from it has rows of their own.)"""
+        rows = wait_until(lambda: [row for row in self.fleet.history(session) if row["kind"] == "session" and row.get("cause")], 10,
+                          f"a history row of {session} with a cause")
         self.assertRegex(rows[0]["cause"], cause)
         return rows[0]
 
