@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include <farwatch/i18n.h>
 #include <farwatch/instance.h>
@@ -21,21 +20,15 @@ static struct {
   guint count, waits;
 } stall;
 
-static gint64
-thread_cpu_us (void)
+/* One system call for both: it is asked twice a turn. */
+static void
+thread_used (gint64 *cpu_us, glong *switches)
 {
-  struct timespec now;
+  struct rusage used = { 0 };
 
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
-  return (gint64) now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-static glong
-thread_switches (void)
-{
-  struct rusage used;
-
-  return getrusage (RUSAGE_THREAD, &used) == 0 ? used.ru_nvcsw : 0;
+  getrusage (RUSAGE_THREAD, &used);
+  *cpu_us = (gint64) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * G_USEC_PER_SEC + used.ru_utime.tv_usec + used.ru_stime.tv_usec;
+  *switches = used.ru_nvcsw;
 }
 
 static void
@@ -51,19 +44,21 @@ stall_waited (void)
 static gint
 stall_poll (GPollFD *fds, guint n, gint timeout)
 {
-  gint64 used_us = stall.awake_us > 0 ? thread_cpu_us () - stall.awake_us : 0;
+  gint64 used_us;
+  glong switches;
   gint result;
 
+  thread_used (&used_us, &switches);
+  used_us = stall.awake_us > 0 ? used_us - stall.awake_us : 0;
   if (used_us > STALL_US) {
     stall.count++;
     far_complain (NULL, "stall", _("the main loop was held up for %" PRId64 " ms; something computes too long in it"), used_us / 1000);
   }
-  else if (stall.awake_us > 0 && thread_switches () > stall.switches)
+  else if (stall.awake_us > 0 && switches > stall.switches)
     stall_waited ();
   result = stall.poll (fds, n, timeout);
-  stall.awake_us = thread_cpu_us ();
+  thread_used (&stall.awake_us, &stall.switches);
   stall.awake_at_us = g_get_monotonic_time ();
-  stall.switches = thread_switches ();
   return result;
 }
 
