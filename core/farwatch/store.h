@@ -58,6 +58,7 @@ typedef struct {
 #define FAR_ROW_KEY_MAX 256       /* bytes of a key; UTF-8 without control characters */
 #define FAR_ROWS_MAX 10000        /* of one answer */
 #define FAR_PARTS_MAX 256         /* of one apply */
+#define FAR_EPOCHS_KEPT 1024      /* of one source and lane */
 
 /* Plugin side: same meaning as the far_store_* calls below, arguments already checked, req never NULL. Strings and arrays are borrowed for the call. */
 typedef struct {
@@ -76,8 +77,8 @@ typedef struct {
 /* Atomic over all parts. key NULL: no batch bookkeeping, samples count as this node's own. Result: FarApplied* (with key; a full store is the verdict
  * FULL), or gint64*, the new revision of the first row (without; 0: none written). Revisions only grow inside a store, also over delete and create.
  * Errors: FAR_ERROR_CONFLICT (an expect failed: nothing done), FAR_ERROR_FULL ("cannot record"), FAR_ERROR_UNAVAILABLE.
- * With key: crc is taken over the SAMPLES parts in order; the store remembers the last 16 epochs of a lane, so a batch that comes late from an older epoch
- * is a duplicate. BAD (wrong crc or bytes) moves nothing: the sender drops the batch and goes on in a new epoch. */
+ * With key: crc is taken over the SAMPLES parts in order; the store remembers the last FAR_EPOCHS_KEPT epochs of a lane, so a batch that comes late from an older
+ * epoch is a duplicate: a terminal makes one at each start, so that is years, not days. BAD (wrong crc or bytes) moves nothing: the sender drops the batch and goes on in a new epoch. */
 void far_store_apply (const char *store, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req);
 /* One row. Result: gint64* revision. */
 void far_store_put (const char *store, const char *table, const char *key, const char *row, gint64 expect, FarRequest *req);

@@ -172,7 +172,7 @@ marks_limit (GArray *marks)
   for (guint i = 1; i < marks->len; i++)
     if (g_array_index (marks, Mark, i).used < g_array_index (marks, Mark, oldest).used)
       oldest = i;
-  if (marks->len > INDEX_EPOCHS)
+  if (marks->len > FAR_EPOCHS_KEPT)
     g_array_remove_index_fast (marks, oldest);
 }
 

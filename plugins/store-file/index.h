@@ -3,7 +3,6 @@
 #pragma once
 #include "log.h"
 
-#define INDEX_EPOCHS 16
 #define INDEX_SERIES 4096 /* of one source */
 
 typedef struct {

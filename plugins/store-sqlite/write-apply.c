@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#define EPOCHS_KEPT 16
 #define SERIES_PER_SOURCE 4096
 
 typedef struct {
@@ -193,7 +192,7 @@ mark_set (Writer *writer, const ApplyJob *job, GError **error)
   return job->key.seq > 1
          || conn_run (conn, error,
                       "DELETE FROM mark WHERE source = ?1 AND lane = ?2 AND epoch NOT IN"
-                      " (SELECT epoch FROM mark WHERE source = ?1 AND lane = ?2 ORDER BY used DESC LIMIT " G_STRINGIFY (EPOCHS_KEPT) ")",
+                      " (SELECT epoch FROM mark WHERE source = ?1 AND lane = ?2 ORDER BY used DESC LIMIT " G_STRINGIFY (FAR_EPOCHS_KEPT) ")",
                       "ii", source, (gint64) job->key.lane);
 }
 

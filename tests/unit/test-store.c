@@ -285,6 +285,21 @@ START_TEST (a_batch_counts_once)
 }
 END_TEST
 
+/* n epochs from first on, each with a batch; a few wait together, so that they share commits. */
+static void
+apply_epochs (guint64 first, guint n, GBytes *batch)
+{
+  for (guint i = 0; i < n; i++) {
+    FarBatchKey key = { "t1", 2, first + i, 1, far_batch_crc (batch) };
+    FarPart part = { .kind = FAR_PART_SAMPLES, .samples = batch };
+
+    if (i % 32 == 31 || i + 1 == n)
+      assert_applied (apply_batch ("t1", 2, first + i, 1, batch), FAR_APPLY_DURABLE, 0);
+    else
+      far_store_apply ("main", &key, &part, 1, far_request_new (NULL, NULL, 0));
+  }
+}
+
 START_TEST (a_new_epoch_starts_over_and_old_ones_stay_known)
 {
   g_autoptr (GBytes) one = store_batch (1000000, 1000000, 1), two = store_batch (2000000, 1000000, 1);
@@ -299,9 +314,11 @@ START_TEST (a_new_epoch_starts_over_and_old_ones_stay_known)
   store_open (TYPE, dir, "keep: 0s");
   assert_applied (apply_batch ("t1", 2, 900, 1, one), FAR_APPLY_DUPLICATE, 0);
   assert_applied (apply_batch ("t1", 2, 5, 1, two), FAR_APPLY_DUPLICATE, 0);
-  /* 16 newer ones push the oldest out */
-  for (guint i = 0; i < 16; i++)
-    assert_applied (apply_batch ("t1", 2, 1000 + i, 1, one), FAR_APPLY_DURABLE, 0);
+  /* a late batch of before many restarts */
+  apply_epochs (1000, 100, one);
+  assert_applied (apply_batch ("t1", 2, 900, 1, one), FAR_APPLY_DUPLICATE, 0);
+  /* the memory is bounded: the oldest goes */
+  apply_epochs (2000, FAR_EPOCHS_KEPT - 100, one);
   assert_applied (apply_batch ("t1", 2, 1000, 1, one), FAR_APPLY_DUPLICATE, 0);
   assert_applied (apply_batch ("t1", 2, 900, 2, one), FAR_APPLY_GAP, 1);
   store_close ();

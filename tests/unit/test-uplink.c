@@ -317,7 +317,7 @@ START_TEST (restarts_and_faults_at_any_time)
 
   begin (_i == 0 ? "sqlite" : "file");
   test_link.faults = 30;
-  for (guint round = 0; round < 12; round++) { /* the server knows a lane's last 16 epochs */
+  for (guint round = 0; round < 20; round++) {
     terminal = terminal_with (64 << 20, "spool");
     set_link (terminal, round % 3 != 0);
     for (guint n = (guint) g_rand_int_range (test_link.chance, 1, 900); n > 0; n--) {
