@@ -241,6 +241,10 @@ came_to_y (Ports *ports, int fd, const struct sockaddr *address)
   g_autofree char *from = far_address_text (address);
   const char *cause = why_not (ports, from);
   int on = 1;
+  if (ports->tunnel->closed) { /* the person's client that tries again: nothing to tell */
+    reset_fd (fd);
+    return;
+  }
   if (cause != NULL) {
     reset_fd (fd);
     say_refused (ports, cause, from);
@@ -316,9 +320,16 @@ ports_open (Ports *ports)
 }
 
 void
-ports_close (Ports *ports)
+ports_shut (Ports *ports)
 {
   Waiting *waiting;
+  while ((waiting = g_queue_pop_head (&ports->waiting)) != NULL)
+    waiting_free (waiting);
+}
+
+void
+ports_close (Ports *ports)
+{
   say_unsaid (ports);
   for (guint i = 0; i < 2; i++) {
     g_clear_pointer (&ports->watch[i], far_watch_free);
@@ -328,8 +339,7 @@ ports_close (Ports *ports)
   }
   g_clear_pointer (&ports->timer, far_home_timer_free);
   g_clear_pointer (&ports->rest, far_home_timer_free);
-  while ((waiting = g_queue_pop_head (&ports->waiting)) != NULL)
-    waiting_free (waiting);
+  ports_shut (ports);
 }
 
 void

@@ -117,6 +117,7 @@ Ports *ports_new (Tunnel *tunnel, int x_fd, int y_fd, const PortRules *rules); /
 void ports_open (Ports *ports);      /* [home] */
 void ports_link_up (Ports *ports);   /* [home] those that wait go through */
 void ports_attach (Ports *ports, FarStream *stream, const char *from); /* [home] takes stream */
+void ports_shut (Ports *ports);      /* [home] who waits goes, who comes is reset; the numbers stay taken */
 void ports_close (Ports *ports);     /* [home] at once, with all that wait */
 void ports_free (Ports *ports);
 /* Is from the person that address stands for? */

@@ -389,7 +389,7 @@ order_shut (gpointer data)
   Order *order = data;
   order->tunnel->closed = TRUE;
   if (order->tunnel->ports != NULL)
-    ports_close (order->tunnel->ports);
+    ports_shut (order->tunnel->ports);
   far_home_post (far_home_main (), home_is_shut, order->tunnel); /* after what has been joined before */
   g_free (order);
 }
