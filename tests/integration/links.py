@@ -249,7 +249,7 @@ class Links(unittest.TestCase):
         process.wait_line(r"keys/node\.key: key values mismatch")
         self.assertEqual(process.stop(), [])
         os.unlink(os.path.join(keys, "node.crt"))
-        self.server().wait_line(r"keys/node\.crt: ")
+        self.server().wait_line(r"keys/node\.crt is not there yet: 'farctl ca init'")
 
 
 tap.main()
