@@ -10,10 +10,18 @@
 #define TOLD_TIMEOUT_MS 10000
 #define SHUT_TIMEOUT_MS 5000
 
+/* No answer, no harm: poll and grace are there. A terminal that never heard of it (the close was faster than the offer) has nothing to end and
+ * nothing to report. */
 static void
 told (FarRequest *req, gpointer user)
 {
-  /* no answer, no harm: poll and grace are there */
+  AccessSession *session = user;
+  const FarMessage *answer = far_request_error (req) ? NULL : far_request_result (req);
+  json_t *body = answer && answer->status == 202 ? far_message_json (answer, NULL) : NULL;
+  if (json_is_false (json_object_get (body, "live")) && session->state == FAR_SESSION_CLOSING)
+    access_session_event (session, FAR_SESSION_EV_REPORTED, NULL, NULL);
+  json_decref (body);
+  access_session_unref (session);
 }
 
 void
@@ -25,7 +33,7 @@ access_session_close_told (AccessSession *session)
   g_autofree char *resource = g_strdup_printf ("sessions/%s/close", session->id);
   json_t *body = json_pack ("{s:s}", "cause", session->cause);
   g_autoptr (FarMessage) message = far_message_request ("POST", resource, body);
-  far_peer_send (opts->nodes, session->terminal, message, far_request_new (told, NULL, TOLD_TIMEOUT_MS));
+  far_peer_send (opts->nodes, session->terminal, message, far_request_new (told, access_session_ref (session), TOLD_TIMEOUT_MS));
 }
 
 typedef struct { AccessLife *life; FarCall *call; AccessSession *session; } Closing;

@@ -199,7 +199,8 @@ agent_close_post (gpointer data, FarCall *call)
   if (!from_cloud (self, call))
     return;
   AgentSession *session = agent_session (self, call->parts[0]);
-  if (session && agent_session_live (session))
+  gboolean live = session && agent_session_live (session);
+  if (live)
     agent_session_event (session, FAR_SESSION_EV_CLOSE_ASKED, agent_text (call->body, "cause"), NULL);
-  far_call_answer (call, 202, json_object ()); /* an unknown session is closed as well as can be */
+  far_call_answer (call, 202, json_pack ("{s:b}", "live", live)); /* not live: no report will come */
 }

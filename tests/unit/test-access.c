@@ -87,6 +87,24 @@ START_TEST (test_way)
 }
 END_TEST
 
+/* A close that is faster than the offer: the terminal knows of nothing, will report nothing, and nobody waits for it. */
+START_TEST (test_close_before_the_offer)
+{
+  const gboolean live[] = { TRUE, FALSE };
+  for (guint i = 0; i < G_N_ELEMENTS (live); i++) {
+    g_autofree char *id = session_ask ("alice", wish_for (i == 0 ? "t1" : "t2", NULL));
+    g_autofree char *resource = g_strdup_printf ("sessions/%s", id), *close = g_strdup_printf ("sessions/%s/close", id);
+    ck_assert_uint_eq (ask_person ("alice", "DELETE", resource, NULL).status, 202);
+    FakeTunnel *tunnel = tunnel_of (id);
+    ck_assert_ptr_null (tunnel->end_cause);
+    FakeSent *told = last_sent (close);
+    ck_assert_ptr_nonnull (told);
+    answer_sent (told, 202, json_pack ("{s:b}", "live", live[i]));
+    ck_assert_int_eq (tunnel->end_cause != NULL, !live[i]);
+  }
+}
+END_TEST
+
 /* B3: only the terminal asked for hears *needed*, others do not; without push it hears by its poll. */
 START_TEST (test_poll)
 {
@@ -763,6 +781,7 @@ main (void)
   tcase_set_timeout (cases, 60);
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, test_way);
+  tcase_add_test (cases, test_close_before_the_offer);
   tcase_add_test (cases, test_poll);
   tcase_add_test (cases, test_nonces);
   tcase_add_test (cases, test_poll_closes);

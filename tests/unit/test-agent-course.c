@@ -171,7 +171,10 @@ END_TEST
 START_TEST (test_replayed)
 {
   FakeTunnel *tunnel = opened ("s1");
-  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NODE, "cloud", "", "POST", "sessions/s1/close", json_object ()).status, 202);
+  Got got = ask_as (FAR_PRINCIPAL_NODE, "cloud", "", "POST", "sessions/ghost/close", json_object ());
+  ck_assert (got.status == 202 && json_is_false (json_object_get (got.body, "live")));
+  got = ask_as (FAR_PRINCIPAL_NODE, "cloud", "", "POST", "sessions/s1/close", json_object ());
+  ck_assert (got.status == 202 && json_is_true (json_object_get (got.body, "live")));
   ck_assert_ptr_nonnull (tunnel->end_cause);
   tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
   FakeSent *report = sent_newest ("sessions/s1/report");
