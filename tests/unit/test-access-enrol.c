@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Nodes join the fleet, and certificates are renewed: the cloud's side. */
+#include "config.h"
+
+#include "unit/access-help.h"
+
+static void
+set_up (void)
+{
+  cloud_up (NULL);
+  terminal_enrol ("t1");
+  terminal_enrol ("t2");
+  terminal_link ("t1", TRUE);
+  terminal_link ("t2", TRUE);
+}
+
+static void
+tear_down (void)
+{
+  cloud_down ();
+}
+
+/* ---- enrolment ---- */
+
+static Got
+enrol (const char *token, const char *keys, const char *name)
+{
+  g_autofree char *csr = far_trust_csr (keys, name, NULL), *box = far_trust_box_public (keys, NULL), *ssh = far_trust_ssh_public (keys, NULL);
+  return ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.50", "POST", "enroll",
+                 json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", name, "token", token, "csr", csr, "box", box, "ssh", ssh));
+}
+
+static char *
+new_keys (const char *name)
+{
+  char *keys = terminal_keys (name);
+  g_mkdir_with_parents (keys, 0700);
+  ck_assert (far_trust_keys_create (keys, NULL));
+  return keys;
+}
+
+START_TEST (test_enrol)
+{
+  g_autofree char *mine = new_keys ("mine"), *theirs = new_keys ("theirs");
+  Got got = ask_root ("POST", "tokens", json_pack ("{s:s}", "for", "1h"));
+  g_autofree char *token = g_strdup (text_of (got.body, "token"));
+  ck_assert_uint_eq (enrol ("x.y.z", mine, "n1").status, 403);
+  ck_assert_uint_eq (enrol ("", mine, "n1").status, 403);
+  got = enrol (token, mine, "n1");
+  ck_assert_uint_eq (got.status, 200);
+  g_autofree char *certificate = g_strdup (text_of (got.body, "certificate")), *ca = g_build_filename (cloud_folder (), "state", "ca", "ca.crt", NULL);
+  ck_assert (far_trust_check (certificate, ca, FAR_PURPOSE_NODE_CLIENT, "n1", NULL, NULL, NULL));
+  ck_assert (far_statement_check (json_object_get (got.body, "statement"), ca, NULL));
+  ck_assert_str_eq (text_of (json_object_get (got.body, "statement"), "authority"), "cloud");
+  got = enrol (token, mine, "n1"); /* a lost answer */
+  ck_assert_uint_eq (got.status, 200);
+  ck_assert_str_eq (text_of (got.body, "certificate"), certificate);
+  ck_assert_uint_eq (enrol (token, theirs, "n2").status, 403); /* bound to the first key */
+  got = ask_root ("POST", "tokens", json_object ());
+  g_autofree char *other = g_strdup (text_of (got.body, "token"));
+  ck_assert_uint_eq (enrol (other, theirs, "n1").status, 409); /* the name is taken by another key */
+  got = ask_root ("POST", "tokens", json_pack ("{s:s}", "node", "n1"));
+  g_autofree char *replace = g_strdup (text_of (got.body, "token"));
+  ck_assert_uint_eq (enrol (replace, theirs, "n9").status, 403); /* made for another node */
+  ck_assert_uint_eq (enrol (replace, theirs, "n1").status, 200);
+  got = ask_root ("POST", "tokens", json_pack ("{s:s}", "for", "1h"));
+  g_autofree char *late = g_strdup (text_of (got.body, "token"));
+  far_clock_advance (3601 * SECOND);
+  ck_assert_uint_eq (enrol (late, theirs, "n3").status, 403);
+}
+END_TEST
+
+START_TEST (test_renew)
+{
+  g_autofree char *keys = terminal_keys ("t1"), *csr = far_trust_csr (keys, "t1", NULL), *other = new_keys ("thief");
+  g_autofree char *foreign = far_trust_csr (other, "t1", NULL);
+  const gint64 day = 24 * 3600 * SECOND;
+  ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", csr)).status, 409); /* too early */
+  far_clock_advance (250 * day);
+  ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", foreign)).status, 403);
+  ck_assert_uint_eq (ask_node ("t2", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1")).status, 403); /* it is t2, whatever it says */
+  ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", csr)).status, 200);
+  far_clock_advance ((365 + 89) * day); /* expired, without a link: by its key */
+  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NONE, "", "", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1")).status, 200);
+  far_clock_advance ((365 + 91) * day);
+  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NONE, "", "", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1")).status, 403);
+}
+END_TEST
+
+/* ---- authority: admin ---- */
+
+static void
+set_up_admin (void)
+{
+  cloud_up (", authority: admin");
+}
+
+/* The server's own certificate: renewed in time by the authority that is here, for the same names and the same key. */
+START_TEST (test_own_certificate)
+{
+  static const char *const names[] = { "cloud.example", "192.0.2.10", "2001:db8::10", NULL };
+  const gint64 day = 24 * 3600 * SECOND;
+  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *ca = g_build_filename (cloud_folder (), "state", "ca", NULL);
+  g_autofree char *root = g_build_filename (ca, "ca.crt", NULL), *path = far_trust_path (keys, "node.crt"), *first = NULL, *same = NULL, *fresh = NULL;
+  g_mkdir_with_parents (keys, 0700);
+  ck_assert (far_trust_keys_create (keys, NULL));
+  g_autofree char *csr = far_trust_csr (keys, "cloud", NULL);
+  first = far_trust_sign (ca, csr, "cloud", names, TRUE, 30, NULL);
+  ck_assert (g_file_set_contents (path, first, -1, NULL));
+  far_clock_advance (15 * day);
+  run_pending ();
+  ck_assert (g_file_get_contents (path, &same, NULL, NULL));
+  ck_assert_str_eq (same, first);
+  far_clock_advance (6 * day);
+  run_pending ();
+  ck_assert (g_file_get_contents (path, &fresh, NULL, NULL));
+  ck_assert_str_ne (fresh, first);
+  for (guint i = 0; names[i]; i++)
+    ck_assert (far_trust_check (fresh, root, FAR_PURPOSE_NODE_SERVER, names[i], NULL, NULL, NULL));
+  g_autofree char *key_before = far_trust_key_hash (first, NULL), *key_after = far_trust_key_hash (fresh, NULL);
+  ck_assert_str_eq (key_before, key_after);
+  gint64 from_us, until_us;
+  ck_assert (far_trust_life (fresh, &from_us, &until_us, NULL));
+  ck_assert_int_gt (until_us, far_clock_wall_us () + 28 * day);
+}
+END_TEST
+
+START_TEST (test_admin)
+{
+  g_autofree char *keys = new_keys ("a1"), *ca = g_build_filename (cloud_folder (), "state", "ca", NULL);
+  Got got = ask_root ("POST", "tokens", json_object ());
+  g_autofree char *token = g_strdup (text_of (got.body, "token"));
+  got = enrol (token, keys, "a1");
+  ck_assert_uint_eq (got.status, 202);
+  g_autofree char *number = g_strdup (text_of (got.body, "pending")), *resource = g_strdup_printf ("enrollments/%s", number);
+  got = enrol (token, keys, "a1");
+  ck_assert_uint_eq (got.status, 202);
+  ck_assert_str_eq (text_of (got.body, "pending"), number);
+  got = ask_root ("GET", "enrollments", NULL);
+  json_t *row = json_array_get (json_object_get (got.body, "enrollments"), 0);
+  g_autofree char *csr = g_strdup (text_of (row, "csr")), *certificate = far_trust_sign (ca, csr, "a1", NULL, FALSE, 30, NULL);
+  json_t *plain = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", "a1", "box", text_of (row, "box"), "ssh", text_of (row, "ssh"), "spki",
+                             text_of (row, "spki"), "authority", "admin");
+  json_t *wrong = json_deep_copy (plain);
+  json_object_set_new (wrong, "box", json_string ("swapped"));
+  json_t *statement = far_statement_sign (ca, plain, NULL), *bad = far_statement_sign (ca, wrong, NULL);
+  ck_assert_uint_eq (ask_root ("POST", resource, json_pack ("{s:s, s:o}", "certificate", certificate, "statement", bad)).status, 400);
+  ck_assert_uint_eq (ask_root ("POST", resource, json_pack ("{s:s, s:o}", "certificate", certificate, "statement", statement)).status, 200);
+  got = enrol (token, keys, "a1");
+  ck_assert_uint_eq (got.status, 200);
+  ck_assert_str_eq (text_of (got.body, "certificate"), certificate);
+}
+END_TEST
+
+int
+main (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  Suite *suite = suite_create ("access-enrol");
+  TCase *cases = tcase_create ("enrol"), *admin = tcase_create ("admin");
+  tcase_set_timeout (cases, 60);
+  tcase_add_checked_fixture (cases, set_up, tear_down);
+  tcase_add_test (cases, test_enrol);
+  tcase_add_test (cases, test_renew);
+  tcase_add_test (cases, test_own_certificate);
+  tcase_set_timeout (admin, 60);
+  tcase_add_checked_fixture (admin, set_up_admin, tear_down);
+  tcase_add_test (admin, test_admin);
+  suite_add_tcase (suite, cases);
+  suite_add_tcase (suite, admin);
+  return run_suite (suite);
+}
