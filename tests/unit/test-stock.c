@@ -230,7 +230,7 @@ START_TEST (silent_peers_go_after_ten_seconds)
     for (int i = 0; i < 4; i++)
       ck_assert_int_eq (send (peers[i], "SSH-2.0-sleepy\r\n", 16, MSG_NOSIGNAL), 16);
   run_pending ();
-  g_usleep (1000);
+  settle_workers ();
   far_clock_advance (SECONDS (11));
   for (int i = 0; i < 4; i++) {
     ck_assert (is_thrown_out (peers[i]));
@@ -272,7 +272,7 @@ START_TEST (garbage)
   memcpy (text, words[_i], strlen (words[_i]));
   ck_assert_int_gt (send (peer, text, size + 4096, MSG_NOSIGNAL), 0);
   help_spin (20);
-  g_usleep (1000);
+  settle_workers ();
   far_clock_advance (SECONDS (11));
   ck_assert (is_thrown_out (peer));
   close (peer);
