@@ -197,7 +197,8 @@ class Cloud(UnderWork):
         self.assertEqual(self.reload(self.fleet.cloud, door_moved), {"transports.people": "replaced"})
         self.all_move("the door moved")
         self.all_finish()
-        self.assertIn(self.farctl.poll(), (None, 0, 3), "farctl broke")
+        self.farctl.wait(30)
+        self.assertNotIn("Sanitizer", self.farctl.stderr.read().decode(errors="replace"))
 
     def test_links_that_are_replaced_take_no_session_along(self):
         def link_name(profile):
