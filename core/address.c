@@ -91,6 +91,8 @@ far_address_in (const char *text, const char *net, GError **error)
   Address address, base;
   guint bits;
 
+  if (g_str_equal (net, "unix"))
+    return g_str_equal (text, "unix");
   if (!address_net (net, &base, &bits)) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s' is no net: write 192.0.2.0/24, 2001:db8::/32 or an address"), net);
     return FALSE;

@@ -95,15 +95,11 @@ control_gone (FarControlLink *link, gpointer user)
 static gboolean
 control_may_come (const FarPrincipal *principal, GError **error)
 {
-  guint now, silent;
-  guint64 refused;
-
   if (principal->kind == FAR_PRINCIPAL_NONE) {
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_DENIED, _("not allowed here: be root, or a member of group " FAR_CONTROL_GROUP));
     return FALSE;
   }
-  far_gate_counts (control.gate, &now, &silent, &refused);
-  if (principal->super || now <= FAR_CONTROL_LINKS - FAR_CONTROL_SPARE)
+  if (principal->super || far_gate_counts (control.gate).now <= FAR_CONTROL_LINKS - FAR_CONTROL_SPARE)
     return TRUE;
   g_set_error_literal (error, FAR_ERROR, FAR_ERROR_LIMIT, _("control socket: too many connections"));
   return FALSE;

@@ -73,6 +73,9 @@ libfarwatch_la_SOURCES = \
 	core/frame.h \
 	core/front-ticket.c \
 	core/front-ticket.h \
+	core/gate-known.c \
+	core/gate-places.c \
+	core/gate-private.h \
 	core/gate.c \
 	core/handlers-node.c \
 	core/handlers-node.h \

@@ -14,16 +14,11 @@
 #define ASK_WITHIN_US (10 * (gint64) G_USEC_PER_SEC)
 #define REST_US (200 * 1000)
 
-/* Counted by the passes that are out, so that the last one finds it. */
-typedef struct {
-  FarGate *gate;
-} SharedGate;
-
 struct _Door {
   Ssh *self;           /* main only */
   FarHome *home;
   Guard *guard;
-  SharedGate *gate;
+  FarGate *gate;
   int fd;              /* core's */
   /* home */
   ssh_bind bind;
@@ -36,24 +31,10 @@ struct _Door {
 
 typedef struct {
   Tunnel *tunnel;
-  SharedGate *gate;
   FarPass *pass;
   FarHomeTimer *patience;
   gboolean granted, stock;
 } Link;
-
-static void
-gate_clear (gpointer data)
-{
-  far_gate_free (((SharedGate *) data)->gate);
-}
-
-static void
-leave (SharedGate *gate, FarPass *pass)
-{
-  far_gate_leave (pass);
-  g_atomic_rc_box_release_full (gate, gate_clear);
-}
 
 static void
 link_dead (Wire *wire, const char *cause, gpointer user)
@@ -61,7 +42,7 @@ link_dead (Wire *wire, const char *cause, gpointer user)
   Link *link = user;
   g_clear_pointer (&link->patience, far_home_timer_free);
   tunnel_link_dead (link->tunnel, wire, cause);
-  leave (link->gate, link->pass);
+  far_gate_leave (link->pass);
   tunnel_unref (link->tunnel);
   g_free (link);
 }
@@ -124,7 +105,6 @@ typedef struct {
   Door *door;
   Wire *wire;
   Login login;
-  SharedGate *gate;
   FarPass *pass;
   FarHomeTimer *patience;
 } Guest;
@@ -135,8 +115,7 @@ guest_free (Guest *guest)
   g_ptr_array_remove_fast (guest->door->guests, guest);
   g_clear_pointer (&guest->patience, far_home_timer_free);
   login_end (&guest->login);
-  if (guest->pass != NULL)
-    leave (guest->gate, guest->pass);
+  far_gate_leave (guest->pass);
   g_free (guest);
 }
 
@@ -177,7 +156,7 @@ guest_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
   Guest *guest = user;
   Link *link = g_new0 (Link, 1);
   Tunnel *tunnel = grant;
-  *link = (Link){ .tunnel = tunnel, .gate = guest->gate, .pass = g_steal_pointer (&guest->pass), .stock = key == NULL };
+  *link = (Link){ .tunnel = tunnel, .pass = g_steal_pointer (&guest->pass), .stock = key == NULL };
   far_gate_verified (link->pass);
   wire_move (wire, tunnel->home, &link_ops, link);
   guest_free (guest);
@@ -217,10 +196,9 @@ receive (Door *door, int fd, const struct sockaddr *address)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *from = far_address_text (address);
-  FarPass *pass = far_gate_enter (door->gate->gate, fd, address, &error);
+  FarPass *pass = far_gate_enter (door->gate, fd, address, &error);
   if (pass == NULL) {
     reset_fd (fd);
-    far_count ("connections", 1);
     far_complain (NULL, from, "connection from %s refused: %s", from, error->message);
     return;
   }
@@ -230,7 +208,7 @@ receive (Door *door, int fd, const struct sockaddr *address)
     return;
   }
   Guest *guest = g_new0 (Guest, 1);
-  *guest = (Guest){ .door = door, .pass = pass, .gate = g_atomic_rc_box_acquire (door->gate) };
+  *guest = (Guest){ .door = door, .pass = pass };
   guest->wire = wire_new (door->home, session, fd, &guest_ops, guest);
   guest->patience = far_home_timer (door->home, far_clock_boottime_us () + FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC, guest_is_late, guest);
   login_begin (&guest->login, door->guard, guest->wire, from);
@@ -321,8 +299,7 @@ door_new (Ssh *self, int fd, GError **error)
   door->fd = fd;
   door->bind = bind_;
   door->guests = g_ptr_array_new ();
-  door->gate = g_atomic_rc_box_new0 (SharedGate);
-  door->gate->gate = far_gate_new (far_instance_path (self->at), &limits);
+  door->gate = far_gate_new (far_instance_path (self->at), &limits);
   door->guard = guard_new ((const char *const *) options->login, "tunnel", TRUE);
   door->guard->judge = judge;
   door->guard->judge_user = self;
@@ -370,7 +347,7 @@ door_free (Door *door)
   ssh_bind_free (door->bind);
   g_ptr_array_unref (door->guests);
   guard_unref (door->guard);
-  g_atomic_rc_box_release_full (door->gate, gate_clear);
+  far_gate_free (door->gate);
   g_free (door);
 }
 

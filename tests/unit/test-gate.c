@@ -36,8 +36,6 @@ START_TEST (counts_by_address_only_before_login)
   FarGateLimits limits = { .total = 100, .per_address = 2, .unverified_total = 50, .trusted = trusted };
   FarGate *gate = far_gate_new ("test", &limits);
   FarPass *pass[8];
-  guint now, unverified;
-  guint64 refused;
   pass[0] = enter (gate, "192.0.2.1");
   pass[1] = enter (gate, "192.0.2.1");
   ck_assert_ptr_null (enter (gate, "192.0.2.1"));
@@ -50,14 +48,12 @@ START_TEST (counts_by_address_only_before_login)
   ck_assert_ptr_null (enter (gate, "192.0.2.1"));
   for (int i = 4; i < 8; i++)
     ck_assert_ptr_nonnull (pass[i] = enter (gate, "10.1.2.3"));
-  far_gate_counts (gate, &now, &unverified, &refused);
-  ck_assert_uint_eq (now, 8);
-  ck_assert_uint_eq (unverified, 7);
-  ck_assert_uint_eq (refused, 3);
+  ck_assert_uint_eq (far_gate_counts (gate).now, 8);
+  ck_assert_uint_eq (far_gate_counts (gate).unverified, 7);
+  ck_assert_uint_eq (far_gate_counts (gate).refused, 3);
   for (int i = 0; i < 8; i++)
     far_gate_leave (pass[i]);
-  far_gate_counts (gate, &now, &unverified, &refused);
-  ck_assert_uint_eq (now + unverified, 0);
+  ck_assert_uint_eq (far_gate_counts (gate).now + far_gate_counts (gate).unverified, 0);
   far_gate_free (gate);
 }
 END_TEST
