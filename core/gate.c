@@ -248,10 +248,11 @@ refusal (FarGate *gate, Limit limit)
 {
   const char *option = limit_option (&gate->limits, limit);
   guint value = limit_value (&gate->limits, limit);
+  g_autofree char *bound = *option != '\0' ? g_strdup_printf (_("the limit is %u, by option %s"), value, option) : g_strdup_printf (_("the limit is %u"), value);
   gate->refused++;
   far_count (limit_texts[limit].count, 1);
-  return *option != '\0' ? g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("%s: %s (the limit is %u, by option %s)"), gate->name, _(limit_texts[limit].cause), value, option)
-                         : g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("%s: %s (the limit is %u)"), gate->name, _(limit_texts[limit].cause), value);
+  return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, "%s%s%s (%s)", gate->name != NULL ? gate->name : "", gate->name != NULL ? ": " : "",
+                      _(limit_texts[limit].cause), bound);
 }
 
 /* ---- passes ---- */

@@ -9,6 +9,7 @@ libfarwatch_la_LIBADD = $(CORE_LIBS)
 
 # what a plugin may include, installed
 farwatch_include_HEADERS += \
+	core/farwatch/acceptor.h \
 	core/farwatch/clock.h \
 	core/farwatch/error.h \
 	core/farwatch/gate.h \
@@ -32,6 +33,10 @@ farwatch_include_HEADERS += \
 
 # the library, with the headers that stay inside
 libfarwatch_la_SOURCES = \
+	core/accept-proxy.c \
+	core/accept-rate.c \
+	core/acceptor-private.h \
+	core/acceptor.c \
 	core/address.c \
 	core/batch-read.c \
 	core/batch-write.c \
@@ -68,6 +73,8 @@ libfarwatch_la_SOURCES = \
 	core/error.c \
 	core/fault.c \
 	core/fault.h \
+	core/fd-watch.c \
+	core/fd-watch.h \
 	core/fill.c \
 	core/frame.c \
 	core/frame.h \

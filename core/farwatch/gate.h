@@ -41,6 +41,7 @@ typedef struct {
   guint64 refused, evicted;
 } FarGateCounts;
 
+/* name begins the text of a refusal; NULL: nothing does (where a log line's prefix says it). */
 FarGate *far_gate_new (const char *name, const FarGateLimits *limits);
 FarGate *far_gate_ref (FarGate *gate);
 /* Drops a reference; passes that are out keep the gate alive. NULL is fine. */
