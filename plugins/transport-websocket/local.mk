@@ -19,6 +19,12 @@ plugins_transport_websocket_transport_websocket_la_SOURCES = \
 	plugins/transport-websocket/context.h \
 	plugins/transport-websocket/dead.c \
 	plugins/transport-websocket/dial.c \
+	plugins/transport-websocket/http-form.c \
+	plugins/transport-websocket/http-form.h \
+	plugins/transport-websocket/http-head.c \
+	plugins/transport-websocket/http-head.h \
+	plugins/transport-websocket/http-target.c \
+	plugins/transport-websocket/http-target.h \
 	plugins/transport-websocket/in.c \
 	plugins/transport-websocket/in.h \
 	plugins/transport-websocket/link.c \

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Heads that have the right form: whether http-parser reads the same in them (agree), what their fields mean (judge), and the copy that the
+ * caller gets (build). */
+#include "config.h"
+
+#include "http-head.h"
+
+#include <string.h>
+
+#include <farwatch/i18n.h>
+#include <http_parser.h>
+
+#include "http-form.h"
+#include "http-target.h"
+
+/* What stands behind a WsHead: all its text in one piece, so that it is wiped in one. */
+typedef struct {
+  WsHead head;
+  char *block;
+  gsize block_size, block_used;
+} Whole;
+
+/* ---- a copy ---- */
+
+static char *
+put (Whole *whole, const void *text, gsize size)
+{
+  char *copy = whole->block + whole->block_used;
+
+  g_assert (whole->block_used + size < whole->block_size);
+  memcpy (copy, text, size);
+  copy[size] = 0;
+  whole->block_used += size + 1;
+  return copy;
+}
+
+static gboolean
+same_name (const guint8 *data, WsSpan a, WsSpan b)
+{
+  return a.size == b.size && g_ascii_strncasecmp ((const char *) data + a.at, (const char *) data + b.at, a.size) == 0;
+}
+
+static gboolean
+seen_before (const guint8 *data, const WsForm *form, guint i)
+{
+  const WsLine *lines = (const WsLine *) (gpointer) form->lines->data;
+
+  for (guint j = 0; j < i; j++)
+    if (same_name (data, lines[i].name, lines[j].name))
+      return TRUE;
+  return FALSE;
+}
+
+static const char *
+put_name (Whole *whole, const guint8 *data, WsSpan span)
+{
+  char *name = put (whole, data + span.at, span.size);
+
+  for (char *c = name; *c != 0; c++)
+    *c = g_ascii_tolower (*c);
+  return name;
+}
+
+/* The values of all lines of this name. A name and its colon are longer than what joins two values, so the room is enough. */
+static const char *
+put_values (Whole *whole, const guint8 *data, const WsForm *form, guint i)
+{
+  const WsLine *lines = (const WsLine *) (gpointer) form->lines->data;
+  const char *value = put (whole, data + lines[i].value.at, lines[i].value.size);
+
+  for (guint j = i + 1; j < form->lines->len; j++)
+    if (same_name (data, lines[i].name, lines[j].name)) {
+      whole->block_used--;
+      put (whole, ", ", 2);
+      whole->block_used--;
+      put (whole, data + lines[j].value.at, lines[j].value.size);
+    }
+  return value;
+}
+
+static WsHead *
+build (const guint8 *data, gsize size, const WsForm *form)
+{
+  Whole *whole = g_new0 (Whole, 1);
+  WsHead *head = &whole->head;
+
+  whole->block_size = size + 2 * form->target.size + 16;
+  whole->block = g_malloc (whole->block_size);
+  head->minor = MIN (form->minor, 1);
+  head->fields = g_array_sized_new (FALSE, FALSE, sizeof (WsField), form->lines->len);
+  if (form->method.size > 0) {
+    head->method = put (whole, data + form->method.at, form->method.size);
+    head->target = put (whole, data + form->target.at, form->target.size);
+  }
+  for (guint i = 0; i < form->lines->len; i++)
+    if (!seen_before (data, form, i)) {
+      WsField field = { put_name (whole, data, g_array_index (form->lines, WsLine, i).name), NULL };
+
+      field.value = put_values (whole, data, form, i);
+      g_array_append_val (head->fields, field);
+    }
+  return head;
+}
+
+void
+ws_head_free (WsHead *head)
+{
+  Whole *whole = (Whole *) head;
+
+  if (head == NULL)
+    return;
+  explicit_bzero (whole->block, whole->block_size);
+  g_free (whole->block);
+  g_array_unref (head->fields);
+  g_free (whole);
+}
+
+/* ---- asking it ---- */
+
+const char *
+ws_head_field (const WsHead *head, const char *name)
+{
+  for (guint i = 0; i < head->fields->len; i++)
+    if (strcmp (g_array_index (head->fields, WsField, i).name, name) == 0)
+      return g_array_index (head->fields, WsField, i).value;
+  return NULL;
+}
+
+/* The next member of a comma list without the white space around it; FALSE: no more. */
+static gboolean
+next_member (const char **list, const char **member, gsize *size)
+{
+  if (*list == NULL)
+    return FALSE;
+  *list += strspn (*list, " \t");
+  *member = *list;
+  *size = strcspn (*list, ",");
+  *list = (*list)[*size] == 0 ? NULL : *list + *size + 1;
+  while (*size > 0 && ((*member)[*size - 1] == ' ' || (*member)[*size - 1] == '\t'))
+    --*size;
+  return TRUE;
+}
+
+static gboolean
+is_member (const char *member, gsize size, const char *token)
+{
+  return size == strlen (token) && g_ascii_strncasecmp (member, token, size) == 0;
+}
+
+gboolean
+ws_head_has_token (const WsHead *head, const char *name, const char *token)
+{
+  const char *list = ws_head_field (head, name), *member;
+  gsize size;
+
+  while (next_member (&list, &member, &size))
+    if (is_member (member, size, token))
+      return TRUE;
+  return FALSE;
+}
+
+/* ---- what it means ---- */
+
+static gboolean
+no (WsNo *why, guint status, const char *text)
+{
+  *why = (WsNo){ status, text };
+  return FALSE;
+}
+
+static guint
+lines_named (const guint8 *data, const WsForm *form, const char *name)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < form->lines->len; i++) {
+    WsSpan span = g_array_index (form->lines, WsLine, i).name;
+
+    if (is_member ((const char *) data + span.at, span.size, name))
+      n++;
+  }
+  return n;
+}
+
+/* RFC 9112 section 6.3: what two readers could take for different lengths is no length. */
+static gboolean
+judge_length (WsHead *head, guint lengths, WsNo *why)
+{
+  const char *text = ws_head_field (head, "content-length");
+  gboolean coded = ws_head_field (head, "transfer-encoding") != NULL;
+
+  if (coded && lengths > 0)
+    return no (why, 400, _("Content-Length beside Transfer-Encoding"));
+  if (coded)
+    return no (why, 501, _("Transfer-Encoding is not taken; send Content-Length"));
+  if (lengths == 0)
+    return TRUE;
+  if (lengths > 1 || text[0] == 0 || strspn (text, "0123456789") != strlen (text))
+    return no (why, 400, _("Content-Length is wrong"));
+  if (!g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT64, &head->length, NULL))
+    return no (why, 413, _("the body is too large"));
+  head->has_length = TRUE;
+  return TRUE;
+}
+
+static gboolean
+judge_expect (WsHead *head, WsNo *why)
+{
+  const char *list = ws_head_field (head, "expect"), *member;
+  gsize size;
+
+  head->expects = list != NULL && head->minor > 0 && head->length > 0;
+  while (next_member (&list, &member, &size))
+    if (!is_member (member, size, "100-continue"))
+      return no (why, 417, _("nothing but 100-continue can be expected"));
+  return TRUE;
+}
+
+static void
+judge_connection (WsHead *head)
+{
+  head->keep = head->minor > 0 && !ws_head_has_token (head, "connection", "close");
+  head->upgrade = head->minor > 0 && ws_head_has_token (head, "connection", "upgrade") && ws_head_has_token (head, "upgrade", "websocket");
+}
+
+/* HTTP/1.0 knows no Host (RFC 9112 section 3.2); what it sends must be right all the same. */
+static gboolean
+judge_host (Whole *whole, guint hosts, WsNo *why)
+{
+  WsHead *head = &whole->head;
+  const char *host = ws_head_field (head, "host");
+  WsTarget target;
+
+  if (hosts > 1 || (hosts == 0 && head->minor > 0))
+    return no (why, 400, _("one Host is needed"));
+  if (host != NULL && !ws_target_is_host (host, strlen (host)))
+    return no (why, 400, _("Host is none"));
+  if (!ws_target_split (head->method, head->target, &target))
+    return no (why, 400, _("the target is wrong"));
+  if (target.host != NULL && host != NULL && !is_member (target.host, target.host_size, host))
+    return no (why, 400, _("the target's host is not the one of Host"));
+  head->path = put (whole, target.path, target.path_size);
+  if (!ws_target_decode (head->path))
+    return no (why, 400, _("the target's path is wrong"));
+  head->query = target.query == NULL ? NULL : put (whole, target.query, strlen (target.query));
+  return TRUE;
+}
+
+static gboolean
+judge (Whole *whole, const guint8 *data, const WsForm *form, WsNo *why)
+{
+  WsHead *head = &whole->head;
+
+  judge_connection (head);
+  return judge_host (whole, lines_named (data, form, "host"), why) && judge_length (head, lines_named (data, form, "content-length"), why) &&
+         judge_expect (head, why);
+}
+
+/* The framing of an answer concerns nobody before its body; what is always wrong is refused. An interim answer and 101 have no body, whatever
+ * they say (RFC 9112 section 6.3). */
+static gboolean
+judge_answer (WsHead *head, guint status, guint lengths, WsNo *why)
+{
+  judge_connection (head);
+  if (status < 200 || ws_head_field (head, "transfer-encoding") != NULL)
+    return TRUE;
+  return judge_length (head, lengths, why);
+}
+
+/* ---- the other reader ---- */
+
+typedef struct {
+  const guint8 *data;
+  const WsForm *form;
+  guint names, values;  /* seen so far */
+  gboolean target, whole, differs;
+} Other;
+
+static gboolean
+is_span (const Other *other, const char *at, gsize size, WsSpan span)
+{
+  return (const guint8 *) at == other->data + span.at && size == span.size;
+}
+
+static int
+other_target (http_parser *parser, const char *at, gsize size)
+{
+  Other *other = parser->data;
+
+  other->differs |= other->target || !is_span (other, at, size, other->form->target);
+  other->target = TRUE;
+  return 0;
+}
+
+static int
+other_name (http_parser *parser, const char *at, gsize size)
+{
+  Other *other = parser->data;
+  guint i = other->names++;
+
+  other->differs |= i >= other->form->lines->len || other->values != i || !is_span (other, at, size, g_array_index (other->form->lines, WsLine, i).name);
+  return 0;
+}
+
+/* It leaves the white space behind a value where it was, and says of an empty one only that. */
+static int
+other_value (http_parser *parser, const char *at, gsize size)
+{
+  Other *other = parser->data;
+  guint i = other->values++;
+  WsSpan span = { 0, 0 };
+
+  while (size > 0 && (at[size - 1] == ' ' || at[size - 1] == '\t'))
+    size--;
+  if (i < other->form->lines->len)
+    span = g_array_index (other->form->lines, WsLine, i).value;
+  other->differs |= i >= other->form->lines->len || other->names != i + 1 || size != span.size || (size > 0 && !is_span (other, at, size, span));
+  return 0;
+}
+
+static int
+other_whole (http_parser *parser)
+{
+  Other *other = parser->data;
+
+  other->whole = TRUE;
+  return 0;
+}
+
+static gboolean
+knows_method (const char *method)
+{
+#define SAME(number, name, text) || strcmp (method, #text) == 0
+  return FALSE HTTP_METHOD_MAP (SAME);
+#undef SAME
+}
+
+/* It refuses methods that it has no name for. They deserve an answer, so it is shown another one in their place. */
+static gboolean
+run_other (http_parser *parser, const http_parser_settings *settings, const WsHead *head, const WsForm *form, const guint8 *data, gsize size)
+{
+  static const char instead[] = "GET";
+  gsize skip = 0;
+
+  if (head->method != NULL && !knows_method (head->method)) {
+    if (http_parser_execute (parser, settings, instead, sizeof instead - 1) != sizeof instead - 1)
+      return FALSE;
+    skip = form->method.at + form->method.size;
+  }
+  return http_parser_execute (parser, settings, (const char *) data + skip, size - skip) == size - skip && HTTP_PARSER_ERRNO (parser) == HPE_OK &&
+         (head->method == NULL || skip > 0 || strcmp (http_method_str (parser->method), head->method) == 0);
+}
+
+static gboolean
+agree (const WsHead *head, const WsForm *form, const guint8 *data, gsize size)
+{
+  Other other = { .data = data, .form = form };
+  http_parser_settings settings;
+  http_parser parser;
+
+  http_parser_settings_init (&settings);
+  settings.on_url = other_target;
+  settings.on_header_field = other_name;
+  settings.on_header_value = other_value;
+  settings.on_headers_complete = other_whole;
+  http_parser_init (&parser, head->method != NULL ? HTTP_REQUEST : HTTP_RESPONSE);
+  parser.data = &other;
+  return run_other (&parser, &settings, head, form, data, size) && other.whole && !other.differs && other.names == form->lines->len &&
+         other.values == other.names && other.target == (head->method != NULL) && parser.http_major == 1 && parser.http_minor == form->minor &&
+         (head->method != NULL || parser.status_code == form->status);
+}
+
+/* ---- */
+
+static WsHeadResult
+take (const guint8 *data, gsize size, const WsForm *form, WsHead **head, WsNo *why)
+{
+  g_autoptr (WsHead) made = build (data, size, form);
+  Whole *whole = (Whole *) made;
+
+  if (form->method.size > 0 ? !judge (whole, data, form, why) : !judge_answer (made, form->status, lines_named (data, form, "content-length"), why))
+    return WS_HEAD_REFUSED;
+  if (!agree (made, form, data, size)) {
+    no (why, 400, _("this head can be read in more than one way"));
+    return WS_HEAD_REFUSED;
+  }
+  *head = g_steal_pointer (&made);
+  return WS_HEAD_DONE;
+}
+
+static WsHeadResult
+read_head (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, gboolean answer, WsHead **head, gsize *used, guint *status, WsNo *why)
+{
+  g_auto (WsForm) form = { 0 };
+  WsHeadResult result = ws_form_read (data, size, from, limits, answer, used, why);
+
+  *head = NULL;
+  if (result != WS_HEAD_DONE)
+    return result;
+  ws_form_init (&form, data, *used, answer);
+  *status = form.status;
+  return take (data, *used, &form, head, why);
+}
+
+WsHeadResult
+ws_head_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, WsHead **head, gsize *used, guint *status, const char **text,
+              gboolean *final)
+{
+  WsNo why;
+  guint none;
+  WsHeadResult result = read_head (data, size, from, limits, FALSE, head, used, &none, &why);
+
+  *status = why.status;
+  *text = why.text;
+  *final = result == WS_HEAD_REFUSED;
+  return result;
+}
+
+WsHeadResult
+ws_answer_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, guint *status_code, WsHead **head, gsize *used, const char **text)
+{
+  WsNo why;
+  WsHeadResult result;
+
+  *status_code = 0;
+  result = read_head (data, size, from, limits, TRUE, head, used, status_code, &why);
+  *text = why.text;
+  return result;
+}
