@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Heads that have the right form: whether http-parser reads the same in them (agree), what their fields mean (judge), and the copy that the
- * caller gets (build). */
+/* Heads that have the right form: what their fields mean (judge), and the copy that the caller gets (build). */
 #include "config.h"
 
 #include "http-head.h"
@@ -8,9 +7,9 @@
 #include <string.h>
 
 #include <farwatch/i18n.h>
-#include <http_parser.h>
 
 #include "http-form.h"
+#include "http-other.h"
 #include "http-target.h"
 
 /* What stands behind a WsHead: all its text in one piece, so that it is wiped in one. */
@@ -168,34 +167,20 @@ no (WsNo *why, guint status, const char *text)
   return FALSE;
 }
 
-static guint
-lines_named (const guint8 *data, const WsForm *form, const char *name)
-{
-  guint n = 0;
-
-  for (guint i = 0; i < form->lines->len; i++) {
-    WsSpan span = g_array_index (form->lines, WsLine, i).name;
-
-    if (is_member ((const char *) data + span.at, span.size, name))
-      n++;
-  }
-  return n;
-}
-
-/* RFC 9112 section 6.3: what two readers could take for different lengths is no length. */
+/* RFC 9112 section 6.3: what two readers could take for different lengths is no length. Two lines have become a list, which is no number. */
 static gboolean
-judge_length (WsHead *head, guint lengths, WsNo *why)
+judge_length (WsHead *head, WsNo *why)
 {
   const char *text = ws_head_field (head, "content-length");
   gboolean coded = ws_head_field (head, "transfer-encoding") != NULL;
 
-  if (coded && lengths > 0)
+  if (coded && text != NULL)
     return no (why, 400, _("Content-Length beside Transfer-Encoding"));
   if (coded)
     return no (why, 501, _("Transfer-Encoding is not taken; send Content-Length"));
-  if (lengths == 0)
+  if (text == NULL)
     return TRUE;
-  if (lengths > 1 || text[0] == 0 || strspn (text, "0123456789") != strlen (text))
+  if (text[0] == 0 || strspn (text, "0123456789") != strlen (text))
     return no (why, 400, _("Content-Length is wrong"));
   if (!g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT64, &head->length, NULL))
     return no (why, 413, _("the body is too large"));
@@ -225,16 +210,16 @@ judge_connection (WsHead *head)
 
 /* HTTP/1.0 knows no Host (RFC 9112 section 3.2); what it sends must be right all the same. */
 static gboolean
-judge_host (Whole *whole, guint hosts, WsNo *why)
+judge_host (Whole *whole, WsNo *why)
 {
   WsHead *head = &whole->head;
   const char *host = ws_head_field (head, "host");
   WsTarget target;
 
-  if (hosts > 1 || (hosts == 0 && head->minor > 0))
-    return no (why, 400, _("one Host is needed"));
+  if (host == NULL && head->minor > 0)
+    return no (why, 400, _("Host is missing"));
   if (host != NULL && !ws_target_is_host (host, strlen (host)))
-    return no (why, 400, _("Host is none"));
+    return no (why, 400, _("Host is not one host"));
   if (!ws_target_split (head->method, head->target, &target))
     return no (why, 400, _("the target is wrong"));
   if (target.host != NULL && host != NULL && !is_member (target.host, target.host_size, host))
@@ -247,127 +232,21 @@ judge_host (Whole *whole, guint hosts, WsNo *why)
 }
 
 static gboolean
-judge (Whole *whole, const guint8 *data, const WsForm *form, WsNo *why)
+judge (Whole *whole, WsNo *why)
 {
-  WsHead *head = &whole->head;
-
-  judge_connection (head);
-  return judge_host (whole, lines_named (data, form, "host"), why) && judge_length (head, lines_named (data, form, "content-length"), why) &&
-         judge_expect (head, why);
+  judge_connection (&whole->head);
+  return judge_host (whole, why) && judge_length (&whole->head, why) && judge_expect (&whole->head, why);
 }
 
 /* The framing of an answer concerns nobody before its body; what is always wrong is refused. An interim answer and 101 have no body, whatever
  * they say (RFC 9112 section 6.3). */
 static gboolean
-judge_answer (WsHead *head, guint status, guint lengths, WsNo *why)
+judge_answer (WsHead *head, guint status, WsNo *why)
 {
   judge_connection (head);
   if (status < 200 || ws_head_field (head, "transfer-encoding") != NULL)
     return TRUE;
-  return judge_length (head, lengths, why);
-}
-
-/* ---- the other reader ---- */
-
-typedef struct {
-  const guint8 *data;
-  const WsForm *form;
-  guint names, values;  /* seen so far */
-  gboolean target, whole, differs;
-} Other;
-
-static gboolean
-is_span (const Other *other, const char *at, gsize size, WsSpan span)
-{
-  return (const guint8 *) at == other->data + span.at && size == span.size;
-}
-
-static int
-other_target (http_parser *parser, const char *at, gsize size)
-{
-  Other *other = parser->data;
-
-  other->differs |= other->target || !is_span (other, at, size, other->form->target);
-  other->target = TRUE;
-  return 0;
-}
-
-static int
-other_name (http_parser *parser, const char *at, gsize size)
-{
-  Other *other = parser->data;
-  guint i = other->names++;
-
-  other->differs |= i >= other->form->lines->len || other->values != i || !is_span (other, at, size, g_array_index (other->form->lines, WsLine, i).name);
-  return 0;
-}
-
-/* It leaves the white space behind a value where it was, and says of an empty one only that. */
-static int
-other_value (http_parser *parser, const char *at, gsize size)
-{
-  Other *other = parser->data;
-  guint i = other->values++;
-  WsSpan span = { 0, 0 };
-
-  while (size > 0 && (at[size - 1] == ' ' || at[size - 1] == '\t'))
-    size--;
-  if (i < other->form->lines->len)
-    span = g_array_index (other->form->lines, WsLine, i).value;
-  other->differs |= i >= other->form->lines->len || other->names != i + 1 || size != span.size || (size > 0 && !is_span (other, at, size, span));
-  return 0;
-}
-
-static int
-other_whole (http_parser *parser)
-{
-  Other *other = parser->data;
-
-  other->whole = TRUE;
-  return 0;
-}
-
-static gboolean
-knows_method (const char *method)
-{
-#define SAME(number, name, text) || strcmp (method, #text) == 0
-  return FALSE HTTP_METHOD_MAP (SAME);
-#undef SAME
-}
-
-/* It refuses methods that it has no name for. They deserve an answer, so it is shown another one in their place. */
-static gboolean
-run_other (http_parser *parser, const http_parser_settings *settings, const WsHead *head, const WsForm *form, const guint8 *data, gsize size)
-{
-  static const char instead[] = "GET";
-  gsize skip = 0;
-
-  if (head->method != NULL && !knows_method (head->method)) {
-    if (http_parser_execute (parser, settings, instead, sizeof instead - 1) != sizeof instead - 1)
-      return FALSE;
-    skip = form->method.at + form->method.size;
-  }
-  return http_parser_execute (parser, settings, (const char *) data + skip, size - skip) == size - skip && HTTP_PARSER_ERRNO (parser) == HPE_OK &&
-         (head->method == NULL || skip > 0 || strcmp (http_method_str (parser->method), head->method) == 0);
-}
-
-static gboolean
-agree (const WsHead *head, const WsForm *form, const guint8 *data, gsize size)
-{
-  Other other = { .data = data, .form = form };
-  http_parser_settings settings;
-  http_parser parser;
-
-  http_parser_settings_init (&settings);
-  settings.on_url = other_target;
-  settings.on_header_field = other_name;
-  settings.on_header_value = other_value;
-  settings.on_headers_complete = other_whole;
-  http_parser_init (&parser, head->method != NULL ? HTTP_REQUEST : HTTP_RESPONSE);
-  parser.data = &other;
-  return run_other (&parser, &settings, head, form, data, size) && other.whole && !other.differs && other.names == form->lines->len &&
-         other.values == other.names && other.target == (head->method != NULL) && parser.http_major == 1 && parser.http_minor == form->minor &&
-         (head->method != NULL || parser.status_code == form->status);
+  return judge_length (head, why);
 }
 
 /* ---- */
@@ -378,9 +257,9 @@ take (const guint8 *data, gsize size, const WsForm *form, WsHead **head, WsNo *w
   g_autoptr (WsHead) made = build (data, size, form);
   Whole *whole = (Whole *) made;
 
-  if (form->method.size > 0 ? !judge (whole, data, form, why) : !judge_answer (made, form->status, lines_named (data, form, "content-length"), why))
+  if (made->method != NULL ? !judge (whole, why) : !judge_answer (made, form->status, why))
     return WS_HEAD_REFUSED;
-  if (!agree (made, form, data, size)) {
+  if (!ws_other_agrees (data, size, form)) {
     no (why, 400, _("this head can be read in more than one way"));
     return WS_HEAD_REFUSED;
   }

@@ -49,3 +49,18 @@ tests_unit_test_endpoint_tcp_CFLAGS = $(TEST_CC)
 tests_unit_test_endpoint_tcp_LDFLAGS = $(TEST_LD)
 tests_unit_test_endpoint_tcp_LDADD = $(TEST_LINK)
 tests_unit_test_endpoint_tcp_SOURCES = tests/unit/test-endpoint-tcp.c $(NODE_HELP)
+
+HTTP_HEAD = plugins/transport-websocket/http-form.c plugins/transport-websocket/http-form.h \
+	plugins/transport-websocket/http-head.c plugins/transport-websocket/http-head.h \
+	plugins/transport-websocket/http-other.c plugins/transport-websocket/http-other.h \
+	plugins/transport-websocket/http-target.c plugins/transport-websocket/http-target.h
+
+# Links what the plugin alone needs.
+if PLUGIN_TRANSPORT_WEBSOCKET
+check_PROGRAMS += tests/unit/test-http-head
+endif
+tests_unit_test_http_head_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins/transport-websocket
+tests_unit_test_http_head_CFLAGS = $(TEST_CC)
+tests_unit_test_http_head_LDFLAGS = $(TEST_LD)
+tests_unit_test_http_head_LDADD = $(TEST_LINK) -lhttp_parser
+tests_unit_test_http_head_SOURCES = tests/unit/test-http-head.c tests/unit/http-head-rows.h $(HTTP_HEAD)
