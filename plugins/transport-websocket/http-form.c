@@ -50,7 +50,7 @@ ws_form_is_token (guint8 c)
 /* ---- lines ---- */
 
 static gboolean
-no (Scan *scan, guint status, const char *text)
+form_no (Scan *scan, guint status, const char *text)
 {
   scan->no->status = status;
   scan->no->text = text;
@@ -60,7 +60,7 @@ no (Scan *scan, guint status, const char *text)
 static gboolean
 no_request (Scan *scan)
 {
-  return no (scan, 400, scan->answer ? _("this is no HTTP/1.1 answer") : _("this is no HTTP/1.1 request"));
+  return form_no (scan, 400, scan->answer ? _("this is no HTTP/1.1 answer") : _("this is no HTTP/1.1 request"));
 }
 
 /* At a CR. FALSE also when its LF is not there yet. */
@@ -70,7 +70,7 @@ end_line (Scan *scan, Part next)
   if (scan->at + 1 == scan->size)
     return FALSE;
   if (scan->data[scan->at + 1] != '\n')
-    return no (scan, 400, _("a CR without LF"));
+    return form_no (scan, 400, _("a CR without LF"));
   scan->at += 2;
   scan->line = scan->start = scan->at;
   scan->part = next;
@@ -146,9 +146,9 @@ scan_target (Scan *scan)
     if (scan->data[scan->at] == ' ' && scan->at > scan->start)
       return next_part (scan, PART_VERSION);
     if (scan->at - scan->start >= scan->limits->line_max)
-      return no (scan, 414, _("the target is too long"));
+      return form_no (scan, 414, _("the target is too long"));
     if (scan->data[scan->at] == '#')
-      return no (scan, 400, _("a target has no fragment"));
+      return form_no (scan, 400, _("a target has no fragment"));
     if (!fits_target (scan))
       return no_request (scan);
   }
@@ -176,7 +176,7 @@ scan_version (Scan *scan)
   if (scan->data[scan->at] != '\r' || major == '0')
     return no_request (scan);
   if (major != '1')
-    return no (scan, 505, _("this version of HTTP is not spoken here; use HTTP/1.1"));
+    return form_no (scan, 505, _("this version of HTTP is not spoken here; use HTTP/1.1"));
   return end_line (scan, PART_FIELD);
 }
 
@@ -190,7 +190,7 @@ scan_status (Scan *scan)
     return no_request (scan);
   for (; scan->at < scan->size && scan->data[scan->at] != '\r'; scan->at++) {
     if (scan->at - scan->line >= scan->limits->line_max)
-      return no (scan, 431, _("a line is too long"));
+      return form_no (scan, 431, _("a line is too long"));
     if (!(kinds[scan->data[scan->at]] & TEXT))
       return no_request (scan);
   }
@@ -218,7 +218,7 @@ scan_field (Scan *scan)
     scan->fields = lines_between (scan->data, scan->first, scan->line) - 1;
   scan->counted = TRUE;
   if (scan->fields++ >= scan->limits->fields_max)
-    return no (scan, 431, _("too many fields"));
+    return form_no (scan, 431, _("too many fields"));
   scan->part = PART_NAME;
   return TRUE;
 }
@@ -230,13 +230,13 @@ scan_name (Scan *scan)
     guint8 c = scan->data[scan->at];
 
     if (scan->at - scan->line >= scan->limits->line_max)
-      return no (scan, 431, _("a line is too long"));
+      return form_no (scan, 431, _("a line is too long"));
     if (c == ':' && scan->at > scan->line)
       return next_part (scan, PART_VALUE);
     if ((c == ' ' || c == '\t') && scan->at == scan->line)
-      return no (scan, 400, _("a line that continues another one"));
+      return form_no (scan, 400, _("a line that continues another one"));
     if (!(kinds[c] & TOKEN))
-      return no (scan, 400, _("a field must begin with its name and a colon"));
+      return form_no (scan, 400, _("a field must begin with its name and a colon"));
   }
   return FALSE;
 }
@@ -246,9 +246,9 @@ scan_value (Scan *scan)
 {
   for (; scan->at < scan->size && scan->data[scan->at] != '\r'; scan->at++) {
     if (scan->at - scan->line >= scan->limits->line_max)
-      return no (scan, 431, _("a line is too long"));
+      return form_no (scan, 431, _("a line is too long"));
     if (!(kinds[scan->data[scan->at]] & TEXT))
-      return no (scan, 400, _("a control character in a field"));
+      return form_no (scan, 400, _("a control character in a field"));
   }
   return scan->at < scan->size && end_line (scan, PART_FIELD);
 }
@@ -256,7 +256,7 @@ scan_value (Scan *scan)
 /* ---- taking up where it was ---- */
 
 static gsize
-after (const guint8 *data, gsize from, gsize to, int c)
+form_after (const guint8 *data, gsize from, gsize to, int c)
 {
   const guint8 *found = memchr (data + from, c, to - from);
 
@@ -271,15 +271,15 @@ resume_first_line (Scan *scan)
   if (scan->at == scan->line)
     return;
   scan->part = scan->answer ? PART_STATUS : PART_METHOD;
-  if (scan->answer || (target = after (scan->data, scan->line, scan->at, ' ')) == 0)
+  if (scan->answer || (target = form_after (scan->data, scan->line, scan->at, ' ')) == 0)
     return;
-  version = after (scan->data, target, scan->at, ' ');
+  version = form_after (scan->data, target, scan->at, ' ');
   scan->part = version == 0 ? PART_TARGET : PART_VERSION;
   scan->start = version == 0 ? target : version;
 }
 
 static void
-resume (Scan *scan, gsize from)
+form_resume (Scan *scan, gsize from)
 {
   const guint8 *end;
   gsize value;
@@ -293,7 +293,7 @@ resume (Scan *scan, gsize from)
     resume_first_line (scan);
     return;
   }
-  value = after (scan->data, scan->line, scan->at, ':');
+  value = form_after (scan->data, scan->line, scan->at, ':');
   scan->part = scan->at == scan->line ? PART_FIELD : value == 0 ? PART_NAME : PART_VALUE;
 }
 
@@ -316,13 +316,13 @@ ws_form_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *li
   Scan scan = { .data = data, .size = MIN (size, limits->size_max), .answer = answer, .limits = limits, .no = why };
 
   *why = (WsNo){ 0, NULL };
-  resume (&scan, MIN (from, scan.size));
+  form_resume (&scan, MIN (from, scan.size));
   if (scan_on (&scan)) {
     *end = scan.at;
     return WS_HEAD_DONE;
   }
   if (why->status == 0 && size >= limits->size_max)
-    no (&scan, scan.part == PART_TARGET ? 414 : 431, scan.part == PART_TARGET ? _("the target is too long") : _("the head is too large"));
+    form_no (&scan, scan.part == PART_TARGET ? 414 : 431, scan.part == PART_TARGET ? _("the target is too long") : _("the head is too large"));
   return why->status == 0 ? WS_HEAD_MORE : WS_HEAD_REFUSED;
 }
 
@@ -342,16 +342,16 @@ trimmed (const guint8 *data, gsize from, gsize to)
 static gsize
 split_first_line (WsForm *form, const guint8 *data, gsize end, gboolean answer)
 {
-  gsize at = form->first, cr = after (data, at, end, '\r') - 1;
+  gsize at = form->first, cr = form_after (data, at, end, '\r') - 1;
 
   if (answer) {
     form->minor = data[at + 7] - '0';
     form->status = (guint) (data[at + 9] - '0') * 100 + (guint) (data[at + 10] - '0') * 10 + (guint) (data[at + 11] - '0');
     return cr;
   }
-  form->method = (WsSpan){ at, after (data, at, end, ' ') - 1 - at };
+  form->method = (WsSpan){ at, form_after (data, at, end, ' ') - 1 - at };
   at += form->method.size + 1;
-  form->target = (WsSpan){ at, after (data, at, end, ' ') - 1 - at };
+  form->target = (WsSpan){ at, form_after (data, at, end, ' ') - 1 - at };
   form->minor = data[cr - 1] - '0';
   return cr;
 }
@@ -366,10 +366,10 @@ ws_form_init (WsForm *form, const guint8 *data, gsize end, gboolean answer)
     form->first += 2;
   cr = split_first_line (form, data, end, answer);
   for (gsize at = cr + 2; data[at] != '\r'; at = cr + 2) {
-    gsize value = after (data, at, end, ':');
+    gsize value = form_after (data, at, end, ':');
     WsLine line = { .name = { at, value - 1 - at } };
 
-    cr = after (data, value, end, '\r') - 1;
+    cr = form_after (data, value, end, '\r') - 1;
     line.value = trimmed (data, value, cr);
     g_array_append_val (form->lines, line);
   }

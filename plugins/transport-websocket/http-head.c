@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Heads that have the right form: what their fields mean (judge), and the copy that the caller gets (build). */
+/* Heads that have the right form: what their fields mean (head_judge), and the copy that the caller gets (head_build). */
 #include "config.h"
 
 #include "http-head.h"
@@ -22,7 +22,7 @@ typedef struct {
 /* ---- a copy ---- */
 
 static char *
-put (Whole *whole, const void *text, gsize size)
+head_put (Whole *whole, const void *text, gsize size)
 {
   char *copy = whole->block + whole->block_used;
 
@@ -53,7 +53,7 @@ seen_before (const guint8 *data, const WsForm *form, guint i)
 static const char *
 put_name (Whole *whole, const guint8 *data, WsSpan span)
 {
-  char *name = put (whole, data + span.at, span.size);
+  char *name = head_put (whole, data + span.at, span.size);
 
   for (char *c = name; *c != 0; c++)
     *c = g_ascii_tolower (*c);
@@ -65,20 +65,20 @@ static const char *
 put_values (Whole *whole, const guint8 *data, const WsForm *form, guint i)
 {
   const WsLine *lines = (const WsLine *) (gpointer) form->lines->data;
-  const char *value = put (whole, data + lines[i].value.at, lines[i].value.size);
+  const char *value = head_put (whole, data + lines[i].value.at, lines[i].value.size);
 
   for (guint j = i + 1; j < form->lines->len; j++)
     if (same_name (data, lines[i].name, lines[j].name)) {
       whole->block_used--;
-      put (whole, ", ", 2);
+      head_put (whole, ", ", 2);
       whole->block_used--;
-      put (whole, data + lines[j].value.at, lines[j].value.size);
+      head_put (whole, data + lines[j].value.at, lines[j].value.size);
     }
   return value;
 }
 
 static WsHead *
-build (const guint8 *data, gsize size, const WsForm *form)
+head_build (const guint8 *data, gsize size, const WsForm *form)
 {
   Whole *whole = g_new0 (Whole, 1);
   WsHead *head = &whole->head;
@@ -88,8 +88,8 @@ build (const guint8 *data, gsize size, const WsForm *form)
   head->minor = MIN (form->minor, 1);
   head->fields = g_array_sized_new (FALSE, FALSE, sizeof (WsField), form->lines->len);
   if (form->method.size > 0) {
-    head->method = put (whole, data + form->method.at, form->method.size);
-    head->target = put (whole, data + form->target.at, form->target.size);
+    head->method = head_put (whole, data + form->method.at, form->method.size);
+    head->target = head_put (whole, data + form->target.at, form->target.size);
   }
   for (guint i = 0; i < form->lines->len; i++)
     if (!seen_before (data, form, i)) {
@@ -161,7 +161,7 @@ ws_head_has_token (const WsHead *head, const char *name, const char *token)
 /* ---- what it means ---- */
 
 static gboolean
-no (WsNo *why, guint status, const char *text)
+head_no (WsNo *why, guint status, const char *text)
 {
   *why = (WsNo){ status, text };
   return FALSE;
@@ -175,15 +175,15 @@ judge_length (WsHead *head, WsNo *why)
   gboolean coded = ws_head_field (head, "transfer-encoding") != NULL;
 
   if (coded && text != NULL)
-    return no (why, 400, _("Content-Length beside Transfer-Encoding"));
+    return head_no (why, 400, _("Content-Length beside Transfer-Encoding"));
   if (coded)
-    return no (why, 501, _("Transfer-Encoding is not taken; send Content-Length"));
+    return head_no (why, 501, _("Transfer-Encoding is not taken; send Content-Length"));
   if (text == NULL)
     return TRUE;
   if (text[0] == 0 || strspn (text, "0123456789") != strlen (text))
-    return no (why, 400, _("Content-Length is wrong"));
+    return head_no (why, 400, _("Content-Length is wrong"));
   if (!g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT64, &head->length, NULL))
-    return no (why, 413, _("the body is too large"));
+    return head_no (why, 413, _("the body is too large"));
   head->has_length = TRUE;
   return TRUE;
 }
@@ -197,7 +197,7 @@ judge_expect (WsHead *head, WsNo *why)
   head->expects = list != NULL && head->minor > 0 && head->length > 0;
   while (next_member (&list, &member, &size))
     if (!is_member (member, size, "100-continue"))
-      return no (why, 417, _("nothing but 100-continue can be expected"));
+      return head_no (why, 417, _("nothing but 100-continue can be expected"));
   return TRUE;
 }
 
@@ -217,22 +217,22 @@ judge_host (Whole *whole, WsNo *why)
   WsTarget target;
 
   if (host == NULL && head->minor > 0)
-    return no (why, 400, _("Host is missing"));
+    return head_no (why, 400, _("Host is missing"));
   if (host != NULL && !ws_target_is_host (host, strlen (host)))
-    return no (why, 400, _("Host is not one host"));
+    return head_no (why, 400, _("Host is not one host"));
   if (!ws_target_split (head->method, head->target, &target))
-    return no (why, 400, _("the target is wrong"));
+    return head_no (why, 400, _("the target is wrong"));
   if (target.host != NULL && host != NULL && !is_member (target.host, target.host_size, host))
-    return no (why, 400, _("the target's host is not the one of Host"));
-  head->path = put (whole, target.path, target.path_size);
+    return head_no (why, 400, _("the target's host is not the one of Host"));
+  head->path = head_put (whole, target.path, target.path_size);
   if (!ws_target_decode (head->path))
-    return no (why, 400, _("the target's path is wrong"));
-  head->query = target.query == NULL ? NULL : put (whole, target.query, strlen (target.query));
+    return head_no (why, 400, _("the target's path is wrong"));
+  head->query = target.query == NULL ? NULL : head_put (whole, target.query, strlen (target.query));
   return TRUE;
 }
 
 static gboolean
-judge (Whole *whole, WsNo *why)
+head_judge (Whole *whole, WsNo *why)
 {
   judge_connection (&whole->head);
   return judge_host (whole, why) && judge_length (&whole->head, why) && judge_expect (&whole->head, why);
@@ -252,15 +252,15 @@ judge_answer (WsHead *head, guint status, WsNo *why)
 /* ---- */
 
 static WsHeadResult
-take (const guint8 *data, gsize size, const WsForm *form, WsHead **head, WsNo *why)
+head_take (const guint8 *data, gsize size, const WsForm *form, WsHead **head, WsNo *why)
 {
-  g_autoptr (WsHead) made = build (data, size, form);
+  g_autoptr (WsHead) made = head_build (data, size, form);
   Whole *whole = (Whole *) made;
 
-  if (made->method != NULL ? !judge (whole, why) : !judge_answer (made, form->status, why))
+  if (made->method != NULL ? !head_judge (whole, why) : !judge_answer (made, form->status, why))
     return WS_HEAD_REFUSED;
   if (!ws_other_agrees (data, size, form)) {
-    no (why, 400, _("this head can be read in more than one way"));
+    head_no (why, 400, _("this head can be read in more than one way"));
     return WS_HEAD_REFUSED;
   }
   *head = g_steal_pointer (&made);
@@ -271,14 +271,16 @@ static WsHeadResult
 read_head (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, gboolean answer, WsHead **head, gsize *used, guint *status, WsNo *why)
 {
   g_auto (WsForm) form = { 0 };
-  WsHeadResult result = ws_form_read (data, size, from, limits, answer, used, why);
+  WsHeadResult result;
 
   *head = NULL;
+  *used = 0;
+  result = ws_form_read (data, size, from, limits, answer, used, why);
   if (result != WS_HEAD_DONE)
     return result;
   ws_form_init (&form, data, *used, answer);
   *status = form.status;
-  return take (data, *used, &form, head, why);
+  return head_take (data, *used, &form, head, why);
 }
 
 WsHeadResult

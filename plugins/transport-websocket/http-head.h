@@ -35,9 +35,9 @@ typedef enum { WS_HEAD_MORE, WS_HEAD_DONE, WS_HEAD_REFUSED } WsHeadResult;
 
 /* Looks at size bytes from the beginning of a request; up to two empty lines before it are skipped (RFC 9112 section 2.2).
  * from: so many of these bytes led to MORE before and are not looked at again, so that a head that dribbles in costs O(n); 0: none.
- * DONE: *used bytes were the head, *head is to be freed with ws_head_free(). MORE: not whole yet; said of less than limits->size_max bytes only.
- * REFUSED: *status and *text (translated, static) say why, as soon as the first wrong byte is there; the connection ends after the answer
- * where *final. */
+ * DONE: *used bytes were the head, *head is to be freed with ws_head_free(); else they are 0 and NULL. MORE: not whole yet; said of less than
+ * limits->size_max bytes only. REFUSED: *status and *text (translated, static) say why, as soon as the first wrong byte is there; the connection
+ * ends after the answer where *final. */
 WsHeadResult ws_head_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, WsHead **head, gsize *used, guint *status,
                            const char **text, gboolean *final);
 /* The client's half: the head of an answer. *status_code: its status, 100 to 599. */

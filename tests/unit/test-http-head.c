@@ -27,7 +27,8 @@ show_head (const WsHead *head, guint status)
   GString *text = g_string_new (NULL);
 
   if (head->method != NULL)
-    g_string_append_printf (text, "%s %s%s%s %u", head->method, head->path, head->query != NULL ? " ?" : "", head->query != NULL ? head->query : "", head->minor);
+    g_string_append_printf (text, "%s %s%s%s %u", head->method, head->path, head->query != NULL ? " ?" : "", head->query != NULL ? head->query : "",
+                            head->minor);
   else
     g_string_append_printf (text, "%u %u", status, head->minor);
   g_string_append_printf (text, "%s%s%s|", head->keep ? " keep" : "", head->upgrade ? " upgrade" : "", head->expects ? " expects" : "");
