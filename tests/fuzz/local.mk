@@ -16,6 +16,11 @@ fuzz_programs = \
 	tests/fuzz/fuzz-sealed-box \
 	tests/fuzz/fuzz-ws-payload
 
+# Links what the plugin alone needs.
+if PLUGIN_TRANSPORT_WEBSOCKET
+fuzz_programs += tests/fuzz/fuzz-http-head
+endif
+
 fuzz_main = tests/fuzz/main.c tests/fuzz/fuzz.h
 FUZZ_LD = $(TEST_LD) $(FUZZ_LDFLAGS)
 EXTRA_DIST += $(fuzz_main) tests/fuzz/coverage.py
@@ -35,6 +40,12 @@ tests_fuzz_fuzz_batch_CPPFLAGS = $(FUZZ_CPP)
 tests_fuzz_fuzz_batch_CFLAGS = $(TEST_CC)
 tests_fuzz_fuzz_batch_LDFLAGS = $(FUZZ_LD)
 tests_fuzz_fuzz_batch_LDADD = $(TEST_LINK)
+
+tests_fuzz_fuzz_http_head_SOURCES = tests/fuzz/fuzz-http-head.c $(HTTP_HEAD) $(fuzz_main)
+tests_fuzz_fuzz_http_head_CPPFLAGS = $(FUZZ_CPP) -I$(top_srcdir)/plugins/transport-websocket
+tests_fuzz_fuzz_http_head_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_http_head_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_http_head_LDADD = $(TEST_LINK) -lhttp_parser
 
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz-message.c $(fuzz_main)
 tests_fuzz_fuzz_message_CPPFLAGS = $(FUZZ_CPP)
