@@ -25,6 +25,8 @@ plugins_transport_websocket_transport_websocket_la_SOURCES = \
 	plugins/transport-websocket/http-head.h \
 	plugins/transport-websocket/http-other.c \
 	plugins/transport-websocket/http-other.h \
+	plugins/transport-websocket/http-out.c \
+	plugins/transport-websocket/http-out.h \
 	plugins/transport-websocket/http-target.c \
 	plugins/transport-websocket/http-target.h \
 	plugins/transport-websocket/in.c \

@@ -57,10 +57,15 @@ HTTP_HEAD = plugins/transport-websocket/http-form.c plugins/transport-websocket/
 
 # Links what the plugin alone needs.
 if PLUGIN_TRANSPORT_WEBSOCKET
-check_PROGRAMS += tests/unit/test-http-head
+check_PROGRAMS += tests/unit/test-http-head tests/unit/test-http-out
 endif
 tests_unit_test_http_head_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins/transport-websocket
 tests_unit_test_http_head_CFLAGS = $(TEST_CC)
 tests_unit_test_http_head_LDFLAGS = $(TEST_LD)
 tests_unit_test_http_head_LDADD = $(TEST_LINK) -lhttp_parser
 tests_unit_test_http_head_SOURCES = tests/unit/test-http-head.c tests/unit/http-head-rows.h $(HTTP_HEAD)
+tests_unit_test_http_out_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins/transport-websocket
+tests_unit_test_http_out_CFLAGS = $(TEST_CC)
+tests_unit_test_http_out_LDFLAGS = $(TEST_LD)
+tests_unit_test_http_out_LDADD = $(TEST_LINK) -lhttp_parser
+tests_unit_test_http_out_SOURCES = tests/unit/test-http-out.c plugins/transport-websocket/http-out.c plugins/transport-websocket/http-out.h $(HTTP_HEAD)
