@@ -2,13 +2,10 @@
 /* What comes in over a link: pieces of WebSocket messages in, whole Farwatch messages out. The binary messages of a link are a run of bytes
  * and frames delimit themselves, so one frame may fill one WebSocket message (what we send), several may share one, or one be spread. */
 #pragma once
+#include "frame.h"
 #include <farwatch/message.h>
 
 #define WS_FRAGMENTS_MAX 64
-
-/* Close codes of RFC 6455 section 7.4.1. */
-enum { WS_CLOSE_NORMAL = 1000, WS_CLOSE_AWAY = 1001, WS_CLOSE_PROTOCOL = 1002, WS_CLOSE_TYPE = 1003, WS_CLOSE_POLICY = 1008, WS_CLOSE_SIZE = 1009,
-       WS_CLOSE_LATER = 1013 };
 
 typedef struct {
   gboolean binary;

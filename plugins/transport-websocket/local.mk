@@ -29,6 +29,8 @@ plugins_transport_websocket_transport_websocket_la_SOURCES = \
 	plugins/transport-websocket/http-out.h \
 	plugins/transport-websocket/http-target.c \
 	plugins/transport-websocket/http-target.h \
+	plugins/transport-websocket/frame.c \
+	plugins/transport-websocket/frame.h \
 	plugins/transport-websocket/in.c \
 	plugins/transport-websocket/in.h \
 	plugins/transport-websocket/link.c \

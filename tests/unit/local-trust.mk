@@ -33,6 +33,14 @@ tests_integration_fleet_keys_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 tests_integration_fleet_keys_LDFLAGS = $(TEST_LD)
 tests_integration_fleet_keys_LDADD = libfarwatch.la $(CORE_LIBS)
 
+check_PROGRAMS += tests/unit/test-ws-frame
+tests_unit_test_ws_frame_SOURCES = tests/unit/test-ws-frame.c tests/unit/test-ws-frame-rows.h \
+	plugins/transport-websocket/frame.c
+tests_unit_test_ws_frame_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins/transport-websocket
+tests_unit_test_ws_frame_CFLAGS = $(TEST_CC)
+tests_unit_test_ws_frame_LDFLAGS = $(TEST_LD)
+tests_unit_test_ws_frame_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-ws-in
 tests_unit_test_ws_in_SOURCES = tests/unit/test-ws-in.c \
 	plugins/transport-websocket/in.c \
