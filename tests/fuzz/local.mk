@@ -14,6 +14,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz-perfdata \
 	tests/fuzz/fuzz-profile \
 	tests/fuzz/fuzz-sealed-box \
+	tests/fuzz/fuzz-ws-frame \
 	tests/fuzz/fuzz-ws-payload
 
 # Links what the plugin alone needs.
@@ -76,6 +77,17 @@ tests_fuzz_fuzz_sealed_box_CPPFLAGS = $(FUZZ_CPP)
 tests_fuzz_fuzz_sealed_box_CFLAGS = $(TEST_CC)
 tests_fuzz_fuzz_sealed_box_LDFLAGS = $(FUZZ_LD)
 tests_fuzz_fuzz_sealed_box_LDADD = $(TEST_LINK)
+
+# with libwslay it compares with it
+if HAVE_WSLAY
+fuzz_wslay_cpp = -DFAR_WSLAY
+fuzz_wslay_libs = -lwslay
+endif
+tests_fuzz_fuzz_ws_frame_SOURCES = tests/fuzz/fuzz-ws-frame.c plugins/transport-websocket/frame.c $(fuzz_main)
+tests_fuzz_fuzz_ws_frame_CPPFLAGS = $(FUZZ_CPP) $(fuzz_wslay_cpp)
+tests_fuzz_fuzz_ws_frame_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_ws_frame_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_ws_frame_LDADD = $(TEST_LINK) $(fuzz_wslay_libs)
 
 tests_fuzz_fuzz_ws_payload_SOURCES = tests/fuzz/fuzz-ws-payload.c plugins/transport-websocket/in.c $(fuzz_main)
 tests_fuzz_fuzz_ws_payload_CPPFLAGS = $(FUZZ_CPP) -I$(top_srcdir)/plugins/transport-websocket
