@@ -11,6 +11,7 @@ libfarwatch_la_LIBADD = $(CORE_LIBS)
 farwatch_include_HEADERS += \
 	core/farwatch/acceptor.h \
 	core/farwatch/clock.h \
+	core/farwatch/dial.h \
 	core/farwatch/error.h \
 	core/farwatch/gate.h \
 	core/farwatch/home.h \
@@ -27,6 +28,7 @@ farwatch_include_HEADERS += \
 	core/farwatch/session.h \
 	core/farwatch/store.h \
 	core/farwatch/stream.h \
+	core/farwatch/tls.h \
 	core/farwatch/trust.h \
 	core/farwatch/tunnel.h \
 	core/farwatch/version.h
@@ -55,6 +57,7 @@ libfarwatch_la_SOURCES = \
 	core/crc32c.h \
 	core/dedup.c \
 	core/describe.c \
+	core/dial.c \
 	core/device.c \
 	core/device.h \
 	core/doctor.c \
@@ -163,6 +166,8 @@ libfarwatch_la_SOURCES = \
 	core/store-row.c \
 	core/store.c \
 	core/stream-fd.c \
+	core/stream-linger.c \
+	core/stream-tls.c \
 	core/stream.c \
 	core/suggest.c \
 	core/suggest.h \
@@ -171,6 +176,9 @@ libfarwatch_la_SOURCES = \
 	core/throttle.h \
 	core/ticket.c \
 	core/ticket.h \
+	core/tls-accept.c \
+	core/tls-private.h \
+	core/tls.c \
 	core/tree-read.c \
 	core/tree.c \
 	core/tree.h \

@@ -25,6 +25,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (FarCerts, far_certs_clear)
 
 /* FALSE with "what: GnuTLS's text" when rc < 0. */
 gboolean far_trust_ok (int rc, FarErrorCode code, const char *what, GError **error);
+/* far_trust_check_der() for GnuTLS: also says which alert fits a refusal. */
+gboolean far_trust_check_raw (const gnutls_datum_t *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, int *alert,
+                              GError **error);
 /* Reads a small regular file; FAR_ERROR_CONFIG. */
 gboolean far_trust_read (const char *path, char **text, gsize *size, GError **error);
 gboolean far_trust_write (const char *path, const char *text, int mode, GError **error);

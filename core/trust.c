@@ -11,6 +11,7 @@ typedef struct {
   FarPurpose purpose;
   const char *name;
   const char *const *revoked;
+  int alert; /* what the rule under way means to the other side of a TLS connection (RFC 8446 section 6.2) */
 } Check;
 
 static void
@@ -161,8 +162,20 @@ run (Check *check, char **node, GError **error)
 {
   g_autofree char *name = NULL;
 
-  if (!signed_by_authority (check, error) || !in_time (check, error) || !for_purpose (check, error) || !names_right (check, &name, error) ||
-      !not_revoked (check, name, error))
+  check->alert = GNUTLS_A_UNKNOWN_CA;
+  if (!signed_by_authority (check, error))
+    return FALSE;
+  check->alert = GNUTLS_A_CERTIFICATE_EXPIRED;
+  if (!in_time (check, error))
+    return FALSE;
+  check->alert = GNUTLS_A_UNSUPPORTED_CERTIFICATE;
+  if (!for_purpose (check, error))
+    return FALSE;
+  check->alert = GNUTLS_A_BAD_CERTIFICATE;
+  if (!names_right (check, &name, error))
+    return FALSE;
+  check->alert = GNUTLS_A_CERTIFICATE_REVOKED;
+  if (!not_revoked (check, name, error))
     return FALSE;
   if (node != NULL)
     *node = g_steal_pointer (&name);
@@ -211,28 +224,41 @@ far_trust_check (const char *chain_pem, const char *ca_file, FarPurpose purpose,
 }
 
 static gboolean
-load_der (FarCerts *chain, GBytes *const *der, guint n, GError **error)
+load_der (FarCerts *chain, const gnutls_datum_t *der, guint n, GError **error)
 {
   if (n < 1 || n > FAR_TRUST_CHAIN_MAX)
     return deny (error, "%u certificates in the chain: 1 to %d are looked at", n, FAR_TRUST_CHAIN_MAX);
   for (guint i = 0; i < n; i++) {
-    gsize size = 0;
-    gconstpointer data = g_bytes_get_data (der[i], &size);
-    gnutls_datum_t datum = { (unsigned char *) data, (unsigned) size };
-
-    if (size > FAR_TRUST_FILE_MAX)
+    if (der[i].size > FAR_TRUST_FILE_MAX)
       return deny (error, "certificate is too long");
     gnutls_x509_crt_init (&chain->at[chain->n++]);
-    if (!far_trust_ok (gnutls_x509_crt_import (chain->at[i], &datum, GNUTLS_X509_FMT_DER), FAR_ERROR_DENIED, "certificate", error))
+    if (!far_trust_ok (gnutls_x509_crt_import (chain->at[i], &der[i], GNUTLS_X509_FMT_DER), FAR_ERROR_DENIED, "certificate", error))
       return FALSE;
   }
   return TRUE;
 }
 
 gboolean
+far_trust_check_raw (const gnutls_datum_t *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, int *alert, GError **error)
+{
+  g_auto (Check) check = { .purpose = purpose, .name = name, .alert = GNUTLS_A_BAD_CERTIFICATE };
+  gboolean good = load_der (&check.chain, chain, n, error) && load_authorities (&check, ca_file, error) && run (&check, node, error);
+
+  *alert = check.alert;
+  return good;
+}
+
+gboolean
 far_trust_check_der (GBytes *const *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, GError **error)
 {
-  g_auto (Check) check = { .purpose = purpose, .name = name };
+  gnutls_datum_t raw[FAR_TRUST_CHAIN_MAX];
+  int alert;
 
-  return load_der (&check.chain, chain, n, error) && load_authorities (&check, ca_file, error) && run (&check, node, error);
+  for (guint i = 0; i < MIN (n, FAR_TRUST_CHAIN_MAX); i++) {
+    gsize size = 0;
+    gconstpointer data = g_bytes_get_data (chain[i], &size);
+
+    raw[i] = (gnutls_datum_t){ (unsigned char *) data, (unsigned) MIN (size, G_MAXUINT) };
+  }
+  return far_trust_check_raw (raw, n, ca_file, purpose, name, node, &alert, error);
 }

@@ -15,7 +15,8 @@
  * write took less than given) ready() will come; before that it need not. The user may free the stream inside ready().
  * End of input: peek returns 0 frames and eof is TRUE. When the peer has closed altogether, the stream shows what came before, then eof,
  * and dies only after that; a reset or abort kills it at once. Who is told CLOSED after eof may therefore end in order.
- * consume() invalidates what peek showed. */
+ * consume() invalidates what peek showed. Until then the user may change the bytes where they lie (WebSocket unmasks there): the next peek shows
+ * them changed. */
 #pragma once
 #include <farwatch/home.h>
 
@@ -89,6 +90,10 @@ const char *far_cause (const char *text);
 void far_stream_moved (FarStream *stream, FarHome *home);
 void far_stream_free (FarStream *stream); /* [home]; NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarStream, far_stream_free)
+
+/* For who has done with a stream and wants its last words to arrive: takes stream (it has no user) and rest (NULL: none), writes rest, sends the end of
+ * input, throws away what comes, and frees the stream when the other side has ended or for_ms are over; then done(data), which may be NULL. [home] */
+void far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, GDestroyNotify done, gpointer data);
 
 /* A stream on a connected stream descriptor (TCP, unix, pipe pair); takes fd, makes it non-blocking. Movable. home: worker.
  * [any thread]; the descriptor is watched from the first peek or write that would block. */

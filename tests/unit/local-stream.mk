@@ -8,6 +8,7 @@ tests_unit_test_home_LDFLAGS = $(TEST_LD)
 tests_unit_test_home_LDADD = $(TEST_LINK)
 
 check_PROGRAMS += tests/unit/test-stream
+tests_unit_test_stream_SOURCES = tests/unit/test-stream.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
 tests_unit_test_stream_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_stream_CFLAGS = $(TEST_CC)
 tests_unit_test_stream_LDFLAGS = $(TEST_LD)
@@ -20,6 +21,7 @@ tests_unit_test_gate_LDFLAGS = $(TEST_LD)
 tests_unit_test_gate_LDADD = $(TEST_LINK)
 
 check_PROGRAMS += tests/unit/test-pump
+tests_unit_test_pump_SOURCES = tests/unit/test-pump.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
 tests_unit_test_pump_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_pump_CFLAGS = $(TEST_CC)
 tests_unit_test_pump_LDFLAGS = $(TEST_LD)

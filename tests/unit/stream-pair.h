@@ -2,9 +2,11 @@
 /* Ends of every kind, each with a descriptor outside that a test drives. */
 #pragma once
 #include "unit/stream-help.h"
+#include "unit/trust-fixture.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <farwatch/pump.h>
+#include <farwatch/tls.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -76,9 +78,10 @@ typedef struct {
   Library library;
 } Homes;
 
-typedef enum { KIND_UNIX_ONE, KIND_UNIX_TWO, KIND_TCP_ONE, KIND_RING_ONE, KIND_RING_TWO, KIND_FOREIGN, N_KINDS } Kind;
+typedef enum { KIND_UNIX_ONE, KIND_UNIX_TWO, KIND_TCP_ONE, KIND_RING_ONE, KIND_RING_TWO, KIND_FOREIGN, KIND_TLS_ONE, KIND_TLS_CLIENT, N_KINDS } Kind;
 
-static const char *const kind_names[N_KINDS] = { "unix at one", "unix at two", "tcp at one", "ring at one", "ring at two", "foreign" };
+static const char *const kind_names[N_KINDS] = { "unix at one", "unix at two", "tcp at one", "ring at one", "ring at two", "foreign", "tls server at one",
+                                                 "tls client at two" };
 
 static inline void
 homes_start (Homes *homes)
@@ -135,6 +138,62 @@ ring_end (Homes *homes, FarHome *home, int fd)
   return inner;
 }
 
+/* Both sides of a TLS connection, made once a process. */
+static FarTls *tls_sides[2];
+
+static inline void
+tls_make (void)
+{
+  g_autofree char *dir = fixture_dir (), *node = g_build_filename (dir, "server", NULL);
+  g_autofree char *cert = NULL, *crt = g_build_filename (node, "node.crt", NULL), *key = g_build_filename (node, "node.key", NULL);
+  g_autofree char *ca = g_build_filename (dir, "ca.crt", NULL);
+  const char *const names[] = { "localhost", NULL };
+  const FarTlsSpec server = { .server = TRUE, .cert = crt, .key = key };
+  const FarTlsSpec client = { .ca = ca, .purpose = FAR_PURPOSE_NODE_SERVER, .name = "localhost" };
+  ck_assert (far_trust_ca_create (dir, "test", NULL));
+  cert = fixture_node (dir, "server", names, TRUE);
+  g_file_set_contents (crt, cert, -1, NULL);
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr (GError) error = NULL;
+    tls_sides[i] = far_tls_new (i == 0 ? &server : &client, &error);
+    ck_assert_msg (tls_sides[i] != NULL, "%s", error != NULL ? error->message : "");
+  }
+}
+
+typedef struct {
+  FarTls *tls;
+  FarStream *below, *made;
+} TlsOrder;
+
+static inline void
+tls_at_home (gpointer data)
+{
+  TlsOrder *order = data;
+  order->made = far_stream_tls_new (order->tls, order->below, "test");
+}
+
+static inline FarStream *
+tls_end_at (FarHome *home, guint side, int fd)
+{
+  TlsOrder order = { tls_sides[side], far_stream_fd_new (home, fd), NULL };
+  far_home_call (home, tls_at_home, &order);
+  return order.made;
+}
+
+/* A TLS stream at home with a descriptor outside: its other side is served by a pump at three. */
+static inline FarStream *
+tls_end (Homes *homes, FarHome *home, guint side, int fd)
+{
+  FarPumpSpec spec = { .session = "extra", .closed = extra_closed };
+  int wire[2];
+  if (tls_sides[0] == NULL)
+    tls_make ();
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, wire), 0);
+  g_atomic_int_inc (&extra_pumps);
+  far_pump_start (far_stream_fd_new (homes->three, fd), tls_end_at (homes->three, !side, wire[1]), &spec);
+  return tls_end_at (home, side, wire[0]);
+}
+
 /* *outside: blocking descriptor. */
 static inline FarStream *
 end_make (Homes *homes, Kind kind, int *outside)
@@ -152,6 +211,10 @@ end_make (Homes *homes, Kind kind, int *outside)
     return ring_end (homes, homes->two, fd[0]);
   case KIND_FOREIGN:
     return ring_end (homes, homes->library.home, fd[0]);
+  case KIND_TLS_ONE:
+    return tls_end (homes, homes->one, 0, fd[0]);
+  case KIND_TLS_CLIENT:
+    return tls_end (homes, homes->two, 1, fd[0]);
   default:
     return far_stream_fd_new (kind == KIND_UNIX_TWO ? homes->two : homes->one, fd[0]);
   }

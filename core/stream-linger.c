@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A stream that nobody uses any more but that still has something to say: its last bytes go out, then the end of input, and what the other side still
+ * sends is thrown away for a moment. A close with unread bytes would make the kernel reset the connection, and the last word would be lost with it. */
+#include "config.h"
+
+#include <farwatch/clock.h>
+#include <farwatch/stream.h>
+
+#define DISCARD_MAX (256 * 1024) /* then the other side does not listen anyway */
+
+typedef struct {
+  FarStream *stream;
+  GByteArray *rest; /* NULL: all is written */
+  gsize at, discarded;
+  gboolean ended;   /* the end of input is sent */
+  FarHomeTimer *timer;
+  GDestroyNotify done;
+  gpointer data;
+} Linger;
+
+static void
+linger_free (gpointer data)
+{
+  Linger *self = data;
+
+  far_home_timer_free (self->timer);
+  far_stream_take (self->stream, NULL, NULL);
+  far_stream_free (self->stream);
+  g_clear_pointer (&self->rest, g_byte_array_unref);
+  if (self->done != NULL)
+    self->done (self->data);
+  g_free (self);
+}
+
+static void
+linger_write (Linger *self)
+{
+  FarBatch batch = { .n = 1 };
+
+  if (self->rest != NULL) {
+    batch.bytes = self->rest->len - self->at;
+    batch.frames[0] = (FarFrame){ .data = self->rest->data + self->at, .size = batch.bytes };
+    self->at += self->stream->klass->write (self->stream, &batch);
+    if (self->at < self->rest->len)
+      return;
+    g_clear_pointer (&self->rest, g_byte_array_unref);
+  }
+  if (!self->ended)
+    self->stream->klass->shutdown (self->stream, FAR_DIRECTION_WRITE);
+  self->ended = TRUE;
+}
+
+/* TRUE: there is nothing more to wait for. */
+static gboolean
+linger_read (Linger *self)
+{
+  for (guint turn = 0; turn < 16; turn++) {
+    FarBatch batch;
+
+    self->stream->klass->peek (self->stream, &batch);
+    if (batch.n == 0)
+      return batch.eof;
+    self->discarded += batch.bytes;
+    self->stream->klass->consume (self->stream, batch.bytes);
+  }
+  far_stream_tell_soon (self->stream, FAR_READY_READ);
+  return FALSE;
+}
+
+static void
+linger_ready (FarStream *stream, guint ready, gpointer user)
+{
+  Linger *self = user;
+  gboolean over;
+
+  if ((ready & FAR_READY_CLOSED) != 0 || stream->closed) {
+    linger_free (self);
+    return;
+  }
+  if (!self->ended)
+    linger_write (self);
+  over = linger_read (self);
+  if (self->ended && (over || self->discarded > DISCARD_MAX))
+    linger_free (self);
+}
+
+void
+far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, GDestroyNotify done, gpointer data)
+{
+  Linger *self = g_new0 (Linger, 1);
+
+  self->done = done;
+  self->data = data;
+  self->stream = stream;
+  self->rest = rest;
+  self->timer = far_home_timer (stream->home, far_clock_boottime_us () + for_ms * G_GINT64_CONSTANT (1000), linger_free, self);
+  far_stream_take (stream, linger_ready, self);
+}
