@@ -1,34 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A node's link to its server, held up for good: full jitter, so that a thousand terminals do not come back in the same second. [loop] */
+/* A node's link to its server, held up for good: full jitter, so that a thousand terminals do not come back in the same second. [main] unless said otherwise. */
 #include "config.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include <farwatch/clock.h>
+#include <farwatch/dial.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "node.h"
-#include "url.h"
+#include "upgrade.h"
 
-#define BUFFER 8192
-#define PIECE 4096
 #define GROWS_TO 15                       /* times `reconnect` */
 #define STEADY_US (10 * G_USEC_PER_SEC)   /* a link that held so long was a good one */
-#define CONNECT_US (30 * G_USEC_PER_SEC)
 #define USER_TIMEOUT_MS 60000u
 
 struct _WsClient {
   Node *node;
   WsUrl url;
-  char *host_header;
+  FarTls *tls;
+  FarHome *home;       /* where the link lives */
+  char *where;         /* "host:port" */
   gint64 base_us, cap_us;
   gint64 up_us;        /* since when; 0: not up */
-  gboolean waiting;
-  gboolean told;       /* why this try failed */
+  FarRequest *dialling;
+  struct _Try *try;    /* NULL: none is under way */
   FarHomeTimer *timer;
+  gboolean stopping;
 };
+
+/* One try, from the connection to the link; it outlives a client that stops. */
+typedef struct _Try {
+  struct _WsClient *client; /* NULL: stopped */
+  WsHub *hub;
+  char *where;
+  GError *error;
+} Try;
 
 static void connect_now (gpointer data);
 
@@ -37,9 +46,8 @@ wait_for (struct _WsClient *client, gint64 most_us)
 {
   gint64 wait = MAX (most_us, 10) / 10 + (gint64) far_random_u32 ((guint32) MIN (most_us / 1000 + 1, G_MAXUINT32)) * 900;
 
-  client->waiting = TRUE;
   if (client->timer == NULL)
-    client->timer = far_home_timer (client->node->context->home, far_clock_boottime_us () + wait, connect_now, client);
+    client->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + wait, connect_now, client);
   else
     far_home_timer_set (client->timer, far_clock_boottime_us () + wait);
 }
@@ -49,8 +57,6 @@ come_back (struct _WsClient *client)
 {
   gboolean steady = client->up_us > 0 && far_clock_boottime_us () - client->up_us >= STEADY_US;
 
-  if (client->node->context->ending || client->waiting)
-    return;
   client->up_us = 0;
   if (steady)
     client->cap_us = client->base_us;
@@ -60,172 +66,175 @@ come_back (struct _WsClient *client)
 }
 
 static void
-client_failed (WsContext *context, const char *text)
+failed (struct _WsClient *client, const char *text)
 {
-  struct _WsClient *client = context->user;
-
-  if (client->told || client->up_us > 0)
-    return;
-  client->told = TRUE;
-  far_complain (context->at, "connect", "no link to %s: %s", client->host_header, text != NULL ? text : "closed during the handshake");
+  far_complain (client->node->at, "connect", _("no link to %s: %s"), client->where, text);
+  come_back (client);
 }
 
-/* The library is silent about a connection that ends during the TLS handshake. */
+/* ---- a try ---- */
+
 static void
-client_gone (WsConn *conn)
+try_free (Try *try)
 {
-  client_failed (conn->context, NULL);
-  come_back (conn->context->user);
+  ws_hub_unref (try->hub);
+  g_clear_error (&try->error);
+  g_free (try->where);
+  g_free (try);
 }
 
 static void
-client_opened (WsConn *conn)
+tried (gpointer data)
 {
-  struct _WsClient *client = conn->context->user;
-  const unsigned timeout = USER_TIMEOUT_MS;
-  const int on = 1, fd = lws_get_socket_fd (conn->wsi);
-  g_autoptr (GError) error = NULL;
+  Try *try = data;
+  struct _WsClient *client = try->client;
 
-  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
-  ws_conn_deadline (conn, 0);
-  if (!ws_tls_peer (&conn->context->tls, lws_get_ssl (conn->wsi), &conn->node, &error) || conn->node == NULL) {
-    client_failed (conn->context, error != NULL ? error->message : "no certificate");
-    ws_conn_close (conn, WS_CLOSE_POLICY, "certificate");
+  if (client != NULL) {
+    client->try = NULL;
+    if (try->error != NULL)
+      failed (client, try->error->message);
+    else
+      client->up_us = far_clock_boottime_us ();
+  }
+  try_free (try);
+}
+
+/* [home] */
+static void
+upgraded (FarStream *stream, const char *node, const GError *error, gpointer user)
+{
+  Try *try = user;
+
+  if (stream != NULL) {
+    WsConn *conn = ws_conn_new (stream, NULL, try->hub, try->where, NULL);
+
+    conn->client = TRUE;
+    conn->node = g_strdup (node);
+    far_home_post (far_home_main (), tried, try); /* before the link itself is told */
+    ws_link_begin (conn, NODE_MESSAGE_MAX);
     return;
   }
-  client->up_us = far_clock_boottime_us ();
-  ws_link_role.opened (conn);
-}
-
-static guint
-client_piece (WsConn *conn, const WsPiece *piece, const guint8 *data, gsize size, const char **cause)
-{
-  return ws_link_role.piece (conn, piece, data, size, cause);
+  try->error = g_error_copy (error);
+  far_home_post (far_home_main (), tried, try);
 }
 
 static void
-client_pressure (WsConn *conn, gboolean high)
+set_options (int fd)
 {
-  ws_link_role.pressure (conn, high);
+  const unsigned timeout = USER_TIMEOUT_MS;
+  const int on = 1;
+
+  setsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+  setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 static void
-client_closed (WsConn *conn)
+connected (FarRequest *req, gpointer data)
 {
-  ws_link_role.closed (conn);
-}
+  struct _WsClient *client = data;
+  Try *try;
+  int fd;
 
-/* A link that first looks who answered. */
-static const WsRole client_role = { "client", client_opened, client_piece, client_pressure, NULL, client_closed };
+  g_clear_pointer (&client->dialling, far_request_unref);
+  if (client->stopping)
+    return;
+  if (far_request_error (req) != NULL) {
+    failed (client, far_request_error (req)->message);
+    return;
+  }
+  fd = far_dial_take (req);
+  set_options (fd);
+  client->try = try = g_new0 (Try, 1);
+  try->client = client;
+  try->hub = ws_hub_ref (client->node->hub);
+  try->where = g_strdup (client->url.host);
+  ws_upgrade (client->tls, client->home, fd, &client->url, "farwatch", upgraded, try);
+}
 
 static void
 connect_now (gpointer data)
 {
   struct _WsClient *client = data;
-  WsContext *context = client->node->context;
   g_autoptr (GError) error = NULL;
   gboolean changed;
-  WsConn *conn = ws_conn_new (context, client->url.host);
-  struct lws_client_connect_info info = {
-    .context = context->lws, .vhost = context->vhost, .address = client->url.host, .port = client->url.port, .path = client->url.path,
-    .host = client->host_header, .protocol = ws_protocol_link, .local_protocol_name = ws_protocol_link, .ssl_connection = LCCSCF_USE_SSL,
-    .opaque_user_data = conn, .pwsi = &conn->wsi, .retry_and_idle_policy = &context->validity, .alpn = "http/1.1",
-  };
 
-  client->waiting = client->told = FALSE;
-  if (!ws_tls_reload (&context->tls, &changed, &error))
-    far_complain (context->at, "certificate", "certificate is not used: %s", error->message);
-  g_clear_error (&context->tls.refusal);
-  ws_link_begin (conn, NODE_MESSAGE_MAX);
-  conn->role = &client_role;
-  ws_conn_ref (conn);
-  if (lws_client_connect_via_info (&info) != NULL && !conn->gone) {
-    ws_conn_deadline (conn, far_clock_boottime_us () + CONNECT_US);
-  } else if (!conn->gone) {
-    ws_conn_gone (conn);
-    client_failed (context, NULL);
-    come_back (client);
-  }
-  ws_conn_unref (conn);
+  if (client->dialling != NULL || client->try != NULL)
+    return;
+  if (!far_tls_refresh (client->tls, &changed, &error))
+    far_complain (client->node->at, "certificate", _("certificate is not used: %s"), error->message);
+  client->dialling = far_request_ref (far_request_new (connected, client, WS_UPGRADE_SECONDS * 1000));
+  far_dial (client->url.host, client->url.port, client->dialling);
 }
 
-/* far_home_timer() wants its home's thread. */
-static void
-client_begin (gpointer data)
+/* ---- for node.c ---- */
+
+void
+ws_client_down (Node *self)
 {
-  struct _WsClient *client = data;
-
-  if (!client->node->context->ending)
-    wait_for (client, MIN (client->base_us, G_USEC_PER_SEC));
-}
-
-static void
-client_end (WsContext *context)
-{
-  struct _WsClient *client = context->user;
-
-  g_clear_pointer (&client->timer, far_home_timer_free);
+  if (self->client != NULL && self->client->try == NULL)
+    come_back (self->client);
 }
 
 /* Where to and under what name stay: they make another instance. */
-static void
-client_reload (WsContext *context, gconstpointer data)
+void
+ws_client_reload (Node *self, const NodeOptions *options)
 {
-  const NodeOptions *options = data;
-  struct _WsClient *client = context->user;
+  struct _WsClient *client = self->client;
 
   client->base_us = client->cap_us = options->reconnect_us;
-  if (!g_str_has_prefix (context->tls.ca, "sha256:"))
-    ws_context_files (context, options->cert, options->key, options->ca);
+  far_tls_set_files (client->tls, options->cert, options->key, self->by_hash ? NULL : options->ca);
 }
 
-static const WsHooks client_hooks = { .client_gone = client_gone, .failed = client_failed, .reload = client_reload, .end = client_end };
-
 /* What the certificate must be for; while there is no authority's file, the hash of a join token does. */
-static void
-fill_tls (WsTls *tls, const NodeOptions *options, const WsUrl *url)
+static FarTls *
+tls_of (Node *self, const NodeOptions *options, const WsUrl *url, GError **error)
 {
-  gboolean by_hash = options->ca_hash != NULL && !g_file_test (options->ca, G_FILE_TEST_EXISTS);
+  FarTlsSpec spec = { .at = self->at, .cert = options->cert, .key = options->key, .cert_optional = TRUE, .purpose = FAR_PURPOSE_NODE_SERVER,
+                      .alpn = "http/1.1" };
 
-  tls->cert = g_strdup (options->cert);
-  tls->key = g_strdup (options->key);
-  tls->ca = g_strdup (by_hash ? options->ca_hash : options->ca);
-  tls->name = g_strdup (options->name != NULL ? options->name : url->host);
-  tls->purpose = FAR_PURPOSE_NODE_SERVER;
-  tls->cert_wanted = TRUE;
+  self->by_hash = options->ca_hash != NULL && !g_file_test (options->ca, G_FILE_TEST_EXISTS);
+  spec.ca = self->by_hash ? options->ca_hash : options->ca;
+  spec.name = options->name != NULL ? options->name : url->host;
+  return far_tls_new (&spec, error);
 }
 
 gboolean
 ws_client_new (Node *self, const NodeOptions *options, GError **error)
 {
-  const WsContextSpec spec = { .name = "ws-client", .buffer = BUFFER, .links = PIECE, .header_max = 4096, .max_connections = 8 };
   struct _WsClient *client = g_new0 (struct _WsClient, 1);
-  WsTls tls = { NULL };
 
   self->client = client;
   client->node = self;
+  client->home = far_home_pick ();
   client->base_us = client->cap_us = options->reconnect_us;
   if (!ws_url_parse (options->connect, "/link", &client->url, error))
     return FALSE;
-  client->host_header = ws_url_host_header (&client->url);
-  fill_tls (&tls, options, &client->url);
-  self->context = ws_context_new (self->at, &spec, &tls, &client_hooks, self->hub, client, error);
-  ws_tls_clear (&tls);
-  if (self->context != NULL)
-    far_home_post (self->context->home, client_begin, client);
-  return self->context != NULL;
+  client->where = ws_url_host_header (&client->url);
+  client->tls = tls_of (self, options, &client->url, error);
+  if (client->tls == NULL)
+    return FALSE;
+  wait_for (client, MIN (client->base_us, G_USEC_PER_SEC));
+  return TRUE;
 }
 
 void
 ws_client_free (Node *self)
 {
-  struct _WsClient *client = self->client;
+  struct _WsClient *client = g_steal_pointer (&self->client);
+  g_autoptr (FarRequest) dialling = NULL;
 
   if (client == NULL)
     return;
-  self->client = NULL;
+  client->stopping = TRUE;
+  dialling = client->dialling == NULL ? NULL : far_request_ref (client->dialling);
+  if (client->try != NULL)
+    client->try->client = NULL;
+  if (dialling != NULL)
+    far_request_cancel (dialling); /* delivers: connected() sees a client that is still whole */
+  g_clear_pointer (&client->dialling, far_request_unref);
+  g_clear_pointer (&client->timer, far_home_timer_free);
+  far_tls_unref (client->tls);
   ws_url_clear (&client->url);
-  g_free (client->host_header);
+  g_free (client->where);
   g_free (client);
 }

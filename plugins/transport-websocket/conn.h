@@ -1,94 +1,97 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One connection, server's or client's, as this library's code sees it. Everything [loop] unless said otherwise.
+/* One connection of a listener or a client: HTTP first, then perhaps a link of messages. (A byte stream is a thing of its own from the 101 on: stream.h.)
  *
- * It begins as `new` and becomes an HTTP exchange, a link (messages) or a stream (bytes) when the request is known: its role. The library's struct lws may
- * go at any turn of the loop; the WsConn stays while somebody holds a reference, with wsi NULL. */
+ * Everything [home] unless said otherwise. What is asked for inside of a role's ready() is done when ready() returns: a connection never goes away under its
+ * own code. The struct stays while somebody holds a reference, with stream NULL. */
 #pragma once
-#include <libwebsockets.h>
-
 #include <farwatch/gate.h>
 #include <farwatch/message.h>
+#include <farwatch/stream.h>
 
+#include "frame.h"
 #include "in.h"
 
 #define WS_OUT_PAUSE (256 * 1024)  /* waiting to be sent: nothing more is taken in */
 #define WS_OUT_CLOSE (1024 * 1024) /* nobody reads there: close */
 #define WS_CALLS_MAX 32            /* requests under way of one link: nothing more is taken in */
-#define WS_PIECE (16384 - 16)      /* with its frame head one TLS record */
 
 typedef struct _WsConn WsConn;
-typedef struct _WsContext WsContext;
 typedef struct _WsHub WsHub;
+typedef struct _WsListener WsListener;
 
-/* What a connection is for. Any may be NULL. */
+/* What a connection is now. */
 typedef struct {
   const char *name;
-  void (*opened) (WsConn *conn);
-  /* 0, or the code to close with. */
-  guint (*piece) (WsConn *conn, const WsPiece *piece, const guint8 *data, gsize size, const char **cause);
-  void (*pressure) (WsConn *conn, gboolean high); /* its queue has become long, short again */
-  void (*parting) (WsConn *conn);   /* the other side closes in order (1000, 1001) */
-  void (*closed) (WsConn *conn);    /* once; wsi is NULL already */
+  gboolean socket;                  /* it ends with a close frame */
+  void (*ready) (WsConn *conn);     /* there may be bytes */
+  void (*pressure) (WsConn *conn, gboolean high); /* its queue has become long, short again; may be NULL */
+  void (*late) (WsConn *conn);      /* the deadline is over; NULL: it is cut */
+  void (*closed) (WsConn *conn);    /* once; stream is NULL already */
 } WsRole;
+
+typedef enum { WS_END_NONE, WS_END_FINISH, WS_END_CLOSE, WS_END_KILL } WsEnd;
 
 struct _WsConn {
   gint refs;              /* [any thread] */
-  WsContext *context;
-  WsHub *hub;             /* the owner's side, counted; NULL: dialed by a tool */
+  FarHome *home;
+  WsListener *listener;   /* NULL: a client's, or the listener has ended */
+  WsHub *hub;             /* the owner's side, counted */
   gpointer link;          /* [main] the WsLink */
-  struct lws *wsi;        /* NULL: not there yet, or gone */
-  gboolean gone;
-  const WsRole *role;     /* NULL: not known yet */
+  FarStream *stream;      /* NULL: gone */
+  gboolean gone, client;
+  const WsRole *role;
   gpointer data;          /* the role's */
   char *address;          /* of the socket's other end: the other side, or a proxy before it */
   char *from;             /* address of the other side, "" unknown; behind a proxy each request has its own */
   char *node;             /* id, by its certificate; NULL: none */
-  FarPass *pass;          /* servers'; NULL: gone */
+  FarPass *pass;          /* listeners'; NULL: gone */
   gboolean verified;
-  GQueue out;             /* of Out */
+  GQueue out;             /* of WsOut: what the stream has not taken */
   gsize out_bytes;
   gboolean out_long;      /* was over the pause mark */
   guint holds;            /* reasons to read nothing */
-  gboolean reading;
   guint calls;            /* requests handed to main and not answered */
-  gint64 deadline_us;     /* boottime; 0: none: what must have happened until then */
-  gint64 heard_us;        /* last whole message */
-  gint64 noise;           /* bytes that were neither payload nor its frame, see conn.c */
-  gint64 noise_us;
-  guint16 close_code;     /* closing; 0: not */
-  gboolean in_callback;   /* of the library: a close is done by its return */
-  const char *cause;      /* why it closed, static; NULL: the other side did */
-  GList timed;            /* node in the context's list of connections that are looked at every second */
-  GList lively;           /* node in the list ordered by heard_us */
-  GList served;           /* node in the list of all that a server has */
-  gboolean hung_up;       /* its other side was gone at the last look, see dead.c */
+  gpointer call;          /* HTTP: the request with main, its owner's; NULL: none */
+  void (*call_gone) (WsConn *conn); /* the connection is gone before its answer */
+  FarHomeTimer *timer;    /* the deadline; NULL: none */
+  gint64 heard_us;        /* last whole message, or ping */
+  gboolean pinged;        /* since then */
+  WsEnd end;
+  guint16 close_code;
+  guint linger_ms;
+  gboolean busy;
+  const char *cause;      /* why it closed, static; NULL: the other side did, in order */
+  GList lively;           /* node in the listener's list of links ordered by heard_us */
+  GList served;           /* node in the listener's list of all connections */
 };
 
-WsConn *ws_conn_new (WsContext *context, const char *from);
+/* Takes stream and pass (NULL: none); counts itself a reference until it is gone. hub: counted. */
+WsConn *ws_conn_new (FarStream *stream, WsListener *listener, WsHub *hub, const char *from, FarPass *pass);
 WsConn *ws_conn_ref (WsConn *conn);  /* [any thread] */
 void ws_conn_unref (WsConn *conn);   /* [any thread] */
 
-/* Copies; queued. text: a WebSocket text message, else binary. Closes the connection when its queue is too long. */
-void ws_conn_send (WsConn *conn, const void *data, gsize size, gboolean text);
-gsize ws_conn_room (const WsConn *conn); /* bytes until the pause mark */
-/* Orderly: what is queued is dropped, a close frame is sent. cause: static. */
+/* Written at once, or queued. Closes the connection when its queue is too long. */
+void ws_conn_put (WsConn *conn, const FarFrame *parts, guint n);
+/* Ends after what is queued was sent: with a close frame (1000) where it is a link. */
+void ws_conn_finish (WsConn *conn);
+/* Ends now, what is queued is dropped; where it is a link with this code. cause: static. */
 void ws_conn_close (WsConn *conn, guint code, const char *cause);
 /* At once and without delivering anything more. */
 void ws_conn_kill (WsConn *conn, const char *cause);
-void ws_conn_end_now (WsConn *conn);                          /* without a word, outside of callbacks */
-/* Sends what is queued, then closes. */
-void ws_conn_finish (WsConn *conn);
+/* The other side is gone. */
+void ws_conn_lost (WsConn *conn, const char *cause);
+/* Gives the stream away: the connection is gone, without a word. With its pass, NULL when there is none. */
+FarStream *ws_conn_steal (WsConn *conn, FarPass **pass);
+
 /* Stops and goes on reading; holds are counted. */
 void ws_conn_hold (WsConn *conn, gboolean hold);
+/* Looks again for bytes, soon. */
+void ws_conn_look (WsConn *conn);
 void ws_conn_heard (WsConn *conn);
 void ws_conn_verified (WsConn *conn);
-/* Must be over or renewed by then; 0: no limit. */
-void ws_conn_deadline (WsConn *conn, gint64 boottime_us);
-
-/* From the library's callbacks: the value to return. */
-int ws_conn_piece (WsConn *conn, const guint8 *data, gsize size);
-int ws_conn_writable (WsConn *conn);
-int ws_conn_pong (WsConn *conn);
-void ws_conn_parting (WsConn *conn, const guint8 *code, gsize size);
-void ws_conn_established (WsConn *conn, int send_buffer);
-void ws_conn_gone (WsConn *conn);
+/* Must be over or renewed so long from now; 0: no limit. */
+void ws_conn_deadline (WsConn *conn, gint64 us);
+/* TRUE: it goes on being used after this; FALSE: it has begun to end. */
+gboolean ws_conn_open (const WsConn *conn);
+/* Bytes before login are over the limit. Seconds are the deadline's. */
+gboolean ws_conn_over (WsConn *conn);

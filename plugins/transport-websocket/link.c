@@ -3,9 +3,18 @@
 
 #include "link.h"
 
-#include <farwatch/i18n.h>
+#include <string.h>
 
-#include "context.h"
+#include <farwatch/clock.h>
+#include <farwatch/i18n.h>
+#include <farwatch/trust.h>
+
+#define LOGIN_US (10 * G_USEC_PER_SEC)
+#define CONTROL_PER_SECOND 20
+#define CONTROL_BURST 160
+#define READ_TURNS 16 /* then other connections of the thread have theirs */
+
+static void link_put (WsConn *conn, guint opcode, const guint8 *data, gsize size);
 
 /* ---- hub ---- */
 
@@ -33,7 +42,7 @@ ws_hub_ref (WsHub *hub)
 void
 ws_hub_unref (WsHub *hub)
 {
-  if (!g_atomic_int_dec_and_test (&hub->refs))
+  if (hub == NULL || !g_atomic_int_dec_and_test (&hub->refs))
     return;
   g_hash_table_unref (hub->links);
   g_free (hub->transport);
@@ -107,10 +116,12 @@ typedef struct {
   gboolean verified;
 } ToLoop;
 
-/* What the loop keeps of a link. */
+/* What the connection's thread keeps of a link. */
 typedef struct {
+  WsDecoder decoder;
   WsIn in;
-  gboolean eof; /* nothing more will come: the connection ends with the last answer */
+  gint64 control_us; /* when all control frames that came will be worked off at the rate allowed */
+  gboolean eof;      /* nothing more will come: the connection ends with the last answer */
 } LinkIn;
 
 static void
@@ -118,7 +129,7 @@ end_when_answered (WsConn *conn)
 {
   LinkIn *self = conn->data;
 
-  if (self != NULL && !conn->gone && self->eof && conn->calls == 0)
+  if (self != NULL && ws_conn_open (conn) && self->eof && conn->calls == 0)
     ws_conn_finish (conn);
 }
 
@@ -128,6 +139,39 @@ one_answered (WsConn *conn)
   if (conn->calls-- == WS_CALLS_MAX)
     ws_conn_hold (conn, FALSE);
   end_when_answered (conn);
+}
+
+/* A client masks, with a word of its own for each frame (RFC 6455 section 5.3). */
+static void
+put_masked (WsConn *conn, guint opcode, const guint8 *data, gsize size)
+{
+  guint32 word = far_random_u32 (G_MAXUINT32);
+  g_autofree guint8 *frame = g_malloc (WS_FRAME_HEAD_MAX + size);
+  gsize head = ws_frame_head (frame, opcode, TRUE, size, (const guint8 *) &word);
+  FarFrame part = { .data = frame, .size = head + size };
+
+  ws_mask (frame + head, data, size, (const guint8 *) &word, 0);
+  ws_conn_put (conn, &part, 1);
+}
+
+static void
+link_put (WsConn *conn, guint opcode, const guint8 *data, gsize size)
+{
+  guint8 head[WS_FRAME_HEAD_MAX];
+  FarFrame parts[2] = { { .data = head }, { .data = data, .size = size } };
+
+  if (conn->client) {
+    put_masked (conn, opcode, data, size);
+    return;
+  }
+  parts[0].size = ws_frame_head (head, opcode, TRUE, size, NULL);
+  ws_conn_put (conn, parts, size > 0 ? 2 : 1);
+}
+
+void
+ws_link_ping (WsConn *conn)
+{
+  link_put (conn, WS_OPCODE_PING, (const guint8 *) "", 0);
 }
 
 static void
@@ -141,9 +185,9 @@ on_loop (gpointer data)
   if (job->message != NULL) {
     g_autoptr (GBytes) frame = far_message_encode (job->message);
     gsize size;
-    gconstpointer bytes = g_bytes_get_data (frame, &size);
+    const guint8 *bytes = g_bytes_get_data (frame, &size);
 
-    ws_conn_send (conn, bytes, size, FALSE);
+    link_put (conn, WS_OPCODE_BINARY, bytes, size);
     far_message_unref (job->message);
   }
   if (job->answered)
@@ -161,7 +205,7 @@ to_loop (WsLink *link, const ToLoop *what)
 
   *job = *what;
   job->conn = ws_conn_ref (link->conn);
-  far_home_post (link->conn->context->home, on_loop, job);
+  far_home_post (link->conn->home, on_loop, job);
 }
 
 void
@@ -285,6 +329,11 @@ up_on_main (gpointer data)
 
     if (hub->funcs->up != NULL)
       hub->funcs->up (hub->self, link);
+  } else { /* its owner has stopped meanwhile */
+    ToLoop *close = g_new0 (ToLoop, 1);
+
+    *close = (ToLoop){ .conn = ws_conn_ref (job->conn), .code = WS_CLOSE_AWAY, .cause = "this node stops" };
+    far_home_post (job->conn->home, on_loop, close);
   }
   job_free (job);
 }
@@ -327,24 +376,7 @@ to_main (WsConn *conn, FarHomeFunc func, const ToMain *what)
   far_home_post (far_home_main (), func, job);
 }
 
-/* ---- the loop's half ---- */
-
-void
-ws_link_begin (WsConn *conn, gsize limit)
-{
-  LinkIn *self = g_new0 (LinkIn, 1);
-
-  self->in.limit = limit;
-  conn->data = self;
-  conn->role = &ws_link_role;
-}
-
-static void
-link_opened (WsConn *conn)
-{
-  ws_conn_heard (conn);
-  to_main (conn, up_on_main, &(ToMain){ 0 });
-}
+/* ---- the connection's half ---- */
 
 static void
 take (FarMessage *message, gpointer user)
@@ -363,16 +395,113 @@ take (FarMessage *message, gpointer user)
 }
 
 static guint
-link_piece (WsConn *conn, const WsPiece *piece, const guint8 *data, gsize size, const char **cause)
+take_piece (WsConn *conn, LinkIn *self, const WsFrame *frame, const char **cause)
 {
-  LinkIn *self = conn->data;
+  const WsPiece piece = { .binary = frame->binary, .begins = frame->begins, .frame = frame->frame, .ends = frame->ends };
 
-  if (!piece->binary && ws_in_is_eof (piece, data, size)) {
+  if (ws_conn_over (conn)) {
+    *cause = "too much before login";
+    return WS_CLOSE_POLICY;
+  }
+  if (!piece.binary && ws_in_is_eof (&piece, frame->data, frame->size)) {
     self->eof = TRUE;
     end_when_answered (conn);
     return 0;
   }
-  return ws_in_feed (&self->in, piece, data, size, take, conn, cause);
+  return ws_in_feed (&self->in, &piece, frame->data, frame->size, take, conn, cause);
+}
+
+/* 20 control frames a second, 160 at once. */
+static gboolean
+control_ok (LinkIn *self)
+{
+  gint64 now = far_clock_boottime_us ();
+
+  self->control_us = MAX (self->control_us, now) + G_USEC_PER_SEC / CONTROL_PER_SECOND;
+  return self->control_us - now <= CONTROL_BURST * G_USEC_PER_SEC / CONTROL_PER_SECOND;
+}
+
+static void
+take_control (WsConn *conn, LinkIn *self, const WsFrame *frame)
+{
+  if (!control_ok (self))
+    ws_conn_close (conn, WS_CLOSE_POLICY, "too many control frames");
+  else if (frame->kind == WS_FRAME_PING)
+    link_put (conn, WS_OPCODE_PONG, frame->data, frame->size);
+  else if (conn->verified)
+    ws_conn_heard (conn); /* the answer to our ping */
+}
+
+static void
+take_frame (WsConn *conn, LinkIn *self, const WsFrame *frame)
+{
+  const char *cause = "not expected here";
+  guint code;
+
+  switch (frame->kind) {
+  case WS_FRAME_MORE:
+    return;
+  case WS_FRAME_PIECE:
+    code = take_piece (conn, self, frame, &cause);
+    if (code != 0)
+      ws_conn_close (conn, code, cause);
+    return;
+  case WS_FRAME_CLOSE:
+    ws_conn_close (conn, frame->code, NULL);
+    return;
+  case WS_FRAME_BAD:
+    ws_conn_close (conn, frame->code, frame->cause);
+    return;
+  default:
+    take_control (conn, self, frame);
+  }
+}
+
+/* How much of it was used: all, but when nothing more is to be read. */
+static gsize
+take_bytes (WsConn *conn, LinkIn *self, guint8 *data, gsize size)
+{
+  gsize at = 0;
+
+  while (at < size && ws_conn_open (conn) && conn->holds == 0) {
+    WsFrame frame;
+
+    at += ws_decoder_next (&self->decoder, data + at, size - at, &frame);
+    take_frame (conn, self, &frame);
+  }
+  return at;
+}
+
+/* FALSE: nothing more now. */
+static gboolean
+read_turn (WsConn *conn, LinkIn *self)
+{
+  FarBatch batch;
+  gsize used = 0, before;
+
+  conn->stream->klass->peek (conn->stream, &batch);
+  if (batch.n == 0 && batch.eof)
+    ws_conn_lost (conn, "connection lost");
+  for (guint i = 0; i < batch.n && ws_conn_open (conn) && conn->holds == 0; i++) {
+    before = used;
+    used += take_bytes (conn, self, (guint8 *) batch.frames[i].data, batch.frames[i].size);
+    if (used - before < batch.frames[i].size)
+      break;
+  }
+  if (conn->stream != NULL && used > 0)
+    conn->stream->klass->consume (conn->stream, used);
+  return batch.n > 0 && used == batch.bytes && ws_conn_open (conn) && conn->holds == 0;
+}
+
+static void
+link_ready (WsConn *conn)
+{
+  LinkIn *self = conn->data;
+
+  for (guint turn = 0; turn < READ_TURNS; turn++)
+    if (!read_turn (conn, self))
+      return;
+  ws_conn_look (conn);
 }
 
 /* Nothing more is taken in while the other side does not fetch what it asked for. */
@@ -383,6 +512,18 @@ link_pressure (WsConn *conn, gboolean high)
   to_main (conn, pressure_on_main, &(ToMain){ .high = high });
 }
 
+/* Login is due. Our own slowness is not the other side's fault: while an answer is due, the clock stands still. */
+static void
+link_late (WsConn *conn)
+{
+  if (conn->verified)
+    return;
+  if (conn->calls > 0)
+    ws_conn_deadline (conn, G_USEC_PER_SEC);
+  else
+    ws_conn_close (conn, WS_CLOSE_POLICY, "too slow");
+}
+
 static void
 link_closed (WsConn *conn)
 {
@@ -390,8 +531,24 @@ link_closed (WsConn *conn)
 
   conn->data = NULL;
   ws_in_clear (&self->in);
+  ws_decoder_clear (&self->decoder);
   g_free (self);
   to_main (conn, down_on_main, &(ToMain){ .cause = conn->cause });
 }
 
-const WsRole ws_link_role = { "link", link_opened, link_piece, link_pressure, NULL, link_closed };
+static const WsRole link_role = { "link", TRUE, link_ready, link_pressure, link_late, link_closed };
+
+void
+ws_link_begin (WsConn *conn, gsize limit)
+{
+  LinkIn *self = g_new0 (LinkIn, 1);
+
+  ws_decoder_init (&self->decoder, conn->client, 0);
+  self->in.limit = limit;
+  conn->data = self;
+  conn->role = &link_role;
+  ws_conn_deadline (conn, conn->verified || conn->client ? 0 : LOGIN_US);
+  ws_conn_heard (conn);
+  to_main (conn, up_on_main, &(ToMain){ 0 });
+  ws_conn_look (conn);
+}

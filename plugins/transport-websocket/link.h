@@ -51,6 +51,7 @@ void ws_link_send (WsLink *link, FarMessage *request, FarRequest *req);
 void ws_link_close (WsLink *link, guint code, const char *cause); /* static cause */
 void ws_link_verified (WsLink *link);
 
-/* [loop] The role; in->limit is `limit`. */
-extern const WsRole ws_link_role;
+/* [home] From now on the connection, whose handshake is over, is a link. limit: bytes of one message. */
 void ws_link_begin (WsConn *conn, gsize limit);
+/* [home] Asks whether the other side is there. */
+void ws_link_ping (WsConn *conn);

@@ -8,17 +8,12 @@ plugins_transport_websocket_transport_websocket_la_CFLAGS = $(PLUGIN_CC) $(TRANS
 plugins_transport_websocket_transport_websocket_la_LDFLAGS = $(PLUGIN_LD)
 plugins_transport_websocket_transport_websocket_la_LIBADD = $(PLUGIN_LINK) $(TRANSPORT_WEBSOCKET_LIBS)
 plugins_transport_websocket_transport_websocket_la_SOURCES = \
-	plugins/transport-websocket/accept.c \
-	plugins/transport-websocket/accept.h \
-	plugins/transport-websocket/answer.c \
-	plugins/transport-websocket/answer.h \
 	plugins/transport-websocket/client.c \
 	plugins/transport-websocket/conn.c \
 	plugins/transport-websocket/conn.h \
-	plugins/transport-websocket/context.c \
-	plugins/transport-websocket/context.h \
-	plugins/transport-websocket/dead.c \
 	plugins/transport-websocket/dial.c \
+	plugins/transport-websocket/frame.c \
+	plugins/transport-websocket/frame.h \
 	plugins/transport-websocket/http-form.c \
 	plugins/transport-websocket/http-form.h \
 	plugins/transport-websocket/http-head.c \
@@ -29,27 +24,25 @@ plugins_transport_websocket_transport_websocket_la_SOURCES = \
 	plugins/transport-websocket/http-out.h \
 	plugins/transport-websocket/http-target.c \
 	plugins/transport-websocket/http-target.h \
-	plugins/transport-websocket/frame.c \
-	plugins/transport-websocket/frame.h \
+	plugins/transport-websocket/http.c \
+	plugins/transport-websocket/http.h \
 	plugins/transport-websocket/in.c \
 	plugins/transport-websocket/in.h \
 	plugins/transport-websocket/link.c \
 	plugins/transport-websocket/link.h \
-	plugins/transport-websocket/loop.c \
-	plugins/transport-websocket/loop.h \
+	plugins/transport-websocket/listener.c \
+	plugins/transport-websocket/listener.h \
 	plugins/transport-websocket/node.c \
 	plugins/transport-websocket/node.h \
 	plugins/transport-websocket/people-http.c \
 	plugins/transport-websocket/people.c \
 	plugins/transport-websocket/people.h \
-	plugins/transport-websocket/rate.c \
-	plugins/transport-websocket/rate.h \
 	plugins/transport-websocket/stream.c \
 	plugins/transport-websocket/stream.h \
-	plugins/transport-websocket/tls.c \
-	plugins/transport-websocket/tls.h \
 	plugins/transport-websocket/transport-websocket.c \
 	plugins/transport-websocket/types.h \
+	plugins/transport-websocket/upgrade.c \
+	plugins/transport-websocket/upgrade.h \
 	plugins/transport-websocket/url.c \
 	plugins/transport-websocket/url.h
 endif

@@ -5,16 +5,16 @@
 
 #include <string.h>
 
-#include "accept.h"
-#include "answer.h"
+#include <farwatch/i18n.h>
+
+#include "http.h"
 #include "types.h"
 #include "url.h"
 
 #define SPARE_UNVERIFIED 512
-#define BUFFER_SERVER 32768
-#define BUFFER_CLIENT 8192
-#define BUFFER_LINK 4096
-#define HEADER_MAX 8192
+#define HEAD_MAX 8192
+#define REQUESTS_MAX 100
+#define PER_SECOND 20
 #define DAY_US ((gint64) 24 * 3600 * G_USEC_PER_SEC)
 
 /* ---- peers, [main] ---- */
@@ -68,9 +68,13 @@ node_up (gpointer data, WsLink *link)
 }
 
 static void
-node_down (gpointer self, WsLink *link, const char *cause)
+node_down (gpointer data, WsLink *link, const char *cause)
 {
+  Node *self = data;
+
   peer_gone (self, link, cause);
+  if (self->client != NULL && peer_find (self, "") == NULL)
+    ws_client_down (self);
 }
 
 static const WsHubFuncs node_funcs = { .up = node_up, .down = node_down };
@@ -105,37 +109,29 @@ node_cut (gpointer data, const char *peer, const char *cause)
 
 static const FarMessageOps node_messages = { node_send, node_connected, node_cut };
 
-/* ---- the listener, [loop] ---- */
+/* ---- the listener, [home] ---- */
 
 static guint
-node_upgrade (WsConn *conn, const char *path, char **text)
+node_upgrade (WsConn *conn, const WsHead *head, char **text)
 {
-  g_autoptr (GError) error = NULL;
-
-  if (strcmp (path, "/link") != 0)
+  if (strcmp (head->path, "/link") != 0)
     return 404;
-  if (lws_hdr_total_length (conn->wsi, WSI_TOKEN_ORIGIN) > 0) {
+  if (ws_head_field (head, "origin") != NULL) {
     *text = g_strdup (_("this listener is for nodes; browsers use the people's"));
     return 403;
   }
-  if (!ws_tls_peer (&conn->context->tls, lws_get_ssl (conn->wsi), &conn->node, &error)) {
-    far_count ("nodes", 1);
-    far_complain (conn->context->at, conn->from, "node refused, %s: %s", conn->from, error->message);
-    *text = g_strdup (error->message);
-    return 403;
-  }
   /* without a certificate it stays unverified: seconds and bytes are counted, and core lets it enroll and nothing else */
-  ws_link_begin (conn, conn->node != NULL ? NODE_MESSAGE_MAX : FAR_BODY_MAX);
   if (conn->node != NULL)
     ws_conn_verified (conn);
+  ws_http_socket (conn, conn->node != NULL ? NODE_MESSAGE_MAX : FAR_BODY_MAX);
   return 0;
 }
 
-static int
-node_http (WsConn *conn, const char *path)
+static guint
+node_judge (WsConn *conn, const WsHead *head, char **text)
 {
-  (void) path;
-  return ws_answer_plain (conn, 426, _("this listener is for nodes: WebSocket at /link"));
+  *text = g_strdup (_("this listener is for nodes: WebSocket at /link"));
+  return strcmp (head->path, "/link") == 0 || strcmp (head->path, "/") == 0 ? 426 : 404;
 }
 
 static FarGateLimits
@@ -144,36 +140,23 @@ limits_of (const NodeOptions *options)
   return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address, SPARE_UNVERIFIED, (const char *const *) options->trusted };
 }
 
-static void
-reload_on_loop (WsContext *context, gconstpointer data)
-{
-  const NodeOptions *options = data;
-  const FarGateLimits limits = limits_of (options);
-
-  ws_accept_limits (context->accept, &limits);
-  context->idle_us = options->idle_us;
-  ws_context_files (context, options->cert, options->key, options->ca);
-}
-
-static const WsHooks node_hooks = { .upgrade = node_upgrade, .http = node_http, .reload = reload_on_loop };
+static const WsHooks node_hooks = { .upgrade = node_upgrade, .judge = node_judge };
 
 static gboolean
 node_listen (Node *self, const NodeOptions *options, GError **error)
 {
-  const WsContextSpec spec = { .name = "ws-nodes", .server = TRUE, .buffer = BUFFER_SERVER, .links = BUFFER_LINK, .header_max = HEADER_MAX,
-                               .max_connections = (guint) options->max_connections };
-  const FarGateLimits limits = limits_of (options);
-  WsTls tls = { .cert = g_strdup (options->cert), .key = g_strdup (options->key), .ca = g_strdup (options->ca),
-                .purpose = FAR_PURPOSE_NODE_CLIENT };
+  const FarTlsSpec tls_spec = { .at = self->at, .server = TRUE, .cert = options->cert, .key = options->key, .ca = options->ca,
+                                .purpose = FAR_PURPOSE_NODE_CLIENT, .alpn = "http/1.1" };
   g_autofree char *bound = NULL;
   int fd = far_instance_listen (self->at, options->listen, &bound, error);
+  g_autoptr (FarTls) tls = fd < 0 ? NULL : far_tls_new (&tls_spec, error);
+  WsListenerSpec spec = { .at = self->at, .fd = fd, .tls = tls, .limits = limits_of (options), .proxies = (const char *const *) options->proxy_protocol,
+                          .per_second = PER_SECOND, .head = { HEAD_MAX, HEAD_MAX, 64 }, .requests_max = REQUESTS_MAX, .idle_us = options->idle_us,
+                          .hooks = &node_hooks, .hub = self->hub, .user = self };
 
-  if (fd >= 0)
-    self->context = ws_context_new (self->at, &spec, &tls, &node_hooks, self->hub, self, error);
-  ws_tls_clear (&tls);
-  if (self->context == NULL || ws_accept_new (self->context, fd, &limits, error) == NULL)
+  if (tls == NULL)
     return FALSE;
-  self->context->idle_us = options->idle_us;
+  self->listener = ws_listener_new (&spec);
   far_log (self->at, G_LOG_LEVEL_INFO, "listening on %s", bound);
   return TRUE;
 }
@@ -202,20 +185,28 @@ static void
 node_stop (gpointer data)
 {
   Node *self = data;
+  WsLink *link = self->client == NULL ? NULL : peer_find (self, "");
 
+  if (link != NULL)
+    ws_link_close (link, WS_CLOSE_AWAY, "this node stops");
+  ws_client_free (self);
   if (self->hub != NULL)
     ws_hub_end (g_steal_pointer (&self->hub));
-  if (self->context != NULL)
-    ws_context_free (self->context); /* its last events still ask the node for it */
-  self->context = NULL;
-  ws_client_free (self);
+  g_clear_pointer (&self->listener, ws_listener_free);
   g_clear_pointer (&self->peers, g_hash_table_unref);
 }
 
 static gboolean
-node_reload (gpointer data, const void *options, GError **error)
+node_reload (gpointer data, const void *new_options, GError **error)
 {
-  ws_context_reload (((Node *) data)->context, options);
+  Node *self = data;
+  const NodeOptions *options = new_options;
+  const FarGateLimits limits = limits_of (options);
+
+  if (self->client != NULL)
+    ws_client_reload (self, options);
+  else
+    ws_listener_change (self->listener, &limits, (const char *const *) options->proxy_protocol, options->cert, options->key, options->ca, options->idle_us);
   return TRUE;
 }
 
@@ -231,7 +222,6 @@ node_start (gpointer data, GError **error)
     node_stop (self);
     return FALSE;
   }
-  ws_context_run (self->context);
   far_instance_ready (self->at);
   return TRUE;
 }
@@ -249,6 +239,7 @@ static const FarOption node_options[] = {
   { "max-connections", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_connections), "4096", N_ ("server: connections in all"), 1, 100000 },
   { "max-per-address", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_per_address), "32", N_ ("server: connections of one address before login"), 1, 100000 },
   { "trusted", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (trusted), NULL, N_ ("server: nets without a limit per address, as 10.0.0.0/8") },
+  { "proxy-protocol", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (proxy_protocol), NULL, N_ ("server: nets of proxies whose connections begin with a PROXY protocol header (version 2)") },
   { "idle", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, OFFSET (idle_us), "400s", N_ ("server: a link that says nothing for so long is cut; over three poll cycles"), G_USEC_PER_SEC, 30 * DAY_US },
   { "reconnect", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, OFFSET (reconnect_us), "60s",
     N_ ("client: after a lost link it waits a random time up to this, then up to twice that, up to 15 times"), 10000, DAY_US },

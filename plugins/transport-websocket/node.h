@@ -3,8 +3,8 @@
 #pragma once
 #include <farwatch/plugin.h>
 
-#include "context.h"
 #include "link.h"
+#include "listener.h"
 
 #define NODE_MESSAGE_MAX (FAR_BATCH_MAX + FAR_HEADER_MAX + 4)
 
@@ -12,19 +12,21 @@ typedef struct {
   char *listen, *connect;
   char *cert, *key, *ca, *ca_hash, *name;
   gint64 max_connections, max_per_address;
-  GStrv trusted;
+  GStrv trusted, proxy_protocol;
   gint64 idle_us, reconnect_us;
 } NodeOptions;
 
 typedef struct {
   FarInstance *at;
   WsHub *hub;
-  WsContext *context;
+  WsListener *listener;       /* NULL: a client */
   GHashTable *peers;          /* [main] node id → WsLink; "" on a client */
-  struct _WsClient *client;   /* [loop] */
+  struct _WsClient *client;   /* [main] */
+  gboolean by_hash;           /* client: the authority is known by its hash alone */
 } Node;
 
-/* client.c. [main], before the loop runs. */
+/* client.c, all [main] */
 gboolean ws_client_new (Node *self, const NodeOptions *options, GError **error);
-/* [main], after the loop has ended */
 void ws_client_free (Node *self);
+void ws_client_reload (Node *self, const NodeOptions *options);
+void ws_client_down (Node *self); /* the link is lost */

@@ -1,40 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The HTTP door: each request is one message. One request of a connection at a time: nothing is read while an answer is due. */
+/* The people's HTTP: each request is one message to the router, and its answer one message back. */
 #include "config.h"
 
 #include "people.h"
 
 #include <string.h>
 
-#include <farwatch/clock.h>
-
-#include "answer.h"
+#include <farwatch/i18n.h>
 
 #define PREFIX "/api/"
 #define HELLO "Farwatch. Machines ask at /api/, with a ticket from POST /api/login.\n"
-#define BODY_US (10 * G_USEC_PER_SEC)  /* and a second more for each KiB */
-#define DISCARD_US (2 * G_USEC_PER_SEC)
-#define AUTHORIZATION_MAX 256
-
-typedef struct {
-  guint number;         /* requests of this connection */
-  gboolean discarding;  /* refused; the body is thrown away for a moment, so that the answer is seen */
-  gboolean asked;       /* with main */
-  gboolean last;        /* the connection ends with this answer */
-  GByteArray *body;
-  gsize expected;
-  FarMessage *request;
-  char *bearer;
-  struct _Call *call;   /* a reference, while an answer is due */
-} Http;
+#define ID_MAX 64
 
 /* ---- main's side ---- */
 
-typedef struct _Call {
-  gint refs;            /* one of main until it has answered, one of the loop's exchange */
+typedef struct {
+  gint refs;            /* one of main until it has answered, one of the connection */
   WsConn *conn;
   FarMessage *request;
-  char *bearer;
+  char *bearer, *from;
   FarMessage *answer;
   gboolean known;       /* a valid ticket was shown, or a new one is given */
 } Call;
@@ -49,43 +33,39 @@ call_unref (Call *call)
     far_message_unref (call->answer);
   far_secret_free (call->bearer);
   ws_conn_unref (call->conn);
+  g_free (call->from);
   g_free (call);
 }
 
-static void http_closed (WsConn *conn);
-static const WsRole http_role = { "http", NULL, NULL, NULL, NULL, http_closed };
-
-/* Written at once and not when the library says so: it does not while nothing is read. The socket is empty, and what does not fit the library keeps. */
-static gboolean
-send_answer (WsConn *conn, const Http *http, const FarMessage *answer)
+static void
+send_answer (WsConn *conn, const FarMessage *answer)
 {
   gconstpointer body = NULL;
   gsize size = 0;
 
   if (answer->body != NULL)
     body = g_bytes_get_data (answer->body, &size);
-  return ws_answer (conn, answer->status, answer->content_type != NULL ? answer->content_type : FAR_TYPE_JSON, body, size,
-                    answer->status == 401 ? "www-authenticate: Bearer\r\n" : NULL) == 0 &&
-         !http->last && lws_http_transaction_completed (conn->wsi) == 0;
+  ws_http_answer (conn, answer->status, answer->content_type != NULL ? answer->content_type : FAR_TYPE_JSON, body, size,
+                  answer->status == 401 ? "www-authenticate: Bearer\r\n" : NULL);
 }
 
-/* [loop] */
+/* [home] */
 static void
-answer_on_loop (gpointer data)
+answer_at_home (gpointer data)
 {
   Call *call = data;
   WsConn *conn = call->conn;
-  Http *http = conn->data;
 
-  if (!conn->gone && conn->role == &http_role && http->call == call) {
-    call_unref (g_steal_pointer (&http->call));
+  if (conn->call == call) {
+    conn->call = NULL;
     conn->calls--;
     if (call->known)
       ws_conn_verified (conn);
-    if (send_answer (conn, http, call->answer))
-      ws_conn_hold (conn, FALSE);
-    else
-      ws_conn_end_now (conn);
+    if (ws_http_waits (conn))
+      send_answer (conn, call->answer);
+    if (conn->listener != NULL)
+      ws_listener_less (conn->listener);
+    call_unref (call);
   }
   call_unref (call);
 }
@@ -100,7 +80,7 @@ http_answered (FarMessage *answer, gboolean last, gpointer user)
   call->answer = far_message_ref (answer);
   if (answer->status == 200 && g_strcmp0 (call->request->method, "POST") == 0 && g_strcmp0 (call->request->resource, "login") == 0)
     call->known = TRUE;
-  far_home_post (call->conn->context->home, answer_on_loop, call);
+  far_home_post (call->conn->home, answer_at_home, call);
 }
 
 static FarMessage *
@@ -110,25 +90,36 @@ bad_ticket (const FarMessage *request)
                                                       _("POST login with name and password")));
 }
 
+/* The listener has gone meanwhile: who waits is told so. */
+static FarMessage *
+no_owner (const FarMessage *request)
+{
+  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("this listener has ended; try again"));
+
+  return far_message_error (request, error);
+}
+
 static void
 call_on_main (gpointer data)
 {
   Call *call = data;
+  WsHub *hub = call->conn->hub;
   g_autoptr (FarPrincipal) principal = NULL;
+  g_autoptr (FarMessage) early = NULL;
 
-  if (call->conn->hub->self == NULL) {
-    call_unref (call);
+  if (hub->self == NULL) {
+    early = no_owner (call->request);
+    http_answered (early, TRUE, call);
     return;
   }
-  principal = people_principal (call->bearer, call->conn->from);
+  principal = people_principal (call->bearer, call->from);
   call->known = principal->kind != FAR_PRINCIPAL_NONE;
   if (call->bearer != NULL && !call->known) {
-    g_autoptr (FarMessage) answer = bad_ticket (call->request);
-
-    http_answered (answer, TRUE, call);
+    early = bad_ticket (call->request);
+    http_answered (early, TRUE, call);
     return;
   }
-  far_door_submit (principal, call->conn->hub->transport, call->request, http_answered, call);
+  far_door_submit (principal, hub->transport, call->request, http_answered, call);
 }
 
 /* The connection ended before its answer: nobody waits for it. */
@@ -137,234 +128,116 @@ gone_on_main (gpointer data)
 {
   Call *call = data;
 
-  if (call->answer == NULL && call->conn->hub->self != NULL) {
+  if (call->answer == NULL) {
     far_door_gone (call);
     call_unref (call);
   }
   call_unref (call);
 }
 
-/* ---- the loop's side ---- */
+/* ---- the connection's side ---- */
 
 static void
-http_clear (Http *http)
+call_gone (WsConn *conn)
 {
-  g_clear_pointer (&http->body, g_byte_array_unref);
-  g_clear_pointer (&http->request, far_message_unref);
-  g_clear_pointer (&http->bearer, far_secret_free);
-  http->asked = http->discarding = FALSE;
+  conn->calls--;
+  far_home_post (far_home_main (), gone_on_main, g_steal_pointer (&conn->call));
 }
 
-static void
-http_closed (WsConn *conn)
-{
-  Http *http = conn->data;
-
-  conn->data = NULL;
-  http_clear (http);
-  if (http->call != NULL)
-    far_home_post (far_home_main (), gone_on_main, http->call);
-  g_free (http);
-}
-
-static Http *
-http_of (WsConn *conn)
-{
-  if (conn->role == NULL) {
-    conn->role = &http_role;
-    conn->data = g_new0 (Http, 1);
-  }
-  return conn->role == &http_role ? conn->data : NULL;
-}
-
-static int
-ask (WsConn *conn, Http *http)
-{
-  Call *call = g_new0 (Call, 1);
-
-  http->asked = TRUE;
-  if (http->body != NULL && http->body->len > 0) {
-    http->request->body = g_byte_array_free_to_bytes (g_steal_pointer (&http->body));
-    http->request->content_type = ws_header (conn, WSI_TOKEN_HTTP_CONTENT_TYPE, 128);
-    if (http->request->content_type == NULL)
-      http->request->content_type = g_strdup (FAR_TYPE_JSON);
-    g_strdelimit (http->request->content_type, ";", 0);
-    g_strchomp (http->request->content_type);
-  }
-  call->refs = 2;
-  call->conn = ws_conn_ref (conn);
-  call->request = g_steal_pointer (&http->request);
-  call->bearer = g_steal_pointer (&http->bearer);
-  http->call = call;
-  conn->calls++;
-  ws_conn_deadline (conn, 0);
-  ws_conn_hold (conn, TRUE);
-  lws_set_timeout (conn->wsi, NO_PENDING_TIMEOUT, 0); /* the router has its own */
-  far_home_post (far_home_main (), call_on_main, call);
-  return 0;
-}
-
-/* ---- reading a request ---- */
-
-static const char *
-method_of (WsConn *conn)
-{
-  static const struct { enum lws_token_indexes token; const char *name; } rows[] = {
-    { WSI_TOKEN_GET_URI, "GET" }, { WSI_TOKEN_POST_URI, "POST" }, { WSI_TOKEN_PUT_URI, "PUT" }, { WSI_TOKEN_DELETE_URI, "DELETE" },
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
-    if (lws_hdr_total_length (conn->wsi, rows[i].token) > 0)
-      return rows[i].name;
-  return NULL;
-}
-
-/* The library has undone %xx in path and arguments. */
 static char *
-resource_of (WsConn *conn, const char *path)
+bearer_of (const WsHead *head)
+{
+  const char *field = ws_head_field (head, "authorization");
+
+  if (field == NULL || g_ascii_strncasecmp (field, "Bearer ", 7) != 0)
+    return NULL;
+  return g_strstrip (g_strdup (field + 7));
+}
+
+/* The path is decoded already, the query is not: what the router takes is escaped as in URLs. */
+static char *
+resource_of (const WsHead *head)
 {
   GString *text = g_string_new (NULL);
-  char part[1024];
-  int n;
 
-  g_string_append_uri_escaped (text, path + strlen (PREFIX), "/:@+,;=~!$&'()*", FALSE);
-  for (int i = 0; (n = lws_hdr_copy_fragment (conn->wsi, part, sizeof part, WSI_TOKEN_HTTP_URI_ARGS, i)) >= 0; i++) {
-    char *equals = strchr (part, '=');
-
-    if (equals != NULL)
-      *equals = 0;
-    g_string_append_c (text, i == 0 ? '?' : '&');
-    g_string_append_uri_escaped (text, part, NULL, FALSE);
-    g_string_append_c (text, '=');
-    g_string_append_uri_escaped (text, equals != NULL ? equals + 1 : "", ":@,;~!$'()*/+", FALSE);
-  }
+  g_string_append_uri_escaped (text, head->path + strlen (PREFIX), "/:@+,;=~!$&'()*", FALSE);
+  if (head->query != NULL)
+    g_string_append_printf (text, "?%s", head->query);
   return g_string_free (text, FALSE);
 }
 
-/* 0, or the status to refuse with. Two lengths, a length beside an encoding, or an encoding at all: what does not read the same for everybody is not read. */
-static guint
-length_of (WsConn *conn, const char *method, gsize *length, const char **text)
-{
-  g_autofree char *header = ws_header (conn, WSI_TOKEN_HTTP_CONTENT_LENGTH, 32);
-  gboolean given = lws_hdr_total_length (conn->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0;
-  guint64 value = 0;
-
-  *length = 0;
-  if (lws_hdr_total_length (conn->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) {
-    *text = given ? _("Content-Length and Transfer-Encoding together") : _("Transfer-Encoding is not taken; send Content-Length");
-    return given ? 400 : 501;
-  }
-  if (given && (header == NULL || strspn (header, "0123456789") != strlen (header) || !g_ascii_string_to_unsigned (header, 10, 0, G_MAXINT64, &value, NULL))) {
-    *text = _("Content-Length is wrong");
-    return 400;
-  }
-  if (value > FAR_BODY_MAX) {
-    *text = _("the body is too large: 32 KiB at most");
-    return 413;
-  }
-  *length = (gsize) value;
-  if (given || g_str_equal (method, "GET") || g_str_equal (method, "DELETE"))
-    return 0;
-  *text = _("Content-Length is missing");
-  return 411;
-}
-
-static char *
-bearer_of (WsConn *conn)
-{
-  g_autofree char *header = ws_header (conn, WSI_TOKEN_HTTP_AUTHORIZATION, AUTHORIZATION_MAX);
-  char *bearer = NULL;
-
-  if (header != NULL && g_ascii_strncasecmp (header, "Bearer ", 7) == 0)
-    bearer = g_strdup (g_strstrip (header + 7));
-  if (header != NULL)
-    memset (header, 0, strlen (header));
-  return bearer;
-}
-
 static void
-take_id (WsConn *conn, FarMessage *request)
+fill_body (FarMessage *request, const WsHead *head, GBytes *body)
 {
-  static const char name[] = "x-request-id:";
-  char id[65];
-  int size = lws_hdr_custom_length (conn->wsi, name, sizeof name - 1);
+  const char *type = ws_head_field (head, "content-type");
 
-  if (size <= 0 || size >= (int) sizeof id || lws_hdr_custom_copy (conn->wsi, id, sizeof id, name, sizeof name - 1) != size)
+  if (body == NULL)
     return;
-  g_free (request->id);
-  request->id = g_strdup (id);
+  request->body = g_bytes_ref (body);
+  request->content_type = g_strdup (type != NULL ? type : FAR_TYPE_JSON);
+  g_strdelimit (request->content_type, ";", 0);
+  g_strchomp (request->content_type);
 }
 
-/* The rest of a refused body is thrown away for a moment: a close with unread bytes would take the answer with it. */
-static int
-refuse (WsConn *conn, Http *http, guint status, const char *text)
+static FarMessage *
+message_of (const WsHead *head, GBytes *body)
 {
-  if (!ws_has_body (conn))
-    return ws_answer_plain (conn, status, text);
-  http->discarding = TRUE;
-  ws_conn_deadline (conn, far_clock_boottime_us () + DISCARD_US);
-  return ws_answer_error (conn, status, text);
+  g_autofree char *resource = resource_of (head);
+  const char *id = ws_head_field (head, "x-request-id");
+  FarMessage *request = far_message_request (strcmp (head->method, "HEAD") == 0 ? "GET" : head->method, resource, NULL);
+
+  if (id != NULL && strlen (id) <= ID_MAX) {
+    g_free (request->id);
+    request->id = g_strdup (id);
+  }
+  fill_body (request, head, body);
+  return request;
 }
 
-static int
-begin (WsConn *conn, Http *http, const char *method, const char *path, gsize length)
+guint
+people_judge (WsConn *conn, const WsHead *head, char **text)
 {
-  g_autofree char *resource = resource_of (conn, path);
+  gboolean api = g_str_has_prefix (head->path, PREFIX), reads = strcmp (head->method, "GET") == 0 || strcmp (head->method, "HEAD") == 0;
+  guint status = people_origin (conn, head, text);
 
-  http->request = far_message_request (method, resource, NULL);
-  http->bearer = bearer_of (conn);
-  take_id (conn, http->request);
-  http->expected = length;
-  if (length == 0)
-    return ask (conn, http);
-  http->body = g_byte_array_sized_new ((guint) length);
-  ws_conn_deadline (conn, far_clock_boottime_us () + BODY_US + (gint64) length * G_USEC_PER_SEC / 1024);
-  return 0;
-}
-
-int
-people_http (WsConn *conn, const char *path)
-{
-  Http *http = http_of (conn);
-  const char *method = method_of (conn), *why = NULL;
-  g_autofree char *text = NULL;
-  gsize length = 0;
-  guint status;
-
-  if (http == NULL || http->call != NULL || ((const People *) conn->context->user)->retiring)
-    return -1;
-  http_clear (http);
-  http->last = ++http->number >= PEOPLE_REQUESTS_MAX;
-  if (method == NULL)
-    return refuse (conn, http, 405, _("GET, POST, PUT and DELETE are possible; events come at /link"));
-  status = length_of (conn, method, &length, &why);
   if (status != 0)
-    return refuse (conn, http, status, why);
-  if (people_origin (conn, &text) != 0)
-    return refuse (conn, http, 403, text);
-  if (g_str_has_prefix (path, PREFIX))
-    return begin (conn, http, method, path, length);
-  if (strcmp (path, "/") != 0 || !g_str_equal (method, "GET"))
-    return refuse (conn, http, 404, _("nothing here; messages go to /api/RESOURCE"));
-  if (ws_answer (conn, 200, "text/plain; charset=utf-8", HELLO, strlen (HELLO), NULL) != 0)
-    return -1;
-  return length > 0 || http->last || lws_http_transaction_completed (conn->wsi) != 0 ? -1 : 0;
+    return status;
+  if (strcmp (head->path, "/link") == 0 || g_str_has_prefix (head->path, "/stream/")) {
+    *text = g_strdup (_("this is a WebSocket: ask for an upgrade"));
+    return 426;
+  }
+  if (!reads && strcmp (head->method, "POST") != 0 && strcmp (head->method, "PUT") != 0 && strcmp (head->method, "DELETE") != 0) {
+    *text = g_strdup (_("GET, HEAD, POST, PUT and DELETE are possible; events come at /link"));
+    return 405;
+  }
+  if (!api && strcmp (head->path, "/") != 0) {
+    *text = g_strdup (_("nothing here; messages go to /api/RESOURCE"));
+    return 404;
+  }
+  if (api || reads)
+    return 0;
+  *text = g_strdup (_("messages go to /api/RESOURCE"));
+  return 405;
 }
 
-int
-people_http_body (WsConn *conn, const guint8 *data, gsize size, gboolean last)
+void
+people_request (WsConn *conn, const WsHead *head, GBytes *body)
 {
-  Http *http = conn->role == &http_role ? conn->data : NULL;
+  Call *call;
 
-  if (http == NULL)
-    return -1;
-  if (http->discarding)
-    return last ? -1 : 0;
-  if (http->asked)
-    return last || size == 0 ? 0 : -1; /* the library shows the empty body of a POST, and ends a request without one as well */
-  if (http->body == NULL || http->body->len + size > http->expected)
-    return -1;
-  if (size > 0)
-    g_byte_array_append (http->body, data, (guint) size);
-  return last ? ask (conn, http) : 0;
+  people_look_behind_proxy (conn, head);
+  if (strcmp (head->path, "/") == 0) {
+    ws_http_answer (conn, 200, "text/plain; charset=utf-8", HELLO, strlen (HELLO), NULL);
+    return;
+  }
+  call = g_new0 (Call, 1);
+  call->refs = 2;
+  call->conn = ws_conn_ref (conn);
+  call->from = g_strdup (conn->from);
+  call->request = message_of (head, body);
+  call->bearer = bearer_of (head);
+  conn->call = call;
+  conn->call_gone = call_gone;
+  conn->calls++;
+  far_home_post (far_home_main (), call_on_main, call);
 }

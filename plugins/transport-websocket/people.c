@@ -5,14 +5,16 @@
 
 #include <string.h>
 
-#include "accept.h"
-#include "answer.h"
+#include <farwatch/i18n.h>
+
 #include "stream.h"
 #include "types.h"
 
-#define BUFFER 32768
-#define BUFFER_LINK 4096
-#define HEADER_MAX 16384
+#define HEAD_MAX 16384
+#define TARGET_MAX 8192
+#define PER_SECOND 20
+#define PING_US (50 * G_USEC_PER_SEC)
+#define SILENT_US (120 * G_USEC_PER_SEC)
 #define TICKET_MAX 64
 #define UNVERIFIED_MAX 512
 
@@ -86,38 +88,37 @@ link_answered (gpointer self, WsLink *link, const FarMessage *answer)
 
 static const WsHubFuncs people_funcs = { .asker = link_asker, .asked = link_asked, .answered = link_answered };
 
-/* ---- where from, [loop] ---- */
+/* ---- where from, [home] ---- */
 
 guint
-people_origin (WsConn *conn, char **text)
+people_origin (WsConn *conn, const WsHead *head, char **text)
 {
-  const People *self = conn->context->user;
-  g_autofree char *origin = ws_header (conn, WSI_TOKEN_ORIGIN, 256);
+  const People *self = conn->listener->spec.user;
+  const char *origin = ws_head_field (head, "origin");
 
-  if (lws_hdr_total_length (conn->wsi, WSI_TOKEN_ORIGIN) <= 0)
+  if (origin == NULL)
     return 0;
-  for (guint i = 0; origin != NULL && self->options->origins != NULL && self->options->origins[i] != NULL; i++)
+  for (guint i = 0; self->options->origins != NULL && self->options->origins[i] != NULL; i++)
     if (g_ascii_strcasecmp (origin, self->options->origins[i]) == 0)
       return 0;
-  *text = g_strdup_printf (_("pages of %s may not use this door; add it to `origins` of %s if they should"), origin != NULL ? origin : "?",
-                           far_instance_path (self->at));
+  *text = g_strdup_printf (_("pages of %.200s may not use this door; add it to `origins` of %s if they should"), origin, far_instance_path (self->at));
   return 403;
 }
 
-/* A declared proxy says whom it stands for: the last address in the list is the one it saw itself. */
-static void
-look_behind_proxy (WsConn *conn)
+/* A declared proxy says whom it stands for: the last address in the list is the one it saw itself. Who may open our unix socket is one. */
+void
+people_look_behind_proxy (WsConn *conn, const WsHead *head)
 {
-  const People *self = conn->context->user;
-  g_autofree char *list = ws_header (conn, WSI_TOKEN_X_FORWARDED_FOR, 1024);
-  const char *last = list == NULL ? NULL : strrchr (list, ',');
-  gboolean proxy = FALSE;
+  const People *self = conn->listener->spec.user;
+  const char *list = ws_head_field (head, "x-forwarded-for"), *comma = list == NULL ? NULL : strrchr (list, ',');
+  g_autofree char *last = g_strdup (list == NULL ? "" : comma == NULL ? list : comma + 1);
+  gboolean proxy = strcmp (conn->address, "unix") == 0;
 
   for (guint i = 0; self->options->proxies != NULL && self->options->proxies[i] != NULL; i++)
     proxy = proxy || far_address_in (conn->address, self->options->proxies[i], NULL);
   if (!proxy)
     return;
-  last = g_strstrip (list == NULL ? (char[]){ "" } : last == NULL ? list : (char *) last + 1);
+  g_strstrip (last);
   g_free (conn->from);
   conn->from = g_strdup (far_address_in (last, last, NULL) ? last : "");
 }
@@ -125,30 +126,31 @@ look_behind_proxy (WsConn *conn)
 /* ---- streams ---- */
 
 typedef struct {
-  WsConn *conn;
+  WsHub *hub;
   FarStream *stream;
-  char *ticket;
+  char *ticket, *from;
 } Redeem;
 
 static void
-refuse_ticket (gpointer data)
+redeem_free (Redeem *redeem)
 {
-  Redeem *redeem = data;
-
-  ws_conn_close (redeem->conn, WS_CLOSE_POLICY, "no such ticket, or it has ended");
-  far_stream_free (redeem->stream);
-  ws_conn_unref (redeem->conn);
+  ws_hub_unref (redeem->hub);
+  far_secret_free (redeem->ticket);
+  g_free (redeem->from);
   g_free (redeem);
 }
 
 static void
-ticket_good (gpointer data)
+refuse_ticket (gpointer stream)
 {
-  WsConn *conn = data;
+  ws_stream_refuse (stream, WS_CLOSE_POLICY, "no such ticket, or it has ended");
+}
 
-  ws_conn_verified (conn);
-  ws_conn_hold (conn, FALSE);
-  ws_conn_unref (conn);
+static void
+ticket_good (gpointer stream)
+{
+  ws_stream_verified (stream);
+  ws_stream_hold (stream, FALSE);
 }
 
 /* [main] */
@@ -157,75 +159,59 @@ redeem_on_main (gpointer data)
 {
   Redeem *redeem = data;
   FarHome *home = redeem->stream->home;
-  g_autofree char *ticket = g_steal_pointer (&redeem->ticket);
 
-  if (redeem->conn->hub->self == NULL || !far_ticket_valid (ticket, NULL)) {
-    far_home_post (home, refuse_ticket, redeem);
-    return;
+  if (redeem->hub->self == NULL || !far_ticket_valid (redeem->ticket, NULL)) {
+    far_home_post (home, refuse_ticket, redeem->stream);
+  } else {
+    far_home_post (home, ticket_good, redeem->stream);
+    far_ticket_redeem (redeem->ticket, redeem->stream, redeem->from);
   }
-  far_home_post (home, ticket_good, redeem->conn);
-  far_ticket_redeem (ticket, redeem->stream, redeem->conn->from);
-  g_free (redeem);
+  redeem_free (redeem);
 }
 
-static void
-stream_opened (WsConn *conn, FarStream *stream)
+/* Nothing is read before the ticket is judged. */
+static guint
+begin_stream (WsConn *conn, const char *ticket)
 {
   Redeem *redeem = g_new0 (Redeem, 1);
 
-  redeem->conn = ws_conn_ref (conn);
-  redeem->stream = stream;
-  redeem->ticket = g_strdup (conn->node);
-  g_clear_pointer (&conn->node, g_free);
-  ws_conn_hold (conn, TRUE); /* nothing is read before the ticket is judged */
-  far_home_post (far_home_main (), redeem_on_main, redeem);
-}
-
-static guint
-people_upgrade (WsConn *conn, const char *path, char **text)
-{
-  guint status = people_origin (conn, text);
-
-  if (status != 0)
-    return status;
-  look_behind_proxy (conn);
-  if (strcmp (path, "/link") == 0) {
-    ws_link_begin (conn, PEOPLE_MESSAGE_MAX);
+  redeem->hub = ws_hub_ref (conn->hub);
+  redeem->ticket = g_strdup (ticket);
+  redeem->from = g_strdup (conn->from);
+  redeem->stream = ws_http_stream (conn);
+  if (redeem->stream == NULL) {
+    redeem_free (redeem);
     return 0;
   }
-  if (!g_str_has_prefix (path, "/stream/") || strlen (path) - strlen ("/stream/") > TICKET_MAX)
-    return 404;
-  conn->node = g_strdup (path + strlen ("/stream/")); /* the ticket, until the WebSocket is up */
-  ws_stream_begin (conn, stream_opened);
+  ws_stream_hold (redeem->stream, TRUE);
+  far_home_post (far_home_main (), redeem_on_main, redeem);
   return 0;
 }
 
-/* ---- life ---- */
-
-static int
-people_request (WsConn *conn, const char *path)
+static guint
+people_upgrade (WsConn *conn, const WsHead *head, char **text)
 {
-  look_behind_proxy (conn);
-  return people_http (conn, path);
+  static const char prefix[] = "/stream/";
+  guint status = people_origin (conn, head, text);
+
+  if (status != 0)
+    return status;
+  people_look_behind_proxy (conn, head);
+  if (strcmp (head->path, "/link") == 0) {
+    ws_http_socket (conn, PEOPLE_MESSAGE_MAX);
+    return 0;
+  }
+  if (!g_str_has_prefix (head->path, prefix) || strlen (head->path) - strlen (prefix) > TICKET_MAX)
+    return 404;
+  return begin_stream (conn, head->path + strlen (prefix));
 }
+
+/* ---- life ---- */
 
 static FarGateLimits
 limits_of (const PeopleOptions *options)
 {
   return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address, UNVERIFIED_MAX, (const char *const *) options->trusted };
-}
-
-static void
-reload_on_loop (WsContext *context, gconstpointer data)
-{
-  People *self = context->user;
-  const FarGateLimits limits = limits_of (data);
-  const PeopleOptions *old = self->options;
-
-  self->options = far_options_ref (data);
-  far_options_unref (old);
-  ws_accept_limits (context->accept, &limits);
-  ws_context_files (context, self->options->cert, self->options->key, NULL);
 }
 
 /* [main] */
@@ -239,30 +225,19 @@ retired_on_main (gpointer data)
   ws_hub_unref (hub);
 }
 
-static void
-tell_when_idle (WsContext *context)
-{
-  const People *self = context->user;
-
-  if (self->retiring && context->streams == 0)
-    far_home_post (far_home_main (), retired_on_main, ws_hub_ref (context->hub));
-}
-
 /* Streams go on; links come again by the new instance; an HTTP request under way is answered. */
 static void
-retire_on_loop (gpointer data)
+people_idle (WsListener *listener)
 {
-  People *self = data;
+  People *self = listener->spec.user;
 
-  self->retiring = TRUE;
-  ws_accept_stop (self->context->accept);
-  for (GList *link = self->context->lively.head; link != NULL; link = link->next)
-    ws_conn_close (link->data, WS_CLOSE_AWAY, "replaced");
-  tell_when_idle (self->context);
+  if (self->retired)
+    return;
+  self->retired = TRUE;
+  far_home_post (far_home_main (), retired_on_main, ws_hub_ref (listener->spec.hub));
 }
 
-static const WsHooks people_hooks = { .upgrade = people_upgrade, .http = people_request, .http_body = people_http_body,
-                                      .reload = reload_on_loop, .streamless = tell_when_idle };
+static const WsHooks people_hooks = { .upgrade = people_upgrade, .judge = people_judge, .request = people_request, .idle = people_idle };
 
 static gboolean
 people_init (gpointer data, FarInstance *at, GError **error)
@@ -278,7 +253,7 @@ people_stop (gpointer data)
 
   if (self->hub != NULL)
     ws_hub_end (g_steal_pointer (&self->hub));
-  g_clear_pointer (&self->context, ws_context_free);
+  g_clear_pointer (&self->listener, ws_listener_free);
   g_clear_pointer (&self->options, far_options_unref);
 }
 
@@ -286,36 +261,54 @@ static gboolean
 people_listen (People *self, GError **error)
 {
   const PeopleOptions *options = self->options;
-  const WsContextSpec spec = { .name = "ws-people", .server = TRUE, .buffer = BUFFER, .links = BUFFER_LINK, .header_max = HEADER_MAX,
-                               .max_connections = (guint) options->max_connections, .ping_s = 50, .hangup_s = 120 };
-  const FarGateLimits limits = limits_of (options);
-  WsTls tls = { .cert = g_strdup (options->cert), .key = g_strdup (options->key) };
+  const FarTlsSpec tls_spec = { .at = self->at, .server = TRUE, .cert = options->cert, .key = options->key, .alpn = "http/1.1" };
+  gboolean plain = g_str_has_prefix (options->listen, "unix:"); /* a proxy on this machine has done TLS */
   g_autofree char *bound = NULL;
   int fd = far_instance_listen (self->at, options->listen, &bound, error);
+  g_autoptr (FarTls) tls = fd < 0 || plain ? NULL : far_tls_new (&tls_spec, error);
+  WsListenerSpec spec = { .at = self->at, .fd = fd, .tls = tls, .limits = limits_of (options), .proxies = (const char *const *) options->proxy_protocol,
+                          .per_second = PER_SECOND, .head = { HEAD_MAX, TARGET_MAX, 64 }, .requests_max = PEOPLE_REQUESTS_MAX, .idle_us = SILENT_US,
+                          .ping_us = PING_US, .hooks = &people_hooks, .hub = self->hub, .user = self };
 
-  if (fd >= 0)
-    self->context = ws_context_new (self->at, &spec, &tls, &people_hooks, self->hub, self, error);
-  ws_tls_clear (&tls);
-  if (self->context == NULL || ws_accept_new (self->context, fd, &limits, error) == NULL)
+  if (fd < 0 || (tls == NULL && !plain))
     return FALSE;
+  self->listener = ws_listener_new (&spec);
   far_log (self->at, G_LOG_LEVEL_INFO, "listening on %s", bound);
   return TRUE;
 }
 
+typedef struct { People *self; const PeopleOptions *options; } Exchange;
+
+/* [home] */
+static void
+exchange_options (gpointer data)
+{
+  Exchange *exchange = data;
+
+  far_options_unref (exchange->self->options);
+  exchange->self->options = exchange->options;
+  g_free (exchange);
+}
+
 static gboolean
-people_reload (gpointer data, const void *options, GError **error)
+people_reload (gpointer data, const void *new_options, GError **error)
 {
   People *self = data;
+  const PeopleOptions *options = new_options;
+  const FarGateLimits limits = limits_of (options);
+  Exchange *exchange = g_new0 (Exchange, 1);
 
-  far_door_set_login (self->at, (const char *const *) ((const PeopleOptions *) options)->login);
-  ws_context_reload (self->context, options);
+  far_door_set_login (self->at, (const char *const *) options->login);
+  *exchange = (Exchange){ self, far_options_ref (options) };
+  far_home_post (self->listener->home, exchange_options, exchange);
+  ws_listener_change (self->listener, &limits, (const char *const *) options->proxy_protocol, options->cert, options->key, NULL, SILENT_US);
   return TRUE;
 }
 
 static void
 people_retire (gpointer data)
 {
-  far_home_post (((People *) data)->context->home, retire_on_loop, data);
+  ws_listener_retire (((People *) data)->listener);
 }
 
 static gboolean
@@ -330,7 +323,6 @@ people_start (gpointer data, GError **error)
     return FALSE;
   }
   far_door_set_login (self->at, (const char *const *) self->options->login);
-  ws_context_run (self->context);
   far_instance_ready (self->at);
   return TRUE;
 }
@@ -338,7 +330,7 @@ people_start (gpointer data, GError **error)
 #define OFFSET(field) G_STRUCT_OFFSET (PeopleOptions, field)
 
 static const FarOption people_options[] = {
-  { "listen", FAR_OPT_ADDRESS, FAR_OPT_REQUIRED, OFFSET (listen), NULL, N_ ("where people come in, as 127.0.0.1:8444") },
+  { "listen", FAR_OPT_ADDRESS, FAR_OPT_REQUIRED, OFFSET (listen), NULL, N_ ("where people come in, as 127.0.0.1:8444; or unix:/run/farwatch/front.sock, without TLS, for a proxy on this machine") },
   { "login", FAR_OPT_REFS, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, OFFSET (login), NULL, N_ ("authenticators that are asked, in this order"), 0, 0, NULL, FAR_KIND_AUTHENTICATOR },
   { "cert", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (cert), "keys/node.crt", N_ ("certificate shown to people, with its chain") },
   { "key", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (key), "keys/node.key", N_ ("its key") },
@@ -347,6 +339,7 @@ static const FarOption people_options[] = {
   { "max-per-address", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_per_address), "32", N_ ("connections of one address before login"), 1, 100000 },
   { "trusted", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (trusted), NULL, N_ ("nets without a limit per address, as 10.0.0.0/8") },
   { "proxies", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (proxies), NULL, N_ ("nets of reverse proxies whose X-Forwarded-For is believed") },
+  { "proxy-protocol", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (proxy_protocol), NULL, N_ ("nets of proxies whose connections begin with a PROXY protocol header (version 2)") },
   { NULL, FAR_OPT_END },
 };
 

@@ -4,31 +4,33 @@
 #pragma once
 #include <farwatch/plugin.h>
 
-#include "context.h"
+#include "http.h"
 #include "link.h"
+#include "listener.h"
 
 #define PEOPLE_MESSAGE_MAX (64 * 1024)
 #define PEOPLE_REQUESTS_MAX 1000 /* of one connection */
 
 typedef struct {
   char *listen, *cert, *key;
-  GStrv login, origins, trusted, proxies;
+  GStrv login, origins, trusted, proxies, proxy_protocol;
   gint64 max_connections, max_per_address;
 } PeopleOptions;
 
 typedef struct {
   FarInstance *at;
   WsHub *hub;
-  WsContext *context;
-  const PeopleOptions *options; /* held; the loop's once it runs */
-  gboolean retiring;            /* [loop] */
+  WsListener *listener;
+  const PeopleOptions *options; /* [home] held */
+  gboolean retired;             /* [home] told */
 } People;
 
-/* people-http.c [loop] */
-int people_http (WsConn *conn, const char *path);
-int people_http_body (WsConn *conn, const guint8 *data, gsize size, gboolean last);
+/* people-http.c [home] */
+guint people_judge (WsConn *conn, const WsHead *head, char **text);
+void people_request (WsConn *conn, const WsHead *head, GBytes *body);
 
-/* people.c [loop] 0, or 403 with a text that names the origin and the option. */
-guint people_origin (WsConn *conn, char **text);
+/* people.c [home] 0, or 403 with a text that names the origin and the option. */
+guint people_origin (WsConn *conn, const WsHead *head, char **text);
+void people_look_behind_proxy (WsConn *conn, const WsHead *head);
 /* [main] Who stands behind a ticket now; a new reference. */
 FarPrincipal *people_principal (const char *ticket, const char *from);

@@ -1,113 +1,511 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Byte streams over WebSocket, in place: the bytes below are decoded once, where they lie; what is payload among them is remembered as places. */
 #include "config.h"
 
 #include "stream.h"
 
 #include <string.h>
 
-#include "context.h"
+#include <farwatch/clock.h>
+#include <farwatch/trust.h>
 
-#define IN_HIGH (64 * 1024)
-#define IN_LOW (16 * 1024)
-#define MESSAGE_MAX (1024 * 1024) /* of the other side's; it is not collected */
+#include "in.h"
+#include "listener.h"
+
+#define MASKED_MAX (64 * 1024 - 64) /* of a client's frame: with its head four TLS records */
+#define TURNS 16                    /* looks below that may show nothing but heads and control frames */
+#define FINISH_MS 10000
+#define CONTROL_PER_SECOND 20
+#define CONTROL_BURST 160
+
+/* Payload among the bytes below, counted from the first that is not consumed there. */
+typedef struct { gsize at, size; } Place;
 
 typedef struct {
   FarStream head;
-  WsConn *conn;          /* counted */
-  void (*opened) (WsConn *conn, FarStream *stream);
-  GByteArray *queue;     /* came and was not consumed; NULL: nothing */
-  gsize queue_at;        /* consumed of it */
-  const guint8 *live;    /* the piece being handed over by the library */
-  gsize live_size;
-  WsIn in;               /* counts */
-  gboolean eof_in, eof_out, deaf, held;
-  gboolean parting;      /* the other side said goodbye in order: what it sent before is still shown */
-  gboolean over;         /* the connection is gone, in order; dies when its user has seen the end */
-  gboolean eof_seen;
+  FarStream *below;
+  FarPass *pass;
+  WsStreams *streams;
+  GList node;           /* in streams */
+  FarLater *kill;       /* under streams' lock; asked for when the listener ends */
+  WsDecoder decoder;
+  gsize decoded;        /* bytes below that the decoder has had */
+  Place place[FAR_BATCH_FRAMES];
+  guint first, n;       /* of place */
+  GByteArray *pending;  /* frames that the stream below has not taken; NULL: none */
+  guint8 *masked;       /* client: room for a frame */
+  gint64 control_us;
+  gboolean client, held, away;
+  gboolean eof_in, eof_out, close_out;
+  gboolean over;        /* the other side has closed in order; dies when its user has seen the end */
 } WsStream;
 
-static gsize
-queued (const WsStream *self)
+struct _WsStreams {
+  gint refs;
+  GMutex lock;
+  GQueue all;           /* of WsStream; under lock */
+  FarHome *home;
+  WsListener *listener; /* [home]; NULL: it has ended */
+};
+
+/* ---- those of a listener ---- */
+
+WsStreams *
+ws_streams_new (gpointer listener)
 {
-  return self->queue == NULL ? 0 : self->queue->len - self->queue_at;
+  WsStreams *streams = g_new0 (WsStreams, 1);
+
+  streams->refs = 1;
+  g_mutex_init (&streams->lock);
+  streams->listener = listener;
+  streams->home = ((const WsListener *) listener)->home;
+  return streams;
 }
 
-/* ---- as a FarStream ---- */
+WsStreams *
+ws_streams_ref (WsStreams *streams)
+{
+  g_atomic_int_inc (&streams->refs);
+  return streams;
+}
+
+void
+ws_streams_unref (WsStreams *streams)
+{
+  if (!g_atomic_int_dec_and_test (&streams->refs))
+    return;
+  g_mutex_clear (&streams->lock);
+  g_free (streams);
+}
+
+guint
+ws_streams_count (WsStreams *streams)
+{
+  g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&streams->lock);
+
+  return streams->all.length;
+}
+
+void
+ws_streams_end (WsStreams *streams)
+{
+  g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&streams->lock);
+
+  streams->listener = NULL;
+  for (const GList *link = streams->all.head; link != NULL; link = link->next)
+    far_later_ask (((const WsStream *) link->data)->kill);
+}
+
+static void
+less_at_home (gpointer data)
+{
+  WsStreams *streams = data;
+
+  if (streams->listener != NULL)
+    ws_listener_less (streams->listener);
+  ws_streams_unref (streams);
+}
+
+static void
+kill_now (gpointer data)
+{
+  WsStream *self = data;
+
+  if (self->head.closed)
+    return;
+  if (self->below != NULL && !self->below->closed)
+    self->below->klass->abort (self->below, "the listener has ended");
+  far_stream_die (&self->head, "the listener has ended");
+}
+
+/* The later belongs to a home: another home, another later. */
+static void
+listen_for_end (WsStream *self, FarHome *home)
+{
+  g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = NULL;
+
+  if (self->streams == NULL)
+    return;
+  locked = g_mutex_locker_new (&self->streams->lock);
+  g_clear_pointer (&self->kill, far_later_free);
+  self->kill = far_later_new (home, kill_now, self);
+}
+
+static void
+join_streams (WsStream *self, WsStreams *streams)
+{
+  self->streams = ws_streams_ref (streams);
+  listen_for_end (self, self->head.home);
+  g_mutex_lock (&streams->lock);
+  self->node.data = self;
+  g_queue_push_tail_link (&streams->all, &self->node);
+  g_mutex_unlock (&streams->lock);
+}
+
+static void
+leave_streams (WsStream *self)
+{
+  WsStreams *streams = g_steal_pointer (&self->streams);
+
+  if (streams == NULL)
+    return;
+  g_mutex_lock (&streams->lock);
+  g_queue_unlink (&streams->all, &self->node);
+  g_clear_pointer (&self->kill, far_later_free);
+  g_mutex_unlock (&streams->lock);
+  far_home_post (streams->home, less_at_home, streams);
+}
+
+/* ---- out ---- */
+
+static void
+keep_rest (WsStream *self, const FarBatch *batch, gsize skip)
+{
+  if (self->pending == NULL)
+    self->pending = g_byte_array_new ();
+  for (guint i = 0; i < batch->n; i++) {
+    gsize n = MIN (skip, batch->frames[i].size);
+
+    g_byte_array_append (self->pending, batch->frames[i].data + n, (guint) (batch->frames[i].size - n));
+    skip -= n;
+  }
+}
+
+/* TRUE: nothing waits. */
+static gboolean
+flush (WsStream *self)
+{
+  FarBatch batch = { .n = 1 };
+  gsize taken;
+
+  if (self->pending == NULL)
+    return TRUE;
+  batch.bytes = self->pending->len;
+  batch.frames[0] = (FarFrame){ .data = self->pending->data, .size = self->pending->len };
+  taken = self->below->klass->write (self->below, &batch);
+  if (taken < self->pending->len) {
+    if (taken > 0)
+      g_byte_array_remove_range (self->pending, 0, (guint) taken);
+    return FALSE;
+  }
+  g_clear_pointer (&self->pending, g_byte_array_unref);
+  return TRUE;
+}
+
+/* A short frame of our own: behind what waits. */
+static void
+put_frame (WsStream *self, guint opcode, const guint8 *data, gsize size)
+{
+  guint8 frame[WS_FRAME_HEAD_MAX + WS_FRAME_CONTROL_MAX];
+  guint32 word = far_random_u32 (G_MAXUINT32);
+  const guint8 *mask = self->client ? (const guint8 *) &word : NULL;
+  gsize head = ws_frame_head (frame, opcode, TRUE, size, mask), taken;
+  FarBatch batch = { .n = 1, .bytes = head + size };
+
+  memcpy (frame + head, data, size);
+  if (mask != NULL)
+    ws_mask (frame + head, frame + head, size, mask, 0);
+  batch.frames[0] = (FarFrame){ .data = frame, .size = head + size };
+  taken = flush (self) ? self->below->klass->write (self->below, &batch) : 0;
+  if (taken < batch.bytes)
+    keep_rest (self, &batch, taken);
+}
+
+static void
+put_close (WsStream *self, guint code, const char *cause)
+{
+  guint8 payload[WS_FRAME_CONTROL_MAX] = { (guint8) (code >> 8), (guint8) code };
+  gsize text = cause == NULL ? 0 : MIN (strlen (cause), sizeof payload - 2);
+
+  if (self->close_out)
+    return;
+  self->close_out = TRUE;
+  if (text > 0)
+    memcpy (payload + 2, cause, text);
+  put_frame (self, WS_OPCODE_CLOSE, payload, code == WS_CLOSE_NONE ? 0 : 2 + text);
+}
+
+/* Both directions have ended: the other side is told that this was all. */
+static void
+close_when_done (WsStream *self)
+{
+  if (self->eof_in && self->eof_out)
+    put_close (self, WS_CLOSE_NORMAL, NULL);
+}
+
+/* One message for all of a batch: its head, and the frames as they lie. */
+static gsize
+write_plain (WsStream *self, const FarBatch *batch)
+{
+  guint8 head[WS_FRAME_HEAD_MAX];
+  FarBatch out = { .n = 1 };
+  gsize payload = 0, taken;
+
+  for (guint i = 0; i < batch->n && out.n < FAR_BATCH_FRAMES; i++) {
+    out.frames[out.n++] = batch->frames[i];
+    payload += batch->frames[i].size;
+  }
+  out.frames[0] = (FarFrame){ .data = head, .size = ws_frame_head (head, WS_OPCODE_BINARY, TRUE, payload, NULL) };
+  out.bytes = payload + out.frames[0].size;
+  taken = self->below->klass->write (self->below, &out);
+  if (taken == 0)
+    return 0;
+  if (taken < out.bytes)
+    keep_rest (self, &out, taken);
+  return payload;
+}
+
+static gsize
+write_masked (WsStream *self, const FarBatch *batch)
+{
+  guint32 word = far_random_u32 (G_MAXUINT32);
+  const guint8 *mask = (const guint8 *) &word;
+  gsize payload = MIN (batch->bytes, MASKED_MAX), done = 0, head, taken;
+  FarBatch out = { .n = 1 };
+
+  if (self->masked == NULL)
+    self->masked = g_malloc (MASKED_MAX + WS_FRAME_HEAD_MAX);
+  head = ws_frame_head (self->masked, WS_OPCODE_BINARY, TRUE, payload, mask);
+  for (guint i = 0; i < batch->n && done < payload; i++) {
+    gsize n = MIN (batch->frames[i].size, payload - done);
+
+    ws_mask (self->masked + head + done, batch->frames[i].data, n, mask, done);
+    done += n;
+  }
+  out.bytes = head + payload;
+  out.frames[0] = (FarFrame){ .data = self->masked, .size = out.bytes };
+  taken = self->below->klass->write (self->below, &out);
+  if (taken == 0)
+    return 0;
+  if (taken < out.bytes)
+    keep_rest (self, &out, taken);
+  return payload;
+}
+
+/* ---- in ---- */
+
+static void
+take_text (WsStream *self, const WsFrame *frame)
+{
+  const WsPiece piece = { .begins = frame->begins, .frame = frame->frame, .ends = frame->ends };
+
+  if (ws_in_is_eof (&piece, frame->data, frame->size)) {
+    self->eof_in = TRUE;
+    close_when_done (self);
+    return;
+  }
+  put_close (self, WS_CLOSE_TYPE, "text on a stream is only: " WS_EOF);
+  far_stream_die_soon (&self->head, "text on a stream is only: " WS_EOF);
+}
+
+static void
+take_piece (WsStream *self, const WsFrame *frame, gsize at)
+{
+  if (!frame->binary) {
+    take_text (self, frame);
+  } else if (frame->size > 0 && self->eof_in) {
+    put_close (self, WS_CLOSE_PROTOCOL, "bytes after " WS_EOF);
+    far_stream_die_soon (&self->head, "bytes after " WS_EOF);
+  } else if (frame->size > 0) {
+    self->place[self->n++] = (Place){ at, frame->size };
+  }
+}
+
+static void
+take_control (WsStream *self, const WsFrame *frame)
+{
+  gint64 now = far_clock_boottime_us ();
+
+  self->control_us = MAX (self->control_us, now) + G_USEC_PER_SEC / CONTROL_PER_SECOND;
+  if (self->control_us - now > CONTROL_BURST * G_USEC_PER_SEC / CONTROL_PER_SECOND) {
+    put_close (self, WS_CLOSE_POLICY, "too many control frames");
+    far_stream_die_soon (&self->head, "too many control frames");
+  } else if (frame->kind == WS_FRAME_PING && !self->close_out) {
+    put_frame (self, WS_OPCODE_PONG, frame->data, frame->size);
+  }
+}
+
+/* In order: what came before is still shown. No code at all is what a browser's plain close() sends. */
+static void
+take_close (WsStream *self, guint code)
+{
+  gboolean in_order = code == WS_CLOSE_NORMAL || code == WS_CLOSE_AWAY || code == WS_CLOSE_NONE;
+
+  put_close (self, code, NULL);
+  self->eof_in = self->over = TRUE;
+  if (!in_order)
+    far_stream_die_soon (&self->head, "closed by the other side");
+}
+
+static void
+take_frame (WsStream *self, const WsFrame *frame, gsize at)
+{
+  switch (frame->kind) {
+  case WS_FRAME_MORE:
+    return;
+  case WS_FRAME_PIECE:
+    take_piece (self, frame, at);
+    return;
+  case WS_FRAME_CLOSE:
+    take_close (self, frame->code);
+    return;
+  case WS_FRAME_BAD:
+    put_close (self, frame->code, frame->cause);
+    far_stream_die_soon (&self->head, frame->cause);
+    return;
+  default:
+    take_control (self, frame);
+  }
+}
+
+/* Decodes what is new of the bytes below. */
+static void
+decode (WsStream *self, const FarBatch *below)
+{
+  gsize begin = 0;
+
+  for (guint i = 0; i < below->n; i++) {
+    const FarFrame *frame = &below->frames[i];
+
+    while (self->decoded < begin + frame->size && self->n < FAR_BATCH_FRAMES && !self->head.closed && !self->over) {
+      guint8 *data = (guint8 *) frame->data + (self->decoded - begin);
+      WsFrame what;
+      gsize used = ws_decoder_next (&self->decoder, data, begin + frame->size - self->decoded, &what);
+
+      take_frame (self, &what, what.kind == WS_FRAME_PIECE ? self->decoded + (gsize) (what.data - data) : 0);
+      self->decoded += used;
+    }
+    begin += frame->size;
+  }
+}
+
+/* Shows the places; one that lies across two frames below is shown in two. */
+static void
+show (const WsStream *self, const FarBatch *below, FarBatch *batch)
+{
+  gsize begin = 0;
+  guint p = self->first;
+
+  for (guint i = 0; i < below->n; i++) {
+    gsize end = begin + below->frames[i].size;
+
+    for (; p < self->n && batch->n < FAR_BATCH_FRAMES; p++) {
+      gsize from = MAX (self->place[p].at, begin), to = MIN (self->place[p].at + self->place[p].size, end);
+
+      if (from >= end)
+        break;
+      if (from < to) {
+        batch->frames[batch->n++] = (FarFrame){ .data = below->frames[i].data + (from - begin), .size = to - from };
+        batch->bytes += to - from;
+      }
+      if (self->place[p].at + self->place[p].size > end)
+        break;
+    }
+    begin = end;
+  }
+}
+
+static void below_ready (FarStream *below, guint ready, gpointer user);
+
+static void
+take_below_again (WsStream *self)
+{
+  if (!self->away)
+    return;
+  self->away = FALSE;
+  far_stream_take (self->below, below_ready, self);
+}
+
+/* Heads and control frames alone: nothing to show, so they go at once. */
+static void
+drop_decoded (WsStream *self)
+{
+  if (self->first < self->n || self->decoded == 0)
+    return;
+  self->first = self->n = 0;
+  self->below->klass->consume (self->below, self->decoded);
+  self->decoded = 0;
+}
 
 static void
 stream_peek (FarStream *stream, FarBatch *batch)
 {
   WsStream *self = (WsStream *) stream;
+  FarBatch below;
+  guint turn;
 
   batch->n = 0;
-  batch->bytes = queued (self) + self->live_size;
-  batch->eof = self->eof_in;
-  if (queued (self) > 0)
-    batch->frames[batch->n++] = (FarFrame){ .data = self->queue->data + self->queue_at, .size = queued (self) };
-  if (self->live_size > 0)
-    batch->frames[batch->n++] = (FarFrame){ .data = self->live, .size = self->live_size };
-  if (batch->n > 0 || !batch->eof)
+  batch->bytes = 0;
+  batch->eof = FALSE;
+  if (stream->closed || self->below == NULL)
     return;
-  self->eof_seen = TRUE;
+  take_below_again (self);
+  if (self->held)
+    return;
+  for (turn = 0; turn < TURNS && !stream->closed; turn++) {
+    self->below->klass->peek (self->below, &below);
+    if (below.n == 0 || self->over)
+      break;
+    decode (self, &below);
+    if (self->first < self->n)
+      break;
+    drop_decoded (self);
+  }
+  if (stream->closed)
+    return;
+  if (self->first < self->n) {
+    show (self, &below, batch);
+    return;
+  }
+  if (turn == TURNS)
+    far_stream_tell_soon (stream, FAR_READY_READ);
+  batch->eof = self->eof_in;
   if (self->over)
     far_stream_die_soon (stream, "closed by the other side");
-}
-
-static void
-judge_queue (WsStream *self)
-{
-  gboolean hold = self->held ? queued (self) > IN_LOW : queued (self) >= IN_HIGH;
-
-  if (hold == self->held)
-    return;
-  self->held = hold;
-  ws_conn_hold (self->conn, hold);
+  else if (turn < TURNS && below.n == 0 && below.eof)
+    far_stream_die_soon (stream, self->eof_in && self->eof_out ? "closed by the other side" : "connection lost");
 }
 
 static void
 stream_consume (FarStream *stream, gsize bytes)
 {
   WsStream *self = (WsStream *) stream;
-  gsize from_queue = MIN (bytes, queued (self));
+  gsize drop = 0;
 
-  self->queue_at += from_queue;
-  if (self->queue != NULL && queued (self) == 0) {
-    g_clear_pointer (&self->queue, g_byte_array_unref);
-    self->queue_at = 0;
+  while (bytes > 0 && self->first < self->n) {
+    Place *place = &self->place[self->first];
+    gsize n = MIN (bytes, place->size);
+
+    place->at += n;
+    place->size -= n;
+    bytes -= n;
+    drop = place->at;
+    if (place->size == 0)
+      self->first++;
   }
-  bytes = MIN (bytes - from_queue, self->live_size);
-  self->live += bytes;
-  self->live_size -= bytes;
-  judge_queue (self);
+  if (self->first == self->n) {
+    drop_decoded (self);
+    return;
+  }
+  self->below->klass->consume (self->below, drop);
+  self->decoded -= drop;
+  for (guint i = self->first; i < self->n; i++)
+    self->place[i - self->first] = (Place){ self->place[i].at - drop, self->place[i].size };
+  self->n -= self->first;
+  self->first = 0;
 }
 
-/* One WebSocket message is at most one TLS record; small frames share one. */
 static gsize
 stream_write (FarStream *stream, const FarBatch *batch)
 {
   WsStream *self = (WsStream *) stream;
-  gsize taken = 0;
 
-  if (stream->closed || self->eof_out || self->over)
+  if (stream->closed || self->below == NULL)
     return 0;
-  for (guint i = 0; i < batch->n; i++)
-    for (gsize at = 0; at < batch->frames[i].size;) {
-      gsize n = MIN (MIN (batch->frames[i].size - at, WS_PIECE), ws_conn_room (self->conn));
-
-      if (n == 0)
-        return taken;
-      ws_conn_send (self->conn, batch->frames[i].data + at, n, FALSE);
-      at += n;
-      taken += n;
-    }
-  return taken;
-}
-
-static void
-finish_when_done (WsStream *self)
-{
-  if (self->eof_in && self->eof_out)
-    ws_conn_finish (self->conn);
+  take_below_again (self);
+  if (self->eof_out || self->close_out || batch->bytes == 0 || !flush (self))
+    return 0;
+  return self->client ? write_masked (self, batch) : write_plain (self, batch);
 }
 
 static void
@@ -115,13 +513,12 @@ stream_shutdown (FarStream *stream, FarDirection what)
 {
   WsStream *self = (WsStream *) stream;
 
-  if ((what & FAR_DIRECTION_READ) != 0)
-    self->deaf = TRUE;
-  if ((what & FAR_DIRECTION_WRITE) == 0 || self->eof_out || stream->closed)
+  if ((what & FAR_DIRECTION_WRITE) == 0 || self->eof_out || self->close_out || stream->closed || self->below == NULL)
     return;
+  take_below_again (self);
   self->eof_out = TRUE;
-  ws_conn_send (self->conn, WS_EOF, strlen (WS_EOF), TRUE);
-  finish_when_done (self);
+  put_frame (self, WS_OPCODE_TEXT, (const guint8 *) WS_EOF, strlen (WS_EOF));
+  close_when_done (self);
 }
 
 static void
@@ -131,28 +528,141 @@ stream_abort (FarStream *stream, const char *cause)
 
   stream->closed = TRUE;
   if (stream->cause == NULL)
-    stream->cause = g_intern_string (cause);
-  ws_conn_kill (self->conn, stream->cause);
+    stream->cause = far_cause (cause);
+  if (self->below != NULL && !self->below->closed)
+    self->below->klass->abort (self->below, cause);
+}
+
+/* The stream below is taken again when this one is used at its new home. */
+static void
+stream_move (FarStream *stream, FarHome *home)
+{
+  WsStream *self = (WsStream *) stream;
+
+  far_stream_take (self->below, NULL, NULL);
+  self->below->klass->move (self->below, home);
+  self->away = TRUE;
+  listen_for_end (self, home);
+  far_stream_moved (stream, home);
+}
+
+static void
+leave_pass (gpointer pass)
+{
+  far_gate_leave (pass);
+}
+
+/* What is behind a close frame is not read; what was written before it still goes out. */
+static void
+let_go (WsStream *self)
+{
+  FarStream *below = g_steal_pointer (&self->below);
+  FarPass *pass = g_steal_pointer (&self->pass);
+
+  if (below == NULL) {
+    far_gate_leave (pass);
+    return;
+  }
+  far_stream_take (below, NULL, NULL);
+  if (pass != NULL)
+    far_gate_evictable (pass, NULL, NULL, NULL);
+  far_stream_linger (below, g_steal_pointer (&self->pending), below->closed ? 0 : FINISH_MS, leave_pass, pass);
 }
 
 static void
 stream_free (FarStream *stream)
 {
   WsStream *self = (WsStream *) stream;
-  WsContext *context = self->conn->context;
 
-  self->conn->data = NULL;
-  ws_conn_finish (self->conn);
-  ws_conn_unref (self->conn);
-  g_clear_pointer (&self->queue, g_byte_array_unref);
+  if (self->below != NULL && !self->below->closed && (!stream->closed || !self->close_out))
+    put_close (self, WS_CLOSE_NORMAL, NULL);
+  let_go (self);
+  leave_streams (self);
+  ws_decoder_clear (&self->decoder);
+  g_clear_pointer (&self->pending, g_byte_array_unref);
+  g_free (self->masked);
   g_free (self);
-  context->streams--;
-  if (context->streams == 0 && context->hooks->streamless != NULL)
-    context->hooks->streamless (context);
 }
 
-static const FarStreamClass stream_class = { "websocket", FALSE, FALSE, stream_peek, stream_consume, stream_write, stream_shutdown, stream_abort, NULL,
-                                             stream_free };
+static const FarStreamClass stream_class = {
+  .name = "websocket",
+  .movable = TRUE,
+  .peek = stream_peek,
+  .consume = stream_consume,
+  .write = stream_write,
+  .shutdown = stream_shutdown,
+  .abort = stream_abort,
+  .move = stream_move,
+  .free = stream_free,
+};
+
+static void
+below_ready (FarStream *below, guint ready, gpointer user)
+{
+  WsStream *self = user;
+
+  if (self->head.closed)
+    return;
+  if ((ready & FAR_READY_CLOSED) != 0) {
+    far_stream_die (&self->head, self->over || (self->eof_in && self->eof_out) ? "closed by the other side" : below->cause != NULL ? below->cause : "closed");
+    return;
+  }
+  if ((ready & FAR_READY_WRITE) != 0 && !flush (self))
+    ready &= ~(guint) FAR_READY_WRITE;
+  if (ready != 0)
+    far_stream_tell (&self->head, ready);
+}
+
+static void
+stream_evicted (gpointer data)
+{
+  kill_now (data);
+}
+
+FarStream *
+ws_stream_new (FarStream *below, gboolean client, FarPass *pass, WsStreams *streams)
+{
+  WsStream *self = g_new0 (WsStream, 1);
+
+  far_stream_init (&self->head, &stream_class, below->home);
+  self->below = below;
+  self->client = client;
+  self->pass = pass;
+  if (pass != NULL)
+    far_gate_evictable (pass, below->home, stream_evicted, self);
+  if (streams != NULL)
+    join_streams (self, streams);
+  ws_decoder_init (&self->decoder, client, 0);
+  far_stream_take (below, below_ready, self);
+  return &self->head;
+}
+
+void
+ws_stream_hold (FarStream *stream, gboolean hold)
+{
+  ((WsStream *) stream)->held = hold;
+  if (!hold)
+    far_stream_tell_soon (stream, FAR_READY_READ);
+}
+
+void
+ws_stream_verified (FarStream *stream)
+{
+  WsStream *self = (WsStream *) stream;
+
+  if (self->pass != NULL)
+    far_gate_verified (self->pass);
+}
+
+void
+ws_stream_refuse (FarStream *stream, guint code, const char *cause)
+{
+  WsStream *self = (WsStream *) stream;
+
+  if (!stream->closed && self->below != NULL && !self->below->closed)
+    put_close (self, code, cause);
+  far_stream_free (stream);
+}
 
 static void
 free_now (gpointer stream)
@@ -166,130 +676,4 @@ ws_stream_free_at_home (gpointer data)
   FarStream *stream = data;
 
   far_home_post (stream->home, free_now, stream);
-}
-
-/* ---- as a role ---- */
-
-static void
-role_opened (WsConn *conn)
-{
-  WsStream *self = conn->data;
-  void (*opened) (WsConn *opened_conn, FarStream *stream) = self->opened;
-
-  self->opened = NULL; /* somebody's from now on */
-  opened (conn, &self->head);
-}
-
-static void
-keep_rest (WsStream *self)
-{
-  if (self->live_size > 0 && !self->deaf) {
-    if (self->queue == NULL)
-      self->queue = g_byte_array_new ();
-    if (self->queue_at > IN_HIGH / 2) {
-      g_byte_array_remove_range (self->queue, 0, (guint) self->queue_at);
-      self->queue_at = 0;
-    }
-    g_byte_array_append (self->queue, self->live, (guint) self->live_size);
-  }
-  self->live = NULL;
-  self->live_size = 0;
-  judge_queue (self);
-}
-
-static guint
-take_text (WsStream *self, const WsPiece *piece, const guint8 *data, gsize size, const char **cause)
-{
-  if (!ws_in_is_eof (piece, data, size)) {
-    *cause = "text on a stream is only: " WS_EOF;
-    return WS_CLOSE_TYPE;
-  }
-  if (self->eof_in)
-    return 0;
-  self->eof_in = TRUE;
-  finish_when_done (self);
-  far_stream_tell (&self->head, FAR_READY_READ);
-  return 0;
-}
-
-/* Freed, or dead: whatever comes is nobody's. */
-static guint
-role_piece (WsConn *conn, const WsPiece *piece, const guint8 *data, gsize size, const char **cause)
-{
-  WsStream *self = conn->data;
-  guint code;
-
-  if (self == NULL || self->head.closed)
-    return 0;
-  if (!piece->binary)
-    return take_text (self, piece, data, size, cause);
-  code = ws_in_count (&self->in, piece, size, cause);
-  if (code != 0 || size == 0)
-    return code;
-  if (self->eof_in) {
-    *cause = "bytes after " WS_EOF;
-    return WS_CLOSE_PROTOCOL;
-  }
-  self->live = data;
-  self->live_size = size;
-  far_stream_tell (&self->head, FAR_READY_READ);
-  if (conn->data == self)
-    keep_rest (self);
-  return 0;
-}
-
-static void
-role_pressure (WsConn *conn, gboolean high)
-{
-  WsStream *self = conn->data;
-
-  if (self != NULL && !high && !self->head.closed)
-    far_stream_tell (&self->head, FAR_READY_WRITE);
-}
-
-static void
-role_parting (WsConn *conn)
-{
-  WsStream *self = conn->data;
-
-  if (self != NULL)
-    self->parting = TRUE;
-}
-
-static void
-role_closed (WsConn *conn)
-{
-  WsStream *self = conn->data;
-
-  if (self != NULL && self->opened != NULL) { /* never was anybody's: a refused server, a failed handshake */
-    far_stream_free (&self->head);
-    return;
-  }
-  if (self == NULL || self->head.closed)
-    return;
-  if (conn->cause != NULL || (!self->parting && !(self->eof_in && self->eof_out))) {
-    far_stream_die (&self->head, conn->cause != NULL ? conn->cause : "connection lost");
-    return;
-  }
-  self->eof_in = self->over = TRUE;
-  if (self->eof_seen)
-    far_stream_die (&self->head, "closed by the other side");
-  else
-    far_stream_tell (&self->head, FAR_READY_READ);
-}
-
-static const WsRole stream_role = { "stream", role_opened, role_piece, role_pressure, role_parting, role_closed };
-
-void
-ws_stream_begin (WsConn *conn, void (*opened) (WsConn *conn, FarStream *stream))
-{
-  WsStream *self = g_new0 (WsStream, 1);
-
-  far_stream_init (&self->head, &stream_class, conn->context->home);
-  self->conn = ws_conn_ref (conn);
-  self->opened = opened;
-  self->in.limit = MESSAGE_MAX;
-  conn->data = self;
-  conn->role = &stream_role;
-  conn->context->streams++;
 }

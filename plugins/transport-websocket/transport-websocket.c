@@ -3,5 +3,5 @@
 
 #include "types.h"
 
-FAR_PLUGIN ("transport-websocket", "0.1", "transport/websocket transport/https", "libwebsockets.so.17 libssl.so.3 libcrypto.so.3 libev.so.4 libhttp_parser.so.2.9",
+FAR_PLUGIN ("transport-websocket", "0.1", "transport/websocket transport/https", "libhttp_parser.so.2.9",
             &ws_type_node.type, &ws_type_people.type)

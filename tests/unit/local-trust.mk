@@ -44,7 +44,6 @@ tests_unit_test_ws_frame_LDADD = $(TEST_LINK)
 check_PROGRAMS += tests/unit/test-ws-in
 tests_unit_test_ws_in_SOURCES = tests/unit/test-ws-in.c \
 	plugins/transport-websocket/in.c \
-	plugins/transport-websocket/rate.c \
 	plugins/transport-websocket/url.c
 tests_unit_test_ws_in_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins/transport-websocket
 tests_unit_test_ws_in_CFLAGS = $(TEST_CC)

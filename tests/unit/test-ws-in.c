@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "in.h"
-#include "rate.h"
 #include "url.h"
 
 #define LIMIT 70000
@@ -145,28 +144,6 @@ START_TEST (garbage)
 }
 END_TEST
 
-START_TEST (handshakes_a_second)
-{
-  WsRate rate;
-  guint taken = 0, others = 0;
-
-  ws_rate_init (&rate, 100, 10, 0);
-  for (guint i = 0; i < 1000; i++)
-    taken += ws_rate_take (&rate, "192.0.2.1", FALSE, 0);
-  ck_assert_uint_eq (taken, 10);
-  ck_assert (ws_rate_take (&rate, "192.0.2.1", TRUE, 0)); /* a trusted net counts in all only */
-  for (guint i = 0; i < 1000; i++)
-    others += ws_rate_take (&rate, "10.0.0.1", TRUE, 0);
-  ck_assert_uint_eq (others, 100 - 10 - 1);
-  for (taken = 0; ws_rate_take (&rate, "192.0.2.1", FALSE, G_USEC_PER_SEC); taken++)
-    ;
-  ck_assert_uint_eq (taken, 10);
-  for (taken = 0; ws_rate_take (&rate, "192.0.2.1", FALSE, 100 * G_USEC_PER_SEC); taken++)
-    ;
-  ck_assert_uint_eq (taken, 20); /* two seconds' worth is kept */
-}
-END_TEST
-
 static const struct { const char *text, *host; guint16 port; const char *path; } urls[] = {
   { "wss://cloud.example:8443", "cloud.example", 8443, "/link" },
   { "wss://cloud.example", "cloud.example", 443, "/link" },
@@ -213,7 +190,6 @@ main (void)
   tcase_add_test (tcase, too_large);
   tcase_add_test (tcase, too_many_fragments);
   tcase_add_test (tcase, garbage);
-  tcase_add_test (tcase, handshakes_a_second);
   tcase_add_loop_test (tcase, addresses, 0, G_N_ELEMENTS (urls));
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The server's half of HTTP/1.1 on a connection: one request at a time, read when the one before has been answered. [home] */
+#pragma once
+#include "conn.h"
+#include "http-head.h"
+
+/* A fresh connection of a listener: the first request is awaited. */
+void ws_http_begin (WsConn *conn);
+/* Answers the request under way. more: further header lines, each with CR LF; NULL: none. */
+void ws_http_answer (WsConn *conn, guint status, const char *type, const void *body, gsize size, const char *more);
+/* The same with our own text of an error. */
+void ws_http_refuse (WsConn *conn, guint status, const char *text);
+/* Is a request waiting for its answer? FALSE: the connection has gone or has become something else. */
+gboolean ws_http_waits (const WsConn *conn);
+/* Inside hooks->upgrade(): answers 101, and the connection is a link; limit: bytes of one message. */
+void ws_http_socket (WsConn *conn, gsize limit);
+/* Inside hooks->upgrade(): answers 101, and the connection's bytes are a stream, which lives on by itself. NULL: the connection could not be written to. */
+FarStream *ws_http_stream (WsConn *conn);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Listeners: from the accepted descriptor to the first request, and what is looked at now and then. */
+#include "config.h"
+
+#include "listener.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <farwatch/clock.h>
+#include <farwatch/i18n.h>
+
+#include "http.h"
+#include "link.h"
+
+#define USER_TIMEOUT_MS 60000u       /* data nobody acknowledges for so long: the other side is gone */
+#define LOOK_US (10 * G_USEC_PER_SEC)
+
+/* A connection whose TLS handshake is not over. */
+typedef struct {
+  WsListener *listener; /* NULL: it has ended */
+  FarPass *pass;
+  char *from;
+  FarTlsAccept *accept;
+  GList link;
+} WsArrival;
+
+/* ---- coming in ---- */
+
+static void
+conn_evicted (gpointer conn)
+{
+  ws_conn_kill (conn, "others wait");
+}
+
+static void
+begin_conn (WsListener *listener, FarStream *stream, const char *from, FarPass *pass, const char *node)
+{
+  WsConn *conn = ws_conn_new (stream, listener, listener->spec.hub, from, pass);
+
+  conn->node = g_strdup (node);
+  g_queue_push_tail_link (&listener->served, &conn->served);
+  far_gate_evictable (pass, listener->home, conn_evicted, conn);
+  ws_http_begin (conn);
+}
+
+static void
+arrival_free (WsArrival *arrival)
+{
+  if (arrival->listener != NULL)
+    g_queue_unlink (&arrival->listener->arrivals, &arrival->link);
+  far_gate_leave (arrival->pass);
+  g_free (arrival->from);
+  g_free (arrival);
+}
+
+static void
+arrival_heard (gpointer data)
+{
+  far_gate_heard (((WsArrival *) data)->pass);
+}
+
+static void
+arrival_evicted (gpointer data)
+{
+  far_tls_accept_cancel (((WsArrival *) data)->accept, "others wait");
+}
+
+static void
+arrival_done (FarStream *stream, const char *cause, gpointer data)
+{
+  WsArrival *arrival = data;
+  WsListener *listener = arrival->listener;
+
+  if (stream == NULL || listener == NULL || listener->retiring) {
+    far_stream_free (stream);
+  } else {
+    far_gate_evictable (arrival->pass, NULL, NULL, NULL);
+    begin_conn (listener, stream, arrival->from, g_steal_pointer (&arrival->pass), far_tls_peer (stream));
+  }
+  arrival_free (arrival);
+}
+
+static const FarTlsAcceptFuncs arrival_funcs = { arrival_heard, arrival_done };
+
+static void
+keep_alive (int fd)
+{
+  const int on = 1;
+
+  setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+static void
+came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
+{
+  WsListener *listener = user;
+  WsArrival *arrival;
+
+  keep_alive (fd);
+  if (listener->spec.tls == NULL) {
+    far_gate_heard (pass);
+    begin_conn (listener, far_stream_fd_new (listener->home, fd), from, pass, NULL);
+    return;
+  }
+  arrival = g_new0 (WsArrival, 1);
+  arrival->listener = listener;
+  arrival->pass = pass;
+  arrival->from = g_strdup (from);
+  arrival->link.data = arrival;
+  g_queue_push_tail_link (&listener->arrivals, &arrival->link);
+  arrival->accept = far_tls_accept (listener->spec.tls, listener->home, fd, from, &arrival_funcs, arrival);
+  far_gate_evictable (pass, listener->home, arrival_evicted, arrival);
+}
+
+/* ---- what is looked at now and then ---- */
+
+static void
+look_at_files (WsListener *listener)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean changed = FALSE;
+
+  if (listener->spec.tls == NULL)
+    return;
+  if (!far_tls_refresh (listener->spec.tls, &changed, &error))
+    far_complain (listener->spec.at, "certificate", _("new certificate is not used: %s"), error->message);
+  else if (changed)
+    far_log (listener->spec.at, G_LOG_LEVEL_INFO, _("certificate read again"));
+}
+
+/* The list is in the order of silence: the first who is not due ends the walk. */
+static void
+look_at_links (WsListener *listener, gint64 now)
+{
+  const WsListenerSpec *spec = &listener->spec;
+
+  for (GList *link = listener->lively.head, *after; link != NULL; link = after) {
+    WsConn *conn = link->data;
+    gint64 silent = now - conn->heard_us;
+
+    after = link->next;
+    if (spec->idle_us > 0 && silent >= spec->idle_us)
+      ws_conn_close (conn, WS_CLOSE_AWAY, "silent for too long");
+    else if (spec->ping_us == 0 || silent < spec->ping_us)
+      return;
+    else if (!conn->pinged) {
+      conn->pinged = TRUE;
+      ws_link_ping (conn);
+    }
+  }
+}
+
+static void
+look (gpointer data)
+{
+  WsListener *listener = data;
+  gint64 now = far_clock_boottime_us (), next = LOOK_US;
+
+  look_at_files (listener);
+  look_at_links (listener, now);
+  if (listener->spec.idle_us > 0)
+    next = MIN (next, MAX (listener->spec.idle_us / 4, G_USEC_PER_SEC / 4));
+  far_home_timer_set (listener->timer, now + next);
+}
+
+static void
+unlink_from (GQueue *queue, GList *link)
+{
+  if (link->prev == NULL && link->next == NULL && queue->head != link)
+    return;
+  g_queue_unlink (queue, link);
+  link->prev = link->next = NULL;
+}
+
+void
+ws_listener_forget (WsListener *listener, WsConn *conn)
+{
+  unlink_from (&listener->served, &conn->served);
+  unlink_from (&listener->lively, &conn->lively);
+  ws_listener_less (listener);
+}
+
+void
+ws_listener_lively (WsListener *listener, WsConn *conn)
+{
+  if (conn->stream == NULL)
+    return;
+  unlink_from (&listener->lively, &conn->lively);
+  g_queue_push_tail_link (&listener->lively, &conn->lively);
+}
+
+/* ---- life ---- */
+
+static void
+listener_begin (gpointer data)
+{
+  WsListener *listener = data;
+  const WsListenerSpec *spec = &listener->spec;
+  const FarAcceptorSpec accept = { .at = spec->at, .gate = listener->gate, .proxies = spec->proxies, .per_second = spec->per_second, .nodelay = TRUE,
+                                   .user_timeout_ms = USER_TIMEOUT_MS, .came = came, .user = listener };
+
+  listener->acceptor = far_acceptor_new (listener->home, spec->fd, &accept);
+  listener->timer = far_home_timer (listener->home, far_clock_boottime_us () + G_USEC_PER_SEC / 4, look, listener);
+}
+
+WsListener *
+ws_listener_new (const WsListenerSpec *spec)
+{
+  WsListener *listener = g_new0 (WsListener, 1);
+
+  listener->spec = *spec;
+  listener->spec.tls = spec->tls == NULL ? NULL : far_tls_ref (spec->tls);
+  listener->spec.hub = ws_hub_ref (spec->hub);
+  listener->home = far_home_pick ();
+  listener->gate = far_gate_new (NULL, &spec->limits);
+  listener->streams = ws_streams_new (listener);
+  far_home_call (listener->home, listener_begin, listener); /* before the caller's texts in spec go */
+  listener->spec.proxies = NULL;
+  return listener;
+}
+
+typedef struct { WsListener *listener; const char *const *proxies; gint64 idle_us; } Change;
+
+static void
+change_at_home (gpointer data)
+{
+  const Change *change = data;
+
+  change->listener->spec.idle_us = change->idle_us;
+  if (change->listener->acceptor != NULL)
+    far_acceptor_set_proxies (change->listener->acceptor, change->proxies);
+  look_at_files (change->listener);
+}
+
+void
+ws_listener_change (WsListener *listener, const FarGateLimits *limits, const char *const *proxies, const char *cert, const char *key, const char *ca,
+                    gint64 idle_us)
+{
+  Change change = { listener, proxies, idle_us };
+
+  far_gate_set_limits (listener->gate, limits);
+  if (listener->spec.tls != NULL)
+    far_tls_set_files (listener->spec.tls, cert, key, ca);
+  far_home_call (listener->home, change_at_home, &change);
+}
+
+void
+ws_listener_less (WsListener *listener)
+{
+  gboolean busy = ws_streams_count (listener->streams) > 0;
+
+  for (const GList *link = listener->served.head; link != NULL && listener->retiring && !busy; link = link->next)
+    busy = ((const WsConn *) link->data)->calls > 0;
+  if (listener->retiring && !busy && listener->spec.hooks->idle != NULL)
+    listener->spec.hooks->idle (listener);
+}
+
+static void
+stop_coming (WsListener *listener)
+{
+  g_clear_pointer (&listener->acceptor, far_acceptor_free);
+  for (GList *link = listener->arrivals.head; link != NULL; link = link->next)
+    far_tls_accept_cancel (((WsArrival *) link->data)->accept, "the listener has ended");
+}
+
+static void
+retire_at_home (gpointer data)
+{
+  WsListener *listener = data;
+
+  listener->retiring = TRUE;
+  stop_coming (listener);
+  for (GList *link = listener->lively.head, *after; link != NULL; link = after) {
+    after = link->next;
+    ws_conn_close (link->data, WS_CLOSE_AWAY, "replaced");
+  }
+  ws_listener_less (listener);
+}
+
+void
+ws_listener_retire (WsListener *listener)
+{
+  far_home_post (listener->home, retire_at_home, listener);
+}
+
+static void
+end_at_home (gpointer data)
+{
+  WsListener *listener = data;
+  WsArrival *arrival;
+
+  listener->retiring = FALSE; /* nobody is told */
+  stop_coming (listener);
+  while ((arrival = g_queue_peek_head (&listener->arrivals)) != NULL) {
+    g_queue_unlink (&listener->arrivals, &arrival->link);
+    arrival->listener = NULL;
+  }
+  while (listener->served.head != NULL)
+    ws_conn_close (listener->served.head->data, WS_CLOSE_AWAY, "the listener has ended");
+  ws_streams_end (listener->streams);
+  g_clear_pointer (&listener->timer, far_home_timer_free);
+}
+
+void
+ws_listener_free (WsListener *listener)
+{
+  if (listener == NULL)
+    return;
+  far_home_call (listener->home, end_at_home, listener);
+  ws_streams_unref (listener->streams);
+  far_gate_free (listener->gate);
+  ws_hub_unref (listener->spec.hub);
+  far_tls_unref (listener->spec.tls);
+  g_free (listener);
+}

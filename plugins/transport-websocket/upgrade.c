@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A client's connection until it is a WebSocket (RFC 6455 section 4.1). [home] but for its begin. */
+#include "config.h"
+
+#include "upgrade.h"
+
+#include <string.h>
+
+#include <farwatch/clock.h>
+#include <farwatch/i18n.h>
+#include <farwatch/message.h>
+
+#include "http-head.h"
+
+#define HEAD_MAX 8192
+#define BODY_MAX 4096 /* of a refusal, for its text */
+
+typedef struct {
+  FarTls *tls;
+  FarHome *home;
+  int fd;
+  char *host_header, *host, *path, *protocol, *key;
+  guint16 port;
+  FarStream *stream;
+  FarHomeTimer *timer;
+  GByteArray *in;      /* what came of the answer */
+  gsize looked;
+  char *node;
+  WsUpgraded done;
+  gpointer user;
+} Upgrade;
+
+static void
+upgrade_free (Upgrade *self)
+{
+  far_home_timer_free (self->timer);
+  if (self->stream != NULL) {
+    far_stream_take (self->stream, NULL, NULL);
+    far_stream_free (self->stream);
+  }
+  far_tls_unref (self->tls);
+  g_byte_array_unref (self->in);
+  g_free (self->host_header);
+  g_free (self->host);
+  g_free (self->path);
+  g_free (self->protocol);
+  g_free (self->key);
+  g_free (self->node);
+  g_free (self);
+}
+
+static void
+fail (Upgrade *self, FarErrorCode code, const char *text)
+{
+  g_autoptr (GError) error = g_error_new (FAR_ERROR, (int) code, "%s:%u: %s", self->host, self->port, text);
+
+  self->done (NULL, NULL, error, self->user);
+  upgrade_free (self);
+}
+
+static void
+too_late (gpointer data)
+{
+  fail (data, FAR_ERROR_UNAVAILABLE, _("no answer within 30 s"));
+}
+
+/* ---- the answer ---- */
+
+/* The other side's own words, when it is one of ours. */
+static char *
+refusal_text (guint status, const guint8 *body, gsize size)
+{
+  json_t *json = json_loadb ((const char *) body, size, 0, NULL);
+  const char *text = json_string_value (json_object_get (json, "message"));
+  char *whole;
+
+  if (text != NULL)
+    whole = g_strdup_printf (_("the server says %u: %s"), status, text);
+  else if (status == 404 || status == 426)
+    whole = g_strdup_printf (_("the server says %u: there is no WebSocket of Farwatch here; is it the right port?"), status);
+  else
+    whole = g_strdup_printf (_("the server says %u to the request for WebSocket"), status);
+  json_decref (json);
+  return whole;
+}
+
+static void
+refused (Upgrade *self, guint status, const guint8 *body, gsize size)
+{
+  g_autofree char *text = refusal_text (status, body, size);
+
+  fail (self, status == 401 || status == 403 ? FAR_ERROR_DENIED : FAR_ERROR_UNAVAILABLE, text);
+}
+
+static gboolean
+is_ours (const Upgrade *self, const WsHead *head)
+{
+  g_autofree char *wanted = ws_http_accept_key (self->key);
+  const char *protocol = ws_head_field (head, "sec-websocket-protocol");
+
+  return g_strcmp0 (ws_head_field (head, "sec-websocket-accept"), wanted) == 0 && ws_head_has_token (head, "upgrade", "websocket") &&
+         ws_head_has_token (head, "connection", "upgrade") && ws_head_field (head, "sec-websocket-extensions") == NULL &&
+         (protocol == NULL || strcmp (protocol, self->protocol) == 0);
+}
+
+static void
+succeed (Upgrade *self)
+{
+  FarStream *stream = g_steal_pointer (&self->stream);
+
+  far_stream_take (stream, NULL, NULL);
+  self->done (stream, self->node, NULL, self->user);
+  upgrade_free (self);
+}
+
+/* TRUE: this was the end of it. used: how much of the bytes so far is the head. */
+static gboolean
+judge (Upgrade *self, const WsHead *head, guint status, gsize used)
+{
+  gsize body = self->in->len - used;
+
+  if (status != 101 && head->length > body && head->length <= BODY_MAX)
+    return FALSE;
+  if (status != 101)
+    refused (self, status, self->in->data + used, MIN (body, head->length));
+  else if (!is_ours (self, head))
+    fail (self, FAR_ERROR_PROTOCOL, _("the answer is not that of a WebSocket server"));
+  else
+    succeed (self);
+  return TRUE;
+}
+
+/* The bytes behind the head of a 101 are frames already: they stay in the stream. */
+static gboolean
+take_bytes (Upgrade *self, const guint8 *data, gsize size)
+{
+  static const WsHeadLimits limits = { HEAD_MAX, 4096, 64 };
+  g_autoptr (WsHead) head = NULL;
+  gsize before = self->in->len, used = 0;
+  guint status = 0;
+  const char *text = NULL;
+  WsHeadResult result;
+
+  g_byte_array_append (self->in, data, (guint) size);
+  result = ws_answer_read (self->in->data, self->in->len, 0, &limits, &status, &head, &used, &text);
+  if (result == WS_HEAD_DONE && status == 101 && used >= before)
+    size = used - before;
+  self->stream->klass->consume (self->stream, size);
+  if (result == WS_HEAD_MORE || self->in->len > HEAD_MAX + BODY_MAX + 16384)
+    return FALSE;
+  if (result == WS_HEAD_DONE)
+    return judge (self, head, status, used);
+  fail (self, FAR_ERROR_PROTOCOL, text != NULL ? text : _("the answer is not HTTP"));
+  return TRUE;
+}
+
+static void
+stream_ready (FarStream *stream, guint ready, gpointer user)
+{
+  Upgrade *self = user;
+  FarBatch batch;
+
+  if ((ready & FAR_READY_CLOSED) != 0) {
+    fail (self, strstr (stream->cause, _("refuses")) != NULL ? FAR_ERROR_DENIED : FAR_ERROR_UNAVAILABLE, stream->cause);
+    return;
+  }
+  while (TRUE) {
+    stream->klass->peek (stream, &batch);
+    if (batch.n == 0)
+      break;
+    if (take_bytes (self, batch.frames[0].data, batch.frames[0].size))
+      return;
+  }
+  if (batch.eof)
+    fail (self, FAR_ERROR_UNAVAILABLE, _("closed before the answer came"));
+}
+
+/* ---- the request ---- */
+
+static void
+put_request (Upgrade *self)
+{
+  g_autofree char *text = g_strdup_printf ("GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                           "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
+                                           self->path, self->host_header, self->key, self->protocol);
+  FarBatch batch = { .n = 1, .bytes = strlen (text) };
+
+  batch.frames[0] = (FarFrame){ .data = (const guint8 *) text, .size = batch.bytes };
+  self->stream->klass->write (self->stream, &batch); /* a fresh stream takes a record */
+}
+
+static void
+shaken (FarStream *stream, const GError *error, gpointer user)
+{
+  Upgrade *self = user;
+
+  if (error != NULL) {
+    fail (self, (FarErrorCode) error->code, error->message);
+    return;
+  }
+  self->node = g_strdup (far_tls_peer (stream));
+  far_stream_take (stream, stream_ready, self);
+  put_request (self);
+}
+
+static void
+begin (gpointer data)
+{
+  Upgrade *self = data;
+
+  self->timer = far_home_timer (self->home, far_clock_boottime_us () + WS_UPGRADE_SECONDS * (gint64) G_USEC_PER_SEC, too_late, self);
+  self->stream = far_stream_tls_new (self->tls, far_stream_fd_new (self->home, self->fd), self->host);
+  far_tls_shake (self->stream, shaken, self);
+}
+
+void
+ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *protocol, WsUpgraded done, gpointer user)
+{
+  Upgrade *self = g_new0 (Upgrade, 1);
+  guint32 word[4];
+
+  for (guint i = 0; i < G_N_ELEMENTS (word); i++)
+    word[i] = far_random_u32 (G_MAXUINT32);
+  self->tls = far_tls_ref (tls);
+  self->home = home;
+  self->fd = fd;
+  self->host = g_strdup (url->host);
+  self->port = url->port;
+  self->host_header = ws_url_host_header (url);
+  self->path = g_strdup (url->path);
+  self->protocol = g_strdup (protocol);
+  self->key = g_base64_encode ((const guchar *) word, sizeof word);
+  self->in = g_byte_array_new ();
+  self->done = done;
+  self->user = user;
+  far_home_post (home, begin, self);
+}

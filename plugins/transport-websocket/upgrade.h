@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The client's half of coming in: TLS, the request for WebSocket, its answer. */
+#pragma once
+#include <farwatch/tls.h>
+
+#include "url.h"
+
+#define WS_UPGRADE_SECONDS 30
+
+/* stream: from the first frame on, without a user; NULL and the error: no. [home] */
+typedef void (*WsUpgraded) (FarStream *stream /* takes */, const char *node, const GError *error, gpointer user);
+/* Takes fd. done runs once, later, at home, which is a worker. protocol: of the WebSocket. [any thread] */
+void ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *protocol, WsUpgraded done, gpointer user);
+/* http.c: the answer's Sec-WebSocket-Accept to this Sec-WebSocket-Key. Caller frees. */
+char *ws_http_accept_key (const char *key);
