@@ -35,7 +35,7 @@ connect_listen (int port, int *bound, GError **error)
   return fd;
 }
 
-int
+FarStream *
 connect_open_stream (Ctl *ctl, const char *session, GError **error)
 {
   g_autofree char *resource = g_strconcat ("sessions/", session, "/stream", NULL);
@@ -46,29 +46,37 @@ connect_open_stream (Ctl *ctl, const char *session, GError **error)
   if (ticket == NULL) {
     if (error != NULL && *error == NULL)
       g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the daemon gave no ticket"));
-    return -1;
+    return NULL;
   }
   return ctl_stream (ctl, ticket, error);
+}
+
+int
+connect_open_fd (Ctl *ctl, const char *session, GError **error)
+{
+  FarStream *stream = connect_open_stream (ctl, session, error);
+
+  return stream != NULL ? ctl_stream_fd (stream, error) : -1;
 }
 
 gboolean
 connect_accept (Connect *connect, int listener, GError **error)
 {
   static const FarPumpSpec spec = { .session = "farctl" };
-  int near = accept4 (listener, NULL, NULL, SOCK_CLOEXEC), far;
-  FarHome *home = far_home_pick ();
+  int near = accept4 (listener, NULL, NULL, SOCK_CLOEXEC);
+  FarStream *far;
 
   if (near < 0)
     return TRUE; /* gone before it was taken */
   far = connect_open_stream (connect->ctl, connect->session, error);
-  if (far < 0) {
+  if (far == NULL) {
     struct linger now = { .l_onoff = 1 };
 
     setsockopt (near, SOL_SOCKET, SO_LINGER, &now, sizeof now); /* not an end of data: a refusal */
     close (near);
     return FALSE;
   }
-  far_pump_start (far_stream_fd_new (home, near), far_stream_fd_new (home, far), &spec);
+  far_pump_start (far_stream_fd_new (far->home, near), far, &spec);
   return TRUE;
 }
 
@@ -135,7 +143,7 @@ ctl_stream_command (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_words (ctl, &argc, &argv, 1, 1))
     return ctl->status;
-  fd = connect_open_stream (ctl, argv[1], &error);
+  fd = connect_open_fd (ctl, argv[1], &error);
   if (fd < 0)
     return ctl_fail (ctl, error);
   status = connect_join (fd, -1);

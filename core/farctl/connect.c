@@ -181,7 +181,7 @@ static int
 connect_by_stdio (Connect *connect)
 {
   GError *error = NULL;
-  int fd = connect_open_stream (connect->ctl, connect->session, &error), status;
+  int fd = connect_open_fd (connect->ctl, connect->session, &error), status;
 
   if (fd < 0)
     return ctl_fail (connect->ctl, error);

@@ -45,5 +45,6 @@ int connect_ssh (Connect *connect);                             /* stock ssh thr
 /* connect-join.c */
 int connect_listen (int port, int *bound, GError **error);
 gboolean connect_accept (Connect *connect, int listener, GError **error);
-int connect_open_stream (Ctl *ctl, const char *session, GError **error);
+FarStream *connect_open_stream (Ctl *ctl, const char *session, GError **error);
+int connect_open_fd (Ctl *ctl, const char *session, GError **error); /* the same behind a descriptor; -1 */
 int connect_join (int fd, int signals);                         /* stdin and stdout with fd; until both ends are done */

@@ -50,15 +50,17 @@ gboolean ctl_watch (Ctl *ctl, const char *resource, GError **error);
 json_t *ctl_watch_next (Ctl *ctl, GError **error);
 /* All pages of a list: object with the one key. query: "" or "a=b&c=d". */
 json_t *ctl_list (Ctl *ctl, const char *resource, const char *key, const char *query, guint limit, GError **error);
-/* A new connection that is the ticket's stream. -1 on error. */
-int ctl_stream (Ctl *ctl, const char *ticket, GError **error);
+/* A new connection that is the ticket's stream, without a user. NULL on error. */
+FarStream *ctl_stream (Ctl *ctl, const char *ticket, GError **error);
 void ctl_close (Ctl *ctl);
 /* "a=VALUE" with VALUE escaped for a query; value NULL: "". Caller frees. */
 char *ctl_query (const char *name, const char *value);
 
 /* ---- dial.c: descriptors ---- */
 int ctl_dial (Ctl *ctl, GError **error);                          /* connection for messages */
-int ctl_dial_stream (Ctl *ctl, const char *ticket, GError **error); /* TLS door only: /stream/TICKET */
+FarStream *ctl_dial_stream (Ctl *ctl, const char *ticket, GError **error); /* --server only: /stream/TICKET */
+/* The same bytes behind a descriptor, for who wants to poll. takes stream. */
+int ctl_stream_fd (FarStream *stream, GError **error);
 /* Connection of the node transport to host:port, without login. ca: file, or "sha256:HEX". */
 int ctl_dial_url (const char *type, const char *url, const char *ca, GError **error);
 char *ctl_server_hostport (const char *server, GError **error);   /* "host:port" of wss://…, https://… or host:port */

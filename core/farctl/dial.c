@@ -145,23 +145,23 @@ ctl_dial_url (const char *type, const char *url, const char *ca, GError **error)
   return stream != NULL ? dial_pair (stream, error) : -1;
 }
 
-static int
+static FarStream *
 dial_server (Ctl *ctl, const char *path, GError **error)
 {
   g_autofree char *hostport = ctl_server_hostport (ctl->server, error);
   g_autofree char *url = hostport != NULL ? g_strconcat ("wss://", hostport, path, NULL) : NULL;
 
   if (url == NULL)
-    return -1;
+    return NULL;
   if (ctl->ca == NULL) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("whom to trust? --ca FILE names the fleet's authority; it is remembered by `farctl --server %s --ca FILE login NAME`"),
                  ctl->server);
-    return -1;
+    return NULL;
   }
-  return ctl_dial_url ("https", url, ctl->ca, error);
+  return dial_stream ("https", url, ctl->ca, error);
 }
 
-int
+FarStream *
 ctl_dial_stream (Ctl *ctl, const char *ticket, GError **error)
 {
   g_autofree char *path = g_strconcat ("/stream/", ticket, NULL);
@@ -170,11 +170,20 @@ ctl_dial_stream (Ctl *ctl, const char *ticket, GError **error)
 }
 
 int
+ctl_stream_fd (FarStream *stream, GError **error)
+{
+  return dial_pair (stream, error);
+}
+
+int
 ctl_dial (Ctl *ctl, GError **error)
 {
+  FarStream *stream;
+
   if (ctl->server == NULL)
     return dial_control (ctl, error);
   if (ctl->ticket == NULL)
     ctl_ticket_load (ctl);
-  return dial_server (ctl, "/link", error);
+  stream = dial_server (ctl, "/link", error);
+  return stream != NULL ? dial_pair (stream, error) : -1;
 }

@@ -265,7 +265,7 @@ ctl_query (const char *name, const char *value)
 
 /* ---- streams ---- */
 
-int
+FarStream *
 ctl_stream (Ctl *ctl, const char *ticket, GError **error)
 {
   g_autofree char *resource = g_strconcat ("tickets/", ticket, NULL);
@@ -276,14 +276,14 @@ ctl_stream (Ctl *ctl, const char *ticket, GError **error)
     return ctl_dial_stream (ctl, ticket, error);
   fd = ctl_dial (ctl, error);
   if (fd < 0)
-    return -1;
+    return NULL;
   request = link_request (ctl, "STREAM", resource, NULL);
   if (link_send (fd, request, error))
     answer = link_answer (fd, request->id, ANSWER_MS, error);
   if (answer != NULL && far_message_check (answer, error))
-    return fd;
+    return far_stream_fd_new (far_home_pick (), fd);
   close (fd);
-  return -1;
+  return NULL;
 }
 
 void

@@ -246,7 +246,7 @@ class Links(unittest.TestCase):
         keys = os.path.join(self.dir, "cloud", "keys")
         shutil.copy(os.path.join(self.dir, "t1", "keys", "node.key"), os.path.join(keys, "node.key"))
         process = self.server()
-        process.wait_line(r"keys/node\.key: key values mismatch")
+        process.wait_line(r"keys/node\.key: this key does not belong to the certificate")
         self.assertEqual(process.stop(), [])
         os.unlink(os.path.join(keys, "node.crt"))
         self.server().wait_line(r"keys/node\.crt is not there yet: 'farctl ca init'")
