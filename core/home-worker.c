@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <farwatch/instance.h>
+
 #define EVENTS 64
 
 struct _FarWatch {
@@ -17,6 +19,7 @@ struct _FarWatch {
   guint ready;
   FarWatchFunc func; /* NULL: freed during this turn */
   gpointer data;
+  FarLater *failed;  /* tells that it cannot be watched */
 };
 
 static guint32
@@ -33,6 +36,13 @@ ready_mask (guint32 events)
          (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) ? FAR_READY_WRITE : 0) | (events & (EPOLLHUP | EPOLLERR) ? FAR_READY_CLOSED : 0);
 }
 
+static void
+tell_failed (gpointer data)
+{
+  FarWatch *watch = data;
+  watch->func (watch->fd, FAR_READY_CLOSED, watch->data);
+}
+
 FarWatch *
 far_home_watch (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer data)
 {
@@ -40,9 +50,12 @@ far_home_watch (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer 
     return NULL;
   FarWatch *watch = g_new0 (FarWatch, 1);
   struct epoll_event event = { .events = epoll_mask (ready), .data.ptr = watch };
-  *watch = (FarWatch){ home, fd, ready, func, data };
-  if (epoll_ctl (home->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
-    g_critical ("%s: cannot watch descriptor %d: %s", home->name, fd, g_strerror (errno));
+  *watch = (FarWatch){ home, fd, ready, func, data, NULL };
+  if (epoll_ctl (home->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+    return watch;
+  far_complain (NULL, "watch", "%s: a descriptor cannot be watched: %s", home->name, g_strerror (errno));
+  watch->failed = far_later_new (home, tell_failed, watch);
+  far_later_ask (watch->failed);
   return watch;
 }
 
@@ -50,7 +63,7 @@ void
 far_watch_set (FarWatch *watch, guint ready)
 {
   struct epoll_event event = { .events = epoll_mask (ready), .data.ptr = watch };
-  if (ready == watch->ready)
+  if (ready == watch->ready || watch->failed != NULL)
     return;
   watch->ready = ready;
   epoll_ctl (watch->home->epoll, EPOLL_CTL_MOD, watch->fd, &event);
@@ -61,7 +74,9 @@ far_watch_free (FarWatch *watch)
 {
   if (watch == NULL)
     return;
-  epoll_ctl (watch->home->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+  if (watch->failed == NULL) /* else the descriptor may stand there for somebody else */
+    epoll_ctl (watch->home->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+  g_clear_pointer (&watch->failed, far_later_free);
   watch->func = NULL; /* an event of this turn may still point here */
   g_ptr_array_add (watch->home->dead_watches, watch);
 }

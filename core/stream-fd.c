@@ -47,7 +47,9 @@ fd_ready (int fd, guint ready, gpointer data)
   FdStream *self = data;
   int code = 0;
   socklen_t size = sizeof code;
-  if ((ready & FAR_READY_CLOSED) && self->eof && self->socket && getsockopt (fd, SOL_SOCKET, SO_ERROR, &code, &size) == 0 && code != 0)
+  if (ready == FAR_READY_CLOSED)
+    far_stream_die (&self->head, "the system does not watch its descriptor");
+  else if ((ready & FAR_READY_CLOSED) && self->eof && self->socket && getsockopt (fd, SOL_SOCKET, SO_ERROR, &code, &size) == 0 && code != 0)
     far_stream_die (&self->head, cause_of (code));
   else
     far_stream_tell (&self->head, ready & (FAR_READY_READ | FAR_READY_WRITE));

@@ -105,6 +105,8 @@ way_ready (int fd, guint ready, gpointer data)
   int code = 0;
   socklen_t size = sizeof code;
   getsockopt (fd, SOL_SOCKET, SO_ERROR, &code, &size);
+  if (ready == FAR_READY_CLOSED) /* the kernel did not take the watch */
+    code = ENOMEM;
   if (code == 0) {
     way_done (way);
     return;

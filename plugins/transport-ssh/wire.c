@@ -39,7 +39,10 @@ wire_tune_fd (int fd)
 static void
 wire_ready (int fd, guint ready, gpointer data)
 {
-  wire_turn (data);
+  if (ready == FAR_READY_CLOSED)
+    wire_cut (data, "the system does not watch its descriptor");
+  else
+    wire_turn (data);
 }
 
 static void

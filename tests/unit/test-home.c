@@ -351,6 +351,73 @@ START_TEST (edge_tells_once_and_hang_up_too)
 }
 END_TEST
 
+/* ---- a watch that the kernel refuses: the descriptor is watched already ---- */
+
+typedef struct {
+  FarHome *home;
+  int fd[2];
+  FarWatch *first, *second;
+  guint told;
+  gint done;
+} Refused;
+
+static void
+refused_told (int fd, guint ready, gpointer data)
+{
+  Refused *refused = data;
+  refused->told = ready;
+  g_atomic_int_set (&refused->done, 1);
+}
+
+static void
+first_told (int fd, guint ready, gpointer data)
+{
+}
+
+static void
+refused_begin (gpointer data)
+{
+  Refused *refused = data;
+  refused->first = far_home_watch (refused->home, refused->fd[0], FAR_READY_READ, first_told, refused);
+  refused->second = far_home_watch (refused->home, refused->fd[0], FAR_READY_READ, refused_told, refused);
+}
+
+static void
+refused_begin_and_end (gpointer data)
+{
+  Refused *refused = data;
+  refused_begin (refused);
+  g_clear_pointer (&refused->second, far_watch_free);
+}
+
+static void
+refused_end (gpointer data)
+{
+  Refused *refused = data;
+  far_watch_free (refused->second);
+  far_watch_free (refused->first);
+}
+
+START_TEST (a_refused_watch_is_told_as_closed)
+{
+  Refused refused = { .home = far_home_worker_new ("w") };
+  ck_assert_int_eq (pipe (refused.fd), 0);
+  far_home_call (refused.home, refused_begin, &refused);
+  help_wait (&refused.done);
+  ck_assert_uint_eq (refused.told, FAR_READY_CLOSED);
+  far_home_call (refused.home, refused_end, &refused);
+  refused.done = 0;
+  far_home_call (refused.home, refused_begin_and_end, &refused);
+  help_settle (refused.home);
+  help_settle (refused.home);
+  ck_assert_int_eq (refused.done, 0); /* freed before: not told */
+  far_home_call (refused.home, refused_end, &refused);
+  far_home_worker_free (refused.home);
+  close (refused.fd[0]);
+  close (refused.fd[1]);
+}
+END_TEST
+
 START_TEST (main_watches_no_descriptors)
 {
   ck_assert_ptr_null (far_home_watch (far_home_main (), 0, FAR_READY_READ, on_edge, NULL));
@@ -457,6 +524,7 @@ main (void)
   tcase_add_test (homes, real_time_fires_too);
   tcase_add_test (homes, watch_freed_while_its_event_waits);
   tcase_add_test (homes, edge_tells_once_and_hang_up_too);
+  tcase_add_test (homes, a_refused_watch_is_told_as_closed);
   tcase_add_test (homes, main_watches_no_descriptors);
   tcase_add_test (homes, foreign_home);
   tcase_add_test (homes, foreign_home_ends_with_posts_undone);

@@ -351,6 +351,62 @@ START_TEST (unconsumed_bytes_survive)
 }
 END_TEST
 
+/* ---- a descriptor that the kernel does not watch (here: it is watched already) ---- */
+
+typedef struct {
+  FarHome *home;
+  int fd;
+  FarWatch *watch;
+  FarStream *stream;
+  gint dead;
+} Deaf;
+
+static void
+deaf_ignores (int fd, guint ready, gpointer data)
+{
+}
+
+static void
+deaf_ready (FarStream *stream, guint ready, gpointer user)
+{
+  if (ready & FAR_READY_CLOSED)
+    g_atomic_int_set (&((Deaf *) user)->dead, 1);
+}
+
+static void
+deaf_begin (gpointer data)
+{
+  Deaf *deaf = data;
+  FarBatch batch;
+  deaf->watch = far_home_watch (deaf->home, deaf->fd, 0, deaf_ignores, deaf);
+  deaf->stream = far_stream_fd_new (deaf->home, deaf->fd);
+  far_stream_take (deaf->stream, deaf_ready, deaf);
+  deaf->stream->klass->peek (deaf->stream, &batch);
+}
+
+static void
+deaf_end (gpointer data)
+{
+  Deaf *deaf = data;
+  far_watch_free (deaf->watch);
+  far_stream_free (deaf->stream);
+}
+
+START_TEST (an_unwatched_stream_dies_with_a_cause)
+{
+  Deaf deaf = { .home = far_home_worker_new ("w") };
+  int pair[2];
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  deaf.fd = pair[0];
+  far_home_call (deaf.home, deaf_begin, &deaf);
+  help_wait (&deaf.dead);
+  ck_assert_str_eq (deaf.stream->cause, "the system does not watch its descriptor");
+  far_home_call (deaf.home, deaf_end, &deaf);
+  far_home_worker_free (deaf.home);
+  close (pair[1]);
+}
+END_TEST
+
 /* A peer that answers and resets: the answer is read, then the end, then the death. */
 START_TEST (answer_before_reset)
 {
@@ -404,6 +460,7 @@ main (void)
   add (suite, "causes", causes_are_bounded, 1);
   add (suite, "lone", unconsumed_bytes_survive, 1);
   add (suite, "reset", answer_before_reset, 1);
+  add (suite, "deaf", an_unwatched_stream_dies_with_a_cause, 1);
   SRunner *runner = srunner_create (suite);
   srunner_run_all (runner, CK_NORMAL);
   int failed = srunner_ntests_failed (runner);
