@@ -5,22 +5,20 @@
 
 #include "ssh.h"
 
+#include <farwatch/acceptor.h>
 #include <farwatch/trust.h>
 
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define DRAWS 500
-#define ACCEPTS 16           /* in one turn */
 #define SILENT_US (FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC) /* every client of SSH begins with its banner */
 #define RAW_FIRST_US (60 * (gint64) G_USEC_PER_SEC)
 #define REFUSALS_A_SECOND 10 /* told one by one; the others of a flood together */
-#define REST_US (200 * 1000) /* without descriptors */
 
 typedef struct {
   FarStream *stream;
@@ -32,12 +30,12 @@ typedef struct {
 struct _Ports {
   Tunnel *tunnel;     /* owns this */
   int fd[2];          /* X, Y; -1: none */
-  FarWatch *watch[2];
+  FarAcceptor *acceptor[2];
   PortRules rules;
   gint64 up_us;       /* first acknowledgement; 0: not yet */
   gboolean used;      /* Y was used once */
   GQueue waiting;
-  FarHomeTimer *timer, *rest;
+  FarHomeTimer *timer;
   gint64 second_us;
   guint said, unsaid;
 };
@@ -236,9 +234,9 @@ ports_attach (Ports *ports, FarStream *stream, const char *from)
 }
 
 static void
-came_to_y (Ports *ports, int fd, const struct sockaddr *address)
+came_to_y (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
 {
-  g_autofree char *from = far_address_text (address);
+  Ports *ports = user;
   const char *cause = why_not (ports, from);
   int on = 1;
   if (ports->tunnel->closed) { /* the person's client that tries again: nothing to tell */
@@ -251,49 +249,16 @@ came_to_y (Ports *ports, int fd, const struct sockaddr *address)
     return;
   }
   ports->used = TRUE;
-  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   take (ports, far_stream_fd_new (ports->tunnel->home, fd), from, ntohs (((const struct sockaddr_in *) (const void *) address)->sin_port),
         ports->rules.raw ? 0 : SILENT_US);
 }
 
 static void
-came_to_x (Ports *ports, int fd, const struct sockaddr *address)
+came_to_x (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
 {
-  g_autofree char *from = far_address_text (address);
   reset_fd (fd);
-  say_refused (ports, "a connection to X from this machine", from);
-}
-
-static void
-rested (gpointer data)
-{
-  Ports *ports = data;
-  g_clear_pointer (&ports->rest, far_home_timer_free);
-  for (guint i = 0; i < 2; i++)
-    if (ports->watch[i] != NULL)
-      far_watch_set (ports->watch[i], FAR_READY_READ);
-}
-
-static void
-came (int listener, guint ready, gpointer data)
-{
-  Ports *ports = data;
-  for (guint i = 0; i < ACCEPTS; i++) {
-    struct sockaddr_storage address = { 0 };
-    socklen_t size = sizeof address;
-    int fd = accept4 (listener, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && ports->rest == NULL) {
-      far_watch_set (ports->watch[listener == ports->fd[1]], 0);
-      ports->rest = far_home_timer (ports->tunnel->home, far_clock_boottime_us () + REST_US, rested, ports);
-    }
-    if (fd < 0)
-      return;
-    if (listener == ports->fd[0])
-      came_to_x (ports, fd, (struct sockaddr *) &address);
-    else
-      came_to_y (ports, fd, (struct sockaddr *) &address);
-  }
+  say_refused (user, "a connection to X from this machine", from);
 }
 
 /* ---- life ---- */
@@ -314,9 +279,10 @@ ports_new (Tunnel *tunnel, int x_fd, int y_fd, const PortRules *rules)
 void
 ports_open (Ports *ports)
 {
-  for (guint i = 0; i < 2; i++)
-    if (ports->fd[i] >= 0)
-      ports->watch[i] = far_home_watch (ports->tunnel->home, ports->fd[i], FAR_READY_READ, came, ports);
+  FarAcceptorSpec x = { .name = "port X of a session", .came = came_to_x, .user = ports };
+  FarAcceptorSpec y = { .name = "port Y of a session", .nodelay = TRUE, .came = came_to_y, .user = ports };
+  ports->acceptor[0] = ports->fd[0] >= 0 ? far_acceptor_new (ports->tunnel->home, ports->fd[0], &x) : NULL;
+  ports->acceptor[1] = ports->fd[1] >= 0 ? far_acceptor_new (ports->tunnel->home, ports->fd[1], &y) : NULL;
 }
 
 void
@@ -332,13 +298,12 @@ ports_close (Ports *ports)
 {
   say_unsaid (ports);
   for (guint i = 0; i < 2; i++) {
-    g_clear_pointer (&ports->watch[i], far_watch_free);
+    g_clear_pointer (&ports->acceptor[i], far_acceptor_free);
     if (ports->fd[i] >= 0)
       close (ports->fd[i]);
     ports->fd[i] = -1;
   }
   g_clear_pointer (&ports->timer, far_home_timer_free);
-  g_clear_pointer (&ports->rest, far_home_timer_free);
   ports_shut (ports);
 }
 

@@ -5,14 +5,13 @@
 
 #include "ssh.h"
 
-#include <errno.h>
+#include <farwatch/acceptor.h>
+
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ACCEPTS 16
 #define ASK_WITHIN_US (10 * (gint64) G_USEC_PER_SEC)
-#define REST_US (200 * 1000)
 
 struct _Door {
   Ssh *self;           /* main only */
@@ -22,8 +21,7 @@ struct _Door {
   int fd;              /* core's */
   /* home */
   ssh_bind bind;
-  FarWatch *watch;
-  FarHomeTimer *rest;
+  FarAcceptor *acceptor;
   GPtrArray *guests;
 };
 
@@ -106,6 +104,7 @@ typedef struct {
   Wire *wire;
   Login login;
   FarPass *pass;
+  gboolean heard;
   FarHomeTimer *patience;
 } Guest;
 
@@ -139,7 +138,18 @@ guest_exchange (Wire *wire, gpointer user)
 static gboolean
 guest_may_go_on (Wire *wire, const char **cause, gpointer user)
 {
-  return !far_gate_over (((Guest *) user)->pass, cause);
+  Guest *guest = user;
+  if (!guest->heard && wire->counter.in_bytes > 0) {
+    guest->heard = TRUE;
+    far_gate_heard (guest->pass);
+  }
+  return !far_gate_over (guest->pass, cause);
+}
+
+static void
+guest_evicted (gpointer data)
+{
+  wire_cut (((Guest *) data)->wire, "others wait for its place");
 }
 
 static gboolean
@@ -184,24 +194,9 @@ guest_is_late (gpointer data)
 }
 
 static void
-reset_fd (int fd)
+came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
 {
-  struct linger at_once = { 1, 0 };
-  setsockopt (fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  close (fd);
-}
-
-static void
-receive (Door *door, int fd, const struct sockaddr *address)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *from = far_address_text (address);
-  FarPass *pass = far_gate_enter (door->gate, fd, address, &error);
-  if (pass == NULL) {
-    reset_fd (fd);
-    far_complain (NULL, from, "connection from %s refused: %s", from, error->message);
-    return;
-  }
+  Door *door = user;
   ssh_session session = session_on (door, fd);
   if (session == NULL) {
     far_gate_leave (pass);
@@ -215,33 +210,7 @@ receive (Door *door, int fd, const struct sockaddr *address)
   guest->login.passed = guest_passed;
   guest->login.user = guest;
   g_ptr_array_add (door->guests, guest);
-}
-
-static void
-rested (gpointer data)
-{
-  Door *door = data;
-  g_clear_pointer (&door->rest, far_home_timer_free);
-  if (door->watch != NULL)
-    far_watch_set (door->watch, FAR_READY_READ);
-}
-
-static void
-came (int listener, guint ready, gpointer data)
-{
-  Door *door = data;
-  for (guint i = 0; i < ACCEPTS; i++) {
-    struct sockaddr_storage address = { 0 };
-    socklen_t size = sizeof address;
-    int fd = accept4 (listener, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && door->rest == NULL) {
-      far_watch_set (door->watch, 0);
-      door->rest = far_home_timer (door->home, far_clock_boottime_us () + REST_US, rested, door);
-    }
-    if (fd < 0)
-      return;
-    receive (door, fd, (struct sockaddr *) &address);
-  }
+  far_gate_evictable (pass, door->home, guest_evicted, guest);
 }
 
 /* ---- life ---- */
@@ -281,7 +250,8 @@ static void
 door_open (gpointer data)
 {
   Door *door = data;
-  door->watch = far_home_watch (door->home, door->fd, FAR_READY_READ, came, door);
+  FarAcceptorSpec spec = { .at = door->self->at, .gate = door->gate, .came = came, .user = door };
+  door->acceptor = far_acceptor_new (door->home, door->fd, &spec);
 }
 
 Door *
@@ -289,7 +259,8 @@ door_new (Ssh *self, int fd, GError **error)
 {
   const SshOptions *options = ssh_options (self);
   FarGateLimits limits = { .total = options->connections, .per_address = options->per_address, .unverified_total = options->unverified,
-                           .trusted = (const char *const *) options->trusted };
+                           .trusted = (const char *const *) options->trusted, .total_option = "connections",
+                           .per_address_option = "per-address", .unverified_option = "unverified" };
   ssh_bind bind_ = bind_new (self, error);
   if (bind_ == NULL)
     return NULL;
@@ -299,7 +270,7 @@ door_new (Ssh *self, int fd, GError **error)
   door->fd = fd;
   door->bind = bind_;
   door->guests = g_ptr_array_new ();
-  door->gate = far_gate_new (far_instance_path (self->at), &limits);
+  door->gate = far_gate_new (NULL, &limits);
   door->guard = guard_new ((const char *const *) options->login, "tunnel", TRUE);
   door->guard->judge = judge;
   door->guard->judge_user = self;
@@ -312,8 +283,7 @@ static void
 close_listener (gpointer data)
 {
   Door *door = data;
-  g_clear_pointer (&door->watch, far_watch_free);
-  g_clear_pointer (&door->rest, far_home_timer_free);
+  g_clear_pointer (&door->acceptor, far_acceptor_free);
 }
 
 void
