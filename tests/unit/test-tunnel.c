@@ -660,6 +660,43 @@ START_TEST (stop_while_dialling)
 }
 END_TEST
 
+/* ---- a flood of silent connections ---- */
+
+#define SILENT 64
+
+static int
+silent_from (const char *host, guint16 port)
+{
+  struct sockaddr_in from = { .sin_family = AF_INET }, to = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  int fd = socket (AF_INET, SOCK_STREAM, 0);
+  inet_pton (AF_INET, host, &from.sin_addr);
+  ck_assert_int_eq (bind (fd, (struct sockaddr *) &from, sizeof from), 0);
+  ck_assert_int_eq (connect (fd, (struct sockaddr *) &to, sizeof to), 0);
+  return fd;
+}
+
+/* As many as may be in before login, from four addresses with a full share each: who speaks comes in all the same. */
+START_TEST (silent_ones_keep_no_terminal_out)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  g_autofree char *host = NULL;
+  int silent[SILENT];
+  guint16 port;
+  char byte;
+  ck_assert (far_parse_address (tunnel->address, &host, &port, NULL));
+  for (guint i = 0; i < SILENT; i++) {
+    g_autofree char *from = g_strdup_printf ("127.0.8.%u", i / (SILENT / 4) + 1);
+    silent[i] = silent_from (from, port);
+    ck_assert_int_eq (recv (silent[i], &byte, 1, 0), 1); /* the banner: it is in */
+  }
+  dial_well (tunnel, "word-1");
+  end_at ("z", &cloud, "enough");
+  for (guint i = 0; i < SILENT; i++)
+    close (silent[i]);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
 static void
 add (TCase *cases, const TTest *test, int n)
 {
@@ -697,6 +734,7 @@ main (void)
   add (cases, no_device_closes_the_connection, 1);
   add (cases, entry_by_stream, 2);
   add (cases, stop_in_the_middle, 1);
+  add (cases, silent_ones_keep_no_terminal_out, 1);
   add (cases, stop_while_dialling, 2);
   Suite *suite = suite_create ("tunnel");
   suite_add_tcase (suite, cases);
