@@ -6,6 +6,7 @@
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
@@ -205,7 +206,7 @@ limit_reached (FarGate *gate, const Newcomer *new, Limit limit)
 }
 
 static FarPass *
-limit_victim (FarGate *gate, const Newcomer *new, Limit limit)
+limit_candidate (FarGate *gate, const Newcomer *new, Limit limit)
 {
   if (limit == LIMIT_SHARE)
     return far_places_silent_of_net (gate->places, &new->key);
@@ -213,6 +214,24 @@ limit_victim (FarGate *gate, const Newcomer *new, Limit limit)
     return far_places_silent_of_site (gate->places, &new->key);
   FarPass *victim = far_places_victim (gate->places, FALSE);
   return victim != NULL || limit == LIMIT_STRANGERS ? victim : far_places_victim (gate->places, TRUE);
+}
+
+/* Its first bytes may wait in the kernel for their turn. */
+static gboolean
+has_spoken (const FarPass *pass)
+{
+  int bytes = 0;
+  return pass->heard || (pass->fd >= 0 && ioctl (pass->fd, FIONREAD, &bytes) == 0 && bytes > 0);
+}
+
+/* Who turns out to have spoken is so counted from then on: each is found out once. */
+static FarPass *
+limit_victim (FarGate *gate, const Newcomer *new, Limit limit)
+{
+  FarPass *victim;
+  while ((victim = limit_candidate (gate, new, limit)) != NULL && !victim->heard && has_spoken (victim))
+    far_places_heard (gate->places, victim);
+  return victim;
 }
 
 static void
@@ -294,12 +313,12 @@ far_gate_enter (FarGate *gate, int fd, const struct sockaddr *address, GError **
 }
 
 FarPass *
-far_gate_enter_uid (FarGate *gate, guint uid, GError **error)
+far_gate_enter_uid (FarGate *gate, int fd, guint uid, GError **error)
 {
   Newcomer new = { .key = { uid, FAR_NET_UID, gate->salt }, .root = uid == 0 };
   g_mutex_lock (&gate->lock);
   new.known = new.root || far_known_has (gate->known, &new.key, far_clock_boottime_us ());
-  return enter (gate, -1, &new, error);
+  return enter (gate, fd, &new, error);
 }
 
 /* [home] */

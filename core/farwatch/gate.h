@@ -52,17 +52,18 @@ FarGateCounts far_gate_counts (FarGate *gate);
 /* TRUE: the address is trusted, or known by a login. address NULL: FALSE. */
 gboolean far_gate_knows (FarGate *gate, const struct sockaddr *address);
 
-/* Address NULL, or one that is no IP address (a unix socket): only the totals count. fd: -1 when there is no TCP connection to look at; stays the
- * caller's. FAR_ERROR_LIMIT names the limit, its value and its option. */
+/* Address NULL, or one that is no IP address (a unix socket): only the totals count. fd stays the caller's: it is asked what has come (TCP_INFO,
+ * FIONREAD) as long as the pass is out; -1: none. FAR_ERROR_LIMIT names the limit, its value and its option. */
 FarPass *far_gate_enter (FarGate *gate, int fd, const struct sockaddr *address, GError **error);
 /* The same for who comes by a unix socket: counted by uid (per_address is its share). uid 0 is never refused and never evicted. */
-FarPass *far_gate_enter_uid (FarGate *gate, guint uid, GError **error);
+FarPass *far_gate_enter_uid (FarGate *gate, int fd, guint uid, GError **error);
 
 /* [home] From now on the pass may be evicted: evicted(data) runs once, at home, and never after far_gate_leave() or far_gate_verified(). Its owner then
  * ends the connection and calls far_gate_leave(). An evicted pass no longer counts at once, before evicted() has run.
  * To take the connection to another home: call it with home NULL at the old one (nothing is told meanwhile), then at the new one with that. */
 void far_gate_evictable (FarPass *pass, FarHome *home, FarHomeFunc evicted, gpointer data);
-void far_gate_heard (FarPass *pass);     /* its first bytes came: silent ones go before it */
+/* Its first bytes came: silent ones go before it. (Bytes that still wait in the kernel count as well.) */
+void far_gate_heard (FarPass *pass);
 /* Logged in: leaves the counts before login, cannot be evicted any more, makes its address known. When its eviction had been decided but not told, it
  * stays (one more than the limit, for once). [home] when far_gate_evictable() was called, else [any thread]. */
 void far_gate_verified (FarPass *pass);
