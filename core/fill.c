@@ -14,6 +14,7 @@
 #include <farwatch/instance.h>
 
 #include "suggest.h"
+#include "unix-socket.h"
 
 #define TEXT_MAX 4096
 
@@ -230,12 +231,15 @@ fill_path (const FarYaml *value, const char *state_dir, char **place, GError **e
 }
 
 static gboolean
-fill_address (const FarYaml *value, char **place, GError **error)
+fill_address (const FarOption *option, const FarYaml *value, char **place, GError **error)
 {
+  gboolean at_path = (option->flags & FAR_OPT_UNIX) && g_str_has_prefix (value->text, "unix:");
   g_autofree char *host = NULL;
   guint16 port;
 
-  if (!far_parse_address (value->text, &host, &port, error))
+  if (at_path && !far_unix_path_ok (value->text + strlen ("unix:"), error))
+    return FALSE;
+  if (!at_path && !far_parse_address (value->text, &host, &port, error))
     return FALSE;
   *place = g_strdup (value->text);
   return TRUE;
@@ -264,7 +268,7 @@ fill_scalar (const FarOption *option, const FarYaml *value, const char *state_di
     case FAR_OPT_SIZE: return fill_size (option, value, place, error);
     case FAR_OPT_RANGE: return fill_range (option, value, place, error);
     case FAR_OPT_PATH: return fill_path (value, state_dir, place, error);
-    case FAR_OPT_ADDRESS: return fill_address (value, place, error);
+    case FAR_OPT_ADDRESS: return fill_address (option, value, place, error);
     case FAR_OPT_SECRET: return fill_secret (value, place, error);
     default: return fill_text (value, place, error);
   }

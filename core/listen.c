@@ -10,7 +10,10 @@
 #include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "unix-socket.h"
 
 #define BACKLOG 512
 
@@ -18,13 +21,35 @@ struct _FarListen {
   char *address, *bound;
   int fd;
   gboolean wanted;
+  dev_t device; /* of a unix socket's name: only our own is taken away */
+  ino_t inode;
 };
+
+#define UNIX_PREFIX "unix:"
+
+static const char *
+unix_path (const char *address)
+{
+  return g_str_has_prefix (address, UNIX_PREFIX) ? address + strlen (UNIX_PREFIX) : NULL;
+}
+
+static void
+unix_unlink (const FarListen *listen)
+{
+  const char *path = unix_path (listen->address);
+  struct stat info;
+
+  if (path != NULL && lstat (path, &info) == 0 && info.st_dev == listen->device && info.st_ino == listen->inode)
+    unlink (path);
+}
 
 static void
 listen_free (FarListen *listen)
 {
-  if (listen->fd >= 0)
+  if (listen->fd >= 0) {
+    unix_unlink (listen);
     close (listen->fd);
+  }
   g_free (listen->address);
   g_free (listen->bound);
   g_free (listen);
@@ -150,23 +175,47 @@ find_left (FarInstance *at, const char *address)
   return NULL;
 }
 
+static gboolean
+open_unix (FarListen *self, const char *path, GError **error)
+{
+  struct stat info;
+
+  self->fd = far_unix_path_ok (path, error) ? far_unix_listen (path, "listen", BACKLOG, error) : -1;
+  if (self->fd < 0)
+    return FALSE;
+  if (chmod (path, 0660) != 0 || lstat (path, &info) != 0)
+    return bind_error (self->address, _("listen"), error);
+  self->device = info.st_dev;
+  self->inode = info.st_ino;
+  self->bound = g_strdup (self->address);
+  return TRUE;
+}
+
+static gboolean
+open_ip (FarListen *self, GError **error)
+{
+  struct addrinfo *to = resolve (self->address, error);
+  gboolean good = to != NULL && open_socket (self, to, error);
+
+  if (to != NULL)
+    freeaddrinfo (to);
+  if (good)
+    self->bound = bound_text (self->fd);
+  return good;
+}
+
 static FarListen *
 listen_new (FarInstance *at, const char *address, GError **error)
 {
-  struct addrinfo *to = resolve (address, error);
-  FarListen *listen;
+  const char *path = unix_path (address);
+  FarListen *listen = g_new0 (FarListen, 1);
 
-  if (to == NULL)
-    return NULL;
-  listen = g_new0 (FarListen, 1);
   listen->address = g_strdup (address);
-  if (!open_socket (listen, to, error)) {
-    freeaddrinfo (to);
+  listen->fd = -1;
+  if (!(path != NULL ? open_unix (listen, path, error) : open_ip (listen, error))) {
     listen_free (listen);
     return NULL;
   }
-  freeaddrinfo (to);
-  listen->bound = bound_text (listen->fd);
   g_ptr_array_add (at->listens, listen);
   far_log (at, G_LOG_LEVEL_INFO, _("listens at %s"), listen->bound);
   return listen;

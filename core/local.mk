@@ -194,6 +194,8 @@ libfarwatch_la_SOURCES = \
 	core/trust-seen.c \
 	core/trust.c \
 	core/tunnel.c \
+	core/unix-socket.c \
+	core/unix-socket.h \
 	core/version.c \
 	core/watch.c
 

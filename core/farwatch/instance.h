@@ -52,8 +52,9 @@ const char *far_node_state_dir (void);   /* absolute, exists */
 /* Path below the state directory; caller frees. */
 char *far_node_path (const char *relative);
 
-/* A listening socket that core owns for this instance: bound once, handed over on reload. address "host:port" (port 0: any);
- * the fd stays core's. *bound (may be NULL): the real address, caller frees. */
+/* A listening socket that core owns for this instance: bound once, handed over on reload. address "host:port" (port 0: any), or "unix:/path": a
+ * socket of mode 0660, taken away when it is closed; one that is left over there, with nobody answering, is replaced. Non-blocking; the fd stays core's.
+ * *bound (may be NULL): the real address, caller frees. */
 int far_instance_listen (FarInstance *at, const char *address, char **bound, GError **error);
 
 /* Log lines: prefix is the instance's path; a fixed sentence, values last; never a secret. [any thread] */

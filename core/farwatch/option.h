@@ -17,7 +17,7 @@ typedef enum {
   FAR_OPT_DURATION, /* gint64 microseconds; YAML "500ms", "10s", "5m", "2h", "1d"      */
   FAR_OPT_SIZE,     /* gint64 bytes; YAML "16MiB", "4k"                                */
   FAR_OPT_PATH,     /* char *; a relative path is taken from node.state                */
-  FAR_OPT_ADDRESS,  /* char *; "host:port", "[v6]:port", checked for form              */
+  FAR_OPT_ADDRESS,  /* char *; "host:port", "[v6]:port", checked for form; FAR_OPT_UNIX */
   FAR_OPT_SECRET,   /* char *: the NAME of a credential, never its text; far_secret_read() */
   FAR_OPT_LIST,     /* GStrv of scalars                                                */
   FAR_OPT_REF,      /* char *: name of an instance of ref_kind                         */
@@ -33,8 +33,9 @@ enum {
   FAR_OPT_REQUIRED = 1 << 0,
   FAR_OPT_RELOADABLE = 1 << 1, /* type->reload() takes a new value */
   FAR_OPT_DEPRECATED = 1 << 2,
-  FAR_OPT_NETS = 1 << 3,       /* LIST: each item is a net or an address, as far_address_in() reads it */
-  FAR_OPT_RESTART = 1 << 4     /* a reload that changes it (or the type) under a running instance is refused: others hold what it stands for */
+  FAR_OPT_NETS = 1 << 3,       /* LIST: each item is a net, an address or "unix", as far_address_in() reads it */
+  FAR_OPT_RESTART = 1 << 4,    /* a reload that changes it (or the type) under a running instance is refused: others hold what it stands for */
+  FAR_OPT_UNIX = 1 << 5        /* ADDRESS: "unix:/path" may stand there too, as far_instance_listen() takes it */
 };
 
 typedef struct {
