@@ -287,6 +287,8 @@ link_read (FarControlLink *link)
   guint8 buffer[16384];
   gssize n = recv (link->fd, buffer, sizeof buffer, MSG_DONTWAIT);
 
+  if (n > 0 && link->pass != NULL)
+    far_gate_heard (link->pass);
   if (n > 0)
     g_byte_array_append (link->in, buffer, (guint) n);
   else if (n == 0)
@@ -356,14 +358,19 @@ far_control_link_deadline (const FarControlLink *link)
 }
 
 void
-far_control_link_late (FarControlLink *link)
+far_control_link_end (FarControlLink *link, const GError *error)
 {
-  g_autoptr (GError) error = NULL;
-
   if (!link->last) {
-    g_set_error_literal (&error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("no complete message in 10 s"));
     link_last_word (link, error);
     link_flush (link);
   }
   link_die (link);
+}
+
+void
+far_control_link_late (FarControlLink *link)
+{
+  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_PROTOCOL, _("no complete message in 10 s"));
+
+  far_control_link_end (link, error);
 }

@@ -57,15 +57,17 @@ who_is_member (int fd, const struct ucred *peer)
 }
 
 FarPrincipal *
-far_control_who (int fd)
+far_control_who (int fd, guint *uid)
 {
-  struct ucred peer;
+  struct ucred peer = { .uid = (uid_t) -1 };
   socklen_t size = sizeof peer;
   g_autofree char *name = NULL;
   FarPrincipal *principal;
+  gboolean known = getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
   gboolean super;
 
-  if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+  *uid = peer.uid;
+  if (!known)
     return far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, NULL);
   name = who_name (peer.uid);
   super = peer.uid == 0 || peer.uid == geteuid ();

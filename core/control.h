@@ -7,6 +7,7 @@
 #define FAR_CONTROL_LINKS 64          /* at once; the last FAR_CONTROL_SPARE are for who may all */
 #define FAR_CONTROL_SPARE 16
 #define FAR_CONTROL_SILENT 32         /* that have said nothing yet */
+#define FAR_CONTROL_SHARE 16          /* of these, of one uid; root has no limit */
 #define FAR_CONTROL_US (10 * G_USEC_PER_SEC) /* for the first frame, and for each begun one */
 #define FAR_CONTROL_FRAME (4 + FAR_HEADER_MAX + FAR_BODY_MAX)
 #define FAR_CONTROL_CALLS 32          /* under way for one connection: then it is not read */
@@ -24,6 +25,8 @@ void far_control_turn_away (int fd, GError *error);
 /* Boottime at which it is to be cut; 0: none. */
 gint64 far_control_link_deadline (const FarControlLink *link);
 void far_control_link_late (FarControlLink *link);
+/* One last word, at once, then as above. */
+void far_control_link_end (FarControlLink *link, const GError *error);
 
-/* local:root, local:NAME; kind NONE for who may not come in. */
-FarPrincipal *far_control_who (int fd);
+/* local:root, local:NAME; kind NONE for who may not come in. *uid: the peer's. */
+FarPrincipal *far_control_who (int fd, guint *uid);

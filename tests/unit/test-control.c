@@ -419,24 +419,80 @@ START_TEST (a_half_frame_is_cut_and_an_idle_link_is_not)
 }
 END_TEST
 
-START_TEST (only_so_many_connections)
+/* Somebody who may come in and is not root: our own uid, or as root another one that is ours for a while. */
+static void
+become_other (void)
 {
-  int fds[FAR_CONTROL_LINKS], silent[FAR_CONTROL_SILENT], more;
+  if (geteuid () != 0)
+    return;
+  ck_assert_int_eq (chmod (at.folder, 0755), 0);
+  ck_assert_int_eq (chmod (at.path, 0666), 0);
+  ck_assert_int_eq (seteuid (65534), 0);
+}
 
-  for (guint i = 0; i < FAR_CONTROL_SILENT; i++)
-    silent[i] = dial ();
+static void
+become_oneself (void)
+{
+  ck_assert_int_eq (seteuid (getuid ()), 0);
+}
+
+static void
+dial_silent (int *fds, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    fds[i] = dial ();
   run_pending ();
-  more = dial ();
-  ck_assert_uint_eq (hear_status (more), 429); /* the silent ones leave room for those that speak */
-  ck_assert (closes (more));
-  for (guint i = 0; i < FAR_CONTROL_SILENT; i++)
-    close (silent[i]);
-  run_pending ();
-  for (guint i = 0; i < FAR_CONTROL_LINKS; i++) {
+}
+
+static void
+dial_speaking (int *fds, guint n)
+{
+  for (guint i = 0; i < n; i++) {
     fds[i] = dial ();
     say_message (fds[i], "GET", "echo", NULL, NULL);
     ck_assert_uint_eq (hear_status (fds[i]), 200);
   }
+}
+
+static void
+close_all (const int *fds, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    close (fds[i]);
+  run_pending ();
+}
+
+START_TEST (the_oldest_silent_one_goes)
+{
+  int silent[FAR_CONTROL_SHARE], spoken, more;
+  g_autoptr (FarMessage) word = NULL;
+
+  become_other ();
+  spoken = dial ();
+  say (spoken, "\x00\x00", 2); /* has begun a frame */
+  run_pending ();
+  dial_silent (silent, FAR_CONTROL_SHARE - 1);
+  more = dial ();
+  say_message (more, "GET", "echo", NULL, NULL);
+  ck_assert_uint_eq (hear_status (more), 200);
+  word = hear (silent[0], NULL);
+  ck_assert_uint_eq (word->status, 429);
+  ck_assert (closes (silent[0]));
+  ck_assert (!is_closed (GINT_TO_POINTER (silent[1])));
+  ck_assert (!is_closed (GINT_TO_POINTER (spoken)));
+  close (more);
+  close (spoken);
+  close_all (silent + 1, FAR_CONTROL_SHARE - 2);
+  become_oneself ();
+}
+END_TEST
+
+START_TEST (only_so_many_connections)
+{
+  int fds[FAR_CONTROL_LINKS], more;
+
+  become_other ();
+  dial_speaking (fds, FAR_CONTROL_LINKS);
   for (guint i = 0; i < 50; i++) {
     more = dial ();
     ck_assert_uint_eq (hear_status (more), 429);
@@ -445,9 +501,31 @@ START_TEST (only_so_many_connections)
   close (fds[0]);
   run_pending ();
   still_serves ();
-  for (guint i = 1; i < FAR_CONTROL_LINKS; i++)
-    close (fds[i]);
-  run_pending ();
+  close_all (fds + 1, FAR_CONTROL_LINKS - 1);
+  become_oneself ();
+}
+END_TEST
+
+/* Neither silent ones of somebody else, which go, nor such that have said something and stay. */
+START_TEST (nobody_keeps_root_out)
+{
+  int silent[FAR_CONTROL_LINKS], fds[FAR_CONTROL_LINKS];
+
+  if (geteuid () != 0)
+    return; /* only root can be two */
+  become_other ();
+  dial_silent (silent, FAR_CONTROL_LINKS);
+  become_oneself ();
+  still_serves ();
+  close_all (silent, FAR_CONTROL_LINKS);
+  become_other ();
+  dial_speaking (fds, FAR_CONTROL_LINKS);
+  become_oneself ();
+  still_serves ();
+  dial_silent (silent, FAR_CONTROL_LINKS);
+  still_serves ();
+  close_all (silent, FAR_CONTROL_LINKS);
+  close_all (fds, FAR_CONTROL_LINKS);
 }
 END_TEST
 
@@ -656,7 +734,9 @@ main (void)
   tcase_add_loop_test (tc, garbage_gets_one_word_and_the_door, 0, G_N_ELEMENTS (garbage));
   tcase_add_test (tc, a_silent_peer_is_cut);
   tcase_add_test (tc, a_half_frame_is_cut_and_an_idle_link_is_not);
+  tcase_add_test (tc, the_oldest_silent_one_goes);
   tcase_add_test (tc, only_so_many_connections);
+  tcase_add_test (tc, nobody_keeps_root_out);
   tcase_add_test (tc, a_peer_that_goes_in_the_middle);
   tcase_add_test (tc, strangers_are_told_and_sent_away);
   tcase_add_test (tc, a_connection_becomes_a_stream);
