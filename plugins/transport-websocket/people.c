@@ -330,7 +330,7 @@ people_start (gpointer data, GError **error)
 #define OFFSET(field) G_STRUCT_OFFSET (PeopleOptions, field)
 
 static const FarOption people_options[] = {
-  { "listen", FAR_OPT_ADDRESS, FAR_OPT_REQUIRED, OFFSET (listen), NULL, N_ ("where people come in, as 127.0.0.1:8444; or unix:/run/farwatch/front.sock, without TLS, for a proxy on this machine") },
+  { "listen", FAR_OPT_ADDRESS, FAR_OPT_REQUIRED | FAR_OPT_UNIX, OFFSET (listen), NULL, N_ ("where people come in, as 127.0.0.1:8444; or unix:/run/farwatch/front.sock, without TLS, for a proxy on this machine") },
   { "login", FAR_OPT_REFS, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, OFFSET (login), NULL, N_ ("authenticators that are asked, in this order"), 0, 0, NULL, FAR_KIND_AUTHENTICATOR },
   { "cert", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (cert), "keys/node.crt", N_ ("certificate shown to people, with its chain") },
   { "key", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (key), "keys/node.key", N_ ("its key") },
