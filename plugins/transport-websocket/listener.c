@@ -4,8 +4,9 @@
 
 #include "listener.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
@@ -83,12 +84,16 @@ arrival_done (FarStream *stream, const char *cause, gpointer data)
 
 static const FarTlsAcceptFuncs arrival_funcs = { arrival_heard, arrival_done };
 
+/* A person's stream may be silent for hours: the kernel asks whether its other side is still there. A node's link has its poll. */
 static void
 keep_alive (int fd)
 {
-  const int on = 1;
+  const int on = 1, idle_s = 60, between_s = 15, times = 4;
 
   setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt (fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+  setsockopt (fd, IPPROTO_TCP, TCP_KEEPINTVL, &between_s, sizeof between_s);
+  setsockopt (fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof times);
 }
 
 static void
@@ -97,7 +102,8 @@ came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, g
   WsListener *listener = user;
   WsArrival *arrival;
 
-  keep_alive (fd);
+  if (listener->spec.ping_us > 0)
+    keep_alive (fd);
   if (listener->spec.tls == NULL) {
     far_gate_heard (pass);
     begin_conn (listener, far_stream_fd_new (listener->home, fd), from, pass, NULL);
@@ -199,8 +205,10 @@ listener_begin (gpointer data)
   const WsListenerSpec *spec = &listener->spec;
   const FarAcceptorSpec accept = { .at = spec->at, .gate = listener->gate, .proxies = spec->proxies, .per_second = spec->per_second, .nodelay = TRUE,
                                    .user_timeout_ms = USER_TIMEOUT_MS, .came = came, .user = listener };
+  g_auto (GStrv) proxies = (GStrv) spec->proxies; /* the acceptor has its own */
 
   listener->acceptor = far_acceptor_new (listener->home, spec->fd, &accept);
+  listener->spec.proxies = NULL;
   listener->timer = far_home_timer (listener->home, far_clock_boottime_us () + G_USEC_PER_SEC / 4, look, listener);
 }
 
@@ -215,34 +223,41 @@ ws_listener_new (const WsListenerSpec *spec)
   listener->home = far_home_pick ();
   listener->gate = far_gate_new (NULL, &spec->limits);
   listener->streams = ws_streams_new (listener);
-  far_home_call (listener->home, listener_begin, listener); /* before the caller's texts in spec go */
-  listener->spec.proxies = NULL;
+  listener->spec.proxies = (const char *const *) g_strdupv ((char **) spec->proxies);
+  far_home_post (listener->home, listener_begin, listener);
   return listener;
 }
 
-typedef struct { WsListener *listener; const char *const *proxies; gint64 idle_us; } Change;
+typedef struct {
+  WsListener *listener;
+  GStrv proxies;
+  gint64 idle_us;
+} Change;
 
 static void
 change_at_home (gpointer data)
 {
-  const Change *change = data;
+  Change *change = data;
 
   change->listener->spec.idle_us = change->idle_us;
   if (change->listener->acceptor != NULL)
-    far_acceptor_set_proxies (change->listener->acceptor, change->proxies);
+    far_acceptor_set_proxies (change->listener->acceptor, (const char *const *) change->proxies);
   look_at_files (change->listener);
+  g_strfreev (change->proxies);
+  g_free (change);
 }
 
 void
 ws_listener_change (WsListener *listener, const FarGateLimits *limits, const char *const *proxies, const char *cert, const char *key, const char *ca,
                     gint64 idle_us)
 {
-  Change change = { listener, proxies, idle_us };
+  Change *change = g_new0 (Change, 1);
 
+  *change = (Change){ listener, g_strdupv ((char **) proxies), idle_us };
   far_gate_set_limits (listener->gate, limits);
   if (listener->spec.tls != NULL)
     far_tls_set_files (listener->spec.tls, cert, key, ca);
-  far_home_call (listener->home, change_at_home, &change);
+  far_home_post (listener->home, change_at_home, change);
 }
 
 void

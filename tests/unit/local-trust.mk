@@ -13,6 +13,13 @@ tests_unit_test_trust_CFLAGS = $(TEST_CC)
 tests_unit_test_trust_LDFLAGS = $(TEST_LD)
 tests_unit_test_trust_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-tls
+tests_unit_test_tls_SOURCES = tests/unit/test-tls.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
+tests_unit_test_tls_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_tls_CFLAGS = $(TEST_CC)
+tests_unit_test_tls_LDFLAGS = $(TEST_LD)
+tests_unit_test_tls_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-seal
 tests_unit_test_seal_SOURCES = tests/unit/test-seal.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
 tests_unit_test_seal_CPPFLAGS = $(TEST_CPP)
