@@ -16,6 +16,7 @@ integration_tests = \
 	tests/integration/faults-disk.py \
 	tests/integration/faults.py \
 	tests/integration/first-fleet.py \
+	tests/integration/front-clients.py \
 	tests/integration/front.py \
 	tests/integration/hostile.py \
 	tests/integration/lab-selftest.py \
@@ -32,4 +33,4 @@ integration_tests = \
 	tests/integration/unit.sh
 
 TESTS += $(integration_tests)
-EXTRA_DIST += $(integration_tests) tests/integration/lab tests/fakes
+EXTRA_DIST += $(integration_tests) tests/integration/lab tests/integration/peers tests/fakes
