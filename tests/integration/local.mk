@@ -17,6 +17,8 @@ integration_tests = \
 	tests/integration/faults.py \
 	tests/integration/first-fleet.py \
 	tests/integration/front-clients.py \
+	tests/integration/front-proxies.py \
+	tests/integration/front-scanners.py \
 	tests/integration/front.py \
 	tests/integration/hostile.py \
 	tests/integration/lab-selftest.py \

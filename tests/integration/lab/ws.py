@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """WebSocket (RFC 6455) spoken by hand over TLS, well or badly, and Farwatch messages in it."""
 import base64
+import contextlib
+import hashlib
 import itertools
 import json
 import os
+import select
 import socket
 import ssl
 import struct
+import time
 
 _numbers = itertools.count(1)
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -160,5 +164,49 @@ class WebSocket:
         except (ConnectionError, ssl.SSLError, OSError):
             return self.closed
 
+    def whole_frame(self):
+        """(opcode, payload) when one has come whole, None otherwise. For frames of a server, which have no mask."""
+        rest = self.rest
+        head = 2 + {126: 2, 127: 8}.get(rest[1] & 127, 0) if len(rest) >= 2 else 0
+        if not head or len(rest) < head:
+            return None
+        size = int.from_bytes(rest[2:head], "big") if head > 2 else rest[1] & 127
+        if len(rest) < head + size:
+            return None
+        self.rest = rest[head + size:]
+        return rest[0] & 15, rest[head:head + size]
+
     def close(self):
         self.sock.close()
+
+
+def exchange(stream, piece, count, within=60):
+    """Sends a frame so many times, then "eof", and reads meanwhile until "eof" comes: (bytes that came, their sha256). One thread does both, since
+    a TLS connection is not for two at once."""
+    sock, to_send, left = stream.sock, memoryview(piece), count + 1
+    got, size, end = hashlib.sha256(), 0, time.monotonic() + within
+    sock.setblocking(False)
+    while time.monotonic() < end:
+        wants = False
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
+            while left:
+                wants = True
+                to_send = to_send[sock.send(to_send):]
+                if not to_send:
+                    left -= 1
+                    to_send = memoryview(piece if left > 1 else frame(b"eof", TEXT))
+                wants = False
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
+            stream.rest += stream._read()
+        while (whole := stream.whole_frame()) is not None:
+            opcode, data = whole
+            if opcode == TEXT and data == b"eof":
+                sock.settimeout(20)
+                return size, got.digest()
+            if opcode == CLOSE:
+                raise ConnectionError(f"closed {data!r}")
+            got.update(data)
+            size += len(data)
+        if not sock.pending():
+            select.select([sock], [sock] if wants else [], [], 1)
+    raise AssertionError(f"{size} bytes came within {within} s, {left} pieces were not even sent")
