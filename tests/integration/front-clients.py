@@ -132,6 +132,36 @@ class Curl(FrontCase):
                 self.assertRegex(foreign.err, "alert (unknown ca|bad certificate)")
 
 
+class Unix(FrontCase):
+    """A listener at a path, for a proxy on the same machine: no TLS of ours, and what it says of addresses is believed."""
+
+    @classmethod
+    def transports(cls):
+        return {**super().transports(), "plain": cls.https(f"unix:{cls.path('front.sock')}")}
+
+    def curl(self, *words, input=None):
+        return run([program("curl", "curl"), "-sS", "-i", "--max-time", "20", "--unix-socket", self.path("front.sock"), *words], input=input)
+
+    def test_requests(self):
+        self.assertRegex(self.curl("http://localhost/").out, "^HTTP/1.1 200 ")
+        self.assertRegex(self.curl("http://localhost/", "http://localhost/nothing").out, "(?s)^HTTP/1.1 200 .*HTTP/1.1 404 ")
+        self.assertRegex(self.curl("--json", LOGIN, "http://localhost/api/login").out, "^HTTP/1.1 200 ")
+
+    def test_address(self):
+        mark, wrong = self.cloud.mark(), json.dumps({"name": NAME, "password": "wrong by intent"})
+        done = self.curl("--json", wrong, "-H", "X-Forwarded-For: 192.0.2.1", "-H", "X-Forwarded-For: 192.0.2.2, 192.0.2.3", "http://localhost/api/login")
+        self.assertRegex(done.out, "^HTTP/1.1 403 ")
+        self.cloud.wait_line(rf"login refused: {NAME} from 192\.0\.2\.3 ", since=mark)
+
+    def test_tls_is_not_spoken(self):
+        done = self.curl("-k", "https://localhost/")
+        self.assertIn(done.status, (35, 56), done)
+        self.assertRegex(self.curl("http://localhost/").out, "^HTTP/1.1 200 ")
+
+    def test_not_for_everybody(self):
+        self.assertEqual(os.stat(self.path("front.sock")).st_mode & 0o007, 0)
+
+
 class Openssl(FrontCase):
     def s_client(self, *words, door="people", node=None, input=GET, name="localhost"):
         keys = ["-cert", f"{self.keys(node)}/node.crt", "-key", f"{self.keys(node)}/node.key"] if node else []
@@ -280,6 +310,7 @@ class Gnutls(FrontCase):
     def test_rehandshake_is_refused(self):
         done = self.cli("--rehandshake", "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.2")
         self.assertNotIn("ReHandshake was completed", done.out)
+        self.assertRegex(done.out + done.err, "No renegotiation is allowed|non-properly terminated|closed the connection")
         self.assert_served()
 
     def test_foreign_authority(self):
