@@ -92,7 +92,7 @@ async function main() {
   await onLink();
   report['text-close'] = await closedAfter('/link', (link) => link.send('what has no meaning'));
   report['utf8-close'] = await closedAfter('/link', (link) => link.send(Buffer.from([0xff, 0xfe]), { binary: false }));
-  report['huge-close'] = await closedAfter('/link', (link) => link.send(message('POST', 'login', { name: 'x'.repeat(33 << 10) })));
+  report['huge-close'] = await closedAfter('/link', (link) => link.send(message('POST', 'login', { name: 'x'.repeat(32740) })));
   await onStream();
   console.log(JSON.stringify(report));
 }
