@@ -291,6 +291,7 @@ shake_failed (TlsStream *self, int rc)
     gnutls_alert_send (self->session, GNUTLS_AL_FATAL, (gnutls_alert_description_t) self->alert);
   else if (rc != GNUTLS_E_FATAL_ALERT_RECEIVED && rc != GNUTLS_E_PREMATURE_TERMINATION)
     gnutls_alert_send_appropriate (self->session, rc);
+  drop_flight (self); /* at once: without a refusal nobody waits below */
   let_go (self);
   if (self->shaken == NULL) {
     far_stream_die (&self->head, error->message);

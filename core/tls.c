@@ -15,6 +15,7 @@
 #define PRIORITY \
   "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM:-MAC-ALL:+AEAD:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:" \
   "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%SERVER_PRECEDENCE"
+#define ALPN_MAX 4
 #define TICKET_SECONDS (24 * 3600)
 
 struct _FarTls {
@@ -302,17 +303,32 @@ is_address_text (const char *name)
   return g_hostname_is_ip_address (name);
 }
 
+/* Who offers names and none of ours is sent away by the alert that says so (RFC 7301 section 3.2); who offers none is served. */
+static void
+offer_protocols (const FarTls *tls, gnutls_session_t session)
+{
+  gnutls_datum_t names[ALPN_MAX];
+  const char *name = tls->alpn;
+  unsigned n = 0;
+
+  while (name != NULL && n < ALPN_MAX) {
+    const char *end = strchrnul (name, ',');
+
+    names[n++] = (gnutls_datum_t){ (unsigned char *) name, (unsigned) (end - name) };
+    name = *end == ',' ? end + 1 : NULL;
+  }
+  if (n > 0)
+    gnutls_alpn_set_protocols (session, names, n, GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE);
+}
+
 static void
 fill_session (FarTls *tls, FarTlsKeys *keys, gnutls_session_t session)
 {
-  gnutls_datum_t alpn = { (unsigned char *) tls->alpn, tls->alpn == NULL ? 0 : (unsigned) strlen (tls->alpn) };
-
   gnutls_priority_set (session, tls->priority);
   gnutls_credentials_set (session, GNUTLS_CRD_CERTIFICATE, keys->certificates);
   gnutls_handshake_set_timeout (session, GNUTLS_INDEFINITE_TIMEOUT); /* the clock is ours */
   gnutls_handshake_set_max_packet_length (session, FAR_TLS_SHAKE_BYTES);
-  if (alpn.size > 0)
-    gnutls_alpn_set_protocols (session, &alpn, 1, GNUTLS_ALPN_MANDATORY);
+  offer_protocols (tls, session);
   if (tls->spec.server) {
     g_autofree char *ca = far_tls_ca (tls);
 

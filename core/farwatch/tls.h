@@ -30,7 +30,7 @@ typedef struct {
   const char *ca;            /* whom to believe: a PEM file or "sha256:HEX" as far_trust_check() takes it. Server, NULL: asks for no certificate */
   FarPurpose purpose;        /* what the other side's certificate must be for */
   const char *name;          /* client: the name that must stand in the server's certificate */
-  const char *alpn;          /* NULL: none */
+  const char *alpn;          /* names with commas, at most 4, the best first; NULL: none */
 } FarTlsSpec;
 
 /* Copies spec. Reads the files: FAR_ERROR_UNAVAILABLE when one is not there yet, FAR_ERROR_CONFIG when it is no good. [any thread] */

@@ -261,7 +261,7 @@ static gboolean
 people_listen (People *self, GError **error)
 {
   const PeopleOptions *options = self->options;
-  const FarTlsSpec tls_spec = { .at = self->at, .server = TRUE, .cert = options->cert, .key = options->key, .alpn = "http/1.1" };
+  const FarTlsSpec tls_spec = { .at = self->at, .server = TRUE, .cert = options->cert, .key = options->key, .alpn = "http/1.1,http/1.0" };
   gboolean plain = g_str_has_prefix (options->listen, "unix:"); /* a proxy on this machine has done TLS */
   g_autofree char *bound = NULL;
   int fd = far_instance_listen (self->at, options->listen, &bound, error);
