@@ -75,7 +75,7 @@ async def main():
     await on_link(report)
     report["text-close"] = await closed_after("/link", "what has no meaning")
     report["utf8-close"] = await bad_utf8()
-    report["huge-close"] = await closed_after("/link", ws.message("POST", "login", {"name": "x" * 32740}))
+    report["huge-close"] = await closed_after("/link", ws.message("POST", "login", {"name": "x" * 20000}) * 2)
     async with connect("/stream/" + ORDER["ticket"]) as stream:
         report["ticket-twice"] = await closed_after("/stream/" + ORDER["ticket"])
         await echo(stream, sent, report)

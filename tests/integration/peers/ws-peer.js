@@ -92,7 +92,9 @@ async function main() {
   await onLink();
   report['text-close'] = await closedAfter('/link', (link) => link.send('what has no meaning'));
   report['utf8-close'] = await closedAfter('/link', (link) => link.send(Buffer.from([0xff, 0xfe]), { binary: false }));
-  report['huge-close'] = await closedAfter('/link', (link) => link.send(message('POST', 'login', { name: 'x'.repeat(32740) })));
+  report['huge-close'] = await closedAfter('/link', (link) => {
+    link.send(Buffer.concat([0, 1].map(() => message('POST', 'login', { name: 'x'.repeat(20000) }))));
+  });
   await onStream();
   console.log(JSON.stringify(report));
 }
