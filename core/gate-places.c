@@ -79,6 +79,10 @@ static void
 site_change (FarPlaces *places, FarSite *site, int evictable, int silent)
 {
   Ladder *ladder = &places->ladders[site->known];
+  if (evictable == 0 && (site->silent > 0) == (site->silent + (guint) silent > 0)) { /* it keeps its place */
+    site->silent += (guint) silent;
+    return;
+  }
   step_off (ladder, site);
   site->evictable += (guint) evictable;
   site->silent += (guint) silent;

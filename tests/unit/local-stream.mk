@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-EXTRA_DIST += tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h
+EXTRA_DIST += tests/unit/gate-help.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h
 
 check_PROGRAMS += tests/unit/test-home
 tests_unit_test_home_CPPFLAGS = $(TEST_CPP)
@@ -19,6 +19,12 @@ tests_unit_test_gate_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_gate_CFLAGS = $(TEST_CC)
 tests_unit_test_gate_LDFLAGS = $(TEST_LD)
 tests_unit_test_gate_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-gate-flood
+tests_unit_test_gate_flood_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_gate_flood_CFLAGS = $(TEST_CC)
+tests_unit_test_gate_flood_LDFLAGS = $(TEST_LD)
+tests_unit_test_gate_flood_LDADD = $(TEST_LINK)
 
 check_PROGRAMS += tests/unit/test-pump
 tests_unit_test_pump_SOURCES = tests/unit/test-pump.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
