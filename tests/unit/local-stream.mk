@@ -14,6 +14,12 @@ tests_unit_test_stream_CFLAGS = $(TEST_CC)
 tests_unit_test_stream_LDFLAGS = $(TEST_LD)
 tests_unit_test_stream_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-acceptor
+tests_unit_test_acceptor_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_acceptor_CFLAGS = $(TEST_CC)
+tests_unit_test_acceptor_LDFLAGS = $(TEST_LD)
+tests_unit_test_acceptor_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-gate
 tests_unit_test_gate_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_gate_CFLAGS = $(TEST_CC)
