@@ -2,6 +2,10 @@
 /* The life of instances: a failure at each step, when it is tried again, in which order they start and stop, what sensors do. */
 #include "config.h"
 
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
 #include "instance-private.h"
 #include "log.h"
 #include "node.h"
@@ -403,6 +407,75 @@ START_TEST (a_bad_address_is_the_admins)
 }
 END_TEST
 
+static int
+dial_unix (const char *path)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  if (connect (fd, (const struct sockaddr *) &address, sizeof address) == 0)
+    return fd;
+  close (fd);
+  return -1;
+}
+
+START_TEST (a_listener_at_a_path)
+{
+  g_autofree char *path = g_build_filename (folder, "in", NULL), *address = g_strconcat ("unix:", path, NULL), *bound = NULL;
+  g_autoptr (GError) error = NULL;
+  struct stat info;
+  int fd;
+
+  start ("sensors:\n  boiler: {type: probe}\n  burner: {type: probe}\n");
+  ck_assert_int_ge (far_instance_listen (boiler (), address, &bound, NULL), 0);
+  ck_assert_str_eq (bound, address);
+  ck_assert_int_eq (stat (path, &info), 0);
+  ck_assert_uint_eq (info.st_mode & 0777, 0660);
+  fd = dial_unix (path);
+  ck_assert_int_ge (fd, 0);
+  close (fd);
+  ck_assert_int_eq (far_instance_listen (far_instances_by_path ("sensors.burner"), address, NULL, &error), -1); /* somebody answers there */
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT));
+  ck_assert_int_eq (stat (path, &info), 0);
+  far_listens_free (boiler ());
+  ck_assert_int_ne (stat (path, &info), 0);
+}
+END_TEST
+
+START_TEST (a_path_that_is_taken)
+{
+  g_autofree char *path = g_build_filename (folder, "in", NULL), *address = g_strconcat ("unix:", path, NULL), *longest = g_strnfill (200, 'a');
+  g_autofree char *too_long = g_strdup_printf ("unix:%s/%s", folder, longest);
+  g_autoptr (GError) error = NULL;
+  struct sockaddr_un left = { .sun_family = AF_UNIX };
+  struct stat info;
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  start ("sensors:\n  boiler: {type: probe}\n");
+  ck_assert_int_eq (far_instance_listen (boiler (), too_long, NULL, &error), -1);
+  g_clear_error (&error);
+  ck_assert_int_eq (far_instance_listen (boiler (), "unix:in", NULL, &error), -1); /* of which folder? */
+  g_clear_error (&error);
+  write_file (folder, "in", "precious", -1);
+  ck_assert_int_eq (far_instance_listen (boiler (), address, NULL, &error), -1);
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFIG));
+  ck_assert_int_eq (stat (path, &info), 0);
+  g_unlink (path);
+  g_strlcpy (left.sun_path, path, sizeof left.sun_path);
+  ck_assert_int_eq (bind (fd, (const struct sockaddr *) &left, sizeof left), 0);
+  close (fd); /* as after kill -9 */
+  ck_assert_int_ge (far_instance_listen (boiler (), address, NULL, NULL), 0);
+  fd = dial_unix (path);
+  ck_assert_int_ge (fd, 0);
+  close (fd);
+  g_unlink (path);
+  write_file (folder, "in", "somebody else's", -1);
+  far_listens_free (boiler ());
+  ck_assert_int_eq (stat (path, &info), 0); /* it is not ours any more */
+}
+END_TEST
+
 /* ---- sensors ---- */
 
 typedef struct {
@@ -634,6 +707,8 @@ main (void)
   tcase_add_test (tcase, two_instances_of_one_type_are_apart);
   tcase_add_test (tcase, a_socket_outlives_the_failure);
   tcase_add_test (tcase, a_bad_address_is_the_admins);
+  tcase_add_test (tcase, a_listener_at_a_path);
+  tcase_add_test (tcase, a_path_that_is_taken);
   tcase_add_test (tcase, readings_come_at_aligned_ticks);
   tcase_add_test (tcase, a_failing_sensor_is_asked_ever_more_rarely);
   tcase_add_test (tcase, samples_pass_the_filters_in_order);

@@ -2,6 +2,7 @@
 /* Text forms of option values. */
 #include "config.h"
 
+#include "option-check.h"
 #include "suggest.h"
 #include "unit/core-help.h"
 
@@ -103,6 +104,36 @@ START_TEST (addresses_are_split)
 }
 END_TEST
 
+typedef struct {
+  const char *text;
+  guint flags;
+  gboolean good;
+} PathRow;
+
+static const PathRow paths[] = {
+  { "unix:/run/farwatch/in", FAR_OPT_UNIX, TRUE }, { "127.0.0.1:80", FAR_OPT_UNIX, TRUE }, { "unix:/run/farwatch/in", 0, FALSE },
+  { "unix:in", FAR_OPT_UNIX, FALSE },              { "unix:", FAR_OPT_UNIX, FALSE },
+  { "unix:/1234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456", FAR_OPT_UNIX, TRUE },
+  { "unix:/12345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567", FAR_OPT_UNIX, FALSE },
+};
+
+START_TEST (paths_stand_where_they_are_wanted)
+{
+  const PathRow *row = &paths[_i];
+  const FarOption table[] = { { .name = "listen", .type = FAR_OPT_ADDRESS, .flags = row->flags }, { .type = FAR_OPT_END } };
+  gpointer options = far_options_new (table, sizeof (char *));
+  g_autoptr (FarYaml) value = far_yaml_scalar (row->text);
+  g_autoptr (GError) error = NULL;
+
+  ck_assert_msg (far_option_fill (table, value, NULL, options, &error) == row->good, "%s", row->text);
+  if (row->good)
+    ck_assert_str_eq (*(char **) options, row->text);
+  else
+    ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID));
+  far_options_unref (options);
+}
+END_TEST
+
 START_TEST (distances_are_those_of_typing)
 {
   g_autofree char *long_word = g_strnfill (200, 'x');
@@ -161,6 +192,7 @@ main (void)
   tcase_add_loop_test (tcase, sizes_are_read, 0, G_N_ELEMENTS (sizes));
   tcase_add_test (tcase, ranges_are_read);
   tcase_add_loop_test (tcase, addresses_are_split, 0, G_N_ELEMENTS (addresses));
+  tcase_add_loop_test (tcase, paths_stand_where_they_are_wanted, 0, G_N_ELEMENTS (paths));
   tcase_add_test (tcase, distances_are_those_of_typing);
   tcase_add_test (tcase, errors_have_words_and_statuses);
   tcase_add_test (tcase, foreign_errors_count_as_unavailable);
