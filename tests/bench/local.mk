@@ -8,6 +8,13 @@ tests_bench_load_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 tests_bench_load_LDFLAGS = $(AM_LDFLAGS)
 tests_bench_load_LDADD = $(CORE_LIBS)
 
+noinst_PROGRAMS += tests/bench/front-load
+tests_bench_front_load_SOURCES = tests/bench/front-load.c tests/bench/front-load-slot.c tests/bench/front-load.h
+tests_bench_front_load_CPPFLAGS = $(AM_CPPFLAGS)
+tests_bench_front_load_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
+tests_bench_front_load_LDFLAGS = $(AM_LDFLAGS)
+tests_bench_front_load_LDADD = $(CORE_LIBS)
+
 noinst_PROGRAMS += tests/bench/terminals
 tests_bench_terminals_SOURCES = tests/bench/terminals.c tests/bench/terminals-link.c tests/bench/terminals.h
 tests_bench_terminals_CPPFLAGS = $(AM_CPPFLAGS)

@@ -9,25 +9,97 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#define STEADY_US (10 * G_USEC_PER_SEC) /* as transport-websocket's client has it: a link that held so long was a good one */
+#define LOOK_US (20 * 1000)
+enum { GROWS_TO = 15, SOURCES_EACH = 8 }; /* terminals of one address */
 enum { WS_BINARY = 2, WS_CLOSE = 8, WS_PING = 9, WS_PONG = 10, IN_MAX = 1 << 20 };
+
+/* The match of certificate and key is not checked again: they share one key, and it would take half of the time of a storm. */
+static gboolean
+terminal_credentials (Crowd *crowd, Terminal *terminal)
+{
+  g_autofree char *key = g_build_filename (crowd->keys, "node.key", NULL);
+  g_autofree char *certificate = g_strdup_printf ("%s/%s-%u.crt", crowd->keys, crowd->prefix, terminal->number);
+  gnutls_certificate_allocate_credentials (&terminal->credentials);
+  gnutls_certificate_set_flags (terminal->credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
+  return gnutls_certificate_set_x509_key_file (terminal->credentials, certificate, key, GNUTLS_X509_FMT_PEM) == GNUTLS_E_SUCCESS;
+}
 
 gboolean
 crowd_prepare (Crowd *crowd)
 {
-  g_autofree char *key = g_build_filename (crowd->keys, "node.key", NULL);
-  return access (key, R_OK) == 0;
+  gboolean good = TRUE;
+  for (guint i = 0; good && i < crowd->count; i++) {
+    crowd->terminals[i] = (Terminal){ .number = i + 1, .fd = -1, .cap_us = crowd->reconnect_us };
+    good = terminal_credentials (crowd, &crowd->terminals[i]);
+  }
+  return good;
+}
+
+/* Full jitter as the product's client has it: up to `reconnect`, after a try in vain up to twice as long. */
+static void
+terminal_wait (Crowd *crowd, Terminal *terminal)
+{
+  gint64 now = g_get_monotonic_time ();
+  gboolean steady = terminal->state == TERMINAL_OPEN && now - terminal->up_us >= STEADY_US;
+  if (steady)
+    terminal->cap_us = crowd->reconnect_us;
+  terminal->due_us = now + terminal->cap_us / 10 + (gint64) (g_random_double () * 0.9 * (double) terminal->cap_us);
+  if (!steady)
+    terminal->cap_us = MIN (terminal->cap_us * 2, crowd->reconnect_us * GROWS_TO);
+  terminal->state = TERMINAL_WAITING;
+  crowd->waiting++;
 }
 
 static void
 terminal_lose (Crowd *crowd, Terminal *terminal, const char *why)
 {
-  if (crowd->lost++ < 5)
+  gboolean open = terminal->state == TERMINAL_OPEN;
+  crowd->broken += !open;
+  crowd->ended += open;
+  crowd->open -= open;
+  if (crowd->broken + crowd->ended <= 5)
     fprintf (stderr, "terminals: %s-%u: %s\n", crowd->prefix, terminal->number, why);
-  crowd->open -= terminal->state == TERMINAL_OPEN;
-  terminal->state = TERMINAL_LOST;
   close (terminal->fd);
   gnutls_deinit (terminal->tls);
-  gnutls_certificate_free_credentials (terminal->credentials);
+  g_byte_array_unref (terminal->in);
+  g_byte_array_unref (terminal->out);
+  if (crowd->reconnect_us > 0)
+    terminal_wait (crowd, terminal);
+  else {
+    crowd->lost++;
+    terminal->state = TERMINAL_LOST;
+  }
+}
+
+void
+crowd_cut (Crowd *crowd)
+{
+  const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+  for (guint i = 0; i < crowd->count; i++) {
+    Terminal *terminal = &crowd->terminals[i];
+    if (terminal->state == TERMINAL_LOST || terminal->state == TERMINAL_WAITING || terminal->state == TERMINAL_IDLE)
+      continue;
+    setsockopt (terminal->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    terminal_lose (crowd, terminal, "cut");
+  }
+}
+
+int
+crowd_come_back (Crowd *crowd)
+{
+  gint64 now = g_get_monotonic_time ();
+  if (crowd->waiting == 0)
+    return G_MAXINT;
+  if (now - crowd->looked_us < LOOK_US)
+    return LOOK_US / 1000;
+  crowd->looked_us = now;
+  for (guint i = 0; i < crowd->count; i++)
+    if (crowd->terminals[i].state == TERMINAL_WAITING && crowd->terminals[i].due_us <= now) {
+      crowd->waiting--;
+      terminal_start (crowd, i);
+    }
+  return LOOK_US / 1000;
 }
 
 /* Bytes that TLS does not take now stay in out and wait for EPOLLOUT. */
@@ -137,7 +209,10 @@ terminal_upgraded (Crowd *crowd, Terminal *terminal)
   }
   g_byte_array_remove_range (terminal->in, 0, (guint) (end + 4 - text));
   terminal->state = TERMINAL_OPEN;
+  terminal->up_us = g_get_monotonic_time ();
   crowd->open++;
+  if (crowd->reconnect_us > 0)
+    terminal_poll (crowd, terminal->number - 1);
   return TRUE;
 }
 
@@ -184,13 +259,24 @@ terminal_ready (Crowd *crowd, Terminal *terminal)
   }
 }
 
-static gboolean
-terminal_credentials (Crowd *crowd, Terminal *terminal)
+/* Many that come back would all be one address to the cloud, as no fleet is. */
+static void
+terminal_source (const Terminal *terminal)
 {
-  g_autofree char *key = g_build_filename (crowd->keys, "node.key", NULL);
-  g_autofree char *certificate = g_strdup_printf ("%s/%s-%u.crt", crowd->keys, crowd->prefix, terminal->number);
-  gnutls_certificate_allocate_credentials (&terminal->credentials);
-  return gnutls_certificate_set_x509_key_file (terminal->credentials, certificate, key, GNUTLS_X509_FMT_PEM) == GNUTLS_E_SUCCESS;
+  struct sockaddr_in source = { .sin_family = AF_INET, .sin_addr = { htonl (0x7f010001 + (terminal->number - 1) / SOURCES_EACH) } };
+  int one = 1;
+  setsockopt (terminal->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+  bind (terminal->fd, (struct sockaddr *) &source, sizeof source);
+}
+
+static void
+terminal_socket (Crowd *crowd, Terminal *terminal)
+{
+  int one = 1;
+  terminal->fd = socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  setsockopt (terminal->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (crowd->reconnect_us > 0)
+    terminal_source (terminal);
 }
 
 void
@@ -199,19 +285,16 @@ terminal_start (Crowd *crowd, guint index)
   Terminal *terminal = &crowd->terminals[index];
   struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons ((guint16) crowd->port) };
   struct epoll_event wanted = { .events = EPOLLOUT, .data.ptr = terminal };
-  int one = 1;
   inet_pton (AF_INET, crowd->host, &address.sin_addr);
-  *terminal = (Terminal){ TERMINAL_CONNECTING, socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), index + 1, NULL, NULL,
-                          g_byte_array_new (), g_byte_array_new () };
-  setsockopt (terminal->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  terminal->state = TERMINAL_CONNECTING;
+  terminal->in = g_byte_array_new ();
+  terminal->out = g_byte_array_new ();
+  terminal_socket (crowd, terminal);
   gnutls_init (&terminal->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
   gnutls_set_default_priority (terminal->tls);
-  gboolean ready = terminal_credentials (crowd, terminal);
   gnutls_credentials_set (terminal->tls, GNUTLS_CRD_CERTIFICATE, terminal->credentials);
   gnutls_transport_set_int (terminal->tls, terminal->fd);
   epoll_ctl (crowd->poll, EPOLL_CTL_ADD, terminal->fd, &wanted);
-  if (!ready)
-    terminal_lose (crowd, terminal, "no certificate");
-  else if (connect (terminal->fd, (struct sockaddr *) &address, sizeof address) != 0 && errno != EINPROGRESS)
+  if (connect (terminal->fd, (struct sockaddr *) &address, sizeof address) != 0 && errno != EINPROGRESS)
     terminal_lose (crowd, terminal, g_strerror (errno));
 }
