@@ -4,6 +4,8 @@ import statistics
 
 OURS, STREAM, IN_BAND = "Farwatch, port Y", "Farwatch, stream", "Farwatch, in band"
 FARWATCH, SSHD = "Farwatch", "OpenSSH sshd"
+NGINX, HAPROXY = "nginx", "haproxy"
+LWS_KIB = 28.9  # a terminal at the cloud while libwebsockets and OpenSSL did its work: row terminals at commit 374d242
 AGAIN = ", after a session"
 GCM, DEFAULT, PLAIN = "ssh -R, aes128-gcm", "ssh -R, default cipher", "plain two hops"
 
@@ -72,6 +74,23 @@ def _bulk():
                          ("up8", "bulk to the device, 8 streams"), ("down8", "bulk from the device, 8 streams")):
         yield Reach("bytes", work, GCM, versus(metric, GCM), 0.65, True, " ×", aim=0.8)
         yield Reach("bytes", work, DEFAULT, versus(metric, DEFAULT), 1.2, True, " ×")
+        yield Reach("bytes", work + ", by stream", GCM, versus(metric, GCM, STREAM), 0.85, True, " ×")
+        yield Reach("bytes", work + ", by stream", "port Y", versus(metric, OURS, STREAM), 0.95, True, " ×")
+
+
+def _front():
+    for mode, work, limit in (("full", "full handshake and one request, per CPU second", 0.9), ("resume", "resumed handshake and one request, per CPU second", 0.9),
+                              ("keep", "requests over open connections, per CPU second", 1.0)):
+        for peer in (NGINX, HAPROXY):
+            yield Reach("front", work, peer, versus(mode, peer, FARWATCH), limit, True, " ×")
+
+
+def _storm():
+    for phase, work in (("first", "10,000 terminals at once"), ("restart", "the cloud restarted"), ("cut", "all of them cut")):
+        yield Reach("storm", f"{work}: terminals lost", "–", field(phase, "lost"), 0, False, "")
+        yield Reach("storm", f"{work}: until all have joined", "–", field(phase, "seconds"), 60, False, " s")
+    for phase, work in (("restart", "resident memory of the cloud, restarted and all joined again"), ("cut", "resident memory of the cloud, all cut and joined again")):
+        yield Reach("storm", work, "before", quotient((phase, "rss_kib"), ("first" if phase == "restart" else "restart", "rss_kib")), 1.1, False, " ×")
 
 
 REACHES = [
@@ -80,15 +99,19 @@ REACHES = [
     Reach("bytes", "connections a second, 4 at once", GCM, versus("rate4", GCM), 10, True, " ×"),
     Reach("bytes", "64-byte ping-pong, p50", GCM, versus("p50_us", GCM), 1.0, False, " ×"),
     Reach("bytes", "64-byte ping-pong, p99", GCM, versus("p99_us", GCM), 0.8, False, " ×"),
+    Reach("bytes", "64-byte ping-pong, p50, by stream", "port Y", versus("p50_us", OURS, STREAM), 1.25, False, " ×"),
+    *_front(),
     Reach("tunnels", "memory of one idle tunnel at the cloud (private dirty)", "–", field(FARWATCH, "kib_each"), 160, False, " KiB"),
     Reach("access", "access request → first byte of the device, by push", "–", field("ms"), 300, False, " ms",
           by=lambda values: sorted(values)[len(values) * 95 // 100]),
+    Reach("start", "farctl: from its start to the first byte of the device", "–", field("ms"), 60, False, " ms"),
     Reach("sessions", "terminal after 400 sessions, one after the other: private memory (dirty)", "–", lambda values: values["private_dirty_kib"][-1:], 3072,
           False, " KiB"),
     Reach("sessions", "of that, added by the second half of them", "–", field("growth_kib"), 64, False, " KiB"),
     Reach("terminals", "idle terminals on one cloud node, TLS", "–", field("terminals"), 3000, True, ""),
-    Reach("terminals", "memory of each of them at the cloud (private dirty)", "–", field("kib_each"), 40, False, " KiB"),
-    Reach("rest", "terminal at rest, 6 sensors: private memory (dirty)", "–", field("terminal", "private_dirty_kib"), 3072, False, " KiB"),
+    Reach("terminals", "memory of each of them at the cloud (private dirty)", f"libwebsockets: {LWS_KIB} KiB", field("kib_each"), 14, False, " KiB"),
+    *_storm(),
+    Reach("rest", "terminal at rest, 6 sensors: private memory (dirty)", "–", field("terminal", "private_dirty_kib"), 2048, False, " KiB"),
     Reach("rest", "terminal at rest, 6 sensors: resident memory", "–", field("terminal", "rss_kib"), 10240, False, " KiB"),
     Reach("rest", "terminal at rest, 6 sensors: CPU", "collectd", quotient(("terminal", "cpu_ms_per_min"), ("collectd", "cpu_ms_per_min")), 1.0, False, " ×"),
     Reach("rest", "60 s after a session: private memory (dirty)", "–", field("terminal" + AGAIN, "private_dirty_kib"), 3072, False, " KiB"),

@@ -5,7 +5,7 @@ import subprocess
 import threading
 
 import lab
-from parts import judge, product, rows_bytes, rows_rest, rows_tunnels
+from parts import judge, product, rows_bytes, rows_front, rows_rest, rows_storm, rows_tunnels
 from parts.chains import Direct, OpenSsh, TwoHops
 from parts.load import Device, load
 from parts.monitors import CYCLE_S, Collectd, Zabbix
@@ -17,12 +17,12 @@ def bench_device(row):
     return device
 
 
-def started(row, chains, port):
+def started(row, chains, *how):
     """Those that come up; what is wrong with the others is said."""
     for chain in chains:
         row.stack.callback(chain.stop)
         try:
-            chain.start(port)
+            chain.start(*how)
             yield chain
         except (AssertionError, OSError, subprocess.SubprocessError) as error:
             row.say(f"{chain.name} does not come up: {error}")
@@ -40,6 +40,17 @@ def row_bytes(row):
               product.InBand(row.place("band"), judge.IN_BAND, found, who, "band")]
     up = list(started(row, chains, device.port))
     return rows_bytes.measure(row, up) and len(up) == len(chains)
+
+
+def row_front(row):
+    """handshakes and requests at the people's door, beside nginx and haproxy with the same certificate"""
+    def change(found):
+        found.cloud.profile["transports"]["people"].update({"max-connections": 4096, "trusted": ["127.0.0.0/8"]})
+    found = product.fleet(row.stack, {}, change=change)
+    cert, key = (os.path.join(found.cloud.state, "keys", f"node.{end}") for end in ("crt", "key"))
+    body = rows_front.hello(found)
+    peers = list(started(row, [rows_front.Nginx(row.place("nginx")), rows_front.Haproxy(row.place("haproxy"))], cert, key, body))
+    return rows_front.measure(row, [rows_front.Door(found), *peers]) and len(peers) == 2
 
 
 def many_sessions(found):
@@ -63,11 +74,26 @@ def row_access(row):
     row.keep(rows_tunnels.first_bytes(found, "plc", 20, row.say))
 
 
+def row_start(row):
+    """from the start of farctl to the first byte of the device"""
+    device = bench_device(row)
+    found = product.fleet(row.stack, {"plc": f"127.0.0.1:{device.port}"}, change=many_sessions)
+    row.keep(rows_tunnels.farctl_first_bytes(found, "plc", 20, row.say))
+
+
 def row_sessions(row):
     """the terminal's memory after many sessions, one after the other"""
     device = bench_device(row)
     found = product.fleet(row.stack, {"plc": f"127.0.0.1:{device.port}"}, change=many_sessions, test_clock=True)
     row.keep(rows_tunnels.many(found, "plc", row.wanted.sessions, row.say))
+
+
+def prepare_crowd(found, crowd):
+    """Each has a certificate and is known at the cloud."""
+    crowd.make_keys()
+    with found.cloud.control_link(60) as link:
+        for name in crowd.names:
+            link.call("PUT", f"terminals/{name}", {})
 
 
 def row_terminals(row):
@@ -77,11 +103,23 @@ def row_terminals(row):
     found = product.fleet(row.stack, {}, change=change)
     crowd = rows_rest.Crowd(row.place("keys"), os.path.join(found.cloud.state, "ca"), found.host, found.ports["nodes"], row.wanted.terminals)
     row.say(f"{row.wanted.terminals} certificates")
-    crowd.make_keys()
-    with found.cloud.control_link(60) as link:
-        for name in crowd.names:
-            link.call("PUT", f"terminals/{name}", {})
+    prepare_crowd(found, crowd)
     row.keep(rows_rest.crowd_at_cloud(found, crowd, row.wanted.rest, row.say))
+
+
+def row_storm(row):
+    """very many terminals that come at once, come back after a restart of the cloud and after a cut"""
+    count = row.wanted.storm
+    files = rows_storm.files_for(count)
+    row.say(f"a process may open {files} files")
+
+    def change(found):
+        found.cloud.profile["transports"]["nodes"]["max-connections"] = count * 6 // 5
+    found = product.fleet(row.stack, {}, change=change)
+    crowd = rows_storm.Storm(row.place("keys"), os.path.join(found.cloud.state, "ca"), found.host, found.ports["nodes"], count, prefix="storm")
+    row.say(f"{count} certificates")
+    prepare_crowd(found, crowd)
+    return rows_storm.measure(row, found, crowd)
 
 
 def six_sensors(found):
@@ -134,5 +172,5 @@ def row_wire(row):
     row.keep(rows_rest.on_the_wire(net.terminal, row.wanted.wire, row.say))
 
 
-ROWS = {"bytes": row_bytes, "tunnels": row_tunnels, "access": row_access, "sessions": row_sessions, "terminals": row_terminals, "rest": row_rest,
-        "wire": row_wire}
+ROWS = {"bytes": row_bytes, "front": row_front, "tunnels": row_tunnels, "access": row_access, "start": row_start, "sessions": row_sessions,
+        "terminals": row_terminals, "storm": row_storm, "rest": row_rest, "wire": row_wire}

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Rows about tunnels: what an idle one costs at the cloud, how long it takes to get one."""
 import os
+import subprocess
 import time
 
 from lab import Process, free_port, listening, wait_until
+from lab.node import FARCTL, environment
 from lab.wait import dial
 from parts import product
 from parts.chains import Sshd
@@ -69,6 +71,31 @@ def first_bytes(found, device, times, say):
             took.append((time.monotonic() - started) * 1000)
         who.close(row["session"])
         found.wait_over(row["session"])
+    say(f"first byte after {min(took):.0f}–{max(took):.0f} ms")
+    return {"ms": took}
+
+
+def farctl_first_bytes(found, device, times, say):
+    """Milliseconds from the start of farctl, logged in at the people's door, until the device's first byte is on its output. The person's password at
+    the terminal goes with it: the time of its hash is part of it."""
+    person = product.person(found)
+    words = [FARCTL, "--server", f"{found.host}:{found.ports['people']}", "--ca", found.ca, "connect", f"t1/{device}", "-", "--password-stdin"]
+    found.farctl_as(person.name, "login", person.name, "--password-stdin", input=person.password + "\n")
+    home = os.path.join(found.folder, "people", person.name)
+    env = {**os.environ, **environment(False), **dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), home)}
+    took = []
+    for _ in range(times):
+        wait_until(lambda: person.call("GET", "terminals/t1/statement").get("nonce"), 15, "a nonce of t1", every=0.02)
+        started = time.monotonic()
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
+            process.stdin.write(person.password.encode() + b"\nex")
+            process.stdin.flush()
+            first = process.stdout.read(1)
+            took.append((time.monotonic() - started) * 1000)
+            _, errors = process.communicate(timeout=20)
+        if first != b"x":
+            raise AssertionError(f"no byte came back from the device: {errors.decode(errors='replace')}")
+        wait_until(lambda: not found.sessions(), 15, "the session over", every=0.02)
     say(f"first byte after {min(took):.0f}–{max(took):.0f} ms")
     return {"ms": took}
 
