@@ -52,6 +52,14 @@ def tunnel(found, terminal="t1"):
     raise AssertionError(f"session {session}: the watch ended")
 
 
+def farctl_at_the_door(found, who):
+    """farctl of a person who has just logged in at the people's door, over TLS: its first words and its environment."""
+    found.farctl_as(who.name, "login", who.name, "--password-stdin", input=who.password + "\n")
+    home = os.path.join(found.folder, "people", who.name)
+    env = {**environment(False), **dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), home)}
+    return [FARCTL, "--server", f"{found.host}:{found.ports['people']}", "--ca", found.ca], env
+
+
 class Product(Chain):
     """A chain through the fleet; what it costs is what cloud and terminal cost."""
 
@@ -73,19 +81,30 @@ class Raw(Product):
 
 
 class Stream(Product):
-    """farctl connect with a local listener."""
+    """farctl connect with a local listener, at the people's door."""
+
+    def reach(self):
+        """The first words of farctl, and its environment."""
+        return farctl_at_the_door(self.fleet, self.who)
 
     def start(self, device_port):
         self.port = free_port()
-        process = Process([FARCTL, "--socket", self.fleet.cloud.control, "connect", f"t1/{self.device}", "--for", f"{FOR_S}s", "--reason", "bench",
-                           "--entry", "stream", "--listen", str(self.port), "--user", PERSON, "--password-stdin"],
-                          os.path.join(self.folder, "farctl.log"), env=environment(False), stdin=subprocess.PIPE)
+        words, env = self.reach()
+        process = Process([*words, "connect", f"t1/{self.device}", "--for", f"{FOR_S}s", "--reason", "bench", "--entry", "stream", "--listen", str(self.port),
+                           "--user", PERSON, "--password-stdin"], os.path.join(self.folder, "farctl.log"), env=env, stdin=subprocess.PIPE)
         process.expect_end = True
         self.processes.append(process)
         process.stdin.write(self.who.password.encode() + b"\n")
         process.stdin.flush()
         wait_port(self.port, process)
         return self
+
+
+class LocalStream(Stream):
+    """The same at the cloud's own machine: through the control socket, without TLS."""
+
+    def reach(self):
+        return [FARCTL, "--socket", self.fleet.cloud.control], environment(False)
 
 
 class InBand(Product):

@@ -32,11 +32,12 @@ def row_bytes(row):
     """bulk, ping-pong and connections through every way, all ways in each round"""
     device = bench_device(row)
     at = f"127.0.0.1:{device.port}"
-    found = product.fleet(row.stack, {"raw": at, "stream": at, "band": at})
+    found = product.fleet(row.stack, {"raw": at, "stream": at, "local": at, "band": at})
     who = product.person(found)
     chains = [Direct(row.place("direct"), "direct"), TwoHops(row.place("plain"), judge.PLAIN),
               OpenSsh(row.place("gcm"), judge.GCM, "aes128-gcm@openssh.com"), OpenSsh(row.place("default"), judge.DEFAULT),
               product.Raw(row.place("raw"), judge.OURS, found, who, "raw"), product.Stream(row.place("stream"), judge.STREAM, found, who, "stream"),
+              product.LocalStream(row.place("local"), judge.LOCAL, found, who, "local"),
               product.InBand(row.place("band"), judge.IN_BAND, found, who, "band")]
     up = list(started(row, chains, device.port))
     return rows_bytes.measure(row, up) and len(up) == len(chains)

@@ -5,7 +5,6 @@ import subprocess
 import time
 
 from lab import Process, free_port, listening, wait_until
-from lab.node import FARCTL, environment
 from lab.wait import dial
 from parts import product
 from parts.chains import Sshd
@@ -79,15 +78,13 @@ def farctl_first_bytes(found, device, times, say):
     """Milliseconds from the start of farctl, logged in at the people's door, until the device's first byte is on its output. The person's password at
     the terminal goes with it: the time of its hash is part of it."""
     person = product.person(found)
-    words = [FARCTL, "--server", f"{found.host}:{found.ports['people']}", "--ca", found.ca, "connect", f"t1/{device}", "-", "--password-stdin"]
-    found.farctl_as(person.name, "login", person.name, "--password-stdin", input=person.password + "\n")
-    home = os.path.join(found.folder, "people", person.name)
-    env = {**os.environ, **environment(False), **dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), home)}
+    words, env = product.farctl_at_the_door(found, person)
+    words += ["connect", f"t1/{device}", "-", "--password-stdin"]
     took = []
     for _ in range(times):
         wait_until(lambda: person.call("GET", "terminals/t1/statement").get("nonce"), 15, "a nonce of t1", every=0.02)
         started = time.monotonic()
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **env}) as process:
             process.stdin.write(person.password.encode() + b"\nex")
             process.stdin.flush()
             first = process.stdout.read(1)
