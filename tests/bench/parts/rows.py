@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The rows by name: each a function of a Row (see ../run) that keeps values as they come; False: not all of it was measured."""
+import concurrent.futures
 import os
 import subprocess
 import threading
@@ -9,6 +10,8 @@ from parts import judge, product, rows_bytes, rows_front, rows_rest, rows_storm,
 from parts.chains import Direct, OpenSsh, TwoHops
 from parts.load import Device, load
 from parts.monitors import CYCLE_S, Collectd, Zabbix
+
+LINKS = 8
 
 
 def bench_device(row):
@@ -90,11 +93,14 @@ def row_sessions(row):
 
 
 def prepare_crowd(found, crowd):
-    """Each has a certificate and is known at the cloud."""
+    """Each has a certificate and is known at the cloud; several links, so that the store writes many rows at once."""
+    def make_known(names):
+        with found.cloud.control_link(60) as link:
+            for name in names:
+                link.call("PUT", f"terminals/{name}", {})
     crowd.make_keys()
-    with found.cloud.control_link(60) as link:
-        for name in crowd.names:
-            link.call("PUT", f"terminals/{name}", {})
+    with concurrent.futures.ThreadPoolExecutor(LINKS) as pool:
+        list(pool.map(make_known, (crowd.names[first::LINKS] for first in range(LINKS))))
 
 
 def row_terminals(row):
