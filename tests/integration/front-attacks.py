@@ -2,7 +2,7 @@
 """What bad input gets: the rows of lab/attacks, cut into two and three writes, before and after login, while an answer is due, during a reload and while
 the store hangs. The answer is right, a good client beside it notices nothing, memory and descriptors come back, no thread works on, SIGTERM ends it.
 
-FARWATCH_ATTACKS=all: every cut into two and three in every situation (hours). FARWATCH_ATTACKS_SEED: another sample. FARWATCH_ATTACKS_ROW: only
+FARWATCH_ATTACKS=twos: every cut into two before login; =all: every cut into two and three in every situation (hours). FARWATCH_ATTACKS_SEED: another sample. FARWATCH_ATTACKS_ROW: only
 rows whose name matches this expression."""
 import contextlib
 import itertools
@@ -13,7 +13,7 @@ import unittest
 
 import tap
 from lab import control, hang
-from lab.attacks import ALL, SEED, cuts_of, flow, http, matches, choices, begins, tls, websocket
+from lab.attacks import ALL, SEED, TWOS, cuts_of, flow, http, matches, choices, begins, tls, websocket
 from lab.attacks.engine import Job, Late, Loop
 from lab.attacks.world import LATENCY_S, POOL, ROOM_MIB, SANITIZED, SLOWER, STRAY, Keys, World
 from lab.wait import wait_until
@@ -21,7 +21,7 @@ from lab.wait import wait_until
 ONLY = os.environ.get("FARWATCH_ATTACKS_ROW", "")
 LIMIT_S = 4.0 * (3 if SANITIZED else 1)   # for an answer and the end of the connection
 GIVEN_UP = 3                             # wrong answers to a row in a situation, then its other cuts are not tried
-LIVE_CUTS = 24                           # cuts of a row that needs a whole handshake of its own
+LIVE_CUTS = 6                           # cuts of a row that needs a whole handshake of its own
 DEAD = 100                               # connections in a row that hang: nobody is there any more
 REMNANTS = 60                            # connections that stand when SIGTERM comes
 FLOWS = {"http": flow.http_row, "tls": flow.tls_row, "websocket": flow.websocket_row}
@@ -102,7 +102,7 @@ class Attacks:
         if row.more.get("whole") and not ALL or size < 2:
             return []
         cuts = cuts_of(row.name + door, size, full and (door != "nodes" or self.table == "tls"))
-        if row.more.get("kind", "raw") != "raw" and not ALL:
+        if row.more.get("kind", "raw") != "raw" and not TWOS:
             cuts = cuts[:LIVE_CUTS] if len(cuts) <= LIVE_CUTS else random.Random(f"{SEED}/{row.name}").sample(cuts, LIVE_CUTS)
         return cuts
 

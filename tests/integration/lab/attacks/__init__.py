@@ -6,12 +6,13 @@ import itertools
 import os
 import random
 
-ALL = os.environ.get("FARWATCH_ATTACKS") == "all"
+LEVEL = os.environ.get("FARWATCH_ATTACKS", "")
+ALL, TWOS = LEVEL == "all", LEVEL in ("all", "twos")
 SEED = int(os.environ.get("FARWATCH_ATTACKS_SEED", "9112"))
-SHORT = 40      # bytes up to which every cut into three is tried
-WHOLE = 400     # bytes up to which every cut into two is tried
-SAMPLE = 200    # cuts into two of a longer row
-THREES = 12     # cuts into three of a row that is not short
+SHORT = 40      # bytes up to which every cut into two is tried
+TINY = 16       # and into three
+SAMPLE = 14     # cuts into two of a longer row
+THREES = 6      # cuts into three
 
 
 class Row:
@@ -38,9 +39,9 @@ def cuts_of(name, size, full=True):
         return twos + list(itertools.combinations(range(1, size), 2))
     if not full:
         return rng.sample(twos, min(2, len(twos))) + [pair for pair in [_pair(rng, size)] if pair]
-    if size > WHOLE:
-        twos = rng.sample(twos, SAMPLE)
-    if size <= SHORT:
+    if size > SHORT and not TWOS:
+        twos = rng.sample(twos, min(SAMPLE, len(twos)))
+    if size <= TINY:
         return twos + list(itertools.combinations(range(1, size), 2))
     return twos + [_pair(rng, size) for _ in range(THREES)]
 

@@ -28,7 +28,7 @@ PING = b"\x89\x82\0\0\0\0hi"
 
 def _nodes(count):
     """What the door of nodes, which has no HTTP but its upgrade, says to requests that are good elsewhere."""
-    return " ".join(["4xx"] * count) + " | 4xx closed"
+    return " | ".join([" ".join(["4xx"] * count)] + [" ".join(["4xx"] * some) + " closed" for some in range(1, min(count, 9) + 1)])
 
 
 def good(name, data, answer, count=1, **more):
@@ -73,7 +73,7 @@ def _request_lines():
     for version in (b"HTTP/2.0", b"HTTP/3.0", b"HTTP/9.9"):
         yield bad(f"version {version.decode()}", request(version=version), "505 closed")
     yield bad("version HTTP/0.9", request(version=b"HTTP/0.9"), "505 closed | 400 closed")
-    yield bad("preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 closed")
+    yield bad("preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 closed | 400 closed")
     for version in (b"HTTP/1.2", b"HTTP/1.9"):
         yield good(f"version {version.decode()} is 1.1 to us", request(version=version), "200 open")
     yield good("version HTTP/1.0", request(version=b"HTTP/1.0") + GET, "200 closed", nodes="4xx closed")
@@ -99,8 +99,8 @@ def _request_lines():
 def _methods():
     for method in (b"PATCH", b"OPTIONS", b"TRACE", b"PROPFIND", b"FOO", b"get", b"Get", b"GETT", b"GE", b"M-SEARCH", b"!#$%&'*+-.^_`|~"):
         yield good(f"method {method.decode()}", request(method, b"/api/nothing"), "405", nodes="405 | 404 | 426")
-    yield bad("method CONNECT", request(b"CONNECT", b"localhost:80"), "405 | 400 closed")
-    yield bad("OPTIONS *", request(b"OPTIONS", b"*"), "405 | 400 closed")
+    yield bad("method CONNECT", request(b"CONNECT", b"localhost:80"), "405 | 400 closed", nodes="4xx")
+    yield bad("OPTIONS *", request(b"OPTIONS", b"*"), "405 | 400 closed", nodes="4xx")
     yield bad("a method without end", b"A" * 20000, "400 closed | 405 closed | 414 closed | 431 closed | 501 closed")
     yield good("POST /", post(target=b"/"), "405", nodes="405 | 404 | 426")
     yield good("PUT /", post(target=b"/", method=b"PUT"), "405", nodes="405 | 404 | 426")
@@ -180,16 +180,18 @@ def _sizes():
 def _lengths():
     for name, value in {"plus": b"+13", "minus": b"-13", "hexadecimal": b"0x0d", "exponent": b"1e1", "two": b"13 13", "list": b"13,13", "list with a space": b"13, 13",
                         "none": b"", "spaces": b"  ", "semicolon": b"13;", "wide digits": "１３".encode(), "underscore": b"1_3", "letter": b"13a", "dot": b"13.0", "quoted": b'"13"',
-                        "minus nought": b"-0", "2^64 and 13": b"18446744073709551629", "ten to the twentieth": b"1" + b"0" * 20, "400 digits": b"9" * 400,
-                        "vertical tab": b"\x0b13", "NUL": b"13\0"}.items():
+                        "minus nought": b"-0", "vertical tab": b"\x0b13", "NUL": b"13\0"}.items():
         yield bad(f"length: {name}", post(b"Content-Length: " + value + b"\r\n"))
+    for name, value in {"2^64 and 13": b"18446744073709551629", "ten to the twentieth": b"1" + b"0" * 20, "400 digits": b"9" * 400}.items():
+        yield bad(f"length: {name}", post(b"Content-Length: " + value + b"\r\n"), "413 closed | 400 closed")
     yield bad("length: twice the same", post(b"Content-Length: 13\r\n" * 2))
     yield bad("length: twice", post(b"Content-Length: 13\r\nContent-Length: 14\r\n"))
     yield bad("length: twice, nought first", post(b"Content-Length: 0\r\ncontent-length: 13\r\n"))
     yield bad("length: space before the colon", post(b"Content-Length : 13\r\n"))
     yield bad("length: folded", post(b"Content-Length:\r\n 13\r\n"))
     yield bad("length: behind a bare CR", post(b"X: y\rContent-Length: 13\r\n"))
-    yield good("length: with spaces and tab", post(b"Content-Length: \t13 \t\r\n"), "401 open")
+    yield good("length: with spaces", post(b"Content-Length:   13  \r\n"), "401 open")
+    yield good("length: with tabs, which one of the two readers does not like", post(b"Content-Length: \t13 \t\r\n"), "401 open | 400 closed")
     yield good("length: leading noughts", post(b"Content-Length: 0000013\r\n"), "401 open | 400 closed")
     yield good("length: nought, then a request", post(b"Content-Length: 0\r\n", GET), "401 200 open", 2)
     for number in (32769, 2 ** 31, 2 ** 32 + 13, 2 ** 63 - 1, 2 ** 63):
