@@ -53,6 +53,8 @@ struct _WsConn {
   guint calls;            /* requests handed to main and not answered */
   gpointer call;          /* HTTP: the request with main, its owner's; NULL: none */
   void (*call_gone) (WsConn *conn); /* the connection is gone before its answer */
+  void (*call_pressure) (WsConn *conn, gboolean high); /* its queue has become long, short again */
+  gboolean live;          /* HTTP: an answer without end is being given */
   FarHomeTimer *timer;    /* the deadline; NULL: none */
   gint64 heard_us;        /* last whole message, or ping */
   gboolean pinged;        /* since then */

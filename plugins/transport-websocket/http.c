@@ -28,6 +28,7 @@ typedef struct {
   HttpState state;
   guint number;      /* requests of this connection */
   gboolean last;     /* the connection ends with the answer */
+  gboolean live;     /* the answer has begun and goes on */
   GByteArray *in;    /* of a head that is not whole; NULL: nothing */
   gsize looked;      /* of it */
   WsHead *head;      /* NULL: none is under way */
@@ -60,16 +61,14 @@ request_over (Http *http)
     memset (http->body->data, 0, http->body->len);
   g_clear_pointer (&http->body, g_byte_array_unref);
   http->state = HTTP_HEAD;
+  http->live = FALSE;
 }
 
+/* The next request, or the end. */
 static void
-put_answer (WsConn *conn, Http *http, GByteArray *answer)
+answered (WsConn *conn, Http *http)
 {
-  const FarFrame part = { .data = answer->data, .size = answer->len };
-
   request_over (http);
-  ws_conn_put (conn, &part, 1);
-  g_byte_array_unref (answer);
   if (!ws_conn_open (conn))
     return;
   if (http->last) {
@@ -79,6 +78,16 @@ put_answer (WsConn *conn, Http *http, GByteArray *answer)
   }
   ws_conn_deadline (conn, NEXT_US);
   ws_conn_look (conn);
+}
+
+static void
+put_answer (WsConn *conn, Http *http, GByteArray *answer)
+{
+  const FarFrame part = { .data = answer->data, .size = answer->len };
+
+  ws_conn_put (conn, &part, 1);
+  g_byte_array_unref (answer);
+  answered (conn, http);
 }
 
 static gboolean
@@ -94,6 +103,44 @@ ws_http_answer (WsConn *conn, guint status, const char *type, const void *body, 
 
   if (http != NULL && ws_conn_open (conn))
     put_answer (conn, http, ws_answer_make (status, type, body, size, head_only (http), http->last, more));
+}
+
+void
+ws_http_live (WsConn *conn, const char *type)
+{
+  Http *http = http_of (conn);
+  g_autofree char *head = NULL;
+  FarFrame part;
+
+  if (http == NULL || !ws_conn_open (conn))
+    return;
+  http->last |= http->head->minor == 0;
+  head = g_strdup_printf ("HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n%s\r\n", type,
+                          http->last ? "connection: close\r\n" : "transfer-encoding: chunked\r\n");
+  part = (FarFrame){ .data = (const guint8 *) head, .size = strlen (head) };
+  http->live = TRUE;
+  ws_conn_put (conn, &part, 1);
+}
+
+void
+ws_http_live_piece (WsConn *conn, const void *data, gsize size)
+{
+  Http *http = http_of (conn);
+  g_autofree char *head = NULL;
+  FarFrame parts[3];
+
+  if (http == NULL || !http->live || !ws_conn_open (conn) || (data != NULL && size == 0))
+    return;
+  head = g_strdup_printf ("%" G_GSIZE_MODIFIER "x\r\n", data == NULL ? 0 : size);
+  parts[0] = (FarFrame){ .data = (const guint8 *) head, .size = strlen (head) };
+  parts[1] = (FarFrame){ .data = data, .size = data == NULL ? 0 : size };
+  parts[2] = (FarFrame){ .data = (const guint8 *) "\r\n", .size = 2 };
+  if (!http->last)
+    ws_conn_put (conn, parts, 3);
+  else if (data != NULL)
+    ws_conn_put (conn, parts + 1, 1);
+  if (data == NULL)
+    answered (conn, http);
 }
 
 static const char *
@@ -433,7 +480,15 @@ http_closed (WsConn *conn)
     conn->call_gone (conn);
 }
 
-static const WsRole http_role = { "http", FALSE, http_ready, NULL, http_late, http_closed };
+/* Who reads a live answer slowly is told less often. */
+static void
+http_pressure (WsConn *conn, gboolean high)
+{
+  if (conn->call != NULL && conn->call_pressure != NULL)
+    conn->call_pressure (conn, high);
+}
+
+static const WsRole http_role = { "http", FALSE, http_ready, http_pressure, http_late, http_closed };
 
 void
 ws_http_begin (WsConn *conn)

@@ -10,6 +10,10 @@ void ws_http_begin (WsConn *conn);
 void ws_http_answer (WsConn *conn, guint status, const char *type, const void *body, gsize size, const char *more);
 /* The same with our own text of an error. */
 void ws_http_refuse (WsConn *conn, guint status, const char *text);
+/* A live answer: its head, then any number of pieces, then its end (NULL data), after which the connection goes on. Chunked, or until the end of the
+ * connection for HTTP/1.0. ws_http_waits() says whether somebody still listens. */
+void ws_http_live (WsConn *conn, const char *type);
+void ws_http_live_piece (WsConn *conn, const void *data, gsize size);
 /* Is a request waiting for its answer? FALSE: the connection has gone or has become something else. */
 gboolean ws_http_waits (const WsConn *conn);
 /* Inside hooks->upgrade(): answers 101, and the connection is a link; limit: bytes of one message. */

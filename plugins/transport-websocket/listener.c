@@ -290,6 +290,11 @@ retire_at_home (gpointer data)
     after = link->next;
     ws_conn_close (link->data, WS_CLOSE_AWAY, "replaced");
   }
+  for (GList *link = listener->served.head, *after; link != NULL; link = after) {
+    after = link->next;
+    if (((const WsConn *) link->data)->live)
+      ws_conn_finish (link->data);
+  }
   ws_listener_less (listener);
 }
 

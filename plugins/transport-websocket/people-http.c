@@ -4,6 +4,7 @@
 
 #include "people.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <farwatch/i18n.h>
@@ -21,6 +22,8 @@ typedef struct {
   char *bearer, *from;
   FarMessage *answer;
   gboolean known;       /* a valid ticket was shown, or a new one is given */
+  gboolean live;        /* a watch: events until the last */
+  gboolean over;        /* [main] the last answer has come */
 } Call;
 
 static void
@@ -49,6 +52,17 @@ send_answer (WsConn *conn, const FarMessage *answer)
                   answer->status == 401 ? "www-authenticate: Bearer\r\n" : NULL);
 }
 
+static void
+call_over (Call *call)
+{
+  WsConn *conn = call->conn;
+
+  conn->call = NULL;
+  conn->live = FALSE;
+  conn->calls--;
+  call_unref (call);
+}
+
 /* [home] */
 static void
 answer_at_home (gpointer data)
@@ -57,25 +71,141 @@ answer_at_home (gpointer data)
   WsConn *conn = call->conn;
 
   if (conn->call == call) {
-    conn->call = NULL;
-    conn->calls--;
     if (call->known)
       ws_conn_verified (conn);
+    call_over (call); /* before the answer, which may be the connection's end */
     if (ws_http_waits (conn))
       send_answer (conn, call->answer);
     if (conn->listener != NULL)
       ws_listener_less (conn->listener);
-    call_unref (call);
   }
   call_unref (call);
 }
+
+/* ---- watches as server-sent events (WHATWG HTML, section 9.2) ---- */
+
+typedef struct {
+  Call *call;
+  FarMessage *message;
+  gboolean last;
+} Event;
+
+static char *
+event_text (const FarMessage *message, gsize *size)
+{
+  json_t *body = message->body == NULL ? NULL : far_message_json (message, NULL);
+  char *line = body == NULL ? NULL : json_dumps (body, JSON_COMPACT);
+  const char *number = far_message_header (message, "event");
+  char *text = g_strdup_printf ("%s%s%s%sdata: %s\n\n", number != NULL ? "id: " : "", number != NULL ? number : "", number != NULL ? "\n" : "",
+                                message->status >= 400 ? "event: error\n" : "", line != NULL ? line : "{}");
+
+  free (line);
+  json_decref (body);
+  *size = strlen (text);
+  return text;
+}
+
+static void
+show_event (WsConn *conn, const Event *event)
+{
+  g_autofree char *text = NULL;
+  gsize size;
+
+  if (!conn->live && event->message->status >= 400) { /* no watch at all */
+    send_answer (conn, event->message);
+    return;
+  }
+  if (!conn->live)
+    ws_http_live (conn, "text/event-stream");
+  conn->live = TRUE;
+  if (event->message->status != 204) {
+    text = event_text (event->message, &size);
+    ws_http_live_piece (conn, text, size);
+  }
+  if (event->last)
+    ws_http_live_piece (conn, NULL, 0);
+}
+
+/* [home] */
+static void
+event_at_home (gpointer data)
+{
+  Event *event = data;
+  Call *call = event->call;
+  WsConn *conn = call->conn;
+
+  if (conn->call == call) {
+    if (call->known)
+      ws_conn_verified (conn);
+    if (ws_http_waits (conn))
+      show_event (conn, event);
+    if (event->last && conn->call == call) {
+      call_over (call);
+      if (conn->listener != NULL)
+        ws_listener_less (conn->listener);
+    }
+  }
+  far_message_unref (event->message);
+  call_unref (call);
+  g_free (event);
+}
+
+/* [main] */
+static void
+watch_answered (Call *call, FarMessage *answer, gboolean last)
+{
+  Event *event = g_new0 (Event, 1);
+
+  g_atomic_int_inc (&call->refs);
+  *event = (Event){ call, far_message_ref (answer), last };
+  far_home_post (call->conn->home, event_at_home, event);
+  if (!last)
+    return;
+  call->over = TRUE;
+  call_unref (call);
+}
+
+typedef struct {
+  Call *call;
+  gboolean high;
+} Pressure;
+
+static void
+pressure_on_main (gpointer data)
+{
+  Pressure *pressure = data;
+
+  if (!pressure->call->over)
+    far_door_busy (pressure->call, pressure->high);
+  call_unref (pressure->call);
+  g_free (pressure);
+}
+
+static void
+call_pressure (WsConn *conn, gboolean high)
+{
+  Pressure *pressure;
+
+  if (!conn->live)
+    return;
+  pressure = g_new0 (Pressure, 1);
+  *pressure = (Pressure){ conn->call, high };
+  g_atomic_int_inc (&pressure->call->refs);
+  far_home_post (far_home_main (), pressure_on_main, pressure);
+}
+
+/* ---- answers ---- */
 
 static void
 http_answered (FarMessage *answer, gboolean last, gpointer user)
 {
   Call *call = user;
 
-  if (call->answer != NULL) /* a watch, which HTTP does not carry: its first event stands */
+  if (call->live) {
+    watch_answered (call, answer, last);
+    return;
+  }
+  if (call->answer != NULL)
     return;
   call->answer = far_message_ref (answer);
   if (answer->status == 200 && g_strcmp0 (call->request->method, "POST") == 0 && g_strcmp0 (call->request->resource, "login") == 0)
@@ -128,7 +258,7 @@ gone_on_main (gpointer data)
 {
   Call *call = data;
 
-  if (call->answer == NULL) {
+  if (call->answer == NULL && !call->over) {
     far_door_gone (call);
     call_unref (call);
   }
@@ -141,6 +271,7 @@ static void
 call_gone (WsConn *conn)
 {
   conn->calls--;
+  conn->live = FALSE;
   far_home_post (far_home_main (), gone_on_main, g_steal_pointer (&conn->call));
 }
 
@@ -194,6 +325,13 @@ message_of (const WsHead *head, GBytes *body)
   return request;
 }
 
+/* A page's EventSource asks so. */
+static gboolean
+wants_events (const WsHead *head)
+{
+  return strcmp (head->method, "GET") == 0 && ws_head_has_token (head, "accept", "text/event-stream");
+}
+
 guint
 people_judge (WsConn *conn, const WsHead *head, char **text)
 {
@@ -236,8 +374,14 @@ people_request (WsConn *conn, const WsHead *head, GBytes *body)
   call->from = g_strdup (conn->from);
   call->request = message_of (head, body);
   call->bearer = bearer_of (head);
+  call->live = wants_events (head);
+  if (call->live) {
+    g_free (call->request->method);
+    call->request->method = g_strdup ("WATCH");
+  }
   conn->call = call;
   conn->call_gone = call_gone;
+  conn->call_pressure = call_pressure;
   conn->calls++;
   far_home_post (far_home_main (), call_on_main, call);
 }
