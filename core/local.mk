@@ -60,6 +60,10 @@ libfarwatch_la_SOURCES = \
 	core/dial.c \
 	core/device.c \
 	core/device.h \
+	core/dial-error.c \
+	core/dial-name.c \
+	core/dial-private.h \
+	core/dial.c \
 	core/doctor.c \
 	core/doctor.h \
 	core/door-clock.c \
@@ -142,6 +146,7 @@ libfarwatch_la_SOURCES = \
 	core/reload-plan.h \
 	core/reload.c \
 	core/reload.h \
+	core/request-private.h \
 	core/request.c \
 	core/right-also.c \
 	core/right-row.c \

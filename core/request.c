@@ -2,7 +2,7 @@
 /* A request ends once: whoever moves `ended` from 0 to 1 owns result and error until the delivery on the main context. */
 #include "config.h"
 
-#include <farwatch/request.h>
+#include "request-private.h"
 
 #include <farwatch/clock.h>
 #include <farwatch/home.h>
@@ -15,6 +15,8 @@ struct _FarRequest {
   gint delivered;  /* main only                                              */
   FarDone done;
   gpointer user;
+  void (*on_end) (gpointer data); /* main only */
+  gpointer on_end_data;
   FarHomeTimer *timer;
   gpointer result;
   GDestroyNotify free_result;
@@ -51,6 +53,8 @@ request_deliver (gpointer data)
   if (!req->delivered) {
     req->delivered = TRUE;
     g_clear_pointer (&req->timer, far_home_timer_free);
+    if (req->on_end != NULL)
+      req->on_end (req->on_end_data);
     if (req->done != NULL)
       req->done (req, req->user);
     far_request_unref (req); /* the reference of far_request_new() */
@@ -91,6 +95,13 @@ far_request_new (FarDone done, gpointer user, guint timeout_ms)
   if (timeout_ms > 0)
     req->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + (gint64) timeout_ms * 1000, request_timeout, req);
   return req;
+}
+
+void
+far_request_set_ended (FarRequest *req, void (*ended) (gpointer data), gpointer data)
+{
+  req->on_end = ended;
+  req->on_end_data = data;
 }
 
 void

@@ -20,6 +20,12 @@ tests_unit_test_acceptor_CFLAGS = $(TEST_CC)
 tests_unit_test_acceptor_LDFLAGS = $(TEST_LD)
 tests_unit_test_acceptor_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-dial
+tests_unit_test_dial_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_dial_CFLAGS = $(TEST_CC)
+tests_unit_test_dial_LDFLAGS = $(TEST_LD)
+tests_unit_test_dial_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-gate
 tests_unit_test_gate_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_gate_CFLAGS = $(TEST_CC)

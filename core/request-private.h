@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside of requests. */
+#pragma once
+#include <farwatch/request.h>
+
+G_BEGIN_DECLS
+
+/* ended(data) runs on main when the end of req is delivered, whoever ended it, before its done(): so that what works for it stops at that moment. One a
+ * request, whose end is not delivered yet. [main] */
+void far_request_set_ended (FarRequest *req, void (*ended) (gpointer data), gpointer data);
+
+G_END_DECLS
