@@ -21,7 +21,7 @@
 #define PACKETS 8                 /* records shown at once */
 #define STEPS 32                  /* records without content in one turn; then others of the home have theirs */
 #define LAST_WORDS_MS 60000       /* for what was taken and is not below yet */
-#define ALERT_MS 1000             /* for the refusal of a certificate to be read */
+#define ALERT_MS 1000             /* for the alert that ends a handshake to be read */
 #define NOISE_MAX (128 * 1024)    /* bytes that came and carried nothing; then the other side is cut */
 #define NOISE_PER_SECOND (16 * 1024)
 #define NOISE_PER_RECORD 64       /* what a record may cost beside its content */
@@ -224,7 +224,7 @@ let_go (TlsStream *self)
   far_stream_take (below, NULL, NULL);
   if (rest != NULL && rest->len == 0)
     g_clear_pointer (&rest, g_byte_array_unref);
-  far_stream_linger (below, rest, self->refusal != NULL ? ALERT_MS : 0, NULL, NULL);
+  far_stream_linger (below, rest, rest != NULL ? ALERT_MS : 0, NULL, NULL);
 }
 
 static const char *
