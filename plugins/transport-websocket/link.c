@@ -543,7 +543,7 @@ ws_link_begin (WsConn *conn, gsize limit)
 {
   LinkIn *self = g_new0 (LinkIn, 1);
 
-  ws_decoder_init (&self->decoder, conn->client, 0);
+  ws_decoder_init (&self->decoder, conn->client, limit);
   self->in.limit = limit;
   conn->data = self;
   conn->role = &link_role;
