@@ -5,16 +5,27 @@
 
 #include <string.h>
 
+#define WS_TEXT_LOOK 125 /* bytes of text that cannot be WS_EOF any more, until it is refused in the middle of a frame */
+
 void
 ws_in_clear (WsIn *in)
 {
   g_clear_pointer (&in->part, g_byte_array_unref);
 }
 
-gboolean
-ws_in_is_eof (const WsPiece *piece, const guint8 *data, gsize size)
+WsTextIs
+ws_text_take (WsText *text, const WsPiece *piece, const guint8 *data, gsize size)
 {
-  return size == strlen (WS_EOF) && piece->begins && piece->ends && memcmp (data, WS_EOF, size) == 0;
+  if (piece->begins)
+    *text = (WsText){ 0 };
+  text->other = text->other || size > strlen (WS_EOF) - MIN (text->n, strlen (WS_EOF)) || (size > 0 && memcmp (data, WS_EOF + text->n, size) != 0);
+  text->n += (guint) MIN (size, WS_TEXT_LOOK);
+  text->frames += piece->frame;
+  if (text->other)
+    return piece->frame || text->n >= WS_TEXT_LOOK ? WS_TEXT_OTHER : WS_TEXT_MORE;
+  if (!piece->ends)
+    return text->frames > WS_FRAGMENTS_MAX ? WS_TEXT_OTHER : WS_TEXT_MORE;
+  return text->n == strlen (WS_EOF) ? WS_TEXT_EOF : WS_TEXT_OTHER;
 }
 
 static guint

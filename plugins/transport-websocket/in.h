@@ -24,7 +24,18 @@ typedef struct {
 
 /* The one text there is: "nothing more will come from this side". */
 #define WS_EOF "eof"
-gboolean ws_in_is_eof (const WsPiece *piece, const guint8 *data, gsize size);
+
+/* A text message under way. It is judged where a frame of it ends, wherever the bytes were cut on their way: text that is none must get its own code. */
+typedef struct {
+  guint n;           /* bytes so far */
+  guint frames;
+  gboolean other;    /* than WS_EOF */
+} WsText;
+
+typedef enum { WS_TEXT_MORE, WS_TEXT_EOF, WS_TEXT_OTHER } WsTextIs;
+
+/* The next piece of a text message; what it begins with is forgotten at the next beginning. */
+WsTextIs ws_text_take (WsText *text, const WsPiece *piece, const guint8 *data, gsize size);
 
 typedef void (*WsTake) (FarMessage *message /* takes */, gpointer user);
 

@@ -120,6 +120,7 @@ typedef struct {
 typedef struct {
   WsDecoder decoder;
   WsIn in;
+  WsText text;
   gint64 control_us; /* when all control frames that came will be worked off at the rate allowed */
   gboolean eof;      /* nothing more will come: the connection ends with the last answer */
 } LinkIn;
@@ -395,6 +396,22 @@ take (FarMessage *message, gpointer user)
 }
 
 static guint
+take_text (WsConn *conn, LinkIn *self, const WsPiece *piece, const WsFrame *frame, const char **cause)
+{
+  WsTextIs is = ws_text_take (&self->text, piece, frame->data, frame->size);
+
+  if (is == WS_TEXT_OTHER) {
+    *cause = "binary messages only";
+    return WS_CLOSE_TYPE;
+  }
+  if (is == WS_TEXT_EOF) {
+    self->eof = TRUE;
+    end_when_answered (conn);
+  }
+  return 0;
+}
+
+static guint
 take_piece (WsConn *conn, LinkIn *self, const WsFrame *frame, const char **cause)
 {
   const WsPiece piece = { .binary = frame->binary, .begins = frame->begins, .frame = frame->frame, .ends = frame->ends };
@@ -403,11 +420,8 @@ take_piece (WsConn *conn, LinkIn *self, const WsFrame *frame, const char **cause
     *cause = "too much before login";
     return WS_CLOSE_POLICY;
   }
-  if (!piece.binary && ws_in_is_eof (&piece, frame->data, frame->size)) {
-    self->eof = TRUE;
-    end_when_answered (conn);
-    return 0;
-  }
+  if (!piece.binary)
+    return take_text (conn, self, &piece, frame, cause);
   return ws_in_feed (&self->in, &piece, frame->data, frame->size, take, conn, cause);
 }
 

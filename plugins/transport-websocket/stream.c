@@ -35,6 +35,7 @@ typedef struct {
   GByteArray *pending;  /* frames that the stream below has not taken; NULL: none */
   guint8 *masked;       /* client: room for a frame */
   gint64 control_us;
+  WsText text;
   gboolean client, held, away;
   gboolean eof_in, eof_out, close_out;
   gboolean over;        /* the other side has closed in order; dies when its user has seen the end */
@@ -288,8 +289,11 @@ static void
 take_text (WsStream *self, const WsFrame *frame)
 {
   const WsPiece piece = { .begins = frame->begins, .frame = frame->frame, .ends = frame->ends };
+  WsTextIs is = ws_text_take (&self->text, &piece, frame->data, frame->size);
 
-  if (ws_in_is_eof (&piece, frame->data, frame->size)) {
+  if (is == WS_TEXT_MORE)
+    return;
+  if (is == WS_TEXT_EOF) {
     self->eof_in = TRUE;
     close_when_done (self);
     return;

@@ -21,6 +21,7 @@ gboolean
 fuzz_one (const guint8 *data, gsize size)
 {
   WsIn in = { .limit = 70000 };
+  WsText text = { 0 };
   guint n = 0, code = 0;
 
   for (gsize at = 0; code == 0 && size - at >= 3;) {
@@ -28,8 +29,16 @@ fuzz_one (const guint8 *data, gsize size)
     gsize length = MIN ((gsize) data[at + 1] << 8 | data[at + 2], size - at - 3);
     const char *cause = NULL;
 
-    if (!piece.binary && ws_in_is_eof (&piece, data + at + 3, length))
-      break;
+    if (!piece.binary) {
+      WsTextIs is = ws_text_take (&text, &piece, data + at + 3, length);
+
+      g_assert (is != WS_TEXT_EOF || piece.ends);
+      at += 3 + length;
+      code = is == WS_TEXT_OTHER ? WS_CLOSE_TYPE : 0;
+      if (is == WS_TEXT_EOF)
+        break;
+      continue;
+    }
     code = ws_in_feed (&in, &piece, data + at + 3, length, taken, &n, &cause);
     g_assert ((code == 0) == (cause == NULL));
     g_assert (in.part == NULL || in.part->len <= in.limit + length);
