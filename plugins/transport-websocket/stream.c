@@ -507,6 +507,8 @@ stream_write (FarStream *stream, const FarBatch *batch)
   if (stream->closed || self->below == NULL)
     return 0;
   take_below_again (self);
+  if (self->over)
+    return batch->bytes; /* nobody reads it any more, and who waited for room would never see the end */
   if (self->eof_out || self->close_out || batch->bytes == 0 || !flush (self))
     return 0;
   return self->client ? write_masked (self, batch) : write_plain (self, batch);
