@@ -57,7 +57,6 @@ libfarwatch_la_SOURCES = \
 	core/crc32c.h \
 	core/dedup.c \
 	core/describe.c \
-	core/dial.c \
 	core/device.c \
 	core/device.h \
 	core/dial-error.c \

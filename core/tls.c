@@ -47,6 +47,7 @@ far_tls_keys_unref (FarTlsKeys *keys)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarTlsKeys, far_tls_keys_unref)
 
+/* what: names the file. */
 static gboolean
 file_bad (const char *path, const char *what, GError **error)
 {
@@ -54,7 +55,7 @@ file_bad (const char *path, const char *what, GError **error)
     g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
                  _("%s is not there yet: 'farctl ca init' makes the certificate of a cloud, 'farctl enroll' gets one for other nodes"), path);
   else
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: %s; 'farctl doctor' shows what is there"), path, what);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s; put a good PEM file there, which this user may read"), what);
   return FALSE;
 }
 
@@ -72,14 +73,17 @@ goes_without (const FarTls *tls)
          !far_trust_check (pem, tls->ca, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, NULL, NULL);
 }
 
-/* A server of nodes shows the authority too, so that who enrolls can compare its hash with the token's. */
-static void
-add_authority (const FarTls *tls, FarCerts *chain)
+/* A server of nodes shows the authority too, so that who enrolls can compare its hash with the token's. Without it every node would be refused. */
+static gboolean
+add_authority (const FarTls *tls, FarCerts *chain, GError **error)
 {
   g_auto (FarCerts) authorities = { .n = 0 };
+  g_autoptr (GError) why = NULL;
 
-  if (!tls->spec.server || tls->ca == NULL || !far_certs_load_file (&authorities, tls->ca, NULL))
-    return;
+  if (!tls->spec.server || tls->ca == NULL)
+    return TRUE;
+  if (!far_certs_load_file (&authorities, tls->ca, &why))
+    return file_bad (tls->ca, why->message, error);
   for (guint i = 0; i < authorities.n; i++) {
     gboolean there = chain->n == FAR_TRUST_CHAIN_MAX;
 
@@ -91,6 +95,19 @@ add_authority (const FarTls *tls, FarCerts *chain)
       chain->at[chain->n++] = authorities.at[i];
   }
   authorities.n = 0;
+  return TRUE;
+}
+
+static gboolean
+pair_bad (const FarTls *tls, int rc, GError **error)
+{
+  if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: this key does not belong to the certificate in %s; put the two there that were made together"),
+                 tls->key, tls->cert);
+  else
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: %s; put a certificate there that TLS can use, with its key in %s"), tls->cert, gnutls_strerror (rc),
+                 tls->key);
+  return FALSE;
 }
 
 static gboolean
@@ -106,14 +123,10 @@ load_pair (const FarTls *tls, FarTlsKeys *keys, GError **error)
   key = far_trust_key_load (tls->key, &why);
   if (key == NULL)
     return file_bad (tls->key, why->message, error);
-  add_authority (tls, &chain);
+  if (!add_authority (tls, &chain, error))
+    return FALSE;
   rc = gnutls_certificate_set_x509_key (keys->certificates, chain.at, (int) chain.n, key);
-  if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH) {
-    g_autofree char *text = g_strdup_printf (_("this key does not belong to the certificate in %s"), tls->cert);
-
-    return file_bad (tls->key, text, error);
-  }
-  return rc >= 0 ? TRUE : file_bad (tls->cert, gnutls_strerror (rc), error);
+  return rc >= 0 ? TRUE : pair_bad (tls, rc, error);
 }
 
 static FarTlsKeys *
