@@ -257,6 +257,8 @@ shake_error (TlsStream *self, int rc)
 
   if (self->refusal != NULL)
     return g_error_copy (self->refusal);
+  if (self->pulled > FAR_TLS_SHAKE_BYTES)
+    return g_error_new_literal (FAR_ERROR, FAR_ERROR_LIMIT, _("TLS: too many bytes in the handshake"));
   if (alert != NULL)
     return g_error_new_literal (FAR_ERROR, FAR_ERROR_DENIED, alert);
   if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
@@ -507,17 +509,24 @@ typedef struct {
   gboolean full;       /* the stream below takes no more, or TLS has failed */
 } Cut;
 
+/* As many records as it takes: the other side may have asked for smaller ones (RFC 8449, RFC 6066 section 4), and GnuTLS then takes only one of those. */
 static void
 cut_send (Cut *cut, const guint8 *data, gsize size)
 {
-  gssize rc = gnutls_record_send (cut->self->session, data, size);
+  gsize at = 0;
 
-  if (rc < 0) {
-    cut->self->ending = far_cause (gnutls_strerror ((int) rc));
-    far_stream_die_soon (&cut->self->head, cut->self->ending);
-    cut->full = TRUE;
-  } else if (++cut->records % FLIGHT_RECORDS == 0 && !flush_flight (cut->self)) {
-    cut->full = TRUE;
+  while (at < size) {
+    gssize rc = gnutls_record_send (cut->self->session, data + at, size - at);
+
+    if (rc <= 0) {
+      cut->self->ending = far_cause (gnutls_strerror ((int) rc));
+      far_stream_die_soon (&cut->self->head, cut->self->ending);
+      cut->full = TRUE;
+      return;
+    }
+    at += (gsize) rc;
+    if (++cut->records % FLIGHT_RECORDS == 0 && !flush_flight (cut->self))
+      cut->full = TRUE;
   }
 }
 
