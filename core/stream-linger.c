@@ -14,22 +14,45 @@ typedef struct {
   gsize at, discarded;
   gboolean ended;   /* the end of input is sent */
   FarHomeTimer *timer;
-  GDestroyNotify done;
-  gpointer data;
+  FarPass *pass;    /* NULL: none */
 } Linger;
 
 static void
-linger_free (gpointer data)
+linger_free (Linger *self)
 {
-  Linger *self = data;
-
   far_home_timer_free (self->timer);
   far_stream_take (self->stream, NULL, NULL);
   far_stream_free (self->stream);
   g_clear_pointer (&self->rest, g_byte_array_unref);
-  if (self->done != NULL)
-    self->done (self->data);
+  far_gate_leave (self->pass);
   g_free (self);
+}
+
+static void
+linger_cut (Linger *self, const char *cause)
+{
+  if (!self->stream->closed)
+    self->stream->klass->abort (self->stream, cause);
+  linger_free (self);
+}
+
+/* What the kernel has goes out by itself. What it has not would go on waiting in the stream, beyond the place that the pass stands for. */
+static void
+linger_late (gpointer data)
+{
+  Linger *self = data;
+  FarStream *stream = self->stream;
+
+  if (self->rest != NULL || (stream->klass->waiting != NULL && stream->klass->waiting (stream) > 0))
+    linger_cut (self, "too slow");
+  else
+    linger_free (self);
+}
+
+static void
+linger_evicted (gpointer data)
+{
+  linger_cut (data, "others wait");
 }
 
 static void
@@ -85,14 +108,15 @@ linger_ready (FarStream *stream, guint ready, gpointer user)
 }
 
 void
-far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, GDestroyNotify done, gpointer data)
+far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, FarPass *pass)
 {
   Linger *self = g_new0 (Linger, 1);
 
-  self->done = done;
-  self->data = data;
   self->stream = stream;
   self->rest = rest;
-  self->timer = far_home_timer (stream->home, far_clock_boottime_us () + for_ms * G_GINT64_CONSTANT (1000), linger_free, self);
+  self->pass = pass;
+  if (pass != NULL)
+    far_gate_evictable (pass, stream->home, linger_evicted, self);
+  self->timer = far_home_timer (stream->home, far_clock_boottime_us () + for_ms * G_GINT64_CONSTANT (1000), linger_late, self);
   far_stream_take (stream, linger_ready, self);
 }

@@ -224,7 +224,7 @@ let_go (TlsStream *self)
   far_stream_take (below, NULL, NULL);
   if (rest != NULL && rest->len == 0)
     g_clear_pointer (&rest, g_byte_array_unref);
-  far_stream_linger (below, rest, rest != NULL ? ALERT_MS : 0, NULL, NULL);
+  far_stream_linger (below, rest, self->refusal != NULL || rest != NULL ? ALERT_MS : 0, NULL);
 }
 
 static const char *
@@ -697,8 +697,8 @@ tls_free (FarStream *stream)
   }
   if (below != NULL)
     far_stream_take (below, NULL, NULL);
-  if (below != NULL && self->pending != NULL && !below->closed)
-    far_stream_linger (below, g_steal_pointer (&self->pending), LAST_WORDS_MS, NULL, NULL);
+  if (below != NULL && self->pending != NULL && !below->closed && !stream->closed && self->state == OPEN)
+    far_stream_linger (below, g_steal_pointer (&self->pending), LAST_WORDS_MS, NULL);
   else
     far_stream_free (below);
   drop_packets (self);
@@ -713,6 +713,14 @@ tls_free (FarStream *stream)
   g_free (self);
 }
 
+static gsize
+tls_waiting (FarStream *stream)
+{
+  const TlsStream *self = (const TlsStream *) stream;
+
+  return self->pending != NULL ? self->pending->len : 0;
+}
+
 static const FarStreamClass tls_class = {
   .name = "tls",
   .movable = TRUE,
@@ -723,6 +731,7 @@ static const FarStreamClass tls_class = {
   .abort = tls_abort,
   .move = tls_move,
   .free = tls_free,
+  .waiting = tls_waiting,
 };
 
 FarStream *

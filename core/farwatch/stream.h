@@ -18,6 +18,7 @@
  * consume() invalidates what peek showed. Until then the user may change the bytes where they lie (WebSocket unmasks there): the next peek shows
  * them changed. */
 #pragma once
+#include <farwatch/gate.h>
 #include <farwatch/home.h>
 
 G_BEGIN_DECLS
@@ -57,6 +58,7 @@ typedef struct {
   void (*abort) (FarStream *stream, const char *cause);      /* at once, nothing delivered late (SO_LINGER 0) */
   void (*move) (FarStream *stream, FarHome *home);           /* movable only; called on the old home, ends on the new */
   void (*free) (FarStream *stream);                          /* orderly close when still open; frees the struct */
+  gsize (*waiting) (FarStream *stream);                      /* bytes that write() took and the kernel has not; NULL: never any */
 } FarStreamClass;
 
 typedef void (*FarStreamReady) (FarStream *stream, guint ready, gpointer user);
@@ -92,8 +94,9 @@ void far_stream_free (FarStream *stream); /* [home]; NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarStream, far_stream_free)
 
 /* For who has done with a stream and wants its last words to arrive: takes stream (it has no user) and rest (NULL: none), writes rest, sends the end of
- * input, throws away what comes, and frees the stream when the other side has ended or for_ms are over; then done(data), which may be NULL. [home] */
-void far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, GDestroyNotify done, gpointer data);
+ * input, throws away what comes, and frees the stream when the other side has ended or for_ms are over; what waits then is dropped (abort). It takes pass (NULL:
+ * none) too: who has not logged in can be evicted meanwhile, and the place is given back when the descriptor is. [home, also the pass's] */
+void far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, FarPass *pass);
 
 /* A stream on a connected stream descriptor (TCP, unix, pipe pair); takes fd, makes it non-blocking. Movable. home: worker.
  * [any thread]; the descriptor is watched from the first peek or write that would block. */

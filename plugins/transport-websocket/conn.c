@@ -140,12 +140,6 @@ last_words (WsConn *conn)
 }
 
 static void
-leave_pass (gpointer pass)
-{
-  far_gate_leave (pass);
-}
-
-static void
 conn_end (WsConn *conn)
 {
   FarStream *stream = conn->stream;
@@ -163,11 +157,7 @@ conn_end (WsConn *conn)
 
     if (rest->len == 0)
       g_clear_pointer (&rest, g_byte_array_unref);
-    if (conn->pass != NULL)
-      far_gate_evictable (conn->pass, NULL, NULL, NULL);
-    /* the place is given back when the descriptor is */
-    far_stream_linger (stream, rest, conn->linger_ms > 0 ? conn->linger_ms : conn->end == WS_END_FINISH ? FINISH_MS : CLOSE_MS, leave_pass,
-                       g_steal_pointer (&conn->pass));
+    far_stream_linger (stream, rest, conn->linger_ms > 0 ? conn->linger_ms : conn->end == WS_END_FINISH ? FINISH_MS : CLOSE_MS, g_steal_pointer (&conn->pass));
   }
   conn_gone (conn);
 }

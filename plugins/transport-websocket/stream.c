@@ -552,12 +552,6 @@ stream_move (FarStream *stream, FarHome *home)
   far_stream_moved (stream, home);
 }
 
-static void
-leave_pass (gpointer pass)
-{
-  far_gate_leave (pass);
-}
-
 /* What is behind a close frame is not read; what was written before it still goes out. */
 static void
 let_go (WsStream *self)
@@ -570,9 +564,7 @@ let_go (WsStream *self)
     return;
   }
   far_stream_take (below, NULL, NULL);
-  if (pass != NULL)
-    far_gate_evictable (pass, NULL, NULL, NULL);
-  far_stream_linger (below, g_steal_pointer (&self->pending), below->closed ? 0 : FINISH_MS, leave_pass, pass);
+  far_stream_linger (below, g_steal_pointer (&self->pending), below->closed ? 0 : FINISH_MS, pass);
 }
 
 static void
@@ -590,6 +582,15 @@ stream_free (FarStream *stream)
   g_free (self);
 }
 
+static gsize
+stream_waiting (FarStream *stream)
+{
+  const WsStream *self = (const WsStream *) stream;
+  FarStream *below = self->below;
+
+  return (self->pending != NULL ? self->pending->len : 0) + (below != NULL && below->klass->waiting != NULL ? below->klass->waiting (below) : 0);
+}
+
 static const FarStreamClass stream_class = {
   .name = "websocket",
   .movable = TRUE,
@@ -600,6 +601,7 @@ static const FarStreamClass stream_class = {
   .abort = stream_abort,
   .move = stream_move,
   .free = stream_free,
+  .waiting = stream_waiting,
 };
 
 static void

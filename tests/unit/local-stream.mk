@@ -26,6 +26,12 @@ tests_unit_test_dial_CFLAGS = $(TEST_CC)
 tests_unit_test_dial_LDFLAGS = $(TEST_LD)
 tests_unit_test_dial_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-linger
+tests_unit_test_linger_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_linger_CFLAGS = $(TEST_CC)
+tests_unit_test_linger_LDFLAGS = $(TEST_LD)
+tests_unit_test_linger_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-gate
 tests_unit_test_gate_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_gate_CFLAGS = $(TEST_CC)

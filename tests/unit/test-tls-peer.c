@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -246,6 +247,41 @@ hello_make (void)
   return hello;
 }
 
+static void
+fill_and_linger (gpointer data)
+{
+  Place *place = data;
+  FarStream *stream = g_steal_pointer (&place->stream);
+  static const guint8 bytes[65536];
+  FarBatch batch = { .n = 1, .bytes = sizeof bytes };
+
+  batch.frames[0] = (FarFrame){ .data = bytes, .size = sizeof bytes };
+  while (stream->klass->write (stream, &batch) > 0)
+    continue;
+  far_stream_take (stream, NULL, NULL);
+  far_stream_linger (stream, NULL, 1000, NULL);
+}
+
+/* Records that wait below a stream that is let go do not keep its descriptor. */
+START_TEST (nobody_reads)
+{
+  Place *place = place_make ();
+  struct pollfd one = { .fd = place->fd };
+  Peer peer;
+
+  peer_begin (&peer, place, priorities[_i]);
+  peer_shake (&peer, place);
+  far_home_call (place->home, fill_and_linger, place);
+  ck_assert (far_clock_advance (SECONDS (2)));
+  for (guint i = 0; i < 4; i++)
+    help_settle (place->home);
+  ck_assert_int_eq (poll (&one, 1, 0), 1);
+  ck_assert_int_ne (one.revents & POLLHUP, 0);
+  peer_end (&peer);
+  place_drop (place);
+}
+END_TEST
+
 #define RECORD 16384
 #define PADDING 45000
 
@@ -334,8 +370,10 @@ main (void)
   SRunner *runner = srunner_create (suite);
   int failed;
 
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
   tcase_set_timeout (tcase, 60);
   tcase_add_loop_test (tcase, small_records, 0, G_N_ELEMENTS (priorities));
+  tcase_add_loop_test (tcase, nobody_reads, 0, G_N_ELEMENTS (priorities));
   tcase_add_test (tcase, endless_handshake);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
