@@ -187,7 +187,7 @@ def websocket_row(job, world, row, door, cuts, key):
 
 
 def _frames(peer, frames, expected):
-    probed = False
+    probed = answered = False
     while True:
         frames.feed(peer.plain)
         peer.plain.clear()
@@ -199,6 +199,9 @@ def _frames(peer, frames, expected):
             if not frames.closed:
                 frames.words.append(_upright(peer) or "ended")
             return
+        if frames.closed and not answered and frames.words[-1] in ("close:1000", "close:1001"):
+            answered = True
+            yield from peer.write(websocket.close(int(frames.words[-1][6:])))
         if not probed and not frames.closed and _may_be_open(frames.words, expected):
             probed = True
             yield from peer.write(PROBE_PING)

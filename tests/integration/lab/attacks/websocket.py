@@ -29,7 +29,8 @@ def masked(payload=b"", opcode=BINARY, *, fin=True, rsv=0, key=b"\x37\xfa\x21\x3
 
 def announced(size, opcode=BINARY, fin=True):
     """A head that says `size`, and nothing behind it but its mask."""
-    return bytes([(0x80 if fin else 0) | opcode, 0xff]) + struct.pack(">Q", size) + b"\0\0\0\0"
+    length = bytes([0xfe]) + struct.pack(">H", size) if size < 65536 else bytes([0xff]) + struct.pack(">Q", size)
+    return bytes([(0x80 if fin else 0) | opcode]) + length + b"\0\0\0\0"
 
 
 def close(code=None, reason=b""):
@@ -98,7 +99,8 @@ def _fragments():
     yield Row("fragments without end", masked(b"", fin=False) + b"".join(masked(ASK[at % len(ASK):at % len(ASK) + 1], 0, fin=False) for at in range(20000)), "close:1008", whole=True)
     yield Row("empty fragments without end", masked(b"", fin=False) + masked(b"", 0, fin=False) * 20000, "close:1008", whole=True)
     much = asked(id="a", method="PUT", resource="x", type="application/vnd.farwatch.batch", n=262144)
-    yield Row("large fragments without end", masked(much + b"x" * 30000, fin=False) + masked(b"x" * 30000, 0, fin=False) * 15, "close:1009 | ask close:1009 | close:1002 | ask close:1002", whole=True)
+    yield Row("large fragments without end", masked(much + b"x" * 30000, fin=False) + masked(b"x" * 30000, 0, fin=False) * 15, "close:1009 | ask close:1009 | close:1002 | ask close:1002",
+              before="close:1008 | close:1009", whole=True)
     yield Row("empty fragments around", masked(b"", fin=False) + masked(ASK, 0, fin=False) + masked(b"", 0), "ask open")
     yield Row("message in two messages", masked(ASK[:7]) + masked(ASK[7:]), "ask open")
     yield Row("message byte by byte", b"".join(masked(ASK[at:at + 1]) for at in range(len(ASK))), "ask open", whole=True)
@@ -199,7 +201,7 @@ def _streams():
     yield row("text that is none", masked(b"\xff", TEXT), "close:1007")
     for code in (1000, 1001):
         yield row(f"close {code}", close(code), f"close:{code} | close:1000")
-    yield row("bytes, then close", masked(b"hi") + close(1000), "data:6869 close:1000 | close:1000")
+    yield row("bytes, then close", masked(b"hi") + close(1000), "data-any close:1000 | close:1000")
     yield row("close 1005", close(1005), "close:1002")
     yield row("reserved bit", masked(b"x", rsv=4), "close:1002")
     yield row("unmasked", masked(b"x", mask=False), "close:1002")
@@ -207,7 +209,7 @@ def _streams():
     yield row("continuation of nothing", masked(b"x", 0), "close:1002")
     yield row("message inside a message", masked(b"a", fin=False) + masked(b"b"), "close:1002 | data:61 close:1002")
     yield row("length 2^63", announced(1 << 63), "close:1002")
-    yield row("length 2^62", announced(1 << 62), "close:1009")
+    yield row("length 2^62, then the end", announced(1 << 62), "ended | close-any", after="end")
     yield row("long form of a length", masked(b"hello", form=2), "close:1002")
     yield row("30000 pings", masked(b"", PING) * 30000, "close:1008", whole=True, pongs=False)
     yield row("half a frame, then the end", masked(b"hello")[:8], "ended | close-any | data-any ended | data-any close-any", after="end")
