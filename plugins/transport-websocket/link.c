@@ -121,6 +121,7 @@ typedef struct {
   WsDecoder decoder;
   WsIn in;
   WsText text;
+  gsize limit;       /* of a message; before login it is less */
   gint64 control_us; /* when all control frames that came will be worked off at the rate allowed */
   gboolean eof;      /* nothing more will come: the connection ends with the last answer */
 } LinkIn;
@@ -480,6 +481,8 @@ take_bytes (WsConn *conn, LinkIn *self, guint8 *data, gsize size)
   while (at < size && ws_conn_open (conn) && conn->holds == 0) {
     WsFrame frame;
 
+    self->in.limit = self->decoder.frame_max = conn->verified || conn->client ? self->limit : MIN (self->limit, FAR_BODY_MAX);
+
     at += ws_decoder_next (&self->decoder, data + at, size - at, &frame);
     take_frame (conn, self, &frame);
   }
@@ -558,7 +561,7 @@ ws_link_begin (WsConn *conn, gsize limit)
   LinkIn *self = g_new0 (LinkIn, 1);
 
   ws_decoder_init (&self->decoder, conn->client, limit);
-  self->in.limit = limit;
+  self->limit = limit;
   conn->data = self;
   conn->role = &link_role;
   ws_conn_deadline (conn, conn->verified || conn->client ? 0 : LOGIN_US);
