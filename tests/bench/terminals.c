@@ -14,7 +14,7 @@
 #include "terminals.h"
 #include <errno.h>
 #include <farwatch/trust.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +145,7 @@ int
 main (int argc, char **argv)
 {
   struct rlimit many = { 65536, 65536 };
+  signal (SIGPIPE, SIG_IGN); /* a cloud that restarts closes while polls are on their way */
   setrlimit (RLIMIT_NOFILE, &many);
   if (argc == 6 && strcmp (argv[1], "keys") == 0)
     return make_keys (argv + 2);
