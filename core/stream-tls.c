@@ -52,6 +52,7 @@ typedef struct {
   gboolean away;           /* moved: the stream below must be taken again */
   gboolean starved;        /* there was nothing below */
   gboolean eof_in, eof_out, peer_known;
+  gboolean mute;           /* the stream below has been told our end: nothing may follow it */
 } TlsStream;
 
 static void below_ready (FarStream *below, guint ready, gpointer user);
@@ -140,13 +141,23 @@ tls_verify (gnutls_session_t session)
 
 /* ---- out ---- */
 
+/* What GnuTLS still has to say behind our close_notify (an alert, the answer to a key update) is thrown away: RFC 8446 section 6.1. */
 static gsize
 write_below (TlsStream *self, const guint8 *data, gsize size)
 {
   FarBatch batch = { .n = 1, .bytes = size };
 
   batch.frames[0] = (FarFrame){ .data = data, .size = size };
-  return self->below != NULL && !self->below->closed ? self->below->klass->write (self->below, &batch) : size;
+  return self->below != NULL && !self->below->closed && !self->mute ? self->below->klass->write (self->below, &batch) : size;
+}
+
+static void
+end_below (TlsStream *self)
+{
+  if (self->below == NULL)
+    return;
+  self->mute = TRUE;
+  self->below->klass->shutdown (self->below, FAR_DIRECTION_WRITE);
 }
 
 /* TRUE: all is below. */
@@ -190,8 +201,8 @@ flush_pending (TlsStream *self)
     return FALSE;
   }
   g_clear_pointer (&self->pending, g_byte_array_unref);
-  if (self->eof_out && self->below != NULL)
-    self->below->klass->shutdown (self->below, FAR_DIRECTION_WRITE);
+  if (self->eof_out)
+    end_below (self);
   return TRUE;
 }
 
@@ -592,8 +603,8 @@ tls_shutdown (FarStream *stream, FarDirection what)
   self->eof_out = TRUE;
   gnutls_bye (self->session, GNUTLS_SHUT_WR);
   drop_flight (self);
-  if (self->pending == NULL && self->below != NULL)
-    self->below->klass->shutdown (self->below, FAR_DIRECTION_WRITE);
+  if (self->pending == NULL)
+    end_below (self);
 }
 
 /* ---- what the stream below tells ---- */
