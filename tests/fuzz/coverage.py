@@ -2,7 +2,8 @@
 """The seeds of each fuzz target alone, without mutations, reach at least 80 % of the lines of what it fuzzes.
 
 A target names that in a comment: `parses: core/a.c core/b.c`; with `functions: a b` only these count, where a file does more than parse;
-with `modules: libssh` it names the libraries these files need beyond core's, with `libraries: http_parser` those that pkg-config does not know.
+with `modules: libssh` it names the libraries these files need beyond core's, with `libraries: http_parser` those that pkg-config does not know, and
+with `with: tests/fuzz/a.c` what else the target is made of.
 The files are compiled once more with line counts and put in front of the library's."""
 import glob
 import gzip
@@ -26,12 +27,12 @@ def named(text, word):
     return re.findall(r"[a-z][\w./+-]*", match.group(1)) if match else []
 
 
-def compile_target(target, parses, modules, libraries, folder):
+def compile_target(target, parses, more, modules, libraries, folder):
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", *MODULES, *modules], check=True, capture_output=True, text=True).stdout
     with open(os.path.join(BUILD, "config.h"), encoding="utf-8") as file:
         sanitizers = ["-fsanitize=address,undefined"] if "#define FAR_SANITIZED 1" in file.read() else []
     program = os.path.join(folder, os.path.basename(target)[:-2])
-    sources = [target, "tests/fuzz/main.c", *parses]
+    sources = [target, "tests/fuzz/main.c", *parses, *more]
     run = subprocess.run(
         ["gcc", "-std=gnu11", *DEFINES, "-O0", "-g", "--coverage", *sanitizers, "-pthread", "-o", program,
          *[f"-I{os.path.join(SOURCE, where)}" for where in sorted({"core", "tests", *map(os.path.dirname, parses)})], f"-I{BUILD}", f"-I{BUILD}/core",
@@ -65,7 +66,7 @@ class Coverage(unittest.TestCase):
         parses = named(text, "parses")
         self.assertTrue(parses, f"{target} does not say what it parses: core/FILE.c")
         with tempfile.TemporaryDirectory() as folder:
-            program = compile_target(target, parses, named(text, "modules"), named(text, "libraries"), folder)
+            program = compile_target(target, parses, named(text, "with"), named(text, "modules"), named(text, "libraries"), folder)
             run = subprocess.run([program], env={**os.environ, "FARWATCH_FUZZ_RUNS": "0"}, capture_output=True, text=True, timeout=300)
             self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
             reached, every = lines_reached(folder, parses, named(text, "functions"))

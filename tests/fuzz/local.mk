@@ -14,6 +14,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz-perfdata \
 	tests/fuzz/fuzz-profile \
 	tests/fuzz/fuzz-sealed-box \
+	tests/fuzz/fuzz-tls \
 	tests/fuzz/fuzz-ws-frame \
 	tests/fuzz/fuzz-ws-payload
 
@@ -23,8 +24,9 @@ fuzz_programs += tests/fuzz/fuzz-http-head
 endif
 
 fuzz_main = tests/fuzz/main.c tests/fuzz/fuzz.h
+fuzz_memory = tests/fuzz/memory-stream.c tests/fuzz/memory-stream.h
 FUZZ_LD = $(TEST_LD) $(FUZZ_LDFLAGS)
-EXTRA_DIST += $(fuzz_main) tests/fuzz/coverage.py
+EXTRA_DIST += $(fuzz_main) $(fuzz_memory) tests/fuzz/coverage.py
 TESTS += tests/fuzz/coverage.py
 
 # libFuzzer's programs run until they are stopped: not among the tests
@@ -77,6 +79,13 @@ tests_fuzz_fuzz_sealed_box_CPPFLAGS = $(FUZZ_CPP)
 tests_fuzz_fuzz_sealed_box_CFLAGS = $(TEST_CC)
 tests_fuzz_fuzz_sealed_box_LDFLAGS = $(FUZZ_LD)
 tests_fuzz_fuzz_sealed_box_LDADD = $(TEST_LINK)
+
+# a run has a TLS handshake or two
+tests_fuzz_fuzz_tls_SOURCES = tests/fuzz/fuzz-tls.c tests/fuzz/tls-peer.c tests/fuzz/tls-peer.h $(fuzz_memory) $(fuzz_main)
+tests_fuzz_fuzz_tls_CPPFLAGS = $(FUZZ_CPP) -DRUNS_PER_SEED=20
+tests_fuzz_fuzz_tls_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_tls_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_tls_LDADD = $(TEST_LINK)
 
 # with libwslay it compares with it
 if HAVE_WSLAY
