@@ -83,6 +83,7 @@ typedef struct {
 struct _FarProxyWait {
   FarHome *home;
   FarProxyDone done;
+  FarProxyRefused refused;
   gpointer user;
   GQueue senders; /* the oldest first */
   FarHomeTimer *timer;
@@ -99,13 +100,20 @@ sender_free (Sender *sender)
 }
 
 static void
-too_late (gpointer data)
+sender_refuse (Sender *sender)
+{
+  sender->wait->refused (&sender->peer, sender->wait->user);
+  sender_free (sender);
+}
+
+static void
+proxy_late (gpointer data)
 {
   FarProxyWait *wait = data;
   gint64 now = far_clock_boottime_us ();
   Sender *first;
   while ((first = g_queue_peek_head (&wait->senders)) != NULL && first->deadline_us <= now)
-    sender_free (first);
+    sender_refuse (first);
   if (first != NULL)
     far_home_timer_set (wait->timer, first->deadline_us);
 }
@@ -117,14 +125,16 @@ sender_done (Sender *sender)
   struct sockaddr_storage told, peer = sender->peer;
   FarProxyVerdict verdict = far_proxy_read (sender->header, sender->size, &told);
   int fd = sender->fd;
-  if (verdict != FAR_PROXY_BAD)
-    sender->fd = -1;
+  if (verdict == FAR_PROXY_BAD) {
+    sender_refuse (sender);
+    return;
+  }
+  sender->fd = -1;
   sender_free (sender);
-  if (verdict != FAR_PROXY_BAD)
-    wait->done (fd, verdict == FAR_PROXY_TOLD ? &told : &peer, wait->user);
+  wait->done (fd, verdict == FAR_PROXY_TOLD ? &told : &peer, wait->user);
 }
 
-/* FALSE: wait for more. */
+/* A connection that ends before it said anything is a look whether we are there. FALSE: wait for more. */
 static gboolean
 sender_read (Sender *sender)
 {
@@ -134,17 +144,19 @@ sender_read (Sender *sender)
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno == EAGAIN)
     return FALSE;
-  if (n <= 0) {
+  if (n <= 0 && sender->got == 0)
     sender_free (sender);
+  else if (n <= 0)
+    sender_refuse (sender);
+  if (n <= 0)
     return TRUE;
-  }
   sender->got += (gsize) n;
   if (sender->got < sender->size)
     return FALSE;
   if (sender->got == FAR_PROXY_HEAD)
     sender->size = far_proxy_size (sender->header);
   if (sender->size == 0)
-    sender_free (sender);
+    sender_refuse (sender);
   else if (sender->got == sender->size)
     sender_done (sender);
   else
@@ -167,7 +179,7 @@ wait_for_more (FarProxyWait *wait, Sender *sender)
 {
   sender->watch = far_fd_watch_new (wait->home, sender->fd, FAR_READY_READ, sender_ready, sender);
   if (wait->timer == NULL)
-    wait->timer = far_home_timer (wait->home, sender->deadline_us, too_late, wait);
+    wait->timer = far_home_timer (wait->home, sender->deadline_us, proxy_late, wait);
   else if (wait->senders.length == 1)
     far_home_timer_set (wait->timer, sender->deadline_us);
 }
@@ -190,11 +202,12 @@ far_proxy_wait_add (FarProxyWait *wait, int fd, const struct sockaddr_storage *p
 }
 
 FarProxyWait *
-far_proxy_wait_new (FarHome *home, FarProxyDone done, gpointer user)
+far_proxy_wait_new (FarHome *home, FarProxyDone done, FarProxyRefused refused, gpointer user)
 {
   FarProxyWait *wait = g_new0 (FarProxyWait, 1);
   wait->home = home;
   wait->done = done;
+  wait->refused = refused;
   wait->user = user;
   return wait;
 }

@@ -24,9 +24,11 @@ FarProxyVerdict far_proxy_read (const guint8 *header, gsize size, struct sockadd
 typedef struct _FarProxyWait FarProxyWait;
 /* The header was good; takes fd. */
 typedef void (*FarProxyDone) (int fd, const struct sockaddr_storage *address, gpointer user);
+/* Something came, or nothing in time, and it is no good header: the connection is closed. */
+typedef void (*FarProxyRefused) (const struct sockaddr_storage *peer, gpointer user);
 
-FarProxyWait *far_proxy_wait_new (FarHome *home, FarProxyDone done, gpointer user);
-/* Takes fd; it is closed without a word when no good header comes. done may be called inside, and may free the FarProxyWait. */
+FarProxyWait *far_proxy_wait_new (FarHome *home, FarProxyDone done, FarProxyRefused refused, gpointer user);
+/* Takes fd; it is closed when no good header comes. done may be called inside, and may free the FarProxyWait. */
 void far_proxy_wait_add (FarProxyWait *wait, int fd, const struct sockaddr_storage *peer);
 void far_proxy_wait_free (FarProxyWait *wait);
 

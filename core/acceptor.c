@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <farwatch/clock.h>
+#include <farwatch/i18n.h>
 
 #define PAUSE_US ((gint64) G_USEC_PER_SEC)
 
@@ -23,6 +24,7 @@ struct _FarAcceptor {
   FarGate *gate;
   GStrv proxies;
   FarRate *rate;        /* NULL: none */
+  double per_second;
   gboolean nodelay;
   guint user_timeout_ms;
   void (*came) (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user);
@@ -64,7 +66,7 @@ complain (FarAcceptor *acceptor, const char *key, const char *text)
 static void
 complain_refused (FarAcceptor *acceptor, const char *key, const char *from, const char *cause)
 {
-  g_autofree char *text = g_strdup_printf ("connection from %s refused: %s", from, cause);
+  g_autofree char *text = g_strdup_printf (_("connection from %s refused: %s"), from, cause);
   complain (acceptor, key, text);
 }
 
@@ -91,8 +93,9 @@ may_enter (FarAcceptor *acceptor, int fd, const struct sockaddr *address, const 
 {
   g_autoptr (GError) error = NULL;
   if (is_too_fast (acceptor, address)) {
+    g_autofree char *cause = g_strdup_printf (_("more than %g a second of this address"), acceptor->per_second);
     far_count ("connections that came too fast", 1);
-    complain_refused (acceptor, "rate", from, "more of this address in a second than its rate allows");
+    complain_refused (acceptor, "rate", from, cause);
     return FALSE;
   }
   if (acceptor->gate == NULL)
@@ -151,6 +154,16 @@ proxied (int fd, const struct sockaddr_storage *address, gpointer user)
   acceptor_unref (acceptor);
 }
 
+/* The header was due because the connection's own address is one of proxies. */
+static void
+not_proxied (const struct sockaddr_storage *peer, gpointer user)
+{
+  g_autofree char *from = far_address_text ((const struct sockaddr *) peer);
+  far_count ("connections without a PROXY header", 1);
+  complain_refused (user, "proxy", from,
+                    _("no PROXY header of version 2 came first; let the proxy send one (HAProxy: send-proxy-v2), or take its address out of proxy-protocol"));
+}
+
 /* ---- the loop ---- */
 
 static void
@@ -159,11 +172,24 @@ pause_over (gpointer data)
   begin (data);
 }
 
+static const char *
+accept_hint (int code)
+{
+  switch (code) {
+  case EMFILE:
+    return _("; raise LimitNOFILE= in the unit");
+  case ENFILE:
+    return _("; raise fs.file-max");
+  default:
+    return "";
+  }
+}
+
 static void
-pause_for (FarAcceptor *acceptor, const char *cause)
+pause_for (FarAcceptor *acceptor, const char *cause, const char *hint)
 {
   gint64 until = far_clock_boottime_us () + PAUSE_US;
-  g_autofree char *text = g_strdup_printf ("accepting connections failed, next try in a second: %s", cause);
+  g_autofree char *text = g_strdup_printf (_("accepting connections failed, next try in a second: %s%s"), cause, hint);
   complain (acceptor, "accept", text);
   g_clear_pointer (&acceptor->watch, far_fd_watch_free);
   if (acceptor->pause == NULL)
@@ -204,7 +230,7 @@ accept_one (FarAcceptor *acceptor)
     return TRUE;
   if (fd < 0) {
     if (errno != EAGAIN)
-      pause_for (acceptor, g_strerror (errno));
+      pause_for (acceptor, g_strerror (errno), accept_hint (errno));
     return FALSE;
   }
   if (is_proxy (acceptor, &peer))
@@ -220,7 +246,7 @@ acceptable (int fd, guint ready, gpointer data)
   FarAcceptor *acceptor = data;
   acceptor->refs++;
   if (ready == FAR_READY_CLOSED)
-    pause_for (acceptor, "the listening socket cannot be watched");
+    pause_for (acceptor, _("the listening socket cannot be watched"), _("; raise fs.epoll.max_user_watches"));
   for (guint n = 0; ready != FAR_READY_CLOSED && n < FAR_ACCEPT_BATCH && accept_one (acceptor); n++)
     continue;
   acceptor_unref (acceptor);
@@ -245,12 +271,13 @@ far_acceptor_new (FarHome *home, int listen_fd, const FarAcceptorSpec *spec)
   acceptor->name = g_strdup (spec->name != NULL ? spec->name : "listener");
   acceptor->gate = spec->gate != NULL ? far_gate_ref (spec->gate) : NULL;
   acceptor->proxies = g_strdupv ((char **) spec->proxies);
+  acceptor->per_second = spec->per_second;
   acceptor->rate = spec->per_second > 0 ? far_rate_new (spec->per_second) : NULL;
   acceptor->nodelay = spec->nodelay;
   acceptor->user_timeout_ms = spec->user_timeout_ms;
   acceptor->came = spec->came;
   acceptor->user = spec->user;
-  acceptor->waiting = far_proxy_wait_new (home, proxied, acceptor);
+  acceptor->waiting = far_proxy_wait_new (home, proxied, not_proxied, acceptor);
   begin (acceptor);
   return acceptor;
 }

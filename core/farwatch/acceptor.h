@@ -23,7 +23,7 @@ typedef struct {
   const char *name;            /* for log lines without an instance: "control socket" */
   FarGate *gate;               /* NULL: none. A reference is taken. */
   /* Nets whose connections begin with a PROXY header; "unix": all of a unix socket. NULL: none. Version 2 only; LOCAL, and PROXY with TCP over IPv4
-   * or IPv6, unix stream or unspecified; TLVs are passed over. Anything else, or nothing in time, closes the connection. A header that comes from
+   * or IPv6, unix stream or unspecified; TLVs are passed over. Anything else, or nothing in time, closes the connection, with a complaint and a count. A header that comes from
    * elsewhere is not looked at: it is what the peer said first. */
   const char *const *proxies;
   double per_second;           /* connections a second of one address (/32, /64) that the gate does not know; twice as many at once. 0: no limit */

@@ -434,6 +434,7 @@ header_is_read (guint row, gboolean own_home, gboolean slowly)
   if (headers[row].from == NULL) {
     ck_assert_str_ne (ends (fd), "stays");
     ck_assert_uint_eq (count (), 0);
+    ck_assert_int_eq (g_atomic_int_get (&at.complaints), 1);
     tear_down ();
     return;
   }
@@ -486,6 +487,7 @@ START_TEST (a_header_has_five_seconds)
   settle ();
   far_clock_advance (SECONDS (2));
   ck_assert_str_ne (ends (half), "stays");
+  ck_assert_int_eq (g_atomic_int_get (&at.complaints), 1);
   say_header (second, 0, FALSE);
   await (1);
   tear_down ();
