@@ -276,19 +276,28 @@ shake_error (TlsStream *self, int rc)
     return g_error_new (FAR_ERROR, FAR_ERROR_PROTOCOL, _("TLS: the other side ends the handshake: %s"), gnutls_alert_get_name (gnutls_alert_get (self->session)));
   if (rc == GNUTLS_E_PREMATURE_TERMINATION)
     return g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("closed during the TLS handshake"));
-  if (rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH || rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET || rc == GNUTLS_E_RECORD_OVERFLOW)
-    return g_error_new_literal (FAR_ERROR, FAR_ERROR_PROTOCOL, _("the other side does not speak TLS here: is the port right?"));
+  if (rc == GNUTLS_E_UNEXPECTED_PACKET || rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH || rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET ||
+      rc == GNUTLS_E_RECORD_OVERFLOW)
+    return g_error_new_literal (FAR_ERROR, FAR_ERROR_PROTOCOL,
+                                far_tls_spec (self->tls)->server ? _("it does not speak TLS; is the port right, or is it a proxy that proxy-protocol does not name?")
+                                                                 : _("the other side does not speak TLS here: is the port right?"));
   return g_error_new (FAR_ERROR, FAR_ERROR_PROTOCOL, "TLS: %s", gnutls_strerror (rc));
 }
 
+/* Who just goes away in the middle says nothing about the listener. */
 static void
-say_refused (TlsStream *self)
+say_failed (TlsStream *self, int rc, const GError *error)
 {
   const FarTlsSpec *spec = far_tls_spec (self->tls);
   g_autofree char *key = NULL;
 
-  if (!spec->server || self->refusal == NULL)
+  if (!spec->server || rc == GNUTLS_E_PREMATURE_TERMINATION)
     return;
+  if (self->refusal == NULL) {
+    far_count ("TLS handshakes", 1);
+    far_complain (spec->at, "handshake", _("TLS handshake of %s failed: %s"), self->from, error->message); /* one key for all, as anybody can fail */
+    return;
+  }
   key = g_strconcat ("certificate ", self->from, NULL);
   far_count ("certificates", 1);
   far_complain (spec->at, key, _("certificate refused, %s: %s"), self->from, self->refusal->message);
@@ -299,7 +308,7 @@ shake_failed (TlsStream *self, int rc)
 {
   g_autoptr (GError) error = shake_error (self, rc);
 
-  say_refused (self);
+  say_failed (self, rc, error);
   if (self->refusal != NULL)
     gnutls_alert_send (self->session, GNUTLS_AL_FATAL, (gnutls_alert_description_t) self->alert);
   else if (rc != GNUTLS_E_FATAL_ALERT_RECEIVED && rc != GNUTLS_E_PREMATURE_TERMINATION)

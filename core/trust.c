@@ -72,7 +72,7 @@ signatures_right (Check *check, GError **error)
   if (gnutls_x509_crt_get_ca_status (check->chain.at[0], NULL) > 0)
     return deny (error, "certificate is an authority's, not a node's");
   if (rc < 0 || (status & GNUTLS_CERT_SIGNER_NOT_FOUND) != 0)
-    return deny (error, "certificate is not from this fleet's authority");
+    return deny (error, "certificate is not from this fleet's authority: is it the right server, and the right ca.crt?");
   if ((status & GNUTLS_CERT_INSECURE_ALGORITHM) != 0)
     return deny (error, "certificate uses an algorithm that is too weak");
   return status == 0 ? TRUE : deny (error, "certificate's chain of signatures is wrong");
@@ -140,7 +140,7 @@ names_right (Check *check, char **node, GError **error)
   if (check->purpose != FAR_PURPOSE_PEOPLE_SERVER && (cn == NULL || !far_trust_name_ok (cn)))
     return deny (error, "certificate's common name is not a node id");
   if (check->name != NULL && !far_cert_has_name (check->chain.at[0], check->name))
-    return deny (error, "certificate is not for '%.253s'", check->name);
+    return deny (error, "certificate is not for '%.253s': use a name that stands in it, or have one made for this name (farctl ca init --name)", check->name);
   *node = cn == NULL ? g_strdup ("") : g_steal_pointer (&cn);
   return TRUE;
 }
@@ -202,15 +202,21 @@ pin_authority (Check *check, const char *hash, GError **error)
     check->chain.n = i;
     return TRUE;
   }
-  return deny (error, "the server does not show the fleet's authority that the token names");
+  return deny (error, "the server does not show the fleet's authority that the token names: is it the port for nodes, and the token of this fleet?");
 }
 
 static gboolean
 load_authorities (Check *check, const char *ca_file, GError **error)
 {
+  g_autoptr (GError) why = NULL;
+
   if (g_str_has_prefix (ca_file, "sha256:"))
     return pin_authority (check, ca_file, error);
-  return far_certs_load_file (&check->authorities, ca_file, error);
+  if (far_certs_load_file (&check->authorities, ca_file, &why))
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "the authority to believe cannot be read: %s; 'farctl enroll' brings it to a node, --ca FILE names it to farctl",
+               why->message);
+  return FALSE;
 }
 
 gboolean

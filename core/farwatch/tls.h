@@ -6,7 +6,8 @@
  *
  * far_stream_tls_new() makes the stream. The handshake runs by itself as bytes come; far_tls_shake() tells its end. Until then the stream shows nothing
  * and takes nothing. Every chain that the other side shows is judged by far_trust_check_der(), in full and in resumed handshakes; who is refused gets
- * the alert that fits, and on a server one line in the log and one count ("certificates") say who and why.
+ * the alert that fits, and on a server one line in the log and one count ("certificates") say who and why. Handshakes of a server that fail otherwise
+ * are told ("TLS handshakes"), all peers of a listener together ever more rarely.
  *
  * A record is decrypted once and shown where it lies: peek() has no copy. The memory that peek() shows belongs to the stream's user until it is consumed and
  * may be changed there. An idle stream owns no buffer. (security.md; RFC 8446, RFC 5246) */
@@ -52,8 +53,8 @@ typedef void (*FarTlsShaken) (FarStream *stream, const GError *error, gpointer u
 void far_tls_shake (FarStream *stream, FarTlsShaken func, gpointer user);
 /* The node that the other side's certificate names; NULL: it showed none; "": a people's server without a node id. Valid while the stream lives. [home] */
 const char *far_tls_peer (FarStream *stream);
-/* Is the certificate still good (not revoked meanwhile)? [home] */
-gboolean far_tls_resumed (FarStream *stream); /* [home] */
+/* TRUE: the handshake took up a session from before (which is judged like a new one). [home] */
+gboolean far_tls_resumed (FarStream *stream);
 /* Bytes that both sides know and nobody else: RFC 8446 section 7.5, RFC 5705. FALSE before the handshake's end. [home] */
 gboolean far_tls_export (FarStream *stream, const char *label, guint8 *to, gsize size);
 

@@ -31,10 +31,13 @@ upgraded (FarStream *stream, const char *node, const GError *error, gpointer use
 {
   Dial *dial = user;
 
-  if (stream == NULL)
-    far_request_fail (dial->req, g_error_copy (error));
-  else
+  if (stream == NULL) {
+    g_autofree char *where = ws_url_host_header (&dial->url);
+
+    far_request_fail (dial->req, g_error_new (FAR_ERROR, error->code, "%s: %s", where, error->message));
+  } else {
     far_request_done (dial->req, ws_stream_new (stream, TRUE, NULL, NULL), ws_stream_free_at_home);
+  }
   dial_free (dial);
 }
 

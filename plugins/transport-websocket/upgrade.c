@@ -20,7 +20,6 @@ typedef struct {
   FarHome *home;
   int fd;
   char *host_header, *host, *path, *protocol, *key;
-  guint16 port;
   FarStream *stream;
   FarHomeTimer *timer;
   GByteArray *in;      /* what came of the answer */
@@ -52,7 +51,7 @@ upgrade_free (Upgrade *self)
 static void
 fail (Upgrade *self, FarErrorCode code, const char *text)
 {
-  g_autoptr (GError) error = g_error_new (FAR_ERROR, (int) code, "%s:%u: %s", self->host, self->port, text);
+  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, (int) code, text);
 
   self->done (NULL, NULL, error, self->user);
   upgrade_free (self);
@@ -61,7 +60,7 @@ fail (Upgrade *self, FarErrorCode code, const char *text)
 static void
 too_late (gpointer data)
 {
-  fail (data, FAR_ERROR_UNAVAILABLE, _("no answer within 30 s"));
+  fail (data, FAR_ERROR_UNAVAILABLE, _("no answer within 30 s; is it the right port, and is the service there well?"));
 }
 
 /* ---- the answer ---- */
@@ -79,7 +78,7 @@ refusal_text (guint status, const guint8 *body, gsize size)
   else if (status == 404 || status == 426)
     whole = g_strdup_printf (_("the server says %u: there is no WebSocket of Farwatch here; is it the right port?"), status);
   else
-    whole = g_strdup_printf (_("the server says %u to the request for WebSocket"), status);
+    whole = g_strdup_printf (_("the server says %u to the request for WebSocket; its log, or that of a proxy before it, tells more"), status);
   json_decref (json);
   return whole;
 }
@@ -124,7 +123,7 @@ judge (Upgrade *self, const WsHead *head, guint status, gsize used)
   if (status != 101)
     refused (self, status, self->in->data + used, MIN (body, head->length));
   else if (!is_ours (self, head))
-    fail (self, FAR_ERROR_PROTOCOL, _("the answer is not that of a WebSocket server"));
+    fail (self, FAR_ERROR_PROTOCOL, _("the answer is not that of a WebSocket server; is it the right port, or a proxy that does not pass WebSocket on?"));
   else
     succeed (self);
   return TRUE;
@@ -150,7 +149,7 @@ take_bytes (Upgrade *self, const guint8 *data, gsize size)
     return FALSE;
   if (result == WS_HEAD_DONE)
     return judge (self, head, status, used);
-  fail (self, FAR_ERROR_PROTOCOL, text != NULL ? text : _("the answer is not HTTP"));
+  fail (self, FAR_ERROR_PROTOCOL, text != NULL ? text : _("the answer is not HTTP; is it the right port?"));
   return TRUE;
 }
 
@@ -172,7 +171,7 @@ stream_ready (FarStream *stream, guint ready, gpointer user)
       return;
   }
   if (batch.eof)
-    fail (self, FAR_ERROR_UNAVAILABLE, _("closed before the answer came"));
+    fail (self, FAR_ERROR_UNAVAILABLE, _("closed before the answer came; the server's log says why"));
 }
 
 /* ---- the request ---- */
@@ -225,7 +224,6 @@ ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *pr
   self->home = home;
   self->fd = fd;
   self->host = g_strdup (url->host);
-  self->port = url->port;
   self->host_header = ws_url_host_header (url);
   self->path = g_strdup (url->path);
   self->protocol = g_strdup (protocol);

@@ -7,7 +7,7 @@
 
 #define WS_UPGRADE_SECONDS 30
 
-/* stream: from the first frame on, without a user; NULL and the error: no. [home] */
+/* stream: from the first frame on, without a user; NULL and the error, which does not say where: no. [home] */
 typedef void (*WsUpgraded) (FarStream *stream /* takes */, const char *node, const GError *error, gpointer user);
 /* Takes fd. done runs once, later, at home, which is a worker. protocol: of the WebSocket. [any thread] */
 void ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *protocol, WsUpgraded done, gpointer user);
