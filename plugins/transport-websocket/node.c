@@ -147,8 +147,7 @@ node_listen (Node *self, const NodeOptions *options, GError **error)
 {
   const FarTlsSpec tls_spec = { .at = self->at, .server = TRUE, .cert = options->cert, .key = options->key, .ca = options->ca,
                                 .purpose = FAR_PURPOSE_NODE_CLIENT, .alpn = "http/1.1" };
-  g_autofree char *bound = NULL;
-  int fd = far_instance_listen (self->at, options->listen, &bound, error);
+  int fd = far_instance_listen (self->at, options->listen, NULL, error);
   g_autoptr (FarTls) tls = fd < 0 ? NULL : far_tls_new (&tls_spec, error);
   WsListenerSpec spec = { .at = self->at, .fd = fd, .tls = tls, .limits = limits_of (options), .proxies = (const char *const *) options->proxy_protocol,
                           .per_second = PER_SECOND, .head = { HEAD_MAX, HEAD_MAX, 64 }, .requests_max = REQUESTS_MAX, .idle_us = options->idle_us,
@@ -157,7 +156,6 @@ node_listen (Node *self, const NodeOptions *options, GError **error)
   if (tls == NULL)
     return FALSE;
   self->listener = ws_listener_new (&spec);
-  far_log (self->at, G_LOG_LEVEL_INFO, "listening on %s", bound);
   return TRUE;
 }
 

@@ -263,8 +263,7 @@ people_listen (People *self, GError **error)
   const PeopleOptions *options = self->options;
   const FarTlsSpec tls_spec = { .at = self->at, .server = TRUE, .cert = options->cert, .key = options->key, .alpn = "http/1.1,http/1.0" };
   gboolean plain = g_str_has_prefix (options->listen, "unix:"); /* a proxy on this machine has done TLS */
-  g_autofree char *bound = NULL;
-  int fd = far_instance_listen (self->at, options->listen, &bound, error);
+  int fd = far_instance_listen (self->at, options->listen, NULL, error);
   g_autoptr (FarTls) tls = fd < 0 || plain ? NULL : far_tls_new (&tls_spec, error);
   WsListenerSpec spec = { .at = self->at, .fd = fd, .tls = tls, .limits = limits_of (options), .proxies = (const char *const *) options->proxy_protocol,
                           .per_second = PER_SECOND, .head = { HEAD_MAX, TARGET_MAX, 64 }, .requests_max = PEOPLE_REQUESTS_MAX, .idle_us = SILENT_US,
@@ -273,7 +272,6 @@ people_listen (People *self, GError **error)
   if (fd < 0 || (tls == NULL && !plain))
     return FALSE;
   self->listener = ws_listener_new (&spec);
-  far_log (self->at, G_LOG_LEVEL_INFO, "listening on %s", bound);
   return TRUE;
 }
 
