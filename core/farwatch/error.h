@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 
 typedef enum {
   FAR_ERROR_CONFIG,      /* tell the admin, do not retry                                  */
-  FAR_ERROR_UNAVAILABLE, /* core retries with back-off; a foreign domain counts as this   */
+  FAR_ERROR_UNAVAILABLE, /* core retries with back-off; another domain counts as this     */
   FAR_ERROR_DENIED,      /* no right, wrong login: tell, slow retry                       */
   FAR_ERROR_PROTOCOL,    /* the peer misbehaved: reset, retry                             */
   FAR_ERROR_INTERNAL,    /* our own bug: stop the instance                                */
@@ -22,7 +22,7 @@ typedef enum {
 #define FAR_ERROR (far_error_quark ())
 GQuark far_error_quark (void);
 
-/* The word that crosses doors for a code ("denied", "not-found", …). Foreign domains read "unavailable". [any thread] */
+/* The word that crosses doors for a code ("denied", "not-found", …). Other domains read "unavailable". [any thread] */
 const char *far_error_word (const GError *error);
 /* The code behind a word; FAR_ERROR_UNAVAILABLE for an unknown one. [any thread] */
 FarErrorCode far_error_code (const char *word);
