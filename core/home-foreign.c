@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A home whose thread a library owns. Its timers are kept by a worker, its clock: that one posts "run them" when the earliest is due. */
+/* A home whose thread a library owns (a SIP stack's messages; no part has one today). Its timers are kept by a worker, its clock: that one posts "run them" when the earliest is due. */
 #include "config.h"
 
 #include "home-private.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A home is the one thread that may touch a stream, and the way to hand work to that thread.
  *
- * Three sorts: the main context; a worker (own epoll loop: descriptors, timers on one timerfd, scratch memory);
- * a foreign home, whose thread belongs to a library (the WebSocket front) and which offers only post().
+ * Three sorts: the main context; a worker (own epoll loop: descriptors, timers on one timerfd, scratch memory), where all streams live;
+ * a foreign home, whose thread belongs to a library and which offers only post() and timers. No part has one today: it is kept for the messages of a
+ * SIP stack, whose library brings its own thread.
  * Work posted runs in order, on the home's thread, never inside far_home_post(). */
 #pragma once
 #include <glib.h>

@@ -48,7 +48,7 @@ typedef enum { FAR_DIRECTION_READ = 1, FAR_DIRECTION_WRITE = 2, FAR_DIRECTION_BO
 
 /* All [home]. */
 typedef struct {
-  const char *name;                                          /* "fd", "ssh-channel", "websocket", "ring" */
+  const char *name;                                          /* "fd", "tls", "websocket", "ssh-channel", "ring" */
   gboolean datagrams;                                        /* frames are datagrams, never merged or cut */
   gboolean movable;                                          /* may change home while it has no user      */
   void (*peek) (FarStream *stream, FarBatch *batch);         /* fills batch; never an error: death is told by ready(CLOSED) */
