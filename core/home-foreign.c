@@ -19,32 +19,6 @@ typedef struct {
   Alarm *alarm;
 } ForeignHome;
 
-/* How many there are: a program that ends waits for those whose threads nobody joins. */
-static struct {
-  GMutex lock;
-  GCond fewer;
-  guint n;
-} foreign;
-
-static void
-foreign_count (int change)
-{
-  g_mutex_lock (&foreign.lock);
-  foreign.n += change;
-  g_cond_broadcast (&foreign.fewer);
-  g_mutex_unlock (&foreign.lock);
-}
-
-void
-far_home_foreign_settle (guint timeout_ms)
-{
-  gint64 end = g_get_monotonic_time () + timeout_ms * G_GINT64_CONSTANT (1000);
-  g_mutex_lock (&foreign.lock);
-  while (foreign.n > 0 && g_cond_wait_until (&foreign.fewer, &foreign.lock, end))
-    ;
-  g_mutex_unlock (&foreign.lock);
-}
-
 static void
 alarm_unref (Alarm *alarm)
 {
@@ -128,7 +102,6 @@ far_home_foreign_new (const char *name, void (*wake) (gpointer data), gpointer d
   self->alarm->home = &self->home;
   self->alarm->clock = far_home_pick ();
   g_mutex_init (&self->alarm->lock);
-  foreign_count (1);
   return &self->home;
 }
 
@@ -163,5 +136,4 @@ far_home_foreign_free (FarHome *home)
   alarm_unref (self->alarm);
   far_home_clear (home);
   g_free (self);
-  foreign_count (-1);
 }

@@ -70,7 +70,7 @@ void far_home_bind (FarHome *home);          /* the calling thread is the home's
 gboolean far_home_has_posts (FarHome *home); /* [any thread] */
 gboolean far_home_run_posts (FarHome *home); /* [home] one turn: what was posted before it; TRUE: there was something */
 
-/* Waits, at most so long, until no foreign home is left: before a program ends that dialed. [main] */
-void far_home_foreign_settle (guint timeout_ms);
+/* Runs main until no pump is alive and no stream has last words to say, at most so long: before a program ends that dialled. [main] */
+void far_streams_settle (guint timeout_ms);
 
 G_END_DECLS

@@ -3,6 +3,9 @@
  * sends is thrown away for a moment. A close with unread bytes would make the kernel reset the connection, and the last word would be lost with it. */
 #include "config.h"
 
+#include "home-private.h"
+#include "pump-private.h"
+
 #include <farwatch/clock.h>
 #include <farwatch/stream.h>
 
@@ -17,6 +20,8 @@ typedef struct {
   FarPass *pass;    /* NULL: none */
 } Linger;
 
+static gint lingering; /* atomic: how many there are */
+
 static void
 linger_free (Linger *self)
 {
@@ -26,6 +31,7 @@ linger_free (Linger *self)
   g_clear_pointer (&self->rest, g_byte_array_unref);
   far_gate_leave (self->pass);
   g_free (self);
+  g_atomic_int_add (&lingering, -1);
 }
 
 static void
@@ -112,6 +118,7 @@ far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, FarPass *p
 {
   Linger *self = g_new0 (Linger, 1);
 
+  g_atomic_int_inc (&lingering);
   self->stream = stream;
   self->rest = rest;
   self->pass = pass;
@@ -119,4 +126,24 @@ far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, FarPass *p
     far_gate_evictable (pass, stream->home, linger_evicted, self);
   self->timer = far_home_timer (stream->home, far_clock_boottime_us () + for_ms * G_GINT64_CONSTANT (1000), linger_late, self);
   far_stream_take (stream, linger_ready, self);
+}
+
+#define SETTLE_STEP_MS 5
+
+static void
+nothing (gpointer data)
+{
+}
+
+void
+far_streams_settle (guint timeout_ms)
+{
+  gint64 end = g_get_monotonic_time () + timeout_ms * G_GINT64_CONSTANT (1000);
+
+  while ((far_pumps_alive () > 0 || g_atomic_int_get (&lingering) > 0) && g_get_monotonic_time () < end) {
+    FarHomeTimer *timer = far_home_timer (far_home_main (), far_clock_boottime_us () + SETTLE_STEP_MS * 1000, nothing, NULL);
+
+    g_main_context_iteration (NULL, TRUE);
+    far_home_timer_free (timer);
+  }
 }

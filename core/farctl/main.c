@@ -146,7 +146,7 @@ main (int argc, char **argv)
   if (main_options (&ctl, &argc, &argv, &status))
     status = main_run (&ctl, argc, argv);
   ctl_close (&ctl);
-  far_home_foreign_settle (SETTLE_MS);
+  far_streams_settle (SETTLE_MS);
   g_free (ctl.socket);
   g_free (ctl.server);
   g_free (ctl.ca);
