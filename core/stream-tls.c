@@ -298,7 +298,8 @@ say_failed (TlsStream *self, int rc, const GError *error)
     far_complain (spec->at, "handshake", _("TLS handshake of %s failed: %s"), self->from, error->message); /* one key for all, as anybody can fail */
     return;
   }
-  key = g_strconcat ("certificate ", self->from, NULL);
+  /* who is certified by the fleet has a line of its own; what strangers can make up shares one */
+  key = g_strconcat ("certificate ", self->alert == GNUTLS_A_UNKNOWN_CA || self->alert == GNUTLS_A_BAD_CERTIFICATE ? "" : self->refusal->message, NULL);
   far_count ("certificates", 1);
   far_complain (spec->at, key, _("certificate refused, %s: %s"), self->from, self->refusal->message);
 }
