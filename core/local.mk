@@ -181,6 +181,7 @@ libfarwatch_la_SOURCES = \
 	core/ticket.c \
 	core/ticket.h \
 	core/tls-accept.c \
+	core/tls-error.c \
 	core/tls-private.h \
 	core/tls.c \
 	core/tree-read.c \

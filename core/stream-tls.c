@@ -238,52 +238,6 @@ let_go (TlsStream *self)
   far_stream_linger (below, rest, self->refusal != NULL || rest != NULL ? ALERT_MS : 0, NULL);
 }
 
-static const char *
-alert_text (gnutls_session_t session)
-{
-  switch (gnutls_alert_get (session)) {
-  case GNUTLS_A_CERTIFICATE_REVOKED:
-    return _("the other side refuses this node's certificate: it is revoked");
-  case GNUTLS_A_CERTIFICATE_EXPIRED:
-    return _("the other side refuses this node's certificate: out of its time; is the clock right?");
-  case GNUTLS_A_UNKNOWN_CA:
-    return _("the other side refuses this node's certificate: not from its authority");
-  case GNUTLS_A_BAD_CERTIFICATE:
-  case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
-  case GNUTLS_A_CERTIFICATE_UNKNOWN:
-    return _("the other side refuses this node's certificate");
-  case GNUTLS_A_NO_APPLICATION_PROTOCOL:
-    return _("the other side does not speak HTTP/1.1");
-  case GNUTLS_A_PROTOCOL_VERSION:
-    return _("the other side speaks neither TLS 1.2 nor TLS 1.3");
-  default:
-    return NULL;
-  }
-}
-
-static GError *
-shake_error (TlsStream *self, int rc)
-{
-  const char *alert = rc == GNUTLS_E_FATAL_ALERT_RECEIVED ? alert_text (self->session) : NULL;
-
-  if (self->refusal != NULL)
-    return g_error_copy (self->refusal);
-  if (self->pulled > FAR_TLS_SHAKE_BYTES)
-    return g_error_new_literal (FAR_ERROR, FAR_ERROR_LIMIT, _("TLS: too many bytes in the handshake"));
-  if (alert != NULL)
-    return g_error_new_literal (FAR_ERROR, FAR_ERROR_DENIED, alert);
-  if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
-    return g_error_new (FAR_ERROR, FAR_ERROR_PROTOCOL, _("TLS: the other side ends the handshake: %s"), gnutls_alert_get_name (gnutls_alert_get (self->session)));
-  if (rc == GNUTLS_E_PREMATURE_TERMINATION)
-    return g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("closed during the TLS handshake"));
-  if (rc == GNUTLS_E_UNEXPECTED_PACKET || rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH || rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET ||
-      rc == GNUTLS_E_RECORD_OVERFLOW)
-    return g_error_new_literal (FAR_ERROR, FAR_ERROR_PROTOCOL,
-                                far_tls_spec (self->tls)->server ? _("it does not speak TLS; is the port right, or is it a proxy that proxy-protocol does not name?")
-                                                                 : _("the other side does not speak TLS here: is the port right?"));
-  return g_error_new (FAR_ERROR, FAR_ERROR_PROTOCOL, "TLS: %s", gnutls_strerror (rc));
-}
-
 /* Who just goes away in the middle says nothing about the listener. */
 static void
 say_failed (TlsStream *self, int rc, const GError *error)
@@ -307,7 +261,7 @@ say_failed (TlsStream *self, int rc, const GError *error)
 static void
 shake_failed (TlsStream *self, int rc)
 {
-  g_autoptr (GError) error = shake_error (self, rc);
+  g_autoptr (GError) error = far_tls_shake_error (self->session, self->refusal, far_tls_spec (self->tls)->server, self->pulled, rc);
 
   say_failed (self, rc, error);
   if (self->refusal != NULL)
@@ -396,7 +350,7 @@ count_noise (TlsStream *self, gsize content, guint records)
 static const char *
 read_cause (TlsStream *self, int rc)
 {
-  const char *alert = rc == GNUTLS_E_FATAL_ALERT_RECEIVED ? alert_text (self->session) : NULL;
+  const char *alert = rc == GNUTLS_E_FATAL_ALERT_RECEIVED ? far_tls_alert_text (self->session) : NULL;
 
   if (alert != NULL)
     return alert;

@@ -24,4 +24,9 @@ gnutls_session_t far_tls_session (FarTls *tls, FarTlsKeys *keys, gpointer data);
 void far_tls_resume (FarTls *tls, gnutls_session_t session);
 void far_tls_keep (FarTls *tls, gnutls_session_t session);
 
+/* What the alert that came last means to an admin; NULL: nothing more than its name. */
+const char *far_tls_alert_text (gnutls_session_t session);
+/* Why a handshake ended with this code of GnuTLS; refusal: of the other side's certificate, NULL: it was not refused; bytes: that came. Caller frees. */
+GError *far_tls_shake_error (gnutls_session_t session, const GError *refusal, gboolean server, gsize bytes, int rc);
+
 G_END_DECLS
