@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <time.h>
 #include <string.h>
 
 #include "in.h"
@@ -84,12 +85,14 @@ START_TEST (dribble_is_cheap)
   const guint8 *data = g_bytes_get_data (frame, &size);
   WsIn in = { .limit = LIMIT };
   Seen all = { 0 };
-  gint64 begin = g_get_monotonic_time ();
+  struct timespec begin, end; /* of the processor, not of the wall: others may be at work */
 
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &begin);
   for (gsize at = 0; at < size; at++)
     ck_assert_uint_eq (feed (&in, data + at, 1, TRUE, TRUE, &all), 0);
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &end);
   ck_assert_uint_eq (all.n, 1);
-  ck_assert_int_lt (g_get_monotonic_time () - begin, G_USEC_PER_SEC);
+  ck_assert_int_lt ((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000, 2000);
   g_free (all.last);
   ws_in_clear (&in);
 }
