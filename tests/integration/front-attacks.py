@@ -9,13 +9,16 @@ import itertools
 import os
 import random
 import re
+import signal
+import ssl
+import subprocess
 import unittest
 
 import tap
-from lab import control, hang
+from lab import control, hang, ws
 from lab.attacks import ALL, SEED, TWOS, cuts_of, flow, http, matches, choices, begins, tls, websocket
 from lab.attacks.engine import Job, Late, Loop
-from lab.attacks.world import LATENCY_S, POOL, ROOM_MIB, SANITIZED, SLOWER, STRAY, Keys, World
+from lab.attacks.world import END_S, POOL, ROOM_MIB, SANITIZED, STRAY, Keys, World
 from lab.wait import wait_until
 
 ONLY = os.environ.get("FARWATCH_ATTACKS_ROW", "")
@@ -24,6 +27,7 @@ GIVEN_UP = 3                             # wrong answers to a row in a situation
 LIVE_CUTS = 6                           # cuts of a row that needs a whole handshake of its own
 DEAD = 100                               # connections in a row that hang: nobody is there any more
 REMNANTS = 60                            # connections that stand when SIGTERM comes
+ACTIONS = {"in place": "reloaded", "replace": "replaced", "remove": "removed"}
 FLOWS = {"http": flow.http_row, "tls": flow.tls_row, "websocket": flow.websocket_row}
 TABLES = {"http": http.rows, "tls": tls.rows, "websocket": websocket.rows}
 
@@ -87,7 +91,7 @@ class Attacks:
 
     def jobs(self, full):
         """Uncut first: that also tells how long a row is that is made as it runs."""
-        todo = [(row, door) for row in self.rows for door in row.doors]
+        todo = [(row, door) for row in self.rows for door in row.doors if self.fits(row, door)]
         for row, door in todo:
             self.given_up(row, door)
             yield self.attempt(row, door, ())
@@ -122,19 +126,19 @@ class Attacks:
         return tuple(places)
 
     def fits(self, row, door):
-        return True
+        return row.more.get("only", self.world.situation) == self.world.situation
 
     # ---- a situation ----
 
     @contextlib.contextmanager
     def situation(self, name):
         self.world = World(self.keys, self.table, name)
-        self.wrong, self.tried, self.hung, self.faults, self.remnants = {}, 0, 0, [], []
+        self.wrong, self.tried, self.hung, self.released, self.faults, self.remnants = {}, 0, 0, 0, [], []
         try:
             self.world.begin()
             if self.table == "tls":
                 self.tickets_for_later()
-            Loop(POOL).run(self.attempt(row, door, ()) for row, door in self.warm_up())
+            Loop(POOL, self.release, self.release).run(self.attempt(row, door, ()) for row, door in self.warm_up())
             self.wrong, self.tried = {}, 0
             self.world.good_faults()
             memory, files = self.world.measure()
@@ -186,7 +190,6 @@ class Attacks:
 
     def tickets_for_later(self):
         """Sessions begun now, resumed in a row; one of them by a node that is revoked then."""
-        from lab import ws
         for name, node in (("cert-good-resumed", "t1"), ("cert-revoked-resumed", "revoked")):
             sock = ws.tls(self.world.address("nodes"), self.keys.ca, keys=self.keys.of(node))
             link = ws.WebSocket(sock)
@@ -208,13 +211,15 @@ class Attacks:
             Loop(POOL).run(self.jobs(False))
 
     def test_while_an_answer_is_due(self):
-        with self.situation("answer"), control.Control(self.world.control_path) as door, contextlib.ExitStack() as stack:
-            self.pending(stack)
+        with self.situation("answer"):
+            self.released = 0
             for _, _, jobs in self.batches(["once"]):
-                Loop(len(jobs), lambda: door.call("POST", "release", {}), lambda: door.call("POST", "release", {})).run(jobs)
+                Loop(len(jobs), self.release, self.release).run(jobs)
+            self.assertGreater(self.released, len(self.rows) // 8, "answers were due")
 
-    def pending(self, stack):
-        pass
+    def release(self):
+        if self.world.situation == "answer":
+            self.released += self.world.door.call("POST", "release", {})["released"]
 
     def test_during_a_reload(self):
         with self.situation("reload"):
@@ -222,22 +227,36 @@ class Attacks:
                 moving = "nodes" if door == "nodes" else "people"
 
                 def change(kind=kind, moving=moving):
-                    self.world.reload(kind, moving)
+                    self.assertEqual(self.world.reload(kind, moving).get(f"transports.{moving}"), ACTIONS[kind])
                 Loop(len(jobs), change).run(jobs)
                 self.world.restore(moving)
 
     def test_while_the_store_hangs(self):
         with self.situation("store"), contextlib.ExitStack() as stack:
-            self.hang_store(stack)
+            waiting = self.hang_store(stack)
             Loop(POOL).run(self.jobs(False))
+            self.assertEqual([sock for sock in waiting if self.answered(sock)], [], "the store hung all the time")
 
     def hang_store(self, stack):
-        """Its threads stand still, and requests for it wait at each door."""
-        stack.enter_context(hang.Hung(self.world.pid, lambda name: name.startswith(("sqlite", "store"))))
-        waiting = [control.Control(self.world.control_path) for _ in range(4)]
-        for door in waiting:
+        """Its threads stand still, and requests for it wait at the control socket and at the people's door."""
+        stack.enter_context(hang.Hung(self.world.pid, lambda name: name.startswith("sqlite")))
+        doors = [control.Control(self.world.control_path) for _ in range(4)]
+        socks = [ws.tls(self.world.address("people"), self.keys.ca, timeout=60) for _ in range(4)]
+        for door in doors:
             stack.callback(door.close)
             door.send("GET", "samples?source=t1")
+        for sock in socks:
+            stack.callback(sock.close)
+            sock.sendall(http.request(target=b"/api/samples?source=t1", fields=b"Authorization: Bearer " + self.world.ticket.encode() + b"\r\n"))
+        return [door.sock for door in doors] + socks
+
+    @staticmethod
+    def answered(sock):
+        sock.settimeout(0)
+        try:
+            return sock.recv(1) is not None
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
 
 
 class Http(Attacks, unittest.TestCase):
@@ -245,7 +264,26 @@ class Http(Attacks, unittest.TestCase):
 
     def fits(self, row, door):
         """At the nodes' door no request waits for its answer."""
-        return not (self.world.situation == "answer" and door == "nodes")
+        return super().fits(row, door) and not (self.world.situation == "answer" and door == "nodes")
+
+
+    def test_end_while_the_store_hangs(self):
+        """SIGTERM while it hangs, and while requests wait for it at every door."""
+        self.world = World(self.keys, self.table, "store")
+        try:
+            self.world.begin()
+            with contextlib.ExitStack() as stack:
+                self.hang_store(stack)
+                self.world.process.send(signal.SIGTERM)
+                try:
+                    self.world.process.wait(END_S)
+                    late = False
+                except subprocess.TimeoutExpired:
+                    late = True
+            self.assertFalse(late, f"still there {END_S} s after SIGTERM")
+        finally:
+            faults = self.world.end()
+        self.assertEqual(faults, [])
 
 
 class Tls(Attacks, unittest.TestCase):

@@ -2,12 +2,10 @@
 """How one row is tried over one connection, cut so and so, in one situation: generators for engine.Loop, a word list as the result.
 
 A `world` gives what they need: address (door), context (key), session (key), ticket, stream ticket, and the situation's name."""
-from lab import ws
 from . import begins, choices, http, matches, parts_of, record, tls, websocket
 from .answers import Answers, heads_of
 from .engine import BARRIER, READ, TURN, Late
 
-LOGIN = ws.message("GET", "login", ident="login")
 PROBE_PING, PROBE_PONG = websocket.masked(b"probe", websocket.PING), "pong:" + b"probe".hex()
 
 
@@ -144,7 +142,7 @@ def _probe(peer, answers, frames, door):
     got = reader.words[count:]
     del reader.words[count:]
     if frames:
-        answers.words.append("open" if got == [right] else f"probe:{got}")
+        answers.words += ["open"] if got[0] == right else [f"probe:{got}"]
     else:
         answers.words.append("open" if got and got[0].startswith(right) and len(got) == 1 else f"probe:{got}")
 
@@ -169,7 +167,7 @@ def websocket_row(job, world, row, door, cuts, key):
         frames.feed(answers.buffer)
         for message in world.link_preamble(door):
             yield from peer.write(websocket.masked(message))
-            while world.situation != "answer" and "login" not in frames.words and not peer.over:
+            while b'"login-' in message and "login" not in frames.words and not peer.over:
                 yield from peer.more()
                 frames.feed(peer.plain)
                 peer.plain.clear()
@@ -274,6 +272,9 @@ def tls_row(job, world, row, door, cuts, key):
             if not (yield from _secured(peer, world, key, words)):
                 return
             tools = Tools(peer, world, key).for_data()
+            before = world.http_preamble(door)
+            if before:
+                yield from peer.put(tools.seal(record.DATA, before))
             data = row.data(tools)
             world.sizes[row.name] = len(data)
             yield from _parts(peer, world, row, data, cuts, peer.put)
@@ -347,8 +348,8 @@ def _tls_words(peer, kind):
                 words.append(f"alert:{tls.ALERTS.get(body[1], body[1])}")
             elif sort == record.ALERT:
                 words.append("notify")
-    elif peer.plain.startswith(b"HTTP/1.1 "):
-        words.append("served")
+    else:
+        words += ["served"] * peer.plain.count(b"HTTP/1.1 ")
     if peer.alert:
         words.append(f"alert:{peer.alert}")
     elif peer.notified:

@@ -3,7 +3,7 @@
 replaced ("live"), and bytes after a good handshake ("post").
 
 Words: "alert:NAME" (fatal; then the connection ended), "ended" (without an alert), "notify" (an orderly end), "hello" (the handshake went on),
-"served" (HTTP was answered)."""
+"served" (an HTTP request was answered)."""
 import struct
 
 from . import Row

@@ -179,10 +179,10 @@ def _messages():
                        "n without type": asked(id="a", method="PUT", resource="x", n=4) + b"null", "deep": struct.pack(">I", 200) + b"[" * 200,
                        "not UTF-8": struct.pack(">I", 4) + b'"\xff"\n', "trailing": asked(id="a", method="GET", resource="x") + b"\xff\xff\xff\xff"}.items():
         yield Row(f"message: {name}", masked(data), wrong + " | close:1009 | ask close:1009")
-    yield Row("message: answers to nothing", masked(asked(id="x", status=200) * 200), "close:1008")
+    yield Row("message: answers to nothing", masked(asked(id="x", status=200) * 200), "close:1008", nodes="open", before="close:1008")
     yield Row("message: a body of 32 KiB", masked(asked(id="a", method="PUT", resource="nothing", type="application/json", n=32768) + b"[" + b" " * 32766 + b"]"), "ask open",
               before="close:1009", whole=True)
-    yield Row("much before login", masked(ASK + b"\0" * 0) * 900, " ".join(["ask"] * 900) + " open", before="close:1008", whole=True, asks=False)
+    yield Row("messages of more than 48 KiB", masked(ASK) * 900, "open", before="close:1008", whole=True, asks=False)
 
 
 def _streams():
@@ -268,7 +268,7 @@ class Answers:
 
     def _message(self, payload):
         if len(payload) > 8 and payload[:2] == b"\0\0" and payload[4:5] == b"{":
-            own = next((word for word in ("login", "held") if b'"%s"' % word.encode() in payload[:200]), None)
+            own = next((word for word in ("login", "held") if b'"%s-' % word.encode() in payload[:200]), None)
             if own or self.asks:
                 self.words.append(own or "ask")
         elif self.words and self.words[-1].startswith("data:"):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The cloud that is attacked: its keys, profile and life, what a row needs to come in, and what may not change while rows run."""
-import json
+import itertools
 import os
 import shutil
 import ssl
@@ -25,6 +25,7 @@ LATENCY_S = 0.1 * SLOWER
 END_S = 2.0 * (3 if SANITIZED else 1)    # with the search for leaks at the end
 ROOM_MIB = 60 if SANITIZED else 24
 BUSY = 0.05
+_numbers = itertools.count(1)
 STRAY = 6                            # descriptors that may come and go
 
 
@@ -164,6 +165,9 @@ class World:
         wanted = row.more["before"] if self.situation == "before" and door != "stream" and "before" in row.more else row.expected(door)
         if self.situation == "answer" and self.table == "http" and row.after != "reset":
             wanted = " | ".join("200 " + choice.strip() for choice in wanted.split("|"))
+        if row.more.get("kind") == "post" and row.after != "reset" and self.http_preamble(door):
+            short = [choice for choice in map(str.strip, wanted.split("|")) if not choice.startswith("served")]  # before the first answer
+            wanted = " | ".join(["served " + choice.strip() for choice in wanted.split("|")] + short)
         return wanted
 
     def context(self, key):
@@ -208,10 +212,11 @@ class World:
         return http.request(b"POST", b"/api/hold", bearer + b"Content-Length: 0\r\n")
 
     def link_preamble(self, door):
+        """Each with an id of its own: a request that comes again gets the answer it had."""
         if door == "people" and self.situation != "before":
-            yield ws.message("GET", "login", ident="login", ticket=self.ticket)
+            yield ws.message("GET", "login", ident=f"login-{next(_numbers)}", ticket=self.ticket)
         if door != "stream" and self.situation == "answer":
-            yield ws.message("POST", "hold", ident="held")
+            yield ws.message("POST", "hold" if door == "people" else "wait", ident=f"held-{next(_numbers)}")
 
     # ---- what may not change ----
 
