@@ -16,29 +16,35 @@
 
 enum { IN_HEAD, IN_PAYLOAD, ENDED };
 
-/* Sixteen words at once: a loop of known length becomes vector instructions at -O2, and what is read before it is written may be the same memory. */
-#define BLOCK_WORDS 16
+/* A vector of the compiler's, for memory of any alignment and type: it is used at -O2 as well, and four loads stand ahead of four stores. */
+typedef guint64 Lane __attribute__ ((vector_size (16), aligned (1), may_alias));
+
+static void
+mask_lanes (Lane *to, const Lane *from, Lane key)
+{
+  const Lane a = from[0] ^ key, b = from[1] ^ key, c = from[2] ^ key, d = from[3] ^ key;
+
+  to[0] = a;
+  to[1] = b;
+  to[2] = c;
+  to[3] = d;
+}
 
 void
 ws_mask (guint8 *to, const guint8 *from, gsize size, const guint8 mask[4], guint64 phase)
 {
-  guint8 turned[8];
-  guint64 key, block[BLOCK_WORDS];
+  const guint8 turned[4] = { mask[phase & 3], mask[(phase + 1) & 3], mask[(phase + 2) & 3], mask[(phase + 3) & 3] };
+  guint64 key, word;
   gsize at = 0;
 
-  for (guint i = 0; i < sizeof turned; i++)
-    turned[i] = mask[(phase + i) & 3];
-  memcpy (&key, turned, sizeof key);
-  for (; size - at >= sizeof block; at += sizeof block) {
-    memcpy (block, from + at, sizeof block);
-    for (guint i = 0; i < BLOCK_WORDS; i++)
-      block[i] ^= key;
-    memcpy (to + at, block, sizeof block);
-  }
-  for (; size - at >= sizeof key; at += sizeof key) {
-    memcpy (block, from + at, sizeof key);
-    block[0] ^= key;
-    memcpy (to + at, block, sizeof key);
+  memcpy (&key, turned, 4);
+  memcpy ((guint8 *) &key + 4, turned, 4);
+  for (; size - at >= 4 * sizeof (Lane); at += 4 * sizeof (Lane))
+    mask_lanes ((Lane *) (to + at), (const Lane *) (from + at), (Lane){ key, key });
+  for (; size - at >= sizeof word; at += sizeof word) {
+    memcpy (&word, from + at, sizeof word);
+    word ^= key;
+    memcpy (to + at, &word, sizeof word);
   }
   for (; at < size; at++)
     to[at] = from[at] ^ turned[at & 3];
@@ -121,12 +127,12 @@ begin_character (WsDecoder *decoder, guint8 byte)
 static gsize
 count_ascii (const guint8 *data, gsize size)
 {
+  guint64 words[4];
   gsize at = 0;
-  guint64 word;
 
-  for (; size - at >= sizeof word; at += sizeof word) {
-    memcpy (&word, data + at, sizeof word);
-    if ((word & 0x8080808080808080u) != 0)
+  for (; size - at >= sizeof words; at += sizeof words) {
+    memcpy (words, data + at, sizeof words);
+    if (((words[0] | words[1] | words[2] | words[3]) & 0x8080808080808080u) != 0)
       break;
   }
   while (at < size && data[at] < 0x80)
@@ -190,53 +196,73 @@ extra_of (guint8 second)
   return (second & LENGTH) == 126 ? 2 : (second & LENGTH) == 127 ? 8 : 0;
 }
 
-/* The head is whole in `kept`. */
-static void
-begin_payload (WsDecoder *decoder, WsFrame *frame)
+static guint64
+length_of (const WsDecoder *decoder)
 {
   gsize extra = extra_of (decoder->kept[1]);
-  guint64 size = extra == 0 ? decoder->kept[1] & LENGTH : get_number (decoder->kept + 2, extra);
 
-  if ((extra == 2 && size <= 125) || (extra == 8 && size <= G_MAXUINT16)) {
+  return extra == 0 ? decoder->kept[1] & LENGTH : get_number (decoder->kept + 2, extra);
+}
+
+/* The length is whole in `kept`. */
+static void
+judge_length (WsDecoder *decoder, WsFrame *frame)
+{
+  gsize extra = extra_of (decoder->kept[1]);
+  guint64 size = length_of (decoder);
+
+  if ((extra == 2 && size <= 125) || (extra == 8 && size <= G_MAXUINT16))
     refuse_frame (decoder, frame, WS_CLOSE_PROTOCOL, "length not in its shortest form");
-  } else if (size > G_MAXINT64) {
+  else if (size > G_MAXINT64)
     refuse_frame (decoder, frame, WS_CLOSE_PROTOCOL, "length with its top bit set");
-  } else if (decoder->frame_max > 0 && size > decoder->frame_max && !(decoder->kept[0] & CONTROL)) {
+  else if (decoder->frame_max > 0 && size > decoder->frame_max && !(decoder->kept[0] & CONTROL))
     refuse_frame (decoder, frame, WS_CLOSE_SIZE, "frame too large");
-  } else {
-    decoder->state = IN_PAYLOAD;
-    decoder->opcode = decoder->kept[0] & OPCODE;
-    decoder->fin = (decoder->kept[0] & FIN) != 0;
-    decoder->left = size;
-    decoder->done = 0;
-    decoder->n_kept = 0;
-    if (!decoder->client)
-      memcpy (decoder->mask, decoder->kept + 2 + extra, 4);
-  }
-  if (decoder->state == IN_PAYLOAD && (decoder->opcode == WS_OPCODE_TEXT || decoder->opcode == WS_OPCODE_BINARY)) {
+}
+
+/* The head is whole in `kept`. */
+static void
+begin_payload (WsDecoder *decoder)
+{
+  decoder->state = IN_PAYLOAD;
+  decoder->opcode = decoder->kept[0] & OPCODE;
+  decoder->fin = (decoder->kept[0] & FIN) != 0;
+  decoder->left = length_of (decoder);
+  decoder->done = 0;
+  if (!decoder->client)
+    memcpy (decoder->mask, decoder->kept + decoder->n_kept - 4, 4);
+  decoder->n_kept = 0;
+  if (decoder->opcode == WS_OPCODE_TEXT || decoder->opcode == WS_OPCODE_BINARY) {
     decoder->message = decoder->opcode;
     decoder->begins = TRUE;
   }
 }
 
-/* Collects a head; each of its bytes is judged when it comes, so that what is bad is not waited for. */
+/* Each byte is judged when it comes, so that nothing is waited for behind what is bad. */
+static void
+judge_head (WsDecoder *decoder, WsFrame *frame)
+{
+  const char *cause = NULL;
+
+  if (decoder->n_kept == 1)
+    cause = judge_first (decoder, decoder->kept[0]);
+  else if (decoder->n_kept == 2)
+    cause = judge_second (decoder, decoder->kept[0], decoder->kept[1]);
+  if (cause != NULL)
+    refuse_frame (decoder, frame, WS_CLOSE_PROTOCOL, cause);
+  else if (decoder->n_kept >= 2 && decoder->n_kept == 2 + extra_of (decoder->kept[1]))
+    judge_length (decoder, frame);
+}
+
 static gsize
 take_head (WsDecoder *decoder, const guint8 *data, gsize size, WsFrame *frame)
 {
   gsize used = 0;
 
   while (used < size && decoder->state == IN_HEAD) {
-    const char *cause = NULL;
-
     decoder->kept[decoder->n_kept++] = data[used++];
-    if (decoder->n_kept == 1)
-      cause = judge_first (decoder, decoder->kept[0]);
-    else if (decoder->n_kept == 2)
-      cause = judge_second (decoder, decoder->kept[0], decoder->kept[1]);
-    if (cause != NULL)
-      refuse_frame (decoder, frame, WS_CLOSE_PROTOCOL, cause);
-    else if (decoder->n_kept >= 2 && decoder->n_kept == 2 + extra_of (decoder->kept[1]) + (decoder->client ? 0 : 4))
-      begin_payload (decoder, frame);
+    judge_head (decoder, frame);
+    if (decoder->state == IN_HEAD && decoder->n_kept >= 2 && decoder->n_kept == 2 + extra_of (decoder->kept[1]) + (decoder->client ? 0 : 4))
+      begin_payload (decoder);
   }
   return used;
 }
