@@ -16,7 +16,7 @@ void ws_http_live (WsConn *conn, const char *type);
 void ws_http_live_piece (WsConn *conn, const void *data, gsize size);
 /* Is a request waiting for its answer? FALSE: the connection has gone or has become something else. */
 gboolean ws_http_waits (const WsConn *conn);
-/* Inside hooks->upgrade(): answers 101, and the connection is a link; limit: bytes of one message. */
+/* Inside hooks->upgrade(): answers 101, and the connection is a link; limit: bytes of one message. The hook's head is gone after this or the next. */
 void ws_http_socket (WsConn *conn, gsize limit);
 /* Inside hooks->upgrade(): answers 101, and the connection's bytes are a stream, which lives on by itself. NULL: the connection could not be written to. */
 FarStream *ws_http_stream (WsConn *conn);

@@ -34,8 +34,8 @@ conn_evicted (gpointer conn)
   ws_conn_kill (conn, "others wait");
 }
 
-static void
-begin_conn (WsListener *listener, FarStream *stream, const char *from, FarPass *pass, const char *node)
+void
+ws_listener_take (WsListener *listener, FarStream *stream, const char *from, FarPass *pass, const char *node)
 {
   WsConn *conn = ws_conn_new (stream, listener, listener->spec.hub, from, pass);
 
@@ -77,7 +77,7 @@ arrival_done (FarStream *stream, const char *cause, gpointer data)
     far_stream_free (stream);
   } else {
     far_gate_evictable (arrival->pass, NULL, NULL, NULL);
-    begin_conn (listener, stream, arrival->from, g_steal_pointer (&arrival->pass), far_tls_peer (stream));
+    ws_listener_take (listener, stream, arrival->from, g_steal_pointer (&arrival->pass), far_tls_peer (stream));
   }
   arrival_free (arrival);
 }
@@ -106,7 +106,7 @@ came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, g
     keep_alive (fd);
   if (listener->spec.tls == NULL) {
     far_gate_heard (pass);
-    begin_conn (listener, far_stream_fd_new (listener->home, fd), from, pass, NULL);
+    ws_listener_take (listener, far_stream_fd_new (listener->home, fd), from, pass, NULL);
     return;
   }
   arrival = g_new0 (WsArrival, 1);

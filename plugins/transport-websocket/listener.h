@@ -57,6 +57,9 @@ void ws_listener_retire (WsListener *listener);
 /* [main] Ends everything that came in; nothing of it calls the owner any more. */
 void ws_listener_free (WsListener *listener);
 
+/* Every connection begins here, its handshake over. Takes stream, which lives at the listener's home, and pass. node: id by its certificate, NULL: none. */
+void ws_listener_take (WsListener *listener, FarStream *stream, const char *from, FarPass *pass, const char *node);
+
 /* For conn.c. */
 void ws_listener_forget (WsListener *listener, WsConn *conn);
 void ws_listener_lively (WsListener *listener, WsConn *conn);

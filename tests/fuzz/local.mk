@@ -20,7 +20,7 @@ fuzz_programs = \
 
 # Links what the plugin alone needs.
 if PLUGIN_TRANSPORT_WEBSOCKET
-fuzz_programs += tests/fuzz/fuzz-http-head
+fuzz_programs += tests/fuzz/fuzz-front tests/fuzz/fuzz-http-head
 endif
 
 fuzz_main = tests/fuzz/main.c tests/fuzz/fuzz.h
@@ -43,6 +43,16 @@ tests_fuzz_fuzz_batch_CPPFLAGS = $(FUZZ_CPP)
 tests_fuzz_fuzz_batch_CFLAGS = $(TEST_CC)
 tests_fuzz_fuzz_batch_LDFLAGS = $(FUZZ_LD)
 tests_fuzz_fuzz_batch_LDADD = $(TEST_LINK)
+
+# the plugin's server half; its own door stands in place of core's
+tests_fuzz_fuzz_front_SOURCES = tests/fuzz/fuzz-front.c tests/fuzz/front-owner.c tests/fuzz/front-owner.h \
+	plugins/transport-websocket/conn.c plugins/transport-websocket/frame.c plugins/transport-websocket/http.c plugins/transport-websocket/http-out.c \
+	plugins/transport-websocket/in.c plugins/transport-websocket/link.c plugins/transport-websocket/listener.c \
+	plugins/transport-websocket/stream.c $(HTTP_HEAD) $(fuzz_memory) $(fuzz_main)
+tests_fuzz_fuzz_front_CPPFLAGS = $(FUZZ_CPP) -I$(top_srcdir)/plugins/transport-websocket
+tests_fuzz_fuzz_front_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_front_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_front_LDADD = $(TEST_LINK) -lhttp_parser
 
 tests_fuzz_fuzz_http_head_SOURCES = tests/fuzz/fuzz-http-head.c $(HTTP_HEAD) $(fuzz_main)
 tests_fuzz_fuzz_http_head_CPPFLAGS = $(FUZZ_CPP) -I$(top_srcdir)/plugins/transport-websocket
