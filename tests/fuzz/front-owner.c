@@ -177,21 +177,21 @@ idle (WsListener *listener)
 
 /* TRUE: nothing is shown of what comes behind it. */
 static gboolean
-expect_frame (Front *front, const WsFrame *frame, guint8 *eof_at)
+expect_frame (Front *front, const WsFrame *frame, WsText *text)
 {
-  const WsPiece piece = { .begins = frame->begins, .ends = frame->ends };
+  const WsPiece piece = { .begins = frame->begins, .frame = frame->frame, .ends = frame->ends };
   gboolean bytes = frame->kind == WS_FRAME_PIECE && frame->binary && frame->size > 0, ended = front->in_order;
-  WsEof eof = frame->kind == WS_FRAME_PIECE && !frame->binary ? ws_in_eof (eof_at, &piece, frame->data, frame->size) : WS_EOF_PART;
+  WsTextIs eof = frame->kind == WS_FRAME_PIECE && !frame->binary ? ws_text_take (text, &piece, frame->data, frame->size) : WS_TEXT_MORE;
 
   if (frame->kind == WS_FRAME_CLOSE)
     front->in_order = frame->code == WS_CLOSE_NORMAL || frame->code == WS_CLOSE_AWAY || frame->code == WS_CLOSE_NONE;
-  else if (frame->kind == WS_FRAME_BAD || eof == WS_EOF_NOT || (bytes && ended))
+  else if (frame->kind == WS_FRAME_BAD || eof == WS_TEXT_OTHER || (bytes && ended))
     front->in_order = FALSE;
-  else if (eof == WS_EOF_WHOLE)
+  else if (eof == WS_TEXT_EOF)
     front->in_order = TRUE;
   if (bytes && !ended)
     g_byte_array_append (front->expected, frame->data, (guint) frame->size);
-  return frame->kind == WS_FRAME_CLOSE || frame->kind == WS_FRAME_BAD || eof == WS_EOF_NOT || (bytes && ended);
+  return frame->kind == WS_FRAME_CLOSE || frame->kind == WS_FRAME_BAD || eof == WS_TEXT_OTHER || (bytes && ended);
 }
 
 /* Another reading of the same bytes, in one run. */
@@ -202,7 +202,7 @@ expect (Front *front, gboolean client)
   g_autofree guint8 *copy = g_memdup2 (front->input + (front->size - size), size);
   gboolean over = FALSE;
   guint controls = 0;
-  guint8 eof_at = 0;
+  WsText text = { 0 };
   WsDecoder decoder;
 
   ws_decoder_init (&decoder, client, 0);
@@ -211,7 +211,7 @@ expect (Front *front, gboolean client)
 
     used += ws_decoder_next (&decoder, copy + used, size - used, &frame);
     controls += frame.kind == WS_FRAME_PING || frame.kind == WS_FRAME_PONG;
-    over = expect_frame (front, &frame, &eof_at);
+    over = expect_frame (front, &frame, &text);
   }
   front->in_order = front->in_order && controls < CONTROLS_MAX;
 }
