@@ -664,7 +664,7 @@ tls_free (FarStream *stream)
   TlsStream *self = (TlsStream *) stream;
   FarStream *below = g_steal_pointer (&self->below);
 
-  far_tls_keep (self->tls, self->session);
+  far_tls_keep (self->tls, self->keys, self->session);
   if (below != NULL && !stream->closed && !below->closed && self->state == OPEN) {
     self->below = below;
     tls_shutdown (stream, FAR_DIRECTION_WRITE);

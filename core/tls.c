@@ -378,14 +378,20 @@ far_tls_resume (FarTls *tls, gnutls_session_t session)
 
 /* Only when a ticket has come: asked for it otherwise, GnuTLS would wait. */
 void
-far_tls_keep (FarTls *tls, gnutls_session_t session)
+far_tls_keep (FarTls *tls, const FarTlsKeys *keys, gnutls_session_t session)
 {
   gnutls_datum_t data = { NULL, 0 };
 
   if (tls->spec.server || (gnutls_session_get_flags (session) & GNUTLS_SFLAGS_SESSION_TICKET) == 0 || gnutls_session_get_data2 (session, &data) < 0)
     return;
   g_mutex_lock (&tls->lock);
-  forget_session (tls);
-  tls->session = data;
+  if (keys == tls->keys) {
+    forget_session (tls);
+    tls->session = data;
+    data.data = NULL;
+  }
   g_mutex_unlock (&tls->lock);
+  if (data.data != NULL)
+    gnutls_memset (data.data, 0, data.size);
+  gnutls_free (data.data);
 }

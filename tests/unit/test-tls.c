@@ -352,6 +352,39 @@ START_TEST (missing_and_wrong_files)
 }
 END_TEST
 
+/* A node that has enrolled meanwhile is known by its certificate, although its connection from before ends later. */
+START_TEST (a_new_certificate_is_not_forgotten)
+{
+  Place place = place_make ();
+  g_autofree char *cert = file_of (&place, "t1", "node.crt"), *key = file_of (&place, "t1", "node.key");
+  const FarTlsSpec spec = { .cert = cert, .key = key, .cert_optional = TRUE, .ca = place.ca, .name = "localhost", .purpose = FAR_PURPOSE_NODE_SERVER,
+                            .alpn = "http/1.1" };
+  FarTls *server = settings (&place, TRUE, "cloud", NULL), *client;
+  Meeting before, after;
+  gboolean changed = FALSE;
+
+  g_unlink (cert);
+  client = far_tls_new (&spec, NULL);
+  ck_assert_ptr_nonnull (client);
+  meet (&place, &before, server, client);
+  shake_both (&before);
+  ck_assert_ptr_null (before.server.peer);
+  talk (&before);
+  node_make (&place, "t1", FALSE);
+  ck_assert (far_tls_refresh (client, &changed, NULL) && changed);
+  part (&before);
+  meet (&place, &after, server, client);
+  shake_both (&after);
+  ck_assert (!after.server.resumed);
+  ck_assert_str_eq (after.server.peer, "t1");
+  talk (&after);
+  part (&after);
+  far_tls_unref (server);
+  far_tls_unref (client);
+  place_drop (&place);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -368,6 +401,7 @@ main (void)
   tcase_add_test (tcase, who_is_refused);
   tcase_add_test (tcase, files_change);
   tcase_add_test (tcase, missing_and_wrong_files);
+  tcase_add_test (tcase, a_new_certificate_is_not_forgotten);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
