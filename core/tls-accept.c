@@ -76,6 +76,11 @@ done_at_home (gpointer data)
 {
   FarTlsAccept *self = data;
 
+  if (self->wish != NULL && self->stream != NULL) { /* cancelled while it was on its way here */
+    self->stream->klass->abort (self->stream, self->wish);
+    g_clear_pointer (&self->stream, far_stream_free);
+    self->cause = self->wish;
+  }
   self->funcs.done (g_steal_pointer (&self->stream), self->cause, self->user);
   accept_unref (self);
 }

@@ -12,6 +12,8 @@
 
 #include <farwatch/tls.h>
 
+#include "home-private.h"
+
 #define AMOUNT 40000 /* a socket pair takes it at once */
 
 typedef struct {
@@ -362,6 +364,64 @@ START_TEST (endless_handshake)
 }
 END_TEST
 
+/* ---- the handshakes of a listener ---- */
+
+typedef struct {
+  FarHome *home;
+  FarTlsAccept *accept;
+  gint held, done;
+  gboolean came;
+  const char *cause;
+} Arrival;
+
+static void
+arrival_done (FarStream *stream, const char *cause, gpointer data)
+{
+  Arrival *arrival = data;
+
+  arrival->came = stream != NULL;
+  arrival->cause = cause;
+  far_stream_free (stream);
+  g_atomic_int_set (&arrival->done, 1);
+}
+
+/* Holds its home until the good end of the handshake waits there. */
+static void
+cancel_behind_its_back (gpointer data)
+{
+  Arrival *arrival = data;
+
+  g_atomic_int_set (&arrival->held, 1);
+  for (gint64 end = g_get_monotonic_time () + SECONDS (20); !far_home_has_posts (arrival->home) && g_get_monotonic_time () < end;)
+    g_thread_yield ();
+  far_tls_accept_cancel (arrival->accept, "others wait");
+}
+
+/* Who is cancelled (evicted) does not come in, even if its handshake is over. */
+START_TEST (cancelled_at_the_last_moment)
+{
+  static const FarTlsAcceptFuncs funcs = { NULL, arrival_done };
+  Place *place = place_make ();
+  Arrival arrival = { .home = place->home };
+  Peer peer;
+  int fd[2];
+
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fd), 0);
+  arrival.accept = far_tls_accept (place->tls, place->home, fd[1], "192.0.2.1", &funcs, &arrival);
+  far_home_post (place->home, cancel_behind_its_back, &arrival);
+  help_wait (&arrival.held);
+  peer_begin (&peer, place, priorities[0]);
+  gnutls_transport_set_int (peer.session, fd[0]);
+  ck_assert_int_eq (gnutls_handshake (peer.session), 0);
+  help_wait (&arrival.done);
+  ck_assert (!arrival.came);
+  ck_assert_str_eq (arrival.cause, "others wait");
+  peer_end (&peer);
+  close (fd[0]);
+  place_drop (place);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -375,6 +435,7 @@ main (void)
   tcase_add_loop_test (tcase, small_records, 0, G_N_ELEMENTS (priorities));
   tcase_add_loop_test (tcase, nobody_reads, 0, G_N_ELEMENTS (priorities));
   tcase_add_test (tcase, endless_handshake);
+  tcase_add_test (tcase, cancelled_at_the_last_moment);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
