@@ -2,6 +2,7 @@
 /* Settings of TLS: the files of one side, read again when they change, and what a session is made from. */
 #include "config.h"
 
+#include "instance-private.h"
 #include "tls-private.h"
 #include "trust-private.h"
 
@@ -198,6 +199,8 @@ far_tls_new (const FarTlsSpec *spec, GError **error)
   tls->refs = 1;
   g_mutex_init (&tls->lock);
   tls->spec = *spec;
+  if (spec->at != NULL) /* a handshake under way outlives the listener, and its complaint is the instance's */
+    far_instance_ref (spec->at);
   tls->spec.name = tls->name = g_strdup (spec->name);
   tls->spec.alpn = tls->alpn = g_strdup (spec->alpn);
   tls->spec.cert = tls->spec.key = tls->spec.ca = NULL;
@@ -214,11 +217,20 @@ far_tls_ref (FarTls *tls)
   return tls;
 }
 
+/* [main] */
+static void
+drop_instance (gpointer at)
+{
+  far_instance_unref (at);
+}
+
 void
 far_tls_unref (FarTls *tls)
 {
   if (tls == NULL || !g_atomic_int_dec_and_test (&tls->refs))
     return;
+  if (tls->spec.at != NULL)
+    far_home_post (far_home_main (), drop_instance, tls->spec.at);
   g_clear_pointer (&tls->keys, far_tls_keys_unref);
   forget_session (tls);
   if (tls->priority != NULL)
