@@ -421,10 +421,10 @@ far_gate_over (FarPass *pass, const char **cause)
   g_mutex_unlock (&pass->gate->lock);
   if (verified)
     return FALSE;
-  if (far_clock_boottime_us () - pass->entered_us >= FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC)
-    *cause = "too slow";
-  else if (pass->fd >= 0 && bytes_received (pass->fd) > FAR_GATE_BYTES)
+  if (pass->fd >= 0 && bytes_received (pass->fd) > FAR_GATE_BYTES) /* first: some owners have a clock of their own */
     *cause = "too many bytes before login";
+  else if (far_clock_boottime_us () - pass->entered_us >= FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC)
+    *cause = "too slow";
   else
     return FALSE;
   return TRUE;
