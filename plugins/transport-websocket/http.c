@@ -120,6 +120,7 @@ ws_http_live (WsConn *conn, const char *type)
   part = (FarFrame){ .data = (const guint8 *) head, .size = strlen (head) };
   http->live = TRUE;
   ws_conn_put (conn, &part, 1);
+  ws_conn_look (conn); /* it may have ended already */
 }
 
 void
@@ -444,14 +445,34 @@ read_turn (WsConn *conn, Http *http)
   return http_of (conn) == http && ws_conn_open (conn) && http->state != HTTP_ASKED;
 }
 
+/* While an answer is due nothing is taken, but a connection that dies is noticed. An answer that goes on for good ends with the other side's end; what is asked
+ * behind it would hide that, and never have an answer. */
+static void
+look_for_end (WsConn *conn)
+{
+  const Http *http = http_of (conn);
+  FarBatch batch;
+
+  if (http == NULL || http->state != HTTP_ASKED || !ws_conn_open (conn))
+    return;
+  conn->stream->klass->peek (conn->stream, &batch);
+  if (http->live && batch.n > 0)
+    ws_conn_close (conn, WS_CLOSE_POLICY, "a request behind a watch");
+  else if (http->live && batch.eof)
+    ws_conn_lost (conn, "closed by the other side");
+}
+
+/* Who does not fetch his answers is not asked what he wants next. (A few may wait: in a connection that has broken the reader finds its end.) */
 static void
 http_ready (WsConn *conn)
 {
   Http *http = conn->data;
 
   for (guint turn = 0; turn < TURNS; turn++)
-    if (http->state == HTTP_ASKED || !read_turn (conn, http))
+    if (http->state == HTTP_ASKED || conn->out_long || !read_turn (conn, http)) {
+      look_for_end (conn);
       return;
+    }
   ws_conn_look (conn);
 }
 

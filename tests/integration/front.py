@@ -608,6 +608,26 @@ class Front(unittest.TestCase):
                 sock.close()
             wait_until(lambda: descriptors() <= before, 10, "the connections are gone")
 
+    def test_readers_of_a_watch_that_go_are_noticed(self):
+        """Nothing is ever sent there again that could tell."""
+        body = json.dumps({"name": "alice", "password": "correct horse"})
+        ticket = self.request("POST", "/api/login", body, {"Content-Type": "application/json"})[1]["ticket"]
+        ask = f"GET /api/hold HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nAuthorization: Bearer {ticket}\r\n\r\n".encode()
+        with self.unharmed():
+            before = descriptors(self.cloud.pid)
+            for number in range(6):
+                sock = self.tls()
+                sock.sendall(ask)
+                seen = b""
+                while b"data: {}" not in seen:
+                    part = sock.recv(4096)
+                    self.assertTrue(part, seen)
+                    seen += part
+                if number % 2:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                sock.close()
+            wait_until(lambda: descriptors(self.cloud.pid) <= before, 10, "the connections are gone")
+
     def test_post_with_an_empty_body(self):
         self.assertEqual(self.request("POST", "/api/nothing", b"")[0], 401)
 
