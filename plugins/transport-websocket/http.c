@@ -17,7 +17,7 @@
 #define NEXT_US (30 * G_USEC_PER_SEC)  /* until a later head begins */
 #define BODY_US (10 * G_USEC_PER_SEC)  /* and a second more for each KiB */
 #define LINGER_MS 2000
-#define LINGER_LONG_MS 10000           /* while an answer is still on its way */
+#define LINGER_LONG_MS 60000           /* while an answer is still on its way */
 #define KEY_SIZE 24                    /* base64 of 16 bytes */
 #define MAGIC "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455 section 1.3 */
 #define TURNS 16
@@ -29,6 +29,7 @@ typedef struct {
   guint number;      /* requests of this connection */
   gboolean last;     /* the connection ends with the answer */
   gboolean live;     /* the answer has begun and goes on */
+  gsize left;        /* of the answers on their way, when it was looked at last */
   GByteArray *in;    /* of a head that is not whole; NULL: nothing */
   gsize looked;      /* of it */
   WsHead *head;      /* NULL: none is under way */
@@ -64,6 +65,15 @@ request_over (Http *http)
   http->live = FALSE;
 }
 
+/* Of the answers: what the kernel has not taken. */
+static gsize
+unsent (const WsConn *conn)
+{
+  const FarStreamClass *klass = conn->stream->klass;
+
+  return conn->out_bytes + (klass->waiting != NULL ? klass->waiting (conn->stream) : 0);
+}
+
 /* The next request, or the end. */
 static void
 answered (WsConn *conn, Http *http)
@@ -72,10 +82,11 @@ answered (WsConn *conn, Http *http)
   if (!ws_conn_open (conn))
     return;
   if (http->last) {
-    conn->linger_ms = g_queue_is_empty (&conn->out) ? LINGER_MS : LINGER_LONG_MS;
+    conn->linger_ms = unsent (conn) == 0 ? LINGER_MS : LINGER_LONG_MS;
     ws_conn_finish (conn);
     return;
   }
+  http->left = 0;
   ws_conn_deadline (conn, NEXT_US);
   ws_conn_look (conn);
 }
@@ -480,7 +491,13 @@ static void
 http_late (WsConn *conn)
 {
   Http *http = conn->data;
+  gsize left = unsent (conn);
 
+  if (http->in == NULL && http->state == HTTP_HEAD && left > 0 && left != http->left) { /* slow, but the answer arrives */
+    http->left = left;
+    ws_conn_deadline (conn, NEXT_US);
+    return;
+  }
   if (http->in == NULL && http->state == HTTP_HEAD) {
     conn->linger_ms = 1;
     ws_conn_finish (conn);
