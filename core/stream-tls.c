@@ -755,6 +755,12 @@ far_tls_resumed (FarStream *stream)
 }
 
 gboolean
+far_tls_asked (FarStream *stream)
+{
+  return far_tls_resumed (stream) || gnutls_certificate_client_get_request_status (((const TlsStream *) stream)->session) != 0;
+}
+
+gboolean
 far_tls_export (FarStream *stream, const char *label, guint8 *to, gsize size)
 {
   const TlsStream *self = (const TlsStream *) stream;

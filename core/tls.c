@@ -388,13 +388,21 @@ far_tls_resume (FarTls *tls, gnutls_session_t session)
     gnutls_session_set_data (session, tls->session.data, tls->session.size);
 }
 
+/* A node's certificate must have been asked for: else it would not be known by the session, and far_tls_asked() would lie. */
+static gboolean
+is_worth_keeping (const FarTls *tls, gnutls_session_t session)
+{
+  return !tls->spec.server && (tls->spec.purpose != FAR_PURPOSE_NODE_SERVER || gnutls_session_is_resumed (session) != 0 ||
+                               gnutls_certificate_client_get_request_status (session) != 0);
+}
+
 /* Only when a ticket has come: asked for it otherwise, GnuTLS would wait. */
 void
 far_tls_keep (FarTls *tls, const FarTlsKeys *keys, gnutls_session_t session)
 {
   gnutls_datum_t data = { NULL, 0 };
 
-  if (tls->spec.server || (gnutls_session_get_flags (session) & GNUTLS_SFLAGS_SESSION_TICKET) == 0 || gnutls_session_get_data2 (session, &data) < 0)
+  if (!is_worth_keeping (tls, session) || (gnutls_session_get_flags (session) & GNUTLS_SFLAGS_SESSION_TICKET) == 0 || gnutls_session_get_data2 (session, &data) < 0)
     return;
   g_mutex_lock (&tls->lock);
   if (keys == tls->keys) {

@@ -55,6 +55,8 @@ void far_tls_shake (FarStream *stream, FarTlsShaken func, gpointer user);
 const char *far_tls_peer (FarStream *stream);
 /* TRUE: the handshake took up a session from before (which is judged like a new one). [home] */
 gboolean far_tls_resumed (FarStream *stream);
+/* Client: the server has asked for a certificate, in this handshake or in the one that it takes up. [home] */
+gboolean far_tls_asked (FarStream *stream);
 /* Bytes that both sides know and nobody else: RFC 8446 section 7.5, RFC 5705. FALSE before the handshake's end. [home] */
 gboolean far_tls_export (FarStream *stream, const char *label, guint8 *to, gsize size);
 

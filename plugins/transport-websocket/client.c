@@ -105,7 +105,10 @@ upgraded (FarStream *stream, const char *node, const GError *error, gpointer use
 {
   Try *try = user;
 
-  if (stream != NULL) {
+  if (stream != NULL && !far_tls_asked (stream)) { /* people's listener takes anybody, and knows nobody by a certificate */
+    far_stream_free (stream);
+    try->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFIG, _("that server takes no certificates of nodes: is it the port for people?"));
+  } else if (stream != NULL) {
     WsConn *conn = ws_conn_new (stream, NULL, try->hub, try->where, NULL);
 
     conn->client = TRUE;
@@ -113,8 +116,9 @@ upgraded (FarStream *stream, const char *node, const GError *error, gpointer use
     far_home_post (far_home_main (), tried, try); /* before the link itself is told */
     ws_link_begin (conn, NODE_MESSAGE_MAX);
     return;
+  } else {
+    try->error = g_error_copy (error);
   }
-  try->error = g_error_copy (error);
   far_home_post (far_home_main (), tried, try);
 }
 

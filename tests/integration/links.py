@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The client's half of a link between nodes: whom it trusts, how it comes back, what it costs at rest."""
+import contextlib
 import hashlib
 import os
 import shutil
@@ -89,10 +90,10 @@ class Links(unittest.TestCase):
     def keys(self, *nodes):
         subprocess.run([KEYS, self.dir, *nodes], check=True)
 
-    def node(self, name, transports, node=None):
+    def node(self, name, transports, node=None, **more):
         """Starts name, whose keys are those of node."""
         what = {"farwatch": 1, "node": {"id": name, "state": os.path.join(self.dir, node or name),
-                                        "control": os.path.join(self.dir, f"{name}.sock")}, "transports": transports}
+                                        "control": os.path.join(self.dir, f"{name}.sock")}, "transports": transports, **more}
         path = os.path.join(self.dir, f"{name}.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(profile.text(what))
@@ -152,6 +153,29 @@ class Links(unittest.TestCase):
                                            "name": "other.example"}})
         wrong.wait_line("certificate is not for 'other.example'")
         self.assertFalse(any("is up" in line for line in wrong.lines))
+
+    def test_port_for_people_is_no_server(self):
+        """It would take the link and know nobody by it; also when a session could be resumed."""
+        self.node("cloud", {"people": {"type": "https", "listen": f"127.0.0.1:{self.port}", "login": ["people"]}},
+                  authenticators={"people": {"type": "file", "path": "people"}})
+        relay = Relay(self.port)
+        self.addCleanup(relay.close)
+        client = self.client(port=relay.port)
+        client.wait_line("no link to localhost.*is it the port for people?")
+        wait_until(lambda: relay.connections >= 3, 20, "several tries")
+        self.assertFalse(any("is up" in line for line in client.lines))
+
+    def test_strangers_leave_a_trace(self):
+        """A proxy that sends a header nobody expects, a client of another protocol: the server's log names who it was."""
+        server = self.server()
+        for data in (b"\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c" + b"\x7f\0\0\1" * 2 + b"\0\1\0\1", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", self.port), timeout=20) as sock:
+                sock.sendall(data)
+                with contextlib.suppress(ConnectionError):
+                    while sock.recv(1000):
+                        pass
+        server.wait_line("TLS handshake of 127.0.0.1 failed: it does not speak TLS")
+        self.assertEqual(sum("TLS handshake of" in line for line in server.lines), 1, "complains rarely")
 
     def test_foreign_server(self):
         subprocess.run([KEYS, os.path.join(self.dir, "foreign"), "cloud:server"], check=True)
@@ -249,7 +273,12 @@ class Links(unittest.TestCase):
         process.wait_line(r"keys/node\.key: this key does not belong to the certificate")
         self.assertEqual(process.stop(), [])
         os.unlink(os.path.join(keys, "node.crt"))
-        self.server().wait_line(r"keys/node\.crt is not there yet: 'farctl ca init'")
+        process = self.server()
+        process.wait_line(r"keys/node\.crt is not there yet: 'farctl ca init'")
+        self.assertEqual(process.stop(), [])
+        self.keys("cloud:server")
+        os.unlink(os.path.join(keys, "ca.crt"))
+        self.server().wait_line(r"keys/ca\.crt is not there yet")
 
 
 tap.main()
