@@ -174,7 +174,7 @@ keep_rest (WsStream *self, const FarBatch *batch, gsize skip)
 
 /* TRUE: nothing waits. */
 static gboolean
-flush (WsStream *self)
+stream_flush (WsStream *self)
 {
   FarBatch batch = { .n = 1 };
   gsize taken;
@@ -207,7 +207,7 @@ put_frame (WsStream *self, guint opcode, const guint8 *data, gsize size)
   if (mask != NULL)
     ws_mask (frame + head, frame + head, size, mask, 0);
   batch.frames[0] = (FarFrame){ .data = frame, .size = head + size };
-  taken = flush (self) ? self->below->klass->write (self->below, &batch) : 0;
+  taken = stream_flush (self) ? self->below->klass->write (self->below, &batch) : 0;
   if (taken < batch.bytes)
     keep_rest (self, &batch, taken);
 }
@@ -286,7 +286,7 @@ write_masked (WsStream *self, const FarBatch *batch)
 /* ---- in ---- */
 
 static void
-take_text (WsStream *self, const WsFrame *frame)
+stream_take_text (WsStream *self, const WsFrame *frame)
 {
   const WsPiece piece = { .begins = frame->begins, .frame = frame->frame, .ends = frame->ends };
   WsTextIs is = ws_text_take (&self->text, &piece, frame->data, frame->size);
@@ -303,10 +303,10 @@ take_text (WsStream *self, const WsFrame *frame)
 }
 
 static void
-take_piece (WsStream *self, const WsFrame *frame, gsize at)
+stream_take_piece (WsStream *self, const WsFrame *frame, gsize at)
 {
   if (!frame->binary) {
-    take_text (self, frame);
+    stream_take_text (self, frame);
   } else if (frame->size > 0 && self->eof_in) {
     put_close (self, WS_CLOSE_PROTOCOL, "bytes after " WS_EOF);
     far_stream_die_soon (&self->head, "bytes after " WS_EOF);
@@ -316,7 +316,7 @@ take_piece (WsStream *self, const WsFrame *frame, gsize at)
 }
 
 static void
-take_control (WsStream *self, const WsFrame *frame)
+stream_take_control (WsStream *self, const WsFrame *frame)
 {
   gint64 now = far_clock_boottime_us ();
 
@@ -342,13 +342,13 @@ take_close (WsStream *self, guint code)
 }
 
 static void
-take_frame (WsStream *self, const WsFrame *frame, gsize at)
+stream_take_frame (WsStream *self, const WsFrame *frame, gsize at)
 {
   switch (frame->kind) {
   case WS_FRAME_MORE:
     return;
   case WS_FRAME_PIECE:
-    take_piece (self, frame, at);
+    stream_take_piece (self, frame, at);
     return;
   case WS_FRAME_CLOSE:
     take_close (self, frame->code);
@@ -358,7 +358,7 @@ take_frame (WsStream *self, const WsFrame *frame, gsize at)
     far_stream_die_soon (&self->head, frame->cause);
     return;
   default:
-    take_control (self, frame);
+    stream_take_control (self, frame);
   }
 }
 
@@ -376,7 +376,7 @@ decode (WsStream *self, const FarBatch *below)
       WsFrame what;
       gsize used = ws_decoder_next (&self->decoder, data, begin + frame->size - self->decoded, &what);
 
-      take_frame (self, &what, what.kind == WS_FRAME_PIECE ? self->decoded + (gsize) (what.data - data) : 0);
+      stream_take_frame (self, &what, what.kind == WS_FRAME_PIECE ? self->decoded + (gsize) (what.data - data) : 0);
       self->decoded += used;
     }
     begin += frame->size;
@@ -409,15 +409,15 @@ show (const WsStream *self, const FarBatch *below, FarBatch *batch)
   }
 }
 
-static void below_ready (FarStream *below, guint ready, gpointer user);
+static void stream_below_ready (FarStream *below, guint ready, gpointer user);
 
 static void
-take_below_again (WsStream *self)
+stream_take_below (WsStream *self)
 {
   if (!self->away)
     return;
   self->away = FALSE;
-  far_stream_take (self->below, below_ready, self);
+  far_stream_take (self->below, stream_below_ready, self);
 }
 
 /* Heads and control frames alone: nothing to show, so they go at once. */
@@ -443,7 +443,7 @@ stream_peek (FarStream *stream, FarBatch *batch)
   batch->eof = FALSE;
   if (stream->closed || self->below == NULL)
     return;
-  take_below_again (self);
+  stream_take_below (self);
   if (self->held)
     return;
   for (turn = 0; turn < TURNS && !stream->closed; turn++) {
@@ -506,10 +506,10 @@ stream_write (FarStream *stream, const FarBatch *batch)
 
   if (stream->closed || self->below == NULL)
     return 0;
-  take_below_again (self);
+  stream_take_below (self);
   if (self->over)
     return batch->bytes; /* nobody reads it any more, and who waited for room would never see the end */
-  if (self->eof_out || self->close_out || batch->bytes == 0 || !flush (self))
+  if (self->eof_out || self->close_out || batch->bytes == 0 || !stream_flush (self))
     return 0;
   return self->client ? write_masked (self, batch) : write_plain (self, batch);
 }
@@ -521,7 +521,7 @@ stream_shutdown (FarStream *stream, FarDirection what)
 
   if ((what & FAR_DIRECTION_WRITE) == 0 || self->eof_out || self->close_out || stream->closed || self->below == NULL)
     return;
-  take_below_again (self);
+  stream_take_below (self);
   self->eof_out = TRUE;
   put_frame (self, WS_OPCODE_TEXT, (const guint8 *) WS_EOF, strlen (WS_EOF));
   close_when_done (self);
@@ -554,7 +554,7 @@ stream_move (FarStream *stream, FarHome *home)
 
 /* What is behind a close frame is not read; what was written before it still goes out. */
 static void
-let_go (WsStream *self)
+stream_let_go (WsStream *self)
 {
   FarStream *below = g_steal_pointer (&self->below);
   FarPass *pass = g_steal_pointer (&self->pass);
@@ -574,7 +574,7 @@ stream_free (FarStream *stream)
 
   if (self->below != NULL && !self->below->closed && (!stream->closed || !self->close_out))
     put_close (self, WS_CLOSE_NORMAL, NULL);
-  let_go (self);
+  stream_let_go (self);
   leave_streams (self);
   ws_decoder_clear (&self->decoder);
   g_clear_pointer (&self->pending, g_byte_array_unref);
@@ -605,7 +605,7 @@ static const FarStreamClass stream_class = {
 };
 
 static void
-below_ready (FarStream *below, guint ready, gpointer user)
+stream_below_ready (FarStream *below, guint ready, gpointer user)
 {
   WsStream *self = user;
 
@@ -615,7 +615,7 @@ below_ready (FarStream *below, guint ready, gpointer user)
     far_stream_die (&self->head, self->over || (self->eof_in && self->eof_out) ? "closed by the other side" : below->cause != NULL ? below->cause : "closed");
     return;
   }
-  if ((ready & FAR_READY_WRITE) != 0 && !flush (self))
+  if ((ready & FAR_READY_WRITE) != 0 && !stream_flush (self))
     ready &= ~(guint) FAR_READY_WRITE;
   if (ready != 0)
     far_stream_tell (&self->head, ready);
@@ -641,7 +641,7 @@ ws_stream_new (FarStream *below, gboolean client, FarPass *pass, WsStreams *stre
   if (streams != NULL)
     join_streams (self, streams);
   ws_decoder_init (&self->decoder, client, 0);
-  far_stream_take (below, below_ready, self);
+  far_stream_take (below, stream_below_ready, self);
   return &self->head;
 }
 
