@@ -266,7 +266,7 @@ ws_conn_put (WsConn *conn, const FarFrame *parts, guint n)
 }
 
 static void
-flush (WsConn *conn)
+conn_flush (WsConn *conn)
 {
   WsOut *out;
 
@@ -300,7 +300,7 @@ conn_ready (FarStream *stream, guint ready, gpointer user)
   if ((ready & FAR_READY_CLOSED) != 0)
     ws_conn_lost (conn, stream->cause != NULL ? stream->cause : "connection lost");
   else if ((ready & FAR_READY_WRITE) != 0 && ws_conn_open (conn))
-    flush (conn);
+    conn_flush (conn);
   if (ws_conn_open (conn) && conn->holds == 0 && conn->role != NULL)
     conn->role->ready (conn);
   conn->busy = FALSE;
