@@ -171,7 +171,7 @@ typedef struct {
 } Pressure;
 
 static void
-pressure_on_main (gpointer data)
+call_pressure_on_main (gpointer data)
 {
   Pressure *pressure = data;
 
@@ -191,7 +191,7 @@ call_pressure (WsConn *conn, gboolean high)
   pressure = g_new0 (Pressure, 1);
   *pressure = (Pressure){ conn->call, high };
   g_atomic_int_inc (&pressure->call->refs);
-  far_home_post (far_home_main (), pressure_on_main, pressure);
+  far_home_post (far_home_main (), call_pressure_on_main, pressure);
 }
 
 /* ---- answers ---- */
