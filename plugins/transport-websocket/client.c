@@ -101,7 +101,7 @@ tried (gpointer data)
 
 /* [home] */
 static void
-upgraded (FarStream *stream, const char *node, const GError *error, gpointer user)
+client_upgraded (FarStream *stream, const char *node, const GError *error, gpointer user)
 {
   Try *try = user;
 
@@ -133,7 +133,7 @@ set_options (int fd)
 }
 
 static void
-connected (FarRequest *req, gpointer data)
+client_connected (FarRequest *req, gpointer data)
 {
   struct _WsClient *client = data;
   Try *try;
@@ -152,7 +152,7 @@ connected (FarRequest *req, gpointer data)
   try->client = client;
   try->hub = ws_hub_ref (client->node->hub);
   try->where = g_strdup (client->url.host);
-  ws_upgrade (client->tls, client->home, fd, &client->url, "farwatch", upgraded, try);
+  ws_upgrade (client->tls, client->home, fd, &client->url, "farwatch", client_upgraded, try);
 }
 
 static void
@@ -166,7 +166,7 @@ connect_now (gpointer data)
     return;
   if (!far_tls_refresh (client->tls, &changed, &error))
     far_complain (client->node->at, "certificate", _("certificate is not used: %s"), error->message);
-  client->dialling = far_request_ref (far_request_new (connected, client, WS_UPGRADE_SECONDS * 1000));
+  client->dialling = far_request_ref (far_request_new (client_connected, client, WS_UPGRADE_SECONDS * 1000));
   far_dial (client->url.host, client->url.port, client->dialling);
 }
 
