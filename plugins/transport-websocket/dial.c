@@ -27,7 +27,7 @@ dial_free (Dial *dial)
 
 /* [home] */
 static void
-upgraded (FarStream *stream, const char *node, const GError *error, gpointer user)
+dial_upgraded (FarStream *stream, const char *node, const GError *error, gpointer user)
 {
   Dial *dial = user;
 
@@ -43,7 +43,7 @@ upgraded (FarStream *stream, const char *node, const GError *error, gpointer use
 
 /* [main] */
 static void
-connected (FarRequest *req, gpointer user)
+dial_connected (FarRequest *req, gpointer user)
 {
   Dial *dial = user;
   const char *protocol = strcmp (dial->url.path, "/link") == 0 ? "farwatch" : "farwatch-stream";
@@ -53,7 +53,7 @@ connected (FarRequest *req, gpointer user)
     dial_free (dial);
     return;
   }
-  ws_upgrade (dial->tls, far_home_pick (), far_dial_take (req), &dial->url, protocol, upgraded, dial);
+  ws_upgrade (dial->tls, far_home_pick (), far_dial_take (req), &dial->url, protocol, dial_upgraded, dial);
 }
 
 void
@@ -73,5 +73,5 @@ ws_dial (const char *url, const char *ca_file, FarRequest *req)
     dial_free (dial);
     return;
   }
-  far_dial (dial->url.host, dial->url.port, far_request_new (connected, dial, WS_UPGRADE_SECONDS * 1000));
+  far_dial (dial->url.host, dial->url.port, far_request_new (dial_connected, dial, WS_UPGRADE_SECONDS * 1000));
 }
