@@ -49,7 +49,7 @@ upgrade_free (Upgrade *self)
 }
 
 static void
-fail (Upgrade *self, FarErrorCode code, const char *text)
+upgrade_fail (Upgrade *self, FarErrorCode code, const char *text)
 {
   g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, (int) code, text);
 
@@ -58,9 +58,9 @@ fail (Upgrade *self, FarErrorCode code, const char *text)
 }
 
 static void
-too_late (gpointer data)
+upgrade_late (gpointer data)
 {
-  fail (data, FAR_ERROR_UNAVAILABLE, _("no answer within 30 s; is it the right port, and is the service there well?"));
+  upgrade_fail (data, FAR_ERROR_UNAVAILABLE, _("no answer within 30 s; is it the right port, and is the service there well?"));
 }
 
 /* ---- the answer ---- */
@@ -84,11 +84,11 @@ refusal_text (guint status, const guint8 *body, gsize size)
 }
 
 static void
-refused (Upgrade *self, guint status, const guint8 *body, gsize size)
+upgrade_refused (Upgrade *self, guint status, const guint8 *body, gsize size)
 {
   g_autofree char *text = refusal_text (status, body, size);
 
-  fail (self, status == 401 || status == 403 ? FAR_ERROR_DENIED : FAR_ERROR_UNAVAILABLE, text);
+  upgrade_fail (self, status == 401 || status == 403 ? FAR_ERROR_DENIED : FAR_ERROR_UNAVAILABLE, text);
 }
 
 static gboolean
@@ -103,7 +103,7 @@ is_ours (const Upgrade *self, const WsHead *head)
 }
 
 static void
-succeed (Upgrade *self)
+upgrade_succeed (Upgrade *self)
 {
   FarStream *stream = g_steal_pointer (&self->stream);
 
@@ -114,24 +114,24 @@ succeed (Upgrade *self)
 
 /* TRUE: this was the end of it. used: how much of the bytes so far is the head. */
 static gboolean
-judge (Upgrade *self, const WsHead *head, guint status, gsize used)
+upgrade_judge (Upgrade *self, const WsHead *head, guint status, gsize used)
 {
   gsize body = self->in->len - used;
 
   if (status != 101 && head->length > body && head->length <= BODY_MAX)
     return FALSE;
   if (status != 101)
-    refused (self, status, self->in->data + used, MIN (body, head->length));
+    upgrade_refused (self, status, self->in->data + used, MIN (body, head->length));
   else if (!is_ours (self, head))
-    fail (self, FAR_ERROR_PROTOCOL, _("the answer is not that of a WebSocket server; is it the right port, or a proxy that does not pass WebSocket on?"));
+    upgrade_fail (self, FAR_ERROR_PROTOCOL, _("the answer is not that of a WebSocket server; is it the right port, or a proxy that does not pass WebSocket on?"));
   else
-    succeed (self);
+    upgrade_succeed (self);
   return TRUE;
 }
 
 /* The bytes behind the head of a 101 are frames already: they stay in the stream. */
 static gboolean
-take_bytes (Upgrade *self, const guint8 *data, gsize size)
+upgrade_take_bytes (Upgrade *self, const guint8 *data, gsize size)
 {
   static const WsHeadLimits limits = { HEAD_MAX, 4096, 64 };
   g_autoptr (WsHead) head = NULL;
@@ -148,30 +148,30 @@ take_bytes (Upgrade *self, const guint8 *data, gsize size)
   if (result == WS_HEAD_MORE || self->in->len > HEAD_MAX + BODY_MAX + 16384)
     return FALSE;
   if (result == WS_HEAD_DONE)
-    return judge (self, head, status, used);
-  fail (self, FAR_ERROR_PROTOCOL, text != NULL ? text : _("the answer is not HTTP; is it the right port?"));
+    return upgrade_judge (self, head, status, used);
+  upgrade_fail (self, FAR_ERROR_PROTOCOL, text != NULL ? text : _("the answer is not HTTP; is it the right port?"));
   return TRUE;
 }
 
 static void
-stream_ready (FarStream *stream, guint ready, gpointer user)
+upgrade_ready (FarStream *stream, guint ready, gpointer user)
 {
   Upgrade *self = user;
   FarBatch batch;
 
   if ((ready & FAR_READY_CLOSED) != 0) {
-    fail (self, strstr (stream->cause, _("refuses")) != NULL ? FAR_ERROR_DENIED : FAR_ERROR_UNAVAILABLE, stream->cause);
+    upgrade_fail (self, strstr (stream->cause, _("refuses")) != NULL ? FAR_ERROR_DENIED : FAR_ERROR_UNAVAILABLE, stream->cause);
     return;
   }
   while (TRUE) {
     stream->klass->peek (stream, &batch);
     if (batch.n == 0)
       break;
-    if (take_bytes (self, batch.frames[0].data, batch.frames[0].size))
+    if (upgrade_take_bytes (self, batch.frames[0].data, batch.frames[0].size))
       return;
   }
   if (batch.eof)
-    fail (self, FAR_ERROR_UNAVAILABLE, _("closed before the answer came; the server's log says why"));
+    upgrade_fail (self, FAR_ERROR_UNAVAILABLE, _("closed before the answer came; the server's log says why"));
 }
 
 /* ---- the request ---- */
@@ -189,27 +189,27 @@ put_request (Upgrade *self)
 }
 
 static void
-shaken (FarStream *stream, const GError *error, gpointer user)
+upgrade_shaken (FarStream *stream, const GError *error, gpointer user)
 {
   Upgrade *self = user;
 
   if (error != NULL) {
-    fail (self, (FarErrorCode) error->code, error->message);
+    upgrade_fail (self, (FarErrorCode) error->code, error->message);
     return;
   }
   self->node = g_strdup (far_tls_peer (stream));
-  far_stream_take (stream, stream_ready, self);
+  far_stream_take (stream, upgrade_ready, self);
   put_request (self);
 }
 
 static void
-begin (gpointer data)
+upgrade_begin (gpointer data)
 {
   Upgrade *self = data;
 
-  self->timer = far_home_timer (self->home, far_clock_boottime_us () + WS_UPGRADE_SECONDS * (gint64) G_USEC_PER_SEC, too_late, self);
+  self->timer = far_home_timer (self->home, far_clock_boottime_us () + WS_UPGRADE_SECONDS * (gint64) G_USEC_PER_SEC, upgrade_late, self);
   self->stream = far_stream_tls_new (self->tls, far_stream_fd_new (self->home, self->fd), self->host);
-  far_tls_shake (self->stream, shaken, self);
+  far_tls_shake (self->stream, upgrade_shaken, self);
 }
 
 void
@@ -231,5 +231,5 @@ ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *pr
   self->in = g_byte_array_new ();
   self->done = done;
   self->user = user;
-  far_home_post (home, begin, self);
+  far_home_post (home, upgrade_begin, self);
 }
