@@ -268,7 +268,7 @@ head_take (const guint8 *data, gsize size, const WsForm *form, WsHead **head, Ws
 }
 
 static WsHeadResult
-read_head (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, gboolean answer, WsHead **head, gsize *used, guint *status, WsNo *why)
+head_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, gboolean answer, WsHead **head, gsize *used, guint *status, WsNo *why)
 {
   g_auto (WsForm) form = { 0 };
   WsHeadResult result;
@@ -289,7 +289,7 @@ ws_head_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *li
 {
   WsNo why;
   guint none;
-  WsHeadResult result = read_head (data, size, from, limits, FALSE, head, used, &none, &why);
+  WsHeadResult result = head_read (data, size, from, limits, FALSE, head, used, &none, &why);
 
   *status = why.status;
   *text = why.text;
@@ -304,7 +304,7 @@ ws_answer_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *
   WsHeadResult result;
 
   *status_code = 0;
-  result = read_head (data, size, from, limits, TRUE, head, used, status_code, &why);
+  result = head_read (data, size, from, limits, TRUE, head, used, status_code, &why);
   *text = why.text;
   return result;
 }
