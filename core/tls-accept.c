@@ -87,7 +87,7 @@ done_at_home (gpointer data)
 
 /* Off the stack of the stream that told the end of its handshake. */
 static void
-hand_over (gpointer data)
+accept_hand_over (gpointer data)
 {
   FarTlsAccept *self = data;
 
@@ -103,7 +103,7 @@ hand_over (gpointer data)
 static void begin_waiting (void);
 
 static void
-over (FarTlsAccept *self, const char *cause)
+accept_over (FarTlsAccept *self, const char *cause)
 {
   Phase phase = self->phase;
 
@@ -118,7 +118,7 @@ over (FarTlsAccept *self, const char *cause)
     far_tls_shake (self->stream, NULL, NULL);
   if (phase == QUEUED)
     g_queue_unlink (&turns.waiting, &self->link);
-  far_home_post (shake_home (), hand_over, self);
+  far_home_post (shake_home (), accept_hand_over, self);
   if (phase != SHAKING)
     return;
   turns.under_way--;
@@ -128,13 +128,13 @@ over (FarTlsAccept *self, const char *cause)
 /* ---- turns ---- */
 
 static void
-shaken (FarStream *stream, const GError *error, gpointer user)
+accept_shaken (FarStream *stream, const GError *error, gpointer user)
 {
-  over (user, error == NULL ? NULL : far_cause (error->message));
+  accept_over (user, error == NULL ? NULL : far_cause (error->message));
 }
 
 static void
-begin (FarTlsAccept *self)
+accept_begin (FarTlsAccept *self)
 {
   FarStream *below = far_stream_fd_new (shake_home (), self->fd);
 
@@ -143,18 +143,18 @@ begin (FarTlsAccept *self)
   turns.under_way++;
   far_home_timer_set (self->timer, far_clock_boottime_us () + LIMIT_US);
   self->stream = far_stream_tls_new (self->tls, below, self->from);
-  far_tls_shake (self->stream, shaken, self);
+  far_tls_shake (self->stream, accept_shaken, self);
 }
 
 static void
 begin_waiting (void)
 {
   while (turns.under_way < FAR_TLS_SHAKES_MAX && turns.waiting.head != NULL)
-    begin (g_queue_pop_head_link (&turns.waiting)->data);
+    accept_begin (g_queue_pop_head_link (&turns.waiting)->data);
 }
 
 static void
-take_turn (FarTlsAccept *self)
+accept_take_turn (FarTlsAccept *self)
 {
   g_clear_pointer (&self->watch, far_watch_free);
   if (self->funcs.heard != NULL)
@@ -165,20 +165,20 @@ take_turn (FarTlsAccept *self)
 }
 
 static void
-first_byte (int fd, guint ready, gpointer data)
+accept_first_byte (int fd, guint ready, gpointer data)
 {
   FarTlsAccept *self = data;
   int there = 0;
 
   if (ioctl (fd, FIONREAD, &there) == 0 && there > 0)
-    take_turn (self);
+    accept_take_turn (self);
   else
-    over (self, "closed before a byte came");
+    accept_over (self, "closed before a byte came");
 }
 
 /* Late, or is it us who are? What waits in the socket has not been looked at yet. While it waits for its turn its clock stands still. */
 static void
-late (gpointer data)
+accept_late (gpointer data)
 {
   FarTlsAccept *self = data;
   int there = 0;
@@ -186,20 +186,20 @@ late (gpointer data)
   if (self->phase == QUEUED)
     return;
   if (self->phase == SILENT && ioctl (self->fd, FIONREAD, &there) == 0 && there > 0)
-    take_turn (self);
+    accept_take_turn (self);
   else
-    over (self, "too slow");
+    accept_over (self, "too slow");
 }
 
 static void
-look (gpointer data)
+accept_look (gpointer data)
 {
   FarTlsAccept *self = data;
 
   if (self->phase != SILENT)
     return;
-  self->timer = far_home_timer (shake_home (), far_clock_boottime_us () + LIMIT_US, late, self);
-  self->watch = far_home_watch (shake_home (), self->fd, FAR_READY_READ, first_byte, self);
+  self->timer = far_home_timer (shake_home (), far_clock_boottime_us () + LIMIT_US, accept_late, self);
+  self->watch = far_home_watch (shake_home (), self->fd, FAR_READY_READ, accept_first_byte, self);
 }
 
 FarTlsAccept *
@@ -215,17 +215,17 @@ far_tls_accept (FarTls *tls, FarHome *home, int fd, const char *from, const FarT
   self->funcs = *funcs;
   self->user = user;
   self->link.data = self;
-  far_home_post (shake_home (), look, self);
+  far_home_post (shake_home (), accept_look, self);
   return self;
 }
 
 static void
-cancel (gpointer data)
+accept_cancel (gpointer data)
 {
   FarTlsAccept *self = data;
 
   if (self->phase != OVER)
-    over (self, self->wish);
+    accept_over (self, self->wish);
   accept_unref (self);
 }
 
@@ -236,5 +236,5 @@ far_tls_accept_cancel (FarTlsAccept *self, const char *cause)
     return;
   self->wish = cause;
   g_atomic_int_inc (&self->refs);
-  far_home_post (shake_home (), cancel, self);
+  far_home_post (shake_home (), accept_cancel, self);
 }
