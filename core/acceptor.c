@@ -34,7 +34,7 @@ struct _FarAcceptor {
   FarProxyWait *waiting;
 };
 
-static void begin (FarAcceptor *acceptor);
+static void acceptor_begin (FarAcceptor *acceptor);
 
 static void
 acceptor_unref (FarAcceptor *acceptor)
@@ -169,7 +169,7 @@ not_proxied (const struct sockaddr_storage *peer, gpointer user)
 static void
 pause_over (gpointer data)
 {
-  begin (data);
+  acceptor_begin (data);
 }
 
 static const char *
@@ -253,7 +253,7 @@ acceptable (int fd, guint ready, gpointer data)
 }
 
 static void
-begin (FarAcceptor *acceptor)
+acceptor_begin (FarAcceptor *acceptor)
 {
   acceptor->watch = far_fd_watch_new (acceptor->home, acceptor->fd, FAR_READY_READ, acceptable, acceptor);
 }
@@ -278,7 +278,7 @@ far_acceptor_new (FarHome *home, int listen_fd, const FarAcceptorSpec *spec)
   acceptor->came = spec->came;
   acceptor->user = spec->user;
   acceptor->waiting = far_proxy_wait_new (home, proxied, not_proxied, acceptor);
-  begin (acceptor);
+  acceptor_begin (acceptor);
   return acceptor;
 }
 
