@@ -220,7 +220,7 @@ tell_shaken (TlsStream *self, const GError *error)
 
 /* The alert goes out and is given a moment to be read; the stream itself is dead at once. */
 static void
-let_go (TlsStream *self)
+tls_let_go (TlsStream *self)
 {
   FarStream *below = g_steal_pointer (&self->below);
   GByteArray *rest = g_steal_pointer (&self->pending);
@@ -269,7 +269,7 @@ shake_failed (TlsStream *self, int rc)
   else if (rc != GNUTLS_E_FATAL_ALERT_RECEIVED && rc != GNUTLS_E_PREMATURE_TERMINATION)
     gnutls_alert_send_appropriate (self->session, rc);
   drop_flight (self); /* at once: without a refusal nobody waits below */
-  let_go (self);
+  tls_let_go (self);
   if (self->shaken == NULL) {
     far_stream_die (&self->head, error->message);
     return;
