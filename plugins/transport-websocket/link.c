@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Links: what comes in at the connection's home goes to main as messages, and what main answers or asks comes back. */
 #include "config.h"
 
 #include "link.h"
@@ -105,7 +106,7 @@ link_new (WsConn *conn)
   return link;
 }
 
-/* ---- from main to the loop ---- */
+/* ---- from main to the connection's home ---- */
 
 typedef struct {
   WsConn *conn;
@@ -114,7 +115,7 @@ typedef struct {
   guint code;          /* close */
   const char *cause;
   gboolean verified;
-} ToLoop;
+} ToHome;
 
 /* What the connection's thread keeps of a link. */
 typedef struct {
@@ -177,9 +178,9 @@ ws_link_ping (WsConn *conn)
 }
 
 static void
-on_loop (gpointer data)
+link_job_at_home (gpointer data)
 {
-  ToLoop *job = data;
+  ToHome *job = data;
   WsConn *conn = job->conn;
 
   if (job->verified)
@@ -201,26 +202,26 @@ on_loop (gpointer data)
 }
 
 static void
-to_loop (WsLink *link, const ToLoop *what)
+link_to_home (WsLink *link, const ToHome *what)
 {
-  ToLoop *job = g_new0 (ToLoop, 1);
+  ToHome *job = g_new0 (ToHome, 1);
 
   *job = *what;
   job->conn = ws_conn_ref (link->conn);
-  far_home_post (link->conn->home, on_loop, job);
+  far_home_post (link->conn->home, link_job_at_home, job);
 }
 
 void
 ws_link_close (WsLink *link, guint code, const char *cause)
 {
   link->cause = cause;
-  to_loop (link, &(ToLoop){ .code = code, .cause = cause });
+  link_to_home (link, &(ToHome){ .code = code, .cause = cause });
 }
 
 void
 ws_link_verified (WsLink *link)
 {
-  to_loop (link, &(ToLoop){ .verified = TRUE });
+  link_to_home (link, &(ToHome){ .verified = TRUE });
 }
 
 /* Requests that ended by themselves (timeout) still wait for their answers: they go when there is no room. */
@@ -250,10 +251,10 @@ ws_link_send (WsLink *link, FarMessage *request, FarRequest *req)
     return;
   }
   g_hash_table_insert (link->pending, g_strdup (request->id), far_request_ref (req));
-  to_loop (link, &(ToLoop){ .message = far_message_ref (request) });
+  link_to_home (link, &(ToHome){ .message = far_message_ref (request) });
 }
 
-/* ---- from the loop to main ---- */
+/* ---- from the connection's home to main ---- */
 
 typedef struct {
   WsConn *conn;
@@ -263,13 +264,13 @@ typedef struct {
 } ToMain;
 
 static void
-answered (FarMessage *answer, gboolean last, gpointer user)
+link_door_answered (FarMessage *answer, gboolean last, gpointer user)
 {
   WsLink *link = user;
 
   if (link->hub->self != NULL && link->hub->funcs->answered != NULL)
     link->hub->funcs->answered (link->hub->self, link, answer);
-  to_loop (link, &(ToLoop){ .message = far_message_ref (answer), .answered = last });
+  link_to_home (link, &(ToHome){ .message = far_message_ref (answer), .answered = last });
 }
 
 static void
@@ -281,7 +282,7 @@ take_request (WsLink *link, FarMessage *request)
   if (funcs->asked != NULL)
     funcs->asked (link->hub->self, link, request);
   asker = funcs->asker == NULL ? NULL : funcs->asker (link->hub->self, link);
-  far_door_submit (asker != NULL ? asker : link->principal, link->hub->transport, request, answered, link);
+  far_door_submit (asker != NULL ? asker : link->principal, link->hub->transport, request, link_door_answered, link);
 }
 
 /* An answer nobody waits for (any more) is dropped. */
@@ -332,10 +333,10 @@ up_on_main (gpointer data)
     if (hub->funcs->up != NULL)
       hub->funcs->up (hub->self, link);
   } else { /* its owner has stopped meanwhile */
-    ToLoop *close = g_new0 (ToLoop, 1);
+    ToHome *close = g_new0 (ToHome, 1);
 
-    *close = (ToLoop){ .conn = ws_conn_ref (job->conn), .code = WS_CLOSE_AWAY, .cause = "this node stops" };
-    far_home_post (job->conn->home, on_loop, close);
+    *close = (ToHome){ .conn = ws_conn_ref (job->conn), .code = WS_CLOSE_AWAY, .cause = "this node stops" };
+    far_home_post (job->conn->home, link_job_at_home, close);
   }
   job_free (job);
 }
@@ -359,7 +360,7 @@ down_on_main (gpointer data)
 }
 
 static void
-pressure_on_main (gpointer data)
+link_pressure_on_main (gpointer data)
 {
   ToMain *job = data;
 
@@ -369,7 +370,7 @@ pressure_on_main (gpointer data)
 }
 
 static void
-to_main (WsConn *conn, FarHomeFunc func, const ToMain *what)
+link_to_main (WsConn *conn, FarHomeFunc func, const ToMain *what)
 {
   ToMain *job = g_new0 (ToMain, 1);
 
@@ -381,7 +382,7 @@ to_main (WsConn *conn, FarHomeFunc func, const ToMain *what)
 /* ---- the connection's half ---- */
 
 static void
-take (FarMessage *message, gpointer user)
+link_take_message (FarMessage *message, gpointer user)
 {
   WsConn *conn = user;
 
@@ -393,11 +394,11 @@ take (FarMessage *message, gpointer user)
   }
   if (message->method != NULL && ++conn->calls == WS_CALLS_MAX)
     ws_conn_hold (conn, TRUE);
-  to_main (conn, message_on_main, &(ToMain){ .message = message });
+  link_to_main (conn, message_on_main, &(ToMain){ .message = message });
 }
 
 static guint
-take_text (WsConn *conn, LinkIn *self, const WsPiece *piece, const WsFrame *frame, const char **cause)
+link_take_text (WsConn *conn, LinkIn *self, const WsPiece *piece, const WsFrame *frame, const char **cause)
 {
   WsTextIs is = ws_text_take (&self->text, piece, frame->data, frame->size);
 
@@ -413,7 +414,7 @@ take_text (WsConn *conn, LinkIn *self, const WsPiece *piece, const WsFrame *fram
 }
 
 static guint
-take_piece (WsConn *conn, LinkIn *self, const WsFrame *frame, const char **cause)
+link_take_piece (WsConn *conn, LinkIn *self, const WsFrame *frame, const char **cause)
 {
   const WsPiece piece = { .binary = frame->binary, .begins = frame->begins, .frame = frame->frame, .ends = frame->ends };
 
@@ -422,8 +423,8 @@ take_piece (WsConn *conn, LinkIn *self, const WsFrame *frame, const char **cause
     return WS_CLOSE_POLICY;
   }
   if (!piece.binary)
-    return take_text (conn, self, &piece, frame, cause);
-  return ws_in_feed (&self->in, &piece, frame->data, frame->size, take, conn, cause);
+    return link_take_text (conn, self, &piece, frame, cause);
+  return ws_in_feed (&self->in, &piece, frame->data, frame->size, link_take_message, conn, cause);
 }
 
 /* 20 control frames a second, 160 at once. */
@@ -437,7 +438,7 @@ control_ok (LinkIn *self)
 }
 
 static void
-take_control (WsConn *conn, LinkIn *self, const WsFrame *frame)
+link_take_control (WsConn *conn, LinkIn *self, const WsFrame *frame)
 {
   if (!control_ok (self))
     ws_conn_close (conn, WS_CLOSE_POLICY, "too many control frames");
@@ -448,7 +449,7 @@ take_control (WsConn *conn, LinkIn *self, const WsFrame *frame)
 }
 
 static void
-take_frame (WsConn *conn, LinkIn *self, const WsFrame *frame)
+link_take_frame (WsConn *conn, LinkIn *self, const WsFrame *frame)
 {
   const char *cause = "not expected here";
   guint code;
@@ -457,7 +458,7 @@ take_frame (WsConn *conn, LinkIn *self, const WsFrame *frame)
   case WS_FRAME_MORE:
     return;
   case WS_FRAME_PIECE:
-    code = take_piece (conn, self, frame, &cause);
+    code = link_take_piece (conn, self, frame, &cause);
     if (code != 0)
       ws_conn_close (conn, code, cause);
     return;
@@ -468,13 +469,13 @@ take_frame (WsConn *conn, LinkIn *self, const WsFrame *frame)
     ws_conn_close (conn, frame->code, frame->cause);
     return;
   default:
-    take_control (conn, self, frame);
+    link_take_control (conn, self, frame);
   }
 }
 
 /* How much of it was used: all, but when nothing more is to be read. */
 static gsize
-take_bytes (WsConn *conn, LinkIn *self, guint8 *data, gsize size)
+link_take_bytes (WsConn *conn, LinkIn *self, guint8 *data, gsize size)
 {
   gsize at = 0;
 
@@ -484,14 +485,14 @@ take_bytes (WsConn *conn, LinkIn *self, guint8 *data, gsize size)
     self->in.limit = self->decoder.frame_max = conn->verified || conn->client ? self->limit : MIN (self->limit, FAR_BODY_MAX);
 
     at += ws_decoder_next (&self->decoder, data + at, size - at, &frame);
-    take_frame (conn, self, &frame);
+    link_take_frame (conn, self, &frame);
   }
   return at;
 }
 
 /* FALSE: nothing more now. */
 static gboolean
-read_turn (WsConn *conn, LinkIn *self)
+link_turn (WsConn *conn, LinkIn *self)
 {
   FarBatch batch;
   gsize used = 0, before;
@@ -501,7 +502,7 @@ read_turn (WsConn *conn, LinkIn *self)
     ws_conn_lost (conn, "connection lost");
   for (guint i = 0; i < batch.n && ws_conn_open (conn) && conn->holds == 0; i++) {
     before = used;
-    used += take_bytes (conn, self, (guint8 *) batch.frames[i].data, batch.frames[i].size);
+    used += link_take_bytes (conn, self, (guint8 *) batch.frames[i].data, batch.frames[i].size);
     if (used - before < batch.frames[i].size)
       break;
   }
@@ -516,7 +517,7 @@ link_ready (WsConn *conn)
   LinkIn *self = conn->data;
 
   for (guint turn = 0; turn < READ_TURNS; turn++)
-    if (!read_turn (conn, self))
+    if (!link_turn (conn, self))
       return;
   ws_conn_look (conn);
 }
@@ -526,7 +527,7 @@ static void
 link_pressure (WsConn *conn, gboolean high)
 {
   ws_conn_hold (conn, high);
-  to_main (conn, pressure_on_main, &(ToMain){ .high = high });
+  link_to_main (conn, link_pressure_on_main, &(ToMain){ .high = high });
 }
 
 /* Login is due. Our own slowness is not the other side's fault: while an answer is due, the clock stands still. */
@@ -550,7 +551,7 @@ link_closed (WsConn *conn)
   ws_in_clear (&self->in);
   ws_decoder_clear (&self->decoder);
   g_free (self);
-  to_main (conn, down_on_main, &(ToMain){ .cause = conn->cause });
+  link_to_main (conn, down_on_main, &(ToMain){ .cause = conn->cause });
 }
 
 static const WsRole link_role = { "link", TRUE, link_ready, link_pressure, link_late, link_closed };
@@ -566,6 +567,6 @@ ws_link_begin (WsConn *conn, gsize limit)
   conn->role = &link_role;
   ws_conn_deadline (conn, conn->verified || conn->client ? 0 : LOGIN_US);
   ws_conn_heard (conn);
-  to_main (conn, up_on_main, &(ToMain){ 0 });
+  link_to_main (conn, up_on_main, &(ToMain){ 0 });
   ws_conn_look (conn);
 }

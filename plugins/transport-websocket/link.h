@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Links: messages both ways. The loop's half is a role of WsConn; the main context's half is WsLink, kept by a WsHub that belongs to an instance.
- * The halves know each other through the WsConn, whose loop fields only the loop touches and whose `link` only main does. */
+/* Links: messages both ways. The half at the connection's home is a role of WsConn; the main context's half is WsLink, kept by a WsHub that belongs to an
+ * instance. The halves know each other through the WsConn, whose fields only its home touches, but for `link`, which only main does. */
 #pragma once
 #include "conn.h"
 
