@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Type `websocket`: which links there are, who may come in, and the options. The client's tries stand in client.c. */
 #include "config.h"
 
 #include "node.h"
@@ -135,7 +136,7 @@ node_judge (WsConn *conn, const WsHead *head, char **text)
 }
 
 static FarGateLimits
-limits_of (const NodeOptions *options)
+node_limits (const NodeOptions *options)
 {
   return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address, SPARE_UNVERIFIED, (const char *const *) options->trusted };
 }
@@ -149,7 +150,7 @@ node_listen (Node *self, const NodeOptions *options, GError **error)
                                 .purpose = FAR_PURPOSE_NODE_CLIENT, .alpn = "http/1.1" };
   int fd = far_instance_listen (self->at, options->listen, NULL, error);
   g_autoptr (FarTls) tls = fd < 0 ? NULL : far_tls_new (&tls_spec, error);
-  WsListenerSpec spec = { .at = self->at, .fd = fd, .tls = tls, .limits = limits_of (options), .proxies = (const char *const *) options->proxy_protocol,
+  WsListenerSpec spec = { .at = self->at, .fd = fd, .tls = tls, .limits = node_limits (options), .proxies = (const char *const *) options->proxy_protocol,
                           .per_second = PER_SECOND, .head = { HEAD_MAX, HEAD_MAX, 64 }, .requests_max = REQUESTS_MAX, .idle_us = options->idle_us,
                           .hooks = &node_hooks, .hub = self->hub, .user = self };
 
@@ -199,7 +200,7 @@ node_reload (gpointer data, const void *new_options, GError **error)
 {
   Node *self = data;
   const NodeOptions *options = new_options;
-  const FarGateLimits limits = limits_of (options);
+  const FarGateLimits limits = node_limits (options);
 
   if (self->client != NULL)
     ws_client_reload (self, options);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Type `https`: who asks, who may upgrade to what, and the options. Its HTTP requests stand in people-http.c. */
 #include "config.h"
 
 #include "people.h"
@@ -209,7 +210,7 @@ people_upgrade (WsConn *conn, const WsHead *head, char **text)
 /* ---- life ---- */
 
 static FarGateLimits
-limits_of (const PeopleOptions *options)
+people_limits (const PeopleOptions *options)
 {
   return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address, UNVERIFIED_MAX, (const char *const *) options->trusted };
 }
@@ -265,7 +266,7 @@ people_listen (People *self, GError **error)
   gboolean plain = g_str_has_prefix (options->listen, "unix:"); /* a proxy on this machine has done TLS */
   int fd = far_instance_listen (self->at, options->listen, NULL, error);
   g_autoptr (FarTls) tls = fd < 0 || plain ? NULL : far_tls_new (&tls_spec, error);
-  WsListenerSpec spec = { .at = self->at, .fd = fd, .tls = tls, .limits = limits_of (options), .proxies = (const char *const *) options->proxy_protocol,
+  WsListenerSpec spec = { .at = self->at, .fd = fd, .tls = tls, .limits = people_limits (options), .proxies = (const char *const *) options->proxy_protocol,
                           .per_second = PER_SECOND, .head = { HEAD_MAX, TARGET_MAX, 64 }, .requests_max = PEOPLE_REQUESTS_MAX, .idle_us = SILENT_US,
                           .ping_us = PING_US, .hooks = &people_hooks, .hub = self->hub, .user = self };
 
@@ -293,7 +294,7 @@ people_reload (gpointer data, const void *new_options, GError **error)
 {
   People *self = data;
   const PeopleOptions *options = new_options;
-  const FarGateLimits limits = limits_of (options);
+  const FarGateLimits limits = people_limits (options);
   Exchange *exchange = g_new0 (Exchange, 1);
 
   far_door_set_login (self->at, (const char *const *) options->login);
