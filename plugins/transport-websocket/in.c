@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* WebSocket pieces to Farwatch messages; the limits of a message under way. */
 #include "config.h"
 
 #include "in.h"

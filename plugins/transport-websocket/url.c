@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* wss:// URLs: split, judged, and as a Host field. */
 #include "config.h"
 
 #include "url.h"
