@@ -76,7 +76,7 @@ unsent (const WsConn *conn)
 
 /* The next request, or the end. */
 static void
-answered (WsConn *conn, Http *http)
+http_next (WsConn *conn, Http *http)
 {
   request_over (http);
   if (!ws_conn_open (conn))
@@ -98,7 +98,7 @@ put_answer (WsConn *conn, Http *http, GByteArray *answer)
 
   ws_conn_put (conn, &part, 1);
   g_byte_array_unref (answer);
-  answered (conn, http);
+  http_next (conn, http);
 }
 
 static gboolean
@@ -152,7 +152,7 @@ ws_http_live_piece (WsConn *conn, const void *data, gsize size)
   else if (data != NULL)
     ws_conn_put (conn, parts + 1, 1);
   if (data == NULL)
-    answered (conn, http);
+    http_next (conn, http);
 }
 
 static const char *
@@ -287,7 +287,7 @@ ws_http_stream (WsConn *conn)
 }
 
 static void
-upgrade (WsConn *conn, Http *http)
+http_upgrade (WsConn *conn, Http *http)
 {
   const WsHooks *hooks = conn->listener->spec.hooks;
   g_autofree char *text = NULL;
@@ -341,7 +341,7 @@ length_fault (const WsHead *head, char **text)
 }
 
 static void
-take_head (WsConn *conn, Http *http)
+http_take_head (WsConn *conn, Http *http)
 {
   const WsListenerSpec *spec = &conn->listener->spec;
   g_autofree char *text = NULL;
@@ -349,7 +349,7 @@ take_head (WsConn *conn, Http *http)
 
   http->last = ++http->number >= spec->requests_max || !http->head->keep || conn->listener->retiring;
   if (http->head->upgrade) {
-    upgrade (conn, http);
+    http_upgrade (conn, http);
     return;
   }
   status = spec->hooks->judge == NULL ? 0 : spec->hooks->judge (conn, http->head, &text);
@@ -376,7 +376,7 @@ refuse_head (WsConn *conn, Http *http, guint status, const char *text, gboolean 
 
 /* How much of the data just seen belongs to the head, or to what cannot be one. */
 static gsize
-read_head (WsConn *conn, Http *http, const guint8 *data, gsize size)
+http_read_head (WsConn *conn, Http *http, const guint8 *data, gsize size)
 {
   const WsHeadLimits *limits = &conn->listener->spec.head;
   gboolean kept = http->in != NULL, final = FALSE;
@@ -432,7 +432,7 @@ ended (WsConn *conn, Http *http)
 
 /* FALSE: nothing more now. */
 static gboolean
-read_turn (WsConn *conn, Http *http)
+http_turn (WsConn *conn, Http *http)
 {
   FarBatch batch;
   gsize used;
@@ -444,13 +444,13 @@ read_turn (WsConn *conn, Http *http)
       ended (conn, http);
     return FALSE;
   }
-  used = had_head ? read_body (http, batch.frames[0].data, batch.frames[0].size) : read_head (conn, http, batch.frames[0].data, batch.frames[0].size);
+  used = had_head ? read_body (http, batch.frames[0].data, batch.frames[0].size) : http_read_head (conn, http, batch.frames[0].data, batch.frames[0].size);
   if (conn->stream != NULL)
     conn->stream->klass->consume (conn->stream, used);
   if (!ws_conn_open (conn))
     return FALSE;
   if (!had_head && http->head != NULL)
-    take_head (conn, http);
+    http_take_head (conn, http);
   else if (had_head && http->body->len == http->head->length)
     ask (conn, http);
   return http_of (conn) == http && ws_conn_open (conn) && http->state != HTTP_ASKED;
@@ -480,7 +480,7 @@ http_ready (WsConn *conn)
   Http *http = conn->data;
 
   for (guint turn = 0; turn < TURNS; turn++)
-    if (http->state == HTTP_ASKED || conn->out_long || !read_turn (conn, http)) {
+    if (http->state == HTTP_ASKED || conn->out_long || !http_turn (conn, http)) {
       look_for_end (conn);
       return;
     }
