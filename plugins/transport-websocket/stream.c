@@ -15,6 +15,8 @@
 #define MASKED_MAX (64 * 1024 - 64) /* of a client's frame: with its head four TLS records */
 #define TURNS 16                    /* looks below that may show nothing but heads and control frames */
 #define FINISH_MS 10000
+#define FINISH_LONG_MS 60000        /* while something still waits to go out */
+#define PONGS_MAX 16                /* that wait: who asks on and does not read gets no more (RFC 6455 section 5.5.3) */
 #define CONTROL_PER_SECOND 20
 #define CONTROL_BURST 160
 
@@ -36,6 +38,7 @@ typedef struct {
   guint8 *masked;       /* client: room for a frame */
   gint64 control_us;
   WsText text;
+  guint pongs;          /* that wait */
   gboolean client, held, away;
   gboolean eof_in, eof_out, close_out;
   gboolean over;        /* the other side has closed in order; dies when its user has seen the end */
@@ -47,6 +50,7 @@ struct _WsStreams {
   GQueue all;           /* of WsStream; under lock */
   FarHome *home;
   WsListener *listener; /* [home]; NULL: it has ended */
+  gboolean over;        /* it has; under lock */
 };
 
 /* ---- those of a listener ---- */
@@ -93,6 +97,7 @@ ws_streams_end (WsStreams *streams)
   g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&streams->lock);
 
   streams->listener = NULL;
+  streams->over = TRUE;
   for (const GList *link = streams->all.head; link != NULL; link = link->next)
     far_later_ask (((const WsStream *) link->data)->kill);
 }
@@ -130,6 +135,8 @@ listen_for_end (WsStream *self, FarHome *home)
   locked = g_mutex_locker_new (&self->streams->lock);
   g_clear_pointer (&self->kill, far_later_free);
   self->kill = far_later_new (home, kill_now, self);
+  if (self->streams->over) /* it was asked for where the stream has just been */
+    far_later_ask (self->kill);
 }
 
 static void
@@ -190,6 +197,7 @@ stream_flush (WsStream *self)
     return FALSE;
   }
   g_clear_pointer (&self->pending, g_byte_array_unref);
+  self->pongs = 0;
   return TRUE;
 }
 
@@ -324,7 +332,7 @@ stream_take_control (WsStream *self, const WsFrame *frame)
   if (self->control_us - now > CONTROL_BURST * G_USEC_PER_SEC / CONTROL_PER_SECOND) {
     put_close (self, WS_CLOSE_POLICY, "too many control frames");
     far_stream_die_soon (&self->head, "too many control frames");
-  } else if (frame->kind == WS_FRAME_PING && !self->close_out) {
+  } else if (frame->kind == WS_FRAME_PING && !self->close_out && (self->pending == NULL || self->pongs++ < PONGS_MAX)) {
     put_frame (self, WS_OPCODE_PONG, frame->data, frame->size);
   }
 }
@@ -552,10 +560,20 @@ stream_move (FarStream *stream, FarHome *home)
   far_stream_moved (stream, home);
 }
 
+static gsize
+stream_waiting (FarStream *stream)
+{
+  const WsStream *self = (const WsStream *) stream;
+  FarStream *below = self->below;
+
+  return (self->pending != NULL ? self->pending->len : 0) + (below != NULL && below->klass->waiting != NULL ? below->klass->waiting (below) : 0);
+}
+
 /* What is behind a close frame is not read; what was written before it still goes out. */
 static void
 stream_let_go (WsStream *self)
 {
+  gboolean waits = stream_waiting (&self->head) > 0;
   FarStream *below = g_steal_pointer (&self->below);
   FarPass *pass = g_steal_pointer (&self->pass);
 
@@ -564,7 +582,7 @@ stream_let_go (WsStream *self)
     return;
   }
   far_stream_take (below, NULL, NULL);
-  far_stream_linger (below, g_steal_pointer (&self->pending), below->closed ? 0 : FINISH_MS, pass);
+  far_stream_linger (below, g_steal_pointer (&self->pending), below->closed ? 0 : waits ? FINISH_LONG_MS : FINISH_MS, pass);
 }
 
 static void
@@ -580,15 +598,6 @@ stream_free (FarStream *stream)
   g_clear_pointer (&self->pending, g_byte_array_unref);
   g_free (self->masked);
   g_free (self);
-}
-
-static gsize
-stream_waiting (FarStream *stream)
-{
-  const WsStream *self = (const WsStream *) stream;
-  FarStream *below = self->below;
-
-  return (self->pending != NULL ? self->pending->len : 0) + (below != NULL && below->klass->waiting != NULL ? below->klass->waiting (below) : 0);
 }
 
 static const FarStreamClass stream_class = {

@@ -64,6 +64,16 @@ tests_unit_test_ws_in_CFLAGS = $(TEST_CC)
 tests_unit_test_ws_in_LDFLAGS = $(TEST_LD)
 tests_unit_test_ws_in_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-ws-stream
+tests_unit_test_ws_stream_SOURCES = tests/unit/test-ws-stream.c \
+	plugins/transport-websocket/frame.c \
+	plugins/transport-websocket/in.c \
+	plugins/transport-websocket/stream.c
+tests_unit_test_ws_stream_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins/transport-websocket
+tests_unit_test_ws_stream_CFLAGS = $(TEST_CC)
+tests_unit_test_ws_stream_LDFLAGS = $(TEST_LD)
+tests_unit_test_ws_stream_LDADD = $(TEST_LINK)
+
 check_LTLIBRARIES += tests/fixtures/service-echo.la
 tests_fixtures_service_echo_la_CPPFLAGS = $(TEST_CPP)
 tests_fixtures_service_echo_la_CFLAGS = $(PLUGIN_CC)
