@@ -379,9 +379,11 @@ static gboolean
 read_record (TlsStream *self, gsize *content)
 {
   gnutls_packet_t packet = NULL;
-  ssize_t rc = gnutls_record_recv_packet (self->session, &packet);
   gnutls_datum_t data = { NULL, 0 };
+  ssize_t rc;
 
+  /* What GnuTLS still holds here is the rest of a record that began with a handshake message. It would refuse it, too, but lose its 16 KiB (3.7). */
+  rc = gnutls_record_check_pending (self->session) > 0 ? GNUTLS_E_UNEXPECTED_PACKET : gnutls_record_recv_packet (self->session, &packet);
   if (rc == 0) {
     self->eof_in = TRUE;
     return FALSE;
