@@ -142,7 +142,7 @@ def _probe(peer, answers, frames, door):
     got = reader.words[count:]
     del reader.words[count:]
     if frames:
-        answers.words += ["open"] if got[0] == right else [f"probe:{got}"]
+        answers.words += ["open"] if got[0] == right else got
     else:
         answers.words.append("open" if got and got[0].startswith(right) and len(got) == 1 else f"probe:{got}")
 

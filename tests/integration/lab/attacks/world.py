@@ -247,7 +247,7 @@ class World:
         report = self.good.report()
         faults = [f"good client: {fault}" for fault in report["faults"]]
         faults += [f"good client: {kind} took {1000 * took:.0f} ms" for kind, took in report["slowest"].items() if took > LATENCY_S]
-        if report["count"] < 10:
+        if report["count"] < 2:
             faults.append(f"good client: asked {report['count']} times only")
         return faults, report
 
