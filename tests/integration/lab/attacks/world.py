@@ -268,7 +268,10 @@ class World:
             self.removed = None
             self.write()
             self.door.call("POST", "reload", {})
-        wait_until(lambda: self.opens(door), 10, "the door is there again")
+        try:
+            wait_until(lambda: self.opens(door), 10, "the door is there again")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {door} at {self.port(door)}; last lines:\n" + "\n".join(self.process.lines[-20:])) from error
 
     def opens(self, door):
         try:
