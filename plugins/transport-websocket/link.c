@@ -568,5 +568,7 @@ ws_link_begin (WsConn *conn, gsize limit)
   ws_conn_deadline (conn, conn->verified || conn->client ? 0 : LOGIN_US);
   ws_conn_heard (conn);
   link_to_main (conn, up_on_main, &(ToMain){ 0 });
+  if (conn->out_long) /* with answers of HTTP */
+    link_pressure (conn, TRUE);
   ws_conn_look (conn);
 }

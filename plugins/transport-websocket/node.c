@@ -12,7 +12,6 @@
 #include "types.h"
 #include "url.h"
 
-#define SPARE_UNVERIFIED 512
 #define HEAD_MAX 8192
 #define REQUESTS_MAX 100
 #define PER_SECOND 20
@@ -138,7 +137,7 @@ node_judge (WsConn *conn, const WsHead *head, char **text)
 static FarGateLimits
 node_limits (const NodeOptions *options)
 {
-  return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address, SPARE_UNVERIFIED, (const char *const *) options->trusted };
+  return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address, (guint) options->max_connections, (const char *const *) options->trusted };
 }
 
 static const WsHooks node_hooks = { .upgrade = node_upgrade, .judge = node_judge };

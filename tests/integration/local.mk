@@ -16,6 +16,7 @@ integration_tests = \
 	tests/integration/faults-disk.py \
 	tests/integration/faults.py \
 	tests/integration/first-fleet.py \
+	tests/integration/front-attacks.py \
 	tests/integration/front-clients.py \
 	tests/integration/front-proxies.py \
 	tests/integration/front-scanners.py \

@@ -11,8 +11,8 @@ ALL, TWOS = LEVEL == "all", LEVEL in ("all", "twos")
 SEED = int(os.environ.get("FARWATCH_ATTACKS_SEED", "9112"))
 SHORT = 40      # bytes up to which every cut into two is tried
 TINY = 16       # and into three
-SAMPLE = 14     # cuts into two of a longer row
-THREES = 6      # cuts into three
+SAMPLE = 10     # cuts into two of a longer row
+THREES = 4      # cuts into three
 
 
 class Row:

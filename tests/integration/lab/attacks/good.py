@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The good client beside an attack, a process of its own: it asks all the time and says on request how long the slowest answer took.
 
-python3 -m lab.attacks.good CA KEYS NODES-PORT PEOPLE-PORT — each line on stdin is answered by one of JSON and begins a new count."""
+python3 -m lab.attacks.good CA KEYS NODES-PORT PEOPLE-PORT — each line on stdin is answered by one of JSON and begins a new count; after
+"rest" it asks nothing before the next line."""
 import contextlib
 import json
 import os
@@ -74,10 +75,14 @@ class Client:
         number = 0
         while True:
             if select.select([sys.stdin], [], [], EVERY_S)[0]:
-                if not sys.stdin.readline():
+                line = sys.stdin.readline()
+                if not line:
                     return
                 print(json.dumps({"slowest": self.slowest, "count": self.count, "faults": self.faults[:5]}), flush=True)
                 self.clear()
+                if line.strip() == "rest":
+                    select.select([sys.stdin], [], [])
+                    continue
             number += 1
             self.timed("keep-alive", self.kept)
             self.timed("link", self.ask)
@@ -93,8 +98,8 @@ class Good:
         self.child = subprocess.Popen([sys.executable, "-m", __name__, *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                       env=dict(os.environ, PYTHONPATH=above))
 
-    def report(self):
-        self.child.stdin.write("\n")
+    def report(self, word=""):
+        self.child.stdin.write(word + "\n")
         self.child.stdin.flush()
         return json.loads(self.child.stdout.readline())
 
