@@ -67,6 +67,11 @@ def hi(message, version=0x0301):
     return plain(HANDSHAKE, message, version)
 
 
+def flipped(data):
+    """Its last bit is another."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 def each(message, size):
     return b"".join(hi(message[at:at + size]) for at in range(0, len(message), size))
 
@@ -236,7 +241,7 @@ def _flights():
         yield live(f"1.3, Finished {name}", sealed13(change), "served" if name != "with a change cipher spec inside" else "served | alert:unexpected_message")
     yield live("1.3, no change cipher spec", lambda t, data: _again(t, t.opened(data)), "served")
     wrong = {
-        "a bit wrong": (lambda t, m: t.seal(22, m[0][1][:-1] + bytes([m[0][1][-1] ^ 1])), "alert:decrypt_error"),
+        "a bit wrong": (lambda t, m: t.seal(22, flipped(m[0][1])), "alert:decrypt_error"),
         "a byte short": (lambda t, m: t.seal(22, handshake(20, m[0][1][4:-1])), "alert:decode_error | alert:decrypt_error"),
         "a byte long": (lambda t, m: t.seal(22, handshake(20, m[0][1][4:] + b"x")), "alert:decode_error | alert:decrypt_error"),
         "empty": (lambda t, m: t.seal(22, handshake(20, b"")), "alert:decode_error | alert:decrypt_error"),
@@ -259,7 +264,7 @@ def _flights():
         "after a plain alert": (lambda t, m: plain(ALERT, b"\2\x28"), GONE),
         "after an alert": (lambda t, m: t.seal(ALERT, b"\2\x28"), GONE),
         "after a close": (lambda t, m: t.seal(ALERT, b"\1\0"), GONE),
-        "with a wrong tag": (lambda t, m: _again(t, m)[:-1] + b"\0", "alert:bad_record_mac"),
+        "with a wrong tag": (lambda t, m: flipped(_again(t, m)), "alert:bad_record_mac"),
         "under the next number": (lambda t, m: (t.seal(22, b"x"), _again(t, m))[1], "alert:bad_record_mac"),
         "in a record of 15 bytes": (lambda t, m: plain(DATA, b"x" * 15), "alert:bad_record_mac | alert:decode_error | alert:unexpected_message"),
         "in a record of nothing": (lambda t, m: plain(DATA, b""), "alert:bad_record_mac | alert:decode_error | alert:unexpected_message"),
@@ -280,7 +285,7 @@ def _flights():
         "no change cipher spec": (lambda r: [r[0], r[2]], "alert-any"), "change cipher spec first": (lambda r: [r[1], r[0], r[2]], "alert:unexpected_message"),
         "change cipher spec twice": (lambda r: [r[0], r[1], r[1], r[2]], "alert-any"), "Finished before change cipher spec": (lambda r: [r[0], r[2], r[1]], "alert-any"),
         "key exchange twice": (lambda r: [r[0], r[0], r[1], r[2]], "alert:unexpected_message"), "no key exchange": (lambda r: [r[1], r[2]], "alert:unexpected_message"),
-        "a Finished that is wrong": (lambda r: [r[0], r[1], (22, 0x0303, r[2][2][:-1] + b"\0")], "alert:bad_record_mac | alert:decrypt_error"),
+        "a Finished that is wrong": (lambda r: [r[0], r[1], (22, 0x0303, flipped(r[2][2]))], "alert:bad_record_mac | alert:decrypt_error"),
         "a point off the curve": (lambda r: [(22, 0x0303, handshake(16, vector(1, b"\4" + b"\1" * 64))), r[1], r[2]], "alert-any"),
         "a point of noughts": (lambda r: [(22, 0x0303, handshake(16, vector(1, b"\0" * 32))), r[1], r[2]], "alert-any"),
         "no point": (lambda r: [(22, 0x0303, handshake(16, b"\0")), r[1], r[2]], "alert-any"),
@@ -336,7 +341,7 @@ def _after():
     yield post("after: HTTP in the clear", lambda t: GET, "alert-any | ended")
     yield post("after: record too long", lambda t: struct.pack(">BHH", DATA, 0x0303, 16641) + b"x" * 100, "alert:record_overflow")
     yield post("after: content too long", lambda t: t.seal(DATA, b"x" * 16385), "alert:record_overflow", whole=True)
-    yield post("after: wrong tag", lambda t: t.seal(DATA, GET)[:-1] + b"\0", "alert:bad_record_mac")
+    yield post("after: wrong tag", lambda t: flipped(t.seal(DATA, GET)), "alert:bad_record_mac")
     yield post("after: a number left out", lambda t: (t.seal(DATA, b"x"), t.seal(DATA, GET))[1], "alert:bad_record_mac")
     yield post("after: a record twice", lambda t: t.seal(DATA, GET) * 2, "served alert:bad_record_mac | alert:bad_record_mac")
     yield post("after: another record version", lambda t: t.inner(GET + bytes([DATA]), 0x0301), "alert-any | served")
@@ -365,7 +370,7 @@ def _after():
     yield post("1.2, after: change cipher spec", lambda t: t.seal(CCS, b"\1"), "alert-any | ended", **twelve)
     yield post("1.2, after: heartbeat", lambda t: t.seal(HEARTBEAT, b"\1\x40\0"), wrong, **twelve)
     yield post("1.2, after: data in the clear", lambda t: plain(DATA, GET), "alert:bad_record_mac | alert:decode_error | alert:unexpected_message", **twelve)
-    yield post("1.2, after: wrong tag", lambda t: t.seal(DATA, GET)[:-1] + b"\0", "alert:bad_record_mac", **twelve)
+    yield post("1.2, after: wrong tag", lambda t: flipped(t.seal(DATA, GET)), "alert:bad_record_mac", **twelve)
     yield post("1.2, after: a record twice", lambda t: t.seal(DATA, GET) * 2, "served alert:bad_record_mac | alert:bad_record_mac", **twelve)
     yield post("1.2, after: warnings without end", lambda t: b"".join(t.seal(ALERT, b"\1\x64") for _ in range(8000)), GONE, whole=True, **twelve)
     yield post("1.2, after: close", lambda t: t.seal(ALERT, b"\1\0"), GONE, **twelve)
@@ -405,7 +410,7 @@ def _certificates():
     for name, change, answer in (
             ("reordered", lambda t, m: b"".join(t.seal(*one) for one in reversed(m)), "alert-any"),
             ("not proven", lambda t, m: t.seal(*m[0]) + t.seal(*m[-1]), "alert:unexpected_message"),
-            ("proven wrongly", lambda t, m: t.seal(*m[0]) + t.seal(22, m[1][1][:-1] + bytes([m[1][1][-1] ^ 1])) + t.seal(*m[-1]), "alert:decrypt_error | alert:illegal_parameter | alert:bad_certificate"),
+            ("proven wrongly", lambda t, m: t.seal(*m[0]) + t.seal(22, flipped(m[1][1])) + t.seal(*m[-1]), "alert:decrypt_error | alert:illegal_parameter | alert:bad_certificate"),
             ("twice", lambda t, m: t.seal(*m[0]) * 1 + t.seal(*m[0]) + t.seal(*m[1]) + t.seal(*m[-1]), "alert:unexpected_message"),
             ("of garbage", lambda t, m: t.seal(22, handshake(11, b"\0" + vector(3, vector(3, b"\xff" * 50) + b"\0\0"))) + t.seal(*m[1]) + t.seal(*m[-1]), "alert-any"),
             ("of nothing in the list", lambda t, m: t.seal(22, handshake(11, b"\0" + vector(3, b"\0\0\0\0\0"))) + t.seal(*m[1]) + t.seal(*m[-1]), "alert-any"),
