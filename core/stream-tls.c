@@ -25,6 +25,7 @@
 #define NOISE_MAX (128 * 1024)    /* bytes that came and carried nothing; then the other side is cut */
 #define NOISE_PER_SECOND (16 * 1024)
 #define NOISE_PER_RECORD 64       /* what a record may cost beside its content */
+#define EMPTY_MAX 64              /* records without content in a row: GnuTLS keeps 16 KiB of memory for each handshake record of nothing */
 
 typedef enum { SHAKING, OPEN } State;
 
@@ -48,6 +49,7 @@ typedef struct {
   gsize view;              /* of the last look below, not pulled yet */
   gsize pulled;            /* in the handshake, or since the last turn */
   gint64 noise, noise_us;
+  guint empty;             /* records without content since the last one that had some */
   const char *ending;      /* dies with this when all packets are consumed */
   gboolean away;           /* moved: the stream below must be taken again */
   gboolean starved;        /* there was nothing below */
@@ -389,13 +391,16 @@ read_record (TlsStream *self, gsize *content)
     return FALSE;
   }
   if (rc < 0) {
-    if (!gnutls_error_is_fatal ((int) rc) && rc != GNUTLS_E_REHANDSHAKE)
-      return !self->starved;
+    if (!gnutls_error_is_fatal ((int) rc) && rc != GNUTLS_E_REHANDSHAKE) {
+      self->empty += !self->starved;
+      return !self->starved && self->empty <= EMPTY_MAX;
+    }
     read_failed (self, (int) rc);
     return FALSE;
   }
   gnutls_packet_get (packet, &data, NULL);
   *content += data.size;
+  self->empty = data.size > 0 ? 0 : self->empty + 1;
   self->packet[self->n++] = packet;
   return TRUE;
 }
@@ -409,7 +414,7 @@ read_records (TlsStream *self)
   self->starved = FALSE;
   for (guint step = 0; more && step < STEPS && self->n < PACKETS; step++)
     more = read_record (self, &content);
-  if (!count_noise (self, content, self->n))
+  if (!count_noise (self, content, self->n) || self->empty > EMPTY_MAX)
     self->ending = "too many TLS records without content";
   drop_flight (self); /* answers to key updates, alerts */
   if (more && self->n == 0 && !self->eof_in && self->ending == NULL)
