@@ -18,7 +18,7 @@ import tap
 from lab import control, hang, ws
 from lab.attacks import ALL, SEED, TWOS, cuts_of, flow, http, matches, choices, begins, tls, websocket
 from lab.attacks.engine import Job, Late, Loop
-from lab.attacks.world import END_S, POOL, ROOM_MIB, SANITIZED, STRAY, Keys, World
+from lab.attacks.world import END_S, PEAK_MIB, POOL, ROOM_MIB, SANITIZED, STRAY, Keys, World
 from lab.wait import wait_until
 
 ONLY = os.environ.get("FARWATCH_ATTACKS_ROW", "")
@@ -142,11 +142,15 @@ class Attacks:
             self.wrong, self.tried = {}, 0
             self.world.good_faults()
             memory, files = self.world.measure()
+            self.world.peak(again=True)
             yield
+            peak = self.world.peak() - memory
             faults, report = self.world.good_faults("rest")
             self.faults += faults
             self.faults += self.world.at_rest()
             grown = self.world.measure()[0] - memory
+            if peak > PEAK_MIB:
+                self.faults.append(f"memory grew by {peak:.0f} MiB meanwhile")
             if grown > ROOM_MIB:
                 self.faults.append(f"memory grew by {grown:.0f} MiB")
             try:
@@ -155,7 +159,7 @@ class Attacks:
                 self.faults.append(f"descriptors: {files} before, {self.world.measure()[1]} after")
             slow = {kind: round(1000 * took) for kind, took in report["slowest"].items()}
             print(f"# {self.table}, {name}: {self.tried} tried, {len(self.wrong)} rows wrong; good client {report['count']} times, slowest ms {slow}; "
-                  f"memory {grown:+.1f} MiB", flush=True)
+                  f"memory {grown:+.1f} MiB, at most {peak:+.1f}", flush=True)
             self.leave_remnants()
         finally:
             self.faults += self.world.end()

@@ -24,6 +24,7 @@ SLOWER = 6 if SANITIZED else 1       # a sanitizer, and a client that takes the 
 LATENCY_S = 3.0 if SANITIZED else 0.1  # a sanitizer runs beside other tests: there it is served at all; at rest and in a real build, within 100 ms
 END_S = 2.0 * (3 if SANITIZED else 1)    # with the search for leaks at the end
 ROOM_MIB = 60 if SANITIZED else 24
+PEAK_MIB = 200 if SANITIZED else 24  # with 64 connections at once, each with what it may hold
 BUSY = 0.05
 _numbers = itertools.count(1)
 STRAY = 6                            # descriptors that may come and go
@@ -219,6 +220,14 @@ class World:
             yield ws.message("POST", "hold" if door == "people" else "wait", ident=f"held-{next(_numbers)}")
 
     # ---- what may not change ----
+
+    def peak(self, again=False):
+        """MiB that it had at most; again: from now on."""
+        if again:
+            with open(f"/proc/{self.pid}/clear_refs", "w", encoding="ascii") as file:
+                file.write("5")
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
 
     def measure(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
