@@ -114,7 +114,7 @@ make_ours (guint sort)
   g_autofree char *ca = g_build_filename (world.ours.dir, "ca.crt", NULL);
   const FarTlsSpec server_spec = { .server = TRUE, .cert = crt, .key = key, .ca = sort & PAIR_ASKS ? ca : NULL, .purpose = FAR_PURPOSE_NODE_CLIENT };
   const FarTlsSpec client_spec = { .cert = sort & PAIR_CERT ? crt : NULL, .key = sort & PAIR_CERT ? key : NULL, .ca = ca,
-                                   .purpose = FAR_PURPOSE_NODE_SERVER, .name = "localhost" };
+                                   .purpose = FAR_PURPOSE_PEOPLE_SERVER, .name = "localhost" };
   FarTls *tls = far_tls_new (client ? &client_spec : &server_spec, NULL);
 
   g_assert (tls != NULL);
