@@ -54,6 +54,7 @@ typedef struct {
   gboolean away;           /* moved: the stream below must be taken again */
   gboolean starved;        /* there was nothing below */
   gboolean eof_in, eof_out, peer_known;
+  gboolean refused;        /* by an alert of the other side, after the handshake */
   gboolean mute;           /* the stream below has been told our end: nothing may follow it */
 } TlsStream;
 
@@ -354,7 +355,8 @@ read_cause (TlsStream *self, int rc)
 {
   const char *alert = rc == GNUTLS_E_FATAL_ALERT_RECEIVED ? far_tls_alert_text (self->session) : NULL;
 
-  if (alert != NULL)
+  self->refused = alert != NULL;
+  if (self->refused)
     return alert;
   if (rc == GNUTLS_E_PREMATURE_TERMINATION || rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH)
     return "connection lost";
@@ -753,6 +755,12 @@ const char *
 far_tls_peer (FarStream *stream)
 {
   return ((const TlsStream *) stream)->node;
+}
+
+gboolean
+far_tls_refused (FarStream *stream)
+{
+  return ((const TlsStream *) stream)->refused;
 }
 
 gboolean

@@ -57,6 +57,9 @@ const char *far_tls_peer (FarStream *stream);
 gboolean far_tls_resumed (FarStream *stream);
 /* Client: the server has asked for a certificate, in this handshake or in the one that it takes up. [home] */
 gboolean far_tls_asked (FarStream *stream);
+/* TRUE: after the handshake the other side ended the stream with an alert that says it will not have this node, as a server of TLS 1.3 does with a client's
+ * certificate. May be asked of a closed stream. [home] */
+gboolean far_tls_refused (FarStream *stream);
 /* Bytes that both sides know and nobody else: RFC 8446 section 7.5, RFC 5705. FALSE before the handshake's end. [home] */
 gboolean far_tls_export (FarStream *stream, const char *label, guint8 *to, gsize size);
 

@@ -160,7 +160,7 @@ upgrade_ready (FarStream *stream, guint ready, gpointer user)
   FarBatch batch;
 
   if ((ready & FAR_READY_CLOSED) != 0) {
-    upgrade_fail (self, strstr (stream->cause, _("refuses")) != NULL ? FAR_ERROR_DENIED : FAR_ERROR_UNAVAILABLE, stream->cause);
+    upgrade_fail (self, far_tls_refused (stream) ? FAR_ERROR_DENIED : FAR_ERROR_UNAVAILABLE, stream->cause);
     return;
   }
   while (TRUE) {

@@ -23,7 +23,7 @@ typedef struct {
   FarStream *stream;
   gint over;
   char *error, *peer;
-  gboolean resumed;
+  gboolean resumed, refused;
   guint8 export[16];
   gint bytes;
 } Side;
@@ -108,6 +108,7 @@ side_read (FarStream *stream, guint ready, gpointer user)
   if (stream->closed) {
     if (side->error == NULL)
       side->error = g_strdup (stream->cause);
+    side->refused = far_tls_refused (stream);
     g_atomic_int_set (&side->bytes, -1);
     return;
   }
@@ -259,6 +260,7 @@ START_TEST (revoked_is_not_resumed)
   talk (&second);
   ck_assert_int_eq (second.client.bytes, -1);
   ck_assert_str_eq (second.client.error, "the other side refuses this node's certificate: it is revoked");
+  ck_assert (second.client.refused);
   part (&second);
   far_trust_revoked_set (NULL);
   far_tls_unref (server);
