@@ -322,12 +322,6 @@ far_tls_ca (FarTls *tls)
   return g_strdup (tls->ca);
 }
 
-static gboolean
-is_address_text (const char *name)
-{
-  return g_hostname_is_ip_address (name);
-}
-
 /* Who offers names and none of ours is sent away by the alert that says so (RFC 7301 section 3.2); who offers none is served. */
 static void
 offer_protocols (const FarTls *tls, gnutls_session_t session)
@@ -361,7 +355,7 @@ fill_session (FarTls *tls, FarTlsKeys *keys, gnutls_session_t session)
     gnutls_certificate_send_x509_rdn_sequence (session, 1);
     gnutls_session_ticket_enable_server (session, &keys->ticket_key);
     gnutls_db_set_cache_expiration (session, TICKET_SECONDS);
-  } else if (tls->name != NULL && !is_address_text (tls->name)) {
+  } else if (tls->name != NULL && !g_hostname_is_ip_address (tls->name)) {
     gnutls_server_name_set (session, GNUTLS_NAME_DNS, tls->name, strlen (tls->name));
   }
 }

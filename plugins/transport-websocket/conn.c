@@ -193,12 +193,6 @@ ws_conn_kill (WsConn *conn, const char *cause)
   wish_end (conn, WS_END_KILL, WS_CLOSE_AWAY, cause);
 }
 
-void
-ws_conn_lost (WsConn *conn, const char *cause)
-{
-  ws_conn_kill (conn, cause);
-}
-
 FarStream *
 ws_conn_steal (WsConn *conn, FarPass **pass)
 {
@@ -298,7 +292,7 @@ conn_ready (FarStream *stream, guint ready, gpointer user)
   }
   conn->busy = TRUE;
   if ((ready & FAR_READY_CLOSED) != 0)
-    ws_conn_lost (conn, stream->cause != NULL ? stream->cause : "connection lost");
+    ws_conn_kill (conn, stream->cause != NULL ? stream->cause : "connection lost");
   else if ((ready & FAR_READY_WRITE) != 0 && ws_conn_open (conn))
     conn_flush (conn);
   if (ws_conn_open (conn) && conn->holds == 0 && conn->role != NULL)

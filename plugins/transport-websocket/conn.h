@@ -78,10 +78,8 @@ void ws_conn_put (WsConn *conn, const FarFrame *parts, guint n);
 void ws_conn_finish (WsConn *conn);
 /* Ends now, what is queued is dropped; where it is a link with this code. cause: static. */
 void ws_conn_close (WsConn *conn, guint code, const char *cause);
-/* At once and without delivering anything more. */
+/* At once and without delivering anything more; also when the other side has gone. */
 void ws_conn_kill (WsConn *conn, const char *cause);
-/* The other side is gone. */
-void ws_conn_lost (WsConn *conn, const char *cause);
 /* Gives the stream away: the connection is gone, without a word. With its pass, NULL when there is none. */
 FarStream *ws_conn_steal (WsConn *conn, FarPass **pass);
 

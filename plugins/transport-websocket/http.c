@@ -11,7 +11,6 @@
 #include "http-out.h"
 #include "link.h"
 #include "listener.h"
-#include "upgrade.h"
 
 #define HEAD_US (10 * G_USEC_PER_SEC)  /* from the accept, or from the first byte of a later head */
 #define NEXT_US (30 * G_USEC_PER_SEC)  /* until a later head begins */
@@ -206,8 +205,8 @@ socket_form (const WsHead *head, char **text)
   return 400;
 }
 
-static char *
-accept_of (const char *key)
+char *
+ws_http_accept_key (const char *key)
 {
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA1);
   guint8 digest[20];
@@ -217,12 +216,6 @@ accept_of (const char *key)
   g_checksum_update (sum, (const guchar *) MAGIC, strlen (MAGIC));
   g_checksum_get_digest (sum, digest, &size);
   return g_base64_encode (digest, size);
-}
-
-char *
-ws_http_accept_key (const char *key)
-{
-  return accept_of (key);
 }
 
 /* The one protocol of ours that was asked for, if any (RFC 6455 section 4.2.2). */
@@ -249,7 +242,7 @@ static void
 put_switch (WsConn *conn)
 {
   Http *http = conn->data;
-  g_autofree char *accept = accept_of (ws_head_field (http->head, "sec-websocket-key"));
+  g_autofree char *accept = ws_http_accept_key (ws_head_field (http->head, "sec-websocket-key"));
   const char *protocol = protocol_of (http->head);
   g_autofree char *text = g_strdup_printf ("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: %s\r\n%s%s%s\r\n",
                                            accept, protocol != NULL ? "sec-websocket-protocol: " : "", protocol != NULL ? protocol : "",
@@ -365,15 +358,6 @@ http_take_head (WsConn *conn, Http *http)
 
 /* ---- bytes ---- */
 
-static void
-refuse_head (WsConn *conn, Http *http, guint status, const char *text, gboolean final)
-{
-  http->last |= final;
-  if (status == 426 || status == 405 || !final)
-    http->last = TRUE; /* no head was kept: what follows cannot be told from its body */
-  ws_http_refuse (conn, status, text);
-}
-
 /* How much of the data just seen belongs to the head, or to what cannot be one. */
 static gsize
 http_read_head (WsConn *conn, Http *http, const guint8 *data, gsize size)
@@ -405,7 +389,8 @@ http_read_head (WsConn *conn, Http *http, const guint8 *data, gsize size)
   g_clear_pointer (&http->in, g_byte_array_unref);
   http->looked = 0;
   if (result == WS_HEAD_REFUSED) {
-    refuse_head (conn, http, status, text, final);
+    http->last |= final;
+    ws_http_refuse (conn, status, text);
     return size;
   }
   return size - (whole - used);
@@ -427,7 +412,7 @@ ended (WsConn *conn, Http *http)
   if (http->in == NULL && http->state == HTTP_HEAD)
     ws_conn_finish (conn);
   else
-    ws_conn_lost (conn, "connection lost");
+    ws_conn_kill (conn, "connection lost");
 }
 
 /* FALSE: nothing more now. */
@@ -470,7 +455,7 @@ look_for_end (WsConn *conn)
   if (http->live && batch.n > 0)
     ws_conn_close (conn, WS_CLOSE_POLICY, "a request behind a watch");
   else if (http->live && batch.eof)
-    ws_conn_lost (conn, "closed by the other side");
+    ws_conn_kill (conn, "closed by the other side");
 }
 
 /* Who does not fetch his answers is not asked what he wants next. (A few may wait: in a connection that has broken the reader finds its end.) */

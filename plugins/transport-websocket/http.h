@@ -4,6 +4,8 @@
 #include "conn.h"
 #include "http-head.h"
 
+/* The answer's Sec-WebSocket-Accept to this Sec-WebSocket-Key (RFC 6455 section 4.2.2). Caller frees. [any thread] */
+char *ws_http_accept_key (const char *key);
 /* A fresh connection of a listener: the first request is awaited. */
 void ws_http_begin (WsConn *conn);
 /* Answers the request under way. more: further header lines, each with CR LF; NULL: none. */

@@ -499,7 +499,7 @@ link_turn (WsConn *conn, LinkIn *self)
 
   conn->stream->klass->peek (conn->stream, &batch);
   if (batch.n == 0 && batch.eof)
-    ws_conn_lost (conn, "connection lost");
+    ws_conn_kill (conn, "connection lost");
   for (guint i = 0; i < batch.n && ws_conn_open (conn) && conn->holds == 0; i++) {
     before = used;
     used += link_take_bytes (conn, self, (guint8 *) batch.frames[i].data, batch.frames[i].size);

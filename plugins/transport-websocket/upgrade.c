@@ -10,7 +10,7 @@
 #include <farwatch/i18n.h>
 #include <farwatch/message.h>
 
-#include "http-head.h"
+#include "http.h"
 
 #define HEAD_MAX 8192
 #define BODY_MAX 4096 /* of a refusal, for its text */

@@ -11,5 +11,3 @@
 typedef void (*WsUpgraded) (FarStream *stream /* takes */, const char *node, const GError *error, gpointer user);
 /* Takes fd. done runs once, later, at home, which is a worker. protocol: of the WebSocket. [any thread] */
 void ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *protocol, WsUpgraded done, gpointer user);
-/* http.c: the answer's Sec-WebSocket-Accept to this Sec-WebSocket-Key. Caller frees. */
-char *ws_http_accept_key (const char *key);
