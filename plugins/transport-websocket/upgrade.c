@@ -23,7 +23,7 @@ typedef struct {
   FarStream *stream;
   FarHomeTimer *timer;
   GByteArray *in;      /* what came of the answer */
-  gsize looked;
+  gsize looked;        /* bytes of it that hold no end of a head */
   char *node;
   WsUpgraded done;
   gpointer user;
@@ -138,18 +138,22 @@ upgrade_take_bytes (Upgrade *self, const guint8 *data, gsize size)
   gsize before = self->in->len, used = 0;
   guint status = 0;
   const char *text = NULL;
+  g_autofree char *wrong = NULL;
   WsHeadResult result;
 
   g_byte_array_append (self->in, data, (guint) size);
-  result = ws_answer_read (self->in->data, self->in->len, 0, &limits, &status, &head, &used, &text);
+  result = ws_answer_read (self->in->data, self->in->len, self->looked, &limits, &status, &head, &used, &text);
   if (result == WS_HEAD_DONE && status == 101 && used >= before)
     size = used - before;
   self->stream->klass->consume (self->stream, size);
-  if (result == WS_HEAD_MORE || self->in->len > HEAD_MAX + BODY_MAX + 16384)
+  if (result == WS_HEAD_MORE) {
+    self->looked = self->in->len;
     return FALSE;
+  }
   if (result == WS_HEAD_DONE)
     return upgrade_judge (self, head, status, used);
-  upgrade_fail (self, FAR_ERROR_PROTOCOL, text != NULL ? text : _("the answer is not HTTP; is it the right port?"));
+  wrong = g_strdup_printf (_("the answer is no good HTTP (%s); is it the right port?"), text);
+  upgrade_fail (self, FAR_ERROR_PROTOCOL, wrong);
   return TRUE;
 }
 

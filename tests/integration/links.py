@@ -229,6 +229,35 @@ class Links(unittest.TestCase):
         wrong = name[:-1] + ("0" if name[-1] != "0" else "1")
         self.client("t2", **{"ca-hash": wrong}).wait_line("does not show the fleet's authority")
 
+    def answered(self, answer):
+        """A client whose server, one of the fleet, gives this answer a byte at a time and ends."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.path.join(self.dir, "cloud", "keys", "node.crt"), os.path.join(self.dir, "cloud", "keys", "node.key"))
+        listening = socket.create_server(("127.0.0.1", 0))
+
+        def serve():
+            with contextlib.suppress(OSError), listening, context.wrap_socket(listening.accept()[0], server_side=True) as sock:
+                sock.recv(65536)
+                for at in range(len(answer)):
+                    sock.sendall(answer[at:at + 1])
+
+        threading.Thread(target=serve, daemon=True).start()
+        return self.node("t1", {"cloud": {"type": "websocket", "connect": f"wss://localhost:{listening.getsockname()[1]}"}})
+
+    def test_answers_that_are_none(self):
+        """The cause is told whatever comes, in however small pieces."""
+        body = b'{"message": "come tomorrow"}'
+        for answer, cause in ((b"HTTP/1.1 403 no\r\nContent-Length: %d\r\n\r\n" % len(body) + body, "the server says 403: come tomorrow"),
+                              (b"HTTP/1.1 101 yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: bm8=\r\n\r\n",
+                               "the answer is not that of a WebSocket server"),
+                              (b"HTTP/1.1 200 yes\r\nX: " + b"x" * 9000, "no good HTTP .a line is too long"),
+                              (b"SSH-2.0-other\r\n\r\n", "no good HTTP .*right port"),
+                              (b"HTTP/1.1 101", "no link to localhost:[0-9]*: connection lost")):
+            with self.subTest(cause=cause):
+                client = self.answered(answer)
+                client.wait_line(cause, 30)
+                self.faults.extend(client.stop())
+
     def test_silent_link_is_cut(self):
         server = self.server(idle="1s")
         client = self.client()
