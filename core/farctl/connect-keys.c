@@ -5,8 +5,12 @@
 #include "connect.h"
 
 #include <glib/gstdio.h>
+#include <netdb.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <farwatch/gate.h>
 #include <farwatch/option.h>
 #include <farwatch/trust.h>
 
@@ -156,18 +160,44 @@ keys_quote (const char *path)
   return path[plain] == '\0' ? g_strdup (path) : g_shell_quote (path);
 }
 
-/* A cloud that does not say where its ports are found has them where it was asked. */
+/* The address of this machine on the way to another: what the kernel would send from. NULL: no way there. Nothing is sent. */
+static char *
+keys_way_to (const char *address)
+{
+  g_autofree char *base = g_strndup (address, strcspn (address, "/"));
+  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_DGRAM }, *to = NULL;
+  struct sockaddr_storage own;
+  socklen_t size = sizeof own;
+  char *text = NULL;
+
+  if (getaddrinfo (base, "9", &hints, &to) != 0)
+    return NULL;
+  int fd = socket (to->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+  if (fd >= 0 && connect (fd, to->ai_addr, to->ai_addrlen) == 0 && getsockname (fd, (struct sockaddr *) &own, &size) == 0)
+    text = far_address_text ((const struct sockaddr *) &own);
+  if (fd >= 0)
+    close (fd);
+  freeaddrinfo (to);
+  return text;
+}
+
+/* A cloud that does not say where its ports are found has them where it was asked; at its own machine, where whom they are for finds this machine. */
 static char *
 keys_port_host (const Connect *connect)
 {
-  const char *z = json_string_value (json_object_get (connect->row, "z"));
+  const char *z = json_string_value (json_object_get (connect->row, "z")), *from = json_string_value (json_object_get (connect->row, "from"));
   g_autofree char *server = z == NULL && connect->ctl->server != NULL ? ctl_server_hostport (connect->ctl->server, NULL) : NULL;
   char *host = NULL;
   guint16 port;
 
   if (server != NULL && far_parse_address (server, &host, &port, NULL))
     return host;
-  return g_strdup (z != NULL ? z : "localhost");
+  if (z == NULL && connect->ctl->server == NULL && from != NULL)
+    host = keys_way_to (from);
+  if (host == NULL)
+    host = g_strdup (z != NULL ? z : "localhost");
+  return host;
 }
 
 json_t *

@@ -40,7 +40,7 @@ connect_options (Connect *connect, int *argc, char ***argv)
     { "raw", 0, 0, G_OPTION_ARG_NONE, &connect->raw, N_ ("clear text through the port; needs the right connect-raw"), NULL },
     { "login", 0, 0, G_OPTION_ARG_STRING, &connect->login, N_ ("in-band: the terminal asks; in-advance: asked here, sealed to the terminal"), N_ ("HOW") },
     { "user", 0, 0, G_OPTION_ARG_STRING, &connect->user, N_ ("name to log in with at the terminal"), N_ ("NAME") },
-    { "address", 0, 0, G_OPTION_ARG_STRING, &connect->address, N_ ("where the port will be used from (at the cloud's own machine)"), N_ ("ADDRESS") },
+    { "address", 0, 0, G_OPTION_ARG_STRING, &connect->address, N_ ("at the cloud's own machine: address or net from which the port is used (this machine)"), N_ ("ADDRESS") },
     { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &connect->from_stdin, N_ ("the password is the first line of stdin"), NULL },
     { "detach", 0, 0, G_OPTION_ARG_NONE, &connect->detach, N_ ("entry ports: print and leave it open until its time is over"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },

@@ -17,7 +17,8 @@ typedef struct {
   const char *terminal;       /* node id that must come */
   FarEntry entry;
   gboolean raw;               /* Y carries clear text: bound to person_address, first connection within 60 s */
-  const char *person_address; /* Y accepts only this address (raw: exact; else family /32 or /64) ; NULL: any (in band only) */
+  const char *person_address; /* Y accepts only this address or net (an address alone, raw: exact; else family /32 or /64); 127.0.0.1 or ::1: and
+                                 whoever on this machine dials the address that Y is bound to; NULL: refused where there is a Y */
   gint64 length_us;           /* connection time; counts from the tunnel's acknowledgement */
 } FarTunnelSpec;
 

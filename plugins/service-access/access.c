@@ -219,7 +219,7 @@ static const FarField session_body[] = {
   { "login", FAR_FIELD_STRING, FALSE, N_ ("'in-band' or 'in-advance'"), 16 },
   { "login_box", FAR_FIELD_STRING, FALSE, N_ ("login sealed to the terminal"), 4096 },
   { "user", FAR_FIELD_NAME, FALSE, N_ ("login name at the terminal; else the asker's") },
-  { "address", FAR_FIELD_STRING, FALSE, N_ ("where a local person will come from"), 64 },
+  { "address", FAR_FIELD_STRING, FALSE, N_ ("address or net from which a local person will use a port; default: this machine"), 64 },
   { NULL },
 };
 static const FarField approve_body[] = { { "approve", FAR_FIELD_BOOL, FALSE, N_ ("false: refuse") }, { NULL } };

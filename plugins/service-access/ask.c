@@ -92,6 +92,18 @@ check_length (Ask *ask)
   return TRUE;
 }
 
+/* A port is for somebody: it opens to no address that is not known. */
+static gboolean
+check_from (Ask *ask)
+{
+  g_autoptr (GError) error = NULL;
+  if (!ask->from || !*ask->from || strcmp (ask->from, "unix") == 0)
+    return refuse (ask, "from an unknown address", FAR_ERROR_DENIED,
+                   _("entry: a port is for one address, and yours is not known here: use the entry 'stream', or let the proxy tell your address"));
+  far_address_in ("127.0.0.1", ask->from, &error);
+  return !error || refuse (ask, "no such address", FAR_ERROR_INVALID, _("address: %s"), error->message);
+}
+
 /* How the person comes in and how they log in, together: no leg in the clear unless the right `connect-raw` allows it (spec B7). */
 static gboolean
 check_entry (Ask *ask)
@@ -112,7 +124,7 @@ check_entry (Ask *ask)
   if (access_terminal_is_stock (terminal) && ask->in_advance)
     return refuse (ask, "in advance to a stock end", FAR_ERROR_INVALID, _("login: terminal '%s' has no agent: its SSH server asks by itself (in band)"),
                    terminal->id);
-  return TRUE;
+  return ask->entry != FAR_ENTRY_PORTS || check_from (ask);
 }
 
 static gboolean
@@ -262,13 +274,14 @@ ask_read_login (Ask *ask, const char *login)
   return TRUE;
 }
 
-/* A person on this machine may say where they will come from; from elsewhere, what the door saw counts. */
+/* A person on this machine may say where they will come from, and comes from this machine if they do not; from elsewhere, what the door saw counts. */
 static const char *
-ask_from (FarCall *call)
+ask_from (FarCall *call, FarEntry entry)
 {
-  const char *seen = call->principal->from, *said = access_text (call->body, "address");
-  gboolean local = call->principal->kind == FAR_PRINCIPAL_LOCAL;
-  return local ? said : seen;
+  const char *said = access_text (call->body, "address");
+  if (call->principal->kind != FAR_PRINCIPAL_LOCAL)
+    return call->principal->from;
+  return said || entry != FAR_ENTRY_PORTS ? said : "127.0.0.1";
 }
 
 static gboolean
@@ -280,10 +293,11 @@ ask_read (Ask *ask, json_t *body)
   ask->request = access_text (body, "id");
   ask->user = access_text (body, "user") ? access_text (body, "user") : ask->who.principal->name;
   ask->raw = json_is_true (json_object_get (body, "raw"));
-  ask->from = ask_from (ask->call);
   if (!access_name_fits (ask->who.terminal) || (ask->who.device && !access_name_fits (ask->who.device)))
     return refuse (ask, "no such name", FAR_ERROR_INVALID, _("terminal and device: names have 1 to 64 of A-Z a-z 0-9 . _ -"));
-  return ask_read_entry (ask, access_text (body, "entry")) && ask_read_login (ask, access_text (body, "login"));
+  gboolean good = ask_read_entry (ask, access_text (body, "entry")) && ask_read_login (ask, access_text (body, "login"));
+  ask->from = ask_from (ask->call, ask->entry);
+  return good;
 }
 
 void

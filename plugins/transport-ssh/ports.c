@@ -99,19 +99,38 @@ gboolean
 ports_same_person (const char *from, const char *address, gboolean raw)
 {
   g_autofree char *net = NULL;
-  if (address == NULL)
-    return !raw;
-  if (!raw && strchr (address, ':') != NULL && !g_str_has_prefix (address, "::ffff:"))
+  if (!raw && strchr (address, ':') != NULL && strchr (address, '/') == NULL && !g_str_has_prefix (address, "::ffff:"))
     net = g_strconcat (address, "/64", NULL);
   return far_address_in (from, net != NULL ? net : address, NULL);
 }
 
+/* Who dials an address of this machine from this machine comes, as the kernel has it, from that same address. */
+static gboolean
+dials_itself (int fd, const char *from)
+{
+  struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
+  socklen_t size = sizeof own;
+  if (getsockname (fd, (struct sockaddr *) &own, &size) != 0)
+    return FALSE;
+  g_autofree char *to = far_address_text ((const struct sockaddr *) &own);
+  return strcmp (to, from) == 0;
+}
+
+/* The address that asked, or, where that is loopback, this machine. */
+static gboolean
+is_who_asked (Ports *ports, int fd, const char *from)
+{
+  const char *address = ports->rules.person_address;
+  gboolean here = strcmp (address, "127.0.0.1") == 0 || strcmp (address, "::1") == 0;
+  return ports_same_person (from, address, ports->rules.raw) || (here && dials_itself (fd, from));
+}
+
 static const char *
-why_not (Ports *ports, const char *from)
+why_not (Ports *ports, int fd, const char *from)
 {
   Tunnel *tunnel = ports->tunnel;
   gint64 now = far_clock_boottime_us ();
-  if (!ports_same_person (from, ports->rules.person_address, ports->rules.raw))
+  if (!is_who_asked (ports, fd, from))
     return "not the address that asked for access";
   if (ports->rules.raw && !ports->used && ports->up_us != 0 && now - ports->up_us > RAW_FIRST_US)
     return "first connection later than 60 s";
@@ -237,7 +256,7 @@ static void
 came_to_y (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
 {
   Ports *ports = user;
-  const char *cause = why_not (ports, from);
+  const char *cause = why_not (ports, fd, from);
   int on = 1;
   if (ports->tunnel->closed) { /* the person's client that tries again: nothing to tell */
     reset_fd (fd);

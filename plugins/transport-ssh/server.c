@@ -356,8 +356,8 @@ server_reserve (gpointer data, const FarTunnelSpec *spec, FarTunnelFunc events, 
     far_request_fail_new (req, FAR_ERROR_CONFLICT, _("session '%s' has a tunnel already"), spec->session);
     return;
   }
-  if (spec->raw && spec->person_address == NULL) {
-    far_request_fail_new (req, FAR_ERROR_DENIED, "%s", _("clear text needs a known address"));
+  if (spec->entry == FAR_ENTRY_PORTS && spec->person_address == NULL) {
+    far_request_fail_new (req, FAR_ERROR_DENIED, "%s", _("a port Y is for one address, and none is known"));
     return;
   }
   if (!ports_draw (options, spec->entry == FAR_ENTRY_PORTS, fd, port, &error)) {

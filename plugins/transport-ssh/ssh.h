@@ -107,7 +107,7 @@ void stream_discard (gpointer stream); /* [any thread] frees it at its home */
 
 typedef struct {
   gboolean raw;
-  char *person_address;
+  char *person_address; /* or net; with a port Y never NULL */
   guint connections_max;
 } PortRules;
 
@@ -120,7 +120,7 @@ void ports_attach (Ports *ports, FarStream *stream, const char *from); /* [home]
 void ports_shut (Ports *ports);      /* [home] who waits goes, who comes is reset; the numbers stay taken */
 void ports_close (Ports *ports);     /* [home] at once, with all that wait */
 void ports_free (Ports *ports);
-/* Is from the person that address stands for? */
+/* Is from the person that address, or a net, stands for? */
 gboolean ports_same_person (const char *from, const char *address, gboolean raw);
 
 /* ---- server ---- */

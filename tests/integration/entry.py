@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Coming in, being turned away, being closed: what holds at the entry of a session in a real fleet."""
+import socket
 import threading
 
 import tap
@@ -64,6 +65,54 @@ class TurnedAway(FleetCase):
         self.fleet.wait_over(row["session"])
         wait_until(lambda: sum(row["times"] for row in rows(self.alice)) == 30, 5, "all of them counted")
         self.assertIn("turned-away", self.fleet.farctl("history"))
+
+
+class Here(FleetCase):
+    """Asked for at the cloud's own machine, over the control socket."""
+
+    def hears(self, host, port, source):
+        """Whether SSH answers at a port to who comes from there."""
+        try:
+            with socket.create_connection((host, port), timeout=10, source_address=(source, 0)) as sock:
+                sock.sendall(b"SSH-2.0-test\r\n")
+                return sock.recv(4) == b"SSH-"
+        except ConnectionError:
+            return False
+
+    def connect(self, *words):
+        """farctl connect t1 --entry ports; the session's row with the lines that were printed."""
+        row = self.fleet.farctl("connect", "t1", "--entry", "ports", "--detach", *words, json=True)
+        self.addCleanup(lambda: self.fleet.cloud.call("DELETE", f"sessions/{row['session']}"))
+        return row
+
+    def test_y_is_for_this_machine(self):
+        """Without --address the port is for the machine itself, and not for every address that gets there."""
+        self.start_fleet()
+        row = self.connect()
+        self.assertEqual((row["from"], row["host"]), ("127.0.0.1", "127.0.0.1"))
+        self.assertEqual([self.hears("127.0.0.1", row["y"], source) for source in ("127.0.0.1", "127.0.0.7", "127.88.1.1")], [True, False, False])
+        self.assert_turned_away(row)
+
+    def assert_turned_away(self, row):
+        wait_until(lambda: self.fleet.session(row["session"])["turned_away"] == 2, 5, "the others are counted")
+
+    def test_y_for_another_address(self):
+        """--address: a net is good as well; what is told as host is the address of this machine on the way there."""
+        self.start_fleet(change=lambda fleet: fleet.cloud.profile["transports"]["tunnels"].update({"listen": f"0.0.0.0:{fleet.ports['ssh']}", "y-listen": "0.0.0.0"}))
+        row = self.connect("--address", "127.0.0.7")
+        self.assertEqual((row["from"], row["host"]), ("127.0.0.7", "127.0.0.1"))
+        self.assertEqual([self.hears(row["host"], row["y"], source) for source in ("127.0.0.7", "127.0.0.1")], [True, False])
+        row = self.connect("--address", "127.88.0.0/16")
+        self.assertEqual([self.hears(row["host"], row["y"], source) for source in ("127.88.1.1", "127.0.0.1")], [True, False])
+        row = self.connect()
+        self.assertEqual(row["host"], "127.0.0.1")
+        status, answer = self.refused("--address", "plant")
+        self.assertEqual(status, 2)
+        self.assertRegex(answer, "address: 'plant' is no net")
+
+    def refused(self, *words):
+        done = self.fleet.farctl("connect", "t1", "--entry", "ports", "--detach", *words, check=False)
+        return done.returncode, done.stderr
 
 
 class Closed(FleetCase):

@@ -79,9 +79,9 @@ echo_stop (Echo *echo)
 
 /* Blocking, with a limit of 10 s. -1: refused. */
 static inline int
-person_dials (guint16 port, const char *from)
+person_dials_at (const char *host, guint16 port, const char *from)
 {
-  struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = inet_addr (host) };
   struct sockaddr_in source = { .sin_family = AF_INET };
   struct timeval limit = { 10, 0 };
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -95,6 +95,12 @@ person_dials (guint16 port, const char *from)
     return fd;
   close (fd);
   return -1;
+}
+
+static inline int
+person_dials (guint16 port, const char *from)
+{
+  return person_dials_at ("127.0.0.1", port, from);
 }
 
 /* recv() that lets the main context run: most of what we test lives in this process. */
