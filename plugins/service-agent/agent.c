@@ -81,7 +81,7 @@ agent_init (gpointer data, FarInstance *at, GError **error)
   *self->life = (AgentLife){ 1, self };
   self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) agent_session_unref);
   g_queue_init (&self->nonces);
-  return hours_good (agent_opts (self), error);
+  return agent_ends_good (agent_opts (self), error) && hours_good (agent_opts (self), error);
 }
 
 static void
@@ -110,7 +110,7 @@ agent_start (gpointer data, GError **error)
 static gboolean
 agent_reload (gpointer data, const void *options, GError **error)
 {
-  if (!hours_good (options, error))
+  if (!agent_ends_good (options, error) || !hours_good (options, error))
     return FALSE;
   agent_poll_soon (data, 0);
   return TRUE;
@@ -214,6 +214,8 @@ static const FarOption options[] = {
     FAR_KIND_TRANSPORT },
   { "tunnel", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, tunnel), NULL, N_ ("transport that dials tunnels"), 0, 0, NULL,
     FAR_KIND_TRANSPORT },
+  { "tunnel-ends", FAR_OPT_LIST, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, tunnel_ends), NULL,
+    N_ ("tunnel ends that may be dialled: HOST, HOST:PORT or a net; none: the host of the link") },
   { "login", FAR_OPT_REF, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, login), NULL, N_ ("endpoint that asks people to log in (in band); none: no login in band"), 0, 0,
     NULL, FAR_KIND_ENDPOINT },
   { "shell", FAR_OPT_REF, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, shell), NULL, N_ ("endpoint for a login in advance to the terminal itself"), 0, 0, NULL,

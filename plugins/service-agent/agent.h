@@ -3,7 +3,7 @@
  * offer is checked against this node's own profile, its sealed credential must say the same as the offer, and a login in advance is checked
  * before anything opens. Everything here runs on the main context.
  *
- * One file, one idea: offer (an offer comes), check (its form and this node's rules), credential (the sealed box), login (in advance), tunnel
+ * One file, one idea: offer (an offer comes), check (its form and this node's rules), ends (where a tunnel may go), credential (the sealed box), login (in advance), tunnel
  * (dial, what arrives), session (effects of states), poll, report, nonce, renew (the certificate), devices (the list), local (what this node's own people may do). */
 #pragma once
 #include <farwatch/plugin.h>
@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 
 typedef struct {
   char *link, *tunnel, *login, *shell, *hours, *keys;
-  GStrv in_advance;
+  GStrv in_advance, tunnel_ends;
   gint64 poll, longest, sessions;
 } AgentOpts;
 
@@ -103,6 +103,12 @@ typedef struct {
 gboolean agent_offer_read (json_t *json, AgentOffer *offer, GError **error);
 /* This node's own rules: device, hours, longest, number of sessions. */
 gboolean agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error);
+/* ends.c: the option 'tunnel-ends'. */
+gboolean agent_ends_good (const AgentOpts *opts, GError **error);
+/* May the tunnel end of an offer be dialled? */
+gboolean agent_end_allowed (Agent *self, const char *address, GError **error);
+/* Where that is; caller frees. */
+char *agent_end_place (Agent *self, const char *address);
 /* The next generation of a session that is here: it may change where to dial and nothing else. */
 gboolean agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GError **error);
 /* Opens the sealed credential; every field must equal the offer's. Result: the token (far_secret_free). */

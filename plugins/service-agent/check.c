@@ -107,7 +107,7 @@ agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error)
     g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("terminal '%s' takes no login in band"), far_node_id ());
     return FALSE;
   }
-  return allowed_time (self, offer, error);
+  return agent_end_allowed (self, offer->address, error) && allowed_time (self, offer, error);
 }
 
 gboolean

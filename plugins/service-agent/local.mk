@@ -13,6 +13,7 @@ plugins_service_agent_service_agent_la_SOURCES = \
 	plugins/service-agent/check.c \
 	plugins/service-agent/credential.c \
 	plugins/service-agent/devices.c \
+	plugins/service-agent/ends.c \
 	plugins/service-agent/local.c \
 	plugins/service-agent/login.c \
 	plugins/service-agent/nonce.c \

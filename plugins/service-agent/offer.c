@@ -6,22 +6,12 @@
 
 #include <string.h>
 
-/* A tunnel end that does not know its own name is where the link goes; its host key says whether that is true. */
-static char *
-place_of (Agent *self, const char *address)
-{
-  gboolean wildcard = g_str_has_prefix (address, "0.0.0.0:") || g_str_has_prefix (address, "[::]:");
-  if (!wildcard || !self->link_from)
-    return g_strdup (address);
-  return g_strdup_printf (strchr (self->link_from, ':') ? "[%s]%s" : "%s%s", self->link_from, strrchr (address, ':'));
-}
-
 static void
 session_take_place (AgentSession *session, const AgentOffer *offer)
 {
   g_free (session->address);
   g_free (session->host_key);
-  session->address = place_of (session->self, offer->address);
+  session->address = agent_end_place (session->self, offer->address);
   session->host_key = g_strdup (offer->host_key);
   session->x = offer->x;
   session->generation = offer->generation;
@@ -122,7 +112,8 @@ static void
 offer_continue (Agent *self, AgentSession *session, const AgentOffer *offer, FarRequest *req)
 {
   GError *error = NULL;
-  char *token = agent_offer_continues (session, offer, &error) ? agent_credential_open (self, offer, &error) : NULL;
+  gboolean good = agent_offer_continues (session, offer, &error) && agent_end_allowed (self, offer->address, &error);
+  char *token = good ? agent_credential_open (self, offer, &error) : NULL;
   if (!token) {
     offer_refuse (self, offer->session, error, req);
     return;

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define DIAL_TIMEOUT_MS 30000
+/* The cause that the cloud hears. What it is like at the place where it had us dial is for this node's log alone. */
+#define NOT_REACHED "the terminal cannot reach the tunnel end, its log says why"
 #define FIRST_FAILURES 5
 #define REDIAL_US G_USEC_PER_SEC /* a way that comes back is found within two seconds */
 
@@ -48,8 +50,7 @@ dial_failed (AgentSession *session, const GError *error)
   session->failures++;
   far_complain (session->self->at, session->id, "tunnel of session %s did not come up: %s", session->id, error->message);
   if (!session->opened && session->failures >= FIRST_FAILURES) {
-    g_autofree char *cause = g_strdup_printf ("the terminal cannot reach the tunnel end: %s", error->message);
-    agent_session_event (session, FAR_SESSION_EV_FAILED, cause, NULL);
+    agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
   } else if (!refused && session->token && !session->redial) {
     session->redial = far_home_timer (far_home_main (), far_clock_boottime_us () + REDIAL_US, redial, session);
   } else if (session->state == FAR_SESSION_OPENING) {

@@ -115,6 +115,28 @@ class Here(FleetCase):
         return done.returncode, done.stderr
 
 
+class Elsewhere(FleetCase):
+    def test_only_its_own_end_is_dialled(self):
+        """A cloud that names other machines as its tunnel end gets no connection made there, unless the terminal's profile allows it."""
+        other = socket.create_server(("127.0.0.2", 0))
+        self.addCleanup(other.close)
+        other.setblocking(False)
+        tunnels = {"advertise": f"127.0.0.2:{other.getsockname()[1]}"}
+        self.start_fleet(change=lambda fleet: fleet.cloud.profile["transports"]["tunnels"].update(tunnels))
+        row = self.fleet.wait_over(self.alice.request("t1", "echo", entry="ports")["session"])
+        self.assertRegex(row["cause"], "refused by the terminal: .*127.0.0.2.*tunnel-ends")
+        with self.assertRaises(BlockingIOError):
+            other.accept()
+        self.fleet.terminal.profile["services"]["agent"]["tunnel-ends"] = ["127.0.0.2"]
+        self.fleet.terminal.write()
+        self.fleet.terminal.farctl("reload")
+        session = self.alice.request("t1", "echo", entry="ports")["session"]
+        other.settimeout(20)
+        dialled, _ = other.accept()
+        dialled.close()
+        self.fleet.cloud.call("DELETE", f"sessions/{session}")
+
+
 class Closed(FleetCase):
     def test_nothing_passes_after_the_close_is_acknowledged(self):
         """The terminal, which hears nothing by push, learns of it only by its next poll: the cloud has cut long before."""

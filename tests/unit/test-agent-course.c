@@ -29,17 +29,23 @@ tear_down (void)
 }
 
 static json_t *
-offer (const char *session, int generation)
+offer_at (const char *session, int generation, const char *address)
 {
   g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *box = far_trust_box_public (keys, NULL);
   json_t *credential = json_pack ("{s:s, s:i, s:s, s:s, s:i, s:I, s:s, s:s}", "session", session, "generation", generation, "terminal", "t1", "address",
-                                  "192.0.2.1:2222", "x", 40001, "expires_us", (json_int_t) (far_clock_wall_us () + 300 * SECOND), "token", "word",
+                                  address, "x", 40001, "expires_us", (json_int_t) (far_clock_wall_us () + 300 * SECOND), "token", "word",
                                   "host_key", "ssh-ed25519 ZZZZ");
   g_autofree char *sealed = far_seal (box, credential, NULL);
   json_decref (credential);
   return json_pack ("{s:s, s:i, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "session", session, "generation", generation, "request", "r1",
-                    "address", "192.0.2.1:2222", "host_key", "ssh-ed25519 ZZZZ", "x", 40001, "for_us", (json_int_t) (600 * SECOND), "device", "web", "entry",
+                    "address", address, "host_key", "ssh-ed25519 ZZZZ", "x", 40001, "for_us", (json_int_t) (600 * SECOND), "device", "web", "entry",
                     "stream", "login", "in-band", "person", "alice", "asker", "person:alice", "reason", "test", "sealed", sealed);
+}
+
+static json_t *
+offer (const char *session, int generation)
+{
+  return offer_at (session, generation, "192.0.2.1:2222");
 }
 
 static Got
@@ -275,7 +281,26 @@ START_TEST (test_dial_fails)
     answer_sent (poll, 200, json_pack ("{s:b}", "needed", 0));
   }
   ck_assert_str_eq (session_state ("s1"), "closed");
-  ck_assert_ptr_nonnull (strstr (text_of (session_body ("s1"), "cause"), "credential was refused"));
+  ck_assert_str_eq (text_of (session_body ("s1"), "cause"), "the terminal cannot reach the tunnel end, its log says why");
+  ck_assert_str_eq (text_of (sent_newest ("sessions/s1/report")->body, "cause"), "the terminal cannot reach the tunnel end, its log says why");
+}
+END_TEST
+
+/* A cloud that lies has the terminal dial nowhere but at its own end, in a first offer or in a later one, and hears nothing of other places. */
+START_TEST (test_dials_nowhere_else)
+{
+  json_t *elsewhere = offer_at ("s1", 1, "127.0.0.1:57111");
+  Got got = push (elsewhere);
+  ck_assert_uint_eq (got.status, 403);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "tunnel-ends"));
+  ck_assert_uint_eq (dials (), 0);
+  FakeTunnel *tunnel = opened ("s2");
+  tunnel_tell (tunnel, FAR_TUNNEL_LOST, NULL);
+  ck_assert_uint_eq (push (offer_at ("s2", 2, "192.168.1.20:22")).status, 403);
+  ck_assert_uint_eq (dials (), 1);
+  ck_assert_uint_eq (push (offer_at ("s2", 2, "0.0.0.0:2223")).status, 202); /* the host of the link */
+  ck_assert_uint_eq (dials (), 2);
+  ck_assert_str_eq (tunnel_of ("s2")->address, "192.0.2.1:2223");
 }
 END_TEST
 
@@ -418,6 +443,7 @@ main (void)
   tcase_add_test (cases, test_resume);
   tcase_add_test (cases, test_no_route);
   tcase_add_test (cases, test_dial_fails);
+  tcase_add_test (cases, test_dials_nowhere_else);
   tcase_add_test (cases, test_ends);
   tcase_add_test (cases, test_report_kept);
   tcase_add_test (cases, test_taken_over);

@@ -28,7 +28,7 @@ void agent_poll_soon (Agent *self, gint64 in_us) { polls++; }
 AgentLife *agent_life_ref (AgentLife *l) { return l; }
 void agent_life_unref (AgentLife *l) {}
 
-static char *in_advance[] = { (char *) "people", NULL };
+static char *in_advance[] = { (char *) "people", NULL }, *near_by[] = { (char *) "192.0.2.0/24", NULL };
 
 static void
 set_up (void)
@@ -37,7 +37,8 @@ set_up (void)
   ck_assert (far_trust_keys_create (dir, NULL));
   box = far_trust_box_public (dir, NULL);
   far_node_fake ("t1", dir);
-  opts = (AgentOpts){ .login = (char *) "login", .keys = dir, .in_advance = in_advance, .poll = MINUTE, .longest = 30 * MINUTE, .sessions = 2 };
+  opts = (AgentOpts){ .login = (char *) "login", .keys = dir, .in_advance = in_advance, .poll = MINUTE, .longest = 30 * MINUTE, .sessions = 2,
+                      .tunnel_ends = near_by };
   agent = (Agent){ .life = &life };
   g_queue_init (&agent.nonces);
   life = (AgentLife){ 1, &agent };
@@ -197,6 +198,57 @@ START_TEST (test_own_rules)
   opts.login = (char *) "login";
   live = 2;
   refused (honest (), "2 sessions already");
+}
+END_TEST
+
+/* Where a tunnel may be dialled: the host of the link, or what the profile names, and nothing else, whoever says so. */
+START_TEST (test_tunnel_ends)
+{
+  static const struct { const char *link, *list, *address; gboolean good; } rows[] = {
+    { "cloud.example", NULL, "cloud.example:2222", TRUE },      { "cloud.example", NULL, "CLOUD.example:9", TRUE },
+    { "cloud.example", NULL, "0.0.0.0:2222", TRUE },            { "cloud.example", NULL, "[::]:2222", TRUE },
+    { "cloud.example", NULL, "127.0.0.1:2222", FALSE },         { "cloud.example", NULL, "cloud.example.evil.example:2222", FALSE },
+    { "cloud.example", NULL, "192.168.1.20:80", FALSE },        { "192.0.2.1", NULL, "192.0.2.1:2222", TRUE },
+    { "192.0.2.1", NULL, "192.0.2.10:2222", FALSE },            { "2001:db8::1", NULL, "[2001:db8::1]:2222", TRUE },
+    { "2001:db8::1", NULL, "[2001:db8:0::1]:2222", TRUE },      { "2001:db8::1", NULL, "[::]:2222", TRUE },
+    { "2001:db8::1", NULL, "[2001:db8::2]:2222", FALSE },       { NULL, NULL, "192.0.2.1:2222", FALSE },
+    { NULL, NULL, "0.0.0.0:2222", FALSE },                      { "cloud.example", "z1.example", "z1.example:1", TRUE },
+    { "cloud.example", "z1.example", "cloud.example:1", FALSE }, { "cloud.example", "z1.example", "0.0.0.0:1", FALSE },
+    { "cloud.example", "cloud.example:2222", "0.0.0.0:2222", TRUE }, { "cloud.example", "cloud.example:2222", "0.0.0.0:2223", FALSE },
+    { "cloud.example", "z1.example z2.example:2222", "z2.example:2222", TRUE }, { "cloud.example", "z2.example:2222", "z2.example:22", FALSE },
+    { "cloud.example", "192.0.2.0/24", "192.0.2.200:22", TRUE }, { "cloud.example", "192.0.2.0/24", "192.0.3.1:22", FALSE },
+    { "cloud.example", "192.0.2.0/24", "192.0.2.0.evil.example:22", FALSE }, { "cloud.example", "[2001:db8::5]:22", "[2001:db8::5]:22", TRUE },
+    { "cloud.example", "[2001:db8::5]:22", "[2001:db8::5]:23", FALSE }, { "cloud.example", "2001:db8::5", "[2001:db8::5]:23", TRUE },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_auto (GStrv) list = rows[i].list != NULL ? g_strsplit (rows[i].list, " ", 0) : NULL;
+    json_t *inner = credential (), *json;
+    opts.tunnel_ends = list;
+    agent.link_from = (char *) rows[i].link;
+    json_object_set_new (inner, "address", json_string (rows[i].address));
+    json = offer_with (inner);
+    json_object_set_new (json, "address", json_string (rows[i].address));
+    g_autofree char *why = refusal (json);
+    ck_assert_msg ((why == NULL) == rows[i].good, "link %s, list %s: %s: %s", rows[i].link, rows[i].list, rows[i].address, why);
+    ck_assert_msg (why == NULL || strstr (why, "tunnel-ends") != NULL, "%s", why);
+  }
+}
+END_TEST
+
+/* What the option takes. */
+START_TEST (test_tunnel_ends_option)
+{
+  static const char *const good[] = { "cloud.example", "cloud.example:2222", "192.0.2.7", "192.0.2.0/24", "[2001:db8::1]:22", "2001:db8::1", "2001:db8::/32" };
+  static const char *const bad[] = { "", "cloud.example:0", "cloud.example:99999", "two words", "192.0.2.0/33", "wss://cloud.example", "a/b" };
+  for (guint i = 0; i < G_N_ELEMENTS (good) + G_N_ELEMENTS (bad); i++) {
+    gboolean is_good = i < G_N_ELEMENTS (good);
+    char *list[] = { (char *) (is_good ? good[i] : bad[i - G_N_ELEMENTS (good)]), NULL };
+    g_autoptr (GError) error = NULL;
+    opts.tunnel_ends = list;
+    ck_assert_msg (agent_ends_good (&opts, &error) == is_good, "'%s'", list[0]);
+    ck_assert_int_eq (error == NULL, is_good);
+    ck_assert (is_good || strstr (error->message, "tunnel-ends") != NULL);
+  }
 }
 END_TEST
 
@@ -390,6 +442,8 @@ main (void)
   tcase_add_test (cases, test_credential);
   tcase_add_test (cases, test_sealed);
   tcase_add_test (cases, test_own_rules);
+  tcase_add_test (cases, test_tunnel_ends);
+  tcase_add_test (cases, test_tunnel_ends_option);
   tcase_add_test (cases, test_hours);
   tcase_add_loop_test (cases, test_continues, 0, N_CONTINUES);
   tcase_add_loop_test (cases, test_box, 0, N_BOXES);
