@@ -41,6 +41,7 @@ typedef struct _AgentSession {
   FarHomeTimer *redial;
   gboolean again;         /* this generation's credential is used up: another is wanted */
   guint failures;         /* dials that failed in a row */
+  gint64 failing_us;      /* when the first of them did, boottime */
   FarDeadline deadline;
   gboolean opened;
   guint64 bytes_up, bytes_down, arrivals;

@@ -9,7 +9,8 @@
 #define DIAL_TIMEOUT_MS 30000
 /* The cause that the cloud hears. What it is like at the place where it had us dial is for this node's log alone. */
 #define NOT_REACHED "the terminal cannot reach the tunnel end, its log says why"
-#define FIRST_FAILURES 5
+#define FIRST_FAILURES 5                                /* refusals by Z */
+#define FIRST_US (60 * (gint64) G_USEC_PER_SEC)         /* Z not reached: it may be flooded, or about to come back */
 #define REDIAL_US G_USEC_PER_SEC /* a way that comes back is found within two seconds */
 
 /* A session stays with the instance that dialled it first, also when a reload has put another in its place. */
@@ -42,14 +43,24 @@ redial (gpointer user)
   agent_dial (session);
 }
 
+/* Of a session that was never open: somebody waits, and shall hear. */
+static gboolean
+is_hopeless (AgentSession *session, gboolean refused)
+{
+  gint64 now = far_clock_boottime_us ();
+  if (session->failures++ == 0)
+    session->failing_us = now;
+  return !session->opened && (refused ? session->failures >= FIRST_FAILURES : now - session->failing_us >= FIRST_US);
+}
+
 /* Z was not reached: the credential is not spent, and the same one is tried again. Z refused: it is. */
 static void
 dial_failed (AgentSession *session, const GError *error)
 {
   gboolean refused = !g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE);
-  session->failures++;
+  gboolean hopeless = is_hopeless (session, refused);
   far_complain (session->self->at, session->id, "tunnel of session %s did not come up: %s", session->id, error->message);
-  if (!session->opened && session->failures >= FIRST_FAILURES) {
+  if (hopeless) {
     agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
   } else if (!refused && session->token && !session->redial) {
     session->redial = far_home_timer (far_home_main (), far_clock_boottime_us () + REDIAL_US, redial, session);

@@ -259,6 +259,38 @@ START_TEST (test_no_route)
 }
 END_TEST
 
+static void
+dial_unreached (void)
+{
+  far_request_fail_new (tunnel_of ("s1")->req, FAR_ERROR_UNAVAILABLE, "Connection reset by peer");
+  tunnel_of ("s1")->ended = TRUE;
+  run_pending ();
+}
+
+/* A tunnel end that is flooded takes nobody for a while: whoever waits for their first tunnel gets it afterwards, and within a minute hears if not. */
+START_TEST (test_first_dial_waits)
+{
+  ck_assert_uint_eq (push (offer ("s1", 1)).status, 202);
+  for (guint i = 1; i < 50; i++) {
+    ck_assert_uint_eq (dials (), i);
+    dial_unreached ();
+    ck_assert_str_eq (session_state ("s1"), "opening");
+    far_clock_advance (1001 * 1000);
+    run_pending ();
+  }
+  tunnel_of ("s1")->ended = FALSE;
+  if (_i == 0) {
+    tunnel_tell (tunnel_of ("s1"), FAR_TUNNEL_UP, NULL);
+    ck_assert_str_eq (session_state ("s1"), "open");
+    return;
+  }
+  far_clock_advance (12 * SECOND);
+  far_request_fail_new (tunnel_of ("s1")->req, FAR_ERROR_UNAVAILABLE, "Connection reset by peer");
+  run_pending ();
+  ck_assert_str_eq (session_state ("s1"), "closing");
+}
+END_TEST
+
 /* Z refuses: another credential is asked for, ever more slowly; never opened, it is given up after five. */
 START_TEST (test_dial_fails)
 {
@@ -442,6 +474,7 @@ main (void)
   tcase_add_test (cases, test_remembered);
   tcase_add_test (cases, test_resume);
   tcase_add_test (cases, test_no_route);
+  tcase_add_loop_test (cases, test_first_dial_waits, 0, 2);
   tcase_add_test (cases, test_dial_fails);
   tcase_add_test (cases, test_dials_nowhere_else);
   tcase_add_test (cases, test_ends);
