@@ -235,7 +235,7 @@ void
 far_call_fail (FarCall *call, GError *error)
 {
   FarAnswer *answer = call->answer;
-  g_autoptr (GError) owned = error;
+  g_autoptr (GError) owned = error != NULL ? error : g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL, _("it failed without saying why"));
   g_autoptr (FarMessage) message = far_message_error (answer->request, owned);
 
   call_end (answer, message);

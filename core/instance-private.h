@@ -48,6 +48,8 @@ FarInstance *far_instance_ref (FarInstance *at);
 void far_instance_unref (FarInstance *at);
 /* self, options, init; FALSE: fini was called. No I/O, so it may be tried before anything is decided. */
 gboolean far_instance_init (FarInstance *at, GError **error);
+/* reload() of what can take options. FALSE always with an error, whatever the plugin does; so does init. */
+gboolean far_instance_reload (FarInstance *at, gconstpointer options, GError **error);
 /* start() of what was initialised; failures are told and retried. */
 void far_instance_begin (FarInstance *at);
 /* init unless that was done, then begin. */

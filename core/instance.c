@@ -172,6 +172,12 @@ log_failure (FarInstance *at, gint64 delay_us)
     far_complain (at, "fail", _("%s (%s); tried again in %s"), at->error->message, place, delay);
 }
 
+static GError *
+silent_error (void)
+{
+  return g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL, _("it failed without saying why"));
+}
+
 /* Everything a failure means, once the plugin's code has been left. */
 static void
 instance_failed (FarInstance *at)
@@ -214,12 +220,21 @@ far_instance_fail (FarInstance *at, GError *error)
   if (at->state == FAR_STATE_RUNNING && far_clock_boottime_us () - at->running_us > STEADY_US)
     at->failures = 0;
   g_clear_error (&at->error);
-  at->error = error != NULL ? error : g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL, _("it failed without saying why"));
+  at->error = error != NULL ? error : silent_error ();
   set_state (at, FAR_STATE_RETRYING);
   far_home_post (far_home_main (), fail_later, far_instance_ref (at));
 }
 
 /* ---- starting and ending ---- */
+
+/* A plugin that says no and not why gets no caller into trouble. FALSE. */
+static gboolean
+blame_silence (GError **error)
+{
+  if (error != NULL && *error == NULL)
+    *error = silent_error ();
+  return FALSE;
+}
 
 static void
 free_self (FarInstance *at)
@@ -236,15 +251,22 @@ far_instance_init (FarInstance *at, GError **error)
   at->begun = FALSE;
   if (at->type->init == NULL || at->type->init (at->self, at, error))
     return TRUE;
+  blame_silence (error);
   free_self (at);
   return FALSE;
+}
+
+gboolean
+far_instance_reload (FarInstance *at, gconstpointer options, GError **error)
+{
+  return at->type->reload (at->self, options, error) || blame_silence (error);
 }
 
 static void
 failed_with (FarInstance *at, GError *error)
 {
   g_clear_error (&at->error);
-  at->error = error != NULL ? error : g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL, _("it failed without saying why"));
+  at->error = error != NULL ? error : silent_error ();
   instance_failed (at);
 }
 

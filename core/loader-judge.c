@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "suggest.h"
+
 void
 far_judge_note (FarPlugin *plugin)
 {
@@ -92,4 +94,48 @@ far_judge_load (const char *path, const FarNote *note, GError **error)
     return NULL;
   }
   return judge_table (symbol, note, error) ? symbol : NULL;
+}
+
+/* ---- types that no plugin has ---- */
+
+static FarKind
+kind_that_has (const char *name)
+{
+  for (guint kind = 1; kind < FAR_N_KINDS; kind++)
+    if (far_loader_find (kind, name) != NULL)
+      return (FarKind) kind;
+  return 0;
+}
+
+static const FarPlugin *
+plugin_named (const char *name)
+{
+  GPtrArray *plugins = far_loader_plugins ();
+
+  for (guint i = 0; i < plugins->len; i++)
+    if (g_str_equal (((const FarPlugin *) plugins->pdata[i])->file, name))
+      return plugins->pdata[i];
+  return NULL;
+}
+
+void
+far_judge_absent (FarKind kind, const char *name, GError **error)
+{
+  g_autoptr (GPtrArray) types = far_loader_types (kind);
+  g_autofree char *file = g_strconcat (far_kind_name (kind), "-", name, NULL);
+  const FarPlugin *plugin = plugin_named (file);
+  FarKind other = kind_that_has (name);
+  const char *near = far_suggest (name, types);
+  g_autofree char *held = plugin != NULL && plugin->note != NULL ? g_strjoinv (", ", plugin->note->types) : NULL;
+
+  if (other != 0)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("'%s' is a type of %s, not of %s; it stands under %s:"), name, far_kind_name (other),
+                 far_kind_name (kind), far_kind_plural (other));
+  else if (held != NULL)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("%s type '%s' is not installed; the plugin %s is, and holds: %s"), far_kind_name (kind), name, file, held);
+  else if (near != NULL)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("%s type '%s' is not installed; did you mean '%s'? else install the package farwatch-plugin-%s"),
+                 far_kind_name (kind), name, near, file);
+  else
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("%s type '%s' is not installed; install the package farwatch-plugin-%s"), far_kind_name (kind), name, file);
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "loader-judge.h"
-#include "suggest.h"
 
 static struct {
   GPtrArray *plugins; /* FarPlugin *, by file name */
@@ -133,21 +132,33 @@ far_loader_package (FarKind kind, const char *name)
   return g_strconcat ("farwatch-plugin-", far_kind_name (kind), "-", name, NULL);
 }
 
-/* By the note; a file that has none, or one that cannot be read, only by its name. */
+static gboolean
+holds (const FarPlugin *plugin, const char *type)
+{
+  return plugin->note != NULL && g_strv_contains ((const char *const *) plugin->note->types, type);
+}
+
+/* By the note: a good one before one that was judged bad, such as a copy under another name. A file whose note cannot be read goes by its name. */
 static const FarPlugin *
 plugin_for (FarKind kind, const char *name)
 {
   GPtrArray *plugins = far_loader_plugins ();
   g_autofree char *type = g_strconcat (far_kind_name (kind), "/", name, NULL);
   g_autofree char *file = g_strconcat (far_kind_name (kind), "-", name, NULL);
+  const FarPlugin *bad = NULL, *named;
 
   for (guint i = 0; i < plugins->len; i++) {
     const FarPlugin *plugin = plugins->pdata[i];
 
-    if (plugin->note != NULL && g_strv_contains ((const char *const *) plugin->note->types, type))
+    if (!holds (plugin, type))
+      continue;
+    if (plugin->error == NULL)
       return plugin;
+    if (bad == NULL || g_str_equal (plugin->file, plugin->note->name))
+      bad = plugin;
   }
-  return plugin_by_file (plugins, file);
+  named = plugin_by_file (plugins, file);
+  return bad == NULL && named != NULL && named->note == NULL ? named : bad;
 }
 
 const FarPlugin *
@@ -194,20 +205,6 @@ allowed (const FarLoaderRules *rules, const char *name)
 }
 
 static void
-set_not_installed (FarKind kind, const char *name, GError **error)
-{
-  g_autoptr (GPtrArray) types = far_loader_types (kind);
-  const char *near = far_suggest (name, types);
-  g_autofree char *package = far_loader_package (kind, name);
-
-  if (near != NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("%s type '%s' is not installed; did you mean '%s'? else install the package %s"),
-                 far_kind_name (kind), name, near, package);
-  else
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("%s type '%s' is not installed; install the package %s"), far_kind_name (kind), name, package);
-}
-
-static void
 set_unusable (FarKind kind, const char *name, const FarPlugin *plugin, GError **error)
 {
   g_autofree char *package = far_loader_package (kind, name);
@@ -217,11 +214,12 @@ set_unusable (FarKind kind, const char *name, const FarPlugin *plugin, GError **
 }
 
 static const FarType *
-type_in (const FarPlugin *plugin, FarKind kind, const char *name)
+type_in (const FarPlugin *plugin, FarKind kind, const char *name, GError **error)
 {
   for (guint i = 0; plugin->info->types[i] != NULL; i++)
     if (plugin->info->types[i]->kind == kind && g_str_equal (plugin->info->types[i]->name, name))
       return plugin->info->types[i];
+  far_judge_absent (kind, name, error);
   return NULL;
 }
 
@@ -231,7 +229,7 @@ far_loader_type (FarKind kind, const char *name, const FarLoaderRules *rules, GE
   FarPlugin *plugin = (FarPlugin *) plugin_for (kind, name);
 
   if (plugin == NULL) {
-    set_not_installed (kind, name, error);
+    far_judge_absent (kind, name, error);
     return NULL;
   }
   if (!allowed (rules, plugin->file)) {
@@ -245,7 +243,7 @@ far_loader_type (FarKind kind, const char *name, const FarLoaderRules *rules, GE
     set_unusable (kind, name, plugin, error);
     return NULL;
   }
-  return type_in (plugin, kind, name);
+  return type_in (plugin, kind, name, error);
 }
 
 static json_t *

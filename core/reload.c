@@ -75,7 +75,7 @@ tell_reload (FarChange *change, GError **error)
   if (change->kind != FAR_CHANGE_RELOADED || at->type->reload == NULL)
     return TRUE;
   change->told = TRUE;
-  if (at->type->reload (at->self, change->wanted->options, error))
+  if (far_instance_reload (at, change->wanted->options, error))
     return TRUE;
   g_prefix_error (error, "%s: ", at->path);
   return FALSE;
@@ -104,7 +104,7 @@ take_back (GPtrArray *changes)
 
     if (change->fresh != NULL)
       far_instance_end (change->fresh);
-    if (change->told && !change->old->type->reload (change->old->self, change->old->options, &error))
+    if (change->told && !far_instance_reload (change->old, change->old->options, &error))
       far_log (change->old, G_LOG_LEVEL_WARNING, _("does not take its old options back: %s"), error->message);
   }
 }

@@ -245,12 +245,12 @@ disk_care (Disk *disk, gint64 before_us, GError **error)
   guint64 due = 0;
 
   if (disk->index == NULL)
-    return FALSE;
+    return FALSE; /* nothing to do; lint: allow silent */
   for (guint i = 0; i < disk->index->segments->len && due == 0; i++)
     if (is_due (disk, &g_array_index (disk->index->segments, Segment, i), before_us))
       due = g_array_index (disk->index->segments, Segment, i).number;
   if (due == 0)
-    return FALSE;
+    return FALSE; /* likewise; lint: allow silent */
   return (due != disk->current || disk_roll (disk, TRUE, error)) && rewrite (disk, due, before_us, error);
 }
 

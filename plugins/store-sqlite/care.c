@@ -155,7 +155,7 @@ care_step (Writer *writer, GError **error)
   gboolean more = source != 0;
 
   if (source == 0 && far_clock_boottime_us () < writer->next_care_us)
-    return FALSE;
+    return FALSE; /* nothing to do; lint: allow silent */
   if (in_transaction (writer, &more, source, &local) && (source != 0 || give_back (writer, &more, &local))) {
     if (!more)
       writer->next_care_us = far_clock_boottime_us () + CARE_EVERY_US;

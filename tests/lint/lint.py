@@ -75,6 +75,16 @@ class Lint(unittest.TestCase):
                    "core/c.c:3: atoi", "core/c.c:4: strcat", "core/c.c:5: system", "core/c.c:6: usleep",
                    "core/c.c:7: sprintf", "core/c.c:8: signal")
 
+    def test_no_without_a_word(self):
+        self.finds(self.in_core("static void *\nfind (int a)\n{\n  return NULL;\n}\n\nvoid *\nload (int a, GError **error)\n{\n  return find (a);\n}\n\n"
+                                "int\nopens (int a, GError **error)\n{\n  if (a)\n    return FALSE;\n  return fill (a, error);\n}\n"),
+                   "core/c.c:12: load: returns find (a) without an error", "core/c.c:19: opens: returns FALSE without an error")
+
+    def test_no_with_a_word(self):
+        status, output = self.run_on(self.in_core("int\nopens (int a, GError **error)\n{\n  if (a)\n    return FALSE; /* lint: allow silent: nothing to do */\n"
+                                                  "  if (fill (a, error))\n    return TRUE;\n  drop (a);\n  return FALSE;\n}\n"))
+        self.assertEqual(status, 0, output)
+
     def test_allowed_with_a_reason(self):
         status, output = self.run_on(self.in_core("usleep (1); /* lint: allow usleep: the library asks for it */\n"))
         self.assertEqual(status, 0, output)

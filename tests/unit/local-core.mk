@@ -82,6 +82,12 @@ tests_fixtures_sensor_probe_la_LDFLAGS = $(FIXTURE_LD)
 tests_fixtures_sensor_probe_la_LIBADD = $(PLUGIN_LIBS)
 tests_fixtures_sensor_probe_la_SOURCES = tests/fixtures/sensor-probe.c
 
+check_LTLIBRARIES += tests/fixtures/sensor-number.la
+tests_fixtures_sensor_number_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_sensor_number_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_sensor_number_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_sensor_number_la_SOURCES = tests/fixtures/sensor-number.c
+
 check_LTLIBRARIES += tests/fixtures/sensor-twofaced.la
 tests_fixtures_sensor_twofaced_la_CPPFLAGS = $(TEST_CPP)
 tests_fixtures_sensor_twofaced_la_CFLAGS = $(PLUGIN_CC)

@@ -100,6 +100,32 @@ START_TEST (what_is_nearly_there_is_proposed)
 }
 END_TEST
 
+/* A plugin's file is called like what is asked for, and holds something else. */
+START_TEST (a_plugin_without_the_type_is_told_with_what_it_holds)
+{
+  link_fixture (folder, "sensor-number");
+  REFUSED ("number", "sensor type 'number' is not installed", "plugin sensor-number is, and holds: sensor/number-file");
+}
+END_TEST
+
+START_TEST (a_type_of_another_kind_is_told_with_its_section)
+{
+  link_fixture (folder, "sensor-probe");
+  REFUSED ("shelf", "'shelf' is a type of store, not of sensor", "under stores:");
+}
+END_TEST
+
+START_TEST (a_misnamed_copy_leaves_the_good_one_usable)
+{
+  g_autoptr (GBytes) good = fixture_bytes ("sensor-probe");
+  g_autofree char *message = NULL;
+
+  link_fixture (folder, "sensor-probe");
+  write_file (folder, "a-copy.so", g_bytes_get_data (good, NULL), (gssize) g_bytes_get_size (good)); /* found first */
+  ck_assert_msg (load ("probe", NULL, &message) != NULL, "%s", message);
+}
+END_TEST
+
 START_TEST (another_abi_is_told_with_both_numbers)
 {
   link_fixture (folder, "sensor-oldabi");
@@ -264,6 +290,9 @@ main (void)
   tcase_add_test (tcase, types_are_known_before_anything_is_loaded);
   tcase_add_test (tcase, what_is_not_there_names_its_package);
   tcase_add_test (tcase, what_is_nearly_there_is_proposed);
+  tcase_add_test (tcase, a_plugin_without_the_type_is_told_with_what_it_holds);
+  tcase_add_test (tcase, a_type_of_another_kind_is_told_with_its_section);
+  tcase_add_test (tcase, a_misnamed_copy_leaves_the_good_one_usable);
   tcase_add_test (tcase, another_abi_is_told_with_both_numbers);
   tcase_add_test (tcase, a_missing_symbol_is_named);
   tcase_add_test (tcase, a_missing_library_is_named);

@@ -217,6 +217,15 @@ START_TEST (a_reload_that_is_refused_is_taken_back)
 }
 END_TEST
 
+START_TEST (a_plugin_that_says_no_without_a_word_is_told)
+{
+  start ("sensors:\n  boiler: {type: probe, word: a}\n");
+  ck_assert_reload_fails ("sensors:\n  boiler: {type: probe, word: silent}\n", "sensors.boiler: it failed without saying why");
+  ck_assert_reload_fails ("sensors:\n  boiler: {type: probe, word: a}\n  burner: {type: probe, fail-at: init, fail-as: silent}\n",
+                          "sensors.burner: it failed without saying why");
+}
+END_TEST
+
 START_TEST (the_node_itself_does_not_change)
 {
   g_autoptr (GPtrArray) faults = far_faults_new ();
@@ -337,6 +346,7 @@ main (void)
   tcase_add_test (tcase, a_bad_profile_changes_nothing);
   tcase_add_test (tcase, an_init_that_fails_changes_nothing);
   tcase_add_test (tcase, a_reload_that_is_refused_is_taken_back);
+  tcase_add_test (tcase, a_plugin_that_says_no_without_a_word_is_told);
   tcase_add_test (tcase, the_node_itself_does_not_change);
   tcase_add_test (tcase, what_had_failed_is_tried_again);
   tcase_add_test (tcase, a_type_that_is_installed_later_is_taken);
