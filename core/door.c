@@ -126,11 +126,15 @@ door_login_first (const FarMessage *request, FarAnswered answered, gpointer user
 }
 
 static void
-door_refuse (const FarMessage *request, const GError *error, FarAnswered answered, gpointer user)
+door_refuse (const FarMessage *request, gboolean no_route, const GError *error, FarAnswered answered, gpointer user)
 {
   g_autoptr (FarMessage) named = request->id != NULL ? NULL : far_message_request ("GET", "unknown", NULL);
 
-  far_call_deliver (far_message_error (named != NULL ? named : request, error), TRUE, answered, user);
+  FarMessage *answer = far_message_error (named != NULL ? named : request, error);
+
+  if (no_route)
+    far_message_set_header (answer, "route", "none");
+  far_call_deliver (answer, TRUE, answered, user);
 }
 
 static gboolean
@@ -149,6 +153,18 @@ door_may (FarCall *call, const FarHandler *handler, GError **error)
   return FALSE;
 }
 
+/* Nobody's role, and core knows none: it says what this node has, who asks may know where else it is. */
+static void
+door_no_route (FarAnswer *answer, const char *first, gboolean known, GError **error)
+{
+  answer->no_route = TRUE;
+  if (known)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("%s %.200s: this node, %s, has it, but not with %s; `farctl call --list` shows what there is"),
+                 answer->request->method, answer->request->resource, far_node_id (), answer->request->method);
+  else
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("this node, %s, has no '%s'; `farctl call --list` shows what there is"), far_node_id (), first);
+}
+
 static const FarRoute *
 door_route (FarAnswer *answer, GError **error)
 {
@@ -162,12 +178,10 @@ door_route (FarAnswer *answer, GError **error)
   route = far_route_find (answer->request->method, parts, &call->parts, &known);
   if (route != NULL)
     return route;
-  if (known)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("%s is not possible here"), answer->request->method);
-  else if (far_instances_starting ())
+  if (far_instances_starting ())
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("the node is still starting; try again in a moment"));
   else
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("unknown resource; `farctl call --list` shows what there is"));
+    door_no_route (answer, parts[0], known, error);
   return NULL;
 }
 
@@ -220,7 +234,7 @@ door_dispatch (FarAnswer *answer, char *key, FarAnswered answered, gpointer user
     door_login_first (answer->request, answered, user);
     far_call_drop (&answer->call);
   } else if (route == NULL || !door_prepare (answer, route, &error)) {
-    door_refuse (answer->request, error, answered, user);
+    door_refuse (answer->request, answer->no_route, error, answered, user);
     far_call_drop (&answer->call);
   } else {
     door_run (answer, route, key);
@@ -242,7 +256,7 @@ door_repeated (const char *key, FarMessage *request, FarAnswered answered, gpoin
     return FALSE;
   if (!same) {
     g_set_error_literal (&error, FAR_ERROR, FAR_ERROR_CONFLICT, _("this id was used for another message within 10 minutes"));
-    door_refuse (request, error, answered, user);
+    door_refuse (request, FALSE, error, answered, user);
   } else if (kept != NULL) {
     far_call_deliver (far_message_ref (kept), TRUE, answered, user);
   }
@@ -257,7 +271,7 @@ far_door_submit (const FarPrincipal *principal, const char *transport, FarMessag
   FarAnswer *answer;
 
   if (!door_form_ok (request, &error)) {
-    door_refuse (request, error, answered, user);
+    door_refuse (request, FALSE, error, answered, user);
     return;
   }
   key = far_dedup_key (principal, request->id);

@@ -236,6 +236,7 @@ farctl_SOURCES = \
 	core/farctl/dial.c \
 	core/farctl/link.c \
 	core/farctl/main.c \
+	core/farctl/path.c \
 	core/farctl/plot.c \
 	core/farctl/plot.h \
 	core/farctl/print.c \

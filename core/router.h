@@ -48,6 +48,7 @@ struct _FarAnswer {
   GArray *askers;             /* who waits: one, and those that sent the same message again */
   char *key;                  /* for dedup; NULL: not kept */
   gint64 deadline_us;         /* boottime */
+  gboolean no_route;          /* this node has no such resource, or not with that method: told in the header `route` */
 };
 FarAnswer *far_call_new (const FarPrincipal *principal, FarMessage *request, FarAnswered answered, gpointer user);
 /* Under way already under this key: the asker waits with it. */

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <farwatch/version.h>
+
 void
 ctl_global_entries (Ctl *ctl, GOptionEntry entries[5])
 {
@@ -39,6 +41,21 @@ args_help (const CtlCommand *command, const GOptionEntry *entries, const GOption
   }
 }
 
+/* The words of "TERMINAL/DEVICE --endpoint NAME" that are no options nor their values, up to the first option. */
+static void
+args_wrong_number (Ctl *ctl, int argc, char **argv, int min, int max)
+{
+  g_auto (GStrv) names = g_strsplit (ctl->command->args, " ", -1);
+  guint n = g_strv_length (names), at = (guint) MAX (argc - 1, 0);
+
+  if (argc - 1 >= min)
+    ctl_usage (ctl, max == 0 ? _("'%s' is too much: it takes no words") : _("'%s' is one word too many; write words with spaces in quotes"), argv[max + 1]);
+  else if (at < n && g_ascii_isupper (names[at][0]))
+    ctl_usage (ctl, _("%s is missing"), names[at]);
+  else
+    ctl_usage (ctl, "%s", _("something is missing"));
+}
+
 gboolean
 ctl_args (Ctl *ctl, const GOptionEntry *entries, int *argc, char ***argv, int min, int max)
 {
@@ -64,7 +81,7 @@ ctl_args (Ctl *ctl, const GOptionEntry *entries, int *argc, char ***argv, int mi
     return FALSE;
   }
   if (*argc - 1 < min || *argc - 1 > max) {
-    ctl_usage (ctl, *argc - 1 < min ? _("something is missing") : _("too many words: '%s'"), *argc > 1 ? (*argv)[*argc - 1] : "");
+    args_wrong_number (ctl, *argc, *argv, min, max);
     return FALSE;
   }
   return TRUE;
@@ -103,6 +120,32 @@ ctl_help (FILE *out)
   fputs (_("\nfarctl COMMAND --help tells more; exit codes: 0 done, 1 refused or failed, 2 usage, 3 not found, 4 daemon not reached, 5 busy, "
            "78 bad profile\n"), out);
   return CTL_OK;
+}
+
+/* "help terminal add" is "terminal add --help". */
+int
+ctl_help_command (Ctl *ctl, int argc, char **argv)
+{
+  char *ask[] = { NULL, (char *) "--help", NULL };
+  int words;
+
+  if (!ctl_words (ctl, &argc, &argv, 0, 3))
+    return ctl->status;
+  if (argc < 2)
+    return ctl_help (stdout);
+  ctl->command = ctl_command_find (argc - 1, argv + 1, &words);
+  if (ctl->command == NULL)
+    return ctl_unknown (argc - 1, argv + 1);
+  ask[0] = argv[words];
+  return ctl->command->run (ctl, 2, ask);
+}
+
+int
+ctl_version (Ctl *ctl, int argc, char **argv)
+{
+  if (!ctl_words (ctl, &argc, &argv, 0, 0))
+    return ctl->status;
+  return ctl_done (ctl, json_pack ("{s:s}", "version", far_version ()), "farctl %s", far_version ());
 }
 
 /* ---- completion ---- */

@@ -103,7 +103,7 @@ credential_check (const Credential *credential, const char *session, GError **er
 static gboolean
 credential_open (Ctl *ctl, Credential *credential, const char *session, GError **error)
 {
-  g_autofree char *resource = g_strconcat ("sessions/", session, "/offer", NULL);
+  g_autofree char *resource = ctl_path (error, "sessions", session, "offer", NULL);
 
   credential->offer = credential->file != NULL ? offer_read (credential->file, error) : ctl_call (ctl, "GET", resource, NULL, error);
   if (credential->offer == NULL)

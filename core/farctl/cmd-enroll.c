@@ -442,7 +442,7 @@ ctl_enroll_approve (Ctl *ctl, int argc, char **argv)
   json_decref (list);
   if (body == NULL)
     return ctl_fail (ctl, error);
-  resource = g_strconcat ("enrollments/", argv[1], NULL);
+  resource = ctl_path (&error, "enrollments", argv[1], NULL);
   answer = ctl_call (ctl, "POST", resource, body, &error);
   return answer != NULL ? ctl_done (ctl, answer, _("%s is approved"), node) : ctl_fail (ctl, error);
 }

@@ -126,7 +126,7 @@ ctl_describe (Ctl *ctl, int argc, char **argv)
   if (!ctl_words (ctl, &argc, &argv, 1, 1))
     return ctl->status;
   if (ctl->server != NULL || ctl->socket != NULL) {
-    g_autofree char *resource = g_strconcat ("types/", argv[1], NULL);
+    g_autofree char *resource = ctl_path (&error, "types", argv[1], NULL);
 
     type = ctl_call (ctl, "GET", resource, NULL, &error);
   } else {

@@ -73,6 +73,8 @@ ctl_user_add (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_args (ctl, entries, &argc, &argv, 1, 1))
     return ctl->status;
+  if (!ctl_name_ok (argv[1], &error))
+    return ctl_fail (ctl, error); /* before a password is asked for */
   body = json_object ();
   if (options.groups != NULL)
     json_object_set_new (body, "groups", ctl_words_list (options.groups));
@@ -80,7 +82,7 @@ ctl_user_add (Ctl *ctl, int argc, char **argv)
     json_decref (body);
     return ctl_fail (ctl, error);
   }
-  resource = g_strconcat ("users/", argv[1], NULL);
+  resource = ctl_path (&error, "users", argv[1], NULL);
   answer = ctl_call (ctl, "PUT", resource, body, &error);
   return answer != NULL ? ctl_done (ctl, answer, _("%s may log in at this node; at the cloud, `farctl grant %s connect terminals/…` gives a right"), argv[1], argv[1])
                         : ctl_fail (ctl, error);
@@ -161,7 +163,7 @@ ctl_user_password (Ctl *ctl, int argc, char **argv)
   body = password_body (name, g_strcmp0 (self, name) == 0, from_stdin, &error);
   if (body == NULL)
     return ctl_fail (ctl, error);
-  resource = g_strdup_printf ("users/%s/password", name);
+  resource = ctl_path (&error, "users", name, "password", NULL);
   answer = ctl_call (ctl, "PUT", resource, body, &error);
   return answer != NULL ? password_done (ctl, answer, name) : ctl_fail (ctl, error);
 }
@@ -175,7 +177,7 @@ ctl_user_remove (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_words (ctl, &argc, &argv, 1, 1))
     return ctl->status;
-  resource = g_strconcat ("users/", argv[1], NULL);
+  resource = ctl_path (&error, "users", argv[1], NULL);
   answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
   return answer != NULL ? ctl_done (ctl, answer, _("%s removed"), argv[1]) : ctl_fail (ctl, error);
 }
@@ -244,7 +246,7 @@ ctl_revoke (Ctl *ctl, int argc, char **argv)
     return ctl->status;
   if ((node == NULL) == (argc < 2))
     return ctl_usage (ctl, "%s", _("which RIGHT, or --node which NODE?"));
-  resource = node != NULL ? g_strconcat ("terminals/", node, NULL) : g_strconcat ("rights/", argv[1], NULL);
+  resource = node != NULL ? ctl_path (&error, "terminals", node, NULL) : ctl_path (&error, "rights", argv[1], NULL);
   answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
   if (answer == NULL)
     return ctl_fail (ctl, error);

@@ -20,8 +20,8 @@ sessions_one (Ctl *ctl, const char *session)
     { N_ ("closed"), "closed", CTL_TIME },      { N_ ("cause"), "cause", CTL_TEXT },         { N_ ("ended by"), "ended_by", CTL_TEXT },
     { NULL, NULL, 0 }
   };
-  g_autofree char *resource = g_strconcat ("sessions/", session, NULL);
   GError *error = NULL;
+  g_autofree char *resource = ctl_path (&error, "sessions", session, NULL);
   json_t *answer = ctl_call (ctl, "GET", resource, NULL, &error);
 
   if (answer == NULL)
@@ -75,7 +75,7 @@ ctl_approve (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_args (ctl, entries, &argc, &argv, 1, 1))
     return ctl->status;
-  resource = g_strconcat ("sessions/", argv[1], "/approve", NULL);
+  resource = ctl_path (&error, "sessions", argv[1], "approve", NULL);
   answer = ctl_call (ctl, "POST", resource, json_pack ("{s:b}", "approve", !refuse), &error);
   return answer != NULL ? ctl_done (ctl, answer, refuse ? _("session %s refused") : _("session %s approved"), argv[1]) : ctl_fail (ctl, error);
 }
@@ -89,7 +89,7 @@ ctl_close_session (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_words (ctl, &argc, &argv, 1, 1))
     return ctl->status;
-  resource = g_strconcat ("sessions/", argv[1], NULL);
+  resource = ctl_path (&error, "sessions", argv[1], NULL);
   answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
   return answer != NULL ? ctl_done (ctl, answer, _("session %s is being closed"), argv[1]) : ctl_fail (ctl, error);
 }

@@ -17,8 +17,8 @@ terminals_one (Ctl *ctl, const char *terminal)
   static const CtlColumn fields[] = { { N_ ("terminal"), "terminal", CTL_TEXT }, { N_ ("connected"), "connected", CTL_YESNO }, { N_ ("from"), "from", CTL_TEXT },
                                       { N_ ("seen"), "seen", CTL_TIME }, { N_ ("site"), "site", CTL_TEXT }, { N_ ("groups"), "groups", CTL_LIST }, { N_ ("note"), "note", CTL_TEXT },
                                       { N_ ("stock"), "stock", CTL_TEXT }, { N_ ("host key"), "host_key", CTL_TEXT }, { NULL, NULL, 0 } };
-  g_autofree char *resource = g_strconcat ("terminals/", terminal, NULL);
   GError *error = NULL;
+  g_autofree char *resource = ctl_path (&error, "terminals", terminal, NULL);
   json_t *answer = ctl_call (ctl, "GET", resource, NULL, &error);
 
   if (answer == NULL)
@@ -147,7 +147,7 @@ terminal_key (const char *text)
 static json_t *
 terminal_put (Ctl *ctl, const char *terminal, const TerminalOptions *options, GError **error)
 {
-  g_autofree char *resource = g_strconcat ("terminals/", terminal, NULL), *ssh = terminal_key (options->ssh);
+  g_autofree char *resource = ctl_path (error, "terminals", terminal, NULL), *ssh = terminal_key (options->ssh);
 
   return ctl_call (ctl, "PUT", resource,
                    json_pack ("{s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "site", options->site, "note", options->note, "stock", options->stock, "ssh", ssh, "box",
@@ -205,7 +205,7 @@ ctl_terminal_remove (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_words (ctl, &argc, &argv, 1, 1))
     return ctl->status;
-  resource = g_strconcat ("terminals/", argv[1], NULL);
+  resource = ctl_path (&error, "terminals", argv[1], NULL);
   answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
   return answer != NULL ? ctl_done (ctl, answer, _("terminal %s removed"), argv[1]) : ctl_fail (ctl, error);
 }
@@ -217,11 +217,17 @@ static char *
 device_resource (Ctl *ctl, const char *text)
 {
   g_auto (GStrv) parts = g_strsplit (text, "/", 3);
+  GError *error = NULL;
+  char *resource;
 
-  if (g_strv_length (parts) == 2 && parts[0][0] != '\0' && parts[1][0] != '\0')
-    return g_strconcat ("terminals/", parts[0], "/devices/", parts[1], NULL);
-  ctl_usage (ctl, _("'%s' is not TERMINAL/DEVICE"), text);
-  return NULL;
+  if (g_strv_length (parts) != 2) {
+    ctl_usage (ctl, _("'%s' is not TERMINAL/DEVICE"), text);
+    return NULL;
+  }
+  resource = ctl_path (&error, "terminals", parts[0], "devices", parts[1], NULL);
+  if (resource == NULL)
+    ctl->status = ctl_fail (ctl, error);
+  return resource;
 }
 
 int

@@ -38,7 +38,7 @@ connect_listen (int port, int *bound, GError **error)
 FarStream *
 connect_open_stream (Ctl *ctl, const char *session, GError **error)
 {
-  g_autofree char *resource = g_strconcat ("sessions/", session, "/stream", NULL);
+  g_autofree char *resource = ctl_path (error, "sessions", session, "stream", NULL);
   json_t *answer = ctl_call (ctl, "POST", resource, NULL, error);
   g_autofree char *ticket = g_strdup (json_string_value (json_object_get (answer, "ticket")));
 

@@ -96,8 +96,8 @@ keys_known_hosts (Connect *connect, GError **error)
 gboolean
 connect_keys (Connect *connect, gboolean wanted, json_t **statement, char **nonce, GError **error)
 {
-  g_autofree char *resource = g_strconcat ("terminals/", connect->terminal, "/statement", NULL);
   g_autoptr (GError) local = NULL;
+  g_autofree char *resource = ctl_path (&local, "terminals", connect->terminal, "statement", NULL);
   json_t *answer = ctl_call (connect->ctl, "GET", resource, NULL, &local), *found;
   const char *ssh;
 

@@ -71,6 +71,8 @@ connect_defaults (Connect *connect, GError **error)
 {
   gboolean stream;
 
+  if (!ctl_name_ok (connect->terminal, error) || (connect->device != NULL && !ctl_name_ok (connect->device, error)))
+    return FALSE;
   if (connect->entry == NULL)
     connect->entry = g_strdup (connect->raw ? "ports" : "stream");
   stream = strcmp (connect->entry, "stream") == 0;
@@ -99,7 +101,7 @@ connect_target (Connect *connect, const char *text)
   g_auto (GStrv) parts = g_strsplit (text, "/", 3);
   guint n = g_strv_length (parts);
 
-  if (n < 1 || n > 2 || parts[0][0] == '\0' || (n == 2 && parts[1][0] == '\0'))
+  if (n < 1 || n > 2)
     return FALSE;
   connect->terminal = g_strdup (parts[0]);
   connect->device = n == 2 ? g_strdup (parts[1]) : NULL;

@@ -9,11 +9,14 @@ enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NOT_FOUND = 3, CTL_UNREACH
 
 typedef struct _Ctl Ctl;
 
+typedef enum { CTL_ANYWHERE, CTL_CLOUD } CtlPlace; /* which role answers a command */
+
 typedef struct {
   const char *name;     /* "terminal add" */
   const char *args;     /* "TERMINAL [--site TEXT]"; its words with -- feed completion */
   const char *summary;  /* N_() */
   int (*run) (Ctl *ctl, int argc, char **argv); /* argv[0]: the last word of the name. Returns the exit code */
+  CtlPlace place;       /* what is said where it does not work */
 } CtlCommand;
 
 struct _Ctl {
@@ -39,8 +42,22 @@ void ctl_global_entries (Ctl *ctl, GOptionEntry entries[5]);
 int ctl_complete (int argc, char **argv);
 int ctl_completion (Ctl *ctl, int argc, char **argv);
 int ctl_help (FILE *out);
+int ctl_help_command (Ctl *ctl, int argc, char **argv);
+int ctl_version (Ctl *ctl, int argc, char **argv);
+
+/* ---- main.c ---- */
+/* The command whose name stands at the front, NULL: none; *words: of how many words. */
+const CtlCommand *ctl_command_find (int argc, char **argv, int *words);
+int ctl_unknown (int argc, char **argv); /* says what is wrong with it, and what is near; the exit code */
+
+/* ---- path.c: names and resources ---- */
+/* ("terminals", "t1", NULL) → "terminals/t1", which the caller frees; NULL and error when a word is no name. */
+char *ctl_path (GError **error, const char *first, ...) G_GNUC_NULL_TERMINATED;
+gboolean ctl_name_ok (const char *name, GError **error);
+gboolean ctl_request_ok (const char *method, const char *resource, GError **error);
 
 /* ---- link.c: messages ---- */
+/* resource NULL is what ctl_path() gave with its error: nothing is sent then. */
 /* 2xx: the body (an object, maybe empty; caller decrefs). Else NULL and error. */
 json_t *ctl_call (Ctl *ctl, const char *method, const char *resource, json_t *body /* takes */, GError **error);
 /* Any status. */

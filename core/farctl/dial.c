@@ -5,8 +5,11 @@
 #include "ctl.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -41,6 +44,32 @@ dial_path (const char *path)
   return -1;
 }
 
+/* The first that this user may not use: whose it is says who may. Its folder's owner where not even that can be seen. */
+static int
+dial_forbidden (const char *const *places, guint n, GError **error)
+{
+  const char *place = NULL;
+  const struct passwd *owner;
+  const struct group *group;
+  struct stat at;
+
+  for (guint i = 0; i < n && place == NULL; i++)
+    if (places[i] != NULL && access (places[i], W_OK) != 0 && errno == EACCES)
+      place = places[i];
+  place = place != NULL ? place : places[0];
+  if (place != NULL && stat (place, &at) != 0) {
+    g_autofree char *folder = g_path_get_dirname (place);
+
+    if (stat (folder, &at) != 0)
+      at.st_uid = at.st_gid = 0;
+  }
+  owner = at.st_uid != 0 ? getpwuid (at.st_uid) : NULL;
+  group = at.st_gid != 0 ? getgrgid (at.st_gid) : NULL;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s: Permission denied: root, the daemon's user and members of the group %s may use it; run `sudo -u %s farctl …`, or join the group and log in anew"),
+               place != NULL ? place : "", group != NULL ? group->gr_name : "farwatch", owner != NULL ? owner->pw_name : "root");
+  return -1;
+}
+
 static int
 dial_control (Ctl *ctl, GError **error)
 {
@@ -57,6 +86,8 @@ dial_control (Ctl *ctl, GError **error)
     if (places[i] != NULL && (cause == ENOENT || errno == EACCES))
       cause = errno;
   }
+  if (cause == EACCES)
+    return dial_forbidden (places, given != NULL ? 1 : G_N_ELEMENTS (places), error);
   g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot reach the daemon at %s: %s; does it run? when it is ready it logs where its socket is, for --socket PATH; a remote one: --server HOST:PORT"),
                given != NULL ? given : "/run/farwatch/control.sock", g_strerror (cause));
   return -1;

@@ -151,7 +151,7 @@ ctl_ask (Ctl *ctl, const char *method, const char *resource, json_t *body, GErro
   g_autoptr (FarMessage) request = NULL;
   g_autoptr (GError) unsent = NULL;
 
-  if (!link_open (ctl, error)) {
+  if (resource == NULL || !ctl_request_ok (method, resource, error) || !link_open (ctl, error)) {
     json_decref (body);
     return NULL;
   }
@@ -167,9 +167,39 @@ ctl_ask (Ctl *ctl, const char *method, const char *resource, json_t *body, GErro
   return link_answer (ctl->fd, request->id, ANSWER_MS, error);
 }
 
-static json_t *
-link_body (FarMessage *answer, GError **error)
+/* The node's role, NULL when it does not say: whoever asks may not see it, or the link has ended. */
+static char *
+link_role (Ctl *ctl, char **node)
 {
+  json_t *status = ctl_call (ctl, "GET", "status", NULL, NULL);
+  char *role = g_strdup (json_string_value (json_object_get (status, "role")));
+
+  *node = g_strdup (json_string_value (json_object_get (status, "node")));
+  json_decref (status);
+  return role;
+}
+
+/* A command of another role, asked of a node that has no such thing: where it belongs says more than what is missing. */
+static gboolean
+link_elsewhere (Ctl *ctl, FarMessage *answer, GError **error)
+{
+  g_autofree char *node = NULL, *role = NULL;
+
+  if (far_message_header (answer, "route") == NULL || ctl->command == NULL || ctl->command->place == CTL_ANYWHERE)
+    return FALSE; /* lint: allow silent: TRUE is the failure here */
+  role = link_role (ctl, &node);
+  if (role == NULL || node == NULL)
+    return FALSE; /* likewise; lint: allow silent */
+  g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("`farctl %s` works at a cloud server, and this node, %s (role %s), is none: run it there, or say --server HOST:PORT"),
+               ctl->command->name, node, role);
+  return TRUE;
+}
+
+static json_t *
+link_body (Ctl *ctl, FarMessage *answer, GError **error)
+{
+  if (answer->status >= 400 && link_elsewhere (ctl, answer, error))
+    return NULL;
   if (!far_message_check (answer, error))
     return NULL;
   if (answer->body == NULL || g_bytes_get_size (answer->body) == 0)
@@ -196,7 +226,7 @@ ctl_call (Ctl *ctl, const char *method, const char *resource, json_t *body, GErr
 
   if (answer == NULL || link_login_first (ctl, answer, error))
     return NULL;
-  return link_body (answer, error);
+  return link_body (ctl, answer, error);
 }
 
 /* ---- watches ---- */
@@ -206,7 +236,7 @@ ctl_watch (Ctl *ctl, const char *resource, GError **error)
 {
   g_autoptr (FarMessage) request = NULL;
 
-  if (!link_open (ctl, error))
+  if (!ctl_request_ok ("WATCH", resource, error) || !link_open (ctl, error))
     return FALSE;
   request = link_request (ctl, "WATCH", resource, NULL);
   return link_send (ctl->fd, request, error);
@@ -221,7 +251,7 @@ ctl_watch_next (Ctl *ctl, GError **error)
     return NULL;
   if (event->status == 204)
     return NULL;
-  return link_body (event, error);
+  return link_body (ctl, event, error);
 }
 
 /* ---- lists ---- */

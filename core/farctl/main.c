@@ -11,6 +11,7 @@
 #include <farwatch/version.h>
 
 #include "../home-private.h"
+#include "../suggest.h"
 
 /* The dialer's thread may give back what it holds; a person does not wait for it, a leak checker does. */
 #ifdef __SANITIZE_ADDRESS__
@@ -20,8 +21,8 @@
 #endif
 
 /* The command whose name stands at the front; *words: of how many words. */
-static const CtlCommand *
-main_command (int argc, char **argv, int *words)
+const CtlCommand *
+ctl_command_find (int argc, char **argv, int *words)
 {
   const CtlCommand *found = NULL;
 
@@ -40,24 +41,52 @@ main_command (int argc, char **argv, int *words)
   return found;
 }
 
-static int
-main_unknown (int argc, char **argv)
+/* What may stand next: the words behind `first`, or the first words where it is NULL. Words are borrowed. */
+static GPtrArray *
+main_next_words (const char *first)
 {
-  g_autofree char *prefix = argc > 0 ? g_strconcat (argv[0], " ", NULL) : NULL;
-  guint n = 0;
+  GPtrArray *words = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *prefix = first != NULL ? g_strconcat (first, " ", NULL) : g_strdup ("");
 
-  for (const CtlCommand *command = ctl_commands; command->name != NULL && prefix != NULL; command++)
-    if (g_str_has_prefix (command->name, prefix) && n++ == 0)
-      fprintf (stderr, _("farctl: %s what? one of:"), argv[0]);
-  for (const CtlCommand *command = ctl_commands; command->name != NULL && n > 0; command++)
-    if (g_str_has_prefix (command->name, prefix))
-      fprintf (stderr, " %s", command->name + strlen (prefix));
-  if (n > 0)
-    fputc ('\n', stderr);
-  else if (argc > 0)
-    fprintf (stderr, _("farctl: no command '%s'; farctl --help lists them\n"), argv[0]);
+  for (const CtlCommand *command = ctl_commands; command->name != NULL; command++) {
+    const char *rest = command->name + strlen (prefix);
+    g_autofree char *word = command->summary != NULL && g_str_has_prefix (command->name, prefix) ? g_strndup (rest, strcspn (rest, " ")) : NULL;
+
+    if (word != NULL && !g_ptr_array_find_with_equal_func (words, word, g_str_equal, NULL))
+      g_ptr_array_add (words, g_steal_pointer (&word));
+  }
+  return words;
+}
+
+/* "terminal ad t1" */
+static void
+main_unknown_second (const char *first, const char *second, GPtrArray *words)
+{
+  const char *near = second != NULL ? far_suggest (second, words) : NULL;
+  g_autofree char *all = far_join_words (words);
+
+  if (near != NULL)
+    fprintf (stderr, _("farctl: no command '%s %s'; did you mean '%s %s'?\n"), first, second, first, near);
+  else if (second != NULL)
+    fprintf (stderr, _("farctl: no command '%s %s'; there are, after %s: %s\n"), first, second, first, all);
   else
+    fprintf (stderr, _("farctl: %s what? one of: %s\n"), first, all);
+}
+
+int
+ctl_unknown (int argc, char **argv)
+{
+  g_autoptr (GPtrArray) seconds = argc > 0 ? main_next_words (argv[0]) : NULL, firsts = main_next_words (NULL);
+  const char *near = argc > 0 ? far_suggest (argv[0], firsts) : NULL;
+
+  if (argc == 0)
     ctl_help (stderr);
+  else if (seconds->len > 0)
+    main_unknown_second (argv[0], argc > 1 ? argv[1] : NULL, seconds);
+  else if (near != NULL)
+    fprintf (stderr, _("farctl: no command '%s'; did you mean '%s'?\n"), argv[0], near);
+  else
+    fprintf (stderr, _("farctl: no command '%s'; `farctl help` lists them\n"), argv[0]);
   return CTL_USAGE;
 }
 
@@ -79,9 +108,9 @@ main_run (Ctl *ctl, int argc, char **argv)
 {
   int words;
 
-  ctl->command = main_command (argc - 1, argv + 1, &words);
+  ctl->command = ctl_command_find (argc - 1, argv + 1, &words);
   if (ctl->command == NULL)
-    return main_unknown (argc - 1, argv + 1);
+    return ctl_unknown (argc - 1, argv + 1);
   return ctl->command->run (ctl, argc - words, argv + words);
 }
 
