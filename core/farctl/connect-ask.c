@@ -156,6 +156,8 @@ connect_ask (Connect *connect, GError **error)
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the daemon named no usable session"));
     return FALSE;
   }
+  if (connect->unknown)
+    return connect_unvouched (connect, _("the cloud says that there is no such terminal, and gives a session to it"), error);
   connect->watch = *connect->ctl;
   connect->watch.fd = -1;
   connect->watch.ticket = g_strdup (connect->ctl->ticket); /* forgotten by the one, if it ends, and not freed twice */

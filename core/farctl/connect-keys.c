@@ -68,68 +68,139 @@ keys_file (const Connect *connect)
   return g_build_filename (g_get_user_config_dir (), "farwatch", "known_hosts", connect->terminal, NULL);
 }
 
-/* A terminal that had a statement once does not become one without: the key of that time must fit. */
-static void
-keys_of_last_time (Connect *connect)
+/* The host key that was remembered; NULL: none. */
+static char *
+keys_remembered (const Connect *connect)
 {
   g_autofree char *path = keys_file (connect), *line = NULL, *begin = g_strconcat (connect->terminal, " ", NULL);
 
   if (!g_file_get_contents (path, &line, NULL, NULL) || !g_str_has_prefix (line, begin))
-    return;
+    return NULL;
+  return g_strdup (g_strchomp (line + strlen (begin)));
+}
+
+/* A terminal that had a statement once does not become one without: the key of that time must fit. FALSE: there was none. */
+static gboolean
+keys_of_last_time (Connect *connect)
+{
+  connect->host_key = keys_remembered (connect);
+  if (connect->host_key == NULL)
+    return FALSE;
   ctl_say (_("note: %s shows no keys now, the one of last time must fit"), connect->terminal);
-  connect->known_hosts = g_steal_pointer (&path);
-  connect->host_key = g_strdup (g_strchomp (line + strlen (begin)));
+  connect->known_hosts = keys_file (connect);
+  return TRUE;
 }
 
 static gboolean
 keys_known_hosts (Connect *connect, GError **error)
 {
-  g_autofree char *path = keys_file (connect), *dir = g_path_get_dirname (path);
+  g_autofree char *path = keys_file (connect), *dir = g_path_get_dirname (path), *before = keys_remembered (connect);
   g_autofree char *line = g_strdup_printf ("%s %s\n", connect->terminal, connect->host_key);
 
+  if (before != NULL && strcmp (before, connect->host_key) != 0)
+    ctl_say (_("WARNING: %s has another host key than last time; the new one is signed, as after it has enrolled again"), connect->terminal);
   g_mkdir_with_parents (dir, 0700);
   g_free (connect->known_hosts);
   connect->known_hosts = g_steal_pointer (&path);
   return g_file_set_contents_full (connect->known_hosts, line, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
 }
 
+/* ---- without a statement ---- */
+
+/* As the cloud says; a cloud that lies can say it of any terminal, so what follows from it is said aloud. */
+static gboolean
+keys_is_stock (Connect *connect, gboolean *unknown)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *resource = ctl_path (&error, "terminals", connect->terminal, NULL);
+  json_t *terminal = ctl_call (connect->ctl, "GET", resource, NULL, &error);
+  gboolean stock = g_strcmp0 (json_string_value (json_object_get (terminal, "stock")), "host-login") == 0;
+
+  *unknown = g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND);
+  json_decref (terminal);
+  return stock;
+}
+
+gboolean
+connect_unvouched (const Connect *connect, const char *cause, GError **error)
+{
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
+               _("%s; without keys that are signed for the fleet nobody can tell whether it is %s that answers (--trust-cloud goes on without)"), cause,
+               connect->terminal);
+  return FALSE;
+}
+
+/* Goes on where it was asked for, or where there cannot be a statement, and never without a word. */
+static gboolean
+keys_missing (Connect *connect, GError *why /* takes */, GError **error)
+{
+  g_autoptr (GError) cause = why;
+
+  if (keys_of_last_time (connect))
+    return TRUE;
+  if (connect->trust_cloud) {
+    ctl_say (_("WARNING: nothing vouches for the keys of %s (%s); whoever runs the cloud could answer in its place"), connect->terminal, cause->message);
+    return TRUE;
+  }
+  if (connect->ctl->elsewhere || !g_error_matches (cause, FAR_ERROR, FAR_ERROR_NOT_FOUND)) {
+    g_propagate_error (error, g_steal_pointer (&cause));
+    return FALSE;
+  }
+  if (keys_is_stock (connect, &connect->unknown)) {
+    ctl_say (_("WARNING: %s is a stock SSH server, whose keys the fleet does not sign: compare the host key that it shows with what its owner says"),
+             connect->terminal);
+    return TRUE;
+  }
+  return connect->unknown || connect_unvouched (connect, cause->message, error); /* the cloud refuses what it does not know, and records it */
+}
+
+static gboolean
+keys_fault (Connect *connect, gboolean wanted, GError *why /* takes */, GError **error)
+{
+  /* nothing shown, or nothing at hand to check it with, is one thing; a statement that is not right another */
+  if (!wanted && (g_error_matches (why, FAR_ERROR, FAR_ERROR_NOT_FOUND) || g_error_matches (why, FAR_ERROR, FAR_ERROR_CONFIG)))
+    return keys_missing (connect, why, error);
+  g_propagate_error (error, why);
+  return FALSE;
+}
+
+/* ---- with one ---- */
+
+static gboolean
+keys_take (Connect *connect, json_t *statement, GError **error)
+{
+  const char *ssh = json_string_value (json_object_get (statement, "ssh"));
+
+  if (ssh == NULL) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the signed keys of %s have no SSH host key among them: enrol it again"), connect->terminal);
+    return FALSE;
+  }
+  connect->host_key = g_strdup (ssh);
+  return keys_known_hosts (connect, error);
+}
+
 gboolean
 connect_keys (Connect *connect, gboolean wanted, json_t **statement, char **nonce, GError **error)
 {
-  g_autoptr (GError) local = NULL;
+  GError *local = NULL;
   g_autofree char *resource = ctl_path (&local, "terminals", connect->terminal, "statement", NULL);
-  json_t *answer = ctl_call (connect->ctl, "GET", resource, NULL, &local), *found;
-  const char *ssh;
+  json_t *answer = ctl_call (connect->ctl, "GET", resource, NULL, &local), *found = json_object_get (answer, "statement");
+  gboolean good;
 
-  if (answer == NULL && wanted) {
-    g_propagate_error (error, g_steal_pointer (&local));
-    return FALSE;
-  }
-  if (answer == NULL) { /* a stock end has none, or it may not be seen: the request will tell */
-    keys_of_last_time (connect);
-    return TRUE;
-  }
-  found = json_object_get (answer, "statement");
-  if (!keys_check (connect, found, &local)) {
+  if (answer == NULL || !keys_check (connect, found, &local)) {
     json_decref (answer);
-    /* nothing at hand to check it with is one thing, a statement that is not right another */
-    if (wanted || !g_error_matches (local, FAR_ERROR, FAR_ERROR_CONFIG)) {
-      g_propagate_error (error, g_steal_pointer (&local));
-      return FALSE;
-    }
-    ctl_say (_("warning: %s"), local->message);
-    keys_of_last_time (connect);
-    return TRUE;
+    return keys_fault (connect, wanted, local, error);
   }
-  ssh = json_string_value (json_object_get (found, "ssh"));
-  connect->host_key = g_strdup (ssh);
-  if (statement != NULL)
+  good = keys_take (connect, found, error);
+  if (good && statement != NULL)
     *statement = json_incref (found);
-  if (nonce != NULL)
+  if (good && nonce != NULL)
     *nonce = g_strdup (json_string_value (json_object_get (answer, "nonce")));
   json_decref (answer);
-  return ssh == NULL || keys_known_hosts (connect, error);
+  return good;
 }
+
+/* ---- lines to copy ---- */
 
 char *
 connect_fingerprint (const char *host_key)

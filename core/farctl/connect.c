@@ -42,6 +42,7 @@ connect_options (Connect *connect, int *argc, char ***argv)
     { "user", 0, 0, G_OPTION_ARG_STRING, &connect->user, N_ ("name to log in with at the terminal"), N_ ("NAME") },
     { "address", 0, 0, G_OPTION_ARG_STRING, &connect->address, N_ ("at the cloud's own machine: address or net from which the port is used (this machine)"), N_ ("ADDRESS") },
     { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &connect->from_stdin, N_ ("the password is the first line of stdin"), NULL },
+    { "trust-cloud", 0, 0, G_OPTION_ARG_NONE, &connect->trust_cloud, N_ ("in band: go on where no signed keys of the terminal can be had"), NULL },
     { "detach", 0, 0, G_OPTION_ARG_NONE, &connect->detach, N_ ("entry ports: print and leave it open until its time is over"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };

@@ -13,11 +13,12 @@ typedef struct {
   char *for_text, *reason, *entry, *login, *user, *address;
   gint64 for_us;
   int listen_port;           /* -1: not asked for */
-  gboolean raw, detach, from_stdin;
+  gboolean raw, detach, from_stdin, trust_cloud;
   /* as it is */
   char *session, *host_key, *known_hosts;
   json_t *row;               /* last seen */
   gboolean over;             /* closed, or not known any more */
+  gboolean unknown;          /* the cloud says that it knows no such terminal: then it must not give access to it either */
   int signals;               /* signalfd; -1: none yet */
   pid_t child;               /* 0: none */
 } Connect;
@@ -32,8 +33,10 @@ gboolean connect_event (Connect *connect, GError **error);      /* takes one eve
 void connect_end (Connect *connect);                            /* asks to close, waits a little */
 
 /* connect-keys.c */
-/* The terminal's keys: statement checked against the fleet's authority; fills host_key and known_hosts. *statement: new reference, may be NULL. */
+/* The terminal's keys: statement checked against the fleet's authority; fills host_key and known_hosts. *statement: new reference, may be NULL.
+ * Not wanted: goes on without them for a stock end and with --trust-cloud, aloud; sets `unknown` where the cloud knows no such terminal. */
 gboolean connect_keys (Connect *connect, gboolean wanted, json_t **statement, char **nonce, GError **error);
+gboolean connect_unvouched (const Connect *connect, const char *cause, GError **error); /* FALSE: what to say where there are none */
 char *connect_fingerprint (const char *host_key);               /* "SHA256:…" */
 json_t *connect_ready_lines (const Connect *connect, GError **error); /* {host, port, ssh, plink} */
 

@@ -26,6 +26,7 @@ struct _Ctl {
   char **tail;                   /* what stood after "--"; NULL: nothing */
   int fd;                        /* the link; -1: not yet */
   char *ticket;                  /* of the person, with --server */
+  gboolean elsewhere;            /* the node has no such thing: the command belongs to one of another role, as the error says */
   int status;                    /* exit code, when ctl_args() said no */
 };
 

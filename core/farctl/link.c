@@ -192,6 +192,7 @@ link_elsewhere (Ctl *ctl, FarMessage *answer, GError **error)
     return FALSE; /* likewise; lint: allow silent */
   g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("`farctl %s` works at a cloud server, and this node, %s (role %s), is none: run it there, or say --server HOST:PORT"),
                ctl->command->name, node, role);
+  ctl->elsewhere = TRUE;
   return TRUE;
 }
 

@@ -51,7 +51,8 @@ class Cloud:
         self.closed.set()
 
     def answers(self, **more):
-        return {"POST sessions": (201, row("permitted")), "WATCH sessions/*": self.watch, "DELETE sessions/*": self.delete,
+        """t1 is a stock end, unless `more` has keys of it: it needs none that are signed."""
+        return {"GET terminals/t1": (200, {"terminal": "t1", "stock": "host-login"}), "POST sessions": (201, row("permitted")), "WATCH sessions/*": self.watch, "DELETE sessions/*": self.delete,
                 "POST sessions/*": (201, {"ticket": "T" * 32}), "STREAM tickets/*": (200, None), "GET login": (200, {"name": "root"}), **more}
 
 
@@ -214,6 +215,7 @@ class Farctl(unittest.TestCase):
         cloud = Cloud(states=("permitted", "opening"))
         door = self.door(cloud.answers())
         process = self.start("connect", "t1", "--listen", "0")
+        self.assertIn("stock", process.stderr.readline())
         self.assertIn("permitted", process.stderr.readline())
         self.assertIn("opening", process.stderr.readline())
         process.send_signal(signal.SIGINT)
@@ -383,6 +385,74 @@ class Farctl(unittest.TestCase):
         os.unlink(door.path)
         self.door(Cloud(x=20001, y=20002).answers())
         self.assertEqual(self.run_ctl("connect", "t1", "--entry", "ports", "--user", "alice", "--detach").stdout, before)
+
+    def unvouched(self, *words, terminal=(200, {"terminal": "t1"}), **more):
+        """A cloud that knows t1 and shows no keys of it; nothing may have been asked for."""
+        door = self.door(Cloud(x=20001, y=20002).answers(**{"GET terminals/t1": terminal, **more}))
+        done = self.run_ctl("connect", "t1", "--login", "in-band", *words, status=1)
+        self.assertEqual((done.stdout, "--trust-cloud" in done.stderr), ("", True), done.stderr)
+        return door
+
+    def test_no_keys_no_way_in(self):
+        """Whatever way in is asked for: a terminal whose keys nobody vouches for is not gone to, and no line to copy is printed."""
+        for words in (["--entry", "ports", "--detach"], ["--listen", "0"], ["--", "true"], []):
+            door = self.unvouched(*words)
+            self.assertFalse([a for a in door.asked if a[0] == "POST"])
+            door.close()
+            os.unlink(door.path)
+
+    def test_a_device_without_keys_is_no_way_in_either(self):
+        door = self.door(Cloud(x=20001, y=20002).answers(**{"GET terminals/t1": (200, {"terminal": "t1"})}))
+        for words in (["--login", "in-band"], ["--password-stdin"]):
+            self.assertEqual(self.run_ctl("connect", "t1/web", *words, "--trust-cloud" if words[0] == "--password-stdin" else "--detach", input="pass word\n",
+                                          status=3 if words[0] == "--password-stdin" else 1).stdout, "")
+        self.assertFalse([a for a in door.asked if a[0] == "POST"])  # a password is never sealed to a key that nobody vouches for
+
+    def test_a_cloud_that_says_unknown_and_lets_in(self):
+        """It hides the terminal and its keys, then gives a session to it all the same: that is closed, and no line printed."""
+        door = self.unvouched("--entry", "ports", "--detach", terminal=(404, {"error": "not-found", "message": "no terminal"}))
+        door.wait("DELETE", "sessions/s1")
+
+    def test_an_unknown_terminal_is_the_clouds_to_refuse(self):
+        self.door({"POST sessions": (404, {"error": "not-found", "message": "no terminal 't1', or no right to it"})})
+        self.assertIn("no terminal 't1'", self.run_ctl("connect", "t1", "--login", "in-band", status=3).stderr)
+
+    def test_a_fault_is_no_missing_statement(self):
+        """Only who says that there is none can go on without: not who cannot answer, or may not."""
+        for word, number in (("unavailable", 503), ("denied", 403), ("limit", 429)):
+            door = self.door(Cloud(x=20001, y=20002).answers(**{"GET terminals/t1/statement": (number, {"error": word, "message": "not now"})}))
+            self.assertIn("not now", self.run_ctl("connect", "t1", "--entry", "ports", "--detach", status=5 if word == "limit" else 1).stderr)
+            self.assertFalse([a for a in door.asked if a[0] == "POST"])
+            door.close()
+            os.unlink(door.path)
+
+    def test_trust_the_cloud(self):
+        self.door(Cloud(x=20001, y=20002).answers(**{"GET terminals/t1": (200, {"terminal": "t1"})}))
+        done = self.run_ctl("connect", "t1", "--entry", "ports", "--user", "alice", "--detach", "--trust-cloud")
+        self.assertIn("ssh -p 20002 -o HostKeyAlias=t1 -l alice", done.stdout)
+        self.assertIn("WARNING: nothing vouches for the keys of t1", done.stderr)
+
+    def test_a_stock_end_is_said_aloud(self):
+        self.door(Cloud(x=20001, y=20002).answers())
+        done = self.run_ctl("connect", "t1", "--entry", "ports", "--user", "alice", "--detach")
+        self.assertIn("WARNING: t1 is a stock SSH server", done.stderr)
+
+    def test_in_band_without_an_authority(self):
+        answers = Cloud(x=20001, y=20002).answers(**self.keys("t1"))
+        del self.env["FARWATCH_CA"]
+        door = self.door(answers)
+        self.assertIn("--ca FILE", self.run_ctl("connect", "t1", "--entry", "ports", "--detach", status=1).stderr)
+        self.assertFalse([a for a in door.asked if a[0] == "POST"])
+        self.assertIn("WARNING", self.run_ctl("connect", "t1", "--entry", "ports", "--detach", "--trust-cloud").stderr)
+
+    def test_another_key_than_last_time_is_said(self):
+        door = self.door(Cloud(x=20001, y=20002).answers(**self.keys("t1")))
+        self.assertNotIn("WARNING", self.run_ctl("connect", "t1", "--entry", "ports", "--detach").stderr)
+        self.assertNotIn("WARNING", self.run_ctl("connect", "t1", "--entry", "ports", "--detach").stderr)
+        with open(os.path.join(self.dir, "farwatch", "known_hosts", "t1"), "w", encoding="ascii") as file:
+            file.write("t1 ssh-ed25519 AAAA\n")
+        self.assertIn("WARNING: t1 has another host key", self.run_ctl("connect", "t1", "--entry", "ports", "--detach").stderr)
+        door.close()
 
     # ---- secrets ----
 

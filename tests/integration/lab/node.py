@@ -147,6 +147,7 @@ class Node:
 
 
 def run_farctl(words, logs, *, as_json=False, input=None, check=True, timeout=60, reveals=False, env=None, netns=None):
+    """What it remembers (tickets, host keys) lies beside the logs, not where the next fleet finds it."""
     argv = [FARCTL, *map(str, words)]
     if as_json:
         argv.append("--json")
@@ -155,7 +156,8 @@ def run_farctl(words, logs, *, as_json=False, input=None, check=True, timeout=60
             raise AssertionError(f"a test passes a secret as an argument: {argv[0]} {words[0]} …")
     prefix = ["ip", "netns", "exec", netns] if netns else []
     done = subprocess.run([*prefix, *argv], input=input, stdin=None if input is not None else subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=timeout, env={**os.environ, **environment(), **(env or {})})
+                          text=True, timeout=timeout,
+                          env={**os.environ, **environment(), "XDG_CONFIG_HOME": os.path.join(os.path.dirname(logs), "config"), **(env or {})})
     with open(os.path.join(logs, "farctl.log"), "a", encoding="utf-8") as log:
         log.write(f"$ farctl {' '.join(map(str, words))}\nstatus {done.returncode}\n{'' if reveals else done.stdout}{done.stderr}")
     if done.returncode < 0 or "Sanitizer" in done.stderr or "runtime error" in done.stderr:
