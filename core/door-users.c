@@ -25,7 +25,7 @@ users_page (const FarCall *call, json_t *people)
     const char *name = json_string_value (json_object_get (person, "name"));
     g_autofree char *object = g_strconcat ("users/", name, NULL);
 
-    if ((after == NULL || g_strcmp0 (name, after) > 0) && far_visible (call->principal, object))
+    if ((after == NULL || g_strcmp0 (name, after) > 0) && far_may_see (call->principal, object))
       json_array_append (list, person);
   }
   if (json_array_size (list) == 100)

@@ -284,14 +284,16 @@ far_right_row_says (const FarRightRow *row, const FarPrincipal *principal, gbool
   return row->approval ? FAR_SAYS_APPROVAL : FAR_SAYS_YES;
 }
 
-gboolean
+FarShows
 far_right_row_shows (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, char **parts, gint64 wall_us)
 {
   if (!far_right_row_is_for (row, principal, via_node) || (row->until_us != 0 && wall_us >= row->until_us))
-    return FALSE;
+    return FAR_SHOWS_NOTHING;
   /* the right to see is itself bound to address and hours; another right shows its object always, so that a refusal can be read */
   if (row->action == FAR_ACTION_SEE &&
       (!row_address_ok (row, principal->from) || (row->hours != NULL && !far_hours_has (row->hours, wall_us, 0))))
-    return FALSE;
-  return row_covers (row, parts) || parts[row_common (row, parts)] == NULL;
+    return FAR_SHOWS_NOTHING;
+  if (row_covers (row, parts))
+    return FAR_SHOWS_ALL;
+  return parts[row_common (row, parts)] == NULL ? FAR_SHOWS_NAME : FAR_SHOWS_NOTHING;
 }

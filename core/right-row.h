@@ -33,5 +33,10 @@ gboolean far_right_row_is_for (const FarRightRow *row, const FarPrincipal *princ
 /* via_node: judge the node that vouches, instead of the person. parts: the object's path, cut. */
 FarSays far_right_row_says (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, FarAction action, char **parts,
                             const FarCircumstances *how);
-/* Lets this right its holder know that the object exists? (it covers the object, or something below it) */
-gboolean far_right_row_shows (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, char **parts, gint64 wall_us);
+/* How much of an object a right shows its holder, whatever its action is. */
+typedef enum {
+  FAR_SHOWS_NOTHING,
+  FAR_SHOWS_NAME, /* that it exists: the right covers something below it */
+  FAR_SHOWS_ALL   /* the right covers it */
+} FarShows;
+FarShows far_right_row_shows (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, char **parts, gint64 wall_us);

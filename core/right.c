@@ -25,6 +25,7 @@ static const struct {
   { FAR_ACTION_SEE, "see" }, { FAR_ACTION_CONNECT, "connect" }, { FAR_ACTION_CONNECT_RAW, "connect-raw" },
   { FAR_ACTION_WATCH, "watch" }, { FAR_ACTION_COPY, "copy" }, { FAR_ACTION_ACT, "act" }, { FAR_ACTION_APPROVE, "approve" },
   { FAR_ACTION_MANAGE, "manage" }, { FAR_ACTION_NODE, "node" }, { FAR_ACTION_ANYONE, "anyone" },
+  { FAR_ACTION_KNOW, "know" },
 };
 
 const char *
@@ -241,20 +242,20 @@ right_best (const FarPrincipal *principal, gboolean via_node, FarAction action, 
 }
 
 static gboolean
-right_shows (const FarPrincipal *principal, gboolean via_node, GPtrArray *names)
+right_shows (const FarPrincipal *principal, gboolean via_node, GPtrArray *names, FarShows wanted)
 {
   GPtrArray *rows = right_rows ();
   gint64 now = far_clock_wall_us ();
 
   for (guint i = 0; i < rows->len; i++)
     for (guint n = 0; n < names->len; n++)
-      if (far_right_row_shows (rows->pdata[i], principal, via_node, names->pdata[n], now))
+      if (far_right_row_shows (rows->pdata[i], principal, via_node, names->pdata[n], now) >= wanted)
         return TRUE;
   return FALSE;
 }
 
 static gboolean
-right_visible_names (const FarPrincipal *principal, GPtrArray *names)
+right_visible_names (const FarPrincipal *principal, GPtrArray *names, FarShows wanted)
 {
   char **parts = names->pdata[0];
 
@@ -264,11 +265,11 @@ right_visible_names (const FarPrincipal *principal, GPtrArray *names)
     return TRUE;
   if (principal->kind == FAR_PRINCIPAL_NODE)
     return parts[0] != NULL && right_node_itself (principal, parts) && (strcmp (parts[0], "terminals") == 0 || strcmp (parts[0], "nodes") == 0);
-  if (principal->via != NULL && !right_shows (principal, TRUE, names))
+  if (principal->via != NULL && !right_shows (principal, TRUE, names, wanted))
     return FALSE;
   if (principal->kind == FAR_PRINCIPAL_PERSON && parts[0] != NULL && strcmp (parts[0], "users") == 0 && g_strcmp0 (parts[1], principal->name) == 0)
     return TRUE;
-  return right_shows (principal, FALSE, names);
+  return right_shows (principal, FALSE, names, wanted);
 }
 
 static void
@@ -314,12 +315,24 @@ right_is_over (const FarPrincipal *principal)
   return (principal->until_us != 0 && far_clock_wall_us () >= principal->until_us) || right_login_ended (principal);
 }
 
-gboolean
-far_visible (const FarPrincipal *principal, const char *object)
+static gboolean
+right_visible (const FarPrincipal *principal, const char *object, FarShows wanted)
 {
   g_autoptr (GPtrArray) names = far_right_names (object);
 
-  return !right_is_over (principal) && right_visible_names (principal, names);
+  return !right_is_over (principal) && right_visible_names (principal, names, wanted);
+}
+
+gboolean
+far_visible (const FarPrincipal *principal, const char *object)
+{
+  return right_visible (principal, object, FAR_SHOWS_NAME);
+}
+
+gboolean
+far_may_see (const FarPrincipal *principal, const char *object)
+{
+  return right_visible (principal, object, FAR_SHOWS_ALL);
 }
 
 static FarSays
@@ -330,7 +343,7 @@ right_says (const FarPrincipal *principal, FarAction action, GPtrArray *names, c
   if (principal->super && principal->via == NULL)
     return FAR_SAYS_YES;
   if (action == FAR_ACTION_SEE && principal->kind != FAR_PRINCIPAL_NODE) /* a node acts by FAR_ACTION_NODE, or by a right of its own */
-    return right_visible_names (principal, names) ? FAR_SAYS_YES : FAR_SAYS_OTHER_OBJECT;
+    return right_visible_names (principal, names, FAR_SHOWS_ALL) ? FAR_SAYS_YES : FAR_SAYS_OTHER_OBJECT;
   person = right_best (principal, FALSE, action, names, how);
   if (principal->via != NULL) /* a claim is worth what both may */
     node = right_best (principal, TRUE, action, names, how);
@@ -346,14 +359,16 @@ right_verdict (FarSays says, const char **cause)
   return says == FAR_SAYS_APPROVAL ? FAR_MAY_NEEDS_APPROVAL : FAR_MAY_DENY;
 }
 
-/* What needs no row: who passed a door's login, nodes about themselves, what is open before login. */
+/* What needs no row of its own: who passed a door's login, nodes about themselves, what is open before login, what one may know of. */
 static gboolean
-right_without_row (const FarPrincipal *principal, FarAction action, char **parts, FarMay *may)
+right_without_row (const FarPrincipal *principal, FarAction action, GPtrArray *names, FarMay *may)
 {
   if (action == FAR_ACTION_ANYONE)
     *may = FAR_MAY_ALLOW;
   else if (action == FAR_ACTION_NODE)
-    *may = principal->kind == FAR_PRINCIPAL_NODE && right_node_itself (principal, parts) ? FAR_MAY_ALLOW : FAR_MAY_DENY;
+    *may = principal->kind == FAR_PRINCIPAL_NODE && right_node_itself (principal, names->pdata[0]) ? FAR_MAY_ALLOW : FAR_MAY_DENY;
+  else if (action == FAR_ACTION_KNOW)
+    *may = right_visible_names (principal, names, FAR_SHOWS_NAME) ? FAR_MAY_ALLOW : FAR_MAY_DENY;
   else if (action == FAR_ACTION_NONE)
     *may = principal->kind == FAR_PRINCIPAL_PERSON || principal->kind == FAR_PRINCIPAL_LOCAL ? FAR_MAY_ALLOW : FAR_MAY_DENY;
   else
@@ -375,7 +390,7 @@ far_may (const FarPrincipal *principal, FarAction action, const char *object, co
     *cause = _("expired");
     return FAR_MAY_DENY;
   }
-  if (right_without_row (principal, action, names->pdata[0], &may)) {
+  if (right_without_row (principal, action, names, &may)) {
     if (may == FAR_MAY_ALLOW)
       *cause = NULL;
     return may;

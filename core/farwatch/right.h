@@ -34,7 +34,8 @@ typedef enum {
   FAR_ACTION_SEE = 1 << 0, FAR_ACTION_CONNECT = 1 << 1, FAR_ACTION_CONNECT_RAW = 1 << 2, FAR_ACTION_WATCH = 1 << 3,
   FAR_ACTION_COPY = 1 << 4, FAR_ACTION_ACT = 1 << 5, FAR_ACTION_APPROVE = 1 << 6, FAR_ACTION_MANAGE = 1 << 7,
   FAR_ACTION_NODE = 1 << 8,       /* only for a verified node, about itself */
-  FAR_ACTION_ANYONE = 1 << 9      /* before login: `login`, `enroll` */
+  FAR_ACTION_ANYONE = 1 << 9,     /* before login: `login`, `enroll` */
+  FAR_ACTION_KNOW = 1 << 10       /* of handlers only: who may know that the object exists; the handler shows what far_may_see() lets through */
 } FarAction;
 const char *far_action_name (FarAction action);
 FarAction far_action_parse (const char *name); /* FAR_ACTION_NONE: unknown */
@@ -51,8 +52,12 @@ typedef enum { FAR_MAY_DENY, FAR_MAY_ALLOW, FAR_MAY_NEEDS_APPROVAL } FarMay;
 
 /* cause: static text of the true reason on deny ("no right", "outside hours", "too long", "wrong address", "expired"). [main] */
 FarMay far_may (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how, const char **cause);
-/* May the principal know that object exists? Lists are filtered through this. [main] */
+/* May the principal know that the object exists? By a right of any action to it, to what it is part of, or to a part of it: a terminal must be found
+ * by who may reach one of its devices. Not more than its name follows from this. [main] */
 gboolean far_visible (const FarPrincipal *principal, const char *object);
+/* May the principal see what the object is, holds and did? By a right of any action to it or to what it is part of; one to a part of it is not
+ * enough. The same as FAR_ACTION_SEE asks, and what a node may see of itself. Whatever tells more than a name goes through this. [main] */
+gboolean far_may_see (const FarPrincipal *principal, const char *object);
 /* JSON: every right looked at and what it said, in order; for `farctl explain`. */
 json_t *far_explain (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how);
 

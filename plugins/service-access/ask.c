@@ -161,6 +161,8 @@ check_writer (Ask *ask)
       continue;
     ask->cause_text = g_strdup_printf ("in use by %s", other->person);
     g_autofree char *left = far_format_duration (MAX (0, other->asked_us + other->for_us - far_clock_wall_us ()) / G_USEC_PER_SEC * G_USEC_PER_SEC);
+    if (!access_session_visible (other, ask->who.principal)) /* of another device on the same line */
+      return refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT, _("the line of device '%s' is in use for up to %s more: wait"), ask->who.device, left);
     return refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT, _("device '%s' is in use by %s for up to %s more: wait, or ask them to close session %s"),
                    other->device, other->person, left, other->id);
   }

@@ -89,8 +89,17 @@ access_registry_peer (Access *self, const char *peer, gboolean up, const char *f
 
 /* ---- what people see ---- */
 
+/* Who has a right to a device knows of its terminal what it takes to reach the device: whether it is there, since when not, how it is come by. */
 static json_t *
-terminal_show (AccessTerminal *terminal)
+terminal_name_show (const AccessTerminal *terminal, guint devices)
+{
+  g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
+  return json_pack ("{s:s, s:b, s:s?, s:I, s:s?}", "terminal", terminal->id, "connected", terminal->connected, "seen", seen, "devices",
+                    (json_int_t) devices, "stock", access_text (terminal->row, "stock"));
+}
+
+static json_t *
+terminal_show (const AccessTerminal *terminal)
 {
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
   g_autofree char *polled = terminal->polled_us ? far_clock_format (terminal->polled_us) : NULL;
@@ -116,6 +125,30 @@ query_limit (FarCall *call)
   return limit;
 }
 
+/* Devices the principal may see, in the order of their names: keys of terminal->devices, borrowed. */
+static GList *
+devices_seen (const AccessTerminal *terminal, const FarPrincipal *principal)
+{
+  GList *names = g_list_sort (g_hash_table_get_keys (terminal->devices), by_text), *next;
+  for (GList *at = names; at; at = next) {
+    g_autofree char *object = access_terminal_object (terminal->id, at->data);
+    next = at->next;
+    if (!far_may_see (principal, object))
+      names = g_list_delete_link (names, at);
+  }
+  return names;
+}
+
+static json_t *
+terminal_show_to (const AccessTerminal *terminal, const FarPrincipal *principal)
+{
+  g_autofree char *object = access_terminal_object (terminal->id, NULL);
+  if (far_may_see (principal, object))
+    return terminal_show (terminal);
+  g_autoptr (GList) names = devices_seen (terminal, principal);
+  return terminal_name_show (terminal, g_list_length (names));
+}
+
 void
 access_terminals_get (gpointer data, FarCall *call)
 {
@@ -127,7 +160,7 @@ access_terminals_get (gpointer data, FarCall *call)
   for (GList *at = ids; at && json_array_size (list) < limit; at = at->next) {
     g_autofree char *object = access_terminal_object (at->data, NULL);
     if ((!after || g_strcmp0 (at->data, after) > 0) && far_visible (call->principal, object))
-      json_array_append_new (list, terminal_show (access_terminal (self, at->data)));
+      json_array_append_new (list, terminal_show_to (access_terminal (self, at->data), call->principal));
   }
   json_t *last = json_array_size (list) == limit ? json_array_get (list, limit - 1) : NULL;
   far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "terminals", list, "next", last ? access_text (last, "terminal") : NULL));
@@ -147,12 +180,9 @@ static json_t *
 devices_show (AccessTerminal *terminal, const FarPrincipal *principal)
 {
   json_t *list = json_array ();
-  g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (terminal->devices), by_text);
-  for (GList *at = names; at; at = at->next) {
-    g_autofree char *object = access_terminal_object (terminal->id, at->data);
-    if (far_visible (principal, object))
-      json_array_append (list, g_hash_table_lookup (terminal->devices, at->data));
-  }
+  g_autoptr (GList) names = devices_seen (terminal, principal);
+  for (GList *at = names; at; at = at->next)
+    json_array_append (list, g_hash_table_lookup (terminal->devices, at->data));
   return list;
 }
 
@@ -162,13 +192,14 @@ access_terminal_get (gpointer data, FarCall *call)
   AccessTerminal *terminal = called_terminal (data, call);
   if (!terminal)
     return;
-  json_t *body = terminal_show (terminal);
+  json_t *body = terminal_show_to (terminal, call->principal);
   json_object_set_new (body, "devices", devices_show (terminal, call->principal));
   json_object_set_new (body, "host_key", json_pack ("s?", access_text (terminal->row, "ssh")));
   far_call_answer (call, 200, body);
 }
 
-/* What the client needs to seal a login to the terminal and to know its host key. Each call makes a nonce of its own out of the one that the
+/* What the client needs to seal a login to the terminal and to know its host key: for all who know of the terminal, since who may reach a device comes
+ * by the terminal's keys. Each call makes a nonce of its own out of the one that the
  * terminal gave: nobody uses up another's. */
 void
 access_statement_get (gpointer data, FarCall *call)

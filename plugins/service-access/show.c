@@ -77,7 +77,7 @@ gboolean
 access_session_visible (const AccessSession *session, const FarPrincipal *principal)
 {
   g_autofree char *object = access_terminal_object (session->terminal, session->device);
-  return session_own (session, principal) || far_visible (principal, object);
+  return session_own (session, principal) || far_may_see (principal, object);
 }
 
 AccessSession *

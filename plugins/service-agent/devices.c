@@ -20,13 +20,18 @@ device_json (const FarDevice *device)
                     device->line, "weight", device->weight, "inspect", device->inspect_required, "applications", applications);
 }
 
+/* principal: only what they may see; NULL: all, for the cloud. */
 static json_t *
-devices_json (void)
+devices_json (const FarPrincipal *principal)
 {
   g_autoptr (GPtrArray) devices = far_device_list ();
   json_t *list = json_array ();
-  for (guint i = 0; i < devices->len; i++)
-    json_array_append_new (list, device_json (devices->pdata[i]));
+  for (guint i = 0; i < devices->len; i++) {
+    const FarDevice *device = devices->pdata[i];
+    g_autofree char *object = g_strdup_printf ("terminals/%s/devices/%s", far_node_id (), device->name);
+    if (!principal || far_may_see (principal, object))
+      json_array_append_new (list, device_json (device));
+  }
   return list;
 }
 
@@ -55,7 +60,7 @@ agent_devices_tell (Agent *self)
   if (self->devices_again)
     return;
   g_autofree char *resource = g_strdup_printf ("terminals/%s/devices", far_node_id ());
-  g_autoptr (FarMessage) message = far_message_request ("PUT", resource, json_pack ("{s:o}", "devices", devices_json ()));
+  g_autoptr (FarMessage) message = far_message_request ("PUT", resource, json_pack ("{s:o}", "devices", devices_json (NULL)));
   far_peer_send (link, "", message, far_request_new (devices_told, agent_life_ref (self->life), TELL_TIMEOUT_MS));
 }
 
@@ -157,7 +162,7 @@ void
 agent_devices_get (gpointer self, FarCall *call)
 {
   if (own_node (call))
-    far_call_answer (call, 200, json_pack ("{s:o}", "devices", devices_json ()));
+    far_call_answer (call, 200, json_pack ("{s:o}", "devices", devices_json (call->principal)));
 }
 
 void

@@ -18,13 +18,13 @@ query_text (FarCall *call, const char *name)
   return json_string_value (json_object_get (call->query, name));
 }
 
-/* What must be visible to see samples of a source. */
+/* Samples belong to the node that took them, so a right to one of its devices does not show them. */
 static gboolean
 source_visible (const FarPrincipal *principal, const char *source)
 {
   g_autofree char *object = strcmp (source, far_node_id ()) == 0 ? g_strdup ("node") : g_strconcat ("terminals/", source, NULL);
 
-  return far_visible (principal, object);
+  return far_may_see (principal, object);
 }
 
 /* ---- points ---- */

@@ -7,6 +7,7 @@ import re
 import lab
 import tap
 from lab.case import FleetCase
+from lab.wait import wait_until
 
 SAFE_BODY = {"no-such-field-in-any-body": True}  # whoever may ask hears "invalid", and nothing happens
 REFUSALS = {401, 403, 404}
@@ -27,7 +28,7 @@ class Doors(FleetCase):
         cls.carol = lab.Person(cls.fleet, "carol", ("see",)).login()
         cls.alice = cls.case.alice
         cls.dora = lab.Person(cls.fleet, "dora", ("manage",), ("*",)).login()
-        cls.session = cls.alice.request("t1")["session"]
+        cls.session = cls.alice.request("t1", reason="for alice only")["session"]
         cls.methods = cls.fleet.cloud.call("GET", "methods")["methods"]
 
     @classmethod
@@ -74,7 +75,7 @@ class Doors(FleetCase):
 
     def test_who_may_only_see_changes_nothing(self):
         for row in self.swept():
-            if row["action"] in ("anyone", "none", "see"):
+            if row["action"] in ("anyone", "none", "see", "know"):
                 continue
             with self.subTest(**row):
                 status, _ = self.carol.ask(row["method"], self.resource(row["resource"]), self.good_body(row))
@@ -103,6 +104,26 @@ class Doors(FleetCase):
             none = self.bob.ask(method, "terminals/tx" + tail, body)
             self.assertEqual(real[0], none[0])
             self.assertEqual(str(real[1]).replace("t1", "?"), str(none[1]).replace("tx", "?"))
+
+    def test_a_right_to_a_device_shows_no_more_than_the_device(self):
+        """Whatever is read or watched: nothing of the terminal, of alice's session to it, of its values, by HTTP and by a link."""
+        erin = lab.Person(self.fleet, "erin", objects=("terminals/t1/devices/echo",)).login()
+        self.fleet.farctl_as("erin", "login", "erin", "--password-stdin", input=erin.password + "\n")
+        wait_until(lambda: self.fleet.cloud.call("GET", "samples?source=t1")["series"], 20, "values of t1", every=0.1)
+        secret = [self.session, "person:alice", "for alice only"] + [series["name"] for series in self.fleet.cloud.call("GET", "samples?source=t1")["series"]]
+        for row in self.swept():
+            if row["method"] != "GET" or row["resource"] == "login":
+                continue
+            resource = self.resource(row["resource"])
+            for asked in (resource, resource + "?source=t1", resource + "?source=t1&name=" + secret[-1]) if resource == "samples" else (resource,):
+                with self.subTest(asked=asked):
+                    said = [str(erin.ask("GET", asked)), self.fleet.farctl_as("erin", "call", "GET", asked, check=False).stdout]
+                    for text in said:
+                        self.assertFalse([word for word in secret if word in text and word not in asked], text)
+        self.assertEqual(erin.ask("GET", "samples?source=t1")[0], 404)
+        self.assertEqual(erin.ask("GET", "terminals/t1/statement")[0], 200)
+        self.assertEqual(erin.request("t1", "echo")["device"], "echo")  # and it is good for what it is for
+        self.assertEqual([row["device"] for row in erin.call("GET", "history")["history"]], ["echo"])
 
     def test_every_door_says_the_same(self):
         """Bob by HTTP and by a link (farctl --server); root at the control socket and who may manage all by HTTP."""

@@ -51,6 +51,17 @@ class Ways(FleetCase):
         self.assertEqual(out, "are you there?\n")
         self.assertEqual(self.last()["person"], "person:alice")
 
+    def test_a_right_to_the_device_alone(self):
+        """By the default way, which is in advance; and in band, with the terminal's host key pinned."""
+        erin = lab.Person(self.fleet, "erin", objects=("terminals/t1/devices/echo",)).at(self.fleet.terminal)
+        self.fleet.farctl_as("erin", "login", "erin", "--password-stdin", input=erin.password + "\n")
+        out = self.fleet.farctl_as("erin", "connect", "t1/echo", "--password-stdin", "--", "python3", "-c", TALK, input=erin.password + "\n")
+        self.assertEqual(out, "are you there?\n")
+        row = self.fleet.farctl_as("erin", "connect", "t1/echo", "--login", "in-band", "--entry", "ports", "--detach", json=True)
+        self.assertRegex(row["ssh"], r"-o UserKnownHostsFile=\S+/known_hosts/t1 ")
+        self.fleet.farctl_as("erin", "close", row["session"])
+        self.assertEqual(self.fleet.farctl_as("erin", "connect", "t1", "--listen", "0", check=False).returncode, 1)
+
     def test_stdin_and_stdout_from_far_away(self):
         text = "".join(f"line {n}\n" for n in range(20000))
         out = self.fleet.farctl_as("alice", "connect", "t1/echo", "-", "--password-stdin", input=self.password() + text)

@@ -102,6 +102,66 @@ START_TEST (a_right_to_a_device_is_none_to_its_terminal)
 }
 END_TEST
 
+/* What the right covers is seen; what it is part of is known by its name and no more; a part of what is covered is covered. */
+static const struct {
+  const char *object;
+  gboolean known, seen;
+} looks[] = {
+  { "terminals", TRUE, FALSE },
+  { "terminals/t1", TRUE, FALSE },
+  { "terminals/t1/devices", TRUE, FALSE },
+  { "terminals/t1/devices/plc", TRUE, TRUE },
+  { "terminals/t1/devices/plc/more", TRUE, TRUE },
+  { "terminals/t1/devices/cam", FALSE, FALSE },
+  { "terminals/t1/statement", FALSE, FALSE },
+  { "terminals/t2", FALSE, FALSE },
+};
+
+START_TEST (to_know_of_is_not_to_see)
+{
+  static const char *const actions[] = { "see", "connect", "connect-raw", "watch", "copy", "act", "approve", "manage" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (actions); i++) {
+    g_autoptr (FarPrincipal) alice = person ("alice", "");
+
+    give ("r", "alice", actions[i], "terminals/t1/devices/plc", NULL);
+    ck_assert (far_visible (alice, looks[_i].object) == looks[_i].known);
+    ck_assert (far_may_see (alice, looks[_i].object) == looks[_i].seen);
+    ck_assert_int_eq (may (alice, FAR_ACTION_KNOW, looks[_i].object, 0, NULL), looks[_i].known ? FAR_MAY_ALLOW : FAR_MAY_DENY);
+    ck_assert_int_eq (may (alice, FAR_ACTION_SEE, looks[_i].object, 0, NULL), looks[_i].seen ? FAR_MAY_ALLOW : FAR_MAY_DENY);
+  }
+}
+END_TEST
+
+START_TEST (a_claim_sees_what_both_see)
+{
+  g_autoptr (FarPrincipal) claimed = person ("alice", "");
+
+  claimed->via = g_strdup ("front");
+  give ("r", "alice", "connect", "terminals/t1", NULL);
+  give ("n", "node:front", "connect", "terminals/*/devices/plc", NULL);
+  ck_assert (far_visible (claimed, "terminals/t1"));
+  ck_assert (!far_may_see (claimed, "terminals/t1"));
+  ck_assert (far_may_see (claimed, "terminals/t1/devices/plc"));
+}
+END_TEST
+
+/* A right to a part of what has further names shows no more than a right by its own name. */
+START_TEST (a_site_is_seen_like_its_terminals)
+{
+  static const char *const north[] = { "sites/north", NULL };
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
+  int owner;
+
+  far_right_also (&owner, "terminals/t1", north);
+  give ("r", "alice", "connect", "sites/north/devices/plc", NULL);
+  ck_assert (far_visible (alice, "terminals/t1"));
+  ck_assert (!far_may_see (alice, "terminals/t1"));
+  ck_assert (far_may_see (alice, "terminals/t1/devices/plc"));
+  far_right_also (&owner, "terminals/t1", NULL);
+}
+END_TEST
+
 static const struct {
   const char *pattern, *object;
   gboolean covers;
@@ -402,7 +462,7 @@ END_TEST
 static const char *const bad_rights[] = {
   "{}", "[]", "{\"who\":\"a\",\"action\":\"see\"}", "{\"who\":\"a\",\"action\":\"fly\",\"object\":\"x\"}", "{\"who\":\"\",\"action\":\"see\",\"object\":\"x\"}",
   "{\"who\":\"a b\",\"action\":\"see\",\"object\":\"x\"}", "{\"who\":\"@\",\"action\":\"see\",\"object\":\"x\"}", "{\"who\":\"a\",\"action\":\"node\",\"object\":\"x\"}",
-  "{\"who\":\"a\",\"action\":\"anyone\",\"object\":\"x\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"a//b\"}",
+  "{\"who\":\"a\",\"action\":\"anyone\",\"object\":\"x\"}", "{\"who\":\"a\",\"action\":\"know\",\"object\":\"x\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"a//b\"}",
   "{\"who\":\"a\",\"action\":\"see\",\"object\":\"a/b/c/d/e/f/g/h/i\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"needs\":\"luck\"}",
   "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"longest\":\"soon\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"longest\":5}",
   "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"from\":\"home\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"from\":\"192.0.2.0/33\"}",
@@ -451,7 +511,7 @@ END_TEST
 
 START_TEST (actions_have_names)
 {
-  for (guint bit = 0; bit < 10; bit++)
+  for (guint bit = 0; bit <= 10; bit++)
     ck_assert_uint_eq (far_action_parse (far_action_name (1u << bit)), 1u << bit);
   ck_assert_uint_eq (far_action_parse ("fly"), FAR_ACTION_NONE);
 }
@@ -482,6 +542,9 @@ main (void)
   tcase_add_test (tc, root_may_all_but_is_no_node);
   tcase_add_test (tc, an_object_covers_what_is_below);
   tcase_add_test (tc, a_right_to_a_device_is_none_to_its_terminal);
+  tcase_add_loop_test (tc, to_know_of_is_not_to_see, 0, G_N_ELEMENTS (looks));
+  tcase_add_test (tc, a_claim_sees_what_both_see);
+  tcase_add_test (tc, a_site_is_seen_like_its_terminals);
   tcase_add_loop_test (tc, globs_stay_within_a_part, 0, G_N_ELEMENTS (globs));
   tcase_add_test (tc, who_is_meant);
   tcase_add_test (tc, manage_is_neither_watch_nor_copy_nor_connect);
