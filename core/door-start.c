@@ -5,9 +5,9 @@
 
 #include "door-private.h"
 #include "front-ticket.h"
+#include "login-private.h"
 #include "right.h"
 #include "router.h"
-#include "throttle.h"
 #include "ticket.h"
 
 #include <farwatch/clock.h>
@@ -34,6 +34,7 @@ far_door_stop (void)
     far_handlers_remove (far_door_clock_handlers, NULL);
   far_login_ticket_clear ();
   far_ticket_clear ();
+  far_login_queue_clear ();
   far_throttle_clear ();
   far_dedup_clear ();
   far_right_clear ();

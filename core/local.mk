@@ -115,6 +115,8 @@ libfarwatch_la_SOURCES = \
 	core/log.c \
 	core/log.h \
 	core/login.c \
+	core/login-private.h \
+	core/login-queue.c \
 	core/message.c \
 	core/node.c \
 	core/node.h \

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One login: wait as the throttle says, then ask the authenticators in order. */
+/* One login: wait for a turn, then ask the authenticators in order. */
 #include "config.h"
 
-#include <farwatch/login.h>
+#include "login-private.h"
 
 #include <string.h>
 
 #include <farwatch/clock.h>
-#include <farwatch/home.h>
 #include <farwatch/i18n.h>
 #include <farwatch/plugin.h>
-
-#include "throttle.h"
 
 #define LOGIN_NAME_BYTES 64
 #define LOGIN_SECRET_MAX 1024
 #define LOGIN_TIMEOUT_MS 20000
-#define LOGIN_UNDER_WAY 256 /* waiting out a delay or being checked */
 
 /* ---- the two structs ---- */
 
@@ -51,6 +47,7 @@ far_login_free (FarLogin *login)
   g_free (login->key);
   g_free (login->door);
   g_free (login->from);
+  g_free (login->asker);
   g_free (login);
 }
 
@@ -84,58 +81,35 @@ far_login_verdict (FarRequest *req)
 
 /* ---- the run ---- */
 
-typedef struct {
-  GStrv authenticators;
-  guint next;
-  FarLogin *login;
-  FarRequest *req;
-  FarHomeTimer *timer;
-  gboolean counted;
-  gboolean broken;     /* an authenticator could not answer */
-} LoginRun;
-
-static guint login_under_way; /* on main only */
-
 static void login_ask_next (LoginRun *run);
 
-/* A node that lies about where somebody comes from must not get more guesses by it. */
-static char *
-login_source (const FarLogin *login)
+static void
+login_run_free (LoginRun *run)
 {
-  return login->told_from ? g_strconcat ("told for ", login->name, NULL) : g_strdup (login->from);
-}
-
-static const char *
-login_counted_name (const FarLogin *login)
-{
-  return login->told_from ? login->from : login->name;
+  g_strfreev (run->authenticators);
+  far_login_free (run->login);
+  far_request_unref (run->req);
+  g_free (run->source);
+  g_free (run);
 }
 
 static void
 login_end (LoginRun *run, FarTryOutcome outcome)
 {
-  g_autofree char *source = login_source (run->login);
-
-  if (run->counted)
-    far_throttle_leave (login_counted_name (run->login), source, outcome);
-  login_under_way--;
-  g_strfreev (run->authenticators);
-  far_login_free (run->login);
-  far_request_unref (run->req);
-  g_clear_pointer (&run->timer, far_home_timer_free);
-  g_free (run);
+  far_login_queue_leave (run, outcome);
+  login_run_free (run);
 }
 
 /* One text for every cause: what was wrong is not for the guesser. */
 static void
-login_deny (LoginRun *run)
+login_deny (LoginRun *run, FarTryOutcome outcome)
 {
   far_count ("logins", 1);
-  if (run->counted)
-    far_complain (NULL, run->login->from, "login refused: %s from %s by %s", run->login->name, run->login->from[0] != '\0' ? run->login->from : "this machine",
+  if (run->entered && !run->login->probe)
+    far_complain (NULL, run->source, "login refused: %s from %s by %s", run->login->name, run->source[0] != '\0' ? run->source : "this machine",
                   run->login->door);
   far_request_fail_new (run->req, FAR_ERROR_DENIED, "%s", _("login refused: name or password is wrong, or may not be used here"));
-  login_end (run, run->broken ? FAR_TRY_VOID : FAR_TRY_FAILED);
+  login_end (run, outcome);
 }
 
 static void
@@ -143,6 +117,27 @@ login_busy (LoginRun *run)
 {
   far_request_fail_new (run->req, FAR_ERROR_LIMIT, "%s", _("busy: too many logins at once, try again in a minute"));
   login_end (run, FAR_TRY_VOID);
+}
+
+void
+far_login_turn_away (LoginRun *run, const char *why)
+{
+  g_autofree char *key = g_strconcat ("refused ", run->source, NULL);
+
+  far_count ("logins not tried", 1);
+  if (why == NULL) {
+    login_busy (run);
+    return;
+  }
+  far_complain (NULL, key, "%s", why);
+  far_request_fail_new (run->req, FAR_ERROR_LIMIT, "%s", _("busy: too many refused logins, try again in 10 minutes"));
+  login_end (run, FAR_TRY_VOID);
+}
+
+void
+far_login_drop (LoginRun *run)
+{
+  login_run_free (run);
 }
 
 /* A token that stands for something is that thing, not a person with rights. */
@@ -164,7 +159,7 @@ login_allow (LoginRun *run, FarVerdict *verdict)
 
   if (verdict->until_us != 0 && verdict->until_us <= far_clock_wall_us ()) {
     far_verdict_free (verdict);
-    login_deny (run);
+    login_deny (run, FAR_TRY_FAILED);
     return;
   }
   principal = login_principal (run->login, verdict);
@@ -206,7 +201,7 @@ login_checked (FarRequest *check, gpointer user)
   } else {
     far_verdict_free (verdict);
     if (kind == FAR_VERDICT_DENY)
-      login_deny (run);
+      login_deny (run, FAR_TRY_FAILED);
     else
       login_ask_next (run);
   }
@@ -242,19 +237,13 @@ login_ask_next (LoginRun *run)
     far_complain (NULL, name, "an authenticator cannot be asked: %s: %s", name, error != NULL ? error->message : "it checks nothing");
     g_clear_error (&error);
   }
-  login_deny (run);
+  login_deny (run, run->broken ? FAR_TRY_UNDECIDED : FAR_TRY_FAILED);
 }
 
-static void
-login_waited (gpointer data)
+void
+far_login_run (LoginRun *run)
 {
-  LoginRun *run = data;
-
-  g_clear_pointer (&run->timer, far_home_timer_free);
-  if (far_request_ended (run->req))
-    login_end (run, FAR_TRY_FAILED); /* the asker did not wait: its try counts */
-  else
-    login_ask_next (run);
+  login_ask_next (run);
 }
 
 static gboolean
@@ -264,40 +253,15 @@ login_form_ok (const FarLogin *login)
          strpbrk (login->name, "\n\r\t") == NULL && (login->secret == NULL || strlen (login->secret) <= LOGIN_SECRET_MAX);
 }
 
-static void
-login_start (LoginRun *run)
+/* A key is no guess: who shows it has proved that it is theirs. */
+static gboolean
+login_is_guess (const FarLogin *login)
 {
-  gint64 wait_us = 0;
-
-  if (!login_form_ok (run->login)) {
-    login_deny (run);
-    return;
-  }
-  if (login_under_way > LOGIN_UNDER_WAY) {
-    login_busy (run);
-    return;
-  }
-  if (!run->login->probe) {
-    g_autofree char *source = login_source (run->login);
-
-    wait_us = far_throttle_enter (login_counted_name (run->login), source);
-    run->counted = wait_us >= 0;
-  }
-  if (wait_us < 0) {
-    g_autofree char *key = g_strconcat ("refused ", run->login->from, NULL);
-
-    far_complain (NULL, key, "too many refused logins from %s: no more for 10 minutes",
-                  run->login->from[0] != '\0' ? run->login->from : "this machine");
-    login_busy (run);
-  } else if (wait_us > 0) {
-    run->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + wait_us, login_waited, run);
-  } else {
-    login_ask_next (run);
-  }
+  return !login->probe && login->form != FAR_LOGIN_KEY && login->form != FAR_LOGIN_CERTIFICATE;
 }
 
-void
-far_login (const char *const *authenticators, FarLogin *login, FarRequest *req)
+static LoginRun *
+login_run_new (const char *const *authenticators, FarLogin *login, FarRequest *req)
 {
   static const char *const none[] = { NULL };
   LoginRun *run = g_new0 (LoginRun, 1);
@@ -305,8 +269,23 @@ far_login (const char *const *authenticators, FarLogin *login, FarRequest *req)
   run->authenticators = g_strdupv ((char **) (authenticators != NULL ? authenticators : none));
   run->login = login;
   run->req = far_request_ref (req);
-  login_under_way++;
-  login_start (run);
+  run->try = (FarTry) { .name = login->name, .from = login->from, .door = login->door, .token = login->form == FAR_LOGIN_TOKEN };
+  if (login->told_from)
+    run->try.told = login->asker != NULL ? login->asker : "";
+  run->source = far_throttle_source (&run->try);
+  run->counted = login_is_guess (login);
+  return run;
+}
+
+void
+far_login (const char *const *authenticators, FarLogin *login, FarRequest *req)
+{
+  LoginRun *run = login_run_new (authenticators, login, req);
+
+  if (login_form_ok (login))
+    far_login_queue_add (run);
+  else
+    login_deny (run, FAR_TRY_VOID);
 }
 
 /* ---- tokens, through the authenticator that keeps them ---- */

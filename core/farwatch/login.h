@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Login. A door fills a FarLogin, core asks the authenticators in the profile's order; each answers allow | deny | defer | ask. All defer = deny.
- * Tries count per (name, source) across all doors: after 3 failures the next answer is delayed (1 s, doubling to 32 s) and after 10 the source is
- * refused for 10 minutes; the table is bounded (4096 entries, oldest out). An unknown name costs the same time as a wrong password. (spec B6, B8) */
+ * Failures count per (name, source) across all doors: after 3 the next try is delayed (1 s, doubling to 32 s), after 10 none is made for 10 minutes;
+ * 30 of any names from one source likewise, but for who logged in from there within a day. Tries wait for their turn in a bounded queue, sources
+ * in turn, else "busy". Keys and certificates are no guesses and do not count. An unknown name costs the same time as a wrong password. (spec B6, B8) */
 #pragma once
 #include <farwatch/instance.h>
 #include <farwatch/request.h>
@@ -19,7 +20,8 @@ typedef struct {
   gboolean probe;      /* key: would it be accepted? nothing is counted */
   char *door;          /* "ssh", "https", "control", "tunnel" */
   char *from;          /* address */
-  gboolean told_from;  /* another node told the address: tries count for the name, whatever address is told */
+  gboolean told_from;  /* another node told the address: tries of the name over this door count together as well, whatever address is told */
+  char *asker;         /* told_from: for whom the other node opened this way; NULL: nobody told */
   GStrv answers;       /* CONVERSATION: answers to the last prompts */
 } FarLogin;
 FarLogin *far_login_new (FarLoginForm form, const char *name, const char *door, const char *from);

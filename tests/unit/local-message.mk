@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-EXTRA_DIST += tests/unit/door-help.h
+EXTRA_DIST += tests/unit/door-help.h tests/unit/login-help.h
 
 check_PROGRAMS += tests/unit/test-message
 tests_unit_test_message_CPPFLAGS = $(TEST_CPP)
@@ -18,6 +18,12 @@ tests_unit_test_router_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_router_CFLAGS = $(TEST_CC)
 tests_unit_test_router_LDFLAGS = $(TEST_LD)
 tests_unit_test_router_LDADD = $(TEST_LINK)
+
+check_PROGRAMS += tests/unit/test-login-queue
+tests_unit_test_login_queue_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_login_queue_CFLAGS = $(TEST_CC)
+tests_unit_test_login_queue_LDFLAGS = $(TEST_LD)
+tests_unit_test_login_queue_LDADD = $(TEST_LINK)
 
 check_PROGRAMS += tests/unit/test-login
 tests_unit_test_login_CPPFLAGS = $(TEST_CPP)
