@@ -84,6 +84,7 @@ typedef struct {
 
 typedef struct {
   const char *session, *person, *from;  /* who it is for; person NULL: not logged in yet */
+  const char *asker;                    /* who asked for the session, as another node tells; NULL: nobody told */
   const char *device;                   /* name, or NULL */
   const char *address;                  /* device's address for tcp, unix, serial; NULL otherwise */
   const char *line;

@@ -139,7 +139,7 @@ arrived (const char *id, const char *from, FarHome *home, FarRequest *req, gpoin
     return;
   }
   const AgentOpts *opts = agent_opts (session->self);
-  FarEndpointSpec spec = { .session = session->id, .from = from, .device = session->device, .want_home = home,
+  FarEndpointSpec spec = { .session = session->id, .from = from, .asker = session->asker, .device = session->device, .want_home = home,
                            .deadline_us = session->deadline.boottime_us };
   session->arrivals++;
   if (!session->in_advance) { /* S200–S209: the login service asks, then joins the device or the shell */

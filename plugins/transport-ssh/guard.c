@@ -237,7 +237,8 @@ form_new (Login *login, ssh_message message, FarLoginForm form)
     login->name = g_strdup (name);
   }
   FarLogin *asked = far_login_new (form, login->name != NULL ? login->name : "", login->guard->door, login->from);
-  asked->told_from = !login->guard->tokens; /* people come through a tunnel, whose other end says from where */
+  asked->told_from = !login->guard->tokens; /* people come through a tunnel, whose other end says from where and for whom */
+  asked->asker = g_strdup (login->asker);
   return asked;
 }
 
@@ -376,11 +377,12 @@ login_message (Login *login, Wire *wire, ssh_message message)
 }
 
 void
-login_begin (Login *login, Guard *guard, Wire *wire, const char *from)
+login_begin (Login *login, Guard *guard, Wire *wire, const char *from, const char *asker)
 {
   int methods = SSH_AUTH_METHOD_PASSWORD | SSH_AUTH_METHOD_PUBLICKEY | (guard->tokens ? 0 : SSH_AUTH_METHOD_INTERACTIVE);
   login->guard = guard_ref (guard);
   login->from = g_strdup (from);
+  login->asker = g_strdup (asker);
   ssh_set_auth_methods (wire->session, methods);
 }
 
@@ -390,6 +392,7 @@ login_end (Login *login)
   g_clear_pointer (&login->guard, guard_unref);
   g_clear_pointer (&login->message, ssh_message_free);
   g_clear_pointer (&login->from, g_free);
+  g_clear_pointer (&login->asker, g_free);
   g_clear_pointer (&login->name, g_free);
   g_clear_pointer (&login->key, g_free);
 }

@@ -31,7 +31,7 @@ void guard_stop (Guard *guard);
 /* One peer at the door. [home of its wire] */
 typedef struct {
   Guard *guard;
-  char *from;
+  char *from, *asker; /* asker: for whom another node opened the way here; NULL: nobody told */
   char *name;      /* of the last request: answers of a conversation carry none */
   char *key;       /* verified */
   guint tries, asked;
@@ -42,7 +42,7 @@ typedef struct {
   gpointer user;
 } Login;
 
-void login_begin (Login *login, Guard *guard, Wire *wire, const char *from);
+void login_begin (Login *login, Guard *guard, Wire *wire, const char *from, const char *asker);
 void login_end (Login *login);
 /* TRUE: keeps the message. */
 gboolean login_message (Login *login, Wire *wire, ssh_message message);

@@ -206,7 +206,7 @@ came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, g
   *guest = (Guest){ .door = door, .pass = pass };
   guest->wire = wire_new (door->home, session, fd, &guest_ops, guest);
   guest->patience = far_home_timer (door->home, far_clock_boottime_us () + FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC, guest_is_late, guest);
-  login_begin (&guest->login, door->guard, guest->wire, from);
+  login_begin (&guest->login, door->guard, guest->wire, from, NULL);
   guest->login.passed = guest_passed;
   guest->login.user = guest;
   g_ptr_array_add (door->guests, guest);

@@ -21,6 +21,7 @@ visit_new (const char *instance, gint *open, Guard *guard, const FarEndpointSpec
   visit->session = g_strdup (spec->session);
   visit->device = g_strdup (spec->device);
   visit->from = g_strdup (spec->from != NULL ? spec->from : "");
+  visit->asker = g_strdup (spec->asker);
   visit->deadline_us = spec->deadline_us;
   visit->talks = g_ptr_array_new ();
   return visit;
@@ -48,6 +49,7 @@ visit_unref (Visit *visit)
   g_free (visit->session);
   g_free (visit->device);
   g_free (visit->from);
+  g_free (visit->asker);
   g_free (visit->person);
   g_free (visit);
 }
@@ -198,7 +200,7 @@ visit_begin (Visit *visit, FarHome *home, int fd, const char *keys)
   visit->login_until_us = visit->began_us + MIN (visit->login_time_us, FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC);
   wire_tune_fd (fd);
   wire = wire_new (home, ssh, fd, &visit_ops, visit);
-  login_begin (&visit->login, visit->guard, wire, visit->from);
+  login_begin (&visit->login, visit->guard, wire, visit->from, visit->asker);
   visit->login.passed = session_passed;
   visit->login.user = visit;
   g_clear_pointer (&visit->guard, guard_unref);

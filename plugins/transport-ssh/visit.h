@@ -17,7 +17,7 @@ typedef struct {
   gint *open;                          /* the instance's count of visits, in a box with references */
   /* constant */
   char *instance;                      /* name of the endpoint instance, looked up on main each time */
-  char *session, *device, *from;       /* of the spec; device NULL: the terminal itself */
+  char *session, *device, *from, *asker; /* of the spec; device NULL: the terminal itself */
   gint64 deadline_us, login_time_us;
   FarHome *home;
   /* [home] */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The terminal's login service, visited with OpenSSH and PuTTY. */
 #include "device.h"
+#include "throttle.h"
 #include "unit/ssh-person.h"
 
 #include <farwatch/trust.h>
@@ -10,7 +11,7 @@ static Echo device;
 static int listener;
 static guint16 port;
 static guint watch;
-static const char *visit_device;
+static const char *visit_device, *visit_asker;
 static gint64 visit_deadline;
 static gint visits_closed;
 
@@ -34,7 +35,7 @@ static gboolean
 person_came (gint fd, GIOCondition condition, gpointer user)
 {
   FarHome *home = far_home_pick ();
-  FarEndpointSpec spec = { .session = "s1", .from = "192.0.2.9", .device = visit_device, .want_home = home, .deadline_us = visit_deadline };
+  FarEndpointSpec spec = { .session = "s1", .from = "192.0.2.9", .asker = visit_asker, .device = visit_device, .want_home = home, .deadline_us = visit_deadline };
   FarStream *stream = far_stream_fd_new (home, accept (fd, NULL, NULL));
   far_endpoint_open ("login", &spec, far_request_new (visit_opened, stream, 0));
   return G_SOURCE_CONTINUE;
@@ -59,7 +60,7 @@ set_up (void)
 {
   struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   socklen_t size = sizeof at;
-  visit_device = NULL;
+  visit_device = visit_asker = NULL;
   visit_deadline = 0;
   echo_start (&device);
   ssh_folder = make_folder (); /* for the key: node_start() makes its own */
@@ -167,6 +168,32 @@ START_TEST (three_wrong_passwords)
   ck_assert_msg (program_wait (&ssh, NULL), "%s", ssh.output->str);
   ck_assert_int_eq (ssh.status, 255);
   ck_assert_int_eq (device.connections, 0);
+  program_end (&ssh);
+}
+END_TEST
+
+/* Somebody who has a way in tries passwords as alice, until no more are tried: it is their way in which that happens. */
+START_TEST (wrong_passwords_of_another_lock_nobody_out)
+{
+  const FarTry mallory = { .name = "alice", .from = "192.0.2.9", .told = "person:mallory", .door = "ssh" };
+  Program ssh;
+  visit_device = "meter";
+  for (guint i = 0; i < FAR_THROTTLE_TRIES; i++)
+    far_throttle_leave (&mallory, FAR_TRY_FAILED);
+  visit_asker = "person:mallory";
+  SSH (&ssh, "wonder", "-o", "PreferredAuthentications=password", "-T", "alice@127.0.0.1");
+  ck_assert (program_wait (&ssh, NULL));
+  ck_assert_int_eq (ssh.status, 255);
+  ck_assert_msg (strstr (ssh_log->str, "too many refused logins as alice from 192.0.2.9 (in the session of person:mallory)") != NULL, "%s", ssh_log->str);
+  program_end (&ssh);
+  SSH (&ssh, NULL, "-o", "PreferredAuthentications=publickey", "-i", key_path, "-T", "alice@127.0.0.1");
+  program_say (&ssh, "by key\n");
+  ck_assert_msg (program_wait (&ssh, "by key"), "%s", ssh.output->str);
+  program_end (&ssh);
+  visit_asker = "person:alice";
+  SSH (&ssh, "wonder", "-o", "PreferredAuthentications=password", "-T", "alice@127.0.0.1");
+  program_say (&ssh, "by password\n");
+  ck_assert_msg (program_wait (&ssh, "by password"), "%s", ssh.output->str);
   program_end (&ssh);
 }
 END_TEST
@@ -380,6 +407,7 @@ main (void)
   tcase_add_loop_test (cases, other_ways_to_say_who_one_is, 0, 3);
   tcase_add_test (cases, a_key_of_nobody);
   tcase_add_test (cases, three_wrong_passwords);
+  tcase_add_test (cases, wrong_passwords_of_another_lock_nobody_out);
   tcase_add_loop_test (cases, forward_to_a_device, 0, 2);
   tcase_add_test (cases, local_forward);
   tcase_add_loop_test (cases, nothing_else, 0, 5);
