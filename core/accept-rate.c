@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Connections a second of one address: a token bucket each, in a fixed number of them. */
+/* Connections a second of one address: a token bucket each, in a fixed number of them. It holds five seconds' worth, so that people behind one address who
+ * come at the same time come in. */
 #include "config.h"
 
 #include "acceptor-private.h"
@@ -7,6 +8,7 @@
 #include <farwatch/trust.h>
 
 #define SLOTS 1024
+#define BURST_SECONDS 5
 
 typedef struct {
   gint64 us;
@@ -33,7 +35,7 @@ far_rate_take (FarRate *rate, const struct sockaddr *address, gint64 now_us)
 {
   FarNetKey key = far_net_key (address, rate->salt);
   Bucket *bucket = &rate->slots[far_net_key_hash (&key) % SLOTS];
-  double full = MAX (2 * rate->per_second, 1);
+  double full = MAX (BURST_SECONDS * rate->per_second, 1);
   if (key.kind == FAR_NET_NOBODY)
     return TRUE;
   double more = (double) MAX (now_us - bucket->us, 0) / G_USEC_PER_SEC * rate->per_second;

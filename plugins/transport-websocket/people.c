@@ -335,7 +335,7 @@ static const FarOption people_options[] = {
   { "key", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (key), "keys/node.key", N_ ("its key") },
   { "origins", FAR_OPT_LIST, FAR_OPT_RELOADABLE, OFFSET (origins), NULL, N_ ("pages that may use this door from a browser, as https://console.example; none: no browser") },
   { "max-connections", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_connections), "512", N_ ("connections in all"), 1, 100000 },
-  { "max-per-address", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_per_address), "32", N_ ("connections of one address before login"), 1, 100000 },
+  { "max-per-address", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_per_address), "96", N_ ("connections of one address before login"), 1, 100000 },
   { "trusted", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (trusted), NULL, N_ ("nets without a limit per address, as 10.0.0.0/8") },
   { "proxies", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (proxies), NULL, N_ ("nets of reverse proxies whose X-Forwarded-For is believed") },
   { "proxy-protocol", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (proxy_protocol), NULL, N_ ("nets of proxies whose connections begin with a PROXY protocol header (version 2)") },

@@ -163,6 +163,29 @@ class Guesses(FleetCase):
             except (OSError, http.client.HTTPException):
                 results.append(0)  # closed
 
+    def test_right_passwords_at_once(self):
+        """Of one address, each over a connection of its own, by the shipped limits: all get in, of one person and of many; none counts as a failure."""
+        self.start_fleet()
+        people = [lab.Person(self.fleet, name, ("see",)) for name in ("bob", "carol", "dave", "erin")]
+        for n, names in ((16, people[:1]), (64, people[:1]), (64, people)):
+            results, start = [], threading.Barrier(n)
+
+            def log_in(who):
+                stranger = lab.Stranger(self.fleet)
+                start.wait(30)
+                try:
+                    results.append(stranger.ask("POST", "login", {"name": who.name, "password": who.password}))
+                except (OSError, http.client.HTTPException) as error:
+                    results.append((0, str(error)))
+            threads = [threading.Thread(target=log_in, args=(names[i % len(names)],)) for i in range(n)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+            self.assertEqual([status for status, _ in results], [200] * n, [answer for answer in results if answer[0] != 200][:3])
+        people[0].login()
+        self.assertEqual(self.fleet.cloud.call("GET", "status")["refused"].get("logins", 0), 0)
+
     def test_a_hundred_at_once(self):
         """Each is answered or made to wait, most at once with 'busy'; memory does not grow with them; others get in; the open session goes on."""
         self.start_fleet(change=lambda fleet: fleet.cloud.profile["transports"]["people"].update({"max-per-address": 400, "trusted": ["127.0.0.0/8"]}))

@@ -309,7 +309,7 @@ START_TEST (the_rate_is_for_strangers)
   at.spec.gate = far_gate_new (NULL, &limits);
   at.spec.per_second = 2;
   run_at_home (begin);
-  for (; n < 4; n++)
+  for (; n < 10; n++)
     fds[n] = dial_from ("127.0.0.6");
   await (n);
   ck_assert_str_eq (ends (dial_from ("127.0.0.6")), "reset");

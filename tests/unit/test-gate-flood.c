@@ -8,7 +8,7 @@ static const struct {
   const char *name;
   FarGateLimits limits;
 } shipped[] = {
-  { "people", { .total = 512, .per_address = 32, .unverified_total = 512 } },
+  { "people", { .total = 512, .per_address = 96, .unverified_total = 512 } },
   { "nodes", { .total = 4096, .per_address = 32, .unverified_total = 512 } },
   { "ssh", { .total = 4096, .per_address = 16, .unverified_total = 64 } },
 };
@@ -43,7 +43,7 @@ flood (FarGate *gate, GPtrArray *silent, Flood how, guint addresses, guint each)
 START_TEST (no_flood_shuts_a_shipped_door)
 {
   static const char *const news[N_FLOODS] = { "198.51.100.2", "198.51.100.3", "2001:db8:ffff::1" };
-  static const guint addresses[N_FLOODS] = { 16, 16, 4000 }, each[N_FLOODS] = { 64, 64, 1 };
+  static const guint addresses[N_FLOODS] = { 16, 16, 4000 }, each[N_FLOODS] = { 128, 128, 1 };
   FarGate *gate = far_gate_new (shipped[_i].name, &shipped[_i].limits);
   g_autoptr (GPtrArray) silent = g_ptr_array_new_with_free_func (g_free);
   Guest known = { 0 }, new[8] = { 0 };
