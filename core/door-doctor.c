@@ -7,6 +7,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
 
+#include "damage.h"
 #include "doctor.h"
 #include "instance-private.h"
 #include "loader.h"
@@ -33,6 +34,18 @@ doctor_instances (json_t *findings)
 }
 
 static void
+doctor_damage (json_t *findings)
+{
+  g_auto (GStrv) stores = far_damage_stores (far_node_state_dir ());
+
+  for (guint i = 0; stores[i] != NULL; i++) {
+    g_autofree char *note = far_damage_note (far_node_state_dir (), stores[i]), *text = g_strdup_printf ("stores.%s: %s", stores[i], note);
+
+    far_doctor_add (findings, FAR_DOCTOR_BAD, "store", text, _("farctl restore FILE, or farctl restore --begin-empty to go on with what could be read"));
+  }
+}
+
+static void
 doctor_profile (json_t *findings)
 {
   g_autofree char *range = NULL;
@@ -54,6 +67,7 @@ doctor_get (gpointer self, FarCall *call)
 
   far_doctor_machine (findings);
   far_doctor_plugins (findings, (const char *const *) folders);
+  doctor_damage (findings);
   doctor_instances (findings);
   doctor_profile (findings);
   far_doctor_certificates (findings, keys, far_clock_wall_us ());

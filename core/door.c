@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <farwatch/i18n.h>
+#include <farwatch/trust.h>
 
 #include "door.h"
 #include "frame.h"
@@ -165,12 +166,23 @@ door_no_route (FarAnswer *answer, const char *first, gboolean known, GError **er
     g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("this node, %s, has no '%s'; `farctl call --list` shows what there is"), far_node_id (), first);
 }
 
+/* Why a service does not run is for who may see the node; the others hear that it does not. */
+static void
+door_not_running (const FarPrincipal *principal, const FarInstance *owner, GError **error)
+{
+  if (far_may (principal, FAR_ACTION_SEE, "node", NULL, NULL) == FAR_MAY_ALLOW)
+    far_instance_why_not (owner, error);
+  else
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("this part of the node does not run now; farctl status tells its admin why"));
+}
+
 static const FarRoute *
 door_route (FarAnswer *answer, GError **error)
 {
   FarCall *call = &answer->call;
   g_auto (GStrv) parts = far_route_split (answer->request->resource, &call->query, error);
   gboolean known = FALSE;
+  const FarInstance *owner;
   const FarRoute *route;
 
   if (parts == NULL)
@@ -180,6 +192,8 @@ door_route (FarAnswer *answer, GError **error)
     return route;
   if (far_instances_starting ())
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("the node is still starting; try again in a moment"));
+  else if (!known && (owner = far_route_owner (parts)) != NULL)
+    door_not_running (answer->principal, owner, error);
   else
     door_no_route (answer, parts[0], known, error);
   return NULL;
@@ -190,6 +204,8 @@ door_prepare (FarAnswer *answer, const FarRoute *route, GError **error)
 {
   FarCall *call = &answer->call;
 
+  if (call->principal->kind == FAR_PRINCIPAL_NODE && !far_trust_revoked_known ())
+    return door_fail (error, FAR_ERROR_UNAVAILABLE, _("which nodes are revoked cannot be read here now; farctl status tells the server's admin why"));
   if (!door_take_body (call, route->handler, answer->request, error))
     return FALSE;
   call->object = far_route_object (route, call->parts, call->body, error);

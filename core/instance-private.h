@@ -78,6 +78,8 @@ void far_instances_keep_retired (FarInstance *at);
 void far_instances_drop_retired (FarInstance *at);
 GPtrArray *far_instances_all (void);     /* of FarInstance, in the order of starting; borrowed */
 FarInstance *far_instances_by_path (const char *path);
+/* What is told to who needs it, while it does not run. */
+void far_instance_why_not (const FarInstance *at, GError **error);
 /* Takes the array. */
 void far_instances_replace (GPtrArray *instances);
 /* Every instance was tried: the daemon has come up, well or not. func runs once. */

@@ -4,6 +4,7 @@
 
 #include "instance-private.h"
 
+#include "damage.h"
 #include "door-private.h"
 #include "peer.h"
 
@@ -281,11 +282,24 @@ starts_long (gpointer data)
   far_instances_advance ();
 }
 
+/* A store that was found damaged waits for a person. */
+static gboolean
+may_begin (FarInstance *at, GError **error)
+{
+  g_autofree char *note = at->kind == FAR_KIND_STORE ? far_damage_note (far_node_state_dir (), at->name) : NULL;
+
+  return note == NULL || far_damage_refuse (note, error);
+}
+
 void
 far_instance_begin (FarInstance *at)
 {
   GError *error = NULL;
 
+  if (!may_begin (at, &error)) {
+    failed_with (at, error);
+    return;
+  }
   set_state (at, FAR_STATE_STARTING);
   far_listens_rest (at);
   at->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + PATIENCE_US, starts_long, at);

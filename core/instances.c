@@ -170,11 +170,14 @@ far_instances_stop (void)
   instances.advancing = FALSE;
 }
 
-static void
-set_not_running (const FarInstance *at, GError **error)
+/* One that will not be tried again gives its cause, with the next step, instead of "later". */
+void
+far_instance_why_not (const FarInstance *at, GError **error)
 {
   if (at->state == FAR_STATE_MISSING)
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s: %s", at->path, at->configured->missing);
+  else if (at->state == FAR_STATE_FAILED && at->error != NULL)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not run: %s"), at->path, at->error->message);
   else
     g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not run (%s%s%s); try again later"), at->path, far_state_name (at->state),
                  at->error != NULL ? ": " : "", at->error != NULL ? at->error->message : "");
@@ -194,7 +197,7 @@ far_instance_find (FarKind kind, const char *name, GError **error)
   if (at != NULL && at->state == FAR_STATE_RUNNING)
     return at;
   if (at != NULL)
-    set_not_running (at, error);
+    far_instance_why_not (at, error);
   return NULL;
 }
 

@@ -55,6 +55,8 @@ libfarwatch_la_SOURCES = \
 	core/control.h \
 	core/crc32c.c \
 	core/crc32c.h \
+	core/damage.c \
+	core/damage.h \
 	core/dedup.c \
 	core/describe.c \
 	core/device.c \

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "instance-private.h"
+
 #include <farwatch/i18n.h>
 
 #define PARTS_MAX 8
@@ -164,6 +166,35 @@ far_route_find (const char *method, char **parts, GStrv *out, gboolean *known)
     g_ptr_array_add (values, NULL);
     *out = (GStrv) g_ptr_array_steal (values, NULL);
     return route;
+  }
+  return NULL;
+}
+
+/* A resource of a service that does not run now. */
+static gboolean
+pattern_matches (const char *pattern, char **parts)
+{
+  g_auto (GStrv) wanted = g_strsplit (pattern, "/", -1);
+  guint i;
+
+  for (i = 0; wanted[i] != NULL; i++)
+    if (parts[i] == NULL || (wanted[i][0] != '{' && strcmp (wanted[i], parts[i]) != 0))
+      return FALSE;
+  return parts[i] == NULL;
+}
+
+const FarInstance *
+far_route_owner (char **parts)
+{
+  GPtrArray *all = far_instances_all ();
+
+  for (guint i = 0; i < all->len; i++) {
+    const FarInstance *at = all->pdata[i];
+    const FarHandler *handler = at->kind == FAR_KIND_SERVICE && at->type != NULL ? ((const FarServiceType *) at->type)->handlers : NULL;
+
+    for (; handler != NULL && handler->method != NULL; handler++)
+      if (at->state != FAR_STATE_RUNNING && pattern_matches (handler->pattern, parts))
+        return at;
   }
   return NULL;
 }

@@ -15,6 +15,8 @@ typedef struct {
 char **far_route_split (const char *resource, json_t **query, GError **error);
 /* NULL: none. *values: what stood for {…}, caller frees. *known: the resource exists with another method. */
 const FarRoute *far_route_find (const char *method, char **parts, GStrv *values, gboolean *known);
+/* The service that would have such a resource if it ran; NULL: none. */
+const FarInstance *far_route_owner (char **parts);
 /* The handler's object with {…} filled from values and body; a body field that was not sent cuts the object before the word it belongs to:
  * "terminals/{body.terminal}/devices/{body.device}" is "terminals/t1" without device. FAR_ERROR_INVALID for text that is no name. */
 char *far_route_object (const FarRoute *route, char **values, json_t *body, GError **error);

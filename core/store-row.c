@@ -7,6 +7,8 @@
 #include <farwatch/store.h>
 #include <jansson.h>
 
+const char *const far_if_damaged[] = { "stop", "go-on", NULL };
+
 FarRow *
 far_row_new (const char *key, const char *row, gint64 revision)
 {

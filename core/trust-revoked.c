@@ -7,6 +7,7 @@
 
 static GMutex lock;
 static GHashTable *revoked; /* under lock; entries are strings */
+static gint unknown;        /* atomic */
 
 static void
 add_locked (const char *entry)
@@ -53,4 +54,16 @@ far_trust_revoked (const char *serial, const char *node)
   found = revoked != NULL && ((serial != NULL && g_hash_table_contains (revoked, serial)) || (every != NULL && g_hash_table_contains (revoked, every)));
   g_mutex_unlock (&lock);
   return found;
+}
+
+gboolean
+far_trust_revoked_known (void)
+{
+  return !g_atomic_int_get (&unknown);
+}
+
+void
+far_trust_revoked_set_known (gboolean known)
+{
+  g_atomic_int_set (&unknown, !known);
 }

@@ -105,6 +105,18 @@ GArray *far_points_new (void); /* frees the texts with the array */
 
 /* ---- what stores share ---- [any thread] */
 
+/* A driver has found its files damaged, put them aside and made a new store of what can still be read. What is gone is not known, so nobody may judge by
+ * the rest: core keeps `what` (place, and what was taken over, one line) in STATE/damaged/NAME, stops the instance, and does not start it before a person
+ * has decided (`farctl restore`). Blocks: a worker's thread only. Always FALSE, with the error that its requests end with from now on (error may be NULL).
+ */
+gboolean far_store_damaged (FarInstance *at, const char *what, GError **error);
+/* Before the files are moved: only the note, so that a crash on the way forgets nothing. Blocks: a worker's thread only. */
+void far_store_damage_begin (FarInstance *at, const char *what);
+/* The option that all stores offer for it: index into far_if_damaged[]. */
+extern const char *const far_if_damaged[];
+#define FAR_IF_DAMAGED_STOP 0   /* far_store_damaged() */
+#define FAR_IF_DAMAGED_GO_ON 1  /* a store of values alone goes on with what could be read */
+
 /* CRC-32C (RFC 3720, appendix B.4); crc: 0, or the value so far. */
 guint32 far_crc32c (guint32 crc, gconstpointer data, gsize size);
 /* crc of an uplink batch's SAMPLES parts equals the key's, and their bytes can be read. */

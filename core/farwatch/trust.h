@@ -36,6 +36,9 @@ void far_trust_revoked_set (const char *const *entries);
 void far_trust_revoked_add (const char *entry);
 void far_trust_revoked_remove (const char *entry);
 gboolean far_trust_revoked (const char *serial, const char *node);
+/* FALSE: who keeps the list cannot read it (its store does not run): no message of a node is taken meanwhile. TRUE from the start: most nodes keep none. */
+gboolean far_trust_revoked_known (void);
+void far_trust_revoked_set_known (gboolean known);
 /* "sha256:HEX" of the SubjectPublicKeyInfo of a PEM certificate or CSR; caller frees. */
 char *far_trust_key_hash (const char *pem, GError **error);
 char *far_trust_serial (const char *cert_pem, GError **error);

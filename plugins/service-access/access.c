@@ -93,9 +93,12 @@ table_loaded (Access *self, const GError *error, GPtrArray *rows, gpointer user)
   if (!self)
     return;
   if (error) {
+    far_trust_revoked_set_known (FALSE); /* a node that was revoked must not pass while nobody can say so */
     far_instance_fail (self->at, g_error_copy (error));
     return;
   }
+  if (g_str_equal (tables[i].table, "revoked"))
+    far_trust_revoked_set_known (TRUE); /* rows are taken below, before any message is */
   if (g_str_equal (tables[i].table, "sessions")) {
     access_restart (self, rows, started, NULL);
     return;

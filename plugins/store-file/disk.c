@@ -13,6 +13,14 @@
 
 /* ---- small things ---- */
 
+/* It was found damaged. Always FALSE. */
+static gboolean
+disk_held (const Disk *disk, GError **error)
+{
+  g_propagate_error (error, g_error_copy (disk->held));
+  return FALSE;
+}
+
 gboolean
 disk_full (GError **error, const char *path)
 {
@@ -105,6 +113,7 @@ disk_new (const char *path)
   disk->refs = 1;
   disk->path = g_strdup (path);
   disk->fd = disk->lock_fd = disk->peek_fd = -1;
+  disk->lost = g_string_new (NULL);
   g_mutex_init (&disk->lock);
   return disk;
 }
@@ -143,6 +152,8 @@ disk_unref (Disk *disk)
     return;
   disk_close (disk);
   g_mutex_clear (&disk->lock);
+  g_string_free (disk->lost, TRUE);
+  g_clear_error (&disk->held);
   g_free (disk->path);
   g_free (disk);
 }
@@ -217,6 +228,23 @@ list_dir (const Disk *disk, Listing *listing, GError **error)
   return TRUE;
 }
 
+/* It stays for whoever wants to look into it; nothing of ours reads a file of such a name. */
+static void
+keep_aside (const char *path)
+{
+  g_autofree char *aside = g_strconcat (path, ".damaged", NULL);
+
+  if (link (path, aside) != 0 && errno != EEXIST)
+    far_complain (NULL, path, "%s cannot be kept as %s: %s", path, aside, g_strerror (errno));
+}
+
+static void
+lost (Disk *disk, const char *path, const char *what)
+{
+  keep_aside (path);
+  g_string_append_printf (disk->lost, "%s%s: %s", disk->lost->len > 0 ? ", " : "", path, what);
+}
+
 /* A state counts only whole. NULL: it is damaged. */
 static Index *
 load_state (const Disk *disk, guint64 number)
@@ -248,6 +276,12 @@ load_newest_state (Disk *disk, const Listing *listing, Index **index)
     else if (disk->older_state == 0)
       disk->older_state = number;
   }
+  if (*index == NULL && listing->states->len > 0) {
+    guint64 newest = g_array_index (listing->states, guint64, listing->states->len - 1);
+    g_autofree char *path = disk_file (disk, DISK_STATE, newest);
+
+    lost (disk, path, _("neither this state nor the one before can be read"));
+  }
   if (*index == NULL)
     *index = index_new ();
 }
@@ -265,8 +299,11 @@ load_segment (Disk *disk, Index *index, guint64 number, guint64 *end, GError **e
     close (fd);
   else
     disk_full (error, path);
-  if (scan.skipped > 0)
-    far_log (disk->at, G_LOG_LEVEL_CRITICAL, "%s is damaged: %" G_GUINT64_FORMAT " bytes in the middle left out", path, scan.skipped);
+  if (scan.skipped > 0) {
+    g_autofree char *what = g_strdup_printf (_("%" G_GUINT64_FORMAT " bytes in the middle cannot be read"), scan.skipped);
+
+    lost (disk, path, what);
+  }
   if (scan.torn)
     far_log (disk->at, G_LOG_LEVEL_WARNING, "%s ends in the middle of a record: the end was not acknowledged and is left out", path);
   *end = scan.good_end;
@@ -317,6 +354,40 @@ load_all (Disk *disk, Index **out, guint64 *current, guint64 *end, GError **erro
   return TRUE;
 }
 
+/* "terminals 3, rights 2" */
+static char *
+list_rows (Disk *disk)
+{
+  GString *list = g_string_new (NULL);
+  GHashTableIter iter;
+  gpointer table, rows;
+
+  g_hash_table_iter_init (&iter, disk->index->tables);
+  while (g_hash_table_iter_next (&iter, &table, &rows))
+    if (((GPtrArray *) rows)->len > 0)
+      g_string_append_printf (list, "%s%s %u", list->len > 0 ? ", " : "", (const char *) table, ((GPtrArray *) rows)->len);
+  if (list->len == 0)
+    g_string_append (list, _("no rows"));
+  return g_string_free (list, FALSE);
+}
+
+/* The note comes first: a crash on the way must not end in a store that seems to be good. */
+static gboolean
+damaged (Disk *disk, GError **error)
+{
+  g_autofree char *list = list_rows (disk), *said = g_strdup_printf (_("%s was damaged (%s); could be read: %s"), disk->path, disk->lost->str, list);
+
+  g_string_truncate (disk->lost, 0);
+  if (!disk->go_on)
+    far_store_damage_begin (disk->at, said);
+  if (!disk_take_over (disk, error))
+    return FALSE;
+  if (!disk->go_on)
+    return far_store_damaged (disk->at, said, &disk->held) || disk_held (disk, error);
+  far_log (disk->at, G_LOG_LEVEL_CRITICAL, "%s", said);
+  return TRUE;
+}
+
 /* Under the file lock. The tail that is no record is cut off: it was never acknowledged. */
 static gboolean
 disk_load (Disk *disk, GError **error)
@@ -346,7 +417,7 @@ disk_load (Disk *disk, GError **error)
   disk->end = end;
   g_mutex_unlock (&disk->lock);
   g_clear_pointer (&old, index_free);
-  return TRUE;
+  return disk->lost->len == 0 || damaged (disk, error);
 }
 
 /* ---- opening ---- */
@@ -382,6 +453,8 @@ disk_open (Disk *disk, GError **error)
 {
   gboolean good;
 
+  if (disk->held != NULL)
+    return disk_held (disk, error);
   if (disk->index != NULL)
     return TRUE;
   if (g_mkdir_with_parents (disk->path, 0700) != 0)
@@ -444,6 +517,8 @@ disk_begin (Disk *disk, GError **error)
   g_mutex_unlock (&disk->lock);
   if (!good)
     flock (disk->lock_fd, LOCK_UN);
+  if (disk->held != NULL)
+    disk_close (disk);
   return good;
 }
 

@@ -25,6 +25,9 @@ typedef struct {
   guint64 older_state;     /* number of the state before the newest; 0: none */
   gboolean writing;        /* our writer has the lock: what is behind `end` is ours, not yet durable */
   gint64 keep_us;
+  gboolean go_on;          /* a damaged store goes on with what can be read, and that is all */
+  GString *lost;           /* what was found damaged while loading and nothing made up for; the writer's thread */
+  GError *held;            /* damaged: what every request hears; the writer's thread */
 } Disk;
 
 Disk *disk_new (const char *path);
@@ -55,6 +58,8 @@ gboolean disk_sync_dir (const char *path);
 gboolean disk_full (GError **error, const char *path); /* cannot record: by errno; always FALSE */
 
 /* ---- roll.c, the writer's thread, between begin and finish ---- */
+/* What was loaded is written as a state, and a new segment begun: what is damaged is not read again. */
+gboolean disk_take_over (Disk *disk, GError **error);
 /* A new segment when the current one is long enough (or now). */
 gboolean disk_roll (Disk *disk, gboolean now, GError **error);
 /* One step of care: closed segments become blocks, old samples go. FALSE: nothing to do. */

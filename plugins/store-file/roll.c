@@ -77,6 +77,12 @@ disk_roll (Disk *disk, gboolean now, GError **error)
   return TRUE;
 }
 
+gboolean
+disk_take_over (Disk *disk, GError **error)
+{
+  return write_state (disk, error) && open_next (disk, error);
+}
+
 /* ---- rewriting a closed segment ---- */
 
 typedef struct {

@@ -7,6 +7,7 @@
 typedef struct {
   char *path;
   gint64 keep_us;
+  int if_damaged;
 } FileOptions;
 
 typedef struct {
@@ -60,6 +61,7 @@ file_start (gpointer data, GError **error G_GNUC_UNUSED)
   self->disk = disk_new (path);
   self->disk->at = self->at;
   self->disk->keep_us = options->keep_us;
+  self->disk->go_on = options->if_damaged == FAR_IF_DAMAGED_GO_ON;
   writer_begin (&self->writer, self->at, self->disk);
   self->opening = far_request_ref (far_request_new (file_opened, self, 0));
   writer_push (&self->writer, open_new (self->opening));
@@ -151,6 +153,9 @@ static const FarOption file_options[] = {
     .summary = N_ ("directory; without it NAME.store in the state directory") },
   { .name = "keep", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (FileOptions, keep_us),
     .fallback = "30d", .summary = N_ ("how long samples stay; 0s: for ever"), .min = 0, .max = G_MAXINT64 },
+  { .name = "if-damaged", .type = FAR_OPT_CHOICE, .flags = FAR_OPT_RESTART, .offset = G_STRUCT_OFFSET (FileOptions, if_damaged),
+    .fallback = "stop", .choices = far_if_damaged,
+    .summary = N_ ("stop: nobody judges by the rest until farctl restore; go-on: with what could be read, for a store of values alone") },
   { .type = FAR_OPT_END }
 };
 

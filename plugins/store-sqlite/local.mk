@@ -11,6 +11,7 @@ plugins_store_sqlite_store_sqlite_la_SOURCES = \
 	plugins/store-sqlite/care.c \
 	plugins/store-sqlite/conn.c \
 	plugins/store-sqlite/conn.h \
+	plugins/store-sqlite/damage.c \
 	plugins/store-sqlite/read.c \
 	plugins/store-sqlite/schema.c \
 	plugins/store-sqlite/schema.h \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The tables, and what becomes of a file that is newer than us, foreign or damaged. */
+/* The tables, and what becomes of a file that is newer than us or foreign. */
 #pragma once
 #include "conn.h"
 
@@ -7,5 +7,3 @@
 gboolean schema_check (Conn *conn, GError **error);
 /* Makes the tables of a new file. */
 gboolean schema_make (Conn *conn, GError **error);
-/* Moves a damaged database aside ("NAME.damaged-TIME"), then takes over what can still be read. said: what was done, one line. */
-gboolean schema_replace_damaged (Conn *conn, char **said, GError **error);

@@ -20,6 +20,9 @@ static const FarOption sqlite_options[] = {
     .summary = N_ ("database file; without it NAME.db in the state directory") },
   { .name = "keep", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (SqliteOptions, keep_us),
     .fallback = "30d", .summary = N_ ("how long samples stay; 0s: for ever"), .min = 0, .max = G_MAXINT64 },
+  { .name = "if-damaged", .type = FAR_OPT_CHOICE, .flags = FAR_OPT_RESTART, .offset = G_STRUCT_OFFSET (SqliteOptions, if_damaged),
+    .fallback = "stop", .choices = far_if_damaged,
+    .summary = N_ ("stop: nobody judges by the rest until farctl restore; go-on: with what could be read, for a store of values alone") },
   { .type = FAR_OPT_END }
 };
 
@@ -43,6 +46,7 @@ worker_fill (Sqlite *self, Worker *worker)
   worker->path = self->path;
   worker->generation = &self->writer.generation;
   worker->writer = &self->writer.worker;
+  worker->owner = &self->writer;
 }
 
 static void
@@ -84,7 +88,7 @@ sqlite_start (gpointer data, GError **error G_GNUC_UNUSED)
   worker_fill (self, &self->writer.worker);
   worker_fill (self, &self->reader);
   worker_fill (self, &self->scanner);
-  self->writer.worker.owner = &self->writer;
+  self->writer.go_on = options->if_damaged == FAR_IF_DAMAGED_GO_ON;
   worker_begin (&self->writer.worker, "sqlite-write", writer_run);
   worker_begin (&self->reader, "sqlite-read", reader_run);
   worker_begin (&self->scanner, "sqlite-scan", reader_run);
@@ -123,6 +127,7 @@ sqlite_fini (gpointer data)
 {
   Sqlite *self = data;
 
+  g_clear_error (&self->writer.held);
   g_hash_table_unref (self->writer.series);
   g_hash_table_unref (self->writer.young);
   g_queue_clear (&self->writer.merge);

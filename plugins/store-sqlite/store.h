@@ -29,13 +29,14 @@ struct _Worker {
   GThread *thread;
   GAsyncQueue *jobs;
   Conn conn;
-  gpointer owner;                                /* writer: Writer* */
+  gpointer owner;                                /* Writer* */
   Worker *writer;                                /* readers: whom to tell of damage */
 };
 
 typedef struct {
   char *path;
   gint64 keep_us;      /* age of samples that stay; 0: all */
+  int if_damaged;      /* FAR_IF_DAMAGED_… */
 } SqliteOptions;
 
 typedef struct _Sqlite Sqlite;
@@ -56,6 +57,8 @@ gpointer reader_run (gpointer worker);
 typedef struct {
   Worker worker;
   gint generation;
+  gboolean go_on;              /* a damaged file is replaced by what can be read of it, and that is all */
+  GError *held;                /* the file was damaged: what every request hears from then on; set once, under lock */
   gint64 keep_us;              /* atomic by lock */
   GMutex lock;
   gint64 revision;             /* in the open transaction */
@@ -70,6 +73,11 @@ typedef struct {
 gpointer writer_run (gpointer writer);
 gint64 writer_keep (Writer *writer);
 void writer_repair (Writer *writer); /* after an error: what conn.worst asks for */
+/* FALSE: the store is not to be used any more. [any thread] */
+gboolean writer_usable (Writer *writer, GError **error);
+
+/* damage.c: the file is damaged. It is moved aside and read out; then the store goes on, or (the default) is held until a person has decided. */
+gboolean damage_found (Writer *writer, GError **error);
 
 /* jobs of the writer */
 void write_open (Worker *worker, Job *job);

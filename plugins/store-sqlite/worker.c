@@ -83,7 +83,7 @@ reader_job (Worker *worker, Job *job)
   worker->seen = generation;
   if (far_request_ended (job->req))
     job->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "cancelled");
-  else if (conn_open (&worker->conn, CONN_READ, &job->error))
+  else if (writer_usable (worker->owner, &job->error) && conn_open (&worker->conn, CONN_READ, &job->error))
     job->run (worker, job);
   if (conn_is_damaged (worker->conn.worst)) {
     conn_close (&worker->conn);

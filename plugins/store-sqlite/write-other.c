@@ -65,9 +65,6 @@ open_unless_full (Worker *worker, GError **error)
 void
 write_open (Worker *worker, Job *job)
 {
-  Writer *writer = worker->owner;
-  g_autofree char *said = NULL;
-
   if (open_unless_full (worker, &job->error) || !conn_is_damaged (worker->conn.worst))
     return;
   g_clear_error (&job->error);
@@ -75,10 +72,7 @@ write_open (Worker *worker, Job *job)
     job->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, _("%s is no database; choose another path"), worker->path);
     return;
   }
-  if (!schema_replace_damaged (&worker->conn, &said, &job->error))
-    return;
-  g_atomic_int_inc (&writer->generation);
-  far_log (worker->at, G_LOG_LEVEL_CRITICAL, "%s", said);
+  damage_found (worker->owner, &job->error);
 }
 
 /* A reader has met damage that the writer may never come by. */
@@ -89,7 +83,7 @@ write_check (Worker *worker, Job *job)
   sqlite3_stmt *stmt;
 
   conn->worst = SQLITE_OK;
-  if (!conn_open (conn, CONN_WRITE, &job->error))
+  if (!writer_usable (worker->owner, &job->error) || !conn_open (conn, CONN_WRITE, &job->error))
     return;
   stmt = conn_query (conn, &job->error, "PRAGMA quick_check(1)", "");
   if (stmt != NULL && conn_step (conn, stmt, &job->error)) {
@@ -232,7 +226,7 @@ write_maintain (Worker *worker, Job *base)
   gint64 end_us = g_get_monotonic_time () + (gint64) job->budget_ms * 1000;
 
   ((Writer *) worker->owner)->next_care_us = 0;
-  if (!conn_open (&worker->conn, CONN_WRITE, &base->error))
+  if (!writer_usable (worker->owner, &base->error) || !conn_open (&worker->conn, CONN_WRITE, &base->error))
     return;
   while (care_step (worker->owner, &base->error) && g_get_monotonic_time () < end_us)
     continue;

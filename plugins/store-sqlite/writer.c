@@ -25,22 +25,27 @@ writer_forget (Writer *writer)
   g_hash_table_remove_all (writer->series);
 }
 
-/* A damaged file is replaced at once, so that the next write finds a good one. */
+gboolean
+writer_usable (Writer *writer, GError **error)
+{
+  gboolean usable;
+
+  g_mutex_lock (&writer->lock);
+  usable = writer->held == NULL;
+  if (!usable)
+    g_propagate_error (error, g_error_copy (writer->held));
+  g_mutex_unlock (&writer->lock);
+  return usable;
+}
+
+/* What is damaged is not written to again. */
 void
 writer_repair (Writer *writer)
 {
   Conn *conn = &writer->worker.conn;
-  g_autoptr (GError) error = NULL;
-  g_autofree char *said = NULL;
 
-  if (conn_is_damaged (conn->worst)) {
-    if (schema_replace_damaged (conn, &said, &error)) {
-      far_log (writer->worker.at, G_LOG_LEVEL_CRITICAL, "%s", said);
-      g_atomic_int_inc (&writer->generation);
-    }
-    else
-      far_complain (writer->worker.at, "damaged", "%s", error->message);
-  }
+  if (conn_is_damaged (conn->worst))
+    damage_found (writer, NULL);
   else if ((conn->worst & 0xff) == SQLITE_IOERR || (conn->worst & 0xff) == SQLITE_CANTOPEN)
     conn_close (conn);
   conn->worst = SQLITE_OK;
@@ -52,7 +57,7 @@ group_begin (Writer *writer, GError **error)
 {
   Conn *conn = &writer->worker.conn;
 
-  if (!conn_open (conn, CONN_WRITE, error) || !conn_run (conn, error, "BEGIN IMMEDIATE", ""))
+  if (!writer_usable (writer, error) || !conn_open (conn, CONN_WRITE, error) || !conn_run (conn, error, "BEGIN IMMEDIATE", ""))
     return FALSE;
   writer->revision = conn_number (conn, error, 0, "SELECT value FROM meta WHERE name = 'revision'", "");
   writer->revised = FALSE;

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "damage.h"
+#include "instance-private.h"
 #include "store-help.h"
 
 static const char *const types[] = { "sqlite", "file" };
@@ -461,11 +463,11 @@ START_TEST (a_database_of_another_program_is_left_alone)
 }
 END_TEST
 
-START_TEST (a_damaged_database_is_moved_aside_and_read_out)
+/* 400 rows of which every third page is junk. */
+static void
+damage_a_database (const char *dir)
 {
-  g_autofree char *dir = node_fresh_dir (), *path = g_build_filename (dir, "main.db", NULL), *aside = NULL, *junk = g_strnfill (4096, 'j');
-  g_autofree char *filler = g_strnfill (1500, 'x');
-  g_autoptr (GPtrArray) rows = NULL;
+  g_autofree char *path = g_build_filename (dir, "main.db", NULL), *junk = g_strnfill (4096, 'j'), *filler = g_strnfill (1500, 'x');
   struct stat stat_now;
 
   store_open ("sqlite", dir, NULL);
@@ -478,8 +480,66 @@ START_TEST (a_damaged_database_is_moved_aside_and_read_out)
   ck_assert_int_eq (stat (path, &stat_now), 0);
   for (off_t page = 20; page * 4096 < stat_now.st_size; page += 3)
     patch (path, page * 4096, junk, 4096);
+}
+
+static gboolean
+store_is_down (gpointer data G_GNUC_UNUSED)
+{
+  return far_instance_find (FAR_KIND_STORE, "main", NULL) == NULL;
+}
+
+/* Which store it is, what could be read, what to do. */
+static void
+assert_held (const char *dir, const char *part)
+{
+  g_autoptr (GError) error = NULL;
+
+  ck_assert (store_is_down (NULL));
+  ck_assert_int_eq (store_put ("t", "z", "{}", FAR_EXPECT_ANY, &error), -1);
+  ck_assert_msg (strstr (error->message, "store damaged") != NULL && strstr (error->message, dir) != NULL && strstr (error->message, part) != NULL
+                 && strstr (error->message, "--begin-empty") != NULL, "%s", error->message);
+}
+
+START_TEST (a_damaged_database_is_read_out_and_not_judged_by)
+{
+  g_autofree char *dir = node_fresh_dir (), *aside = NULL;
+  g_autoptr (GPtrArray) rows = NULL;
+  g_autoptr (GError) error = NULL;
+
+  damage_a_database (dir);
+  store_try ("sqlite", dir, NULL, &error);
+  for (guint i = 0; i < 400 && error == NULL; i++) { /* sooner or later the damage is hit */
+    g_autofree char *key = g_strdup_printf ("k%03u", i);
+
+    store_put ("t", key, "{}", FAR_EXPECT_ANY, &error);
+  }
+  ck_assert_ptr_nonnull (error);
+  node_until (store_is_down, NULL);
+  assert_held (dir, "could be read: t ");
+  aside = find_file (dir, "main.db.damaged-");
+  ck_assert_ptr_nonnull (aside);
+  store_close ();
+  store_try ("sqlite", dir, NULL, NULL); /* nor after a restart, nor when it is tried again */
+  assert_held (dir, "could be read: t ");
+  far_instance_retry (far_instances_by_path ("stores.main"));
+  assert_held (dir, "could be read: t ");
+  store_close ();
+  ck_assert (far_damage_accept (dir, "main", NULL));
   store_open ("sqlite", dir, NULL);
-  for (guint i = 0; i < 400; i++) { /* sooner or later the damage is hit, and then writing goes on in a new file */
+  rows = store_rows ("t", NULL, NULL, 1000, FALSE);
+  ck_assert_uint_gt (rows->len, 100);
+  store_close ();
+}
+END_TEST
+
+START_TEST (a_damaged_database_of_values_goes_on)
+{
+  g_autofree char *dir = node_fresh_dir (), *aside = NULL;
+  g_autoptr (GPtrArray) rows = NULL;
+
+  damage_a_database (dir);
+  store_open ("sqlite", dir, "if-damaged: go-on");
+  for (guint i = 0; i < 400; i++) {
     g_autofree char *key = g_strdup_printf ("k%03u", i);
     g_autoptr (GError) error = NULL;
 
@@ -494,15 +554,19 @@ START_TEST (a_damaged_database_is_moved_aside_and_read_out)
 }
 END_TEST
 
-START_TEST (junk_instead_of_a_database_does_not_stop_the_node)
+START_TEST (junk_instead_of_a_database_is_moved_aside)
 {
   g_autofree char *dir = node_fresh_dir (), *path = g_build_filename (dir, "main.db", NULL), *aside = NULL;
 
   ck_assert (g_file_set_contents (path, "this is no database, whatever it is; but it is longer than a header of one would be, by far", -1, NULL));
-  store_open ("sqlite", dir, NULL);
-  ck_assert_int_gt (store_put ("t", "a", "{}", FAR_EXPECT_ABSENT, NULL), 0);
+  store_try ("sqlite", dir, NULL, NULL);
+  assert_held (dir, "could be read: nothing");
   aside = find_file (dir, "main.db.damaged-");
   ck_assert_ptr_nonnull (aside);
+  store_close ();
+  ck_assert (far_damage_accept (dir, "main", NULL));
+  store_open ("sqlite", dir, NULL);
+  ck_assert_int_gt (store_put ("t", "a", "{}", FAR_EXPECT_ABSENT, NULL), 0);
   store_close ();
 }
 END_TEST
@@ -519,6 +583,37 @@ START_TEST (a_wrong_path_costs_nobody_a_file)
   store_close ();
   ck_assert (g_file_get_contents (path, &text, NULL, NULL));
   ck_assert (g_str_has_prefix (text, "dear reader"));
+}
+END_TEST
+
+START_TEST (states_that_are_all_damaged_are_not_made_up_for)
+{
+  g_autofree char *dir = node_fresh_dir (), *store = g_build_filename (dir, "main.store", NULL), *filler = g_strnfill (100000, 'x');
+  g_autofree char *row = g_strdup_printf ("{\"x\":\"%s\"}", filler);
+  g_autoptr (GDir) list = NULL;
+  const char *name;
+
+  store_open ("file", dir, NULL);
+  for (guint i = 0; i < 200; i++) {
+    g_autofree char *key = g_strdup_printf ("k%03u", i % 50);
+
+    store_put ("t", key, row, FAR_EXPECT_ANY, NULL);
+  }
+  store_maintain (5000);
+  store_close ();
+  list = g_dir_open (store, 0, NULL);
+  while ((name = g_dir_read_name (list)) != NULL)
+    if (g_str_has_prefix (name, "state-")) {
+      g_autofree char *state = g_build_filename (store, name, NULL);
+
+      patch (state, 1000, "damage", 6);
+    }
+  store_try ("file", dir, NULL, NULL);
+  assert_held (dir, "neither this state nor the one before");
+  store_close ();
+  store_try ("file", dir, "if-damaged: go-on", NULL); /* the note holds it whatever the profile says now */
+  assert_held (dir, "neither this state nor the one before");
+  store_close ();
 }
 END_TEST
 
@@ -550,7 +645,11 @@ START_TEST (a_torn_tail_is_cut_off_and_a_bad_middle_passed_over)
   fd = open (path, O_WRONLY | O_APPEND);
   ck_assert_int_eq (write (fd, "\372FR\n\100\0\0\0abcd half a record", 27), 27);
   close (fd);
-  store_open ("file", dir, NULL);
+  store_try ("file", dir, NULL, NULL);
+  assert_held (dir, "could be read: t ");
+  store_close ();
+  ck_assert (far_damage_accept (dir, "main", NULL));
+  store_open ("file", dir, NULL); /* the same damage is not found again */
   rows = store_rows ("t", NULL, NULL, 1000, FALSE);
   ck_assert_uint_ge (rows->len, 98); /* the record that was hit, or two if it was hit in the frame */
   ck_assert_uint_lt (rows->len, 100);
@@ -657,7 +756,8 @@ main (void)
     what_was_given_before_the_end_is_still_written,
   };
   const TTest *const sole[] = {
-    a_database_of_another_program_is_left_alone, a_damaged_database_is_moved_aside_and_read_out, junk_instead_of_a_database_does_not_stop_the_node,
+    a_database_of_another_program_is_left_alone, a_damaged_database_is_read_out_and_not_judged_by, a_damaged_database_of_values_goes_on,
+    junk_instead_of_a_database_is_moved_aside, states_that_are_all_damaged_are_not_made_up_for,
     a_wrong_path_costs_nobody_a_file, a_torn_tail_is_cut_off_and_a_bad_middle_passed_over, a_damaged_state_is_made_up_for_by_the_one_before,
   };
   Suite *suite = suite_create ("store-fault");
