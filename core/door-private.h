@@ -3,6 +3,7 @@
 #pragma once
 #include <farwatch/message.h>
 
+extern const FarHandler far_door_backup_handlers[];
 extern const FarHandler far_door_clock_handlers[]; /* only where the test clock runs */
 extern const FarHandler far_door_login_handlers[];
 extern const FarHandler far_door_user_handlers[];

@@ -40,6 +40,11 @@ libfarwatch_la_SOURCES = \
 	core/acceptor-private.h \
 	core/acceptor.c \
 	core/address.c \
+	core/backup-key.c \
+	core/backup-private.h \
+	core/backup-read.c \
+	core/backup-write.c \
+	core/backup.h \
 	core/batch-read.c \
 	core/batch-write.c \
 	core/batch.h \
@@ -67,6 +72,7 @@ libfarwatch_la_SOURCES = \
 	core/dial.c \
 	core/doctor.c \
 	core/doctor.h \
+	core/door-backup.c \
 	core/door-clock.c \
 	core/door-doctor.c \
 	core/door-login.c \
@@ -221,11 +227,13 @@ farctl_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 farctl_LDADD = libfarwatch.la $(CORE_LIBS)
 farctl_SOURCES = \
 	core/farctl/args.c \
+	core/farctl/cmd-backup.c \
 	core/farctl/cmd-credential.c \
 	core/farctl/cmd-doctor.c \
 	core/farctl/cmd-enroll.c \
 	core/farctl/cmd-node.c \
 	core/farctl/cmd-people.c \
+	core/farctl/cmd-restore.c \
 	core/farctl/cmd-samples.c \
 	core/farctl/cmd-sessions.c \
 	core/farctl/cmd-terminals.c \

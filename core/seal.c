@@ -27,8 +27,14 @@ decode (const char *text, guint8 *out, gsize size)
   return sodium_base642bin (out, size, text, strlen (text), "\n", &n, NULL, BASE64) == 0 && n == size;
 }
 
-static gboolean
-box_load (const char *keys_dir, guint8 *open, guint8 *secret, GError **error)
+gboolean
+far_seal_box_parse (const char *text, guint8 *open)
+{
+  return decode (text, open, crypto_box_PUBLICKEYBYTES);
+}
+
+gboolean
+far_seal_box_load (const char *keys_dir, guint8 *open, guint8 *secret, GError **error)
 {
   g_autofree char *path = far_trust_path (keys_dir, "box.key");
   char *text = NULL;
@@ -50,7 +56,7 @@ far_trust_box_public (const char *keys_dir, GError **error)
 {
   guint8 open[crypto_box_PUBLICKEYBYTES], secret[crypto_box_SECRETKEYBYTES];
 
-  if (!box_load (keys_dir, open, secret, error))
+  if (!far_seal_box_load (keys_dir, open, secret, error))
     return NULL;
   sodium_memzero (secret, sizeof secret);
   return g_base64_encode (open, sizeof open);
@@ -117,7 +123,7 @@ far_seal_open (const char *keys_dir, const char *sealed_b64, GError **error)
   guint8 open[crypto_box_PUBLICKEYBYTES], secret[crypto_box_SECRETKEYBYTES];
   json_t *plain;
 
-  if (!box_load (keys_dir, open, secret, error))
+  if (!far_seal_box_load (keys_dir, open, secret, error))
     return NULL;
   plain = far_seal_open_with (open, secret, sealed_b64, error);
   sodium_memzero (secret, sizeof secret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The node itself: status, plugins, types, profile, reload, backup, any message. */
+/* The node itself: status, plugins, types, profile, reload, any message. */
 #include "config.h"
 
 #include "ctl.h"
@@ -210,23 +210,6 @@ ctl_reload (Ctl *ctl, int argc, char **argv)
       printf ("%-32s %s\n", path, json_is_string (value) ? json_string_value (value) : "");
   }
   return ctl_done (ctl, body, "%s", _("the profile was read again and is in force"));
-}
-
-int
-ctl_backup (Ctl *ctl, int argc, char **argv)
-{
-  g_autofree char *name = NULL, *path = NULL;
-  const GOptionEntry entries[] = { { "name", 0, 0, G_OPTION_ARG_STRING, &name, N_ ("name of the copy"), N_ ("NAME") }, { NULL, 0, 0, 0, NULL, NULL, NULL } };
-  GError *error = NULL;
-  json_t *answer;
-
-  if (!ctl_args (ctl, entries, &argc, &argv, 0, 0))
-    return ctl->status;
-  answer = ctl_call (ctl, "POST", "backup", json_pack ("{s:s*}", "name", name), &error);
-  if (answer == NULL)
-    return ctl_fail (ctl, error);
-  path = g_strdup (json_string_value (json_object_get (answer, "path")));
-  return ctl_done (ctl, answer, _("copied to %s"), path != NULL ? path : "-");
 }
 
 /* ---- call ---- */

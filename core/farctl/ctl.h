@@ -27,6 +27,7 @@ struct _Ctl {
   int fd;                        /* the link; -1: not yet */
   char *ticket;                  /* of the person, with --server */
   gboolean elsewhere;            /* the node has no such thing: the command belongs to one of another role, as the error says */
+  guint patience_s;              /* how long an answer may take; 0: as usual */
   int status;                    /* exit code, when ctl_args() said no */
 };
 
@@ -114,6 +115,7 @@ int ctl_describe (Ctl *ctl, int argc, char **argv);
 int ctl_check (Ctl *ctl, int argc, char **argv);
 int ctl_reload (Ctl *ctl, int argc, char **argv);
 int ctl_backup (Ctl *ctl, int argc, char **argv);
+int ctl_restore (Ctl *ctl, int argc, char **argv);
 int ctl_call_command (Ctl *ctl, int argc, char **argv);
 int ctl_doctor (Ctl *ctl, int argc, char **argv);
 int ctl_nodes (Ctl *ctl, int argc, char **argv);

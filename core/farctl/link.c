@@ -142,6 +142,11 @@ link_request (Ctl *ctl, const char *method, const char *resource, json_t *body)
 
   if (ctl->ticket != NULL)
     far_message_set_header (request, "ticket", ctl->ticket); /* as the people's door takes it on a link */
+  if (ctl->patience_s > 0) {
+    g_autofree char *seconds = g_strdup_printf ("%u", ctl->patience_s);
+
+    far_message_set_header (request, "timeout", seconds);
+  }
   return request;
 }
 
@@ -164,7 +169,7 @@ ctl_ask (Ctl *ctl, const char *method, const char *resource, json_t *body, GErro
       *error = g_steal_pointer (&unsent);
     return NULL;
   }
-  return link_answer (ctl->fd, request->id, ANSWER_MS, error);
+  return link_answer (ctl->fd, request->id, ANSWER_MS + (int) ctl->patience_s * 1000, error);
 }
 
 /* The node's role, NULL when it does not say: whoever asks may not see it, or the link has ended. */

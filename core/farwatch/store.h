@@ -94,7 +94,8 @@ void far_store_drop (const char *store, const char *table, gint64 samples_before
  * FAR_ERROR_INVALID and nothing kept when it is wrong; a blob that is there already takes no more. Result: gint64*, bytes there now. Pieces <= 256 KiB. */
 void far_store_blob_put (const char *store, const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req);
 void far_store_blob_get (const char *store, const char *sha256, guint64 offset, guint size, FarRequest *req); /* Result: GBytes */
-/* A consistent copy at path (absolute, must not exist); writing goes on meanwhile. */
+/* A consistent copy at path (absolute, must not exist), a file or a directory; writing goes on meanwhile. Result: char *, the file or directory of the
+ * store itself: where the copy would have to be put back. */
 void far_store_snapshot (const char *store, const char *path, FarRequest *req);
 void far_store_maintain (const char *store, guint budget_ms, FarRequest *req);
 

@@ -250,7 +250,6 @@ static const FarField approval_body[] = { { "certificate", FAR_FIELD_STRING, TRU
 static const FarField renew_body[] = { { "csr", FAR_FIELD_STRING, TRUE, N_ ("certificate request, PEM"), 8000 },
                                        { "node", FAR_FIELD_NAME, FALSE, N_ ("which node, when it has no link") },
                                        { NULL } };
-static const FarField backup_body[] = { { "name", FAR_FIELD_NAME, FALSE, N_ ("name of the copy") }, { NULL } };
 
 static const FarHandler handlers[] = {
   { "GET", "terminals", FAR_ACTION_NONE, NULL, NULL, 0, access_terminals_get, N_ ("terminals you may see") },
@@ -279,7 +278,6 @@ static const FarHandler handlers[] = {
   { "POST", "enrollments/{n}", FAR_ACTION_MANAGE, "enrollments", approval_body, 0, access_enrollment_post, N_ ("bring what the admin signed") },
   { "DELETE", "enrollments/{n}", FAR_ACTION_MANAGE, "enrollments", NULL, 0, access_enrollment_delete, N_ ("refuse an enrolment") },
   { "POST", "renew", FAR_ACTION_ANYONE, NULL, renew_body, 0, access_renew_post, N_ ("a node renews its certificate by its key") },
-  { "POST", "backup", FAR_ACTION_MANAGE, "node", backup_body, 0, access_backup_post, N_ ("copy the store") },
   { NULL },
 };
 

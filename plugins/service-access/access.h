@@ -235,7 +235,6 @@ void access_offer_get (gpointer self, FarCall *call);
 void access_poll_post (gpointer self, FarCall *call);
 void access_report_post (gpointer self, FarCall *call);
 void access_stream_post (gpointer self, FarCall *call);
-void access_backup_post (gpointer self, FarCall *call);
 
 /* recheck.c */
 void access_recheck_start (Access *self);

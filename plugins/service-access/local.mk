@@ -11,7 +11,6 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/access.c \
 	plugins/service-access/access.h \
 	plugins/service-access/ask.c \
-	plugins/service-access/backup.c \
 	plugins/service-access/calls.c \
 	plugins/service-access/close.c \
 	plugins/service-access/devices.c \

@@ -150,7 +150,7 @@ snapshot_work (FarRequest *req, gpointer data)
       error = error != NULL ? error : g_error_new (FAR_ERROR, FAR_ERROR_FULL, _("cannot write %s: %s"), part, g_strerror (errno));
   }
   if (error == NULL) {
-    far_request_done (req, NULL, NULL);
+    far_request_done (req, g_strdup (job->disk->path), g_free);
     return;
   }
   if (error->code != FAR_ERROR_CONFLICT)

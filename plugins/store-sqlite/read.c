@@ -241,6 +241,8 @@ read_snapshot (Worker *worker, Job *base)
     base->error = g_error_new (FAR_ERROR, FAR_ERROR_FULL, _("cannot rename %s: %s"), part, g_strerror (errno));
   if (base->error != NULL)
     g_unlink (part);
+  base->result = base->error == NULL ? g_strdup (worker->path) : NULL;
+  base->free_result = g_free;
 }
 
 Job *

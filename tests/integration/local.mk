@@ -31,6 +31,7 @@ integration_tests = \
 	tests/integration/programs.py \
 	tests/integration/refusals.py \
 	tests/integration/reload.py \
+	tests/integration/restore.py \
 	tests/integration/sequence.py \
 	tests/integration/stock-terminal.py \
 	tests/integration/stock.py \

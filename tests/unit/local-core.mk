@@ -95,3 +95,9 @@ tests_fixtures_sensor_twofaced_la_LDFLAGS = $(FIXTURE_LD)
 tests_fixtures_sensor_twofaced_la_SOURCES = tests/fixtures/sensor-twofaced.c
 
 EXTRA_DIST += tests/unit/core-help.h
+
+check_PROGRAMS += tests/unit/test-backup
+tests_unit_test_backup_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_backup_CFLAGS = $(TEST_CC)
+tests_unit_test_backup_LDFLAGS = $(TEST_LD)
+tests_unit_test_backup_LDADD = $(TEST_LINK)

@@ -120,7 +120,7 @@ store_snapshot (const char *path, GError **error)
   Wait *wait = wait_new ();
 
   far_store_snapshot ("main", path, wait->req);
-  wait_result (wait, error);
+  g_free (wait_result (wait, error));
 }
 
 void
