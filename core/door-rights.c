@@ -319,7 +319,7 @@ explain_take (Question *question, GError **error)
   }
   question->action = far_action_parse (action);
   if (question->action == FAR_ACTION_NONE) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("unknown action '%s'"), action);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("action '%s': see, connect, connect-raw, watch, copy, act, approve or manage is meant"), action);
     return FALSE;
   }
   question->object = g_strdup (explain_query (call, "object"));

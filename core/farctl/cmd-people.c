@@ -308,6 +308,7 @@ ctl_explain (Ctl *ctl, int argc, char **argv)
   };
   g_autofree char *who = NULL, *action = NULL, *object = NULL, *q_for = NULL, *q_from = NULL, *q_at = NULL;
   GError *error = NULL;
+  gboolean allowed;
   json_t *answer;
 
   if (!ctl_args (ctl, entries, &argc, &argv, 3, 3))
@@ -326,8 +327,9 @@ ctl_explain (Ctl *ctl, int argc, char **argv)
     ctl_json (answer);
   else
     explain_print (answer);
+  allowed = g_strcmp0 (json_string_value (json_object_get (answer, "result")), "allow") == 0;
   json_decref (answer);
-  return CTL_OK;
+  return allowed ? CTL_OK : CTL_FAILED; /* a script asks, too */
 }
 
 /* ---- login ---- */

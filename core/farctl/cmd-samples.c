@@ -75,6 +75,24 @@ series_rows (json_t *list)
   return rows;
 }
 
+/* FALSE: nobody has sent such a value. */
+static gboolean
+series_known (Ctl *ctl, const char *source, const char *name, GError **error)
+{
+  json_t *all = series_all (ctl, source, error), *list = json_object_get (all, "series"), *one;
+  gboolean known = FALSE;
+  gsize i;
+
+  json_array_foreach (list, i, one)
+    known = known || name == NULL || g_strcmp0 (json_string_value (json_object_get (one, "name")), name) == 0;
+  if (all != NULL && !known && json_array_size (list) == 0)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no values of '%s'; `farctl samples` lists what there is"), source);
+  else if (all != NULL && !known)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("'%s' has no value '%s'; `farctl samples %s` lists those it has"), source, name, source);
+  json_decref (all);
+  return known;
+}
+
 static int
 samples_series (Ctl *ctl, const char *source)
 {
@@ -84,6 +102,8 @@ samples_series (Ctl *ctl, const char *source)
   GError *error = NULL;
   json_t *all = series_all (ctl, source, &error), *rows;
 
+  if (all != NULL && source != NULL && json_array_size (json_object_get (all, "series")) == 0 && !series_known (ctl, source, NULL, &error))
+    g_clear_pointer (&all, json_decref);
   if (all == NULL)
     return ctl_fail (ctl, error);
   if (ctl->json) {
@@ -183,6 +203,8 @@ samples_points (Ctl *ctl, const char *source, const char *name, const SamplesOpt
   GError *error = NULL;
   json_t *points = points_all (ctl, source, name, options, &error);
 
+  if (points != NULL && json_array_size (points) == 0 && !series_known (ctl, source, name, &error))
+    g_clear_pointer (&points, json_decref);
   if (points == NULL)
     return ctl_fail (ctl, error);
   if (ctl->json) {

@@ -94,6 +94,22 @@ ctl_close_session (Ctl *ctl, int argc, char **argv)
   return answer != NULL ? ctl_done (ctl, answer, _("session %s is being closed"), argv[1]) : ctl_fail (ctl, error);
 }
 
+/* An empty list may mean that there is no such thing at all: that is an error, and its own exit code. */
+static gboolean
+history_known (Ctl *ctl, const char *terminal, const char *person, const char *session, GError **error)
+{
+  g_autofree char *resource = terminal != NULL ? ctl_path (error, "terminals", terminal, NULL) : NULL;
+  json_t *found = resource != NULL ? ctl_call (ctl, "GET", resource, NULL, error) : NULL;
+  gboolean known = found != NULL || terminal == NULL;
+
+  json_decref (found);
+  if (known && session != NULL)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("the history knows no session '%s'"), session);
+  else if (known && person != NULL)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("the history knows nothing of person '%s'; `farctl user list` shows who there is"), person);
+  return known && session == NULL && person == NULL;
+}
+
 int
 ctl_history (Ctl *ctl, int argc, char **argv)
 {
@@ -124,6 +140,8 @@ ctl_history (Ctl *ctl, int argc, char **argv)
   q_session = ctl_query ("session", session);
   query = g_strdup_printf ("%s&%s&%s", q_terminal, q_person, q_session);
   list = ctl_list (ctl, "history", "history", query, (guint) MAX (limit, 0), &error);
+  if (list != NULL && json_array_size (json_object_get (list, "history")) == 0 && !history_known (ctl, terminal, person, session, &error))
+    g_clear_pointer (&list, json_decref);
   if (list == NULL)
     return ctl_fail (ctl, error);
   if (ctl->json)

@@ -46,6 +46,26 @@ run_child_setup (gpointer data)
   sigprocmask (SIG_SETMASK, &none, NULL);
 }
 
+/* One sentence for what g_spawn says in its own way. */
+static int
+run_failed (Ctl *ctl, const char *program, const GError *cause)
+{
+  gboolean missing = g_error_matches (cause, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT);
+
+  ctl_fail_new (ctl, FAR_ERROR_CONFIG, _("'%s' cannot be run: %s"), program, missing ? _("there is no such program") : cause->message);
+  return missing ? CTL_NO_PROGRAM : CTL_NO_START;
+}
+
+int
+connect_run_or_say (Connect *connect, const char *host, int port)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (connect_run (connect, connect->ctl->tail, host, port, &error) == 0)
+    return 0;
+  return run_failed (connect->ctl, connect->ctl->tail[0], error);
+}
+
 int
 connect_run (Connect *connect, char **argv, const char *host, int port, GError **error)
 {
@@ -57,8 +77,10 @@ connect_run (Connect *connect, char **argv, const char *host, int port, GError *
     g_ptr_array_add (words, run_replace (argv[i], host, port));
   g_ptr_array_add (words, NULL);
   if (!g_spawn_async (NULL, (char **) words->pdata, env, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CHILD_INHERITS_STDIN, run_child_setup, NULL,
-                      &child, error))
+                      &child, error)) {
+    connect->child_said = TRUE;
     return -1;
+  }
   connect->child = child;
   return 0;
 }
@@ -89,6 +111,7 @@ wait_signal (Connect *connect, int *status)
     if (connect->child == 0 || waitpid (connect->child, &left, WNOHANG) != connect->child)
       return FALSE;
     connect->child = 0;
+    connect->child_said = TRUE;
     *status = WIFEXITED (left) ? WEXITSTATUS (left) : 128 + WTERMSIG (left);
     return TRUE;
   }
@@ -108,6 +131,7 @@ wait_event (Connect *connect, int *status)
     return FALSE;
   if (error != NULL)
     ctl_say ("farctl: %s", error->message);
+  connect->cut = TRUE;
   *status = CTL_FAILED; /* it ended, but not by us */
   return TRUE;
 }

@@ -111,6 +111,12 @@ connect_target (Connect *connect, const char *text)
 
 /* ---- entries ---- */
 
+static gboolean
+connect_has_command (const Connect *connect)
+{
+  return connect->ctl->tail != NULL && connect->ctl->tail[0] != NULL;
+}
+
 static void
 connect_print (Connect *connect, json_t *lines)
 {
@@ -137,27 +143,26 @@ connect_by_ports (Connect *connect)
   GError *error = NULL;
   json_t *lines = connect_ready_lines (connect, &error);
   g_autofree char *host = g_strdup (json_string_value (json_object_get (lines, "host")));
-  int port = (int) json_integer_value (json_object_get (lines, "port"));
+  int port = (int) json_integer_value (json_object_get (lines, "port")), status;
 
   if (lines == NULL)
     return ctl_fail (connect->ctl, error);
-  if (connect->ctl->tail == NULL || connect->ctl->tail[0] == NULL)
+  if (!connect_has_command (connect))
     connect_print (connect, lines);
   json_decref (lines);
   if (connect->detach) {
     connect->over = TRUE; /* for us */
     return CTL_OK;
   }
-  if (connect->ctl->tail != NULL && connect->ctl->tail[0] != NULL && connect_run (connect, connect->ctl->tail, host != NULL ? host : "", port, &error) < 0)
-    return ctl_fail (connect->ctl, error);
-  return connect_wait (connect, -1);
+  status = connect_has_command (connect) ? connect_run_or_say (connect, host != NULL ? host : "", port) : 0;
+  return status != 0 ? status : connect_wait (connect, -1);
 }
 
 static int
 connect_by_listener (Connect *connect)
 {
   GError *error = NULL;
-  gboolean run = connect->ctl->tail != NULL && connect->ctl->tail[0] != NULL;
+  gboolean run = connect_has_command (connect);
   int port = 0, status, listener = connect_listen (MAX (connect->listen_port, 0), &port, &error);
 
   if (listener < 0)
@@ -168,12 +173,12 @@ connect_by_listener (Connect *connect)
     if (connect->ctl->json)
       connect_print (connect, lines);
     else
-      printf (_("listening on 127.0.0.1:%d\n"), port);
+      printf (connect->listen_port >= 0 ? _("listening on 127.0.0.1:%d\n") : _("listening on 127.0.0.1:%d until Ctrl-C or the end of the time (`-` would join stdin and stdout)\n"), port);
     fflush (stdout);
     json_decref (lines);
-  } else if (connect_run (connect, connect->ctl->tail, "127.0.0.1", port, &error) < 0) {
+  } else if ((status = connect_run_or_say (connect, "127.0.0.1", port)) != 0) {
     close (listener);
-    return ctl_fail (connect->ctl, error);
+    return status;
   }
   status = connect_wait (connect, listener);
   close (listener);
@@ -193,14 +198,21 @@ connect_by_stdio (Connect *connect)
   return status;
 }
 
+/* Where a program runs, the exit code is the program's; ours are told apart. */
+static int
+connect_status (const Connect *connect, int status)
+{
+  if (!connect_has_command (connect) || connect->child_said || status == CTL_OK)
+    return status;
+  return connect->cut ? CTL_CUT : CTL_OWN;
+}
+
 static int
 connect_enter (Connect *connect)
 {
-  gboolean run = connect->ctl->tail != NULL && connect->ctl->tail[0] != NULL;
-
   if (strcmp (connect->entry, "ports") == 0)
     return connect_by_ports (connect);
-  if (run || connect->listen_port >= 0)
+  if (connect_has_command (connect) || connect->listen_port >= 0 || (connect->device != NULL && !connect->pipe))
     return connect_by_listener (connect);
   if (connect->device == NULL && strcmp (connect->login, "in-band") == 0)
     return connect_ssh (connect);
@@ -221,25 +233,38 @@ connect_block_signals (Connect *connect)
   connect->signals = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static int
+connect_do (Connect *connect, int argc, char **argv)
+{
+  Ctl *ctl = connect->ctl;
+  GError *error = NULL;
+  int status;
+
+  if (!connect_options (connect, &argc, &argv))
+    return ctl->status;
+  connect->pipe = argc > 2 && strcmp (argv[2], "-") == 0;
+  if (argc > 2 && !connect->pipe)
+    return ctl_usage (ctl, _("'%s' is one word too many; a COMMAND stands behind --"), argv[2]);
+  if (!connect_target (connect, argv[1]))
+    return ctl_usage (ctl, _("'%s' is not TERMINAL[/DEVICE]"), argv[1]);
+  if (connect->pipe && (connect_has_command (connect) || connect->listen_port >= 0))
+    return ctl_usage (ctl, "%s", _("'-' is for stdin and stdout: it goes with neither --listen nor a COMMAND"));
+  connect_block_signals (connect); /* before the dialer's threads start: they inherit it, else a signal ends us with the session left open */
+  if (!connect_defaults (connect, &error))
+    return ctl_fail (ctl, error);
+  if (!connect_ask (connect, &error)) {
+    status = ctl_fail (ctl, error);
+  } else {
+    status = connect_enter (connect);
+  }
+  connect_end (connect);
+  return status;
+}
+
 int
 ctl_connect (Ctl *ctl, int argc, char **argv)
 {
   g_auto (Connect) connect = { .ctl = ctl, .listen_port = -1, .signals = -1, .watch = { .fd = -1 } };
-  GError *error = NULL;
-  int status;
 
-  if (!connect_options (&connect, &argc, &argv))
-    return ctl->status;
-  if (!connect_target (&connect, argv[1]) || (argc > 2 && strcmp (argv[2], "-") != 0))
-    return ctl_usage (ctl, _("'%s' is not TERMINAL[/DEVICE]"), argc > 2 ? argv[2] : argv[1]);
-  connect_block_signals (&connect); /* before the dialer's threads start: they inherit it, else a signal ends us with the session left open */
-  if (!connect_defaults (&connect, &error))
-    return ctl_fail (ctl, error);
-  if (!connect_ask (&connect, &error)) {
-    status = ctl_fail (ctl, error);
-  } else {
-    status = connect_enter (&connect);
-  }
-  connect_end (&connect);
-  return status;
+  return connect_status (&connect, connect_do (&connect, argc, argv));
 }

@@ -21,6 +21,9 @@ typedef struct {
   gboolean unknown;          /* the cloud says that it knows no such terminal: then it must not give access to it either */
   int signals;               /* signalfd; -1: none yet */
   pid_t child;               /* 0: none */
+  gboolean child_said;       /* the exit code is the child's, or why it could not start */
+  gboolean cut;              /* the session ended before the child */
+  gboolean pipe;             /* "-": stdin and stdout */
 } Connect;
 
 /* connect.c: from now on an interruption ends the session in order */
@@ -42,6 +45,7 @@ json_t *connect_ready_lines (const Connect *connect, GError **error); /* {host, 
 
 /* connect-run.c */
 int connect_run (Connect *connect, char **argv, const char *host, int port, GError **error); /* starts child; 0, or -1 */
+int connect_run_or_say (Connect *connect, const char *host, int port); /* the COMMAND of the command line; 0, or the exit code after saying why */
 int connect_wait (Connect *connect, int listener);              /* until the child or the session ends, or a signal comes; exit code */
 int connect_ssh (Connect *connect);                             /* stock ssh through `farctl stream` */
 

@@ -5,7 +5,9 @@
 #include <farwatch/message.h>
 
 /* Exit codes; doc/man/farctl.1 has them too. */
-enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NOT_FOUND = 3, CTL_UNREACHABLE = 4, CTL_BUSY = 5, CTL_PROFILE = 78 };
+/* 124 to 127 are farctl's own where the rest is the status of a program it runs, as env(1) and timeout(1) have it. */
+enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NOT_FOUND = 3, CTL_UNREACHABLE = 4, CTL_BUSY = 5, CTL_PROFILE = 78,
+       CTL_CUT = 124, CTL_OWN = 125, CTL_NO_START = 126, CTL_NO_PROGRAM = 127 };
 
 typedef struct _Ctl Ctl;
 

@@ -159,7 +159,8 @@ class Farctl(unittest.TestCase):
 
     def test_plot_of_odd_values(self):
         for values in ([], [None], ["text"], [5], [5, 5, 5], [1e308, -1e308], [0, True, False], ["NaN", 1]):
-            door = self.door({"GET samples": (200, {"points": [{"time": f"2026-01-01T00:00:0{i}.000Z", "value": v, "quality": "good"} for i, v in enumerate(values)]})})
+            door = self.door({"GET samples": (200, {"points": [{"time": f"2026-01-01T00:00:0{i}.000Z", "value": v, "quality": "good"} for i, v in enumerate(values)],
+                                                    "series": [{"source": "t1", "name": "a.b"}]})})
             self.run_ctl("samples", "t1", "a.b", "--plot")
             door.close()
             os.unlink(door.path)
@@ -184,7 +185,7 @@ class Farctl(unittest.TestCase):
 
     def test_an_unknown_command(self):
         door = self.door(Cloud().answers())
-        self.run_ctl("connect", "t1", "--", "/no/such/program", status=1)
+        self.run_ctl("connect", "t1", "--", "/no/such/program", status=127)
         door.wait("DELETE", "sessions/s1")
 
     def test_many_connections_at_once(self):
@@ -230,7 +231,7 @@ class Farctl(unittest.TestCase):
             pass
         cloud.end("deadline")
         self.assertIn("deadline", process.stderr.readline())
-        self.assertEqual(process.wait(WAIT), 1)
+        self.assertEqual(process.wait(WAIT), 124)  # not the command's own
 
     def test_refused(self):
         self.door(Cloud().answers(**{"POST sessions": (409, {"error": "conflict", "message": "device 'plc' is in use by bob"})}))
@@ -239,6 +240,31 @@ class Farctl(unittest.TestCase):
     def test_closed_before_it_was_open(self):
         self.door(Cloud(states=("opening", "closed"), cause="terminal refused: outside hours").answers())
         self.assertIn("outside hours", self.run_ctl("connect", "t1", "--listen", "0", status=1).stderr)
+
+    def test_a_device_is_found_at_a_port(self):
+        """Neither a command nor a word on how: it listens and says where, whatever stdin is."""
+        self.door(Cloud().answers(**self.keys("t1")))
+        process = self.start("connect", "t1/plc", "--user", "alice", "--password-stdin", stdin=subprocess.PIPE)
+        process.stdin.write("pass word\n")
+        process.stdin.close()
+        said = process.stdout.readline()
+        self.assertIn("Ctrl-C", said)
+        with socket.create_connection(("127.0.0.1", int(re.search(r"127.0.0.1:(\d+)", said).group(1))), timeout=WAIT) as link:
+            link.sendall(b"hello")
+            self.assertEqual(link.recv(9), b"HELLO")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(WAIT), 0)
+
+    def test_our_own_failures_are_no_commands(self):
+        """A script tells what the command said from what farctl could not do."""
+        self.door(Cloud().answers(**{"POST sessions": (409, {"error": "conflict", "message": "device 'plc' is in use by bob"})}))
+        self.run_ctl("connect", "t1", "--", "true", status=125)
+        self.run_ctl("connect", "t1", "--bogus", "--", "true", status=125)
+        self.run_ctl("connect", "t1", status=5)
+
+    def test_what_cannot_be_started(self):
+        self.door(Cloud().answers())
+        self.assertEqual(self.run_ctl("connect", "t1", "--", self.dir, status=126).stdout, "")
 
     def test_stdin_and_stdout(self):
         self.door(Cloud().answers(**self.keys("t1")))
@@ -355,7 +381,7 @@ class Farctl(unittest.TestCase):
     def test_a_host_that_is_an_option(self):
         for host in ("-oProxyCommand=touch owned", "a;b", "$(id)"):
             door = self.door(Cloud(x=20001, y=20002, z=host).answers())
-            done = self.run_ctl("connect", "t1", "--entry", "ports", "--", "echo", "{host}", status=1)
+            done = self.run_ctl("connect", "t1", "--entry", "ports", "--", "echo", "{host}", status=125)
             self.assertEqual((done.stdout, "no usable host" in done.stderr), ("", True))
             self.assertEqual(self.run_ctl("connect", "t1", "--entry", "ports", "--detach", status=1).stdout, "")
             door.close()

@@ -11,6 +11,7 @@ class Row:
     input: str = None
     good: bool = False   # no mistake: exit status 0 is right
     talks: bool = False  # says more than one line
+    says: bool = False   # its answer is on stdout, and the exit status tells
 
 
 def row(command, *words, **how):
@@ -92,6 +93,9 @@ ALONE = [
     row("connect", "connect", "t1", "--listen", "70000"),
     row("connect", "connect", "t1", "--entry", "tunnel"),
     row("connect", "connect", "t1/plc", "sh", "-c", "echo"),
+    row("connect", "connect", "t1/plc", "sh"),
+    row("connect", "connect", "t1/plc", "-", "--listen", "0"),
+    row("connect", "connect", "t1/plc", "--", "sh"),
     row("credential", "credential", "show", "s1"),
     row("user", "user", "add", "bob", "--key", "no-such.pub", "--no-password"),
     row("user", "user", "password"),
@@ -131,18 +135,20 @@ FLEET = [
     row("grant", "grant", "carol", "connect", "terminals/t1", at="carol"),
     row("revoke", "revoke", "nosuch", at="cloud"),
     row("revoke", "revoke", "--node", "t9", at="cloud"),
-    row("explain", "explain", "carol", "connect", "terminals/t1", at="cloud", good=True),
+    row("explain", "explain", "carol", "connect", "terminals/t1", at="cloud", says=True),
     row("explain", "explain", "alice", "conect", "terminals/t1", at="cloud"),
     row("explain", "explain", "alice", "connect", "terminals/t1", "--at", "noon", at="cloud"),
     row("sessions", "sessions", "nosuch", at="cloud"),
     row("sessions", "sessions", at="terminal", good=True),
     row("sessions", "close", "nosuch", at="cloud"),
     row("sessions", "approve", "nosuch", at="cloud"),
-    row("history", "history", "--terminal", "t9", at="cloud", good=True),
+    row("history", "history", "--terminal", "t9", at="cloud"),
+    row("history", "history", "--person", "nobody", at="cloud"),
+    row("history", "history", "--session", "nosuch", at="cloud"),
     row("history", "history", "--limit", "many", at="cloud"),
     row("history", "history", at="terminal", good=True),
-    row("samples", "samples", "t9", at="cloud", good=True),
-    row("samples", "samples", "t1", "nosuch", at="cloud", good=True),
+    row("samples", "samples", "t9", at="cloud"),
+    row("samples", "samples", "t1", "nosuch", at="cloud"),
     row("samples", "samples", "t1", "host.load1", "--from", "noon", at="cloud"),
     row("call", "call", "GET", at="cloud"),
     row("call", "call", "GET", "bogus", at="cloud"),
