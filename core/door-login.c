@@ -96,7 +96,7 @@ login_post (gpointer self, FarCall *call)
   FarLogin *login;
 
   if (authenticators == NULL || authenticators[0] == NULL) {
-    far_call_fail_new (call, FAR_ERROR_CONFIG, "%s", _("nobody logs in at this door: the profile names no authenticators for it"));
+    far_call_fail_new (call, FAR_ERROR_CONFIG, "%s", far_door_no_login ());
     return;
   }
   login = far_login_new (form, json_string_value (json_object_get (call->body, "name")), call->transport != NULL ? "https" : "control",

@@ -60,7 +60,7 @@ password_prove (FarCall *call, const char *old)
   FarLogin *login;
 
   if (authenticators == NULL || authenticators[0] == NULL) {
-    far_call_fail_new (call, FAR_ERROR_CONFIG, "%s", _("nobody logs in at this door: the profile names no authenticators for it"));
+    far_call_fail_new (call, FAR_ERROR_CONFIG, "%s", far_door_no_login ());
     return;
   }
   login = far_login_new (FAR_LOGIN_PASSWORD, call->principal->name, call->transport != NULL ? "https" : "control", call->principal->from);

@@ -37,6 +37,12 @@ far_door_login (const char *transport)
   return g_hash_table_lookup (door_logins, transport != NULL ? transport : "");
 }
 
+const char *
+far_door_no_login (void)
+{
+  return _("nobody logs in at this listener, it is for nodes: people come in at another port, that of the listener with `login:` in the cloud server's profile");
+}
+
 void
 far_door_gone (gpointer user)
 {
@@ -116,13 +122,16 @@ door_take_body (FarCall *call, const FarHandler *handler, const FarMessage *requ
 
 /* 401 has no code of its own: the way out is to log in. */
 static void
-door_login_first (const FarMessage *request, FarAnswered answered, gpointer user)
+door_login_first (const FarMessage *request, const char *transport, FarAnswered answered, gpointer user)
 {
+  const char *const *authenticators = far_door_login (transport);
+  gboolean people = authenticators != NULL && authenticators[0] != NULL;
   json_t *body = json_object ();
 
   json_object_set_new (body, "error", json_string ("denied"));
-  json_object_set_new (body, "message", json_string (_("log in first")));
-  json_object_set_new (body, "next", json_string (_("POST login with name and password")));
+  json_object_set_new (body, "message", json_string (people ? _("log in first") : far_door_no_login ()));
+  if (people)
+    json_object_set_new (body, "next", json_string (_("POST login with name and password")));
   far_call_deliver (far_message_answer (request, 401, body), TRUE, answered, user);
 }
 
@@ -247,7 +256,7 @@ door_dispatch (FarAnswer *answer, char *key, FarAnswered answered, gpointer user
   const FarRoute *route = door_route (answer, &error);
 
   if (answer->principal->kind == FAR_PRINCIPAL_NONE && (route == NULL || route->handler->action != FAR_ACTION_ANYONE)) {
-    door_login_first (answer->request, answered, user);
+    door_login_first (answer->request, answer->call.transport, answered, user);
     far_call_drop (&answer->call);
   } else if (route == NULL || !door_prepare (answer, route, &error)) {
     door_refuse (answer->request, answer->no_route, error, answered, user);

@@ -14,3 +14,4 @@ void far_control_stop (void);
 
 /* The authenticators of a door, NULL-terminated; NULL: it has none. transport NULL: the control socket. */
 const char *const *far_door_login (const char *transport);
+const char *far_door_no_login (void); /* what is said where that is empty */

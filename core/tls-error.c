@@ -43,7 +43,7 @@ far_tls_shake_error (gnutls_session_t session, const GError *refusal, gboolean s
   if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
     return g_error_new (FAR_ERROR, FAR_ERROR_PROTOCOL, _("TLS: the other side ends the handshake: %s"), gnutls_alert_get_name (gnutls_alert_get (session)));
   if (rc == GNUTLS_E_PREMATURE_TERMINATION)
-    return g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("closed during the TLS handshake"));
+    return g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, server ? _("closed during the TLS handshake") : _("closed during the TLS handshake: is the port right, and is this machine let in?"));
   if (rc == GNUTLS_E_UNEXPECTED_PACKET || rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH || rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET ||
       rc == GNUTLS_E_RECORD_OVERFLOW)
     return g_error_new_literal (FAR_ERROR, FAR_ERROR_PROTOCOL,

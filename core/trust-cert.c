@@ -7,6 +7,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#define NAMES_TOLD 8
+
 char *
 far_cert_name (gnutls_x509_crt_t cert)
 {
@@ -80,6 +82,28 @@ far_cert_has_name (gnutls_x509_crt_t cert, const char *name)
       return FALSE;
     found = found || entry_is (type, entry, size, name, raw, raw_size);
   }
+}
+
+/* A certificate may hold a hundred names: a person reads a few. */
+char *
+far_cert_names (gnutls_x509_crt_t cert)
+{
+  GString *names = g_string_new (NULL);
+
+  for (guint i = 0; i < NAMES_TOLD; i++) {
+    char entry[256], text[INET6_ADDRSTRLEN];
+    size_t size = sizeof entry;
+    int type = gnutls_x509_crt_get_subject_alt_name (cert, i, entry, &size, NULL);
+    gboolean address = type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) && inet_ntop (size == 4 ? AF_INET : AF_INET6, entry, text, sizeof text) != NULL;
+    g_autofree char *name = type == GNUTLS_SAN_DNSNAME && memchr (entry, 0, size) == NULL ? g_strndup (entry, size) : NULL;
+    g_autofree char *safe = name != NULL ? g_strescape (name, NULL) : NULL;
+
+    if (type < 0 && type != GNUTLS_E_SHORT_MEMORY_BUFFER)
+      break;
+    if (safe != NULL || address)
+      g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", safe != NULL ? safe : text);
+  }
+  return g_string_free (names, FALSE);
 }
 
 /* The purpose itself must stand there: no extension, or "any", is not enough. */

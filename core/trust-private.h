@@ -49,6 +49,7 @@ char *far_cert_name (gnutls_x509_crt_t cert);
 char *far_cert_serial (gnutls_x509_crt_t cert);
 /* Does a subject alternative name say so, exactly? FALSE as well when any entry holds a NUL. */
 gboolean far_cert_has_name (gnutls_x509_crt_t cert, const char *name);
+char *far_cert_names (gnutls_x509_crt_t cert); /* "cloud.example, 192.0.2.1", the first few; caller frees */
 gboolean far_cert_has_purpose (gnutls_x509_crt_t cert, const char *oid);
 
 G_END_DECLS

@@ -132,6 +132,16 @@ for_purpose (Check *check, GError **error)
   return deny (error, client ? "certificate is not for a TLS client" : "certificate is not for a TLS server");
 }
 
+/* Which names there are says more than that one is not among them: most often it was the address that was typed. */
+static gboolean
+other_name (Check *check, GError **error)
+{
+  g_autofree char *names = far_cert_names (check->chain.at[0]);
+
+  return deny (error, "certificate is not for '%.253s' but for %s: use one of these names, or have one made for this name too (farctl ca init --name)",
+               check->name, names[0] != '\0' ? names : "no name at all");
+}
+
 static gboolean
 names_right (Check *check, char **node, GError **error)
 {
@@ -140,7 +150,7 @@ names_right (Check *check, char **node, GError **error)
   if (check->purpose != FAR_PURPOSE_PEOPLE_SERVER && (cn == NULL || !far_trust_name_ok (cn)))
     return deny (error, "certificate's common name is not a node id");
   if (check->name != NULL && !far_cert_has_name (check->chain.at[0], check->name))
-    return deny (error, "certificate is not for '%.253s': use a name that stands in it, or have one made for this name (farctl ca init --name)", check->name);
+    return other_name (check, error);
   *node = cn == NULL ? g_strdup ("") : g_steal_pointer (&cn);
   return TRUE;
 }

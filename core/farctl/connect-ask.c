@@ -36,7 +36,10 @@ ask_box (Connect *connect, json_t *wish, GError **error)
     return FALSE;
   if (nonce == NULL) {
     json_decref (statement);
-    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("terminal %s has not polled yet: try again in a moment"), connect->terminal);
+    if (connect->off != NULL)
+      g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("terminal %s is offline, last seen %s: try again when it is back"), connect->terminal, connect->off);
+    else
+      g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("terminal %s has not polled yet: try again in a moment"), connect->terminal);
     return FALSE;
   }
   password = ask_password (connect, error);

@@ -179,6 +179,17 @@ keys_take (Connect *connect, json_t *statement, GError **error)
   return keys_known_hosts (connect, error);
 }
 
+/* Since when the terminal is off; NULL: it is connected, or the cloud does not say. */
+static char *
+keys_off (json_t *answer)
+{
+  const char *seen = json_string_value (json_object_get (answer, "seen"));
+
+  if (!json_is_false (json_object_get (answer, "connected")))
+    return NULL;
+  return g_strdup (seen != NULL ? seen : _("never"));
+}
+
 gboolean
 connect_keys (Connect *connect, gboolean wanted, json_t **statement, char **nonce, GError **error)
 {
@@ -191,6 +202,7 @@ connect_keys (Connect *connect, gboolean wanted, json_t **statement, char **nonc
     json_decref (answer);
     return keys_fault (connect, wanted, local, error);
   }
+  connect->off = keys_off (answer);
   good = keys_take (connect, found, error);
   if (good && statement != NULL)
     *statement = json_incref (found);

@@ -15,7 +15,7 @@ static void
 connect_clear (Connect *connect)
 {
   char **const texts[] = { &connect->terminal, &connect->device, &connect->for_text, &connect->reason, &connect->entry, &connect->login,
-                           &connect->user, &connect->address, &connect->session, &connect->host_key, &connect->known_hosts };
+                           &connect->user, &connect->address, &connect->session, &connect->host_key, &connect->known_hosts, &connect->off };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);

@@ -15,7 +15,7 @@ typedef struct {
   int listen_port;           /* -1: not asked for */
   gboolean raw, detach, from_stdin, trust_cloud;
   /* as it is */
-  char *session, *host_key, *known_hosts;
+  char *session, *host_key, *known_hosts, *off; /* off: the terminal is not connected, since when */
   json_t *row;               /* last seen */
   gboolean over;             /* closed, or not known any more */
   gboolean unknown;          /* the cloud says that it knows no such terminal: then it must not give access to it either */

@@ -176,6 +176,25 @@ ctl_dial_url (const char *type, const char *url, const char *ca, GError **error)
   return stream != NULL ? dial_pair (stream, error) : -1;
 }
 
+/* Before anybody is dialled: a file that is missing is not the server's fault. */
+static gboolean
+dial_ca_ok (const char *path, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  g_autofree char *text = NULL;
+
+  if (g_str_has_prefix (path, "sha256:"))
+    return TRUE;
+  if (!g_file_get_contents (path, &text, NULL, &why))
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("--ca %s cannot be read: %s; it is STATE/ca/ca.crt of the cloud server"), path,
+                 g_error_matches (why, G_FILE_ERROR, G_FILE_ERROR_NOENT) ? _("there is no such file") : why->message);
+  else if (strstr (text, "-----BEGIN CERTIFICATE-----") == NULL)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("--ca %s holds no certificate; STATE/ca/ca.crt of the cloud server is meant"), path);
+  else
+    return TRUE;
+  return FALSE;
+}
+
 static FarStream *
 dial_server (Ctl *ctl, const char *path, GError **error)
 {
@@ -189,7 +208,7 @@ dial_server (Ctl *ctl, const char *path, GError **error)
                  ctl->server);
     return NULL;
   }
-  return dial_stream ("https", url, ctl->ca, error);
+  return dial_ca_ok (ctl->ca, error) ? dial_stream ("https", url, ctl->ca, error) : NULL;
 }
 
 FarStream *

@@ -213,12 +213,28 @@ link_body (Ctl *ctl, FarMessage *answer, GError **error)
   return far_message_json (answer, error);
 }
 
+/* The nodes' door: it names nothing that could be done next, and its own words say where to go. */
+static gboolean
+link_nobody_logs_in (Ctl *ctl, const FarMessage *answer, GError **error)
+{
+  json_t *body = far_message_json (answer, NULL);
+  const char *message = json_string_value (json_object_get (body, "message"));
+  gboolean nobody = message != NULL && json_object_get (body, "next") == NULL;
+
+  if (nobody)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "%s: %s", ctl->server != NULL ? ctl->server : "", message);
+  json_decref (body);
+  return nobody;
+}
+
 /* 401: say what to do at this door. */
 static gboolean
 link_login_first (Ctl *ctl, const FarMessage *answer, GError **error)
 {
   if (answer->status != 401)
     return FALSE; /* lint: allow silent: TRUE is the failure here */
+  if (link_nobody_logs_in (ctl, answer, error))
+    return TRUE;
   if (ctl->ticket != NULL)
     ctl_ticket_forget (ctl);
   g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("not logged in, or the login has ended: farctl --server %s login NAME"), ctl->server ? ctl->server : "");

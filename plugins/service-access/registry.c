@@ -208,11 +208,12 @@ access_statement_get (gpointer data, FarCall *call)
   if (!terminal)
     return;
   json_t *statement = json_object_get (terminal->row, "statement");
+  g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
   g_autofree char *word = far_random_text (NONCE_WORD), *nonce = terminal->nonce ? g_strconcat (terminal->nonce, ".", word, NULL) : NULL;
   if (!statement)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("terminal '%s' has no node statement: enrol it"), terminal->id);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("terminal '%s' has not joined the fleet yet: run `farctl enroll` there, with its join token"), terminal->id);
   else
-    far_call_answer (call, 200, json_pack ("{s:O, s:s?}", "statement", statement, "nonce", nonce));
+    far_call_answer (call, 200, json_pack ("{s:O, s:s?, s:b, s:s?}", "statement", statement, "nonce", nonce, "connected", terminal->connected, "seen", seen));
 }
 
 /* ---- changes ---- */

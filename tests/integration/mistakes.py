@@ -3,10 +3,12 @@
 
 One golden file a command in tests/data/mistakes: the command, its exit status, what it said. FARWATCH_MISTAKES_WRITE=1 writes them anew; read
 what git shows then as the person would who has made the mistake. The table is in mistakes_table.py's three lists below."""
+import hashlib
 import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import unittest
@@ -32,6 +34,7 @@ def plain(text, names):
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|[+-]\d\d:?\d\d|[A-Z]{3,4}))?", "TIME", text)
     text = re.sub(r"sha256:[0-9a-f]{64}|\b[0-9a-f]{64}\b", "HASH", text)
     text = re.sub(r"\bright [A-Za-z0-9]{8}:", "right RIGHT:", text)
+    text = re.sub(r"(?m)^(usage: farctl [a-z ]*).*", r"\1…", text)  # help is another thing
     return re.sub(r"(?m)^  [A-Za-z0-9]{8}         ", "  RIGHT            ", text)
 
 
@@ -80,6 +83,7 @@ class Alone(Golden):
             with open(os.path.join(self.dir, name), "wb") as file:
                 file.write(text if isinstance(text, bytes) else text.encode())
         os.mkdir(os.path.join(self.dir, "folder"))
+        subprocess.run([FARCTL, "ca", "init", "--dir", os.path.join(self.dir, "good")], env={**os.environ, **environment()}, check=True, capture_output=True, timeout=WAIT)
         self.closed = free_port()
 
     def run_row(self, row):
@@ -115,13 +119,19 @@ class Fleet(FleetCase, Golden):
         self.maxDiff = None
         fleet = self.start_fleet(change=lambda fleet: fleet.terminal.profile["sensors"]["host"].update({"interval": "1s"}))
         wait_until(lambda: fleet.farctl("samples", json=True)["series"], 20, "values of t1", every=0.2)
-        fleet.farctl("terminal", "add", "t2", reveals=True)
+        fleet.farctl("terminal", "add", "t2", reveals=True)  # has not joined yet
+        off = fleet.add_terminal("t4")
+        fleet.start_terminal(off)
+        off.stop()
+        wait_until(lambda: not fleet.connected("t4"), 20, "t4 is off")
         fleet.cloud.put_user("carol", self.alice.password)
         for person in ("alice", "carol"):
             fleet.farctl_as(person, "login", person, "--password-stdin", input=self.alice.password + "\n")
         for name, text in PROFILE_FILES.items():
             with open(os.path.join(fleet.folder, name), "w", encoding="utf-8") as file:
                 file.write(text)
+        with open(fleet.ca, encoding="ascii") as file:
+            self.hash = hashlib.sha256(ssl.PEM_cert_to_DER_cert(file.read())).hexdigest()
         self.alone = os.path.join(fleet.folder, "other-ca")
         subprocess.run([FARCTL, "ca", "init", "--dir", self.alone], env={**os.environ, **environment()}, check=True, capture_output=True, timeout=WAIT)
 
@@ -138,7 +148,7 @@ class Fleet(FleetCase, Golden):
 
     def run_row(self, row):
         words = [self.fill(word) for word in row.words]
-        given = row.input if row.input is None else row.input.replace("PASSWORD", self.alice.password)
+        given = row.input if row.input is None else row.input.replace("PASSWORD", self.alice.password).replace("FLEET", self.hash)
         env = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
         if row.at == "desk":
             home = os.path.join(self.fleet.folder, "people", "nobody")

@@ -40,10 +40,9 @@ FILES = {
 }
 
 LATER = ("exec.yaml", "misspelt.yaml", "wrong-kind.yaml", "not-installed.yaml", "no-wss.yaml", "http.yaml", "url-no-port.yaml", "device-no-port.yaml")
-PROFILE_FILES = {"stranger.yaml": "farwatch: 1\nnode: {id: stranger, state: /tmp/none/stranger}\n"}
+PROFILE_FILES = {"bad-ca.crt": "-----BEGIN PRIVATE KEY-----\n", "stranger.yaml": "farwatch: 1\nnode: {id: stranger, state: /tmp/none/stranger}\n"}
 
 ALONE = [
-    row("farctl"),
     row("farctl", "bogus"),
     row("farctl", "termnals"),
     row("farctl", "statsu"),
@@ -63,7 +62,9 @@ ALONE = [
     row("status", "--socket", "ca.crt", "status"),
     row("status", "--socket", "folder", "status"),
     row("status", "--socket", "nowhere/control.sock", "status"),
-    row("server", "--server", "nowhere.invalid:443", "--ca", "ca.crt", "terminals"),
+    row("server", "--server", "nowhere.invalid:443", "--ca", "good/ca.crt", "terminals"),
+    row("server", "--server", "127.0.0.1:CLOSED", "--ca", "good/ca.crt", "terminals"),
+    row("server", "--server", "127.0.0.1:CLOSED", "--ca", "good/ca.crt", "login", "alice", "--password-stdin", input="x\n"),
     row("server", "--server", "127.0.0.1:CLOSED", "terminals"),
     row("server", "--server", "127.0.0.1:CLOSED", "--ca", "no-such.crt", "terminals"),
     row("server", "--server", "127.0.0.1:CLOSED", "--ca", "ca.crt", "terminals"),
@@ -164,9 +165,14 @@ FLEET = [
     row("enroll", "enroll", "token", "a b", at="cloud"),
     row("enroll", "enroll", "approve", "99", "--dir", "DIR/other-ca", at="cloud"),
     row("enroll", "enroll", "--profile", "DIR/stranger.yaml", "--server", "127.0.0.1:NODES", input="x.y.z\n", at="desk"),
+    *[row("enroll", "enroll", "--profile", "DIR/stranger.yaml", "--server", f"127.0.0.1:{port}", input=f"abc.{token}.def\n", at="desk")
+      for port, token in (("NODES", "0" * 64), ("NODES", "FLEET"), ("PEOPLE", "FLEET"))],
     row("connect", "connect", "t9", "--listen", "0", at="cloud"),
     row("connect", "connect", "t1/nothing", "--listen", "0", "--login", "in-band", at="cloud"),
     row("connect", "connect", "t1/echo", "--for", "20h", "--listen", "0", "--login", "in-band", at="cloud"),
+    row("connect", "connect", "t2", "--listen", "0", at="cloud"),
+    row("connect", "connect", "t2/x", "--password-stdin", input="PASSWORD\n", at="cloud"),
+    row("connect", "connect", "t4/x", "--password-stdin", "--user", "alice", input="PASSWORD\n", at="cloud", talks=True),
     row("connect", "connect", "t 1", "--listen", "0", at="cloud"),
     row("connect", "connect", "t1", "--listen", "0", at="carol"),
     row("connect", "connect", "t1", "--listen", "0", at="terminal"),
@@ -174,7 +180,9 @@ FLEET = [
     row("reach", "--server", "127.0.0.1:PEOPLE", "--ca", "DIR/cloud/state/ca/ca.crt", "terminals", at="desk"),
     row("reach", "--server", "127.0.0.1:PEOPLE", "--ca", "DIR/other-ca/ca.crt", "terminals", at="desk"),
     row("reach", "--server", "127.0.0.1:NODES", "--ca", "DIR/cloud/state/ca/ca.crt", "terminals", at="desk"),
-    row("reach", "--server", "127.0.0.1:SSH", "--ca", "DIR/cloud/state/ca/ca.crt", "terminals", at="desk"),
+    row("reach", "--server", "127.0.0.1:NODES", "--ca", "DIR/cloud/state/ca/ca.crt", "login", "alice", "--password-stdin", input="PASSWORD\n", at="desk"),
+    row("reach", "--server", "127.0.0.1:PEOPLE", "--ca", "DIR/bad-ca.crt", "terminals", at="desk"),
+    row("reach", "--server", "127.0.0.1:PEOPLE", "--ca", "DIR/no-such.crt", "terminals", at="desk"),
     row("reach", "--server", "localhost:PEOPLE", "--ca", "DIR/cloud/state/ca/ca.crt", "terminals", at="desk"),
     row("login", "login", "alice", "--password-stdin", input="wrong password\n", at="desk"),
     row("login", "--server", "127.0.0.1:PEOPLE", "--ca", "DIR/cloud/state/ca/ca.crt", "login", "alice", "--password-stdin", input="wrong password\n", at="desk"),
