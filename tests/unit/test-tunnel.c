@@ -2,6 +2,9 @@
 /* Tunnels between our own two ends: the sequence of the spec, what is refused, cuts, deadlines. */
 #include "unit/ssh-help.h"
 
+#include <dlfcn.h>
+#include <gcrypt.h>
+
 #define BOTH_ENDS                                                                                                                 \
   "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1', 't1 word-2 session/s1', 't1 word-3 session/s2', 't1 word-4 session/gone']\n" \
   "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax]}\n  t: {type: ssh}\n"
@@ -698,6 +701,19 @@ silent_from (const char *host, guint16 port)
 }
 
 /* As many as may be in before login, from four addresses with a full share each: who speaks comes in all the same. */
+/* Each packet has random padding: the choice of the generator has to be made before libgcrypt is started, by the order of constructors. */
+START_TEST (random_numbers_are_the_systems)
+{
+  void *library = dlopen ("libgcrypt.so.20", RTLD_NOW | RTLD_NOLOAD);
+  int (*control) (int, ...) = library != NULL ? (int (*) (int, ...)) dlsym (library, "gcry_control") : NULL;
+  int type = 0;
+  ck_assert_ptr_nonnull (control);
+  control (GCRYCTL_GET_CURRENT_RNG_TYPE, &type);
+  ck_assert_int_eq (type, GCRY_RNG_TYPE_SYSTEM);
+  dlclose (library);
+}
+END_TEST
+
 START_TEST (silent_ones_keep_no_terminal_out)
 {
   FarTunnel *tunnel = reserve_in_band ();
@@ -759,6 +775,7 @@ main (void)
   add (cases, stop_in_the_middle, 1);
   add (cases, silent_ones_keep_no_terminal_out, 1);
   add (cases, stop_while_dialling, 2);
+  add (cases, random_numbers_are_the_systems, 1);
   Suite *suite = suite_create ("tunnel");
   suite_add_tcase (suite, cases);
   return run_suite (suite);
