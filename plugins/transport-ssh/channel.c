@@ -5,6 +5,10 @@
 
 #include "wire.h"
 
+#include <string.h>
+
+#define PIECE_SIZE 65536 /* given to libssh at once: two packets, which it writes together; each write costs, and wakes the other side */
+
 struct _Channel {
   FarStream head;
   Wire *wire;               /* a reference */
@@ -172,25 +176,59 @@ put (Channel *self, const guint8 *data, gsize size)
   return put_;
 }
 
+/* How far a batch is written. */
+typedef struct {
+  const FarBatch *batch;
+  guint frame;
+  gsize at; /* of that frame */
+} Cursor;
+
+static void
+go_on (Cursor *cursor, gsize bytes)
+{
+  for (cursor->at += bytes; cursor->frame < cursor->batch->n && cursor->at >= cursor->batch->frames[cursor->frame].size; cursor->frame++)
+    cursor->at -= cursor->batch->frames[cursor->frame].size;
+}
+
+/* The next bytes of the batch, at most *size, in one piece: where they lie if they lie so, else put together in room. */
+static const guint8 *
+next_piece (const Cursor *cursor, guint8 *room, gsize *size)
+{
+  const FarFrame *frame = &cursor->batch->frames[cursor->frame];
+  gsize n = MIN (*size, frame->size - cursor->at);
+  if (n == *size || cursor->frame + 1 == cursor->batch->n) {
+    *size = n;
+    return frame->data + cursor->at;
+  }
+  memcpy (room, frame->data + cursor->at, n);
+  for (guint i = cursor->frame + 1; i < cursor->batch->n && n < *size; i++) {
+    gsize part = MIN (*size - n, cursor->batch->frames[i].size);
+    memcpy (room + n, cursor->batch->frames[i].data, part);
+    n += part;
+  }
+  *size = n;
+  return room;
+}
+
 static gsize
 chan_write (FarStream *stream, const FarBatch *batch)
 {
   Channel *self = of_stream (stream);
+  guint8 together[PIECE_SIZE];
+  Cursor cursor = { batch, 0, 0 };
   gsize taken = 0;
-  for (guint i = 0; i < batch->n && !stream->closed; i++) {
-    const FarFrame *frame = &batch->frames[i];
-    for (gsize at = 0; at < frame->size;) {
-      guint32 n = MIN (room (self), frame->size - at);
-      int written = n > 0 ? put (self, frame->data + at, n) : 0;
-      if (written <= 0) {
-        self->write_wanted = TRUE;
-        if (written < 0)
-          far_stream_die_soon (stream, "closed by the peer");
-        return taken;
-      }
-      at += written;
-      taken += written;
+  for (go_on (&cursor, 0); cursor.frame < batch->n && !stream->closed;) {
+    gsize n = MIN (room (self), PIECE_SIZE);
+    const guint8 *piece = n > 0 ? next_piece (&cursor, together, &n) : NULL;
+    int written = n > 0 ? put (self, piece, n) : 0;
+    if (written <= 0) {
+      self->write_wanted = TRUE;
+      if (written < 0)
+        far_stream_die_soon (stream, "closed by the peer");
+      break;
     }
+    go_on (&cursor, written);
+    taken += written;
   }
   return taken;
 }
