@@ -181,6 +181,8 @@ libfarwatch_la_SOURCES = \
 	core/store.c \
 	core/stream-fd.c \
 	core/stream-linger.c \
+	core/stream-tls-out.c \
+	core/stream-tls-private.h \
 	core/stream-tls.c \
 	core/stream.c \
 	core/suggest.c \

@@ -2,12 +2,12 @@
 /* TLS as a stream over another stream.
  *
  * Reading: GnuTLS pulls from one peek of the stream below (64 KiB of a socket: four records, one system call), and each record is shown in the memory it was decrypted
- * to. Writing: what is given is cut into records, these are gathered in a flight, and the flight is written below at once; what does not fit is kept, and
- * nothing more is taken before it is gone. So GnuTLS itself never waits on the way out. */
+ * to. Writing: what is given is cut into records, these are gathered in a flight, and the flight is written below, at once when it is short, else when this
+ * turn of the home is over; what does not fit is kept, and nothing more is taken before it is gone. So GnuTLS itself never waits on the way out. */
 #include "config.h"
 
 #include "home-private.h"
-#include "tls-private.h"
+#include "stream-tls-private.h"
 #include "trust-private.h"
 
 #include <errno.h>
@@ -16,9 +16,6 @@
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
 
-#define RECORD 16384
-#define FLIGHT_RECORDS 4          /* gathered before they are written */
-#define PACKETS 8                 /* records shown at once */
 #define STEPS 32                  /* records without content in one turn; then others of the home have theirs */
 #define LAST_WORDS_MS 60000       /* for what was taken and is not below yet */
 #define ALERT_MS 1000             /* for the alert that ends a handshake to be read */
@@ -27,43 +24,12 @@
 #define NOISE_PER_RECORD 64       /* what a record may cost beside its content */
 #define EMPTY_MAX 64              /* records without content in a row: GnuTLS keeps 16 KiB of memory for each handshake record of nothing */
 
-typedef enum { SHAKING, OPEN } State;
-
-typedef struct {
-  FarStream head;
-  FarStream *below;        /* NULL: aborted, or given away */
-  FarTls *tls;
-  FarTlsKeys *keys;
-  gnutls_session_t session;
-  State state;
-  char *from, *node;
-  GError *refusal;         /* of the other side's certificate */
-  int alert;               /* that tells it */
-  FarTlsShaken shaken;
-  gpointer shaken_user;
-  GByteArray *pending;     /* records that the stream below has not taken; NULL: none */
-  GByteArray *flight;      /* records being gathered; NULL outside of a call */
-  gnutls_packet_t packet[PACKETS];
-  guint first, n;          /* of packet */
-  gsize at;                /* consumed of the first */
-  gsize view;              /* of the last look below, not pulled yet */
-  gsize pulled;            /* in the handshake, or since the last turn */
-  gint64 noise, noise_us;
-  guint empty;             /* records without content since the last one that had some */
-  const char *ending;      /* dies with this when all packets are consumed */
-  gboolean away;           /* moved: the stream below must be taken again */
-  gboolean starved;        /* there was nothing below */
-  gboolean eof_in, eof_out, peer_known;
-  gboolean refused;        /* by an alert of the other side, after the handshake */
-  gboolean mute;           /* the stream below has been told our end: nothing may follow it */
-} TlsStream;
-
 static void below_ready (FarStream *below, guint ready, gpointer user);
 
 /* ---- what GnuTLS calls ---- */
 
 static gssize
-try_again (TlsStream *self)
+try_again (FarTlsStream *self)
 {
   self->starved = TRUE;
   gnutls_transport_set_errno (self->session, EAGAIN);
@@ -75,7 +41,7 @@ try_again (TlsStream *self)
 static ssize_t
 tls_pull (gnutls_transport_ptr_t data, void *to, size_t size)
 {
-  TlsStream *self = data;
+  FarTlsStream *self = data;
   FarBatch batch;
   gsize n = 0;
 
@@ -93,7 +59,7 @@ tls_pull (gnutls_transport_ptr_t data, void *to, size_t size)
   self->below->klass->consume (self->below, n);
   self->view = batch.bytes - n;
   self->pulled += n;
-  if (self->state == SHAKING && self->pulled > FAR_TLS_SHAKE_BYTES) {
+  if (self->state == FAR_TLS_SHAKING && self->pulled > FAR_TLS_SHAKE_BYTES) {
     gnutls_transport_set_errno (self->session, EMSGSIZE);
     return -1;
   }
@@ -110,7 +76,7 @@ tls_pull_timeout (gnutls_transport_ptr_t data, unsigned ms)
 static ssize_t
 tls_push (gnutls_transport_ptr_t data, const void *from, size_t size)
 {
-  TlsStream *self = data;
+  FarTlsStream *self = data;
 
   if (self->flight == NULL)
     self->flight = g_byte_array_new ();
@@ -119,7 +85,7 @@ tls_push (gnutls_transport_ptr_t data, const void *from, size_t size)
 }
 
 static gboolean
-judge_peer (TlsStream *self)
+judge_peer (FarTlsStream *self)
 {
   const FarTlsSpec *spec = far_tls_spec (self->tls);
   g_autofree char *ca = far_tls_ca (self->tls);
@@ -142,77 +108,10 @@ tls_verify (gnutls_session_t session)
   return judge_peer (gnutls_session_get_ptr (session)) ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-/* ---- out ---- */
-
-/* What GnuTLS still has to say behind our close_notify (an alert, the answer to a key update) is thrown away: RFC 8446 section 6.1. */
-static gsize
-write_below (TlsStream *self, const guint8 *data, gsize size)
-{
-  FarBatch batch = { .n = 1, .bytes = size };
-
-  batch.frames[0] = (FarFrame){ .data = data, .size = size };
-  return self->below != NULL && !self->below->closed && !self->mute ? self->below->klass->write (self->below, &batch) : size;
-}
-
-static void
-end_below (TlsStream *self)
-{
-  if (self->below == NULL)
-    return;
-  self->mute = TRUE;
-  self->below->klass->shutdown (self->below, FAR_DIRECTION_WRITE);
-}
-
-/* TRUE: all is below. */
-static gboolean
-flush_flight (TlsStream *self)
-{
-  GByteArray *flight = self->flight;
-  gsize sent;
-
-  if (flight == NULL || flight->len == 0)
-    return self->pending == NULL;
-  sent = self->pending == NULL ? write_below (self, flight->data, flight->len) : 0;
-  if (sent < flight->len) {
-    if (self->pending == NULL)
-      self->pending = g_byte_array_new ();
-    g_byte_array_append (self->pending, flight->data + sent, flight->len - (guint) sent);
-  }
-  g_byte_array_set_size (flight, 0);
-  return self->pending == NULL;
-}
-
-/* An idle stream owns no buffer. */
-static void
-drop_flight (TlsStream *self)
-{
-  flush_flight (self);
-  g_clear_pointer (&self->flight, g_byte_array_unref);
-}
-
-static gboolean
-flush_pending (TlsStream *self)
-{
-  gsize sent;
-
-  if (self->pending == NULL)
-    return TRUE;
-  sent = write_below (self, self->pending->data, self->pending->len);
-  if (sent < self->pending->len) {
-    if (sent > 0)
-      g_byte_array_remove_range (self->pending, 0, (guint) sent);
-    return FALSE;
-  }
-  g_clear_pointer (&self->pending, g_byte_array_unref);
-  if (self->eof_out)
-    end_below (self);
-  return TRUE;
-}
-
 /* ---- the handshake ---- */
 
 static void
-tell_shaken (TlsStream *self, const GError *error)
+tell_shaken (FarTlsStream *self, const GError *error)
 {
   FarTlsShaken shaken = self->shaken;
 
@@ -223,7 +122,7 @@ tell_shaken (TlsStream *self, const GError *error)
 
 /* The alert goes out and is given a moment to be read; the stream itself is dead at once. */
 static void
-tls_let_go (TlsStream *self)
+tls_let_go (FarTlsStream *self)
 {
   FarStream *below = g_steal_pointer (&self->below);
   GByteArray *rest = g_steal_pointer (&self->pending);
@@ -243,7 +142,7 @@ tls_let_go (TlsStream *self)
 
 /* Who just goes away in the middle says nothing about the listener. */
 static void
-say_failed (TlsStream *self, int rc, const GError *error)
+say_failed (FarTlsStream *self, int rc, const GError *error)
 {
   const FarTlsSpec *spec = far_tls_spec (self->tls);
   g_autofree char *key = NULL;
@@ -262,7 +161,7 @@ say_failed (TlsStream *self, int rc, const GError *error)
 }
 
 static void
-shake_failed (TlsStream *self, int rc)
+shake_failed (FarTlsStream *self, int rc)
 {
   g_autoptr (GError) error = far_tls_shake_error (self->session, self->refusal, far_tls_spec (self->tls)->server, self->pulled, rc);
 
@@ -271,7 +170,7 @@ shake_failed (TlsStream *self, int rc)
     gnutls_alert_send (self->session, GNUTLS_AL_FATAL, (gnutls_alert_description_t) self->alert);
   else if (rc != GNUTLS_E_FATAL_ALERT_RECEIVED && rc != GNUTLS_E_PREMATURE_TERMINATION)
     gnutls_alert_send_appropriate (self->session, rc);
-  drop_flight (self); /* at once: without a refusal nobody waits below */
+  far_stream_tls_out_drop (self); /* at once: without a refusal nobody waits below */
   tls_let_go (self);
   if (self->shaken == NULL) {
     far_stream_die (&self->head, error->message);
@@ -283,14 +182,14 @@ shake_failed (TlsStream *self, int rc)
 }
 
 static void
-shake_done (TlsStream *self)
+shake_done (FarTlsStream *self)
 {
-  self->state = OPEN;
+  self->state = FAR_TLS_OPEN;
   self->pulled = 0;
   self->noise_us = far_clock_boottime_us ();
   if (far_tls_spec (self->tls)->server)
     gnutls_session_ticket_send (self->session, 1, 0);
-  drop_flight (self);
+  far_stream_tls_out_drop (self);
   if (self->shaken != NULL)
     tell_shaken (self, NULL);
   else
@@ -298,7 +197,7 @@ shake_done (TlsStream *self)
 }
 
 static void
-shake (TlsStream *self)
+shake (FarTlsStream *self)
 {
   int rc;
 
@@ -307,7 +206,7 @@ shake (TlsStream *self)
     rc = gnutls_handshake (self->session);
   } while (rc < 0 && !gnutls_error_is_fatal (rc) && !self->starved);
   if (rc < 0 && !gnutls_error_is_fatal (rc)) {
-    drop_flight (self);
+    far_stream_tls_out_drop (self);
     return;
   }
   /* a resumed handshake shows no chain: the one of the ticket is judged */
@@ -322,7 +221,7 @@ shake (TlsStream *self)
 /* ---- in ---- */
 
 static void
-drop_packets (TlsStream *self)
+drop_packets (FarTlsStream *self)
 {
   for (guint i = self->first; i < self->n; i++)
     gnutls_packet_deinit (self->packet[i]);
@@ -332,7 +231,7 @@ drop_packets (TlsStream *self)
 
 /* FALSE: the other side keeps us busy for nothing. */
 static gboolean
-count_noise (TlsStream *self, gsize content, guint records)
+count_noise (FarTlsStream *self, gsize content, guint records)
 {
   gint64 now;
 
@@ -351,7 +250,7 @@ count_noise (TlsStream *self, gsize content, guint records)
 }
 
 static const char *
-read_cause (TlsStream *self, int rc)
+read_cause (FarTlsStream *self, int rc)
 {
   const char *alert = rc == GNUTLS_E_FATAL_ALERT_RECEIVED ? far_tls_alert_text (self->session) : NULL;
 
@@ -366,21 +265,21 @@ read_cause (TlsStream *self, int rc)
 }
 
 static void
-read_failed (TlsStream *self, int rc)
+read_failed (FarTlsStream *self, int rc)
 {
   if (rc != GNUTLS_E_FATAL_ALERT_RECEIVED && rc != GNUTLS_E_PREMATURE_TERMINATION) {
     if (rc == GNUTLS_E_REHANDSHAKE)
       gnutls_alert_send (self->session, GNUTLS_AL_FATAL, GNUTLS_A_NO_RENEGOTIATION);
     else
       gnutls_alert_send_appropriate (self->session, rc);
-    flush_flight (self);
+    far_stream_tls_out_flight (self);
   }
   self->ending = far_cause (read_cause (self, rc));
 }
 
 /* One record, or nothing. FALSE: no more now. */
 static gboolean
-read_record (TlsStream *self, gsize *content)
+read_record (FarTlsStream *self, gsize *content)
 {
   gnutls_packet_t packet = NULL;
   gnutls_datum_t data = { NULL, 0 };
@@ -408,23 +307,23 @@ read_record (TlsStream *self, gsize *content)
 }
 
 static void
-read_records (TlsStream *self)
+read_records (FarTlsStream *self)
 {
   gboolean more = TRUE;
   gsize content = 0;
 
   self->starved = FALSE;
-  for (guint step = 0; more && step < STEPS && self->n < PACKETS; step++)
+  for (guint step = 0; more && step < STEPS && self->n < FAR_TLS_PACKETS; step++)
     more = read_record (self, &content);
   if (!count_noise (self, content, self->n) || self->empty > EMPTY_MAX)
     self->ending = "too many TLS records without content";
-  drop_flight (self); /* answers to key updates, alerts */
+  far_stream_tls_out_drop (self); /* answers to key updates, alerts */
   if (more && self->n == 0 && !self->eof_in && self->ending == NULL)
     far_stream_tell_soon (&self->head, FAR_READY_READ);
 }
 
-static void
-take_below_again (TlsStream *self)
+void
+far_stream_tls_wake (FarTlsStream *self)
 {
   if (!self->away)
     return;
@@ -436,15 +335,15 @@ take_below_again (TlsStream *self)
 static void
 tls_peek (FarStream *stream, FarBatch *batch)
 {
-  TlsStream *self = (TlsStream *) stream;
+  FarTlsStream *self = (FarTlsStream *) stream;
 
   batch->n = 0;
   batch->bytes = 0;
   batch->eof = FALSE;
   if (stream->closed)
     return;
-  take_below_again (self);
-  if (self->state != OPEN)
+  far_stream_tls_wake (self);
+  if (self->state != FAR_TLS_OPEN)
     return;
   if (self->n == 0 && !self->eof_in && self->ending == NULL)
     read_records (self);
@@ -464,7 +363,7 @@ tls_peek (FarStream *stream, FarBatch *batch)
 static void
 tls_consume (FarStream *stream, gsize bytes)
 {
-  TlsStream *self = (TlsStream *) stream;
+  FarTlsStream *self = (FarTlsStream *) stream;
 
   while (bytes > 0 && self->first < self->n) {
     gnutls_datum_t data = { NULL, 0 };
@@ -483,111 +382,30 @@ tls_consume (FarStream *stream, gsize bytes)
     self->first = self->n = 0;
 }
 
-/* ---- writing ---- */
-
-typedef struct {
-  TlsStream *self;
-  guint8 part[RECORD]; /* small frames share a record */
-  gsize size;
-  guint records;
-  gboolean full;       /* the stream below takes no more, or TLS has failed */
-} Cut;
-
-/* As many records as it takes: the other side may have asked for smaller ones (RFC 8449, RFC 6066 section 4), and GnuTLS then takes only one of those. */
-static void
-cut_send (Cut *cut, const guint8 *data, gsize size)
-{
-  gsize at = 0;
-
-  while (at < size) {
-    gssize rc = gnutls_record_send (cut->self->session, data + at, size - at);
-
-    if (rc <= 0) {
-      cut->self->ending = far_cause (gnutls_strerror ((int) rc));
-      far_stream_die_soon (&cut->self->head, cut->self->ending);
-      cut->full = TRUE;
-      return;
-    }
-    at += (gsize) rc;
-    if (++cut->records % FLIGHT_RECORDS == 0 && !flush_flight (cut->self))
-      cut->full = TRUE;
-  }
-}
-
-static void
-cut_rest (Cut *cut)
-{
-  if (cut->size > 0)
-    cut_send (cut, cut->part, cut->size);
-  cut->size = 0;
-}
-
-/* Bytes taken of a frame. A whole record's worth goes as it lies. */
-static gsize
-cut_frame (Cut *cut, const guint8 *data, gsize size)
-{
-  gsize at = 0;
-
-  while (at < size && !cut->full) {
-    gsize n = MIN (size - at, RECORD - cut->size);
-
-    if (cut->size == 0 && n == RECORD) {
-      cut_send (cut, data + at, n);
-    } else {
-      memcpy (cut->part + cut->size, data + at, n);
-      cut->size += n;
-      if (cut->size == RECORD)
-        cut_rest (cut);
-    }
-    at += n;
-  }
-  return at;
-}
-
-static gsize
-tls_write (FarStream *stream, const FarBatch *batch)
-{
-  TlsStream *self = (TlsStream *) stream;
-  Cut cut;
-  gsize taken = 0;
-
-  if (stream->closed)
-    return 0;
-  take_below_again (self);
-  if (self->state != OPEN || self->eof_out || self->ending != NULL || !flush_pending (self))
-    return 0;
-  cut.self = self;
-  cut.size = cut.records = 0;
-  cut.full = FALSE;
-  for (guint i = 0; i < batch->n && !cut.full; i++)
-    taken += cut_frame (&cut, batch->frames[i].data, batch->frames[i].size);
-  cut_rest (&cut);
-  drop_flight (self);
-  return taken;
-}
+/* ---- the end of output ---- */
 
 static void
 tls_shutdown (FarStream *stream, FarDirection what)
 {
-  TlsStream *self = (TlsStream *) stream;
+  FarTlsStream *self = (FarTlsStream *) stream;
 
-  if ((what & FAR_DIRECTION_WRITE) == 0 || self->eof_out || stream->closed || self->state != OPEN)
+  if ((what & FAR_DIRECTION_WRITE) == 0 || self->eof_out || stream->closed || self->state != FAR_TLS_OPEN)
     return;
   self->eof_out = TRUE;
   gnutls_bye (self->session, GNUTLS_SHUT_WR);
-  drop_flight (self);
+  far_stream_tls_out_drop (self);
   if (self->pending == NULL)
-    end_below (self);
+    far_stream_tls_out_end (self);
 }
 
 /* ---- what the stream below tells ---- */
 
 static void
-below_closed (TlsStream *self)
+below_closed (FarTlsStream *self)
 {
   const char *cause = self->below != NULL && self->below->cause != NULL ? self->below->cause : "closed";
 
-  if (self->state == SHAKING) {
+  if (self->state == FAR_TLS_SHAKING) {
     g_autoptr (GError) error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("closed during the TLS handshake: %s"), cause);
 
     self->head.closed = self->shaken != NULL;
@@ -603,7 +421,7 @@ below_closed (TlsStream *self)
 
 /* After the other side's close_notify nothing is shown any more, but the stream below must be looked at to tell that it has ended altogether. */
 static void
-forget_rest (TlsStream *self)
+forget_rest (FarTlsStream *self)
 {
   FarBatch batch;
 
@@ -618,7 +436,7 @@ forget_rest (TlsStream *self)
 static void
 below_ready (FarStream *below, guint ready, gpointer user)
 {
-  TlsStream *self = user;
+  FarTlsStream *self = user;
 
   if (self->head.closed)
     return;
@@ -626,11 +444,11 @@ below_ready (FarStream *below, guint ready, gpointer user)
     below_closed (self);
     return;
   }
-  if (!flush_pending (self))
+  if (!far_stream_tls_out_pending (self))
     ready &= ~(guint) FAR_READY_WRITE;
   if (self->eof_in)
     forget_rest (self);
-  if (self->state == SHAKING)
+  if (self->state == FAR_TLS_SHAKING)
     shake (self);
   else if ((ready & (FAR_READY_READ | FAR_READY_WRITE)) != 0)
     far_stream_tell (&self->head, ready & (FAR_READY_READ | FAR_READY_WRITE));
@@ -641,13 +459,14 @@ below_ready (FarStream *below, guint ready, gpointer user)
 static void
 tls_abort (FarStream *stream, const char *cause)
 {
-  TlsStream *self = (TlsStream *) stream;
+  FarTlsStream *self = (FarTlsStream *) stream;
 
   stream->closed = TRUE;
   if (stream->cause == NULL)
     stream->cause = far_cause (cause);
   drop_packets (self);
   g_clear_pointer (&self->pending, g_byte_array_unref);
+  g_clear_pointer (&self->flight, g_byte_array_unref);
   if (self->below != NULL && !self->below->closed)
     self->below->klass->abort (self->below, cause);
 }
@@ -656,8 +475,10 @@ tls_abort (FarStream *stream, const char *cause)
 static void
 tls_move (FarStream *stream, FarHome *home)
 {
-  TlsStream *self = (TlsStream *) stream;
+  FarTlsStream *self = (FarTlsStream *) stream;
 
+  far_stream_tls_out_drop (self);
+  g_clear_pointer (&self->take_off, far_later_free);
   if (self->below != NULL) {
     far_stream_take (self->below, NULL, NULL);
     self->below->klass->move (self->below, home);
@@ -670,18 +491,22 @@ tls_move (FarStream *stream, FarHome *home)
 static void
 tls_free (FarStream *stream)
 {
-  TlsStream *self = (TlsStream *) stream;
-  FarStream *below = g_steal_pointer (&self->below);
+  FarTlsStream *self = (FarTlsStream *) stream;
+  FarStream *below = NULL;
 
+  if (!stream->closed)
+    far_stream_tls_out_drop (self);
+  g_clear_pointer (&self->take_off, far_later_free);
+  below = g_steal_pointer (&self->below);
   far_tls_keep (self->tls, self->keys, self->session);
-  if (below != NULL && !stream->closed && !below->closed && self->state == OPEN) {
+  if (below != NULL && !stream->closed && !below->closed && self->state == FAR_TLS_OPEN) {
     self->below = below;
     tls_shutdown (stream, FAR_DIRECTION_WRITE);
     self->below = NULL;
   }
   if (below != NULL)
     far_stream_take (below, NULL, NULL);
-  if (below != NULL && self->pending != NULL && !below->closed && !stream->closed && self->state == OPEN)
+  if (below != NULL && self->pending != NULL && !below->closed && !stream->closed && self->state == FAR_TLS_OPEN)
     far_stream_linger (below, g_steal_pointer (&self->pending), LAST_WORDS_MS, NULL);
   else
     far_stream_free (below);
@@ -700,9 +525,9 @@ tls_free (FarStream *stream)
 static gsize
 tls_waiting (FarStream *stream)
 {
-  const TlsStream *self = (const TlsStream *) stream;
+  const FarTlsStream *self = (const FarTlsStream *) stream;
 
-  return self->pending != NULL ? self->pending->len : 0;
+  return (self->pending != NULL ? self->pending->len : 0) + (self->flight != NULL ? self->flight->len : 0);
 }
 
 static const FarStreamClass tls_class = {
@@ -710,7 +535,7 @@ static const FarStreamClass tls_class = {
   .movable = TRUE,
   .peek = tls_peek,
   .consume = tls_consume,
-  .write = tls_write,
+  .write = far_stream_tls_out_write,
   .shutdown = tls_shutdown,
   .abort = tls_abort,
   .move = tls_move,
@@ -721,7 +546,7 @@ static const FarStreamClass tls_class = {
 FarStream *
 far_stream_tls_new (FarTls *tls, FarStream *below, const char *from)
 {
-  TlsStream *self = g_new0 (TlsStream, 1);
+  FarTlsStream *self = g_new0 (FarTlsStream, 1);
 
   far_stream_init (&self->head, &tls_class, below->home);
   self->below = below;
@@ -745,7 +570,7 @@ far_stream_tls_new (FarTls *tls, FarStream *below, const char *from)
 void
 far_tls_shake (FarStream *stream, FarTlsShaken func, gpointer user)
 {
-  TlsStream *self = (TlsStream *) stream;
+  FarTlsStream *self = (FarTlsStream *) stream;
 
   self->shaken = func;
   self->shaken_user = user;
@@ -754,31 +579,31 @@ far_tls_shake (FarStream *stream, FarTlsShaken func, gpointer user)
 const char *
 far_tls_peer (FarStream *stream)
 {
-  return ((const TlsStream *) stream)->node;
+  return ((const FarTlsStream *) stream)->node;
 }
 
 gboolean
 far_tls_refused (FarStream *stream)
 {
-  return ((const TlsStream *) stream)->refused;
+  return ((const FarTlsStream *) stream)->refused;
 }
 
 gboolean
 far_tls_resumed (FarStream *stream)
 {
-  return gnutls_session_is_resumed (((const TlsStream *) stream)->session) != 0;
+  return gnutls_session_is_resumed (((const FarTlsStream *) stream)->session) != 0;
 }
 
 gboolean
 far_tls_asked (FarStream *stream)
 {
-  return far_tls_resumed (stream) || gnutls_certificate_client_get_request_status (((const TlsStream *) stream)->session) != 0;
+  return far_tls_resumed (stream) || gnutls_certificate_client_get_request_status (((const FarTlsStream *) stream)->session) != 0;
 }
 
 gboolean
 far_tls_export (FarStream *stream, const char *label, guint8 *to, gsize size)
 {
-  const TlsStream *self = (const TlsStream *) stream;
+  const FarTlsStream *self = (const FarTlsStream *) stream;
 
-  return self->state == OPEN && gnutls_prf_rfc5705 (self->session, strlen (label), label, 0, NULL, size, (char *) to) >= 0;
+  return self->state == FAR_TLS_OPEN && gnutls_prf_rfc5705 (self->session, strlen (label), label, 0, NULL, size, (char *) to) >= 0;
 }

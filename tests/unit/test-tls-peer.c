@@ -7,6 +7,7 @@
 #include <gnutls/gnutls.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -203,6 +204,77 @@ START_TEST (small_records)
       ck_assert_uint_eq (part[i], nth (n));
   }
   ck_assert_uint_eq (n, AMOUNT);
+  peer_end (&peer);
+  place_drop (place);
+}
+END_TEST
+
+static int
+waits_at (const Place *place)
+{
+  int n = -1;
+
+  ck_assert_int_eq (ioctl (place->fd, FIONREAD, &n), 0);
+  return n;
+}
+
+static void
+write_twice (gpointer data)
+{
+  Place *place = data;
+  int before = waits_at (place);
+
+  write_much (place);
+  write_much (place);
+  ck_assert_int_eq (waits_at (place), before);
+  g_atomic_int_set (&place->got, before);
+}
+
+static void
+write_little (gpointer data)
+{
+  Place *place = data;
+  int before = waits_at (place);
+  FarBatch batch = { .n = 1, .bytes = 4 };
+
+  batch.frames[0] = (FarFrame){ .data = (const guint8 *) "ping", .size = 4 };
+  ck_assert_uint_eq (place->stream->klass->write (place->stream, &batch), 4);
+  ck_assert_int_gt (waits_at (place), before);
+}
+
+static void
+write_twice_and_abort (gpointer data)
+{
+  Place *place = data;
+
+  write_twice (place);
+  place->stream->klass->abort (place->stream, "test");
+}
+
+/* What fills records waits for the end of the turn, so that one write takes all of it there is; what is short goes at once; what waits goes nowhere when the
+ * stream is aborted, and goes out when it is left. */
+START_TEST (whole_records_leave_together)
+{
+  Place *place = place_make ();
+  Peer peer;
+
+  peer_begin (&peer, place, priorities[1]);
+  peer_shake (&peer, place);
+  if (_i == 0) {
+    far_home_call (place->home, write_little, place);
+    far_home_call (place->home, write_twice, place);
+    help_settle (place->home);
+    help_settle (place->home);
+    ck_assert_int_gt (waits_at (place), place->got + 2 * AMOUNT);
+  } else if (_i == 1) {
+    far_home_call (place->home, write_twice_and_abort, place);
+    help_settle (place->home);
+    ck_assert_int_le (waits_at (place), place->got);
+  } else {
+    far_home_call (place->home, write_much, place);
+    far_home_call (place->home, place_end, place);
+    ck_assert_int_gt (waits_at (place), AMOUNT);
+  }
   peer_end (&peer);
   place_drop (place);
 }
@@ -433,6 +505,7 @@ main (void)
   g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
   tcase_set_timeout (tcase, 60);
   tcase_add_loop_test (tcase, small_records, 0, G_N_ELEMENTS (priorities));
+  tcase_add_loop_test (tcase, whole_records_leave_together, 0, 3);
   tcase_add_loop_test (tcase, nobody_reads, 0, G_N_ELEMENTS (priorities));
   tcase_add_test (tcase, endless_handshake);
   tcase_add_test (tcase, cancelled_at_the_last_moment);
