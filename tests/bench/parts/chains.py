@@ -48,11 +48,17 @@ class Direct(Chain):
         return self
 
 
-class TwoHops(Chain):
-    """Two plain relays, as many as cloud and terminal are: the limit without cryptography."""
+class PlainHops(Chain):
+    """Plain relays, as many as stand in a way of ours: the limit without cryptography."""
+
+    def __init__(self, folder, name, hops):
+        super().__init__(folder, name)
+        self.hops = hops
+
     def start(self, device_port):
-        self.port, middle = free_port(), free_port()
-        for number, (listen, to) in enumerate(((self.port, middle), (middle, device_port))):
+        ports = [*(free_port() for _ in range(self.hops)), device_port]
+        self.port = ports[0]
+        for number, (listen, to) in enumerate(zip(ports, ports[1:])):
             relay = self.run(f"socat-{number}", ["socat", "-b65536", f"TCP-LISTEN:{listen},bind=127.0.0.1,fork,reuseaddr,backlog=1024,nodelay",
                                                  f"TCP:127.0.0.1:{to},nodelay"])
             wait_port(listen, relay)
@@ -107,3 +113,28 @@ class OpenSsh(Chain):
         super().stop()
         if self.server:
             self.server.stop()
+
+
+class TlsThenSsh(OpenSsh):
+    """ssh -R with TLS before it, as a person's byte stream has it: haproxy at the person's machine and at the cloud's."""
+
+    def proxy(self, place, bind, server):
+        path = os.path.join(self.folder, f"haproxy-{place}.conf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("global\n nbthread 1\n maxconn 512\n tune.bufsize 65536\n\ndefaults\n mode tcp\n timeout connect 10s\n timeout client 600s\n timeout server 600s\n"
+                       f" option tcp-smart-connect\n\nlisten {place}\n bind 127.0.0.1:{bind}\n server next 127.0.0.1:{server}\n")
+        return self.run(f"haproxy-{place}", ["/usr/sbin/haproxy", "-db", "-f", path])
+
+    def start(self, device_port):
+        super().start(device_port)
+        both = os.path.join(self.folder, "both.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                        "-keyout", both, "-out", both + ".crt"], check=True, timeout=30, capture_output=True)
+        with open(both + ".crt", encoding="ascii") as crt, open(both, "a", encoding="ascii") as file:
+            file.write(crt.read())
+        tls = "ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256"
+        middle, person = free_port(), free_port()
+        wait_port(middle, self.proxy("cloud", f"{middle} ssl crt {both} {tls}", self.port))
+        wait_port(person, self.proxy("person", person, f"{middle} ssl verify none {tls}"))
+        self.port = person
+        return self

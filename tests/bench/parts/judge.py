@@ -7,7 +7,9 @@ FARWATCH, SSHD = "Farwatch", "OpenSSH sshd"
 NGINX, HAPROXY = "nginx", "haproxy"
 LWS_KIB = 28.9  # a terminal at the cloud while libwebsockets and OpenSSL did its work: row terminals at commit 374d242
 AGAIN = ", after a session"
-GCM, DEFAULT, PLAIN = "ssh -R, aes128-gcm", "ssh -R, default cipher", "plain two hops"
+GCM, DEFAULT = "ssh -R, aes128-gcm", "ssh -R, default cipher"
+TLS_GCM = "TLS, then ssh -R, aes128-gcm"
+PLAIN, PLAIN_THREE = "plain two hops", "plain three hops"
 
 
 def clean(values):
@@ -77,6 +79,7 @@ def _bulk():
         for way, name in ((STREAM, "by stream"), (LOCAL, "by local stream")):
             yield Reach("bytes", f"{work}, {name}", GCM, versus(metric, GCM, way), 0.85, True, " ×")
             yield Reach("bytes", f"{work}, {name}", "port Y", versus(metric, OURS, way), 0.95, True, " ×")
+        yield Reach("bytes", f"{work}, by stream", TLS_GCM, versus(metric, TLS_GCM, STREAM), 1.0, True, " ×")
 
 
 def _front():
@@ -101,6 +104,7 @@ REACHES = [
     Reach("bytes", "64-byte ping-pong, p50", GCM, versus("p50_us", GCM), 1.0, False, " ×"),
     Reach("bytes", "64-byte ping-pong, p99", GCM, versus("p99_us", GCM), 0.8, False, " ×"),
     Reach("bytes", "64-byte ping-pong, p50, by stream", "port Y", versus("p50_us", OURS, STREAM), 1.25, False, " ×"),
+    Reach("bytes", "64-byte ping-pong, p50, by stream", TLS_GCM, versus("p50_us", TLS_GCM, STREAM), 1.0, False, " ×"),
     Reach("bytes", "64-byte ping-pong, p50, by local stream", "port Y", versus("p50_us", OURS, LOCAL), 1.25, False, " ×"),
     *_front(),
     Reach("tunnels", "memory of one idle tunnel at the cloud (private dirty)", "–", field(FARWATCH, "kib_each"), 160, False, " KiB"),

@@ -7,7 +7,7 @@ import threading
 
 import lab
 from parts import judge, product, rows_bytes, rows_front, rows_rest, rows_storm, rows_tunnels
-from parts.chains import Direct, OpenSsh, TwoHops
+from parts.chains import Direct, OpenSsh, PlainHops, TlsThenSsh
 from parts.load import Device, load
 from parts.monitors import CYCLE_S, Collectd, Zabbix
 
@@ -37,8 +37,9 @@ def row_bytes(row):
     at = f"127.0.0.1:{device.port}"
     found = product.fleet(row.stack, {"raw": at, "stream": at, "local": at, "band": at})
     who = product.person(found)
-    chains = [Direct(row.place("direct"), "direct"), TwoHops(row.place("plain"), judge.PLAIN),
+    chains = [Direct(row.place("direct"), "direct"), PlainHops(row.place("plain"), judge.PLAIN, 2), PlainHops(row.place("plain-three"), judge.PLAIN_THREE, 3),
               OpenSsh(row.place("gcm"), judge.GCM, "aes128-gcm@openssh.com"), OpenSsh(row.place("default"), judge.DEFAULT),
+              TlsThenSsh(row.place("tls"), judge.TLS_GCM, "aes128-gcm@openssh.com"),
               product.Raw(row.place("raw"), judge.OURS, found, who, "raw"), product.Stream(row.place("stream"), judge.STREAM, found, who, "stream"),
               product.LocalStream(row.place("local"), judge.LOCAL, found, who, "local"),
               product.InBand(row.place("band"), judge.IN_BAND, found, who, "band")]
