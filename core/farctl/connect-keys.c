@@ -99,9 +99,11 @@ keys_known_hosts (Connect *connect, GError **error)
 
   if (before != NULL && strcmp (before, connect->host_key) != 0)
     ctl_say (_("WARNING: %s has another host key than last time; the new one is signed, as after it has enrolled again"), connect->terminal);
-  g_mkdir_with_parents (dir, 0700);
   g_free (connect->known_hosts);
   connect->known_hosts = g_steal_pointer (&path);
+  if (g_strcmp0 (before, connect->host_key) == 0) /* writing it anew waits for the disk */
+    return TRUE;
+  g_mkdir_with_parents (dir, 0700);
   return g_file_set_contents_full (connect->known_hosts, line, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
 }
 
