@@ -75,7 +75,8 @@ typedef struct {
 
 /* Service side. `store` is an instance name. All [main]; the request may be NULL only where nobody minds the outcome. */
 /* Atomic over all parts. key NULL: no batch bookkeeping, samples count as this node's own. Result: FarApplied* (with key; a full store is the verdict
- * FULL), or gint64*, the new revision of the first row (without; 0: none written). Revisions only grow inside a store, also over delete and create.
+ * FULL), or gint64*, the new revision of the first row (without; 0: none written); those of the rows behind it, up to the first that
+ * is deleted, follow one by one. Revisions only grow inside a store, also over delete and create.
  * Errors: FAR_ERROR_CONFLICT (an expect failed: nothing done), FAR_ERROR_FULL ("cannot record"), FAR_ERROR_UNAVAILABLE.
  * With key: crc is taken over the SAMPLES parts in order; the store remembers the last FAR_EPOCHS_KEPT epochs of a lane, so a batch that comes late from an older
  * epoch is a duplicate: a terminal makes one at each start, so that is years, not days. BAD (wrong crc or bytes) moves nothing: the sender drops the batch and goes on in a new epoch. */

@@ -24,94 +24,12 @@ access_init (gpointer data, FarInstance *at, GError **error)
   self->refusals = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->joins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
   self->enrollments = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
+  self->revisions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   g_queue_init (&self->closed);
   return TRUE;
 }
 
-/* ---- start: table after table ---- */
-
-typedef gboolean (*RowFunc) (Access *self, json_t *row);
-
-static gboolean
-load_terminal (Access *self, json_t *row)
-{
-  return access_terminal_load (self, row) != NULL;
-}
-
-static gboolean
-load_join (Access *self, json_t *row)
-{
-  return access_text (row, "id") && g_hash_table_replace (self->joins, g_strdup (access_text (row, "id")), json_incref (row));
-}
-
-static gboolean
-load_enrollment (Access *self, json_t *row)
-{
-  return access_text (row, "number") && g_hash_table_replace (self->enrollments, g_strdup (access_text (row, "number")), json_incref (row));
-}
-
-static gboolean
-load_revoked (Access *self, json_t *row)
-{
-  if (access_text (row, "serial"))
-    far_trust_revoked_add (access_text (row, "serial"));
-  return access_text (row, "serial") != NULL;
-}
-
-static const struct { const char *table; RowFunc func; } tables[] = {
-  { "terminals", load_terminal }, { "devices", access_device_load }, { "joins", load_join }, { "enrollments", load_enrollment },
-  { "revoked", load_revoked }, { "sessions", NULL },
-};
-
-static void load_table (Access *self, guint i);
-
-static void
-load_rows (Access *self, guint i, GPtrArray *rows)
-{
-  for (guint r = 0; r < rows->len; r++) {
-    FarRow *row = rows->pdata[r];
-    json_t *json = json_loads (row->row, 0, NULL);
-    if (!json || !tables[i].func (self, json))
-      far_log (self->at, G_LOG_LEVEL_WARNING, "row '%s' of table '%s' is not usable", row->key, tables[i].table);
-    json_decref (json);
-  }
-}
-
-static void
-started (Access *self, const GError *error, gpointer user)
-{
-  if (self && error)
-    far_instance_fail (self->at, g_error_copy (error));
-  else if (self)
-    far_instance_ready (self->at);
-}
-
-static void
-table_loaded (Access *self, const GError *error, GPtrArray *rows, gpointer user)
-{
-  guint i = GPOINTER_TO_UINT (user);
-  if (!self)
-    return;
-  if (error) {
-    far_trust_revoked_set_known (FALSE); /* a node that was revoked must not pass while nobody can say so */
-    far_instance_fail (self->at, g_error_copy (error));
-    return;
-  }
-  if (g_str_equal (tables[i].table, "revoked"))
-    far_trust_revoked_set_known (TRUE); /* rows are taken below, before any message is */
-  if (g_str_equal (tables[i].table, "sessions")) {
-    access_restart (self, rows, started, NULL);
-    return;
-  }
-  load_rows (self, i, rows);
-  load_table (self, i + 1);
-}
-
-static void
-load_table (Access *self, guint i)
-{
-  access_rows_load (self, tables[i].table, table_loaded, GUINT_TO_POINTER (i));
-}
+/* ---- start ---- */
 
 static void
 read_authority (Access *self, const AccessOpts *opts)
@@ -129,7 +47,7 @@ access_start (gpointer data, GError **error)
   read_authority (self, access_opts (self));
   access_recheck_start (self);
   access_own_start (self);
-  load_table (self, 0);
+  access_tables_load (self);
   return TRUE;
 }
 
@@ -170,6 +88,7 @@ access_fini (gpointer data)
   g_hash_table_unref (self->joins);
   g_hash_table_unref (self->refusals);
   g_hash_table_unref (self->enrollments);
+  g_hash_table_unref (self->revisions);
   g_queue_clear_full (&self->closed, g_free);
   g_free (self->ca_pem);
 }

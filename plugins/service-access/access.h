@@ -36,6 +36,7 @@ struct _Access {
   GHashTable *sessions;    /* id → AccessSession: live ones, and closed ones for a while */
   GHashTable *joins;       /* id → json row of a join token */
   GHashTable *enrollments; /* number → json row of a pending enrolment */
+  GHashTable *revisions;   /* "table/key" of a mirrored row → gint64, its revision */
   GQueue closed;           /* ids, oldest first: those forgotten next */
   FarHomeTimer *recheck;   /* of rights under open sessions */
   FarHomeTimer *own;       /* of this server's own certificate */
@@ -48,7 +49,10 @@ const AccessOpts *access_opts (Access *self);
 AccessLife *access_life_ref (AccessLife *life);
 void access_life_unref (AccessLife *life);
 
-/* ---- store (rows.c) ---- */
+/* ---- store (rows.c, write.c, tables.c) ---- */
+
+/* Of a row of a mirrored table (tables.c): as it was when last read or written here. */
+#define ACCESS_EXPECT_KNOWN (-2)
 
 /* self NULL: the instance has gone; only free user then. error NULL: durable. */
 typedef void (*AccessDone) (Access *self, const GError *error, gpointer user);
@@ -59,7 +63,17 @@ void access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone 
 /* row NULL: delete. takes row. */
 void access_row_put (Access *self, const char *table, const char *key, json_t *row, gint64 expect, AccessDone done, gpointer user);
 void access_rows_load (Access *self, const char *table, AccessRows rows, gpointer user);
-/* error of a write, as a person reads it: FAR_ERROR_FULL "cannot record: …". */
+/* The tables that are mirrored, then the sessions of the process before; then the instance is ready, or has failed. */
+void access_tables_load (Access *self);
+gboolean access_table_is_mirrored (const char *table);
+/* What the store says of a row, into the mirror. row NULL: it is gone. */
+void access_row_seen (Access *self, const char *table, const char *key, const FarRow *row);
+void access_revision_set (Access *self, const char *table, const char *key, gint64 revision);
+/* After a write that made its change from what was known: somebody else's was faster. TRUE: the handler judges again, a bounded number of times, and
+ * answers the call; error is not to be told. */
+typedef void (*AccessTry) (Access *self, FarCall *call, guint tries);
+gboolean access_again (Access *self, const GError *error, FarCall *call, guint tries, AccessTry again);
+/* error of a write, as a person reads it: FAR_ERROR_FULL "cannot record: …", or the conflict itself. */
 GError *access_cannot_record (const GError *error);
 char *access_json_text (const json_t *json);
 const char *access_text (const json_t *json, const char *key); /* NULL where it is no string */
@@ -90,7 +104,11 @@ void access_terminal_free (AccessTerminal *terminal);
 AccessTerminal *access_terminal (Access *self, const char *id);
 AccessTerminal *access_terminal_load (Access *self, json_t *row);  /* borrows row */
 gboolean access_terminal_is_stock (const AccessTerminal *terminal);
+void access_terminal_forget (Access *self, const char *id);
 gboolean access_device_load (Access *self, json_t *row);
+/* All device rows of a terminal, as far_store_rows() gives them, and a bit of what stands behind them; and the same taken in. */
+void access_devices_read (Access *self, const char *terminal, FarRequest *req);
+void access_devices_seen (Access *self, const char *terminal, GPtrArray *rows);
 char *access_terminal_object (const char *terminal, const char *device);
 void access_registry_peer (Access *self, const char *peer, gboolean up, const char *from);
 /* place.c: site and groups, as rights see them */

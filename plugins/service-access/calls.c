@@ -18,7 +18,7 @@ access_reply_done (Access *self, const GError *error, gpointer user)
 {
   g_autofree AccessReply *reply = user;
   if (self && error) {
-    far_call_fail (reply->call, g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT) ? g_error_copy (error) : access_cannot_record (error));
+    far_call_fail (reply->call, access_cannot_record (error));
     json_decref (reply->body);
   } else if (self) {
     far_call_answer (reply->call, reply->status, reply->body);

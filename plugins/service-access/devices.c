@@ -20,6 +20,27 @@ access_device_load (Access *self, json_t *row)
   return TRUE;
 }
 
+void
+access_devices_read (Access *self, const char *terminal, FarRequest *req)
+{
+  g_autofree char *before = g_strconcat (terminal, ".~", NULL); /* '.' is what stands before '/' */
+  far_store_rows (access_opts (self)->store, "devices", NULL, before, DEVICES_MAX + 1, FALSE, req);
+}
+
+void
+access_devices_seen (Access *self, const char *terminal, GPtrArray *rows)
+{
+  g_autofree char *prefix = g_strconcat (terminal, "/", NULL);
+  AccessTerminal *known = access_terminal (self, terminal);
+  if (known)
+    g_hash_table_remove_all (known->devices);
+  for (guint i = 0; known && i < rows->len; i++) {
+    const FarRow *row = rows->pdata[i];
+    if (g_str_has_prefix (row->key, prefix))
+      access_row_seen (self, "devices", row->key, row);
+  }
+}
+
 static char *
 device_key (const char *terminal, const char *device)
 {
@@ -39,9 +60,51 @@ device_row (const char *terminal, const char *device, json_t *from, gboolean con
   return row;
 }
 
+/* ---- writes: with the terminal's row, as it is, so that two lists that cross, or a removal, do not pass each other by ---- */
+
+typedef struct { GArray *parts; GPtrArray *texts; const char *terminal; } Parts;
+
+static void
+parts_add (Parts *out, const char *table, char *key /* takes */, json_t *row, gint64 expect)
+{
+  FarPart part = { .kind = FAR_PART_ROW, .table = table, .key = key, .expect = expect };
+  char *text = row ? access_json_text (row) : NULL;
+  g_ptr_array_add (out->texts, key);
+  if (text)
+    g_ptr_array_add (out->texts, text);
+  part.row = text;
+  g_array_append_val (out->parts, part);
+}
+
+static void
+parts_begin (Parts *out, AccessTerminal *terminal)
+{
+  *out = (Parts){ g_array_new (FALSE, TRUE, sizeof (FarPart)), g_ptr_array_new_with_free_func (g_free), terminal->id };
+  parts_add (out, "terminals", g_strdup (terminal->id), terminal->row, ACCESS_EXPECT_KNOWN);
+}
+
+static void
+parts_device (Parts *out, const char *device, json_t *row)
+{
+  parts_add (out, "devices", device_key (out->terminal, device), row, FAR_EXPECT_ANY);
+}
+
+static void
+parts_apply (Access *self, const Parts *out, AccessDone done, gpointer user)
+{
+  access_rows_apply (self, (FarPart *) out->parts->data, out->parts->len, done, user);
+}
+
+static void
+parts_end (Parts *out)
+{
+  g_array_unref (out->parts);
+  g_ptr_array_unref (out->texts);
+}
+
 /* ---- one device, by a person ---- */
 
-typedef struct { FarCall *call; json_t *row; char *terminal, *device; } Change;
+typedef struct { FarCall *call; json_t *row; char *terminal, *device; guint tries; AccessTry again; } Change;
 
 static void
 change_free (Change *change)
@@ -58,7 +121,8 @@ device_stored (Access *self, const GError *error, gpointer user)
   Change *change = user;
   AccessTerminal *terminal = self ? access_terminal (self, change->terminal) : NULL;
   if (self && error) {
-    far_call_fail (change->call, access_cannot_record (error));
+    if (!access_again (self, error, change->call, change->tries, change->again))
+      far_call_fail (change->call, access_cannot_record (error));
   } else if (self && change->row) {
     access_device_load (self, change->row);
     far_call_answer (change->call, 200, json_incref (change->row));
@@ -71,18 +135,20 @@ device_stored (Access *self, const GError *error, gpointer user)
 }
 
 static void
-device_store (Access *self, FarCall *call, json_t *row /* takes */)
+device_store (Access *self, AccessTerminal *terminal, FarCall *call, json_t *row /* takes */, guint tries, AccessTry again)
 {
-  g_autofree char *key = device_key (call->parts[0], call->parts[1]);
   Change *change = g_new0 (Change, 1);
-  *change = (Change){ call, row ? json_incref (row) : NULL, g_strdup (call->parts[0]), g_strdup (call->parts[1]) };
-  access_row_put (self, "devices", key, row, FAR_EXPECT_ANY, device_stored, change);
+  Parts out;
+  *change = (Change){ call, row, g_strdup (call->parts[0]), g_strdup (call->parts[1]), tries, again };
+  parts_begin (&out, terminal);
+  parts_device (&out, change->device, row);
+  parts_apply (self, &out, device_stored, change);
+  parts_end (&out);
 }
 
-void
-access_device_put (gpointer data, FarCall *call)
+static void
+device_put (Access *self, FarCall *call, guint tries)
 {
-  Access *self = data;
   AccessTerminal *terminal = access_terminal (self, call->parts[0]);
   if (!terminal) {
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it"), call->parts[0]);
@@ -98,24 +164,37 @@ access_device_put (gpointer data, FarCall *call)
     return;
   }
   gboolean confirmed = json_is_true (json_object_get (known, "confirmed"));
-  device_store (self, call, device_row (terminal->id, call->parts[1], confirmed ? known : call->body, confirmed));
+  device_store (self, terminal, call, device_row (terminal->id, call->parts[1], confirmed ? known : call->body, confirmed), tries, device_put);
 }
 
 void
-access_device_delete (gpointer data, FarCall *call)
+access_device_put (gpointer self, FarCall *call)
 {
-  Access *self = data;
+  device_put (self, call, 0);
+}
+
+static void
+device_delete (Access *self, FarCall *call, guint tries)
+{
   AccessTerminal *terminal = access_terminal (self, call->parts[0]);
   if (!terminal || !g_hash_table_contains (terminal->devices, call->parts[1])) {
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no device '%s' at '%s'"), call->parts[1], call->parts[0]);
     return;
   }
-  device_store (self, call, NULL);
+  device_store (self, terminal, call, NULL, tries, device_delete);
+}
+
+void
+access_device_delete (gpointer self, FarCall *call)
+{
+  device_delete (self, call, 0);
 }
 
 /* ---- the terminal's own list ---- */
 
-typedef struct { FarCall *call; char *terminal; GHashTable *devices; } Mirror;
+typedef struct { FarCall *call; char *terminal; GHashTable *devices; guint tries; } Mirror;
+
+static void devices_put (Access *self, FarCall *call, guint tries);
 
 static void
 mirror_stored (Access *self, const GError *error, gpointer user)
@@ -123,7 +202,8 @@ mirror_stored (Access *self, const GError *error, gpointer user)
   Mirror *mirror = user;
   AccessTerminal *terminal = self ? access_terminal (self, mirror->terminal) : NULL;
   if (self && error) {
-    far_call_fail (mirror->call, access_cannot_record (error));
+    if (!access_again (self, error, mirror->call, mirror->tries, devices_put))
+      far_call_fail (mirror->call, access_cannot_record (error));
   } else if (self) {
     if (terminal) {
       g_hash_table_unref (terminal->devices);
@@ -160,21 +240,6 @@ mirror_merge (AccessTerminal *terminal, json_t *list, GError **error)
   return g_steal_pointer (&devices);
 }
 
-typedef struct { GArray *parts; GPtrArray *texts; const char *terminal; } Parts;
-
-static void
-parts_add (Parts *out, const char *device, json_t *row)
-{
-  FarPart part = { .kind = FAR_PART_ROW, .table = "devices", .expect = FAR_EXPECT_ANY };
-  char *key = device_key (out->terminal, device), *text = row ? access_json_text (row) : NULL;
-  g_ptr_array_add (out->texts, key);
-  if (text)
-    g_ptr_array_add (out->texts, text);
-  part.key = key;
-  part.row = text;
-  g_array_append_val (out->parts, part);
-}
-
 /* Only what differs is written. */
 static void
 mirror_diff (Parts *out, GHashTable *old, GHashTable *now)
@@ -184,17 +249,16 @@ mirror_diff (Parts *out, GHashTable *old, GHashTable *now)
   g_hash_table_iter_init (&iter, now);
   while (g_hash_table_iter_next (&iter, &name, &row))
     if (!json_equal (row, g_hash_table_lookup (old, name)))
-      parts_add (out, name, row);
+      parts_device (out, name, row);
   g_hash_table_iter_init (&iter, old);
   while (g_hash_table_iter_next (&iter, &name, &row))
     if (!g_hash_table_contains (now, name))
-      parts_add (out, name, NULL);
+      parts_device (out, name, NULL);
 }
 
-void
-access_devices_put (gpointer data, FarCall *call)
+static void
+devices_put (Access *self, FarCall *call, guint tries)
 {
-  Access *self = data;
   g_autoptr (GError) error = NULL;
   AccessTerminal *terminal = access_calling_terminal (self, call);
   if (!terminal)
@@ -209,13 +273,19 @@ access_devices_put (gpointer data, FarCall *call)
     return;
   }
   Mirror *mirror = g_new0 (Mirror, 1);
-  *mirror = (Mirror){ call, g_strdup (terminal->id), devices };
-  Parts out = { g_array_new (FALSE, TRUE, sizeof (FarPart)), g_ptr_array_new_with_free_func (g_free), terminal->id };
+  *mirror = (Mirror){ call, g_strdup (terminal->id), devices, tries };
+  Parts out;
+  parts_begin (&out, terminal);
   mirror_diff (&out, terminal->devices, devices);
-  if (out.parts->len > 0)
-    access_rows_apply (self, (FarPart *) out.parts->data, out.parts->len, mirror_stored, mirror);
-  else
+  if (out.parts->len > 1)
+    parts_apply (self, &out, mirror_stored, mirror);
+  else /* nothing but the terminal's own row */
     mirror_stored (self, NULL, mirror);
-  g_array_unref (out.parts);
-  g_ptr_array_unref (out.texts);
+  parts_end (&out);
+}
+
+void
+access_devices_put (gpointer self, FarCall *call)
+{
+  devices_put (self, call, 0);
 }

@@ -10,8 +10,9 @@
 typedef struct {
   FarCall *call;
   char *node, *join, *spki;
-  json_t *row, *keys;
+  json_t *row, *keys, *token; /* token: the join token's row from now on */
   GStrv revoked; /* serials of the node that had this name with another key */
+  guint tries;
 } Enrol;
 
 static void
@@ -22,6 +23,7 @@ enrol_free (Enrol *enrol)
   g_free (enrol->spki);
   json_decref (enrol->row);
   json_decref (enrol->keys);
+  json_decref (enrol->token);
   g_strfreev (enrol->revoked);
   g_free (enrol);
 }
@@ -60,30 +62,33 @@ enrol_replace (Access *self, Enrol *enrol)
   access_terminal_load (self, enrol->row);
 }
 
+static void enroll (Access *self, FarCall *call, guint tries);
+
 static void
-enrol_stored (Access *self, const GError *error, gpointer user)
+enrol_done (Access *self, Enrol *enrol)
 {
-  Enrol *enrol = user;
-  if (self && error) {
-    far_call_fail (enrol->call, g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT) ? g_error_copy (error) : access_cannot_record (error));
-  } else if (self && access_text (enrol->row, "certificate")) {
+  const char *number = access_text (enrol->row, "number");
+  g_hash_table_replace (self->joins, g_strdup (enrol->join), json_incref (enrol->token));
+  if (!number) {
     enrol_replace (self, enrol);
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "node enrolled: %s", enrol->node);
     far_call_answer (enrol->call, 200, enrol_answer (self, enrol->row));
-  } else if (self) {
-    const char *number = access_text (enrol->row, "number");
+  } else {
     g_hash_table_replace (self->enrollments, g_strdup (number), json_incref (enrol->row));
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "enrolment waits for approval: %s, number %s", enrol->node, number);
     far_call_answer (enrol->call, 202, json_pack ("{s:s}", "pending", number));
   }
-  enrol_free (enrol);
 }
 
-/* A name that was free must still be: of two that race for it with two tokens one wins. */
-static gint64
-enrol_expect (Access *self, Enrol *enrol)
+static void
+enrol_stored (Access *self, const GError *error, gpointer user)
 {
-  return access_terminal (self, enrol->node) ? FAR_EXPECT_ANY : FAR_EXPECT_ABSENT;
+  Enrol *enrol = user;
+  if (self && !error)
+    enrol_done (self, enrol);
+  else if (self && !access_again (self, error, enrol->call, enrol->tries, enroll))
+    far_call_fail (enrol->call, access_cannot_record (error));
+  enrol_free (enrol);
 }
 
 /* Row and what else must be written with it, in one step. */
@@ -97,17 +102,17 @@ enrol_apply (Access *self, Enrol *enrol, const FarPart *parts, guint n, AccessDo
   access_rows_apply (self, (FarPart *) all->data, all->len, done, enrol);
 }
 
-/* The join token is bound and the node's row written in one step: two keys that race for one token cannot both win. */
+/* The node's row is written and the join token bound in one step: of two keys that race for one token, or of two tokens for one name, one wins, and
+ * the other one is judged anew. */
 static void
 enrol_store (Access *self, Enrol *enrol, const char *table, const char *key)
 {
-  gboolean terminal = strcmp (table, "terminals") == 0;
-  json_t *join = g_hash_table_lookup (self->joins, enrol->join);
-  json_object_set_new (join, "key", json_string (enrol->spki));
-  json_object_set_new (join, "used_by", json_string (enrol->node));
-  g_autofree char *join_text = access_json_text (join), *row_text = access_json_text (enrol->row);
-  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "joins", .key = enrol->join, .row = join_text, .expect = FAR_EXPECT_ANY },
-                      { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row_text, .expect = terminal ? enrol_expect (self, enrol) : FAR_EXPECT_ANY } };
+  enrol->token = json_copy (g_hash_table_lookup (self->joins, enrol->join));
+  json_object_set_new (enrol->token, "key", json_string (enrol->spki));
+  json_object_set_new (enrol->token, "used_by", json_string (enrol->node));
+  g_autofree char *join_text = access_json_text (enrol->token), *row_text = access_json_text (enrol->row);
+  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row_text, .expect = ACCESS_EXPECT_KNOWN },
+                      { .kind = FAR_PART_ROW, .table = "joins", .key = enrol->join, .row = join_text, .expect = ACCESS_EXPECT_KNOWN } };
   enrol_apply (self, enrol, parts, 2, enrol_stored);
 }
 
@@ -205,10 +210,9 @@ enrol_again (Access *self, FarCall *call, const char *node, const char *spki, js
   return TRUE;
 }
 
-void
-access_enroll_post (gpointer data, FarCall *call)
+static void
+enroll (Access *self, FarCall *call, guint tries)
 {
-  Access *self = data;
   GError *error = NULL;
   const char *node = access_text (call->body, "node"), *csr = access_text (call->body, "csr");
   g_autofree char *spki = far_trust_key_hash (csr, &error);
@@ -226,13 +230,19 @@ access_enroll_post (gpointer data, FarCall *call)
     far_call_fail_new (call, FAR_ERROR_CONFLICT, _("node '%s' is enrolled with another key: ask for a join token made for this node"), node);
   } else if (!enrol_again (self, call, node, spki, keys)) {
     Enrol *enrol = g_new0 (Enrol, 1);
-    *enrol = (Enrol){ call, g_strdup (node), g_strdup (access_text (join, "id")), g_strdup (spki), NULL, json_incref (keys) };
+    *enrol = (Enrol){ call, g_strdup (node), g_strdup (access_text (join, "id")), g_strdup (spki), NULL, json_incref (keys), .tries = tries };
     if (access_opts (self)->authority == ACCESS_AUTHORITY_CLOUD)
       enrol_sign (self, enrol, csr);
     else
       enrol_leave (self, enrol, csr);
   }
   json_decref (keys);
+}
+
+void
+access_enroll_post (gpointer self, FarCall *call)
+{
+  enroll (self, call, 0);
 }
 
 /* ---- authority: admin ---- */
@@ -250,17 +260,19 @@ access_enrollments_get (gpointer data, FarCall *call)
   far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "enrollments", list, "ca", self->ca_pem));
 }
 
+static void approve (Access *self, FarCall *call, guint tries);
+
 static void
 approval_stored (Access *self, const GError *error, gpointer user)
 {
   Enrol *enrol = user;
-  if (self && error) {
-    far_call_fail (enrol->call, g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT) ? g_error_copy (error) : access_cannot_record (error));
-  } else if (self) {
+  if (self && !error) {
     enrol_replace (self, enrol);
     g_hash_table_remove (self->enrollments, enrol->join);
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "node enrolled by approval: %s", enrol->node);
     far_call_answer (enrol->call, 200, json_pack ("{s:s}", "terminal", enrol->node));
+  } else if (self && !access_again (self, error, enrol->call, enrol->tries, approve)) {
+    far_call_fail (enrol->call, access_cannot_record (error));
   }
   enrol_free (enrol);
 }
@@ -282,10 +294,9 @@ approval_check (Access *self, json_t *pending, const char *certificate, json_t *
   return same;
 }
 
-void
-access_enrollment_post (gpointer data, FarCall *call)
+static void
+approve (Access *self, FarCall *call, guint tries)
 {
-  Access *self = data;
   GError *error = NULL;
   json_t *pending = g_hash_table_lookup (self->enrollments, call->parts[0]), *statement = json_object_get (call->body, "statement");
   const char *certificate = access_text (call->body, "certificate");
@@ -299,37 +310,49 @@ access_enrollment_post (gpointer data, FarCall *call)
   }
   Enrol *enrol = g_new0 (Enrol, 1);
   *enrol = (Enrol){ call, g_strdup (access_text (pending, "terminal")), g_strdup (call->parts[0]), g_strdup (access_text (pending, "spki")), NULL,
-                    json_pack ("{s:s, s:s}", "box", access_text (pending, "box"), "ssh", access_text (pending, "ssh")) };
+                    json_pack ("{s:s, s:s}", "box", access_text (pending, "box"), "ssh", access_text (pending, "ssh")), .tries = tries };
   enrol->row = enrol_row (self, enrol, certificate, json_incref (statement));
   g_autofree char *text = access_json_text (enrol->row);
-  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "terminals", .key = enrol->node, .row = text, .expect = enrol_expect (self, enrol) },
-                      { .kind = FAR_PART_ROW, .table = "enrollments", .key = enrol->join, .row = NULL, .expect = FAR_EXPECT_ANY } };
+  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "terminals", .key = enrol->node, .row = text, .expect = ACCESS_EXPECT_KNOWN },
+                      { .kind = FAR_PART_ROW, .table = "enrollments", .key = enrol->join, .row = NULL, .expect = ACCESS_EXPECT_KNOWN } };
   enrol_apply (self, enrol, parts, 2, approval_stored);
 }
+
+void
+access_enrollment_post (gpointer self, FarCall *call)
+{
+  approve (self, call, 0);
+}
+
+static void refuse (Access *self, FarCall *call, guint tries);
 
 static void
 refusal_stored (Access *self, const GError *error, gpointer user)
 {
   Enrol *enrol = user;
-  if (self && error) {
-    far_call_fail (enrol->call, access_cannot_record (error));
-  } else if (self) {
+  if (self && !error) {
     g_hash_table_remove (self->enrollments, enrol->join);
     far_call_answer (enrol->call, 204, NULL);
+  } else if (self && !access_again (self, error, enrol->call, enrol->tries, refuse)) {
+    far_call_fail (enrol->call, access_cannot_record (error));
   }
   enrol_free (enrol);
 }
 
-void
-access_enrollment_delete (gpointer data, FarCall *call)
+static void
+refuse (Access *self, FarCall *call, guint tries)
 {
-  Access *self = data;
   if (!g_hash_table_contains (self->enrollments, call->parts[0])) {
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no enrolment '%s' waits"), call->parts[0]);
     return;
   }
   Enrol *enrol = g_new0 (Enrol, 1);
-  enrol->call = call;
-  enrol->join = g_strdup (call->parts[0]);
-  access_row_put (self, "enrollments", call->parts[0], NULL, FAR_EXPECT_ANY, refusal_stored, enrol);
+  *enrol = (Enrol){ .call = call, .join = g_strdup (call->parts[0]), .tries = tries };
+  access_row_put (self, "enrollments", call->parts[0], NULL, ACCESS_EXPECT_KNOWN, refusal_stored, enrol);
+}
+
+void
+access_enrollment_delete (gpointer self, FarCall *call)
+{
+  refuse (self, call, 0);
 }

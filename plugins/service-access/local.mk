@@ -35,5 +35,7 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/save.c \
 	plugins/service-access/session.c \
 	plugins/service-access/show.c \
-	plugins/service-access/turned.c
+	plugins/service-access/tables.c \
+	plugins/service-access/turned.c \
+	plugins/service-access/write.c
 endif

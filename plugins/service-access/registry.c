@@ -45,6 +45,13 @@ access_terminal_load (Access *self, json_t *row)
   return terminal;
 }
 
+void
+access_terminal_forget (Access *self, const char *id)
+{
+  access_place_forget (self, id);
+  g_hash_table_remove (self->terminals, id);
+}
+
 gboolean
 access_terminal_is_stock (const AccessTerminal *terminal)
 {
@@ -218,16 +225,18 @@ access_statement_get (gpointer data, FarCall *call)
 
 /* ---- changes ---- */
 
-typedef struct { FarCall *call; json_t *row; guint status; } Change;
+typedef struct { FarCall *call; json_t *row; guint status, tries; } Change;
+
+static void terminal_put (Access *self, FarCall *call, guint tries);
 
 static void
 terminal_stored (Access *self, const GError *error, gpointer user)
 {
   g_autofree Change *change = user;
-  if (self && error)
-    far_call_fail (change->call, access_cannot_record (error));
-  else if (self)
+  if (self && !error)
     far_call_answer (change->call, change->status, terminal_show (access_terminal_load (self, change->row)));
+  else if (self && !access_again (self, error, change->call, change->tries, terminal_put))
+    far_call_fail (change->call, access_cannot_record (error));
   json_decref (change->row);
 }
 
@@ -244,10 +253,9 @@ changes_enrolled_key (AccessTerminal *known, json_t *body)
   return changes;
 }
 
-void
-access_terminal_put (gpointer data, FarCall *call)
+static void
+terminal_put (Access *self, FarCall *call, guint tries)
 {
-  Access *self = data;
   const char *id = call->parts[0], *stock = access_text (call->body, "stock");
   AccessTerminal *known = access_terminal (self, id);
   GError *error = NULL;
@@ -275,11 +283,17 @@ access_terminal_put (gpointer data, FarCall *call)
     return;
   }
   Change *change = g_new0 (Change, 1);
-  *change = (Change){ call, json_incref (row), known ? 200 : 201 };
-  access_row_put (self, "terminals", id, row, FAR_EXPECT_ANY, terminal_stored, change);
+  *change = (Change){ call, json_incref (row), known ? 200 : 201, tries };
+  access_row_put (self, "terminals", id, row, ACCESS_EXPECT_KNOWN, terminal_stored, change);
 }
 
-typedef struct { FarCall *call; char *id; GStrv serials; } Removal;
+void
+access_terminal_put (gpointer self, FarCall *call)
+{
+  terminal_put (self, call, 0);
+}
+
+typedef struct { FarCall *call; char *id; GStrv serials; guint tries; } Removal;
 
 void
 access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause)
@@ -293,18 +307,19 @@ access_terminal_cut (Access *self, const char *terminal, const char *link_cause,
   }
 }
 
+static void terminal_delete (Access *self, FarCall *call, guint tries);
+
 static void
 terminal_removed (Access *self, const GError *error, gpointer user)
 {
   Removal *removal = user;
-  if (self && error) {
-    far_call_fail (removal->call, access_cannot_record (error));
-  } else if (self) {
+  if (self && !error) {
     access_revoke_now (removal->serials);
     access_terminal_cut (self, removal->id, "revoked", "terminal removed");
-    access_place_forget (self, removal->id);
-    g_hash_table_remove (self->terminals, removal->id);
+    access_terminal_forget (self, removal->id);
     far_call_answer (removal->call, 204, NULL);
+  } else if (self && !access_again (self, error, removal->call, removal->tries, terminal_delete)) {
+    far_call_fail (removal->call, access_cannot_record (error));
   }
   g_free (removal->id);
   g_strfreev (removal->serials);
@@ -312,17 +327,16 @@ terminal_removed (Access *self, const GError *error, gpointer user)
 }
 
 static void
-part_delete (GArray *parts, const char *table, const char *key)
+part_delete (GArray *parts, const char *table, const char *key, gint64 expect)
 {
-  FarPart part = { .kind = FAR_PART_ROW, .table = table, .key = key, .expect = FAR_EXPECT_ANY };
+  FarPart part = { .kind = FAR_PART_ROW, .table = table, .key = key, .expect = expect };
   g_array_append_val (parts, part);
 }
 
 /* Revoked: the row goes with its devices, the serials of its certificates are remembered, the live link is cut, sessions end. */
-void
-access_terminal_delete (gpointer data, FarCall *call)
+static void
+terminal_delete (Access *self, FarCall *call, guint tries)
 {
-  Access *self = data;
   AccessTerminal *terminal = called_terminal (self, call);
   if (!terminal)
     return;
@@ -330,13 +344,19 @@ access_terminal_delete (gpointer data, FarCall *call)
   g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GList) names = g_hash_table_get_keys (terminal->devices);
   Removal *removal = g_new0 (Removal, 1);
-  *removal = (Removal){ call, g_strdup (terminal->id), access_serials (terminal->row) };
-  part_delete (parts, "terminals", terminal->id);
+  *removal = (Removal){ call, g_strdup (terminal->id), access_serials (terminal->row), tries };
+  part_delete (parts, "terminals", terminal->id, ACCESS_EXPECT_KNOWN);
   access_revoke_parts (removal->serials, terminal->id, parts, keys);
   for (GList *at = names; at; at = at->next) {
     char *key = g_strdup_printf ("%s/%s", terminal->id, (char *) at->data);
     g_ptr_array_add (keys, key);
-    part_delete (parts, "devices", key);
+    part_delete (parts, "devices", key, FAR_EXPECT_ANY);
   }
   access_rows_apply (self, (FarPart *) parts->data, parts->len, terminal_removed, removal);
+}
+
+void
+access_terminal_delete (gpointer self, FarCall *call)
+{
+  terminal_delete (self, call, 0);
 }

@@ -7,17 +7,19 @@
 
 #include <string.h>
 
-typedef struct { FarCall *call; json_t *row; } Renewal;
+typedef struct { FarCall *call; json_t *row; guint tries; } Renewal;
+
+static void renew (Access *self, FarCall *call, guint tries);
 
 static void
 renewal_stored (Access *self, const GError *error, gpointer user)
 {
   g_autofree Renewal *renewal = user;
-  if (self && error) {
-    far_call_fail (renewal->call, access_cannot_record (error));
-  } else if (self) {
+  if (self && !error) {
     access_terminal_load (self, renewal->row);
     far_call_answer (renewal->call, 200, json_pack ("{s:s, s:s?}", "certificate", access_text (renewal->row, "certificate"), "ca", self->ca_pem));
+  } else if (self && !access_again (self, error, renewal->call, renewal->tries, renew)) {
+    far_call_fail (renewal->call, access_cannot_record (error));
   }
   json_decref (renewal->row);
 }
@@ -37,10 +39,9 @@ renewal_fault (Access *self, AccessTerminal *terminal, const char *spki)
   return NULL;
 }
 
-void
-access_renew_post (gpointer data, FarCall *call)
+static void
+renew (Access *self, FarCall *call, guint tries)
 {
-  Access *self = data;
   GError *error = NULL;
   const char *csr = access_text (call->body, "csr"), *node = access_text (call->body, "node");
   if (call->principal->kind == FAR_PRINCIPAL_NODE)
@@ -59,6 +60,12 @@ access_renew_post (gpointer data, FarCall *call)
   json_t *row = json_deep_copy (terminal->row);
   access_certificate_set (row, certificate);
   Renewal *renewal = g_new0 (Renewal, 1);
-  *renewal = (Renewal){ call, json_incref (row) };
-  access_row_put (self, "terminals", terminal->id, row, FAR_EXPECT_ANY, renewal_stored, renewal);
+  *renewal = (Renewal){ call, json_incref (row), tries };
+  access_row_put (self, "terminals", terminal->id, row, ACCESS_EXPECT_KNOWN, renewal_stored, renewal);
+}
+
+void
+access_renew_post (gpointer self, FarCall *call)
+{
+  renew (self, call, 0);
 }

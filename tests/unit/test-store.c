@@ -235,6 +235,27 @@ START_TEST (parts_are_all_or_nothing)
 }
 END_TEST
 
+/* Who writes several rows at once knows the revision of each that stands before the first deletion. */
+START_TEST (revisions_of_one_step_follow_each_other)
+{
+  FarPart parts[] = {
+    { .kind = FAR_PART_ROW, .table = "t", .key = "b", .row = "{}", .expect = FAR_EXPECT_ANY },
+    { .kind = FAR_PART_ROW, .table = "u", .key = "a", .row = "{}", .expect = FAR_EXPECT_ANY },
+    { .kind = FAR_PART_ROW, .table = "t", .key = "a", .row = "{}", .expect = FAR_EXPECT_ABSENT },
+    { .kind = FAR_PART_ROW, .table = "t", .key = "none", .row = NULL, .expect = FAR_EXPECT_ANY },
+  };
+  gint64 first = 0;
+
+  store_open (TYPE, NULL, NULL);
+  store_put ("t", "b", "{}", FAR_EXPECT_ANY, NULL);
+  ck_assert (store_apply (NULL, parts, G_N_ELEMENTS (parts), NULL, &first, NULL));
+  ck_assert_int_ge (store_put ("t", "a", "{}", first + 2, NULL), first + 3);
+  ck_assert_int_ge (store_put ("t", "b", "{}", first, NULL), first + 3);
+  ck_assert_int_ge (store_put ("u", "a", "{}", first + 1, NULL), first + 3);
+  store_close ();
+}
+END_TEST
+
 /* ---- batches ---- */
 
 static FarApplied
@@ -648,7 +669,7 @@ main (void)
   const TTest *const tests[] = {
     a_row_comes_back_as_it_was_put, expect_decides, deleting_and_making_again_never_repeats_a_revision,
     lists_page_by_key_both_ways, filter_looks_at_top_level_fields, rows_that_are_none_are_refused,
-    a_store_that_is_not_there_is_named, parts_are_all_or_nothing, a_batch_counts_once,
+    a_store_that_is_not_there_is_named, parts_are_all_or_nothing, revisions_of_one_step_follow_each_other, a_batch_counts_once,
     a_new_epoch_starts_over_and_old_ones_stay_known, what_is_broken_moves_nothing, range_gives_the_newest_in_time_order,
     series_are_listed_with_their_unit, care_and_restart_keep_every_sample, drop_takes_old_samples_and_whole_tables,
     old_samples_go_by_themselves, blobs_come_in_pieces_and_go_out_from_anywhere, orphaned_blobs_go, a_blob_with_another_hash_is_not_kept,

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tables that are mirrored in memory: read at start, one after the other, and again row by row where another process wrote. */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+static gboolean
+load_terminal (Access *self, json_t *row)
+{
+  return access_terminal_load (self, row) != NULL;
+}
+
+static gboolean
+load_join (Access *self, json_t *row)
+{
+  return access_text (row, "id") && g_hash_table_replace (self->joins, g_strdup (access_text (row, "id")), json_incref (row));
+}
+
+static gboolean
+load_enrollment (Access *self, json_t *row)
+{
+  return access_text (row, "number") && g_hash_table_replace (self->enrollments, g_strdup (access_text (row, "number")), json_incref (row));
+}
+
+static gboolean
+load_revoked (Access *self, json_t *row)
+{
+  if (access_text (row, "serial"))
+    far_trust_revoked_add (access_text (row, "serial"));
+  return access_text (row, "serial") != NULL;
+}
+
+static void
+forget_join (Access *self, const char *key)
+{
+  g_hash_table_remove (self->joins, key);
+}
+
+static void
+forget_enrollment (Access *self, const char *key)
+{
+  g_hash_table_remove (self->enrollments, key);
+}
+
+/* forget NULL: nobody asks for a revision of these. Devices are written with their terminal's row (devices.c), what is revoked is only ever added. */
+static const struct {
+  const char *table;
+  gboolean (*load) (Access *self, json_t *row);
+  void (*forget) (Access *self, const char *key);
+} tables[] = {
+  { "terminals", load_terminal, access_terminal_forget },   { "devices", access_device_load, NULL }, { "joins", load_join, forget_join },
+  { "enrollments", load_enrollment, forget_enrollment }, { "revoked", load_revoked, NULL },
+};
+
+static guint
+table_index (const char *table)
+{
+  guint i = 0;
+  while (i < G_N_ELEMENTS (tables) && strcmp (tables[i].table, table) != 0)
+    i++;
+  return i;
+}
+
+gboolean
+access_table_is_mirrored (const char *table)
+{
+  guint i = table_index (table);
+  return i < G_N_ELEMENTS (tables) && tables[i].forget;
+}
+
+static void
+row_load (Access *self, guint i, const FarRow *row)
+{
+  json_t *json = json_loads (row->row, 0, NULL);
+  if (!json || !tables[i].load (self, json))
+    far_log (self->at, G_LOG_LEVEL_WARNING, "row '%s' of table '%s' is not usable", row->key, tables[i].table);
+  else if (tables[i].forget)
+    access_revision_set (self, tables[i].table, row->key, row->revision);
+  json_decref (json);
+}
+
+void
+access_row_seen (Access *self, const char *table, const char *key, const FarRow *row)
+{
+  guint i = table_index (table);
+  if (row) {
+    row_load (self, i, row);
+    return;
+  }
+  access_revision_set (self, table, key, FAR_EXPECT_ABSENT);
+  tables[i].forget (self, key);
+}
+
+/* ---- at start ---- */
+
+static void load_table (Access *self, guint i);
+
+static void
+started (Access *self, const GError *error, gpointer user)
+{
+  if (self && error)
+    far_instance_fail (self->at, g_error_copy (error));
+  else if (self)
+    far_instance_ready (self->at);
+}
+
+static void
+table_loaded (Access *self, const GError *error, GPtrArray *rows, gpointer user)
+{
+  guint i = GPOINTER_TO_UINT (user);
+  if (!self)
+    return;
+  if (error) {
+    far_trust_revoked_set_known (FALSE); /* a node that was revoked must not pass while nobody can say so */
+    far_instance_fail (self->at, g_error_copy (error));
+    return;
+  }
+  if (i == G_N_ELEMENTS (tables)) {
+    access_restart (self, rows, started, NULL);
+    return;
+  }
+  for (guint r = 0; r < rows->len; r++)
+    row_load (self, i, rows->pdata[r]);
+  if (g_str_equal (tables[i].table, "revoked"))
+    far_trust_revoked_set_known (TRUE);
+  load_table (self, i + 1);
+}
+
+static void
+load_table (Access *self, guint i)
+{
+  access_rows_load (self, i < G_N_ELEMENTS (tables) ? tables[i].table : "sessions", table_loaded, GUINT_TO_POINTER (i));
+}
+
+void
+access_tables_load (Access *self)
+{
+  load_table (self, 0);
+}

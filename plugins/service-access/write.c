@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Writes of rows. Of a row that is mirrored the revision is known at which it was read or written. A change made from what is known
+ * (ACCESS_EXPECT_KNOWN) counts only if nobody has changed the row since: else its handler judges again, from the row as it is by then. So of two
+ * changes that cross none is lost, whether this process made both or another one at the same store. */
+#include "config.h"
+
+#include "access.h"
+
+#include <string.h>
+
+#define TRIES_MAX 50
+
+typedef struct {
+  AccessLife *life;
+  AccessDone done;
+  gpointer user;
+  GArray *parts; /* of FarPart; keys and rows are its own */
+  guint at, n;   /* those under way */
+  guint stale;   /* after a conflict: the one that is looked at */
+  FarRow *row;   /* what the store says of it; NULL: nothing */
+  GError *error;
+} Write;
+
+static void
+part_clear (gpointer data)
+{
+  FarPart *part = data;
+  g_free ((char *) part->key);
+  g_free ((char *) part->row);
+}
+
+static void
+write_end (Write *write)
+{
+  if (write->done)
+    write->done (write->life->self, write->error, write->user);
+  access_life_unref (write->life);
+  g_array_unref (write->parts);
+  g_clear_error (&write->error);
+  g_free (write);
+}
+
+/* ---- revisions ---- */
+
+void
+access_revision_set (Access *self, const char *table, const char *key, gint64 revision)
+{
+  char *name = g_strdup_printf ("%s/%s", table, key);
+  if (revision > 0)
+    g_hash_table_replace (self->revisions, name, g_memdup2 (&revision, sizeof revision));
+  else
+    g_hash_table_remove (self->revisions, name);
+  if (revision <= 0)
+    g_free (name);
+}
+
+static gint64
+revision_of (Access *self, const FarPart *part)
+{
+  g_autofree char *name = g_strdup_printf ("%s/%s", part->table, part->key);
+  const gint64 *known = g_hash_table_lookup (self->revisions, name);
+  return known ? *known : FAR_EXPECT_ABSENT;
+}
+
+/* The rows of one step have revisions one after the other, up to the first that is deleted; what stands behind it is not known. */
+static void
+revisions_learn (Access *self, const Write *write, gint64 first)
+{
+  gboolean known = TRUE;
+  for (guint i = 0; i < write->n; i++) {
+    const FarPart *part = &g_array_index (write->parts, FarPart, write->at + i);
+    known = known && part->row;
+    if (access_table_is_mirrored (part->table))
+      access_revision_set (self, part->table, part->key, known ? first + i : FAR_EXPECT_ABSENT);
+  }
+}
+
+/* ---- after a conflict: what another process has written is read ---- */
+
+static void write_reread (Write *write);
+
+/* Nobody in this process has changed it since. */
+static gboolean
+part_is_stale (Access *self, const FarPart *part)
+{
+  return access_table_is_mirrored (part->table) && part->expect != FAR_EXPECT_ANY && revision_of (self, part) == part->expect;
+}
+
+/* Devices and their terminal's row are written together, and they are taken together. */
+static void
+row_take (Write *write, GPtrArray *devices)
+{
+  Access *self = write->life->self;
+  const FarPart *part = &g_array_index (write->parts, FarPart, write->stale++);
+  if (self && part_is_stale (self, part) && (write->row ? write->row->revision : FAR_EXPECT_ABSENT) != part->expect) {
+    access_row_seen (self, part->table, part->key, write->row);
+    if (devices)
+      access_devices_seen (self, part->key, devices);
+  }
+  g_clear_pointer (&write->row, far_row_free);
+  write_reread (write);
+}
+
+static void
+devices_reread (FarRequest *req, gpointer user)
+{
+  row_take (user, far_request_error (req) ? NULL : far_request_result (req));
+}
+
+static void
+row_reread (FarRequest *req, gpointer user)
+{
+  Write *write = user;
+  Access *self = write->life->self;
+  const FarPart *part = &g_array_index (write->parts, FarPart, write->stale);
+  GPtrArray *rows = far_request_error (req) ? NULL : far_request_result (req);
+  const FarRow *row = rows && rows->len > 0 ? rows->pdata[0] : NULL;
+  if (!self || !rows) { /* the next try meets the same, and gives up in the end */
+    write->stale++;
+    write_reread (write);
+    return;
+  }
+  if (row && strcmp (row->key, part->key) == 0)
+    write->row = far_row_new (row->key, row->row, row->revision);
+  if (write->row && strcmp (part->table, "terminals") == 0)
+    access_devices_read (self, part->key, far_request_new (devices_reread, write, 0));
+  else
+    row_take (write, NULL);
+}
+
+/* A key that stands right before this one: names have no '~', and nothing below '-'. */
+static char *
+key_before (const char *key)
+{
+  gsize last = strlen (key) - 1;
+  return g_strdup_printf ("%.*s%c~", (int) last, key, key[last] - 1);
+}
+
+static void
+write_reread (Write *write)
+{
+  Access *self = write->life->self;
+  while (self && write->stale < write->parts->len && !part_is_stale (self, &g_array_index (write->parts, FarPart, write->stale)))
+    write->stale++;
+  if (!self || write->stale == write->parts->len) {
+    write_end (write);
+    return;
+  }
+  const FarPart *part = &g_array_index (write->parts, FarPart, write->stale);
+  g_autofree char *before = key_before (part->key);
+  far_store_rows (access_opts (self)->store, part->table, NULL, before, 1, FALSE, far_request_new (row_reread, write, 0));
+}
+
+/* ---- the write ---- */
+
+static void write_step (Write *write);
+
+static void
+step_written (FarRequest *req, gpointer user)
+{
+  Write *write = user;
+  const GError *error = far_request_error (req);
+  if (error)
+    write->error = g_error_copy (error);
+  else if (write->life->self)
+    revisions_learn (write->life->self, write, *(gint64 *) far_request_result (req));
+  if (error && g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT))
+    write_reread (write);
+  else if (error || write->at + write->n == write->parts->len || !write->life->self)
+    write_end (write);
+  else
+    write_step (write);
+}
+
+/* What is more than the store takes in one step goes in several, one after the other: what must hold first stands first. */
+static void
+write_step (Write *write)
+{
+  write->at += write->n;
+  write->n = MIN (FAR_PARTS_MAX, write->parts->len - write->at);
+  far_store_apply (access_opts (write->life->self)->store, NULL, &g_array_index (write->parts, FarPart, write->at), write->n,
+                   far_request_new (step_written, write, 0));
+}
+
+void
+access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user)
+{
+  Write *write = g_new0 (Write, 1);
+  *write = (Write){ .life = access_life_ref (self->life), .done = done, .user = user, .parts = g_array_new (FALSE, TRUE, sizeof (FarPart)) };
+  g_array_set_clear_func (write->parts, part_clear);
+  for (guint i = 0; i < n; i++) {
+    FarPart part = parts[i];
+    if (part.expect == ACCESS_EXPECT_KNOWN)
+      part.expect = revision_of (self, &part);
+    part.key = g_strdup (part.key);
+    part.row = g_strdup (part.row);
+    g_array_append_val (write->parts, part);
+  }
+  write_step (write);
+}
+
+void
+access_row_put (Access *self, const char *table, const char *key, json_t *row, gint64 expect, AccessDone done, gpointer user)
+{
+  g_autofree char *text = row ? access_json_text (row) : NULL;
+  FarPart part = { .kind = FAR_PART_ROW, .table = table, .key = key, .row = text, .expect = expect };
+  access_rows_apply (self, &part, 1, done, user);
+  json_decref (row);
+}
+
+gboolean
+access_again (Access *self, const GError *error, FarCall *call, guint tries, AccessTry again)
+{
+  if (!self || !g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT) || tries >= TRIES_MAX)
+    return FALSE;
+  again (self, call, tries + 1);
+  return TRUE;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Changes that meet: of two that were acknowledged none is lost, whoever made them. */
+#include "config.h"
+
+#include "unit/access-help.h"
+
+#define PAIRS 15
+
+static void
+set_up (void)
+{
+  cloud_up (NULL);
+  terminal_enrol ("t1");
+  terminal_link ("t1", TRUE);
+}
+
+static void
+tear_down (void)
+{
+  cloud_down ();
+}
+
+/* ---- several at once ---- */
+
+typedef struct { guint asked, answered, good, conflicts; char *certificate; } Race;
+
+static void
+race_answered (FarMessage *answer, gboolean last, gpointer user)
+{
+  Race *race = user;
+  json_t *body = answer->body ? far_message_json (answer, NULL) : NULL;
+  race->answered++;
+  race->good += answer->status >= 200 && answer->status < 300;
+  race->conflicts += answer->status == 409;
+  if (text_of (body, "certificate")) {
+    g_free (race->certificate);
+    race->certificate = g_strdup (text_of (body, "certificate"));
+  }
+  json_decref (body);
+}
+
+static gboolean
+race_over (gpointer user)
+{
+  const Race *race = user;
+  return race->answered == race->asked;
+}
+
+static void
+race_ask (Race *race, FarPrincipalKind kind, const char *name, const char *method, const char *resource, json_t *body)
+{
+  g_autoptr (FarPrincipal) who = far_principal_new (kind, name, NULL, "192.0.2.50");
+  g_autoptr (FarMessage) message = far_message_request (method, resource, body);
+  who->super = kind == FAR_PRINCIPAL_LOCAL;
+  race->asked++;
+  far_door_submit (who, kind == FAR_PRINCIPAL_LOCAL ? NULL : "nodes", message, race_answered, race);
+}
+
+static void
+race_run (Race *race, guint good)
+{
+  ck_assert (run_until (race_over, race));
+  ck_assert_uint_eq (race->good, good);
+}
+
+/* ---- a terminal's row ---- */
+
+START_TEST (of_two_fields_set_at_once_none_is_lost)
+{
+  for (guint i = 0; i < PAIRS; i++) {
+    g_autofree char *site = g_strdup_printf ("site %u", i), *note = g_strdup_printf ("note %u", i);
+    Race race = { 0 };
+    race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1", json_pack ("{s:s}", "site", site));
+    race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1", json_pack ("{s:s}", "note", note));
+    race_run (&race, 2);
+    Got got = ask_root ("GET", "terminals/t1", NULL);
+    ck_assert_str_eq (text_of (got.body, "site"), site);
+    ck_assert_str_eq (text_of (got.body, "note"), note);
+  }
+  cloud_restart (); /* the rows say the same */
+  Got got = ask_root ("GET", "terminals/t1", NULL);
+  ck_assert_str_eq (text_of (got.body, "site"), "site 14");
+  ck_assert_str_eq (text_of (got.body, "note"), "note 14");
+}
+END_TEST
+
+/* All that come at once are done, each from what those before it have written. */
+START_TEST (many_changes_of_one_terminal_are_all_made)
+{
+  Race race = { 0 };
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1", json_pack ("{s:s}", "site", "north"));
+  for (guint i = 0; i < 20; i++) {
+    g_autofree char *note = g_strdup_printf ("note %u", i);
+    race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1", json_pack ("{s:s}", "note", note));
+  }
+  race_run (&race, 21);
+  ck_assert_str_eq (text_of (ask_root ("GET", "terminals/t1", NULL).body, "site"), "north");
+}
+END_TEST
+
+static json_t *
+renewal (void)
+{
+  g_autofree char *keys = terminal_keys ("t1"), *csr = far_trust_csr (keys, "t1", NULL);
+  far_clock_advance (G_GINT64_CONSTANT (250) * 24 * 3600 * SECOND);
+  return json_pack ("{s:s}", "csr", csr);
+}
+
+/* The serial of the new certificate stays known: it goes with the node. */
+START_TEST (a_renewal_that_crosses_an_edit_is_kept)
+{
+  Race race = { 0 };
+  json_t *body = renewal ();
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "POST", "renew", body);
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1", json_pack ("{s:s}", "site", "north"));
+  race_run (&race, 2);
+  g_autofree char *serial = far_trust_serial (race.certificate, NULL);
+  ck_assert_str_eq (text_of (ask_root ("GET", "terminals/t1", NULL).body, "site"), "north");
+  ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1", NULL).status, 204);
+  ck_assert (far_trust_revoked (serial, "t1"));
+  g_free (race.certificate);
+}
+END_TEST
+
+/* What comes after a removal finds nothing; it brings nothing back. */
+START_TEST (nothing_brings_a_removed_terminal_back)
+{
+  Race race = { 0 };
+  json_t *body = renewal ();
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "DELETE", "terminals/t1", NULL);
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "POST", "renew", body);
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/plc", json_pack ("{s:s}", "note", "x"));
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s}]}", "devices", "name", "plc"));
+  race_run (&race, 1);
+  ck_assert_ptr_null (race.certificate);
+  ck_assert_uint_eq (ask_root ("GET", "terminals/t1", NULL).status, 404);
+  cloud_restart ();
+  ck_assert_uint_eq (ask_root ("GET", "terminals/t1", NULL).status, 404);
+}
+END_TEST
+
+/* ---- devices ---- */
+
+/* A person registers one while the terminal lists its own. */
+START_TEST (a_device_added_while_the_terminal_lists_its_own_is_kept)
+{
+  Race race = { 0 };
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s}]}", "devices", "name", "web"));
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/plc", json_pack ("{s:s}", "note", "x"));
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s}]}", "devices", "name", "meter"));
+  race_run (&race, 3);
+  for (guint restarted = 0; restarted < 2; restarted++) {
+    ck_assert_uint_eq (json_array_size (json_object_get (ask_root ("GET", "terminals/t1", NULL).body, "devices")), 2); /* meter, plc */
+    cloud_restart ();
+  }
+}
+END_TEST
+
+/* What the terminal has confirmed meanwhile is not written over by what a person meant to register. */
+START_TEST (a_device_that_is_confirmed_meanwhile_stays_so)
+{
+  Race race = { 0 };
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s, s:s}]}", "devices", "name", "web", "note", "its own"));
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/web", json_pack ("{s:s}", "note", "another"));
+  race_run (&race, 2);
+  json_t *device = json_array_get (json_object_get (ask_root ("GET", "terminals/t1", NULL).body, "devices"), 0);
+  ck_assert_str_eq (text_of (device, "note"), "its own");
+  ck_assert (json_is_true (json_object_get (device, "confirmed")));
+}
+END_TEST
+
+/* ---- another process at the same store ---- */
+
+static void
+row_read (FarRequest *req, gpointer user)
+{
+  GPtrArray *rows = far_request_result (req);
+  json_t **row = user;
+  for (guint i = 0; rows && i < rows->len; i++)
+    if (strcmp (((FarRow *) rows->pdata[i])->key, "t1") == 0)
+      *row = json_loads (((FarRow *) rows->pdata[i])->row, 0, NULL);
+}
+
+static gboolean
+row_seen (gpointer user)
+{
+  return *(json_t **) user != NULL;
+}
+
+static json_t *
+terminal_row (void)
+{
+  json_t *row = NULL;
+  far_store_rows ("main", "terminals", NULL, NULL, 100, FALSE, far_request_new (row_read, &row, 0));
+  ck_assert (run_until (row_seen, &row));
+  return row;
+}
+
+START_TEST (what_another_process_wrote_is_kept)
+{
+  json_t *row = terminal_row ();
+  json_object_set_new (row, "note", json_string ("from elsewhere"));
+  g_autofree char *text = json_dumps (row, JSON_COMPACT);
+  json_decref (row);
+  far_store_put ("main", "terminals", "t1", text, FAR_EXPECT_ANY, NULL);
+  settle ();
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1", json_pack ("{s:s}", "site", "north")).status, 200);
+  row = terminal_row ();
+  ck_assert_str_eq (text_of (row, "site"), "north");
+  ck_assert_str_eq (text_of (row, "note"), "from elsewhere");
+  json_decref (row);
+}
+END_TEST
+
+START_TEST (what_another_process_removed_stays_away)
+{
+  far_store_put ("main", "terminals", "t1", NULL, FAR_EXPECT_ANY, NULL);
+  settle ();
+  ck_assert_uint_eq (ask_node ("t1", "POST", "renew", renewal ()).status, 403);
+  ck_assert_uint_eq (ask_root ("GET", "terminals/t1", NULL).status, 404);
+}
+END_TEST
+
+int
+main (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  Suite *suite = suite_create ("access-race");
+  TCase *cases = tcase_create ("race");
+  tcase_set_timeout (cases, 60);
+  tcase_add_checked_fixture (cases, set_up, tear_down);
+  tcase_add_test (cases, of_two_fields_set_at_once_none_is_lost);
+  tcase_add_test (cases, many_changes_of_one_terminal_are_all_made);
+  tcase_add_test (cases, a_renewal_that_crosses_an_edit_is_kept);
+  tcase_add_test (cases, nothing_brings_a_removed_terminal_back);
+  tcase_add_test (cases, a_device_added_while_the_terminal_lists_its_own_is_kept);
+  tcase_add_test (cases, a_device_that_is_confirmed_meanwhile_stays_so);
+  tcase_add_test (cases, what_another_process_wrote_is_kept);
+  tcase_add_test (cases, what_another_process_removed_stays_away);
+  suite_add_tcase (suite, cases);
+  return run_suite (suite);
+}
