@@ -138,6 +138,15 @@ spki_hash (gnutls_pubkey_t key, GError **error)
 }
 
 char *
+far_cert_key_hash (gnutls_x509_crt_t cert, GError **error)
+{
+  g_auto (gnutls_pubkey_t) key = NULL;
+
+  gnutls_pubkey_init (&key);
+  return far_trust_ok (gnutls_pubkey_import_x509 (key, cert, 0), FAR_ERROR_INVALID, "certificate", error) ? spki_hash (key, error) : NULL;
+}
+
+char *
 far_trust_key_hash (const char *pem, GError **error)
 {
   g_auto (gnutls_pubkey_t) key = NULL;
@@ -151,11 +160,9 @@ far_trust_key_hash (const char *pem, GError **error)
     if (!far_trust_ok (gnutls_x509_crq_import (crq, &datum, GNUTLS_X509_FMT_PEM), FAR_ERROR_INVALID, "certificate request", error) ||
         !far_trust_ok (gnutls_pubkey_import_x509_crq (key, crq, 0), FAR_ERROR_INVALID, "certificate request", error))
       return NULL;
-  } else if (!far_certs_load (&certs, pem, datum.size, error) ||
-             !far_trust_ok (gnutls_pubkey_import_x509 (key, certs.at[0], 0), FAR_ERROR_INVALID, "certificate", error)) {
-    return NULL;
+    return spki_hash (key, error);
   }
-  return spki_hash (key, error);
+  return far_certs_load (&certs, pem, datum.size, error) ? far_cert_key_hash (certs.at[0], error) : NULL;
 }
 
 char *

@@ -47,6 +47,8 @@ char *far_trust_digest (const void *data, gsize size);
 /* The one common name; NULL when there is none, several, or one with a NUL. */
 char *far_cert_name (gnutls_x509_crt_t cert);
 char *far_cert_serial (gnutls_x509_crt_t cert);
+/* As far_trust_key_hash(). */
+char *far_cert_key_hash (gnutls_x509_crt_t cert, GError **error);
 /* Does a subject alternative name say so, exactly? FALSE as well when any entry holds a NUL. */
 gboolean far_cert_has_name (gnutls_x509_crt_t cert, const char *name);
 char *far_cert_names (gnutls_x509_crt_t cert); /* "cloud.example, 192.0.2.1", the first few; caller frees */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one list of revoked certificates of this process: TLS threads ask it, the main context feeds it. It is process-wide
+/* The one list of revoked certificates and keys of this process: TLS threads ask it, the main context feeds it. It is process-wide
  * on purpose: a listener that was given no list would accept what the fleet has revoked. */
 #include "config.h"
 
@@ -66,4 +66,15 @@ void
 far_trust_revoked_set_known (gboolean known)
 {
   g_atomic_int_set (&unknown, !known);
+}
+
+gboolean
+far_trust_revoked_key (const char *hash)
+{
+  gboolean found;
+
+  g_mutex_lock (&lock);
+  found = revoked != NULL && g_hash_table_contains (revoked, hash);
+  g_mutex_unlock (&lock);
+  return found;
 }

@@ -158,10 +158,14 @@ names_right (Check *check, char **node, GError **error)
 static gboolean
 not_revoked (Check *check, const char *node, GError **error)
 {
-  g_autofree char *serial = far_cert_serial (check->chain.at[0]);
+  g_autofree char *serial = far_cert_serial (check->chain.at[0]), *key = far_cert_key_hash (check->chain.at[0], error);
 
+  if (key == NULL)
+    return FALSE;
   if (serial == NULL)
     return deny (error, "certificate has no serial number");
+  if (far_trust_revoked_key (key))
+    return deny (error, "the key of '%s' is revoked, and with it certificate %s: enroll the node again with new keys", node, serial);
   if (far_trust_revoked (serial, node) || (check->revoked != NULL && g_strv_contains (check->revoked, serial)))
     return deny (error, "certificate %s of '%s' is revoked: enroll the node again", serial, node);
   return TRUE;

@@ -174,7 +174,7 @@ static const FarHandler handlers[] = {
   { "GET", "terminals", FAR_ACTION_NONE, NULL, NULL, 0, access_terminals_get, N_ ("terminals you may see") },
   { "GET", "terminals/{t}", FAR_ACTION_KNOW, NULL, NULL, 0, access_terminal_get, N_ ("one terminal with its devices") },
   { "PUT", "terminals/{t}", FAR_ACTION_MANAGE, NULL, terminal_body, 0, access_terminal_put, N_ ("add or change a terminal") },
-  { "DELETE", "terminals/{t}", FAR_ACTION_MANAGE, NULL, NULL, 0, access_terminal_delete, N_ ("remove a terminal: its link is cut, its certificate revoked") },
+  { "DELETE", "terminals/{t}", FAR_ACTION_MANAGE, NULL, NULL, 0, access_terminal_delete, N_ ("remove a terminal: its link is cut, its key and certificates revoked") },
   { "GET", "terminals/{t}/statement", FAR_ACTION_KNOW, "terminals/{t}", NULL, 0, access_statement_get, N_ ("its keys, signed, and a nonce for a login in advance") },
   { "PUT", "terminals/{t}/devices", FAR_ACTION_NODE, NULL, devices_body, 0, access_devices_put, N_ ("a terminal's own list of devices") },
   { "PUT", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, device_body, 0, access_device_put, N_ ("register a device") },

@@ -132,9 +132,19 @@ void access_devices_put (gpointer self, FarCall *call);
 void access_join_post (gpointer self, FarCall *call);
 /* revoke.c */
 void access_certificate_set (json_t *row, const char *certificate);
-GStrv access_serials (const json_t *row); /* caller frees */
-void access_revoke_parts (GStrv serials, const char *terminal, GArray *parts, GPtrArray *texts);
-void access_revoke_now (GStrv serials);
+/* What ends with a node that is removed, or whose name another key takes. */
+typedef struct {
+  char *terminal, *key;              /* key: its hash; NULL: another node has the same one */
+  GStrv serials;                     /* of all its certificates */
+  GPtrArray *joins, *enrollments;    /* ids of what would bring it back; removed: also of what waits for a node of that name */
+} AccessRevocation;
+AccessRevocation *access_revocation_new (Access *self, const json_t *row, gboolean removed);
+void access_revocation_free (AccessRevocation *revocation);
+/* Rows for one apply(); texts keeps their memory, revocation their keys. */
+void access_revocation_parts (const AccessRevocation *revocation, GArray *parts, GPtrArray *texts);
+/* Once they are durable. */
+void access_revocation_now (Access *self, const AccessRevocation *revocation);
+gboolean access_key_is_good (const char *key, const char *node, GError **error);
 /* Its link is cut, its sessions end. */
 void access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause);
 /* The token in "id.secret", bound to key: its row (borrowed), or NULL with one polite error for every cause. */

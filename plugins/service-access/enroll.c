@@ -11,7 +11,7 @@ typedef struct {
   FarCall *call;
   char *node, *join, *spki;
   json_t *row, *keys, *token; /* token: the join token's row from now on */
-  GStrv revoked; /* serials of the node that had this name with another key */
+  AccessRevocation *revoked; /* the node that had this name with another key; NULL: none */
   guint tries;
 } Enrol;
 
@@ -24,7 +24,7 @@ enrol_free (Enrol *enrol)
   json_decref (enrol->row);
   json_decref (enrol->keys);
   json_decref (enrol->token);
-  g_strfreev (enrol->revoked);
+  g_clear_pointer (&enrol->revoked, access_revocation_free);
   g_free (enrol);
 }
 
@@ -56,9 +56,10 @@ enrol_answer (Access *self, json_t *row)
 static void
 enrol_replace (Access *self, Enrol *enrol)
 {
-  access_revoke_now (enrol->revoked);
-  if (enrol->revoked)
+  if (enrol->revoked) {
+    access_revocation_now (self, enrol->revoked);
     access_terminal_cut (self, enrol->node, "enrolled with another key", "terminal enrolled with another key");
+  }
   access_terminal_load (self, enrol->row);
 }
 
@@ -98,7 +99,8 @@ enrol_apply (Access *self, Enrol *enrol, const FarPart *parts, guint n, AccessDo
   g_autoptr (GArray) all = g_array_new (FALSE, TRUE, sizeof (FarPart));
   g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
   g_array_append_vals (all, parts, n);
-  access_revoke_parts (enrol->revoked, enrol->node, all, texts);
+  if (enrol->revoked)
+    access_revocation_parts (enrol->revoked, all, texts);
   access_rows_apply (self, (FarPart *) all->data, all->len, done, enrol);
 }
 
@@ -122,7 +124,7 @@ enrol_row (Access *self, Enrol *enrol, const char *certificate, json_t *statemen
   AccessTerminal *known = access_terminal (self, enrol->node);
   json_t *row = known ? json_deep_copy (known->row) : json_pack ("{s:s, s:I}", "terminal", enrol->node, "added_us", (json_int_t) far_clock_wall_us ());
   if (g_strcmp0 (access_text (row, "spki"), enrol->spki) != 0 && access_text (row, "serial")) {
-    enrol->revoked = access_serials (row);
+    enrol->revoked = access_revocation_new (self, row, FALSE);
     json_object_del (row, "older");
     json_object_del (row, "serial");
   }
@@ -217,7 +219,7 @@ enroll (Access *self, FarCall *call, guint tries)
   const char *node = access_text (call->body, "node"), *csr = access_text (call->body, "csr");
   g_autofree char *spki = far_trust_key_hash (csr, &error);
   json_t *join = spki ? access_join_check (self, access_text (call->body, "token"), spki, node, &error) : NULL;
-  if (!join) {
+  if (!join || !access_key_is_good (spki, node, &error)) {
     far_call_fail (call, error);
     return;
   }
@@ -304,7 +306,8 @@ approve (Access *self, FarCall *call, guint tries)
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no enrolment '%s' waits"), call->parts[0]);
     return;
   }
-  if (!approval_check (self, pending, certificate, statement, &error)) {
+  if (!access_key_is_good (access_text (pending, "spki"), access_text (pending, "terminal"), &error)
+      || !approval_check (self, pending, certificate, statement, &error)) {
     far_call_fail (call, error);
     return;
   }

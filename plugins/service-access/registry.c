@@ -293,7 +293,7 @@ access_terminal_put (gpointer self, FarCall *call)
   terminal_put (self, call, 0);
 }
 
-typedef struct { FarCall *call; char *id; GStrv serials; guint tries; } Removal;
+typedef struct { FarCall *call; AccessRevocation *gone; guint tries; } Removal;
 
 void
 access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause)
@@ -314,15 +314,14 @@ terminal_removed (Access *self, const GError *error, gpointer user)
 {
   Removal *removal = user;
   if (self && !error) {
-    access_revoke_now (removal->serials);
-    access_terminal_cut (self, removal->id, "revoked", "terminal removed");
-    access_terminal_forget (self, removal->id);
+    access_revocation_now (self, removal->gone);
+    access_terminal_cut (self, removal->gone->terminal, "revoked", "terminal removed");
+    access_terminal_forget (self, removal->gone->terminal);
     far_call_answer (removal->call, 204, NULL);
   } else if (self && !access_again (self, error, removal->call, removal->tries, terminal_delete)) {
     far_call_fail (removal->call, access_cannot_record (error));
   }
-  g_free (removal->id);
-  g_strfreev (removal->serials);
+  access_revocation_free (removal->gone);
   g_free (removal);
 }
 
@@ -333,7 +332,8 @@ part_delete (GArray *parts, const char *table, const char *key, gint64 expect)
   g_array_append_val (parts, part);
 }
 
-/* Revoked: the row goes with its devices, the serials of its certificates are remembered, the live link is cut, sessions end. */
+/* Revoked: the row goes with its devices and with the tokens that would bring it back, its key and certificates are remembered, the live link is cut,
+ * sessions end. */
 static void
 terminal_delete (Access *self, FarCall *call, guint tries)
 {
@@ -344,9 +344,9 @@ terminal_delete (Access *self, FarCall *call, guint tries)
   g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GList) names = g_hash_table_get_keys (terminal->devices);
   Removal *removal = g_new0 (Removal, 1);
-  *removal = (Removal){ call, g_strdup (terminal->id), access_serials (terminal->row), tries };
+  *removal = (Removal){ call, access_revocation_new (self, terminal->row, TRUE), tries };
   part_delete (parts, "terminals", terminal->id, ACCESS_EXPECT_KNOWN);
-  access_revoke_parts (removal->serials, terminal->id, parts, keys);
+  access_revocation_parts (removal->gone, parts, keys);
   for (GList *at = names; at; at = at->next) {
     char *key = g_strdup_printf ("%s/%s", terminal->id, (char *) at->data);
     g_ptr_array_add (keys, key);

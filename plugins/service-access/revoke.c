@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A node's certificates: the one of its row, and those before it, which are good until they expire. When the node goes or another takes its name,
- * all of them are revoked: a row each in table `revoked`. */
+/* A node's certificates: the one of its row, and those before it, which are good until they expire. When the node goes or another takes its name, all of
+ * them are revoked, and so is its key: a row each in table `revoked`. The join tokens and enrolments that would bring it back go in the same step. */
 #include "config.h"
 
 #include "access.h"
@@ -28,8 +28,8 @@ access_certificate_set (json_t *row, const char *certificate)
 }
 
 /* Serial numbers of all certificates that were given to the node of this row. */
-GStrv
-access_serials (const json_t *row)
+static GStrv
+serials_of (const json_t *row)
 {
   g_autoptr (GStrvBuilder) serials = g_strv_builder_new ();
   json_t *older = json_object_get (row, "older"), *item;
@@ -42,22 +42,112 @@ access_serials (const json_t *row)
   return g_strv_builder_end (serials);
 }
 
-/* Rows that revoke them, for one apply(); texts keeps their memory. */
-void
-access_revoke_parts (GStrv serials, const char *terminal, GArray *parts, GPtrArray *texts)
+/* A node that was given another name has the same key under both: it is revoked with the last of them. */
+static gboolean
+key_is_used_elsewhere (Access *self, const json_t *row, const char *key)
 {
-  for (guint i = 0; serials && serials[i]; i++) {
-    json_t *row = json_pack ("{s:s, s:s, s:I}", "terminal", terminal, "serial", serials[i], "at_us", (json_int_t) far_clock_wall_us ());
-    FarPart part = { .kind = FAR_PART_ROW, .table = "revoked", .key = serials[i], .row = access_json_text (row), .expect = FAR_EXPECT_ANY };
-    g_ptr_array_add (texts, (char *) part.row);
+  GHashTableIter iter;
+  gpointer at;
+  g_hash_table_iter_init (&iter, self->terminals);
+  while (g_hash_table_iter_next (&iter, NULL, &at)) {
+    const json_t *other = ((AccessTerminal *) at)->row;
+    if (g_strcmp0 (access_text (other, "terminal"), access_text (row, "terminal")) != 0 && g_strcmp0 (access_text (other, "spki"), key) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* Ids of rows of which one of the fields has one of the values (NULL: none). */
+static GPtrArray *
+ids_with (GHashTable *rows, const char *const (*wanted)[2])
+{
+  GPtrArray *ids = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer id, row;
+  g_hash_table_iter_init (&iter, rows);
+  while (g_hash_table_iter_next (&iter, &id, &row))
+    for (guint i = 0; wanted[i][0]; i++)
+      if (wanted[i][1] && g_strcmp0 (access_text (row, wanted[i][0]), wanted[i][1]) == 0) {
+        g_ptr_array_add (ids, g_strdup (id));
+        break;
+      }
+  return ids;
+}
+
+AccessRevocation *
+access_revocation_new (Access *self, const json_t *row, gboolean removed)
+{
+  AccessRevocation *revocation = g_new0 (AccessRevocation, 1);
+  const char *key = access_text (row, "spki"), *node = removed ? access_text (row, "terminal") : NULL;
+  if (key && key_is_used_elsewhere (self, row, key))
+    key = NULL;
+  const char *const joins[][2] = { { "key", key }, { "used_by", node }, { "node", node }, { NULL, NULL } };
+  const char *const enrollments[][2] = { { "spki", key }, { "terminal", node }, { NULL, NULL } };
+  *revocation = (AccessRevocation){ g_strdup (access_text (row, "terminal")), g_strdup (key), serials_of (row), ids_with (self->joins, joins),
+                                    ids_with (self->enrollments, enrollments) };
+  return revocation;
+}
+
+void
+access_revocation_free (AccessRevocation *revocation)
+{
+  g_free (revocation->terminal);
+  g_free (revocation->key);
+  g_strfreev (revocation->serials);
+  g_ptr_array_unref (revocation->joins);
+  g_ptr_array_unref (revocation->enrollments);
+  g_free (revocation);
+}
+
+static void
+part_revoked (const AccessRevocation *revocation, const char *field, const char *what, GArray *parts, GPtrArray *texts)
+{
+  json_t *row = json_pack ("{s:s, s:s, s:I}", "terminal", revocation->terminal, field, what, "at_us", (json_int_t) far_clock_wall_us ());
+  FarPart part = { .kind = FAR_PART_ROW, .table = "revoked", .key = what, .row = access_json_text (row), .expect = FAR_EXPECT_ANY };
+  g_ptr_array_add (texts, (char *) part.row);
+  g_array_append_val (parts, part);
+  json_decref (row);
+}
+
+static void
+parts_deleted (const char *table, const GPtrArray *ids, GArray *parts)
+{
+  for (guint i = 0; i < ids->len; i++) {
+    FarPart part = { .kind = FAR_PART_ROW, .table = table, .key = ids->pdata[i], .expect = FAR_EXPECT_ANY };
     g_array_append_val (parts, part);
-    json_decref (row);
   }
 }
 
 void
-access_revoke_now (GStrv serials)
+access_revocation_parts (const AccessRevocation *revocation, GArray *parts, GPtrArray *texts)
 {
-  for (guint i = 0; serials && serials[i]; i++)
-    far_trust_revoked_add (serials[i]);
+  if (revocation->key)
+    part_revoked (revocation, "key", revocation->key, parts, texts);
+  for (guint i = 0; revocation->serials[i]; i++)
+    part_revoked (revocation, "serial", revocation->serials[i], parts, texts);
+  parts_deleted ("joins", revocation->joins, parts);
+  parts_deleted ("enrollments", revocation->enrollments, parts);
+}
+
+void
+access_revocation_now (Access *self, const AccessRevocation *revocation)
+{
+  if (revocation->key)
+    far_trust_revoked_add (revocation->key);
+  for (guint i = 0; revocation->serials[i]; i++)
+    far_trust_revoked_add (revocation->serials[i]);
+  for (guint i = 0; i < revocation->joins->len; i++)
+    g_hash_table_remove (self->joins, revocation->joins->pdata[i]);
+  for (guint i = 0; i < revocation->enrollments->len; i++)
+    g_hash_table_remove (self->enrollments, revocation->enrollments->pdata[i]);
+}
+
+gboolean
+access_key_is_good (const char *key, const char *node, GError **error)
+{
+  if (!far_trust_revoked_key (key))
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("the key that node '%s' comes with was revoked: move its keys away, enrol it with new ones and a new join token"),
+               node);
+  return FALSE;
 }

@@ -27,9 +27,10 @@ load_enrollment (Access *self, json_t *row)
 static gboolean
 load_revoked (Access *self, json_t *row)
 {
-  if (access_text (row, "serial"))
-    far_trust_revoked_add (access_text (row, "serial"));
-  return access_text (row, "serial") != NULL;
+  const char *what = access_text (row, "serial") ? access_text (row, "serial") : access_text (row, "key");
+  if (what)
+    far_trust_revoked_add (what);
+  return what != NULL;
 }
 
 static void

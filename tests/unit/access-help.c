@@ -232,18 +232,41 @@ terminal_keys (const char *name)
   return g_build_filename (cloud.folder, name, "keys", NULL);
 }
 
+char *
+new_keys (const char *name)
+{
+  char *keys = terminal_keys (name);
+  g_mkdir_with_parents (keys, 0700);
+  ck_assert (far_trust_keys_create (keys, NULL));
+  return keys;
+}
+
+char *
+new_token (const char *node)
+{
+  Got got = ask_root ("POST", "tokens", json_pack ("{s:s*}", "node", node));
+  ck_assert_uint_eq (got.status, 201);
+  return g_strdup (text_of (got.body, "token"));
+}
+
+json_t *
+enrol_body (const char *token, const char *keys, const char *name)
+{
+  g_autofree char *csr = far_trust_csr (keys, name, NULL), *box = far_trust_box_public (keys, NULL), *ssh = far_trust_ssh_public (keys, NULL);
+  return json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", name, "token", token, "csr", csr, "box", box, "ssh", ssh);
+}
+
+Got
+enrol (const char *token, const char *keys, const char *name)
+{
+  return ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.50", "POST", "enroll", enrol_body (token, keys, name));
+}
+
 void
 terminal_enrol (const char *name)
 {
-  g_autofree char *keys = terminal_keys (name);
-  g_mkdir_with_parents (keys, 0700);
-  ck_assert (far_trust_keys_create (keys, NULL));
-  Got join = ask_root ("POST", "tokens", json_pack ("{s:s}", "node", name));
-  ck_assert_uint_eq (join.status, 201);
-  g_autofree char *token = g_strdup (text_of (join.body, "token")), *csr = far_trust_csr (keys, name, NULL);
-  g_autofree char *box = far_trust_box_public (keys, NULL), *ssh = far_trust_ssh_public (keys, NULL);
-  json_t *body = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", name, "token", token, "csr", csr, "box", box, "ssh", ssh);
-  Got got = ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.50", "POST", "enroll", body);
+  g_autofree char *keys = new_keys (name), *token = new_token (name);
+  Got got = enrol (token, keys, name);
   ck_assert_uint_eq (got.status, 200);
   ck_assert_ptr_nonnull (text_of (got.body, "certificate"));
 }

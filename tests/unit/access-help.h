@@ -33,6 +33,11 @@ gint64 int_of (const json_t *json, const char *key);
 void terminal_enrol (const char *name);
 void terminal_link (const char *name, gboolean up);
 char *terminal_keys (const char *name); /* its keys folder; caller frees */
+char *new_keys (const char *name);      /* the same, with keys made now */
+char *new_token (const char *node);     /* a join token that root asks for; node NULL: for any */
+json_t *enrol_body (const char *token, const char *keys, const char *name);
+/* Nobody known asks to be node `name`. */
+Got enrol (const char *token, const char *keys, const char *name);
 /* The offer's sealed credential, opened with the terminal's keys; new reference. */
 json_t *terminal_credential (const char *name, json_t *offer);
 /* Gives who the action on object. */

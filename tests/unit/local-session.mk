@@ -70,6 +70,13 @@ tests_unit_test_access_race_CFLAGS = $(TEST_CC)
 tests_unit_test_access_race_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_race_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-access-revoke
+tests_unit_test_access_revoke_SOURCES = tests/unit/test-access-revoke.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_access_revoke_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_access_revoke_CFLAGS = $(TEST_CC)
+tests_unit_test_access_revoke_LDFLAGS = $(TEST_LD)
+tests_unit_test_access_revoke_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-agent-course
 tests_unit_test_agent_course_SOURCES = tests/unit/test-agent-course.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_agent_course_CPPFLAGS = $(TEST_CPP)

@@ -22,36 +22,6 @@ tear_down (void)
   cloud_down ();
 }
 
-static char *
-new_keys (const char *name)
-{
-  char *keys = terminal_keys (name);
-  g_mkdir_with_parents (keys, 0700);
-  ck_assert (far_trust_keys_create (keys, NULL));
-  return keys;
-}
-
-static char *
-new_token (const char *node)
-{
-  Got got = ask_root ("POST", "tokens", json_pack ("{s:s*}", "node", node));
-  ck_assert_uint_eq (got.status, 201);
-  return g_strdup (text_of (got.body, "token"));
-}
-
-static json_t *
-enrol_body (const char *token, const char *keys, const char *name)
-{
-  g_autofree char *csr = far_trust_csr (keys, name, NULL), *box = far_trust_box_public (keys, NULL), *ssh = far_trust_ssh_public (keys, NULL);
-  return json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", name, "token", token, "csr", csr, "box", box, "ssh", ssh);
-}
-
-static Got
-enrol (const char *token, const char *keys, const char *name)
-{
-  return ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.50", "POST", "enroll", enrol_body (token, keys, name));
-}
-
 /* ---- enrolment ---- */
 
 START_TEST (one_token_is_one_node)

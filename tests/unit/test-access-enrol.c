@@ -22,23 +22,6 @@ tear_down (void)
 
 /* ---- enrolment ---- */
 
-static Got
-enrol (const char *token, const char *keys, const char *name)
-{
-  g_autofree char *csr = far_trust_csr (keys, name, NULL), *box = far_trust_box_public (keys, NULL), *ssh = far_trust_ssh_public (keys, NULL);
-  return ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.50", "POST", "enroll",
-                 json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", name, "token", token, "csr", csr, "box", box, "ssh", ssh));
-}
-
-static char *
-new_keys (const char *name)
-{
-  char *keys = terminal_keys (name);
-  g_mkdir_with_parents (keys, 0700);
-  ck_assert (far_trust_keys_create (keys, NULL));
-  return keys;
-}
-
 START_TEST (test_enrol)
 {
   g_autofree char *mine = new_keys ("mine"), *theirs = new_keys ("theirs");
