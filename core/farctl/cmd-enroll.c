@@ -344,13 +344,18 @@ int
 ctl_enroll_token (Ctl *ctl, int argc, char **argv)
 {
   g_autofree char *for_text = NULL, *token = NULL;
-  const GOptionEntry entries[] = { { "for", 0, 0, G_OPTION_ARG_STRING, &for_text, N_ ("how long it is good"), N_ ("TIME") }, { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  gboolean replace = FALSE;
+  const GOptionEntry entries[] = {
+    { "for", 0, 0, G_OPTION_ARG_STRING, &for_text, N_ ("how long it is good"), N_ ("TIME") },
+    { "replace", 0, 0, G_OPTION_ARG_NONE, &replace, N_ ("it lets another node take the place of the one that has this name"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
   GError *error = NULL;
   json_t *answer;
 
   if (!ctl_args (ctl, entries, &argc, &argv, 0, 1))
     return ctl->status;
-  answer = ctl_call (ctl, "POST", "tokens", json_pack ("{s:s*, s:s*}", "node", argc > 1 ? argv[1] : NULL, "for", for_text), &error);
+  answer = ctl_call (ctl, "POST", "tokens", json_pack ("{s:s*, s:s*, s:b}", "node", argc > 1 ? argv[1] : NULL, "for", for_text, "replace", replace), &error);
   if (answer == NULL)
     return ctl_fail (ctl, error);
   token = g_strdup (json_string_value (json_object_get (answer, "token")));

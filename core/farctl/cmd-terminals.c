@@ -101,12 +101,14 @@ ctl_nodes (Ctl *ctl, int argc, char **argv)
 
 typedef struct {
   char *site, *note, *stock, *ssh, *box, *for_text, **groups;
+  gboolean replace;
 } TerminalOptions;
 
+/* The last two are for `terminal add` only. */
 static gboolean
-terminal_options (Ctl *ctl, TerminalOptions *to, int *argc, char ***argv)
+terminal_options (Ctl *ctl, TerminalOptions *to, gboolean add, int *argc, char ***argv)
 {
-  const GOptionEntry entries[] = {
+  GOptionEntry entries[] = {
     { "site", 0, 0, G_OPTION_ARG_STRING, &to->site, N_ ("where it stands; '' takes it back"), N_ ("TEXT") },
     { "group", 0, 0, G_OPTION_ARG_STRING_ARRAY, &to->groups, N_ ("group; give all of them, this replaces the old ones; '' for none"), N_ ("GROUP") },
     { "note", 0, 0, G_OPTION_ARG_STRING, &to->note, N_ ("a remark"), N_ ("TEXT") },
@@ -114,9 +116,12 @@ terminal_options (Ctl *ctl, TerminalOptions *to, int *argc, char ***argv)
     { "ssh", 0, 0, G_OPTION_ARG_STRING, &to->ssh, N_ ("its SSH public key, or a file with it"), N_ ("KEY") },
     { "box", 0, 0, G_OPTION_ARG_STRING, &to->box, N_ ("its box public key"), N_ ("KEY") },
     { "for", 0, 0, G_OPTION_ARG_STRING, &to->for_text, N_ ("how long the join token is good"), N_ ("TIME") },
+    { "replace", 0, 0, G_OPTION_ARG_NONE, &to->replace, N_ ("it may be there: the token lets another node take its place"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
 
+  if (!add)
+    entries[G_N_ELEMENTS (entries) - 3] = entries[G_N_ELEMENTS (entries) - 1];
   return ctl_args (ctl, entries, argc, argv, 1, 1);
 }
 
@@ -144,13 +149,14 @@ terminal_key (const char *text)
   return g_strdup (text);
 }
 
+/* fresh: must it be new (JSON true), must it be there (false), or either (NULL)? Takes it. */
 static json_t *
-terminal_put (Ctl *ctl, const char *terminal, const TerminalOptions *options, GError **error)
+terminal_put (Ctl *ctl, const char *terminal, const TerminalOptions *options, json_t *fresh, GError **error)
 {
   g_autofree char *resource = ctl_path (error, "terminals", terminal, NULL), *ssh = terminal_key (options->ssh);
 
   return ctl_call (ctl, "PUT", resource,
-                   json_pack ("{s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "site", options->site, "note", options->note, "stock", options->stock, "ssh", ssh, "box",
+                   json_pack ("{s:o*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "new", fresh, "site", options->site, "note", options->note, "stock", options->stock, "ssh", ssh, "box",
                               options->box, "groups", options->groups != NULL ? ctl_words_list (options->groups) : NULL),
                    error);
 }
@@ -163,14 +169,14 @@ ctl_terminal_add (Ctl *ctl, int argc, char **argv)
   GError *error = NULL;
   json_t *answer, *join;
 
-  if (!terminal_options (ctl, &options, &argc, &argv))
+  if (!terminal_options (ctl, &options, TRUE, &argc, &argv))
     return ctl->status;
-  answer = terminal_put (ctl, argv[1], &options, &error);
+  answer = terminal_put (ctl, argv[1], &options, options.replace ? NULL : json_true (), &error);
   if (answer == NULL)
     return ctl_fail (ctl, error);
   if (options.stock != NULL && options.stock[0] != '\0')
     return ctl_done (ctl, answer, _("terminal %s is registered; its end is a stock SSH client"), argv[1]);
-  join = ctl_call (ctl, "POST", "tokens", json_pack ("{s:s, s:s*}", "node", argv[1], "for", options.for_text), &error);
+  join = ctl_call (ctl, "POST", "tokens", json_pack ("{s:s, s:s*, s:b}", "node", argv[1], "for", options.for_text, "replace", options.replace), &error);
   if (join == NULL) {
     json_decref (answer);
     return ctl_fail (ctl, error);
@@ -190,9 +196,9 @@ ctl_terminal_set (Ctl *ctl, int argc, char **argv)
   GError *error = NULL;
   json_t *answer;
 
-  if (!terminal_options (ctl, &options, &argc, &argv))
+  if (!terminal_options (ctl, &options, FALSE, &argc, &argv))
     return ctl->status;
-  answer = terminal_put (ctl, argv[1], &options, &error);
+  answer = terminal_put (ctl, argv[1], &options, json_false (), &error);
   return answer != NULL ? ctl_done (ctl, answer, _("terminal %s changed"), argv[1]) : ctl_fail (ctl, error);
 }
 

@@ -10,7 +10,7 @@ const CtlCommand ctl_commands[] = {
   { "doctor", "", N_ ("look for what will cause trouble: clock, ports, limits, certificates"), ctl_doctor, CTL_ANYWHERE },
   { "nodes", "", N_ ("nodes of the cloud and their tunnel ends"), ctl_nodes, CTL_CLOUD },
   { "terminals", "[TERMINAL]", N_ ("terminals, or one with its devices"), ctl_terminals, CTL_ANYWHERE },
-  { "terminal add", "TERMINAL [--site TEXT] [--group GROUP]… [--note TEXT] [--stock host-login --ssh KEY --box KEY] [--for TIME]",
+  { "terminal add", "TERMINAL [--site TEXT] [--group GROUP]… [--note TEXT] [--stock host-login --ssh KEY --box KEY] [--for TIME] [--replace]",
     N_ ("register a terminal; prints the join token for it"), ctl_terminal_add, CTL_CLOUD },
   { "terminal set", "TERMINAL [--site TEXT] [--group GROUP]… [--note TEXT] [--stock host-login] [--ssh KEY] [--box KEY]", N_ ("change what is known of a terminal"),
     ctl_terminal_set, CTL_CLOUD },
@@ -33,7 +33,7 @@ const CtlCommand ctl_commands[] = {
   { "ca init", "[--profile FILE | --dir DIR] [--name HOST]… [--fleet NAME]", N_ ("make the fleet's authority, and this node's certificate"), ctl_ca_init, CTL_ANYWHERE },
   { "enroll", "--profile FILE --server HOST:PORT [--wait TIME]", N_ ("join a fleet: reads the token from stdin"), ctl_enroll, CTL_ANYWHERE },
   { "enroll join", "--profile FILE --server HOST:PORT [--wait TIME]", N_ ("the same"), ctl_enroll, CTL_ANYWHERE },
-  { "enroll token", "[NODE] [--for TIME]", N_ ("a join token for a new node"), ctl_enroll_token, CTL_CLOUD },
+  { "enroll token", "[NODE] [--for TIME] [--replace]", N_ ("a join token for a new node"), ctl_enroll_token, CTL_CLOUD },
   { "enroll list", "", N_ ("enrolments that wait for approval"), ctl_enroll_list, CTL_CLOUD },
   { "enroll approve", "NUMBER --dir CA [--days N] [--name HOST]…", N_ ("sign an enrolment with the authority's key on this machine"), ctl_enroll_approve, CTL_CLOUD },
   { "connect", "TERMINAL[/DEVICE] [-] [--for TIME] [--reason TEXT] [--listen PORT] [--entry ports|stream] [--raw] [--login in-band|in-advance] [--user NAME] "

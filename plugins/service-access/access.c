@@ -115,6 +115,7 @@ access_peer (gpointer data, const char *transport, const char *peer, gboolean up
 /* ---- handlers ---- */
 
 static const FarField terminal_body[] = {
+  { "new", FAR_FIELD_BOOL, FALSE, N_ ("true: refuse if it is registered, false: if it is not") },
   { "site", FAR_FIELD_STRING, FALSE, N_ ("where it stands; a right may name sites/SITE"), 200 },
   { "groups", FAR_FIELD_LIST, FALSE, N_ ("groups it belongs to; a right may name groups/GROUP") },
   { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 },
@@ -154,6 +155,7 @@ static const FarField report_body[] = { { "state", FAR_FIELD_STRING, TRUE, N_ ("
                                         { "bytes_down", FAR_FIELD_INT, FALSE, N_ ("from the device") },
                                         { NULL } };
 static const FarField join_body[] = { { "node", FAR_FIELD_NAME, FALSE, N_ ("only for this node") },
+                                      { "replace", FAR_FIELD_BOOL, FALSE, N_ ("it takes the place of the node that has this name") },
                                       { "for", FAR_FIELD_STRING, FALSE, N_ ("how long it is good"), 16 },
                                       { "for_us", FAR_FIELD_INT, FALSE, N_ ("the same in microseconds") },
                                       { NULL } };

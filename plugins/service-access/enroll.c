@@ -179,19 +179,6 @@ enrol_leave (Access *self, Enrol *enrol, const char *csr)
   enrol_store (self, enrol, "enrollments", number);
 }
 
-/* Another key may have a name only with a token made for that very name; the cloud's own name nobody may have. */
-static gboolean
-enrol_name_free (Access *self, json_t *join, const char *node, const char *spki, const char *ssh)
-{
-  AccessTerminal *known = access_terminal (self, node);
-  const char *has = known ? access_text (known->row, "spki") : NULL, *by_hand = known ? access_text (known->row, "ssh") : NULL;
-  if (strcmp (node, far_node_id ()) == 0)
-    return FALSE;
-  if (g_strcmp0 (access_text (join, "node"), node) == 0)
-    return TRUE;
-  return has ? strcmp (has, spki) == 0 : !by_hand || strcmp (by_hand, ssh) == 0;
-}
-
 static gboolean
 enrol_fresh (Access *self, AccessTerminal *known)
 {
@@ -228,8 +215,10 @@ enroll (Access *self, FarCall *call, guint tries)
     return;
   }
   json_t *keys = json_pack ("{s:s, s:s}", "box", access_text (call->body, "box"), "ssh", access_text (call->body, "ssh"));
-  if (!enrol_name_free (self, join, node, spki, access_text (keys, "ssh"))) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("node '%s' is enrolled with another key: ask for a join token made for this node"), node);
+  AccessTerminal *known = access_terminal (self, node);
+  if (strcmp (node, far_node_id ()) == 0 || (known && !access_join_gives (join, known, spki))) { /* the cloud's own name nobody may have */
+    far_call_fail_new (call, FAR_ERROR_CONFLICT,
+                       _("the name '%s' is taken: a node with another key gets it by a join token that says so (farctl terminal add --replace %s)"), node, node);
   } else if (!enrol_again (self, call, node, spki, keys)) {
     Enrol *enrol = g_new0 (Enrol, 1);
     *enrol = (Enrol){ call, g_strdup (node), g_strdup (access_text (join, "id")), g_strdup (spki), NULL, json_incref (keys), .tries = tries };

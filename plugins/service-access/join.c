@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Join tokens: {id, secret, expires, SHA-256 of the fleet root}, written as ID.FLEET.SECRET. The secret is kept as a hash; a token is bound to the first key that shows it, so that
- * a lost answer can be fetched again by the same key and by no other (security.md: Enrolment). */
+ * a lost answer can be fetched again by the same key and by no other (security.md: Enrolment). Who gives a token gives what the node will be: a name that
+ * is registered, now or by the time the token is used, only by who manages that terminal, and the place of a node that is in only when asked to. */
 #include "config.h"
 
 #include "access.h"
@@ -83,34 +84,67 @@ join_for (FarCall *call, GError **error)
   return for_us;
 }
 
+/* May the asker give a token for this node? *managed: he manages a terminal of that name, be it registered or not. */
+static gboolean
+join_node_check (Access *self, FarCall *call, const char *node, gboolean replace, gboolean *managed)
+{
+  g_autofree char *object = node ? access_terminal_object (node, NULL) : NULL;
+  *managed = object && access_manages (call->principal, object);
+  if (node && !access_name_fits (node))
+    far_call_fail_new (call, FAR_ERROR_INVALID, _("node '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ -"), node);
+  else if (!node && replace)
+    far_call_fail_new (call, FAR_ERROR_INVALID, _("replace: say which node is replaced"));
+  else if (!*managed && (replace || access_terminal (self, node)))
+    far_call_fail_new (call, FAR_ERROR_DENIED, _("node '%s' is taken: a join token for it needs the right to manage %s"), node, object);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+static void
+join_make (Access *self, FarCall *call, const char *node, gint64 for_us, gboolean managed, gboolean replace)
+{
+  g_autofree char *id = far_random_text (12);
+  NewJoin *join = g_new0 (NewJoin, 1);
+  join->call = call;
+  join->secret = far_random_text (SECRET_LENGTH);
+  g_autofree char *hash = far_sha256_text (join->secret);
+  json_t *row = json_pack ("{s:s, s:s, s:I, s:s?, s:b, s:b}", "id", id, "hash", hash, "expires_us", (json_int_t) (far_clock_wall_us () + for_us), "node", node,
+                           "managed", managed, "replace", replace);
+  join->row = json_incref (row);
+  access_row_put (self, "joins", id, row, FAR_EXPECT_ABSENT, join_stored, join);
+}
+
 void
 access_join_post (gpointer data, FarCall *call)
 {
   Access *self = data;
   GError *error = NULL;
   const char *node = access_text (call->body, "node");
+  gboolean replace = json_is_true (json_object_get (call->body, "replace")), managed;
   gint64 for_us = join_for (call, &error);
   joins_forget (self);
   if (!for_us) {
     far_call_fail (call, error);
     return;
   }
-  if (node && !access_name_fits (node)) {
-    far_call_fail_new (call, FAR_ERROR_INVALID, _("node '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ -"), node);
+  if (!join_node_check (self, call, node, replace, &managed))
     return;
-  }
   if (g_hash_table_size (self->joins) >= JOINS_MAX) {
     far_call_fail_new (call, FAR_ERROR_LIMIT, _("%d join tokens wait already: let some expire"), JOINS_MAX);
     return;
   }
-  g_autofree char *id = far_random_text (12);
-  NewJoin *join = g_new0 (NewJoin, 1);
-  join->call = call;
-  join->secret = far_random_text (SECRET_LENGTH);
-  g_autofree char *hash = far_sha256_text (join->secret);
-  json_t *row = json_pack ("{s:s, s:s, s:I, s:s?}", "id", id, "hash", hash, "expires_us", (json_int_t) (far_clock_wall_us () + for_us), "node", node);
-  join->row = json_incref (row);
-  access_row_put (self, "joins", id, row, FAR_EXPECT_ABSENT, join_stored, join);
+  join_make (self, call, node, for_us, managed, replace);
+}
+
+gboolean
+access_join_gives (json_t *join, const AccessTerminal *known, const char *key)
+{
+  const char *has = access_text (known->row, "spki");
+  if (has && strcmp (has, key) == 0)
+    return TRUE;
+  return g_strcmp0 (access_text (join, "node"), known->id) == 0 && json_is_true (json_object_get (join, "managed"))
+         && (!has || json_is_true (json_object_get (join, "replace")));
 }
 
 /* Why a token is not good, for the log; NULL: it is. */

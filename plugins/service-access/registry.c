@@ -253,6 +253,25 @@ changes_enrolled_key (AccessTerminal *known, json_t *body)
   return changes;
 }
 
+/* Who adds one does not mean to change another, and who changes one does not mean to make it. */
+static gboolean
+terminal_is_meant (AccessTerminal *known, FarCall *call)
+{
+  json_t *fresh = json_object_get (call->body, "new");
+  const char *id = call->parts[0];
+  if (json_is_false (fresh) && !known)
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s'; `farctl terminal add %s` registers it"), id, id);
+  else if (json_is_true (fresh) && known && access_text (known->row, "spki"))
+    far_call_fail_new (call, FAR_ERROR_CONFLICT,
+                       _("terminal '%s' is enrolled already: `farctl terminal set` changes it, `farctl terminal add --replace` lets another node take its place"), id);
+  else if (json_is_true (fresh) && known)
+    far_call_fail_new (call, FAR_ERROR_CONFLICT,
+                       _("terminal '%s' is registered already: `farctl terminal set` changes it, `farctl enroll token %s` makes a join token for it"), id, id);
+  else
+    return TRUE;
+  return FALSE;
+}
+
 static void
 terminal_put (Access *self, FarCall *call, guint tries)
 {
@@ -263,7 +282,9 @@ terminal_put (Access *self, FarCall *call, guint tries)
     far_call_fail_new (call, FAR_ERROR_INVALID, _("terminal '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"), id);
     return;
   }
-  if (stock && g_strcmp0 (stock, "host-login") != 0) {
+  if (!terminal_is_meant (known, call))
+    return;
+  if (stock && *stock && g_strcmp0 (stock, "host-login") != 0) {
     far_call_fail_new (call, FAR_ERROR_INVALID, _("stock: only 'host-login' is known, not '%s'"), stock);
     return;
   }

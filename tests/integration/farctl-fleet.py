@@ -136,6 +136,22 @@ class Ways(FleetCase):
         done = self.fleet.farctl_as("alice", "terminals", check=False)
         self.assertEqual((done.returncode, "log" in done.stderr), (1, True))
 
+    def test_add_adds_and_set_sets(self):
+        """`set` of a name that is not there makes none; `add` of one that is in gives no token, unless a replacement is asked for."""
+        names = lambda: [row["terminal"] for row in self.fleet.farctl("terminals", json=True)["terminals"]]  # noqa: E731
+        done = self.fleet.farctl("terminal", "set", "t9", "--note", "x", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("farctl terminal add t9", done.stderr)
+        self.assertNotIn("t9", names())
+        done = self.fleet.farctl("terminal", "add", "t1", "--note", "mine", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--replace", done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertIsNone(self.fleet.farctl("terminals", "t1", json=True)["note"])
+        secrets.remember(self.fleet.farctl("terminal", "add", "t1", "--replace", json=True, reveals=True)["token"], "a join token")
+        self.fleet.farctl("terminal", "set", "t1", "--note", "mine")
+        self.assertEqual(self.fleet.farctl("terminals", "t1", json=True)["note"], "mine")
+
     def test_rights_outlive_a_restart(self):
         given = self.fleet.farctl("grant", "bob", "see", "terminals/*", "--until", "2099-01-01", json=True)["id"]
         self.fleet.farctl("revoke", self.fleet.farctl("grant", "bob", "act", "terminals/*", json=True)["id"])

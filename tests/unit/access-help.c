@@ -249,6 +249,14 @@ new_token (const char *node)
   return g_strdup (text_of (got.body, "token"));
 }
 
+char *
+replace_token (const char *node)
+{
+  Got got = ask_root ("POST", "tokens", json_pack ("{s:s, s:b}", "node", node, "replace", TRUE));
+  ck_assert_uint_eq (got.status, 201);
+  return g_strdup (text_of (got.body, "token"));
+}
+
 json_t *
 enrol_body (const char *token, const char *keys, const char *name)
 {

@@ -35,6 +35,7 @@ void terminal_link (const char *name, gboolean up);
 char *terminal_keys (const char *name); /* its keys folder; caller frees */
 char *new_keys (const char *name);      /* the same, with keys made now */
 char *new_token (const char *node);     /* a join token that root asks for; node NULL: for any */
+char *replace_token (const char *node); /* one by which another key takes the name */
 json_t *enrol_body (const char *token, const char *keys, const char *name);
 /* Nobody known asks to be node `name`. */
 Got enrol (const char *token, const char *keys, const char *name);

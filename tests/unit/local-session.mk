@@ -63,6 +63,13 @@ tests_unit_test_access_enrol_CFLAGS = $(TEST_CC)
 tests_unit_test_access_enrol_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_enrol_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-access-names
+tests_unit_test_access_names_SOURCES = tests/unit/test-access-names.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_access_names_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_access_names_CFLAGS = $(TEST_CC)
+tests_unit_test_access_names_LDFLAGS = $(TEST_LD)
+tests_unit_test_access_names_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-access-race
 tests_unit_test_access_race_SOURCES = tests/unit/test-access-race.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_race_CPPFLAGS = $(TEST_CPP)

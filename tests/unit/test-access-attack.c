@@ -81,7 +81,7 @@ serial_of (const char *certificate)
 /* A node that was replaced by another key under its name is out: certificate, link, sessions; after a restart too. */
 START_TEST (who_is_replaced_is_out)
 {
-  g_autofree char *mine = new_keys ("mine"), *theirs = new_keys ("theirs"), *first = new_token (NULL), *second = new_token ("n1");
+  g_autofree char *mine = new_keys ("mine"), *theirs = new_keys ("theirs"), *first = new_token (NULL), *second = replace_token ("n1");
   Got got = enrol (first, theirs, "n1");
   g_autofree char *old = serial_of (text_of (got.body, "certificate"));
   terminal_link ("n1", TRUE);
@@ -184,7 +184,7 @@ START_TEST (keys_of_an_enrolled_node_are_not_changed_by_hand)
   ck_assert_uint_eq (ask_person ("mallory", "PUT", "terminals/t1", json_pack ("{s:s}", "note", "mine now")).status, 200);
   ck_assert_uint_eq (ask_person ("mallory", "PUT", "terminals/s1", json_pack ("{s:s, s:s}", "box", box, "ssh", ssh)).status, 201);
   g_autofree char *other = new_keys ("other"), *token = new_token (NULL), *named = new_token ("s1");
-  ck_assert_uint_eq (enrol (token, other, "s1").status, 409); /* its keys were written down: a token for any node is not enough */
+  ck_assert_uint_eq (enrol (token, other, "s1").status, 409); /* it is registered: a token for any node is not enough */
   ck_assert_uint_eq (enrol (named, other, "s1").status, 200);
 }
 END_TEST

@@ -77,14 +77,14 @@ START_TEST (who_was_replaced_does_not_replace_in_turn)
 {
   g_autofree char *old = new_keys ("old"), *now = new_keys ("now"), *first = new_token ("n1"), *again = NULL;
   ck_assert_uint_eq (enrol (first, old, "n1").status, 200);
-  g_autofree char *second = new_token ("n1");
+  g_autofree char *second = replace_token ("n1");
   ck_assert_uint_eq (enrol (second, now, "n1").status, 200);
   for (guint restarted = 0; restarted < 2; restarted++) {
     ck_assert_uint_eq (enrol (first, old, "n1").status, 403);
     ck_assert_uint_eq (enrol (second, now, "n1").status, 200); /* a lost answer of the one who is in */
     restart_with_nothing_revoked ();
   }
-  again = new_token ("n1");
+  again = replace_token ("n1");
   assert_revoked (enrol (again, old, "n1"));
 }
 END_TEST
@@ -153,7 +153,7 @@ approve (const char *resource)
 /* What waits for an approval goes with its node: of that name, and of that key under any name. */
 START_TEST (what_waits_for_approval_goes_too)
 {
-  g_autofree char *keys = new_keys ("evil"), *other = new_keys ("other"), *token = new_token ("evil"), *second = new_token ("evil"), *third = new_token ("x");
+  g_autofree char *keys = new_keys ("evil"), *other = new_keys ("other"), *token = new_token ("evil"), *second = replace_token ("evil"), *third = new_token ("x");
   g_autofree char *first = waits_as (token, keys, "evil"), *as_x = waits_as (third, keys, "x");
   ck_assert_uint_eq (approve (first).status, 200);
   g_autofree char *renewed = waits_as (second, other, "evil");
