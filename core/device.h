@@ -3,10 +3,13 @@
 #pragma once
 #include <farwatch/tunnel.h>
 
+#include "option-check.h"
+
 G_BEGIN_DECLS
 
 FarDevice *far_device_copy (const FarDevice *device);
-void far_device_free (FarDevice *device);
+/* A device of the profile; faults and references go to check. */
+FarDevice *far_device_read (const char *name, const FarYaml *map, const FarCheck *check);
 
 /* Replaces the devices of the profile (FarDevice, freed with far_device_free; takes the array). Devices added at run time stay; where the
  * profile has the same name, the profile's counts. Claims stay: they hang on names. */

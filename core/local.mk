@@ -64,6 +64,7 @@ libfarwatch_la_SOURCES = \
 	core/damage.h \
 	core/dedup.c \
 	core/describe.c \
+	core/device-option.c \
 	core/device.c \
 	core/device.h \
 	core/dial-error.c \

@@ -105,63 +105,20 @@ far_profile_read_plugins (FarProfile *profile, GPtrArray *faults)
 
 /* ---- devices ---- */
 
-typedef struct {
-  char *endpoint, *address, *line;
-  int weight, inspect;
-  GStrv applications;
-} DeviceOptions;
-
-#define DEVICE(field) G_STRUCT_OFFSET (DeviceOptions, field)
-
-static const char *const weights[] = { "watch", "light", "heavy", NULL };
-static const char *const inspects[] = { "optional", "required", NULL };
-
-static const FarOption device_options[] = {
-  { .name = "endpoint", .type = FAR_OPT_REF, .flags = FAR_OPT_REQUIRED, .offset = DEVICE (endpoint), .ref_kind = FAR_KIND_ENDPOINT,
-    .summary = N_ ("the endpoint that opens it") },
-  { .name = "address", .type = FAR_OPT_STRING, .offset = DEVICE (address), .summary = N_ ("where it is, as its endpoint wants it") },
-  { .name = "line", .type = FAR_OPT_STRING, .offset = DEVICE (line), .summary = N_ ("devices on one line are written to one at a time") },
-  { .name = "weight", .type = FAR_OPT_CHOICE, .offset = DEVICE (weight), .fallback = "light", .choices = weights,
-    .summary = N_ ("how much a session on it can do") },
-  { .name = "inspect", .type = FAR_OPT_CHOICE, .offset = DEVICE (inspect), .fallback = "optional", .choices = inspects,
-    .summary = N_ ("required: sessions that cannot be looked into are refused") },
-  { .name = "applications", .type = FAR_OPT_LIST, .offset = DEVICE (applications), .summary = N_ ("applications it is meant for") },
-  { .type = FAR_OPT_END }
-};
-
-static FarDevice *
-device_from (const char *name, DeviceOptions *options)
-{
-  FarDevice *device = g_new0 (FarDevice, 1);
-
-  device->name = g_strdup (name);
-  device->endpoint = g_steal_pointer (&options->endpoint);
-  device->address = g_steal_pointer (&options->address);
-  device->line = g_steal_pointer (&options->line);
-  device->applications = g_steal_pointer (&options->applications);
-  device->weight = options->weight;
-  device->inspect_required = options->inspect == 1;
-  return device;
-}
-
 static void
 read_device (FarProfile *profile, const FarYaml *key, const FarYaml *map, GPtrArray *refs, GPtrArray *faults)
 {
   g_autofree char *what = g_strdup_printf (_("device '%s'"), key->text);
   FarRefs *own = far_refs_new (NULL, what);
   FarCheck check = { .what = what, .where = key, .refs = own->refs, .faults = faults };
-  DeviceOptions *options;
 
   g_ptr_array_add (refs, own);
   if (!far_label_ok (key->text, TRUE))
     far_fault_add (faults, FAR_FAULT_ERROR, key, _("'%s' is no name: letters, digits, '.', '_' and '-' are taken, at most 64"), key->text);
-  if (map->kind != FAR_YAML_MAP) {
+  if (map->kind == FAR_YAML_MAP)
+    g_ptr_array_add (profile->devices, far_device_read (key->text, map, &check));
+  else
     far_fault_add (faults, FAR_FAULT_ERROR, map, _("%s must be a map of its options, not %s"), what, far_yaml_kind_name (map));
-    return;
-  }
-  options = (DeviceOptions *) far_options_check (device_options, sizeof *options, map, &check);
-  g_ptr_array_add (profile->devices, device_from (key->text, options));
-  far_options_unref (options);
 }
 
 void

@@ -7,6 +7,7 @@
 #include <farwatch/instance.h>
 #include <farwatch/request.h>
 #include <farwatch/stream.h>
+#include <jansson.h>
 
 G_BEGIN_DECLS
 
@@ -105,6 +106,12 @@ typedef struct {
   gboolean inspect_required;
   GStrv applications;
 } FarDevice;
+/* A device somebody sent, {"endpoint","address","line","weight","inspect","applications"}: judged by the profile's own table; also taken are "name" and
+ * "note" (ignored), weight as a number, inspect as a boolean. whole FALSE: the endpoint may be missing. Whether there is such an endpoint is not asked.
+ * Free with far_device_free(); NULL: FAR_ERROR_INVALID. [any thread] */
+FarDevice *far_device_parse (const char *name, json_t *device, gboolean whole, GError **error);
+void far_device_free (FarDevice *device);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarDevice, far_device_free)
 const FarDevice *far_device_find (const char *name);     /* [main] */
 GPtrArray *far_device_list (void);                       /* container to be freed */
 gboolean far_device_add (const FarDevice *device, GError **error); /* at run time, on top of the profile; copied */

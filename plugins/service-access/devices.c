@@ -154,8 +154,10 @@ device_put (Access *self, FarCall *call, guint tries)
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it"), call->parts[0]);
     return;
   }
-  if (!access_name_fits (call->parts[1])) {
-    far_call_fail_new (call, FAR_ERROR_INVALID, _("device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ -"), call->parts[1]);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (FarDevice) device = far_device_parse (call->parts[1], call->body, FALSE, &error);
+  if (!device) {
+    far_call_fail (call, g_steal_pointer (&error));
     return;
   }
   json_t *known = g_hash_table_lookup (terminal->devices, call->parts[1]);
@@ -230,12 +232,15 @@ mirror_merge (AccessTerminal *terminal, json_t *list, GError **error)
     if (!json_is_true (json_object_get (row, "confirmed")))
       g_hash_table_replace (devices, g_strdup (name), json_incref (row));
   json_array_foreach (list, i, item) {
-    const char *device = access_text (item, "name");
-    if (!access_name_fits (device) || g_hash_table_size (devices) >= DEVICES_MAX) {
+    const char *id = access_text (item, "name");
+    if (!access_name_fits (id) || g_hash_table_size (devices) >= DEVICES_MAX) {
       g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("devices[%zu]: no usable name, or more than %d devices"), i, DEVICES_MAX);
       return NULL;
     }
-    g_hash_table_replace (devices, g_strdup (device), device_row (terminal->id, device, item, TRUE));
+    g_autoptr (FarDevice) device = far_device_parse (id, item, FALSE, error);
+    if (!device)
+      return NULL;
+    g_hash_table_replace (devices, g_strdup (id), device_row (terminal->id, id, item, TRUE));
   }
   return g_steal_pointer (&devices);
 }

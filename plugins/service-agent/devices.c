@@ -72,35 +72,11 @@ devices_path (void)
   return far_node_path ("devices.json");
 }
 
-static int
-weight_parse (json_t *value)
-{
-  const char *const names[] = { "watch", "light", "heavy" };
-  if (json_is_integer (value))
-    return CLAMP (json_integer_value (value), 0, 2);
-  for (int i = 0; json_is_string (value) && i < 3; i++)
-    if (strcmp (names[i], json_string_value (value)) == 0)
-      return i;
-  return 1;
-}
-
 static gboolean
 device_add (const char *name, json_t *json, GError **error)
 {
-  const char *endpoint = agent_text (json, "endpoint");
-  g_auto (GStrv) applications = g_new0 (char *, json_array_size (json_object_get (json, "applications")) + 1);
-  size_t i;
-  json_t *item;
-  json_array_foreach (json_object_get (json, "applications"), i, item)
-    applications[i] = g_strdup (json_is_string (item) ? json_string_value (item) : "");
-  json_t *inspect = json_object_get (json, "inspect");
-  FarDevice device = { .name = (char *) name, .endpoint = (char *) endpoint, .address = (char *) agent_text (json, "address"),
-                       .line = (char *) agent_text (json, "line"), .weight = weight_parse (json_object_get (json, "weight")),
-                       .inspect_required = json_is_true (inspect) || g_strcmp0 (json_string_value (inspect), "required") == 0,
-                       .applications = applications };
-  if (endpoint && !far_instance_find (FAR_KIND_ENDPOINT, endpoint, error))
-    return FALSE;
-  return far_device_add (&device, error);
+  g_autoptr (FarDevice) device = far_device_parse (name, json, TRUE, error);
+  return device && far_instance_find (FAR_KIND_ENDPOINT, device->endpoint, error) && far_device_add (device, error);
 }
 
 gboolean

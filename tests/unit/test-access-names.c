@@ -124,6 +124,39 @@ START_TEST (stock_is_taken_back)
 }
 END_TEST
 
+/* ---- devices ---- */
+
+static const struct { const char *body; guint status; } devices[] = {
+  { "{}", 200 },
+  { "{\"endpoint\": \"lan\", \"address\": \"192.0.2.1:502\", \"line\": \"rs485\", \"weight\": \"heavy\", \"inspect\": \"required\", \"note\": \"the\\nold one\"}", 200 },
+  { "{\"weight\": 2, \"inspect\": true, \"applications\": [\"modbus\"]}", 200 },
+  { "{\"address\": \"[2001:db8::1]:80\"}", 200 },
+  { "{\"address\": \"pumpe-süd.example:80\"}", 200 },
+  { "{\"weight\": \"heavvy\"}", 400 },
+  { "{\"weight\": 3}", 400 },
+  { "{\"weight\": [\"heavy\"]}", 400 },
+  { "{\"inspect\": \"always\"}", 400 },
+  { "{\"inspect\": {}}", 400 },
+  { "{\"address\": \"\"}", 400 },
+  { "{\"address\": \"192.0.2.1 80\"}", 400 },
+  { "{\"address\": \"192.0.2.1:80\\u001b[2J\"}", 400 },
+  { "{\"endpoint\": \"l a n\"}", 400 },
+  { "{\"applications\": [1, {}]}", 400 },
+};
+
+/* By the profile's own table, also what a terminal says of its own. */
+START_TEST (devices_are_judged_as_in_the_profile)
+{
+  json_t *body = json_loads (devices[_i].body, 0, NULL), *own = json_copy (body);
+  ck_assert_ptr_nonnull (body);
+  Got got = ask_root ("PUT", "terminals/plant-7/devices/plc", body);
+  ck_assert_msg (got.status == devices[_i].status, "%s: %u %s", devices[_i].body, got.status, text_of (got.body, "message"));
+  json_object_set_new (own, "name", json_string ("own"));
+  got = ask_node ("plant-7", "PUT", "terminals/plant-7/devices", json_pack ("{s:[o]}", "devices", own));
+  ck_assert_msg (got.status == devices[_i].status, "list of %s: %u %s", devices[_i].body, got.status, text_of (got.body, "message"));
+}
+END_TEST
+
 int
 main (void)
 {
@@ -138,6 +171,7 @@ main (void)
   tcase_add_test (cases, who_manages_a_terminal_replaces_it_when_asked_to);
   tcase_add_test (cases, set_makes_none_and_add_changes_none);
   tcase_add_test (cases, stock_is_taken_back);
+  tcase_add_loop_test (cases, devices_are_judged_as_in_the_profile, 0, G_N_ELEMENTS (devices));
   suite_add_tcase (suite, cases);
   return run_suite (suite);
 }

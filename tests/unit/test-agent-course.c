@@ -396,6 +396,9 @@ START_TEST (test_devices)
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:502")).status, 200);
   ck_assert_uint_eq (json_array_size (json_object_get (last_sent ("terminals/t1/devices")->body, "devices")), 2);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/web", json_pack ("{s:s}", "endpoint", "lan")).status, 409);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "weight", "heavvy")).status, 400);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "a b")).status, 400);
+  ck_assert_ptr_null (far_device_find ("x"));
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t2/devices/x", json_pack ("{s:s}", "endpoint", "lan")).status, 404);
   cloud_restart ();
   ck_assert_ptr_nonnull (far_device_find ("meter"));
