@@ -51,6 +51,28 @@ stream_discard (gpointer data)
   far_home_post (stream->home, stream_free_at_home, stream);
 }
 
+/* ---- devices ---- */
+
+static struct {
+  FarDeviceFailed func;
+  gpointer user;
+} failed;
+
+void
+far_device_on_failed (FarDeviceFailed func, gpointer user)
+{
+  failed.func = func;
+  failed.user = user;
+}
+
+static void
+device_failed (FarRequest *req, const char *session, const char *device, GError *error /* takes */)
+{
+  if (failed.func)
+    failed.func (session, device, error->message, failed.user);
+  far_request_fail (req, error);
+}
+
 static void
 device_opened (FarRequest *inner, gpointer user)
 {
@@ -61,7 +83,7 @@ device_opened (FarRequest *inner, gpointer user)
       far_device_release (open->device, open->session);
     GError *told = g_error_copy (error);
     g_prefix_error (&told, "device '%s': ", open->device);
-    far_request_fail (open->outer, told);
+    device_failed (open->outer, open->session, open->device, told);
   } else {
     far_request_done (open->outer, far_request_steal (inner), stream_discard);
   }
@@ -79,7 +101,7 @@ far_device_open (const FarEndpointSpec *spec, FarRequest *req)
   gboolean had = far_device_claimed (spec->device, spec->session);
   GError *error = NULL;
   if (!far_device_claim (spec->device, spec->session, spec->person, NULL, NULL, &error)) {
-    far_request_fail (req, error);
+    device_failed (req, spec->session, spec->device, error);
     return;
   }
   DeviceOpen *open = g_new0 (DeviceOpen, 1);

@@ -83,10 +83,29 @@ ask_text (const Connect *connect, const char *name)
   return json_string_value (json_object_get (connect->row, name));
 }
 
+static json_int_t
+ask_turned_away (const Connect *connect)
+{
+  return json_integer_value (json_object_get (connect->row, "turned_away"));
+}
+
+/* Somebody was turned away at the session's ports, or a connection came to nothing at the terminal. */
+static void
+say_trouble (Connect *connect, json_int_t before)
+{
+  const char *trouble = ask_text (connect, "trouble");
+
+  if (ask_turned_away (connect) <= before || trouble == NULL)
+    return;
+  connect->trouble = TRUE;
+  ctl_say (_("session %s: a connection failed: %s"), connect->session, trouble);
+}
+
 gboolean
 connect_event (Connect *connect, GError **error)
 {
   g_autofree char *before = g_strdup (ask_text (connect, "state"));
+  json_int_t turned_away = ask_turned_away (connect);
   json_t *event = ctl_watch_next (&connect->watch, error);
   const char *state, *cause;
 
@@ -101,7 +120,18 @@ connect_event (Connect *connect, GError **error)
   connect->over = g_strcmp0 (state, "closed") == 0;
   if (g_strcmp0 (state, before) != 0)
     ctl_say (_("session %s: %s%s%s"), connect->session, state != NULL ? state : "-", cause != NULL ? ": " : "", cause != NULL ? cause : "");
+  say_trouble (connect, turned_away);
   return TRUE;
+}
+
+void
+connect_last_words (Connect *connect, int ms)
+{
+  struct pollfd ready = { .fd = connect->watch.fd, .events = POLLIN };
+
+  while (!connect->over && connect->watch.fd >= 0 && poll (&ready, 1, connect->trouble ? 0 : ms) > 0)
+    if (!connect_event (connect, NULL))
+      break;
 }
 
 /* FALSE: interrupted. */

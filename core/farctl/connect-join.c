@@ -24,7 +24,7 @@ connect_listen (int port, int *bound, GError **error)
 
   if (fd >= 0)
     setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (fd < 0 || bind (fd, (const struct sockaddr *) &address, size) != 0 || listen (fd, 64) != 0) {
+  if (fd < 0 || bind (fd, (const struct sockaddr *) &address, size) != 0 || listen (fd, 512) != 0) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("cannot listen on 127.0.0.1:%d: %s; --listen names another port, 0 any"), port, g_strerror (errno));
     if (fd >= 0)
       close (fd);
@@ -84,7 +84,7 @@ connect_accept (Connect *connect, int listener, GError **error)
 
 typedef struct {
   int from, to;
-  gboolean done;
+  gboolean done, moved;
 } Way;
 
 /* One piece; blocking writes: whoever is slow slows the other. */
@@ -107,22 +107,23 @@ join_piece (Way *way)
     else if (put > 0)
       at += put;
   }
+  way->moved |= at > 0;
   if (n <= 0 || at < n)
     way->done = TRUE;
 }
 
-int
+JoinEnd
 connect_join (int fd, int signals)
 {
-  Way up = { STDIN_FILENO, fd, FALSE }, down = { fd, STDOUT_FILENO, FALSE };
+  Way up = { STDIN_FILENO, fd, FALSE, FALSE }, down = { fd, STDOUT_FILENO, FALSE, FALSE };
 
   while (!down.done) {
     struct pollfd ready[3] = { { .fd = up.done ? -1 : up.from, .events = POLLIN }, { .fd = fd, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
 
     if (poll (ready, 3, -1) < 0 && errno != EINTR)
-      return CTL_FAILED;
+      return JOIN_CUT;
     if (ready[2].revents != 0)
-      break;
+      return JOIN_INTERRUPTED;
     if (ready[0].revents != 0) {
       join_piece (&up);
       if (up.done)
@@ -131,7 +132,7 @@ connect_join (int fd, int signals)
     if (ready[1].revents != 0)
       join_piece (&down);
   }
-  return CTL_OK;
+  return up.done && down.moved ? JOIN_DONE : JOIN_CUT;
 }
 
 /* For ProxyCommand: the session is another farctl's, or opened by the console. */
@@ -139,14 +140,14 @@ int
 ctl_stream_command (Ctl *ctl, int argc, char **argv)
 {
   GError *error = NULL;
-  int fd, status;
+  int fd;
 
   if (!ctl_words (ctl, &argc, &argv, 1, 1))
     return ctl->status;
   fd = connect_open_fd (ctl, argv[1], &error);
   if (fd < 0)
     return ctl_fail (ctl, error);
-  status = connect_join (fd, -1);
+  connect_join (fd, -1);
   close (fd);
-  return status;
+  return CTL_OK;
 }

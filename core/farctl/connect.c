@@ -111,6 +111,8 @@ connect_target (Connect *connect, const char *text)
 
 /* ---- entries ---- */
 
+#define LAST_WORDS_MS 500 /* the cause comes by another way than the bytes' end */
+
 static gboolean
 connect_has_command (const Connect *connect)
 {
@@ -189,13 +191,16 @@ static int
 connect_by_stdio (Connect *connect)
 {
   GError *error = NULL;
-  int fd = connect_open_fd (connect->ctl, connect->session, &error), status;
+  int fd = connect_open_fd (connect->ctl, connect->session, &error);
+  JoinEnd end;
 
   if (fd < 0)
     return ctl_fail (connect->ctl, error);
-  status = connect_join (fd, connect->signals);
+  end = connect_join (fd, connect->signals);
   close (fd);
-  return status;
+  if (end != JOIN_INTERRUPTED)
+    connect_last_words (connect, end == JOIN_CUT ? LAST_WORDS_MS : 0);
+  return connect->over || (connect->trouble && end == JOIN_CUT) ? CTL_FAILED : CTL_OK; /* it ended, but not by us */
 }
 
 /* Where a program runs, the exit code is the program's; ours are told apart. */

@@ -19,6 +19,7 @@ typedef struct {
   json_t *row;               /* last seen */
   gboolean over;             /* closed, or not known any more */
   gboolean unknown;          /* the cloud says that it knows no such terminal: then it must not give access to it either */
+  gboolean trouble;          /* it was told of a connection that failed */
   int signals;               /* signalfd; -1: none yet */
   pid_t child;               /* 0: none */
   gboolean child_said;       /* the exit code is the child's, or why it could not start */
@@ -33,6 +34,7 @@ void connect_block_signals (Connect *connect);
 gboolean connect_ask (Connect *connect, GError **error);        /* until open */
 gboolean connect_is_word (const char *text);                    /* of the other side's: may it stand in a command line? */
 gboolean connect_event (Connect *connect, GError **error);      /* takes one event of the watch */
+void connect_last_words (Connect *connect, int ms);             /* the events that are there, or come while nothing has been told */
 void connect_end (Connect *connect);                            /* asks to close, waits a little */
 
 /* connect-keys.c */
@@ -54,4 +56,6 @@ int connect_listen (int port, int *bound, GError **error);
 gboolean connect_accept (Connect *connect, int listener, GError **error);
 FarStream *connect_open_stream (Ctl *ctl, const char *session, GError **error);
 int connect_open_fd (Ctl *ctl, const char *session, GError **error); /* the same behind a descriptor; -1 */
-int connect_join (int fd, int signals);                         /* stdin and stdout with fd; until both ends are done */
+/* How the bytes ended: our input first, and something came back; otherwise, for whatever reason; by a signal. */
+typedef enum { JOIN_DONE, JOIN_CUT, JOIN_INTERRUPTED } JoinEnd;
+JoinEnd connect_join (int fd, int signals);                     /* stdin and stdout with fd; until the other side is done */

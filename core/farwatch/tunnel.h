@@ -127,6 +127,9 @@ void far_device_release (const char *device /* NULL: all of the session */, cons
 const char *far_device_holder (const char *device, const char **session);
 /* Told of claims made without `lost` that were taken over: the one service that owns sessions. func NULL: nobody. [main] */
 void far_device_on_lost (FarDeviceLost func, gpointer user);
+/* Told of each far_device_open() that failed, and why: the one service that owns sessions. func NULL: nobody. [main] */
+typedef void (*FarDeviceFailed) (const char *session, const char *device, const char *cause, gpointer user);
+void far_device_on_failed (FarDeviceFailed func, gpointer user);
 /* Claims (without `lost`), then opens its endpoint; spec->device set. The claim ends with far_device_release(). [main] */
 void far_device_open (const FarEndpointSpec *spec, FarRequest *req);
 

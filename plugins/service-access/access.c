@@ -149,7 +149,7 @@ static const FarField approve_body[] = { { "approve", FAR_FIELD_BOOL, FALSE, N_ 
 static const FarField poll_body[] = { { "nonce", FAR_FIELD_STRING, FALSE, N_ ("for a login in advance"), 64 },
                                       { "sessions", FAR_FIELD_ANY, FALSE, N_ ("sessions the terminal has") },
                                       { NULL } };
-static const FarField report_body[] = { { "state", FAR_FIELD_STRING, TRUE, N_ ("closed, refused, resuming"), 32 },
+static const FarField report_body[] = { { "state", FAR_FIELD_STRING, TRUE, N_ ("closed, refused, resuming; trouble: a connection came to nothing"), 32 },
                                         { "cause", FAR_FIELD_STRING, FALSE, N_ ("why"), 500 },
                                         { "bytes_up", FAR_FIELD_INT, FALSE, N_ ("towards the device") },
                                         { "bytes_down", FAR_FIELD_INT, FALSE, N_ ("from the device") },

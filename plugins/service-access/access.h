@@ -186,6 +186,8 @@ typedef struct _AccessSession {
   gboolean stock_end;        /* deadline at one end only */
   guint64 bytes_up, bytes_down, turned_away;
   GPtrArray *turned;         /* of turned.c */
+  char *trouble;             /* why the last one was turned away, or came to nothing; NULL: none was */
+  gint64 trouble_us;         /* when the watchers were told of it, boottime */
   char *cause, *ended_by;
   char *ticket;
   GArray *watches;           /* of guint */

@@ -70,6 +70,10 @@ access_session_delete (gpointer data, FarCall *call)
     far_call_fail_new (call, FAR_ERROR_DENIED, _("session '%s' is not yours: closing it needs the right 'manage'"), session->id);
     return;
   }
+  if (!access_session_live (session)) { /* the deadline, or somebody else, was faster: it is as they wish */
+    far_call_answer (call, 200, access_session_show (session));
+    return;
+  }
   access_session_ref (session);
   if (!access_session_event (session, FAR_SESSION_EV_CLOSE_ASKED, "closed by the user", &error)) {
     far_call_fail (call, error);

@@ -39,12 +39,12 @@ set_time (json_t *row, const char *key, gint64 wall_us)
 static json_t *
 history_row (const AccessSession *session)
 {
-  json_t *row = json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:s?, s:s?}", "kind", "session", "session",
+  json_t *row = json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "kind", "session", "session",
                            session->id, "terminal", session->terminal, "device", session->device, "person", session->person, "from", session->from,
                            "user", session->user, "reason", session->reason, "entry", session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "raw", session->raw, "login",
                            session->in_advance ? "in-advance" : "in-band", "state", far_session_state_name (session->state), "for_us",
                            (json_int_t) session->for_us, "bytes_up", (json_int_t) session->bytes_up, "bytes_down", (json_int_t) session->bytes_down,
-                           "turned_away", (json_int_t) session->turned_away, "cause", session->cause, "ended_by", session->ended_by);
+                           "turned_away", (json_int_t) session->turned_away, "trouble", session->trouble, "cause", session->cause, "ended_by", session->ended_by);
   set_time (row, "asked", session->asked_us);
   set_time (row, "opened", session->opened_us);
   set_time (row, "closed", session->closed_us);

@@ -56,6 +56,7 @@ access_session_show (const AccessSession *session)
   json_object_set_new (body, "bytes_up", json_integer (session->bytes_up));
   json_object_set_new (body, "bytes_down", json_integer (session->bytes_down));
   json_object_set_new (body, "turned_away", json_integer (session->turned_away));
+  json_object_set_new (body, "trouble", json_pack ("s?", session->trouble));
   json_object_set_new (body, "cause", json_pack ("s?", session->cause));
   json_object_set_new (body, "ended_by", json_pack ("s?", session->ended_by));
   json_object_set_new (body, "host_key", json_pack ("s?", host_key));

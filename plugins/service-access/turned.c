@@ -68,16 +68,32 @@ turned_find (AccessSession *session, const char *from, const char *cause)
   return all->pdata[all->len - 1];
 }
 
+/* The person hears of each cause when it is new, and then once a second: whoever knocks at a port shall not fill their watch. */
+static void
+turned_tell (AccessSession *session, const char *cause, gboolean is_new)
+{
+  gint64 now = far_clock_boottime_us ();
+  if (!is_new && now < session->trouble_us + G_USEC_PER_SEC)
+    return;
+  session->trouble_us = now;
+  g_free (session->trouble);
+  session->trouble = g_strdup (cause);
+  access_session_tell (session);
+}
+
 void
 access_turned_away (AccessSession *session, const char *from, const char *cause, guint times)
 {
+  session->turned_away += times;
   if (!session->turned)
     session->turned = g_ptr_array_new_with_free_func (turned_free);
   Turned *turned = turned_find (session, from, cause);
   turned->times += times;
   turned->last_us = far_clock_wall_us ();
-  if (turned->told == 0)
+  gboolean is_new = turned->told == 0;
+  if (is_new)
     turned_write (session, turned);
+  turned_tell (session, cause, is_new);
 }
 
 void

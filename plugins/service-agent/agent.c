@@ -57,6 +57,17 @@ device_lost (const char *session, const char *device, gpointer user)
     self->later = far_home_timer (far_home_main (), far_clock_boottime_us (), taken_over_later, self);
 }
 
+/* ---- connections that came to nothing ---- */
+
+/* In advance the tunnel tells of it as well. */
+static void
+device_failed (const char *id, const char *device, const char *cause, gpointer user)
+{
+  AgentSession *session = agent_session (user, id);
+  if (session && !session->in_advance)
+    agent_report_trouble (session, cause);
+}
+
 /* ---- life ---- */
 
 static gboolean
@@ -100,6 +111,7 @@ agent_start (gpointer data, GError **error)
   if (!agent_devices_load (self, error))
     return FALSE;
   far_device_on_lost (device_lost, self);
+  far_device_on_failed (device_failed, self);
   agent_renew_start (self);
   far_instance_ready (self->at);
   agent_poll_soon (self, 0);
@@ -121,6 +133,7 @@ agent_stop (gpointer data)
 {
   Agent *self = data;
   far_device_on_lost (NULL, NULL);
+  far_device_on_failed (NULL, NULL);
   agent_poll_stop (self);
   agent_renew_stop (self);
   g_clear_pointer (&self->later, far_home_timer_free);

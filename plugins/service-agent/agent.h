@@ -45,6 +45,7 @@ typedef struct _AgentSession {
   FarDeadline deadline;
   gboolean opened;
   guint64 bytes_up, bytes_down, arrivals;
+  gint64 trouble_us;      /* when the last one was reported, boottime */
   char *cause;
   FarHomeTimer *timer;
   gint64 closed_us;       /* boottime */
@@ -133,6 +134,8 @@ void agent_nonces_clear (Agent *self);
 void agent_poll_soon (Agent *self, gint64 in_us);
 void agent_poll_stop (Agent *self);
 void agent_report (AgentSession *session);
+/* A person's connection came to nothing, and why: their device is down, a limit. Of many, some are told. */
+void agent_report_trouble (AgentSession *session, const char *cause);
 void agent_report_refused (Agent *self, const char *session, const GError *error);
 void agent_offers_post (gpointer self, FarCall *call);
 void agent_close_post (gpointer self, FarCall *call);

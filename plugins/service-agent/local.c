@@ -83,6 +83,10 @@ agent_session_delete (gpointer self, FarCall *call)
   AgentSession *session = called_session (self, call);
   if (!session)
     return;
+  if (!agent_session_live (session)) {
+    far_call_answer (call, 200, agent_session_show (session));
+    return;
+  }
   agent_session_ref (session);
   if (agent_session_event (session, FAR_SESSION_EV_CLOSE_ASKED, "closed at the terminal", &error))
     far_call_answer (call, 202, agent_session_show (session));

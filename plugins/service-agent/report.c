@@ -4,7 +4,10 @@
 
 #include "agent.h"
 
+#include <string.h>
+
 #define REPORT_TIMEOUT_MS 10000
+#define TROUBLE_MAX 160 /* bytes; three times as many where they are no UTF-8 */
 
 static void
 reported (FarRequest *req, gpointer user)
@@ -38,6 +41,26 @@ static void
 refusal_told (FarRequest *req, gpointer user)
 {
   /* unheard: the cloud offers again, and is refused again */
+}
+
+static void
+trouble_told (FarRequest *req, gpointer user)
+{
+  /* unheard: it stands in the log here */
+}
+
+/* A person who tries again and again makes one message a second. */
+void
+agent_report_trouble (AgentSession *session, const char *cause)
+{
+  gint64 now = far_clock_boottime_us ();
+  const char *link = agent_opts (session->self)->link;
+  if (!agent_session_live (session) || !far_peer_connected (link, "") || (session->trouble_us != 0 && now < session->trouble_us + G_USEC_PER_SEC))
+    return;
+  session->trouble_us = now;
+  g_autofree char *text = g_utf8_make_valid (cause, MIN (strlen (cause), TROUBLE_MAX));
+  g_autoptr (FarMessage) message = report_message (session->id, json_pack ("{s:s, s:s}", "state", "trouble", "cause", text));
+  far_peer_send (link, "", message, far_request_new (trouble_told, NULL, REPORT_TIMEOUT_MS));
 }
 
 void

@@ -125,6 +125,7 @@ tunnel_event (const FarTunnelEvent *event, gpointer user)
     agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
   } else if (session->self && event->kind == FAR_TUNNEL_REFUSED) {
     far_complain (session->self->at, session->id, "a connection of session %s was refused: %s", session->id, event->cause ? event->cause : "?");
+    agent_report_trouble (session, event->cause ? event->cause : "?");
   }
 }
 

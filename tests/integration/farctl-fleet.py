@@ -9,6 +9,9 @@ import lab
 import tap
 from lab import secrets
 from lab.case import FleetCase
+from lab.node import FARCTL, environment
+from lab.ssh import Stock
+from lab.wait import free_port, wait_until
 
 TALK = "import socket;s=socket.create_connection(('{host}',{port}));s.sendall(b'are you there?');print(s.recv(99).decode())"
 
@@ -28,7 +31,8 @@ class Off(FleetCase):
 
 class Ways(FleetCase):
     def setUp(self):
-        self.start_fleet(test_clock=False)
+        self.down = f"127.0.0.1:{free_port()}"
+        self.start_fleet(test_clock=False, change=lambda fleet: fleet.terminal.profile["devices"].update({"down": {"endpoint": "lan", "address": self.down}}))
         self.fleet.farctl_as("alice", "--ca", self.fleet.ca, "login", "alice", "--password-stdin", input=self.alice.password + "\n")
 
     def password(self):
@@ -91,6 +95,47 @@ class Ways(FleetCase):
         for words, status, says in ((["t9"], 3, "no terminal 't9'"), (["t1/nothing"], 3, "no device 'nothing'"), (["t1/echo", "--for", "20h"], 1, "longest connection time")):
             done = self.fleet.farctl("connect", *words, "--user", "alice", "--password-stdin", "--login", "in-band", "--listen", "0", input=self.password(), check=False)
             self.assertEqual((done.returncode, says in done.stderr), (status, True), done.stderr)
+
+    # ---- what a person hears when it goes wrong ----
+
+    def pipe(self, device, *words):
+        """`farctl connect t1/DEVICE -` whose input stays open, until it ends by itself: status, output, words."""
+        home = os.path.join(self.fleet.folder, "people", "alice")
+        env = {**os.environ, **environment(), "HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home, "XDG_CACHE_HOME": home}
+        server = ["--server", f"{self.fleet.host}:{self.fleet.ports['people']}", "--ca", self.fleet.ca]
+        with subprocess.Popen([FARCTL, *server, "connect", f"t1/{device}", "-", "--password-stdin", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=env, text=True) as process:
+            process.stdin.write(self.password() + "hello\n")
+            process.stdin.flush()
+            self.assertIn(process.wait(30), (0, 1))
+            return process.returncode, process.stdout.read(), process.stderr.read()
+
+    def test_the_deadline_in_a_pipe(self):
+        status, out, said = self.pipe("echo", "--for", "2s")
+        self.assertEqual((status, out), (1, "hello\n"), said)
+        self.assertRegex(said, r"session \w+: closed: deadline\n$")
+        self.assertNotIn("fit", said)
+
+    def test_a_device_that_is_down(self):
+        """By a pipe, by a command, through the terminal's own login: the cause at the person, and in the history."""
+        cause = f"device 'down': no connection to {self.down}: Connection refused"
+        status, out, said = self.pipe("down")
+        self.assertEqual((status, out), (1, ""), said)
+        self.assertIn(f"a connection failed: {cause}\n", said)
+        rows = self.fleet.cloud.call("GET", "history")["history"]
+        self.assertEqual([(row["kind"], row["cause"]) for row in rows[:1]], [("turned-away", cause)])
+        self.assertEqual(rows[1]["trouble"], cause)
+        done = self.fleet.farctl_as("alice", "connect", "t1/down", "--password-stdin", "--", "python3", "-c", TALK, input=self.password(), check=False)
+        self.assertIn(f"a connection failed: {cause}\n", done.stderr)
+
+    def test_a_device_that_is_down_in_band(self):
+        self.agent()
+        cause = f"device 'down': no connection to {self.down}: Connection refused"
+        row = self.alice.open("t1", entry="ports")
+        done = Stock(f"{self.fleet.folder}/alice", self.fleet, "alice").run(row["y"], "-W", f"down:{self.down.split(':')[1]}", password=self.alice.password)
+        self.assertNotEqual(done.returncode, 0)
+        wait_until(lambda: self.fleet.session(row["session"])["trouble"] == cause, 10, "the terminal told")
+        self.assertEqual([(one["kind"], one["cause"]) for one in self.fleet.history(row["session"]) if one["kind"] != "session"], [("turned-away", cause)])
 
     # ---- the terminal itself, with a stock ssh ----
 
