@@ -187,9 +187,10 @@ check_limits (Ask *ask)
     own += access_session_live (other) && strcmp (other->person, person) == 0;
   }
   if (own >= opts->sessions_each)
-    return refuse (ask, "too many sessions of one person", FAR_ERROR_LIMIT, _("you have %u sessions open: close one first"), own);
+    return refuse (ask, "too many sessions of one person", FAR_ERROR_LIMIT, _("you have %u sessions open, more are not given to one person (access: option 'sessions-each'): close one first"),
+                   own);
   if (all >= opts->sessions)
-    return refuse (ask, "too many sessions", FAR_ERROR_LIMIT, _("%u sessions are open here, no more fit now: try later"), all);
+    return refuse (ask, "too many sessions", FAR_ERROR_LIMIT, _("%u sessions are open here, no more are taken (access: option 'sessions'): try later"), all);
   return TRUE;
 }
 

@@ -92,6 +92,7 @@ agent_init (gpointer data, FarInstance *at, GError **error)
   *self->life = (AgentLife){ 1, self };
   self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) agent_session_unref);
   g_queue_init (&self->nonces);
+  g_queue_init (&self->in_line);
   return agent_ends_good (agent_opts (self), error) && hours_good (agent_opts (self), error);
 }
 
@@ -152,6 +153,7 @@ agent_fini (gpointer data)
   Agent *self = data;
   self->life->self = NULL;
   agent_life_unref (self->life);
+  agent_dials_forget (self);
   g_hash_table_unref (self->sessions);
   agent_nonces_clear (self);
   g_free (self->link_from);
@@ -239,7 +241,7 @@ static const FarOption options[] = {
   { "longest", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, longest), "2h", N_ ("longest connection time allowed here"),
     G_USEC_PER_SEC, 720 * HOUR },
   { "hours", FAR_OPT_STRING, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, hours), NULL, N_ ("when access is allowed here, as in rights; none: always") },
-  { "sessions", FAR_OPT_INT, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, sessions), "20", N_ ("sessions at once"), 1, 1000 },
+  { "sessions", FAR_OPT_INT, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, sessions), "100", N_ ("sessions at once"), 1, 1000 },
   { "keys", FAR_OPT_PATH, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, keys), "keys", N_ ("folder of this node's keys") },
   { NULL, FAR_OPT_END },
 };

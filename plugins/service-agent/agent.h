@@ -39,6 +39,7 @@ typedef struct _AgentSession {
   FarInstance *dialled;   /* the tunnel end that knows this session, valid until its ENDED; NULL: none */
   char *token;            /* of the newest offer, until it is spent */
   FarHomeTimer *redial;
+  gboolean in_line;       /* to be dialled */
   gboolean again;         /* this generation's credential is used up: another is wanted */
   guint failures;         /* dials that failed in a row */
   gint64 failing_us;      /* when the first of them did, boottime */
@@ -65,6 +66,8 @@ struct _Agent {
   char *link_from;        /* address of the other end of the link, now or last; NULL: never linked */
   gboolean linked, polling, poll_again, devices_again;
   guint polls_failed; /* in a row */
+  guint dialling;     /* tunnels under way */
+  GQueue in_line;     /* of AgentSession: to be dialled when one of these is done */
   GPtrArray *taken_over;  /* ids to close, off the claim's stack */
   FarHomeTimer *later;
 };
@@ -119,8 +122,9 @@ char *agent_credential_open (Agent *self, const AgentOffer *offer, GError **erro
 void agent_offer_take (Agent *self, json_t *offer, FarRequest *req);
 /* Opens the login box, compares, asks the authenticators. */
 void agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req);
-/* With session->token. */
+/* With session->token; soon. */
 void agent_dial (AgentSession *session);
+void agent_dials_forget (Agent *self);
 
 /* ---- nonce.c ---- */
 char *agent_nonce_new (Agent *self);

@@ -96,7 +96,8 @@ agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error)
     return FALSE;
   }
   if (agent_sessions_live (self) >= opts->sessions) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("terminal '%s' has %u sessions already"), far_node_id (), agent_sessions_live (self));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("terminal '%s' has %u sessions already (agent: option 'sessions'): try later"), far_node_id (),
+                 agent_sessions_live (self));
     return FALSE;
   }
   if (offer->in_advance && (!opts->in_advance || !opts->in_advance[0])) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define DIAL_TIMEOUT_MS 30000
+#define DIALS_AT_ONCE 8 /* half of what a tunnel end takes of one address before login */
 /* The cause that the cloud hears. What it is like at the place where it had us dial is for this node's log alone. */
 #define NOT_REACHED "the terminal cannot reach the tunnel end, its log says why"
 #define FIRST_FAILURES 5                                /* refusals by Z */
@@ -71,7 +72,29 @@ dial_failed (AgentSession *session, const GError *error)
   }
 }
 
-typedef struct { AgentSession *session; guint generation; } Dial;
+typedef struct { AgentSession *session; AgentLife *life; guint generation; } Dial;
+
+static void dial_now (AgentSession *session);
+
+/* One less is under way; whoever is first in line, and still wants to, goes. */
+static void
+dial_next (Agent *self)
+{
+  AgentSession *session;
+  self->dialling--;
+  while (self->dialling < DIALS_AT_ONCE && (session = g_queue_pop_head (&self->in_line))) {
+    session->in_line = FALSE;
+    if (session->self && agent_session_live (session) && session->token)
+      dial_now (session);
+    agent_session_unref (session);
+  }
+}
+
+void
+agent_dials_forget (Agent *self)
+{
+  g_queue_clear_full (&self->in_line, (GDestroyNotify) agent_session_unref);
+}
 
 static void
 dialled (FarRequest *req, gpointer user)
@@ -81,7 +104,10 @@ dialled (FarRequest *req, gpointer user)
   const GError *error = far_request_error (req);
   if (error && session->self && agent_session_live (session) && dial->generation == session->generation)
     dial_failed (session, error);
+  if (dial->life->self)
+    dial_next (dial->life->self);
   agent_session_unref (session);
+  agent_life_unref (dial->life);
   g_free (dial);
 }
 
@@ -159,6 +185,18 @@ arrived (const char *id, const char *from, FarHome *home, FarRequest *req, gpoin
 void
 agent_dial (AgentSession *session)
 {
+  Agent *self = session->self;
+  if (self->dialling < DIALS_AT_ONCE) {
+    dial_now (session);
+  } else if (!session->in_line) {
+    session->in_line = TRUE;
+    g_queue_push_tail (&self->in_line, agent_session_ref (session));
+  }
+}
+
+static void
+dial_now (AgentSession *session)
+{
   FarInstance *at;
   const FarTunnelOps *ops = tunnel_ops (session, &at);
   gint64 left_us = session->opened ? session->deadline.boottime_us - far_clock_boottime_us () : session->for_us;
@@ -169,7 +207,8 @@ agent_dial (AgentSession *session)
   FarDialSpec spec = { .session = session->id, .address = session->address, .host_key = session->host_key, .user = far_node_id (), .token = session->token,
                        .node_key = TRUE, .x = session->x, .length_us = left_us, .arrived = arrived };
   Dial *dial = g_new0 (Dial, 1);
-  *dial = (Dial){ agent_session_ref (session), session->generation };
+  *dial = (Dial){ agent_session_ref (session), agent_life_ref (session->self->life), session->generation };
+  session->self->dialling++;
   if (!session->dialled)
     agent_session_ref (session); /* the tunnel end's, until ENDED */
   session->dialled = at;

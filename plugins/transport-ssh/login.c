@@ -16,8 +16,10 @@ static const FarOption login_options[] = {
     .summary = N_ ("endpoint that a person without a device talks to"), .ref_kind = FAR_KIND_ENDPOINT },
   { .name = "login-time", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, login_time_us),
     .fallback = "60s", .summary = N_ ("time a person has to log in; their client has to exchange keys within 10s"), .min = 1000000, .max = 600000000 },
-  { .name = "max", .type = FAR_OPT_INT, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, max), .fallback = "32",
+  { .name = "max", .type = FAR_OPT_INT, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, max), .fallback = "128",
     .summary = N_ ("connections at once"), .min = 1, .max = 1024 },
+  { .name = "channels", .type = FAR_OPT_INT, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, channels), .fallback = "256",
+    .summary = N_ ("shells, commands and forwarded connections at once in one connection"), .min = 1, .max = 1024 },
   { .type = FAR_OPT_END }
 };
 
@@ -145,7 +147,8 @@ login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   int fds[2];
 
   if (g_atomic_int_get (self->open) >= options->max) {
-    far_request_fail_new (req, FAR_ERROR_LIMIT, "ssh-login: %" G_GINT64_FORMAT " connections are open already; try later", options->max);
+    far_request_fail_new (req, FAR_ERROR_LIMIT, _("the terminal's login service has %" G_GINT64_FORMAT " connections already (endpoints.%s: option 'max'): try later"),
+                          options->max, far_instance_name (self->at));
     return;
   }
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
@@ -156,6 +159,7 @@ login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   begin->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home : far_home_pick ();
   begin->visit = visit_new (far_instance_name (self->at), self->open, self->guard, spec);
   begin->visit->login_time_us = options->login_time_us;
+  begin->visit->channels = options->channels;
   begin->fd = fds[1];
   begin->keys = far_node_path ("keys");
   far_request_done (req, far_stream_fd_new (begin->home, fds[0]), login_discard);

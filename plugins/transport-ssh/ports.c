@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define DRAWS 500
+#define BACKLOG 512
 #define SILENT_US (FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC) /* every client of SSH begins with its banner */
 #define RAW_FIRST_US (60 * (gint64) G_USEC_PER_SEC)
 #define REFUSALS_A_SECOND 10 /* told one by one; the others of a flood together */
@@ -50,7 +51,7 @@ bind_at (const char *host, guint16 port)
   if (getaddrinfo (host, service, &hints, &to) != 0)
     return -1;
   int fd = socket (to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd >= 0 && (bind (fd, to->ai_addr, to->ai_addrlen) != 0 || listen (fd, 64) != 0)) {
+  if (fd >= 0 && (bind (fd, to->ai_addr, to->ai_addrlen) != 0 || listen (fd, BACKLOG) != 0)) {
     int code = errno;
     close (fd);
     fd = -1;
@@ -125,20 +126,25 @@ is_who_asked (Ports *ports, int fd, const char *from)
   return ports_same_person (from, address, ports->rules.raw) || (here && dials_itself (fd, from));
 }
 
+/* NULL: one more may come, if need be to wait for the link. */
+static const char *
+no_room (Ports *ports)
+{
+  if (ports->tunnel->n_joins + g_queue_get_length (&ports->waiting) < ports->rules.connections_max)
+    return NULL;
+  g_autofree char *text = g_strdup_printf ("too many connections in this session (the limit is %u, by option 'y-connections' of the tunnel end)", ports->rules.connections_max);
+  return g_intern_string (text); /* as many of them as the option has had values */
+}
+
 static const char *
 why_not (Ports *ports, int fd, const char *from)
 {
-  Tunnel *tunnel = ports->tunnel;
   gint64 now = far_clock_boottime_us ();
   if (!is_who_asked (ports, fd, from))
     return "not the address that asked for access";
   if (ports->rules.raw && !ports->used && ports->up_us != 0 && now - ports->up_us > RAW_FIRST_US)
     return "first connection later than 60 s";
-  if (tunnel->n_joins >= ports->rules.connections_max)
-    return "too many connections in this session";
-  if (tunnel->wire == NULL && g_queue_get_length (&ports->waiting) >= TUNNEL_WAITING_MAX)
-    return "the terminal is not connected, and too many wait";
-  return NULL;
+  return no_room (ports);
 }
 
 static void
@@ -239,11 +245,7 @@ ports_link_up (Ports *ports)
 void
 ports_attach (Ports *ports, FarStream *stream, const char *from)
 {
-  const char *cause = NULL;
-  if (ports->tunnel->n_joins >= ports->rules.connections_max)
-    cause = "too many connections in this session";
-  else if (ports->tunnel->wire == NULL && g_queue_get_length (&ports->waiting) >= TUNNEL_WAITING_MAX)
-    cause = "the terminal is not connected, and too many wait";
+  const char *cause = no_room (ports);
   if (cause == NULL) {
     take (ports, stream, from, 0, 0);
     return;

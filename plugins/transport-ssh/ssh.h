@@ -16,8 +16,7 @@
 G_BEGIN_DECLS
 
 #define SSH_CIPHERS "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
-#define TUNNEL_JOINS_MAX 128  /* connections at once in one tunnel */
-#define TUNNEL_WAITING_MAX 16 /* connections held while the link is down */
+#define TUNNEL_JOINS_MAX 1024 /* connections at once in one tunnel, whatever the options say */
 #define TUNNEL_WAITING_US (30 * (gint64) G_USEC_PER_SEC)
 
 typedef struct {
@@ -108,7 +107,7 @@ void stream_discard (gpointer stream); /* [any thread] frees it at its home */
 typedef struct {
   gboolean raw;
   char *person_address; /* or net; with a port Y never NULL */
-  guint connections_max;
+  guint connections_max; /* with those that wait for the link */
 } PortRules;
 
 /* Draws and binds; entry stream: X only. Two descriptors. [main] */

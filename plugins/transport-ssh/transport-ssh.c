@@ -240,8 +240,8 @@ static const FarOption options[] = {
   { .name = "per-address", .type = FAR_OPT_INT, .offset = AT (per_address), .fallback = "16",
     .summary = N_ ("of these, from one address (one /64)"), .min = 1, .max = 100000 },
   { .name = "trusted", .type = FAR_OPT_LIST, .flags = FAR_OPT_NETS, .offset = AT (trusted), .summary = N_ ("nets that are not counted by address") },
-  { .name = "y-connections", .type = FAR_OPT_INT, .offset = AT (y_connections), .fallback = "64",
-    .summary = N_ ("connections of people at once in one session"), .min = 1, .max = TUNNEL_JOINS_MAX },
+  { .name = "y-connections", .type = FAR_OPT_INT, .offset = AT (y_connections), .fallback = "256",
+    .summary = N_ ("connections of people at once in one session, with those that wait for the terminal"), .min = 1, .max = TUNNEL_JOINS_MAX },
   { .name = "ciphers", .type = FAR_OPT_STRING, .offset = AT (ciphers), .fallback = SSH_CIPHERS, .summary = N_ ("SSH ciphers, the preferred ones first") },
   { .type = FAR_OPT_END }
 };

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define OPEN_MAX 32  /* channels of one visit */
-#define ASKED_MAX 16 /* of these, still being opened */
 #define COMMAND_MAX 1024
 
 /* A session channel before its shell or command begins. */
@@ -123,7 +121,6 @@ static void
 answer (Wire *wire, gpointer data)
 {
   Work *work = data;
-  work->visit->n_asked--;
   if (work->channel != NULL)
     answer_talk (work, wire);
   else
@@ -193,12 +190,30 @@ ask (gpointer data)
 
 /* ---- requests ---- */
 
+/* A refused channel carries no words of libssh's: they go before it, as a message that OpenSSH shows with -v. */
+static void
+tell_person (Wire *wire, const char *text)
+{
+  wire_enter (wire);
+  ssh_send_debug (wire->session, text, 1);
+  wire_leave (wire);
+}
+
+static gboolean
+refuse_one_more (Visit *visit, Wire *wire, ssh_message message)
+{
+  g_autofree char *text = g_strdup_printf ("too many channels in one connection (the limit is %" G_GINT64_FORMAT ", by option 'channels' of endpoints.%s)",
+                                           visit->channels, visit->instance);
+  far_complain (NULL, visit->session, "a connection of session %s was refused: %s", visit->session, text);
+  tell_person (wire, text);
+  return visit_refuse (wire, message);
+}
+
 static Work *
 work_new (Visit *visit, Wire *wire, ssh_message message)
 {
   Work *work = g_new0 (Work, 1);
   *work = (Work){ .visit = visit_ref (visit), .wire = wire_ref (wire), .message = message, .status = g_atomic_rc_box_new0 (gint) };
-  visit->n_asked++;
   return work;
 }
 
@@ -206,8 +221,10 @@ static gboolean
 direct (Visit *visit, Wire *wire, ssh_message message)
 {
   const char *host = ssh_message_channel_request_open_destination (message);
-  if (host == NULL || strlen (host) > 255 || visit->n_open >= OPEN_MAX || visit->n_asked >= ASKED_MAX)
+  if (host == NULL || strlen (host) > 255)
     return visit_refuse (wire, message);
+  if (visit->n_open >= visit->channels)
+    return refuse_one_more (visit, wire, message);
   Work *work = work_new (visit, wire, message);
   work->host = g_strdup (host);
   work->port = ssh_message_channel_request_open_destination_port (message);
@@ -235,8 +252,8 @@ static gboolean
 talk_open (Visit *visit, Wire *wire, ssh_message message)
 {
   sweep (visit);
-  if (visit->n_open >= OPEN_MAX)
-    return visit_refuse (wire, message);
+  if (visit->n_open >= visit->channels)
+    return refuse_one_more (visit, wire, message);
   wire_enter (wire);
   ssh_channel channel = ssh_message_channel_request_open_reply_accept (message);
   wire_leave (wire);
@@ -264,7 +281,7 @@ talk_of (Visit *visit, ssh_message message)
 static gboolean
 talk_begin (Visit *visit, Wire *wire, ssh_message message, Talk *talk, const char *command)
 {
-  if (visit->n_asked >= ASKED_MAX || (command != NULL && strlen (command) > COMMAND_MAX))
+  if (command != NULL && strlen (command) > COMMAND_MAX)
     return visit_refuse (wire, message);
   Work *work = work_new (visit, wire, message);
   work->channel = talk->channel;

@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 typedef struct {
   char **login;
   char *shell;
-  gint64 login_time_us, max;
+  gint64 login_time_us, max, channels;
 } LoginOptions;
 
 /* One person's SSH connection: what the ops of its wire know. Freed with the last reference, on any thread. */
@@ -18,7 +18,7 @@ typedef struct {
   /* constant */
   char *instance;                      /* name of the endpoint instance, looked up on main each time */
   char *session, *device, *from, *asker; /* of the spec; device NULL: the terminal itself */
-  gint64 deadline_us, login_time_us;
+  gint64 deadline_us, login_time_us, channels;
   FarHome *home;
   /* [home] */
   Guard *guard;                        /* until it begins */
@@ -27,7 +27,7 @@ typedef struct {
   gboolean speaks_ssh;                 /* its client has done its part of the key exchange: now a person may type */
   char *person;                        /* after login */
   GPtrArray *talks;                    /* session channels that have not asked for their work yet */
-  guint n_open, n_asked;               /* channels; of these, still being opened */
+  guint n_open;                        /* channels */
   FarHomeTimer *timer;                 /* wakes the wire when the time for login is over */
 } Visit;
 

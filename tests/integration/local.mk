@@ -25,6 +25,7 @@ integration_tests = \
 	tests/integration/lab-selftest.py \
 	tests/integration/links.py \
 	tests/integration/man.py \
+	tests/integration/many.py \
 	tests/integration/mistakes.py \
 	tests/integration/network.py \
 	tests/integration/outside-plugin.sh \
