@@ -12,6 +12,8 @@
 #include "instance-private.h"
 #include "loader.h"
 #include "node.h"
+#include "people.h"
+#include "right.h"
 
 static void
 doctor_instances (json_t *findings)
@@ -58,9 +60,41 @@ doctor_profile (json_t *findings)
   json_decref (effective);
 }
 
+#define ODD_MAX 20 /* rights told one by one */
+
 static void
-doctor_get (gpointer self, FarCall *call)
+doctor_right (json_t *findings, const json_t *right, json_t *people)
 {
+  json_t *odd = far_right_odd (right, people), *one;
+  g_autofree char *words = far_right_text (right);
+  size_t i;
+
+  json_array_foreach (odd, i, one) {
+    g_autofree char *text = g_strdup_printf ("%s: %s: %s", json_string_value (json_object_get (right, "id")), words, json_string_value (one));
+
+    far_doctor_add (findings, FAR_DOCTOR_WARN, "rights", text, NULL);
+  }
+  json_decref (odd);
+}
+
+/* Those of the profile and those given since: what does not exist may be a name mistyped. */
+static void
+doctor_rights (json_t *findings, json_t *people)
+{
+  json_t *rights = far_right_list ();
+  gsize before = json_array_size (findings);
+
+  for (gsize i = 0; i < json_array_size (rights) && json_array_size (findings) < before + ODD_MAX; i++)
+    doctor_right (findings, json_array_get (rights, i), people);
+  if (json_array_size (findings) == before)
+    far_doctor_add (findings, FAR_DOCTOR_GOOD, "rights", _("each is about somebody and something that exists"), NULL);
+  json_decref (rights);
+}
+
+static void
+doctor_people (FarRequest *req, gpointer user)
+{
+  FarCall *call = user;
   g_autofree char *keys = far_node_path ("keys");
   g_auto (GStrv) folders = far_loader_dirs ();
   json_t *findings = json_array (), *body = json_object ();
@@ -70,9 +104,16 @@ doctor_get (gpointer self, FarCall *call)
   doctor_damage (findings);
   doctor_instances (findings);
   doctor_profile (findings);
+  doctor_rights (findings, far_request_error (req) == NULL ? far_request_result (req) : NULL);
   far_doctor_certificates (findings, keys, far_clock_wall_us ());
   json_object_set_new (body, "findings", findings);
   far_call_answer (call, 200, body);
+}
+
+static void
+doctor_get (gpointer self, FarCall *call)
+{
+  far_people_list (far_request_new (doctor_people, call, 0));
 }
 
 const FarHandler far_door_doctor_handlers[] = {

@@ -9,6 +9,7 @@ extern const FarHandler far_door_login_handlers[];
 extern const FarHandler far_door_user_handlers[];
 extern const FarHandler far_door_password_handlers[];
 extern const FarHandler far_door_right_handlers[];
+extern const FarHandler far_door_explain_handlers[];
 extern const FarHandler far_door_doctor_handlers[];
 
 /* A new ticket of the principal, as POST login answers it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Rights at run time: rows of the store called main, and the questions about them. A right counts when its row is durable. */
+/* Rights at run time: rows of the store called main. A right counts when its row is durable. */
 #include "config.h"
 
 #include "door-private.h"
@@ -135,58 +135,81 @@ rights_get (gpointer self, FarCall *call)
 
 /* ---- change ---- */
 
-/* Until the row is durable; then the call is answered and the right in force. */
+/* Until the row is durable; then the right is in force and the call answered. */
 typedef struct {
   FarCall *call;
   json_t *right;  /* NULL: removed */
   char *id;
+  json_t *body;   /* of the answer */
 } RightChange;
 
 static void
 change_free (RightChange *change)
 {
   json_decref (change->right);
+  json_decref (change->body);
   g_free (change->id);
   g_free (change);
 }
 
+/* What is strange about it is told with the answer: it may be meant so. */
 static void
-change_apply (RightChange *change)
+change_odd (FarRequest *req, gpointer user)
 {
-  g_autoptr (GError) error = NULL;
-  json_t *body = json_object ();
+  RightChange *change = user;
 
-  if (change->right == NULL)
-    far_right_remove (change->id);
-  else if (!far_right_set (change->right, &error)) {
-    json_decref (body);
-    far_call_fail (change->call, g_steal_pointer (&error));
-    return;
+  json_object_set_new (change->body, "warnings", far_right_odd (change->right, far_request_error (req) == NULL ? far_request_result (req) : NULL));
+  far_call_answer (change->call, 201, json_incref (change->body));
+  change_free (change);
+}
+
+static void
+change_given (RightChange *change)
+{
+  GError *error = NULL;
+  json_t *was = json_incref (far_right_get (change->id));
+
+  if (far_right_set (change->right, &error)) {
+    json_object_set (change->body, "right", change->right);
+    if (was != NULL)
+      json_object_set (change->body, "was", was);
+    far_people_list (far_request_new (change_odd, change, 0));
+  } else {
+    far_call_fail (change->call, error);
+    change_free (change);
   }
-  json_object_set_new (body, "id", json_string (change->id));
-  far_call_answer (change->call, change->right != NULL ? 201 : 200, body);
+  json_decref (was);
 }
 
 static void
 change_stored (FarRequest *req, gpointer user)
 {
   RightChange *change = user;
+  const GError *error = far_request_error (req);
 
-  if (far_request_error (req) != NULL)
-    far_call_fail (change->call, g_error_copy (far_request_error (req)));
-  else
-    change_apply (change);
+  if (error == NULL && change->right != NULL) {
+    change_given (change);
+    return;
+  }
+  if (error == NULL) {
+    far_right_remove (change->id);
+    far_call_answer (change->call, 200, json_incref (change->body));
+  } else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT)) {
+    far_call_fail_new (change->call, FAR_ERROR_CONFLICT, _("right %s stands in the store already, given by somebody else just now: look at `farctl rights`"), change->id);
+  } else {
+    far_call_fail (change->call, g_error_copy (error));
+  }
   change_free (change);
 }
 
 static void
-change_store (FarCall *call, const char *id, json_t *right /* takes */)
+change_store (FarCall *call, const char *id, json_t *right /* takes */, gint64 expect)
 {
   RightChange *change = g_new0 (RightChange, 1);
   char *text = right != NULL ? json_dumps (right, JSON_COMPACT) : NULL;
 
-  *change = (RightChange) { .call = call, .right = right, .id = g_strdup (id) };
-  far_store_put (RIGHTS_STORE, RIGHTS_TABLE, id, text, FAR_EXPECT_ANY, far_request_new (change_stored, change, RIGHTS_TIMEOUT_MS));
+  *change = (RightChange) { .call = call, .right = right, .id = g_strdup (id), .body = json_pack ("{s:s}", "id", id) };
+  far_store_put (RIGHTS_STORE, RIGHTS_TABLE, id, text, expect, far_request_new (change_stored, change, RIGHTS_TIMEOUT_MS));
   free (text);
 }
 
@@ -205,25 +228,50 @@ rights_may_change (FarCall *call, const char *id)
   return FALSE;
 }
 
-static void
-rights_post (gpointer self, FarCall *call)
+/* The body as a right: with an id, without what is said about the giving. */
+static json_t *
+rights_read_body (const FarCall *call)
 {
   json_t *right = json_copy (call->body);
-  GError *error = NULL;
 
+  json_object_del (right, "replace");
   if (json_object_get (right, "id") == NULL) {
     g_autofree char *id = far_random_text (8);
 
     json_object_set_new (right, "id", json_string (id));
   }
-  if (!far_right_check (right, &error)) {
+  return right;
+}
+
+/* A right of that id: another one takes its place only when that is asked for, since conditions would go with it without a word. */
+static gboolean
+rights_may_replace (FarCall *call, json_t *right)
+{
+  const char *id = json_string_value (json_object_get (right, "id"));
+  json_t *is = far_right_get (id);
+  g_autofree char *text = is != NULL ? far_right_text (is) : NULL;
+
+  if (is == NULL || json_is_true (json_object_get (call->body, "replace")))
+    return TRUE;
+  if (json_equal (is, right))
+    far_call_answer (call, 200, json_pack ("{s:s, s:O, s:[]}", "id", id, "right", is, "warnings"));
+  else
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("right %s is there already: %s; --replace puts this one in its place"), id, text);
+  return FALSE;
+}
+
+static void
+rights_post (gpointer self, FarCall *call)
+{
+  json_t *right = rights_read_body (call);
+  const char *id = json_string_value (json_object_get (right, "id"));
+  GError *error = NULL;
+
+  if (!far_right_check (right, &error) || !far_right_family_ok (right, &error))
     far_call_fail (call, error);
-    json_decref (right);
-  } else if (!rights_may_change (call, json_string_value (json_object_get (right, "id")))) {
-    json_decref (right);
-  } else {
-    change_store (call, json_string_value (json_object_get (right, "id")), right);
-  }
+  else if (rights_may_change (call, id) && rights_may_replace (call, right))
+    change_store (call, id, json_incref (right), far_right_exists (id) ? FAR_EXPECT_ANY : FAR_EXPECT_ABSENT);
+  json_decref (right);
 }
 
 static void
@@ -234,135 +282,7 @@ rights_delete (gpointer self, FarCall *call)
   if (!far_right_exists (id))
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no right %s; `farctl rights` shows all"), id);
   else if (rights_may_change (call, id))
-    change_store (call, id, NULL);
-}
-
-/* ---- explain ---- */
-
-typedef struct {
-  FarCall *call;
-  char *who, *object;
-  FarAction action;
-  FarCircumstances how;
-} Question;
-
-static void
-question_free (Question *question)
-{
-  g_free (question->who);
-  g_free (question->object);
-  g_free (question);
-}
-
-static FarPrincipal *
-question_principal (const char *who, const char *const *groups, const char *from)
-{
-  FarPrincipal *principal;
-
-  if (g_str_has_prefix (who, "local:")) {
-    principal = far_principal_new (FAR_PRINCIPAL_LOCAL, who + strlen ("local:"), NULL, from);
-    principal->super = strcmp (who, "local:root") == 0;
-    return principal;
-  }
-  if (g_str_has_prefix (who, "node:"))
-    return far_principal_new (FAR_PRINCIPAL_NODE, who + strlen ("node:"), NULL, from);
-  return far_principal_new (FAR_PRINCIPAL_PERSON, g_str_has_prefix (who, "person:") ? who + strlen ("person:") : who, groups, from);
-}
-
-static void
-question_answer (Question *question, const char *const *groups)
-{
-  g_autoptr (FarPrincipal) principal = question_principal (question->who, groups, question->how.from);
-
-  far_call_answer (question->call, 200, far_explain (principal, question->action, question->object, &question->how));
-  question_free (question);
-}
-
-static json_t *
-question_person (json_t *people, const char *name)
-{
-  for (gsize i = 0; i < json_array_size (people); i++)
-    if (g_strcmp0 (json_string_value (json_object_get (json_array_get (people, i), "name")), name) == 0)
-      return json_array_get (people, i);
-  return NULL;
-}
-
-static void
-question_people (FarRequest *req, gpointer user)
-{
-  Question *question = user;
-  const char *name = g_str_has_prefix (question->who, "person:") ? question->who + strlen ("person:") : question->who;
-  json_t *person = far_request_error (req) == NULL ? question_person (far_request_result (req), name) : NULL;
-  json_t *list = json_object_get (person, "groups");
-  g_autofree const char **groups = g_new0 (const char *, json_array_size (list) + 1);
-
-  for (gsize i = 0; i < json_array_size (list); i++)
-    groups[i] = json_string_value (json_array_get (list, i));
-  question_answer (question, groups);
-}
-
-static const char *
-explain_query (const FarCall *call, const char *name)
-{
-  return json_string_value (json_object_get (call->query, name));
-}
-
-static gboolean
-explain_take (Question *question, GError **error)
-{
-  const FarCall *call = question->call;
-  const char *action = explain_query (call, "action"), *length = explain_query (call, "for"), *at = explain_query (call, "at");
-
-  if (explain_query (call, "object") == NULL || action == NULL) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("ask with who=…&action=…&object=…"));
-    return FALSE;
-  }
-  question->action = far_action_parse (action);
-  if (question->action == FAR_ACTION_NONE) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("action '%s': see, connect, connect-raw, watch, copy, act, approve or manage is meant"), action);
-    return FALSE;
-  }
-  question->object = g_strdup (explain_query (call, "object"));
-  question->how.from = explain_query (call, "from");
-  return (length == NULL || far_parse_duration (length, &question->how.length_us, error)) &&
-         (at == NULL || far_clock_parse (at, &question->how.wall_us, error));
-}
-
-/* About oneself everybody may ask; about others who manages rights. */
-static gboolean
-explain_may (const FarCall *call, const char *who)
-{
-  g_autofree char *self = far_principal_text (call->principal);
-
-  return g_strcmp0 (who, self) == 0 || far_may (call->principal, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_MAY_ALLOW;
-}
-
-static void
-explain_get (gpointer self, FarCall *call)
-{
-  g_autofree char *own = far_principal_text (call->principal);
-  const char *who = explain_query (call, "who"), *groups = explain_query (call, "groups");
-  Question *question = g_new0 (Question, 1);
-  GError *error = NULL;
-
-  question->call = call;
-  question->who = who == NULL ? g_strdup (own) : strchr (who, ':') != NULL ? g_strdup (who) : g_strconcat ("person:", who, NULL);
-  if (!explain_take (question, &error)) {
-    question_free (question);
-    far_call_fail (call, error);
-  } else if (!explain_may (call, question->who)) {
-    question_free (question);
-    far_call_refuse (call, "rights", _("no right to ask about others"));
-  } else if (g_strcmp0 (question->who, own) == 0) {
-    far_call_answer (call, 200, far_explain (call->principal, question->action, question->object, &question->how));
-    question_free (question);
-  } else if (groups != NULL || !g_str_has_prefix (question->who, "person:")) {
-    g_auto (GStrv) list = g_strsplit (groups != NULL ? groups : "", ",", 64);
-
-    question_answer (question, (const char *const *) list);
-  } else {
-    far_people_list (far_request_new (question_people, question, 0));
-  }
+    change_store (call, id, NULL, FAR_EXPECT_ANY);
 }
 
 static const FarField right_fields[] = {
@@ -375,6 +295,7 @@ static const FarField right_fields[] = {
   { "from", FAR_FIELD_STRING, FALSE, N_ ("nets, with commas"), 512 },
   { "needs", FAR_FIELD_STRING, FALSE, N_ ("approval"), 16 },
   { "until", FAR_FIELD_STRING, FALSE, N_ ("day or instant at which it ends"), 40 },
+  { "replace", FAR_FIELD_BOOL, FALSE, N_ ("put it in the place of the one of this id"), 0 },
   { NULL, FAR_FIELD_END },
 };
 
@@ -382,6 +303,5 @@ const FarHandler far_door_right_handlers[] = {
   { "GET", "rights", FAR_ACTION_NONE, NULL, NULL, 0, rights_get, N_ ("rights: all, or the asker's own") },
   { "POST", "rights", FAR_ACTION_MANAGE, NULL, right_fields, 0, rights_post, N_ ("give a right") },
   { "DELETE", "rights/{r}", FAR_ACTION_MANAGE, NULL, NULL, 0, rights_delete, N_ ("take a right back") },
-  { "GET", "explain", FAR_ACTION_NONE, NULL, NULL, 0, explain_get, N_ ("why somebody may or may not") },
   { NULL },
 };

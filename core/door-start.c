@@ -12,8 +12,8 @@
 
 #include <farwatch/clock.h>
 
-static const FarHandler *const door_tables[] = { far_door_login_handlers, far_door_user_handlers, far_door_password_handlers, far_door_right_handlers, far_door_doctor_handlers,
-                                                 far_door_backup_handlers };
+static const FarHandler *const door_tables[] = { far_door_login_handlers, far_door_user_handlers, far_door_password_handlers, far_door_right_handlers, far_door_explain_handlers,
+                                                 far_door_doctor_handlers, far_door_backup_handlers };
 
 void
 far_door_start (void)

@@ -79,6 +79,7 @@ libfarwatch_la_SOURCES = \
 	core/door-login.c \
 	core/door-password.c \
 	core/door-private.h \
+	core/door-explain.c \
 	core/door-rights.c \
 	core/door-start.c \
 	core/door-users.c \
@@ -159,6 +160,7 @@ libfarwatch_la_SOURCES = \
 	core/request-private.h \
 	core/request.c \
 	core/right-also.c \
+	core/right-odd.c \
 	core/right-row.c \
 	core/right-row.h \
 	core/right.c \

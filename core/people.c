@@ -175,6 +175,17 @@ far_people_list (FarRequest *req)
   walk_next (walk);
 }
 
+gboolean
+far_people_listed (void)
+{
+  g_autoptr (GPtrArray) list = far_instance_list (FAR_KIND_AUTHENTICATOR);
+
+  for (guint i = 0; i < list->len; i++)
+    if (((const FarAuthenticatorType *) far_instance_type (list->pdata[i]))->ops->list != NULL)
+      return TRUE;
+  return FALSE;
+}
+
 /* ---- put: one thing after the other, each to the first authenticator that takes it ---- */
 
 static void people_put_rest (Walk *walk);

@@ -6,6 +6,8 @@
 
 /* Result: json_t* array of {name, groups, has_password, keys, authenticators}, by name; free with far_json_free. */
 void far_people_list (FarRequest *req);
+/* Does an authenticator run that can list people? Else nobody can say that a name is none. */
+gboolean far_people_listed (void);
 /* Makes or changes a person: password and groups go to the first authenticator that takes them, those that know the
  * person before others; the key to the first that takes it. secret, groups, key NULL: kept. */
 void far_people_put (const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req);

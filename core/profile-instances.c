@@ -4,6 +4,7 @@
 
 #include "profile-private.h"
 
+#include "right.h"
 #include "suggest.h"
 
 FarRefs *
@@ -48,6 +49,8 @@ read_type (FarProfile *profile, FarConfigured *configured, const FarYaml *type, 
   g_autoptr (GError) error = NULL;
 
   configured->type = far_loader_type (configured->kind, type->text, &profile->rules, &error);
+  if (configured->type != NULL && configured->kind == FAR_KIND_SERVICE)
+    far_right_family_learn (((const FarServiceType *) configured->type)->handlers);
   if (configured->type != NULL)
     return;
   configured->missing = g_strdup (error->message);

@@ -5,6 +5,7 @@
 #include "profile-private.h"
 
 #include "device.h"
+#include "right.h"
 
 /* ---- node ---- */
 
@@ -168,6 +169,31 @@ right_json (const RightOptions *options, guint index)
   return right;
 }
 
+static gboolean
+lacks_a_type (const FarProfile *profile)
+{
+  for (guint i = 0; i < profile->instances->len; i++)
+    if (((const FarConfigured *) profile->instances->pdata[i])->missing != NULL)
+      return TRUE;
+  return FALSE;
+}
+
+/* Is it about something that can be, and now? A service whose plugin is missing might know the object: then the rest runs all the same. */
+static void
+read_right_sense (FarProfile *profile, const FarYaml *map, const char *what, json_t *right, GPtrArray *faults)
+{
+  g_autoptr (GError) error = NULL;
+  json_t *odd = json_array (), *text;
+  size_t i;
+
+  if (!far_right_family_ok (right, &error))
+    far_fault_add (faults, lacks_a_type (profile) ? FAR_FAULT_WARNING : FAR_FAULT_ERROR, map, "%s: %s", what, error->message);
+  far_right_odd_date (odd, right);
+  json_array_foreach (odd, i, text)
+    far_fault_add (faults, FAR_FAULT_WARNING, map, "%s: %s", what, json_string_value (text));
+  json_decref (odd);
+}
+
 static void
 read_right (FarProfile *profile, const FarYaml *map, guint index, GPtrArray *faults)
 {
@@ -188,6 +214,8 @@ read_right (FarProfile *profile, const FarYaml *map, guint index, GPtrArray *fau
   far_options_unref (options);
   if (far_faults_errors (faults) == before && !far_right_check (right, &error))
     far_fault_add (faults, FAR_FAULT_ERROR, map, "%s: %s", what, error->message);
+  else if (far_faults_errors (faults) == before)
+    read_right_sense (profile, map, what, right, faults);
   json_array_append_new (profile->rights, right);
 }
 

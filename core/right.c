@@ -82,6 +82,14 @@ far_right_is_profile (const char *id)
   return at >= 0 && ((FarRightRow *) right_rows ()->pdata[at])->profile;
 }
 
+json_t *
+far_right_get (const char *id)
+{
+  int at = right_index (id);
+
+  return at >= 0 ? ((FarRightRow *) right_rows ()->pdata[at])->json : NULL;
+}
+
 gboolean
 far_right_check (json_t *right, GError **error)
 {
@@ -411,6 +419,36 @@ right_may_name (FarMay may)
   return names[may];
 }
 
+/* A right of any action lets see, so that its own action is not the question there. */
+static FarSays
+explain_says (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, FarAction action, GPtrArray *names, const FarCircumstances *how)
+{
+  FarShows wanted = action == FAR_ACTION_SEE ? FAR_SHOWS_ALL : FAR_SHOWS_NAME;
+
+  if (action != FAR_ACTION_KNOW && (action != FAR_ACTION_SEE || principal->kind == FAR_PRINCIPAL_NODE))
+    return right_row_best (row, principal, via_node, action, names, how);
+  for (guint n = 0; n < names->len; n++)
+    if (far_right_row_shows (row, principal, via_node, names->pdata[n], how != NULL && how->wall_us != 0 ? how->wall_us : far_clock_wall_us ()) >= wanted)
+      return FAR_SAYS_YES;
+  return MIN (right_row_best (row, principal, via_node, row->action, names, how), FAR_SAYS_HOURS);
+}
+
+/* Appends what the row says, if it is for the principal; FALSE: it is for others. */
+static gboolean
+explain_row (json_t *list, const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, FarAction action, GPtrArray *names,
+             const FarCircumstances *how)
+{
+  json_t *line;
+
+  if (!far_right_row_is_for (row, principal, via_node))
+    return FALSE;
+  line = json_object ();
+  json_object_set (line, "right", row->json);
+  json_object_set_new (line, "says", json_string (far_says_text (explain_says (row, principal, via_node, action, names, how))));
+  json_array_append_new (list, line);
+  return TRUE;
+}
+
 json_t *
 far_explain (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how)
 {
@@ -420,15 +458,14 @@ far_explain (const FarPrincipal *principal, FarAction action, const char *object
   FarMay may = far_may (principal, action, object, how, &cause);
   json_t *list = json_array (), *answer = json_object ();
   GPtrArray *rows = right_rows ();
+  guint others = 0;
 
   for (guint i = 0; i < rows->len; i++) {
-    const FarRightRow *row = rows->pdata[i];
-    FarSays says = right_row_best (row, principal, FALSE, action, names, how);
-    json_t *line = json_object ();
+    gboolean concerns = explain_row (list, rows->pdata[i], principal, FALSE, action, names, how);
 
-    json_object_set (line, "right", row->json);
-    json_object_set_new (line, "says", json_string (far_says_text (says)));
-    json_array_append_new (list, line);
+    if (principal->via != NULL) /* the node's own share in a claim */
+      concerns |= explain_row (list, rows->pdata[i], principal, TRUE, action, names, how);
+    others += !concerns;
   }
   json_object_set_new (answer, "who", json_string (who));
   json_object_set_new (answer, "action", json_string (far_action_name (action)));
@@ -438,5 +475,6 @@ far_explain (const FarPrincipal *principal, FarAction action, const char *object
     json_object_set_new (answer, "cause", json_string (cause));
   json_object_set_new (answer, "super", json_boolean (principal->super));
   json_object_set_new (answer, "rights", list);
+  json_object_set_new (answer, "others", json_integer (others));
   return answer;
 }

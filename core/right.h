@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Core's inside of rights. [main] */
 #pragma once
-#include <farwatch/right.h>
+#include <farwatch/message.h>
 
 /* Replaces all rights that stand in the profile by this list (array of rights, each checked); keeps the old ones on error. */
 gboolean far_right_set_profile (json_t *list, GError **error);
@@ -11,6 +11,19 @@ gboolean far_right_exists (const char *id);
 /* Those that are for this principal. */
 json_t *far_right_list_of (const FarPrincipal *principal);
 void far_right_clear (void);
+/* The right of this id, as written, borrowed; NULL: none. */
+json_t *far_right_get (const char *id);
+
+/* ---- right-odd.c ---- */
+
+/* Objects of these handlers may stand in rights, too. */
+void far_right_family_learn (const FarHandler *handlers);
+/* FAR_ERROR_INVALID for an object of which the first part names nothing that a right could be for. right: one that far_right_check() takes. */
+gboolean far_right_family_ok (const json_t *right, GError **error);
+/* What is strange about such a right, as an array of texts: names that nothing has now, a date that is past. people: list of far_people_list(). */
+json_t *far_right_odd (const json_t *right, json_t *people);
+/* Its date alone, appended to odd. */
+void far_right_odd_date (json_t *odd, const json_t *right);
 /* What this person's logins up to now gave is over, also where a session still holds it: the person was removed, or is in other groups now. */
 void far_right_end_person (const char *name);
 

@@ -205,10 +205,28 @@ ctl_user_list (Ctl *ctl, int argc, char **argv)
 
 /* ---- rights ---- */
 
+/* With all its conditions, and what stood there before: a right is read by who answers for it. */
+static int
+grant_done (Ctl *ctl, json_t *answer)
+{
+  json_t *was = json_object_get (answer, "was"), *warnings = json_object_get (answer, "warnings"), *one;
+  g_autofree char *id = g_strdup (json_string_value (json_object_get (answer, "id"))), *now = far_right_text (json_object_get (answer, "right"));
+  g_autofree char *before = was != NULL ? far_right_text (was) : NULL;
+  size_t i;
+
+  json_array_foreach (warnings, i, one)
+    if (json_is_string (one))
+      ctl_say (_("warning: %s"), json_string_value (one));
+  if (before != NULL)
+    return ctl_done (ctl, answer, _("right %s was: %s\nright %s is: %s"), id != NULL ? id : "-", before, id != NULL ? id : "-", now);
+  return ctl_done (ctl, answer, _("right %s: %s"), id != NULL ? id : "-", now);
+}
+
 int
 ctl_grant (Ctl *ctl, int argc, char **argv)
 {
-  g_autofree char *id = NULL, *hours = NULL, *longest = NULL, *from = NULL, *needs = NULL, *until = NULL, *given = NULL;
+  g_autofree char *id = NULL, *hours = NULL, *longest = NULL, *from = NULL, *needs = NULL, *until = NULL;
+  gboolean replace = FALSE;
   const GOptionEntry entries[] = {
     { "id", 0, 0, G_OPTION_ARG_STRING, &id, N_ ("name of the right; drawn if left out"), N_ ("ID") },
     { "hours", 0, 0, G_OPTION_ARG_STRING, &hours, N_ ("\"mon-fri 08:00-18:00\""), N_ ("TEXT") },
@@ -216,6 +234,7 @@ ctl_grant (Ctl *ctl, int argc, char **argv)
     { "from", 0, 0, G_OPTION_ARG_STRING, &from, N_ ("only from these nets, with commas"), N_ ("NETS") },
     { "needs", 0, 0, G_OPTION_ARG_STRING, &needs, N_ ("'approval': a second person agrees each time"), N_ ("WHAT") },
     { "until", 0, 0, G_OPTION_ARG_STRING, &until, N_ ("when it ends: a day or an instant"), N_ ("DATE") },
+    { "replace", 0, 0, G_OPTION_ARG_NONE, &replace, N_ ("put it in the place of the right of this id"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   GError *error = NULL;
@@ -224,13 +243,10 @@ ctl_grant (Ctl *ctl, int argc, char **argv)
   if (!ctl_args (ctl, entries, &argc, &argv, 3, 3))
     return ctl->status;
   answer = ctl_call (ctl, "POST", "rights",
-                     json_pack ("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "who", argv[1], "action", argv[2], "object", argv[3], "id", id, "hours",
-                                hours, "longest", longest, "from", from, "needs", needs, "until", until),
+                     json_pack ("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "who", argv[1], "action", argv[2], "object", argv[3], "id", id,
+                                "hours", hours, "longest", longest, "from", from, "needs", needs, "until", until, "replace", replace ? json_true () : NULL),
                      &error);
-  if (answer == NULL)
-    return ctl_fail (ctl, error);
-  given = g_strdup (json_string_value (json_object_get (answer, "id")));
-  return ctl_done (ctl, answer, _("right %s: %s may %s %s"), given != NULL ? given : "-", argv[1], argv[2], argv[3]);
+  return answer != NULL ? grant_done (ctl, answer) : ctl_fail (ctl, error);
 }
 
 int
@@ -281,6 +297,7 @@ explain_print (json_t *answer)
 {
   json_t *list = json_object_get (answer, "rights");
   const char *cause = json_string_value (json_object_get (answer, "cause"));
+  json_int_t others = json_integer_value (json_object_get (answer, "others"));
 
   printf (_("%s, %s, %s: %s%s%s\n"), json_string_value (json_object_get (answer, "who")), json_string_value (json_object_get (answer, "action")),
           json_string_value (json_object_get (answer, "object")), json_string_value (json_object_get (answer, "result")), cause != NULL ? ": " : "",
@@ -294,6 +311,8 @@ explain_print (json_t *answer)
             json_string_value (json_object_get (right, "action")), json_string_value (json_object_get (right, "object")),
             json_string_value (json_object_get (line, "says")));
   }
+  if (others > 0)
+    printf (_("  rights of others: %lld, not shown\n"), (long long) others);
 }
 
 int

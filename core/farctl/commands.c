@@ -23,7 +23,7 @@ const CtlCommand ctl_commands[] = {
   { "user password", "[NAME] [--password-stdin]", N_ ("change one's own password at --server, or set a person's"), ctl_user_password, CTL_ANYWHERE },
   { "user remove", "NAME", N_ ("remove a person; their logins end"), ctl_user_remove, CTL_ANYWHERE },
   { "user list", "", N_ ("people"), ctl_user_list, CTL_ANYWHERE },
-  { "grant", "WHO ACTION OBJECT [--id ID] [--hours TEXT] [--longest TIME] [--from NETS] [--needs approval] [--until DATE]",
+  { "grant", "WHO ACTION OBJECT [--id ID] [--hours TEXT] [--longest TIME] [--from NETS] [--needs approval] [--until DATE] [--replace]",
     N_ ("give a right: grant alice connect terminals/t1 (or sites/SITE, groups/GROUP)"), ctl_grant, CTL_ANYWHERE },
   { "revoke", "RIGHT | --node NODE", N_ ("take a right back, or a node's key and certificates"), ctl_revoke, CTL_ANYWHERE },
   { "rights", "", N_ ("rights: all, or one's own"), ctl_rights, CTL_ANYWHERE },

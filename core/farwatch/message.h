@@ -128,10 +128,14 @@ gboolean far_peer_connected (const char *transport, const char *peer);
 void far_peer_changed (FarInstance *transport, const char *peer, gboolean up, const char *from);
 void far_peer_cut (const char *transport, const char *peer, const char *cause);
 
+/* Is there what a right's object names? */
+typedef enum { FAR_KNOWS_NOT_MINE /* another keeps such objects, or nobody */, FAR_KNOWS_NONE, FAR_KNOWS_IT } FarKnows;
+
 /* What a service may hear; any may be NULL. [main] */
 typedef struct {
   void (*peer) (gpointer self, const char *transport, const char *peer, gboolean up, const char *from);
   void (*devices) (gpointer self); /* a reload has read the devices of the profile again */
+  FarKnows (*knows) (gpointer self, char **parts); /* parts of the object, each a name or a glob; one that fits is enough */
 } FarServiceOps;
 
 /* ---- stream tickets ---- */

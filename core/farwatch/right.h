@@ -58,7 +58,7 @@ gboolean far_visible (const FarPrincipal *principal, const char *object);
 /* May the principal see what the object is, holds and did? By a right of any action to it or to what it is part of; one to a part of it is not
  * enough. The same as FAR_ACTION_SEE asks, and what a node may see of itself. Whatever tells more than a name goes through this. [main] */
 gboolean far_may_see (const FarPrincipal *principal, const char *object);
-/* JSON: every right looked at and what it said, in order; for `farctl explain`. */
+/* JSON: each right that is for the principal (or for the node that vouches for them) and what it said, in order; how many are for others. For `farctl explain`. */
 json_t *far_explain (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how);
 
 /* The object ("terminals/t1", two parts) is also known by these names ("sites/north", "groups/pumps"): a right to one of them covers it and what
@@ -74,5 +74,7 @@ gboolean far_right_check (json_t *right, GError **error);         /* form only *
 gboolean far_right_set (json_t *right, GError **error);           /* add or replace by id */
 gboolean far_right_remove (const char *id);
 json_t *far_right_list (void);
+/* "alice may connect terminals/t1, longest 30m, needs approval"; caller frees. [any thread] */
+char *far_right_text (const json_t *right);
 
 G_END_DECLS

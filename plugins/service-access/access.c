@@ -235,7 +235,7 @@ static const FarOption options[] = {
   { NULL, FAR_OPT_END },
 };
 
-static const FarServiceOps ops = { .peer = access_peer };
+static const FarServiceOps ops = { .peer = access_peer, .knows = access_knows };
 
 static const FarServiceType access_type = {
   .type = { .kind = FAR_KIND_SERVICE, .name = "access", .summary = N_ ("access of people to devices, cloud side"), .instance_size = sizeof (Access),

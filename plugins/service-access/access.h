@@ -3,7 +3,7 @@
  * through, and a change counts when its row is durable. Everything here runs on the main context.
  *
  * One file, one idea: registry and devices, join (join tokens), enroll, renew, ask (a person asks), refusal, recheck, session (the state
- * machine's effects), row (a session on disk), draw (Z, X, Y), offer (credential), poll, close, watch, entry (streams), restart, place (site and groups), nodes, own (this server's certificate). */
+ * machine's effects), row (a session on disk), draw (Z, X, Y), offer (credential), poll, close, watch, entry (streams), restart, place (site and groups), known, nodes, own (this server's certificate). */
 #pragma once
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>
@@ -271,6 +271,9 @@ void access_stream_post (gpointer self, FarCall *call);
 /* recheck.c */
 void access_recheck_start (Access *self);
 void access_recheck_stop (Access *self);
+
+/* known.c */
+FarKnows access_knows (gpointer self, char **parts);
 
 /* own.c */
 void access_own_start (Access *self);

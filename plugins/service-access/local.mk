@@ -20,6 +20,7 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/entry.c \
 	plugins/service-access/history.c \
 	plugins/service-access/join.c \
+	plugins/service-access/known.c \
 	plugins/service-access/nodes.c \
 	plugins/service-access/offer.c \
 	plugins/service-access/own.c \

@@ -246,7 +246,7 @@ static const FarOption options[] = {
   { NULL, FAR_OPT_END },
 };
 
-static const FarServiceOps ops = { .peer = agent_peer, .devices = agent_devices };
+static const FarServiceOps ops = { .peer = agent_peer, .devices = agent_devices, .knows = agent_knows };
 
 static const FarServiceType agent_type = {
   .type = { .kind = FAR_KIND_SERVICE, .name = "agent", .summary = N_ ("access of people to devices, terminal side"), .instance_size = sizeof (Agent),

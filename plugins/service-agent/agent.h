@@ -147,6 +147,7 @@ void agent_close_post (gpointer self, FarCall *call);
 /* ---- devices.c ---- */
 void agent_devices_tell (Agent *self);
 gboolean agent_devices_load (Agent *self, GError **error);
+FarKnows agent_knows (gpointer self, char **parts);
 void agent_devices_get (gpointer self, FarCall *call);
 void agent_device_put (gpointer self, FarCall *call);
 void agent_device_delete (gpointer self, FarCall *call);

@@ -125,6 +125,21 @@ added_write (json_t *added, GError **error)
 
 /* ---- this node's own people ---- */
 
+/* A right at a terminal is about the terminal itself. */
+FarKnows
+agent_knows (gpointer self, char **parts)
+{
+  if (strcmp (parts[0], "terminals") != 0)
+    return FAR_KNOWS_NOT_MINE;
+  if (!g_pattern_match_simple (parts[1], far_node_id ()))
+    return FAR_KNOWS_NONE;
+  g_autoptr (GPtrArray) devices = far_device_list ();
+  for (guint i = 0; parts[2] && parts[3] && i < devices->len; i++)
+    if (g_pattern_match_simple (parts[3], ((const FarDevice *) devices->pdata[i])->name))
+      return FAR_KNOWS_IT;
+  return parts[2] && parts[3] ? FAR_KNOWS_NONE : FAR_KNOWS_IT;
+}
+
 static gboolean
 own_node (FarCall *call)
 {

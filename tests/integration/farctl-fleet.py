@@ -197,6 +197,25 @@ class Ways(FleetCase):
         self.fleet.farctl("terminal", "set", "t1", "--note", "mine")
         self.assertEqual(self.fleet.farctl("terminals", "t1", json=True)["note"], "mine")
 
+    def test_explain_shows_what_concerns_one(self):
+        self.fleet.farctl("grant", "carol", "manage", "terminals/secret-place", "--id", "secret-right")
+        for said in (self.fleet.farctl_as("alice", "explain", "alice", "connect", "terminals/t1"), self.fleet.farctl("explain", "alice", "connect", "terminals/t1")):
+            self.assertNotIn("secret", said)
+            self.assertNotIn("carol", said)
+            self.assertIn("rights of others: 1, not shown", said)
+
+    def test_names_that_nothing_has(self):
+        """Warned of when given; told by doctor as long as it is so."""
+        warned = lambda *words: self.fleet.farctl("grant", *words, json=True)["warnings"]  # noqa: E731
+        self.assertEqual(warned("alice", "see", "terminals/t1/devices/echo"), [])
+        self.assertEqual(warned("alyce", "see", "terminals/t1"), ["nobody called alyce is known here now"])
+        self.assertEqual(warned("@pumps", "see", "terminals/t1"), ["nobody is in the group pumps now"])
+        self.assertEqual(warned("alice", "manage", "users/alyce"), ["nobody called alyce is known here now"])
+        self.assertEqual(warned("alice", "see", "terminals/t1/devices/ecko", "--until", "2020-01-01"),
+                         ["there is no terminals/t1/devices/ecko now", "it ended on 2020-01-01 and gives nothing"])
+        self.assertEqual(self.fleet.farctl("grant", "alice", "see", "terminal/t1", check=False).returncode, 2)
+        self.assertIn("alyce may see terminals/t1: nobody called alyce is known here now", self.fleet.farctl("doctor", check=False).stdout)
+
     def test_rights_outlive_a_restart(self):
         given = self.fleet.farctl("grant", "bob", "see", "terminals/*", "--until", "2099-01-01", json=True)["id"]
         self.fleet.farctl("revoke", self.fleet.farctl("grant", "bob", "act", "terminals/*", json=True)["id"])

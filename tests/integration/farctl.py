@@ -165,6 +165,23 @@ class Farctl(unittest.TestCase):
             door.close()
             os.unlink(door.path)
 
+    # ---- rights ----
+
+    def test_a_right_is_told_with_its_conditions(self):
+        right = {"id": "r", "who": "alice", "action": "connect", "object": "terminals/t1", "needs": "approval", "longest": "30m"}
+        door = self.door({"POST rights": (201, {"id": "r", "right": right, "warnings": ["there is no terminals/t1 now"]})})
+        done = self.run_ctl("grant", "alice", "connect", "terminals/t1", "--id", "r", "--needs", "approval", "--longest", "30m")
+        self.assertEqual(done.stdout, "right r: alice may connect terminals/t1, longest 30m, needs approval\n")
+        self.assertEqual(done.stderr, "warning: there is no terminals/t1 now\n")
+        self.assertEqual(door.wait("POST", "rights"), right)
+
+    def test_a_right_that_is_replaced_says_what_it_was(self):
+        now, was = {"who": "alice", "action": "connect", "object": "terminals/t1"}, {"who": "alice", "action": "connect", "object": "terminals/t1", "needs": "approval"}
+        door = self.door({"POST rights": (201, {"id": "r", "right": now, "was": was, "warnings": []})})
+        done = self.run_ctl("grant", "alice", "connect", "terminals/t1", "--id", "r", "--replace")
+        self.assertEqual(done.stdout, "right r was: alice may connect terminals/t1, needs approval\nright r is: alice may connect terminals/t1\n")
+        self.assertIs(door.wait("POST", "rights")["replace"], True)
+
     # ---- sessions ----
 
     def test_a_command_with_a_listener(self):

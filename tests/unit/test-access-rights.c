@@ -2,6 +2,7 @@
 /* What a right to one device shows of its terminal, and how lists are read by who may see a part of them. */
 #include "config.h"
 
+#include "door.h"
 #include "unit/access-help.h"
 
 #include <string.h>
@@ -11,6 +12,8 @@ static void
 set_up (void)
 {
   cloud_up (NULL);
+  far_door_start ();
+  settle ();
   terminal_enrol ("t1");
   terminal_enrol ("t2");
   terminal_link ("t1", TRUE);
@@ -28,6 +31,7 @@ set_up (void)
 static void
 tear_down (void)
 {
+  far_door_stop ();
   cloud_down ();
 }
 
@@ -128,6 +132,114 @@ START_TEST (a_node_is_not_seen_by_a_part)
 }
 END_TEST
 
+/* ---- giving rights ---- */
+
+static json_t *
+right_body (const char *id, const char *more)
+{
+  g_autofree char *text = g_strdup_printf ("{\"id\":\"%s\",\"who\":\"alice\",\"action\":\"connect\",\"object\":\"terminals/t1\"%s%s}", id, more ? "," : "", more ? more : "");
+  json_t *body = json_loads (text, 0, NULL);
+  ck_assert_ptr_nonnull (body);
+  return body;
+}
+
+static json_t *
+right_kept (const char *id)
+{
+  json_t *list = json_object_get (ask_root ("GET", "rights", NULL).body, "rights"), *right;
+  size_t i;
+  json_array_foreach (list, i, right)
+    if (g_strcmp0 (text_of (right, "id"), id) == 0)
+      return right;
+  return NULL;
+}
+
+/* The conditions of a right do not go because somebody gives it again. */
+START_TEST (a_right_is_replaced_when_asked_for)
+{
+  Got got = ask_root ("POST", "rights", right_body ("r", "\"needs\":\"approval\",\"longest\":\"30m\",\"hours\":\"mon-fri 08:00-18:00\""));
+  ck_assert_msg (got.status == 201, "%u %s", got.status, text_of (got.body, "message"));
+  ck_assert_str_eq (text_of (json_object_get (got.body, "right"), "needs"), "approval");
+  ck_assert_ptr_null (json_object_get (got.body, "was"));
+  got = ask_root ("POST", "rights", right_body ("r", NULL));
+  ck_assert_uint_eq (got.status, 409);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "alice may connect terminals/t1, hours mon-fri 08:00-18:00, longest 30m, needs approval"));
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "--replace"));
+  ck_assert_str_eq (text_of (right_kept ("r"), "longest"), "30m");
+  got = ask_root ("POST", "rights", right_body ("r", "\"needs\":\"approval\",\"longest\":\"30m\",\"hours\":\"mon-fri 08:00-18:00\""));
+  ck_assert_uint_eq (got.status, 200); /* the same again: nothing is changed */
+  got = ask_root ("POST", "rights", right_body ("r", "\"needs\":\"approval\",\"replace\":true"));
+  ck_assert_uint_eq (got.status, 201);
+  ck_assert_str_eq (text_of (json_object_get (got.body, "was"), "longest"), "30m");
+  ck_assert_ptr_null (json_object_get (json_object_get (got.body, "right"), "longest"));
+  ck_assert_ptr_null (json_object_get (json_object_get (got.body, "right"), "replace"));
+  far_door_stop ();
+  cloud_restart ();
+  far_door_start ();
+  settle ();
+  ck_assert_str_eq (text_of (right_kept ("r"), "needs"), "approval");
+  ck_assert_ptr_null (text_of (right_kept ("r"), "hours"));
+}
+END_TEST
+
+/* Also one that this process does not hold: its row was bad, or another's is on its way to the disk. */
+START_TEST (a_row_of_the_store_is_not_overwritten)
+{
+  far_store_put ("main", "rights", "r", "{\"id\":\"r\",\"surprise\":1}", FAR_EXPECT_ANY, far_request_new (NULL, NULL, 0));
+  settle ();
+  ck_assert_uint_eq (ask_root ("POST", "rights", right_body ("r", NULL)).status, 409);
+  ck_assert_ptr_null (right_kept ("r"));
+}
+END_TEST
+
+static const char *
+warned (const char *who, const char *object, const char *more)
+{
+  static guint n; /* of the test program, which is one process a test */
+  g_autofree char *id = g_strdup_printf ("w%u", ++n);
+  json_t *body = json_pack ("{s:s, s:s, s:s, s:s, s:s*}", "id", id, "who", who, "action", "connect", "object", object, "until", more);
+  Got got = ask_root ("POST", "rights", body);
+  ck_assert_msg (got.status == 201, "%u %s", got.status, text_of (got.body, "message"));
+  return json_string_value (json_array_get (json_object_get (got.body, "warnings"), 0));
+}
+
+START_TEST (a_right_to_nothing_is_refused_or_warned_of)
+{
+  static const char *const known[] = { "terminals", "terminals/t1", "terminals/t*", "terminals/t1/devices/web", "terminals/*/devices/m?", "sites/north", "sites/nor*/devices/web",
+                                       "groups/pumps", "nodes/cloud", "*", "rights", "node", "enrollments", "users/bob" };
+  static const char *const unknown[] = { "terminals/t9", "terminals/x*", "terminals/t1/devices/wep", "terminals/t2/devices/web", "sites/south", "sites/north/devices/x",
+                                         "groups/fans", "nodes/other" };
+  Got got = ask_root ("POST", "rights", json_pack ("{s:s, s:s, s:s}", "who", "alice", "action", "connect", "object", "terminal/t1"));
+  ck_assert_uint_eq (got.status, 400);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "'terminal'"));
+  for (guint i = 0; i < G_N_ELEMENTS (known); i++)
+    ck_assert_msg (warned ("alice", known[i], NULL) == NULL, "warned of %s", known[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (unknown); i++)
+    ck_assert_msg (warned ("alice", unknown[i], NULL) != NULL, "not warned of %s", unknown[i]);
+  ck_assert_ptr_nonnull (strstr (warned ("node:t9", "terminals/t1", NULL), "no node t9"));
+  ck_assert_ptr_null (warned ("node:t1", "terminals/t1", NULL));
+  ck_assert_ptr_nonnull (strstr (warned ("alice", "terminals/t1", "2020-01-01"), "2020-01-01"));
+  ck_assert_ptr_null (warned ("alice", "terminals/t1", "2999-01-01"));
+}
+END_TEST
+
+/* What the profile has, too: doctor looks at all of them. */
+START_TEST (doctor_tells_of_strange_rights)
+{
+  grant ("alice", "connect", "terminals/t9/devices/x");
+  json_t *list = json_object_get (ask_root ("GET", "doctor", NULL).body, "findings"), *finding;
+  size_t i;
+  guint seen = 0;
+  json_array_foreach (list, i, finding)
+    if (strcmp (text_of (finding, "what"), "rights") == 0) {
+      ck_assert_str_eq (text_of (finding, "level"), "warn");
+      ck_assert_ptr_nonnull (strstr (text_of (finding, "text"), "alice may connect terminals/t9/devices/x: there is no terminals/t9/devices/x now"));
+      seen++;
+    }
+  ck_assert_uint_eq (seen, 1);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -141,6 +253,10 @@ main (void)
   tcase_add_test (tc, a_line_in_use_tells_no_names);
   tcase_add_test (tc, a_device_right_implies_the_statement);
   tcase_add_test (tc, a_node_is_not_seen_by_a_part);
+  tcase_add_test (tc, a_right_is_replaced_when_asked_for);
+  tcase_add_test (tc, a_row_of_the_store_is_not_overwritten);
+  tcase_add_test (tc, a_right_to_nothing_is_refused_or_warned_of);
+  tcase_add_test (tc, doctor_tells_of_strange_rights);
   suite_add_tcase (suite, tc);
   return run_suite (suite);
 }

@@ -391,7 +391,7 @@ START_TEST (rights_without_a_store)
   g_autoptr (FarPrincipal) super = root ();
 
   doors_open ();
-  ck_assert_uint_eq (ask_as (super, "POST", "rights", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\"}", NULL), 500);
+  ck_assert_uint_eq (ask_as (super, "POST", "rights", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"terminals/x\"}", NULL), 500);
   ck_assert_uint_eq (ask_as (super, "POST", "rights", "{\"who\":\"a\",\"action\":\"fly\",\"object\":\"x\"}", NULL), 400);
   ck_assert_uint_eq (ask_as (super, "DELETE", "rights/none", NULL, NULL), 404);
   doors_shut ();
