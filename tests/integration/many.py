@@ -125,7 +125,7 @@ class Limits(Many):
             self.echoed(row["y"], held=held)
         self.assert_thrown_out(row["y"])
         wait_until(lambda: "the limit is 3, by option 'y-connections'" in (self.fleet.session(row["session"])["trouble"] or ""), 10, "the limit is told")
-        self.assertIn("y-connections", next(one for one in self.fleet.history(row["session"]) if one["kind"] == "turned-away")["cause"])
+        wait_until(lambda: [one for one in self.fleet.history(row["session"]) if one["kind"] == "turned-away" and "y-connections" in one["cause"]], 10, "recorded")
         held.pop().close()
         wait_until(lambda: self.answers(row), 10, "there is room again")
 
