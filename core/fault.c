@@ -7,6 +7,7 @@
 
 #include <farwatch/i18n.h>
 
+#include "plain.h"
 #include "suggest.h"
 
 #define SHOWN_MAX 50
@@ -44,7 +45,7 @@ cell_of (gunichar c, guint column)
     memset (cell.text, ' ', cell.width);
     return cell;
   }
-  if (g_unichar_iscntrl (c) || c == 0x2028 || c == 0x2029)
+  if (!far_plain_char (c))
     c = '?';
   cell.width = g_unichar_iszerowidth (c) ? 0 : g_unichar_iswide (c) ? 2 : 1;
   g_unichar_to_utf8 (c, cell.text);

@@ -141,6 +141,8 @@ libfarwatch_la_SOURCES = \
 	core/people.h \
 	core/picker.c \
 	core/principal.c \
+	core/plain.c \
+	core/plain.h \
 	core/profile-instances.c \
 	core/profile-node.c \
 	core/profile-private.h \

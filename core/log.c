@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plain.h"
+
 #define LINE_MAX_BYTES 4096
 
 static struct {
@@ -37,7 +39,7 @@ level_row (GLogLevelFlags level)
   return &levels[3];
 }
 
-/* Texts hold what peers sent: no line of its own, no escape sequence for the terminal that shows the log. */
+/* Texts hold what peers sent: no line of its own, no escape sequence for the terminal that shows the log, nothing that turns or hides the rest. */
 static void
 append_plain (GString *line, const char *text)
 {
@@ -46,7 +48,7 @@ append_plain (GString *line, const char *text)
   for (const char *at = valid; *at != '\0'; at = g_utf8_next_char (at)) {
     gunichar c = g_utf8_get_char (at);
 
-    if (g_unichar_iscntrl (c) || c == 0x2028 || c == 0x2029)
+    if (!far_plain_char (c))
       g_string_append_printf (line, "\\x%02x", c);
     else
       g_string_append_unichar (line, c);

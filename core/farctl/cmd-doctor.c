@@ -27,8 +27,8 @@ doctor_print (json_t *findings)
     json_t *finding = json_array_get (findings, i);
     const char *next = json_string_value (json_object_get (finding, "next"));
 
-    printf ("%-5s %-14s %s%s%s\n", json_string_value (json_object_get (finding, "level")), json_string_value (json_object_get (finding, "what")),
-            json_string_value (json_object_get (finding, "text")), next != NULL ? "; " : "", next != NULL ? next : "");
+    ctl_print (stdout, "%-5s %-14s %s%s%s\n", json_string_value (json_object_get (finding, "level")), json_string_value (json_object_get (finding, "what")),
+               json_string_value (json_object_get (finding, "text")), next != NULL ? "; " : "", next != NULL ? next : "");
   }
 }
 

@@ -16,7 +16,7 @@ status_missing (json_t *missing)
     json_t *one = json_array_get (missing, i);
     const char *path = json_string_value (json_object_get (one, "path")), *package = json_string_value (json_object_get (one, "package"));
 
-    printf (_("missing: %s: install %s\n"), path != NULL ? path : "-", package != NULL ? package : "-");
+    ctl_print (stdout, _("missing: %s: install %s\n"), path != NULL ? path : "-", package != NULL ? package : "-");
   }
 }
 
@@ -29,7 +29,7 @@ status_refused (json_t *refused)
   if (json_object_size (refused) > 0)
     printf (_("\nrefused since the start:\n"));
   json_object_foreach (refused, what, number)
-    printf ("  %" JSON_INTEGER_FORMAT " %s\n", json_integer_value (number), what);
+    ctl_print (stdout, "  %" JSON_INTEGER_FORMAT " %s\n", json_integer_value (number), what);
 }
 
 int
@@ -112,8 +112,8 @@ describe_print (json_t *type)
                                        { N_ ("RELOAD"), "reloadable", CTL_YESNO },   { N_ ("WHAT"), "summary", CTL_TEXT },
                                        { NULL, NULL, 0 } };
 
-  printf ("%s %s: %s\n\n", json_string_value (json_object_get (type, "kind")), json_string_value (json_object_get (type, "type")),
-          json_string_value (json_object_get (type, "summary")));
+  ctl_print (stdout, "%s %s: %s\n\n", json_string_value (json_object_get (type, "kind")), json_string_value (json_object_get (type, "type")),
+             json_string_value (json_object_get (type, "summary")));
   ctl_table (json_object_get (type, "options"), columns, _("it has no options"));
 }
 
@@ -176,8 +176,8 @@ reload_refused (Ctl *ctl, FarMessage *answer, GError *error)
   if (ctl->json)
     ctl_json (body);
   if (faults != NULL)
-    fputs (faults, stderr);
-  fprintf (stderr, "farctl: %s\n", error->message);
+    ctl_print (stderr, "%s", faults);
+  ctl_print (stderr, "farctl: %s\n", error->message);
   g_error_free (error);
   json_decref (body);
   return faults != NULL && faults[0] != '\0' ? CTL_PROFILE : CTL_FAILED;
@@ -201,13 +201,13 @@ ctl_reload (Ctl *ctl, int argc, char **argv)
   body = far_message_json (answer, NULL);
   warnings = json_string_value (json_object_get (body, "warnings"));
   if (warnings != NULL)
-    fputs (warnings, stderr);
+    ctl_print (stderr, "%s", warnings);
   if (!ctl->json) {
     json_t *changes = json_object_get (body, "changes"), *value;
     const char *path;
 
     json_object_foreach (changes, path, value)
-      printf ("%-32s %s\n", path, json_is_string (value) ? json_string_value (value) : "");
+      ctl_print (stdout, "%-32s %s\n", path, json_is_string (value) ? json_string_value (value) : "");
   }
   return ctl_done (ctl, body, "%s", _("the profile was read again and is in force"));
 }
@@ -241,11 +241,8 @@ call_watch (Ctl *ctl, const char *resource)
   if (!ctl_watch (ctl, resource, &error))
     return ctl_fail (ctl, error);
   while ((event = ctl_watch_next (ctl, &error)) != NULL) {
-    char *text = json_dumps (event, JSON_COMPACT);
-
-    puts (text);
+    ctl_json_flags (event, JSON_COMPACT);
     fflush (stdout);
-    free (text);
     json_decref (event);
   }
   return error != NULL ? ctl_fail (ctl, error) : CTL_OK;

@@ -299,17 +299,17 @@ explain_print (json_t *answer)
   const char *cause = json_string_value (json_object_get (answer, "cause"));
   json_int_t others = json_integer_value (json_object_get (answer, "others"));
 
-  printf (_("%s, %s, %s: %s%s%s\n"), json_string_value (json_object_get (answer, "who")), json_string_value (json_object_get (answer, "action")),
-          json_string_value (json_object_get (answer, "object")), json_string_value (json_object_get (answer, "result")), cause != NULL ? ": " : "",
-          cause != NULL ? cause : "");
+  ctl_print (stdout, _("%s, %s, %s: %s%s%s\n"), json_string_value (json_object_get (answer, "who")), json_string_value (json_object_get (answer, "action")),
+             json_string_value (json_object_get (answer, "object")), json_string_value (json_object_get (answer, "result")), cause != NULL ? ": " : "",
+             cause != NULL ? cause : "");
   if (json_is_true (json_object_get (answer, "super")))
     puts (_("may all, without a right"));
   for (gsize i = 0; i < json_array_size (list); i++) {
     json_t *line = json_array_get (list, i), *right = json_object_get (line, "right");
 
-    printf ("  %-16s %-10s %-10s %-28s %s\n", json_string_value (json_object_get (right, "id")), json_string_value (json_object_get (right, "who")),
-            json_string_value (json_object_get (right, "action")), json_string_value (json_object_get (right, "object")),
-            json_string_value (json_object_get (line, "says")));
+    ctl_print (stdout, "  %-16s %-10s %-10s %-28s %s\n", json_string_value (json_object_get (right, "id")), json_string_value (json_object_get (right, "who")),
+               json_string_value (json_object_get (right, "action")), json_string_value (json_object_get (right, "object")),
+               json_string_value (json_object_get (line, "says")));
   }
   if (others > 0)
     printf (_("  rights of others: %lld, not shown\n"), (long long) others);

@@ -131,10 +131,10 @@ connect_print (Connect *connect, json_t *lines)
     ctl_json (all);
     json_decref (all);
   } else if (ssh != NULL) {
-    printf ("%s\n%s\n", ssh, plink);
+    ctl_print (stdout, "%s\n%s\n", ssh, plink);
   } else {
-    printf (_("CLEAR TEXT at %s:%lld, first connection within 60 s\n"), json_string_value (json_object_get (lines, "host")),
-            (long long) json_integer_value (json_object_get (lines, "port")));
+    ctl_print (stdout, _("CLEAR TEXT at %s:%lld, first connection within 60 s\n"), json_string_value (json_object_get (lines, "host")),
+               (long long) json_integer_value (json_object_get (lines, "port")));
   }
   fflush (stdout);
 }

@@ -4,6 +4,8 @@
 #include <farwatch/i18n.h>
 #include <farwatch/message.h>
 
+#include <stdio.h>
+
 /* Exit codes; doc/man/farctl.1 has them too. */
 /* 124 to 127 are farctl's own where the rest is the status of a program it runs, as env(1) and timeout(1) have it. */
 enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NOT_FOUND = 3, CTL_UNREACHABLE = 4, CTL_BUSY = 5, CTL_PROFILE = 78,
@@ -98,6 +100,9 @@ void ctl_table (json_t *list, const CtlColumn *columns /* ends with field NULL *
 void ctl_fields (json_t *object, const CtlColumn *columns);
 char *ctl_cell (json_t *row, const CtlColumn *column);
 void ctl_json (json_t *json);
+void ctl_json_flags (json_t *json, size_t flags); /* jansson's */
+/* printf() of what came from elsewhere: what moves the cursor, turns or hides text becomes a space. */
+void ctl_print (FILE *to, const char *format, ...) G_GNUC_PRINTF (2, 3);
 /* Prints the error (as JSON on stdout with --json); returns the exit code. takes error. */
 int ctl_fail (Ctl *ctl, GError *error);
 int ctl_fail_new (Ctl *ctl, FarErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);

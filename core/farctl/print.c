@@ -8,6 +8,8 @@
 
 #include <farwatch/option.h>
 
+#include "../plain.h"
+
 /* ---- cells ---- */
 
 static char *
@@ -46,19 +48,13 @@ cell_time (const char *text)
   return local != NULL ? g_date_time_format (local, "%Y-%m-%d %H:%M:%S") : g_strdup (text);
 }
 
-/* Text from the wire may hold what moves a terminal's cursor. Takes text. */
+/* Text from the wire may hold what moves a terminal's cursor, or what shows something else than it is. Takes text. */
 static char *
 clean (char *text, gboolean lines)
 {
-  g_autofree char *taken = text, *valid = g_utf8_make_valid (taken, -1);
-  g_autoptr (GString) out = g_string_sized_new (strlen (valid));
+  g_autofree char *taken = text;
 
-  for (const char *at = valid; *at != '\0'; at = g_utf8_next_char (at)) {
-    gunichar c = g_utf8_get_char (at);
-
-    g_string_append_unichar (out, g_unichar_iscntrl (c) && !(lines && c == '\n') ? ' ' : c);
-  }
-  return g_string_free (g_steal_pointer (&out), FALSE);
+  return far_plain_text (taken, lines);
 }
 
 static char *
@@ -175,12 +171,31 @@ ctl_fields (json_t *object, const CtlColumn *columns)
 /* ---- the rest ---- */
 
 void
+ctl_json_flags (json_t *json, size_t flags)
+{
+  char *text = json_dumps (json, flags | JSON_ENCODE_ANY);
+  g_autofree char *plain = far_plain_json (text != NULL ? text : "null");
+
+  puts (plain);
+  free (text);
+}
+
+void
 ctl_json (json_t *json)
 {
-  char *text = json_dumps (json, JSON_INDENT (2) | JSON_ENCODE_ANY);
+  ctl_json_flags (json, JSON_INDENT (2));
+}
 
-  puts (text != NULL ? text : "null");
-  free (text);
+void
+ctl_print (FILE *to, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = clean (g_strdup_vprintf (format, args), TRUE);
+  va_end (args);
+  fputs (text, to);
 }
 
 static int

@@ -11,6 +11,8 @@
 
 #include <farwatch/instance.h>
 
+#include "../plain.h"
+
 #define SECRET_SIZE 1026
 
 static gboolean
@@ -43,6 +45,7 @@ secret_ask (const char *prompt, char *buffer, GError **error)
 {
   int fd = open ("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   struct termios before, quiet;
+  g_autofree char *plain = far_plain_text (prompt, FALSE); /* who is asked for a password may ask something back */
   gboolean good;
 
   if (fd < 0 || tcgetattr (fd, &before) != 0) {
@@ -53,7 +56,7 @@ secret_ask (const char *prompt, char *buffer, GError **error)
   quiet = before;
   quiet.c_lflag &= ~(tcflag_t) ECHO;
   tcsetattr (fd, TCSAFLUSH, &quiet);
-  dprintf (fd, "%s: ", prompt);
+  dprintf (fd, "%s: ", plain);
   good = secret_line (fd, buffer, error);
   dprintf (fd, "\n");
   tcsetattr (fd, TCSAFLUSH, &before);

@@ -409,6 +409,27 @@ class Farctl(unittest.TestCase):
         lines = self.run_ctl("connect", "t1", "--entry", "ports", "--user", "a; id", "--detach").stdout
         self.assertEqual(lines.count("-l 'a; id' 127.0.0.1"), 2, lines)
 
+    def test_words_that_turn_or_hide_others(self):
+        """In tables, fields, errors, warnings, sentences, and escaped in JSON, where they stay what they are."""
+        evil = "".join(map(chr, (0x1b, 0x7f, 0x85, 0x9b, 0xad, 0x61c, 0x200b, 0x200e, 0x200f, 0x2028, 0x202a, 0x202d, 0x202e, 0x2066, 0x2069, 0xfeff, 0xe0041)))
+        name = "a" + evil + "b"
+        right = {"id": name, "who": name, "action": name, "object": name}
+        self.door({"GET terminals": (200, {"terminals": [{"terminal": name, "note": name, "groups": [name]}]}), "GET terminals/t1": (200, {"terminal": name, "site": name}),
+                   "GET explain": (200, {"who": name, "action": name, "object": name, "result": name, "cause": name, "rights": [{"right": right, "says": name}]}),
+                   "GET doctor": (200, {"findings": [{"level": name, "what": name, "text": name, "next": name}]}),
+                   "GET types/x": (200, {"kind": name, "type": name, "summary": name, "options": []}),
+                   "GET status": (200, {"node": name, "refused": {name: 1}, "missing": [{"path": name, "package": name}], "instances": [{"path": name, "error": name}]}),
+                   "POST rights": (201, {"id": name, "right": right, "was": right, "warnings": [name]}), "GET users": (404, {"error": "not-found", "message": name}),
+                   "POST reload": (200, {"warnings": name, "changes": {name: name}}), "DELETE rights/r": (400, {"error": "invalid", "message": name}),
+                   "GET samples": (200, {"series": [{"source": name, "name": name, "unit": name}]})})
+        for words in (["terminals"], ["terminals", "t1"], ["explain", "a", "see", "b"], ["doctor"], ["describe", "x"], ["status"], ["grant", "a", "see", "b"],
+                      ["user", "list"], ["reload"], ["revoke", "r"], ["samples"], ["samples", "t1"]):
+            for more in ([], ["--json"]):
+                done = subprocess.run(self.argv(*words, *more), env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=WAIT)
+                self.assertFalse(set(evil) & set(done.stdout + done.stderr), (words, more, done))
+                if more:
+                    self.assertIn(name, json.dumps(json.loads(done.stdout), ensure_ascii=False).replace("\\u001b", "\x1b").replace("\\u007f", "\x7f"), words)
+
     def test_words_that_move_the_cursor(self):
         self.door({"GET terminals": (404, {"error": "not-found", "message": "gone\x1b[2J\x9b2J"}),
                    "GET sessions": (200, {"sessions": [row("open\x1b[2J", cause="\x9b")]}), "PUT terminals/*": (200, {})})

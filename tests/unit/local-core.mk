@@ -12,6 +12,12 @@ tests_unit_test_trim_CFLAGS = $(TEST_CC)
 tests_unit_test_trim_LDFLAGS = $(TEST_LD)
 tests_unit_test_trim_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-plain
+tests_unit_test_plain_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_plain_CFLAGS = $(TEST_CC)
+tests_unit_test_plain_LDFLAGS = $(TEST_LD)
+tests_unit_test_plain_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-version
 tests_unit_test_version_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_version_CFLAGS = $(TEST_CC)

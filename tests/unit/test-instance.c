@@ -617,10 +617,10 @@ START_TEST (a_line_of_the_log_is_one_line)
 
   ck_assert_int_eq (pipe (ends), 0);
   dup2 (ends[1], STDERR_FILENO);
-  far_log_line (G_LOG_LEVEL_WARNING, "sensors.boiler", "said \"a\nb\x1b[31m\xff\" at \xe2\x80\xa8 once");
+  far_log_line (G_LOG_LEVEL_WARNING, "sensors.boiler", "said \"a\nb\x1b[31m\xff\" at \xe2\x80\xa8 once\xe2\x80\xae" "evil");
   n = read (ends[0], text, sizeof text - 1);
   ck_assert_int_gt (n, 0);
-  ck_assert_ptr_nonnull (strstr (text, " warning: sensors.boiler: said \"a\\x0ab\\x1b[31m\xef\xbf\xbd\" at \\x2028 once\n"));
+  ck_assert_ptr_nonnull (strstr (text, " warning: sensors.boiler: said \"a\\x0ab\\x1b[31m\xef\xbf\xbd\" at \\x2028 once\\x202eevil\n"));
   far_log_line (G_LOG_LEVEL_WARNING, NULL, huge);
   n = read (ends[0], text, sizeof text - 1);
   ck_assert_int_lt (n, 4097);
