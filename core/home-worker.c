@@ -33,7 +33,8 @@ static guint
 ready_mask (guint32 events)
 {
   return (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? FAR_READY_READ : 0) |
-         (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) ? FAR_READY_WRITE : 0) | (events & (EPOLLHUP | EPOLLERR) ? FAR_READY_CLOSED : 0);
+         (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) ? FAR_READY_WRITE : 0) | (events & (EPOLLHUP | EPOLLERR) ? FAR_READY_CLOSED : 0) |
+         (events & EPOLLRDHUP ? FAR_READY_END : 0);
 }
 
 static void

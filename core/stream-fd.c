@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <farwatch/stream.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -18,7 +19,9 @@
 typedef struct {
   FarStream head;
   int fd;
-  gboolean socket, eof;
+  gboolean socket, tcp, eof;
+  gboolean drained;   /* nothing to read until the watch tells of more */
+  gboolean ending;    /* the watch has told of an end, which it does once: reads go on until they find it */
   const char *broken; /* cannot be written to any more; what came before is still read */
   FarWatch *watch;
   const guint8 *show; /* read and not consumed: in the scratch or in kept */
@@ -47,6 +50,9 @@ fd_ready (int fd, guint ready, gpointer data)
   FdStream *self = data;
   int code = 0;
   socklen_t size = sizeof code;
+  self->ending |= (ready & (FAR_READY_END | FAR_READY_CLOSED)) != 0;
+  if (ready & FAR_READY_READ)
+    self->drained = FALSE;
   if (ready == FAR_READY_CLOSED)
     far_stream_die (&self->head, "the system does not watch its descriptor");
   else if ((ready & FAR_READY_CLOSED) && self->eof && self->socket && getsockopt (fd, SOL_SOCKET, SO_ERROR, &code, &size) == 0 && code != 0)
@@ -83,10 +89,18 @@ static void
 fd_break (FdStream *self, const char *cause)
 {
   self->broken = cause;
+  self->drained = FALSE;
   if (self->eof)
     far_stream_die_soon (&self->head, cause);
   else
     far_stream_tell_soon (&self->head, FAR_READY_READ);
+}
+
+/* A read that took less than it asked for has emptied the socket, see epoll(7): another one would only learn that. What comes later is told as an edge. */
+static gboolean
+is_drained (const FdStream *self, gsize got)
+{
+  return got < READ_SIZE && self->tcp && self->watch != NULL && !self->ending && self->broken == NULL;
 }
 
 static void
@@ -100,6 +114,7 @@ fd_read (FdStream *self)
   if (got > 0) {
     self->show = memory;
     self->size = got;
+    self->drained = is_drained (self, got);
     return;
   }
   int code = errno;
@@ -123,7 +138,7 @@ fd_peek (FarStream *stream, FarBatch *batch)
   batch->eof = FALSE;
   if (stream->closed)
     return;
-  if (self->size == 0 && !self->eof)
+  if (self->size == 0 && !self->eof && !self->drained)
     fd_read (self);
   if (self->size > 0) {
     batch->frames[0] = (FarFrame){ .data = self->show, .size = self->size };
@@ -231,6 +246,7 @@ fd_move (FarStream *stream, FarHome *home)
     fd_save (self);
   far_home_scratch_leave (stream->home, self);
   g_clear_pointer (&self->watch, far_watch_free);
+  self->drained = FALSE;
   far_stream_moved (stream, home);
 }
 
@@ -253,6 +269,14 @@ static const FarStreamClass fd_class = {
   .free = fd_free,
 };
 
+static gboolean
+is_tcp (int fd)
+{
+  int protocol = 0;
+  socklen_t size = sizeof protocol;
+  return getsockopt (fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
+}
+
 FarStream *
 far_stream_fd_new (FarHome *home, int fd)
 {
@@ -261,6 +285,7 @@ far_stream_fd_new (FarHome *home, int fd)
   far_stream_init (&self->head, &fd_class, home);
   self->fd = fd;
   self->socket = fstat (fd, &about) == 0 && S_ISSOCK (about.st_mode);
+  self->tcp = self->socket && is_tcp (fd);
   fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
   return &self->head;
 }

@@ -16,7 +16,7 @@ typedef struct _FarHomeTimer FarHomeTimer;
 typedef void (*FarHomeFunc) (gpointer data);
 
 /* EDGE (only for far_home_watch): tell each change once, not as long as it lasts. */
-enum { FAR_READY_READ = 1 << 0, FAR_READY_WRITE = 1 << 1, FAR_READY_CLOSED = 1 << 2, FAR_READY_EDGE = 1 << 3 };
+enum { FAR_READY_READ = 1 << 0, FAR_READY_WRITE = 1 << 1, FAR_READY_CLOSED = 1 << 2, FAR_READY_EDGE = 1 << 3, FAR_READY_END = 1 << 4 };
 typedef void (*FarWatchFunc) (int fd, guint ready, gpointer data);
 
 /* [any thread] TRUE when the caller runs on the home's thread. */
@@ -37,7 +37,7 @@ void far_later_ask (FarLater *later);
 void far_later_free (FarLater *later);
 
 /* Descriptors: workers only (NULL on other homes). [home] ready is a mask of FAR_READY_READ|WRITE to wait for (0: only errors and
- * hang-up, told as FAR_READY_CLOSED together with READ and WRITE). CLOSED alone, soon after far_home_watch(): the kernel refused to watch it (memory,
+ * hang-up, told as FAR_READY_CLOSED together with READ and WRITE). With READ comes FAR_READY_END when the other side has ended its input. CLOSED alone, soon after far_home_watch(): the kernel refused to watch it (memory,
  * max_user_watches), and nothing else will be told. The fd stays the caller's, who keeps it open until the watch is freed.
  * far_watch_free() is safe at any time, also inside any watch's callback. */
 FarWatch *far_home_watch (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer data);

@@ -429,6 +429,30 @@ START_TEST (answer_before_reset)
 }
 END_TEST
 
+/* An end that comes with the last bytes, just before or just after they are read, is seen: it is told once. */
+START_TEST (end_beside_short_reads)
+{
+  char text[16];
+  for (guint round = 0; round < 100; round++) {
+    Joined joined = { .a = -1 };
+    join (&joined, KIND_UNIX_ONE, KIND_TCP_ONE, 0);
+    for (guint i = 0; i < 3; i++) { /* the descriptor is watched from here on */
+      ck_assert_int_eq (send (joined.b, "ask", 3, 0), 3);
+      ck_assert_int_eq (recv (joined.a, text, 3, MSG_WAITALL), 3);
+    }
+    ck_assert_int_eq (send (joined.b, "last", 4, 0), 4);
+    for (guint spin = (round % 10) * 200; spin > 0; spin--)
+      __asm__ volatile ("" : : : "memory");
+    shutdown (joined.b, SHUT_WR);
+    ck_assert_int_eq (recv (joined.a, text, 4, MSG_WAITALL), 4);
+    ck_assert_int_eq (recv (joined.a, text, 1, 0), 0);
+    shutdown (joined.a, SHUT_WR);
+    report_wait (&joined.report);
+    part (&joined);
+  }
+}
+END_TEST
+
 /* FIRST=n LAST=m in the environment: only these pairs. */
 static int
 limit (const char *name, int fallback)
@@ -458,6 +482,7 @@ main (void)
   add (suite, "death", death_of_an_end, N_KINDS * N_KINDS);
   add (suite, "close", close_reaches_both, N_KINDS * N_KINDS);
   add (suite, "causes", causes_are_bounded, 1);
+  add (suite, "end", end_beside_short_reads, 1);
   add (suite, "lone", unconsumed_bytes_survive, 1);
   add (suite, "reset", answer_before_reset, 1);
   add (suite, "deaf", an_unwatched_stream_dies_with_a_cause, 1);
