@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A node renews its certificate by its key: the request is signed with it, so that it can be asked for up to 90 days after the old one
- * expired, without a link. */
+ * expired, without a link. The answer may get lost, and whoever saw the request may be the one who asked: the same key gets the same certificate again,
+ * until the next one is due. */
 #include "config.h"
 
 #include "access.h"
@@ -12,16 +13,36 @@ typedef struct { FarCall *call; json_t *row; guint tries; } Renewal;
 static void renew (Access *self, FarCall *call, guint tries);
 
 static void
+renewal_answer (Access *self, FarCall *call, const json_t *row)
+{
+  far_call_answer (call, 200, json_pack ("{s:s, s:s?}", "certificate", access_text (row, "certificate"), "ca", self->ca_pem));
+}
+
+static void
 renewal_stored (Access *self, const GError *error, gpointer user)
 {
   g_autofree Renewal *renewal = user;
   if (self && !error) {
     access_terminal_load (self, renewal->row);
-    far_call_answer (renewal->call, 200, json_pack ("{s:s, s:s?}", "certificate", access_text (renewal->row, "certificate"), "ca", self->ca_pem));
+    renewal_answer (self, renewal->call, renewal->row);
   } else if (self && !access_again (self, error, renewal->call, renewal->tries, renew)) {
     far_call_fail (renewal->call, access_cannot_record (error));
   }
   json_decref (renewal->row);
+}
+
+static gboolean
+renewal_is_due (Access *self, AccessTerminal *terminal)
+{
+  gint64 issued = json_integer_value (json_object_get (terminal->row, "issued_us"));
+  return far_clock_wall_us () >= issued + access_opts (self)->certificate / 3 * 2;
+}
+
+/* It was renewed, and that one is not the node's first: the node may have an older one still. */
+static gboolean
+renewal_was_made (Access *self, AccessTerminal *terminal)
+{
+  return !renewal_is_due (self, terminal) && json_array_size (json_object_get (terminal->row, "older")) > 0 && access_text (terminal->row, "certificate");
 }
 
 /* Why not, as a person reads it; NULL: it may. */
@@ -31,10 +52,9 @@ renewal_fault (Access *self, AccessTerminal *terminal, const char *spki)
   if (!terminal || g_strcmp0 (access_text (terminal->row, "spki"), spki) != 0)
     return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, _("no node is registered with this key: enrol it with a join token"));
   gint64 issued = json_integer_value (json_object_get (terminal->row, "issued_us")), life = access_opts (self)->certificate;
-  gint64 now = far_clock_wall_us ();
-  if (now > issued + life + ACCESS_RENEW_AFTER_EXPIRY)
+  if (far_clock_wall_us () > issued + life + ACCESS_RENEW_AFTER_EXPIRY)
     return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, _("the certificate expired more than 90 days ago: enrol the node with a join token"));
-  if (now < issued + life / 3 * 2)
+  if (!renewal_is_due (self, terminal) && !renewal_was_made (self, terminal))
     return g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("too early: a certificate is renewed from two thirds of its life"));
   return NULL;
 }
@@ -52,6 +72,10 @@ renew (Access *self, FarCall *call, guint tries)
     error = renewal_fault (self, terminal, spki);
   if (!error && access_opts (self)->authority != ACCESS_AUTHORITY_CLOUD)
     error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, _("the fleet authority is on the admin's machine: enrol again, then farctl enroll approve"));
+  if (!error && renewal_was_made (self, terminal)) {
+    renewal_answer (self, call, terminal->row);
+    return;
+  }
   g_autofree char *certificate = error ? NULL : access_sign (self, csr, node, &error);
   if (!certificate) {
     far_call_fail (call, error);

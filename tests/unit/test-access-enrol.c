@@ -69,6 +69,37 @@ START_TEST (test_renew)
 }
 END_TEST
 
+static Got
+renew (const char *csr)
+{
+  return ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.50", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1"));
+}
+
+/* Whoever has the request may have it answered, so the answer is worth something to the node alone, and the node can have it again. */
+START_TEST (a_lost_answer_to_renew_is_fetched_again)
+{
+  g_autofree char *keys = terminal_keys ("t1"), *csr = far_trust_csr (keys, "t1", NULL), *other = new_keys ("thief"), *foreign = far_trust_csr (other, "t1", NULL);
+  const gint64 day = 24 * 3600 * SECOND;
+  ck_assert_uint_eq (renew (csr).status, 409); /* the one it has is the only one */
+  far_clock_advance (250 * day);
+  Got got = renew (csr);
+  ck_assert_uint_eq (got.status, 200);
+  g_autofree char *certificate = g_strdup (text_of (got.body, "certificate"));
+  for (guint i = 0; i < 3; i++) {
+    far_clock_advance (40 * day); /* the old one ends meanwhile */
+    got = renew (csr);
+    ck_assert_uint_eq (got.status, 200);
+    ck_assert_str_eq (text_of (got.body, "certificate"), certificate);
+    ck_assert_uint_eq (renew (foreign).status, 403);
+    cloud_restart ();
+  }
+  far_clock_advance (130 * day);
+  got = renew (csr);
+  ck_assert_uint_eq (got.status, 200);
+  ck_assert_str_ne (text_of (got.body, "certificate"), certificate); /* its time has come */
+}
+END_TEST
+
 /* ---- authority: admin ---- */
 
 static void
@@ -144,6 +175,7 @@ main (void)
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, test_enrol);
   tcase_add_test (cases, test_renew);
+  tcase_add_test (cases, a_lost_answer_to_renew_is_fetched_again);
   tcase_add_test (cases, test_own_certificate);
   tcase_set_timeout (admin, 60);
   tcase_add_checked_fixture (admin, set_up_admin, tear_down);
