@@ -135,8 +135,6 @@ far_doctor_certificates (json_t *findings, const char *keys_dir, gint64 now_us)
   doctor_certificate (findings, ca, "ca.crt", _("a new authority means a new enrolment of every node"), now_us);
 }
 
-/* ---- ports ---- */
-
 static gboolean
 doctor_is_listen (const char *path)
 {
@@ -144,6 +142,59 @@ doctor_is_listen (const char *path)
 
   return dot != NULL && strstr (dot, "listen") != NULL;
 }
+
+/* ---- whose certificate it is ---- */
+
+static void
+identity_bad (json_t *findings, const char *text)
+{
+  far_doctor_add (findings, FAR_DOCTOR_BAD, "identity", text,
+                  _("each node has a state folder of its own (node.state); a server's certificate is made by farctl ca init --profile FILE, a terminal's by farctl enroll"));
+}
+
+static void
+identity_good (json_t *findings, const char *node, const char *pem, gboolean server)
+{
+  g_auto (GStrv) names = far_trust_names (pem, NULL);
+  g_autofree char *list = names != NULL ? g_strjoinv (", ", names) : g_strdup ("");
+  g_autofree char *text = server ? g_strdup_printf (_("node '%s', a server reached as %s"), node, list) : g_strdup_printf (_("node '%s'"), node);
+
+  if (server && list[0] == '\0')
+    far_doctor_add (findings, FAR_DOCTOR_WARN, "identity", _("no name by which others reach this server stands in its certificate"), "farctl ca init --profile FILE --name HOST");
+  else
+    far_doctor_add (findings, FAR_DOCTOR_GOOD, "identity", text, NULL);
+}
+
+void
+far_doctor_identity (json_t *findings, const char *keys_dir, const char *node, gboolean server)
+{
+  g_autofree char *path = far_trust_path (keys_dir, "node.crt"), *pem = NULL, *name = NULL, *text = NULL;
+
+  if (!g_file_get_contents (path, &pem, NULL, NULL) || (name = far_trust_node (pem, NULL)) == NULL)
+    return;
+  if (strcmp (name, node) != 0) {
+    text = g_strdup_printf (_("the certificate is node '%s's, this node is '%s'"), name, node);
+    identity_bad (findings, text);
+  } else if (!far_trust_is_for (pem, server ? FAR_PURPOSE_NODE_SERVER : FAR_PURPOSE_NODE_CLIENT)) {
+    identity_bad (findings, server ? _("the certificate is a terminal's, and this node listens: nobody believes it") : _("the certificate is not for a node that dials"));
+  } else {
+    identity_good (findings, node, pem, server);
+  }
+}
+
+gboolean
+far_doctor_listens (json_t *effective)
+{
+  const char *path;
+  json_t *entry;
+
+  json_object_foreach (effective, path, entry)
+    if (g_str_has_prefix (path, "transports.") && g_str_has_suffix (path, ".listen") && json_string_length (json_object_get (entry, "value")) > 0)
+      return TRUE; /* other listeners (y-listen) are no doors of TLS */
+  return FALSE;
+}
+
+/* ---- ports ---- */
 
 static void
 doctor_port (json_t *findings, const char *path, const char *address, guint low, guint high)

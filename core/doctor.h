@@ -11,6 +11,10 @@ void far_doctor_add (json_t *findings, FarDoctorLevel level, const char *what, c
 void far_doctor_machine (json_t *findings);
 /* Certificates in a keys directory, against the time now. [any thread] */
 void far_doctor_certificates (json_t *findings, const char *keys_dir, gint64 now_us);
+/* Name, purpose and names of the certificate there, against the node and whether others dial it. [any thread] */
+void far_doctor_identity (json_t *findings, const char *keys_dir, const char *node, gboolean server);
+/* Does a transport of this profile listen? */
+gboolean far_doctor_listens (json_t *effective);
 /* Folders that plugins come from: what others may put there runs as the daemon. [any thread] */
 void far_doctor_plugins (json_t *findings, const char *const *folders);
 /* Listening ports of the profile against the range the kernel draws outgoing ports from ("low\thigh"). */

@@ -53,10 +53,14 @@ doctor_profile (json_t *findings)
   g_autofree char *range = NULL;
   json_t *effective;
 
-  if (far_node_profile () == NULL || !g_file_get_contents ("/proc/sys/net/ipv4/ip_local_port_range", &range, NULL, NULL))
+  g_autofree char *keys = far_node_path ("keys");
+
+  if (far_node_profile () == NULL)
     return;
   effective = far_profile_effective (far_node_profile ());
-  far_doctor_ports (findings, effective, range);
+  far_doctor_identity (findings, keys, far_node_id (), far_doctor_listens (effective));
+  if (g_file_get_contents ("/proc/sys/net/ipv4/ip_local_port_range", &range, NULL, NULL))
+    far_doctor_ports (findings, effective, range);
   json_decref (effective);
 }
 

@@ -253,6 +253,8 @@ farctl_SOURCES = \
 	core/farctl/connect.h \
 	core/farctl/ctl.h \
 	core/farctl/dial.c \
+	core/farctl/enroll-place.c \
+	core/farctl/enroll-place.h \
 	core/farctl/link.c \
 	core/farctl/main.c \
 	core/farctl/path.c \

@@ -203,6 +203,26 @@ name_text (int type, const guint8 *data, gsize size)
   return NULL;
 }
 
+char *
+far_trust_node (const char *cert_pem, GError **error)
+{
+  g_auto (FarCerts) certs = { .n = 0 };
+  char *name = far_certs_load (&certs, cert_pem, strlen (cert_pem), error) ? far_cert_name (certs.at[0]) : NULL;
+
+  if (name == NULL && certs.n > 0)
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, "certificate has no name, or several");
+  return name;
+}
+
+gboolean
+far_trust_is_for (const char *cert_pem, FarPurpose purpose)
+{
+  g_auto (FarCerts) certs = { .n = 0 };
+
+  return far_certs_load (&certs, cert_pem, strlen (cert_pem), NULL) &&
+         far_cert_has_purpose (certs.at[0], purpose == FAR_PURPOSE_NODE_CLIENT ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER);
+}
+
 GStrv
 far_trust_names (const char *cert_pem, GError **error)
 {

@@ -165,7 +165,7 @@ not_revoked (Check *check, const char *node, GError **error)
   if (serial == NULL)
     return deny (error, "certificate has no serial number");
   if (far_trust_revoked_key (key))
-    return deny (error, "the key of '%s' is revoked, and with it certificate %s: enroll the node again with new keys", node, serial);
+    return deny (error, "the key of '%s' is revoked, and with it certificate %s: enroll the node again (farctl enroll --new-keys)", node, serial);
   if (far_trust_revoked (serial, node) || (check->revoked != NULL && g_strv_contains (check->revoked, serial)))
     return deny (error, "certificate %s of '%s' is revoked: enroll the node again", serial, node);
   return TRUE;

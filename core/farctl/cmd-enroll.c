@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "ctl.h"
+#include "enroll-place.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -82,13 +83,24 @@ enroll_chown (const char *path, uid_t uid, gid_t gid)
   }
 }
 
+/* Of the state folder; where that was just made, of the one it is in. */
+static gboolean
+enroll_owner (const EnrollNode *at, struct stat *owner)
+{
+  g_autofree char *parent = g_path_get_dirname (at->state);
+
+  if (stat (at->state, owner) == 0 && owner->st_uid != 0)
+    return TRUE;
+  return stat (parent, owner) == 0 && owner->st_uid != 0 && lchown (at->state, owner->st_uid, owner->st_gid) == 0;
+}
+
 /* Made by root for a daemon that is not root: what is below its folder belongs to it. */
 static void
 enroll_give (const EnrollNode *at)
 {
   struct stat owner;
 
-  if (geteuid () != 0 || stat (at->state, &owner) != 0 || owner.st_uid == 0)
+  if (geteuid () != 0 || !enroll_owner (at, &owner))
     return;
   enroll_chown (at->keys, owner.st_uid, owner.st_gid);
   if (g_file_test (at->ca, G_FILE_TEST_IS_DIR))
@@ -134,12 +146,41 @@ ca_own_certificate (const EnrollNode *at, char **names, GError **error)
          enroll_write (at, "ca.crt", ca, error);
 }
 
+/* What was made again, for which names, and whether these were told now. */
+static void
+ca_say (const EnrollNode *at, char **names, gboolean again, gboolean kept)
+{
+  g_autofree char *list = names != NULL && names[0] != NULL ? g_strjoinv (", ", names) : g_strdup (_("no name: say --name HOST, or nobody can reach it"));
+
+  if (again && kept)
+    ctl_say (_("the certificate of '%s' was made again with its names: %s (--name changes them)"), at->node, list);
+  else if (again)
+    ctl_say (_("the certificate of '%s' was made again, now for: %s"), at->node, list);
+  else
+    ctl_say (_("certificate of '%s' for: %s"), at->node, list);
+}
+
 static int
 ca_done (Ctl *ctl, const char *dir)
 {
   g_autofree char *path = g_build_filename (dir, "ca.crt", NULL), *hash = far_trust_file_sha256 (path, NULL);
 
   return ctl_done (ctl, json_pack ("{s:s, s:s?}", "ca", path, "fleet", hash), _("authority %s (%s)"), path, hash != NULL ? hash : "-");
+}
+
+static int
+ca_server (Ctl *ctl, const EnrollNode *at, const char *fleet, GStrv *names)
+{
+  g_autofree char *before = enroll_place_certificate (at->keys);
+  gboolean told = *names != NULL;
+  GError *error = NULL;
+
+  if (!enroll_place_server (at->state, at->keys, at->ca, at->node, names, &error) || !ca_create (at->ca, fleet, &error) ||
+      !ca_own_certificate (at, *names, &error))
+    return ctl_fail (ctl, error);
+  ca_say (at, *names, before != NULL, !told);
+  enroll_give (at);
+  return ca_done (ctl, at->ca);
 }
 
 int
@@ -165,10 +206,7 @@ ctl_ca_init (Ctl *ctl, int argc, char **argv)
     return ca_create (dir, fleet != NULL ? fleet : "farwatch", &error) ? ca_done (ctl, dir) : ctl_fail (ctl, error);
   if (!enroll_profile (ctl, profile, &at))
     return ctl->status;
-  if (!ca_create (at.ca, fleet != NULL ? fleet : at.node, &error) || !ca_own_certificate (&at, names, &error))
-    return ctl_fail (ctl, error);
-  enroll_give (&at);
-  return ca_done (ctl, at.ca);
+  return ca_server (ctl, &at, fleet != NULL ? fleet : at.node, &names);
 }
 
 /* ---- enroll ---- */
@@ -234,7 +272,7 @@ enroll_take (const EnrollNode *at, const char *fleet, json_t *answer, GError **e
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the server's answer holds no certificate"));
     return FALSE;
   }
-  good = enroll_write (at, "ca.crt.new", ca, error) && enroll_check (at, fleet, certificate, error) && enroll_write (at, "node.crt", certificate, error);
+  good = enroll_write (at, "ca.crt.new", ca, error) && enroll_check (at, fleet, certificate, error) && enroll_place_takes (at->keys, certificate, error) && enroll_write (at, "node.crt", certificate, error);
   if (good && json_is_object (statement)) {
     char *text = json_dumps (statement, JSON_COMPACT | JSON_SORT_KEYS);
 
@@ -303,14 +341,28 @@ enroll_run (Ctl *ctl, const EnrollNode *at, const char *fleet, json_t *body, gin
   }
 }
 
+static gboolean
+enroll_aside (const EnrollNode *at, GError **error)
+{
+  g_autofree char *aside = NULL;
+
+  if (!enroll_place_new_keys (at->keys, &aside, error))
+    return FALSE;
+  if (aside != NULL)
+    ctl_say (_("the keys so far are in %s now"), aside);
+  return TRUE;
+}
+
 int
 ctl_enroll (Ctl *ctl, int argc, char **argv)
 {
   g_autofree char *profile = NULL, *wait_text = NULL, *fleet = NULL;
+  gboolean new_keys = FALSE;
   g_auto (EnrollNode) at = { 0 };
   const GOptionEntry entries[] = {
     { "profile", 0, 0, G_OPTION_ARG_FILENAME, &profile, N_ ("this node's profile"), N_ ("FILE") },
     { "wait", 0, 0, G_OPTION_ARG_STRING, &wait_text, N_ ("wait so long for an approval"), N_ ("TIME") },
+    { "new-keys", 0, 0, G_OPTION_ARG_NONE, &new_keys, N_ ("put the node's keys aside and make new ones"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   GError *error = NULL;
@@ -327,8 +379,12 @@ ctl_enroll (Ctl *ctl, int argc, char **argv)
     return ctl_fail (ctl, error);
   if (!enroll_profile (ctl, profile, &at))
     return ctl->status;
+  if (!enroll_place_check (at.state, at.keys, at.node, new_keys, &error))
+    return ctl_fail (ctl, error);
   token = ctl_secret (!isatty (STDIN_FILENO), _("join token"), FALSE, &error);
   fleet = token != NULL ? enroll_fleet (token, &error) : NULL;
+  if (fleet != NULL && new_keys && !enroll_aside (&at, &error))
+    g_clear_pointer (&fleet, g_free);
   body = fleet != NULL ? enroll_body (&at, token, &error) : NULL;
   far_secret_free (token);
   if (body == NULL)

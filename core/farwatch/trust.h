@@ -46,6 +46,9 @@ char *far_trust_key_hash (const char *pem, GError **error);
 char *far_trust_serial (const char *cert_pem, GError **error);
 /* From when until when a PEM certificate is good, wall time in us. */
 gboolean far_trust_life (const char *cert_pem, gint64 *from_us, gint64 *until_us, GError **error);
+/* What a PEM certificate says of itself; neither who signed it nor its time is looked at. The common name, caller frees; and whether a purpose is named. */
+char *far_trust_node (const char *cert_pem, GError **error);
+gboolean far_trust_is_for (const char *cert_pem, FarPurpose purpose);
 /* The DNS names and addresses a PEM certificate is for, as far_trust_sign() takes them; none: an empty list. Caller frees. */
 GStrv far_trust_names (const char *cert_pem, GError **error);
 /* "sha256:HEX" of the DER of the first certificate in a PEM file: the fleet root's hash. */

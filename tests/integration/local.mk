@@ -9,6 +9,7 @@ integration_tests = \
 	tests/integration/bench-tools.py \
 	tests/integration/daemon.py \
 	tests/integration/doors.py \
+	tests/integration/enrolment.py \
 	tests/integration/entry.py \
 	tests/integration/farctl-fleet.py \
 	tests/integration/farctl.py \

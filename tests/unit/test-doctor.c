@@ -94,6 +94,43 @@ START_TEST (certificates_that_are_none)
 END_TEST
 
 static const struct {
+  const char *node;
+  gboolean server;
+  const char *level;
+} identities[] = { { "n1", FALSE, "good" }, { "n2", FALSE, "bad" }, { "n1", TRUE, "bad" } };
+
+/* A terminal's certificate: of another node, or where others dial in. */
+START_TEST (whose_certificate_it_is)
+{
+  json_t *findings = json_array ();
+
+  far_doctor_identity (findings, folder, "n1", FALSE);
+  ck_assert_ptr_null (level_of (findings, "identity")); /* none is there */
+  enrol (30);
+  far_doctor_identity (findings, folder, identities[_i].node, identities[_i].server);
+  ck_assert_str_eq (level_of (findings, "identity"), identities[_i].level);
+  json_decref (findings);
+}
+END_TEST
+
+START_TEST (a_servers_names_are_told)
+{
+  static const char *const names[] = { "cloud.example", NULL };
+  json_t *findings = json_array ();
+  g_autofree char *ca = g_build_filename (folder, "ca", NULL), *csr = NULL, *certificate = NULL;
+
+  enrol (30);
+  csr = far_trust_csr (folder, "n1", NULL);
+  certificate = far_trust_sign (ca, csr, "n1", names, TRUE, 30, NULL);
+  write_file (folder, "node.crt", certificate, -1);
+  far_doctor_identity (findings, folder, "n1", TRUE);
+  ck_assert_str_eq (level_of (findings, "identity"), "good");
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (findings, 0), "text")), "node 'n1', a server reached as n1, cloud.example");
+  json_decref (findings);
+}
+END_TEST
+
+static const struct {
   const char *address, *range, *level;
 } ports[] = {
   { "0.0.0.0:8443", "32768\t60999\n", "good" },  { "0.0.0.0:32768", "32768\t60999\n", "warn" }, { "[::]:60999", "32768\t60999\n", "warn" },
@@ -140,6 +177,8 @@ main (void)
   tcase_add_loop_test (tc, certificates_by_age, 0, G_N_ELEMENTS (ages));
   tcase_add_test (tc, certificates_that_are_none);
   tcase_add_loop_test (tc, ports_against_the_kernels, 0, G_N_ELEMENTS (ports));
+  tcase_add_loop_test (tc, whose_certificate_it_is, 0, G_N_ELEMENTS (identities));
+  tcase_add_test (tc, a_servers_names_are_told);
   tcase_add_test (tc, the_machine_is_looked_at);
   tcase_add_test (tc, a_folder_of_plugins_that_is_open_to_all);
   suite_add_tcase (suite, tc);

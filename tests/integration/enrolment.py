@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Enrolment into folders that are not the node's, the cloud's own certificate made again, and the way back in after a revocation."""
+import copy
+import json
+import os
+import ssl
+
+import lab
+import tap
+from lab import profile, secrets
+from lab.case import FleetCase
+
+
+def read(*path):
+    with open(os.path.join(*path), "rb") as file:
+        return file.read()
+
+
+def names(node):
+    found = ssl._ssl._test_decode_cert(os.path.join(node.state, "keys", "node.crt"))  # pylint: disable=protected-access
+    return sorted(value for _, value in found.get("subjectAltName", ()))
+
+
+class Enrolment(FleetCase):
+    def setUp(self):
+        self.start_fleet(start=False)
+        lab.enrol.enrol_cloud(self.fleet)
+        self.fleet.cloud.start()
+
+    def token(self, name, *more):
+        return secrets.remember(self.fleet.farctl("terminal", "add", name, *more, json=True, reveals=True)["token"], "a join token")
+
+    def enroll(self, node, name, state, *more):
+        """As node `name` with a state folder of its own choice."""
+        other = copy.deepcopy(node.profile)
+        other["node"].update(id=name, state=state)
+        path = os.path.join(node.folder, f"as-{name}.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(profile.text(other))
+        return node.farctl("enroll", "--profile", path, "--server", f"{self.fleet.host}:{self.fleet.ports['nodes']}", *more, input=self.token(name, "--replace") + "\n",
+                           check=False)
+
+    def assert_refused(self, done, *words):
+        self.assertNotEqual(done.returncode, 0)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    # ---- folders ----
+
+    def test_a_clouds_folder_is_refused(self):
+        """The two shipped profiles on one machine: the cloud's certificate and keys stay what they were."""
+        cloud, node = self.fleet.cloud, self.fleet.terminal
+        before = [read(cloud.state, "keys", name) for name in ("node.crt", "node.key", "ca.crt")]
+        self.assert_refused(self.enroll(node, "t1", cloud.state), "fleet's authority", "node.state")
+        self.assert_refused(self.enroll(node, "t1", cloud.state, "--new-keys"), "fleet's authority")
+        aside = os.path.join(self.fleet.folder, "ca.key")
+        os.rename(os.path.join(cloud.state, "ca", "ca.key"), aside)  # an admin has it elsewhere
+        self.assert_refused(self.enroll(node, "t1", cloud.state), "belongs to node 'cloud'")
+        os.rename(aside, os.path.join(cloud.state, "ca", "ca.key"))
+        self.assertEqual(before, [read(cloud.state, "keys", name) for name in ("node.crt", "node.key", "ca.crt")])
+        cloud.restart()
+        self.assertEqual(self.fleet.farctl("terminals", json=True)["terminals"][0]["terminal"], "t1")
+
+    def test_another_nodes_folder_is_refused(self):
+        node = self.fleet.terminal
+        lab.enrol.enrol_terminal(self.fleet, node)
+        before = read(node.state, "keys", "node.crt")
+        self.assert_refused(self.enroll(node, "t2", node.state), "belongs to node 't1'", "--new-keys")
+        self.assertEqual(before, read(node.state, "keys", "node.crt"))
+        done = self.enroll(node, "t2", node.state, "--new-keys")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        aside = [name for name in os.listdir(node.state) if name.startswith("keys.")]
+        self.assertEqual(len(aside), 1)
+        self.assertEqual(before, read(node.state, aside[0], "node.crt"))
+        self.assertNotEqual(read(node.state, aside[0], "node.key"), read(node.state, "keys", "node.key"))
+
+    def test_no_authority_is_made_in_a_terminals_folder(self):
+        node = self.fleet.terminal
+        lab.enrol.enrol_terminal(self.fleet, node)
+        before = [read(node.state, "keys", name) for name in ("node.crt", "ca.crt")]
+        self.assert_refused(node.farctl("ca", "init", "--profile", node.profile_path, check=False), "another fleet")
+        self.assertFalse(os.path.exists(os.path.join(node.state, "ca")))
+        self.assertEqual(before, [read(node.state, "keys", name) for name in ("node.crt", "ca.crt")])
+
+    # ---- the cloud's own certificate ----
+
+    def test_names_are_kept_unless_told(self):
+        cloud = self.fleet.cloud
+        init = lambda *more: cloud.farctl("ca", "init", "--profile", cloud.profile_path, *more, check=False)  # noqa: E731
+        self.assertEqual(names(cloud), [self.fleet.host, "cloud"])
+        self.assertEqual(init("--name", "cloud.example", "--name", "192.0.2.7").returncode, 0)
+        self.assertEqual(names(cloud), ["192.0.2.7", "cloud", "cloud.example"])
+        before, done = read(cloud.state, "keys", "node.crt"), init()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotEqual(before, read(cloud.state, "keys", "node.crt"))
+        self.assertEqual(names(cloud), ["192.0.2.7", "cloud", "cloud.example"])
+        for word in ("made again", "cloud.example", "192.0.2.7", "--name"):
+            self.assertIn(word, done.stderr)
+
+    # ---- back in ----
+
+    def test_new_keys_after_a_revocation(self):
+        node = self.fleet.terminal
+        lab.enrol.enrol_terminal(self.fleet, node)
+        self.fleet.farctl("revoke", "--node", "t1")
+        self.assert_refused(self.enroll(node, "t1", node.state), "revoked", "--new-keys")
+        done = self.enroll(node, "t1", node.state, "--new-keys")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        node.start()
+        self.fleet.wait_connected("t1")
+
+    def test_the_doctor_knows_whose_certificate_it_is(self):
+        cloud, node = self.fleet.cloud, self.fleet.terminal
+        lab.enrol.enrol_terminal(self.fleet, node)
+
+        def who(at):
+            found = json.loads(at.farctl("--json", "doctor", check=False).stdout)["findings"]
+            return [(row["level"], row["text"]) for row in found if row["what"] == "identity"]
+        node.start()
+        self.fleet.wait_connected("t1")
+        self.assertEqual(who(node), [("good", "node 't1'")])
+        self.assertEqual(who(cloud), [("good", f"node 'cloud', a server reached as cloud, {self.fleet.host}")])
+        keys = os.path.join(cloud.state, "keys")
+        with open(os.path.join(keys, "node.crt"), "wb") as file:
+            file.write(read(node.state, "keys", "node.crt"))
+        self.assertEqual(who(cloud), [("bad", "the certificate is node 't1's, this node is 'cloud'")])
+
+
+tap.main()
