@@ -123,7 +123,7 @@ far_complain (FarInstance *at, const char *key, const char *format, ...)
   guint more;
   va_list args;
 
-  if (!far_complaint_due (path, key, &more))
+  if (!far_complaint_due (path, format, key, &more))
     return;
   va_start (args, format);
   text = g_strdup_vprintf (format, args);

@@ -12,5 +12,5 @@ void far_log_set_sink (void (*func) (GLogLevelFlags level, const char *path, con
 void far_log_line (GLogLevelFlags level, const char *path, const char *text);
 /* {word: how many}; new. [any thread] */
 json_t *far_counts_json (void);
-/* TRUE when a complaint under this key is due now; *more: how many were swallowed since. [any thread] */
-gboolean far_complaint_due (const char *path, const char *key, guint *more);
+/* TRUE when a complaint of this kind (its format) under this key is due now; *more: how many were swallowed since. [any thread] */
+gboolean far_complaint_due (const char *path, const char *kind, const char *key, guint *more);

@@ -59,7 +59,8 @@ int far_instance_listen (FarInstance *at, const char *address, char **bound, GEr
 
 /* Log lines: prefix is the instance's path; a fixed sentence, values last; never a secret. [any thread] */
 void far_log (FarInstance *at, GLogLevelFlags level, const char *format, ...) G_GNUC_PRINTF (3, 4);
-/* For what can repeat: ever more rarely (1 min, 2 min, … 1 day) for the same key. at may be NULL. [any thread] */
+/* For what can repeat: ever more rarely (1 min, 2 min, … 1 day) for the same key. Where strangers choose keys, no more than 32 begin at once and one a
+ * minute for a format; the rest share one. at may be NULL. [any thread] */
 void far_complain (FarInstance *at, const char *key, const char *format, ...) G_GNUC_PRINTF (3, 4);
 /* So many more of what was refused, for `farctl status`: a fixed plural ("requests", "tokens"); nothing that comes from outside. [any thread] */
 void far_count (const char *what, guint times);

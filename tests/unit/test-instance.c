@@ -578,14 +578,14 @@ START_TEST (complaints_come_ever_more_rarely)
   guint more = 0, due = 0;
 
   for (guint i = 0; i < 3600; i++) { /* an hour, once a second */
-    due += far_complaint_due ("sensors.boiler", "line", &more);
+    due += far_complaint_due ("sensors.boiler", "%s", "line", &more);
     ck_assert (far_clock_advance (SECOND));
   }
   ck_assert_uint_eq (due, 6); /* 0, 1, 3, 7, 15, 31 min */
   ck_assert_uint_eq (more, 959);
-  ck_assert (far_complaint_due ("sensors.boiler", "another key", &more));
+  ck_assert (far_complaint_due ("sensors.boiler", "%s", "another key", &more));
   ck_assert (far_clock_advance (86400 * 3 * SECOND));
-  ck_assert (far_complaint_due ("sensors.boiler", "line", &more));
+  ck_assert (far_complaint_due ("sensors.boiler", "%s", "line", &more));
 }
 END_TEST
 
@@ -604,6 +604,47 @@ START_TEST (what_is_refused_is_counted_under_few_words)
   ck_assert_int_eq (json_integer_value (json_object_get (counts, "word 1")), 1);
   ck_assert_uint_eq (json_object_size (counts), 64);
   json_decref (counts);
+}
+END_TEST
+
+/* Keys that strangers choose make no line each, and push out nobody else's: 10,000 in an hour. */
+START_TEST (chosen_keys_fill_no_log)
+{
+  guint due = 0, more = 0, told = 0;
+
+  ck_assert (far_complaint_due ("sensors.boiler", "line %s", "mine", &more));
+  for (guint i = 0; i < 10000; i++) {
+    g_autofree char *key = g_strdup_printf ("2001:db8:0:%x::1", i);
+
+    if (far_complaint_due ("transports.https", "refused %s", key, &more)) {
+      due++;
+      told += more + 1;
+    }
+    ck_assert (far_clock_advance (360 * 1000));
+  }
+  ck_assert_uint_ge (due, 32);
+  ck_assert_uint_le (due, 32 + 60 + 8);
+  ck_assert_uint_gt (told, 4000); /* how many were like it is told, the last of them when it is due again */
+  far_complaint_due ("transports.https", "refused %s", "2001:db8:ffff::2", &more); /* the one of this minute */
+  ck_assert (!far_complaint_due ("transports.https", "refused %s", "2001:db8:ffff::1", &more));
+  ck_assert (far_complaint_due ("transports.https", "another kind %s", "2001:db8:ffff::1", &more));
+  ck_assert (far_complaint_due ("transports.nodes", "refused %s", "2001:db8:ffff::1", &more));
+}
+END_TEST
+
+/* A complaint that is under way is not forgotten for new ones. */
+START_TEST (new_keys_push_out_no_old_one)
+{
+  guint more = 0;
+
+  ck_assert (far_complaint_due ("a", "%s", "mine", &more));
+  for (guint i = 0; i < 100; i++)
+    for (guint k = 0; k < 40; k++) {
+      g_autofree char *kind = g_strdup_printf ("kind %u", i), *key = g_strdup_printf ("%u", k);
+
+      far_complaint_due ("a", kind, key, &more);
+    }
+  ck_assert (!far_complaint_due ("a", "%s", "mine", &more));
 }
 END_TEST
 
@@ -716,6 +757,8 @@ main (void)
   tcase_add_test (tcase, complaints_come_ever_more_rarely);
   tcase_add_test (tcase, what_is_refused_is_counted_under_few_words);
   tcase_add_test (tcase, a_line_of_the_log_is_one_line);
+  tcase_add_test (tcase, chosen_keys_fill_no_log);
+  tcase_add_test (tcase, new_keys_push_out_no_old_one);
   tcase_add_test (tcase, a_second_daemon_on_one_state_is_refused);
   tcase_add_test (tcase, credentials_are_read_from_private_files_only);
   suite_add_tcase (suite, tcase);
