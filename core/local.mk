@@ -19,6 +19,7 @@ farwatch_include_HEADERS += \
 	core/farwatch/instance.h \
 	core/farwatch/login.h \
 	core/farwatch/message.h \
+	core/farwatch/network.h \
 	core/farwatch/option.h \
 	core/farwatch/plugin.h \
 	core/farwatch/pump.h \
@@ -128,6 +129,7 @@ libfarwatch_la_SOURCES = \
 	core/login-private.h \
 	core/login-queue.c \
 	core/message.c \
+	core/network.c \
 	core/node.c \
 	core/node.h \
 	core/note.c \

@@ -61,6 +61,16 @@ far_peer_cut (const char *transport, const char *peer, const char *cause)
     ops->cut (self, peer, cause);
 }
 
+void
+far_peer_hurry (const char *transport, gboolean hurry)
+{
+  gpointer self = NULL;
+  const FarMessageOps *ops = peer_ops (transport, &self, NULL);
+
+  if (ops != NULL && ops->hurry != NULL)
+    ops->hurry (self, hurry);
+}
+
 static void
 peer_tell (FarInstance *service, const char *transport, const char *peer, gboolean up, const char *from)
 {

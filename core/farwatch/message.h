@@ -119,6 +119,7 @@ typedef struct {
   void (*send) (gpointer self, const char *peer, FarMessage *request, FarRequest *req); /* result: FarMessage* answer */
   gboolean (*connected) (gpointer self, const char *peer);
   void (*cut) (gpointer self, const char *peer, const char *cause); /* end the live link (revoked) */
+  void (*hurry) (gpointer self, gboolean hurry); /* a link that is dialled from here is waited for: come back at once; NULL: it cannot */
 } FarMessageOps;
 
 /* Result: FarMessage*. peer: node id; on a terminal, with one server, peer is "" for it. */
@@ -127,6 +128,8 @@ gboolean far_peer_connected (const char *transport, const char *peer);
 /* A transport reports: peer's link is up / down. Services hear it through FarServiceOps.peer. [main] */
 void far_peer_changed (FarInstance *transport, const char *peer, gboolean up, const char *from);
 void far_peer_cut (const char *transport, const char *peer, const char *cause);
+/* Somebody waits for the link that this node dials: until it is taken back, a lost one is dialled every second, whatever the options say. */
+void far_peer_hurry (const char *transport, gboolean hurry);
 
 /* Is there what a right's object names? */
 typedef enum { FAR_KNOWS_NOT_MINE /* another keeps such objects, or nobody */, FAR_KNOWS_NONE, FAR_KNOWS_IT } FarKnows;

@@ -144,6 +144,7 @@ agent_stop (gpointer data)
   g_hash_table_iter_init (&iter, self->sessions);
   while (g_hash_table_iter_next (&iter, NULL, &session))
     agent_session_abandon (session);
+  far_peer_hurry (agent_opts (self)->link, FALSE);
   self->life->self = NULL;
 }
 
@@ -168,6 +169,7 @@ agent_peer (gpointer data, const char *transport, const char *peer, gboolean up,
   self->linked = up;
   g_free (self->link_from);
   self->link_from = g_strdup (from);
+  agent_hurry (self); /* a reload may have put another instance in the place of the one that knew */
   if (up)
     agent_linked (self);
 }

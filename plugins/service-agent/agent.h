@@ -66,6 +66,7 @@ struct _Agent {
   char *link_from;        /* address of the other end of the link, now or last; NULL: never linked */
   gboolean linked, polling, poll_again, devices_again;
   guint polls_failed; /* in a row */
+  gint64 cut_us;      /* when the link was last cut for want of an answer, boottime */
   guint dialling;     /* tunnels under way */
   GQueue in_line;     /* of AgentSession: to be dialled when one of these is done */
   GPtrArray *taken_over;  /* ids to close, off the claim's stack */
@@ -84,6 +85,8 @@ void agent_session_unref (AgentSession *session);
 AgentSession *agent_session (Agent *self, const char *id);
 gboolean agent_session_live (const AgentSession *session);
 guint agent_sessions_live (Agent *self);
+gboolean agent_waits (Agent *self); /* a session has lost its tunnel */
+void agent_hurry (Agent *self);     /* tells the link whether somebody waits for it */
 gboolean agent_session_event (AgentSession *session, FarSessionEvent event, const char *cause, GError **error);
 void agent_session_timer (AgentSession *session, gint64 boottime_us);
 void agent_session_abandon (AgentSession *session);

@@ -5,6 +5,8 @@
 #include "agent.h"
 
 #define POLL_TIMEOUT_MS 15000
+#define HURRY_TIMEOUT_MS 3000                  /* while a session has lost its tunnel */
+#define CUT_EACH_US (30 * G_USEC_PER_SEC) /* a cloud that is busy is not made busier */
 #define LISTED_MAX 100
 #define RETRY_US (G_USEC_PER_SEC / 2) /* then twice as long each time, up to the cycle */
 
@@ -143,6 +145,18 @@ poll_answer (Agent *self, json_t *told, FarMessage *answer, GError **error)
   json_decref (body);
 }
 
+/* The link went with the tunnel, most likely: what waits in it is sent again ever more seldom, a new one comes up as soon as there is a way. */
+static void
+cut_dead_link (Agent *self)
+{
+  gint64 now = far_clock_boottime_us ();
+  const char *link = agent_opts (self)->link;
+  if (!far_peer_connected (link, "") || (self->cut_us != 0 && now < self->cut_us + CUT_EACH_US))
+    return;
+  self->cut_us = now;
+  far_peer_cut (link, "", "no answer, while a session waits");
+}
+
 /* A cloud that has just started may not answer yet: it is not left alone for a whole cycle, nor without the list of devices. */
 static void
 poll_judge (Agent *self, const GError *error)
@@ -154,6 +168,8 @@ poll_judge (Agent *self, const GError *error)
     return;
   }
   far_complain (self->at, "poll", "poll not answered: %s", error->message);
+  if (agent_waits (self))
+    cut_dead_link (self);
   agent_poll_soon (self, RETRY_US << MIN (self->polls_failed, 10));
   self->polls_failed++;
 }
@@ -191,5 +207,5 @@ poll_now (gpointer user)
   *poll = (Poll){ agent_life_ref (self->life), poll_sessions (self) };
   g_autoptr (FarMessage) message = far_message_request ("POST", "poll", poll_body (self, poll->told));
   self->polling = TRUE;
-  far_peer_send (link, "", message, far_request_new (polled, poll, POLL_TIMEOUT_MS));
+  far_peer_send (link, "", message, far_request_new (polled, poll, agent_waits (self) ? HURRY_TIMEOUT_MS : POLL_TIMEOUT_MS));
 }

@@ -71,6 +71,25 @@ agent_sessions_live (Agent *self)
   return n;
 }
 
+gboolean
+agent_waits (Agent *self)
+{
+  GHashTableIter iter;
+  gpointer session;
+  g_hash_table_iter_init (&iter, self->sessions);
+  while (g_hash_table_iter_next (&iter, NULL, &session))
+    if (((AgentSession *) session)->state == FAR_SESSION_RESUMING)
+      return TRUE;
+  return FALSE;
+}
+
+/* Somebody works here: a link that is lost comes back at once, whatever the profile has for quiet times. */
+void
+agent_hurry (Agent *self)
+{
+  far_peer_hurry (agent_opts (self)->link, agent_sessions_live (self) > 0);
+}
+
 /* The time for which a session that is not open yet may stay so. */
 static gint64
 opening_limit_us (const AgentSession *session)
@@ -208,6 +227,8 @@ agent_session_event (AgentSession *session, FarSessionEvent event, const char *c
   agent_session_ref (session);
   if (session->state != before)
     session_entered (session, before);
+  if (session->self)
+    agent_hurry (session->self);
   agent_session_unref (session);
   return TRUE;
 }

@@ -7,6 +7,7 @@
 
 #include <farwatch/clock.h>
 #include <farwatch/dial.h>
+#include <farwatch/network.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -16,6 +17,12 @@
 #define GROWS_TO 15                       /* times `reconnect` */
 #define STEADY_US (10 * G_USEC_PER_SEC)   /* a link that held so long was a good one */
 #define USER_TIMEOUT_MS 60000u
+/* Somebody waits: a connection that was begun while there was no way out asks the kernel again ever more seldom, so a new one is begun instead. One in
+ * so many is let be, for ways that are slow. */
+#define HURRY_US G_USEC_PER_SEC
+#define HURRY_PATIENCE_US (3 * G_USEC_PER_SEC / 2)
+#define HURRY_LONG 6
+#define NETWORK_SPREAD_US (G_USEC_PER_SEC / 5) /* the terminals of one switch see it come back together */
 
 struct _WsClient {
   Node *node;
@@ -28,7 +35,10 @@ struct _WsClient {
   FarRequest *dialling;
   struct _Try *try;    /* NULL: none is under way */
   FarHomeTimer *timer;
-  gboolean stopping;
+  FarHomeTimer *patience; /* of the try that is under way, in a hurry */
+  FarNetworkWatch *network;
+  guint tries;         /* in this hurry */
+  gboolean hurry, again, stopping;
 };
 
 /* One try, from the connection to the link; it outlives a client that stops. */
@@ -60,8 +70,8 @@ come_back (struct _WsClient *client)
   client->up_us = 0;
   if (steady)
     client->cap_us = client->base_us;
-  wait_for (client, client->cap_us);
-  if (!steady)
+  wait_for (client, client->hurry ? MIN (client->cap_us, HURRY_US) : client->cap_us);
+  if (!steady && !client->hurry)
     client->cap_us = MIN (client->cap_us * 2, client->base_us * GROWS_TO);
 }
 
@@ -70,6 +80,70 @@ failed (struct _WsClient *client, const char *text)
 {
   far_complain (client->node->at, "connect", _("no link to %s: %s"), client->where, text);
   come_back (client);
+}
+
+/* ---- tries that are not waited for any longer ---- */
+
+/* One whose connection stands may still get through, and then its link counts. */
+static void
+let_go (struct _WsClient *client)
+{
+  g_autoptr (FarRequest) dialling = client->dialling != NULL ? far_request_ref (client->dialling) : NULL;
+
+  if (client->try != NULL)
+    client->try->client = NULL;
+  client->try = NULL;
+  client->again = TRUE; /* what the cancelled one says is no failure */
+  if (dialling != NULL)
+    far_request_cancel (dialling);
+  client->again = FALSE;
+}
+
+static void
+try_again (struct _WsClient *client)
+{
+  let_go (client);
+  wait_for (client, 0);
+}
+
+static gboolean
+is_up (struct _WsClient *client)
+{
+  return g_hash_table_contains (client->node->peers, "");
+}
+
+static void
+patience_over (gpointer data)
+{
+  struct _WsClient *client = data;
+
+  if (client->hurry && !is_up (client) && (client->dialling != NULL || client->try != NULL))
+    try_again (client);
+}
+
+static void
+begin_patience (struct _WsClient *client)
+{
+  gint64 at = far_clock_boottime_us () + HURRY_PATIENCE_US;
+
+  if (!client->hurry || ++client->tries % HURRY_LONG == 0)
+    g_clear_pointer (&client->patience, far_home_timer_free);
+  else if (client->patience == NULL)
+    client->patience = far_home_timer (far_home_main (), at, patience_over, client);
+  else
+    far_home_timer_set (client->patience, at);
+}
+
+/* A way may have opened. */
+static void
+network_changed (gpointer data)
+{
+  struct _WsClient *client = data;
+
+  if (is_up (client))
+    return;
+  let_go (client);
+  wait_for (client, NETWORK_SPREAD_US);
 }
 
 /* ---- a try ---- */
@@ -140,7 +214,7 @@ client_connected (FarRequest *req, gpointer data)
   int fd;
 
   g_clear_pointer (&client->dialling, far_request_unref);
-  if (client->stopping)
+  if (client->stopping || client->again)
     return;
   if (far_request_error (req) != NULL) {
     failed (client, far_request_error (req)->message);
@@ -162,11 +236,12 @@ connect_now (gpointer data)
   g_autoptr (GError) error = NULL;
   gboolean changed;
 
-  if (client->dialling != NULL || client->try != NULL)
+  if (client->dialling != NULL || client->try != NULL || is_up (client))
     return;
   if (!far_tls_refresh (client->tls, &changed, &error))
     far_complain (client->node->at, "certificate", _("certificate is not used: %s"), error->message);
   client->dialling = far_request_ref (far_request_new (client_connected, client, WS_UPGRADE_SECONDS * 1000));
+  begin_patience (client);
   far_dial (client->url.host, client->url.port, client->dialling);
 }
 
@@ -177,6 +252,19 @@ ws_client_down (Node *self)
 {
   if (self->client != NULL && self->client->try == NULL)
     come_back (self->client);
+}
+
+void
+ws_client_hurry (Node *self, gboolean hurry)
+{
+  struct _WsClient *client = self->client;
+
+  if (client->hurry == hurry)
+    return;
+  client->hurry = hurry;
+  client->tries = 0;
+  if (hurry && !is_up (client))
+    try_again (client);
 }
 
 /* Where to and under what name stay: they make another instance. */
@@ -217,6 +305,7 @@ ws_client_new (Node *self, const NodeOptions *options, GError **error)
   client->tls = tls_of (self, options, &client->url, error);
   if (client->tls == NULL)
     return FALSE;
+  client->network = far_network_watch_new (network_changed, client);
   wait_for (client, MIN (client->base_us, G_USEC_PER_SEC));
   return TRUE;
 }
@@ -237,6 +326,8 @@ ws_client_free (Node *self)
     far_request_cancel (dialling); /* delivers: connected() sees a client that is still whole */
   g_clear_pointer (&client->dialling, far_request_unref);
   g_clear_pointer (&client->timer, far_home_timer_free);
+  g_clear_pointer (&client->patience, far_home_timer_free);
+  far_network_watch_free (client->network);
   far_tls_unref (client->tls);
   ws_url_clear (&client->url);
   g_free (client->where);

@@ -105,9 +105,20 @@ node_cut (gpointer data, const char *peer, const char *cause)
     return;
   peer_gone (data, link, cause);
   ws_link_close (link, WS_CLOSE_POLICY, g_intern_string (cause));
+  if (((Node *) data)->client != NULL) /* a link without an answer may take its time to go */
+    ws_client_down (data);
 }
 
-static const FarMessageOps node_messages = { node_send, node_connected, node_cut };
+static void
+node_hurry (gpointer data, gboolean hurry)
+{
+  Node *self = data;
+
+  if (self->client != NULL)
+    ws_client_hurry (self, hurry);
+}
+
+static const FarMessageOps node_messages = { node_send, node_connected, node_cut, node_hurry };
 
 /* ---- the listener, [home] ---- */
 

@@ -30,3 +30,4 @@ gboolean ws_client_new (Node *self, const NodeOptions *options, GError **error);
 void ws_client_free (Node *self);
 void ws_client_reload (Node *self, const NodeOptions *options);
 void ws_client_down (Node *self); /* the link is lost */
+void ws_client_hurry (Node *self, gboolean hurry);

@@ -85,6 +85,36 @@ class Carrier(FleetCase):
         self.alice.close(row["session"])
         self.assert_dead(sock)
 
+    def test_no_way_for_a_while(self):
+        """A session that is open is there again within two seconds of the way, whatever `reconnect` has for quiet times."""
+        self.start_fleet(carrier=True, link=True, change=lambda fleet: fleet.terminal.profile["transports"]["cloud"].update({"reconnect": "300s"}))
+        row = self.open()
+        self.dial(row)
+        for way in (self.link, self.carrier):
+            way.command("refuse")
+            way.command("cut")
+        wait_until(lambda: not self.fleet.connected("t1"), 30, "the cloud notices")
+        before = self.link.connections
+        self.fleet.advance(45)
+        wait_until(lambda: self.link.connections > before + 3, 20, "the terminal tries again and again")
+        for way in (self.link, self.carrier):
+            way.command("accept")
+        self.wait_answers(row, BACK_S)
+
+    def test_a_way_that_takes_and_says_nothing(self):
+        """As a router that has lost its line: connections are taken, or begun, and nothing comes. They are not waited for until they fail."""
+        self.start_fleet(carrier=True, link=True, change=lambda fleet: fleet.terminal.profile["transports"]["cloud"].update({"reconnect": "300s"}))
+        row = self.open()
+        self.dial(row)
+        for way in (self.link, self.carrier):
+            way.command("hole")
+            way.command("cut")
+        before = self.link.connections
+        wait_until(lambda: self.link.connections > before + 3, 20, "the terminal tries again and again")
+        for way in (self.link, self.carrier):
+            way.command("go")
+        self.wait_answers(row, BACK_S)
+
     def test_no_link_no_session_and_it_says_so(self):
         self.start_fleet(link=True)
         self.link.command("refuse")
@@ -100,9 +130,10 @@ class Carrier(FleetCase):
 class Line(FleetCase):
     """The customer's own line, with a real NAT in it."""
 
-    def start_behind_nat(self):
+    def start_behind_nat(self, reconnect="500ms"):
         self.net = self.enterContext(lab.Nat())
         self.start_fleet(net=self.net, start=False)
+        self.fleet.terminal.profile["transports"]["cloud"]["reconnect"] = reconnect
         self.echo = self.fleet.device("echo", lab.Echo(host=self.net.TERMINAL, netns=self.net.terminal))
         self.fleet.start()
         self.alice = lab.Person(self.fleet, "alice", ("connect", "connect-raw"), netns=self.net.person).login().at(self.fleet.terminal)
@@ -124,6 +155,27 @@ class Line(FleetCase):
         self.assertFalse(self.answers(row))
         self.net.cable(True)
         self.wait_answers(row, 15)
+
+    def test_pulled_for_long(self):
+        """Until both ends have given the connection up; what waited in the terminal's link would have been sent again seconds later only."""
+        row = self.start_behind_nat()
+        self.dial(row)
+        self.net.cable(False)
+        wait_until(lambda: self.fleet.session(row["session"])["state"] == "resuming", 60, "the tunnel is given up", every=0.2)
+        self.fleet.terminal.process.wait_line("no answer, while a session waits|no link to", 60)
+        self.net.cable(True)
+        self.wait_answers(row, BACK_S)
+
+    def test_ones_own_cable(self):
+        """The terminal's own plug: the kernel tells, and the next try need not be waited for."""
+        self.start_behind_nat(reconnect="300s")
+        self.fleet.cloud.stop()
+        self.fleet.terminal.process.wait_line("link to cloud is down", 20)
+        self.net.own_cable(False)
+        self.fleet.cloud.start()
+        self.assertFalse(self.fleet.connected("t1"))
+        self.net.own_cable(True)
+        self.fleet.wait_connected("t1", BACK_S + 1)
 
     def test_new_address(self):
         """Both ends wait for answers that cannot come; the keep-alives find it out, and the session goes on over a new link."""

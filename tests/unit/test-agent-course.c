@@ -236,6 +236,32 @@ START_TEST (test_resume)
 }
 END_TEST
 
+/* While somebody works the link is wanted back at once; one that gives no answer after the tunnel was lost is cut, so that a new one is dialled. */
+START_TEST (test_hurry)
+{
+  ck_assert (!cloud_nodes ()->hurry);
+  FakeTunnel *tunnel = opened ("s1");
+  ck_assert (cloud_nodes ()->hurry);
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  tunnel_tell (tunnel, FAR_TUNNEL_LOST, NULL);
+  ck_assert_ptr_nonnull (sent_newest ("poll"));
+  far_clock_advance (2 * SECOND);
+  run_pending ();
+  ck_assert_uint_eq (cloud_nodes ()->cuts->len, 0);
+  far_clock_advance (2 * SECOND);
+  run_pending ();
+  ck_assert_uint_eq (cloud_nodes ()->cuts->len, 1);
+  for (guint i = 0; i < 4; i++) { /* it came up again, and the cloud is slow: not once more so soon */
+    sent_newest ("poll");
+    far_clock_advance (4 * SECOND);
+    run_pending ();
+  }
+  ck_assert_uint_eq (cloud_nodes ()->cuts->len, 1);
+  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  ck_assert (!cloud_nodes ()->hurry);
+}
+END_TEST
+
 /* Z cannot be reached: the credential is not spent, the same one is tried every second. */
 START_TEST (test_no_route)
 {
@@ -476,6 +502,7 @@ main (void)
   tcase_add_test (cases, test_replayed);
   tcase_add_test (cases, test_remembered);
   tcase_add_test (cases, test_resume);
+  tcase_add_test (cases, test_hurry);
   tcase_add_test (cases, test_no_route);
   tcase_add_loop_test (cases, test_first_dial_waits, 0, 2);
   tcase_add_test (cases, test_dial_fails);

@@ -109,6 +109,12 @@ class Nat:
         if plugged:  # the kernel took the route away with the link
             self._ip("-n", self.router, "route", "replace", "default", "via", "203.0.113.1")
 
+    def own_cable(self, plugged):
+        """The terminal's own."""
+        self._ip("-n", self.terminal, "link", "set", "eth0", "up" if plugged else "down")
+        if plugged:
+            self._ip("-n", self.terminal, "route", "replace", "default", "via", self.INSIDE)
+
     def new_address(self):
         """The provider gives the customer another address: what was open is dead without a word on either side, new connections work."""
         self.run(self.router, ["sh", "-c", "ip address flush dev wan && ip address add 203.0.113.77/24 dev wan && ip route replace default via 203.0.113.1"])
