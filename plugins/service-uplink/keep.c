@@ -5,7 +5,7 @@
 
 #include "uplink.h"
 
-#define ROWS_MAX 10000
+#define ROWS_AT_ONCE 1000
 #define ROW_OVERHEAD 256
 
 struct _UplinkLife {
@@ -112,7 +112,7 @@ uplink_keep (Uplink *self, Batch *batch)
 {
   g_autofree char *row = NULL;
 
-  if (uplink_options (self)->store == NULL)
+  if (uplink_options (self)->store == NULL || self->unread)
     return FALSE;
   if (g_bytes_get_size (batch->bytes) / 3 * 4 + ROW_OVERHEAD > FAR_ROW_MAX) {
     far_complain (self->at, "large", "a batch of %" G_GSIZE_FORMAT " bytes is too large to be kept on disk", g_bytes_get_size (batch->bytes));
@@ -169,23 +169,53 @@ keep_take (Uplink *self, GPtrArray *rows)
     else
       uplink_take_kept (self, batch);
   }
-  if (rows->len > 0)
-    far_log (self->at, G_LOG_LEVEL_MESSAGE, "%u batches of before the restart are sent first", self->waiting.length);
 }
 
+static void keep_loaded (FarRequest *req, gpointer data);
+
+static void
+keep_page (UplinkLife *life, const char *after)
+{
+  g_autofree char *table = keep_table (life->self);
+
+  far_store_rows (uplink_options (life->self)->store, table, NULL, after, ROWS_AT_ONCE, FALSE, far_request_new (keep_loaded, life, 0));
+}
+
+static void
+keep_over (Uplink *self)
+{
+  if (self->waiting.length > 0)
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "%u batches of before the restart are sent first", self->waiting.length);
+  uplink_loaded (self);
+}
+
+/* Which rows there are is not known, so none is written over: until the next start samples wait in memory alone. */
+static void
+keep_unread (Uplink *self, const GError *error)
+{
+  self->unread = TRUE;
+  far_log (self->at, G_LOG_LEVEL_WARNING, "samples of before the restart cannot be read and stay where they are; those of now wait in memory only: %s", error->message);
+}
+
+/* All of them, page after page: a batch that was not read would never be sent, and its number given to another. */
 static void
 keep_loaded (FarRequest *req, gpointer data)
 {
   UplinkLife *life = data;
   Uplink *self = life->self;
   const GError *error = far_request_error (req);
+  GPtrArray *rows = error == NULL ? far_request_result (req) : NULL;
 
   if (self != NULL && error != NULL)
-    far_log (self->at, G_LOG_LEVEL_WARNING, "samples of before the restart cannot be read: %s", error->message);
+    keep_unread (self, error);
   else if (self != NULL)
-    keep_take (self, far_request_result (req));
+    keep_take (self, rows);
+  if (self != NULL && rows != NULL && rows->len == ROWS_AT_ONCE) {
+    keep_page (life, ((const FarRow *) rows->pdata[rows->len - 1])->key);
+    return;
+  }
   if (self != NULL)
-    uplink_loaded (self);
+    keep_over (self);
   life_unref (life);
 }
 
@@ -193,11 +223,9 @@ static void
 keep_read (FarRequest *req G_GNUC_UNUSED, gpointer data)
 {
   UplinkLife *life = data;
-  Uplink *self = life->self;
-  g_autofree char *table = self != NULL ? keep_table (self) : NULL;
 
-  if (self != NULL)
-    far_store_rows (uplink_options (self)->store, table, NULL, NULL, ROWS_MAX, FALSE, far_request_new (keep_loaded, life, 0));
+  if (life->self != NULL)
+    keep_page (life, NULL);
   else
     life_unref (life);
 }

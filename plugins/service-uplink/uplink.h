@@ -34,6 +34,7 @@ typedef struct {
   guint64 next_epoch, next_seq; /* the number the newest batch got: the next one follows */
   guint64 number;            /* of the newest row */
   gboolean adopt;            /* the head is of before a restart: its number is the one it was sent under, if it was */
+  gboolean unread;           /* rows of before the restart could not be read: nothing is written over them */
   guint64 lost, told;        /* groups dropped and not yet known up there; of these, said with the batch on its way */
 } Uplink;
 

@@ -284,6 +284,71 @@ START_TEST (what_waits_survives_a_restart)
 }
 END_TEST
 
+/* More batches than a store gives in one answer; one group each. */
+static void
+measure_batches (Terminal *terminal, guint first, guint n)
+{
+  for (guint i = first; i < first + n; i++) {
+    measure (terminal, i);
+    uplink_close_batch (&terminal->uplink);
+    if (i % 1000 == 0)
+      node_for_ms (20); /* the store takes only so many at once */
+  }
+}
+
+START_TEST (all_that_waits_survives_a_restart)
+{
+  Terminal *terminal;
+  const guint before = 10500, after = 20;
+
+  begin ("file");
+  test_link.up = FALSE;
+  terminal = terminal_with (64 << 20, "spool");
+  measure_batches (terminal, 0, before);
+  terminal_free (terminal);
+  terminal = terminal_with (64 << 20, "spool");
+  ck_assert_uint_eq (terminal->uplink.waiting.length, before);
+  measure_batches (terminal, before, after);
+  terminal_free (terminal);
+  terminal = terminal_with (64 << 20, "spool"); /* what is new has not been written over what was there */
+  ck_assert_uint_eq (terminal->uplink.waiting.length, before + after);
+  set_link (terminal, TRUE);
+  node_until (all_sent, terminal);
+  must_be_once (before + after);
+  node_for_ms (20);
+  ck_assert_uint_eq (rows_kept (), 0);
+  end (terminal);
+}
+END_TEST
+
+/* A store that does not answer at the start: what is in it stays, and samples go up all the same. */
+START_TEST (rows_that_cannot_be_read_are_not_written_over)
+{
+  Terminal *terminal;
+
+  begin ("file");
+  test_link.up = FALSE;
+  terminal = terminal_with (1 << 20, "spool");
+  measure_batches (terminal, 0, 5);
+  terminal_free (terminal);
+  node_for_ms (20);
+  far_instance_end (far_instances_by_path ("stores.spool"));
+  terminal = terminal_with (1 << 20, "spool");
+  ck_assert_uint_eq (terminal->uplink.waiting.length, 0);
+  far_instance_try (far_instances_by_path ("stores.spool"));
+  measure_batches (terminal, 5, 5);
+  set_link (terminal, TRUE);
+  node_until (all_sent, terminal);
+  terminal_free (terminal);
+  node_for_ms (20);
+  ck_assert_uint_eq (rows_kept (), 5);
+  terminal = terminal_with (1 << 20, "spool");
+  node_until (all_sent, terminal);
+  must_be_once (10);
+  end (terminal);
+}
+END_TEST
+
 /* The server had them on disk and its answer was lost, then the terminal was started anew: they come again under their numbers. */
 START_TEST (what_was_sent_is_not_doubled_by_a_restart)
 {
@@ -461,6 +526,8 @@ main (void)
   tcase_add_loop_test (tcase, restarts_and_faults_at_any_time, 0, 2);
   tcase_add_test (tcase, a_restart_starts_a_new_epoch);
   tcase_add_test (tcase, a_full_buffer_drops_the_oldest_and_says_so);
+  tcase_add_test (tcase, all_that_waits_survives_a_restart);
+  tcase_add_test (tcase, rows_that_cannot_be_read_are_not_written_over);
   tcase_add_test (tcase, a_dropped_batch_of_unknown_fate_starts_a_new_epoch);
   tcase_add_test (tcase, a_cloud_that_lost_its_store_gets_the_rest);
   tcase_add_test (tcase, nobody_answers_for_another);
