@@ -149,6 +149,7 @@ reload_wanted (gpointer data)
 static void
 end_all (void)
 {
+  far_threads_ending ();
   far_control_stop ();
   far_instances_stop ();
   far_peer_forget ();
@@ -208,6 +209,8 @@ serve (const Arguments *arguments, FarProfile *profile)
   else
     far_log_line (G_LOG_LEVEL_ERROR, NULL, error->message);
   end_all ();
+  if (far_threads_left () > 0)
+    _exit (good ? EXIT_GOOD : EXIT_BAD); /* one that comes back must not meet what the exit takes away */
   return good ? EXIT_GOOD : EXIT_BAD;
 }
 

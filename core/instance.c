@@ -72,6 +72,24 @@ far_instance_unref (FarInstance *at)
   g_free (at);
 }
 
+void
+far_instance_hold (FarInstance *at)
+{
+  far_instance_ref (at);
+}
+
+static void
+release (gpointer at)
+{
+  far_instance_unref (at);
+}
+
+void
+far_instance_release (FarInstance *at)
+{
+  far_home_post (far_home_main (), release, at);
+}
+
 /* ---- what a plugin may ask ---- */
 
 const char *

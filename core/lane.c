@@ -10,7 +10,7 @@
 
 typedef struct {
   char *name;
-  GThread *thread;
+  FarThread *thread;
   GAsyncQueue *jobs;
   gint waiting; /* atomic */
 } Lane;
@@ -55,6 +55,16 @@ lane_run (gpointer data)
   return NULL;
 }
 
+static void
+lane_free (gpointer data)
+{
+  Lane *lane = data;
+
+  g_async_queue_unref (lane->jobs);
+  g_free (lane->name);
+  g_free (lane);
+}
+
 static Lane *
 lane_get (const char *name)
 {
@@ -68,7 +78,7 @@ lane_get (const char *name)
   lane = g_new0 (Lane, 1);
   lane->name = g_strdup (name);
   lane->jobs = g_async_queue_new ();
-  lane->thread = far_thread_new (name, lane_run, lane);
+  lane->thread = far_thread_begin (name, lane_run, lane, lane_free);
   g_hash_table_insert (lanes, lane->name, lane);
   return lane;
 }
@@ -108,12 +118,12 @@ far_lanes_end (void)
   if (lanes == NULL)
     return;
   g_hash_table_iter_init (&iter, lanes);
-  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &lane)) {
+  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &lane))
     lane_push (lane, g_new0 (Job, 1));
-    g_thread_join (lane->thread);
-    g_async_queue_unref (lane->jobs);
-    g_free (lane->name);
-    g_free (lane);
+  g_hash_table_iter_init (&iter, lanes);
+  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &lane)) {
+    g_hash_table_iter_steal (&iter); /* its key is the lane's own */
+    far_thread_end (lane->thread);
   }
   g_clear_pointer (&lanes, g_hash_table_unref);
 }

@@ -2,5 +2,5 @@
 #pragma once
 #include <farwatch/request.h>
 
-/* Ends all lanes after the work that waits there; for shutdown. [main] */
+/* Ends all lanes after the work that waits there, but for one that hangs; for shutdown. [main] */
 void far_lanes_end (void);

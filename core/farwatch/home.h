@@ -71,6 +71,18 @@ void far_home_foreign_free (FarHome *home);
 /* Every thread of the program is made by this: signals are for the main thread alone. [any thread] */
 GThread *far_thread_new (const char *name, GThreadFunc func, gpointer data);
 
+/* A thread for work that may hang (a dead disk). free_data runs when both the thread and far_thread_end() are through with it, on whichever was last: all that
+ * the thread touches belongs to data. */
+typedef struct _FarThread FarThread;
+FarThread *far_thread_begin (const char *name, GThreadFunc func, gpointer data, GDestroyNotify free_data);
+/* Waits for its end, which the caller has asked for: a second at most, less when the process is ending (FAR_END_US for all together). FALSE: it hangs and is
+ * left to itself, with a line in the log. Frees thread. [main] */
+gboolean far_thread_end (FarThread *thread);
+#define FAR_END_US (G_USEC_PER_SEC + G_USEC_PER_SEC / 2)
+/* The process ends from now on. How many threads were left to themselves so far. [main] */
+void far_threads_ending (void);
+guint far_threads_left (void);
+
 /* The home of the main context, and the data-plane pool: one worker a core, picked round robin. [any thread] */
 FarHome *far_home_main (void);
 FarHome *far_home_pick (void);

@@ -35,6 +35,10 @@ void far_instance_ready (FarInstance *at);
 void far_instance_fail (FarInstance *at, GError *error); /* takes error; also later, when a running instance breaks */
 gboolean far_instance_is_running (FarInstance *at);
 
+/* A thread of its was left to itself (far_thread_end): what the any-thread calls need stays until that thread has ended after all, and releases it. */
+void far_instance_hold (FarInstance *at);
+void far_instance_release (FarInstance *at); /* [any thread] */
+
 /* An instance that runs, or NULL with an error that says what to do (not configured, not installed, not running). */
 FarInstance *far_instance_find (FarKind kind, const char *name, GError **error);
 /* All running instances of a kind; container to be freed. */

@@ -106,12 +106,14 @@ disk_write_file (const char *path, const guint8 *data, gsize size, GError **erro
 }
 
 Disk *
-disk_new (const char *path)
+disk_new (const char *path, const char *name)
 {
   Disk *disk = g_new0 (Disk, 1);
 
   disk->refs = 1;
   disk->path = g_strdup (path);
+  disk->rows_lane = g_strconcat ("read ", name, NULL);
+  disk->scan_lane = g_strconcat ("scan ", name, NULL);
   disk->fd = disk->lock_fd = disk->peek_fd = -1;
   disk->lost = g_string_new (NULL);
   g_mutex_init (&disk->lock);
@@ -154,6 +156,8 @@ disk_unref (Disk *disk)
   g_mutex_clear (&disk->lock);
   g_string_free (disk->lost, TRUE);
   g_clear_error (&disk->held);
+  g_free (disk->rows_lane);
+  g_free (disk->scan_lane);
   g_free (disk->path);
   g_free (disk);
 }

@@ -17,6 +17,7 @@ typedef struct {
   gint refs;
   FarInstance *at;         /* for log lines; valid while the writer runs */
   char *path;
+  char *rows_lane, *scan_lane; /* its own: a store on a dead disk holds up no other */
   GMutex lock;             /* all below, except as said */
   Index *index;            /* NULL: not open */
   int lock_fd, peek_fd;    /* the writer's and the readers' description of `lock` */
@@ -30,7 +31,8 @@ typedef struct {
   GError *held;            /* damaged: what every request hears; the writer's thread */
 } Disk;
 
-Disk *disk_new (const char *path);
+/* name: of the instance; reading has two lanes of that name. */
+Disk *disk_new (const char *path, const char *name);
 Disk *disk_ref (Disk *disk);
 void disk_unref (Disk *disk);
 

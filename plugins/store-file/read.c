@@ -87,7 +87,7 @@ read_rows (Disk *disk, const char *table, const FarFilterTerm *filter, const cha
     g_ptr_array_add (job->filter, g_strdup (filter->field));
     g_ptr_array_add (job->filter, g_strdup (filter->value));
   }
-  far_run_blocking (FILE_LANE_ROWS, FILE_LANE_MAX, rows_work, job, read_free, req);
+  far_run_blocking (disk->rows_lane, FILE_LANE_MAX, rows_work, job, read_free, req);
 }
 
 static void
@@ -106,7 +106,7 @@ series_work (FarRequest *req, gpointer data)
 void
 read_series (Disk *disk, const char *source, FarRequest *req)
 {
-  far_run_blocking (FILE_LANE_ROWS, FILE_LANE_MAX, series_work, read_new (disk, source, NULL), read_free, req);
+  far_run_blocking (disk->rows_lane, FILE_LANE_MAX, series_work, read_new (disk, source, NULL), read_free, req);
 }
 
 /* ---- samples ---- */
@@ -197,7 +197,7 @@ read_samples (Disk *disk, const char *source, const char *name, gint64 from_us, 
   job->from = from_us;
   job->to = to_us;
   job->limit = limit;
-  far_run_blocking (FILE_LANE_SCAN, FILE_LANE_MAX, samples_work, job, read_free, req);
+  far_run_blocking (disk->scan_lane, FILE_LANE_MAX, samples_work, job, read_free, req);
 }
 
 /* ---- blobs ---- */
@@ -226,5 +226,5 @@ read_blob (Disk *disk, const char *sha256, guint64 offset, guint size, FarReques
 
   job->from = (gint64) offset;
   job->limit = size;
-  far_run_blocking (FILE_LANE_SCAN, FILE_LANE_MAX, blob_work, job, read_free, req);
+  far_run_blocking (disk->scan_lane, FILE_LANE_MAX, blob_work, job, read_free, req);
 }

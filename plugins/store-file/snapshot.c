@@ -165,5 +165,5 @@ read_snapshot (Disk *disk, const char *path, FarRequest *req)
 
   job->disk = disk_ref (disk);
   job->path = g_strdup (path);
-  far_run_blocking (FILE_LANE_SCAN, FILE_LANE_MAX, snapshot_work, job, snapshot_free, req);
+  far_run_blocking (disk->scan_lane, FILE_LANE_MAX, snapshot_work, job, snapshot_free, req);
 }

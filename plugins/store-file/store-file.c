@@ -13,7 +13,7 @@ typedef struct {
 typedef struct {
   FarInstance *at;
   Disk *disk;
-  Writer writer;
+  Writer *writer;           /* NULL: not started */
   FarRequest *opening;
 } File;
 
@@ -58,13 +58,13 @@ file_start (gpointer data, GError **error G_GNUC_UNUSED)
   const FileOptions *options = far_instance_options (self->at);
   g_autofree char *path = file_path (self, options);
 
-  self->disk = disk_new (path);
+  self->disk = disk_new (path, far_instance_path (self->at));
   self->disk->at = self->at;
   self->disk->keep_us = options->keep_us;
   self->disk->go_on = options->if_damaged == FAR_IF_DAMAGED_GO_ON;
-  writer_begin (&self->writer, self->at, self->disk);
+  self->writer = writer_begin (self->at, self->disk);
   self->opening = far_request_ref (far_request_new (file_opened, self, 0));
-  writer_push (&self->writer, open_new (self->opening));
+  writer_push (self->writer, open_new (self->opening));
   return TRUE;
 }
 
@@ -88,7 +88,7 @@ file_stop (gpointer data)
   if (opening != NULL)
     far_request_cancel (opening);
   g_clear_pointer (&opening, far_request_unref);
-  writer_end (&self->writer);
+  g_clear_pointer (&self->writer, writer_end);
   g_clear_pointer (&self->disk, disk_unref); /* what is being read keeps it a little longer */
 }
 
@@ -97,7 +97,7 @@ file_stop (gpointer data)
 static void
 file_apply (gpointer data, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
 {
-  writer_push (&((File *) data)->writer, apply_new (key, parts, n, req));
+  writer_push (((File *) data)->writer, apply_new (key, parts, n, req));
 }
 
 static void
@@ -121,13 +121,13 @@ file_samples (gpointer data, const char *source, const char *name, gint64 from_u
 static void
 file_drop (gpointer data, const char *table, gint64 samples_before_us, FarRequest *req)
 {
-  writer_push (&((File *) data)->writer, drop_new (table, samples_before_us, req));
+  writer_push (((File *) data)->writer, drop_new (table, samples_before_us, req));
 }
 
 static void
 file_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
 {
-  writer_push (&((File *) data)->writer, blob_new (sha256, offset, bytes, last, req));
+  writer_push (((File *) data)->writer, blob_new (sha256, offset, bytes, last, req));
 }
 
 static void
@@ -145,7 +145,7 @@ file_snapshot (gpointer data, const char *path, FarRequest *req)
 static void
 file_maintain (gpointer data, guint budget_ms, FarRequest *req)
 {
-  writer_push (&((File *) data)->writer, maintain_new (budget_ms, req));
+  writer_push (((File *) data)->writer, maintain_new (budget_ms, req));
 }
 
 static const FarOption file_options[] = {

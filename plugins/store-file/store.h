@@ -4,8 +4,6 @@
 #include "disk.h"
 
 #define FILE_QUEUE_MAX 4096
-#define FILE_LANE_ROWS "store-read"
-#define FILE_LANE_SCAN "store-scan"
 #define FILE_LANE_MAX 1024
 
 typedef struct _Job Job;
@@ -34,14 +32,17 @@ struct _Job {
 };
 
 struct _Writer {
+  gint refs;                /* atomic: a thread that hangs may come back */
   FarInstance *at;
-  Disk *disk;
-  GThread *thread;
+  gboolean held;            /* the instance: the thread was left to itself */
+  Disk *disk;               /* own reference */
+  FarThread *thread;
   GAsyncQueue *jobs;
   gint64 next_care_us;
 };
 
-void writer_begin (Writer *writer, FarInstance *at, Disk *disk);
+Writer *writer_begin (FarInstance *at, Disk *disk);
+/* What waits is still done, unless the thread hangs. Frees writer. */
 void writer_end (Writer *writer);
 void writer_push (Writer *writer, Job *job);
 

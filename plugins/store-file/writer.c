@@ -225,26 +225,60 @@ writer_run (gpointer data)
   }
 }
 
-void
-writer_begin (Writer *writer, FarInstance *at, Disk *disk)
+static void
+writer_unref (gpointer data)
 {
-  writer->at = at;
-  writer->disk = disk;
-  writer->next_care_us = far_clock_boottime_us () + CARE_EVERY_US;
-  writer->jobs = g_async_queue_new ();
-  writer->thread = far_thread_new ("file-write", writer_run, writer);
+  Writer *writer = data;
+
+  if (!g_atomic_int_dec_and_test (&writer->refs))
+    return;
+  g_async_queue_unref (writer->jobs);
+  disk_unref (writer->disk);
+  if (writer->held)
+    far_instance_release (writer->at);
+  g_free (writer);
 }
 
-/* What waits is still done. */
+Writer *
+writer_begin (FarInstance *at, Disk *disk)
+{
+  Writer *writer = g_new0 (Writer, 1);
+
+  writer->refs = 2;
+  writer->at = at;
+  writer->disk = disk_ref (disk);
+  writer->next_care_us = far_clock_boottime_us () + CARE_EVERY_US;
+  writer->jobs = g_async_queue_new_full ((GDestroyNotify) job_free);
+  writer->thread = far_thread_begin ("file-write", writer_run, writer, writer_unref);
+  return writer;
+}
+
+static void
+writer_refuse_all (Writer *writer)
+{
+  Job *job;
+
+  while ((job = g_async_queue_try_pop (writer->jobs)) != NULL) {
+    if (job->run == NULL) {
+      job_free (job);
+      continue;
+    }
+    job->error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not answer; its disk may be dead"), writer->disk->path);
+    job_answer (job);
+  }
+}
+
 void
 writer_end (Writer *writer)
 {
-  if (writer->thread == NULL)
-    return;
   g_async_queue_push (writer->jobs, job_new (sizeof (Job), NULL, NULL, NULL));
-  g_thread_join (writer->thread);
-  writer->thread = NULL;
-  g_clear_pointer (&writer->jobs, g_async_queue_unref);
+  if (!far_thread_end (writer->thread)) {
+    writer_refuse_all (writer);
+    g_async_queue_push (writer->jobs, job_new (sizeof (Job), NULL, NULL, NULL)); /* should it come back */
+    far_instance_hold (writer->at);
+    writer->held = TRUE;
+  }
+  writer_unref (writer);
 }
 
 void

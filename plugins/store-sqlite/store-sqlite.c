@@ -8,10 +8,7 @@
 
 struct _Sqlite {
   FarInstance *at;
-  char *path;
-  Writer writer;
-  Worker reader;            /* rows, blobs */
-  Worker scanner;           /* series, samples, snapshots */
+  Base *base;               /* NULL: not started */
   FarRequest *opening;
 };
 
@@ -29,25 +26,60 @@ static const FarOption sqlite_options[] = {
 static gboolean
 sqlite_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
 {
-  Sqlite *self = data;
-
-  self->at = at;
-  g_mutex_init (&self->writer.lock);
-  g_queue_init (&self->writer.merge);
-  self->writer.series = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  self->writer.young = g_hash_table_new (NULL, NULL);
+  ((Sqlite *) data)->at = at;
   return TRUE;
 }
 
+/* ---- what the threads share ---- */
+
 static void
-worker_fill (Sqlite *self, Worker *worker)
+worker_fill (Base *base, Worker *worker, FarInstance *at)
 {
-  worker->at = self->at;
-  worker->path = self->path;
-  worker->generation = &self->writer.generation;
-  worker->writer = &self->writer.worker;
-  worker->owner = &self->writer;
+  worker->at = at;
+  worker->path = base->path;
+  worker->jobs = g_async_queue_new_full ((GDestroyNotify) job_free);
+  worker->generation = &base->writer.generation;
+  worker->writer = &base->writer.worker;
+  worker->owner = &base->writer;
 }
+
+Base *
+base_new (FarInstance *at, const char *path)
+{
+  Base *base = g_new0 (Base, 1);
+
+  base->refs = 1;
+  base->path = g_strdup (path);
+  g_mutex_init (&base->writer.lock);
+  g_queue_init (&base->writer.merge);
+  base->writer.series = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  base->writer.young = g_hash_table_new (NULL, NULL);
+  worker_fill (base, &base->writer.worker, at);
+  worker_fill (base, &base->reader, at);
+  worker_fill (base, &base->scanner, at);
+  return base;
+}
+
+void
+base_unref (Base *base)
+{
+  if (!g_atomic_int_dec_and_test (&base->refs))
+    return;
+  g_async_queue_unref (base->writer.worker.jobs);
+  g_async_queue_unref (base->reader.jobs);
+  g_async_queue_unref (base->scanner.jobs);
+  g_clear_error (&base->writer.held);
+  g_hash_table_unref (base->writer.series);
+  g_hash_table_unref (base->writer.young);
+  g_queue_clear (&base->writer.merge);
+  g_mutex_clear (&base->writer.lock);
+  if (base->held != NULL)
+    far_instance_release (base->held);
+  g_free (base->path);
+  g_free (base);
+}
+
+/* ---- life ---- */
 
 static void
 sqlite_opened (FarRequest *req, gpointer data)
@@ -81,58 +113,56 @@ sqlite_start (gpointer data, GError **error G_GNUC_UNUSED)
 {
   Sqlite *self = data;
   const SqliteOptions *options = far_instance_options (self->at);
+  g_autofree char *path = sqlite_path (self, options);
 
-  g_free (self->path);
-  self->path = sqlite_path (self, options);
-  self->writer.keep_us = options->keep_us;
-  worker_fill (self, &self->writer.worker);
-  worker_fill (self, &self->reader);
-  worker_fill (self, &self->scanner);
-  self->writer.go_on = options->if_damaged == FAR_IF_DAMAGED_GO_ON;
-  worker_begin (&self->writer.worker, "sqlite-write", writer_run);
-  worker_begin (&self->reader, "sqlite-read", reader_run);
-  worker_begin (&self->scanner, "sqlite-scan", reader_run);
+  self->base = base_new (self->at, path);
+  self->base->writer.keep_us = options->keep_us;
+  self->base->writer.go_on = options->if_damaged == FAR_IF_DAMAGED_GO_ON;
+  worker_begin (&self->base->writer.worker, self->base, "sqlite-write", writer_run);
+  worker_begin (&self->base->reader, self->base, "sqlite-read", reader_run);
+  worker_begin (&self->base->scanner, self->base, "sqlite-scan", reader_run);
   self->opening = far_request_ref (far_request_new (sqlite_opened, self, 0));
-  worker_push (&self->writer.worker, job_new (sizeof (Job), self->opening, write_open, NULL));
+  worker_push (&self->base->writer.worker, job_new (sizeof (Job), self->opening, write_open, NULL));
   return TRUE;
 }
 
 static gboolean
 sqlite_reload (gpointer data, const void *options, GError **error G_GNUC_UNUSED)
 {
-  Sqlite *self = data;
+  Writer *writer = &((Sqlite *) data)->base->writer;
 
-  g_mutex_lock (&self->writer.lock);
-  self->writer.keep_us = ((const SqliteOptions *) options)->keep_us;
-  g_mutex_unlock (&self->writer.lock);
+  g_mutex_lock (&writer->lock);
+  writer->keep_us = ((const SqliteOptions *) options)->keep_us;
+  g_mutex_unlock (&writer->lock);
   return TRUE;
 }
 
+/* Readers first: they may still tell the writer of damage. */
 static void
 sqlite_stop (gpointer data)
 {
   Sqlite *self = data;
+  Worker *workers[] = { &self->base->reader, &self->base->scanner, &self->base->writer.worker };
   FarRequest *opening = g_steal_pointer (&self->opening);
+  gboolean left = FALSE;
 
   if (opening != NULL)
     far_request_cancel (opening);
   g_clear_pointer (&opening, far_request_unref);
-  worker_end (&self->reader);
-  worker_end (&self->scanner);
-  worker_end (&self->writer.worker);
+  for (guint i = 0; i < G_N_ELEMENTS (workers); i++)
+    worker_ask_end (workers[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (workers); i++)
+    left = !worker_end (workers[i]) || left;
+  if (!left)
+    return;
+  far_instance_hold (self->at);
+  self->base->held = self->at;
 }
 
 static void
 sqlite_fini (gpointer data)
 {
-  Sqlite *self = data;
-
-  g_clear_error (&self->writer.held);
-  g_hash_table_unref (self->writer.series);
-  g_hash_table_unref (self->writer.young);
-  g_queue_clear (&self->writer.merge);
-  g_mutex_clear (&self->writer.lock);
-  g_free (self->path);
+  g_clear_pointer (&((Sqlite *) data)->base, base_unref);
 }
 
 /* ---- operations ---- */
@@ -140,55 +170,55 @@ sqlite_fini (gpointer data)
 static void
 sqlite_apply (gpointer data, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->writer.worker, write_apply_new (key, parts, n, req));
+  worker_push (&((Sqlite *) data)->base->writer.worker, write_apply_new (key, parts, n, req));
 }
 
 static void
 sqlite_rows (gpointer data, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->reader, read_rows_new (table, filter, after, limit, descending, req));
+  worker_push (&((Sqlite *) data)->base->reader, read_rows_new (table, filter, after, limit, descending, req));
 }
 
 static void
 sqlite_series (gpointer data, const char *source, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->scanner, read_series_new (source, req));
+  worker_push (&((Sqlite *) data)->base->scanner, read_series_new (source, req));
 }
 
 static void
 sqlite_samples (gpointer data, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->scanner, read_samples_new (source, name, from_us, to_us, limit, req));
+  worker_push (&((Sqlite *) data)->base->scanner, read_samples_new (source, name, from_us, to_us, limit, req));
 }
 
 static void
 sqlite_drop (gpointer data, const char *table, gint64 samples_before_us, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->writer.worker, write_drop_new (table, samples_before_us, req));
+  worker_push (&((Sqlite *) data)->base->writer.worker, write_drop_new (table, samples_before_us, req));
 }
 
 static void
 sqlite_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->writer.worker, write_blob_new (sha256, offset, bytes, last, req));
+  worker_push (&((Sqlite *) data)->base->writer.worker, write_blob_new (sha256, offset, bytes, last, req));
 }
 
 static void
 sqlite_blob_get (gpointer data, const char *sha256, guint64 offset, guint size, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->reader, read_blob_new (sha256, offset, size, req));
+  worker_push (&((Sqlite *) data)->base->reader, read_blob_new (sha256, offset, size, req));
 }
 
 static void
 sqlite_snapshot (gpointer data, const char *path, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->scanner, read_snapshot_new (path, req));
+  worker_push (&((Sqlite *) data)->base->scanner, read_snapshot_new (path, req));
 }
 
 static void
 sqlite_maintain (gpointer data, guint budget_ms, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->writer.worker, write_maintain_new (budget_ms, req));
+  worker_push (&((Sqlite *) data)->base->writer.worker, write_maintain_new (budget_ms, req));
 }
 
 static const FarStoreOps sqlite_ops = {

@@ -8,6 +8,7 @@
 
 typedef struct _Job Job;
 typedef struct _Worker Worker;
+typedef struct _Base Base;
 
 struct _Job {
   FarRequest *req;                               /* own reference */
@@ -22,11 +23,12 @@ struct _Job {
 };
 
 struct _Worker {
+  Base *base;                                    /* what it is part of */
   FarInstance *at;
-  char *path;
+  const char *path;
   gint *generation;                              /* atomic; grows when the file was replaced */
   gint seen;                                     /* the generation this connection belongs to */
-  GThread *thread;
+  FarThread *thread;
   GAsyncQueue *jobs;
   Conn conn;
   gpointer owner;                                /* Writer* */
@@ -48,8 +50,11 @@ void job_free (Job *job);
 void job_answer (Job *job);
 /* FAR_ERROR_LIMIT when too many wait. */
 void worker_push (Worker *worker, gpointer job);
-void worker_begin (Worker *worker, const char *name, GThreadFunc func);
-void worker_end (Worker *worker);
+void worker_begin (Worker *worker, Base *base, const char *name, GThreadFunc func);
+/* Asks for its end: what waits is still done. */
+void worker_ask_end (Worker *worker);
+/* FALSE: its thread hangs and was left to itself; who still waits for it is told. */
+gboolean worker_end (Worker *worker);
 /* A worker that reads: runs job after job on a fresh enough connection. */
 gpointer reader_run (gpointer worker);
 
@@ -69,6 +74,18 @@ typedef struct {
   gint64 next_care_us;         /* boottime of the next retention */
   guint64 rounds;
 } Writer;
+
+/* All that the threads touch. It stays as long as one of them: a thread that hangs may come back. */
+struct _Base {
+  gint refs;                   /* atomic */
+  FarInstance *held;           /* until the last thread has ended: one was left to itself; else NULL */
+  char *path;
+  Writer writer;
+  Worker reader;               /* rows, blobs */
+  Worker scanner;              /* series, samples, snapshots */
+};
+Base *base_new (FarInstance *at, const char *path);
+void base_unref (Base *base);
 
 gpointer writer_run (gpointer writer);
 gint64 writer_keep (Writer *writer);

@@ -52,25 +52,59 @@ worker_push (Worker *worker, gpointer data)
   job_answer (job);
 }
 
-void
-worker_begin (Worker *worker, const char *name, GThreadFunc func)
+static Base *
+base_ref (Base *base)
 {
-  worker->jobs = g_async_queue_new ();
-  conn_init (&worker->conn, worker->path);
-  worker->thread = far_thread_new (name, func, worker);
+  g_atomic_int_inc (&base->refs);
+  return base;
 }
 
-/* What waits is still done; then the thread ends. */
+/* Its thread has ended, or ends now. */
+static void
+worker_gone (gpointer data)
+{
+  Worker *worker = data;
+
+  conn_clear (&worker->conn);
+  base_unref (worker->base);
+}
+
 void
+worker_begin (Worker *worker, Base *base, const char *name, GThreadFunc func)
+{
+  worker->base = base_ref (base);
+  conn_init (&worker->conn, worker->path);
+  worker->thread = far_thread_begin (name, func, worker, worker_gone);
+}
+
+void
+worker_ask_end (Worker *worker)
+{
+  if (worker->thread != NULL)
+    g_async_queue_push (worker->jobs, job_new (sizeof (Job), NULL, NULL, NULL));
+}
+
+static void
+worker_refuse_all (Worker *worker)
+{
+  Job *job;
+
+  while ((job = g_async_queue_try_pop (worker->jobs)) != NULL) {
+    job->error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not answer; its disk may be dead"), worker->path);
+    job_answer (job);
+  }
+}
+
+gboolean
 worker_end (Worker *worker)
 {
-  if (worker->thread == NULL)
-    return;
-  g_async_queue_push (worker->jobs, job_new (sizeof (Job), NULL, NULL, NULL));
-  g_thread_join (worker->thread);
-  worker->thread = NULL;
-  g_clear_pointer (&worker->jobs, g_async_queue_unref);
-  conn_clear (&worker->conn);
+  FarThread *thread = g_steal_pointer (&worker->thread);
+
+  if (thread == NULL || far_thread_end (thread))
+    return TRUE;
+  worker_refuse_all (worker);
+  g_async_queue_push (worker->jobs, job_new (sizeof (Job), NULL, NULL, NULL)); /* should it come back */
+  return FALSE;
 }
 
 static void

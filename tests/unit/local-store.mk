@@ -21,3 +21,10 @@ tests_unit_test_store_fault_CFLAGS = $(TEST_CC)
 tests_unit_test_store_fault_LDFLAGS = $(TEST_LD)
 tests_unit_test_store_fault_LDADD = $(TEST_LINK)
 tests_unit_test_store_fault_SOURCES = tests/unit/test-store-fault.c $(NODE_HELP) tests/unit/store-help.c tests/unit/store-help.h
+
+check_PROGRAMS += tests/unit/test-store-hang
+tests_unit_test_store_hang_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_store_hang_CFLAGS = $(TEST_CC)
+tests_unit_test_store_hang_LDFLAGS = $(TEST_LD) -export-dynamic
+tests_unit_test_store_hang_LDADD = $(TEST_LINK)
+tests_unit_test_store_hang_SOURCES = tests/unit/test-store-hang.c $(NODE_HELP) tests/unit/store-help.c tests/unit/store-help.h

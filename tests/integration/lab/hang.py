@@ -44,9 +44,20 @@ class Hung:
             os.waitpid(tid, WALL)
         return self
 
+    def ended(self):
+        """The process has ended but for its threads that we hold: as long as nobody looks for them it is not even a zombie."""
+        try:
+            with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
+                return file.read().rpartition(")")[2].split()[0] in "ZX"
+        except FileNotFoundError:
+            return True
+
     def __exit__(self, *_):
         for tid in self.tids:
-            self._ask(DETACH, tid)
+            try:
+                self._ask(DETACH, tid)
+            except ProcessLookupError:  # it has ended: who held it must look for it, else nobody gets to see the process's end
+                os.waitpid(tid, WALL)
 
     def _ask(self, what, tid):
         if _libc.ptrace(what, tid, None, None) != 0:
