@@ -8,6 +8,8 @@ plugins_sensor_system_sensor_system_la_CFLAGS = $(PLUGIN_CC) $(SENSOR_SYSTEM_CFL
 plugins_sensor_system_sensor_system_la_LDFLAGS = $(PLUGIN_LD)
 plugins_sensor_system_sensor_system_la_LIBADD = $(PLUGIN_LINK) $(SENSOR_SYSTEM_LIBS)
 plugins_sensor_system_sensor_system_la_SOURCES = \
+	plugins/sensor-system/disks.c \
+	plugins/sensor-system/disks.h \
 	plugins/sensor-system/parse.c \
 	plugins/sensor-system/parse.h \
 	plugins/sensor-system/sensor-system.c

@@ -3,7 +3,42 @@
 
 #include "parse.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
+
+#define TEXT_MAX (1024 * 1024)
+
+/* Half a line would be another number. */
+static void
+cut_lines (GString *text)
+{
+  const char *end = g_strrstr_len (text->str, TEXT_MAX, "\n");
+
+  g_string_truncate (text, end != NULL ? (gsize) (end - text->str) : 0);
+}
+
+/* procfs gives a page at a time, whatever is asked for. */
+char *
+system_read_whole (int fd)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  char part[4096];
+  gssize n;
+
+  while ((n = pread (fd, part, sizeof part, (off_t) text->len)) != 0) {
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return NULL;
+    g_string_append_len (text, part, n);
+    if (text->len <= TEXT_MAX)
+      continue;
+    cut_lines (text);
+    break;
+  }
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
 
 static gboolean
 next_number (const char **at, guint64 *value)

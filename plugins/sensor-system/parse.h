@@ -17,6 +17,8 @@ typedef struct {
   guint64 rx, tx;      /* bytes since boot */
 } SystemNet;
 
+/* All of the file from its start, at most a MiB of whole lines; NULL: it cannot be read. Caller frees. */
+char *system_read_whole (int fd);
 gboolean system_parse_cpu (const char *stat, SystemCpu *cpu);
 gboolean system_parse_double (const char *text, double *value); /* the first number of loadavg or uptime */
 gboolean system_parse_memory (const char *meminfo, SystemMemory *memory);

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Values of the machine itself. Files of procfs stay open and are read again from their start; that and statvfs() of a local file system do
- * not block. Network file systems can hang, so they are not read. */
+/* Values of the machine itself. Files of procfs stay open and are read again from their start; that does not block. File systems are asked elsewhere
+ * (disks.c): their values come a moment later, or not at all, and hold up nothing. */
 #include "config.h"
 
 #include <fcntl.h>
-#include <mntent.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <farwatch/plugin.h>
 
+#include "disks.h"
 #include "parse.h"
 
-#define TEXT_SIZE 8192
 #define NET_MAX 32
-#define DISK_MAX 16
 
 typedef struct {
   gint64 interval;
@@ -44,6 +41,7 @@ typedef struct {
   gint64 net_us;              /* boottime of the last reading; 0: none */
   GArray *nets;               /* NetState */
   GArray *samples;            /* FarSample of this reading */
+  FarRequest *disks;          /* file systems are being asked; NULL: they are not */
 } System;
 
 /* ---- one reading ---- */
@@ -64,30 +62,27 @@ put_int (System *self, const char *channel, const char *unit, gint64 value)
   g_array_append_val (self->samples, sample);
 }
 
-/* NULL: the file is not there; said once in a while. */
-static const char *
-read_again (System *self, SystemFile file, char text[TEXT_SIZE])
+/* NULL: the file is not there; said once in a while. Caller frees. */
+static char *
+read_again (System *self, SystemFile file)
 {
-  gssize size;
+  char *text;
 
   if (self->fds[file] < 0)
     self->fds[file] = open (system_paths[file], O_RDONLY | O_CLOEXEC);
-  size = self->fds[file] < 0 ? -1 : pread (self->fds[file], text, TEXT_SIZE - 1, 0);
-  if (size < 0) {
+  text = self->fds[file] < 0 ? NULL : system_read_whole (self->fds[file]);
+  if (text == NULL)
     far_complain (self->at, system_paths[file], "cannot read %s", system_paths[file]);
-    return NULL;
-  }
-  text[size] = '\0';
   return text;
 }
 
 static void
 read_cpu (System *self)
 {
-  char text[TEXT_SIZE];
+  g_autofree char *text = read_again (self, FILE_STAT);
   SystemCpu now;
 
-  if (read_again (self, FILE_STAT, text) == NULL || !system_parse_cpu (text, &now))
+  if (text == NULL || !system_parse_cpu (text, &now))
     return;
   if (self->cpu.total > 0 && now.total > self->cpu.total && now.busy >= self->cpu.busy)
     put_double (self, "cpu", "%", 100.0 * (double) (now.busy - self->cpu.busy) / (double) (now.total - self->cpu.total));
@@ -97,20 +92,20 @@ read_cpu (System *self)
 static void
 read_load (System *self)
 {
-  char text[TEXT_SIZE];
+  g_autofree char *text = read_again (self, FILE_LOAD);
   double value;
 
-  if (read_again (self, FILE_LOAD, text) != NULL && system_parse_double (text, &value))
+  if (text != NULL && system_parse_double (text, &value))
     put_double (self, "load1", "1", value);
 }
 
 static void
 read_memory (System *self)
 {
-  char text[TEXT_SIZE];
+  g_autofree char *text = read_again (self, FILE_MEMORY);
   SystemMemory memory;
 
-  if (read_again (self, FILE_MEMORY, text) == NULL || !system_parse_memory (text, &memory))
+  if (text == NULL || !system_parse_memory (text, &memory))
     return;
   put_int (self, "memory.used", "By", memory.used);
   put_int (self, "memory.available", "By", memory.available);
@@ -120,85 +115,76 @@ read_memory (System *self)
 static void
 read_uptime (System *self)
 {
-  char text[TEXT_SIZE];
+  g_autofree char *text = read_again (self, FILE_UPTIME);
   double value;
 
-  if (read_again (self, FILE_UPTIME, text) != NULL && system_parse_double (text, &value))
+  if (text != NULL && system_parse_double (text, &value))
     put_double (self, "uptime", "s", value);
 }
 
 static void
 read_temperature (System *self)
 {
-  char text[TEXT_SIZE];
+  g_autofree char *text = read_again (self, FILE_HEAT);
   double value;
 
-  if (read_again (self, FILE_HEAT, text) != NULL && system_parse_double (text, &value))
+  if (text != NULL && system_parse_double (text, &value))
     put_double (self, "temperature", "Cel", value / 1000.0);
 }
 
 /* ---- disks ---- */
 
 static void
-read_disk (System *self, const char *mount)
+put_disk (System *self, const DiskReading *reading)
 {
-  g_autofree char *used = g_strconcat ("disk.used:", mount, NULL);
-  g_autofree char *left = g_strconcat ("disk.free:", mount, NULL);
-  struct statvfs stat;
-  double total;
+  g_autofree char *used = g_strconcat ("disk.used:", reading->mount, NULL), *left = g_strconcat ("disk.free:", reading->mount, NULL);
 
-  if (statvfs (mount, &stat) != 0 || stat.f_blocks == 0) {
-    far_complain (self->at, mount, "cannot read the file system at %s", mount);
+  if (reading->fault != NULL) {
+    far_complain (self->at, reading->mount, "%s", reading->fault);
     return;
   }
-  /* as df: what only root may still use counts as gone */
-  total = (double) (stat.f_blocks - stat.f_bfree + stat.f_bavail);
-  put_double (self, used, "%", total > 0 ? 100.0 * (double) (stat.f_blocks - stat.f_bfree) / total : 100.0);
-  put_int (self, left, "By", (gint64) (stat.f_bavail * stat.f_frsize));
+  put_double (self, used, "%", reading->used);
+  put_int (self, left, "By", reading->free);
 }
 
-static gboolean
-may_hang (const char *type)
+static void
+push_samples (System *self, gint64 time_us)
 {
-  static const char *const remote[] = { "nfs", "cifs", "smb", "fuse", "9p", "ceph", "afs", "glusterfs", NULL };
+  FarGroup group = { .time_us = time_us, .quality = FAR_QUALITY_GOOD, .n = self->samples->len, .samples = (const FarSample *) (gpointer) self->samples->data };
 
-  for (guint i = 0; remote[i] != NULL; i++)
-    if (g_str_has_prefix (type, remote[i]))
-      return TRUE;
-  return FALSE;
+  if (group.n > 0)
+    far_sample_push (self->at, &group);
 }
 
-/* Type of the file system mounted at the path, "" if none is: taken from the list, which never hangs. */
-static char *
-mount_type (const char *mount)
+/* Their time is the tick, as that of the rest; if they took long, the newest one that is over. */
+static void
+disks_read (FarRequest *req, gpointer user)
 {
-  FILE *mounts = setmntent ("/proc/self/mounts", "re");
-  struct mntent entry;
-  char text[2048];
-  char *type = g_strdup ("");
+  System *self = user;
+  GPtrArray *readings = far_request_error (req) == NULL ? far_request_result (req) : NULL;
+  gint64 interval;
 
-  while (mounts != NULL && getmntent_r (mounts, &entry, text, sizeof text) != NULL)
-    if (strcmp (entry.mnt_dir, mount) == 0) {
-      g_free (type);
-      type = g_strdup (entry.mnt_type);
-    }
-  if (mounts != NULL)
-    endmntent (mounts);
-  return type;
+  if (self->disks == NULL)
+    return; /* stopped */
+  g_clear_pointer (&self->disks, far_request_unref);
+  interval = ((const SystemOptions *) far_instance_options (self->at))->interval;
+  g_array_set_size (self->samples, 0);
+  for (guint i = 0; readings != NULL && i < readings->len; i++)
+    put_disk (self, readings->pdata[i]);
+  push_samples (self, far_clock_wall_us () / interval * interval);
 }
 
 static void
 read_disks (System *self, const SystemOptions *options)
 {
-  for (guint i = 0; options->disks != NULL && options->disks[i] != NULL && i < DISK_MAX; i++) {
-    g_autofree char *type = mount_type (options->disks[i]);
-
-    if (may_hang (type))
-      far_complain (self->at, options->disks[i], "%s is a %s file system, which can hang: not read; take it out of `disks`",
-                    options->disks[i], type);
-    else
-      read_disk (self, options->disks[i]);
+  if (options->disks == NULL || options->disks[0] == NULL)
+    return;
+  if (self->disks != NULL) {
+    far_complain (self->at, "disks", "a file system of `disks` does not answer: no values of any until it does");
+    return;
   }
+  self->disks = far_request_ref (far_request_new (disks_read, self, 0));
+  disks_ask (far_instance_path (self->at), options->disks, self->disks);
 }
 
 /* ---- interfaces ---- */
@@ -263,9 +249,9 @@ read_net_line (System *self, const SystemOptions *options, const SystemNet *net,
 static void
 read_network (System *self, const SystemOptions *options)
 {
-  char text[TEXT_SIZE];
+  g_autofree char *text = read_again (self, FILE_NET);
   gint64 now_us = far_clock_boottime_us ();
-  const char *at = read_again (self, FILE_NET, text);
+  const char *at = text;
   double seconds = self->net_us > 0 ? (double) (now_us - self->net_us) / G_USEC_PER_SEC : 0;
   SystemNet net;
 
@@ -298,14 +284,10 @@ system_sample (gpointer data, FarRequest *req)
 {
   System *self = data;
   const SystemOptions *options = far_instance_options (self->at);
-  FarGroup group = { .quality = FAR_QUALITY_GOOD };
 
   g_array_set_size (self->samples, 0);
   system_read (self, options);
-  group.n = self->samples->len;
-  group.samples = (const FarSample *) (gpointer) self->samples->data;
-  if (group.n > 0)
-    far_sample_push (self->at, &group);
+  push_samples (self, 0);
   far_request_done (req, NULL, NULL);
 }
 
@@ -343,7 +325,11 @@ static void
 system_stop (gpointer data)
 {
   System *self = data;
+  FarRequest *disks = g_steal_pointer (&self->disks);
 
+  if (disks != NULL)
+    far_request_cancel (disks);
+  g_clear_pointer (&disks, far_request_unref);
   for (guint i = 0; i < N_FILES; i++) {
     if (self->fds[i] >= 0)
       close (self->fds[i]);

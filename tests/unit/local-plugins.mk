@@ -24,7 +24,7 @@ tests_unit_test_sensor_parse_SOURCES = tests/unit/test-sensor-parse.c plugins/se
 check_PROGRAMS += tests/unit/test-sensors
 tests_unit_test_sensors_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_sensors_CFLAGS = $(TEST_CC)
-tests_unit_test_sensors_LDFLAGS = $(TEST_LD)
+tests_unit_test_sensors_LDFLAGS = $(TEST_LD) -export-dynamic
 tests_unit_test_sensors_LDADD = $(TEST_LINK)
 tests_unit_test_sensors_SOURCES = tests/unit/test-sensors.c $(NODE_HELP)
 

@@ -5,6 +5,8 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "sensor-exec/perfdata.h"
 #include "sensor-system/parse.h"
@@ -116,6 +118,34 @@ START_TEST (interface_lines)
 }
 END_TEST
 
+/* Of many interfaces the last has its own number, not the beginning of it. */
+START_TEST (files_of_many_pages)
+{
+  g_autoptr (GString) text = g_string_new ("Inter-|\n");
+  g_autofree char *whole = NULL;
+  int fd = memfd_create ("dev", MFD_CLOEXEC);
+  const char *at;
+  SystemNet net;
+  guint n = 0;
+
+  for (guint i = 0; i < 1000; i++)
+    g_string_append_printf (text, "veth%u: %u 1 0 0 0 0 0 0 7\n", i, i + 100000);
+  ck_assert_int_eq (write (fd, text->str, text->len), (gssize) text->len);
+  at = whole = system_read_whole (fd);
+  for (; system_parse_net (&at, &net); n++)
+    ck_assert_uint_eq (net.rx, n + 100000);
+  ck_assert_uint_eq (n, 1000);
+  g_clear_pointer (&whole, g_free);
+  for (guint i = 0; i < 60; i++) /* beyond what is taken: whole lines all the same */
+    ck_assert_int_eq (write (fd, text->str, text->len), (gssize) text->len);
+  whole = system_read_whole (fd);
+  ck_assert_uint_le (strlen (whole), 1024 * 1024);
+  ck_assert_msg (g_str_has_suffix (whole, " 0 7"), "%s", whole + strlen (whole) - 20);
+  close (fd);
+  ck_assert_ptr_null (system_read_whole (-1));
+}
+END_TEST
+
 START_TEST (first_number)
 {
   double value;
@@ -139,6 +169,7 @@ main (void)
   tcase_add_test (tcase, processor_ticks);
   tcase_add_test (tcase, memory_lines);
   tcase_add_test (tcase, interface_lines);
+  tcase_add_test (tcase, files_of_many_pages);
   tcase_add_test (tcase, first_number);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 
 #include "node-help.h"
@@ -226,6 +227,38 @@ START_TEST (channels_are_those_of_the_list)
 }
 END_TEST
 
+static gint dead_disk; /* atomic: statvfs() does not come back */
+
+int
+statvfs (const char *path G_GNUC_UNUSED, struct statvfs *room)
+{
+  while (g_atomic_int_get (&dead_disk))
+    g_usleep (1000);
+  *room = (struct statvfs) { .f_frsize = 4096, .f_blocks = 100, .f_bfree = 50, .f_bavail = 40 };
+  return 0;
+}
+
+/* Neither main nor the other values wait for it. */
+START_TEST (a_file_system_that_hangs_holds_up_nothing)
+{
+  g_autofree char *dir = node_fresh_dir ();
+
+  seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  far_sample_listen (note, NULL);
+  g_atomic_int_set (&dead_disk, TRUE);
+  node_open (dir, "term-1", "sensors:\n  host: { type: system, interval: 100ms, read: [disk, load] }\n");
+  for (guint i = 0; i < 3; i++) {
+    value ("host.load1");
+    g_hash_table_remove_all (seen);
+  }
+  ck_assert (!has ((gpointer) "host.disk.free:/"));
+  g_atomic_int_set (&dead_disk, FALSE);
+  ck_assert_str_eq (value ("host.disk.free:/"), "163840 By");
+  node_close ();
+  g_clear_pointer (&seen, g_hash_table_unref);
+}
+END_TEST
+
 START_TEST (the_machine_says_what_it_does)
 {
   g_autofree char *dir = node_fresh_dir ();
@@ -264,6 +297,7 @@ main (void)
   tcase_add_test (tcase, who_leaves_a_child_with_the_pipe_still_ends);
   tcase_add_test (tcase, a_program_that_is_not_there_fails_the_reading);
   tcase_add_test (tcase, the_machine_says_what_it_does);
+  tcase_add_test (tcase, a_file_system_that_hangs_holds_up_nothing);
   tcase_add_test (tcase, channels_are_those_of_the_list);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
