@@ -8,11 +8,17 @@
 
 #define TEXT_MAX 4095
 #define UNIT_MAX 16
+#define LABEL_MAX 1024
+#define LIMITS_MAX 256
+#define HASH_DIGITS 8
 
 static void
 value_clear (gpointer data)
 {
-  g_free (((PerfValue *) data)->channel);
+  PerfValue *value = data;
+
+  g_free (value->channel);
+  g_free (value->limits);
 }
 
 void
@@ -32,16 +38,17 @@ static const struct { const char *word, *unit; double factor; } perf_units[] = {
 };
 
 /* Units outside the convention count as none: what they mean is not known. */
-static void
-unit_of (PerfValue *value, const char *word, gsize size)
+static double
+unit_of (PerfValue *value, const char *word)
 {
   value->unit = "1";
   for (guint i = 0; i < G_N_ELEMENTS (perf_units); i++)
-    if (strlen (perf_units[i].word) == size && strncmp (perf_units[i].word, word, size) == 0) {
+    if (strcmp (perf_units[i].word, word) == 0) {
       value->unit = perf_units[i].unit;
       value->value *= perf_units[i].factor;
-      return;
+      return perf_units[i].factor;
     }
+  return 1;
 }
 
 /* ---- one value ---- */
@@ -61,7 +68,7 @@ take_label (const char **at, const char *end)
       break;
     else if (!quoted && (*p == '=' || g_ascii_isspace (*p)))
       break;
-    if (label->len < PERFDATA_LABEL)
+    if (label->len < LABEL_MAX)
       g_string_append_c (label, *p);
   }
   p += quoted && p < end;
@@ -73,21 +80,62 @@ take_label (const char **at, const char *end)
   return NULL;
 }
 
-/* Only what a series may be called; anything else becomes '_'. */
+/* No label may become another one's channel: bytes that a series may not have are escaped as in URLs, and so is the sign that says so. Takes label. */
 static char *
 channel_of (char *label)
 {
-  for (char *p = label; *p != '\0'; p++)
-    if (!g_ascii_isalnum (*p) && strchr ("._-/:%@", *p) == NULL)
-      *p = '_';
-  return label;
+  g_autofree char *owned = label, *hash = NULL;
+  GString *channel = g_string_new (NULL);
+  gsize fits = 0;
+
+  for (const char *p = label; *p != '\0'; p++) {
+    if (g_ascii_isalnum (*p) || strchr ("._-/:@", *p) != NULL)
+      g_string_append_c (channel, *p);
+    else
+      g_string_append_printf (channel, "%%%02X", (guint8) *p);
+    if (channel->len <= PERFDATA_LABEL - HASH_DIGITS - 1)
+      fits = channel->len;
+  }
+  if (channel->len <= PERFDATA_LABEL)
+    return g_string_free (channel, FALSE);
+  hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, label, -1);
+  g_string_truncate (channel, fits);
+  g_string_append_printf (channel, "@%.*s", HASH_DIGITS, hash);
+  return g_string_free (channel, FALSE);
 }
 
-/* Number and unit of "12.5ms", "U"; size up to the first ';' or space. */
 static gboolean
-take_number (PerfValue *value, const char *text, gsize size)
+is_there (const Perfdata *perfdata, const char *channel)
+{
+  for (guint i = 0; i < perfdata->values->len; i++)
+    if (strcmp (g_array_index (perfdata->values, PerfValue, i).channel, channel) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* ";warn;crit;min;max" behind a number with the unit `word`. NULL: none. */
+static char *
+take_limits (const char *text, gsize size, const char *word, double factor)
+{
+  g_autofree char *limits = g_strndup (text, MIN (size, LIMITS_MAX));
+  gsize length;
+
+  if (!g_str_is_ascii (limits) || strspn (limits, ";") == strlen (limits))
+    return NULL;
+  for (length = strlen (limits); length > 0 && limits[length - 1] == ';'; length--)
+    limits[length - 1] = '\0';
+  for (char *p = limits; *p != '\0'; p++)
+    if (g_ascii_iscntrl (*p))
+      return NULL;
+  return factor == 1 ? g_strdup (limits + 1) : g_strdup_printf ("%s %s", limits + 1, word);
+}
+
+/* Number and unit of "12.5ms", "U"; size up to the first ';' or space, whole up to the space. */
+static gboolean
+take_number (PerfValue *value, const char *text, gsize size, gsize whole)
 {
   g_autofree char *copy = g_strndup (text, MIN (size, 64));
+  double factor;
   char *unit;
 
   value->known = strcmp (copy, "U") != 0;
@@ -102,7 +150,8 @@ take_number (PerfValue *value, const char *text, gsize size)
   value->value = g_ascii_strtod (copy, &unit);
   if (unit == copy || !isfinite (value->value) || strlen (unit) > UNIT_MAX)
     return FALSE;
-  unit_of (value, unit, strlen (unit));
+  factor = unit_of (value, unit);
+  value->limits = take_limits (text + size, whole - size, unit, factor);
   return isfinite (value->value);
 }
 
@@ -119,14 +168,17 @@ take_value (Perfdata *perfdata, const char **at, const char *end)
   size = 0;
   while (*at + size < stop && (*at)[size] != ';')
     size++;
-  if (label != NULL && perfdata->values->len < PERFDATA_MAX && take_number (&value, *at, size)) {
+  if (label != NULL)
     value.channel = channel_of (label);
+  if (label != NULL && is_there (perfdata, value.channel))
+    perfdata->repeated++;
+  else if (label != NULL && perfdata->values->len < PERFDATA_MAX && take_number (&value, *at, size, (gsize) (stop - *at))) {
     g_array_append_val (perfdata->values, value);
+    value = (PerfValue) { 0 };
   }
-  else {
+  else
     perfdata->bad++;
-    g_free (label);
-  }
+  value_clear (&value);
   *at = stop;
 }
 
@@ -166,6 +218,7 @@ perfdata_parse (const char *output, gsize size)
 
   perfdata->values = g_array_new (FALSE, FALSE, sizeof (PerfValue));
   g_array_set_clear_func (perfdata->values, value_clear);
+  perfdata->cut = end != NULL;
   end = end != NULL ? end : output + size;
   line = memchr (output, '\n', (gsize) (end - output));
   line = line != NULL ? line : end;

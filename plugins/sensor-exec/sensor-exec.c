@@ -9,6 +9,7 @@
 #include "run.h"
 
 #define STATE_UNKNOWN 3
+#define SAY_LIMITS_US (3600 * (gint64) G_USEC_PER_SEC)
 
 typedef struct {
   gint64 interval;
@@ -21,7 +22,13 @@ typedef struct {
   FarInstance *at;
   Run *run;
   FarRequest *req;     /* of the run */
+  GHashTable *limits;  /* channel → Limits: those said last */
 } Exec;
+
+typedef struct {
+  char *text;
+  gint64 said_us;      /* boottime */
+} Limits;
 
 static const ExecOptions *
 exec_options (Exec *self)
@@ -43,6 +50,25 @@ push (Exec *self, gint64 state, const char *text, const char *reason)
   far_sample_push (self->at, &group);
 }
 
+/* Limits are the same for weeks: they are said when they change, and each hour, so that they live as long as the values. */
+static void
+push_limits (Exec *self, const PerfValue *value)
+{
+  Limits *last = g_hash_table_lookup (self->limits, value->channel);
+  g_autofree char *channel = g_strconcat (value->channel, "@limits", NULL);
+  FarSample sample = { far_series (self->at, channel, "1"), FAR_VALUE_TEXT, { .text = value->limits } };
+  FarGroup group = { .quality = FAR_QUALITY_GOOD, .n = 1, .samples = &sample };
+
+  if (last != NULL && strcmp (last->text, value->limits) == 0 && far_clock_boottime_us () - last->said_us < SAY_LIMITS_US)
+    return;
+  if (last == NULL && g_hash_table_size (self->limits) >= PERFDATA_MAX)
+    g_hash_table_remove_all (self->limits); /* a check whose labels change for ever */
+  last = g_new (Limits, 1);
+  *last = (Limits) { g_strdup (value->limits), far_clock_boottime_us () };
+  g_hash_table_replace (self->limits, g_strdup (value->channel), last);
+  far_sample_push (self->at, &group);
+}
+
 static void
 push_values (Exec *self, const Perfdata *perfdata)
 {
@@ -59,6 +85,8 @@ push_values (Exec *self, const Perfdata *perfdata)
       samples[n++] = sample;
     else
       far_sample_push (self->at, &unknown);
+    if (value->limits != NULL)
+      push_limits (self, value);
   }
   good.n = n;
   if (n > 0)
@@ -104,6 +132,10 @@ exec_done (const RunResult *result, gpointer user)
     push (self, state_of (result), text, NULL);
     push_values (self, perfdata);
   }
+  if (perfdata->repeated > 0)
+    far_complain (self->at, "twice", "%u values of %s have a label that stood there before: the first counts", perfdata->repeated, exec_options (self)->command[0]);
+  if (perfdata->cut)
+    far_complain (self->at, "nul", "%s printed a NUL: what stands behind it is left out", exec_options (self)->command[0]);
   if (perfdata->bad > 0)
     far_complain (self->at, "perfdata", "%u values of %s cannot be read", perfdata->bad, exec_options (self)->command[0]);
   far_request_done (self->req, NULL, NULL);
@@ -137,11 +169,27 @@ exec_sample (gpointer data, FarRequest *req)
     self->req = far_request_ref (req);
 }
 
+static void
+limits_free (gpointer data)
+{
+  g_free (((Limits *) data)->text);
+  g_free (data);
+}
+
 static gboolean
 exec_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
 {
-  ((Exec *) data)->at = at;
+  Exec *self = data;
+
+  self->at = at;
+  self->limits = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, limits_free);
   return TRUE;
+}
+
+static void
+exec_fini (gpointer data)
+{
+  g_hash_table_unref (((Exec *) data)->limits);
 }
 
 static gboolean
@@ -187,6 +235,7 @@ static const FarSensorType exec_type = {
     .init = exec_init,
     .start = exec_start,
     .stop = exec_stop,
+    .fini = exec_fini,
   },
   .sample = exec_sample,
 };

@@ -24,7 +24,11 @@ perf (const char *output)
       g_string_append_printf (text, "|%s=%.10g %s", value->channel, value->value, value->unit);
     else
       g_string_append_printf (text, "|%s unknown", value->channel);
+    if (value->limits != NULL && g_str_has_prefix (value->channel, "limits"))
+      g_string_append_printf (text, " (%s)", value->limits);
   }
+  if (perfdata->repeated > 0)
+    g_string_append_printf (text, "|%u twice", perfdata->repeated);
   if (perfdata->bad > 0)
     g_string_append_printf (text, "|%u bad", perfdata->bad);
   return g_string_free (text, FALSE);
@@ -36,7 +40,11 @@ static const struct { const char *output, *wanted; } checks[] = {
   { "OK - load|load1=0.500;5.000;10.000;0; load5=1;4;6\n", "OK - load|load1=0.5 1|load5=1 1" },
   { "X|a=1s b=2ms c=3us d=4% e=5B f=6KB g=7MB h=8GB i=9TB j=10c k=11furlong",
     "X|a=1 s|b=0.002 s|c=3e-06 s|d=4 %|e=5 By|f=6144 By|g=7340032 By|h=8589934592 By|i=9.89560465e+12 By|j=10 1|k=11 1" },
-  { "X|'/var lib'=1 'it''s'=2 'a=b'=3 'plain'=4", "X|/var_lib=1 1|it_s=2 1|a_b=3 1|plain=4 1" },
+  { "X|'/var lib'=1 'it''s'=2 'a=b'=3 'plain'=4", "X|/var%20lib=1 1|it%27s=2 1|a%3Db=3 1|plain=4 1" },
+  { "X|'\346\270\251'=1 '\345\234\247'=2", "X|%E6%B8%A9=1 1|%E5%9C%A7=2 1" },
+  { "X|'d:\\ Used'=1 'd:/ Used'=2 'd:_ Used'=3 '%'=4 '%25'=5", "X|d:%5C%20Used=1 1|d:/%20Used=2 1|d:_%20Used=3 1|%25=4 1|%2525=5 1" },
+  { "X|a=1 b=2 a=3", "X|a=1 1|b=2 1|1 twice" },
+  { "X|limits=1ms;5;@6:7;0;100 limits2=1;5;;; limits3=1;;;; limits4=1", "X|limits=0.001 s (5;@6:7;0;100 ms)|limits2=1 1 (5)|limits3=1 1|limits4=1 1" },
   { "X|'=1", "X|1 bad" },
   { "X|'open=1", "X|1 bad" },
   { "X|=1 a= b=; c=1", "X|c=1 1|3 bad" },
@@ -53,6 +61,29 @@ START_TEST (checks_are_read)
   g_autofree char *got = perf (checks[_i].output);
 
   ck_assert_str_eq (got, checks[_i].wanted);
+}
+END_TEST
+
+/* Labels that begin alike for longer than a channel may be. */
+START_TEST (long_labels_are_told_apart)
+{
+  g_autofree char *filler = g_strnfill (80, 'x'), *output = g_strdup_printf ("X|%sa=1 %sb=2 '\346%s'=3", filler, filler, filler);
+  g_autoptr (Perfdata) perfdata = perfdata_parse (output, strlen (output));
+
+  ck_assert_uint_eq (perfdata->values->len, 3);
+  for (guint i = 0; i < 3; i++)
+    ck_assert_uint_le (strlen (g_array_index (perfdata->values, PerfValue, i).channel), PERFDATA_LABEL);
+  ck_assert_uint_eq (perfdata->repeated, 0);
+}
+END_TEST
+
+START_TEST (what_a_nul_cuts_is_known)
+{
+  static const char output[] = "X|a=1\0 b=2";
+  g_autoptr (Perfdata) perfdata = perfdata_parse (output, sizeof output - 1), whole = perfdata_parse (output, 5);
+
+  ck_assert_uint_eq (perfdata->values->len, 1);
+  ck_assert (perfdata->cut && !whole->cut);
 }
 END_TEST
 
@@ -165,6 +196,8 @@ main (void)
   int failed;
 
   tcase_add_loop_test (tcase, checks_are_read, 0, G_N_ELEMENTS (checks));
+  tcase_add_test (tcase, long_labels_are_told_apart);
+  tcase_add_test (tcase, what_a_nul_cuts_is_known);
   tcase_add_test (tcase, floods_are_cut);
   tcase_add_test (tcase, processor_ticks);
   tcase_add_test (tcase, memory_lines);

@@ -96,6 +96,22 @@ static const struct { const char *text, *state, *said; } odd[] = {
   { "echo problem >&2; exit 2", "2 1", "problem" },
 };
 
+START_TEST (limits_are_said_when_they_change)
+{
+  g_autofree char *dir = node_fresh_dir (), *flag = g_build_filename (dir, "flag", NULL);
+  g_autofree char *text = g_strdup_printf ("[ -e '%s' ] && echo 'OK|v=1;7;9' || echo 'OK|v=1;5;9;0'", flag);
+  char *home = begin ("", text);
+
+  ck_assert_str_eq (value ("c.v@limits"), "5;9;0");
+  g_hash_table_remove_all (seen);
+  value ("c.v");
+  ck_assert (!has ((gpointer) "c.v@limits")); /* not with each value */
+  ck_assert (g_file_set_contents (flag, "", 0, NULL));
+  ck_assert_str_eq (value ("c.v@limits"), "7;9");
+  end (home);
+}
+END_TEST
+
 START_TEST (odd_ends_are_unknown)
 {
   char *dir = begin ("", odd[_i].text);
@@ -291,6 +307,7 @@ main (void)
   tcase_set_timeout (tcase, 60);
   tcase_add_checked_fixture (tcase, NULL, node_remove_dirs);
   tcase_add_test (tcase, a_check_gives_state_text_and_values);
+  tcase_add_test (tcase, limits_are_said_when_they_change);
   tcase_add_loop_test (tcase, odd_ends_are_unknown, 0, G_N_ELEMENTS (odd));
   tcase_add_test (tcase, who_hangs_is_killed_with_all_it_started);
   tcase_add_test (tcase, a_flood_is_cut_and_does_not_block);
