@@ -7,6 +7,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/home.h>
 #include <farwatch/i18n.h>
+#include <farwatch/instance.h>
 
 typedef struct {
   FarAnswered answered;
@@ -41,11 +42,26 @@ call_flush (gpointer data)
   }
 }
 
+/* What the doors themselves say no to, by cause; what a listener turns away before is counted where that happens. */
+static void
+call_count (guint status)
+{
+  static const struct { guint status; const char *what; } counted[] = {
+    { 401, "requests before a login" }, { 403, "requests without the right to" }, { 404, "requests for what is not there or not to be seen" }, { 429, "requests over a limit" },
+    { 503, "requests for what did not run or answer" }, { 507, "requests that could not be recorded" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (counted); i++)
+    if (counted[i].status == status)
+      far_count (counted[i].what, 1);
+}
+
 void
 far_call_deliver (FarMessage *answer, gboolean last, FarAnswered answered, gpointer user)
 {
   Delivery *delivery = g_new0 (Delivery, 1);
 
+  call_count (answer->status);
   delivery->answer = answer;
   delivery->last = last;
   delivery->asker = (Asker) { answered, user };

@@ -11,6 +11,7 @@
 #include "doctor.h"
 #include "instance-private.h"
 #include "loader.h"
+#include "log.h"
 #include "node.h"
 #include "people.h"
 #include "right.h"
@@ -45,6 +46,21 @@ doctor_damage (json_t *findings)
 
     far_doctor_add (findings, FAR_DOCTOR_BAD, "store", text, _("farctl restore FILE, or farctl restore --begin-empty to go on with what could be read"));
   }
+}
+
+/* One finding a cause: a limit that is met often is too small, or somebody tries. */
+static void
+doctor_refused (json_t *findings)
+{
+  json_t *counts = far_counts_json (), *number;
+  const char *what;
+
+  json_object_foreach (counts, what, number) {
+    g_autofree char *text = g_strdup_printf (_("%" JSON_INTEGER_FORMAT " %s since the start"), json_integer_value (number), what);
+
+    far_doctor_add (findings, FAR_DOCTOR_GOOD, "refused", text, NULL);
+  }
+  json_decref (counts);
 }
 
 static void
@@ -107,6 +123,7 @@ doctor_people (FarRequest *req, gpointer user)
   far_doctor_plugins (findings, (const char *const *) folders);
   doctor_damage (findings);
   doctor_instances (findings);
+  doctor_refused (findings);
   doctor_profile (findings);
   doctor_rights (findings, far_request_error (req) == NULL ? far_request_result (req) : NULL);
   far_doctor_certificates (findings, keys, far_clock_wall_us ());

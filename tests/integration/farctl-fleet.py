@@ -96,6 +96,12 @@ class Ways(FleetCase):
             done = self.fleet.farctl("connect", *words, "--user", "alice", "--password-stdin", "--login", "in-band", "--listen", "0", input=self.password(), check=False)
             self.assertEqual((done.returncode, says in done.stderr), (status, True), done.stderr)
 
+    def test_refused_is_counted(self):
+        """By cause, for who looks after a node: in the status and by the doctor."""
+        self.fleet.farctl("terminals", "t9", check=False)
+        self.assertRegex(self.fleet.farctl("status"), r"refused since the start:\n(.*\n)*.*[1-9]\d* requests for what is not there")
+        self.assertRegex(self.fleet.farctl("doctor", check=False).stdout, r"good +refused +[1-9]\d* requests for what is not there or not to be seen since the start")
+
     # ---- what a person hears when it goes wrong ----
 
     def pipe(self, device, *words):

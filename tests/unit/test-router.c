@@ -2,6 +2,7 @@
 /* Messages to handlers: who may, what a body must be, what is answered twice, what is told to watchers. */
 #include "config.h"
 
+#include "log.h"
 #include "unit/door-help.h"
 
 typedef struct {
@@ -133,6 +134,30 @@ START_TEST (unknown_resources_and_methods)
   ck_assert_uint_eq (ask_as (super, "GET", "things/..", NULL, NULL), 400);
   ck_assert_uint_eq (ask_as (super, "GET", "a/b/c/d/e/f/g/h/i", NULL, NULL), 400);
   ck_assert_uint_eq (seen.calls, 0);
+}
+END_TEST
+
+static json_int_t
+counted (const char *what)
+{
+  json_t *counts = far_counts_json ();
+  json_int_t n = json_integer_value (json_object_get (counts, what));
+
+  json_decref (counts);
+  return n;
+}
+
+/* By cause, so that who looks sees which limit it is. */
+START_TEST (what_is_refused_is_counted)
+{
+  g_autoptr (FarPrincipal) nobody = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "192.0.2.1");
+  json_int_t missing = counted ("requests for what is not there or not to be seen"), login = counted ("requests before a login");
+
+  ask_as (super, "GET", "nothing", NULL, NULL);
+  ask_as (nobody, "GET", "things/t1", NULL, NULL);
+  ask_as (super, "GET", "things/t1", NULL, NULL);
+  ck_assert_int_eq (counted ("requests for what is not there or not to be seen"), missing + 1);
+  ck_assert_int_eq (counted ("requests before a login"), login + 1);
 }
 END_TEST
 
@@ -639,6 +664,7 @@ main (void)
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_set_timeout (tc, 60);
   tcase_add_test (tc, unknown_resources_and_methods);
+  tcase_add_test (tc, what_is_refused_is_counted);
   tcase_add_test (tc, parts_and_query_reach_the_handler);
   tcase_add_loop_test (tc, bad_queries_are_refused, 0, 7);
   tcase_add_test (tc, an_object_from_the_body);
