@@ -191,6 +191,35 @@ merge_group (const FarGroup *group, const FarSeriesInfo *series, guint n_series 
   put_group (builder, group, numbers);
 }
 
+typedef struct {
+  FarBatchBuilder *builder;
+  gint64 by_us;
+  FarQuality worst;
+} Shift;
+
+static void
+shift_group (const FarGroup *group, const FarSeriesInfo *series, guint n_series, gpointer user)
+{
+  const Shift *shift = user;
+  FarGroup moved = *group;
+
+  moved.time_us = (gint64) ((guint64) group->time_us + (guint64) shift->by_us);
+  moved.quality = MAX (group->quality, shift->worst);
+  merge_group (&moved, series, n_series, shift->builder);
+}
+
+GBytes *
+far_batch_shift (GBytes *batch, gint64 by_us, FarQuality worst, GError **error)
+{
+  Shift shift = { far_batch_builder_new (), by_us, worst };
+  gboolean good = far_batch_read (batch, shift_group, &shift, error);
+  GBytes *moved = far_batch_builder_end (shift.builder);
+
+  if (!good)
+    g_clear_pointer (&moved, g_bytes_unref);
+  return moved;
+}
+
 gboolean
 far_batch_builder_merge (FarBatchBuilder *builder, GBytes *batch, GError **error)
 {

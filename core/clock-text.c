@@ -43,3 +43,15 @@ far_clock_parse (const char *text, gint64 *wall_us, GError **error)
   g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "'%s' is no time: write 2026-01-02T03:04:05Z, 2026-01-02, or how long ago, like 2h", text);
   return FALSE;
 }
+
+char *
+far_clock_off_text (gint64 us)
+{
+  static const struct { gint64 us; const char *unit; } units[] = { { G_TIME_SPAN_DAY, "d" }, { G_TIME_SPAN_HOUR, "h" }, { G_TIME_SPAN_MINUTE, "min" } };
+
+  us = ABS (us);
+  for (guint i = 0; i < G_N_ELEMENTS (units); i++)
+    if (us >= 2 * units[i].us)
+      return g_strdup_printf ("%" G_GINT64_FORMAT " %s", (us + units[i].us / 2) / units[i].us, units[i].unit);
+  return g_strdup_printf ("%" G_GINT64_FORMAT " s", (us + G_USEC_PER_SEC / 2) / G_USEC_PER_SEC);
+}

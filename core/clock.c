@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "clock-private.h"
 #include "home-private.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timex.h>
 #include <time.h>
+
+#define NOT_TOLD G_MININT64
 
 typedef struct {
   void (*hook) (gpointer data);
@@ -14,6 +18,9 @@ typedef struct {
 typedef struct {
   gboolean test;
   gint64 offset_us; /* atomic; only ever grows */
+  gint64 step_us;   /* atomic: how wrong a test has set the system's clock */
+  gint64 told_us;   /* atomic: wall time at boottime 0, as a node that is trusted has told; NOT_TOLD */
+  gint64 floor_us;  /* atomic: the same for the earliest time it can be; NOT_TOLD */
   GMutex lock;
   GArray *hooks;
 } Clock;
@@ -26,6 +33,9 @@ the_clock (void)
   if (g_once_init_enter (&once)) {
     clock.test = g_strcmp0 (g_getenv ("FARWATCH_TEST_CLOCK"), "1") == 0;
     clock.hooks = g_array_new (FALSE, FALSE, sizeof (Hook));
+    clock.told_us = clock.floor_us = NOT_TOLD;
+    if (clock.test && g_getenv ("FARWATCH_TEST_STEP_S") != NULL)
+      clock.step_us = g_ascii_strtoll (g_getenv ("FARWATCH_TEST_STEP_S"), NULL, 10) * G_USEC_PER_SEC;
     g_once_init_leave (&once, 1);
   }
   return &clock;
@@ -45,10 +55,88 @@ far_clock_boottime_us (void)
   return read_us (CLOCK_BOOTTIME);
 }
 
+/* ---- the time of day ---- */
+
+gint64
+far_clock_system_us (void)
+{
+  return read_us (CLOCK_REALTIME) + __atomic_load_n (&the_clock ()->step_us, __ATOMIC_RELAXED);
+}
+
+static gint64
+clock_by (const gint64 *at_boot_us, gint64 boot_us)
+{
+  gint64 us = __atomic_load_n (at_boot_us, __ATOMIC_RELAXED);
+
+  return us == NOT_TOLD ? NOT_TOLD : us + boot_us;
+}
+
+/* The system's clock is finer than what another node tells, so it counts while the two agree. */
 gint64
 far_clock_wall_us (void)
 {
-  return read_us (CLOCK_REALTIME);
+  gint64 boot = far_clock_boottime_us (), system = far_clock_system_us ();
+  gint64 told = clock_by (&the_clock ()->told_us, boot);
+
+  if (told == NOT_TOLD)
+    return MAX (system, clock_by (&the_clock ()->floor_us, boot));
+  return ABS (system - told) <= FAR_CLOCK_AGREE_US ? system : told;
+}
+
+gboolean
+far_clock_skew_us (gint64 *skew_us)
+{
+  gint64 told = clock_by (&the_clock ()->told_us, far_clock_boottime_us ());
+
+  *skew_us = told == NOT_TOLD ? 0 : far_clock_system_us () - told;
+  return told != NOT_TOLD;
+}
+
+gboolean
+far_clock_is_behind (void)
+{
+  gint64 boot = far_clock_boottime_us ();
+
+  return clock_by (&the_clock ()->told_us, boot) == NOT_TOLD && far_clock_system_us () < clock_by (&the_clock ()->floor_us, boot);
+}
+
+static gboolean
+clock_is_synchronised (void)
+{
+  struct timex state = { 0 };
+  gint64 step = __atomic_load_n (&the_clock ()->step_us, __ATOMIC_RELAXED);
+
+  return step == 0 && adjtimex (&state) != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
+}
+
+gboolean
+far_clock_is_sure (void)
+{
+  return clock_by (&the_clock ()->told_us, 0) != NOT_TOLD || clock_is_synchronised ();
+}
+
+void
+far_clock_floor (gint64 wall_us)
+{
+  gint64 boot = far_clock_boottime_us ();
+
+  if (wall_us > clock_by (&the_clock ()->floor_us, boot))
+    __atomic_store_n (&the_clock ()->floor_us, wall_us - boot, __ATOMIC_RELAXED);
+}
+
+void
+far_clock_set_told (gint64 wall_us)
+{
+  __atomic_store_n (&the_clock ()->told_us, wall_us == G_MININT64 ? NOT_TOLD : wall_us - far_clock_boottime_us (), __ATOMIC_RELAXED);
+}
+
+gboolean
+far_clock_step (gint64 us)
+{
+  if (!the_clock ()->test)
+    return FALSE;
+  __atomic_add_fetch (&the_clock ()->step_us, us, __ATOMIC_SEQ_CST);
+  return TRUE;
 }
 
 gint64

@@ -18,6 +18,7 @@
 #include "build-epoch.h"
 
 #define FILES_WANTED 4096
+#define CLOCK_WARN_US (2 * G_USEC_PER_SEC)
 #define CERTIFICATE_WARN_US (30 * G_TIME_SPAN_DAY)
 
 void
@@ -31,14 +32,28 @@ far_doctor_add (json_t *findings, FarDoctorLevel level, const char *what, const 
 
 /* ---- machine ---- */
 
+/* The node works by the time that it is told; others on this machine do not. */
+static void
+doctor_skew (json_t *findings, gint64 skew_us)
+{
+  g_autofree char *by = far_clock_off_text (skew_us);
+  g_autofree char *text = g_strdup_printf (skew_us > 0 ? _("this machine's clock is %s ahead of the cloud's, whose time is used") :
+                                           _("this machine's clock is %s behind the cloud's, whose time is used"), by);
+
+  far_doctor_add (findings, FAR_DOCTOR_BAD, "clock", text, _("set the clock, or let it synchronise (chrony, systemd-timesyncd)"));
+}
+
 static void
 doctor_clock (json_t *findings)
 {
   struct timex state = { 0 };
   int kind = adjtimex (&state);
   g_autofree char *now = far_clock_format (far_clock_wall_us ());
+  gint64 skew_us;
 
-  if (far_clock_wall_us () / G_USEC_PER_SEC < (gint64) FAR_BUILD_EPOCH)
+  if (far_clock_skew_us (&skew_us) && ABS (skew_us) > CLOCK_WARN_US)
+    doctor_skew (findings, skew_us);
+  else if (far_clock_system_us () / G_USEC_PER_SEC < (gint64) FAR_BUILD_EPOCH)
     far_doctor_add (findings, FAR_DOCTOR_BAD, "clock", _("the clock is before the day this program was built"), _("set the clock, or let it synchronise"));
   else if (kind == TIME_ERROR || (state.status & STA_UNSYNC) != 0)
     far_doctor_add (findings, FAR_DOCTOR_WARN, "clock", _("the clock is not synchronised"), _("run chrony or systemd-timesyncd: stamps and certificates need it"));

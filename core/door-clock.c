@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* POST clock: the test clock jumps forward. There only when the daemon was started with FARWATCH_TEST_CLOCK=1. */
+/* POST clock: the test clock jumps forward; or the system's clock alone is set. There only when the daemon was started with FARWATCH_TEST_CLOCK=1. */
 #include "config.h"
 
 #include "door-private.h"
 
-#include <farwatch/clock.h>
 #include <farwatch/i18n.h>
+
+#include "clock-private.h"
 
 static void
 clock_post (gpointer self, FarCall *call)
@@ -13,6 +14,7 @@ clock_post (gpointer self, FarCall *call)
   gint64 advance_us = json_integer_value (json_object_get (call->body, "advance_us"));
   g_autofree char *now = NULL;
 
+  far_clock_step (json_integer_value (json_object_get (call->body, "step_us")) - json_integer_value (json_object_get (call->body, "back_us")));
   if (!far_clock_advance (advance_us)) {
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("advance_us: the test clock only goes forward"));
     return;
@@ -22,7 +24,9 @@ clock_post (gpointer self, FarCall *call)
 }
 
 static const FarField clock_fields[] = {
-  { "advance_us", FAR_FIELD_INT, TRUE, N_ ("how far, in microseconds") },
+  { "advance_us", FAR_FIELD_INT, FALSE, N_ ("how far, in microseconds") },
+  { "step_us", FAR_FIELD_INT, FALSE, N_ ("how far the system's clock is set forward, while timers stay") },
+  { "back_us", FAR_FIELD_INT, FALSE, N_ ("how far it is set back") },
   { NULL, FAR_FIELD_END },
 };
 

@@ -52,6 +52,8 @@ libfarwatch_la_SOURCES = \
 	core/call.c \
 	core/claim.c \
 	core/clock-text.c \
+	core/clock-private.h \
+	core/clock-told.c \
 	core/clock.c \
 	core/complain.c \
 	core/count.c \

@@ -8,6 +8,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "clock-private.h"
+
 static struct {
   FarProfile *profile;
   char *id, *state; /* outlive reloads; neither can change */
@@ -89,7 +91,10 @@ far_node_open (FarProfile *profile, GError **error)
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the state directory %s cannot be made: %s"), node.state, g_strerror (errno));
     return FALSE;
   }
-  return take_lock (error);
+  if (!take_lock (error))
+    return FALSE;
+  far_clock_begin ();
+  return TRUE;
 }
 
 void

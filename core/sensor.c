@@ -11,12 +11,14 @@
 #include "sample-private.h"
 
 #define SLOW_MAX 5 /* doublings */
+#define CLOCK_MOVED_US (2 * G_USEC_PER_SEC)
 
 struct _FarSensorRun {
   FarInstance *at;
   FarHomeTimer *timer;
   FarRequest *req;      /* reading now */
   gint64 tick_us;       /* wall: of that reading */
+  gint64 tick_offset_us; /* what the wall clock was ahead of boottime then */
   guint slow;           /* doublings in force */
   GArray *series;       /* FarSeries it has given */
 };
@@ -47,10 +49,19 @@ far_sensor_filters (const FarInstance *at)
   return option != NULL ? (const char *const *) G_STRUCT_MEMBER (GStrv, at->options, option->offset) : NULL;
 }
 
+/* The clock may have been found wrong since the tick. */
+static gint64
+sensor_tick_us (const FarSensorRun *run)
+{
+  gint64 moved = far_clock_wall_us () - far_clock_boottime_us () - run->tick_offset_us;
+
+  return run->tick_us + (ABS (moved) > CLOCK_MOVED_US ? moved : 0);
+}
+
 gint64
 far_sensor_tick_us (const FarInstance *at)
 {
-  return at->sensor != NULL && at->sensor->req != NULL ? at->sensor->tick_us : far_clock_wall_us ();
+  return at->sensor != NULL && at->sensor->req != NULL ? sensor_tick_us (at->sensor) : far_clock_wall_us ();
 }
 
 void
@@ -73,7 +84,7 @@ static void
 push_bad (FarSensorRun *run, const GError *error)
 {
   g_autofree FarSample *samples = g_new0 (FarSample, run->series->len);
-  FarGroup group = { .time_us = run->tick_us, .quality = FAR_QUALITY_BAD, .reason = far_error_word (error), .n = run->series->len, .samples = samples };
+  FarGroup group = { .time_us = sensor_tick_us (run), .quality = FAR_QUALITY_BAD, .reason = far_error_word (error), .n = run->series->len, .samples = samples };
 
   for (guint i = 0; i < group.n; i++)
     samples[i].series = g_array_index (run->series, FarSeries, i);
@@ -121,6 +132,7 @@ sensor_tick (gpointer data)
   guint timeout_ms = (guint) CLAMP (interval / 1000, 1000, 60000);
 
   run->tick_us = (far_clock_wall_us () / interval) * interval;
+  run->tick_offset_us = far_clock_wall_us () - far_clock_boottime_us ();
   run->req = far_request_ref (far_request_new (sensor_done, run, timeout_ms));
   type->sample (run->at->self, run->req);
 }

@@ -7,7 +7,8 @@
 #include <sys/stat.h>
 
 #include <build-epoch.h>
-#include <farwatch/clock.h>
+
+#include "clock-private.h"
 
 void
 far_certs_clear (FarCerts *certs)

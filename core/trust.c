@@ -2,6 +2,7 @@
 /* The one check behind every TLS stack's hook. Each rule is a function that says what is wrong. */
 #include "config.h"
 
+#include "clock-private.h"
 #include "trust-private.h"
 
 #include <string.h>
@@ -11,6 +12,7 @@ typedef struct {
   FarPurpose purpose;
   const char *name;
   const char *const *revoked;
+  gboolean by_hash; /* the authority is the one that a join token names */
   int alert; /* what the rule under way means to the other side of a TLS connection (RFC 8446 section 6.2) */
 } Check;
 
@@ -91,8 +93,16 @@ signed_by_authority (Check *check, GError **error)
   return TRUE;
 }
 
+/* A server's certificate that is not good yet shows a clock that is behind no more than the fleet's authority does: where the clock is known to be
+ * behind, and at the first contact, whose authority a join token names, that is no fault. An end in the past is one, whatever the clock. */
 static gboolean
-cert_in_time (gnutls_x509_crt_t cert, const char *what, GError **error)
+may_be_early (const Check *check)
+{
+  return check->purpose != FAR_PURPOSE_NODE_CLIENT && (check->by_hash || far_clock_is_behind ());
+}
+
+static gboolean
+cert_in_time (const Check *check, gnutls_x509_crt_t cert, const char *what, GError **error)
 {
   time_t now = far_trust_now (), from = gnutls_x509_crt_get_activation_time (cert), until = gnutls_x509_crt_get_expiration_time (cert);
   g_autoptr (GDateTime) date = g_date_time_new_from_unix_utc (now < from ? from : until);
@@ -100,7 +110,7 @@ cert_in_time (gnutls_x509_crt_t cert, const char *what, GError **error)
 
   if (from == (time_t) -1 || until == (time_t) -1)
     return deny (error, "%s has no valid times", what);
-  if (now < from)
+  if (now < from && !may_be_early (check))
     return deny (error, "%s is not valid before %s: is the clock right?", what, text != NULL ? text : "a far date");
   if (now > until)
     return deny (error, "%s expired on %s: renew it", what, text != NULL ? text : "a far date");
@@ -110,14 +120,14 @@ cert_in_time (gnutls_x509_crt_t cert, const char *what, GError **error)
 static gboolean
 in_time (Check *check, GError **error)
 {
-  if (!cert_in_time (check->chain.at[0], "certificate", error))
+  if (!cert_in_time (check, check->chain.at[0], "certificate", error))
     return FALSE;
   for (guint i = 1; i < check->chain.n; i++)
-    if (!cert_in_time (check->chain.at[i], "authority's certificate", error))
+    if (!cert_in_time (check, check->chain.at[i], "authority's certificate", error))
       return FALSE;
   for (guint i = 0; i < check->authorities.n; i++)
     if (gnutls_x509_crt_check_issuer (check->chain.at[check->chain.n - 1], check->authorities.at[i]) &&
-        cert_in_time (check->authorities.at[i], "authority's certificate", NULL))
+        cert_in_time (check, check->authorities.at[i], "authority's certificate", NULL))
       return TRUE;
   return deny (error, "authority's certificate is out of its time");
 }
@@ -224,7 +234,8 @@ load_authorities (Check *check, const char *ca_file, GError **error)
 {
   g_autoptr (GError) why = NULL;
 
-  if (g_str_has_prefix (ca_file, "sha256:"))
+  check->by_hash = g_str_has_prefix (ca_file, "sha256:");
+  if (check->by_hash)
     return pin_authority (check, ca_file, error);
   if (far_certs_load_file (&check->authorities, ca_file, &why))
     return TRUE;

@@ -7,15 +7,42 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <farwatch/clock.h>
+
+#define CLOCK_RIGHT_US (2 * G_USEC_PER_SEC)
+
 static const CtlColumn device_columns[] = { { N_ ("DEVICE"), "device", CTL_TEXT }, { N_ ("ENDPOINT"), "endpoint", CTL_TEXT },
                                             { N_ ("ADDRESS"), "address", CTL_TEXT }, { N_ ("LINE"), "line", CTL_TEXT },
                                             { N_ ("CONFIRMED"), "confirmed", CTL_YESNO }, { NULL, NULL, 0 } };
+
+/* Words of a terminal's clock, where it has told what that shows. */
+static void
+terminal_clock (json_t *terminal)
+{
+  gint64 skew_us = json_integer_value (json_object_get (terminal, "skew_us"));
+  g_autofree char *by = far_clock_off_text (skew_us), *text = NULL;
+
+  if (json_object_get (terminal, "skew_us") == NULL)
+    return;
+  text = ABS (skew_us) <= CLOCK_RIGHT_US ? g_strdup (_("right")) : g_strdup_printf (skew_us > 0 ? _("%s ahead") : _("%s behind"), by);
+  json_object_set_new (terminal, "clock", json_string (text));
+}
+
+static void
+terminals_clocks (json_t *terminals)
+{
+  json_t *terminal;
+  size_t i;
+
+  json_array_foreach (terminals, i, terminal)
+    terminal_clock (terminal);
+}
 
 static int
 terminals_one (Ctl *ctl, const char *terminal)
 {
   static const CtlColumn fields[] = { { N_ ("terminal"), "terminal", CTL_TEXT }, { N_ ("connected"), "connected", CTL_YESNO }, { N_ ("from"), "from", CTL_TEXT },
-                                      { N_ ("seen"), "seen", CTL_TIME }, { N_ ("site"), "site", CTL_TEXT }, { N_ ("groups"), "groups", CTL_LIST }, { N_ ("note"), "note", CTL_TEXT },
+                                      { N_ ("seen"), "seen", CTL_TIME }, { N_ ("clock"), "clock", CTL_TEXT }, { N_ ("site"), "site", CTL_TEXT }, { N_ ("groups"), "groups", CTL_LIST }, { N_ ("note"), "note", CTL_TEXT },
                                       { N_ ("stock"), "stock", CTL_TEXT }, { N_ ("host key"), "host_key", CTL_TEXT }, { NULL, NULL, 0 } };
   GError *error = NULL;
   g_autofree char *resource = ctl_path (&error, "terminals", terminal, NULL);
@@ -26,6 +53,7 @@ terminals_one (Ctl *ctl, const char *terminal)
   if (ctl->json) {
     ctl_json (answer);
   } else {
+    terminal_clock (answer);
     ctl_fields (answer, fields);
     putchar ('\n');
     ctl_table (json_object_get (answer, "devices"), device_columns, _("no devices"));
@@ -38,7 +66,7 @@ int
 ctl_terminals (Ctl *ctl, int argc, char **argv)
 {
   static const CtlColumn columns[] = { { N_ ("TERMINAL"), "terminal", CTL_TEXT }, { N_ ("CONNECTED"), "connected", CTL_YESNO }, { N_ ("FROM"), "from", CTL_TEXT },
-                                       { N_ ("SEEN"), "seen", CTL_TIME }, { N_ ("DEVICES"), "devices", CTL_TEXT }, { N_ ("SITE"), "site", CTL_TEXT },
+                                       { N_ ("SEEN"), "seen", CTL_TIME }, { N_ ("CLOCK"), "clock", CTL_TEXT }, { N_ ("DEVICES"), "devices", CTL_TEXT }, { N_ ("SITE"), "site", CTL_TEXT },
                                        { N_ ("GROUPS"), "groups", CTL_LIST },
                                        { N_ ("NOTE"), "note", CTL_TEXT }, { NULL, NULL, 0 } };
   GError *error = NULL;
@@ -51,6 +79,8 @@ ctl_terminals (Ctl *ctl, int argc, char **argv)
   list = ctl_list (ctl, "terminals", "terminals", "", 0, &error);
   if (list == NULL)
     return ctl_fail (ctl, error);
+  if (!ctl->json)
+    terminals_clocks (json_object_get (list, "terminals"));
   if (ctl->json)
     ctl_json (list);
   else

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Time. Deadlines run on CLOCK_BOOTTIME (they go on through suspend and clock steps), stamps on wall time.
+/* Time. Deadlines run on CLOCK_BOOTTIME (they go on through suspend and clock steps), stamps on wall time. The wall time is the one that this node
+ * believes: what the node at the other end of its link tells, over TLS, when the system's clock is more than two seconds off; before that the latest of
+ * the system's clock, the day of the build, its own certificate's first day, and the last time that was told.
  * The test clock (environment FARWATCH_TEST_CLOCK=1 at start) adds an offset that only ever grows, so that
  * tests jump over an hour instead of sleeping; all homes' timers are re-armed by a jump. */
 #pragma once
@@ -12,6 +14,16 @@ typedef enum { FAR_CLOCK_BOOT, FAR_CLOCK_WALL } FarClockKind;
 /* Microseconds. [any thread] */
 gint64 far_clock_boottime_us (void);
 gint64 far_clock_wall_us (void);
+/* What the system's clock says, right or wrong. [any thread] */
+gint64 far_clock_system_us (void);
+/* How far it is ahead of what another node told (< 0: behind). FALSE: none has told. [any thread] */
+gboolean far_clock_skew_us (gint64 *skew_us);
+/* Another node has told the time, or the kernel says that the clock is synchronised. [any thread] */
+gboolean far_clock_is_sure (void);
+/* How far a clock is off, in one unit, without its sign: "24 h"; caller frees. */
+char *far_clock_off_text (gint64 us);
+/* A node that was authenticated, and may be believed, says that it is that now. What cannot be is not taken. [any thread] */
+void far_clock_told (gint64 wall_us);
 /* The kernel's boot_id (36 characters), read once. [any thread] */
 const char *far_clock_boot_id (void);
 /* ISO 8601 in UTC with milliseconds of a wall time in us; caller frees. */

@@ -53,6 +53,8 @@ FarBatchBuilder *far_batch_builder_new (void);
 void far_batch_builder_add (FarBatchBuilder *builder, const FarGroup *group);
 /* All groups of another batch, unchanged. FAR_ERROR_PROTOCOL on bad bytes; nothing is added then. */
 gboolean far_batch_builder_merge (FarBatchBuilder *builder, GBytes *batch, GError **error);
+/* The same batch with its times moved, and no quality better than worst. FAR_ERROR_PROTOCOL: it is no batch. [any thread] */
+GBytes *far_batch_shift (GBytes *batch, gint64 by_us, FarQuality worst, GError **error);
 gsize far_batch_builder_size (FarBatchBuilder *builder);   /* bytes so far */
 GBytes *far_batch_builder_end (FarBatchBuilder *builder);  /* frees the builder */
 /* Calls func for every group; series are resolved by far_series_of(source, …) (samples that get no handle are left out).

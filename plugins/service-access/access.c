@@ -147,6 +147,7 @@ static const FarField session_body[] = {
 };
 static const FarField approve_body[] = { { "approve", FAR_FIELD_BOOL, FALSE, N_ ("false: refuse") }, { NULL } };
 static const FarField poll_body[] = { { "nonce", FAR_FIELD_STRING, FALSE, N_ ("for a login in advance"), 64 },
+                                      { "clock_us", FAR_FIELD_INT, FALSE, N_ ("what its own clock says; the answer has now_us") },
                                       { "sessions", FAR_FIELD_ANY, FALSE, N_ ("sessions the terminal has") },
                                       { NULL } };
 static const FarField report_body[] = { { "state", FAR_FIELD_STRING, TRUE, N_ ("closed, refused, resuming; trouble: a connection came to nothing"), 32 },

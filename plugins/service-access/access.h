@@ -97,6 +97,8 @@ typedef struct _AccessTerminal {
   GHashTable *devices; /* name → json row */
   gboolean connected;
   gint64 seen_us, polled_us; /* wall */
+  gint64 skew_us;      /* what its own clock is ahead of ours; of meaning when told */
+  gboolean skew_told;
   char *from, *nonce;
 } AccessTerminal;
 

@@ -93,6 +93,18 @@ sessions_of (Access *self, const char *terminal)
   return list;
 }
 
+/* It says what its own clock shows, and hears what time it is. */
+static gboolean
+poll_clock (AccessTerminal *terminal, FarCall *call)
+{
+  json_t *clock = json_object_get (call->body, "clock_us");
+  if (!json_is_integer (clock))
+    return FALSE;
+  terminal->skew_us = CLAMP (json_integer_value (clock), G_MININT64 / 4, G_MAXINT64 / 4) - far_clock_wall_us ();
+  terminal->skew_told = TRUE;
+  return TRUE;
+}
+
 static void
 poll_nonce (AccessTerminal *terminal, FarCall *call)
 {
@@ -106,9 +118,11 @@ poll_nonce (AccessTerminal *terminal, FarCall *call)
 
 /* Most answers are "not needed": they are kept short. Takes both lists. */
 static json_t *
-poll_answer (json_t *offers, json_t *close)
+poll_answer (json_t *offers, json_t *close, gboolean clock)
 {
   json_t *body = json_pack ("{s:b}", "needed", json_array_size (offers) > 0);
+  if (clock)
+    json_object_set_new (body, "now_us", json_integer (far_clock_wall_us ()));
   if (json_array_size (offers) > 0)
     json_object_set (body, "offers", offers);
   if (json_array_size (close) > 0)
@@ -140,7 +154,7 @@ access_poll_post (gpointer data, FarCall *call)
     }
   }
   poll_close_unknown (self, terminal, sessions, close);
-  far_call_answer (call, 200, poll_answer (offers, close));
+  far_call_answer (call, 200, poll_answer (offers, close, poll_clock (terminal, call)));
   for (guint s = 0; s < offered->len; s++) {
     AccessSession *session = offered->pdata[s];
     session->offered_us = far_clock_boottime_us ();

@@ -110,10 +110,13 @@ terminal_show (const AccessTerminal *terminal)
 {
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
   g_autofree char *polled = terminal->polled_us ? far_clock_format (terminal->polled_us) : NULL;
-  return json_pack ("{s:s, s:b, s:s?, s:s?, s:s?, s:I, s:s?, s:O?, s:s?, s:s?}", "terminal", terminal->id, "connected", terminal->connected, "from",
+  json_t *json = json_pack ("{s:s, s:b, s:s?, s:s?, s:s?, s:I, s:s?, s:O?, s:s?, s:s?}", "terminal", terminal->id, "connected", terminal->connected, "from",
                     terminal->from, "seen", seen, "polled", polled, "devices", (json_int_t) g_hash_table_size (terminal->devices), "site",
                     access_text (terminal->row, "site"), "groups", json_object_get (terminal->row, "groups"), "note", access_text (terminal->row, "note"), "stock",
                     access_text (terminal->row, "stock"));
+  if (terminal->skew_told)
+    json_object_set_new (json, "skew_us", json_integer (terminal->skew_us));
+  return json;
 }
 
 static int

@@ -100,6 +100,7 @@ static void
 agent_linked (Agent *self)
 {
   self->nonce_told = FALSE; /* the cloud may have been started anew */
+  self->clock_said_us = 0;
   agent_devices_tell (self);
   agent_poll_soon (self, 0);
   agent_renew (self);

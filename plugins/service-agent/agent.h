@@ -69,6 +69,8 @@ struct _Agent {
   gint64 cut_us;      /* when the link was last cut for want of an answer, boottime */
   guint dialling;     /* tunnels under way */
   GQueue in_line;     /* of AgentSession: to be dialled when one of these is done */
+  gint64 clock_said_us;   /* boottime when the cloud was told what this machine's clock says; 0: not on this link */
+  gint64 clock_skew_us;   /* as it was then */
   GPtrArray *taken_over;  /* ids to close, off the claim's stack */
   FarHomeTimer *later;
 };

@@ -8,6 +8,7 @@
 #define HURRY_TIMEOUT_MS 3000                  /* while a session has lost its tunnel */
 #define CUT_EACH_US (30 * G_USEC_PER_SEC) /* a cloud that is busy is not made busier */
 #define LISTED_MAX 100
+#define CLOCK_EACH_US (3600 * (gint64) G_USEC_PER_SEC)
 #define RETRY_US (G_USEC_PER_SEC / 2) /* then twice as long each time, up to the cycle */
 
 static void poll_now (gpointer user);
@@ -64,7 +65,28 @@ poll_sessions (Agent *self)
   return list;
 }
 
-typedef struct { AgentLife *life; json_t *told; } Poll;
+typedef struct { AgentLife *life; json_t *told; gint64 sent_us; } Poll;
+
+/* Once a link, each hour, and when somebody has set the clock. */
+static void
+poll_clock (Agent *self, json_t *body)
+{
+  gint64 now = far_clock_boottime_us (), skew_us;
+  gboolean told = far_clock_skew_us (&skew_us);
+  if (self->clock_said_us != 0 && now < self->clock_said_us + CLOCK_EACH_US && (!told || ABS (skew_us - self->clock_skew_us) < G_USEC_PER_SEC))
+    return;
+  self->clock_said_us = now;
+  self->clock_skew_us = skew_us;
+  json_object_set_new (body, "clock_us", json_integer (MAX (far_clock_system_us (), 0)));
+}
+
+static void
+poll_now_told (json_t *body, gint64 sent_us)
+{
+  json_int_t now_us = json_integer_value (json_object_get (body, "now_us"));
+  if (now_us > 0 && now_us < G_MAXINT64 / 2)
+    far_clock_told (now_us + (far_clock_boottime_us () - sent_us) / 2);
+}
 
 /* Most polls have nothing to say: they are kept short. */
 static json_t *
@@ -78,6 +100,7 @@ poll_body (Agent *self, json_t *told)
   }
   if (json_array_size (told) > 0)
     json_object_set (body, "sessions", told);
+  poll_clock (self, body);
   return body;
 }
 
@@ -133,13 +156,14 @@ poll_heard (Agent *self, json_t *told)
 }
 
 static void
-poll_answer (Agent *self, json_t *told, FarMessage *answer, GError **error)
+poll_answer (Agent *self, const Poll *poll, FarMessage *answer, GError **error)
 {
   json_t *body = far_message_check (answer, error) ? far_message_json (answer, error) : NULL;
   if (!body)
     return;
   self->nonce_told = agent_nonce_good (self);
-  poll_heard (self, told);
+  poll_now_told (body, poll->sent_us);
+  poll_heard (self, poll->told);
   poll_offers (self, json_object_get (body, "offers"));
   poll_close (self, json_object_get (body, "close"));
   json_decref (body);
@@ -183,7 +207,7 @@ polled (FarRequest *req, gpointer user)
   if (self) {
     self->polling = FALSE;
     if (!error)
-      poll_answer (self, poll->told, far_request_result (req), &error);
+      poll_answer (self, poll, far_request_result (req), &error);
     gboolean again = self->poll_again && !error;
     self->poll_again = FALSE;
     poll_judge (self, error);
@@ -204,7 +228,7 @@ poll_now (gpointer user)
   if (self->polling || !far_peer_connected (link, ""))
     return;
   Poll *poll = g_new0 (Poll, 1);
-  *poll = (Poll){ agent_life_ref (self->life), poll_sessions (self) };
+  *poll = (Poll){ agent_life_ref (self->life), poll_sessions (self), far_clock_boottime_us () };
   g_autoptr (FarMessage) message = far_message_request ("POST", "poll", poll_body (self, poll->told));
   self->polling = TRUE;
   far_peer_send (link, "", message, far_request_new (polled, poll, agent_waits (self) ? HURRY_TIMEOUT_MS : POLL_TIMEOUT_MS));

@@ -64,6 +64,10 @@ keep_row (const Batch *batch)
   gconstpointer bytes = g_bytes_get_data (batch->bytes, &size);
   g_autofree char *base64 = g_base64_encode (bytes, size);
   json_t *row = json_pack ("{s:I, s:I, s:i, s:s}", "epoch", (json_int_t) batch->epoch, "seq", (json_int_t) batch->seq, "groups", (int) batch->groups, "batch", base64);
+  json_t *stamps = uplink_stamps_json (&batch->stamps);
+
+  if (stamps != NULL)
+    json_object_set_new (row, "stamps", stamps);
   char *text = json_dumps (row, JSON_COMPACT), *copy = g_strdup (text);
 
   free (text);
@@ -151,6 +155,7 @@ keep_parse (const FarRow *row)
     batch->epoch = (guint64) json_integer_value (json_object_get (json, "epoch"));
     batch->seq = (guint64) json_integer_value (json_object_get (json, "seq"));
     batch->number = number;
+    batch->stamps = uplink_stamps_read (json_object_get (json, "stamps"));
     batch->kept = TRUE;
   }
   g_free (bytes);

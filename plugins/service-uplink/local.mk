@@ -12,5 +12,6 @@ plugins_service_uplink_service_uplink_la_SOURCES = \
 	plugins/service-uplink/queue.c \
 	plugins/service-uplink/send.c \
 	plugins/service-uplink/service-uplink.c \
+	plugins/service-uplink/stamp.c \
 	plugins/service-uplink/uplink.h
 endif

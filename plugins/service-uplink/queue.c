@@ -20,6 +20,7 @@ batch_free (gpointer data)
 {
   Batch *batch = data;
 
+  uplink_stamps_clear (&batch->stamps);
   g_bytes_unref (batch->bytes);
   g_free (batch);
 }
@@ -117,6 +118,8 @@ uplink_close_batch (Uplink *self)
     return;
   batch = g_new0 (Batch, 1);
   batch->bytes = far_batch_builder_end (g_steal_pointer (&self->builder));
+  batch->stamps = self->stamps;
+  self->stamps = (UplinkStamps) { 0 };
   batch->groups = self->groups;
   batch->epoch = self->next_epoch;
   batch->seq = ++self->next_seq;
@@ -134,8 +137,12 @@ uplink_close_batch (Uplink *self)
 void
 uplink_add (Uplink *self, const FarGroup *group)
 {
-  if (self->builder == NULL)
+  if (self->builder != NULL && uplink_stamps_moved (&self->stamps))
+    uplink_close_batch (self);
+  if (self->builder == NULL) {
     self->builder = far_batch_builder_new ();
+    self->stamps = uplink_stamps_now ();
+  }
   far_batch_builder_add (self->builder, group);
   self->groups++;
   if (self->groups < BATCH_GROUPS && far_batch_builder_size (self->builder) < BATCH_SIZE)

@@ -101,11 +101,15 @@ uplink_send (Uplink *self)
 {
   const char *transport = uplink_options (self)->link;
   g_autoptr (FarMessage) message = NULL;
+  gboolean mended;
 
   if (self->sending != NULL || g_queue_is_empty (&self->waiting) || !far_peer_connected (transport, ""))
     return;
-  if (((Batch *) g_queue_peek_head (&self->waiting))->writes > 0 || !uplink_number_head (self))
+  if (((Batch *) g_queue_peek_head (&self->waiting))->writes > 0)
     return; /* when its row is durable */
+  mended = uplink_stamps_mend (self, g_queue_peek_head (&self->waiting));
+  if (!uplink_number_head (self) || (mended && uplink_keep (self, g_queue_peek_head (&self->waiting))))
+    return; /* likewise */
   self->uncertain = TRUE;
   self->sending = far_request_ref (far_request_new (send_done, self, ANSWER_MS));
   message = batch_message (self, g_queue_peek_head (&self->waiting));

@@ -8,8 +8,17 @@ typedef struct {
   gint64 buffer;
 } UplinkOptions;
 
+/* By which clock a batch was stamped. */
+typedef struct {
+  gboolean told;             /* the other end had told the time: nothing is to be mended */
+  gboolean sure;             /* the system's clock was synchronised */
+  gint64 offset_us;          /* what the clock was ahead of boottime */
+  char *boot;                /* the kernel's boot_id; NULL when told */
+} UplinkStamps;
+
 typedef struct {
   GBytes *bytes;
+  UplinkStamps stamps;
   guint groups;
   guint64 epoch, seq;        /* what it is sent under; it may get another number while it has not been sent */
   guint64 number;            /* its row's, in the order of measuring */
@@ -26,6 +35,7 @@ typedef struct {
   FarHomeTimer *timer;
   FarBatchBuilder *builder;  /* what is gathered now; NULL: nothing */
   guint groups;              /* in it */
+  UplinkStamps stamps;       /* of what is in it */
   GQueue waiting;            /* Batch, oldest first */
   gsize waiting_size;
   FarRequest *sending;       /* the head is on its way */
@@ -55,6 +65,17 @@ gboolean uplink_number_head (Uplink *self);
 void uplink_take_kept (Uplink *self, Batch *batch);
 /* What was kept is here: measuring and sending begin. */
 void uplink_loaded (Uplink *self);
+
+/* stamp.c */
+UplinkStamps uplink_stamps_now (void);
+void uplink_stamps_clear (UplinkStamps *stamps);
+/* The clock has been set since what is gathered was stamped, or the time was told. */
+gboolean uplink_stamps_moved (const UplinkStamps *stamps);
+/* Before the batch goes up: its times are moved as far as the clock was wrong; where nobody can know how far, its values are marked as uncertain.
+ * TRUE: its bytes are others now. */
+gboolean uplink_stamps_mend (Uplink *self, Batch *batch);
+json_t *uplink_stamps_json (const UplinkStamps *stamps); /* NULL: nothing to keep */
+UplinkStamps uplink_stamps_read (const json_t *json);
 
 /* keep.c */
 void uplink_life_begin (Uplink *self);

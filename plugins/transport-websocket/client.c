@@ -175,7 +175,7 @@ tried (gpointer data)
 
 /* [home] */
 static void
-client_upgraded (FarStream *stream, const char *node, const GError *error, gpointer user)
+client_upgraded (FarStream *stream, const char *node, gint64 told_us, const GError *error, gpointer user)
 {
   Try *try = user;
 
@@ -185,6 +185,8 @@ client_upgraded (FarStream *stream, const char *node, const GError *error, gpoin
   } else if (stream != NULL) {
     WsConn *conn = ws_conn_new (stream, NULL, try->hub, try->where, NULL);
 
+    if (told_us > 0)
+      far_clock_told (told_us);
     conn->client = TRUE;
     conn->node = g_strdup (node);
     far_home_post (far_home_main (), tried, try); /* before the link itself is told */

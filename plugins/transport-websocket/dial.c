@@ -27,7 +27,7 @@ dial_free (Dial *dial)
 
 /* [home] */
 static void
-dial_upgraded (FarStream *stream, const char *node, const GError *error, gpointer user)
+dial_upgraded (FarStream *stream, const char *node, gint64 told_us, const GError *error, gpointer user)
 {
   Dial *dial = user;
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include <farwatch/clock.h>
 #include <farwatch/i18n.h>
 
 #include "http-out.h"
@@ -244,8 +245,8 @@ put_switch (WsConn *conn)
   Http *http = conn->data;
   g_autofree char *accept = ws_http_accept_key (ws_head_field (http->head, "sec-websocket-key"));
   const char *protocol = protocol_of (http->head);
-  g_autofree char *text = g_strdup_printf ("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: %s\r\n%s%s%s\r\n",
-                                           accept, protocol != NULL ? "sec-websocket-protocol: " : "", protocol != NULL ? protocol : "",
+  g_autofree char *text = g_strdup_printf ("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: %s\r\nfarwatch-time: %" G_GINT64_FORMAT "\r\n%s%s%s\r\n",
+                                           accept, far_clock_wall_us (), protocol != NULL ? "sec-websocket-protocol: " : "", protocol != NULL ? protocol : "",
                                            protocol != NULL ? "\r\n" : "");
   const FarFrame part = { .data = (const guint8 *) text, .size = strlen (text) };
 

@@ -25,6 +25,8 @@ typedef struct {
   GByteArray *in;      /* what came of the answer */
   gsize looked;        /* bytes of it that hold no end of a head */
   char *node;
+  gint64 asked_us;     /* boottime */
+  gint64 told_us;      /* wall time of the server, as it was when the answer came; 0: not told */
   WsUpgraded done;
   gpointer user;
 } Upgrade;
@@ -53,7 +55,7 @@ upgrade_fail (Upgrade *self, FarErrorCode code, const char *text)
 {
   g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, (int) code, text);
 
-  self->done (NULL, NULL, error, self->user);
+  self->done (NULL, NULL, 0, error, self->user);
   upgrade_free (self);
 }
 
@@ -108,8 +110,18 @@ upgrade_succeed (Upgrade *self)
   FarStream *stream = g_steal_pointer (&self->stream);
 
   far_stream_take (stream, NULL, NULL);
-  self->done (stream, self->node, NULL, self->user);
+  self->done (stream, self->node, self->told_us, NULL, self->user);
   upgrade_free (self);
+}
+
+/* The answer was half the time on its way that question and answer took. */
+static gint64
+upgrade_time (const Upgrade *self, const WsHead *head)
+{
+  const char *text = ws_head_field (head, "farwatch-time");
+  gint64 us = text != NULL ? g_ascii_strtoll (text, NULL, 10) : 0;
+
+  return us > 0 && us < G_MAXINT64 / 2 ? us + (far_clock_boottime_us () - self->asked_us) / 2 : 0;
 }
 
 /* TRUE: this was the end of it. used: how much of the bytes so far is the head. */
@@ -124,8 +136,10 @@ upgrade_judge (Upgrade *self, const WsHead *head, guint status, gsize used)
     upgrade_refused (self, status, self->in->data + used, MIN (body, head->length));
   else if (!is_ours (self, head))
     upgrade_fail (self, FAR_ERROR_PROTOCOL, _("the answer is not that of a WebSocket server; is it the right port, or a proxy that does not pass WebSocket on?"));
-  else
+  else {
+    self->told_us = upgrade_time (self, head);
     upgrade_succeed (self);
+  }
   return TRUE;
 }
 
@@ -189,6 +203,7 @@ put_request (Upgrade *self)
   FarBatch batch = { .n = 1, .bytes = strlen (text) };
 
   batch.frames[0] = (FarFrame){ .data = (const guint8 *) text, .size = batch.bytes };
+  self->asked_us = far_clock_boottime_us ();
   self->stream->klass->write (self->stream, &batch); /* a fresh stream takes a record */
 }
 

@@ -79,7 +79,7 @@ class Links(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="fwl-")
         self.addCleanup(shutil.rmtree, self.dir)
-        self.faults = []
+        self.faults, self.env = [], None
         self.port = free_port()
         self.keys("cloud:server", "t1", "t2")
         self.ca = os.path.join(self.dir, "ca", "ca.crt")
@@ -97,7 +97,7 @@ class Links(unittest.TestCase):
         path = os.path.join(self.dir, f"{name}.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(profile.text(what))
-        process = Process([os.path.join(BUILD, "farwatchd"), "--profile", path], os.path.join(self.dir, f"{name}.log"), notify=True)
+        process = Process([os.path.join(BUILD, "farwatchd"), "--profile", path], os.path.join(self.dir, f"{name}.log"), env=self.env, notify=True)
         self.addCleanup(lambda: self.faults.extend(process.stop()))
         process.wait_notice("READY=1", 30)
         return process
@@ -214,8 +214,10 @@ class Links(unittest.TestCase):
         server.wait_line("link to t1 is up", 40)
 
     def test_out_of_its_time_it_comes_as_nobody(self):
-        self.keys("t1:in=3")
+        """Its clock is three days ahead, its certificate good for one."""
+        self.keys("t1:days=1")
         server = self.server()
+        self.env = {"FARWATCH_TEST_CLOCK": "1", "FARWATCH_TEST_STEP_S": str(3 * 86400)}
         self.client().wait_line("link to cloud is up")
         self.assertFalse(any("link to t1 is up" in line for line in server.lines))
 

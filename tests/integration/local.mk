@@ -7,6 +7,7 @@
 
 integration_tests = \
 	tests/integration/bench-tools.py \
+	tests/integration/clocks.py \
 	tests/integration/daemon.py \
 	tests/integration/doors.py \
 	tests/integration/enrolment.py \

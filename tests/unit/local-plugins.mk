@@ -41,7 +41,7 @@ tests_unit_test_uplink_CFLAGS = $(TEST_CC)
 tests_unit_test_uplink_LDFLAGS = $(TEST_LD)
 tests_unit_test_uplink_LDADD = $(TEST_LINK)
 tests_unit_test_uplink_SOURCES = tests/unit/test-uplink.c $(NODE_HELP) plugins/service-uplink/keep.c plugins/service-uplink/queue.c plugins/service-uplink/send.c \
-	plugins/service-uplink/service-uplink.c plugins/service-uplink/uplink.h
+	plugins/service-uplink/service-uplink.c plugins/service-uplink/stamp.c plugins/service-uplink/uplink.h
 
 check_PROGRAMS += tests/unit/test-endpoint-tcp
 tests_unit_test_endpoint_tcp_CPPFLAGS = $(TEST_CPP)

@@ -9,6 +9,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/trust.h>
 
+#include "clock-private.h"
 #include "unit/trust-fixture.h"
 
 #define CLIENT GNUTLS_KP_TLS_WWW_CLIENT
@@ -239,6 +240,57 @@ START_TEST (leaf_is_not_its_own_authority)
 }
 END_TEST
 
+/* A clock that is behind makes a server's certificate look too new: that is believed where the clock is known to be wrong, and where a join token names the
+ * authority. It never makes one that has ended look good, and nobody else's. */
+START_TEST (a_clock_that_is_behind)
+{
+  FixtureCert early = { .cn = "cloud", .dns = "a", .from = 3600, .until = 7200, .purposes = { SERVER } }, late = early, node = early;
+  g_autofree char *path = far_trust_path (dir, "ca.crt"), *hash = far_trust_file_sha256 (path, NULL), *root = NULL;
+  g_autofree char *soon = NULL, *over = NULL, *client = NULL, *chain = NULL;
+
+  late.from = -7200;
+  late.until = -3600;
+  node.purposes[0] = CLIENT;
+  soon = fixture_cert (dir, &early);
+  over = fixture_cert (dir, &late);
+  client = fixture_cert (dir, &node);
+  ck_assert (g_file_get_contents (path, &root, NULL, NULL));
+  chain = g_strconcat (soon, root, NULL);
+  ck_assert (!far_trust_check (soon, path, FAR_PURPOSE_NODE_SERVER, "a", NULL, NULL, NULL));
+  ck_assert (far_trust_check (chain, hash, FAR_PURPOSE_NODE_SERVER, "a", NULL, NULL, NULL));
+  far_clock_floor (far_clock_system_us () + 60 * G_USEC_PER_SEC);
+  ck_assert (far_clock_is_behind ());
+  ck_assert (far_trust_check (soon, path, FAR_PURPOSE_NODE_SERVER, "a", NULL, NULL, NULL));
+  ck_assert (!far_trust_check (client, path, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, NULL, NULL));
+  ck_assert (!far_trust_check (over, path, FAR_PURPOSE_NODE_SERVER, "a", NULL, NULL, NULL));
+  far_clock_set_told (far_clock_system_us () + 60 * (gint64) G_USEC_PER_SEC); /* now it is known */
+  ck_assert (!far_trust_check (soon, path, FAR_PURPOSE_NODE_SERVER, "a", NULL, NULL, NULL));
+  far_clock_set_told (far_clock_system_us () + 4000 * (gint64) G_USEC_PER_SEC);
+  ck_assert (far_trust_check (soon, path, FAR_PURPOSE_NODE_SERVER, "a", NULL, NULL, NULL));
+  far_clock_set_told (far_clock_system_us () + 7300 * (gint64) G_USEC_PER_SEC);
+  ck_assert (!far_trust_check (soon, path, FAR_PURPOSE_NODE_SERVER, "a", NULL, NULL, NULL));
+}
+END_TEST
+
+/* Told, and two seconds off: the told time counts. Not told: the latest of what is known. */
+START_TEST (the_time_that_is_believed)
+{
+  gint64 system = far_clock_system_us (), skew;
+
+  ck_assert (!far_clock_skew_us (&skew));
+  ck_assert_int_le (ABS (far_clock_wall_us () - system), G_USEC_PER_SEC);
+  far_clock_floor (system + 100 * G_USEC_PER_SEC);
+  far_clock_floor (system - 100 * G_USEC_PER_SEC);
+  ck_assert_int_le (ABS (far_clock_wall_us () - system - 100 * G_USEC_PER_SEC), G_USEC_PER_SEC);
+  far_clock_set_told (system - 1000 * G_USEC_PER_SEC);
+  ck_assert_int_le (ABS (far_clock_wall_us () - system + 1000 * G_USEC_PER_SEC), G_USEC_PER_SEC);
+  ck_assert (far_clock_skew_us (&skew));
+  ck_assert_int_le (ABS (skew - 1000 * G_USEC_PER_SEC), G_USEC_PER_SEC);
+  far_clock_set_told (system + G_USEC_PER_SEC / 2);
+  ck_assert_int_le (ABS (far_clock_wall_us () - far_clock_system_us ()), G_USEC_PER_SEC / 10);
+}
+END_TEST
+
 /* Signatures are remembered; nothing else is. */
 START_TEST (what_was_good_is_looked_at_again)
 {
@@ -380,6 +432,8 @@ main (void)
   tcase_add_test (tcase, authority_expires);
   tcase_add_test (tcase, authority_by_hash);
   tcase_add_test (tcase, leaf_is_not_its_own_authority);
+  tcase_add_test (tcase, a_clock_that_is_behind);
+  tcase_add_test (tcase, the_time_that_is_believed);
   tcase_add_test (tcase, what_was_good_is_looked_at_again);
   tcase_add_test (tcase, sign_refuses);
   tcase_add_test (tcase, authority_is_not_overwritten);

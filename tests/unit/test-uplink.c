@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock-private.h"
 #include "instance-private.h"
 #include "node-help.h"
 #include "service-uplink/uplink.h"
@@ -375,6 +376,42 @@ START_TEST (what_was_sent_is_not_doubled_by_a_restart)
 }
 END_TEST
 
+/* Measured before the time was told, by a clock that was a day off; the last of them after the machine was started anew. The link then tells. */
+START_TEST (what_a_wrong_clock_stamped_is_moved_or_marked)
+{
+  const gint64 day = G_TIME_SPAN_DAY * (_i == 0 ? 1 : -1);
+  g_autoptr (GArray) points = NULL;
+  Terminal *terminal;
+
+  begin ("sqlite");
+  test_link.up = FALSE;
+  terminal = terminal_with (1 << 20, "spool");
+  for (guint i = 0; i < 400; i++)
+    measure (terminal, i);
+  terminal_free (terminal);
+  terminal = terminal_with (1 << 20, "spool");
+  ck_assert_uint_eq (terminal->uplink.waiting.length, 2);
+  ((Batch *) terminal->uplink.waiting.tail->data)->stamps.boot[0] = '?';
+  ((Batch *) terminal->uplink.waiting.tail->data)->stamps.sure = FALSE;
+  measure (terminal, 400);
+  far_clock_set_told (far_clock_wall_us () + day);
+  measure (terminal, 401);
+  set_link (terminal, TRUE);
+  node_until (all_sent, terminal);
+  far_clock_set_told (G_MININT64);
+  points = arrived ("term-1");
+  ck_assert_uint_eq (points->len, 402);
+  for (guint i = 0; i < points->len; i++) {
+    const FarPoint *point = &g_array_index (points, FarPoint, i);
+    gboolean marked = point->i64 >= 200 && point->i64 < 400, moved = point->i64 < 200 || point->i64 == 400;
+
+    ck_assert_int_eq (point->quality, marked ? FAR_QUALITY_UNCERTAIN : FAR_QUALITY_GOOD);
+    ck_assert_int_le (ABS (point->time_us - point->i64 * 1000 - (moved ? day : 0)), 2 * G_USEC_PER_SEC);
+  }
+  end (terminal);
+}
+END_TEST
+
 START_TEST (restarts_and_faults_at_any_time)
 {
   Terminal *terminal = NULL;
@@ -522,6 +559,7 @@ main (void)
   tcase_add_checked_fixture (tcase, NULL, node_remove_dirs);
   tcase_add_loop_test (tcase, every_group_arrives_once, 0, 2);
   tcase_add_loop_test (tcase, what_waits_survives_a_restart, 0, 2);
+  tcase_add_loop_test (tcase, what_a_wrong_clock_stamped_is_moved_or_marked, 0, 2);
   tcase_add_loop_test (tcase, what_was_sent_is_not_doubled_by_a_restart, 0, 2);
   tcase_add_loop_test (tcase, restarts_and_faults_at_any_time, 0, 2);
   tcase_add_test (tcase, a_restart_starts_a_new_epoch);

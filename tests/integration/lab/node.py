@@ -35,6 +35,7 @@ class Node:
 
     def __init__(self, name, folder, netns=None, test_clock=True):
         self.name, self.folder, self.netns, self.test_clock = name, folder, netns, test_clock
+        self.clock_step = 0  # seconds that the system's clock is wrong, at its start and for its farctl
         self.state = os.path.join(folder, "state")
         self.control = os.path.join(folder, "control.sock")
         self.profile_path = os.path.join(folder, f"{name}.yaml")
@@ -57,7 +58,7 @@ class Node:
         self.write()
         self._starts += 1
         self.process = Process([DAEMON, "--profile", self.profile_path], os.path.join(self.logs, f"{self.name}-{self._starts}.log"),
-                               env={**environment(self.test_clock), **(env or {})}, netns=self.netns, notify=True,
+                               env={**environment(self.test_clock), **self._clock(), **(env or {})}, netns=self.netns, notify=True,
                                wrap=self.wrap if wrap is None else wrap)
         return self.process
 
@@ -119,13 +120,16 @@ class Node:
     def listening(self):
         return listening(self.pid, own=True)
 
+    def _clock(self):
+        return {"FARWATCH_TEST_STEP_S": str(self.clock_step)} if self.clock_step else {}
+
     # ---- talking to it ----
 
     def farctl(self, *words, json=False, input=None, check=True, timeout=60, reveals=False, env=None):
         """Runs farctl against this node. Returns its output (parsed with json=True), or raises FarctlError; check=False returns the finished
         process instead. reveals: its output may show a secret (a join token), so it is not searched for one."""
         return run_farctl(["--socket", self.control, *words], self.logs, as_json=json, input=input, check=check, timeout=timeout,
-                          reveals=reveals, env=env, netns=self.netns)
+                          reveals=reveals, env={**self._clock(), **(env or {})}, netns=self.netns)
 
     def control_link(self, timeout=20):
         """The control socket, spoken directly."""
@@ -140,6 +144,10 @@ class Node:
         """Adds or changes a person of this node."""
         body = {"password": password, "groups": list(groups) or None, "key": key}
         return self.call("PUT", f"users/{name}", {field: value for field, value in body.items() if value is not None})
+
+    def step(self, seconds):
+        """Somebody sets the clock of the node's machine; timers stay."""
+        return self.call("POST", "clock", {"step_us" if seconds >= 0 else "back_us": int(abs(seconds) * 1e6)})
 
     def advance(self, seconds):
         """The node's test clock jumps forward."""
