@@ -25,6 +25,7 @@ integration_tests = \
 	tests/integration/front.py \
 	tests/integration/hostile.py \
 	tests/integration/lab-selftest.py \
+	tests/integration/lifetimes.py \
 	tests/integration/links.py \
 	tests/integration/man.py \
 	tests/integration/many.py \
