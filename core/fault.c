@@ -64,16 +64,25 @@ sounds_secret (const char *key)
   return FALSE;
 }
 
+/* A reference, told as one when the options were checked: `tokens: [NAME]` names an instance. */
+static gboolean
+value_is_open (const FarSource *source, guint number, const char *line, const char *value, const char *end)
+{
+  while (value < end && strchr (" [", *value) != NULL)
+    value++;
+  return far_source_is_open (source, number, (guint) g_utf8_strlen (line, value - line) + 1);
+}
+
 /* What stands behind such a key is not shown: the rest of the line, since nobody knows where a misplaced secret ends. */
 static const char *
-secret_value (const char *line, const char *end)
+secret_value (const FarSource *source, guint number, const char *line, const char *end)
 {
   const char *word = NULL;
 
   for (const char *at = line; at < end; at++) {
     g_autofree char *key = *at == ':' && word != NULL ? g_ascii_strdown (word, at - word) : NULL;
 
-    if (key != NULL && sounds_secret (g_strstrip (key)))
+    if (key != NULL && sounds_secret (g_strstrip (key)) && !value_is_open (source, number, line, at + 1, end))
       return at + 1;
     if (!g_ascii_isalnum (*at) && strchr ("-_ \"'", *at) == NULL)
       word = NULL;
@@ -85,11 +94,11 @@ secret_value (const char *line, const char *end)
 
 /* Source line and caret: tabs as spaces, wide characters as two columns, a long line as the part around the caret. */
 static char *
-excerpt_line (const char *line, const char *end, guint column)
+excerpt_line (const FarSource *source, guint number, const char *line, const char *end, guint column)
 {
   g_autoptr (GArray) cells = g_array_new (FALSE, FALSE, sizeof (Cell));
   g_autoptr (GString) text = g_string_new (NULL);
-  const char *hidden = secret_value (line, end);
+  const char *hidden = secret_value (source, number, line, end);
   guint width = 0, caret = 0, from = 0, used = 0;
 
   for (const char *at = line; at < hidden; at = g_utf8_next_char (at)) {
@@ -152,7 +161,7 @@ excerpt (const FarSource *source, guint number, guint column)
   line = source_line (source, number, &end);
   if (line == NULL || !g_utf8_validate_len (line, (gsize) (end - line), NULL))
     return NULL;
-  return excerpt_line (line, end, column);
+  return excerpt_line (source, number, line, end, column);
 }
 
 static void

@@ -245,6 +245,25 @@ fill_address (const FarOption *option, const FarYaml *value, char **place, GErro
   return TRUE;
 }
 
+/* As far as every protocol agrees: the plugin judges the rest. */
+static gboolean
+fill_url (const FarOption *option, const FarYaml *value, char **place, GError **error)
+{
+  g_autofree char *schemes = g_strjoinv (_(":// or "), (char **) option->choices), *host = NULL;
+  guint16 port;
+
+  for (guint i = 0; option->choices[i] != NULL; i++) {
+    g_autofree char *begin = g_strconcat (option->choices[i], "://", NULL);
+    const char *rest = value->text + strlen (begin);
+    g_autofree char *address = g_str_has_prefix (value->text, begin) ? g_strndup (rest, strcspn (rest, "/")) : NULL;
+    g_autofree char *with_port = address != NULL ? g_strconcat (address, ":1", NULL) : NULL;
+
+    if (address != NULL && (far_parse_address (address, &host, &port, NULL) || far_parse_address (with_port, &host, &port, NULL)))
+      return fill_text (value, place, error);
+  }
+  return invalid (error, _("'%s' is not meant; write %s://host:port"), value->text, schemes);
+}
+
 /* The value may be the secret itself: it is never repeated. */
 static gboolean
 fill_secret (const FarYaml *value, char **place, GError **error)
@@ -270,6 +289,7 @@ fill_scalar (const FarOption *option, const FarYaml *value, const char *state_di
     case FAR_OPT_PATH: return fill_path (value, state_dir, place, error);
     case FAR_OPT_ADDRESS: return fill_address (option, value, place, error);
     case FAR_OPT_SECRET: return fill_secret (value, place, error);
+    case FAR_OPT_STRING: return option->flags & FAR_OPT_URL ? fill_url (option, value, place, error) : fill_text (value, place, error);
     default: return fill_text (value, place, error);
   }
 }

@@ -91,6 +91,7 @@ add_ref (const FarCheck *check, const FarOption *option, const FarYaml *node)
   ref->option = option;
   ref->node = node->source != NULL ? node : check->where;
   ref->name = g_strdup (node->text);
+  far_source_open (node); /* a name, whatever its key sounds like */
   g_ptr_array_add (check->refs, ref);
 }
 
@@ -105,6 +106,21 @@ add_refs (const FarCheck *check, const FarOption *option, const FarYaml *value)
     add_ref (check, option, value->items->pdata[i]);
 }
 
+/* The profile may have been written for another machine: a warning. */
+static void
+warn_of_program (const FarOption *option, const FarYaml *value, const FarCheck *check)
+{
+  const FarYaml *first = value->kind == FAR_YAML_LIST && value->items->len > 0 ? value->items->pdata[0] : NULL;
+  g_autofree char *found = NULL;
+
+  if (!(option->flags & FAR_OPT_PROGRAM) || first == NULL || first->kind != FAR_YAML_SCALAR)
+    return;
+  found = g_find_program_in_path (first->text);
+  if (found == NULL)
+    far_fault_add (check->faults, FAR_FAULT_WARNING, first, _("'%s' in %s: there is no program '%s' here that may be run; install it, or correct the path"),
+                   option->name, check->what, first->text);
+}
+
 static void
 check_value (const FarOption *option, const FarYaml *value, const FarCheck *check, gpointer options)
 {
@@ -112,6 +128,7 @@ check_value (const FarOption *option, const FarYaml *value, const FarCheck *chec
 
   if (far_option_fill (option, value, check->state_dir, options, &error)) {
     add_refs (check, option, value);
+    warn_of_program (option, value, check);
     return;
   }
   far_fault_add (check->faults, FAR_FAULT_ERROR, value->source != NULL ? value : check->where, _("'%s' in %s: %s"), option->name, check->what,

@@ -106,20 +106,42 @@ far_profile_read_plugins (FarProfile *profile, GPtrArray *faults)
 
 /* ---- devices ---- */
 
+/* By what its endpoint's type declares, as far as that is loaded. */
+static void
+check_device_address (const FarProfile *profile, const FarDevice *device, const FarYaml *key, const FarYaml *map, GPtrArray *faults)
+{
+  g_autofree char *path = g_strconcat ("endpoints.", device->endpoint, NULL), *host = NULL;
+  const FarConfigured *endpoint = device->endpoint != NULL ? far_profile_find (profile, path) : NULL;
+  g_autoptr (GError) error = NULL;
+  guint16 port;
+
+  if (endpoint == NULL || endpoint->type == NULL || !((const FarEndpointType *) endpoint->type)->host_port)
+    return;
+  if (device->address == NULL)
+    far_fault_add (faults, FAR_FAULT_ERROR, key, _("device '%s' lacks the key 'address': its endpoint '%s' (type %s) reaches host:port"), key->text, device->endpoint,
+                   endpoint->type_name);
+  else if (!far_parse_address (device->address, &host, &port, &error))
+    far_fault_add (faults, FAR_FAULT_ERROR, far_yaml_get (map, "address"), _("'address' in device '%s': %s"), key->text, error->message);
+}
+
 static void
 read_device (FarProfile *profile, const FarYaml *key, const FarYaml *map, GPtrArray *refs, GPtrArray *faults)
 {
   g_autofree char *what = g_strdup_printf (_("device '%s'"), key->text);
   FarRefs *own = far_refs_new (NULL, what);
   FarCheck check = { .what = what, .where = key, .refs = own->refs, .faults = faults };
+  FarDevice *device;
 
   g_ptr_array_add (refs, own);
   if (!far_label_ok (key->text, TRUE))
     far_fault_add (faults, FAR_FAULT_ERROR, key, _("'%s' is no name: letters, digits, '.', '_' and '-' are taken, at most 64"), key->text);
-  if (map->kind == FAR_YAML_MAP)
-    g_ptr_array_add (profile->devices, far_device_read (key->text, map, &check));
-  else
+  if (map->kind != FAR_YAML_MAP) {
     far_fault_add (faults, FAR_FAULT_ERROR, map, _("%s must be a map of its options, not %s"), what, far_yaml_kind_name (map));
+    return;
+  }
+  device = far_device_read (key->text, map, &check);
+  check_device_address (profile, device, key, map, faults);
+  g_ptr_array_add (profile->devices, device);
 }
 
 void

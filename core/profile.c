@@ -213,7 +213,7 @@ far_profile_missing (const FarProfile *profile)
       continue;
     package = far_loader_package (configured->kind, configured->type_name);
     type = g_strconcat (far_kind_name (configured->kind), "/", configured->type_name, NULL);
-    json_array_append_new (list, json_pack ("{s:s, s:s, s:s}", "path", configured->path, "type", type, "package", package));
+    json_array_append_new (list, json_pack ("{s:s, s:s, s:s, s:s}", "path", configured->path, "type", type, "package", package, "cause", configured->missing));
   }
   return list;
 }

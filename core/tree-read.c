@@ -15,6 +15,8 @@
 
 #include "fault.h"
 
+#define BOM "\xef\xbb\xbf"
+
 typedef struct {
   yaml_parser_t parser;
   FarSource *source;
@@ -316,6 +318,10 @@ far_yaml_parse (FarSource *source, const char *text, gsize size, GPtrArray *faul
   if (size > FAR_YAML_BYTES_MAX) {
     far_fault_add_at (faults, FAR_FAULT_ERROR, source, 0, 0, "%s", _("larger than 1 MiB; that is no profile"));
     return NULL;
+  }
+  if (size >= strlen (BOM) && memcmp (text, BOM, strlen (BOM)) == 0) { /* some editors put it there, nobody sees it */
+    text += strlen (BOM);
+    size -= strlen (BOM);
   }
   g_free (source->text);
   source->text = g_malloc (size + 1);

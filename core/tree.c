@@ -31,7 +31,31 @@ far_source_unref (FarSource *source)
     return;
   g_free (source->path);
   g_free (source->text);
+  g_clear_pointer (&source->open, g_array_unref);
   g_free (source);
+}
+
+void
+far_source_open (const FarYaml *node)
+{
+  guint64 place = (guint64) node->line << 32 | node->column;
+
+  if (node->source == NULL)
+    return;
+  if (node->source->open == NULL)
+    node->source->open = g_array_new (FALSE, FALSE, sizeof place);
+  g_array_append_val (node->source->open, place);
+}
+
+gboolean
+far_source_is_open (const FarSource *source, guint line, guint column)
+{
+  guint64 place = (guint64) line << 32 | column;
+
+  for (guint i = 0; source->open != NULL && i < source->open->len; i++)
+    if (g_array_index (source->open, guint64, i) == place)
+      return TRUE;
+  return FALSE;
 }
 
 FarYaml *

@@ -15,6 +15,7 @@ typedef struct {
   char *path;      /* as it is shown */
   char *text;
   gsize size;
+  GArray *open;         /* guint64: line << 32 | column of values that are no secrets, NULL: none */
 } FarSource;
 
 typedef enum { FAR_YAML_SCALAR, FAR_YAML_LIST, FAR_YAML_MAP } FarYamlKind;
@@ -33,6 +34,9 @@ struct _FarYaml {
 FarSource *far_source_new (const char *path, guint rank);
 FarSource *far_source_ref (FarSource *source);
 void far_source_unref (FarSource *source);
+/* The value at the node may be shown behind a key that promises a secret: it is the name of something. */
+void far_source_open (const FarYaml *node);
+gboolean far_source_is_open (const FarSource *source, guint line, guint column);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarSource, far_source_unref)
 
 /* Reads and parses; NULL when not even a tree came out. Faults are added. */

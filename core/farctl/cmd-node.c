@@ -14,9 +14,9 @@ status_missing (json_t *missing)
 {
   for (gsize i = 0; i < json_array_size (missing); i++) {
     json_t *one = json_array_get (missing, i);
-    const char *path = json_string_value (json_object_get (one, "path")), *package = json_string_value (json_object_get (one, "package"));
+    const char *path = json_string_value (json_object_get (one, "path")), *cause = json_string_value (json_object_get (one, "cause"));
 
-    ctl_print (stdout, _("missing: %s: install %s\n"), path != NULL ? path : "-", package != NULL ? package : "-");
+    ctl_print (stdout, _("missing: %s: %s\n"), path != NULL ? path : "-", cause != NULL ? cause : "-");
   }
 }
 
@@ -145,13 +145,14 @@ ctl_describe (Ctl *ctl, int argc, char **argv)
 int
 ctl_check (Ctl *ctl, int argc, char **argv)
 {
+  gboolean strict = FALSE, good;
+  const GOptionEntry entries[] = { { "strict", 0, 0, G_OPTION_ARG_NONE, &strict, N_ ("warnings count as errors"), NULL }, { NULL, 0, 0, 0, NULL, NULL, NULL } };
   g_autoptr (GPtrArray) faults = NULL;
-  gboolean good;
 
-  if (!ctl_words (ctl, &argc, &argv, 1, 1))
+  if (!ctl_args (ctl, entries, &argc, &argv, 1, 1))
     return ctl->status;
   faults = far_faults_new ();
-  good = far_profile_check (argv[1], faults);
+  good = far_profile_check (argv[1], faults) && (!strict || faults->len == 0);
   if (ctl->json) {
     json_t *answer = json_pack ("{s:b, s:o}", "good", good, "faults", far_faults_json (faults));
 
@@ -161,7 +162,9 @@ ctl_check (Ctl *ctl, int argc, char **argv)
     g_autofree char *text = far_faults_text (faults);
 
     fputs (text, stderr);
-    if (good)
+    if (good && faults->len > 0)
+      printf (_("%s: good, but for the warnings (--strict takes them for errors)\n"), argv[1]);
+    else if (good)
       printf (_("%s: good\n"), argv[1]);
   }
   return good ? CTL_OK : CTL_PROFILE;

@@ -49,7 +49,7 @@ const CtlCommand ctl_commands[] = {
   { "samples", "[SOURCE] [NAME] [--from TIME] [--to TIME] [--limit N] [--plot]", N_ ("values: which there are, or those of one"), ctl_samples, CTL_CLOUD },
   { "plugins", "", N_ ("plugins that are installed"), ctl_plugins, CTL_ANYWHERE },
   { "describe", "TYPE", N_ ("the options of a type"), ctl_describe, CTL_ANYWHERE },
-  { "check", "PROFILE", N_ ("check a profile; needs no daemon"), ctl_check, CTL_ANYWHERE },
+  { "check", "PROFILE [--strict]", N_ ("check a profile; needs no daemon"), ctl_check, CTL_ANYWHERE },
   { "reload", "", N_ ("read the profile again"), ctl_reload, CTL_ANYWHERE },
   { "backup", "FILE [--encrypt | --to KEY] [--password-stdin]", N_ ("the whole node in one file: stores, keys, people, rights, profile"), ctl_backup, CTL_ANYWHERE },
   { "restore", "FILE --profile FILE [--state DIR] [--key DIR] [--password-stdin] [--replace] | --begin-empty --profile FILE [STORE]",

@@ -55,8 +55,13 @@ typedef struct {
 } FarTransportType;
 
 /* open: a new stream to the target at a home of the endpoint's choice (hint: want_home, may be NULL). Result of the request:
- * FarStream* (stolen by the starter), nobody its user yet; to be used only at its home. */
-typedef struct { FarType type; void (*open) (gpointer self, const FarEndpointSpec *spec, FarRequest *req); } FarEndpointType;
+ * FarStream* (stolen by the starter), nobody its user yet; to be used only at its home.
+ * host_port: a device's address must be host:port; the profile is checked for it. FALSE: the endpoint has a form of its own, or takes none. */
+typedef struct {
+  FarType type;
+  void (*open) (gpointer self, const FarEndpointSpec *spec, FarRequest *req);
+  gboolean host_port;
+} FarEndpointType;
 
 typedef struct { FarType type; const FarStoreOps *ops; } FarStoreType;
 

@@ -270,6 +270,7 @@ static const FarEndpointType tcp_type = {
     .start = tcp_start,
   },
   .open = tcp_open,
+  .host_port = TRUE,
 };
 
 FAR_PLUGIN ("endpoint-tcp", "0.1", "endpoint/tcp", "", &tcp_type.type)

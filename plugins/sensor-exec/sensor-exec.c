@@ -217,7 +217,7 @@ exec_stop (gpointer data)
 
 static const FarOption exec_options_table[] = {
   FAR_SENSOR_OPTIONS (ExecOptions),
-  { .name = "command", .type = FAR_OPT_LIST, .flags = FAR_OPT_REQUIRED, .offset = G_STRUCT_OFFSET (ExecOptions, command),
+  { .name = "command", .type = FAR_OPT_LIST, .flags = FAR_OPT_REQUIRED | FAR_OPT_PROGRAM, .offset = G_STRUCT_OFFSET (ExecOptions, command),
     .summary = N_ ("program with its full path, and its arguments; no shell is involved") },
   { .name = "timeout", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (ExecOptions, timeout_us), .fallback = "10s",
     .summary = N_ ("after this the program and what it started are killed; never longer than the interval"), .min = 100000, .max = 60000000 },

@@ -237,9 +237,11 @@ node_start (gpointer data, GError **error)
 
 #define OFFSET(field) G_STRUCT_OFFSET (NodeOptions, field)
 
+static const char *const schemes[] = { "wss", NULL };
+
 static const FarOption node_options[] = {
   { "listen", FAR_OPT_ADDRESS, 0, OFFSET (listen), NULL, N_ ("server: where nodes come in, as 127.0.0.1:8443") },
-  { "connect", FAR_OPT_STRING, 0, OFFSET (connect), NULL, N_ ("client: the server's listener for nodes, wss://host:port") },
+  { "connect", FAR_OPT_STRING, FAR_OPT_URL, OFFSET (connect), NULL, N_ ("client: the server's listener for nodes, wss://host:port"), .choices = schemes },
   { "cert", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (cert), "keys/node.crt", N_ ("certificate of this node; a client without one can only enroll") },
   { "key", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (key), "keys/node.key", N_ ("its key") },
   { "ca", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (ca), "keys/ca.crt", N_ ("the fleet's authority: who the other side must be certified by") },

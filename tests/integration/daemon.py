@@ -160,7 +160,8 @@ class Daemon(unittest.TestCase):
         self.start()
         status, body = self.ask("GET", "status")
         self.assertEqual((status, body["state"], body["role"]), (200, "degraded", "plant"))
-        self.assertEqual(body["missing"], [{"path": "sensors.boiler", "type": "sensor/modbus", "package": "farwatch-plugin-sensor-modbus"}])
+        self.assertEqual(body["missing"], [{"path": "sensors.boiler", "type": "sensor/modbus", "package": "farwatch-plugin-sensor-modbus",
+                                            "cause": "sensor type 'modbus' is not installed; install the package farwatch-plugin-sensor-modbus"}])
         self.assertEqual({row["path"]: row["state"] for row in body["instances"]}, {"sensors.boiler": "missing", "sensors.burner": "running"})
 
     def test_plugins_that_cannot_be_used_are_named_and_the_rest_runs(self):

@@ -15,7 +15,7 @@ check_option (const FarType *type, const FarOption *option)
   ck_assert_msg (option->summary != NULL && *option->summary != '\0', "%s: no summary", where);
   ck_assert_msg (g_ascii_islower (option->summary[0]) || g_ascii_isupper (option->summary[1]) || !g_ascii_isalpha (option->summary[0]),
                  "%s: a summary begins lower case: %s", where, option->summary);
-  ck_assert_msg ((option->type == FAR_OPT_CHOICE) == (option->choices != NULL), "%s: choices", where);
+  ck_assert_msg ((option->type == FAR_OPT_CHOICE || (option->flags & FAR_OPT_URL)) == (option->choices != NULL), "%s: choices", where);
   ck_assert_msg ((option->type == FAR_OPT_REF || option->type == FAR_OPT_REFS) == (option->ref_kind != 0), "%s: ref_kind", where);
   ck_assert_msg (option->min <= option->max, "%s: bounds", where);
   ck_assert_msg (!(option->flags & FAR_OPT_REQUIRED) || option->fallback == NULL, "%s: required and with a default", where);
