@@ -266,6 +266,8 @@ farctl_SOURCES = \
 	core/farctl/plot.h \
 	core/farctl/print.c \
 	core/farctl/secret.c \
-	core/farctl/tickets.c
+	core/farctl/table.c \
+	core/farctl/tickets.c \
+	core/farctl/times.c
 
 pkgconfig_DATA += core/farwatch.pc

@@ -36,7 +36,7 @@ int
 ctl_status (Ctl *ctl, int argc, char **argv)
 {
   static const CtlColumn head[] = { { N_ ("node"), "node", CTL_TEXT }, { N_ ("role"), "role", CTL_TEXT }, { N_ ("state"), "state", CTL_TEXT },
-                                    { N_ ("version"), "version", CTL_TEXT }, { N_ ("profile"), "profile", CTL_TEXT }, { N_ ("up (s)"), "uptime_s", CTL_TEXT },
+                                    { N_ ("version"), "version", CTL_TEXT }, { N_ ("profile"), "profile", CTL_TEXT }, { N_ ("up"), "uptime_s", CTL_SECONDS },
                                     { NULL, NULL, 0 } };
   static const CtlColumn columns[] = { { N_ ("INSTANCE"), "path", CTL_TEXT }, { N_ ("TYPE"), "type", CTL_TEXT }, { N_ ("STATE"), "state", CTL_TEXT },
                                        { N_ ("CAUSE"), "cause", CTL_TEXT }, { NULL, NULL, 0 } };

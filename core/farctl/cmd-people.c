@@ -332,6 +332,8 @@ ctl_explain (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_args (ctl, entries, &argc, &argv, 3, 3))
     return ctl->status;
+  if (!ctl_time (&at, &error))
+    return ctl_fail (ctl, error);
   who = ctl_query ("who", argv[1]);
   action = ctl_query ("action", argv[2]);
   object = ctl_query ("object", argv[3]);

@@ -75,6 +75,20 @@ series_rows (json_t *list)
   return rows;
 }
 
+/* A terminal that has sent nothing yet is known all the same. */
+static gboolean
+source_known (Ctl *ctl, const char *source, GError **error)
+{
+  g_autofree char *resource = ctl_path (error, "terminals", source, NULL);
+  g_autoptr (GError) why = NULL;
+  json_t *found = resource != NULL ? ctl_call (ctl, "GET", resource, NULL, &why) : NULL;
+
+  if (resource != NULL && found == NULL)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no values of '%s', and no terminal of that name; `farctl samples` lists what there is"), source);
+  json_decref (found);
+  return why == NULL && resource != NULL;
+}
+
 /* FALSE: nobody has sent such a value. */
 static gboolean
 series_known (Ctl *ctl, const char *source, const char *name, GError **error)
@@ -85,8 +99,8 @@ series_known (Ctl *ctl, const char *source, const char *name, GError **error)
 
   json_array_foreach (list, i, one)
     known = known || name == NULL || g_strcmp0 (json_string_value (json_object_get (one, "name")), name) == 0;
-  if (all != NULL && !known && json_array_size (list) == 0)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no values of '%s'; `farctl samples` lists what there is"), source);
+  if (all != NULL && json_array_size (list) == 0)
+    known = source_known (ctl, source, error);
   else if (all != NULL && !known)
     g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("'%s' has no value '%s'; `farctl samples %s` lists those it has"), source, name, source);
   json_decref (all);
@@ -96,8 +110,8 @@ series_known (Ctl *ctl, const char *source, const char *name, GError **error)
 static int
 samples_series (Ctl *ctl, const char *source)
 {
-  static const CtlColumn columns[] = { { N_ ("SOURCE"), "source", CTL_TEXT }, { N_ ("NAME"), "name", CTL_TEXT },     { N_ ("VALUE"), "value", CTL_TEXT },
-                                       { N_ ("UNIT"), "unit", CTL_TEXT },     { N_ ("QUALITY"), "quality", CTL_TEXT }, { N_ ("TIME"), "time", CTL_TIME },
+  static const CtlColumn columns[] = { { N_ ("SOURCE"), "source", CTL_TEXT }, { N_ ("NAME"), "name", CTL_TEXT },     { N_ ("VALUE"), "value", CTL_VALUE },
+                                       { N_ ("QUALITY"), "quality", CTL_TEXT }, { N_ ("TIME"), "time", CTL_TIME },
                                        { NULL, NULL, 0 } };
   GError *error = NULL;
   json_t *all = series_all (ctl, source, &error), *rows;
@@ -195,10 +209,27 @@ samples_plot (json_t *points)
   fputs (text, stdout);
 }
 
+/* The points carry no unit: that of their series, for the table. */
+static void
+points_unit (Ctl *ctl, json_t *points, const char *source, const char *name)
+{
+  json_t *all = series_all (ctl, source, NULL), *one, *point;
+  const char *unit = NULL;
+  gsize i;
+
+  json_array_foreach (json_object_get (all, "series"), i, one)
+    if (g_strcmp0 (json_string_value (json_object_get (one, "name")), name) == 0)
+      unit = json_string_value (json_object_get (one, "unit"));
+  json_array_foreach (points, i, point)
+    if (unit != NULL)
+      json_object_set_new (point, "unit", json_string (unit));
+  json_decref (all);
+}
+
 static int
 samples_points (Ctl *ctl, const char *source, const char *name, const SamplesOptions *options)
 {
-  static const CtlColumn columns[] = { { N_ ("TIME"), "time", CTL_TIME }, { N_ ("VALUE"), "value", CTL_TEXT }, { N_ ("QUALITY"), "quality", CTL_TEXT },
+  static const CtlColumn columns[] = { { N_ ("TIME"), "time", CTL_TIME }, { N_ ("VALUE"), "value", CTL_VALUE }, { N_ ("QUALITY"), "quality", CTL_TEXT },
                                        { NULL, NULL, 0 } };
   GError *error = NULL;
   json_t *points = points_all (ctl, source, name, options, &error);
@@ -215,6 +246,7 @@ samples_points (Ctl *ctl, const char *source, const char *name, const SamplesOpt
   } else if (options->plot) {
     samples_plot (points);
   } else {
+    points_unit (ctl, points, source, name);
     ctl_table (points, columns, _("no values in this time"));
   }
   json_decref (points);
@@ -225,6 +257,7 @@ int
 ctl_samples (Ctl *ctl, int argc, char **argv)
 {
   g_autofree char *from = NULL, *to = NULL;
+  GError *error = NULL;
   SamplesOptions options = { .limit = -1 };
   const GOptionEntry entries[] = {
     { "from", 0, 0, G_OPTION_ARG_STRING, &from, N_ ("2026-01-02T03:04:05Z, a day, or a length back from now: 2h"), N_ ("TIME") },
@@ -236,6 +269,8 @@ ctl_samples (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_args (ctl, entries, &argc, &argv, 0, 2))
     return ctl->status;
+  if (!ctl_time (&from, &error) || !ctl_time (&to, &error))
+    return ctl_fail (ctl, error);
   if (argc < 3)
     return samples_series (ctl, argc > 1 ? argv[1] : NULL);
   options.from = from;

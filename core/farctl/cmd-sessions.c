@@ -94,6 +94,40 @@ ctl_close_session (Ctl *ctl, int argc, char **argv)
   return answer != NULL ? ctl_done (ctl, answer, _("session %s is being closed"), argv[1]) : ctl_fail (ctl, error);
 }
 
+/* Newest first: what is older than `since` ends the list, what is newer than `until` is left out. Times as they go over the wire, which sort as
+ * text; NULL: no bound. Caller decrefs. */
+static json_t *
+history_between (Ctl *ctl, const char *query, const char *since, const char *until, guint limit, GError **error)
+{
+  json_t *all = json_object (), *list = json_array ();
+  g_autofree char *after = g_strdup ("");
+  gboolean more = TRUE;
+
+  json_object_set_new (all, "history", list);
+  while (more) {
+    g_autofree char *resource = g_strconcat ("history?", query, "&", after, NULL);
+    json_t *page = ctl_call (ctl, "GET", resource, NULL, error), *row;
+    gsize i;
+
+    if (page == NULL) {
+      json_decref (all);
+      return NULL;
+    }
+    g_free (after);
+    after = ctl_query ("after", json_string_value (json_object_get (page, "next")));
+    more = after[0] != '\0';
+    json_array_foreach (json_object_get (page, "history"), i, row) {
+      const char *asked = json_string_value (json_object_get (row, "asked"));
+
+      more = more && (since == NULL || g_strcmp0 (asked, since) >= 0) && (limit == 0 || json_array_size (list) < limit);
+      if ((since == NULL || g_strcmp0 (asked, since) >= 0) && (until == NULL || g_strcmp0 (asked, until) < 0) && (limit == 0 || json_array_size (list) < limit))
+        json_array_append (list, row);
+    }
+    json_decref (page);
+  }
+  return all;
+}
+
 /* An empty list may mean that there is no such thing at all: that is an error, and its own exit code. */
 static gboolean
 history_known (Ctl *ctl, const char *terminal, const char *person, const char *session, GError **error)
@@ -120,12 +154,14 @@ ctl_history (Ctl *ctl, int argc, char **argv)
     { N_ ("DOWN"), "bytes_down", CTL_BYTES }, { N_ ("CAUSE"), "cause", CTL_TEXT },  { N_ ("REASON"), "reason", CTL_TEXT },
     { NULL, NULL, 0 }
   };
-  g_autofree char *terminal = NULL, *person = NULL, *session = NULL, *query = NULL;
+  g_autofree char *terminal = NULL, *person = NULL, *session = NULL, *query = NULL, *since = NULL, *until = NULL;
   int limit = 50;
   const GOptionEntry entries[] = {
     { "terminal", 0, 0, G_OPTION_ARG_STRING, &terminal, N_ ("only this terminal"), N_ ("T") },
     { "person", 0, 0, G_OPTION_ARG_STRING, &person, N_ ("only this person"), N_ ("P") },
     { "session", 0, 0, G_OPTION_ARG_STRING, &session, N_ ("only this session"), N_ ("S") },
+    { "since", 0, 0, G_OPTION_ARG_STRING, &since, N_ ("a day, '2026-01-02 03:04', or a length back from now: 2h"), N_ ("TIME") },
+    { "until", 0, 0, G_OPTION_ARG_STRING, &until, N_ ("likewise"), N_ ("TIME") },
     { "limit", 0, 0, G_OPTION_ARG_INT, &limit, N_ ("so many, newest first; 0: all"), N_ ("N") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
@@ -135,12 +171,14 @@ ctl_history (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_args (ctl, entries, &argc, &argv, 0, 0))
     return ctl->status;
+  if (!ctl_time (&since, &error) || !ctl_time (&until, &error))
+    return ctl_fail (ctl, error);
   q_terminal = ctl_query ("terminal", terminal);
   q_person = ctl_query ("person", person);
   q_session = ctl_query ("session", session);
   query = g_strdup_printf ("%s&%s&%s", q_terminal, q_person, q_session);
-  list = ctl_list (ctl, "history", "history", query, (guint) MAX (limit, 0), &error);
-  if (list != NULL && json_array_size (json_object_get (list, "history")) == 0 && !history_known (ctl, terminal, person, session, &error))
+  list = history_between (ctl, query, since, until, (guint) MAX (limit, 0), &error);
+  if (list != NULL && json_array_size (json_object_get (list, "history")) == 0 && since == NULL && until == NULL && !history_known (ctl, terminal, person, session, &error))
     g_clear_pointer (&list, json_decref);
   if (list == NULL)
     return ctl_fail (ctl, error);

@@ -93,8 +93,14 @@ void ctl_ticket_load (Ctl *ctl);   /* ticket, and ca where none was given */
 gboolean ctl_ticket_save (Ctl *ctl, json_t *login, GError **error);
 void ctl_ticket_forget (Ctl *ctl);
 
-/* ---- print.c ---- */
-typedef enum { CTL_TEXT, CTL_YESNO, CTL_TIME, CTL_LENGTH_US, CTL_BYTES, CTL_LIST, CTL_COUNT /* of a list */ } CtlColumnKind;
+/* ---- times.c ---- */
+/* A time as a person writes it, without a zone in that of this machine, or a length back from now: as it goes over the wire. NULL stays NULL.
+ * FALSE: no time. */
+gboolean ctl_time (char **text, GError **error);
+
+/* ---- print.c, table.c ---- */
+typedef enum { CTL_TEXT, CTL_YESNO, CTL_TIME, CTL_LENGTH_US, CTL_BYTES, CTL_LIST, CTL_COUNT /* of a list */,
+               CTL_SECONDS, CTL_VALUE /* with the row's unit */ } CtlColumnKind;
 typedef struct { const char *title, *field; CtlColumnKind kind; } CtlColumn;
 void ctl_table (json_t *list, const CtlColumn *columns /* ends with field NULL */, const char *empty);
 void ctl_fields (json_t *object, const CtlColumn *columns);

@@ -15,7 +15,13 @@
 static char *
 cell_bytes (json_int_t n)
 {
-  return g_format_size_full ((guint64) MAX (n, 0), G_FORMAT_SIZE_IEC_UNITS);
+  char *text = g_format_size_full ((guint64) MAX (n, 0), G_FORMAT_SIZE_IEC_UNITS), *hard;
+
+  while ((hard = strstr (text, "\xc2\xa0")) != NULL) { /* a space that a search finds */
+    *hard = ' ';
+    memmove (hard + 1, hard + 2, strlen (hard + 2) + 1);
+  }
+  return text;
 }
 
 static char *
@@ -38,14 +44,14 @@ cell_list (json_t *list)
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
-/* "2026-11-21T22:03:00.000Z" in local time, to the second. */
+/* "2026-11-21T22:03:00.000Z" in local time, to the second, with its zone: a form that options for times take, too. */
 static char *
 cell_time (const char *text)
 {
   g_autoptr (GDateTime) utc = g_date_time_new_from_iso8601 (text, NULL);
   g_autoptr (GDateTime) local = utc != NULL ? g_date_time_to_local (utc) : NULL;
 
-  return local != NULL ? g_date_time_format (local, "%Y-%m-%d %H:%M:%S") : g_strdup (text);
+  return local != NULL ? g_date_time_format (local, "%Y-%m-%d %H:%M:%S%:z") : g_strdup (text);
 }
 
 /* Text from the wire may hold what moves a terminal's cursor, or what shows something else than it is. Takes text. */
@@ -76,11 +82,53 @@ cell_plain (json_t *value)
   return copy;
 }
 
+/* "10d 4h": the two largest units say enough. */
+static char *
+cell_seconds (double seconds)
+{
+  static const struct { int seconds; const char *unit; } units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "m" }, { 1, "s" } };
+  gint64 left = (gint64) seconds;
+
+  for (guint i = 0; i + 1 < G_N_ELEMENTS (units); i++)
+    if (left >= units[i].seconds)
+      return g_strdup_printf ("%" G_GINT64_FORMAT "%s %" G_GINT64_FORMAT "%s", left / units[i].seconds, units[i].unit,
+                              left % units[i].seconds / units[i + 1].seconds, units[i + 1].unit);
+  return g_strdup_printf ("%.6g s", seconds);
+}
+
+/* A number with its unit (UCUM), as people read it: bytes by powers of 1024, long times in days and hours. */
+static char *
+cell_measured (double value, const char *unit)
+{
+  gboolean bytes = strcmp (unit, "By") == 0 || strcmp (unit, "By/s") == 0;
+  g_autofree char *size = bytes && value >= 1024 ? cell_bytes ((json_int_t) MIN (value, 9e18)) : NULL;
+
+  if (size != NULL)
+    return g_strconcat (size, unit + strlen ("By"), NULL);
+  if (strcmp (unit, "s") == 0 && value >= 120 && value < 1e12)
+    return cell_seconds (value);
+  return g_strdup_printf ("%.6g%s%s", value, strcmp (unit, "1") == 0 ? "" : " ", strcmp (unit, "1") == 0 ? "" : bytes ? "B" : unit);
+}
+
+static char *
+cell_value (json_t *row, json_t *value)
+{
+  const char *unit = json_string_value (json_object_get (row, "unit"));
+
+  if (!json_is_number (value) || unit == NULL)
+    return cell_plain (value);
+  return cell_measured (json_number_value (value), unit);
+}
+
 static char *
 cell_text (json_t *row, const CtlColumn *column)
 {
   json_t *value = json_object_get (row, column->field);
 
+  if (column->kind == CTL_VALUE)
+    return cell_value (row, value);
+  if (column->kind == CTL_SECONDS && json_is_number (value))
+    return cell_seconds (json_number_value (value));
   if (column->kind == CTL_YESNO)
     return g_strdup (json_is_true (value) ? _("yes") : _("no"));
   if (column->kind == CTL_LENGTH_US && json_is_integer (value))
@@ -102,58 +150,7 @@ ctl_cell (json_t *row, const CtlColumn *column)
   return clean (cell_text (row, column), FALSE);
 }
 
-/* ---- tables ---- */
-
-static guint
-table_columns (const CtlColumn *columns)
-{
-  guint n = 0;
-
-  while (columns[n].field != NULL)
-    n++;
-  return n;
-}
-
-static void
-table_line (char **cells, const gsize *widths, guint n)
-{
-  g_autoptr (GString) line = g_string_new (NULL);
-
-  for (guint i = 0; i < n; i++) {
-    gsize width = (gsize) g_utf8_strlen (cells[i], -1);
-
-    g_string_append (line, cells[i]);
-    for (gsize pad = width; i + 1 < n && pad < widths[i] + 2; pad++)
-      g_string_append_c (line, ' ');
-  }
-  while (line->len > 0 && line->str[line->len - 1] == ' ')
-    g_string_truncate (line, line->len - 1);
-  puts (line->str);
-}
-
-void
-ctl_table (json_t *list, const CtlColumn *columns, const char *empty)
-{
-  guint n = table_columns (columns);
-  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
-  g_autofree gsize *widths = g_new0 (gsize, n);
-
-  if (json_array_size (list) == 0) {
-    puts (empty);
-    return;
-  }
-  for (gsize row = 0; row <= json_array_size (list); row++) {
-    char **cells = g_new0 (char *, n + 1);
-
-    for (guint i = 0; i < n; i++) {
-      cells[i] = row == 0 ? g_strdup (_(columns[i].title)) : ctl_cell (json_array_get (list, row - 1), &columns[i]);
-      widths[i] = MAX (widths[i], (gsize) g_utf8_strlen (cells[i], -1));
-    }
-    g_ptr_array_add (lines, cells);
-  }
-  for (guint i = 0; i < lines->len; i++)
-    table_line (lines->pdata[i], widths, n);
-}
+/* ---- fields ---- */
 
 void
 ctl_fields (json_t *object, const CtlColumn *columns)

@@ -5,13 +5,16 @@ import ctypes
 import ctypes.util
 import json
 import os
+import pty
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import threading
+import unicodedata
 import unittest
 
 import tap
@@ -143,6 +146,66 @@ class Farctl(unittest.TestCase):
     def test_text_from_elsewhere_moves_no_cursor(self):
         self.door({"GET terminals": (200, {"terminals": [{"terminal": "t1", "note": "a\x1b[2Jb\nc"}]})})
         self.assertNotIn("\x1b", self.run_ctl("terminals").stdout)
+
+    # ---- tables for people ----
+
+    def at_terminal(self, columns, rows, *words, **env):
+        """farctl with its output at a terminal of that size."""
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (rows, columns))
+        process = subprocess.Popen(self.argv(*words), env=dict(self.env, **env), stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        os.close(theirs)
+        said = b""
+        try:
+            while piece := os.read(ours, 65536):
+                said += piece
+        except OSError:
+            pass  # how a terminal ends
+        os.close(ours)
+        self.assertEqual((process.wait(WAIT), process.stderr.read()), (0, b""))
+        process.stderr.close()
+        return said.decode().replace("\r\n", "\n")
+
+    def test_tables_keep_to_the_terminals_width(self):
+        note = "stands behind the boiler house, mind the step, ask at the gate for 鍵 and a torch"
+        self.door({"GET terminals": (200, {"terminals": [{"terminal": "t1", "note": note, "site": "x" * 90}]})})
+        wide = self.run_ctl("terminals").stdout
+        self.assertIn(note, wide)  # a pipe gets it in one line
+        said = self.at_terminal(72, 100, "terminals")
+        width = lambda line: sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)  # noqa: E731
+        self.assertLessEqual(max(width(line) for line in said.splitlines()), 72, said)
+        for word in note.split():
+            self.assertIn(word, said)
+        self.assertEqual(said.count("x"), 90)
+
+    def test_long_tables_are_paged(self):
+        self.door({"GET terminals": (200, {"terminals": [{"terminal": f"t{n}"} for n in range(40)]})})
+        self.assertIn("page t39", self.at_terminal(100, 24, "terminals", PAGER="sed 's/^/page /'"))
+        self.assertNotIn("page", self.at_terminal(100, 60, "terminals", PAGER="sed 's/^/page /'"))
+        self.assertIn("t39", self.at_terminal(100, 24, "terminals", PAGER="/no/such/pager"))
+        self.assertIn("own t39", self.at_terminal(100, 24, "terminals", PAGER="false", FARWATCH_PAGER="sed 's/^/own /'"))
+
+    def test_numbers_with_their_units(self):
+        shown = (("By", 83924647936, "78.2 GiB"), ("By", 512, "512 B"), ("By/s", 1048576, "1.0 MiB/s"), ("1", 0.5, "0.5"), ("V", 229.88888, "229.889 V"), ("s", 934893, "10d 19h"),
+                 ("s", 1.5, "1.5 s"), ("%", 12, "12 %"))
+        self.door({"GET samples": (200, {"series": [{"source": "t1", "name": f"v{n}", "unit": unit, "latest": {"value": value, "quality": "good", "time": "2026-01-01T00:00:00.000Z"}}
+                                                    for n, (unit, value, _) in enumerate(shown)]})})
+        lines = self.run_ctl("samples").stdout.splitlines()[1:]
+        self.assertEqual([re.split("  +", line)[2] for line in lines], [text for _, _, text in shown])
+
+    def test_a_time_that_is_shown_may_be_typed(self):
+        self.env["TZ"] = "Asia/Kolkata"
+        rows = [{"asked": f"2026-01-02T0{n}:00:00.000Z", "kind": "session", "terminal": "t1"} for n in range(9, 0, -1)]
+        door = self.door({"GET history": (200, {"history": rows}), "GET explain": (200, {"who": "a", "action": "see", "object": "x", "result": "allow"})})
+        shown = self.run_ctl("history").stdout.splitlines()[1][:25]
+        self.assertEqual(shown, "2026-01-02 14:30:00+05:30")
+        for since, until, left in ((shown, "2026-01-03", 1), ("2026-01-02", "2026-01-02 08:30", 2), ("2026-01-02T05:00:00Z", "2026-01-02 10:30:01+05:30", 1), ("2026-01-03", "2026-01-04", 0)):
+            got = json.loads(self.run_ctl("history", "--since", since, "--until", until, "--json").stdout)["history"]
+            self.assertEqual(len(got), left, (since, until, got))
+        self.run_ctl("explain", "a", "see", "x", "--at", shown)
+        self.assertIn("at=2026-01-02T09%3A00%3A00.000Z", [ask[1] for ask in door.asked if ask[1].startswith("explain")][-1])
+        self.run_ctl("history", "--since", "noon", status=2)
 
     def test_points_across_pages(self):
         def samples(door, head, body, connection):
