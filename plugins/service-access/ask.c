@@ -322,6 +322,15 @@ access_session_post (gpointer data, FarCall *call)
 
 /* ---- the second person ---- */
 
+/* Whichever door they come through: person:alice, local:alice and alice of whom a node speaks are taken for one. */
+static gboolean
+is_whose_it_is (const FarPrincipal *principal, const AccessSession *session)
+{
+  const char *name = strchr (session->person, ':');
+  gsize length = name ? strcspn (++name, " ") : 0;
+  return strlen (principal->name) == length && strncmp (principal->name, name ? name : "", length) == 0;
+}
+
 void
 access_session_approve (gpointer data, FarCall *call)
 {
@@ -332,7 +341,7 @@ access_session_approve (gpointer data, FarCall *call)
   g_autofree char *person = far_principal_text (call->principal), *object = access_terminal_object (session->terminal, session->device);
   json_t *wish = json_object_get (call->body, "approve");
   gboolean yes = !wish || json_is_true (wish);
-  if (strcmp (person, session->person) == 0) {
+  if (is_whose_it_is (call->principal, session)) {
     far_call_fail_new (call, FAR_ERROR_DENIED, _("session '%s' is your own: a second person has to approve it"), session->id);
   } else if (far_may (call->principal, FAR_ACTION_APPROVE, object, NULL, NULL) != FAR_MAY_ALLOW) {
     far_call_fail_new (call, FAR_ERROR_DENIED, _("no right to approve access to '%s'"), object + strlen ("terminals/"));
