@@ -79,7 +79,7 @@ password_put (gpointer self, FarCall *call)
   else if (fresh[0] == '\0')
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("an empty password is refused"));
   else if (!password_is_own (call))
-    password_put_new (call);
+    far_door_user_check (call, password_put_new);
   else if (old == NULL)
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("old: your present password has to come with the new one"));
   else if (strcmp (old, fresh) == 0)

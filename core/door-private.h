@@ -12,6 +12,9 @@ extern const FarHandler far_door_right_handlers[];
 extern const FarHandler far_door_explain_handlers[];
 extern const FarHandler far_door_doctor_handlers[];
 
+/* Runs go if the asker may give the groups in the call's body to the person of part 0, and be that person where it sets a password or key; else the call
+ * is failed. */
+void far_door_user_check (FarCall *call, void (*go) (FarCall *call));
 /* A new ticket of the principal, as POST login answers it. */
 json_t *far_door_login_ticket (const FarPrincipal *principal);
 

@@ -88,22 +88,97 @@ users_groups_ok (GStrv groups)
   return TRUE;
 }
 
+/* ---- who may: nobody gains by managing people ---- */
+
+static json_t *
+user_in (json_t *people, const char *name)
+{
+  for (gsize i = 0; i < json_array_size (people); i++)
+    if (g_strcmp0 (json_string_value (json_object_get (json_array_get (people, i), "name")), name) == 0)
+      return json_array_get (people, i);
+  return NULL;
+}
+
+static GStrv
+users_wanted (const FarCall *call)
+{
+  json_t *list = json_object_get (call->body, "groups");
+
+  return json_is_array (list) ? users_groups (list) : NULL;
+}
+
+/* before: the groups so far. */
+static gboolean
+users_may (FarCall *call, GStrv before)
+{
+  g_auto (GStrv) wanted = users_wanted (call);
+  gboolean as_them = json_object_get (call->body, "password") != NULL || json_object_get (call->body, "key") != NULL;
+
+  for (guint i = 0; wanted != NULL && wanted[i] != NULL; i++)
+    if (!g_strv_contains ((const char *const *) before, wanted[i]) && !far_right_may_give (call->principal, wanted[i])) {
+      far_call_fail_new (call, FAR_ERROR_DENIED, _("no right to give the group '%s': it takes manage on groups/%s, or all rights that the group has"), wanted[i], wanted[i]);
+      return FALSE;
+    }
+  if (!as_them || far_right_may_be (call->principal, call->parts[0], (const char *const *) (wanted != NULL ? wanted : before)))
+    return TRUE;
+  far_call_fail_new (call, FAR_ERROR_DENIED, _("'%s' may manage or approve what you may not: who sets a password or key needs these rights, too"), call->parts[0]);
+  return FALSE;
+}
+
+typedef struct {
+  FarCall *call;
+  void (*go) (FarCall *call);
+} UserQuestion;
+
+static void
+user_listed (FarRequest *req, gpointer user)
+{
+  g_autofree UserQuestion *question = user;
+  g_auto (GStrv) before = NULL;
+
+  if (far_request_error (req) != NULL) {
+    far_call_fail (question->call, g_error_copy (far_request_error (req)));
+    return;
+  }
+  before = users_groups (json_object_get (user_in (far_request_result (req), question->call->parts[0]), "groups"));
+  if (users_may (question->call, before))
+    question->go (question->call);
+}
+
+void
+far_door_user_check (FarCall *call, void (*go) (FarCall *call))
+{
+  UserQuestion *question = g_new0 (UserQuestion, 1);
+
+  *question = (UserQuestion) { call, go };
+  far_people_list (far_request_new (user_listed, question, 0));
+}
+
+/* ---- changes ---- */
+
+static void
+users_put_now (FarCall *call)
+{
+  g_auto (GStrv) groups = users_wanted (call);
+
+  far_people_put (call->parts[0], json_string_value (json_object_get (call->body, "password")), (const char *const *) groups,
+                  json_string_value (json_object_get (call->body, "key")), far_request_new (users_changed, call, 0));
+}
+
 static void
 users_put (gpointer self, FarCall *call)
 {
   const char *password = json_string_value (json_object_get (call->body, "password"));
-  const char *key = json_string_value (json_object_get (call->body, "key"));
-  json_t *list = json_object_get (call->body, "groups");
-  g_auto (GStrv) groups = json_is_array (list) ? users_groups (list) : NULL;
+  g_auto (GStrv) groups = users_wanted (call);
 
-  if (password == NULL && key == NULL && groups == NULL)
+  if (password == NULL && json_object_get (call->body, "key") == NULL && groups == NULL)
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("nothing to change: send password, groups or key"));
   else if (password != NULL && password[0] == '\0')
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("an empty password is refused"));
   else if (!users_groups_ok (groups))
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("a group must be a name: 1 to 64 of A-Z a-z 0-9 . _ -"));
   else
-    far_people_put (call->parts[0], password, (const char *const *) groups, key, far_request_new (users_changed, call, 0));
+    far_door_user_check (call, users_put_now);
 }
 
 static void

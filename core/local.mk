@@ -166,6 +166,7 @@ libfarwatch_la_SOURCES = \
 	core/request-private.h \
 	core/request.c \
 	core/right-also.c \
+	core/right-cover.c \
 	core/right-odd.c \
 	core/right-row.c \
 	core/right-row.h \

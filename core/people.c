@@ -93,7 +93,27 @@ people_find (json_t *people, const char *name)
   return NULL;
 }
 
-/* The same name in two authenticators is one person: a field of the later fills what the first left empty. */
+/* What somebody may be in, by whichever authenticator lets them in. */
+static void
+people_merge_groups (json_t *known, json_t *more)
+{
+  json_t *groups = json_deep_copy (json_object_get (known, "groups")), *group;
+  size_t i, at;
+
+  if (!json_is_array (groups)) {
+    json_decref (groups);
+    groups = json_array ();
+  }
+  json_array_foreach (more, i, group) {
+    for (at = 0; at < json_array_size (groups) && !json_equal (json_array_get (groups, at), group); at++)
+      continue;
+    if (at == json_array_size (groups))
+      json_array_append (groups, group);
+  }
+  json_object_set_new (known, "groups", groups);
+}
+
+/* The same name in two authenticators is one person: a field of the later fills what the first left empty, groups come together. */
 static void
 people_merge (json_t *people, json_t *entry, const char *authenticator)
 {
@@ -109,8 +129,7 @@ people_merge (json_t *people, json_t *entry, const char *authenticator)
   } else {
     if (json_is_true (json_object_get (entry, "has_password")))
       json_object_set_new (known, "has_password", json_true ());
-    if (json_array_size (json_object_get (known, "groups")) == 0 && json_object_get (entry, "groups") != NULL)
-      json_object_set (known, "groups", json_object_get (entry, "groups"));
+    people_merge_groups (known, json_object_get (entry, "groups"));
     if (json_integer_value (json_object_get (known, "keys")) == 0 && json_array_size (json_object_get (known, "keys")) == 0 &&
         json_object_get (entry, "keys") != NULL)
       json_object_set (known, "keys", json_object_get (entry, "keys"));

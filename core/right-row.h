@@ -26,6 +26,8 @@ typedef enum {
 } FarSays;
 const char *far_says_text (FarSays says);
 
+/* The set in force, of FarRightRow; borrowed. */
+GPtrArray *far_right_rows (void);
 FarRightRow *far_right_row_parse (json_t *right, GError **error);
 void far_right_row_free (FarRightRow *row);
 

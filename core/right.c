@@ -48,8 +48,8 @@ far_action_parse (const char *name)
 
 /* ---- the set ---- */
 
-static GPtrArray *
-right_rows (void)
+GPtrArray *
+far_right_rows (void)
 {
   if (rights == NULL)
     rights = g_ptr_array_new_with_free_func ((GDestroyNotify) far_right_row_free);
@@ -66,7 +66,7 @@ far_right_clear (void)
 static int
 right_index (const char *id)
 {
-  GPtrArray *rows = right_rows ();
+  GPtrArray *rows = far_right_rows ();
 
   for (guint i = 0; i < rows->len; i++)
     if (g_strcmp0 (((FarRightRow *) rows->pdata[i])->id, id) == 0)
@@ -79,7 +79,7 @@ far_right_is_profile (const char *id)
 {
   int at = right_index (id);
 
-  return at >= 0 && ((FarRightRow *) right_rows ()->pdata[at])->profile;
+  return at >= 0 && ((FarRightRow *) far_right_rows ()->pdata[at])->profile;
 }
 
 json_t *
@@ -87,7 +87,7 @@ far_right_get (const char *id)
 {
   int at = right_index (id);
 
-  return at >= 0 ? ((FarRightRow *) right_rows ()->pdata[at])->json : NULL;
+  return at >= 0 ? ((FarRightRow *) far_right_rows ()->pdata[at])->json : NULL;
 }
 
 gboolean
@@ -116,7 +116,7 @@ far_right_set (json_t *right, GError **error)
   }
   at = right_index (row->id);
   if (at < 0) {
-    g_ptr_array_add (right_rows (), row);
+    g_ptr_array_add (far_right_rows (), row);
     return TRUE;
   }
   if (far_right_is_profile (row->id)) {
@@ -124,8 +124,8 @@ far_right_set (json_t *right, GError **error)
     far_right_row_free (row);
     return FALSE;
   }
-  far_right_row_free (right_rows ()->pdata[at]);
-  right_rows ()->pdata[at] = row;
+  far_right_row_free (far_right_rows ()->pdata[at]);
+  far_right_rows ()->pdata[at] = row;
   return TRUE;
 }
 
@@ -136,7 +136,7 @@ far_right_remove (const char *id)
 
   if (at < 0 || far_right_is_profile (id))
     return FALSE;
-  g_ptr_array_remove_index (right_rows (), (guint) at);
+  g_ptr_array_remove_index (far_right_rows (), (guint) at);
   return TRUE;
 }
 
@@ -164,7 +164,7 @@ gboolean
 far_right_set_profile (json_t *list, GError **error)
 {
   g_autoptr (GPtrArray) fresh = right_parse_profile (list, error);
-  GPtrArray *rows = right_rows ();
+  GPtrArray *rows = far_right_rows ();
 
   if (fresh == NULL)
     return FALSE;
@@ -195,7 +195,7 @@ json_t *
 far_right_list_of (const FarPrincipal *principal)
 {
   json_t *list = json_array ();
-  GPtrArray *rows = right_rows ();
+  GPtrArray *rows = far_right_rows ();
 
   for (guint i = 0; i < rows->len; i++) {
     const FarRightRow *row = rows->pdata[i];
@@ -241,7 +241,7 @@ right_row_best (const FarRightRow *row, const FarPrincipal *principal, gboolean 
 static FarSays
 right_best (const FarPrincipal *principal, gboolean via_node, FarAction action, GPtrArray *names, const FarCircumstances *how)
 {
-  GPtrArray *rows = right_rows ();
+  GPtrArray *rows = far_right_rows ();
   FarSays best = FAR_SAYS_OTHER_PERSON;
 
   for (guint i = 0; i < rows->len && best != FAR_SAYS_YES; i++)
@@ -252,7 +252,7 @@ right_best (const FarPrincipal *principal, gboolean via_node, FarAction action, 
 static gboolean
 right_shows (const FarPrincipal *principal, gboolean via_node, GPtrArray *names, FarShows wanted)
 {
-  GPtrArray *rows = right_rows ();
+  GPtrArray *rows = far_right_rows ();
   gint64 now = far_clock_wall_us ();
 
   for (guint i = 0; i < rows->len; i++)
@@ -457,7 +457,7 @@ far_explain (const FarPrincipal *principal, FarAction action, const char *object
   const char *cause = NULL;
   FarMay may = far_may (principal, action, object, how, &cause);
   json_t *list = json_array (), *answer = json_object ();
-  GPtrArray *rows = right_rows ();
+  GPtrArray *rows = far_right_rows ();
   guint others = 0;
 
   for (guint i = 0; i < rows->len; i++) {

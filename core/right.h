@@ -27,5 +27,11 @@ void far_right_odd_date (json_t *odd, const json_t *right);
 /* What this person's logins up to now gave is over, also where a session still holds it: the person was removed, or is in other groups now. */
 void far_right_end_person (const char *name);
 
+/* May the principal put somebody into this group of people? By `manage` on groups/GROUP, or by having all that the group has; what power it has
+ * (manage, approve) the principal must have in any case. */
+gboolean far_right_may_give (const FarPrincipal *principal, const char *group);
+/* May the principal set a password or key of this person, and so be them? Not if they have power that the principal has not. */
+gboolean far_right_may_be (const FarPrincipal *principal, const char *name, const char *const *groups);
+
 /* All names of an object, each cut into its parts (GStrv): the object's own first, then those of far_right_also(). Caller unrefs. */
 GPtrArray *far_right_names (const char *object);

@@ -100,20 +100,33 @@ node_prepare (const char *id, const char *service, const char *const *plugins)
   link_fixture (cloud.folder, "transport-fake");
 }
 
-void
-cloud_up (const char *access_options)
+static void
+cloud_make (const char *access_options, gboolean people)
 {
-  static const char *const plugins[] = { "service-access", "store-sqlite", "authenticator-token", NULL };
+  static const char *const plugins[] = { "service-access", "store-sqlite", "authenticator-token", "authenticator-file", NULL };
   node_prepare ("cloud", "access", plugins);
   cloud.sections = g_strdup_printf ("stores: {main: {type: sqlite, path: main.db}}\n"
-                                    "authenticators: {tokens: {type: token, store: main}}\n"
+                                    "authenticators: {tokens: {type: token, store: main}%s}\n"
                                     "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
                                     "services: {access: {type: access, store: main, nodes: nodes, tunnels: [z1], tokens: tokens%s}}\n",
+                                    people ? ", people: {type: file, path: people.yaml}, others: {type: file, path: others.yaml}" : "",
                                     access_options ? access_options : "");
   g_autofree char *ca = g_build_filename (cloud.folder, "state", "ca", NULL);
   g_mkdir_with_parents (ca, 0700);
   ck_assert (far_trust_ca_create (ca, "testfleet", NULL));
   node_start ();
+}
+
+void
+cloud_up (const char *access_options)
+{
+  cloud_make (access_options, FALSE);
+}
+
+void
+cloud_up_with_people (void)
+{
+  cloud_make (NULL, TRUE);
 }
 
 void
@@ -189,16 +202,31 @@ was_answered (gpointer data)
   return !cloud.waiting;
 }
 
-Got
-ask_as (FarPrincipalKind kind, const char *name, const char *from, const char *method, const char *resource, json_t *body)
+static Got
+ask_principal (FarPrincipal *who, const char *method, const char *resource, json_t *body)
 {
-  g_autoptr (FarPrincipal) who = far_principal_new (kind, name, NULL, from);
-  who->super = kind == FAR_PRINCIPAL_LOCAL && strcmp (name, "root") == 0;
+  FarPrincipalKind kind = who->kind;
   g_autoptr (FarMessage) message = far_message_request (method, resource, body);
   cloud.waiting = TRUE;
   far_door_submit (who, kind == FAR_PRINCIPAL_NODE ? "nodes" : kind == FAR_PRINCIPAL_LOCAL ? NULL : "people", message, answered, NULL);
   ck_assert_msg (run_until (was_answered, NULL), "%s %s was not answered", method, resource);
   return cloud.got;
+}
+
+Got
+ask_as (FarPrincipalKind kind, const char *name, const char *from, const char *method, const char *resource, json_t *body)
+{
+  g_autoptr (FarPrincipal) who = far_principal_new (kind, name, NULL, from);
+  who->super = kind == FAR_PRINCIPAL_LOCAL && strcmp (name, "root") == 0;
+  return ask_principal (who, method, resource, body);
+}
+
+Got
+ask_member (const char *name, const char *group, const char *method, const char *resource, json_t *body)
+{
+  const char *const groups[] = { group, NULL };
+  g_autoptr (FarPrincipal) who = far_principal_new (FAR_PRINCIPAL_PERSON, name, groups, "192.0.2.77");
+  return ask_principal (who, method, resource, body);
 }
 
 Got ask_root (const char *method, const char *resource, json_t *body) { return ask_as (FAR_PRINCIPAL_LOCAL, "root", "", method, resource, body); }

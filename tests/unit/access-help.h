@@ -11,6 +11,8 @@
 typedef struct { guint status; json_t *body; } Got; /* body: borrowed until the next ask() */
 
 void cloud_up (const char *access_options);
+/* The same with two files of people, people.yaml and others.yaml. */
+void cloud_up_with_people (void);
 /* A terminal t1 instead: a real agent with its keys; link and tunnel are played. cloud_*() and ask_*() work on it too. */
 void agent_up (const char *agent_options);
 void cloud_restart (void);
@@ -25,6 +27,8 @@ void settle (void);
 Got ask_as (FarPrincipalKind kind, const char *name, const char *from, const char *method, const char *resource, json_t *body /* takes */);
 Got ask_root (const char *method, const char *resource, json_t *body);
 Got ask_person (const char *name, const char *method, const char *resource, json_t *body);
+/* A person who is in a group. */
+Got ask_member (const char *name, const char *group, const char *method, const char *resource, json_t *body);
 Got ask_node (const char *name, const char *method, const char *resource, json_t *body);
 const char *text_of (const json_t *json, const char *key);
 gint64 int_of (const json_t *json, const char *key);

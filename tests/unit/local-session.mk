@@ -56,6 +56,13 @@ tests_unit_test_access_rights_CFLAGS = $(TEST_CC)
 tests_unit_test_access_rights_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_rights_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-access-climb
+tests_unit_test_access_climb_SOURCES = tests/unit/test-access-climb.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_access_climb_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_access_climb_CFLAGS = $(TEST_CC)
+tests_unit_test_access_climb_LDFLAGS = $(TEST_LD)
+tests_unit_test_access_climb_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-access-enrol
 tests_unit_test_access_enrol_SOURCES = tests/unit/test-access-enrol.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_enrol_CPPFLAGS = $(TEST_CPP)

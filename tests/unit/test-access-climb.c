@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Nobody gains by a right over people: neither groups nor the power of whom one may set a password for; and nobody is two. */
+#include "config.h"
+
+#include "unit/access-help.h"
+
+#include "door.h"
+
+static void
+set_up (void)
+{
+  far_door_start ();
+  cloud_up_with_people ();
+  grant ("@admins", "manage", "*");
+  grant ("@ops", "connect", "terminals/north-*");
+  grant ("@ops", "manage", "terminals/north-*");
+  grant ("@readers", "see", "terminals/north-*");
+  grant ("@pumps", "manage", "users/*"); /* a group of people that is called like one of terminals */
+  grant ("boss", "manage", "rights");
+  grant ("guard", "approve", "terminals/*");
+  ck_assert_uint_eq (ask_root ("PUT", "users/root2", json_pack ("{s:s, s:[s]}", "password", "x", "groups", "admins")).status, 200);
+  ck_assert_uint_eq (ask_root ("PUT", "users/op", json_pack ("{s:s, s:[s]}", "password", "x", "groups", "ops")).status, 200);
+  ck_assert_uint_eq (ask_root ("PUT", "users/plain", json_pack ("{s:s, s:[s]}", "password", "x", "groups", "readers")).status, 200);
+}
+
+static void
+tear_down (void)
+{
+  cloud_down ();
+  far_door_stop ();
+}
+
+/* Who asks has these rights over people and groups; what they then try. */
+static const struct {
+  const char *action, *object, *more_action, *more_object; /* of dave */
+  const char *method, *resource, *body;
+  guint status;
+} tries[] = {
+  /* groups */
+  { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2", "{\"password\": \"x\", \"groups\": [\"admins\"]}", 403 },
+  { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2", "{\"groups\": [\"admins\"]}", 403 },
+  { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2", "{\"groups\": [\"readers\", \"ops\"]}", 403 },
+  { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2", "{\"groups\": [\"none-yet\"]}", 403 }, /* rights may be given to it later */
+  { "manage", "users/dave2", "see", "terminals/north-1", "PUT", "users/dave2", "{\"groups\": [\"readers\"]}", 403 }, /* a part of them */
+  { "manage", "users/dave2", "see", "terminals/north-?", "PUT", "users/dave2", "{\"groups\": [\"readers\"]}", 403 },
+  { "manage", "users/dave2", "see", "terminals/*", "PUT", "users/dave2", "{\"password\": \"x\", \"groups\": [\"readers\"]}", 200 },
+  { "manage", "users/dave2", "manage", "groups/readers", "PUT", "users/dave2", "{\"groups\": [\"readers\"]}", 200 },
+  { "manage", "users/dave2", "manage", "groups/*", "PUT", "users/dave2", "{\"groups\": [\"admins\"]}", 403 }, /* power is never given by a name */
+  { "manage", "users/dave2", "manage", "groups/pumps", "PUT", "users/dave2", "{\"groups\": [\"pumps\"]}", 403 },
+  { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2", "{\"password\": \"x\", \"groups\": []}", 200 },
+  { "manage", "users/*", NULL, NULL, "PUT", "users/plain", "{\"groups\": [\"readers\"]}", 200 }, /* which they are in */
+  { "manage", "users/*", NULL, NULL, "PUT", "users/op", "{\"groups\": []}", 200 },
+  /* being somebody */
+  { "manage", "users/*", NULL, NULL, "PUT", "users/plain", "{\"password\": \"x\"}", 200 },
+  { "manage", "users/*", NULL, NULL, "PUT", "users/plain/password", "{\"password\": \"y\"}", 200 },
+  { "manage", "users/*", NULL, NULL, "PUT", "users/root2", "{\"password\": \"x\"}", 403 },
+  { "manage", "users/*", NULL, NULL, "PUT", "users/root2/password", "{\"password\": \"y\"}", 403 },
+  { "manage", "users/*", NULL, NULL, "PUT", "users/root2", "{\"key\": \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHq9FSL9IzGJ0ZsFlJtDZFuGyZSYJkCb5BmGdmnfUjtb x\"}", 403 },
+  { "manage", "users/*", NULL, NULL, "PUT", "users/root2", "{\"password\": \"x\", \"groups\": [\"admins\"]}", 403 },
+  { "manage", "users/*", NULL, NULL, "PUT", "users/boss", "{\"password\": \"x\"}", 403 }, /* a name that has rights and no account yet */
+  { "manage", "users/*", NULL, NULL, "PUT", "users/guard", "{\"password\": \"x\"}", 403 },
+  { "manage", "users/*", NULL, NULL, "PUT", "users/op", "{\"password\": \"x\"}", 403 },
+  { "manage", "users/*", "manage", "terminals/north-*", "PUT", "users/op", "{\"password\": \"x\"}", 200 },
+  { "manage", "*", NULL, NULL, "PUT", "users/root2", "{\"password\": \"x\"}", 200 },
+  { "manage", "*", NULL, NULL, "PUT", "users/dave2", "{\"groups\": [\"admins\"]}", 200 },
+  { "manage", "*", NULL, NULL, "PUT", "users/guard", "{\"password\": \"x\"}", 403 }, /* approves, which dave may not */
+};
+
+START_TEST (who_manages_people_gains_nothing)
+{
+  grant ("dave", tries[_i].action, tries[_i].object);
+  if (tries[_i].more_action)
+    grant ("dave", tries[_i].more_action, tries[_i].more_object);
+  Got got = ask_person ("dave", tries[_i].method, tries[_i].resource, json_loads (tries[_i].body, 0, NULL));
+  ck_assert_msg (got.status == tries[_i].status, "%s %s as who may %s %s and %s %s: %u %s", tries[_i].resource, tries[_i].body, tries[_i].action, tries[_i].object,
+                 tries[_i].more_action ? tries[_i].more_action : "-", tries[_i].more_object ? tries[_i].more_object : "-", got.status, text_of (got.body, "message"));
+}
+END_TEST
+
+/* A right that ends, or holds at hours only, does not cover one that does not. */
+START_TEST (conditions_do_not_cover_what_has_none)
+{
+  json_t *right = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "office", "who", "dave", "action", "manage", "object", "*", "hours", "mon-fri 00:00-24:00");
+  grant ("dave", "manage", "users/*");
+  ck_assert (far_right_set (right, NULL));
+  json_decref (right);
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/root2", json_pack ("{s:s}", "password", "x")).status, 403);
+}
+END_TEST
+
+/* In another file the same name has other groups: whoever lets them in gives these. */
+START_TEST (groups_of_every_authenticator_count)
+{
+  g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL);
+  write_file (state, "others.yaml", "people:\n  plain:\n    groups: [admins]\n", -1);
+  grant ("dave", "manage", "users/*");
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:s}", "password", "x")).status, 403);
+}
+END_TEST
+
+/* ---- the second person ---- */
+
+/* One person who comes through two doors is not two. */
+START_TEST (nobody_is_their_own_second_person)
+{
+  const FarPrincipalKind kinds[] = { FAR_PRINCIPAL_PERSON, FAR_PRINCIPAL_LOCAL };
+  json_t *right = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "two", "who", "*", "action", "connect", "object", "terminals/*", "needs", "approval");
+  ck_assert (far_right_set (right, NULL));
+  json_decref (right);
+  grant ("*", "approve", "terminals/*");
+  terminal_enrol ("t1");
+  terminal_link ("t1", TRUE);
+  Got got = ask_as (kinds[_i], "alice", "192.0.2.77", "POST", "sessions", wish_for ("t1", NULL));
+  ck_assert_uint_eq (got.status, 201);
+  ck_assert_str_eq (text_of (got.body, "state"), "awaiting approval");
+  g_autofree char *resource = g_strdup_printf ("sessions/%s/approve", text_of (got.body, "session"));
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    ck_assert_uint_eq (ask_as (kinds[i], "alice", "192.0.2.78", "POST", resource, json_object ()).status, 403);
+  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_LOCAL, "alic", "", "POST", resource, json_object ()).status, 200);
+}
+END_TEST
+
+/* By a group as well as by name. */
+START_TEST (who_is_an_admin_by_a_group_may)
+{
+  ck_assert_uint_eq (ask_member ("root2", "admins", "PUT", "users/op", json_pack ("{s:s, s:[s]}", "password", "x", "groups", "admins")).status, 200);
+}
+END_TEST
+
+int
+main (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  Suite *suite = suite_create ("access-climb");
+  TCase *cases = tcase_create ("climb");
+  tcase_set_timeout (cases, 60);
+  tcase_add_checked_fixture (cases, set_up, tear_down);
+  tcase_add_loop_test (cases, who_manages_people_gains_nothing, 0, G_N_ELEMENTS (tries));
+  tcase_add_test (cases, conditions_do_not_cover_what_has_none);
+  tcase_add_test (cases, groups_of_every_authenticator_count);
+  tcase_add_test (cases, who_is_an_admin_by_a_group_may);
+  tcase_add_loop_test (cases, nobody_is_their_own_second_person, 0, 2);
+  suite_add_tcase (suite, cases);
+  return run_suite (suite);
+}
