@@ -100,25 +100,36 @@ far_right_rows_stop (void)
 
 /* ---- list ---- */
 
+static int
+by_id (gconstpointer a, gconstpointer b)
+{
+  return g_strcmp0 (json_string_value (json_object_get (*(json_t *const *) a, "id")), json_string_value (json_object_get (*(json_t *const *) b, "id")));
+}
+
+/* In the order of their ids, which holds when the right at which a page ended is taken back. */
 static json_t *
 rights_page (const FarCall *call, json_t *all)
 {
   const char *after = json_string_value (json_object_get (call->query, "after"));
-  json_t *body = json_object (), *list = json_array ();
-  gboolean on = after == NULL;
+  json_t *body = json_object (), *list = json_array (), *last = NULL;
+  g_autoptr (GPtrArray) sorted = g_ptr_array_new ();
+  gsize size = 0;
+  guint i;
 
-  for (gsize i = 0; i < json_array_size (all); i++) {
-    json_t *right = json_array_get (all, i);
+  for (gsize n = 0; n < json_array_size (all); n++)
+    g_ptr_array_add (sorted, json_array_get (all, n));
+  g_ptr_array_sort (sorted, by_id);
+  for (i = 0; i < sorted->len && json_array_size (list) < 100; i++) {
+    json_t *id = json_object_get (sorted->pdata[i], "id");
 
-    if (on && json_array_size (list) == 100) {
-      json_object_set (body, "next", json_object_get (json_array_get (list, 99), "id"));
+    if (after != NULL && g_strcmp0 (json_string_value (id), after) <= 0)
+      continue;
+    if (!far_page_add (list, &size, sorted->pdata[i]))
       break;
-    }
-    if (on)
-      json_array_append (list, right);
-    else if (g_strcmp0 (json_string_value (json_object_get (right, "id")), after) == 0)
-      on = TRUE;
+    last = id;
   }
+  if (i < sorted->len && last != NULL)
+    json_object_set (body, "next", last);
   json_object_set_new (body, "rights", list);
   return body;
 }

@@ -18,18 +18,22 @@ static json_t *
 users_page (const FarCall *call, json_t *people)
 {
   const char *after = json_string_value (json_object_get (call->query, "after"));
-  json_t *body = json_object (), *list = json_array ();
+  json_t *body = json_object (), *list = json_array (), *last = NULL;
+  gsize size = 0, i;
 
-  for (gsize i = 0; i < json_array_size (people) && json_array_size (list) < 100; i++) {
+  for (i = 0; i < json_array_size (people) && json_array_size (list) < 100; i++) {
     json_t *person = json_array_get (people, i);
     const char *name = json_string_value (json_object_get (person, "name"));
     g_autofree char *object = g_strconcat ("users/", name, NULL);
 
-    if ((after == NULL || g_strcmp0 (name, after) > 0) && far_may_see (call->principal, object))
-      json_array_append (list, person);
+    if ((after != NULL && g_strcmp0 (name, after) <= 0) || !far_may_see (call->principal, object))
+      continue;
+    if (!far_page_add (list, &size, person))
+      break;
+    last = json_object_get (person, "name");
   }
-  if (json_array_size (list) == 100)
-    json_object_set (body, "next", json_object_get (json_array_get (list, 99), "name"));
+  if (i < json_array_size (people) && last != NULL)
+    json_object_set (body, "next", last);
   json_object_set_new (body, "users", list);
   return body;
 }

@@ -74,6 +74,10 @@ typedef struct {
 /* Answers a call, once; the call is gone afterwards. [main] */
 void far_call_answer (FarCall *call, guint status, json_t *body /* takes */);
 void far_call_fail (FarCall *call, GError *error /* takes */);
+/* For lists that page: one more row, unless it makes the answer larger than a body may be. *size: 0 at first. FALSE: this page is full, the row stands in
+ * the next. The first row is always taken, so that paging comes to its end. Where the next page begins is told by the last row *looked at*, by its place in
+ * an order that the end of any row leaves as it is: else rows are lost, which the asker may not see or which end between two pages. */
+gboolean far_page_add (json_t *list, gsize *size, json_t *row /* borrowed */);
 void far_call_fail_new (FarCall *call, FarErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);
 /* Refuses what a right does not give: to who may not see the object the words are those of an unknown one (404), else 403 with the cause. */
 void far_call_refuse (FarCall *call, const char *object, const char *cause);

@@ -22,6 +22,20 @@ row_visible (json_t *row, const FarPrincipal *principal)
   return refusal ? access_manages (principal, object) : own || far_may_see (principal, object);
 }
 
+/* FALSE: it has no room in this page. */
+static gboolean
+history_add (const Asked *asked, json_t *list, gsize *size, const FarRow *row)
+{
+  json_t *json = json_loads (row->row, 0, NULL);
+  gboolean fits = TRUE;
+  if (json && row_visible (json, asked->call->principal)) {
+    json_object_set_new (json, "key", json_string (row->key));
+    fits = far_page_add (list, size, json);
+  }
+  json_decref (json);
+  return fits;
+}
+
 static void
 history_read (Access *self, const GError *error, GPtrArray *rows, gpointer user)
 {
@@ -33,19 +47,14 @@ history_read (Access *self, const GError *error, GPtrArray *rows, gpointer user)
     return;
   }
   json_t *list = json_array ();
-  const char *last = NULL;
-  for (guint i = 0; i < rows->len && json_array_size (list) < asked->limit; i++) {
-    FarRow *row = rows->pdata[i];
-    json_t *json = json_loads (row->row, 0, NULL);
-    if (json && row_visible (json, asked->call->principal)) {
-      json_object_set_new (json, "key", json_string (row->key));
-      json_array_append (list, json);
-      last = row->key;
-    }
-    json_decref (json);
-  }
-  gboolean more = json_array_size (list) == asked->limit;
-  far_call_answer (asked->call, 200, json_pack ("{s:o, s:s?}", "history", list, "next", more ? last : NULL));
+  gsize size = 0;
+  guint looked = 0;
+  while (looked < rows->len && json_array_size (list) < asked->limit && history_add (asked, list, &size, rows->pdata[looked]))
+    looked++;
+  /* the last row looked at, shown or not: behind 2000 that the asker may not see there may be one of theirs */
+  gboolean more = looked < rows->len || rows->len == LOOKED_AT_MAX;
+  const FarRow *last = looked > 0 ? rows->pdata[looked - 1] : NULL;
+  far_call_answer (asked->call, 200, json_pack ("{s:o, s:s?}", "history", list, "next", more && last ? last->key : NULL));
 }
 
 typedef struct { AccessLife *life; Asked *asked; } Read;

@@ -164,16 +164,23 @@ access_terminals_get (gpointer data, FarCall *call)
 {
   Access *self = data;
   json_t *list = json_array ();
-  const char *after = access_text (call->query, "after");
+  const char *after = access_text (call->query, "after"), *last = NULL;
   guint limit = query_limit (call);
+  gsize size = 0;
   g_autoptr (GList) ids = g_list_sort (g_hash_table_get_keys (self->terminals), by_text);
-  for (GList *at = ids; at && json_array_size (list) < limit; at = at->next) {
+  GList *at;
+  for (at = ids; at && json_array_size (list) < limit; at = at->next) {
     g_autofree char *object = access_terminal_object (at->data, NULL);
-    if ((!after || g_strcmp0 (at->data, after) > 0) && far_visible (call->principal, object))
-      json_array_append_new (list, terminal_show_to (access_terminal (self, at->data), call->principal));
+    if ((after && g_strcmp0 (at->data, after) <= 0) || !far_visible (call->principal, object))
+      continue;
+    json_t *row = terminal_show_to (access_terminal (self, at->data), call->principal);
+    gboolean fits = far_page_add (list, &size, row);
+    json_decref (row);
+    if (!fits)
+      break;
+    last = at->data;
   }
-  json_t *last = json_array_size (list) == limit ? json_array_get (list, limit - 1) : NULL;
-  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "terminals", list, "next", last ? access_text (last, "terminal") : NULL));
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "terminals", list, "next", at ? last : NULL));
 }
 
 /* One answer for a terminal that is not there and one that may not be seen. */
@@ -186,13 +193,24 @@ called_terminal (Access *self, FarCall *call)
   return terminal;
 }
 
+/* A page of the devices, from `after` on. *next: borrowed; NULL: these are all. */
 static json_t *
-devices_show (AccessTerminal *terminal, const FarPrincipal *principal)
+devices_page (const AccessTerminal *terminal, FarCall *call, const char **next)
 {
   json_t *list = json_array ();
-  g_autoptr (GList) names = devices_seen (terminal, principal);
-  for (GList *at = names; at; at = at->next)
-    json_array_append (list, g_hash_table_lookup (terminal->devices, at->data));
+  const char *after = access_text (call->query, "after"), *last = NULL;
+  guint limit = access_text (call->query, "limit") ? query_limit (call) : G_MAXUINT;
+  gsize size = 0;
+  g_autoptr (GList) names = devices_seen (terminal, call->principal);
+  GList *at;
+  for (at = names; at && json_array_size (list) < limit; at = at->next) {
+    if (after && g_strcmp0 (at->data, after) <= 0)
+      continue;
+    if (!far_page_add (list, &size, g_hash_table_lookup (terminal->devices, at->data)))
+      break;
+    last = at->data;
+  }
+  *next = at ? last : NULL;
   return list;
 }
 
@@ -203,8 +221,10 @@ access_terminal_get (gpointer data, FarCall *call)
   if (!terminal)
     return;
   json_t *body = terminal_show_to (terminal, call->principal);
-  json_object_set_new (body, "devices", devices_show (terminal, call->principal));
+  const char *next;
+  json_object_set_new (body, "devices", devices_page (terminal, call, &next));
   json_object_set_new (body, "host_key", json_pack ("s?", access_text (terminal->row, "ssh")));
+  json_object_set_new (body, "next", json_pack ("s?", next));
   far_call_answer (call, 200, body);
 }
 

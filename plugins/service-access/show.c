@@ -97,30 +97,41 @@ by_time (gconstpointer a, gconstpointer b)
   return g_strcmp0 ((*(AccessSession *const *) a)->history, (*(AccessSession *const *) b)->history);
 }
 
+/* Where the next page begins is a time and an id: the session that had them may have ended since. */
+static void
+sessions_page (FarCall *call, GPtrArray *seen)
+{
+  json_t *list = json_array ();
+  gsize size = 0;
+  guint shown = 0;
+  while (shown < seen->len && shown < PAGE) {
+    json_t *row = access_session_show (seen->pdata[shown]);
+    gboolean fits = far_page_add (list, &size, row);
+    json_decref (row);
+    if (!fits)
+      break;
+    shown++;
+  }
+  const char *next = shown > 0 && shown < seen->len ? ((AccessSession *) seen->pdata[shown - 1])->history : NULL;
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "sessions", list, "next", next));
+}
+
 void
 access_sessions_get (gpointer data, FarCall *call)
 {
   Access *self = data;
-  g_autoptr (GPtrArray) seen = g_ptr_array_new ();
   const char *after = access_text (call->query, "after");
+  g_autoptr (GPtrArray) seen = g_ptr_array_new ();
   gboolean all = g_strcmp0 (access_text (call->query, "all"), "yes") == 0;
   GHashTableIter iter;
   gpointer value;
   g_hash_table_iter_init (&iter, self->sessions);
   while (g_hash_table_iter_next (&iter, NULL, &value))
-    if ((all || access_session_live (value)) && access_session_visible (value, call->principal))
+    if ((all || access_session_live (value)) && (!after || strcmp (((AccessSession *) value)->history, after) > 0)
+        && access_session_visible (value, call->principal))
       g_ptr_array_add (seen, value);
   g_ptr_array_sort (seen, by_time);
-  json_t *list = json_array ();
-  gboolean past = after == NULL;
-  for (guint i = 0; i < seen->len && json_array_size (list) < PAGE; i++) {
-    AccessSession *session = seen->pdata[i];
-    if (past)
-      json_array_append_new (list, access_session_show (session));
-    past = past || strcmp (session->id, after) == 0;
-  }
-  json_t *last = json_array_size (list) == PAGE ? json_array_get (list, PAGE - 1) : NULL;
-  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "sessions", list, "next", last ? access_text (last, "session") : NULL));
+  sessions_page (call, seen);
 }
 
 void

@@ -143,6 +143,15 @@ class Farctl(unittest.TestCase):
         self.assertEqual([t["terminal"] for t in json.loads(self.run_ctl("terminals", "--json").stdout)["terminals"]], ["t1", "t2", "t3"])
         self.assertEqual(self.run_ctl("terminals").stdout.split("\n")[0].split()[0], "TERMINAL")
 
+    def test_devices_across_pages(self):
+        def terminal(door, head, body, connection):
+            at = int((re.search(r"after=d(\d)", head["resource"]) or [0, 0])[1])
+            return 200, {"terminal": "t1", "site": "north", "devices": [{"device": f"d{at + 1}"}], "next": f"d{at + 1}" if at < 4 else None}
+        self.door({"GET terminals/t1": terminal})
+        answer = json.loads(self.run_ctl("terminals", "t1", "--json").stdout)
+        self.assertEqual((answer["site"], [row["device"] for row in answer["devices"]], answer.get("next")), ("north", ["d1", "d2", "d3", "d4", "d5"], None))
+        self.assertIn("d5", self.run_ctl("terminals", "t1").stdout)
+
     def test_text_from_elsewhere_moves_no_cursor(self):
         self.door({"GET terminals": (200, {"terminals": [{"terminal": "t1", "note": "a\x1b[2Jb\nc"}]})})
         self.assertNotIn("\x1b", self.run_ctl("terminals").stdout)

@@ -49,6 +49,13 @@ tests_unit_test_access_attack_CFLAGS = $(TEST_CC)
 tests_unit_test_access_attack_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_attack_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-access-pages
+tests_unit_test_access_pages_SOURCES = tests/unit/test-access-pages.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_access_pages_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_access_pages_CFLAGS = $(TEST_CC)
+tests_unit_test_access_pages_LDFLAGS = $(TEST_LD)
+tests_unit_test_access_pages_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-access-rights
 tests_unit_test_access_rights_SOURCES = tests/unit/test-access-rights.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_rights_CPPFLAGS = $(TEST_CPP)

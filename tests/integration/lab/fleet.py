@@ -118,11 +118,11 @@ class Fleet:
         found, after = [], ""
         with self.cloud.control_link() as link:
             while True:
-                page = link.call("GET", "sessions?" + ("all=yes&" if all else "") + (f"after={after}" if after else ""))["sessions"]
-                if not page:
+                page = link.call("GET", "sessions?" + ("all=yes&" if all else "") + (f"after={after}" if after else ""))
+                found += page["sessions"]
+                after = page.get("next")
+                if not after:
                     return found
-                found += page
-                after = page[-1]["session"]
 
     def session(self, session):
         """Its row, None when it is over and gone."""
