@@ -94,6 +94,7 @@ libfarwatch_la_SOURCES = \
 	core/fault.h \
 	core/fd-watch.c \
 	core/fd-watch.h \
+	core/file-write.c \
 	core/fill.c \
 	core/frame.c \
 	core/frame.h \

@@ -36,5 +36,7 @@ gpointer far_request_attached (FarRequest *req); /* borrowed; NULL: nothing */
  * work ends the request. [main] */
 void far_run_blocking (const char *lane, guint queue_max, void (*work) (FarRequest *req, gpointer data), gpointer data,
                        GDestroyNotify free_data, FarRequest *req);
+/* A file of text, replaced whole and durable when the request ends; several in the order of the calls. FAR_ERROR_FULL: the old one is there. [main] */
+void far_write_file (const char *path, const char *text, int mode, FarRequest *req);
 
 G_END_DECLS

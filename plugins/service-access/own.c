@@ -35,16 +35,32 @@ own_due (Access *self, Own *own)
   return now >= own->until_us || far_trust_check (own->pem, root, FAR_PURPOSE_NODE_SERVER, NULL, NULL, NULL, NULL);
 }
 
-static gboolean
-own_renew (Access *self, const Own *own, GError **error)
+/* The new certificate; caller frees. */
+static char *
+own_sign (Access *self, const Own *own, GError **error)
 {
   const AccessOpts *opts = access_opts (self);
   guint days = (guint) CLAMP ((own->until_us - own->from_us) / DAY_US, 1, 3650);
   g_auto (GStrv) names = far_trust_names (own->pem, error);
   g_autofree char *csr = names ? far_trust_csr (own->keys, far_node_id (), error) : NULL;
-  g_autofree char *fresh = csr ? far_trust_sign (opts->ca, csr, far_node_id (), (const char *const *) names, TRUE, days, error) : NULL;
-  return fresh
-         && g_file_set_contents_full (own->path, fresh, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+  return csr ? far_trust_sign (opts->ca, csr, far_node_id (), (const char *const *) names, TRUE, days, error) : NULL;
+}
+
+static void
+own_complain (Access *self, const GError *error)
+{
+  far_complain (self->at, "own", "this server's own certificate cannot be renewed: %s; farctl ca init --profile FILE --name HOST makes a new one", error->message);
+}
+
+static void
+own_written (FarRequest *req, gpointer user)
+{
+  AccessLife *life = user;
+  if (life->self && far_request_error (req))
+    own_complain (life->self, far_request_error (req));
+  else if (life->self)
+    far_log (life->self->at, G_LOG_LEVEL_MESSAGE, "this server's own certificate was renewed");
+  access_life_unref (life);
 }
 
 static void
@@ -55,13 +71,11 @@ own_look (gpointer user)
   g_auto (Own) own = { .keys = g_steal_pointer (&keys) };
   g_autoptr (GError) error = NULL;
   own.path = far_trust_path (own.keys, "node.crt");
-  if (own_due (self, &own)) {
-    if (own_renew (self, &own, &error))
-      far_log (self->at, G_LOG_LEVEL_MESSAGE, "this server's own certificate was renewed");
-    else
-      far_complain (self->at, "own", "this server's own certificate cannot be renewed: %s; farctl ca init --profile FILE --name HOST makes a new one",
-                    error->message);
-  }
+  g_autofree char *fresh = own_due (self, &own) ? own_sign (self, &own, &error) : NULL;
+  if (fresh)
+    far_write_file (own.path, fresh, 0600, far_request_new (own_written, access_life_ref (self->life), 0));
+  else if (error)
+    own_complain (self, error);
   far_home_timer_set (self->own, far_clock_boottime_us () + EVERY_US);
 }
 

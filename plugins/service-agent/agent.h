@@ -71,6 +71,7 @@ struct _Agent {
   GQueue in_line;     /* of AgentSession: to be dialled when one of these is done */
   gint64 clock_said_us;   /* boottime when the cloud was told what this machine's clock says; 0: not on this link */
   gint64 clock_skew_us;   /* as it was then */
+  json_t *added;          /* devices that people added at run time: name → description, as in devices.json */
   GPtrArray *taken_over;  /* ids to close, off the claim's stack */
   FarHomeTimer *later;
 };

@@ -84,6 +84,7 @@ agent_devices_load (Agent *self, GError **error)
 {
   g_autofree char *path = devices_path ();
   json_error_t where;
+  self->added = json_object ();
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     return TRUE;
   json_t *added = json_load_file (path, JSON_REJECT_DUPLICATES, &where), *json;
@@ -98,29 +99,69 @@ agent_devices_load (Agent *self, GError **error)
     if (!device_add (name, json, &fault) && !g_error_matches (fault, FAR_ERROR, FAR_ERROR_CONFLICT))
       far_log (self->at, G_LOG_LEVEL_WARNING, "device left out: %s", fault->message);
   }
-  json_decref (added);
+  json_decref (self->added);
+  self->added = added;
   return TRUE;
 }
 
-static json_t *
-added_read (void)
+/* One change, until it is durable. `before`: what stood there, NULL: nothing. */
+typedef struct { AgentLife *life; FarCall *call; char *name; json_t *before; } AddedChange;
+
+static void
+added_set (Agent *self, const char *name, json_t *device)
 {
-  g_autofree char *path = devices_path ();
-  json_t *added = json_load_file (path, 0, NULL);
-  if (json_is_object (added))
-    return added;
-  json_decref (added);
-  return json_object ();
+  if (device)
+    json_object_set (self->added, name, device);
+  else
+    json_object_del (self->added, name);
 }
 
-static gboolean
-added_write (json_t *added, GError **error)
+static void
+added_undo (Agent *self, const AddedChange *change)
+{
+  added_set (self, change->name, change->before);
+  far_device_remove (change->name);
+  if (change->before)
+    device_add (change->name, change->before, NULL);
+}
+
+static void
+added_answer (Agent *self, AddedChange *change, const GError *error)
+{
+  const FarDevice *device = far_device_find (change->name);
+  if (error)
+    added_undo (self, change);
+  agent_devices_tell (self);
+  if (error)
+    far_call_fail (change->call, g_error_copy (error));
+  else if (device)
+    far_call_answer (change->call, 200, device_json (device));
+  else
+    far_call_answer (change->call, 204, NULL);
+}
+
+static void
+added_written (FarRequest *req, gpointer user)
+{
+  AddedChange *change = user;
+  if (change->life->self)
+    added_answer (change->life->self, change, far_request_error (req));
+  agent_life_unref (change->life);
+  g_free (change->name);
+  json_decref (change->before);
+  g_free (change);
+}
+
+/* The whole list each time, in the order of the changes. Takes before. */
+static void
+added_write (Agent *self, FarCall *call, json_t *before)
 {
   g_autofree char *path = devices_path ();
-  char *text = json_dumps (added, JSON_INDENT (1) | JSON_SORT_KEYS);
-  gboolean ok = g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+  char *text = json_dumps (self->added, JSON_INDENT (1) | JSON_SORT_KEYS);
+  AddedChange *change = g_new0 (AddedChange, 1);
+  *change = (AddedChange){ agent_life_ref (self->life), call, g_strdup (call->parts[1]), before };
+  far_write_file (path, text, 0600, far_request_new (added_written, change, 0));
   free (text);
-  return ok;
 }
 
 /* ---- this node's own people ---- */
@@ -159,40 +200,36 @@ agent_devices_get (gpointer self, FarCall *call)
 void
 agent_device_put (gpointer data, FarCall *call)
 {
+  Agent *self = data;
   GError *error = NULL;
   if (!own_node (call))
     return;
-  json_t *added = added_read ();
-  json_object_set (added, call->parts[1], call->body);
-  if (json_object_size (added) > ADDED_MAX) {
+  const char *name = call->parts[1];
+  json_t *before = json_incref (json_object_get (self->added, name));
+  if (!before && json_object_size (self->added) >= ADDED_MAX) {
     far_call_fail_new (call, FAR_ERROR_LIMIT, _("%d devices were added already: put them into the profile"), ADDED_MAX);
-  } else if (!device_add (call->parts[1], call->body, &error) || !added_write (added, &error)) {
+  } else if (!device_add (name, call->body, &error)) {
     far_call_fail (call, error);
   } else {
-    agent_devices_tell (data);
-    far_call_answer (call, 200, device_json (far_device_find (call->parts[1])));
+    added_set (self, name, call->body);
+    added_write (self, call, json_incref (before));
   }
-  json_decref (added);
+  json_decref (before);
 }
 
 void
 agent_device_delete (gpointer data, FarCall *call)
 {
-  GError *error = NULL;
+  Agent *self = data;
   if (!own_node (call))
     return;
-  json_t *added = added_read ();
   if (!far_device_remove (call->parts[1])) {
     gboolean known = far_device_find (call->parts[1]) != NULL;
     far_call_fail_new (call, known ? FAR_ERROR_CONFLICT : FAR_ERROR_NOT_FOUND, known ? "device '%s' stands in the profile: change it there and reload"
                                                                                    : "no device '%s' here", call->parts[1]);
-  } else {
-    json_object_del (added, call->parts[1]);
-    agent_devices_tell (data);
-    if (added_write (added, &error))
-      far_call_answer (call, 204, NULL);
-    else
-      far_call_fail (call, error);
+    return;
   }
-  json_decref (added);
+  json_t *before = json_incref (json_object_get (self->added, call->parts[1]));
+  added_set (self, call->parts[1], NULL);
+  added_write (self, call, before);
 }

@@ -28,18 +28,40 @@ certificate_due (Agent *self)
   return far_clock_wall_us () > from_us + (until_us - from_us) / 3 * 2;
 }
 
-static gboolean
-certificate_keep (Agent *self, FarMessage *answer, GError **error)
+/* The certificate in the answer, checked; caller frees. */
+static char *
+certificate_taken (Agent *self, FarMessage *answer, GError **error)
 {
   json_t *body = far_message_check (answer, error) ? far_message_json (answer, error) : NULL;
   const char *pem = body ? agent_text (body, "certificate") : NULL;
-  g_autofree char *path = far_trust_path (agent_opts (self)->keys, "node.crt"), *ca = far_trust_path (agent_opts (self)->keys, "ca.crt");
+  g_autofree char *ca = far_trust_path (agent_opts (self)->keys, "ca.crt");
   if (body && !pem)
     g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("answer without a certificate"));
-  gboolean kept = pem && far_trust_check (pem, ca, FAR_PURPOSE_NODE_CLIENT, far_node_id (), NULL, NULL, error)
-                  && g_file_set_contents_full (path, pem, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+  char *taken = pem && far_trust_check (pem, ca, FAR_PURPOSE_NODE_CLIENT, far_node_id (), NULL, NULL, error) ? g_strdup (pem) : NULL;
   json_decref (body);
-  return kept;
+  return taken;
+}
+
+static void
+not_renewed (Agent *self, const GError *error)
+{
+  far_complain (self->at, "renew", "certificate not renewed%s: %s", self->renewing_expired ? ", and it has expired: people cannot reach this node" : "",
+                error->message);
+}
+
+static void
+certificate_kept (FarRequest *req, gpointer user)
+{
+  AgentLife *life = user;
+  Agent *self = life->self;
+  if (self && far_request_error (req)) {
+    not_renewed (self, far_request_error (req));
+  } else if (self) {
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "certificate renewed");
+    if (self->renewing_expired) /* this link has no certificate: the next one has */
+      far_peer_cut (agent_opts (self)->link, "", "certificate renewed");
+  }
+  agent_life_unref (life);
 }
 
 static void
@@ -48,14 +70,13 @@ renewed (FarRequest *req, gpointer user)
   AgentLife *life = user;
   Agent *self = life->self;
   g_autoptr (GError) error = far_request_error (req) ? g_error_copy (far_request_error (req)) : NULL;
-  if (self && !error && certificate_keep (self, far_request_result (req), &error)) {
-    far_log (self->at, G_LOG_LEVEL_MESSAGE, "certificate renewed");
-    if (self->renewing_expired) /* this link has no certificate: the next one has */
-      far_peer_cut (agent_opts (self)->link, "", "certificate renewed");
+  g_autofree char *pem = self && !error ? certificate_taken (self, far_request_result (req), &error) : NULL;
+  if (pem) {
+    g_autofree char *path = far_trust_path (agent_opts (self)->keys, "node.crt");
+    far_write_file (path, pem, 0600, far_request_new (certificate_kept, agent_life_ref (life), 0));
+  } else if (self) {
+    not_renewed (self, error);
   }
-  if (self && error)
-    far_complain (self->at, "renew", "certificate not renewed%s: %s", self->renewing_expired ? ", and it has expired: people cannot reach this node" : "",
-                  error->message);
   agent_life_unref (life);
 }
 

@@ -108,6 +108,12 @@ START_TEST (test_link_up)
 }
 END_TEST
 
+static gboolean
+link_was_cut (gpointer user)
+{
+  return cloud_nodes ()->cuts->len > 0;
+}
+
 /* A certificate that has expired: the node comes without one, names itself, and its key is the proof; then it comes again. */
 START_TEST (test_renews_after_expiry)
 {
@@ -128,7 +134,7 @@ START_TEST (test_renews_after_expiry)
   ck_assert_str_eq (text_of (renew->body, "node"), "t1");
   g_autofree char *fresh = far_trust_sign (ca, text_of (renew->body, "csr"), "t1", NULL, FALSE, 30, NULL), *kept = NULL;
   answer_sent (renew, 200, json_pack ("{s:s}", "certificate", fresh));
-  run_pending ();
+  ck_assert (run_until (link_was_cut, NULL)); /* written beside main */
   ck_assert (g_file_get_contents (path, &kept, NULL, NULL));
   ck_assert_str_eq (kept, fresh);
   ck_assert_uint_eq (cloud_nodes ()->cuts->len, 1);
@@ -434,6 +440,26 @@ START_TEST (test_devices)
 }
 END_TEST
 
+/* What cannot be written is not there, what cannot be taken out of the file stays. */
+START_TEST (test_devices_not_recorded)
+{
+  g_autofree char *path = g_build_filename (cloud_folder (), "state", "devices.json", NULL), *inner = g_build_filename (path, "in-the-way", NULL);
+  answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:502")).status, 200);
+  ck_assert_int_eq (g_unlink (path), 0);
+  ck_assert_int_eq (g_mkdir_with_parents (inner, 0700), 0);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:80")).status, 507);
+  ck_assert_ptr_null (far_device_find ("x"));
+  ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1/devices/meter", NULL).status, 507);
+  ck_assert_ptr_nonnull (far_device_find ("meter"));
+  ck_assert_int_eq (g_rmdir (inner), 0);
+  ck_assert_int_eq (g_rmdir (path), 0);
+  ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1/devices/meter", NULL).status, 204);
+  cloud_restart ();
+  ck_assert_ptr_null (far_device_find ("meter"));
+}
+END_TEST
+
 /* ---- login in advance ---- */
 
 static json_t *
@@ -511,6 +537,7 @@ main (void)
   tcase_add_test (cases, test_report_kept);
   tcase_add_test (cases, test_taken_over);
   tcase_add_test (cases, test_devices);
+  tcase_add_test (cases, test_devices_not_recorded);
   tcase_add_test (cases, test_in_advance);
   suite_add_tcase (suite, cases);
   return run_suite (suite);

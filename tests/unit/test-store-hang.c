@@ -159,6 +159,25 @@ START_TEST (a_store_that_hangs_holds_up_no_other)
 }
 END_TEST
 
+/* Certificates and lists of devices. */
+START_TEST (a_small_file_holds_up_nobody)
+{
+  g_autofree char *dir = node_fresh_dir (), *path = g_build_filename (dir, "node.crt", NULL), *text = NULL;
+  Wait *wait = wait_new ();
+
+  node_open (dir, "cloud", "");
+  disk_dies (dir);
+  far_write_file (path, "a certificate", 0600, wait->req);
+  node_until (somebody_hangs, NULL); /* this very loop goes on */
+  ck_assert (!wait->ended);
+  disk_lives ();
+  ck_assert_ptr_null (wait_result (wait, NULL));
+  ck_assert (g_file_get_contents (path, &text, NULL, NULL));
+  ck_assert_str_eq (text, "a certificate");
+  node_close ();
+}
+END_TEST
+
 int
 main (void)
 {
@@ -171,6 +190,7 @@ main (void)
   tcase_add_checked_fixture (tcase, NULL, node_remove_dirs);
   tcase_add_loop_test (tcase, a_store_that_hangs_is_not_waited_for, 0, G_N_ELEMENTS (types));
   tcase_add_test (tcase, a_store_that_hangs_holds_up_no_other);
+  tcase_add_test (tcase, a_small_file_holds_up_nobody);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
