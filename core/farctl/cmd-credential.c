@@ -35,7 +35,7 @@ ctl_credential_keys (Ctl *ctl, int argc, char **argv)
 /* ---- offer and credential ---- */
 
 typedef struct {
-  char *keys, *file, *to;
+  char *keys, *file, *to, *host, *address;
   json_t *offer, *inside;
 } Credential;
 
@@ -52,6 +52,8 @@ credential_clear (Credential *credential)
   g_free (credential->keys);
   g_free (credential->file);
   g_free (credential->to);
+  g_free (credential->host);
+  g_free (credential->address);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Credential, credential_clear)
 
@@ -120,11 +122,12 @@ credential_args (Ctl *ctl, Credential *credential, gboolean with_to, int *argc, 
     { "keys", 0, 0, G_OPTION_ARG_FILENAME, &credential->keys, N_ ("the terminal's keys, made by credential keys"), N_ ("DIR") },
     { "offer", 0, 0, G_OPTION_ARG_FILENAME, &credential->file, N_ ("the offer in a file, - for stdin, instead of asking the cloud"), N_ ("FILE") },
     { "to", 0, 0, G_OPTION_ARG_STRING, &credential->to, N_ ("the SSH server that people shall reach (localhost:22)"), N_ ("HOST:PORT") },
+    { "host", 0, 0, G_OPTION_ARG_STRING, &credential->host, N_ ("where the tunnel end is found from here, if its offer does not say (the host of --server)"), N_ ("HOST") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
 
   if (!with_to)
-    entries[2] = entries[3];
+    entries[2] = entries[4];
   if (!ctl_args (ctl, entries, argc, argv, 1, 1))
     return FALSE;
   if (credential->keys != NULL)
@@ -166,15 +169,49 @@ show_known_hosts (const char *terminal, const char *host_key, GError **error)
   return g_file_set_contents_full (path, line, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error) ? g_steal_pointer (&path) : NULL;
 }
 
+static char *
+show_host (Ctl *ctl, const Credential *credential, GError **error)
+{
+  g_autofree char *server = ctl->server != NULL ? ctl_server_hostport (ctl->server, NULL) : NULL;
+  char *host = NULL;
+  guint16 port;
+
+  if (credential->host != NULL)
+    return g_strdup (credential->host);
+  if (server != NULL && far_parse_address (server, &host, &port, NULL))
+    return host;
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                       _("the tunnel end has not said where it is found: say --host HOST, the one by which this machine reaches the cloud"));
+  return NULL;
+}
+
+/* A tunnel end that listens on all addresses tells none: it is where the offer was asked for. */
+static gboolean
+show_address (Ctl *ctl, Credential *credential, GError **error)
+{
+  const char *told = json_string_value (json_object_get (credential->offer, "address"));
+  gboolean wildcard = told != NULL && (g_str_has_prefix (told, "0.0.0.0:") || g_str_has_prefix (told, "[::]:"));
+  g_autofree char *host = NULL;
+
+  credential->address = g_strdup (told != NULL ? told : "");
+  if (!wildcard)
+    return TRUE;
+  host = show_host (ctl, credential, error);
+  if (host == NULL)
+    return FALSE;
+  g_free (credential->address);
+  credential->address = g_strdup_printf (strchr (host, ':') != NULL ? "[%s]%s" : "%s%s", host, strrchr (told, ':'));
+  return TRUE;
+}
+
 /* NULL: a name in it cannot be written into a command. */
 static char *
 show_line (const Credential *credential, const char *terminal, const char *known, GError **error)
 {
-  const char *address = json_string_value (json_object_get (credential->offer, "address"));
   g_autofree char *host = NULL, *file = g_shell_quote (known), *at = NULL, *to = g_shell_quote (credential->to != NULL ? credential->to : "localhost:22");
   guint16 port;
 
-  if (!far_parse_address (address != NULL ? address : "", &host, &port, error))
+  if (!far_parse_address (credential->address, &host, &port, error))
     return NULL;
   at = g_shell_quote (host);
   return g_strdup_printf ("ssh -N -o ExitOnForwardFailure=yes -o StrictHostKeyChecking=yes -o HostKeyAlias=tunnel-of-%s -o UserKnownHostsFile=%s "
@@ -209,13 +246,15 @@ ctl_credential_show (Ctl *ctl, int argc, char **argv)
   const char *host_key = json_string_value (json_object_get (credential.offer, "host_key"));
   if (!is_word (terminal, "") || !is_word (host_key, " +/=@"))
     return ctl_fail_new (ctl, FAR_ERROR_PROTOCOL, "%s", _("the offer names no usable terminal or host key"));
+  if (!show_address (ctl, &credential, &error))
+    return ctl_fail (ctl, error);
   known = show_known_hosts (terminal, host_key, &error);
   line = known != NULL ? show_line (&credential, terminal, known, &error) : NULL;
   if (line == NULL)
     return ctl_fail (ctl, error);
   expires = far_clock_format (json_integer_value (json_object_get (credential.inside, "expires_us")));
-  shown = json_pack ("{s:s, s:s, s:O, s:s, s:O, s:s, s:s, s:s}", "session", argv[1], "terminal", terminal, "address",
-                     json_object_get (credential.offer, "address"), "host_key", host_key, "x", json_object_get (credential.offer, "x"), "expires", expires,
+  shown = json_pack ("{s:s, s:s, s:s, s:s, s:O, s:s, s:s, s:s}", "session", argv[1], "terminal", terminal, "address",
+                     credential.address, "host_key", host_key, "x", json_object_get (credential.offer, "x"), "expires", expires,
                      "known_hosts", known, "ssh", line);
   if (ctl->json)
     ctl_json (shown);

@@ -43,7 +43,7 @@ const CtlCommand ctl_commands[] = {
   { "approve", "SESSION [--refuse]", N_ ("agree to a session that needs a second person"), ctl_approve, CTL_CLOUD },
   { "close", "SESSION", N_ ("end a session"), ctl_close_session, CTL_ANYWHERE },
   { "credential keys", "DIR", N_ ("for a stock end: make its keys; prints the box public key"), ctl_credential_keys, CTL_ANYWHERE },
-  { "credential show", "SESSION --keys DIR [--offer FILE] [--to HOST:PORT]", N_ ("for a stock end: where to dial, and the ready ssh -R"), ctl_credential_show, CTL_CLOUD },
+  { "credential show", "SESSION --keys DIR [--offer FILE] [--to HOST:PORT] [--host HOST]", N_ ("for a stock end: where to dial, and the ready ssh -R"), ctl_credential_show, CTL_CLOUD },
   { "credential open", "SESSION --keys DIR [--offer FILE]", N_ ("for a stock end: its one-time password, to a pipe (SSH_ASKPASS)"), ctl_credential_open, CTL_CLOUD },
   { "history", "[--terminal T] [--person P] [--session S] [--since TIME] [--until TIME] [--limit N]", N_ ("who reached what, when, how it ended; refusals"), ctl_history, CTL_CLOUD },
   { "samples", "[SOURCE] [NAME] [--from TIME] [--to TIME] [--limit N] [--plot]", N_ ("values: which there are, or those of one"), ctl_samples, CTL_CLOUD },

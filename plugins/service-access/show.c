@@ -60,7 +60,7 @@ access_session_show (const AccessSession *session)
   json_object_set_new (body, "cause", json_pack ("s?", session->cause));
   json_object_set_new (body, "ended_by", json_pack ("s?", session->ended_by));
   json_object_set_new (body, "host_key", json_pack ("s?", host_key));
-  json_object_set_new (body, "deadline_at", json_string (session->stock_end ? "one end" : "both ends"));
+  json_object_set_new (body, "deadline_at", json_string (session->stock_end || (terminal && access_terminal_is_stock (terminal)) ? "one end" : "both ends"));
   json_object_set_new (body, "clear_text", json_boolean (session->raw));
   json_object_set_new (body, "offer", json_string (session->offer ? "ready" : "none"));
   return body;

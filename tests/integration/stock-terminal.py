@@ -113,6 +113,28 @@ class StockTerminal(unittest.TestCase):
         self.assertEqual(self.fleet.wait_over(row["session"])["cause"], "deadline")
         self.fleet.ports_gone(row)
 
+    def test_a_tunnel_end_on_all_addresses(self):
+        """It tells no host: the one that the terminal asked at is printed, or the one that was said, and none without either."""
+        tunnels = self.fleet.cloud.profile["transports"]["tunnels"]
+        tunnels.update({"listen": f"[::]:{self.fleet.ports['ssh']}", "y-listen": "::"})
+        self.fleet.cloud.restart()
+        self.alice.login()
+        session = self.alice.request(TERMINAL)["session"]
+        self.wait_offer(session)
+        words = ("credential", "show", session, "--keys", self.keys)
+        done = self.fleet.farctl(*words, check=False)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("--host HOST", done.stderr)
+        for shown in (self.farctl(*words, "--host", "127.0.0.1"), self.show_from_far_away(*words)):
+            self.assertEqual(shown["address"], f"127.0.0.1:{self.fleet.ports['ssh']}")
+            self.assertRegex(shown["ssh"], r"-l plant-9 '?127\.0\.0\.1'?$")
+            self.assertNotIn("::", shown["ssh"])
+        self.assertEqual(self.fleet.session(session)["deadline_at"], "one end", "before it is open as well")
+
+    def show_from_far_away(self, *words):
+        self.fleet.farctl_as("alice", "--ca", self.fleet.ca, "login", "alice", "--password-stdin", input=self.alice.password + "\n")
+        return self.fleet.farctl_as("alice", *words, json=True)
+
     def test_close_and_resume(self):
         row, process = self.open()
         process.kill()
