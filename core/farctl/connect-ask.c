@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <farwatch/instance.h>
+#include <farwatch/option.h>
 #include <farwatch/trust.h>
 
 #define END_MS 5000
@@ -56,6 +57,35 @@ ask_box (Connect *connect, json_t *wish, GError **error)
   json_object_set_new (wish, "id", json_string (request));
   json_object_set_new (wish, "login_box", json_string (box));
   return TRUE;
+}
+
+/* A device named by its port: a login in advance is sealed for its name. The cloud has the last word; what is not clear here it will tell. */
+static void
+ask_device_name (Connect *connect)
+{
+  g_autofree char *resource = g_strdup_printf ("terminals/%s", connect->terminal);
+  guint64 wanted;
+  json_t *answer, *device, *found = NULL;
+  size_t i, n = 0;
+
+  if (connect->device == NULL || !g_ascii_string_to_unsigned (connect->device, 10, 1, G_MAXUINT16, &wanted, NULL))
+    return;
+  answer = ctl_call (connect->ctl, "GET", resource, NULL, NULL);
+  json_array_foreach (json_object_get (answer, "devices"), i, device) {
+    const char *name = json_string_value (json_object_get (device, "device")), *address = json_string_value (json_object_get (device, "address"));
+    g_autofree char *host = NULL;
+    guint16 port = 0;
+
+    if (g_strcmp0 (name, connect->device) == 0)
+      n = 2; /* a name counts before a port */
+    else if (address != NULL && far_parse_address (address, &host, &port, NULL) && port == wanted && n++ == 0)
+      found = json_object_get (device, "device");
+  }
+  if (n == 1 && json_string_value (found) != NULL) {
+    g_free (connect->device);
+    connect->device = g_strdup (json_string_value (found));
+  }
+  json_decref (answer);
 }
 
 static json_t *
@@ -177,6 +207,7 @@ gboolean
 connect_ask (Connect *connect, GError **error)
 {
   g_autofree char *resource = NULL;
+  ask_device_name (connect);
   json_t *wish = ask_wish (connect, error);
   json_t *row = wish != NULL ? ctl_call (connect->ctl, "POST", "sessions", wish, error) : NULL;
 

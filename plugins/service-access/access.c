@@ -134,7 +134,7 @@ static const FarField devices_body[] = { { "devices", FAR_FIELD_ANY, TRUE, N_ ("
 static const FarField session_body[] = {
   { "id", FAR_FIELD_NAME, FALSE, N_ ("request id, named in the login box") },
   { "terminal", FAR_FIELD_STRING, TRUE, N_ ("which terminal"), 64 },
-  { "device", FAR_FIELD_STRING, FALSE, N_ ("which device behind it"), 64 },
+  { "device", FAR_FIELD_STRING, FALSE, N_ ("which device behind it, by its name or its port"), 64 },
   { "for_us", FAR_FIELD_INT, FALSE, N_ ("connection time in microseconds") },
   { "reason", FAR_FIELD_STRING, FALSE, N_ ("why"), 500 },
   { "entry", FAR_FIELD_STRING, FALSE, N_ ("'stream' or 'ports'"), 16 },

@@ -123,6 +123,8 @@ void access_terminal_get (gpointer self, FarCall *call);
 void access_terminal_put (gpointer self, FarCall *call);
 void access_terminal_delete (gpointer self, FarCall *call);
 void access_statement_get (gpointer self, FarCall *call);
+/* ask-device.c: the device that text names, by its name or by its lower port; text where there is none. *other: two have that port, this is one. */
+const char *access_device_named (Access *self, const FarPrincipal *principal, const char *terminal, const char *text, const char **other);
 void access_device_put (gpointer self, FarCall *call);
 void access_device_delete (gpointer self, FarCall *call);
 void access_devices_put (gpointer self, FarCall *call);

@@ -15,6 +15,7 @@ typedef struct {
   FarEntry entry;
   gboolean raw, in_advance, needs_approval;
   const char *login_box, *request, *from, *user;
+  const char *one_of; /* devices of the port that was named instead of one; NULL: at most one has it */
   const char *cause; /* the true cause of a refusal */
   GError *polite;
   char *cause_text;
@@ -74,6 +75,9 @@ check_known (Ask *ask)
     return refuse_unseen (ask, terminal ? "no right" : "unknown terminal");
   if (!terminal)
     return refuse (ask, "unknown terminal", FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it: ask your admin for a right"), ask->who.terminal);
+  if (ask->one_of)
+    return refuse (ask, "more than one device of that port", FAR_ERROR_CONFLICT, _("terminal '%s' has '%s' and others at port %s: name one of them"), terminal->id,
+                   ask->one_of, ask->who.device);
   if (ask->who.device && !g_hash_table_contains (terminal->devices, ask->who.device))
     return refuse (ask, "unknown device", FAR_ERROR_NOT_FOUND, _("terminal '%s' has no device '%s': see farctl terminals %s"), terminal->id,
                    ask->who.device, terminal->id);
@@ -312,6 +316,7 @@ access_session_post (gpointer data, FarCall *call)
   const char *reason = access_text (call->body, "reason");
   Ask ask = { .self = data, .call = call };
   ask.who = (AccessAsked){ call->principal, access_text (call->body, "terminal"), access_text (call->body, "device"), reason ? reason : "", 0 };
+  ask.who.device = access_device_named (data, call->principal, ask.who.terminal, ask.who.device, &ask.one_of);
   ask.object = access_terminal_object (ask.who.terminal, ask.who.device);
   if (ask_read (&ask, call->body) && ask_check (&ask))
     ask_accept (&ask);

@@ -10,6 +10,7 @@ plugins_service_access_service_access_la_LIBADD = $(PLUGIN_LINK) $(SERVICE_ACCES
 plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/access.c \
 	plugins/service-access/access.h \
+	plugins/service-access/ask-device.c \
 	plugins/service-access/ask.c \
 	plugins/service-access/calls.c \
 	plugins/service-access/close.c \

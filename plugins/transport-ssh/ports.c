@@ -61,32 +61,63 @@ bind_at (const char *host, guint16 port)
   return fd;
 }
 
-static int
-draw_one (const char *host, const FarRange *range, guint16 not_this, guint16 *port, GError **error)
+void
+ports_rest (Ssh *self, guint16 port)
 {
+  gint64 rest_us = ssh_options (self)->rest_us, until = far_clock_boottime_us () + rest_us;
+  if (port != 0 && rest_us > 0 && self->door != NULL)
+    g_hash_table_insert (self->resting, GUINT_TO_POINTER (port), g_memdup2 (&until, sizeof until));
+}
+
+static gboolean
+is_resting (Ssh *self, guint16 port)
+{
+  const gint64 *until = g_hash_table_lookup (self->resting, GUINT_TO_POINTER (port));
+  if (until != NULL && far_clock_boottime_us () < *until)
+    return TRUE;
+  g_hash_table_remove (self->resting, GUINT_TO_POINTER (port));
+  return FALSE;
+}
+
+static int
+try_ports (Ssh *self, const char *host, guint16 not_this, gboolean rested, guint16 *port)
+{
+  const FarRange *range = &ssh_options (self)->ports;
   guint32 span = range->high - range->low + 1;
   for (guint i = 0; i < DRAWS; i++) {
     *port = range->low + far_random_u32 (span);
-    int fd = *port == not_this ? -1 : bind_at (host, *port);
+    int fd = *port == not_this || (rested && is_resting (self, *port)) ? -1 : bind_at (host, *port);
     if (fd >= 0)
       return fd;
   }
-  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("no free port at %s in %d-%d (last: %s)"), host, (int) range->low, (int) range->high,
-               g_strerror (errno));
   return -1;
 }
 
+/* One that rests is better than none: a narrow range is used up soon. */
+static int
+draw_one (Ssh *self, const char *host, guint16 not_this, guint16 *port, GError **error)
+{
+  const FarRange *range = &ssh_options (self)->ports;
+  int fd = try_ports (self, host, not_this, TRUE, port);
+  if (fd < 0)
+    fd = try_ports (self, host, not_this, FALSE, port);
+  if (fd < 0)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("no free port at %s in %d-%d (last: %s)"), host, (int) range->low, (int) range->high,
+                 g_strerror (errno));
+  return fd;
+}
+
 gboolean
-ports_draw (const SshOptions *options, gboolean with_y, int fd[2], guint16 port[2], GError **error)
+ports_draw (Ssh *self, gboolean with_y, int fd[2], guint16 port[2], GError **error)
 {
   fd[1] = -1;
   port[1] = 0;
-  fd[0] = draw_one ("127.0.0.1", &options->ports, 0, &port[0], error);
+  fd[0] = draw_one (self, "127.0.0.1", 0, &port[0], error);
   if (fd[0] < 0)
     return FALSE;
   if (!with_y)
     return TRUE;
-  fd[1] = draw_one (options->y_listen, &options->ports, port[0], &port[1], error);
+  fd[1] = draw_one (self, ssh_options (self)->y_listen, port[0], &port[1], error);
   if (fd[1] >= 0)
     return TRUE;
   close (fd[0]);

@@ -360,7 +360,7 @@ server_reserve (gpointer data, const FarTunnelSpec *spec, FarTunnelFunc events, 
     far_request_fail_new (req, FAR_ERROR_DENIED, "%s", _("a port Y is for one address, and none is known"));
     return;
   }
-  if (!ports_draw (options, spec->entry == FAR_ENTRY_PORTS, fd, port, &error)) {
+  if (!ports_draw (self, spec->entry == FAR_ENTRY_PORTS, fd, port, &error)) {
     far_request_fail (req, error);
     return;
   }
@@ -368,6 +368,7 @@ server_reserve (gpointer data, const FarTunnelSpec *spec, FarTunnelFunc events, 
   PortRules rules = { spec->raw, (char *) spec->person_address, options->y_connections };
   tunnel->terminal = g_strdup (spec->terminal);
   tunnel->x = port[0];
+  tunnel->y = port[1];
   tunnel->ports = ports_new (tunnel, fd[0], fd[1], &rules);
   far_home_post (tunnel->home, open_ports, tunnel_ref (tunnel));
   tunnel_unref (tunnel);

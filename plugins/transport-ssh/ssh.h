@@ -23,7 +23,7 @@ typedef struct {
   char *listen, *advertise, *y_host, *y_listen, *ciphers;
   FarRange ports;
   GStrv login, trusted;
-  gint64 connections, per_address, unverified, y_connections;
+  gint64 connections, per_address, unverified, y_connections, rest_us;
 } SshOptions;
 
 typedef struct _Door Door;
@@ -31,6 +31,7 @@ typedef struct _Door Door;
 typedef struct {
   FarInstance *at;
   GHashTable *tunnels;  /* session → Tunnel */
+  GHashTable *resting;  /* port (GUINT_TO_POINTER) → gint64 *, boottime until which it is not drawn again if there is another */
   char *host_key;       /* "ssh-ed25519 AAAA…" of this node */
   char *keys;
   char *address;        /* told to terminals */
@@ -75,7 +76,7 @@ struct _Tunnel {
   Wire *wire;              /* the present link, granted; NULL: none */
   char *bind_host;         /* as the terminal wrote it */
   Ports *ports;            /* server */
-  guint16 x;
+  guint16 x, y;
   guint n_joins;
 };
 
@@ -111,7 +112,9 @@ typedef struct {
 } PortRules;
 
 /* Draws and binds; entry stream: X only. Two descriptors. [main] */
-gboolean ports_draw (const SshOptions *options, gboolean with_y, int fd[2], guint16 port[2], GError **error);
+gboolean ports_draw (Ssh *self, gboolean with_y, int fd[2], guint16 port[2], GError **error);
+/* A session has ended: its ports are not drawn for a while. [main] */
+void ports_rest (Ssh *self, guint16 port);
 Ports *ports_new (Tunnel *tunnel, int x_fd, int y_fd, const PortRules *rules); /* [main]; takes descriptors */
 void ports_open (Ports *ports);      /* [home] */
 void ports_link_up (Ports *ports);   /* [home] those that wait go through */

@@ -108,6 +108,7 @@ init (gpointer data, FarInstance *at, GError **error)
   Ssh *self = data;
   self->at = at;
   self->tunnels = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, tunnel_unref);
+  self->resting = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   return check_ciphers (ssh_options (self), error) && check_y_listen (ssh_options (self), error);
 }
 
@@ -169,7 +170,9 @@ stop (gpointer data)
 static void
 fini (gpointer data)
 {
-  g_clear_pointer (&((Ssh *) data)->tunnels, g_hash_table_unref);
+  Ssh *self = data;
+  g_clear_pointer (&self->tunnels, g_hash_table_unref);
+  g_clear_pointer (&self->resting, g_hash_table_unref);
 }
 
 static void
@@ -231,6 +234,8 @@ static const FarOption options[] = {
     .summary = N_ ("address of this machine where the ports Y are bound; 0.0.0.0 or :: for all") },
   { .name = "ports", .type = FAR_OPT_RANGE, .offset = AT (ports), .fallback = "10000-65535", .summary = N_ ("where X and Y are drawn from"),
     .min = 1024, .max = 65535 },
+  { .name = "ports-rest", .type = FAR_OPT_DURATION, .offset = AT (rest_us), .fallback = "10m",
+    .summary = N_ ("for which a port is not drawn again after its session, as long as others are free"), .min = 0, .max = 24 * 3600 * (gint64) G_USEC_PER_SEC },
   { .name = "login", .type = FAR_OPT_REFS, .offset = AT (login), .summary = N_ ("authenticators that know the tokens"),
     .ref_kind = FAR_KIND_AUTHENTICATOR },
   { .name = "connections", .type = FAR_OPT_INT, .offset = AT (connections), .fallback = "4096", .summary = N_ ("terminals at once"), .min = 1,

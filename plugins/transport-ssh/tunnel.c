@@ -125,8 +125,11 @@ tell_ended (Tunnel *tunnel)
   if (events == NULL)
     return;
   tunnel_ref (tunnel);
-  if (tunnel->self != NULL)
+  if (tunnel->self != NULL) {
+    ports_rest (tunnel->self, tunnel->x);
+    ports_rest (tunnel->self, tunnel->y);
     g_hash_table_remove (tunnel->self->tunnels, tunnel->session);
+  }
   tell_shut (tunnel);
   tunnel_tell (tunnel, &event);
   tunnel->events = NULL;

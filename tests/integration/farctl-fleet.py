@@ -66,6 +66,12 @@ class Ways(FleetCase):
         self.fleet.farctl_as("erin", "close", row["session"])
         self.assertEqual(self.fleet.farctl_as("erin", "connect", "t1", "--listen", "0", check=False).returncode, 1)
 
+    def test_a_device_by_its_port(self):
+        port = self.echo.address.split(":")[1]
+        out = self.fleet.farctl_as("alice", "connect", f"t1/{port}", "--password-stdin", "--", "python3", "-c", TALK, input=self.password())
+        self.assertEqual(out, "are you there?\n")
+        self.assertEqual(self.last("session")["device"], "echo")
+
     def test_stdin_and_stdout_from_far_away(self):
         text = "".join(f"line {n}\n" for n in range(20000))
         out = self.fleet.farctl_as("alice", "connect", "t1/echo", "-", "--password-stdin", input=self.password() + text)

@@ -59,6 +59,11 @@ tests_fixtures_authenticator_wax_la_LDFLAGS = $(FIXTURE_LD)
 tests_fixtures_authenticator_wax_la_LIBADD = $(PLUGIN_LINK)
 tests_fixtures_authenticator_wax_la_SOURCES = tests/fixtures/authenticator-wax.c
 
+check_PROGRAMS += tests/unit/test-ports
+tests_unit_test_ports_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_ports_CFLAGS = $(TEST_CC)
+tests_unit_test_ports_LDFLAGS = $(TEST_LD)
+tests_unit_test_ports_LDADD = $(TEST_LINK)
 check_PROGRAMS += tests/unit/test-tunnel
 tests_unit_test_tunnel_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_tunnel_CFLAGS = $(TEST_CC)

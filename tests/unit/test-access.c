@@ -414,6 +414,25 @@ START_TEST (test_second_writer)
 }
 END_TEST
 
+/* A device named by its lower port, if one has it that the person may see; a name counts first. */
+START_TEST (test_lower_port)
+{
+  static const char *const rows[][2] = { { "p1", "192.0.2.9:8502" }, { "p2", "192.0.2.9:8503" }, { "p3", "192.0.2.10:8503" }, { "8504", "192.0.2.9:1" }, { "p5", "192.0.2.9:8504" } };
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_autofree char *resource = g_strdup_printf ("terminals/t1/devices/%s", rows[i][0]);
+    ck_assert_uint_lt (ask_root ("PUT", resource, json_pack ("{s:s, s:s}", "endpoint", "lan", "address", rows[i][1])).status, 300);
+  }
+  g_autofree char *id = session_ask ("alice", wish_for ("t1", "8502")), *named = session_ask ("alice", wish_for ("t1", "8504"));
+  ck_assert_str_eq (text_of (session_body (id), "device"), "p1");
+  ck_assert_str_eq (text_of (session_body (named), "device"), "8504");
+  refused (ask_person ("alice", "POST", "sessions", wish_for ("t1", "8503")), 409, "name one of them", "more than one device of that port");
+  refused (ask_person ("alice", "POST", "sessions", wish_for ("t1", "8505")), 404, "no device '8505'", "unknown device");
+  grant ("dora", "connect", "terminals/t1/devices/p2");
+  g_autofree char *alone = session_ask ("dora", wish_for ("t1", "8503"));
+  ck_assert_str_eq (text_of (session_body (alone), "device"), "p2");
+}
+END_TEST
+
 /* How to come in: no clear text but with the right, a known address and a login in advance. */
 START_TEST (test_entries)
 {
@@ -665,6 +684,7 @@ main (void)
   tcase_add_test (cases, test_unseen);
   tcase_add_test (cases, test_second_writer);
   tcase_add_test (cases, test_entries);
+  tcase_add_test (cases, test_lower_port);
   tcase_add_test (cases, test_limits);
   tcase_add_test (cases, test_terminal_refuses);
   tcase_add_test (cases, test_approval);

@@ -9,10 +9,6 @@
   "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1', 't1 word-2 session/s1', 't1 word-3 session/s2', 't1 word-4 session/gone']\n" \
   "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax]}\n  t: {type: ssh}\n"
 
-#define Y_ELSEWHERE                                                                                                               \
-  "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1']\n"                                              \
-  "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax], y-listen: 127.0.0.3}\n  t: {type: ssh}\n"
-
 static Side cloud, terminal;
 static Echo device;
 
@@ -379,35 +375,6 @@ START_TEST (silent_at_y)
 }
 END_TEST
 
-/* Nobody is a port opened to that is not known by address, in clear text or not. */
-START_TEST (y_needs_an_address)
-{
-  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .raw = _i == 1, .length_us = SECONDS (600) };
-  Answer answer = { 0 };
-  ssh_ops ("z")->reserve (instance_self (FAR_KIND_TRANSPORT, "z"), &spec, side_hears, &cloud, far_request_new (answered, &answer, 0));
-  answer_wait (&answer);
-  ck_assert (g_error_matches (answer.error, FAR_ERROR, FAR_ERROR_DENIED));
-  g_error_free (answer.error);
-}
-END_TEST
-
-/* Who is told as loopback sits at this machine: also where Y is bound to another of its addresses, from which the kernel then dials. */
-START_TEST (y_on_another_address_of_this_machine)
-{
-  node_stop ();
-  node_start (Y_ELSEWHERE);
-  FarTunnel *tunnel = reserve_in_band ();
-  dial_well (tunnel, "word-1");
-  static const char *const from[] = { "127.0.0.3", "127.0.0.1", "127.0.0.2" };
-  for (guint i = 0; i < G_N_ELEMENTS (from); i++) {
-    int person = person_dials_at ("127.0.0.3", tunnel->y, from[i]);
-    ck_assert_msg (i == 2 ? is_thrown_out (person) : person_hears_echo (person, "me"), "from %s", from[i]);
-    close (person);
-  }
-  far_tunnel_free (tunnel);
-}
-END_TEST
-
 /* At both ends on their own; a person in the middle of a transfer is cut. */
 START_TEST (deadline_at_both_ends)
 {
@@ -765,8 +732,6 @@ main (void)
   add (cases, y_is_for_one_address, 1);
   add (cases, raw_y_has_a_minute, 2);
   add (cases, silent_at_y, 2);
-  add (cases, y_needs_an_address, 2);
-  add (cases, y_on_another_address_of_this_machine, 1);
   add (cases, deadline_at_both_ends, 1);
   add (cases, deadline_while_main_is_blocked, 2);
   add (cases, deadline_can_be_moved, 1);
