@@ -261,7 +261,7 @@ plugin_json (const FarPlugin *plugin)
     json_object_set_new (row, "libs", json_string (plugin->note->libs));
   }
   if (plugin->info != NULL)
-    json_object_set_new (row, "version", json_string (plugin->info->version));
+    json_object_update_new (row, json_pack ("{s:s?, s:s?}", "version", plugin->info->version, "license", plugin->info->license));
   if (plugin->error != NULL)
     json_object_set_new (row, "cause", json_string (plugin->error->message));
   return row;

@@ -95,6 +95,10 @@ typedef struct {
 /* ELF note "Farwatch", type 0x46415230 ("FAR0"): text lines `abi=0`, `name=…`, `types=kind/name kind/name`, `libs=…`, NUL-terminated.
  * types and libs are plain string literals so that they are in the file as they stand; a test compares them with the table. */
 #define FAR_NOTE_TYPE 0x46415230u
+/* What stands in a plugin's table is its author's choice: defined (SPDX) before this header is included. */
+#ifndef FAR_PLUGIN_LICENSE
+#define FAR_PLUGIN_LICENSE "unspecified"
+#endif
 #define FAR_STR_(x) #x
 #define FAR_STR(x) FAR_STR_ (x)
 #define FAR_PLUGIN(name_, version_, types_text, libs_text, ...)                                              \
@@ -109,6 +113,6 @@ typedef struct {
   static const FarType *const far_plugin_types_[] = { __VA_ARGS__, NULL };                                   \
   G_MODULE_EXPORT extern const FarPluginInfo far_plugin_info;                                                \
   G_MODULE_EXPORT const FarPluginInfo far_plugin_info = { sizeof (FarPluginInfo), FAR_ABI, (name_), (version_),              \
-                                          "LGPL-2.1-or-later", far_plugin_types_ };
+                                          FAR_PLUGIN_LICENSE, far_plugin_types_ };
 
 G_END_DECLS

@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import subprocess
+import tempfile
 import unittest
 
 import tap
@@ -41,6 +42,18 @@ class Libraries(unittest.TestCase):
             needed = self.needed(path)
             self.assertIn("libc.so.6", needed)
             self.assertEqual([name for name in needed if re.match(r"lib(ssl|crypto)\.so", name)], [], path)
+
+
+class Configure(unittest.TestCase):
+    def test_the_folder_core_is_no_core_file(self):
+        """autoconf's `rm -f core …` after each test says nothing in a build tree, and removes the rest."""
+        with open(os.path.join(os.environ["FARWATCH_TEST_SRCDIR"], "configure.ac"), encoding="utf-8") as file:
+            function = re.search(r"(?ms)^rm \(\)\n\{.*?^\}", file.read()).group()
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "core"))
+            open(os.path.join(folder, "conftest.err"), "w", encoding="utf-8").close()
+            done = subprocess.run(["sh", "-c", function + "\nrm -f core conftest.err && rm -f -r nothing"], cwd=folder, capture_output=True, text=True, timeout=30)
+            self.assertEqual((done.returncode, done.stderr, os.listdir(folder)), (0, "", ["core"]))
 
 
 tap.main()

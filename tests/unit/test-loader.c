@@ -70,6 +70,7 @@ START_TEST (a_good_plugin_gives_its_types)
   list = far_loader_json ();
   ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 0), "state")), "loaded");
   ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 0), "version")), "1.2");
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 0), "license")), "LGPL-2.1-or-later");
   json_decref (list);
 }
 END_TEST
@@ -105,6 +106,19 @@ START_TEST (a_plugin_without_the_type_is_told_with_what_it_holds)
 {
   link_fixture (folder, "sensor-number");
   REFUSED ("number", "sensor type 'number' is not installed", "plugin sensor-number is, and holds: sensor/number-file");
+}
+END_TEST
+
+START_TEST (a_plugin_has_its_authors_licence)
+{
+  g_autofree char *message = NULL;
+  json_t *list;
+
+  link_fixture (folder, "sensor-number");
+  ck_assert_ptr_nonnull (load ("number-file", NULL, &message));
+  list = far_loader_json ();
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 0), "license")), "MIT");
+  json_decref (list);
 }
 END_TEST
 
@@ -291,6 +305,7 @@ main (void)
   tcase_add_test (tcase, what_is_not_there_names_its_package);
   tcase_add_test (tcase, what_is_nearly_there_is_proposed);
   tcase_add_test (tcase, a_plugin_without_the_type_is_told_with_what_it_holds);
+  tcase_add_test (tcase, a_plugin_has_its_authors_licence);
   tcase_add_test (tcase, a_type_of_another_kind_is_told_with_its_section);
   tcase_add_test (tcase, a_misnamed_copy_leaves_the_good_one_usable);
   tcase_add_test (tcase, another_abi_is_told_with_both_numbers);
