@@ -11,4 +11,7 @@ result=$(systemd-analyze security --offline=true --root="$root" --threshold=15 f
 echo "$result"
 # an unknown directive or value is reported there and ignored
 if grep -q "farwatchd@.service:[0-9]*:" <<<"$result"; then exit 1; fi
+# without the profile it fails and says so, and it asks for the file that it reads
+profile=$(sed -n 's/^ExecStart=.* --profile //p' "$FARWATCH_TEST_BUILDDIR/etc/farwatchd@.service")
+grep -qxF "AssertPathExists=$profile" "$FARWATCH_TEST_BUILDDIR/etc/farwatchd@.service"
 exit "${status:-0}"
