@@ -80,6 +80,13 @@ door_hops_ok (const FarMessage *request, GError **error)
 
 /* A message made by hand by a door (HTTP) is checked like a decoded one. */
 static gboolean
+door_too_large (gsize size, gsize max, GError **error)
+{
+  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("the body has %" G_GSIZE_FORMAT " bytes, %" G_GSIZE_FORMAT " are taken at most: send it in parts"), size, max);
+  return FALSE;
+}
+
+static gboolean
 door_form_ok (const FarMessage *request, GError **error)
 {
   gsize max = g_strcmp0 (request->content_type, FAR_TYPE_BATCH) == 0 ? FAR_BATCH_MAX : FAR_BODY_MAX;
@@ -91,7 +98,7 @@ door_form_ok (const FarMessage *request, GError **error)
   if (request->resource == NULL || !far_frame_resource_ok (request->resource))
     return door_fail (error, FAR_ERROR_INVALID, _("the resource is not a path"));
   if (request->body != NULL && g_bytes_get_size (request->body) > max)
-    return door_fail (error, FAR_ERROR_LIMIT, _("the body is too large"));
+    return door_too_large (g_bytes_get_size (request->body), max, error);
   return door_hops_ok (request, error);
 }
 

@@ -164,6 +164,11 @@ class Fleet(FleetCase, Golden):
     def test_table(self):
         self.compare(FLEET, self.run_row, self.names)
 
+    def test_a_listener_is_logged_once(self):
+        lines = self.fleet.cloud.last_lines(10000)
+        for name, port in self.fleet.ports.items():
+            self.assertEqual(len([line for line in lines if re.search(rf"listen.*:{port}\b", line)]), 1, name)
+
 
 class Table(unittest.TestCase):
     def test_there_are_enough(self):

@@ -108,7 +108,6 @@ ALONE = [
 FLEET = [
     row("terminals", "terminals", "t9", at="cloud"),
     row("terminals", "terminals", "t 9", at="cloud"),
-    row("terminals", "terminals", at="terminal", good=True),
     row("terminals", "terminals", "t1", at="carol"),
     row("terminals", "terminals", at="desk"),
     row("terminal-add", "terminal", "add", "a b", at="cloud"),
