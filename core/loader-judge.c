@@ -54,14 +54,14 @@ judge_types (const FarPluginInfo *info, const FarNote *note, GError **error)
 static gboolean
 judge_table (const FarPluginInfo *info, const FarNote *note, GError **error)
 {
-  g_autofree char *abi = g_strdup_printf ("%u", info->abi);
+  g_autofree char *noted = g_strdup_printf ("%u", note->abi), *abi = g_strdup_printf ("%u", info->abi);
 
   if (info->struct_size < sizeof *info) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("its table has %u bytes, %u are needed"), info->struct_size, (guint) sizeof *info);
     return FALSE;
   }
   if (info->abi != note->abi)
-    return mismatch (error, _("the ABI"), "0", abi);
+    return mismatch (error, _("the ABI"), noted, abi);
   if (g_strcmp0 (info->name, note->name) != 0)
     return mismatch (error, _("the name"), note->name, info->name);
   return judge_types (info, note, error);

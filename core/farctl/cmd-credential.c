@@ -69,7 +69,7 @@ offer_read (const char *path, GError **error)
   if (json_is_object (offer))
     return offer;
   json_decref (offer);
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("no offer in %s: `farctl call GET sessions/SESSION/offer` prints one"), path);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("no offer in %s: `farctl call POST sessions/SESSION/offer` takes one"), path);
   return NULL;
 }
 
@@ -107,7 +107,7 @@ credential_open (Ctl *ctl, Credential *credential, const char *session, GError *
 {
   g_autofree char *resource = ctl_path (error, "sessions", session, "offer", NULL);
 
-  credential->offer = credential->file != NULL ? offer_read (credential->file, error) : ctl_call (ctl, "GET", resource, NULL, error);
+  credential->offer = credential->file != NULL ? offer_read (credential->file, error) : ctl_call (ctl, "POST", resource, NULL, error);
   if (credential->offer == NULL)
     return FALSE;
   const char *sealed = json_string_value (json_object_get (credential->offer, "sealed"));

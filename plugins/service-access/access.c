@@ -190,7 +190,7 @@ static const FarHandler handlers[] = {
   { "DELETE", "sessions/{s}", FAR_ACTION_NONE, NULL, NULL, 0, access_session_delete, N_ ("close a session") },
   { "POST", "sessions/{s}/approve", FAR_ACTION_NONE, NULL, approve_body, 0, access_session_approve, N_ ("agree to a session, or refuse it") },
   { "POST", "sessions/{s}/stream", FAR_ACTION_NONE, NULL, NULL, 0, access_stream_post, N_ ("a ticket for its byte streams") },
-  { "GET", "sessions/{s}/offer", FAR_ACTION_NONE, NULL, NULL, 0, access_offer_get, N_ ("its offer, for a stock end") },
+  { "POST", "sessions/{s}/offer", FAR_ACTION_NONE, NULL, NULL, 0, access_offer_take, N_ ("take its offer to a stock end: it is on its way then") },
   { "POST", "sessions/{s}/report", FAR_ACTION_NODE, NULL, report_body, 0, access_report_post, N_ ("a terminal reports") },
   { "POST", "poll", FAR_ACTION_NODE, NULL, poll_body, 0, access_poll_post, N_ ("a terminal asks whether access is wanted") },
   { "GET", "history", FAR_ACTION_NONE, NULL, NULL, 0, access_history_get, N_ ("who reached what, and refusals") },

@@ -267,7 +267,7 @@ gboolean access_tunnel_wanted (const AccessOpts *opts, FarInstance *at);    /* â
 void access_nodes_get (gpointer self, FarCall *call);
 void access_offer_make (AccessSession *session);
 void access_offer_push (AccessSession *session);
-void access_offer_get (gpointer self, FarCall *call);
+void access_offer_take (gpointer self, FarCall *call);
 void access_poll_post (gpointer self, FarCall *call);
 void access_report_post (gpointer self, FarCall *call);
 void access_stream_post (gpointer self, FarCall *call);

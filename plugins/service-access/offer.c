@@ -152,7 +152,7 @@ access_offer_push (AccessSession *session)
 
 /* For a stock end, which has no agent that polls: its owner fetches the offer and opens the credential there (`farctl credential open`). */
 void
-access_offer_get (gpointer data, FarCall *call)
+access_offer_take (gpointer data, FarCall *call)
 {
   AccessSession *session = access_called_session (data, call);
   if (!session)

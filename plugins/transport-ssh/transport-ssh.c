@@ -268,4 +268,4 @@ static const FarTransportType ssh_type = {
   .tunnels = &tunnel_ops,
 };
 
-FAR_PLUGIN ("transport-ssh", "0.1", "transport/ssh endpoint/ssh-login", "libssh-gcrypt.so.4", &ssh_type.type, &ssh_login_type.type)
+FAR_PLUGIN ("transport-ssh", "0.1", "transport/ssh endpoint/ssh-login", "libssh-gcrypt.so.4 libgcrypt.so.20", &ssh_type.type, &ssh_login_type.type)

@@ -43,6 +43,24 @@ class Libraries(unittest.TestCase):
             self.assertIn("libc.so.6", needed)
             self.assertEqual([name for name in needed if re.match(r"lib(ssl|crypto)\.so", name)], [], path)
 
+    def direct(self, path):
+        """What the file itself asks the loader for."""
+        run = subprocess.run(["readelf", "-d", path], capture_output=True, text=True, check=True, timeout=60)
+        return set(re.findall(r"\(NEEDED\).*\[(.*)\]", run.stdout))
+
+    def test_notes_say_what_is_needed(self):
+        """A note's `libs=` is what a plugin needs beyond what the core has brought; a missing one could not be named from it else."""
+        core = self.direct(os.path.join(BUILD, ".libs", "libfarwatch.so.0"))
+        plugins = glob.glob(os.path.join(BUILD, "plugins", "**", ".libs", "*-*.so"), recursive=True)
+        self.assertGreater(len(plugins), 5)
+        for path in plugins:
+            with open(path, "rb") as file:
+                note = re.search(rb"abi=\d+\nname=[^\n\0]*\ntypes=[^\n\0]*\nlibs=([^\0]*)\0", file.read())
+            with self.subTest(os.path.basename(path)):
+                told, needed = set(note.group(1).decode().split()), self.direct(path)
+                self.assertLessEqual(told, needed)
+                self.assertEqual({name for name in needed - core - told if not re.match(r"lib(farwatch|c|m|gcc_s|asan|ubsan|gobject-2\.0|pthread|dl)\.so|ld-linux", name)}, set())
+
 
 class Configure(unittest.TestCase):
     def test_the_folder_core_is_no_core_file(self):

@@ -170,12 +170,12 @@ class StockTerminal(unittest.TestCase):
         with self.assertRaisesRegex(FarctlError, "not sealed to this node"):
             self.farctl("credential", "open", session, "--keys", other)
         bob = lab.Person(self.fleet, "bob").login()
-        self.assertEqual(bob.ask("GET", f"sessions/{session}/offer")[0], 403)
+        self.assertEqual(bob.ask("POST", f"sessions/{session}/offer")[0], 403)
 
     def test_an_offer_that_was_changed(self):
         session = self.alice.request(TERMINAL)["session"]
         self.wait_offer(session)
-        offer = self.alice.call("GET", f"sessions/{session}/offer")
+        offer = self.alice.call("POST", f"sessions/{session}/offer")
         for field, value in {"address": "127.0.0.1:1", "x": 1, "generation": 7, "host_key": "ssh-ed25519 AAAA", "session": "another"}.items():
             done = self.fleet.farctl("credential", "open", session, "--keys", self.keys, "--offer", "-", input=json.dumps({**offer, field: value}), check=False)
             self.assertEqual((done.returncode, done.stdout), (1, ""), field)

@@ -194,10 +194,13 @@ END_TEST
 START_TEST (an_offer_is_for_who_asked)
 {
   g_autofree char *id = session_ask ("alice", wish_for ("t1", NULL)), *resource = g_strdup_printf ("sessions/%s/offer", id);
-  ck_assert_uint_eq (ask_person ("carol", "GET", resource, NULL).status, 403);
+  ck_assert_uint_eq (ask_person ("carol", "POST", resource, NULL).status, 403);
   ck_assert_str_eq (session_state (id), "permitted");
-  ck_assert_uint_eq (ask_person ("mallory", "GET", resource, NULL).status, 404);
-  ck_assert_uint_eq (ask_person ("alice", "GET", resource, NULL).status, 200);
+  ck_assert_uint_eq (ask_person ("mallory", "POST", resource, NULL).status, 404);
+  ck_assert_uint_ge (ask_person ("alice", "GET", resource, NULL).status, 400); /* to take it changes the session, so it is no GET */
+  ck_assert_str_eq (session_state (id), "permitted");
+  ck_assert_uint_eq (ask_person ("alice", "POST", resource, NULL).status, 200);
+  ck_assert_str_eq (session_state (id), "opening");
 }
 END_TEST
 
