@@ -35,15 +35,25 @@ of_stream (FarStream *stream)
   return (Channel *) stream;
 }
 
+/* libssh is in the middle of something: neither called again from within its callback, which might handle the very packet that takes away what the callback
+ * goes on with, nor from within a call that handles packets. */
+static gboolean
+is_inside (Channel *self)
+{
+  return self->in_callback || self->wire->telling > 0 || self->wire->inside > 0;
+}
+
 /* ---- what libssh tells ---- */
 
 static void
 tell (Channel *self, guint ready)
 {
-  if (wire_may_tell (self->wire))
+  if (wire_may_tell (self->wire)) {
+    self->wire->telling++;
     far_stream_tell (&self->head, ready);
-  else
-    self->changed = TRUE;
+    self->wire->telling--;
+  }
+  self->changed = TRUE; /* and once more in the turn: what would have called libssh has waited */
 }
 
 static int
@@ -61,7 +71,9 @@ on_data (ssh_session session, ssh_channel channel, void *data, uint32_t size, in
   self->show = data;
   self->size = size;
   self->in_callback = TRUE;
+  self->wire->telling++;
   far_stream_tell (&self->head, FAR_READY_READ);
+  self->wire->telling--;
   self->in_callback = FALSE;
   gsize left = self->freed ? 0 : self->size;
   self->size = 0;
@@ -132,7 +144,7 @@ chan_peek (FarStream *stream, FarBatch *batch)
   batch->eof = FALSE;
   if (stream->closed || !self->opened)
     return;
-  if (self->size == 0 && self->unread && !self->in_callback)
+  if (self->size == 0 && self->unread && !is_inside (self))
     drain (self);
   if (self->size > 0) {
     batch->frames[0] = (FarFrame){ .data = self->show, .size = self->size };
@@ -162,7 +174,7 @@ chan_consume (FarStream *stream, gsize bytes)
 static guint32
 room (Channel *self)
 {
-  if (!self->opened || self->ended || self->in_callback || self->wire->inside > 0 || !wire_can_write (self->wire))
+  if (!self->opened || self->ended || is_inside (self) || !wire_can_write (self->wire))
     return 0;
   return ssh_channel_window_size (self->channel);
 }
@@ -255,7 +267,7 @@ chan_shutdown (FarStream *stream, FarDirection what)
   if (!(what & FAR_DIRECTION_WRITE) || self->channel == NULL)
     return;
   self->end_wanted = TRUE;
-  if (self->in_callback || self->wire->inside > 0 || !self->opened)
+  if (is_inside (self) || !self->opened)
     wire_kick (self->wire);
   else
     send_end (self);
@@ -314,6 +326,7 @@ wire_channel_reap (Channel *self)
 {
   if (!self->freed || self->host != NULL)
     return FALSE;
+  WIRE_RULE (self->channel != NULL && !self->in_callback && self->wire->inside == 0);
   wire_enter (self->wire);
   ssh_remove_channel_callbacks (self->channel, &self->callbacks);
   if (self->opened && self->end_wanted)
@@ -329,6 +342,7 @@ wire_channel_reap (Channel *self)
 void
 wire_channel_wire_dead (Channel *self, const char *cause)
 {
+  WIRE_RULE (self->channel != NULL && !self->in_callback);
   ssh_remove_channel_callbacks (self->channel, &self->callbacks);
   self->channel = NULL; /* goes with the session */
   if (self->freed)

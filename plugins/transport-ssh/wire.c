@@ -169,6 +169,7 @@ static void
 wire_end (Wire *wire)
 {
   const char *cause = wire->cause;
+  WIRE_RULE (far_home_is_here (wire->home) && !wire->dead && !wire->in_turn && wire->inside == 0 && wire->telling == 0);
   wire->dead = TRUE;
   wire_unsettle (wire);
   channels_die (wire, cause);
@@ -195,6 +196,9 @@ static void wait_for_more (Wire *wire);
 void
 wire_enter (Wire *wire)
 {
+  WIRE_RULE (far_home_is_here (wire->home));
+  WIRE_RULE (wire->session != NULL);
+  WIRE_RULE (wire->telling == 0);
   if (wire->inside++ == 0)
     wire->seen = wire->counter.in_bytes;
 }
@@ -255,6 +259,7 @@ static gboolean
 poll_once (Wire *wire)
 {
   guint64 before = wire->counter.in_bytes;
+  WIRE_RULE (wire->in_turn && wire->inside == 0 && wire->telling == 0);
   int result = ssh_event_dopoll (wire->event, 0);
   if (wire->cause == NULL && (result == SSH_ERROR || is_broken (wire)))
     wire->cause = session_cause (wire);

@@ -14,6 +14,13 @@ G_BEGIN_DECLS
 typedef struct _Wire Wire;
 typedef struct _Channel Channel;
 
+/* What we promise libssh (README, "Rules of libssh"): looked at in builds with sanitizers, where breaking a rule shall be seen before its effects are. */
+#ifdef FAR_SANITIZED
+#define WIRE_RULE(holds) g_assert (holds)
+#else
+#define WIRE_RULE(holds) ((void) 0)
+#endif
+
 typedef struct {
   /* Key exchange, connecting, logging in at the other side: called at each turn until it says TRUE. NULL: nothing to do first. */
   gboolean (*advance) (Wire *wire, gpointer user);
@@ -43,6 +50,7 @@ struct _Wire {
   FarLater *later;
   GPtrArray *channels;
   guint inside;       /* depth of our calls into libssh */
+  guint telling;      /* callbacks of libssh that are under way: nothing of it may be called */
   gboolean begun;     /* advance() was asked: the session has its descriptor */
   gboolean ready;     /* advance() has said TRUE */
   gboolean paused;    /* reads nothing: an answer is awaited */

@@ -178,6 +178,34 @@ START_TEST (many_short_connections)
 }
 END_TEST
 
+/* Many that end their input while the answer is on its way: at the end of input nothing may be written from within libssh (WIRE_RULE looks). */
+START_TEST (ends_of_input_under_bytes)
+{
+  FarTunnel *tunnel = reserve_in_band ();
+  g_autofree char *part = g_malloc0 (65536);
+  int person[8];
+  gsize got[8] = { 0 }, all = 0;
+  dial_well (tunnel, "word-1");
+  for (int round = 0; round < 50; round++) {
+    for (int i = 0; i < 8; i++) {
+      person[i] = person_dials (tunnel->y, NULL);
+      ck_assert_int_eq (send (person[i], part, 65536, MSG_NOSIGNAL), 65536);
+      shutdown (person[i], SHUT_WR);
+      got[i] = 0;
+    }
+    for (int i = 0; i < 8; i++) {
+      for (gssize n; (n = person_reads (person[i], part, 65536)) > 0;)
+        got[i] += n;
+      all += got[i];
+      close (person[i]);
+    }
+  }
+  ck_assert_uint_ge (all, 50 * 8 * 1024);
+  await (&cloud.closed, 400);
+  far_tunnel_free (tunnel);
+}
+END_TEST
+
 START_TEST (wrong_tokens)
 {
   FarTunnel *tunnel = reserve_in_band ();
@@ -722,6 +750,7 @@ main (void)
   add (cases, the_whole_way, 1);
   add (cases, bulk_both_ways, 1);
   add (cases, many_short_connections, 1);
+  add (cases, ends_of_input_under_bytes, 1);
   add (cases, wrong_tokens, 1);
   add (cases, a_token_works_once, 1);
   add (cases, other_connections_are_left_alone, 1);
