@@ -27,4 +27,5 @@ EXTRA_DIST += \
 	tests/bench/parts \
 	tests/bench/report \
 	tests/bench/results.json \
-	tests/bench/run
+	tests/bench/run \
+	tests/bench/soak
