@@ -253,6 +253,7 @@ farctl_SOURCES = \
 	core/farctl/commands.c \
 	core/farctl/connect-ask.c \
 	core/farctl/connect-join.c \
+	core/farctl/peer-uid.c \
 	core/farctl/connect-keys.c \
 	core/farctl/connect-run.c \
 	core/farctl/connect.c \

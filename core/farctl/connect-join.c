@@ -59,6 +59,32 @@ connect_open_fd (Ctl *ctl, const char *session, GError **error)
   return stream != NULL ? ctl_stream_fd (stream, error) : -1;
 }
 
+/* Not an end of data: a refusal. */
+static void
+connect_reset (int fd)
+{
+  struct linger now = { .l_onoff = 1 };
+
+  setsockopt (fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  close (fd);
+}
+
+/* What passes here stands under the login of who started this: other users of the machine are turned away. Told once. */
+static gboolean
+connect_may_come (Connect *connect, int near, GError **error)
+{
+  gboolean mine = TRUE;
+  uid_t uid = 0;
+
+  if (!connect->all_users && !connect_peer_is_mine (near, &mine, &uid, error))
+    return FALSE;
+  if (mine || connect->others_said || uid == (uid_t) -1)
+    return mine;
+  connect->others_said = TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("a connection of another user of this machine (uid %u) was turned away; --listen-all-users lets them in"), (unsigned) uid);
+  return FALSE;
+}
+
 gboolean
 connect_accept (Connect *connect, int listener, GError **error)
 {
@@ -68,12 +94,13 @@ connect_accept (Connect *connect, int listener, GError **error)
 
   if (near < 0)
     return TRUE; /* gone before it was taken */
+  if (!connect_may_come (connect, near, error)) {
+    connect_reset (near);
+    return error == NULL || *error == NULL;
+  }
   far = connect_open_stream (connect->ctl, connect->session, error);
   if (far == NULL) {
-    struct linger now = { .l_onoff = 1 };
-
-    setsockopt (near, SOL_SOCKET, SO_LINGER, &now, sizeof now); /* not an end of data: a refusal */
-    close (near);
+    connect_reset (near);
     return FALSE;
   }
   far_pump_start (far_stream_fd_new (far->home, near), far, &spec);

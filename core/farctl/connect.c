@@ -36,6 +36,7 @@ connect_options (Connect *connect, int *argc, char ***argv)
     { "for", 0, 0, G_OPTION_ARG_STRING, &connect->for_text, N_ ("connection time (10m)"), N_ ("TIME") },
     { "reason", 0, 0, G_OPTION_ARG_STRING, &connect->reason, N_ ("why; stands in the history"), N_ ("TEXT") },
     { "listen", 0, 0, G_OPTION_ARG_INT, &connect->listen_port, N_ ("local port for connections; 0: any"), N_ ("PORT") },
+    { "listen-all-users", 0, 0, G_OPTION_ARG_NONE, &connect->all_users, N_ ("every user of this machine may use the local port, not only you"), NULL },
     { "entry", 0, 0, G_OPTION_ARG_STRING, &connect->entry, N_ ("stream: through this program; ports: a port at the cloud for a stock client"), N_ ("HOW") },
     { "raw", 0, 0, G_OPTION_ARG_NONE, &connect->raw, N_ ("clear text through the port; needs the right connect-raw"), NULL },
     { "login", 0, 0, G_OPTION_ARG_STRING, &connect->login, N_ ("in-band: the terminal asks; in-advance: asked here, sealed to the terminal"), N_ ("HOW") },

@@ -13,12 +13,13 @@ typedef struct {
   char *for_text, *reason, *entry, *login, *user, *address;
   gint64 for_us;
   int listen_port;           /* -1: not asked for */
-  gboolean raw, detach, from_stdin, trust_cloud;
+  gboolean raw, detach, from_stdin, trust_cloud, all_users;
   /* as it is */
   char *session, *host_key, *known_hosts, *off; /* off: the terminal is not connected, since when */
   json_t *row;               /* last seen */
   gboolean over;             /* closed, or not known any more */
   gboolean unknown;          /* the cloud says that it knows no such terminal: then it must not give access to it either */
+  gboolean others_said;      /* that somebody else was turned away at the local port */
   gboolean trouble;          /* it was told of a connection that failed */
   int signals;               /* signalfd; -1: none yet */
   pid_t child;               /* 0: none */
@@ -54,6 +55,9 @@ int connect_ssh (Connect *connect);                             /* stock ssh thr
 /* connect-join.c */
 int connect_listen (int port, int *bound, GError **error);
 gboolean connect_accept (Connect *connect, int listener, GError **error);
+/* peer-uid.c: is the other end of a connection from this machine a program of the user that this one runs as? *uid: whose, -1: nobody's any more.
+ * FALSE: the kernel does not tell. */
+gboolean connect_peer_is_mine (int fd, gboolean *mine, uid_t *uid, GError **error);
 FarStream *connect_open_stream (Ctl *ctl, const char *session, GError **error);
 int connect_open_fd (Ctl *ctl, const char *session, GError **error); /* the same behind a descriptor; -1 */
 /* How the bytes ended: our input first, and something came back; otherwise, for whatever reason; by a signal. */

@@ -290,6 +290,25 @@ class Farctl(unittest.TestCase):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(WAIT), 0)
 
+    @unittest.skipIf(os.geteuid() != 0, "becoming somebody else needs root")
+    def test_another_user_of_this_machine(self):
+        """The local port is for who started it; every user only if that was asked for."""
+        for words, heard in ((), ""), (("--listen-all-users",), "HELLO"):
+            door = self.door(Cloud().answers())
+            process = self.start("connect", "t1", "--listen", "0", *words)
+            port = int(re.search(r"127.0.0.1:(\d+)", process.stdout.readline()).group(1))
+            script = f"exec 3<>/dev/tcp/127.0.0.1/{port} && printf hello >&3 && timeout {WAIT} head -c 5 <&3"
+            for user, wanted in ((65534, heard), (os.geteuid(), "HELLO")):
+                with self.subTest(words=words, user=user):
+                    other = subprocess.run(["bash", "-c", script], user=user, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=2 * WAIT)
+                    self.assertEqual(other.stdout, wanted, other.stderr)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(WAIT), 0)
+            said = process.stderr.read()
+            self.assertEqual("another user of this machine (uid 65534) was turned away" in said, not words, said)
+            door.close()
+            os.unlink(door.path)
+
     def test_interrupted_it_closes_in_order(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             door = self.door(Cloud().answers())
