@@ -225,10 +225,16 @@ call_is_small (const FarMessage *message)
   return message->body == NULL || g_bytes_get_size (message->body) <= FAR_BODY_MAX;
 }
 
+void
+far_call_secret (FarCall *call)
+{
+  call->answer->secret = TRUE;
+}
+
 static void
 call_end (FarAnswer *answer, FarMessage *message)
 {
-  if (answer->key != NULL && message->status < 500)
+  if (answer->key != NULL && message->status < 500 && !answer->secret)
     far_dedup_keep (answer->key, answer->request, message);
   call_deliver_all (answer, message);
   call_free (answer);

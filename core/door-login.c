@@ -99,6 +99,7 @@ login_post (gpointer self, FarCall *call)
     far_call_fail_new (call, FAR_ERROR_CONFIG, "%s", far_door_no_login ());
     return;
   }
+  far_call_secret (call);
   login = far_login_new (form, json_string_value (json_object_get (call->body, "name")), call->transport != NULL ? "https" : "control",
                          call->principal->from);
   login->secret = g_strdup (secret);

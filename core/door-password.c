@@ -63,6 +63,7 @@ password_prove (FarCall *call, const char *old)
     far_call_fail_new (call, FAR_ERROR_CONFIG, "%s", far_door_no_login ());
     return;
   }
+  far_call_secret (call);
   login = far_login_new (FAR_LOGIN_PASSWORD, call->principal->name, call->transport != NULL ? "https" : "control", call->principal->from);
   login->secret = g_strdup (old);
   far_login (authenticators, login, far_request_new (password_proved, call, 0));

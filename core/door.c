@@ -257,6 +257,33 @@ door_run (FarAnswer *answer, const FarRoute *route, char *key)
 }
 
 static void
+door_refuse_reused (const FarMessage *request, FarAnswered answered, gpointer user)
+{
+  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFLICT, _("this id was used for another message within 10 minutes"));
+
+  door_refuse (request, FALSE, error, answered, user);
+}
+
+/* TRUE: answered from what is kept, or waiting with the first. Asked after the rights: what may not be done any more is not shown any more either. */
+static gboolean
+door_repeated (const char *key, FarMessage *request, FarAnswered answered, gpointer user)
+{
+  gboolean same = TRUE;
+  FarMessage *kept;
+
+  if (key == NULL)
+    return FALSE;
+  kept = far_dedup_find (key, request, &same);
+  if (kept == NULL && !far_call_join (key, request, answered, user, &same))
+    return FALSE;
+  if (!same)
+    door_refuse_reused (request, answered, user);
+  else if (kept != NULL)
+    far_call_deliver (far_message_ref (kept), TRUE, answered, user);
+  return TRUE;
+}
+
+static void
 door_dispatch (FarAnswer *answer, char *key, FarAnswered answered, gpointer user)
 {
   g_autoptr (GError) error = NULL;
@@ -268,31 +295,11 @@ door_dispatch (FarAnswer *answer, char *key, FarAnswered answered, gpointer user
   } else if (route == NULL || !door_prepare (answer, route, &error)) {
     door_refuse (answer->request, answer->no_route, error, answered, user);
     far_call_drop (&answer->call);
+  } else if (door_repeated (key, answer->request, answered, user)) {
+    far_call_drop (&answer->call);
   } else {
     door_run (answer, route, key);
   }
-}
-
-/* TRUE: answered from what is kept, or waiting with the first. */
-static gboolean
-door_repeated (const char *key, FarMessage *request, FarAnswered answered, gpointer user)
-{
-  g_autoptr (GError) error = NULL;
-  gboolean same = TRUE;
-  FarMessage *kept;
-
-  if (key == NULL)
-    return FALSE;
-  kept = far_dedup_find (key, request, &same);
-  if (kept == NULL && !far_call_join (key, request, answered, user, &same))
-    return FALSE;
-  if (!same) {
-    g_set_error_literal (&error, FAR_ERROR, FAR_ERROR_CONFLICT, _("this id was used for another message within 10 minutes"));
-    door_refuse (request, FALSE, error, answered, user);
-  } else if (kept != NULL) {
-    far_call_deliver (far_message_ref (kept), TRUE, answered, user);
-  }
-  return TRUE;
 }
 
 void
@@ -300,6 +307,7 @@ far_door_submit (const FarPrincipal *principal, const char *transport, FarMessag
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *key = NULL;
+  gboolean same = TRUE;
   FarAnswer *answer;
 
   if (!door_form_ok (request, &error)) {
@@ -307,8 +315,10 @@ far_door_submit (const FarPrincipal *principal, const char *transport, FarMessag
     return;
   }
   key = far_dedup_key (principal, request->id);
-  if (door_repeated (key, request, answered, user))
+  if (key != NULL && far_dedup_find (key, request, &same) != NULL && !same) {
+    door_refuse_reused (request, answered, user);
     return;
+  }
   answer = far_call_new (principal, request, answered, user);
   answer->call.transport = g_strdup (transport);
   door_dispatch (answer, key, answered, user);

@@ -49,6 +49,7 @@ struct _FarAnswer {
   FarMessage *request;
   GArray *askers;             /* who waits: one, and those that sent the same message again */
   char *key;                  /* for dedup; NULL: not kept */
+  gboolean secret;            /* the answer is not kept */
   gint64 deadline_us;         /* boottime */
   gboolean no_route;          /* this node has no such resource, or not with that method: told in the header `route` */
 };

@@ -3,7 +3,7 @@
  *
  * A request has {id, method, resource, headers, content type, body}, an answer {id, status, headers, content type, body}. Body at most
  * FAR_BODY_MAX at every door; lists page by `after`; anything larger or live is answered by a stream ticket. Same sender and id within
- * 10 minutes: the stored answer, not run again. At most two node hops (header "hops"). JSON bodies are {"error":"word","message":"…","next":"…"} for
+ * 10 minutes: the stored answer, not run again, while the right is still there; an answer with a ticket or token is not stored. At most two node hops (header "hops"). JSON bodies are {"error":"word","message":"…","next":"…"} for
  * errors. Wire form (every own door): u32 BE length of the header JSON, header JSON (its "n" = bytes of the body), body bytes: self-delimiting, so the same bytes
  * are one WebSocket message or a run in a byte stream (control socket, farctl's link). Format and vectors in doc/formats.md.
  * A connection that sent `STREAM tickets/T` and got 200 is that ticket's byte stream from then on (on WebSocket: path /stream/T instead). */
@@ -71,6 +71,9 @@ typedef struct {
   struct _FarAnswer *answer;
 } FarCall;
 
+/* The answer will hold a secret (a ticket, a token): it is not kept for who sends the message twice, and who does so makes another. Before it is
+ * answered. [main] */
+void far_call_secret (FarCall *call);
 /* Answers a call, once; the call is gone afterwards. [main] */
 void far_call_answer (FarCall *call, guint status, json_t *body /* takes */);
 void far_call_fail (FarCall *call, GError *error /* takes */);

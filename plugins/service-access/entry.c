@@ -39,6 +39,7 @@ access_stream_post (gpointer data, FarCall *call)
   } else {
     if (!session->ticket)
       session->ticket = far_ticket_new (session->principal, TRUE, session->deadline.boottime_us, stream_came, session);
+    far_call_secret (call);
     far_call_answer (call, 201, json_pack ("{s:s}", "ticket", session->ticket));
   }
 }

@@ -123,6 +123,7 @@ access_join_post (gpointer data, FarCall *call)
   const char *node = access_text (call->body, "node");
   gboolean replace = json_is_true (json_object_get (call->body, "replace")), managed;
   gint64 for_us = join_for (call, &error);
+  far_call_secret (call);
   joins_forget (self);
   if (!for_us) {
     far_call_fail (call, error);

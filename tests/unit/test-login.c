@@ -253,6 +253,34 @@ START_TEST (login_by_message)
 }
 END_TEST
 
+/* Somebody who is in already, and whose answer was lost: what is kept in memory opens nothing. */
+START_TEST (the_answer_of_a_login_is_not_kept)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
+  g_autoptr (FarMessage) request = far_message_request ("POST", "login", json_pack ("{s:s, s:s}", "name", "alice", "password", "right"));
+  g_autofree char *first = NULL, *second = NULL;
+  guint count;
+  gsize bytes;
+
+  doors_open ();
+  for (guint i = 0; i < 2; i++) {
+    Heard to = { 0 };
+    json_t *body;
+
+    far_door_submit (alice, NULL, request, heard, &to);
+    ck_assert (run_until (is_last, &to));
+    body = far_message_json (heard_at (&to, 0), NULL);
+    *(i == 0 ? &first : &second) = g_strdup (json_string_value (json_object_get (body, "ticket")));
+    json_decref (body);
+    heard_clear (&to);
+  }
+  ck_assert_str_ne (first, second);
+  far_dedup_counts (&count, &bytes);
+  ck_assert_uint_eq (count, 0);
+  doors_shut ();
+}
+END_TEST
+
 START_TEST (login_with_a_question)
 {
   g_autoptr (FarPrincipal) nobody = far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, "192.0.2.1");
@@ -421,6 +449,7 @@ main (void)
   tcase_add_test (tc, tickets_are_revoked_and_bounded);
   tcase_add_test (tc, a_person_who_ends_before_the_ticket);
   tcase_add_test (tc, login_by_message);
+  tcase_add_test (tc, the_answer_of_a_login_is_not_kept);
   tcase_add_test (tc, login_with_a_question);
   tcase_add_test (tc, people_by_message);
   tcase_add_test (tc, ones_own_password);

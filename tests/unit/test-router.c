@@ -329,6 +329,10 @@ START_TEST (the_same_message_is_not_run_again)
   ck_assert_uint_eq (seen.calls, 1);
   ck_assert_uint_eq (submit_made (alice, request), 200); /* another sender: another message */
   ck_assert_uint_eq (seen.calls, 2);
+  ck_assert_uint_eq (submit_made (alice, request), 200);
+  far_right_remove ("r");
+  ck_assert_uint_eq (submit_made (alice, request), 404); /* the answer was for who had the right */
+  ck_assert_uint_eq (seen.calls, 2);
   other = far_message_request ("PUT", "things/b", NULL);
   g_free (other->id);
   other->id = g_strdup (request->id);
