@@ -420,7 +420,7 @@ ctl_login (Ctl *ctl, int argc, char **argv)
     return ctl_fail (ctl, error);
   }
   json_object_del (answer, "ticket"); /* kept, never shown */
-  return ctl_done (ctl, answer, _("logged in at %s as %s"), ctl->server, name);
+  return ctl_done (ctl, answer, _("logged in at %s as %s, for 12 hours or until the server is started anew"), ctl->server, name);
 }
 
 int

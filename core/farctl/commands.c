@@ -28,7 +28,7 @@ const CtlCommand ctl_commands[] = {
   { "revoke", "RIGHT | --node NODE", N_ ("take a right back, or a node's key and certificates"), ctl_revoke, CTL_ANYWHERE },
   { "rights", "", N_ ("rights: all, or one's own"), ctl_rights, CTL_ANYWHERE },
   { "explain", "WHO ACTION OBJECT [--for TIME] [--from ADDRESS] [--at TIME]", N_ ("why somebody may or may not"), ctl_explain, CTL_ANYWHERE },
-  { "login", "[NAME] [--password-stdin]", N_ ("log in at --server; the ticket is kept for 12 hours"), ctl_login, CTL_ANYWHERE },
+  { "login", "[NAME] [--password-stdin]", N_ ("log in at --server; the ticket is good for 12 hours, or until the server is started anew"), ctl_login, CTL_ANYWHERE },
   { "logout", "", N_ ("end one's logins at --server"), ctl_logout, CTL_ANYWHERE },
   { "ca init", "[--profile FILE | --dir DIR] [--name HOST]… [--fleet NAME]", N_ ("make the fleet's authority, and this node's certificate"), ctl_ca_init, CTL_ANYWHERE },
   { "enroll", "--profile FILE --server HOST:PORT [--wait TIME] [--new-keys]", N_ ("join a fleet: reads the token from stdin"), ctl_enroll, CTL_ANYWHERE },

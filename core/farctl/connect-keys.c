@@ -189,7 +189,7 @@ keys_off (json_t *answer)
 
   if (!json_is_false (json_object_get (answer, "connected")))
     return NULL;
-  return g_strdup (seen != NULL ? seen : _("never"));
+  return g_strdup (seen != NULL ? seen : _("not since the server was started"));
 }
 
 gboolean

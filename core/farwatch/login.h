@@ -63,7 +63,7 @@ const FarVerdict *far_login_verdict (FarRequest *req);
 void far_token_issue (const char *authenticator, const char *name, const char *claim, const char *key, gint64 until_wall_us, FarRequest *req);
 void far_token_withdraw (const char *authenticator, const char *claim);
 
-/* Front tickets: a person logged in at the people's listener acts with a ticket core issued (12 h, revocable). [main] */
+/* Front tickets: a person logged in at the people's listener acts with a ticket core issued (12 h, revocable; gone with the process). [main] */
 char *far_login_ticket_new (const FarPrincipal *principal);
 FarPrincipal *far_login_ticket_principal (const char *ticket, const char *from); /* NULL: unknown or expired */
 void far_login_ticket_revoke_name (const char *name);

@@ -140,7 +140,7 @@ check_reachable (Ask *ask)
   if (!terminal->seen_us && !json_object_get (terminal->row, "statement"))
     return refuse (ask, "terminal offline", FAR_ERROR_UNAVAILABLE, _("terminal '%s' has not joined the fleet yet: run `farctl enroll` there, with its join token"),
                    terminal->id);
-  g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : g_strdup ("never");
+  g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : g_strdup (_("not since this server was started"));
   return refuse (ask, "terminal offline", FAR_ERROR_UNAVAILABLE, _("terminal '%s' is offline, last seen %s: try again when it is back"), terminal->id, seen);
 }
 

@@ -147,6 +147,21 @@ class Refusals(FleetCase):
         self.fleet.terminal.process.wait_line("offer refused: ", 10)
 
 
+class Restarted(FleetCase):
+    def test_what_a_restart_forgets_is_said(self):
+        """When a terminal was seen last, and logins: who logs in hears how long it holds, who meets an offline terminal hears that it is not known."""
+        self.start_fleet()
+        done = self.fleet.farctl_as("alice", "login", "alice", "--password-stdin", input=self.alice.password + "\n")
+        self.assertIn("for 12 hours or until the server is started anew", done)
+        self.fleet.terminal.stop()
+        self.fleet.cloud.restart()
+        wish = {"terminal": "t1", "reason": "test", "entry": "ports", "for_us": 60 * 10**6}
+        self.assertEqual(self.alice.ask("POST", "sessions", wish)[0], 401)
+        status, answer = self.alice.login().ask("POST", "sessions", wish)
+        self.assertEqual(status, 503, answer)
+        self.assertIn("not since this server was started", answer["message"])
+
+
 class Guesses(FleetCase):
     """The people's door and the terminal's own login, when somebody tries passwords."""
 
