@@ -91,7 +91,12 @@ class Links(unittest.TestCase):
         subprocess.run([KEYS, self.dir, *nodes], check=True)
 
     def node(self, name, transports, node=None, **more):
-        """Starts name, whose keys are those of node."""
+        """name, whose keys are those of node, once it is ready."""
+        process = self.spawn(name, transports, node, **more)
+        process.wait_notice("READY=1", 30)
+        return process
+
+    def spawn(self, name, transports, node=None, **more):
         what = {"farwatch": 1, "node": {"id": name, "state": os.path.join(self.dir, node or name),
                                         "control": os.path.join(self.dir, f"{name}.sock")}, "transports": transports, **more}
         path = os.path.join(self.dir, f"{name}.yaml")
@@ -99,7 +104,6 @@ class Links(unittest.TestCase):
             file.write(profile.text(what))
         process = Process([os.path.join(BUILD, "farwatchd"), "--profile", path], os.path.join(self.dir, f"{name}.log"), env=self.env, notify=True)
         self.addCleanup(lambda: self.faults.extend(process.stop()))
-        process.wait_notice("READY=1", 30)
         return process
 
     def server(self, **options):
@@ -290,12 +294,17 @@ class Links(unittest.TestCase):
         first.wait_line("link to cloud is down")
 
     def test_bad_options(self):
-        for options, text in (({}, "write either listen"), ({"listen": "127.0.0.1:0", "connect": "wss://a:1"}, "write either listen"),
-                              ({"connect": "http://a:1"}, "write wss://host:port")):
+        for options in ({}, {"listen": "127.0.0.1:0", "connect": "wss://a:1"}):
             with self.subTest(options):
                 process = self.node("t1", {"cloud": {"type": "websocket", **options}})
-                process.wait_line(text)
+                process.wait_line("write either listen")
                 self.assertEqual(process.stop(), [])
+
+    def test_no_address_of_a_server(self):
+        """The profile is refused: nothing runs."""
+        process = self.spawn("t1", {"cloud": {"type": "websocket", "connect": "http://a:1"}})
+        process.expect_end = True
+        process.wait_line("'http://a:1' is not meant; write wss://host:port")
 
     def test_missing_and_wrong_keys(self):
         keys = os.path.join(self.dir, "cloud", "keys")
