@@ -48,7 +48,7 @@ class Lint(unittest.TestCase):
     def compile(self, top):
         folder = os.path.join(top, "plugins", "service-x")
         os.mkdir(os.path.join(folder, ".libs"))
-        subprocess.run(["gcc", "-fPIC", "-c", "-o", os.path.join(folder, ".libs", "x.o"), os.path.join(folder, "state.c")], check=True)
+        subprocess.run(["gcc", "-fPIC", "-c", "-o", os.path.join(folder, ".libs", "service_x_la-state.o"), os.path.join(folder, "state.c")], check=True)
 
     def finds(self, changes, *expected, build=False):
         status, output = self.run_on(changes, build)
@@ -158,6 +158,12 @@ class Lint(unittest.TestCase):
         listed = {"plugins/service-x/local.mk": CLEAN["plugins/service-x/local.mk"] + "y = plugins/service-x/state.c\n"}
         source = SPDX + "__attribute__ ((constructor)) static void early (void)\n{\n}\n"
         self.finds({**listed, "plugins/service-x/state.c": source}, "has a constructor", build=True)
+
+    def test_constructor_allowed(self):
+        listed = {"plugins/service-x/local.mk": CLEAN["plugins/service-x/local.mk"] + "y = plugins/service-x/state.c\n"}
+        source = SPDX + "/* lint: allow constructor: a library wants it so */\n__attribute__ ((constructor)) static void early (void)\n{\n}\n"
+        status, output = self.run_on({**listed, "plugins/service-x/state.c": source}, build=True)
+        self.assertEqual(status, 0, output)
 
 
 tap.main()
