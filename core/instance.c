@@ -418,6 +418,7 @@ far_instance_wake (FarInstance *at)
 void
 far_instance_retry (FarInstance *at)
 {
+  at->failures = 0; /* somebody has changed something: what was in vain before says little */
   far_instance_end (at);
   far_instance_try (at);
 }

@@ -136,7 +136,8 @@ keep (FarInstance *at, FarProfile *profile, const FarConfigured *wanted)
   far_profile_unref (old);
 }
 
-/* Sockets first, so that nobody who connects meanwhile is refused. */
+/* Sockets first, so that nobody who connects meanwhile is refused. One that nobody takes is closed: people would come in and wait for nobody, and who is to
+ * listen there next would find it taken, as long as somebody holds the old instance. */
 static void
 let_go (FarChange *change)
 {
@@ -145,6 +146,7 @@ let_go (FarChange *change)
   if (change->fresh != NULL)
     far_listens_move (change->old, change->fresh);
   far_instance_retire (change->old);
+  far_listens_free (change->old);
 }
 
 static void

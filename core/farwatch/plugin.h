@@ -42,7 +42,8 @@ struct _FarType {
   void (*stop) (gpointer self);
   void (*fini) (gpointer self);
   void (*retire) (gpointer self); /* replaced by a reload: take no new work, go on until the last session has ended, then call
-                                   * far_instance_retired(); NULL: stopped at once. Its listening sockets are the new instance's already. */
+                                   * far_instance_retired(); NULL: stopped at once. Its listening sockets are the new instance's already, or closed when this returns:
+                                   * nothing of it may look at them then. */
 };
 
 /* dial: for tools (farctl), needs no instance: a byte stream to url (wss://host:port/link, …/stream/TICKET), server checked against ca_file.

@@ -143,13 +143,23 @@ class Lifetimes(FleetCase):
         node.profile = before
         self.assertEqual(answer.status, 200, answer)
 
+    @staticmethod
+    def listeners(profile):
+        """The ports at which its transports listen."""
+        return {int(options["listen"].rpartition(":")[2]) for options in profile.get("transports", {}).values() if "listen" in options}
+
+    def listening(self, node, profile):
+        return self.listeners(profile) & set(node.listening())
+
     def each(self, node):
         whole = node.profile
         for _ in range(ROUNDS):
             for section in SECTIONS:
                 for name in list(whole.get(section, {})):
                     with self.subTest(node=node.name, without=f"{section}.{name}"):
-                        self.reload(node, without(whole, section, name))
+                        left = without(whole, section, name)
+                        self.reload(node, left)
+                        self.assertEqual(self.listening(node, whole) - self.listeners(left), set(), "a listener that was taken out still listens")
                         self.askers.go_on()
                         self.reload(node, whole)
                         self.askers.go_on()
@@ -164,7 +174,7 @@ class Lifetimes(FleetCase):
         for name in ("the cloud's tables", "the terminal's tables", "the page", "wrong logins", "sessions"):
             self.assertGreater(self.askers.answers.get(name, 0), 0, self.askers.answers)
         self.fleet.wait_connected("t1", 40)
-        wait_until(lambda: self.fleet.ports["people"] in self.fleet.cloud.listening(), 10, "the people's port listened on", every=0.05)
+        wait_until(lambda: self.fleet.ports["people"] in self.fleet.cloud.listening(), 4, "the people's port listened on", every=0.05)
         self.alice.login()
         wait_until(lambda: not self.fleet.sessions(), 90, "no session left")
         self.assert_works()
