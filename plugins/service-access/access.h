@@ -73,8 +73,10 @@ void access_revision_set (Access *self, const char *table, const char *key, gint
  * answers the call; error is not to be told. */
 typedef void (*AccessTry) (Access *self, FarCall *call, guint tries);
 gboolean access_again (Access *self, const GError *error, FarCall *call, guint tries, AccessTry again);
-/* error of a write, as a person reads it: FAR_ERROR_FULL "cannot record: …", or the conflict itself. */
+/* error of a write, as a person reads it: FAR_ERROR_FULL "cannot record: …", or the conflict itself; NULL: the service has gone. */
 GError *access_cannot_record (const GError *error);
+/* The service was stopped while a call of it was under way: NULL as the self of whoever would answer it. */
+GError *access_gone (void);
 char *access_json_text (const json_t *json);
 const char *access_text (const json_t *json, const char *key); /* NULL where it is no string */
 

@@ -240,7 +240,9 @@ session_recorded (Access *self, const GError *error, gpointer user)
     far_complain (self->at, "record", "access not given, the session cannot be recorded: %s", error->message);
     g_hash_table_remove (self->sessions, session->id);
     far_call_fail (accepted->call, access_cannot_record (error));
-  } else if (self) {
+  } else if (!self) {
+    far_call_fail (accepted->call, access_gone ());
+  } else {
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "access requested: %s, %s to %s%s%s, %s", session->id, session->person, session->terminal,
              session->device ? "/" : "", session->device ? session->device : "", session->reason);
     access_session_event (session, accepted->needs_approval ? FAR_SESSION_EV_APPROVAL_NEEDED : FAR_SESSION_EV_PERMIT, NULL, NULL);

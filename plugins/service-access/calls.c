@@ -17,13 +17,11 @@ void
 access_reply_done (Access *self, const GError *error, gpointer user)
 {
   g_autofree AccessReply *reply = user;
-  if (self && error) {
+  if (!self || error) {
     far_call_fail (reply->call, access_cannot_record (error));
     json_decref (reply->body);
-  } else if (self) {
-    far_call_answer (reply->call, reply->status, reply->body);
   } else {
-    json_decref (reply->body);
+    far_call_answer (reply->call, reply->status, reply->body);
   }
 }
 

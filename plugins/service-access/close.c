@@ -45,6 +45,8 @@ shut (FarRequest *req, gpointer user)
   Closing *closing = user;
   if (closing->life->self)
     far_call_answer (closing->call, 202, access_session_show (closing->session));
+  else
+    far_call_fail (closing->call, access_gone ());
   access_session_unref (closing->session);
   access_life_unref (closing->life);
   g_free (closing);

@@ -120,13 +120,13 @@ device_stored (Access *self, const GError *error, gpointer user)
 {
   Change *change = user;
   AccessTerminal *terminal = self ? access_terminal (self, change->terminal) : NULL;
-  if (self && error) {
+  if (!self || error) {
     if (!access_again (self, error, change->call, change->tries, change->again))
       far_call_fail (change->call, access_cannot_record (error));
-  } else if (self && change->row) {
+  } else if (change->row) {
     access_device_load (self, change->row);
     far_call_answer (change->call, 200, json_incref (change->row));
-  } else if (self) {
+  } else {
     if (terminal)
       g_hash_table_remove (terminal->devices, change->device);
     far_call_answer (change->call, 204, NULL);
@@ -203,10 +203,10 @@ mirror_stored (Access *self, const GError *error, gpointer user)
 {
   Mirror *mirror = user;
   AccessTerminal *terminal = self ? access_terminal (self, mirror->terminal) : NULL;
-  if (self && error) {
+  if (!self || error) {
     if (!access_again (self, error, mirror->call, mirror->tries, devices_put))
       far_call_fail (mirror->call, access_cannot_record (error));
-  } else if (self) {
+  } else {
     if (terminal) {
       g_hash_table_unref (terminal->devices);
       terminal->devices = g_hash_table_ref (mirror->devices);

@@ -87,7 +87,7 @@ enrol_stored (Access *self, const GError *error, gpointer user)
   Enrol *enrol = user;
   if (self && !error)
     enrol_done (self, enrol);
-  else if (self && !access_again (self, error, enrol->call, enrol->tries, enroll))
+  else if (!access_again (self, error, enrol->call, enrol->tries, enroll))
     far_call_fail (enrol->call, access_cannot_record (error));
   enrol_free (enrol);
 }
@@ -262,7 +262,7 @@ approval_stored (Access *self, const GError *error, gpointer user)
     g_hash_table_remove (self->enrollments, enrol->join);
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "node enrolled by approval: %s", enrol->node);
     far_call_answer (enrol->call, 200, json_pack ("{s:s}", "terminal", enrol->node));
-  } else if (self && !access_again (self, error, enrol->call, enrol->tries, approve)) {
+  } else if (!access_again (self, error, enrol->call, enrol->tries, approve)) {
     far_call_fail (enrol->call, access_cannot_record (error));
   }
   enrol_free (enrol);
@@ -325,7 +325,7 @@ refusal_stored (Access *self, const GError *error, gpointer user)
   if (self && !error) {
     g_hash_table_remove (self->enrollments, enrol->join);
     far_call_answer (enrol->call, 204, NULL);
-  } else if (self && !access_again (self, error, enrol->call, enrol->tries, refuse)) {
+  } else if (!access_again (self, error, enrol->call, enrol->tries, refuse)) {
     far_call_fail (enrol->call, access_cannot_record (error));
   }
   enrol_free (enrol);

@@ -40,10 +40,8 @@ static void
 history_read (Access *self, const GError *error, GPtrArray *rows, gpointer user)
 {
   g_autofree Asked *asked = user;
-  if (!self)
-    return;
-  if (error) {
-    far_call_fail (asked->call, g_error_copy (error));
+  if (!self || error) {
+    far_call_fail (asked->call, error ? g_error_copy (error) : access_gone ());
     return;
   }
   json_t *list = json_array ();

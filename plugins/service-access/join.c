@@ -38,9 +38,9 @@ static void
 join_stored (Access *self, const GError *error, gpointer user)
 {
   NewJoin *join = user;
-  if (self && error) {
+  if (!self || error) {
     far_call_fail (join->call, access_cannot_record (error));
-  } else if (self) {
+  } else {
     g_hash_table_replace (self->joins, g_strdup (access_text (join->row, "id")), json_incref (join->row));
     far_call_answer (join->call, 201, join_answer (self, join));
   }

@@ -258,7 +258,7 @@ terminal_stored (Access *self, const GError *error, gpointer user)
   g_autofree Change *change = user;
   if (self && !error)
     far_call_answer (change->call, change->status, terminal_show (access_terminal_load (self, change->row)));
-  else if (self && !access_again (self, error, change->call, change->tries, terminal_put))
+  else if (!access_again (self, error, change->call, change->tries, terminal_put))
     far_call_fail (change->call, access_cannot_record (error));
   json_decref (change->row);
 }
@@ -362,7 +362,7 @@ terminal_removed (Access *self, const GError *error, gpointer user)
     access_terminal_cut (self, removal->gone->terminal, "revoked", "terminal removed");
     access_terminal_forget (self, removal->gone->terminal);
     far_call_answer (removal->call, 204, NULL);
-  } else if (self && !access_again (self, error, removal->call, removal->tries, terminal_delete)) {
+  } else if (!access_again (self, error, removal->call, removal->tries, terminal_delete)) {
     far_call_fail (removal->call, access_cannot_record (error));
   }
   access_revocation_free (removal->gone);

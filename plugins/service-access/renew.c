@@ -25,7 +25,7 @@ renewal_stored (Access *self, const GError *error, gpointer user)
   if (self && !error) {
     access_terminal_load (self, renewal->row);
     renewal_answer (self, renewal->call, renewal->row);
-  } else if (self && !access_again (self, error, renewal->call, renewal->tries, renew)) {
+  } else if (!access_again (self, error, renewal->call, renewal->tries, renew)) {
     far_call_fail (renewal->call, access_cannot_record (error));
   }
   json_decref (renewal->row);

@@ -72,9 +72,18 @@ access_rows_load (Access *self, const char *table, AccessRows rows, gpointer use
   op_read_page (op);
 }
 
+/* The service was stopped while a call of it was under way. Its askers have been told already, but the call itself lives until it is answered. */
+GError *
+access_gone (void)
+{
+  return g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("the service has stopped; try again"));
+}
+
 GError *
 access_cannot_record (const GError *error)
 {
+  if (!error)
+    return access_gone ();
   if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT))
     return g_error_copy (error);
   return g_error_new (FAR_ERROR, FAR_ERROR_FULL, _("cannot record: %s; nothing was changed, try again when the store takes rows"), error->message);

@@ -146,6 +146,8 @@ added_written (FarRequest *req, gpointer user)
   AddedChange *change = user;
   if (change->life->self)
     added_answer (change->life->self, change, far_request_error (req));
+  else /* its askers have been told that the service has stopped */
+    far_call_fail_new (change->call, FAR_ERROR_UNAVAILABLE, _("the service has stopped; try again"));
   agent_life_unref (change->life);
   g_free (change->name);
   json_decref (change->before);

@@ -154,9 +154,9 @@ push_taken (FarRequest *req, gpointer user)
 {
   Pushed *pushed = user;
   const GError *error = far_request_error (req);
-  if (pushed->life->self && error)
+  if (error)
     far_call_fail (pushed->call, g_error_copy (error));
-  else if (pushed->life->self)
+  else
     far_call_answer (pushed->call, 202, json_object ());
   agent_life_unref (pushed->life);
   g_free (pushed);

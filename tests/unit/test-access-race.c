@@ -4,6 +4,8 @@
 
 #include "unit/access-help.h"
 
+#include "router.h"
+
 #define PAIRS 15
 
 static void
@@ -221,6 +223,28 @@ START_TEST (what_another_process_removed_stays_away)
 }
 END_TEST
 
+/* ---- the service stops ---- */
+
+/* Each asker is told, and no call stays behind whose write ends when nobody is there any more. */
+START_TEST (a_service_that_stops_leaves_no_call)
+{
+  Race race = { 0 };
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1", json_pack ("{s:s}", "site", "north"));
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "POST", "tokens", json_pack ("{s:s}", "node", "t7"));
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "GET", "history", NULL);
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/plc", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "127.0.0.1:1"));
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices", json_pack ("{s:[]}", "devices"));
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "POST", "renew", renewal ());
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "DELETE", "terminals/t1", NULL);
+  ck_assert_uint_gt (far_call_count (), 0);
+  cloud_restart ();
+  ck_assert (run_until (race_over, &race));
+  settle ();
+  ck_assert_uint_eq (far_call_count (), 0);
+  g_free (race.certificate);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -237,6 +261,7 @@ main (void)
   tcase_add_test (cases, a_device_that_is_confirmed_meanwhile_stays_so);
   tcase_add_test (cases, what_another_process_wrote_is_kept);
   tcase_add_test (cases, what_another_process_removed_stays_away);
+  tcase_add_test (cases, a_service_that_stops_leaves_no_call);
   suite_add_tcase (suite, cases);
   return run_suite (suite);
 }
