@@ -301,7 +301,11 @@ retire_at_home (gpointer data)
 void
 ws_listener_retire (WsListener *listener)
 {
-  far_home_call (listener->home, retire_at_home, listener); /* its socket may be closed as soon as this returns */
+  /* its socket may be closed as soon as this returns */
+  if (far_home_is_here (listener->home))
+    retire_at_home (listener);
+  else
+    far_home_call (listener->home, retire_at_home, listener);
 }
 
 static void

@@ -204,7 +204,7 @@ class Farctl(unittest.TestCase):
         self.assertEqual([re.split("  +", line)[2] for line in lines], [text for _, _, text in shown])
 
     def test_a_time_that_is_shown_may_be_typed(self):
-        self.env["TZ"] = "Asia/Kolkata"
+        self.env["TZ"] = "IST-5:30"  # as POSIX writes it: the names of zones need files that not every machine has
         rows = [{"asked": f"2026-01-02T0{n}:00:00.000Z", "kind": "session", "terminal": "t1"} for n in range(9, 0, -1)]
         door = self.door({"GET history": (200, {"history": rows}), "GET explain": (200, {"who": "a", "action": "see", "object": "x", "result": "allow"})})
         shown = self.run_ctl("history").stdout.splitlines()[1][:25]
