@@ -240,6 +240,7 @@ farctl_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 farctl_LDADD = libfarwatch.la $(CORE_LIBS)
 farctl_SOURCES = \
 	core/farctl/args.c \
+	core/farctl/become.c \
 	core/farctl/cmd-backup.c \
 	core/farctl/cmd-credential.c \
 	core/farctl/cmd-doctor.c \

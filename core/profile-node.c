@@ -40,7 +40,7 @@ section_map (FarProfile *profile, const char *name, GPtrArray *faults)
   return NULL;
 }
 
-/* Where the state is decides what relative paths mean, so it comes before all. */
+/* Where the state is decides what relative paths mean, so it comes before all. Written in one way only: others compare paths with it. */
 static char *
 state_dir (const FarYaml *node, const char *state)
 {
@@ -48,7 +48,7 @@ state_dir (const FarYaml *node, const char *state)
 
   if (state != NULL)
     return g_canonicalize_filename (state, NULL);
-  return g_strdup (value != NULL && value->kind == FAR_YAML_SCALAR && g_path_is_absolute (value->text) ? value->text : FAR_STATE_DIR);
+  return g_canonicalize_filename (value != NULL && value->kind == FAR_YAML_SCALAR && g_path_is_absolute (value->text) ? value->text : FAR_STATE_DIR, "/");
 }
 
 static void

@@ -20,6 +20,7 @@
 
 #include "../backup.h"
 #include "../damage.h"
+#include "../option-check.h"
 #include "../profile.h"
 #include "../seal-private.h"
 
@@ -28,10 +29,47 @@ typedef struct {
   gboolean replace, from_stdin, begin_empty;
   /* on the way */
   json_t *head;
+  char *was;            /* the state directory that the node had */
   char *fresh, *aside;  /* STATE/.restore, STATE/before-restore-TIME */
+  uid_t uid;            /* of STATE's owner, who does what is done in it; 0: root, or who runs this */
+  gid_t gid;
+  GPtrArray *parts;     /* Part: the profile, then its drop-ins */
+  GPtrArray *states, *profiles;  /* Moved: what has changed its place, below STATE and beside the profile */
   int lock;
   guint files;
 } Restore;
+
+/* One file of the profile, in memory: the user of STATE reads it, who runs this writes it. */
+typedef struct {
+  char *name;           /* NULL: the profile itself */
+  char *text;
+  gsize size;
+  mode_t mode;
+} Part;
+
+typedef struct {
+  char *from, *to;
+} Moved;
+
+static void
+part_free (gpointer data)
+{
+  Part *part = data;
+
+  g_free (part->name);
+  g_free (part->text);
+  g_free (part);
+}
+
+static void
+moved_free (gpointer data)
+{
+  Moved *moved = data;
+
+  g_free (moved->from);
+  g_free (moved->to);
+  g_free (moved);
+}
 
 static void
 restore_clear (Restore *restore)
@@ -40,6 +78,10 @@ restore_clear (Restore *restore)
   g_free (restore->state);
   g_free (restore->key);
   json_decref (restore->head);
+  g_free (restore->was);
+  g_clear_pointer (&restore->parts, g_ptr_array_unref);
+  g_clear_pointer (&restore->states, g_ptr_array_unref);
+  g_clear_pointer (&restore->profiles, g_ptr_array_unref);
   g_free (restore->fresh);
   g_free (restore->aside);
   if (restore->lock >= 0)
@@ -154,8 +196,7 @@ take_head (Restore *restore, FarBackupIn *in, GError **error)
   restore->head = far_backup_next (in, &n, error);
   state = json_string_value (json_object_get (restore->head, "state"));
   if (restore->head != NULL && g_strcmp0 (json_string_value (json_object_get (restore->head, "farwatch")), "backup") == 0 && state != NULL && g_path_is_absolute (state)) {
-    if (restore->state == NULL)
-      restore->state = g_strdup (state);
+    restore->was = g_canonicalize_filename (state, "/");
     return TRUE;
   }
   if (error != NULL && *error == NULL)
@@ -166,12 +207,68 @@ take_head (Restore *restore, FarBackupIn *in, GError **error)
 /* ---- the place ---- */
 
 static gboolean
+is_state_of_profile (const Restore *restore)
+{
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  g_autoptr (FarProfile) profile = g_file_test (restore->profile, G_FILE_TEST_EXISTS) ? far_profile_load (restore->profile, NULL, faults) : NULL;
+
+  return profile != NULL && strcmp (profile->node->state, restore->was) == 0;
+}
+
+/* Anybody can make a file that opens: the folder that it names is taken only where a node is expected anyway. */
+static gboolean
+take_state (Restore *restore, GError **error)
+{
+  if (restore->state != NULL) {
+    char *state = g_canonicalize_filename (restore->state, NULL);
+
+    g_free (restore->state);
+    restore->state = state;
+  } else if (strcmp (restore->was, FAR_STATE_DIR) == 0 || is_state_of_profile (restore)) {
+    restore->state = g_strdup (restore->was);
+  } else {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("the backup wants its state directory to be %s, which a file cannot decide; say --state DIR"), restore->was);
+    return FALSE;
+  }
+  ctl_say (_("the state directory is %s"), restore->state);
+  return TRUE;
+}
+
+/* Whose the folder is does what is done in it: so root follows nothing that was laid there. */
+static gboolean
+become_owner (Restore *restore, const char *folder, GError **error)
+{
+  struct stat at;
+
+  if (stat (folder, &at) != 0)
+    return failed (error, _("cannot read"), folder);
+  if (geteuid () != 0)
+    return TRUE;
+  restore->uid = at.st_uid;
+  restore->gid = at.st_gid;
+  return ctl_become (at.st_uid, at.st_gid, error);
+}
+
+/* On an empty machine it belongs to the owner of the folder it is in, as with farctl enroll. */
+static gboolean
+enter_state (Restore *restore, GError **error)
+{
+  g_autofree char *parent = g_path_get_dirname (restore->state);
+
+  if (g_file_test (restore->state, G_FILE_TEST_EXISTS))
+    return become_owner (restore, restore->state, error);
+  if (g_mkdir_with_parents (parent, 0755) != 0)
+    return failed (error, _("cannot make"), parent);
+  if (!become_owner (restore, parent, error))
+    return FALSE;
+  return g_mkdir (restore->state, 0700) == 0 || failed (error, _("cannot make"), restore->state);
+}
+
+static gboolean
 lock_state (Restore *restore, GError **error)
 {
   g_autofree char *path = g_build_filename (restore->state, "lock", NULL);
 
-  if (g_mkdir_with_parents (restore->state, 0700) != 0)
-    return failed (error, _("cannot make"), restore->state);
   restore->lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (restore->lock < 0)
     return failed (error, _("cannot make"), path);
@@ -185,6 +282,16 @@ is_ours (const char *name)
 }
 
 static gboolean
+profile_is_free (const Restore *restore, GError **error)
+{
+  g_autofree char *parts = g_strconcat (restore->profile, ".d", NULL);
+
+  if (!restore->replace && g_file_test (restore->profile, G_FILE_TEST_EXISTS))
+    return refuse (error, _("is there already; --replace puts it aside"), restore->profile);
+  return restore->replace || !g_file_test (parts, G_FILE_TEST_EXISTS) || refuse (error, _("is there already; --replace puts it aside"), parts);
+}
+
+static gboolean
 state_is_free (Restore *restore, GError **error)
 {
   g_autoptr (GDir) dir = g_dir_open (restore->state, 0, NULL);
@@ -193,15 +300,34 @@ state_is_free (Restore *restore, GError **error)
   while (!restore->replace && dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     if (!is_ours (name))
       return refuse (error, _("a node is there already; --replace puts it aside"), restore->state);
-  if (!restore->replace && g_file_test (restore->profile, G_FILE_TEST_EXISTS))
-    return refuse (error, _("is there already; --replace puts it aside"), restore->profile);
   return dir != NULL || failed (error, _("cannot read"), restore->state);
 }
 
+/* ---- moving, and back again ---- */
+
 static gboolean
-move (const char *from, const char *to, GError **error)
+move (GPtrArray *moves, const char *from, const char *to, GError **error)
 {
-  return g_rename (from, to) == 0 || failed (error, _("cannot move to"), to);
+  Moved *moved;
+
+  if (g_rename (from, to) != 0)
+    return failed (error, _("cannot move to"), to);
+  moved = g_new (Moved, 1);
+  *moved = (Moved) { g_strdup (from), g_strdup (to) };
+  g_ptr_array_add (moves, moved);
+  return TRUE;
+}
+
+static void
+move_back (GPtrArray *moves)
+{
+  for (guint i = moves->len; i > 0; i--) {
+    const Moved *moved = moves->pdata[i - 1];
+
+    if (g_rename (moved->to, moved->from) != 0)
+      ctl_say (_("warning: %s could not be moved back to %s: %s"), moved->to, moved->from, g_strerror (errno));
+  }
+  g_ptr_array_set_size (moves, 0);
 }
 
 static gboolean
@@ -217,42 +343,59 @@ put_aside (Restore *restore, GError **error)
       continue;
     if (g_mkdir_with_parents (restore->aside, 0700) != 0)
       return failed (error, _("cannot make"), restore->aside);
-    if (!move (from, to, error))
+    if (!move (restore->states, from, to, error))
       return FALSE;
   }
   return TRUE;
 }
 
 static gboolean
-move_in (const char *from, const char *to, GError **error)
+move_in (Restore *restore, GError **error)
 {
+  g_autofree char *from = g_build_filename (restore->fresh, "state", NULL);
   g_autoptr (GDir) dir = g_dir_open (from, 0, NULL);
   const char *name;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *source = g_build_filename (from, name, NULL), *target = g_build_filename (to, name, NULL);
+    g_autofree char *source = g_build_filename (from, name, NULL), *target = g_build_filename (restore->state, name, NULL);
 
-    if (!move (source, target, error))
+    if (!is_ours (name) && !move (restore->states, source, target, error))
       return FALSE;
   }
   return TRUE;
+}
+
+/* ---- stores ---- */
+
+/* It would begin empty, and nobody would be told: so it waits for a person, as a damaged one does. */
+static gboolean
+store_waits (Restore *restore, const char *name, const char *place, const char *file, GError **error)
+{
+  g_autofree char *text = g_strdup_printf (_("its copy of the backup is %s: put it at %s"), file, place), *note = g_build_filename (restore->fresh, "state", "damaged", name, NULL);
+  g_autofree char *folder = g_path_get_dirname (note);
+
+  ctl_say (_("warning: stores.%s lay at %s, outside of the state directory: its copy is %s; put it there, then farctl restore --begin-empty --profile %s %s"), name, place, file,
+           restore->profile, name);
+  if (g_mkdir_with_parents (folder, 0700) != 0)
+    return failed (error, _("cannot make"), folder);
+  return g_file_set_contents_full (note, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
 }
 
 /* Where it lay below the state directory, there again; one that lay elsewhere is left for a person to put there. */
 static gboolean
 store_in (Restore *restore, const char *name, const char *place, GError **error)
 {
-  const char *state = json_string_value (json_object_get (restore->head, "state"));
-  gsize size = strlen (state);
-  gboolean inside = strncmp (place, state, size) == 0 && place[size] == '/' && far_backup_path_ok (place + size + 1);
-  g_autofree char *from = g_build_filename (restore->fresh, "stores", name, NULL), *other = g_strconcat ("restored-", name, NULL);
-  g_autofree char *to = g_build_filename (restore->state, inside ? place + size + 1 : other, NULL), *folder = g_path_get_dirname (to);
+  g_autofree char *there = g_canonicalize_filename (place, "/"), *other = g_strconcat ("restored-", name, NULL);
+  gsize size = strlen (restore->was);
+  gboolean inside = strncmp (there, restore->was, size) == 0 && there[size] == '/' && far_backup_path_ok (there + size + 1);
+  g_autofree char *from = g_build_filename (restore->fresh, "stores", name, NULL), *to = g_build_filename (restore->fresh, "state", inside ? there + size + 1 : other, NULL);
+  g_autofree char *folder = g_path_get_dirname (to), *file = g_build_filename (restore->state, other, NULL);
 
-  if (!inside)
-    ctl_say (_("warning: stores.%s lay at %s: its copy is %s, put it there before the daemon starts"), name, place, to);
   if (g_mkdir_with_parents (folder, 0700) != 0)
     return failed (error, _("cannot make"), folder);
-  return move (from, to, error);
+  if (g_rename (from, to) != 0)
+    return failed (error, _("cannot move to"), to);
+  return inside || store_waits (restore, name, there, file, error);
 }
 
 static gboolean
@@ -264,105 +407,205 @@ stores_in (Restore *restore, GError **error)
   json_object_foreach (json_object_get (restore->head, "stores"), name, one) {
     const char *place = json_string_value (json_object_get (one, "place"));
 
-    if (place != NULL && far_backup_path_ok (name) && strchr (name, '/') == NULL && !store_in (restore, name, place, error))
+    if (place == NULL || !g_path_is_absolute (place) || !far_label_ok (name, TRUE)) {
+      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("the backup does not say where its store '%s' lay; restore another backup"), name);
+      return FALSE;
+    }
+    if (!store_in (restore, name, place, error))
       return FALSE;
   }
   return TRUE;
 }
 
-/* The profile may lie on another file system: written anew, beside what was there. */
-static gboolean
-profile_copy (const char *from, const char *to, const char *stamp, GError **error)
-{
-  g_autofree char *text = NULL, *before = g_strdup_printf ("%s.before-%s", to, stamp), *folder = g_path_get_dirname (to);
-  gsize size = 0;
+/* ---- the profile ---- */
 
-  if (!g_file_get_contents (from, &text, &size, error))
-    return FALSE;
-  if (g_mkdir_with_parents (folder, 0755) != 0)
-    return failed (error, _("cannot make"), folder);
-  if (g_rename (to, before) != 0 && errno != ENOENT)
-    return failed (error, _("cannot move to"), before);
-  return g_file_set_contents_full (to, text, (gssize) size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644, error);
+static gboolean
+part_read (Restore *restore, const char *path, const char *name, GError **error)
+{
+  Part *part = g_new0 (Part, 1);
+  struct stat st = { .st_mode = 0644 };
+
+  g_ptr_array_add (restore->parts, part);
+  part->name = g_strdup (name);
+  if (lstat (path, &st) != 0)
+    return failed (error, _("cannot read"), path);
+  part->mode = st.st_mode & 0755; /* whoever writes to it writes the node's rights */
+  return g_file_get_contents (path, &part->text, &part->size, error);
 }
 
 static gboolean
-profile_in (Restore *restore, const char *stamp, GError **error)
+profile_read (Restore *restore, GError **error)
 {
   const char *was = json_string_value (json_object_get (restore->head, "profile"));
   g_autofree char *name = g_path_get_basename (was != NULL ? was : ""), *from = g_build_filename (restore->fresh, "profile", name, NULL);
-  g_autofree char *parts = g_strconcat (from, ".d", NULL), *below = g_strconcat (restore->profile, ".d", NULL);
+  g_autofree char *parts = g_strconcat (from, ".d", NULL);
   g_autoptr (GDir) dir = g_dir_open (parts, 0, NULL);
   const char *part;
 
-  if (!profile_copy (from, restore->profile, stamp, error))
+  if (!part_read (restore, from, NULL, error))
     return FALSE;
   while (dir != NULL && (part = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *source = g_build_filename (parts, part, NULL), *target = g_build_filename (below, part, NULL);
+    g_autofree char *source = g_build_filename (parts, part, NULL);
 
-    if (!profile_copy (source, target, stamp, error))
+    if (!g_file_test (source, G_FILE_TEST_IS_REGULAR))
+      ctl_say (_("warning: %s.d/%s is a folder, which no profile has: it is left out"), name, part);
+    else if (!part_read (restore, source, part, error))
       return FALSE;
   }
   return TRUE;
 }
 
-/* ---- owner ---- */
-
-static uid_t owner_uid;
-static gid_t owner_gid;
-
-static int
-give_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED, struct FTW *walk G_GNUC_UNUSED)
+static gboolean
+part_fill (const Restore *restore, const Part *part, int fd, const char *path, GError **error)
 {
-  if (lchown (path, owner_uid, owner_gid) != 0)
-    ctl_say (_("warning: %s stays with its owner: %s"), path, g_strerror (errno));
-  return 0;
+  for (gsize done = 0; done < part->size;) {
+    gssize n = write (fd, part->text + done, part->size - done);
+
+    if (n <= 0)
+      return failed (error, _("cannot write"), path);
+    done += (gsize) n;
+  }
+  /* The daemon's user must be able to read it, by the group or as its owner. */
+  if (geteuid () == 0 && restore->uid != 0 && fchown (fd, part->mode & 044 ? 0 : restore->uid, restore->gid) != 0)
+    return failed (error, _("cannot write"), path);
+  return (fchmod (fd, part->mode) == 0 && fsync (fd) == 0) || failed (error, _("cannot write"), path);
 }
 
-/* Made by root for a daemon that is not root: what is below its folder belongs to it. */
-static void
-give (const char *state)
+static gboolean
+part_write (const Restore *restore, const Part *part, const char *path, GError **error)
 {
-  struct stat owner;
+  int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  gboolean good;
 
-  if (geteuid () != 0 || stat (state, &owner) != 0 || owner.st_uid == 0)
-    return;
-  owner_uid = owner.st_uid;
-  owner_gid = owner.st_gid;
-  nftw (state, give_one, 16, FTW_PHYS);
+  if (fd < 0)
+    return failed (error, _("cannot make"), path);
+  good = part_fill (restore, part, fd, path, error);
+  close (fd);
+  return good;
+}
+
+static void
+profile_unstage (const char *fresh, const char *fresh_parts)
+{
+  nftw (fresh, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  nftw (fresh_parts, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* It may lie on another file system: written whole beside its place before anything is moved. */
+static gboolean
+profile_stage (Restore *restore, const char *fresh, const char *fresh_parts, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (restore->profile);
+
+  if (g_mkdir_with_parents (folder, 0755) != 0)
+    return failed (error, _("cannot make"), folder);
+  profile_unstage (fresh, fresh_parts);
+  if (restore->parts->len > 1 && g_mkdir (fresh_parts, 0755) != 0)
+    return failed (error, _("cannot make"), fresh_parts);
+  for (guint i = 0; i < restore->parts->len; i++) {
+    const Part *part = restore->parts->pdata[i];
+    g_autofree char *path = part->name != NULL ? g_build_filename (fresh_parts, part->name, NULL) : g_strdup (fresh);
+
+    if (!part_write (restore, part, path, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* One name of the two, PROFILE and PROFILE.d: what was there goes beside it, also where nothing comes in its place. */
+static gboolean
+profile_swap (Restore *restore, const char *fresh, const char *to, const char *stamp, GError **error)
+{
+  g_autofree char *before = g_strdup_printf ("%s.before-%s", to, stamp);
+
+  if (g_file_test (to, G_FILE_TEST_EXISTS) && !move (restore->profiles, to, before, error))
+    return FALSE;
+  return !g_file_test (fresh, G_FILE_TEST_EXISTS) || move (restore->profiles, fresh, to, error);
 }
 
 /* ---- the command ---- */
+
+static gboolean
+take_state_place (Restore *restore, GError **error)
+{
+  if (put_aside (restore, error) && move_in (restore, error))
+    return TRUE;
+  move_back (restore->states);
+  g_rmdir (restore->aside);
+  return FALSE;
+}
+
+/* As the owner of STATE, and back to who runs this, who writes the profile. All or nothing. */
+static gboolean
+take_both (Restore *restore, const char *fresh, const char *stamp, GError **error)
+{
+  g_autofree char *fresh_parts = g_strconcat (fresh, ".d", NULL), *parts = g_strconcat (restore->profile, ".d", NULL);
+  gboolean good = profile_stage (restore, fresh, fresh_parts, error) && ctl_become (restore->uid, restore->gid, error);
+
+  if (good) {
+    good = take_state_place (restore, error);
+    ctl_become_self ();
+  }
+  if (good && (!profile_swap (restore, fresh, restore->profile, stamp, error) || !profile_swap (restore, fresh_parts, parts, stamp, error))) {
+    good = FALSE;
+    move_back (restore->profiles);
+    if (ctl_become (restore->uid, restore->gid, NULL)) {
+      move_back (restore->states);
+      g_rmdir (restore->aside);
+    }
+    ctl_become_self ();
+  }
+  profile_unstage (fresh, fresh_parts);
+  return good;
+}
 
 static gboolean
 take_place (Restore *restore, GError **error)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
   g_autofree char *stamp = g_date_time_format (now, "%Y%m%d-%H%M%S"), *name = g_strconcat ("before-restore-", stamp, NULL);
-  g_autofree char *state = g_build_filename (restore->fresh, "state", NULL);
+  g_autofree char *fresh = g_strconcat (restore->profile, ".restored", NULL);
+  gboolean good;
 
   restore->aside = g_build_filename (restore->state, name, NULL);
-  if (!put_aside (restore, error) || !move_in (state, restore->state, error) || !stores_in (restore, error) || !profile_in (restore, stamp, error))
+  if (!stores_in (restore, error) || !profile_read (restore, error))
     return FALSE;
+  ctl_become_self ();
+  good = take_both (restore, fresh, stamp, error);
+  if (good)
+    sync ();
+  return ctl_become (restore->uid, restore->gid, good ? error : NULL) && good;
+}
+
+/* As the owner of STATE. */
+static gboolean
+restore_state (Restore *restore, FarBackupIn *in, GError **error)
+{
+  gboolean good;
+
+  if (!lock_state (restore, error) || !state_is_free (restore, error))
+    return FALSE;
+  restore->fresh = g_build_filename (restore->state, ".restore", NULL);
   nftw (restore->fresh, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-  give (restore->state);
-  sync ();
-  return TRUE;
+  good = unpack_all (restore, in, error) && take_place (restore, error);
+  nftw (restore->fresh, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  return good;
 }
 
 static gboolean
 restore_from (Restore *restore, int fd, const FarBackupLock *lock, GError **error)
 {
   g_autoptr (FarBackupIn) in = far_backup_open (fd, lock, error);
+  gboolean good;
 
-  if (in == NULL || !take_head (restore, in, error) || !lock_state (restore, error) || !state_is_free (restore, error))
+  if (in == NULL || !take_head (restore, in, error) || !take_state (restore, error) || !profile_is_free (restore, error))
     return FALSE;
-  restore->fresh = g_build_filename (restore->state, ".restore", NULL);
-  nftw (restore->fresh, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-  if (unpack_all (restore, in, error))
-    return take_place (restore, error);
-  nftw (restore->fresh, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-  return FALSE;
+  restore->parts = g_ptr_array_new_with_free_func (part_free);
+  restore->states = g_ptr_array_new_with_free_func (moved_free);
+  restore->profiles = g_ptr_array_new_with_free_func (moved_free);
+  good = enter_state (restore, error) && restore_state (restore, in, error);
+  ctl_become_self ();
+  return good;
 }
 
 static gboolean
@@ -387,12 +630,20 @@ restore_open (Restore *restore, int fd, GError **error)
   return good;
 }
 
+static const char *
+head_text (const Restore *restore, const char *key)
+{
+  const char *text = json_string_value (json_object_get (restore->head, key));
+
+  return text != NULL ? text : "?";
+}
+
 static int
 restore_run (Ctl *ctl, Restore *restore, const char *path)
 {
   int fd = open (path, O_RDONLY | O_CLOEXEC);
   GError *error = NULL;
-  gboolean good;
+  gboolean good, elsewhere;
 
   if (fd < 0)
     return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, "%s: %s", path, g_strerror (errno));
@@ -402,9 +653,12 @@ restore_run (Ctl *ctl, Restore *restore, const char *path)
     return ctl_fail (ctl, error);
   if (g_file_test (restore->aside, G_FILE_TEST_IS_DIR))
     ctl_say (_("what was there before is in %s"), restore->aside);
-  return ctl_done (ctl, json_pack ("{s:s, s:s, s:s}", "state", restore->state, "profile", restore->profile, "made", json_string_value (json_object_get (restore->head, "made"))),
-                   _("%s as of %s is in %s and %s; start it: farwatchd --profile %s"), json_string_value (json_object_get (restore->head, "node")),
-                   json_string_value (json_object_get (restore->head, "made")), restore->state, restore->profile, restore->profile);
+  elsewhere = strcmp (restore->state, restore->was) != 0;
+  if (elsewhere)
+    ctl_say (_("warning: the node had its state in %s: change node.state of the profile, or always start it with --state"), restore->was);
+  return ctl_done (ctl, json_pack ("{s:s, s:s, s:s}", "state", restore->state, "profile", restore->profile, "made", head_text (restore, "made")),
+                   _("%s as of %s is in %s and %s; start it: farwatchd --profile %s%s%s"), head_text (restore, "node"), head_text (restore, "made"), restore->state,
+                   restore->profile, restore->profile, elsewhere ? " --state " : "", elsewhere ? restore->state : "");
 }
 
 /* ---- --begin-empty ---- */
@@ -423,6 +677,15 @@ begin_store (Ctl *ctl, const char *state, const char *store)
   return CTL_OK;
 }
 
+/* The notes are taken away by whose they are. */
+static gboolean
+begin_become (const char *state, GError **error)
+{
+  struct stat at;
+
+  return stat (state, &at) == 0 ? ctl_become (at.st_uid, at.st_gid, error) : failed (error, _("cannot read"), state);
+}
+
 /* The profile is only asked where the state is. */
 static int
 begin_empty (Ctl *ctl, const Restore *restore, const char *only)
@@ -431,15 +694,21 @@ begin_empty (Ctl *ctl, const Restore *restore, const char *only)
   g_autoptr (FarProfile) profile = far_profile_load (restore->profile, restore->state, faults);
   g_autofree char *text = far_faults_text (faults);
   g_auto (GStrv) stores = NULL;
+  GError *error = NULL;
   int status = CTL_OK;
 
+  if (only != NULL && !ctl_name_ok (only, &error))
+    return ctl_fail (ctl, error);
   if (profile == NULL) {
     fputs (text, stderr);
     return CTL_PROFILE;
   }
+  if (!begin_become (profile->node->state, &error))
+    return ctl_fail (ctl, error);
   stores = only != NULL ? g_strsplit (only, " ", 1) : far_damage_stores (profile->node->state);
   for (guint i = 0; stores[i] != NULL && status == CTL_OK; i++)
     status = begin_store (ctl, profile->node->state, stores[i]);
+  ctl_become_self ();
   if (status != CTL_OK)
     return status;
   if (stores[0] == NULL)
@@ -453,7 +722,7 @@ ctl_restore (Ctl *ctl, int argc, char **argv)
   g_auto (Restore) restore = { .lock = -1 };
   const GOptionEntry entries[] = {
     { "profile", 0, 0, G_OPTION_ARG_FILENAME, &restore.profile, N_ ("where the profile goes, or is"), N_ ("FILE") },
-    { "state", 0, 0, G_OPTION_ARG_FILENAME, &restore.state, N_ ("state directory, instead of the one that the node had"), N_ ("DIR") },
+    { "state", 0, 0, G_OPTION_ARG_FILENAME, &restore.state, N_ ("state directory; not needed for the packaged one and for that of the profile that is there"), N_ ("DIR") },
     { "key", 0, 0, G_OPTION_ARG_FILENAME, &restore.key, N_ ("folder of the box key that the backup is encrypted to"), N_ ("DIR") },
     { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &restore.from_stdin, N_ ("read the passphrase from stdin"), NULL },
     { "replace", 0, 0, G_OPTION_ARG_NONE, &restore.replace, N_ ("put the node that is there aside"), NULL },

@@ -5,6 +5,7 @@
 #include <farwatch/message.h>
 
 #include <stdio.h>
+#include <sys/types.h>
 
 /* Exit codes; doc/man/farctl.1 has them too. */
 /* 124 to 127 are farctl's own where the rest is the status of a program it runs, as env(1) and timeout(1) have it. */
@@ -55,6 +56,11 @@ int ctl_version (Ctl *ctl, int argc, char **argv);
 /* The command whose name stands at the front, NULL: none; *words: of how many words. */
 const CtlCommand *ctl_command_find (int argc, char **argv, int *words);
 int ctl_unknown (int argc, char **argv); /* says what is wrong with it, and what is near; the exit code */
+
+/* ---- become.c: whose rights are used ---- */
+/* From root to the user of a daemon, as long as ctl_become_self() is not called; nothing for who is not root, and for uid 0. Supplementary groups are dropped for good. */
+gboolean ctl_become (uid_t uid, gid_t gid, GError **error);
+void ctl_become_self (void);
 
 /* ---- path.c: names and resources ---- */
 /* ("terminals", "t1", NULL) → "terminals/t1", which the caller frees; NULL and error when a word is no name. */

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A node that lost its store or its machine: a damaged store is not judged by before a person has decided, and a backup becomes the same node again."""
 import contextlib
+import ctypes
 import json
 import os
 import shutil
 import sqlite3
+import unittest
 
 import tap
 import lab
@@ -104,8 +106,8 @@ class Backup(Lost):
         done = self.farctl("backup", self.file, *(words or ("--password-stdin",)), node=node, input=input)
         self.assertEqual(done.returncode, 0, done.stderr)
 
-    def restore(self, node, *words, input=PASSPHRASE + "\n"):
-        return self.farctl("restore", self.file, "--profile", node.profile_path, *(words or ("--password-stdin",)), node=node, input=input)
+    def restore(self, node, *words, input=PASSPHRASE + "\n", state=None):
+        return self.farctl("restore", self.file, "--profile", node.profile_path, "--state", state or node.state, *(words or ("--password-stdin",)), node=node, input=input)
 
     def lose(self, node):
         """The machine is gone."""
@@ -154,12 +156,22 @@ class Backup(Lost):
 
     def test_what_is_there_is_put_aside(self):
         cloud = self.fleet.cloud
+        os.chmod(cloud.profile_path, 0o600)
+        self.mode = 0o600
         self.backup()
         self.assertIn("farwatchd", self.restore(cloud, "--password-stdin", "--replace").stderr)
         cloud.stop()
         self.assertIn("--replace", self.restore(cloud).stderr)
-        done = self.restore(cloud, "--password-stdin", "--replace")
+        os.makedirs(cloud.profile_path + ".d")
+        with open(os.path.join(cloud.profile_path + ".d", "old.yaml"), "w", encoding="utf-8") as file:
+            file.write("node: {trim: false}\n")
+        os.chmod(cloud.profile_path, 0o640)
+        # The state directory is the one that the profile in its place names: no need to say it.
+        done = self.farctl("restore", self.file, "--profile", cloud.profile_path, "--password-stdin", "--replace", input=PASSPHRASE + "\n")
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertFalse(os.path.exists(cloud.profile_path + ".d"), "a drop-in that the backup has not is not left active")
+        self.assertTrue(any(".yaml.d.before-" in name for name in os.listdir(self.fleet.cloud.folder)))
+        self.assertEqual(os.stat(cloud.profile_path).st_mode & 0o777, self.mode, "as it was when the backup was made")
         aside = next(name for name in os.listdir(cloud.state) if name.startswith("before-restore-"))
         self.assertTrue(os.path.exists(os.path.join(cloud.state, aside, "main.db")))
         self.restart()
@@ -184,6 +196,137 @@ class Backup(Lost):
             file.write(good)
         self.assertIn("passphrase", self.restore(terminal, input="another passphrase\n").stderr)
         self.assertEqual(self.restore(terminal).returncode, 0)
+
+    def forge(self, state, *entries):
+        """A plain backup that anybody can make, which opens: its own words for where things were, and entries (head, bytes)."""
+        head = {"farwatch": "backup", "node": "t1", "version": "1", "made": "x", "profile": "/p.yaml", "state": state, "stores": {}}
+        key, state_of, header = os.urandom(32), ctypes.create_string_buffer(512), ctypes.create_string_buffer(24)
+        plain = b""
+        for entry, data in ((head, b""), ({"path": "profile/p.yaml", "mode": 0o644}, b"farwatch: 1\n"), *entries):
+            text = json.dumps({**entry, "n": len(data)}).encode()
+            plain += len(text).to_bytes(4, "big") + text + data
+        sodium = ctypes.CDLL("libsodium.so.23")
+        sodium.crypto_secretstream_xchacha20poly1305_init_push(state_of, header, key)
+        front, sealed = b"FARB\1\0" + key, ctypes.create_string_buffer(len(plain) + 17)
+        sodium.crypto_secretstream_xchacha20poly1305_push(state_of, sealed, None, plain, ctypes.c_ulonglong(len(plain)), front, ctypes.c_ulonglong(len(front)), ctypes.c_ubyte(3))
+        with open(self.file, "wb") as file:
+            file.write(front + header.raw + len(sealed.raw).to_bytes(4, "big") + sealed.raw)
+
+    def test_a_forged_file_does_not_say_where_things_go(self):
+        """A state directory that it names is not taken; with --state it goes there and nowhere else."""
+        victim, place, profile = (os.path.join(self.fleet.folder, name) for name in ("victim", "place", "new.yaml"))
+        os.mkdir(victim)
+        for state in (victim, os.path.join(victim, "new"), os.path.join(victim, "..", "victim")):
+            self.forge(state, ({"path": "state/authorized_keys", "mode": 0o600}, b"mine"))
+            done = self.farctl("restore", self.file, "--profile", profile)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("--state", done.stderr)
+            self.assertEqual(os.listdir(victim), [])
+            self.assertFalse(os.path.exists(profile))
+        done = self.farctl("restore", self.file, "--profile", profile, "--state", place)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(os.listdir(victim), [])
+        self.assertIn("authorized_keys", os.listdir(place))
+        self.assertIn(f"the state directory is {place}", done.stderr)
+        self.assertIn(f"--state {place}", done.stdout + done.stderr, "the profile does not say it")
+
+    def test_a_slash_at_the_end_of_the_state_changes_nothing(self):
+        """One folder, one name: the store comes back to its place, not beside it."""
+        cloud = self.fleet.cloud
+        cloud.stop()
+        cloud.profile["node"]["state"] = cloud.state + "//"
+        self.restart()
+        self.backup()
+        names = set(os.listdir(cloud.state))
+        self.lose(cloud)
+        done = self.restore(cloud, state=cloud.state + "/")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("outside", done.stderr)
+        self.assertIn("main.db", os.listdir(cloud.state))
+        self.assertEqual({name for name in os.listdir(cloud.state) if name.startswith("restored-")}, set())
+        self.assertLessEqual(names - {"backups", "main.db-wal", "main.db-shm", "damaged", "control.sock"}, set(os.listdir(cloud.state)))
+        self.restart()
+        self.assert_works()
+
+    def test_a_profile_that_cannot_be_written_changes_nothing(self):
+        """What was there is there again, to the last file."""
+        terminal = self.fleet.terminal
+        self.backup(terminal)
+        terminal.stop()
+        before = sorted(os.listdir(terminal.state))
+        os.rename(terminal.profile_path, terminal.profile_path + ".kept")
+        nowhere = os.path.join(self.file, "below-a-file.yaml")
+        done = self.farctl("restore", self.file, "--profile", nowhere, "--state", terminal.state, "--password-stdin", "--replace", input=PASSPHRASE + "\n")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(sorted(os.listdir(terminal.state)), before)
+        # The last step fails, when the state is in its place already: it goes back.
+        self.forge(terminal.state, ({"path": "profile/p.yaml.d/a.yaml", "mode": 0o644}, b"rights: []\n"), ({"path": "profile/p.yaml.d/folder", "folder": True}, b""))
+        folder = os.path.join(self.fleet.folder, "folder")
+        os.mkdir(folder)
+        done = self.farctl("restore", self.file, "--profile", os.path.join(folder, "."), "--state", terminal.state, "--replace")  # "." cannot be moved
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("cannot move", done.stderr)
+        self.assertEqual(sorted(os.listdir(terminal.state)), before)
+        self.assertEqual(os.listdir(folder), [])
+        done = self.farctl("restore", self.file, "--profile", terminal.profile_path, "--state", terminal.state, "--replace")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("is a folder", done.stderr)
+        self.assertEqual(os.listdir(terminal.profile_path + ".d"), ["a.yaml"])
+
+    def test_a_store_that_lay_elsewhere_waits_for_a_person(self):
+        """It would begin empty without a word; so it does not start."""
+        cloud = self.fleet.cloud
+        cloud.stop()
+        other = os.path.join(self.fleet.folder, "other.db")
+        cloud.profile["stores"]["main"]["path"] = other
+        os.rename(os.path.join(cloud.state, "main.db"), other)
+        self.restart()
+        self.backup()
+        self.lose(cloud)
+        os.remove(other)
+        done = self.restore(cloud)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(other, done.stderr)
+        cloud.spawn().wait_notice("^READY=1", 30)
+        self.assertIn(other, self.farctl("status").stdout)
+        cloud.stop()
+        shutil.move(os.path.join(cloud.state, "restored-main"), other)
+        self.assertEqual(self.farctl("restore", "--begin-empty", "main", "--profile", cloud.profile_path).returncode, 0)
+        self.restart()
+        self.assert_works()
+
+    @unittest.skipIf(os.geteuid() != 0, "another user's folder needs root")
+    def test_an_empty_machine_whose_folder_is_another_users(self):
+        """What root makes there is that user's, and no link in it leads root to other places."""
+        parent, victim = os.path.join(self.fleet.folder, "parent"), os.path.join(self.fleet.folder, "victim")
+        state, profile = os.path.join(parent, "state"), os.path.join(self.fleet.folder, "new.yaml")
+        os.chmod(self.fleet.folder, 0o755)
+        os.mkdir(parent)
+        os.chown(parent, 65534, 65534)
+        os.mkdir(victim, 0o700)
+        with open(os.path.join(victim, "main"), "w", encoding="utf-8") as file:
+            file.write("kept")
+        self.forge("/nowhere", ({"path": "state/keys/node.key", "mode": 0o600}, b"key"))
+        done = self.farctl("restore", self.file, "--profile", profile, "--state", state)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for folder, folders, files in os.walk(state):
+            for name in [folder, *(os.path.join(folder, name) for name in folders + files)]:
+                self.assertEqual(os.stat(name).st_uid, 65534, name)
+        self.assertEqual(os.listdir(victim), ["main"])
+        self.forge("/nowhere", ({"path": "other/x", "mode": 0o600}, b""))
+        fresh = os.path.join(parent, "fresh")
+        self.assertNotEqual(self.farctl("restore", self.file, "--profile", profile + "2", "--state", fresh).returncode, 0)
+        self.assertEqual(os.stat(os.path.join(fresh, "lock")).st_uid, 65534, "after a failure too")
+        # The folder of the notes is a link now.
+        os.symlink(victim, os.path.join(state, "damaged"))
+        with open(profile, "w", encoding="utf-8") as file:
+            file.write(f"farwatch: 1\nnode: {{id: t1, state: {state}}}\n")
+        done = self.farctl("restore", "--begin-empty", "main", "--profile", profile)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(os.listdir(victim), ["main"])
+        done = self.farctl("restore", "--begin-empty", "../../../victim/main", "--profile", profile)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(os.listdir(victim), ["main"])
 
 
 tap.main()
