@@ -5,6 +5,8 @@
 #include "door-private.h"
 
 #include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <glib/gstdio.h>
@@ -17,6 +19,9 @@
 
 #include "instance-private.h"
 #include "node.h"
+
+/* Folders without a name of their own are for one caller, who takes them away; named ones are kept. */
+#define ONCE "once-"
 
 typedef struct {
   FarCall *call;
@@ -37,6 +42,19 @@ backup_free (Backup *backup)
   g_free (backup);
 }
 
+static int
+remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED, struct FTW *walk G_GNUC_UNUSED)
+{
+  return remove (path);
+}
+
+/* Copies are as clear as the store is: none stays that nobody will fetch. */
+static void
+copies_remove (const char *folder)
+{
+  nftw (folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 static void
 backup_copied (FarRequest *req, gpointer user)
 {
@@ -46,6 +64,7 @@ backup_copied (FarRequest *req, gpointer user)
   const FarInstance *at = far_instances_by_path (path);
 
   if (far_request_error (req) != NULL) {
+    copies_remove (backup->folder);
     far_call_fail (backup->call, g_error_copy (far_request_error (req)));
     backup_free (backup);
     return;
@@ -89,8 +108,8 @@ static void
 backup_post (gpointer self, FarCall *call)
 {
   const char *name = json_string_value (json_object_get (call->body, "name"));
-  g_autofree char *parent = far_node_path ("backups"), *time = far_random_text (12);
-  g_autofree char *folder = g_build_filename (parent, name != NULL ? name : time, NULL);
+  g_autofree char *parent = far_node_path ("backups"), *random = far_random_text (12), *once = g_strconcat (ONCE, random, NULL);
+  g_autofree char *folder = g_build_filename (parent, name != NULL ? name : once, NULL);
   Backup *backup;
 
   g_mkdir_with_parents (parent, 0700);
@@ -101,6 +120,21 @@ backup_post (gpointer self, FarCall *call)
   backup = g_new0 (Backup, 1);
   *backup = (Backup) { .call = call, .folder = g_steal_pointer (&folder), .names = store_names (), .stores = json_object () };
   backup_next (backup);
+}
+
+void
+far_door_backup_start (void)
+{
+  g_autofree char *parent = far_node_path ("backups");
+  g_autoptr (GDir) dir = g_dir_open (parent, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *folder = g_build_filename (parent, name, NULL);
+
+    if (g_str_has_prefix (name, ONCE))
+      copies_remove (folder);
+  }
 }
 
 static const FarField backup_body[] = { { "name", FAR_FIELD_NAME, FALSE, N_ ("name of the folder with the copies") }, { NULL } };

@@ -4,6 +4,8 @@
 #include <farwatch/message.h>
 
 extern const FarHandler far_door_backup_handlers[];
+/* Takes away the copies that a backup before this start has left. */
+void far_door_backup_start (void);
 extern const FarHandler far_door_clock_handlers[]; /* only where the test clock runs */
 extern const FarHandler far_door_login_handlers[];
 extern const FarHandler far_door_user_handlers[];

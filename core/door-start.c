@@ -23,6 +23,7 @@ far_door_start (void)
   if (far_clock_is_test ())
     far_handlers_add (far_door_clock_handlers, NULL, NULL);
   far_right_rows_start ();
+  far_door_backup_start ();
 }
 
 void

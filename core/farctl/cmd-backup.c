@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glib/gstdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@ typedef struct {
   FarBackupOut *out;
   const char *state;
   GPtrArray *places;  /* files of the stores: their copies go in instead */
+  struct stat self;   /* the backup itself */
   guint files;
 } Packing;
 
@@ -34,6 +37,15 @@ static gboolean
 pack_failed (GError **error, const char *path)
 {
   g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s cannot be read: %s; run this as root or as the daemon's user"), path, g_strerror (errno));
+  return FALSE;
+}
+
+static gboolean
+pack_name_failed (GError **error, const char *path)
+{
+  g_autofree char *shown = g_filename_display_name (path);
+
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("%s: a name that is no text; rename it"), shown);
   return FALSE;
 }
 
@@ -76,7 +88,7 @@ pack_file (Packing *packing, const char *path, const char *name, GError **error)
   head = json_pack ("{s:s, s:i}", "path", name, "mode", (int) (st.st_mode & 0777));
   good = head != NULL && far_backup_entry (packing->out, head, (guint64) st.st_size, error) && pack_bytes (packing, fd, path, (guint64) st.st_size, error);
   if (head == NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("%s: a name that is no text"), path);
+    pack_name_failed (error, path);
   json_decref (head);
   close (fd);
   packing->files++;
@@ -127,6 +139,8 @@ pack_any (Packing *packing, const char *path, const char *name, GError **error)
     return TRUE;
   if (lstat (path, &st) != 0)
     return errno == ENOENT || pack_failed (error, path);
+  if (st.st_dev == packing->self.st_dev && st.st_ino == packing->self.st_ino)
+    return TRUE;
   if (S_ISREG (st.st_mode))
     return pack_file (packing, path, name, error);
   if (S_ISDIR (st.st_mode))
@@ -141,12 +155,17 @@ pack_folder (Packing *packing, const char *path, const char *name, GError **erro
 {
   g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
   json_t *head = json_pack ("{s:s, s:b, s:i}", "path", name, "folder", 1, "mode", 0700);
-  gboolean good = head != NULL && far_backup_entry (packing->out, head, 0, error);
   const char *inner;
+  gboolean good;
 
-  json_decref (head);
-  if (dir == NULL)
+  if (head == NULL)
+    return pack_name_failed (error, path);
+  if (dir == NULL) {
+    json_decref (head);
     return pack_failed (error, path);
+  }
+  good = far_backup_entry (packing->out, head, 0, error);
+  json_decref (head);
   while (good && (inner = g_dir_read_name (dir)) != NULL) {
     g_autofree char *below = g_build_filename (path, inner, NULL), *named = g_strconcat (name, "/", inner, NULL);
 
@@ -222,6 +241,75 @@ pack_node (Packing *packing, json_t *node, GError **error)
   return pack_folder (packing, packing->state, "state", error) && far_backup_end (packing->out, error);
 }
 
+/* ---- the file ---- */
+
+typedef struct {
+  const char *path;
+  char *part;         /* until it is whole */
+  int fd;
+  FarBackupOut *out;
+} Output;
+
+static void
+output_clear (Output *output)
+{
+  g_clear_pointer (&output->out, far_backup_out_free);
+  if (output->fd >= 0) {
+    close (output->fd);
+    g_unlink (output->part);
+  }
+  g_free (output->part);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Output, output_clear)
+
+static gboolean
+output_failed (GError **error, const char *path)
+{
+  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be made: %s"), path, g_strerror (errno));
+  return FALSE;
+}
+
+/* Before anything is copied: what is wrong with the place or the passphrase comes up here. Nobody who laid a file there can read along. */
+static gboolean
+output_open (Output *output, const FarBackupLock *lock, GError **error)
+{
+  output->part = g_strconcat (output->path, ".part", NULL);
+  if (g_unlink (output->part) != 0 && errno != ENOENT)
+    return output_failed (error, output->part);
+  output->fd = open (output->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (output->fd < 0)
+    return output_failed (error, output->part);
+  output->out = far_backup_create (output->fd, lock, error);
+  return output->out != NULL;
+}
+
+/* The file gets its name when it is whole. */
+static gboolean
+output_name (Output *output, GError **error)
+{
+  if (fsync (output->fd) != 0 || g_rename (output->part, output->path) != 0)
+    return output_failed (error, output->path);
+  close (output->fd);
+  output->fd = -1;
+  return TRUE;
+}
+
+/* Each backup would hold those before it. */
+static gboolean
+output_is_outside (const Output *output, const char *state, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (output->path);
+  char *at = realpath (folder, NULL), *below = realpath (state, NULL);
+  gsize size = below != NULL ? strlen (below) : 0;
+  gboolean inside = at != NULL && below != NULL && strncmp (at, below, size) == 0 && (at[size] == '/' || at[size] == '\0');
+
+  free (at);
+  free (below);
+  if (inside)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s is below the state directory %s, which is what goes into it; choose another place"), output->path, state);
+  return !inside;
+}
+
 /* ---- the command ---- */
 
 static int
@@ -230,42 +318,60 @@ remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GN
   return remove (path);
 }
 
+/* What the daemon says is not believed with more rights than it has itself: the kernel knows whose the other end is. */
 static gboolean
-backup_write (int fd, const FarBackupLock *lock, json_t *node, guint *files, GError **error)
+become_daemon (const Ctl *ctl, GError **error)
 {
-  g_autoptr (FarBackupOut) out = far_backup_create (fd, lock, error);
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+
+  if (getsockopt (ctl->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+    return ctl_become (peer.uid, peer.gid, error);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("it cannot be told whose daemon this is: %s"), g_strerror (errno));
+  return FALSE;
+}
+
+/* Only a folder of STATE/backups, whatever else the daemon calls its copies. */
+static void
+copies_remove (json_t *node)
+{
+  g_autofree char *path = g_canonicalize_filename (text_of (node, "path"), "/"), *folder = g_path_get_dirname (path);
+  g_autofree char *backups = g_build_filename (text_of (node, "state"), "backups", NULL), *wanted = g_canonicalize_filename (backups, "/");
+
+  if (strcmp (folder, wanted) == 0)
+    nftw (path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+  else
+    ctl_say (_("warning: the copies in %s are left: they are not below %s"), path, wanted);
+}
+
+static gboolean
+backup_write (Output *output, json_t *node, guint *files, GError **error)
+{
   g_autoptr (GPtrArray) places = g_ptr_array_new ();
-  Packing packing = { .out = out, .places = places };
-  gboolean good = out != NULL && pack_node (&packing, node, error);
+  Packing packing = { .out = output->out, .places = places };
+  gboolean good = output_is_outside (output, text_of (node, "state"), error)
+                  && (fstat (output->fd, &packing.self) == 0 || output_failed (error, output->part)) && pack_node (&packing, node, error);
 
   *files = packing.files;
-  if (good && fsync (fd) != 0) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("the backup cannot be written: %s"), g_strerror (errno));
-    return FALSE;
-  }
   return good;
 }
 
-/* The file gets its name when it is whole. */
 static gboolean
-backup_file (const char *path, const FarBackupLock *lock, json_t *node, guint *files, GError **error)
+backup_pack (Ctl *ctl, Output *output, guint *files, GError **error)
 {
-  g_autofree char *part = g_strconcat (path, ".part", NULL);
-  int fd = open (part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  json_t *node = ctl_call (ctl, "POST", "backup", NULL, error);
   gboolean good;
 
-  if (fd < 0) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be made: %s"), part, g_strerror (errno));
+  if (node == NULL)
     return FALSE;
+  good = become_daemon (ctl, error);
+  if (good) {
+    good = backup_write (output, node, files, error);
+    copies_remove (node);
+    ctl_become_self ();
   }
-  good = fchmod (fd, 0600) == 0 && backup_write (fd, lock, node, files, error);
-  close (fd);
-  if (good && g_rename (part, path) == 0)
-    return TRUE;
-  if (good)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be made: %s"), path, g_strerror (errno));
-  g_unlink (part);
-  return FALSE;
+  json_decref (node);
+  return good && output_name (output, error);
 }
 
 static gboolean
@@ -285,19 +391,12 @@ backup_lock (const char *to, gboolean encrypt, gboolean from_stdin, FarBackupLoc
 static int
 backup_run (Ctl *ctl, const char *path, const FarBackupLock *lock)
 {
+  g_auto (Output) output = { .path = path, .fd = -1 };
   GError *error = NULL;
   guint files = 0;
-  json_t *node;
-  gboolean good;
 
   ctl->patience_s = PATIENCE_S;
-  node = ctl_call (ctl, "POST", "backup", NULL, &error);
-  if (node == NULL)
-    return ctl_fail (ctl, error);
-  good = backup_file (path, lock, node, &files, &error);
-  nftw (text_of (node, "path"), remove_one, 8, FTW_DEPTH | FTW_PHYS);
-  json_decref (node);
-  if (!good)
+  if (!output_open (&output, lock, &error) || !backup_pack (ctl, &output, &files, &error))
     return ctl_fail (ctl, error);
   if (lock->mode == FAR_BACKUP_PLAIN)
     ctl_say (_("warning: %s is not encrypted and holds the node's keys; --encrypt or --to KEY protects it"), path);
@@ -327,6 +426,8 @@ ctl_backup (Ctl *ctl, int argc, char **argv)
     return ctl_usage (ctl, "%s", _("a backup is made on the node's own machine, as root or as the daemon's user; not with --server"));
   if (encrypt && to != NULL)
     return ctl_usage (ctl, "%s", _("say --encrypt or --to, not both"));
+  if (to != NULL && from_stdin)
+    return ctl_usage (ctl, "%s", _("--to needs no passphrase; leave --password-stdin out"));
   if (!backup_lock (to, encrypt || from_stdin, from_stdin, &lock, open, &passphrase, &error))
     return ctl_fail (ctl, error);
   status = backup_run (ctl, argv[1], &lock);

@@ -51,7 +51,7 @@ dial_forbidden (const char *const *places, guint n, GError **error)
   const char *place = NULL;
   const struct passwd *owner;
   const struct group *group;
-  struct stat at;
+  struct stat at = { 0 };
 
   for (guint i = 0; i < n && place == NULL; i++)
     if (places[i] != NULL && access (places[i], W_OK) != 0 && errno == EACCES)
@@ -61,7 +61,7 @@ dial_forbidden (const char *const *places, guint n, GError **error)
     g_autofree char *folder = g_path_get_dirname (place);
 
     if (stat (folder, &at) != 0)
-      at.st_uid = at.st_gid = 0;
+      at = (struct stat) { 0 };
   }
   owner = at.st_uid != 0 ? getpwuid (at.st_uid) : NULL;
   group = at.st_gid != 0 ? getgrgid (at.st_gid) : NULL;

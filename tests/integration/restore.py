@@ -230,6 +230,40 @@ class Backup(Lost):
         self.assertIn(f"the state directory is {place}", done.stderr)
         self.assertIn(f"--state {place}", done.stdout + done.stderr, "the profile does not say it")
 
+    def test_no_clear_copy_stays(self):
+        """A short passphrase, a place that is not good, a copy that fails, a daemon that died on the way: nothing is left in STATE/backups."""
+        cloud, backups = self.fleet.cloud, os.path.join(self.fleet.cloud.state, "backups")
+        for place, phrase in ((self.file, "short\n"), (os.path.join(self.file, "x", "y"), PASSPHRASE + "\n")):
+            self.assertNotEqual(self.farctl("backup", place, "--password-stdin", input=phrase).returncode, 0)
+            self.assertFalse(os.path.exists(backups), "it fails before anything is copied")
+        done = self.farctl("backup", os.path.join(cloud.state, "b"), "--password-stdin", input=PASSPHRASE + "\n")
+        self.assertIn("below the state directory", done.stderr)
+        self.assertEqual(os.listdir(backups), [])
+        self.assertEqual([name for name in os.listdir(cloud.state) if name.startswith("b.") or name == "b"], [])
+        bad = os.path.join(cloud.state.encode(), b"no-text-\xff")
+        os.mkdir(bad)
+        done = self.farctl("backup", self.file, "--password-stdin", input=PASSPHRASE + "\n")
+        self.assertEqual((done.returncode > 0, os.listdir(backups)), (True, []), done.stderr)
+        self.assertIn("no text", done.stderr)
+        os.rmdir(bad)
+        cloud.stop()
+        for name in ("once-left", "asked-for"):
+            os.makedirs(os.path.join(backups, name))
+            with open(os.path.join(backups, name, "main"), "w", encoding="utf-8") as file:
+                file.write("clear")
+        self.restart()
+        self.assertEqual(os.listdir(backups), ["asked-for"], "what has a name was asked for")
+
+    def test_a_part_that_somebody_else_laid_there_is_not_written_to(self):
+        """Whoever has it open does not read along; and two ways to say how are refused."""
+        with open(self.file + ".part", "w+b") as theirs:
+            os.chmod(self.file + ".part", 0o666)
+            self.backup()
+            theirs.seek(0)
+            self.assertEqual(theirs.read(), b"")
+        self.assertEqual(os.stat(self.file).st_mode & 0o777, 0o600)
+        self.assertEqual(self.farctl("backup", self.file, "--password-stdin", "--to", "x", input="y\n").returncode, 2)
+
     def test_a_slash_at_the_end_of_the_state_changes_nothing(self):
         """One folder, one name: the store comes back to its place, not beside it."""
         cloud = self.fleet.cloud
