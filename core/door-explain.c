@@ -66,10 +66,14 @@ question_people (FarRequest *req, gpointer user)
 {
   Question *question = user;
   const char *name = g_str_has_prefix (question->who, "person:") ? question->who + strlen ("person:") : question->who;
-  json_t *person = far_request_error (req) == NULL ? question_person (far_request_result (req), name) : NULL;
-  json_t *list = json_object_get (person, "groups");
+  json_t *list = far_request_error (req) == NULL ? json_object_get (question_person (far_request_result (req), name), "groups") : NULL;
   g_autofree const char **groups = g_new0 (const char *, json_array_size (list) + 1);
 
+  if (far_request_error (req) != NULL) { /* without the groups the answer would be wrong */
+    far_call_fail (question->call, g_error_copy (far_request_error (req)));
+    question_free (question);
+    return;
+  }
   for (gsize i = 0; i < json_array_size (list); i++)
     groups[i] = json_string_value (json_array_get (list, i));
   question_answer (question, groups);

@@ -144,6 +144,11 @@ people_listed (FarRequest *req, gpointer user)
   Walk *walk = user;
   json_t *list = far_request_error (req) == NULL ? far_request_result (req) : NULL;
 
+  if (far_request_error (req) != NULL) {
+    walk->error = g_error_copy (far_request_error (req));
+    g_prefix_error (&walk->error, _("the people of authenticator '%s' are not known now: "), walk_current (walk));
+    walk->next = g_strv_length (walk->names);
+  }
   for (gsize i = 0; i < json_array_size (list); i++)
     people_merge (walk->people, json_array_get (list, i), walk_current (walk));
   walk_next (walk);
@@ -182,7 +187,10 @@ people_sorted (json_t *people)
 static void
 people_list_end (Walk *walk)
 {
-  far_request_done (walk->req, people_sorted (walk->people), far_json_free);
+  if (walk->error != NULL) /* who is missing from half a list would seem to be in no group */
+    far_request_fail (walk->req, g_steal_pointer (&walk->error));
+  else
+    far_request_done (walk->req, people_sorted (walk->people), far_json_free);
 }
 
 void
@@ -280,6 +288,10 @@ people_put_known (FarRequest *req, gpointer user)
   guint n = g_strv_length (walk->names), at = 0;
   GStrv names = g_new0 (char *, n + 1);
 
+  if (far_request_error (req) != NULL) {
+    walk->error = g_error_copy (far_request_error (req));
+    walk->next = n;
+  }
   for (guint keeps = 0; keeps < 2; keeps++)
     for (guint i = 0; i < n; i++)
       if (people_keeps (person, walk->names[i]) == (keeps == 0))

@@ -4,12 +4,13 @@
 #include <farwatch/request.h>
 #include <jansson.h>
 
-/* Result: json_t* array of {name, groups, has_password, keys, authenticators}, by name; free with far_json_free. */
+/* Result: json_t* array of {name, groups, has_password, keys, authenticators}, by name; free with far_json_free. Fails when one
+ * authenticator cannot say whom it keeps, with its error: half a list is no list. */
 void far_people_list (FarRequest *req);
 /* Does an authenticator run that can list people? Else nobody can say that a name is none. */
 gboolean far_people_listed (void);
 /* Makes or changes a person: password and groups go to the first authenticator that takes them, those that know the
- * person before others; the key to the first that takes it. secret, groups, key NULL: kept. */
+ * person before others (fails like far_people_list() when that is not known); the key to the first that takes it. secret, groups, key NULL: kept. */
 void far_people_put (const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req);
 /* Removes from all; FAR_ERROR_NOT_FOUND when none knew the name. */
 void far_people_remove (const char *name, FarRequest *req);

@@ -19,6 +19,7 @@ typedef struct {
   GList *held;             /* Held */
   guint asked;
   json_t *people;
+  gboolean lists_not;      /* knows people, and cannot say which at the moment */
   char *put_secret, *put_key;
   gboolean keeps_keys, keeps_passwords;
 } Stand;
@@ -105,7 +106,12 @@ stand_remove (gpointer self, const char *name, FarRequest *req)
 static inline void
 stand_list (gpointer self, FarRequest *req)
 {
-  far_request_done (req, json_incref (((Stand *) self)->people), far_json_free);
+  Stand *stand = self;
+
+  if (stand->lists_not)
+    far_request_fail_new (req, FAR_ERROR_LIMIT, "busy");
+  else
+    far_request_done (req, json_incref (stand->people), far_json_free);
 }
 
 static const FarAuthenticatorOps stand_ops = { .check = stand_check, .put = stand_put, .remove = stand_remove, .list = stand_list };

@@ -334,6 +334,34 @@ START_TEST (people_by_message)
 }
 END_TEST
 
+/* What a person may do stands in all lists together: who cannot read one of them knows too little to hand over that person's key. */
+START_TEST (a_list_that_fails_is_no_empty_list)
+{
+  g_autoptr (FarPrincipal) super = root (), helper = person ("helper", "");
+  json_t *body = NULL;
+
+  doors_open ();
+  stands[0].keeps_keys = stands[0].keeps_passwords = TRUE;
+  stands[1].people = json_loads ("[{\"name\":\"alice\",\"groups\":[\"bosses\"]}]", 0, NULL);
+  give ("helps", "helper", "manage", "users/alice", NULL);
+  give ("bosses", "@bosses", "manage", "rights", NULL);
+  ck_assert_uint_eq (ask_as (helper, "PUT", "users/alice", "{\"key\":\"ssh-ed25519 AAAA\"}", NULL), 403);
+  for (guint i = 0; i < G_N_ELEMENTS (stands); i++) {
+    stands[i].lists_not = TRUE;
+    ck_assert_uint_eq (ask_as (helper, "PUT", "users/alice", "{\"key\":\"ssh-ed25519 AAAA\"}", NULL), 429);
+    ck_assert_uint_eq (ask_as (helper, "PUT", "users/alice", "{\"password\":\"new\"}", NULL), 429);
+    ck_assert_uint_eq (ask_as (helper, "PUT", "users/alice/password", "{\"password\":\"new\"}", NULL), 429);
+    ck_assert_uint_eq (ask_as (super, "GET", "users", NULL, &body), 429); /* half a list would look like all */
+    g_clear_pointer (&body, json_decref);
+    ck_assert_uint_eq (ask_as (super, "GET", "explain?who=alice&action=manage&object=rights", NULL, NULL), 429);
+    stands[i].lists_not = FALSE;
+    ck_assert_ptr_null (stands[0].put_key);
+    ck_assert_ptr_null (stands[0].put_secret);
+  }
+  doors_shut ();
+}
+END_TEST
+
 static guint
 password (FarPrincipal *who, const char *resource, const char *old, const char *fresh)
 {
@@ -452,6 +480,7 @@ main (void)
   tcase_add_test (tc, the_answer_of_a_login_is_not_kept);
   tcase_add_test (tc, login_with_a_question);
   tcase_add_test (tc, people_by_message);
+  tcase_add_test (tc, a_list_that_fails_is_no_empty_list);
   tcase_add_test (tc, ones_own_password);
   tcase_add_test (tc, guesses_of_the_old_password_count);
   tcase_add_test (tc, explain_by_message);
