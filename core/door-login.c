@@ -12,6 +12,7 @@
 
 #include "door.h"
 #include "front-ticket.h"
+#include "right.h"
 #include "router.h"
 
 static json_t *
@@ -41,6 +42,13 @@ far_door_login_ticket (const FarPrincipal *principal)
   return body;
 }
 
+void
+far_door_login_ended (FarCall *call)
+{
+  far_call_fail_new (call, FAR_ERROR_CONFLICT, _("'%s' was given other groups or removed meanwhile: log in again"),
+                     call->parts[0] != NULL ? call->parts[0] : json_string_value (json_object_get (call->body, "name")));
+}
+
 /* The authenticator asks something more (a second factor): the same message again, with answers. */
 static json_t *
 login_prompts_json (const FarVerdict *verdict)
@@ -66,6 +74,8 @@ login_done (FarRequest *req, gpointer user)
     far_call_answer (call, 202, login_prompts_json (far_login_verdict (req)));
   else if (principal->kind != FAR_PRINCIPAL_PERSON)
     far_call_fail_new (call, FAR_ERROR_DENIED, "%s", _("this token is for something else than a login here"));
+  else if (far_right_login_ended (principal))
+    far_door_login_ended (call);
   else
     far_call_answer (call, 200, far_door_login_ticket (principal));
 }

@@ -12,6 +12,7 @@
 
 #include "door.h"
 #include "people.h"
+#include "right.h"
 
 static gboolean
 password_is_own (const FarCall *call)
@@ -19,7 +20,7 @@ password_is_own (const FarCall *call)
   return call->principal->kind == FAR_PRINCIPAL_PERSON && strcmp (call->principal->name, call->parts[0]) == 0;
 }
 
-/* One's own tickets went with the old password; this one is for going on. */
+/* One's own tickets went with the old password; this one is for going on, as long as what the login said still holds. */
 static void
 password_changed (FarRequest *req, gpointer user)
 {
@@ -30,13 +31,13 @@ password_changed (FarRequest *req, gpointer user)
     return;
   }
   far_login_ticket_revoke_name (call->parts[0]);
-  far_call_answer (call, 200, password_is_own (call) ? far_door_login_ticket (call->principal) : json_object ());
+  far_call_answer (call, 200, password_is_own (call) && !far_right_login_ended (call->principal) ? far_door_login_ticket (call->principal) : json_object ());
 }
 
 static void
 password_put_new (FarCall *call)
 {
-  far_people_put (call->parts[0], json_string_value (json_object_get (call->body, "password")), NULL, NULL, far_request_new (password_changed, call, 0));
+  far_people_password (call->parts[0], json_string_value (json_object_get (call->body, "password")), far_request_new (password_changed, call, 0));
 }
 
 static void
@@ -49,6 +50,8 @@ password_proved (FarRequest *req, gpointer user)
     far_call_fail (call, g_error_copy (far_request_error (req)));
   else if (principal == NULL || principal->kind != FAR_PRINCIPAL_PERSON || strcmp (principal->name, call->parts[0]) != 0)
     far_call_fail_new (call, FAR_ERROR_DENIED, "%s", _("this login asks for more than a password: an admin sets the new one"));
+  else if (far_right_login_ended (call->principal) || far_right_login_ended (principal))
+    far_door_login_ended (call);
   else
     password_put_new (call);
 }

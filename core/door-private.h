@@ -19,6 +19,8 @@ extern const FarHandler far_door_doctor_handlers[];
 void far_door_user_check (FarCall *call, void (*go) (FarCall *call));
 /* A new ticket of the principal, as POST login answers it. */
 json_t *far_door_login_ticket (const FarPrincipal *principal);
+/* Fails a call with a login that a change of the person has ended while the authenticators were asked. */
+void far_door_login_ended (FarCall *call);
 
 /* Reads the rights kept in the store called main, as soon as it runs. */
 void far_right_rows_start (void);

@@ -72,6 +72,7 @@ front_principal (const FarPrincipal *principal, const char *from)
   FarPrincipal *now = far_principal_new (principal->kind, principal->name, (const char *const *) principal->groups, from);
 
   now->until_us = principal->until_us;
+  now->since_us = principal->since_us; /* a request is no new login: what ends the person's logins ends this one */
   return now;
 }
 

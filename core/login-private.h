@@ -20,6 +20,7 @@ typedef struct {
   gboolean counted;    /* it can be a guess: the throttle judges it */
   gboolean broken;     /* an authenticator could not answer */
   gboolean entered;    /* it has its turn */
+  gint64 asked_us;     /* boottime at which the authenticator that judges was asked: what changed since, it may not have seen */
   FarTry try;          /* borrows from login */
   /* the queue's */
   char *source;

@@ -142,13 +142,15 @@ far_login_drop (LoginRun *run)
 
 /* A token that stands for something is that thing, not a person with rights. */
 static FarPrincipal *
-login_principal (const FarLogin *login, const FarVerdict *verdict)
+login_principal (const LoginRun *run, const FarVerdict *verdict)
 {
+  const FarLogin *login = run->login;
   FarPrincipalKind kind = verdict->claim != NULL ? FAR_PRINCIPAL_NONE : FAR_PRINCIPAL_PERSON;
   const char *name = verdict->principal != NULL ? verdict->principal : login->name;
   FarPrincipal *principal = far_principal_new (kind, name, (const char *const *) verdict->groups, login->from);
 
   principal->until_us = verdict->until_us;
+  principal->since_us = run->asked_us;
   return principal;
 }
 
@@ -162,7 +164,7 @@ login_allow (LoginRun *run, FarVerdict *verdict)
     login_deny (run, FAR_TRY_FAILED);
     return;
   }
-  principal = login_principal (run->login, verdict);
+  principal = login_principal (run, verdict);
   far_request_attach (run->req, verdict, (GDestroyNotify) far_verdict_free);
   far_request_done (run->req, principal, (GDestroyNotify) far_principal_unref);
   login_end (run, FAR_TRY_SUCCEEDED);
@@ -230,6 +232,7 @@ login_ask_next (LoginRun *run)
     run->next++;
     ops = login_ops (name, &self, &error);
     if (ops != NULL && ops->check != NULL) {
+      run->asked_us = far_clock_boottime_us ();
       ops->check (self, run->login, far_request_new (login_checked, run, LOGIN_TIMEOUT_MS));
       return;
     }

@@ -21,6 +21,7 @@ struct _Walk {
   json_t *people;     /* list */
   char *name, *secret, *key;
   GStrv groups;
+  gboolean known;     /* put: only for a person who is there */
   guint done;         /* authenticators that took it */
   GError *error;      /* the last refusal */
 };
@@ -83,6 +84,12 @@ walk_current (const Walk *walk)
 }
 
 /* ---- list ---- */
+
+static GError *
+people_unknown (const char *name)
+{
+  return g_error_new (FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no person '%s'; `farctl user list` shows all"), name);
+}
 
 static json_t *
 people_find (json_t *people, const char *name)
@@ -288,16 +295,18 @@ people_put_known (FarRequest *req, gpointer user)
   guint n = g_strv_length (walk->names), at = 0;
   GStrv names = g_new0 (char *, n + 1);
 
-  if (far_request_error (req) != NULL) {
+  if (far_request_error (req) != NULL)
     walk->error = g_error_copy (far_request_error (req));
-    walk->next = n;
-  }
+  else if (walk->known && person == NULL && far_people_listed ())
+    walk->error = people_unknown (walk->name);
   for (guint keeps = 0; keeps < 2; keeps++)
     for (guint i = 0; i < n; i++)
       if (people_keeps (person, walk->names[i]) == (keeps == 0))
         names[at++] = walk->names[i];
   g_free (walk->names);
   walk->names = names;
+  if (walk->error != NULL)
+    walk->next = n; /* nobody is asked */
   walk_next (walk);
 }
 
@@ -314,6 +323,17 @@ far_people_put (const char *name, const char *secret, const char *const *groups,
     far_people_list (far_request_new (people_put_known, walk, 0));
   else
     walk_next (walk);
+}
+
+void
+far_people_password (const char *name, const char *secret, FarRequest *req)
+{
+  Walk *walk = walk_new (req, people_put_step, people_put_end);
+
+  walk->name = g_strdup (name);
+  walk->secret = g_strdup (secret);
+  walk->known = TRUE;
+  far_people_list (far_request_new (people_put_known, walk, 0));
 }
 
 /* ---- remove ---- */
@@ -348,7 +368,7 @@ people_remove_end (Walk *walk)
   if (walk->error != NULL)
     far_request_fail (walk->req, g_steal_pointer (&walk->error)); /* one of them still lets the person in: say so */
   else if (walk->done == 0)
-    far_request_fail_new (walk->req, FAR_ERROR_NOT_FOUND, _("no person '%s'; `farctl user list` shows all"), walk->name);
+    far_request_fail (walk->req, people_unknown (walk->name));
   else
     far_request_done (walk->req, NULL, NULL);
 }

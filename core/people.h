@@ -12,6 +12,8 @@ gboolean far_people_listed (void);
 /* Makes or changes a person: password and groups go to the first authenticator that takes them, those that know the
  * person before others (fails like far_people_list() when that is not known); the key to the first that takes it. secret, groups, key NULL: kept. */
 void far_people_put (const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req);
+/* The password of somebody who is there: FAR_ERROR_NOT_FOUND when authenticators say whom they keep and none keeps the name. */
+void far_people_password (const char *name, const char *secret, FarRequest *req);
 /* Removes from all; FAR_ERROR_NOT_FOUND when none knew the name. */
 void far_people_remove (const char *name, FarRequest *req);
 

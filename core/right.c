@@ -309,8 +309,8 @@ far_right_end_person (const char *name)
     ended_drop_oldest ();
 }
 
-static gboolean
-right_login_ended (const FarPrincipal *principal)
+gboolean
+far_right_login_ended (const FarPrincipal *principal)
 {
   const gint64 *at = principal->kind == FAR_PRINCIPAL_PERSON && ended != NULL ? g_hash_table_lookup (ended, principal->name) : NULL;
 
@@ -320,7 +320,7 @@ right_login_ended (const FarPrincipal *principal)
 static gboolean
 right_is_over (const FarPrincipal *principal)
 {
-  return (principal->until_us != 0 && far_clock_wall_us () >= principal->until_us) || right_login_ended (principal);
+  return (principal->until_us != 0 && far_clock_wall_us () >= principal->until_us) || far_right_login_ended (principal);
 }
 
 static gboolean

@@ -26,6 +26,8 @@ json_t *far_right_odd (const json_t *right, json_t *people);
 void far_right_odd_date (json_t *odd, const json_t *right);
 /* What this person's logins up to now gave is over, also where a session still holds it: the person was removed, or is in other groups now. */
 void far_right_end_person (const char *name);
+/* Has the person been ended since this login? */
+gboolean far_right_login_ended (const FarPrincipal *principal);
 
 /* May the principal put somebody into this group of people? By `manage` on groups/GROUP, or by having all that the group has; what power it has
  * (manage, approve) the principal must have in any case. */

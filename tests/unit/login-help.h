@@ -21,6 +21,7 @@ typedef struct {
   json_t *people;
   gboolean lists_not;      /* knows people, and cannot say which at the moment */
   char *put_secret, *put_key;
+  void (*during_put) (void); /* what happens meanwhile */
   gboolean keeps_keys, keeps_passwords;
 } Stand;
 
@@ -87,6 +88,8 @@ stand_put (gpointer self, const char *name, const char *secret, const char *cons
     far_request_fail_new (req, FAR_ERROR_INVALID, "not kept here");
     return;
   }
+  if (stand->during_put != NULL)
+    stand->during_put ();
   g_free (stand->put_secret);
   g_free (stand->put_key);
   stand->put_secret = g_strdup (secret);

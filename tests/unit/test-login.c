@@ -402,6 +402,80 @@ START_TEST (ones_own_password)
 }
 END_TEST
 
+static void
+alice_ends (void)
+{
+  far_right_end_person ("alice");
+}
+
+/* Asks as `who` while the authenticator thinks; meanwhile alice gets other groups, or goes. Status of the answer. */
+static guint
+ask_across (FarPrincipal *who, const char *method, const char *resource, const char *text, gboolean goes)
+{
+  g_autoptr (FarPrincipal) super = root ();
+  g_autoptr (FarMessage) request = far_message_request (method, resource, json_loads (text, 0, NULL));
+  Heard to = { 0 };
+  guint status;
+
+  stands[0].holds = TRUE;
+  far_door_submit (who, NULL, request, heard, &to);
+  run_pending ();
+  ck_assert_ptr_nonnull (stands[0].held);
+  if (goes)
+    json_array_clear (stands[0].people);
+  else
+    ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"groups\":[]}", NULL), 200);
+  stand_let_go (&stands[0]);
+  stands[0].holds = FALSE;
+  ck_assert (run_until (is_last, &to));
+  status = heard_at (&to, 0)->status;
+  heard_clear (&to);
+  return status;
+}
+
+/* A ticket of before, bought with a password that is changed, must not bring back what a demotion took. */
+START_TEST (a_demotion_outlives_a_change_of_password)
+{
+  g_autoptr (FarPrincipal) alice = person ("alice", ""), later = NULL, seen = NULL;
+  g_autofree char *ticket = far_login_ticket_new (alice);
+  json_t *body = NULL;
+
+  doors_open ();
+  stands[0].keeps_passwords = TRUE;
+  stands[0].people = json_loads ("[{\"name\":\"alice\"}]", 0, NULL);
+  forward (60);
+  seen = far_login_ticket_principal (ticket, "");
+  ck_assert_int_eq (seen->since_us, alice->since_us); /* a request is no login */
+  ck_assert_uint_eq (ask_across (seen, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"new\"}", FALSE), 409);
+  ck_assert_ptr_null (stands[0].put_secret);
+  ck_assert_uint_eq (far_login_ticket_count (), 0);
+  ck_assert_uint_eq (ask_across (seen, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", FALSE), 409);
+  ck_assert_uint_eq (far_login_ticket_count (), 0);
+  forward (60);
+  later = person ("alice", "");
+  stands[0].during_put = alice_ends;
+  ck_assert_uint_eq (ask_as (later, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"new\"}", &body), 200);
+  ck_assert_ptr_null (json_object_get (body, "ticket"));
+  ck_assert_uint_eq (far_login_ticket_count (), 0);
+  json_decref (body);
+  doors_shut ();
+}
+END_TEST
+
+START_TEST (a_password_brings_nobody_back)
+{
+  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", "");
+
+  doors_open ();
+  stands[0].keeps_passwords = TRUE;
+  stands[0].people = json_loads ("[{\"name\":\"alice\"}]", 0, NULL);
+  ck_assert_uint_eq (ask_across (alice, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"new\"}", TRUE), 404);
+  ck_assert_uint_eq (password (super, "users/alice/password", NULL, "new"), 404);
+  ck_assert_ptr_null (stands[0].put_secret);
+  doors_shut ();
+}
+END_TEST
+
 /* A stolen ticket is no way to guess: tries for the old password count as logins. */
 START_TEST (guesses_of_the_old_password_count)
 {
@@ -482,6 +556,8 @@ main (void)
   tcase_add_test (tc, people_by_message);
   tcase_add_test (tc, a_list_that_fails_is_no_empty_list);
   tcase_add_test (tc, ones_own_password);
+  tcase_add_test (tc, a_demotion_outlives_a_change_of_password);
+  tcase_add_test (tc, a_password_brings_nobody_back);
   tcase_add_test (tc, guesses_of_the_old_password_count);
   tcase_add_test (tc, explain_by_message);
   tcase_add_test (tc, rights_without_a_store);
