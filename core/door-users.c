@@ -13,6 +13,8 @@
 #include "right.h"
 #include "router.h"
 
+#define USERS_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
 /* From `after` on, `limit` of them, and only those the asker may know of. */
 static json_t *
 users_page (const FarCall *call, json_t *people)
@@ -55,20 +57,20 @@ users_get (gpointer self, FarCall *call)
   far_people_list (far_request_new (users_listed, call, 0));
 }
 
-/* Who is logged in acts with what the login said: after a change everybody logs in anew. */
+/* Who is logged in acts with what the login said: after a change everybody logs in anew. Also after one that failed: a part of it may stand, in this
+ * authenticator or in another. */
 static void
 users_changed (FarRequest *req, gpointer user)
 {
   FarCall *call = user;
 
-  if (far_request_error (req) != NULL) {
-    far_call_fail (call, g_error_copy (far_request_error (req)));
-    return;
-  }
   far_login_ticket_revoke_name (call->parts[0]);
   if (strcmp (call->message->method, "DELETE") == 0 || json_object_get (call->body, "groups") != NULL)
     far_right_end_person (call->parts[0]);
-  far_call_answer (call, 200, json_object ());
+  if (far_request_error (req) != NULL)
+    far_call_fail (call, g_error_copy (far_request_error (req)));
+  else
+    far_call_answer (call, 200, json_object ());
 }
 
 static GStrv
@@ -90,6 +92,17 @@ users_groups_ok (GStrv groups)
     if (!far_field_name_ok (groups[i]))
       return FALSE;
   return TRUE;
+}
+
+/* The key goes in after the rest: what no authenticator takes is refused before anything is changed. */
+static gboolean
+users_key_ok (const char *key)
+{
+  g_auto (GStrv) parts = g_strsplit_set (key, " \t", 3);
+  const char *type = parts[0] != NULL ? parts[0] : "", *data = parts[0] != NULL && parts[1] != NULL ? parts[1] : "";
+
+  return (g_str_has_prefix (type, "ssh-") || g_str_has_prefix (type, "ecdsa-") || g_str_has_prefix (type, "sk-")) &&
+         strspn (type, USERS_LETTERS "@.-") == strlen (type) && data[0] != '\0' && strspn (data, USERS_LETTERS "+/=") == strlen (data);
 }
 
 /* ---- who may: nobody gains by managing people ---- */
@@ -172,13 +185,15 @@ users_put_now (FarCall *call)
 static void
 users_put (gpointer self, FarCall *call)
 {
-  const char *password = json_string_value (json_object_get (call->body, "password"));
+  const char *password = json_string_value (json_object_get (call->body, "password")), *key = json_string_value (json_object_get (call->body, "key"));
   g_auto (GStrv) groups = users_wanted (call);
 
-  if (password == NULL && json_object_get (call->body, "key") == NULL && groups == NULL)
+  if (password == NULL && key == NULL && groups == NULL)
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("nothing to change: send password, groups or key"));
   else if (password != NULL && password[0] == '\0')
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("an empty password is refused"));
+  else if (key != NULL && !users_key_ok (key))
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("not a public key: wants \"ssh-ed25519 AAAA…\""));
   else if (!users_groups_ok (groups))
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("a group must be a name: 1 to 64 of A-Z a-z 0-9 . _ -"));
   else

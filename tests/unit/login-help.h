@@ -23,6 +23,8 @@ typedef struct {
   char *put_secret, *put_key;
   void (*during_put) (void); /* what happens meanwhile */
   gboolean keeps_keys, keeps_passwords;
+  gboolean removes_not;    /* its file cannot be written */
+  guint puts;
 } Stand;
 
 static Stand stands[2];
@@ -88,6 +90,7 @@ stand_put (gpointer self, const char *name, const char *secret, const char *cons
     far_request_fail_new (req, FAR_ERROR_INVALID, "not kept here");
     return;
   }
+  stand->puts++;
   if (stand->during_put != NULL)
     stand->during_put ();
   g_free (stand->put_secret);
@@ -100,7 +103,9 @@ stand_put (gpointer self, const char *name, const char *secret, const char *cons
 static inline void
 stand_remove (gpointer self, const char *name, FarRequest *req)
 {
-  if (strcmp (name, "alice") == 0)
+  if (((Stand *) self)->removes_not)
+    far_request_fail_new (req, FAR_ERROR_FULL, "the disk is full");
+  else if (strcmp (name, "alice") == 0)
     far_request_done (req, NULL, NULL);
   else
     far_request_fail_new (req, FAR_ERROR_NOT_FOUND, "no %s", name);

@@ -462,6 +462,64 @@ START_TEST (a_demotion_outlives_a_change_of_password)
 }
 END_TEST
 
+/* Alice as she is logged in now. */
+static FarPrincipal *
+alice_logs_in (char **ticket)
+{
+  FarPrincipal *alice = person ("alice", "");
+
+  *ticket = far_login_ticket_new (alice);
+  forward (60);
+  return alice;
+}
+
+/* A change that breaks off has changed something all the same: what was logged in goes by that. */
+START_TEST (half_a_change_ends_logins)
+{
+  static const struct {
+    const char *method, *text;
+    guint status;
+  } rows[] = { { "PUT", "{\"groups\":[],\"key\":\"ssh-ed25519 AAAA\"}", 400 }, { "PUT", "{\"groups\":[],\"password\":\"new\",\"key\":\"ssh-ed25519 AAAA\"}", 400 }, { "DELETE", NULL, 507 } };
+  g_autoptr (FarPrincipal) super = root ();
+
+  doors_open ();
+  stands[0].keeps_passwords = TRUE; /* and nobody keeps keys */
+  stands[1].removes_not = TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_autofree char *ticket = NULL;
+    g_autoptr (FarPrincipal) alice = alice_logs_in (&ticket);
+
+    ck_assert_uint_eq (ask_as (super, rows[i].method, "users/alice", rows[i].text, NULL), rows[i].status);
+    ck_assert_ptr_null (far_login_ticket_principal (ticket, ""));
+    ck_assert (far_right_login_ended (alice));
+  }
+  doors_shut ();
+}
+END_TEST
+
+START_TEST (a_key_is_judged_before_all_else)
+{
+  static const char *const keys[] = { "junk", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 A!", "some-type AAAA", "ssh-\\n AAAA", "ssh-a\\u0080 AAAA", "" };
+  g_autoptr (FarPrincipal) super = root (), alice = NULL, seen = NULL;
+  g_autofree char *ticket = NULL;
+
+  doors_open ();
+  stands[0].keeps_keys = stands[0].keeps_passwords = TRUE;
+  alice = alice_logs_in (&ticket);
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++) {
+    g_autofree char *text = g_strdup_printf ("{\"groups\":[],\"password\":\"new\",\"key\":\"%s\"}", keys[i]);
+
+    ck_assert_msg (ask_as (super, "PUT", "users/alice", text, NULL) == 400, "%s", text);
+  }
+  ck_assert_uint_eq (stands[0].puts + stands[1].puts, 0);
+  seen = far_login_ticket_principal (ticket, "");
+  ck_assert_ptr_nonnull (seen);
+  ck_assert (!far_right_login_ended (alice));
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"key\":\"sk-ssh-ed25519@openssh.com AAAA alice@home\"}", NULL), 200);
+  doors_shut ();
+}
+END_TEST
+
 START_TEST (a_password_brings_nobody_back)
 {
   g_autoptr (FarPrincipal) super = root (), alice = person ("alice", "");
@@ -557,6 +615,8 @@ main (void)
   tcase_add_test (tc, a_list_that_fails_is_no_empty_list);
   tcase_add_test (tc, ones_own_password);
   tcase_add_test (tc, a_demotion_outlives_a_change_of_password);
+  tcase_add_test (tc, half_a_change_ends_logins);
+  tcase_add_test (tc, a_key_is_judged_before_all_else);
   tcase_add_test (tc, a_password_brings_nobody_back);
   tcase_add_test (tc, guesses_of_the_old_password_count);
   tcase_add_test (tc, explain_by_message);
