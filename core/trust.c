@@ -13,6 +13,9 @@ typedef struct {
   const char *name;
   const char *const *revoked;
   gboolean by_hash; /* the authority is the one that a join token names */
+  time_t now;
+  gboolean untold;  /* now is the system's clock alone: what other nodes told about the time does not count */
+  gint64 until;     /* the first end among the chain and its authority, in seconds since 1970 */
   int alert; /* what the rule under way means to the other side of a TLS connection (RFC 8446 section 6.2) */
 } Check;
 
@@ -98,13 +101,13 @@ signed_by_authority (Check *check, GError **error)
 static gboolean
 may_be_early (const Check *check)
 {
-  return check->purpose != FAR_PURPOSE_NODE_CLIENT && (check->by_hash || far_clock_is_behind ());
+  return check->purpose != FAR_PURPOSE_NODE_CLIENT && (check->by_hash || (!check->untold && far_clock_is_behind ()));
 }
 
 static gboolean
-cert_in_time (const Check *check, gnutls_x509_crt_t cert, const char *what, GError **error)
+cert_in_time (Check *check, gnutls_x509_crt_t cert, const char *what, GError **error)
 {
-  time_t now = far_trust_now (), from = gnutls_x509_crt_get_activation_time (cert), until = gnutls_x509_crt_get_expiration_time (cert);
+  time_t now = check->now, from = gnutls_x509_crt_get_activation_time (cert), until = gnutls_x509_crt_get_expiration_time (cert);
   g_autoptr (GDateTime) date = g_date_time_new_from_unix_utc (now < from ? from : until);
   g_autofree char *text = date == NULL ? NULL : g_date_time_format (date, "%Y-%m-%d %H:%M UTC");
 
@@ -114,12 +117,15 @@ cert_in_time (const Check *check, gnutls_x509_crt_t cert, const char *what, GErr
     return deny (error, "%s is not valid before %s: is the clock right?", what, text != NULL ? text : "a far date");
   if (now > until)
     return deny (error, "%s expired on %s: renew it", what, text != NULL ? text : "a far date");
+  check->until = MIN (check->until, (gint64) until);
   return TRUE;
 }
 
 static gboolean
-in_time (Check *check, GError **error)
+in_time_at (Check *check, time_t now, GError **error)
 {
+  check->now = now;
+  check->until = G_MAXINT64 / G_USEC_PER_SEC;
   if (!cert_in_time (check, check->chain.at[0], "certificate", error))
     return FALSE;
   for (guint i = 1; i < check->chain.n; i++)
@@ -130,6 +136,33 @@ in_time (Check *check, GError **error)
         cert_in_time (check, check->authorities.at[i], "authority's certificate", NULL))
       return TRUE;
   return deny (error, "authority's certificate is out of its time");
+}
+
+/* A server that told a wrong time must not be locked out by it for good: it is judged once more without, and if it is good then, what was told is wrong. */
+static gboolean
+in_time (Check *check, GError **error)
+{
+  gint64 untold_us;
+
+  if (in_time_at (check, far_trust_now (), error))
+    return TRUE;
+  if (check->purpose == FAR_PURPOSE_NODE_CLIENT || !far_clock_untold_us (&untold_us))
+    return FALSE;
+  check->untold = TRUE;
+  if (!in_time_at (check, (time_t) (untold_us / G_USEC_PER_SEC), NULL))
+    return FALSE;
+  g_clear_error (error);
+  return TRUE;
+}
+
+/* A server that shows this certificate tells no time at which it would have ended: that time would lock it out. */
+static void
+judge_clock (const Check *check)
+{
+  if (check->untold)
+    far_clock_forget_told ();
+  if (check->purpose == FAR_PURPOSE_NODE_SERVER)
+    far_clock_server_until (check->until * G_USEC_PER_SEC);
 }
 
 static gboolean
@@ -201,6 +234,7 @@ run (Check *check, char **node, GError **error)
   check->alert = GNUTLS_A_CERTIFICATE_REVOKED;
   if (!not_revoked (check, name, error))
     return FALSE;
+  judge_clock (check);
   if (node != NULL)
     *node = g_steal_pointer (&name);
   return TRUE;

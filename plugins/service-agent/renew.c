@@ -58,6 +58,9 @@ certificate_kept (FarRequest *req, gpointer user)
     not_renewed (self, far_request_error (req));
   } else if (self) {
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "certificate renewed");
+    g_autofree char *pem = certificate_read (self);
+    if (pem)
+      far_clock_own_certificate (pem);
     if (self->renewing_expired) /* this link has no certificate: the next one has */
       far_peer_cut (agent_opts (self)->link, "", "certificate renewed");
   }

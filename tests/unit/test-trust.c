@@ -291,6 +291,89 @@ START_TEST (the_time_that_is_believed)
 }
 END_TEST
 
+/* The server's own certificate would have ended then: its clock is wrong, and that time would lock it out. */
+START_TEST (a_told_time_ends_with_the_servers_certificate)
+{
+  FixtureCert spec = { .cn = "cloud", .dns = "a", GOOD, .purposes = { SERVER } };
+  g_autofree char *pem = fixture_cert (dir, &spec);
+  gint64 system = far_clock_system_us (), hour = G_TIME_SPAN_HOUR;
+
+  ck_assert (far_clock_may_be (system + 2 * hour));
+  ck_assert (!far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_SERVER, "b", NULL, NULL, NULL));
+  ck_assert (far_clock_may_be (system + 2 * hour)); /* who is not accepted sets no limit */
+  ck_assert (far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_SERVER, "a", NULL, NULL, NULL));
+  ck_assert (!far_clock_may_be (system + 2 * hour));
+  ck_assert (far_clock_may_be (system + hour / 2));
+}
+END_TEST
+
+/* told: now, or when this node last ran. Forgotten where the server is good without it, and there alone. */
+START_TEST (a_told_time_alone_locks_no_server_out)
+{
+  FixtureCert spec = { .cn = "cloud", .dns = "a", GOOD, .purposes = { SERVER, CLIENT } };
+  g_autofree char *pem = fixture_cert (dir, &spec);
+  gint64 late = far_clock_system_us () + 2 * G_TIME_SPAN_HOUR, skew;
+
+  if (_i == 0)
+    far_clock_set_told (late);
+  else
+    far_clock_floor_told (late);
+  ck_assert_int_ge (far_clock_wall_us (), late);
+  ck_assert (!far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, NULL, NULL));
+  ck_assert (!far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_SERVER, "b", NULL, NULL, NULL));
+  ck_assert_int_ge (far_clock_wall_us (), late);
+  ck_assert (far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_SERVER, "a", NULL, NULL, NULL));
+  ck_assert_int_lt (far_clock_wall_us (), late);
+  ck_assert (!far_clock_skew_us (&skew));
+  ck_assert (!far_clock_is_behind ());
+}
+END_TEST
+
+/* A clock that is behind what is certain would make any certificate good that has ended. */
+START_TEST (a_clock_that_is_behind_forgets_nothing)
+{
+  FixtureCert spec = { .cn = "cloud", .dns = "a", GOOD, .purposes = { SERVER } };
+  g_autofree char *pem = fixture_cert (dir, &spec);
+  gint64 system = far_clock_system_us (), skew;
+
+  far_clock_floor (system + G_TIME_SPAN_MINUTE);
+  far_clock_set_told (system + 2 * G_TIME_SPAN_HOUR);
+  ck_assert (!far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_SERVER, "a", NULL, NULL, NULL));
+  ck_assert (far_clock_skew_us (&skew));
+}
+END_TEST
+
+/* Else a node that runs for a year believes nobody any more. */
+START_TEST (the_limit_moves_with_the_own_certificate)
+{
+  FixtureCert old = { .cn = "t1", GOOD, .purposes = { CLIENT } }, renewed = old;
+  g_autofree char *first = NULL, *second = NULL;
+  gint64 then = far_clock_system_us () + 100 * DAY_US;
+
+  renewed.until = 30 * 86400;
+  first = fixture_cert (dir, &old);
+  second = fixture_cert (dir, &renewed);
+  ck_assert (far_clock_may_be (then));
+  far_clock_own_certificate (first);
+  ck_assert (!far_clock_may_be (then));
+  far_clock_own_certificate ("no certificate");
+  ck_assert (!far_clock_may_be (then));
+  far_clock_own_certificate (second);
+  ck_assert (far_clock_may_be (then));
+  ck_assert (!far_clock_may_be (then + 30 * DAY_US));
+}
+END_TEST
+
+START_TEST (a_clock_that_is_kept_right_beats_what_was_told_long_ago)
+{
+  ck_assert (far_clock_system_counts (G_USEC_PER_SEC, 0, FALSE));
+  ck_assert (!far_clock_system_counts (DAY_US, 0, TRUE));
+  ck_assert (!far_clock_system_counts (-DAY_US, 2 * DAY_US, FALSE));
+  ck_assert (far_clock_system_counts (-DAY_US, 2 * DAY_US, TRUE));
+  ck_assert (far_clock_system_counts (DAY_US, 2 * DAY_US, TRUE));
+}
+END_TEST
+
 /* Signatures are remembered; nothing else is. */
 START_TEST (what_was_good_is_looked_at_again)
 {
@@ -434,6 +517,11 @@ main (void)
   tcase_add_test (tcase, leaf_is_not_its_own_authority);
   tcase_add_test (tcase, a_clock_that_is_behind);
   tcase_add_test (tcase, the_time_that_is_believed);
+  tcase_add_test (tcase, a_told_time_ends_with_the_servers_certificate);
+  tcase_add_loop_test (tcase, a_told_time_alone_locks_no_server_out, 0, 2);
+  tcase_add_test (tcase, a_clock_that_is_behind_forgets_nothing);
+  tcase_add_test (tcase, the_limit_moves_with_the_own_certificate);
+  tcase_add_test (tcase, a_clock_that_is_kept_right_beats_what_was_told_long_ago);
   tcase_add_test (tcase, what_was_good_is_looked_at_again);
   tcase_add_test (tcase, sign_refuses);
   tcase_add_test (tcase, authority_is_not_overwritten);
