@@ -105,7 +105,7 @@ is_of_a_store (const Packing *packing, const char *path)
     gsize size = strlen (place);
 
     if (strncmp (path, place, size) == 0 && (path[size] == '\0' || strcmp (path + size, "-wal") == 0 || strcmp (path + size, "-shm") == 0
-                                             || g_str_has_prefix (path + size, ".damaged")))
+                                             || g_str_has_prefix (path + size, ".damaged") || g_str_has_prefix (path + size, ".salvage")))
       return TRUE;
   }
   return FALSE;

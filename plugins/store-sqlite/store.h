@@ -95,6 +95,8 @@ gboolean writer_usable (Writer *writer, GError **error);
 
 /* damage.c: the file is damaged. It is moved aside and read out; then the store goes on, or (the default) is held until a person has decided. */
 gboolean damage_found (Writer *writer, GError **error);
+/* Before it is opened: what was read out is put in place where an end came just between moving the damaged file and that. */
+gboolean damage_finish (const char *path, GError **error);
 
 /* jobs of the writer */
 void write_open (Worker *worker, Job *job);

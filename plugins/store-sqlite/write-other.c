@@ -53,7 +53,7 @@ looks_ours (const char *path)
 static gboolean
 open_unless_full (Worker *worker, GError **error)
 {
-  if (conn_open (&worker->conn, CONN_WRITE, error))
+  if (damage_finish (worker->conn.path, error) && conn_open (&worker->conn, CONN_WRITE, error))
     return TRUE;
   if (!g_error_matches (*error, FAR_ERROR, FAR_ERROR_FULL))
     return FALSE;

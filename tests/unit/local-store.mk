@@ -22,6 +22,13 @@ tests_unit_test_store_fault_LDFLAGS = $(TEST_LD)
 tests_unit_test_store_fault_LDADD = $(TEST_LINK)
 tests_unit_test_store_fault_SOURCES = tests/unit/test-store-fault.c $(NODE_HELP) tests/unit/store-help.c tests/unit/store-help.h
 
+check_PROGRAMS += tests/unit/test-store-damage
+tests_unit_test_store_damage_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_store_damage_CFLAGS = $(TEST_CC)
+tests_unit_test_store_damage_LDFLAGS = $(TEST_LD)
+tests_unit_test_store_damage_LDADD = $(TEST_LINK)
+tests_unit_test_store_damage_SOURCES = tests/unit/test-store-damage.c $(NODE_HELP) tests/unit/store-help.c tests/unit/store-help.h
+
 check_PROGRAMS += tests/unit/test-store-hang
 tests_unit_test_store_hang_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_store_hang_CFLAGS = $(TEST_CC)

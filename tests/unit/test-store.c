@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What every store promises (farwatch/store.h), asked of each: loop index = type. Faults: test-store-fault.c. */
+/* What every store promises (farwatch/store.h), asked of each: loop index = type. Faults: test-store-fault.c, test-store-damage.c. */
 #include "config.h"
 
 #include <check.h>
