@@ -80,7 +80,8 @@ take_label (const char **at, const char *end)
   return NULL;
 }
 
-/* No label may become another one's channel: bytes that a series may not have are escaped as in URLs, and so is the sign that says so. Takes label. */
+/* No label may become another one's channel: bytes that a series may not have are escaped as in URLs, and so are the sign that says so and the one before
+ * what is made here (LABEL@limits, and @HASH of a long one). Takes label. */
 static char *
 channel_of (char *label)
 {
@@ -89,7 +90,7 @@ channel_of (char *label)
   gsize fits = 0;
 
   for (const char *p = label; *p != '\0'; p++) {
-    if (g_ascii_isalnum (*p) || strchr ("._-/:@", *p) != NULL)
+    if (g_ascii_isalnum (*p) || strchr ("._-/:", *p) != NULL)
       g_string_append_c (channel, *p);
     else
       g_string_append_printf (channel, "%%%02X", (guint8) *p);

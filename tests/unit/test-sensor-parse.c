@@ -44,6 +44,7 @@ static const struct { const char *output, *wanted; } checks[] = {
   { "X|'\346\270\251'=1 '\345\234\247'=2", "X|%E6%B8%A9=1 1|%E5%9C%A7=2 1" },
   { "X|'d:\\ Used'=1 'd:/ Used'=2 'd:_ Used'=3 '%'=4 '%25'=5", "X|d:%5C%20Used=1 1|d:/%20Used=2 1|d:_%20Used=3 1|%25=4 1|%2525=5 1" },
   { "X|a=1 b=2 a=3", "X|a=1 1|b=2 1|1 twice" },
+  { "X|'a@limits'=1 a=2", "X|a%40limits=1 1|a=2 1" }, /* a@limits is where the limits of a go */
   { "X|limits=1ms;5;@6:7;0;100 limits2=1;5;;; limits3=1;;;; limits4=1", "X|limits=0.001 s (5;@6:7;0;100 ms)|limits2=1 1 (5)|limits3=1 1|limits4=1 1" },
   { "X|'=1", "X|1 bad" },
   { "X|'open=1", "X|1 bad" },
