@@ -10,6 +10,7 @@ import unittest
 
 import tap
 import lab
+from fakes.door import Door
 from lab.case import FleetCase
 from lab.wait import wait_until
 
@@ -263,6 +264,26 @@ class Backup(Lost):
             self.assertEqual(theirs.read(), b"")
         self.assertEqual(os.stat(self.file).st_mode & 0o777, 0o600)
         self.assertEqual(self.farctl("backup", self.file, "--password-stdin", "--to", "x", input="y\n").returncode, 2)
+
+    def test_a_daemon_does_not_say_what_is_removed(self):
+        """Only its own folder of copies goes, whatever the answer names."""
+        folder = os.path.join(self.fleet.folder, "door")
+        state, victim, out = (os.path.join(folder, name) for name in ("state", "victim", "out"))
+        for path in (os.path.join(state, "backups", "once-a"), victim):
+            os.makedirs(path)
+        with open(os.path.join(folder, "p.yaml"), "w", encoding="utf-8") as file:
+            file.write("farwatch: 1\n")
+        named = [victim, os.path.join(state, "backups", "..", "..", "victim"), state, os.path.join(state, "backups")]
+        for path in [*named, os.path.join(state, "backups", "once-a")]:
+            answer = {"path": path, "node": "t1", "version": "1", "state": state, "profile": os.path.join(folder, "p.yaml"), "stores": {}}
+            door = Door(folder, {"POST backup": (200, answer)})
+            done = self.farctl("--socket", door.path, "backup", out)
+            door.close()
+            os.unlink(door.path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(path in named, "are left" in done.stderr, done.stderr)
+            self.assertTrue(os.path.isdir(victim) and os.path.isdir(os.path.join(state, "backups")))
+        self.assertEqual(os.listdir(os.path.join(state, "backups")), [])
 
     def test_a_slash_at_the_end_of_the_state_changes_nothing(self):
         """One folder, one name: the store comes back to its place, not beside it."""
