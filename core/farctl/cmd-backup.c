@@ -306,7 +306,7 @@ output_is_outside (const Output *output, const char *state, GError **error)
   free (at);
   free (below);
   if (inside)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s is below the state directory %s, which is what goes into it; choose another place"), output->path, state);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("%s is below the state directory %s, which is what goes into it; choose another place"), output->path, state);
   return !inside;
 }
 

@@ -101,7 +101,7 @@ failed (GError **error, const char *format, const char *path)
 static gboolean
 refuse (GError **error, const char *text, const char *path)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, "%s: %s", path, text);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "%s: %s", path, text);
   return FALSE;
 }
 
@@ -227,7 +227,7 @@ take_state (Restore *restore, GError **error)
   } else if (strcmp (restore->was, FAR_STATE_DIR) == 0 || is_state_of_profile (restore)) {
     restore->state = g_strdup (restore->was);
   } else {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("the backup wants its state directory to be %s, which a file cannot decide; say --state DIR"), restore->was);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("the backup wants its state directory to be %s, which a file cannot decide; say --state DIR"), restore->was);
     return FALSE;
   }
   ctl_say (_("the state directory is %s"), restore->state);
@@ -272,7 +272,10 @@ lock_state (Restore *restore, GError **error)
   restore->lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (restore->lock < 0)
     return failed (error, _("cannot make"), path);
-  return flock (restore->lock, LOCK_EX | LOCK_NB) == 0 || refuse (error, _("is in use by a farwatchd; stop it first"), restore->state);
+  if (flock (restore->lock, LOCK_EX | LOCK_NB) == 0)
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s: is in use by a farwatchd; stop it first"), restore->state); /* the one that waiting helps against */
+  return FALSE;
 }
 
 static gboolean

@@ -160,9 +160,13 @@ class Backup(Lost):
         os.chmod(cloud.profile_path, 0o600)
         self.mode = 0o600
         self.backup()
-        self.assertIn("farwatchd", self.restore(cloud, "--password-stdin", "--replace").stderr)
+        done = self.restore(cloud, "--password-stdin", "--replace")
+        self.assertIn("farwatchd", done.stderr)
+        self.assertEqual(done.returncode, 5, "it waits for the daemon's end")
         cloud.stop()
-        self.assertIn("--replace", self.restore(cloud).stderr)
+        done = self.restore(cloud)
+        self.assertIn("--replace", done.stderr)
+        self.assertEqual(done.returncode, 1, "trying again later does not help")
         os.makedirs(cloud.profile_path + ".d")
         with open(os.path.join(cloud.profile_path + ".d", "old.yaml"), "w", encoding="utf-8") as file:
             file.write("node: {trim: false}\n")
@@ -220,7 +224,7 @@ class Backup(Lost):
         for state in (victim, os.path.join(victim, "new"), os.path.join(victim, "..", "victim")):
             self.forge(state, ({"path": "state/authorized_keys", "mode": 0o600}, b"mine"))
             done = self.farctl("restore", self.file, "--profile", profile)
-            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual(done.returncode, 1)
             self.assertIn("--state", done.stderr)
             self.assertEqual(os.listdir(victim), [])
             self.assertFalse(os.path.exists(profile))
