@@ -159,6 +159,7 @@ agent_fini (gpointer data)
   g_hash_table_unref (self->sessions);
   agent_nonces_clear (self);
   g_free (self->link_from);
+  agent_devices_forget (self);
   json_decref (self->added);
 }
 

@@ -72,6 +72,8 @@ struct _Agent {
   gint64 clock_said_us;   /* boottime when the cloud was told what this machine's clock says; 0: not on this link */
   gint64 clock_skew_us;   /* as it was then */
   json_t *added;          /* devices that people added at run time: name → description, as in devices.json */
+  GQueue changes;         /* of AddedTurn: changes of these that wait for the one under way */
+  gboolean changing;
   GPtrArray *taken_over;  /* ids to close, off the claim's stack */
   FarHomeTimer *later;
 };
@@ -155,6 +157,8 @@ void agent_devices_tell (Agent *self);
 gboolean agent_devices_load (Agent *self, GError **error);
 FarKnows agent_knows (gpointer self, char **parts);
 void agent_devices_get (gpointer self, FarCall *call);
+/* Changes that wait are answered as failed: the service goes. */
+void agent_devices_forget (Agent *self);
 void agent_device_put (gpointer self, FarCall *call);
 void agent_device_delete (gpointer self, FarCall *call);
 

@@ -9,6 +9,7 @@
 
 #define TELL_TIMEOUT_MS 15000
 #define ADDED_MAX 200
+#define CHANGES_MAX 64 /* that wait */
 
 static json_t *
 device_json (const FarDevice *device)
@@ -20,18 +21,21 @@ device_json (const FarDevice *device)
                     device->line, "weight", device->weight, "inspect", device->inspect_required, "applications", applications);
 }
 
-/* principal: only what they may see; NULL: all, for the cloud. */
+static gboolean
+device_seen (const FarDevice *device, const FarPrincipal *principal)
+{
+  g_autofree char *object = g_strdup_printf ("terminals/%s/devices/%s", far_node_id (), device->name);
+  return far_may_see (principal, object);
+}
+
+/* All, for the cloud. */
 static json_t *
-devices_json (const FarPrincipal *principal)
+devices_json (void)
 {
   g_autoptr (GPtrArray) devices = far_device_list ();
   json_t *list = json_array ();
-  for (guint i = 0; i < devices->len; i++) {
-    const FarDevice *device = devices->pdata[i];
-    g_autofree char *object = g_strdup_printf ("terminals/%s/devices/%s", far_node_id (), device->name);
-    if (!principal || far_may_see (principal, object))
-      json_array_append_new (list, device_json (device));
-  }
+  for (guint i = 0; i < devices->len; i++)
+    json_array_append_new (list, device_json (devices->pdata[i]));
   return list;
 }
 
@@ -60,7 +64,7 @@ agent_devices_tell (Agent *self)
   if (self->devices_again)
     return;
   g_autofree char *resource = g_strdup_printf ("terminals/%s/devices", far_node_id ());
-  g_autoptr (FarMessage) message = far_message_request ("PUT", resource, json_pack ("{s:o}", "devices", devices_json (NULL)));
+  g_autoptr (FarMessage) message = far_message_request ("PUT", resource, json_pack ("{s:o}", "devices", devices_json ()));
   far_peer_send (link, "", message, far_request_new (devices_told, agent_life_ref (self->life), TELL_TIMEOUT_MS));
 }
 
@@ -104,6 +108,42 @@ agent_devices_load (Agent *self, GError **error)
   return TRUE;
 }
 
+/* A change whose turn comes when those before it are durable or undone: what stood there before it is known then, and what the file holds. */
+typedef struct { void (*func) (Agent *self, FarCall *call); FarCall *call; } AddedTurn;
+
+/* A turn that has nothing to write is over at once. */
+static void
+added_turns (Agent *self)
+{
+  while (!self->changing && !g_queue_is_empty (&self->changes)) {
+    g_autofree AddedTurn *turn = g_queue_pop_head (&self->changes);
+    turn->func (self, turn->call);
+  }
+}
+
+static void
+added_turn (Agent *self, void (*func) (Agent *self, FarCall *call), FarCall *call)
+{
+  if (g_queue_get_length (&self->changes) >= CHANGES_MAX) {
+    far_call_fail_new (call, FAR_ERROR_LIMIT, _("%d changes of devices wait already: try again"), CHANGES_MAX);
+    return;
+  }
+  AddedTurn *turn = g_new (AddedTurn, 1);
+  *turn = (AddedTurn){ func, call };
+  g_queue_push_tail (&self->changes, turn);
+  added_turns (self);
+}
+
+void
+agent_devices_forget (Agent *self)
+{
+  AddedTurn *turn;
+  while ((turn = g_queue_pop_head (&self->changes))) {
+    far_call_fail_new (turn->call, FAR_ERROR_UNAVAILABLE, _("the service has stopped; try again"));
+    g_free (turn);
+  }
+}
+
 /* One change, until it is durable. `before`: what stood there, NULL: nothing. */
 typedef struct { AgentLife *life; FarCall *call; char *name; json_t *before; } AddedChange;
 
@@ -144,10 +184,15 @@ static void
 added_written (FarRequest *req, gpointer user)
 {
   AddedChange *change = user;
-  if (change->life->self)
-    added_answer (change->life->self, change, far_request_error (req));
-  else /* its askers have been told that the service has stopped */
+  Agent *self = change->life->self;
+  if (self) {
+    self->changing = FALSE;
+    added_answer (self, change, far_request_error (req));
+    if (change->life->self)
+      added_turns (self);
+  } else { /* its askers have been told that the service has stopped */
     far_call_fail_new (change->call, FAR_ERROR_UNAVAILABLE, _("the service has stopped; try again"));
+  }
   agent_life_unref (change->life);
   g_free (change->name);
   json_decref (change->before);
@@ -162,6 +207,7 @@ added_write (Agent *self, FarCall *call, json_t *before)
   char *text = json_dumps (self->added, JSON_INDENT (1) | JSON_SORT_KEYS);
   AddedChange *change = g_new0 (AddedChange, 1);
   *change = (AddedChange){ agent_life_ref (self->life), call, g_strdup (call->parts[1]), before };
+  self->changing = TRUE;
   far_write_file (path, text, 0600, far_request_new (added_written, change, 0));
   free (text);
 }
@@ -192,20 +238,47 @@ own_node (FarCall *call)
   return own;
 }
 
+static int
+by_name (gconstpointer a, gconstpointer b)
+{
+  return strcmp ((*(FarDevice *const *) a)->name, (*(FarDevice *const *) b)->name);
+}
+
+static gboolean
+device_row (json_t *list, gsize *size, const FarDevice *device)
+{
+  json_t *row = device_json (device);
+  gboolean fits = far_page_add (list, size, row);
+  json_decref (row);
+  return fits;
+}
+
+/* A page, from `after` on; `next` is the last device that was looked at. */
 void
 agent_devices_get (gpointer self, FarCall *call)
 {
-  if (own_node (call))
-    far_call_answer (call, 200, json_pack ("{s:o}", "devices", devices_json (call->principal)));
-}
-
-void
-agent_device_put (gpointer data, FarCall *call)
-{
-  Agent *self = data;
-  GError *error = NULL;
+  const char *after = agent_text (call->query, "after"), *last = NULL;
+  g_autoptr (GPtrArray) devices = far_device_list ();
+  gboolean fits = TRUE;
+  gsize size = 0;
   if (!own_node (call))
     return;
+  json_t *list = json_array ();
+  g_ptr_array_sort (devices, by_name);
+  for (guint i = 0; i < devices->len && fits; i++) {
+    const FarDevice *device = devices->pdata[i];
+    if ((after && strcmp (device->name, after) <= 0) || !device_seen (device, call->principal))
+      continue;
+    fits = device_row (list, &size, device);
+    last = fits ? device->name : last;
+  }
+  far_call_answer (call, 200, json_pack ("{s:o, s:s*}", "devices", list, "next", fits ? NULL : last));
+}
+
+static void
+device_put (Agent *self, FarCall *call)
+{
+  GError *error = NULL;
   const char *name = call->parts[1];
   json_t *before = json_incref (json_object_get (self->added, name));
   if (!before && json_object_size (self->added) >= ADDED_MAX) {
@@ -219,12 +292,9 @@ agent_device_put (gpointer data, FarCall *call)
   json_decref (before);
 }
 
-void
-agent_device_delete (gpointer data, FarCall *call)
+static void
+device_delete (Agent *self, FarCall *call)
 {
-  Agent *self = data;
-  if (!own_node (call))
-    return;
   if (!far_device_remove (call->parts[1])) {
     gboolean known = far_device_find (call->parts[1]) != NULL;
     far_call_fail_new (call, known ? FAR_ERROR_CONFLICT : FAR_ERROR_NOT_FOUND, known ? "device '%s' stands in the profile: change it there and reload"
@@ -234,4 +304,18 @@ agent_device_delete (gpointer data, FarCall *call)
   json_t *before = json_incref (json_object_get (self->added, call->parts[1]));
   added_set (self, call->parts[1], NULL);
   added_write (self, call, before);
+}
+
+void
+agent_device_put (gpointer self, FarCall *call)
+{
+  if (own_node (call))
+    added_turn (self, device_put, call);
+}
+
+void
+agent_device_delete (gpointer self, FarCall *call)
+{
+  if (own_node (call))
+    added_turn (self, device_delete, call);
 }

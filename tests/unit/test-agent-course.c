@@ -440,6 +440,71 @@ START_TEST (test_devices)
 }
 END_TEST
 
+/* More than one answer holds: page by page, each once, in the order of their names. */
+START_TEST (test_devices_paged)
+{
+  g_autofree char *after = NULL, *last = g_strdup ("");
+  guint seen = 0, pages = 0;
+
+  answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
+  for (guint i = 0; i < 200; i++) {
+    g_autofree char *long_name = g_strdup_printf ("terminals/t1/devices/a-rather-long-name-of-a-meter-in-building-%03u", (i * 77) % 200);
+    ck_assert_uint_eq (ask_root ("PUT", long_name, json_pack ("{s:s, s:s, s:[s, s, s]}", "endpoint", "lan", "address", "192.0.2.9:502", "applications",
+                                                              "first-application", "second-application", "third-application")).status, 200);
+  }
+  do {
+    g_autofree char *resource = g_strdup_printf ("terminals/t1/devices%s%s", after ? "?after=" : "", after ? after : "");
+    Got got = ask_root ("GET", resource, NULL);
+    json_t *list = json_object_get (got.body, "devices"), *row;
+    size_t i;
+
+    ck_assert_uint_eq (got.status, 200);
+    json_array_foreach (list, i, row) {
+      ck_assert_str_gt (text_of (row, "name"), last);
+      g_free (last);
+      last = g_strdup (text_of (row, "name"));
+      seen++;
+    }
+    g_free (after);
+    after = g_strdup (text_of (got.body, "next"));
+  } while (after && ++pages < 20);
+  ck_assert_uint_eq (seen, 201);
+  ck_assert_uint_ge (pages, 1);
+}
+END_TEST
+
+static void
+change_answered (FarMessage *answer, gboolean last, gpointer user)
+{
+  guint **at = user;
+
+  *(*at)++ = answer->status;
+}
+
+/* Two changes of one device at once, neither of which can be written: the first is not what stood there before the second. */
+START_TEST (test_devices_changed_at_once)
+{
+  g_autofree char *path = g_build_filename (cloud_folder (), "state", "devices.json", NULL), *inner = g_build_filename (path, "in-the-way", NULL);
+  g_autoptr (FarPrincipal) root = far_principal_new (FAR_PRINCIPAL_LOCAL, "root", NULL, "");
+  guint status[2] = { 0, 0 }, *at = status;
+
+  root->super = TRUE;
+  answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
+  ck_assert_int_eq (g_mkdir_with_parents (inner, 0700), 0);
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr (FarMessage) put = far_message_request ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "address",
+                                                                                                 i == 0 ? "192.0.2.9:80" : "192.0.2.9:81"));
+    far_door_submit (root, NULL, put, change_answered, &at);
+  }
+  for (guint i = 0; i < 50 && at < status + 2; i++)
+    ask_root ("PUT", "terminals/t1/devices/y", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:82"));
+  ck_assert_uint_eq (status[0], 507);
+  ck_assert_uint_eq (status[1], 507);
+  ck_assert_ptr_null (far_device_find ("x"));
+  ck_assert_ptr_null (far_device_find ("y"));
+}
+END_TEST
+
 /* What cannot be written is not there, what cannot be taken out of the file stays. */
 START_TEST (test_devices_not_recorded)
 {
@@ -537,6 +602,8 @@ main (void)
   tcase_add_test (cases, test_report_kept);
   tcase_add_test (cases, test_taken_over);
   tcase_add_test (cases, test_devices);
+  tcase_add_test (cases, test_devices_paged);
+  tcase_add_test (cases, test_devices_changed_at_once);
   tcase_add_test (cases, test_devices_not_recorded);
   tcase_add_test (cases, test_in_advance);
   suite_add_tcase (suite, cases);
