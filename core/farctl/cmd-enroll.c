@@ -430,7 +430,7 @@ ctl_enroll_list (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_words (ctl, &argc, &argv, 0, 0))
     return ctl->status;
-  list = ctl_call (ctl, "GET", "enrollments", NULL, &error);
+  list = ctl_list (ctl, "enrollments", "enrollments", "", 0, &error);
   if (list == NULL)
     return ctl_fail (ctl, error);
   if (ctl->json)
@@ -493,7 +493,7 @@ ctl_enroll_approve (Ctl *ctl, int argc, char **argv)
     return ctl->status;
   if (dir == NULL || days < 1 || days > 3650)
     return ctl_usage (ctl, "%s", _("--dir CA says where the authority's key is; --days is 1 to 3650"));
-  list = ctl_call (ctl, "GET", "enrollments", NULL, &error);
+  list = ctl_list (ctl, "enrollments", "enrollments", "", 0, &error);
   if (list == NULL)
     return ctl_fail (ctl, error);
   pending = approve_find (list, argv[1]);

@@ -165,6 +165,31 @@ START_TEST (test_admin)
 }
 END_TEST
 
+#define WAITING 60
+
+/* More wait than one answer holds: every one of them can be read, and so approved or refused. */
+START_TEST (all_that_waits_is_shown)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autofree char *keys = new_keys ("many"), *next = NULL;
+  for (guint i = 0; i < WAITING; i++) {
+    g_autofree char *name = g_strdup_printf ("n%u", i), *token = new_token (name);
+    ck_assert_uint_eq (enrol (token, keys, name).status, 202);
+  }
+  for (guint pages = 0; pages == 0 || next; pages++) {
+    g_autofree char *resource = next ? g_strconcat ("enrollments?after=", next, NULL) : g_strdup ("enrollments");
+    Got got = ask_root ("GET", resource, NULL);
+    json_t *list = json_object_get (got.body, "enrollments");
+    ck_assert_msg (got.status == 200 && pages < WAITING && json_array_size (list) > 0, "%s: %u", resource, got.status);
+    for (gsize i = 0; i < json_array_size (list); i++)
+      ck_assert (g_hash_table_add (seen, g_strdup (text_of (json_array_get (list, i), "number"))));
+    g_free (next);
+    next = g_strdup (text_of (got.body, "next"));
+  }
+  ck_assert_uint_eq (g_hash_table_size (seen), WAITING);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -180,6 +205,7 @@ main (void)
   tcase_set_timeout (admin, 60);
   tcase_add_checked_fixture (admin, set_up_admin, tear_down);
   tcase_add_test (admin, test_admin);
+  tcase_add_test (admin, all_that_waits_is_shown);
   suite_add_tcase (suite, cases);
   suite_add_tcase (suite, admin);
   return run_suite (suite);
