@@ -155,8 +155,10 @@ gboolean access_key_is_good (const char *key, const char *node, GError **error);
 void access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause);
 /* The token in "id.secret", bound to key: its row (borrowed), or NULL with one polite error for every cause. */
 json_t *access_join_check (Access *self, const char *token, const char *key, const char *node, GError **error);
-/* May who shows this token come as a terminal that is registered already? Always with the key it has. */
-gboolean access_join_gives (json_t *join, const AccessTerminal *known, const char *key);
+/* May who shows this token come as a terminal that is registered already? Always with all keys it has: keys has ssh and box. */
+gboolean access_join_gives (json_t *join, const AccessTerminal *known, const char *key, json_t *keys);
+/* Has the row these keys, ssh and box? */
+gboolean access_keys_same (json_t *row, json_t *keys);
 void access_enroll_post (gpointer self, FarCall *call);
 void access_enrollments_get (gpointer self, FarCall *call);
 void access_enrollment_post (gpointer self, FarCall *call);

@@ -150,22 +150,57 @@ enrol_sign (Access *self, Enrol *enrol, const char *csr)
   enrol_store (self, enrol, "terminals", enrol->node);
 }
 
-static json_t *
-pending_of (Access *self, const char *node, const char *spki)
+static void
+enrol_taken (FarCall *call, const char *node)
 {
+  far_call_fail_new (call, FAR_ERROR_CONFLICT,
+                     _("the name '%s' is taken: a node with another key gets it by a join token that says so (farctl terminal add --replace %s)"), node, node);
+}
+
+/* What the token gives goes with what waits: the name may be taken by the time of the approval. */
+static void
+pending_given (json_t *row, json_t *join)
+{
+  gboolean own = g_strcmp0 (access_text (join, "node"), access_text (row, "terminal")) == 0;
+  json_object_set_new (row, "managed", json_boolean (own && json_is_true (json_object_get (join, "managed"))));
+  json_object_set_new (row, "replace", json_boolean (own && json_is_true (json_object_get (join, "replace"))));
+}
+
+static gboolean
+pending_gives (json_t *pending, const AccessTerminal *known)
+{
+  json_t *join = json_pack ("{s:s, s:O?, s:O?}", "node", access_text (pending, "terminal"), "managed", json_object_get (pending, "managed"), "replace",
+                            json_object_get (pending, "replace"));
+  gboolean gives = access_join_gives (join, known, access_text (pending, "spki"), pending);
+  json_decref (join);
+  return gives;
+}
+
+/* The very same wish: of the same keys, by a token that gives the same. */
+static json_t *
+pending_of (Access *self, json_t *wish)
+{
+  static const char *const fields[] = { "terminal", "spki", "managed", "replace" };
   GHashTableIter iter;
   gpointer row;
   g_hash_table_iter_init (&iter, self->enrollments);
-  while (g_hash_table_iter_next (&iter, NULL, &row))
-    if (g_strcmp0 (access_text (row, "terminal"), node) == 0 && g_strcmp0 (access_text (row, "spki"), spki) == 0)
+  while (g_hash_table_iter_next (&iter, NULL, &row)) {
+    gboolean same = access_keys_same (row, wish);
+    for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
+      same = same && json_equal (json_object_get (row, fields[i]), json_object_get (wish, fields[i]));
+    if (same)
       return row;
+  }
   return NULL;
 }
 
 static void
 enrol_leave (Access *self, Enrol *enrol, const char *csr)
 {
-  json_t *pending = pending_of (self, enrol->node, enrol->spki);
+  enrol->row = json_pack ("{s:s, s:s}", "terminal", enrol->node, "spki", enrol->spki);
+  json_object_update (enrol->row, enrol->keys);
+  pending_given (enrol->row, g_hash_table_lookup (self->joins, enrol->join));
+  json_t *pending = pending_of (self, enrol->row);
   if (pending) { /* asks again for what still waits */
     far_call_answer (enrol->call, 202, json_pack ("{s:s}", "pending", access_text (pending, "number")));
     enrol_free (enrol);
@@ -173,9 +208,10 @@ enrol_leave (Access *self, Enrol *enrol, const char *csr)
   }
   g_autofree char *number = far_random_text (6);
   g_autofree char *asked = far_clock_format (far_clock_wall_us ());
-  enrol->row = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s}", "number", number, "terminal", enrol->node, "csr", csr, "spki", enrol->spki, "asked",
-                          asked, "from", enrol->call->principal->from ? enrol->call->principal->from : "");
-  json_object_update (enrol->row, enrol->keys);
+  json_t *more = json_pack ("{s:s, s:s, s:s, s:s}", "number", number, "csr", csr, "asked", asked, "from",
+                            enrol->call->principal->from ? enrol->call->principal->from : "");
+  json_object_update (enrol->row, more);
+  json_decref (more);
   enrol_store (self, enrol, "enrollments", number);
 }
 
@@ -192,8 +228,7 @@ enrol_again (Access *self, FarCall *call, const char *node, const char *spki, js
 {
   AccessTerminal *known = access_terminal (self, node);
   if (!known || g_strcmp0 (access_text (known->row, "spki"), spki) != 0 || !access_text (known->row, "certificate")
-      || g_strcmp0 (access_text (known->row, "box"), access_text (keys, "box")) != 0
-      || g_strcmp0 (access_text (known->row, "ssh"), access_text (keys, "ssh")) != 0 || !enrol_fresh (self, known))
+      || !access_keys_same (known->row, keys) || !enrol_fresh (self, known))
     return FALSE;
   far_call_answer (call, 200, enrol_answer (self, known->row));
   return TRUE;
@@ -216,9 +251,8 @@ enroll (Access *self, FarCall *call, guint tries)
   }
   json_t *keys = json_pack ("{s:s, s:s}", "box", access_text (call->body, "box"), "ssh", access_text (call->body, "ssh"));
   AccessTerminal *known = access_terminal (self, node);
-  if (strcmp (node, far_node_id ()) == 0 || (known && !access_join_gives (join, known, spki))) { /* the cloud's own name nobody may have */
-    far_call_fail_new (call, FAR_ERROR_CONFLICT,
-                       _("the name '%s' is taken: a node with another key gets it by a join token that says so (farctl terminal add --replace %s)"), node, node);
+  if (strcmp (node, far_node_id ()) == 0 || (known && !access_join_gives (join, known, spki, keys))) { /* the cloud's own name nobody may have */
+    enrol_taken (call, node);
   } else if (!enrol_again (self, call, node, spki, keys)) {
     Enrol *enrol = g_new0 (Enrol, 1);
     *enrol = (Enrol){ call, g_strdup (node), g_strdup (access_text (join, "id")), g_strdup (spki), NULL, json_incref (keys), .tries = tries };
@@ -304,6 +338,11 @@ approve (Access *self, FarCall *call, guint tries)
   if (!access_key_is_good (access_text (pending, "spki"), access_text (pending, "terminal"), &error)
       || !approval_check (self, pending, certificate, statement, &error)) {
     far_call_fail (call, error);
+    return;
+  }
+  AccessTerminal *known = access_terminal (self, access_text (pending, "terminal"));
+  if (known && !pending_gives (pending, known)) {
+    enrol_taken (call, known->id);
     return;
   }
   Enrol *enrol = g_new0 (Enrol, 1);

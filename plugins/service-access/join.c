@@ -139,13 +139,21 @@ access_join_post (gpointer data, FarCall *call)
 }
 
 gboolean
-access_join_gives (json_t *join, const AccessTerminal *known, const char *key)
+access_keys_same (json_t *row, json_t *keys)
+{
+  return g_strcmp0 (access_text (row, "box"), access_text (keys, "box")) == 0 && g_strcmp0 (access_text (row, "ssh"), access_text (keys, "ssh")) == 0;
+}
+
+/* The signature of a request covers neither ssh nor box: who read it could send it with others, so these are changed by who manages the terminal. */
+gboolean
+access_join_gives (json_t *join, const AccessTerminal *known, const char *key, json_t *keys)
 {
   const char *has = access_text (known->row, "spki");
-  if (has && strcmp (has, key) == 0)
+  gboolean same = has && strcmp (has, key) == 0;
+  if (same && access_keys_same (known->row, keys))
     return TRUE;
   return g_strcmp0 (access_text (join, "node"), known->id) == 0 && json_is_true (json_object_get (join, "managed"))
-         && (!has || json_is_true (json_object_get (join, "replace")));
+         && (!has || same || json_is_true (json_object_get (join, "replace")));
 }
 
 /* Why a token is not good, for the log; NULL: it is. */

@@ -100,6 +100,25 @@ START_TEST (a_lost_answer_to_renew_is_fetched_again)
 }
 END_TEST
 
+static guint
+comes_with (const char *token, const char *keys, const char *field, const char *value)
+{
+  json_t *body = enrol_body (token, keys, "t1");
+  json_object_set_new (body, field, json_string (value));
+  return ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.66", "POST", "enroll", body).status;
+}
+
+/* The request for a certificate says nothing of the other two keys: who has read it does not put in keys of their own by any token. */
+START_TEST (a_request_brings_no_foreign_keys)
+{
+  g_autofree char *keys = terminal_keys ("t1"), *any = new_token (NULL), *managed = new_token ("t1");
+  ck_assert_uint_eq (comes_with (any, keys, "ssh", "ssh-ed25519 AAAA"), 409);
+  ck_assert_uint_eq (comes_with (any, keys, "box", "AAAA"), 409);
+  ck_assert_uint_eq (enrol (any, keys, "t1").status, 200);
+  ck_assert_uint_eq (comes_with (managed, keys, "ssh", "ssh-ed25519 AAAA"), 200); /* by who manages it */
+}
+END_TEST
+
 /* ---- authority: admin ---- */
 
 static void
@@ -201,6 +220,7 @@ main (void)
   tcase_add_test (cases, test_enrol);
   tcase_add_test (cases, test_renew);
   tcase_add_test (cases, a_lost_answer_to_renew_is_fetched_again);
+  tcase_add_test (cases, a_request_brings_no_foreign_keys);
   tcase_add_test (cases, test_own_certificate);
   tcase_set_timeout (admin, 60);
   tcase_add_checked_fixture (admin, set_up_admin, tear_down);

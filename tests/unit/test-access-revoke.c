@@ -150,6 +150,25 @@ approve (const char *resource)
   return ask_root ("POST", resource, json_pack ("{s:s, s:o}", "certificate", certificate ? certificate : "none", "statement", signed_one));
 }
 
+/* Two that wait for one free name: the second is judged by what its token gives when it is approved, when the name is taken. */
+START_TEST (an_approval_replaces_nobody_unasked)
+{
+  g_autofree char *keys = new_keys ("dup"), *other = new_keys ("other"), *token = new_token (NULL), *second = new_token (NULL), *stolen = new_token (NULL);
+  g_autofree char *first = waits_as (token, keys, "dup"), *later = waits_as (second, other, "dup");
+  json_t *body = enrol_body (stolen, keys, "dup");
+  json_object_set_new (body, "ssh", json_string ("ssh-ed25519 AAAA"));
+  Got got = ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.66", "POST", "enroll", body);
+  g_autofree char *fake = g_strconcat ("enrollments/", text_of (got.body, "pending"), NULL);
+  ck_assert_str_ne (fake, first); /* not the same wish: it has other keys */
+  ck_assert_uint_eq (approve (first).status, 200);
+  ck_assert_uint_eq (approve (later).status, 409);
+  ck_assert_uint_eq (approve (fake).status, 409);
+  g_autofree char *replace = replace_token ("dup"), *asked = waits_as (replace, other, "dup");
+  cloud_restart ();
+  ck_assert_uint_eq (approve (asked).status, 200);
+}
+END_TEST
+
 /* What waits for an approval goes with its node: of that name, and of that key under any name. */
 START_TEST (what_waits_for_approval_goes_too)
 {
@@ -190,6 +209,7 @@ main (void)
   tcase_set_timeout (admin, 60);
   tcase_add_checked_fixture (admin, set_up_admin, tear_down);
   tcase_add_test (admin, what_waits_for_approval_goes_too);
+  tcase_add_test (admin, an_approval_replaces_nobody_unasked);
   tcase_add_test (admin, a_revoked_key_is_not_approved);
   suite_add_tcase (suite, cases);
   suite_add_tcase (suite, admin);
