@@ -71,13 +71,13 @@ static gboolean
 check_known (Ask *ask)
 {
   AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
+  if (terminal && ask->one_of) /* both of which they may see, while no object has the port for a name */
+    return refuse (ask, "more than one device of that port", FAR_ERROR_CONFLICT, _("terminal '%s' has '%s' and others at port %s: name one of them"), terminal->id,
+                   ask->one_of, ask->who.device);
   if (!far_visible (ask->who.principal, ask->object))
     return refuse_unseen (ask, terminal ? "no right" : "unknown terminal");
   if (!terminal)
     return refuse (ask, "unknown terminal", FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it: ask your admin for a right"), ask->who.terminal);
-  if (ask->one_of)
-    return refuse (ask, "more than one device of that port", FAR_ERROR_CONFLICT, _("terminal '%s' has '%s' and others at port %s: name one of them"), terminal->id,
-                   ask->one_of, ask->who.device);
   if (ask->who.device && !g_hash_table_contains (terminal->devices, ask->who.device))
     return refuse (ask, "unknown device", FAR_ERROR_NOT_FOUND, _("terminal '%s' has no device '%s': see farctl terminals %s"), terminal->id,
                    ask->who.device, terminal->id);

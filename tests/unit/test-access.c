@@ -430,6 +430,8 @@ START_TEST (test_lower_port)
   grant ("dora", "connect", "terminals/t1/devices/p2");
   g_autofree char *alone = session_ask ("dora", wish_for ("t1", "8503"));
   ck_assert_str_eq (text_of (session_body (alone), "device"), "p2");
+  grant ("dora", "connect", "terminals/t1/devices/p3");
+  refused (ask_person ("dora", "POST", "sessions", wish_for ("t1", "8503")), 409, "name one of them", "more than one device of that port");
 }
 END_TEST
 
