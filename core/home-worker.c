@@ -26,15 +26,15 @@ static guint32
 epoll_mask (guint ready)
 {
   return (ready & FAR_READY_READ ? EPOLLIN | EPOLLRDHUP : 0) | (ready & FAR_READY_WRITE ? EPOLLOUT : 0) |
-         (ready & FAR_READY_EDGE ? EPOLLET : 0);
+         (ready & FAR_READY_EDGE ? EPOLLET | EPOLLPRI : 0);
 }
 
 static guint
 ready_mask (guint32 events)
 {
-  return (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? FAR_READY_READ : 0) |
+  return (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? FAR_READY_READ : 0) |
          (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) ? FAR_READY_WRITE : 0) | (events & (EPOLLHUP | EPOLLERR) ? FAR_READY_CLOSED : 0) |
-         (events & EPOLLRDHUP ? FAR_READY_END : 0);
+         (events & (EPOLLRDHUP | EPOLLPRI) ? FAR_READY_END : 0);
 }
 
 static void

@@ -21,7 +21,7 @@ typedef struct {
   int fd;
   gboolean socket, tcp, eof;
   gboolean drained;   /* nothing to read until the watch tells of more */
-  gboolean ending;    /* the watch has told of an end, which it does once: reads go on until they find it */
+  gboolean ending;    /* the watch has told of an end or of urgent data, once: a short read may have stopped before either, so reads go on until they find nothing */
   const char *broken; /* cannot be written to any more; what came before is still read */
   FarWatch *watch;
   const guint8 *show; /* read and not consumed: in the scratch or in kept */

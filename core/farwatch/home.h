@@ -37,7 +37,8 @@ void far_later_ask (FarLater *later);
 void far_later_free (FarLater *later);
 
 /* Descriptors: workers only (NULL on other homes). [home] ready is a mask of FAR_READY_READ|WRITE to wait for (0: only errors and
- * hang-up, told as FAR_READY_CLOSED together with READ and WRITE). With READ comes FAR_READY_END when the other side has ended its input. CLOSED alone, soon after far_home_watch(): the kernel refused to watch it (memory,
+ * hang-up, told as FAR_READY_CLOSED together with READ and WRITE). With READ comes FAR_READY_END when the other side has ended its
+ * input, or (with EDGE) sent urgent data, before which a read stops short. CLOSED alone, soon after far_home_watch(): the kernel refused to watch it (memory,
  * max_user_watches), and nothing else will be told. The fd stays the caller's, who keeps it open until the watch is freed.
  * far_watch_free() is safe at any time, also inside any watch's callback. */
 FarWatch *far_home_watch (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer data);

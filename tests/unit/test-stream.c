@@ -453,6 +453,31 @@ START_TEST (end_beside_short_reads)
 }
 END_TEST
 
+/* A device that sends urgent data (the Synch of Telnet): a read stops before it, and what came behind must not wait for the next packet. */
+START_TEST (bytes_behind_urgent_ones)
+{
+  char text[16] = "";
+  for (guint round = 0; round < 50; round++) {
+    Joined joined = { .a = -1 };
+    join (&joined, KIND_UNIX_ONE, KIND_TCP_ONE, 0);
+    ck_assert_int_eq (send (joined.b, "ask", 3, 0), 3);
+    ck_assert_int_eq (recv (joined.a, text, 3, MSG_WAITALL), 3);
+    far_pump_hold (joined.pump, round % 2 == 0);
+    help_settle (joined.homes.one);
+    ck_assert_int_eq (send (joined.b, "abc", 3, 0), 3);
+    ck_assert_int_eq (send (joined.b, "\xf2", 1, MSG_OOB), 1);
+    ck_assert_int_eq (send (joined.b, "prompt> ", 8, 0), 8);
+    far_pump_hold (joined.pump, FALSE);
+    ck_assert_int_eq (recv (joined.a, text, 11, MSG_WAITALL), 11);
+    ck_assert_int_eq (memcmp (text, "abcprompt> ", 11), 0);
+    shutdown (joined.a, SHUT_WR);
+    shutdown (joined.b, SHUT_WR);
+    report_wait (&joined.report);
+    part (&joined);
+  }
+}
+END_TEST
+
 /* FIRST=n LAST=m in the environment: only these pairs. */
 static int
 limit (const char *name, int fallback)
@@ -483,6 +508,7 @@ main (void)
   add (suite, "close", close_reaches_both, N_KINDS * N_KINDS);
   add (suite, "causes", causes_are_bounded, 1);
   add (suite, "end", end_beside_short_reads, 1);
+  add (suite, "urgent", bytes_behind_urgent_ones, 1);
   add (suite, "lone", unconsumed_bytes_survive, 1);
   add (suite, "reset", answer_before_reset, 1);
   add (suite, "deaf", an_unwatched_stream_dies_with_a_cause, 1);
