@@ -80,34 +80,48 @@ doctor_profile (json_t *findings)
   json_decref (effective);
 }
 
-#define ODD_MAX 20 /* rights told one by one */
+#define ODD_MAX 20     /* rights told one by one */
+#define LOOKED_MAX 500 /* each is held against all people and terminals, on main */
 
-static void
-doctor_right (json_t *findings, const json_t *right, json_t *people)
+/* Who may not see all rights is told of no single one. Returns whether there was something to tell. */
+static gboolean
+doctor_right (json_t *findings, const json_t *right, json_t *people, gboolean all)
 {
   json_t *odd = far_right_odd (right, people), *one;
+  gboolean any = json_array_size (odd) > 0;
   g_autofree char *words = far_right_text (right);
   size_t i;
 
   json_array_foreach (odd, i, one) {
+    if (!all)
+      break;
     g_autofree char *text = g_strdup_printf ("%s: %s: %s", json_string_value (json_object_get (right, "id")), words, json_string_value (one));
 
     far_doctor_add (findings, FAR_DOCTOR_WARN, "rights", text, NULL);
   }
   json_decref (odd);
+  return any;
 }
 
 /* Those of the profile and those given since: what does not exist may be a name mistyped. */
 static void
-doctor_rights (json_t *findings, json_t *people)
+doctor_rights (json_t *findings, json_t *people, const FarPrincipal *asker)
 {
   json_t *rights = far_right_list ();
-  gsize before = json_array_size (findings);
+  gboolean all = far_may (asker, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_MAY_ALLOW;
+  gsize size = MIN (json_array_size (rights), LOOKED_MAX);
+  g_autofree char *text = NULL;
+  guint odd = 0;
 
-  for (gsize i = 0; i < json_array_size (rights) && json_array_size (findings) < before + ODD_MAX; i++)
-    doctor_right (findings, json_array_get (rights, i), people);
-  if (json_array_size (findings) == before)
-    far_doctor_add (findings, FAR_DOCTOR_GOOD, "rights", _("each is about somebody and something that exists"), NULL);
+  for (gsize i = 0; i < size && odd < ODD_MAX; i++)
+    odd += doctor_right (findings, json_array_get (rights, i), people, all);
+  if (odd == 0)
+    text = size < json_array_size (rights) ? g_strdup_printf (_("each of the first %u is about somebody and something that exists"), LOOKED_MAX)
+                                           : g_strdup (_("each is about somebody and something that exists"));
+  else if (!all)
+    text = g_strdup (_("some are about what does not exist; who manages rights is told which"));
+  if (text != NULL)
+    far_doctor_add (findings, odd == 0 ? FAR_DOCTOR_GOOD : FAR_DOCTOR_WARN, "rights", text, NULL);
   json_decref (rights);
 }
 
@@ -125,7 +139,7 @@ doctor_people (FarRequest *req, gpointer user)
   doctor_instances (findings);
   doctor_refused (findings);
   doctor_profile (findings);
-  doctor_rights (findings, far_request_error (req) == NULL ? far_request_result (req) : NULL);
+  doctor_rights (findings, far_request_error (req) == NULL ? far_request_result (req) : NULL, call->principal);
   far_doctor_certificates (findings, keys, far_clock_wall_us ());
   json_object_set_new (body, "findings", findings);
   far_call_answer (call, 200, body);

@@ -240,6 +240,20 @@ START_TEST (doctor_tells_of_strange_rights)
 }
 END_TEST
 
+/* Who may look at the node and not manage rights hears that something is strange, not whose rights there are. */
+START_TEST (doctor_tells_rights_to_who_manages_them)
+{
+  grant ("alice", "connect", "terminals/t9/devices/x");
+  grant ("bob", "see", "node");
+  Got got = ask_person ("bob", "GET", "doctor", NULL);
+  ck_assert_uint_eq (got.status, 200);
+  g_autofree char *text = json_dumps (got.body, 0);
+  ck_assert_ptr_null (strstr (text, "alice"));
+  ck_assert_ptr_null (strstr (text, "t9"));
+  ck_assert_ptr_nonnull (strstr (text, "who manages rights is told which"));
+}
+END_TEST
+
 int
 main (void)
 {
@@ -257,6 +271,7 @@ main (void)
   tcase_add_test (tc, a_row_of_the_store_is_not_overwritten);
   tcase_add_test (tc, a_right_to_nothing_is_refused_or_warned_of);
   tcase_add_test (tc, doctor_tells_of_strange_rights);
+  tcase_add_test (tc, doctor_tells_rights_to_who_manages_them);
   suite_add_tcase (suite, tc);
   return run_suite (suite);
 }
