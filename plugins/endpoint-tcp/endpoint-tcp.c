@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <farwatch/dial.h>
 #include <farwatch/plugin.h>
 
-#define NAMES_WAITING 16
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_EVERY_S 15
 #define KEEPALIVE_TRIES 4
@@ -25,18 +25,16 @@ typedef struct {
   FarInstance *at;
 } Tcp;
 
-/* One way to a device: the addresses of its name are tried in turn. */
+/* One way to a device. An address in numbers is dialled where the stream will live, as many may be asked for at once; a name by core. */
 typedef struct {
-  char *address, *host; /* as in the profile */
-  guint16 port;
+  char *address; /* as in the profile */
   FarHome *home;
   FarRequest *req;
   gint64 timeout_us;
-  struct addrinfo *found, *next;
+  struct addrinfo *to; /* NULL: core dials */
   int fd;
   FarWatch *watch;
   FarHomeTimer *timer;
-  int last_error;
 } Way;
 
 static void
@@ -46,11 +44,10 @@ way_free (Way *way)
   g_clear_pointer (&way->timer, far_home_timer_free);
   if (way->fd >= 0)
     close (way->fd);
-  if (way->found != NULL)
-    freeaddrinfo (way->found);
+  if (way->to != NULL)
+    freeaddrinfo (way->to);
   far_request_unref (way->req);
   g_free (way->address);
-  g_free (way->host);
   g_free (way);
 }
 
@@ -96,8 +93,6 @@ way_done (Way *way)
   way_free (way);
 }
 
-static void way_try (Way *way);
-
 static void
 way_ready (int fd, guint ready, gpointer data)
 {
@@ -107,15 +102,10 @@ way_ready (int fd, guint ready, gpointer data)
   getsockopt (fd, SOL_SOCKET, SO_ERROR, &code, &size);
   if (ready == FAR_READY_CLOSED) /* the kernel did not take the watch */
     code = ENOMEM;
-  if (code == 0) {
+  if (code == 0)
     way_done (way);
-    return;
-  }
-  way->last_error = code;
-  g_clear_pointer (&way->watch, far_watch_free);
-  close (fd);
-  way->fd = -1;
-  way_try (way);
+  else
+    way_fail (way, g_strerror (code));
 }
 
 static void
@@ -127,87 +117,47 @@ way_late (gpointer data)
   way_fail (way, why);
 }
 
-/* TRUE: under way (or there at once). */
-static gboolean
-way_begin (Way *way, const struct addrinfo *to)
-{
-  way->fd = socket (to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (way->fd < 0) {
-    way->last_error = errno;
-    return FALSE;
-  }
-  set_options (way->fd);
-  if (connect (way->fd, to->ai_addr, to->ai_addrlen) == 0 || errno == EINPROGRESS)
-    return TRUE;
-  way->last_error = errno;
-  close (way->fd);
-  way->fd = -1;
-  return FALSE;
-}
-
 /* [home] */
-static void
-way_try (Way *way)
-{
-  while (way->next != NULL && !far_request_ended (way->req)) {
-    const struct addrinfo *to = way->next;
-    way->next = to->ai_next;
-    if (way_begin (way, to)) {
-      way->watch = far_home_watch (way->home, way->fd, FAR_READY_WRITE, way_ready, way);
-      return;
-    }
-  }
-  way_fail (way, g_strerror (way->last_error));
-}
-
 static void
 way_start (gpointer data)
 {
   Way *way = data;
+  way->fd = socket (way->to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (way->fd < 0) {
+    way_fail (way, g_strerror (errno));
+    return;
+  }
+  set_options (way->fd);
+  if (connect (way->fd, way->to->ai_addr, way->to->ai_addrlen) != 0 && errno != EINPROGRESS) {
+    way_fail (way, g_strerror (errno));
+    return;
+  }
   way->timer = far_home_timer (way->home, far_clock_boottime_us () + way->timeout_us, way_late, way);
-  way_try (way);
+  way->watch = far_home_watch (way->home, way->fd, FAR_READY_WRITE, way_ready, way);
 }
 
-/* ---- the name ---- */
+/* ---- by number, and by name ---- */
 
 static struct addrinfo *
-look_up (const char *host, guint16 port, int flags, int *why)
+in_numbers (const char *host, guint16 port)
 {
-  struct addrinfo hints = { .ai_flags = flags | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *found = NULL;
+  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *found = NULL;
   g_autofree char *service = g_strdup_printf ("%u", port);
-  *why = getaddrinfo (host, service, &hints, &found);
-  return *why == 0 ? found : NULL;
-}
-
-/* [lane] */
-static void
-resolve (FarRequest *req, gpointer data)
-{
-  Way *way = data;
-  int why;
-  way->found = look_up (way->host, way->port, 0, &why);
-  if (way->found != NULL)
-    far_request_done (req, NULL, NULL);
-  else
-    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("its name is not found: %s"), gai_strerror (why));
+  return getaddrinfo (host, service, &hints, &found) == 0 ? found : NULL;
 }
 
 static void
-way_go (Way *way)
-{
-  way->next = way->found;
-  far_home_post (way->home, way_start, way);
-}
-
-static void
-resolved (FarRequest *req, gpointer data)
+dialled (FarRequest *req, gpointer data)
 {
   Way *way = data;
   const GError *error = far_request_error (req);
-  if (error != NULL)
+  if (error != NULL) {
     way_fail (way, error->message);
-  else
-    way_go (way);
+    return;
+  }
+  way->fd = far_dial_take (req);
+  set_options (way->fd);
+  way_done (way);
 }
 
 static void
@@ -218,7 +168,6 @@ tcp_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   g_autofree char *host = NULL;
   GError *error = NULL;
   guint16 port;
-  int why;
   if (spec->address == NULL) {
     far_request_fail_new (req, FAR_ERROR_CONFIG, _("endpoint '%s' reaches devices: it needs a device with an address"), far_instance_name (self->at));
     return;
@@ -228,14 +177,13 @@ tcp_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
     return;
   }
   Way *way = g_new0 (Way, 1);
-  *way = (Way){ .address = g_strdup (spec->address), .host = g_steal_pointer (&host), .port = port, .req = far_request_ref (req),
-                .timeout_us = options->connect_timeout, .fd = -1, .last_error = EHOSTUNREACH };
+  *way = (Way){ .address = g_strdup (spec->address), .req = far_request_ref (req), .timeout_us = options->connect_timeout, .fd = -1 };
   way->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home : far_home_pick ();
-  way->found = look_up (way->host, port, AI_NUMERICHOST, &why);
-  if (way->found != NULL)
-    way_go (way);
-  else
-    far_run_blocking ("names", NAMES_WAITING, resolve, way, NULL, far_request_new (resolved, way, 0));
+  way->to = in_numbers (host, port);
+  if (way->to != NULL)
+    far_home_post (way->home, way_start, way);
+  else /* a name may have several addresses, of which some are dead */
+    far_dial (host, port, far_request_new (dialled, way, (guint) (options->connect_timeout / 1000)));
 }
 
 static gboolean
