@@ -118,9 +118,11 @@ poll_nonce (AccessTerminal *terminal, FarCall *call)
 
 /* Most answers are "not needed": they are kept short. Takes both lists. */
 static json_t *
-poll_answer (json_t *offers, json_t *close, gboolean clock)
+poll_answer (json_t *offers, json_t *close, gboolean clock, gboolean no_nonce)
 {
   json_t *body = json_pack ("{s:b}", "needed", json_array_size (offers) > 0);
+  if (no_nonce) /* this service is younger than the link: what the terminal gave went with the one before */
+    json_object_set_new (body, "nonce_wanted", json_true ());
   if (clock)
     json_object_set_new (body, "now_us", json_integer (far_clock_wall_us ()));
   if (json_array_size (offers) > 0)
@@ -154,7 +156,7 @@ access_poll_post (gpointer data, FarCall *call)
     }
   }
   poll_close_unknown (self, terminal, sessions, close);
-  far_call_answer (call, 200, poll_answer (offers, close, poll_clock (terminal, call)));
+  far_call_answer (call, 200, poll_answer (offers, close, poll_clock (terminal, call), terminal->nonce == NULL));
   for (guint s = 0; s < offered->len; s++) {
     AccessSession *session = offered->pdata[s];
     session->offered_us = far_clock_boottime_us ();

@@ -155,13 +155,22 @@ poll_heard (Agent *self, json_t *told)
   }
 }
 
+/* A cloud that asks for a nonce again gets one with a poll of its own, once: one that came with this poll is not asked for. */
+static void
+poll_nonce (Agent *self, gboolean wanted)
+{
+  gboolean sent = !self->nonce_told;
+  self->nonce_told = agent_nonce_good (self) && (sent || !wanted);
+  self->poll_again |= wanted && !sent;
+}
+
 static void
 poll_answer (Agent *self, const Poll *poll, FarMessage *answer, GError **error)
 {
   json_t *body = far_message_check (answer, error) ? far_message_json (answer, error) : NULL;
   if (!body)
     return;
-  self->nonce_told = agent_nonce_good (self);
+  poll_nonce (self, json_is_true (json_object_get (body, "nonce_wanted")));
   poll_now_told (body, poll->sent_us);
   poll_heard (self, poll->told);
   poll_offers (self, json_object_get (body, "offers"));

@@ -112,7 +112,9 @@ START_TEST (test_poll)
   g_hash_table_add (cloud_nodes ()->peers, g_strdup ("t1")); /* linked, but nothing is pushed: messages get no answer */
   far_peer_changed (cloud_nodes ()->at, "t1", TRUE, "192.0.2.50");
   json_t *empty = json_pack ("{s:s, s:[]}", "nonce", "n1", "sessions");
+  ck_assert (json_is_true (json_object_get (ask_node ("t1", "POST", "poll", json_object ()).body, "nonce_wanted")));
   Got got = ask_node ("t1", "POST", "poll", json_incref (empty));
+  ck_assert_ptr_null (json_object_get (got.body, "nonce_wanted"));
   ck_assert (json_is_false (json_object_get (got.body, "needed")));
   g_autofree char *id = session_ask ("alice", wish_for ("t1", NULL));
   got = ask_node ("t2", "POST", "poll", json_incref (empty));

@@ -108,6 +108,22 @@ START_TEST (test_link_up)
 }
 END_TEST
 
+/* A cloud whose service began anew under a standing link has lost the nonce: it gets one at once, and no poll upon poll however often it asks. */
+START_TEST (test_nonce_again)
+{
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  poll_due ();
+  ck_assert_ptr_null (json_object_get (last_sent ("poll")->body, "nonce"));
+  polls_answered (json_pack ("{s:b, s:b}", "needed", 0, "nonce_wanted", 1));
+  run_pending ();
+  FakeSent *poll = last_sent ("poll");
+  ck_assert_ptr_nonnull (text_of (poll->body, "nonce"));
+  answer_sent (poll, 200, json_pack ("{s:b, s:b}", "needed", 0, "nonce_wanted", 1));
+  run_pending ();
+  ck_assert_ptr_eq (last_sent ("poll"), poll);
+}
+END_TEST
+
 static gboolean
 link_was_cut (gpointer user)
 {
@@ -586,6 +602,7 @@ main (void)
   tcase_set_timeout (cases, 60);
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, test_link_up);
+  tcase_add_test (cases, test_nonce_again);
   tcase_add_test (cases, test_renews_after_expiry);
   tcase_add_test (cases, test_push);
   tcase_add_test (cases, test_poll);
