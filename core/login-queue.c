@@ -195,7 +195,7 @@ login_queue_wake_at (gint64 at_us)
 static void
 login_queue_step (void)
 {
-  Round round;
+  Round round = { .at_us = G_MAXINT64 };
 
   login_queue.again = TRUE;
   if (login_queue.stepping)
