@@ -68,11 +68,16 @@ void access_tables_load (Access *self);
 gboolean access_table_is_mirrored (const char *table);
 /* What the store says of a row, into the mirror. row NULL: it is gone. */
 void access_row_seen (Access *self, const char *table, const char *key, const FarRow *row);
+/* A row that was written in a step before one that failed, into the mirror. revision: as the store has it, where the table is mirrored by it. */
+void access_part_made (Access *self, const FarPart *part, gint64 revision);
 void access_revision_set (Access *self, const char *table, const char *key, gint64 revision);
 /* After a write that made its change from what was known: somebody else's was faster. TRUE: the handler judges again, a bounded number of times, and
  * answers the call; error is not to be told. */
 typedef void (*AccessTry) (Access *self, FarCall *call, guint tries);
 gboolean access_again (Access *self, const GError *error, FarCall *call, guint tries, AccessTry again);
+/* The domain of a write that stopped between its steps: some of its rows are written, some are not. */
+#define ACCESS_PARTLY (access_partly_quark ())
+GQuark access_partly_quark (void);
 /* error of a write, as a person reads it: FAR_ERROR_FULL "cannot record: …", or the conflict itself; NULL: the service has gone. */
 GError *access_cannot_record (const GError *error);
 /* The service was stopped while a call of it was under way: NULL as the self of whoever would answer it. */
@@ -110,6 +115,7 @@ AccessTerminal *access_terminal_load (Access *self, json_t *row);  /* borrows ro
 gboolean access_terminal_is_stock (const AccessTerminal *terminal);
 void access_terminal_forget (Access *self, const char *id);
 gboolean access_device_load (Access *self, json_t *row);
+void access_device_forget (Access *self, const char *key); /* TERMINAL/DEVICE */
 /* All device rows of a terminal, as far_store_rows() gives them, and a bit of what stands behind them; and the same taken in. */
 void access_devices_read (Access *self, const char *terminal, FarRequest *req);
 void access_devices_seen (Access *self, const char *terminal, GPtrArray *rows);

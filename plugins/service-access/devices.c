@@ -21,6 +21,15 @@ access_device_load (Access *self, json_t *row)
 }
 
 void
+access_device_forget (Access *self, const char *key)
+{
+  g_auto (GStrv) names = g_strsplit (key, "/", 2);
+  AccessTerminal *terminal = access_terminal (self, names[0]);
+  if (terminal && names[1])
+    g_hash_table_remove (terminal->devices, names[1]);
+}
+
+void
 access_devices_read (Access *self, const char *terminal, FarRequest *req)
 {
   g_autofree char *before = g_strconcat (terminal, ".~", NULL); /* '.' is what stands before '/' */

@@ -363,6 +363,8 @@ terminal_removed (Access *self, const GError *error, gpointer user)
     access_terminal_forget (self, removal->gone->terminal);
     far_call_answer (removal->call, 204, NULL);
   } else if (!access_again (self, error, removal->call, removal->tries, terminal_delete)) {
+    if (self && error->domain == ACCESS_PARTLY)
+      access_terminal_cut (self, removal->gone->terminal, "revoked", "terminal removed"); /* its key is revoked by the first step */
     far_call_fail (removal->call, access_cannot_record (error));
   }
   access_revocation_free (removal->gone);
@@ -377,7 +379,7 @@ part_delete (GArray *parts, const char *table, const char *key, gint64 expect)
 }
 
 /* Revoked: the row goes with its devices and with the tokens that would bring it back, its key and certificates are remembered, the live link is cut,
- * sessions end. */
+ * sessions end. Its own row goes last: as long as it is there, the removal can be asked for again. */
 static void
 terminal_delete (Access *self, FarCall *call, guint tries)
 {
@@ -389,13 +391,13 @@ terminal_delete (Access *self, FarCall *call, guint tries)
   g_autoptr (GList) names = g_hash_table_get_keys (terminal->devices);
   Removal *removal = g_new0 (Removal, 1);
   *removal = (Removal){ call, access_revocation_new (self, terminal->row, TRUE), tries };
-  part_delete (parts, "terminals", terminal->id, ACCESS_EXPECT_KNOWN);
   access_revocation_parts (removal->gone, parts, keys);
   for (GList *at = names; at; at = at->next) {
     char *key = g_strdup_printf ("%s/%s", terminal->id, (char *) at->data);
     g_ptr_array_add (keys, key);
     part_delete (parts, "devices", key, FAR_EXPECT_ANY);
   }
+  part_delete (parts, "terminals", terminal->id, ACCESS_EXPECT_KNOWN);
   access_rows_apply (self, (FarPart *) parts->data, parts->len, terminal_removed, removal);
 }
 

@@ -79,11 +79,19 @@ access_gone (void)
   return g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("the service has stopped; try again"));
 }
 
+GQuark
+access_partly_quark (void)
+{
+  return g_quark_from_string ("access-partly");
+}
+
 GError *
 access_cannot_record (const GError *error)
 {
   if (!error)
     return access_gone ();
+  if (error->domain == ACCESS_PARTLY)
+    return g_error_new_literal (FAR_ERROR, FAR_ERROR_FULL, error->message);
   if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT))
     return g_error_copy (error);
   return g_error_new (FAR_ERROR, FAR_ERROR_FULL, _("cannot record: %s; nothing was changed, try again when the store takes rows"), error->message);

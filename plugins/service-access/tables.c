@@ -45,14 +45,15 @@ forget_enrollment (Access *self, const char *key)
   g_hash_table_remove (self->enrollments, key);
 }
 
-/* forget NULL: nobody asks for a revision of these. Devices are written with their terminal's row (devices.c), what is revoked is only ever added. */
+/* Of devices nobody asks for a revision, they are written with their terminal's row (devices.c); what is revoked is only ever added. */
 static const struct {
   const char *table;
   gboolean (*load) (Access *self, json_t *row);
   void (*forget) (Access *self, const char *key);
+  gboolean by_revision;
 } tables[] = {
-  { "terminals", load_terminal, access_terminal_forget },   { "devices", access_device_load, NULL }, { "joins", load_join, forget_join },
-  { "enrollments", load_enrollment, forget_enrollment }, { "revoked", load_revoked, NULL },
+  { "terminals", load_terminal, access_terminal_forget, TRUE },   { "devices", access_device_load, access_device_forget, FALSE },
+  { "joins", load_join, forget_join, TRUE }, { "enrollments", load_enrollment, forget_enrollment, TRUE }, { "revoked", load_revoked, NULL, FALSE },
 };
 
 static guint
@@ -68,7 +69,7 @@ gboolean
 access_table_is_mirrored (const char *table)
 {
   guint i = table_index (table);
-  return i < G_N_ELEMENTS (tables) && tables[i].forget;
+  return i < G_N_ELEMENTS (tables) && tables[i].by_revision;
 }
 
 static void
@@ -77,7 +78,7 @@ row_load (Access *self, guint i, const FarRow *row)
   json_t *json = json_loads (row->row, 0, NULL);
   if (!json || !tables[i].load (self, json))
     far_log (self->at, G_LOG_LEVEL_WARNING, "row '%s' of table '%s' is not usable", row->key, tables[i].table);
-  else if (tables[i].forget)
+  else if (tables[i].by_revision)
     access_revision_set (self, tables[i].table, row->key, row->revision);
   json_decref (json);
 }
@@ -92,6 +93,17 @@ access_row_seen (Access *self, const char *table, const char *key, const FarRow 
   }
   access_revision_set (self, table, key, FAR_EXPECT_ABSENT);
   tables[i].forget (self, key);
+}
+
+void
+access_part_made (Access *self, const FarPart *part, gint64 revision)
+{
+  guint i = table_index (part->table);
+  FarRow row = { .key = (char *) part->key, .row = (char *) part->row, .revision = revision };
+  if (i < G_N_ELEMENTS (tables) && part->row)
+    row_load (self, i, &row);
+  else if (i < G_N_ELEMENTS (tables) && tables[i].forget)
+    tables[i].forget (self, part->key);
 }
 
 /* ---- at start ---- */

@@ -155,24 +155,43 @@ write_reread (Write *write)
 
 static void write_step (Write *write);
 
+/* Steps that were written stay written: the mirror shows them, and who asked hears that it is neither all nor nothing. */
+static void
+write_stop (Write *write, const GError *error)
+{
+  Access *self = write->life->self;
+  gboolean conflict = g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT);
+  for (guint i = 0; self && i < write->at; i++) {
+    const FarPart *part = &g_array_index (write->parts, FarPart, i);
+    access_part_made (self, part, revision_of (self, part));
+  }
+  write->error = write->at > 0 && !conflict
+                   ? g_error_new (ACCESS_PARTLY, 0, _("cannot record: %s; %u of %u rows were written and stay so, the others were not: ask again when the store takes rows"),
+                                  error->message, write->at, write->parts->len)
+                   : g_error_copy (error);
+  if (conflict)
+    write_reread (write);
+  else
+    write_end (write);
+}
+
 static void
 step_written (FarRequest *req, gpointer user)
 {
   Write *write = user;
   const GError *error = far_request_error (req);
-  if (error)
-    write->error = g_error_copy (error);
-  else if (write->life->self)
+  if (!error && write->life->self)
     revisions_learn (write->life->self, write, *(gint64 *) far_request_result (req));
-  if (error && g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT))
-    write_reread (write);
-  else if (error || write->at + write->n == write->parts->len || !write->life->self)
+  if (error)
+    write_stop (write, error);
+  else if (write->at + write->n == write->parts->len || !write->life->self)
     write_end (write);
   else
     write_step (write);
 }
 
-/* What is more than the store takes in one step goes in several, one after the other: what must hold first stands first. */
+/* What is more than the store takes in one step goes in several, one after the other: what must hold first stands first, and what
+ * finds the rest again, when somebody asks once more, stands last. */
 static void
 write_step (Write *write)
 {

@@ -84,6 +84,13 @@ tests_unit_test_access_names_CFLAGS = $(TEST_CC)
 tests_unit_test_access_names_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_names_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-access-partly
+tests_unit_test_access_partly_SOURCES = tests/unit/test-access-partly.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_access_partly_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_access_partly_CFLAGS = $(TEST_CC)
+tests_unit_test_access_partly_LDFLAGS = $(TEST_LD)
+tests_unit_test_access_partly_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-access-race
 tests_unit_test_access_race_SOURCES = tests/unit/test-access-race.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_race_CPPFLAGS = $(TEST_CPP)
