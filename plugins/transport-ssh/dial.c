@@ -5,14 +5,12 @@
 
 #include "ssh.h"
 
-#include <errno.h>
-#include <netdb.h>
+#include <farwatch/dial.h>
+
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#define TIMEOUT_US (20 * (gint64) G_USEC_PER_SEC)
-#define NAMES_WAITING 16
+#define TIMEOUT_US (FAR_DIAL_SECONDS * (gint64) G_USEC_PER_SEC) /* for all of it */
 
 typedef enum { STEP_CONNECT, STEP_KNOW, STEP_KEY, STEP_TOKEN, STEP_ASK, STEP_DONE } Step;
 
@@ -23,12 +21,12 @@ struct _Dial {
   char *address, *host, *host_key, *user, *token, *keys, *ciphers;
   guint16 port;
   gboolean node_key;
-  FarHome *home;       /* handshakes */
-  struct addrinfo *found, *next;
+  gint64 until_us;
+  FarHome *home;          /* handshakes */
+  /* main */
+  FarRequest *connecting; /* NULL: it is over */
   /* home */
-  gboolean cancelled;
   int fd;
-  FarWatch *watch;
   FarHomeTimer *timer;
   Wire *wire;
   Step step;
@@ -41,8 +39,6 @@ dial_unref (Dial *dial)
 {
   if (!g_atomic_int_dec_and_test (&dial->refs))
     return;
-  if (dial->found != NULL)
-    freeaddrinfo (dial->found);
   if (dial->key != NULL)
     ssh_key_free (dial->key);
   far_secret_free (dial->token);
@@ -77,17 +73,13 @@ forget_dial (gpointer data)
   dial_unref (dial);
 }
 
-/* Its work at the handshakes' home is over; takes error (NULL: the link is up). The answer follows the forgetting: whoever hears it may
+/* Its work is over, at main or at the handshakes' home; takes error (NULL: the link is up). The answer follows the forgetting: whoever hears it may
  * dial the same session again at once. */
 static void
 dial_over (Dial *dial, GError *error)
 {
   FarRequest *req = far_request_ref (dial->req);
-  g_clear_pointer (&dial->watch, far_watch_free);
   g_clear_pointer (&dial->timer, far_home_timer_free);
-  if (dial->fd >= 0)
-    close (dial->fd);
-  dial->fd = -1;
   far_home_post (far_home_main (), forget_dial, dial);
   if (error != NULL)
     far_request_fail (req, error);
@@ -366,139 +358,61 @@ set_options (Dial *dial, ssh_session session)
 }
 
 static void
-connected (Dial *dial)
+dial_late (gpointer data)
 {
-  g_clear_pointer (&dial->watch, far_watch_free);
+  Dial *dial = data;
+  wire_cut (dial->wire, _("no answer in 20s"));
+}
+
+static void
+shake_hands (gpointer data)
+{
+  Dial *dial = data;
   ssh_session session = ssh_new ();
+  int fd = dial->fd;
   if (session == NULL) {
+    close (fd);
     dial_fail (dial, FAR_ERROR_INTERNAL, "out of memory");
     return;
   }
-  wire_tune_fd (dial->fd);
+  wire_tune_fd (fd);
   set_options (dial, session);
-  int fd = dial->fd;
-  dial->fd = -1; /* the session's */
   dial->wire = wire_new (dial->home, session, fd, &handshake_ops, dial);
-}
-
-static void dial_try (Dial *dial);
-
-static void
-connect_ready (int fd, guint ready, gpointer data)
-{
-  Dial *dial = data;
-  int code = 0;
-  socklen_t size = sizeof code;
-  getsockopt (fd, SOL_SOCKET, SO_ERROR, &code, &size);
-  if (ready == FAR_READY_CLOSED) /* the kernel did not take the watch */
-    code = ENOMEM;
-  if (code == 0) {
-    connected (dial);
-    return;
-  }
-  errno = code;
-  dial_try (dial);
-}
-
-static void
-dial_try (Dial *dial)
-{
-  int code = errno;
-  g_clear_pointer (&dial->watch, far_watch_free);
-  if (dial->fd >= 0)
-    close (dial->fd);
-  dial->fd = -1;
-  while (dial->next != NULL) {
-    const struct addrinfo *to = dial->next;
-    dial->next = to->ai_next;
-    dial->fd = socket (to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (dial->fd >= 0 && (connect (dial->fd, to->ai_addr, to->ai_addrlen) == 0 || errno == EINPROGRESS)) {
-      dial->watch = far_home_watch (dial->home, dial->fd, FAR_READY_WRITE, connect_ready, dial);
-      return;
-    }
-    code = errno;
-    if (dial->fd >= 0)
-      close (dial->fd);
-    dial->fd = -1;
-  }
-  dial_fail (dial, FAR_ERROR_UNAVAILABLE, g_strerror (code));
-}
-
-static void
-give_up (Dial *dial, const char *cause)
-{
-  if (dial->wire != NULL)
-    wire_cut (dial->wire, cause);
-  else if (dial->timer != NULL) /* connecting */
-    dial_fail (dial, FAR_ERROR_UNAVAILABLE, cause);
-}
-
-static void
-dial_late (gpointer data)
-{
-  give_up (data, _("no answer in 20s"));
-}
-
-static void
-dial_start (gpointer data)
-{
-  Dial *dial = data;
-  dial->next = dial->found;
-  dial->timer = far_home_timer (dial->home, far_clock_boottime_us () + TIMEOUT_US, dial_late, dial);
-  if (dial->cancelled)
-    give_up (dial, "cancelled");
-  else
-    dial_try (dial);
+  dial->timer = far_home_timer (dial->home, dial->until_us, dial_late, dial);
 }
 
 static void
 do_cancel (gpointer data)
 {
   Dial *dial = data;
-  dial->cancelled = TRUE;
-  if (dial->timer != NULL)
-    give_up (dial, "cancelled");
+  if (dial->wire != NULL)
+    wire_cut (dial->wire, "cancelled");
   dial_unref (dial);
-}
-
-void
-dial_cancel (Dial *dial)
-{
-  far_home_post (dial->home, do_cancel, dial_ref (dial));
 }
 
 /* ---- on main ---- */
 
-static struct addrinfo *
-look_up (const char *host, guint16 port, int flags, int *why)
+void
+dial_cancel (Dial *dial)
 {
-  struct addrinfo hints = { .ai_flags = flags | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *found = NULL;
-  g_autofree char *service = g_strdup_printf ("%u", port);
-  *why = getaddrinfo (host, service, &hints, &found);
-  return *why == 0 ? found : NULL;
+  if (dial->connecting != NULL)
+    far_request_cancel (dial->connecting);
+  far_home_post (dial->home, do_cancel, dial_ref (dial)); /* it may have been connected already */
 }
 
+/* Whatever keeps the tunnel end from being reached, the credential was not shown, so the same one may be tried again: UNAVAILABLE. */
 static void
-resolve (FarRequest *req, gpointer data)
-{
-  Dial *dial = data;
-  int why;
-  dial->found = look_up (dial->host, dial->port, 0, &why);
-  if (dial->found != NULL)
-    far_request_done (req, NULL, NULL);
-  else
-    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("its name is not found: %s"), gai_strerror (why));
-}
-
-static void
-resolved (FarRequest *req, gpointer user)
+connected (FarRequest *req, gpointer user)
 {
   Dial *dial = user;
   const GError *error = far_request_error (req);
-  if (error != NULL)
-    dial_fail (dial, FAR_ERROR_UNAVAILABLE, error->message);
-  else
-    far_home_post (dial->home, dial_start, dial);
+  g_clear_pointer (&dial->connecting, far_request_unref);
+  if (error != NULL) {
+    dial_over (dial, g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, error->message));
+    return;
+  }
+  dial->fd = far_dial_take (req);
+  far_home_post (dial->home, shake_hands, dial);
 }
 
 static Dial *
@@ -508,7 +422,7 @@ dial_new (Ssh *self, Tunnel *tunnel, const FarDialSpec *spec, FarRequest *req)
   *dial = (Dial){ .refs = 2, .tunnel = tunnel_ref (tunnel), .req = far_request_ref (req), .address = g_strdup (spec->address),
                   .host_key = g_strdup (spec->host_key), .user = g_strdup (spec->user), .token = g_strdup (spec->token != NULL ? spec->token : ""),
                   .keys = g_strdup (self->keys), .ciphers = g_strdup (ssh_options (self)->ciphers), .node_key = spec->node_key,
-                  .home = ssh_handshakes (self), .fd = -1 };
+                  .until_us = far_clock_boottime_us () + TIMEOUT_US, .home = ssh_handshakes (self), .fd = -1 };
   return dial;
 }
 
@@ -531,7 +445,6 @@ client_dial (gpointer data, const FarDialSpec *spec, FarTunnelFunc events, gpoin
   Ssh *self = data;
   GError *error = NULL;
   Tunnel *tunnel = tunnel_for (self, spec, events, user);
-  int why;
   if (tunnel->ending || tunnel->dial != NULL || tunnel->x != spec->x) {
     far_request_fail_new (req, FAR_ERROR_CONFLICT, _("session '%s' is being dialled, or over"), spec->session);
     return;
@@ -548,9 +461,6 @@ client_dial (gpointer data, const FarDialSpec *spec, FarTunnelFunc events, gpoin
     return;
   }
   tunnel->dial = dial;
-  dial->found = look_up (dial->host, dial->port, AI_NUMERICHOST, &why);
-  if (dial->found != NULL)
-    far_home_post (dial->home, dial_start, dial);
-  else
-    far_run_blocking ("names", NAMES_WAITING, resolve, dial, NULL, far_request_new (resolved, dial, 0));
+  dial->connecting = far_request_ref (far_request_new (connected, dial, 0)); /* ends by itself */
+  far_dial (dial->host, dial->port, dial->connecting);
 }

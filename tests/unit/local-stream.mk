@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-EXTRA_DIST += tests/unit/gate-help.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h
+EXTRA_DIST += tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h
 
 check_PROGRAMS += tests/unit/test-home
 tests_unit_test_home_CPPFLAGS = $(TEST_CPP)
@@ -69,6 +69,11 @@ tests_unit_test_tunnel_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_tunnel_CFLAGS = $(TEST_CC)
 tests_unit_test_tunnel_LDFLAGS = $(TEST_LD)
 tests_unit_test_tunnel_LDADD = $(TEST_LINK)
+check_PROGRAMS += tests/unit/test-tunnel-dial
+tests_unit_test_tunnel_dial_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_tunnel_dial_CFLAGS = $(TEST_CC)
+tests_unit_test_tunnel_dial_LDFLAGS = $(TEST_LD)
+tests_unit_test_tunnel_dial_LDADD = $(TEST_LINK)
 
 check_PROGRAMS += tests/unit/test-visit
 tests_unit_test_visit_CPPFLAGS = $(TEST_CPP)

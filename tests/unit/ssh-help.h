@@ -158,13 +158,13 @@ typedef struct {
 static inline void
 side_hears (const FarTunnelEvent *event, gpointer user)
 {
-  static const char *const names[] = { "up", "lost", "opened", "closed", "counters", "refused", "ended" };
+  static const char *const kinds[] = { "up", "lost", "opened", "closed", "counters", "refused", "ended" };
   Side *side = user;
   ck_assert_int_eq (side->ended, 0);
   if (side->said == NULL)
     side->said = g_string_new (NULL);
   if (event->kind != FAR_TUNNEL_COUNTERS)
-    g_string_append_printf (side->said, "%s ", names[event->kind]);
+    g_string_append_printf (side->said, "%s ", kinds[event->kind]);
   side->up += event->kind == FAR_TUNNEL_UP;
   side->lost += event->kind == FAR_TUNNEL_LOST;
   side->opened += event->kind == FAR_TUNNEL_OPENED;
