@@ -4,3 +4,6 @@ dist_man_MANS = \
 	doc/man/farctl.1 \
 	doc/man/farwatch-profile.5 \
 	doc/man/farwatchd.8
+
+# Built outside the tree: tests/integration/examples.py.
+EXTRA_DIST += doc/examples

@@ -12,6 +12,7 @@ integration_tests = \
 	tests/integration/doors.py \
 	tests/integration/enrolment.py \
 	tests/integration/entry.py \
+	tests/integration/examples.py \
 	tests/integration/farctl-fleet.py \
 	tests/integration/farctl.py \
 	tests/integration/faults-calls.py \

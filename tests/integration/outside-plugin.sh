@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The sensor of doc/writing-a-plugin.md, at most 70 lines, is built outside the tree by that page's own commands against the installed
-# headers and runs in the installed daemon with that page's profile.
+# headers and runs in the installed daemon with that page's profile; its value is shown by that page's command. (The other kinds: examples.py.)
 set -euo pipefail
 page=$FARWATCH_TEST_SRCDIR/doc/writing-a-plugin.md
 work=$(mktemp -d) pid=
@@ -27,16 +27,10 @@ lines=$(wc -l <sensor-number.c)
 if [ "$lines" -le 10 ] || [ "$lines" -gt 70 ]; then die "the sensor has $lines lines"; fi
 mkdir plugins
 # shellcheck disable=SC2016 # the page has it so
-block sh | sed 's#"$(pkg-config --variable=plugindir farwatch)"#plugins#; s/^cc /cc -Wall -Wextra -Wno-unused-parameter -Werror /' >commands
+block sh | sed 's#"$(pkg-config --variable=plugindir farwatch)"#plugins#; s/^cc /cc -Wall -Wextra -Werror /' >commands
 grep -q '^cc ' commands || die "the page has no command to build it"
 bash -e commands
 block yaml >profile.yaml
-mkdir profile.yaml.d
-cat >profile.yaml.d/keep.yaml <<'YAML'
-stores: {main: {type: sqlite, path: store.db}}
-services: {values: {type: intake, store: main}}
-YAML
-
 export FARWATCH_PLUGIN_DIR=$work/plugins:$plugindir
 "$prefix/sbin/farwatchd" --profile profile.yaml --state "$work/state" >log 2>&1 &
 pid=$!
@@ -46,8 +40,9 @@ for _ in $(seq 300); do
   sleep 0.1
 done
 grep -q 'sensors.load: runs' log || die "the sensor does not run"
+read -ra see <<<"$(block 'sh see' | grep '^farctl ')"
 for _ in $(seq 100); do
-  samples=$("$prefix/bin/farctl" --socket state/control.sock samples here load.value 2>&1) || true
+  samples=$("$prefix/bin/farctl" --socket state/control.sock "${see[@]:1}" 2>&1) || true
   [[ $samples =~ [0-9]\.[0-9] ]] && break
   sleep 0.1
 done

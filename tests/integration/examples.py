@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""doc/examples: each plugin is built outside the tree by its README's commands, against the headers and farwatch.pc as they are installed, and runs in
+the installed daemon with its profile; the README's last command shows what it says. Replaced are only the place of the state, and the ports."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import lab
+import tap
+from lab.process import Process
+
+SOURCE, BUILD = os.environ["FARWATCH_TEST_SRCDIR"], os.environ["FARWATCH_TEST_BUILDDIR"]
+EXAMPLES = os.path.join(SOURCE, "doc/examples")
+STATE = "/var/tmp/farwatch-example"
+PORTS = range(18440, 18450)  # those that the profiles name
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
+SEEN_S = 30
+
+
+def read(*path):
+    with open(os.path.join(*path), encoding="utf-8") as file:
+        return file.read()
+
+
+def flags():
+    """As strict as may be; in a tree with sanitizers the examples have them too."""
+    sanitized = "-fsanitize=address" in read(BUILD, "Makefile")
+    return "-g -O1 -Wall -Wextra -Werror" + (" -fsanitize=address,undefined -fno-sanitize-recover=undefined" if sanitized else "")
+
+
+class Place:
+    """A folder with the installed tree beside it, and plugins of its own that `make install` of an example adds to."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="farwatch-ex-")
+        pc = glob.glob(os.path.join(BUILD, "tests/installed/**/farwatch.pc"), recursive=True)[0]
+        prefix, self.libdir = re.sub(r"/lib.*/pkgconfig/farwatch.pc$", "", pc), os.path.dirname(os.path.dirname(pc))
+        self.state, self.ports = f"{self.folder}/s", {}
+        self.plugins = f"{self.folder}/plugins"
+        text = re.sub(r"(?m)^prefix=.*", f"prefix={prefix}", read(pc))  # it was not installed where it will be
+        with open(f"{self.folder}/farwatch.pc", "w", encoding="utf-8") as file:
+            file.write(re.sub(r"(?m)^plugindir=.*", f"plugindir={self.plugins}", text))
+        where = re.search(r"(?m)^plugindir=.*/(.*)$", text)[1]
+        shutil.copytree(os.path.join(self.libdir, "farwatch", where), self.plugins)
+        for name in os.listdir(EXAMPLES):
+            if os.path.isdir(f"{EXAMPLES}/{name}"):
+                shutil.copytree(f"{EXAMPLES}/{name}", f"{self.folder}/{name}", copy_function=self.install)
+        self.env = {**os.environ, "PKG_CONFIG_PATH": self.folder, "LD_LIBRARY_PATH": self.libdir, "FARWATCH_PLUGIN_DIR": self.plugins, "CFLAGS": flags(),
+                    "HOME": self.folder, "XDG_CONFIG_HOME": f"{self.folder}/config", "PATH": f"{prefix}/sbin:{prefix}/bin:{os.environ['PATH']}"}
+
+    def place(self, text):
+        for port in PORTS:
+            if re.search(rf"\b{port}\b", text):
+                text = re.sub(rf"\b{port}\b", str(self.ports.setdefault(port, lab.free_port())), text)
+        return text.replace(STATE, self.state)
+
+    def install(self, source, target):
+        with open(target, "w", encoding="utf-8") as copy:
+            copy.write(self.place(read(source)))
+
+    def run(self, name, command, input=None):
+        return subprocess.run(["sh", "-ec", self.place(command)], cwd=f"{self.folder}/{name}", env=self.env, text=True, timeout=120, input=input or "",
+                              capture_output=True)
+
+
+class Example(unittest.TestCase):
+    def setUp(self):
+        self.there = Place()
+        self.addCleanup(shutil.rmtree, self.there.folder)
+        self.started, self.typed = [], {}
+
+    def tearDown(self):
+        faults = [fault for process in reversed(self.started) for fault in process.stop()]
+        self.assertEqual(faults, [])
+
+    def start(self, name, command):
+        """A line with & at its end. A daemon is waited for until it is ready, anything else until it listens."""
+        argv = self.there.place(command).removesuffix("&").split()
+        daemon = argv[0] == "farwatchd"
+        process = Process(argv, f"{self.there.folder}/{name}-{len(self.started)}.log", env=self.there.env, cwd=f"{self.there.folder}/{name}", notify=daemon)
+        self.started.append(process)
+        if daemon:
+            process.wait_notice("^READY=1", 30)
+        else:
+            process.wait_line("listening", 10)
+
+    def command(self, name, command, seen=None):
+        """seen: the command is given again until it says so, as values come in time."""
+        done = []
+
+        def says():
+            done[:] = [self.there.run(name, command, next((text for word, text in self.typed.items() if re.search(word, command)), None))]
+            return re.search(seen, done[0].stdout) if seen else done[0].returncode == 0
+        if seen:
+            try:
+                lab.wait_until(says, SEEN_S, what=seen)
+            except AssertionError:
+                pass
+        else:
+            says()
+        self.assertTrue(re.search(seen or "", done[0].stdout) and done[0].returncode == 0,
+                        f"{command}\nexit {done[0].returncode}\n{done[0].stdout}{done[0].stderr}" + "".join(f"{line}\n" for process in self.started for line in process.lines[-15:]))
+
+    def walk(self, name, *seen, before=()):
+        """The README's commands, line by line; the last ones must say what seen has, in their order."""
+        for other in before:
+            self.command(other, "make && make install")
+        commands = [line for block in BLOCK.findall(read(EXAMPLES, name, "README.md")) for line in block.splitlines()]
+        self.assertEqual(commands[:2], ["make", "make install"])
+        for number, command in enumerate(commands):
+            if command.endswith("&"):
+                self.start(name, command)
+            else:
+                last = len(commands) - number
+                self.command(name, command, seen[-last] if last <= len(seen) else None)
+
+    def test_sensor(self):
+        self.walk("sensor-number", r"\d\.\d")
+        self.assertEqual(read(EXAMPLES, "sensor-number/sensor-number.c"),
+                         re.search(r"(?ms)^```c\n(.*?)^```$", read(SOURCE, "doc/writing-a-plugin.md"))[1])
+
+    def test_filter(self):
+        self.walk("filter-range", r"(?s)host\.cpu .*good.*host\.memory\.used .*bad")
+
+    def test_service(self):
+        self.walk("service-limit", r'"value": ?"host\.memory\.used"')
+
+    def test_service_watch(self):
+        """What the README says beside its commands: who watches is told of a change, here of the first one."""
+        self.command("service-limit", "make && make install")
+        self.start("service-limit", "farwatchd --profile example.yaml &")
+        watch = Process(["farctl", "--socket", f"{self.there.state}/control.sock", "call", "WATCH", "alarms"], f"{self.there.folder}/watch.log", env=self.there.env)
+        self.addCleanup(watch.kill)
+        path = f"{self.there.folder}/service-limit/example.yaml"
+        text = read(path)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(re.sub("above: 1e6", "above: 1e15", text))
+        self.command("service-limit", f"farctl --socket {STATE}/control.sock reload")
+        watch.wait_line("host.memory.used", 20)
+
+    def test_notifier(self):
+        self.walk("notifier-file", r"host\.memory\.used", r"warning host\.memory\.used: above 1e\+06", before=["service-limit"])
+
+
+if __name__ == "__main__":
+    tap.main()
