@@ -12,6 +12,7 @@
 
 #include "door.h"
 #include "front-ticket.h"
+#include "people.h"
 #include "right.h"
 #include "router.h"
 
@@ -45,7 +46,7 @@ far_door_login_ticket (const FarPrincipal *principal)
 void
 far_door_login_ended (FarCall *call)
 {
-  far_call_fail_new (call, FAR_ERROR_CONFLICT, _("'%s' was given other groups or removed meanwhile: log in again"),
+  far_call_fail_new (call, FAR_ERROR_CONFLICT, _("'%s' was given another password or other groups meanwhile, or removed: log in again"),
                      call->parts[0] != NULL ? call->parts[0] : json_string_value (json_object_get (call->body, "name")));
 }
 
@@ -74,7 +75,7 @@ login_done (FarRequest *req, gpointer user)
     far_call_answer (call, 202, login_prompts_json (far_login_verdict (req)));
   else if (principal->kind != FAR_PRINCIPAL_PERSON)
     far_call_fail_new (call, FAR_ERROR_DENIED, "%s", _("this token is for something else than a login here"));
-  else if (far_right_login_ended (principal))
+  else if (far_right_login_ended (principal) || far_people_changed_since (principal->name, principal->since_us))
     far_door_login_ended (call);
   else
     far_call_answer (call, 200, far_door_login_ticket (principal));

@@ -20,17 +20,20 @@ password_is_own (const FarCall *call)
   return call->principal->kind == FAR_PRINCIPAL_PERSON && strcmp (call->principal->name, call->parts[0]) == 0;
 }
 
-/* One's own tickets went with the old password; this one is for going on, as long as what the login said still holds. */
+/* One's own tickets went with the old password; this one is for going on, as long as what the login said still holds. They go also after a change that
+ * broke off, since it may stand all the same; not after one that nobody began. */
 static void
 password_changed (FarRequest *req, gpointer user)
 {
   FarCall *call = user;
+  const GError *error = far_request_error (req);
 
-  if (far_request_error (req) != NULL) {
-    far_call_fail (call, g_error_copy (far_request_error (req)));
+  if (!g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID) && !g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND))
+    far_login_ticket_revoke_name (call->parts[0]);
+  if (error != NULL) {
+    far_call_fail (call, g_error_copy (error));
     return;
   }
-  far_login_ticket_revoke_name (call->parts[0]);
   far_call_answer (call, 200, password_is_own (call) && !far_right_login_ended (call->principal) ? far_door_login_ticket (call->principal) : json_object ());
 }
 
@@ -50,7 +53,7 @@ password_proved (FarRequest *req, gpointer user)
     far_call_fail (call, g_error_copy (far_request_error (req)));
   else if (principal == NULL || principal->kind != FAR_PRINCIPAL_PERSON || strcmp (principal->name, call->parts[0]) != 0)
     far_call_fail_new (call, FAR_ERROR_DENIED, "%s", _("this login asks for more than a password: an admin sets the new one"));
-  else if (far_right_login_ended (call->principal) || far_right_login_ended (principal))
+  else if (far_right_login_ended (call->principal) || far_right_login_ended (principal) || far_people_changed_since (principal->name, principal->since_us))
     far_door_login_ended (call);
   else
     password_put_new (call);

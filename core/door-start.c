@@ -6,6 +6,7 @@
 #include "door-private.h"
 #include "front-ticket.h"
 #include "login-private.h"
+#include "people.h"
 #include "right.h"
 #include "router.h"
 #include "ticket.h"
@@ -35,6 +36,7 @@ far_door_stop (void)
   if (far_clock_is_test ())
     far_handlers_remove (far_door_clock_handlers, NULL);
   far_login_ticket_clear ();
+  far_people_change_clear ();
   far_ticket_clear ();
   far_login_queue_clear ();
   far_throttle_clear ();

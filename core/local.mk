@@ -142,6 +142,7 @@ libfarwatch_la_SOURCES = \
 	core/option.c \
 	core/peer.c \
 	core/peer.h \
+	core/people-change.c \
 	core/people.c \
 	core/people.h \
 	core/picker.c \

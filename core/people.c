@@ -22,6 +22,7 @@ struct _Walk {
   char *name, *secret, *key;
   GStrv groups;
   gboolean known;     /* put: only for a person who is there */
+  gboolean changes;   /* has its turn among the changes of the person */
   guint done;         /* authenticators that took it */
   GError *error;      /* the last refusal */
 };
@@ -50,6 +51,8 @@ walk_new (FarRequest *req, gboolean (*step) (Walk *walk, const FarAuthenticatorO
 static void
 walk_free (Walk *walk)
 {
+  if (walk->changes)
+    far_people_change_end (walk->name);
   g_strfreev (walk->names);
   far_request_unref (walk->req);
   json_decref (walk->people);
@@ -268,11 +271,17 @@ people_put_end (Walk *walk)
     far_request_done (walk->req, NULL, NULL);
 }
 
-/* Password and groups are kept; now the key. */
+/* Password and groups are kept; now the key, in the same turn. */
 static void
 people_put_rest (Walk *walk)
 {
-  far_people_put (walk->name, NULL, NULL, walk->key, walk->req);
+  Walk *rest = walk_new (walk->req, people_put_step, people_put_end);
+
+  rest->name = g_strdup (walk->name);
+  rest->key = g_steal_pointer (&walk->key);
+  rest->changes = walk->changes;
+  walk->changes = FALSE;
+  walk_next (rest);
 }
 
 static gboolean
@@ -310,6 +319,24 @@ people_put_known (FarRequest *req, gpointer user)
   walk_next (walk);
 }
 
+static void
+people_put_go (gpointer user)
+{
+  Walk *walk = user;
+
+  if (walk->secret != NULL || walk->groups != NULL)
+    far_people_list (far_request_new (people_put_known, walk, 0));
+  else
+    walk_next (walk);
+}
+
+static void
+people_change (Walk *walk, FarPeopleChange go)
+{
+  walk->changes = TRUE;
+  far_people_change_begin (walk->name, go, walk);
+}
+
 void
 far_people_put (const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req)
 {
@@ -319,10 +346,7 @@ far_people_put (const char *name, const char *secret, const char *const *groups,
   walk->secret = g_strdup (secret);
   walk->groups = g_strdupv ((char **) groups);
   walk->key = g_strdup (key);
-  if (secret != NULL || groups != NULL)
-    far_people_list (far_request_new (people_put_known, walk, 0));
-  else
-    walk_next (walk);
+  people_change (walk, people_put_go);
 }
 
 void
@@ -333,7 +357,7 @@ far_people_password (const char *name, const char *secret, FarRequest *req)
   walk->name = g_strdup (name);
   walk->secret = g_strdup (secret);
   walk->known = TRUE;
-  far_people_list (far_request_new (people_put_known, walk, 0));
+  people_change (walk, people_put_go);
 }
 
 /* ---- remove ---- */
@@ -373,11 +397,17 @@ people_remove_end (Walk *walk)
     far_request_done (walk->req, NULL, NULL);
 }
 
+static void
+people_remove_go (gpointer user)
+{
+  walk_next (user);
+}
+
 void
 far_people_remove (const char *name, FarRequest *req)
 {
   Walk *walk = walk_new (req, people_remove_step, people_remove_end);
 
   walk->name = g_strdup (name);
-  walk_next (walk);
+  people_change (walk, people_remove_go);
 }

@@ -17,4 +17,14 @@ void far_people_password (const char *name, const char *secret, FarRequest *req)
 /* Removes from all; FAR_ERROR_NOT_FOUND when none knew the name. */
 void far_people_remove (const char *name, FarRequest *req);
 
+/* ---- one change of a person after the other (people-change.c) ---- */
+
+typedef void (*FarPeopleChange) (gpointer user);
+/* `go` is called when the changes of this person before it have ended, at once if there are none. far_people_change_end() once for each. */
+void far_people_change_begin (const char *name, FarPeopleChange go, gpointer user);
+void far_people_change_end (const char *name);
+/* Is a password or a removal being dealt with, or was one since (boottime)? What was judged by then does not count any more. */
+gboolean far_people_changed_since (const char *name, gint64 since_us);
+void far_people_change_clear (void);
+
 void far_json_free (gpointer json); /* GDestroyNotify for json_t */

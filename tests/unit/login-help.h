@@ -23,8 +23,8 @@ typedef struct {
   char *put_secret, *put_key;
   void (*during_put) (void); /* what happens meanwhile */
   gboolean keeps_keys, keeps_passwords;
-  gboolean removes_not;    /* its file cannot be written */
-  guint puts;
+  gboolean removes_not, puts_not; /* its file cannot be written */
+  guint puts, puts_before_removal;
 } Stand;
 
 static Stand stands[2];
@@ -91,6 +91,10 @@ stand_put (gpointer self, const char *name, const char *secret, const char *cons
     return;
   }
   stand->puts++;
+  if (stand->puts_not) {
+    far_request_fail_new (req, FAR_ERROR_FULL, "the disk is full");
+    return;
+  }
   if (stand->during_put != NULL)
     stand->during_put ();
   g_free (stand->put_secret);
@@ -103,6 +107,7 @@ stand_put (gpointer self, const char *name, const char *secret, const char *cons
 static inline void
 stand_remove (gpointer self, const char *name, FarRequest *req)
 {
+  ((Stand *) self)->puts_before_removal = ((Stand *) self)->puts;
   if (((Stand *) self)->removes_not)
     far_request_fail_new (req, FAR_ERROR_FULL, "the disk is full");
   else if (strcmp (name, "alice") == 0)

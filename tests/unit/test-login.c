@@ -408,7 +408,9 @@ alice_ends (void)
   far_right_end_person ("alice");
 }
 
-/* Asks as `who` while the authenticator thinks; meanwhile alice gets other groups, or goes. Status of the answer. */
+static const char *meanwhile = "{\"groups\":[]}";
+
+/* Asks as `who` while the authenticator thinks; meanwhile alice gets other groups (or what else is said), or goes. Status of the answer. */
 static guint
 ask_across (FarPrincipal *who, const char *method, const char *resource, const char *text, gboolean goes)
 {
@@ -424,7 +426,7 @@ ask_across (FarPrincipal *who, const char *method, const char *resource, const c
   if (goes)
     json_array_clear (stands[0].people);
   else
-    ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"groups\":[]}", NULL), 200);
+    ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", meanwhile, NULL), 200);
   stand_let_go (&stands[0]);
   stands[0].holds = FALSE;
   ck_assert (run_until (is_last, &to));
@@ -534,6 +536,110 @@ START_TEST (a_password_brings_nobody_back)
 }
 END_TEST
 
+/* Two who know the old password change it at once, or an admin takes it from whom it was stolen: the proof is of a password that is none by then. */
+START_TEST (a_password_is_changed_by_one_proof_once)
+{
+  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", "");
+  Heard first = { 0 }, second = { 0 };
+
+  doors_open ();
+  stands[0].keeps_passwords = stands[0].holds = TRUE;
+  stands[0].people = json_loads ("[{\"name\":\"alice\"}]", 0, NULL);
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr (FarMessage) request = far_message_request ("PUT", "users/alice/password", json_pack ("{s:s, s:s}", "old", "right", "password", i == 0 ? "first" : "second"));
+
+    far_door_submit (alice, NULL, request, heard, i == 0 ? &first : &second);
+    run_pending ();
+  }
+  while (stands[0].held != NULL)
+    stand_let_go (&stands[0]);
+  ck_assert (run_until (is_last, &first) && run_until (is_last, &second));
+  ck_assert_uint_eq (heard_at (&first, 0)->status, 200);
+  ck_assert_uint_eq (heard_at (&second, 0)->status, 409);
+  ck_assert_str_eq (stands[0].put_secret, "first");
+  heard_clear (&first);
+  heard_clear (&second);
+  stands[0].holds = FALSE;
+  forward (1);
+  meanwhile = "{\"password\":\"reset\"}";
+  ck_assert_uint_eq (ask_across (alice, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"stolen\"}", FALSE), 409);
+  ck_assert_str_eq (stands[0].put_secret, "reset");
+  doors_shut ();
+}
+END_TEST
+
+static Heard login_heard;
+
+/* Judged by the password that is being replaced. */
+static void
+login_meanwhile (void)
+{
+  g_autoptr (FarPrincipal) none = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "");
+  g_autoptr (FarMessage) request = far_message_request ("POST", "login", json_pack ("{s:s, s:s}", "name", "alice", "password", "right"));
+
+  far_door_submit (none, NULL, request, heard, &login_heard);
+}
+
+/* What was judged by the password of before gives no ticket, whenever it ends. */
+START_TEST (a_login_of_the_old_password_gives_no_ticket)
+{
+  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", ""), none = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "");
+
+  doors_open ();
+  stands[0].keeps_passwords = TRUE;
+  stands[0].people = json_loads ("[{\"name\":\"alice\"}]", 0, NULL);
+  meanwhile = "{\"password\":\"reset\"}";
+  ck_assert_uint_eq (ask_across (none, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", FALSE), 409);
+  ck_assert_uint_eq (far_login_ticket_count (), 0);
+  forward (1);
+  stands[0].during_put = login_meanwhile;
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"password\":\"another\"}", NULL), 200);
+  ck_assert (run_until (is_last, &login_heard));
+  ck_assert_uint_eq (heard_at (&login_heard, 0)->status, 409);
+  heard_clear (&login_heard);
+  ck_assert_uint_eq (far_login_ticket_count (), 0);
+  stands[0].during_put = NULL;
+  forward (1);
+  ck_assert_uint_eq (ask_as (none, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", NULL), 200);
+  ck_assert_uint_eq (far_login_ticket_count (), 1);
+  doors_shut ();
+}
+END_TEST
+
+/* The file could not be written to the end, or nobody said in time whether it was: the tickets go, as with any change. */
+START_TEST (a_change_of_password_that_breaks_off_ends_tickets)
+{
+  g_autofree char *ticket = NULL;
+  g_autoptr (FarPrincipal) alice = alice_logs_in (&ticket);
+
+  doors_open ();
+  stands[0].keeps_passwords = stands[0].puts_not = TRUE;
+  stands[0].people = json_loads ("[{\"name\":\"alice\"}]", 0, NULL);
+  ck_assert_uint_eq (password (alice, "users/alice/password", "right", "new"), 507);
+  ck_assert_ptr_null (far_login_ticket_principal (ticket, ""));
+  doors_shut ();
+}
+END_TEST
+
+/* Who is removed while their new password is on its way to the file is not made again by it. */
+START_TEST (changes_of_one_person_go_one_after_the_other)
+{
+  Outcome put = { 0 }, removed = { 0 }, key = { 0 };
+
+  stands[0].keeps_passwords = stands[0].keeps_keys = TRUE;
+  stands[0].people = json_loads ("[{\"name\":\"alice\"}]", 0, NULL);
+  far_people_put ("alice", "new", NULL, "ssh-ed25519 AAAA", far_request_new (note, &put, 0));
+  far_people_remove ("alice", far_request_new (note, &removed, 0));
+  far_people_put ("alice", NULL, NULL, "ssh-ed25519 BBBB", far_request_new (note, &key, 0));
+  ck_assert (run_until (is_noted, &key));
+  ck_assert_uint_eq (put.n, 1);
+  ck_assert_uint_eq (removed.n, 1);
+  ck_assert_uint_eq (stands[0].puts_before_removal, 2);
+  ck_assert_uint_eq (stands[0].puts, 3);
+  far_people_change_clear ();
+}
+END_TEST
+
 /* A stolen ticket is no way to guess: tries for the old password count as logins. */
 START_TEST (guesses_of_the_old_password_count)
 {
@@ -618,6 +724,10 @@ main (void)
   tcase_add_test (tc, half_a_change_ends_logins);
   tcase_add_test (tc, a_key_is_judged_before_all_else);
   tcase_add_test (tc, a_password_brings_nobody_back);
+  tcase_add_test (tc, changes_of_one_person_go_one_after_the_other);
+  tcase_add_test (tc, a_password_is_changed_by_one_proof_once);
+  tcase_add_test (tc, a_login_of_the_old_password_gives_no_ticket);
+  tcase_add_test (tc, a_change_of_password_that_breaks_off_ends_tickets);
   tcase_add_test (tc, guesses_of_the_old_password_count);
   tcase_add_test (tc, explain_by_message);
   tcase_add_test (tc, rights_without_a_store);
