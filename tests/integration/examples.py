@@ -11,6 +11,7 @@ import unittest
 
 import lab
 import tap
+from lab import secrets
 from lab.process import Process
 
 SOURCE, BUILD = os.environ["FARWATCH_TEST_SRCDIR"], os.environ["FARWATCH_TEST_BUILDDIR"]
@@ -62,8 +63,8 @@ class Place:
         with open(target, "w", encoding="utf-8") as copy:
             copy.write(self.place(read(source)))
 
-    def run(self, name, command, input=None):
-        return subprocess.run(["sh", "-ec", self.place(command)], cwd=f"{self.folder}/{name}", env=self.env, text=True, timeout=120, input=input or "",
+    def run(self, name, command, input):
+        return subprocess.run(["sh", "-ec", self.place(command)], cwd=f"{self.folder}/{name}", env=self.env, text=True, timeout=120, input=input,
                               capture_output=True)
 
 
@@ -71,7 +72,7 @@ class Example(unittest.TestCase):
     def setUp(self):
         self.there = Place()
         self.addCleanup(shutil.rmtree, self.there.folder)
-        self.started, self.typed = [], {}
+        self.started, self.password = [], secrets.new()
 
     def tearDown(self):
         faults = [fault for process in reversed(self.started) for fault in process.stop()]
@@ -88,12 +89,16 @@ class Example(unittest.TestCase):
         else:
             process.wait_line("listening", 10)
 
+    def typed(self, command):
+        """What asks at a terminal reads the password from stdin here."""
+        return re.sub(r"\b(user add \w+|login \w+|connect [\w/-]+)", r"\1 --password-stdin", command).replace("passwd -6", "passwd -6 -stdin")
+
     def command(self, name, command, seen=None):
         """seen: the command is given again until it says so, as values come in time."""
         done = []
 
         def says():
-            done[:] = [self.there.run(name, command, next((text for word, text in self.typed.items() if re.search(word, command)), None))]
+            done[:] = [self.there.run(name, self.typed(command), self.password + "\n" if self.typed(command) != command else "")]
             return re.search(seen, done[0].stdout) if seen else done[0].returncode == 0
         if seen:
             try:
@@ -144,6 +149,17 @@ class Example(unittest.TestCase):
 
     def test_notifier(self):
         self.walk("notifier-file", r"host\.memory\.used", r"warning host\.memory\.used: above 1e\+06", before=["service-limit"])
+
+    def test_authenticator(self):
+        self.walk("authenticator-htpasswd", r"@operators +see +node")
+        login = self.typed("farctl --server 127.0.0.1:18443 login alice")
+        self.assertNotEqual(self.there.run("authenticator-htpasswd", login, "another password\n").returncode, 0)
+        os.chmod(f"{self.there.state}/people.htpasswd", 0o644)
+        self.assertNotEqual(self.there.run("authenticator-htpasswd", login, self.password + "\n").returncode, 0)
+        self.started[0].wait_line("chmod 600", 10)
+
+    def test_endpoint(self):
+        self.walk("endpoint-unix", r"energy 18342\.7 kWh")
 
 
 if __name__ == "__main__":
