@@ -5,6 +5,8 @@
 
 #include "dial-private.h"
 
+#include <string.h>
+
 #include <farwatch/home.h>
 #include <farwatch/i18n.h>
 
@@ -110,14 +112,19 @@ far_look_up_cancel (FarLookUp *look)
   look_up_free (look);
 }
 
-struct addrinfo *
-far_look_up_number (const char *host, guint16 port)
+gboolean
+far_address_number (const char *host, guint16 port, struct sockaddr_storage *address, socklen_t *size)
 {
   const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
   g_autofree char *service = g_strdup_printf ("%u", port);
   struct addrinfo *found = NULL;
+  gboolean good = getaddrinfo (host, service, &hints, &found) == 0 && found->ai_addrlen <= sizeof *address; /* lint: allow getaddrinfo, it asks nobody */
 
-  return getaddrinfo (host, service, &hints, &found) == 0 ? found : NULL;
+  if (good)
+    memcpy (address, found->ai_addr, *size = found->ai_addrlen);
+  if (found != NULL)
+    freeaddrinfo (found);
+  return good;
 }
 
 void

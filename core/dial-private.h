@@ -16,8 +16,6 @@ typedef void (*FarLookUpDone) (int why, struct addrinfo *found, gpointer user);
 FarLookUp *far_look_up (const char *host, guint16 port, FarLookUpDone done, gpointer user, GError **error);
 /* done does not run any more. */
 void far_look_up_cancel (FarLookUp *look);
-/* The address that host is in numbers; NULL: it is a name. For freeaddrinfo(). */
-struct addrinfo *far_look_up_number (const char *host, guint16 port);
 
 /* For tests: what is asked instead of getaddrinfo(); NULL: that again. */
 typedef int (*FarNameFunc) (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found);

@@ -208,6 +208,17 @@ take_next (const struct addrinfo **at, int family, gboolean other)
   return info;
 }
 
+/* first: NULL: none. */
+static GArray *
+targets_new (const Target *first)
+{
+  GArray *targets = g_array_new (FALSE, FALSE, sizeof (Target));
+
+  if (first != NULL)
+    g_array_append_val (targets, *first);
+  return targets;
+}
+
 static void
 add_target (GArray *targets, const struct addrinfo *info)
 {
@@ -223,7 +234,7 @@ add_target (GArray *targets, const struct addrinfo *info)
 static GArray *
 interleave (const struct addrinfo *found)
 {
-  GArray *targets = g_array_new (FALSE, FALSE, sizeof (Target));
+  GArray *targets = targets_new (NULL);
   const struct addrinfo *one = found, *two = found, *info;
   gboolean more = TRUE;
 
@@ -241,12 +252,11 @@ interleave (const struct addrinfo *found)
   return targets;
 }
 
-/* Takes found. */
+/* Takes targets. */
 static void
-dial_found (Dial *dial, struct addrinfo *found)
+dial_begin (Dial *dial, GArray *targets)
 {
-  dial->targets = interleave (found);
-  freeaddrinfo (found);
+  dial->targets = targets;
   dial_next (dial);
 }
 
@@ -259,7 +269,9 @@ looked_up (int why, struct addrinfo *found, gpointer user)
   if (why != 0 || found == NULL)
     dial_fail (dial, far_dial_name_error (dial->host, dial->port, why != 0 ? why : EAI_NONAME));
   else
-    dial_found (dial, found);
+    dial_begin (dial, interleave (found));
+  if (found != NULL)
+    freeaddrinfo (found);
 }
 
 static void
@@ -273,13 +285,12 @@ too_late (gpointer data)
 void
 far_dial (const char *host, guint16 port, FarRequest *req)
 {
-  struct addrinfo *number;
+  Target number;
   GError *error = NULL;
   Dial *dial;
 
   if (far_request_ended (req))
     return;
-  number = far_look_up_number (host, port);
   dial = g_new0 (Dial, 1);
   dial->req = req;
   dial->host = g_strdup (host);
@@ -289,8 +300,8 @@ far_dial (const char *host, guint16 port, FarRequest *req)
   dial->attempts = g_ptr_array_new_with_free_func (attempt_free);
   far_request_set_ended (req, dial_free, dial);
   dial->limit = far_home_timer (far_home_main (), far_clock_boottime_us () + FAR_DIAL_SECONDS * (gint64) G_USEC_PER_SEC, too_late, dial);
-  if (number != NULL)
-    dial_found (dial, number);
+  if (far_address_number (host, port, &number.address, &number.size))
+    dial_begin (dial, targets_new (&number));
   else if ((dial->look = far_look_up (host, port, looked_up, dial, &error)) == NULL)
     dial_fail (dial, error);
 }

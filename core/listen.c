@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <farwatch/dial.h>
+
 #include "unix-socket.h"
 
 #define BACKLOG 512
@@ -92,24 +94,18 @@ far_listens_prune (FarInstance *at)
 }
 
 /* Names are not looked up: that would block, and a listener wants an address of this machine. */
-static struct addrinfo *
-resolve (const char *address, GError **error)
+static gboolean
+in_numbers (const char *address, struct sockaddr_storage *to, socklen_t *size, GError **error)
 {
-  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM }, *found = NULL;
   g_autofree char *host = NULL;
-  g_autofree char *service = NULL;
   guint16 port;
-  int why;
 
   if (!far_parse_address (address, &host, &port, error))
-    return NULL;
-  service = g_strdup_printf ("%u", port);
-  why = getaddrinfo (g_str_equal (host, "localhost") ? "127.0.0.1" : host, service, &hints, &found);
-  if (why == 0)
-    return found;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("'%s' is no address to listen at (%s); write it in numbers, as in 127.0.0.1:8443"), address,
-               gai_strerror (why));
-  return NULL;
+    return FALSE;
+  if (far_address_number (g_str_equal (host, "localhost") ? "127.0.0.1" : host, port, to, size))
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("'%s' is no address to listen at; write it in numbers, as in 127.0.0.1:8443"), address);
+  return FALSE;
 }
 
 static const char *
@@ -136,15 +132,15 @@ bind_error (const char *address, const char *what, GError **error)
 }
 
 static gboolean
-open_socket (FarListen *self, const struct addrinfo *to, GError **error)
+open_socket (FarListen *self, const struct sockaddr_storage *to, socklen_t size, GError **error)
 {
   int on = 1;
 
-  self->fd = socket (to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  self->fd = socket (to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (self->fd < 0)
     return bind_error (self->address, _("open a socket"), error);
   setsockopt (self->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind (self->fd, to->ai_addr, to->ai_addrlen) != 0 || listen (self->fd, BACKLOG) != 0)
+  if (bind (self->fd, (const struct sockaddr *) to, size) != 0 || listen (self->fd, BACKLOG) != 0)
     return bind_error (self->address, _("listen"), error);
   return TRUE;
 }
@@ -194,11 +190,10 @@ open_unix (FarListen *self, const char *path, GError **error)
 static gboolean
 open_ip (FarListen *self, GError **error)
 {
-  struct addrinfo *to = resolve (self->address, error);
-  gboolean good = to != NULL && open_socket (self, to, error);
+  struct sockaddr_storage to;
+  socklen_t size;
+  gboolean good = in_numbers (self->address, &to, &size, error) && open_socket (self, &to, size, error);
 
-  if (to != NULL)
-    freeaddrinfo (to);
   if (good)
     self->bound = bound_text (self->fd);
   return good;

@@ -5,14 +5,16 @@
 #include "connect.h"
 
 #include <glib/gstdio.h>
-#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <farwatch/dial.h>
 #include <farwatch/gate.h>
 #include <farwatch/option.h>
 #include <farwatch/trust.h>
+
+#define DISCARD_PORT 9
 
 /* On the cloud's own machine its files speak; elsewhere --ca, or what a login remembered. */
 static char *
@@ -250,20 +252,18 @@ static char *
 keys_way_to (const char *address)
 {
   g_autofree char *base = g_strndup (address, strcspn (address, "/"));
-  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_DGRAM }, *to = NULL;
-  struct sockaddr_storage own;
-  socklen_t size = sizeof own;
+  struct sockaddr_storage to, own;
+  socklen_t to_size, size = sizeof own;
   char *text = NULL;
 
-  if (getaddrinfo (base, "9", &hints, &to) != 0)
+  if (!far_address_number (base, DISCARD_PORT, &to, &to_size))
     return NULL;
-  int fd = socket (to->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  int fd = socket (to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-  if (fd >= 0 && connect (fd, to->ai_addr, to->ai_addrlen) == 0 && getsockname (fd, (struct sockaddr *) &own, &size) == 0)
+  if (fd >= 0 && connect (fd, (const struct sockaddr *) &to, to_size) == 0 && getsockname (fd, (struct sockaddr *) &own, &size) == 0)
     text = far_address_text ((const struct sockaddr *) &own);
   if (fd >= 0)
     close (fd);
-  freeaddrinfo (to);
   return text;
 }
 

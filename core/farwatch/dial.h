@@ -6,6 +6,7 @@
  * when one has failed. The first that connects wins, the others are closed. */
 #pragma once
 #include <farwatch/request.h>
+#include <sys/socket.h>
 
 G_BEGIN_DECLS
 
@@ -20,5 +21,8 @@ void far_dial (const char *host, guint16 port, FarRequest *req);
 /* Inside done(): the descriptor: non-blocking, close-on-exec, TCP_NODELAY. The caller closes it. -1 when req ended with an error, or when it was taken
  * already; one that nobody takes is closed with req. [main] */
 int far_dial_take (FarRequest *req);
+
+/* The address that host (no brackets) is in numbers, with port: for connect() or bind(). FALSE: it is a name; no name server is asked. [any thread] */
+gboolean far_address_number (const char *host, guint16 port, struct sockaddr_storage *address, socklen_t *size);
 
 G_END_DECLS

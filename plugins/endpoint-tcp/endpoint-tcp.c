@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,7 +30,8 @@ typedef struct {
   FarHome *home;
   FarRequest *req;
   gint64 timeout_us;
-  struct addrinfo *to; /* NULL: core dials */
+  struct sockaddr_storage to; /* in numbers */
+  socklen_t to_size;
   int fd;
   FarWatch *watch;
   FarHomeTimer *timer;
@@ -44,8 +44,6 @@ way_free (Way *way)
   g_clear_pointer (&way->timer, far_home_timer_free);
   if (way->fd >= 0)
     close (way->fd);
-  if (way->to != NULL)
-    freeaddrinfo (way->to);
   far_request_unref (way->req);
   g_free (way->address);
   g_free (way);
@@ -122,13 +120,13 @@ static void
 way_start (gpointer data)
 {
   Way *way = data;
-  way->fd = socket (way->to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  way->fd = socket (way->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (way->fd < 0) {
     way_fail (way, g_strerror (errno));
     return;
   }
   set_options (way->fd);
-  if (connect (way->fd, way->to->ai_addr, way->to->ai_addrlen) != 0 && errno != EINPROGRESS) {
+  if (connect (way->fd, (const struct sockaddr *) &way->to, way->to_size) != 0 && errno != EINPROGRESS) {
     way_fail (way, g_strerror (errno));
     return;
   }
@@ -137,14 +135,6 @@ way_start (gpointer data)
 }
 
 /* ---- by number, and by name ---- */
-
-static struct addrinfo *
-in_numbers (const char *host, guint16 port)
-{
-  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *found = NULL;
-  g_autofree char *service = g_strdup_printf ("%u", port);
-  return getaddrinfo (host, service, &hints, &found) == 0 ? found : NULL;
-}
 
 static void
 dialled (FarRequest *req, gpointer data)
@@ -179,8 +169,7 @@ tcp_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   Way *way = g_new0 (Way, 1);
   *way = (Way){ .address = g_strdup (spec->address), .req = far_request_ref (req), .timeout_us = options->connect_timeout, .fd = -1 };
   way->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home : far_home_pick ();
-  way->to = in_numbers (host, port);
-  if (way->to != NULL)
+  if (far_address_number (host, port, &way->to, &way->to_size))
     far_home_post (way->home, way_start, way);
   else /* a name may have several addresses, of which some are dead */
     far_dial (host, port, far_request_new (dialled, way, (guint) (options->connect_timeout / 1000)));

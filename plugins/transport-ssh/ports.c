@@ -6,10 +6,10 @@
 #include "ssh.h"
 
 #include <farwatch/acceptor.h>
+#include <farwatch/dial.h>
 #include <farwatch/trust.h>
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -46,18 +46,17 @@ struct _Ports {
 static int
 bind_at (const char *host, guint16 port)
 {
-  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM }, *to = NULL;
-  g_autofree char *service = g_strdup_printf ("%u", port);
-  if (getaddrinfo (host, service, &hints, &to) != 0)
+  struct sockaddr_storage to;
+  socklen_t size;
+  if (!far_address_number (host, port, &to, &size))
     return -1;
-  int fd = socket (to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd >= 0 && (bind (fd, to->ai_addr, to->ai_addrlen) != 0 || listen (fd, BACKLOG) != 0)) {
+  int fd = socket (to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd >= 0 && (bind (fd, (const struct sockaddr *) &to, size) != 0 || listen (fd, BACKLOG) != 0)) {
     int code = errno;
     close (fd);
     fd = -1;
     errno = code;
   }
-  freeaddrinfo (to);
   return fd;
 }
 
