@@ -120,6 +120,9 @@ void access_device_forget (Access *self, const char *key); /* TERMINAL/DEVICE */
 void access_devices_read (Access *self, const char *terminal, FarRequest *req);
 void access_devices_seen (Access *self, const char *terminal, GPtrArray *rows);
 char *access_terminal_object (const char *terminal, const char *device);
+/* What is made for a terminal goes when that is removed or replaced: it is written together with the terminal's row as it is, so of the two that cross, the
+ * later one is judged again. FALSE: not registered, no part. *text: to be freed when the part has been used. */
+gboolean access_terminal_part (Access *self, const char *terminal, FarPart *part, char **text);
 void access_registry_peer (Access *self, const char *peer, gboolean up, const char *from);
 /* place.c: site and groups, as rights see them */
 void access_place_set (Access *self, AccessTerminal *terminal);

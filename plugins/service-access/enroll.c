@@ -113,9 +113,11 @@ enrol_store (Access *self, Enrol *enrol, const char *table, const char *key)
   json_object_set_new (enrol->token, "key", json_string (enrol->spki));
   json_object_set_new (enrol->token, "used_by", json_string (enrol->node));
   g_autofree char *join_text = access_json_text (enrol->token), *row_text = access_json_text (enrol->row);
-  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row_text, .expect = ACCESS_EXPECT_KNOWN },
-                      { .kind = FAR_PART_ROW, .table = "joins", .key = enrol->join, .row = join_text, .expect = ACCESS_EXPECT_KNOWN } };
-  enrol_apply (self, enrol, parts, 2, enrol_stored);
+  g_autofree char *terminal_text = NULL;
+  FarPart parts[3] = { { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row_text, .expect = ACCESS_EXPECT_KNOWN },
+                       { .kind = FAR_PART_ROW, .table = "joins", .key = enrol->join, .row = join_text, .expect = ACCESS_EXPECT_KNOWN } };
+  gboolean waits = strcmp (table, "terminals") != 0 && access_terminal_part (self, enrol->node, &parts[2], &terminal_text);
+  enrol_apply (self, enrol, parts, waits ? 3 : 2, enrol_stored);
 }
 
 static json_t *

@@ -13,7 +13,7 @@
 #define JOINS_MAX 10000
 #define SECRET_LENGTH 32
 
-typedef struct { FarCall *call; json_t *row; char *secret; } NewJoin;
+typedef struct { FarCall *call; json_t *row; char *secret; guint tries; } NewJoin;
 
 /* Only the digits: the token is one word with dots. */
 static const char *
@@ -34,15 +34,17 @@ join_answer (Access *self, NewJoin *join)
                     access_text (join->row, "node"), "expires", expires);
 }
 
+static void join_post (Access *self, FarCall *call, guint tries);
+
 static void
 join_stored (Access *self, const GError *error, gpointer user)
 {
   NewJoin *join = user;
-  if (!self || error) {
-    far_call_fail (join->call, access_cannot_record (error));
-  } else {
+  if (self && !error) {
     g_hash_table_replace (self->joins, g_strdup (access_text (join->row, "id")), json_incref (join->row));
     far_call_answer (join->call, 201, join_answer (self, join));
+  } else if (!access_again (self, error, join->call, join->tries, join_post)) {
+    far_call_fail (join->call, access_cannot_record (error));
   }
   json_decref (join->row);
   far_secret_free (join->secret);
@@ -102,23 +104,25 @@ join_node_check (Access *self, FarCall *call, const char *node, gboolean replace
 }
 
 static void
-join_make (Access *self, FarCall *call, const char *node, gint64 for_us, gboolean managed, gboolean replace)
+join_make (Access *self, FarCall *call, const char *node, gint64 for_us, gboolean managed, gboolean replace, guint tries)
 {
   g_autofree char *id = far_random_text (12);
   NewJoin *join = g_new0 (NewJoin, 1);
   join->call = call;
+  join->tries = tries;
   join->secret = far_random_text (SECRET_LENGTH);
   g_autofree char *hash = far_sha256_text (join->secret);
-  json_t *row = json_pack ("{s:s, s:s, s:I, s:s?, s:b, s:b}", "id", id, "hash", hash, "expires_us", (json_int_t) (far_clock_wall_us () + for_us), "node", node,
-                           "managed", managed, "replace", replace);
-  join->row = json_incref (row);
-  access_row_put (self, "joins", id, row, FAR_EXPECT_ABSENT, join_stored, join);
+  join->row = json_pack ("{s:s, s:s, s:I, s:s?, s:b, s:b}", "id", id, "hash", hash, "expires_us", (json_int_t) (far_clock_wall_us () + for_us), "node", node,
+                         "managed", managed, "replace", replace);
+  g_autofree char *text = access_json_text (join->row), *terminal = NULL;
+  FarPart parts[2] = { { .kind = FAR_PART_ROW, .table = "joins", .key = id, .row = text, .expect = FAR_EXPECT_ABSENT } };
+  guint n = access_terminal_part (self, node, &parts[1], &terminal) ? 2 : 1;
+  access_rows_apply (self, parts, n, join_stored, join);
 }
 
-void
-access_join_post (gpointer data, FarCall *call)
+static void
+join_post (Access *self, FarCall *call, guint tries)
 {
-  Access *self = data;
   GError *error = NULL;
   const char *node = access_text (call->body, "node");
   gboolean replace = json_is_true (json_object_get (call->body, "replace")), managed;
@@ -135,7 +139,13 @@ access_join_post (gpointer data, FarCall *call)
     far_call_fail_new (call, FAR_ERROR_LIMIT, _("%d join tokens wait already: let some expire"), JOINS_MAX);
     return;
   }
-  join_make (self, call, node, for_us, managed, replace);
+  join_make (self, call, node, for_us, managed, replace, tries);
+}
+
+void
+access_join_post (gpointer self, FarCall *call)
+{
+  join_post (self, call, 0);
 }
 
 gboolean

@@ -64,6 +64,17 @@ access_terminal_object (const char *terminal, const char *device)
   return device ? g_strdup_printf ("terminals/%s/devices/%s", terminal, device) : g_strdup_printf ("terminals/%s", terminal);
 }
 
+gboolean
+access_terminal_part (Access *self, const char *id, FarPart *part, char **text)
+{
+  const AccessTerminal *terminal = id ? access_terminal (self, id) : NULL;
+  if (!terminal)
+    return FALSE;
+  *text = access_json_text (terminal->row);
+  *part = (FarPart){ .kind = FAR_PART_ROW, .table = "terminals", .key = terminal->id, .row = *text, .expect = ACCESS_EXPECT_KNOWN };
+  return TRUE;
+}
+
 static void
 registry_cut (Access *self, const char *peer, const char *cause)
 {

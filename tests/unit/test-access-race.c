@@ -17,6 +17,12 @@ set_up (void)
 }
 
 static void
+set_up_admin (void)
+{
+  cloud_up (", authority: admin");
+}
+
+static void
 tear_down (void)
 {
   cloud_down ();
@@ -24,7 +30,7 @@ tear_down (void)
 
 /* ---- several at once ---- */
 
-typedef struct { guint asked, answered, good, conflicts; char *certificate; } Race;
+typedef struct { guint asked, answered, good, conflicts; char *certificate, *token; } Race;
 
 static void
 race_answered (FarMessage *answer, gboolean last, gpointer user)
@@ -37,6 +43,10 @@ race_answered (FarMessage *answer, gboolean last, gpointer user)
   if (text_of (body, "certificate")) {
     g_free (race->certificate);
     race->certificate = g_strdup (text_of (body, "certificate"));
+  }
+  if (text_of (body, "token")) {
+    g_free (race->token);
+    race->token = g_strdup (text_of (body, "token"));
   }
   json_decref (body);
 }
@@ -138,6 +148,55 @@ START_TEST (nothing_brings_a_removed_terminal_back)
   ck_assert_uint_eq (ask_root ("GET", "terminals/t1", NULL).status, 404);
   cloud_restart ();
   ck_assert_uint_eq (ask_root ("GET", "terminals/t1", NULL).status, 404);
+}
+END_TEST
+
+/* The removal takes along every token for the terminal that was asked for before it, also one that is just being written. */
+START_TEST (a_token_on_its_way_goes_with_its_terminal)
+{
+  for (guint restarted = 0; restarted < 2; restarted++) {
+    Race race = { 0 };
+    g_autofree char *keys = new_keys (restarted ? "second" : "first");
+    race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "POST", "tokens", json_pack ("{s:s}", "node", "t1"));
+    race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "DELETE", "terminals/t1", NULL);
+    race_run (&race, 2);
+    if (restarted)
+      cloud_restart ();
+    ck_assert_uint_eq (enrol (race.token, keys, "t1").status, 403);
+    ck_assert_uint_eq (ask_root ("GET", "terminals/t1", NULL).status, 404);
+    g_free (race.token);
+    g_autofree char *again = new_token ("t1");
+    ck_assert_uint_eq (enrol (again, keys, "t1").status, 200);
+  }
+}
+END_TEST
+
+/* Asked for after the removal it is one for a new terminal, judged as such. */
+START_TEST (a_token_behind_a_removal_is_judged_after_it)
+{
+  Race race = { 0 };
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "DELETE", "terminals/t1", NULL);
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "POST", "tokens", json_pack ("{s:s}", "node", "t1"));
+  race_run (&race, 2);
+  g_autofree char *keys = new_keys ("first");
+  ck_assert_uint_eq (enrol (race.token, keys, "t1").status, 200);
+  g_free (race.token);
+}
+END_TEST
+
+/* An enrolment that waits for its approval is nothing else: it would bring the node back. */
+START_TEST (an_enrolment_on_its_way_goes_with_its_terminal)
+{
+  Race race = { 0 };
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1", json_object ()).status, 201);
+  g_autofree char *keys = new_keys ("mine"), *token = new_token ("t1");
+  race_ask (&race, FAR_PRINCIPAL_NONE, "", "POST", "enroll", enrol_body (token, keys, "t1"));
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "DELETE", "terminals/t1", NULL);
+  race_run (&race, 2);
+  for (guint restarted = 0; restarted < 2; restarted++) {
+    ck_assert_uint_eq (json_array_size (json_object_get (ask_root ("GET", "enrollments", NULL).body, "enrollments")), 0);
+    cloud_restart ();
+  }
 }
 END_TEST
 
@@ -257,11 +316,18 @@ main (void)
   tcase_add_test (cases, many_changes_of_one_terminal_are_all_made);
   tcase_add_test (cases, a_renewal_that_crosses_an_edit_is_kept);
   tcase_add_test (cases, nothing_brings_a_removed_terminal_back);
+  tcase_add_test (cases, a_token_on_its_way_goes_with_its_terminal);
+  tcase_add_test (cases, a_token_behind_a_removal_is_judged_after_it);
   tcase_add_test (cases, a_device_added_while_the_terminal_lists_its_own_is_kept);
   tcase_add_test (cases, a_device_that_is_confirmed_meanwhile_stays_so);
   tcase_add_test (cases, what_another_process_wrote_is_kept);
   tcase_add_test (cases, what_another_process_removed_stays_away);
   tcase_add_test (cases, a_service_that_stops_leaves_no_call);
   suite_add_tcase (suite, cases);
+  TCase *admin = tcase_create ("admin");
+  tcase_set_timeout (admin, 60);
+  tcase_add_checked_fixture (admin, set_up_admin, tear_down);
+  tcase_add_test (admin, an_enrolment_on_its_way_goes_with_its_terminal);
+  suite_add_tcase (suite, admin);
   return run_suite (suite);
 }
