@@ -86,7 +86,7 @@ part_is_stale (Access *self, const FarPart *part)
   return access_table_is_mirrored (part->table) && part->expect != FAR_EXPECT_ANY && revision_of (self, part) == part->expect;
 }
 
-/* Devices and their terminal's row are written together, and they are taken together. */
+/* Devices and their terminal's row are written together, and they are taken together. devices: NULL for a row that has none. */
 static void
 row_take (Write *write, GPtrArray *devices)
 {
@@ -101,10 +101,23 @@ row_take (Write *write, GPtrArray *devices)
   write_reread (write);
 }
 
+/* What could not be read stays unknown: the next try meets the same conflict and reads again, or gives up in the end. */
+static void
+row_pass (Write *write)
+{
+  write->stale++;
+  g_clear_pointer (&write->row, far_row_free);
+  write_reread (write);
+}
+
 static void
 devices_reread (FarRequest *req, gpointer user)
 {
-  row_take (user, far_request_error (req) ? NULL : far_request_result (req));
+  GPtrArray *devices = far_request_error (req) ? NULL : far_request_result (req);
+  if (devices)
+    row_take (user, devices);
+  else
+    row_pass (user);
 }
 
 static void
@@ -115,9 +128,8 @@ row_reread (FarRequest *req, gpointer user)
   const FarPart *part = &g_array_index (write->parts, FarPart, write->stale);
   GPtrArray *rows = far_request_error (req) ? NULL : far_request_result (req);
   const FarRow *row = rows && rows->len > 0 ? rows->pdata[0] : NULL;
-  if (!self || !rows) { /* the next try meets the same, and gives up in the end */
-    write->stale++;
-    write_reread (write);
+  if (!self || !rows) {
+    row_pass (write);
     return;
   }
   if (row && strcmp (row->key, part->key) == 0)

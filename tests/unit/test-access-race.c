@@ -6,6 +6,8 @@
 
 #include "router.h"
 
+#include <dlfcn.h>
+
 #define PAIRS 15
 
 static void
@@ -282,6 +284,42 @@ START_TEST (what_another_process_removed_stays_away)
 }
 END_TEST
 
+/* ---- the store reads nothing for a moment ---- */
+
+static guint reads_that_fail;
+
+/* In place of core's: some reads of devices fail. */
+void
+far_store_rows (const char *store, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
+{
+  void (*real) (const char *, const char *, const FarFilterTerm *, const char *, guint, gboolean, FarRequest *) = dlsym (RTLD_NEXT, "far_store_rows");
+  if (strcmp (table, "devices") == 0 && reads_that_fail > 0) {
+    reads_that_fail--;
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "the disk does not answer");
+    return;
+  }
+  real (store, table, filter, after, limit, descending, req);
+}
+
+/* A terminal's row counts as known only together with its devices: else a device that another process has removed would come back. */
+START_TEST (devices_that_cannot_be_read_are_not_taken_for_known)
+{
+  ck_assert_uint_eq (ask_node ("t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s, s:s}]}", "devices", "name", "web", "note", "its own")).status, 200);
+  json_t *row = terminal_row ();
+  g_autofree char *text = json_dumps (row, JSON_COMPACT);
+  json_decref (row);
+  far_store_put ("main", "devices", "t1/web", NULL, FAR_EXPECT_ANY, NULL);
+  far_store_put ("main", "terminals", "t1", text, FAR_EXPECT_ANY, NULL);
+  settle ();
+  reads_that_fail = 2;
+  Got got = ask_root ("PUT", "terminals/t1/devices/web", json_pack ("{s:s}", "note", "registered"));
+  ck_assert_uint_eq (reads_that_fail, 0);
+  ck_assert_uint_eq (got.status, 200);
+  ck_assert (json_is_false (json_object_get (got.body, "confirmed")));
+  ck_assert_str_eq (text_of (got.body, "note"), "registered");
+}
+END_TEST
+
 /* ---- the service stops ---- */
 
 /* Each asker is told, and no call stays behind whose write ends when nobody is there any more. */
@@ -322,6 +360,7 @@ main (void)
   tcase_add_test (cases, a_device_that_is_confirmed_meanwhile_stays_so);
   tcase_add_test (cases, what_another_process_wrote_is_kept);
   tcase_add_test (cases, what_another_process_removed_stays_away);
+  tcase_add_test (cases, devices_that_cannot_be_read_are_not_taken_for_known);
   tcase_add_test (cases, a_service_that_stops_leaves_no_call);
   suite_add_tcase (suite, cases);
   TCase *admin = tcase_create ("admin");
