@@ -25,10 +25,11 @@ password_is_own (const FarCall *call)
 static void
 password_changed (FarRequest *req, gpointer user)
 {
-  FarCall *call = user;
+  g_autofree FarUserChange *change = user;
+  FarCall *call = change->call;
   const GError *error = far_request_error (req);
 
-  if (!g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID) && !g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND))
+  if (change->began && !g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID) && !g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND))
     far_login_ticket_revoke_name (call->parts[0]);
   if (error != NULL) {
     far_call_fail (call, g_error_copy (error));
@@ -40,7 +41,11 @@ password_changed (FarRequest *req, gpointer user)
 static void
 password_put_new (FarCall *call)
 {
-  far_people_password (call->parts[0], json_string_value (json_object_get (call->body, "password")), far_request_new (password_changed, call, 0));
+  gboolean own = password_is_own (call);
+  FarUserChange *change = far_door_user_change (call, own);
+
+  far_people_password (call->parts[0], json_string_value (json_object_get (call->body, "password")), own ? NULL : far_door_user_judge, change,
+                       far_request_new (password_changed, change, 0));
 }
 
 static void
@@ -86,7 +91,7 @@ password_put (gpointer self, FarCall *call)
   else if (fresh[0] == '\0')
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("an empty password is refused"));
   else if (!password_is_own (call))
-    far_door_user_check (call, password_put_new);
+    password_put_new (call);
   else if (old == NULL)
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("old: your present password has to come with the new one"));
   else if (strcmp (old, fresh) == 0)

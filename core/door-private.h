@@ -14,9 +14,15 @@ extern const FarHandler far_door_right_handlers[];
 extern const FarHandler far_door_explain_handlers[];
 extern const FarHandler far_door_doctor_handlers[];
 
-/* Runs go if the asker may give the groups in the call's body to the person of part 0, and be that person where it sets a password or key; else the call
- * is failed. */
-void far_door_user_check (FarCall *call, void (*go) (FarCall *call));
+/* A change of the person of part 0. */
+typedef struct {
+  FarCall *call;
+  gboolean began; /* it was judged that it may be made */
+} FarUserChange;
+/* Caller frees. */
+FarUserChange *far_door_user_change (FarCall *call, gboolean began);
+/* A FarPeopleJudge: may the asker give the groups in the call's body, and be that person where it sets a password or key? user: a FarUserChange. */
+gboolean far_door_user_judge (json_t *person, gpointer user, GError **error);
 /* A new ticket of the principal, as POST login answers it. */
 json_t *far_door_login_ticket (const FarPrincipal *principal);
 /* Fails a call with a login that a change of the person has ended while the authenticators were asked. */

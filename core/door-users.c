@@ -57,16 +57,33 @@ users_get (gpointer self, FarCall *call)
   far_people_list (far_request_new (users_listed, call, 0));
 }
 
-/* Who is logged in acts with what the login said: after a change everybody logs in anew. Also after one that failed: a part of it may stand, in this
- * authenticator or in another. */
 static void
-users_changed (FarRequest *req, gpointer user)
+users_end_logins (const FarCall *call)
 {
-  FarCall *call = user;
-
   far_login_ticket_revoke_name (call->parts[0]);
   if (strcmp (call->message->method, "DELETE") == 0 || json_object_get (call->body, "groups") != NULL)
     far_right_end_person (call->parts[0]);
+}
+
+FarUserChange *
+far_door_user_change (FarCall *call, gboolean began)
+{
+  FarUserChange *change = g_new0 (FarUserChange, 1);
+
+  *change = (FarUserChange) { call, began };
+  return change;
+}
+
+/* Who is logged in acts with what the login said: after a change everybody logs in anew. Also after one that failed: a part of it may stand, in this
+ * authenticator or in another. Not after one that nobody might begin. */
+static void
+users_changed (FarRequest *req, gpointer user)
+{
+  g_autofree FarUserChange *change = user;
+  FarCall *call = change->call;
+
+  if (change->began)
+    users_end_logins (call);
   if (far_request_error (req) != NULL)
     far_call_fail (call, g_error_copy (far_request_error (req)));
   else
@@ -107,15 +124,6 @@ users_key_ok (const char *key)
 
 /* ---- who may: nobody gains by managing people ---- */
 
-static json_t *
-user_in (json_t *people, const char *name)
-{
-  for (gsize i = 0; i < json_array_size (people); i++)
-    if (g_strcmp0 (json_string_value (json_object_get (json_array_get (people, i), "name")), name) == 0)
-      return json_array_get (people, i);
-  return NULL;
-}
-
 static GStrv
 users_wanted (const FarCall *call)
 {
@@ -124,51 +132,47 @@ users_wanted (const FarCall *call)
   return json_is_array (list) ? users_groups (list) : NULL;
 }
 
-/* before: the groups so far. */
 static gboolean
-users_may (FarCall *call, GStrv before)
+users_in (json_t *groups, const char *group)
 {
-  g_auto (GStrv) wanted = users_wanted (call);
-  gboolean as_them = json_object_get (call->body, "password") != NULL || json_object_get (call->body, "key") != NULL;
-
-  for (guint i = 0; wanted != NULL && wanted[i] != NULL; i++)
-    if (!g_strv_contains ((const char *const *) before, wanted[i]) && !far_right_may_give (call->principal, wanted[i])) {
-      far_call_fail_new (call, FAR_ERROR_DENIED, _("no right to give the group '%s': it takes manage on groups/%s, or all rights that the group has"), wanted[i], wanted[i]);
-      return FALSE;
-    }
-  if (!as_them || far_right_may_be (call->principal, call->parts[0], (const char *const *) (wanted != NULL ? wanted : before)))
-    return TRUE;
-  far_call_fail_new (call, FAR_ERROR_DENIED, _("'%s' may manage or approve what you may not: who sets a password or key needs these rights, too"), call->parts[0]);
+  for (gsize i = 0; i < json_array_size (groups); i++)
+    if (g_strcmp0 (json_string_value (json_array_get (groups, i)), group) == 0)
+      return TRUE;
   return FALSE;
 }
 
-typedef struct {
-  FarCall *call;
-  void (*go) (FarCall *call);
-} UserQuestion;
-
-static void
-user_listed (FarRequest *req, gpointer user)
+/* One that only some of the authenticators give is not had: put into the others, it would be gained there. */
+static gboolean
+users_has (json_t *person, const char *group)
 {
-  g_autofree UserQuestion *question = user;
-  g_auto (GStrv) before = NULL;
+  json_t *by = json_object_get (person, "groups_by"), *list;
+  const char *authenticator;
 
-  if (far_request_error (req) != NULL) {
-    far_call_fail (question->call, g_error_copy (far_request_error (req)));
-    return;
-  }
-  before = users_groups (json_object_get (user_in (far_request_result (req), question->call->parts[0]), "groups"));
-  if (users_may (question->call, before))
-    question->go (question->call);
+  if (by == NULL)
+    return users_in (json_object_get (person, "groups"), group);
+  json_object_foreach (by, authenticator, list)
+    if (!users_in (list, group))
+      return FALSE;
+  return TRUE;
 }
 
-void
-far_door_user_check (FarCall *call, void (*go) (FarCall *call))
+gboolean
+far_door_user_judge (json_t *person, gpointer user, GError **error)
 {
-  UserQuestion *question = g_new0 (UserQuestion, 1);
+  FarUserChange *change = user;
+  const FarCall *call = change->call;
+  g_auto (GStrv) wanted = users_wanted (call), before = users_groups (json_object_get (person, "groups"));
+  gboolean as_them = json_object_get (call->body, "password") != NULL || json_object_get (call->body, "key") != NULL;
 
-  *question = (UserQuestion) { call, go };
-  far_people_list (far_request_new (user_listed, question, 0));
+  for (guint i = 0; wanted != NULL && wanted[i] != NULL; i++)
+    if (!users_has (person, wanted[i]) && !far_right_may_give (call->principal, wanted[i])) {
+      g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("no right to give the group '%s': it takes manage on groups/%s, or all rights that the group has"), wanted[i], wanted[i]);
+      return FALSE;
+    }
+  change->began = !as_them || far_right_may_be (call->principal, call->parts[0], (const char *const *) (wanted != NULL ? wanted : before));
+  if (!change->began)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("'%s' may manage or approve what you may not: who sets a password or key needs these rights, too"), call->parts[0]);
+  return change->began;
 }
 
 /* ---- changes ---- */
@@ -177,9 +181,10 @@ static void
 users_put_now (FarCall *call)
 {
   g_auto (GStrv) groups = users_wanted (call);
+  FarUserChange *change = far_door_user_change (call, FALSE);
 
   far_people_put (call->parts[0], json_string_value (json_object_get (call->body, "password")), (const char *const *) groups,
-                  json_string_value (json_object_get (call->body, "key")), far_request_new (users_changed, call, 0));
+                  json_string_value (json_object_get (call->body, "key")), far_door_user_judge, change, far_request_new (users_changed, change, 0));
 }
 
 static void
@@ -197,13 +202,13 @@ users_put (gpointer self, FarCall *call)
   else if (!users_groups_ok (groups))
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("a group must be a name: 1 to 64 of A-Z a-z 0-9 . _ -"));
   else
-    far_door_user_check (call, users_put_now);
+    users_put_now (call);
 }
 
 static void
 users_delete (gpointer self, FarCall *call)
 {
-  far_people_remove (call->parts[0], far_request_new (users_changed, call, 0));
+  far_people_remove (call->parts[0], far_request_new (users_changed, far_door_user_change (call, TRUE), 0));
 }
 
 static const FarField users_fields[] = {

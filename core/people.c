@@ -22,6 +22,11 @@ struct _Walk {
   char *name, *secret, *key;
   GStrv groups;
   gboolean known;     /* put: only for a person who is there */
+  gboolean is_key;    /* put: the key alone */
+  guint keepers;      /* put: so many of the names keep the person already, the first ones */
+  gboolean partial;   /* put: one of the keepers did not take what another one took */
+  FarPeopleJudge judge;
+  gpointer judge_user;
   gboolean changes;   /* has its turn among the changes of the person */
   guint done;         /* authenticators that took it */
   GError *error;      /* the last refusal */
@@ -123,6 +128,21 @@ people_merge_groups (json_t *known, json_t *more)
   json_object_set_new (known, "groups", groups);
 }
 
+/* What each of several gives, by itself: nobody has a group at one of them because another one gives it. */
+static void
+people_note_groups (json_t *known, json_t *entry, const char *authenticator)
+{
+  json_t *by = json_object_get (known, "groups_by"), *groups = json_object_get (entry, "groups");
+
+  if (by == NULL) {
+    by = json_object ();
+    json_object_set_new (by, json_string_value (json_array_get (json_object_get (known, "authenticators"), 0)),
+                         json_is_array (json_object_get (known, "groups")) ? json_deep_copy (json_object_get (known, "groups")) : json_array ());
+    json_object_set_new (known, "groups_by", by);
+  }
+  json_object_set_new (by, authenticator, json_is_array (groups) ? json_deep_copy (groups) : json_array ());
+}
+
 /* The same name in two authenticators is one person: a field of the later fills what the first left empty, groups come together. */
 static void
 people_merge (json_t *people, json_t *entry, const char *authenticator)
@@ -139,6 +159,7 @@ people_merge (json_t *people, json_t *entry, const char *authenticator)
   } else {
     if (json_is_true (json_object_get (entry, "has_password")))
       json_object_set_new (known, "has_password", json_true ());
+    people_note_groups (known, entry, authenticator);
     people_merge_groups (known, json_object_get (entry, "groups"));
     if (json_integer_value (json_object_get (known, "keys")) == 0 && json_array_size (json_object_get (known, "keys")) == 0 &&
         json_object_get (entry, "keys") != NULL)
@@ -223,9 +244,19 @@ far_people_listed (void)
   return FALSE;
 }
 
-/* ---- put: one thing after the other, each to the first authenticator that takes it ---- */
+/* ---- put: one thing after the other, each to the first authenticator that takes it; groups to each that keeps the person ---- */
 
 static void people_put_rest (Walk *walk);
+
+/* A password is kept once; groups that another one went on giving would still be the person's there. */
+static void
+people_put_taken (Walk *walk)
+{
+  walk->done++;
+  g_clear_pointer (&walk->secret, far_secret_free);
+  if (walk->groups == NULL || walk->next >= walk->keepers)
+    walk->next = g_strv_length (walk->names);
+}
 
 static void
 people_put_done (FarRequest *req, gpointer user)
@@ -234,8 +265,13 @@ people_put_done (FarRequest *req, gpointer user)
   const GError *error = far_request_error (req);
 
   if (error == NULL) {
-    walk->done++;
-    walk->next = g_strv_length (walk->names); /* taken: ask no other */
+    people_put_taken (walk);
+  } else if (walk->done > 0) {
+    walk->partial = TRUE;
+    g_clear_error (&walk->error); /* of one that did not take it before */
+    walk->error = g_error_copy (error);
+    g_prefix_error (&walk->error, _("authenticator '%s' gives the groups of before still: "), walk_current (walk));
+    walk->next = g_strv_length (walk->names);
   } else {
     g_clear_error (&walk->error);
     walk->error = g_error_copy (error);
@@ -249,11 +285,9 @@ people_put_done (FarRequest *req, gpointer user)
 static gboolean
 people_put_step (Walk *walk, const FarAuthenticatorOps *ops, gpointer self)
 {
-  gboolean key = walk->secret == NULL && walk->groups == NULL;
-
   if (ops->put == NULL)
     return FALSE;
-  ops->put (self, walk->name, walk->secret, (const char *const *) walk->groups, key ? walk->key : NULL,
+  ops->put (self, walk->name, walk->secret, (const char *const *) walk->groups, walk->is_key ? walk->key : NULL,
             far_request_new (people_put_done, walk, PEOPLE_TIMEOUT_MS));
   return TRUE;
 }
@@ -261,11 +295,11 @@ people_put_step (Walk *walk, const FarAuthenticatorOps *ops, gpointer self)
 static void
 people_put_end (Walk *walk)
 {
-  if (walk->done == 0 && walk->error != NULL)
+  if (walk->error != NULL && (walk->done == 0 || walk->partial))
     far_request_fail (walk->req, g_steal_pointer (&walk->error));
   else if (walk->done == 0)
     far_request_fail_new (walk->req, FAR_ERROR_CONFIG, "%s", _("no authenticator here keeps people: add one of type file or key to the profile"));
-  else if (walk->key != NULL && (walk->secret != NULL || walk->groups != NULL))
+  else if (walk->key != NULL && !walk->is_key)
     people_put_rest (walk);
   else
     far_request_done (walk->req, NULL, NULL);
@@ -277,6 +311,9 @@ people_put_rest (Walk *walk)
 {
   Walk *rest = walk_new (walk->req, people_put_step, people_put_end);
 
+  g_strfreev (rest->names);
+  rest->names = g_steal_pointer (&walk->names); /* who keeps the person first */
+  rest->is_key = TRUE;
   rest->name = g_strdup (walk->name);
   rest->key = g_steal_pointer (&walk->key);
   rest->changes = walk->changes;
@@ -295,7 +332,7 @@ people_keeps (json_t *person, const char *authenticator)
   return FALSE;
 }
 
-/* Who keeps the person already is asked first: a new password in another file would leave the old one good. */
+/* Who keeps the person already is asked first: a new password in another file would leave the old one good, and a key there would give other groups. */
 static void
 people_put_known (FarRequest *req, gpointer user)
 {
@@ -308,10 +345,14 @@ people_put_known (FarRequest *req, gpointer user)
     walk->error = g_error_copy (far_request_error (req));
   else if (walk->known && person == NULL && far_people_listed ())
     walk->error = people_unknown (walk->name);
-  for (guint keeps = 0; keeps < 2; keeps++)
+  else if (walk->judge != NULL)
+    walk->judge (person, walk->judge_user, &walk->error);
+  for (guint keeps = 0; keeps < 2; keeps++) {
     for (guint i = 0; i < n; i++)
       if (people_keeps (person, walk->names[i]) == (keeps == 0))
         names[at++] = walk->names[i];
+    walk->keepers = keeps == 0 ? at : walk->keepers;
+  }
   g_free (walk->names);
   walk->names = names;
   if (walk->error != NULL)
@@ -322,12 +363,7 @@ people_put_known (FarRequest *req, gpointer user)
 static void
 people_put_go (gpointer user)
 {
-  Walk *walk = user;
-
-  if (walk->secret != NULL || walk->groups != NULL)
-    far_people_list (far_request_new (people_put_known, walk, 0));
-  else
-    walk_next (walk);
+  far_people_list (far_request_new (people_put_known, user, 0));
 }
 
 static void
@@ -338,10 +374,13 @@ people_change (Walk *walk, FarPeopleChange go)
 }
 
 void
-far_people_put (const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req)
+far_people_put (const char *name, const char *secret, const char *const *groups, const char *key, FarPeopleJudge judge, gpointer user, FarRequest *req)
 {
   Walk *walk = walk_new (req, people_put_step, people_put_end);
 
+  walk->judge = judge;
+  walk->judge_user = user;
+  walk->is_key = secret == NULL && groups == NULL;
   walk->name = g_strdup (name);
   walk->secret = g_strdup (secret);
   walk->groups = g_strdupv ((char **) groups);
@@ -350,10 +389,12 @@ far_people_put (const char *name, const char *secret, const char *const *groups,
 }
 
 void
-far_people_password (const char *name, const char *secret, FarRequest *req)
+far_people_password (const char *name, const char *secret, FarPeopleJudge judge, gpointer user, FarRequest *req)
 {
   Walk *walk = walk_new (req, people_put_step, people_put_end);
 
+  walk->judge = judge;
+  walk->judge_user = user;
   walk->name = g_strdup (name);
   walk->secret = g_strdup (secret);
   walk->known = TRUE;

@@ -98,6 +98,75 @@ START_TEST (groups_of_every_authenticator_count)
 }
 END_TEST
 
+/* Who keeps a password of their own choice in one file gets no group by it that only the other file gives. */
+START_TEST (a_group_of_another_file_is_not_had)
+{
+  g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL);
+  write_file (state, "others.yaml", "people:\n  plain:\n    groups: [admins, readers]\n", -1);
+  grant ("dave", "manage", "users/*");
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:[s,s]}", "groups", "readers", "admins")).status, 403);
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:[s]}", "groups", "admins")).status, 403);
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:[s]}", "groups", "readers")).status, 200); /* both give it */
+}
+END_TEST
+
+/* "All of them" is said of the person, not of a file. */
+START_TEST (groups_are_taken_in_every_file)
+{
+  g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL), *path = g_build_filename (state, "others.yaml", NULL), *text = NULL;
+  write_file (state, "others.yaml", "people:\n  plain:\n    groups: [admins]\n  other:\n    groups: [admins]\n", -1);
+  ck_assert_uint_eq (ask_root ("PUT", "users/plain", json_pack ("{s:[s]}", "groups", "readers")).status, 200);
+  Got got = ask_root ("GET", "users", NULL);
+  json_t *people = json_object_get (got.body, "users"), *person;
+  size_t i;
+  guint seen = 0;
+  json_array_foreach (people, i, person)
+    if (strcmp (text_of (person, "name"), "plain") == 0) {
+      g_autofree char *groups = json_dumps (json_object_get (person, "groups"), JSON_COMPACT);
+      ck_assert_str_eq (groups, "[\"readers\"]");
+      seen++;
+    }
+  ck_assert_uint_eq (seen, 1);
+  ck_assert (g_file_get_contents (path, &text, NULL, NULL));
+  ck_assert_ptr_nonnull (strstr (text, "admins")); /* of whom nothing was said */
+}
+END_TEST
+
+static void
+one_answered (FarMessage *answer, gboolean last, gpointer user)
+{
+  ++*(guint *) user;
+}
+
+static gboolean
+both_answered (gpointer n)
+{
+  return *(guint *) n == 2;
+}
+
+static void
+ask_and_go_on (FarPrincipalKind kind, const char *name, const char *method, const char *resource, json_t *body, guint *n)
+{
+  g_autoptr (FarPrincipal) who = far_principal_new (kind, name, NULL, "192.0.2.77");
+  g_autoptr (FarMessage) message = far_message_request (method, resource, body);
+  who->super = kind == FAR_PRINCIPAL_LOCAL;
+  far_door_submit (who, NULL, message, one_answered, n);
+}
+
+/* Two at once: what dave was allowed by plain's being in a group must not be done when plain is in it no more. */
+START_TEST (who_is_removed_meanwhile_is_not_brought_back)
+{
+  guint n = 0;
+  grant ("dave", "manage", "users/*");
+  ask_and_go_on (FAR_PRINCIPAL_PERSON, "dave", "PUT", "users/plain", json_pack ("{s:[s]}", "groups", "readers"), &n);
+  ask_and_go_on (FAR_PRINCIPAL_LOCAL, "root", "DELETE", "users/plain", NULL, &n);
+  ck_assert (run_until (both_answered, &n));
+  Got got = ask_root ("GET", "users", NULL);
+  g_autofree char *text = json_dumps (got.body, JSON_COMPACT);
+  ck_assert_ptr_null (strstr (text, "plain"));
+}
+END_TEST
+
 /* ---- the second person ---- */
 
 /* One person who comes through two doors is not two. */
@@ -138,6 +207,9 @@ main (void)
   tcase_add_loop_test (cases, who_manages_people_gains_nothing, 0, G_N_ELEMENTS (tries));
   tcase_add_test (cases, conditions_do_not_cover_what_has_none);
   tcase_add_test (cases, groups_of_every_authenticator_count);
+  tcase_add_test (cases, a_group_of_another_file_is_not_had);
+  tcase_add_test (cases, groups_are_taken_in_every_file);
+  tcase_add_test (cases, who_is_removed_meanwhile_is_not_brought_back);
   tcase_add_test (cases, who_is_an_admin_by_a_group_may);
   tcase_add_loop_test (cases, nobody_is_their_own_second_person, 0, 2);
   suite_add_tcase (suite, cases);

@@ -424,12 +424,41 @@ START_TEST (keys_of_one_person)
 }
 END_TEST
 
-/* ---- token ---- */
+/* ---- one name in several places: whoever lets a person in says the groups, alone ---- */
 
-static const char *const token_bodies[] = {
-  "stores:\n  main: { type: sqlite }\nauthenticators:\n  tokens: { type: token, store: main }\n",
-  "stores:\n  main: { type: file }\nauthenticators:\n  tokens: { type: token, store: main }\n",
+#define KEY_C "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"
+
+static const struct {
+  const char *order; /* in which the door asks */
+  FarLoginForm form;
+  const char *name, *shown, *wanted; /* shown: password or key */
+} who_gives[] = {
+  { "people others keys", FAR_LOGIN_PASSWORD, "alice", "pw-people", "ops" },
+  { "people others keys", FAR_LOGIN_PASSWORD, "alice", "pw-others", NULL }, /* the first that keeps a password of hers decides */
+  { "people others keys", FAR_LOGIN_KEY, "alice", KEY_A, "ops" },
+  { "people others keys", FAR_LOGIN_KEY, "alice", KEY_B, "admins" },
+  { "people others keys", FAR_LOGIN_KEY, "alice", KEY_C, "keyed" },
+  { "people others keys", FAR_LOGIN_PASSWORD, "bob", "pw-others", "admins" }, /* the first keeps only a key of his */
+  { "people others keys", FAR_LOGIN_KEY, "bob", KEY_A, "readers" },
+  { "people others keys", FAR_LOGIN_KEY, "bob", KEY_C, NULL },
+  { "others people keys", FAR_LOGIN_PASSWORD, "alice", "pw-others", "admins" },
+  { "others people keys", FAR_LOGIN_PASSWORD, "alice", "pw-people", NULL },
+  { "keys others people", FAR_LOGIN_KEY, "alice", KEY_A, "ops" },
+  { "people", FAR_LOGIN_KEY, "alice", KEY_B, NULL }, /* a door that does not ask the others knows nothing of them */
+  { "people others keys tokens", FAR_LOGIN_TOKEN, "alice", NULL, "" }, /* stands for its claim, not for the groups of its name */
 };
+
+static void
+put_at (const char *authenticator, const char *name, const char *secret, const char *group, const char *key)
+{
+  const char *const groups[] = { group, NULL };
+  gpointer self;
+  const FarAuthenticatorOps *ops = ops_of (authenticator, &self);
+  Wait *wait = wait_new ();
+
+  ops->put (self, name, secret, groups, key, wait->req);
+  wait_result (wait, NULL);
+}
 
 static char *
 issue (const char *name, const char *claim, const char *key, gint64 seconds)
@@ -439,6 +468,51 @@ issue (const char *name, const char *claim, const char *key, gint64 seconds)
   far_token_issue ("tokens", name, claim, key, far_clock_wall_us () + seconds * G_USEC_PER_SEC, wait->req);
   return wait_result (wait, NULL);
 }
+
+/* Groups with commas; NULL: refused. */
+static char *
+login_groups (const char *order, FarLogin *login)
+{
+  g_auto (GStrv) names = g_strsplit (order, " ", -1);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (FarPrincipal) principal = NULL;
+  Wait *wait = wait_new ();
+
+  far_login ((const char *const *) names, login, wait->req);
+  principal = wait_result (wait, &error);
+  if (principal == NULL)
+    return NULL;
+  ck_assert (principal->kind == FAR_PRINCIPAL_PERSON || principal->groups == NULL);
+  return principal->groups != NULL ? g_strjoinv (",", principal->groups) : g_strdup ("");
+}
+
+START_TEST (groups_are_of_who_lets_in)
+{
+  gboolean key = who_gives[_i].form == FAR_LOGIN_KEY;
+  g_autofree char *token = NULL, *groups = NULL;
+  const char *shown = who_gives[_i].shown;
+
+  begin ("stores:\n  main: { type: sqlite }\nauthenticators:\n  people: { type: file }\n  others: { type: file, path: others.yaml }\n"
+         "  keys: { type: key, groups: [keyed] }\n  tokens: { type: token, store: main }\n");
+  put_at ("people", "alice", "pw-people", "ops", KEY_A);
+  put_at ("people", "bob", NULL, "readers", KEY_A);
+  put_at ("others", "alice", "pw-others", "admins", KEY_B);
+  put_at ("others", "bob", "pw-others", "admins", NULL);
+  write_key_file ("alice", KEY_C "\n", 0600);
+  if (shown == NULL)
+    shown = token = issue ("alice", "session/s1", NULL, 600);
+  groups = login_groups (who_gives[_i].order, login_of (who_gives[_i].form, who_gives[_i].name, key ? NULL : shown, key ? shown : NULL));
+  ck_assert_msg (g_strcmp0 (groups, who_gives[_i].wanted) == 0, "row %d: %s", _i, groups != NULL ? groups : "refused");
+  end ();
+}
+END_TEST
+
+/* ---- token ---- */
+
+static const char *const token_bodies[] = {
+  "stores:\n  main: { type: sqlite }\nauthenticators:\n  tokens: { type: token, store: main }\n",
+  "stores:\n  main: { type: file }\nauthenticators:\n  tokens: { type: token, store: main }\n",
+};
 
 #define assert_token(name, secret, key, wanted) assert_check ("tokens", FAR_LOGIN_TOKEN, name, secret, key, wanted)
 
@@ -593,6 +667,7 @@ main (void)
   tcase_add_test (tcase, keys_of_a_directory);
   tcase_add_test (tcase, keys_of_a_file_that_others_may_write_do_not_count);
   tcase_add_test (tcase, keys_of_one_person);
+  tcase_add_loop_test (tcase, groups_are_of_who_lets_in, 0, G_N_ELEMENTS (who_gives));
   tcase_add_loop_test (tcase, a_token_works_once_for_its_bearer, 0, 2);
   tcase_add_loop_test (tcase, a_token_ends_by_time_and_is_cleared_away, 0, 2);
   tcase_add_loop_test (tcase, a_claim_can_be_withdrawn, 0, 2);

@@ -499,6 +499,46 @@ START_TEST (half_a_change_ends_logins)
 }
 END_TEST
 
+/* Two keep alice: both are told her groups, the password stays in one; what one of them did not take is said. */
+START_TEST (groups_go_to_all_who_keep_the_person)
+{
+  g_autoptr (FarPrincipal) super = root ();
+  json_t *body = NULL;
+
+  doors_open ();
+  for (guint i = 0; i < G_N_ELEMENTS (stands); i++) {
+    stands[i].keeps_passwords = stands[i].keeps_keys = TRUE;
+    stands[i].people = json_loads ("[{\"name\":\"alice\",\"groups\":[\"ops\"]}]", 0, NULL);
+  }
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"groups\":[],\"password\":\"new\"}", NULL), 200);
+  ck_assert_uint_eq (stands[0].puts, 1);
+  ck_assert_uint_eq (stands[1].puts, 1);
+  ck_assert_str_eq (stands[0].put_secret, "new");
+  ck_assert_ptr_null (stands[1].put_secret);
+  stands[1].puts_not = TRUE;
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"groups\":[],\"key\":\"ssh-ed25519 AAAA\"}", &body), 507);
+  ck_assert_ptr_nonnull (strstr (json_string_value (json_object_get (body, "message")), "'second' gives the groups of before still"));
+  ck_assert_ptr_null (stands[0].put_key);
+  json_decref (body);
+  doors_shut ();
+}
+END_TEST
+
+/* A key alone goes to who keeps the person, as the rest does. */
+START_TEST (a_key_goes_to_who_keeps_the_person)
+{
+  g_autoptr (FarPrincipal) super = root ();
+
+  doors_open ();
+  stands[0].keeps_keys = stands[1].keeps_keys = TRUE;
+  stands[1].people = json_loads ("[{\"name\":\"alice\",\"groups\":[\"ops\"]}]", 0, NULL);
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"key\":\"ssh-ed25519 AAAA\"}", NULL), 200);
+  ck_assert_ptr_null (stands[0].put_key);
+  ck_assert_str_eq (stands[1].put_key, "ssh-ed25519 AAAA");
+  doors_shut ();
+}
+END_TEST
+
 START_TEST (a_key_is_judged_before_all_else)
 {
   static const char *const keys[] = { "junk", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 A!", "some-type AAAA", "ssh-\\n AAAA", "ssh-a\\u0080 AAAA", "" };
@@ -628,9 +668,9 @@ START_TEST (changes_of_one_person_go_one_after_the_other)
 
   stands[0].keeps_passwords = stands[0].keeps_keys = TRUE;
   stands[0].people = json_loads ("[{\"name\":\"alice\"}]", 0, NULL);
-  far_people_put ("alice", "new", NULL, "ssh-ed25519 AAAA", far_request_new (note, &put, 0));
+  far_people_put ("alice", "new", NULL, "ssh-ed25519 AAAA", NULL, NULL, far_request_new (note, &put, 0));
   far_people_remove ("alice", far_request_new (note, &removed, 0));
-  far_people_put ("alice", NULL, NULL, "ssh-ed25519 BBBB", far_request_new (note, &key, 0));
+  far_people_put ("alice", NULL, NULL, "ssh-ed25519 BBBB", NULL, NULL, far_request_new (note, &key, 0));
   ck_assert (run_until (is_noted, &key));
   ck_assert_uint_eq (put.n, 1);
   ck_assert_uint_eq (removed.n, 1);
@@ -722,6 +762,8 @@ main (void)
   tcase_add_test (tc, ones_own_password);
   tcase_add_test (tc, a_demotion_outlives_a_change_of_password);
   tcase_add_test (tc, half_a_change_ends_logins);
+  tcase_add_test (tc, groups_go_to_all_who_keep_the_person);
+  tcase_add_test (tc, a_key_goes_to_who_keeps_the_person);
   tcase_add_test (tc, a_key_is_judged_before_all_else);
   tcase_add_test (tc, a_password_brings_nobody_back);
   tcase_add_test (tc, changes_of_one_person_go_one_after_the_other);
