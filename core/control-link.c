@@ -250,7 +250,7 @@ link_frame (FarControlLink *link, GError **error)
   gssize size = far_message_frame_size (link->in->data, link->in->len, error);
 
   if (size > FAR_CONTROL_FRAME) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the message is too large for this door"));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the message is too large for this door (the limit is %d KiB)"), FAR_CONTROL_FRAME / 1024);
     return -1;
   }
   return size > (gssize) link->in->len ? 0 : size;

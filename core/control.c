@@ -101,7 +101,8 @@ control_may_come (const FarPrincipal *principal, GError **error)
 static void
 control_evicted (gpointer data)
 {
-  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_LIMIT, _("control socket: others wait for the place, and nothing was said"));
+  g_autoptr (GError) error = g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("control socket: others wait for the place (%d connections at once), and nothing was said"),
+                                          FAR_CONTROL_LINKS);
 
   far_control_link_end (data, error);
 }

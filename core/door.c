@@ -14,7 +14,7 @@
 #include "instance-private.h"
 #include "router.h"
 
-#define HOPS_MAX 2
+#define HOPS_MAX 2 /* as the text says */
 #define TIMEOUT_S 30
 #define TIMEOUT_MAX_S 120
 
@@ -75,7 +75,7 @@ door_hops_ok (const FarMessage *request, GError **error)
     return TRUE;
   if (!g_ascii_string_to_unsigned (hops, 10, 0, 1000, &n, NULL))
     return door_fail (error, FAR_ERROR_INVALID, _("header hops must be a number"));
-  return n <= HOPS_MAX || door_fail (error, FAR_ERROR_INVALID, _("the message has passed too many nodes"));
+  return n <= HOPS_MAX || door_fail (error, FAR_ERROR_INVALID, _("the message has passed too many nodes: 2 at most"));
 }
 
 /* A message made by hand by a door (HTTP) is checked like a decoded one. */

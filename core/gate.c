@@ -413,6 +413,8 @@ bytes_received (int fd)
   return getsockopt (fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
 }
 
+G_STATIC_ASSERT (FAR_GATE_BYTES == 48 * 1024 && FAR_GATE_SECONDS == 10); /* as the causes say */
+
 gboolean
 far_gate_over (FarPass *pass, const char **cause)
 {
@@ -422,9 +424,9 @@ far_gate_over (FarPass *pass, const char **cause)
   if (verified)
     return FALSE;
   if (pass->fd >= 0 && bytes_received (pass->fd) > FAR_GATE_BYTES) /* first: some owners have a clock of their own */
-    *cause = "too many bytes before login";
+    *cause = "too many bytes before login (the limit is 48 KiB)";
   else if (far_clock_boottime_us () - pass->entered_us >= FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC)
-    *cause = "too slow";
+    *cause = "too slow (the limit is 10 s until the login)";
   else
     return FALSE;
   return TRUE;

@@ -28,11 +28,15 @@ typedef struct {
   GList link;
 } LoginRun;
 
+/* Which limit of the queue is met. */
+typedef enum { LOGIN_CROWD_ALL, LOGIN_CROWD_SOURCE, LOGIN_CROWD_DELAYED, LOGIN_CROWD_SLOW } LoginCrowd;
+
 /* ---- login.c, for the queue ---- */
 /* Its turn: the authenticators are asked. */
 void far_login_run (LoginRun *run);
-/* It got no turn: is answered and freed. why: for the log, or NULL. */
-void far_login_turn_away (LoginRun *run, const char *why);
+/* It got no turn, or is not tried: is answered and freed. why: for the log. */
+void far_login_turn_away (LoginRun *run, LoginCrowd crowd);
+void far_login_refuse (LoginRun *run, const char *why);
 /* Nobody waits for its answer any more: freed. */
 void far_login_drop (LoginRun *run);
 

@@ -90,10 +90,10 @@ source_go (LoginSource *source, LoginRun *run)
 }
 
 static void
-source_turn_away (LoginSource *source, LoginRun *run, const char *why)
+source_turn_away (LoginSource *source, LoginRun *run, LoginCrowd crowd)
 {
   source_remove (source, run);
-  far_login_turn_away (run, why);
+  far_login_turn_away (run, crowd);
 }
 
 /* Waits on, unless too many of its source do. */
@@ -103,7 +103,7 @@ source_delay (LoginSource *source, LoginRun *run, gint64 until_us, Round *round)
   if (until_us == 0)
     return;
   if (++round->delayed > LOGIN_DELAYED)
-    source_turn_away (source, run, NULL);
+    source_turn_away (source, run, LOGIN_CROWD_DELAYED);
   else
     round->at_us = MIN (round->at_us, until_us);
 }
@@ -121,7 +121,7 @@ source_try (LoginSource *source, LoginRun *run, Round *round)
     return FALSE;
   }
   if (far_clock_boottime_us () - run->since_us > LOGIN_WAIT_US) {
-    source_turn_away (source, run, NULL);
+    source_turn_away (source, run, LOGIN_CROWD_SLOW);
     return FALSE;
   }
   if (!login_has_place (run))
@@ -131,7 +131,8 @@ source_try (LoginSource *source, LoginRun *run, Round *round)
     source_go (source, run);
     return TRUE;
   case FAR_THROTTLE_REFUSED:
-    source_turn_away (source, run, why);
+    source_remove (source, run);
+    far_login_refuse (run, why);
     return FALSE;
   default:
     source_delay (source, run, until_us, round);
@@ -242,7 +243,7 @@ login_queue_make_room (const LoginSource *source)
   if (longest->waiting.length <= source->waiting.length + 1)
     return FALSE;
   last = longest->waiting.tail->data;
-  source_turn_away (longest, last, NULL);
+  source_turn_away (longest, last, LOGIN_CROWD_ALL);
   return TRUE;
 }
 
@@ -257,7 +258,7 @@ far_login_queue_add (LoginRun *run)
     g_queue_push_tail_link (&source->waiting, &run->link);
     login_queue.waiting++;
   } else
-    far_login_turn_away (run, NULL);
+    far_login_turn_away (run, source->waiting.length >= LOGIN_WAITING_SOURCE ? LOGIN_CROWD_SOURCE : LOGIN_CROWD_ALL);
   login_queue_step ();
 }
 

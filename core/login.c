@@ -112,26 +112,49 @@ login_deny (LoginRun *run, FarTryOutcome outcome)
   login_end (run, outcome);
 }
 
-static void
-login_busy (LoginRun *run)
+/* The queue's limits, as who met one hears of it. */
+static GError *
+login_crowd_error (LoginCrowd crowd)
 {
-  far_request_fail_new (run->req, FAR_ERROR_LIMIT, "%s", _("busy: too many logins at once, try again in a minute"));
+  switch (crowd) {
+  case LOGIN_CROWD_SOURCE:
+    return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("busy: %d logins from this address wait already, more are not taken; try again in a minute"), LOGIN_WAITING_SOURCE);
+  case LOGIN_CROWD_DELAYED:
+    return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("busy: %d logins from this address wait already because others were refused, more are not taken; try again in a minute"),
+                        LOGIN_DELAYED);
+  case LOGIN_CROWD_SLOW:
+    return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("busy: this login has waited for %d s, %d are tried at once; try again in a minute"), (int) (LOGIN_WAIT_US / G_USEC_PER_SEC),
+                        LOGIN_UNDER_WAY);
+  default:
+    return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("busy: %d logins wait already, more are not taken; try again in a minute"), LOGIN_WAITING);
+  }
+}
+
+static void
+login_busy (LoginRun *run, GError *error)
+{
+  far_request_fail (run->req, error);
   login_end (run, FAR_TRY_VOID);
 }
 
 void
-far_login_turn_away (LoginRun *run, const char *why)
+far_login_turn_away (LoginRun *run, LoginCrowd crowd)
+{
+  far_count ("logins not tried", 1);
+  login_busy (run, login_crowd_error (crowd));
+}
+
+/* Which of the three it was is for the log: the numbers are no secret, whose failures they count is. */
+void
+far_login_refuse (LoginRun *run, const char *why)
 {
   g_autofree char *key = g_strconcat ("refused ", run->source, NULL);
 
   far_count ("logins not tried", 1);
-  if (why == NULL) {
-    login_busy (run);
-    return;
-  }
   far_complain (NULL, key, "%s", why);
-  far_request_fail_new (run->req, FAR_ERROR_LIMIT, "%s", _("busy: too many refused logins, try again in 10 minutes"));
-  login_end (run, FAR_TRY_VOID);
+  login_busy (run, g_error_new (FAR_ERROR, FAR_ERROR_LIMIT,
+                                _("busy: too many refused logins (the limit is %d for a name from one address, %d for an address, %d for its net), try again in 10 minutes"),
+                                FAR_THROTTLE_TRIES, FAR_THROTTLE_SOURCE_TRIES, FAR_THROTTLE_NET_TRIES));
 }
 
 void
@@ -188,7 +211,7 @@ login_checked (FarRequest *check, gpointer user)
   FarVerdictKind kind = verdict != NULL ? verdict->kind : FAR_VERDICT_DEFER;
 
   if (g_error_matches (error, FAR_ERROR, FAR_ERROR_LIMIT)) {
-    login_busy (run);
+    login_busy (run, g_error_copy (error));
     return;
   }
   if (verdict == NULL) {

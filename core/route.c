@@ -10,7 +10,7 @@
 #include <farwatch/i18n.h>
 
 #define PARTS_MAX 8
-#define QUERY_MAX 16
+#define QUERY_MAX 16 /* as the text says */
 
 /* The tables in force; touched on main only. */
 static GPtrArray *routes;
@@ -94,7 +94,7 @@ route_query (const char *text, json_t *query, GError **error)
   g_auto (GStrv) fields = g_strsplit (text, "&", QUERY_MAX + 1);
 
   if (g_strv_length (fields) > QUERY_MAX)
-    return route_bad (error, _("the query has too many fields"));
+    return route_bad (error, _("the query has too many fields: 16 at most"));
   for (guint i = 0; fields[i] != NULL; i++)
     if (fields[i][0] != '\0' && !route_query_field (fields[i], query, error))
       return FALSE;

@@ -30,7 +30,10 @@ schema_string (const FarField *field, json_t *value, GError **error)
 
   if (!json_is_string (value))
     return schema_bad (error, field->name, _("must be a text"));
-  return (gint64) json_string_length (value) <= max || schema_bad (error, field->name, _("is too long"));
+  if ((gint64) json_string_length (value) <= max)
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' is too long: %" G_GINT64_FORMAT " bytes at most"), field->name, max);
+  return FALSE;
 }
 
 static gboolean
@@ -40,7 +43,10 @@ schema_int (const FarField *field, json_t *value, GError **error)
     return schema_bad (error, field->name, _("must be a whole number"));
   if (json_integer_value (value) < 0)
     return schema_bad (error, field->name, _("must not be negative"));
-  return field->max == 0 || json_integer_value (value) <= field->max || schema_bad (error, field->name, _("is too large"));
+  if (field->max == 0 || json_integer_value (value) <= field->max)
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' is too large: %" G_GINT64_FORMAT " at most"), field->name, field->max);
+  return FALSE;
 }
 
 static gboolean
@@ -50,13 +56,22 @@ schema_bool (const FarField *field, json_t *value, GError **error)
 }
 
 static gboolean
+schema_too_long (const FarField *field, GError **error)
+{
+  g_autofree char *max = far_format_duration (field->max);
+
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' is too long: %s at most"), field->name, max);
+  return FALSE;
+}
+
+static gboolean
 schema_duration (const FarField *field, json_t *value, GError **error)
 {
   gint64 us = 0;
 
   if (!json_is_string (value) || !far_parse_duration (json_string_value (value), &us, NULL))
     return schema_bad (error, field->name, _("must be a length of time, like \"10m\""));
-  return field->max == 0 || us <= field->max || schema_bad (error, field->name, _("is too long"));
+  return field->max == 0 || us <= field->max || schema_too_long (field, error);
 }
 
 static gboolean

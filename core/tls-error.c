@@ -37,7 +37,7 @@ far_tls_shake_error (gnutls_session_t session, const GError *refusal, gboolean s
   if (refusal != NULL)
     return g_error_copy (refusal);
   if (bytes > FAR_TLS_SHAKE_BYTES)
-    return g_error_new_literal (FAR_ERROR, FAR_ERROR_LIMIT, _("TLS: too many bytes in the handshake"));
+    return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("TLS: too many bytes in the handshake (the limit is %d KiB)"), FAR_TLS_SHAKE_BYTES / 1024);
   if (alert != NULL)
     return g_error_new_literal (FAR_ERROR, FAR_ERROR_DENIED, alert);
   if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)

@@ -8,7 +8,7 @@
 /* libssh wants its server callbacks instead of messages; those must answer at once, and a login cannot. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-#define REQUESTS_MAX 20 /* of any kind before login: a client may try its keys */
+#define REQUESTS_MAX 20 /* as the cause says; of any kind before login: a client may try its keys */
 
 Guard *
 guard_new (const char *const *authenticators, const char *door, gboolean tokens)
@@ -348,7 +348,7 @@ static gboolean
 on_auth (Login *login, Wire *wire, ssh_message message)
 {
   if (++login->asked > REQUESTS_MAX) {
-    wire_cut (wire, "too many login requests");
+    wire_cut (wire, "too many login requests (20 at most)");
     return FALSE;
   }
   switch (ssh_message_subtype (message)) {

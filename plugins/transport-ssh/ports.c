@@ -101,7 +101,7 @@ draw_one (Ssh *self, const char *host, guint16 not_this, guint16 *port, GError *
   if (fd < 0)
     fd = try_ports (self, host, not_this, FALSE, port);
   if (fd < 0)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("no free port at %s in %d-%d (last: %s)"), host, (int) range->low, (int) range->high,
+    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("no free port at %s in %d-%d, by option 'ports' (last: %s)"), host, (int) range->low, (int) range->high,
                  g_strerror (errno));
   return fd;
 }

@@ -112,6 +112,8 @@ session_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
   far_log (NULL, G_LOG_LEVEL_INFO, "endpoints.%s: logged in: %s, session %s", visit->instance, visit->person, visit->session);
 }
 
+G_STATIC_ASSERT (FAR_GATE_BYTES == 48 * 1024); /* as the cause says */
+
 static gboolean
 session_may_go_on (Wire *wire, const char **cause, gpointer user)
 {
@@ -120,7 +122,7 @@ session_may_go_on (Wire *wire, const char **cause, gpointer user)
   if (visit->person != NULL)
     return TRUE;
   if (wire->counter.in_bytes > FAR_GATE_BYTES)
-    *cause = "too many bytes before login";
+    *cause = "too many bytes before login (the limit is 48 KiB)";
   else if (far_clock_boottime_us () < visit->login_until_us)
     return TRUE;
   else

@@ -204,6 +204,15 @@ length_of (const WsDecoder *decoder)
   return extra == 0 ? decoder->kept[1] & LENGTH : get_number (decoder->kept + 2, extra);
 }
 
+/* The limits of a program are few: each text is made once. */
+static const char *
+too_large (gsize limit)
+{
+  g_autofree char *text = g_strdup_printf ("frame too large (the limit is %" G_GSIZE_FORMAT " bytes)", limit);
+
+  return g_intern_string (text);
+}
+
 /* The length is whole in `kept`. */
 static void
 judge_length (WsDecoder *decoder, WsFrame *frame)
@@ -216,7 +225,7 @@ judge_length (WsDecoder *decoder, WsFrame *frame)
   else if (size > G_MAXINT64)
     refuse_frame (decoder, frame, WS_CLOSE_PROTOCOL, "length with its top bit set");
   else if (decoder->frame_max > 0 && size > decoder->frame_max && !(decoder->kept[0] & CONTROL))
-    refuse_frame (decoder, frame, WS_CLOSE_SIZE, "frame too large");
+    refuse_frame (decoder, frame, WS_CLOSE_SIZE, too_large (decoder->frame_max));
 }
 
 /* The head is whole in `kept`. */

@@ -57,6 +57,19 @@ form_no (Scan *scan, guint status, const char *text)
   return FALSE;
 }
 
+/* The limits of a program are few: each text is made once. */
+static gboolean G_GNUC_PRINTF (3, 4)
+form_over (Scan *scan, guint status, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  return form_no (scan, status, g_intern_string (text));
+}
+
 static gboolean
 no_request (Scan *scan)
 {
@@ -146,7 +159,7 @@ scan_target (Scan *scan)
     if (scan->data[scan->at] == ' ' && scan->at > scan->start)
       return next_part (scan, PART_VERSION);
     if (scan->at - scan->start >= scan->limits->line_max)
-      return form_no (scan, 414, _("the target is too long"));
+      return form_over (scan, 414, _("the target is too long: %u bytes at most"), (guint) scan->limits->line_max);
     if (scan->data[scan->at] == '#')
       return form_no (scan, 400, _("a target has no fragment"));
     if (!fits_target (scan))
@@ -190,7 +203,7 @@ scan_status (Scan *scan)
     return no_request (scan);
   for (; scan->at < scan->size && scan->data[scan->at] != '\r'; scan->at++) {
     if (scan->at - scan->line >= scan->limits->line_max)
-      return form_no (scan, 431, _("a line is too long"));
+      return form_over (scan, 431, _("a line is too long: %u bytes at most"), (guint) scan->limits->line_max);
     if (!(kinds[scan->data[scan->at]] & TEXT))
       return no_request (scan);
   }
@@ -218,7 +231,7 @@ scan_field (Scan *scan)
     scan->fields = lines_between (scan->data, scan->first, scan->line) - 1;
   scan->counted = TRUE;
   if (scan->fields++ >= scan->limits->fields_max)
-    return form_no (scan, 431, _("too many fields"));
+    return form_over (scan, 431, _("too many fields: %u at most"), scan->limits->fields_max);
   scan->part = PART_NAME;
   return TRUE;
 }
@@ -230,7 +243,7 @@ scan_name (Scan *scan)
     guint8 c = scan->data[scan->at];
 
     if (scan->at - scan->line >= scan->limits->line_max)
-      return form_no (scan, 431, _("a line is too long"));
+      return form_over (scan, 431, _("a line is too long: %u bytes at most"), (guint) scan->limits->line_max);
     if (c == ':' && scan->at > scan->line)
       return next_part (scan, PART_VALUE);
     if ((c == ' ' || c == '\t') && scan->at == scan->line)
@@ -246,7 +259,7 @@ scan_value (Scan *scan)
 {
   for (; scan->at < scan->size && scan->data[scan->at] != '\r'; scan->at++) {
     if (scan->at - scan->line >= scan->limits->line_max)
-      return form_no (scan, 431, _("a line is too long"));
+      return form_over (scan, 431, _("a line is too long: %u bytes at most"), (guint) scan->limits->line_max);
     if (!(kinds[scan->data[scan->at]] & TEXT))
       return form_no (scan, 400, _("a control character in a field"));
   }
@@ -322,7 +335,8 @@ ws_form_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *li
     return WS_HEAD_DONE;
   }
   if (why->status == 0 && size >= limits->size_max)
-    form_no (&scan, scan.part == PART_TARGET ? 414 : 431, scan.part == PART_TARGET ? _("the target is too long") : _("the head is too large"));
+    form_over (&scan, scan.part == PART_TARGET ? 414 : 431, scan.part == PART_TARGET ? _("the target is too long: %u bytes at most") : _("the head is too large: %u bytes at most"),
+               (guint) limits->size_max);
   return why->status == 0 ? WS_HEAD_MORE : WS_HEAD_REFUSED;
 }
 

@@ -8,7 +8,7 @@
 
 typedef struct { gsize at, size; } WsSpan;                /* of the bytes that were read */
 typedef struct { WsSpan name, value; } WsLine;            /* the value without the white space around it */
-typedef struct { guint status; const char *text; } WsNo;  /* text: translated, static */
+typedef struct { guint status; const char *text; } WsNo;  /* text: static */
 
 typedef struct {
   gsize first;            /* where the first line begins */

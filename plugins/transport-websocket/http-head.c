@@ -183,7 +183,7 @@ judge_length (WsHead *head, WsNo *why)
   if (text[0] == 0 || strspn (text, "0123456789") != strlen (text))
     return head_no (why, 400, _("Content-Length is wrong"));
   if (!g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT64, &head->length, NULL))
-    return head_no (why, 413, _("the body is too large"));
+    return head_no (why, 413, _("the body is too large: 32 KiB at most"));
   head->has_length = TRUE;
   return TRUE;
 }

@@ -36,6 +36,15 @@ refuse (guint code, const char *text, const char **cause)
   return code;
 }
 
+/* The limits of a program are few: each text is made once. */
+static guint
+too_large (gsize limit, const char **cause)
+{
+  g_autofree char *text = g_strdup_printf ("message too large (the limit is %" G_GSIZE_FORMAT " bytes)", limit);
+
+  return refuse (WS_CLOSE_SIZE, g_intern_string (text), cause);
+}
+
 guint
 ws_in_count (WsIn *in, const WsPiece *piece, gsize size, const char **cause)
 {
@@ -47,9 +56,9 @@ ws_in_count (WsIn *in, const WsPiece *piece, gsize size, const char **cause)
   }
   in->bytes += size;
   if (in->bytes > in->limit)
-    return refuse (WS_CLOSE_SIZE, "message too large", cause);
+    return too_large (in->limit, cause);
   if (piece->frame && ++in->fragments > WS_FRAGMENTS_MAX)
-    return refuse (WS_CLOSE_POLICY, "too many fragments", cause);
+    return refuse (WS_CLOSE_POLICY, "too many fragments (64 at most)", cause);
   return 0;
 }
 
@@ -76,7 +85,7 @@ take_frames (WsIn *in, const guint8 *data, gsize size, WsTake take, gpointer use
     if (frame < 0)
       *code = refuse (WS_CLOSE_PROTOCOL, "not a message", cause);
     else if ((gsize) frame > in->limit)
-      *code = refuse (WS_CLOSE_SIZE, "message too large", cause);
+      *code = too_large (in->limit, cause);
     if (*code == 0 && (frame == 0 || (gsize) frame > size - used))
       in->need = need_of (data + used, size - used, (gsize) frame);
     if (*code != 0 || frame == 0 || (gsize) frame > size - used)

@@ -5,7 +5,7 @@
 #include "frame.h"
 #include <farwatch/message.h>
 
-#define WS_FRAGMENTS_MAX 64
+#define WS_FRAGMENTS_MAX 64 /* as the cause says */
 
 typedef struct {
   gboolean binary;

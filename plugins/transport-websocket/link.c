@@ -11,7 +11,7 @@
 #include <farwatch/trust.h>
 
 #define LOGIN_US (10 * G_USEC_PER_SEC)
-#define CONTROL_PER_SECOND 20
+#define CONTROL_PER_SECOND 20 /* as the cause says */
 #define CONTROL_BURST 160
 #define READ_TURNS 16 /* then other connections of the thread have theirs */
 
@@ -441,7 +441,7 @@ static void
 link_take_control (WsConn *conn, LinkIn *self, const WsFrame *frame)
 {
   if (!control_ok (self))
-    ws_conn_close (conn, WS_CLOSE_POLICY, "too many control frames");
+    ws_conn_close (conn, WS_CLOSE_POLICY, "too many control frames (20 a second)");
   else if (frame->kind == WS_FRAME_PING)
     link_put (conn, WS_OPCODE_PONG, frame->data, frame->size);
   else if (conn->verified)

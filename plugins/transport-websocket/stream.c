@@ -17,7 +17,7 @@
 #define FINISH_MS 10000
 #define FINISH_LONG_MS 60000        /* while something still waits to go out */
 #define PONGS_MAX 16                /* that wait: who asks on and does not read gets no more (RFC 6455 section 5.5.3) */
-#define CONTROL_PER_SECOND 20
+#define CONTROL_PER_SECOND 20 /* as the cause says */
 #define CONTROL_BURST 160
 
 /* Payload among the bytes below, counted from the first that is not consumed there. */
@@ -330,8 +330,8 @@ stream_take_control (WsStream *self, const WsFrame *frame)
 
   self->control_us = MAX (self->control_us, now) + G_USEC_PER_SEC / CONTROL_PER_SECOND;
   if (self->control_us - now > CONTROL_BURST * G_USEC_PER_SEC / CONTROL_PER_SECOND) {
-    put_close (self, WS_CLOSE_POLICY, "too many control frames");
-    far_stream_die_soon (&self->head, "too many control frames");
+    put_close (self, WS_CLOSE_POLICY, "too many control frames (20 a second)");
+    far_stream_die_soon (&self->head, "too many control frames (20 a second)");
   } else if (frame->kind == WS_FRAME_PING && !self->close_out && (self->pending == NULL || self->pongs++ < PONGS_MAX)) {
     put_frame (self, WS_OPCODE_PONG, frame->data, frame->size);
   }

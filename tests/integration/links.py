@@ -256,7 +256,7 @@ class Links(unittest.TestCase):
         for answer, cause in ((b"HTTP/1.1 403 no\r\nContent-Length: %d\r\n\r\n" % len(body) + body, "the server says 403: come tomorrow"),
                               (b"HTTP/1.1 101 yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: bm8=\r\n\r\n",
                                "the answer is not that of a WebSocket server"),
-                              (b"HTTP/1.1 200 yes\r\nX: " + b"x" * 9000, "no good HTTP .a line is too long"),
+                              (b"HTTP/1.1 200 yes\r\nX: " + b"x" * 9000, "no good HTTP .a line is too long: 4096 bytes at most"),
                               (b"SSH-2.0-other\r\n\r\n", "no good HTTP .*right port"),
                               (b"HTTP/1.1 101", "no link to localhost:[0-9]*: connection lost")):
             with self.subTest(cause=cause):

@@ -61,6 +61,15 @@ stand_let_go (Stand *stand)
   run_pending ();
 }
 
+/* What is held has been given up by who asked. */
+static inline void
+stand_forget (Stand *stand)
+{
+  for (GList *link = stand->held; link != NULL; link = link->next)
+    far_verdict_free (((Held *) link->data)->verdict);
+  g_list_free_full (g_steal_pointer (&stand->held), g_free);
+}
+
 static inline void
 stand_check (gpointer self, const FarLogin *login, FarRequest *req)
 {

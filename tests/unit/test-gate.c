@@ -80,14 +80,14 @@ START_TEST (too_slow_and_too_much)
   ck_assert_int_eq (send (fd[0], much, 1, 0), 1);
   ck_assert_int_eq (recv (fd[1], much, 1, 0), 1);
   ck_assert (far_gate_over (pass, &cause));
-  ck_assert_str_eq (cause, "too many bytes before login");
+  ck_assert_str_eq (cause, "too many bytes before login (the limit is 48 KiB)");
   FarPass *silent = far_gate_enter (gate, -1, NULL, NULL);
   far_clock_advance (SECONDS (11));
   ck_assert (far_gate_over (silent, &cause));
-  ck_assert_str_eq (cause, "too slow");
+  ck_assert_str_eq (cause, "too slow (the limit is 10 s until the login)");
   far_gate_leave (silent);
   ck_assert (far_gate_over (pass, &cause)); /* who has a clock of its own asks for the bytes alone */
-  ck_assert_str_eq (cause, "too many bytes before login");
+  ck_assert_str_eq (cause, "too many bytes before login (the limit is 48 KiB)");
   far_gate_verified (pass);
   ck_assert (!far_gate_over (pass, &cause));
   far_gate_leave (pass);

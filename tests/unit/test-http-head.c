@@ -65,6 +65,7 @@ read_once (const char *bytes, gsize size, gsize from, gboolean answer)
     got.result = ws_head_read (copy, size, from, &limits, &head, &got.used, &got.status, &text, &final);
   ck_assert ((got.result == WS_HEAD_DONE) == (head != NULL));
   ck_assert ((got.result == WS_HEAD_REFUSED) == (text != NULL));
+  ck_assert_msg ((got.status != 414 && got.status != 431) || strstr (text, " at most") != NULL, "%s", text); /* a limit is told with its number */
   ck_assert (answer || final == (got.result == WS_HEAD_REFUSED));
   if (head != NULL)
     got.shown = show_head (head, got.status);

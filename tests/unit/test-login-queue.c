@@ -106,6 +106,67 @@ START_TEST (right_ones_at_once_all_come_in)
 }
 END_TEST
 
+/* How many of them were told so. */
+static guint
+told (Outcome *outcomes, guint n, const char *what)
+{
+  guint times = 0;
+
+  for (guint i = 0; i < n; i++)
+    times += outcomes[i].error != NULL && strstr (outcomes[i].error->message, what) != NULL;
+  return times;
+}
+
+static void
+outcomes_clear (Outcome *outcomes, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    outcome_clear (&outcomes[i]);
+}
+
+/* Each limit is told with its number (E20). */
+START_TEST (who_gets_no_turn_hears_the_limit)
+{
+  static Outcome outcomes[1600];
+  guint n = 300;
+
+  stands[0].holds = TRUE;
+  start_many (n, TRUE, "wrong", outcomes);
+  run_pending ();
+  ck_assert_uint_gt (told (outcomes, n, "busy: 256 logins from this address wait already"), 0);
+  for (; n < G_N_ELEMENTS (outcomes); n++) {
+    g_autofree char *from = g_strdup_printf ("203.0.113.%u", n % 200), *name = g_strdup_printf ("other%u", n);
+
+    start (name, "wrong", from, &outcomes[n]);
+  }
+  run_pending ();
+  ck_assert_uint_gt (told (outcomes, n, "busy: 1024 logins wait already"), 0);
+  far_clock_advance (LOGIN_WAIT_US + G_USEC_PER_SEC); /* those that are held are over by then */
+  run_pending ();
+  ck_assert_uint_gt (told (outcomes, n, "busy: this login has waited for 40 s, 8 are tried at once"), 0);
+  stand_forget (&stands[0]);
+  outcomes_clear (outcomes, n);
+}
+END_TEST
+
+START_TEST (who_is_not_tried_hears_the_limit)
+{
+  static Outcome outcomes[100], later[FAR_THROTTLE_TRIES + 1];
+
+  start_many (G_N_ELEMENTS (outcomes), FALSE, "wrong", outcomes);
+  for (guint i = 0; i < G_N_ELEMENTS (outcomes); i++)
+    wait_seconds (&outcomes[i], 200);
+  for (guint i = 0; i < G_N_ELEMENTS (later); i++) {
+    start ("alice", "wrong", "192.0.2.9", &later[i]);
+    wait_seconds (&later[i], 200);
+  }
+  ck_assert_uint_gt (told (outcomes, G_N_ELEMENTS (outcomes), "busy: 16 logins from this address wait already because others were refused"), 0);
+  ck_assert_uint_gt (told (later, G_N_ELEMENTS (later), "the limit is 10 for a name from one address, 30 for an address, 100 for its net"), 0);
+  outcomes_clear (outcomes, G_N_ELEMENTS (outcomes));
+  outcomes_clear (later, G_N_ELEMENTS (later));
+}
+END_TEST
+
 /* Three thousand tries of thirty addresses wait; the next one of another address has the next turn. */
 START_TEST (sources_take_turns)
 {
@@ -224,6 +285,8 @@ main (void)
   tcase_add_test (tc, a_right_key_comes_in_among_guesses);
   tcase_add_test (tc, a_hundred_guesses_at_once);
   tcase_add_loop_test (tc, right_ones_at_once_all_come_in, 0, 4);
+  tcase_add_test (tc, who_gets_no_turn_hears_the_limit);
+  tcase_add_test (tc, who_is_not_tried_hears_the_limit);
   tcase_add_test (tc, sources_take_turns);
   tcase_add_test (tc, who_has_gone_is_not_tried);
   tcase_add_test (tc, the_delay_is_the_same_for_right_and_wrong);

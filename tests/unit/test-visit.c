@@ -318,7 +318,7 @@ START_TEST (a_flood_before_login)
   ck_assert_int_eq (send (person, begin, sizeof begin - 1, MSG_NOSIGNAL), (int) sizeof begin - 1);
   ck_assert_int_eq (send (person, rest, 60000, MSG_NOSIGNAL), 60000);
   ck_assert (is_cut (person));
-  ck_assert_msg (strstr (ssh_log->str, "too many bytes before login") != NULL, "%s", ssh_log->str);
+  ck_assert_msg (strstr (ssh_log->str, "too many bytes before login (the limit is 48 KiB)") != NULL, "%s", ssh_log->str);
   close (person);
 }
 END_TEST
