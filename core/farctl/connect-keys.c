@@ -267,11 +267,18 @@ keys_way_to (const char *address)
   return text;
 }
 
+/* What the cloud saw of the terminal's link is not where people find it. */
+static const char *
+keys_told_host (const json_t *row)
+{
+  return g_strcmp0 (json_string_value (json_object_get (row, "z_from")), "link") == 0 ? NULL : json_string_value (json_object_get (row, "z"));
+}
+
 /* A cloud that does not say where its ports are found has them where it was asked; at its own machine, where whom they are for finds this machine. */
 static char *
 keys_port_host (const Connect *connect)
 {
-  const char *z = json_string_value (json_object_get (connect->row, "z")), *from = json_string_value (json_object_get (connect->row, "from"));
+  const char *z = keys_told_host (connect->row), *from = json_string_value (json_object_get (connect->row, "from"));
   g_autofree char *server = z == NULL && connect->ctl->server != NULL ? ctl_server_hostport (connect->ctl->server, NULL) : NULL;
   char *host = NULL;
   guint16 port;

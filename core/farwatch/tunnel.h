@@ -44,6 +44,7 @@ typedef struct {
   FarTunnelEventKind kind;
   const char *session;
   const char *cause, *from;
+  const char *here;               /* UP at the tunnel end: the address of this machine that the link has come to, without port; NULL: not known */
   guint times;                    /* REFUSED: so many are told at once; 0: one */
   guint64 bytes_up, bytes_down;   /* person → device, device → person; totals of the session */
   gint64 deadline_boot_us;        /* UP: as computed at this end */

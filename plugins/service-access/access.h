@@ -195,6 +195,7 @@ typedef struct _AccessSession {
   char *tunnel;              /* instance that carries it */
   FarInstance *tunnel_at;    /* the same, valid until its ENDED: a reload may have put another in its place */
   FarTunnel *ports;          /* NULL: nothing reserved */
+  char *link_to;             /* the address of the tunnel end that the terminal's link has come to; NULL: it has not */
   gboolean reserving;
   json_t *offer;             /* of this generation, NULL: being made */
   gboolean withhold;         /* the terminal holds this very offer */

@@ -69,6 +69,8 @@ static void
 tunnel_up (AccessSession *session, const FarTunnelEvent *event)
 {
   g_autoptr (GError) error = NULL;
+  g_free (session->link_to);
+  session->link_to = g_strdup (event->here);
   if (!session->opened_us) {
     far_deadline_set (&session->deadline, session->for_us);
     if (event->deadline_boot_us > 0)

@@ -29,7 +29,7 @@ static void
 session_free (AccessSession *session)
 {
   char *texts[] = { session->id, session->request, session->terminal, session->device, session->person, session->user, session->from, session->reason, session->trouble,
-                    session->tunnel, session->cause, session->ended_by, session->ticket, session->history };
+                    session->tunnel, session->link_to, session->cause, session->ended_by, session->ticket, session->history };
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_free (texts[i]);
   far_secret_free (session->login_box);

@@ -15,13 +15,23 @@ set_time (json_t *body, const char *key, gint64 wall_us)
   json_object_set_new (body, key, json_pack ("s?", text));
 }
 
+/* Where the ports are found: as the tunnel end's profile tells, else where the terminal's link has come to. That may be an address behind a router, so who
+ * dials Y takes rather the host by which they reach this node. */
+static void
+show_place (json_t *body, const AccessSession *session)
+{
+  const char *told = session->ports->y_host, *z = told ? told : session->link_to;
+  json_object_set_new (body, "z", json_pack ("s?", z));
+  json_object_set_new (body, "z_from", json_pack ("s?", told ? "profile" : z ? "link" : NULL));
+}
+
 static void
 show_ports (json_t *body, const AccessSession *session)
 {
   const FarTunnel *ports = session->ports;
   if (!ports)
     return;
-  json_object_set_new (body, "z", json_pack ("s?", ports->y_host));
+  show_place (body, session);
   json_object_set_new (body, "tunnel", json_pack ("s?", session->tunnel));
   if (session->entry == FAR_ENTRY_PORTS) {
     json_object_set_new (body, "x", json_integer (ports->x));

@@ -5,6 +5,8 @@
 
 #include "ssh.h"
 
+#include <sys/socket.h>
+
 typedef struct {
   Tunnel *tunnel;
   FarPump *pump;
@@ -148,7 +150,7 @@ maybe_ended (Tunnel *tunnel)
 typedef struct {
   Tunnel *tunnel;
   FarTunnelEvent event;
-  char *from;
+  char *from, *here;
 } Said;
 
 static void
@@ -156,9 +158,11 @@ said (gpointer data)
 {
   Said *post = data;
   post->event.from = post->from;
+  post->event.here = post->here;
   tunnel_tell (post->tunnel, &post->event);
   tunnel_unref (post->tunnel);
   g_free (post->from);
+  g_free (post->here);
   g_free (post);
 }
 
@@ -166,7 +170,7 @@ static void
 say (Tunnel *tunnel, const FarTunnelEvent *event, const char *from)
 {
   Said *post = g_new0 (Said, 1);
-  *post = (Said){ tunnel_ref (tunnel), *event, g_strdup (from) };
+  *post = (Said){ tunnel_ref (tunnel), *event, g_strdup (from), g_strdup (event->here) };
   far_home_post (far_home_main (), said, post);
 }
 
@@ -273,6 +277,15 @@ set_deadline (Tunnel *tunnel, gint64 deadline_us)
     tunnel->deadline = far_home_timer (tunnel->home, deadline_us, deadline_due, tunnel);
 }
 
+/* NULL: it is gone already. */
+static char *
+address_here (const Wire *wire)
+{
+  struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
+  socklen_t size = sizeof own;
+  return getsockname (wire->fd, (struct sockaddr *) &own, &size) == 0 ? far_address_text ((const struct sockaddr *) &own) : NULL;
+}
+
 void
 tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us)
 {
@@ -288,7 +301,8 @@ tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us)
   tunnel->wire = wire;
   if (tunnel->deadline_us == 0)
     set_deadline (tunnel, since_us + tunnel->length_us);
-  FarTunnelEvent event = { .kind = FAR_TUNNEL_UP, .deadline_boot_us = tunnel->deadline_us, .stock = stock };
+  g_autofree char *here = tunnel->ports != NULL ? address_here (wire) : NULL;
+  FarTunnelEvent event = { .kind = FAR_TUNNEL_UP, .deadline_boot_us = tunnel->deadline_us, .stock = stock, .here = here };
   say (tunnel, &event, NULL);
   if (tunnel->ports != NULL)
     ports_link_up (tunnel->ports);

@@ -101,6 +101,7 @@ class Here(FleetCase):
         self.start_fleet(change=lambda fleet: fleet.cloud.profile["transports"]["tunnels"].update({"listen": f"0.0.0.0:{fleet.ports['ssh']}", "y-listen": "0.0.0.0"}))
         row = self.connect("--address", "127.0.0.7")
         self.assertEqual((row["from"], row["host"]), ("127.0.0.7", "127.0.0.1"))
+        self.assertEqual((row["z"], row["z_from"]), ("127.0.0.1", "link"), "where the terminal's link has come to")
         self.assertEqual([self.hears(row["host"], row["y"], source) for source in ("127.0.0.7", "127.0.0.1")], [True, False])
         row = self.connect("--address", "127.88.0.0/16")
         self.assertEqual([self.hears(row["host"], row["y"], source) for source in ("127.88.1.1", "127.0.0.1")], [True, False])

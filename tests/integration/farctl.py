@@ -495,6 +495,14 @@ class Farctl(unittest.TestCase):
             door.close()
             os.unlink(door.path)
 
+    def test_where_the_terminal_comes_to_is_not_for_people(self):
+        """What the cloud sees of the terminal's link may be an address behind a router; a host that its profile tells is for everybody."""
+        for whence, host in (("link", "127.0.0.1"), ("profile", "192.0.2.9")):
+            door = self.door(Cloud(x=20001, y=20002, z="192.0.2.9", z_from=whence, **{"from": "127.0.0.1"}).answers())
+            self.assertEqual(self.run_ctl("connect", "t1", "--entry", "ports", "--", "echo", "{host}").stdout, host + "\n")
+            door.close()
+            os.unlink(door.path)
+
     def test_a_host_that_is_an_option(self):
         for host in ("-oProxyCommand=touch owned", "a;b", "$(id)"):
             door = self.door(Cloud(x=20001, y=20002, z=host).answers())

@@ -64,9 +64,9 @@ class StockTerminal(unittest.TestCase):
     def wait_offer(self, session):
         wait_until(lambda: self.fleet.session(session)["offer"] == "ready", 10, "an offer", every=0.02)
 
-    def dial(self, session, token=None):
+    def dial(self, session, token=None, words=()):
         """The terminal's owner does as `credential show` says, with `credential open` as askpass (or a token of before)."""
-        shown = self.farctl("credential", "show", session, "--keys", self.keys, "--to", f"127.0.0.1:{self.sshd.port}")
+        shown = self.farctl("credential", "show", session, "--keys", self.keys, "--to", f"127.0.0.1:{self.sshd.port}", *words)
         self.assertNotIn("token", json.dumps(shown))
         self.assertEqual(shown["terminal"], TERMINAL)
         script, command = os.path.join(self.fleet.folder, "askpass"), f"'{FARCTL}' --socket '{self.fleet.cloud.control}' credential open {session} --keys '{self.keys}'"
@@ -114,7 +114,7 @@ class StockTerminal(unittest.TestCase):
         self.fleet.ports_gone(row)
 
     def test_a_tunnel_end_on_all_addresses(self):
-        """It tells no host: the one that the terminal asked at is printed, or the one that was said, and none without either."""
+        """It tells no host: the one that the terminal asked at is printed, or the one that was said, and none without either; when its link has come, where to."""
         tunnels = self.fleet.cloud.profile["transports"]["tunnels"]
         tunnels.update({"listen": f"[::]:{self.fleet.ports['ssh']}", "y-listen": "::"})
         self.fleet.cloud.restart()
@@ -129,7 +129,11 @@ class StockTerminal(unittest.TestCase):
             self.assertEqual(shown["address"], f"127.0.0.1:{self.fleet.ports['ssh']}")
             self.assertRegex(shown["ssh"], r"-l plant-9 '?127\.0\.0\.1'?$")
             self.assertNotIn("::", shown["ssh"])
-        self.assertEqual(self.fleet.session(session)["deadline_at"], "one end", "before it is open as well")
+        row = self.fleet.session(session)
+        self.assertEqual((row["deadline_at"], row["z"], row["z_from"]), ("one end", None, None), "before it is open as well")
+        self.dial(session, words=("--host", "127.0.0.1"))
+        row = self.fleet.wait_session(session, "open", timeout=20)
+        self.assertEqual((row["z"], row["z_from"]), ("127.0.0.1", "link"))
 
     def show_from_far_away(self, *words):
         self.fleet.farctl_as("alice", "--ca", self.fleet.ca, "login", "alice", "--password-stdin", input=self.alice.password + "\n")
