@@ -7,6 +7,7 @@
 ##tests_fuzz_fuzz_NAME_LDFLAGS = $(FUZZ_LD)
 ##tests_fuzz_fuzz_NAME_LDADD = $(TEST_LINK)
 fuzz_programs = \
+	tests/fuzz/fuzz-backup \
 	tests/fuzz/fuzz-batch \
 	tests/fuzz/fuzz-control \
 	tests/fuzz/fuzz-message \
@@ -37,6 +38,12 @@ else
 FUZZ_CPP = $(TEST_CPP)
 check_PROGRAMS += $(fuzz_programs)
 endif
+
+tests_fuzz_fuzz_backup_SOURCES = tests/fuzz/fuzz-backup.c $(fuzz_main)
+tests_fuzz_fuzz_backup_CPPFLAGS = $(FUZZ_CPP)
+tests_fuzz_fuzz_backup_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_backup_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_backup_LDADD = $(TEST_LINK) -lsodium
 
 tests_fuzz_fuzz_batch_SOURCES = tests/fuzz/fuzz-batch.c $(fuzz_main)
 tests_fuzz_fuzz_batch_CPPFLAGS = $(FUZZ_CPP)
