@@ -55,7 +55,7 @@ class Front(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        faults = cls.cloud.stop()
+        faults = cls.cloud.stop(idle=True)
         shutil.rmtree(cls.dir)
         assert not faults, faults
 

@@ -11,6 +11,7 @@ import unittest
 import lab
 import tap
 from lab import profile, secrets
+from lab.idle import spinning
 from lab.wait import read_exactly
 
 
@@ -72,6 +73,19 @@ class Processes(unittest.TestCase):
         text = "\n".join(process.stop())
         self.assertIn("runtime error", text)
         self.assertIn("status 3", text)
+
+    def test_a_loop_is_a_fault(self):
+        """One that spins, one that sleeps, one that has just come to rest; with other loops beside it on each core."""
+        busy = "import time\nend = time.monotonic() + {}\nwhile time.monotonic() < end: pass\nprint('rests', flush=True)\ntime.sleep(60)"  # lint: allow sleep: it is stopped
+        spins, rests, late = self.run_python(busy.format(600)), self.run_python(busy.format(0)), self.run_python(busy.format(0.5))
+        others = [self.run_python(busy.format(600)) for _ in range(os.cpu_count())]
+        rests.wait_line("rests")
+        found = spinning([spins, rests, late], lasts=2)
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("of a core", found[0])
+        for process in (spins, rests, late, *others):
+            process.kill()
+        self.assertEqual(spinning([spins, None]), [], "it has ended")
 
     def test_secret_in_arguments_is_a_fault(self):
         word = secrets.new()

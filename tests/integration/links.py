@@ -103,7 +103,7 @@ class Links(unittest.TestCase):
         with open(path, "w", encoding="utf-8") as file:
             file.write(profile.text(what))
         process = Process([os.path.join(BUILD, "farwatchd"), "--profile", path], os.path.join(self.dir, f"{name}.log"), env=self.env, notify=True)
-        self.addCleanup(lambda: self.faults.extend(process.stop()))
+        self.addCleanup(lambda: self.faults.extend(process.stop(idle=True)))
         return process
 
     def server(self, **options):

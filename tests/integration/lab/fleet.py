@@ -6,6 +6,7 @@ import tempfile
 
 from lab import profile, secrets
 from lab.enrol import enrol_cloud, enrol_terminal
+from lab.idle import spinning
 from lab.node import Node, run_farctl
 from lab.wait import free_port, wait_until
 
@@ -156,7 +157,7 @@ class Fleet:
 
     def close(self):
         """Ends everything; returns the faults found, one line each."""
-        faults = []
+        faults = spinning([node.process for node in self.nodes.values()])
         for node in reversed(list(self.nodes.values())):
             faults += node.faults()
         for thing in reversed(self._closers):

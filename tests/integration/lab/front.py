@@ -60,7 +60,7 @@ class FrontCase(unittest.TestCase):
 
     @classmethod
     def _stop(cls, process):
-        faults = process.stop()
+        faults = process.stop(idle=process.notified)
         assert not faults, faults
 
     @classmethod

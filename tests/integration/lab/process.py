@@ -11,6 +11,7 @@ import threading
 import time
 
 from lab import secrets
+from lab.idle import spinning
 
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:|stack smashing|\bCRITICAL\b)")
 
@@ -44,6 +45,7 @@ class Process:
         self._news = threading.Condition()
         self._ended = False
         self.expect_end = False  # the test ends it by force: no complaint about its status
+        self.notified = notify  # one of our daemons
         self._notify = self._notify_socket(log) if notify else None
         environment = dict(os.environ, **(env or {}))
         if notify:
@@ -151,9 +153,10 @@ class Process:
         except ProcessLookupError:
             pass
 
-    def stop(self, timeout=20.0):
-        """Asks it to end; returns what is wrong with how it lived and ended, one line each."""
+    def stop(self, timeout=20.0, idle=False):
+        """Asks it to end; returns what is wrong with how it lived and ended, one line each. idle: it had nothing to do, and is looked at for a loop."""
         faults = secrets.search_arguments(self.pid) if self.running() else []
+        faults += spinning([self]) if idle else []
         if self.running():
             self.send(signal.SIGCONT)
             self.send(signal.SIGTERM)
