@@ -147,6 +147,9 @@ void access_devices_put (gpointer self, FarCall *call);
 void access_join_post (gpointer self, FarCall *call);
 /* revoke.c */
 void access_certificate_set (json_t *row, const char *certificate);
+/* From when on the node may have the next one, and when this one ends: as it says itself. An admin signs for a time of their choice, and the option
+ * `certificate` may have had another value then. */
+void access_certificate_life (Access *self, json_t *row, gint64 *due_us, gint64 *until_us);
 /* What ends with a node that is removed, or whose name another key takes. */
 typedef struct {
   char *terminal, *key;              /* key: its hash; NULL: another node has the same one */

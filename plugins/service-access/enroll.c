@@ -220,8 +220,9 @@ enrol_leave (Access *self, Enrol *enrol, const char *csr)
 static gboolean
 enrol_fresh (Access *self, AccessTerminal *known)
 {
-  gint64 issued = json_integer_value (json_object_get (known->row, "issued_us"));
-  return far_clock_wall_us () < issued + access_opts (self)->certificate / 3 * 2;
+  gint64 due_us, until_us;
+  access_certificate_life (self, known->row, &due_us, &until_us);
+  return far_clock_wall_us () < due_us;
 }
 
 /* A lost answer, fetched again by the same key. */

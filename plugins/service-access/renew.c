@@ -34,8 +34,9 @@ renewal_stored (Access *self, const GError *error, gpointer user)
 static gboolean
 renewal_is_due (Access *self, AccessTerminal *terminal)
 {
-  gint64 issued = json_integer_value (json_object_get (terminal->row, "issued_us"));
-  return far_clock_wall_us () >= issued + access_opts (self)->certificate / 3 * 2;
+  gint64 due_us, until_us;
+  access_certificate_life (self, terminal->row, &due_us, &until_us);
+  return far_clock_wall_us () >= due_us;
 }
 
 /* It was renewed, and that one is not the node's first: the node may have an older one still. */
@@ -51,8 +52,9 @@ renewal_fault (Access *self, AccessTerminal *terminal, const char *spki)
 {
   if (!terminal || g_strcmp0 (access_text (terminal->row, "spki"), spki) != 0)
     return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, _("no node is registered with this key: enrol it with a join token"));
-  gint64 issued = json_integer_value (json_object_get (terminal->row, "issued_us")), life = access_opts (self)->certificate;
-  if (far_clock_wall_us () > issued + life + ACCESS_RENEW_AFTER_EXPIRY)
+  gint64 due_us, until_us;
+  access_certificate_life (self, terminal->row, &due_us, &until_us);
+  if (far_clock_wall_us () > until_us + ACCESS_RENEW_AFTER_EXPIRY)
     return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, _("the certificate expired more than 90 days ago: enrol the node with a join token"));
   if (!renewal_is_due (self, terminal) && !renewal_was_made (self, terminal))
     return g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("too early: a certificate is renewed from two thirds of its life"));

@@ -27,6 +27,17 @@ access_certificate_set (json_t *row, const char *certificate)
   json_object_set_new (row, "issued_us", json_integer (far_clock_wall_us ()));
 }
 
+void
+access_certificate_life (Access *self, json_t *row, gint64 *due_us, gint64 *until_us)
+{
+  const char *pem = access_text (row, "certificate");
+  gint64 from_us = json_integer_value (json_object_get (row, "issued_us"));
+  *until_us = from_us + access_opts (self)->certificate;
+  if (pem)
+    far_trust_life (pem, &from_us, until_us, NULL);
+  *due_us = from_us + (*until_us - from_us) / 3 * 2;
+}
+
 /* Serial numbers of all certificates that were given to the node of this row. */
 static GStrv
 serials_of (const json_t *row)

@@ -184,6 +184,57 @@ START_TEST (test_admin)
 }
 END_TEST
 
+/* Signed as an admin does, for so many days. The certificate; caller frees. */
+static char *
+approve_days (const char *number, guint days)
+{
+  g_autofree char *ca = g_build_filename (cloud_folder (), "state", "ca", NULL), *resource = g_strdup_printf ("enrollments/%s", number);
+  Got got = ask_root ("GET", "enrollments", NULL);
+  json_t *row = json_array_get (json_object_get (got.body, "enrollments"), 0);
+  const char *node = text_of (row, "terminal");
+  char *certificate = far_trust_sign (ca, text_of (row, "csr"), node, NULL, FALSE, days, NULL);
+  json_t *statement = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", node, "box", text_of (row, "box"), "ssh", text_of (row, "ssh"), "spki",
+                                 text_of (row, "spki"), "authority", "admin");
+  statement = far_statement_sign (ca, statement, NULL);
+  ck_assert_uint_eq (ask_root ("POST", resource, json_pack ("{s:s, s:o}", "certificate", certificate, "statement", statement)).status, 200);
+  return certificate;
+}
+
+static guint
+enrol_by_new_token (const char *keys, const char *node, char **number, char **certificate)
+{
+  g_autofree char *token = new_token (node);
+  Got got = enrol (token, keys, node);
+  if (number)
+    *number = got.status == 202 ? g_strdup (text_of (got.body, "pending")) : NULL;
+  if (certificate)
+    *certificate = got.status == 200 ? g_strdup (text_of (got.body, "certificate")) : NULL;
+  return got.status;
+}
+
+/* How long a certificate is good says who signs it, not the option `certificate`: a node may ask for the next one from two thirds of what it has, and gets
+ * the old one before that. */
+START_TEST (what_an_admin_signed_for_a_time_is_signed_anew_in_time)
+{
+  const gint64 day = 24 * 3600 * SECOND;
+  g_autofree char *keys = new_keys ("a1"), *first = NULL, *again = NULL, *number = NULL, *next = NULL;
+  ck_assert_uint_eq (enrol_by_new_token (keys, "a1", &number, NULL), 202);
+  first = approve_days (number, 30);
+  far_clock_advance (19 * day);
+  ck_assert_uint_eq (enrol_by_new_token (keys, "a1", NULL, &again), 200);
+  ck_assert_str_eq (again, first);
+  far_clock_advance (2 * day);
+  g_clear_pointer (&number, g_free);
+  ck_assert_uint_eq (enrol_by_new_token (keys, "a1", &number, NULL), 202);
+  next = approve_days (number, 700);
+  ck_assert_str_ne (next, first);
+  far_clock_advance (400 * day);
+  g_clear_pointer (&again, g_free);
+  ck_assert_uint_eq (enrol_by_new_token (keys, "a1", NULL, &again), 200);
+  ck_assert_str_eq (again, next);
+}
+END_TEST
+
 #define WAITING 60
 
 /* More wait than one answer holds: every one of them can be read, and so approved or refused. */
@@ -225,6 +276,7 @@ main (void)
   tcase_set_timeout (admin, 60);
   tcase_add_checked_fixture (admin, set_up_admin, tear_down);
   tcase_add_test (admin, test_admin);
+  tcase_add_test (admin, what_an_admin_signed_for_a_time_is_signed_anew_in_time);
   tcase_add_test (admin, all_that_waits_is_shown);
   suite_add_tcase (suite, cases);
   suite_add_tcase (suite, admin);
