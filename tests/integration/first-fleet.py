@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """doc/first-fleet.md, doc/first-fleet-one.md and doc/authority-admin.md, command by command, with the profiles as they are installed (lab/guide.py says what
 is replaced). In the first the terminal stands behind NAT, in the second beside the cloud server."""
+import filecmp
+import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import lab
@@ -60,11 +64,14 @@ class Walk(unittest.TestCase):
         if command.endswith("farwatchd@terminal"):
             self.machines[where].processes["terminal"].wait_line("link to cloud is up", 20)
 
-    def walk(self, page):
-        for where, commands in blocks(page):
+    def step(self, where, command):
+        self.output[command] = self.machines[where].run(self.before(where, command), self.password(where, command))
+        self.after(where, command)
+
+    def walk(self, sections):
+        for where, commands in sections:
             for command in commands:
-                self.output[command] = self.machines[where].run(self.before(where, command), self.password(where, command))
-                self.after(where, command)
+                self.step(where, command)
 
     def said(self, words):
         return next(output for command, output in self.output.items() if words in command)
@@ -89,7 +96,7 @@ class FirstFleet(Walk):
         for place, netns in (("at the cloud server", self.net.cloud), ("at the terminal", self.net.terminal), ("at alice's desk", self.net.person)):
             self.machine(place, netns)
         self.device(self.net.terminal)
-        self.walk("doc/first-fleet.md")
+        self.walk(blocks("doc/first-fleet.md"))
         self.assert_reached()
         self.assertIn("running", self.said("farctl status"))
 
@@ -104,7 +111,7 @@ class OneMachine(Walk):
         self.machine("at the machine", self.net.cloud)
         self.machine("at alice's desk", self.net.person)
         self.device(self.net.cloud)
-        self.walk("doc/first-fleet-one.md")
+        self.walk(blocks("doc/first-fleet-one.md"))
         self.assert_reached()
         self.assertRegex(self.said("farctl status"), r"cloud")
         self.assertRegex(self.said("terminal.sock status"), r"plant-7")
@@ -116,6 +123,112 @@ class OneMachine(Walk):
             env = {key: value for key, value in os.environ.items() if key != "FARWATCH_SOCKET"}
             done = subprocess.run(command, env={**env, **lab.node.environment()}, capture_output=True, text=True, timeout=60)
             self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class AuthorityAdmin(Walk):
+    """`--wait` waits in a thread until the admin's machine has signed; NUMBER is what its list shows."""
+
+    PAGE = "doc/authority-admin.md"
+
+    def setUp(self):
+        super().setUp()
+        self.joining = None
+        for place, netns in (("at the cloud server", self.net.cloud), ("at the terminal", self.net.terminal), ("at the admin's machine", self.net.person)):
+            self.machine(place, netns).daemon_env = {"FARWATCH_TEST_CLOCK": "1"}
+        self.cloud, self.terminal, self.admin = self.machines.values()
+
+    def join(self, where, command):
+        said = []
+
+        def ask():
+            try:
+                said.append(self.machines[where].run(command, ""))
+            except AssertionError as error:
+                said.append(error)
+        self.joining = (threading.Thread(target=ask), said)
+        self.joining[0].start()
+
+    def joined(self):
+        thread, said = self.joining
+        thread.join(60)
+        self.assertEqual([type(text) for text in said], [str], said)
+        return said[0]
+
+    def pending(self):
+        return json.loads(self.cloud.run("farctl --json enroll list", ""))["enrollments"]
+
+    def before(self, where, command):
+        if "enroll list" in command:
+            lab.wait_until(lambda: self.pending() or self.joining[1], 20, "the request waits")
+            self.assertEqual(self.joining[1], [], "it joined without a signature, or not at all")
+        if "enroll token" in command:  # two thirds of the 90 days
+            self.cloud.run("farctl call POST clock '{\"advance_us\": 5270400000000}'", "")
+        return command.replace("NUMBER", self.pending()[0]["number"]) if "NUMBER" in command else command
+
+    def after(self, where, command):
+        super().after(where, command)
+        for name, sign, to in (("cloud.tar", "-cf cloud.tar", "at the cloud server"), ("plant-7.token", "> plant-7.token", "at the terminal"),
+                               ("cloud.crt", "cp authority/keys", "at the cloud server"), ("authority.tar", "-cf authority.tar", "at the admin's machine")):
+            if sign in command:
+                self.carry(f"home/{name}", where, to)
+
+    def step(self, where, command):
+        if "--wait" in command:
+            self.join(where, command)
+            return
+        super().step(where, command)
+        if "enroll approve" in command:
+            self.output[command] += self.joined()
+
+    def certificate(self, machine, path):
+        with open(f"{machine.folder}/{path}/node.crt", encoding="ascii") as file:
+            return subprocess.run(["openssl", "x509", "-noout", "-enddate", "-serial", "-ext", "subjectAltName"], input=file.read(), capture_output=True, text=True,
+                                  check=True).stdout
+
+    def days(self, machine, path):
+        """How long a certificate is good from now on."""
+        end = re.search(r"notAfter=(.*)", self.certificate(machine, path))[1]
+        return round((ssl.cert_time_to_seconds(end) - time.time()) / 86400)
+
+    def shown(self):
+        """The serial number that the listener of people shows."""
+        done = subprocess.run(["ip", "netns", "exec", self.net.person, "openssl", "s_client", "-connect", f"{lab.Nat.CLOUD}:443"], input="", capture_output=True, text=True)
+        return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=done.stdout, capture_output=True, text=True, check=True).stdout
+
+    def test_from_the_first_day(self):
+        terminal, own, state = "var/lib/farwatch/terminal/keys", "var/lib/farwatch/keys", f"{self.cloud.folder}/var/lib/farwatch"
+        sections = blocks(self.PAGE)
+        renewal = next(i for i, (_, commands) in enumerate(sections) if "enroll token" in commands[0])
+        self.walk(sections[:renewal])
+        first = self.certificate(self.cloud, own)
+        self.assertEqual((self.days(self.terminal, terminal), self.days(self.cloud, own)), (90, 825))
+        self.assertIn("authority: admin", self.cloud.run("cat /etc/farwatch/cloud-server.yaml", ""))
+        self.assertRegex(self.cloud.run("farctl terminals", ""), r"plant-7 +yes")
+        self.walk([section for section in sections[renewal:] if "later" not in section[0]])
+        self.assertEqual(self.days(self.terminal, terminal), 180)
+        self.assertFalse(os.path.exists(f"{state}/ca/ca.key"))
+        fresh = self.certificate(self.cloud, own)
+        self.assertNotEqual(fresh, first)
+        self.assertEqual(re.search("Subject Alt.*", fresh, re.S)[0], re.search("Subject Alt.*", first, re.S)[0])
+        lab.wait_until(lambda: self.shown() in fresh, 90, "the listener shows the new certificate")
+
+    def test_the_key_is_carried_away(self):
+        """A fleet of doc/first-fleet.md, whose cloud server then gives its authority away: the terminal stays, a new one waits."""
+        self.machines["at alice's desk"] = self.admin
+        self.walk([("at the cloud server", commands) for where, commands in blocks("doc/first-fleet.md") if where == "at the cloud server"][:2])
+        self.walk([(where, commands) for where, commands in blocks("doc/first-fleet.md") if where == "at the terminal"][:1])
+        self.walk([(where.removesuffix(", later"), commands) for where, commands in blocks(self.PAGE) if "later" in where])
+        roots = [f"{self.cloud.folder}/var/lib/farwatch/ca/ca.crt", f"{self.admin.folder}/home/authority/ca/ca.crt"]
+        self.assertTrue(filecmp.cmp(*roots, shallow=False), "another authority was made")
+        self.assertFalse(os.path.exists(f"{self.cloud.folder}/var/lib/farwatch/ca/ca.key"))
+        self.assertEqual(os.stat(f"{self.admin.folder}/home/authority/ca/ca.key").st_mode & 0o777, 0o600)
+        lab.wait_until(lambda: re.search(r"plant-7 +yes", self.cloud.run("farctl terminals", "")), 60, "the terminal is there again")
+        self.cloud.run("farctl enroll token other > other.token", "")
+        self.carry("home/other.token", "at the cloud server", "at the terminal")
+        self.terminal.run("sed -e 's/plant-7/other/; s#farwatch/terminal #farwatch/other #' /etc/farwatch/terminal.yaml > other.yaml", "")
+        self.assertIn("plant-7", self.terminal.run("cat /etc/farwatch/terminal.yaml", ""))
+        self.assertRegex(self.terminal.run("farctl enroll --profile other.yaml --server cloud.example:8443 < other.token", ""), r"\w{6}")
+        self.assertEqual([row["terminal"] for row in self.pending()], ["other"])
 
 
 if __name__ == "__main__":

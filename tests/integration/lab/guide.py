@@ -25,8 +25,8 @@ class Machine:
 
     def __init__(self, folder, netns):
         self.folder, self.netns, self.processes = folder, netns, {}
-        self.faults = []
-        for name in ("etc/farwatch", "var/lib", "home"):
+        self.faults, self.daemon_env = [], {}
+        for name in ("etc/farwatch", "var/lib/farwatch", "home"):  # as systemd-tmpfiles does
             os.makedirs(f"{folder}/{name}")
         shutil.copytree(os.path.join(SOURCE, "etc/profiles"), f"{folder}/usr/share/farwatch/profiles", copy_function=self.install)
         self.env = {**os.environ, **environment(False), "HOME": f"{folder}/home",
@@ -62,7 +62,7 @@ class Machine:
         if verb == "restart":
             self.faults += self.processes.pop(name).stop()
         self.processes[name] = Process([DAEMON, "--profile", f"{self.folder}/etc/farwatch/{name}.yaml"], f"{self.folder}/{name}.log",
-                                       env=environment(False), netns=self.netns, notify=True)
+                                       env={**environment(False), **self.daemon_env}, netns=self.netns, notify=True)
         self.processes[name].wait_notice("^READY=1", 30)
         return ""
 
