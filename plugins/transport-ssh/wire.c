@@ -135,20 +135,19 @@ wire_post (Wire *wire, WireFunc func, gpointer data, GDestroyNotify free_data)
 
 /* ---- end ---- */
 
+/* ssh_disconnect() is not called: from libssh 0.10 on it forgets a descriptor that was given to a client's session, and leaves it open; before that it
+ * closed it. ssh_free() closes what the session still holds in every version, and a goodbye is heard by nobody once the connection is shut. */
 static void
-close_session (Wire *wire, gboolean at_once)
+close_session (Wire *wire)
 {
   struct linger linger = { 1, 0 };
-  if (at_once) {
-    setsockopt (wire->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    shutdown (wire->fd, SHUT_RDWR); /* libssh may still want to say goodbye: nobody hears it */
-  }
+  setsockopt (wire->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+  shutdown (wire->fd, SHUT_RDWR);
   if (wire->event != NULL) {
     ssh_event_remove_session (wire->event, wire->session);
     ssh_event_free (wire->event);
   }
   gboolean left = !wire->begun && ssh_get_fd (wire->session) < 0; /* a client's session takes its descriptor when it connects */
-  ssh_disconnect (wire->session);
   ssh_free (wire->session);
   wire->session = NULL;
   if (left)
@@ -173,7 +172,7 @@ wire_end (Wire *wire)
   wire->dead = TRUE;
   wire_unsettle (wire);
   channels_die (wire, cause);
-  close_session (wire, TRUE);
+  close_session (wire);
   if (wire->ops->dead != NULL)
     wire->ops->dead (wire, cause, wire->user);
   wire_unref (wire);

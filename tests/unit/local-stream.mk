@@ -75,6 +75,12 @@ tests_unit_test_tunnel_dial_CFLAGS = $(TEST_CC)
 tests_unit_test_tunnel_dial_LDFLAGS = $(TEST_LD)
 tests_unit_test_tunnel_dial_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-tunnel-ends
+tests_unit_test_tunnel_ends_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_tunnel_ends_CFLAGS = $(TEST_CC)
+tests_unit_test_tunnel_ends_LDFLAGS = $(TEST_LD)
+tests_unit_test_tunnel_ends_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-visit
 tests_unit_test_visit_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_visit_CFLAGS = $(TEST_CC)
