@@ -10,7 +10,8 @@
 #define NONCES 32
 #define NONCE_LENGTH 24
 #define WORD_MAX 64
-#define USES 128 /* then it is over, and another goes out */
+#define WORN 64  /* uses; then another goes out, and this one still serves those who hold it already */
+#define USES 512 /* then it is over */
 #define GOOD_FOR_US (G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC)
 
 typedef struct {
@@ -43,7 +44,7 @@ gboolean
 agent_nonce_good (Agent *self)
 {
   AgentNonce *newest = g_queue_peek_tail (&self->nonces);
-  return newest && far_clock_boottime_us () < newest->given_us + GOOD_FOR_US / 2;
+  return newest && g_hash_table_size (newest->used) < WORN && far_clock_boottime_us () < newest->given_us + GOOD_FOR_US / 2;
 }
 
 static GList *

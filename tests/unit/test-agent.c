@@ -391,19 +391,37 @@ START_TEST (test_askers)
 }
 END_TEST
 
-/* What was used is remembered, and the memory has an end: then the nonce itself is over, and another goes out. */
+/* Another nonce goes out long before the one given is over: whoever was handed the old one while the new one was under way still gets in. */
+START_TEST (test_nonce_handed_over)
+{
+  g_autofree char *nonce = agent_nonce_new (&agent), *late = g_strconcat (nonce, ".late", NULL);
+  guint uses = 0;
+  for (; agent_nonce_good (&agent) && uses < 5000; uses++) {
+    g_autofree char *one = g_strdup_printf ("%s.%u", nonce, uses);
+    ck_assert_msg (agent_nonce_spend (&agent, one), "use %u", uses);
+  }
+  ck_assert_uint_lt (uses, 5000);
+  agent.nonce_told = TRUE;
+  polls = 0;
+  const char *why = try_login (login_box (late));
+  ck_assert_msg (!why || !strstr (why, "login box"), "%s", why);
+  ck_assert_uint_gt (polls, 0);
+}
+END_TEST
+
+/* What was used is remembered, and the memory has an end: then the nonce itself is over. */
 START_TEST (test_nonce_wears_out)
 {
   g_autofree char *nonce = agent_nonce_new (&agent), *first = g_strconcat (nonce, ".0", NULL);
   guint good = 0;
   agent.nonce_told = TRUE;
   polls = 0;
-  for (guint i = 0; i < 500; i++) {
+  for (guint i = 0; i < 2000; i++) {
     g_autofree char *one = g_strdup_printf ("%s.%u", nonce, i);
     good += agent_nonce_spend (&agent, one);
   }
   ck_assert_uint_ge (good, 64);
-  ck_assert_uint_lt (good, 500);
+  ck_assert_uint_lt (good, 2000);
   ck_assert (!agent_nonce_spend (&agent, first));
   login_refused (login_box (first), "nonce");
   ck_assert_uint_gt (polls, 0);
@@ -449,6 +467,7 @@ main (void)
   tcase_add_loop_test (cases, test_box, 0, N_BOXES);
   tcase_add_test (cases, test_replayed);
   tcase_add_test (cases, test_askers);
+  tcase_add_test (cases, test_nonce_handed_over);
   tcase_add_test (cases, test_nonce_wears_out);
   tcase_add_test (cases, test_nonce_ages);
   tcase_add_test (cases, test_no_box);
