@@ -33,18 +33,21 @@ struct _WsClient {
   gint64 base_us, cap_us;
   gint64 up_us;        /* since when; 0: not up */
   FarRequest *dialling;
-  struct _Try *try;    /* NULL: none is under way */
+  struct _Try *try;    /* the one that is waited for; NULL: none is under way */
+  GPtrArray *all;      /* every Try that is under way, with those that are not waited for any longer */
   FarHomeTimer *timer;
+  gboolean waiting;    /* the timer is set */
   FarHomeTimer *patience; /* of the try that is under way, in a hurry */
   FarNetworkWatch *network;
   guint tries;         /* in this hurry */
   gboolean hurry, again, stopping;
 };
 
-/* One try, from the connection to the link; it outlives a client that stops. */
+/* One try, from the connection to the link; it outlives a client that stops. [main], with its error written at home before. */
 typedef struct _Try {
   struct _WsClient *client; /* NULL: stopped */
   WsHub *hub;
+  WsUpgrade *upgrade;
   char *where;
   GError *error;
 } Try;
@@ -56,20 +59,30 @@ wait_for (struct _WsClient *client, gint64 most_us)
 {
   gint64 wait = MAX (most_us, 10) / 10 + (gint64) far_random_u32 ((guint32) MIN (most_us / 1000 + 1, G_MAXUINT32)) * 900;
 
+  client->waiting = TRUE;
   if (client->timer == NULL)
     client->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + wait, connect_now, client);
   else
     far_home_timer_set (client->timer, far_clock_boottime_us () + wait);
 }
 
-static void
-come_back (struct _WsClient *client)
+/* Did the link that is lost, if there was one, hold? */
+static gboolean
+was_steady (struct _WsClient *client)
 {
   gboolean steady = client->up_us > 0 && far_clock_boottime_us () - client->up_us >= STEADY_US;
 
   client->up_us = 0;
   if (steady)
     client->cap_us = client->base_us;
+  return steady;
+}
+
+static void
+come_back (struct _WsClient *client)
+{
+  gboolean steady = was_steady (client);
+
   wait_for (client, client->hurry ? MIN (client->cap_us, HURRY_US) : client->cap_us);
   if (!steady && !client->hurry)
     client->cap_us = MIN (client->cap_us * 2, client->base_us * GROWS_TO);
@@ -90,8 +103,6 @@ let_go (struct _WsClient *client)
 {
   g_autoptr (FarRequest) dialling = client->dialling != NULL ? far_request_ref (client->dialling) : NULL;
 
-  if (client->try != NULL)
-    client->try->client = NULL;
   client->try = NULL;
   client->again = TRUE; /* what the cancelled one says is no failure */
   if (dialling != NULL)
@@ -152,6 +163,7 @@ static void
 try_free (Try *try)
 {
   ws_hub_unref (try->hub);
+  ws_upgrade_unref (try->upgrade);
   g_clear_error (&try->error);
   g_free (try->where);
   g_free (try);
@@ -164,11 +176,12 @@ tried (gpointer data)
   struct _WsClient *client = try->client;
 
   if (client != NULL) {
-    client->try = NULL;
-    if (try->error != NULL)
-      failed (client, try->error->message);
-    else
-      client->up_us = far_clock_boottime_us ();
+    g_ptr_array_remove_fast (client->all, try);
+    if (client->try == try) {
+      client->try = NULL;
+      if (try->error != NULL)
+        failed (client, try->error->message);
+    }
   }
   try_free (try);
 }
@@ -228,7 +241,8 @@ client_connected (FarRequest *req, gpointer data)
   try->client = client;
   try->hub = ws_hub_ref (client->node->hub);
   try->where = g_strdup (client->url.host);
-  ws_upgrade (client->tls, client->home, fd, &client->url, "farwatch", client_upgraded, try);
+  g_ptr_array_add (client->all, try);
+  try->upgrade = ws_upgrade (client->tls, client->home, fd, &client->url, "farwatch", client_upgraded, try);
 }
 
 static void
@@ -238,6 +252,7 @@ connect_now (gpointer data)
   g_autoptr (GError) error = NULL;
   gboolean changed;
 
+  client->waiting = FALSE;
   if (client->dialling != NULL || client->try != NULL || is_up (client))
     return;
   if (!far_tls_refresh (client->tls, &changed, &error))
@@ -249,11 +264,36 @@ connect_now (gpointer data)
 
 /* ---- for node.c ---- */
 
+static void
+cancel_all (struct _WsClient *client)
+{
+  for (guint i = 0; i < client->all->len; i++)
+    ws_upgrade_cancel (((Try *) client->all->pdata[i])->upgrade);
+}
+
+/* A second link would take the place of this one, here and at the server: nothing else is tried any more. */
+void
+ws_client_up (Node *self)
+{
+  struct _WsClient *client = self->client;
+
+  client->up_us = far_clock_boottime_us ();
+  client->waiting = FALSE;
+  g_clear_pointer (&client->timer, far_home_timer_free);
+  let_go (client);
+  cancel_all (client);
+}
+
+/* Where the next try is under way or due already, as when a link that was cut has ended at last, this loss was counted then. */
 void
 ws_client_down (Node *self)
 {
-  if (self->client != NULL && self->client->try == NULL)
-    come_back (self->client);
+  struct _WsClient *client = self->client;
+
+  if (client->dialling == NULL && client->try == NULL && !client->waiting)
+    come_back (client);
+  else
+    was_steady (client);
 }
 
 void
@@ -299,6 +339,7 @@ ws_client_new (Node *self, const NodeOptions *options, GError **error)
 
   self->client = client;
   client->node = self;
+  client->all = g_ptr_array_new ();
   client->home = far_home_pick ();
   client->base_us = client->cap_us = options->reconnect_us;
   if (!ws_url_parse (options->connect, "/link", &client->url, error))
@@ -322,8 +363,10 @@ ws_client_free (Node *self)
     return;
   client->stopping = TRUE;
   dialling = client->dialling == NULL ? NULL : far_request_ref (client->dialling);
-  if (client->try != NULL)
-    client->try->client = NULL;
+  for (guint i = 0; i < client->all->len; i++)
+    ((Try *) client->all->pdata[i])->client = NULL;
+  cancel_all (client);
+  g_ptr_array_unref (client->all);
   if (dialling != NULL)
     far_request_cancel (dialling); /* delivers: connected() sees a client that is still whole */
   g_clear_pointer (&client->dialling, far_request_unref);

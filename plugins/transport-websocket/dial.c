@@ -53,7 +53,7 @@ dial_connected (FarRequest *req, gpointer user)
     dial_free (dial);
     return;
   }
-  ws_upgrade (dial->tls, far_home_pick (), far_dial_take (req), &dial->url, protocol, dial_upgraded, dial);
+  ws_upgrade_unref (ws_upgrade (dial->tls, far_home_pick (), far_dial_take (req), &dial->url, protocol, dial_upgraded, dial));
 }
 
 void

@@ -63,6 +63,8 @@ node_up (gpointer data, WsLink *link)
   if (old != NULL)
     peer_replace (self, old);
   g_hash_table_insert (self->peers, g_strdup (peer), link);
+  if (self->client != NULL)
+    ws_client_up (self);
   far_log (self->at, G_LOG_LEVEL_INFO, "link to %s is up, %s", link->peer, link->conn->from);
   far_peer_changed (self->at, peer, TRUE, link->conn->from);
 }

@@ -29,5 +29,6 @@ typedef struct {
 gboolean ws_client_new (Node *self, const NodeOptions *options, GError **error);
 void ws_client_free (Node *self);
 void ws_client_reload (Node *self, const NodeOptions *options);
-void ws_client_down (Node *self); /* the link is lost */
+void ws_client_up (Node *self);   /* a link counts */
+void ws_client_down (Node *self); /* it is lost, or one that never counted */
 void ws_client_hurry (Node *self, gboolean hurry);

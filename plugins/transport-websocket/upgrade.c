@@ -5,6 +5,7 @@
 #include "upgrade.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
@@ -15,10 +16,12 @@
 #define HEAD_MAX 8192
 #define BODY_MAX 4096 /* of a refusal, for its text */
 
-typedef struct {
+struct _WsUpgrade {
+  gint refs;           /* the work's, and who may cancel it */
+  gboolean over;       /* done has run */
   FarTls *tls;
   FarHome *home;
-  int fd;
+  int fd;              /* -1: the stream's */
   char *host_header, *host, *path, *protocol, *key;
   FarStream *stream;
   FarHomeTimer *timer;
@@ -29,16 +32,15 @@ typedef struct {
   gint64 told_us;      /* wall time of the server, as it was when the answer came; 0: not told */
   WsUpgraded done;
   gpointer user;
-} Upgrade;
+};
 
-static void
-upgrade_free (Upgrade *self)
+typedef WsUpgrade Upgrade;
+
+void
+ws_upgrade_unref (WsUpgrade *self)
 {
-  far_home_timer_free (self->timer);
-  if (self->stream != NULL) {
-    far_stream_take (self->stream, NULL, NULL);
-    far_stream_free (self->stream);
-  }
+  if (self == NULL || !g_atomic_int_dec_and_test (&self->refs))
+    return;
   far_tls_unref (self->tls);
   g_byte_array_unref (self->in);
   g_free (self->host_header);
@@ -51,12 +53,27 @@ upgrade_free (Upgrade *self)
 }
 
 static void
+upgrade_over (Upgrade *self)
+{
+  self->over = TRUE;
+  g_clear_pointer (&self->timer, far_home_timer_free);
+  if (self->stream != NULL) {
+    far_stream_take (self->stream, NULL, NULL);
+    far_stream_free (g_steal_pointer (&self->stream));
+  }
+  if (self->fd >= 0)
+    close (self->fd);
+  self->fd = -1;
+  ws_upgrade_unref (self);
+}
+
+static void
 upgrade_fail (Upgrade *self, FarErrorCode code, const char *text)
 {
   g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, (int) code, text);
 
   self->done (NULL, NULL, 0, error, self->user);
-  upgrade_free (self);
+  upgrade_over (self);
 }
 
 static void
@@ -111,7 +128,7 @@ upgrade_succeed (Upgrade *self)
 
   far_stream_take (stream, NULL, NULL);
   self->done (stream, self->node, self->told_us, NULL, self->user);
-  upgrade_free (self);
+  upgrade_over (self);
 }
 
 /* The answer was half the time on its way that question and answer took. */
@@ -226,12 +243,33 @@ upgrade_begin (gpointer data)
 {
   Upgrade *self = data;
 
-  self->timer = far_home_timer (self->home, far_clock_boottime_us () + WS_UPGRADE_SECONDS * (gint64) G_USEC_PER_SEC, upgrade_late, self);
-  self->stream = far_stream_tls_new (self->tls, far_stream_fd_new (self->home, self->fd), self->host);
-  far_tls_shake (self->stream, upgrade_shaken, self);
+  if (!self->over) {
+    self->timer = far_home_timer (self->home, far_clock_boottime_us () + WS_UPGRADE_SECONDS * (gint64) G_USEC_PER_SEC, upgrade_late, self);
+    self->stream = far_stream_tls_new (self->tls, far_stream_fd_new (self->home, self->fd), self->host);
+    self->fd = -1;
+    far_tls_shake (self->stream, upgrade_shaken, self);
+  }
+  ws_upgrade_unref (self);
+}
+
+static void
+upgrade_cancelled (gpointer data)
+{
+  Upgrade *self = data;
+
+  if (!self->over)
+    upgrade_fail (self, FAR_ERROR_UNAVAILABLE, _("cancelled"));
+  ws_upgrade_unref (self);
 }
 
 void
+ws_upgrade_cancel (WsUpgrade *self)
+{
+  g_atomic_int_inc (&self->refs);
+  far_home_post (self->home, upgrade_cancelled, self);
+}
+
+WsUpgrade *
 ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *protocol, WsUpgraded done, gpointer user)
 {
   Upgrade *self = g_new0 (Upgrade, 1);
@@ -239,6 +277,7 @@ ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *pr
 
   for (guint i = 0; i < G_N_ELEMENTS (word); i++)
     word[i] = far_random_u32 (G_MAXUINT32);
+  self->refs = 3; /* the work's, its beginning's and the caller's */
   self->tls = far_tls_ref (tls);
   self->home = home;
   self->fd = fd;
@@ -251,4 +290,5 @@ ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *pr
   self->done = done;
   self->user = user;
   far_home_post (home, upgrade_begin, self);
+  return self;
 }

@@ -50,6 +50,15 @@ tests_unit_test_endpoint_tcp_LDFLAGS = $(TEST_LD)
 tests_unit_test_endpoint_tcp_LDADD = $(TEST_LINK)
 tests_unit_test_endpoint_tcp_SOURCES = tests/unit/test-endpoint-tcp.c $(NODE_HELP)
 
+if PLUGIN_TRANSPORT_WEBSOCKET
+check_PROGRAMS += tests/unit/test-ws-client
+tests_unit_test_ws_client_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_ws_client_CFLAGS = $(TEST_CC)
+tests_unit_test_ws_client_LDFLAGS = $(TEST_LD)
+tests_unit_test_ws_client_LDADD = $(TEST_LINK)
+tests_unit_test_ws_client_SOURCES = tests/unit/test-ws-client.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h $(NODE_HELP)
+endif
+
 HTTP_HEAD = plugins/transport-websocket/http-form.c plugins/transport-websocket/http-form.h \
 	plugins/transport-websocket/http-head.c plugins/transport-websocket/http-head.h \
 	plugins/transport-websocket/http-other.c plugins/transport-websocket/http-other.h \
