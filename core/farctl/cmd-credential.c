@@ -21,13 +21,15 @@ int
 ctl_credential_keys (Ctl *ctl, int argc, char **argv)
 {
   g_autofree char *box = NULL;
+  CtlOwner owner;
   GError *error = NULL;
 
   if (!ctl_words (ctl, &argc, &argv, 1, 1))
     return ctl->status;
-  if (g_mkdir_with_parents (argv[1], 0700) != 0)
-    return ctl_fail_new (ctl, FAR_ERROR_CONFIG, _("cannot make the folder %s"), argv[1]);
-  if (!far_trust_keys_create (argv[1], &error) || (box = far_trust_box_public (argv[1], &error)) == NULL)
+  if (ctl_enter (argv[1], 0700, &owner, &error) && far_trust_keys_create (argv[1], &error))
+    box = far_trust_box_public (argv[1], &error);
+  ctl_become_self ();
+  if (box == NULL)
     return ctl_fail (ctl, error);
   return ctl_done (ctl, json_pack ("{s:s, s:s}", "box", box, "keys", argv[1]), "%s", box);
 }

@@ -9,7 +9,6 @@
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <farwatch/clock.h>
@@ -27,6 +26,8 @@
 
 typedef struct {
   char *node, *state, *keys, *ca;
+  char *old_keys;  /* the node's keys so far, which those in `keys` replace when a certificate is there for them; NULL: none */
+  CtlOwner owner;  /* of the state folder, who does what is done in it */
 } EnrollNode;
 
 static void
@@ -36,6 +37,7 @@ enroll_node_clear (EnrollNode *at)
   g_free (at->state);
   g_free (at->keys);
   g_free (at->ca);
+  g_free (at->old_keys);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (EnrollNode, enroll_node_clear)
 
@@ -60,52 +62,14 @@ enroll_profile (Ctl *ctl, const char *path, EnrollNode *to)
 }
 
 static gboolean
-enroll_dirs (const EnrollNode *at, GError **error)
+enroll_enter (EnrollNode *at, GError **error)
 {
-  if (g_mkdir_with_parents (at->state, 0750) == 0 && g_mkdir_with_parents (at->keys, 0700) == 0)
+  if (!ctl_enter (at->state, 0750, &at->owner, error))
+    return FALSE;
+  if (g_mkdir_with_parents (at->keys, 0700) == 0)
     return TRUE;
   g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s cannot be made: %s"), at->keys, g_strerror (errno));
   return FALSE;
-}
-
-static void
-enroll_chown (const char *path, uid_t uid, gid_t gid)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  if (lchown (path, uid, gid) != 0)
-    ctl_say (_("warning: %s stays with its owner: %s"), path, g_strerror (errno));
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *inner = g_build_filename (path, name, NULL);
-
-    if (lchown (inner, uid, gid) != 0)
-      ctl_say (_("warning: %s stays with its owner: %s"), inner, g_strerror (errno));
-  }
-}
-
-/* Of the state folder; where that was just made, of the one it is in. */
-static gboolean
-enroll_owner (const EnrollNode *at, struct stat *owner)
-{
-  g_autofree char *parent = g_path_get_dirname (at->state);
-
-  if (stat (at->state, owner) == 0 && owner->st_uid != 0)
-    return TRUE;
-  return stat (parent, owner) == 0 && owner->st_uid != 0 && lchown (at->state, owner->st_uid, owner->st_gid) == 0;
-}
-
-/* Made by root for a daemon that is not root: what is below its folder belongs to it. */
-static void
-enroll_give (const EnrollNode *at)
-{
-  struct stat owner;
-
-  if (geteuid () != 0 || !enroll_owner (at, &owner))
-    return;
-  enroll_chown (at->keys, owner.st_uid, owner.st_gid);
-  if (g_file_test (at->ca, G_FILE_TEST_IS_DIR))
-    enroll_chown (at->ca, owner.st_uid, owner.st_gid);
 }
 
 static gboolean
@@ -139,7 +103,7 @@ ca_own_certificate (const EnrollNode *at, char **names, GError **error)
 {
   g_autofree char *csr = NULL, *certificate = NULL, *ca_path = g_build_filename (at->ca, "ca.crt", NULL), *ca = NULL;
 
-  if (!enroll_dirs (at, error) || !far_trust_keys_create (at->keys, error))
+  if (!far_trust_keys_create (at->keys, error))
     return FALSE;
   csr = far_trust_csr (at->keys, at->node, error);
   certificate = csr != NULL ? far_trust_sign (at->ca, csr, at->node, (const char *const *) names, TRUE, SERVER_DAYS, error) : NULL;
@@ -170,18 +134,30 @@ ca_done (Ctl *ctl, const char *dir)
 }
 
 static int
-ca_server (Ctl *ctl, const EnrollNode *at, const char *fleet, GStrv *names)
+ca_server (Ctl *ctl, EnrollNode *at, const char *fleet, GStrv *names)
 {
   g_autofree char *before = enroll_place_certificate (at->keys);
-  gboolean told = *names != NULL;
+  gboolean told = *names != NULL, good;
   GError *error = NULL;
 
-  if (!enroll_place_server (at->state, at->keys, at->ca, at->node, names, &error) || !ca_create (at->ca, fleet, &error) ||
-      !ca_own_certificate (at, *names, &error))
+  good = enroll_place_server (at->state, at->keys, at->ca, at->node, names, &error) && enroll_enter (at, &error) && ca_create (at->ca, fleet, &error) &&
+         ca_own_certificate (at, *names, &error);
+  ctl_become_self ();
+  if (!good)
     return ctl_fail (ctl, error);
   ca_say (at, *names, before != NULL, !told);
-  enroll_give (at);
   return ca_done (ctl, at->ca);
+}
+
+static int
+ca_alone (Ctl *ctl, const char *dir, const char *fleet)
+{
+  CtlOwner owner;
+  GError *error = NULL;
+  gboolean good = ctl_enter (dir, 0700, &owner, &error) && ca_create (dir, fleet, &error);
+
+  ctl_become_self ();
+  return good ? ca_done (ctl, dir) : ctl_fail (ctl, error);
 }
 
 int
@@ -197,14 +173,13 @@ ctl_ca_init (Ctl *ctl, int argc, char **argv)
     { "fleet", 0, 0, G_OPTION_ARG_STRING, &fleet, N_ ("name of the fleet"), N_ ("NAME") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
-  GError *error = NULL;
 
   if (!ctl_args (ctl, entries, &argc, &argv, 0, 0))
     return ctl->status;
   if ((profile == NULL) == (dir == NULL))
     return ctl_usage (ctl, "%s", _("say --profile FILE or --dir DIR"));
   if (dir != NULL)
-    return ca_create (dir, fleet != NULL ? fleet : "farwatch", &error) ? ca_done (ctl, dir) : ctl_fail (ctl, error);
+    return ca_alone (ctl, dir, fleet != NULL ? fleet : "farwatch");
   if (!enroll_profile (ctl, profile, &at))
     return ctl->status;
   return ca_server (ctl, &at, fleet != NULL ? fleet : at.node, &names);
@@ -225,14 +200,23 @@ enroll_fleet (const char *token, GError **error)
 }
 
 static json_t *
-enroll_body (const EnrollNode *at, const char *token, GError **error)
+enroll_request (const EnrollNode *at, const char *token, GError **error)
 {
   g_autofree char *csr = NULL, *box = NULL, *ssh = NULL;
 
-  if (!enroll_dirs (at, error) || !far_trust_keys_create (at->keys, error) || (csr = far_trust_csr (at->keys, at->node, error)) == NULL ||
+  if (!far_trust_keys_create (at->keys, error) || (csr = far_trust_csr (at->keys, at->node, error)) == NULL ||
       (box = far_trust_box_public (at->keys, error)) == NULL || (ssh = far_trust_ssh_public (at->keys, error)) == NULL)
     return NULL;
   return json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", at->node, "token", token, "csr", csr, "box", box, "ssh", ssh);
+}
+
+static json_t *
+enroll_body (EnrollNode *at, const char *token, GError **error)
+{
+  json_t *body = enroll_enter (at, error) ? enroll_request (at, token, error) : NULL;
+
+  ctl_become_self ();
+  return body;
 }
 
 /* What came must be the fleet of the token, and for our key and name. */
@@ -289,6 +273,36 @@ enroll_take (const EnrollNode *at, const char *fleet, json_t *answer, GError **e
   return FALSE;
 }
 
+/* The keys so far are good until the new ones have all they need. */
+static gboolean
+enroll_swap (const EnrollNode *at, GError **error)
+{
+  g_autofree char *aside = NULL;
+
+  if (at->old_keys == NULL)
+    return TRUE;
+  if (!enroll_place_swap (at->keys, at->old_keys, &aside, error))
+    return FALSE;
+  ctl_say (_("the keys so far are in %s now"), aside);
+  return TRUE;
+}
+
+static gboolean
+enroll_taken (const EnrollNode *at, const char *fleet, json_t *answer, GError **error)
+{
+  gboolean good = ctl_become (at->owner.uid, at->owner.gid, error) && enroll_take (at, fleet, answer, error) && enroll_swap (at, error);
+
+  ctl_become_self ();
+  return good;
+}
+
+static int
+enroll_done (Ctl *ctl, const EnrollNode *at)
+{
+  return ctl_done (ctl, json_pack ("{s:s, s:s}", "node", at->node, "keys", at->old_keys != NULL ? at->old_keys : at->keys),
+                   _("%s has joined the fleet; start farwatchd"), at->node);
+}
+
 /* One try. NULL: error, or *pending has the number that waits for approval. */
 static json_t *
 enroll_ask (Ctl *ctl, const char *fleet, json_t *body, char **pending, GError **error)
@@ -327,12 +341,10 @@ enroll_run (Ctl *ctl, const EnrollNode *at, const char *fleet, json_t *body, gin
     json_t *answer = enroll_ask (ctl, fleet, body, &pending, &error);
 
     if (answer != NULL) {
-      gboolean good = enroll_take (at, fleet, answer, &error);
+      gboolean good = enroll_taken (at, fleet, answer, &error);
 
       json_decref (answer);
-      enroll_give (at);
-      return good ? ctl_done (ctl, json_pack ("{s:s, s:s}", "node", at->node, "keys", at->keys), _("%s has joined the fleet; start farwatchd"), at->node)
-                  : ctl_fail (ctl, error);
+      return good ? enroll_done (ctl, at) : ctl_fail (ctl, error);
     }
     if (error != NULL)
       return ctl_fail (ctl, error);
@@ -343,16 +355,18 @@ enroll_run (Ctl *ctl, const EnrollNode *at, const char *fleet, json_t *body, gin
   }
 }
 
-static gboolean
-enroll_aside (const EnrollNode *at, GError **error)
+/* Keys that are a node's are good until others have a certificate: these are made beside them, and stay there while an approval is awaited. */
+static void
+enroll_beside (EnrollNode *at)
 {
-  g_autofree char *aside = NULL;
+  g_autofree char *certificate = enroll_place_certificate (at->keys);
 
-  if (!enroll_place_new_keys (at->keys, &aside, error))
-    return FALSE;
-  if (aside != NULL)
-    ctl_say (_("the keys so far are in %s now"), aside);
-  return TRUE;
+  if (certificate == NULL)
+    return;
+  at->old_keys = at->keys;
+  at->keys = g_strconcat (at->old_keys, ".new", NULL);
+  if (g_file_test (at->keys, G_FILE_TEST_EXISTS))
+    ctl_say (_("the new keys of an earlier try are used: %s; remove it to begin with others"), at->keys);
 }
 
 int
@@ -364,7 +378,7 @@ ctl_enroll (Ctl *ctl, int argc, char **argv)
   const GOptionEntry entries[] = {
     { "profile", 0, 0, G_OPTION_ARG_FILENAME, &profile, N_ ("this node's profile"), N_ ("FILE") },
     { "wait", 0, 0, G_OPTION_ARG_STRING, &wait_text, N_ ("wait so long for an approval"), N_ ("TIME") },
-    { "new-keys", 0, 0, G_OPTION_ARG_NONE, &new_keys, N_ ("put the node's keys aside and make new ones"), NULL },
+    { "new-keys", 0, 0, G_OPTION_ARG_NONE, &new_keys, N_ ("make new keys; those so far are put aside once the cloud has taken the new ones"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   GError *error = NULL;
@@ -385,8 +399,8 @@ ctl_enroll (Ctl *ctl, int argc, char **argv)
     return ctl_fail (ctl, error);
   token = ctl_secret (!isatty (STDIN_FILENO), _("join token"), FALSE, &error);
   fleet = token != NULL ? enroll_fleet (token, &error) : NULL;
-  if (fleet != NULL && new_keys && !enroll_aside (&at, &error))
-    g_clear_pointer (&fleet, g_free);
+  if (fleet != NULL && new_keys)
+    enroll_beside (&at);
   body = fleet != NULL ? enroll_body (&at, token, &error) : NULL;
   far_secret_free (token);
   if (body == NULL)

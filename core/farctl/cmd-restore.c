@@ -31,8 +31,7 @@ typedef struct {
   json_t *head;
   char *was;            /* the state directory that the node had */
   char *fresh, *aside;  /* STATE/.restore, STATE/before-restore-TIME */
-  uid_t uid;            /* of STATE's owner, who does what is done in it; 0: root, or who runs this */
-  gid_t gid;
+  CtlOwner owner;       /* of STATE, who does what is done in it; 0: root, or who runs this */
   GPtrArray *parts;     /* Part: the profile, then its drop-ins */
   GPtrArray *states, *profiles;  /* Moved: what has changed its place, below STATE and beside the profile */
   int lock;
@@ -234,34 +233,12 @@ take_state (Restore *restore, GError **error)
   return TRUE;
 }
 
-/* Whose the folder is does what is done in it: so root follows nothing that was laid there. */
-static gboolean
-become_owner (Restore *restore, const char *folder, GError **error)
-{
-  struct stat at;
-
-  if (stat (folder, &at) != 0)
-    return failed (error, _("cannot read"), folder);
-  if (geteuid () != 0)
-    return TRUE;
-  restore->uid = at.st_uid;
-  restore->gid = at.st_gid;
-  return ctl_become (at.st_uid, at.st_gid, error);
-}
-
-/* On an empty machine it belongs to the owner of the folder it is in, as with farctl enroll. */
+/* Whose the folder is does what is done in it: so root follows nothing that was laid there. On an empty machine it belongs to the owner of the folder it
+ * is in, as with farctl enroll. */
 static gboolean
 enter_state (Restore *restore, GError **error)
 {
-  g_autofree char *parent = g_path_get_dirname (restore->state);
-
-  if (g_file_test (restore->state, G_FILE_TEST_EXISTS))
-    return become_owner (restore, restore->state, error);
-  if (g_mkdir_with_parents (parent, 0755) != 0)
-    return failed (error, _("cannot make"), parent);
-  if (!become_owner (restore, parent, error))
-    return FALSE;
-  return g_mkdir (restore->state, 0700) == 0 || failed (error, _("cannot make"), restore->state);
+  return ctl_enter (restore->state, 0700, &restore->owner, error);
 }
 
 static gboolean
@@ -469,7 +446,7 @@ part_fill (const Restore *restore, const Part *part, int fd, const char *path, G
     done += (gsize) n;
   }
   /* The daemon's user must be able to read it, by the group or as its owner. */
-  if (geteuid () == 0 && restore->uid != 0 && fchown (fd, part->mode & 044 ? 0 : restore->uid, restore->gid) != 0)
+  if (geteuid () == 0 && restore->owner.uid != 0 && fchown (fd, part->mode & 044 ? 0 : restore->owner.uid, restore->owner.gid) != 0)
     return failed (error, _("cannot write"), path);
   return (fchmod (fd, part->mode) == 0 && fsync (fd) == 0) || failed (error, _("cannot write"), path);
 }
@@ -543,7 +520,7 @@ static gboolean
 take_both (Restore *restore, const char *fresh, const char *stamp, GError **error)
 {
   g_autofree char *fresh_parts = g_strconcat (fresh, ".d", NULL), *parts = g_strconcat (restore->profile, ".d", NULL);
-  gboolean good = profile_stage (restore, fresh, fresh_parts, error) && ctl_become (restore->uid, restore->gid, error);
+  gboolean good = profile_stage (restore, fresh, fresh_parts, error) && ctl_become (restore->owner.uid, restore->owner.gid, error);
 
   if (good) {
     good = take_state_place (restore, error);
@@ -552,7 +529,7 @@ take_both (Restore *restore, const char *fresh, const char *stamp, GError **erro
   if (good && (!profile_swap (restore, fresh, restore->profile, stamp, error) || !profile_swap (restore, fresh_parts, parts, stamp, error))) {
     good = FALSE;
     move_back (restore->profiles);
-    if (ctl_become (restore->uid, restore->gid, NULL)) {
+    if (ctl_become (restore->owner.uid, restore->owner.gid, NULL)) {
       move_back (restore->states);
       g_rmdir (restore->aside);
     }
@@ -577,7 +554,7 @@ take_place (Restore *restore, GError **error)
   good = take_both (restore, fresh, stamp, error);
   if (good)
     sync ();
-  return ctl_become (restore->uid, restore->gid, good ? error : NULL) && good;
+  return ctl_become (restore->owner.uid, restore->owner.gid, good ? error : NULL) && good;
 }
 
 /* As the owner of STATE. */
@@ -680,15 +657,6 @@ begin_store (Ctl *ctl, const char *state, const char *store)
   return CTL_OK;
 }
 
-/* The notes are taken away by whose they are. */
-static gboolean
-begin_become (const char *state, GError **error)
-{
-  struct stat at;
-
-  return stat (state, &at) == 0 ? ctl_become (at.st_uid, at.st_gid, error) : failed (error, _("cannot read"), state);
-}
-
 /* The profile is only asked where the state is. */
 static int
 begin_empty (Ctl *ctl, const Restore *restore, const char *only)
@@ -698,6 +666,7 @@ begin_empty (Ctl *ctl, const Restore *restore, const char *only)
   g_autofree char *text = far_faults_text (faults);
   g_auto (GStrv) stores = NULL;
   GError *error = NULL;
+  CtlOwner owner;
   int status = CTL_OK;
 
   if (only != NULL && !ctl_name_ok (only, &error))
@@ -706,7 +675,7 @@ begin_empty (Ctl *ctl, const Restore *restore, const char *only)
     fputs (text, stderr);
     return CTL_PROFILE;
   }
-  if (!begin_become (profile->node->state, &error))
+  if (!ctl_become_owner (profile->node->state, &owner, &error)) /* the notes are taken away by whose they are */
     return ctl_fail (ctl, error);
   stores = only != NULL ? g_strsplit (only, " ", 1) : far_damage_stores (profile->node->state);
   for (guint i = 0; stores[i] != NULL && status == CTL_OK; i++)

@@ -61,6 +61,14 @@ int ctl_unknown (int argc, char **argv); /* says what is wrong with it, and what
 /* From root to the user of a daemon, as long as ctl_become_self() is not called; nothing for who is not root, and for uid 0. Supplementary groups are dropped for good. */
 gboolean ctl_become (uid_t uid, gid_t gid, GError **error);
 void ctl_become_self (void);
+typedef struct {
+  uid_t uid;
+  gid_t gid;
+} CtlOwner;
+/* From root to whose a folder is; where it is root's and the way to it leads through somebody's folder or link, to them: they decide where it leads. */
+gboolean ctl_become_owner (const char *folder, CtlOwner *owner, GError **error);
+/* The same, and the folder is made where it is not there yet: by whose the folder is in which it will be. */
+gboolean ctl_enter (const char *folder, int mode, CtlOwner *owner, GError **error);
 
 /* ---- path.c: names and resources ---- */
 /* ("terminals", "t1", NULL) → "terminals/t1", which the caller frees; NULL and error when a word is no name. */

@@ -5,7 +5,9 @@
 #include "enroll-place.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <farwatch/clock.h>
@@ -65,15 +67,25 @@ enroll_place_takes (const char *keys, const char *certificate, GError **error)
 
 /* ---- new keys ---- */
 
-/* Only keys that have been a node: asked once more while an approval is awaited, the new ones stay. */
-gboolean
-enroll_place_new_keys (const char *keys, char **aside, GError **error)
+/* They change places in one step; where the file system cannot do that, in two. */
+static gboolean
+place_exchange (const char *fresh, const char *keys, const char *aside)
 {
-  g_autofree char *certificate = far_trust_path (keys, "node.crt"), *to = g_strdup_printf ("%s.%" G_GINT64_FORMAT, keys, far_clock_wall_us () / G_USEC_PER_SEC);
-
-  if (!g_file_test (certificate, G_FILE_TEST_EXISTS))
+  if (g_rename (fresh, aside) != 0)
+    return FALSE;
+  if (renameat2 (AT_FDCWD, aside, AT_FDCWD, keys, RENAME_EXCHANGE) == 0)
     return TRUE;
-  if (g_rename (keys, to) != 0) {
+  if ((errno != EINVAL && errno != ENOSYS) || g_rename (aside, fresh) != 0)
+    return FALSE;
+  return g_rename (keys, aside) == 0 && g_rename (fresh, keys) == 0;
+}
+
+gboolean
+enroll_place_swap (const char *fresh, const char *keys, char **aside, GError **error)
+{
+  g_autofree char *to = g_strdup_printf ("%s.%" G_GINT64_FORMAT, keys, far_clock_wall_us () / G_USEC_PER_SEC);
+
+  if (!place_exchange (fresh, keys, to)) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s cannot be put aside as %s: %s"), keys, to, g_strerror (errno));
     return FALSE;
   }

@@ -9,7 +9,7 @@ char *enroll_place_certificate (const char *keys);
 gboolean enroll_place_check (const char *state, const char *keys, const char *node, gboolean new_keys, GError **error);
 /* Refuses a terminal's certificate in the place of a server's. */
 gboolean enroll_place_takes (const char *keys, const char *certificate, GError **error);
-/* Puts keys that have a certificate aside; *aside: where they are now, NULL if there were none. Caller frees. */
-gboolean enroll_place_new_keys (const char *keys, char **aside, GError **error);
+/* The folder `fresh` becomes `keys`, and what was there goes aside; *aside: where that is now. Caller frees. */
+gboolean enroll_place_swap (const char *fresh, const char *keys, char **aside, GError **error);
 /* The same for the server an authority makes a certificate for; *names NULL: set to those of the certificate there is, if any. */
 gboolean enroll_place_server (const char *state, const char *keys, const char *ca, const char *node, GStrv *names, GError **error);

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import ssl
+import unittest
 
 import lab
 import tap
@@ -108,6 +109,84 @@ class Enrolment(FleetCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         node.start()
         self.fleet.wait_connected("t1")
+
+    def test_new_keys_come_when_the_token_is_taken(self):
+        """A token that is not accepted, a cloud that is not there: the node that works stays as it is, to the last file."""
+        node = self.fleet.terminal
+        lab.enrol.enrol_terminal(self.fleet, node)
+        keys = os.path.join(node.state, "keys")
+        before = {name: read(keys, name) for name in os.listdir(keys)}
+        good = self.token("t1", "--replace")
+        first, fleet, _ = good.split(".")
+        server = f"{self.fleet.host}:{self.fleet.ports['nodes']}"
+        for token, at in ((f"{first}.{fleet}.{'x' * 32}", server), (good, f"{self.fleet.host}:1"), (f"{first}.{'0' * 64}.{'x' * 32}", server), ("word", server)):
+            done = node.farctl("enroll", "--profile", node.profile_path, "--server", at, "--new-keys", input=token + "\n", check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual({name: read(keys, name) for name in os.listdir(keys)}, before)
+            self.assertEqual([name for name in os.listdir(node.state) if name.startswith("keys.1")], [])
+        node.start()
+        self.fleet.wait_connected("t1")
+        node.stop()
+        done = node.farctl("enroll", "--profile", node.profile_path, "--server", server, "--new-keys", input=good + "\n", check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        aside = [name for name in os.listdir(node.state) if name.startswith("keys.")]
+        self.assertEqual(len(aside), 1, aside)
+        self.assertIn(aside[0], done.stderr)
+        self.assertEqual({name: read(node.state, aside[0], name) for name in os.listdir(os.path.join(node.state, aside[0]))}, before)
+        self.assertNotEqual(read(keys, "node.key"), before["node.key"])
+        node.start()
+        self.fleet.wait_connected("t1")
+
+    # ---- whose the files are ----
+
+    @unittest.skipIf(os.geteuid() != 0, "another user's folder needs root")
+    def test_in_another_users_folder_root_is_that_user(self):
+        """What root makes there is the user's; a link that the user has laid there leads root nowhere, and no file of root's is given away."""
+        node, cloud = self.fleet.terminal, self.fleet.cloud
+        os.chmod(self.fleet.folder, 0o755)
+        victim = os.path.join(self.fleet.folder, "victim")
+        os.mkdir(victim, 0o700)
+        with open(os.path.join(victim, "secret"), "w", encoding="utf-8") as file:
+            file.write("kept")
+
+        def theirs(name):
+            folder = os.path.join(self.fleet.folder, name)
+            os.mkdir(folder)
+            os.chown(folder, 65534, 65534)
+            return folder
+
+        def init(state, *more):
+            path = os.path.join(self.fleet.folder, "other.yaml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(f"farwatch: 1\nnode: {{id: other, state: {state}}}\n")
+            return cloud.farctl("ca", "init", "--profile", path, *more, check=False)
+
+        def assert_theirs(folder):
+            for at, folders, files in os.walk(folder):
+                for name in [at, *(os.path.join(at, name) for name in folders + files)]:
+                    self.assertEqual(os.lstat(name).st_uid, 65534, name)
+        made = theirs("made")
+        for state in (made, os.path.join(made, "new")):
+            self.assertEqual(self.enroll(node, "t1", state).returncode, 0)
+            self.assertTrue(os.path.exists(os.path.join(state, "keys", "node.crt")))
+        self.assertEqual(init(os.path.join(made, "cloud")).returncode, 0)
+        self.assertEqual(cloud.farctl("ca", "init", "--dir", os.path.join(made, "ca"), check=False).returncode, 0)
+        self.assertEqual(cloud.farctl("credential", "keys", os.path.join(made, "box"), check=False).returncode, 0)
+        assert_theirs(made)
+        links = {what: theirs(what) for what in ("keys", "ca", "hard", "dir")}
+        for what in ("keys", "ca", "dir"):
+            os.symlink(victim, os.path.join(links[what], what))
+        self.assertNotEqual(self.enroll(node, "t1", links["keys"]).returncode, 0)
+        self.assertNotEqual(init(links["ca"]).returncode, 0)
+        for words in (("ca", "init", "--dir"), ("credential", "keys")):
+            self.assertNotEqual(cloud.farctl(*words, os.path.join(links["dir"], "dir"), check=False).returncode, 0)
+        self.assertNotEqual(self.enroll(node, "t1", os.path.join(links["dir"], "dir")).returncode, 0)
+        os.mkdir(os.path.join(links["hard"], "keys"))
+        os.chown(os.path.join(links["hard"], "keys"), 65534, 65534)
+        os.link(os.path.join(victim, "secret"), os.path.join(links["hard"], "keys", "more"))
+        self.assertEqual(self.enroll(node, "t1", links["hard"]).returncode, 0)
+        self.assertEqual(os.listdir(victim), ["secret"])
+        self.assertEqual(os.stat(os.path.join(victim, "secret")).st_uid, 0)
 
     def test_the_doctor_knows_whose_certificate_it_is(self):
         cloud, node = self.fleet.cloud, self.fleet.terminal
