@@ -82,7 +82,7 @@ door_hops_ok (const FarMessage *request, GError **error)
 static gboolean
 door_too_large (gsize size, gsize max, GError **error)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("the body has %" G_GSIZE_FORMAT " bytes, %" G_GSIZE_FORMAT " are taken at most: send it in parts"), size, max);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("the body has %zu bytes, %zu are taken at most: send it in parts"), size, max);
   return FALSE;
 }
 

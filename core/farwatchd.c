@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <glib-unix.h>
-#include <locale.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,6 +22,7 @@
 #include "peer.h"
 #include "ready.h"
 #include "right.h"
+#include "speech.h"
 #include "stall.h"
 #include "trim.h"
 
@@ -220,14 +220,15 @@ main (int argc, char **argv)
   g_auto (Arguments) arguments = { 0 };
   g_autoptr (FarProfile) profile = NULL;
 
-  setlocale (LC_ALL, "");
-  bindtextdomain (FAR_GETTEXT_DOMAIN, FAR_LOCALE_DIR);
+  far_locale_of_person ();
   if (!parse_arguments (argc, argv, &arguments))
     return EXIT_BAD;
   if (arguments.version) {
     g_print ("farwatchd %s\n", far_version ());
     return EXIT_GOOD;
   }
+  if (!arguments.check)
+    far_locale_of_daemon ();
   profile = load_profile (&arguments);
   if (profile == NULL)
     return EXIT_PROFILE;

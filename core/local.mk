@@ -186,6 +186,8 @@ libfarwatch_la_SOURCES = \
 	core/sensor.c \
 	core/series.c \
 	core/session.c \
+	core/speech.c \
+	core/speech.h \
 	core/stall.c \
 	core/stall.h \
 	core/statement.c \
@@ -242,6 +244,7 @@ farctl_LDADD = libfarwatch.la $(CORE_LIBS)
 farctl_SOURCES = \
 	core/farctl/args.c \
 	core/farctl/become.c \
+	core/farctl/catalogue.c \
 	core/farctl/cmd-backup.c \
 	core/farctl/cmd-credential.c \
 	core/farctl/cmd-doctor.c \
@@ -273,6 +276,8 @@ farctl_SOURCES = \
 	core/farctl/secret.c \
 	core/farctl/table.c \
 	core/farctl/tickets.c \
-	core/farctl/times.c
+	core/farctl/times.c \
+	core/farctl/words.c \
+	core/farctl/words.h
 
 pkgconfig_DATA += core/farwatch.pc

@@ -3,6 +3,7 @@
 
 #include "router.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <farwatch/i18n.h>
@@ -32,7 +33,7 @@ schema_string (const FarField *field, json_t *value, GError **error)
     return schema_bad (error, field->name, _("must be a text"));
   if ((gint64) json_string_length (value) <= max)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' is too long: %" G_GINT64_FORMAT " bytes at most"), field->name, max);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' is too long: %" PRId64 " bytes at most"), field->name, max);
   return FALSE;
 }
 
@@ -45,7 +46,7 @@ schema_int (const FarField *field, json_t *value, GError **error)
     return schema_bad (error, field->name, _("must not be negative"));
   if (field->max == 0 || json_integer_value (value) <= field->max)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' is too large: %" G_GINT64_FORMAT " at most"), field->name, field->max);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' is too large: %" PRId64 " at most"), field->name, field->max);
   return FALSE;
 }
 

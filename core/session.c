@@ -23,13 +23,13 @@ static const struct {
   [FAR_SESSION_EV_DENY] = { "deny", "xxRRRRRR" },
   [FAR_SESSION_EV_OFFERED] = { "offered", "RRoDDDRR" },
   [FAR_SESSION_EV_TUNNEL_UP] = { "tunnel up", "RROORORR" },
-  [FAR_SESSION_EV_LINK_LOST] = { "link lost", "DDDprDDD" },
-  [FAR_SESSION_EV_CLOSE_ASKED] = { "close asked", "xxccccDR" },
-  [FAR_SESSION_EV_DEADLINE] = { "deadline", "xxccccDD" },
-  [FAR_SESSION_EV_TUNNEL_ENDED] = { "tunnel ended", "DDxxxxxD" },
+  [FAR_SESSION_EV_LINK_LOST] = { N_ ("link lost"), "DDDprDDD" },
+  [FAR_SESSION_EV_CLOSE_ASKED] = { N_ ("close asked"), "xxccccDR" },
+  [FAR_SESSION_EV_DEADLINE] = { N_ ("deadline"), "xxccccDD" },
+  [FAR_SESSION_EV_TUNNEL_ENDED] = { N_ ("tunnel ended"), "DDxxxxxD" },
   [FAR_SESSION_EV_REPORTED] = { "reported", "RRcccccD" },
-  [FAR_SESSION_EV_FAILED] = { "failed", "xxccccDD" },
-  [FAR_SESSION_EV_RESTART] = { "restart", "xxxxxxxD" },
+  [FAR_SESSION_EV_FAILED] = { N_ ("failed"), "xxccccDD" },
+  [FAR_SESSION_EV_RESTART] = { N_ ("restart"), "xxxxxxxD" },
 };
 
 static const struct {

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "ctl.h"
+#include "words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,10 +26,10 @@ doctor_print (json_t *findings)
 {
   for (gsize i = 0; i < json_array_size (findings); i++) {
     json_t *finding = json_array_get (findings, i);
-    const char *next = json_string_value (json_object_get (finding, "next"));
+    const char *next = ctl_translated (json_string_value (json_object_get (finding, "next")));
 
     ctl_print (stdout, "%-5s %-14s %s%s%s\n", json_string_value (json_object_get (finding, "level")), json_string_value (json_object_get (finding, "what")),
-               json_string_value (json_object_get (finding, "text")), next != NULL ? "; " : "", next != NULL ? next : "");
+               ctl_translated (json_string_value (json_object_get (finding, "text"))), next != NULL ? "; " : "", next != NULL ? next : "");
   }
 }
 

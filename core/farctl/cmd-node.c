@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "ctl.h"
+#include "words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,7 @@ status_missing (json_t *missing)
 {
   for (gsize i = 0; i < json_array_size (missing); i++) {
     json_t *one = json_array_get (missing, i);
-    const char *path = json_string_value (json_object_get (one, "path")), *cause = json_string_value (json_object_get (one, "cause"));
+    const char *path = json_string_value (json_object_get (one, "path")), *cause = ctl_translated (json_string_value (json_object_get (one, "cause")));
 
     ctl_print (stdout, _("missing: %s: %s\n"), path != NULL ? path : "-", cause != NULL ? cause : "-");
   }
@@ -29,7 +30,7 @@ status_refused (json_t *refused)
   if (json_object_size (refused) > 0)
     printf (_("\nrefused since the start:\n"));
   json_object_foreach (refused, what, number)
-    ctl_print (stdout, "  %" JSON_INTEGER_FORMAT " %s\n", json_integer_value (number), what);
+    ctl_print (stdout, "  %" JSON_INTEGER_FORMAT " %s\n", json_integer_value (number), ctl_translated (what));
 }
 
 int
@@ -39,7 +40,7 @@ ctl_status (Ctl *ctl, int argc, char **argv)
                                     { N_ ("version"), "version", CTL_TEXT }, { N_ ("profile"), "profile", CTL_TEXT }, { N_ ("up"), "uptime_s", CTL_SECONDS },
                                     { NULL, NULL, 0 } };
   static const CtlColumn columns[] = { { N_ ("INSTANCE"), "path", CTL_TEXT }, { N_ ("TYPE"), "type", CTL_TEXT }, { N_ ("STATE"), "state", CTL_TEXT },
-                                       { N_ ("CAUSE"), "cause", CTL_TEXT }, { NULL, NULL, 0 } };
+                                       { N_ ("CAUSE"), "cause", CTL_WORDS }, { NULL, NULL, 0 } };
   GError *error = NULL;
   json_t *status;
 
@@ -65,7 +66,7 @@ int
 ctl_plugins (Ctl *ctl, int argc, char **argv)
 {
   static const CtlColumn columns[] = { { N_ ("PLUGIN"), "name", CTL_TEXT }, { N_ ("STATE"), "state", CTL_TEXT }, { N_ ("TYPES"), "types", CTL_LIST },
-                                       { N_ ("CAUSE"), "cause", CTL_TEXT }, { NULL, NULL, 0 } };
+                                       { N_ ("CAUSE"), "cause", CTL_WORDS }, { NULL, NULL, 0 } };
   GError *error = NULL;
   json_t *list;
 
@@ -109,11 +110,11 @@ describe_print (json_t *type)
 {
   static const CtlColumn columns[] = { { N_ ("OPTION"), "name", CTL_TEXT },          { N_ ("TYPE"), "type", CTL_TEXT },
                                        { N_ ("REQUIRED"), "required", CTL_YESNO },   { N_ ("DEFAULT"), "default", CTL_TEXT },
-                                       { N_ ("RELOAD"), "reloadable", CTL_YESNO },   { N_ ("WHAT"), "summary", CTL_TEXT },
+                                       { N_ ("RELOAD"), "reloadable", CTL_YESNO },   { N_ ("WHAT"), "summary", CTL_WORDS },
                                        { NULL, NULL, 0 } };
 
   ctl_print (stdout, "%s %s: %s\n\n", json_string_value (json_object_get (type, "kind")), json_string_value (json_object_get (type, "type")),
-             json_string_value (json_object_get (type, "summary")));
+             ctl_translated (json_string_value (json_object_get (type, "summary"))));
   ctl_table (json_object_get (type, "options"), columns, _("it has no options"));
 }
 
@@ -174,13 +175,13 @@ static int
 reload_refused (Ctl *ctl, FarMessage *answer, GError *error)
 {
   json_t *body = far_message_json (answer, NULL);
-  const char *faults = json_string_value (json_object_get (body, "faults"));
+  const char *faults = ctl_translated (json_string_value (json_object_get (body, "faults")));
 
   if (ctl->json)
     ctl_json (body);
   if (faults != NULL)
     ctl_print (stderr, "%s", faults);
-  ctl_print (stderr, "farctl: %s\n", error->message);
+  ctl_print (stderr, "farctl: %s\n", ctl_translated (error->message));
   g_error_free (error);
   json_decref (body);
   return faults != NULL && faults[0] != '\0' ? CTL_PROFILE : CTL_FAILED;
@@ -202,7 +203,7 @@ ctl_reload (Ctl *ctl, int argc, char **argv)
   if (!far_message_check (answer, &error))
     return answer->body != NULL ? reload_refused (ctl, answer, error) : ctl_fail (ctl, error);
   body = far_message_json (answer, NULL);
-  warnings = json_string_value (json_object_get (body, "warnings"));
+  warnings = ctl_translated (json_string_value (json_object_get (body, "warnings")));
   if (warnings != NULL)
     ctl_print (stderr, "%s", warnings);
   if (!ctl->json) {
@@ -210,7 +211,7 @@ ctl_reload (Ctl *ctl, int argc, char **argv)
     const char *path;
 
     json_object_foreach (changes, path, value)
-      ctl_print (stdout, "%-32s %s\n", path, json_is_string (value) ? json_string_value (value) : "");
+      ctl_print (stdout, "%-32s %s\n", path, json_is_string (value) ? ctl_translated (json_string_value (value)) : "");
   }
   return ctl_done (ctl, body, "%s", _("the profile was read again and is in force"));
 }
@@ -221,7 +222,7 @@ static int
 call_list (Ctl *ctl)
 {
   static const CtlColumn columns[] = { { N_ ("METHOD"), "method", CTL_TEXT }, { N_ ("RESOURCE"), "resource", CTL_TEXT }, { N_ ("RIGHT"), "action", CTL_TEXT },
-                                       { N_ ("WHAT"), "summary", CTL_TEXT }, { NULL, NULL, 0 } };
+                                       { N_ ("WHAT"), "summary", CTL_WORDS }, { NULL, NULL, 0 } };
   GError *error = NULL;
   json_t *list = ctl_call (ctl, "GET", "methods", NULL, &error);
 

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "ctl.h"
+#include "words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -216,7 +217,7 @@ grant_done (Ctl *ctl, json_t *answer)
 
   json_array_foreach (warnings, i, one)
     if (json_is_string (one))
-      ctl_say (_("warning: %s"), json_string_value (one));
+      ctl_say (_("warning: %s"), ctl_translated (json_string_value (one)));
   if (before != NULL)
     return ctl_done (ctl, answer, _("right %s was: %s\nright %s is: %s"), id != NULL ? id : "-", before, id != NULL ? id : "-", now);
   return ctl_done (ctl, answer, _("right %s: %s"), id != NULL ? id : "-", now);
@@ -296,7 +297,7 @@ static void
 explain_print (json_t *answer)
 {
   json_t *list = json_object_get (answer, "rights");
-  const char *cause = json_string_value (json_object_get (answer, "cause"));
+  const char *cause = ctl_translated (json_string_value (json_object_get (answer, "cause")));
   json_int_t others = json_integer_value (json_object_get (answer, "others"));
 
   ctl_print (stdout, _("%s, %s, %s: %s%s%s\n"), json_string_value (json_object_get (answer, "who")), json_string_value (json_object_get (answer, "action")),
@@ -309,7 +310,7 @@ explain_print (json_t *answer)
 
     ctl_print (stdout, "  %-16s %-10s %-10s %-28s %s\n", json_string_value (json_object_get (right, "id")), json_string_value (json_object_get (right, "who")),
                json_string_value (json_object_get (right, "action")), json_string_value (json_object_get (right, "object")),
-               json_string_value (json_object_get (line, "says")));
+               ctl_translated (json_string_value (json_object_get (line, "says"))));
   }
   if (others > 0)
     printf (_("  rights of others: %lld, not shown\n"), (long long) others);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "connect.h"
+#include "words.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -123,7 +124,7 @@ ask_turned_away (const Connect *connect)
 static void
 say_trouble (Connect *connect, json_int_t before)
 {
-  const char *trouble = ask_text (connect, "trouble");
+  const char *trouble = ctl_translated (ask_text (connect, "trouble"));
 
   if (ask_turned_away (connect) <= before || trouble == NULL)
     return;
@@ -146,7 +147,7 @@ connect_event (Connect *connect, GError **error)
   json_decref (connect->row);
   connect->row = event;
   state = ask_text (connect, "state");
-  cause = ask_text (connect, "cause");
+  cause = ctl_translated (ask_text (connect, "cause"));
   connect->over = g_strcmp0 (state, "closed") == 0;
   if (g_strcmp0 (state, before) != 0)
     ctl_say (_("session %s: %s%s%s"), connect->session, state != NULL ? state : "-", cause != NULL ? ": " : "", cause != NULL ? cause : "");
@@ -185,7 +186,7 @@ ask_until_open (Connect *connect, GError **error)
     if (!connect->over && !ask_wait (connect, error))
       return FALSE;
     if (connect->over || !connect_event (connect, error)) {
-      const char *cause = ask_text (connect, "cause");
+      const char *cause = ctl_translated (ask_text (connect, "cause"));
 
       if (error != NULL && *error == NULL)
         g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("no access: the session has ended before it was open: %s"), cause != NULL ? cause : "-");
@@ -243,7 +244,7 @@ connect_end (Connect *connect)
     return;
   answer = ctl_call (connect->ctl, "DELETE", resource, NULL, &error);
   if (answer == NULL && !g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND))
-    ctl_say (_("session %s could not be closed: %s; it ends at its deadline, or by `farctl close %s`"), connect->session, error->message, connect->session);
+    ctl_say (_("session %s could not be closed: %s; it ends at its deadline, or by `farctl close %s`"), connect->session, ctl_translated (error->message), connect->session);
   json_decref (answer);
   while (answer != NULL && !connect->over && connect->watch.fd >= 0 && poll (&ready, 1, END_MS) > 0)
     if (!connect_event (connect, NULL))

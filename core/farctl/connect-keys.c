@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "connect.h"
+#include "words.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -143,7 +144,7 @@ keys_missing (Connect *connect, GError *why /* takes */, GError **error)
   if (keys_of_last_time (connect))
     return TRUE;
   if (connect->trust_cloud) {
-    ctl_say (_("WARNING: nothing vouches for the keys of %s (%s); whoever runs the cloud could answer in its place"), connect->terminal, cause->message);
+    ctl_say (_("WARNING: nothing vouches for the keys of %s (%s); whoever runs the cloud could answer in its place"), connect->terminal, ctl_translated (cause->message));
     return TRUE;
   }
   if (connect->ctl->elsewhere || !g_error_matches (cause, FAR_ERROR, FAR_ERROR_NOT_FOUND)) {

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "connect.h"
+#include "words.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -130,7 +131,7 @@ wait_event (Connect *connect, int *status)
   if (!connect->over)
     return FALSE;
   if (error != NULL)
-    ctl_say ("farctl: %s", error->message);
+    ctl_say ("farctl: %s", ctl_translated (error->message));
   connect->cut = TRUE;
   *status = CTL_FAILED; /* it ended, but not by us */
   return TRUE;
@@ -142,7 +143,7 @@ wait_accept (Connect *connect, int listener)
   g_autoptr (GError) error = NULL;
 
   if (!connect_accept (connect, listener, &error))
-    ctl_say ("farctl: %s", error->message);
+    ctl_say ("farctl: %s", ctl_translated (error->message));
 }
 
 static void

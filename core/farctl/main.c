@@ -3,7 +3,6 @@
 
 #include "ctl.h"
 
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <farwatch/version.h>
 
 #include "../home-private.h"
+#include "../speech.h"
 #include "../suggest.h"
 
 /* The dialer's thread may give back what it holds; a person does not wait for it, a leak checker does. */
@@ -163,8 +163,7 @@ main (int argc, char **argv)
   g_autofree char **args = NULL;
   int status;
 
-  setlocale (LC_ALL, "");
-  bindtextdomain (FAR_GETTEXT_DOMAIN, FAR_LOCALE_DIR);
+  far_locale_of_person ();
   main_ignore_broken_pipes ();
   if (argc > 1 && strcmp (argv[1], "--complete") == 0)
     return ctl_complete (argc - 2, argv + 2);

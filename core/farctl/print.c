@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "ctl.h"
+#include "words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -125,6 +126,8 @@ cell_text (json_t *row, const CtlColumn *column)
 {
   json_t *value = json_object_get (row, column->field);
 
+  if (column->kind == CTL_WORDS && json_is_string (value))
+    return ctl_translate (json_string_value (value));
   if (column->kind == CTL_VALUE)
     return cell_value (row, value);
   if (column->kind == CTL_SECONDS && json_is_number (value))
@@ -212,7 +215,7 @@ ctl_fail (Ctl *ctl, GError *error)
 {
   g_autoptr (GError) owned = error;
   gboolean unreachable = g_error_matches (owned, FAR_ERROR, FAR_ERROR_UNAVAILABLE) && ctl->fd < 0;
-  g_autofree char *text = clean (g_strdup (owned->message), TRUE);
+  g_autofree char *text = clean (ctl_translate (owned->message), TRUE);
 
   if (ctl->json) {
     json_t *body = json_pack ("{s:s, s:s}", "error", far_error_word (owned), "message", owned->message);

@@ -87,7 +87,7 @@ token_issued (FarRequest *req, gpointer user)
   Pending *pending = user;
   const GError *error = far_request_error (req);
   if (pending_holds (pending) && error) {
-    g_autofree char *cause = g_strdup_printf ("no token: %s", error->message);
+    g_autofree char *cause = g_strdup_printf (N_ ("no token: %s"), error->message);
     access_session_event (pending->session, FAR_SESSION_EV_FAILED, cause, NULL);
   } else if (pending_holds (pending)) {
     offer_seal (pending->session, far_request_result (req));
@@ -118,7 +118,7 @@ static void
 push_refused (const Pending *pending, const GError *refused)
 {
   AccessSession *session = pending->session;
-  g_autofree char *cause = g_strdup_printf ("refused by the terminal: %s", refused->message);
+  g_autofree char *cause = g_strdup_printf (N_ ("refused by the terminal: %s"), refused->message);
   if (pending_holds (pending) || (session->self && session->generation == pending->generation && session->state == FAR_SESSION_OPENING))
     access_session_event (session, FAR_SESSION_EV_FAILED, cause, NULL);
 }

@@ -186,7 +186,7 @@ access_report_post (gpointer data, FarCall *call)
   if (session && access_session_live (session)) {
     report_counters (session, call->body);
     if (g_strcmp0 (state, "refused") == 0) {
-      g_autofree char *text = g_strdup_printf ("refused by the terminal: %s", cause ? cause : "no cause given");
+      g_autofree char *text = g_strdup_printf (N_ ("refused by the terminal: %s"), cause ? cause : "no cause given");
       access_session_event (session, FAR_SESSION_EV_FAILED, text, NULL);
     } else if (g_strcmp0 (state, "closed") == 0) {
       access_session_event (session, FAR_SESSION_EV_REPORTED, cause, NULL);

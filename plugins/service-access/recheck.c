@@ -26,7 +26,7 @@ recheck_session (AccessSession *session)
   const char *fault = session->state < FAR_SESSION_CLOSING ? recheck_fault (session) : NULL;
   if (!fault)
     return;
-  g_autofree char *cause = g_strdup_printf ("the right has ended: %s", fault);
+  g_autofree char *cause = g_strdup_printf (N_ ("the right has ended: %s"), fault);
   access_session_event (session, FAR_SESSION_EV_FAILED, cause, NULL);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -178,7 +179,7 @@ blob_run (Writer *writer, Job *base, Change *change G_GNUC_UNUSED)
   if (more == 0 && !job->last)
     job_result_int (base, size);
   else if (job->offset != (guint64) size)
-    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("blob: %" G_GINT64_FORMAT " bytes are there; go on from them"), size);
+    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("blob: %" PRId64 " bytes are there; go on from them"), size);
   else if (blob_append (part, job->bytes, size, &base->error) && (!job->last || blob_finish (disk, job, &base->error)))
     job_result_int (base, size + more);
 }

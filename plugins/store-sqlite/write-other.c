@@ -6,6 +6,8 @@
 
 #include "schema.h"
 
+#include <inttypes.h>
+
 typedef struct {
   Job job;
   char *table;
@@ -190,7 +192,7 @@ write_blob (Worker *worker, Job *base)
   if (complete != 0 || (more == 0 && !job->last))
     answer_int (base, size);
   else if (job->offset != (guint64) size)
-    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("blob: %" G_GINT64_FORMAT " bytes are there; go on from them"), size);
+    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("blob: %" PRId64 " bytes are there; go on from them"), size);
   else if (blob_append (conn, job, size, &base->error) && (!job->last || blob_finish (conn, job->sha256, &base->error)))
     answer_int (base, size + (gint64) more);
 }

@@ -7,6 +7,7 @@
 #include <farwatch/trust.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sys/socket.h>
 
 static const FarOption login_options[] = {
@@ -147,7 +148,7 @@ login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   int fds[2];
 
   if (g_atomic_int_get (self->open) >= options->max) {
-    far_request_fail_new (req, FAR_ERROR_LIMIT, _("the terminal's login service has %" G_GINT64_FORMAT " connections already (endpoints.%s: option 'max'): try later"),
+    far_request_fail_new (req, FAR_ERROR_LIMIT, _("the terminal's login service has %" PRId64 " connections already (endpoints.%s: option 'max'): try later"),
                           options->max, far_instance_name (self->at));
     return;
   }

@@ -40,7 +40,8 @@ integration_tests = \
 	tests/integration/sequence.py \
 	tests/integration/stock-terminal.py \
 	tests/integration/stock.py \
-	tests/integration/unit.sh
+	tests/integration/unit.sh \
+	tests/integration/words.py
 
 TESTS += $(integration_tests)
 EXTRA_DIST += $(integration_tests) tests/integration/lab tests/integration/peers tests/fakes
