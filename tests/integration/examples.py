@@ -161,6 +161,23 @@ class Example(unittest.TestCase):
     def test_endpoint(self):
         self.walk("endpoint-unix", r"energy 18342\.7 kWh")
 
+    def test_store(self):
+        self.walk("store-journal", r'"op":"apply"', r"host\.load1 .*good")
+        self.assertEqual(self.started.pop().stop(), [])
+        with open(f"{self.there.state}/journal", "a", encoding="utf-8") as file:
+            file.write('{"op":"apply","source":"he')  # the power went
+        self.start("store-journal", "farwatchd --profile example.yaml &")
+        self.command("store-journal", f"farctl --socket {STATE}/control.sock samples here", r"host\.load1 .*good")
+
+    @unittest.skipUnless(os.path.exists(f"{BUILD}/tests/unit/test-store"), "built without Check")
+    def test_store_keeps_the_contract(self):
+        """The suite that every store of the project passes."""
+        self.command("store-journal", "make && make install")
+        env = {key: value for key, value in self.there.env.items() if not key.startswith("CK_")}
+        done = subprocess.run([f"{BUILD}/tests/unit/test-store"], env={**env, "FARWATCH_TEST_STORES": "journal"}, capture_output=True, text=True, timeout=600)
+        self.assertRegex(done.stdout, r"100%: Checks: 2\d, Failures: 0", done.stderr[-2000:])
+        self.assertEqual(done.returncode, 0)
+
 
 if __name__ == "__main__":
     tap.main()

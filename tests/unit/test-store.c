@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What every store promises (farwatch/store.h), asked of each: loop index = type. Faults: test-store-fault.c, test-store-damage.c. */
+/* What every store promises (farwatch/store.h), asked of each: loop index = type. Faults: test-store-fault.c, test-store-damage.c.
+ * FARWATCH_TEST_STORES="type type …" asks others: stores that were built outside the tree, from FARWATCH_PLUGIN_DIR. */
 #include "config.h"
 
 #include <check.h>
@@ -8,7 +9,7 @@
 
 #include "store-help.h"
 
-static const char *const types[] = { "sqlite", "file" };
+static char **types;
 #define TYPE types[_i]
 #define assert_code(error, code) ck_assert_msg (g_error_matches (error, FAR_ERROR, code), "%s", error ? error->message : "no error")
 
@@ -675,18 +676,21 @@ main (void)
     old_samples_go_by_themselves, blobs_come_in_pieces_and_go_out_from_anywhere, orphaned_blobs_go, a_blob_with_another_hash_is_not_kept,
     everything_is_there_after_a_restart, a_snapshot_is_a_store, many_writes_at_once_share_commits,
   };
+  const char *others = g_getenv ("FARWATCH_TEST_STORES");
   Suite *suite = suite_create ("store");
   TCase *tcase = tcase_create ("store");
   SRunner *runner = srunner_create (suite);
   int failed;
 
+  types = g_strsplit (others != NULL ? others : "sqlite file", " ", -1);
   tcase_set_timeout (tcase, 120);
   tcase_add_checked_fixture (tcase, NULL, node_remove_dirs);
   for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
-    tcase_add_loop_test (tcase, tests[i], 0, G_N_ELEMENTS (types));
+    tcase_add_loop_test (tcase, tests[i], 0, (int) g_strv_length (types));
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
   srunner_free (runner);
+  g_strfreev (types);
   return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
