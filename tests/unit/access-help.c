@@ -56,9 +56,14 @@ settle (void)
   run_pending ();
 }
 
+/* The service, and the rest: a file of people may be read later than the service starts. */
 static gboolean
 service_runs (gpointer name)
 {
+  GPtrArray *all = far_instances_all ();
+  for (guint i = 0; i < all->len; i++)
+    if (((const FarInstance *) all->pdata[i])->state == FAR_STATE_STARTING)
+      return FALSE;
   return far_instance_find (FAR_KIND_SERVICE, name, NULL) != NULL;
 }
 
@@ -100,17 +105,34 @@ node_prepare (const char *id, const char *service, const char *const *plugins)
   link_fixture (cloud.folder, "transport-fake");
 }
 
+/* Every service that is built lies there for the loader. */
 static void
-cloud_make (const char *access_options, gboolean people)
+link_services (void)
+{
+  const char *build = g_getenv ("FARWATCH_TEST_BUILDDIR"), *name;
+  g_autofree char *plugins = g_build_filename (build ? build : ".", "plugins", NULL);
+  g_autoptr (GDir) dir = g_dir_open (plugins, 0, NULL);
+  while (dir && (name = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *plain = g_str_has_suffix (name, ".so") ? g_strndup (name, strlen (name) - 3) : NULL;
+    g_autofree char *there = g_build_filename (cloud.folder, name, NULL);
+    if (plain && g_str_has_prefix (name, "service-") && !g_file_test (there, G_FILE_TEST_EXISTS))
+      link_plugin (plain);
+  }
+}
+
+static void
+cloud_make (const char *access_options, gboolean people, const char *services)
 {
   static const char *const plugins[] = { "service-access", "store-sqlite", "authenticator-token", "authenticator-file", NULL };
   node_prepare ("cloud", "access", plugins);
   cloud.sections = g_strdup_printf ("stores: {main: {type: sqlite, path: main.db}}\n"
                                     "authenticators: {tokens: {type: token, store: main}%s}\n"
                                     "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
-                                    "services: {access: {type: access, store: main, nodes: nodes, tunnels: [z1], tokens: tokens%s}}\n",
+                                    "services: {access: {type: access, store: main, nodes: nodes, tunnels: [z1], tokens: tokens%s}%s}\n",
                                     people ? ", people: {type: file, path: people.yaml}, others: {type: file, path: others.yaml}" : "",
-                                    access_options ? access_options : "");
+                                    access_options ? access_options : "", services);
+  if (*services)
+    link_services ();
   g_autofree char *ca = g_build_filename (cloud.folder, "state", "ca", NULL);
   g_mkdir_with_parents (ca, 0700);
   ck_assert (far_trust_ca_create (ca, "testfleet", NULL));
@@ -120,13 +142,19 @@ cloud_make (const char *access_options, gboolean people)
 void
 cloud_up (const char *access_options)
 {
-  cloud_make (access_options, FALSE);
+  cloud_make (access_options, FALSE, "");
 }
 
 void
 cloud_up_with_people (void)
 {
-  cloud_make (NULL, TRUE);
+  cloud_make (NULL, TRUE, "");
+}
+
+void
+cloud_up_whole (void)
+{
+  cloud_make (NULL, TRUE, ", intake: {type: intake, store: main}");
 }
 
 void

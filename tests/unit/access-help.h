@@ -13,6 +13,8 @@ typedef struct { guint status; json_t *body; } Got; /* body: borrowed until the 
 void cloud_up (const char *access_options);
 /* The same with two files of people, people.yaml and others.yaml. */
 void cloud_up_with_people (void);
+/* With intake as well, and every service that is built at hand for the loader. */
+void cloud_up_whole (void);
 /* A terminal t1 instead: a real agent with its keys; link and tunnel are played. cloud_*() and ask_*() work on it too. */
 void agent_up (const char *agent_options);
 void cloud_restart (void);

@@ -112,6 +112,13 @@ tests_unit_test_access_steps_CFLAGS = $(TEST_CC)
 tests_unit_test_access_steps_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_steps_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-access-ways
+tests_unit_test_access_ways_SOURCES = tests/unit/test-access-ways.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_access_ways_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_access_ways_CFLAGS = $(TEST_CC)
+tests_unit_test_access_ways_LDFLAGS = $(TEST_LD)
+tests_unit_test_access_ways_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-agent-course
 tests_unit_test_agent_course_SOURCES = tests/unit/test-agent-course.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_agent_course_CPPFLAGS = $(TEST_CPP)
