@@ -2,6 +2,7 @@
 """doc/examples: each plugin is built outside the tree by its README's commands, against the headers and farwatch.pc as they are installed, and runs in
 the installed daemon with its profile; the README's last command shows what it says. Replaced are only the place of the state, and the ports."""
 import glob
+import itertools
 import os
 import re
 import shutil
@@ -50,6 +51,7 @@ class Place:
         for name in os.listdir(EXAMPLES):
             if os.path.isdir(f"{EXAMPLES}/{name}"):
                 shutil.copytree(f"{EXAMPLES}/{name}", f"{self.folder}/{name}", copy_function=self.install)
+                os.chmod(f"{self.folder}/{name}", 0o755)  # the source may be read-only
         self.env = {**os.environ, "PKG_CONFIG_PATH": self.folder, "LD_LIBRARY_PATH": self.libdir, "FARWATCH_PLUGIN_DIR": self.plugins, "CFLAGS": flags(),
                     "HOME": self.folder, "XDG_CONFIG_HOME": f"{self.folder}/config", "PATH": f"{prefix}/sbin:{prefix}/bin:{os.environ['PATH']}"}
 
@@ -72,7 +74,7 @@ class Example(unittest.TestCase):
     def setUp(self):
         self.there = Place()
         self.addCleanup(shutil.rmtree, self.there.folder)
-        self.started, self.password = [], secrets.new()
+        self.started, self.password, self.number = [], secrets.new(), itertools.count()
 
     def tearDown(self):
         faults = [fault for process in reversed(self.started) for fault in process.stop()]
@@ -82,7 +84,7 @@ class Example(unittest.TestCase):
         """A line with & at its end. A daemon is waited for until it is ready, anything else until it listens."""
         argv = self.there.place(command).removesuffix("&").split()
         daemon = argv[0] == "farwatchd"
-        process = Process(argv, f"{self.there.folder}/{name}-{len(self.started)}.log", env=self.there.env, cwd=f"{self.there.folder}/{name}", notify=daemon)
+        process = Process(argv, f"{self.there.folder}/{name}-{next(self.number)}.log", env=self.there.env, cwd=f"{self.there.folder}/{name}", notify=daemon)
         self.started.append(process)
         if daemon:
             process.wait_notice("^READY=1", 30)
@@ -135,17 +137,21 @@ class Example(unittest.TestCase):
         self.walk("service-limit", r'"value": ?"host\.memory\.used"')
 
     def test_service_watch(self):
-        """What the README says beside its commands: who watches is told of a change, here of the first one."""
+        """What the README says beside its commands: who watches is told of each change. The limit goes up and down until the watch has begun."""
         self.command("service-limit", "make && make install")
         self.start("service-limit", "farwatchd --profile example.yaml &")
         watch = Process(["farctl", "--socket", f"{self.there.state}/control.sock", "call", "WATCH", "alarms"], f"{self.there.folder}/watch.log", env=self.there.env)
         self.addCleanup(watch.kill)
         path = f"{self.there.folder}/service-limit/example.yaml"
-        text = read(path)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(re.sub("above: 1e6", "above: 1e15", text))
-        self.command("service-limit", f"farctl --socket {STATE}/control.sock reload")
-        watch.wait_line("host.memory.used", 20)
+        limits = itertools.cycle(("1e15", "1e6"))
+
+        def told():
+            text = re.sub(r"above: \S+", f"above: {next(limits)}", read(path))
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            self.command("service-limit", f"farctl --socket {STATE}/control.sock reload")
+            return any("host.memory.used" in line for line in watch.lines)
+        lab.wait_until(told, 60, "who watches is told", every=2)
 
     def test_notifier(self):
         self.walk("notifier-file", r"host\.memory\.used", r"warning host\.memory\.used: above 1e\+06", before=["service-limit"])
@@ -160,6 +166,11 @@ class Example(unittest.TestCase):
 
     def test_endpoint(self):
         self.walk("endpoint-unix", r"energy 18342\.7 kWh")
+        device = f'{{"endpoint": "sockets", "address": "../{os.path.basename(self.there.state)}/meter"}}'
+        self.command("endpoint-unix", f"farctl --socket {STATE}/terminal/control.sock call PUT terminals/plant-7/devices/other '{device}'")
+        connect = f"farctl --socket {STATE}/cloud/control.sock connect plant-7/other --user alice -- python3 meter.py"
+        done = self.there.run("endpoint-unix", self.typed(connect), self.password + "\n")
+        self.assertEqual((done.stdout, "the name of a socket in" in done.stderr), ("", True), done.stderr)
 
     def test_store(self):
         self.walk("store-journal", r'"op":"apply"', r"host\.load1 .*good")
@@ -177,6 +188,33 @@ class Example(unittest.TestCase):
         done = subprocess.run([f"{BUILD}/tests/unit/test-store"], env={**env, "FARWATCH_TEST_STORES": "journal"}, capture_output=True, text=True, timeout=600)
         self.assertRegex(done.stdout, r"100%: Checks: 2\d, Failures: 0", done.stderr[-2000:])
         self.assertEqual(done.returncode, 0)
+
+    def test_transport(self):
+        self.walk("transport-unix", r"host\.load1 .*good")
+        desk, bench = self.started
+        self.assertEqual(desk.stop(), [])
+        bench.wait_line("link to desk is down", 10)
+        self.started.remove(desk)
+        mark = bench.mark()
+        self.start("transport-unix", "farwatchd --profile desk.yaml &")
+        bench.wait_line("link to desk is up", 10, mark)
+        before = self.newest()
+        lab.wait_until(lambda: self.newest() > before, 30, "values go on")
+
+    def newest(self):
+        return self.there.run("transport-unix", f"farctl --socket {STATE}/desk/control.sock samples bench host.load1 --limit 1 --json", "").stdout
+
+
+class All(unittest.TestCase):
+    def test_each_kind_has_an_example_with_a_test(self):
+        """Each kind that the plugin interface has a struct for; each folder is walked above, and shown in the guide."""
+        kinds = set(re.findall(r"\} Far(\w+)Type;", read(SOURCE, "core/farwatch/plugin.h"))) - {""}
+        names = sorted(name for name in os.listdir(EXAMPLES) if os.path.isdir(f"{EXAMPLES}/{name}"))
+        self.assertEqual({name.partition("-")[0] for name in names}, {kind.lower() for kind in kinds})
+        walked = set(re.findall(r'self\.walk\("([\w-]+)"', read(__file__)))
+        self.assertEqual(walked, set(names))
+        guide = read(SOURCE, "doc/writing-a-plugin.md")
+        self.assertEqual([name for name in names if f"examples/{name}" not in guide], [])
 
 
 if __name__ == "__main__":

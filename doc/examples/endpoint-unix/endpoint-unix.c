@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* An endpoint: devices that are sockets in the file system, as many drivers of serial lines, PLC simulators and containers offer them. A device's address is
- * the name of a socket in one folder: devices can also be sent by the cloud server, which must not reach just any socket of this machine. */
+ * the name of a socket in one folder: who manages the terminal adds devices at run time, and must not reach just any socket of this machine by that. */
 #define FAR_PLUGIN_LICENSE "LGPL-2.1-or-later"
 #include <farwatch/plugin.h>
 
