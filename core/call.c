@@ -4,6 +4,8 @@
 
 #include "router.h"
 
+#include "instance-private.h"
+
 #include <farwatch/clock.h>
 #include <farwatch/home.h>
 #include <farwatch/i18n.h>
@@ -103,6 +105,7 @@ call_free (FarAnswer *answer)
   g_array_unref (answer->askers);
   far_principal_unref (answer->principal);
   far_message_unref (answer->request);
+  far_instance_unref (answer->at);
   g_free (answer);
 }
 
@@ -129,6 +132,13 @@ call_fail_askers (FarAnswer *answer, FarErrorCode code, const char *text)
 /* ---- time ---- */
 
 static void
+call_late (FarAnswer *answer)
+{
+  call_fail_askers (answer, FAR_ERROR_UNAVAILABLE,
+                    answer->stops ? _("the service has stopped; try again") : _("no answer in time; try again, or look into the log"));
+}
+
+static void
 call_timer (gpointer data)
 {
   gint64 now = far_clock_boottime_us (), next = 0;
@@ -139,7 +149,7 @@ call_timer (gpointer data)
     if (answer->askers->len == 0)
       continue;
     if (answer->deadline_us <= now)
-      call_fail_askers (answer, FAR_ERROR_UNAVAILABLE, _("no answer in time; try again, or look into the log"));
+      call_late (answer);
     else if (next == 0 || answer->deadline_us < next)
       next = answer->deadline_us;
   }
@@ -178,18 +188,46 @@ far_call_join (const char *key, const FarMessage *request, FarAnswered answered,
   return FALSE;
 }
 
-/* The handlers' owner stops: askers are told; the call itself lives until its handler lets go. */
-void
-far_call_refuse_all (const FarHandler *handlers, gpointer self)
+static gboolean
+call_is_of (const FarAnswer *answer, const FarHandler *handlers, gpointer self)
 {
+  if (answer->self != self)
+    return FALSE;
+  for (const FarHandler *handler = handlers; handler->method != NULL; handler++)
+    if (answer->handler == handler)
+      return TRUE;
+  return FALSE;
+}
+
+void
+far_call_refuse_all (const FarHandler *handlers, gpointer self, gint64 grace_us)
+{
+  gint64 last = far_clock_boottime_us () + grace_us;
+
   for (GList *link = under_way.calls; link != NULL; link = link->next) {
     FarAnswer *answer = link->data;
 
-    if (answer->self != self)
+    if (!call_is_of (answer, handlers, self))
       continue;
-    for (const FarHandler *handler = handlers; handler->method != NULL; handler++)
-      if (answer->handler == handler)
-        call_fail_askers (answer, FAR_ERROR_UNAVAILABLE, _("the service has stopped; try again"));
+    answer->stops = TRUE;
+    answer->deadline_us = MIN (answer->deadline_us, last);
+  }
+  if (under_way.calls != NULL)
+    call_timer (NULL);
+}
+
+void
+far_calls_end (FarInstance *at)
+{
+  for (GList *link = under_way.calls, *after; link != NULL; link = after) {
+    FarAnswer *answer = link->data;
+
+    after = link->next;
+    if (answer->at != at)
+      continue;
+    answer->stops = TRUE;
+    call_late (answer);
+    call_free (answer);
   }
 }
 

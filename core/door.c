@@ -251,6 +251,7 @@ door_run (FarAnswer *answer, const FarRoute *route, char *key)
 {
   answer->handler = route->handler;
   answer->self = route->self;
+  answer->at = route->at != NULL ? far_instance_ref (route->at) : NULL;
   answer->key = door_is_kept (route->handler) ? g_strdup (key) : NULL;
   far_call_start (answer, door_timeout_us (answer->request));
   route->handler->handle (route->self, &answer->call);

@@ -18,8 +18,10 @@ far_endpoint_open (const char *endpoint, const FarEndpointSpec *spec, FarRequest
   const FarEndpointType *type = (const FarEndpointType *) far_instance_type (at);
   if (!type->open)
     far_request_fail_new (req, FAR_ERROR_CONFIG, _("endpoint '%s' opens no streams"), endpoint);
-  else
+  else {
+    far_request_serve (req, at);
     type->open (far_instance_self (at), spec, req);
+  }
 }
 
 typedef struct {

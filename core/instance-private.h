@@ -23,6 +23,7 @@ typedef struct _FarSensorRun FarSensorRun;
 
 struct _FarInstance {
   gint refs;
+  guint held;                     /* by threads that were left to themselves */
   char *name, *path;
   FarKind kind;
   const FarType *type;            /* NULL: missing */
@@ -40,6 +41,7 @@ struct _FarInstance {
   FarHomeTimer *timer;            /* next try */
   GPtrArray *listens;             /* of FarListen */
   FarSensorRun *sensor;           /* sensors that run */
+  GQueue asked, served;           /* of FarRequest: those it waits for, those it is to end (request.c) */
 };
 
 /* ---- one instance ---- */

@@ -7,6 +7,8 @@
 #include "damage.h"
 #include "door-private.h"
 #include "peer.h"
+#include "request-private.h"
+#include "router.h"
 
 #include <sodium.h>
 
@@ -75,12 +77,18 @@ far_instance_unref (FarInstance *at)
 void
 far_instance_hold (FarInstance *at)
 {
+  at->held++;
   far_instance_ref (at);
 }
 
 static void
-release (gpointer at)
+release (gpointer data)
 {
+  FarInstance *at = data;
+
+  at->held--;
+  if (at->held == 0 && at->self == NULL)
+    far_requests_refuse (at);
   far_instance_unref (at);
 }
 
@@ -255,12 +263,17 @@ blame_silence (GError **error)
   return FALSE;
 }
 
+/* Nothing that it waits for calls it any more, and nobody waits for it. */
 static void
 free_self (FarInstance *at)
 {
   if (at->type->fini != NULL)
     at->type->fini (at->self);
+  far_requests_drop (at);
   g_clear_pointer (&at->self, g_free);
+  far_calls_end (at);
+  if (at->held == 0)
+    far_requests_refuse (at);
 }
 
 gboolean
@@ -355,11 +368,11 @@ come_in (FarInstance *at)
 }
 
 static void
-go_out (FarInstance *at)
+go_out (FarInstance *at, void (*leave) (const FarHandler *handlers, gpointer self))
 {
   far_sensor_end (at);
   if (at->kind == FAR_KIND_SERVICE && at->self != NULL && ((const FarServiceType *) at->type)->handlers != NULL)
-    far_handlers_remove (((const FarServiceType *) at->type)->handlers, at->self);
+    leave (((const FarServiceType *) at->type)->handlers, at->self);
 }
 
 void
@@ -390,9 +403,10 @@ far_instance_end (FarInstance *at)
   g_clear_pointer (&at->timer, far_home_timer_free);
   if (at->state != FAR_STATE_MISSING)
     set_state (at, FAR_STATE_STOPPED);
-  go_out (at);
+  go_out (at, far_handlers_remove);
   if (at->self == NULL)
     return;
+  far_requests_drop (at);
   if (at->begun && at->type->stop != NULL)
     at->type->stop (at->self);
   at->begun = FALSE;
@@ -432,7 +446,7 @@ far_instance_retire (FarInstance *at)
     far_instance_end (at);
     return;
   }
-  go_out (at);
+  go_out (at, far_handlers_retire);
   set_state (at, FAR_STATE_RETIRED);
   far_instances_keep_retired (at);
   far_log (at, G_LOG_LEVEL_MESSAGE, _("replaced; its sessions go on until they end"));

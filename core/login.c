@@ -233,14 +233,10 @@ login_checked (FarRequest *check, gpointer user)
 }
 
 static const FarAuthenticatorOps *
-login_ops (const char *name, gpointer *self, GError **error)
+login_ops (const char *name, FarInstance **at, GError **error)
 {
-  FarInstance *at = far_instance_find (FAR_KIND_AUTHENTICATOR, name, error);
-
-  if (at == NULL)
-    return NULL;
-  *self = far_instance_self (at);
-  return ((const FarAuthenticatorType *) far_instance_type (at))->ops;
+  *at = far_instance_find (FAR_KIND_AUTHENTICATOR, name, error);
+  return *at != NULL ? ((const FarAuthenticatorType *) far_instance_type (*at))->ops : NULL;
 }
 
 static void
@@ -249,14 +245,17 @@ login_ask_next (LoginRun *run)
   g_autoptr (GError) error = NULL;
   const FarAuthenticatorOps *ops;
   const char *name;
-  gpointer self = NULL;
+  FarInstance *at;
 
   while ((name = run->authenticators[run->next]) != NULL) {
     run->next++;
-    ops = login_ops (name, &self, &error);
+    ops = login_ops (name, &at, &error);
     if (ops != NULL && ops->check != NULL) {
+      FarRequest *check = far_request_new (login_checked, run, LOGIN_TIMEOUT_MS);
+
       run->asked_us = far_clock_boottime_us ();
-      ops->check (self, run->login, far_request_new (login_checked, run, LOGIN_TIMEOUT_MS));
+      far_request_serve (check, at);
+      ops->check (far_instance_self (at), run->login, check);
       return;
     }
     run->broken = TRUE;
@@ -320,24 +319,26 @@ void
 far_token_issue (const char *authenticator, const char *name, const char *claim, const char *key, gint64 until_wall_us, FarRequest *req)
 {
   GError *error = NULL;
-  gpointer self = NULL;
-  const FarAuthenticatorOps *ops = login_ops (authenticator, &self, &error);
+  FarInstance *at;
+  const FarAuthenticatorOps *ops = login_ops (authenticator, &at, &error);
 
   if (ops == NULL)
     far_request_fail (req, error);
   else if (ops->issue == NULL)
     far_request_fail_new (req, FAR_ERROR_CONFIG, _("authenticator %s keeps no tokens: name one of type token"), authenticator);
-  else
-    ops->issue (self, name, claim, key, until_wall_us, req);
+  else {
+    far_request_serve (req, at);
+    ops->issue (far_instance_self (at), name, claim, key, until_wall_us, req);
+  }
 }
 
 void
 far_token_withdraw (const char *authenticator, const char *claim)
 {
   g_autoptr (GError) error = NULL;
-  gpointer self = NULL;
-  const FarAuthenticatorOps *ops = login_ops (authenticator, &self, &error);
+  FarInstance *at;
+  const FarAuthenticatorOps *ops = login_ops (authenticator, &at, &error);
 
   if (ops != NULL && ops->withdraw != NULL)
-    ops->withdraw (self, claim);
+    ops->withdraw (far_instance_self (at), claim);
 }

@@ -12,12 +12,15 @@
 /* Links that are up: "transport\npeer" → address. A service that starts later is told of them. [main] */
 static GHashTable *peers_up;
 
+/* req, if there is one, is this transport's to end. */
 static const FarMessageOps *
-peer_ops (const char *transport, gpointer *self, GError **error)
+peer_ops_for (FarRequest *req, const char *transport, gpointer *self, GError **error)
 {
   FarInstance *at = far_instance_find (FAR_KIND_TRANSPORT, transport, error);
   const FarMessageOps *ops;
 
+  if (at != NULL && req != NULL)
+    far_request_serve (req, at);
   if (at == NULL)
     return NULL;
   ops = ((const FarTransportType *) far_instance_type (at))->messages;
@@ -27,12 +30,18 @@ peer_ops (const char *transport, gpointer *self, GError **error)
   return ops;
 }
 
+static const FarMessageOps *
+peer_ops (const char *transport, gpointer *self, GError **error)
+{
+  return peer_ops_for (NULL, transport, self, error);
+}
+
 void
 far_peer_send (const char *transport, const char *peer, FarMessage *request, FarRequest *req)
 {
   GError *error = NULL;
   gpointer self = NULL;
-  const FarMessageOps *ops = peer_ops (transport, &self, &error);
+  const FarMessageOps *ops = peer_ops_for (req, transport, &self, &error);
 
   if (ops == NULL)
     far_request_fail (req, error);

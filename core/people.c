@@ -16,7 +16,7 @@ struct _Walk {
   GStrv names;
   guint next;
   FarRequest *req;
-  gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, gpointer self); /* FALSE: not for this one */
+  gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at); /* FALSE: not for this one */
   void (*end) (Walk *walk);
   json_t *people;     /* list */
   char *name, *secret, *key;
@@ -39,7 +39,7 @@ far_json_free (gpointer json)
 }
 
 static Walk *
-walk_new (FarRequest *req, gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, gpointer self), void (*end) (Walk *walk))
+walk_new (FarRequest *req, gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at), void (*end) (Walk *walk))
 {
   g_autoptr (GPtrArray) list = far_instance_list (FAR_KIND_AUTHENTICATOR);
   Walk *walk = g_new0 (Walk, 1);
@@ -78,11 +78,20 @@ walk_next (Walk *walk)
     FarInstance *at = far_instance_find (FAR_KIND_AUTHENTICATOR, name, NULL);
 
     walk->next++;
-    if (at != NULL && walk->step (walk, ((const FarAuthenticatorType *) far_instance_type (at))->ops, far_instance_self (at)))
+    if (at != NULL && walk->step (walk, ((const FarAuthenticatorType *) far_instance_type (at))->ops, at))
       return;
   }
   walk->end (walk);
   walk_free (walk);
+}
+
+static FarRequest *
+walk_ask (Walk *walk, FarInstance *at, FarDone done)
+{
+  FarRequest *req = far_request_new (done, walk, PEOPLE_TIMEOUT_MS);
+
+  far_request_serve (req, at);
+  return req;
 }
 
 static const char *
@@ -186,11 +195,11 @@ people_listed (FarRequest *req, gpointer user)
 }
 
 static gboolean
-people_list_step (Walk *walk, const FarAuthenticatorOps *ops, gpointer self)
+people_list_step (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at)
 {
   if (ops->list == NULL)
     return FALSE;
-  ops->list (self, far_request_new (people_listed, walk, PEOPLE_TIMEOUT_MS));
+  ops->list (far_instance_self (at), walk_ask (walk, at, people_listed));
   return TRUE;
 }
 
@@ -283,12 +292,12 @@ people_put_done (FarRequest *req, gpointer user)
 }
 
 static gboolean
-people_put_step (Walk *walk, const FarAuthenticatorOps *ops, gpointer self)
+people_put_step (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at)
 {
   if (ops->put == NULL)
     return FALSE;
-  ops->put (self, walk->name, walk->secret, (const char *const *) walk->groups, walk->is_key ? walk->key : NULL,
-            far_request_new (people_put_done, walk, PEOPLE_TIMEOUT_MS));
+  ops->put (far_instance_self (at), walk->name, walk->secret, (const char *const *) walk->groups, walk->is_key ? walk->key : NULL,
+            walk_ask (walk, at, people_put_done));
   return TRUE;
 }
 
@@ -419,11 +428,11 @@ people_removed (FarRequest *req, gpointer user)
 }
 
 static gboolean
-people_remove_step (Walk *walk, const FarAuthenticatorOps *ops, gpointer self)
+people_remove_step (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at)
 {
   if (ops->remove == NULL)
     return FALSE;
-  ops->remove (self, walk->name, far_request_new (people_removed, walk, PEOPLE_TIMEOUT_MS));
+  ops->remove (far_instance_self (at), walk->name, walk_ask (walk, at, people_removed));
   return TRUE;
 }
 

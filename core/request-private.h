@@ -9,4 +9,9 @@ G_BEGIN_DECLS
  * request, whose end is not delivered yet. [main] */
 void far_request_set_ended (FarRequest *req, void (*ended) (gpointer data), gpointer data);
 
+/* What the instance has asked for is nobody's any more. */
+void far_requests_drop (FarInstance *at);
+/* What the instance has been asked for and has not ended fails as unavailable. */
+void far_requests_refuse (FarInstance *at);
+
 G_END_DECLS

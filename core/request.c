@@ -4,6 +4,8 @@
 
 #include "request-private.h"
 
+#include "instance-private.h"
+
 #include <farwatch/clock.h>
 #include <farwatch/home.h>
 #include <farwatch/i18n.h>
@@ -15,6 +17,10 @@ struct _FarRequest {
   gint delivered;  /* main only                                              */
   FarDone done;
   gpointer user;
+  /* main only: */
+  FarInstance *asker, *server;    /* whose done() it is, and who is to end it; NULL: nobody that core knows */
+  GList asked, served;            /* its place in their lists */
+  GDestroyNotify dropped;
   void (*on_end) (gpointer data); /* main only */
   gpointer on_end_data;
   FarHomeTimer *timer;
@@ -45,6 +51,44 @@ far_request_unref (FarRequest *req)
   g_free (req);
 }
 
+/* ---- whose it is ---- */
+
+static void
+request_leave (FarRequest *req)
+{
+  if (req->asker != NULL)
+    g_queue_unlink (&req->asker->asked, &req->asked);
+  if (req->server != NULL)
+    g_queue_unlink (&req->server->served, &req->served);
+  req->asker = req->server = NULL;
+}
+
+void
+far_request_serve (FarRequest *req, FarInstance *at)
+{
+  if (req->server != NULL)
+    g_queue_unlink (&req->server->served, &req->served);
+  req->server = req->delivered ? NULL : at;
+  if (req->server != NULL)
+    g_queue_push_tail_link (&at->served, &req->served);
+}
+
+
+void
+far_requests_refuse (FarInstance *at)
+{
+  GList *link;
+
+  while ((link = g_queue_pop_head_link (&at->served)) != NULL) {
+    FarRequest *req = link->data;
+
+    req->server = NULL;
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("%s has stopped; try again"), at->path);
+  }
+}
+
+/* ---- the end ---- */
+
 static void
 request_deliver (gpointer data)
 {
@@ -52,6 +96,7 @@ request_deliver (gpointer data)
 
   if (!req->delivered) {
     req->delivered = TRUE;
+    request_leave (req);
     g_clear_pointer (&req->timer, far_home_timer_free);
     if (req->on_end != NULL)
       req->on_end (req->on_end_data);
@@ -60,6 +105,37 @@ request_deliver (gpointer data)
     far_request_unref (req); /* the reference of far_request_new() */
   }
   far_request_unref (req);
+}
+
+/* What was asked for goes on, unless it hears of the end (far_request_set_ended()). What an instance is to end lives until it does. */
+static void
+request_drop (FarRequest *req)
+{
+  g_autoptr (FarRequest) held = far_request_ref (req);
+
+  req->done = NULL;
+  if (req->on_end != NULL) {
+    far_request_cancel (req);
+  } else if (req->server == NULL) {
+    req->delivered = TRUE;
+    g_clear_pointer (&req->timer, far_home_timer_free);
+    far_request_unref (req); /* the reference of far_request_new() */
+  }
+  if (req->dropped != NULL)
+    req->dropped (req->user);
+}
+
+void
+far_requests_drop (FarInstance *at)
+{
+  GList *link;
+
+  while ((link = g_queue_pop_head_link (&at->asked)) != NULL) {
+    FarRequest *req = link->data;
+
+    req->asker = NULL;
+    request_drop (req);
+  }
 }
 
 static void
@@ -92,8 +168,20 @@ far_request_new (FarDone done, gpointer user, guint timeout_ms)
   req->refs = 1;
   req->done = done;
   req->user = user;
+  req->asked.data = req->served.data = req;
   if (timeout_ms > 0)
     req->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + (gint64) timeout_ms * 1000, request_timeout, req);
+  return req;
+}
+
+FarRequest *
+far_request_of (FarInstance *at, FarDone done, gpointer user, GDestroyNotify dropped, guint timeout_ms)
+{
+  FarRequest *req = far_request_new (done, user, timeout_ms);
+
+  req->asker = at;
+  req->dropped = dropped;
+  g_queue_push_tail_link (&at->asked, &req->asked);
   return req;
 }
 

@@ -51,16 +51,28 @@ route_is_of (const FarRoute *route, const FarHandler *handlers, gpointer self)
   return FALSE;
 }
 
-void
-far_handlers_remove (const FarHandler *handlers, gpointer self)
+static void
+handlers_leave (const FarHandler *handlers, gpointer self, gint64 grace_us)
 {
   for (guint i = routes != NULL ? routes->len : 0; i > 0; i--)
     if (route_is_of (routes->pdata[i - 1], handlers, self))
       g_ptr_array_remove_index (routes, i - 1);
   if (routes != NULL && routes->len == 0)
     g_clear_pointer (&routes, g_ptr_array_unref);
-  far_call_refuse_all (handlers, self);
+  far_call_refuse_all (handlers, self, grace_us);
   far_watch_self_gone (handlers, self);
+}
+
+void
+far_handlers_remove (const FarHandler *handlers, gpointer self)
+{
+  handlers_leave (handlers, self, 0);
+}
+
+void
+far_handlers_retire (const FarHandler *handlers, gpointer self)
+{
+  handlers_leave (handlers, self, FAR_CALL_GRACE_US);
 }
 
 /* ---- resource ---- */

@@ -45,19 +45,28 @@ struct _FarAnswer {
   FarCall call;
   const FarHandler *handler;
   gpointer self;
+  FarInstance *at;            /* whose handler it is, counted; NULL: core's own */
   FarPrincipal *principal;
   FarMessage *request;
   GArray *askers;             /* who waits: one, and those that sent the same message again */
   char *key;                  /* for dedup; NULL: not kept */
   gboolean secret;            /* the answer is not kept */
   gint64 deadline_us;         /* boottime */
+  gboolean stops;             /* its instance stops: the deadline is that of its grace */
   gboolean no_route;          /* this node has no such resource, or not with that method: told in the header `route` */
 };
 FarAnswer *far_call_new (const FarPrincipal *principal, FarMessage *request, FarAnswered answered, gpointer user);
 /* Under way already under this key: the asker waits with it. */
 gboolean far_call_join (const char *key, const FarMessage *request, FarAnswered answered, gpointer user, gboolean *same);
 void far_call_start (FarAnswer *answer, gint64 timeout_us);
-void far_call_refuse_all (const FarHandler *handlers, gpointer self);
+/* The handlers' owner takes no more: askers are told within grace_us that it has stopped; 0: now. The call itself lives until its handler lets go, or
+ * far_calls_end(). */
+void far_call_refuse_all (const FarHandler *handlers, gpointer self, gint64 grace_us);
+/* The instance has gone: what its handlers left open is answered as unavailable and freed. */
+void far_calls_end (FarInstance *at);
+/* far_handlers_remove() for one that goes on for a while. */
+#define FAR_CALL_GRACE_US (5 * G_USEC_PER_SEC)
+void far_handlers_retire (const FarHandler *handlers, gpointer self);
 /* Answers without a call (refusals before a handler is known). Takes answer. */
 void far_call_deliver (FarMessage *answer, gboolean last, FarAnswered answered, gpointer user);
 void far_call_gone (gpointer user);

@@ -132,6 +132,7 @@ store_find (const char *store, gpointer *self, FarRequest *req)
     far_request_fail (req, error);
     return NULL;
   }
+  far_request_serve (req, at);
   *self = far_instance_self (at);
   return ((const FarStoreType *) far_instance_type (at))->ops;
 }

@@ -35,7 +35,8 @@ void far_instance_ready (FarInstance *at);
 void far_instance_fail (FarInstance *at, GError *error); /* takes error; also later, when a running instance breaks */
 gboolean far_instance_is_running (FarInstance *at);
 
-/* A thread of its was left to itself (far_thread_end): what the any-thread calls need stays until that thread has ended after all, and releases it. */
+/* A thread of its was left to itself (far_thread_end): what the any-thread calls need stays until that thread has ended after all, and releases it. Until
+ * then nobody says of what it was asked for that it was not done. */
 void far_instance_hold (FarInstance *at);
 void far_instance_release (FarInstance *at); /* [any thread] */
 

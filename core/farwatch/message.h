@@ -58,7 +58,7 @@ typedef enum { FAR_FIELD_END, FAR_FIELD_STRING, FAR_FIELD_INT, FAR_FIELD_BOOL, F
                FAR_FIELD_LIST /* of strings */, FAR_FIELD_OBJECT, FAR_FIELD_ANY } FarFieldType;
 typedef struct { const char *name; FarFieldType type; gboolean required; const char *summary; gint64 max; /* bytes of a string, value of an int */ } FarField;
 
-/* One call of a handler. Borrowed for the handler's life until it is answered. */
+/* One call of a handler. Borrowed until it is answered, or until fini() of the handler's instance has returned: what is open then, core answers and frees. */
 typedef struct {
   const FarPrincipal *principal;
   const FarMessage *message;
@@ -74,7 +74,7 @@ typedef struct {
 /* The answer will hold a secret (a ticket, a token): it is not kept for who sends the message twice, and who does so makes another. Before it is
  * answered. [main] */
 void far_call_secret (FarCall *call);
-/* Answers a call, once; the call is gone afterwards. [main] */
+/* Answers a call, once; the call is gone afterwards. Too late (the asker has gone, or has been told that time ran out or the service has stopped): dropped. [main] */
 void far_call_answer (FarCall *call, guint status, json_t *body /* takes */);
 void far_call_fail (FarCall *call, GError *error /* takes */);
 /* For lists that page: one more row, unless it makes the answer larger than a body may be. *size: 0 at first. FALSE: this page is full, the row stands in

@@ -2,7 +2,7 @@
 /* FarRequest: one asynchronous operation of any kind. Core owns timeout, cancellation and late answers: the done callback runs
  * exactly once, on the main context, never inside the call that started the operation. */
 #pragma once
-#include <farwatch/error.h>
+#include <farwatch/instance.h>
 
 G_BEGIN_DECLS
 
@@ -14,6 +14,15 @@ FarRequest *far_request_new (FarDone done, gpointer user, guint timeout_ms);
 FarRequest *far_request_ref (FarRequest *req);   /* [any thread] */
 void far_request_unref (FarRequest *req);        /* [any thread] */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarRequest, far_request_unref)
+
+/* The same for an instance, which may go before the answer comes: done() runs while the instance lives, or dropped(user) instead of it, before the
+ * instance's stop() (of those made in stop() or fini(): behind them). What was asked for goes on; what comes of it is freed. So user may hold the instance
+ * itself, and dropped is what frees user; dropped NULL: nothing is to be freed. [main] */
+FarRequest *far_request_of (FarInstance *at, FarDone done, gpointer user, GDestroyNotify dropped, guint timeout_ms);
+
+/* It is this instance that shall end it: if it goes without, core ends it as unavailable. Called by who hands a request to an instance's operations; core's own
+ * ways to them (far_store_*, far_peer_send, far_endpoint_open, far_login …) do. [main] */
+void far_request_serve (FarRequest *req, FarInstance *at);
 
 /* Ends the request: the first of done, fail, cancel, timeout wins; later ones are dropped (their result freed). [any thread] */
 void far_request_done (FarRequest *req, gpointer result, GDestroyNotify free_result);

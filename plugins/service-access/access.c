@@ -17,8 +17,6 @@ access_init (gpointer data, FarInstance *at, GError **error)
 {
   Access *self = data;
   self->at = at;
-  self->life = g_new0 (AccessLife, 1);
-  *self->life = (AccessLife){ 1, self };
   self->terminals = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) access_terminal_free);
   self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) access_session_unref);
   self->refusals = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -64,7 +62,6 @@ access_stop (gpointer data)
   Access *self = data;
   access_recheck_stop (self);
   access_own_stop (self);
-  self->life->self = NULL;
   GHashTableIter iter;
   gpointer session;
   g_hash_table_iter_init (&iter, self->sessions);
@@ -76,8 +73,6 @@ static void
 access_fini (gpointer data)
 {
   Access *self = data;
-  self->life->self = NULL;
-  access_life_unref (self->life);
   g_hash_table_unref (self->sessions);
   GHashTableIter iter;
   gpointer terminal;

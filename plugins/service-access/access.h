@@ -23,15 +23,8 @@ typedef struct {
 
 typedef struct _Access Access;
 
-/* What outlives the instance by a moment: callbacks hold it and look whether the instance is still there. */
-typedef struct {
-  gint refs;
-  Access *self; /* NULL: stopped */
-} AccessLife;
-
 struct _Access {
   FarInstance *at;
-  AccessLife *life;
   GHashTable *terminals;   /* id → AccessTerminal */
   GHashTable *sessions;    /* id → AccessSession: live ones, and closed ones for a while */
   GHashTable *joins;       /* id → json row of a join token */
@@ -46,22 +39,22 @@ struct _Access {
 };
 
 const AccessOpts *access_opts (Access *self);
-AccessLife *access_life_ref (AccessLife *life);
-void access_life_unref (AccessLife *life);
 
 /* ---- store (rows.c, write.c, tables.c) ---- */
 
 /* Of a row of a mirrored table (tables.c): as it was when last read or written here. */
 #define ACCESS_EXPECT_KNOWN (-2)
 
-/* self NULL: the instance has gone; only free user then. error NULL: durable. */
+/* error NULL: durable. If the instance goes first, `dropped` runs on user instead (far_request_of()). */
 typedef void (*AccessDone) (Access *self, const GError *error, gpointer user);
 /* rows: GPtrArray of FarRow, borrowed. */
 typedef void (*AccessRows) (Access *self, const GError *error, GPtrArray *rows, gpointer user);
 
-void access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user);
+void access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user, GDestroyNotify dropped);
 /* row NULL: delete. takes row. */
-void access_row_put (Access *self, const char *table, const char *key, json_t *row, gint64 expect, AccessDone done, gpointer user);
+void access_row_put (Access *self, const char *table, const char *key, json_t *row, gint64 expect, AccessDone done, gpointer user,
+                     GDestroyNotify dropped);
+/* user is not freed. */
 void access_rows_load (Access *self, const char *table, AccessRows rows, gpointer user);
 /* The tables that are mirrored, then the sessions of the process before; then the instance is ready, or has failed. */
 void access_tables_load (Access *self);
@@ -78,19 +71,13 @@ gboolean access_again (Access *self, const GError *error, FarCall *call, guint t
 /* The domain of a write that stopped between its steps: some of its rows are written, some are not. */
 #define ACCESS_PARTLY (access_partly_quark ())
 GQuark access_partly_quark (void);
-/* error of a write, as a person reads it: FAR_ERROR_FULL "cannot record: …", or the conflict itself; NULL: the service has gone. */
+/* error of a write, as a person reads it: FAR_ERROR_FULL "cannot record: …", or the conflict itself. */
 GError *access_cannot_record (const GError *error);
-/* The service was stopped while a call of it was under way: NULL as the self of whoever would answer it. */
-GError *access_gone (void);
 char *access_json_text (const json_t *json);
 const char *access_text (const json_t *json, const char *key); /* NULL where it is no string */
 
 /* ---- calls (calls.c) ---- */
 
-/* An answer that waits for a row: 2xx with body when durable, else `cannot record`. */
-typedef struct { FarCall *call; guint status; json_t *body; } AccessReply;
-AccessReply *access_reply_new (FarCall *call, guint status, json_t *body /* takes */);
-void access_reply_done (Access *self, const GError *error, gpointer reply); /* an AccessDone */
 gboolean access_name_fits (const char *name);
 /* The node that calls, known and not revoked; else the call is failed and NULL returned. */
 struct _AccessTerminal *access_calling_terminal (Access *self, FarCall *call);
@@ -246,7 +233,7 @@ void access_session_tell (AccessSession *session);
 AccessSession *access_called_session (Access *self, FarCall *call);
 
 /* save.c */
-void access_session_first (AccessSession *session, AccessDone done, gpointer user); /* row and history row, or neither */
+void access_session_first (AccessSession *session, AccessDone done, gpointer user, GDestroyNotify dropped); /* row and history row, or neither */
 void access_session_save (AccessSession *session);
 /* Writes the counters of a session that moved bytes, now and then: a restart must not lose them all. open: sessions there are, which share the writes. */
 void access_session_save_counters (AccessSession *session, guint open);

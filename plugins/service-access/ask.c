@@ -230,25 +230,31 @@ ask_session (Ask *ask)
 
 typedef struct { FarCall *call; AccessSession *session; gboolean needs_approval; } Accepted;
 
+static void
+accepted_free (gpointer data)
+{
+  Accepted *accepted = data;
+  access_session_unref (accepted->session);
+  g_free (accepted);
+}
+
 /* The row is durable: only now may anything open. */
 static void
 session_recorded (Access *self, const GError *error, gpointer user)
 {
-  g_autofree Accepted *accepted = user;
+  Accepted *accepted = user;
   AccessSession *session = accepted->session;
-  if (self && error) {
+  if (error) {
     far_complain (self->at, "record", "access not given, the session cannot be recorded: %s", error->message);
     g_hash_table_remove (self->sessions, session->id);
     far_call_fail (accepted->call, access_cannot_record (error));
-  } else if (!self) {
-    far_call_fail (accepted->call, access_gone ());
   } else {
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "access requested: %s, %s to %s%s%s, %s", session->id, session->person, session->terminal,
              session->device ? "/" : "", session->device ? session->device : "", session->reason);
     access_session_event (session, accepted->needs_approval ? FAR_SESSION_EV_APPROVAL_NEEDED : FAR_SESSION_EV_PERMIT, NULL, NULL);
     far_call_answer (accepted->call, 201, access_session_show (session));
   }
-  access_session_unref (session);
+  accepted_free (accepted);
 }
 
 static void
@@ -258,7 +264,7 @@ ask_accept (Ask *ask)
   g_hash_table_insert (ask->self->sessions, session->id, session); /* counted and in the way of others from now on */
   Accepted *accepted = g_new0 (Accepted, 1);
   *accepted = (Accepted){ ask->call, access_session_ref (session), ask->needs_approval };
-  access_session_first (session, session_recorded, accepted);
+  access_session_first (session, session_recorded, accepted, accepted_free);
 }
 
 static gboolean

@@ -5,26 +5,6 @@
 
 #include <string.h>
 
-AccessReply *
-access_reply_new (FarCall *call, guint status, json_t *body)
-{
-  AccessReply *reply = g_new0 (AccessReply, 1);
-  *reply = (AccessReply){ call, status, body };
-  return reply;
-}
-
-void
-access_reply_done (Access *self, const GError *error, gpointer user)
-{
-  g_autofree AccessReply *reply = user;
-  if (!self || error) {
-    far_call_fail (reply->call, access_cannot_record (error));
-    json_decref (reply->body);
-  } else {
-    far_call_answer (reply->call, reply->status, reply->body);
-  }
-}
-
 gboolean
 access_name_fits (const char *name)
 {

@@ -33,31 +33,35 @@ access_session_close_told (AccessSession *session)
   g_autofree char *resource = g_strdup_printf ("sessions/%s/close", session->id);
   json_t *body = json_pack ("{s:s}", "cause", session->cause);
   g_autoptr (FarMessage) message = far_message_request ("POST", resource, body);
-  far_peer_send (opts->nodes, session->terminal, message, far_request_new (told, access_session_ref (session), TOLD_TIMEOUT_MS));
+  far_peer_send (opts->nodes, session->terminal, message,
+                 far_request_of (session->self->at, told, access_session_ref (session), (GDestroyNotify) access_session_unref, TOLD_TIMEOUT_MS));
 }
 
-typedef struct { AccessLife *life; FarCall *call; AccessSession *session; } Closing;
+typedef struct { FarCall *call; AccessSession *session; } Closing;
+
+static void
+closing_free (gpointer data)
+{
+  Closing *closing = data;
+  access_session_unref (closing->session);
+  g_free (closing);
+}
 
 /* Who asked hears it when no byte passes any more. */
 static void
 shut (FarRequest *req, gpointer user)
 {
   Closing *closing = user;
-  if (closing->life->self)
-    far_call_answer (closing->call, 202, access_session_show (closing->session));
-  else
-    far_call_fail (closing->call, access_gone ());
-  access_session_unref (closing->session);
-  access_life_unref (closing->life);
-  g_free (closing);
+  far_call_answer (closing->call, 202, access_session_show (closing->session));
+  closing_free (closing);
 }
 
 static void
 answer_when_shut (Access *self, FarCall *call, AccessSession *session)
 {
   Closing *closing = g_new0 (Closing, 1);
-  *closing = (Closing){ access_life_ref (self->life), call, access_session_ref (session) };
-  access_tunnel_shut (session, far_request_new (shut, closing, SHUT_TIMEOUT_MS));
+  *closing = (Closing){ call, access_session_ref (session) };
+  access_tunnel_shut (session, far_request_of (self->at, shut, closing, closing_free, SHUT_TIMEOUT_MS));
 }
 
 void

@@ -99,9 +99,9 @@ parts_device (Parts *out, const char *device, json_t *row)
 }
 
 static void
-parts_apply (Access *self, const Parts *out, AccessDone done, gpointer user)
+parts_apply (Access *self, const Parts *out, AccessDone done, gpointer user, GDestroyNotify dropped)
 {
-  access_rows_apply (self, (FarPart *) out->parts->data, out->parts->len, done, user);
+  access_rows_apply (self, (FarPart *) out->parts->data, out->parts->len, done, user, dropped);
 }
 
 static void
@@ -116,8 +116,9 @@ parts_end (Parts *out)
 typedef struct { FarCall *call; json_t *row; char *terminal, *device; guint tries; AccessTry again; } Change;
 
 static void
-change_free (Change *change)
+change_free (gpointer data)
 {
+  Change *change = data;
   json_decref (change->row);
   g_free (change->terminal);
   g_free (change->device);
@@ -128,8 +129,8 @@ static void
 device_stored (Access *self, const GError *error, gpointer user)
 {
   Change *change = user;
-  AccessTerminal *terminal = self ? access_terminal (self, change->terminal) : NULL;
-  if (!self || error) {
+  AccessTerminal *terminal = access_terminal (self, change->terminal);
+  if (error) {
     if (!access_again (self, error, change->call, change->tries, change->again))
       far_call_fail (change->call, access_cannot_record (error));
   } else if (change->row) {
@@ -151,7 +152,7 @@ device_store (Access *self, AccessTerminal *terminal, FarCall *call, json_t *row
   *change = (Change){ call, row, g_strdup (call->parts[0]), g_strdup (call->parts[1]), tries, again };
   parts_begin (&out, terminal);
   parts_device (&out, change->device, row);
-  parts_apply (self, &out, device_stored, change);
+  parts_apply (self, &out, device_stored, change, change_free);
   parts_end (&out);
 }
 
@@ -208,11 +209,20 @@ typedef struct { FarCall *call; char *terminal; GHashTable *devices; guint tries
 static void devices_put (Access *self, FarCall *call, guint tries);
 
 static void
+mirror_free (gpointer data)
+{
+  Mirror *mirror = data;
+  g_hash_table_unref (mirror->devices);
+  g_free (mirror->terminal);
+  g_free (mirror);
+}
+
+static void
 mirror_stored (Access *self, const GError *error, gpointer user)
 {
   Mirror *mirror = user;
-  AccessTerminal *terminal = self ? access_terminal (self, mirror->terminal) : NULL;
-  if (!self || error) {
+  AccessTerminal *terminal = access_terminal (self, mirror->terminal);
+  if (error) {
     if (!access_again (self, error, mirror->call, mirror->tries, devices_put))
       far_call_fail (mirror->call, access_cannot_record (error));
   } else {
@@ -222,9 +232,7 @@ mirror_stored (Access *self, const GError *error, gpointer user)
     }
     far_call_answer (mirror->call, 200, json_pack ("{s:I}", "devices", (json_int_t) g_hash_table_size (mirror->devices)));
   }
-  g_hash_table_unref (mirror->devices);
-  g_free (mirror->terminal);
-  g_free (mirror);
+  mirror_free (mirror);
 }
 
 /* The list as it shall be: what the terminal says, and what people registered here and the terminal does not know. */
@@ -292,7 +300,7 @@ devices_put (Access *self, FarCall *call, guint tries)
   parts_begin (&out, terminal);
   mirror_diff (&out, terminal->devices, devices);
   if (out.parts->len > 1)
-    parts_apply (self, &out, mirror_stored, mirror);
+    parts_apply (self, &out, mirror_stored, mirror, mirror_free);
   else /* nothing but the terminal's own row */
     mirror_stored (self, NULL, mirror);
   parts_end (&out);

@@ -59,10 +59,12 @@ void
 access_tunnel_shut (AccessSession *session, FarRequest *req)
 {
   FarInstance *at = session->tunnel_at;
-  if (at && tunnel_ops (at)->shut)
+  if (at && tunnel_ops (at)->shut) {
+    far_request_serve (req, at);
     tunnel_ops (at)->shut (far_instance_self (at), session->id, session->cause ? session->cause : "closed", req);
-  else
+  } else {
     far_request_done (req, NULL, NULL);
+  }
 }
 
 static void
@@ -220,7 +222,10 @@ draw_next (Draw *draw)
   gboolean known = session->from && *session->from;
   FarTunnelSpec spec = { .session = session->id, .terminal = session->terminal, .entry = session->entry, .raw = session->raw,
                          .person_address = known ? session->from : NULL, .length_us = session->for_us };
-  tunnel_ops (at)->reserve (far_instance_self (at), &spec, tunnel_event, access_session_ref (session), far_request_new (draw_done, draw, 15000));
+  /* not asked for by the instance: should it go meanwhile, what was reserved is given back */
+  FarRequest *req = far_request_new (draw_done, draw, 15000);
+  far_request_serve (req, at);
+  tunnel_ops (at)->reserve (far_instance_self (at), &spec, tunnel_event, access_session_ref (session), req);
 }
 
 void

@@ -16,8 +16,9 @@ typedef struct {
 } Enrol;
 
 static void
-enrol_free (Enrol *enrol)
+enrol_free (gpointer data)
 {
+  Enrol *enrol = data;
   g_free (enrol->node);
   g_free (enrol->join);
   g_free (enrol->spki);
@@ -85,7 +86,7 @@ static void
 enrol_stored (Access *self, const GError *error, gpointer user)
 {
   Enrol *enrol = user;
-  if (self && !error)
+  if (!error)
     enrol_done (self, enrol);
   else if (!access_again (self, error, enrol->call, enrol->tries, enroll))
     far_call_fail (enrol->call, access_cannot_record (error));
@@ -101,7 +102,7 @@ enrol_apply (Access *self, Enrol *enrol, const FarPart *parts, guint n, AccessDo
   g_array_append_vals (all, parts, n);
   if (enrol->revoked)
     access_revocation_parts (enrol->revoked, all, texts);
-  access_rows_apply (self, (FarPart *) all->data, all->len, done, enrol);
+  access_rows_apply (self, (FarPart *) all->data, all->len, done, enrol, enrol_free);
 }
 
 /* The node's row is written and the join token bound in one step: of two keys that race for one token, or of two tokens for one name, one wins, and
@@ -300,7 +301,7 @@ static void
 approval_stored (Access *self, const GError *error, gpointer user)
 {
   Enrol *enrol = user;
-  if (self && !error) {
+  if (!error) {
     enrol_replace (self, enrol);
     g_hash_table_remove (self->enrollments, enrol->join);
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "node enrolled by approval: %s", enrol->node);
@@ -370,7 +371,7 @@ static void
 refusal_stored (Access *self, const GError *error, gpointer user)
 {
   Enrol *enrol = user;
-  if (self && !error) {
+  if (!error) {
     g_hash_table_remove (self->enrollments, enrol->join);
     far_call_answer (enrol->call, 204, NULL);
   } else if (!access_again (self, error, enrol->call, enrol->tries, refuse)) {
@@ -388,7 +389,7 @@ refuse (Access *self, FarCall *call, guint tries)
   }
   Enrol *enrol = g_new0 (Enrol, 1);
   *enrol = (Enrol){ .call = call, .join = g_strdup (call->parts[0]), .tries = tries };
-  access_row_put (self, "enrollments", call->parts[0], NULL, ACCESS_EXPECT_KNOWN, refusal_stored, enrol);
+  access_row_put (self, "enrollments", call->parts[0], NULL, ACCESS_EXPECT_KNOWN, refusal_stored, enrol, enrol_free);
 }
 
 void

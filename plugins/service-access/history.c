@@ -37,13 +37,14 @@ history_add (const Asked *asked, json_t *list, gsize *size, const FarRow *row)
 }
 
 static void
-history_read (Access *self, const GError *error, GPtrArray *rows, gpointer user)
+history_read (FarRequest *req, gpointer user)
 {
   g_autofree Asked *asked = user;
-  if (!self || error) {
-    far_call_fail (asked->call, error ? g_error_copy (error) : access_gone ());
+  if (far_request_error (req)) {
+    far_call_fail (asked->call, g_error_copy (far_request_error (req)));
     return;
   }
+  GPtrArray *rows = far_request_result (req);
   json_t *list = json_array ();
   gsize size = 0;
   guint looked = 0;
@@ -53,18 +54,6 @@ history_read (Access *self, const GError *error, GPtrArray *rows, gpointer user)
   gboolean more = looked < rows->len || rows->len == LOOKED_AT_MAX;
   const FarRow *last = looked > 0 ? rows->pdata[looked - 1] : NULL;
   far_call_answer (asked->call, 200, json_pack ("{s:o, s:s?}", "history", list, "next", more && last ? last->key : NULL));
-}
-
-typedef struct { AccessLife *life; Asked *asked; } Read;
-
-static void
-history_done (FarRequest *req, gpointer user)
-{
-  Read *read = user;
-  const GError *error = far_request_error (req);
-  history_read (read->life->self, error, error ? NULL : far_request_result (req), read->asked);
-  access_life_unref (read->life);
-  g_free (read);
 }
 
 void
@@ -82,8 +71,6 @@ access_history_get (gpointer data, FarCall *call)
   for (guint i = 0, n = 0; i < G_N_ELEMENTS (names); i++)
     if (access_text (call->query, names[i]))
       filter[n++] = (FarFilterTerm){ names[i], access_text (call->query, names[i]) };
-  Read *read = g_new0 (Read, 1);
-  *read = (Read){ access_life_ref (self->life), asked };
   far_store_rows (access_opts (self)->store, "history", filter, access_text (call->query, "after"), LOOKED_AT_MAX, TRUE,
-                  far_request_new (history_done, read, 0));
+                  far_request_of (self->at, history_read, asked, g_free, 0));
 }

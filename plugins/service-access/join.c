@@ -37,18 +37,25 @@ join_answer (Access *self, NewJoin *join)
 static void join_post (Access *self, FarCall *call, guint tries);
 
 static void
+join_free (gpointer data)
+{
+  NewJoin *join = data;
+  json_decref (join->row);
+  far_secret_free (join->secret);
+  g_free (join);
+}
+
+static void
 join_stored (Access *self, const GError *error, gpointer user)
 {
   NewJoin *join = user;
-  if (self && !error) {
+  if (!error) {
     g_hash_table_replace (self->joins, g_strdup (access_text (join->row, "id")), json_incref (join->row));
     far_call_answer (join->call, 201, join_answer (self, join));
   } else if (!access_again (self, error, join->call, join->tries, join_post)) {
     far_call_fail (join->call, access_cannot_record (error));
   }
-  json_decref (join->row);
-  far_secret_free (join->secret);
-  g_free (join);
+  join_free (join);
 }
 
 static gboolean
@@ -64,7 +71,7 @@ joins_forget (Access *self)
   g_autoptr (GList) ids = g_hash_table_get_keys (self->joins);
   for (GList *at = ids; at; at = at->next)
     if (join_expired (g_hash_table_lookup (self->joins, at->data))) {
-      access_row_put (self, "joins", at->data, NULL, FAR_EXPECT_ANY, NULL, NULL);
+      access_row_put (self, "joins", at->data, NULL, FAR_EXPECT_ANY, NULL, NULL, NULL);
       g_hash_table_remove (self->joins, at->data);
     }
 }
@@ -117,7 +124,7 @@ join_make (Access *self, FarCall *call, const char *node, gint64 for_us, gboolea
   g_autofree char *text = access_json_text (join->row), *terminal = NULL;
   FarPart parts[2] = { { .kind = FAR_PART_ROW, .table = "joins", .key = id, .row = text, .expect = FAR_EXPECT_ABSENT } };
   guint n = access_terminal_part (self, node, &parts[1], &terminal) ? 2 : 1;
-  access_rows_apply (self, parts, n, join_stored, join);
+  access_rows_apply (self, parts, n, join_stored, join, join_free);
 }
 
 static void

@@ -25,13 +25,14 @@ static gboolean
 pending_holds (const Pending *pending)
 {
   const AccessSession *session = pending->session;
-  return session->self && session->generation == pending->generation && session->ports
+  return session->generation == pending->generation && session->ports
          && (session->state == FAR_SESSION_PERMITTED || session->state == FAR_SESSION_RESUMING);
 }
 
 static void
-pending_free (Pending *pending)
+pending_free (gpointer data)
 {
+  Pending *pending = data;
   access_session_unref (pending->session);
   g_free (pending);
 }
@@ -108,7 +109,7 @@ access_offer_make (AccessSession *session)
     return;
   }
   far_token_issue (access_opts (self)->tokens, session->terminal, claim, key, offer_expires_us (self),
-                   far_request_new (token_issued, pending_new (session), 15000));
+                   far_request_of (self->at, token_issued, pending_new (session), pending_free, 15000));
 }
 
 /* ---- push ---- */
@@ -119,7 +120,7 @@ push_refused (const Pending *pending, const GError *refused)
 {
   AccessSession *session = pending->session;
   g_autofree char *cause = g_strdup_printf (N_ ("refused by the terminal: %s"), refused->message);
-  if (pending_holds (pending) || (session->self && session->generation == pending->generation && session->state == FAR_SESSION_OPENING))
+  if (pending_holds (pending) || (session->generation == pending->generation && session->state == FAR_SESSION_OPENING))
     access_session_event (session, FAR_SESSION_EV_FAILED, cause, NULL);
 }
 
@@ -147,7 +148,8 @@ access_offer_push (AccessSession *session)
   if (!opts->push || !opts->nodes || !session->offer || session->withhold || !far_peer_connected (opts->nodes, session->terminal))
     return;
   g_autoptr (FarMessage) message = far_message_request ("POST", "offers", json_incref (session->offer));
-  far_peer_send (opts->nodes, session->terminal, message, far_request_new (pushed, pending_new (session), PUSH_TIMEOUT_MS));
+  far_peer_send (opts->nodes, session->terminal, message,
+                 far_request_of (session->self->at, pushed, pending_new (session), pending_free, PUSH_TIMEOUT_MS));
 }
 
 /* For a stock end, which has no agent that polls: its owner fetches the offer and opens the credential there (`farctl credential open`). */

@@ -55,12 +55,11 @@ own_complain (Access *self, const GError *error)
 static void
 own_written (FarRequest *req, gpointer user)
 {
-  AccessLife *life = user;
-  if (life->self && far_request_error (req))
-    own_complain (life->self, far_request_error (req));
-  else if (life->self)
-    far_log (life->self->at, G_LOG_LEVEL_MESSAGE, "this server's own certificate was renewed");
-  access_life_unref (life);
+  Access *self = user;
+  if (far_request_error (req))
+    own_complain (self, far_request_error (req));
+  else
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "this server's own certificate was renewed");
 }
 
 static void
@@ -73,7 +72,7 @@ own_look (gpointer user)
   own.path = far_trust_path (own.keys, "node.crt");
   g_autofree char *fresh = own_due (self, &own) ? own_sign (self, &own, &error) : NULL;
   if (fresh)
-    far_write_file (own.path, fresh, 0600, far_request_new (own_written, access_life_ref (self->life), 0));
+    far_write_file (own.path, fresh, 0600, far_request_of (self->at, own_written, self, NULL, 0));
   else if (error)
     own_complain (self, error);
   far_home_timer_set (self->own, far_clock_boottime_us () + EVERY_US);

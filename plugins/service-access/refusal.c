@@ -10,17 +10,22 @@
 
 typedef struct { FarCall *call; GError *polite; } Refused;
 
+static void
+refused_free (gpointer data)
+{
+  Refused *refused = data;
+  g_error_free (refused->polite);
+  g_free (refused);
+}
+
 /* The person is answered in any case: that nothing was opened needs no row. */
 static void
 refusal_stored (Access *self, const GError *error, gpointer user)
 {
   g_autofree Refused *refused = user;
-  if (self && error)
+  if (error)
     far_complain (self->at, "refusal", "a refusal cannot be recorded: %s", error->message);
-  if (self)
-    far_call_fail (refused->call, refused->polite);
-  else
-    g_error_free (refused->polite);
+  far_call_fail (refused->call, refused->polite);
 }
 
 /* Who asks in a loop must not fill the store, nor push what others did out of the history: the rest of a minute is only logged. */
@@ -54,7 +59,7 @@ access_refuse (Access *self, FarCall *call, const AccessAsked *asked, const char
   far_log (self->at, G_LOG_LEVEL_MESSAGE, "access refused: %s to %s%s%s, %s", person, asked->terminal ? asked->terminal : "?", asked->device ? "/" : "",
            asked->device ? asked->device : "", cause);
   if (row_due (self, person)) {
-    access_row_put (self, "history", key, row, FAR_EXPECT_ANY, refusal_stored, refused);
+    access_row_put (self, "history", key, row, FAR_EXPECT_ANY, refusal_stored, refused, refused_free);
     return;
   }
   far_complain (self->at, person, "%s was refused more than %d times in a minute: the rest is not in the history", person, ROWS_A_MINUTE);

@@ -264,14 +264,22 @@ typedef struct { FarCall *call; json_t *row; guint status, tries; } Change;
 static void terminal_put (Access *self, FarCall *call, guint tries);
 
 static void
+change_free (gpointer data)
+{
+  Change *change = data;
+  json_decref (change->row);
+  g_free (change);
+}
+
+static void
 terminal_stored (Access *self, const GError *error, gpointer user)
 {
-  g_autofree Change *change = user;
-  if (self && !error)
+  Change *change = user;
+  if (!error)
     far_call_answer (change->call, change->status, terminal_show (access_terminal_load (self, change->row)));
   else if (!access_again (self, error, change->call, change->tries, terminal_put))
     far_call_fail (change->call, access_cannot_record (error));
-  json_decref (change->row);
+  change_free (change);
 }
 
 static const char *const terminal_fields[] = { "site", "note", "stock", "ssh", "box", NULL };
@@ -339,7 +347,7 @@ terminal_put (Access *self, FarCall *call, guint tries)
   }
   Change *change = g_new0 (Change, 1);
   *change = (Change){ call, json_incref (row), known ? 200 : 201, tries };
-  access_row_put (self, "terminals", id, row, ACCESS_EXPECT_KNOWN, terminal_stored, change);
+  access_row_put (self, "terminals", id, row, ACCESS_EXPECT_KNOWN, terminal_stored, change, change_free);
 }
 
 void
@@ -365,21 +373,28 @@ access_terminal_cut (Access *self, const char *terminal, const char *link_cause,
 static void terminal_delete (Access *self, FarCall *call, guint tries);
 
 static void
+removal_free (gpointer data)
+{
+  Removal *removal = data;
+  access_revocation_free (removal->gone);
+  g_free (removal);
+}
+
+static void
 terminal_removed (Access *self, const GError *error, gpointer user)
 {
   Removal *removal = user;
-  if (self && !error) {
+  if (!error) {
     access_revocation_now (self, removal->gone);
     access_terminal_cut (self, removal->gone->terminal, "revoked", "terminal removed");
     access_terminal_forget (self, removal->gone->terminal);
     far_call_answer (removal->call, 204, NULL);
   } else if (!access_again (self, error, removal->call, removal->tries, terminal_delete)) {
-    if (self && error->domain == ACCESS_PARTLY)
+    if (error->domain == ACCESS_PARTLY)
       access_terminal_cut (self, removal->gone->terminal, "revoked", "terminal removed"); /* its key is revoked by the first step */
     far_call_fail (removal->call, access_cannot_record (error));
   }
-  access_revocation_free (removal->gone);
-  g_free (removal);
+  removal_free (removal);
 }
 
 static void
@@ -409,7 +424,7 @@ terminal_delete (Access *self, FarCall *call, guint tries)
     part_delete (parts, "devices", key, FAR_EXPECT_ANY);
   }
   part_delete (parts, "terminals", terminal->id, ACCESS_EXPECT_KNOWN);
-  access_rows_apply (self, (FarPart *) parts->data, parts->len, terminal_removed, removal);
+  access_rows_apply (self, (FarPart *) parts->data, parts->len, terminal_removed, removal, removal_free);
 }
 
 void

@@ -13,6 +13,14 @@ typedef struct { FarCall *call; json_t *row; guint tries; } Renewal;
 static void renew (Access *self, FarCall *call, guint tries);
 
 static void
+renewal_free (gpointer data)
+{
+  Renewal *renewal = data;
+  json_decref (renewal->row);
+  g_free (renewal);
+}
+
+static void
 renewal_answer (Access *self, FarCall *call, const json_t *row)
 {
   far_call_answer (call, 200, json_pack ("{s:s, s:s?}", "certificate", access_text (row, "certificate"), "ca", self->ca_pem));
@@ -21,14 +29,14 @@ renewal_answer (Access *self, FarCall *call, const json_t *row)
 static void
 renewal_stored (Access *self, const GError *error, gpointer user)
 {
-  g_autofree Renewal *renewal = user;
-  if (self && !error) {
+  Renewal *renewal = user;
+  if (!error) {
     access_terminal_load (self, renewal->row);
     renewal_answer (self, renewal->call, renewal->row);
   } else if (!access_again (self, error, renewal->call, renewal->tries, renew)) {
     far_call_fail (renewal->call, access_cannot_record (error));
   }
-  json_decref (renewal->row);
+  renewal_free (renewal);
 }
 
 static gboolean
@@ -87,7 +95,7 @@ renew (Access *self, FarCall *call, guint tries)
   access_certificate_set (row, certificate);
   Renewal *renewal = g_new0 (Renewal, 1);
   *renewal = (Renewal){ call, json_incref (row), tries };
-  access_row_put (self, "terminals", terminal->id, row, ACCESS_EXPECT_KNOWN, renewal_stored, renewal);
+  access_row_put (self, "terminals", terminal->id, row, ACCESS_EXPECT_KNOWN, renewal_stored, renewal, renewal_free);
 }
 
 void

@@ -13,8 +13,9 @@ typedef struct {
 } Restart;
 
 static void
-restart_free (Restart *restart)
+restart_free (gpointer data)
 {
+  Restart *restart = data;
   g_ptr_array_unref (restart->rows);
   g_ptr_array_unref (restart->texts);
   g_array_unref (restart->parts);
@@ -25,7 +26,7 @@ static void
 restart_written (Access *self, const GError *error, gpointer user)
 {
   Restart *restart = user;
-  for (guint i = 0; self && !error && i < restart->rows->len; i++)
+  for (guint i = 0; !error && i < restart->rows->len; i++)
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "session closed by the restart: %s", access_text (restart->rows->pdata[i], "session"));
   restart->done (self, error, restart->user);
   restart_free (restart);
@@ -82,7 +83,7 @@ access_restart (Access *self, GPtrArray *rows, AccessDone done, gpointer user)
     }
   }
   if (restart->parts->len > 0) {
-    access_rows_apply (self, (FarPart *) restart->parts->data, restart->parts->len, restart_written, restart);
+    access_rows_apply (self, (FarPart *) restart->parts->data, restart->parts->len, restart_written, restart, restart_free);
     return;
   }
   done (self, NULL, user);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The store, as the other files use it: tables are read page by page, and results come back only while the instance lives. Writes are in write.c. */
+/* The store, as the other files use it: tables are read page by page. Writes are in write.c. */
 #include "config.h"
 
 #include "access.h"
@@ -7,32 +7,18 @@
 #define ROWS_AT_ONCE 10000
 
 typedef struct {
-  AccessLife *life;
+  Access *self;
   AccessRows rows;
   gpointer user;
   const char *table; /* static */
   GPtrArray *read;   /* rows of the pages before */
 } Op;
 
-AccessLife *
-access_life_ref (AccessLife *life)
-{
-  life->refs++;
-  return life;
-}
-
-void
-access_life_unref (AccessLife *life)
-{
-  if (--life->refs == 0)
-    g_free (life);
-}
-
 static void
-op_free (Op *op)
+op_free (gpointer data)
 {
+  Op *op = data;
   g_ptr_array_unref (op->read);
-  access_life_unref (op->life);
   g_free (op);
 }
 
@@ -42,7 +28,8 @@ static void
 op_read_page (Op *op)
 {
   const FarRow *last = op->read->len > 0 ? op->read->pdata[op->read->len - 1] : NULL;
-  far_store_rows (access_opts (op->life->self)->store, op->table, NULL, last ? last->key : NULL, ROWS_AT_ONCE, FALSE, far_request_new (op_read, op, 0));
+  far_store_rows (access_opts (op->self)->store, op->table, NULL, last ? last->key : NULL, ROWS_AT_ONCE, FALSE,
+                  far_request_of (op->self->at, op_read, op, op_free, 0));
 }
 
 /* All of a table, page after page: a list of what is revoked that is cut short would let the rest in again. */
@@ -56,11 +43,11 @@ op_read (FarRequest *req, gpointer user)
     const FarRow *row = page->pdata[i];
     g_ptr_array_add (op->read, far_row_new (row->key, row->row, row->revision));
   }
-  if (op->life->self && page && page->len == ROWS_AT_ONCE) {
+  if (page && page->len == ROWS_AT_ONCE) {
     op_read_page (op);
     return;
   }
-  op->rows (op->life->self, error, error ? NULL : op->read, op->user);
+  op->rows (op->self, error, error ? NULL : op->read, op->user);
   op_free (op);
 }
 
@@ -68,15 +55,8 @@ void
 access_rows_load (Access *self, const char *table, AccessRows rows, gpointer user)
 {
   Op *op = g_new0 (Op, 1);
-  *op = (Op){ access_life_ref (self->life), rows, user, table, g_ptr_array_new_with_free_func ((GDestroyNotify) far_row_free) };
+  *op = (Op){ self, rows, user, table, g_ptr_array_new_with_free_func ((GDestroyNotify) far_row_free) };
   op_read_page (op);
-}
-
-/* The service was stopped while a call of it was under way. Its askers have been told already, but the call itself lives until it is answered. */
-GError *
-access_gone (void)
-{
-  return g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("the service has stopped; try again"));
 }
 
 GQuark
@@ -88,8 +68,6 @@ access_partly_quark (void)
 GError *
 access_cannot_record (const GError *error)
 {
-  if (!error)
-    return access_gone ();
   if (error->domain == ACCESS_PARTLY)
     return g_error_new_literal (FAR_ERROR, FAR_ERROR_FULL, error->message);
   if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT))

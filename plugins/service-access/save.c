@@ -54,7 +54,7 @@ history_row (const AccessSession *session)
 }
 
 static void
-session_write (AccessSession *session, gint64 expect, AccessDone done, gpointer user)
+session_write (AccessSession *session, gint64 expect, AccessDone done, gpointer user, GDestroyNotify dropped)
 {
   session->saved_bytes = session->bytes_up + session->bytes_down;
   session->saved_us = far_clock_boottime_us ();
@@ -63,15 +63,15 @@ session_write (AccessSession *session, gint64 expect, AccessDone done, gpointer 
   g_autofree char *row_text = access_session_live (session) ? access_json_text (row) : NULL, *history_text = access_json_text (history);
   FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "sessions", .key = session->id, .row = row_text, .expect = expect },
                       { .kind = FAR_PART_ROW, .table = "history", .key = session->history, .row = history_text, .expect = expect } };
-  access_rows_apply (session->self, parts, 2, done, user);
+  access_rows_apply (session->self, parts, 2, done, user, dropped);
   json_decref (row);
   json_decref (history);
 }
 
 void
-access_session_first (AccessSession *session, AccessDone done, gpointer user)
+access_session_first (AccessSession *session, AccessDone done, gpointer user, GDestroyNotify dropped)
 {
-  session_write (session, FAR_EXPECT_ABSENT, done, user);
+  session_write (session, FAR_EXPECT_ABSENT, done, user, dropped);
 }
 
 static void
@@ -99,7 +99,7 @@ static void
 saved (Access *self, const GError *error, gpointer user)
 {
   AccessSession *session = user;
-  if (self && session->self && error) {
+  if (error) {
     far_complain (self->at, "save", "session %s cannot be recorded now, will be tried again: %s", session->id, error->message);
     Retry *retry = g_new0 (Retry, 1);
     retry->session = session;
@@ -107,7 +107,7 @@ saved (Access *self, const GError *error, gpointer user)
     return;
   }
   session->writing = FALSE;
-  if (session->self && session->dirty)
+  if (session->dirty)
     access_session_save (session);
   access_session_unref (session);
 }
@@ -119,7 +119,7 @@ access_session_save (AccessSession *session)
   if (session->writing)
     return;
   session->writing = TRUE;
-  session_write (session, FAR_EXPECT_ANY, saved, access_session_ref (session));
+  session_write (session, FAR_EXPECT_ANY, saved, access_session_ref (session), (GDestroyNotify) access_session_unref);
 }
 
 void

@@ -113,9 +113,9 @@ static void load_table (Access *self, guint i);
 static void
 started (Access *self, const GError *error, gpointer user)
 {
-  if (self && error)
+  if (error)
     far_instance_fail (self->at, g_error_copy (error));
-  else if (self)
+  else
     far_instance_ready (self->at);
 }
 
@@ -123,8 +123,6 @@ static void
 table_loaded (Access *self, const GError *error, GPtrArray *rows, gpointer user)
 {
   guint i = GPOINTER_TO_UINT (user);
-  if (!self)
-    return;
   if (error) {
     far_trust_revoked_set_known (FALSE); /* a node that was revoked must not pass while nobody can say so */
     far_instance_fail (self->at, g_error_copy (error));

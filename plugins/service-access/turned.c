@@ -26,7 +26,7 @@ turned_free (gpointer data)
 static void
 turned_stored (Access *self, const GError *error, gpointer user)
 {
-  if (self && error)
+  if (error)
     far_complain (self->at, "turned-away", "who was turned away cannot be recorded: %s", error->message);
 }
 
@@ -38,7 +38,7 @@ turned_write (AccessSession *session, Turned *turned)
                            session->terminal, "device", session->device, "owner", session->person, "from", turned->from, "state", "refused", "cause",
                            turned->cause, "asked", first, "last", last, "times", (json_int_t) turned->times);
   turned->told = turned->times;
-  access_row_put (session->self, "history", turned->key, row, FAR_EXPECT_ANY, turned_stored, NULL);
+  access_row_put (session->self, "history", turned->key, row, FAR_EXPECT_ANY, turned_stored, NULL, NULL);
 }
 
 static Turned *

@@ -11,9 +11,10 @@
 #define TRIES_MAX 50
 
 typedef struct {
-  AccessLife *life;
+  Access *self;
   AccessDone done;
   gpointer user;
+  GDestroyNotify dropped; /* of user */
   GArray *parts; /* of FarPart; keys and rows are its own */
   guint at, n;   /* those under way */
   guint stale;   /* after a conflict: the one that is looked at */
@@ -30,14 +31,36 @@ part_clear (gpointer data)
 }
 
 static void
+write_free (Write *write)
+{
+  g_array_unref (write->parts);
+  g_clear_pointer (&write->row, far_row_free);
+  g_clear_error (&write->error);
+  g_free (write);
+}
+
+/* The instance goes. */
+static void
+write_dropped (gpointer data)
+{
+  Write *write = data;
+  if (write->dropped)
+    write->dropped (write->user);
+  write_free (write);
+}
+
+static void
 write_end (Write *write)
 {
   if (write->done)
-    write->done (write->life->self, write->error, write->user);
-  access_life_unref (write->life);
-  g_array_unref (write->parts);
-  g_clear_error (&write->error);
-  g_free (write);
+    write->done (write->self, write->error, write->user);
+  write_free (write);
+}
+
+static FarRequest *
+write_request (Write *write, FarDone done)
+{
+  return far_request_of (write->self->at, done, write, write_dropped, 0);
 }
 
 /* ---- revisions ---- */
@@ -90,9 +113,9 @@ part_is_stale (Access *self, const FarPart *part)
 static void
 row_take (Write *write, GPtrArray *devices)
 {
-  Access *self = write->life->self;
+  Access *self = write->self;
   const FarPart *part = &g_array_index (write->parts, FarPart, write->stale++);
-  if (self && part_is_stale (self, part) && (write->row ? write->row->revision : FAR_EXPECT_ABSENT) != part->expect) {
+  if (part_is_stale (self, part) && (write->row ? write->row->revision : FAR_EXPECT_ABSENT) != part->expect) {
     access_row_seen (self, part->table, part->key, write->row);
     if (devices)
       access_devices_seen (self, part->key, devices);
@@ -124,18 +147,17 @@ static void
 row_reread (FarRequest *req, gpointer user)
 {
   Write *write = user;
-  Access *self = write->life->self;
   const FarPart *part = &g_array_index (write->parts, FarPart, write->stale);
   GPtrArray *rows = far_request_error (req) ? NULL : far_request_result (req);
   const FarRow *row = rows && rows->len > 0 ? rows->pdata[0] : NULL;
-  if (!self || !rows) {
+  if (!rows) {
     row_pass (write);
     return;
   }
   if (row && strcmp (row->key, part->key) == 0)
     write->row = far_row_new (row->key, row->row, row->revision);
   if (write->row && strcmp (part->table, "terminals") == 0)
-    access_devices_read (self, part->key, far_request_new (devices_reread, write, 0));
+    access_devices_read (write->self, part->key, write_request (write, devices_reread));
   else
     row_take (write, NULL);
 }
@@ -151,16 +173,16 @@ key_before (const char *key)
 static void
 write_reread (Write *write)
 {
-  Access *self = write->life->self;
-  while (self && write->stale < write->parts->len && !part_is_stale (self, &g_array_index (write->parts, FarPart, write->stale)))
+  Access *self = write->self;
+  while (write->stale < write->parts->len && !part_is_stale (self, &g_array_index (write->parts, FarPart, write->stale)))
     write->stale++;
-  if (!self || write->stale == write->parts->len) {
+  if (write->stale == write->parts->len) {
     write_end (write);
     return;
   }
   const FarPart *part = &g_array_index (write->parts, FarPart, write->stale);
   g_autofree char *before = key_before (part->key);
-  far_store_rows (access_opts (self)->store, part->table, NULL, before, 1, FALSE, far_request_new (row_reread, write, 0));
+  far_store_rows (access_opts (self)->store, part->table, NULL, before, 1, FALSE, write_request (write, row_reread));
 }
 
 /* ---- the write ---- */
@@ -171,9 +193,9 @@ static void write_step (Write *write);
 static void
 write_stop (Write *write, const GError *error)
 {
-  Access *self = write->life->self;
+  Access *self = write->self;
   gboolean conflict = g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT);
-  for (guint i = 0; self && i < write->at; i++) {
+  for (guint i = 0; i < write->at; i++) {
     const FarPart *part = &g_array_index (write->parts, FarPart, i);
     access_part_made (self, part, revision_of (self, part));
   }
@@ -192,11 +214,11 @@ step_written (FarRequest *req, gpointer user)
 {
   Write *write = user;
   const GError *error = far_request_error (req);
-  if (!error && write->life->self)
-    revisions_learn (write->life->self, write, *(gint64 *) far_request_result (req));
+  if (!error)
+    revisions_learn (write->self, write, *(gint64 *) far_request_result (req));
   if (error)
     write_stop (write, error);
-  else if (write->at + write->n == write->parts->len || !write->life->self)
+  else if (write->at + write->n == write->parts->len)
     write_end (write);
   else
     write_step (write);
@@ -209,15 +231,15 @@ write_step (Write *write)
 {
   write->at += write->n;
   write->n = MIN (FAR_PARTS_MAX, write->parts->len - write->at);
-  far_store_apply (access_opts (write->life->self)->store, NULL, &g_array_index (write->parts, FarPart, write->at), write->n,
-                   far_request_new (step_written, write, 0));
+  far_store_apply (access_opts (write->self)->store, NULL, &g_array_index (write->parts, FarPart, write->at), write->n,
+                   write_request (write, step_written));
 }
 
 void
-access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user)
+access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user, GDestroyNotify dropped)
 {
   Write *write = g_new0 (Write, 1);
-  *write = (Write){ .life = access_life_ref (self->life), .done = done, .user = user, .parts = g_array_new (FALSE, TRUE, sizeof (FarPart)) };
+  *write = (Write){ .self = self, .done = done, .user = user, .dropped = dropped, .parts = g_array_new (FALSE, TRUE, sizeof (FarPart)) };
   g_array_set_clear_func (write->parts, part_clear);
   for (guint i = 0; i < n; i++) {
     FarPart part = parts[i];
@@ -231,18 +253,19 @@ access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done,
 }
 
 void
-access_row_put (Access *self, const char *table, const char *key, json_t *row, gint64 expect, AccessDone done, gpointer user)
+access_row_put (Access *self, const char *table, const char *key, json_t *row, gint64 expect, AccessDone done, gpointer user,
+                GDestroyNotify dropped)
 {
   g_autofree char *text = row ? access_json_text (row) : NULL;
   FarPart part = { .kind = FAR_PART_ROW, .table = table, .key = key, .row = text, .expect = expect };
-  access_rows_apply (self, &part, 1, done, user);
+  access_rows_apply (self, &part, 1, done, user, dropped);
   json_decref (row);
 }
 
 gboolean
 access_again (Access *self, const GError *error, FarCall *call, guint tries, AccessTry again)
 {
-  if (!self || !g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT) || tries >= TRIES_MAX)
+  if (!g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT) || tries >= TRIES_MAX)
     return FALSE;
   again (self, call, tries + 1);
   return TRUE;

@@ -10,20 +10,6 @@ agent_opts (Agent *self)
   return far_instance_options (self->at);
 }
 
-AgentLife *
-agent_life_ref (AgentLife *life)
-{
-  life->refs++;
-  return life;
-}
-
-void
-agent_life_unref (AgentLife *life)
-{
-  if (--life->refs == 0)
-    g_free (life);
-}
-
 const char *
 agent_text (const json_t *json, const char *key)
 {
@@ -88,8 +74,6 @@ agent_init (gpointer data, FarInstance *at, GError **error)
 {
   Agent *self = data;
   self->at = at;
-  self->life = g_new0 (AgentLife, 1);
-  *self->life = (AgentLife){ 1, self };
   self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) agent_session_unref);
   g_queue_init (&self->nonces);
   g_queue_init (&self->in_line);
@@ -146,15 +130,12 @@ agent_stop (gpointer data)
   while (g_hash_table_iter_next (&iter, NULL, &session))
     agent_session_abandon (session);
   far_peer_hurry (agent_opts (self)->link, FALSE);
-  self->life->self = NULL;
 }
 
 static void
 agent_fini (gpointer data)
 {
   Agent *self = data;
-  self->life->self = NULL;
-  agent_life_unref (self->life);
   agent_dials_forget (self);
   g_hash_table_unref (self->sessions);
   agent_nonces_clear (self);

@@ -19,12 +19,6 @@ typedef struct {
 
 typedef struct _Agent Agent;
 
-/* What outlives the instance by a moment: callbacks hold it and look whether the instance is still there. */
-typedef struct {
-  gint refs;
-  Agent *self; /* NULL: stopped */
-} AgentLife;
-
 typedef struct _AgentSession {
   gint refs;
   Agent *self;            /* NULL: the instance has gone */
@@ -56,7 +50,6 @@ typedef struct _AgentSession {
 
 struct _Agent {
   FarInstance *at;
-  AgentLife *life;
   GHashTable *sessions;   /* id → AgentSession: live ones, and closed ones so that old offers are known again */
   GQueue nonces;          /* of AgentNonce, newest last; bounded, as is what each remembers */
   gboolean nonce_told;    /* the cloud has the newest one */
@@ -79,8 +72,6 @@ struct _Agent {
 };
 
 const AgentOpts *agent_opts (Agent *self);
-AgentLife *agent_life_ref (AgentLife *life);
-void agent_life_unref (AgentLife *life);
 const char *agent_text (const json_t *json, const char *key); /* NULL where it is no string */
 
 /* ---- session.c ---- */
@@ -157,7 +148,6 @@ void agent_devices_tell (Agent *self);
 gboolean agent_devices_load (Agent *self, GError **error);
 FarKnows agent_knows (gpointer self, char **parts);
 void agent_devices_get (gpointer self, FarCall *call);
-/* Changes that wait are answered as failed: the service goes. */
 void agent_devices_forget (Agent *self);
 void agent_device_put (gpointer self, FarCall *call);
 void agent_device_delete (gpointer self, FarCall *call);

@@ -44,16 +44,15 @@ devices_json (void)
 static void
 devices_told (FarRequest *req, gpointer user)
 {
-  AgentLife *life = user;
+  Agent *self = user;
   g_autoptr (GError) error = far_request_error (req) ? g_error_copy (far_request_error (req)) : NULL;
   if (!error)
     far_message_check (far_request_result (req), &error);
-  if (life->self && error) {
-    far_complain (life->self->at, "devices", "the list of devices did not reach the cloud: %s", error->message);
-    life->self->devices_again = TRUE;
-    agent_poll_soon (life->self, 2 * G_USEC_PER_SEC);
+  if (error) {
+    far_complain (self->at, "devices", "the list of devices did not reach the cloud: %s", error->message);
+    self->devices_again = TRUE;
+    agent_poll_soon (self, 2 * G_USEC_PER_SEC);
   }
-  agent_life_unref (life);
 }
 
 void
@@ -65,7 +64,7 @@ agent_devices_tell (Agent *self)
     return;
   g_autofree char *resource = g_strdup_printf ("terminals/%s/devices", far_node_id ());
   g_autoptr (FarMessage) message = far_message_request ("PUT", resource, json_pack ("{s:o}", "devices", devices_json ()));
-  far_peer_send (link, "", message, far_request_new (devices_told, agent_life_ref (self->life), TELL_TIMEOUT_MS));
+  far_peer_send (link, "", message, far_request_of (self->at, devices_told, self, NULL, TELL_TIMEOUT_MS));
 }
 
 /* ---- on disk ---- */
@@ -137,15 +136,20 @@ added_turn (Agent *self, void (*func) (Agent *self, FarCall *call), FarCall *cal
 void
 agent_devices_forget (Agent *self)
 {
-  AddedTurn *turn;
-  while ((turn = g_queue_pop_head (&self->changes))) {
-    far_call_fail_new (turn->call, FAR_ERROR_UNAVAILABLE, _("the service has stopped; try again"));
-    g_free (turn);
-  }
+  g_queue_clear_full (&self->changes, g_free);
 }
 
 /* One change, until it is durable. `before`: what stood there, NULL: nothing. */
-typedef struct { AgentLife *life; FarCall *call; char *name; json_t *before; } AddedChange;
+typedef struct { Agent *self; FarCall *call; char *name; json_t *before; } AddedChange;
+
+static void
+added_change_free (gpointer data)
+{
+  AddedChange *change = data;
+  g_free (change->name);
+  json_decref (change->before);
+  g_free (change);
+}
 
 static void
 added_set (Agent *self, const char *name, json_t *device)
@@ -184,19 +188,11 @@ static void
 added_written (FarRequest *req, gpointer user)
 {
   AddedChange *change = user;
-  Agent *self = change->life->self;
-  if (self) {
-    self->changing = FALSE;
-    added_answer (self, change, far_request_error (req));
-    if (change->life->self)
-      added_turns (self);
-  } else { /* its askers have been told that the service has stopped */
-    far_call_fail_new (change->call, FAR_ERROR_UNAVAILABLE, _("the service has stopped; try again"));
-  }
-  agent_life_unref (change->life);
-  g_free (change->name);
-  json_decref (change->before);
-  g_free (change);
+  Agent *self = change->self;
+  self->changing = FALSE;
+  added_answer (self, change, far_request_error (req));
+  added_change_free (change);
+  added_turns (self);
 }
 
 /* The whole list each time, in the order of the changes. Takes before. */
@@ -206,9 +202,9 @@ added_write (Agent *self, FarCall *call, json_t *before)
   g_autofree char *path = devices_path ();
   char *text = json_dumps (self->added, JSON_INDENT (1) | JSON_SORT_KEYS);
   AddedChange *change = g_new0 (AddedChange, 1);
-  *change = (AddedChange){ agent_life_ref (self->life), call, g_strdup (call->parts[1]), before };
+  *change = (AddedChange){ self, call, g_strdup (call->parts[1]), before };
   self->changing = TRUE;
-  far_write_file (path, text, 0600, far_request_new (added_written, change, 0));
+  far_write_file (path, text, 0600, far_request_of (self->at, added_written, change, added_change_free, 0));
   free (text);
 }
 

@@ -36,7 +36,16 @@ box_fault (Agent *self, json_t *box, const AgentOffer *offer)
   return agent_text (box, "password") ? NULL : "it has no password";
 }
 
-typedef struct { FarRequest *outer; AgentLife *life; char *person; } Check;
+typedef struct { FarRequest *outer; char *person; } Check;
+
+static void
+check_free (gpointer data)
+{
+  Check *check = data;
+  far_request_unref (check->outer);
+  g_free (check->person);
+  g_free (check);
+}
 
 static void
 login_done (FarRequest *req, gpointer user)
@@ -49,10 +58,7 @@ login_done (FarRequest *req, gpointer user)
     far_request_fail (check->outer, g_error_copy (error));
   else
     far_request_fail_new (check->outer, FAR_ERROR_DENIED, _("login of '%s' refused at the terminal"), check->person);
-  far_request_unref (check->outer);
-  agent_life_unref (check->life);
-  g_free (check->person);
-  g_free (check);
+  check_free (check);
 }
 
 static void
@@ -62,8 +68,8 @@ login_ask (Agent *self, json_t *box, const AgentOffer *offer, FarRequest *req)
   login->told_from = TRUE;
   login->secret = g_strdup (agent_text (box, "password"));
   Check *check = g_new0 (Check, 1);
-  *check = (Check){ far_request_ref (req), agent_life_ref (self->life), g_strdup (offer->person) };
-  far_login ((const char *const *) agent_opts (self)->in_advance, login, far_request_new (login_done, check, LOGIN_TIMEOUT_MS));
+  *check = (Check){ far_request_ref (req), g_strdup (offer->person) };
+  far_login ((const char *const *) agent_opts (self)->in_advance, login, far_request_of (self->at, login_done, check, check_free, LOGIN_TIMEOUT_MS));
 }
 
 void

@@ -60,16 +60,26 @@ typedef struct {
 } Wait;
 
 static void
+wait_free (gpointer data)
+{
+  Wait *wait = data;
+  far_request_unref (wait->outer);
+  far_secret_free (wait->token);
+  agent_session_unref (wait->session);
+  g_free (wait);
+}
+
+static void
 login_checked (FarRequest *req, gpointer user)
 {
   Wait *wait = user;
   AgentSession *session = wait->session;
   const GError *error = far_request_error (req);
-  if (session->self && session->state == FAR_SESSION_REQUESTED && !error) {
+  if (session->state == FAR_SESSION_REQUESTED && !error) {
     agent_session_event (session, FAR_SESSION_EV_PERMIT, NULL, NULL);
     session_go (session, g_steal_pointer (&wait->token));
     far_request_done (wait->outer, NULL, NULL);
-  } else if (session->self && session->state == FAR_SESSION_REQUESTED) {
+  } else if (session->state == FAR_SESSION_REQUESTED) {
     session->reported = TRUE; /* the refusal itself is the report */
     session->denied = TRUE;
     agent_session_event (session, FAR_SESSION_EV_DENY, error->message, NULL);
@@ -77,10 +87,7 @@ login_checked (FarRequest *req, gpointer user)
   } else {
     far_request_fail_new (wait->outer, FAR_ERROR_CONFLICT, _("session '%s' is over"), session->id);
   }
-  far_request_unref (wait->outer);
-  far_secret_free (wait->token);
-  agent_session_unref (session);
-  g_free (wait);
+  wait_free (wait);
 }
 
 static void
@@ -98,7 +105,7 @@ offer_new (Agent *self, const AgentOffer *offer, FarRequest *req)
   if (offer->in_advance) {
     Wait *wait = g_new0 (Wait, 1);
     *wait = (Wait){ agent_session_ref (session), token, far_request_ref (req) };
-    agent_login_check (self, offer, far_request_new (login_checked, wait, 0));
+    agent_login_check (self, offer, far_request_of (self->at, login_checked, wait, wait_free, 0));
     return;
   }
   agent_session_event (session, FAR_SESSION_EV_PERMIT, NULL, NULL);
@@ -147,19 +154,15 @@ agent_offer_take (Agent *self, json_t *json, FarRequest *req)
 
 /* ---- push ---- */
 
-typedef struct { AgentLife *life; FarCall *call; } Pushed;
-
 static void
 push_taken (FarRequest *req, gpointer user)
 {
-  Pushed *pushed = user;
+  FarCall *call = user;
   const GError *error = far_request_error (req);
   if (error)
-    far_call_fail (pushed->call, g_error_copy (error));
+    far_call_fail (call, g_error_copy (error));
   else
-    far_call_answer (pushed->call, 202, json_object ());
-  agent_life_unref (pushed->life);
-  g_free (pushed);
+    far_call_answer (call, 202, json_object ());
 }
 
 /* Only the node at the other end of our own link may speak of sessions. */
@@ -178,9 +181,7 @@ agent_offers_post (gpointer data, FarCall *call)
   Agent *self = data;
   if (!from_cloud (self, call))
     return;
-  Pushed *pushed = g_new0 (Pushed, 1);
-  *pushed = (Pushed){ agent_life_ref (self->life), call };
-  agent_offer_take (self, call->body, far_request_new (push_taken, pushed, 0));
+  agent_offer_take (self, call->body, far_request_of (self->at, push_taken, call, NULL, 0));
 }
 
 void

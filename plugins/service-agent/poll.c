@@ -65,7 +65,7 @@ poll_sessions (Agent *self)
   return list;
 }
 
-typedef struct { AgentLife *life; json_t *told; gint64 sent_us; } Poll;
+typedef struct { Agent *self; json_t *told; gint64 sent_us; } Poll;
 
 /* Once a link, each hour, and when somebody has set the clock. */
 static void
@@ -104,18 +104,24 @@ poll_body (Agent *self, json_t *told)
   return body;
 }
 
-typedef struct { AgentLife *life; char *session; } Offered;
+typedef struct { Agent *self; char *session; } Offered;
+
+static void
+offered_free (gpointer data)
+{
+  Offered *offered = data;
+  g_free (offered->session);
+  g_free (offered);
+}
 
 static void
 offer_taken (FarRequest *req, gpointer user)
 {
   Offered *offered = user;
   const GError *error = far_request_error (req);
-  if (offered->life->self && error)
-    agent_report_refused (offered->life->self, offered->session, error);
-  agent_life_unref (offered->life);
-  g_free (offered->session);
-  g_free (offered);
+  if (error)
+    agent_report_refused (offered->self, offered->session, error);
+  offered_free (offered);
 }
 
 static void
@@ -125,8 +131,8 @@ poll_offers (Agent *self, json_t *offers)
   json_t *offer;
   json_array_foreach (offers, i, offer) {
     Offered *offered = g_new0 (Offered, 1);
-    *offered = (Offered){ agent_life_ref (self->life), g_strdup (agent_text (offer, "session")) };
-    agent_offer_take (self, offer, far_request_new (offer_taken, offered, 0));
+    *offered = (Offered){ self, g_strdup (agent_text (offer, "session")) };
+    agent_offer_take (self, offer, far_request_of (self->at, offer_taken, offered, offered_free, 0));
   }
 }
 
@@ -208,24 +214,28 @@ poll_judge (Agent *self, const GError *error)
 }
 
 static void
+poll_free (gpointer data)
+{
+  Poll *poll = data;
+  json_decref (poll->told);
+  g_free (poll);
+}
+
+static void
 polled (FarRequest *req, gpointer user)
 {
   Poll *poll = user;
-  Agent *self = poll->life->self;
+  Agent *self = poll->self;
   g_autoptr (GError) error = far_request_error (req) ? g_error_copy (far_request_error (req)) : NULL;
-  if (self) {
-    self->polling = FALSE;
-    if (!error)
-      poll_answer (self, poll, far_request_result (req), &error);
-    gboolean again = self->poll_again && !error;
-    self->poll_again = FALSE;
-    poll_judge (self, error);
-    if (again)
-      agent_poll_soon (self, 0);
-  }
-  json_decref (poll->told);
-  agent_life_unref (poll->life);
-  g_free (poll);
+  self->polling = FALSE;
+  if (!error)
+    poll_answer (self, poll, far_request_result (req), &error);
+  gboolean again = self->poll_again && !error;
+  self->poll_again = FALSE;
+  poll_judge (self, error);
+  if (again)
+    agent_poll_soon (self, 0);
+  poll_free (poll);
 }
 
 static void
@@ -237,8 +247,8 @@ poll_now (gpointer user)
   if (self->polling || !far_peer_connected (link, ""))
     return;
   Poll *poll = g_new0 (Poll, 1);
-  *poll = (Poll){ agent_life_ref (self->life), poll_sessions (self), far_clock_boottime_us () };
+  *poll = (Poll){ self, poll_sessions (self), far_clock_boottime_us () };
   g_autoptr (FarMessage) message = far_message_request ("POST", "poll", poll_body (self, poll->told));
   self->polling = TRUE;
-  far_peer_send (link, "", message, far_request_new (polled, poll, agent_waits (self) ? HURRY_TIMEOUT_MS : POLL_TIMEOUT_MS));
+  far_peer_send (link, "", message, far_request_of (self->at, polled, poll, poll_free, agent_waits (self) ? HURRY_TIMEOUT_MS : POLL_TIMEOUT_MS));
 }

@@ -52,35 +52,31 @@ not_renewed (Agent *self, const GError *error)
 static void
 certificate_kept (FarRequest *req, gpointer user)
 {
-  AgentLife *life = user;
-  Agent *self = life->self;
-  if (self && far_request_error (req)) {
+  Agent *self = user;
+  if (far_request_error (req)) {
     not_renewed (self, far_request_error (req));
-  } else if (self) {
-    far_log (self->at, G_LOG_LEVEL_MESSAGE, "certificate renewed");
-    g_autofree char *pem = certificate_read (self);
-    if (pem)
-      far_clock_own_certificate (pem);
-    if (self->renewing_expired) /* this link has no certificate: the next one has */
-      far_peer_cut (agent_opts (self)->link, "", "certificate renewed");
+    return;
   }
-  agent_life_unref (life);
+  far_log (self->at, G_LOG_LEVEL_MESSAGE, "certificate renewed");
+  g_autofree char *pem = certificate_read (self);
+  if (pem)
+    far_clock_own_certificate (pem);
+  if (self->renewing_expired) /* this link has no certificate: the next one has */
+    far_peer_cut (agent_opts (self)->link, "", "certificate renewed");
 }
 
 static void
 renewed (FarRequest *req, gpointer user)
 {
-  AgentLife *life = user;
-  Agent *self = life->self;
+  Agent *self = user;
   g_autoptr (GError) error = far_request_error (req) ? g_error_copy (far_request_error (req)) : NULL;
-  g_autofree char *pem = self && !error ? certificate_taken (self, far_request_result (req), &error) : NULL;
-  if (pem) {
-    g_autofree char *path = far_trust_path (agent_opts (self)->keys, "node.crt");
-    far_write_file (path, pem, 0600, far_request_new (certificate_kept, agent_life_ref (life), 0));
-  } else if (self) {
+  g_autofree char *pem = error ? NULL : certificate_taken (self, far_request_result (req), &error);
+  if (!pem) {
     not_renewed (self, error);
+    return;
   }
-  agent_life_unref (life);
+  g_autofree char *path = far_trust_path (agent_opts (self)->keys, "node.crt");
+  far_write_file (path, pem, 0600, far_request_of (self->at, certificate_kept, self, NULL, 0));
 }
 
 void
@@ -96,7 +92,7 @@ agent_renew (Agent *self)
     return;
   }
   g_autoptr (FarMessage) message = far_message_request ("POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", far_node_id ()));
-  far_peer_send (link, "", message, far_request_new (renewed, agent_life_ref (self->life), RENEW_TIMEOUT_MS));
+  far_peer_send (link, "", message, far_request_of (self->at, renewed, self, NULL, RENEW_TIMEOUT_MS));
 }
 
 static void

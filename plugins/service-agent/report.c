@@ -34,7 +34,8 @@ agent_report (AgentSession *session)
   g_autoptr (FarMessage) message
     = report_message (session->id, json_pack ("{s:s, s:s, s:I, s:I}", "state", far_session_state_name (session->state), "cause", session->cause,
                                               "bytes_up", (json_int_t) session->bytes_up, "bytes_down", (json_int_t) session->bytes_down));
-  far_peer_send (link, "", message, far_request_new (reported, agent_session_ref (session), REPORT_TIMEOUT_MS));
+  far_peer_send (link, "", message,
+                 far_request_of (session->self->at, reported, agent_session_ref (session), (GDestroyNotify) agent_session_unref, REPORT_TIMEOUT_MS));
 }
 
 static void

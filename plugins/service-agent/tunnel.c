@@ -72,7 +72,15 @@ dial_failed (AgentSession *session, const GError *error)
   }
 }
 
-typedef struct { AgentSession *session; AgentLife *life; guint generation; } Dial;
+typedef struct { AgentSession *session; guint generation; } Dial;
+
+static void
+dial_free (gpointer data)
+{
+  Dial *dial = data;
+  agent_session_unref (dial->session);
+  g_free (dial);
+}
 
 static void dial_now (AgentSession *session);
 
@@ -84,7 +92,7 @@ dial_next (Agent *self)
   self->dialling--;
   while (self->dialling < DIALS_AT_ONCE && (session = g_queue_pop_head (&self->in_line))) {
     session->in_line = FALSE;
-    if (session->self && agent_session_live (session) && session->token)
+    if (agent_session_live (session) && session->token)
       dial_now (session);
     agent_session_unref (session);
   }
@@ -102,13 +110,10 @@ dialled (FarRequest *req, gpointer user)
   Dial *dial = user;
   AgentSession *session = dial->session;
   const GError *error = far_request_error (req);
-  if (error && session->self && agent_session_live (session) && dial->generation == session->generation)
+  if (error && agent_session_live (session) && dial->generation == session->generation)
     dial_failed (session, error);
-  if (dial->life->self)
-    dial_next (dial->life->self);
-  agent_session_unref (session);
-  agent_life_unref (dial->life);
-  g_free (dial);
+  dial_next (session->self);
+  dial_free (dial);
 }
 
 static void
@@ -207,10 +212,12 @@ dial_now (AgentSession *session)
   FarDialSpec spec = { .session = session->id, .address = session->address, .host_key = session->host_key, .user = far_node_id (), .token = session->token,
                        .node_key = TRUE, .x = session->x, .length_us = left_us, .arrived = arrived };
   Dial *dial = g_new0 (Dial, 1);
-  *dial = (Dial){ agent_session_ref (session), agent_life_ref (session->self->life), session->generation };
+  *dial = (Dial){ agent_session_ref (session), session->generation };
   session->self->dialling++;
   if (!session->dialled)
     agent_session_ref (session); /* the tunnel end's, until ENDED */
   session->dialled = at;
-  ops->dial (far_instance_self (at), &spec, tunnel_event, session, far_request_new (dialled, dial, DIAL_TIMEOUT_MS));
+  FarRequest *req = far_request_of (session->self->at, dialled, dial, dial_free, DIAL_TIMEOUT_MS);
+  far_request_serve (req, at);
+  ops->dial (far_instance_self (at), &spec, tunnel_event, session, req);
 }

@@ -52,7 +52,8 @@ batches_gap (Intake *self, FarCall *call)
 void
 intake_batches (gpointer data, FarCall *call)
 {
-  const IntakeOptions *options = far_instance_options (((Intake *) data)->at);
+  FarInstance *at = ((Intake *) data)->at;
+  const IntakeOptions *options = far_instance_options (at);
   FarBatchKey key = { .source = call->principal->name };
   FarPart part = { .kind = FAR_PART_SAMPLES, .samples = call->bytes };
   guint64 lane, crc;
@@ -65,5 +66,5 @@ intake_batches (gpointer data, FarCall *call)
   key.lane = (guint) lane;
   key.crc = (guint32) crc;
   batches_gap (data, call);
-  far_store_apply (options->store, &key, &part, 1, far_request_new (batches_done, call, 0));
+  far_store_apply (options->store, &key, &part, 1, far_request_of (at, batches_done, call, NULL, 0));
 }

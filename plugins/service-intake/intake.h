@@ -15,7 +15,7 @@ typedef struct {
   FarBatchBuilder *builder;
   GQueue waiting;            /* GBytes: batches not yet taken */
   gsize waiting_size;
-  FarRequest *writing;       /* the first of waiting is with the store */
+  gboolean writing;          /* the first of waiting is with the store */
   FarHomeTimer *timer;
   guint64 lost;              /* batches dropped as the store did not take them */
 } Intake;

@@ -18,7 +18,7 @@ intake_options (Intake *self)
 static void
 record_drop_oldest (Intake *self)
 {
-  gboolean busy = self->writing != NULL;
+  gboolean busy = self->writing;
   GBytes *oldest = g_queue_pop_nth (&self->waiting, busy ? 1 : 0);
 
   self->waiting_size -= g_bytes_get_size (oldest);
@@ -49,9 +49,7 @@ record_written (FarRequest *req, gpointer data)
   const GError *error = far_request_error (req);
   GBytes *batch;
 
-  if (self->writing == NULL)
-    return; /* stopped */
-  g_clear_pointer (&self->writing, far_request_unref);
+  self->writing = FALSE;
   if (error != NULL) {
     far_complain (self->at, "write", "samples of this node wait: %s", error->message);
     return; /* the timer tries again */
@@ -67,11 +65,11 @@ record_write (Intake *self)
 {
   FarPart part = { .kind = FAR_PART_SAMPLES };
 
-  if (self->writing != NULL || g_queue_is_empty (&self->waiting))
+  if (self->writing || g_queue_is_empty (&self->waiting))
     return;
   part.samples = g_queue_peek_head (&self->waiting);
-  self->writing = far_request_ref (far_request_new (record_written, self, 0));
-  far_store_apply (intake_options (self)->store, NULL, &part, 1, self->writing);
+  self->writing = TRUE;
+  far_store_apply (intake_options (self)->store, NULL, &part, 1, far_request_of (self->at, record_written, self, NULL, 0));
 }
 
 static void
@@ -109,13 +107,12 @@ intake_record_start (Intake *self)
 void
 intake_record_stop (Intake *self)
 {
-  FarRequest *writing = g_steal_pointer (&self->writing);
   GBytes *batch;
 
   far_sample_unlisten (self->listener);
   g_clear_pointer (&self->timer, far_home_timer_free);
   record_close_batch (self);
-  if (writing != NULL)
+  if (self->writing)
     g_bytes_unref (g_queue_pop_head (&self->waiting));
   while ((batch = g_queue_pop_head (&self->waiting)) != NULL) {
     FarPart part = { .kind = FAR_PART_SAMPLES, .samples = batch };
@@ -124,5 +121,4 @@ intake_record_stop (Intake *self)
     g_bytes_unref (batch);
   }
   self->waiting_size = 0;
-  g_clear_pointer (&writing, far_request_unref);
 }

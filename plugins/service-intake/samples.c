@@ -134,8 +134,14 @@ query_limit (FarCall *call, guint *limit, GError **error)
   return TRUE;
 }
 
+static const char *
+store_of (FarInstance *at)
+{
+  return ((const IntakeOptions *) far_instance_options (at))->store;
+}
+
 static void
-samples_points (const char *store, FarCall *call, const char *source, const char *name)
+samples_points (FarInstance *at, FarCall *call, const char *source, const char *name)
 {
   gint64 from, to;
   guint limit;
@@ -145,14 +151,14 @@ samples_points (const char *store, FarCall *call, const char *source, const char
       || !query_limit (call, &limit, &error))
     far_call_fail (call, error);
   else
-    far_store_samples (store, source, name, from, to, limit, far_request_new (points_done, call, 0));
+    far_store_samples (store_of (at), source, name, from, to, limit, far_request_of (at, points_done, call, NULL, 0));
 }
 
 /* ---- series ---- */
 
 typedef struct {
+  FarInstance *at;
   FarCall *call;
-  char *store;
   json_t *list;
   guint open;        /* questions for a newest value under way */
   gboolean more;
@@ -164,19 +170,36 @@ typedef struct {
 } LatestOf;
 
 static void
+series_free (gpointer data)
+{
+  SeriesAnswer *answer = data;
+
+  json_decref (answer->list);
+  g_free (answer);
+}
+
+static void
 series_finish (SeriesAnswer *answer)
 {
   json_t *body;
 
   if (answer->open > 0)
     return;
-  body = json_object ();
-  json_object_set_new (body, "series", answer->list);
+  body = json_pack ("{s:O}", "series", answer->list);
   if (answer->more)
     json_object_set_new (body, "more", json_true ());
   far_call_answer (answer->call, 200, body);
-  g_free (answer->store);
-  g_free (answer);
+  series_free (answer);
+}
+
+static void
+latest_dropped (gpointer data)
+{
+  LatestOf *latest = data;
+
+  if (--latest->answer->open == 0)
+    series_free (latest->answer);
+  g_free (latest);
 }
 
 static void
@@ -205,8 +228,8 @@ series_ask_latest (SeriesAnswer *answer)
     latest->answer = answer;
     latest->entry = entry;
     answer->open++;
-    far_store_samples (answer->store, json_string_value (json_object_get (entry, "source")), json_string_value (json_object_get (entry, "name")),
-                       G_MININT64, G_MAXINT64, 1, far_request_new (latest_done, latest, 0));
+    far_store_samples (store_of (answer->at), json_string_value (json_object_get (entry, "source")), json_string_value (json_object_get (entry, "name")),
+                       G_MININT64, G_MAXINT64, 1, far_request_of (answer->at, latest_done, latest, latest_dropped, 0));
   }
   answer->open--;
   series_finish (answer);
@@ -262,9 +285,7 @@ series_done (FarRequest *req, gpointer data)
 
   if (error != NULL) {
     far_call_fail (answer->call, g_error_copy (error));
-    json_decref (answer->list);
-    g_free (answer->store);
-    g_free (answer);
+    series_free (answer);
     return;
   }
   series_fill (answer, far_request_result (req), latest);
@@ -275,28 +296,28 @@ series_done (FarRequest *req, gpointer data)
 }
 
 static void
-samples_series (const char *store, FarCall *call, const char *source)
+samples_series (FarInstance *at, FarCall *call, const char *source)
 {
   SeriesAnswer *answer = g_new0 (SeriesAnswer, 1);
 
+  answer->at = at;
   answer->call = call;
-  answer->store = g_strdup (store);
   answer->list = json_array ();
-  far_store_series (store, source, far_request_new (series_done, answer, 0));
+  far_store_series (store_of (at), source, far_request_of (at, series_done, answer, series_free, 0));
 }
 
 void
 intake_samples (gpointer data, FarCall *call)
 {
-  const IntakeOptions *options = far_instance_options (((Intake *) data)->at);
+  FarInstance *at = ((Intake *) data)->at;
   const char *source = query_text (call, "source"), *name = query_text (call, "name");
 
   if (source != NULL && !source_visible (call->principal, source))
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s' (or you may not see it); see: farctl terminals"), source);
   else if (name == NULL)
-    samples_series (options->store, call, source);
+    samples_series (at, call, source);
   else if (source != NULL)
-    samples_points (options->store, call, source, name);
+    samples_points (at, call, source, name);
   else
     far_call_fail_new (call, FAR_ERROR_INVALID, _("samples: name wants source too"));
 }

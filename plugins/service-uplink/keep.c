@@ -8,13 +8,8 @@
 #define ROWS_AT_ONCE 1000
 #define ROW_OVERHEAD 256
 
-struct _UplinkLife {
-  gint refs;
-  Uplink *self; /* NULL: stopped */
-};
-
 typedef struct {
-  UplinkLife *life;
+  Uplink *self;
   guint64 number; /* 0: nobody waits */
 } Write;
 
@@ -22,29 +17,6 @@ static const UplinkOptions *
 uplink_options (Uplink *self)
 {
   return far_instance_options (self->at);
-}
-
-/* ---- life: requests outlast the instance by a moment ---- */
-
-void
-uplink_life_begin (Uplink *self)
-{
-  self->life = g_new0 (UplinkLife, 1);
-  *self->life = (UplinkLife) { 1, self };
-}
-
-static void
-life_unref (UplinkLife *life)
-{
-  if (--life->refs == 0)
-    g_free (life);
-}
-
-void
-uplink_life_end (Uplink *self)
-{
-  self->life->self = NULL;
-  life_unref (g_steal_pointer (&self->life));
 }
 
 /* ---- rows ---- */
@@ -88,15 +60,14 @@ static void
 keep_written (FarRequest *req, gpointer data)
 {
   Write *write = data;
-  Uplink *self = write->life->self;
+  Uplink *self = write->self;
   const GError *error = far_request_error (req);
-  Batch *batch = self != NULL && write->number != 0 ? keep_find (self, write->number) : NULL;
+  Batch *batch = write->number != 0 ? keep_find (self, write->number) : NULL;
 
-  if (self != NULL && error != NULL)
+  if (error != NULL)
     far_complain (self->at, "keep", "samples that wait are not on disk, a restart would lose them: %s", error->message);
   if (batch != NULL && --batch->writes == 0)
     uplink_send (self);
-  life_unref (write->life);
   g_free (write);
 }
 
@@ -106,9 +77,8 @@ keep_write (Uplink *self, guint64 number, const char *row, gboolean waits)
   g_autofree char *table = keep_table (self), *key = g_strdup_printf ("%020" G_GUINT64_FORMAT, number);
   Write *write = g_new0 (Write, 1);
 
-  self->life->refs++;
-  *write = (Write) { self->life, waits ? number : 0 };
-  far_store_put (uplink_options (self)->store, table, key, row, FAR_EXPECT_ANY, far_request_new (keep_written, write, 0));
+  *write = (Write) { self, waits ? number : 0 };
+  far_store_put (uplink_options (self)->store, table, key, row, FAR_EXPECT_ANY, far_request_of (self->at, keep_written, write, g_free, 0));
 }
 
 gboolean
@@ -179,11 +149,11 @@ keep_take (Uplink *self, GPtrArray *rows)
 static void keep_loaded (FarRequest *req, gpointer data);
 
 static void
-keep_page (UplinkLife *life, const char *after)
+keep_page (Uplink *self, const char *after)
 {
-  g_autofree char *table = keep_table (life->self);
+  g_autofree char *table = keep_table (self);
 
-  far_store_rows (uplink_options (life->self)->store, table, NULL, after, ROWS_AT_ONCE, FALSE, far_request_new (keep_loaded, life, 0));
+  far_store_rows (uplink_options (self)->store, table, NULL, after, ROWS_AT_ONCE, FALSE, far_request_of (self->at, keep_loaded, self, NULL, 0));
 }
 
 static void
@@ -206,33 +176,24 @@ keep_unread (Uplink *self, const GError *error)
 static void
 keep_loaded (FarRequest *req, gpointer data)
 {
-  UplinkLife *life = data;
-  Uplink *self = life->self;
+  Uplink *self = data;
   const GError *error = far_request_error (req);
   GPtrArray *rows = error == NULL ? far_request_result (req) : NULL;
 
-  if (self != NULL && error != NULL)
+  if (error != NULL)
     keep_unread (self, error);
-  else if (self != NULL)
+  else
     keep_take (self, rows);
-  if (self != NULL && rows != NULL && rows->len == ROWS_AT_ONCE) {
-    keep_page (life, ((const FarRow *) rows->pdata[rows->len - 1])->key);
-    return;
-  }
-  if (self != NULL)
+  if (rows != NULL && rows->len == ROWS_AT_ONCE)
+    keep_page (self, ((const FarRow *) rows->pdata[rows->len - 1])->key);
+  else
     keep_over (self);
-  life_unref (life);
 }
 
 static void
 keep_read (FarRequest *req G_GNUC_UNUSED, gpointer data)
 {
-  UplinkLife *life = data;
-
-  if (life->self != NULL)
-    keep_page (life, NULL);
-  else
-    life_unref (life);
+  keep_page (data, NULL);
 }
 
 /* Reads do not wait for the writer, and an instance before this one may have left it work: a write that does nothing goes first. */
@@ -245,6 +206,5 @@ uplink_load (Uplink *self)
     uplink_loaded (self);
     return;
   }
-  self->life->refs++;
-  far_store_put (uplink_options (self)->store, table, "0", NULL, FAR_EXPECT_ANY, far_request_new (keep_read, self->life, 0));
+  far_store_put (uplink_options (self)->store, table, "0", NULL, FAR_EXPECT_ANY, far_request_of (self->at, keep_read, self, NULL, 0));
 }

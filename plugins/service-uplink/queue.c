@@ -103,7 +103,7 @@ uplink_take_kept (Uplink *self, Batch *batch)
 static void
 queue_limit (Uplink *self)
 {
-  guint first = self->sending != NULL ? 1 : 0;
+  guint first = self->sending ? 1 : 0;
 
   while (self->waiting_size > (gsize) uplink_options (self)->buffer && self->waiting.length > first + 1)
     queue_lose (self, first, "the buffer is full");

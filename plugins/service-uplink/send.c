@@ -65,9 +65,7 @@ send_done (FarRequest *req, gpointer data)
   g_autoptr (GError) error = NULL;
   gboolean next = FALSE;
 
-  if (self->sending == NULL)
-    return; /* stopped */
-  g_clear_pointer (&self->sending, far_request_unref);
+  self->sending = FALSE;
   if (far_request_error (req) != NULL)
     error = g_error_copy (far_request_error (req));
   else
@@ -103,7 +101,7 @@ uplink_send (Uplink *self)
   g_autoptr (FarMessage) message = NULL;
   gboolean mended;
 
-  if (self->sending != NULL || g_queue_is_empty (&self->waiting) || !far_peer_connected (transport, ""))
+  if (self->sending || g_queue_is_empty (&self->waiting) || !far_peer_connected (transport, ""))
     return;
   if (((Batch *) g_queue_peek_head (&self->waiting))->writes > 0)
     return; /* when its row is durable */
@@ -111,7 +109,7 @@ uplink_send (Uplink *self)
   if (!uplink_number_head (self) || (mended && uplink_keep (self, g_queue_peek_head (&self->waiting))))
     return; /* likewise */
   self->uncertain = TRUE;
-  self->sending = far_request_ref (far_request_new (send_done, self, ANSWER_MS));
+  self->sending = TRUE;
   message = batch_message (self, g_queue_peek_head (&self->waiting));
-  far_peer_send (transport, "", message, self->sending);
+  far_peer_send (transport, "", message, far_request_of (self->at, send_done, self, NULL, ANSWER_MS));
 }

@@ -52,7 +52,6 @@ uplink_start (gpointer data, GError **error G_GNUC_UNUSED)
 {
   Uplink *self = data;
 
-  uplink_life_begin (self);
   uplink_new_epoch (self);
   uplink_load (self);
   return TRUE;
@@ -71,16 +70,12 @@ static void
 uplink_stop (gpointer data)
 {
   Uplink *self = data;
-  FarRequest *sending = g_steal_pointer (&self->sending);
 
   if (self->listener != 0)
     far_sample_unlisten (self->listener);
   g_clear_pointer (&self->timer, far_home_timer_free);
-  if (sending != NULL)
-    far_request_cancel (sending);
-  g_clear_pointer (&sending, far_request_unref);
+  self->sending = FALSE; /* its answer is nobody's any more */
   uplink_clear (self); /* what is gathered gets its row; rows stay */
-  uplink_life_end (self);
 }
 
 static const FarOption uplink_options_table[] = {

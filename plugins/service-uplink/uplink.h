@@ -26,11 +26,8 @@ typedef struct {
   guint writes;              /* of its row, under way: it is not sent before they end */
 } Batch;
 
-typedef struct _UplinkLife UplinkLife;
-
 typedef struct {
   FarInstance *at;
-  UplinkLife *life;
   guint listener;
   FarHomeTimer *timer;
   FarBatchBuilder *builder;  /* what is gathered now; NULL: nothing */
@@ -38,7 +35,7 @@ typedef struct {
   UplinkStamps stamps;       /* of what is in it */
   GQueue waiting;            /* Batch, oldest first */
   gsize waiting_size;
-  FarRequest *sending;       /* the head is on its way */
+  gboolean sending;          /* the head is on its way */
   gboolean uncertain;        /* the head was sent and not answered for */
   guint64 epoch, seq;        /* seq: of the last batch that is durable up there */
   guint64 next_epoch, next_seq; /* the number the newest batch got: the next one follows */
@@ -78,8 +75,6 @@ json_t *uplink_stamps_json (const UplinkStamps *stamps); /* NULL: nothing to kee
 UplinkStamps uplink_stamps_read (const json_t *json);
 
 /* keep.c */
-void uplink_life_begin (Uplink *self);
-void uplink_life_end (Uplink *self);
 gboolean uplink_keep (Uplink *self, Batch *batch); /* FALSE: not on disk, it waits in memory only */
 void uplink_forget (Uplink *self, const Batch *batch);
 void uplink_load (Uplink *self);

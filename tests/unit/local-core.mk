@@ -60,6 +60,12 @@ tests_unit_test_request_CFLAGS = $(TEST_CC)
 tests_unit_test_request_LDFLAGS = $(TEST_LD)
 tests_unit_test_request_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-lifetime
+tests_unit_test_lifetime_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_lifetime_CFLAGS = $(TEST_CC)
+tests_unit_test_lifetime_LDFLAGS = $(TEST_LD)
+tests_unit_test_lifetime_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-tables
 tests_unit_test_tables_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_tables_CFLAGS = $(TEST_CC)

@@ -139,6 +139,12 @@ stand_list (gpointer self, FarRequest *req)
 static const FarAuthenticatorOps stand_ops = { .check = stand_check, .put = stand_put, .remove = stand_remove, .list = stand_list };
 static const FarAuthenticatorType stand_type = { .type = { .kind = FAR_KIND_AUTHENTICATOR, .name = "stand" }, .ops = &stand_ops };
 
+/* Stands are no instances, and never go. */
+void
+far_request_serve (FarRequest *req, FarInstance *at)
+{
+}
+
 FarInstance *
 far_instance_find (FarKind kind, const char *name, GError **error)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "instance-private.h"
 #include "node.h"
 #include "unit/trust-fixture.h"
 #include "../plugins/service-agent/agent.h"
@@ -16,7 +17,7 @@
 static char *dir, *box;
 static AgentOpts opts;
 static Agent agent;
-static AgentLife life;
+static FarInstance at;
 static guint live, polls;
 
 /* What the checks ask of the rest of the agent. */
@@ -25,8 +26,6 @@ const char *agent_text (const json_t *json, const char *key) { return json_strin
 guint agent_sessions_live (Agent *self) { return live; }
 gboolean agent_session_live (const AgentSession *session) { return session->state != FAR_SESSION_CLOSED; }
 void agent_poll_soon (Agent *self, gint64 in_us) { polls++; }
-AgentLife *agent_life_ref (AgentLife *l) { return l; }
-void agent_life_unref (AgentLife *l) {}
 
 static char *in_advance[] = { (char *) "people", NULL }, *near_by[] = { (char *) "192.0.2.0/24", NULL };
 
@@ -39,9 +38,8 @@ set_up (void)
   far_node_fake ("t1", dir);
   opts = (AgentOpts){ .login = (char *) "login", .keys = dir, .in_advance = in_advance, .poll = MINUTE, .longest = 30 * MINUTE, .sessions = 2,
                       .tunnel_ends = near_by };
-  agent = (Agent){ .life = &life };
+  agent = (Agent){ .at = &at };
   g_queue_init (&agent.nonces);
-  life = (AgentLife){ 1, &agent };
   live = polls = 0;
   FarDevice device = { .name = (char *) "boiler", .endpoint = (char *) "lan" };
   ck_assert (far_device_add (&device, NULL));

@@ -9,6 +9,7 @@
 
 #include "clock-private.h"
 #include "instance-private.h"
+#include "request-private.h"
 #include "node-help.h"
 #include "service-uplink/uplink.h"
 
@@ -132,7 +133,9 @@ terminal_new (gint64 buffer)
 static void
 terminal_free (Terminal *terminal)
 {
+  far_requests_drop (&terminal->at); /* as core does */
   terminal->type->type.stop (&terminal->uplink);
+  far_requests_drop (&terminal->at);
   g_free (terminal);
 }
 
