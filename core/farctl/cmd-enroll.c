@@ -330,10 +330,33 @@ enroll_ask (Ctl *ctl, const char *fleet, json_t *body, char **pending, GError **
   return result;
 }
 
+/* What a person compares on both sides: a hash of the node's name and of the three public keys that the fleet will believe to be its own. Each side reckons it from the
+ * keys themselves, as the cloud that carries them may be the one that lies. */
+static char *
+enroll_keys_hash (const char *node, json_t *keys, GError **error)
+{
+  const char *csr = json_string_value (json_object_get (keys, "csr")), *box = json_string_value (json_object_get (keys, "box")),
+             *ssh = json_string_value (json_object_get (keys, "ssh"));
+  g_autofree char *spki = far_trust_key_hash (csr != NULL ? csr : "", error), *text = NULL, *hash = NULL;
+
+  if (spki == NULL)
+    return NULL;
+  text = g_strjoin ("\n", node, spki, box != NULL ? box : "", ssh != NULL ? ssh : "", NULL);
+  hash = far_sha256_text (text);
+  return g_strconcat ("sha256:", hash, NULL);
+}
+
+static void
+enroll_say_pending (const char *pending, const char *keys)
+{
+  ctl_say (_("enrolment %s waits for approval, with keys %s: farctl enroll approve %s --keys %s, on the admin's machine"), pending, keys, pending, keys);
+}
+
 static int
 enroll_run (Ctl *ctl, const EnrollNode *at, const char *fleet, json_t *body, gint64 wait_us)
 {
   gint64 until = far_clock_boottime_us () + wait_us;
+  g_autofree char *keys = enroll_keys_hash (at->node, body, NULL), *said = NULL; /* its own request: it is one */
 
   while (TRUE) {
     g_autofree char *pending = NULL;
@@ -348,9 +371,12 @@ enroll_run (Ctl *ctl, const EnrollNode *at, const char *fleet, json_t *body, gin
     }
     if (error != NULL)
       return ctl_fail (ctl, error);
-    ctl_say (_("enrolment %s waits for approval: farctl enroll approve %s, on the admin's machine"), pending, pending);
+    if (g_strcmp0 (said, pending) != 0)
+      enroll_say_pending (pending, keys);
+    g_free (said);
+    said = g_strdup (pending);
     if (far_clock_boottime_us () >= until)
-      return ctl_done (ctl, json_pack ("{s:s}", "pending", pending), "%s", _("run this again with the same token once it is approved"));
+      return ctl_done (ctl, json_pack ("{s:s, s:s?}", "pending", pending, "keys", keys), "%s", _("run this again with the same token once it is approved"));
     g_poll (NULL, 0, RETRY_MS);
   }
 }
@@ -434,11 +460,24 @@ ctl_enroll_token (Ctl *ctl, int argc, char **argv)
   return ctl_done (ctl, answer, "%s", token != NULL ? token : "-");
 }
 
+static void
+list_add_keys (json_t *list)
+{
+  json_t *row;
+  size_t i;
+
+  json_array_foreach (list, i, row) {
+    g_autofree char *hash = enroll_keys_hash (json_string_value (json_object_get (row, "terminal")), row, NULL);
+
+    json_object_set_new (row, "keys", json_string (hash != NULL ? hash : "?"));
+  }
+}
+
 int
 ctl_enroll_list (Ctl *ctl, int argc, char **argv)
 {
   static const CtlColumn columns[] = { { N_ ("NUMBER"), "number", CTL_TEXT }, { N_ ("NODE"), "terminal", CTL_TEXT }, { N_ ("FROM"), "from", CTL_TEXT },
-                                       { N_ ("ASKED"), "asked", CTL_TIME }, { N_ ("KEY"), "spki", CTL_TEXT }, { NULL, NULL, 0 } };
+                                       { N_ ("ASKED"), "asked", CTL_TIME }, { N_ ("KEYS"), "keys", CTL_TEXT }, { NULL, NULL, 0 } };
   GError *error = NULL;
   json_t *list;
 
@@ -447,6 +486,7 @@ ctl_enroll_list (Ctl *ctl, int argc, char **argv)
   list = ctl_list (ctl, "enrollments", "enrollments", "", 0, &error);
   if (list == NULL)
     return ctl_fail (ctl, error);
+  list_add_keys (json_object_get (list, "enrollments"));
   if (ctl->json)
     ctl_json (list);
   else
@@ -464,6 +504,20 @@ approve_find (json_t *answer, const char *number)
     if (g_strcmp0 (json_string_value (json_object_get (json_array_get (list, i), "number")), number) == 0)
       return json_array_get (list, i);
   return NULL;
+}
+
+/* Are these the keys that the node said? wanted NULL: not asked. */
+static gboolean
+approve_keys_are (json_t *pending, const char *wanted, GError **error)
+{
+  const char *node = json_string_value (json_object_get (pending, "terminal"));
+  g_autofree char *hash = wanted != NULL ? enroll_keys_hash (node, pending, error) : NULL;
+
+  if (wanted == NULL || (hash != NULL && g_strcmp0 (hash, wanted) == 0))
+    return TRUE;
+  if (hash != NULL)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("what waits for '%s' has keys %s, not those of --keys: do not sign it before it is clear whose it is"), node, hash);
+  return FALSE;
 }
 
 /* Signed here: the cloud only carries it. */
@@ -491,13 +545,14 @@ approve_sign (const char *dir, json_t *pending, char **names, int days, GError *
 int
 ctl_enroll_approve (Ctl *ctl, int argc, char **argv)
 {
-  g_autofree char *dir = NULL, *resource = NULL, *node = NULL;
+  g_autofree char *dir = NULL, *resource = NULL, *node = NULL, *keys = NULL;
   g_auto (GStrv) names = NULL;
   int days = 90;
   const GOptionEntry entries[] = {
     { "dir", 0, 0, G_OPTION_ARG_FILENAME, &dir, N_ ("folder of the authority's ca.key"), N_ ("CA") },
     { "days", 0, 0, G_OPTION_ARG_INT, &days, N_ ("how long the certificate is good (90)"), N_ ("N") },
     { "name", 0, 0, G_OPTION_ARG_STRING_ARRAY, &names, N_ ("a server: name or address it is reached by"), N_ ("HOST") },
+    { "keys", 0, 0, G_OPTION_ARG_STRING, &keys, N_ ("sign only these: as the node itself says when it enrols"), N_ ("HASH") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   GError *error = NULL;
@@ -513,7 +568,7 @@ ctl_enroll_approve (Ctl *ctl, int argc, char **argv)
   pending = approve_find (list, argv[1]);
   if (pending == NULL)
     g_set_error (&error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no enrolment '%s' waits; `farctl enroll list` shows all"), argv[1]);
-  else
+  else if (approve_keys_are (pending, keys, &error))
     body = approve_sign (dir, pending, names, days, &error);
   node = g_strdup (json_string_value (json_object_get (pending, "terminal")));
   json_decref (list);

@@ -35,7 +35,7 @@ const CtlCommand ctl_commands[] = {
   { "enroll join", "--profile FILE --server HOST:PORT [--wait TIME] [--new-keys]", N_ ("the same"), ctl_enroll, CTL_ANYWHERE },
   { "enroll token", "[NODE] [--for TIME] [--replace]", N_ ("a join token for a new node"), ctl_enroll_token, CTL_CLOUD },
   { "enroll list", "", N_ ("enrolments that wait for approval"), ctl_enroll_list, CTL_CLOUD },
-  { "enroll approve", "NUMBER --dir CA [--days N] [--name HOST]…", N_ ("sign an enrolment with the authority's key on this machine"), ctl_enroll_approve, CTL_CLOUD },
+  { "enroll approve", "NUMBER --dir CA [--keys HASH] [--days N] [--name HOST]…", N_ ("sign an enrolment with the authority's key on this machine"), ctl_enroll_approve, CTL_CLOUD },
   { "connect", "TERMINAL[/DEVICE] [-] [--for TIME] [--reason TEXT] [--listen PORT] [--listen-all-users] [--entry ports|stream] [--raw] [--login in-band|in-advance] [--user NAME] "
                "[--password-stdin] [--trust-cloud] [-- COMMAND]",
     N_ ("reach a terminal or a device behind it, for a while"), ctl_connect, CTL_CLOUD },

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """farctl with a real fleet: each way in, at the cloud's own machine and from far away; enrolment that an admin approves."""
+import json
 import os
 import re
+import sqlite3
 import subprocess
 import tempfile
 
@@ -252,7 +254,12 @@ class Approval(FleetCase):
         other = os.path.join(fleet.folder, "other-ca")
         fleet.cloud.farctl("ca", "init", "--dir", other)
         self.assertNotEqual(fleet.farctl("enroll", "approve", number, "--dir", other, check=False).returncode, 0)  # another fleet's signature
-        fleet.farctl("enroll", "approve", number, "--dir", os.path.join(fleet.cloud.state, "ca"))
+        keys = enroll()["keys"]
+        self.assertEqual(fleet.farctl("enroll", "list", json=True)["enrollments"][0]["keys"], keys)
+        wrong = fleet.farctl("enroll", "approve", number, "--dir", os.path.join(fleet.cloud.state, "ca"), "--keys", keys[:-1] + "xy"[keys[-1] == "x"], check=False)
+        self.assertIn(keys, wrong.stderr)
+        self.assertNotEqual(wrong.returncode, 0)
+        fleet.farctl("enroll", "approve", number, "--dir", os.path.join(fleet.cloud.state, "ca"), "--keys", keys)
         self.assertEqual(enroll()["node"], "t1")
         node.start()
         fleet.wait_connected("t1")
@@ -261,6 +268,37 @@ class Approval(FleetCase):
         done = fleet.farctl_as("alice", "connect", "t1/echo", "--password-stdin", "--", "python3", "-c", TALK, input=self.alice.password + "\n", check=False)
         self.assertEqual((done.returncode, done.stdout), (0, "are you there?\n"), done.stderr)
         self.assertNotIn("vouched for by the cloud", done.stderr)
+
+    def test_a_cloud_that_swaps_keys_gets_no_signature(self):
+        """What waits is altered at the cloud, as one that was broken into may do: any of the three keys, or the name. `--keys` is what the terminal said."""
+        self.start_fleet(start=False, change=lambda fleet: fleet.cloud.profile["services"]["access"].update(authority="admin"))
+        fleet, node = self.fleet, self.fleet.terminal
+        lab.enrol.enrol_cloud(fleet)
+        fleet.cloud.start()
+        node.write()
+        token = secrets.remember(fleet.farctl("terminal", "add", "t1", json=True, reveals=True)["token"], "a join token")
+        said = node.farctl("enroll", "--profile", node.profile_path, "--server", f"{fleet.host}:{fleet.ports['nodes']}", input=token + "\n", json=True)
+        approve = lambda: fleet.farctl("enroll", "approve", said["pending"], "--dir", os.path.join(fleet.cloud.state, "ca"), "--keys", said["keys"], check=False)  # noqa: E731
+        csr = subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=t1"],
+                             capture_output=True, text=True, check=True).stdout
+        for field, value in (("csr", csr), ("box", "c3dhcHBlZA=="), ("ssh", "ssh-ed25519 c3dhcHBlZA=="), ("terminal", "t2")):
+            good = self.alter(said["pending"], field, value)
+            done = approve()
+            self.assertNotEqual(done.returncode, 0, field)
+            self.assertIn("not those of --keys", done.stderr, field)
+            self.alter(said["pending"], field, good)
+        self.assertEqual(approve().returncode, 0)
+
+    def alter(self, number, field, value):
+        cloud = self.fleet.cloud
+        cloud.stop()
+        with sqlite3.connect(os.path.join(cloud.state, "main.db")) as base:
+            row = json.loads(base.execute("SELECT body FROM row WHERE tbl = 'enrollments' AND key = ?", (number,)).fetchone()[0])
+            before, row[field] = row[field], value
+            base.execute("UPDATE row SET body = ? WHERE tbl = 'enrollments' AND key = ?", (json.dumps(row), number))
+        base.close()
+        cloud.start()
+        return before
 
     def test_tokens_that_are_none(self):
         self.start_fleet(start=False)

@@ -138,7 +138,7 @@ class AuthorityAdmin(Walk):
         self.cloud, self.terminal, self.admin = self.machines.values()
 
     def join(self, where, command):
-        said = []
+        said, self.asked = [], command
 
         def ask():
             try:
@@ -163,7 +163,11 @@ class AuthorityAdmin(Walk):
             self.assertEqual(self.joining[1], [], "it joined without a signature, or not at all")
         if "enroll token" in command:  # two thirds of the 90 days
             self.cloud.run("farctl call POST clock '{\"advance_us\": 5270400000000}'", "")
-        return command.replace("NUMBER", self.pending()[0]["number"]) if "NUMBER" in command else command
+        if "NUMBER" in command:
+            said = json.loads(self.terminal.run(self.asked.replace("--wait 1h", "--json"), ""))
+            self.assertEqual([(row["number"], row["keys"]) for row in self.pending()], [(said["pending"], said["keys"])])
+            return command.replace("NUMBER", said["pending"]).replace("KEYS", said["keys"])
+        return command
 
     def after(self, where, command):
         super().after(where, command)
