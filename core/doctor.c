@@ -12,6 +12,7 @@
 
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
+#include <farwatch/message.h>
 #include <farwatch/option.h>
 #include <farwatch/trust.h>
 
@@ -28,6 +29,38 @@ far_doctor_add (json_t *findings, FarDoctorLevel level, const char *what, const 
   g_autofree char *valid = g_utf8_make_valid (text, -1);
 
   json_array_append_new (findings, json_pack ("{s:s, s:s, s:s, s:s*}", "level", levels[level], "what", what, "text", valid, "next", next));
+}
+
+static void
+doctor_take (json_t *to, gsize *size, json_t *findings, const char *level, guint *left_out)
+{
+  json_t *finding;
+  size_t i;
+
+  json_array_foreach (findings, i, finding)
+    if (strcmp (json_string_value (json_object_get (finding, "level")), level) == 0 && !far_page_add (to, size, finding))
+      ++*left_out;
+}
+
+json_t *
+far_doctor_fit (json_t *findings)
+{
+  static const char *const levels[] = { "bad", "warn", "good" };
+  json_t *fit = json_array ();
+  gsize size = 0;
+  guint left_out = 0;
+
+  if (json_dumpb (findings, NULL, 0, JSON_COMPACT) <= FAR_BODY_MAX - 2048)
+    return findings;
+  for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
+    doctor_take (fit, &size, findings, levels[i], &left_out);
+  if (left_out > 0) {
+    g_autofree char *text = g_strdup_printf (_("%u findings more have no room here: mend the first ones and ask again"), left_out);
+
+    far_doctor_add (fit, FAR_DOCTOR_WARN, "doctor", text, NULL);
+  }
+  json_decref (findings);
+  return fit;
 }
 
 /* ---- machine ---- */

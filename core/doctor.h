@@ -6,6 +6,8 @@
 
 typedef enum { FAR_DOCTOR_GOOD, FAR_DOCTOR_WARN, FAR_DOCTOR_BAD } FarDoctorLevel;
 
+/* As many as an answer has room for, the worst first, with the number of those that have none. Takes findings. */
+json_t *far_doctor_fit (json_t *findings);
 void far_doctor_add (json_t *findings, FarDoctorLevel level, const char *what, const char *text, const char *next /* may be NULL */);
 /* Clock and limits of this machine and process. [any thread] */
 void far_doctor_machine (json_t *findings);

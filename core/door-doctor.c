@@ -141,7 +141,7 @@ doctor_people (FarRequest *req, gpointer user)
   doctor_profile (findings);
   doctor_rights (findings, far_request_error (req) == NULL ? far_request_result (req) : NULL, call->principal);
   far_doctor_certificates (findings, keys, far_clock_wall_us ());
-  json_object_set_new (body, "findings", findings);
+  json_object_set_new (body, "findings", far_doctor_fit (findings));
   far_call_answer (call, 200, body);
 }
 

@@ -4,6 +4,7 @@
 
 #include "door-private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <farwatch/clock.h>
@@ -12,6 +13,8 @@
 
 #include "people.h"
 #include "right.h"
+
+#define PAGE 100
 
 typedef struct {
   FarCall *call;
@@ -43,12 +46,63 @@ question_principal (const char *who, const char *const *groups, const char *from
   return far_principal_new (FAR_PRINCIPAL_PERSON, g_str_has_prefix (who, "person:") ? who + strlen ("person:") : who, groups, from);
 }
 
+static int
+by_right (const void *a, const void *b)
+{
+  json_t *const *one = a, *const *two = b;
+
+  return g_strcmp0 (json_string_value (json_object_get (json_object_get (*one, "right"), "id")), json_string_value (json_object_get (json_object_get (*two, "right"), "id")));
+}
+
+static json_t *
+lines_sorted (json_t *lines)
+{
+  gsize n = json_array_size (lines);
+  g_autofree json_t **all = g_new (json_t *, n + 1);
+  json_t *sorted = json_array ();
+
+  for (gsize i = 0; i < n; i++)
+    all[i] = json_array_get (lines, i);
+  qsort (all, n, sizeof *all, by_right);
+  for (gsize i = 0; i < n; i++)
+    json_array_append (sorted, all[i]);
+  return sorted;
+}
+
+/* The rights in pages, by their ids: an id once for the person and once for the node that speaks for them stays together. */
+static json_t *
+answer_page (const FarCall *call, json_t *answer /* takes */)
+{
+  json_t *all = lines_sorted (json_object_get (answer, "rights")), *page = json_array (), *line;
+  const char *after = json_string_value (json_object_get (call->query, "after")), *last = NULL, *next = NULL;
+  gsize size = 0;
+  size_t i;
+
+  json_array_foreach (all, i, line) {
+    const char *id = json_string_value (json_object_get (json_object_get (line, "right"), "id"));
+
+    if (after != NULL && g_strcmp0 (id, after) <= 0)
+      continue;
+    if (g_strcmp0 (id, last) == 0) {
+      json_array_append (page, line);
+    } else if (json_array_size (page) >= PAGE || !far_page_add (page, &size, line)) {
+      next = last;
+      break;
+    }
+    last = id;
+  }
+  json_object_set_new (answer, "next", next != NULL ? json_string (next) : json_null ());
+  json_object_set_new (answer, "rights", page);
+  json_decref (all);
+  return answer;
+}
+
 static void
 question_answer (Question *question, const char *const *groups)
 {
   g_autoptr (FarPrincipal) principal = question_principal (question->who, groups, question->how.from);
 
-  far_call_answer (question->call, 200, far_explain (principal, question->action, question->object, &question->how));
+  far_call_answer (question->call, 200, answer_page (question->call, far_explain (principal, question->action, question->object, &question->how)));
   question_free (question);
 }
 
@@ -132,7 +186,7 @@ explain_get (gpointer self, FarCall *call)
     question_free (question);
     far_call_refuse (call, "rights", _("no right to ask about others"));
   } else if (g_strcmp0 (question->who, own) == 0) {
-    far_call_answer (call, 200, far_explain (call->principal, question->action, question->object, &question->how));
+    far_call_answer (call, 200, answer_page (call, far_explain (call->principal, question->action, question->object, &question->how)));
     question_free (question);
   } else if (groups != NULL || !g_str_has_prefix (question->who, "person:")) {
     g_auto (GStrv) list = g_strsplit (groups != NULL ? groups : "", ",", 64);

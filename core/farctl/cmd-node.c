@@ -33,6 +33,29 @@ status_refused (json_t *refused)
     ctl_print (stdout, "  %" JSON_INTEGER_FORMAT " %s\n", json_integer_value (number), ctl_translated (what));
 }
 
+/* The other pages, as far as there are any. FALSE: the status is freed. */
+static gboolean
+status_more (Ctl *ctl, json_t *status, GError **error)
+{
+  g_autofree char *after = g_strdup (json_string_value (json_object_get (status, "after")));
+
+  while (after != NULL) {
+    g_autofree char *query = ctl_query ("after", after), *resource = g_strconcat ("status?", query, NULL);
+    json_t *page = ctl_call (ctl, "GET", resource, NULL, error);
+
+    if (page == NULL) {
+      json_decref (status);
+      return FALSE;
+    }
+    json_array_extend (json_object_get (status, "instances"), json_object_get (page, "instances"));
+    g_free (after);
+    after = g_strdup (json_string_value (json_object_get (page, "after")));
+    json_decref (page);
+  }
+  json_object_set_new (status, "after", json_null ());
+  return TRUE;
+}
+
 int
 ctl_status (Ctl *ctl, int argc, char **argv)
 {
@@ -47,7 +70,7 @@ ctl_status (Ctl *ctl, int argc, char **argv)
   if (!ctl_words (ctl, &argc, &argv, 0, 0))
     return ctl->status;
   status = ctl_call (ctl, "GET", "status", NULL, &error);
-  if (status == NULL)
+  if (status == NULL || !status_more (ctl, status, &error))
     return ctl_fail (ctl, error);
   if (ctl->json) {
     ctl_json (status);
@@ -72,7 +95,7 @@ ctl_plugins (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_words (ctl, &argc, &argv, 0, 0))
     return ctl->status;
-  list = ctl_call (ctl, "GET", "plugins", NULL, &error);
+  list = ctl_list (ctl, "plugins", "plugins", "", 0, &error);
   if (list == NULL)
     return ctl_fail (ctl, error);
   if (ctl->json)
@@ -207,11 +230,17 @@ ctl_reload (Ctl *ctl, int argc, char **argv)
   if (warnings != NULL)
     ctl_print (stderr, "%s", warnings);
   if (!ctl->json) {
-    json_t *changes = json_object_get (body, "changes"), *value;
-    const char *path;
+    json_t *changes = json_object_get (body, "changes"), *one;
+    json_int_t more = json_integer_value (json_object_get (body, "more"));
+    size_t i;
 
-    json_object_foreach (changes, path, value)
-      ctl_print (stdout, "%-32s %s\n", path, json_is_string (value) ? ctl_translated (json_string_value (value)) : "");
+    json_array_foreach (changes, i, one) {
+      const char *path = json_string_value (json_object_get (one, "path")), *action = json_string_value (json_object_get (one, "action"));
+
+      ctl_print (stdout, "%-32s %s\n", path != NULL ? path : "-", action != NULL ? ctl_translated (action) : "-");
+    }
+    if (more > 0)
+      printf (_("and %lld changes more\n"), (long long) more);
   }
   return ctl_done (ctl, body, "%s", _("the profile was read again and is in force"));
 }

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define PAGE 40
+
 /* Who has a right to a device only is told no more than that the terminal is there. */
 static json_t *
 self_show (Agent *self, const FarPrincipal *principal)
@@ -45,18 +47,26 @@ may_manage (FarCall *call)
   return far_may (call->principal, FAR_ACTION_MANAGE, "node", NULL, NULL) == FAR_MAY_ALLOW;
 }
 
+/* In pages, by their ids: that order holds when the session at which a page ended is over. */
 void
 agent_sessions_get (gpointer data, FarCall *call)
 {
   Agent *self = data;
   json_t *list = json_array ();
-  GHashTableIter iter;
-  gpointer session;
-  g_hash_table_iter_init (&iter, self->sessions);
-  while (may_manage (call) && g_hash_table_iter_next (&iter, NULL, &session) && json_array_size (list) < 40)
-    if (agent_session_live (session))
-      json_array_append_new (list, agent_session_show (session));
-  far_call_answer (call, 200, json_pack ("{s:o}", "sessions", list));
+  const char *after = agent_text (call->query, "after"), *last = NULL;
+  g_autoptr (GList) ids = may_manage (call) ? g_list_sort (g_hash_table_get_keys (self->sessions), (GCompareFunc) strcmp) : NULL;
+  gboolean fits = TRUE;
+  gsize size = 0;
+  for (GList *at = ids; at && fits; at = at->next) {
+    AgentSession *session = agent_session (self, at->data);
+    if ((after && strcmp (at->data, after) <= 0) || !agent_session_live (session))
+      continue;
+    json_t *row = agent_session_show (session);
+    fits = json_array_size (list) < PAGE && far_page_add (list, &size, row);
+    last = fits ? at->data : last;
+    json_decref (row);
+  }
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "sessions", list, "next", fits ? NULL : last));
 }
 
 static AgentSession *

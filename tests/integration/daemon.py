@@ -247,6 +247,20 @@ class Daemon(unittest.TestCase):
                 break
         self.assertEqual(len(keys), len(set(keys)))
         self.assertEqual({key.split(".")[1] for key in keys}, set(names))
+        said = subprocess.run([os.path.join(BUILD, "farctl"), "--socket", os.path.join(self.state, "control.sock"), "status"], env=self.env, capture_output=True,
+                              text=True, check=False).stdout
+        self.assertEqual({name for name in names if f"sensors.{name} " in said}, set(names))
+        many = [f"a-longer-name-{i}" for i in range(600)]
+        self.write("sensors:\n" + "".join(f"  {name}: {{type: probe, interval: 1h}}\n" for name in many))
+        status, body = self.ask("POST", "reload")
+        self.assertEqual(status, 200)
+        self.assertGreater(body["more"], 100)
+        self.assertEqual(len(body["changes"]) + body["more"], 720)
+        self.write("sensors:\n  boiler: {type: probe}\n")
+        said = subprocess.run([os.path.join(BUILD, "farctl"), "--socket", os.path.join(self.state, "control.sock"), "reload"], env=self.env, capture_output=True,
+                              text=True, check=False).stdout
+        self.assertRegex(said, r"(?m)^sensors\.a-longer-name-1 +removed$")
+        self.assertRegex(said, r"(?m)^and [0-9]+ changes more$")
 
     def test_log_speaks_to_the_journal(self):
         self.write("sensors:\n  boiler: {type: probe, fail-at: start, fail-as: config}\n")

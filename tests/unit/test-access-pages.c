@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "door.h"
+#include "handlers-node.h"
 #include "unit/access-help.h"
 
 #include <string.h>
@@ -260,6 +261,90 @@ START_TEST (rights_lose_none)
 }
 END_TEST
 
+/* ---- of the node itself ---- */
+
+/* Names of all rows, two a page. */
+static GHashTable *
+pages_of (const char *resource, const char *key, const char *field, const char *next_key)
+{
+  GHashTable *seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autofree char *next = NULL;
+  guint pages = 0;
+  do {
+    g_autofree char *asked = next ? g_strdup_printf ("%s?limit=2&after=%s", resource, next) : g_strdup_printf ("%s?limit=2", resource);
+    Got got = ask_root ("GET", asked, NULL);
+    json_t *list = json_object_get (got.body, key);
+    const char *name;
+    json_t *value;
+    ck_assert_uint_eq (got.status, 200);
+    if (field)
+      note (seen, list, field);
+    else
+      json_object_foreach (list, name, value)
+        ck_assert_msg (g_hash_table_add (seen, g_strdup (name)), "'%s' came twice", name);
+    ck_assert_uint_le (field ? json_array_size (list) : json_object_size (list), 2);
+    g_free (next);
+    next = g_strdup (text_of (got.body, next_key));
+  } while (next && ++pages < 200);
+  ck_assert_uint_gt (pages, 1);
+  return seen;
+}
+
+static const struct { const char *resource, *key, *field, *next_key, *gone, *behind; } node_lists[] = {
+  { "status", "instances", "path", "after", "services.aa", "stores.main" },
+  { "config", "config", NULL, "after", "services.aa", "transports.nodes.type" },
+  { "plugins", "plugins", "name", "next", "store-aa", "store-sqlite" },
+};
+
+/* Behind a name that is not there any more the list goes on. */
+START_TEST (lists_of_the_node_lose_none)
+{
+  const char *resource = node_lists[_i].resource, *key = node_lists[_i].key, *field = node_lists[_i].field;
+  far_handlers_node_start ("");
+  g_autoptr (GHashTable) paged = pages_of (resource, key, field, node_lists[_i].next_key);
+  Got got = ask_root ("GET", resource, NULL);
+  json_t *all = json_object_get (got.body, key);
+  ck_assert_uint_eq (g_hash_table_size (paged), field ? json_array_size (all) : json_object_size (all));
+  g_autofree char *asked = g_strdup_printf ("%s?after=%s", resource, node_lists[_i].gone);
+  got = ask_root ("GET", asked, NULL);
+  g_autofree char *text = json_dumps (json_object_get (got.body, key), JSON_COMPACT), *wanted = g_strdup_printf ("\"%s\"", node_lists[_i].behind);
+  ck_assert_msg (strstr (text, wanted) != NULL, "%s: %s", asked, text);
+  far_handlers_node_stop ();
+}
+END_TEST
+
+/* Why somebody may, with more rights than an answer holds, while rights come and go. */
+START_TEST (explain_loses_none)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autofree char *next = NULL;
+  guint taken = 0;
+  for (guint i = 0; i < 700; i++) {
+    json_t *right = json_pack ("{s:o, s:s, s:s, s:s}", "id", json_sprintf ("r%03u", (i * 11) % 700), "who", "carol", "action", "see", "object", "terminals/t1");
+    ck_assert (far_right_set (right, NULL));
+    json_decref (right);
+  }
+  do {
+    g_autofree char *asked = g_strdup_printf ("explain?who=carol&action=see&object=terminals/t1%s%s", next ? "&after=" : "", next ? next : "");
+    Got got = ask_root ("GET", asked, NULL);
+    json_t *line;
+    size_t i;
+    ck_assert_msg (got.status == 200, "%u %s", got.status, text_of (got.body, "message"));
+    ck_assert_str_eq (text_of (got.body, "result"), "allow");
+    json_array_foreach (json_object_get (got.body, "rights"), i, line)
+      ck_assert (g_hash_table_add (seen, g_strdup (text_of (json_object_get (line, "right"), "id"))));
+    g_free (next);
+    next = g_strdup (text_of (got.body, "next"));
+    if (next) {
+      far_right_remove (next);
+      taken++;
+    }
+  } while (next);
+  ck_assert_uint_gt (taken, 2);
+  ck_assert_uint_eq (g_hash_table_size (seen), 700);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -274,6 +359,8 @@ main (void)
   tcase_add_test (tc, many_devices_are_shown);
   tcase_add_test (tc, many_terminals_are_shown);
   tcase_add_test (tc, rights_lose_none);
+  tcase_add_test (tc, explain_loses_none);
+  tcase_add_loop_test (tc, lists_of_the_node_lose_none, 0, G_N_ELEMENTS (node_lists));
   suite_add_tcase (suite, tc);
   return run_suite (suite);
 }

@@ -457,6 +457,36 @@ START_TEST (test_devices)
 END_TEST
 
 /* More than one answer holds: page by page, each once, in the order of their names. */
+/* More than a page, while the one at which a page ended is over, and others. */
+START_TEST (test_sessions_paged)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autofree char *next = NULL;
+  guint ended = 0;
+  for (guint i = 0; i < 95; i++) {
+    g_autofree char *id = g_strdup_printf ("s%03u", (i * 7) % 95);
+    ck_assert_uint_eq (push (offer (id, 1)).status, 202);
+  }
+  do {
+    g_autofree char *asked = next ? g_strdup_printf ("sessions?after=%s", next) : g_strdup ("sessions");
+    Got got = ask_root ("GET", asked, NULL);
+    json_t *row;
+    size_t i;
+    json_array_foreach (json_object_get (got.body, "sessions"), i, row)
+      ck_assert (g_hash_table_add (seen, g_strdup (text_of (row, "session"))));
+    g_free (next);
+    next = g_strdup (text_of (got.body, "next"));
+    if (next) {
+      g_autofree char *gone = g_strdup_printf ("sessions/%s/close", next);
+      ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NODE, "cloud", "", "POST", gone, json_object ()).status, 202);
+      ended++;
+    }
+  } while (next);
+  ck_assert_uint_gt (ended, 1);
+  ck_assert_uint_eq (g_hash_table_size (seen), 95);
+}
+END_TEST
+
 START_TEST (test_devices_paged)
 {
   g_autofree char *after = NULL, *last = g_strdup ("");
@@ -620,6 +650,7 @@ main (void)
   tcase_add_test (cases, test_taken_over);
   tcase_add_test (cases, test_devices);
   tcase_add_test (cases, test_devices_paged);
+  tcase_add_test (cases, test_sessions_paged);
   tcase_add_test (cases, test_devices_changed_at_once);
   tcase_add_test (cases, test_devices_not_recorded);
   tcase_add_test (cases, test_in_advance);

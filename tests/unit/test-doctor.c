@@ -68,6 +68,24 @@ START_TEST (a_folder_of_plugins_that_is_open_to_all)
 }
 END_TEST
 
+/* A node with very much trouble is told of the worst of it, not that its answer is too large. */
+START_TEST (more_than_an_answer_holds)
+{
+  g_autofree char *long_text = g_strnfill (150, 'x');
+  json_t *findings = json_array (), *last;
+  for (guint i = 0; i < 400; i++)
+    far_doctor_add (findings, i % 2 ? FAR_DOCTOR_GOOD : FAR_DOCTOR_WARN, "instance", long_text, NULL);
+  far_doctor_add (findings, FAR_DOCTOR_BAD, "clock", "wrong", NULL);
+  findings = far_doctor_fit (findings);
+  ck_assert_uint_le (json_dumpb (findings, NULL, 0, JSON_COMPACT), 31 * 1024);
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (findings, 0), "what")), "clock");
+  last = json_array_get (findings, json_array_size (findings) - 1);
+  g_autofree char *begins = g_strdup_printf ("%u findings more", 402 - (guint) json_array_size (findings));
+  ck_assert_msg (g_str_has_prefix (json_string_value (json_object_get (last, "text")), begins), "%s", json_string_value (json_object_get (last, "text")));
+  json_decref (findings);
+}
+END_TEST
+
 START_TEST (certificates_by_age)
 {
   json_t *findings = json_array ();
@@ -181,6 +199,7 @@ main (void)
   tcase_add_test (tc, a_servers_names_are_told);
   tcase_add_test (tc, the_machine_is_looked_at);
   tcase_add_test (tc, a_folder_of_plugins_that_is_open_to_all);
+  tcase_add_test (tc, more_than_an_answer_holds);
   suite_add_tcase (suite, tc);
   return run_suite (suite);
 }
