@@ -16,34 +16,70 @@
 
 #define NOTES "damaged"
 
+/* ---- notes: STATE/FOLDER/STORE ---- */
+
 static char *
-note_path (const char *state, const char *store)
+note_path (const char *state, const char *folder, const char *store)
 {
-  return g_build_filename (state, NOTES, store, NULL);
+  return g_build_filename (state, folder, store, NULL);
+}
+
+char *
+far_damage_read (const char *state, const char *folder, const char *store)
+{
+  g_autofree char *path = state != NULL ? note_path (state, folder, store) : NULL, *text = NULL;
+
+  if (path == NULL || !g_file_get_contents (path, &text, NULL, NULL))
+    return path != NULL && g_file_test (path, G_FILE_TEST_EXISTS) ? g_strdup (_("it was found damaged")) : NULL;
+  g_strdelimit (text, "\n", ' ');
+  return g_utf8_make_valid (g_strchomp (text), -1);
+}
+
+gboolean
+far_damage_write (const char *state, const char *folder, const char *store, const char *text, GError **error)
+{
+  g_autofree char *path = note_path (state, folder, store), *above = g_path_get_dirname (path);
+
+  g_mkdir_with_parents (above, 0700);
+  return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+}
+
+gboolean
+far_damage_remove (const char *state, const char *folder, const char *store, GError **error)
+{
+  g_autofree char *path = note_path (state, folder, store);
+
+  if (g_unlink (path) == 0 || errno == ENOENT)
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be taken away: %s"), path, g_strerror (errno));
+  return FALSE;
 }
 
 char *
 far_damage_note (const char *state, const char *store)
 {
-  g_autofree char *path = note_path (state, store), *text = NULL;
+  return far_damage_read (state, NOTES, store);
+}
 
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return g_file_test (path, G_FILE_TEST_EXISTS) ? g_strdup (_("it was found damaged")) : NULL;
-  g_strdelimit (text, "\n", ' ');
-  return g_utf8_make_valid (g_strchomp (text), -1);
+static void
+stores_in (const char *state, const char *folder, GPtrArray *names)
+{
+  g_autofree char *path = g_build_filename (state, folder, NULL);
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    if (name[0] != '.' && !g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL))
+      g_ptr_array_add (names, g_strdup (name));
 }
 
 GStrv
 far_damage_stores (const char *state)
 {
-  g_autofree char *folder = g_build_filename (state, NOTES, NULL);
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  const char *name;
 
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    if (name[0] != '.')
-      g_ptr_array_add (names, g_strdup (name));
+  stores_in (state, NOTES, names);
+  stores_in (state, "missing", names);
   g_ptr_array_add (names, NULL);
   return (GStrv) g_ptr_array_steal (names, NULL);
 }
@@ -51,12 +87,7 @@ far_damage_stores (const char *state)
 gboolean
 far_damage_accept (const char *state, const char *store, GError **error)
 {
-  g_autofree char *path = note_path (state, store);
-
-  if (g_unlink (path) == 0 || errno == ENOENT)
-    return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be taken away: %s"), path, g_strerror (errno));
-  return FALSE;
+  return far_damage_remove (state, NOTES, store, error) && far_missing_accept (state, store, error);
 }
 
 gboolean
@@ -86,11 +117,9 @@ hold (gpointer data)
 static void
 note_write (const char *store, const char *what)
 {
-  g_autofree char *path = note_path (far_node_state_dir (), store), *folder = g_path_get_dirname (path);
   g_autoptr (GError) error = NULL;
 
-  g_mkdir_with_parents (folder, 0700);
-  if (!g_file_set_contents_full (path, what, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, &error))
+  if (!far_damage_write (far_node_state_dir (), NOTES, store, what, &error))
     far_log (NULL, G_LOG_LEVEL_CRITICAL, _("that a store is damaged cannot be kept over a restart: %s"), error->message);
 }
 
@@ -100,17 +129,25 @@ far_store_damage_begin (FarInstance *at, const char *what)
   note_write (far_instance_name (at), what);
 }
 
+void
+far_damage_hold (FarInstance *at, GError *error)
+{
+  Held *held = g_new (Held, 1);
+
+  *held = (Held) { far_instance_ref (at), error };
+  far_home_post (far_home_main (), hold, held);
+}
+
 gboolean
 far_store_damaged (FarInstance *at, const char *what, GError **error)
 {
-  Held *held = g_new0 (Held, 1);
+  GError *cause = NULL;
 
   note_write (far_instance_name (at), what);
   far_log (at, G_LOG_LEVEL_CRITICAL, "%s", what);
-  held->at = far_instance_ref (at);
-  far_damage_refuse (what, &held->error);
+  far_damage_refuse (what, &cause);
   if (error != NULL)
-    g_propagate_error (error, g_error_copy (held->error));
-  far_home_post (far_home_main (), hold, held);
+    g_propagate_error (error, g_error_copy (cause));
+  far_damage_hold (at, cause);
   return FALSE;
 }

@@ -44,6 +44,8 @@ doctor_damage (json_t *findings)
   for (guint i = 0; stores[i] != NULL; i++) {
     g_autofree char *note = far_damage_note (far_node_state_dir (), stores[i]), *text = g_strdup_printf ("stores.%s: %s", stores[i], note);
 
+    if (note == NULL)
+      continue; /* missing: its instance says so */
     far_doctor_add (findings, FAR_DOCTOR_BAD, "store", text, _("farctl restore FILE, or farctl restore --begin-empty to go on with what could be read"));
   }
 }

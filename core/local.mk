@@ -191,6 +191,7 @@ libfarwatch_la_SOURCES = \
 	core/stall.c \
 	core/stall.h \
 	core/statement.c \
+	core/store-missing.c \
 	core/store-row.c \
 	core/store.c \
 	core/stream-fd.c \

@@ -115,7 +115,7 @@ is_of_a_store (const Packing *packing, const char *path)
 static gboolean
 stays_here (const Packing *packing, const char *path)
 {
-  static const char *const names[] = { "backups", "damaged", "lock", ".restore" };
+  static const char *const names[] = { "backups", "damaged", "missing", "lock", ".restore" };
   g_autofree char *folder = g_path_get_dirname (path), *name = g_path_get_basename (path);
 
   if (is_of_a_store (packing, path))

@@ -646,14 +646,14 @@ restore_run (Ctl *ctl, Restore *restore, const char *path)
 static int
 begin_store (Ctl *ctl, const char *state, const char *store)
 {
-  g_autofree char *note = far_damage_note (state, store);
+  g_autofree char *damaged = far_damage_note (state, store), *missing = far_missing_note (state, store);
   GError *error = NULL;
 
-  if (note == NULL)
-    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, _("stores.%s was not found damaged"), store);
+  if (damaged == NULL && missing == NULL)
+    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, _("stores.%s was not found damaged or missing"), store);
   if (!far_damage_accept (state, store, &error))
     return ctl_fail (ctl, error);
-  ctl_say ("stores.%s: %s", store, note);
+  ctl_say ("stores.%s: %s", store, damaged != NULL ? damaged : missing);
   return CTL_OK;
 }
 
@@ -684,7 +684,7 @@ begin_empty (Ctl *ctl, const Restore *restore, const char *only)
   if (status != CTL_OK)
     return status;
   if (stores[0] == NULL)
-    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, "%s", _("no store was found damaged"));
+    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, "%s", _("no store was found damaged or missing"));
   return ctl_done (ctl, json_object (), "%s", _("what could be read is what counts from now on; look at rights, terminals and revocations, then restart the daemon"));
 }
 
@@ -698,7 +698,7 @@ ctl_restore (Ctl *ctl, int argc, char **argv)
     { "key", 0, 0, G_OPTION_ARG_FILENAME, &restore.key, N_ ("folder of the box key that the backup is encrypted to"), N_ ("DIR") },
     { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &restore.from_stdin, N_ ("read the passphrase from stdin"), NULL },
     { "replace", 0, 0, G_OPTION_ARG_NONE, &restore.replace, N_ ("put the node that is there aside"), NULL },
-    { "begin-empty", 0, 0, G_OPTION_ARG_NONE, &restore.begin_empty, N_ ("a store was damaged: go on with what could be read of it"), NULL },
+    { "begin-empty", 0, 0, G_OPTION_ARG_NONE, &restore.begin_empty, N_ ("a store was damaged: go on with what could be read of it; or it is missing: begin with an empty one"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
 

@@ -114,6 +114,13 @@ GArray *far_points_new (void); /* frees the texts with the array */
 gboolean far_store_damaged (FarInstance *at, const char *what, GError **error);
 /* Before the files are moved: only the note, so that a crash on the way forgets nothing. Blocks: a worker's thread only. */
 void far_store_damage_begin (FarInstance *at, const char *what);
+/* Before a driver opens or makes its files. there: something of the store is at `path`. FALSE: it was made once and is gone, so it must not be made anew; go_on
+ * (a store of values alone): that is said, and it may. Blocks: a worker's thread only. */
+gboolean far_store_expected (FarInstance *at, const char *path, gboolean there, gboolean go_on, GError **error);
+/* It is open: from now on it is expected there. Blocks: a worker's thread only. */
+void far_store_made (FarInstance *at, const char *path);
+/* Its files went while it was open: the instance stops. Blocks: a worker's thread only. Always FALSE, with the error that its requests end with from now on. */
+gboolean far_store_gone (FarInstance *at, const char *path, GError **error);
 /* The option that all stores offer for it: index into far_if_damaged[]. */
 extern const char *const far_if_damaged[];
 #define FAR_IF_DAMAGED_STOP 0   /* far_store_damaged() */

@@ -245,7 +245,8 @@ keep_aside (const char *path)
 static void
 lost (Disk *disk, const char *path, const char *what)
 {
-  keep_aside (path);
+  if (strcmp (path, disk->path) != 0)
+    keep_aside (path);
   g_string_append_printf (disk->lost, "%s%s: %s", disk->lost->len > 0 ? ", " : "", path, what);
 }
 
@@ -286,6 +287,8 @@ load_newest_state (Disk *disk, const Listing *listing, Index **index)
 
     lost (disk, path, _("neither this state nor the one before can be read"));
   }
+  if (listing->states->len == 0 && listing->segments->len > 0 && g_array_index (listing->segments, guint64, 0) > 1)
+    lost (disk, disk->path, _("the states are gone, and with them the rows of the time before the first segment"));
   if (*index == NULL)
     *index = index_new ();
 }
@@ -452,6 +455,17 @@ open_lock (Disk *disk, GError **error)
   return disk_full (error, path);
 }
 
+/* FORMAT alone is no store: the rows are in states and segments. */
+static gboolean
+is_there (const Disk *disk)
+{
+  g_autofree char *format = g_build_filename (disk->path, "FORMAT", NULL);
+  g_autoptr (GArray) states = g_array_new (FALSE, FALSE, sizeof (guint64)), segments = g_array_new (FALSE, FALSE, sizeof (guint64));
+  Listing listing = { states, segments };
+
+  return g_file_test (format, G_FILE_TEST_EXISTS) && list_dir (disk, &listing, NULL) && states->len + segments->len > 0;
+}
+
 gboolean
 disk_open (Disk *disk, GError **error)
 {
@@ -461,17 +475,32 @@ disk_open (Disk *disk, GError **error)
     return disk_held (disk, error);
   if (disk->index != NULL)
     return TRUE;
+  if (!far_store_expected (disk->at, disk->path, is_there (disk), disk->go_on, error))
+    return FALSE;
   if (g_mkdir_with_parents (disk->path, 0700) != 0)
     return disk_full (error, disk->path);
   good = check_format (disk, error) && open_lock (disk, error) && disk_load (disk, error);
   if (disk->lock_fd >= 0)
     flock (disk->lock_fd, LOCK_UN);
-  if (!good)
+  if (good)
+    far_store_made (disk->at, disk->path);
+  else
     disk_close (disk);
   return good;
 }
 
 /* ---- one transaction ---- */
+
+/* The current segment has no name any more: what is written to it is lost with the daemon. */
+static gboolean
+segment_gone (Disk *disk, GError **error)
+{
+  flock (disk->lock_fd, LOCK_UN);
+  disk_close (disk);
+  if (disk->go_on)
+    return disk_begin (disk, error); /* a new one is made */
+  return far_store_gone (disk->at, disk->path, &disk->held) || disk_held (disk, error);
+}
 
 /* Number of the current segment as the file says; 0: unknown. */
 static guint64
@@ -509,6 +538,8 @@ disk_begin (Disk *disk, GError **error)
     return disk_full (error, disk->path);
   if (head_number (disk->lock_fd) != disk->current)
     good = disk_load (disk, error);
+  else if (fstat (disk->fd, &stat) == 0 && stat.st_nlink == 0)
+    return segment_gone (disk, error);
   else if (fstat (disk->fd, &stat) != 0 || (guint64) stat.st_size != disk->end) {
     g_mutex_lock (&disk->lock);
     good = take_tail (disk, &good_end, error);

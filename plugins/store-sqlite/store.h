@@ -73,6 +73,8 @@ typedef struct {
   GQueue merge;                /* source ids with enough of them */
   gint64 next_care_us;         /* boottime of the next retention */
   guint64 rounds;
+  dev_t device;                /* of the open file; the writer's thread */
+  ino_t inode;
 } Writer;
 
 /* All that the threads touch. It stays as long as one of them: a thread that hangs may come back. */
@@ -90,6 +92,8 @@ void base_unref (Base *base);
 gpointer writer_run (gpointer writer);
 gint64 writer_keep (Writer *writer);
 void writer_repair (Writer *writer); /* after an error: what conn.worst asks for */
+/* Before each use by the writer: opens the file unless it is open, and sees that it is the one at its path. */
+gboolean writer_open (Writer *writer, GError **error);
 /* FALSE: the store is not to be used any more. [any thread] */
 gboolean writer_usable (Writer *writer, GError **error);
 

@@ -55,7 +55,7 @@ looks_ours (const char *path)
 static gboolean
 open_unless_full (Worker *worker, GError **error)
 {
-  if (damage_finish (worker->conn.path, error) && conn_open (&worker->conn, CONN_WRITE, error))
+  if (writer_open (worker->owner, error))
     return TRUE;
   if (!g_error_matches (*error, FAR_ERROR, FAR_ERROR_FULL))
     return FALSE;
@@ -85,7 +85,7 @@ write_check (Worker *worker, Job *job)
   sqlite3_stmt *stmt;
 
   conn->worst = SQLITE_OK;
-  if (!writer_usable (worker->owner, &job->error) || !conn_open (conn, CONN_WRITE, &job->error))
+  if (!writer_open (worker->owner, &job->error))
     return;
   stmt = conn_query (conn, &job->error, "PRAGMA quick_check(1)", "");
   if (stmt != NULL && conn_step (conn, stmt, &job->error)) {
@@ -228,7 +228,7 @@ write_maintain (Worker *worker, Job *base)
   gint64 end_us = g_get_monotonic_time () + (gint64) job->budget_ms * 1000;
 
   ((Writer *) worker->owner)->next_care_us = 0;
-  if (!writer_usable (worker->owner, &base->error) || !conn_open (&worker->conn, CONN_WRITE, &base->error))
+  if (!writer_open (worker->owner, &base->error))
     return;
   while (care_step (worker->owner, &base->error) && g_get_monotonic_time () < end_us)
     continue;

@@ -4,6 +4,8 @@
 
 #include "store.h"
 
+#include <sys/stat.h>
+
 #include "schema.h"
 
 #define GROUP_MAX 256
@@ -38,6 +40,65 @@ writer_usable (Writer *writer, GError **error)
   return usable;
 }
 
+/* ---- the file ---- */
+
+/* An empty file is none: SQLite would make a database of it. */
+static gboolean
+file_is_there (const char *path)
+{
+  struct stat st;
+
+  return stat (path, &st) == 0 && (!S_ISREG (st.st_mode) || st.st_size > 0);
+}
+
+/* Its name may be gone, or may be another file's by now: what is written then is lost with the last who has it open. */
+static gboolean
+file_is_still_there (Writer *writer, GError **error)
+{
+  Conn *conn = &writer->worker.conn;
+  struct stat st;
+
+  if (stat (conn->path, &st) == 0 && st.st_dev == writer->device && st.st_ino == writer->inode)
+    return TRUE;
+  conn_close (conn);
+  writer_forget (writer);
+  g_atomic_int_inc (&writer->generation);
+  if (writer->go_on || file_is_there (conn->path))
+    return TRUE; /* that one is opened */
+  g_mutex_lock (&writer->lock);
+  if (writer->held == NULL)
+    far_store_gone (writer->worker.at, conn->path, &writer->held);
+  g_mutex_unlock (&writer->lock);
+  return writer_usable (writer, error);
+}
+
+static gboolean
+file_open (Writer *writer, GError **error)
+{
+  Conn *conn = &writer->worker.conn;
+  struct stat st;
+
+  if (!damage_finish (conn->path, error) || !far_store_expected (writer->worker.at, conn->path, file_is_there (conn->path), writer->go_on, error)
+      || !conn_open (conn, CONN_WRITE, error))
+    return FALSE;
+  if (stat (conn->path, &st) == 0) {
+    writer->device = st.st_dev;
+    writer->inode = st.st_ino;
+  }
+  far_store_made (writer->worker.at, conn->path);
+  return TRUE;
+}
+
+gboolean
+writer_open (Writer *writer, GError **error)
+{
+  Conn *conn = &writer->worker.conn;
+
+  if (!writer_usable (writer, error) || (conn->db != NULL && !file_is_still_there (writer, error)))
+    return FALSE;
+  return conn->db != NULL || file_open (writer, error);
+}
+
 /* What is damaged is not written to again. */
 void
 writer_repair (Writer *writer)
@@ -57,7 +118,7 @@ group_begin (Writer *writer, GError **error)
 {
   Conn *conn = &writer->worker.conn;
 
-  if (!writer_usable (writer, error) || !conn_open (conn, CONN_WRITE, error) || !conn_run (conn, error, "BEGIN IMMEDIATE", ""))
+  if (!writer_open (writer, error) || !conn_run (conn, error, "BEGIN IMMEDIATE", ""))
     return FALSE;
   writer->revision = conn_number (conn, error, 0, "SELECT value FROM meta WHERE name = 'revision'", "");
   writer->revised = FALSE;

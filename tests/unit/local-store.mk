@@ -35,3 +35,10 @@ tests_unit_test_store_hang_CFLAGS = $(TEST_CC)
 tests_unit_test_store_hang_LDFLAGS = $(TEST_LD) -export-dynamic
 tests_unit_test_store_hang_LDADD = $(TEST_LINK)
 tests_unit_test_store_hang_SOURCES = tests/unit/test-store-hang.c $(NODE_HELP) tests/unit/store-help.c tests/unit/store-help.h
+
+check_PROGRAMS += tests/unit/test-store-missing
+tests_unit_test_store_missing_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_store_missing_CFLAGS = $(TEST_CC)
+tests_unit_test_store_missing_LDFLAGS = $(TEST_LD)
+tests_unit_test_store_missing_LDADD = $(TEST_LINK)
+tests_unit_test_store_missing_SOURCES = tests/unit/test-store-missing.c $(NODE_HELP) tests/unit/store-help.c tests/unit/store-help.h
