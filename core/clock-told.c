@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "clock-private.h"
+#include "trust-private.h"
 
 #include <build-epoch.h>
 #include <farwatch/home.h>
@@ -127,11 +128,11 @@ far_clock_server_until (gint64 wall_us)
 }
 
 void
-far_clock_own_certificate (const char *pem)
+far_clock_own_certificate (const char *pem, const char *ca_file)
 {
   gint64 from_us, until_us;
 
-  if (!far_trust_life (pem, &from_us, &until_us, NULL))
+  if (!far_trust_signed (pem, ca_file) || !far_trust_life (pem, &from_us, &until_us, NULL))
     return;
   far_clock_floor (from_us);
   __atomic_store_n (&clock_told.until_us, until_us + LATE_US, __ATOMIC_RELAXED);
@@ -140,11 +141,11 @@ far_clock_own_certificate (const char *pem)
 void
 far_clock_begin (void)
 {
-  g_autofree char *path = far_node_path ("keys/node.crt"), *pem = NULL;
+  g_autofree char *path = far_node_path ("keys/node.crt"), *ca = far_node_path ("keys/ca.crt"), *pem = NULL;
 
   far_clock_floor (FAR_BUILD_EPOCH * G_USEC_PER_SEC);
   far_clock_floor_told (told_read ());
   clock_told.until_us = clock_told.server_us = clock_told.kept_us = 0;
   if (g_file_get_contents (path, &pem, NULL, NULL))
-    far_clock_own_certificate (pem);
+    far_clock_own_certificate (pem, ca);
 }

@@ -2,6 +2,7 @@
 /* What a TLS stream (stream-tls.c) and its way out (stream-tls-out.c) share. */
 #pragma once
 #include "tls-private.h"
+#include "trust-private.h"
 
 #include <gnutls/gnutls.h>
 
@@ -18,6 +19,7 @@ typedef struct {
   gnutls_session_t session;
   FarTlsState state;
   char *from, *node;
+  FarTrustClock clock;     /* what the other side's certificate says, to be taken when the handshake is over */
   GError *refusal;         /* of the other side's certificate */
   int alert;               /* that tells it */
   FarTlsShaken shaken;

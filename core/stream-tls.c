@@ -98,10 +98,10 @@ judge_peer (FarTlsStream *self)
     return TRUE;
   if (ca == NULL)
     return TRUE;
-  return far_trust_check_raw (chain, n, ca, spec->purpose, spec->name, &self->node, &self->alert, &self->refusal);
+  return far_trust_check_raw (chain, n, ca, spec->purpose, spec->name, &self->node, &self->alert, &self->clock, &self->refusal);
 }
 
-/* In full handshakes, before anything of ours depends on it. */
+/* In full handshakes, before anything of ours depends on it. In TLS 1.2 the other side has not proved to have the key yet. */
 static int
 tls_verify (gnutls_session_t session)
 {
@@ -185,6 +185,7 @@ static void
 shake_done (FarTlsStream *self)
 {
   self->state = FAR_TLS_OPEN;
+  far_trust_clock_take (&self->clock);
   self->pulled = 0;
   self->noise_us = far_clock_boottime_us ();
   if (far_tls_spec (self->tls)->server)

@@ -73,7 +73,7 @@ goes_without (const FarTls *tls)
     return FALSE;
   if (!g_file_get_contents (tls->cert, &pem, NULL, NULL) || tls->ca == NULL)
     return TRUE;
-  far_clock_own_certificate (pem);
+  far_clock_own_certificate (pem, tls->ca);
   return !far_trust_check (pem, tls->ca, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, NULL, NULL);
 }
 

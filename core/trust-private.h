@@ -25,9 +25,17 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (FarCerts, far_certs_clear)
 
 /* FALSE with "what: GnuTLS's text" when rc < 0. */
 gboolean far_trust_ok (int rc, FarErrorCode code, const char *what, GError **error);
+/* What an accepted certificate says of the clock, for when its owner has proved to have the key: who shows it may have seen it somewhere. */
+typedef struct {
+  gboolean told_wrong; /* it is good by the system's clock, and not by what other nodes have told */
+  gint64 until_us;     /* a server of nodes tells no time at which its certificate would have ended, and would lock it out; 0: no such */
+} FarTrustClock;
+void far_trust_clock_take (const FarTrustClock *clock);
 /* far_trust_check_der() for GnuTLS: also says which alert fits a refusal. */
 gboolean far_trust_check_raw (const gnutls_datum_t *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, int *alert,
-                              GError **error);
+                              FarTrustClock *clock, GError **error);
+/* Has an authority of ca_file signed it, in whatever time? */
+gboolean far_trust_signed (const char *chain_pem, const char *ca_file);
 /* Reads a small regular file; FAR_ERROR_CONFIG. */
 gboolean far_trust_read (const char *path, char **text, gsize *size, GError **error);
 gboolean far_trust_write (const char *path, const char *text, int mode, GError **error);

@@ -155,14 +155,13 @@ in_time (Check *check, GError **error)
   return TRUE;
 }
 
-/* A server that shows this certificate tells no time at which it would have ended: that time would lock it out. */
-static void
-judge_clock (const Check *check)
+void
+far_trust_clock_take (const FarTrustClock *clock)
 {
-  if (check->untold)
+  if (clock->told_wrong)
     far_clock_forget_told ();
-  if (check->purpose == FAR_PURPOSE_NODE_SERVER)
-    far_clock_server_until (check->until * G_USEC_PER_SEC);
+  if (clock->until_us != 0)
+    far_clock_server_until (clock->until_us);
 }
 
 static gboolean
@@ -234,7 +233,6 @@ run (Check *check, char **node, GError **error)
   check->alert = GNUTLS_A_CERTIFICATE_REVOKED;
   if (!not_revoked (check, name, error))
     return FALSE;
-  judge_clock (check);
   if (node != NULL)
     *node = g_steal_pointer (&name);
   return TRUE;
@@ -304,12 +302,23 @@ load_der (FarCerts *chain, const gnutls_datum_t *der, guint n, GError **error)
 }
 
 gboolean
-far_trust_check_raw (const gnutls_datum_t *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, int *alert, GError **error)
+far_trust_signed (const char *chain_pem, const char *ca_file)
+{
+  g_auto (Check) check = { .purpose = FAR_PURPOSE_NODE_CLIENT };
+
+  return far_certs_load (&check.chain, chain_pem, strlen (chain_pem), NULL) && load_authorities (&check, ca_file, NULL) &&
+         signed_by_authority (&check, NULL);
+}
+
+gboolean
+far_trust_check_raw (const gnutls_datum_t *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, int *alert,
+                     FarTrustClock *clock, GError **error)
 {
   g_auto (Check) check = { .purpose = purpose, .name = name, .alert = GNUTLS_A_BAD_CERTIFICATE };
   gboolean good = load_der (&check.chain, chain, n, error) && load_authorities (&check, ca_file, error) && run (&check, node, error);
 
   *alert = check.alert;
+  *clock = (FarTrustClock){ good && check.untold, good && purpose == FAR_PURPOSE_NODE_SERVER ? check.until * G_USEC_PER_SEC : 0 };
   return good;
 }
 
@@ -317,6 +326,7 @@ gboolean
 far_trust_check_der (GBytes *const *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, GError **error)
 {
   gnutls_datum_t raw[FAR_TRUST_CHAIN_MAX];
+  FarTrustClock clock;
   int alert;
 
   for (guint i = 0; i < MIN (n, FAR_TRUST_CHAIN_MAX); i++) {
@@ -325,5 +335,5 @@ far_trust_check_der (GBytes *const *chain, guint n, const char *ca_file, FarPurp
 
     raw[i] = (gnutls_datum_t){ (unsigned char *) data, (unsigned) MIN (size, G_MAXUINT) };
   }
-  return far_trust_check_raw (raw, n, ca_file, purpose, name, node, &alert, error);
+  return far_trust_check_raw (raw, n, ca_file, purpose, name, node, &alert, &clock, error);
 }

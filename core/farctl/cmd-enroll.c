@@ -232,7 +232,7 @@ enroll_check (const EnrollNode *at, const char *fleet, const char *certificate, 
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_DENIED, _("the server showed another fleet's authority than the join token names"));
     return FALSE;
   }
-  far_clock_own_certificate (certificate); /* came over a connection whose authority the token names */
+  far_clock_own_certificate (certificate, ca);
   if (!far_trust_check (certificate, ca, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, &node, error))
     return FALSE;
   csr = far_trust_csr (at->keys, at->node, error);

@@ -25,8 +25,8 @@ char *far_clock_off_text (gint64 us);
 /* A node that was authenticated, and may be believed, says that it is that now. What cannot be is not taken. [any thread] */
 void far_clock_told (gint64 wall_us);
 /* This node's own certificate, just read or kept (PEM): it is not earlier than its first day, and a told time is not believed that is more than 90 days
- * after its end. What is no certificate changes nothing. [any thread] */
-void far_clock_own_certificate (const char *pem);
+ * after its end. What is no certificate, or not of the authority in ca_file, changes nothing. [any thread] */
+void far_clock_own_certificate (const char *pem, const char *ca_file);
 /* The kernel's boot_id (36 characters), read once. [any thread] */
 const char *far_clock_boot_id (void);
 /* ISO 8601 in UTC with milliseconds of a wall time in us; caller frees. */

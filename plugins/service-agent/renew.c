@@ -58,9 +58,9 @@ certificate_kept (FarRequest *req, gpointer user)
     return;
   }
   far_log (self->at, G_LOG_LEVEL_MESSAGE, "certificate renewed");
-  g_autofree char *pem = certificate_read (self);
+  g_autofree char *pem = certificate_read (self), *ca = far_trust_path (agent_opts (self)->keys, "ca.crt");
   if (pem)
-    far_clock_own_certificate (pem);
+    far_clock_own_certificate (pem, ca);
   if (self->renewing_expired) /* this link has no certificate: the next one has */
     far_peer_cut (agent_opts (self)->link, "", "certificate renewed");
 }

@@ -27,6 +27,13 @@ tests_unit_test_tls_peer_CFLAGS = $(TEST_CC)
 tests_unit_test_tls_peer_LDFLAGS = $(TEST_LD)
 tests_unit_test_tls_peer_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-tls-clock
+tests_unit_test_tls_clock_SOURCES = tests/unit/test-tls-clock.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
+tests_unit_test_tls_clock_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_tls_clock_CFLAGS = $(TEST_CC)
+tests_unit_test_tls_clock_LDFLAGS = $(TEST_LD)
+tests_unit_test_tls_clock_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-seal
 tests_unit_test_seal_SOURCES = tests/unit/test-seal.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
 tests_unit_test_seal_CPPFLAGS = $(TEST_CPP)
