@@ -3,28 +3,15 @@
 #include "config.h"
 
 #include "control.h"
+#include "local-name.h"
 
 #include <grp.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
 #endif
-
-static char *
-who_name (uid_t uid)
-{
-  char buffer[4096];
-  struct passwd entry, *found = NULL;
-
-  if (uid == 0)
-    return g_strdup ("root");
-  if (getpwuid_r (uid, &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
-    return g_strdup (entry.pw_name);
-  return g_strdup_printf ("uid-%u", (guint) uid);
-}
 
 static gboolean
 who_group (gid_t *gid)
@@ -69,7 +56,7 @@ far_control_who (int fd, guint *uid)
   *uid = peer.uid;
   if (!known)
     return far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, NULL);
-  name = who_name (peer.uid);
+  name = far_local_name (peer.uid);
   super = peer.uid == 0 || peer.uid == geteuid ();
   if (!super && !who_is_member (fd, &peer))
     return far_principal_new (FAR_PRINCIPAL_NONE, name, NULL, NULL);

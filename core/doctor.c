@@ -46,12 +46,13 @@ json_t *
 far_doctor_fit (json_t *findings)
 {
   static const char *const levels[] = { "bad", "warn", "good" };
-  json_t *fit = json_array ();
+  json_t *fit;
   gsize size = 0;
   guint left_out = 0;
 
   if (json_dumpb (findings, NULL, 0, JSON_COMPACT) <= FAR_BODY_MAX - 2048)
     return findings;
+  fit = json_array ();
   for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
     doctor_take (fit, &size, findings, levels[i], &left_out);
   if (left_out > 0) {

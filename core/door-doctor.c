@@ -87,9 +87,9 @@ doctor_profile (json_t *findings)
 
 /* Who may not see all rights is told of no single one. Returns whether there was something to tell. */
 static gboolean
-doctor_right (json_t *findings, const json_t *right, json_t *people, gboolean all)
+doctor_right (json_t *findings, const json_t *right, const FarOddNames *names, gboolean all)
 {
-  json_t *odd = far_right_odd (right, people), *one;
+  json_t *odd = far_right_odd (right, names->people, names->locals), *one;
   gboolean any = json_array_size (odd) > 0;
   g_autofree char *words = far_right_text (right);
   size_t i;
@@ -107,7 +107,7 @@ doctor_right (json_t *findings, const json_t *right, json_t *people, gboolean al
 
 /* Those of the profile and those given since: what does not exist may be a name mistyped. */
 static void
-doctor_rights (json_t *findings, json_t *people, const FarPrincipal *asker)
+doctor_rights (json_t *findings, const FarOddNames *names, const FarPrincipal *asker)
 {
   json_t *rights = far_right_list ();
   gboolean all = far_may (asker, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_MAY_ALLOW;
@@ -116,7 +116,7 @@ doctor_rights (json_t *findings, json_t *people, const FarPrincipal *asker)
   guint odd = 0;
 
   for (gsize i = 0; i < size && odd < ODD_MAX; i++)
-    odd += doctor_right (findings, json_array_get (rights, i), people, all);
+    odd += doctor_right (findings, json_array_get (rights, i), names, all);
   if (odd == 0)
     text = size < json_array_size (rights) ? g_strdup_printf (_("each of the first %u is about somebody and something that exists"), LOOKED_MAX)
                                            : g_strdup (_("each is about somebody and something that exists"));
@@ -128,7 +128,7 @@ doctor_rights (json_t *findings, json_t *people, const FarPrincipal *asker)
 }
 
 static void
-doctor_people (FarRequest *req, gpointer user)
+doctor_names (const FarOddNames *names, gpointer user)
 {
   FarCall *call = user;
   g_autofree char *keys = far_node_path ("keys");
@@ -141,7 +141,7 @@ doctor_people (FarRequest *req, gpointer user)
   doctor_instances (findings);
   doctor_refused (findings);
   doctor_profile (findings);
-  doctor_rights (findings, far_request_error (req) == NULL ? far_request_result (req) : NULL, call->principal);
+  doctor_rights (findings, names, call->principal);
   far_doctor_certificates (findings, keys, far_clock_wall_us ());
   json_object_set_new (body, "findings", far_doctor_fit (findings));
   far_call_answer (call, 200, body);
@@ -150,7 +150,7 @@ doctor_people (FarRequest *req, gpointer user)
 static void
 doctor_get (gpointer self, FarCall *call)
 {
-  far_people_list (far_request_new (doctor_people, call, 0));
+  far_door_odd_names (far_right_list (), doctor_names, call);
 }
 
 const FarHandler far_door_doctor_handlers[] = {

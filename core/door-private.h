@@ -14,6 +14,11 @@ extern const FarHandler far_door_right_handlers[];
 extern const FarHandler far_door_explain_handlers[];
 extern const FarHandler far_door_doctor_handlers[];
 
+/* Who there is: list of far_people_list(), result of far_local_names_odd(); NULL: not known. */
+typedef struct { json_t *people, *locals; } FarOddNames;
+/* Takes rights; done is called once, later. */
+void far_door_odd_names (json_t *rights, void (*done) (const FarOddNames *names, gpointer user), gpointer user);
+
 /* A change of the person of part 0. */
 typedef struct {
   FarCall *call;

@@ -14,6 +14,7 @@
 #include <farwatch/store.h>
 #include <farwatch/trust.h>
 
+#include "local-name.h"
 #include "people.h"
 #include "right.h"
 
@@ -106,9 +107,45 @@ by_id (gconstpointer a, gconstpointer b)
   return g_strcmp0 (json_string_value (json_object_get (*(json_t *const *) a, "id")), json_string_value (json_object_get (*(json_t *const *) b, "id")));
 }
 
+/* Whoever asked first for names learns them here: who there is, in the lists of people and on this machine. */
+typedef struct {
+  json_t *rights, *people;
+  void (*done) (const FarOddNames *names, gpointer user);
+  gpointer user;
+} OddQuestion;
+
+static void
+odd_locals (FarRequest *req, gpointer user)
+{
+  g_autofree OddQuestion *question = user;
+  FarOddNames names = { question->people, far_request_error (req) == NULL ? far_request_result (req) : NULL };
+
+  question->done (&names, question->user);
+  json_decref (question->people);
+  json_decref (question->rights);
+}
+
+static void
+odd_people (FarRequest *req, gpointer user)
+{
+  OddQuestion *question = user;
+
+  question->people = far_request_error (req) == NULL ? json_incref (far_request_result (req)) : NULL;
+  far_local_names_odd (question->rights, far_request_new (odd_locals, question, RIGHTS_TIMEOUT_MS));
+}
+
+void
+far_door_odd_names (json_t *rights, void (*done) (const FarOddNames *names, gpointer user), gpointer user)
+{
+  OddQuestion *question = g_new0 (OddQuestion, 1);
+
+  *question = (OddQuestion) { rights, NULL, done, user };
+  far_people_list (far_request_new (odd_people, question, 0));
+}
+
 /* In the order of their ids, which holds when the right at which a page ended is taken back. */
 static json_t *
-rights_page (const FarCall *call, json_t *all)
+rights_page (const FarCall *call, json_t *all, const FarOddNames *names)
 {
   const char *after = json_string_value (json_object_get (call->query, "after"));
   json_t *body = json_object (), *list = json_array (), *last = NULL;
@@ -124,6 +161,8 @@ rights_page (const FarCall *call, json_t *all)
 
     if (after != NULL && g_strcmp0 (json_string_value (id), after) <= 0)
       continue;
+    if (names != NULL)
+      json_object_set_new (sorted->pdata[i], "odd", far_right_odd (sorted->pdata[i], names->people, names->locals));
     if (!far_page_add (list, &size, sorted->pdata[i]))
       break;
     last = id;
@@ -134,14 +173,30 @@ rights_page (const FarCall *call, json_t *all)
   return body;
 }
 
+/* Rights may have come and gone while names were looked up. */
+static void
+rights_odd (const FarOddNames *names, gpointer user)
+{
+  FarCall *call = user;
+  json_t *list = far_right_list ();
+
+  far_call_answer (call, 200, rights_page (call, list, names));
+  json_decref (list);
+}
+
 static void
 rights_get (gpointer self, FarCall *call)
 {
   gboolean all = far_may (call->principal, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_MAY_ALLOW;
+  gboolean odd = all && g_strcmp0 (json_string_value (json_object_get (call->query, "odd")), "yes") == 0;
   json_t *list = all ? far_right_list () : far_right_list_of (call->principal);
 
-  far_call_answer (call, 200, rights_page (call, list));
-  json_decref (list);
+  if (odd) {
+    far_door_odd_names (list, rights_odd, call);
+  } else {
+    far_call_answer (call, 200, rights_page (call, list, NULL));
+    json_decref (list);
+  }
 }
 
 /* ---- change ---- */
@@ -165,11 +220,11 @@ change_free (RightChange *change)
 
 /* What is strange about it is told with the answer: it may be meant so. */
 static void
-change_odd (FarRequest *req, gpointer user)
+change_odd (const FarOddNames *names, gpointer user)
 {
   RightChange *change = user;
 
-  json_object_set_new (change->body, "warnings", far_right_odd (change->right, far_request_error (req) == NULL ? far_request_result (req) : NULL));
+  json_object_set_new (change->body, "warnings", far_right_odd (change->right, names->people, names->locals));
   far_call_answer (change->call, 201, json_incref (change->body));
   change_free (change);
 }
@@ -184,7 +239,7 @@ change_given (RightChange *change)
     json_object_set (change->body, "right", change->right);
     if (was != NULL)
       json_object_set (change->body, "was", was);
-    far_people_list (far_request_new (change_odd, change, 0));
+    far_door_odd_names (json_pack ("[O]", change->right), change_odd, change);
   } else {
     far_call_fail (change->call, error);
     change_free (change);

@@ -126,6 +126,8 @@ libfarwatch_la_SOURCES = \
 	core/loader-judge.h \
 	core/loader.c \
 	core/loader.h \
+	core/local-name.c \
+	core/local-name.h \
 	core/log.c \
 	core/log.h \
 	core/login.c \

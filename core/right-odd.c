@@ -141,12 +141,14 @@ odd_object (json_t *odd, const char *object, json_t *people)
 }
 
 static void
-odd_who (json_t *odd, const char *who, json_t *people)
+odd_who (json_t *odd, const char *who, json_t *people, json_t *locals)
 {
   const char *name = g_str_has_prefix (who, "person:") ? who + strlen ("person:") : who;
   g_autofree char *node = g_str_has_prefix (who, "node:") ? g_strconcat ("terminals/", who + strlen ("node:"), NULL) : NULL;
   g_auto (GStrv) parts = node != NULL ? g_strsplit (node, "/", 3) : NULL;
 
+  if (g_str_has_prefix (who, "local:"))
+    json_array_append (odd, json_object_get (locals, who + strlen ("local:"))); /* none: fails, and nothing is appended */
   if (parts != NULL && odd_asked (parts) == FAR_KNOWS_NONE)
     odd_add (odd, _("there is no node %s now"), parts[1]);
   if (people == NULL || strcmp (name, "*") == 0 || strchr (name, ':') != NULL)
@@ -168,11 +170,11 @@ far_right_odd_date (json_t *odd, const json_t *right)
 }
 
 json_t *
-far_right_odd (const json_t *right, json_t *people)
+far_right_odd (const json_t *right, json_t *people, json_t *locals)
 {
   json_t *odd = json_array ();
 
-  odd_who (odd, json_string_value (json_object_get (right, "who")), far_people_listed () ? people : NULL);
+  odd_who (odd, json_string_value (json_object_get (right, "who")), far_people_listed () ? people : NULL, locals);
   odd_object (odd, json_string_value (json_object_get (right, "object")), far_people_listed () ? people : NULL);
   far_right_odd_date (odd, right);
   return odd;

@@ -270,6 +270,18 @@ ctl_revoke (Ctl *ctl, int argc, char **argv)
   return ctl_done (ctl, answer, node != NULL ? _("node %s revoked: its link is cut") : _("right %s taken back"), node != NULL ? node : argv[1]);
 }
 
+static void
+rights_odd (json_t *rights)
+{
+  json_t *right, *one;
+  size_t i, j;
+
+  json_array_foreach (rights, i, right)
+    json_array_foreach (json_object_get (right, "odd"), j, one)
+      if (json_is_string (one))
+        ctl_print (stdout, _("right %s: %s\n"), json_string_value (json_object_get (right, "id")), ctl_translated (json_string_value (one)));
+}
+
 int
 ctl_rights (Ctl *ctl, int argc, char **argv)
 {
@@ -282,13 +294,15 @@ ctl_rights (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_words (ctl, &argc, &argv, 0, 0))
     return ctl->status;
-  list = ctl_list (ctl, "rights", "rights", "", 0, &error);
+  list = ctl_list (ctl, "rights", "rights", "odd=yes", 0, &error);
   if (list == NULL)
     return ctl_fail (ctl, error);
   if (ctl->json)
     ctl_json (list);
   else
     ctl_table (json_object_get (list, "rights"), columns, _("no rights: only root and the daemon's user may do anything"));
+  if (!ctl->json)
+    rights_odd (json_object_get (list, "rights"));
   json_decref (list);
   return CTL_OK;
 }

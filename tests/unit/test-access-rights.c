@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "door.h"
+#include "local-name.h"
 #include "unit/access-help.h"
 
 #include <string.h>
@@ -254,6 +255,63 @@ START_TEST (doctor_tells_rights_to_who_manages_them)
 }
 END_TEST
 
+/* ---- users of this machine ---- */
+
+static const struct { const char *who, *odd; } locals[] = {
+  { "local:no-such-user-here", "this machine has no user no-such-user-here now" },
+  { "local:nobody", "user nobody may not use the control socket: usermod -aG farwatch nobody" },
+  { "local:root", NULL },
+  { "local:uid-4000000", NULL }, /* a number that has no name */
+};
+
+static gboolean
+says (json_t *list, const char *text)
+{
+  json_t *one;
+  size_t i;
+  json_array_foreach (list, i, one)
+    if (g_strcmp0 (json_string_value (one), text) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* Told when such a right is given, with the list of rights, and by the doctor. */
+START_TEST (local_names_are_looked_up)
+{
+  const char *odd = locals[_i].odd;
+  Got got = ask_root ("POST", "rights", json_pack ("{s:s, s:s, s:s, s:s}", "id", "r", "who", locals[_i].who, "action", "see", "object", "node"));
+  ck_assert_uint_eq (got.status, 201);
+  ck_assert_uint_eq (json_array_size (json_object_get (got.body, "warnings")), odd ? 1 : 0);
+  ck_assert (!odd || says (json_object_get (got.body, "warnings"), odd));
+  got = ask_root ("GET", "rights?odd=yes", NULL);
+  json_t *rights = json_object_get (got.body, "rights"), *right;
+  size_t i;
+  guint seen = 0;
+  json_array_foreach (rights, i, right)
+    if (g_strcmp0 (text_of (right, "id"), "r") == 0) {
+      seen++;
+      ck_assert_uint_eq (json_array_size (json_object_get (right, "odd")), odd ? 1 : 0);
+    }
+  ck_assert_uint_eq (seen, 1);
+  got = ask_root ("GET", "doctor", NULL);
+  g_autofree char *text = json_dumps (got.body, 0), *wanted = odd ? g_strdup_printf ("r: %s may see node: %s", locals[_i].who, odd) : NULL;
+  ck_assert_msg (odd ? strstr (text, wanted) != NULL : strstr (text, "r: local:") == NULL, "%s", text);
+  got = ask_person ("dave", "GET", "rights?odd=yes", NULL);
+  g_autofree char *own = json_dumps (got.body, 0);
+  ck_assert_ptr_null (strstr (own, "odd"));
+}
+END_TEST
+
+START_TEST (a_local_name_is_of_its_number)
+{
+  g_autofree char *root = far_local_name (0), *none = far_local_name (4000000), *stranger = far_local_name_odd ("daemon", "no-such-group"), *member = far_local_name_odd ("daemon", "daemon");
+  ck_assert_str_eq (root, "root");
+  ck_assert_str_eq (none, "uid-4000000");
+  ck_assert_str_eq (stranger, "user daemon may not use the control socket: usermod -aG no-such-group daemon");
+  ck_assert_ptr_null (member);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -272,6 +330,8 @@ main (void)
   tcase_add_test (tc, a_right_to_nothing_is_refused_or_warned_of);
   tcase_add_test (tc, doctor_tells_of_strange_rights);
   tcase_add_test (tc, doctor_tells_rights_to_who_manages_them);
+  tcase_add_loop_test (tc, local_names_are_looked_up, 0, G_N_ELEMENTS (locals));
+  tcase_add_test (tc, a_local_name_is_of_its_number);
   suite_add_tcase (suite, tc);
   return run_suite (suite);
 }
