@@ -301,11 +301,7 @@ retire_at_home (gpointer data)
 void
 ws_listener_retire (WsListener *listener)
 {
-  /* its socket may be closed as soon as this returns */
-  if (far_home_is_here (listener->home))
-    retire_at_home (listener);
-  else
-    far_home_call (listener->home, retire_at_home, listener);
+  far_home_call (listener->home, retire_at_home, listener); /* its socket may be closed as soon as this returns */
 }
 
 static void

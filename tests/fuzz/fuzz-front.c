@@ -172,6 +172,34 @@ answer_all (Front *front)
   while (front_tick (front));
 }
 
+typedef struct {
+  WsListener *listener;
+  gint done; /* atomic */
+} Retirement;
+
+static gpointer
+retire_run (gpointer data)
+{
+  Retirement *retirement = data;
+
+  ws_listener_retire (retirement->listener);
+  g_atomic_int_set (&retirement->done, TRUE);
+  return NULL;
+}
+
+/* As in the daemon, a listener's owner has another thread than its connections: here these have the first. */
+static void
+retire (WsListener *listener)
+{
+  Retirement retirement = { .listener = listener };
+  GThread *owner = far_thread_new ("owner", retire_run, &retirement);
+
+  while (!g_atomic_int_get (&retirement.done))
+    if (!g_main_context_iteration (NULL, FALSE))
+      g_thread_yield ();
+  g_thread_join (owner);
+}
+
 static void
 come_to_end (Front *front, Ending ending)
 {
@@ -182,7 +210,7 @@ come_to_end (Front *front, Ending ending)
   if (ending == END_LATE)
     far_clock_advance (LATE_US);
   if (ending == END_RETIRED)
-    ws_listener_retire (&front->listener);
+    retire (&front->listener);
   settle (front);
   memory_give_room (&front->wire, LOOSE);
   answer_all (front);
