@@ -128,6 +128,29 @@ sort_instances (FarProfile *profile, GPtrArray *faults)
     profile->instances->pdata[i] = sorted->pdata[i];
 }
 
+/* ---- devices that sensors measure ---- */
+
+/* One that people add at run time does not stand here: a warning. */
+static void
+check_device (const FarProfile *profile, const FarConfigured *configured, GPtrArray *faults)
+{
+  const FarYaml *node = configured->map != NULL ? far_yaml_get (configured->map, "device") : NULL;
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  const char *near;
+
+  if (node == NULL || node->text == NULL)
+    return;
+  for (guint i = 0; i < profile->devices->len; i++)
+    g_ptr_array_add (names, ((const FarDevice *) profile->devices->pdata[i])->name);
+  if (g_ptr_array_find_with_equal_func (names, node->text, g_str_equal, NULL))
+    return;
+  near = far_suggest (node->text, names);
+  if (near != NULL)
+    far_fault_add (faults, FAR_FAULT_WARNING, node, _("'device' in %s: this profile has no device '%s'; did you mean '%s'?"), configured->path, node->text, near);
+  else
+    far_fault_add (faults, FAR_FAULT_WARNING, node, _("'device' in %s: this profile has no device '%s'; add it below devices:"), configured->path, node->text);
+}
+
 void
 far_profile_resolve (FarProfile *profile, GPtrArray *refs, GPtrArray *faults)
 {
@@ -137,5 +160,8 @@ far_profile_resolve (FarProfile *profile, GPtrArray *refs, GPtrArray *faults)
     for (guint j = 0; j < own->refs->len; j++)
       resolve_one (profile, own, own->refs->pdata[j], faults);
   }
+  for (guint i = 0; i < profile->instances->len; i++)
+    if (((const FarConfigured *) profile->instances->pdata[i])->kind == FAR_KIND_SENSOR)
+      check_device (profile, profile->instances->pdata[i], faults);
   sort_instances (profile, faults);
 }

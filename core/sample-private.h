@@ -5,6 +5,8 @@
 
 /* Names of the filters a sensor's groups pass; NULL: none. */
 const char *const *far_sensor_filters (const FarInstance *at);
+/* The device it measures, by its option `device`; NULL: none. */
+const char *far_sensor_device (const FarInstance *at);
 /* Wall time of the tick that is being read, or now. */
 gint64 far_sensor_tick_us (const FarInstance *at);
 /* Remembers which series it gives. */

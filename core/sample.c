@@ -101,8 +101,9 @@ static FarInstance *
 sensor_of (const FarGroup *group)
 {
   const FarSeriesInfo *info = group->n > 0 ? far_series_info (group->samples[0].series) : NULL;
-  const char *dot = info != NULL ? strchr (info->name, '.') : NULL;
-  g_autofree char *path = dot != NULL ? g_strdup_printf ("sensors.%.*s", (int) (dot - info->name), info->name) : NULL;
+  g_autofree char *device = info != NULL ? far_series_device (info->name) : NULL;
+  const char *name = info == NULL ? "" : device != NULL ? info->name + strlen ("devices/") + strlen (device) + 1 : info->name, *dot = strchr (name, '.');
+  g_autofree char *path = dot != NULL ? g_strdup_printf ("sensors.%.*s", (int) (dot - name), name) : NULL;
 
   return path != NULL ? far_instances_by_path (path) : NULL;
 }

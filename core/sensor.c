@@ -49,6 +49,15 @@ far_sensor_filters (const FarInstance *at)
   return option != NULL ? (const char *const *) G_STRUCT_MEMBER (GStrv, at->options, option->offset) : NULL;
 }
 
+const char *
+far_sensor_device (const FarInstance *at)
+{
+  const FarOption *option = at->kind == FAR_KIND_SENSOR && at->options != NULL ? option_named (at->type, "device", FAR_OPT_STRING) : NULL;
+  const char *device = option != NULL ? G_STRUCT_MEMBER (char *, at->options, option->offset) : NULL;
+
+  return device != NULL && *device != '\0' ? device : NULL;
+}
+
 /* The clock may have been found wrong since the tick. */
 static gint64
 sensor_tick_us (const FarSensorRun *run)

@@ -8,6 +8,9 @@
 #include <farwatch/sample.h>
 #include <farwatch/store.h>
 
+#include "router.h"
+#include "sample-private.h"
+
 #define SERIES_PER_SOURCE 4096
 #define SERIES_TOTAL (1u << 20)
 
@@ -83,12 +86,25 @@ far_series_of (const char *source, const char *name, const char *unit)
   return series;
 }
 
+#define DEVICES "devices/" /* no instance's name has a '/', so that no other series begins so */
+
 FarSeries
 far_series (FarInstance *at, const char *channel, const char *unit)
 {
-  g_autofree char *name = g_strconcat (far_instance_name (at), ".", channel, NULL);
+  const char *device = far_sensor_device (at);
+  g_autofree char *own = g_strconcat (far_instance_name (at), ".", channel, NULL);
+  g_autofree char *name = device != NULL ? g_strconcat (DEVICES, device, "/", own, NULL) : g_strdup (own);
 
   return far_series_of (far_node_id (), name, unit);
+}
+
+char *
+far_series_device (const char *name)
+{
+  const char *device = g_str_has_prefix (name, DEVICES) ? name + strlen (DEVICES) : NULL, *end = device != NULL ? strchr (device, '/') : NULL;
+  g_autofree char *text = end != NULL ? g_strndup (device, (gsize) (end - device)) : NULL;
+
+  return text != NULL && far_field_name_ok (text) ? g_steal_pointer (&text) : NULL;
 }
 
 const FarSeriesInfo *

@@ -27,7 +27,7 @@ typedef struct {
 
 typedef struct {
   char *source;               /* node id the sample came from */
-  char *name;                 /* "host.load1": instance name, dot, channel */
+  char *name;                 /* "host.load1": instance name, dot, channel; of a device: "devices/DEVICE/host.load1" */
   char *unit;                 /* UCUM: "Cel", "%", "By", "s", "1" */
 } FarSeriesInfo;
 
@@ -36,6 +36,8 @@ FarSeries far_series (FarInstance *at, const char *channel, const char *unit);
 /* Handle for a series of any source (intake); 0 when the source has its 4096 already. [any thread] */
 FarSeries far_series_of (const char *source, const char *name, const char *unit);
 const FarSeriesInfo *far_series_info (FarSeries series); /* [any thread]; NULL: unknown */
+/* The device whose values a series has, by its name; caller frees. NULL: they are the node's own. [any thread] */
+char *far_series_device (const char *name);
 
 /* A group from a sensor (through its filters to all listeners). [main] */
 void far_sample_push (FarInstance *at, const FarGroup *group);
@@ -72,5 +74,10 @@ guint32 far_batch_crc (GBytes *batch); /* CRC-32C over the bytes */
     .fallback = "10s", .summary = N_ ("cycle of readings"), .min = 100000, .max = G_GINT64_CONSTANT (86400000000) },    \
   { .name = "filters", .type = FAR_OPT_REFS, .offset = G_STRUCT_OFFSET (S, filters),                                    \
     .summary = N_ ("filters the samples pass, in this order"), .ref_kind = FAR_KIND_FILTER }
+
+/* For a sensor that may measure a device: char *device of its options struct S. Its series name the device, so that a right to the device shows them. */
+#define FAR_SENSOR_DEVICE(S)                                                                                             \
+  { .name = "device", .type = FAR_OPT_STRING, .offset = G_STRUCT_OFFSET (S, device),                                       \
+    .summary = N_ ("device of this node that is measured: who has a right to it sees the values; none: they are the node's own") }
 
 G_END_DECLS

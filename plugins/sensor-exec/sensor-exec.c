@@ -14,6 +14,7 @@
 typedef struct {
   gint64 interval;
   char **filters;
+  char *device;
   char **command;
   gint64 timeout_us;
 } ExecOptions;
@@ -217,6 +218,7 @@ exec_stop (gpointer data)
 
 static const FarOption exec_options_table[] = {
   FAR_SENSOR_OPTIONS (ExecOptions),
+  FAR_SENSOR_DEVICE (ExecOptions),
   { .name = "command", .type = FAR_OPT_LIST, .flags = FAR_OPT_REQUIRED | FAR_OPT_PROGRAM, .offset = G_STRUCT_OFFSET (ExecOptions, command),
     .summary = N_ ("program with its full path, and its arguments; no shell is involved") },
   { .name = "timeout", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (ExecOptions, timeout_us), .fallback = "10s",

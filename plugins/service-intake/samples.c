@@ -18,13 +18,30 @@ query_text (FarCall *call, const char *name)
   return json_string_value (json_object_get (call->query, name));
 }
 
-/* Samples belong to the node that took them, so a right to one of its devices does not show them. */
+/* What a source's values belong to, if they are of no device. */
+static char *
+source_object (const char *source)
+{
+  return strcmp (source, far_node_id ()) == 0 ? g_strdup ("node") : g_strconcat ("terminals/", source, NULL);
+}
+
+/* Values of a device are for who may see the device, or all that its node measures; others for the latter alone. */
+static gboolean
+series_visible (const FarPrincipal *principal, const char *source, const char *name)
+{
+  g_autofree char *whole = source_object (source), *device = far_series_device (name);
+  g_autofree char *object = device != NULL ? g_strdup_printf ("terminals/%s/devices/%s", source, device) : NULL;
+
+  return far_may_see (principal, whole) || (object != NULL && far_may_see (principal, object));
+}
+
+/* Has the principal a right to the source, or to something of it? */
 static gboolean
 source_visible (const FarPrincipal *principal, const char *source)
 {
-  g_autofree char *object = strcmp (source, far_node_id ()) == 0 ? g_strdup ("node") : g_strconcat ("terminals/", source, NULL);
+  g_autofree char *whole = source_object (source), *terminal = g_strconcat ("terminals/", source, NULL);
 
-  return far_may_see (principal, object);
+  return far_may_see (principal, whole) || far_visible (principal, terminal);
 }
 
 /* ---- points ---- */
@@ -253,6 +270,14 @@ series_order (gconstpointer a, gconstpointer b)
   return strcmp (x_key, y_key);
 }
 
+static json_t *
+series_json (const FarSeriesInfo *info)
+{
+  g_autofree char *device = far_series_device (info->name);
+
+  return json_pack ("{s:s, s:s, s:s, s:s*}", "source", info->source, "name", info->name, "unit", info->unit, "device", device);
+}
+
 static void
 series_fill (SeriesAnswer *answer, GPtrArray *infos, gboolean latest)
 {
@@ -264,9 +289,9 @@ series_fill (SeriesAnswer *answer, GPtrArray *infos, gboolean latest)
     const FarSeriesInfo *info = infos->pdata[i];
     json_t *entry;
 
-    if (!series_is_after (info, after) || !source_visible (answer->call->principal, info->source))
+    if (!series_is_after (info, after) || !series_visible (answer->call->principal, info->source, info->name))
       continue;
-    entry = json_pack ("{s:s, s:s, s:s}", "source", info->source, "name", info->name, "unit", info->unit);
+    entry = series_json (info);
     size += json_size (entry) + (latest ? 160 : 0);
     answer->more = size > ANSWER_SIZE || (latest && json_array_size (answer->list) >= LATEST_MAX);
     if (answer->more)
@@ -316,6 +341,8 @@ intake_samples (gpointer data, FarCall *call)
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s' (or you may not see it); see: farctl terminals"), source);
   else if (name == NULL)
     samples_series (at, call, source);
+  else if (source != NULL && !series_visible (call->principal, source, name))
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no series '%s' of '%s', or no right to see it"), name, source);
   else if (source != NULL)
     samples_points (at, call, source, name);
   else

@@ -119,6 +119,13 @@ tests_unit_test_access_ways_CFLAGS = $(TEST_CC)
 tests_unit_test_access_ways_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_ways_LDADD = $(TEST_LINK)
 
+check_PROGRAMS += tests/unit/test-device-values
+tests_unit_test_device_values_SOURCES = tests/unit/test-device-values.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_device_values_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_device_values_CFLAGS = $(TEST_CC)
+tests_unit_test_device_values_LDFLAGS = $(TEST_LD)
+tests_unit_test_device_values_LDADD = $(TEST_LINK)
+
 check_PROGRAMS += tests/unit/test-agent-course
 tests_unit_test_agent_course_SOURCES = tests/unit/test-agent-course.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_agent_course_CPPFLAGS = $(TEST_CPP)

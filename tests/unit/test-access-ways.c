@@ -112,7 +112,7 @@ static const Way ways[] = {
   { "access", "POST", "renew", "renew", "{\"csr\": \"x\"}", "certificate:", "0N" PEOPLE "O" }, /* by its key */
   /* intake */
   { "intake", "POST", "batches", "batches", "batch", NULL, "NO" },
-  { "intake", "GET", "samples", "samples?source=plant-7", NULL, NULL, SEES },
+  { "intake", "GET", "samples", "samples?source=plant-7", NULL, NULL, KNOWS }, /* who has a device: its values (test-device-values) */
   /* agent, at terminal t1: "nodes" are the cloud's there */
   { "agent", "POST", "offers", "offers", "{\"session\": \"s\", \"generation\": 1, \"address\": \"h:1\", \"host_key\": \"x\", \"x\": 1, \"for_us\": 1, \"entry\": \"stream\", "
     "\"login\": \"in-band\", \"person\": \"x\", \"sealed\": \"x\"}", "host_key", "NO" },

@@ -558,6 +558,33 @@ START_TEST (samples_pass_the_filters_in_order)
 }
 END_TEST
 
+static void
+hear_name (const FarGroup *group, gpointer user)
+{
+  char **name = user;
+
+  g_free (*name);
+  *name = g_strdup (far_series_info (group->samples[0].series)->name);
+}
+
+/* Behind its filters as well. A device that the profile has not may be added at run time: that is no fault, but said. */
+START_TEST (series_of_a_device_name_it)
+{
+  g_autofree char *name = NULL, *device = NULL;
+  Heard heard = { 0 };
+  guint ids[] = { far_sample_listen (hear_name, &name), far_sample_listen (hear, &heard) };
+
+  start ("filters:\n  one: {type: double}\nsensors:\n  boiler: {type: probe, interval: 1s, factor: 3, filters: [one], device: plc}\n");
+  pass (SECOND);
+  ck_assert_str_eq (name, "devices/plc/boiler.value");
+  ck_assert_double_eq (heard.value, 6);
+  device = far_series_device (name);
+  ck_assert_str_eq (device, "plc");
+  for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+    far_sample_unlisten (ids[i]);
+}
+END_TEST
+
 START_TEST (a_broken_filter_is_passed_by)
 {
   Heard heard = { 0 };
@@ -753,6 +780,7 @@ main (void)
   tcase_add_test (tcase, readings_come_at_aligned_ticks);
   tcase_add_test (tcase, a_failing_sensor_is_asked_ever_more_rarely);
   tcase_add_test (tcase, samples_pass_the_filters_in_order);
+  tcase_add_test (tcase, series_of_a_device_name_it);
   tcase_add_test (tcase, a_broken_filter_is_passed_by);
   tcase_add_test (tcase, complaints_come_ever_more_rarely);
   tcase_add_test (tcase, what_is_refused_is_counted_under_few_words);
