@@ -276,6 +276,8 @@ farctl_SOURCES = \
 	core/farctl/plot.c \
 	core/farctl/plot.h \
 	core/farctl/print.c \
+	core/farctl/restore-journal.c \
+	core/farctl/restore-journal.h \
 	core/farctl/secret.c \
 	core/farctl/table.c \
 	core/farctl/tickets.c \

@@ -64,6 +64,18 @@ far_node_fake (const char *id, const char *state)
   node.state = g_strdup (state);
 }
 
+/* Half of one node and half of another is none. */
+static gboolean
+is_whole (GError **error)
+{
+  g_autofree char *path = far_node_path (FAR_RESTORING);
+
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: a restore was broken off here; run farctl restore with the same file again"), far_node_state_dir ());
+  return FALSE;
+}
+
 static gboolean
 take_lock (GError **error)
 {
@@ -91,7 +103,7 @@ far_node_open (FarProfile *profile, GError **error)
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the state directory %s cannot be made: %s"), node.state, g_strerror (errno));
     return FALSE;
   }
-  if (!take_lock (error))
+  if (!take_lock (error) || !is_whole (error))
     return FALSE;
   far_clock_begin ();
   return TRUE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This node: its profile in force, its state directory. [main] */
 #pragma once
+#define FAR_RESTORING ".restoring" /* in STATE: farctl restore is moving files, or was broken off */
 #include "profile.h"
 
 /* Makes the state directory (0700) and takes the lock in it; FAR_ERROR_CONFLICT: another farwatchd has it. */

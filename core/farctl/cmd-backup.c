@@ -115,7 +115,7 @@ is_of_a_store (const Packing *packing, const char *path)
 static gboolean
 stays_here (const Packing *packing, const char *path)
 {
-  static const char *const names[] = { "backups", "damaged", "missing", "lock", ".restore" };
+  static const char *const names[] = { "backups", "damaged", "missing", "lock", ".restore", ".restoring" };
   g_autofree char *folder = g_path_get_dirname (path), *name = g_path_get_basename (path);
 
   if (is_of_a_store (packing, path))
@@ -273,6 +273,12 @@ output_failed (GError **error, const char *path)
 static gboolean
 output_open (Output *output, const FarBackupLock *lock, GError **error)
 {
+  struct stat there;
+
+  if (lstat (output->path, &there) == 0 && !S_ISREG (there.st_mode)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("%s is no plain file, which a backup becomes; choose another name"), output->path);
+    return FALSE;
+  }
   output->part = g_strconcat (output->path, ".part", NULL);
   if (g_unlink (output->part) != 0 && errno != ENOENT)
     return output_failed (error, output->part);
@@ -349,10 +355,18 @@ backup_write (Output *output, json_t *node, guint *files, GError **error)
 {
   g_autoptr (GPtrArray) places = g_ptr_array_new ();
   Packing packing = { .out = output->out, .places = places };
+  GError *local = NULL;
   gboolean good = output_is_outside (output, text_of (node, "state"), error)
-                  && (fstat (output->fd, &packing.self) == 0 || output_failed (error, output->part)) && pack_node (&packing, node, error);
+                  && (fstat (output->fd, &packing.self) == 0 || output_failed (error, output->part));
 
+  if (!good)
+    return FALSE;
+  good = pack_node (&packing, node, &local);
   *files = packing.files;
+  if (!good && g_error_matches (local, FAR_ERROR, FAR_ERROR_FULL))
+    g_prefix_error (&local, "%s: ", output->path);
+  if (!good)
+    g_propagate_error (error, local);
   return good;
 }
 

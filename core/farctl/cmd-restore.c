@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "ctl.h"
+#include "restore-journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,7 @@
 
 #include "../backup.h"
 #include "../damage.h"
+#include "../node.h"
 #include "../option-check.h"
 #include "../profile.h"
 #include "../seal-private.h"
@@ -34,6 +36,8 @@ typedef struct {
   CtlOwner owner;       /* of STATE, who does what is done in it; 0: root, or who runs this */
   GPtrArray *parts;     /* Part: the profile, then its drop-ins */
   GPtrArray *states, *profiles;  /* Moved: what has changed its place, below STATE and beside the profile */
+  char *broken;         /* an earlier one was broken off: the name of its folder of what it put aside */
+  gboolean broken_in;   /* and all of that was out already */
   int lock;
   guint files;
 } Restore;
@@ -83,6 +87,7 @@ restore_clear (Restore *restore)
   g_clear_pointer (&restore->profiles, g_ptr_array_unref);
   g_free (restore->fresh);
   g_free (restore->aside);
+  g_free (restore->broken);
   if (restore->lock >= 0)
     close (restore->lock);
 }
@@ -258,7 +263,7 @@ lock_state (Restore *restore, GError **error)
 static gboolean
 is_ours (const char *name)
 {
-  return strcmp (name, "lock") == 0 || strcmp (name, ".restore") == 0 || strcmp (name, "lost+found") == 0 || g_str_has_prefix (name, "before-restore-");
+  return strcmp (name, "lock") == 0 || strcmp (name, ".restore") == 0 || strcmp (name, FAR_RESTORING) == 0 || strcmp (name, "lost+found") == 0 || g_str_has_prefix (name, RESTORE_ASIDE);
 }
 
 static gboolean
@@ -311,18 +316,18 @@ move_back (GPtrArray *moves)
 }
 
 static gboolean
-put_aside (Restore *restore, GError **error)
+put_aside (Restore *restore, const char *aside, GError **error)
 {
   g_autoptr (GDir) dir = g_dir_open (restore->state, 0, NULL);
   const char *name;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *from = g_build_filename (restore->state, name, NULL), *to = g_build_filename (restore->aside, name, NULL);
+    g_autofree char *from = g_build_filename (restore->state, name, NULL), *to = g_build_filename (aside, name, NULL);
 
     if (is_ours (name))
       continue;
-    if (g_mkdir_with_parents (restore->aside, 0700) != 0)
-      return failed (error, _("cannot make"), restore->aside);
+    if (g_mkdir_with_parents (aside, 0700) != 0)
+      return failed (error, _("cannot make"), aside);
     if (!move (restore->states, from, to, error))
       return FALSE;
   }
@@ -498,21 +503,65 @@ profile_swap (Restore *restore, const char *fresh, const char *to, const char *s
 {
   g_autofree char *before = g_strdup_printf ("%s.before-%s", to, stamp);
 
-  if (g_file_test (to, G_FILE_TEST_EXISTS) && !move (restore->profiles, to, before, error))
+  if (restore->broken != NULL && g_file_test (before, G_FILE_TEST_EXISTS))
+    nftw (to, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* what the one that was broken off has put there */
+  else if (g_file_test (to, G_FILE_TEST_EXISTS) && !move (restore->profiles, to, before, error))
     return FALSE;
   return !g_file_test (fresh, G_FILE_TEST_EXISTS) || move (restore->profiles, fresh, to, error);
 }
 
 /* ---- the command ---- */
 
+static void
+state_back (Restore *restore)
+{
+  move_back (restore->states);
+  g_rmdir (restore->aside);
+  if (restore->broken == NULL)
+    restore_journal_end (restore->state);
+  else
+    restore_journal_write (restore->state, restore->aside, restore->broken_in, NULL);
+}
+
+/* After one that was broken off, what stands in STATE is the rest of what was before, or of the backup. */
 static gboolean
 take_state_place (Restore *restore, GError **error)
 {
-  if (put_aside (restore, error) && move_in (restore, error))
+  g_autofree char *left = g_build_filename (restore->fresh, "left", NULL);
+
+  if (restore_journal_write (restore->state, restore->aside, restore->broken_in, error) && put_aside (restore, restore->broken_in ? left : restore->aside, error)
+      && restore_journal_write (restore->state, restore->aside, TRUE, error) && move_in (restore, error))
     return TRUE;
-  move_back (restore->states);
-  g_rmdir (restore->aside);
+  state_back (restore);
   return FALSE;
+}
+
+static gboolean
+profile_is_below (const Restore *restore)
+{
+  g_autofree char *profile = g_canonicalize_filename (restore->profile, NULL);
+  gsize size = strlen (restore->state);
+
+  return strncmp (profile, restore->state, size) == 0 && profile[size] == '/';
+}
+
+/* What lies below STATE is put aside with it, and its owner writes it; else who runs this does, and before anything is moved. */
+static gboolean
+take_steps (Restore *restore, const char *fresh, const char *fresh_parts, GError **error)
+{
+  gboolean below = profile_is_below (restore), good;
+
+  if (!below && !profile_stage (restore, fresh, fresh_parts, error))
+    return FALSE;
+  good = ctl_become (restore->owner.uid, restore->owner.gid, error) && take_state_place (restore, error);
+  if (good && below && !profile_stage (restore, fresh, fresh_parts, error)) {
+    profile_unstage (fresh, fresh_parts);
+    state_back (restore);
+    good = FALSE;
+  }
+  if (!below)
+    ctl_become_self ();
+  return good;
 }
 
 /* As the owner of STATE, and back to who runs this, who writes the profile. All or nothing. */
@@ -520,22 +569,21 @@ static gboolean
 take_both (Restore *restore, const char *fresh, const char *stamp, GError **error)
 {
   g_autofree char *fresh_parts = g_strconcat (fresh, ".d", NULL), *parts = g_strconcat (restore->profile, ".d", NULL);
-  gboolean good = profile_stage (restore, fresh, fresh_parts, error) && ctl_become (restore->owner.uid, restore->owner.gid, error);
+  gboolean moved = take_steps (restore, fresh, fresh_parts, error), good = moved;
 
-  if (good) {
-    good = take_state_place (restore, error);
-    ctl_become_self ();
-  }
   if (good && (!profile_swap (restore, fresh, restore->profile, stamp, error) || !profile_swap (restore, fresh_parts, parts, stamp, error))) {
     good = FALSE;
     move_back (restore->profiles);
-    if (ctl_become (restore->owner.uid, restore->owner.gid, NULL)) {
-      move_back (restore->states);
-      g_rmdir (restore->aside);
-    }
-    ctl_become_self ();
   }
   profile_unstage (fresh, fresh_parts);
+  if (moved && ctl_become (restore->owner.uid, restore->owner.gid, NULL)) {
+    sync ();
+    if (good)
+      restore_journal_end (restore->state);
+    else
+      state_back (restore);
+  }
+  ctl_become_self ();
   return good;
 }
 
@@ -543,7 +591,8 @@ static gboolean
 take_place (Restore *restore, GError **error)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
-  g_autofree char *stamp = g_date_time_format (now, "%Y%m%d-%H%M%S"), *name = g_strconcat ("before-restore-", stamp, NULL);
+  g_autofree char *time = g_date_time_format (now, "%Y%m%d-%H%M%S"), *name = restore->broken != NULL ? g_strdup (restore->broken) : g_strconcat (RESTORE_ASIDE, time, NULL);
+  const char *stamp = name + strlen (RESTORE_ASIDE);
   g_autofree char *fresh = g_strconcat (restore->profile, ".restored", NULL);
   gboolean good;
 
@@ -552,8 +601,6 @@ take_place (Restore *restore, GError **error)
     return FALSE;
   ctl_become_self ();
   good = take_both (restore, fresh, stamp, error);
-  if (good)
-    sync ();
   return ctl_become (restore->owner.uid, restore->owner.gid, good ? error : NULL) && good;
 }
 
@@ -572,13 +619,27 @@ restore_state (Restore *restore, FarBackupIn *in, GError **error)
   return good;
 }
 
+/* Nobody has to say --replace again: what is there is half of this. */
+static void
+take_broken (Restore *restore)
+{
+  restore->broken = restore_journal_read (restore->state, &restore->broken_in);
+  if (restore->broken == NULL)
+    return;
+  restore->replace = TRUE;
+  ctl_say (_("a restore was broken off here and is done anew; what was there before it is in %s/%s"), restore->state, restore->broken);
+}
+
 static gboolean
 restore_from (Restore *restore, int fd, const FarBackupLock *lock, GError **error)
 {
   g_autoptr (FarBackupIn) in = far_backup_open (fd, lock, error);
   gboolean good;
 
-  if (in == NULL || !take_head (restore, in, error) || !take_state (restore, error) || !profile_is_free (restore, error))
+  if (in == NULL || !take_head (restore, in, error) || !take_state (restore, error))
+    return FALSE;
+  take_broken (restore);
+  if (!profile_is_free (restore, error))
     return FALSE;
   restore->parts = g_ptr_array_new_with_free_func (part_free);
   restore->states = g_ptr_array_new_with_free_func (moved_free);

@@ -6,12 +6,16 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
+import subprocess
 import unittest
 
 import tap
 import lab
 from fakes.door import Door
 from lab.case import FleetCase
+from lab.disk import Disk
+from lab.node import FARCTL, environment
 from lab.wait import wait_until
 
 PASSPHRASE = "four words are a passphrase"
@@ -331,6 +335,99 @@ class Backup(Lost):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("is a folder", done.stderr)
         self.assertEqual(os.listdir(terminal.profile_path + ".d"), ["a.yaml"])
+
+    def test_a_profile_below_the_state(self):
+        """Onto an empty machine, and over the node that is there."""
+        cloud = self.fleet.cloud
+        cloud.stop()
+        cloud.profile_path = os.path.join(cloud.state, "cloud.yaml")
+        self.restart()
+        with open(cloud.profile_path, encoding="utf-8") as file:
+            profile = file.read()
+        self.backup()
+        cloud.stop()
+        for again in (False, True):
+            if not again:
+                shutil.rmtree(cloud.state)
+            done = self.restore(cloud, "--password-stdin", *(["--replace"] if again else []))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(cloud.profile_path, encoding="utf-8") as file:
+                self.assertEqual(file.read(), profile)
+            self.assertIn("main.db", os.listdir(cloud.state))
+        self.restart()
+        self.assert_works()
+
+    @unittest.skipUnless(shutil.which("strace"), "kill -9 at a system call needs strace")
+    def test_kill_9_on_the_way(self):
+        """At each file that is moved: the node that is half there does not start, and the same command again makes it whole."""
+        terminal, names = self.fleet.terminal, lambda: {name for name in os.listdir(self.fleet.terminal.state) if not name.startswith("before-restore-")}
+        self.backup(terminal)
+        terminal.stop()
+        whole, ended, halves, at = None, False, 0, 0
+        while not ended:
+            at += 1
+            self.assertLess(at, 60)
+            for name in os.listdir(terminal.state):  # of the rounds before
+                if name.startswith("before-restore-"):
+                    shutil.rmtree(os.path.join(terminal.state, name))
+            mark = os.path.join(terminal.state, f"mark-{at}")
+            with open(mark, "w", encoding="utf-8") as file:
+                file.write("of before")
+            argv = [FARCTL, "restore", self.file, "--profile", terminal.profile_path, "--state", terminal.state, "--password-stdin", "--replace"]
+            done = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", "trace=rename", "-e", f"inject=rename:signal=SIGKILL:when={at}", *argv],
+                                  input=PASSPHRASE + "\n", text=True, capture_output=True, timeout=60,
+                                  env={**os.environ, **environment(), "ASAN_OPTIONS": "detect_leaks=0"})
+            ended = done.returncode == 0
+            half = os.path.exists(os.path.join(terminal.state, ".restoring"))
+            halves += half
+            if half:
+                process = terminal.spawn()
+                process.expect_end = True
+                self.assertNotEqual(process.wait(), 0)
+                process.wait_line("broken off")
+                terminal.collect()
+            if not ended:
+                again = self.restore(terminal, "--password-stdin", *([] if half else ["--replace"]))
+                self.assertEqual(again.returncode, 0, f"{at}: {again.stderr}")
+            aside = [name for name in os.listdir(terminal.state) if name.startswith("before-restore-")]
+            self.assertEqual(len(aside), 1, f"{at}: {aside}")
+            self.assertTrue(os.path.exists(os.path.join(terminal.state, aside[0], f"mark-{at}")), f"{at}: what was there before is in one place")
+            whole = whole or names()
+            self.assertEqual(names(), whole, f"{at}")
+            self.assertFalse(os.path.exists(os.path.join(terminal.state, ".restoring")))
+        self.assertGreater(halves, 5)
+        terminal.start()
+        self.fleet.wait_connected("t1", 60)
+        self.assert_works()
+
+    @unittest.skipIf(os.geteuid() != 0, "a small disk needs root")
+    def test_no_room_for_the_backup(self):
+        """No half file has the name, nor its part; what was there under the name stays."""
+        folder = os.path.join(self.fleet.folder, "small")
+        os.mkdir(folder)
+        disk, path = Disk(folder, 1 << 20), os.path.join(folder, "backup")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("the one before")
+        disk.fill(leave=8192)
+        before = sorted(os.listdir(folder))
+        done = self.farctl("backup", path, "--password-stdin", input=PASSPHRASE + "\n")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(path, done.stderr)
+        self.assertIn("No space", done.stderr)
+        self.assertEqual(sorted(os.listdir(folder)), before)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "the one before")
+        self.assertEqual(os.listdir(os.path.join(self.fleet.cloud.state, "backups")), [])
+
+    def test_a_pipe_is_no_backup(self):
+        """It would be replaced by a file, and who reads from it would wait for ever."""
+        os.mkfifo(self.file)
+        for path in (self.file, "/dev/null"):
+            done = self.farctl("backup", path, "--password-stdin", input=PASSPHRASE + "\n")
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("no plain file", done.stderr)
+        self.assertTrue(stat.S_ISFIFO(os.stat(self.file).st_mode))
+        self.assertFalse(os.path.exists(self.file + ".part"))
 
     def test_a_store_that_lay_elsewhere_waits_for_a_person(self):
         """It would begin empty without a word; so it does not start."""
