@@ -62,6 +62,7 @@ access_stop (gpointer data)
   Access *self = data;
   access_recheck_stop (self);
   access_own_stop (self);
+  access_poll_stop (self);
   GHashTableIter iter;
   gpointer session;
   g_hash_table_iter_init (&iter, self->sessions);
@@ -99,6 +100,7 @@ access_peer (gpointer data, const char *transport, const char *peer, gboolean up
   access_registry_peer (self, peer, up, from);
   if (!up)
     return;
+  access_poll_wanted (self);
   g_autoptr (GList) all = g_hash_table_get_values (self->sessions);
   for (GList *at = all; at; at = at->next) {
     AccessSession *session = at->data;

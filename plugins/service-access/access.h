@@ -32,6 +32,7 @@ struct _Access {
   GHashTable *revisions;   /* "table/key" of a mirrored row → gint64, its revision */
   GQueue closed;           /* ids, oldest first: those forgotten next */
   FarHomeTimer *recheck;   /* of rights under open sessions */
+  FarHomeTimer *asking;    /* for polls, by who has given no nonce */
   FarHomeTimer *own;       /* of this server's own certificate */
   GHashTable *refusals;    /* person → rows written in this minute */
   gint64 refusals_us;      /* boottime at which the minute began */
@@ -273,6 +274,9 @@ void access_offer_make (AccessSession *session);
 void access_offer_push (AccessSession *session);
 void access_offer_take (gpointer self, FarCall *call);
 void access_poll_post (gpointer self, FarCall *call);
+/* A link is up. Whoever has not polled a moment later is asked to: its link was up before this service was. */
+void access_poll_wanted (Access *self);
+void access_poll_stop (Access *self);
 void access_report_post (gpointer self, FarCall *call);
 void access_stream_post (gpointer self, FarCall *call);
 

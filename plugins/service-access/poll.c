@@ -8,6 +8,8 @@
 
 #define OFFERS_AT_ONCE 6  /* with a login box each, they fit into one body */
 #define CROSSING_US (10 * G_USEC_PER_SEC)
+#define ASK_US (2 * G_USEC_PER_SEC) /* whose link is new has polled by then */
+#define ASK_TIMEOUT_MS 30000
 
 static gboolean
 listed (json_t *sessions, const char *id)
@@ -133,6 +135,38 @@ poll_answer (json_t *offers, json_t *close, gboolean clock, gboolean no_nonce)
   json_decref (close);
   return body;
 }
+
+/* ---- before its time ---- */
+
+static void
+ask_for_polls (gpointer data)
+{
+  Access *self = data;
+  const char *nodes = access_opts (self)->nodes;
+  g_autoptr (GList) all = g_hash_table_get_values (self->terminals);
+  g_clear_pointer (&self->asking, far_home_timer_free);
+  for (GList *at = all; at && nodes; at = at->next) {
+    AccessTerminal *terminal = at->data;
+    g_autoptr (FarMessage) message = far_message_request ("POST", "poll-now", NULL);
+    if (terminal->connected && !terminal->nonce && far_peer_connected (nodes, terminal->id))
+      far_peer_send (nodes, terminal->id, message, far_request_of (self->at, NULL, NULL, NULL, ASK_TIMEOUT_MS));
+  }
+}
+
+void
+access_poll_wanted (Access *self)
+{
+  if (access_opts (self)->push && !self->asking)
+    self->asking = far_home_timer (far_home_main (), far_clock_boottime_us () + ASK_US, ask_for_polls, self);
+}
+
+void
+access_poll_stop (Access *self)
+{
+  g_clear_pointer (&self->asking, far_home_timer_free);
+}
+
+/* ---- a poll ---- */
 
 void
 access_poll_post (gpointer data, FarCall *call)

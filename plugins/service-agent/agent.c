@@ -194,6 +194,7 @@ static const FarField device_body[] = {
 
 static const FarHandler handlers[] = {
   { "POST", "offers", FAR_ACTION_NODE, NULL, offer_body, 0, agent_offers_post, N_ ("the cloud offers access") },
+  { "POST", "poll-now", FAR_ACTION_NODE, NULL, NULL, 0, agent_poll_now_post, N_ ("the cloud asks for a poll before its time") },
   { "POST", "sessions/{s}/close", FAR_ACTION_NODE, NULL, close_body, 0, agent_close_post, N_ ("the cloud asks to close") },
   { "GET", "terminals", FAR_ACTION_NONE, NULL, NULL, 0, agent_terminals_get, N_ ("this terminal") },
   { "GET", "terminals/{t}", FAR_ACTION_KNOW, NULL, NULL, 0, agent_terminal_get, N_ ("this terminal") },

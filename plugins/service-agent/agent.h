@@ -141,6 +141,7 @@ void agent_report (AgentSession *session);
 void agent_report_trouble (AgentSession *session, const char *cause);
 void agent_report_refused (Agent *self, const char *session, const GError *error);
 void agent_offers_post (gpointer self, FarCall *call);
+void agent_poll_now_post (gpointer self, FarCall *call);
 void agent_close_post (gpointer self, FarCall *call);
 
 /* ---- devices.c ---- */

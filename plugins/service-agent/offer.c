@@ -185,6 +185,16 @@ agent_offers_post (gpointer data, FarCall *call)
 }
 
 void
+agent_poll_now_post (gpointer data, FarCall *call)
+{
+  Agent *self = data;
+  if (!from_cloud (self, call))
+    return;
+  agent_poll_soon (self, 0);
+  far_call_answer (call, 202, json_object ());
+}
+
+void
 agent_close_post (gpointer data, FarCall *call)
 {
   Agent *self = data;

@@ -105,6 +105,29 @@ START_TEST (test_close_before_the_offer)
 }
 END_TEST
 
+/* A service that began anew under standing links has no nonces: it asks for a poll those that do not poll by themselves at once, as who links anew does. */
+START_TEST (test_asks_for_polls)
+{
+  static const char *const names[] = { "t1", "t2" };
+  guint asked = 0;
+  for (guint i = 0; i < 2; i++) {
+    g_hash_table_add (cloud_nodes ()->peers, g_strdup (names[i]));
+    far_peer_changed (cloud_nodes ()->at, names[i], TRUE, "192.0.2.50");
+  }
+  ask_node ("t2", "POST", "poll", json_pack ("{s:s, s:[]}", "nonce", "n1", "sessions"));
+  run_pending ();
+  ck_assert_ptr_null (last_sent ("poll-now"));
+  far_clock_advance (3 * SECOND);
+  run_pending ();
+  for (guint i = 0; i < cloud_nodes ()->sent->len; i++) {
+    const FakeSent *sent = cloud_nodes ()->sent->pdata[i];
+    asked += strcmp (sent->resource, "poll-now") == 0;
+    ck_assert (strcmp (sent->resource, "poll-now") != 0 || strcmp (sent->peer, "t1") == 0);
+  }
+  ck_assert_uint_eq (asked, 1);
+}
+END_TEST
+
 /* B3: only the terminal asked for hears *needed*, others do not; without push it hears by its poll. */
 START_TEST (test_poll)
 {
@@ -673,6 +696,7 @@ main (void)
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, test_way);
   tcase_add_test (cases, test_close_before_the_offer);
+  tcase_add_test (cases, test_asks_for_polls);
   tcase_add_test (cases, test_poll);
   tcase_add_test (cases, test_nonces);
   tcase_add_test (cases, test_poll_closes);

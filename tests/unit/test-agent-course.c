@@ -124,6 +124,22 @@ START_TEST (test_nonce_again)
 }
 END_TEST
 
+/* The cloud may ask for a poll before its time. */
+START_TEST (test_poll_now)
+{
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  run_pending ();
+  FakeSent *poll = last_sent ("poll");
+  ck_assert_uint_eq (ask_node ("cloud", "POST", "poll-now", NULL).status, 202);
+  run_pending ();
+  ck_assert_ptr_ne (last_sent ("poll"), poll);
+  poll = last_sent ("poll");
+  ck_assert_uint_ge (ask_person ("alice", "POST", "poll-now", NULL).status, 400);
+  run_pending ();
+  ck_assert_ptr_eq (last_sent ("poll"), poll);
+}
+END_TEST
+
 static gboolean
 link_was_cut (gpointer user)
 {
@@ -633,6 +649,7 @@ main (void)
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, test_link_up);
   tcase_add_test (cases, test_nonce_again);
+  tcase_add_test (cases, test_poll_now);
   tcase_add_test (cases, test_renews_after_expiry);
   tcase_add_test (cases, test_push);
   tcase_add_test (cases, test_poll);
