@@ -40,7 +40,7 @@ AC_DEFUN([FAR_SUMMARY], [
   AS_ECHO(["
 $PACKAGE_NAME $PACKAGE_VERSION
   prefix $prefix, plugins $plugindir
-  sanitizers $enable_sanitizers, coverage $enable_coverage, fuzzers $enable_fuzzers, tests $have_check
+  sanitizers $enable_sanitizers, coverage $enable_coverage, fuzzers $enable_fuzzers, unit tests $have_check`test "$have_check" = yes || echo " (apt install check)"`
   plugins:"])
   AS_ECHO(["$far_plugin_rows"]) | awk -F'|' '
     NF == 3 { kind = [$]1; sub(/-.*/, "", kind)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Unit tests: one program per file tests/unit/test-NAME.c, added to check_PROGRAMS by the fragment of its area.
+# Unit tests: one program per file tests/unit/test-NAME.c, added to unit_tests by the fragment of its area. They want the library Check: without it
+# all the rest is built and tested.
 # They speak TAP (Check does so by itself: no code needed), so each case counts. tests/integration: see its local.mk.
 
 TEST_CPP = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
@@ -7,6 +8,7 @@ TEST_CC = $(AM_CFLAGS) $(CORE_CFLAGS) $(CHECK_CFLAGS)
 TEST_LD = $(AM_LDFLAGS) -no-install
 TEST_LINK = libfarwatch.la $(CORE_LIBS) $(CHECK_LIBS)
 
+unit_tests =
 include tests/unit/local-core.mk
 include tests/unit/local-message.mk
 include tests/unit/local-plugins.mk
@@ -20,10 +22,11 @@ include tests/fuzz/local.mk
 include tests/bench/local.mk
 
 if HAVE_CHECK
-TESTS += $(check_PROGRAMS)
+check_PROGRAMS += $(unit_tests)
 else
 TESTS += tests/no-check.sh
 endif
+TESTS += $(check_PROGRAMS)
 EXTRA_DIST += tests/no-check.sh tests/tap.py
 
 # An installation for the tests that want one, made before any of them runs: libtool takes the plugins out of the build tree while it installs them.

@@ -57,6 +57,18 @@ class Testing(unittest.TestCase):
         self.assertGreater(len(self.rows), 40)
         self.assertEqual([row for row in self.rows if not NAME.search(row.split("|")[-2])], [])
 
+    def test_what_needs_the_library_check_waits_for_it(self):
+        """Without it the rest is built and tested: what uses it stands in unit_tests, and nowhere else."""
+        wants = {os.path.relpath(path, SOURCE) for path in glob.glob(os.path.join(SOURCE, "tests", "**", "*.c"), recursive=True)
+                 if re.search(r'#include (<check\.h>|"unit/[\w-]+-help\.h"|"unit/trust-fixture\.h")', read(path))}
+        self.assertGreater(len(wants), 60)
+        for path in glob.glob(os.path.join(SOURCE, "tests", "**", "local*.mk"), recursive=True):
+            text = re.sub(r"\\\n", " ", read(path))
+            sources = dict(re.findall(r"(?m)^(tests_\w+)_SOURCES = (.*)$", text))
+            for program in re.findall(r"(?m)^(?:check|noinst)_PROGRAMS \+= (tests/\S+)", text):
+                named = sources.get(re.sub(r"\W", "_", program), program + ".c").split()
+                self.assertEqual(wants & set(named), set(), f"{path}: {program} uses Check: put it into unit_tests")
+
     def test_it_would_notice(self):
         self.assertEqual(self.fault("no-such.py", "test_x"), "no such test")
         self.assertEqual(self.fault("test-pump", "no_such_case"), "has no case no_such_case")

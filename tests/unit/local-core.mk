@@ -1,72 +1,72 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-## check_PROGRAMS += tests/unit/test-NAME
+## unit_tests += tests/unit/test-NAME
 ## tests_unit_test_NAME_CPPFLAGS = $(TEST_CPP)
 ## tests_unit_test_NAME_CFLAGS = $(TEST_CC)
 ## tests_unit_test_NAME_LDFLAGS = $(TEST_LD)
 ## tests_unit_test_NAME_LDADD = $(TEST_LINK)
 ## (the source tests/unit/test-NAME.c is found by its name)
 
-check_PROGRAMS += tests/unit/test-trim
+unit_tests += tests/unit/test-trim
 tests_unit_test_trim_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_trim_CFLAGS = $(TEST_CC)
 tests_unit_test_trim_LDFLAGS = $(TEST_LD)
 tests_unit_test_trim_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-plain
+unit_tests += tests/unit/test-plain
 tests_unit_test_plain_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_plain_CFLAGS = $(TEST_CC)
 tests_unit_test_plain_LDFLAGS = $(TEST_LD)
 tests_unit_test_plain_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-version
+unit_tests += tests/unit/test-version
 tests_unit_test_version_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_version_CFLAGS = $(TEST_CC)
 tests_unit_test_version_LDFLAGS = $(TEST_LD)
 tests_unit_test_version_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-instance
+unit_tests += tests/unit/test-instance
 tests_unit_test_instance_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_instance_CFLAGS = $(TEST_CC)
 tests_unit_test_instance_LDFLAGS = $(TEST_LD)
 tests_unit_test_instance_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-loader
+unit_tests += tests/unit/test-loader
 tests_unit_test_loader_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_loader_CFLAGS = $(TEST_CC)
 tests_unit_test_loader_LDFLAGS = $(TEST_LD)
 tests_unit_test_loader_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-option
+unit_tests += tests/unit/test-option
 tests_unit_test_option_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_option_CFLAGS = $(TEST_CC)
 tests_unit_test_option_LDFLAGS = $(TEST_LD)
 tests_unit_test_option_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-profile
+unit_tests += tests/unit/test-profile
 tests_unit_test_profile_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_profile_CFLAGS = $(TEST_CC)
 tests_unit_test_profile_LDFLAGS = $(TEST_LD)
 tests_unit_test_profile_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-reload
+unit_tests += tests/unit/test-reload
 tests_unit_test_reload_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_reload_CFLAGS = $(TEST_CC)
 tests_unit_test_reload_LDFLAGS = $(TEST_LD)
 tests_unit_test_reload_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-request
+unit_tests += tests/unit/test-request
 tests_unit_test_request_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_request_CFLAGS = $(TEST_CC)
 tests_unit_test_request_LDFLAGS = $(TEST_LD)
 tests_unit_test_request_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-lifetime
+unit_tests += tests/unit/test-lifetime
 tests_unit_test_lifetime_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_lifetime_CFLAGS = $(TEST_CC)
 tests_unit_test_lifetime_LDFLAGS = $(TEST_LD)
 tests_unit_test_lifetime_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-tables
+unit_tests += tests/unit/test-tables
 tests_unit_test_tables_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_tables_CFLAGS = $(TEST_CC)
 tests_unit_test_tables_LDFLAGS = $(TEST_LD)
@@ -108,13 +108,13 @@ tests_fixtures_sensor_twofaced_la_SOURCES = tests/fixtures/sensor-twofaced.c
 
 EXTRA_DIST += tests/unit/core-help.h
 
-check_PROGRAMS += tests/unit/test-backup
+unit_tests += tests/unit/test-backup
 tests_unit_test_backup_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_backup_CFLAGS = $(TEST_CC)
 tests_unit_test_backup_LDFLAGS = $(TEST_LD)
 tests_unit_test_backup_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-words
+unit_tests += tests/unit/test-words
 tests_unit_test_words_CPPFLAGS = $(TEST_CPP) -I$(srcdir)/core
 tests_unit_test_words_CFLAGS = $(TEST_CC)
 tests_unit_test_words_LDFLAGS = $(TEST_LD)

@@ -1,61 +1,61 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 EXTRA_DIST += tests/unit/door-help.h tests/unit/login-help.h
 
-check_PROGRAMS += tests/unit/test-message
+unit_tests += tests/unit/test-message
 tests_unit_test_message_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_message_CFLAGS = $(TEST_CC)
 tests_unit_test_message_LDFLAGS = $(TEST_LD)
 tests_unit_test_message_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-right
+unit_tests += tests/unit/test-right
 tests_unit_test_right_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_right_CFLAGS = $(TEST_CC)
 tests_unit_test_right_LDFLAGS = $(TEST_LD)
 tests_unit_test_right_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-router
+unit_tests += tests/unit/test-router
 tests_unit_test_router_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_router_CFLAGS = $(TEST_CC)
 tests_unit_test_router_LDFLAGS = $(TEST_LD)
 tests_unit_test_router_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-login-queue
+unit_tests += tests/unit/test-login-queue
 tests_unit_test_login_queue_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_login_queue_CFLAGS = $(TEST_CC)
 tests_unit_test_login_queue_LDFLAGS = $(TEST_LD)
 tests_unit_test_login_queue_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-login
+unit_tests += tests/unit/test-login
 tests_unit_test_login_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_login_CFLAGS = $(TEST_CC)
 tests_unit_test_login_LDFLAGS = $(TEST_LD)
 tests_unit_test_login_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-ticket
+unit_tests += tests/unit/test-ticket
 tests_unit_test_ticket_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_ticket_CFLAGS = $(TEST_CC)
 tests_unit_test_ticket_LDFLAGS = $(TEST_LD)
 tests_unit_test_ticket_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-control
+unit_tests += tests/unit/test-control
 tests_unit_test_control_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_control_CFLAGS = $(TEST_CC)
 tests_unit_test_control_LDFLAGS = $(TEST_LD)
 tests_unit_test_control_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-doctor
+unit_tests += tests/unit/test-doctor
 tests_unit_test_doctor_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_doctor_CFLAGS = $(TEST_CC)
 tests_unit_test_doctor_LDFLAGS = $(TEST_LD)
 tests_unit_test_doctor_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-peer
+unit_tests += tests/unit/test-peer
 tests_unit_test_peer_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_peer_CFLAGS = $(TEST_CC)
 tests_unit_test_peer_LDFLAGS = $(TEST_LD)
 tests_unit_test_peer_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-throttle
+unit_tests += tests/unit/test-throttle
 tests_unit_test_throttle_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_throttle_CFLAGS = $(TEST_CC)
 tests_unit_test_throttle_LDFLAGS = $(TEST_LD)

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-## check_PROGRAMS += tests/unit/test-NAME
+## unit_tests += tests/unit/test-NAME
 ## tests_unit_test_NAME_CPPFLAGS = $(TEST_CPP)
 ## tests_unit_test_NAME_CFLAGS = $(TEST_CC)
 ## tests_unit_test_NAME_LDFLAGS = $(TEST_LD)
 ## tests_unit_test_NAME_LDADD = $(TEST_LINK)
 ## (the source tests/unit/test-NAME.c is found by its name)
 
-check_PROGRAMS += tests/unit/test-authenticators
+unit_tests += tests/unit/test-authenticators
 tests_unit_test_authenticators_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins
 tests_unit_test_authenticators_CFLAGS = $(TEST_CC)
 tests_unit_test_authenticators_LDFLAGS = $(TEST_LD) -export-dynamic
 tests_unit_test_authenticators_LDADD = $(TEST_LINK)
 tests_unit_test_authenticators_SOURCES = tests/unit/test-authenticators.c $(NODE_HELP) plugins/authenticator-key/keys.c plugins/authenticator-key/keys.h
 
-check_PROGRAMS += tests/unit/test-sensor-parse
+unit_tests += tests/unit/test-sensor-parse
 tests_unit_test_sensor_parse_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins
 tests_unit_test_sensor_parse_CFLAGS = $(TEST_CC)
 tests_unit_test_sensor_parse_LDFLAGS = $(TEST_LD)
@@ -21,21 +21,21 @@ tests_unit_test_sensor_parse_LDADD = $(TEST_LINK)
 tests_unit_test_sensor_parse_SOURCES = tests/unit/test-sensor-parse.c plugins/sensor-exec/perfdata.c plugins/sensor-exec/perfdata.h \
 	plugins/sensor-system/parse.c plugins/sensor-system/parse.h
 
-check_PROGRAMS += tests/unit/test-sensors
+unit_tests += tests/unit/test-sensors
 tests_unit_test_sensors_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_sensors_CFLAGS = $(TEST_CC)
 tests_unit_test_sensors_LDFLAGS = $(TEST_LD) -export-dynamic
 tests_unit_test_sensors_LDADD = $(TEST_LINK)
 tests_unit_test_sensors_SOURCES = tests/unit/test-sensors.c $(NODE_HELP)
 
-check_PROGRAMS += tests/unit/test-shell
+unit_tests += tests/unit/test-shell
 tests_unit_test_shell_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_shell_CFLAGS = $(TEST_CC)
 tests_unit_test_shell_LDFLAGS = $(TEST_LD)
 tests_unit_test_shell_LDADD = $(TEST_LINK)
 tests_unit_test_shell_SOURCES = tests/unit/test-shell.c $(NODE_HELP)
 
-check_PROGRAMS += tests/unit/test-uplink
+unit_tests += tests/unit/test-uplink
 tests_unit_test_uplink_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins
 tests_unit_test_uplink_CFLAGS = $(TEST_CC)
 tests_unit_test_uplink_LDFLAGS = $(TEST_LD)
@@ -43,7 +43,7 @@ tests_unit_test_uplink_LDADD = $(TEST_LINK)
 tests_unit_test_uplink_SOURCES = tests/unit/test-uplink.c $(NODE_HELP) plugins/service-uplink/keep.c plugins/service-uplink/queue.c plugins/service-uplink/send.c \
 	plugins/service-uplink/service-uplink.c plugins/service-uplink/stamp.c plugins/service-uplink/uplink.h
 
-check_PROGRAMS += tests/unit/test-endpoint-tcp
+unit_tests += tests/unit/test-endpoint-tcp
 tests_unit_test_endpoint_tcp_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_endpoint_tcp_CFLAGS = $(TEST_CC)
 tests_unit_test_endpoint_tcp_LDFLAGS = $(TEST_LD)
@@ -51,7 +51,7 @@ tests_unit_test_endpoint_tcp_LDADD = $(TEST_LINK)
 tests_unit_test_endpoint_tcp_SOURCES = tests/unit/test-endpoint-tcp.c $(NODE_HELP)
 
 if PLUGIN_TRANSPORT_WEBSOCKET
-check_PROGRAMS += tests/unit/test-ws-client
+unit_tests += tests/unit/test-ws-client
 tests_unit_test_ws_client_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_ws_client_CFLAGS = $(TEST_CC)
 tests_unit_test_ws_client_LDFLAGS = $(TEST_LD)
@@ -66,7 +66,7 @@ HTTP_HEAD = plugins/transport-websocket/http-form.c plugins/transport-websocket/
 
 # Links what the plugin alone needs.
 if PLUGIN_TRANSPORT_WEBSOCKET
-check_PROGRAMS += tests/unit/test-http-head tests/unit/test-http-out
+unit_tests += tests/unit/test-http-head tests/unit/test-http-out
 endif
 tests_unit_test_http_head_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins/transport-websocket
 tests_unit_test_http_head_CFLAGS = $(TEST_CC)

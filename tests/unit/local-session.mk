@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-check_PROGRAMS += tests/unit/test-device
+unit_tests += tests/unit/test-device
 tests_unit_test_device_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_device_CFLAGS = $(TEST_CC)
 tests_unit_test_device_LDFLAGS = $(TEST_LD)
 tests_unit_test_device_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-session
+unit_tests += tests/unit/test-session
 tests_unit_test_session_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_session_CFLAGS = $(TEST_CC)
 tests_unit_test_session_LDFLAGS = $(TEST_LD)
 tests_unit_test_session_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-session-walk
+unit_tests += tests/unit/test-session-walk
 tests_unit_test_session_walk_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_session_walk_CFLAGS = $(TEST_CC)
 tests_unit_test_session_walk_LDFLAGS = $(TEST_LD)
 tests_unit_test_session_walk_LDADD = $(TEST_LINK)
 
 # the checks of the agent, without the rest of it
-check_PROGRAMS += tests/unit/test-agent
+unit_tests += tests/unit/test-agent
 tests_unit_test_agent_SOURCES = tests/unit/test-agent.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h \
 	plugins/service-agent/check.c plugins/service-agent/credential.c plugins/service-agent/ends.c plugins/service-agent/login.c plugins/service-agent/nonce.c
 tests_unit_test_agent_CPPFLAGS = $(TEST_CPP)
@@ -35,98 +35,98 @@ tests_fixtures_transport_fake_la_LDFLAGS = $(FIXTURE_LD)
 tests_fixtures_transport_fake_la_LIBADD = $(PLUGIN_LIBS)
 tests_fixtures_transport_fake_la_SOURCES = tests/fixtures/transport-fake.c tests/fixtures/transport-fake.h
 
-check_PROGRAMS += tests/unit/test-access
+unit_tests += tests/unit/test-access
 tests_unit_test_access_SOURCES = tests/unit/test-access.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_CFLAGS = $(TEST_CC)
 tests_unit_test_access_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-access-attack
+unit_tests += tests/unit/test-access-attack
 tests_unit_test_access_attack_SOURCES = tests/unit/test-access-attack.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_attack_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_attack_CFLAGS = $(TEST_CC)
 tests_unit_test_access_attack_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_attack_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-access-pages
+unit_tests += tests/unit/test-access-pages
 tests_unit_test_access_pages_SOURCES = tests/unit/test-access-pages.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_pages_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_pages_CFLAGS = $(TEST_CC)
 tests_unit_test_access_pages_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_pages_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-access-rights
+unit_tests += tests/unit/test-access-rights
 tests_unit_test_access_rights_SOURCES = tests/unit/test-access-rights.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_rights_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_rights_CFLAGS = $(TEST_CC)
 tests_unit_test_access_rights_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_rights_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-access-climb
+unit_tests += tests/unit/test-access-climb
 tests_unit_test_access_climb_SOURCES = tests/unit/test-access-climb.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_climb_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_climb_CFLAGS = $(TEST_CC)
 tests_unit_test_access_climb_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_climb_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-access-enrol
+unit_tests += tests/unit/test-access-enrol
 tests_unit_test_access_enrol_SOURCES = tests/unit/test-access-enrol.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_enrol_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_enrol_CFLAGS = $(TEST_CC)
 tests_unit_test_access_enrol_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_enrol_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-access-names
+unit_tests += tests/unit/test-access-names
 tests_unit_test_access_names_SOURCES = tests/unit/test-access-names.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_names_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_names_CFLAGS = $(TEST_CC)
 tests_unit_test_access_names_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_names_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-access-partly
+unit_tests += tests/unit/test-access-partly
 tests_unit_test_access_partly_SOURCES = tests/unit/test-access-partly.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_partly_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_partly_CFLAGS = $(TEST_CC)
 tests_unit_test_access_partly_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_partly_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-access-race
+unit_tests += tests/unit/test-access-race
 tests_unit_test_access_race_SOURCES = tests/unit/test-access-race.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_race_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_race_CFLAGS = $(TEST_CC)
 tests_unit_test_access_race_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_race_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-access-revoke
+unit_tests += tests/unit/test-access-revoke
 tests_unit_test_access_revoke_SOURCES = tests/unit/test-access-revoke.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_revoke_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_revoke_CFLAGS = $(TEST_CC)
 tests_unit_test_access_revoke_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_revoke_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-access-steps
+unit_tests += tests/unit/test-access-steps
 tests_unit_test_access_steps_SOURCES = tests/unit/test-access-steps.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_steps_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_steps_CFLAGS = $(TEST_CC)
 tests_unit_test_access_steps_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_steps_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-access-ways
+unit_tests += tests/unit/test-access-ways
 tests_unit_test_access_ways_SOURCES = tests/unit/test-access-ways.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_ways_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_ways_CFLAGS = $(TEST_CC)
 tests_unit_test_access_ways_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_ways_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-device-values
+unit_tests += tests/unit/test-device-values
 tests_unit_test_device_values_SOURCES = tests/unit/test-device-values.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_device_values_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_device_values_CFLAGS = $(TEST_CC)
 tests_unit_test_device_values_LDFLAGS = $(TEST_LD)
 tests_unit_test_device_values_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-agent-course
+unit_tests += tests/unit/test-agent-course
 tests_unit_test_agent_course_SOURCES = tests/unit/test-agent-course.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_agent_course_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_agent_course_CFLAGS = $(TEST_CC)

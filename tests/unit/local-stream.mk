@@ -1,50 +1,50 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 EXTRA_DIST += tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h
 
-check_PROGRAMS += tests/unit/test-home
+unit_tests += tests/unit/test-home
 tests_unit_test_home_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_home_CFLAGS = $(TEST_CC)
 tests_unit_test_home_LDFLAGS = $(TEST_LD)
 tests_unit_test_home_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-stream
+unit_tests += tests/unit/test-stream
 tests_unit_test_stream_SOURCES = tests/unit/test-stream.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
 tests_unit_test_stream_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_stream_CFLAGS = $(TEST_CC)
 tests_unit_test_stream_LDFLAGS = $(TEST_LD)
 tests_unit_test_stream_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-acceptor
+unit_tests += tests/unit/test-acceptor
 tests_unit_test_acceptor_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_acceptor_CFLAGS = $(TEST_CC)
 tests_unit_test_acceptor_LDFLAGS = $(TEST_LD)
 tests_unit_test_acceptor_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-dial
+unit_tests += tests/unit/test-dial
 tests_unit_test_dial_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_dial_CFLAGS = $(TEST_CC)
 tests_unit_test_dial_LDFLAGS = $(TEST_LD)
 tests_unit_test_dial_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-linger
+unit_tests += tests/unit/test-linger
 tests_unit_test_linger_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_linger_CFLAGS = $(TEST_CC)
 tests_unit_test_linger_LDFLAGS = $(TEST_LD)
 tests_unit_test_linger_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-gate
+unit_tests += tests/unit/test-gate
 tests_unit_test_gate_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_gate_CFLAGS = $(TEST_CC)
 tests_unit_test_gate_LDFLAGS = $(TEST_LD)
 tests_unit_test_gate_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-gate-flood
+unit_tests += tests/unit/test-gate-flood
 tests_unit_test_gate_flood_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_gate_flood_CFLAGS = $(TEST_CC)
 tests_unit_test_gate_flood_LDFLAGS = $(TEST_LD)
 tests_unit_test_gate_flood_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-pump
+unit_tests += tests/unit/test-pump
 tests_unit_test_pump_SOURCES = tests/unit/test-pump.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
 tests_unit_test_pump_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_pump_CFLAGS = $(TEST_CC)
@@ -59,35 +59,35 @@ tests_fixtures_authenticator_wax_la_LDFLAGS = $(FIXTURE_LD)
 tests_fixtures_authenticator_wax_la_LIBADD = $(PLUGIN_LINK)
 tests_fixtures_authenticator_wax_la_SOURCES = tests/fixtures/authenticator-wax.c
 
-check_PROGRAMS += tests/unit/test-ports
+unit_tests += tests/unit/test-ports
 tests_unit_test_ports_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_ports_CFLAGS = $(TEST_CC)
 tests_unit_test_ports_LDFLAGS = $(TEST_LD)
 tests_unit_test_ports_LDADD = $(TEST_LINK)
-check_PROGRAMS += tests/unit/test-tunnel
+unit_tests += tests/unit/test-tunnel
 tests_unit_test_tunnel_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_tunnel_CFLAGS = $(TEST_CC)
 tests_unit_test_tunnel_LDFLAGS = $(TEST_LD)
 tests_unit_test_tunnel_LDADD = $(TEST_LINK)
-check_PROGRAMS += tests/unit/test-tunnel-dial
+unit_tests += tests/unit/test-tunnel-dial
 tests_unit_test_tunnel_dial_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_tunnel_dial_CFLAGS = $(TEST_CC)
 tests_unit_test_tunnel_dial_LDFLAGS = $(TEST_LD)
 tests_unit_test_tunnel_dial_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-tunnel-ends
+unit_tests += tests/unit/test-tunnel-ends
 tests_unit_test_tunnel_ends_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_tunnel_ends_CFLAGS = $(TEST_CC)
 tests_unit_test_tunnel_ends_LDFLAGS = $(TEST_LD)
 tests_unit_test_tunnel_ends_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-visit
+unit_tests += tests/unit/test-visit
 tests_unit_test_visit_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_visit_CFLAGS = $(TEST_CC)
 tests_unit_test_visit_LDFLAGS = $(TEST_LD)
 tests_unit_test_visit_LDADD = $(TEST_LINK)
 
-check_PROGRAMS += tests/unit/test-stock
+unit_tests += tests/unit/test-stock
 tests_unit_test_stock_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_stock_CFLAGS = $(TEST_CC)
 tests_unit_test_stock_LDFLAGS = $(TEST_LD)
