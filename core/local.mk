@@ -259,6 +259,9 @@ farctl_SOURCES = \
 	core/farctl/cmd-sessions.c \
 	core/farctl/cmd-terminals.c \
 	core/farctl/commands.c \
+	core/farctl/complete-names.c \
+	core/farctl/complete.c \
+	core/farctl/complete.h \
 	core/farctl/connect-ask.c \
 	core/farctl/connect-join.c \
 	core/farctl/peer-uid.c \
@@ -284,5 +287,14 @@ farctl_SOURCES = \
 	core/farctl/times.c \
 	core/farctl/words.c \
 	core/farctl/words.h
+nodist_farctl_SOURCES = core/farctl/shells.c
+CLEANFILES += core/farctl/shells.c
+
+# `farctl completion SHELL` prints the file that is installed
+shells = $(srcdir)/etc/farctl.bash $(srcdir)/etc/farctl.zsh $(srcdir)/etc/farctl.fish
+core/farctl/shells.c: $(shells)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && { echo '#include "config.h"' && echo '#include "farctl/ctl.h"' && \
+	  for shell in bash zsh fish; do echo "const char ctl_shell_$$shell[] =" && \
+	    sed 's/[\\"]/\\&/g; s/.*/  "&\\n"/' "$(srcdir)/etc/farctl.$$shell" && echo '  ;'; done; } >$@
 
 pkgconfig_DATA += core/farwatch.pc

@@ -2,13 +2,26 @@
 # shellcheck shell=bash
 # Completion of farctl. The words come from farctl itself, so that they are those of the version that is installed.
 _farctl() {
-  local word=${COMP_WORDS[COMP_CWORD]}
+  local words=() word=${COMP_WORDS[COMP_CWORD]} whole reply i status=0
+  # bash takes HOST:PORT and --option=VALUE apart
+  for ((i = 1; i <= COMP_CWORD; i++)); do
+    if ((${#words[@]})) && [[ ${COMP_WORDS[i]} == [:=]* || ${words[-1]} == *[:=] ]]; then
+      words[-1]+=${COMP_WORDS[i]}
+    else
+      words+=("${COMP_WORDS[i]}")
+    fi
+  done
+  whole=${words[-1]}
+  [[ $word != [:=] ]] || word=
+  reply=$("${COMP_WORDS[0]}" --complete "${words[@]}" 2>/dev/null) || status=$?
   COMPREPLY=()
-  if [[ $word == */* || $word == ./* || $word == ~* ]]; then
+  if [ "$status" -eq 1 ]; then
+    compopt -o filenames 2>/dev/null
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
-    return
+  elif [ -n "$reply" ]; then
+    mapfile -t COMPREPLY <<<"$reply"
+    COMPREPLY=("${COMPREPLY[@]#"${whole%"$word"}"}")
+    [[ ${#COMPREPLY[@]} -ne 1 || ${COMPREPLY[0]} != */ ]] || compopt -o nospace 2>/dev/null
   fi
-  mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" --complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$word")
-  [ ${#COMPREPLY[@]} -gt 0 ] || mapfile -t COMPREPLY < <(compgen -f -- "$word")
 }
 complete -F _farctl farctl

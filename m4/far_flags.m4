@@ -73,4 +73,6 @@ AC_DEFUN([FAR_DIRS], [
   FAR_DIR([sysusersdir], [${prefix}/lib/sysusers.d], [WITH_SYSUSERS])
   FAR_DIR([tmpfilesdir], [${prefix}/lib/tmpfiles.d], [WITH_TMPFILES])
   FAR_DIR([bashcompletiondir], [${datadir}/bash-completion/completions], [WITH_COMPLETION])
+  FAR_DIR([zshcompletiondir], [${datadir}/zsh/site-functions], [WITH_ZSH_COMPLETION])
+  FAR_DIR([fishcompletiondir], [${datadir}/fish/vendor_completions.d], [WITH_FISH_COMPLETION])
 ])

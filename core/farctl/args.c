@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Words and options, help, completion: all from the table of commands. */
+/* Words and options, help: all from the table of commands. */
 #include "config.h"
 
 #include "ctl.h"
@@ -146,71 +146,4 @@ ctl_version (Ctl *ctl, int argc, char **argv)
   if (!ctl_words (ctl, &argc, &argv, 0, 0))
     return ctl->status;
   return ctl_done (ctl, json_pack ("{s:s}", "version", far_version ()), "farctl %s", far_version ());
-}
-
-/* ---- completion ---- */
-
-/* Words typed so far that are no options, joined: "terminal add". */
-static char *
-complete_typed (int argc, char **argv)
-{
-  g_autoptr (GString) typed = g_string_new (NULL);
-
-  for (int i = 0; i < argc; i++) {
-    if (strcmp (argv[i], "--socket") == 0 || strcmp (argv[i], "--server") == 0 || strcmp (argv[i], "--ca") == 0)
-      i++;
-    else if (argv[i][0] != '-')
-      g_string_append_printf (typed, "%s ", argv[i]);
-  }
-  return g_string_free (g_steal_pointer (&typed), FALSE);
-}
-
-static void
-complete_options (const CtlCommand *command)
-{
-  g_auto (GStrv) words = g_strsplit_set (command->args, " []|", -1);
-
-  for (guint i = 0; words[i] != NULL; i++)
-    if (g_str_has_prefix (words[i], "--") && words[i][2] != '\0')
-      puts (words[i]);
-  puts ("--help\n--json");
-}
-
-/* argv: the words before and at the cursor; the last may be empty. */
-int
-ctl_complete (int argc, char **argv)
-{
-  g_autofree char *typed = complete_typed (argc - 1, argv);
-  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-
-  for (const CtlCommand *command = ctl_commands; command->name != NULL; command++) {
-    g_autofree char *name = g_strconcat (command->name, " ", NULL);
-
-    if (command->summary != NULL && g_str_has_prefix (typed, name))
-      complete_options (command);
-    if (command->summary != NULL && g_str_has_prefix (name, typed)) {
-      char *word = g_strndup (name + strlen (typed), strcspn (name + strlen (typed), " "));
-
-      if (word[0] != '\0' && !g_hash_table_contains (seen, word))
-        puts (word);
-      g_hash_table_add (seen, word);
-    }
-  }
-  if (typed[0] == '\0')
-    puts ("--socket\n--server\n--ca\n--json\n--help\n--version");
-  return CTL_OK;
-}
-
-int
-ctl_completion (Ctl *ctl, int argc, char **argv)
-{
-  if (!ctl_words (ctl, &argc, &argv, 0, 1))
-    return ctl->status;
-  if (argc > 1 && strcmp (argv[1], "bash") != 0)
-    return ctl_usage (ctl, _("only bash is known, not '%s'"), argv[1]);
-  puts ("_farctl() {\n"
-        "  mapfile -t COMPREPLY < <(compgen -W \"$(farctl --complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
-        "}\n"
-        "complete -o default -F _farctl farctl");
-  return CTL_OK;
 }

@@ -55,7 +55,7 @@ const CtlCommand ctl_commands[] = {
   { "restore", "FILE --profile FILE [--state DIR] [--key DIR] [--password-stdin] [--replace] | --begin-empty --profile FILE [STORE]",
     N_ ("put a backup back, or go on with what could be read of a damaged store"), ctl_restore, CTL_ANYWHERE },
   { "call", "METHOD RESOURCE [BODY] | --list", N_ ("any message: call GET terminals"), ctl_call_command, CTL_ANYWHERE },
-  { "completion", "[bash]", N_ ("print the completion for the shell"), ctl_completion, CTL_ANYWHERE },
+  { "completion", "[bash|zsh|fish]", N_ ("print the completion for the shell"), ctl_completion, CTL_ANYWHERE },
   { "help", "[COMMAND]", N_ ("what a command does and which options it has"), ctl_help_command, CTL_ANYWHERE },
   { "version", "", N_ ("the version of farctl"), ctl_version, CTL_ANYWHERE },
   { "stream", "SESSION", NULL, ctl_stream_command, CTL_ANYWHERE },

@@ -31,6 +31,7 @@ struct _Ctl {
   char **tail;                   /* what stood after "--"; NULL: nothing */
   int fd;                        /* the link; -1: not yet */
   char *ticket;                  /* of the person, with --server */
+  gboolean only_looks;           /* nothing that is remembered is changed */
   gboolean elsewhere;            /* the node has no such thing: the command belongs to one of another role, as the error says */
   guint patience_s;              /* how long an answer may take; 0: as usual */
   int status;                    /* exit code, when ctl_args() said no */
@@ -46,11 +47,14 @@ gboolean ctl_words (Ctl *ctl, int *argc, char ***argv, int min, int max);
 /* ["a", "b,c"] → JSON list of a, b and c. */
 json_t *ctl_words_list (char **words);
 void ctl_global_entries (Ctl *ctl, GOptionEntry entries[5]);
-int ctl_complete (int argc, char **argv);
-int ctl_completion (Ctl *ctl, int argc, char **argv);
 int ctl_help (FILE *out);
 int ctl_help_command (Ctl *ctl, int argc, char **argv);
 int ctl_version (Ctl *ctl, int argc, char **argv);
+
+/* ---- complete.c ---- */
+extern const char ctl_shell_bash[], ctl_shell_zsh[], ctl_shell_fish[]; /* made of etc/farctl.SHELL */
+int ctl_complete (int argc, char **argv) G_GNUC_NORETURN;
+int ctl_completion (Ctl *ctl, int argc, char **argv);
 
 /* ---- main.c ---- */
 /* The command whose name stands at the front, NULL: none; *words: of how many words. */
@@ -106,6 +110,7 @@ char *ctl_server_hostport (const char *server, GError **error);   /* "host:port"
 void ctl_ticket_load (Ctl *ctl);   /* ticket, and ca where none was given */
 gboolean ctl_ticket_save (Ctl *ctl, json_t *login, GError **error);
 void ctl_ticket_forget (Ctl *ctl);
+void ctl_tickets_servers (GPtrArray *to, const char *prefix); /* those that are remembered, for completion */
 
 /* ---- times.c ---- */
 /* A time as a person writes it, without a zone in that of this machine, or a length back from now: as it goes over the wire. NULL stays NULL.

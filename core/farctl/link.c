@@ -235,7 +235,7 @@ link_login_first (Ctl *ctl, const FarMessage *answer, GError **error)
     return FALSE; /* lint: allow silent: TRUE is the failure here */
   if (link_nobody_logs_in (ctl, answer, error))
     return TRUE;
-  if (ctl->ticket != NULL)
+  if (ctl->ticket != NULL && !ctl->only_looks)
     ctl_ticket_forget (ctl);
   g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("not logged in, or the login has ended: farctl --server %s login NAME"), ctl->server ? ctl->server : "");
   return TRUE;

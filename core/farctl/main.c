@@ -166,7 +166,7 @@ main (int argc, char **argv)
   far_locale_of_person ();
   main_ignore_broken_pipes ();
   if (argc > 1 && strcmp (argv[1], "--complete") == 0)
-    return ctl_complete (argc - 2, argv + 2);
+    ctl_complete (argc - 2, argv + 2);
   copy = g_strdupv (argv);
   args = g_memdup2 (copy, sizeof (char *) * ((gsize) argc + 1)); /* the option parser moves pointers about */
   ctl.tail = main_cut_tail (&argc, args);

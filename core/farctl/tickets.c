@@ -2,7 +2,7 @@
 /* What `farctl --server S login` remembers: ~/.config/farwatch/tickets.json (0600), "host:port" → {ticket, name, until, ca}. */
 #include "config.h"
 
-#include "ctl.h"
+#include "complete.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -102,4 +102,15 @@ ctl_ticket_forget (Ctl *ctl)
     tickets_write (all, NULL);
   json_decref (all);
   g_clear_pointer (&ctl->ticket, g_free);
+}
+
+void
+ctl_tickets_servers (GPtrArray *to, const char *prefix)
+{
+  json_t *all = tickets_read (), *entry;
+  const char *hostport;
+
+  json_object_foreach (all, hostport, entry)
+    ctl_complete_add (to, prefix, hostport);
+  json_decref (all);
 }

@@ -124,7 +124,7 @@ class Farctl(unittest.TestCase):
     def test_usage(self):
         for words in (["terminals", "a", "b"], ["grant", "a"], ["bogus"], ["terminal"], [], ["terminals", "--bogus"], ["device", "add", "noslash", "--endpoint", "x"],
                       ["connect", "a/b/c"], ["connect", "t1", "--entry", "tunnel"], ["connect", "t1", "--for", "soon"], ["connect", "t1", "--listen", "70000"],
-                      ["call", "GET"], ["ca", "init"], ["enroll"], ["login"], ["revoke"], ["completion", "fish"]):
+                      ["call", "GET"], ["ca", "init"], ["enroll"], ["login"], ["revoke"], ["completion", "tcsh"]):
             self.run_ctl(*words, status=2)
 
     def test_help_everywhere(self):

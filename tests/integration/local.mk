@@ -8,6 +8,7 @@
 integration_tests = \
 	tests/integration/bench-tools.py \
 	tests/integration/clocks.py \
+	tests/integration/completion.py \
 	tests/integration/daemon.py \
 	tests/integration/doors.py \
 	tests/integration/enrolment.py \
