@@ -101,14 +101,14 @@ users_groups (json_t *list)
   return groups;
 }
 
-/* Rights name groups by these words, and the file of people holds them. */
-static gboolean
-users_groups_ok (GStrv groups)
+/* Rights name groups by these words, and the file of people holds them. The first that is none; NULL: all are. */
+static const char *
+users_groups_bad (GStrv groups)
 {
   for (guint i = 0; groups != NULL && groups[i] != NULL; i++)
     if (!far_field_name_ok (groups[i]))
-      return FALSE;
-  return TRUE;
+      return groups[i];
+  return NULL;
 }
 
 /* The key goes in after the rest: what no authenticator takes is refused before anything is changed. */
@@ -199,8 +199,8 @@ users_put (gpointer self, FarCall *call)
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("an empty password is refused"));
   else if (key != NULL && !users_key_ok (key))
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("not a public key: wants \"ssh-ed25519 AAAA…\""));
-  else if (!users_groups_ok (groups))
-    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("a group must be a name: 1 to 64 of A-Z a-z 0-9 . _ -"));
+  else if (users_groups_bad (groups) != NULL)
+    far_call_fail_new (call, FAR_ERROR_INVALID, _("group '%.64s': a name has 1 to 64 of A-Z a-z 0-9 . _ -"), users_groups_bad (groups));
   else
     users_put_now (call);
 }

@@ -9,6 +9,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include <farwatch/i18n.h>
+
 #define DAY (24 * 3600)
 #define CA_DAYS 3650
 #define DAYS_MAX 3650
@@ -144,18 +146,35 @@ csr_check (gnutls_x509_crq_t crq, const char *node, GError **error)
   return FALSE;
 }
 
+/* Bytes of an address, 0 for what is none. */
+static guint
+name_address (const char *name, guint8 raw[16])
+{
+  return inet_pton (AF_INET, name, raw) == 1 ? 4 : inet_pton (AF_INET6, name, raw) == 1 ? 16 : 0;
+}
+
+gboolean
+far_trust_host_ok (const char *name, GError **error)
+{
+  guint8 raw[16];
+
+  if (name_address (name, raw) > 0 || (strlen (name) <= 253 && g_ascii_isalnum (name[0]) &&
+                                       name[strspn (name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")] == 0))
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%.253s' is neither a host name nor an address: write it alone, as in cloud.example or 192.0.2.1; wildcards are not possible"),
+               name);
+  return FALSE;
+}
+
 static gboolean
 add_name (gnutls_x509_crt_t cert, const char *name, GError **error)
 {
   guint8 raw[16];
-  guint size = inet_pton (AF_INET, name, raw) == 1 ? 4 : inet_pton (AF_INET6, name, raw) == 1 ? 16 : 0;
+  guint size = name_address (name, raw);
   int rc;
 
-  if (size == 0 && (strlen (name) > 253 || !g_ascii_isalnum (name[0]) ||
-                    name[strspn (name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")] != 0)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "'%.253s' is neither a host name nor an address; wildcards are not possible", name);
+  if (!far_trust_host_ok (name, error))
     return FALSE;
-  }
   if (size > 0)
     rc = gnutls_x509_crt_set_subject_alt_name (cert, GNUTLS_SAN_IPADDRESS, raw, size, GNUTLS_FSAN_APPEND);
   else

@@ -133,6 +133,18 @@ ca_done (Ctl *ctl, const char *dir)
   return ctl_done (ctl, json_pack ("{s:s, s:s?}", "ca", path, "fleet", hash), _("authority %s (%s)"), path, hash != NULL ? hash : "-");
 }
 
+/* Before anything is made. */
+static gboolean
+ca_names_ok (char **names, GError **error)
+{
+  for (; names != NULL && *names != NULL; names++)
+    if (!far_trust_host_ok (*names, error)) {
+      g_prefix_error (error, "--name: ");
+      return FALSE;
+    }
+  return TRUE;
+}
+
 static int
 ca_server (Ctl *ctl, EnrollNode *at, const char *fleet, GStrv *names)
 {
@@ -140,7 +152,7 @@ ca_server (Ctl *ctl, EnrollNode *at, const char *fleet, GStrv *names)
   gboolean told = *names != NULL, good;
   GError *error = NULL;
 
-  good = enroll_place_server (at->state, at->keys, at->ca, at->node, names, &error) && enroll_enter (at, &error) && ca_create (at->ca, fleet, &error) &&
+  good = ca_names_ok (*names, &error) && enroll_place_server (at->state, at->keys, at->ca, at->node, names, &error) && enroll_enter (at, &error) && ca_create (at->ca, fleet, &error) &&
          ca_own_certificate (at, *names, &error);
   ctl_become_self ();
   if (!good)

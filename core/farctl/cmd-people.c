@@ -243,6 +243,8 @@ ctl_grant (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_args (ctl, entries, &argc, &argv, 3, 3))
     return ctl->status;
+  if (strchr (argv[2], '/') != NULL)
+    return ctl_usage (ctl, _("'%s' is an object, an action is meant there: WHO ACTION OBJECT, as in: alice connect terminals/t1"), argv[2]);
   answer = ctl_call (ctl, "POST", "rights",
                      json_pack ("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "who", argv[1], "action", argv[2], "object", argv[3], "id", id,
                                 "hours", hours, "longest", longest, "from", from, "needs", needs, "until", until, "replace", replace ? json_true () : NULL),
@@ -368,6 +370,8 @@ ctl_explain (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_args (ctl, entries, &argc, &argv, 3, 3))
     return ctl->status;
+  if (strchr (argv[2], '/') != NULL)
+    return ctl_usage (ctl, _("'%s' is an object, an action is meant there: WHO ACTION OBJECT, as in: alice connect terminals/t1"), argv[2]);
   if (!ctl_time (&at, &error))
     return ctl_fail (ctl, error);
   who = ctl_query ("who", argv[1]);

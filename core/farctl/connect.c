@@ -86,7 +86,7 @@ connect_defaults (Connect *connect, GError **error)
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("--entry is stream or ports, --login is in-band or in-advance"));
     return FALSE;
   }
-  if (connect->listen_port < -1 || connect->listen_port > 65535) {
+  if (connect->listen_port != CONNECT_NO_PORT && (connect->listen_port < 0 || connect->listen_port > 65535)) {
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("--listen is a port, 0 to 65535"));
     return FALSE;
   }
@@ -270,7 +270,7 @@ connect_do (Connect *connect, int argc, char **argv)
 int
 ctl_connect (Ctl *ctl, int argc, char **argv)
 {
-  g_auto (Connect) connect = { .ctl = ctl, .listen_port = -1, .signals = -1, .watch = { .fd = -1 } };
+  g_auto (Connect) connect = { .ctl = ctl, .listen_port = CONNECT_NO_PORT, .signals = -1, .watch = { .fd = -1 } };
 
   return connect_status (&connect, connect_do (&connect, argc, argv));
 }

@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#define CONNECT_NO_PORT (-0x10000) /* what nobody types for a port */
+
 typedef struct {
   Ctl *ctl;
   Ctl watch;                 /* a link of its own for the session's events; its fd is -1 when there is none */
@@ -12,7 +14,7 @@ typedef struct {
   char *terminal, *device;   /* device NULL: the terminal itself */
   char *for_text, *reason, *entry, *login, *user, *address;
   gint64 for_us;
-  int listen_port;           /* -1: not asked for */
+  int listen_port;           /* CONNECT_NO_PORT: not asked for */
   gboolean raw, detach, from_stdin, trust_cloud, all_users;
   /* as it is */
   char *session, *host_key, *known_hosts, *off; /* off: the terminal is not connected, since when */

@@ -73,6 +73,26 @@ main_unknown_second (const char *first, const char *second, GPtrArray *words)
     fprintf (stderr, _("farctl: %s what? one of: %s\n"), first, all);
 }
 
+/* "add user bob": the second words of some commands are typed first. FALSE: it is none of them. */
+static gboolean
+main_unknown_order (const char *word)
+{
+  g_autoptr (GPtrArray) commands = g_ptr_array_new ();
+  g_autofree char *all = NULL;
+
+  for (const CtlCommand *command = ctl_commands; command->name != NULL; command++) {
+    const char *second = strchr (command->name, ' ');
+
+    if (second != NULL && command->summary != NULL && strcmp (second + 1, word) == 0)
+      g_ptr_array_add (commands, (gpointer) command->name);
+  }
+  if (commands->len == 0)
+    return FALSE;
+  all = far_join_words (commands);
+  fprintf (stderr, _("farctl: no command '%s'; it stands second, as in: %s\n"), word, all);
+  return TRUE;
+}
+
 int
 ctl_unknown (int argc, char **argv)
 {
@@ -83,6 +103,8 @@ ctl_unknown (int argc, char **argv)
     ctl_help (stderr);
   else if (seconds->len > 0)
     main_unknown_second (argv[0], argc > 1 ? argv[1] : NULL, seconds);
+  else if (main_unknown_order (argv[0]))
+    return CTL_USAGE;
   else if (near != NULL)
     fprintf (stderr, _("farctl: no command '%s'; did you mean '%s'?\n"), argv[0], near);
   else

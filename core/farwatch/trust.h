@@ -76,4 +76,7 @@ guint32 far_random_u32 (guint32 bound);
 char *far_sha256_text (const char *text);
 gboolean far_equal_secret (const char *a, const char *b);
 
+/* Can this name of a host, or address, stand in a certificate? FAR_ERROR_INVALID. */
+gboolean far_trust_host_ok (const char *name, GError **error);
+
 G_END_DECLS
