@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The tunnel end against OpenSSH's `ssh -R` and against peers that mean no good; the dialling end against OpenSSH's sshd. */
+#include "config.h"
+
 #include "unit/ssh-person.h"
 
 #include <farwatch/trust.h>
+#include <malloc.h>
+#ifdef FAR_SANITIZED
+size_t __sanitizer_get_current_allocated_bytes (void); /* the header is not in every compiler's package */
+#endif
 
 #define PROFILE                                                                                                                   \
   "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1', 't1 word-2 session/s1', 't1 word-3 session/s1']\n" \
@@ -101,6 +107,44 @@ START_TEST (stock_carrier)
   int person = person_dials (tunnel->y, NULL);
   ck_assert (person_hears_echo (person, "it is back"));
   close (person);
+  program_end (&ssh);
+}
+END_TEST
+
+static gsize
+bytes_in_use (void)
+{
+#ifdef FAR_SANITIZED
+  return __sanitizer_get_current_allocated_bytes ();
+#else
+  return mallinfo2 ().uordblks;
+#endif
+}
+
+static void
+be_refused (guint times)
+{
+  for (guint i = 0, before = cloud.closed; i < times; i++) {
+    int person = person_dials (tunnel->y, NULL);
+    ck_assert (is_thrown_out (person));
+    close (person);
+    await (&cloud.closed, before + i + 1);
+  }
+  settle_workers ();
+}
+
+/* A device that is off: the terminal refuses each channel. What libssh keeps of one is some hundred bytes, and its buffers. */
+START_TEST (refused_channels_leave_nothing)
+{
+  Program ssh;
+  g_autofree char *forward = g_strdup_printf ("%u:127.0.0.1:%u", tunnel->x, free_port ());
+  SSH (&ssh, "word-1", "-N", "-R", forward, "t1@127.0.0.1");
+  await (&cloud.up, 1);
+  be_refused (100);
+  gsize before = bytes_in_use ();
+  be_refused (300);
+  gsize after = bytes_in_use ();
+  ck_assert_msg (after < before + 300 * 100, "%zd bytes of each are left", (gssize) (after - before) / 300);
   program_end (&ssh);
 }
 END_TEST
@@ -312,6 +356,7 @@ main (void)
   tcase_set_timeout (cases, 120);
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, stock_carrier);
+  tcase_add_test (cases, refused_channels_leave_nothing);
   tcase_add_test (cases, stock_carrier_with_a_key);
   tcase_add_loop_test (cases, stock_end_wants_more, 0, 6);
   tcase_add_test (cases, a_used_token_is_worth_nothing);
