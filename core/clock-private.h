@@ -6,6 +6,8 @@
 #define FAR_CLOCK_AGREE_US (2 * G_USEC_PER_SEC)
 #define FAR_CLOCK_STALE_US G_TIME_SPAN_DAY /* with the longest poll cycle, too, somebody has told within it */
 
+/* How far the test clock is ahead of the real one: a timerfd is set in real time. [any thread] */
+gint64 far_clock_offset_us (void);
 /* It is not earlier than that. [any thread] */
 void far_clock_floor (gint64 wall_us);
 /* The same by what was told earlier, which is forgotten when it proves wrong. [any thread] */

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include "clock-private.h"
-#include "home-private.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timex.h>

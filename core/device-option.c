@@ -2,8 +2,7 @@
 /* What a device may say of itself: one table, for the profile and for what people and nodes send. */
 #include "config.h"
 
-#include "device.h"
-#include "option-check.h"
+#include "device-option.h"
 
 #include <string.h>
 
@@ -44,6 +43,32 @@ address_ok (const char *address)
       return FALSE;
   }
   return address == NULL || address[0] != '\0';
+}
+
+FarDevice *
+far_device_copy (const FarDevice *device)
+{
+  FarDevice *copy = g_new0 (FarDevice, 1);
+  *copy = *device;
+  copy->name = g_strdup (device->name);
+  copy->endpoint = g_strdup (device->endpoint);
+  copy->address = g_strdup (device->address);
+  copy->line = g_strdup (device->line);
+  copy->applications = g_strdupv (device->applications);
+  return copy;
+}
+
+void
+far_device_free (FarDevice *device)
+{
+  if (!device)
+    return;
+  g_free (device->name);
+  g_free (device->endpoint);
+  g_free (device->address);
+  g_free (device->line);
+  g_strfreev (device->applications);
+  g_free (device);
 }
 
 FarDevice *

@@ -13,32 +13,6 @@ static struct {
   GPtrArray *profile, *added; /* of FarDevice; NULL: none yet */
 } devices;
 
-FarDevice *
-far_device_copy (const FarDevice *device)
-{
-  FarDevice *copy = g_new0 (FarDevice, 1);
-  *copy = *device;
-  copy->name = g_strdup (device->name);
-  copy->endpoint = g_strdup (device->endpoint);
-  copy->address = g_strdup (device->address);
-  copy->line = g_strdup (device->line);
-  copy->applications = g_strdupv (device->applications);
-  return copy;
-}
-
-void
-far_device_free (FarDevice *device)
-{
-  if (!device)
-    return;
-  g_free (device->name);
-  g_free (device->endpoint);
-  g_free (device->address);
-  g_free (device->line);
-  g_strfreev (device->applications);
-  g_free (device);
-}
-
 void
 far_device_profile_set (GPtrArray *list)
 {

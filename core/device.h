@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What stays inside core: how the profile's devices come in. [main] */
 #pragma once
-#include <farwatch/tunnel.h>
-
-#include "option-check.h"
+#include "device-option.h"
 
 G_BEGIN_DECLS
-
-FarDevice *far_device_copy (const FarDevice *device);
-/* A device of the profile; faults and references go to check. */
-FarDevice *far_device_read (const char *name, const FarYaml *map, const FarCheck *check);
 
 /* Replaces the devices of the profile (FarDevice, freed with far_device_free; takes the array). Devices added at run time stay; where the
  * profile has the same name, the profile's counts. Claims stay: they hang on names. */

@@ -3,12 +3,11 @@
 #pragma once
 #include <farwatch/clock.h>
 #include <farwatch/home.h>
+
+#include "clock-private.h"
 #include <pthread.h>
 
 G_BEGIN_DECLS
-
-/* How far the test clock is ahead of the real one: a timerfd is set in real time. [any thread] */
-gint64 far_clock_offset_us (void);
 
 /* ---- timers: a binary heap over one timerfd ---- */
 

@@ -68,6 +68,7 @@ libfarwatch_la_SOURCES = \
 	core/dedup.c \
 	core/describe.c \
 	core/device-option.c \
+	core/device-option.h \
 	core/device.c \
 	core/device.h \
 	core/dial-error.c \
@@ -135,6 +136,8 @@ libfarwatch_la_SOURCES = \
 	core/login-queue.c \
 	core/message.c \
 	core/network.c \
+	core/node-place.c \
+	core/node-place.h \
 	core/node.c \
 	core/node.h \
 	core/note.c \

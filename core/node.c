@@ -9,30 +9,12 @@
 #include <unistd.h>
 
 #include "clock-private.h"
+#include "node-place.h"
 
 static struct {
   FarProfile *profile;
-  char *id, *state; /* outlive reloads; neither can change */
   int lock;
 } node = { .lock = -1 };
-
-const char *
-far_node_id (void)
-{
-  return node.id != NULL ? node.id : "";
-}
-
-const char *
-far_node_state_dir (void)
-{
-  return node.state != NULL ? node.state : FAR_STATE_DIR;
-}
-
-char *
-far_node_path (const char *relative)
-{
-  return g_path_is_absolute (relative) ? g_strdup (relative) : g_build_filename (far_node_state_dir (), relative, NULL);
-}
 
 FarProfile *
 far_node_profile (void)
@@ -53,15 +35,6 @@ far_node_set_profile (FarProfile *profile)
 
   node.profile = far_profile_ref (profile);
   far_profile_unref (old);
-}
-
-void
-far_node_fake (const char *id, const char *state)
-{
-  g_free (node.id);
-  g_free (node.state);
-  node.id = g_strdup (id);
-  node.state = g_strdup (state);
 }
 
 /* Half of one node and half of another is none. */
@@ -97,10 +70,10 @@ take_lock (GError **error)
 gboolean
 far_node_open (FarProfile *profile, GError **error)
 {
-  far_node_fake (profile->node->id, profile->node->state);
+  far_node_place_set (profile->node->id, profile->node->state);
   far_node_set_profile (profile);
-  if (g_mkdir_with_parents (node.state, 0700) != 0) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the state directory %s cannot be made: %s"), node.state, g_strerror (errno));
+  if (g_mkdir_with_parents (far_node_state_dir (), 0700) != 0) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the state directory %s cannot be made: %s"), far_node_state_dir (), g_strerror (errno));
     return FALSE;
   }
   if (!take_lock (error) || !is_whole (error))
@@ -116,6 +89,5 @@ far_node_close (void)
   if (node.lock >= 0)
     close (node.lock);
   node.lock = -1;
-  g_clear_pointer (&node.id, g_free);
-  g_clear_pointer (&node.state, g_free);
+  far_node_place_set (NULL, NULL);
 }

@@ -12,5 +12,3 @@ FarProfile *far_node_profile (void);      /* borrowed; NULL: none */
 const char *far_node_control (void);      /* path of the control socket */
 /* Frees the profile, lets the lock go. */
 void far_node_close (void);
-/* Tests without a profile: id and state directory as told. */
-void far_node_fake (const char *id, const char *state);

@@ -4,7 +4,7 @@
 
 #include "profile-private.h"
 
-#include "device.h"
+#include "device-option.h"
 #include "right.h"
 
 /* ---- node ---- */

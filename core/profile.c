@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "device.h"
+#include "device-option.h"
 #include "profile-private.h"
 
 #define MISSING_MAX 30 /* what is told must fit into a message */

@@ -8,7 +8,7 @@
 
 #include "device.h"
 #include "instance-private.h"
-#include "node.h"
+#include "node-place.h"
 #include "unit/trust-fixture.h"
 #include "../plugins/service-agent/agent.h"
 
@@ -35,7 +35,7 @@ set_up (void)
   dir = fixture_dir ();
   ck_assert (far_trust_keys_create (dir, NULL));
   box = far_trust_box_public (dir, NULL);
-  far_node_fake ("t1", dir);
+  far_node_place_set ("t1", dir);
   opts = (AgentOpts){ .login = (char *) "login", .keys = dir, .in_advance = in_advance, .poll = MINUTE, .longest = 30 * MINUTE, .sessions = 2,
                       .tunnel_ends = near_by };
   agent = (Agent){ .at = &at };
