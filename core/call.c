@@ -4,7 +4,7 @@
 
 #include "router.h"
 
-#include "instance-private.h"
+#include "instance-head.h"
 
 #include <farwatch/clock.h>
 #include <farwatch/home.h>

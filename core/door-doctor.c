@@ -29,7 +29,7 @@ doctor_instances (json_t *findings)
     if (at->state == FAR_STATE_RUNNING)
       continue;
     bad++;
-    text = g_strdup_printf ("%s: %s%s%s", at->path, far_state_name (at->state), at->error != NULL ? ": " : "", at->error != NULL ? at->error->message : "");
+    text = g_strdup_printf ("%s: %s%s%s", at->head.path, far_state_name (at->state), at->error != NULL ? ": " : "", at->error != NULL ? at->error->message : "");
     far_doctor_add (findings, at->state == FAR_STATE_STARTING || at->state == FAR_STATE_WAITING ? FAR_DOCTOR_WARN : FAR_DOCTOR_BAD, "instance", text, NULL);
   }
   if (bad == 0)

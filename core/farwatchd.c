@@ -18,6 +18,7 @@
 #include "instance-private.h"
 #include "lane.h"
 #include "log.h"
+#include "node-hooks.h"
 #include "node.h"
 #include "peer.h"
 #include "ready.h"
@@ -166,6 +167,7 @@ open_all (const Arguments *arguments, FarProfile *profile, GError **error)
 {
   if (!far_node_open (profile, error))
     return FALSE;
+  far_node_hooks_start ();
   far_handlers_node_start (arguments->state);
   far_door_start ();
   far_device_profile_set (g_ptr_array_ref (profile->devices));

@@ -45,7 +45,7 @@ query_limit (const FarCall *call, guint most)
 static int
 by_path (gconstpointer a, gconstpointer b)
 {
-  return strcmp ((*(FarInstance *const *) a)->path, (*(FarInstance *const *) b)->path);
+  return strcmp ((*(FarInstance *const *) a)->head.path, (*(FarInstance *const *) b)->head.path);
 }
 
 static gboolean
@@ -78,10 +78,10 @@ instances_page (const FarCall *call, const char **next)
   g_ptr_array_sort (sorted, by_path);
   for (i = 0; i < sorted->len && fits && json_array_size (page) < limit; i++) {
     const FarInstance *at = sorted->pdata[i];
-    json_t *row = after == NULL || strcmp (at->path, after) > 0 ? far_instance_json (at) : NULL;
+    json_t *row = after == NULL || strcmp (at->head.path, after) > 0 ? far_instance_json (at) : NULL;
 
     fits = row == NULL || far_page_add (page, &size, row);
-    last = row != NULL && fits ? at->path : last;
+    last = row != NULL && fits ? at->head.path : last;
     json_decref (row);
   }
   *next = !fits || i < sorted->len ? last : NULL;

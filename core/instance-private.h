@@ -4,6 +4,7 @@
 #include <farwatch/plugin.h>
 #include <jansson.h>
 
+#include "instance-head.h"
 #include "profile.h"
 
 typedef enum {
@@ -22,9 +23,9 @@ typedef struct _FarListen FarListen;
 typedef struct _FarSensorRun FarSensorRun;
 
 struct _FarInstance {
-  gint refs;
+  FarInstanceHead head;
   guint held;                     /* by threads that were left to themselves */
-  char *name, *path;
+  char *name;
   FarKind kind;
   const FarType *type;            /* NULL: missing */
   FarProfile *profile;            /* whose tree `configured` is part of */
@@ -41,13 +42,12 @@ struct _FarInstance {
   FarHomeTimer *timer;            /* next try */
   GPtrArray *listens;             /* of FarListen */
   FarSensorRun *sensor;           /* sensors that run */
-  GQueue asked, served;           /* of FarRequest: those it waits for, those it is to end (request.c) */
 };
 
 /* ---- one instance ---- */
 FarInstance *far_instance_new (FarProfile *profile, const FarConfigured *configured);
-FarInstance *far_instance_ref (FarInstance *at);
-void far_instance_unref (FarInstance *at);
+/* What the head calls with the last reference. */
+void far_instance_free (FarInstance *at);
 /* self, options, init; FALSE: fini was called. No I/O, so it may be tried before anything is decided. */
 gboolean far_instance_init (FarInstance *at, GError **error);
 /* reload() of what can take options. FALSE always with an error, whatever the plugin does; so does init. */
@@ -97,8 +97,3 @@ void far_listens_move (FarInstance *from, FarInstance *to);
 void far_listens_rest (FarInstance *at);
 /* Closes those that were not asked for since. */
 void far_listens_prune (FarInstance *at);
-
-/* ---- sensors (sensor.c) ---- */
-void far_sensor_begin (FarInstance *at);  /* it runs */
-void far_sensor_end (FarInstance *at);
-void far_sensor_changed (FarInstance *at); /* its options were swapped */

@@ -4,9 +4,7 @@
 
 #include "instance-private.h"
 
-#include "damage.h"
-#include "door-private.h"
-#include "peer.h"
+#include "instance-hooks.h"
 #include "request-private.h"
 #include "router.h"
 
@@ -33,14 +31,26 @@ set_state (FarInstance *at, FarState state)
   at->since_us = far_clock_wall_us ();
 }
 
+void
+far_instance_free (FarInstance *at)
+{
+  far_listens_free (at);
+  g_ptr_array_unref (at->listens);
+  far_options_unref (at->options);
+  far_profile_unref (at->profile);
+  g_clear_error (&at->error);
+  g_free (at->name);
+  g_free (at->head.path);
+  g_free (at);
+}
+
 FarInstance *
 far_instance_new (FarProfile *profile, const FarConfigured *configured)
 {
   FarInstance *at = g_new0 (FarInstance, 1);
 
-  at->refs = 1;
   at->name = g_strdup (configured->name);
-  at->path = g_strdup (configured->path);
+  far_instance_head_init (&at->head, g_strdup (configured->path), far_instance_free);
   at->kind = configured->kind;
   at->type = configured->type;
   at->profile = far_profile_ref (profile);
@@ -50,28 +60,6 @@ far_instance_new (FarProfile *profile, const FarConfigured *configured)
   set_state (at, configured->missing != NULL ? FAR_STATE_MISSING : configured->on_demand ? FAR_STATE_RESTING : FAR_STATE_WAITING);
   at->tried = at->state != FAR_STATE_WAITING;
   return at;
-}
-
-FarInstance *
-far_instance_ref (FarInstance *at)
-{
-  g_atomic_int_inc (&at->refs);
-  return at;
-}
-
-void
-far_instance_unref (FarInstance *at)
-{
-  if (at == NULL || !g_atomic_int_dec_and_test (&at->refs))
-    return;
-  far_listens_free (at);
-  g_ptr_array_unref (at->listens);
-  far_options_unref (at->options);
-  far_profile_unref (at->profile);
-  g_clear_error (&at->error);
-  g_free (at->name);
-  g_free (at->path);
-  g_free (at);
 }
 
 void
@@ -104,12 +92,6 @@ const char *
 far_instance_name (FarInstance *at)
 {
   return at->name;
-}
-
-const char *
-far_instance_path (FarInstance *at)
-{
-  return at->path;
 }
 
 const FarType *
@@ -313,21 +295,12 @@ starts_long (gpointer data)
   far_instances_advance ();
 }
 
-/* A store that was found damaged waits for a person. */
-static gboolean
-may_begin (FarInstance *at, GError **error)
-{
-  g_autofree char *note = at->kind == FAR_KIND_STORE ? far_damage_note (far_node_state_dir (), at->name) : NULL;
-
-  return note == NULL || far_damage_refuse (note, error);
-}
-
 void
 far_instance_begin (FarInstance *at)
 {
   GError *error = NULL;
 
-  if (!may_begin (at, &error)) {
+  if (!far_instance_hooks_may_start (at, &error)) {
     failed_with (at, error);
     return;
   }
@@ -361,16 +334,15 @@ far_instance_try (FarInstance *at)
 static void
 come_in (FarInstance *at)
 {
-  if (at->kind == FAR_KIND_SENSOR)
-    far_sensor_begin (at);
   if (at->kind == FAR_KIND_SERVICE && ((const FarServiceType *) at->type)->handlers != NULL)
     far_handlers_add (((const FarServiceType *) at->type)->handlers, at->self, at);
+  far_instance_hooks_came (at);
 }
 
 static void
 go_out (FarInstance *at, void (*leave) (const FarHandler *handlers, gpointer self))
 {
-  far_sensor_end (at);
+  far_instance_hooks_goes (at);
   if (at->kind == FAR_KIND_SERVICE && at->self != NULL && ((const FarServiceType *) at->type)->handlers != NULL)
     leave (((const FarServiceType *) at->type)->handlers, at->self);
 }
@@ -390,10 +362,6 @@ far_instance_ready (FarInstance *at)
     far_log (at, G_LOG_LEVEL_INFO, _("runs"));
   at->tried = TRUE;
   come_in (at);
-  if (at->kind == FAR_KIND_SERVICE)
-    far_peer_catch_up (at);
-  if (at->kind == FAR_KIND_STORE)
-    far_right_rows_store_up (far_instance_name (at));
   far_instances_advance ();
 }
 
@@ -480,6 +448,6 @@ far_instance_json (const FarInstance *at)
   g_autofree char *since = far_clock_format (at->since_us), *place = far_yaml_place (at->configured->key);
   const char *cause = at->state == FAR_STATE_MISSING ? at->configured->missing : at->error != NULL ? at->error->message : NULL;
 
-  return json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s}", "path", at->path, "type", at->configured->type_name, "state", far_state_name (at->state),
+  return json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s}", "path", at->head.path, "type", at->configured->type_name, "state", far_state_name (at->state),
                     "cause", at->state == FAR_STATE_RUNNING ? NULL : cause, "since", since, "place", place);
 }

@@ -27,7 +27,7 @@ far_instances_by_path (const char *path)
   for (guint i = 0; i < all->len; i++) {
     FarInstance *at = all->pdata[i];
 
-    if (g_str_equal (at->path, path))
+    if (g_str_equal (at->head.path, path))
       return at;
   }
   return NULL;
@@ -175,11 +175,11 @@ void
 far_instance_why_not (const FarInstance *at, GError **error)
 {
   if (at->state == FAR_STATE_MISSING)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s: %s", at->path, at->configured->missing);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s: %s", at->head.path, at->configured->missing);
   else if (at->state == FAR_STATE_FAILED && at->error != NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not run: %s"), at->path, at->error->message);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not run: %s"), at->head.path, at->error->message);
   else
-    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not run (%s%s%s); try again later"), at->path, far_state_name (at->state),
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not run (%s%s%s); try again later"), at->head.path, far_state_name (at->state),
                  at->error != NULL ? ": " : "", at->error != NULL ? at->error->message : "");
 }
 

@@ -116,6 +116,10 @@ libfarwatch_la_SOURCES = \
 	core/home.c \
 	core/hours.c \
 	core/hours.h \
+	core/instance-head.c \
+	core/instance-head.h \
+	core/instance-hooks.c \
+	core/instance-hooks.h \
 	core/instance-private.h \
 	core/instance.c \
 	core/instances.c \
@@ -136,6 +140,8 @@ libfarwatch_la_SOURCES = \
 	core/login-queue.c \
 	core/message.c \
 	core/network.c \
+	core/node-hooks.c \
+	core/node-hooks.h \
 	core/node-place.c \
 	core/node-place.h \
 	core/node.c \
@@ -188,6 +194,7 @@ libfarwatch_la_SOURCES = \
 	core/seal-private.h \
 	core/seal.c \
 	core/secret.c \
+	core/sensor-private.h \
 	core/sensor.c \
 	core/series.c \
 	core/session.c \

@@ -108,7 +108,7 @@ far_reload_plan (FarProfile *profile)
   for (guint i = 0; i < all->len; i++) {
     FarInstance *old = all->pdata[i];
 
-    if (far_profile_find (profile, old->path) == NULL)
+    if (far_profile_find (profile, old->head.path) == NULL)
       g_ptr_array_add (changes, change_new (FAR_CHANGE_REMOVED, old, NULL));
   }
   return changes;

@@ -4,9 +4,8 @@
 
 #include "reload.h"
 
-#include "device.h"
+#include "instance-hooks.h"
 #include "node.h"
-#include "peer.h"
 #include "reload-plan.h"
 #include "right.h"
 #include "trim.h"
@@ -77,7 +76,7 @@ tell_reload (FarChange *change, GError **error)
   change->told = TRUE;
   if (far_instance_reload (at, change->wanted->options, error))
     return TRUE;
-  g_prefix_error (error, "%s: ", at->path);
+  g_prefix_error (error, "%s: ", at->head.path);
   return FALSE;
 }
 
@@ -162,7 +161,7 @@ carry_over (FarChange *change, FarProfile *profile, GPtrArray *list)
   keep (at, profile, change->wanted);
   if (change->kind == FAR_CHANGE_RELOADED) {
     swap_options (at, change->wanted);
-    far_sensor_changed (at);
+    far_instance_hooks_changed (at);
   }
 }
 
@@ -177,7 +176,7 @@ hand_over (GPtrArray *changes, FarProfile *profile)
     carry_over (changes->pdata[i], profile, list);
   far_instances_replace (list);
   far_node_set_profile (profile);
-  far_device_profile_set (g_ptr_array_ref (profile->devices));
+  far_profile_hooks_in_force (profile);
   for (guint i = 0; i < changes->len; i++) {
     FarChange *change = changes->pdata[i];
 
@@ -185,7 +184,7 @@ hand_over (GPtrArray *changes, FarProfile *profile)
       far_instance_retry (change->old);
   }
   far_instances_advance ();
-  far_services_devices_changed ();
+  far_profile_hooks_settled ();
 }
 
 static json_t *
@@ -197,7 +196,7 @@ changes_json (GPtrArray *changes)
     const FarChange *change = changes->pdata[i];
 
     if (change->kind != FAR_CHANGE_NONE)
-      json_array_append_new (list, json_pack ("{s:s, s:s}", "path", change->wanted != NULL ? change->wanted->path : change->old->path, "action",
+      json_array_append_new (list, json_pack ("{s:s, s:s}", "path", change->wanted != NULL ? change->wanted->path : change->old->head.path, "action",
                                               far_change_name (change->kind)));
   }
   return list;

@@ -4,7 +4,7 @@
 
 #include "request-private.h"
 
-#include "instance-private.h"
+#include "instance-head.h"
 
 #include <farwatch/clock.h>
 #include <farwatch/home.h>
@@ -57,9 +57,9 @@ static void
 request_leave (FarRequest *req)
 {
   if (req->asker != NULL)
-    g_queue_unlink (&req->asker->asked, &req->asked);
+    g_queue_unlink (&far_instance_head (req->asker)->asked, &req->asked);
   if (req->server != NULL)
-    g_queue_unlink (&req->server->served, &req->served);
+    g_queue_unlink (&far_instance_head (req->server)->served, &req->served);
   req->asker = req->server = NULL;
 }
 
@@ -67,23 +67,22 @@ void
 far_request_serve (FarRequest *req, FarInstance *at)
 {
   if (req->server != NULL)
-    g_queue_unlink (&req->server->served, &req->served);
+    g_queue_unlink (&far_instance_head (req->server)->served, &req->served);
   req->server = req->delivered ? NULL : at;
   if (req->server != NULL)
-    g_queue_push_tail_link (&at->served, &req->served);
+    g_queue_push_tail_link (&far_instance_head (at)->served, &req->served);
 }
-
 
 void
 far_requests_refuse (FarInstance *at)
 {
   GList *link;
 
-  while ((link = g_queue_pop_head_link (&at->served)) != NULL) {
+  while ((link = g_queue_pop_head_link (&far_instance_head (at)->served)) != NULL) {
     FarRequest *req = link->data;
 
     req->server = NULL;
-    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("%s has stopped; try again"), at->path);
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("%s has stopped; try again"), far_instance_path (at));
   }
 }
 
@@ -130,7 +129,7 @@ far_requests_drop (FarInstance *at)
 {
   GList *link;
 
-  while ((link = g_queue_pop_head_link (&at->asked)) != NULL) {
+  while ((link = g_queue_pop_head_link (&far_instance_head (at)->asked)) != NULL) {
     FarRequest *req = link->data;
 
     req->asker = NULL;
@@ -181,7 +180,7 @@ far_request_of (FarInstance *at, FarDone done, gpointer user, GDestroyNotify dro
 
   req->asker = at;
   req->dropped = dropped;
-  g_queue_push_tail_link (&at->asked, &req->asked);
+  g_queue_push_tail_link (&far_instance_head (at)->asked, &req->asked);
   return req;
 }
 

@@ -9,6 +9,7 @@
 
 #include "instance-private.h"
 #include "sample-private.h"
+#include "sensor-private.h"
 
 #define SLOW_MAX 5 /* doublings */
 #define CLOCK_MOVED_US (2 * G_USEC_PER_SEC)

@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "clock-private.h"
-#include "instance-private.h"
+#include "instance-head.h"
 #include "tls-private.h"
 #include "trust-private.h"
 

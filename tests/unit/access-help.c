@@ -6,6 +6,7 @@
 #include "device.h"
 #include "instance-private.h"
 #include "log.h"
+#include "node-hooks.h"
 #include "node.h"
 
 static struct {
@@ -80,6 +81,7 @@ node_start (void)
   ck_assert_msg (profile != NULL, "%s", said);
   ck_assert_msg (far_node_open (profile, &error), "%s", error ? error->message : "");
   far_device_profile_set (g_ptr_array_ref (profile->devices));
+  far_node_hooks_start ();
   far_instances_start (profile);
   ck_assert_msg (run_until (service_runs, (gpointer) cloud.service), "service '%s' does not run", cloud.service);
 }

@@ -11,6 +11,7 @@
 #include "device.h"
 #include "instance-private.h"
 #include "lane.h"
+#include "node-hooks.h"
 #include "node.h"
 
 #define WAIT_US (60 * G_USEC_PER_SEC)
@@ -101,12 +102,13 @@ node_open (const char *dir, const char *id, const char *body)
 
   ck_assert_msg (far_node_open (profile, &error), "%s", error != NULL ? error->message : "");
   far_device_profile_set (g_ptr_array_ref (profile->devices));
+  far_node_hooks_start ();
   far_instances_start (profile);
   node_until (all_tried, NULL);
   for (guint i = 0; i < far_instances_all ()->len; i++) {
     FarInstance *at = far_instances_all ()->pdata[i];
 
-    ck_assert_msg (at->state != FAR_STATE_MISSING, "%s: no such plugin in $FARWATCH_PLUGIN_DIR", at->path);
+    ck_assert_msg (at->state != FAR_STATE_MISSING, "%s: no such plugin in $FARWATCH_PLUGIN_DIR", at->head.path);
   }
 }
 

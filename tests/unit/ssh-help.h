@@ -3,6 +3,7 @@
 #pragma once
 #include "instance-private.h"
 #include "log.h"
+#include "node-hooks.h"
 #include "node.h"
 #include "unit/core-help.h"
 #include "unit/stream-pair.h"
@@ -267,6 +268,7 @@ node_start (const char *lines)
   said = far_faults_text (faults);
   ck_assert_msg (profile != NULL, "%s", said);
   ck_assert_msg (far_node_open (profile, &error), "%s", error != NULL ? error->message : "");
+  far_node_hooks_start ();
   far_instances_start (profile);
   run_pending ();
 }

@@ -8,6 +8,7 @@
 
 #include "instance-private.h"
 #include "log.h"
+#include "node-hooks.h"
 #include "node.h"
 #include "stall.h"
 #include "unit/core-help.h"
@@ -63,6 +64,7 @@ start_by (Load load, const char *lines)
   said = far_faults_text (faults);
   ck_assert_msg (profile != NULL, "%s", said);
   ck_assert_msg (far_node_open (profile, &error), "%s", error != NULL ? error->message : "");
+  far_node_hooks_start ();
   far_instances_start (profile);
   run_pending ();
 }

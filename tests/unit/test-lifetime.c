@@ -7,7 +7,7 @@
 #include "door-help.h"
 #include "instance-private.h"
 #include "lane.h"
-#include "node.h"
+#include "node-place.h"
 #include "request-private.h"
 
 /* ---- a careless service and a careless store ---- */
@@ -154,7 +154,7 @@ static void
 set_up (void)
 {
   folder = make_folder ();
-  far_node_fake ("t1", folder);
+  far_node_place_set ("t1", folder);
   asker = root ();
   memset (&seen, 0, sizeof seen);
 }
@@ -178,8 +178,9 @@ begin (const FarType *type, const char *name)
 {
   FarInstance *at = g_new0 (FarInstance, 1);
 
-  *at = (FarInstance) { .refs = 1, .name = g_strdup (name), .path = g_strconcat (far_kind_plural (type->kind), ".", name, NULL), .kind = type->kind, .type = type,
+  *at = (FarInstance) { .name = g_strdup (name), .kind = type->kind, .type = type,
                         .state = FAR_STATE_WAITING, .listens = g_ptr_array_new () };
+  far_instance_head_init (&at->head, g_strconcat (far_kind_plural (type->kind), ".", name, NULL), far_instance_free);
   g_ptr_array_add (far_instances_all (), at);
   ck_assert (far_instance_init (at, NULL));
   far_instance_begin (at);
@@ -278,7 +279,7 @@ START_TEST (what_it_asked_for_does_not_call_it_any_more)
   far_request_done (seen.kept, g_new0 (gint64, 1), g_free);
   run_pending ();
   ck_assert_uint_eq (seen.done, 0);
-  ck_assert_uint_eq (shelf->served.length, _i == 2 ? 1 : 0);
+  ck_assert_uint_eq (shelf->head.served.length, _i == 2 ? 1 : 0);
 }
 END_TEST
 

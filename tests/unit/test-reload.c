@@ -4,6 +4,7 @@
 
 #include "device.h"
 #include "instance-private.h"
+#include "node-hooks.h"
 #include "node.h"
 #include "reload.h"
 #include "right.h"
@@ -61,6 +62,7 @@ start (const char *lines)
   ck_assert (far_node_open (profile, NULL));
   ck_assert (far_right_set_profile (profile->rights, NULL));
   far_device_profile_set (g_ptr_array_ref (profile->devices));
+  far_node_hooks_start ();
   far_instances_start (profile);
   run_pending ();
   forget_steps ();

@@ -117,7 +117,7 @@ terminal_with (gint64 buffer, const char *store)
 
   terminal->type = (const FarServiceType *) far_plugin_info.types[0];
   terminal->options = (UplinkOptions) { .link = (char *) "link", .every_us = G_USEC_PER_SEC / 1000, .buffer = buffer, .store = (char *) store };
-  terminal->at = (FarInstance) { .refs = 1, .name = (char *) "uplink", .path = (char *) "services.uplink", .options = &terminal->options };
+  terminal->at = (FarInstance) { .head = { .refs = 1, .path = (char *) "services.uplink" }, .name = (char *) "uplink", .options = &terminal->options };
   terminal->type->type.init (&terminal->uplink, &terminal->at, NULL);
   terminal->type->type.start (&terminal->uplink, NULL);
   node_until (is_loaded, terminal);

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What core does for a sensor while it runs. [main] */
+#pragma once
+#include <farwatch/sample.h>
+
+void far_sensor_begin (FarInstance *at);   /* it runs */
+void far_sensor_end (FarInstance *at);
+void far_sensor_changed (FarInstance *at); /* its options were swapped */
