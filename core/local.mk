@@ -180,6 +180,7 @@ libfarwatch_la_SOURCES = \
 	core/request.c \
 	core/right-also.c \
 	core/right-cover.c \
+	core/right-family.c \
 	core/right-odd.c \
 	core/right-row.c \
 	core/right-row.h \

@@ -14,17 +14,20 @@ void far_right_clear (void);
 /* The right of this id, as written, borrowed; NULL: none. */
 json_t *far_right_get (const char *id);
 
-/* ---- right-odd.c ---- */
+/* ---- right-family.c ---- */
 
 /* Objects of these handlers may stand in rights, too. */
 void far_right_family_learn (const FarHandler *handlers);
 /* FAR_ERROR_INVALID for an object of which the first part names nothing that a right could be for. right: one that far_right_check() takes. */
 gboolean far_right_family_ok (const json_t *right, GError **error);
+/* Appended to odd when the right's date is past: a text that says so. */
+void far_right_odd_date (json_t *odd, const json_t *right);
+
+/* ---- right-odd.c ---- */
+
 /* What is strange about such a right, as an array of texts: names that nothing has now, a date that is past. people: list of far_people_list(); locals: of
  * far_local_names_odd(); NULL: not known. */
 json_t *far_right_odd (const json_t *right, json_t *people, json_t *locals);
-/* Its date alone, appended to odd. */
-void far_right_odd_date (json_t *odd, const json_t *right);
 /* What this person's logins up to now gave is over, also where a session still holds it: the person was removed, or is in other groups now. */
 void far_right_end_person (const char *name);
 /* Has the person been ended since this login? */
