@@ -12,20 +12,20 @@
 #include <farwatch/i18n.h>
 #include <farwatch/version.h>
 
-#include "device.h"
-#include "door.h"
-#include "handlers-node.h"
-#include "instance-private.h"
-#include "lane.h"
-#include "log.h"
-#include "node-hooks.h"
-#include "node.h"
-#include "peer.h"
-#include "ready.h"
-#include "right.h"
-#include "speech.h"
-#include "stall.h"
-#include "trim.h"
+#include "reach/device.h"
+#include "node/door.h"
+#include "node/handlers-node.h"
+#include "life/instance-private.h"
+#include "loop/lane.h"
+#include "loop/log.h"
+#include "node/node-hooks.h"
+#include "life/node.h"
+#include "reach/peer.h"
+#include "life/ready.h"
+#include "auth/right.h"
+#include "base/speech.h"
+#include "loop/stall.h"
+#include "stream/trim.h"
 
 enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_PROFILE = 78 };
 

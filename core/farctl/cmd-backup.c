@@ -18,8 +18,8 @@
 #include <farwatch/clock.h>
 #include <farwatch/instance.h>
 
-#include "../backup.h"
-#include "../seal-private.h"
+#include "node/backup.h"
+#include "trust/seal-private.h"
 
 #define PATIENCE_S 120
 

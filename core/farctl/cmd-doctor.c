@@ -10,7 +10,7 @@
 
 #include <farwatch/clock.h>
 
-#include "../doctor.h"
+#include "node/doctor.h"
 
 static gboolean
 doctor_is_bad (json_t *findings)

@@ -16,8 +16,8 @@
 #include <farwatch/option.h>
 #include <farwatch/trust.h>
 
-#include "../clock-private.h"
-#include "../profile.h"
+#include "base/clock-private.h"
+#include "profile/profile.h"
 
 #define SERVER_DAYS 825
 #define RETRY_MS 5000

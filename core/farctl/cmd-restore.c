@@ -19,12 +19,12 @@
 #include <farwatch/clock.h>
 #include <farwatch/instance.h>
 
-#include "../backup.h"
-#include "../damage.h"
-#include "../node.h"
-#include "../option-check.h"
-#include "../profile.h"
-#include "../seal-private.h"
+#include "node/backup.h"
+#include "data/damage.h"
+#include "life/node.h"
+#include "profile/option-check.h"
+#include "profile/profile.h"
+#include "trust/seal-private.h"
 
 typedef struct {
   char *profile, *state, *key;

@@ -16,7 +16,7 @@
 #include <farwatch/option.h>
 #include <farwatch/plugin.h>
 
-#include "../loader.h"
+#include "profile/loader.h"
 
 #define DIAL_MS 20000
 

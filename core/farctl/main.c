@@ -9,9 +9,9 @@
 
 #include <farwatch/version.h>
 
-#include "../home-private.h"
-#include "../speech.h"
-#include "../suggest.h"
+#include "loop/home-private.h"
+#include "base/speech.h"
+#include "base/suggest.h"
 
 /* The dialer's thread may give back what it holds; a person does not wait for it, a leak checker does. */
 #ifdef __SANITIZE_ADDRESS__

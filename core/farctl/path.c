@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-#include "../frame.h"
-#include "../router.h"
+#include "message/frame.h"
+#include "message/router.h"
 
 gboolean
 ctl_name_ok (const char *name, GError **error)

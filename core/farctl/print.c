@@ -9,7 +9,7 @@
 
 #include <farwatch/option.h>
 
-#include "../plain.h"
+#include "base/plain.h"
 
 /* ---- cells ---- */
 

@@ -10,7 +10,7 @@
 
 #include <farwatch/error.h>
 
-#include "../node.h"
+#include "life/node.h"
 
 static char *
 journal_path (const char *state)

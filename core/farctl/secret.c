@@ -11,7 +11,7 @@
 
 #include <farwatch/instance.h>
 
-#include "../plain.h"
+#include "base/plain.h"
 
 #define SECRET_SIZE 1026
 

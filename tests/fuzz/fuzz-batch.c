@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A batch of samples from a terminal: read, and merged into another, which reads the same.
- * parses: core/batch-read.c */
+ * parses: core/data/batch-read.c */
 #include "config.h"
 
 #include "fuzz.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One connection of the control socket, with these bytes on it, in two pieces. Whoever it was, the next connection is served.
- * parses: core/control-link.c core/route.c core/schema.c */
+ * parses: core/node/control-link.c core/life/route.c core/message/schema.c */
 #include "config.h"
 
 #include "fuzz.h"
@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "control.h"
-#include "door.h"
-#include "router.h"
+#include "node/control.h"
+#include "node/door.h"
+#include "message/router.h"
 
 static void
 fuzz_answer (gpointer self, FarCall *call)

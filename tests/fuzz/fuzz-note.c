@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The file of a would-be plugin.
- * parses: core/note.c */
+ * parses: core/profile/note.c */
 #include "config.h"
 
 #include "fuzz.h"
 
-#include "note.h"
+#include "profile/note.h"
 
 gboolean
 fuzz_one (const guint8 *data, gsize size)

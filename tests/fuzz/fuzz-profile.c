@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A whole profile, checked against the options of the plugins that were built ($FARWATCH_PLUGIN_DIR).
- * parses: core/tree-read.c core/tree.c core/profile.c core/profile-node.c core/profile-instances.c core/profile-refs.c core/fill.c
- *   core/option-check.c */
+ * parses: core/profile/tree-read.c core/profile/tree.c core/profile/profile.c core/profile/profile-node.c core/profile/profile-instances.c core/profile/profile-refs.c core/profile/fill.c
+ *   core/profile/option-check.c */
 #include "config.h"
 
 #include "fuzz.h"
@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "fault.h"
-#include "profile.h"
+#include "profile/fault.h"
+#include "profile/profile.h"
 
 /* A profile is read from a file. */
 static char *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* parses: core/seal.c
+/* parses: core/trust/seal.c
  * functions: far_seal_open_with refuse
  *
  * Two ways in: the text as a hostile cloud would send it, and, behind the first byte '+', a plain text that this program seals itself,
@@ -7,7 +7,7 @@
 #include "config.h"
 
 #include "fuzz/fuzz.h"
-#include "seal-private.h"
+#include "trust/seal-private.h"
 
 #include <sodium.h>
 #include <string.h>

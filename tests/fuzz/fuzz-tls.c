@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* parses: core/stream-tls.c
+/* parses: core/stream/stream-tls.c
  * with: tests/fuzz/memory-stream.c tests/fuzz/tls-peer.c
  * A TLS stream over a memory stream against GnuTLS; the input is what happens to the records that GnuTLS sends. Input: the sort of the pair (PAIR_* of
  * tls-peer.h, 64: the end comes with the last bytes, 128: the user reads only when told so), the bytes that one peek shows (0: all), the bytes that go out

@@ -3,11 +3,11 @@
 
 #include "unit/access-help.h"
 
-#include "device.h"
-#include "instance-private.h"
-#include "log.h"
-#include "node-hooks.h"
-#include "node.h"
+#include "reach/device.h"
+#include "life/instance-private.h"
+#include "loop/log.h"
+#include "node/node-hooks.h"
+#include "life/node.h"
 
 static struct {
   char *folder, *sections;

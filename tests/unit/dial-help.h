@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A name server made of a table, which can be silent, and addresses of loopback that do not answer. */
 #pragma once
-#include "dial-private.h"
+#include "stream/dial-private.h"
 #include "unit/stream-pair.h"
 
 #define NAME "cloud.example"

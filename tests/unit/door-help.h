@@ -5,9 +5,9 @@
 #include <farwatch/message.h>
 #include <farwatch/right.h>
 
-#include "door.h"
-#include "right.h"
-#include "router.h"
+#include "node/door.h"
+#include "auth/right.h"
+#include "message/router.h"
 #include "unit/core-help.h"
 
 static inline FarPrincipal *

@@ -4,9 +4,9 @@
 #include <farwatch/login.h>
 #include <farwatch/plugin.h>
 
-#include "front-ticket.h"
-#include "login-private.h"
-#include "people.h"
+#include "auth/front-ticket.h"
+#include "reach/login-private.h"
+#include "reach/people.h"
 #include "unit/door-help.h"
 
 /* ---- authenticators of the test: the lookups of core are replaced by these ---- */

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "device.h"
-#include "instance-private.h"
-#include "lane.h"
-#include "node-hooks.h"
-#include "node.h"
+#include "reach/device.h"
+#include "life/instance-private.h"
+#include "loop/lane.h"
+#include "node/node-hooks.h"
+#include "life/node.h"
 
 #define WAIT_US (60 * G_USEC_PER_SEC)
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A tunnel end and a terminal in one process, and people and devices outside of it, on plain sockets. */
 #pragma once
-#include "instance-private.h"
-#include "log.h"
-#include "node-hooks.h"
-#include "node.h"
+#include "life/instance-private.h"
+#include "loop/log.h"
+#include "node/node-hooks.h"
+#include "life/node.h"
 #include "unit/core-help.h"
 #include "unit/stream-pair.h"
 

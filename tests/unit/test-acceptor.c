@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The acceptor at a worker and on main: what it hands over, PROXY headers, rate and gate, errors of accept4(). */
-#include "log.h"
+#include "loop/log.h"
 #include "unit/stream-pair.h"
 #include <fcntl.h>
 #include <farwatch/acceptor.h>

@@ -4,7 +4,7 @@
 
 #include "unit/access-help.h"
 
-#include "right.h"
+#include "auth/right.h"
 
 static void
 set_up (void)

@@ -4,7 +4,7 @@
 
 #include "unit/access-help.h"
 
-#include "door.h"
+#include "node/door.h"
 
 static void
 set_up (void)

@@ -2,8 +2,8 @@
 /* Lists in pages: whoever follows `next` to its end has seen each row once that was there all the while, whatever ended meanwhile. */
 #include "config.h"
 
-#include "door.h"
-#include "handlers-node.h"
+#include "node/door.h"
+#include "node/handlers-node.h"
 #include "unit/access-help.h"
 
 #include <string.h>

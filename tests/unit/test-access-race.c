@@ -4,7 +4,7 @@
 
 #include "unit/access-help.h"
 
-#include "router.h"
+#include "message/router.h"
 
 #include <dlfcn.h>
 

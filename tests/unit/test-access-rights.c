@@ -2,8 +2,8 @@
 /* What a right to one device shows of its terminal, and how lists are read by who may see a part of them. */
 #include "config.h"
 
-#include "door.h"
-#include "local-name.h"
+#include "node/door.h"
+#include "node/local-name.h"
 #include "unit/access-help.h"
 
 #include <string.h>

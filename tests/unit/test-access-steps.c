@@ -5,7 +5,7 @@
 
 #include "unit/access-help.h"
 
-#include "door.h"
+#include "node/door.h"
 
 enum {
   R_RIGHTS = 1 << 0,   /* gives rights: may all */

@@ -4,12 +4,12 @@
 
 #include "unit/access-help.h"
 
-#include "door.h"
-#include "handlers-node.h"
-#include "instance-private.h"
-#include "loader.h"
-#include "node.h"
-#include "router.h"
+#include "node/door.h"
+#include "node/handlers-node.h"
+#include "life/instance-private.h"
+#include "profile/loader.h"
+#include "life/node.h"
+#include "message/router.h"
 
 /* Who asks: dave with one right alone. TERMINAL stands for the terminal's name. */
 static const struct { char letter; const char *action, *object; } rights[] = {

@@ -2,7 +2,7 @@
 /* The terminal's side of access in its course: offers by push and poll, dials, cuts, ends, reports. The cloud and the tunnel are played. */
 #include "config.h"
 
-#include "device.h"
+#include "reach/device.h"
 #include "unit/access-help.h"
 
 static FakeSent *

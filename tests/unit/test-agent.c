@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
-#include "instance-private.h"
-#include "node-place.h"
+#include "reach/device.h"
+#include "life/instance-private.h"
+#include "base/node-place.h"
 #include "unit/trust-fixture.h"
 #include "../plugins/service-agent/agent.h"
 

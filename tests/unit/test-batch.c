@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc32c.h"
+#include "base/crc32c.h"
 #include <farwatch/error.h>
 #include <farwatch/sample.h>
 #include <farwatch/store.h>

@@ -9,8 +9,8 @@
 
 #include <farwatch/stream.h>
 
-#include "control.h"
-#include "ticket.h"
+#include "node/control.h"
+#include "auth/ticket.h"
 #include "unit/door-help.h"
 
 /* ---- the daemon's side ---- */

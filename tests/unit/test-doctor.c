@@ -4,7 +4,7 @@
 
 #include <farwatch/trust.h>
 
-#include "doctor.h"
+#include "node/doctor.h"
 #include "unit/core-help.h"
 
 static char *folder;

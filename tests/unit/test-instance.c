@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "instance-private.h"
-#include "log.h"
-#include "node-hooks.h"
-#include "node.h"
-#include "stall.h"
+#include "life/instance-private.h"
+#include "loop/log.h"
+#include "node/node-hooks.h"
+#include "life/node.h"
+#include "loop/stall.h"
 #include "unit/core-help.h"
 
 #define SECOND G_GINT64_CONSTANT (1000000)

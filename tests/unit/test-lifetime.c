@@ -3,12 +3,12 @@
  * careless as they may be: they remember nothing, and free nothing but their own memory. */
 #include "config.h"
 
-#include "device.h"
+#include "reach/device.h"
 #include "door-help.h"
-#include "instance-private.h"
-#include "lane.h"
-#include "node-place.h"
-#include "request-private.h"
+#include "life/instance-private.h"
+#include "loop/lane.h"
+#include "base/node-place.h"
+#include "loop/request-private.h"
 
 /* ---- a careless service and a careless store ---- */
 

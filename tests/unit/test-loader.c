@@ -2,7 +2,7 @@
 /* Plugins that are good, and the many ways in which they are not. Each bad one is told with its cause, and none of its code runs. */
 #include "config.h"
 
-#include "loader.h"
+#include "profile/loader.h"
 #include "unit/core-help.h"
 
 static char *folder;

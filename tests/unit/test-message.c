@@ -4,7 +4,7 @@
 
 #include <farwatch/message.h>
 
-#include "frame.h"
+#include "message/frame.h"
 #include "unit/core-help.h"
 
 static GBytes *

@@ -2,8 +2,8 @@
 /* Text forms of option values. */
 #include "config.h"
 
-#include "option-check.h"
-#include "suggest.h"
+#include "profile/option-check.h"
+#include "base/suggest.h"
 #include "unit/core-help.h"
 
 typedef struct {

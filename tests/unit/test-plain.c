@@ -2,7 +2,7 @@
 /* Text of peers before a person's eyes: what would move the cursor, turn or hide text. */
 #include "config.h"
 
-#include "plain.h"
+#include "base/plain.h"
 #include "unit/core-help.h"
 
 #include <jansson.h>

@@ -3,7 +3,7 @@
  * FARWATCH_GOLDEN=write writes the .err files anew: look at the difference before it is committed. */
 #include "config.h"
 
-#include "profile.h"
+#include "profile/profile.h"
 #include "unit/core-help.h"
 
 static char *plugins;

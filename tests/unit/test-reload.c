@@ -2,12 +2,12 @@
 /* A new profile: what is left alone, told, replaced; and that a bad one changes nothing. */
 #include "config.h"
 
-#include "device.h"
-#include "instance-private.h"
-#include "node-hooks.h"
-#include "node.h"
-#include "reload.h"
-#include "right.h"
+#include "reach/device.h"
+#include "life/instance-private.h"
+#include "node/node-hooks.h"
+#include "life/node.h"
+#include "life/reload.h"
+#include "auth/right.h"
 #include "unit/core-help.h"
 
 static char *folder, *trace;

@@ -4,7 +4,7 @@
 
 #include <farwatch/request.h>
 
-#include "lane.h"
+#include "loop/lane.h"
 #include "unit/core-help.h"
 
 typedef struct {

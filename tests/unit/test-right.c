@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-#include "hours.h"
+#include "auth/hours.h"
 #include "unit/door-help.h"
 
 #define SECOND ((gint64) G_USEC_PER_SEC)

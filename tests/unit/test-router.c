@@ -2,7 +2,7 @@
 /* Messages to handlers: who may, what a body must be, what is answered twice, what is told to watchers. */
 #include "config.h"
 
-#include "log.h"
+#include "loop/log.h"
 #include "unit/door-help.h"
 
 typedef struct {

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "damage.h"
-#include "instance-private.h"
+#include "data/damage.h"
+#include "life/instance-private.h"
 #include "store-help.h"
 
 static const char *const types[] = { "sqlite", "file" };

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "instance-private.h"
+#include "life/instance-private.h"
 #include "store-help.h"
 
 static const char *const types[] = { "sqlite", "file" };

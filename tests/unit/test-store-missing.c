@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "damage.h"
-#include "instance-private.h"
+#include "data/damage.h"
+#include "life/instance-private.h"
 #include "store-help.h"
 
 static const char *const types[] = { "sqlite", "file" };

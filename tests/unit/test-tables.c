@@ -2,8 +2,8 @@
 /* Every plugin that was built: it loads, its note is its table, its option tables hold what they promise. */
 #include "config.h"
 
-#include "loader.h"
-#include "option-check.h"
+#include "profile/loader.h"
+#include "profile/option-check.h"
 #include "unit/core-help.h"
 
 static void

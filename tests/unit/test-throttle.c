@@ -2,7 +2,7 @@
 /* Wrong logins are counted by name and source, all of a source, of its network and of a name; the table has an end. */
 #include "config.h"
 
-#include "throttle.h"
+#include "auth/throttle.h"
 #include "unit/door-help.h"
 
 static void

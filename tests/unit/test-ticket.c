@@ -6,7 +6,7 @@
 
 #include <farwatch/stream.h>
 
-#include "ticket.h"
+#include "auth/ticket.h"
 #include "unit/door-help.h"
 
 typedef struct {

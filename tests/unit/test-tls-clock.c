@@ -10,7 +10,7 @@
 
 #include <farwatch/tls.h>
 
-#include "clock-private.h"
+#include "base/clock-private.h"
 
 #define DAY_US ((gint64) 24 * 3600 * G_USEC_PER_SEC)
 

@@ -13,7 +13,7 @@
 
 #include <farwatch/tls.h>
 
-#include "home-private.h"
+#include "loop/home-private.h"
 
 #define AMOUNT 40000 /* a socket pair takes it at once */
 

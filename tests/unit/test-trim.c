@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "trim.h"
+#include "stream/trim.h"
 
 static int data_of_the_program = 1; /* written before: must not be let go */
 

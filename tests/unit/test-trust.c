@@ -9,8 +9,8 @@
 #include <farwatch/clock.h>
 #include <farwatch/trust.h>
 
-#include "clock-private.h"
-#include "trust-private.h"
+#include "base/clock-private.h"
+#include "trust/trust-private.h"
 #include "unit/trust-fixture.h"
 
 #define CLIENT GNUTLS_KP_TLS_WWW_CLIENT

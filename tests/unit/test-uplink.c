@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock-private.h"
-#include "instance-private.h"
-#include "request-private.h"
+#include "base/clock-private.h"
+#include "life/instance-private.h"
+#include "loop/request-private.h"
 #include "node-help.h"
 #include "service-uplink/uplink.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The terminal's login service, visited with OpenSSH and PuTTY. */
-#include "device.h"
-#include "throttle.h"
+#include "reach/device.h"
+#include "auth/throttle.h"
 #include "unit/ssh-person.h"
 
 #include <farwatch/trust.h>

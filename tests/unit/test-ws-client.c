@@ -15,7 +15,7 @@
 #include <farwatch/message.h>
 #include <farwatch/trust.h>
 
-#include "log.h"
+#include "loop/log.h"
 #include "node-help.h"
 #include "unit/trust-fixture.h"
 

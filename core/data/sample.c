@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From a sensor through its filters to all who listen. */
+#include "config.h"
+
+#include "data/sample-private.h"
+
+#include <string.h>
+
+#include "life/instance-private.h"
+
+typedef struct {
+  guint id;
+  FarGroupFunc func; /* NULL: gone */
+  gpointer user;
+} Listener;
+
+static struct {
+  GArray *list; /* of Listener */
+  guint last_id, depth;
+} listeners;
+
+guint
+far_sample_listen (FarGroupFunc func, gpointer user)
+{
+  Listener listener = { ++listeners.last_id, func, user };
+
+  if (listeners.list == NULL)
+    listeners.list = g_array_new (FALSE, FALSE, sizeof (Listener));
+  g_array_append_val (listeners.list, listener);
+  return listener.id;
+}
+
+static void
+remove_gone (void)
+{
+  for (guint i = listeners.list->len; i > 0; i--)
+    if (g_array_index (listeners.list, Listener, i - 1).func == NULL)
+      g_array_remove_index (listeners.list, i - 1);
+  if (listeners.list->len == 0)
+    g_clear_pointer (&listeners.list, g_array_unref);
+}
+
+/* A listener may leave from inside its call. */
+void
+far_sample_unlisten (guint id)
+{
+  for (guint i = 0; listeners.list != NULL && i < listeners.list->len; i++)
+    if (g_array_index (listeners.list, Listener, i).id == id)
+      g_array_index (listeners.list, Listener, i).func = NULL;
+  if (listeners.list != NULL && listeners.depth == 0)
+    remove_gone ();
+}
+
+static void
+tell_listeners (const FarGroup *group)
+{
+  guint n = listeners.list != NULL ? listeners.list->len : 0;
+
+  listeners.depth++;
+  for (guint i = 0; i < n; i++) {
+    Listener listener = g_array_index (listeners.list, Listener, i);
+
+    if (listener.func != NULL)
+      listener.func (group, listener.user);
+  }
+  listeners.depth--;
+  if (listeners.depth == 0 && listeners.list != NULL)
+    remove_gone ();
+}
+
+/* To the first filter of names that runs; what is broken or missing is passed by, with a word. */
+static void
+pass_on (const char *const *names, FarInstance *sensor, const FarGroup *group)
+{
+  for (; names != NULL && *names != NULL; names++) {
+    g_autoptr (GError) error = NULL;
+    FarInstance *filter = far_instance_find (FAR_KIND_FILTER, *names, &error);
+
+    if (filter != NULL) {
+      ((const FarFilterType *) filter->type)->feed (filter->self, group);
+      return;
+    }
+    far_complain (sensor, *names, _("its samples pass unfiltered: %s"), error->message);
+  }
+  tell_listeners (group);
+}
+
+void
+far_sample_push (FarInstance *at, const FarGroup *group)
+{
+  FarGroup own = *group;
+
+  if (own.time_us == 0)
+    own.time_us = far_sensor_tick_us (at);
+  far_sensor_gave (at, &own);
+  pass_on (far_sensor_filters (at), at, &own);
+}
+
+/* The sensor stands in the name of the series, before the dot: so a filter may emit later, and serve many sensors. */
+static FarInstance *
+sensor_of (const FarGroup *group)
+{
+  const FarSeriesInfo *info = group->n > 0 ? far_series_info (group->samples[0].series) : NULL;
+  g_autofree char *device = info != NULL ? far_series_device (info->name) : NULL;
+  const char *name = info == NULL ? "" : device != NULL ? info->name + strlen ("devices/") + strlen (device) + 1 : info->name, *dot = strchr (name, '.');
+  g_autofree char *path = dot != NULL ? g_strdup_printf ("sensors.%.*s", (int) (dot - name), name) : NULL;
+
+  return path != NULL ? far_instances_by_path (path) : NULL;
+}
+
+void
+far_filter_emit (FarInstance *at, const FarGroup *group)
+{
+  FarInstance *sensor = sensor_of (group);
+  const char *const *names = sensor != NULL && sensor->type != NULL ? far_sensor_filters (sensor) : NULL;
+
+  while (names != NULL && *names != NULL && !g_str_equal (*names, at->name))
+    names++;
+  pass_on (names != NULL && *names != NULL ? names + 1 : NULL, sensor, group);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A store that was made is expected from then on: STATE/stores/NAME says where. One that is gone (deleted, on a disk that is not mounted, under another path)
+ * would begin empty: revocations that are missing let in, so it waits until it is back or a person says that it begins empty. STATE/missing/NAME is there
+ * meanwhile, for `farctl restore --begin-empty`. */
+#include "config.h"
+
+#include "data/damage.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include <farwatch/i18n.h>
+#include <farwatch/store.h>
+
+#include "life/instance-private.h"
+
+#define MADE "stores"
+#define MISSING "missing"
+
+static char *
+made_path (const char *store)
+{
+  const char *state = far_node_state_dir ();
+
+  return state != NULL ? g_build_filename (state, MADE, store, NULL) : NULL;
+}
+
+/* Where it was made; NULL: never, as far as is known. */
+static char *
+made_place (const char *store)
+{
+  g_autofree char *path = made_path (store);
+  char *place = NULL;
+
+  if (path == NULL || !g_file_get_contents (path, &place, NULL, NULL))
+    return NULL;
+  return g_strchomp (place);
+}
+
+char *
+far_missing_note (const char *state, const char *store)
+{
+  return far_damage_read (state, MISSING, store);
+}
+
+gboolean
+far_missing_accept (const char *state, const char *store, GError **error)
+{
+  g_autofree char *note = far_missing_note (state, store);
+
+  return note == NULL || (far_damage_remove (state, MADE, store, error) && far_damage_remove (state, MISSING, store, error));
+}
+
+void
+far_store_made (FarInstance *at, const char *path)
+{
+  g_autofree char *known = made_place (far_instance_name (at)), *note = far_missing_note (far_node_state_dir (), far_instance_name (at));
+  g_autoptr (GError) error = NULL;
+
+  if (far_node_state_dir () == NULL)
+    return;
+  if (g_strcmp0 (known, path) != 0 && !far_damage_write (far_node_state_dir (), MADE, far_instance_name (at), path, &error))
+    far_complain (at, "made", _("it cannot be noted that %s was made, so nobody is told should it be gone one day: %s"), path, error->message);
+  if (note != NULL)
+    far_damage_remove (far_node_state_dir (), MISSING, far_instance_name (at), NULL);
+}
+
+static char *
+missing_text (const char *known, const char *path)
+{
+  char *shown = g_utf8_make_valid (known, -1), *text;
+
+  g_strdelimit (shown, "\n", ' ');
+  text = strcmp (known, path) == 0 ? g_strdup_printf (_("%s was there and is gone"), path) : g_strdup_printf (_("it was made as %s, and nothing is at %s"), shown, path);
+  g_free (shown);
+  return text;
+}
+
+static void
+missing_refuse (FarInstance *at, const char *text, GError **error)
+{
+  far_damage_write (far_node_state_dir (), MISSING, far_instance_name (at), text, NULL);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+               _("store missing: %s; put it back (is its disk mounted?) or restore a backup (farctl restore FILE); farctl restore --begin-empty %s begins with an empty one"), text,
+               far_instance_name (at));
+}
+
+gboolean
+far_store_expected (FarInstance *at, const char *path, gboolean there, gboolean go_on, GError **error)
+{
+  g_autofree char *known = there ? NULL : made_place (far_instance_name (at)), *text = known != NULL ? missing_text (known, path) : NULL;
+
+  if (text == NULL)
+    return TRUE;
+  if (!go_on) {
+    missing_refuse (at, text, error);
+    return FALSE;
+  }
+  far_log (at, G_LOG_LEVEL_CRITICAL, _("%s; it begins empty"), text);
+  return TRUE;
+}
+
+gboolean
+far_store_gone (FarInstance *at, const char *path, GError **error)
+{
+  g_autofree char *text = missing_text (path, path);
+  GError *cause = NULL;
+
+  missing_refuse (at, text, &cause);
+  far_log (at, G_LOG_LEVEL_CRITICAL, "%s", cause->message);
+  g_propagate_error (error, g_error_copy (cause));
+  far_damage_hold (at, cause);
+  return FALSE;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "life/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/clock-private.h"
+#include "base/node-place.h"
+
+static struct {
+  FarProfile *profile;
+  int lock;
+} node = { .lock = -1 };
+
+FarProfile *
+far_node_profile (void)
+{
+  return node.profile;
+}
+
+const char *
+far_node_control (void)
+{
+  return node.profile != NULL ? node.profile->node->control : NULL;
+}
+
+void
+far_node_set_profile (FarProfile *profile)
+{
+  FarProfile *old = node.profile;
+
+  node.profile = far_profile_ref (profile);
+  far_profile_unref (old);
+}
+
+/* Half of one node and half of another is none. */
+static gboolean
+is_whole (GError **error)
+{
+  g_autofree char *path = far_node_path (FAR_RESTORING);
+
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: a restore was broken off here; run farctl restore with the same file again"), far_node_state_dir ());
+  return FALSE;
+}
+
+static gboolean
+take_lock (GError **error)
+{
+  g_autofree char *path = far_node_path ("lock");
+
+  node.lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (node.lock < 0) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s cannot be made: %s; the state directory must be writable for the daemon's user"), path,
+                 g_strerror (errno));
+    return FALSE;
+  }
+  if (flock (node.lock, LOCK_EX | LOCK_NB) == 0)
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s is in use by another farwatchd; stop it, or give this one another state directory"),
+               far_node_state_dir ());
+  return FALSE;
+}
+
+gboolean
+far_node_open (FarProfile *profile, GError **error)
+{
+  far_node_place_set (profile->node->id, profile->node->state);
+  far_node_set_profile (profile);
+  if (g_mkdir_with_parents (far_node_state_dir (), 0700) != 0) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the state directory %s cannot be made: %s"), far_node_state_dir (), g_strerror (errno));
+    return FALSE;
+  }
+  if (!take_lock (error) || !is_whole (error))
+    return FALSE;
+  far_clock_begin ();
+  return TRUE;
+}
+
+void
+far_node_close (void)
+{
+  g_clear_pointer (&node.profile, far_profile_unref);
+  if (node.lock >= 0)
+    close (node.lock);
+  node.lock = -1;
+  far_node_place_set (NULL, NULL);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "loop/fd-watch.h"
+
+#include <glib-unix.h>
+
+struct _FarFdWatch {
+  FarWatch *worker; /* one of these two */
+  GSource *main;
+  FarWatchFunc func;
+  gpointer data;
+};
+
+static gboolean
+main_ready (int fd, GIOCondition condition, gpointer data)
+{
+  FarFdWatch *watch = data;
+  gboolean over = (condition & (G_IO_HUP | G_IO_ERR | G_IO_NVAL)) != 0;
+  guint ready = (condition & G_IO_IN || over ? FAR_READY_READ : 0) | (condition & G_IO_OUT || over ? FAR_READY_WRITE : 0) | (over ? FAR_READY_CLOSED : 0);
+  watch->func (fd, ready, watch->data);
+  return G_SOURCE_CONTINUE;
+}
+
+FarFdWatch *
+far_fd_watch_new (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer data)
+{
+  FarFdWatch *watch = g_new0 (FarFdWatch, 1);
+  watch->func = func;
+  watch->data = data;
+  if (home != far_home_main ()) {
+    watch->worker = far_home_watch (home, fd, ready, func, data);
+    if (watch->worker == NULL)
+      g_clear_pointer (&watch, g_free);
+    return watch;
+  }
+  watch->main = g_unix_fd_source_new (fd, (ready & FAR_READY_READ ? G_IO_IN : 0) | (ready & FAR_READY_WRITE ? G_IO_OUT : 0));
+  g_source_set_callback (watch->main, G_SOURCE_FUNC (main_ready), watch, NULL);
+  g_source_attach (watch->main, NULL);
+  return watch;
+}
+
+void
+far_fd_watch_free (FarFdWatch *watch)
+{
+  if (watch == NULL)
+    return;
+  g_clear_pointer (&watch->worker, far_watch_free);
+  if (watch->main != NULL)
+    g_source_destroy (watch->main);
+  g_clear_pointer (&watch->main, g_source_unref);
+  g_free (watch);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "loop/home-private.h"
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+struct _FarHomeTimer {
+  FarTimers *timers;
+  gint64 when_us;
+  guint at; /* place in the heap + 1; 0: not set */
+  FarHomeFunc func;
+  gpointer data;
+};
+
+static FarHomeTimer *
+nth (FarTimers *timers, guint i)
+{
+  return g_ptr_array_index (timers->heap, i);
+}
+
+static void
+put (FarTimers *timers, guint i, FarHomeTimer *timer)
+{
+  g_ptr_array_index (timers->heap, i) = timer;
+  timer->at = i + 1;
+}
+
+static void
+sift_up (FarTimers *timers, guint i)
+{
+  FarHomeTimer *timer = nth (timers, i);
+  while (i > 0 && nth (timers, (i - 1) / 2)->when_us > timer->when_us) {
+    put (timers, i, nth (timers, (i - 1) / 2));
+    i = (i - 1) / 2;
+  }
+  put (timers, i, timer);
+}
+
+static void
+sift_down (FarTimers *timers, guint i)
+{
+  FarHomeTimer *timer = nth (timers, i);
+  guint n = timers->heap->len;
+  for (guint child = 2 * i + 1; child < n; child = 2 * i + 1) {
+    if (child + 1 < n && nth (timers, child + 1)->when_us < nth (timers, child)->when_us)
+      child++;
+    if (nth (timers, child)->when_us >= timer->when_us)
+      break;
+    put (timers, i, nth (timers, child));
+    i = child;
+  }
+  put (timers, i, timer);
+}
+
+static void
+take_out (FarHomeTimer *timer)
+{
+  FarTimers *timers = timer->timers;
+  guint i = timer->at - 1;
+  if (timer->at == 0)
+    return;
+  FarHomeTimer *last = g_ptr_array_steal_index (timers->heap, timers->heap->len - 1);
+  timer->at = 0;
+  if (last == timer)
+    return;
+  put (timers, i, last);
+  sift_up (timers, i);
+  sift_down (timers, last->at - 1);
+}
+
+/* The clock jumped: whoever sleeps must look again. Runs in the thread that moved the clock. */
+static void
+look_again (gpointer data)
+{
+  FarTimers *timers = data;
+  timers->armed_us = 0;
+  if (timers->home->clock_later != NULL)
+    far_later_ask (timers->home->clock_later);
+}
+
+static void
+clock_jumped (gpointer data)
+{
+  FarTimers *timers = data;
+  far_home_post (timers->home, look_again, timers);
+}
+
+void
+far_timers_init (FarTimers *timers, FarHome *home)
+{
+  timers->home = home;
+  timers->heap = g_ptr_array_new ();
+  timers->fd = home->sort == FAR_HOME_FOREIGN ? -1 : timerfd_create (CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+  far_clock_add_hook (clock_jumped, timers);
+}
+
+void
+far_timers_clear (FarTimers *timers)
+{
+  far_clock_remove_hook (clock_jumped, timers);
+  g_ptr_array_free (timers->heap, TRUE);
+  if (timers->fd >= 0)
+    close (timers->fd);
+}
+
+static void
+set_fd (FarTimers *timers, gint64 real_us)
+{
+  struct itimerspec spec = { .it_value = { .tv_sec = real_us / G_USEC_PER_SEC, .tv_nsec = real_us % G_USEC_PER_SEC * 1000 } };
+  timerfd_settime (timers->fd, TFD_TIMER_ABSTIME, &spec, NULL);
+  timers->armed_us = real_us;
+}
+
+gboolean
+far_timers_arm (FarTimers *timers)
+{
+  if (timers->heap->len == 0)
+    return FALSE; /* a timerfd left set costs one idle wake, less than switching it off each time */
+  gint64 when = nth (timers, 0)->when_us;
+  gint64 real = MAX (when - far_clock_offset_us (), 1);
+  if (timers->fd >= 0 && real != timers->armed_us)
+    set_fd (timers, real);
+  return when <= far_clock_boottime_us ();
+}
+
+gboolean
+far_timers_first (FarTimers *timers, gint64 *when_us)
+{
+  if (timers->heap->len == 0)
+    return FALSE;
+  *when_us = nth (timers, 0)->when_us;
+  return TRUE;
+}
+
+void
+far_timers_run (FarTimers *timers)
+{
+  gint64 now = far_clock_boottime_us ();
+  for (guint left = timers->heap->len; left > 0 && timers->heap->len > 0; left--) {
+    FarHomeTimer *timer = nth (timers, 0);
+    if (timer->when_us > now)
+      break;
+    take_out (timer);
+    timer->func (timer->data);
+  }
+}
+
+static void
+changed (FarTimers *timers)
+{
+  if (timers->home->clock_later != NULL)
+    far_later_ask (timers->home->clock_later);
+}
+
+FarHomeTimer *
+far_home_timer (FarHome *home, gint64 boottime_us, FarHomeFunc func, gpointer data)
+{
+  FarHomeTimer *timer = g_new0 (FarHomeTimer, 1);
+  timer->timers = &home->timers;
+  timer->func = func;
+  timer->data = data;
+  far_home_timer_set (timer, boottime_us);
+  return timer;
+}
+
+void
+far_home_timer_set (FarHomeTimer *timer, gint64 boottime_us)
+{
+  FarTimers *timers = timer->timers;
+  take_out (timer);
+  timer->when_us = boottime_us;
+  g_ptr_array_add (timers->heap, timer);
+  sift_up (timers, timers->heap->len - 1);
+  changed (timers);
+}
+
+void
+far_home_timer_free (FarHomeTimer *timer)
+{
+  if (timer == NULL)
+    return;
+  take_out (timer);
+  g_free (timer);
+}

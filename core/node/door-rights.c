@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Rights at run time: rows of the store called main. A right counts when its row is durable. */
+#include "config.h"
+
+#include "node/door-private.h"
+
+#include <string.h>
+
+#include <farwatch/clock.h>
+#include <farwatch/home.h>
+#include <farwatch/i18n.h>
+#include <farwatch/instance.h>
+#include <farwatch/option.h>
+#include <farwatch/store.h>
+#include <farwatch/trust.h>
+
+#include "node/local-name.h"
+#include "reach/people.h"
+#include "auth/right.h"
+
+#define RIGHTS_STORE "main"
+#define RIGHTS_TABLE "rights"
+#define RIGHTS_TIMEOUT_MS 20000
+#define RIGHTS_PAGE 10000
+
+/* ---- rows at start ---- */
+
+static FarHomeTimer *rights_timer; /* until the store runs; touched on main only */
+static gint64 rights_wait_us;
+static gboolean rights_asked; /* the store is reading, or has read */
+
+static void rights_read (FarRequest *req, gpointer user);
+
+static void
+rights_read_from (const char *after)
+{
+  far_store_rows (RIGHTS_STORE, RIGHTS_TABLE, NULL, after, RIGHTS_PAGE, FALSE, far_request_new (rights_read, NULL, RIGHTS_TIMEOUT_MS));
+}
+
+static void
+rights_read (FarRequest *req, gpointer user)
+{
+  GPtrArray *rows = far_request_error (req) == NULL ? far_request_result (req) : NULL;
+
+  if (rights_timer == NULL) /* stopped meanwhile */
+    return;
+  if (rows == NULL) {
+    far_complain (NULL, "rights", "the rights cannot be read from the store, trying again: %s", far_request_error (req)->message);
+    rights_asked = FALSE;
+    far_home_timer_set (rights_timer, far_clock_boottime_us () + 5 * G_USEC_PER_SEC);
+    return;
+  }
+  for (guint i = 0; i < rows->len; i++) {
+    const FarRow *row = rows->pdata[i];
+    g_autoptr (GError) error = NULL;
+    json_t *right = json_loads (row->row, 0, NULL);
+
+    if (right == NULL || (!far_right_set (right, &error) && !g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT)))
+      far_log (NULL, G_LOG_LEVEL_WARNING, "a right in the store is bad and left out: %s: %s", row->key, error != NULL ? error->message : "no JSON");
+    json_decref (right);
+  }
+  if (rows->len == RIGHTS_PAGE)
+    rights_read_from (((const FarRow *) rows->pdata[rows->len - 1])->key);
+}
+
+static void
+rights_try (gpointer data)
+{
+  if (rights_asked)
+    return;
+  if (far_instance_find (FAR_KIND_STORE, RIGHTS_STORE, NULL) != NULL) {
+    rights_asked = TRUE;
+    rights_read_from (NULL);
+    return;
+  }
+  rights_wait_us = MIN (rights_wait_us * 2, 60 * G_USEC_PER_SEC);
+  far_home_timer_set (rights_timer, far_clock_boottime_us () + rights_wait_us);
+}
+
+void
+far_right_rows_start (void)
+{
+  rights_wait_us = 50 * 1000;
+  rights_asked = FALSE;
+  rights_timer = far_home_timer (far_home_main (), far_clock_boottime_us (), rights_try, NULL);
+}
+
+/* At once, so that who is told "ready" finds the rights in force: what starts after the store asks it after us. */
+void
+far_right_rows_store_up (const char *store)
+{
+  if (rights_timer != NULL && strcmp (store, RIGHTS_STORE) == 0)
+    rights_try (NULL);
+}
+
+void
+far_right_rows_stop (void)
+{
+  g_clear_pointer (&rights_timer, far_home_timer_free);
+}
+
+/* ---- list ---- */
+
+static int
+by_id (gconstpointer a, gconstpointer b)
+{
+  return g_strcmp0 (json_string_value (json_object_get (*(json_t *const *) a, "id")), json_string_value (json_object_get (*(json_t *const *) b, "id")));
+}
+
+/* Whoever asked first for names learns them here: who there is, in the lists of people and on this machine. */
+typedef struct {
+  json_t *rights, *people;
+  void (*done) (const FarOddNames *names, gpointer user);
+  gpointer user;
+} OddQuestion;
+
+static void
+odd_locals (FarRequest *req, gpointer user)
+{
+  g_autofree OddQuestion *question = user;
+  FarOddNames names = { question->people, far_request_error (req) == NULL ? far_request_result (req) : NULL };
+
+  question->done (&names, question->user);
+  json_decref (question->people);
+  json_decref (question->rights);
+}
+
+static void
+odd_people (FarRequest *req, gpointer user)
+{
+  OddQuestion *question = user;
+
+  question->people = far_request_error (req) == NULL ? json_incref (far_request_result (req)) : NULL;
+  far_local_names_odd (question->rights, far_request_new (odd_locals, question, RIGHTS_TIMEOUT_MS));
+}
+
+void
+far_door_odd_names (json_t *rights, void (*done) (const FarOddNames *names, gpointer user), gpointer user)
+{
+  OddQuestion *question = g_new0 (OddQuestion, 1);
+
+  *question = (OddQuestion) { rights, NULL, done, user };
+  far_people_list (far_request_new (odd_people, question, 0));
+}
+
+/* In the order of their ids, which holds when the right at which a page ended is taken back. */
+static json_t *
+rights_page (const FarCall *call, json_t *all, const FarOddNames *names)
+{
+  const char *after = json_string_value (json_object_get (call->query, "after"));
+  json_t *body = json_object (), *list = json_array (), *last = NULL;
+  g_autoptr (GPtrArray) sorted = g_ptr_array_new ();
+  gsize size = 0;
+  guint i;
+
+  for (gsize n = 0; n < json_array_size (all); n++)
+    g_ptr_array_add (sorted, json_array_get (all, n));
+  g_ptr_array_sort (sorted, by_id);
+  for (i = 0; i < sorted->len && json_array_size (list) < 100; i++) {
+    json_t *id = json_object_get (sorted->pdata[i], "id");
+
+    if (after != NULL && g_strcmp0 (json_string_value (id), after) <= 0)
+      continue;
+    if (names != NULL)
+      json_object_set_new (sorted->pdata[i], "odd", far_right_odd (sorted->pdata[i], names->people, names->locals));
+    if (!far_page_add (list, &size, sorted->pdata[i]))
+      break;
+    last = id;
+  }
+  if (i < sorted->len && last != NULL)
+    json_object_set (body, "next", last);
+  json_object_set_new (body, "rights", list);
+  return body;
+}
+
+/* Rights may have come and gone while names were looked up. */
+static void
+rights_odd (const FarOddNames *names, gpointer user)
+{
+  FarCall *call = user;
+  json_t *list = far_right_list ();
+
+  far_call_answer (call, 200, rights_page (call, list, names));
+  json_decref (list);
+}
+
+static void
+rights_get (gpointer self, FarCall *call)
+{
+  gboolean all = far_may (call->principal, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_MAY_ALLOW;
+  gboolean odd = all && g_strcmp0 (json_string_value (json_object_get (call->query, "odd")), "yes") == 0;
+  json_t *list = all ? far_right_list () : far_right_list_of (call->principal);
+
+  if (odd) {
+    far_door_odd_names (list, rights_odd, call);
+  } else {
+    far_call_answer (call, 200, rights_page (call, list, NULL));
+    json_decref (list);
+  }
+}
+
+/* ---- change ---- */
+
+/* Until the row is durable; then the right is in force and the call answered. */
+typedef struct {
+  FarCall *call;
+  json_t *right;  /* NULL: removed */
+  char *id;
+  json_t *body;   /* of the answer */
+} RightChange;
+
+static void
+change_free (RightChange *change)
+{
+  json_decref (change->right);
+  json_decref (change->body);
+  g_free (change->id);
+  g_free (change);
+}
+
+/* What is strange about it is told with the answer: it may be meant so. */
+static void
+change_odd (const FarOddNames *names, gpointer user)
+{
+  RightChange *change = user;
+
+  json_object_set_new (change->body, "warnings", far_right_odd (change->right, names->people, names->locals));
+  far_call_answer (change->call, 201, json_incref (change->body));
+  change_free (change);
+}
+
+static void
+change_given (RightChange *change)
+{
+  GError *error = NULL;
+  json_t *was = json_incref (far_right_get (change->id));
+
+  if (far_right_set (change->right, &error)) {
+    json_object_set (change->body, "right", change->right);
+    if (was != NULL)
+      json_object_set (change->body, "was", was);
+    far_door_odd_names (json_pack ("[O]", change->right), change_odd, change);
+  } else {
+    far_call_fail (change->call, error);
+    change_free (change);
+  }
+  json_decref (was);
+}
+
+static void
+change_stored (FarRequest *req, gpointer user)
+{
+  RightChange *change = user;
+  const GError *error = far_request_error (req);
+
+  if (error == NULL && change->right != NULL) {
+    change_given (change);
+    return;
+  }
+  if (error == NULL) {
+    far_right_remove (change->id);
+    far_call_answer (change->call, 200, json_incref (change->body));
+  } else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT)) {
+    far_call_fail_new (change->call, FAR_ERROR_CONFLICT, _("right %s stands in the store already, given by somebody else just now: look at `farctl rights`"), change->id);
+  } else {
+    far_call_fail (change->call, g_error_copy (error));
+  }
+  change_free (change);
+}
+
+static void
+change_store (FarCall *call, const char *id, json_t *right /* takes */, gint64 expect)
+{
+  RightChange *change = g_new0 (RightChange, 1);
+  char *text = right != NULL ? json_dumps (right, JSON_COMPACT) : NULL;
+
+  *change = (RightChange) { .call = call, .right = right, .id = g_strdup (id), .body = json_pack ("{s:s}", "id", id) };
+  far_store_put (RIGHTS_STORE, RIGHTS_TABLE, id, text, expect, far_request_new (change_stored, change, RIGHTS_TIMEOUT_MS));
+  free (text);
+}
+
+static gboolean
+rights_may_change (FarCall *call, const char *id)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (far_right_is_profile (id)) {
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("right %s stands in the profile: change it there and reload"), id);
+    return FALSE;
+  }
+  if (far_instance_find (FAR_KIND_STORE, RIGHTS_STORE, &error) != NULL)
+    return TRUE;
+  far_call_fail_new (call, FAR_ERROR_CONFIG, _("rights given at run time are kept in the store called " RIGHTS_STORE ": %s"), error->message);
+  return FALSE;
+}
+
+/* The body as a right: with an id, without what is said about the giving. */
+static json_t *
+rights_read_body (const FarCall *call)
+{
+  json_t *right = json_copy (call->body);
+
+  json_object_del (right, "replace");
+  if (json_object_get (right, "id") == NULL) {
+    g_autofree char *id = far_random_text (8);
+
+    json_object_set_new (right, "id", json_string (id));
+  }
+  return right;
+}
+
+/* A right of that id: another one takes its place only when that is asked for, since conditions would go with it without a word. */
+static gboolean
+rights_may_replace (FarCall *call, json_t *right)
+{
+  const char *id = json_string_value (json_object_get (right, "id"));
+  json_t *is = far_right_get (id);
+  g_autofree char *text = is != NULL ? far_right_text (is) : NULL;
+
+  if (is == NULL || json_is_true (json_object_get (call->body, "replace")))
+    return TRUE;
+  if (json_equal (is, right))
+    far_call_answer (call, 200, json_pack ("{s:s, s:O, s:[]}", "id", id, "right", is, "warnings"));
+  else
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("right %s is there already: %s; --replace puts this one in its place"), id, text);
+  return FALSE;
+}
+
+static void
+rights_post (gpointer self, FarCall *call)
+{
+  json_t *right = rights_read_body (call);
+  const char *id = json_string_value (json_object_get (right, "id"));
+  GError *error = NULL;
+
+  if (!far_right_check (right, &error) || !far_right_family_ok (right, &error))
+    far_call_fail (call, error);
+  else if (rights_may_change (call, id) && rights_may_replace (call, right))
+    change_store (call, id, json_incref (right), far_right_exists (id) ? FAR_EXPECT_ANY : FAR_EXPECT_ABSENT);
+  json_decref (right);
+}
+
+static void
+rights_delete (gpointer self, FarCall *call)
+{
+  const char *id = call->parts[0];
+
+  if (!far_right_exists (id))
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no right %s; `farctl rights` shows all"), id);
+  else if (rights_may_change (call, id))
+    change_store (call, id, NULL, FAR_EXPECT_ANY);
+}
+
+static const FarField right_fields[] = {
+  { "id", FAR_FIELD_NAME, FALSE, N_ ("name of the right; drawn if left out"), 0 },
+  { "who", FAR_FIELD_STRING, TRUE, N_ ("name, @group, local:NAME, node:ID or *"), 80 },
+  { "action", FAR_FIELD_STRING, TRUE, N_ ("see, connect, connect-raw, watch, copy, act, approve, manage"), 16 },
+  { "object", FAR_FIELD_STRING, TRUE, N_ ("path of what it is for, * and ? inside of a part; holds for what is below"), 256 },
+  { "hours", FAR_FIELD_STRING, FALSE, N_ ("\"mon-fri 08:00-18:00\""), 256 },
+  { "longest", FAR_FIELD_DURATION, FALSE, N_ ("longest connection time"), 0 },
+  { "from", FAR_FIELD_STRING, FALSE, N_ ("nets, with commas"), 512 },
+  { "needs", FAR_FIELD_STRING, FALSE, N_ ("approval"), 16 },
+  { "until", FAR_FIELD_STRING, FALSE, N_ ("day or instant at which it ends"), 40 },
+  { "replace", FAR_FIELD_BOOL, FALSE, N_ ("put it in the place of the one of this id"), 0 },
+  { NULL, FAR_FIELD_END },
+};
+
+const FarHandler far_door_right_handlers[] = {
+  { "GET", "rights", FAR_ACTION_NONE, NULL, NULL, 0, rights_get, N_ ("rights: all, or the asker's own") },
+  { "POST", "rights", FAR_ACTION_MANAGE, NULL, right_fields, 0, rights_post, N_ ("give a right") },
+  { "DELETE", "rights/{r}", FAR_ACTION_MANAGE, NULL, NULL, 0, rights_delete, N_ ("take a right back") },
+  { NULL },
+};

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "node/door.h"
+
+#include "node/door-private.h"
+#include "auth/front-ticket.h"
+#include "reach/login-private.h"
+#include "reach/people.h"
+#include "auth/right.h"
+#include "message/router.h"
+#include "auth/ticket.h"
+
+#include <farwatch/clock.h>
+
+static const FarHandler *const door_tables[] = { far_door_login_handlers, far_door_user_handlers, far_door_password_handlers, far_door_right_handlers, far_door_explain_handlers,
+                                                 far_door_doctor_handlers, far_door_backup_handlers };
+
+void
+far_door_start (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (door_tables); i++)
+    far_handlers_add (door_tables[i], NULL, NULL);
+  if (far_clock_is_test ())
+    far_handlers_add (far_door_clock_handlers, NULL, NULL);
+  far_right_rows_start ();
+  far_door_backup_start ();
+}
+
+void
+far_door_stop (void)
+{
+  far_right_rows_stop ();
+  for (guint i = 0; i < G_N_ELEMENTS (door_tables); i++)
+    far_handlers_remove (door_tables[i], NULL);
+  if (far_clock_is_test ())
+    far_handlers_remove (far_door_clock_handlers, NULL);
+  far_login_ticket_clear ();
+  far_people_change_clear ();
+  far_ticket_clear ();
+  far_login_queue_clear ();
+  far_throttle_clear ();
+  far_dedup_clear ();
+  far_right_clear ();
+}

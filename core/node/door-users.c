@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* People: GET users, PUT and DELETE users/{u}. */
+#include "config.h"
+
+#include "node/door-private.h"
+
+#include <string.h>
+
+#include <farwatch/i18n.h>
+#include <farwatch/login.h>
+
+#include "reach/people.h"
+#include "auth/right.h"
+#include "message/router.h"
+
+#define USERS_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+/* From `after` on, `limit` of them, and only those the asker may know of. */
+static json_t *
+users_page (const FarCall *call, json_t *people)
+{
+  const char *after = json_string_value (json_object_get (call->query, "after"));
+  json_t *body = json_object (), *list = json_array (), *last = NULL;
+  gsize size = 0, i;
+
+  for (i = 0; i < json_array_size (people) && json_array_size (list) < 100; i++) {
+    json_t *person = json_array_get (people, i);
+    const char *name = json_string_value (json_object_get (person, "name"));
+    g_autofree char *object = g_strconcat ("users/", name, NULL);
+
+    if ((after != NULL && g_strcmp0 (name, after) <= 0) || !far_may_see (call->principal, object))
+      continue;
+    if (!far_page_add (list, &size, person))
+      break;
+    last = json_object_get (person, "name");
+  }
+  if (i < json_array_size (people) && last != NULL)
+    json_object_set (body, "next", last);
+  json_object_set_new (body, "users", list);
+  return body;
+}
+
+static void
+users_listed (FarRequest *req, gpointer user)
+{
+  FarCall *call = user;
+
+  if (far_request_error (req) != NULL)
+    far_call_fail (call, g_error_copy (far_request_error (req)));
+  else
+    far_call_answer (call, 200, users_page (call, far_request_result (req)));
+}
+
+static void
+users_get (gpointer self, FarCall *call)
+{
+  far_people_list (far_request_new (users_listed, call, 0));
+}
+
+static void
+users_end_logins (const FarCall *call)
+{
+  far_login_ticket_revoke_name (call->parts[0]);
+  if (strcmp (call->message->method, "DELETE") == 0 || json_object_get (call->body, "groups") != NULL)
+    far_right_end_person (call->parts[0]);
+}
+
+FarUserChange *
+far_door_user_change (FarCall *call, gboolean began)
+{
+  FarUserChange *change = g_new0 (FarUserChange, 1);
+
+  *change = (FarUserChange) { call, began };
+  return change;
+}
+
+/* Who is logged in acts with what the login said: after a change everybody logs in anew. Also after one that failed: a part of it may stand, in this
+ * authenticator or in another. Not after one that nobody might begin. */
+static void
+users_changed (FarRequest *req, gpointer user)
+{
+  g_autofree FarUserChange *change = user;
+  FarCall *call = change->call;
+
+  if (change->began)
+    users_end_logins (call);
+  if (far_request_error (req) != NULL)
+    far_call_fail (call, g_error_copy (far_request_error (req)));
+  else
+    far_call_answer (call, 200, json_object ());
+}
+
+static GStrv
+users_groups (json_t *list)
+{
+  gsize n = json_array_size (list);
+  GStrv groups = g_new0 (char *, n + 1);
+
+  for (gsize i = 0; i < n; i++)
+    groups[i] = g_strdup (json_string_value (json_array_get (list, i)));
+  return groups;
+}
+
+/* Rights name groups by these words, and the file of people holds them. The first that is none; NULL: all are. */
+static const char *
+users_groups_bad (GStrv groups)
+{
+  for (guint i = 0; groups != NULL && groups[i] != NULL; i++)
+    if (!far_field_name_ok (groups[i]))
+      return groups[i];
+  return NULL;
+}
+
+/* The key goes in after the rest: what no authenticator takes is refused before anything is changed. */
+static gboolean
+users_key_ok (const char *key)
+{
+  g_auto (GStrv) parts = g_strsplit_set (key, " \t", 3);
+  const char *type = parts[0] != NULL ? parts[0] : "", *data = parts[0] != NULL && parts[1] != NULL ? parts[1] : "";
+
+  return (g_str_has_prefix (type, "ssh-") || g_str_has_prefix (type, "ecdsa-") || g_str_has_prefix (type, "sk-")) &&
+         strspn (type, USERS_LETTERS "@.-") == strlen (type) && data[0] != '\0' && strspn (data, USERS_LETTERS "+/=") == strlen (data);
+}
+
+/* ---- who may: nobody gains by managing people ---- */
+
+static GStrv
+users_wanted (const FarCall *call)
+{
+  json_t *list = json_object_get (call->body, "groups");
+
+  return json_is_array (list) ? users_groups (list) : NULL;
+}
+
+static gboolean
+users_in (json_t *groups, const char *group)
+{
+  for (gsize i = 0; i < json_array_size (groups); i++)
+    if (g_strcmp0 (json_string_value (json_array_get (groups, i)), group) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* One that only some of the authenticators give is not had: put into the others, it would be gained there. */
+static gboolean
+users_has (json_t *person, const char *group)
+{
+  json_t *by = json_object_get (person, "groups_by"), *list;
+  const char *authenticator;
+
+  if (by == NULL)
+    return users_in (json_object_get (person, "groups"), group);
+  json_object_foreach (by, authenticator, list)
+    if (!users_in (list, group))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+far_door_user_judge (json_t *person, gpointer user, GError **error)
+{
+  FarUserChange *change = user;
+  const FarCall *call = change->call;
+  g_auto (GStrv) wanted = users_wanted (call), before = users_groups (json_object_get (person, "groups"));
+  gboolean as_them = json_object_get (call->body, "password") != NULL || json_object_get (call->body, "key") != NULL;
+
+  for (guint i = 0; wanted != NULL && wanted[i] != NULL; i++)
+    if (!users_has (person, wanted[i]) && !far_right_may_give (call->principal, wanted[i])) {
+      g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("no right to give the group '%s': it takes manage on groups/%s, or all rights that the group has"), wanted[i], wanted[i]);
+      return FALSE;
+    }
+  change->began = !as_them || far_right_may_be (call->principal, call->parts[0], (const char *const *) (wanted != NULL ? wanted : before));
+  if (!change->began)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("'%s' may manage or approve what you may not: who sets a password or key needs these rights, too"), call->parts[0]);
+  return change->began;
+}
+
+/* ---- changes ---- */
+
+static void
+users_put_now (FarCall *call)
+{
+  g_auto (GStrv) groups = users_wanted (call);
+  FarUserChange *change = far_door_user_change (call, FALSE);
+
+  far_people_put (call->parts[0], json_string_value (json_object_get (call->body, "password")), (const char *const *) groups,
+                  json_string_value (json_object_get (call->body, "key")), far_door_user_judge, change, far_request_new (users_changed, change, 0));
+}
+
+static void
+users_put (gpointer self, FarCall *call)
+{
+  const char *password = json_string_value (json_object_get (call->body, "password")), *key = json_string_value (json_object_get (call->body, "key"));
+  g_auto (GStrv) groups = users_wanted (call);
+
+  if (password == NULL && key == NULL && groups == NULL)
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("nothing to change: send password, groups or key"));
+  else if (password != NULL && password[0] == '\0')
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("an empty password is refused"));
+  else if (key != NULL && !users_key_ok (key))
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("not a public key: wants \"ssh-ed25519 AAAA…\""));
+  else if (users_groups_bad (groups) != NULL)
+    far_call_fail_new (call, FAR_ERROR_INVALID, _("group '%.64s': a name has 1 to 64 of A-Z a-z 0-9 . _ -"), users_groups_bad (groups));
+  else
+    users_put_now (call);
+}
+
+static void
+users_delete (gpointer self, FarCall *call)
+{
+  far_people_remove (call->parts[0], far_request_new (users_changed, far_door_user_change (call, TRUE), 0));
+}
+
+static const FarField users_fields[] = {
+  { "password", FAR_FIELD_STRING, FALSE, N_ ("new password"), 1024 },
+  { "groups", FAR_FIELD_LIST, FALSE, N_ ("groups the person is in, all of them"), 64 },
+  { "key", FAR_FIELD_STRING, FALSE, N_ ("public key, as in authorized_keys"), 4096 },
+  { NULL, FAR_FIELD_END },
+};
+
+const FarHandler far_door_user_handlers[] = {
+  { "GET", "users", FAR_ACTION_NONE, NULL, NULL, 0, users_get, N_ ("people, as far as the asker may see them") },
+  { "PUT", "users/{u}", FAR_ACTION_MANAGE, NULL, users_fields, 0, users_put, N_ ("make or change a person") },
+  { "DELETE", "users/{u}", FAR_ACTION_MANAGE, NULL, NULL, 0, users_delete, N_ ("remove a person") },
+  { NULL },
+};

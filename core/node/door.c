@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one way in: every door hands its messages here. */
+#include "config.h"
+
+#include <farwatch/message.h>
+
+#include <stdlib.h>
+
+#include <farwatch/i18n.h>
+#include <farwatch/trust.h>
+
+#include "node/door.h"
+#include "message/frame.h"
+#include "life/instance-private.h"
+#include "message/router.h"
+
+#define HOPS_MAX 2 /* as the text says */
+#define TIMEOUT_S 30
+#define TIMEOUT_MAX_S 120
+
+/* door's instance name ("" control socket) → GStrv of authenticators; touched on main only. */
+static GHashTable *door_logins;
+
+void
+far_door_set_login (FarInstance *at, const char *const *authenticators)
+{
+  if (door_logins == NULL)
+    door_logins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
+  g_hash_table_insert (door_logins, g_strdup (at != NULL ? far_instance_name (at) : ""), g_strdupv ((char **) authenticators));
+}
+
+const char *const *
+far_door_login (const char *transport)
+{
+  if (door_logins == NULL)
+    return NULL;
+  return g_hash_table_lookup (door_logins, transport != NULL ? transport : "");
+}
+
+const char *
+far_door_no_login (void)
+{
+  return _("nobody logs in at this listener, it is for nodes: people come in at another port, that of the listener with `login:` in the cloud server's profile");
+}
+
+void
+far_door_gone (gpointer user)
+{
+  far_call_gone (user);
+  far_watch_user_gone (user);
+}
+
+void
+far_door_busy (gpointer user, gboolean busy)
+{
+  far_watch_user_busy (user, busy);
+}
+
+/* ---- one message ---- */
+
+static gboolean
+door_fail (GError **error, FarErrorCode code, const char *text)
+{
+  g_set_error_literal (error, FAR_ERROR, (int) code, text);
+  return FALSE;
+}
+
+static gboolean
+door_hops_ok (const FarMessage *request, GError **error)
+{
+  const char *hops = far_message_header (request, "hops");
+  guint64 n = 0;
+
+  if (hops == NULL)
+    return TRUE;
+  if (!g_ascii_string_to_unsigned (hops, 10, 0, 1000, &n, NULL))
+    return door_fail (error, FAR_ERROR_INVALID, _("header hops must be a number"));
+  return n <= HOPS_MAX || door_fail (error, FAR_ERROR_INVALID, _("the message has passed too many nodes: 2 at most"));
+}
+
+/* A message made by hand by a door (HTTP) is checked like a decoded one. */
+static gboolean
+door_too_large (gsize size, gsize max, GError **error)
+{
+  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("the body has %zu bytes, %zu are taken at most: send it in parts"), size, max);
+  return FALSE;
+}
+
+static gboolean
+door_form_ok (const FarMessage *request, GError **error)
+{
+  gsize max = g_strcmp0 (request->content_type, FAR_TYPE_BATCH) == 0 ? FAR_BATCH_MAX : FAR_BODY_MAX;
+
+  if (request->id == NULL || !far_frame_id_ok (request->id))
+    return door_fail (error, FAR_ERROR_INVALID, _("the id must be 1 to 64 of A-Z a-z 0-9 . _ -"));
+  if (request->method == NULL || !far_frame_method_ok (request->method))
+    return door_fail (error, FAR_ERROR_INVALID, _("unknown method: use GET, POST, PUT, DELETE or WATCH"));
+  if (request->resource == NULL || !far_frame_resource_ok (request->resource))
+    return door_fail (error, FAR_ERROR_INVALID, _("the resource is not a path"));
+  if (request->body != NULL && g_bytes_get_size (request->body) > max)
+    return door_too_large (g_bytes_get_size (request->body), max, error);
+  return door_hops_ok (request, error);
+}
+
+static gboolean
+door_take_batch (FarCall *call, const FarMessage *request, GError **error)
+{
+  if (g_strcmp0 (request->content_type, FAR_TYPE_BATCH) != 0 || request->body == NULL)
+    return door_fail (error, FAR_ERROR_INVALID, _("the body must be a batch (" FAR_TYPE_BATCH ")"));
+  call->bytes = request->body; /* lives as long as the call's message */
+  call->body = json_object ();
+  return TRUE;
+}
+
+static gboolean
+door_take_body (FarCall *call, const FarHandler *handler, const FarMessage *request, GError **error)
+{
+  if (handler->content == 1)
+    return door_take_batch (call, request, error);
+  if (request->body == NULL || g_bytes_get_size (request->body) == 0) {
+    call->body = json_object ();
+  } else if (g_strcmp0 (request->content_type, FAR_TYPE_JSON) != 0) {
+    return door_fail (error, FAR_ERROR_INVALID, _("the body must be " FAR_TYPE_JSON));
+  } else {
+    call->body = far_message_json (request, error);
+  }
+  return call->body != NULL && far_schema_check (handler->fields, call->body, error);
+}
+
+/* 401 has no code of its own: the way out is to log in. */
+static void
+door_login_first (const FarMessage *request, const char *transport, FarAnswered answered, gpointer user)
+{
+  const char *const *authenticators = far_door_login (transport);
+  gboolean people = authenticators != NULL && authenticators[0] != NULL;
+  json_t *body = json_object ();
+
+  json_object_set_new (body, "error", json_string ("denied"));
+  json_object_set_new (body, "message", json_string (people ? _("log in first") : far_door_no_login ()));
+  if (people)
+    json_object_set_new (body, "next", json_string (_("POST login with name and password")));
+  far_call_deliver (far_message_answer (request, 401, body), TRUE, answered, user);
+}
+
+static void
+door_refuse (const FarMessage *request, gboolean no_route, const GError *error, FarAnswered answered, gpointer user)
+{
+  g_autoptr (FarMessage) named = request->id != NULL ? NULL : far_message_request ("GET", "unknown", NULL);
+
+  FarMessage *answer = far_message_error (named != NULL ? named : request, error);
+
+  if (no_route)
+    far_message_set_header (answer, "route", "none");
+  far_call_deliver (answer, TRUE, answered, user);
+}
+
+static gboolean
+door_may (FarCall *call, const FarHandler *handler, GError **error)
+{
+  FarCircumstances how = { 0 };
+  const char *cause = NULL;
+  json_t *length = json_object_get (call->body, "for_us");
+
+  how.length_us = json_is_integer (length) ? (gint64) json_integer_value (length) : 0;
+  if (far_may (call->principal, handler->action, call->object, &how, &cause) == FAR_MAY_ALLOW)
+    return TRUE;
+  if (!far_visible (call->principal, call->object))
+    return door_fail (error, FAR_ERROR_NOT_FOUND, far_call_hidden ());
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "%s: %s", call->object, cause);
+  return FALSE;
+}
+
+/* Nobody's role, and core knows none: it says what this node has, who asks may know where else it is. */
+static void
+door_no_route (FarAnswer *answer, const char *first, gboolean known, GError **error)
+{
+  answer->no_route = TRUE;
+  if (known)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("%s %.200s: this node, %s, has it, but not with %s; `farctl call --list` shows what there is"),
+                 answer->request->method, answer->request->resource, far_node_id (), answer->request->method);
+  else
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("this node, %s, has no '%s'; `farctl call --list` shows what there is"), far_node_id (), first);
+}
+
+/* Why a service does not run is for who may see the node; the others hear that it does not. */
+static void
+door_not_running (const FarPrincipal *principal, const FarInstance *owner, GError **error)
+{
+  if (far_may (principal, FAR_ACTION_SEE, "node", NULL, NULL) == FAR_MAY_ALLOW)
+    far_instance_why_not (owner, error);
+  else
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("this part of the node does not run now; farctl status tells its admin why"));
+}
+
+static const FarRoute *
+door_route (FarAnswer *answer, GError **error)
+{
+  FarCall *call = &answer->call;
+  g_auto (GStrv) parts = far_route_split (answer->request->resource, &call->query, error);
+  gboolean known = FALSE;
+  const FarInstance *owner;
+  const FarRoute *route;
+
+  if (parts == NULL)
+    return NULL;
+  route = far_route_find (answer->request->method, parts, &call->parts, &known);
+  if (route != NULL)
+    return route;
+  if (far_instances_starting ())
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("the node is still starting; try again in a moment"));
+  else if (!known && (owner = far_route_owner (parts)) != NULL)
+    door_not_running (answer->principal, owner, error);
+  else
+    door_no_route (answer, parts[0], known, error);
+  return NULL;
+}
+
+static gboolean
+door_prepare (FarAnswer *answer, const FarRoute *route, GError **error)
+{
+  FarCall *call = &answer->call;
+
+  if (call->principal->kind == FAR_PRINCIPAL_NODE && !far_trust_revoked_known ())
+    return door_fail (error, FAR_ERROR_UNAVAILABLE, _("which nodes are revoked cannot be read here now; farctl status tells the server's admin why"));
+  if (!door_take_body (call, route->handler, answer->request, error))
+    return FALSE;
+  call->object = far_route_object (route, call->parts, call->body, error);
+  return call->object != NULL && door_may (call, route->handler, error);
+}
+
+static gint64
+door_timeout_us (const FarMessage *request)
+{
+  const char *text = far_message_header (request, "timeout");
+  guint64 seconds = TIMEOUT_S;
+
+  if (text != NULL && !g_ascii_string_to_unsigned (text, 10, 1, TIMEOUT_MAX_S, &seconds, NULL))
+    seconds = TIMEOUT_S;
+  return (gint64) seconds * G_USEC_PER_SEC;
+}
+
+/* Kept: what changes something. A batch has its own key; reading again is harmless; nobody is everybody. */
+static gboolean
+door_is_kept (const FarHandler *handler)
+{
+  return handler->content == 0 && g_strcmp0 (handler->method, "GET") != 0 && g_strcmp0 (handler->method, "WATCH") != 0;
+}
+
+static void
+door_run (FarAnswer *answer, const FarRoute *route, char *key)
+{
+  answer->handler = route->handler;
+  answer->self = route->self;
+  answer->at = route->at != NULL ? far_instance_ref (route->at) : NULL;
+  answer->key = door_is_kept (route->handler) ? g_strdup (key) : NULL;
+  far_call_start (answer, door_timeout_us (answer->request));
+  route->handler->handle (route->self, &answer->call);
+}
+
+static void
+door_refuse_reused (const FarMessage *request, FarAnswered answered, gpointer user)
+{
+  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFLICT, _("this id was used for another message within 10 minutes"));
+
+  door_refuse (request, FALSE, error, answered, user);
+}
+
+/* TRUE: answered from what is kept, or waiting with the first. Asked after the rights: what may not be done any more is not shown any more either. */
+static gboolean
+door_repeated (const char *key, FarMessage *request, FarAnswered answered, gpointer user)
+{
+  gboolean same = TRUE;
+  FarMessage *kept;
+
+  if (key == NULL)
+    return FALSE;
+  kept = far_dedup_find (key, request, &same);
+  if (kept == NULL && !far_call_join (key, request, answered, user, &same))
+    return FALSE;
+  if (!same)
+    door_refuse_reused (request, answered, user);
+  else if (kept != NULL)
+    far_call_deliver (far_message_ref (kept), TRUE, answered, user);
+  return TRUE;
+}
+
+static void
+door_dispatch (FarAnswer *answer, char *key, FarAnswered answered, gpointer user)
+{
+  g_autoptr (GError) error = NULL;
+  const FarRoute *route = door_route (answer, &error);
+
+  if (answer->principal->kind == FAR_PRINCIPAL_NONE && (route == NULL || route->handler->action != FAR_ACTION_ANYONE)) {
+    door_login_first (answer->request, answer->call.transport, answered, user);
+    far_call_drop (&answer->call);
+  } else if (route == NULL || !door_prepare (answer, route, &error)) {
+    door_refuse (answer->request, answer->no_route, error, answered, user);
+    far_call_drop (&answer->call);
+  } else if (door_repeated (key, answer->request, answered, user)) {
+    far_call_drop (&answer->call);
+  } else {
+    door_run (answer, route, key);
+  }
+}
+
+void
+far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *request, FarAnswered answered, gpointer user)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *key = NULL;
+  gboolean same = TRUE;
+  FarAnswer *answer;
+
+  if (!door_form_ok (request, &error)) {
+    door_refuse (request, FALSE, error, answered, user);
+    return;
+  }
+  key = far_dedup_key (principal, request->id);
+  if (key != NULL && far_dedup_find (key, request, &same) != NULL && !same) {
+    door_refuse_reused (request, answered, user);
+    return;
+  }
+  answer = far_call_new (principal, request, answered, user);
+  answer->call.transport = g_strdup (transport);
+  door_dispatch (answer, key, answered, user);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How profile.c is cut: sections that core reads itself, instances, references. */
+#pragma once
+#include "profile/option-check.h"
+#include "profile/profile.h"
+
+/* A section; NULL where it is not written or empty. */
+const FarYaml *far_profile_section (const FarProfile *profile, const char *name);
+/* node: and plugins: */
+void far_profile_read_node (FarProfile *profile, const char *state, GPtrArray *faults);
+void far_profile_read_plugins (FarProfile *profile, GPtrArray *faults);
+/* devices: and rights:; refs are added. */
+void far_profile_read_devices (FarProfile *profile, GPtrArray *refs, GPtrArray *faults);
+void far_profile_read_rights (FarProfile *profile, GPtrArray *faults);
+/* The sections of the kinds. refs: FarRef in the order of instances, `owner` told by its index. */
+void far_profile_read_instances (FarProfile *profile, GPtrArray *refs, GPtrArray *faults);
+
+/* Loads the type and checks the options of one. */
+void far_profile_read_instance (FarProfile *profile, FarConfigured *configured, GPtrArray *refs, GPtrArray *faults);
+
+/* Who refers: an instance, or NULL for a device. */
+typedef struct {
+  FarConfigured *owner;
+  char *what;
+  GPtrArray *refs; /* of FarRef */
+} FarRefs;
+FarRefs *far_refs_new (FarConfigured *owner, const char *what);
+void far_refs_free (FarRefs *refs);
+/* Resolves names, finds loops, sorts the instances. */
+void far_profile_resolve (FarProfile *profile, GPtrArray *refs, GPtrArray *faults);

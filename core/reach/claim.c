@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One writer a device, and a line: who holds which device now. The same person takes over from their older session. */
+#include "config.h"
+
+#include "reach/device.h"
+
+#include <farwatch/i18n.h>
+
+typedef FarDeviceLost ClaimLost;
+
+typedef struct {
+  char *device, *line, *session, *person;
+  ClaimLost lost;
+  gpointer user;
+} Claim;
+
+static GPtrArray *claims; /* of Claim; NULL: none yet */
+static struct { ClaimLost func; gpointer user; } listener;
+
+static void
+claim_free (Claim *claim)
+{
+  g_free (claim->device);
+  g_free (claim->line);
+  g_free (claim->session);
+  g_free (claim->person);
+  g_free (claim);
+}
+
+static gboolean
+claim_stands_in_the_way (const Claim *claim, const char *device, const char *line)
+{
+  return g_strcmp0 (claim->device, device) == 0 || (line && g_strcmp0 (claim->line, line) == 0);
+}
+
+/* The claim of another session on this device or its line. */
+static Claim *
+claim_of_another (const char *device, const char *line, const char *session)
+{
+  for (guint i = 0; claims && i < claims->len; i++) {
+    Claim *claim = claims->pdata[i];
+    if (g_strcmp0 (claim->session, session) != 0 && claim_stands_in_the_way (claim, device, line))
+      return claim;
+  }
+  return NULL;
+}
+
+static gboolean
+claim_same_person (const Claim *claim, const char *person)
+{
+  return person && claim->person && g_strcmp0 (claim->person, person) == 0;
+}
+
+static void
+claim_refuse (const Claim *claim, const char *device, GError **error)
+{
+  const char *who = claim->person ? claim->person : "somebody";
+  if (g_strcmp0 (claim->device, device) == 0)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("device '%s' is in use by %s: wait until that session ends, or ask for it to be closed"), device, who);
+  else
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("device '%s' shares line '%s' with '%s', which is in use by %s"), device, claim->line, claim->device, who);
+}
+
+/* Takes the claim out first: `lost` may release or claim again. */
+static void
+claim_take_over (Claim *claim)
+{
+  guint at;
+  if (!g_ptr_array_find (claims, claim, &at))
+    return;
+  Claim *old = g_ptr_array_steal_index (claims, at);
+  if (old->lost)
+    old->lost (old->session, old->device, old->user);
+  else if (listener.func)
+    listener.func (old->session, old->device, listener.user);
+  claim_free (old);
+}
+
+gboolean
+far_device_claimed (const char *device, const char *session)
+{
+  for (guint i = 0; claims && i < claims->len; i++) {
+    Claim *claim = claims->pdata[i];
+    if (g_strcmp0 (claim->session, session) == 0 && g_strcmp0 (claim->device, device) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* All of them must give way, or none is touched. */
+static gboolean
+claim_clear_way (const char *device, const char *line, const char *session, const char *person, GError **error)
+{
+  for (guint i = 0; claims && i < claims->len; i++) {
+    Claim *claim = claims->pdata[i];
+    if (g_strcmp0 (claim->session, session) == 0 || !claim_stands_in_the_way (claim, device, line) || claim_same_person (claim, person))
+      continue;
+    claim_refuse (claim, device, error);
+    return FALSE;
+  }
+  for (Claim *old; (old = claim_of_another (device, line, session));)
+    claim_take_over (old);
+  return TRUE;
+}
+
+gboolean
+far_device_claim (const char *name, const char *session, const char *person, ClaimLost lost, gpointer user, GError **error)
+{
+  const FarDevice *device = far_device_find (name);
+  if (!device) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no device '%s' here"), name);
+    return FALSE;
+  }
+  if (far_device_claimed (name, session))
+    return TRUE;
+  g_autofree char *line = g_strdup (device->line);
+  if (!claim_clear_way (name, line, session, person, error))
+    return FALSE;
+  if (!claims)
+    claims = g_ptr_array_new_with_free_func ((GDestroyNotify) claim_free);
+  Claim *claim = g_new0 (Claim, 1);
+  *claim = (Claim){ g_strdup (name), g_steal_pointer (&line), g_strdup (session), g_strdup (person), lost, user };
+  g_ptr_array_add (claims, claim);
+  return TRUE;
+}
+
+void
+far_device_release (const char *device, const char *session)
+{
+  for (guint i = claims ? claims->len : 0; i > 0; i--) {
+    Claim *claim = claims->pdata[i - 1];
+    if (g_strcmp0 (claim->session, session) == 0 && (!device || g_strcmp0 (claim->device, device) == 0))
+      g_ptr_array_remove_index (claims, i - 1);
+  }
+  if (claims && claims->len == 0)
+    g_clear_pointer (&claims, g_ptr_array_unref);
+}
+
+void
+far_device_on_lost (ClaimLost func, gpointer user)
+{
+  listener.func = func;
+  listener.user = user;
+}
+
+const char *
+far_device_holder (const char *device, const char **session)
+{
+  const FarDevice *known = far_device_find (device);
+  Claim *claim = claim_of_another (device, known ? known->line : NULL, NULL);
+  if (session)
+    *session = claim ? claim->session : NULL;
+  return claim ? (claim->person ? claim->person : "") : NULL;
+}

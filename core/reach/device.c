@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Devices of this node: those of the profile, and on top those added at run time. */
+#include "config.h"
+
+#include "reach/device.h"
+
+#include <farwatch/i18n.h>
+#include <farwatch/option.h>
+
+#include <string.h>
+
+static struct {
+  GPtrArray *profile, *added; /* of FarDevice; NULL: none yet */
+} devices;
+
+void
+far_device_profile_set (GPtrArray *list)
+{
+  g_clear_pointer (&devices.profile, g_ptr_array_unref);
+  devices.profile = list;
+}
+
+static const FarDevice *
+device_in (GPtrArray *list, const char *name, guint *at)
+{
+  for (guint i = 0; list && i < list->len; i++) {
+    const FarDevice *device = list->pdata[i];
+    if (g_strcmp0 (device->name, name) == 0) {
+      if (at)
+        *at = i;
+      return device;
+    }
+  }
+  return NULL;
+}
+
+const FarDevice *
+far_device_find (const char *name)
+{
+  const FarDevice *device = device_in (devices.profile, name, NULL);
+  return device ? device : device_in (devices.added, name, NULL);
+}
+
+GPtrArray *
+far_device_list (void)
+{
+  GPtrArray *list = g_ptr_array_new ();
+  for (guint i = 0; devices.profile && i < devices.profile->len; i++)
+    g_ptr_array_add (list, devices.profile->pdata[i]);
+  for (guint i = 0; devices.added && i < devices.added->len; i++) {
+    FarDevice *device = devices.added->pdata[i];
+    if (!device_in (devices.profile, device->name, NULL))
+      g_ptr_array_add (list, device);
+  }
+  return list;
+}
+
+static gboolean
+name_fits (const char *name)
+{
+  gsize length = name ? strlen (name) : 0;
+  return length >= 1 && length <= 64 && g_ascii_isalnum (name[0]) && strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == length;
+}
+
+gboolean
+far_device_add (const FarDevice *device, GError **error)
+{
+  if (!name_fits (device->name)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"),
+                 device->name ? device->name : "");
+    return FALSE;
+  }
+  if (device_in (devices.profile, device->name, NULL)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("device '%s' stands in the profile: change it there and reload"), device->name);
+    return FALSE;
+  }
+  if (!device->endpoint || !*device->endpoint) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("device '%s' names no endpoint"), device->name);
+    return FALSE;
+  }
+  if (!devices.added)
+    devices.added = g_ptr_array_new_with_free_func ((GDestroyNotify) far_device_free);
+  far_device_remove (device->name);
+  g_ptr_array_add (devices.added, far_device_copy (device));
+  return TRUE;
+}
+
+gboolean
+far_device_remove (const char *name)
+{
+  guint at;
+  return device_in (devices.added, name, &at) && g_ptr_array_remove_index (devices.added, at);
+}
+
+/* Addresses are compared as text after the port is parsed; a device's name works as its host with any port. */
+static gboolean
+device_is_at (const FarDevice *device, const char *host, guint16 port)
+{
+  if (strcmp (device->name, host) == 0)
+    return TRUE;
+  g_autofree char *own = NULL;
+  guint16 own_port = 0;
+  return device->address && far_parse_address (device->address, &own, &own_port, NULL) && own_port == port && g_ascii_strcasecmp (own, host) == 0;
+}
+
+const FarDevice *
+far_device_by_address (const char *host, guint16 port)
+{
+  g_autoptr (GPtrArray) list = far_device_list ();
+  for (guint i = 0; host && i < list->len; i++)
+    if (device_is_at (list->pdata[i], host, port))
+      return list->pdata[i];
+  return NULL;
+}
+
+void
+far_device_reset (void)
+{
+  g_clear_pointer (&devices.profile, g_ptr_array_unref);
+  g_clear_pointer (&devices.added, g_ptr_array_unref);
+}

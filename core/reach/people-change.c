@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Changes of one person go one after the other, so that none brings back whom another one removes. Whose password is being changed, or was lately, is
+ * remembered: a proof by the password of before counts no more from the moment at which the change was asked for. */
+#include "config.h"
+
+#include "reach/people.h"
+
+#include <farwatch/clock.h>
+
+#define CHANGES_MAX 1024 /* names; who was changed longest ago is forgotten first */
+
+typedef struct {
+  gint64 at_us;   /* boottime of what came last, a beginning or an end */
+  GQueue waiting; /* of Turn; the first is under way */
+} Change;
+
+typedef struct {
+  FarPeopleChange go;
+  gpointer user;
+} Turn;
+
+/* Of the process, by name; touched on main only. */
+static GHashTable *changes;
+
+static void
+change_forget_oldest (void)
+{
+  GHashTableIter iter;
+  gpointer name, at, oldest = NULL;
+  gint64 least = G_MAXINT64;
+
+  g_hash_table_iter_init (&iter, changes);
+  while (g_hash_table_iter_next (&iter, &name, &at)) {
+    const Change *change = at;
+
+    if (change->waiting.length > 0 || change->at_us >= least)
+      continue;
+    least = change->at_us;
+    oldest = name;
+  }
+  if (oldest != NULL)
+    g_hash_table_remove (changes, oldest);
+}
+
+static Change *
+change_of (const char *name)
+{
+  Change *change;
+
+  if (changes == NULL)
+    changes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  change = g_hash_table_lookup (changes, name);
+  if (change != NULL)
+    return change;
+  if (g_hash_table_size (changes) >= CHANGES_MAX)
+    change_forget_oldest ();
+  change = g_new0 (Change, 1);
+  g_hash_table_insert (changes, g_strdup (name), change);
+  return change;
+}
+
+void
+far_people_change_begin (const char *name, FarPeopleChange go, gpointer user)
+{
+  Change *change = change_of (name);
+  Turn *turn = g_new (Turn, 1);
+
+  *turn = (Turn) { go, user };
+  g_queue_push_tail (&change->waiting, turn);
+  change->at_us = far_clock_boottime_us ();
+  if (change->waiting.length == 1)
+    go (user);
+}
+
+void
+far_people_change_end (const char *name)
+{
+  Change *change = change_of (name);
+  const Turn *next;
+
+  g_free (g_queue_pop_head (&change->waiting));
+  change->at_us = far_clock_boottime_us ();
+  next = g_queue_peek_head (&change->waiting);
+  if (next != NULL)
+    next->go (next->user);
+}
+
+gboolean
+far_people_changed_since (const char *name, gint64 since_us)
+{
+  const Change *change = changes != NULL ? g_hash_table_lookup (changes, name) : NULL;
+
+  return change != NULL && (change->waiting.length > 0 || since_us <= change->at_us);
+}
+
+static gboolean
+change_is_over (gpointer name G_GNUC_UNUSED, gpointer at, gpointer user G_GNUC_UNUSED)
+{
+  return ((const Change *) at)->waiting.length == 0;
+}
+
+void
+far_people_change_clear (void)
+{
+  if (changes == NULL)
+    return;
+  g_hash_table_foreach_remove (changes, change_is_over, NULL);
+  if (g_hash_table_size (changes) == 0)
+    g_clear_pointer (&changes, g_hash_table_unref);
+}

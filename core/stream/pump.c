@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Pumps as seen from outside: where they run, what they are told, what they report. */
+#include "config.h"
+
+#include "loop/home-private.h"
+#include "stream/pump-private.h"
+#include "stream/trim.h"
+
+static gint pumps; /* atomic: those that have not told their end */
+
+guint
+far_pumps_alive (void)
+{
+  return (guint) g_atomic_int_get (&pumps);
+}
+
+FarPump *
+far_pump_ref (FarPump *pump)
+{
+  g_atomic_int_inc (&pump->refs);
+  return pump;
+}
+
+void
+far_pump_unref (FarPump *pump)
+{
+  if (!g_atomic_int_dec_and_test (&pump->refs))
+    return;
+  g_free (pump->session);
+  g_free (pump);
+}
+
+void
+far_pump_set_cause (FarPump *pump, const char *cause)
+{
+  const char *none = NULL;
+  __atomic_compare_exchange_n (&pump->cause, &none, g_intern_string (cause), FALSE, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* ---- reports, on main ---- */
+
+static FarPumpCounters
+counters_now (FarPump *pump)
+{
+  return (FarPumpCounters){ __atomic_load_n (&pump->bytes[0], __ATOMIC_RELAXED), __atomic_load_n (&pump->bytes[1], __ATOMIC_RELAXED) };
+}
+
+static void
+tell_counters (gpointer data)
+{
+  FarPump *pump = data;
+  FarPumpCounters now = counters_now (pump);
+  g_atomic_int_set (&pump->counters_wait, 0);
+  pump->spec.counters (pump, &now, pump->spec.user);
+  far_pump_unref (pump);
+}
+
+void
+far_pump_report (FarPump *pump)
+{
+  if (g_atomic_int_compare_and_exchange (&pump->counters_wait, 0, 1))
+    far_home_post (far_home_main (), tell_counters, far_pump_ref (pump));
+}
+
+static void
+tell_closed (gpointer data)
+{
+  FarPump *pump = data;
+  FarPumpCounters total = counters_now (pump);
+  if (pump->spec.tap != NULL && pump->spec.tap->closed != NULL)
+    pump->spec.tap->closed (pump->spec.tap_data, pump->cause);
+  if (pump->spec.closed != NULL)
+    pump->spec.closed (pump, &total, pump->cause, pump->spec.user);
+  if (g_atomic_int_dec_and_test (&pumps))
+    far_trim_soon ();
+  far_pump_unref (pump);
+}
+
+void
+far_pump_joint_over (FarPump *pump)
+{
+  if (g_atomic_int_dec_and_test (&pump->alive))
+    far_home_post (far_home_main (), tell_closed, pump);
+}
+
+/* ---- start ---- */
+
+static void
+start_joint (gpointer data)
+{
+  FarJoint *joint = data;
+  far_joint_start (joint);
+  far_pump_unref (joint->pump);
+}
+
+static void
+move_end (gpointer data)
+{
+  FarJoint *joint = data;
+  for (guint i = 0; i < 2; i++)
+    if (joint->end[i]->home != joint->home)
+      joint->end[i]->klass->move (joint->end[i], joint->home);
+  far_home_post (joint->home, start_joint, joint);
+}
+
+static gboolean
+can_come (const FarStream *stream, const FarHome *home)
+{
+  return stream->home == home || (stream->klass->movable && home->sort == FAR_HOME_WORKER);
+}
+
+static void
+set_joint (FarPump *pump, guint i, FarHome *home, FarStream *towards_a, FarStream *towards_b)
+{
+  FarJoint *joint = &pump->joint[i];
+  joint->pump = pump;
+  joint->home = home;
+  joint->end[0] = towards_a;
+  joint->end[1] = towards_b;
+  joint->deadline_us = pump->spec.deadline_us;
+  pump->n_joints = i + 1;
+}
+
+/* One joint at home; the end that lives elsewhere comes over first. */
+static void
+join_at (FarPump *pump, FarHome *home, FarStream *a, FarStream *b)
+{
+  FarHome *first = a->home != home ? a->home : b->home;
+  set_joint (pump, 0, home, a, b);
+  FarJoint *joint = &pump->joint[0];
+  joint->counts[0] = joint->counts[1] = TRUE;
+  joint->taps = pump->spec.tap != NULL;
+  pump->alive = 1;
+  far_pump_ref (pump);
+  far_home_post (first, first == home ? start_joint : move_end, joint);
+}
+
+static void
+join_by_rings (FarPump *pump, FarStream *a, FarStream *b)
+{
+  FarStream *ring_a, *ring_b;
+  FarHome *home_a = a->home, *home_b = b->home;
+  far_ring_pair (home_a, home_b, &ring_a, &ring_b);
+  set_joint (pump, 0, home_a, a, ring_a);
+  set_joint (pump, 1, home_b, ring_b, b);
+  /* a byte counts when it reaches its real end; a tap has one thread, the one next to b */
+  pump->joint[1].counts[0] = pump->joint[0].counts[1] = TRUE;
+  pump->joint[1].taps = pump->spec.tap != NULL;
+  pump->alive = 2;
+  far_pump_ref (pump);
+  far_pump_ref (pump);
+  far_home_post (home_a, start_joint, &pump->joint[0]);
+  far_home_post (home_b, start_joint, &pump->joint[1]);
+}
+
+FarPump *
+far_pump_start (FarStream *a, FarStream *b, const FarPumpSpec *spec)
+{
+  FarPump *pump = g_new0 (FarPump, 1);
+  g_atomic_int_inc (&pumps);
+  pump->refs = 1; /* until closed() was told */
+  pump->spec = *spec;
+  pump->session = g_strdup (spec->session);
+  pump->spec.session = pump->session;
+  pump->active_us = far_clock_boottime_us ();
+  if (can_come (a, b->home))
+    join_at (pump, b->home, a, b);
+  else if (can_come (b, a->home))
+    join_at (pump, a->home, a, b);
+  else
+    join_by_rings (pump, a, b);
+  return pump;
+}
+
+/* ---- commands ---- */
+
+typedef struct {
+  FarJoint *joint;
+  void (*run) (FarJoint *joint, gint64 value, const char *cause);
+  gint64 value;
+  const char *cause;
+} Command;
+
+static void
+run_command (gpointer data)
+{
+  Command *command = data;
+  if (!command->joint->over)
+    command->run (command->joint, command->value, command->cause);
+  far_pump_unref (command->joint->pump);
+  g_free (command);
+}
+
+static void
+command_all (FarPump *pump, void (*run) (FarJoint *, gint64, const char *), gint64 value, const char *cause)
+{
+  for (guint i = 0; i < pump->n_joints; i++) {
+    Command *command = g_new (Command, 1);
+    *command = (Command){ &pump->joint[i], run, value, cause };
+    far_pump_ref (pump);
+    far_home_post (pump->joint[i].home, run_command, command);
+  }
+}
+
+static void
+do_hold (FarJoint *joint, gint64 value, const char *cause)
+{
+  far_joint_hold (joint, value != 0);
+}
+
+static void
+do_deadline (FarJoint *joint, gint64 value, const char *cause)
+{
+  far_joint_deadline (joint, value);
+}
+
+static void
+do_close (FarJoint *joint, gint64 value, const char *cause)
+{
+  far_joint_close (joint, cause);
+}
+
+void
+far_pump_hold (FarPump *pump, gboolean hold)
+{
+  command_all (pump, do_hold, hold, NULL);
+}
+
+void
+far_pump_set_deadline (FarPump *pump, gint64 deadline_us)
+{
+  command_all (pump, do_deadline, deadline_us, NULL);
+}
+
+void
+far_pump_close (FarPump *pump, const char *cause)
+{
+  command_all (pump, do_close, 0, far_cause (cause));
+}
