@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # One file per line, sorted, so that several people can add to the lists.
 
+EXTRA_DIST += core/README.md
 lib_LTLIBRARIES += libfarwatch.la
 libfarwatch_la_CPPFLAGS = $(AM_CPPFLAGS)
 libfarwatch_la_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)

@@ -2,8 +2,9 @@
 lint_tests = \
 	tests/lint/headers.sh \
 	tests/lint/lint.py \
+	tests/lint/rooms.py \
 	tests/lint/testing.py \
 	tests/lint/tree.sh
 
 TESTS += $(lint_tests)
-EXTRA_DIST += build-aux/lint $(lint_tests)
+EXTRA_DIST += build-aux/lint build-aux/rooms $(lint_tests)
