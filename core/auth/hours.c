@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file parses the hours of a right and answers whether a time lies in them. It works on text and
+ * times alone and knows no right, so that the rules of midnight and of week ends are tested by themselves. */
 #include "config.h"
 
 #include "auth/hours.h"

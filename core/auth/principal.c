@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file holds the principal: who asks, as what, with which groups and from where. A principal is
+ * counted and never changes, so a request may keep it across threads while its person logs out. */
 #include "config.h"
 
 #include <farwatch/right.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file parses one right from its JSON and judges by that one row: for whom it is, what it covers,
+ * what it says about a wish and what it lets one see. The set of rights and the question over all of them
+ * are right.c. */
 #include "config.h"
 
 #include "auth/right-row.h"

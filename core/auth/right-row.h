@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One parsed right. Inside of core. [main] */
+/* This header describes one parsed right and what can be asked of it alone. Plugins see only answers over
+ * all rights (farwatch/right.h). [main] */
 #pragma once
 #include <farwatch/right.h>
 

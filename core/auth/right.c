@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file keeps the set of rights in force, those of the profile and those given at run time, and
+ * answers the one question over all of them: may this principal do this now? It takes the best that any
+ * row says to any name of the object; one row is judged in right-row.c. */
 #include "config.h"
 
 #include "auth/right.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Core's inside of rights. [main] */
+/* This header declares what core does with the set of rights: replacing those of the profile, listing,
+ * finding what is odd about one, and ending a person's logins. The question that plugins ask is public
+ * (farwatch/right.h). [main] */
 #pragma once
 #include <farwatch/message.h>
 

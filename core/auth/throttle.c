@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file counts wrong logins by name and source, by source, by network and by name, and says how long
+ * the next try has to wait. The table has an end: when it is full, the entries that nobody touched for
+ * longest go. Queueing of logins that may be tried is reach/login-queue.c. */
 #include "config.h"
 
 #include "auth/throttle.h"

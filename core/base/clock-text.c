@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file writes points in time as text and reads them, also as how long ago, in the one form that
+ * profiles, messages and people share. Durations alone are option.c. */
 #include "config.h"
 
 #include <farwatch/clock.h>

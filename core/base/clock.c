@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file holds the clocks of a node: boot time for deadlines, wall time for stamps, and the time that
+ * another node told. Under FARWATCH_TEST_CLOCK=1 a test can push them forward and set the system's clock
+ * wrong, so every module asks here and none asks the kernel. */
 #include "config.h"
 
 #include "base/clock-private.h"

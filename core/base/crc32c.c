@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file computes the checksum of message batches and store records (CRC-32C), with the processor's
+ * instruction where there is one and by table elsewhere. */
 #include "config.h"
 
 #include "base/crc32c.h"

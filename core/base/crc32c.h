@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header shows the table variant of far_crc32c() beside the fast one, since a test compares the two. */
 #pragma once
 #include <glib.h>
 #include <farwatch/store.h>

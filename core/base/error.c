@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file gives each code of FAR_ERROR its word in messages and its status there, one row a code, so
+ * that no door translates errors by itself. */
 #include "config.h"
 
 #include <farwatch/error.h>

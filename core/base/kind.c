@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file has the words of the plugin kinds, one and many: a profile's section, a path and a message use
+ * the same table. */
 #include "config.h"
 
 #include <farwatch/instance.h>

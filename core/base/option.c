@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Text forms of option values. */
+/* This file reads the text forms of option values (durations, sizes, ranges, addresses) and writes
+ * durations. It knows neither profile nor option table, so that messages and farctl read the same forms. */
 #include "config.h"
 
 #include <farwatch/option.h>

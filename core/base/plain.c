@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file makes text of peers harmless before a person sees it: characters that move a cursor, turn the
+ * direction of writing or hide text become spaces in text and escapes in JSON. Daemon and farctl share it,
+ * so it knows neither terminal nor log. */
 #include "config.h"
 
 #include "base/plain.h"

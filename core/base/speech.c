@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file sets the language of a program: a program that a person started speaks the person's, a daemon
+ * speaks none but that of its message ids. Both calls are made before the first thread. */
 #include "config.h"
 
 #include "base/speech.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file finds the word that was probably meant by one that is not known, by edit distance, and joins
+ * lists of words for messages. */
 #include "config.h"
 
 #include "base/suggest.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header declares "did you mean": the distance of two words, the nearest of a list, and lists of
+ * words as text. [any thread] */
 #pragma once
 #include <glib.h>
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file writes sample batches: it gathers groups, gives series numbers within the batch, merges
+ * batches and moves the times of one. The reader is batch-read.c; both follow doc/formats.md. */
 #include "config.h"
 
 #include <string.h>

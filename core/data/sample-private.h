@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The way of a group, inside core. [main] */
+/* This header declares what core knows of a sensor while its groups pass: its filters, its device, the
+ * time of its tick, the series it gave. What plugins call is public (farwatch/sample.h). [main] */
 #pragma once
 #include <farwatch/sample.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* People, rights, login. */
+/* This file has the commands about people: who there is and what they may do, rights at run time, and
+ * login. */
 #include "config.h"
 
 #include "ctl.h"

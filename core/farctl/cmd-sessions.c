@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Sessions and history. */
+/* This file has the commands that list, approve and close sessions, and the one that shows the history. */
 #include "config.h"
 
 #include "ctl.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Terminals and devices. */
+/* This file has the commands about terminals and the devices behind them. */
 #include "config.h"
 
 #include "ctl.h"

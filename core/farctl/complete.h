@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Completion: what may stand at the cursor. */
+/* This header declares completion: what may stand at the cursor, for the shells' scripts. */
 #pragma once
 #include "ctl.h"
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file holds the command `farctl connect` from its arguments to its exit code. Its steps are in files
+ * of their own: the session in connect-ask.c, the terminal's keys in connect-keys.c, the bytes in
+ * connect-join.c, programs that run meanwhile in connect-run.c. */
 #include "config.h"
 
 #include "connect.h"

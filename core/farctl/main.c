@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file finds the command that the words on the command line name, reads the options that all commands
+ * share, and says what was probably meant where no command has that name. The table of commands is
+ * commands.c. */
 #include "config.h"
 
 #include "ctl.h"

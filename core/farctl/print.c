@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file prints what a daemon answered: one value as a person reads it (a cell), an object as fields,
+ * JSON as it came, and errors with their exit code. Tables are table.c. All text that came from elsewhere
+ * is made harmless here. */
 #include "config.h"
 
 #include "ctl.h"

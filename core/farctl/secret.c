@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file reads a secret from a person without echo, or from standard input byte by byte, so that
+ * nothing of it is left in a buffer and nothing behind it is taken. */
 #include "config.h"
 
 #include "ctl.h"

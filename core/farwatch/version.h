@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header tells a plugin the version of the library that runs, which may be newer than the one it was
+ * built with. */
 #pragma once
 
 #include <glib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Instances from core's side. [main] */
+/* This header shows instances from core's side: their states, what a reload and the order of starting ask
+ * of them. Plugins see a handle only (farwatch/instance.h). [main] */
 #pragma once
 #include <farwatch/plugin.h>
 #include <jansson.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file keeps what a running node has once: its profile in force, the place of its control socket, and
+ * the lock of its state directory, which keeps a second daemon out and refuses a directory in which a
+ * restore was broken off. */
 #include "config.h"
 
 #include "life/node.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* sd_notify(3) protocol: one datagram. */
+/* This file speaks the protocol of sd_notify(3), one datagram a word, without libsystemd, which would be
+ * its only use. */
 #include "config.h"
 
 #include "life/ready.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header declares what the daemon tells its service manager (sd_notify(3)): that it is ready, and by
+ * a watchdog that its main context turns. */
 #pragma once
 #include <glib.h>
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header describes the plan of a reload: for each instance what becomes of it. Planning changes
+ * nothing (reload-plan.c); reload.c carries the plan out. [main] */
 #pragma once
 #include "life/instance-private.h"
 

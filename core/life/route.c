@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file leads a message to its handler: tables of handlers come and go with their instances, a
+ * resource is split into path and query, a pattern is matched and the object that rights speak of is made
+ * from it. The order of the checks is the router's (message/router.h). */
 #include "config.h"
 
 #include "message/router.h"

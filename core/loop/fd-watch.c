@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file watches one descriptor wherever its user lives: on a worker by epoll, on the main context by a
+ * GSource. It exists so that acceptor and dialler need no two versions. */
 #include "config.h"
 
 #include "loop/fd-watch.h"

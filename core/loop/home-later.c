@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file holds one thing that is to be done at the end of a home's turn, once however often it was
+ * asked for. Streams use it to call their users outside of their own calls. */
 #include "config.h"
 
 #include <farwatch/home.h>

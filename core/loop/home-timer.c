@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file holds the timers of a home: a heap, over one timerfd for all of them, on CLOCK_BOOTTIME or the
+ * fake clock. No plugin makes a source of its own for a peer. */
 #include "config.h"
 
 #include "loop/home-private.h"

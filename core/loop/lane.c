@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lanes: named threads for work that blocks. */
+/* This file runs work that blocks on named threads (lanes), in order, with a bound on what may wait, so
+ * that disks and password hashing never hold up the main context. */
 #include "config.h"
 
 #include "loop/lane.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where log lines go. */
+/* This header declares where log lines go, what a test may hook to see them, and when a repeated complaint
+ * is due; plugins log by their instance (farwatch/instance.h). */
 #pragma once
 #include <farwatch/instance.h>
 #include <jansson.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header declares the watch over the main context's turns: how many took too long, and in how many
+ * the thread slept. `farctl status` shows both. */
 #pragma once
 #include <glib.h>
 

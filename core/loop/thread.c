@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file begins threads with the signals of the daemon masked, and ends those that may hang in a system
+ * call: who waits for one does so for a bounded time, then leaves it to itself and counts it. */
 #include "config.h"
 
 #include <farwatch/home.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file turns a message into its frame and a frame back into a message, as doc/formats.md says.
+ * Everything in a frame comes from a peer, so each limit is checked before memory is taken. */
 #include "config.h"
 
 #include "message/frame.h"

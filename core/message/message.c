@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file holds a message in memory: requests, answers, errors as answers, headers, and the body as
+ * JSON. A message is counted; its wire form is frame.c. */
 #include "config.h"
 
 #include <farwatch/message.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file checks the body of a request against the field table of its handler, so that a handler meets
+ * only fields that it declared, of the type and within the limits that it declared. */
 #include "config.h"
 
 #include "message/router.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What writer and reader of backups share. */
+/* This header has what writer and reader of backups share: sizes, the front of the file and its key. The
+ * format is doc/formats.md. */
 #pragma once
 #include "node/backup.h"
 

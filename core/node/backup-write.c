@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file writes a backup: the key part in front, then entries in chunks of a secretstream. It knows
+ * nothing of what is backed up; the format is doc/formats.md, the reader backup-read.c. */
 #include "config.h"
 
 #include "node/backup-private.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The control socket's listener. */
+/* This file is the control socket's listener: who may connect and how many. One connection is
+ * control-link.c, who is at its other end control-who.c. */
 #include "config.h"
 
 #include "node/control.h"

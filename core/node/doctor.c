@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file holds the checks that look for what will cause trouble: clock, limits, plugins, certificates,
+ * ports. farctl runs them too where no daemon runs, so they get what they need as arguments and ask no
+ * instance. What only a running node can tell is door-doctor.c. */
 #include "config.h"
 
 #include "node/doctor.h"

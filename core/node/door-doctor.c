@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* GET doctor: the daemon looks at itself. */
+/* This file answers GET doctor: the running daemon looks at itself and adds what only it can tell. The
+ * checks that need no daemon are doctor.c. */
 #include "config.h"
 
 #include "node/door-private.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* GET explain: why somebody may or may not. */
+/* This file answers GET explain: why somebody may or may not do a thing, right by right, in pages. */
 #include "config.h"
 
 #include "node/door-private.h"

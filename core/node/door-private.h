@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Core's own handlers, one table a file. [main] */
+/* This header lists core's own tables of handlers, one a file, for door-start.c. [main] */
 #pragma once
 #include <farwatch/message.h>
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file adds all tables of core's own handlers at the start of the daemon and takes them away at its
+ * end. A new table is added to the list here. */
 #include "config.h"
 
 #include "node/door.h"

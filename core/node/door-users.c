@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* People: GET users, PUT and DELETE users/{u}. */
+/* This file has the handlers about people (GET users, PUT and DELETE users/{u}); setting a password is
+ * door-password.c. */
 #include "config.h"
 
 #include "node/door-private.h"

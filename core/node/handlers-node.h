@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header declares the handlers by which a node tells of itself (status, plugins, types, profile), and
+ * reload by message and by signal. [main] */
 #pragma once
 #include <glib.h>
 

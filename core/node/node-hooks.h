@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which rooms are told of instances and profiles. */
+/* This header declares the one place that knows which rooms are told of instances and of profiles. [main] */
 #pragma once
 
 /* Before the first instance starts; a second call changes nothing. [main] */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Option tables and profiles as JSON, for farctl. */
+/* This file writes option tables and a profile in force as JSON, for farctl: what may be configured, and
+ * what is in force with where each value came from. */
 #include "config.h"
 
 #include "profile/profile.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file holds the faults of a profile: where each is, what is wrong, and the source line to show with
+ * it. A line that may hold a secret is not shown. The same list is text for a person and JSON for a
+ * message. */
 #include "config.h"
 
 #include "profile/fault.h"

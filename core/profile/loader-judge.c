@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file decides whether a plugin may be loaded: first by its ELF note, before any code of it runs,
+ * then by comparing the note with the table behind it. It also says why a type is absent. Finding plugins
+ * is loader.c. */
 #include "config.h"
 
 #include "profile/loader-judge.h"

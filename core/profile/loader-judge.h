@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header declares the judgement of plugins, apart from the loader, which finds them. [main] */
 #pragma once
 #include "profile/loader.h"
 

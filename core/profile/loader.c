@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file finds the installed plugins by their notes, keeps their list, and loads one at the first use
+ * of a type that it has. A loaded plugin stays loaded. Whether one may be loaded is decided in
+ * loader-judge.c. */
 #include "config.h"
 
 #include "profile/loader.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header declares what core itself says about links to peers: to a service that has just come up,
+ * after a reload, and at the end. Plugins use farwatch/message.h. [main] */
 #pragma once
 #include <farwatch/instance.h>
 

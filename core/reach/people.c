@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file asks the authenticators about people, one after the other: the list of all, one person, a
+ * change. It joins what they say about the same name. Changes of one person wait for each other in
+ * people-change.c. [main] */
 #include "config.h"
 
 #include "reach/people.h"

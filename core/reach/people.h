@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* People, as the authenticators know them. [main] */
+/* This header declares what core asks the authenticators about people: lists, one person, changes. [main] */
 #pragma once
 #include <farwatch/request.h>
 #include <jansson.h>

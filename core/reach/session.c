@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file holds the state table of sessions, which doc/sessions.md has in prose, and deadlines that
+ * survive a restart. It has no effects: who keeps a session asks here for the next state and then acts by
+ * it, so that cloud and terminal cannot differ. */
 #include "config.h"
 
 #include <farwatch/clock.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file frees what describes a tunnel. Everything else about tunnels is done by transports
+ * (farwatch/tunnel.h). */
 #include "config.h"
 
 #include <farwatch/tunnel.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The accept loop of all listeners. */
+/* This file is the one accept loop of all listeners (farwatch/acceptor.h): limits, rates and PROXY headers
+ * are applied here once, so that no transport has an accept loop of its own. */
 #include "config.h"
 
 #include "stream/acceptor-private.h"

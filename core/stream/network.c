@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file asks the kernel by rtnetlink whether the machine's network has changed and tells it once they
+ * have been quiet for a while. What lies beyond the next router it cannot know. */
 #include "config.h"
 
 #include <farwatch/network.h>

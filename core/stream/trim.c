@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file gives memory back while the daemon is at rest: the heap's free pages here, pages of program
+ * files in trim-text.c. It stands in the room of streams because pumps that run put it off. */
 #include "config.h"
 
 #include "stream/trim.h"

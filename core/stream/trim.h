@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header declares when memory is given back. A daemon at rest keeps mapped what it uses, not what its
+ * libraries touched while they started or while a session ran: heap that is free goes back, and pages of
+ * programs and libraries that nothing wrote to are let go; who needs one again finds it in the page cache. */
 #pragma once
 #include <glib.h>
 
-/* A daemon at rest keeps mapped what it uses, not what its libraries touched while they started or while a session ran: heap that is free goes
- * back, and pages of programs and libraries that nothing wrote to are let go; who needs one again finds it in the page cache. */
 /* Before the first thread: one heap for each processor instead of eight. Each keeps some pages for good, and more threads than that do not run at once. */
 void far_trim_heaps (void);
 /* Does it now; KiB resident afterwards. [any thread] */

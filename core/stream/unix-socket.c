@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file listens at a path: it judges the path, removes a socket that nobody answers any more, and
+ * binds with the rights that are wanted. It stands apart from life/listen.c, which keeps sockets across
+ * reloads and binds TCP too. */
 #include "config.h"
 
 #include "stream/unix-socket.h"

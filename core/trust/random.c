@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file makes random numbers and texts, hashes texts and compares secrets in constant time, all by
+ * libsodium, so that the rest of the tree calls no generator by itself. */
 #include "config.h"
 
 #include "trust/seal-private.h"

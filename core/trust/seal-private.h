@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header shows the parser of sealed boxes to the rest of the room and to its fuzz target: with keys
+ * given, and keys from a file or a text. What plugins call is far_seal() and far_seal_open()
+ * (farwatch/trust.h). */
 #pragma once
 #include <farwatch/trust.h>
 

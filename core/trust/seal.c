@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file seals JSON to a node's public key and opens it with the secret one (libsodium's
+ * crypto_box_seal). A box that cannot be opened is refused with one text, whatever was wrong, so that
+ * nobody learns from it. */
 #include "config.h"
 
 #include "trust/seal-private.h"

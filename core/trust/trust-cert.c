@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a single certificate says. */
+/* This file reads what one certificate says: its node, its names, its time, its serial number. Whether it
+ * is to be trusted is trust.c. */
 #include "config.h"
 
 #include "trust/trust-private.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file reads and writes the files of keys and certificates, with the rights they must have, and has
+ * the helpers for GnuTLS's return codes that the room shares. */
 #include "config.h"
 
 #include "trust/trust-private.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file keeps the newest value of each series for the shell's command that shows them. It stands apart
+ * from the shell since it listens for samples as long as the instance lives, with or without people. */
 #include "config.h"
 
 #include "shell.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file is the person's end of a shell session: it hands their bytes to the shell, or to a device's
+ * stream once one is joined. It lives at the person's home, so that a device's bytes never pass the main
+ * context. */
 #include "config.h"
 
 #include "shell.h"

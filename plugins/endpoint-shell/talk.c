@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file is the shell's end of a shell session, on the main context: it reads lines, runs commands,
+ * prints, and joins a device by asking outer.c to hold still. The commands themselves are command.c. */
 #include "config.h"
 
 #include "shell.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file parses what a check printed into text and values (perfdata.h). It is a parser of foreign bytes
+ * with a fuzz target of its own, so it knows neither processes nor series. */
 #include "config.h"
 
 #include "perfdata.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file runs one program once: it starts it in a process group of its own, gathers its output up to a
+ * limit, and ends the whole group when its time is over. What the output means is perfdata.c. */
 #include "config.h"
 
 #include "run.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file asks how full the file systems are. The calls may hang on a dead server or disk, so they run
+ * on a lane and their result comes back as a whole. */
 #include "config.h"
 
 #include "disks.h"

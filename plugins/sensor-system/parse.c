@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file turns texts of procfs into numbers. It reads no file by itself, so that its tests feed it any
+ * text. */
 #include "config.h"
 
 #include "parse.h"

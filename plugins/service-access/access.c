@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* service-access: options, handlers and life of the instance. */
+/* This file has the service's option table, its table of handlers and the life of the instance; what
+ * handlers do is in the files that access.h lists. */
 #include "config.h"
 
 #include "access.h"

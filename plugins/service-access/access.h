@@ -2,8 +2,12 @@
 /* The cloud's side of access on demand (spec B1, B3–B8, B10–B13). What is kept in memory mirrors rows of the store: loaded at start, written
  * through, and a change counts when its row is durable. Everything here runs on the main context.
  *
- * One file, one idea: registry and devices, join (join tokens), enroll, renew, ask (a person asks), refusal, recheck, session (the state
- * machine's effects), row (a session on disk), draw (Z, X, Y), offer (credential), poll, close, watch, entry (streams), restart, place (site and groups), known, nodes, own (this server's certificate). */
+ * One file, one idea. The registry: registry.c and devices.c, place.c (site and groups), known.c (what rights name).
+ * Joining: join.c (join tokens), enroll.c, renew.c, revoke.c, own.c (this server's certificate). A session: ask.c and
+ * ask-device.c (a person asks), refusal.c, draw.c (Z, X, Y) out of nodes.c, offer.c (credential), entry.c (streams),
+ * poll.c, session.c (the state machine's effects), recheck.c (rights taken away), close.c, ended.c, restart.c, show.c.
+ * What is told later: history.c, turned.c (who was turned away). The store: tables.c and rows.c (reading), write.c,
+ * save.c (a session on disk). calls.c has what several handlers ask. */
 #pragma once
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file has the small questions that several handlers of the service ask about a call: whether a name
+ * is a good one, which terminal calls, whether a principal manages an object. */
 #include "config.h"
 
 #include "access.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Terminals, as the cloud knows them (spec B1). */
+/* This file keeps the terminals as the cloud knows them (spec B1): their rows, their keys, whether they
+ * are up. */
 #include "config.h"
 
 #include "access.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* service-agent: options, handlers and life of the instance. */
+/* This file has the service's option table, its handlers and the life of the instance at the terminal; one
+ * session is in files of its own. */
 #include "config.h"
 
 #include "agent.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header describes the intake at the cloud: it takes batches that uplinks send, each once, and what
+ * this node measures by itself, and writes both into a store. What is not yet written waits here, bounded. */
 #pragma once
 #include <farwatch/plugin.h>
 

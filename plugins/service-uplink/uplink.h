@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This header describes the uplink of a terminal (spec B2): groups are gathered, become numbered batches,
+ * wait in memory and in a store until the cloud has them, and have their times mended when the clock was
+ * wrong. */
 #pragma once
 #include <farwatch/plugin.h>
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file handles the files of a store directory (disk.h): it loads them at the start, finds what is
+ * damaged, appends records, and begins new segments. What records mean is index.c and log.c. */
 #include "config.h"
 
 #include "disk.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file keeps in memory what the log says, and plays the parts of a record into it. The files are
+ * disk.c, the letters log.c. */
 #include "config.h"
 
 #include "index.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file writes and reads the letters of the log: records, parts, numbers, texts. A record that is not
+ * whole is nothing; a reader goes on at the next one that is good. */
 #include "config.h"
 
 #include "log.h"

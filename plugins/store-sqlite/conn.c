@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file opens a database file, sets it up for power cuts, keeps prepared statements, and turns codes
+ * of SQLite into our errors. One connection belongs to one thread. */
 #include "config.h"
 
 #include "conn.h"

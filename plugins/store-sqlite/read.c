@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file answers the questions that a store is asked (rows, series, samples, blobs) and makes
+ * snapshots, each as a job of a reading thread. Writing is writer.c and write-*.c. */
 #include "config.h"
 
 #include "store.h"

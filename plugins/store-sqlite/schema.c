@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file has the tables of the database and decides what becomes of a file: ours, newer than us, or
+ * foreign. The latter two are left as they are. */
 #include "config.h"
 
 #include "schema.h"

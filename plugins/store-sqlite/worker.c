@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file runs the store's threads: a queue of jobs each, a bound on it, and an end that waits for what
+ * may hang only for a bounded time. Jobs are defined in read.c, writer.c and write-*.c. */
 #include "config.h"
 
 #include "store.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file takes a peer's login over SSH: it collects requests, has core decide on the main context and
+ * answers meanwhile nothing else. It serves both servers, the tunnel end and the terminal's login service,
+ * so it knows neither. */
 #include "config.h"
 
 #include "guard.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file drives one libssh session from a home's descriptors: reading, writing, its turns, its move to
+ * another home, its end. Channels are channel.c. It is the one place that knows how libssh nests its
+ * callbacks. */
 #include "config.h"
 
 #include "wire.h"

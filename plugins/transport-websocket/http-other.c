@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file has http-parser read a head once more and compares it piece by piece with what our own reader
+ * found (http-form.c). A head on which the two differ is refused, since somebody in between may read it as
+ * the other one does. */
 #include "config.h"
 
 #include "http-other.h"

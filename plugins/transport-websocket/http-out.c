@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file writes HTTP/1.1 answers as bytes, and has the table of statuses with their words. It knows no
+ * connection, so that tests read back what it writes. */
 #include "config.h"
 
 #include "http-out.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file parses request targets and Host fields. They are the part of a head that most attacks on
+ * proxies play with, so they are read by one strict grammar and nothing is repaired. */
 #include "config.h"
 
 #include "http-target.h"

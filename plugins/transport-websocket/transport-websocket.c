@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file is the plugin's table: its two types, `websocket` for nodes and `https` for people. What each
+ * does is in its own files (types.h). */
 #include "config.h"
 
 #include "types.h"

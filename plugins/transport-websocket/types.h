@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The types of this library. */
+/* This header names the two types of this library, for its table. */
 #pragma once
 #include <farwatch/plugin.h>
 

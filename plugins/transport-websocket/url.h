@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* "wss://host:port/path", "wss://[2001:db8::1]:8443/link". */
+/* This header describes URLs of servers, like "wss://host:port/path" and "wss://[2001:db8::1]:8443/link".
+ * [any thread] */
 #pragma once
 #include <glib.h>
 

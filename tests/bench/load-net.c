@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file has the sockets, the time and the device's side for all modes of load (load.h). */
 #include "load.h"
 #include <arpa/inet.h>
 #include <errno.h>

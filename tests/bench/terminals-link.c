@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file runs the link of one simulated terminal of many: TLS, the upgrade, frames, polls, and coming
+ * back as the real client does. The command itself is terminals.c. */
 #include "terminals.h"
 #include <arpa/inet.h>
 #include <errno.h>

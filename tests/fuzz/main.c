@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file replays the seeds of a fuzz target and mutations of them where there is no libFuzzer. The
+ * mutations are the same in each run, so that a failure in CI is one here. */
 #include "config.h"
 
 #include "fuzz.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A stream in memory, see memory-stream.h. */
+/* This file is a stream in memory for fuzz targets, with the contract that memory-stream.h describes. */
 #include "config.h"
 
 #include "fuzz/memory-stream.h"

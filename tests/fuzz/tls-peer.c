@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* GnuTLS as the other side, see tls-peer.h. */
+/* This file runs GnuTLS as the other side of a connection in memory (tls-peer.h). */
 #include "config.h"
 
 #include "fuzz/tls-peer.h"

@@ -9,7 +9,8 @@ import unittest
 import tap
 
 LINT = os.path.join(os.environ["FARWATCH_TEST_SRCDIR"], "build-aux", "lint")
-SPDX = "/* SPDX-License-Identifier: LGPL-2.1-or-later */\n"
+BARE = "/* SPDX-License-Identifier: LGPL-2.1-or-later */"
+SPDX = BARE + " /* This file is part of a tree made for the lint. */\n"  # in one line, so that what follows begins at 2
 HASH = "# SPDX-License-Identifier: LGPL-2.1-or-later\n"
 README = "<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->\n" + "".join(
     f"## {title}\n" for title in ("What it does", "Types and options", "Files and devices it touches", "Since"))
@@ -66,6 +67,18 @@ class Lint(unittest.TestCase):
 
     def test_spdx(self):
         self.finds({"core/inside.h": "#pragma once\n"}, "core/inside.h:1: no SPDX line")
+
+    def test_head_comment(self):
+        self.finds({"core/inside.h": BARE + "\n#pragma once\n/* This header has its comment too late. */\n"}, "core/inside.h:2: no head comment")
+
+    def test_head_comment_of_a_word(self):
+        self.finds({"core/inside.h": BARE + "\n/* Inside. */\n#pragma once\n",
+                    "core/c.c": BARE + '\n/* Some words that are no sentence at all */\n#include "config.h"\n'},
+                   "core/inside.h:2: no head comment", "core/c.c:2: no head comment")
+
+    def test_head_comment_of_several_lines(self):
+        status, output = self.run_on({"core/inside.h": BARE + "\n/* This header\n * has one.\n */\n#pragma once\n"})
+        self.assertEqual(status, 0, output)
 
     def test_goto(self):
         self.finds(self.in_core("  goto out;\n"), "core/c.c:3: goto")

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file starts a cloud server or a terminal's agent inside the test program (access-help.h), asks it
+ * as any principal, and waits for answers and for rows to be durable. */
 #include "config.h"
 
 #include "unit/access-help.h"

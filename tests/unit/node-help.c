@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file runs a node inside the test program (node-help.h): its folder, its profile, its plugins, and
+ * the main context until something has happened. */
 #include "config.h"
 
 #include "node-help.h"

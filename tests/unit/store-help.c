@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file opens a node with one store and turns the store's requests into calls that wait
+ * (store-help.h), so that the conformance suite reads as a list of calls. */
 #include "config.h"
 
 #include "store-help.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This test covers the devices of a node: those of the profile and those added, their names, and who may
+ * write to one while somebody else does. */
 #include "config.h"
 
 #include "reach/device.h"

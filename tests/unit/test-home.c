@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This test covers homes: the order of posts, timers on the fake and the real clock, descriptors that are
+ * freed while their event waits, and the end of a worker. */
 #include "unit/stream-help.h"
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Text forms of option values. */
+/* This test covers the text forms of option values: what is read, what is refused, and that what is
+ * written is read again. */
 #include "config.h"
 
 #include "profile/option-check.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This test covers sealed boxes: the vector of doc/formats.md, and that every changed, cut or foreign box
+ * is refused. */
 #include "config.h"
 
 #include <check.h>

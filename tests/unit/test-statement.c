@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This test covers signed statements about a node's keys: the vector of doc/formats.md, changed and added
+ * fields, and who may sign. */
 #include "config.h"
 
 #include <check.h>

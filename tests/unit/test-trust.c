@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This test covers the check of a peer's certificate: a table of good and bad ones, the fleet's authority,
+ * and what a wrong clock may and may not do. */
 #include "config.h"
 
 #include <check.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This test compares the version of the library with that of the package. */
 #include "config.h"
 
 #include <check.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file makes certificates as a liar or a careless authority would (trust-fixture.h), extension by
+ * extension where GnuTLS would refuse to. */
 #include "config.h"
 
 #include "unit/trust-fixture.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This is the smallest sensor: it reads a number from a file below /proc or /sys. doc/writing-a-plugin.md
+ * explains it line by line. */
 #define FAR_PLUGIN_LICENSE "LGPL-2.1-or-later"
 #include <farwatch/plugin.h>
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file keeps the journal: the file with one change a line, which is played into the memory when it is
+ * opened and written before a change is done. It takes no lock on the file: the lock of the state
+ * directory keeps a second daemon out only where the file lies below it. */
 #include "journal.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file holds rows, batches and blobs in memory, and judges a change before it is done. It neither
+ * locks nor writes, so that playing the journal and a new change are the same code. */
 #include "memory.h"
 
 #include <string.h>
