@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Every page and every piece of news goes into the tarball by itself (dist-hook).
+# Every page of this folder and every piece of news goes into the tarball by itself (dist-hook); folders of pages are named below.
 dist_man_MANS = \
 	doc/man/farctl.1 \
 	doc/man/farwatch-profile.5 \
 	doc/man/farwatchd.8
 
-# Built outside the tree: tests/integration/examples.py.
-EXTRA_DIST += doc/examples
+# The examples are built outside the tree: tests/integration/examples.py.
+EXTRA_DIST += doc/examples doc/spec
