@@ -66,6 +66,8 @@ libfarwatch_la_SOURCES = \
 	core/base/option.c \
 	core/base/plain.c \
 	core/base/plain.h \
+	core/base/small-file.c \
+	core/base/small-file.h \
 	core/base/speech.c \
 	core/base/speech.h \
 	core/base/suggest.c \
@@ -176,6 +178,7 @@ libfarwatch_la_SOURCES = \
 	core/profile/option-check.h \
 	core/profile/profile-instances.c \
 	core/profile/profile-node.c \
+	core/profile/profile-paths.c \
 	core/profile/profile-private.h \
 	core/profile/profile-refs.c \
 	core/profile/profile.c \

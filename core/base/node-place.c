@@ -28,6 +28,15 @@ far_node_path (const char *relative)
   return g_path_is_absolute (relative) ? g_strdup (relative) : g_build_filename (far_node_state_dir (), relative, NULL);
 }
 
+/* One list for all that is written there without a profile that names it: what is added to the code is added here. */
+gboolean
+far_node_keeps (const char *name)
+{
+  static const char *const names[] = { FAR_NOTES_MADE, FAR_NOTES_DAMAGED, FAR_NOTES_MISSING, "lock", "clock", "backups", "devices.json", ".restore", ".restoring", NULL };
+
+  return g_strv_contains (names, name) || g_str_has_prefix (name, "before-restore-");
+}
+
 void
 far_node_place_set (const char *id, const char *state)
 {

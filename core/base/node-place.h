@@ -5,3 +5,10 @@
 
 /* As the profile has them, or a test; NULL: as before the first call. Both are copied. */
 void far_node_place_set (const char *id, const char *state);
+
+#define FAR_NOTES_MADE ".made"       /* notes of where each store was made */
+#define FAR_NOTES_DAMAGED "damaged"  /* notes of stores that were found damaged */
+#define FAR_NOTES_MISSING "missing"  /* notes of those that are gone */
+
+/* Does farwatch write under this name of the state directory by itself? No path of a profile may lead there. [any thread] */
+gboolean far_node_keeps (const char *name);

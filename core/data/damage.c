@@ -12,9 +12,11 @@
 #include <farwatch/i18n.h>
 #include <farwatch/store.h>
 
+#include "base/node-place.h"
+#include "base/small-file.h"
 #include "life/instance-private.h"
 
-#define NOTES "damaged"
+#define NOTES FAR_NOTES_DAMAGED
 
 /* ---- notes: STATE/FOLDER/STORE ---- */
 
@@ -29,10 +31,25 @@ far_damage_read (const char *state, const char *folder, const char *store)
 {
   g_autofree char *path = state != NULL ? note_path (state, folder, store) : NULL, *text = NULL;
 
-  if (path == NULL || !g_file_get_contents (path, &text, NULL, NULL))
-    return path != NULL && g_file_test (path, G_FILE_TEST_EXISTS) ? g_strdup (_("it was found damaged")) : NULL;
+  if (path == NULL)
+    return NULL;
+  text = far_small_file_read (path, FAR_NOTE_MAX);
+  if (text == NULL)
+    return errno != ENOENT && errno != ENOTDIR ? g_strdup (_("it was found damaged")) : NULL;
   g_strdelimit (text, "\n", ' ');
   return g_utf8_make_valid (g_strchomp (text), -1);
+}
+
+/* What is there and was never a note is somebody's, a store's perhaps: nothing takes its place, and nobody deletes it. */
+static gboolean
+is_no_others (const char *path, GError **error)
+{
+  g_autofree char *text = far_small_file_read (path, FAR_NOTE_MAX);
+
+  if (text != NULL || errno == ENOENT)
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s is no note of farwatch; move it away"), path);
+  return FALSE;
 }
 
 gboolean
@@ -41,7 +58,7 @@ far_damage_write (const char *state, const char *folder, const char *store, cons
   g_autofree char *path = note_path (state, folder, store), *above = g_path_get_dirname (path);
 
   g_mkdir_with_parents (above, 0700);
-  return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+  return is_no_others (path, error) && g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
 }
 
 gboolean
@@ -49,6 +66,8 @@ far_damage_remove (const char *state, const char *folder, const char *store, GEr
 {
   g_autofree char *path = note_path (state, folder, store);
 
+  if (!is_no_others (path, error))
+    return FALSE;
   if (g_unlink (path) == 0 || errno == ENOENT)
     return TRUE;
   g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be taken away: %s"), path, g_strerror (errno));
@@ -79,7 +98,7 @@ far_damage_stores (const char *state)
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
 
   stores_in (state, NOTES, names);
-  stores_in (state, "missing", names);
+  stores_in (state, FAR_NOTES_MISSING, names);
   g_ptr_array_add (names, NULL);
   return (GStrv) g_ptr_array_steal (names, NULL);
 }

@@ -16,6 +16,7 @@ gboolean far_damage_accept (const char *state, const char *store, GError **error
 gboolean far_damage_refuse (const char *note, GError **error);
 
 /* ---- shared by both ---- */
+#define FAR_NOTE_MAX 65536 /* bytes; what is longer is no note */
 gboolean far_missing_accept (const char *state, const char *store, GError **error);
 /* STATE/FOLDER/STORE as one line; NULL: none. */
 char *far_damage_read (const char *state, const char *folder, const char *store);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A store that was made is expected from then on: STATE/stores/NAME says where. One that is gone (deleted, on a disk that is not mounted, under another path)
+/* A store that was made is expected from then on: STATE/.made/NAME says where. One that is gone (deleted, on a disk that is not mounted, under another path)
  * would begin empty: revocations that are missing let in, so it waits until it is back or a person says that it begins empty. STATE/missing/NAME is there
  * meanwhile, for `farctl restore --begin-empty`. */
 #include "config.h"
@@ -12,29 +12,21 @@
 #include <farwatch/i18n.h>
 #include <farwatch/store.h>
 
+#include "base/node-place.h"
+#include "base/small-file.h"
 #include "life/instance-private.h"
 
-#define MADE "stores"
-#define MISSING "missing"
-
-static char *
-made_path (const char *store)
-{
-  const char *state = far_node_state_dir ();
-
-  return state != NULL ? g_build_filename (state, MADE, store, NULL) : NULL;
-}
+#define MADE FAR_NOTES_MADE
+#define MISSING FAR_NOTES_MISSING
 
 /* Where it was made; NULL: never, as far as is known. */
 static char *
 made_place (const char *store)
 {
-  g_autofree char *path = made_path (store);
-  char *place = NULL;
+  g_autofree char *path = g_build_filename (far_node_state_dir (), MADE, store, NULL);
+  char *place = far_small_file_read (path, FAR_NOTE_MAX);
 
-  if (path == NULL || !g_file_get_contents (path, &place, NULL, NULL))
-    return NULL;
-  return g_strchomp (place);
+  return place != NULL ? g_strchomp (place) : NULL;
 }
 
 char *

@@ -26,5 +26,7 @@ typedef struct {
 } FarRefs;
 FarRefs *far_refs_new (FarConfigured *owner, const char *what);
 void far_refs_free (FarRefs *refs);
+/* No path leads to what something else writes; instances have their options. */
+void far_profile_check_paths (const FarProfile *profile, GPtrArray *faults);
 /* Resolves names, finds loops, sorts the instances. */
 void far_profile_resolve (FarProfile *profile, GPtrArray *refs, GPtrArray *faults);

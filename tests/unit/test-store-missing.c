@@ -6,9 +6,12 @@
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/node-place.h"
 #include "data/damage.h"
 #include "life/instance-private.h"
+#include "profile/profile.h"
 #include "store-help.h"
 
 static const char *const types[] = { "sqlite", "file" };
@@ -162,6 +165,84 @@ START_TEST (a_store_of_values_begins_empty_and_says_so)
 }
 END_TEST
 
+/* A profile's path is taken from the state directory, where the note of it is too: neither takes the other's place. */
+START_TEST (a_store_in_a_folder_named_stores_is_kept)
+{
+  g_autofree char *dir = node_fresh_dir (), *folder = g_build_filename (dir, "stores", NULL), *place = g_build_filename (folder, "main", NULL);
+  g_autoptr (GError) error = NULL;
+
+  ck_assert_int_eq (g_mkdir (folder, 0700), 0);
+  store_open (TYPE, dir, "path: stores/main");
+  ck_assert_int_gt (store_put ("t", "a", "{}", FAR_EXPECT_ANY, NULL), 0);
+  store_close ();
+  store_open (TYPE, dir, "path: stores/main");
+  assert_rows (1);
+  store_close ();
+  run ("rm -rf $0 $0-wal $0-shm", place);
+  store_try (TYPE, dir, "path: stores/main", &error);
+  assert_missing (error, place, TRUE);
+  store_close ();
+}
+END_TEST
+
+/* What is no note is somebody's. */
+START_TEST (what_is_no_note_is_neither_overwritten_nor_deleted)
+{
+  g_autofree char *dir = node_fresh_dir (), *folder = g_build_filename (dir, FAR_NOTES_MISSING, NULL), *file = g_build_filename (folder, "main", NULL), *text = NULL;
+  static const char other[] = "SQLite format 3\0and more";
+  gsize size = 0;
+
+  ck_assert_int_eq (g_mkdir_with_parents (folder, 0700), 0);
+  ck_assert (g_file_set_contents (file, other, sizeof other, NULL));
+  ck_assert (!far_damage_write (dir, FAR_NOTES_MISSING, "main", "/a/place", NULL));
+  ck_assert (!far_damage_remove (dir, FAR_NOTES_MISSING, "main", NULL));
+  ck_assert (!far_damage_accept (dir, "main", NULL));
+  ck_assert (g_file_get_contents (file, &text, &size, NULL) && size == sizeof other && memcmp (text, other, size) == 0);
+  ck_assert_int_eq (g_unlink (file), 0);
+  ck_assert_int_eq (symlink ("/dev/zero", file), 0);
+  ck_assert (!far_damage_write (dir, FAR_NOTES_MISSING, "main", "/a/place", NULL));
+  g_free (far_damage_note (dir, "main"));
+}
+END_TEST
+
+static gboolean
+profile_is_good (const char *state, const char *path, const char *more, char **text)
+{
+  g_autofree char *file = g_build_filename (state, "some.yaml", NULL);
+  g_autofree char *body = g_strdup_printf ("farwatch: 1\nnode: {id: node, state: %s}\nstores:\n  main: {type: sqlite, path: %s}\n%s", state, path, more);
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+
+  ck_assert (g_file_set_contents (file, body, -1, NULL));
+  g_autoptr (FarProfile) profile = far_profile_load (file, NULL, faults);
+  *text = far_faults_text (faults);
+  return profile != NULL;
+}
+
+static const char *const taken_paths[] = {
+  ".made/main", ".made", "damaged/x", "missing/main", "backups/a/b", "lock", "clock", "devices.json", ".restore/x", ".restoring", "before-restore-20260101-000000/x",
+  "x/../damaged/main", "some.yaml", "some.yaml.d/x", "keys", "keys/node.key", "credentials/a", "control.sock", ".", "..", "people.yaml", "persons.d", "persons.d/x",
+};
+static const char *const free_paths[] = { "main.db", "stores/main", "locks", "clock.db", "a/lock", "keys.db", "/srv/lock", "made", "people.yaml.db" };
+
+START_TEST (no_store_lies_where_something_else_is_kept)
+{
+  const char *more = "authenticators:\n  people: {type: file, path: people.yaml}\n  keys: {type: key, path: persons.d}\n";
+  g_autofree char *dir = node_fresh_dir ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (taken_paths); i++) {
+    g_autofree char *text = NULL;
+
+    ck_assert_msg (!profile_is_good (dir, taken_paths[i], more, &text), "%s was taken", taken_paths[i]);
+    ck_assert_msg (strstr (text, "'path' in stores.main") != NULL && strstr (text, "choose another path") != NULL, "%s: %s", taken_paths[i], text);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (free_paths); i++) {
+    g_autofree char *text = NULL;
+
+    ck_assert_msg (profile_is_good (dir, free_paths[i], more, &text), "%s: %s", free_paths[i], text);
+  }
+}
+END_TEST
+
 /* What is written to a file that has no name any more is lost: nobody is told that it was recorded. */
 START_TEST (a_store_that_goes_while_it_runs_is_told)
 {
@@ -217,7 +298,7 @@ main (void)
   const TTest *const both[] = {
     a_store_that_is_gone_does_not_begin_empty, a_store_that_is_put_back_goes_on, a_store_that_was_emptied_is_gone,
     a_store_that_the_profile_has_elsewhere_is_not_made_there, a_store_of_values_begins_empty_and_says_so, a_store_that_goes_while_it_runs_is_told,
-    a_store_of_values_that_goes_while_it_runs_is_made_anew,
+    a_store_of_values_that_goes_while_it_runs_is_made_anew, a_store_in_a_folder_named_stores_is_kept,
   };
   Suite *suite = suite_create ("store-missing");
   TCase *tcase = tcase_create ("store-missing");
@@ -228,6 +309,8 @@ main (void)
   tcase_add_checked_fixture (tcase, NULL, node_remove_dirs);
   for (guint i = 0; i < G_N_ELEMENTS (both); i++)
     tcase_add_loop_test (tcase, both[i], 0, G_N_ELEMENTS (types));
+  tcase_add_test (tcase, what_is_no_note_is_neither_overwritten_nor_deleted);
+  tcase_add_test (tcase, no_store_lies_where_something_else_is_kept);
   tcase_add_test (tcase, states_that_are_gone_are_not_made_up_for);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
