@@ -3,6 +3,7 @@ lint_tests = \
 	tests/lint/glossary.py \
 	tests/lint/headers.sh \
 	tests/lint/lint.py \
+	tests/lint/pages.py \
 	tests/lint/rooms.py \
 	tests/lint/spec.py \
 	tests/lint/testing.py \
