@@ -44,7 +44,7 @@ class BehindNat(unittest.TestCase):
 
 
 class Draw(FleetCase):
-    """Z out of those that are up; X and Y random, different, really bound where they say (B5)."""
+    """Z out of those that are up; X and Y random, different, really bound where they say (spec B5)."""
 
     def drawn(self, times):
         """The tunnel ends of so many requests, each closed before the terminal hears of it."""

@@ -145,7 +145,7 @@ class AtY(FleetCase):
 
 
 class NamedDevice(FleetCase):
-    """The request names the device: after the login the next byte is the device's (B10)."""
+    """The request names the device: after the login the next byte is the device's (spec B10)."""
 
     def test_ssh(self):
         self.start_fleet()

@@ -128,7 +128,7 @@ START_TEST (test_asks_for_polls)
 }
 END_TEST
 
-/* B3: only the terminal asked for hears *needed*, others do not; without push it hears by its poll. */
+/* spec B3: only the terminal asked for hears *needed*, others do not; without push it hears by its poll. */
 START_TEST (test_poll)
 {
   terminal_link ("t1", FALSE);
@@ -269,7 +269,7 @@ delete_answered (FarMessage *answer, gboolean last, gpointer user)
   *(guint *) user = answer->status;
 }
 
-/* B11: who closes hears it when the tunnel end says that nothing of theirs passes any more. */
+/* spec B11: who closes hears it when the tunnel end says that nothing of theirs passes any more. */
 START_TEST (test_close_waits)
 {
   g_autofree char *id = session_open ("alice", wish_for ("t1", NULL)), *resource = g_strdup_printf ("sessions/%s", id);
@@ -292,7 +292,7 @@ START_TEST (test_close_waits)
 }
 END_TEST
 
-/* B11: a terminal that never reports. */
+/* spec B11: a terminal that never reports. */
 START_TEST (test_grace)
 {
   g_autofree char *id = session_open ("alice", wish_for ("t1", NULL)), *resource = g_strdup_printf ("sessions/%s", id);
@@ -308,7 +308,7 @@ START_TEST (test_grace)
 }
 END_TEST
 
-/* B12: the deadline, by the tunnel end itself, and by our second look when it is silent. */
+/* spec B12: the deadline, by the tunnel end itself, and by our second look when it is silent. */
 START_TEST (test_deadline)
 {
   g_autofree char *a = session_open ("alice", wish_for ("t1", NULL)), *b = session_open ("alice", wish_for ("t2", NULL));

@@ -400,7 +400,7 @@ START_TEST (test_dials_nowhere_else)
 }
 END_TEST
 
-/* B11: told by poll; B12: by its own clock, though the tunnel end says nothing. */
+/* Told by poll (spec B11); by its own clock (spec B12), though the tunnel end says nothing. */
 START_TEST (test_ends)
 {
   FakeTunnel *a = opened ("s1");
