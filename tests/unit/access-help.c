@@ -10,6 +10,7 @@
 #include "loop/log.h"
 #include "node/node-hooks.h"
 #include "life/node.h"
+#include "life/reload.h"
 
 static struct {
   char *folder, *sections;
@@ -71,13 +72,20 @@ service_runs (gpointer name)
 }
 
 static void
+profile_write (void)
+{
+  g_autofree char *state = g_build_filename (cloud.folder, "state", NULL);
+  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: %s, state: %s}\n%s", cloud.id, state, cloud.sections);
+  write_file (cloud.folder, "node.yaml", text, -1);
+}
+
+static void
 node_start (void)
 {
-  g_autofree char *path = g_build_filename (cloud.folder, "node.yaml", NULL), *state = g_build_filename (cloud.folder, "state", NULL);
-  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: %s, state: %s}\n%s", cloud.id, state, cloud.sections);
+  g_autofree char *path = g_build_filename (cloud.folder, "node.yaml", NULL);
   g_autoptr (GPtrArray) faults = far_faults_new ();
   g_autoptr (GError) error = NULL;
-  write_file (cloud.folder, "node.yaml", text, -1);
+  profile_write ();
   g_autoptr (FarProfile) profile = far_profile_load (path, NULL, faults);
   g_autofree char *said = far_faults_text (faults);
   ck_assert_msg (profile != NULL, "%s", said);
@@ -193,6 +201,20 @@ cloud_restart (void)
 {
   node_stop ();
   node_start ();
+}
+
+void
+cloud_reload (const char *from, const char *to)
+{
+  g_auto (GStrv) parts = g_strsplit (cloud.sections, from, 2);
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  g_autoptr (GError) error = NULL;
+  ck_assert_uint_eq (g_strv_length (parts), 2);
+  g_free (cloud.sections);
+  cloud.sections = g_strjoinv (to, parts);
+  profile_write ();
+  ck_assert_msg (far_reload (NULL, NULL, faults, &error), "%s", error ? error->message : "");
+  ck_assert (run_until (service_runs, (gpointer) cloud.service));
 }
 
 void

@@ -44,6 +44,62 @@ assert_revoked (Got got)
   ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "revoked"));
 }
 
+/* ---- a reload meanwhile ---- */
+
+static gboolean
+was_told (gpointer user)
+{
+  return *(gboolean *) user;
+}
+
+static void
+told (FarMessage *answer, gboolean last, gpointer user)
+{
+  *(gboolean *) user = TRUE;
+}
+
+/* Another process has the store for a second, as a slow disk would: what is to be written waits, and reads do not. */
+static void
+store_hold (void)
+{
+  static const char program[] = "import sqlite3, sys, time\n"
+                                "at = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+                                "at.execute('begin immediate')\n"
+                                "print('held', flush=True)\n"
+                                "time.sleep(1)\n"
+                                "at.execute('rollback')\n";
+  g_autofree char *file = g_build_filename (cloud_folder (), "state", "main.db", NULL);
+  const char *const words[] = { "python3", "-c", program, file, NULL };
+  int out = -1;
+  char held;
+  ck_assert (g_spawn_async_with_pipes (NULL, (char **) words, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &out, NULL, NULL));
+  ck_assert_int_eq (read (out, &held, 1), 1);
+  close (out);
+}
+
+/* What is asked next waits behind that, and who asked is replaced. */
+START_TEST (a_removal_that_a_reload_overtakes_counts)
+{
+  g_autoptr (FarPrincipal) root = far_principal_new (FAR_PRINCIPAL_LOCAL, "root", NULL, "");
+  g_autoptr (FarMessage) message = far_message_request ("DELETE", "terminals/t1", NULL);
+  g_autofree char *keys = new_keys ("t1"), *token = new_token ("t1");
+  Got got = enrol (token, keys, "t1");
+  g_autofree char *certificate = g_strdup (text_of (got.body, "certificate"));
+  gboolean done = FALSE;
+  root->super = TRUE;
+  ck_assert (is_believed (certificate, "t1"));
+  terminal_link ("t1", TRUE);
+  store_hold ();
+  far_door_submit (root, NULL, message, told, &done);
+  cloud_reload ("type: access,", "type: access, start: at-once,"); /* another instance, of the same meaning */
+  ck_assert (run_until (was_told, &done));
+  settle ();
+  ck_assert_uint_eq (ask_root ("GET", "terminals/t1", NULL).status, 404);
+  ck_assert (!is_believed (certificate, "t1"));
+  ck_assert_uint_eq (cloud_nodes ()->cuts->len, 1);
+}
+END_TEST
+
 /* ---- the join token ---- */
 
 START_TEST (a_spent_token_is_void_with_its_node)
@@ -206,6 +262,7 @@ main (void)
   tcase_add_test (cases, who_was_replaced_does_not_replace_in_turn);
   tcase_add_test (cases, a_revoked_key_enrols_no_more);
   tcase_add_test (cases, a_revoked_key_voids_every_certificate);
+  tcase_add_test (cases, a_removal_that_a_reload_overtakes_counts);
   tcase_set_timeout (admin, 60);
   tcase_add_checked_fixture (admin, set_up_admin, tear_down);
   tcase_add_test (admin, what_waits_for_approval_goes_too);
