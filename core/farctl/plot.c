@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This file draws a curve of points with braille characters in a terminal, with its axes. It gets numbers
- * and a size, and knows nothing of samples. */
+/* This file draws a curve of points with braille characters for a terminal. It gets numbers and a size,
+ * and knows nothing of samples. */
 #include "config.h"
 
 #include "plot.h"

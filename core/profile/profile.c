@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file reads a profile with its drop-ins and has its parts checked: profile-node.c the sections that
- * core reads, profile-instances.c those of kinds, profile-refs.c what refers to what. All faults are
- * gathered; a profile with one is not used. */
+ * core reads, profile-instances.c those of kinds, profile-refs.c what refers to what, profile-paths.c
+ * where paths may lead. All faults are gathered; a profile with one is not used. */
 #include "config.h"
 
 #include "profile/profile.h"

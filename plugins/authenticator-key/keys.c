@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This file looks for a key in a text in the form of authorized_keys(5). It reads bytes that any account
- * of the machine may have written: an option that it does not understand makes the line useless, never
- * more powerful. */
+/* This file looks for a key in a text in the form of authorized_keys(5). The lines are written by hand, so
+ * an option that it does not understand makes the line useless, never more powerful. */
 #include "config.h"
 
 #include "keys.h"
