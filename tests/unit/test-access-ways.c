@@ -116,6 +116,7 @@ static const Way ways[] = {
   /* agent, at terminal t1: "nodes" are the cloud's there */
   { "agent", "POST", "offers", "offers", "{\"session\": \"s\", \"generation\": 1, \"address\": \"h:1\", \"host_key\": \"x\", \"x\": 1, \"for_us\": 1, \"entry\": \"stream\", "
     "\"login\": \"in-band\", \"person\": \"x\", \"sealed\": \"x\"}", "host_key", "NO" },
+  { "agent", "POST", "poll-now", "poll-now", NULL, NULL, "NO" },
   { "agent", "POST", "sessions/{s}/close", "sessions/none/close", "{}", NULL, "NO" },
   { "agent", "GET", "terminals", "terminals", NULL, "t1", KNOWS },
   { "agent", "GET", "terminals/{t}", "terminals/t1", NULL, NULL, KNOWS "N" },
