@@ -231,6 +231,7 @@ main (int argc, char **argv)
   }
   if (!arguments.check)
     far_locale_of_daemon ();
+  far_profile_set_own_requests (far_door_tables ());
   profile = load_profile (&arguments);
   if (profile == NULL)
     return EXIT_PROFILE;

@@ -130,6 +130,7 @@ libfarwatch_la_SOURCES = \
 	core/message/frame.c \
 	core/message/frame.h \
 	core/message/message.c \
+	core/message/route-pattern.c \
 	core/message/router.h \
 	core/message/schema.c \
 	core/message/watch.c \
@@ -181,6 +182,7 @@ libfarwatch_la_SOURCES = \
 	core/profile/profile-paths.c \
 	core/profile/profile-private.h \
 	core/profile/profile-refs.c \
+	core/profile/profile-requests.c \
 	core/profile/profile.c \
 	core/profile/profile.h \
 	core/profile/secret.c \

@@ -168,6 +168,7 @@ const FarRoute *
 far_route_find (const char *method, char **parts, GStrv *out, gboolean *known)
 {
   g_autoptr (GPtrArray) values = g_ptr_array_new_with_free_func (g_free);
+  const FarRoute *best = NULL;
 
   *known = FALSE;
   for (guint i = 0; routes != NULL && i < routes->len; i++) {
@@ -176,13 +177,14 @@ far_route_find (const char *method, char **parts, GStrv *out, gboolean *known)
     if (!route_match (route, parts, values))
       continue;
     *known = TRUE;
-    if (strcmp (route->handler->method, method) != 0)
-      continue;
-    g_ptr_array_add (values, NULL);
-    *out = (GStrv) g_ptr_array_steal (values, NULL);
-    return route;
+    if (strcmp (route->handler->method, method) == 0 && (best == NULL || far_pattern_before (route->pattern, best->pattern)))
+      best = route;
   }
-  return NULL;
+  if (best == NULL || !route_match (best, parts, values))
+    return NULL;
+  g_ptr_array_add (values, NULL);
+  *out = (GStrv) g_ptr_array_steal (values, NULL);
+  return best;
 }
 
 /* A resource of a service that does not run now. */

@@ -3,6 +3,14 @@
 #pragma once
 #include <farwatch/message.h>
 
+/* ---- route-pattern.c ---- */
+/* The same request: method and pattern, whatever the names in {…} are. */
+gboolean far_handler_same (const FarHandler *a, const FarHandler *b);
+/* How many rows of b have the same request as one of a; *first: the first of them. A table may be NULL. */
+guint far_handlers_shared (const FarHandler *a, const FarHandler *b, const FarHandler **first);
+/* Of two patterns that fit the same path: is a the more specific? The one that writes out the first part in which they differ. */
+gboolean far_pattern_before (char **a, char **b);
+
 /* ---- route.c: which handler ---- */
 typedef struct {
   const FarHandler *handler;
@@ -13,7 +21,7 @@ typedef struct {
 
 /* Cuts "terminals/t1?after=x": the path's parts (caller frees) and the query's fields. FAR_ERROR_INVALID. */
 char **far_route_split (const char *resource, json_t **query, GError **error);
-/* NULL: none. *values: what stood for {…}, caller frees. *known: the resource exists with another method. */
+/* Of those with this method that fit, the most specific one, in whatever order they were added. NULL: none. *values: what stood for {…}, caller frees. *known: the resource exists with another method. */
 const FarRoute *far_route_find (const char *method, char **parts, GStrv *values, gboolean *known);
 /* The service that would have such a resource if it ran; NULL: none. */
 const FarInstance *far_route_owner (char **parts);

@@ -13,6 +13,7 @@ extern const FarHandler far_door_password_handlers[];
 extern const FarHandler far_door_right_handlers[];
 extern const FarHandler far_door_explain_handlers[];
 extern const FarHandler far_door_doctor_handlers[];
+extern const FarHandler far_node_handlers[];
 
 /* Who there is: list of far_people_list(), result of far_local_names_odd(); NULL: not known. */
 typedef struct { json_t *people, *locals; } FarOddNames;

@@ -4,6 +4,8 @@
 
 #include "node/handlers-node.h"
 
+#include "node/door-private.h"
+
 #include <string.h>
 
 #include <farwatch/clock.h>
@@ -288,7 +290,7 @@ far_reload_by_signal (void)
   far_notify ("READY=1");
 }
 
-static const FarHandler node_handlers[] = {
+const FarHandler far_node_handlers[] = {
   { .method = "GET", .pattern = "status", .action = FAR_ACTION_SEE, .object = "node", .handle = call_status, .summary = N_ ("what runs and what does not") },
   { .method = "GET", .pattern = "plugins", .action = FAR_ACTION_SEE, .object = "node", .handle = call_plugins, .summary = N_ ("plugins that are installed") },
   { .method = "GET", .pattern = "types/{t}", .action = FAR_ACTION_SEE, .object = "node", .handle = call_type, .summary = N_ ("options of a type") },
@@ -304,12 +306,12 @@ far_handlers_node_start (const char *state)
   g_free (handlers_node.state);
   handlers_node.state = g_strdup (state);
   handlers_node.began_us = far_clock_boottime_us ();
-  far_handlers_add (node_handlers, NULL, NULL);
+  far_handlers_add (far_node_handlers, NULL, NULL);
 }
 
 void
 far_handlers_node_stop (void)
 {
-  far_handlers_remove (node_handlers, NULL);
+  far_handlers_remove (far_node_handlers, NULL);
   g_clear_pointer (&handlers_node.state, g_free);
 }

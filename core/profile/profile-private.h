@@ -18,6 +18,9 @@ void far_profile_read_instances (FarProfile *profile, GPtrArray *refs, GPtrArray
 /* Loads the type and checks the options of one. */
 void far_profile_read_instance (FarProfile *profile, FarConfigured *configured, GPtrArray *refs, GPtrArray *faults);
 
+/* Two services that answer the same request, in the order of the file. */
+void far_profile_check_requests (const FarProfile *profile, GPtrArray *faults);
+
 /* Who refers: an instance, or NULL for a device. */
 typedef struct {
   FarConfigured *owner;

@@ -54,6 +54,9 @@ FarProfile *far_profile_ref (FarProfile *profile);
 void far_profile_unref (FarProfile *profile);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarProfile, far_profile_unref)
 
+/* Tables that a service may not repeat, ending with NULL; borrowed. */
+void far_profile_set_own_requests (const FarHandler *const *tables);
+
 FarConfigured *far_profile_find (const FarProfile *profile, const char *path);
 /* [{"path","type","package"}]: what the role lacks. */
 json_t *far_profile_missing (const FarProfile *profile);

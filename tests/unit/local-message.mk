@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-EXTRA_DIST += tests/unit/door-help.h tests/unit/login-help.h
+EXTRA_DIST += tests/unit/door-help.h tests/unit/login-help.h tests/unit/router-conform.h
 
 unit_tests += tests/unit/test-message
 tests_unit_test_message_CPPFLAGS = $(TEST_CPP)
@@ -12,6 +12,12 @@ tests_unit_test_right_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_right_CFLAGS = $(TEST_CC)
 tests_unit_test_right_LDFLAGS = $(TEST_LD)
 tests_unit_test_right_LDADD = $(TEST_LINK)
+
+unit_tests += tests/unit/test-route
+tests_unit_test_route_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_route_CFLAGS = $(TEST_CC)
+tests_unit_test_route_LDFLAGS = $(TEST_LD)
+tests_unit_test_route_LDADD = $(TEST_LINK)
 
 unit_tests += tests/unit/test-router
 tests_unit_test_router_CPPFLAGS = $(TEST_CPP)

@@ -10,6 +10,7 @@
 #include "profile/loader.h"
 #include "life/node.h"
 #include "message/router.h"
+#include "unit/router-conform.h"
 
 /* Who asks: dave with one right alone. TERMINAL stands for the terminal's name. */
 static const struct { char letter; const char *action, *object; } rights[] = {
@@ -322,11 +323,24 @@ missing (GString *text, const char *of, const char *method, const char *pattern)
   g_string_append_printf (text, "\n  %s: %s %s", of, method, pattern);
 }
 
+/* Each table alone, and none of them repeats a row of another. */
+static void
+core_conforms (GString *wrong)
+{
+  const FarHandler *const *tables = far_door_tables (), *first;
+  for (guint i = 0; tables[i]; i++) {
+    handlers_conform ("core", tables[i], wrong);
+    for (guint before = 0; before < i; before++)
+      if (far_handlers_shared (tables[before], tables[i], &first) > 0)
+        g_string_append_printf (wrong, "\n  core: %s %s stands in two tables", first->method, first->pattern);
+  }
+}
+
 /* Core's handlers, and those of each service that is built. */
 START_TEST (each_handler_has_a_row)
 {
   const FarLoaderRules rules = { 0 };
-  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GString) text = g_string_new (NULL), wrong = g_string_new (NULL);
   g_autoptr (GDir) dir = NULL;
   const char *name;
   guint services = 0;
@@ -340,6 +354,7 @@ START_TEST (each_handler_has_a_row)
   json_decref (list);
   far_handlers_node_stop ();
   far_door_stop ();
+  core_conforms (wrong);
   cloud_up_whole ();
   dir = g_dir_open (cloud_folder (), 0, NULL);
   while ((name = g_dir_read_name (dir)) != NULL) {
@@ -347,10 +362,13 @@ START_TEST (each_handler_has_a_row)
     const FarType *type = type_name ? far_loader_type (FAR_KIND_SERVICE, type_name, &rules, NULL) : NULL;
     ck_assert_msg (!type_name || type, "%s cannot be loaded", name);
     services += type != NULL;
+    if (type)
+      handlers_conform (type_name, ((const FarServiceType *) type)->handlers, wrong);
     for (const FarHandler *at = type ? ((const FarServiceType *) type)->handlers : NULL; at && at->method; at++)
       missing (text, type_name, at->method, at->pattern);
   }
   cloud_down ();
+  ck_assert_msg (wrong->len == 0, "tables of handlers:%s", wrong->str);
   ck_assert_uint_gt (services, 3);
   ck_assert_msg (text->len == 0, "who may ask these, and what for? Give each a row:%s", text->str);
 }

@@ -15,6 +15,7 @@ set_up (void)
 
   plugins = make_folder ();
   link_fixture (plugins, "sensor-probe");
+  link_fixture (plugins, "service-echo");
   g_setenv ("FARWATCH_PLUGIN_DIR", plugins, TRUE);
   ck_assert_int_eq (g_chdir (data), 0);
 }
@@ -233,6 +234,28 @@ START_TEST (a_type_describes_itself)
 }
 END_TEST
 
+/* What core answers itself, a service may not. */
+START_TEST (a_service_may_not_answer_for_the_node)
+{
+  static const FarHandler mine[] = { { "GET", "status" }, { NULL } }, hers[] = { { "POST", "hold" }, { "WATCH", "hold" }, { NULL } };
+  static const FarHandler *const tables[] = { mine, hers, NULL };
+  g_autofree char *text = NULL, *alone = NULL;
+  FarProfile *profile;
+
+  write_file (plugins, "one.yaml", "farwatch: 1\nnode: {id: t1}\nservices:\n  one: {type: echo}\n", -1);
+  ck_assert_int_eq (g_chdir (plugins), 0);
+  far_profile_set_own_requests (tables);
+  profile = load ("one.yaml", &text);
+  far_profile_set_own_requests (NULL);
+  ck_assert_ptr_null (profile);
+  ck_assert_str_eq (text, "one.yaml:4:3: error: services.one answers POST hold, which each node answers itself: its plugin must name that otherwise; take it out\n"
+                          "  one: {type: echo}\n  ^\n");
+  profile = load ("one.yaml", &alone);
+  ck_assert_msg (profile != NULL, "%s", alone);
+  far_profile_unref (profile);
+}
+END_TEST
+
 START_TEST (faults_as_json_have_their_place)
 {
   g_autoptr (GPtrArray) faults = far_faults_new ();
@@ -268,6 +291,7 @@ main (void)
   tcase_add_test (tcase, devices_and_rights_are_read);
   tcase_add_test (tcase, a_missing_type_names_its_package);
   tcase_add_test (tcase, a_type_describes_itself);
+  tcase_add_test (tcase, a_service_may_not_answer_for_the_node);
   tcase_add_test (tcase, faults_as_json_have_their_place);
   suite_add_tcase (suite, tcase);
   return run_suite (suite);

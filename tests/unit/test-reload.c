@@ -8,6 +8,7 @@
 #include "life/node.h"
 #include "life/reload.h"
 #include "auth/right.h"
+#include "message/router.h"
 #include "unit/core-help.h"
 
 static char *folder, *trace;
@@ -133,6 +134,28 @@ START_TEST (the_same_profile_changes_nothing)
   ck_assert_ptr_eq (boiler (), old);
   ck_assert_uint_eq (boiler ()->configured->key->line, 6); /* but the new places count */
   ck_assert_steps ("");
+}
+END_TEST
+
+/* The one that answers now goes on answering. */
+START_TEST (a_second_that_answers_the_same_is_refused)
+{
+  FarInstance *one;
+  json_t *list;
+
+  link_fixture (folder, "service-echo");
+  start ("services:\n  one: {type: echo}\n");
+  one = far_instances_by_path ("services.one");
+  list = far_route_list ();
+  ck_assert_reload_fails ("services:\n  one: {type: echo}\n  two: {type: echo}\n", "1 faults; the old profile stays in force");
+  ck_assert_ptr_eq (far_instances_by_path ("services.one"), one);
+  ck_assert_ptr_null (far_instances_by_path ("services.two"));
+  json_t *after = far_route_list ();
+  ck_assert (json_equal (list, after));
+  ck_assert_uint_gt (json_array_size (list), 0);
+  json_decref (list);
+  json_decref (after);
+  ck_assert_reload ("services:\n  two: {type: echo}\n", "services.two added,services.one removed"); /* one for the other is no clash */
 }
 END_TEST
 
@@ -341,6 +364,7 @@ main (void)
   tcase_add_checked_fixture (tcase, set_up, tear_down);
   tcase_set_timeout (tcase, 60);
   tcase_add_test (tcase, the_same_profile_changes_nothing);
+  tcase_add_test (tcase, a_second_that_answers_the_same_is_refused);
   tcase_add_test (tcase, a_reloadable_key_is_told);
   tcase_add_test (tcase, options_live_as_long_as_somebody_holds_them);
   tcase_add_test (tcase, another_key_replaces_and_keeps_the_socket);

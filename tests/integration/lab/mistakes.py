@@ -41,6 +41,11 @@ FILES = {
     "twice.yaml": HEAD + "sensors:\n  host: {type: system, interval: 10s}\n  host: {type: system, interval: 20s}\n",
     "port-zero.yaml": HEAD + "transports:\n  people: {type: https, listen: '0.0.0.0:0x1bb', login: [file]}\nauthenticators:\n  file: {type: file, path: p.yaml}\n",
     "no-unit.yaml": HEAD + "sensors:\n  host: {type: system, interval: 10}\n",
+    "intake-twice.yaml": HEAD + "stores:\n  main: {type: sqlite, path: main.db}\nservices:\n  values: {type: intake, store: main}\n  more: {type: intake, store: main}\n",
+    "both-roles.yaml": HEAD + "stores:\n  main: {type: sqlite, path: main.db}\nauthenticators:\n  tokens: {type: token, store: main}\ntransports:\n"
+    "  nodes: {type: websocket, listen: '127.0.0.1:8443'}\n  link: {type: websocket, connect: 'wss://cloud.example:8443'}\n"
+    "  tunnels: {type: ssh, listen: '127.0.0.1:2222', login: [tokens]}\n  dial: {type: ssh}\nservices:\n"
+    "  access: {type: access, store: main, nodes: nodes, tunnels: [tunnels], tokens: tokens}\n  agent: {type: agent, link: link, tunnel: dial}\n",
     "tokens.yaml": HEAD + "stores:\n  main: {type: sqlite, path: main.db}\nservices:\n  access: {type: access, store: main, nodes: nodes, tunnels: [t], tokens: tokns}\n",
 }
 

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What holds for each table of handlers, and for each router that finds in them: whoever writes another one calls these. */
+#pragma once
+#include "message/router.h"
+#include "unit/core-help.h"
+
+/* ---- a router ---- */
+
+typedef struct {
+  void (*add) (const FarHandler *handlers, gpointer self);
+  void (*remove) (const FarHandler *handlers, gpointer self);
+  /* The handler of this request, whose it is, and what stood for {…}, caller frees; NULL: none. *known: the path is there with another method. */
+  const FarHandler *(*find) (const char *method, const char *path, gpointer *self, GStrv *values, gboolean *known);
+} RouterWays;
+
+static inline void
+conform_handle (gpointer self, FarCall *call)
+{
+}
+
+static const FarHandler conform_wide[] = {
+  { "GET", "things/{t}", .handle = conform_handle },       { "PUT", "things/{t}", .handle = conform_handle },
+  { "GET", "things/{t}/{part}", .handle = conform_handle }, { "GET", "{any}/fixed/end", .handle = conform_handle }, { NULL },
+};
+static const FarHandler conform_narrow[] = {
+  { "GET", "things", .handle = conform_handle },             { "GET", "things/own", .handle = conform_handle },
+  { "GET", "things/{t}/size", .handle = conform_handle },    { "GET", "things/own/{part}", .handle = conform_handle },
+  { "GET", "things/fixed/{part}", .handle = conform_handle }, { NULL },
+};
+
+typedef struct { const char *method, *path, *pattern, *values; gboolean known; } ConformRow;
+
+/* The one that writes out the first part in which two differ, of those with the method that was asked for. */
+static const ConformRow conform_rows[] = {
+  { "GET", "things", "things", "", TRUE },
+  { "GET", "things/a", "things/{t}", "a", TRUE },
+  { "GET", "things/own", "things/own", "", TRUE },
+  { "PUT", "things/own", "things/{t}", "own", TRUE },
+  { "GET", "things/a/b", "things/{t}/{part}", "a,b", TRUE },
+  { "GET", "things/a/size", "things/{t}/size", "a", TRUE },
+  { "GET", "things/own/size", "things/own/{part}", "size", TRUE },
+  { "GET", "things/fixed/end", "things/fixed/{part}", "end", TRUE },
+  { "GET", "other/fixed/end", "{any}/fixed/end", "other", TRUE },
+  { "POST", "things/a", NULL, NULL, TRUE },
+  { "GET", "things/a/b/c", NULL, NULL, FALSE },
+  { "GET", "other", NULL, NULL, FALSE },
+};
+
+static inline void
+conform_check_row (const RouterWays *ways, const ConformRow *row, gpointer wide, gpointer narrow)
+{
+  gboolean known = FALSE;
+  gpointer self = NULL;
+  g_auto (GStrv) values = NULL;
+  const FarHandler *found = ways->find (row->method, row->path, &self, &values, &known);
+  g_autofree char *joined = values != NULL ? g_strjoinv (",", values) : NULL;
+
+  ck_assert_msg (g_strcmp0 (found != NULL ? found->pattern : NULL, row->pattern) == 0, "%s %s: to %s", row->method, row->path,
+                 found != NULL ? found->pattern : "nobody");
+  ck_assert_msg (g_strcmp0 (joined, row->values) == 0, "%s %s: {…} is %s", row->method, row->path, joined);
+  ck_assert_msg (known == row->known, "%s %s: known %d", row->method, row->path, known);
+  if (found != NULL)
+    ck_assert_ptr_eq (self, found >= conform_wide && found < conform_wide + G_N_ELEMENTS (conform_wide) ? wide : narrow);
+}
+
+static inline void
+conform_check_all (const RouterWays *ways, gpointer wide, gpointer narrow)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (conform_rows); i++)
+    conform_check_row (ways, &conform_rows[i], wide, narrow);
+}
+
+/* In whatever order the tables came; and what was taken out is not found any more, the other's rows are. */
+static inline void
+router_conforms (const RouterWays *ways)
+{
+  int wide, narrow;
+  gboolean known;
+  gpointer self;
+  g_auto (GStrv) values = NULL;
+
+  ways->add (conform_wide, &wide);
+  ways->add (conform_narrow, &narrow);
+  conform_check_all (ways, &wide, &narrow);
+  ways->remove (conform_wide, &wide);
+  ck_assert_ptr_null (ways->find ("GET", "things/a", &self, &values, &known));
+  ways->add (conform_wide, &wide);
+  conform_check_all (ways, &wide, &narrow);
+  ways->remove (conform_narrow, &narrow);
+  ck_assert_str_eq (ways->find ("GET", "things/own", &self, &values, &known)->pattern, "things/{t}");
+  ways->remove (conform_wide, &wide);
+  g_clear_pointer (&values, g_strfreev);
+  ck_assert_ptr_null (ways->find ("GET", "things/own", &self, &values, &known));
+  ck_assert (!known);
+}
+
+/* ---- a table ---- */
+
+static inline gboolean
+conform_body_has (const FarHandler *row, const char *name)
+{
+  for (const FarField *field = row->fields; field != NULL && field->name != NULL; field++)
+    if (strcmp (field->name, name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* "{t}" must stand in the pattern, "{body.f}" in the body's fields. */
+static inline gboolean
+conform_object_ok (const FarHandler *row)
+{
+  g_auto (GStrv) parts = g_strsplit (row->object != NULL ? row->object : row->pattern, "/", -1), pattern = g_strsplit (row->pattern, "/", -1);
+
+  for (guint i = 0; parts[i] != NULL; i++) {
+    g_autofree char *field = g_str_has_prefix (parts[i], "{body.") ? g_strndup (parts[i] + 6, strlen (parts[i]) - 7) : NULL;
+
+    if (field != NULL ? !conform_body_has (row, field) : parts[i][0] == '{' && !g_strv_contains ((const char *const *) pattern, parts[i]))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static inline gboolean
+conform_pattern_ok (const char *pattern)
+{
+  g_auto (GStrv) parts = g_strsplit (pattern, "/", -1);
+
+  for (guint i = 0; parts[i] != NULL; i++) {
+    gsize length = strlen (parts[i]);
+    gboolean open = parts[i][0] == '{' && length > 2 && parts[i][length - 1] == '}';
+    g_autofree char *name = open ? g_strndup (parts[i] + 1, length - 2) : g_strdup (parts[i]);
+
+    if (!far_field_name_ok (name))
+      return FALSE;
+  }
+  return g_strv_length (parts) >= 1 && g_strv_length (parts) <= 8;
+}
+
+/* What is wrong with each row, appended to wrong. */
+static inline void
+handlers_conform (const char *of, const FarHandler *table, GString *wrong)
+{
+  static const char *const methods[] = { "GET", "POST", "PUT", "DELETE", "WATCH", NULL };
+
+  for (const FarHandler *row = table; row != NULL && row->method != NULL; row++) {
+    const char *what = !g_strv_contains (methods, row->method)                         ? "is no method"
+                       : !conform_pattern_ok (row->pattern)                            ? "is no pattern of a path"
+                       : !conform_object_ok (row)                                      ? "has an object with a {…} that neither pattern nor body has"
+                       : row->handle == NULL || row->summary == NULL || !*row->summary ? "lacks its handler or its summary"
+                                                                                       : NULL;
+
+    for (const FarHandler *before = table; before < row && what == NULL; before++)
+      what = far_handler_same (before, row) ? "stands twice" : NULL;
+    if (what != NULL)
+      g_string_append_printf (wrong, "\n  %s: %s %s %s", of, row->method, row->pattern, what);
+  }
+}

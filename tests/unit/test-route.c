@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which handler a request goes to, and what a table of handlers must be. */
+#include "config.h"
+
+#include "unit/router-conform.h"
+
+static void
+handle (gpointer self, FarCall *call)
+{
+}
+
+static void
+ways_add (const FarHandler *table, gpointer self)
+{
+  far_handlers_add (table, self, NULL);
+}
+
+static const FarHandler *
+ways_find (const char *method, const char *path, gpointer *self, GStrv *values, gboolean *known)
+{
+  json_t *query = NULL;
+  g_auto (GStrv) parts = far_route_split (path, &query, NULL);
+  const FarRoute *route;
+
+  json_decref (query);
+  g_clear_pointer (values, g_strfreev);
+  route = far_route_find (method, parts, values, known);
+  *self = route != NULL ? route->self : NULL;
+  return route != NULL ? route->handler : NULL;
+}
+
+START_TEST (the_router_conforms)
+{
+  static const RouterWays ways = { ways_add, far_handlers_remove, ways_find };
+
+  router_conforms (&ways);
+}
+END_TEST
+
+START_TEST (a_bad_table_is_told)
+{
+  static const FarField fields[] = { { "name", FAR_FIELD_NAME, TRUE, "a name" }, { NULL } };
+  static const FarHandler good[] = {
+    { "GET", "a/{b}", .handle = handle, .summary = "s" },
+    { "PUT", "a/{b}", .object = "b/{b}/{body.name}", .fields = fields, .handle = handle, .summary = "s" },
+    { NULL },
+  };
+  static const FarHandler bad[] = {
+    { "LOOK", "a", .handle = handle, .summary = "s" },
+    { "GET", "a//b", .handle = handle, .summary = "s" },
+    { "GET", "b/{c", .handle = handle, .summary = "s" },
+    { "GET", "c", .object = "terminals/{t}", .handle = handle, .summary = "s" },
+    { "POST", "d", .object = "terminals/{body.none}", .fields = fields, .handle = handle, .summary = "s" },
+    { "GET", "e", .summary = "s" },
+    { "GET", "f/{x}", .handle = handle, .summary = "s" },
+    { "GET", "f/{y}", .handle = handle, .summary = "s" },
+    { NULL },
+  };
+  g_autoptr (GString) wrong = g_string_new (NULL);
+
+  handlers_conform ("test", good, wrong);
+  ck_assert_str_eq (wrong->str, "");
+  handlers_conform ("test", bad, wrong);
+  ck_assert_str_eq (wrong->str, "\n  test: LOOK a is no method\n  test: GET a//b is no pattern of a path\n  test: GET b/{c is no pattern of a path"
+                                "\n  test: GET c has an object with a {…} that neither pattern nor body has"
+                                "\n  test: POST d has an object with a {…} that neither pattern nor body has"
+                                "\n  test: GET e lacks its handler or its summary\n  test: GET f/{y} stands twice");
+}
+END_TEST
+
+/* The names in {…} say nothing; a longer or another pattern is another request. */
+START_TEST (the_same_request)
+{
+  static const FarHandler a[] = { { "GET", "terminals/{t}" }, { "PUT", "terminals/{t}/devices/{d}" }, { "GET", "{any}" }, { NULL } };
+  static const FarHandler b[] = { { "GET", "terminals" }, { "PUT", "terminals/{x}" }, { "GET", "terminals/x" }, { "GET", "terminals/{terminal}" },
+                                  { "PUT", "terminals/{t}/devices/{device}" }, { "PUT", "terminals/{t}/devices" }, { "GET", "any" }, { NULL } };
+  const FarHandler *first = NULL;
+
+  ck_assert_uint_eq (far_handlers_shared (a, b, &first), 2);
+  ck_assert_ptr_eq (first, &b[3]);
+  ck_assert_uint_eq (far_handlers_shared (b, a, &first), 2);
+  ck_assert_ptr_eq (first, &a[0]);
+  ck_assert_uint_eq (far_handlers_shared (a, NULL, &first), 0);
+  ck_assert_uint_eq (far_handlers_shared (NULL, a, &first), 0);
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("route");
+  TCase *tc = tcase_create ("route");
+
+  tcase_add_test (tc, the_router_conforms);
+  tcase_add_test (tc, a_bad_table_is_told);
+  tcase_add_test (tc, the_same_request);
+  suite_add_tcase (suite, tc);
+  return run_suite (suite);
+}
