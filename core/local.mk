@@ -129,6 +129,7 @@ libfarwatch_la_SOURCES = \
 	core/message/dedup.c \
 	core/message/frame.c \
 	core/message/frame.h \
+	core/message/hops.c \
 	core/message/message.c \
 	core/message/route-pattern.c \
 	core/message/router.h \

@@ -31,6 +31,12 @@ char *far_route_object (const FarRoute *route, char **values, json_t *body, GErr
 /* Every handler, for `farctl call --list` and the sweep test: array of {method, resource, action, object, summary}. */
 json_t *far_route_list (void);
 
+/* ---- hops.c ---- */
+/* FAR_ERROR_INVALID when its header `hops` is no number, or more than 2. */
+gboolean far_hops_ok (const FarMessage *message, GError **error);
+/* What goes to the next node in its place: a copy that has passed one more. The message itself may go to others, too. Errors as above. */
+FarMessage *far_hops_count (const FarMessage *message, GError **error);
+
 /* ---- schema.c ---- */
 gboolean far_schema_check (const FarField *fields, json_t *body, GError **error);
 gboolean far_field_name_ok (const char *text);    /* FAR_FIELD_NAME */

@@ -14,7 +14,6 @@
 #include "life/instance-private.h"
 #include "message/router.h"
 
-#define HOPS_MAX 2 /* as the text says */
 #define TIMEOUT_S 30
 #define TIMEOUT_MAX_S 120
 
@@ -65,19 +64,6 @@ door_fail (GError **error, FarErrorCode code, const char *text)
   return FALSE;
 }
 
-static gboolean
-door_hops_ok (const FarMessage *request, GError **error)
-{
-  const char *hops = far_message_header (request, "hops");
-  guint64 n = 0;
-
-  if (hops == NULL)
-    return TRUE;
-  if (!g_ascii_string_to_unsigned (hops, 10, 0, 1000, &n, NULL))
-    return door_fail (error, FAR_ERROR_INVALID, _("header hops must be a number"));
-  return n <= HOPS_MAX || door_fail (error, FAR_ERROR_INVALID, _("the message has passed too many nodes: 2 at most"));
-}
-
 /* A message made by hand by a door (HTTP) is checked like a decoded one. */
 static gboolean
 door_too_large (gsize size, gsize max, GError **error)
@@ -99,7 +85,7 @@ door_form_ok (const FarMessage *request, GError **error)
     return door_fail (error, FAR_ERROR_INVALID, _("the resource is not a path"));
   if (request->body != NULL && g_bytes_get_size (request->body) > max)
     return door_too_large (g_bytes_get_size (request->body), max, error);
-  return door_hops_ok (request, error);
+  return far_hops_ok (request, error);
 }
 
 static gboolean

@@ -9,6 +9,8 @@
 #include <farwatch/i18n.h>
 #include <farwatch/plugin.h>
 
+#include "message/router.h"
+
 /* Links that are up: "transport\npeer" → address. A service that starts later is told of them. [main] */
 static GHashTable *peers_up;
 
@@ -42,13 +44,14 @@ far_peer_send (const char *transport, const char *peer, FarMessage *request, Far
   GError *error = NULL;
   gpointer self = NULL;
   const FarMessageOps *ops = peer_ops_for (req, transport, &self, &error);
+  g_autoptr (FarMessage) counted = ops != NULL && ops->send != NULL ? far_hops_count (request, &error) : NULL;
 
-  if (ops == NULL)
+  if (counted != NULL)
+    ops->send (self, peer, counted, req);
+  else if (error != NULL)
     far_request_fail (req, error);
-  else if (ops->send == NULL)
-    far_request_fail_new (req, FAR_ERROR_CONFIG, _("transport %s sends no messages"), transport);
   else
-    ops->send (self, peer, request, req);
+    far_request_fail_new (req, FAR_ERROR_CONFIG, _("transport %s sends no messages"), transport);
 }
 
 gboolean

@@ -14,6 +14,7 @@ typedef struct {
   guint sent, cut, told;
   char *peer, *from;
   gboolean up;
+  char hops[8]; /* what the message had that was sent last */
 } Stand;
 
 static void
@@ -22,6 +23,7 @@ stand_send (gpointer self, const char *peer, FarMessage *request, FarRequest *re
   Stand *stand = self;
 
   stand->sent++;
+  g_strlcpy (stand->hops, far_message_header (request, "hops") != NULL ? far_message_header (request, "hops") : "none", sizeof stand->hops);
   g_free (stand->peer);
   stand->peer = g_strdup (peer);
   far_request_done (req, far_message_answer (request, 200, NULL), (GDestroyNotify) far_message_unref);
@@ -145,6 +147,37 @@ START_TEST (the_named_transport_carries)
 }
 END_TEST
 
+static int
+sent_with (FarMessage *request, const char *hops)
+{
+  Outcome to = { 0 };
+
+  far_message_set_header (request, "hops", hops);
+  far_peer_send ("nodes", "t1", request, far_request_new (note, &to, 0));
+  ck_assert (run_until (is_noted, &to));
+  return to.code;
+}
+
+/* Where it leaves, and there alone: the message itself may go to the next one as well. */
+START_TEST (each_node_is_counted)
+{
+  g_autoptr (FarMessage) request = far_message_request ("POST", "offers", json_object ());
+
+  for (guint i = 0; i < 2; i++) {
+    ck_assert_int_eq (sent_with (request, NULL), -1);
+    ck_assert_str_eq (transports[0].hops, "1");
+    ck_assert_ptr_null (far_message_header (request, "hops"));
+  }
+  ck_assert_int_eq (sent_with (request, "1"), -1);
+  ck_assert_str_eq (transports[0].hops, "2");
+  ck_assert_uint_eq (transports[0].sent, 3);
+  ck_assert_int_eq (sent_with (request, "2"), FAR_ERROR_INVALID);
+  ck_assert_int_eq (sent_with (request, "x"), FAR_ERROR_INVALID);
+  ck_assert_uint_eq (transports[0].sent, 3);
+  g_free (transports[0].peer);
+}
+END_TEST
+
 START_TEST (others_say_why_not)
 {
   ck_assert_int_eq (send_by ("tunnels").code, FAR_ERROR_CONFIG);
@@ -178,6 +211,7 @@ main (void)
   Suite *suite = suite_create ("peer");
   TCase *tc = tcase_create ("peer");
 
+  tcase_add_test (tc, each_node_is_counted);
   tcase_add_test (tc, the_named_transport_carries);
   tcase_add_test (tc, others_say_why_not);
   tcase_add_test (tc, services_hear_of_links);
