@@ -65,7 +65,7 @@ typedef struct {
   char **parts;             /* values of {…} in the pattern, in order; NULL-terminated */
   json_t *query;            /* object of strings, from ?a=b */
   json_t *body;             /* checked against fields; object, maybe empty */
-  GBytes *bytes;            /* body of a FAR_TYPE_BATCH request */
+  GBytes *bytes;            /* a body that is not JSON; its type is in the message. NULL: none */
   char *object;             /* resolved */
   char *transport;          /* name of the transport instance it came by; NULL: control socket */
   struct _FarAnswer *answer;
@@ -99,7 +99,7 @@ typedef struct {
   guint action;              /* FarAction; FAR_ACTION_NONE = any logged-in principal, the handler filters by far_visible() */
   const char *object;        /* "terminals/{t}", with {name} from the pattern or {body.field}; NULL: the pattern itself */
   const FarField *fields;    /* body; NULL: no body wanted */
-  guint content;             /* 0 JSON, 1 batch */
+  const char *const *content; /* types of body it takes, ending with NULL; NULL: FAR_TYPE_JSON alone. What is not JSON comes as bytes */
   void (*handle) (gpointer self, FarCall *call); /* [main] */
   const char *summary;       /* N_(); `farctl call --list` */
 } FarHandler;

@@ -5,6 +5,7 @@
 #include <farwatch/message.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <farwatch/i18n.h>
 #include <farwatch/trust.h>
@@ -88,27 +89,44 @@ door_form_ok (const FarMessage *request, GError **error)
   return far_hops_ok (request, error);
 }
 
-static gboolean
-door_take_batch (FarCall *call, const FarMessage *request, GError **error)
+static const char *const *
+door_types (const FarHandler *handler)
 {
-  if (g_strcmp0 (request->content_type, FAR_TYPE_BATCH) != 0 || request->body == NULL)
-    return door_fail (error, FAR_ERROR_INVALID, _("the body must be a batch (" FAR_TYPE_BATCH ")"));
-  call->bytes = request->body; /* lives as long as the call's message */
-  call->body = json_object ();
-  return TRUE;
+  static const char *const json_only[] = { FAR_TYPE_JSON, NULL };
+
+  return handler->content != NULL ? handler->content : json_only;
+}
+
+static gboolean
+door_takes_type (const FarHandler *handler, const char *type)
+{
+  return type != NULL && g_strv_contains (door_types (handler), type);
+}
+
+static gboolean
+door_bad_type (const FarHandler *handler, GError **error)
+{
+  g_autofree char *types = g_strjoinv (", ", (char **) door_types (handler));
+
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("the body must be %s"), types);
+  return FALSE;
 }
 
 static gboolean
 door_take_body (FarCall *call, const FarHandler *handler, const FarMessage *request, GError **error)
 {
-  if (handler->content == 1)
-    return door_take_batch (call, request, error);
-  if (request->body == NULL || g_bytes_get_size (request->body) == 0) {
+  gboolean empty = request->body == NULL || g_bytes_get_size (request->body) == 0;
+
+  if (empty && door_takes_type (handler, FAR_TYPE_JSON))
     call->body = json_object ();
-  } else if (g_strcmp0 (request->content_type, FAR_TYPE_JSON) != 0) {
-    return door_fail (error, FAR_ERROR_INVALID, _("the body must be " FAR_TYPE_JSON));
-  } else {
+  else if (request->body == NULL || !door_takes_type (handler, request->content_type))
+    return door_bad_type (handler, error);
+  else if (strcmp (request->content_type, FAR_TYPE_JSON) == 0)
     call->body = far_message_json (request, error);
+  else {
+    call->bytes = request->body; /* lives as long as the call's message */
+    call->body = json_object ();
+    return TRUE;
   }
   return call->body != NULL && far_schema_check (handler->fields, call->body, error);
 }
@@ -225,11 +243,11 @@ door_timeout_us (const FarMessage *request)
   return (gint64) seconds * G_USEC_PER_SEC;
 }
 
-/* Kept: what changes something. A batch has its own key; reading again is harmless; nobody is everybody. */
+/* Kept: what changes something. Bytes (a batch) have a key of their own; reading again is harmless; nobody is everybody. */
 static gboolean
-door_is_kept (const FarHandler *handler)
+door_is_kept (const FarCall *call, const FarHandler *handler)
 {
-  return handler->content == 0 && g_strcmp0 (handler->method, "GET") != 0 && g_strcmp0 (handler->method, "WATCH") != 0;
+  return call->bytes == NULL && g_strcmp0 (handler->method, "GET") != 0 && g_strcmp0 (handler->method, "WATCH") != 0;
 }
 
 static void
@@ -238,7 +256,7 @@ door_run (FarAnswer *answer, const FarRoute *route, char *key)
   answer->handler = route->handler;
   answer->self = route->self;
   answer->at = route->at != NULL ? far_instance_ref (route->at) : NULL;
-  answer->key = door_is_kept (route->handler) ? g_strdup (key) : NULL;
+  answer->key = door_is_kept (&answer->call, route->handler) ? g_strdup (key) : NULL;
   far_call_start (answer, door_timeout_us (answer->request));
   route->handler->handle (route->self, &answer->call);
 }

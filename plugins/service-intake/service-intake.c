@@ -40,8 +40,10 @@ static const FarOption intake_options_table[] = {
   { .type = FAR_OPT_END }
 };
 
+static const char *const batch_types[] = { FAR_TYPE_BATCH, NULL };
+
 static const FarHandler intake_handlers[] = {
-  { .method = "POST", .pattern = "batches", .action = FAR_ACTION_NODE, .content = 1, .handle = intake_batches,
+  { .method = "POST", .pattern = "batches", .action = FAR_ACTION_NODE, .content = batch_types, .handle = intake_batches,
     .summary = N_ ("samples of the node that sends them") },
   { .method = "GET", .pattern = "samples", .action = FAR_ACTION_NONE, .handle = intake_samples,
     .summary = N_ ("series (source, after, latest) or points of one (source, name, from, to, limit)") },

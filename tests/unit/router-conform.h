@@ -136,6 +136,15 @@ conform_pattern_ok (const char *pattern)
   return g_strv_length (parts) >= 1 && g_strv_length (parts) <= 8;
 }
 
+static inline gboolean
+conform_types_ok (const char *const *types)
+{
+  for (guint i = 0; types != NULL && types[i] != NULL; i++)
+    if (strchr (types[i], '/') == NULL || strchr (types[i], ' ') != NULL)
+      return FALSE;
+  return types == NULL || types[0] != NULL;
+}
+
 /* What is wrong with each row, appended to wrong. */
 static inline void
 handlers_conform (const char *of, const FarHandler *table, GString *wrong)
@@ -146,6 +155,7 @@ handlers_conform (const char *of, const FarHandler *table, GString *wrong)
     const char *what = !g_strv_contains (methods, row->method)                         ? "is no method"
                        : !conform_pattern_ok (row->pattern)                            ? "is no pattern of a path"
                        : !conform_object_ok (row)                                      ? "has an object with a {…} that neither pattern nor body has"
+                       : !conform_types_ok (row->content)                              ? "takes what is no type of a body"
                        : row->handle == NULL || row->summary == NULL || !*row->summary ? "lacks its handler or its summary"
                                                                                        : NULL;
 

@@ -39,6 +39,7 @@ END_TEST
 
 START_TEST (a_bad_table_is_told)
 {
+  static const char *const no_types[] = { NULL };
   static const FarField fields[] = { { "name", FAR_FIELD_NAME, TRUE, "a name" }, { NULL } };
   static const FarHandler good[] = {
     { "GET", "a/{b}", .handle = handle, .summary = "s" },
@@ -52,6 +53,7 @@ START_TEST (a_bad_table_is_told)
     { "GET", "c", .object = "terminals/{t}", .handle = handle, .summary = "s" },
     { "POST", "d", .object = "terminals/{body.none}", .fields = fields, .handle = handle, .summary = "s" },
     { "GET", "e", .summary = "s" },
+    { "PUT", "g", .content = no_types, .handle = handle, .summary = "s" },
     { "GET", "f/{x}", .handle = handle, .summary = "s" },
     { "GET", "f/{y}", .handle = handle, .summary = "s" },
     { NULL },
@@ -64,7 +66,7 @@ START_TEST (a_bad_table_is_told)
   ck_assert_str_eq (wrong->str, "\n  test: LOOK a is no method\n  test: GET a//b is no pattern of a path\n  test: GET b/{c is no pattern of a path"
                                 "\n  test: GET c has an object with a {…} that neither pattern nor body has"
                                 "\n  test: POST d has an object with a {…} that neither pattern nor body has"
-                                "\n  test: GET e lacks its handler or its summary\n  test: GET f/{y} stands twice");
+                                "\n  test: GET e lacks its handler or its summary\n  test: PUT g takes what is no type of a body\n  test: GET f/{y} stands twice");
 }
 END_TEST
 

@@ -80,6 +80,8 @@ static const FarField fields[] = {
   { "device", FAR_FIELD_NAME, FALSE, "a device" },   { NULL, FAR_FIELD_END },
 };
 
+static const char *const batch_only[] = { FAR_TYPE_BATCH, NULL }, *const either[] = { FAR_TYPE_JSON, "image/png", NULL };
+
 static const FarHandler handlers[] = {
   { "GET", "things", FAR_ACTION_NONE, NULL, NULL, 0, handle_answer, "things" },
   { "GET", "things/{t}", FAR_ACTION_SEE, "terminals/{t}", NULL, 0, handle_answer, "a thing" },
@@ -90,7 +92,8 @@ static const FarHandler handlers[] = {
   { "DELETE", "things/{t}", FAR_ACTION_MANAGE, NULL, NULL, 0, handle_fail, "refused" },
   { "GET", "large", FAR_ACTION_NONE, NULL, NULL, 0, handle_large, "too much" },
   { "GET", "refused", FAR_ACTION_NONE, NULL, NULL, 0, handle_refuse, "refused" },
-  { "POST", "batches", FAR_ACTION_NODE, NULL, NULL, 1, handle_answer, "bytes" },
+  { "POST", "batches", FAR_ACTION_NODE, NULL, NULL, batch_only, handle_answer, "bytes" },
+  { "PUT", "pictures", FAR_ACTION_NONE, NULL, fields, either, handle_answer, "fields or bytes" },
   { "PUT", "nodes/{n}/list", FAR_ACTION_NODE, NULL, NULL, 0, handle_answer, "of a node" },
   { "WATCH", "things/{t}", FAR_ACTION_SEE, "terminals/{t}", NULL, 0, handle_watch, "a thing as it changes" },
   { NULL },
@@ -291,6 +294,27 @@ START_TEST (batches_are_bytes)
   ck_assert_uint_eq (seen.calls, 2);
   ck_assert_uint_eq (submit_made (node, none), 400);
   ck_assert_uint_eq (submit_made (super, request), 403);
+}
+END_TEST
+
+/* Each of them as what it is; JSON is checked against the fields there, too. */
+START_TEST (a_body_of_several_types)
+{
+  g_autoptr (FarMessage) picture = far_message_request ("PUT", "pictures", NULL), other = far_message_request ("PUT", "pictures", NULL);
+
+  picture->content_type = g_strdup ("image/png");
+  picture->body = g_bytes_new_static ("\x89PNG", 4);
+  ck_assert_uint_eq (submit_made (super, picture), 200);
+  ck_assert_uint_eq (seen.bytes, 4);
+  ck_assert_uint_eq (ask_as (super, "PUT", "pictures", "{\"name\":\"n\"}", NULL), 200);
+  ck_assert_uint_eq (seen.bytes, 0);
+  ck_assert_str_eq (json_string_value (json_object_get (seen.body, "name")), "n");
+  ck_assert_uint_eq (ask_as (super, "PUT", "pictures", "{\"name\":1}", NULL), 400);
+  ck_assert_uint_eq (ask_as (super, "PUT", "pictures", NULL, NULL), 400); /* the name is missing */
+  other->content_type = g_strdup ("image/gif");
+  other->body = g_bytes_new_static ("GIF8", 4);
+  ck_assert_uint_eq (submit_made (super, other), 400);
+  ck_assert_uint_eq (seen.calls, 2);
 }
 END_TEST
 
@@ -636,7 +660,7 @@ START_TEST (sweep_default_deny)
       g_autofree char *resource = with_names (handler->pattern);
       gboolean logged_in = all[i] != nobody && all[i] != node;
       gboolean runs = handler->action == FAR_ACTION_ANYONE || (handler->action == FAR_ACTION_NONE && logged_in) ||
-                      (handler->action == FAR_ACTION_NODE && all[i] == node && handler->content == 0);
+                      (handler->action == FAR_ACTION_NODE && all[i] == node && handler->content == NULL);
       guint status, before = seen.calls;
 
       if (handler->handle == handle_hold || (handler->handle == handle_watch && runs))
@@ -675,6 +699,7 @@ main (void)
   tcase_add_loop_test (tc, bodies_are_checked, 0, G_N_ELEMENTS (bodies));
   tcase_add_test (tc, a_message_made_by_a_door_is_checked_too);
   tcase_add_test (tc, batches_are_bytes);
+  tcase_add_test (tc, a_body_of_several_types);
   tcase_add_loop_test (tc, hops_end, 0, 6);
   tcase_add_test (tc, failures_and_large_answers);
   tcase_add_test (tc, the_same_message_is_not_run_again);
