@@ -6,6 +6,8 @@
 
 #include "reach/people.h"
 
+#include "life/instance-private.h"
+
 #include <string.h>
 
 #include <farwatch/i18n.h>
@@ -41,15 +43,24 @@ far_json_free (gpointer json)
   json_decref (json);
 }
 
+/* Those that run now. */
+static GStrv
+walk_names (void)
+{
+  g_autoptr (GPtrArray) list = far_instance_list (FAR_KIND_AUTHENTICATOR);
+  GStrv names = g_new0 (char *, list->len + 1);
+
+  for (guint i = 0; i < list->len; i++)
+    names[i] = g_strdup (far_instance_name (list->pdata[i]));
+  return names;
+}
+
 static Walk *
 walk_new (FarRequest *req, gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at), void (*end) (Walk *walk))
 {
-  g_autoptr (GPtrArray) list = far_instance_list (FAR_KIND_AUTHENTICATOR);
   Walk *walk = g_new0 (Walk, 1);
 
-  walk->names = g_new0 (char *, list->len + 1);
-  for (guint i = 0; i < list->len; i++)
-    walk->names[i] = g_strdup (far_instance_name (list->pdata[i]));
+  walk->names = walk_names ();
   walk->req = far_request_ref (req);
   walk->step = step;
   walk->end = end;
@@ -372,10 +383,41 @@ people_put_known (FarRequest *req, gpointer user)
   walk_next (walk);
 }
 
+/* An authenticator that does not run may keep the person, with groups that nobody sees meanwhile: who may change them cannot be judged. */
+static gboolean
+people_all_tell (GError **error)
+{
+  GPtrArray *all = far_instances_all ();
+
+  for (guint i = 0; i < all->len; i++) {
+    FarInstance *at = all->pdata[i];
+
+    if (at->kind != FAR_KIND_AUTHENTICATOR || at->type == NULL || ((const FarAuthenticatorType *) at->type)->ops->list == NULL)
+      continue;
+    if (at->state == FAR_STATE_RESTING)
+      far_instance_wake (at);
+    if (at->state != FAR_STATE_RUNNING) {
+      far_instance_why_not (at, error);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+/* The list and those who are asked to change are of one moment: one that comes to run in between was not judged, and is not asked. */
 static void
 people_put_go (gpointer user)
 {
-  far_people_list (far_request_new (people_put_known, user, 0));
+  Walk *walk = user;
+
+  g_strfreev (walk->names);
+  walk->names = walk_names ();
+  if (people_all_tell (&walk->error)) {
+    far_people_list (far_request_new (people_put_known, walk, 0));
+    return;
+  }
+  walk->next = g_strv_length (walk->names);
+  walk_next (walk);
 }
 
 static void
@@ -450,10 +492,17 @@ people_remove_end (Walk *walk)
     far_request_done (walk->req, NULL, NULL);
 }
 
+/* Those that run are asked in any case: somebody who has to go is out where that is possible, and who asked hears where it was not. */
 static void
 people_remove_go (gpointer user)
 {
-  walk_next (user);
+  Walk *walk = user;
+
+  g_strfreev (walk->names);
+  walk->names = walk_names ();
+  if (!people_all_tell (&walk->error))
+    g_prefix_error (&walk->error, _("%s may still be let in by one that was not asked: "), walk->name);
+  walk_next (walk);
 }
 
 void

@@ -110,6 +110,26 @@ START_TEST (a_group_of_another_file_is_not_had)
 }
 END_TEST
 
+/* What an authenticator that does not run would say of somebody is not known: nobody is judged without it, not even by who may all. */
+START_TEST (nobody_is_judged_by_half_a_list)
+{
+  g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL);
+  FarInstance *others = far_instance_find (FAR_KIND_AUTHENTICATOR, "others", NULL);
+  write_file (state, "others.yaml", "people:\n  plain:\n    groups: [admins]\n", -1);
+  grant ("dave", "manage", "users/*");
+  ck_assert_ptr_nonnull (others);
+  far_instance_fail (others, g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "its disk is away"));
+  ck_assert (!far_instance_is_running (others));
+  Got got = ask_person ("dave", "PUT", "users/plain", json_pack ("{s:s}", "password", "x"));
+  ck_assert_uint_eq (got.status, 503);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "authenticators.others"));
+  ck_assert_uint_eq (ask_root ("PUT", "users/plain", json_pack ("{s:s}", "password", "x")).status, 503);
+  got = ask_root ("DELETE", "users/plain", NULL);
+  ck_assert_uint_eq (got.status, 503);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "authenticators.others"));
+}
+END_TEST
+
 /* "All of them" is said of the person, not of a file. */
 START_TEST (groups_are_taken_in_every_file)
 {
@@ -208,6 +228,7 @@ main (void)
   tcase_add_test (cases, conditions_do_not_cover_what_has_none);
   tcase_add_test (cases, groups_of_every_authenticator_count);
   tcase_add_test (cases, a_group_of_another_file_is_not_had);
+  tcase_add_test (cases, nobody_is_judged_by_half_a_list);
   tcase_add_test (cases, groups_are_taken_in_every_file);
   tcase_add_test (cases, who_is_removed_meanwhile_is_not_brought_back);
   tcase_add_test (cases, who_is_an_admin_by_a_group_may);
