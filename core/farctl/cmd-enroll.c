@@ -335,7 +335,10 @@ enroll_ask (Ctl *ctl, const char *fleet, json_t *body, char **pending, GError **
   if (result != NULL && answer->status == 202) {
     const char *number = json_string_value (json_object_get (result, "pending"));
 
-    *pending = g_strdup (number != NULL ? number : "?");
+    if (ctl_name_ok (number != NULL ? number : "", NULL)) /* it becomes a word of a command that a person copies */
+      *pending = g_strdup (number);
+    else
+      g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the cloud named no usable enrolment: is it the right one?"));
     json_decref (result);
     return NULL;
   }

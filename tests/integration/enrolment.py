@@ -8,6 +8,7 @@ import unittest
 
 import lab
 import tap
+from fakes.link import LyingCloud
 from lab import profile, secrets
 from lab.case import FleetCase
 
@@ -109,6 +110,23 @@ class Enrolment(FleetCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         node.start()
         self.fleet.wait_connected("t1")
+
+    def test_a_cloud_that_puts_words_into_a_command(self):
+        """What the cloud calls a waiting enrolment stands in a command that a person copies to the machine with the authority's key."""
+        node, cloud = self.fleet.terminal, self.fleet.cloud
+        token, keys = self.token("t1"), os.path.join(cloud.state, "keys")
+        cloud.stop()
+        chain = os.path.join(self.fleet.folder, "chain.pem")
+        with open(chain, "wb") as file:
+            file.write(read(keys, "node.crt") + read(keys, "ca.crt"))
+        with open(node.profile_path, "w", encoding="utf-8") as file:
+            file.write(profile.text(node.profile))
+        for number in ("7 --keys sha256:0000 #", "7; touch /tmp/x #", "$(id)", "", "-7\n8", "x" * 65, None, 7):
+            liar = LyingCloud((self.fleet.host, self.fleet.ports["nodes"]), chain, os.path.join(keys, "node.key"), (202, {"pending": number}))
+            done = node.farctl("enroll", "--profile", node.profile_path, "--server", f"{self.fleet.host}:{self.fleet.ports['nodes']}", input=token + "\n", check=False)
+            liar.close()
+            self.assertEqual([head["resource"] for head in liar.asked], ["enroll"], done.stderr)
+            self.assertEqual((done.returncode == 0, "approve" in done.stderr, "no usable enrolment" in done.stderr), (False, False, True), done.stderr)
 
     def test_new_keys_come_when_the_token_is_taken(self):
         """A token that is not accepted, a cloud that is not there: the node that works stays as it is, to the last file."""
