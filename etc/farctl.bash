@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # Completion of farctl. The words come from farctl itself, so that they are those of the version that is installed.
+# The program is the one of PATH: what was typed may be a file of somebody else's folder, and nobody has started it yet.
 _farctl() {
   local words=() word=${COMP_WORDS[COMP_CWORD]} whole reply i status=0
   # bash takes HOST:PORT and --option=VALUE apart
@@ -13,7 +14,7 @@ _farctl() {
   done
   whole=${words[-1]}
   [[ $word != [:=] ]] || word=
-  reply=$("${COMP_WORDS[0]}" --complete "${words[@]}" 2>/dev/null) || status=$?
+  reply=$(command farctl --complete "${words[@]}" 2>/dev/null) || status=$?
   COMPREPLY=()
   if [ "$status" -eq 1 ]; then
     compopt -o filenames 2>/dev/null

@@ -178,6 +178,23 @@ class Completion(unittest.TestCase):
             found = [line.split("\t")[0].replace("\\ ", " ") for line in self.words_of(["fish", "--no-config", "-c"], script)]
             self.assertEqual(sorted(found), sorted(wanted), words)
 
+    def test_what_is_typed_is_not_run(self):
+        """TAB behind the path of a program of somebody else's: the words come from the farctl of PATH, and the other one is not begun."""
+        with tempfile.TemporaryDirectory() as folder:
+            typed, ran = os.path.join(folder, "farctl"), os.path.join(folder, "ran")
+            with open(typed, "w", encoding="utf-8") as file:
+                file.write(f"#!/bin/sh\ntouch '{ran}'\n")
+            os.chmod(typed, 0o755)
+            stubs = 'compdef() { }; _files() { }; compadd() { while [ "$1" != -- ]; do shift; done; shift; (( $# )) && print -l -- "$@"; return 0 }; '
+            scripts = {
+                ("bash", "--norc", "-c"): f"source '{SHELLS}/farctl.bash'; COMP_WORDS=('{typed}' stat); COMP_CWORD=1; _farctl; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+                ("zsh", "-f", "-c"): stubs + f"source '{SHELLS}/farctl.zsh'; words=('{typed}' stat); CURRENT=2; PREFIX=stat; _farctl",
+                ("fish", "--no-config", "-c"): f"source '{SHELLS}/farctl.fish'; complete -C '{typed} stat'"}
+            for argv, script in scripts.items():
+                if shutil.which(argv[0]):
+                    self.assertIn("status", " ".join(self.words_of(argv, script)), argv[0])
+                    self.assertFalse(os.path.exists(ran), argv[0])
+
     def test_farctl_prints_what_is_installed(self):
         for shell in ("bash", "zsh", "fish"):
             done = subprocess.run([FARCTL, "completion", shell], capture_output=True, text=True, timeout=WAIT, check=True)
