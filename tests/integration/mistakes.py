@@ -29,8 +29,8 @@ INSIDE = re.compile(r"bad message frame|unknown resource|\(null\)|SSL error|is n
 
 def plain(text, names):
     """The text with what differs from run to run under its own name."""
-    for value, name in names:
-        text = text.replace(value, name)
+    for value, name in names:  # a port is no part of a longer number
+        text = re.sub(rf"(?<!\d){value}(?!\d)", name, text) if value.isdigit() else text.replace(value, name)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|[+-]\d\d:?\d\d|[A-Z]{3,4}))?", "TIME", text)
     text = re.sub(r"sha256:[0-9a-f]{64}|\b[0-9a-f]{64}\b", "HASH", text)
     text = re.sub(r"\bright [A-Za-z0-9]{8}:", "right RIGHT:", text)
@@ -81,7 +81,7 @@ class Alone(Golden):
         self.addCleanup(shutil.rmtree, self.dir)
         for name, text in FILES.items():
             with open(os.path.join(self.dir, name), "wb") as file:
-                file.write(text if isinstance(text, bytes) else text.encode())
+                file.write(text.replace("DIR", self.dir).encode())
         os.mkdir(os.path.join(self.dir, "folder"))
         subprocess.run([FARCTL, "ca", "init", "--dir", os.path.join(self.dir, "good")], env={**os.environ, **environment()}, check=True, capture_output=True, timeout=WAIT)
         self.closed = free_port()
@@ -129,7 +129,7 @@ class Fleet(FleetCase, Golden):
             fleet.farctl_as(person, "login", person, "--password-stdin", input=self.alice.password + "\n")
         for name, text in PROFILE_FILES.items():
             with open(os.path.join(fleet.folder, name), "w", encoding="utf-8") as file:
-                file.write(text)
+                file.write(text.replace("DIR", fleet.folder))
         with open(fleet.ca, encoding="ascii") as file:
             self.hash = hashlib.sha256(ssl.PEM_cert_to_DER_cert(file.read())).hexdigest()
         self.alone = os.path.join(fleet.folder, "other-ca")
@@ -171,6 +171,13 @@ class Fleet(FleetCase, Golden):
 
 
 class Table(unittest.TestCase):
+    def test_a_port_is_no_part_of_another_number(self):
+        self.assertEqual(plain("0 to 65535, at 127.0.0.1:5535: 5535", [("5535", "CLOSED")]), "0 to 65535, at 127.0.0.1:CLOSED: CLOSED")
+
+    def test_nothing_outside_of_a_folder_of_its_own_is_meant(self):
+        for name, text in {**FILES, **PROFILE_FILES}.items():
+            self.assertNotRegex(text, "state: /", name)
+
     def test_there_are_enough(self):
         self.assertGreaterEqual(len(ALONE) + len(FLEET), 60)
 

@@ -18,13 +18,13 @@ def row(command, *words, **how):
     return Row(command, words, **how)
 
 
-HEAD = "farwatch: 1\nnode: {id: t1, state: /tmp/none}\n"
+HEAD = "farwatch: 1\nnode: {id: t1, state: DIR/none}\n"
 
-# files in the folder where the commands of ALONE are run
+# files in the folder where the commands of ALONE are run; DIR is that folder
 FILES = {
     "ca.crt": "this is no certificate\n",
     "empty.yaml": "",
-    "bom.yaml": b"\xef\xbb\xbf" + HEAD.encode(),
+    "bom.yaml": "\ufeff" + HEAD,
     "no-port.yaml": HEAD + "transports:\n  people: {type: https, listen: 0.0.0.0, login: [file]}\nauthenticators:\n  file: {type: file, path: p.yaml}\n",
     "big-port.yaml": HEAD + "transports:\n  people: {type: https, listen: '0.0.0.0:99999', login: [file]}\nauthenticators:\n  file: {type: file, path: p.yaml}\n",
     "no-wss.yaml": HEAD + "transports:\n  cloud: {type: websocket, connect: 'cloud.example:8443'}\n",
@@ -51,7 +51,7 @@ FILES = {
 
 WARNED = ("exec.yaml", "misspelt.yaml", "wrong-kind.yaml", "not-installed.yaml")  # the rest would run
 GOOD = WARNED + ("url-no-port.yaml", "bom.yaml")
-PROFILE_FILES = {"bad-ca.crt": "-----BEGIN PRIVATE KEY-----\n", "stranger.yaml": "farwatch: 1\nnode: {id: stranger, state: /tmp/none/stranger}\n"}
+PROFILE_FILES = {"bad-ca.crt": "-----BEGIN PRIVATE KEY-----\n", "stranger.yaml": "farwatch: 1\nnode: {id: stranger, state: DIR/none/stranger}\n"}
 
 ALONE = [
     row("farctl", "bogus"),
