@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <farwatch/i18n.h>
+#include <farwatch/option.h>
 
 typedef struct {
   char *endpoint, *address, *line;
@@ -43,6 +44,33 @@ address_ok (const char *address)
       return FALSE;
   }
   return address == NULL || address[0] != '\0';
+}
+
+/* "192.0.2.1:99999" is no address of anything; "ttyS0:115200" may be one. */
+static gboolean
+begins_in_numbers (const char *address)
+{
+  const char *colon = strrchr (address, ':');
+  g_autofree char *host = colon != NULL ? g_strndup (address, colon - address) : NULL;
+
+  return address[0] == '[' || (host != NULL && strchr (host, ':') == NULL && g_hostname_is_ip_address (host));
+}
+
+gboolean
+far_device_address_ok (const FarDevice *device, gboolean host_port, GError **error)
+{
+  g_autofree char *host = NULL;
+  g_autoptr (GError) fault = NULL;
+  guint16 port;
+
+  if (device->address == NULL && host_port) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("device '%s' lacks the key 'address': its endpoint '%s' reaches host:port"), device->name, device->endpoint);
+    return FALSE;
+  }
+  if (device->address == NULL || (!host_port && !begins_in_numbers (device->address)) || far_parse_address (device->address, &host, &port, &fault))
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'address' in device '%s': %s"), device->name, fault->message);
+  return FALSE;
 }
 
 FarDevice *

@@ -110,18 +110,13 @@ far_profile_read_plugins (FarProfile *profile, GPtrArray *faults)
 static void
 check_device_address (const FarProfile *profile, const FarDevice *device, const FarYaml *key, const FarYaml *map, GPtrArray *faults)
 {
-  g_autofree char *path = g_strconcat ("endpoints.", device->endpoint, NULL), *host = NULL;
+  g_autofree char *path = g_strconcat ("endpoints.", device->endpoint, NULL);
   const FarConfigured *endpoint = device->endpoint != NULL ? far_profile_find (profile, path) : NULL;
+  gboolean host_port = endpoint != NULL && endpoint->type != NULL && ((const FarEndpointType *) endpoint->type)->host_port;
   g_autoptr (GError) error = NULL;
-  guint16 port;
 
-  if (endpoint == NULL || endpoint->type == NULL || !((const FarEndpointType *) endpoint->type)->host_port)
-    return;
-  if (device->address == NULL)
-    far_fault_add (faults, FAR_FAULT_ERROR, key, _("device '%s' lacks the key 'address': its endpoint '%s' (type %s) reaches host:port"), key->text, device->endpoint,
-                   endpoint->type_name);
-  else if (!far_parse_address (device->address, &host, &port, &error))
-    far_fault_add (faults, FAR_FAULT_ERROR, far_yaml_get (map, "address"), _("'address' in device '%s': %s"), key->text, error->message);
+  if (!far_device_address_ok (device, host_port, &error))
+    far_fault_add (faults, FAR_FAULT_ERROR, device->address != NULL ? far_yaml_get (map, "address") : key, "%s", error->message);
 }
 
 static void

@@ -79,7 +79,8 @@ static gboolean
 device_add (const char *name, json_t *json, GError **error)
 {
   g_autoptr (FarDevice) device = far_device_parse (name, json, TRUE, error);
-  return device && far_instance_find (FAR_KIND_ENDPOINT, device->endpoint, error) && far_device_add (device, error);
+  FarInstance *at = device ? far_instance_find (FAR_KIND_ENDPOINT, device->endpoint, error) : NULL;
+  return at && far_device_address_ok (device, ((const FarEndpointType *) far_instance_type (at))->host_port, error) && far_device_add (device, error);
 }
 
 gboolean

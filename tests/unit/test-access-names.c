@@ -157,6 +157,18 @@ START_TEST (devices_are_judged_as_in_the_profile)
 }
 END_TEST
 
+/* A person is told at once; a terminal's list with such a device, of before there was this check, is taken, and opening it says what is wrong. */
+START_TEST (an_address_with_no_such_port_is_refused)
+{
+  Got got = ask_root ("PUT", "terminals/plant-7/devices/plc", json_pack ("{s:s}", "address", "192.0.2.1:99999"));
+  ck_assert_uint_eq (got.status, 400);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "'192.0.2.1:99999' is no address; write host:port"));
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/plant-7/devices/plc", json_pack ("{s:s}", "address", "ttyS0:115200")).status, 200);
+  got = ask_node ("plant-7", "PUT", "terminals/plant-7/devices", json_pack ("{s:[{s:s, s:s}]}", "devices", "name", "own", "address", "192.0.2.1:99999"));
+  ck_assert_uint_eq (got.status, 200);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -171,6 +183,7 @@ main (void)
   tcase_add_test (cases, who_manages_a_terminal_replaces_it_when_asked_to);
   tcase_add_test (cases, set_makes_none_and_add_changes_none);
   tcase_add_test (cases, stock_is_taken_back);
+  tcase_add_test (cases, an_address_with_no_such_port_is_refused);
   tcase_add_loop_test (cases, devices_are_judged_as_in_the_profile, 0, G_N_ELEMENTS (devices));
   suite_add_tcase (suite, cases);
   return run_suite (suite);

@@ -78,6 +78,25 @@ START_TEST (test_bad_names)
 }
 END_TEST
 
+/* As the profile, a terminal and a cloud judge it; a cloud does not know the endpoint. */
+START_TEST (test_address)
+{
+  static const struct { const char *address; gboolean host_port, unknown; } rows[] = {
+    { "192.0.2.1:502", TRUE, TRUE },   { "plc.example:502", TRUE, TRUE },     { "[2001:db8::1]:502", TRUE, TRUE }, { "192.0.2.1:99999", FALSE, FALSE },
+    { "192.0.2.1:", FALSE, FALSE },    { "[2001:db8::1]:70000", FALSE, FALSE }, { "[2001:db8::1]", FALSE, FALSE },   { "192.0.2.1:x", FALSE, FALSE },
+    { "plc.example:99999", FALSE, TRUE }, { "ttyS0:115200", FALSE, TRUE },    { "/dev/ttyS0", FALSE, TRUE },       { "192.0.2.1", FALSE, TRUE },
+    { "2001:db8::1", FALSE, TRUE },    { NULL, FALSE, TRUE },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    FarDevice device = { .name = (char *) "plc", .endpoint = (char *) "lan", .address = (char *) rows[i].address };
+    g_autoptr (GError) error = NULL;
+    ck_assert_msg (far_device_address_ok (&device, TRUE, &error) == rows[i].host_port, "host:port: %s", rows[i].address);
+    ck_assert_msg (rows[i].host_port || strstr (error->message, "device 'plc'") != NULL, "%s", rows[i].address);
+    ck_assert_msg (far_device_address_ok (&device, FALSE, NULL) == rows[i].unknown, "unknown: %s", rows[i].address);
+  }
+}
+END_TEST
+
 START_TEST (test_by_address)
 {
   add ("plc", "192.0.2.1:502", NULL);
@@ -197,6 +216,7 @@ main (void)
   tcase_add_test (cases, test_list);
   tcase_add_test (cases, test_profile_wins);
   tcase_add_test (cases, test_bad_names);
+  tcase_add_test (cases, test_address);
   tcase_add_test (cases, test_by_address);
   tcase_add_test (cases, test_one_writer);
   tcase_add_test (cases, test_take_over);
