@@ -30,6 +30,8 @@ void far_right_odd_date (json_t *odd, const json_t *right);
 /* What is strange about such a right, as an array of texts: names that nothing has now, a date that is past. people: list of far_people_list(); locals: of
  * far_local_names_odd(); NULL: not known. */
 json_t *far_right_odd (const json_t *right, json_t *people, json_t *locals);
+/* The same of whom it is for alone. */
+json_t *far_right_odd_who (const char *who, json_t *people, json_t *locals);
 /* What this person's logins up to now gave is over, also where a session still holds it: the person was removed, or is in other groups now. */
 void far_right_end_person (const char *name);
 /* Has the person been ended since this login? */

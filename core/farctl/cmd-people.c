@@ -316,10 +316,15 @@ explain_print (json_t *answer)
   json_t *list = json_object_get (answer, "rights");
   const char *cause = ctl_translated (json_string_value (json_object_get (answer, "cause")));
   json_int_t others = json_integer_value (json_object_get (answer, "others"));
+  json_t *odd;
+  size_t n;
 
   ctl_print (stdout, _("%s, %s, %s: %s%s%s\n"), json_string_value (json_object_get (answer, "who")), json_string_value (json_object_get (answer, "action")),
              json_string_value (json_object_get (answer, "object")), json_string_value (json_object_get (answer, "result")), cause != NULL ? ": " : "",
              cause != NULL ? cause : "");
+  json_array_foreach (json_object_get (answer, "odd"), n, odd)
+    if (json_is_string (odd))
+      ctl_print (stdout, "  %s\n", ctl_translated (json_string_value (odd)));
   if (json_is_true (json_object_get (answer, "super")))
     puts (_("may all, without a right"));
   for (gsize i = 0; i < json_array_size (list); i++) {

@@ -97,13 +97,22 @@ answer_page (const FarCall *call, json_t *answer /* takes */)
   return answer;
 }
 
+/* Of somebody who is not there the rights say what they say, and who misspelt a name shall see it. */
 static void
-question_answer (Question *question, const char *const *groups)
+question_answer (Question *question, const char *const *groups, json_t *people, json_t *locals)
 {
   g_autoptr (FarPrincipal) principal = question_principal (question->who, groups, question->how.from);
+  json_t *answer = far_explain (principal, question->action, question->object, &question->how);
 
-  far_call_answer (question->call, 200, answer_page (question->call, far_explain (principal, question->action, question->object, &question->how)));
+  json_object_set_new (answer, "odd", far_right_odd_who (question->who, people, locals));
+  far_call_answer (question->call, 200, answer_page (question->call, answer));
   question_free (question);
+}
+
+static void
+question_names (const FarOddNames *names, gpointer user)
+{
+  question_answer (user, NULL, names->people, names->locals);
 }
 
 static json_t *
@@ -130,7 +139,7 @@ question_people (FarRequest *req, gpointer user)
   }
   for (gsize i = 0; i < json_array_size (list); i++)
     groups[i] = json_string_value (json_array_get (list, i));
-  question_answer (question, groups);
+  question_answer (question, groups, far_request_result (req), NULL);
 }
 
 static const char *
@@ -188,10 +197,12 @@ explain_get (gpointer self, FarCall *call)
   } else if (g_strcmp0 (question->who, own) == 0) {
     far_call_answer (call, 200, answer_page (call, far_explain (call->principal, question->action, question->object, &question->how)));
     question_free (question);
+  } else if (g_str_has_prefix (question->who, "local:")) {
+    far_door_odd_names (json_pack ("[{s:s}]", "who", question->who), question_names, question);
   } else if (groups != NULL || !g_str_has_prefix (question->who, "person:")) {
     g_auto (GStrv) list = g_strsplit (groups != NULL ? groups : "", ",", 64);
 
-    question_answer (question, (const char *const *) list);
+    question_answer (question, (const char *const *) list, NULL, NULL);
   } else {
     far_people_list (far_request_new (question_people, question, 0));
   }

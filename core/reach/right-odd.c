@@ -98,6 +98,15 @@ odd_who (json_t *odd, const char *who, json_t *people, json_t *locals)
 }
 
 json_t *
+far_right_odd_who (const char *who, json_t *people, json_t *locals)
+{
+  json_t *odd = json_array ();
+
+  odd_who (odd, who, far_people_listed () ? people : NULL, locals);
+  return odd;
+}
+
+json_t *
 far_right_odd (const json_t *right, json_t *people, json_t *locals)
 {
   json_t *odd = json_array ();

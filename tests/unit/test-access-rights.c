@@ -293,6 +293,11 @@ START_TEST (local_names_are_looked_up)
       ck_assert_uint_eq (json_array_size (json_object_get (right, "odd")), odd ? 1 : 0);
     }
   ck_assert_uint_eq (seen, 1);
+  g_autofree char *question = g_strdup_printf ("explain?who=%s&action=see&object=node", locals[_i].who);
+  got = ask_root ("GET", question, NULL);
+  ck_assert_str_eq (text_of (got.body, "result"), "allow");
+  ck_assert_uint_eq (json_array_size (json_object_get (got.body, "odd")), odd ? 1 : 0);
+  ck_assert (!odd || says (json_object_get (got.body, "odd"), odd));
   got = ask_root ("GET", "doctor", NULL);
   g_autofree char *text = json_dumps (got.body, 0), *wanted = odd ? g_strdup_printf ("r: %s may see node: %s", locals[_i].who, odd) : NULL;
   ck_assert_msg (odd ? strstr (text, wanted) != NULL : strstr (text, "r: local:") == NULL, "%s", text);
