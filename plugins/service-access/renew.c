@@ -56,13 +56,13 @@ renewal_was_made (Access *self, AccessTerminal *terminal)
 
 /* Why not, as a person reads it; NULL: it may. */
 static GError *
-renewal_fault (Access *self, AccessTerminal *terminal, const char *spki)
+renewal_fault (Access *self, AccessTerminal *terminal, const char *spki, gboolean linked)
 {
   if (!terminal || g_strcmp0 (access_text (terminal->row, "spki"), spki) != 0)
     return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, _("no node is registered with this key: enrol it with a join token"));
   gint64 due_us, until_us;
   access_certificate_life (self, terminal->row, &due_us, &until_us);
-  if (far_clock_wall_us () > until_us + ACCESS_RENEW_AFTER_EXPIRY)
+  if (!linked && far_clock_wall_us () > until_us + ACCESS_RENEW_AFTER_EXPIRY) /* who has a link has a later one, of after the backup this row is from */
     return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, _("the certificate expired more than 90 days ago: enrol the node with a join token"));
   if (!renewal_is_due (self, terminal) && !renewal_was_made (self, terminal))
     return g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("too early: a certificate is renewed from two thirds of its life"));
@@ -79,7 +79,7 @@ renew (Access *self, FarCall *call, guint tries)
   g_autofree char *spki = far_trust_key_hash (csr, &error);
   AccessTerminal *terminal = access_terminal (self, node);
   if (spki)
-    error = renewal_fault (self, terminal, spki);
+    error = renewal_fault (self, terminal, spki, call->principal->kind == FAR_PRINCIPAL_NODE);
   if (!error && access_opts (self)->authority != ACCESS_AUTHORITY_CLOUD)
     error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, _("the fleet authority is on the admin's machine: enrol again, then farctl enroll approve"));
   if (!error && renewal_was_made (self, terminal)) {

@@ -62,6 +62,7 @@ struct _Agent {
   gint64 cut_us;      /* when the link was last cut for want of an answer, boottime */
   guint dialling;     /* tunnels under way */
   GQueue in_line;     /* of AgentSession: to be dialled when one of these is done */
+  gint64 renew_wait_us;   /* until a renewal that came to nothing is asked for again; 0: none did */
   gint64 clock_said_us;   /* boottime when the cloud was told what this machine's clock says; 0: not on this link */
   gint64 clock_skew_us;   /* as it was then */
   json_t *added;          /* devices that people added at run time: name → description, as in devices.json */
@@ -111,6 +112,8 @@ gboolean agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **err
 gboolean agent_ends_good (const AgentOpts *opts, GError **error);
 /* May the tunnel end of an offer be dialled? */
 gboolean agent_end_allowed (Agent *self, const char *address, GError **error);
+/* May it still, just before a dial? The profile may be another one than when the offer was judged. */
+gboolean agent_end_still_allowed (Agent *self, const char *address, GError **error);
 /* Where that is; caller frees. */
 char *agent_end_place (Agent *self, const char *address);
 /* The next generation of a session that is here: it may change where to dial and nothing else. */

@@ -105,3 +105,11 @@ agent_end_allowed (Agent *self, const char *address, GError **error)
                far_node_id (), place);
   return FALSE;
 }
+
+/* Without a list the host of the link decides; while there is no link, what was judged when there was one holds. */
+gboolean
+agent_end_still_allowed (Agent *self, const char *address, GError **error)
+{
+  char **list = agent_opts (self)->tunnel_ends;
+  return ((!list || !*list) && !self->link_from) || agent_end_allowed (self, address, error);
+}

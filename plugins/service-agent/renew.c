@@ -6,6 +6,7 @@
 #include "agent.h"
 
 #define EVERY_US (G_GINT64_CONSTANT (12) * 3600 * G_USEC_PER_SEC)
+#define AGAIN_US (60 * (gint64) G_USEC_PER_SEC) /* after a failure; then ever more slowly */
 #define RENEW_TIMEOUT_MS 30000
 
 static char *
@@ -42,9 +43,12 @@ certificate_taken (Agent *self, FarMessage *answer, GError **error)
   return taken;
 }
 
+/* Question or answer was lost, the cloud's disk was full, or this one's: who has expired is out of reach until it comes, and the link stands. */
 static void
 not_renewed (Agent *self, const GError *error)
 {
+  self->renew_wait_us = MIN (MAX (AGAIN_US, 2 * self->renew_wait_us), EVERY_US);
+  far_home_timer_set (self->renew_timer, far_clock_boottime_us () + self->renew_wait_us);
   far_complain (self->at, "renew", "certificate not renewed%s: %s", self->renewing_expired ? ", and it has expired: people cannot reach this node" : "",
                 error->message);
 }
@@ -57,6 +61,7 @@ certificate_kept (FarRequest *req, gpointer user)
     not_renewed (self, far_request_error (req));
     return;
   }
+  self->renew_wait_us = 0;
   far_log (self->at, G_LOG_LEVEL_MESSAGE, "certificate renewed");
   g_autofree char *pem = certificate_read (self), *ca = far_trust_path (agent_opts (self)->keys, "ca.crt");
   if (pem)
@@ -88,7 +93,7 @@ agent_renew (Agent *self)
     return;
   g_autofree char *csr = far_trust_csr (agent_opts (self)->keys, far_node_id (), &error);
   if (!csr) {
-    far_complain (self->at, "renew", "certificate not renewed: %s", error->message);
+    not_renewed (self, error);
     return;
   }
   g_autoptr (FarMessage) message = far_message_request ("POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", far_node_id ()));
@@ -99,8 +104,8 @@ static void
 renew_timer (gpointer user)
 {
   Agent *self = user;
-  agent_renew (self);
   far_home_timer_set (self->renew_timer, far_clock_boottime_us () + EVERY_US);
+  agent_renew (self);
 }
 
 void

@@ -204,9 +204,15 @@ dial_now (AgentSession *session)
 {
   FarInstance *at;
   const FarTunnelOps *ops = tunnel_ops (session, &at);
+  g_autoptr (GError) error = NULL;
   gint64 left_us = session->opened ? session->deadline.boottime_us - far_clock_boottime_us () : session->for_us;
   if (!ops || !ops->dial) {
     agent_session_event (session, FAR_SESSION_EV_FAILED, "the terminal's tunnel transport does not run", NULL);
+    return;
+  }
+  if (!agent_end_still_allowed (session->self, session->address, &error)) {
+    far_complain (session->self->at, session->id, "tunnel of session %s is not dialled: %s", session->id, error->message);
+    agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
     return;
   }
   FarDialSpec spec = { .session = session->id, .address = session->address, .host_key = session->host_key, .user = far_node_id (), .token = session->token,

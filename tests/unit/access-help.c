@@ -169,17 +169,35 @@ cloud_up_whole (void)
   cloud_make (NULL, TRUE, ", intake: {type: intake, store: main}");
 }
 
+static char *
+agent_sections (const char *agent_options)
+{
+  return g_strdup_printf ("authenticators: {people: {type: file, path: people.yaml}}\n"
+                          "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
+                          "endpoints: {lan: {type: shell}}\n"
+                          "devices: {web: {endpoint: lan, address: \"127.0.0.1:9\"}}\n"
+                          "services: {agent: {type: agent, link: nodes, tunnel: z1, login: lan, in-advance: [people]%s}}\n",
+                          agent_options ? agent_options : "");
+}
+
+void
+agent_reload_with (const char *agent_options)
+{
+  g_autoptr (GPtrArray) faults = far_faults_new ();
+  g_autoptr (GError) error = NULL;
+  g_free (cloud.sections);
+  cloud.sections = agent_sections (agent_options);
+  profile_write ();
+  ck_assert_msg (far_reload (NULL, NULL, faults, &error), "%s", error ? error->message : "");
+  run_pending ();
+}
+
 void
 agent_up (const char *agent_options)
 {
   static const char *const plugins[] = { "service-agent", "authenticator-file", "endpoint-shell", NULL };
   node_prepare ("t1", "agent", plugins);
-  cloud.sections = g_strdup_printf ("authenticators: {people: {type: file, path: people.yaml}}\n"
-                                    "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
-                                    "endpoints: {lan: {type: shell}}\n"
-                                    "devices: {web: {endpoint: lan, address: \"127.0.0.1:9\"}}\n"
-                                    "services: {agent: {type: agent, link: nodes, tunnel: z1, login: lan, in-advance: [people]%s}}\n",
-                                    agent_options ? agent_options : "");
+  cloud.sections = agent_sections (agent_options);
   g_autofree char *keys = g_build_filename (cloud.folder, "state", "keys", NULL);
   g_mkdir_with_parents (keys, 0700);
   ck_assert (far_trust_keys_create (keys, NULL));

@@ -17,6 +17,8 @@ void cloud_up_with_people (void);
 void cloud_up_whole (void);
 /* A terminal t1 instead: a real agent with its keys; link and tunnel are played. cloud_*() and ask_*() work on it too. */
 void agent_up (const char *agent_options);
+/* It gets a new profile as it runs. */
+void agent_reload_with (const char *agent_options);
 void cloud_restart (void);
 /* The profile with `to` where it had `from`, comes in force by a reload; what was asked is not waited for. */
 void cloud_reload (const char *from, const char *to);

@@ -7,6 +7,7 @@
 #include "message/router.h"
 
 #include <dlfcn.h>
+#include <string.h>
 
 #define PAIRS 15
 
@@ -32,7 +33,7 @@ tear_down (void)
 
 /* ---- several at once ---- */
 
-typedef struct { guint asked, answered, good, conflicts; char *certificate, *token; } Race;
+typedef struct { guint asked, answered, good, conflicts, others; char *certificate, *token; } Race; /* others: certificates that differ from the one before */
 
 static void
 race_answered (FarMessage *answer, gboolean last, gpointer user)
@@ -43,6 +44,7 @@ race_answered (FarMessage *answer, gboolean last, gpointer user)
   race->good += answer->status >= 200 && answer->status < 300;
   race->conflicts += answer->status == 409;
   if (text_of (body, "certificate")) {
+    race->others += race->certificate && strcmp (race->certificate, text_of (body, "certificate")) != 0;
     g_free (race->certificate);
     race->certificate = g_strdup (text_of (body, "certificate"));
   }
@@ -133,6 +135,90 @@ START_TEST (a_renewal_that_crosses_an_edit_is_kept)
   ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1", NULL).status, 204);
   ck_assert (far_trust_revoked (serial, "t1"));
   g_free (race.certificate);
+}
+END_TEST
+
+/* Asked for twice, under the link and beside it: one is made, and each answer has it. */
+START_TEST (renewals_that_meet_make_one_certificate)
+{
+  Race race = { 0 };
+  json_t *body = renewal ();
+  for (guint i = 0; i < 3; i++)
+    race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "POST", "renew", json_copy (body));
+  json_object_set_new (body, "node", json_string ("t1"));
+  race_ask (&race, FAR_PRINCIPAL_NONE, "", "POST", "renew", json_copy (body));
+  race_run (&race, 4);
+  ck_assert_uint_eq (race.others, 0);
+  cloud_restart ();
+  ck_assert_str_eq (text_of (ask_node ("t1", "POST", "renew", body).body, "certificate"), race.certificate);
+  g_free (race.certificate);
+}
+END_TEST
+
+/* The certificate that was just made goes with the node: nobody holds one that a removed node may come with. */
+START_TEST (a_renewal_before_a_removal_goes_with_it)
+{
+  Race race = { 0 };
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "POST", "renew", renewal ());
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "DELETE", "terminals/t1", NULL);
+  race_run (&race, 2);
+  g_autofree char *serial = far_trust_serial (race.certificate, NULL);
+  ck_assert (far_trust_revoked (serial, NULL));
+  cloud_restart ();
+  ck_assert (far_trust_revoked (serial, NULL));
+  g_free (race.certificate);
+}
+END_TEST
+
+/* And with the name when another node takes it: the renewal of the one before takes nothing from who has come. */
+START_TEST (a_renewal_that_meets_a_replacement_gives_way)
+{
+  json_t *body = renewal ();
+  g_autofree char *fresh = new_keys ("fresh"), *token = replace_token ("t1");
+  Race race = { 0 };
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "POST", "renew", json_copy (body));
+  race_ask (&race, FAR_PRINCIPAL_NONE, "", "POST", "enroll", enrol_body (token, fresh, "t1"));
+  ck_assert (run_until (race_over, &race));
+  ck_assert_uint_eq (ask_node ("t1", "POST", "renew", body).status, 403); /* by the key of before */
+  g_autofree char *serial = far_trust_serial (race.certificate, NULL);
+  ck_assert (!far_trust_revoked (serial, NULL));
+  g_autofree char *csr = far_trust_csr (fresh, "t1", NULL);
+  far_clock_advance (G_GINT64_CONSTANT (250) * 24 * 3600 * SECOND);
+  ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", csr)).status, 200);
+  g_free (race.certificate);
+}
+END_TEST
+
+static guint writes_that_fail;
+
+/* In place of core's: some writes come to nothing. */
+void
+far_store_apply (const char *store, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
+{
+  void (*real) (const char *, const FarBatchKey *, const FarPart *, guint, FarRequest *) = dlsym (RTLD_NEXT, "far_store_apply");
+  if (writes_that_fail > 0) {
+    writes_that_fail--;
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "the disk does not answer");
+    return;
+  }
+  real (store, key, parts, n, req);
+}
+
+/* What was signed and not recorded was given to nobody: the node asks again, and the one that it gets is the one that is known. */
+START_TEST (a_renewal_that_is_not_recorded_is_made_again)
+{
+  json_t *body = renewal ();
+  writes_that_fail = 1;
+  Got got = ask_node ("t1", "POST", "renew", json_copy (body));
+  ck_assert_uint_eq (got.status, 507);
+  ck_assert_ptr_null (text_of (got.body, "certificate"));
+  cloud_restart ();
+  g_autofree char *certificate = g_strdup (text_of (ask_node ("t1", "POST", "renew", json_copy (body)).body, "certificate"));
+  ck_assert_ptr_nonnull (certificate);
+  g_autofree char *serial = far_trust_serial (certificate, NULL);
+  ck_assert (!far_trust_revoked (serial, "t1"));
+  cloud_restart ();
+  ck_assert_str_eq (text_of (ask_node ("t1", "POST", "renew", body).body, "certificate"), certificate);
 }
 END_TEST
 
@@ -353,6 +439,10 @@ main (void)
   tcase_add_test (cases, of_two_fields_set_at_once_none_is_lost);
   tcase_add_test (cases, many_changes_of_one_terminal_are_all_made);
   tcase_add_test (cases, a_renewal_that_crosses_an_edit_is_kept);
+  tcase_add_test (cases, renewals_that_meet_make_one_certificate);
+  tcase_add_test (cases, a_renewal_before_a_removal_goes_with_it);
+  tcase_add_test (cases, a_renewal_that_meets_a_replacement_gives_way);
+  tcase_add_test (cases, a_renewal_that_is_not_recorded_is_made_again);
   tcase_add_test (cases, nothing_brings_a_removed_terminal_back);
   tcase_add_test (cases, a_token_on_its_way_goes_with_its_terminal);
   tcase_add_test (cases, a_token_behind_a_removal_is_judged_after_it);

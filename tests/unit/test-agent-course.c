@@ -146,8 +146,9 @@ link_was_cut (gpointer user)
   return cloud_nodes ()->cuts->len > 0;
 }
 
-/* A certificate that has expired: the node comes without one, names itself, and its key is the proof; then it comes again. */
-START_TEST (test_renews_after_expiry)
+/* Keys of which the certificate lasts a day; caller frees the folder of their authority. */
+static char *
+certified_for_a_day (void)
 {
   g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *ca = g_build_filename (cloud_folder (), "ca", NULL);
   g_autofree char *root = g_build_filename (ca, "ca.crt", NULL), *pem = NULL, *csr = far_trust_csr (keys, "t1", NULL);
@@ -157,6 +158,54 @@ START_TEST (test_renews_after_expiry)
   ck_assert (g_file_get_contents (root, &pem, NULL, NULL) && g_file_set_contents (path_ca, pem, -1, NULL));
   old = far_trust_sign (ca, csr, "t1", NULL, FALSE, 1, NULL);
   ck_assert (g_file_set_contents (path, old, -1, NULL));
+  return g_steal_pointer (&ca);
+}
+
+static void
+renewal_answered (const char *ca)
+{
+  FakeSent *renew = sent_newest ("renew");
+  g_autofree char *fresh = far_trust_sign (ca, text_of (renew->body, "csr"), "t1", NULL, FALSE, 30, NULL), *kept = NULL;
+  g_autofree char *path = g_build_filename (cloud_folder (), "state", "keys", "node.crt", NULL);
+  answer_sent (renew, 200, json_pack ("{s:s}", "certificate", fresh));
+  ck_assert (run_until (link_was_cut, NULL)); /* written beside main */
+  ck_assert (g_file_get_contents (path, &kept, NULL, NULL));
+  ck_assert_str_eq (kept, fresh);
+  ck_assert_uint_eq (cloud_nodes ()->cuts->len, 1);
+}
+
+/* A renewal that comes to nothing (the cloud's disk was full, the answer was lost) is asked for again under the same link: first after a minute, then ever
+ * more slowly. Till then people cannot reach who has expired. */
+START_TEST (test_a_lost_renewal_is_asked_for_again)
+{
+  static const int waits[] = { 60, 120, 240 };
+  g_autofree char *ca = certified_for_a_day ();
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  agent_reload_with (", poll: 24h"); /* the link stands, though nobody answers polls here */
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  far_clock_advance (48 * 3600 * SECOND);
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  for (guint i = 0; i < G_N_ELEMENTS (waits); i++) {
+    FakeSent *renew = sent_newest ("renew");
+    ck_assert_ptr_nonnull (renew);
+    if (i == 1)
+      answer_sent (renew, 200, json_pack ("{s:s}", "certificate", "no certificate"));
+    else
+      answer_sent (renew, 507, json_pack ("{s:s, s:s}", "error", "full", "message", "cannot record"));
+    run_pending ();
+    far_clock_advance ((waits[i] - 5) * SECOND);
+    ck_assert_ptr_eq (sent_newest ("renew"), renew);
+    far_clock_advance (10 * SECOND);
+    ck_assert_msg (sent_newest ("renew") != renew, "not asked for again after failure %u", i);
+  }
+  renewal_answered (ca);
+}
+END_TEST
+
+/* A certificate that has expired: the node comes without one, names itself, and its key is the proof; then it comes again. */
+START_TEST (test_renews_after_expiry)
+{
+  g_autofree char *ca = certified_for_a_day ();
   far_peer_changed (cloud_nodes ()->at, "", TRUE, "192.0.2.1");
   ck_assert_ptr_null (sent_newest ("renew"));
   far_clock_advance (48 * 3600 * SECOND);
@@ -164,12 +213,7 @@ START_TEST (test_renews_after_expiry)
   FakeSent *renew = sent_newest ("renew");
   ck_assert_ptr_nonnull (renew);
   ck_assert_str_eq (text_of (renew->body, "node"), "t1");
-  g_autofree char *fresh = far_trust_sign (ca, text_of (renew->body, "csr"), "t1", NULL, FALSE, 30, NULL), *kept = NULL;
-  answer_sent (renew, 200, json_pack ("{s:s}", "certificate", fresh));
-  ck_assert (run_until (link_was_cut, NULL)); /* written beside main */
-  ck_assert (g_file_get_contents (path, &kept, NULL, NULL));
-  ck_assert_str_eq (kept, fresh);
-  ck_assert_uint_eq (cloud_nodes ()->cuts->len, 1);
+  renewal_answered (ca);
 }
 END_TEST
 
@@ -400,6 +444,20 @@ START_TEST (test_dials_nowhere_else)
 }
 END_TEST
 
+/* A reload that takes an end out of the profile holds for who is still trying to reach it, too. */
+START_TEST (test_no_longer_named_no_longer_dialled)
+{
+  ck_assert_uint_eq (push (offer ("s1", 1)).status, 202);
+  ck_assert_uint_eq (dials (), 1);
+  far_request_fail_new (tunnel_of ("s1")->req, FAR_ERROR_UNAVAILABLE, "no way");
+  run_pending ();
+  agent_reload_with (", tunnel-ends: [z.example]");
+  far_clock_advance (5 * SECOND);
+  run_pending ();
+  ck_assert_uint_eq (dials (), 1);
+}
+END_TEST
+
 /* Told by poll (spec B11); by its own clock (spec B12), though the tunnel end says nothing. */
 START_TEST (test_ends)
 {
@@ -462,6 +520,7 @@ START_TEST (test_devices)
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/web", json_pack ("{s:s}", "endpoint", "lan")).status, 409);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "weight", "heavvy")).status, 400);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "a b")).status, 400);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.1:99999")).status, 400);
   ck_assert_ptr_null (far_device_find ("x"));
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t2/devices/x", json_pack ("{s:s}", "endpoint", "lan")).status, 404);
   cloud_restart ();
@@ -651,6 +710,7 @@ main (void)
   tcase_add_test (cases, test_nonce_again);
   tcase_add_test (cases, test_poll_now);
   tcase_add_test (cases, test_renews_after_expiry);
+  tcase_add_test (cases, test_a_lost_renewal_is_asked_for_again);
   tcase_add_test (cases, test_push);
   tcase_add_test (cases, test_poll);
   tcase_add_test (cases, test_strangers);
@@ -662,6 +722,7 @@ main (void)
   tcase_add_loop_test (cases, test_first_dial_waits, 0, 2);
   tcase_add_test (cases, test_dial_fails);
   tcase_add_test (cases, test_dials_nowhere_else);
+  tcase_add_test (cases, test_no_longer_named_no_longer_dialled);
   tcase_add_test (cases, test_ends);
   tcase_add_test (cases, test_report_kept);
   tcase_add_test (cases, test_taken_over);

@@ -217,6 +217,23 @@ START_TEST (test_tunnel_ends)
     { "cloud.example", "192.0.2.0/24", "192.0.2.200:22", TRUE }, { "cloud.example", "192.0.2.0/24", "192.0.3.1:22", FALSE },
     { "cloud.example", "192.0.2.0/24", "192.0.2.0.evil.example:22", FALSE }, { "cloud.example", "[2001:db8::5]:22", "[2001:db8::5]:22", TRUE },
     { "cloud.example", "[2001:db8::5]:22", "[2001:db8::5]:23", FALSE }, { "cloud.example", "2001:db8::5", "[2001:db8::5]:23", TRUE },
+    /* names that are looked up to the very same host, or to another: the text decides, nobody is asked */
+    { "localhost", NULL, "127.0.0.1:22", FALSE },               { "localhost", NULL, "[::1]:22", FALSE },
+    { "127.0.0.1", NULL, "localhost:22", FALSE },               { "cloud.example", NULL, "cloud.example.:22", FALSE },
+    { "cloud.example", "127.0.0.0/8", "localhost:22", FALSE },  { "cloud.example", "0.0.0.0/0", "localhost:22", FALSE },
+    /* numbers as a resolver takes them, and not this list */
+    { "192.0.2.1", "127.0.0.0/8", "127.1:22", FALSE },          { "192.0.2.1", "127.0.0.1", "2130706433:22", FALSE },
+    { "192.0.2.1", "127.0.0.1", "0x7f000001:22", FALSE },       { "192.0.2.1", "127.0.0.1", "127.0.0.01:22", FALSE },
+    { "192.0.2.1", NULL, "0:22", FALSE },                       { "192.0.2.1", NULL, "192.0.2.1.:22", FALSE },
+    /* the other forms of an address of IPv6 */
+    { "192.0.2.1", NULL, "[::ffff:192.0.2.1]:22", TRUE },       { "192.0.2.1", NULL, "[::ffff:192.0.2.2]:22", FALSE },
+    { "192.0.2.1", NULL, "[::192.0.2.1]:22", FALSE },           { "192.0.2.1", "::/0", "[::ffff:127.0.0.1]:22", FALSE },
+    { "192.0.2.1", NULL, "[64:ff9b::192.0.2.1]:22", FALSE },    { "192.0.2.1", NULL, "[::0]:22", FALSE },
+    { "192.0.2.1", NULL, "[0:0:0:0:0:0:0:0]:22", FALSE },       { "192.0.2.1", NULL, "[::ffff:0.0.0.0]:22", FALSE },
+    { "fe80::1", NULL, "[fe80::1%lo]:22", FALSE },              { "cloud.example", "fe80::/10", "[fe80::1%lo]:22", FALSE },
+    /* ports */
+    { "cloud.example", "cloud.example:2222", "cloud.example:22", FALSE }, { "cloud.example", "cloud.example:2222", "cloud.example:02222", TRUE },
+    { "cloud.example", "[::ffff:192.0.2.1]:22", "192.0.2.1:22", TRUE }, { "cloud.example", "[::ffff:192.0.2.1]:22", "192.0.2.1:23", FALSE },
   };
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
     g_auto (GStrv) list = rows[i].list != NULL ? g_strsplit (rows[i].list, " ", 0) : NULL;
