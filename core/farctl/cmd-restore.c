@@ -303,16 +303,21 @@ move (GPtrArray *moves, const char *from, const char *to, GError **error)
   return TRUE;
 }
 
-static void
+static gboolean
 move_back (GPtrArray *moves)
 {
+  gboolean good = TRUE;
+
   for (guint i = moves->len; i > 0; i--) {
     const Moved *moved = moves->pdata[i - 1];
 
-    if (g_rename (moved->to, moved->from) != 0)
-      ctl_say (_("warning: %s could not be moved back to %s: %s"), moved->to, moved->from, g_strerror (errno));
+    if (g_rename (moved->to, moved->from) == 0)
+      continue;
+    good = FALSE;
+    ctl_say (_("warning: %s could not be moved back to %s: %s"), moved->to, moved->from, g_strerror (errno));
   }
   g_ptr_array_set_size (moves, 0);
+  return good;
 }
 
 static gboolean
@@ -322,7 +327,7 @@ put_aside (Restore *restore, const char *aside, GError **error)
   const char *name;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *from = g_build_filename (restore->state, name, NULL), *to = g_build_filename (aside, name, NULL);
+    g_autofree char *from = g_build_filename (restore->state, name, NULL), *wanted = g_build_filename (aside, name, NULL), *to = restore_free_place (wanted);
 
     if (is_ours (name))
       continue;
@@ -497,30 +502,41 @@ profile_stage (Restore *restore, const char *fresh, const char *fresh_parts, GEr
   return TRUE;
 }
 
-/* One name of the two, PROFILE and PROFILE.d: what was there goes beside it, also where nothing comes in its place. */
+/* One name of the two, PROFILE and PROFILE.d: what was there goes beside it, also where nothing comes in its place. After one that was broken off two go there:
+ * nothing is deleted here because of what a file in STATE says. */
 static gboolean
 profile_swap (Restore *restore, const char *fresh, const char *to, const char *stamp, GError **error)
 {
-  g_autofree char *before = g_strdup_printf ("%s.before-%s", to, stamp);
+  g_autofree char *wanted = g_strdup_printf ("%s.before-%s", to, stamp), *before = restore_free_place (wanted);
 
-  if (restore->broken != NULL && g_file_test (before, G_FILE_TEST_EXISTS))
-    nftw (to, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* what the one that was broken off has put there */
-  else if (g_file_test (to, G_FILE_TEST_EXISTS) && !move (restore->profiles, to, before, error))
+  if (g_file_test (to, G_FILE_TEST_EXISTS) && !move (restore->profiles, to, before, error))
     return FALSE;
   return !g_file_test (fresh, G_FILE_TEST_EXISTS) || move (restore->profiles, fresh, to, error);
 }
 
 /* ---- the command ---- */
 
+/* Its end is only noted when all of it is back: half of a node must not start, and must not be taken for the backup's by the next one. */
 static void
 state_back (Restore *restore)
 {
-  move_back (restore->states);
+  gboolean whole = restore->states->len == 0 || (restore_journal_mixed (restore->state) && move_back (restore->states));
+
   g_rmdir (restore->aside);
-  if (restore->broken == NULL)
+  syncfs (restore->lock);
+  if (!whole)
+    ctl_say (_("warning: %s is half of what was there before; give the same command again"), restore->state);
+  else if (restore->broken == NULL)
     restore_journal_end (restore->state);
   else
     restore_journal_write (restore->state, restore->aside, restore->broken_in, NULL);
+}
+
+/* What the journal says next must hold after a power cut too. */
+static gboolean
+on_disk (const Restore *restore, GError **error)
+{
+  return syncfs (restore->lock) == 0 || failed (error, _("cannot write"), restore->state);
 }
 
 /* After one that was broken off, what stands in STATE is the rest of what was before, or of the backup. */
@@ -530,7 +546,7 @@ take_state_place (Restore *restore, GError **error)
   g_autofree char *left = g_build_filename (restore->fresh, "left", NULL);
 
   if (restore_journal_write (restore->state, restore->aside, restore->broken_in, error) && put_aside (restore, restore->broken_in ? left : restore->aside, error)
-      && restore_journal_write (restore->state, restore->aside, TRUE, error) && move_in (restore, error))
+      && on_disk (restore, error) && restore_journal_write (restore->state, restore->aside, TRUE, error) && move_in (restore, error))
     return TRUE;
   state_back (restore);
   return FALSE;
@@ -619,15 +635,21 @@ restore_state (Restore *restore, FarBackupIn *in, GError **error)
   return good;
 }
 
-/* Nobody has to say --replace again: what is there is half of this. */
-static void
-take_broken (Restore *restore)
+/* Nobody has to say --replace again: what is there is half of this. The note is the daemon's user's, and read as that user. */
+static gboolean
+take_broken (Restore *restore, GError **error)
 {
+  if (!g_file_test (restore->state, G_FILE_TEST_EXISTS))
+    return TRUE;
+  if (!ctl_become_owner (restore->state, &restore->owner, error))
+    return FALSE;
   restore->broken = restore_journal_read (restore->state, &restore->broken_in);
+  ctl_become_self ();
   if (restore->broken == NULL)
-    return;
+    return TRUE;
   restore->replace = TRUE;
   ctl_say (_("a restore was broken off here and is done anew; what was there before it is in %s/%s"), restore->state, restore->broken);
+  return TRUE;
 }
 
 static gboolean
@@ -638,8 +660,7 @@ restore_from (Restore *restore, int fd, const FarBackupLock *lock, GError **erro
 
   if (in == NULL || !take_head (restore, in, error) || !take_state (restore, error))
     return FALSE;
-  take_broken (restore);
-  if (!profile_is_free (restore, error))
+  if (!take_broken (restore, error) || !profile_is_free (restore, error))
     return FALSE;
   restore->parts = g_ptr_array_new_with_free_func (part_free);
   restore->states = g_ptr_array_new_with_free_func (moved_free);

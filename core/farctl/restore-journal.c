@@ -5,12 +5,19 @@
 
 #include "restore-journal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <farwatch/error.h>
 
+#include "base/small-file.h"
 #include "life/node.h"
+
+#define JOURNAL_MAX 256
 
 static char *
 journal_path (const char *state)
@@ -26,6 +33,19 @@ restore_journal_write (const char *state, const char *aside, gboolean in, GError
   return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
 }
 
+/* By cutting its second line off: that takes no room on a disk that is full. */
+gboolean
+restore_journal_mixed (const char *state)
+{
+  g_autofree char *path = journal_path (state), *text = far_small_file_read (path, JOURNAL_MAX);
+  int fd = text != NULL ? open (path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+  gboolean good = fd >= 0 && ftruncate (fd, (off_t) strcspn (text, "\n") + 1) == 0 && fsync (fd) == 0;
+
+  if (fd >= 0)
+    close (fd);
+  return good;
+}
+
 void
 restore_journal_end (const char *state)
 {
@@ -37,10 +57,10 @@ restore_journal_end (const char *state)
 char *
 restore_journal_read (const char *state, gboolean *in)
 {
-  g_autofree char *path = journal_path (state), *text = NULL;
+  g_autofree char *path = journal_path (state), *text = far_small_file_read (path, JOURNAL_MAX);
   g_auto (GStrv) lines = NULL;
 
-  if (!g_file_get_contents (path, &text, NULL, NULL))
+  if (text == NULL)
     return NULL;
   lines = g_strsplit (text, "\n", 3);
   if (lines[0] == NULL || lines[1] == NULL || !g_str_has_prefix (lines[0], RESTORE_ASIDE) ||
@@ -48,4 +68,19 @@ restore_journal_read (const char *state, gboolean *in)
     return NULL;
   *in = strcmp (lines[1], "in") == 0;
   return g_strdup (lines[0]);
+}
+
+char *
+restore_free_place (const char *path)
+{
+  struct stat st;
+  char *place = g_strdup (path);
+
+  for (guint i = 2; lstat (place, &st) == 0 || errno != ENOENT; i++) {
+    g_free (place);
+    place = g_strdup_printf ("%s-%u", path, i);
+    if (i >= 1000)
+      break; /* the move to it says why not */
+  }
+  return place;
 }

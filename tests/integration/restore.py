@@ -400,6 +400,85 @@ class Backup(Lost):
         self.fleet.wait_connected("t1", 60)
         self.assert_works()
 
+    def asides(self, node, name):
+        """The folders of what was put aside that have a file of this name."""
+        return [folder for folder in os.listdir(node.state) if folder.startswith("before-restore-") and os.path.exists(os.path.join(node.state, folder, name))]
+
+    @unittest.skipUnless(shutil.which("strace"), "a rename that fails needs strace")
+    def test_a_disk_that_fails_on_the_way(self):
+        """No file can be moved any more, back neither: nothing starts of what is half there, and the same command again makes it whole."""
+        terminal, at, halves, done = self.fleet.terminal, 0, 0, None
+        self.backup(terminal)
+        terminal.stop()
+        while done is None or done.returncode != 0:
+            at += 1
+            self.assertLess(at, 60)
+            mark = f"mark-{at}"
+            with open(os.path.join(terminal.state, mark), "w", encoding="utf-8") as file:
+                file.write("of before")
+            argv = [FARCTL, "restore", self.file, "--profile", terminal.profile_path, "--state", terminal.state, "--password-stdin", "--replace"]
+            done = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", "trace=rename", "-e", f"inject=rename:error=EIO:when={at}+", *argv],
+                                  input=PASSPHRASE + "\n", text=True, capture_output=True, timeout=60,
+                                  env={**os.environ, **environment(), "ASAN_OPTIONS": "detect_leaks=0"})
+            if done.returncode == 0:
+                break
+            half = os.path.exists(os.path.join(terminal.state, ".restoring"))
+            halves += half
+            self.assertTrue(half or os.path.exists(os.path.join(terminal.state, mark)), f"{at}: {done.stderr}")
+            again = self.restore(terminal, "--password-stdin", *([] if half else ["--replace"]))
+            self.assertEqual(again.returncode, 0, f"{at}: {again.stderr}")
+            self.assertEqual(len(self.asides(terminal, mark)), 1, f"{at}: what was there before is not lost")
+        self.assertGreater(halves, 3)
+        terminal.start()
+        self.fleet.wait_connected("t1", 60)
+
+    @unittest.skipUnless(shutil.which("strace"), "the order of system calls needs strace")
+    def test_what_is_said_of_a_restore_is_on_the_disk_before_it_is_said(self):
+        """A power cut does not leave "all of it is out" without what was put out."""
+        terminal, trace = self.fleet.terminal, os.path.join(self.fleet.folder, "trace")
+        self.backup(terminal)
+        terminal.stop()
+        argv = [FARCTL, "restore", self.file, "--profile", terminal.profile_path, "--state", terminal.state, "--password-stdin", "--replace"]
+        subprocess.run(["strace", "-f", "-o", trace, "-e", "trace=rename,syncfs,sync,unlink", *argv], input=PASSPHRASE + "\n", text=True, check=True, timeout=60,
+                       env={**os.environ, **environment(), "ASAN_OPTIONS": "detect_leaks=0"})
+        moved = False
+        with open(trace, encoding="utf-8") as file:
+            for line in file:
+                if "sync" in line:
+                    moved = False
+                elif "/.restoring" in line:
+                    self.assertFalse(moved, line)
+                elif "rename(" in line and line.count("/.restore/") < 2:
+                    moved = True
+
+    def test_a_note_that_the_daemons_user_laid_is_not_believed(self):
+        """A link, a FIFO or a lie where a restore notes how far it is: nothing hangs, and what is root's is not deleted for it."""
+        terminal = self.fleet.terminal
+        self.backup(terminal)
+        terminal.stop()
+        note, profile = os.path.join(terminal.state, ".restoring"), terminal.profile_path
+        for lay in (lambda: os.mkfifo(note), lambda: os.symlink("/dev/zero", note)):
+            lay()
+            argv = [FARCTL, "restore", self.file, "--profile", profile, "--state", terminal.state, "--password-stdin"]
+            done = subprocess.run(argv, input=PASSPHRASE + "\n", text=True, capture_output=True, timeout=20, env={**os.environ, **environment()})
+            self.assertIn("--replace", done.stderr)
+            os.remove(note)
+        with open(note, "w", encoding="utf-8") as file:
+            file.write("before-restore-1\nin\n")
+        for path, text in ((profile, "mine"), (profile + ".before-1", "older"), (profile + ".d/a.yaml", "a part"), (profile + ".d.before-1/a.yaml", "an older part")):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        done = self.restore(terminal)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        texts = set()
+        for folder, _, files in os.walk(os.path.dirname(profile)):
+            for name in files:
+                if ".before-" in os.path.join(folder, name) and not folder.startswith(terminal.state):
+                    with open(os.path.join(folder, name), encoding="utf-8") as file:
+                        texts.add(file.read())
+        self.assertLessEqual({"mine", "older", "a part", "an older part"}, texts)
+
     @unittest.skipIf(os.geteuid() != 0, "a small disk needs root")
     def test_no_room_for_the_backup(self):
         """No half file has the name, nor its part; what was there under the name stays."""
