@@ -2,7 +2,7 @@
 """What people get wrong on the first day, and the words they read then: place, cause, next step, in one line.
 
 One golden file a command in tests/data/mistakes: the command, its exit status, what it said. FARWATCH_MISTAKES_WRITE=1 writes them anew; read
-what git shows then as the person would who has made the mistake. The table is in mistakes_table.py's three lists below."""
+what git shows then as the person would who has made the mistake. The rows are those of lab/mistakes.py."""
 import hashlib
 import os
 import re
