@@ -5,5 +5,5 @@ dist_man_MANS = \
 	doc/man/farwatch-profile.5 \
 	doc/man/farwatchd.8
 
-# The examples are built outside the tree: tests/integration/examples.py.
+# The examples are built outside the tree: tests/integration/examples.py. What somebody has built inside stays out of the tarball (dist-hook).
 EXTRA_DIST += doc/examples doc/spec

@@ -141,7 +141,7 @@ link_request (Ctl *ctl, const char *method, const char *resource, json_t *body)
   FarMessage *request = far_message_request (method, resource, body);
 
   if (ctl->ticket != NULL)
-    far_message_set_header (request, "ticket", ctl->ticket); /* as the people's door takes it on a link */
+    far_message_set_header (request, "ticket", ctl->ticket); /* as the people's listener takes it on a link */
   if (ctl->patience_s > 0) {
     g_autofree char *seconds = g_strdup_printf ("%u", ctl->patience_s);
 

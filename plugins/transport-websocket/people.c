@@ -343,7 +343,7 @@ static const FarOption people_options[] = {
 };
 
 const FarTransportType ws_type_people = {
-  .type = { .kind = FAR_KIND_TRANSPORT, .name = "https", .summary = N_ ("people's door: HTTP and WebSocket over TLS"), .instance_size = sizeof (People),
+  .type = { .kind = FAR_KIND_TRANSPORT, .name = "https", .summary = N_ ("people's listener: HTTP and WebSocket over TLS"), .instance_size = sizeof (People),
             .options_size = sizeof (PeopleOptions), .options = people_options, .init = people_init, .start = people_start, .reload = people_reload, .retire = people_retire, .stop = people_stop },
   .dial = ws_dial,
 };

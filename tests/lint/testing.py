@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""doc/testing.md names tests: each one exists, stands in a list of tests that are run, and each row names one."""
+"""doc/testing.md names tests: each one exists, stands in a list of tests that are run, and each row names one. README names each page."""
 import glob
 import os
 import re
@@ -74,6 +74,12 @@ class Testing(unittest.TestCase):
         self.assertEqual(self.fault("test-pump", "no_such_case"), "has no case no_such_case")
         self.lists = set()
         self.assertEqual(self.fault("test-pump", None), "is not run")
+
+    def test_the_readme_names_each_page(self):
+        pages = [os.path.relpath(path, SOURCE) for path in glob.glob(os.path.join(SOURCE, "doc", "*.md"))] + ["doc/examples"]
+        self.assertGreater(len(pages), 10)
+        behind = read(os.path.join(SOURCE, "README")).split("## Read on")[1]
+        self.assertEqual([page for page in sorted(pages) if f"`{page}`" not in behind], [])
 
 
 tap.main()
