@@ -46,7 +46,7 @@ is_no_others (const char *path, GError **error)
 {
   g_autofree char *text = far_small_file_read (path, FAR_NOTE_MAX);
 
-  if (text != NULL || errno == ENOENT)
+  if (text != NULL || errno == ENOENT || errno == ENOTDIR)
     return TRUE;
   g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s is no note of farwatch; move it away"), path);
   return FALSE;
@@ -68,7 +68,7 @@ far_damage_remove (const char *state, const char *folder, const char *store, GEr
 
   if (!is_no_others (path, error))
     return FALSE;
-  if (g_unlink (path) == 0 || errno == ENOENT)
+  if (g_unlink (path) == 0 || errno == ENOENT || errno == ENOTDIR)
     return TRUE;
   g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be taken away: %s"), path, g_strerror (errno));
   return FALSE;

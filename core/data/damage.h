@@ -6,7 +6,7 @@
 
 /* What the note says, NULL: there is none. Caller frees. [any thread] */
 char *far_damage_note (const char *state, const char *store);
-/* The same of a store that is missing. */
+/* The same of a store that is missing, also where a full disk has kept the note away. */
 char *far_missing_note (const char *state, const char *store);
 /* The names of the stores that have either. Caller frees. [any thread] */
 GStrv far_damage_stores (const char *state);

@@ -6,8 +6,10 @@
 
 #include "data/damage.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <farwatch/i18n.h>
 #include <farwatch/store.h>
@@ -21,18 +23,25 @@
 
 /* Where it was made; NULL: never, as far as is known. */
 static char *
-made_place (const char *store)
+made_place (const char *state, const char *store)
 {
-  g_autofree char *path = g_build_filename (far_node_state_dir (), MADE, store, NULL);
+  g_autofree char *path = g_build_filename (state, MADE, store, NULL);
   char *place = far_small_file_read (path, FAR_NOTE_MAX);
 
   return place != NULL ? g_strchomp (place) : NULL;
 }
 
+/* A full disk may have kept the note away: then by what is not where it was made. */
 char *
 far_missing_note (const char *state, const char *store)
 {
-  return far_damage_read (state, MISSING, store);
+  char *note = far_damage_read (state, MISSING, store);
+  g_autofree char *place = note == NULL ? made_place (state, store) : NULL;
+  struct stat st;
+
+  if (place != NULL && lstat (place, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
+    note = g_strdup_printf (_("%s was there and is gone"), place);
+  return note;
 }
 
 gboolean
@@ -46,7 +55,7 @@ far_missing_accept (const char *state, const char *store, GError **error)
 void
 far_store_made (FarInstance *at, const char *path)
 {
-  g_autofree char *known = made_place (far_instance_name (at)), *note = far_missing_note (far_node_state_dir (), far_instance_name (at));
+  g_autofree char *known = made_place (far_node_state_dir (), far_instance_name (at)), *note = far_missing_note (far_node_state_dir (), far_instance_name (at));
   g_autoptr (GError) error = NULL;
 
   if (far_node_state_dir () == NULL)
@@ -71,7 +80,10 @@ missing_text (const char *known, const char *path)
 static void
 missing_refuse (FarInstance *at, const char *text, GError **error)
 {
-  far_damage_write (far_node_state_dir (), MISSING, far_instance_name (at), text, NULL);
+  g_autoptr (GError) unkept = NULL;
+
+  if (!far_damage_write (far_node_state_dir (), MISSING, far_instance_name (at), text, &unkept))
+    far_complain (at, "missing", _("that %s is missing cannot be noted for farctl restore --begin-empty: %s; make room, then restart"), far_instance_path (at), unkept->message);
   g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
                _("store missing: %s; put it back (is its disk mounted?) or restore a backup (farctl restore FILE); farctl restore --begin-empty %s begins with an empty one"), text,
                far_instance_name (at));
@@ -80,7 +92,7 @@ missing_refuse (FarInstance *at, const char *text, GError **error)
 gboolean
 far_store_expected (FarInstance *at, const char *path, gboolean there, gboolean go_on, GError **error)
 {
-  g_autofree char *known = there ? NULL : made_place (far_instance_name (at)), *text = known != NULL ? missing_text (known, path) : NULL;
+  g_autofree char *known = there ? NULL : made_place (far_node_state_dir (), far_instance_name (at)), *text = known != NULL ? missing_text (known, path) : NULL;
 
   if (text == NULL)
     return TRUE;

@@ -101,6 +101,29 @@ START_TEST (a_store_that_is_gone_does_not_begin_empty)
 }
 END_TEST
 
+/* As on a full disk: what the log says to do helps all the same. */
+START_TEST (a_store_whose_loss_cannot_be_noted_begins_empty_when_told)
+{
+  g_autofree char *dir = filled (TYPE, NULL), *place = place_of (TYPE, dir), *in_the_way = g_build_filename (dir, FAR_NOTES_MISSING, NULL), *note = NULL, *none = NULL;
+  g_autoptr (GError) error = NULL;
+
+  none = far_missing_note (dir, "main");
+  ck_assert_ptr_null (none);
+  store_close ();
+  remove_store (TYPE, dir);
+  ck_assert (g_file_set_contents (in_the_way, "", -1, NULL));
+  store_try (TYPE, dir, NULL, &error);
+  assert_missing (error, place, TRUE);
+  store_close ();
+  note = far_missing_note (dir, "main");
+  ck_assert_msg (note != NULL && strstr (note, place) != NULL, "%s", note);
+  ck_assert (far_damage_accept (dir, "main", NULL));
+  store_open (TYPE, dir, NULL);
+  assert_rows (0);
+  store_close ();
+}
+END_TEST
+
 /* Its disk is mounted again: nobody has to be asked. */
 START_TEST (a_store_that_is_put_back_goes_on)
 {
@@ -299,6 +322,7 @@ main (void)
     a_store_that_is_gone_does_not_begin_empty, a_store_that_is_put_back_goes_on, a_store_that_was_emptied_is_gone,
     a_store_that_the_profile_has_elsewhere_is_not_made_there, a_store_of_values_begins_empty_and_says_so, a_store_that_goes_while_it_runs_is_told,
     a_store_of_values_that_goes_while_it_runs_is_made_anew, a_store_in_a_folder_named_stores_is_kept,
+    a_store_whose_loss_cannot_be_noted_begins_empty_when_told,
   };
   Suite *suite = suite_create ("store-missing");
   TCase *tcase = tcase_create ("store-missing");
