@@ -130,7 +130,7 @@ sort_instances (FarProfile *profile, GPtrArray *faults)
 
 /* ---- devices that sensors measure ---- */
 
-/* One that people add at run time does not stand here: a warning. */
+/* One that people add at run time does not stand here: a warning. What no device can be called is an error: a '/' would give the values to another one. */
 static void
 check_device (const FarProfile *profile, const FarConfigured *configured, GPtrArray *faults)
 {
@@ -140,6 +140,11 @@ check_device (const FarProfile *profile, const FarConfigured *configured, GPtrAr
 
   if (node == NULL || node->text == NULL)
     return;
+  if (node->text[0] != '\0' && !far_label_ok (node->text, TRUE)) {
+    far_fault_add (faults, FAR_FAULT_ERROR, node, _("'device' in %s: '%s' is no name of a device: letters, digits, '.', '_' and '-' are taken, at most 64"), configured->path,
+                   node->text);
+    return;
+  }
   for (guint i = 0; i < profile->devices->len; i++)
     g_ptr_array_add (names, ((const FarDevice *) profile->devices->pdata[i])->name);
   if (g_ptr_array_find_with_equal_func (names, node->text, g_str_equal, NULL))
