@@ -303,8 +303,8 @@ farctl_SOURCES = \
 	core/farctl/table.c \
 	core/farctl/tickets.c \
 	core/farctl/times.c \
-	core/farctl/words.c \
-	core/farctl/words.h
+	core/farctl/translate.c \
+	core/farctl/translate.h
 nodist_farctl_SOURCES = core/farctl/shells.c
 CLEANFILES += core/farctl/shells.c
 

@@ -3,7 +3,7 @@
  * the file, as libintl answers for texts that are known. It is the system's own file, and read as if it were not. */
 #include "config.h"
 
-#include "words.h"
+#include "translate.h"
 
 #include <inttypes.h>
 #include <libintl.h>

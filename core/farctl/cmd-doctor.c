@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "ctl.h"
-#include "words.h"
+#include "translate.h"
 
 #include <stdio.h>
 #include <string.h>

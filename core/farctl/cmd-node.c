@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "ctl.h"
-#include "words.h"
+#include "translate.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +63,7 @@ ctl_status (Ctl *ctl, int argc, char **argv)
                                     { N_ ("version"), "version", CTL_TEXT }, { N_ ("profile"), "profile", CTL_TEXT }, { N_ ("up"), "uptime_s", CTL_SECONDS },
                                     { NULL, NULL, 0 } };
   static const CtlColumn columns[] = { { N_ ("INSTANCE"), "path", CTL_TEXT }, { N_ ("TYPE"), "type", CTL_TEXT }, { N_ ("STATE"), "state", CTL_TEXT },
-                                       { N_ ("CAUSE"), "cause", CTL_WORDS }, { NULL, NULL, 0 } };
+                                       { N_ ("CAUSE"), "cause", CTL_TRANSLATED }, { NULL, NULL, 0 } };
   GError *error = NULL;
   json_t *status;
 
@@ -89,7 +89,7 @@ int
 ctl_plugins (Ctl *ctl, int argc, char **argv)
 {
   static const CtlColumn columns[] = { { N_ ("PLUGIN"), "name", CTL_TEXT }, { N_ ("STATE"), "state", CTL_TEXT }, { N_ ("TYPES"), "types", CTL_LIST },
-                                       { N_ ("CAUSE"), "cause", CTL_WORDS }, { NULL, NULL, 0 } };
+                                       { N_ ("CAUSE"), "cause", CTL_TRANSLATED }, { NULL, NULL, 0 } };
   GError *error = NULL;
   json_t *list;
 
@@ -133,7 +133,7 @@ describe_print (json_t *type)
 {
   static const CtlColumn columns[] = { { N_ ("OPTION"), "name", CTL_TEXT },          { N_ ("TYPE"), "type", CTL_TEXT },
                                        { N_ ("REQUIRED"), "required", CTL_YESNO },   { N_ ("DEFAULT"), "default", CTL_TEXT },
-                                       { N_ ("RELOAD"), "reloadable", CTL_YESNO },   { N_ ("WHAT"), "summary", CTL_WORDS },
+                                       { N_ ("RELOAD"), "reloadable", CTL_YESNO },   { N_ ("WHAT"), "summary", CTL_TRANSLATED },
                                        { NULL, NULL, 0 } };
 
   ctl_print (stdout, "%s %s: %s\n\n", json_string_value (json_object_get (type, "kind")), json_string_value (json_object_get (type, "type")),
@@ -251,7 +251,7 @@ static int
 call_list (Ctl *ctl)
 {
   static const CtlColumn columns[] = { { N_ ("METHOD"), "method", CTL_TEXT }, { N_ ("RESOURCE"), "resource", CTL_TEXT }, { N_ ("RIGHT"), "action", CTL_TEXT },
-                                       { N_ ("WHAT"), "summary", CTL_WORDS }, { NULL, NULL, 0 } };
+                                       { N_ ("WHAT"), "summary", CTL_TRANSLATED }, { NULL, NULL, 0 } };
   GError *error = NULL;
   json_t *list = ctl_call (ctl, "GET", "methods", NULL, &error);
 

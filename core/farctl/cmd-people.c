@@ -4,7 +4,7 @@
 #include "config.h"
 
 #include "ctl.h"
-#include "words.h"
+#include "translate.h"
 
 #include <stdio.h>
 #include <string.h>

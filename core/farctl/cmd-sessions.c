@@ -17,7 +17,7 @@ sessions_one (Ctl *ctl, const char *session)
     { N_ ("y"), "y", CTL_TEXT },                { N_ ("asked"), "asked", CTL_TIME },         { N_ ("opened"), "opened", CTL_TIME },
     { N_ ("deadline"), "deadline", CTL_TIME },  { N_ ("held by"), "deadline_at", CTL_TEXT }, { N_ ("left"), "left_us", CTL_LENGTH_US },
     { N_ ("to device"), "bytes_up", CTL_BYTES }, { N_ ("from device"), "bytes_down", CTL_BYTES }, { N_ ("turned away"), "turned_away", CTL_TEXT },
-    { N_ ("closed"), "closed", CTL_TIME },      { N_ ("cause"), "cause", CTL_WORDS },         { N_ ("ended by"), "ended_by", CTL_TEXT },
+    { N_ ("closed"), "closed", CTL_TIME },      { N_ ("cause"), "cause", CTL_TRANSLATED },    { N_ ("ended by"), "ended_by", CTL_TEXT },
     { NULL, NULL, 0 }
   };
   GError *error = NULL;
@@ -42,7 +42,7 @@ ctl_sessions (Ctl *ctl, int argc, char **argv)
     { N_ ("DEVICE"), "device", CTL_TEXT },   { N_ ("STATE"), "state", CTL_TEXT },   { N_ ("ENTRY"), "entry", CTL_TEXT },
     { N_ ("Y"), "y", CTL_TEXT },             { N_ ("LEFT"), "left_us", CTL_LENGTH_US }, { N_ ("DEADLINE"), "deadline_at", CTL_TEXT },
     { N_ ("UP"), "bytes_up", CTL_BYTES },    { N_ ("DOWN"), "bytes_down", CTL_BYTES }, { N_ ("REASON"), "reason", CTL_TEXT },
-    { N_ ("CAUSE"), "cause", CTL_WORDS },     { NULL, NULL, 0 }
+    { N_ ("CAUSE"), "cause", CTL_TRANSLATED }, { NULL, NULL, 0 }
   };
   gboolean all = FALSE;
   const GOptionEntry entries[] = { { "all", 0, 0, G_OPTION_ARG_NONE, &all, N_ ("those that have ended lately, too"), NULL }, { NULL, 0, 0, 0, NULL, NULL, NULL } };
@@ -151,7 +151,7 @@ ctl_history (Ctl *ctl, int argc, char **argv)
     { N_ ("ASKED"), "asked", CTL_TIME },     { N_ ("WHAT"), "kind", CTL_TEXT },     { N_ ("PERSON"), "person", CTL_TEXT },
     { N_ ("FROM"), "from", CTL_TEXT },       { N_ ("TERMINAL"), "terminal", CTL_TEXT }, { N_ ("DEVICE"), "device", CTL_TEXT },
     { N_ ("OPENED"), "opened", CTL_TIME },   { N_ ("CLOSED"), "closed", CTL_TIME }, { N_ ("UP"), "bytes_up", CTL_BYTES },
-    { N_ ("DOWN"), "bytes_down", CTL_BYTES }, { N_ ("CAUSE"), "cause", CTL_WORDS },  { N_ ("REASON"), "reason", CTL_TEXT },
+    { N_ ("DOWN"), "bytes_down", CTL_BYTES }, { N_ ("CAUSE"), "cause", CTL_TRANSLATED },  { N_ ("REASON"), "reason", CTL_TEXT },
     { NULL, NULL, 0 }
   };
   g_autofree char *terminal = NULL, *person = NULL, *session = NULL, *query = NULL, *since = NULL, *until = NULL;

@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "connect.h"
-#include "words.h"
+#include "translate.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

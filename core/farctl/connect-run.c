@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "connect.h"
-#include "words.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -118,7 +118,7 @@ void ctl_tickets_servers (GPtrArray *to, const char *prefix); /* those that are 
 gboolean ctl_time (char **text, GError **error);
 
 /* ---- print.c, table.c ---- */
-typedef enum { CTL_TEXT, CTL_WORDS /* of a daemon */, CTL_YESNO, CTL_TIME, CTL_LENGTH_US, CTL_BYTES, CTL_LIST, CTL_COUNT /* of a list */,
+typedef enum { CTL_TEXT, CTL_TRANSLATED /* a daemon's text */, CTL_YESNO, CTL_TIME, CTL_LENGTH_US, CTL_BYTES, CTL_LIST, CTL_COUNT /* of a list */,
                CTL_SECONDS, CTL_VALUE /* with the row's unit */ } CtlColumnKind;
 typedef struct { const char *title, *field; CtlColumnKind kind; } CtlColumn;
 void ctl_table (json_t *list, const CtlColumn *columns /* ends with field NULL */, const char *empty);

@@ -5,7 +5,7 @@
 #include "config.h"
 
 #include "ctl.h"
-#include "words.h"
+#include "translate.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -129,7 +129,7 @@ cell_text (json_t *row, const CtlColumn *column)
 {
   json_t *value = json_object_get (row, column->field);
 
-  if (column->kind == CTL_WORDS && json_is_string (value))
+  if (column->kind == CTL_TRANSLATED && json_is_string (value))
     return ctl_translate (json_string_value (value));
   if (column->kind == CTL_VALUE)
     return cell_value (row, value);

@@ -114,9 +114,9 @@ tests_unit_test_backup_CFLAGS = $(TEST_CC)
 tests_unit_test_backup_LDFLAGS = $(TEST_LD)
 tests_unit_test_backup_LDADD = $(TEST_LINK)
 
-unit_tests += tests/unit/test-words
-tests_unit_test_words_CPPFLAGS = $(TEST_CPP) -I$(srcdir)/core
-tests_unit_test_words_CFLAGS = $(TEST_CC)
-tests_unit_test_words_LDFLAGS = $(TEST_LD)
-tests_unit_test_words_LDADD = $(TEST_LINK)
-tests_unit_test_words_SOURCES = tests/unit/test-words.c core/farctl/catalogue.c core/farctl/words.c
+unit_tests += tests/unit/test-translate
+tests_unit_test_translate_CPPFLAGS = $(TEST_CPP) -I$(srcdir)/core
+tests_unit_test_translate_CFLAGS = $(TEST_CC)
+tests_unit_test_translate_LDFLAGS = $(TEST_LD)
+tests_unit_test_translate_LDADD = $(TEST_LINK)
+tests_unit_test_translate_SOURCES = tests/unit/test-translate.c core/farctl/catalogue.c core/farctl/translate.c

@@ -4,7 +4,7 @@
  * for a format. */
 #include "config.h"
 
-#include "words.h"
+#include "translate.h"
 
 #include <libintl.h>
 #include <string.h>
@@ -78,7 +78,7 @@ parameter_end (const char *text, const char *literal, gboolean last)
 }
 
 GPtrArray *
-ctl_words_match (const char *msgid, const char *text)
+ctl_translate_match (const char *msgid, const char *text)
 {
   g_autoptr (GPtrArray) args = g_ptr_array_new_with_free_func (g_free);
   g_autofree char *first = literal_read (&msgid);
@@ -100,7 +100,7 @@ ctl_words_match (const char *msgid, const char *text)
 }
 
 char *
-ctl_words_fill (const char *format, const GPtrArray *args)
+ctl_translate_fill (const char *format, const GPtrArray *args)
 {
   g_autoptr (GString) text = g_string_new (NULL);
 
@@ -148,7 +148,7 @@ msgid_of (const char *text, GPtrArray **args)
 
   for (guint i = 0; i < msgids->len; i++) {
     const char *msgid = msgids->pdata[i];
-    g_autoptr (GPtrArray) found = *msgid == '%' || *msgid == *text ? ctl_words_match (msgid, text) : NULL;
+    g_autoptr (GPtrArray) found = *msgid == '%' || *msgid == *text ? ctl_translate_match (msgid, text) : NULL;
 
     if (found != NULL && letters (msgid) > most) {
       most = letters (msgid);
@@ -181,7 +181,7 @@ words_whole (const char *text, guint depth)
       g_free (args->pdata[i]);
       args->pdata[i] = words;
     }
-  return msgid != NULL ? ctl_words_fill (dgettext (FAR_GETTEXT_DOMAIN, msgid), args) : NULL;
+  return msgid != NULL ? ctl_translate_fill (dgettext (FAR_GETTEXT_DOMAIN, msgid), args) : NULL;
 }
 
 /* "PLACE: CAUSE; NEXT", put together from several: what stands behind a separator may be known. */

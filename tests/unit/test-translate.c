@@ -4,7 +4,7 @@
 
 #include "unit/core-help.h"
 
-#include "farctl/words.h"
+#include "farctl/translate.h"
 
 #include <libintl.h>
 #include <locale.h>
@@ -38,7 +38,7 @@ static const struct {
 
 START_TEST (texts_fit_their_msgid)
 {
-  g_autoptr (GPtrArray) args = ctl_words_match (matches[_i].msgid, matches[_i].text);
+  g_autoptr (GPtrArray) args = ctl_translate_match (matches[_i].msgid, matches[_i].text);
   g_autofree char *joined = NULL;
 
   ck_assert_msg ((args != NULL) == (matches[_i].args != NULL), "%s", matches[_i].msgid);
@@ -66,7 +66,7 @@ START_TEST (formats_are_filled)
 
   g_ptr_array_add (args, (gpointer) "%n%s");
   g_ptr_array_add (args, (gpointer) "b");
-  filled = ctl_words_fill (fills[_i].format, args);
+  filled = ctl_translate_fill (fills[_i].format, args);
   ck_assert_msg (g_strcmp0 (filled, fills[_i].filled) == 0, "%s: %s", fills[_i].format, filled != NULL ? filled : "nothing");
 }
 END_TEST
@@ -161,7 +161,7 @@ END_TEST
 int
 main (void)
 {
-  Suite *suite = suite_create ("words");
+  Suite *suite = suite_create ("translate");
   TCase *parts = tcase_create ("parts"), *catalogue = tcase_create ("catalogue");
 
   tcase_add_loop_test (parts, texts_fit_their_msgid, 0, G_N_ELEMENTS (matches));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Words of daemons in the language of the person (messages.md: Words). */
+/* Texts of daemons in the language of the person (messages.md: Words). */
 #pragma once
 #include <glib.h>
 
@@ -14,6 +14,6 @@ GPtrArray *ctl_catalogue (void);
 
 /* ---- for tests ---- */
 /* If text is the msgid with something in the place of each conversion: what that is. NULL: it is not. */
-GPtrArray *ctl_words_match (const char *msgid, const char *text);
+GPtrArray *ctl_translate_match (const char *msgid, const char *text);
 /* The format with these in the place of its conversions ("%2$s": the second). NULL: it wants more of them. Caller frees. */
-char *ctl_words_fill (const char *format, const GPtrArray *args);
+char *ctl_translate_fill (const char *format, const GPtrArray *args);
