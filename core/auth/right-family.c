@@ -56,6 +56,14 @@ family_list (void)
   return all;
 }
 
+char *
+far_right_families (const char *between)
+{
+  g_autoptr (GPtrArray) families = family_list ();
+
+  return g_strjoinv (between, (char **) families->pdata);
+}
+
 gboolean
 far_right_family_ok (const json_t *right, GError **error)
 {
@@ -66,7 +74,7 @@ far_right_family_ok (const json_t *right, GError **error)
   for (guint i = 0; families->pdata[i] != NULL; i++)
     if (g_pattern_match_simple (first, families->pdata[i]))
       return TRUE;
-  all = g_strjoinv (", ", (char **) families->pdata);
+  all = far_right_families (", ");
   g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("right: object %s: there is no '%s' that a right could be for; there are %s"), object, first, all);
   return FALSE;
 }

@@ -13,6 +13,8 @@
 #include <farwatch/i18n.h>
 #include <farwatch/option.h>
 
+#include "auth/right.h"
+
 const char *
 far_says_text (FarSays says)
 {
@@ -97,10 +99,13 @@ right_take_needs (FarRightRow *row, const char *text, GError **error)
 static gboolean
 right_take_action (FarRightRow *row, const char *text, GError **error)
 {
+  g_autofree char *actions = far_right_actions (", ");
+
   row->action = far_action_parse (text);
-  if (row->action == FAR_ACTION_NONE || row->action >= FAR_ACTION_NODE)
-    return right_bad (error, "action", _("must be see, connect, connect-raw, watch, copy, act, approve or manage"));
-  return TRUE;
+  if (row->action != FAR_ACTION_NONE && row->action < FAR_ACTION_NODE)
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("right: action must be one of %s"), actions);
+  return FALSE;
 }
 
 static gboolean

@@ -49,6 +49,17 @@ far_action_parse (const char *name)
   return FAR_ACTION_NONE;
 }
 
+char *
+far_right_actions (const char *between)
+{
+  const char *words[G_N_ELEMENTS (right_actions) + 1] = { NULL };
+
+  for (guint i = 0, n = 0; i < G_N_ELEMENTS (right_actions); i++)
+    if (right_actions[i].action < FAR_ACTION_NODE)
+      words[n++] = right_actions[i].name;
+  return g_strjoinv (between, (char **) words);
+}
+
 /* ---- the set ---- */
 
 GPtrArray *

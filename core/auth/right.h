@@ -16,10 +16,15 @@ void far_right_clear (void);
 /* The right of this id, as written, borrowed; NULL: none. */
 json_t *far_right_get (const char *id);
 
+/* The words of the actions that rights can give, with this between them. Caller frees. */
+char *far_right_actions (const char *between);
+
 /* ---- right-family.c ---- */
 
 /* Objects of these handlers may stand in rights, too. */
 void far_right_family_learn (const FarHandler *handlers);
+/* The first parts of objects that rights can be for, with this between them: core's, the shipped services' and those learned. Caller frees. */
+char *far_right_families (const char *between);
 /* FAR_ERROR_INVALID for an object of which the first part names nothing that a right could be for. right: one that far_right_check() takes. */
 gboolean far_right_family_ok (const json_t *right, GError **error);
 /* Appended to odd when the right's date is past: a text that says so. */

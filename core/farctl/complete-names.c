@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "auth/right.h"
+
 #define NAMES_MAX 2000
 
 void
@@ -74,28 +76,45 @@ add_terminals (Ctl *ctl, const char *prefix, const char *behind, GPtrArray *to)
 }
 
 static void
-add_groups (Ctl *ctl, const char *front, const char *prefix, GPtrArray *to)
+add_groups (Ctl *ctl, const char *prefix, GPtrArray *to)
 {
-  add_list (ctl, "users", "users", "groups", front, "", prefix, to);
-  add_list (ctl, "terminals", "terminals", "groups", front, "", prefix, to);
+  add_list (ctl, "users", "users", "groups", "", "", prefix, to);
+  add_list (ctl, "terminals", "terminals", "groups", "", "", prefix, to);
 }
 
-/* terminals/T, sites/SITE, …; families first. */
+/* Where the names of a family of objects are. */
+static const struct {
+  const char *family, *resource, *key, *field;
+} named[] = {
+  { "terminals/", "terminals", "terminals", "terminal" }, { "sites/", "terminals", "terminals", "site" }, { "groups/", "users", "users", "groups" },
+  { "groups/", "terminals", "terminals", "groups" },      { "users/", "users", "users", "name" },         { "nodes/", "nodes", "nodes", "node" },
+};
+
+static gboolean
+is_named (const char *family)
+{
+  gsize n = strlen (family);
+
+  for (guint i = 0; i < G_N_ELEMENTS (named); i++)
+    if (strncmp (named[i].family, family, n) == 0 && strcmp (named[i].family + n, "/") == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* The families that core takes in rights; behind a "/" the names of its objects. */
 static void
 add_objects (Ctl *ctl, const char *prefix, GPtrArray *to)
 {
-  static const char *const families[] = { "terminals/", "sites/", "groups/", "users/", "nodes/", "rights", "enrollments", "sessions", "node" };
+  g_autofree char *joined = far_right_families ("|");
+  g_auto (GStrv) families = g_strsplit (joined, "|", -1);
 
-  if (g_str_has_prefix (prefix, "terminals/"))
-    add_list (ctl, "terminals", "terminals", "terminal", "terminals/", "", prefix, to);
-  else if (g_str_has_prefix (prefix, "sites/"))
-    add_list (ctl, "terminals", "terminals", "site", "sites/", "", prefix, to);
-  else if (g_str_has_prefix (prefix, "groups/"))
-    add_groups (ctl, "groups/", prefix, to);
-  else if (g_str_has_prefix (prefix, "users/"))
-    add_list (ctl, "users", "users", "name", "users/", "", prefix, to);
-  else
-    for (guint i = 0; i < G_N_ELEMENTS (families); i++)
+  for (guint i = 0; strchr (prefix, '/') != NULL && i < G_N_ELEMENTS (named); i++)
+    if (g_str_has_prefix (prefix, named[i].family))
+      add_list (ctl, named[i].resource, named[i].key, named[i].field, named[i].family, "", prefix, to);
+  for (guint i = 0; strchr (prefix, '/') == NULL && families[i] != NULL; i++)
+    if (is_named (families[i]))
+      add_joined (to, prefix, families[i], "/", "");
+    else
       ctl_complete_add (to, prefix, families[i]);
 }
 
@@ -151,6 +170,14 @@ add_words (const char *words, const char *prefix, GPtrArray *to)
     ctl_complete_add (to, prefix, all[i]);
 }
 
+static void
+add_actions (const char *prefix, GPtrArray *to)
+{
+  g_autofree char *actions = far_right_actions ("|");
+
+  add_words (actions, prefix, to);
+}
+
 gboolean
 ctl_complete_slot (Ctl *ctl, const CtlCommand *command, const char *slot, const char *prefix, GPtrArray *to)
 {
@@ -163,9 +190,9 @@ ctl_complete_slot (Ctl *ctl, const CtlCommand *command, const char *slot, const 
   else if (strcmp (slot, "WHO") == 0)
     add_who (ctl, prefix, to);
   else if (strcmp (slot, "GROUP") == 0)
-    add_groups (ctl, "", prefix, to);
+    add_groups (ctl, prefix, to);
   else if (strcmp (slot, "ACTION") == 0)
-    add_words ("see|connect|connect-raw|watch|copy|act|approve|manage", prefix, to);
+    add_actions (prefix, to);
   else if (strcmp (slot, "OBJECT") == 0)
     add_objects (ctl, prefix, to);
   else if (strcmp (slot, "METHOD") == 0)

@@ -153,6 +153,7 @@ explain_take (Question *question, GError **error)
 {
   const FarCall *call = question->call;
   const char *action = explain_query (call, "action"), *length = explain_query (call, "for"), *at = explain_query (call, "at");
+  g_autofree char *actions = far_right_actions (", ");
 
   if (explain_query (call, "object") == NULL || action == NULL) {
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("ask with who=…&action=…&object=…"));
@@ -160,7 +161,7 @@ explain_take (Question *question, GError **error)
   }
   question->action = far_action_parse (action);
   if (question->action == FAR_ACTION_NONE) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("action '%s': see, connect, connect-raw, watch, copy, act, approve or manage is meant"), action);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("action '%s': one of %s is meant"), action, actions);
     return FALSE;
   }
   question->object = g_strdup (explain_query (call, "object"));

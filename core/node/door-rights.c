@@ -354,7 +354,7 @@ rights_delete (gpointer self, FarCall *call)
 static const FarField right_fields[] = {
   { "id", FAR_FIELD_NAME, FALSE, N_ ("name of the right; drawn if left out"), 0 },
   { "who", FAR_FIELD_STRING, TRUE, N_ ("name, @group, local:NAME, node:ID or *"), 80 },
-  { "action", FAR_FIELD_STRING, TRUE, N_ ("see, connect, connect-raw, watch, copy, act, approve, manage"), 16 },
+  { "action", FAR_FIELD_STRING, TRUE, N_ ("what it lets them do, in one word, such as connect"), 16 },
   { "object", FAR_FIELD_STRING, TRUE, N_ ("path of what it is for, * and ? inside of a part; holds for what is below"), 256 },
   { "hours", FAR_FIELD_STRING, FALSE, N_ ("\"mon-fri 08:00-18:00\""), 256 },
   { "longest", FAR_FIELD_DURATION, FALSE, N_ ("longest connection time"), 0 },

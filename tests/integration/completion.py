@@ -24,6 +24,7 @@ LISTS = {
     "GET sessions": {"sessions": [{"session": "s1abc"}, {"session": "s2def"}]},
     "GET users": {"users": [{"name": "alice", "groups": ["ops", EVIL[0]]}, {"name": "bob", "groups": []}]},
     "GET rights": {"rights": [{"id": "r1"}]},
+    "GET nodes": {"nodes": [{"node": "cloud"}]},
     "GET enrollments": {"enrollments": [{"number": "77"}]},
     "GET plugins": {"plugins": [{"name": "store-file", "types": ["file"]}, {"name": "endpoint-tcp", "types": ["tcp"]}]},
 }
@@ -64,6 +65,21 @@ class Completion(unittest.TestCase):
                               ("history", "--person", "a"): ["alice"], ("history", "--terminal", "press-7", "--session", "s1"): ["s1abc"],
                               ("--socket", self.socket, "close", "s1"): ["s1abc"], (f"--socket={self.socket}", "close", "s1"): ["s1abc"]}.items():
             self.assertEqual(self.complete(*words), wanted, words)
+
+    def test_what_is_completed_can_be_granted(self):
+        """Each action for each object, judged by what POST rights and profiles are judged by."""
+        self.door()
+        families = self.complete("grant", "alice", "see", "")
+        objects = [found for family in families for found in (self.complete("grant", "alice", "see", family) if family.endswith("/") else [family])]
+        self.assertGreater(set(objects), {"terminals/t1", "sites/north", "groups/ops", "users/alice", "nodes/cloud", "node", "rights"})
+        actions = self.complete("grant", "alice", "")
+        self.assertGreater(len(actions), 5)
+        profile = os.path.join(self.dir, "profile.yaml")
+        with open(profile, "w", encoding="utf-8") as file:
+            file.write("farwatch: 1\nnode: {id: cloud, state: /tmp/none}\nrights:\n")
+            file.writelines(f"  - {{who: alice, action: {action}, object: {one}}}\n" for action in actions for one in objects)
+        done = subprocess.run([FARCTL, "check", "--strict", profile], env=self.env, capture_output=True, text=True, timeout=WAIT)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_words_and_values(self):
         """No daemon is there, and none is needed."""

@@ -616,9 +616,12 @@ END_TEST
 
 START_TEST (actions_have_names)
 {
+  g_autofree char *given = far_right_actions (" ");
+
   for (guint bit = 0; bit <= 10; bit++)
     ck_assert_uint_eq (far_action_parse (far_action_name (1u << bit)), 1u << bit);
   ck_assert_uint_eq (far_action_parse ("fly"), FAR_ACTION_NONE);
+  ck_assert_str_eq (given, "see connect connect-raw watch copy act approve manage"); /* no right gives the others */
 }
 END_TEST
 
