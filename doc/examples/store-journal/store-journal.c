@@ -16,7 +16,6 @@ typedef struct {
 typedef struct {
   FarInstance *at;
   Journal *journal;
-  FarRequest *opening;
 } Store;
 
 /* One call on its way to a thread. The instance may have gone when its turn comes; the journal is held. */
@@ -305,16 +304,13 @@ open_work (FarRequest *req, gpointer data)
     far_request_fail (req, error);
 }
 
+/* Asked for by the instance: not called once that is stopped. */
 static void
 store_opened (FarRequest *req, gpointer data)
 {
   Store *self = data;
   const GError *error = far_request_error (req);
-  gboolean stopped = self->opening == NULL;
 
-  g_clear_pointer (&self->opening, far_request_unref);
-  if (stopped)
-    return;
   if (error != NULL)
     far_instance_fail (self->at, g_error_copy (error));
   else
@@ -335,8 +331,7 @@ store_start (gpointer data, GError **error G_GNUC_UNUSED)
   Store *self = data;
 
   self->journal = journal_new (((const StoreOptions *) far_instance_options (self->at))->path);
-  self->opening = far_request_ref (far_request_new (store_opened, self, 0));
-  run (self, "write", open_work, job_new (self, NULL, NULL, NULL), self->opening);
+  run (self, "write", open_work, job_new (self, NULL, NULL, NULL), far_request_of (self->at, store_opened, self, NULL, 0));
   return TRUE;
 }
 
@@ -344,13 +339,7 @@ store_start (gpointer data, GError **error G_GNUC_UNUSED)
 static void
 store_stop (gpointer data)
 {
-  Store *self = data;
-  FarRequest *opening = g_steal_pointer (&self->opening);
-
-  if (opening != NULL)
-    far_request_cancel (opening);
-  g_clear_pointer (&opening, far_request_unref);
-  g_clear_pointer (&self->journal, journal_unref);
+  g_clear_pointer (&((Store *) data)->journal, journal_unref);
 }
 
 static const FarOption store_options[] = {
