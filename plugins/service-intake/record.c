@@ -103,7 +103,8 @@ intake_record_start (Intake *self)
   self->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + intake_options (self)->every_us, record_tick, self);
 }
 
-/* What is gathered goes to the store without waiting for its answer: the store finishes what it was given before it stops. */
+/* What is gathered goes to the store without waiting for its answer: the store finishes what it was given before it stops. The batch that is with the store goes
+ * once more: its write may have failed already, and nobody hears of that any more. Points that stand there twice are better than none. */
 void
 intake_record_stop (Intake *self)
 {
@@ -112,8 +113,6 @@ intake_record_stop (Intake *self)
   far_sample_unlisten (self->listener);
   g_clear_pointer (&self->timer, far_home_timer_free);
   record_close_batch (self);
-  if (self->writing)
-    g_bytes_unref (g_queue_pop_head (&self->waiting));
   while ((batch = g_queue_pop_head (&self->waiting)) != NULL) {
     FarPart part = { .kind = FAR_PART_SAMPLES, .samples = batch };
 

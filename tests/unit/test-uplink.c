@@ -4,13 +4,17 @@
 #include "config.h"
 
 #include <check.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock-private.h"
 #include "life/instance-private.h"
 #include "loop/request-private.h"
 #include "node-help.h"
+#include "service-intake/intake.h"
 #include "service-uplink/uplink.h"
 
 /* ---- the link: this program's own far_peer_* come before the library's ---- */
@@ -550,6 +554,61 @@ START_TEST (nobody_answers_for_another)
 }
 END_TEST
 
+/* ---- what the cloud measures by itself ---- */
+
+static gboolean
+is_writing (gpointer data)
+{
+  return ((Intake *) data)->writing;
+}
+
+/* What this process writes to files fails from now on, or does no more. */
+static void
+disk_is_full (gboolean full)
+{
+  struct rlimit limit;
+
+  signal (SIGXFSZ, SIG_IGN);
+  ck_assert_int_eq (getrlimit (RLIMIT_FSIZE, &limit), 0);
+  limit.rlim_cur = full ? 0 : limit.rlim_max;
+  ck_assert_int_eq (setrlimit (RLIMIT_FSIZE, &limit), 0);
+}
+
+static void
+measure_here (void)
+{
+  FarSample sample = { far_series_of (far_node_id (), "s.v", "1"), FAR_VALUE_I64, { .i64 = 7 } };
+  FarGroup group = { far_clock_wall_us (), FAR_QUALITY_GOOD, NULL, 1, &sample };
+
+  far_filter_emit (far_instance_find (FAR_KIND_SERVICE, "intake", NULL), &group);
+}
+
+/* Its write has failed, and it ends before it hears of that. */
+START_TEST (what_was_measured_survives_a_write_that_failed_unheard)
+{
+  const char *type = _i == 0 ? "sqlite" : "file";
+  g_autofree char *dir = node_fresh_dir ();
+  g_autofree char *body = g_strdup_printf ("stores:\n  main: { type: %s, keep: 0s }\nservices:\n  intake: { type: intake, store: main, every: 100ms }\n", type);
+  g_autoptr (GArray) points = NULL;
+  Intake *intake;
+
+  node_open (dir, "cloud", body);
+  node_for_ms (150);
+  intake = far_instance_self (far_instance_find (FAR_KIND_SERVICE, "intake", NULL));
+  measure_here ();
+  disk_is_full (TRUE);
+  node_until (is_writing, intake);
+  poll (NULL, 0, 500); /* meanwhile the answer comes to the queue of this thread, which does not look */
+  disk_is_full (FALSE);
+  ck_assert (intake->writing);
+  node_close ();
+  node_open (dir, "cloud", body);
+  points = arrived ("cloud");
+  ck_assert_uint_eq (points->len, 1);
+  node_close ();
+}
+END_TEST
+
 int
 main (void)
 {
@@ -572,6 +631,7 @@ main (void)
   tcase_add_test (tcase, a_dropped_batch_of_unknown_fate_starts_a_new_epoch);
   tcase_add_test (tcase, a_cloud_that_lost_its_store_gets_the_rest);
   tcase_add_test (tcase, nobody_answers_for_another);
+  tcase_add_loop_test (tcase, what_was_measured_survives_a_write_that_failed_unheard, 0, 2);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
