@@ -28,7 +28,7 @@ far_right_family_learn (const FarHandler *handlers)
     const char *object = handlers->object != NULL ? handlers->object : handlers->pattern;
     gsize n = strcspn (object, "/");
 
-    if ((handlers->action & GIVEN) == 0 || object[0] == '{')
+    if ((handlers->action & GIVEN) == 0 || object[0] == '{' || handlers->resolve != NULL)
       continue;
     if (right_learned == NULL)
       right_learned = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);

@@ -93,6 +93,14 @@ void far_watch_event (guint watch, json_t *event /* takes */);
 /* Who watches: what they may see can end meanwhile. NULL: the watch has ended. */
 const FarPrincipal *far_watch_principal (guint watch);
 
+/* What a resource stands for, where its path is not what rights are about ("sessions/{s}": one to a device). */
+typedef struct {
+  char *object;   /* NULL: there is none */
+  gboolean own;   /* the asker's own, who needs no right to it */
+  char *unknown;  /* what is said where there is none, or none for the asker to see (404) */
+  char *refused;  /* what is said to who sees it without the right (403); NULL: the same as to who does not see it */
+} FarResolved;
+
 typedef struct {
   const char *method;        /* NULL: end of table */
   const char *pattern;       /* "terminals/{t}/devices/{d}" */
@@ -102,6 +110,9 @@ typedef struct {
   const char *const *content; /* types of body it takes, ending with NULL; NULL: FAR_TYPE_JSON alone. What is not JSON comes as bytes */
   void (*handle) (gpointer self, FarCall *call); /* [main] */
   const char *summary;       /* N_(); `farctl call --list` */
+  /* Whoever passed a door's login may ask; `action` is asked of what this finds, right before the handler runs, so that it finds the same. NULL: it
+   * is asked of `object`. Fills *found, which begins empty; its texts are taken. [main] */
+  void (*resolve) (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found);
 } FarHandler;
 
 /* Registers a table for an instance or for core itself (self given, at NULL). */

@@ -166,7 +166,7 @@ door_may (FarCall *call, const FarHandler *handler, GError **error)
   json_t *length = json_object_get (call->body, "for_us");
 
   how.length_us = json_is_integer (length) ? (gint64) json_integer_value (length) : 0;
-  if (far_may (call->principal, handler->action, call->object, &how, &cause) == FAR_MAY_ALLOW)
+  if (far_may (call->principal, handler->resolve != NULL ? FAR_ACTION_NONE : handler->action, call->object, &how, &cause) == FAR_MAY_ALLOW)
     return TRUE;
   if (!far_visible (call->principal, call->object))
     return door_fail (error, FAR_ERROR_NOT_FOUND, far_call_hidden ());
@@ -230,6 +230,38 @@ door_prepare (FarAnswer *answer, const FarRoute *route, GError **error)
     return FALSE;
   call->object = far_route_object (route, call->parts, call->body, error);
   return call->object != NULL && door_may (call, route->handler, error);
+}
+
+/* Only who sees it hears that it is there. */
+static gboolean
+door_may_found (const FarPrincipal *principal, FarAction action, const FarResolved *found, GError **error)
+{
+  if (found->object != NULL && (found->own || far_may (principal, action, found->object, NULL, NULL) == FAR_MAY_ALLOW))
+    return TRUE;
+  if (found->object != NULL && found->refused != NULL && far_may_see (principal, found->object))
+    return door_fail (error, FAR_ERROR_DENIED, found->refused);
+  return door_fail (error, FAR_ERROR_NOT_FOUND, found->unknown != NULL ? found->unknown : far_call_hidden ());
+}
+
+/* After what is kept: the end of what was asked for may have been its end, and its asker may ask again. */
+static gboolean
+door_resolve (FarCall *call, const FarRoute *route, GError **error)
+{
+  FarResolved found = { 0 };
+  gboolean good;
+
+  if (route->handler->resolve == NULL)
+    return TRUE;
+  route->handler->resolve (route->self, call->principal, call->parts, &found);
+  good = door_may_found (call->principal, route->handler->action, &found, error);
+  if (good) {
+    g_free (call->object);
+    call->object = g_steal_pointer (&found.object);
+  }
+  g_free (found.object);
+  g_free (found.unknown);
+  g_free (found.refused);
+  return good;
 }
 
 static gint64
@@ -301,6 +333,9 @@ door_dispatch (FarAnswer *answer, char *key, FarAnswered answered, gpointer user
     door_refuse (answer->request, answer->no_route, error, answered, user);
     far_call_drop (&answer->call);
   } else if (door_repeated (key, answer->request, answered, user)) {
+    far_call_drop (&answer->call);
+  } else if (!door_resolve (&answer->call, route, &error)) {
+    door_refuse (answer->request, FALSE, error, answered, user);
     far_call_drop (&answer->call);
   } else {
     door_run (answer, route, key);

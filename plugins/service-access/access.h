@@ -231,6 +231,8 @@ void access_session_abandon (AccessSession *session); /* the instance stops */
 json_t *access_session_show (const AccessSession *session);
 gboolean access_session_visible (const AccessSession *session, const FarPrincipal *principal);
 void access_sessions_get (gpointer self, FarCall *call);
+/* The device or terminal of session part 0. */
+void access_session_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found);
 void access_session_get (gpointer self, FarCall *call);
 void access_session_watch (gpointer self, FarCall *call);
 void access_session_tell (AccessSession *session);

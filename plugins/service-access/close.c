@@ -5,8 +5,6 @@
 
 #include "access.h"
 
-#include <string.h>
-
 #define TOLD_TIMEOUT_MS 10000
 #define SHUT_TIMEOUT_MS 5000
 
@@ -68,14 +66,8 @@ void
 access_session_delete (gpointer data, FarCall *call)
 {
   GError *error = NULL;
-  AccessSession *session = access_called_session (data, call);
-  if (!session)
-    return;
-  g_autofree char *person = far_principal_text (call->principal), *object = access_terminal_object (session->terminal, session->device);
-  if (strcmp (person, session->person) != 0 && !access_manages (call->principal, object)) {
-    far_call_fail_new (call, FAR_ERROR_DENIED, _("session '%s' is not yours: closing it needs the right 'manage'"), session->id);
-    return;
-  }
+  AccessSession *session = access_session (data, call->parts[0]);
+  g_autofree char *person = far_principal_text (call->principal);
   if (!access_session_live (session)) { /* the deadline, or somebody else, was faster: it is as they wish */
     far_call_answer (call, 200, access_session_show (session));
     return;

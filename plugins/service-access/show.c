@@ -101,6 +101,18 @@ access_called_session (Access *self, FarCall *call)
   return NULL;
 }
 
+void
+access_session_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found)
+{
+  const AccessSession *session = access_session (self, parts[0]);
+  found->unknown = g_strdup_printf (_("no session '%s' now: see the history"), parts[0]);
+  if (!session)
+    return;
+  found->object = access_terminal_object (session->terminal, session->device);
+  found->own = session_own (session, principal);
+  found->refused = g_strdup_printf (_("session '%s' is not yours: closing it needs the right 'manage'"), session->id);
+}
+
 static int
 by_time (gconstpointer a, gconstpointer b)
 {
@@ -147,9 +159,7 @@ access_sessions_get (gpointer data, FarCall *call)
 void
 access_session_get (gpointer self, FarCall *call)
 {
-  AccessSession *session = access_called_session (self, call);
-  if (session)
-    far_call_answer (call, 200, access_session_show (session));
+  far_call_answer (call, 200, access_session_show (access_session (self, call->parts[0])));
 }
 
 /* ---- watch ---- */
@@ -169,9 +179,7 @@ watch_gone (guint watch, gpointer user)
 void
 access_session_watch (gpointer self, FarCall *call)
 {
-  AccessSession *session = access_called_session (self, call);
-  if (!session)
-    return;
+  AccessSession *session = access_session (self, call->parts[0]);
   gboolean over = !access_session_live (session);
   guint watch = far_call_watch (call, watch_gone, access_session_ref (session));
   g_array_append_val (session->watches, watch);

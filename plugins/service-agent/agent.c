@@ -203,8 +203,8 @@ static const FarHandler handlers[] = {
   { "PUT", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, device_body, 0, agent_device_put, N_ ("add a device, or change one that was added") },
   { "DELETE", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_device_delete, N_ ("remove a device that was added") },
   { "GET", "sessions", FAR_ACTION_NONE, NULL, NULL, 0, agent_sessions_get, N_ ("sessions here") },
-  { "GET", "sessions/{s}", FAR_ACTION_NONE, NULL, NULL, 0, agent_session_get, N_ ("one session") },
-  { "DELETE", "sessions/{s}", FAR_ACTION_NONE, NULL, NULL, 0, agent_session_delete, N_ ("end a session here") },
+  { "GET", "sessions/{s}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_session_get, N_ ("one session"), agent_session_resolve },
+  { "DELETE", "sessions/{s}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_session_delete, N_ ("end a session here"), agent_session_resolve },
   { NULL },
 };
 

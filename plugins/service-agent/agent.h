@@ -165,6 +165,8 @@ void agent_renew_stop (Agent *self);
 void agent_terminals_get (gpointer self, FarCall *call);
 void agent_terminal_get (gpointer self, FarCall *call);
 void agent_sessions_get (gpointer self, FarCall *call);
+/* Sessions here are the node's. */
+void agent_session_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found);
 void agent_session_get (gpointer self, FarCall *call);
 void agent_session_delete (gpointer self, FarCall *call);
 

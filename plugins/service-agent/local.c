@@ -69,30 +69,24 @@ agent_sessions_get (gpointer data, FarCall *call)
   far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "sessions", list, "next", fits ? NULL : last));
 }
 
-static AgentSession *
-called_session (Agent *self, FarCall *call)
+void
+agent_session_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found)
 {
-  AgentSession *session = may_manage (call) ? agent_session (self, call->parts[0]) : NULL;
-  if (!session)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no session '%s' here"), call->parts[0]);
-  return session;
+  found->object = agent_session (self, parts[0]) ? g_strdup ("node") : NULL;
+  found->unknown = g_strdup_printf (_("no session '%s' here"), parts[0]);
 }
 
 void
 agent_session_get (gpointer self, FarCall *call)
 {
-  AgentSession *session = called_session (self, call);
-  if (session)
-    far_call_answer (call, 200, agent_session_show (session));
+  far_call_answer (call, 200, agent_session_show (agent_session (self, call->parts[0])));
 }
 
 void
 agent_session_delete (gpointer self, FarCall *call)
 {
   GError *error = NULL;
-  AgentSession *session = called_session (self, call);
-  if (!session)
-    return;
+  AgentSession *session = agent_session (self, call->parts[0]);
   if (!agent_session_live (session)) {
     far_call_answer (call, 200, agent_session_show (session));
     return;

@@ -13,6 +13,12 @@ tests_unit_test_right_CFLAGS = $(TEST_CC)
 tests_unit_test_right_LDFLAGS = $(TEST_LD)
 tests_unit_test_right_LDADD = $(TEST_LINK)
 
+unit_tests += tests/unit/test-resolve
+tests_unit_test_resolve_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_resolve_CFLAGS = $(TEST_CC)
+tests_unit_test_resolve_LDFLAGS = $(TEST_LD)
+tests_unit_test_resolve_LDADD = $(TEST_LINK)
+
 unit_tests += tests/unit/test-route
 tests_unit_test_route_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_route_CFLAGS = $(TEST_CC)
