@@ -38,10 +38,10 @@ read_text (int fd, gsize max)
   return NULL;
 }
 
-char *
-far_small_file_read (const char *path, gsize max)
+static char *
+read_path (const char *path, gsize max, int flags)
 {
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY), cause;
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags), cause;
   char *text = NULL;
 
   if (fd < 0) {
@@ -55,4 +55,16 @@ far_small_file_read (const char *path, gsize max)
   close (fd);
   errno = cause;
   return text;
+}
+
+char *
+far_small_file_read (const char *path, gsize max)
+{
+  return read_path (path, max, O_NOFOLLOW);
+}
+
+char *
+far_small_file_follow (const char *path, gsize max)
+{
+  return read_path (path, max, 0);
 }

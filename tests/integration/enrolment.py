@@ -63,6 +63,16 @@ class Enrolment(FleetCase):
         cloud.restart()
         self.assertEqual(self.fleet.farctl("terminals", json=True)["terminals"][0]["terminal"], "t1")
 
+    def test_a_fifo_in_the_certificates_place_holds_nobody_up(self):
+        """Root looks there before it becomes the folder's owner."""
+        node = self.fleet.terminal
+        state = os.path.join(self.fleet.folder, "laid")
+        os.makedirs(os.path.join(state, "keys"))
+        os.mkfifo(os.path.join(state, "keys", "node.crt"))
+        done = self.enroll(node, "t1", state)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(b"CERTIFICATE", read(state, "keys", "node.crt"))
+
     def test_another_nodes_folder_is_refused(self):
         node = self.fleet.terminal
         lab.enrol.enrol_terminal(self.fleet, node)
