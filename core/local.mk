@@ -66,6 +66,7 @@ libfarwatch_la_SOURCES = \
 	core/base/option.c \
 	core/base/plain.c \
 	core/base/plain.h \
+	core/base/revision.c \
 	core/base/small-file.c \
 	core/base/small-file.h \
 	core/base/speech.c \
@@ -127,6 +128,7 @@ libfarwatch_la_SOURCES = \
 	core/loop/thread.c \
 	core/message/call.c \
 	core/message/dedup.c \
+	core/message/expect.c \
 	core/message/frame.c \
 	core/message/frame.h \
 	core/message/hops.c \

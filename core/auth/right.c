@@ -205,6 +205,14 @@ far_right_exists (const char *id)
   return right_index (id) >= 0;
 }
 
+static void
+right_revision (json_t *copy, const json_t *json)
+{
+  g_autofree char *revision = far_revision (json);
+
+  json_object_set_new (copy, "revision", json_string (revision));
+}
+
 json_t *
 far_right_list_of (const FarPrincipal *principal)
 {
@@ -219,6 +227,7 @@ far_right_list_of (const FarPrincipal *principal)
       continue;
     copy = json_copy (row->json);
     json_object_set_new (copy, "origin", json_string (row->profile ? "profile" : "store"));
+    right_revision (copy, row->json);
     json_array_append_new (list, copy);
   }
   return list;

@@ -14,7 +14,7 @@
 /* ---- people ---- */
 
 typedef struct {
-  char **groups, *key;
+  char **groups, *key, *expect;
   gboolean from_stdin, none;
 } UserOptions;
 
@@ -23,6 +23,7 @@ user_options_clear (UserOptions *options)
 {
   g_strfreev (options->groups);
   g_free (options->key);
+  g_free (options->expect);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (UserOptions, user_options_clear)
 
@@ -58,6 +59,21 @@ user_password (json_t *body, const char *name, const UserOptions *options, GErro
   return TRUE;
 }
 
+/* All groups were given at once: whoever had put the person into another one would not see that go. */
+static void
+groups_before (json_t *groups, const char *name)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  json_t *group;
+  size_t i;
+
+  json_array_foreach (groups, i, group)
+    if (json_is_string (group))
+      g_string_append_printf (text, "%s%s", i > 0 ? ", " : "", json_string_value (group));
+  if (text->len > 0)
+    ctl_say (_("groups of %s before: %s"), name, text->str);
+}
+
 int
 ctl_user_add (Ctl *ctl, int argc, char **argv)
 {
@@ -67,6 +83,7 @@ ctl_user_add (Ctl *ctl, int argc, char **argv)
     { "key", 0, 0, G_OPTION_ARG_STRING, &options.key, N_ ("file with the SSH public key"), N_ ("FILE") },
     { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &options.from_stdin, N_ ("the password is the first line of stdin"), NULL },
     { "no-password", 0, 0, G_OPTION_ARG_NONE, &options.none, N_ ("ask for no password: keep the one there is, or none"), NULL },
+    CTL_EXPECT (&options.expect),
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autofree char *resource = NULL;
@@ -80,12 +97,15 @@ ctl_user_add (Ctl *ctl, int argc, char **argv)
   body = json_object ();
   if (options.groups != NULL)
     json_object_set_new (body, "groups", ctl_words_list (options.groups));
+  if (options.expect != NULL)
+    json_object_set_new (body, "expect", json_string (options.expect));
   if (!user_key (body, options.key, &error) || !user_password (body, argv[1], &options, &error)) {
     json_decref (body);
     return ctl_fail (ctl, error);
   }
   resource = ctl_path (&error, "users", argv[1], NULL);
   answer = ctl_call (ctl, "PUT", resource, body, &error);
+  groups_before (json_object_get (json_object_get (answer, "was"), "groups"), argv[1]);
   return answer != NULL ? ctl_done (ctl, answer, _("%s may log in at this node; at the cloud, `farctl grant %s connect terminals/…` gives a right"), argv[1], argv[1])
                         : ctl_fail (ctl, error);
 }
@@ -227,7 +247,7 @@ grant_done (Ctl *ctl, json_t *answer)
 int
 ctl_grant (Ctl *ctl, int argc, char **argv)
 {
-  g_autofree char *id = NULL, *hours = NULL, *longest = NULL, *from = NULL, *needs = NULL, *until = NULL;
+  g_autofree char *id = NULL, *hours = NULL, *longest = NULL, *from = NULL, *needs = NULL, *until = NULL, *expect = NULL;
   gboolean replace = FALSE;
   const GOptionEntry entries[] = {
     { "id", 0, 0, G_OPTION_ARG_STRING, &id, N_ ("name of the right; drawn if left out"), N_ ("ID") },
@@ -237,6 +257,7 @@ ctl_grant (Ctl *ctl, int argc, char **argv)
     { "needs", 0, 0, G_OPTION_ARG_STRING, &needs, N_ ("'approval': a second person agrees each time"), N_ ("WHAT") },
     { "until", 0, 0, G_OPTION_ARG_STRING, &until, N_ ("when it ends: a day or an instant"), N_ ("DATE") },
     { "replace", 0, 0, G_OPTION_ARG_NONE, &replace, N_ ("put it in the place of the right of this id"), NULL },
+    CTL_EXPECT (&expect),
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   GError *error = NULL;
@@ -247,8 +268,8 @@ ctl_grant (Ctl *ctl, int argc, char **argv)
   if (strchr (argv[2], '/') != NULL)
     return ctl_usage (ctl, _("'%s' is an object, an action is meant there: WHO ACTION OBJECT, as in: alice connect terminals/t1"), argv[2]);
   answer = ctl_call (ctl, "POST", "rights",
-                     json_pack ("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "who", argv[1], "action", argv[2], "object", argv[3], "id", id,
-                                "hours", hours, "longest", longest, "from", from, "needs", needs, "until", until, "replace", replace ? json_true () : NULL),
+                     json_pack ("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "who", argv[1], "action", argv[2], "object", argv[3], "id", id,
+                                "hours", hours, "longest", longest, "from", from, "needs", needs, "until", until, "expect", expect, "replace", replace ? json_true () : NULL),
                      &error);
   return answer != NULL ? grant_done (ctl, answer) : ctl_fail (ctl, error);
 }
@@ -256,8 +277,9 @@ ctl_grant (Ctl *ctl, int argc, char **argv)
 int
 ctl_revoke (Ctl *ctl, int argc, char **argv)
 {
-  g_autofree char *node = NULL, *resource = NULL;
+  g_autofree char *node = NULL, *expect = NULL, *resource = NULL;
   const GOptionEntry entries[] = { { "node", 0, 0, G_OPTION_ARG_STRING, &node, N_ ("revoke this node's certificate and remove it"), N_ ("NODE") },
+                                   CTL_EXPECT (&expect),
                                    { NULL, 0, 0, 0, NULL, NULL, NULL } };
   GError *error = NULL;
   json_t *answer;
@@ -266,7 +288,7 @@ ctl_revoke (Ctl *ctl, int argc, char **argv)
     return ctl->status;
   if ((node == NULL) == (argc < 2))
     return ctl_usage (ctl, "%s", _("which RIGHT, or --node which NODE?"));
-  resource = node != NULL ? ctl_path (&error, "terminals", node, NULL) : ctl_path (&error, "rights", argv[1], NULL);
+  resource = ctl_expecting (node != NULL ? ctl_path (&error, "terminals", node, NULL) : ctl_path (&error, "rights", argv[1], NULL), expect);
   answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
   if (answer == NULL)
     return ctl_fail (ctl, error);

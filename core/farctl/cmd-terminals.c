@@ -151,7 +151,7 @@ ctl_nodes (Ctl *ctl, int argc, char **argv)
 }
 
 typedef struct {
-  char *site, *note, *stock, *ssh, *box, *for_text, **groups;
+  char *site, *note, *stock, *ssh, *box, *expect, *for_text, **groups;
   gboolean replace;
 } TerminalOptions;
 
@@ -166,6 +166,7 @@ terminal_options (Ctl *ctl, TerminalOptions *to, gboolean add, int *argc, char *
     { "stock", 0, 0, G_OPTION_ARG_STRING, &to->stock, N_ ("its end is a stock ssh -R: 'host-login'; '' takes it back"), N_ ("HOW") },
     { "ssh", 0, 0, G_OPTION_ARG_STRING, &to->ssh, N_ ("its SSH public key, or a file with it"), N_ ("KEY") },
     { "box", 0, 0, G_OPTION_ARG_STRING, &to->box, N_ ("its box public key"), N_ ("KEY") },
+    CTL_EXPECT (&to->expect),
     { "for", 0, 0, G_OPTION_ARG_STRING, &to->for_text, N_ ("how long the join token is good"), N_ ("TIME") },
     { "replace", 0, 0, G_OPTION_ARG_NONE, &to->replace, N_ ("it may be there: the token lets another node take its place"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -185,6 +186,7 @@ terminal_options_clear (TerminalOptions *options)
   g_free (options->stock);
   g_free (options->ssh);
   g_free (options->box);
+  g_free (options->expect);
   g_free (options->for_text);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TerminalOptions, terminal_options_clear)
@@ -207,7 +209,7 @@ terminal_put (Ctl *ctl, const char *terminal, const TerminalOptions *options, js
   g_autofree char *resource = ctl_path (error, "terminals", terminal, NULL), *ssh = terminal_key (options->ssh);
 
   return ctl_call (ctl, "PUT", resource,
-                   json_pack ("{s:o*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "new", fresh, "site", options->site, "note", options->note, "stock", options->stock, "ssh", ssh, "box",
+                   json_pack ("{s:o*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "new", fresh, "expect", options->expect, "site", options->site, "note", options->note, "stock", options->stock, "ssh", ssh, "box",
                               options->box, "groups", options->groups != NULL ? ctl_words_list (options->groups) : NULL),
                    error);
 }
@@ -290,13 +292,14 @@ device_resource (Ctl *ctl, const char *text)
 int
 ctl_device_add (Ctl *ctl, int argc, char **argv)
 {
-  g_autofree char *endpoint = NULL, *address = NULL, *line = NULL, *weight = NULL, *note = NULL, *resource = NULL;
+  g_autofree char *endpoint = NULL, *address = NULL, *line = NULL, *weight = NULL, *note = NULL, *expect = NULL, *resource = NULL;
   const GOptionEntry entries[] = {
     { "endpoint", 0, 0, G_OPTION_ARG_STRING, &endpoint, N_ ("endpoint of the terminal's profile"), N_ ("NAME") },
     { "address", 0, 0, G_OPTION_ARG_STRING, &address, N_ ("where it is reached from the terminal"), N_ ("HOST:PORT") },
     { "line", 0, 0, G_OPTION_ARG_STRING, &line, N_ ("line it shares with others"), N_ ("NAME") },
     { "weight", 0, 0, G_OPTION_ARG_STRING, &weight, N_ ("watch, light or heavy"), N_ ("WEIGHT") },
     { "note", 0, 0, G_OPTION_ARG_STRING, &note, N_ ("a remark"), N_ ("TEXT") },
+    CTL_EXPECT (&expect),
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   GError *error = NULL;
@@ -305,7 +308,8 @@ ctl_device_add (Ctl *ctl, int argc, char **argv)
   if (!ctl_args (ctl, entries, &argc, &argv, 1, 1) || (resource = device_resource (ctl, argv[1])) == NULL)
     return ctl->status;
   answer = ctl_call (ctl, "PUT", resource,
-                     json_pack ("{s:s*, s:s*, s:s*, s:s*, s:s*}", "endpoint", endpoint, "address", address, "line", line, "weight", weight, "note", note), &error);
+                     json_pack ("{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "endpoint", endpoint, "address", address, "line", line, "weight", weight, "note", note, "expect", expect),
+                     &error);
   return answer != NULL ? ctl_done (ctl, answer, _("device %s registered"), argv[1]) : ctl_fail (ctl, error);
 }
 

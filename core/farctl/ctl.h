@@ -78,6 +78,9 @@ gboolean ctl_enter (const char *folder, int mode, CtlOwner *owner, GError **erro
 /* ("terminals", "t1", NULL) → "terminals/t1", which the caller frees; NULL and error when a word is no name. */
 char *ctl_path (GError **error, const char *first, ...) G_GNUC_NULL_TERMINATED;
 gboolean ctl_name_ok (const char *name, GError **error);
+/* The option of all commands that change what somebody has seen, and a resource with it in its query, for what has no body. Takes resource; may be NULL. */
+#define CTL_EXPECT(to) { "expect", 0, 0, G_OPTION_ARG_STRING, (to), N_ ("revision that was seen (--json shows it): refused when it is another by now"), N_ ("REVISION") }
+char *ctl_expecting (char *resource, const char *expect);
 gboolean ctl_request_ok (const char *method, const char *resource, GError **error);
 
 /* ---- link.c: messages ---- */

@@ -35,6 +35,14 @@ ctl_path (GError **error, const char *first, ...)
   return good ? g_string_free (g_steal_pointer (&path), FALSE) : NULL;
 }
 
+char *
+ctl_expecting (char *resource, const char *expect)
+{
+  g_autofree char *query = expect != NULL ? ctl_query ("expect", expect) : NULL, *bare = resource;
+
+  return resource != NULL && query != NULL ? g_strconcat (resource, "?", query, NULL) : g_steal_pointer (&bare);
+}
+
 gboolean
 ctl_request_ok (const char *method, const char *resource, GError **error)
 {

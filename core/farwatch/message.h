@@ -81,6 +81,13 @@ void far_call_fail (FarCall *call, GError *error /* takes */);
  * the next. The first row is always taken, so that paging comes to its end. Where the next page begins is told by the last row *looked at*, by its place in
  * an order that the end of any row leaves as it is: else rows are lost, which the asker may not see or which end between two pages. */
 gboolean far_page_add (json_t *list, gsize *size, json_t *row /* borrowed */);
+/* A word for what is shown of an object, which changes when that does; shown NULL, nothing is there: "none". Caller frees. [any thread] */
+char *far_revision (const json_t *shown);
+/* Does the call change what its asker has seen? It says so by `expect`, a far_revision(), in the body or in the query; without, it may. FALSE:
+ * FAR_ERROR_CONFLICT, with what it is now, in `words` where there are any. place: "terminals/t1". Ask it in the step that decides: what is judged here must be
+ * what the change is made from. */
+gboolean far_expect_ok (const FarCall *call, const char *place, const json_t *shown, const char *words, GError **error);
+#define FAR_FIELD_EXPECT { "expect", FAR_FIELD_STRING, FALSE, N_ ("the revision that was seen: refused when it is another by now"), 16 }
 void far_call_fail_new (FarCall *call, FarErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);
 /* Refuses what a right does not give: to who may not see the object the words are those of an unknown one (404), else 403 with the cause. */
 void far_call_refuse (FarCall *call, const char *object, const char *cause);

@@ -24,6 +24,7 @@ void far_door_odd_names (json_t *rights, void (*done) (const FarOddNames *names,
 typedef struct {
   FarCall *call;
   gboolean began; /* it was judged that it may be made */
+  json_t *was;    /* groups before, where these are changed; NULL: they are not */
 } FarUserChange;
 /* Caller frees. */
 FarUserChange *far_door_user_change (FarCall *call, gboolean began);

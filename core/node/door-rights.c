@@ -29,6 +29,44 @@ static FarHomeTimer *rights_timer; /* until the store runs; touched on main only
 static gint64 rights_wait_us;
 static gboolean rights_asked; /* the store is reading, or has read */
 
+/* ---- revisions: at which each row of the store was read or written, so that a change counts only if nobody has changed it since ---- */
+
+static GHashTable *revisions; /* id → gint64; touched on main only */
+
+static gint64
+revision_of (const char *id)
+{
+  const gint64 *known = revisions != NULL ? g_hash_table_lookup (revisions, id) : NULL;
+
+  return known != NULL ? *known : FAR_EXPECT_ABSENT;
+}
+
+static void
+revision_set (const char *id, gint64 revision)
+{
+  if (revisions == NULL)
+    revisions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if (revision > 0)
+    g_hash_table_replace (revisions, g_strdup (id), g_memdup2 (&revision, sizeof revision));
+  else
+    g_hash_table_remove (revisions, id);
+}
+
+/* FALSE: the row is bad and left out. */
+static gboolean
+right_take (const FarRow *row, GError **error)
+{
+  json_t *right = json_loads (row->row, 0, NULL);
+  gboolean good = right != NULL && far_right_set (right, error);
+
+  if (right == NULL)
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, "no JSON");
+  if (good)
+    revision_set (row->key, row->revision);
+  json_decref (right);
+  return good;
+}
+
 static void rights_read (FarRequest *req, gpointer user);
 
 static void
@@ -53,11 +91,9 @@ rights_read (FarRequest *req, gpointer user)
   for (guint i = 0; i < rows->len; i++) {
     const FarRow *row = rows->pdata[i];
     g_autoptr (GError) error = NULL;
-    json_t *right = json_loads (row->row, 0, NULL);
 
-    if (right == NULL || (!far_right_set (right, &error) && !g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT)))
-      far_log (NULL, G_LOG_LEVEL_WARNING, "a right in the store is bad and left out: %s: %s", row->key, error != NULL ? error->message : "no JSON");
-    json_decref (right);
+    if (!right_take (row, &error) && !g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT))
+      far_log (NULL, G_LOG_LEVEL_WARNING, "a right in the store is bad and left out: %s: %s", row->key, error->message);
   }
   if (rows->len == RIGHTS_PAGE)
     rights_read_from (((const FarRow *) rows->pdata[rows->len - 1])->key);
@@ -97,6 +133,7 @@ void
 far_right_rows_stop (void)
 {
   g_clear_pointer (&rights_timer, far_home_timer_free);
+  g_clear_pointer (&revisions, g_hash_table_unref);
 }
 
 /* ---- list ---- */
@@ -207,6 +244,7 @@ typedef struct {
   json_t *right;  /* NULL: removed */
   char *id;
   json_t *body;   /* of the answer */
+  gint64 expect;  /* revision of the row that it is made from */
 } RightChange;
 
 static void
@@ -230,22 +268,73 @@ change_odd (const FarOddNames *names, gpointer user)
 }
 
 static void
+change_was (RightChange *change)
+{
+  json_t *was = far_right_get (change->id);
+
+  if (was != NULL)
+    json_object_set (change->body, "was", was);
+}
+
+static void
 change_given (RightChange *change)
 {
   GError *error = NULL;
-  json_t *was = json_incref (far_right_get (change->id));
 
+  change_was (change);
   if (far_right_set (change->right, &error)) {
     json_object_set (change->body, "right", change->right);
-    if (was != NULL)
-      json_object_set (change->body, "was", was);
     far_door_odd_names (json_pack ("[O]", change->right), change_odd, change);
   } else {
     far_call_fail (change->call, error);
     change_free (change);
   }
-  json_decref (was);
 }
+
+/* ---- somebody else was faster ---- */
+
+static void
+change_refused (RightChange *change)
+{
+  json_t *is = far_right_get (change->id);
+  g_autofree char *text = is != NULL ? far_right_text (is) : NULL;
+
+  if (is != NULL)
+    far_call_fail_new (change->call, FAR_ERROR_CONFLICT, _("right %s was changed by somebody else just now, it is: %s; nothing was changed: look again, then decide"), change->id, text);
+  else if (change->expect != FAR_EXPECT_ABSENT)
+    far_call_fail_new (change->call, FAR_ERROR_CONFLICT, _("right %s was taken back by somebody else just now; nothing was changed: look at `farctl rights`"), change->id);
+  else
+    far_call_fail_new (change->call, FAR_ERROR_CONFLICT, _("right %s stands in the store already, given by somebody else just now: look at `farctl rights`"), change->id);
+  change_free (change);
+}
+
+/* What another process wrote to the store is in force from now on; what this one did meanwhile is known already. */
+static void
+change_reread (FarRequest *req, gpointer user)
+{
+  RightChange *change = user;
+  GPtrArray *rows = far_request_error (req) == NULL ? far_request_result (req) : NULL;
+
+  if (rows != NULL && revision_of (change->id) == change->expect) {
+    if (rows->len > 0) {
+      right_take (rows->pdata[0], NULL);
+    } else if (change->expect != FAR_EXPECT_ABSENT) {
+      far_right_remove (change->id);
+      revision_set (change->id, FAR_EXPECT_ABSENT);
+    }
+  }
+  change_refused (change);
+}
+
+static void
+change_conflict (RightChange *change)
+{
+  const FarFilterTerm filter[] = { { "id", change->id }, { NULL, NULL } };
+
+  far_store_rows (RIGHTS_STORE, RIGHTS_TABLE, filter, NULL, 1, FALSE, far_request_new (change_reread, change, RIGHTS_TIMEOUT_MS));
+}
+
+/* ---- stored ---- */
 
 static void
 change_stored (FarRequest *req, gpointer user)
@@ -253,15 +342,20 @@ change_stored (FarRequest *req, gpointer user)
   RightChange *change = user;
   const GError *error = far_request_error (req);
 
+  if (error == NULL)
+    revision_set (change->id, change->right != NULL ? *(gint64 *) far_request_result (req) : FAR_EXPECT_ABSENT);
   if (error == NULL && change->right != NULL) {
     change_given (change);
     return;
   }
+  if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT)) {
+    change_conflict (change);
+    return;
+  }
   if (error == NULL) {
+    change_was (change);
     far_right_remove (change->id);
     far_call_answer (change->call, 200, json_incref (change->body));
-  } else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT)) {
-    far_call_fail_new (change->call, FAR_ERROR_CONFLICT, _("right %s stands in the store already, given by somebody else just now: look at `farctl rights`"), change->id);
   } else {
     far_call_fail (change->call, g_error_copy (error));
   }
@@ -269,20 +363,26 @@ change_stored (FarRequest *req, gpointer user)
 }
 
 static void
-change_store (FarCall *call, const char *id, json_t *right /* takes */, gint64 expect)
+change_store (FarCall *call, const char *id, json_t *right /* takes */)
 {
   RightChange *change = g_new0 (RightChange, 1);
   char *text = right != NULL ? json_dumps (right, JSON_COMPACT) : NULL;
 
-  *change = (RightChange) { .call = call, .right = right, .id = g_strdup (id), .body = json_pack ("{s:s}", "id", id) };
-  far_store_put (RIGHTS_STORE, RIGHTS_TABLE, id, text, expect, far_request_new (change_stored, change, RIGHTS_TIMEOUT_MS));
+  *change = (RightChange) { .call = call, .right = right, .id = g_strdup (id), .body = json_pack ("{s:s}", "id", id), .expect = revision_of (id) };
+  far_store_put (RIGHTS_STORE, RIGHTS_TABLE, id, text, change->expect, far_request_new (change_stored, change, RIGHTS_TIMEOUT_MS));
   free (text);
 }
 
 static gboolean
 rights_may_change (FarCall *call, const char *id)
 {
+  g_autofree char *place = g_strconcat ("rights/", id, NULL), *text = far_right_exists (id) ? far_right_text (far_right_get (id)) : NULL;
   g_autoptr (GError) error = NULL;
+
+  if (!far_expect_ok (call, place, far_right_get (id), text, &error)) {
+    far_call_fail (call, g_steal_pointer (&error));
+    return FALSE;
+  }
 
   if (far_right_is_profile (id)) {
     far_call_fail_new (call, FAR_ERROR_CONFLICT, _("right %s stands in the profile: change it there and reload"), id);
@@ -301,6 +401,7 @@ rights_read_body (const FarCall *call)
   json_t *right = json_copy (call->body);
 
   json_object_del (right, "replace");
+  json_object_del (right, "expect");
   if (json_object_get (right, "id") == NULL) {
     g_autofree char *id = far_random_text (8);
 
@@ -315,14 +416,14 @@ rights_may_replace (FarCall *call, json_t *right)
 {
   const char *id = json_string_value (json_object_get (right, "id"));
   json_t *is = far_right_get (id);
-  g_autofree char *text = is != NULL ? far_right_text (is) : NULL;
+  g_autofree char *text = is != NULL ? far_right_text (is) : NULL, *revision = far_revision (is);
 
   if (is == NULL || json_is_true (json_object_get (call->body, "replace")))
     return TRUE;
   if (json_equal (is, right))
     far_call_answer (call, 200, json_pack ("{s:s, s:O, s:[]}", "id", id, "right", is, "warnings"));
   else
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("right %s is there already: %s; --replace puts this one in its place"), id, text);
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("right %s is there already: %s; --replace --expect %s puts this one in its place"), id, text, revision);
   return FALSE;
 }
 
@@ -336,7 +437,7 @@ rights_post (gpointer self, FarCall *call)
   if (!far_right_check (right, &error) || !far_right_family_ok (right, &error))
     far_call_fail (call, error);
   else if (rights_may_change (call, id) && rights_may_replace (call, right))
-    change_store (call, id, json_incref (right), far_right_exists (id) ? FAR_EXPECT_ANY : FAR_EXPECT_ABSENT);
+    change_store (call, id, json_incref (right));
   json_decref (right);
 }
 
@@ -348,7 +449,7 @@ rights_delete (gpointer self, FarCall *call)
   if (!far_right_exists (id))
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no right %s; `farctl rights` shows all"), id);
   else if (rights_may_change (call, id))
-    change_store (call, id, NULL, FAR_EXPECT_ANY);
+    change_store (call, id, NULL);
 }
 
 static const FarField right_fields[] = {
@@ -362,6 +463,7 @@ static const FarField right_fields[] = {
   { "needs", FAR_FIELD_STRING, FALSE, N_ ("approval"), 16 },
   { "until", FAR_FIELD_STRING, FALSE, N_ ("day or instant at which it ends"), 40 },
   { "replace", FAR_FIELD_BOOL, FALSE, N_ ("put it in the place of the one of this id"), 0 },
+  FAR_FIELD_EXPECT,
   { NULL, FAR_FIELD_END },
 };
 

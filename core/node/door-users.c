@@ -16,6 +16,17 @@
 
 #define USERS_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
+/* With the word by which a change says that it is made from this. A copy. */
+static json_t *
+users_shown (json_t *person)
+{
+  g_autofree char *revision = far_revision (person);
+  json_t *shown = json_copy (person);
+
+  json_object_set_new (shown, "revision", json_string (revision));
+  return shown;
+}
+
 /* From `after` on, `limit` of them, and only those the asker may know of. */
 static json_t *
 users_page (const FarCall *call, json_t *people)
@@ -28,10 +39,15 @@ users_page (const FarCall *call, json_t *people)
     json_t *person = json_array_get (people, i);
     const char *name = json_string_value (json_object_get (person, "name"));
     g_autofree char *object = g_strconcat ("users/", name, NULL);
+    json_t *shown;
+    gboolean fits;
 
     if ((after != NULL && g_strcmp0 (name, after) <= 0) || !far_may_see (call->principal, object))
       continue;
-    if (!far_page_add (list, &size, person))
+    shown = users_shown (person);
+    fits = far_page_add (list, &size, shown);
+    json_decref (shown);
+    if (!fits)
       break;
     last = json_object_get (person, "name");
   }
@@ -71,7 +87,7 @@ far_door_user_change (FarCall *call, gboolean began)
 {
   FarUserChange *change = g_new0 (FarUserChange, 1);
 
-  *change = (FarUserChange) { call, began };
+  *change = (FarUserChange) { call, began, NULL };
   return change;
 }
 
@@ -82,13 +98,15 @@ users_changed (FarRequest *req, gpointer user)
 {
   g_autofree FarUserChange *change = user;
   FarCall *call = change->call;
+  json_t *was = change->was;
 
   if (change->began)
     users_end_logins (call);
   if (far_request_error (req) != NULL)
     far_call_fail (call, g_error_copy (far_request_error (req)));
   else
-    far_call_answer (call, 200, json_object ());
+    far_call_answer (call, 200, was != NULL ? json_pack ("{s:O}", "was", was) : json_object ());
+  json_decref (was);
 }
 
 static GStrv
@@ -157,6 +175,18 @@ users_has (json_t *person, const char *group)
   return TRUE;
 }
 
+/* All groups are given at once: who made the list from an older one would take away what somebody else gave meanwhile. In the person's turn, so that nothing
+ * comes between this and the change. */
+static gboolean
+users_seen (FarUserChange *change, json_t *person, GError **error)
+{
+  g_autofree char *place = g_strconcat ("users/", change->call->parts[0], NULL);
+
+  if (person != NULL && json_object_get (change->call->body, "groups") != NULL)
+    change->was = json_pack ("{s:O*}", "groups", json_object_get (person, "groups"));
+  return far_expect_ok (change->call, place, person, NULL, error);
+}
+
 gboolean
 far_door_user_judge (json_t *person, gpointer user, GError **error)
 {
@@ -165,6 +195,8 @@ far_door_user_judge (json_t *person, gpointer user, GError **error)
   g_auto (GStrv) wanted = users_wanted (call), before = users_groups (json_object_get (person, "groups"));
   gboolean as_them = json_object_get (call->body, "password") != NULL || json_object_get (call->body, "key") != NULL;
 
+  if (!users_seen (change, person, error))
+    return FALSE;
   for (guint i = 0; wanted != NULL && wanted[i] != NULL; i++)
     if (!users_has (person, wanted[i]) && !far_right_may_give (call->principal, wanted[i])) {
       g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("no right to give the group '%s': it takes manage on groups/%s, or all rights that the group has"), wanted[i], wanted[i]);
@@ -216,6 +248,7 @@ static const FarField users_fields[] = {
   { "password", FAR_FIELD_STRING, FALSE, N_ ("new password"), 1024 },
   { "groups", FAR_FIELD_LIST, FALSE, N_ ("groups the person is in, all of them"), 64 },
   { "key", FAR_FIELD_STRING, FALSE, N_ ("public key, as in authorized_keys"), 4096 },
+  FAR_FIELD_EXPECT,
   { NULL, FAR_FIELD_END },
 };
 

@@ -134,13 +134,14 @@ json_choice (json_t *device, const char *key, const char *const *choices, gsize 
 static char *
 json_profile_text (json_t *json, gboolean whole)
 {
+  static const char *const beside[] = { "note", "name", "expect", "revision", NULL };
   json_t *device = json_copy (json), *value;
   const char *key;
   void *next;
   char *text;
 
   json_object_foreach_safe (device, next, key, value)
-    if (json_is_null (value) || strcmp (key, "note") == 0 || strcmp (key, "name") == 0)
+    if (json_is_null (value) || g_strv_contains (beside, key))
       json_object_del (device, key);
   json_choice (device, "weight", weights, G_N_ELEMENTS (weights) - 1);
   json_choice (device, "inspect", inspects, G_N_ELEMENTS (inspects) - 1);

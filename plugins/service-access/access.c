@@ -118,6 +118,7 @@ static const FarField terminal_body[] = {
   { "groups", FAR_FIELD_LIST, FALSE, N_ ("groups it belongs to; a right may name groups/GROUP") },
   { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 },
   { "stock", FAR_FIELD_STRING, FALSE, N_ ("'host-login': its end is a stock ssh -R towards an SSH server"), 32 },
+  FAR_FIELD_EXPECT,
   { "ssh", FAR_FIELD_STRING, FALSE, N_ ("its SSH public key"), 1000 },
   { "box", FAR_FIELD_STRING, FALSE, N_ ("its box public key"), 200 },
   { NULL },
@@ -126,7 +127,7 @@ static const FarField device_body[] = {
   { "endpoint", FAR_FIELD_NAME, FALSE, N_ ("endpoint at the terminal") }, { "address", FAR_FIELD_STRING, FALSE, N_ ("address behind the terminal"), 300 },
   { "line", FAR_FIELD_STRING, FALSE, N_ ("line it shares"), 64 },         { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 },
   { "weight", FAR_FIELD_ANY, FALSE, N_ ("watch, light or heavy") },       { "inspect", FAR_FIELD_ANY, FALSE, N_ ("refuse what cannot be inspected") },
-  { "applications", FAR_FIELD_LIST, FALSE, N_ ("applications it speaks") }, { NULL },
+  { "applications", FAR_FIELD_LIST, FALSE, N_ ("applications it speaks") }, FAR_FIELD_EXPECT, { NULL },
 };
 static const FarField devices_body[] = { { "devices", FAR_FIELD_ANY, TRUE, N_ ("list of the terminal's devices") }, { NULL } };
 static const FarField session_body[] = {

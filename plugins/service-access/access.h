@@ -106,6 +106,8 @@ AccessTerminal *access_terminal (Access *self, const char *id);
 AccessTerminal *access_terminal_load (Access *self, json_t *row);  /* borrows row */
 gboolean access_terminal_is_stock (const AccessTerminal *terminal);
 void access_terminal_forget (Access *self, const char *id);
+/* As people see it, with its revision; new reference. */
+json_t *access_device_show (const json_t *row);
 gboolean access_device_load (Access *self, json_t *row);
 void access_device_forget (Access *self, const char *key); /* TERMINAL/DEVICE */
 /* All device rows of a terminal, as far_store_rows() gives them, and a bit of what stands behind them; and the same taken in. */

@@ -69,6 +69,27 @@ device_row (const char *terminal, const char *device, json_t *from, gboolean con
   return row;
 }
 
+json_t *
+access_device_show (const json_t *row)
+{
+  g_autofree char *revision = far_revision (row);
+  json_t *shown = json_copy ((json_t *) row);
+  json_object_set_new (shown, "revision", json_string (revision));
+  return shown;
+}
+
+/* A person who changes one that they have seen, by what it is in this step. */
+static gboolean
+device_is_seen (AccessTerminal *terminal, FarCall *call)
+{
+  GError *error = NULL;
+  g_autofree char *place = access_terminal_object (call->parts[0], call->parts[1]);
+  gboolean good = far_expect_ok (call, place, g_hash_table_lookup (terminal->devices, call->parts[1]), NULL, &error);
+  if (!good)
+    far_call_fail (call, error);
+  return good;
+}
+
 /* ---- writes: with the terminal's row, as it is, so that two lists that cross, or a removal, do not pass each other by ---- */
 
 typedef struct { GArray *parts; GPtrArray *texts; const char *terminal; } Parts;
@@ -113,13 +134,14 @@ parts_end (Parts *out)
 
 /* ---- one device, by a person ---- */
 
-typedef struct { FarCall *call; json_t *row; char *terminal, *device; guint tries; AccessTry again; } Change;
+typedef struct { FarCall *call; json_t *row, *was; char *terminal, *device; guint tries; AccessTry again; } Change;
 
 static void
 change_free (gpointer data)
 {
   Change *change = data;
   json_decref (change->row);
+  json_decref (change->was);
   g_free (change->terminal);
   g_free (change->device);
   g_free (change);
@@ -134,8 +156,11 @@ device_stored (Access *self, const GError *error, gpointer user)
     if (!access_again (self, error, change->call, change->tries, change->again))
       far_call_fail (change->call, access_cannot_record (error));
   } else if (change->row) {
+    json_t *body = access_device_show (change->row);
+    if (change->was)
+      json_object_set (body, "was", change->was);
     access_device_load (self, change->row);
-    far_call_answer (change->call, 200, json_incref (change->row));
+    far_call_answer (change->call, 200, body);
   } else {
     if (terminal)
       g_hash_table_remove (terminal->devices, change->device);
@@ -149,7 +174,7 @@ device_store (Access *self, AccessTerminal *terminal, FarCall *call, json_t *row
 {
   Change *change = g_new0 (Change, 1);
   Parts out;
-  *change = (Change){ call, row, g_strdup (call->parts[0]), g_strdup (call->parts[1]), tries, again };
+  *change = (Change){ call, row, json_incref (g_hash_table_lookup (terminal->devices, call->parts[1])), g_strdup (call->parts[0]), g_strdup (call->parts[1]), tries, again };
   parts_begin (&out, terminal);
   parts_device (&out, change->device, row);
   parts_apply (self, &out, device_stored, change, change_free);
@@ -171,6 +196,8 @@ device_put (Access *self, FarCall *call, guint tries)
     return;
   }
   json_t *known = g_hash_table_lookup (terminal->devices, call->parts[1]);
+  if (!device_is_seen (terminal, call))
+    return;
   if (!known && g_hash_table_size (terminal->devices) >= DEVICES_MAX) {
     far_call_fail_new (call, FAR_ERROR_LIMIT, _("terminal '%s' has %d devices already"), terminal->id, DEVICES_MAX);
     return;
@@ -193,7 +220,8 @@ device_delete (Access *self, FarCall *call, guint tries)
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no device '%s' at '%s'"), call->parts[1], call->parts[0]);
     return;
   }
-  device_store (self, terminal, call, NULL, tries, device_delete);
+  if (device_is_seen (terminal, call))
+    device_store (self, terminal, call, NULL, tries, device_delete);
 }
 
 void

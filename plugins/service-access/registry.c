@@ -108,6 +108,8 @@ access_registry_peer (Access *self, const char *peer, gboolean up, const char *f
 
 /* ---- what people see ---- */
 
+static const char *const terminal_fields[] = { "site", "note", "stock", "ssh", "box", NULL };
+
 /* Who has a right to a device knows of its terminal what it takes to reach the device: whether it is there, since when not, how it is come by. */
 static json_t *
 terminal_name_show (const AccessTerminal *terminal, guint devices)
@@ -115,6 +117,19 @@ terminal_name_show (const AccessTerminal *terminal, guint devices)
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
   return json_pack ("{s:s, s:b, s:s?, s:I, s:s?}", "terminal", terminal->id, "connected", terminal->connected, "seen", seen, "devices",
                     (json_int_t) devices, "stock", access_text (terminal->row, "stock"));
+}
+
+/* What people change of it: a renewal of its certificate is no change that they would have to look at. New reference. */
+static json_t *
+terminal_seen (const AccessTerminal *terminal)
+{
+  json_t *seen = json_object ();
+  for (guint i = 0; terminal_fields[i]; i++)
+    if (json_object_get (terminal->row, terminal_fields[i]))
+      json_object_set (seen, terminal_fields[i], json_object_get (terminal->row, terminal_fields[i]));
+  if (json_object_get (terminal->row, "groups"))
+    json_object_set (seen, "groups", json_object_get (terminal->row, "groups"));
+  return seen;
 }
 
 static json_t *
@@ -126,6 +141,10 @@ terminal_show (const AccessTerminal *terminal)
                     terminal->from, "seen", seen, "polled", polled, "devices", (json_int_t) g_hash_table_size (terminal->devices), "site",
                     access_text (terminal->row, "site"), "groups", json_object_get (terminal->row, "groups"), "note", access_text (terminal->row, "note"), "stock",
                     access_text (terminal->row, "stock"));
+  json_t *fields = terminal_seen (terminal);
+  g_autofree char *revision = far_revision (fields);
+  json_object_set_new (json, "revision", json_string (revision));
+  json_decref (fields);
   if (terminal->skew_told)
     json_object_set_new (json, "skew_us", json_integer (terminal->skew_us));
   return json;
@@ -218,7 +237,10 @@ devices_page (const AccessTerminal *terminal, FarCall *call, const char **next)
   for (at = names; at && json_array_size (list) < limit; at = at->next) {
     if (after && g_strcmp0 (at->data, after) <= 0)
       continue;
-    if (!far_page_add (list, &size, g_hash_table_lookup (terminal->devices, at->data)))
+    json_t *shown = access_device_show (g_hash_table_lookup (terminal->devices, at->data));
+    gboolean fits = far_page_add (list, &size, shown);
+    json_decref (shown);
+    if (!fits)
       break;
     last = at->data;
   }
@@ -260,7 +282,7 @@ access_statement_get (gpointer data, FarCall *call)
 
 /* ---- changes ---- */
 
-typedef struct { FarCall *call; json_t *row; guint status, tries; } Change;
+typedef struct { FarCall *call; json_t *row, *was; guint status, tries; } Change;
 
 static void terminal_put (Access *self, FarCall *call, guint tries);
 
@@ -269,6 +291,7 @@ change_free (gpointer data)
 {
   Change *change = data;
   json_decref (change->row);
+  json_decref (change->was);
   g_free (change);
 }
 
@@ -276,14 +299,16 @@ static void
 terminal_stored (Access *self, const GError *error, gpointer user)
 {
   Change *change = user;
-  if (!error)
-    far_call_answer (change->call, change->status, terminal_show (access_terminal_load (self, change->row)));
-  else if (!access_again (self, error, change->call, change->tries, terminal_put))
+  if (!error) {
+    json_t *body = terminal_show (access_terminal_load (self, change->row));
+    if (change->was)
+      json_object_set (body, "was", change->was);
+    far_call_answer (change->call, change->status, body);
+  } else if (!access_again (self, error, change->call, change->tries, terminal_put)) {
     far_call_fail (change->call, access_cannot_record (error));
+  }
   change_free (change);
 }
-
-static const char *const terminal_fields[] = { "site", "note", "stock", "ssh", "box", NULL };
 
 /* Who enrolled has its keys in a signed statement: they change by enrolling again, not by hand. */
 static gboolean
@@ -315,6 +340,20 @@ terminal_is_meant (AccessTerminal *known, FarCall *call)
   return FALSE;
 }
 
+/* Each field by itself is a change of its own; groups, though, are given all at once. */
+static gboolean
+terminal_is_seen (AccessTerminal *known, FarCall *call)
+{
+  GError *error = NULL;
+  json_t *seen = known ? terminal_seen (known) : NULL;
+  g_autofree char *place = access_terminal_object (call->parts[0], NULL);
+  gboolean good = far_expect_ok (call, place, seen, NULL, &error);
+  json_decref (seen);
+  if (!good)
+    far_call_fail (call, error);
+  return good;
+}
+
 static void
 terminal_put (Access *self, FarCall *call, guint tries)
 {
@@ -325,7 +364,7 @@ terminal_put (Access *self, FarCall *call, guint tries)
     far_call_fail_new (call, FAR_ERROR_INVALID, _("terminal '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"), id);
     return;
   }
-  if (!terminal_is_meant (known, call))
+  if (!terminal_is_meant (known, call) || !terminal_is_seen (known, call))
     return;
   if (stock && *stock && g_strcmp0 (stock, "host-login") != 0) {
     far_call_fail_new (call, FAR_ERROR_INVALID, _("stock: only 'host-login' is known, not '%s'"), stock);
@@ -347,7 +386,7 @@ terminal_put (Access *self, FarCall *call, guint tries)
     return;
   }
   Change *change = g_new0 (Change, 1);
-  *change = (Change){ call, json_incref (row), known ? 200 : 201, tries };
+  *change = (Change){ call, json_incref (row), known ? terminal_seen (known) : NULL, known ? 200 : 201, tries };
   access_row_put (self, "terminals", id, row, ACCESS_EXPECT_KNOWN, terminal_stored, change, change_free);
 }
 
@@ -411,7 +450,7 @@ static void
 terminal_delete (Access *self, FarCall *call, guint tries)
 {
   AccessTerminal *terminal = called_terminal (self, call);
-  if (!terminal)
+  if (!terminal || !terminal_is_seen (terminal, call))
     return;
   g_autoptr (GArray) parts = g_array_new (FALSE, TRUE, sizeof (FarPart));
   g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func (g_free);

@@ -190,7 +190,7 @@ static const FarField device_body[] = {
   { "endpoint", FAR_FIELD_NAME, TRUE, N_ ("endpoint that reaches it") }, { "address", FAR_FIELD_STRING, FALSE, N_ ("its address"), 300 },
   { "line", FAR_FIELD_STRING, FALSE, N_ ("line it shares"), 64 },        { "weight", FAR_FIELD_ANY, FALSE, N_ ("watch, light or heavy") },
   { "inspect", FAR_FIELD_ANY, FALSE, N_ ("'required': refuse what cannot be inspected") },
-  { "applications", FAR_FIELD_LIST, FALSE, N_ ("applications it speaks") }, { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 }, { NULL },
+  { "applications", FAR_FIELD_LIST, FALSE, N_ ("applications it speaks") }, { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 }, FAR_FIELD_EXPECT, { NULL },
 };
 
 static const FarHandler handlers[] = {

@@ -170,6 +170,15 @@ added_undo (Agent *self, const AddedChange *change)
     device_add (change->name, change->before, NULL);
 }
 
+static json_t *
+device_answer (const FarDevice *device, json_t *before)
+{
+  json_t *body = device_json (device);
+  if (before)
+    json_object_set (body, "was", before);
+  return body;
+}
+
 static void
 added_answer (Agent *self, AddedChange *change, const GError *error)
 {
@@ -180,7 +189,7 @@ added_answer (Agent *self, AddedChange *change, const GError *error)
   if (error)
     far_call_fail (change->call, g_error_copy (error));
   else if (device)
-    far_call_answer (change->call, 200, device_json (device));
+    far_call_answer (change->call, 200, device_answer (device, change->before));
   else
     far_call_answer (change->call, 204, NULL);
 }
@@ -241,10 +250,35 @@ by_name (gconstpointer a, gconstpointer b)
   return strcmp ((*(FarDevice *const *) a)->name, (*(FarDevice *const *) b)->name);
 }
 
+/* With its revision; new reference. */
+static json_t *
+device_show (const FarDevice *device)
+{
+  json_t *row = device_json (device);
+  g_autofree char *revision = far_revision (row);
+  json_object_set_new (row, "revision", json_string (revision));
+  return row;
+}
+
+/* A person who changes one that they have seen. In its turn, so that nothing comes in between. */
+static gboolean
+device_is_seen (FarCall *call)
+{
+  const FarDevice *device = far_device_find (call->parts[1]);
+  json_t *row = device ? device_json (device) : NULL;
+  g_autofree char *place = g_strdup_printf ("terminals/%s/devices/%s", call->parts[0], call->parts[1]);
+  GError *error = NULL;
+  gboolean good = far_expect_ok (call, place, row, NULL, &error);
+  json_decref (row);
+  if (!good)
+    far_call_fail (call, error);
+  return good;
+}
+
 static gboolean
 device_row (json_t *list, gsize *size, const FarDevice *device)
 {
-  json_t *row = device_json (device);
+  json_t *row = device_show (device);
   gboolean fits = far_page_add (list, size, row);
   json_decref (row);
   return fits;
@@ -277,6 +311,9 @@ device_put (Agent *self, FarCall *call)
 {
   GError *error = NULL;
   const char *name = call->parts[1];
+  if (!device_is_seen (call))
+    return;
+  json_object_del (call->body, "expect"); /* what stays is kept as it came */
   json_t *before = json_incref (json_object_get (self->added, name));
   if (!before && json_object_size (self->added) >= ADDED_MAX) {
     far_call_fail_new (call, FAR_ERROR_LIMIT, _("%d devices were added already: put them into the profile"), ADDED_MAX);
@@ -292,6 +329,8 @@ device_put (Agent *self, FarCall *call)
 static void
 device_delete (Agent *self, FarCall *call)
 {
+  if (!device_is_seen (call))
+    return;
   if (!far_device_remove (call->parts[1])) {
     gboolean known = far_device_find (call->parts[1]) != NULL;
     far_call_fail_new (call, known ? FAR_ERROR_CONFLICT : FAR_ERROR_NOT_FOUND, known ? "device '%s' stands in the profile: change it there and reload"

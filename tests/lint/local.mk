@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 lint_tests = \
+	tests/lint/changes.py \
 	tests/lint/glossary.py \
 	tests/lint/headers.sh \
 	tests/lint/lint.py \

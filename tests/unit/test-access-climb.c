@@ -216,6 +216,25 @@ START_TEST (who_is_an_admin_by_a_group_may)
 }
 END_TEST
 
+/* All groups are given at once: who makes the list from what they saw earlier takes nobody out of a group unseen. */
+START_TEST (groups_are_changed_from_what_was_seen)
+{
+  json_t *list = json_object_get (ask_root ("GET", "users", NULL).body, "users"), *person;
+  g_autofree char *seen = NULL;
+  size_t i;
+  json_array_foreach (list, i, person)
+    if (g_strcmp0 (text_of (person, "name"), "plain") == 0)
+      seen = g_strdup (text_of (person, "revision"));
+  ck_assert_ptr_nonnull (seen);
+  Got got = ask_root ("PUT", "users/plain", json_pack ("{s:[s, s], s:s}", "groups", "readers", "day", "expect", seen));
+  ck_assert_msg (got.status == 200, "%u %s", got.status, text_of (got.body, "message"));
+  ck_assert_uint_eq (json_array_size (json_object_get (json_object_get (got.body, "was"), "groups")), 1);
+  got = ask_root ("PUT", "users/plain", json_pack ("{s:[s, s], s:s}", "groups", "readers", "night", "expect", seen));
+  ck_assert_uint_eq (got.status, 409);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "\"day\""));
+}
+END_TEST
+
 int
 main (void)
 {
@@ -225,6 +244,7 @@ main (void)
   tcase_set_timeout (cases, 60);
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_loop_test (cases, who_manages_people_gains_nothing, 0, G_N_ELEMENTS (tries));
+  tcase_add_test (cases, groups_are_changed_from_what_was_seen);
   tcase_add_test (cases, conditions_do_not_cover_what_has_none);
   tcase_add_test (cases, groups_of_every_authenticator_count);
   tcase_add_test (cases, a_group_of_another_file_is_not_had);

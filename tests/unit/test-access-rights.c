@@ -183,6 +183,137 @@ START_TEST (a_right_is_replaced_when_asked_for)
 }
 END_TEST
 
+/* Two admins who look at the same right and then change it: the second one hears of the first, whether they come one after the other or at once. */
+START_TEST (a_right_is_changed_from_what_was_seen)
+{
+  ck_assert_uint_eq (ask_root ("POST", "rights", right_body ("r", "\"longest\":\"30m\"")).status, 201);
+  g_autofree char *seen = g_strdup (text_of (right_kept ("r"), "revision")), *first = g_strdup_printf ("\"longest\":\"30m\",\"needs\":\"approval\",\"replace\":true,\"expect\":\"%s\"", seen);
+  g_autofree char *second = g_strdup_printf ("\"longest\":\"10m\",\"replace\":true,\"expect\":\"%s\"", seen), *gone = g_strdup_printf ("rights/r?expect=%s", seen);
+  ck_assert_uint_eq (ask_root ("POST", "rights", right_body ("r", first)).status, 201);
+  Got got = ask_root ("POST", "rights", right_body ("r", second));
+  ck_assert_uint_eq (got.status, 409);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "rights/r was changed by somebody else since you looked, it is now: alice may connect terminals/t1, longest 30m, needs approval"));
+  ck_assert_uint_eq (ask_root ("DELETE", gone, NULL).status, 409);
+  ck_assert_str_eq (text_of (right_kept ("r"), "needs"), "approval");
+  g_autofree char *now = g_strdup_printf ("rights/r?expect=%s", text_of (right_kept ("r"), "revision"));
+  got = ask_root ("DELETE", now, NULL);
+  ck_assert_uint_eq (got.status, 200);
+  ck_assert_str_eq (text_of (json_object_get (got.body, "was"), "needs"), "approval");
+  got = ask_root ("POST", "rights", right_body ("r", second));
+  ck_assert_uint_eq (got.status, 409);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "not there any more"));
+}
+END_TEST
+
+typedef struct { guint answered, good, conflicts; char *message; } Pair;
+
+static void
+pair_answered (FarMessage *answer, gboolean last, gpointer user)
+{
+  Pair *pair = user;
+  json_t *body = answer->body ? far_message_json (answer, NULL) : NULL;
+  pair->answered++;
+  pair->good += answer->status / 100 == 2;
+  pair->conflicts += answer->status == 409;
+  if (answer->status == 409 && !pair->message)
+    pair->message = g_strdup (text_of (body, "message"));
+  json_decref (body);
+}
+
+static gboolean
+pair_over (gpointer user)
+{
+  return ((Pair *) user)->answered == 2;
+}
+
+static void
+pair_ask (Pair *pair, const char *method, const char *resource, json_t *body)
+{
+  g_autoptr (FarPrincipal) root = far_principal_new (FAR_PRINCIPAL_LOCAL, "root", NULL, NULL);
+  g_autoptr (FarMessage) message = far_message_request (method, resource, body);
+  root->super = TRUE;
+  far_door_submit (root, NULL, message, pair_answered, pair);
+}
+
+/* Also where nobody says what they have seen. */
+START_TEST (of_two_changes_of_a_right_at_once_one_is_refused)
+{
+  static const char *const again[] = { "POST", "DELETE" };
+  for (guint i = 0; i < G_N_ELEMENTS (again); i++) {
+    Pair pair = { 0 };
+    ask_root ("POST", "rights", right_body ("r", "\"longest\":\"30m\",\"replace\":true"));
+    pair_ask (&pair, "POST", "rights", right_body ("r", "\"longest\":\"20m\",\"replace\":true"));
+    pair_ask (&pair, again[i], i == 0 ? "rights" : "rights/r", i == 0 ? right_body ("r", "\"longest\":\"10m\",\"replace\":true") : NULL);
+    ck_assert (run_until (pair_over, &pair));
+    ck_assert_uint_eq (pair.good, 1);
+    ck_assert_uint_eq (pair.conflicts, 1);
+    ck_assert_ptr_nonnull (strstr (pair.message, "longest 20m; nothing was changed: look again"));
+    ck_assert_str_eq (text_of (right_kept ("r"), "longest"), "20m");
+    g_free (pair.message);
+  }
+}
+END_TEST
+
+/* What another process has written is not written over, and is in force from then on. */
+START_TEST (a_right_of_another_process_is_taken)
+{
+  ck_assert_uint_eq (ask_root ("POST", "rights", right_body ("r", NULL)).status, 201);
+  json_t *other = right_body ("r", "\"longest\":\"5m\"");
+  char *text = json_dumps (other, 0);
+  far_store_put ("main", "rights", "r", text, FAR_EXPECT_ANY, far_request_new (NULL, NULL, 0));
+  settle ();
+  ck_assert_uint_eq (ask_root ("POST", "rights", right_body ("r", "\"longest\":\"1h\",\"replace\":true")).status, 409);
+  ck_assert_str_eq (text_of (right_kept ("r"), "longest"), "5m");
+  ck_assert_uint_eq (ask_root ("POST", "rights", right_body ("r", "\"longest\":\"1h\",\"replace\":true")).status, 201);
+  far_store_put ("main", "rights", "r", NULL, FAR_EXPECT_ANY, far_request_new (NULL, NULL, 0));
+  settle ();
+  ck_assert_uint_eq (ask_root ("DELETE", "rights/r", NULL).status, 409);
+  ck_assert_ptr_null (right_kept ("r"));
+  free (text);
+  json_decref (other);
+}
+END_TEST
+
+/* Groups, sites, devices: whoever names the revision they saw changes that and nothing else. */
+START_TEST (a_terminal_is_changed_from_what_was_seen)
+{
+  g_autofree char *seen = g_strdup (text_of (ask_root ("GET", "terminals/t1", NULL).body, "revision"));
+  ck_assert_ptr_nonnull (seen);
+  Got got = ask_root ("PUT", "terminals/t1", json_pack ("{s:[s, s], s:s}", "groups", "pumps", "day", "expect", seen));
+  ck_assert_uint_eq (got.status, 200);
+  ck_assert_str_eq (json_string_value (json_array_get (json_object_get (json_object_get (got.body, "was"), "groups"), 0)), "pumps");
+  got = ask_root ("PUT", "terminals/t1", json_pack ("{s:[s, s], s:s}", "groups", "pumps", "night", "expect", seen));
+  ck_assert_uint_eq (got.status, 409);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "\"day\""));
+  g_autofree char *gone = g_strdup_printf ("terminals/t1?expect=%s", seen);
+  ck_assert_uint_eq (ask_root ("DELETE", gone, NULL).status, 409);
+}
+END_TEST
+
+static json_t *
+device_shown (const char *name)
+{
+  json_t *list = json_object_get (ask_root ("GET", "terminals/t1", NULL).body, "devices"), *device;
+  size_t i;
+  json_array_foreach (list, i, device)
+    if (g_strcmp0 (text_of (device, "device"), name) == 0)
+      return device;
+  return NULL;
+}
+
+START_TEST (a_device_is_changed_from_what_was_seen)
+{
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/plc", json_pack ("{s:s, s:s}", "note", "a", "expect", "none")).status, 200);
+  g_autofree char *seen = g_strdup (text_of (device_shown ("plc"), "revision")), *gone = g_strdup_printf ("terminals/t1/devices/plc?expect=%s", seen);
+  Got got = ask_root ("PUT", "terminals/t1/devices/plc", json_pack ("{s:s, s:s}", "note", "b", "expect", seen));
+  ck_assert_uint_eq (got.status, 200);
+  ck_assert_str_eq (text_of (json_object_get (got.body, "was"), "note"), "a");
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/plc", json_pack ("{s:s, s:s}", "address", "192.0.2.1:1", "expect", seen)).status, 409);
+  ck_assert_uint_eq (ask_root ("DELETE", gone, NULL).status, 409);
+  ck_assert_str_eq (text_of (device_shown ("plc"), "note"), "b");
+}
+END_TEST
+
 /* Also one that this process does not hold: its row was bad, or another's is on its way to the disk. */
 START_TEST (a_row_of_the_store_is_not_overwritten)
 {
@@ -331,6 +462,11 @@ main (void)
   tcase_add_test (tc, a_device_right_implies_the_statement);
   tcase_add_test (tc, a_node_is_not_seen_by_a_part);
   tcase_add_test (tc, a_right_is_replaced_when_asked_for);
+  tcase_add_test (tc, a_right_is_changed_from_what_was_seen);
+  tcase_add_test (tc, of_two_changes_of_a_right_at_once_one_is_refused);
+  tcase_add_test (tc, a_right_of_another_process_is_taken);
+  tcase_add_test (tc, a_terminal_is_changed_from_what_was_seen);
+  tcase_add_test (tc, a_device_is_changed_from_what_was_seen);
   tcase_add_test (tc, a_row_of_the_store_is_not_overwritten);
   tcase_add_test (tc, a_right_to_nothing_is_refused_or_warned_of);
   tcase_add_test (tc, doctor_tells_of_strange_rights);

@@ -517,6 +517,12 @@ START_TEST (test_devices)
   answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:502")).status, 200);
   ck_assert_uint_eq (json_array_size (json_object_get (last_sent ("terminals/t1/devices")->body, "devices")), 2);
+  Got seen = ask_root ("GET", "terminals/t1/devices", NULL);
+  g_autofree char *revision = g_strdup (text_of (json_array_get (json_object_get (seen.body, "devices"), 0), "revision")), *gone = g_strdup_printf ("terminals/t1/devices/meter?expect=%s", revision);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter", json_pack ("{s:s, s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:503", "expect", revision)).status, 200);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter", json_pack ("{s:s, s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:504", "expect", revision)).status, 409);
+  ck_assert_uint_eq (ask_root ("DELETE", gone, NULL).status, 409);
+  ck_assert_str_eq (far_device_find ("meter")->address, "192.0.2.9:503");
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/web", json_pack ("{s:s}", "endpoint", "lan")).status, 409);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "weight", "heavvy")).status, 400);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "a b")).status, 400);
