@@ -117,10 +117,13 @@ libfarwatch_la_SOURCES = \
 	core/loop/home.c \
 	core/loop/instance-head.c \
 	core/loop/instance-head.h \
+	core/loop/instance-timer.c \
 	core/loop/lane.c \
 	core/loop/lane.h \
 	core/loop/log.c \
 	core/loop/log.h \
+	core/loop/owned.c \
+	core/loop/owned.h \
 	core/loop/request-private.h \
 	core/loop/request.c \
 	core/loop/stall.c \

@@ -9,7 +9,10 @@
 #include <farwatch/message.h>
 #include <farwatch/trust.h>
 
+#include "loop/owned.h"
+
 typedef struct {
+  FarOwned owned;
   char *text;
   FarPrincipal *principal;
   gboolean reusable;
@@ -28,11 +31,18 @@ static struct {
 static void
 ticket_free (Ticket *ticket)
 {
+  far_owned_leave (&ticket->owned);
   g_queue_unlink (&tickets.order, &ticket->link);
   g_hash_table_remove (tickets.by_text, ticket->text);
   g_free (ticket->text);
   far_principal_unref (ticket->principal);
   g_free (ticket);
+}
+
+static void
+ticket_end (gpointer thing)
+{
+  ticket_free (thing);
 }
 
 static void
@@ -52,7 +62,7 @@ ticket_age (void)
 }
 
 char *
-far_ticket_new (const FarPrincipal *principal, gboolean reusable, gint64 until_boot_us, FarTicketFunc stream, gpointer user)
+far_ticket_new (FarInstance *at, const FarPrincipal *principal, gboolean reusable, gint64 until_boot_us, FarTicketFunc stream, gpointer user)
 {
   Ticket *ticket = g_new0 (Ticket, 1);
 
@@ -61,6 +71,7 @@ far_ticket_new (const FarPrincipal *principal, gboolean reusable, gint64 until_b
   ticket_age ();
   *ticket = (Ticket) { .text = far_random_text (32), .principal = far_principal_ref (principal), .reusable = reusable,
                        .until_us = until_boot_us, .stream = stream, .user = user };
+  far_owned_by (&ticket->owned, at, ticket_end, ticket);
   ticket->link.data = ticket;
   g_queue_push_tail_link (&tickets.order, &ticket->link);
   g_hash_table_insert (tickets.by_text, ticket->text, ticket);

@@ -7,48 +7,66 @@
 #include <string.h>
 
 #include "life/instance-private.h"
+#include "loop/owned.h"
 
 typedef struct {
+  FarOwned owned;
   guint id;
   FarGroupFunc func; /* NULL: gone */
   gpointer user;
 } Listener;
 
 static struct {
-  GArray *list; /* of Listener */
+  GPtrArray *list; /* of Listener */
   guint last_id, depth;
 } listeners;
-
-guint
-far_sample_listen (FarGroupFunc func, gpointer user)
-{
-  Listener listener = { ++listeners.last_id, func, user };
-
-  if (listeners.list == NULL)
-    listeners.list = g_array_new (FALSE, FALSE, sizeof (Listener));
-  g_array_append_val (listeners.list, listener);
-  return listener.id;
-}
 
 static void
 remove_gone (void)
 {
   for (guint i = listeners.list->len; i > 0; i--)
-    if (g_array_index (listeners.list, Listener, i - 1).func == NULL)
-      g_array_remove_index (listeners.list, i - 1);
+    if (((Listener *) listeners.list->pdata[i - 1])->func == NULL)
+      g_ptr_array_remove_index (listeners.list, i - 1);
   if (listeners.list->len == 0)
-    g_clear_pointer (&listeners.list, g_array_unref);
+    g_clear_pointer (&listeners.list, g_ptr_array_unref);
 }
 
 /* A listener may leave from inside its call. */
+static void
+listener_end (gpointer thing)
+{
+  Listener *listener = thing;
+
+  far_owned_leave (&listener->owned);
+  listener->func = NULL;
+  if (listeners.depth == 0)
+    remove_gone ();
+}
+
+guint
+far_sample_listen (FarInstance *at, FarGroupFunc func, gpointer user)
+{
+  Listener *listener = g_new0 (Listener, 1);
+
+  *listener = (Listener) { .id = ++listeners.last_id, .func = func, .user = user };
+  far_owned_by (&listener->owned, at, listener_end, listener);
+  if (listeners.list == NULL)
+    listeners.list = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (listeners.list, listener);
+  return listener->id;
+}
+
 void
 far_sample_unlisten (guint id)
 {
-  for (guint i = 0; listeners.list != NULL && i < listeners.list->len; i++)
-    if (g_array_index (listeners.list, Listener, i).id == id)
-      g_array_index (listeners.list, Listener, i).func = NULL;
-  if (listeners.list != NULL && listeners.depth == 0)
-    remove_gone ();
+  for (guint i = 0; listeners.list != NULL && i < listeners.list->len; i++) {
+    Listener *listener = listeners.list->pdata[i];
+
+    if (listener->id == id && listener->func != NULL) {
+      listener_end (listener);
+      return;
+    }
+  }
 }
 
 static void
@@ -58,10 +76,10 @@ tell_listeners (const FarGroup *group)
 
   listeners.depth++;
   for (guint i = 0; i < n; i++) {
-    Listener listener = g_array_index (listeners.list, Listener, i);
+    const Listener *listener = listeners.list->pdata[i];
 
-    if (listener.func != NULL)
-      listener.func (group, listener.user);
+    if (listener->func != NULL)
+      listener->func (group, listener->user);
   }
   listeners.depth--;
   if (listeners.depth == 0 && listeners.list != NULL)

@@ -46,7 +46,7 @@ void far_watch_set (FarWatch *watch, guint ready);
 void far_watch_free (FarWatch *watch);
 
 /* One-shot timer at a CLOCK_BOOTTIME instant (us), test clock honoured. [home] Free it inside or outside its callback;
- * it does not free itself. (A foreign home's timers are kept by a worker, which posts.) */
+ * it does not free itself; far_instance_timer() makes one that ends with an instance. (A foreign home's timers are kept by a worker, which posts.) */
 FarHomeTimer *far_home_timer (FarHome *home, gint64 boottime_us, FarHomeFunc func, gpointer data);
 void far_home_timer_set (FarHomeTimer *timer, gint64 boottime_us);
 void far_home_timer_free (FarHomeTimer *timer);

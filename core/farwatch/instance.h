@@ -62,6 +62,16 @@ char *far_node_path (const char *relative);
  * *bound (may be NULL): the real address, caller frees. */
 int far_instance_listen (FarInstance *at, const char *address, char **bound, GError **error);
 
+/* Timers of an instance: on the main context, one-shot, at a CLOCK_BOOTTIME instant (us), test clock honoured. Those that are still set when the instance
+ * goes end before its stop(), those set in stop() or fini() behind it. *timer is NULL whenever none is set, also when func runs; who frees the struct that it
+ * stands in stops it first. */
+typedef struct _FarInstanceTimer FarInstanceTimer;
+/* Sets *timer, or sets it anew. */
+void far_instance_timer (FarInstance *at, FarInstanceTimer **timer, gint64 boottime_us, void (*func) (gpointer data), gpointer data);
+void far_instance_timer_stop (FarInstanceTimer **timer); /* NULL in it is fine */
+/* Once, and nobody can stop it: func(data), or dropped(data) if the instance goes first (NULL: nothing is to be freed). */
+void far_instance_after (FarInstance *at, gint64 boottime_us, void (*func) (gpointer data), gpointer data, GDestroyNotify dropped);
+
 /* Log lines: prefix is the instance's path; a fixed sentence, values last; never a secret. [any thread] */
 void far_log (FarInstance *at, GLogLevelFlags level, const char *format, ...) G_GNUC_PRINTF (3, 4);
 /* For what can repeat: ever more rarely (1 min, 2 min, … 1 day) for the same key. Where strangers choose keys, no more than 32 begin at once and one a

@@ -169,10 +169,11 @@ typedef struct {
 /* ---- stream tickets ---- */
 
 /* One-time (or reusable until it ends) word that lets its principal open a stream at any door. stream() gets the stream, [main] (the stream may be touched only
- * at its home). Returns the ticket (32 characters); ends at until_us (boottime) or far_ticket_revoke(). */
+ * at its home). Returns the ticket (32 characters); ends at until_us (boottime), by far_ticket_revoke(), or with the instance whose it is, before its stop();
+ * at NULL: nobody's. */
 typedef void (*FarTicketFunc) (FarStream *stream /* takes */, const char *from, gpointer user);
-char *far_ticket_new (const FarPrincipal *principal, gboolean reusable, gint64 until_boot_us, FarTicketFunc stream, gpointer user);
-void far_ticket_revoke (const char *ticket);
+char *far_ticket_new (FarInstance *at, const FarPrincipal *principal, gboolean reusable, gint64 until_boot_us, FarTicketFunc stream, gpointer user);
+void far_ticket_revoke (const char *ticket); /* one that has ended is fine */
 /* Doors: is it good for this principal? (NULL principal: the ticket alone speaks, as it came over TLS.) [main] */
 gboolean far_ticket_valid (const char *ticket, const FarPrincipal *principal);
 /* Doors: hands the stream over; frees it when the ticket is not good any more. [main] */

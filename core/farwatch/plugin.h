@@ -39,7 +39,7 @@ struct _FarType {
   gboolean (*init) (gpointer self, FarInstance *at, GError **error);  /* no I/O           */
   gboolean (*start) (gpointer self, GError **error); /* begin; then ready or fail, now or later */
   gboolean (*reload) (gpointer self, const void *options, GError **error); /* only RELOADABLE keys changed; NULL: core just swaps */
-  void (*stop) (gpointer self);
+  void (*stop) (gpointer self); /* its timers, listeners, tickets, watches and requests have ended; NULL: that was all */
   void (*fini) (gpointer self);
   void (*retire) (gpointer self); /* replaced by a reload: take no new work, go on until the last session has ended, then call
                                    * far_instance_retired(); NULL: stopped at once. Its listening sockets are the new instance's already, or closed when this returns:

@@ -45,8 +45,9 @@ void far_sample_push (FarInstance *at, const FarGroup *group);
 void far_filter_emit (FarInstance *at, const FarGroup *group);
 
 typedef void (*FarGroupFunc) (const FarGroup *group, gpointer user);
-/* Listener for all groups of this node (uplink, intake). [main] Returns an id for far_sample_unlisten(). */
-guint far_sample_listen (FarGroupFunc func, gpointer user);
+/* Listener for all groups of this node (uplink, intake). [main] It is at's, and ends with it before its stop(); at NULL: nobody's. Returns an id for
+ * far_sample_unlisten(), which is for who wants to hear no more before that; an id that has ended is fine. */
+guint far_sample_listen (FarInstance *at, FarGroupFunc func, gpointer user);
 void far_sample_unlisten (guint id);
 
 /* Batch: many groups as bytes, the body of an uplink message and of apply(). Format in doc/formats.md, with vectors. [any thread] */

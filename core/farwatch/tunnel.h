@@ -129,11 +129,12 @@ gboolean far_device_claim (const char *device, const char *session, const char *
 void far_device_release (const char *device /* NULL: all of the session */, const char *session);
 /* Who stands in the way of a claim on this device (its line counts): the person ("" unknown) and, when wanted, the session; NULL: nobody. [main] */
 const char *far_device_holder (const char *device, const char **session);
-/* Told of claims made without `lost` that were taken over: the one service that owns sessions. func NULL: nobody. [main] */
-void far_device_on_lost (FarDeviceLost func, gpointer user);
-/* Told of each far_device_open() that failed, and why: the one service that owns sessions. func NULL: nobody. [main] */
+/* Told of claims made without `lost` that were taken over: the one service that owns sessions, whoever asked last. It is at's, and ends with it before its
+ * stop(); at NULL: nobody's. func NULL: nobody is told. [main] */
+void far_device_on_lost (FarInstance *at, FarDeviceLost func, gpointer user);
+/* Told of each far_device_open() that failed, and why: the same. [main] */
 typedef void (*FarDeviceFailed) (const char *session, const char *device, const char *cause, gpointer user);
-void far_device_on_failed (FarDeviceFailed func, gpointer user);
+void far_device_on_failed (FarInstance *at, FarDeviceFailed func, gpointer user);
 /* Claims (without `lost`), then opens its endpoint; spec->device set. The claim ends with far_device_release(). [main] */
 void far_device_open (const FarEndpointSpec *spec, FarRequest *req);
 

@@ -5,6 +5,7 @@
 #include "life/instance-private.h"
 
 #include "life/instance-hooks.h"
+#include "loop/owned.h"
 #include "loop/request-private.h"
 #include "message/router.h"
 
@@ -245,13 +246,21 @@ blame_silence (GError **error)
   return FALSE;
 }
 
-/* Nothing that it waits for calls it any more, and nobody waits for it. */
+/* Nothing calls it any more: no timer, listener or ticket of its, nothing that it waits for. Before stop(), which then ends the rest undisturbed. */
+static void
+let_go (FarInstance *at)
+{
+  far_owned_end (at);
+  far_requests_drop (at);
+}
+
+/* And nobody waits for it. */
 static void
 free_self (FarInstance *at)
 {
   if (at->type->fini != NULL)
     at->type->fini (at->self);
-  far_requests_drop (at);
+  let_go (at);
   g_clear_pointer (&at->self, g_free);
   far_calls_end (at);
   if (at->held == 0)
@@ -374,7 +383,7 @@ far_instance_end (FarInstance *at)
   go_out (at, far_handlers_remove);
   if (at->self == NULL)
     return;
-  far_requests_drop (at);
+  let_go (at);
   if (at->begun && at->type->stop != NULL)
     at->type->stop (at->self);
   at->begun = FALSE;

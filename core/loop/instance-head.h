@@ -9,6 +9,7 @@ typedef struct {
   char *path;                      /* "sensors.boiler"; owned */
   void (*free) (FarInstance *at);  /* with the last reference; frees the path, too */
   GQueue asked, served;            /* of FarRequest, by request.c: those that are its to be told of, and its to end */
+  GQueue owned;                    /* of FarOwned, by owned.c */
 } FarInstanceHead;
 
 /* Takes the path. One reference is the caller's. */

@@ -4,6 +4,8 @@
 
 #include "reach/device.h"
 
+#include "loop/owned.h"
+
 #include <farwatch/i18n.h>
 
 typedef FarDeviceLost ClaimLost;
@@ -15,7 +17,7 @@ typedef struct {
 } Claim;
 
 static GPtrArray *claims; /* of Claim; NULL: none yet */
-static struct { ClaimLost func; gpointer user; } listener;
+static struct { FarOwned owned; ClaimLost func; gpointer user; } listener;
 
 static void
 claim_free (Claim *claim)
@@ -136,9 +138,17 @@ far_device_release (const char *device, const char *session)
     g_clear_pointer (&claims, g_ptr_array_unref);
 }
 
-void
-far_device_on_lost (ClaimLost func, gpointer user)
+static void
+listener_end (gpointer thing)
 {
+  listener.func = NULL;
+}
+
+void
+far_device_on_lost (FarInstance *at, ClaimLost func, gpointer user)
+{
+  far_owned_leave (&listener.owned);
+  far_owned_by (&listener.owned, at, listener_end, NULL);
   listener.func = func;
   listener.user = user;
 }

@@ -4,6 +4,8 @@
 
 #include "reach/device.h"
 
+#include "loop/owned.h"
+
 #include <farwatch/plugin.h>
 
 void
@@ -56,13 +58,22 @@ stream_discard (gpointer data)
 /* ---- devices ---- */
 
 static struct {
+  FarOwned owned;
   FarDeviceFailed func;
   gpointer user;
 } failed;
 
-void
-far_device_on_failed (FarDeviceFailed func, gpointer user)
+static void
+failed_end (gpointer thing)
 {
+  failed.func = NULL;
+}
+
+void
+far_device_on_failed (FarInstance *at, FarDeviceFailed func, gpointer user)
+{
+  far_owned_leave (&failed.owned);
+  far_owned_by (&failed.owned, at, failed_end, NULL);
   failed.func = func;
   failed.user = user;
 }

@@ -20,7 +20,7 @@ typedef struct {
 
 typedef struct {
   FarInstance *at;
-  FarHomeTimer *timer;
+  FarInstanceTimer *timer;
 } Token;
 
 static const char *
@@ -280,7 +280,7 @@ token_clean (gpointer data)
   const char *store = token_store (self);
 
   far_store_rows (store, TABLE, NULL, NULL, CLEAN_AT_ONCE, FALSE, far_request_new (clean_found, g_strdup (store), 0));
-  far_home_timer_set (self->timer, far_clock_boottime_us () + CLEAN_EVERY_US);
+  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + CLEAN_EVERY_US, token_clean, self);
 }
 
 /* ---- life ---- */
@@ -297,15 +297,9 @@ token_start (gpointer data, GError **error G_GNUC_UNUSED)
 {
   Token *self = data;
 
-  self->timer = far_home_timer (far_home_main (), far_clock_boottime_us (), token_clean, self);
+  far_instance_timer (self->at, &self->timer, far_clock_boottime_us (), token_clean, self);
   far_instance_ready (self->at);
   return TRUE;
-}
-
-static void
-token_stop (gpointer data)
-{
-  g_clear_pointer (&((Token *) data)->timer, far_home_timer_free);
 }
 
 static const FarOption token_options[] = {
@@ -326,7 +320,6 @@ static const FarAuthenticatorType token_type = {
     .options = token_options,
     .init = token_init,
     .start = token_start,
-    .stop = token_stop,
   },
   .ops = &token_ops,
 };

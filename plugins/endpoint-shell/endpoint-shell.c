@@ -29,7 +29,7 @@ endpoint_start (gpointer data, GError **error G_GNUC_UNUSED)
 {
   Endpoint *self = data;
 
-  self->latest = latest_new ();
+  self->latest = latest_new (self->at);
   far_instance_ready (self->at);
   return TRUE;
 }

@@ -20,7 +20,6 @@ typedef struct {
 } Value;
 
 struct _Latest {
-  guint listener;
   GHashTable *values;   /* series → Value */
 };
 
@@ -58,19 +57,18 @@ on_group (const FarGroup *group, gpointer user)
 }
 
 Latest *
-latest_new (void)
+latest_new (FarInstance *at)
 {
   Latest *latest = g_new0 (Latest, 1);
 
   latest->values = g_hash_table_new_full (NULL, NULL, NULL, value_free);
-  latest->listener = far_sample_listen (on_group, latest);
+  far_sample_listen (at, on_group, latest);
   return latest;
 }
 
 void
 latest_free (Latest *latest)
 {
-  far_sample_unlisten (latest->listener);
   g_hash_table_unref (latest->values);
   g_free (latest);
 }

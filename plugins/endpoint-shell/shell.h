@@ -68,6 +68,6 @@ void shell_byte (Shell *self, char byte);
 void shell_command (Shell *self, const char *line);
 
 /* ---- latest.c: the newest value of each series ---- */
-Latest *latest_new (void);
+Latest *latest_new (FarInstance *at);
 void latest_free (Latest *latest);
 void latest_print (Latest *latest, Shell *to, const char *name);

@@ -26,12 +26,13 @@ typedef struct {
 } Pipe;
 
 struct _Run {
+  FarInstance *at;
   pid_t pid;
   Pipe out, errors;
   guint child;              /* watch */
   gboolean exited, timed_out;
   int status;
-  FarHomeTimer *timer;
+  FarInstanceTimer *timer;
   void (*done) (const RunResult *result, gpointer user);
   gpointer user;
 };
@@ -56,7 +57,7 @@ run_free (Run *run)
     g_source_remove (run->child);
   g_string_free (run->out.text, TRUE);
   g_string_free (run->errors.text, TRUE);
-  far_home_timer_free (run->timer);
+  far_instance_timer_stop (&run->timer);
   g_free (run);
 }
 
@@ -110,7 +111,7 @@ run_exited (GPid pid, int status, gpointer data)
   if (run->timed_out)
     run_end (run);
   else {
-    far_home_timer_set (run->timer, far_clock_boottime_us () + LINGER_US);
+    far_instance_timer (run->at, &run->timer, far_clock_boottime_us () + LINGER_US, run_timer, run);
     run_check (run);
   }
 }
@@ -190,7 +191,7 @@ make_pipes (int fds[4], GError **error)
 }
 
 Run *
-run_start (char *const *argv, gint64 timeout_us, void (*done) (const RunResult *result, gpointer user), gpointer user, GError **error)
+run_start (FarInstance *at, char *const *argv, gint64 timeout_us, void (*done) (const RunResult *result, gpointer user), gpointer user, GError **error)
 {
   int fds[4], code;
   pid_t pid = 0;
@@ -208,13 +209,14 @@ run_start (char *const *argv, gint64 timeout_us, void (*done) (const RunResult *
     return NULL;
   }
   run = g_new0 (Run, 1);
+  run->at = at;
   run->pid = pid;
   run->done = done;
   run->user = user;
   pipe_open (&run->out, run, fds[0], RUN_OUTPUT_MAX);
   pipe_open (&run->errors, run, fds[2], ERRORS_MAX);
   run->child = g_child_watch_add (pid, run_exited, run);
-  run->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + timeout_us, run_timer, run);
+  far_instance_timer (at, &run->timer, far_clock_boottime_us () + timeout_us, run_timer, run);
   return run;
 }
 

@@ -16,6 +16,6 @@ typedef struct {
 } RunResult;
 
 /* done comes once unless run_stop() was called; the run is gone then. NULL with error: it could not be started. */
-Run *run_start (char *const *argv, gint64 timeout_us, void (*done) (const RunResult *result, gpointer user), gpointer user, GError **error);
+Run *run_start (FarInstance *at, char *const *argv, gint64 timeout_us, void (*done) (const RunResult *result, gpointer user), gpointer user, GError **error);
 /* Kills the group; done does not come. */
 void run_stop (Run *run);

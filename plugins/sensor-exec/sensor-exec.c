@@ -163,7 +163,7 @@ exec_sample (gpointer data, FarRequest *req)
     far_request_fail_new (req, FAR_ERROR_LIMIT, _("%s still runs"), options->command[0]);
     return;
   }
-  self->run = run_start (options->command, time_limit (options), exec_done, self, &error);
+  self->run = run_start (self->at, options->command, time_limit (options), exec_done, self, &error);
   if (self->run == NULL)
     far_request_fail (req, error);
   else

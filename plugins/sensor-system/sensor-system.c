@@ -41,7 +41,7 @@ typedef struct {
   gint64 net_us;              /* boottime of the last reading; 0: none */
   GArray *nets;               /* NetState */
   GArray *samples;            /* FarSample of this reading */
-  FarRequest *disks;          /* file systems are being asked; NULL: they are not */
+  gboolean asking;            /* file systems are being asked */
 } System;
 
 /* ---- one reading ---- */
@@ -164,9 +164,7 @@ disks_read (FarRequest *req, gpointer user)
   GPtrArray *readings = far_request_error (req) == NULL ? far_request_result (req) : NULL;
   gint64 interval;
 
-  if (self->disks == NULL)
-    return; /* stopped */
-  g_clear_pointer (&self->disks, far_request_unref);
+  self->asking = FALSE;
   interval = ((const SystemOptions *) far_instance_options (self->at))->interval;
   g_array_set_size (self->samples, 0);
   for (guint i = 0; readings != NULL && i < readings->len; i++)
@@ -179,12 +177,12 @@ read_disks (System *self, const SystemOptions *options)
 {
   if (options->disks == NULL || options->disks[0] == NULL)
     return;
-  if (self->disks != NULL) {
+  if (self->asking) {
     far_complain (self->at, "disks", "a file system of `disks` does not answer: no values of any until it does");
     return;
   }
-  self->disks = far_request_ref (far_request_new (disks_read, self, 0));
-  disks_ask (far_instance_path (self->at), options->disks, self->disks);
+  self->asking = TRUE;
+  disks_ask (far_instance_path (self->at), options->disks, far_request_of (self->at, disks_read, self, NULL, 0));
 }
 
 /* ---- interfaces ---- */
@@ -325,11 +323,7 @@ static void
 system_stop (gpointer data)
 {
   System *self = data;
-  FarRequest *disks = g_steal_pointer (&self->disks);
 
-  if (disks != NULL)
-    far_request_cancel (disks);
-  g_clear_pointer (&disks, far_request_unref);
   for (guint i = 0; i < N_FILES; i++) {
     if (self->fds[i] >= 0)
       close (self->fds[i]);

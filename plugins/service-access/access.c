@@ -61,9 +61,6 @@ static void
 access_stop (gpointer data)
 {
   Access *self = data;
-  access_recheck_stop (self);
-  access_own_stop (self);
-  access_poll_stop (self);
   GHashTableIter iter;
   gpointer session;
   g_hash_table_iter_init (&iter, self->sessions);

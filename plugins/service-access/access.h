@@ -35,9 +35,9 @@ struct _Access {
   GHashTable *enrollments; /* number → json row of a pending enrolment */
   GHashTable *revisions;   /* "table/key" of a mirrored row → gint64, its revision */
   GQueue closed;           /* ids, oldest first: those forgotten next */
-  FarHomeTimer *recheck;   /* of rights under open sessions */
-  FarHomeTimer *asking;    /* for polls, by who has given no nonce */
-  FarHomeTimer *own;       /* of this server's own certificate */
+  FarInstanceTimer *recheck;   /* of rights under open sessions */
+  FarInstanceTimer *asking;    /* for polls, by who has given no nonce */
+  FarInstanceTimer *own;       /* of this server's own certificate */
   GHashTable *refusals;    /* person → rows written in this minute */
   gint64 refusals_us;      /* boottime at which the minute began */
   char *ca_pem;            /* the fleet's root, NULL: no enrolment here */
@@ -206,7 +206,7 @@ typedef struct _AccessSession {
   char *cause, *ended_by;
   char *ticket;
   GArray *watches;           /* of guint */
-  FarHomeTimer *timer;       /* wait, grace, deadline: what the state needs */
+  FarInstanceTimer *timer;       /* wait, grace, deadline: what the state needs */
   char *history;             /* key of its history row */
   gboolean writing, dirty;
   guint64 saved_bytes;       /* those of the row */
@@ -284,19 +284,16 @@ void access_offer_take (gpointer self, FarCall *call);
 void access_poll_post (gpointer self, FarCall *call);
 /* A link is up. Whoever has not polled a moment later is asked to: its link was up before this service was. */
 void access_poll_wanted (Access *self);
-void access_poll_stop (Access *self);
 void access_report_post (gpointer self, FarCall *call);
 void access_stream_post (gpointer self, FarCall *call);
 
 /* recheck.c */
 void access_recheck_start (Access *self);
-void access_recheck_stop (Access *self);
 
 /* known.c */
 FarKnows access_knows (gpointer self, char **parts);
 
 /* own.c */
 void access_own_start (Access *self);
-void access_own_stop (Access *self);
 
 G_END_DECLS

@@ -222,8 +222,8 @@ draw_next (Draw *draw)
   gboolean known = session->from && *session->from;
   FarTunnelSpec spec = { .session = session->id, .terminal = session->terminal, .entry = session->entry, .raw = session->raw,
                          .person_address = known ? session->from : NULL, .length_us = session->for_us };
-  /* not asked for by the instance: should it go meanwhile, what was reserved is given back */
-  FarRequest *req = far_request_new (draw_done, draw, 15000);
+  /* The session asks, which may outlive the instance: what was reserved meanwhile is given back. */
+  FarRequest *req = far_request_new (draw_done, draw, 15000); /* lint: allow far_request_new */
   far_request_serve (req, at);
   tunnel_ops (at)->reserve (far_instance_self (at), &spec, tunnel_event, access_session_ref (session), req);
 }

@@ -18,7 +18,7 @@ session_forget_oldest (Access *self)
 static void
 session_let_go (AccessSession *session)
 {
-  g_clear_pointer (&session->timer, far_home_timer_free);
+  far_instance_timer_stop (&session->timer);
   if (session->ticket)
     far_ticket_revoke (session->ticket);
   g_clear_pointer (&session->ticket, g_free);

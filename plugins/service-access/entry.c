@@ -38,7 +38,7 @@ access_stream_post (gpointer data, FarCall *call)
     far_call_fail_new (call, FAR_ERROR_CONFLICT, _("session is %s: wait until it is open"), far_session_state_name (session->state));
   } else {
     if (!session->ticket)
-      session->ticket = far_ticket_new (session->principal, TRUE, session->deadline.boottime_us, stream_came, session);
+      session->ticket = far_ticket_new (session->self->at, session->principal, TRUE, session->deadline.boottime_us, stream_came, session);
     far_call_secret (call);
     far_call_answer (call, 201, json_pack ("{s:s}", "ticket", session->ticket));
   }

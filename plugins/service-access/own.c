@@ -75,17 +75,11 @@ own_look (gpointer user)
     far_write_file (own.path, fresh, 0600, far_request_of (self->at, own_written, self, NULL, 0));
   else if (error)
     own_complain (self, error);
-  far_home_timer_set (self->own, far_clock_boottime_us () + EVERY_US);
+  far_instance_timer (self->at, &self->own, far_clock_boottime_us () + EVERY_US, own_look, self);
 }
 
 void
 access_own_start (Access *self)
 {
-  self->own = far_home_timer (far_home_main (), far_clock_boottime_us (), own_look, self);
-}
-
-void
-access_own_stop (Access *self)
-{
-  g_clear_pointer (&self->own, far_home_timer_free);
+  far_instance_timer (self->at, &self->own, far_clock_boottime_us (), own_look, self);
 }

@@ -144,7 +144,6 @@ ask_for_polls (gpointer data)
   Access *self = data;
   const char *nodes = access_opts (self)->nodes;
   g_autoptr (GList) all = g_hash_table_get_values (self->terminals);
-  g_clear_pointer (&self->asking, far_home_timer_free);
   for (GList *at = all; at && nodes; at = at->next) {
     AccessTerminal *terminal = at->data;
     g_autoptr (FarMessage) message = far_message_request ("POST", "poll-now", NULL);
@@ -157,13 +156,7 @@ void
 access_poll_wanted (Access *self)
 {
   if (access_opts (self)->push && !self->asking)
-    self->asking = far_home_timer (far_home_main (), far_clock_boottime_us () + ASK_US, ask_for_polls, self);
-}
-
-void
-access_poll_stop (Access *self)
-{
-  g_clear_pointer (&self->asking, far_home_timer_free);
+    far_instance_timer (self->at, &self->asking, far_clock_boottime_us () + ASK_US, ask_for_polls, self);
 }
 
 /* ---- a poll ---- */

@@ -43,17 +43,11 @@ recheck_now (gpointer user)
     if (((AccessSession *) at->data)->state == FAR_SESSION_OPEN)
       access_session_save_counters (at->data, g_hash_table_size (self->sessions));
   g_list_free_full (all, (GDestroyNotify) access_session_unref);
-  far_home_timer_set (self->recheck, far_clock_boottime_us () + EVERY_US);
+  access_recheck_start (self);
 }
 
 void
 access_recheck_start (Access *self)
 {
-  self->recheck = far_home_timer (far_home_main (), far_clock_boottime_us () + EVERY_US, recheck_now, self);
-}
-
-void
-access_recheck_stop (Access *self)
-{
-  g_clear_pointer (&self->recheck, far_home_timer_free);
+  far_instance_timer (self->at, &self->recheck, far_clock_boottime_us () + EVERY_US, recheck_now, self);
 }

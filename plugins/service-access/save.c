@@ -79,20 +79,8 @@ save_retry (gpointer user)
 {
   AccessSession *session = user;
   session->writing = FALSE;
-  if (session->self)
-    access_session_save (session);
+  access_session_save (session);
   access_session_unref (session);
-}
-
-typedef struct { AccessSession *session; FarHomeTimer *timer; } Retry;
-
-static void
-retry_now (gpointer user)
-{
-  Retry *retry = user;
-  far_home_timer_free (retry->timer);
-  save_retry (retry->session);
-  g_free (retry);
 }
 
 static void
@@ -101,9 +89,7 @@ saved (Access *self, const GError *error, gpointer user)
   AccessSession *session = user;
   if (error) {
     far_complain (self->at, "save", "session %s cannot be recorded now, will be tried again: %s", session->id, error->message);
-    Retry *retry = g_new0 (Retry, 1);
-    retry->session = session;
-    retry->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + RETRY_US, retry_now, retry);
+    far_instance_after (self->at, far_clock_boottime_us () + RETRY_US, save_retry, session, (GDestroyNotify) access_session_unref);
     return;
   }
   session->writing = FALSE;

@@ -35,7 +35,7 @@ session_free (AccessSession *session)
   far_secret_free (session->login_box);
   g_clear_pointer (&session->principal, far_principal_unref);
   g_clear_pointer (&session->ports, far_tunnel_free);
-  g_clear_pointer (&session->timer, far_home_timer_free);
+  far_instance_timer_stop (&session->timer);
   json_decref (session->offer);
   g_clear_pointer (&session->turned, g_ptr_array_unref);
   g_array_unref (session->watches);
@@ -72,7 +72,6 @@ static void
 session_timer_done (gpointer user)
 {
   AccessSession *session = access_session_ref (user);
-  g_clear_pointer (&session->timer, far_home_timer_free);
   switch (session->state) {
   case FAR_SESSION_REQUESTED:
   case FAR_SESSION_AWAITING:
@@ -89,10 +88,7 @@ session_timer_done (gpointer user)
 void
 access_session_timer (AccessSession *session, gint64 boottime_us)
 {
-  if (session->timer)
-    far_home_timer_set (session->timer, boottime_us);
-  else
-    session->timer = far_home_timer (far_home_main (), boottime_us, session_timer_done, session);
+  far_instance_timer (session->self->at, &session->timer, boottime_us, session_timer_done, session);
 }
 
 void

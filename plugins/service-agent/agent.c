@@ -24,7 +24,6 @@ taken_over_later (gpointer user)
 {
   Agent *self = user;
   g_autoptr (GPtrArray) ids = g_steal_pointer (&self->taken_over);
-  g_clear_pointer (&self->later, far_home_timer_free);
   for (guint i = 0; ids && i < ids->len; i++) {
     AgentSession *session = agent_session (self, ids->pdata[i]);
     if (session && agent_session_live (session))
@@ -41,7 +40,7 @@ device_lost (const char *session, const char *device, gpointer user)
     self->taken_over = g_ptr_array_new_with_free_func (g_free);
   g_ptr_array_add (self->taken_over, g_strdup (session));
   if (!self->later)
-    self->later = far_home_timer (far_home_main (), far_clock_boottime_us (), taken_over_later, self);
+    far_instance_timer (self->at, &self->later, far_clock_boottime_us (), taken_over_later, self);
 }
 
 /* ---- connections that came to nothing ---- */
@@ -97,8 +96,8 @@ agent_start (gpointer data, GError **error)
   Agent *self = data;
   if (!agent_devices_load (self, error))
     return FALSE;
-  far_device_on_lost (device_lost, self);
-  far_device_on_failed (device_failed, self);
+  far_device_on_lost (self->at, device_lost, self);
+  far_device_on_failed (self->at, device_failed, self);
   agent_renew_start (self);
   far_instance_ready (self->at);
   agent_poll_soon (self, 0);
@@ -119,11 +118,6 @@ static void
 agent_stop (gpointer data)
 {
   Agent *self = data;
-  far_device_on_lost (NULL, NULL);
-  far_device_on_failed (NULL, NULL);
-  agent_poll_stop (self);
-  agent_renew_stop (self);
-  g_clear_pointer (&self->later, far_home_timer_free);
   g_clear_pointer (&self->taken_over, g_ptr_array_unref);
   GHashTableIter iter;
   gpointer session;

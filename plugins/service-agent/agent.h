@@ -32,7 +32,7 @@ typedef struct _AgentSession {
   guint16 x;
   FarInstance *dialled;   /* the tunnel end that knows this session, valid until its ENDED; NULL: none */
   char *token;            /* of the newest offer, until it is spent */
-  FarHomeTimer *redial;
+  FarInstanceTimer *redial;
   gboolean in_line;       /* to be dialled */
   gboolean again;         /* this generation's credential is used up: another is wanted */
   guint failures;         /* dials that failed in a row */
@@ -42,7 +42,7 @@ typedef struct _AgentSession {
   guint64 bytes_up, bytes_down, arrivals;
   gint64 trouble_us;      /* when the last one was reported, boottime */
   char *cause;
-  FarHomeTimer *timer;
+  FarInstanceTimer *timer;
   gint64 closed_us;       /* boottime */
   gboolean reported;
   gboolean denied;         /* its login was refused: the same offer by the other way hears the same cause */
@@ -53,7 +53,7 @@ struct _Agent {
   GHashTable *sessions;   /* id → AgentSession: live ones, and closed ones so that old offers are known again */
   GQueue nonces;          /* of AgentNonce, newest last; bounded, as is what each remembers */
   gboolean nonce_told;    /* the cloud has the newest one */
-  FarHomeTimer *poll_timer, *renew_timer;
+  FarInstanceTimer *poll_timer, *renew_timer;
   gboolean renewing_expired; /* the certificate has expired already */
   gint64 poll_at_us;      /* boottime of the next poll */
   char *link_from;        /* address of the other end of the link, now or last; NULL: never linked */
@@ -69,7 +69,7 @@ struct _Agent {
   GQueue changes;         /* of AddedTurn: changes of these that wait for the one under way */
   gboolean changing;
   GPtrArray *taken_over;  /* ids to close, off the claim's stack */
-  FarHomeTimer *later;
+  FarInstanceTimer *later;
 };
 
 const AgentOpts *agent_opts (Agent *self);
@@ -138,7 +138,6 @@ void agent_nonces_clear (Agent *self);
 
 /* ---- talk with the cloud ---- */
 void agent_poll_soon (Agent *self, gint64 in_us);
-void agent_poll_stop (Agent *self);
 void agent_report (AgentSession *session);
 /* A person's connection came to nothing, and why: their device is down, a limit. Of many, some are told. */
 void agent_report_trouble (AgentSession *session, const char *cause);
@@ -159,7 +158,6 @@ void agent_device_delete (gpointer self, FarCall *call);
 /* ---- renew.c ---- */
 void agent_renew (Agent *self); /* if it is due */
 void agent_renew_start (Agent *self);
-void agent_renew_stop (Agent *self);
 
 /* ---- local.c ---- */
 void agent_terminals_get (gpointer self, FarCall *call);

@@ -17,10 +17,7 @@ static void
 poll_at (Agent *self, gint64 at_us)
 {
   self->poll_at_us = at_us;
-  if (self->poll_timer)
-    far_home_timer_set (self->poll_timer, at_us);
-  else
-    self->poll_timer = far_home_timer (far_home_main (), at_us, poll_now, self);
+  far_instance_timer (self->at, &self->poll_timer, at_us, poll_now, self);
 }
 
 /* The next poll comes no later than that. */
@@ -32,12 +29,6 @@ agent_poll_soon (Agent *self, gint64 in_us)
     self->poll_again = TRUE;
   else if (!self->poll_timer || at_us < self->poll_at_us)
     poll_at (self, at_us);
-}
-
-void
-agent_poll_stop (Agent *self)
-{
-  g_clear_pointer (&self->poll_timer, far_home_timer_free);
 }
 
 /* A tenth more or less, so that terminals that came back together do not stay together. */

@@ -43,12 +43,20 @@ certificate_taken (Agent *self, FarMessage *answer, GError **error)
   return taken;
 }
 
+static void renew_timer (gpointer user);
+
+static void
+renew_in (Agent *self, gint64 us)
+{
+  far_instance_timer (self->at, &self->renew_timer, far_clock_boottime_us () + us, renew_timer, self);
+}
+
 /* Question or answer was lost, the cloud's disk was full, or this one's: who has expired is out of reach until it comes, and the link stands. */
 static void
 not_renewed (Agent *self, const GError *error)
 {
   self->renew_wait_us = MIN (MAX (AGAIN_US, 2 * self->renew_wait_us), EVERY_US);
-  far_home_timer_set (self->renew_timer, far_clock_boottime_us () + self->renew_wait_us);
+  renew_in (self, self->renew_wait_us);
   far_complain (self->at, "renew", "certificate not renewed%s: %s", self->renewing_expired ? ", and it has expired: people cannot reach this node" : "",
                 error->message);
 }
@@ -104,18 +112,12 @@ static void
 renew_timer (gpointer user)
 {
   Agent *self = user;
-  far_home_timer_set (self->renew_timer, far_clock_boottime_us () + EVERY_US);
+  agent_renew_start (self);
   agent_renew (self);
 }
 
 void
 agent_renew_start (Agent *self)
 {
-  self->renew_timer = far_home_timer (far_home_main (), far_clock_boottime_us () + EVERY_US, renew_timer, self);
-}
-
-void
-agent_renew_stop (Agent *self)
-{
-  g_clear_pointer (&self->renew_timer, far_home_timer_free);
+  renew_in (self, EVERY_US);
 }

@@ -38,19 +38,7 @@ agent_report (AgentSession *session)
                  far_request_of (session->self->at, reported, agent_session_ref (session), (GDestroyNotify) agent_session_unref, REPORT_TIMEOUT_MS));
 }
 
-static void
-refusal_told (FarRequest *req, gpointer user)
-{
-  /* unheard: the cloud offers again, and is refused again */
-}
-
-static void
-trouble_told (FarRequest *req, gpointer user)
-{
-  /* unheard: it stands in the log here */
-}
-
-/* A person who tries again and again makes one message a second. */
+/* A person who tries again and again makes one message a second. Unheard, it stands in the log here. */
 void
 agent_report_trouble (AgentSession *session, const char *cause)
 {
@@ -61,9 +49,10 @@ agent_report_trouble (AgentSession *session, const char *cause)
   session->trouble_us = now;
   g_autofree char *text = g_utf8_make_valid (cause, MIN (strlen (cause), TROUBLE_MAX));
   g_autoptr (FarMessage) message = report_message (session->id, json_pack ("{s:s, s:s}", "state", "trouble", "cause", text));
-  far_peer_send (link, "", message, far_request_new (trouble_told, NULL, REPORT_TIMEOUT_MS));
+  far_peer_send (link, "", message, far_request_of (session->self->at, NULL, NULL, NULL, REPORT_TIMEOUT_MS));
 }
 
+/* Unheard: the cloud offers again, and is refused again. */
 void
 agent_report_refused (Agent *self, const char *session, const GError *error)
 {
@@ -72,5 +61,5 @@ agent_report_refused (Agent *self, const char *session, const GError *error)
     return;
   g_autofree char *escaped = g_uri_escape_string (session, NULL, FALSE);
   g_autoptr (FarMessage) message = report_message (escaped, json_pack ("{s:s, s:s}", "state", "refused", "cause", error->message));
-  far_peer_send (link, "", message, far_request_new (refusal_told, NULL, REPORT_TIMEOUT_MS));
+  far_peer_send (link, "", message, far_request_of (self->at, NULL, NULL, NULL, REPORT_TIMEOUT_MS));
 }

@@ -36,14 +36,14 @@ agent_session_unref (AgentSession *session)
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_free (texts[i]);
   agent_session_forget_token (session);
-  g_clear_pointer (&session->timer, far_home_timer_free);
+  far_instance_timer_stop (&session->timer);
   g_free (session);
 }
 
 void
 agent_session_forget_token (AgentSession *session)
 {
-  g_clear_pointer (&session->redial, far_home_timer_free);
+  far_instance_timer_stop (&session->redial);
   g_clear_pointer (&session->token, far_secret_free);
 }
 
@@ -101,7 +101,6 @@ static void
 session_timer_done (gpointer user)
 {
   AgentSession *session = agent_session_ref (user);
-  g_clear_pointer (&session->timer, far_home_timer_free);
   if (session->state == FAR_SESSION_CLOSING) { /* the tunnel end did not answer: nothing is left that could */
     session->dialled = NULL;
     agent_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
@@ -116,10 +115,7 @@ session_timer_done (gpointer user)
 void
 agent_session_timer (AgentSession *session, gint64 boottime_us)
 {
-  if (session->timer)
-    far_home_timer_set (session->timer, boottime_us);
-  else
-    session->timer = far_home_timer (far_home_main (), boottime_us, session_timer_done, session);
+  far_instance_timer (session->self->at, &session->timer, boottime_us, session_timer_done, session);
 }
 
 /* The one that closed first, of those that the cloud knows to be closed if there are any. */
@@ -189,7 +185,7 @@ entered_closed (AgentSession *session)
 {
   Agent *self = session->self;
   agent_session_forget_token (session);
-  g_clear_pointer (&session->timer, far_home_timer_free);
+  far_instance_timer_stop (&session->timer);
   session->closed_us = far_clock_boottime_us ();
   far_device_release (NULL, session->id);
   far_log (self->at, G_LOG_LEVEL_MESSAGE, "session closed: %s, %s, %s", session->id, session->asker, session->cause);
@@ -236,7 +232,6 @@ agent_session_event (AgentSession *session, FarSessionEvent event, const char *c
 void
 agent_session_abandon (AgentSession *session)
 {
-  g_clear_pointer (&session->timer, far_home_timer_free);
   agent_session_forget_token (session);
   far_device_release (NULL, session->id);
   if (session->dialled)

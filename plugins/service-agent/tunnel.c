@@ -39,9 +39,7 @@ agent_tunnel_end (AgentSession *session)
 static void
 redial (gpointer user)
 {
-  AgentSession *session = user;
-  g_clear_pointer (&session->redial, far_home_timer_free);
-  agent_dial (session);
+  agent_dial (user);
 }
 
 /* Of a session that was never open: somebody waits, and shall hear. */
@@ -64,7 +62,7 @@ dial_failed (AgentSession *session, const GError *error)
   if (hopeless) {
     agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
   } else if (!refused && session->token && !session->redial) {
-    session->redial = far_home_timer (far_home_main (), far_clock_boottime_us () + REDIAL_US, redial, session);
+    far_instance_timer (session->self->at, &session->redial, far_clock_boottime_us () + REDIAL_US, redial, session);
   } else if (session->state == FAR_SESSION_OPENING) {
     agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
   } else if (session->state == FAR_SESSION_RESUMING) {

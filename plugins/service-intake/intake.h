@@ -12,13 +12,12 @@ typedef struct {
 
 typedef struct {
   FarInstance *at;
-  guint listener;
   /* this node's own groups on their way to the store */
   FarBatchBuilder *builder;
   GQueue waiting;            /* GBytes: batches not yet taken */
   gsize waiting_size;
   gboolean writing;          /* the first of waiting is with the store */
-  FarHomeTimer *timer;
+  FarInstanceTimer *timer;
   guint64 lost;              /* batches dropped as the store did not take them */
 } Intake;
 

@@ -72,6 +72,14 @@ record_write (Intake *self)
   far_store_apply (intake_options (self)->store, NULL, &part, 1, far_request_of (self->at, record_written, self, NULL, 0));
 }
 
+static void record_tick (gpointer data);
+
+static void
+record_again (Intake *self)
+{
+  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + intake_options (self)->every_us, record_tick, self);
+}
+
 static void
 record_tick (gpointer data)
 {
@@ -79,7 +87,7 @@ record_tick (gpointer data)
 
   record_close_batch (self);
   record_write (self);
-  far_home_timer_set (self->timer, far_clock_boottime_us () + intake_options (self)->every_us);
+  record_again (self);
 }
 
 static void
@@ -99,8 +107,8 @@ record_group (const FarGroup *group, gpointer data)
 void
 intake_record_start (Intake *self)
 {
-  self->listener = far_sample_listen (record_group, self);
-  self->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + intake_options (self)->every_us, record_tick, self);
+  far_sample_listen (self->at, record_group, self);
+  record_again (self);
 }
 
 /* What is gathered goes to the store without waiting for its answer: the store finishes what it was given before it stops. The batch that is with the store goes
@@ -110,8 +118,6 @@ intake_record_stop (Intake *self)
 {
   GBytes *batch;
 
-  far_sample_unlisten (self->listener);
-  g_clear_pointer (&self->timer, far_home_timer_free);
   record_close_batch (self);
   while ((batch = g_queue_pop_head (&self->waiting)) != NULL) {
     FarPart part = { .kind = FAR_PART_SAMPLES, .samples = batch };

@@ -12,6 +12,14 @@ uplink_options (Uplink *self)
   return far_instance_options (self->at);
 }
 
+static void uplink_tick (gpointer data);
+
+static void
+uplink_again (Uplink *self)
+{
+  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + uplink_options (self)->every_us, uplink_tick, self);
+}
+
 static void
 uplink_tick (gpointer data)
 {
@@ -19,7 +27,7 @@ uplink_tick (gpointer data)
 
   uplink_close_batch (self);
   uplink_send (self);
-  far_home_timer_set (self->timer, far_clock_boottime_us () + uplink_options (self)->every_us);
+  uplink_again (self);
 }
 
 static void
@@ -60,8 +68,8 @@ uplink_start (gpointer data, GError **error G_GNUC_UNUSED)
 void
 uplink_loaded (Uplink *self)
 {
-  self->listener = far_sample_listen (uplink_group, self);
-  self->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + uplink_options (self)->every_us, uplink_tick, self);
+  far_sample_listen (self->at, uplink_group, self);
+  uplink_again (self);
   far_instance_ready (self->at);
   uplink_send (self);
 }
@@ -71,9 +79,6 @@ uplink_stop (gpointer data)
 {
   Uplink *self = data;
 
-  if (self->listener != 0)
-    far_sample_unlisten (self->listener);
-  g_clear_pointer (&self->timer, far_home_timer_free);
   self->sending = FALSE; /* its answer is nobody's any more */
   uplink_clear (self); /* what is gathered gets its row; rows stay */
 }

@@ -31,8 +31,7 @@ typedef struct {
 
 typedef struct {
   FarInstance *at;
-  guint listener;
-  FarHomeTimer *timer;
+  FarInstanceTimer *timer;
   FarBatchBuilder *builder;  /* what is gathered now; NULL: nothing */
   guint groups;              /* in it */
   UplinkStamps stamps;       /* of what is in it */

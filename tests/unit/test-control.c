@@ -594,7 +594,7 @@ new_ticket (void)
 {
   g_autoptr (FarPrincipal) super = root ();
 
-  return far_ticket_new (super, FALSE, far_clock_boottime_us () + 60 * G_USEC_PER_SEC, came, NULL);
+  return far_ticket_new (NULL, super, FALSE, far_clock_boottime_us () + 60 * G_USEC_PER_SEC, came, NULL);
 }
 
 static void

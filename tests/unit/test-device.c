@@ -165,11 +165,11 @@ START_TEST (test_listener)
 {
   add ("plc", "192.0.2.1:502", NULL);
   lost_calls = 0;
-  far_device_on_lost (lost, NULL);
+  far_device_on_lost (NULL, lost, NULL);
   ck_assert (far_device_claim ("plc", "s1", "alice", NULL, NULL, NULL));
   ck_assert (far_device_claim ("plc", "s2", "alice", NULL, NULL, NULL));
   ck_assert_uint_eq (lost_calls, 1);
-  far_device_on_lost (NULL, NULL);
+  far_device_on_lost (NULL, NULL, NULL);
 }
 END_TEST
 

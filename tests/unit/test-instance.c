@@ -506,7 +506,7 @@ hear (const FarGroup *group, gpointer user)
 START_TEST (readings_come_at_aligned_ticks)
 {
   Heard heard = { 0 };
-  guint id = far_sample_listen (hear, &heard);
+  guint id = far_sample_listen (NULL, hear, &heard);
 
   start ("sensors:\n  boiler: {type: probe, interval: 10s, factor: 1.5}\n");
   for (guint i = 1; i <= 5; i++) {
@@ -524,7 +524,7 @@ END_TEST
 START_TEST (a_failing_sensor_is_asked_ever_more_rarely)
 {
   Heard heard = { 0 };
-  guint id = far_sample_listen (hear, &heard), before = 0, asked[3] = { 0 };
+  guint id = far_sample_listen (NULL, hear, &heard), before = 0, asked[3] = { 0 };
   FarGroup group = { .quality = FAR_QUALITY_GOOD, .n = 1 };
   FarSample sample = { .type = FAR_VALUE_F64 };
 
@@ -550,7 +550,7 @@ END_TEST
 START_TEST (samples_pass_the_filters_in_order)
 {
   Heard heard = { 0 };
-  guint id = far_sample_listen (hear, &heard);
+  guint id = far_sample_listen (NULL, hear, &heard);
 
   start ("filters:\n  one: {type: double}\n  two: {type: double}\nsensors:\n  boiler: {type: probe, interval: 1s, factor: 3, filters: [one, two]}\n");
   pass (SECOND);
@@ -574,7 +574,7 @@ START_TEST (series_of_a_device_name_it)
 {
   g_autofree char *name = NULL, *device = NULL;
   Heard heard = { 0 };
-  guint ids[] = { far_sample_listen (hear_name, &name), far_sample_listen (hear, &heard) };
+  guint ids[] = { far_sample_listen (NULL, hear_name, &name), far_sample_listen (NULL, hear, &heard) };
 
   start ("filters:\n  one: {type: double}\nsensors:\n  boiler: {type: probe, interval: 1s, factor: 3, filters: [one], device: plc}\n");
   pass (SECOND);
@@ -590,7 +590,7 @@ END_TEST
 START_TEST (a_broken_filter_is_passed_by)
 {
   Heard heard = { 0 };
-  guint id = far_sample_listen (hear, &heard);
+  guint id = far_sample_listen (NULL, hear, &heard);
 
   start ("filters:\n  one: {type: median}\n  two: {type: double}\nsensors:\n  boiler: {type: probe, interval: 1s, factor: 3, filters: [one, two]}\n");
   pass (SECOND);

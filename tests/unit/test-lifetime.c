@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "reach/device.h"
+#include "auth/ticket.h"
 #include "door-help.h"
 #include "life/instance-private.h"
 #include "loop/lane.h"
@@ -12,13 +13,13 @@
 
 /* ---- a careless service and a careless store ---- */
 
-typedef struct { FarInstance *at; guint heard; } Clerk;
+typedef struct { FarInstance *at; FarInstanceTimer *timer; guint heard; } Clerk;
 
 static struct {
-  guint done, dropped, watches_gone, late;
+  guint done, dropped, watches_gone, late, told;
   FarRequest *kept;   /* by the store: counted */
   FarCall *call;      /* by the service */
-  gboolean answers_in_fini, asks_in_stop, live;
+  gboolean answers_in_fini, asks_in_stop, sets_in_stop, live;
   GThread *thread;
 } seen;
 
@@ -104,9 +105,30 @@ clerk_start (gpointer self, GError **error)
   return plain_start (self, error);
 }
 
+/* Its timer, or somebody it listens to. */
+static void
+clerk_told (gpointer self)
+{
+  seen.told++;
+  ck_assert (seen.live);
+  ck_assert_ptr_null (((Clerk *) self)->timer);
+}
+
+static void
+clerk_set_timers (Clerk *self)
+{
+  static const gint64 second = G_USEC_PER_SEC;
+
+  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + second, clerk_told, self);
+  far_instance_after (self->at, far_clock_boottime_us () + second, g_free, g_malloc (1), thing_free);
+}
+
 static void
 clerk_stop (gpointer self)
 {
+  ck_assert_ptr_null (((Clerk *) self)->timer);
+  if (seen.sets_in_stop)
+    clerk_set_timers (self);
   if (seen.asks_in_stop)
     far_store_put ("shelf", "t", "k", "{}", FAR_EXPECT_ANY, clerk_request (self, NULL));
 }
@@ -401,6 +423,192 @@ START_TEST (a_watch_ends_with_its_instance)
 }
 END_TEST
 
+/* ---- timers ---- */
+
+START_TEST (a_timer_ends_with_its_instance)
+{
+  FarInstance *at = begin (&clerk_type.type, "clerk");
+
+  clerk_set_timers (at->self);
+  seen.sets_in_stop = _i == 2;
+  ways[_i % 2] (at);
+  ck_assert_uint_eq (seen.dropped, _i == 2 ? 2 : 1);
+  forward (2);
+  ck_assert_uint_eq (seen.told, 0);
+}
+END_TEST
+
+START_TEST (a_timer_of_a_retired_one_goes_on)
+{
+  FarInstance *at = begin (&steady_type.type, "clerk");
+
+  clerk_set_timers (at->self);
+  far_instance_retire (at);
+  forward (2);
+  ck_assert_uint_eq (seen.told, 1);
+  ck_assert_uint_eq (seen.dropped, 0); /* it ran instead */
+  clerk_set_timers (at->self);
+  far_instance_retired (at);
+  run_pending ();
+  ck_assert_uint_eq (seen.dropped, 1);
+  forward (2);
+  ck_assert_uint_eq (seen.told, 1);
+}
+END_TEST
+
+/* Set, it is there; set anew, it is one still; stopped, and while it runs, it is not. */
+START_TEST (a_timer_s_handle_says_whether_it_is_set)
+{
+  FarInstance *at = begin (&clerk_type.type, "clerk");
+  Clerk *self = at->self;
+  gint64 now = far_clock_boottime_us ();
+
+  far_instance_timer (at, &self->timer, now + G_USEC_PER_SEC, clerk_told, self);
+  far_instance_timer (at, &self->timer, now + 5 * G_USEC_PER_SEC, clerk_told, self);
+  ck_assert_uint_eq (at->head.owned.length, 1);
+  forward (2);
+  ck_assert_uint_eq (seen.told, 0);
+  ck_assert_ptr_nonnull (self->timer);
+  forward (4);
+  ck_assert_uint_eq (seen.told, 1);
+  ck_assert_ptr_null (self->timer);
+  far_instance_timer (at, &self->timer, now, clerk_told, self);
+  far_instance_timer_stop (&self->timer);
+  far_instance_timer_stop (&self->timer);
+  ck_assert_uint_eq (at->head.owned.length, 0);
+  forward (2);
+  ck_assert_uint_eq (seen.told, 1);
+}
+END_TEST
+
+/* ---- listeners ---- */
+
+static void
+sample_heard (const FarGroup *group, gpointer user)
+{
+  clerk_told (user);
+}
+
+/* Ends the instance that hears after it. */
+static void
+sample_ends (const FarGroup *group, gpointer user)
+{
+  ways[0] (user);
+}
+
+static void
+push_sample (FarInstance *at)
+{
+  const FarSample sample = { .series = far_series_of ("t1", "x.value", "1"), .type = FAR_VALUE_F64 };
+  const FarGroup group = { .n = 1, .samples = &sample };
+
+  far_sample_push (at, &group);
+}
+
+START_TEST (a_listener_for_samples_ends_with_its_instance)
+{
+  FarInstance *shelf = begin (&shelf_type.type, "shelf"), *at = begin (&clerk_type.type, "clerk");
+  guint ends = _i == 2 ? far_sample_listen (NULL, sample_ends, at) : 0, id = far_sample_listen (at, sample_heard, at->self);
+
+  if (_i < 2) {
+    push_sample (shelf);
+    ck_assert_uint_eq (seen.told, 1);
+    ways[_i] (at);
+  }
+  push_sample (shelf);
+  ck_assert_uint_eq (seen.told, _i < 2 ? 1 : 0);
+  far_sample_unlisten (id); /* ended already: nothing happens */
+  far_sample_unlisten (ends);
+}
+END_TEST
+
+START_TEST (a_listener_of_a_retired_one_goes_on)
+{
+  FarInstance *shelf = begin (&shelf_type.type, "shelf"), *at = begin (&steady_type.type, "clerk");
+
+  far_sample_listen (at, sample_heard, at->self);
+  far_instance_retire (at);
+  push_sample (shelf);
+  ck_assert_uint_eq (seen.told, 1);
+  far_instance_retired (at);
+  run_pending ();
+  push_sample (shelf);
+  ck_assert_uint_eq (seen.told, 1);
+}
+END_TEST
+
+static void
+device_lost (const char *session, const char *device, gpointer user)
+{
+  clerk_told (user);
+}
+
+static void
+device_failed (const char *session, const char *device, const char *cause, gpointer user)
+{
+  clerk_told (user);
+}
+
+/* One claim that is taken over, and one endpoint that is not there. */
+static void
+lose_device (void)
+{
+  const FarDevice device = { .name = (char *) "plc", .endpoint = (char *) "nowhere" };
+  const FarEndpointSpec spec = { .session = "s2", .person = "alice", .device = "plc" };
+
+  ck_assert (far_device_add (&device, NULL));
+  ck_assert (far_device_claim ("plc", "s1", "alice", NULL, NULL, NULL));
+  far_device_open (&spec, far_request_new (NULL, NULL, 0));
+  run_pending ();
+  far_device_release (NULL, "s1");
+  far_device_release (NULL, "s2");
+}
+
+START_TEST (a_listener_for_devices_ends_with_its_instance)
+{
+  FarInstance *at = begin (&clerk_type.type, "clerk"), *next = _i == 2 ? begin (&clerk_type.type, "next") : NULL;
+
+  far_device_on_lost (at, device_lost, at->self);
+  far_device_on_failed (at, device_failed, at->self);
+  lose_device ();
+  ck_assert_uint_eq (seen.told, 2);
+  if (next != NULL) { /* the one that asked last goes on when another ends */
+    far_device_on_lost (next, device_lost, next->self);
+    far_device_on_failed (next, device_failed, next->self);
+  }
+  ways[_i % 2] (at);
+  seen.live = next != NULL;
+  lose_device ();
+  ck_assert_uint_eq (seen.told, next != NULL ? 4 : 2);
+  far_device_reset ();
+}
+END_TEST
+
+/* ---- tickets ---- */
+
+static void
+stream_came (FarStream *stream, const char *from, gpointer user)
+{
+}
+
+START_TEST (a_ticket_ends_with_its_instance)
+{
+  FarInstance *at = begin (_i == 2 ? &steady_type.type : &clerk_type.type, "clerk");
+  gint64 until = far_clock_boottime_us () + 60 * (gint64) G_USEC_PER_SEC;
+  g_autofree char *ticket = far_ticket_new (at, asker, TRUE, until, stream_came, at->self), *others = far_ticket_new (NULL, asker, TRUE, until, stream_came, NULL);
+
+  ways[MIN (_i, 1)] (at);
+  ck_assert (far_ticket_valid (ticket, asker) == (_i == 2)); /* a retired one's are good until it ends */
+  far_instance_retired (at);
+  run_pending ();
+  ck_assert (!far_ticket_valid (ticket, asker));
+  ck_assert (far_ticket_valid (others, asker));
+  far_ticket_revoke (ticket);
+  ck_assert_uint_eq (far_ticket_count (), 1);
+  far_ticket_clear ();
+}
+END_TEST
+
 int
 main (void)
 {
@@ -419,6 +627,13 @@ main (void)
   tcase_add_loop_test (cases, one_that_is_held_says_nothing_untrue, 0, 2);
   tcase_add_test (cases, a_lane_job_goes_on_and_calls_nobody);
   tcase_add_loop_test (cases, a_watch_ends_with_its_instance, 0, 3);
+  tcase_add_loop_test (cases, a_timer_ends_with_its_instance, 0, 3);
+  tcase_add_test (cases, a_timer_of_a_retired_one_goes_on);
+  tcase_add_test (cases, a_timer_s_handle_says_whether_it_is_set);
+  tcase_add_loop_test (cases, a_listener_for_samples_ends_with_its_instance, 0, 3);
+  tcase_add_test (cases, a_listener_of_a_retired_one_goes_on);
+  tcase_add_loop_test (cases, a_listener_for_devices_ends_with_its_instance, 0, 3);
+  tcase_add_loop_test (cases, a_ticket_ends_with_its_instance, 0, 3);
   suite_add_tcase (suite, cases);
   return run_suite (suite);
 }

@@ -64,7 +64,7 @@ begin (const char *extra, const char *text)
   g_autofree char *body = g_strdup_printf ("sensors:\n  c: { type: exec, interval: 200ms, command: [\"%s\", \"a b\", \"$HOME\"]%s }\n", path, extra);
 
   seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  far_sample_listen (note, NULL);
+  far_sample_listen (NULL, note, NULL);
   node_open (dir, "term-1", body);
   return dir;
 }
@@ -228,7 +228,7 @@ START_TEST (channels_are_those_of_the_list)
 
   seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   units = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  far_sample_listen (note, NULL);
+  far_sample_listen (NULL, note, NULL);
   body = g_strdup_printf ("sensors:\n  host: { type: system, interval: 100ms, interfaces: [lo] }\n  check: { type: exec, interval: 200ms, command: [\"%s\"] }\n", path);
   node_open (dir, "term-1", body);
   value ("host.cpu");
@@ -260,7 +260,7 @@ START_TEST (a_file_system_that_hangs_holds_up_nothing)
   g_autofree char *dir = node_fresh_dir ();
 
   seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  far_sample_listen (note, NULL);
+  far_sample_listen (NULL, note, NULL);
   g_atomic_int_set (&dead_disk, TRUE);
   node_open (dir, "term-1", "sensors:\n  host: { type: system, interval: 100ms, read: [disk, load] }\n");
   for (guint i = 0; i < 3; i++) {
@@ -280,7 +280,7 @@ START_TEST (the_machine_says_what_it_does)
   g_autofree char *dir = node_fresh_dir ();
 
   seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  far_sample_listen (note, NULL);
+  far_sample_listen (NULL, note, NULL);
   node_open (dir, "term-1", "sensors:\n  host: { type: system, interval: 100ms, interfaces: [lo] }\n");
   value ("host.cpu");
   value ("host.load1");

@@ -77,7 +77,7 @@ teardown (void)
 static char *
 ticket_for (gboolean reusable, gint64 seconds)
 {
-  return far_ticket_new (alice, reusable, far_clock_boottime_us () + seconds * G_USEC_PER_SEC, came, &to);
+  return far_ticket_new (NULL, alice, reusable, far_clock_boottime_us () + seconds * G_USEC_PER_SEC, came, &to);
 }
 
 START_TEST (a_ticket_is_for_its_principal)

@@ -12,6 +12,7 @@
 
 #include "base/clock-private.h"
 #include "life/instance-private.h"
+#include "loop/owned.h"
 #include "loop/request-private.h"
 #include "node-help.h"
 #include "service-intake/intake.h"
@@ -111,7 +112,7 @@ typedef struct {
 static gboolean
 is_loaded (gpointer data)
 {
-  return ((Terminal *) data)->uplink.listener != 0;
+  return ((Terminal *) data)->uplink.timer != NULL;
 }
 
 static Terminal *
@@ -137,7 +138,8 @@ terminal_new (gint64 buffer)
 static void
 terminal_free (Terminal *terminal)
 {
-  far_requests_drop (&terminal->at); /* as core does */
+  far_owned_end (&terminal->at); /* as core does */
+  far_requests_drop (&terminal->at);
   terminal->type->type.stop (&terminal->uplink);
   far_requests_drop (&terminal->at);
   g_free (terminal);

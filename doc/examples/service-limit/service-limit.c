@@ -11,7 +11,6 @@ typedef struct {
 
 typedef struct {
   FarInstance *at;
-  guint listener;
   GHashTable *alarms; /* name of the value → since when it is too high (wall, gint64 *) */
   GArray *watches;
 } Limit;
@@ -113,7 +112,7 @@ limit_watch (gpointer data, FarCall *call)
     g_array_append_val (self->watches, watch);
 }
 
-/* ---- life ---- */
+/* ---- life: the listener and the watches end with the instance, nothing is left to stop ---- */
 
 static gboolean
 limit_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
@@ -131,19 +130,9 @@ limit_start (gpointer data, GError **error G_GNUC_UNUSED)
 {
   Limit *self = data;
 
-  self->listener = far_sample_listen (limit_group, self);
+  far_sample_listen (self->at, limit_group, self);
   far_instance_ready (self->at);
   return TRUE;
-}
-
-static void
-limit_stop (gpointer data)
-{
-  Limit *self = data;
-
-  far_sample_unlisten (self->listener);
-  while (self->watches->len > 0) /* its end is told by limit_watch_gone(), which takes it out */
-    far_watch_event (g_array_index (self->watches, guint, 0), NULL);
 }
 
 static void
@@ -176,7 +165,7 @@ static const FarHandler limit_handlers[] = {
 static const FarServiceType limit_type = {
   .type = { .kind = FAR_KIND_SERVICE, .name = "limit", .summary = N_("alarms for values above a limit"),
             .instance_size = sizeof (Limit), .options_size = sizeof (LimitOptions), .options = limit_options,
-            .init = limit_init, .start = limit_start, .stop = limit_stop, .fini = limit_fini },
+            .init = limit_init, .start = limit_start, .fini = limit_fini },
   .handlers = limit_handlers,
 };
 

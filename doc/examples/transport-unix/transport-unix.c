@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
   FarInstance *at;
   FarAcceptor *acceptor;  /* it listens, or */
-  FarHomeTimer *timer;    /* it dials */
+  FarInstanceTimer *timer; /* it dials */
   Wire *wire;             /* NULL: the link is down */
   GHashTable *waiting;    /* id of a request → FarRequest */
   FarPrincipal *principal;
@@ -89,6 +89,8 @@ link_end (Unix *self)
   far_peer_changed (self->at, unix_peer (self), FALSE, "unix");
 }
 
+static void unix_dial (gpointer data);
+
 static void
 link_down (gpointer data, const char *cause)
 {
@@ -96,8 +98,8 @@ link_down (gpointer data, const char *cause)
 
   far_log (self->at, G_LOG_LEVEL_INFO, "link to %s is down: %s", unix_options (self)->peer, cause);
   link_end (self);
-  if (self->timer != NULL)
-    far_home_timer_set (self->timer, far_clock_boottime_us () + AGAIN_US);
+  if (unix_options (self)->connect != NULL)
+    far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + AGAIN_US, unix_dial, self);
 }
 
 static gboolean
@@ -165,7 +167,7 @@ unix_dial (gpointer data)
       close (fd);
   }
   if (self->wire == NULL)
-    far_home_timer_set (self->timer, far_clock_boottime_us () + AGAIN_US);
+    far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + AGAIN_US, unix_dial, self);
 }
 
 /* ---- what services ask ---- */
@@ -227,7 +229,7 @@ unix_start (gpointer data, GError **error)
   if (unix_options (self)->listen != NULL && !unix_listen (self, error))
     return FALSE;
   if (unix_options (self)->listen == NULL)
-    self->timer = far_home_timer (far_home_main (), far_clock_boottime_us (), unix_dial, self);
+    far_instance_timer (self->at, &self->timer, far_clock_boottime_us (), unix_dial, self);
   far_instance_ready (self->at);
   return TRUE;
 }
@@ -238,7 +240,6 @@ unix_stop (gpointer data)
   Unix *self = data;
 
   g_clear_pointer (&self->acceptor, far_acceptor_free);
-  g_clear_pointer (&self->timer, far_home_timer_free);
   if (self->wire == NULL)
     return;
   wire_close (self->wire);
