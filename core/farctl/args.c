@@ -56,6 +56,18 @@ args_wrong_number (Ctl *ctl, int argc, char **argv, int min, int max)
     ctl_usage (ctl, "%s", _("something is missing"));
 }
 
+/* Before a command asks for a secret, or makes anything. */
+static gboolean
+args_server_ok (Ctl *ctl)
+{
+  GError *error = NULL;
+  g_autofree char *hostport = ctl->server != NULL ? ctl_server_hostport (ctl->server, &error) : NULL;
+
+  if (error != NULL)
+    ctl->status = ctl_fail (ctl, error);
+  return ctl->server == NULL || hostport != NULL;
+}
+
 gboolean
 ctl_args (Ctl *ctl, const GOptionEntry *entries, int *argc, char ***argv, int min, int max)
 {
@@ -84,7 +96,7 @@ ctl_args (Ctl *ctl, const GOptionEntry *entries, int *argc, char ***argv, int mi
     args_wrong_number (ctl, *argc, *argv, min, max);
     return FALSE;
   }
-  return TRUE;
+  return args_server_ok (ctl);
 }
 
 gboolean

@@ -106,7 +106,8 @@ ALONE = [
     row("enroll", "enroll", "--profile", "no-such.yaml", "--server", "cloud.example:8443", input="x\n"),
     row("enroll", "enroll", "--profile", "exec.yaml", "--server", "cloud.example:8443", input="hello\n", talks=True),
     row("enroll", "enroll", "--profile", "exec.yaml", "--server", "cloud.example:8443", input=""),
-    row("enroll", "enroll", "--profile", "exec.yaml", "--server", "https://cloud.example:8443", input="x\n"),
+    row("enroll", "enroll", "--profile", "exec.yaml", "--server", "cloud.example", input="x\n"),
+    row("enroll", "enroll", "--profile", "exec.yaml", "--server", "https://cloud.example", input="x\n"),
     row("enroll", "enroll", "approve", "7"),
     row("connect", "connect"),
     row("connect", "connect", "a/b/c"),
@@ -124,6 +125,8 @@ ALONE = [
     row("credential", "credential", "show", "s1"),
     row("user", "user", "add", "bob", "--key", "no-such.pub", "--no-password"),
     row("user", "user", "password"),
+    row("user", "--server", "cloud.example", "--ca", "good/ca.crt", "user", "add", "bob", "--password-stdin", input="PASSWORD\n"),
+    row("user", "--server", "cloud.example", "--ca", "good/ca.crt", "user", "password", "bob", "--password-stdin", input=""),
 ]
 
 FLEET = [
@@ -207,6 +210,7 @@ FLEET = [
     row("enroll", "enroll", "--profile", "DIR/stranger.yaml", "--server", "127.0.0.1:NODES", input="x.y.z\n", at="desk"),
     *[row("enroll", "enroll", "--profile", "DIR/stranger.yaml", "--server", f"127.0.0.1:{port}", input=f"abc.{token}.def\n", at="desk")
       for port, token in (("NODES", "0" * 64), ("NODES", "FLEET"), ("PEOPLE", "FLEET"))],
+    row("enroll", "enroll", "--profile", "DIR/stranger.yaml", "--server", "https://127.0.0.1:NODES", input=f"abc.{'0' * 64}.def\n", at="desk"),
     row("connect", "connect", "t9", "--listen", "0", at="cloud"),
     row("connect", "connect", "t1/nothing", "--listen", "0", "--login", "in-band", at="cloud"),
     row("connect", "connect", "t1/echo", "--for", "20h", "--listen", "0", "--login", "in-band", at="cloud"),
