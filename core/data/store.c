@@ -122,17 +122,19 @@ store_request (const char *store, FarRequest *req)
   return req != NULL ? req : far_request_new (store_unasked, g_strdup (store), 0);
 }
 
+/* *req becomes one of ours where nobody minds the outcome. */
 static const FarStoreOps *
-store_find (const char *store, gpointer *self, FarRequest *req)
+store_find (const char *store, gpointer *self, FarRequest **req)
 {
   GError *error = NULL;
   FarInstance *at = far_instance_find (FAR_KIND_STORE, store, &error);
 
+  *req = store_request (store, *req);
   if (at == NULL) {
-    far_request_fail (req, error);
+    far_request_fail (*req, error);
     return NULL;
   }
-  far_request_serve (req, at);
+  far_request_serve (*req, at);
   *self = far_instance_self (at);
   return ((const FarStoreType *) far_instance_type (at))->ops;
 }
@@ -149,10 +151,8 @@ void
 far_store_apply (const char *store, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
 {
   gpointer self;
-  const FarStoreOps *ops;
+  const FarStoreOps *ops = store_find (store, &self, &req);
 
-  req = store_request (store, req);
-  ops = store_find (store, &self, req);
   if (ops != NULL && parts_fit (key, parts, n, req))
     ops->apply (self, key, parts, n, req);
 }
@@ -169,7 +169,7 @@ void
 far_store_rows (const char *store, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
 {
   gpointer self;
-  const FarStoreOps *ops = store_find (store, &self, req);
+  const FarStoreOps *ops = store_find (store, &self, &req);
 
   if (ops != NULL && table_fits (table, req) && filter_fits (filter, req))
     ops->rows (self, table, filter, after, CLAMP (limit, 1, FAR_ROWS_MAX), descending, req);
@@ -179,7 +179,7 @@ void
 far_store_series (const char *store, const char *source, FarRequest *req)
 {
   gpointer self;
-  const FarStoreOps *ops = store_find (store, &self, req);
+  const FarStoreOps *ops = store_find (store, &self, &req);
 
   if (ops != NULL)
     ops->series (self, source, req);
@@ -189,7 +189,7 @@ void
 far_store_samples (const char *store, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req)
 {
   gpointer self;
-  const FarStoreOps *ops = store_find (store, &self, req);
+  const FarStoreOps *ops = store_find (store, &self, &req);
 
   if (ops != NULL)
     ops->samples (self, source, name, from_us, to_us, CLAMP (limit, 1, 100000), req);
@@ -199,10 +199,8 @@ void
 far_store_drop (const char *store, const char *table, gint64 samples_before_us, FarRequest *req)
 {
   gpointer self;
-  const FarStoreOps *ops;
+  const FarStoreOps *ops = store_find (store, &self, &req);
 
-  req = store_request (store, req);
-  ops = store_find (store, &self, req);
   if (ops != NULL && (table == NULL || table_fits (table, req)))
     ops->drop (self, table, samples_before_us, req);
 }
@@ -211,7 +209,7 @@ void
 far_store_blob_put (const char *store, const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
 {
   gpointer self;
-  const FarStoreOps *ops = store_find (store, &self, req);
+  const FarStoreOps *ops = store_find (store, &self, &req);
 
   if (ops == NULL || !hash_fits (sha256, req) || !store_can (ops->blob_put != NULL, req))
     return;
@@ -225,7 +223,7 @@ void
 far_store_blob_get (const char *store, const char *sha256, guint64 offset, guint size, FarRequest *req)
 {
   gpointer self;
-  const FarStoreOps *ops = store_find (store, &self, req);
+  const FarStoreOps *ops = store_find (store, &self, &req);
 
   if (ops == NULL || !hash_fits (sha256, req) || !store_can (ops->blob_get != NULL, req))
     return;
@@ -236,7 +234,7 @@ void
 far_store_snapshot (const char *store, const char *path, FarRequest *req)
 {
   gpointer self;
-  const FarStoreOps *ops = store_find (store, &self, req);
+  const FarStoreOps *ops = store_find (store, &self, &req);
 
   if (ops == NULL || !store_can (ops->snapshot != NULL, req))
     return;
@@ -250,10 +248,8 @@ void
 far_store_maintain (const char *store, guint budget_ms, FarRequest *req)
 {
   gpointer self;
-  const FarStoreOps *ops;
+  const FarStoreOps *ops = store_find (store, &self, &req);
 
-  req = store_request (store, req);
-  ops = store_find (store, &self, req);
   if (ops != NULL && store_can (ops->maintain != NULL, req))
     ops->maintain (self, budget_ms, req);
 }

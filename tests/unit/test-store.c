@@ -198,6 +198,37 @@ START_TEST (a_store_that_is_not_there_is_named)
 }
 END_TEST
 
+/* Each of them, at a store that is there and at one that is not. What is written is written, what is read is let go. */
+START_TEST (nobody_has_to_mind_the_outcome)
+{
+  static const char *const names[] = { "attic", "main" };
+  g_autofree char *dir = node_fresh_dir (), *copy = g_build_filename (dir, "copy", NULL), *hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, "blob", 4);
+  g_autoptr (GBytes) blob = g_bytes_new ("blob", 4), kept = NULL;
+
+  store_open (TYPE, NULL, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    far_store_put (names[i], "t", "k", "{}", FAR_EXPECT_ANY, NULL);
+    far_store_apply (names[i], NULL, NULL, 0, NULL);
+    far_store_rows (names[i], "t", NULL, NULL, 10, FALSE, NULL);
+    far_store_rows (names[i], "no table!", NULL, NULL, 10, FALSE, NULL);
+    far_store_series (names[i], NULL, NULL);
+    far_store_samples (names[i], "", "x.v", 0, G_MAXINT64, 10, NULL);
+    far_store_drop (names[i], "other", 0, NULL);
+    far_store_blob_put (names[i], hash, 0, blob, TRUE, NULL);
+    far_store_blob_get (names[i], hash, 0, 4, NULL);
+    far_store_blob_get (names[i], "no hash", 0, 4, NULL);
+    far_store_snapshot (names[i], copy, NULL);
+    far_store_snapshot (names[i], "not absolute", NULL);
+    far_store_maintain (names[i], 10, NULL);
+  }
+  store_put ("t", "l", "{}", FAR_EXPECT_ANY, NULL); /* what was asked for before is done then */
+  assert_rows ("t", "k={} l={}");
+  kept = store_blob_get (hash, 0, 4, NULL);
+  ck_assert (kept != NULL && g_bytes_equal (kept, blob));
+  store_close ();
+}
+END_TEST
+
 START_TEST (parts_are_all_or_nothing)
 {
   FarPart parts[] = {
@@ -670,7 +701,7 @@ main (void)
   const TTest *const tests[] = {
     a_row_comes_back_as_it_was_put, expect_decides, deleting_and_making_again_never_repeats_a_revision,
     lists_page_by_key_both_ways, filter_looks_at_top_level_fields, rows_that_are_none_are_refused,
-    a_store_that_is_not_there_is_named, parts_are_all_or_nothing, revisions_of_one_step_follow_each_other, a_batch_counts_once,
+    a_store_that_is_not_there_is_named, nobody_has_to_mind_the_outcome, parts_are_all_or_nothing, revisions_of_one_step_follow_each_other, a_batch_counts_once,
     a_new_epoch_starts_over_and_old_ones_stay_known, what_is_broken_moves_nothing, range_gives_the_newest_in_time_order,
     series_are_listed_with_their_unit, care_and_restart_keep_every_sample, drop_takes_old_samples_and_whole_tables,
     old_samples_go_by_themselves, blobs_come_in_pieces_and_go_out_from_anywhere, orphaned_blobs_go, a_blob_with_another_hash_is_not_kept,
