@@ -12,7 +12,8 @@ import threading
 import unittest
 
 import tap
-from lab import profile, ws
+from lab import control, profile, ws
+from lab.attacks import certs
 from lab.process import Process
 from lab.wait import free_port, wait_until
 
@@ -180,6 +181,34 @@ class Links(unittest.TestCase):
                         pass
         server.wait_line("TLS handshake of 127.0.0.1 failed: it does not speak TLS")
         self.assertEqual(sum("TLS handshake of" in line for line in server.lines), 1, "complains rarely")
+
+    def odd_certificates(self):
+        """(folder with a certificate that no node may show, what the log says of it)."""
+        ours, key = certs.Authority(os.path.join(self.dir, "ca")), certs.Key()
+        subprocess.run([KEYS, os.path.join(self.dir, "foreign"), "t1"], check=True)
+        yield os.path.join(self.dir, "foreign", "t1", "keys"), "not from this fleet's authority"
+        for name, how, said in (("expired", {"days": (-30, -1)}, "expired"), ("server", {"purposes": (certs.SERVER,)}, "not for a TLS client")):
+            folder = os.path.join(self.dir, name)
+            os.mkdir(folder)
+            for file, text in (("node.crt", certs.pem("CERTIFICATE", certs.certificate(key, ours.key, ours.subject, **how))), ("node.key", key.pem())):
+                with open(os.path.join(folder, file), "w", encoding="ascii") as out:
+                    out.write(text)
+            yield folder, said
+
+    def test_refused_certificates_leave_a_trace(self):
+        """Of another authority, out of its time, for another purpose: each gets its line with its cause, once, and every one counts."""
+        server, times = self.server(), 3
+        door = control.Control(os.path.join(self.dir, "cloud.sock"))
+        self.addCleanup(door.close)
+        for number, (keys, said) in enumerate(self.odd_certificates(), 1):
+            with self.subTest(said):
+                for _ in range(times):
+                    with self.assertRaises(OSError):
+                        ws.WebSocket(ws.tls(("127.0.0.1", self.port), self.ca, keys=keys))
+                server.wait_line(f"certificate refused, 127.0.0.1: .*{said}")
+                self.assertEqual(sum("certificate refused, " in line for line in server.lines), number, "one line for each kind")
+                self.assertEqual(door.call("GET", "status")["refused"]["certificates"], number * times)
+        self.assertFalse(any("link to" in line for line in server.lines))
 
     def test_foreign_server(self):
         subprocess.run([KEYS, os.path.join(self.dir, "foreign"), "cloud:server"], check=True)
