@@ -11,9 +11,11 @@ import unittest
 
 import tap
 from fakes.door import Door
+from fakes.server import Server
 
 BUILD, SOURCE = os.environ["FARWATCH_TEST_BUILDDIR"], os.environ["FARWATCH_TEST_SRCDIR"]
 FARCTL = os.path.join(BUILD, "farctl")
+KEYS = os.path.join(BUILD, "tests", "integration", "fleet-keys")
 SHELLS = os.path.join(SOURCE, "etc")
 WAIT = 60
 PROMPT_S = 3  # what a person may wait at most, on a machine that is busy
@@ -134,11 +136,22 @@ class Completion(unittest.TestCase):
             with open(path, encoding="utf-8") as file:
                 self.assertIn("T" * 32, file.read(), "completion forgets no login")
 
+    def ticket(self, path):
+        with open(path, encoding="utf-8") as file:
+            return next(iter(json.load(file).values())).get("ticket")
+
     def test_a_login_that_is_over_stays_for_the_command(self):
-        answers = {"GET terminals": (401, {"error": "denied", "message": "log in first", "next": "POST login"})}
-        door = Door(self.dir, answers)
-        self.addCleanup(door.close)
-        self.assertEqual(self.complete("terminals", ""), [])
+        """The server says 401: completion shows nothing and leaves the ticket; the command says so, and forgets it."""
+        subprocess.run([KEYS, self.dir, "cloud:server"], check=True)
+        server = Server(os.path.join(self.dir, "cloud", "keys"), (401, {"error": "denied", "message": "log in first", "next": "POST login"}))
+        self.addCleanup(server.close)
+        path, at = self.remember(server.port, ticket="T" * 32), ("--server", f"localhost:{server.port}")
+        self.assertEqual(self.complete(*at, "terminals", ""), [])
+        self.assertEqual([(head["resource"].split("?")[0], head["headers"]["ticket"]) for head in server.asked], [("terminals", "T" * 32)])
+        self.assertEqual(self.ticket(path), "T" * 32)
+        done = subprocess.run([FARCTL, *at, "terminals"], env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=WAIT)
+        self.assertRegex(done.stderr, "^farctl: not logged in, or the login has ended: farctl --server .* login NAME\n$")
+        self.assertIsNone(self.ticket(path))
 
     # ---- the shells ----
 
