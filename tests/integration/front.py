@@ -698,6 +698,44 @@ class Front(unittest.TestCase):
         wait_until(self.opens, 5, "old door again")
         self.good()
 
+    def held(self, count):
+        """Connections on which a request of alice's waits for its answer, until somebody POSTs release."""
+        body = json.dumps({"name": "alice", "password": "correct horse"})
+        ticket = self.request("POST", "/api/login", body, {"Content-Type": "application/json"})[1]["ticket"]
+        connections = [http.client.HTTPSConnection("localhost", self.ports["people"], context=ws.context_of(self.ca), timeout=30) for _ in range(count)]
+        for connection in connections:
+            self.addCleanup(connection.close)
+            connection.request("POST", "/api/hold", b"", {"Authorization": f"Bearer {ticket}"})
+        return connections
+
+    @staticmethod
+    def end_of(connection):
+        """The status that came, or "ended"."""
+        try:
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+        except (ConnectionError, http.client.HTTPException, ssl.SSLError):
+            return "ended"
+
+    def test_a_door_that_goes_while_answers_are_due(self):
+        """Removed, and replaced: each request that waits is answered or ended, and what answers it later finds nobody."""
+        changes = (("removed", lambda transports: transports.pop("people")), ("replaced", lambda transports: transports["people"].update({"listen": f"127.0.0.1:{free_port()}"})))
+        for action, change in changes:
+            with self.subTest(action):
+                before = self.door.call("POST", "release", {})["released"]
+                connections = self.held(20)
+                link = self.link("nodes", keys=self.keys("t1"))
+                self.assertEqual(link.ask("GET", "nothing")[0], 404)
+                with self.profile_changed(change) as said:
+                    self.assertEqual((before, said["transports.people"]), (0, action))
+                    self.assertLessEqual({self.end_of(connection) for connection in connections}, {503, "ended"})
+                    self.assertEqual(self.door.call("GET", "status")["node"], "cloud")
+                    self.door.call("POST", "release", {})
+                    self.assertEqual(link.ask("GET", "nothing")[0], 404)
+                wait_until(self.opens, 5, "the door is there again")
+                self.good()
+
     def some(self, stream, size):
         while size > 0:
             data = stream.receive()[1]
