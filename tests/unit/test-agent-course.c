@@ -2,6 +2,7 @@
 /* The terminal's side of access in its course: offers by push and poll, dials, cuts, ends, reports. The cloud and the tunnel are played. */
 #include "config.h"
 
+#include "auth/throttle.h"
 #include "reach/device.h"
 #include "unit/access-help.h"
 
@@ -704,6 +705,23 @@ START_TEST (test_in_advance)
 }
 END_TEST
 
+/* Somebody who has a way in guesses alice's password, over either way, until no more are tried: that is theirs, not hers. */
+START_TEST (test_in_advance_among_guesses)
+{
+  static const char *const doors[] = { "ssh", "access" };
+  for (guint i = 0; i < 2 * FAR_THROTTLE_TRIES; i++) {
+    const FarTry mallory = { .name = "alice", .from = "192.0.2.9", .told = "person:mallory", .door = doors[i % 2] };
+    far_throttle_leave (&mallory, FAR_TRY_FAILED);
+  }
+  person_put ("alice", "correct horse");
+  g_autofree char *nonce = g_strdup (text_of (last_sent ("poll")->body, "nonce"));
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  Got got = push (offer_in_advance ("s1", "correct horse", nonce));
+  ck_assert_msg (got.status == 202, "%u %s", got.status, text_of (got.body, "message"));
+  ck_assert_uint_eq (dials (), 1);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -738,6 +756,7 @@ main (void)
   tcase_add_test (cases, test_devices_changed_at_once);
   tcase_add_test (cases, test_devices_not_recorded);
   tcase_add_test (cases, test_in_advance);
+  tcase_add_test (cases, test_in_advance_among_guesses);
   suite_add_tcase (suite, cases);
   return run_suite (suite);
 }
