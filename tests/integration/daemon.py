@@ -81,6 +81,9 @@ class Daemon(unittest.TestCase):
         with open(self.log.name, encoding="utf-8") as file:
             return file.read()
 
+    def farctl(self, *words):
+        return subprocess.run([os.path.join(BUILD, "farctl"), "--socket", os.path.join(self.state, "control.sock"), *words], env=self.env, capture_output=True, text=True, timeout=60, check=False)
+
     def ask(self, method, resource):
         """One message through the control socket."""
         with socket.socket(socket.AF_UNIX) as link:
@@ -216,6 +219,9 @@ class Daemon(unittest.TestCase):
         status, body = self.ask("POST", "reload")
         self.assertEqual((status, body["error"]), (500, "config"))
         self.assertIn("did you mean 'word'?", body["faults"])
+        done = self.farctl("reload")
+        self.assertEqual((done.returncode, done.stdout), (78, ""), done.stderr)
+        self.assertIn("did you mean 'word'?", done.stderr)
 
     def test_types_plugins(self):
         self.write("sensors:\n  boiler: {type: probe}\n")
@@ -247,8 +253,7 @@ class Daemon(unittest.TestCase):
                 break
         self.assertEqual(len(keys), len(set(keys)))
         self.assertEqual({key.split(".")[1] for key in keys}, set(names))
-        said = subprocess.run([os.path.join(BUILD, "farctl"), "--socket", os.path.join(self.state, "control.sock"), "status"], env=self.env, capture_output=True,
-                              text=True, check=False).stdout
+        said = self.farctl("status").stdout
         self.assertEqual({name for name in names if f"sensors.{name} " in said}, set(names))
         many = [f"a-longer-name-{i}" for i in range(600)]
         self.write("sensors:\n" + "".join(f"  {name}: {{type: probe, interval: 1h}}\n" for name in many))
@@ -257,8 +262,7 @@ class Daemon(unittest.TestCase):
         self.assertGreater(body["more"], 100)
         self.assertEqual(len(body["changes"]) + body["more"], 720)
         self.write("sensors:\n  boiler: {type: probe}\n")
-        said = subprocess.run([os.path.join(BUILD, "farctl"), "--socket", os.path.join(self.state, "control.sock"), "reload"], env=self.env, capture_output=True,
-                              text=True, check=False).stdout
+        said = self.farctl("reload").stdout
         self.assertRegex(said, r"(?m)^sensors\.a-longer-name-1 +removed$")
         self.assertRegex(said, r"(?m)^and [0-9]+ changes more$")
 
