@@ -302,6 +302,8 @@ farctl_SOURCES = \
 	core/farctl/plot.c \
 	core/farctl/plot.h \
 	core/farctl/print.c \
+	core/farctl/restore-empty.c \
+	core/farctl/restore-empty.h \
 	core/farctl/restore-journal.c \
 	core/farctl/restore-journal.h \
 	core/farctl/secret.c \

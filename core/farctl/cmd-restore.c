@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "ctl.h"
+#include "restore-empty.h"
 #include "restore-journal.h"
 
 #include <errno.h>
@@ -20,7 +21,6 @@
 #include <farwatch/instance.h>
 
 #include "node/backup.h"
-#include "data/damage.h"
 #include "life/node.h"
 #include "profile/option-check.h"
 #include "profile/profile.h"
@@ -723,53 +723,6 @@ restore_run (Ctl *ctl, Restore *restore, const char *path)
                    restore->profile, restore->profile, elsewhere ? " --state " : "", elsewhere ? restore->state : "");
 }
 
-/* ---- --begin-empty ---- */
-
-static int
-begin_store (Ctl *ctl, const char *state, const char *store)
-{
-  g_autofree char *damaged = far_damage_note (state, store), *missing = far_missing_note (state, store);
-  GError *error = NULL;
-
-  if (damaged == NULL && missing == NULL)
-    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, _("stores.%s was not found damaged or missing"), store);
-  if (!far_damage_accept (state, store, &error))
-    return ctl_fail (ctl, error);
-  ctl_say ("stores.%s: %s", store, damaged != NULL ? damaged : missing);
-  return CTL_OK;
-}
-
-/* The profile is only asked where the state is. */
-static int
-begin_empty (Ctl *ctl, const Restore *restore, const char *only)
-{
-  g_autoptr (GPtrArray) faults = far_faults_new ();
-  g_autoptr (FarProfile) profile = far_profile_load (restore->profile, restore->state, faults);
-  g_autofree char *text = far_faults_text (faults);
-  g_auto (GStrv) stores = NULL;
-  GError *error = NULL;
-  CtlOwner owner;
-  int status = CTL_OK;
-
-  if (only != NULL && !ctl_name_ok (only, &error))
-    return ctl_fail (ctl, error);
-  if (profile == NULL) {
-    fputs (text, stderr);
-    return CTL_PROFILE;
-  }
-  if (!ctl_become_owner (profile->node->state, &owner, &error)) /* the notes are taken away by whose they are */
-    return ctl_fail (ctl, error);
-  stores = only != NULL ? g_strsplit (only, " ", 1) : far_damage_stores (profile->node->state);
-  for (guint i = 0; stores[i] != NULL && status == CTL_OK; i++)
-    status = begin_store (ctl, profile->node->state, stores[i]);
-  ctl_become_self ();
-  if (status != CTL_OK)
-    return status;
-  if (stores[0] == NULL)
-    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, "%s", _("no store was found damaged or missing"));
-  return ctl_done (ctl, json_object (), "%s", _("what could be read is what counts from now on; look at rights, terminals and revocations, then restart the daemon"));
-}
-
 int
 ctl_restore (Ctl *ctl, int argc, char **argv)
 {
@@ -789,7 +742,7 @@ ctl_restore (Ctl *ctl, int argc, char **argv)
   if (restore.profile == NULL)
     return ctl_usage (ctl, "%s", _("say --profile FILE"));
   if (restore.begin_empty)
-    return begin_empty (ctl, &restore, argc > 1 ? argv[1] : NULL);
+    return restore_begin_empty (ctl, restore.profile, restore.state, argc > 1 ? argv[1] : NULL);
   if (argc < 2)
     return ctl_usage (ctl, "%s", _("which FILE? farctl backup made it"));
   return restore_run (ctl, &restore, argv[1]);
