@@ -298,6 +298,8 @@ farctl_SOURCES = \
 	core/farctl/enroll-place.h \
 	core/farctl/link.c \
 	core/farctl/main.c \
+	core/farctl/other-node.c \
+	core/farctl/other-node.h \
 	core/farctl/path.c \
 	core/farctl/plot.c \
 	core/farctl/plot.h \

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "ctl.h"
+#include "other-node.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -143,7 +144,9 @@ pack_any (Packing *packing, const char *path, const char *name, GError **error)
     return TRUE;
   if (S_ISREG (st.st_mode))
     return pack_file (packing, path, name, error);
-  if (S_ISDIR (st.st_mode))
+  if (S_ISDIR (st.st_mode) && other_node_is (path))
+    ctl_say (_("%s is the state directory of another node and is left out: that one has backups of its own"), path);
+  else if (S_ISDIR (st.st_mode))
     return pack_folder (packing, path, name, error);
   if (S_ISLNK (st.st_mode))
     ctl_say (_("warning: %s is a link and is left out"), path);

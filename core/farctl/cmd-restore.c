@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "ctl.h"
+#include "other-node.h"
 #include "restore-empty.h"
 #include "restore-journal.h"
 
@@ -228,7 +229,7 @@ take_state (Restore *restore, GError **error)
 
     g_free (restore->state);
     restore->state = state;
-  } else if (strcmp (restore->was, FAR_STATE_DIR) == 0 || is_state_of_profile (restore)) {
+  } else if (strcmp (restore->was, FAR_STATE_DIR) == 0 || strcmp (restore->was, CTL_TERMINAL_STATE) == 0 || is_state_of_profile (restore)) {
     restore->state = g_strdup (restore->was);
   } else {
     g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("the backup wants its state directory to be %s, which a file cannot decide; say --state DIR"), restore->was);
@@ -266,6 +267,20 @@ is_ours (const char *name)
   return strcmp (name, "lock") == 0 || strcmp (name, ".restore") == 0 || strcmp (name, FAR_RESTORING) == 0 || strcmp (name, "lost+found") == 0 || g_str_has_prefix (name, RESTORE_ASIDE);
 }
 
+/* What is no part of the node: folders that wait for one, as systemd-tmpfiles makes them, sockets, and the state directories of other nodes. */
+static gboolean
+stays_there (const Restore *restore, const char *name)
+{
+  g_autofree char *path = g_build_filename (restore->state, name, NULL);
+  g_autoptr (GDir) dir = NULL;
+  struct stat st;
+
+  if (is_ours (name) || lstat (path, &st) != 0 || S_ISSOCK (st.st_mode))
+    return TRUE;
+  dir = S_ISDIR (st.st_mode) ? g_dir_open (path, 0, NULL) : NULL;
+  return (dir != NULL && g_dir_read_name (dir) == NULL) || other_node_holds (path);
+}
+
 static gboolean
 profile_is_free (const Restore *restore, GError **error)
 {
@@ -283,7 +298,7 @@ state_is_free (Restore *restore, GError **error)
   const char *name;
 
   while (!restore->replace && dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    if (!is_ours (name))
+    if (!stays_there (restore, name))
       return refuse (error, _("a node is there already; --replace puts it aside"), restore->state);
   return dir != NULL || failed (error, _("cannot read"), restore->state);
 }
@@ -329,7 +344,7 @@ put_aside (Restore *restore, const char *aside, GError **error)
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
     g_autofree char *from = g_build_filename (restore->state, name, NULL), *wanted = g_build_filename (aside, name, NULL), *to = restore_free_place (wanted);
 
-    if (is_ours (name))
+    if (stays_there (restore, name))
       continue;
     if (g_mkdir_with_parents (aside, 0700) != 0)
       return failed (error, _("cannot make"), aside);
@@ -337,6 +352,22 @@ put_aside (Restore *restore, const char *aside, GError **error)
       return FALSE;
   }
   return TRUE;
+}
+
+/* A backup may have been made when those of other nodes were not left out of it. */
+static gboolean
+move_in_one (Restore *restore, const char *source, const char *name, GError **error)
+{
+  g_autofree char *target = g_build_filename (restore->state, name, NULL);
+
+  if (is_ours (name))
+    return TRUE;
+  if (other_node_holds (source)) {
+    ctl_say (_("the backup has another node's state in %s: it is left out"), target);
+    return TRUE;
+  }
+  g_rmdir (target); /* if it is empty */
+  return move (restore->states, source, target, error);
 }
 
 static gboolean
@@ -347,9 +378,9 @@ move_in (Restore *restore, GError **error)
   const char *name;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *source = g_build_filename (from, name, NULL), *target = g_build_filename (restore->state, name, NULL);
+    g_autofree char *source = g_build_filename (from, name, NULL);
 
-    if (!is_ours (name) && !move (restore->states, source, target, error))
+    if (!move_in_one (restore, source, name, error))
       return FALSE;
   }
   return TRUE;

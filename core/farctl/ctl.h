@@ -12,6 +12,8 @@
 enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NOT_FOUND = 3, CTL_UNREACHABLE = 4, CTL_BUSY = 5, CTL_PROFILE = 78,
        CTL_CUT = 124, CTL_OWN = 125, CTL_NO_START = 126, CTL_NO_PROGRAM = 127 };
 
+#define CTL_TERMINAL_STATE FAR_STATE_DIR "-terminal" /* of etc/profiles/terminal.yaml; FAR_STATE_DIR is the cloud server's */
+
 typedef struct _Ctl Ctl;
 
 typedef enum { CTL_ANYWHERE, CTL_CLOUD } CtlPlace; /* which role answers a command */

@@ -75,8 +75,9 @@ dial_control (Ctl *ctl, GError **error)
 {
   const char *given = ctl->socket != NULL ? ctl->socket : g_getenv ("FARWATCH_SOCKET");
   /* a terminal's comes last: where it stands beside a cloud server, farctl without --socket speaks to the cloud server */
-  const char *const places[] = { given, FAR_RUN_DIR "/control.sock", FAR_STATE_DIR "/control.sock", "/run/farwatch/control.sock",
-                                 "/var/lib/farwatch/control.sock", FAR_STATE_DIR "/terminal.sock", "/var/lib/farwatch/terminal.sock" };
+  const char *const places[] = { given, FAR_RUN_DIR "/control.sock", FAR_STATE_DIR "/control.sock", "/run/farwatch/control.sock", "/var/lib/farwatch/control.sock",
+                                 CTL_TERMINAL_STATE "/control.sock", "/var/lib/farwatch-terminal/control.sock" };
+  guint n = given != NULL ? 1 : G_N_ELEMENTS (places);
   int cause = ENOENT;
 
   for (guint i = 0; i < (given != NULL ? 1 : G_N_ELEMENTS (places)); i++) {

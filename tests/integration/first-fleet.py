@@ -23,9 +23,9 @@ from lab.node import FARCTL
 
 BOX = """
 import os, socket, subprocess, sys
-os.makedirs("/var/lib/farwatch")
+os.makedirs(os.path.dirname(sys.argv[2]))
 server = socket.socket(socket.AF_UNIX)
-server.bind("/var/lib/farwatch/" + sys.argv[2])
+server.bind(sys.argv[2])
 server.listen()
 server.settimeout(20)
 asks = subprocess.Popen([sys.argv[1], "status"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -53,7 +53,7 @@ class Walk(unittest.TestCase):
 
     def password(self, where, command):
         """That of the terminal is asked for there, and by connect."""
-        return self.there if "at the terminal" in where or "terminal.sock" in command or " connect " in command else self.here
+        return self.there if "at the terminal" in where or "farwatch-terminal" in command or " connect " in command else self.here
 
     def before(self, where, command):
         """The command as this test gives it."""
@@ -114,11 +114,11 @@ class OneMachine(Walk):
         self.walk(blocks("doc/first-fleet-one.md"))
         self.assert_reached()
         self.assertRegex(self.said("farctl status"), r"cloud")
-        self.assertRegex(self.said("terminal.sock status"), r"plant-7")
+        self.assertRegex(self.said("farwatch-terminal/control.sock status"), r"plant-7")
 
     def test_where_farctl_looks(self):
         """Without --socket, at the places of the profiles as they are installed; here in a /var/lib of its own."""
-        for name in ("control.sock", "terminal.sock"):
+        for name in ("/var/lib/farwatch/control.sock", "/var/lib/farwatch-terminal/control.sock"):
             command = ["unshare", "-m", "sh", "-ec", 'mount -t tmpfs none /var/lib; exec "$@"', "sh", sys.executable, "-c", BOX, FARCTL, name]
             env = {key: value for key, value in os.environ.items() if key != "FARWATCH_SOCKET"}
             done = subprocess.run(command, env={**env, **lab.node.environment()}, capture_output=True, text=True, timeout=60)
@@ -200,7 +200,7 @@ class AuthorityAdmin(Walk):
         return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=done.stdout, capture_output=True, text=True, check=True).stdout
 
     def test_from_the_first_day(self):
-        terminal, own, state = "var/lib/farwatch/terminal/keys", "var/lib/farwatch/keys", f"{self.cloud.folder}/var/lib/farwatch"
+        terminal, own, state = "var/lib/farwatch-terminal/keys", "var/lib/farwatch/keys", f"{self.cloud.folder}/var/lib/farwatch"
         sections = blocks(self.PAGE)
         renewal = next(i for i, (_, commands) in enumerate(sections) if "enroll token" in commands[0])
         self.walk(sections[:renewal])
@@ -229,7 +229,7 @@ class AuthorityAdmin(Walk):
         lab.wait_until(lambda: re.search(r"plant-7 +yes", self.cloud.run("farctl terminals", "")), 60, "the terminal is there again")
         self.cloud.run("farctl enroll token other > other.token", "")
         self.carry("home/other.token", "at the cloud server", "at the terminal")
-        self.terminal.run("sed -e 's/plant-7/other/; s#farwatch/terminal #farwatch/other #' /etc/farwatch/terminal.yaml > other.yaml", "")
+        self.terminal.run("sed -e 's/plant-7/other/; s#lib/farwatch-terminal #lib/farwatch-other #' /etc/farwatch/terminal.yaml > other.yaml", "")
         self.assertIn("plant-7", self.terminal.run("cat /etc/farwatch/terminal.yaml", ""))
         self.assertRegex(self.terminal.run("farctl enroll --profile other.yaml --server cloud.example:8443 < other.token", ""), r"\w{6}")
         self.assertEqual([row["terminal"] for row in self.pending()], ["other"])

@@ -4,7 +4,9 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import shutil
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -479,6 +481,68 @@ class Backup(Lost):
                         texts.add(file.read())
         self.assertLessEqual({"mine", "older", "a part", "an older part"}, texts)
 
+    def terminal_within(self):
+        """Both on one machine, the terminal's state below the cloud's."""
+        terminal, inner = self.fleet.terminal, os.path.join(self.fleet.cloud.state, "terminal")
+        terminal.stop()
+        os.rename(terminal.state, inner)
+        terminal.state = terminal.profile["node"]["state"] = inner
+        terminal.start()
+        self.fleet.wait_connected("t1", 60)
+        return inner
+
+    def test_another_node_below_the_state_is_passed_over(self):
+        """It runs on, nothing of it is in the backup, and it stays where it is."""
+        cloud, inner, place = self.fleet.cloud, self.terminal_within(), os.path.join(self.fleet.folder, "place")
+        done = self.farctl("backup", self.file, "--password-stdin", input=PASSPHRASE + "\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"{inner} is the state directory of another node", done.stderr)
+        done = self.farctl("restore", self.file, "--profile", os.path.join(self.fleet.folder, "new.yaml"), "--state", place, "--password-stdin", input=PASSPHRASE + "\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("keys", os.listdir(place))
+        self.assertNotIn("terminal", os.listdir(place))
+        cloud.stop()
+        before = os.stat(inner).st_ino
+        done = self.restore(cloud, "--password-stdin", "--replace")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(os.stat(inner).st_ino, before)
+        aside = next(name for name in os.listdir(cloud.state) if name.startswith("before-restore-"))
+        self.assertNotIn("terminal", os.listdir(os.path.join(cloud.state, aside)))
+        self.assertTrue(self.fleet.terminal.running())
+        self.restart()
+        self.assert_works()
+
+    def test_a_folder_that_waits_for_a_node_is_none(self):
+        """A machine that was prepared is empty: folders, and a socket that somebody left."""
+        cloud = self.fleet.cloud
+        self.backup()
+        self.lose(cloud)
+        os.makedirs(os.path.join(cloud.state, "terminal"))
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(os.path.join(cloud.state, "terminal.sock"))
+        done = self.restore(cloud)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertLessEqual({"terminal", "terminal.sock", "main.db"}, set(os.listdir(cloud.state)))
+        self.restart()
+        self.assert_works()
+
+    def test_a_backup_that_holds_another_node(self):
+        """Made before they were left out: neither put in a place that is empty nor over the node that is there."""
+        place, profile = (os.path.join(self.fleet.folder, name) for name in ("place", "new.yaml"))
+        self.forge("/nowhere", ({"path": "state/terminal/keys/node.key", "mode": 0o600}, b"old"), ({"path": "state/people.yaml", "mode": 0o600}, b"people: {}\n"))
+        for again in (False, True):
+            if again:
+                os.makedirs(os.path.join(place, "terminal", "keys"))
+                with open(os.path.join(place, "terminal", "keys", "node.key"), "w", encoding="utf-8") as file:
+                    file.write("new")
+            done = self.farctl("restore", self.file, "--profile", profile, "--state", place, *(["--replace"] if again else []))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("left out", done.stderr)
+            self.assertIn("people.yaml", os.listdir(place))
+            self.assertEqual("terminal" in os.listdir(place), again)
+        with open(os.path.join(place, "terminal", "keys", "node.key"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "new")
+
     @unittest.skipIf(os.geteuid() != 0, "a small disk needs root")
     def test_no_room_for_the_backup(self):
         """No half file has the name, nor its part; what was there under the name stays."""
@@ -562,6 +626,21 @@ class Backup(Lost):
         done = self.farctl("restore", "--begin-empty", "../../../victim/main", "--profile", profile)
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual(os.listdir(victim), ["main"])
+
+
+class Installed(unittest.TestCase):
+    def read(self, name):
+        with open(os.path.join(os.environ["FARWATCH_TEST_SRCDIR"], "etc", name), encoding="utf-8") as file:
+            return file.read()
+
+    def test_no_state_lies_in_another(self):
+        """A cloud server and a terminal on one machine with the profiles as they are; what is to be there is made for both."""
+        states = [re.search(r"(?m)^  state: (/\S+)", self.read(f"profiles/{name}.yaml"))[1] for name in ("cloud-server", "terminal")]
+        for one, other in (states, states[::-1]):
+            self.assertFalse(f"{one}/".startswith(f"{other}/"), f"{one} lies in {other}")
+        made = re.findall(r"(?m)^d @localstatedir@(/lib/\S+) 0750 farwatch farwatch", self.read("farwatch.tmpfiles.in"))
+        self.assertEqual([f"/var{path}" for path in made], states)
+        self.assertEqual([f"/var/lib/{name}" for name in re.search(r"(?m)^StateDirectory=(.*)", self.read("farwatchd.service.in"))[1].split()], states)
 
 
 tap.main()

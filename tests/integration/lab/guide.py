@@ -26,7 +26,7 @@ class Machine:
     def __init__(self, folder, netns):
         self.folder, self.netns, self.processes = folder, netns, {}
         self.faults, self.daemon_env = [], {}
-        for name in ("etc/farwatch", "var/lib/farwatch", "home"):  # as systemd-tmpfiles does
+        for name in ("etc/farwatch", "var/lib/farwatch", "var/lib/farwatch-terminal", "home"):  # as systemd-tmpfiles does
             os.makedirs(f"{folder}/{name}")
         shutil.copytree(os.path.join(SOURCE, "etc/profiles"), f"{folder}/usr/share/farwatch/profiles", copy_function=self.install)
         self.env = {**os.environ, **environment(False), "HOME": f"{folder}/home",
@@ -54,7 +54,7 @@ class Machine:
 
     def environment(self):
         """farctl looks where the daemon of its machine may be; those paths are of this folder here."""
-        places = [f"{self.folder}/var/lib/farwatch/{name}.sock" for name in ("control", "terminal")]
+        places = [f"{self.folder}/var/lib/{name}/control.sock" for name in ("farwatch", "farwatch-terminal")]
         return {**self.env, "FARWATCH_SOCKET": next((place for place in places if os.path.exists(place)), places[0])}
 
     def systemctl(self, verb, *words):
