@@ -70,6 +70,29 @@ dial_forbidden (const char *const *places, guint n, GError **error)
   return -1;
 }
 
+/* An installation below /usr looks at some places twice; each is named once. */
+static char *
+dial_names (const char *const *places, guint n)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+
+  for (guint i = 0; i < n; i++)
+    if (places[i] != NULL && !g_ptr_array_find_with_equal_func (names, places[i], g_str_equal, NULL))
+      g_ptr_array_add (names, (gpointer) places[i]);
+  g_ptr_array_add (names, NULL);
+  return g_strjoinv (", ", (char **) names->pdata);
+}
+
+static int
+dial_failed (const char *const *places, guint n, const char *where, int cause, GError **error)
+{
+  g_autofree char *names = where != NULL ? g_strdup (where) : dial_names (places, n);
+
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot reach the daemon at %s: %s; does it run? when it is ready it logs where its socket is, for --socket PATH; a remote one: --server HOST:PORT"),
+               names, g_strerror (cause));
+  return -1;
+}
+
 static int
 dial_control (Ctl *ctl, GError **error)
 {
@@ -79,20 +102,19 @@ dial_control (Ctl *ctl, GError **error)
                                  CTL_TERMINAL_STATE "/control.sock", "/var/lib/farwatch-terminal/control.sock" };
   guint n = given != NULL ? 1 : G_N_ELEMENTS (places);
   int cause = ENOENT;
+  const char *where = NULL; /* the place that the cause is of; NULL: there is nothing at any of them */
 
-  for (guint i = 0; i < (given != NULL ? 1 : G_N_ELEMENTS (places)); i++) {
+  for (guint i = 0; i < n; i++) {
     int fd = places[i] != NULL ? dial_path (places[i]) : -1;
 
     if (fd >= 0)
       return fd;
-    if (places[i] != NULL && (cause == ENOENT || errno == EACCES))
+    if (places[i] != NULL && errno != ENOENT && (where == NULL || errno == EACCES)) {
       cause = errno;
+      where = places[i];
+    }
   }
-  if (cause == EACCES)
-    return dial_forbidden (places, given != NULL ? 1 : G_N_ELEMENTS (places), error);
-  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot reach the daemon at %s: %s; does it run? when it is ready it logs where its socket is, for --socket PATH; a remote one: --server HOST:PORT"),
-               given != NULL ? given : "/run/farwatch/control.sock", g_strerror (cause));
-  return -1;
+  return cause == EACCES ? dial_forbidden (places, n, error) : dial_failed (places, n, where, cause, error);
 }
 
 /* ---- TLS ---- */

@@ -10,6 +10,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -32,6 +33,7 @@ def plain(text, names):
     for value, name in names:  # a port is no part of a longer number
         text = re.sub(rf"(?<!\d){value}(?!\d)", name, text) if value.isdigit() else text.replace(value, name)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|[+-]\d\d:?\d\d|[A-Z]{3,4}))?", "TIME", text)
+    text = re.sub(r"(cannot reach the daemon at )/\S+(, /\S+)+: ", r"\1PLACES: ", text)  # they hang on the prefix
     text = re.sub(r"sha256:[0-9a-f]{64}|\b[0-9a-f]{64}\b", "HASH", text)
     text = re.sub(r"\bright [A-Za-z0-9]{8}:", "right RIGHT:", text)
     text = re.sub(r"(?m)^(usage: farctl [a-z ]*).*", r"\1…", text)  # help is another thing
@@ -109,6 +111,20 @@ class Alone(Golden):
                                   env={**os.environ, **environment(), "HOME": self.dir, "LC_ALL": "C.UTF-8"}, capture_output=True, text=True, timeout=WAIT)
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertRegex(done.stderr, r"^farctl: .*control\.sock: Permission denied: .*sudo -u \S+.*\n$")
+
+    @unittest.skipUnless(root(), "a /var/lib of its own needs root")
+    def test_the_place_that_the_cause_is_of(self):
+        """Without --socket several places are tried: the one where something is stands in the message, and all of them where there is nothing."""
+        env = {key: value for key, value in os.environ.items() if key != "FARWATCH_SOCKET"}
+        places = ["/var/lib/farwatch/control.sock", "/var/lib/farwatch-terminal/control.sock"]
+        for place in [None, *places]:
+            lay = f"import os, socket; os.makedirs(os.path.dirname('{place}')); socket.socket(socket.AF_UNIX).bind('{place}')" if place else ""
+            command = ["unshare", "-m", "sh", "-ec", 'mount -t tmpfs none /var/lib; mount -t tmpfs none /run; "$1" -c "$2"; exec "$3" status', "sh", sys.executable, lay, FARCTL]
+            done = subprocess.run(command, env={**env, **environment(), "LC_ALL": "C.UTF-8"}, capture_output=True, text=True, timeout=WAIT)
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn("No such file" if place is None else "Connection refused", done.stderr)
+            for one in ["/run/farwatch/control.sock", *places]:
+                self.assertEqual(bool(re.search(rf" {one}[,:]", done.stderr)), place in (None, one), done.stderr)
 
 
 class Fleet(FleetCase, Golden):
