@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who this node is and where it keeps its state: told once at the start, asked for by every room. */
+/* Who this node is, where it keeps its state and how a person names it: told once at the start, asked for by every room. */
 #include "config.h"
 
 #include "base/node-place.h"
 
+#include <string.h>
+
 #include <farwatch/instance.h>
 
 static struct {
-  char *id, *state; /* outlive reloads; neither can change */
+  char *id, *state, *words; /* outlive reloads; none can change */
 } node_place;
 
 const char *
@@ -35,6 +37,30 @@ far_node_keeps (const char *name)
   static const char *const names[] = { FAR_NOTES_MADE, FAR_NOTES_DAMAGED, FAR_NOTES_MISSING, "lock", "clock", "backups", "devices.json", ".restore", ".restoring", NULL };
 
   return g_strv_contains (names, name) || g_str_has_prefix (name, "before-restore-");
+}
+
+const char *
+far_node_words (void)
+{
+  return node_place.words != NULL ? node_place.words : "--profile FILE";
+}
+
+static char *
+word (const char *path)
+{
+  g_autofree char *whole = g_canonicalize_filename (path, NULL);
+  gboolean plain = strspn (whole, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "/._@%+,:-") == strlen (whole);
+
+  return plain ? g_steal_pointer (&whole) : g_shell_quote (whole);
+}
+
+void
+far_node_words_set (const char *profile, const char *state)
+{
+  g_autofree char *file = profile != NULL ? word (profile) : NULL, *folder = state != NULL ? word (state) : NULL;
+
+  g_free (node_place.words);
+  node_place.words = file == NULL ? NULL : folder == NULL ? g_strconcat ("--profile ", file, NULL) : g_strconcat ("--profile ", file, " --state ", folder, NULL);
 }
 
 void

@@ -12,3 +12,9 @@ void far_node_place_set (const char *id, const char *state);
 
 /* Does farwatch write under this name of the state directory by itself? No path of a profile may lead there. [any thread] */
 gboolean far_node_keeps (const char *name);
+
+/* What this node's commands say of it, as typed in a shell: "--profile /etc/farwatch/t1.yaml", and --state where it has another one than its profile says. For
+ * messages that name a command. [any thread] */
+const char *far_node_words (void);
+/* state: NULL: that of the profile. Both NULL: as before the first call. */
+void far_node_words_set (const char *profile, const char *state);

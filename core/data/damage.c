@@ -110,9 +110,14 @@ far_damage_accept (const char *state, const char *store, GError **error)
 }
 
 gboolean
-far_damage_refuse (const char *note, GError **error)
+far_damage_refuse (const char *store, const char *note, GError **error)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("store damaged: %s; farctl restore FILE, or farctl restore --begin-empty to go on with what could be read"), note);
+  const char *words = far_node_words ();
+
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+               _("store damaged: %s; stop farwatchd, then as root `farctl restore --replace %s FILE` puts a backup back, or "
+                 "`farctl restore --begin-empty %s %s` goes on with what could be read"),
+               note, words, words, store);
   return FALSE;
 }
 
@@ -164,7 +169,7 @@ far_store_damaged (FarInstance *at, const char *what, GError **error)
 
   note_write (far_instance_name (at), what);
   far_log (at, G_LOG_LEVEL_CRITICAL, "%s", what);
-  far_damage_refuse (what, &cause);
+  far_damage_refuse (far_instance_name (at), what, &cause);
   if (error != NULL)
     g_propagate_error (error, g_error_copy (cause));
   far_damage_hold (at, cause);

@@ -13,7 +13,7 @@ GStrv far_damage_stores (const char *state);
 /* Somebody has decided to go on with what could be read, or empty: the notes go. FALSE: it cannot be taken away. [any thread] */
 gboolean far_damage_accept (const char *state, const char *store, GError **error);
 /* What a person reads of a note. Always FALSE. */
-gboolean far_damage_refuse (const char *note, GError **error);
+gboolean far_damage_refuse (const char *store, const char *note, GError **error);
 
 /* ---- shared by both ---- */
 #define FAR_NOTE_MAX 65536 /* bytes; what is longer is no note */

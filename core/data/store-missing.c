@@ -80,13 +80,16 @@ missing_text (const char *known, const char *path)
 static void
 missing_refuse (FarInstance *at, const char *text, GError **error)
 {
+  const char *words = far_node_words ();
   g_autoptr (GError) unkept = NULL;
 
   if (!far_damage_write (far_node_state_dir (), MISSING, far_instance_name (at), text, &unkept))
-    far_complain (at, "missing", _("that %s is missing cannot be noted for farctl restore --begin-empty: %s; make room, then restart"), far_instance_path (at), unkept->message);
+    far_complain (at, "missing", _("that %s is missing cannot be noted for `farctl restore --begin-empty %s %s`: %s; make room, then restart"), far_instance_path (at), words,
+                  far_instance_name (at), unkept->message);
   g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
-               _("store missing: %s; put it back (is its disk mounted?) or restore a backup (farctl restore FILE); farctl restore --begin-empty %s begins with an empty one"), text,
-               far_instance_name (at));
+               _("store missing: %s; put it back (is its disk mounted?), or stop farwatchd, then as root `farctl restore --replace %s FILE` puts a backup "
+                 "back, or `farctl restore --begin-empty %s %s` begins with an empty one"),
+               text, words, words, far_instance_name (at));
 }
 
 gboolean

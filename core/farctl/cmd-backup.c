@@ -396,7 +396,7 @@ backup_lock (const char *to, gboolean encrypt, gboolean from_stdin, FarBackupLoc
 {
   lock->mode = to != NULL ? FAR_BACKUP_BOX : encrypt ? FAR_BACKUP_PASSPHRASE : FAR_BACKUP_PLAIN;
   if (to != NULL && !far_seal_box_parse (to, open)) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("--to: no box key; farctl credential keys DIR makes one and prints it"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("--to: no box key; `farctl credential keys DIR` makes one and prints it"));
     return FALSE;
   }
   lock->open = to != NULL ? open : NULL;
@@ -429,7 +429,7 @@ ctl_backup (Ctl *ctl, int argc, char **argv)
   const GOptionEntry entries[] = {
     { "encrypt", 0, 0, G_OPTION_ARG_NONE, &encrypt, N_ ("to a passphrase, which is asked for"), NULL },
     { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &from_stdin, N_ ("read the passphrase from stdin"), NULL },
-    { "to", 0, 0, G_OPTION_ARG_STRING, &to, N_ ("encrypt to this box key, as farctl credential keys prints it"), N_ ("KEY") },
+    { "to", 0, 0, G_OPTION_ARG_STRING, &to, N_ ("encrypt to this box key, as `farctl credential keys DIR` prints it"), N_ ("KEY") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   guint8 open[FAR_BACKUP_KEY];

@@ -207,7 +207,7 @@ enroll_fleet (const char *token, GError **error)
 
   if (g_strv_length (parts) == 3 && strlen (parts[1]) == 64)
     return g_strconcat ("sha256:", parts[1], NULL);
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("this is no join token: `farctl terminal add` or `farctl enroll token` at the cloud prints one"));
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("this is no join token: `farctl terminal add TERMINAL` or `farctl enroll token` at the cloud prints one"));
   return NULL;
 }
 
@@ -364,7 +364,7 @@ enroll_keys_hash (const char *node, json_t *keys, GError **error)
 static void
 enroll_say_pending (const char *pending, const char *keys)
 {
-  ctl_say (_("enrolment %s waits for approval, with keys %s: farctl enroll approve %s --keys %s, on the admin's machine"), pending, keys, pending, keys);
+  ctl_say (_("enrolment %s waits for approval, with keys %s: `farctl --server HOST:PORT enroll approve %s --dir CA --keys %s` on the admin's machine"), pending, keys, pending, keys);
 }
 
 static int

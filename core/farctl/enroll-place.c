@@ -62,7 +62,7 @@ enroll_place_takes (const char *keys, const char *certificate, GError **error)
 
   if (pem == NULL || !far_trust_is_for (pem, FAR_PURPOSE_NODE_SERVER) || far_trust_is_for (certificate, FAR_PURPOSE_NODE_SERVER))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s holds a server's certificate, and the one that came is a terminal's: kept the old one; farctl enroll approve --name makes a server's"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s holds a server's certificate, and the one that came is a terminal's: kept the old one; `farctl enroll approve NUMBER --dir CA --name HOST` makes a server's"),
                keys);
   return FALSE;
 }

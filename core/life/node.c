@@ -48,7 +48,8 @@ is_whole (GError **error)
 
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: a restore was broken off here; run farctl restore with the same file again"), far_node_state_dir ());
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: a restore was broken off here; as root, `farctl restore %s FILE` with the same file makes it whole"), far_node_state_dir (),
+               far_node_words ());
   return FALSE;
 }
 
@@ -74,6 +75,7 @@ gboolean
 far_node_open (FarProfile *profile, GError **error)
 {
   far_node_place_set (profile->node->id, profile->node->state);
+  far_node_words_set (profile->path, profile->state_given ? profile->node->state : NULL);
   far_node_set_profile (profile);
   if (g_mkdir_with_parents (far_node_state_dir (), 0700) != 0) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the state directory %s cannot be made: %s"), far_node_state_dir (), g_strerror (errno));
@@ -93,4 +95,5 @@ far_node_close (void)
     close (node.lock);
   node.lock = -1;
   far_node_place_set (NULL, NULL);
+  far_node_words_set (NULL, NULL);
 }

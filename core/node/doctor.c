@@ -182,8 +182,8 @@ far_doctor_certificates (json_t *findings, const char *keys_dir, gint64 now_us)
 {
   g_autofree char *node = far_trust_path (keys_dir, "node.crt"), *ca = far_trust_path (keys_dir, "ca.crt");
 
-  doctor_certificate (findings, node, "node.crt", _("a terminal renews by itself once its link is up, a server with the fleet's authority as well; else: farctl enroll with a new "
-                        "token, farctl ca init --profile FILE --name HOST at a server"), now_us);
+  doctor_certificate (findings, node, "node.crt", _("a terminal renews by itself once its link is up, a server with the fleet's authority as well; else: `farctl enroll --profile FILE --server HOST:PORT` "
+                        "with a new token, `farctl ca init --profile FILE --name HOST` at a server"), now_us);
   doctor_certificate (findings, ca, "ca.crt", _("a new authority means a new enrolment of every node"), now_us);
 }
 
@@ -201,7 +201,7 @@ static void
 identity_bad (json_t *findings, const char *text)
 {
   far_doctor_add (findings, FAR_DOCTOR_BAD, "identity", text,
-                  _("each node has a state folder of its own (node.state); a server's certificate is made by farctl ca init --profile FILE, a terminal's by farctl enroll"));
+                  _("each node has a state folder of its own (node.state); a server's certificate is made by `farctl ca init --profile FILE`, a terminal's by `farctl enroll --profile FILE --server HOST:PORT`"));
 }
 
 static void

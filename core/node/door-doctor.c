@@ -8,6 +8,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
 
+#include "base/node-place.h"
 #include "data/damage.h"
 #include "node/doctor.h"
 #include "life/instance-private.h"
@@ -43,11 +44,14 @@ doctor_damage (json_t *findings)
   g_auto (GStrv) stores = far_damage_stores (far_node_state_dir ());
 
   for (guint i = 0; stores[i] != NULL; i++) {
-    g_autofree char *note = far_damage_note (far_node_state_dir (), stores[i]), *text = g_strdup_printf ("stores.%s: %s", stores[i], note);
+    g_autofree char *note = far_damage_note (far_node_state_dir (), stores[i]), *text = g_strdup_printf ("stores.%s: %s", stores[i], note), *next = NULL;
 
     if (note == NULL)
       continue; /* missing: its instance says so */
-    far_doctor_add (findings, FAR_DOCTOR_BAD, "store", text, _("farctl restore FILE, or farctl restore --begin-empty to go on with what could be read"));
+    next = g_strdup_printf (_("stop farwatchd, then as root `farctl restore --replace %s FILE` puts a backup back, or "
+                              "`farctl restore --begin-empty %s %s` goes on with what could be read"),
+                            far_node_words (), far_node_words (), stores[i]);
+    far_doctor_add (findings, FAR_DOCTOR_BAD, "store", text, next);
   }
 }
 

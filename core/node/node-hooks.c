@@ -20,7 +20,7 @@ store_may_start (FarInstance *at, GError **error)
 {
   g_autofree char *note = far_damage_note (far_node_state_dir (), far_instance_name (at));
 
-  return note == NULL || far_damage_refuse (note, error);
+  return note == NULL || far_damage_refuse (far_instance_name (at), note, error);
 }
 
 static void

@@ -166,6 +166,7 @@ load (const char *path, const char *state, gboolean lazy, GPtrArray *faults)
   guint before = far_faults_errors (faults);
 
   profile->lazy = lazy;
+  profile->state_given = state != NULL;
   read_all (profile, faults);
   if (profile->tree != NULL)
     read_parts (profile, state, faults);

@@ -33,6 +33,7 @@ typedef struct {
   GPtrArray *sources;         /* of FarSource */
   FarYaml *tree;              /* drop-ins merged */
   const FarNodeOptions *node;
+  gboolean state_given;       /* the state is not that of the file */
   gboolean lazy;              /* plugins of on-demand instances were not loaded: their options are not checked */
   gboolean has_on_demand;
   FarLoaderRules rules;

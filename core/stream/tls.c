@@ -55,7 +55,7 @@ file_bad (const char *path, const char *what, GError **error)
 {
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
-                 _("%s is not there yet: 'farctl ca init' makes the certificate of a cloud, 'farctl enroll' gets one for other nodes"), path);
+                 _("%s is not there yet: `farctl ca init --profile FILE` makes the certificate of a cloud, `farctl enroll --profile FILE --server HOST:PORT` gets one for other nodes"), path);
   else
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s; put a good PEM file there, which this user may read"), what);
   return FALSE;

@@ -180,7 +180,7 @@ other_name (Check *check, GError **error)
 {
   g_autofree char *names = far_cert_names (check->chain.at[0]);
 
-  return deny (error, "certificate is not for '%.253s' but for %s: use one of these names, or have one made for this name too (farctl ca init --name)",
+  return deny (error, "certificate is not for '%.253s' but for %s: use one of these names, or have one made for this name too (`farctl ca init --profile FILE --name HOST` there)",
                check->name, names[0] != '\0' ? names : "no name at all");
 }
 
@@ -207,7 +207,7 @@ not_revoked (Check *check, const char *node, GError **error)
   if (serial == NULL)
     return deny (error, "certificate has no serial number");
   if (far_trust_revoked_key (key))
-    return deny (error, "the key of '%s' is revoked, and with it certificate %s: enroll the node again (farctl enroll --new-keys)", node, serial);
+    return deny (error, "the key of '%s' is revoked, and with it certificate %s: enroll the node again (`farctl enroll --new-keys --profile FILE --server HOST:PORT`)", node, serial);
   if (far_trust_revoked (serial, node) || (check->revoked != NULL && g_strv_contains (check->revoked, serial)))
     return deny (error, "certificate %s of '%s' is revoked: enroll the node again", serial, node);
   return TRUE;
@@ -271,7 +271,7 @@ load_authorities (Check *check, const char *ca_file, GError **error)
     return pin_authority (check, ca_file, error);
   if (far_certs_load_file (&check->authorities, ca_file, &why))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "the authority to believe cannot be read: %s; 'farctl enroll' brings it to a node, --ca FILE names it to farctl",
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "the authority to believe cannot be read: %s; `farctl enroll --profile FILE --server HOST:PORT` brings it to a node, --ca FILE names it to farctl",
                why->message);
   return FALSE;
 }

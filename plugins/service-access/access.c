@@ -36,7 +36,7 @@ read_authority (Access *self, const AccessOpts *opts)
   g_autofree char *root = g_build_filename (opts->ca, "ca.crt", NULL);
   g_clear_pointer (&self->ca_pem, g_free);
   if (!g_file_get_contents (root, &self->ca_pem, NULL, NULL))
-    far_log (self->at, G_LOG_LEVEL_WARNING, "no fleet authority at %s: nodes cannot enrol; run farctl ca init", root);
+    far_log (self->at, G_LOG_LEVEL_WARNING, "no fleet authority at %s: nodes cannot enrol; run `farctl ca init --profile FILE --name HOST`", root);
 }
 
 static gboolean

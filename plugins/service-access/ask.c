@@ -138,7 +138,7 @@ check_reachable (Ask *ask)
   if (terminal->connected || access_terminal_is_stock (terminal))
     return TRUE;
   if (!terminal->seen_us && !json_object_get (terminal->row, "statement"))
-    return refuse (ask, N_ ("terminal offline"), FAR_ERROR_UNAVAILABLE, _("terminal '%s' has not joined the fleet yet: run `farctl enroll` there, with its join token"),
+    return refuse (ask, N_ ("terminal offline"), FAR_ERROR_UNAVAILABLE, _("terminal '%s' has not joined the fleet yet: run `farctl enroll --profile FILE --server HOST:PORT` there, with its join token"),
                    terminal->id);
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : g_strdup (_("not since this server was started"));
   return refuse (ask, N_ ("terminal offline"), FAR_ERROR_UNAVAILABLE, _("terminal '%s' is offline, last seen %s: try again when it is back"), terminal->id, seen);

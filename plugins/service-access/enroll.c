@@ -157,7 +157,7 @@ static void
 enrol_taken (FarCall *call, const char *node)
 {
   far_call_fail_new (call, FAR_ERROR_CONFLICT,
-                     _("the name '%s' is taken: a node with another key gets it by a join token that says so (farctl terminal add --replace %s)"), node, node);
+                     _("the name '%s' is taken: a node with another key gets it by a join token that says so (`farctl terminal add --replace %s`)"), node, node);
 }
 
 /* What the token gives goes with what waits: the name may be taken by the time of the approval. */
@@ -250,7 +250,7 @@ enroll (Access *self, FarCall *call, guint tries)
     return;
   }
   if (!self->ca_pem) {
-    far_call_fail_new (call, FAR_ERROR_CONFIG, _("this cloud has no fleet authority in %s: run farctl ca init"), access_opts (self)->ca);
+    far_call_fail_new (call, FAR_ERROR_CONFIG, _("this cloud has no fleet authority in %s: run `farctl ca init --profile FILE --name HOST`"), access_opts (self)->ca);
     return;
   }
   json_t *keys = json_pack ("{s:s, s:s}", "box", access_text (call->body, "box"), "ssh", access_text (call->body, "ssh"));

@@ -275,7 +275,7 @@ access_statement_get (gpointer data, FarCall *call)
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
   g_autofree char *word = far_random_text (NONCE_WORD), *nonce = terminal->nonce ? g_strconcat (terminal->nonce, ".", word, NULL) : NULL;
   if (!statement)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("terminal '%s' has not joined the fleet yet: run `farctl enroll` there, with its join token"), terminal->id);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("terminal '%s' has not joined the fleet yet: run `farctl enroll --profile FILE --server HOST:PORT` there, with its join token"), terminal->id);
   else
     far_call_answer (call, 200, json_pack ("{s:O, s:s?, s:b, s:s?}", "statement", statement, "nonce", nonce, "connected", terminal->connected, "seen", seen));
 }
@@ -331,10 +331,10 @@ terminal_is_meant (AccessTerminal *known, FarCall *call)
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s'; `farctl terminal add %s` registers it"), id, id);
   else if (json_is_true (fresh) && known && access_text (known->row, "spki"))
     far_call_fail_new (call, FAR_ERROR_CONFLICT,
-                       _("terminal '%s' is enrolled already: `farctl terminal set` changes it, `farctl terminal add --replace` lets another node take its place"), id);
+                       _("terminal '%s' is enrolled already: `farctl terminal set %s …` changes it, `farctl terminal add --replace %s` lets another node take its place"), id, id, id);
   else if (json_is_true (fresh) && known)
     far_call_fail_new (call, FAR_ERROR_CONFLICT,
-                       _("terminal '%s' is registered already: `farctl terminal set` changes it, `farctl enroll token %s` makes a join token for it"), id, id);
+                       _("terminal '%s' is registered already: `farctl terminal set %s …` changes it, `farctl enroll token %s` makes a join token for it"), id, id, id);
   else
     return TRUE;
   return FALSE;

@@ -81,7 +81,8 @@ renew (Access *self, FarCall *call, guint tries)
   if (spki)
     error = renewal_fault (self, terminal, spki, call->principal->kind == FAR_PRINCIPAL_NODE);
   if (!error && access_opts (self)->authority != ACCESS_AUTHORITY_CLOUD)
-    error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, _("the fleet authority is on the admin's machine: enrol again, then farctl enroll approve"));
+    error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, _("the fleet authority is on the admin's machine: enrol again with a new join token (`farctl enroll --profile FILE --server "
+                                                                "HOST:PORT`)"));
   if (!error && renewal_was_made (self, terminal)) {
     renewal_answer (self, call, terminal->row);
     return;

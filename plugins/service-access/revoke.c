@@ -158,7 +158,7 @@ access_key_is_good (const char *key, const char *node, GError **error)
 {
   if (!far_trust_revoked_key (key))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("the key that node '%s' comes with was revoked: it joins again with new keys and a new join token (farctl enroll --new-keys)"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("the key that node '%s' comes with was revoked: it joins again with new keys and a new join token (`farctl enroll --new-keys --profile FILE --server HOST:PORT`)"),
                node);
   return FALSE;
 }

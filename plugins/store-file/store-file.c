@@ -155,7 +155,7 @@ static const FarOption file_options[] = {
     .fallback = "30d", .summary = N_ ("how long samples stay; 0s: for ever"), .min = 0, .max = G_MAXINT64 },
   { .name = "if-damaged", .type = FAR_OPT_CHOICE, .flags = FAR_OPT_RESTART, .offset = G_STRUCT_OFFSET (FileOptions, if_damaged),
     .fallback = "stop", .choices = far_if_damaged,
-    .summary = N_ ("stop: nobody judges by the rest until farctl restore; go-on: with what could be read, for a store of values alone") },
+    .summary = N_ ("stop: nobody judges by the rest until a person has decided; go-on: with what could be read, for a store of values alone") },
   { .type = FAR_OPT_END }
 };
 

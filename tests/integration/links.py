@@ -343,7 +343,7 @@ class Links(unittest.TestCase):
         self.assertEqual(process.stop(), [])
         os.unlink(os.path.join(keys, "node.crt"))
         process = self.server()
-        process.wait_line(r"keys/node\.crt is not there yet: 'farctl ca init'")
+        process.wait_line(r"keys/node\.crt is not there yet: `farctl ca init --profile FILE`")
         self.assertEqual(process.stop(), [])
         self.keys("cloud:server")
         os.unlink(os.path.join(keys, "ca.crt"))

@@ -25,6 +25,7 @@ integration_tests = \
 	tests/integration/front-proxies.py \
 	tests/integration/front-scanners.py \
 	tests/integration/front.py \
+	tests/integration/hints.py \
 	tests/integration/hostile.py \
 	tests/integration/lab-selftest.py \
 	tests/integration/lifetimes.py \

@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import stat
 import subprocess
+import tempfile
 import unittest
 
 import tap
@@ -17,7 +18,8 @@ import lab
 from fakes.door import Door
 from lab.case import FleetCase
 from lab.disk import Disk
-from lab.node import FARCTL, environment
+from lab.node import DAEMON, FARCTL, Node, environment
+from lab.process import Process
 from lab.wait import wait_until
 
 PASSPHRASE = "four words are a passphrase"
@@ -641,6 +643,90 @@ class Installed(unittest.TestCase):
         made = re.findall(r"(?m)^d @localstatedir@(/lib/\S+) 0750 farwatch farwatch", self.read("farwatch.tmpfiles.in"))
         self.assertEqual([f"/var{path}" for path in made], states)
         self.assertEqual([f"/var/lib/{name}" for name in re.search(r"(?m)^StateDirectory=(.*)", self.read("farwatchd.service.in"))[1].split()], states)
+
+
+class Typed(unittest.TestCase):
+    """What a node prints as the next step, typed as it stands there, in a folder whose name a shell would cut."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="farwatch typed-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.node = Node("t1", self.folder)
+        self.node.profile = {"farwatch": 1, "node": {"id": "t1", "state": self.node.state, "control": self.node.control}, "stores": {"main": {"type": "sqlite", "path": "main.db"}}}
+        self.addCleanup(lambda: self.assertEqual(self.node.faults(), []))
+
+    def type(self, command):
+        env = {**os.environ, **environment(), "PATH": f"{os.path.dirname(FARCTL)}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+        done = subprocess.run(["sh", "-c", command], cwd="/", env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, f"{command}\n{done.stderr}")
+
+    def hint(self, text, option, file=None):
+        found = [command for command in re.findall(r"`(farctl restore [^`]*)`", text) if option in command]
+        self.assertNotEqual(found, [], text)
+        return found[0] if file is None else found[0].removesuffix("FILE") + f"'{file}'"
+
+    def cause(self):
+        status = json.loads(self.node.farctl("status", "--json"))
+        return next((row.get("cause") or "" for row in status["instances"] if row["path"] == "stores.main"), "")
+
+    def harm(self, path, missing):
+        if missing:
+            os.remove(path)
+        else:
+            with open(path, "r+b") as file:
+                file.write(b"j" * os.path.getsize(path))
+
+    def test_a_store_that_is_damaged_or_missing(self):
+        file, path = os.path.join(self.folder, "backup"), os.path.join(self.node.state, "main.db")
+        self.node.start()
+        self.node.farctl("backup", file)
+        for missing in (False, True):
+            for option in ("--replace", "--begin-empty"):
+                with self.subTest(missing=missing, option=option):
+                    self.node.stop()
+                    self.harm(path, missing)
+                    self.node.start()
+                    told = [self.cause()] + ([] if missing else [self.node.farctl("doctor", check=False).stdout])
+                    self.node.stop()
+                    commands = {self.hint(text, option, file if option == "--replace" else None) for text in told}
+                    self.assertEqual(len(commands), 1, commands)
+                    self.type(commands.pop())
+                    self.node.start()
+                    self.assertEqual(self.cause(), "")
+
+    def test_a_state_that_the_profile_does_not_name(self):
+        other, log = os.path.join(self.folder, "other state"), os.path.join(self.folder, "log")
+
+        def run():
+            process = Process([DAEMON, "--profile", self.node.profile_path, "--state", other], log, env=environment(), notify=True)
+            process.wait_notice("^READY=1", 30)
+            return process
+        self.node.write()
+        self.assertEqual(run().stop(), [])
+        os.remove(os.path.join(other, "main.db"))
+        process = run()
+        told = self.cause()
+        self.assertEqual(process.stop(), [])
+        self.assertIn("other state", self.hint(told, "--begin-empty"))
+        self.type(self.hint(told, "--begin-empty"))
+        process = run()
+        self.assertEqual(self.cause(), "")
+        self.assertEqual(process.stop(), [])
+
+    def test_a_restore_that_was_broken_off(self):
+        file = os.path.join(self.folder, "backup")
+        self.node.start()
+        self.node.farctl("backup", file)
+        self.node.stop()
+        with open(os.path.join(self.node.state, ".restoring"), "w", encoding="utf-8") as journal:
+            journal.write("before-restore-20260101-000000\nout\n")
+        process = self.node.spawn()
+        process.expect_end = True
+        self.assertNotEqual(process.wait(), 0)
+        process.wait_line("broken off")
+        self.node.collect()
+        self.type(self.hint("\n".join(self.node.last_lines(20)), "--profile", file))
+        self.node.start()
 
 
 tap.main()
