@@ -268,7 +268,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Output, output_clear)
 static gboolean
 output_failed (GError **error, const char *path)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be made: %s"), path, g_strerror (errno));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be made: %s; choose a place for it that is there, may be written to and has room"), path, g_strerror (errno));
   return FALSE;
 }
 
@@ -287,7 +287,7 @@ output_open (Output *output, const FarBackupLock *lock, GError **error)
     return output_failed (error, output->part);
   output->fd = open (output->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (output->fd < 0)
-    return output_failed (error, output->part);
+    return output_failed (error, output->path);
   output->out = far_backup_create (output->fd, lock, error);
   return output->out != NULL;
 }
@@ -360,7 +360,7 @@ backup_write (Output *output, json_t *node, guint *files, GError **error)
   Packing packing = { .out = output->out, .places = places };
   GError *local = NULL;
   gboolean good = output_is_outside (output, text_of (node, "state"), error)
-                  && (fstat (output->fd, &packing.self) == 0 || output_failed (error, output->part));
+                  && (fstat (output->fd, &packing.self) == 0 || output_failed (error, output->path));
 
   if (!good)
     return FALSE;

@@ -739,7 +739,7 @@ restore_run (Ctl *ctl, Restore *restore, const char *path)
   gboolean good, elsewhere;
 
   if (fd < 0)
-    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, "%s: %s", path, g_strerror (errno));
+    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, _("%s cannot be read: %s; say the FILE that `farctl backup FILE` made"), path, g_strerror (errno));
   good = restore_open (restore, fd, &error);
   close (fd);
   if (!good)
@@ -775,6 +775,6 @@ ctl_restore (Ctl *ctl, int argc, char **argv)
   if (restore.begin_empty)
     return restore_begin_empty (ctl, restore.profile, restore.state, argc > 1 ? argv[1] : NULL);
   if (argc < 2)
-    return ctl_usage (ctl, "%s", _("which FILE? farctl backup made it"));
+    return ctl_usage (ctl, "%s", _("which FILE? `farctl backup FILE` made it"));
   return restore_run (ctl, &restore, argv[1]);
 }

@@ -372,7 +372,10 @@ far_yaml_read (FarSource *source, GPtrArray *faults)
   gssize size = read_bounded (source->path, text);
 
   if (size < 0) {
-    far_fault_add_at (faults, FAR_FAULT_ERROR, source, 0, 0, _("cannot be read: %s"), g_strerror (errno));
+    if (errno == EACCES)
+      far_fault_add_at (faults, FAR_FAULT_ERROR, source, 0, 0, _("cannot be read: %s; run this as root or as the daemon's user"), g_strerror (errno));
+    else
+      far_fault_add_at (faults, FAR_FAULT_ERROR, source, 0, 0, _("cannot be read: %s; name the file of a profile, as in /etc/farwatch/cloud-server.yaml"), g_strerror (errno));
     return NULL;
   }
   return far_yaml_parse (source, text, (gsize) size, faults);

@@ -125,7 +125,7 @@ START_TEST (no_file_is_told)
   g_autofree char *text = NULL;
 
   ck_assert_ptr_null (load ("there-is-no-such.yaml", &text));
-  ck_assert_str_eq (text, "there-is-no-such.yaml: error: cannot be read: No such file or directory\n");
+  ck_assert_str_eq (text, "there-is-no-such.yaml: error: cannot be read: No such file or directory; name the file of a profile, as in /etc/farwatch/cloud-server.yaml\n");
 }
 END_TEST
 
