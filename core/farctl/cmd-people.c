@@ -278,7 +278,7 @@ int
 ctl_revoke (Ctl *ctl, int argc, char **argv)
 {
   g_autofree char *node = NULL, *expect = NULL, *resource = NULL;
-  const GOptionEntry entries[] = { { "node", 0, 0, G_OPTION_ARG_STRING, &node, N_ ("revoke this node's certificate and remove it"), N_ ("NODE") },
+  const GOptionEntry entries[] = { { "node", 0, 0, G_OPTION_ARG_STRING, &node, N_ ("revoke this node's key and certificates and remove it"), N_ ("NODE") },
                                    CTL_EXPECT (&expect),
                                    { NULL, 0, 0, 0, NULL, NULL, NULL } };
   GError *error = NULL;

@@ -53,7 +53,7 @@ const CtlCommand ctl_commands[] = {
   { "reload", "", N_ ("read the profile again"), ctl_reload, CTL_ANYWHERE },
   { "backup", "FILE [--encrypt | --to KEY] [--password-stdin]", N_ ("the whole node in one file: stores, keys, people, rights, profile"), ctl_backup, CTL_ANYWHERE },
   { "restore", "FILE --profile FILE [--state DIR] [--key DIR] [--password-stdin] [--replace] | --begin-empty --profile FILE [STORE]",
-    N_ ("put a backup back, or go on with what could be read of a damaged store"), ctl_restore, CTL_ANYWHERE },
+    N_ ("put a backup back, or go on with what is left of a damaged store, or without one that is missing"), ctl_restore, CTL_ANYWHERE },
   { "call", "METHOD RESOURCE [BODY] | --list", N_ ("any message: call GET terminals"), ctl_call_command, CTL_ANYWHERE },
   { "completion", "[bash|zsh|fish]", N_ ("print the completion for the shell"), ctl_completion, CTL_ANYWHERE },
   { "help", "[COMMAND]", N_ ("what a command does and which options it has"), ctl_help_command, CTL_ANYWHERE },

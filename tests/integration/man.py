@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The man pages name every command and option that the programs name, and no other."""
+"""The man pages name every command and option that the programs name, and no other, and say of them what --help says."""
 import os
 import re
 import subprocess
@@ -18,6 +18,10 @@ def help_of(*words):
 def page(name):
     with open(os.path.join(SOURCE, "doc/man", name), encoding="utf-8") as file:
         return file.read().replace("\\-", "-")
+
+
+def words(text):
+    return set(re.findall(r"[a-z]{5,}", text.lower()))
 
 
 def commands(text):
@@ -41,6 +45,24 @@ class Man(unittest.TestCase):
             self.assertIsNotNone(block, command)
             for option in re.findall(r"^  (--[a-z-]+)", own, re.M):
                 self.assertIn(option + " ", re.sub(r"$", " ", block.group(), flags=re.M), f"farctl.1: {command} {option}")
+
+    def test_farctl_says_what_help_says(self):
+        """Not word by word; but of the words of --help nearly all are in the page, so that a change of one is one of the other."""
+        section = page("farctl.1").replace("\\(aq", "'").split(".SH COMMANDS")[1].split(".SH EXIT")[0]
+        looked = 0
+        for command, summary in re.findall(r"^  ([a-z]+(?: [a-z]+)*)  +(\S.*)$", help_of("farctl"), re.M):
+            block = re.search(rf'^\.TP\n\.BR? "?{command}"?(?: .*)?\n((?:.*\n)*?)(?=\.TP\n\.BR? "?[a-z]|\.SS|\Z)', section, re.M).group(1)
+            own = help_of("farctl", *command.split()).split("options of every command")[0]
+            told = [(command, summary, block.split(".RS")[0])]
+            for option, text in re.findall(r"^  (--[a-z-]+)\S*(?: [A-Z]\S*)? +(\S.*)$", own, re.M):
+                entry = re.search(rf'^\.TP\n\.B[IR]? "?{option}\b.*\n((?:.*\n)*?)(?=\.TP|\.RE|\Z)', block, re.M)
+                told.append((f"{command} {option}", text, entry.group(1) if entry else ""))
+            for what, text, said in told:
+                looked += 1
+                missing = words(text) - words(said)
+                with self.subTest(what):
+                    self.assertLessEqual(len(missing), 0.15 * len(words(text)), f"farctl.1: {what}: {text}\n{said}{missing}")
+        self.assertGreater(looked, 100)
 
     def test_farwatchd(self):
         text = page("farwatchd.8")
