@@ -136,6 +136,7 @@ libfarwatch_la_SOURCES = \
 	core/message/frame.h \
 	core/message/hops.c \
 	core/message/message.c \
+	core/message/page.c \
 	core/message/route-pattern.c \
 	core/message/router.h \
 	core/message/schema.c \
@@ -300,6 +301,7 @@ farctl_SOURCES = \
 	core/farctl/main.c \
 	core/farctl/other-node.c \
 	core/farctl/other-node.h \
+	core/farctl/pages.c \
 	core/farctl/path.c \
 	core/farctl/plot.c \
 	core/farctl/plot.h \

@@ -33,29 +33,6 @@ status_refused (json_t *refused)
     ctl_print (stdout, "  %" JSON_INTEGER_FORMAT " %s\n", json_integer_value (number), ctl_translated (what));
 }
 
-/* The other pages, as far as there are any. FALSE: the status is freed. */
-static gboolean
-status_more (Ctl *ctl, json_t *status, GError **error)
-{
-  g_autofree char *after = g_strdup (json_string_value (json_object_get (status, "after")));
-
-  while (after != NULL) {
-    g_autofree char *query = ctl_query ("after", after), *resource = g_strconcat ("status?", query, NULL);
-    json_t *page = ctl_call (ctl, "GET", resource, NULL, error);
-
-    if (page == NULL) {
-      json_decref (status);
-      return FALSE;
-    }
-    json_array_extend (json_object_get (status, "instances"), json_object_get (page, "instances"));
-    g_free (after);
-    after = g_strdup (json_string_value (json_object_get (page, "after")));
-    json_decref (page);
-  }
-  json_object_set_new (status, "after", json_null ());
-  return TRUE;
-}
-
 int
 ctl_status (Ctl *ctl, int argc, char **argv)
 {
@@ -69,8 +46,8 @@ ctl_status (Ctl *ctl, int argc, char **argv)
 
   if (!ctl_words (ctl, &argc, &argv, 0, 0))
     return ctl->status;
-  status = ctl_call (ctl, "GET", "status", NULL, &error);
-  if (status == NULL || !status_more (ctl, status, &error))
+  status = ctl_whole (ctl, "status", "instances", &error);
+  if (status == NULL)
     return ctl_fail (ctl, error);
   if (ctl->json) {
     ctl_json (status);

@@ -360,27 +360,6 @@ explain_print (json_t *answer)
     printf (_("  rights of others: %lld, not shown\n"), (long long) others);
 }
 
-/* All pages in the first one. NULL: it is freed. */
-static json_t *
-explain_ask (Ctl *ctl, const char *resource, GError **error)
-{
-  json_t *all = ctl_call (ctl, "GET", resource, NULL, error), *page = json_incref (all);
-  const char *next;
-
-  while (page != NULL && (next = json_string_value (json_object_get (page, "next"))) != NULL) {
-    g_autofree char *after = ctl_query ("after", next), *more = g_strconcat (resource, "&", after, NULL);
-
-    json_decref (page);
-    page = ctl_call (ctl, "GET", more, NULL, error);
-    json_array_extend (json_object_get (all, "rights"), json_object_get (page, "rights"));
-  }
-  if (page == NULL)
-    g_clear_pointer (&all, json_decref);
-  json_decref (page);
-  json_object_del (all, "next");
-  return all;
-}
-
 int
 ctl_explain (Ctl *ctl, int argc, char **argv)
 {
@@ -409,7 +388,7 @@ ctl_explain (Ctl *ctl, int argc, char **argv)
   q_from = ctl_query ("from", from);
   q_at = ctl_query ("at", at);
   resource = g_strdup_printf ("explain?%s&%s&%s&%s&%s&%s", who, action, object, q_for, q_from, q_at);
-  answer = explain_ask (ctl, resource, &error);
+  answer = ctl_whole (ctl, resource, "rights", &error);
   if (answer == NULL)
     return ctl_fail (ctl, error);
   if (ctl->json)

@@ -22,41 +22,12 @@ typedef struct {
 
 /* ---- which there are ---- */
 
-static char *
-series_key (json_t *list)
-{
-  json_t *last = json_array_get (list, json_array_size (list) - 1);
-
-  return g_strconcat (json_string_value (json_object_get (last, "source")), "/", json_string_value (json_object_get (last, "name")), NULL);
-}
-
 static json_t *
 series_all (Ctl *ctl, const char *source, GError **error)
 {
-  json_t *all = json_object (), *list = json_array ();
-  g_autofree char *where = ctl_query ("source", source), *after = g_strdup ("");
-  gboolean more = TRUE;
+  g_autofree char *where = ctl_query ("source", source), *query = g_strdup_printf ("latest=1%s%s", where[0] != '\0' ? "&" : "", where);
 
-  json_object_set_new (all, "series", list);
-  while (more) {
-    g_autofree char *resource = g_strdup_printf ("samples?latest=1&%s&%s", where, after);
-    json_t *page = ctl_call (ctl, "GET", resource, NULL, error);
-
-    if (page == NULL) {
-      json_decref (all);
-      return NULL;
-    }
-    more = json_is_true (json_object_get (page, "more")) && json_array_size (json_object_get (page, "series")) > 0;
-    json_array_extend (list, json_object_get (page, "series"));
-    json_decref (page);
-    if (more) {
-      g_autofree char *key = series_key (list);
-
-      g_free (after);
-      after = ctl_query ("after", key);
-    }
-  }
-  return all;
+  return ctl_list (ctl, "samples", "series", query, 0, error);
 }
 
 /* For the table: the newest value's fields beside the name. */
@@ -133,41 +104,39 @@ samples_series (Ctl *ctl, const char *source)
 
 /* ---- one ---- */
 
-static json_t *
-points_page (Ctl *ctl, const char *source, const char *name, const char *from, const char *to, int limit, GError **error)
-{
-  g_autofree char *q_source = ctl_query ("source", source), *q_name = ctl_query ("name", name), *q_from = ctl_query ("from", from), *q_to = ctl_query ("to", to);
-  g_autofree char *resource = g_strdup_printf ("samples?%s&%s&limit=%d&%s&%s", q_source, q_name, MIN (limit, PAGE), q_from, q_to);
+typedef struct {
+  json_t *list;
+  gsize limit;
+} Points;
 
-  return ctl_call (ctl, "GET", resource, NULL, error);
+/* Pages come newest first, the points of each oldest first. */
+static gboolean
+points_take (json_t *page, gpointer user)
+{
+  Points *points = user;
+  json_t *older = json_copy (json_object_get (page, "points"));
+
+  if (older == NULL)
+    return FALSE;
+  json_array_extend (older, points->list);
+  json_decref (points->list);
+  points->list = older;
+  while (json_array_size (older) > points->limit)
+    json_array_remove (older, 0);
+  return json_array_size (older) < points->limit;
 }
 
-/* Pages come newest first; each next one ends where the last began. */
 static json_t *
 points_all (Ctl *ctl, const char *source, const char *name, const SamplesOptions *options, GError **error)
 {
-  json_t *points = json_array ();
-  g_autofree char *to = g_strdup (options->to);
+  g_autofree char *q_source = ctl_query ("source", source), *q_name = ctl_query ("name", name);
+  g_autofree char *q_from = ctl_query ("from", options->from), *q_to = ctl_query ("to", options->to);
+  g_autofree char *resource = g_strdup_printf ("samples?%s&%s&limit=%d&%s&%s", q_source, q_name, CLAMP (options->limit, 1, PAGE), q_from, q_to);
+  Points points = { json_array (), (gsize) MAX (options->limit, 0) };
 
-  while ((int) json_array_size (points) < options->limit) {
-    int want = options->limit - (int) json_array_size (points);
-    json_t *page = points_page (ctl, source, name, options->from, to, want, error), *list = json_object_get (page, "points");
-    gsize n = json_array_size (list);
-    gboolean more = json_is_true (json_object_get (page, "more")) || (n == (gsize) MIN (want, PAGE) && want > PAGE);
-
-    if (page == NULL) {
-      json_decref (points);
-      return NULL;
-    }
-    for (gsize i = 0; i < n; i++)
-      json_array_insert (points, i, json_array_get (list, i));
-    g_free (to);
-    to = g_strdup (json_string_value (json_object_get (json_array_get (points, 0), "time")));
-    json_decref (page);
-    if (!more || n == 0)
-      break;
-  }
-  return points;
+  if (!ctl_pages (ctl, resource, points_take, &points, error))
+    g_clear_pointer (&points.list, json_decref);
+  return points.list;
 }
 
 static gboolean

@@ -94,38 +94,44 @@ ctl_close_session (Ctl *ctl, int argc, char **argv)
   return answer != NULL ? ctl_done (ctl, answer, _("session %s is being closed"), argv[1]) : ctl_fail (ctl, error);
 }
 
+typedef struct {
+  const char *since, *until; /* NULL: as long as there is any */
+  guint limit;               /* 0: all */
+  json_t *list;
+} History;
+
+/* Newest first: behind a row from before `since` all are older. */
+static gboolean
+history_take (json_t *page, gpointer user)
+{
+  History *history = user;
+  gboolean more = TRUE;
+  json_t *row;
+  size_t i;
+
+  json_array_foreach (json_object_get (page, "history"), i, row) {
+    const char *asked = json_string_value (json_object_get (row, "asked"));
+    gboolean wanted = (history->since == NULL || g_strcmp0 (asked, history->since) >= 0) && (history->limit == 0 || json_array_size (history->list) < history->limit);
+
+    more = more && wanted;
+    if (wanted && (history->until == NULL || g_strcmp0 (asked, history->until) < 0))
+      json_array_append (history->list, row);
+  }
+  return more;
+}
+
 /* Newest first: what is older than `since` ends the list, what is newer than `until` is left out. Times as they go over the wire, which sort as
  * text; NULL: no bound. Caller decrefs. */
 static json_t *
 history_between (Ctl *ctl, const char *query, const char *since, const char *until, guint limit, GError **error)
 {
-  json_t *all = json_object (), *list = json_array ();
-  g_autofree char *after = g_strdup ("");
-  gboolean more = TRUE;
+  History history = { since, until, limit, json_array () };
+  g_autofree char *resource = g_strconcat ("history?", query, NULL);
 
-  json_object_set_new (all, "history", list);
-  while (more) {
-    g_autofree char *resource = g_strconcat ("history?", query, "&", after, NULL);
-    json_t *page = ctl_call (ctl, "GET", resource, NULL, error), *row;
-    gsize i;
-
-    if (page == NULL) {
-      json_decref (all);
-      return NULL;
-    }
-    g_free (after);
-    after = ctl_query ("after", json_string_value (json_object_get (page, "next")));
-    more = after[0] != '\0';
-    json_array_foreach (json_object_get (page, "history"), i, row) {
-      const char *asked = json_string_value (json_object_get (row, "asked"));
-
-      more = more && (since == NULL || g_strcmp0 (asked, since) >= 0) && (limit == 0 || json_array_size (list) < limit);
-      if ((since == NULL || g_strcmp0 (asked, since) >= 0) && (until == NULL || g_strcmp0 (asked, until) < 0) && (limit == 0 || json_array_size (list) < limit))
-        json_array_append (list, row);
-    }
-    json_decref (page);
-  }
-  return all;
+  if (ctl_pages (ctl, resource, history_take, &history, error))
+    return json_pack ("{s:o}", "history", history.list);
+  json_decref (history.list);
+  return NULL;
 }
 
 /* An empty list may mean that there is no such thing at all: that is an error, and its own exit code. */

@@ -38,27 +38,6 @@ terminals_clocks (json_t *terminals)
     terminal_clock (terminal);
 }
 
-/* The terminal with its devices, which may come in several pages. */
-static json_t *
-terminals_all_devices (Ctl *ctl, const char *resource, GError **error)
-{
-  json_t *answer = ctl_call (ctl, "GET", resource, NULL, error), *devices;
-  g_autoptr (GError) local = NULL;
-
-  if (json_string_value (json_object_get (answer, "next")) == NULL)
-    return answer;
-  devices = ctl_list (ctl, resource, "devices", "", 0, &local);
-  if (devices == NULL) {
-    g_propagate_error (error, g_steal_pointer (&local));
-    json_decref (answer);
-    return NULL;
-  }
-  json_object_set (answer, "devices", json_object_get (devices, "devices"));
-  json_object_del (answer, "next");
-  json_decref (devices);
-  return answer;
-}
-
 static int
 terminals_one (Ctl *ctl, const char *terminal)
 {
@@ -67,7 +46,7 @@ terminals_one (Ctl *ctl, const char *terminal)
                                       { N_ ("stock"), "stock", CTL_TEXT }, { N_ ("host key"), "host_key", CTL_TEXT }, { NULL, NULL, 0 } };
   GError *error = NULL;
   g_autofree char *resource = ctl_path (&error, "terminals", terminal, NULL);
-  json_t *answer = terminals_all_devices (ctl, resource, &error);
+  json_t *answer = ctl_whole (ctl, resource, "devices", &error);
 
   if (answer == NULL)
     return ctl_fail (ctl, error);

@@ -94,13 +94,21 @@ FarMessage *ctl_ask (Ctl *ctl, const char *method, const char *resource, json_t 
 /* A WATCH: sends it; then each event in turn (NULL without error: it has ended). The link is used up by it. */
 gboolean ctl_watch (Ctl *ctl, const char *resource, GError **error);
 json_t *ctl_watch_next (Ctl *ctl, GError **error);
-/* All pages of a list: object with the one key. query: "" or "a=b&c=d". */
-json_t *ctl_list (Ctl *ctl, const char *resource, const char *key, const char *query, guint limit, GError **error);
 /* A new connection that is the ticket's stream, without a user. NULL on error. */
 FarStream *ctl_stream (Ctl *ctl, const char *ticket, GError **error);
 void ctl_close (Ctl *ctl);
 /* "a=VALUE" with VALUE escaped for a query; value NULL: "". Caller frees. */
 char *ctl_query (const char *name, const char *value);
+
+/* ---- pages.c: lists ---- */
+/* One page, borrowed. FALSE: no other is wanted. */
+typedef gboolean (*CtlPage) (json_t *page, gpointer user);
+/* Page after page, as long as there is one and it is wanted. resource: maybe with a query. FALSE: an answer was an error. */
+gboolean ctl_pages (Ctl *ctl, const char *resource, CtlPage take, gpointer user, GError **error);
+/* The first page's answer, with the rows of all pages in its list of this key. NULL on error. */
+json_t *ctl_whole (Ctl *ctl, const char *resource, const char *key, GError **error);
+/* The list alone: object with the one key. query: "" or "a=b&c=d". limit: rows, 0: all. */
+json_t *ctl_list (Ctl *ctl, const char *resource, const char *key, const char *query, guint limit, GError **error);
 
 /* ---- dial.c: descriptors ---- */
 int ctl_dial (Ctl *ctl, GError **error);                          /* connection for messages */

@@ -276,37 +276,6 @@ ctl_watch_next (Ctl *ctl, GError **error)
   return link_body (ctl, event, error);
 }
 
-/* ---- lists ---- */
-
-json_t *
-ctl_list (Ctl *ctl, const char *resource, const char *key, const char *query, guint limit, GError **error)
-{
-  json_t *all = json_object (), *list = json_array ();
-  g_autofree char *after = g_strdup ("");
-
-  json_object_set_new (all, key, list);
-  while (limit == 0 || json_array_size (list) < limit) {
-    g_autofree char *page_resource = g_strconcat (resource, "?", query, query[0] != '\0' && after[0] != '\0' ? "&" : "", after, NULL);
-    json_t *page = ctl_call (ctl, "GET", page_resource, NULL, error);
-    const char *next;
-
-    if (page == NULL) {
-      json_decref (all);
-      return NULL;
-    }
-    json_array_extend (list, json_object_get (page, key));
-    next = json_string_value (json_object_get (page, "next"));
-    g_free (after);
-    after = ctl_query ("after", next);
-    json_decref (page);
-    if (after[0] == '\0')
-      break;
-  }
-  while (limit != 0 && json_array_size (list) > limit)
-    json_array_remove (list, json_array_size (list) - 1);
-  return all;
-}
-
 char *
 ctl_query (const char *name, const char *value)
 {

@@ -81,6 +81,21 @@ void far_call_fail (FarCall *call, GError *error /* takes */);
  * the next. The first row is always taken, so that paging comes to its end. Where the next page begins is told by the last row *looked at*, by its place in
  * an order that the end of any row leaves as it is: else rows are lost, which the asker may not see or which end between two pages. */
 gboolean far_page_add (json_t *list, gsize *size, json_t *row /* borrowed */);
+/* A page of rows that are all at hand, sorted by their places (strcmp(); borrowed as long as the page is made): each row that the asker may see is offered,
+ * and the answer has `list`, and as `next` where the rest begins. Rows of one place stay together. [main] */
+typedef struct {
+  json_t *list;        /* for the answer, which takes it */
+  const char *next;    /* place of the last row, if others follow it, which nothing but another page has room for: stop. NULL: not so, or not yet */
+  const char *after;   /* what was asked for */
+  const char *last;
+  guint limit;
+  gsize size;
+} FarPage;
+/* most: rows, unless `limit` asks for fewer. beside: bytes that stand beside the list, if they are many. */
+void far_page_begin (FarPage *page, const FarCall *call, guint most, gsize beside);
+/* Does the row of this place stand in the page, as far as there is room? Before it is made. */
+gboolean far_page_wants (FarPage *page, const char *place);
+void far_page_take (FarPage *page, const char *place, json_t *row /* takes */);
 /* A word for what is shown of an object, which changes when that does; shown NULL, nothing is there: "none". Caller frees. [any thread] */
 char *far_revision (const json_t *shown);
 /* Does the call change what its asker has seen? It says so by `expect`, a far_revision(), in the body or in the query; without, it may. FALSE:

@@ -291,20 +291,6 @@ far_call_answer (FarCall *call, guint status, json_t *body)
   call_end (answer, message);
 }
 
-#define PAGE_ROOM (FAR_BODY_MAX - 2048) /* for what stands beside the list */
-
-gboolean
-far_page_add (json_t *list, gsize *size, json_t *row)
-{
-  gsize more = json_dumpb (row, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) + 1;
-
-  if (json_array_size (list) > 0 && *size + more > PAGE_ROOM)
-    return FALSE;
-  *size += more;
-  json_array_append (list, row);
-  return TRUE;
-}
-
 void
 far_call_fail (FarCall *call, GError *error)
 {

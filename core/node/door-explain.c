@@ -73,26 +73,20 @@ lines_sorted (json_t *lines)
 static json_t *
 answer_page (const FarCall *call, json_t *answer /* takes */)
 {
-  json_t *all = lines_sorted (json_object_get (answer, "rights")), *page = json_array (), *line;
-  const char *after = json_string_value (json_object_get (call->query, "after")), *last = NULL, *next = NULL;
-  gsize size = 0;
+  json_t *all = lines_sorted (json_object_get (answer, "rights")), *line;
+  FarPage page;
   size_t i;
 
+  far_page_begin (&page, call, PAGE, 0);
   json_array_foreach (all, i, line) {
     const char *id = json_string_value (json_object_get (json_object_get (line, "right"), "id"));
 
-    if (after != NULL && g_strcmp0 (id, after) <= 0)
-      continue;
-    if (g_strcmp0 (id, last) == 0) {
-      json_array_append (page, line);
-    } else if (json_array_size (page) >= PAGE || !far_page_add (page, &size, line)) {
-      next = last;
-      break;
-    }
-    last = id;
+    id = id != NULL ? id : "";
+    if (far_page_wants (&page, id))
+      far_page_take (&page, id, json_incref (line));
   }
-  json_object_set_new (answer, "next", next != NULL ? json_string (next) : json_null ());
-  json_object_set_new (answer, "rights", page);
+  json_object_set_new (answer, "next", json_pack ("s?", page.next));
+  json_object_set_new (answer, "rights", page.list);
   json_decref (all);
   return answer;
 }

@@ -21,7 +21,8 @@
 #define RIGHTS_STORE "main"
 #define RIGHTS_TABLE "rights"
 #define RIGHTS_TIMEOUT_MS 20000
-#define RIGHTS_PAGE 10000
+#define RIGHTS_PAGE 10000 /* rows of one answer of the store */
+#define PAGE 100          /* rights of one answer to a person */
 
 /* ---- rows at start ---- */
 
@@ -184,30 +185,25 @@ far_door_odd_names (json_t *rights, void (*done) (const FarOddNames *names, gpoi
 static json_t *
 rights_page (const FarCall *call, json_t *all, const FarOddNames *names)
 {
-  const char *after = json_string_value (json_object_get (call->query, "after"));
-  json_t *body = json_object (), *list = json_array (), *last = NULL;
   g_autoptr (GPtrArray) sorted = g_ptr_array_new ();
-  gsize size = 0;
-  guint i;
+  FarPage page;
 
   for (gsize n = 0; n < json_array_size (all); n++)
     g_ptr_array_add (sorted, json_array_get (all, n));
   g_ptr_array_sort (sorted, by_id);
-  for (i = 0; i < sorted->len && json_array_size (list) < 100; i++) {
-    json_t *id = json_object_get (sorted->pdata[i], "id");
+  far_page_begin (&page, call, PAGE, 0);
+  for (guint i = 0; i < sorted->len && page.next == NULL; i++) {
+    json_t *right = sorted->pdata[i];
+    const char *id = json_string_value (json_object_get (right, "id"));
 
-    if (after != NULL && g_strcmp0 (json_string_value (id), after) <= 0)
+    id = id != NULL ? id : "";
+    if (!far_page_wants (&page, id))
       continue;
     if (names != NULL)
-      json_object_set_new (sorted->pdata[i], "odd", far_right_odd (sorted->pdata[i], names->people, names->locals));
-    if (!far_page_add (list, &size, sorted->pdata[i]))
-      break;
-    last = id;
+      json_object_set_new (right, "odd", far_right_odd (right, names->people, names->locals));
+    far_page_take (&page, id, json_incref (right));
   }
-  if (i < sorted->len && last != NULL)
-    json_object_set (body, "next", last);
-  json_object_set_new (body, "rights", list);
-  return body;
+  return json_pack ("{s:o, s:s?}", "rights", page.list, "next", page.next);
 }
 
 /* Rights may have come and gone while names were looked up. */

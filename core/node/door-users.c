@@ -14,6 +14,7 @@
 #include "auth/right.h"
 #include "message/router.h"
 
+#define PAGE 100 /* people of one answer */
 #define USERS_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 /* With the word by which a change says that it is made from this. A copy. */
@@ -31,30 +32,19 @@ users_shown (json_t *person)
 static json_t *
 users_page (const FarCall *call, json_t *people)
 {
-  const char *after = json_string_value (json_object_get (call->query, "after"));
-  json_t *body = json_object (), *list = json_array (), *last = NULL;
-  gsize size = 0, i;
+  json_t *person;
+  FarPage page;
+  size_t i;
 
-  for (i = 0; i < json_array_size (people) && json_array_size (list) < 100; i++) {
-    json_t *person = json_array_get (people, i);
+  far_page_begin (&page, call, PAGE, 0);
+  json_array_foreach (people, i, person) {
     const char *name = json_string_value (json_object_get (person, "name"));
     g_autofree char *object = g_strconcat ("users/", name, NULL);
-    json_t *shown;
-    gboolean fits;
 
-    if ((after != NULL && g_strcmp0 (name, after) <= 0) || !far_may_see (call->principal, object))
-      continue;
-    shown = users_shown (person);
-    fits = far_page_add (list, &size, shown);
-    json_decref (shown);
-    if (!fits)
-      break;
-    last = json_object_get (person, "name");
+    if (far_may_see (call->principal, object) && far_page_wants (&page, name))
+      far_page_take (&page, name, users_shown (person));
   }
-  if (i < json_array_size (people) && last != NULL)
-    json_object_set (body, "next", last);
-  json_object_set_new (body, "users", list);
-  return body;
+  return json_pack ("{s:o, s:s?}", "users", page.list, "next", page.next);
 }
 
 static void

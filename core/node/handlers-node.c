@@ -20,7 +20,7 @@
 #include "loop/stall.h"
 
 #define PAGE 50
-#define CONFIG_MAX 24000
+#define ANY G_MAXUINT16 /* rows: as many as a body holds */
 #define STATUS_BESIDE 6000 /* what stands beside the instances: counts of refusals, what is missing */
 #define FAULTS_TEXT_MAX 16000 /* a body holds 32 KiB, and JSON may double a text */
 
@@ -28,21 +28,6 @@ static struct {
   char *state;
   gint64 began_us;
 } handlers_node;
-
-static const char *
-query_text (const FarCall *call, const char *name)
-{
-  return json_string_value (json_object_get (call->query, name));
-}
-
-static guint
-query_limit (const FarCall *call, guint most)
-{
-  const char *text = query_text (call, "limit");
-  guint64 limit = most;
-
-  return text == NULL || g_ascii_string_to_unsigned (text, 10, 1, most, &limit, NULL) ? (guint) limit : most;
-}
 
 static int
 by_path (gconstpointer a, gconstpointer b)
@@ -64,30 +49,22 @@ instances_good (void)
   return good;
 }
 
-/* In the order of their paths, which holds when a reload takes out the one at which a page ended. *next: borrowed; NULL: these are the last. */
-static json_t *
-instances_page (const FarCall *call, const char **next)
+/* In the order of their paths, which holds when a reload takes out the one at which a page ended. */
+static void
+instances_page (FarPage *page, const FarCall *call)
 {
   GPtrArray *all = far_instances_all ();
   g_autoptr (GPtrArray) sorted = g_ptr_array_copy (all, NULL, NULL);
-  const char *after = query_text (call, "after"), *last = NULL;
-  json_t *page = json_array ();
-  guint limit = query_limit (call, PAGE), i;
-  gsize size = STATUS_BESIDE;
-  gboolean fits = TRUE;
 
   g_ptr_array_set_free_func (sorted, NULL);
   g_ptr_array_sort (sorted, by_path);
-  for (i = 0; i < sorted->len && fits && json_array_size (page) < limit; i++) {
+  far_page_begin (page, call, PAGE, STATUS_BESIDE);
+  for (guint i = 0; i < sorted->len && page->next == NULL; i++) {
     const FarInstance *at = sorted->pdata[i];
-    json_t *row = after == NULL || strcmp (at->head.path, after) > 0 ? far_instance_json (at) : NULL;
 
-    fits = row == NULL || far_page_add (page, &size, row);
-    last = row != NULL && fits ? at->head.path : last;
-    json_decref (row);
+    if (far_page_wants (page, at->head.path))
+      far_page_take (page, at->head.path, far_instance_json (at));
   }
-  *next = !fits || i < sorted->len ? last : NULL;
-  return page;
 }
 
 /* "/etc/farwatch/terminal.yaml" → "terminal" */
@@ -106,12 +83,12 @@ call_status (gpointer self, FarCall *call)
 {
   g_autofree char *role = role_name ();
   gint64 uptime_us = far_clock_boottime_us () - handlers_node.began_us;
-  const char *next = NULL;
-  json_t *list = instances_page (call, &next);
+  FarPage page;
 
+  instances_page (&page, call);
   far_call_answer (call, 200, json_pack ("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:s?, s:i, s:i, s:o, s:o}", "node", far_node_id (), "version", far_version (),
                                          "uptime_s", (json_int_t) (uptime_us / 1000000), "role", role, "profile", far_node_profile ()->path, "state",
-                                         instances_good () ? "ok" : "degraded", "instances", list, "after", next, "stalls", (int) far_stall_count (), "waits", (int) far_stall_waits (),
+                                         instances_good () ? "ok" : "degraded", "instances", page.list, "next", page.next, "stalls", (int) far_stall_count (), "waits", (int) far_stall_waits (),
                                          "missing", far_profile_missing (far_node_profile ()), "refused", far_counts_json ()));
 }
 
@@ -132,26 +109,19 @@ by_name (gconstpointer a, gconstpointer b)
 static void
 call_plugins (gpointer self, FarCall *call)
 {
-  json_t *all = far_loader_json (), *page = json_array (), *row;
-  const char *after = query_text (call, "after"), *last = NULL, *next = NULL;
+  json_t *all = far_loader_json (), *row;
   g_autoptr (GPtrArray) sorted = g_ptr_array_new ();
-  guint limit = query_limit (call, G_MAXUINT16);
-  gsize size = 0;
+  FarPage page;
   size_t i;
 
   json_array_foreach (all, i, row)
     g_ptr_array_add (sorted, row);
   g_ptr_array_sort (sorted, by_name);
-  for (i = 0; i < sorted->len && next == NULL; i++) {
-    const char *name = row_name (sorted->pdata[i]);
-
-    if (after != NULL && strcmp (name, after) <= 0)
-      continue;
-    if (json_array_size (page) >= limit || !far_page_add (page, &size, sorted->pdata[i]))
-      next = last;
-    last = name;
-  }
-  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "plugins", page, "next", next));
+  far_page_begin (&page, call, ANY, 0);
+  for (i = 0; i < sorted->len && page.next == NULL; i++)
+    if (far_page_wants (&page, row_name (sorted->pdata[i])))
+      far_page_take (&page, row_name (sorted->pdata[i]), json_incref (sorted->pdata[i]));
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "plugins", page.list, "next", page.next));
   json_decref (all);
 }
 
@@ -185,31 +155,36 @@ call_type (gpointer self, FarCall *call)
     far_call_fail (call, error);
 }
 
-/* In the order of the keys (after=), which holds when a reload takes out the one at which a page ended; a page is as large as a body can be. */
+/* [{KEY: …}, …] → {KEY: …, …} */
+static json_t *
+joined (json_t *list /* takes */)
+{
+  json_t *all = json_object (), *one;
+  size_t i;
+
+  json_array_foreach (list, i, one)
+    json_object_update (all, one);
+  json_decref (list);
+  return all;
+}
+
+/* In the order of the keys, which holds when a reload takes out the one at which a page ended. */
 static void
 call_config (gpointer self, FarCall *call)
 {
-  json_t *all = far_profile_effective (far_node_profile ()), *page = json_object (), *value;
-  const char *after = query_text (call, "after"), *key, *next = NULL;
+  json_t *all = far_profile_effective (far_node_profile ()), *value;
   g_autoptr (GList) keys = NULL;
-  guint limit = query_limit (call, G_MAXUINT16);
-  gsize size = 0;
+  const char *key;
+  FarPage page;
 
   json_object_foreach (all, key, value)
     keys = g_list_prepend (keys, (gpointer) key);
   keys = g_list_sort (keys, (GCompareFunc) strcmp);
-  for (GList *at = keys; at != NULL && next == NULL; at = at->next) {
-    key = at->data;
-    value = json_object_get (all, key);
-    if (after != NULL && strcmp (key, after) <= 0)
-      continue;
-    size += strlen (key) + json_dumpb (value, NULL, 0, 0) + 8;
-    if (json_object_size (page) > 0 && (size >= CONFIG_MAX || json_object_size (page) >= limit))
-      next = at->prev->data;
-    else
-      json_object_set (page, key, value);
-  }
-  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "config", page, "after", next));
+  far_page_begin (&page, call, ANY, 0);
+  for (GList *at = keys; at != NULL && page.next == NULL; at = at->next)
+    if (far_page_wants (&page, at->data))
+      far_page_take (&page, at->data, json_pack ("{s:O}", at->data, json_object_get (all, at->data)));
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "config", joined (page.list), "next", page.next));
   json_decref (all);
 }
 

@@ -280,19 +280,13 @@ void
 access_enrollments_get (gpointer data, FarCall *call)
 {
   Access *self = data;
-  json_t *list = json_array ();
-  const char *after = access_text (call->query, "after"), *last = NULL;
-  gsize size = self->ca_pem ? 2 * strlen (self->ca_pem) : 0; /* stands beside the list */
   g_autoptr (GList) numbers = g_list_sort (g_hash_table_get_keys (self->enrollments), (GCompareFunc) g_strcmp0);
-  GList *at;
-  for (at = numbers; at; at = at->next) {
-    if (after && g_strcmp0 (at->data, after) <= 0)
-      continue;
-    if (!far_page_add (list, &size, g_hash_table_lookup (self->enrollments, at->data)))
-      break;
-    last = at->data;
-  }
-  far_call_answer (call, 200, json_pack ("{s:o, s:s?, s:s?}", "enrollments", list, "ca", self->ca_pem, "next", at ? last : NULL));
+  FarPage page;
+  far_page_begin (&page, call, G_MAXUINT16, self->ca_pem ? 2 * strlen (self->ca_pem) : 0);
+  for (GList *at = numbers; at && !page.next; at = at->next)
+    if (far_page_wants (&page, at->data))
+      far_page_take (&page, at->data, json_incref (g_hash_table_lookup (self->enrollments, at->data)));
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?, s:s?}", "enrollments", page.list, "ca", self->ca_pem, "next", page.next));
 }
 
 static void approve (Access *self, FarCall *call, guint tries);

@@ -6,6 +6,7 @@
 #include "access.h"
 
 #define NONCE_WORD 16
+#define PAGE 1000 /* terminals of one answer, if it holds so many */
 
 void
 access_terminal_free (AccessTerminal *terminal)
@@ -156,16 +157,6 @@ by_text (gconstpointer a, gconstpointer b)
   return g_strcmp0 (a, b);
 }
 
-static guint
-query_limit (FarCall *call)
-{
-  const char *text = access_text (call->query, "limit");
-  guint64 limit = 100;
-  if (text && !g_ascii_string_to_unsigned (text, 10, 1, 1000, &limit, NULL))
-    limit = 100;
-  return limit;
-}
-
 /* Devices the principal may see, in the order of their names: keys of terminal->devices, borrowed. */
 static GList *
 devices_seen (const AccessTerminal *terminal, const FarPrincipal *principal)
@@ -194,24 +185,15 @@ void
 access_terminals_get (gpointer data, FarCall *call)
 {
   Access *self = data;
-  json_t *list = json_array ();
-  const char *after = access_text (call->query, "after"), *last = NULL;
-  guint limit = query_limit (call);
-  gsize size = 0;
   g_autoptr (GList) ids = g_list_sort (g_hash_table_get_keys (self->terminals), by_text);
-  GList *at;
-  for (at = ids; at && json_array_size (list) < limit; at = at->next) {
+  FarPage page;
+  far_page_begin (&page, call, PAGE, 0);
+  for (GList *at = ids; at && !page.next; at = at->next) {
     g_autofree char *object = access_terminal_object (at->data, NULL);
-    if ((after && g_strcmp0 (at->data, after) <= 0) || !far_visible (call->principal, object))
-      continue;
-    json_t *row = terminal_show_to (access_terminal (self, at->data), call->principal);
-    gboolean fits = far_page_add (list, &size, row);
-    json_decref (row);
-    if (!fits)
-      break;
-    last = at->data;
+    if (far_visible (call->principal, object) && far_page_wants (&page, at->data))
+      far_page_take (&page, at->data, terminal_show_to (access_terminal (self, at->data), call->principal));
   }
-  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "terminals", list, "next", at ? last : NULL));
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "terminals", page.list, "next", page.next));
 }
 
 /* One answer for a terminal that is not there and one that may not be seen. */
@@ -224,28 +206,14 @@ called_terminal (Access *self, FarCall *call)
   return terminal;
 }
 
-/* A page of the devices, from `after` on. *next: borrowed; NULL: these are all. */
-static json_t *
-devices_page (const AccessTerminal *terminal, FarCall *call, const char **next)
+static void
+devices_page (FarPage *page, const AccessTerminal *terminal, FarCall *call)
 {
-  json_t *list = json_array ();
-  const char *after = access_text (call->query, "after"), *last = NULL;
-  guint limit = access_text (call->query, "limit") ? query_limit (call) : G_MAXUINT;
-  gsize size = 0;
   g_autoptr (GList) names = devices_seen (terminal, call->principal);
-  GList *at;
-  for (at = names; at && json_array_size (list) < limit; at = at->next) {
-    if (after && g_strcmp0 (at->data, after) <= 0)
-      continue;
-    json_t *shown = access_device_show (g_hash_table_lookup (terminal->devices, at->data));
-    gboolean fits = far_page_add (list, &size, shown);
-    json_decref (shown);
-    if (!fits)
-      break;
-    last = at->data;
-  }
-  *next = at ? last : NULL;
-  return list;
+  far_page_begin (page, call, G_MAXUINT16, 0);
+  for (GList *at = names; at && !page->next; at = at->next)
+    if (far_page_wants (page, at->data))
+      far_page_take (page, at->data, access_device_show (g_hash_table_lookup (terminal->devices, at->data)));
 }
 
 void
@@ -255,10 +223,11 @@ access_terminal_get (gpointer data, FarCall *call)
   if (!terminal)
     return;
   json_t *body = terminal_show_to (terminal, call->principal);
-  const char *next;
-  json_object_set_new (body, "devices", devices_page (terminal, call, &next));
+  FarPage page;
+  devices_page (&page, terminal, call);
+  json_object_set_new (body, "devices", page.list);
   json_object_set_new (body, "host_key", json_pack ("s?", access_text (terminal->row, "ssh")));
-  json_object_set_new (body, "next", json_pack ("s?", next));
+  json_object_set_new (body, "next", json_pack ("s?", page.next));
   far_call_answer (call, 200, body);
 }
 

@@ -123,34 +123,27 @@ by_time (gconstpointer a, gconstpointer b)
 static void
 sessions_page (FarCall *call, GPtrArray *seen)
 {
-  json_t *list = json_array ();
-  gsize size = 0;
-  guint shown = 0;
-  while (shown < seen->len && shown < PAGE) {
-    json_t *row = access_session_show (seen->pdata[shown]);
-    gboolean fits = far_page_add (list, &size, row);
-    json_decref (row);
-    if (!fits)
-      break;
-    shown++;
+  FarPage page;
+  far_page_begin (&page, call, PAGE, 0);
+  for (guint i = 0; i < seen->len && !page.next; i++) {
+    const AccessSession *session = seen->pdata[i];
+    if (far_page_wants (&page, session->history))
+      far_page_take (&page, session->history, access_session_show (session));
   }
-  const char *next = shown > 0 && shown < seen->len ? ((AccessSession *) seen->pdata[shown - 1])->history : NULL;
-  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "sessions", list, "next", next));
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "sessions", page.list, "next", page.next));
 }
 
 void
 access_sessions_get (gpointer data, FarCall *call)
 {
   Access *self = data;
-  const char *after = access_text (call->query, "after");
   g_autoptr (GPtrArray) seen = g_ptr_array_new ();
   gboolean all = g_strcmp0 (access_text (call->query, "all"), "yes") == 0;
   GHashTableIter iter;
   gpointer value;
   g_hash_table_iter_init (&iter, self->sessions);
   while (g_hash_table_iter_next (&iter, NULL, &value))
-    if ((all || access_session_live (value)) && (!after || strcmp (((AccessSession *) value)->history, after) > 0)
-        && access_session_visible (value, call->principal))
+    if ((all || access_session_live (value)) && access_session_visible (value, call->principal))
       g_ptr_array_add (seen, value);
   g_ptr_array_sort (seen, by_time);
   sessions_page (call, seen);

@@ -275,35 +275,21 @@ device_is_seen (FarCall *call)
   return good;
 }
 
-static gboolean
-device_row (json_t *list, gsize *size, const FarDevice *device)
-{
-  json_t *row = device_show (device);
-  gboolean fits = far_page_add (list, size, row);
-  json_decref (row);
-  return fits;
-}
-
-/* A page, from `after` on; `next` is the last device that was looked at. */
 void
 agent_devices_get (gpointer self, FarCall *call)
 {
-  const char *after = agent_text (call->query, "after"), *last = NULL;
   g_autoptr (GPtrArray) devices = far_device_list ();
-  gboolean fits = TRUE;
-  gsize size = 0;
+  FarPage page;
   if (!own_node (call))
     return;
-  json_t *list = json_array ();
   g_ptr_array_sort (devices, by_name);
-  for (guint i = 0; i < devices->len && fits; i++) {
+  far_page_begin (&page, call, G_MAXUINT16, 0);
+  for (guint i = 0; i < devices->len && !page.next; i++) {
     const FarDevice *device = devices->pdata[i];
-    if ((after && strcmp (device->name, after) <= 0) || !device_seen (device, call->principal))
-      continue;
-    fits = device_row (list, &size, device);
-    last = fits ? device->name : last;
+    if (device_seen (device, call->principal) && far_page_wants (&page, device->name))
+      far_page_take (&page, device->name, device_show (device));
   }
-  far_call_answer (call, 200, json_pack ("{s:o, s:s*}", "devices", list, "next", fits ? NULL : last));
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "devices", page.list, "next", page.next));
 }
 
 static void

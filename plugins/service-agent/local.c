@@ -52,21 +52,15 @@ void
 agent_sessions_get (gpointer data, FarCall *call)
 {
   Agent *self = data;
-  json_t *list = json_array ();
-  const char *after = agent_text (call->query, "after"), *last = NULL;
   g_autoptr (GList) ids = may_manage (call) ? g_list_sort (g_hash_table_get_keys (self->sessions), (GCompareFunc) strcmp) : NULL;
-  gboolean fits = TRUE;
-  gsize size = 0;
-  for (GList *at = ids; at && fits; at = at->next) {
+  FarPage page;
+  far_page_begin (&page, call, PAGE, 0);
+  for (GList *at = ids; at && !page.next; at = at->next) {
     AgentSession *session = agent_session (self, at->data);
-    if ((after && strcmp (at->data, after) <= 0) || !agent_session_live (session))
-      continue;
-    json_t *row = agent_session_show (session);
-    fits = json_array_size (list) < PAGE && far_page_add (list, &size, row);
-    last = fits ? at->data : last;
-    json_decref (row);
+    if (agent_session_live (session) && far_page_wants (&page, at->data))
+      far_page_take (&page, at->data, agent_session_show (session));
   }
-  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "sessions", list, "next", fits ? NULL : last));
+  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "sessions", page.list, "next", page.next));
 }
 
 void

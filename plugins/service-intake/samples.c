@@ -11,6 +11,7 @@
 #define LIMIT_MAX 1000
 #define LATEST_TEXT 80
 #define LATEST_MAX 64             /* series of one answer with values */
+#define LATEST_SIZE 160           /* what such a value takes */
 
 static const char *
 query_text (FarCall *call, const char *name)
@@ -90,39 +91,46 @@ json_size (json_t *value)
   return json_dumpb (value, NULL, 0, JSON_COMPACT) + 1;
 }
 
-/* Newest first until the answer is full, then turned: what did not fit is older, and `to` of the next question. */
+/* The newest, until the answer has as many or is full, oldest first: what stands in the next page is older than the first, to the microsecond. */
 static json_t *
-points_json (GArray *points)
+points_json (GArray *points, guint limit)
 {
-  json_t *list = json_array (), *answer = json_object ();
+  json_t *list = json_array ();
+  g_autofree char *next = NULL;
   gsize size = 0;
+  gboolean more = FALSE;
+  guint i;
 
-  for (guint i = points->len; i > 0; i--) {
+  for (i = points->len; i > 0 && !more; i--) {
     const FarPoint *point = &g_array_index (points, FarPoint, i - 1);
     json_t *json = point_json (point, G_MAXUINT16);
 
     size += json_size (json);
-    if (size > ANSWER_SIZE) {
-      json_decref (json);
-      json_object_set_new (answer, "more", json_true ());
-      break;
-    }
-    json_array_insert_new (list, 0, json);
+    more = json_array_size (list) > 0 && (size > ANSWER_SIZE || json_array_size (list) >= limit);
+    if (!more)
+      json_array_insert (list, 0, json);
+    json_decref (json);
   }
-  json_object_set_new (answer, "points", list);
-  return answer;
+  if (more) /* the one at i has no room */
+    next = g_strdup_printf ("%" G_GINT64_FORMAT, g_array_index (points, FarPoint, i + 1).time_us);
+  return json_pack ("{s:o, s:s?}", "points", list, "next", next);
 }
+
+typedef struct {
+  FarCall *call;
+  guint limit;
+} PointsAnswer;
 
 static void
 points_done (FarRequest *req, gpointer data)
 {
-  FarCall *call = data;
+  g_autofree PointsAnswer *answer = data;
   const GError *error = far_request_error (req);
 
   if (error != NULL)
-    far_call_fail (call, g_error_copy (error));
+    far_call_fail (answer->call, g_error_copy (error));
   else
-    far_call_answer (call, 200, points_json (far_request_result (req)));
+    far_call_answer (answer->call, 200, points_json (far_request_result (req), answer->limit));
 }
 
 static gboolean
@@ -134,6 +142,19 @@ query_time (FarCall *call, const char *name, gint64 fallback, gint64 *time_us, G
   if (text == NULL || far_clock_parse (text, time_us, error))
     return TRUE;
   g_prefix_error (error, "%s: ", name);
+  return FALSE;
+}
+
+/* The place of a page of points. */
+static gboolean
+query_after (FarCall *call, gint64 *before_us, GError **error)
+{
+  const char *text = query_text (call, "after");
+
+  *before_us = G_MAXINT64;
+  if (text == NULL || g_ascii_string_to_signed (text, 10, G_MININT64, G_MAXINT64, before_us, NULL))
+    return TRUE;
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("after: what the page before told as `next`"));
   return FALSE;
 }
 
@@ -157,18 +178,23 @@ store_of (FarInstance *at)
   return ((const IntakeOptions *) far_instance_options (at))->store;
 }
 
+/* One more than is asked for tells whether there are others. */
 static void
 samples_points (FarInstance *at, FarCall *call, const char *source, const char *name)
 {
-  gint64 from, to;
+  gint64 from, to, after;
   guint limit;
   GError *error = NULL;
+  PointsAnswer *answer;
 
   if (!query_time (call, "from", G_MININT64, &from, &error) || !query_time (call, "to", G_MAXINT64, &to, &error)
-      || !query_limit (call, &limit, &error))
+      || !query_after (call, &after, &error) || !query_limit (call, &limit, &error)) {
     far_call_fail (call, error);
-  else
-    far_store_samples (store_of (at), source, name, from, to, limit, far_request_of (at, points_done, call, NULL, 0));
+    return;
+  }
+  answer = g_new (PointsAnswer, 1);
+  *answer = (PointsAnswer) { call, limit };
+  far_store_samples (store_of (at), source, name, from, MIN (to, after), limit + 1, far_request_of (at, points_done, answer, g_free, 0));
 }
 
 /* ---- series ---- */
@@ -177,8 +203,8 @@ typedef struct {
   FarInstance *at;
   FarCall *call;
   json_t *list;
+  char *next;        /* where the next page begins; NULL: this is the last */
   guint open;        /* questions for a newest value under way */
-  gboolean more;
 } SeriesAnswer;
 
 typedef struct {
@@ -192,20 +218,16 @@ series_free (gpointer data)
   SeriesAnswer *answer = data;
 
   json_decref (answer->list);
+  g_free (answer->next);
   g_free (answer);
 }
 
 static void
 series_finish (SeriesAnswer *answer)
 {
-  json_t *body;
-
   if (answer->open > 0)
     return;
-  body = json_pack ("{s:O}", "series", answer->list);
-  if (answer->more)
-    json_object_set_new (body, "more", json_true ());
-  far_call_answer (answer->call, 200, body);
+  far_call_answer (answer->call, 200, json_pack ("{s:O, s:s?}", "series", answer->list, "next", answer->next));
   series_free (answer);
 }
 
@@ -252,22 +274,19 @@ series_ask_latest (SeriesAnswer *answer)
   series_finish (answer);
 }
 
-/* Is this entry behind `after` ("source/name")? */
-static gboolean
-series_is_after (const FarSeriesInfo *info, const char *after)
+/* Its place in the order of the list. */
+static char *
+series_place (const FarSeriesInfo *info)
 {
-  g_autofree char *key = g_strconcat (info->source, "/", info->name, NULL);
-
-  return after == NULL || strcmp (key, after) > 0;
+  return g_strconcat (info->source, "/", info->name, NULL);
 }
 
 static int
 series_order (gconstpointer a, gconstpointer b)
 {
-  const FarSeriesInfo *x = *(const FarSeriesInfo *const *) a, *y = *(const FarSeriesInfo *const *) b;
-  g_autofree char *x_key = g_strconcat (x->source, "/", x->name, NULL), *y_key = g_strconcat (y->source, "/", y->name, NULL);
+  g_autofree char *x = series_place (*(const FarSeriesInfo *const *) a), *y = series_place (*(const FarSeriesInfo *const *) b);
 
-  return strcmp (x_key, y_key);
+  return strcmp (x, y);
 }
 
 static json_t *
@@ -281,24 +300,21 @@ series_json (const FarSeriesInfo *info)
 static void
 series_fill (SeriesAnswer *answer, GPtrArray *infos, gboolean latest)
 {
-  const char *after = query_text (answer->call, "after");
-  gsize size = 0;
+  g_autoptr (GPtrArray) places = g_ptr_array_new_with_free_func (g_free);
+  FarPage page;
 
   g_ptr_array_sort (infos, series_order);
-  for (guint i = 0; i < infos->len && !answer->more; i++) {
+  far_page_begin (&page, answer->call, latest ? LATEST_MAX : G_MAXUINT16, latest ? LATEST_MAX * LATEST_SIZE : 0);
+  for (guint i = 0; i < infos->len && page.next == NULL; i++) {
     const FarSeriesInfo *info = infos->pdata[i];
-    json_t *entry;
+    char *place = series_place (info);
 
-    if (!series_is_after (info, after) || !series_visible (answer->call->principal, info->source, info->name))
-      continue;
-    entry = series_json (info);
-    size += json_size (entry) + (latest ? 160 : 0);
-    answer->more = size > ANSWER_SIZE || (latest && json_array_size (answer->list) >= LATEST_MAX);
-    if (answer->more)
-      json_decref (entry);
-    else
-      json_array_append_new (answer->list, entry);
+    g_ptr_array_add (places, place);
+    if (series_visible (answer->call->principal, info->source, info->name) && far_page_wants (&page, place))
+      far_page_take (&page, place, series_json (info));
   }
+  answer->list = page.list;
+  answer->next = g_strdup (page.next);
 }
 
 static void
@@ -327,7 +343,6 @@ samples_series (FarInstance *at, FarCall *call, const char *source)
 
   answer->at = at;
   answer->call = call;
-  answer->list = json_array ();
   far_store_series (store_of (at), source, far_request_of (at, series_done, answer, series_free, 0));
 }
 

@@ -240,7 +240,7 @@ class Daemon(unittest.TestCase):
         for _ in range(10):
             body = self.ask("GET", "status" + (f"?after={after}" if after else ""))[1]
             seen += [row["path"] for row in body["instances"]]
-            after = body["after"]
+            after = body["next"]
             if not after:
                 break
         self.assertEqual(sorted(seen), sorted(f"sensors.{name}" for name in names))
@@ -248,7 +248,7 @@ class Daemon(unittest.TestCase):
         for _ in range(100):
             body = self.ask("GET", "config" + (f"?after={after}" if after else ""))[1]
             keys += body["config"]
-            after = body["after"]
+            after = body["next"]
             if not after:
                 break
         self.assertEqual(len(keys), len(set(keys)))

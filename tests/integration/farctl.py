@@ -152,6 +152,26 @@ class Farctl(unittest.TestCase):
         done = self.run_ctl("enroll", "approve", "n2", "--dir", self.dir, status=1)
         self.assertIn("holds no request", done.stderr) # found on the second page; what is missing is its request
 
+    def test_pages_that_stand_still_are_an_error(self):
+        """A node that names the same page for ever holds nobody up."""
+        self.door({"GET terminals": (200, {"terminals": [{"terminal": "t1"}], "next": "t1"})})
+        self.assertIn("same page", self.run_ctl("terminals", status=1).stderr)
+
+    def test_instances_and_series_across_pages(self):
+        def status(door, head, body, connection):
+            last = "after=a.2" in head["resource"]
+            return 200, {"node": "n", "instances": [{"path": "a.3"}] if last else [{"path": "a.1"}, {"path": "a.2"}], "next": None if last else "a.2"}
+
+        def samples(door, head, body, connection):
+            last = "after=t1%2Fx.y" in head["resource"]
+            return 200, {"series": [{"source": "t2" if last else "t1", "name": "x.y"}], "next": None if last else "t1/x.y"}
+        self.door({"GET status": status, "GET samples": samples})
+        answer = json.loads(self.run_ctl("status", "--json").stdout)
+        self.assertEqual((answer["node"], [row["path"] for row in answer["instances"]], answer.get("next")), ("n", ["a.1", "a.2", "a.3"], None))
+        self.assertEqual([row["source"] for row in json.loads(self.run_ctl("samples", "--json").stdout)["series"]], ["t1", "t2"])
+        completed = subprocess.run([FARCTL, "--complete", *self.argv("samples", "")[1:]], env=self.env, capture_output=True, text=True, check=True, timeout=WAIT)
+        self.assertEqual(completed.stdout.split(), ["t1", "t2"])
+
     def test_devices_across_pages(self):
         def terminal(door, head, body, connection):
             at = int((re.search(r"after=d(\d)", head["resource"]) or [0, 0])[1])
@@ -227,10 +247,10 @@ class Farctl(unittest.TestCase):
 
     def test_points_across_pages(self):
         def samples(door, head, body, connection):
-            to = re.search(r"to=2026-01-01T(\d\d)%3A(\d\d)%3A(\d\d)", head["resource"])
+            to = re.search(r"after=2026-01-01T(\d\d)%3A(\d\d)%3A(\d\d)", head["resource"])
             end = int(to[1]) * 3600 + int(to[2]) * 60 + int(to[3]) if to else 2000
             points = [{"time": f"2026-01-01T{i // 3600:02}:{i // 60 % 60:02}:{i % 60:02}.000Z", "value": i, "quality": "good"} for i in range(max(0, end - 300), end)]
-            return 200, {"points": points, **({"more": True} if end > 300 else {})}
+            return 200, {"points": points, "next": points[0]["time"] if end > 300 else None}
         self.door({"GET samples": samples})
         points = json.loads(self.run_ctl("samples", "t1", "a.b", "--limit", "2000", "--json").stdout)["points"]
         self.assertEqual([p["value"] for p in points], list(range(2000)))

@@ -107,6 +107,72 @@ START_TEST (a_right_to_the_terminal_shows_all)
 }
 END_TEST
 
+/* Whoever follows `next` sees each series once, and those alone that are alice's. */
+START_TEST (series_come_in_pages)
+{
+  g_autoptr (GString) seen = g_string_new (NULL);
+  g_autofree char *next = NULL;
+  guint pages = 0;
+
+  grant ("alice", "see", "terminals/t1");
+  do {
+    g_autofree char *after = next ? g_uri_escape_string (next, NULL, FALSE) : NULL;
+    g_autofree char *asked = g_strdup_printf ("samples?limit=2%s%s%s", _i ? "&latest=1" : "", after ? "&after=" : "", after ? after : "");
+    Got got = ask_person ("alice", "GET", asked, NULL);
+    json_t *entry;
+    size_t i;
+
+    ck_assert_uint_eq (got.status, 200);
+    ck_assert_uint_le (json_array_size (json_object_get (got.body, "series")), 2);
+    json_array_foreach (json_object_get (got.body, "series"), i, entry)
+      g_string_append_printf (seen, "%s ", text_of (entry, "name"));
+    g_free (next);
+    next = g_strdup (text_of (got.body, "next"));
+  } while (next && ++pages < 20);
+  ck_assert_str_eq (seen->str, "devices/../x.y devices/d1 devices/d1/boiler.temp devices/d2/pump.temp host.load1 ");
+}
+END_TEST
+
+#define POINTS 5
+
+/* The newest first, each page oldest first; what `limit` leaves out stands in the next one, were it of the same millisecond. */
+START_TEST (points_come_in_pages)
+{
+  FarBatchBuilder *builder = far_batch_builder_new ();
+  g_autoptr (GString) seen = g_string_new (NULL);
+  g_autofree char *next = NULL;
+  gboolean ended = FALSE;
+  guint pages = 0;
+
+  for (guint i = 0; i < POINTS; i++) {
+    FarSample sample = { far_series_of ("t3", "a.b", "1"), FAR_VALUE_I64, { .i64 = i } };
+    FarGroup group = { .time_us = far_clock_wall_us () + i * 100, .n = 1, .samples = &sample };
+
+    far_batch_builder_add (builder, &group);
+  }
+  g_autoptr (GBytes) bytes = far_batch_builder_end (builder);
+  FarBatchKey key = { .source = "t3", .lane = 2, .epoch = 1, .seq = 1, .crc = far_batch_crc (bytes) };
+  FarPart part = { .kind = FAR_PART_SAMPLES, .samples = bytes };
+  far_store_apply ("main", &key, &part, 1, far_request_new (stored, &ended, 0));
+  ck_assert (run_until (is_ended, &ended));
+  do {
+    g_autofree char *after = next ? g_uri_escape_string (next, NULL, FALSE) : NULL;
+    g_autofree char *asked = g_strdup_printf ("samples?source=t3&name=a.b&limit=2%s%s", after ? "&after=" : "", after ? after : "");
+    Got got = ask_root ("GET", asked, NULL);
+    json_t *entry;
+    size_t i;
+
+    ck_assert_uint_eq (got.status, 200);
+    json_array_foreach (json_object_get (got.body, "points"), i, entry)
+      g_string_append_printf (seen, "%d ", (int) json_integer_value (json_object_get (entry, "value")));
+    g_string_append (seen, "| ");
+    g_free (next);
+    next = g_strdup (text_of (got.body, "next"));
+  } while (next && ++pages < 20);
+  ck_assert_str_eq (seen->str, "3 4 | 1 2 | 0 | ");
+}
+END_TEST
+
 START_TEST (no_right_shows_nothing)
 {
   ck_assert_sees ("samples", "");
@@ -125,6 +191,8 @@ main (void)
   tcase_add_test (cases, a_right_to_a_device_shows_its_values_alone);
   tcase_add_loop_test (cases, and_their_points, 0, 6);
   tcase_add_test (cases, a_right_to_the_terminal_shows_all);
+  tcase_add_loop_test (cases, series_come_in_pages, 0, 2);
+  tcase_add_test (cases, points_come_in_pages);
   tcase_add_test (cases, no_right_shows_nothing);
   suite_add_tcase (suite, cases);
   return run_suite (suite);
