@@ -114,10 +114,10 @@ run_suite (Suite *suite)
 }
 
 static inline gboolean
-is_line_of (const char *line, const char *const *names)
+is_line_of (const char *line, const char *const *cases)
 {
-  for (; *names != NULL; names++) {
-    g_autofree char *name = g_strconcat (":", *names, ":", NULL);
+  for (; *cases != NULL; cases++) {
+    g_autofree char *name = g_strconcat (":", *cases, ":", NULL);
 
     if (g_str_has_prefix (line, "ok ") && strstr (line, name) != NULL)
       return TRUE;
@@ -125,9 +125,9 @@ is_line_of (const char *line, const char *const *names)
   return FALSE;
 }
 
-/* Tests that did nothing here are counted as skipped. Check has no word for that, so their lines of TAP get it afterwards. names ends with NULL. */
+/* Tests that did nothing here are counted as skipped. Check has no word for that, so their lines of TAP get it afterwards. cases ends with NULL. */
 static inline int
-run_suite_skipping (Suite *suite, const char *const *names, const char *why)
+run_suite_skipping (Suite *suite, const char *const *cases, const char *why)
 {
   g_autofree char *folder = g_dir_make_tmp ("farwatch-test-XXXXXX", NULL), *path = g_build_filename (folder != NULL ? folder : "", "tap", NULL), *text = NULL;
   g_auto (GStrv) lines = NULL;
@@ -141,7 +141,7 @@ run_suite_skipping (Suite *suite, const char *const *names, const char *why)
   if (g_file_get_contents (path, &text, NULL, NULL))
     lines = g_strsplit (g_strchomp (text), "\n", 0);
   for (guint i = 0; lines != NULL && lines[i] != NULL; i++)
-    g_print ("%s%s%s\n", lines[i], is_line_of (lines[i], names) ? " # SKIP " : "", is_line_of (lines[i], names) ? why : "");
+    g_print ("%s%s%s\n", lines[i], is_line_of (lines[i], cases) ? " # SKIP " : "", is_line_of (lines[i], cases) ? why : "");
   remove_folder (folder);
   return failed == 0 && lines != NULL ? EXIT_SUCCESS : EXIT_FAILURE;
 }
