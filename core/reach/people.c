@@ -392,10 +392,12 @@ people_all_tell (GError **error)
   for (guint i = 0; i < all->len; i++) {
     FarInstance *at = all->pdata[i];
 
-    if (at->kind != FAR_KIND_AUTHENTICATOR || at->type == NULL || ((const FarAuthenticatorType *) at->type)->ops->list == NULL)
+    if (at->kind != FAR_KIND_AUTHENTICATOR)
       continue;
-    if (at->state == FAR_STATE_RESTING)
+    if (at->state == FAR_STATE_RESTING) /* its type may not even be loaded yet */
       far_instance_wake (at);
+    if (at->type != NULL && ((const FarAuthenticatorType *) at->type)->ops->list == NULL)
+      continue;
     if (at->state != FAR_STATE_RUNNING) {
       far_instance_why_not (at, error);
       return FALSE;
@@ -409,10 +411,11 @@ static void
 people_put_go (gpointer user)
 {
   Walk *walk = user;
+  gboolean whole = people_all_tell (&walk->error); /* first: it wakes those that rest */
 
   g_strfreev (walk->names);
   walk->names = walk_names ();
-  if (people_all_tell (&walk->error)) {
+  if (whole) {
     far_people_list (far_request_new (people_put_known, walk, 0));
     return;
   }
@@ -497,10 +500,11 @@ static void
 people_remove_go (gpointer user)
 {
   Walk *walk = user;
+  gboolean whole = people_all_tell (&walk->error); /* first: it wakes those that rest */
 
   g_strfreev (walk->names);
   walk->names = walk_names ();
-  if (!people_all_tell (&walk->error))
+  if (!whole)
     g_prefix_error (&walk->error, _("%s may still be let in by one that was not asked: "), walk->name);
   walk_next (walk);
 }

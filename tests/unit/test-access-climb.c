@@ -4,6 +4,7 @@
 
 #include "unit/access-help.h"
 
+#include "life/instance-private.h"
 #include "node/door.h"
 
 static void
@@ -130,6 +131,54 @@ START_TEST (nobody_is_judged_by_half_a_list)
 }
 END_TEST
 
+static gboolean
+others_run (gpointer others)
+{
+  return far_instance_is_running (others);
+}
+
+/* One that starts when somebody asks for it is woken, and heard, before anybody is judged. */
+START_TEST (one_that_rests_is_woken_to_be_heard)
+{
+  g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL), *path = g_build_filename (state, "others.yaml", NULL), *text = NULL;
+  FarInstance *others = far_instance_find (FAR_KIND_AUTHENTICATOR, "others", NULL);
+  write_file (state, "others.yaml", "people:\n  plain:\n    groups: [admins]\n", -1);
+  grant ("dave", "manage", "users/*");
+  far_instance_end (others);
+  others->state = FAR_STATE_RESTING;
+  Got got = ask_person ("dave", "PUT", "users/plain", json_pack ("{s:s}", "password", "x"));
+  ck_assert_msg (got.status == 403 || got.status == 503, "%u", got.status);
+  ck_assert (run_until (others_run, others));
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:s}", "password", "x")).status, 403);
+  far_instance_end (others);
+  others->state = FAR_STATE_RESTING;
+  got = ask_root ("DELETE", "users/plain", NULL);
+  ck_assert (g_file_get_contents (path, &text, NULL, NULL));
+  ck_assert_msg (got.status == 503 || strstr (text, "plain") == NULL, "%u: %s", got.status, text);
+}
+END_TEST
+
+/* Nor is one passed over of which the plugin is not there: it may keep people all the same. */
+START_TEST (one_without_its_plugin_is_not_passed_over)
+{
+  FarInstance *others = far_instance_find (FAR_KIND_AUTHENTICATOR, "others", NULL);
+  const FarType *type = others->type;
+  FarConfigured missing = *others->configured;
+  const FarConfigured *configured = others->configured;
+  far_instance_end (others);
+  missing.missing = (char *) "its plugin is not installed";
+  others->configured = &missing;
+  others->type = NULL;
+  others->state = FAR_STATE_MISSING;
+  Got got = ask_root ("PUT", "users/plain", json_pack ("{s:s}", "password", "x"));
+  ck_assert_uint_ne (got.status, 200);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "authenticators.others"));
+  others->configured = configured;
+  others->type = type;
+  others->state = FAR_STATE_STOPPED;
+}
+END_TEST
+
 /* "All of them" is said of the person, not of a file. */
 START_TEST (groups_are_taken_in_every_file)
 {
@@ -249,6 +298,8 @@ main (void)
   tcase_add_test (cases, groups_of_every_authenticator_count);
   tcase_add_test (cases, a_group_of_another_file_is_not_had);
   tcase_add_test (cases, nobody_is_judged_by_half_a_list);
+  tcase_add_test (cases, one_that_rests_is_woken_to_be_heard);
+  tcase_add_test (cases, one_without_its_plugin_is_not_passed_over);
   tcase_add_test (cases, groups_are_taken_in_every_file);
   tcase_add_test (cases, who_is_removed_meanwhile_is_not_brought_back);
   tcase_add_test (cases, who_is_an_admin_by_a_group_may);
