@@ -111,9 +111,9 @@ typedef struct {
  * "note" (ignored), weight as a number, inspect as a boolean. whole FALSE: the endpoint may be missing. Whether there is such an endpoint is not asked.
  * Free with far_device_free(); NULL: FAR_ERROR_INVALID. [any thread] */
 FarDevice *far_device_parse (const char *name, json_t *device, gboolean whole, GError **error);
-/* Has it an address as its endpoint wants it? The one check for the profile, for what is added at run time and for what a cloud registers. host_port: what the
- * endpoint's type says of itself; FALSE, also where the endpoint is not known: what begins as an address in numbers is looked at all the same. [any thread] */
-gboolean far_device_address_ok (const FarDevice *device, gboolean host_port, GError **error);
+/* Has it an address as its endpoint wants it? The one check for the profile, for what is added at run time and for what a cloud registers. type: the
+ * endpoint's, which says whether it reaches host:port; NULL where it is not known: what begins as an address in numbers is looked at as one. [any thread] */
+gboolean far_device_address_ok (const FarDevice *device, const FarType *type, GError **error);
 void far_device_free (FarDevice *device);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarDevice, far_device_free)
 const FarDevice *far_device_find (const char *name);     /* [main] */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include <farwatch/i18n.h>
-#include <farwatch/option.h>
+#include <farwatch/plugin.h>
 
 typedef struct {
   char *endpoint, *address, *line;
@@ -46,7 +46,7 @@ address_ok (const char *address)
   return address == NULL || address[0] != '\0';
 }
 
-/* "192.0.2.1:99999" is no address of anything; "ttyS0:115200" may be one. */
+/* The guess about an endpoint that is not known: "192.0.2.1:99999" is hardly an address of anything; "ttyS0:115200" may be one. */
 static gboolean
 begins_in_numbers (const char *address)
 {
@@ -57,8 +57,9 @@ begins_in_numbers (const char *address)
 }
 
 gboolean
-far_device_address_ok (const FarDevice *device, gboolean host_port, GError **error)
+far_device_address_ok (const FarDevice *device, const FarType *type, GError **error)
 {
+  gboolean host_port = type != NULL && ((const FarEndpointType *) type)->host_port;
   g_autofree char *host = NULL;
   g_autoptr (GError) fault = NULL;
   guint16 port;
@@ -67,7 +68,7 @@ far_device_address_ok (const FarDevice *device, gboolean host_port, GError **err
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("device '%s' lacks the key 'address': its endpoint '%s' reaches host:port"), device->name, device->endpoint);
     return FALSE;
   }
-  if (device->address == NULL || (!host_port && !begins_in_numbers (device->address)) || far_parse_address (device->address, &host, &port, &fault))
+  if (device->address == NULL || (type != NULL ? !host_port : !begins_in_numbers (device->address)) || far_parse_address (device->address, &host, &port, &fault))
     return TRUE;
   g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'address' in device '%s': %s"), device->name, fault->message);
   return FALSE;

@@ -112,10 +112,9 @@ check_device_address (const FarProfile *profile, const FarDevice *device, const 
 {
   g_autofree char *path = g_strconcat ("endpoints.", device->endpoint, NULL);
   const FarConfigured *endpoint = device->endpoint != NULL ? far_profile_find (profile, path) : NULL;
-  gboolean host_port = endpoint != NULL && endpoint->type != NULL && ((const FarEndpointType *) endpoint->type)->host_port;
   g_autoptr (GError) error = NULL;
 
-  if (!far_device_address_ok (device, host_port, &error))
+  if (!far_device_address_ok (device, endpoint != NULL ? endpoint->type : NULL, &error))
     far_fault_add (faults, FAR_FAULT_ERROR, device->address != NULL ? far_yaml_get (map, "address") : key, "%s", error->message);
 }
 

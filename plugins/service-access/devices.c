@@ -191,7 +191,7 @@ device_put (Access *self, FarCall *call, guint tries)
   }
   g_autoptr (GError) error = NULL;
   g_autoptr (FarDevice) device = far_device_parse (call->parts[1], call->body, FALSE, &error);
-  if (!device || !far_device_address_ok (device, FALSE, &error)) {
+  if (!device || !far_device_address_ok (device, NULL, &error)) {
     far_call_fail (call, g_steal_pointer (&error));
     return;
   }

@@ -80,7 +80,7 @@ device_add (const char *name, json_t *json, GError **error)
 {
   g_autoptr (FarDevice) device = far_device_parse (name, json, TRUE, error);
   FarInstance *at = device ? far_instance_find (FAR_KIND_ENDPOINT, device->endpoint, error) : NULL;
-  return at && far_device_address_ok (device, ((const FarEndpointType *) far_instance_type (at))->host_port, error) && far_device_add (device, error);
+  return at && far_device_address_ok (device, far_instance_type (at), error) && far_device_add (device, error);
 }
 
 gboolean

@@ -174,7 +174,7 @@ agent_sections (const char *agent_options)
 {
   return g_strdup_printf ("authenticators: {people: {type: file, path: people.yaml}}\n"
                           "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
-                          "endpoints: {lan: {type: shell}}\n"
+                          "endpoints: {lan: {type: shell}, net: {type: tcp}}\n"
                           "devices: {web: {endpoint: lan, address: \"127.0.0.1:9\"}}\n"
                           "services: {agent: {type: agent, link: nodes, tunnel: z1, login: lan, in-advance: [people]%s}}\n",
                           agent_options ? agent_options : "");
@@ -195,7 +195,7 @@ agent_reload_with (const char *agent_options)
 void
 agent_up (const char *agent_options)
 {
-  static const char *const plugins[] = { "service-agent", "authenticator-file", "endpoint-shell", NULL };
+  static const char *const plugins[] = { "service-agent", "authenticator-file", "endpoint-shell", "endpoint-tcp", NULL };
   node_prepare ("t1", "agent", plugins);
   cloud.sections = agent_sections (agent_options);
   g_autofree char *keys = g_build_filename (cloud.folder, "state", "keys", NULL);

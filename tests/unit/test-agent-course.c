@@ -527,8 +527,11 @@ START_TEST (test_devices)
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/web", json_pack ("{s:s}", "endpoint", "lan")).status, 409);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "weight", "heavvy")).status, 400);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "a b")).status, 400);
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.1:99999")).status, 400);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "net", "address", "192.0.2.1:99999")).status, 400);
   ck_assert_ptr_null (far_device_find ("x"));
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/card", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "[rack-1]slot-2")).status, 200);
+  ck_assert_str_eq (far_device_find ("card")->address, "[rack-1]slot-2");
+  ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1/devices/card", NULL).status, 204);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/t2/devices/x", json_pack ("{s:s}", "endpoint", "lan")).status, 404);
   cloud_restart ();
   ck_assert_ptr_nonnull (far_device_find ("meter"));

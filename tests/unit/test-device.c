@@ -6,6 +6,7 @@
 #include "reach/device.h"
 
 #include <check.h>
+#include <farwatch/plugin.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,7 +79,7 @@ START_TEST (test_bad_names)
 }
 END_TEST
 
-/* As the profile, a terminal and a cloud judge it; a cloud does not know the endpoint. */
+/* As the profile, a terminal and a cloud judge it; a cloud does not know the endpoint. One with a form of its own takes all of them. */
 START_TEST (test_address)
 {
   static const struct { const char *address; gboolean host_port, unknown; } rows[] = {
@@ -87,12 +88,14 @@ START_TEST (test_address)
     { "plc.example:99999", FALSE, TRUE }, { "ttyS0:115200", FALSE, TRUE },    { "/dev/ttyS0", FALSE, TRUE },       { "192.0.2.1", FALSE, TRUE },
     { "2001:db8::1", FALSE, TRUE },    { NULL, FALSE, TRUE },
   };
+  const FarEndpointType net = { .host_port = TRUE }, own = { .host_port = FALSE };
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
     FarDevice device = { .name = (char *) "plc", .endpoint = (char *) "lan", .address = (char *) rows[i].address };
     g_autoptr (GError) error = NULL;
-    ck_assert_msg (far_device_address_ok (&device, TRUE, &error) == rows[i].host_port, "host:port: %s", rows[i].address);
+    ck_assert_msg (far_device_address_ok (&device, &net.type, &error) == rows[i].host_port, "host:port: %s", rows[i].address);
     ck_assert_msg (rows[i].host_port || strstr (error->message, "device 'plc'") != NULL, "%s", rows[i].address);
-    ck_assert_msg (far_device_address_ok (&device, FALSE, NULL) == rows[i].unknown, "unknown: %s", rows[i].address);
+    ck_assert_msg (far_device_address_ok (&device, &own.type, NULL), "own form: %s", rows[i].address);
+    ck_assert_msg (far_device_address_ok (&device, NULL, NULL) == rows[i].unknown, "unknown: %s", rows[i].address);
   }
 }
 END_TEST

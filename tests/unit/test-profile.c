@@ -210,6 +210,15 @@ START_TEST (devices_and_rights_are_read)
 }
 END_TEST
 
+/* A type that does not reach host:port has addresses of its own form, whatever they begin with. */
+START_TEST (an_address_is_left_to_its_endpoints_type)
+{
+  g_autoptr (FarProfile) profile = load_good ("devices:\n  card: {endpoint: net, address: \"[rack-1]slot-2\"}\n  unit: {endpoint: net, address: 192.0.2.1:99999}\n");
+
+  ck_assert_uint_eq (profile->devices->len, 3);
+}
+END_TEST
+
 START_TEST (a_missing_type_names_its_package)
 {
   g_autofree char *text = NULL;
@@ -289,6 +298,7 @@ main (void)
   tcase_add_test (tcase, values_come_typed_and_with_their_origin);
   tcase_add_test (tcase, an_empty_section_says_nothing);
   tcase_add_test (tcase, devices_and_rights_are_read);
+  tcase_add_test (tcase, an_address_is_left_to_its_endpoints_type);
   tcase_add_test (tcase, a_missing_type_names_its_package);
   tcase_add_test (tcase, a_type_describes_itself);
   tcase_add_test (tcase, a_service_may_not_answer_for_the_node);
