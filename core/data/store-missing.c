@@ -21,13 +21,15 @@
 #define MADE FAR_NOTES_MADE
 #define MISSING FAR_NOTES_MISSING
 
-/* Where it was made; NULL: never, as far as is known. */
+/* Where it was made; NULL: never, or with an error that the note of it is there and cannot be read, which says nothing of the kind. */
 static char *
-made_place (const char *state, const char *store)
+made_place (const char *state, const char *store, GError **error)
 {
   g_autofree char *path = g_build_filename (state, MADE, store, NULL);
   char *place = far_small_file_read (path, FAR_NOTE_MAX);
 
+  if (place == NULL && errno != ENOENT && errno != ENOTDIR)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s, which says where the store was made, cannot be read: %s"), path, g_strerror (errno));
   return place != NULL ? g_strchomp (place) : NULL;
 }
 
@@ -36,9 +38,12 @@ char *
 far_missing_note (const char *state, const char *store)
 {
   char *note = far_damage_read (state, MISSING, store);
-  g_autofree char *place = note == NULL ? made_place (state, store) : NULL;
+  g_autoptr (GError) unread = NULL;
+  g_autofree char *place = note == NULL ? made_place (state, store, &unread) : NULL;
   struct stat st;
 
+  if (unread != NULL)
+    note = g_strdup (unread->message);
   if (place != NULL && lstat (place, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
     note = g_strdup_printf (_("%s was there and is gone"), place);
   return note;
@@ -55,7 +60,7 @@ far_missing_accept (const char *state, const char *store, GError **error)
 void
 far_store_made (FarInstance *at, const char *path)
 {
-  g_autofree char *known = made_place (far_node_state_dir (), far_instance_name (at)), *note = far_missing_note (far_node_state_dir (), far_instance_name (at));
+  g_autofree char *known = made_place (far_node_state_dir (), far_instance_name (at), NULL), *note = far_missing_note (far_node_state_dir (), far_instance_name (at));
   g_autoptr (GError) error = NULL;
 
   if (far_node_state_dir () == NULL)
@@ -92,10 +97,22 @@ missing_refuse (FarInstance *at, const char *text, GError **error)
                text, words, words, far_instance_name (at));
 }
 
+/* Why it is not made at path; NULL: it may be. That it is missing holds until a person has decided, also when the note of where it was made goes meanwhile. */
+static char *
+expected_text (const char *state, const char *store, const char *path)
+{
+  g_autoptr (GError) unread = NULL;
+  g_autofree char *known = made_place (state, store, &unread);
+
+  if (known != NULL)
+    return missing_text (known, path);
+  return unread != NULL ? g_strdup (unread->message) : far_damage_read (state, MISSING, store);
+}
+
 gboolean
 far_store_expected (FarInstance *at, const char *path, gboolean there, gboolean go_on, GError **error)
 {
-  g_autofree char *known = there ? NULL : made_place (far_node_state_dir (), far_instance_name (at)), *text = known != NULL ? missing_text (known, path) : NULL;
+  g_autofree char *text = there ? NULL : expected_text (far_node_state_dir (), far_instance_name (at), path);
 
   if (text == NULL)
     return TRUE;

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,6 +209,42 @@ START_TEST (a_store_in_a_folder_named_stores_is_kept)
 }
 END_TEST
 
+/* A note that is there and cannot be read is no sign that the store was never made: a link, a folder, one too long. Nor is it one when somebody moves it away. */
+static const char *const spoilt[] = { "mv $0 $0.away && ln -s $0.away $0", "rm $0 && mkdir $0", "truncate -s 70000 $0" };
+
+static void
+spoil_note (const char *type, const char *line)
+{
+  g_autofree char *dir = filled (type, NULL), *place = place_of (type, dir), *made = g_build_filename (dir, FAR_NOTES_MADE, "main", NULL), *note = NULL;
+  g_autoptr (GError) error = NULL, later = NULL, kept = NULL;
+
+  store_close ();
+  remove_store (type, dir);
+  run (line, made);
+  note = far_missing_note (dir, "main");
+  ck_assert_msg (note != NULL && strstr (note, made) != NULL, "%s: %s", line, note);
+  store_try (type, dir, NULL, &error);
+  assert_missing (error, made, FALSE);
+  ck_assert_msg (strstr (error->message, g_strerror (EINVAL)) != NULL && !g_file_test (place, G_FILE_TEST_EXISTS), "%s", error->message);
+  store_close ();
+  ck_assert (!far_damage_accept (dir, "main", &kept) && strstr (kept->message, made) != NULL);
+  run ("rm -rf $0", made);
+  store_try (type, dir, NULL, &later);
+  assert_missing (later, made, FALSE);
+  store_close ();
+  ck_assert (far_damage_accept (dir, "main", NULL));
+  store_open (type, dir, NULL);
+  assert_rows (0);
+  store_close ();
+}
+
+START_TEST (a_note_that_cannot_be_read_is_not_taken_for_none)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (spoilt); i++)
+    spoil_note (TYPE, spoilt[i]);
+}
+END_TEST
+
 /* What is no note is somebody's. */
 START_TEST (what_is_no_note_is_neither_overwritten_nor_deleted)
 {
@@ -322,7 +359,7 @@ main (void)
     a_store_that_is_gone_does_not_begin_empty, a_store_that_is_put_back_goes_on, a_store_that_was_emptied_is_gone,
     a_store_that_the_profile_has_elsewhere_is_not_made_there, a_store_of_values_begins_empty_and_says_so, a_store_that_goes_while_it_runs_is_told,
     a_store_of_values_that_goes_while_it_runs_is_made_anew, a_store_in_a_folder_named_stores_is_kept,
-    a_store_whose_loss_cannot_be_noted_begins_empty_when_told,
+    a_store_whose_loss_cannot_be_noted_begins_empty_when_told, a_note_that_cannot_be_read_is_not_taken_for_none,
   };
   Suite *suite = suite_create ("store-missing");
   TCase *tcase = tcase_create ("store-missing");
