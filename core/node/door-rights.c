@@ -23,6 +23,7 @@
 #define RIGHTS_TIMEOUT_MS 20000
 #define RIGHTS_PAGE 10000 /* rows of one answer of the store */
 #define PAGE 100          /* rights of one answer to a person */
+#define TRIES_MAX 50      /* of a replacement that others are faster than */
 
 /* ---- rows at start ---- */
 
@@ -241,6 +242,7 @@ typedef struct {
   char *id;
   json_t *body;   /* of the answer */
   gint64 expect;  /* revision of the row that it is made from */
+  guint tries;    /* left, for who has not said what they saw */
 } RightChange;
 
 static void
@@ -304,6 +306,31 @@ change_refused (RightChange *change)
   change_free (change);
 }
 
+static void change_stored (FarRequest *req, gpointer user);
+
+static void
+change_put (RightChange *change)
+{
+  char *text = change->right != NULL ? json_dumps (change->right, JSON_COMPACT) : NULL;
+
+  far_store_put (RIGHTS_STORE, RIGHTS_TABLE, change->id, text, change->expect, far_request_new (change_stored, change, RIGHTS_TIMEOUT_MS));
+  free (text);
+}
+
+/* From what is known by now. A row that is bad is as unknown as before: it is not written over. */
+static gboolean
+change_again (RightChange *change)
+{
+  gint64 revision = revision_of (change->id);
+
+  if (change->tries == 0 || revision == change->expect)
+    return FALSE;
+  change->tries--;
+  change->expect = revision;
+  change_put (change);
+  return TRUE;
+}
+
 /* What another process wrote to the store is in force from now on; what this one did meanwhile is known already. */
 static void
 change_reread (FarRequest *req, gpointer user)
@@ -319,7 +346,8 @@ change_reread (FarRequest *req, gpointer user)
       revision_set (change->id, FAR_EXPECT_ABSENT);
     }
   }
-  change_refused (change);
+  if (!change_again (change))
+    change_refused (change);
 }
 
 static void
@@ -358,15 +386,19 @@ change_stored (FarRequest *req, gpointer user)
   change_free (change);
 }
 
+/* Who has said what they saw changes that and nothing else. Else what must go goes, whatever it is by then, and a replacement is tried again: it tells what was. */
 static void
 change_store (FarCall *call, const char *id, json_t *right /* takes */)
 {
   RightChange *change = g_new0 (RightChange, 1);
-  char *text = right != NULL ? json_dumps (right, JSON_COMPACT) : NULL;
+  gboolean seen = json_object_get (call->body, "expect") != NULL || json_object_get (call->query, "expect") != NULL;
 
   *change = (RightChange) { .call = call, .right = right, .id = g_strdup (id), .body = json_pack ("{s:s}", "id", id), .expect = revision_of (id) };
-  far_store_put (RIGHTS_STORE, RIGHTS_TABLE, id, text, change->expect, far_request_new (change_stored, change, RIGHTS_TIMEOUT_MS));
-  free (text);
+  if (!seen && right == NULL)
+    change->expect = FAR_EXPECT_ANY;
+  else if (!seen && json_is_true (json_object_get (call->body, "replace")))
+    change->tries = TRIES_MAX;
+  change_put (change);
 }
 
 static gboolean

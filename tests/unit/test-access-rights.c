@@ -235,15 +235,16 @@ pair_ask (Pair *pair, const char *method, const char *resource, json_t *body)
   far_door_submit (root, NULL, message, pair_answered, pair);
 }
 
-/* Also where nobody says what they have seen. */
+/* Who says what they have seen is refused also while the other change is on its way to the disk. */
 START_TEST (of_two_changes_of_a_right_at_once_one_is_refused)
 {
-  static const char *const again[] = { "POST", "DELETE" };
-  for (guint i = 0; i < G_N_ELEMENTS (again); i++) {
+  for (guint i = 0; i < 2; i++) {
     Pair pair = { 0 };
     ask_root ("POST", "rights", right_body ("r", "\"longest\":\"30m\",\"replace\":true"));
+    g_autofree char *seen = g_strdup (text_of (right_kept ("r"), "revision")), *gone = g_strdup_printf ("rights/r?expect=%s", seen);
+    g_autofree char *other = g_strdup_printf ("\"longest\":\"10m\",\"replace\":true,\"expect\":\"%s\"", seen);
     pair_ask (&pair, "POST", "rights", right_body ("r", "\"longest\":\"20m\",\"replace\":true"));
-    pair_ask (&pair, again[i], i == 0 ? "rights" : "rights/r", i == 0 ? right_body ("r", "\"longest\":\"10m\",\"replace\":true") : NULL);
+    pair_ask (&pair, i == 0 ? "POST" : "DELETE", i == 0 ? "rights" : gone, i == 0 ? right_body ("r", other) : NULL);
     ck_assert (run_until (pair_over, &pair));
     ck_assert_uint_eq (pair.good, 1);
     ck_assert_uint_eq (pair.conflicts, 1);
@@ -254,23 +255,69 @@ START_TEST (of_two_changes_of_a_right_at_once_one_is_refused)
 }
 END_TEST
 
-/* What another process has written is not written over, and is in force from then on. */
+/* Who replaces a right all the time keeps nobody from taking it back. */
+START_TEST (who_says_no_revision_is_not_refused)
+{
+  for (guint i = 0; i < 2; i++) {
+    Pair pair = { 0 };
+    ask_root ("POST", "rights", right_body ("r", "\"longest\":\"30m\",\"replace\":true"));
+    pair_ask (&pair, "POST", "rights", right_body ("r", "\"longest\":\"20m\",\"replace\":true"));
+    pair_ask (&pair, i == 0 ? "POST" : "DELETE", i == 0 ? "rights" : "rights/r", i == 0 ? right_body ("r", "\"longest\":\"10m\",\"replace\":true") : NULL);
+    ck_assert (run_until (pair_over, &pair));
+    ck_assert_msg (pair.good == 2, "%u: %s", i, pair.message);
+    ck_assert (i == 0 ? g_strcmp0 (text_of (right_kept ("r"), "longest"), "10m") == 0 : right_kept ("r") == NULL);
+  }
+  far_door_stop ();
+  cloud_restart ();
+  far_door_start ();
+  settle ();
+  ck_assert_ptr_null (right_kept ("r"));
+}
+END_TEST
+
+static void
+write_beside (const char *more)
+{
+  json_t *right = more != NULL ? right_body ("r", more) : NULL;
+  char *text = right != NULL ? json_dumps (right, 0) : NULL;
+  far_store_put ("main", "rights", "r", text, FAR_EXPECT_ANY, far_request_new (NULL, NULL, 0));
+  settle ();
+  free (text);
+  json_decref (right);
+}
+
+/* What another process has written is not written over unseen by who says what they saw, and is in force from then on; who does not say it is told what was. */
 START_TEST (a_right_of_another_process_is_taken)
 {
   ck_assert_uint_eq (ask_root ("POST", "rights", right_body ("r", NULL)).status, 201);
-  json_t *other = right_body ("r", "\"longest\":\"5m\"");
-  char *text = json_dumps (other, 0);
-  far_store_put ("main", "rights", "r", text, FAR_EXPECT_ANY, far_request_new (NULL, NULL, 0));
-  settle ();
-  ck_assert_uint_eq (ask_root ("POST", "rights", right_body ("r", "\"longest\":\"1h\",\"replace\":true")).status, 409);
+  g_autofree char *seen = g_strdup_printf ("\"longest\":\"1h\",\"replace\":true,\"expect\":\"%s\"", text_of (right_kept ("r"), "revision"));
+  write_beside ("\"longest\":\"5m\"");
+  ck_assert_uint_eq (ask_root ("POST", "rights", right_body ("r", seen)).status, 409);
   ck_assert_str_eq (text_of (right_kept ("r"), "longest"), "5m");
-  ck_assert_uint_eq (ask_root ("POST", "rights", right_body ("r", "\"longest\":\"1h\",\"replace\":true")).status, 201);
-  far_store_put ("main", "rights", "r", NULL, FAR_EXPECT_ANY, far_request_new (NULL, NULL, 0));
-  settle ();
-  ck_assert_uint_eq (ask_root ("DELETE", "rights/r", NULL).status, 409);
+  write_beside ("\"longest\":\"7m\"");
+  Got got = ask_root ("POST", "rights", right_body ("r", "\"longest\":\"1h\",\"replace\":true"));
+  ck_assert_uint_eq (got.status, 201);
+  ck_assert_str_eq (text_of (json_object_get (got.body, "was"), "longest"), "7m");
+  g_autofree char *gone = g_strdup_printf ("rights/r?expect=%s", text_of (right_kept ("r"), "revision"));
+  write_beside (NULL);
+  ck_assert_uint_eq (ask_root ("DELETE", gone, NULL).status, 409);
   ck_assert_ptr_null (right_kept ("r"));
-  free (text);
-  json_decref (other);
+}
+END_TEST
+
+/* Also one whose change was told as failed and is in the store all the same. */
+START_TEST (a_right_of_another_process_is_taken_back_at_once)
+{
+  ck_assert_uint_eq (ask_root ("POST", "rights", right_body ("r", NULL)).status, 201);
+  write_beside ("\"longest\":\"5m\"");
+  Got got = ask_root ("DELETE", "rights/r", NULL);
+  ck_assert_msg (got.status == 200, "%u %s", got.status, text_of (got.body, "message"));
+  ck_assert_ptr_null (right_kept ("r"));
+  far_door_stop ();
+  cloud_restart ();
+  far_door_start ();
+  settle ();
+  ck_assert_ptr_null (right_kept ("r"));
 }
 END_TEST
 
@@ -464,7 +511,9 @@ main (void)
   tcase_add_test (tc, a_right_is_replaced_when_asked_for);
   tcase_add_test (tc, a_right_is_changed_from_what_was_seen);
   tcase_add_test (tc, of_two_changes_of_a_right_at_once_one_is_refused);
+  tcase_add_test (tc, who_says_no_revision_is_not_refused);
   tcase_add_test (tc, a_right_of_another_process_is_taken);
+  tcase_add_test (tc, a_right_of_another_process_is_taken_back_at_once);
   tcase_add_test (tc, a_terminal_is_changed_from_what_was_seen);
   tcase_add_test (tc, a_device_is_changed_from_what_was_seen);
   tcase_add_test (tc, a_row_of_the_store_is_not_overwritten);
