@@ -6,6 +6,15 @@
 
 #include <string.h>
 
+/* Does it say that there is more, but not by `next`? So did nodes before that was the one word for it. */
+static gboolean
+pages_unknown (json_t *page)
+{
+  gboolean more = json_is_string (json_object_get (page, "after")) || json_is_true (json_object_get (page, "more"));
+
+  return more && !json_is_string (json_object_get (page, "next"));
+}
+
 /* The resource with where the next page begins, NULL: there is none. */
 static char *
 pages_next (const char *resource, json_t *page)
@@ -15,26 +24,38 @@ pages_next (const char *resource, json_t *page)
   return after[0] != '\0' ? g_strconcat (resource, strchr (resource, '?') != NULL ? "&" : "?", after, NULL) : NULL;
 }
 
+/* From one page to the next: asked is what to ask for then, NULL: nothing. FALSE: what follows cannot be asked for. */
+static gboolean
+pages_turn (const char *resource, json_t *page, char **asked, GError **error)
+{
+  g_autofree char *before = g_steal_pointer (asked);
+
+  if (pages_unknown (page)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL,
+                 _("%s: the node has more than it sent, but is of another version and does not say where that begins: use the farctl of the node's version"), resource);
+    return FALSE;
+  }
+  *asked = pages_next (resource, page);
+  if (*asked == NULL || g_strcmp0 (*asked, before) != 0)
+    return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INTERNAL, _("%s: the node sends the same page again and again; what follows it cannot be shown: look at its log"), resource);
+  return FALSE;
+}
+
 gboolean
 ctl_pages (Ctl *ctl, const char *resource, CtlPage take, gpointer user, GError **error)
 {
   g_autofree char *asked = g_strdup (resource);
+  gboolean good = TRUE, more = TRUE;
 
-  do {
+  while (good && more && asked != NULL) {
     json_t *page = ctl_call (ctl, "GET", asked, NULL, error);
-    g_autofree char *before = g_steal_pointer (&asked);
-    gboolean more = page != NULL && take (page, user);
 
-    if (page == NULL)
-      return FALSE;
-    asked = more ? pages_next (resource, page) : NULL;
+    more = page != NULL && take (page, user);
+    good = page != NULL && (!more || pages_turn (resource, page, &asked, error));
     json_decref (page);
-    if (g_strcmp0 (asked, before) == 0 && asked != NULL) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_INTERNAL, _("%s: the node sends the same page again and again; what follows it cannot be shown: look at its log"), resource);
-      return FALSE;
-    }
-  } while (asked != NULL);
-  return TRUE;
+  }
+  return good;
 }
 
 typedef struct {

@@ -157,6 +157,21 @@ class Farctl(unittest.TestCase):
         self.door({"GET terminals": (200, {"terminals": [{"terminal": "t1"}], "next": "t1"})})
         self.assertIn("same page", self.run_ctl("terminals", status=1).stderr)
 
+    def test_pages_of_another_version_are_an_error(self):
+        """A node that says otherwise than by next that there is more: what was got is not the whole list."""
+        instances, series, point = [{"path": "a.1"}], [{"source": "t1", "name": "x.y"}], {"time": "2026-01-01T00:00:00.000Z", "value": 1, "quality": "good"}
+        door = self.door({"GET status": (200, {"node": "n", "instances": instances, "after": "a.1"}), "GET samples": (200, {"series": series, "points": [point], "more": True})})
+        for words in (["status"], ["samples"], ["samples", "t1", "x.y"]):
+            done = self.run_ctl(*words, status=1)
+            self.assertEqual(done.stdout, "")
+            self.assertIn("another version", done.stderr)
+        self.assertIn('"value": 1', self.run_ctl("samples", "t1", "x.y", "--limit", "1", "--json").stdout)  # no more was asked for
+        door.close()
+        os.unlink(door.path)
+        self.door({"GET status": (200, {"node": "n", "instances": instances, "after": None}), "GET samples": (200, {"series": series, "more": False})})
+        for words in (["status"], ["samples"]):
+            self.run_ctl(*words)
+
     def test_instances_and_series_across_pages(self):
         def status(door, head, body, connection):
             last = "after=a.2" in head["resource"]
