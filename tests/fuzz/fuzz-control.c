@@ -28,6 +28,17 @@ fuzz_watch (gpointer self, FarCall *call)
   far_watch_event (watch, NULL);
 }
 
+/* "own" is the asker's own, "none" is not there, and each other one stands for an object of another name. */
+static void
+fuzz_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found)
+{
+  found->own = strcmp (parts[0], "own") == 0;
+  found->object = strcmp (parts[0], "none") != 0 ? g_strconcat ("objects/", parts[0], NULL) : NULL;
+  found->unknown = g_strdup_printf ("there is no part '%s'", parts[0]);
+}
+
+static const char *const fuzz_content[] = { "application/octet-stream", "application/json", NULL };
+
 static const FarField fuzz_fields[] = {
   { "name", FAR_FIELD_NAME, TRUE, "", 0 },     { "text", FAR_FIELD_STRING, FALSE, "", 16 }, { "number", FAR_FIELD_INT, FALSE, "", 9 }, { "on", FAR_FIELD_BOOL, FALSE, "", 0 },
   { "for", FAR_FIELD_DURATION, FALSE, "", 0 }, { "list", FAR_FIELD_LIST, FALSE, "", 4 },    { "object", FAR_FIELD_OBJECT, FALSE, "", 0 },
@@ -35,9 +46,12 @@ static const FarField fuzz_fields[] = {
 };
 
 static const FarHandler fuzz_handlers[] = {
-  { "GET", "things/{t}", FAR_ACTION_SEE, NULL, NULL, 0, fuzz_answer, "" },
-  { "PUT", "things/{t}", FAR_ACTION_MANAGE, "things/{t}/{body.name}", fuzz_fields, 0, fuzz_answer, "" },
-  { "WATCH", "things/{t}", FAR_ACTION_SEE, NULL, NULL, 0, fuzz_watch, "" },
+  { "GET", "things/{t}", FAR_ACTION_SEE, NULL, NULL, NULL, fuzz_answer, "" },
+  { "PUT", "things/{t}", FAR_ACTION_MANAGE, "things/{t}/{body.name}", fuzz_fields, NULL, fuzz_answer, "" },
+  { "WATCH", "things/{t}", FAR_ACTION_SEE, NULL, NULL, NULL, fuzz_watch, "" },
+  { "POST", "things/{t}", FAR_ACTION_MANAGE, NULL, fuzz_fields, fuzz_content, fuzz_answer, "" },
+  { "GET", "parts/{p}", FAR_ACTION_SEE, NULL, NULL, NULL, fuzz_answer, "", fuzz_resolve },
+  { "DELETE", "parts/{p}", FAR_ACTION_MANAGE, NULL, NULL, NULL, fuzz_answer, "", fuzz_resolve },
   { NULL },
 };
 
