@@ -97,9 +97,10 @@ static int
 dial_control (Ctl *ctl, GError **error)
 {
   const char *given = ctl->socket != NULL ? ctl->socket : g_getenv ("FARWATCH_SOCKET");
-  /* a terminal's comes last: where it stands beside a cloud server, farctl without --socket speaks to the cloud server */
+  /* a terminal's comes last: where it stands beside a cloud server, farctl without --socket speaks to the cloud server; older ones have terminal.sock */
   const char *const places[] = { given, FAR_RUN_DIR "/control.sock", FAR_STATE_DIR "/control.sock", "/run/farwatch/control.sock", "/var/lib/farwatch/control.sock",
-                                 CTL_TERMINAL_STATE "/control.sock", "/var/lib/farwatch-terminal/control.sock" };
+                                 CTL_TERMINAL_STATE "/control.sock", "/var/lib/farwatch-terminal/control.sock",
+                                 FAR_STATE_DIR "/terminal.sock", "/var/lib/farwatch/terminal.sock" };
   guint n = given != NULL ? 1 : G_N_ELEMENTS (places);
   int cause = ENOENT;
   const char *where = NULL; /* the place that the cause is of; NULL: there is nothing at any of them */

@@ -117,8 +117,8 @@ class OneMachine(Walk):
         self.assertRegex(self.said("farwatch-terminal/control.sock status"), r"plant-7")
 
     def test_where_farctl_looks(self):
-        """Without --socket, at the places of the profiles as they are installed; here in a /var/lib of its own."""
-        for name in ("/var/lib/farwatch/control.sock", "/var/lib/farwatch-terminal/control.sock"):
+        """Without --socket, at the places of the profiles as they are installed, and as a terminal's once was; here in a /var/lib of its own."""
+        for name in ("/var/lib/farwatch/control.sock", "/var/lib/farwatch-terminal/control.sock", "/var/lib/farwatch/terminal.sock"):
             command = ["unshare", "-m", "sh", "-ec", 'mount -t tmpfs none /var/lib; exec "$@"', "sh", sys.executable, "-c", BOX, FARCTL, name]
             env = {key: value for key, value in os.environ.items() if key != "FARWATCH_SOCKET"}
             done = subprocess.run(command, env={**env, **lab.node.environment()}, capture_output=True, text=True, timeout=60)

@@ -116,7 +116,7 @@ class Alone(Golden):
     def test_the_place_that_the_cause_is_of(self):
         """Without --socket several places are tried: the one where something is stands in the message, and all of them where there is nothing."""
         env = {key: value for key, value in os.environ.items() if key != "FARWATCH_SOCKET"}
-        places = ["/var/lib/farwatch/control.sock", "/var/lib/farwatch-terminal/control.sock"]
+        places = ["/var/lib/farwatch/control.sock", "/var/lib/farwatch-terminal/control.sock", "/var/lib/farwatch/terminal.sock"]
         for place in [None, *places]:
             lay = f"import os, socket; os.makedirs(os.path.dirname('{place}')); socket.socket(socket.AF_UNIX).bind('{place}')" if place else ""
             command = ["unshare", "-m", "sh", "-ec", 'mount -t tmpfs none /var/lib; mount -t tmpfs none /run; "$1" -c "$2"; exec "$3" status', "sh", sys.executable, lay, FARCTL]
