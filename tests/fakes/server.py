@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A server for people that plays one answer: TLS, the upgrade to a WebSocket, and then that answer to every request, so that what farctl does about it is
-tested alone."""
+"""A server, for people or for nodes, that plays one answer: TLS, the upgrade to a WebSocket, and then that answer to every request, so that what farctl does
+about it is tested alone."""
 import base64
 import hashlib
 import json
@@ -15,13 +15,14 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Server:
-    """keys: folder with node.crt and node.key. answer: (status, body). asked: the heads of the requests."""
+    """keys: folder with node.crt and node.key. answer: (status, body). certificate: another file than node.crt, as with the authority behind it.
+    asked: the heads of the requests."""
 
-    def __init__(self, keys, answer):
+    def __init__(self, keys, answer, address=("127.0.0.1", 0), certificate=None):
         self.answer, self.asked = answer, []
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(os.path.join(keys, "node.crt"), os.path.join(keys, "node.key"))
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._context.load_cert_chain(certificate or os.path.join(keys, "node.crt"), os.path.join(keys, "node.key"))
+        self._listener = socket.create_server(address)
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -68,7 +69,9 @@ class Server:
             head += line
         key = re.search(rb"(?i)sec-websocket-key: *(\S+)", head).group(1)
         accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
-        tls.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        protocol = re.search(rb"(?i)sec-websocket-protocol: *(\S+)", head)  # nodes name theirs, and want it back
+        chosen = b"Sec-WebSocket-Protocol: " + protocol.group(1) + b"\r\n" if protocol else b""
+        tls.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n" + chosen + b"\r\n")
 
     def _message(self, stream):
         """Payload of a frame, which holds a message; other frames end it."""

@@ -8,7 +8,7 @@ import unittest
 
 import lab
 import tap
-from fakes.link import LyingCloud
+from fakes.server import Server
 from lab import profile, secrets
 from lab.case import FleetCase
 
@@ -132,7 +132,7 @@ class Enrolment(FleetCase):
         with open(node.profile_path, "w", encoding="utf-8") as file:
             file.write(profile.text(node.profile))
         for number in ("7 --keys sha256:0000 #", "7; touch /tmp/x #", "$(id)", "", "-7\n8", "x" * 65, None, 7):
-            liar = LyingCloud((self.fleet.host, self.fleet.ports["nodes"]), chain, os.path.join(keys, "node.key"), (202, {"pending": number}))
+            liar = Server(keys, (202, {"pending": number}), (self.fleet.host, self.fleet.ports["nodes"]), chain)
             done = node.farctl("enroll", "--profile", node.profile_path, "--server", f"{self.fleet.host}:{self.fleet.ports['nodes']}", input=token + "\n", check=False)
             liar.close()
             self.assertEqual([head["resource"] for head in liar.asked], ["enroll"], done.stderr)
