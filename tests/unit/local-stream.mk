@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-EXTRA_DIST += tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h
+EXTRA_DIST += tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/ssh-both-ends.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h
 
 unit_tests += tests/unit/test-home
 tests_unit_test_home_CPPFLAGS = $(TEST_CPP)

@@ -1,58 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tunnels between our own two ends: the sequence of the spec, what is refused, cuts, deadlines. */
-#include "unit/ssh-help.h"
-
 #include <dlfcn.h>
 #include <gcrypt.h>
 
 #define BOTH_ENDS                                                                                                                 \
   "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1', 't1 word-2 session/s1', 't1 word-3 session/s2', 't1 word-4 session/gone']\n" \
   "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax]}\n  t: {type: ssh}\n"
-
-static Side cloud, terminal;
-static Echo device;
-
-static void
-set_up (void)
-{
-  cloud = terminal = (Side){ 0 };
-  echo_start (&device);
-  terminal.device = &device;
-  node_start (BOTH_ENDS);
-}
-
-static void
-tear_down (void)
-{
-  node_stop ();
-  echo_stop (&device);
-  side_clear (&cloud);
-  side_clear (&terminal);
-}
-
-static FarTunnel *
-reserve_in_band (void)
-{
-  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .person_address = "127.0.0.1", .length_us = SECONDS (600) };
-  return reserve ("z", &spec, &cloud);
-}
-
-static void
-dial_well (const FarTunnel *tunnel, const char *word)
-{
-  guint up = cloud.up + 1, up_here = terminal.up + 1;
-  g_autoptr (GError) error = dial_as ("t", tunnel, "s1", "t1", word, tunnel->host_key, &terminal);
-  ck_assert_msg (error == NULL, "%s; log:\n%s", error != NULL ? error->message : "", ssh_log->str);
-  await (&cloud.up, up);
-  await (&terminal.up, up_here);
-}
-
-static void
-end_at (const char *transport, Side *side, const char *cause)
-{
-  ssh_ops (transport)->end (instance_self (FAR_KIND_TRANSPORT, transport), "s1", cause);
-  help_wait (&side->ended);
-}
+#include "unit/ssh-both-ends.h"
 
 static gboolean
 is_free (guint16 port)
