@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The daemon: reads the profile, starts what it says, waits for the end. It never goes to the background by itself. */
+/* The daemon: reads the profile, starts what it says, waits for the end. It never goes to the background by
+ * itself. */
 #include "config.h"
 
 #include <glib-unix.h>
@@ -46,24 +47,27 @@ static gboolean
 parse_arguments (int argc, char **argv, Arguments *to)
 {
   const GOptionEntry entries[] = {
-    { "profile", 'p', 0, G_OPTION_ARG_FILENAME, &to->profile, N_ ("the profile that says what runs"), "FILE" },
+    { "profile", 'p', 0, G_OPTION_ARG_FILENAME, &to->profile, N_ ("the profile that says what runs"),
+      "FILE" },
     { "check", 0, 0, G_OPTION_ARG_NONE, &to->check, N_ ("only check the profile"), NULL },
-    { "state", 0, 0, G_OPTION_ARG_FILENAME, &to->state, N_ ("folder to keep things in, instead of the profile's"), "DIR" },
+    { "state", 0, 0, G_OPTION_ARG_FILENAME, &to->state,
+      N_ ("folder to keep things in, instead of the profile's"), "DIR" },
     { "debug", 0, 0, G_OPTION_ARG_NONE, &to->debug, N_ ("log more"), NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &to->version, N_ ("say which version this is"), NULL },
-    { NULL, 0, 0, 0, NULL, NULL, NULL }
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_autoptr (GError) error = NULL;
 
-  g_option_context_set_summary (context, _("Watches devices and lets people reach them, as its profile says."));
+  g_option_context_set_summary (context,
+                                _ ("Watches devices and lets people reach them, as its profile says."));
   g_option_context_add_main_entries (context, entries, FAR_GETTEXT_DOMAIN);
   if (!g_option_context_parse (context, &argc, &argv, &error)) {
     g_printerr ("farwatchd: %s\n", error->message);
     return FALSE;
   }
   if (!to->version && (to->profile == NULL || argc > 1)) {
-    g_printerr ("%s\n", _("farwatchd: which profile? farwatchd --profile FILE; see --help"));
+    g_printerr ("%s\n", _ ("farwatchd: which profile? farwatchd --profile FILE; see --help"));
     return FALSE;
   }
   return TRUE;
@@ -77,7 +81,8 @@ show_faults (GPtrArray *faults)
   g_printerr ("%s", text);
 }
 
-/* Plugins that are needed on demand stay out of this process until then; another one checks the profile whole, shows its faults and ends. */
+/* Plugins that are needed on demand stay out of this process until then; another one checks the profile
+ * whole, shows its faults and ends. */
 static gboolean
 check_apart (const Arguments *arguments)
 {
@@ -91,7 +96,8 @@ check_apart (const Arguments *arguments)
     show_faults (faults);
     _exit (profile != NULL ? EXIT_GOOD : EXIT_PROFILE);
   }
-  return child > 0 && waitpid (child, &status, 0) == child && WIFEXITED (status) && WEXITSTATUS (status) == EXIT_GOOD;
+  return child > 0 && waitpid (child, &status, 0) == child && WIFEXITED (status) &&
+         WEXITSTATUS (status) == EXIT_GOOD;
 }
 
 static FarProfile *
@@ -106,7 +112,8 @@ load_profile (const Arguments *arguments)
   return g_steal_pointer (&profile);
 }
 
-/* Thousands of links need thousands of descriptors; the soft limit is a guard for programs that use select(). */
+/* Thousands of links need thousands of descriptors; the soft limit is a guard for programs that use select().
+ */
 static void
 raise_limits (void)
 {
@@ -161,7 +168,8 @@ end_all (void)
   far_node_close ();
 }
 
-/* What the instances may rely on from their first moment. The doors open first, so that one can ask why something does not start. */
+/* What the instances may rely on from their first moment. The doors open first, so that one can ask why
+ * something does not start. */
 static gboolean
 open_all (const Arguments *arguments, FarProfile *profile, GError **error)
 {
@@ -189,7 +197,7 @@ run (FarProfile *profile)
   g_main_loop_run (loop);
   far_notify_watchdog_stop ();
   far_trim_watch (FALSE);
-  far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _("ends"));
+  far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _ ("ends"));
   far_notify ("STOPPING=1");
 }
 
@@ -236,6 +244,6 @@ main (int argc, char **argv)
   if (profile == NULL)
     return EXIT_PROFILE;
   if (arguments.check)
-    g_print (_("%s: good\n"), arguments.profile);
+    g_print (_ ("%s: good\n"), arguments.profile);
   return arguments.check ? EXIT_GOOD : serve (&arguments, profile);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Front tickets: who logged in acts with a word core issued. Kept as a hash, so that what memory or a core file shows opens nothing. */
+/* Front tickets: who logged in acts with a word core issued. Kept as a hash, so that what memory or a core
+ * file shows opens nothing. */
 #include "config.h"
 
 #include "auth/front-ticket.h"
@@ -30,7 +31,8 @@ front_age (void)
 {
   FrontTicket *oldest;
 
-  while ((oldest = g_queue_peek_head (&front_tickets)) != NULL && oldest->until_us <= far_clock_boottime_us ())
+  while ((oldest = g_queue_peek_head (&front_tickets)) != NULL &&
+         oldest->until_us <= far_clock_boottime_us ())
     front_free (g_queue_pop_head (&front_tickets));
 }
 
@@ -41,7 +43,8 @@ front_drop_oldest_of (const char *name)
 
   for (GList *link = front_tickets.tail, *before; link != NULL; link = before) {
     before = link->prev;
-    if (g_str_equal (((FrontTicket *) link->data)->principal->name, name) && ++n >= FAR_FRONT_TICKETS_PER_NAME) {
+    if (g_str_equal (((FrontTicket *) link->data)->principal->name, name) &&
+        ++n >= FAR_FRONT_TICKETS_PER_NAME) {
       front_free (link->data);
       g_queue_delete_link (&front_tickets, link);
     }
@@ -69,10 +72,12 @@ far_login_ticket_new (const FarPrincipal *principal)
 static FarPrincipal *
 front_principal (const FarPrincipal *principal, const char *from)
 {
-  FarPrincipal *now = far_principal_new (principal->kind, principal->name, (const char *const *) principal->groups, from);
+  FarPrincipal *now = far_principal_new (principal->kind, principal->name,
+                                         (const char *const *) principal->groups, from);
 
   now->until_us = principal->until_us;
-  now->since_us = principal->since_us; /* a request is no new login: what ends the person's logins ends this one */
+  /* a request is no new login: what ends the person's logins ends this one */
+  now->since_us = principal->since_us;
   return now;
 }
 

@@ -67,8 +67,8 @@ hours_clock (const char *text, gsize size, guint16 *minute)
 {
   guint hour, min;
 
-  if (size != 5 || text[2] != ':' || !g_ascii_isdigit (text[0]) || !g_ascii_isdigit (text[1]) || !g_ascii_isdigit (text[3]) ||
-      !g_ascii_isdigit (text[4]))
+  if (size != 5 || text[2] != ':' || !g_ascii_isdigit (text[0]) || !g_ascii_isdigit (text[1]) ||
+      !g_ascii_isdigit (text[3]) || !g_ascii_isdigit (text[4]))
     return FALSE;
   hour = (guint) (text[0] - '0') * 10 + (guint) (text[1] - '0');
   min = (guint) (text[3] - '0') * 10 + (guint) (text[4] - '0');
@@ -81,8 +81,9 @@ hours_times (const char *text, HoursSpan *span)
 {
   const char *dash = strchr (text, '-');
 
-  return dash != NULL && hours_clock (text, (gsize) (dash - text), &span->from) && hours_clock (dash + 1, strlen (dash + 1), &span->to) &&
-         span->from < DAY_MINUTES && span->from != span->to;
+  return dash != NULL && hours_clock (text, (gsize) (dash - text), &span->from) &&
+         hours_clock (dash + 1, strlen (dash + 1), &span->to) && span->from < DAY_MINUTES &&
+         span->from != span->to;
 }
 
 static gboolean
@@ -91,7 +92,7 @@ hours_span (char *text, HoursSpan *span)
   g_auto (GStrv) words = g_strsplit_set (g_strstrip (text), " ", 3);
   guint n = g_strv_length (words);
 
-  *span = (HoursSpan) { .days = 0, .from = 0, .to = DAY_MINUTES };
+  *span = (HoursSpan){ .days = 0, .from = 0, .to = DAY_MINUTES };
   if (n == 1 && g_ascii_isdigit (words[0][0])) {
     span->days = 0x7f;
     return hours_times (words[0], span);
@@ -112,13 +113,15 @@ far_hours_parse (const char *text, GError **error)
     HoursSpan span;
 
     if (!hours_span (list[i], &span)) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("hours '%s': write for example \"mon-fri 08:00-18:00\""), list[i]);
+      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                   _ ("hours '%s': write for example \"mon-fri 08:00-18:00\""), list[i]);
       return NULL;
     }
     g_array_append_val (hours->spans, span);
   }
   if (hours->spans->len == 0) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("hours are empty: leave them out for any time"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("hours are empty: leave them out for any time"));
     return NULL;
   }
   return g_steal_pointer (&hours);
@@ -140,7 +143,8 @@ hours_span_has (const HoursSpan *span, guint day, guint minute)
 
   if (span->from < span->to)
     return (span->days & today) != 0 && minute >= span->from && minute < span->to;
-  return ((span->days & today) != 0 && minute >= span->from) || ((span->days & yesterday) != 0 && minute < span->to);
+  return ((span->days & today) != 0 && minute >= span->from) ||
+         ((span->days & yesterday) != 0 && minute < span->to);
 }
 
 static gboolean
@@ -152,7 +156,8 @@ hours_instant (const FarHours *hours, gint64 wall_us)
   if (localtime_r (&seconds, &local) == NULL)
     return FALSE;
   for (guint i = 0; i < hours->spans->len; i++)
-    if (hours_span_has (&g_array_index (hours->spans, HoursSpan, i), (guint) (local.tm_wday + 6) % 7, (guint) (local.tm_hour * 60 + local.tm_min)))
+    if (hours_span_has (&g_array_index (hours->spans, HoursSpan, i), (guint) (local.tm_wday + 6) % 7,
+                        (guint) (local.tm_hour * 60 + local.tm_min)))
       return TRUE;
   return FALSE;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Further names of objects: a terminal stands at a site and belongs to groups, and a right may name these instead. Core knows names only. */
+/* Further names of objects: a terminal stands at a site and belongs to groups, and a right may name these
+ * instead. Core knows names only. */
 #include "config.h"
 
 #include "auth/right.h"
@@ -30,7 +31,7 @@ far_right_also (gconstpointer owner, const char *object, const char *const *name
     if (right_alsos == NULL)
       right_alsos = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) also_free);
     also = g_new0 (RightAlso, 1);
-    *also = (RightAlso) { owner, g_strdupv ((GStrv) names) };
+    *also = (RightAlso){ owner, g_strdupv ((GStrv) names) };
     g_hash_table_replace (right_alsos, g_strdup (object), also);
   } else if (known != NULL && known->owner == owner) {
     g_hash_table_remove (right_alsos, object);

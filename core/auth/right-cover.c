@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who manages people must not gain by it: a group is given by who has what it gives, and who sets a password can be that person from then on. So rights are
- * compared with rights: one covers another if whatever the other allows it allows, too. */
+/* Who manages people must not gain by it: a group is given by who has what it gives, and who sets a password
+ * can be that person from then on. So rights are compared with rights: one covers another if whatever the
+ * other allows it allows, too. */
 #include "config.h"
 
 #include "auth/right.h"
@@ -14,11 +15,13 @@
 
 /* ---- one right and another ---- */
 
-/* Names cut by '/', with '*' and '?'. A '*' of `have` swallows whatever stands there, be it a wildcard itself; a '?' does not swallow a '*'. */
+/* Names cut by '/', with '*' and '?'. A '*' of `have` swallows whatever stands there, be it a wildcard
+ * itself; a '?' does not swallow a '*'. */
 static gboolean
 part_covers (const char *have, const char *other)
 {
-  return strcmp (have, other) == 0 || ((strchr (have, '?') == NULL || strchr (other, '*') == NULL) && g_pattern_match_simple (have, other));
+  return strcmp (have, other) == 0 || ((strchr (have, '?') == NULL || strchr (other, '*') == NULL) &&
+                                       g_pattern_match_simple (have, other));
 }
 
 static gboolean
@@ -32,7 +35,8 @@ object_covers (const char *have, const char *other)
   return TRUE;
 }
 
-/* A condition that only the other one has is no matter; one of its own must be the other's as well, letter by letter. */
+/* A condition that only the other one has is no matter; one of its own must be the other's as well, letter by
+ * letter. */
 static gboolean
 conditions_cover (const FarRightRow *have, const FarRightRow *other)
 {
@@ -57,7 +61,8 @@ static gboolean
 row_covers_row (const FarRightRow *have, const FarRightRow *other)
 {
   return have->action == other->action && !row_ended (have) &&
-         object_covers (json_string_value (json_object_get (have->json, "object")), json_string_value (json_object_get (other->json, "object"))) &&
+         object_covers (json_string_value (json_object_get (have->json, "object")),
+                        json_string_value (json_object_get (other->json, "object"))) &&
          conditions_cover (have, other);
 }
 
@@ -112,7 +117,8 @@ far_right_may_give (const FarPrincipal *principal, const char *group)
 static gboolean
 row_is_of (const FarRightRow *row, const char *name, const char *const *groups)
 {
-  return strcmp (row->who, name) == 0 || (row->who[0] == '@' && groups != NULL && g_strv_contains (groups, row->who + 1));
+  return strcmp (row->who, name) == 0 ||
+         (row->who[0] == '@' && groups != NULL && g_strv_contains (groups, row->who + 1));
 }
 
 gboolean

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What can be said of a right by itself: whether its object is of a family that there can be, whether it is over, and its words. */
+/* What can be said of a right by itself: whether its object is of a family that there can be, whether it is
+ * over, and its words. */
 #include "config.h"
 
 #include "auth/right.h"
@@ -11,15 +12,19 @@
 #include <farwatch/plugin.h>
 
 /* What core and the shipped services ask rights about: the first parts of objects. */
-static const char *const right_families[] = { "enrollments", "groups", "node", "nodes", "rights", "sites", "terminals", "users" };
+static const char *const right_families[] = {
+  "enrollments", "groups", "node", "nodes", "rights", "sites", "terminals", "users",
+};
 
-/* Those of other services' handlers, learned with their type. One a process, as types are resident; touched on main only. */
+/* Those of other services' handlers, learned with their type. One a process, as types are resident; touched
+ * on main only. */
 static GHashTable *right_learned;
 
 /* ---- families ---- */
 
-#define GIVEN (FAR_ACTION_SEE | FAR_ACTION_CONNECT | FAR_ACTION_CONNECT_RAW | FAR_ACTION_WATCH | FAR_ACTION_COPY | FAR_ACTION_ACT | FAR_ACTION_APPROVE | \
-               FAR_ACTION_MANAGE | FAR_ACTION_KNOW)
+#define GIVEN                                                                                                \
+  (FAR_ACTION_SEE | FAR_ACTION_CONNECT | FAR_ACTION_CONNECT_RAW | FAR_ACTION_WATCH | FAR_ACTION_COPY |       \
+   FAR_ACTION_ACT | FAR_ACTION_APPROVE | FAR_ACTION_MANAGE | FAR_ACTION_KNOW)
 
 void
 far_right_family_learn (const FarHandler *handlers)
@@ -75,7 +80,9 @@ far_right_family_ok (const json_t *right, GError **error)
     if (g_pattern_match_simple (first, families->pdata[i]))
       return TRUE;
   all = far_right_families (", ");
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("right: object %s: there is no '%s' that a right could be for; there are %s"), object, first, all);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+               _ ("right: object %s: there is no '%s' that a right could be for; there are %s"), object,
+               first, all);
   return FALSE;
 }
 
@@ -90,7 +97,7 @@ far_right_odd_date (json_t *odd, const json_t *right)
 
   if (until == NULL || !far_clock_parse (until, &end_us, NULL) || end_us > far_clock_wall_us ())
     return;
-  text = g_strdup_printf (_("it ended on %s and gives nothing"), until);
+  text = g_strdup_printf (_ ("it ended on %s and gives nothing"), until);
   json_array_append_new (odd, json_string (text));
 }
 
@@ -99,7 +106,8 @@ far_right_odd_date (json_t *odd, const json_t *right)
 char *
 far_right_text (const json_t *right)
 {
-  static const char *const conditions[] = { N_ ("hours"), N_ ("longest"), N_ ("from"), N_ ("needs"), N_ ("until") };
+  static const char *const conditions[] = { N_ ("hours"), N_ ("longest"), N_ ("from"), N_ ("needs"),
+                                            N_ ("until") };
   static const char *const fields[] = { "hours", "longest", "from", "needs", "until" };
   g_autoptr (GString) text = g_string_new (NULL);
   const char *const must[] = { "who", "action", "object" };
@@ -109,12 +117,12 @@ far_right_text (const json_t *right)
     words[i] = json_string_value (json_object_get (right, must[i]));
     words[i] = words[i] != NULL ? words[i] : "-";
   }
-  g_string_append_printf (text, _("%s may %s %s"), words[0], words[1], words[2]);
+  g_string_append_printf (text, _ ("%s may %s %s"), words[0], words[1], words[2]);
   for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
     const char *value = json_string_value (json_object_get (right, fields[i]));
 
     if (value != NULL)
-      g_string_append_printf (text, ", %s %s", _(conditions[i]), value);
+      g_string_append_printf (text, ", %s %s", _ (conditions[i]), value);
   }
   return g_string_free (g_steal_pointer (&text), FALSE);
 }

@@ -19,8 +19,8 @@ const char *
 far_says_text (FarSays says)
 {
   static const char *const texts[] = {
-    N_ ("other person"), N_ ("other action"), N_ ("other object"), N_ ("expired"), N_ ("wrong address"), N_ ("outside hours"),
-    N_ ("too long"), N_ ("needs approval"), N_ ("yes")
+    N_ ("other person"),  N_ ("other action"), N_ ("other object"),   N_ ("expired"), N_ ("wrong address"),
+    N_ ("outside hours"), N_ ("too long"),     N_ ("needs approval"), N_ ("yes"),
   };
 
   return says < G_N_ELEMENTS (texts) ? texts[says] : "";
@@ -31,7 +31,7 @@ far_says_text (FarSays says)
 static gboolean
 right_bad (GError **error, const char *field, const char *why)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("right: %s %s"), field, why);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("right: %s %s"), field, why);
   return FALSE;
 }
 
@@ -57,7 +57,8 @@ right_take_who (FarRightRow *row, const char *text, GError **error)
     who += strlen ("local:");
   else if (g_str_has_prefix (who, "node:"))
     who += strlen ("node:");
-  return (who[0] != '@' && right_name_ok (who)) || right_bad (error, "who", _("must be a name, @group, local:NAME, node:ID or *"));
+  return (who[0] != '@' && right_name_ok (who)) ||
+         right_bad (error, "who", _ ("must be a name, @group, local:NAME, node:ID or *"));
 }
 
 static gboolean
@@ -66,10 +67,10 @@ right_take_object (FarRightRow *row, const char *text, GError **error)
   g_auto (GStrv) parts = g_strsplit (text, "/", 9);
 
   if (text[0] == '\0' || strlen (text) > 256 || g_strv_length (parts) > 8)
-    return right_bad (error, "object", _("must be a path like terminals/t1 (1 to 8 parts)"));
+    return right_bad (error, "object", _ ("must be a path like terminals/t1 (1 to 8 parts)"));
   for (guint i = 0; parts[i] != NULL; i++) {
     if (parts[i][0] == '\0')
-      return right_bad (error, "object", _("has an empty part"));
+      return right_bad (error, "object", _ ("has an empty part"));
     g_ptr_array_add (row->object, g_pattern_spec_new (parts[i]));
   }
   return TRUE;
@@ -93,7 +94,7 @@ static gboolean
 right_take_needs (FarRightRow *row, const char *text, GError **error)
 {
   row->approval = TRUE;
-  return strcmp (text, "approval") == 0 || right_bad (error, "needs", _("must be: approval"));
+  return strcmp (text, "approval") == 0 || right_bad (error, "needs", _ ("must be: approval"));
 }
 
 static gboolean
@@ -104,7 +105,7 @@ right_take_action (FarRightRow *row, const char *text, GError **error)
   row->action = far_action_parse (text);
   if (row->action != FAR_ACTION_NONE && row->action < FAR_ACTION_NODE)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("right: action must be one of %s"), actions);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("right: action must be one of %s"), actions);
   return FALSE;
 }
 
@@ -120,14 +121,14 @@ right_take_longest (FarRightRow *row, const char *text, GError **error)
 {
   if (!far_parse_duration (text, &row->longest_us, error))
     return FALSE;
-  return row->longest_us > 0 || right_bad (error, "longest", _("must be more than 0"));
+  return row->longest_us > 0 || right_bad (error, "longest", _ ("must be more than 0"));
 }
 
 static gboolean
 right_take_until (FarRightRow *row, const char *text, GError **error)
 {
   if (strlen (text) < 10 || text[4] != '-') /* far_clock_parse() also reads "2h", which is in the past */
-    return right_bad (error, "until", _("must be a day or an instant, like 2027-01-01"));
+    return right_bad (error, "until", _ ("must be a day or an instant, like 2027-01-01"));
   return far_clock_parse (text, &row->until_us, error);
 }
 
@@ -135,7 +136,7 @@ static gboolean
 right_take_id (FarRightRow *row, const char *text, GError **error)
 {
   row->id = g_strdup (text);
-  return right_name_ok (text) || right_bad (error, "id", _("must be 1 to 64 of A-Z a-z 0-9 . _ -"));
+  return right_name_ok (text) || right_bad (error, "id", _ ("must be 1 to 64 of A-Z a-z 0-9 . _ -"));
 }
 
 static const struct {
@@ -143,14 +144,10 @@ static const struct {
   gboolean required;
   gboolean (*take) (FarRightRow *row, const char *text, GError **error);
 } right_fields[] = {
-  { "id", FALSE, right_take_id },
-  { "who", TRUE, right_take_who },
-  { "action", TRUE, right_take_action },
-  { "object", TRUE, right_take_object },
-  { "hours", FALSE, right_take_hours },
-  { "longest", FALSE, right_take_longest },
-  { "from", FALSE, right_take_from },
-  { "needs", FALSE, right_take_needs },
+  { "id", FALSE, right_take_id },        { "who", TRUE, right_take_who },
+  { "action", TRUE, right_take_action }, { "object", TRUE, right_take_object },
+  { "hours", FALSE, right_take_hours },  { "longest", FALSE, right_take_longest },
+  { "from", FALSE, right_take_from },    { "needs", FALSE, right_take_needs },
   { "until", FALSE, right_take_until },
 };
 
@@ -163,16 +160,19 @@ right_take_fields (FarRightRow *row, json_t *right, GError **error)
     json_t *value = json_object_get (right, right_fields[i].name);
 
     if (value == NULL && right_fields[i].required)
-      return right_bad (error, right_fields[i].name, _("is missing"));
+      return right_bad (error, right_fields[i].name, _ ("is missing"));
     if (value == NULL)
       continue;
     if (!json_is_string (value))
-      return right_bad (error, right_fields[i].name, _("must be a text"));
+      return right_bad (error, right_fields[i].name, _ ("must be a text"));
     if (!right_fields[i].take (row, json_string_value (value), error))
       return FALSE;
     seen++;
   }
-  return seen == json_object_size (right) || right_bad (error, "a field", _("is not known; known are id, who, action, object, hours, longest, from, needs, until"));
+  return seen == json_object_size (right) ||
+         right_bad (
+             error, "a field",
+             _ ("is not known; known are id, who, action, object, hours, longest, from, needs, until"));
 }
 
 FarRightRow *
@@ -181,7 +181,7 @@ far_right_row_parse (json_t *right, GError **error)
   FarRightRow *row;
 
   if (!json_is_object (right)) {
-    right_bad (error, "it", _("must be an object"));
+    right_bad (error, "it", _ ("must be an object"));
     return NULL;
   }
   row = g_new0 (FarRightRow, 1);
@@ -270,8 +270,8 @@ how_from (const FarCircumstances *how, const FarPrincipal *principal)
 }
 
 FarSays
-far_right_row_says (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, FarAction action, char **parts,
-                    const FarCircumstances *how)
+far_right_row_says (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node,
+                    FarAction action, char **parts, const FarCircumstances *how)
 {
   gint64 now = how_time (how), length = how != NULL ? how->length_us : 0;
 
@@ -293,13 +293,15 @@ far_right_row_says (const FarRightRow *row, const FarPrincipal *principal, gbool
 }
 
 FarShows
-far_right_row_shows (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, char **parts, gint64 wall_us)
+far_right_row_shows (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, char **parts,
+                     gint64 wall_us)
 {
   if (!far_right_row_is_for (row, principal, via_node) || (row->until_us != 0 && wall_us >= row->until_us))
     return FAR_SHOWS_NOTHING;
-  /* the right to see is itself bound to address and hours; another right shows its object always, so that a refusal can be read */
-  if (row->action == FAR_ACTION_SEE &&
-      (!row_address_ok (row, principal->from) || (row->hours != NULL && !far_hours_has (row->hours, wall_us, 0))))
+  /* the right to see is itself bound to address and hours; another right shows its object always, so that a
+   * refusal can be read */
+  if (row->action == FAR_ACTION_SEE && (!row_address_ok (row, principal->from) ||
+                                        (row->hours != NULL && !far_hours_has (row->hours, wall_us, 0))))
     return FAR_SHOWS_NOTHING;
   if (row_covers (row, parts))
     return FAR_SHOWS_ALL;

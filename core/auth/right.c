@@ -25,9 +25,16 @@ static const struct {
   FarAction action;
   const char *name;
 } right_actions[] = {
-  { FAR_ACTION_SEE, "see" }, { FAR_ACTION_CONNECT, "connect" }, { FAR_ACTION_CONNECT_RAW, "connect-raw" },
-  { FAR_ACTION_WATCH, "watch" }, { FAR_ACTION_COPY, "copy" }, { FAR_ACTION_ACT, "act" }, { FAR_ACTION_APPROVE, "approve" },
-  { FAR_ACTION_MANAGE, "manage" }, { FAR_ACTION_NODE, "node" }, { FAR_ACTION_ANYONE, "anyone" },
+  { FAR_ACTION_SEE, "see" },
+  { FAR_ACTION_CONNECT, "connect" },
+  { FAR_ACTION_CONNECT_RAW, "connect-raw" },
+  { FAR_ACTION_WATCH, "watch" },
+  { FAR_ACTION_COPY, "copy" },
+  { FAR_ACTION_ACT, "act" },
+  { FAR_ACTION_APPROVE, "approve" },
+  { FAR_ACTION_MANAGE, "manage" },
+  { FAR_ACTION_NODE, "node" },
+  { FAR_ACTION_ANYONE, "anyone" },
   { FAR_ACTION_KNOW, "know" },
 };
 
@@ -124,7 +131,7 @@ far_right_set (json_t *right, GError **error)
   if (row == NULL)
     return FALSE;
   if (row->id == NULL) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("right: id is missing"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("right: id is missing"));
     far_right_row_free (row);
     return FALSE;
   }
@@ -134,7 +141,8 @@ far_right_set (json_t *right, GError **error)
     return TRUE;
   }
   if (far_right_is_profile (row->id)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("right %s stands in the profile: change it there"), row->id);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _ ("right %s stands in the profile: change it there"),
+                 row->id);
     far_right_row_free (row);
     return FALSE;
   }
@@ -252,7 +260,8 @@ right_node_itself (const FarPrincipal *principal, char **parts)
 
 /* The best a row says to any name of the object. */
 static FarSays
-right_row_best (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, FarAction action, GPtrArray *names, const FarCircumstances *how)
+right_row_best (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, FarAction action,
+                GPtrArray *names, const FarCircumstances *how)
 {
   FarSays best = FAR_SAYS_OTHER_PERSON;
 
@@ -262,7 +271,8 @@ right_row_best (const FarRightRow *row, const FarPrincipal *principal, gboolean 
 }
 
 static FarSays
-right_best (const FarPrincipal *principal, gboolean via_node, FarAction action, GPtrArray *names, const FarCircumstances *how)
+right_best (const FarPrincipal *principal, gboolean via_node, FarAction action, GPtrArray *names,
+            const FarCircumstances *how)
 {
   GPtrArray *rows = far_right_rows ();
   FarSays best = FAR_SAYS_OTHER_PERSON;
@@ -295,10 +305,12 @@ right_visible_names (const FarPrincipal *principal, GPtrArray *names, FarShows w
   if (principal->super && principal->via == NULL)
     return TRUE;
   if (principal->kind == FAR_PRINCIPAL_NODE)
-    return parts[0] != NULL && right_node_itself (principal, parts) && (strcmp (parts[0], "terminals") == 0 || strcmp (parts[0], "nodes") == 0);
+    return parts[0] != NULL && right_node_itself (principal, parts) &&
+           (strcmp (parts[0], "terminals") == 0 || strcmp (parts[0], "nodes") == 0);
   if (principal->via != NULL && !right_shows (principal, TRUE, names, wanted))
     return FALSE;
-  if (principal->kind == FAR_PRINCIPAL_PERSON && parts[0] != NULL && strcmp (parts[0], "users") == 0 && g_strcmp0 (parts[1], principal->name) == 0)
+  if (principal->kind == FAR_PRINCIPAL_PERSON && parts[0] != NULL && strcmp (parts[0], "users") == 0 &&
+      g_strcmp0 (parts[1], principal->name) == 0)
     return TRUE;
   return right_shows (principal, FALSE, names, wanted);
 }
@@ -335,7 +347,9 @@ far_right_end_person (const char *name)
 gboolean
 far_right_login_ended (const FarPrincipal *principal)
 {
-  const gint64 *at = principal->kind == FAR_PRINCIPAL_PERSON && ended != NULL ? g_hash_table_lookup (ended, principal->name) : NULL;
+  const gint64 *at = principal->kind == FAR_PRINCIPAL_PERSON && ended != NULL
+                         ? g_hash_table_lookup (ended, principal->name)
+                         : NULL;
 
   return at != NULL && principal->since_us <= *at;
 }
@@ -343,7 +357,8 @@ far_right_login_ended (const FarPrincipal *principal)
 static gboolean
 right_is_over (const FarPrincipal *principal)
 {
-  return (principal->until_us != 0 && far_clock_wall_us () >= principal->until_us) || far_right_login_ended (principal);
+  return (principal->until_us != 0 && far_clock_wall_us () >= principal->until_us) ||
+         far_right_login_ended (principal);
 }
 
 static gboolean
@@ -373,7 +388,8 @@ right_says (const FarPrincipal *principal, FarAction action, GPtrArray *names, c
 
   if (principal->super && principal->via == NULL)
     return FAR_SAYS_YES;
-  if (action == FAR_ACTION_SEE && principal->kind != FAR_PRINCIPAL_NODE) /* a node acts by FAR_ACTION_NODE, or by a right of its own */
+  if (action == FAR_ACTION_SEE &&
+      principal->kind != FAR_PRINCIPAL_NODE) /* a node acts by FAR_ACTION_NODE, or by a right of its own */
     return right_visible_names (principal, names, FAR_SHOWS_ALL) ? FAR_SAYS_YES : FAR_SAYS_OTHER_OBJECT;
   person = right_best (principal, FALSE, action, names, how);
   if (principal->via != NULL) /* a claim is worth what both may */
@@ -386,29 +402,34 @@ right_verdict (FarSays says, const char **cause)
 {
   if (says == FAR_SAYS_YES)
     return FAR_MAY_ALLOW;
-  *cause = says <= FAR_SAYS_OTHER_OBJECT ? _("no right") : _(far_says_text (says));
+  *cause = says <= FAR_SAYS_OTHER_OBJECT ? _ ("no right") : _ (far_says_text (says));
   return says == FAR_SAYS_APPROVAL ? FAR_MAY_NEEDS_APPROVAL : FAR_MAY_DENY;
 }
 
-/* What needs no row of its own: who passed a door's login, nodes about themselves, what is open before login, what one may know of. */
+/* What needs no row of its own: who passed a door's login, nodes about themselves, what is open before login,
+ * what one may know of. */
 static gboolean
 right_without_row (const FarPrincipal *principal, FarAction action, GPtrArray *names, FarMay *may)
 {
   if (action == FAR_ACTION_ANYONE)
     *may = FAR_MAY_ALLOW;
   else if (action == FAR_ACTION_NODE)
-    *may = principal->kind == FAR_PRINCIPAL_NODE && right_node_itself (principal, names->pdata[0]) ? FAR_MAY_ALLOW : FAR_MAY_DENY;
+    *may = principal->kind == FAR_PRINCIPAL_NODE && right_node_itself (principal, names->pdata[0])
+               ? FAR_MAY_ALLOW
+               : FAR_MAY_DENY;
   else if (action == FAR_ACTION_KNOW)
     *may = right_visible_names (principal, names, FAR_SHOWS_NAME) ? FAR_MAY_ALLOW : FAR_MAY_DENY;
   else if (action == FAR_ACTION_NONE)
-    *may = principal->kind == FAR_PRINCIPAL_PERSON || principal->kind == FAR_PRINCIPAL_LOCAL ? FAR_MAY_ALLOW : FAR_MAY_DENY;
+    *may = principal->kind == FAR_PRINCIPAL_PERSON || principal->kind == FAR_PRINCIPAL_LOCAL ? FAR_MAY_ALLOW
+                                                                                             : FAR_MAY_DENY;
   else
     return FALSE;
   return TRUE;
 }
 
 FarMay
-far_may (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how, const char **cause)
+far_may (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how,
+         const char **cause)
 {
   g_autoptr (GPtrArray) names = far_right_names (object);
   const char *unused = NULL;
@@ -416,9 +437,9 @@ far_may (const FarPrincipal *principal, FarAction action, const char *object, co
 
   if (cause == NULL)
     cause = &unused;
-  *cause = _("no right");
+  *cause = _ ("no right");
   if (right_is_over (principal) && action != FAR_ACTION_ANYONE) {
-    *cause = _("expired");
+    *cause = _ ("expired");
     return FAR_MAY_DENY;
   }
   if (right_without_row (principal, action, names, &may)) {
@@ -444,22 +465,25 @@ right_may_name (FarMay may)
 
 /* A right of any action lets see, so that its own action is not the question there. */
 static FarSays
-explain_says (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, FarAction action, GPtrArray *names, const FarCircumstances *how)
+explain_says (const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, FarAction action,
+              GPtrArray *names, const FarCircumstances *how)
 {
   FarShows wanted = action == FAR_ACTION_SEE ? FAR_SHOWS_ALL : FAR_SHOWS_NAME;
 
   if (action != FAR_ACTION_KNOW && (action != FAR_ACTION_SEE || principal->kind == FAR_PRINCIPAL_NODE))
     return right_row_best (row, principal, via_node, action, names, how);
   for (guint n = 0; n < names->len; n++)
-    if (far_right_row_shows (row, principal, via_node, names->pdata[n], how != NULL && how->wall_us != 0 ? how->wall_us : far_clock_wall_us ()) >= wanted)
+    if (far_right_row_shows (row, principal, via_node, names->pdata[n],
+                             how != NULL && how->wall_us != 0 ? how->wall_us : far_clock_wall_us ()) >=
+        wanted)
       return FAR_SAYS_YES;
   return MIN (right_row_best (row, principal, via_node, row->action, names, how), FAR_SAYS_HOURS);
 }
 
 /* Appends what the row says, if it is for the principal; FALSE: it is for others. */
 static gboolean
-explain_row (json_t *list, const FarRightRow *row, const FarPrincipal *principal, gboolean via_node, FarAction action, GPtrArray *names,
-             const FarCircumstances *how)
+explain_row (json_t *list, const FarRightRow *row, const FarPrincipal *principal, gboolean via_node,
+             FarAction action, GPtrArray *names, const FarCircumstances *how)
 {
   json_t *line;
 
@@ -467,7 +491,9 @@ explain_row (json_t *list, const FarRightRow *row, const FarPrincipal *principal
     return FALSE;
   line = json_object ();
   json_object_set (line, "right", row->json);
-  json_object_set_new (line, "says", json_string (far_says_text (explain_says (row, principal, via_node, action, names, how))));
+  json_object_set_new (line, "says",
+                       json_string (
+                           far_says_text (explain_says (row, principal, via_node, action, names, how))));
   json_array_append_new (list, line);
   return TRUE;
 }

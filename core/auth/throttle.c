@@ -16,10 +16,10 @@
 typedef struct {
   char *key;
   guint failed, under_way;
-  gint64 refused_us;   /* boottime until which it is refused */
-  gint64 next_us;      /* boottime before which none begins */
-  gint64 known_us;     /* a pair: boottime until which it counts as known */
-  gint64 last_us;      /* last failure, or since when what has leaked is counted */
+  gint64 refused_us; /* boottime until which it is refused */
+  gint64 next_us;    /* boottime before which none begins */
+  gint64 known_us;   /* a pair: boottime until which it counts as known */
+  gint64 last_us;    /* last failure, or since when what has leaked is counted */
   GList link;
 } Tries;
 
@@ -131,7 +131,8 @@ far_throttle_source (const FarTry *try)
 
   if (try->told == NULL)
     return g_strdup (from);
-  return try->told[0] != '\0' ? g_strdup_printf ("%s (in the session of %s)", from, try->told) : g_strdup_printf ("%s (as told)", from);
+  return try->told[0] != '\0' ? g_strdup_printf ("%s (in the session of %s)", from, try->told)
+                              : g_strdup_printf ("%s (as told)", from);
 }
 
 static Keys
@@ -184,8 +185,10 @@ tries_refused (const Tries *tries, gint64 now)
 static char *
 throttle_why (const char *name, const char *source, guint limit)
 {
-  return g_strdup_printf ("too many refused logins%s%s from %s (the limit is %u): no more are tried for 10 minutes", name != NULL ? " as " : "",
-                          name != NULL ? name : "", source[0] != '\0' ? source : "this machine", limit);
+  return g_strdup_printf (
+      "too many refused logins%s%s from %s (the limit is %u): no more are tried for 10 minutes",
+      name != NULL ? " as " : "", name != NULL ? name : "", source[0] != '\0' ? source : "this machine",
+      limit);
 }
 
 static gboolean
@@ -211,14 +214,17 @@ static gboolean
 throttle_full (const FarTry *try, const Keys *keys, gint64 now)
 {
   Tries *pair = throttle_find (keys->pair), *source = throttle_find (keys->source);
-  guint of_pair = throttle_places (try->token ? FAR_THROTTLE_TRIES : FAR_THROTTLE_FREE, pair_failed (pair, now), G_MAXUINT);
-  guint of_source = throttle_places (FAR_THROTTLE_SOURCE_TRIES, tries_left_over (source, FAR_THROTTLE_SOURCE_TRIES, now),
+  guint of_pair = throttle_places (try->token ? FAR_THROTTLE_TRIES : FAR_THROTTLE_FREE,
+                                   pair_failed (pair, now), G_MAXUINT);
+  guint of_source = throttle_places (FAR_THROTTLE_SOURCE_TRIES,
+                                     tries_left_over (source, FAR_THROTTLE_SOURCE_TRIES, now),
                                      try->token ? G_MAXUINT : FAR_THROTTLE_AT_ONCE);
 
   return (pair != NULL && pair->under_way >= of_pair) || (source != NULL && source->under_way >= of_source);
 }
 
-/* When a name is guessed from everywhere, strangers wait; where another node tells who they are, one after the other. */
+/* When a name is guessed from everywhere, strangers wait; where another node tells who they are, one after
+ * the other. */
 static gint64
 throttle_name_wait (const FarTry *try, const Keys *keys, gint64 since_us, gint64 now)
 {

@@ -62,15 +62,20 @@ ticket_age (void)
 }
 
 char *
-far_ticket_new (FarInstance *at, const FarPrincipal *principal, gboolean reusable, gint64 until_boot_us, FarTicketFunc stream, gpointer user)
+far_ticket_new (FarInstance *at, const FarPrincipal *principal, gboolean reusable, gint64 until_boot_us,
+                FarTicketFunc stream, gpointer user)
 {
   Ticket *ticket = g_new0 (Ticket, 1);
 
   if (tickets.by_text == NULL)
     tickets.by_text = g_hash_table_new (g_str_hash, g_str_equal);
   ticket_age ();
-  *ticket = (Ticket) { .text = far_random_text (32), .principal = far_principal_ref (principal), .reusable = reusable,
-                       .until_us = until_boot_us, .stream = stream, .user = user };
+  *ticket = (Ticket){ .text = far_random_text (32),
+                      .principal = far_principal_ref (principal),
+                      .reusable = reusable,
+                      .until_us = until_boot_us,
+                      .stream = stream,
+                      .user = user };
   far_owned_by (&ticket->owned, at, ticket_end, ticket);
   ticket->link.data = ticket;
   g_queue_push_tail_link (&tickets.order, &ticket->link);
@@ -105,7 +110,8 @@ far_ticket_valid (const char *text, const FarPrincipal *principal)
 
   if (ticket == NULL || principal == NULL)
     return ticket != NULL;
-  return ticket->principal->kind == principal->kind && g_str_equal (ticket->principal->name, principal->name) &&
+  return ticket->principal->kind == principal->kind &&
+         g_str_equal (ticket->principal->name, principal->name) &&
          g_strcmp0 (ticket->principal->via, principal->via) == 0;
 }
 

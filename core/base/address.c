@@ -94,8 +94,11 @@ far_address_in (const char *text, const char *net, GError **error)
   if (g_str_equal (net, "unix"))
     return g_str_equal (text, "unix");
   if (!address_net (net, &base, &bits)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s' is no net: write 192.0.2.0/24, 2001:db8::/32 or an address"), net);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                 _ ("'%s' is no net: write 192.0.2.0/24, 2001:db8::/32 or an address"), net);
     return FALSE;
   }
-  return address_parse (text, &address) && address.bits == base.bits && address_same_bits (&address, &base, bits); /* not in it; lint: allow silent */
+  /* not in it; lint: allow silent */
+  return address_parse (text, &address) && address.bits == base.bits &&
+         address_same_bits (&address, &base, bits);
 }

@@ -10,7 +10,8 @@
 char *
 far_clock_format (gint64 wall_us)
 {
-  g_autoptr (GDateTime) second = g_date_time_new_from_unix_utc (wall_us / G_USEC_PER_SEC - (wall_us % G_USEC_PER_SEC < 0));
+  g_autoptr (GDateTime)
+      second = g_date_time_new_from_unix_utc (wall_us / G_USEC_PER_SEC - (wall_us % G_USEC_PER_SEC < 0));
   if (second == NULL)
     return g_strdup ("out of range");
   gint64 rest = (wall_us % G_USEC_PER_SEC + G_USEC_PER_SEC) % G_USEC_PER_SEC;
@@ -42,14 +43,18 @@ far_clock_parse (const char *text, gint64 *wall_us, GError **error)
     *wall_us = far_clock_wall_us () - back;
     return TRUE;
   }
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "'%s' is no time: write 2026-01-02T03:04:05Z, 2026-01-02, or how long ago, like 2h", text);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+               "'%s' is no time: write 2026-01-02T03:04:05Z, 2026-01-02, or how long ago, like 2h", text);
   return FALSE;
 }
 
 char *
 far_clock_off_text (gint64 us)
 {
-  static const struct { gint64 us; const char *unit; } units[] = { { G_TIME_SPAN_DAY, "d" }, { G_TIME_SPAN_HOUR, "h" }, { G_TIME_SPAN_MINUTE, "min" } };
+  static const struct {
+    gint64 us;
+    const char *unit;
+  } units[] = { { G_TIME_SPAN_DAY, "d" }, { G_TIME_SPAN_HOUR, "h" }, { G_TIME_SPAN_MINUTE, "min" } };
 
   us = ABS (us);
   for (guint i = 0; i < G_N_ELEMENTS (units); i++)

@@ -19,12 +19,13 @@ typedef struct {
 
 typedef struct {
   gboolean test;
-  gint64 offset_us; /* atomic; only ever grows */
-  gint64 step_us;   /* atomic: how wrong a test has set the system's clock */
-  gint64 told_us;   /* atomic: wall time at boottime 0, as a node that is trusted has told; NOT_TOLD */
+  gint64 offset_us;  /* atomic; only ever grows */
+  gint64 step_us;    /* atomic: how wrong a test has set the system's clock */
+  gint64 told_us;    /* atomic: wall time at boottime 0, as a node that is trusted has told; NOT_TOLD */
   gint64 told_at_us; /* atomic: boottime at which it did */
-  gint64 floor_us;  /* atomic: as told_us for the earliest time it can be; NOT_TOLD */
-  gint64 kept_us;   /* atomic: the same for what was told when this node last ran, which may have been wrong; NOT_TOLD */
+  gint64 floor_us;   /* atomic: as told_us for the earliest time it can be; NOT_TOLD */
+  /* atomic: the same for what was told when this node last ran, which may have been wrong; NOT_TOLD */
+  gint64 kept_us;
   GMutex lock;
   GArray *hooks;
 } Clock;
@@ -50,7 +51,8 @@ read_us (clockid_t id)
 {
   struct timespec now;
   clock_gettime (id, &now);
-  return (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000 + __atomic_load_n (&the_clock ()->offset_us, __ATOMIC_RELAXED);
+  return (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000 +
+         __atomic_load_n (&the_clock ()->offset_us, __ATOMIC_RELAXED);
 }
 
 gint64
@@ -90,8 +92,8 @@ clock_is_synchronised (void)
   return step == 0 && adjtimex (&state) != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
 }
 
-/* The system's clock is finer than what another node tells, so it counts while the two agree; and it is right where something keeps it right and nobody
- * has told for long. */
+/* The system's clock is finer than what another node tells, so it counts while the two agree; and it is right
+ * where something keeps it right and nobody has told for long. */
 gboolean
 far_clock_system_counts (gint64 off_us, gint64 told_ago_us, gboolean synchronised)
 {
@@ -102,12 +104,15 @@ gint64
 far_clock_wall_us (void)
 {
   gint64 boot = far_clock_boottime_us (), system = far_clock_system_us ();
-  gint64 told = clock_by (&the_clock ()->told_us, boot), ago = boot - __atomic_load_n (&the_clock ()->told_at_us, __ATOMIC_RELAXED);
+  gint64 told = clock_by (&the_clock ()->told_us, boot),
+         ago = boot - __atomic_load_n (&the_clock ()->told_at_us, __ATOMIC_RELAXED);
 
   if (told == NOT_TOLD)
     return MAX (system, clock_earliest (boot));
   /* the kernel is asked only where its answer matters */
-  return far_clock_system_counts (system - told, ago, ago > FAR_CLOCK_STALE_US && clock_is_synchronised ()) ? system : told;
+  return far_clock_system_counts (system - told, ago, ago > FAR_CLOCK_STALE_US && clock_is_synchronised ())
+             ? system
+             : told;
 }
 
 /* A clock that is behind what is certain tells nothing. */
@@ -115,7 +120,8 @@ gboolean
 far_clock_untold_us (gint64 *wall_us)
 {
   gint64 boot = far_clock_boottime_us ();
-  gboolean told = clock_by (&the_clock ()->told_us, boot) != NOT_TOLD || clock_by (&the_clock ()->kept_us, boot) != NOT_TOLD;
+  gboolean told = clock_by (&the_clock ()->told_us, boot) != NOT_TOLD ||
+                  clock_by (&the_clock ()->kept_us, boot) != NOT_TOLD;
 
   *wall_us = far_clock_system_us ();
   return told && *wall_us >= clock_by (&the_clock ()->floor_us, boot);
@@ -135,7 +141,8 @@ far_clock_is_behind (void)
 {
   gint64 boot = far_clock_boottime_us ();
 
-  return clock_by (&the_clock ()->told_us, boot) == NOT_TOLD && far_clock_system_us () < clock_earliest (boot);
+  return clock_by (&the_clock ()->told_us, boot) == NOT_TOLD &&
+         far_clock_system_us () < clock_earliest (boot);
 }
 
 gboolean
@@ -176,7 +183,8 @@ void
 far_clock_set_told (gint64 wall_us)
 {
   __atomic_store_n (&the_clock ()->told_at_us, far_clock_boottime_us (), __ATOMIC_RELAXED);
-  __atomic_store_n (&the_clock ()->told_us, wall_us == G_MININT64 ? NOT_TOLD : wall_us - far_clock_boottime_us (), __ATOMIC_RELAXED);
+  __atomic_store_n (&the_clock ()->told_us,
+                    wall_us == G_MININT64 ? NOT_TOLD : wall_us - far_clock_boottime_us (), __ATOMIC_RELAXED);
 }
 
 gboolean

@@ -6,7 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* far_crc32c() of farwatch/store.h without the processor's instruction: what other machines run; the test compares both. */
+/* far_crc32c() of farwatch/store.h without the processor's instruction: what other machines run; the test
+ * compares both. */
 guint32 far_crc32c_plain (guint32 crc, gconstpointer data, gsize size);
 
 G_END_DECLS

@@ -5,24 +5,25 @@
 
 #include <farwatch/error.h>
 
-G_DEFINE_QUARK (farwatch-error, far_error)
+G_DEFINE_QUARK (farwatch - error, far_error)
 
 /* One row a code: the word that crosses doors and the status it has there. */
 static const struct {
   const char *word;
   guint status;
 } far_error_rows[] = {
-  [FAR_ERROR_CONFIG] = { "config", 500 },       [FAR_ERROR_UNAVAILABLE] = { "unavailable", 503 },
-  [FAR_ERROR_DENIED] = { "denied", 403 },       [FAR_ERROR_PROTOCOL] = { "protocol", 400 },
-  [FAR_ERROR_INTERNAL] = { "internal", 500 },   [FAR_ERROR_NOT_FOUND] = { "not-found", 404 },
-  [FAR_ERROR_INVALID] = { "invalid", 400 },     [FAR_ERROR_CONFLICT] = { "conflict", 409 },
-  [FAR_ERROR_LIMIT] = { "limit", 429 },         [FAR_ERROR_FULL] = { "full", 507 },
+  [FAR_ERROR_CONFIG] = { "config", 500 },     [FAR_ERROR_UNAVAILABLE] = { "unavailable", 503 },
+  [FAR_ERROR_DENIED] = { "denied", 403 },     [FAR_ERROR_PROTOCOL] = { "protocol", 400 },
+  [FAR_ERROR_INTERNAL] = { "internal", 500 }, [FAR_ERROR_NOT_FOUND] = { "not-found", 404 },
+  [FAR_ERROR_INVALID] = { "invalid", 400 },   [FAR_ERROR_CONFLICT] = { "conflict", 409 },
+  [FAR_ERROR_LIMIT] = { "limit", 429 },       [FAR_ERROR_FULL] = { "full", 507 },
 };
 
 static FarErrorCode
 error_code (const GError *error)
 {
-  if (error == NULL || error->domain != FAR_ERROR || error->code < 0 || error->code >= (int) G_N_ELEMENTS (far_error_rows))
+  if (error == NULL || error->domain != FAR_ERROR || error->code < 0 ||
+      error->code >= (int) G_N_ELEMENTS (far_error_rows))
     return FAR_ERROR_UNAVAILABLE;
   return (FarErrorCode) error->code;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who this node is, where it keeps its state and how a person names it: told once at the start, asked for by every room. */
+/* Who this node is, where it keeps its state and how a person names it: told once at the start, asked for by
+ * every room. */
 #include "config.h"
 
 #include "base/node-place.h"
@@ -27,14 +28,19 @@ far_node_state_dir (void)
 char *
 far_node_path (const char *relative)
 {
-  return g_path_is_absolute (relative) ? g_strdup (relative) : g_build_filename (far_node_state_dir (), relative, NULL);
+  return g_path_is_absolute (relative) ? g_strdup (relative)
+                                       : g_build_filename (far_node_state_dir (), relative, NULL);
 }
 
-/* One list for all that is written there without a profile that names it: what is added to the code is added here. */
+/* One list for all that is written there without a profile that names it: what is added to the code is added
+ * here. */
 gboolean
 far_node_keeps (const char *name)
 {
-  static const char *const names[] = { FAR_NOTES_MADE, FAR_NOTES_DAMAGED, FAR_NOTES_MISSING, "lock", "clock", "backups", "devices.json", ".restore", ".restoring", NULL };
+  static const char *const names[] = {
+    FAR_NOTES_MADE, FAR_NOTES_DAMAGED, FAR_NOTES_MISSING, "lock",       "clock",
+    "backups",      "devices.json",    ".restore",        ".restoring", NULL
+  };
 
   return g_strv_contains (names, name) || g_str_has_prefix (name, "before-restore-");
 }
@@ -57,10 +63,13 @@ word (const char *path)
 void
 far_node_words_set (const char *profile, const char *state)
 {
-  g_autofree char *file = profile != NULL ? word (profile) : NULL, *folder = state != NULL ? word (state) : NULL;
+  g_autofree char *file = profile != NULL ? word (profile) : NULL,
+                  *folder = state != NULL ? word (state) : NULL;
 
   g_free (node_place.words);
-  node_place.words = file == NULL ? NULL : folder == NULL ? g_strconcat ("--profile ", file, NULL) : g_strconcat ("--profile ", file, " --state ", folder, NULL);
+  node_place.words = file == NULL     ? NULL
+                     : folder == NULL ? g_strconcat ("--profile ", file, NULL)
+                                      : g_strconcat ("--profile ", file, " --state ", folder, NULL);
 }
 
 void

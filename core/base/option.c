@@ -17,16 +17,31 @@ typedef struct {
 } Unit;
 
 static const Unit duration_units[] = {
-  { "us", 1 }, { "ms", 1000 }, { "s", G_GINT64_CONSTANT (1000000) }, { "m", G_GINT64_CONSTANT (60000000) },
-  { "h", G_GINT64_CONSTANT (3600000000) }, { "d", G_GINT64_CONSTANT (86400000000) }, { NULL, 0 }
+  { "us", 1 },
+  { "ms", 1000 },
+  { "s", G_GINT64_CONSTANT (1000000) },
+  { "m", G_GINT64_CONSTANT (60000000) },
+  { "h", G_GINT64_CONSTANT (3600000000) },
+  { "d", G_GINT64_CONSTANT (86400000000) },
+  { NULL, 0 },
 };
 
 static const Unit size_units[] = {
-  { "", 1 }, { "B", 1 },
-  { "k", 1 << 10 }, { "K", 1 << 10 }, { "KiB", 1 << 10 }, { "kB", 1000 },
-  { "M", 1 << 20 }, { "MiB", 1 << 20 }, { "MB", 1000000 },
-  { "G", 1 << 30 }, { "GiB", 1 << 30 }, { "GB", 1000000000 },
-  { "T", G_GINT64_CONSTANT (1) << 40 }, { "TiB", G_GINT64_CONSTANT (1) << 40 }, { NULL, 0 }
+  { "", 1 },
+  { "B", 1 },
+  { "k", 1 << 10 },
+  { "K", 1 << 10 },
+  { "KiB", 1 << 10 },
+  { "kB", 1000 },
+  { "M", 1 << 20 },
+  { "MiB", 1 << 20 },
+  { "MB", 1000000 },
+  { "G", 1 << 30 },
+  { "GiB", 1 << 30 },
+  { "GB", 1000000000 },
+  { "T", G_GINT64_CONSTANT (1) << 40 },
+  { "TiB", G_GINT64_CONSTANT (1) << 40 },
+  { NULL, 0 },
 };
 
 /* Digits at *text, which is moved behind them. */
@@ -64,7 +79,8 @@ far_parse_duration (const char *text, gint64 *us, GError **error)
 {
   if (read_with_unit (text, duration_units, us))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s' is no duration; write a number with ms, s, m, h or d, as in 500ms, 10s, 5m, 2h, 1d"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+               _ ("'%s' is no duration; write a number with ms, s, m, h or d, as in 500ms, 10s, 5m, 2h, 1d"),
                text != NULL ? text : "");
   return FALSE;
 }
@@ -74,7 +90,8 @@ far_parse_size (const char *text, gint64 *bytes, GError **error)
 {
   if (read_with_unit (text, size_units, bytes))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s' is no size; write bytes, or a number with KiB, MiB or GiB, as in 16MiB, 4k"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+               _ ("'%s' is no size; write bytes, or a number with KiB, MiB or GiB, as in 16MiB, 4k"),
                text != NULL ? text : "");
   return FALSE;
 }
@@ -99,7 +116,8 @@ far_parse_range (const char *text, FarRange *range, GError **error)
     *range = read;
     return TRUE;
   }
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s' is no range; write the lowest and the highest number, as in 10000-65535"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+               _ ("'%s' is no range; write the lowest and the highest number, as in 10000-65535"),
                text != NULL ? text : "");
   return FALSE;
 }
@@ -109,7 +127,8 @@ far_format_duration (gint64 us)
 {
   for (int i = G_N_ELEMENTS (duration_units) - 2; us > 0 && i >= 0; i--)
     if (us % duration_units[i].factor == 0)
-      return g_strdup_printf ("%" G_GINT64_FORMAT "%s", us / duration_units[i].factor, duration_units[i].name);
+      return g_strdup_printf ("%" G_GINT64_FORMAT "%s", us / duration_units[i].factor,
+                              duration_units[i].name);
   return g_strdup_printf ("%" G_GINT64_FORMAT "%s", us, us == 0 ? "s" : "us");
 }
 
@@ -154,7 +173,8 @@ far_parse_address (const char *text, char **host, guint16 *port, GError **error)
 {
   if (text != NULL && split_address (text, host, port))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s' is no address; write host:port, as in 127.0.0.1:8080 or [::1]:8080"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+               _ ("'%s' is no address; write host:port, as in 127.0.0.1:8080 or [::1]:8080"),
                text != NULL ? text : "");
   return FALSE;
 }

@@ -44,7 +44,8 @@ static void
 json_escape (GString *out, gunichar c)
 {
   if (c > 0xffff) { /* a pair of surrogates, as JSON has it */
-    g_string_append_printf (out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + ((c - 0x10000) & 0x3ff));
+    g_string_append_printf (out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10),
+                            0xdc00 + ((c - 0x10000) & 0x3ff));
     return;
   }
   g_string_append_printf (out, "\\u%04x", c);
@@ -58,7 +59,8 @@ far_plain_json (const char *json)
   for (const char *at = json; *at != '\0'; at = g_utf8_next_char (at)) {
     gunichar c = g_utf8_get_char (at);
 
-    if (c == '\n' || far_plain_char (c)) /* jansson has escaped those below U+0020 in strings; '\n' is between them */
+    if (c == '\n' ||
+        far_plain_char (c)) /* jansson has escaped those below U+0020 in strings; '\n' is between them */
       g_string_append_unichar (out, c);
     else
       json_escape (out, c);

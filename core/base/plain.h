@@ -3,10 +3,12 @@
 #pragma once
 #include <glib.h>
 
-/* Does it stand where it is written, and is it seen? FALSE: it moves the cursor (controls, C1 too), turns the direction of what follows, separates lines or
- * paragraphs, or is invisible. The joiners U+200C and U+200D are plain: scripts need them. */
+/* Does it stand where it is written, and is it seen? FALSE: it moves the cursor (controls, C1 too), turns the
+ * direction of what follows, separates lines or paragraphs, or is invisible. The joiners U+200C and U+200D
+ * are plain: scripts need them. */
 gboolean far_plain_char (gunichar c);
 /* Valid UTF-8 with a space in place of each character that is not plain; lines: '\n' stays. Caller frees. */
 char *far_plain_text (const char *text, gboolean lines);
-/* JSON as written by jansson, with such characters in its strings as \uXXXX: the same JSON, harmless to look at. Caller frees. */
+/* JSON as written by jansson, with such characters in its strings as \uXXXX: the same JSON, harmless to look
+ * at. Caller frees. */
 char *far_plain_json (const char *json);

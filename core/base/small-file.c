@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whoever reads them may be root, and may be meant to fall for what was laid there: a link, a FIFO, a device, a file without an end. */
+/* Whoever reads them may be root, and may be meant to fall for what was laid there: a link, a FIFO, a device,
+ * a file without an end. */
 #include "config.h"
 
 #include "base/small-file.h"

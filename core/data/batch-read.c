@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads a sample batch twice: first to see that every byte is right, then to call. Nothing is copied: texts end with NUL in the batch. */
+/* Reads a sample batch twice: first to see that every byte is right, then to call. Nothing is copied: texts
+ * end with NUL in the batch. */
 #include "config.h"
 
 #include <string.h>
@@ -11,11 +12,11 @@
 
 typedef struct {
   const guint8 *start, *at, *end;
-  const char *fault;    /* static; NULL while all is well */
+  const char *fault; /* static; NULL while all is well */
   gint64 last_us;
-  guint n_series;       /* seen in this pass */
-  GArray *series;       /* FarSeriesInfo, filled by the first pass */
-  GArray *samples;      /* FarSample of the group */
+  guint n_series;  /* seen in this pass */
+  GArray *series;  /* FarSeriesInfo, filled by the first pass */
+  GArray *samples; /* FarSample of the group */
 } Reader;
 
 static guint64
@@ -113,7 +114,8 @@ unit_fits (const char *unit)
 static void
 read_series (Reader *reader)
 {
-  FarSeriesInfo info = { NULL, (char *) get_text (reader, BATCH_NAME_MAX), (char *) get_text (reader, BATCH_UNIT_MAX) };
+  FarSeriesInfo info = { NULL, (char *) get_text (reader, BATCH_NAME_MAX),
+                         (char *) get_text (reader, BATCH_UNIT_MAX) };
 
   if (reader->fault != NULL)
     return;
@@ -141,8 +143,7 @@ read_value (Reader *reader, FarSample *sample)
     reader->at += 8;
     bits = GUINT64_FROM_LE (bits);
     memcpy (&sample->value.f64, &bits, 8);
-  }
-  else if (type == FAR_VALUE_I64)
+  } else if (type == FAR_VALUE_I64)
     sample->value.i64 = get_signed (reader);
   else if (type == FAR_VALUE_BOOL)
     sample->value.boolean = get_bool (reader);
@@ -247,7 +248,7 @@ far_batch_read (GBytes *batch, FarBatchFunc func, gpointer user, GError **error)
 /* ---- with handles ---- */
 
 typedef struct {
-  FarSeries *handles;   /* made at the first group */
+  FarSeries *handles; /* made at the first group */
   const char *source;
   GArray *samples;
   FarGroupFunc func;
@@ -291,7 +292,8 @@ far_batch_foreach (GBytes *batch, const char *source, FarGroupFunc func, gpointe
 }
 
 static void
-span_group (const FarGroup *group, const FarSeriesInfo *series G_GNUC_UNUSED, guint n_series G_GNUC_UNUSED, gpointer user)
+span_group (const FarGroup *group, const FarSeriesInfo *series G_GNUC_UNUSED, guint n_series G_GNUC_UNUSED,
+            gpointer user)
 {
   FarBatchSpan *span = user;
 
@@ -305,6 +307,6 @@ span_group (const FarGroup *group, const FarSeriesInfo *series G_GNUC_UNUSED, gu
 gboolean
 far_batch_span (GBytes *batch, FarBatchSpan *span, GError **error)
 {
-  *span = (FarBatchSpan) { 0, 0, 0 };
+  *span = (FarBatchSpan){ 0, 0, 0 };
   return far_batch_read (batch, span_group, span, error);
 }

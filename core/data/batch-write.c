@@ -11,8 +11,8 @@
 
 struct _FarBatchBuilder {
   GByteArray *bytes;
-  GHashTable *numbers;  /* FarSeries → number in this batch, from 1 */
-  GHashTable *names;    /* the same for series without handle: "name\nunit"; NULL: none yet */
+  GHashTable *numbers; /* FarSeries → number in this batch, from 1 */
+  GHashTable *names;   /* the same for series without handle: "name\nunit"; NULL: none yet */
   guint n_series;
   gint64 last_us;
 };
@@ -148,7 +148,8 @@ put_value (FarBatchBuilder *builder, const FarSample *sample)
   }
 }
 
-/* numbers: of each sample in this batch, 0: left out. Series records come before the group that first uses them. */
+/* numbers: of each sample in this batch, 0: left out. Series records come before the group that first uses
+ * them. */
 static void
 put_group (FarBatchBuilder *builder, const FarGroup *group, const guint *numbers)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A damaged store is not guessed about: who judges by rights and revocations must not do so by what is left of them unless a person says so. */
+/* A damaged store is not guessed about: who judges by rights and revocations must not do so by what is left
+ * of them unless a person says so. */
 #include "config.h"
 
 #include "data/damage.h"
@@ -35,12 +36,13 @@ far_damage_read (const char *state, const char *folder, const char *store)
     return NULL;
   text = far_small_file_read (path, FAR_NOTE_MAX);
   if (text == NULL)
-    return errno != ENOENT && errno != ENOTDIR ? g_strdup (_("it was found damaged")) : NULL;
+    return errno != ENOENT && errno != ENOTDIR ? g_strdup (_ ("it was found damaged")) : NULL;
   g_strdelimit (text, "\n", ' ');
   return g_utf8_make_valid (g_strchomp (text), -1);
 }
 
-/* What is there and was never a note is somebody's, a store's perhaps: nothing takes its place, and nobody deletes it. */
+/* What is there and was never a note is somebody's, a store's perhaps: nothing takes its place, and nobody
+ * deletes it. */
 static gboolean
 is_no_others (const char *path, GError **error)
 {
@@ -48,7 +50,7 @@ is_no_others (const char *path, GError **error)
 
   if (text != NULL || errno == ENOENT || errno == ENOTDIR)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s is no note of farwatch; move it away"), path);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _ ("%s is no note of farwatch; move it away"), path);
   return FALSE;
 }
 
@@ -58,7 +60,9 @@ far_damage_write (const char *state, const char *folder, const char *store, cons
   g_autofree char *path = note_path (state, folder, store), *above = g_path_get_dirname (path);
 
   g_mkdir_with_parents (above, 0700);
-  return is_no_others (path, error) && g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+  return is_no_others (path, error) &&
+         g_file_set_contents_full (path, text, -1,
+                                   G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
 }
 
 gboolean
@@ -70,7 +74,7 @@ far_damage_remove (const char *state, const char *folder, const char *store, GEr
     return FALSE;
   if (g_unlink (path) == 0 || errno == ENOENT || errno == ENOTDIR)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be taken away: %s"), path, g_strerror (errno));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _ ("%s cannot be taken away: %s"), path, g_strerror (errno));
   return FALSE;
 }
 
@@ -115,8 +119,9 @@ far_damage_refuse (const char *store, const char *note, GError **error)
   const char *words = far_node_words ();
 
   g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
-               _("store damaged: %s; stop farwatchd, then as root `farctl restore --replace %s FILE` puts a backup back, or "
-                 "`farctl restore --begin-empty %s %s` goes on with what could be read"),
+               _ ("store damaged: %s; stop farwatchd, then as root `farctl restore --replace %s FILE` puts a "
+                  "backup back, or "
+                  "`farctl restore --begin-empty %s %s` goes on with what could be read"),
                note, words, words, store);
   return FALSE;
 }
@@ -144,7 +149,8 @@ note_write (const char *store, const char *what)
   g_autoptr (GError) error = NULL;
 
   if (!far_damage_write (far_node_state_dir (), NOTES, store, what, &error))
-    far_log (NULL, G_LOG_LEVEL_CRITICAL, _("that a store is damaged cannot be kept over a restart: %s"), error->message);
+    far_log (NULL, G_LOG_LEVEL_CRITICAL, _ ("that a store is damaged cannot be kept over a restart: %s"),
+             error->message);
 }
 
 void
@@ -158,7 +164,7 @@ far_damage_hold (FarInstance *at, GError *error)
 {
   Held *held = g_new (Held, 1);
 
-  *held = (Held) { far_instance_ref (at), error };
+  *held = (Held){ far_instance_ref (at), error };
   far_home_post (far_home_main (), hold, held);
 }
 

@@ -11,7 +11,7 @@ struct _FarPicker {
   gint64 from_us, to_us;
   guint limit;
   GArray *points;
-  gint64 floor_us;   /* once there are enough: the oldest that still counts */
+  gint64 floor_us; /* once there are enough: the oldest that still counts */
 };
 
 static void

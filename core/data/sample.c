@@ -48,7 +48,7 @@ far_sample_listen (FarInstance *at, FarGroupFunc func, gpointer user)
 {
   Listener *listener = g_new0 (Listener, 1);
 
-  *listener = (Listener) { .id = ++listeners.last_id, .func = func, .user = user };
+  *listener = (Listener){ .id = ++listeners.last_id, .func = func, .user = user };
   far_owned_by (&listener->owned, at, listener_end, listener);
   if (listeners.list == NULL)
     listeners.list = g_ptr_array_new_with_free_func (g_free);
@@ -98,7 +98,7 @@ pass_on (const char *const *names, FarInstance *sensor, const FarGroup *group)
       ((const FarFilterType *) filter->type)->feed (filter->self, group);
       return;
     }
-    far_complain (sensor, *names, _("its samples pass unfiltered: %s"), error->message);
+    far_complain (sensor, *names, _ ("its samples pass unfiltered: %s"), error->message);
   }
   tell_listeners (group);
 }
@@ -114,13 +114,17 @@ far_sample_push (FarInstance *at, const FarGroup *group)
   pass_on (far_sensor_filters (at), at, &own);
 }
 
-/* The sensor stands in the name of the series, before the dot: so a filter may emit later, and serve many sensors. */
+/* The sensor stands in the name of the series, before the dot: so a filter may emit later, and serve many
+ * sensors. */
 static FarInstance *
 sensor_of (const FarGroup *group)
 {
   const FarSeriesInfo *info = group->n > 0 ? far_series_info (group->samples[0].series) : NULL;
   g_autofree char *device = info != NULL ? far_series_device (info->name) : NULL;
-  const char *name = info == NULL ? "" : device != NULL ? info->name + strlen ("devices/") + strlen (device) + 1 : info->name, *dot = strchr (name, '.');
+  const char *name = info == NULL     ? ""
+                     : device != NULL ? info->name + strlen ("devices/") + strlen (device) + 1
+                                      : info->name,
+             *dot = strchr (name, '.');
   g_autofree char *path = dot != NULL ? g_strdup_printf ("sensors.%.*s", (int) (dot - name), name) : NULL;
 
   return path != NULL ? far_instances_by_path (path) : NULL;

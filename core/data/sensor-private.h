@@ -3,6 +3,6 @@
 #pragma once
 #include <farwatch/sample.h>
 
-void far_sensor_begin (FarInstance *at);   /* it runs */
+void far_sensor_begin (FarInstance *at); /* it runs */
 void far_sensor_end (FarInstance *at);
 void far_sensor_changed (FarInstance *at); /* its options were swapped */

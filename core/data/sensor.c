@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When sensors are read: at ticks that are whole multiples of their interval, so that all nodes read at the same times. A sensor that fails
- * is asked ever more rarely, up to 32 times its interval; one success restores it. (spec B2) */
+/* When sensors are read: at ticks that are whole multiples of their interval, so that all nodes read at the
+ * same times. A sensor that fails is asked ever more rarely, up to 32 times its interval; one success
+ * restores it. (spec B2) */
 #include "config.h"
 
 #include <inttypes.h>
@@ -17,11 +18,11 @@
 struct _FarSensorRun {
   FarInstance *at;
   FarHomeTimer *timer;
-  FarRequest *req;      /* reading now */
-  gint64 tick_us;       /* wall: of that reading */
+  FarRequest *req;       /* reading now */
+  gint64 tick_us;        /* wall: of that reading */
   gint64 tick_offset_us; /* what the wall clock was ahead of boottime then */
-  guint slow;           /* doublings in force */
-  GArray *series;       /* FarSeries it has given */
+  guint slow;            /* doublings in force */
+  GArray *series;        /* FarSeries it has given */
 };
 
 static const FarOption *
@@ -53,7 +54,9 @@ far_sensor_filters (const FarInstance *at)
 const char *
 far_sensor_device (const FarInstance *at)
 {
-  const FarOption *option = at->kind == FAR_KIND_SENSOR && at->options != NULL ? option_named (at->type, "device", FAR_OPT_STRING) : NULL;
+  const FarOption *option = at->kind == FAR_KIND_SENSOR && at->options != NULL
+                                ? option_named (at->type, "device", FAR_OPT_STRING)
+                                : NULL;
   const char *device = option != NULL ? G_STRUCT_MEMBER (char *, at->options, option->offset) : NULL;
 
   return device != NULL && *device != '\0' ? device : NULL;
@@ -94,7 +97,11 @@ static void
 push_bad (FarSensorRun *run, const GError *error)
 {
   g_autofree FarSample *samples = g_new0 (FarSample, run->series->len);
-  FarGroup group = { .time_us = sensor_tick_us (run), .quality = FAR_QUALITY_BAD, .reason = far_error_word (error), .n = run->series->len, .samples = samples };
+  FarGroup group = { .time_us = sensor_tick_us (run),
+                     .quality = FAR_QUALITY_BAD,
+                     .reason = far_error_word (error),
+                     .n = run->series->len,
+                     .samples = samples };
 
   for (guint i = 0; i < group.n; i++)
     samples[i].series = g_array_index (run->series, FarSeries, i);
@@ -124,11 +131,11 @@ sensor_done (FarRequest *req, gpointer user)
   if (error != NULL) {
     push_bad (run, error);
     run->slow = MIN (run->slow + 1, SLOW_MAX);
-    far_complain (at, "sample", _("reading failed: %s; read every %" PRId64 " s until it succeeds"), error->message,
-                  (interval_us (at) << run->slow) / 1000000);
+    far_complain (at, "sample", _ ("reading failed: %s; read every %" PRId64 " s until it succeeds"),
+                  error->message, (interval_us (at) << run->slow) / 1000000);
   } else if (run->slow > 0) {
     run->slow = 0;
-    far_log (at, G_LOG_LEVEL_MESSAGE, _("reading succeeds again"));
+    far_log (at, G_LOG_LEVEL_MESSAGE, _ ("reading succeeds again"));
   }
   sensor_schedule (run);
 }

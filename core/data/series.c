@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Series handles: one table for the process, so that a sample carries 4 bytes instead of two names. A source (a node)
- * may have SERIES_PER_SOURCE of them: a peer that invents names fills its own share only. */
+/* Series handles: one table for the process, so that a sample carries 4 bytes instead of two names. A source
+ * (a node) may have SERIES_PER_SOURCE of them: a peer that invents names fills its own share only. */
 #include "config.h"
 
 #include <string.h>
@@ -16,9 +16,9 @@
 
 typedef struct {
   GMutex lock;
-  GPtrArray *infos;     /* handle - 1 → FarSeriesInfo */
-  GHashTable *handles;  /* FarSeriesInfo → handle */
-  GHashTable *counts;   /* source → number of series */
+  GPtrArray *infos;    /* handle - 1 → FarSeriesInfo */
+  GHashTable *handles; /* FarSeriesInfo → handle */
+  GHashTable *counts;  /* source → number of series */
 } SeriesTable;
 
 static guint
@@ -34,7 +34,8 @@ series_equal (gconstpointer a, gconstpointer b)
 {
   const FarSeriesInfo *x = a, *y = b;
 
-  return strcmp (x->name, y->name) == 0 && strcmp (x->source, y->source) == 0 && strcmp (x->unit, y->unit) == 0;
+  return strcmp (x->name, y->name) == 0 && strcmp (x->source, y->source) == 0 &&
+         strcmp (x->unit, y->unit) == 0;
 }
 
 static SeriesTable *
@@ -101,7 +102,8 @@ far_series (FarInstance *at, const char *channel, const char *unit)
 char *
 far_series_device (const char *name)
 {
-  const char *device = g_str_has_prefix (name, DEVICES) ? name + strlen (DEVICES) : NULL, *end = device != NULL ? strchr (device, '/') : NULL;
+  const char *device = g_str_has_prefix (name, DEVICES) ? name + strlen (DEVICES) : NULL,
+             *end = device != NULL ? strchr (device, '/') : NULL;
   g_autofree char *text = end != NULL ? g_strndup (device, (gsize) (end - device)) : NULL;
 
   return text != NULL && far_field_name_ok (text) ? g_steal_pointer (&text) : NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A store that was made is expected from then on: STATE/.made/NAME says where. One that is gone (deleted, on a disk that is not mounted, under another path)
- * would begin empty: revocations that are missing let in, so it waits until it is back or a person says that it begins empty. STATE/missing/NAME is there
- * meanwhile, for `farctl restore --begin-empty`. */
+/* A store that was made is expected from then on: STATE/.made/NAME says where. One that is gone (deleted, on
+ * a disk that is not mounted, under another path) would begin empty: revocations that are missing let in, so
+ * it waits until it is back or a person says that it begins empty. STATE/missing/NAME is there meanwhile, for
+ * `farctl restore --begin-empty`. */
 #include "config.h"
 
 #include "data/damage.h"
@@ -21,7 +22,8 @@
 #define MADE FAR_NOTES_MADE
 #define MISSING FAR_NOTES_MISSING
 
-/* Where it was made; NULL: never, or with an error that the note of it is there and cannot be read, which says nothing of the kind. */
+/* Where it was made; NULL: never, or with an error that the note of it is there and cannot be read, which
+ * says nothing of the kind. */
 static char *
 made_place (const char *state, const char *store, GError **error)
 {
@@ -29,7 +31,8 @@ made_place (const char *state, const char *store, GError **error)
   char *place = far_small_file_read (path, FAR_NOTE_MAX);
 
   if (place == NULL && errno != ENOENT && errno != ENOTDIR)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s, which says where the store was made, cannot be read: %s"), path, g_strerror (errno));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("%s, which says where the store was made, cannot be read: %s"), path, g_strerror (errno));
   return place != NULL ? g_strchomp (place) : NULL;
 }
 
@@ -45,7 +48,7 @@ far_missing_note (const char *state, const char *store)
   if (unread != NULL)
     note = g_strdup (unread->message);
   if (place != NULL && lstat (place, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
-    note = g_strdup_printf (_("%s was there and is gone"), place);
+    note = g_strdup_printf (_ ("%s was there and is gone"), place);
   return note;
 }
 
@@ -54,19 +57,24 @@ far_missing_accept (const char *state, const char *store, GError **error)
 {
   g_autofree char *note = far_missing_note (state, store);
 
-  return note == NULL || (far_damage_remove (state, MADE, store, error) && far_damage_remove (state, MISSING, store, error));
+  return note == NULL ||
+         (far_damage_remove (state, MADE, store, error) && far_damage_remove (state, MISSING, store, error));
 }
 
 void
 far_store_made (FarInstance *at, const char *path)
 {
-  g_autofree char *known = made_place (far_node_state_dir (), far_instance_name (at), NULL), *note = far_missing_note (far_node_state_dir (), far_instance_name (at));
+  g_autofree char *known = made_place (far_node_state_dir (), far_instance_name (at), NULL),
+                  *note = far_missing_note (far_node_state_dir (), far_instance_name (at));
   g_autoptr (GError) error = NULL;
 
   if (far_node_state_dir () == NULL)
     return;
-  if (g_strcmp0 (known, path) != 0 && !far_damage_write (far_node_state_dir (), MADE, far_instance_name (at), path, &error))
-    far_complain (at, "made", _("it cannot be noted that %s was made, so nobody is told should it be gone one day: %s"), path, error->message);
+  if (g_strcmp0 (known, path) != 0 &&
+      !far_damage_write (far_node_state_dir (), MADE, far_instance_name (at), path, &error))
+    far_complain (at, "made",
+                  _ ("it cannot be noted that %s was made, so nobody is told should it be gone one day: %s"),
+                  path, error->message);
   if (note != NULL)
     far_damage_remove (far_node_state_dir (), MISSING, far_instance_name (at), NULL);
 }
@@ -77,7 +85,9 @@ missing_text (const char *known, const char *path)
   char *shown = g_utf8_make_valid (known, -1), *text;
 
   g_strdelimit (shown, "\n", ' ');
-  text = strcmp (known, path) == 0 ? g_strdup_printf (_("%s was there and is gone"), path) : g_strdup_printf (_("it was made as %s, and nothing is at %s"), shown, path);
+  text = strcmp (known, path) == 0
+             ? g_strdup_printf (_ ("%s was there and is gone"), path)
+             : g_strdup_printf (_ ("it was made as %s, and nothing is at %s"), shown, path);
   g_free (shown);
   return text;
 }
@@ -89,15 +99,19 @@ missing_refuse (FarInstance *at, const char *text, GError **error)
   g_autoptr (GError) unkept = NULL;
 
   if (!far_damage_write (far_node_state_dir (), MISSING, far_instance_name (at), text, &unkept))
-    far_complain (at, "missing", _("that %s is missing cannot be noted for `farctl restore --begin-empty %s %s`: %s; make room, then restart"), far_instance_path (at), words,
-                  far_instance_name (at), unkept->message);
+    far_complain (at, "missing",
+                  _ ("that %s is missing cannot be noted for `farctl restore --begin-empty %s %s`: %s; make "
+                     "room, then restart"),
+                  far_instance_path (at), words, far_instance_name (at), unkept->message);
   g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
-               _("store missing: %s; put it back (is its disk mounted?), or stop farwatchd, then as root `farctl restore --replace %s FILE` puts a backup "
-                 "back, or `farctl restore --begin-empty %s %s` begins with an empty one"),
+               _ ("store missing: %s; put it back (is its disk mounted?), or stop farwatchd, then as root "
+                  "`farctl restore --replace %s FILE` puts a backup "
+                  "back, or `farctl restore --begin-empty %s %s` begins with an empty one"),
                text, words, words, far_instance_name (at));
 }
 
-/* Why it is not made at path; NULL: it may be. That it is missing holds until a person has decided, also when the note of where it was made goes meanwhile. */
+/* Why it is not made at path; NULL: it may be. That it is missing holds until a person has decided, also when
+ * the note of where it was made goes meanwhile. */
 static char *
 expected_text (const char *state, const char *store, const char *path)
 {
@@ -120,7 +134,7 @@ far_store_expected (FarInstance *at, const char *path, gboolean there, gboolean 
     missing_refuse (at, text, error);
     return FALSE;
   }
-  far_log (at, G_LOG_LEVEL_CRITICAL, _("%s; it begins empty"), text);
+  far_log (at, G_LOG_LEVEL_CRITICAL, _ ("%s; it begins empty"), text);
   return TRUE;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one way to a store: finds the instance, checks what every store may rely on, passes on to the plugin. */
+/* The one way to a store: finds the instance, checks what every store may rely on, passes on to the plugin.
+ */
 #include "config.h"
 
 #include <string.h>
@@ -158,7 +159,8 @@ far_store_apply (const char *store, const FarBatchKey *key, const FarPart *parts
 }
 
 void
-far_store_put (const char *store, const char *table, const char *key, const char *row, gint64 expect, FarRequest *req)
+far_store_put (const char *store, const char *table, const char *key, const char *row, gint64 expect,
+               FarRequest *req)
 {
   FarPart part = { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row, .expect = expect };
 
@@ -166,7 +168,8 @@ far_store_put (const char *store, const char *table, const char *key, const char
 }
 
 void
-far_store_rows (const char *store, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
+far_store_rows (const char *store, const char *table, const FarFilterTerm *filter, const char *after,
+                guint limit, gboolean descending, FarRequest *req)
 {
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);
@@ -186,7 +189,8 @@ far_store_series (const char *store, const char *source, FarRequest *req)
 }
 
 void
-far_store_samples (const char *store, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req)
+far_store_samples (const char *store, const char *source, const char *name, gint64 from_us, gint64 to_us,
+                   guint limit, FarRequest *req)
 {
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);
@@ -206,7 +210,8 @@ far_store_drop (const char *store, const char *table, gint64 samples_before_us, 
 }
 
 void
-far_store_blob_put (const char *store, const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
+far_store_blob_put (const char *store, const char *sha256, guint64 offset, GBytes *bytes, gboolean last,
+                    FarRequest *req)
 {
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);

@@ -16,7 +16,8 @@ ctl_global_entries (Ctl *ctl, GOptionEntry entries[5])
     { "json", 0, 0, G_OPTION_ARG_NONE, &ctl->json, N_ ("print JSON"), NULL },
     { "socket", 0, 0, G_OPTION_ARG_FILENAME, &ctl->socket, N_ ("control socket of the daemon"), N_ ("PATH") },
     { "server", 0, 0, G_OPTION_ARG_STRING, &ctl->server, N_ ("a remote cloud, over TLS"), N_ ("HOST:PORT") },
-    { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ctl->ca, N_ ("the fleet's authority, to check the remote cloud"), N_ ("FILE") },
+    { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ctl->ca, N_ ("the fleet's authority, to check the remote cloud"),
+      N_ ("FILE") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
 
@@ -26,22 +27,24 @@ ctl_global_entries (Ctl *ctl, GOptionEntry entries[5])
 static void
 args_help (const CtlCommand *command, const GOptionEntry *entries, const GOptionEntry *global)
 {
-  printf (_("usage: farctl %s %s\n%s\n"), command->name, command->args, _(command->summary));
+  printf (_ ("usage: farctl %s %s\n%s\n"), command->name, command->args, _ (command->summary));
   for (guint list = 0; list < 2; list++) {
     const GOptionEntry *entry = list == 0 ? entries : global;
 
     if (entry != NULL && entry->long_name != NULL)
-      puts (list == 0 ? _("\noptions:") : _("\noptions of every command:"));
+      puts (list == 0 ? _ ("\noptions:") : _ ("\noptions of every command:"));
     for (; entry != NULL && entry->long_name != NULL; entry++) {
       g_autofree char *left = g_strconcat ("--", entry->long_name, entry->arg_description != NULL ? " " : "",
-                                           entry->arg_description != NULL ? _(entry->arg_description) : "", NULL);
+                                           entry->arg_description != NULL ? _ (entry->arg_description) : "",
+                                           NULL);
 
-      printf ("  %-24s %s\n", left, entry->description != NULL ? _(entry->description) : "");
+      printf ("  %-24s %s\n", left, entry->description != NULL ? _ (entry->description) : "");
     }
   }
 }
 
-/* The words of "TERMINAL/DEVICE --endpoint NAME" that are no options nor their values, up to the first option. */
+/* The words of "TERMINAL/DEVICE --endpoint NAME" that are no options nor their values, up to the first
+ * option. */
 static void
 args_wrong_number (Ctl *ctl, int argc, char **argv, int min, int max)
 {
@@ -49,11 +52,14 @@ args_wrong_number (Ctl *ctl, int argc, char **argv, int min, int max)
   guint n = g_strv_length (names), at = (guint) MAX (argc - 1, 0);
 
   if (argc - 1 >= min)
-    ctl_usage (ctl, max == 0 ? _("'%s' is too much: it takes no words") : _("'%s' is one word too many; write words with spaces in quotes"), argv[max + 1]);
+    ctl_usage (ctl,
+               max == 0 ? _ ("'%s' is too much: it takes no words")
+                        : _ ("'%s' is one word too many; write words with spaces in quotes"),
+               argv[max + 1]);
   else if (at < n && g_ascii_isupper (names[at][0]))
-    ctl_usage (ctl, _("%s is missing"), names[at]);
+    ctl_usage (ctl, _ ("%s is missing"), names[at]);
   else
-    ctl_usage (ctl, "%s", _("something is missing"));
+    ctl_usage (ctl, "%s", _ ("something is missing"));
 }
 
 /* Before a command asks for a secret, or makes anything. */
@@ -74,7 +80,10 @@ ctl_args (Ctl *ctl, const GOptionEntry *entries, int *argc, char ***argv, int mi
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_autoptr (GError) error = NULL;
   gboolean help = FALSE;
-  const GOptionEntry help_entry[] = { { "help", 'h', 0, G_OPTION_ARG_NONE, &help, NULL, NULL }, { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  const GOptionEntry help_entry[] = {
+    { "help", 'h', 0, G_OPTION_ARG_NONE, &help, NULL, NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
   GOptionEntry global[5];
 
   ctl_global_entries (ctl, global);
@@ -125,12 +134,14 @@ ctl_words_list (char **groups)
 int
 ctl_help (FILE *out)
 {
-  fputs (_("usage: farctl [--socket PATH | --server HOST:PORT [--ca FILE]] [--json] COMMAND …\n\n"), out);
+  fputs (_ ("usage: farctl [--socket PATH | --server HOST:PORT [--ca FILE]] [--json] COMMAND …\n\n"), out);
   for (const CtlCommand *command = ctl_commands; command->name != NULL; command++)
     if (command->summary != NULL)
-      fprintf (out, "  %-16s %s\n", command->name, _(command->summary));
-  fputs (_("\nfarctl COMMAND --help tells more; exit codes: 0 done, 1 refused or failed, 2 usage, 3 not found, 4 daemon not reached, 5 busy, "
-           "78 bad profile\n"), out);
+      fprintf (out, "  %-16s %s\n", command->name, _ (command->summary));
+  fputs (_ ("\nfarctl COMMAND --help tells more; exit codes: 0 done, 1 refused or failed, 2 usage, 3 not "
+            "found, 4 daemon not reached, 5 busy, "
+            "78 bad profile\n"),
+         out);
   return CTL_OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What root does in a folder of the daemon's user it does as that user: a link laid there leads it nowhere that the user could not go alone. */
+/* What root does in a folder of the daemon's user it does as that user: a link laid there leads it nowhere
+ * that the user could not go alone. */
 #include "config.h"
 
 #include "ctl.h"
@@ -19,7 +20,9 @@ ctl_become (uid_t uid, gid_t gid, GError **error)
     return TRUE;
   if (setgroups (0, NULL) == 0 && setegid (gid) == 0 && seteuid (uid) == 0)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("this cannot be done as user %u: %s; run it as that user"), (guint) uid, g_strerror (errno));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
+               _ ("this cannot be done as user %u: %s; run it as that user"), (guint) uid,
+               g_strerror (errno));
   ctl_become_self ();
   return FALSE;
 }
@@ -28,7 +31,7 @@ void
 ctl_become_self (void)
 {
   if (getuid () == 0 && (seteuid (0) != 0 || setegid (getgid ()) != 0))
-    ctl_say (_("warning: what root may do is lost: %s"), g_strerror (errno));
+    ctl_say (_ ("warning: what root may do is lost: %s"), g_strerror (errno));
 }
 
 /* ---- whose a folder is ---- */
@@ -52,7 +55,7 @@ owner_of_way (const char *path, CtlOwner *owner)
       continue;
     way[i] = '\0';
     if (lstat (way, &at) == 0 && at.st_uid != 0)
-      *owner = (CtlOwner) { at.st_uid, at.st_gid };
+      *owner = (CtlOwner){ at.st_uid, at.st_gid };
     way[i] = path[i];
   }
 }
@@ -65,11 +68,11 @@ ctl_become_owner (const char *folder, CtlOwner *owner, GError **error)
   struct stat at;
 
   if (real == NULL || stat (real, &at) != 0) {
-    enter_failed (error, _("cannot read"), folder);
+    enter_failed (error, _ ("cannot read"), folder);
     free (real);
     return FALSE;
   }
-  *owner = (CtlOwner) { at.st_uid, at.st_gid };
+  *owner = (CtlOwner){ at.st_uid, at.st_gid };
   if (at.st_uid == 0) {
     owner_of_way (real, owner);
     owner_of_way (named, owner);
@@ -81,7 +84,8 @@ ctl_become_owner (const char *folder, CtlOwner *owner, GError **error)
 gboolean
 ctl_enter (const char *folder, int mode, CtlOwner *owner, GError **error)
 {
-  g_autofree char *path = g_canonicalize_filename (folder, NULL), *parent = g_path_get_dirname (path), *there = g_strdup (path);
+  g_autofree char *path = g_canonicalize_filename (folder, NULL), *parent = g_path_get_dirname (path),
+                  *there = g_strdup (path);
 
   while (!g_file_test (there, G_FILE_TEST_EXISTS)) {
     char *above = g_path_get_dirname (there);
@@ -93,7 +97,7 @@ ctl_enter (const char *folder, int mode, CtlOwner *owner, GError **error)
     return FALSE;
   if (strcmp (there, path) == 0 || (g_mkdir_with_parents (parent, 0755) == 0 && g_mkdir (path, mode) == 0))
     return TRUE;
-  enter_failed (error, _("cannot make"), path);
+  enter_failed (error, _ ("cannot make"), path);
   ctl_become_self ();
   return FALSE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The msgids of the catalogue in the person's language (GNU gettext manual, "The Format of GNU MO Files"): which texts there are can only be read from
- * the file, as libintl answers for texts that are known. It is the system's own file, and read as if it were not. */
+/* The msgids of the catalogue in the person's language (GNU gettext manual, "The Format of GNU MO Files"):
+ * which texts there are can only be read from the file, as libintl answers for texts that are known. It is
+ * the system's own file, and read as if it were not. */
 #include "config.h"
 
 #include "translate.h"
@@ -53,7 +54,8 @@ mo_plain (Mo *mo, GPtrArray *msgids)
   guint32 n = MIN (mo_number (mo, 8), ENTRIES_MAX), table = mo_number (mo, 12);
 
   for (guint32 i = 0; i < n && mo->good; i++) {
-    char *text = mo_text (mo, mo_number (mo, table + 8 * (gsize) i + 4), mo_number (mo, table + 8 * (gsize) i));
+    char *text = mo_text (mo, mo_number (mo, table + 8 * (gsize) i + 4),
+                          mo_number (mo, table + 8 * (gsize) i));
 
     if (text != NULL)
       g_ptr_array_add (msgids, text);
@@ -64,7 +66,9 @@ mo_plain (Mo *mo, GPtrArray *msgids)
 static const char *
 mo_system (const char *name)
 {
-  static const struct { const char *name, *text; } known[] = { { "PRId64", PRId64 }, { "PRIu64", PRIu64 }, { "PRIi64", PRIi64 }, { "PRIx64", PRIx64 } };
+  static const struct {
+    const char *name, *text;
+  } known[] = { { "PRId64", PRId64 }, { "PRIu64", PRIu64 }, { "PRIi64", PRIi64 }, { "PRIx64", PRIx64 } };
 
   for (guint i = 0; name != NULL && i < G_N_ELEMENTS (known); i++)
     if (strcmp (known[i].name, name) == 0)
@@ -77,7 +81,9 @@ mo_segment (Mo *mo, guint32 which)
 {
   gsize at = mo_number (mo, 32) + 8 * (gsize) which;
   guint32 size = mo_number (mo, at);
-  g_autofree char *name = which < mo_number (mo, 28) && size > 0 ? mo_text (mo, mo_number (mo, at + 4), size - 1) : NULL;
+  g_autofree char *name = which < mo_number (mo, 28) && size > 0
+                              ? mo_text (mo, mo_number (mo, at + 4), size - 1)
+                              : NULL;
 
   return mo_system (name);
 }
@@ -109,7 +115,8 @@ mo_joined (Mo *mo, gsize at)
 static void
 mo_holed (Mo *mo, GPtrArray *msgids)
 {
-  guint32 n = (mo_number (mo, 4) & 0xffff) == 0 ? 0 : MIN (mo_number (mo, 36), ENTRIES_MAX), table = n > 0 ? mo_number (mo, 40) : 0;
+  guint32 n = (mo_number (mo, 4) & 0xffff) == 0 ? 0 : MIN (mo_number (mo, 36), ENTRIES_MAX),
+          table = n > 0 ? mo_number (mo, 40) : 0;
 
   for (guint32 i = 0; i < n && mo->good; i++) {
     char *text = mo_joined (mo, mo_number (mo, table + 4 * (gsize) i));
@@ -146,7 +153,8 @@ ctl_catalogue (void)
   GPtrArray *msgids = g_ptr_array_new_with_free_func (g_free);
 
   for (guint i = 0; folder != NULL && languages[i] != NULL && strcmp (languages[i], "C") != 0; i++) {
-    g_autofree char *path = g_strdup_printf ("%s/%s/LC_MESSAGES/%s.mo", folder, languages[i], FAR_GETTEXT_DOMAIN);
+    g_autofree char *path = g_strdup_printf ("%s/%s/LC_MESSAGES/%s.mo", folder, languages[i],
+                                             FAR_GETTEXT_DOMAIN);
 
     if (catalogue_read (path, msgids))
       break;

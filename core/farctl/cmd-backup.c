@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* farctl backup: the daemon copies its stores, then this packs the copies, the state directory and the profile. So no passphrase goes to the daemon. */
+/* farctl backup: the daemon copies its stores, then this packs the copies, the state directory and the
+ * profile. So no passphrase goes to the daemon. */
 #include "config.h"
 
 #include "ctl.h"
@@ -27,8 +28,8 @@
 typedef struct {
   FarBackupOut *out;
   const char *state;
-  GPtrArray *places;  /* files of the stores: their copies go in instead */
-  struct stat self;   /* the backup itself */
+  GPtrArray *places; /* files of the stores: their copies go in instead */
+  struct stat self;  /* the backup itself */
   guint files;
 } Packing;
 
@@ -37,7 +38,9 @@ typedef struct {
 static gboolean
 pack_failed (GError **error, const char *path)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s cannot be read: %s; run this as root or as the daemon's user"), path, g_strerror (errno));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+               _ ("%s cannot be read: %s; run this as root or as the daemon's user"), path,
+               g_strerror (errno));
   return FALSE;
 }
 
@@ -46,7 +49,7 @@ pack_name_failed (GError **error, const char *path)
 {
   g_autofree char *shown = g_filename_display_name (path);
 
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("%s: a name that is no text; rename it"), shown);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("%s: a name that is no text; rename it"), shown);
   return FALSE;
 }
 
@@ -62,7 +65,8 @@ pack_bytes (Packing *packing, int fd, const char *path, guint64 size, GError **e
     if (n < 0)
       return pack_failed (error, path);
     if (n == 0) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s became shorter while it was read; try again"), path);
+      g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+                   _ ("%s became shorter while it was read; try again"), path);
       return FALSE;
     }
     if (!far_backup_write (packing->out, bytes, (gsize) n, error))
@@ -87,7 +91,8 @@ pack_file (Packing *packing, const char *path, const char *name, GError **error)
     return FALSE;
   }
   head = json_pack ("{s:s, s:i}", "path", name, "mode", (int) (st.st_mode & 0777));
-  good = head != NULL && far_backup_entry (packing->out, head, (guint64) st.st_size, error) && pack_bytes (packing, fd, path, (guint64) st.st_size, error);
+  good = head != NULL && far_backup_entry (packing->out, head, (guint64) st.st_size, error) &&
+         pack_bytes (packing, fd, path, (guint64) st.st_size, error);
   if (head == NULL)
     pack_name_failed (error, path);
   json_decref (head);
@@ -105,8 +110,9 @@ is_of_a_store (const Packing *packing, const char *path)
     const char *place = packing->places->pdata[i];
     gsize size = strlen (place);
 
-    if (strncmp (path, place, size) == 0 && (path[size] == '\0' || strcmp (path + size, "-wal") == 0 || strcmp (path + size, "-shm") == 0
-                                             || g_str_has_prefix (path + size, ".damaged") || g_str_has_prefix (path + size, ".salvage")))
+    if (strncmp (path, place, size) == 0 &&
+        (path[size] == '\0' || strcmp (path + size, "-wal") == 0 || strcmp (path + size, "-shm") == 0 ||
+         g_str_has_prefix (path + size, ".damaged") || g_str_has_prefix (path + size, ".salvage")))
       return TRUE;
   }
   return FALSE;
@@ -145,11 +151,12 @@ pack_any (Packing *packing, const char *path, const char *name, GError **error)
   if (S_ISREG (st.st_mode))
     return pack_file (packing, path, name, error);
   if (S_ISDIR (st.st_mode) && other_node_is (path))
-    ctl_say (_("%s is the state directory of another node and is left out: that one has backups of its own"), path);
+    ctl_say (_ ("%s is the state directory of another node and is left out: that one has backups of its own"),
+             path);
   else if (S_ISDIR (st.st_mode))
     return pack_folder (packing, path, name, error);
   if (S_ISLNK (st.st_mode))
-    ctl_say (_("warning: %s is a link and is left out"), path);
+    ctl_say (_ ("warning: %s is a link and is left out"), path);
   return TRUE;
 }
 
@@ -170,7 +177,8 @@ pack_folder (Packing *packing, const char *path, const char *name, GError **erro
   good = far_backup_entry (packing->out, head, 0, error);
   json_decref (head);
   while (good && (inner = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *below = g_build_filename (path, inner, NULL), *named = g_strconcat (name, "/", inner, NULL);
+    g_autofree char *below = g_build_filename (path, inner, NULL),
+                    *named = g_strconcat (name, "/", inner, NULL);
 
     good = pack_any (packing, below, named, error);
   }
@@ -196,9 +204,12 @@ pack_head (Packing *packing, json_t *node, GError **error)
   gboolean good;
 
   json_object_foreach (json_object_get (node, "stores"), name, one)
-    json_object_set_new (stores, name, json_pack ("{s:O, s:O}", "type", json_object_get (one, "type"), "place", json_object_get (one, "place")));
-  head = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "farwatch", "backup", "node", text_of (node, "node"), "version", text_of (node, "version"), "made",
-                    made, "profile", text_of (node, "profile"), "state", text_of (node, "state"), "stores", stores);
+    json_object_set_new (stores, name,
+                         json_pack ("{s:O, s:O}", "type", json_object_get (one, "type"), "place",
+                                    json_object_get (one, "place")));
+  head = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "farwatch", "backup", "node",
+                    text_of (node, "node"), "version", text_of (node, "version"), "made", made, "profile",
+                    text_of (node, "profile"), "state", text_of (node, "state"), "stores", stores);
   good = far_backup_entry (packing->out, head, 0, error);
   json_decref (head);
   return good;
@@ -210,7 +221,8 @@ pack_profile (Packing *packing, const char *path, GError **error)
   g_autofree char *file = g_path_get_basename (path), *name = g_strconcat ("profile/", file, NULL);
   g_autofree char *folder = g_strconcat (path, ".d", NULL), *below = g_strconcat (name, ".d", NULL);
 
-  return pack_file (packing, path, name, error) && (!g_file_test (folder, G_FILE_TEST_IS_DIR) || pack_folder (packing, folder, below, error));
+  return pack_file (packing, path, name, error) &&
+         (!g_file_test (folder, G_FILE_TEST_IS_DIR) || pack_folder (packing, folder, below, error));
 }
 
 static gboolean
@@ -223,7 +235,8 @@ pack_stores (Packing *packing, json_t *stores, GError **error)
     g_autofree char *named = g_strconcat ("stores/", name, NULL);
     const char *copy = text_of (one, "copy");
 
-    if (!(g_file_test (copy, G_FILE_TEST_IS_DIR) ? pack_folder (packing, copy, named, error) : pack_file (packing, copy, named, error)))
+    if (!(g_file_test (copy, G_FILE_TEST_IS_DIR) ? pack_folder (packing, copy, named, error)
+                                                 : pack_file (packing, copy, named, error)))
       return FALSE;
   }
   return TRUE;
@@ -237,7 +250,8 @@ pack_node (Packing *packing, json_t *node, GError **error)
   const char *name;
 
   packing->state = text_of (node, "state");
-  if (!pack_head (packing, node, error) || !pack_profile (packing, text_of (node, "profile"), error) || !pack_stores (packing, json_object_get (node, "stores"), error))
+  if (!pack_head (packing, node, error) || !pack_profile (packing, text_of (node, "profile"), error) ||
+      !pack_stores (packing, json_object_get (node, "stores"), error))
     return FALSE;
   json_object_foreach (json_object_get (node, "stores"), name, one)
     g_ptr_array_add (packing->places, (gpointer) text_of (one, "place"));
@@ -248,7 +262,7 @@ pack_node (Packing *packing, json_t *node, GError **error)
 
 typedef struct {
   const char *path;
-  char *part;         /* until it is whole */
+  char *part; /* until it is whole */
   int fd;
   FarBackupOut *out;
 } Output;
@@ -268,18 +282,23 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Output, output_clear)
 static gboolean
 output_failed (GError **error, const char *path)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be made: %s; choose a place for it that is there, may be written to and has room"), path, g_strerror (errno));
+  g_set_error (
+      error, FAR_ERROR, FAR_ERROR_FULL,
+      _ ("%s cannot be made: %s; choose a place for it that is there, may be written to and has room"), path,
+      g_strerror (errno));
   return FALSE;
 }
 
-/* Before anything is copied: what is wrong with the place or the passphrase comes up here. Nobody who laid a file there can read along. */
+/* Before anything is copied: what is wrong with the place or the passphrase comes up here. Nobody who laid a
+ * file there can read along. */
 static gboolean
 output_open (Output *output, const FarBackupLock *lock, GError **error)
 {
   struct stat there;
 
   if (lstat (output->path, &there) == 0 && !S_ISREG (there.st_mode)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("%s is no plain file, which a backup becomes; choose another name"), output->path);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                 _ ("%s is no plain file, which a backup becomes; choose another name"), output->path);
     return FALSE;
   }
   output->part = g_strconcat (output->path, ".part", NULL);
@@ -310,24 +329,29 @@ output_is_outside (const Output *output, const char *state, GError **error)
   g_autofree char *folder = g_path_get_dirname (output->path);
   char *at = realpath (folder, NULL), *below = realpath (state, NULL);
   gsize size = below != NULL ? strlen (below) : 0;
-  gboolean inside = at != NULL && below != NULL && strncmp (at, below, size) == 0 && (at[size] == '/' || at[size] == '\0');
+  gboolean inside = at != NULL && below != NULL && strncmp (at, below, size) == 0 &&
+                    (at[size] == '/' || at[size] == '\0');
 
   free (at);
   free (below);
   if (inside)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("%s is below the state directory %s, which is what goes into it; choose another place"), output->path, state);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
+                 _ ("%s is below the state directory %s, which is what goes into it; choose another place"),
+                 output->path, state);
   return !inside;
 }
 
 /* ---- the command ---- */
 
 static int
-remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED, struct FTW *walk G_GNUC_UNUSED)
+remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED,
+            struct FTW *walk G_GNUC_UNUSED)
 {
   return remove (path);
 }
 
-/* What the daemon says is not believed with more rights than it has itself: the kernel knows whose the other end is. */
+/* What the daemon says is not believed with more rights than it has itself: the kernel knows whose the other
+ * end is. */
 static gboolean
 become_daemon (const Ctl *ctl, GError **error)
 {
@@ -336,7 +360,8 @@ become_daemon (const Ctl *ctl, GError **error)
 
   if (getsockopt (ctl->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
     return ctl_become (peer.uid, peer.gid, error);
-  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("it cannot be told whose daemon this is: %s"), g_strerror (errno));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("it cannot be told whose daemon this is: %s"),
+               g_strerror (errno));
   return FALSE;
 }
 
@@ -344,13 +369,15 @@ become_daemon (const Ctl *ctl, GError **error)
 static void
 copies_remove (json_t *node)
 {
-  g_autofree char *path = g_canonicalize_filename (text_of (node, "path"), "/"), *folder = g_path_get_dirname (path);
-  g_autofree char *backups = g_build_filename (text_of (node, "state"), "backups", NULL), *wanted = g_canonicalize_filename (backups, "/");
+  g_autofree char *path = g_canonicalize_filename (text_of (node, "path"), "/"),
+                  *folder = g_path_get_dirname (path);
+  g_autofree char *backups = g_build_filename (text_of (node, "state"), "backups", NULL),
+                  *wanted = g_canonicalize_filename (backups, "/");
 
   if (strcmp (folder, wanted) == 0)
     nftw (path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
   else
-    ctl_say (_("warning: the copies in %s are left: they are not below %s"), path, wanted);
+    ctl_say (_ ("warning: the copies in %s are left: they are not below %s"), path, wanted);
 }
 
 static gboolean
@@ -359,8 +386,8 @@ backup_write (Output *output, json_t *node, guint *files, GError **error)
   g_autoptr (GPtrArray) places = g_ptr_array_new ();
   Packing packing = { .out = output->out, .places = places };
   GError *local = NULL;
-  gboolean good = output_is_outside (output, text_of (node, "state"), error)
-                  && (fstat (output->fd, &packing.self) == 0 || output_failed (error, output->path));
+  gboolean good = output_is_outside (output, text_of (node, "state"), error) &&
+                  (fstat (output->fd, &packing.self) == 0 || output_failed (error, output->path));
 
   if (!good)
     return FALSE;
@@ -392,16 +419,18 @@ backup_pack (Ctl *ctl, Output *output, guint *files, GError **error)
 }
 
 static gboolean
-backup_lock (const char *to, gboolean encrypt, gboolean from_stdin, FarBackupLock *lock, guint8 *open, char **passphrase, GError **error)
+backup_lock (const char *to, gboolean encrypt, gboolean from_stdin, FarBackupLock *lock, guint8 *open,
+             char **passphrase, GError **error)
 {
   lock->mode = to != NULL ? FAR_BACKUP_BOX : encrypt ? FAR_BACKUP_PASSPHRASE : FAR_BACKUP_PLAIN;
   if (to != NULL && !far_seal_box_parse (to, open)) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("--to: no box key; `farctl credential keys DIR` makes one and prints it"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("--to: no box key; `farctl credential keys DIR` makes one and prints it"));
     return FALSE;
   }
   lock->open = to != NULL ? open : NULL;
   if (encrypt)
-    lock->passphrase = *passphrase = ctl_secret (from_stdin, _("passphrase of the backup"), TRUE, error);
+    lock->passphrase = *passphrase = ctl_secret (from_stdin, _ ("passphrase of the backup"), TRUE, error);
   return !encrypt || *passphrase != NULL;
 }
 
@@ -416,8 +445,10 @@ backup_run (Ctl *ctl, const char *path, const FarBackupLock *lock)
   if (!output_open (&output, lock, &error) || !backup_pack (ctl, &output, &files, &error))
     return ctl_fail (ctl, error);
   if (lock->mode == FAR_BACKUP_PLAIN)
-    ctl_say (_("warning: %s is not encrypted and holds the node's keys; --encrypt or --to KEY protects it"), path);
-  return ctl_done (ctl, json_pack ("{s:s, s:i}", "path", path, "files", (int) files), _("%u files of this node are in %s"), files, path);
+    ctl_say (_ ("warning: %s is not encrypted and holds the node's keys; --encrypt or --to KEY protects it"),
+             path);
+  return ctl_done (ctl, json_pack ("{s:s, s:i}", "path", path, "files", (int) files),
+                   _ ("%u files of this node are in %s"), files, path);
 }
 
 int
@@ -429,7 +460,8 @@ ctl_backup (Ctl *ctl, int argc, char **argv)
   const GOptionEntry entries[] = {
     { "encrypt", 0, 0, G_OPTION_ARG_NONE, &encrypt, N_ ("to a passphrase, which is asked for"), NULL },
     { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &from_stdin, N_ ("read the passphrase from stdin"), NULL },
-    { "to", 0, 0, G_OPTION_ARG_STRING, &to, N_ ("encrypt to this box key, as `farctl credential keys DIR` prints it"), N_ ("KEY") },
+    { "to", 0, 0, G_OPTION_ARG_STRING, &to,
+      N_ ("encrypt to this box key, as `farctl credential keys DIR` prints it"), N_ ("KEY") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   guint8 open[FAR_BACKUP_KEY];
@@ -440,11 +472,13 @@ ctl_backup (Ctl *ctl, int argc, char **argv)
   if (!ctl_args (ctl, entries, &argc, &argv, 1, 1))
     return ctl->status;
   if (ctl->server != NULL)
-    return ctl_usage (ctl, "%s", _("a backup is made on the node's own machine, as root or as the daemon's user; not with --server"));
+    return ctl_usage (
+        ctl, "%s",
+        _ ("a backup is made on the node's own machine, as root or as the daemon's user; not with --server"));
   if (encrypt && to != NULL)
-    return ctl_usage (ctl, "%s", _("say --encrypt or --to, not both"));
+    return ctl_usage (ctl, "%s", _ ("say --encrypt or --to, not both"));
   if (to != NULL && from_stdin)
-    return ctl_usage (ctl, "%s", _("--to needs no passphrase; leave --password-stdin out"));
+    return ctl_usage (ctl, "%s", _ ("--to needs no passphrase; leave --password-stdin out"));
   if (!backup_lock (to, encrypt || from_stdin, from_stdin, &lock, open, &passphrase, &error))
     return ctl_fail (ctl, error);
   status = backup_run (ctl, argv[1], &lock);

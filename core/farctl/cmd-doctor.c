@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The daemon looks at itself (GET doctor); what cannot be asked because it does not run is looked at from here. */
+/* The daemon looks at itself (GET doctor); what cannot be asked because it does not run is looked at from
+ * here. */
 #include "config.h"
 
 #include "ctl.h"
@@ -28,8 +29,10 @@ doctor_print (json_t *findings)
     json_t *finding = json_array_get (findings, i);
     const char *next = ctl_translated (json_string_value (json_object_get (finding, "next")));
 
-    ctl_print (stdout, "%-5s %-14s %s%s%s\n", json_string_value (json_object_get (finding, "level")), json_string_value (json_object_get (finding, "what")),
-               ctl_translated (json_string_value (json_object_get (finding, "text"))), next != NULL ? "; " : "", next != NULL ? next : "");
+    ctl_print (stdout, "%-5s %-14s %s%s%s\n", json_string_value (json_object_get (finding, "level")),
+               json_string_value (json_object_get (finding, "what")),
+               ctl_translated (json_string_value (json_object_get (finding, "text"))),
+               next != NULL ? "; " : "", next != NULL ? next : "");
   }
 }
 

@@ -15,9 +15,10 @@ status_missing (json_t *missing)
 {
   for (gsize i = 0; i < json_array_size (missing); i++) {
     json_t *one = json_array_get (missing, i);
-    const char *path = json_string_value (json_object_get (one, "path")), *cause = ctl_translated (json_string_value (json_object_get (one, "cause")));
+    const char *path = json_string_value (json_object_get (one, "path")),
+               *cause = ctl_translated (json_string_value (json_object_get (one, "cause")));
 
-    ctl_print (stdout, _("missing: %s: %s\n"), path != NULL ? path : "-", cause != NULL ? cause : "-");
+    ctl_print (stdout, _ ("missing: %s: %s\n"), path != NULL ? path : "-", cause != NULL ? cause : "-");
   }
 }
 
@@ -28,7 +29,7 @@ status_refused (json_t *refused)
   json_t *number;
 
   if (json_object_size (refused) > 0)
-    printf (_("\nrefused since the start:\n"));
+    printf (_ ("\nrefused since the start:\n"));
   json_object_foreach (refused, what, number)
     ctl_print (stdout, "  %" JSON_INTEGER_FORMAT " %s\n", json_integer_value (number), ctl_translated (what));
 }
@@ -36,11 +37,22 @@ status_refused (json_t *refused)
 int
 ctl_status (Ctl *ctl, int argc, char **argv)
 {
-  static const CtlColumn head[] = { { N_ ("node"), "node", CTL_TEXT }, { N_ ("role"), "role", CTL_TEXT }, { N_ ("state"), "state", CTL_TEXT },
-                                    { N_ ("version"), "version", CTL_TEXT }, { N_ ("profile"), "profile", CTL_TEXT }, { N_ ("up"), "uptime_s", CTL_SECONDS },
-                                    { NULL, NULL, 0 } };
-  static const CtlColumn columns[] = { { N_ ("INSTANCE"), "path", CTL_TEXT }, { N_ ("TYPE"), "type", CTL_TEXT }, { N_ ("STATE"), "state", CTL_TEXT },
-                                       { N_ ("CAUSE"), "cause", CTL_TRANSLATED }, { NULL, NULL, 0 } };
+  static const CtlColumn head[] = {
+    { N_ ("node"), "node", CTL_TEXT },
+    { N_ ("role"), "role", CTL_TEXT },
+    { N_ ("state"), "state", CTL_TEXT },
+    { N_ ("version"), "version", CTL_TEXT },
+    { N_ ("profile"), "profile", CTL_TEXT },
+    { N_ ("up"), "uptime_s", CTL_SECONDS },
+    { NULL, NULL, 0 },
+  };
+  static const CtlColumn columns[] = {
+    { N_ ("INSTANCE"), "path", CTL_TEXT },
+    { N_ ("TYPE"), "type", CTL_TEXT },
+    { N_ ("STATE"), "state", CTL_TEXT },
+    { N_ ("CAUSE"), "cause", CTL_TRANSLATED },
+    { NULL, NULL, 0 },
+  };
   GError *error = NULL;
   json_t *status;
 
@@ -54,7 +66,7 @@ ctl_status (Ctl *ctl, int argc, char **argv)
   } else {
     ctl_fields (status, head);
     putchar ('\n');
-    ctl_table (json_object_get (status, "instances"), columns, _("nothing is configured"));
+    ctl_table (json_object_get (status, "instances"), columns, _ ("nothing is configured"));
     status_missing (json_object_get (status, "missing"));
     status_refused (json_object_get (status, "refused"));
   }
@@ -65,8 +77,13 @@ ctl_status (Ctl *ctl, int argc, char **argv)
 int
 ctl_plugins (Ctl *ctl, int argc, char **argv)
 {
-  static const CtlColumn columns[] = { { N_ ("PLUGIN"), "name", CTL_TEXT }, { N_ ("STATE"), "state", CTL_TEXT }, { N_ ("TYPES"), "types", CTL_LIST },
-                                       { N_ ("CAUSE"), "cause", CTL_TRANSLATED }, { NULL, NULL, 0 } };
+  static const CtlColumn columns[] = {
+    { N_ ("PLUGIN"), "name", CTL_TEXT },
+    { N_ ("STATE"), "state", CTL_TEXT },
+    { N_ ("TYPES"), "types", CTL_LIST },
+    { N_ ("CAUSE"), "cause", CTL_TRANSLATED },
+    { NULL, NULL, 0 },
+  };
   GError *error = NULL;
   json_t *list;
 
@@ -78,7 +95,7 @@ ctl_plugins (Ctl *ctl, int argc, char **argv)
   if (ctl->json)
     ctl_json (list);
   else
-    ctl_table (json_object_get (list, "plugins"), columns, _("no plugins"));
+    ctl_table (json_object_get (list, "plugins"), columns, _ ("no plugins"));
   json_decref (list);
   return CTL_OK;
 }
@@ -101,21 +118,28 @@ describe_here (const char *text, GError **error)
       break;
     }
   if (type == NULL && error != NULL && *error == NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no type '%s' is installed; `farctl plugins` lists them"), text);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND,
+                 _ ("no type '%s' is installed; `farctl plugins` lists them"), text);
   return type != NULL ? far_type_json (type) : NULL;
 }
 
 static void
 describe_print (json_t *type)
 {
-  static const CtlColumn columns[] = { { N_ ("OPTION"), "name", CTL_TEXT },          { N_ ("TYPE"), "type", CTL_TEXT },
-                                       { N_ ("REQUIRED"), "required", CTL_YESNO },   { N_ ("DEFAULT"), "default", CTL_TEXT },
-                                       { N_ ("RELOAD"), "reloadable", CTL_YESNO },   { N_ ("WHAT"), "summary", CTL_TRANSLATED },
-                                       { NULL, NULL, 0 } };
+  static const CtlColumn columns[] = {
+    { N_ ("OPTION"), "name", CTL_TEXT },
+    { N_ ("TYPE"), "type", CTL_TEXT },
+    { N_ ("REQUIRED"), "required", CTL_YESNO },
+    { N_ ("DEFAULT"), "default", CTL_TEXT },
+    { N_ ("RELOAD"), "reloadable", CTL_YESNO },
+    { N_ ("WHAT"), "summary", CTL_TRANSLATED },
+    { NULL, NULL, 0 },
+  };
 
-  ctl_print (stdout, "%s %s: %s\n\n", json_string_value (json_object_get (type, "kind")), json_string_value (json_object_get (type, "type")),
+  ctl_print (stdout, "%s %s: %s\n\n", json_string_value (json_object_get (type, "kind")),
+             json_string_value (json_object_get (type, "type")),
              ctl_translated (json_string_value (json_object_get (type, "summary"))));
-  ctl_table (json_object_get (type, "options"), columns, _("it has no options"));
+  ctl_table (json_object_get (type, "options"), columns, _ ("it has no options"));
 }
 
 int
@@ -147,7 +171,10 @@ int
 ctl_check (Ctl *ctl, int argc, char **argv)
 {
   gboolean strict = FALSE, good;
-  const GOptionEntry entries[] = { { "strict", 0, 0, G_OPTION_ARG_NONE, &strict, N_ ("warnings count as errors"), NULL }, { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  const GOptionEntry entries[] = {
+    { "strict", 0, 0, G_OPTION_ARG_NONE, &strict, N_ ("warnings count as errors"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
   g_autoptr (GPtrArray) faults = NULL;
 
   if (!ctl_args (ctl, entries, &argc, &argv, 1, 1))
@@ -164,9 +191,9 @@ ctl_check (Ctl *ctl, int argc, char **argv)
 
     fputs (text, stderr);
     if (good && faults->len > 0)
-      printf (_("%s: good, but for the warnings (--strict takes them for errors)\n"), argv[1]);
+      printf (_ ("%s: good, but for the warnings (--strict takes them for errors)\n"), argv[1]);
     else if (good)
-      printf (_("%s: good\n"), argv[1]);
+      printf (_ ("%s: good\n"), argv[1]);
   }
   return good ? CTL_OK : CTL_PROFILE;
 }
@@ -212,14 +239,16 @@ ctl_reload (Ctl *ctl, int argc, char **argv)
     size_t i;
 
     json_array_foreach (changes, i, one) {
-      const char *path = json_string_value (json_object_get (one, "path")), *action = json_string_value (json_object_get (one, "action"));
+      const char *path = json_string_value (json_object_get (one, "path")),
+                 *action = json_string_value (json_object_get (one, "action"));
 
-      ctl_print (stdout, "%-32s %s\n", path != NULL ? path : "-", action != NULL ? ctl_translated (action) : "-");
+      ctl_print (stdout, "%-32s %s\n", path != NULL ? path : "-",
+                 action != NULL ? ctl_translated (action) : "-");
     }
     if (more > 0)
-      printf (_("and %lld changes more\n"), (long long) more);
+      printf (_ ("and %lld changes more\n"), (long long) more);
   }
-  return ctl_done (ctl, body, "%s", _("the profile was read again and is in force"));
+  return ctl_done (ctl, body, "%s", _ ("the profile was read again and is in force"));
 }
 
 /* ---- call ---- */
@@ -227,8 +256,13 @@ ctl_reload (Ctl *ctl, int argc, char **argv)
 static int
 call_list (Ctl *ctl)
 {
-  static const CtlColumn columns[] = { { N_ ("METHOD"), "method", CTL_TEXT }, { N_ ("RESOURCE"), "resource", CTL_TEXT }, { N_ ("RIGHT"), "action", CTL_TEXT },
-                                       { N_ ("WHAT"), "summary", CTL_TRANSLATED }, { NULL, NULL, 0 } };
+  static const CtlColumn columns[] = {
+    { N_ ("METHOD"), "method", CTL_TEXT },
+    { N_ ("RESOURCE"), "resource", CTL_TEXT },
+    { N_ ("RIGHT"), "action", CTL_TEXT },
+    { N_ ("WHAT"), "summary", CTL_TRANSLATED },
+    { NULL, NULL, 0 },
+  };
   GError *error = NULL;
   json_t *list = ctl_call (ctl, "GET", "methods", NULL, &error);
 
@@ -237,7 +271,7 @@ call_list (Ctl *ctl)
   if (ctl->json)
     ctl_json (list);
   else
-    ctl_table (json_object_get (list, "methods"), columns, _("nothing"));
+    ctl_table (json_object_get (list, "methods"), columns, _ ("nothing"));
   json_decref (list);
   return CTL_OK;
 }
@@ -265,7 +299,8 @@ call_body (const char *text, GError **error)
   json_t *body = json_loads (text, JSON_REJECT_DUPLICATES, &at);
 
   if (body == NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("the body is no JSON: column %d: %s"), at.column, at.text);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("the body is no JSON: column %d: %s"), at.column,
+                 at.text);
   return body;
 }
 
@@ -273,7 +308,10 @@ int
 ctl_call_command (Ctl *ctl, int argc, char **argv)
 {
   gboolean list = FALSE;
-  const GOptionEntry entries[] = { { "list", 0, 0, G_OPTION_ARG_NONE, &list, N_ ("what can be called"), NULL }, { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  const GOptionEntry entries[] = {
+    { "list", 0, 0, G_OPTION_ARG_NONE, &list, N_ ("what can be called"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
   g_autofree char *method = NULL;
   GError *error = NULL;
   json_t *body = NULL, *answer;
@@ -283,7 +321,7 @@ ctl_call_command (Ctl *ctl, int argc, char **argv)
   if (list)
     return call_list (ctl);
   if (argc < 3)
-    return ctl_usage (ctl, "%s", _("which METHOD and RESOURCE? --list shows what there is"));
+    return ctl_usage (ctl, "%s", _ ("which METHOD and RESOURCE? --list shows what there is"));
   method = g_ascii_strup (argv[1], -1);
   if (strcmp (method, "WATCH") == 0)
     return call_watch (ctl, argv[2]);

@@ -46,7 +46,7 @@ user_key (json_t *body, const char *path, GError **error)
 static gboolean
 user_password (json_t *body, const char *name, const UserOptions *options, GError **error)
 {
-  g_autofree char *prompt = g_strdup_printf (_("password of %s"), name);
+  g_autofree char *prompt = g_strdup_printf (_ ("password of %s"), name);
   char *secret;
 
   if (options->none)
@@ -71,7 +71,7 @@ groups_before (json_t *groups, const char *name)
     if (json_is_string (group))
       g_string_append_printf (text, "%s%s", i > 0 ? ", " : "", json_string_value (group));
   if (text->len > 0)
-    ctl_say (_("groups of %s before: %s"), name, text->str);
+    ctl_say (_ ("groups of %s before: %s"), name, text->str);
 }
 
 int
@@ -79,10 +79,13 @@ ctl_user_add (Ctl *ctl, int argc, char **argv)
 {
   g_auto (UserOptions) options = { 0 };
   const GOptionEntry entries[] = {
-    { "group", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.groups, N_ ("group; give all of them, this replaces the old ones"), N_ ("GROUP") },
+    { "group", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.groups,
+      N_ ("group; give all of them, this replaces the old ones"), N_ ("GROUP") },
     { "key", 0, 0, G_OPTION_ARG_STRING, &options.key, N_ ("file with the SSH public key"), N_ ("FILE") },
-    { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &options.from_stdin, N_ ("the password is the first line of stdin"), NULL },
-    { "no-password", 0, 0, G_OPTION_ARG_NONE, &options.none, N_ ("ask for no password: keep the one there is, or none"), NULL },
+    { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &options.from_stdin,
+      N_ ("the password is the first line of stdin"), NULL },
+    { "no-password", 0, 0, G_OPTION_ARG_NONE, &options.none,
+      N_ ("ask for no password: keep the one there is, or none"), NULL },
     CTL_EXPECT (&options.expect),
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
@@ -106,7 +109,10 @@ ctl_user_add (Ctl *ctl, int argc, char **argv)
   resource = ctl_path (&error, "users", argv[1], NULL);
   answer = ctl_call (ctl, "PUT", resource, body, &error);
   groups_before (json_object_get (json_object_get (answer, "was"), "groups"), argv[1]);
-  return answer != NULL ? ctl_done (ctl, answer, _("%s may log in at this node; at the cloud, `farctl grant %s connect terminals/…` gives a right"), argv[1], argv[1])
+  return answer != NULL ? ctl_done (ctl, answer,
+                                    _ ("%s may log in at this node; at the cloud, `farctl grant %s connect "
+                                       "terminals/…` gives a right"),
+                                    argv[1], argv[1])
                         : ctl_fail (ctl, error);
 }
 
@@ -116,16 +122,19 @@ password_self (Ctl *ctl, GError **error)
 {
   json_t *who = ctl_call (ctl, "GET", "login", NULL, error);
   const char *text = json_string_value (json_object_get (who, "principal"));
-  char *name = text != NULL && g_str_has_prefix (text, "person:") ? g_strdup (text + strlen ("person:")) : NULL;
+  char *name = text != NULL && g_str_has_prefix (text, "person:") ? g_strdup (text + strlen ("person:"))
+                                                                  : NULL;
 
   if (who != NULL && name == NULL)
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("whose password? farctl user password NAME"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("whose password? farctl user password NAME"));
   json_decref (who);
   return name;
 }
 
 static gboolean
-password_ask (json_t *body, const char *field, const char *prompt, gboolean from_stdin, gboolean twice, GError **error)
+password_ask (json_t *body, const char *field, const char *prompt, gboolean from_stdin, gboolean twice,
+              GError **error)
 {
   char *secret = ctl_secret (from_stdin, prompt, twice, error);
 
@@ -140,10 +149,12 @@ password_ask (json_t *body, const char *field, const char *prompt, gboolean from
 static json_t *
 password_body (const char *name, gboolean own, gboolean from_stdin, GError **error)
 {
-  g_autofree char *old = g_strdup_printf (_("present password of %s"), name), *fresh = g_strdup_printf (_("new password of %s"), name);
+  g_autofree char *old = g_strdup_printf (_ ("present password of %s"), name),
+                  *fresh = g_strdup_printf (_ ("new password of %s"), name);
   json_t *body = json_object ();
 
-  if ((!own || password_ask (body, "old", old, from_stdin, FALSE, error)) && password_ask (body, "password", fresh, from_stdin, TRUE, error))
+  if ((!own || password_ask (body, "old", old, from_stdin, FALSE, error)) &&
+      password_ask (body, "password", fresh, from_stdin, TRUE, error))
     return body;
   json_decref (body);
   return NULL;
@@ -155,21 +166,24 @@ password_done (Ctl *ctl, json_t *answer, const char *name)
 {
   GError *error = NULL;
 
-  if (ctl->server != NULL && json_object_get (answer, "ticket") != NULL && !ctl_ticket_save (ctl, answer, &error)) {
+  if (ctl->server != NULL && json_object_get (answer, "ticket") != NULL &&
+      !ctl_ticket_save (ctl, answer, &error)) {
     json_decref (answer);
     return ctl_fail (ctl, error);
   }
   json_object_del (answer, "ticket");
-  return ctl_done (ctl, answer, _("password of %s changed; other logins of %s have ended"), name, name);
+  return ctl_done (ctl, answer, _ ("password of %s changed; other logins of %s have ended"), name, name);
 }
 
 int
 ctl_user_password (Ctl *ctl, int argc, char **argv)
 {
   gboolean from_stdin = FALSE;
-  const GOptionEntry entries[] = { { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &from_stdin,
-                                     N_ ("the password is the next line of stdin; for one's own the present one stands before it"), NULL },
-                                   { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  const GOptionEntry entries[] = {
+    { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &from_stdin,
+      N_ ("the password is the next line of stdin; for one's own the present one stands before it"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL }
+  };
   g_autoptr (GError) unknown = NULL;
   g_autofree char *self = NULL, *resource = NULL;
   GError *error = NULL;
@@ -201,14 +215,20 @@ ctl_user_remove (Ctl *ctl, int argc, char **argv)
     return ctl->status;
   resource = ctl_path (&error, "users", argv[1], NULL);
   answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
-  return answer != NULL ? ctl_done (ctl, answer, _("%s removed"), argv[1]) : ctl_fail (ctl, error);
+  return answer != NULL ? ctl_done (ctl, answer, _ ("%s removed"), argv[1]) : ctl_fail (ctl, error);
 }
 
 int
 ctl_user_list (Ctl *ctl, int argc, char **argv)
 {
-  static const CtlColumn columns[] = { { N_ ("NAME"), "name", CTL_TEXT }, { N_ ("GROUPS"), "groups", CTL_LIST }, { N_ ("PASSWORD"), "has_password", CTL_YESNO },
-                                       { N_ ("KEYS"), "keys", CTL_COUNT }, { N_ ("KEPT BY"), "authenticators", CTL_LIST }, { NULL, NULL, 0 } };
+  static const CtlColumn columns[] = {
+    { N_ ("NAME"), "name", CTL_TEXT },
+    { N_ ("GROUPS"), "groups", CTL_LIST },
+    { N_ ("PASSWORD"), "has_password", CTL_YESNO },
+    { N_ ("KEYS"), "keys", CTL_COUNT },
+    { N_ ("KEPT BY"), "authenticators", CTL_LIST },
+    { NULL, NULL, 0 },
+  };
   GError *error = NULL;
   json_t *list;
 
@@ -220,7 +240,7 @@ ctl_user_list (Ctl *ctl, int argc, char **argv)
   if (ctl->json)
     ctl_json (list);
   else
-    ctl_table (json_object_get (list, "users"), columns, _("nobody: `farctl user add NAME`"));
+    ctl_table (json_object_get (list, "users"), columns, _ ("nobody: `farctl user add NAME`"));
   json_decref (list);
   return CTL_OK;
 }
@@ -232,31 +252,36 @@ static int
 grant_done (Ctl *ctl, json_t *answer)
 {
   json_t *was = json_object_get (answer, "was"), *warnings = json_object_get (answer, "warnings"), *one;
-  g_autofree char *id = g_strdup (json_string_value (json_object_get (answer, "id"))), *now = far_right_text (json_object_get (answer, "right"));
+  g_autofree char *id = g_strdup (json_string_value (json_object_get (answer, "id"))),
+                  *now = far_right_text (json_object_get (answer, "right"));
   g_autofree char *before = was != NULL ? far_right_text (was) : NULL;
   size_t i;
 
   json_array_foreach (warnings, i, one)
     if (json_is_string (one))
-      ctl_say (_("warning: %s"), ctl_translated (json_string_value (one)));
+      ctl_say (_ ("warning: %s"), ctl_translated (json_string_value (one)));
   if (before != NULL)
-    return ctl_done (ctl, answer, _("right %s was: %s\nright %s is: %s"), id != NULL ? id : "-", before, id != NULL ? id : "-", now);
-  return ctl_done (ctl, answer, _("right %s: %s"), id != NULL ? id : "-", now);
+    return ctl_done (ctl, answer, _ ("right %s was: %s\nright %s is: %s"), id != NULL ? id : "-", before,
+                     id != NULL ? id : "-", now);
+  return ctl_done (ctl, answer, _ ("right %s: %s"), id != NULL ? id : "-", now);
 }
 
 int
 ctl_grant (Ctl *ctl, int argc, char **argv)
 {
-  g_autofree char *id = NULL, *hours = NULL, *longest = NULL, *from = NULL, *needs = NULL, *until = NULL, *expect = NULL;
+  g_autofree char *id = NULL, *hours = NULL, *longest = NULL, *from = NULL, *needs = NULL, *until = NULL,
+                  *expect = NULL;
   gboolean replace = FALSE;
   const GOptionEntry entries[] = {
     { "id", 0, 0, G_OPTION_ARG_STRING, &id, N_ ("name of the right; drawn if left out"), N_ ("ID") },
     { "hours", 0, 0, G_OPTION_ARG_STRING, &hours, N_ ("\"mon-fri 08:00-18:00\""), N_ ("TEXT") },
     { "longest", 0, 0, G_OPTION_ARG_STRING, &longest, N_ ("longest connection time"), N_ ("TIME") },
     { "from", 0, 0, G_OPTION_ARG_STRING, &from, N_ ("only from these nets, with commas"), N_ ("NETS") },
-    { "needs", 0, 0, G_OPTION_ARG_STRING, &needs, N_ ("'approval': a second person agrees each time"), N_ ("WHAT") },
+    { "needs", 0, 0, G_OPTION_ARG_STRING, &needs, N_ ("'approval': a second person agrees each time"),
+      N_ ("WHAT") },
     { "until", 0, 0, G_OPTION_ARG_STRING, &until, N_ ("when it ends: a day or an instant"), N_ ("DATE") },
-    { "replace", 0, 0, G_OPTION_ARG_NONE, &replace, N_ ("put it in the place of the right of this id"), NULL },
+    { "replace", 0, 0, G_OPTION_ARG_NONE, &replace, N_ ("put it in the place of the right of this id"),
+      NULL },
     CTL_EXPECT (&expect),
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
@@ -266,10 +291,15 @@ ctl_grant (Ctl *ctl, int argc, char **argv)
   if (!ctl_args (ctl, entries, &argc, &argv, 3, 3))
     return ctl->status;
   if (strchr (argv[2], '/') != NULL)
-    return ctl_usage (ctl, _("'%s' is an object, an action is meant there: WHO ACTION OBJECT, as in: alice connect terminals/t1"), argv[2]);
+    return ctl_usage (ctl,
+                      _ ("'%s' is an object, an action is meant there: WHO ACTION OBJECT, as in: alice "
+                         "connect terminals/t1"),
+                      argv[2]);
   answer = ctl_call (ctl, "POST", "rights",
-                     json_pack ("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "who", argv[1], "action", argv[2], "object", argv[3], "id", id,
-                                "hours", hours, "longest", longest, "from", from, "needs", needs, "until", until, "expect", expect, "replace", replace ? json_true () : NULL),
+                     json_pack ("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "who",
+                                argv[1], "action", argv[2], "object", argv[3], "id", id, "hours", hours,
+                                "longest", longest, "from", from, "needs", needs, "until", until, "expect",
+                                expect, "replace", replace ? json_true () : NULL),
                      &error);
   return answer != NULL ? grant_done (ctl, answer) : ctl_fail (ctl, error);
 }
@@ -278,21 +308,28 @@ int
 ctl_revoke (Ctl *ctl, int argc, char **argv)
 {
   g_autofree char *node = NULL, *expect = NULL, *resource = NULL;
-  const GOptionEntry entries[] = { { "node", 0, 0, G_OPTION_ARG_STRING, &node, N_ ("revoke this node's key and certificates and remove it"), N_ ("NODE") },
-                                   CTL_EXPECT (&expect),
-                                   { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  const GOptionEntry entries[] = {
+    { "node", 0, 0, G_OPTION_ARG_STRING, &node, N_ ("revoke this node's key and certificates and remove it"),
+      N_ ("NODE") },
+    CTL_EXPECT (&expect),
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
   GError *error = NULL;
   json_t *answer;
 
   if (!ctl_args (ctl, entries, &argc, &argv, 0, 1))
     return ctl->status;
   if ((node == NULL) == (argc < 2))
-    return ctl_usage (ctl, "%s", _("which RIGHT, or --node which NODE?"));
-  resource = ctl_expecting (node != NULL ? ctl_path (&error, "terminals", node, NULL) : ctl_path (&error, "rights", argv[1], NULL), expect);
+    return ctl_usage (ctl, "%s", _ ("which RIGHT, or --node which NODE?"));
+  resource = ctl_expecting (node != NULL ? ctl_path (&error, "terminals", node, NULL)
+                                         : ctl_path (&error, "rights", argv[1], NULL),
+                            expect);
   answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
   if (answer == NULL)
     return ctl_fail (ctl, error);
-  return ctl_done (ctl, answer, node != NULL ? _("node %s revoked: its link is cut") : _("right %s taken back"), node != NULL ? node : argv[1]);
+  return ctl_done (ctl, answer,
+                   node != NULL ? _ ("node %s revoked: its link is cut") : _ ("right %s taken back"),
+                   node != NULL ? node : argv[1]);
 }
 
 static void
@@ -304,16 +341,26 @@ rights_odd (json_t *rights)
   json_array_foreach (rights, i, right)
     json_array_foreach (json_object_get (right, "odd"), j, one)
       if (json_is_string (one))
-        ctl_print (stdout, _("right %s: %s\n"), json_string_value (json_object_get (right, "id")), ctl_translated (json_string_value (one)));
+        ctl_print (stdout, _ ("right %s: %s\n"), json_string_value (json_object_get (right, "id")),
+                   ctl_translated (json_string_value (one)));
 }
 
 int
 ctl_rights (Ctl *ctl, int argc, char **argv)
 {
-  static const CtlColumn columns[] = { { N_ ("RIGHT"), "id", CTL_TEXT }, { N_ ("WHO"), "who", CTL_TEXT }, { N_ ("ACTION"), "action", CTL_TEXT },
-                                       { N_ ("OBJECT"), "object", CTL_TEXT }, { N_ ("HOURS"), "hours", CTL_TEXT }, { N_ ("LONGEST"), "longest", CTL_TEXT },
-                                       { N_ ("FROM"), "from", CTL_TEXT }, { N_ ("NEEDS"), "needs", CTL_TEXT }, { N_ ("UNTIL"), "until", CTL_TEXT },
-                                       { N_ ("ORIGIN"), "origin", CTL_TEXT }, { NULL, NULL, 0 } };
+  static const CtlColumn columns[] = {
+    { N_ ("RIGHT"), "id", CTL_TEXT },
+    { N_ ("WHO"), "who", CTL_TEXT },
+    { N_ ("ACTION"), "action", CTL_TEXT },
+    { N_ ("OBJECT"), "object", CTL_TEXT },
+    { N_ ("HOURS"), "hours", CTL_TEXT },
+    { N_ ("LONGEST"), "longest", CTL_TEXT },
+    { N_ ("FROM"), "from", CTL_TEXT },
+    { N_ ("NEEDS"), "needs", CTL_TEXT },
+    { N_ ("UNTIL"), "until", CTL_TEXT },
+    { N_ ("ORIGIN"), "origin", CTL_TEXT },
+    { NULL, NULL, 0 },
+  };
   GError *error = NULL;
   json_t *list;
 
@@ -325,7 +372,8 @@ ctl_rights (Ctl *ctl, int argc, char **argv)
   if (ctl->json)
     ctl_json (list);
   else
-    ctl_table (json_object_get (list, "rights"), columns, _("no rights: only root and the daemon's user may do anything"));
+    ctl_table (json_object_get (list, "rights"), columns,
+               _ ("no rights: only root and the daemon's user may do anything"));
   if (!ctl->json)
     rights_odd (json_object_get (list, "rights"));
   json_decref (list);
@@ -341,23 +389,27 @@ explain_print (json_t *answer)
   json_t *odd;
   size_t n;
 
-  ctl_print (stdout, _("%s, %s, %s: %s%s%s\n"), json_string_value (json_object_get (answer, "who")), json_string_value (json_object_get (answer, "action")),
-             json_string_value (json_object_get (answer, "object")), json_string_value (json_object_get (answer, "result")), cause != NULL ? ": " : "",
+  ctl_print (stdout, _ ("%s, %s, %s: %s%s%s\n"), json_string_value (json_object_get (answer, "who")),
+             json_string_value (json_object_get (answer, "action")),
+             json_string_value (json_object_get (answer, "object")),
+             json_string_value (json_object_get (answer, "result")), cause != NULL ? ": " : "",
              cause != NULL ? cause : "");
   json_array_foreach (json_object_get (answer, "odd"), n, odd)
     if (json_is_string (odd))
       ctl_print (stdout, "  %s\n", ctl_translated (json_string_value (odd)));
   if (json_is_true (json_object_get (answer, "super")))
-    puts (_("may all, without a right"));
+    puts (_ ("may all, without a right"));
   for (gsize i = 0; i < json_array_size (list); i++) {
     json_t *line = json_array_get (list, i), *right = json_object_get (line, "right");
 
-    ctl_print (stdout, "  %-16s %-10s %-10s %-28s %s\n", json_string_value (json_object_get (right, "id")), json_string_value (json_object_get (right, "who")),
-               json_string_value (json_object_get (right, "action")), json_string_value (json_object_get (right, "object")),
+    ctl_print (stdout, "  %-16s %-10s %-10s %-28s %s\n", json_string_value (json_object_get (right, "id")),
+               json_string_value (json_object_get (right, "who")),
+               json_string_value (json_object_get (right, "action")),
+               json_string_value (json_object_get (right, "object")),
                ctl_translated (json_string_value (json_object_get (line, "says"))));
   }
   if (others > 0)
-    printf (_("  rights of others: %lld, not shown\n"), (long long) others);
+    printf (_ ("  rights of others: %lld, not shown\n"), (long long) others);
 }
 
 int
@@ -378,7 +430,10 @@ ctl_explain (Ctl *ctl, int argc, char **argv)
   if (!ctl_args (ctl, entries, &argc, &argv, 3, 3))
     return ctl->status;
   if (strchr (argv[2], '/') != NULL)
-    return ctl_usage (ctl, _("'%s' is an object, an action is meant there: WHO ACTION OBJECT, as in: alice connect terminals/t1"), argv[2]);
+    return ctl_usage (ctl,
+                      _ ("'%s' is an object, an action is meant there: WHO ACTION OBJECT, as in: alice "
+                         "connect terminals/t1"),
+                      argv[2]);
   if (!ctl_time (&at, &error))
     return ctl_fail (ctl, error);
   who = ctl_query ("who", argv[1]);
@@ -425,7 +480,7 @@ login_answers (json_t *body, json_t *question, gboolean from_stdin, GError **err
 static json_t *
 login_ask (Ctl *ctl, const char *name, gboolean from_stdin, GError **error)
 {
-  g_autofree char *prompt = g_strdup_printf (_("password of %s at %s"), name, ctl->server);
+  g_autofree char *prompt = g_strdup_printf (_ ("password of %s at %s"), name, ctl->server);
   char *secret = ctl_secret (from_stdin, prompt, FALSE, error);
   json_t *body, *answer;
 
@@ -448,8 +503,11 @@ int
 ctl_login (Ctl *ctl, int argc, char **argv)
 {
   gboolean from_stdin = FALSE;
-  const GOptionEntry entries[] = { { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &from_stdin, N_ ("the password is the first line of stdin"), NULL },
-                                   { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  const GOptionEntry entries[] = {
+    { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &from_stdin, N_ ("the password is the first line of stdin"),
+      NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
   GError *error = NULL;
   const char *name;
   json_t *answer;
@@ -457,7 +515,9 @@ ctl_login (Ctl *ctl, int argc, char **argv)
   if (!ctl_args (ctl, entries, &argc, &argv, 0, 1))
     return ctl->status;
   if (ctl->server == NULL)
-    return ctl_usage (ctl, "%s", _("log in where? farctl --server HOST:PORT --ca FILE login NAME (the control socket needs no login)"));
+    return ctl_usage (ctl, "%s",
+                      _ ("log in where? farctl --server HOST:PORT --ca FILE login NAME (the control socket "
+                         "needs no login)"));
   name = argc > 1 ? argv[1] : g_get_user_name ();
   answer = login_ask (ctl, name, from_stdin, &error);
   if (answer == NULL)
@@ -467,7 +527,8 @@ ctl_login (Ctl *ctl, int argc, char **argv)
     return ctl_fail (ctl, error);
   }
   json_object_del (answer, "ticket"); /* kept, never shown */
-  return ctl_done (ctl, answer, _("logged in at %s as %s, for 12 hours or until the server is started anew"), ctl->server, name);
+  return ctl_done (ctl, answer, _ ("logged in at %s as %s, for 12 hours or until the server is started anew"),
+                   ctl->server, name);
 }
 
 int
@@ -479,8 +540,8 @@ ctl_logout (Ctl *ctl, int argc, char **argv)
   if (!ctl_words (ctl, &argc, &argv, 0, 0))
     return ctl->status;
   if (ctl->server == NULL)
-    return ctl_usage (ctl, "%s", _("log out where? farctl --server HOST:PORT logout"));
+    return ctl_usage (ctl, "%s", _ ("log out where? farctl --server HOST:PORT logout"));
   answer = ctl_call (ctl, "DELETE", "login", NULL, &error);
   ctl_ticket_forget (ctl);
-  return answer != NULL ? ctl_done (ctl, answer, _("logged out at %s"), ctl->server) : ctl_fail (ctl, error);
+  return answer != NULL ? ctl_done (ctl, answer, _ ("logged out at %s"), ctl->server) : ctl_fail (ctl, error);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* farctl restore: a backup becomes a node again. All of it is unpacked and checked below STATE/.restore first; only then anything takes its place, and
- * what was there before is put aside, not overwritten. A file can be made by anybody: it never says where something goes outside of the state directory. */
+/* farctl restore: a backup becomes a node again. All of it is unpacked and checked below STATE/.restore
+ * first; only then anything takes its place, and what was there before is put aside, not overwritten. A file
+ * can be made by anybody: it never says where something goes outside of the state directory. */
 #include "config.h"
 
 #include "ctl.h"
@@ -32,20 +33,20 @@ typedef struct {
   gboolean replace, from_stdin, begin_empty;
   /* on the way */
   json_t *head;
-  char *was;            /* the state directory that the node had */
-  char *fresh, *aside;  /* STATE/.restore, STATE/before-restore-TIME */
-  CtlOwner owner;       /* of STATE, who does what is done in it; 0: root, or who runs this */
-  GPtrArray *parts;     /* Part: the profile, then its drop-ins */
-  GPtrArray *states, *profiles;  /* Moved: what has changed its place, below STATE and beside the profile */
-  char *broken;         /* an earlier one was broken off: the name of its folder of what it put aside */
-  gboolean broken_in;   /* and all of that was out already */
+  char *was;                    /* the state directory that the node had */
+  char *fresh, *aside;          /* STATE/.restore, STATE/before-restore-TIME */
+  CtlOwner owner;               /* of STATE, who does what is done in it; 0: root, or who runs this */
+  GPtrArray *parts;             /* Part: the profile, then its drop-ins */
+  GPtrArray *states, *profiles; /* Moved: what has changed its place, below STATE and beside the profile */
+  char *broken;       /* an earlier one was broken off: the name of its folder of what it put aside */
+  gboolean broken_in; /* and all of that was out already */
   int lock;
   guint files;
 } Restore;
 
 /* One file of the profile, in memory: the user of STATE reads it, who runs this writes it. */
 typedef struct {
-  char *name;           /* NULL: the profile itself */
+  char *name; /* NULL: the profile itself */
   char *text;
   gsize size;
   mode_t mode;
@@ -111,7 +112,8 @@ refuse (GError **error, const char *text, const char *path)
 }
 
 static int
-remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED, struct FTW *walk G_GNUC_UNUSED)
+remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED,
+            struct FTW *walk G_GNUC_UNUSED)
 {
   return remove (path);
 }
@@ -129,10 +131,10 @@ unpack_bytes (FarBackupIn *in, int fd, guint64 n, const char *path, GError **err
     if (got == 0)
       return FALSE;
     if (write (fd, bytes, got) != (gssize) got)
-      return failed (error, _("cannot write"), path);
+      return failed (error, _ ("cannot write"), path);
     n -= got;
   }
-  return fsync (fd) == 0 || failed (error, _("cannot write"), path);
+  return fsync (fd) == 0 || failed (error, _ ("cannot write"), path);
 }
 
 static gboolean
@@ -142,8 +144,9 @@ unpack_file (FarBackupIn *in, const char *path, int mode, guint64 n, GError **er
   gboolean good;
 
   if (fd < 0)
-    return failed (error, _("cannot make"), path);
-  good = unpack_bytes (in, fd, n, path, error) && (fchmod (fd, (mode_t) mode & 0777) == 0 || failed (error, _("cannot write"), path));
+    return failed (error, _ ("cannot make"), path);
+  good = unpack_bytes (in, fd, n, path, error) &&
+         (fchmod (fd, (mode_t) mode & 0777) == 0 || failed (error, _ ("cannot write"), path));
   close (fd);
   return good;
 }
@@ -151,8 +154,9 @@ unpack_file (FarBackupIn *in, const char *path, int mode, guint64 n, GError **er
 static gboolean
 entry_is_ok (const char *name)
 {
-  return name != NULL && far_backup_path_ok (name)
-         && (strcmp (name, "state") == 0 || g_str_has_prefix (name, "state/") || g_str_has_prefix (name, "stores/") || g_str_has_prefix (name, "profile/"));
+  return name != NULL && far_backup_path_ok (name) &&
+         (strcmp (name, "state") == 0 || g_str_has_prefix (name, "state/") ||
+          g_str_has_prefix (name, "stores/") || g_str_has_prefix (name, "profile/"));
 }
 
 static gboolean
@@ -162,14 +166,16 @@ unpack_entry (Restore *restore, FarBackupIn *in, json_t *head, guint64 n, GError
   g_autofree char *path = name != NULL ? g_build_filename (restore->fresh, name, NULL) : NULL, *folder = NULL;
 
   if (!entry_is_ok (name)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("the backup names a file that no backup has: '%s'"), name != NULL ? name : "");
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("the backup names a file that no backup has: '%s'"),
+                 name != NULL ? name : "");
     return FALSE;
   }
   folder = json_is_true (json_object_get (head, "folder")) ? g_strdup (path) : g_path_get_dirname (path);
   if (g_mkdir_with_parents (folder, 0700) != 0)
-    return failed (error, _("cannot make"), folder);
+    return failed (error, _ ("cannot make"), folder);
   restore->files++;
-  return json_is_true (json_object_get (head, "folder")) || unpack_file (in, path, (int) json_integer_value (json_object_get (head, "mode")), n, error);
+  return json_is_true (json_object_get (head, "folder")) ||
+         unpack_file (in, path, (int) json_integer_value (json_object_get (head, "mode")), n, error);
 }
 
 static gboolean
@@ -200,12 +206,15 @@ take_head (Restore *restore, FarBackupIn *in, GError **error)
 
   restore->head = far_backup_next (in, &n, error);
   state = json_string_value (json_object_get (restore->head, "state"));
-  if (restore->head != NULL && g_strcmp0 (json_string_value (json_object_get (restore->head, "farwatch")), "backup") == 0 && state != NULL && g_path_is_absolute (state)) {
+  if (restore->head != NULL &&
+      g_strcmp0 (json_string_value (json_object_get (restore->head, "farwatch")), "backup") == 0 &&
+      state != NULL && g_path_is_absolute (state)) {
     restore->was = g_canonicalize_filename (state, "/");
     return TRUE;
   }
   if (error != NULL && *error == NULL)
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("the backup does not say of which node it is"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("the backup does not say of which node it is"));
   return FALSE;
 }
 
@@ -215,12 +224,15 @@ static gboolean
 is_state_of_profile (const Restore *restore)
 {
   g_autoptr (GPtrArray) faults = far_faults_new ();
-  g_autoptr (FarProfile) profile = g_file_test (restore->profile, G_FILE_TEST_EXISTS) ? far_profile_load (restore->profile, NULL, faults) : NULL;
+  g_autoptr (FarProfile) profile = g_file_test (restore->profile, G_FILE_TEST_EXISTS)
+                                       ? far_profile_load (restore->profile, NULL, faults)
+                                       : NULL;
 
   return profile != NULL && strcmp (profile->node->state, restore->was) == 0;
 }
 
-/* Anybody can make a file that opens: the folder that it names is taken only where a node is expected anyway. */
+/* Anybody can make a file that opens: the folder that it names is taken only where a node is expected anyway.
+ */
 static gboolean
 take_state (Restore *restore, GError **error)
 {
@@ -229,18 +241,22 @@ take_state (Restore *restore, GError **error)
 
     g_free (restore->state);
     restore->state = state;
-  } else if (strcmp (restore->was, FAR_STATE_DIR) == 0 || strcmp (restore->was, CTL_TERMINAL_STATE) == 0 || is_state_of_profile (restore)) {
+  } else if (strcmp (restore->was, FAR_STATE_DIR) == 0 || strcmp (restore->was, CTL_TERMINAL_STATE) == 0 ||
+             is_state_of_profile (restore)) {
     restore->state = g_strdup (restore->was);
   } else {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("the backup wants its state directory to be %s, which a file cannot decide; say --state DIR"), restore->was);
+    g_set_error (
+        error, FAR_ERROR, FAR_ERROR_DENIED,
+        _ ("the backup wants its state directory to be %s, which a file cannot decide; say --state DIR"),
+        restore->was);
     return FALSE;
   }
-  ctl_say (_("the state directory is %s"), restore->state);
+  ctl_say (_ ("the state directory is %s"), restore->state);
   return TRUE;
 }
 
-/* Whose the folder is does what is done in it: so root follows nothing that was laid there. On an empty machine it belongs to the owner of the folder it
- * is in, as with farctl enroll. */
+/* Whose the folder is does what is done in it: so root follows nothing that was laid there. On an empty
+ * machine it belongs to the owner of the folder it is in, as with farctl enroll. */
 static gboolean
 enter_state (Restore *restore, GError **error)
 {
@@ -254,20 +270,24 @@ lock_state (Restore *restore, GError **error)
 
   restore->lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (restore->lock < 0)
-    return failed (error, _("cannot make"), path);
+    return failed (error, _ ("cannot make"), path);
   if (flock (restore->lock, LOCK_EX | LOCK_NB) == 0)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s: is in use by a farwatchd; stop it first"), restore->state); /* the one that waiting helps against */
+  /* the one that waiting helps against */
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _ ("%s: is in use by a farwatchd; stop it first"),
+               restore->state);
   return FALSE;
 }
 
 static gboolean
 is_ours (const char *name)
 {
-  return strcmp (name, "lock") == 0 || strcmp (name, ".restore") == 0 || strcmp (name, FAR_RESTORING) == 0 || strcmp (name, "lost+found") == 0 || g_str_has_prefix (name, RESTORE_ASIDE);
+  return strcmp (name, "lock") == 0 || strcmp (name, ".restore") == 0 || strcmp (name, FAR_RESTORING) == 0 ||
+         strcmp (name, "lost+found") == 0 || g_str_has_prefix (name, RESTORE_ASIDE);
 }
 
-/* What is no part of the node: folders that wait for one, as systemd-tmpfiles makes them, sockets, and the state directories of other nodes. */
+/* What is no part of the node: folders that wait for one, as systemd-tmpfiles makes them, sockets, and the
+ * state directories of other nodes. */
 static gboolean
 stays_there (const Restore *restore, const char *name)
 {
@@ -287,8 +307,9 @@ profile_is_free (const Restore *restore, GError **error)
   g_autofree char *parts = g_strconcat (restore->profile, ".d", NULL);
 
   if (!restore->replace && g_file_test (restore->profile, G_FILE_TEST_EXISTS))
-    return refuse (error, _("is there already; --replace puts it aside"), restore->profile);
-  return restore->replace || !g_file_test (parts, G_FILE_TEST_EXISTS) || refuse (error, _("is there already; --replace puts it aside"), parts);
+    return refuse (error, _ ("is there already; --replace puts it aside"), restore->profile);
+  return restore->replace || !g_file_test (parts, G_FILE_TEST_EXISTS) ||
+         refuse (error, _ ("is there already; --replace puts it aside"), parts);
 }
 
 static gboolean
@@ -299,8 +320,8 @@ state_is_free (Restore *restore, GError **error)
 
   while (!restore->replace && dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     if (!stays_there (restore, name))
-      return refuse (error, _("a node is there already; --replace puts it aside"), restore->state);
-  return dir != NULL || failed (error, _("cannot read"), restore->state);
+      return refuse (error, _ ("a node is there already; --replace puts it aside"), restore->state);
+  return dir != NULL || failed (error, _ ("cannot read"), restore->state);
 }
 
 /* ---- moving, and back again ---- */
@@ -311,9 +332,9 @@ move (GPtrArray *moves, const char *from, const char *to, GError **error)
   Moved *moved;
 
   if (g_rename (from, to) != 0)
-    return failed (error, _("cannot move to"), to);
+    return failed (error, _ ("cannot move to"), to);
   moved = g_new (Moved, 1);
-  *moved = (Moved) { g_strdup (from), g_strdup (to) };
+  *moved = (Moved){ g_strdup (from), g_strdup (to) };
   g_ptr_array_add (moves, moved);
   return TRUE;
 }
@@ -329,7 +350,7 @@ move_back (GPtrArray *moves)
     if (g_rename (moved->to, moved->from) == 0)
       continue;
     good = FALSE;
-    ctl_say (_("warning: %s could not be moved back to %s: %s"), moved->to, moved->from, g_strerror (errno));
+    ctl_say (_ ("warning: %s could not be moved back to %s: %s"), moved->to, moved->from, g_strerror (errno));
   }
   g_ptr_array_set_size (moves, 0);
   return good;
@@ -342,12 +363,13 @@ put_aside (Restore *restore, const char *aside, GError **error)
   const char *name;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *from = g_build_filename (restore->state, name, NULL), *wanted = g_build_filename (aside, name, NULL), *to = restore_free_place (wanted);
+    g_autofree char *from = g_build_filename (restore->state, name, NULL),
+                    *wanted = g_build_filename (aside, name, NULL), *to = restore_free_place (wanted);
 
     if (stays_there (restore, name))
       continue;
     if (g_mkdir_with_parents (aside, 0700) != 0)
-      return failed (error, _("cannot make"), aside);
+      return failed (error, _ ("cannot make"), aside);
     if (!move (restore->states, from, to, error))
       return FALSE;
   }
@@ -363,7 +385,7 @@ move_in_one (Restore *restore, const char *source, const char *name, GError **er
   if (is_ours (name))
     return TRUE;
   if (other_node_holds (source)) {
-    ctl_say (_("the backup has another node's state in %s: it is left out"), target);
+    ctl_say (_ ("the backup has another node's state in %s: it is left out"), target);
     return TRUE;
   }
   g_rmdir (target); /* if it is empty */
@@ -392,30 +414,37 @@ move_in (Restore *restore, GError **error)
 static gboolean
 store_waits (Restore *restore, const char *name, const char *place, const char *file, GError **error)
 {
-  g_autofree char *text = g_strdup_printf (_("its copy of the backup is %s: put it at %s"), file, place), *note = g_build_filename (restore->fresh, "state", "damaged", name, NULL);
+  g_autofree char *text = g_strdup_printf (_ ("its copy of the backup is %s: put it at %s"), file, place),
+                  *note = g_build_filename (restore->fresh, "state", "damaged", name, NULL);
   g_autofree char *folder = g_path_get_dirname (note);
 
-  ctl_say (_("warning: stores.%s lay at %s, outside of the state directory: its copy is %s; put it there, then farctl restore --begin-empty --profile %s %s"), name, place, file,
-           restore->profile, name);
+  ctl_say (_ ("warning: stores.%s lay at %s, outside of the state directory: its copy is %s; put it there, "
+              "then farctl restore --begin-empty --profile %s %s"),
+           name, place, file, restore->profile, name);
   if (g_mkdir_with_parents (folder, 0700) != 0)
-    return failed (error, _("cannot make"), folder);
-  return g_file_set_contents_full (note, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+    return failed (error, _ ("cannot make"), folder);
+  return g_file_set_contents_full (note, text, -1,
+                                   G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
 }
 
-/* Where it lay below the state directory, there again; one that lay elsewhere is left for a person to put there. */
+/* Where it lay below the state directory, there again; one that lay elsewhere is left for a person to put
+ * there. */
 static gboolean
 store_in (Restore *restore, const char *name, const char *place, GError **error)
 {
-  g_autofree char *there = g_canonicalize_filename (place, "/"), *other = g_strconcat ("restored-", name, NULL);
+  g_autofree char *there = g_canonicalize_filename (place, "/"),
+                  *other = g_strconcat ("restored-", name, NULL);
   gsize size = strlen (restore->was);
-  gboolean inside = strncmp (there, restore->was, size) == 0 && there[size] == '/' && far_backup_path_ok (there + size + 1);
-  g_autofree char *from = g_build_filename (restore->fresh, "stores", name, NULL), *to = g_build_filename (restore->fresh, "state", inside ? there + size + 1 : other, NULL);
+  gboolean inside = strncmp (there, restore->was, size) == 0 && there[size] == '/' &&
+                    far_backup_path_ok (there + size + 1);
+  g_autofree char *from = g_build_filename (restore->fresh, "stores", name, NULL),
+                  *to = g_build_filename (restore->fresh, "state", inside ? there + size + 1 : other, NULL);
   g_autofree char *folder = g_path_get_dirname (to), *file = g_build_filename (restore->state, other, NULL);
 
   if (g_mkdir_with_parents (folder, 0700) != 0)
-    return failed (error, _("cannot make"), folder);
+    return failed (error, _ ("cannot make"), folder);
   if (g_rename (from, to) != 0)
-    return failed (error, _("cannot move to"), to);
+    return failed (error, _ ("cannot move to"), to);
   return inside || store_waits (restore, name, there, file, error);
 }
 
@@ -429,7 +458,8 @@ stores_in (Restore *restore, GError **error)
     const char *place = json_string_value (json_object_get (one, "place"));
 
     if (place == NULL || !g_path_is_absolute (place) || !far_label_ok (name, TRUE)) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("the backup does not say where its store '%s' lay; restore another backup"), name);
+      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                   _ ("the backup does not say where its store '%s' lay; restore another backup"), name);
       return FALSE;
     }
     if (!store_in (restore, name, place, error))
@@ -449,7 +479,7 @@ part_read (Restore *restore, const char *path, const char *name, GError **error)
   g_ptr_array_add (restore->parts, part);
   part->name = g_strdup (name);
   if (lstat (path, &st) != 0)
-    return failed (error, _("cannot read"), path);
+    return failed (error, _ ("cannot read"), path);
   part->mode = st.st_mode & 0755; /* whoever writes to it writes the node's rights */
   return g_file_get_contents (path, &part->text, &part->size, error);
 }
@@ -458,7 +488,8 @@ static gboolean
 profile_read (Restore *restore, GError **error)
 {
   const char *was = json_string_value (json_object_get (restore->head, "profile"));
-  g_autofree char *name = g_path_get_basename (was != NULL ? was : ""), *from = g_build_filename (restore->fresh, "profile", name, NULL);
+  g_autofree char *name = g_path_get_basename (was != NULL ? was : ""),
+                  *from = g_build_filename (restore->fresh, "profile", name, NULL);
   g_autofree char *parts = g_strconcat (from, ".d", NULL);
   g_autoptr (GDir) dir = g_dir_open (parts, 0, NULL);
   const char *part;
@@ -469,7 +500,7 @@ profile_read (Restore *restore, GError **error)
     g_autofree char *source = g_build_filename (parts, part, NULL);
 
     if (!g_file_test (source, G_FILE_TEST_IS_REGULAR))
-      ctl_say (_("warning: %s.d/%s is a folder, which no profile has: it is left out"), name, part);
+      ctl_say (_ ("warning: %s.d/%s is a folder, which no profile has: it is left out"), name, part);
     else if (!part_read (restore, source, part, error))
       return FALSE;
   }
@@ -483,13 +514,14 @@ part_fill (const Restore *restore, const Part *part, int fd, const char *path, G
     gssize n = write (fd, part->text + done, part->size - done);
 
     if (n <= 0)
-      return failed (error, _("cannot write"), path);
+      return failed (error, _ ("cannot write"), path);
     done += (gsize) n;
   }
   /* The daemon's user must be able to read it, by the group or as its owner. */
-  if (geteuid () == 0 && restore->owner.uid != 0 && fchown (fd, part->mode & 044 ? 0 : restore->owner.uid, restore->owner.gid) != 0)
-    return failed (error, _("cannot write"), path);
-  return (fchmod (fd, part->mode) == 0 && fsync (fd) == 0) || failed (error, _("cannot write"), path);
+  if (geteuid () == 0 && restore->owner.uid != 0 &&
+      fchown (fd, part->mode & 044 ? 0 : restore->owner.uid, restore->owner.gid) != 0)
+    return failed (error, _ ("cannot write"), path);
+  return (fchmod (fd, part->mode) == 0 && fsync (fd) == 0) || failed (error, _ ("cannot write"), path);
 }
 
 static gboolean
@@ -499,7 +531,7 @@ part_write (const Restore *restore, const Part *part, const char *path, GError *
   gboolean good;
 
   if (fd < 0)
-    return failed (error, _("cannot make"), path);
+    return failed (error, _ ("cannot make"), path);
   good = part_fill (restore, part, fd, path, error);
   close (fd);
   return good;
@@ -519,13 +551,14 @@ profile_stage (Restore *restore, const char *fresh, const char *fresh_parts, GEr
   g_autofree char *folder = g_path_get_dirname (restore->profile);
 
   if (g_mkdir_with_parents (folder, 0755) != 0)
-    return failed (error, _("cannot make"), folder);
+    return failed (error, _ ("cannot make"), folder);
   profile_unstage (fresh, fresh_parts);
   if (restore->parts->len > 1 && g_mkdir (fresh_parts, 0755) != 0)
-    return failed (error, _("cannot make"), fresh_parts);
+    return failed (error, _ ("cannot make"), fresh_parts);
   for (guint i = 0; i < restore->parts->len; i++) {
     const Part *part = restore->parts->pdata[i];
-    g_autofree char *path = part->name != NULL ? g_build_filename (fresh_parts, part->name, NULL) : g_strdup (fresh);
+    g_autofree char *path = part->name != NULL ? g_build_filename (fresh_parts, part->name, NULL)
+                                               : g_strdup (fresh);
 
     if (!part_write (restore, part, path, error))
       return FALSE;
@@ -533,12 +566,14 @@ profile_stage (Restore *restore, const char *fresh, const char *fresh_parts, GEr
   return TRUE;
 }
 
-/* One name of the two, PROFILE and PROFILE.d: what was there goes beside it, also where nothing comes in its place. After one that was broken off two go there:
- * nothing is deleted here because of what a file in STATE says. */
+/* One name of the two, PROFILE and PROFILE.d: what was there goes beside it, also where nothing comes in its
+ * place. After one that was broken off two go there: nothing is deleted here because of what a file in STATE
+ * says. */
 static gboolean
 profile_swap (Restore *restore, const char *fresh, const char *to, const char *stamp, GError **error)
 {
-  g_autofree char *wanted = g_strdup_printf ("%s.before-%s", to, stamp), *before = restore_free_place (wanted);
+  g_autofree char *wanted = g_strdup_printf ("%s.before-%s", to, stamp),
+                  *before = restore_free_place (wanted);
 
   if (g_file_test (to, G_FILE_TEST_EXISTS) && !move (restore->profiles, to, before, error))
     return FALSE;
@@ -547,16 +582,18 @@ profile_swap (Restore *restore, const char *fresh, const char *to, const char *s
 
 /* ---- the command ---- */
 
-/* Its end is only noted when all of it is back: half of a node must not start, and must not be taken for the backup's by the next one. */
+/* Its end is only noted when all of it is back: half of a node must not start, and must not be taken for the
+ * backup's by the next one. */
 static void
 state_back (Restore *restore)
 {
-  gboolean whole = restore->states->len == 0 || (restore_journal_mixed (restore->state) && move_back (restore->states));
+  gboolean whole = restore->states->len == 0 ||
+                   (restore_journal_mixed (restore->state) && move_back (restore->states));
 
   g_rmdir (restore->aside);
   syncfs (restore->lock);
   if (!whole)
-    ctl_say (_("warning: %s is half of what was there before; give the same command again"), restore->state);
+    ctl_say (_ ("warning: %s is half of what was there before; give the same command again"), restore->state);
   else if (restore->broken == NULL)
     restore_journal_end (restore->state);
   else
@@ -567,7 +604,7 @@ state_back (Restore *restore)
 static gboolean
 on_disk (const Restore *restore, GError **error)
 {
-  return syncfs (restore->lock) == 0 || failed (error, _("cannot write"), restore->state);
+  return syncfs (restore->lock) == 0 || failed (error, _ ("cannot write"), restore->state);
 }
 
 /* After one that was broken off, what stands in STATE is the rest of what was before, or of the backup. */
@@ -576,8 +613,9 @@ take_state_place (Restore *restore, GError **error)
 {
   g_autofree char *left = g_build_filename (restore->fresh, "left", NULL);
 
-  if (restore_journal_write (restore->state, restore->aside, restore->broken_in, error) && put_aside (restore, restore->broken_in ? left : restore->aside, error)
-      && on_disk (restore, error) && restore_journal_write (restore->state, restore->aside, TRUE, error) && move_in (restore, error))
+  if (restore_journal_write (restore->state, restore->aside, restore->broken_in, error) &&
+      put_aside (restore, restore->broken_in ? left : restore->aside, error) && on_disk (restore, error) &&
+      restore_journal_write (restore->state, restore->aside, TRUE, error) && move_in (restore, error))
     return TRUE;
   state_back (restore);
   return FALSE;
@@ -592,7 +630,8 @@ profile_is_below (const Restore *restore)
   return strncmp (profile, restore->state, size) == 0 && profile[size] == '/';
 }
 
-/* What lies below STATE is put aside with it, and its owner writes it; else who runs this does, and before anything is moved. */
+/* What lies below STATE is put aside with it, and its owner writes it; else who runs this does, and before
+ * anything is moved. */
 static gboolean
 take_steps (Restore *restore, const char *fresh, const char *fresh_parts, GError **error)
 {
@@ -615,10 +654,12 @@ take_steps (Restore *restore, const char *fresh, const char *fresh_parts, GError
 static gboolean
 take_both (Restore *restore, const char *fresh, const char *stamp, GError **error)
 {
-  g_autofree char *fresh_parts = g_strconcat (fresh, ".d", NULL), *parts = g_strconcat (restore->profile, ".d", NULL);
+  g_autofree char *fresh_parts = g_strconcat (fresh, ".d", NULL),
+                  *parts = g_strconcat (restore->profile, ".d", NULL);
   gboolean moved = take_steps (restore, fresh, fresh_parts, error), good = moved;
 
-  if (good && (!profile_swap (restore, fresh, restore->profile, stamp, error) || !profile_swap (restore, fresh_parts, parts, stamp, error))) {
+  if (good && (!profile_swap (restore, fresh, restore->profile, stamp, error) ||
+               !profile_swap (restore, fresh_parts, parts, stamp, error))) {
     good = FALSE;
     move_back (restore->profiles);
   }
@@ -638,7 +679,9 @@ static gboolean
 take_place (Restore *restore, GError **error)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
-  g_autofree char *time = g_date_time_format (now, "%Y%m%d-%H%M%S"), *name = restore->broken != NULL ? g_strdup (restore->broken) : g_strconcat (RESTORE_ASIDE, time, NULL);
+  g_autofree char *time = g_date_time_format (now, "%Y%m%d-%H%M%S"),
+                  *name = restore->broken != NULL ? g_strdup (restore->broken)
+                                                  : g_strconcat (RESTORE_ASIDE, time, NULL);
   const char *stamp = name + strlen (RESTORE_ASIDE);
   g_autofree char *fresh = g_strconcat (restore->profile, ".restored", NULL);
   gboolean good;
@@ -666,7 +709,8 @@ restore_state (Restore *restore, FarBackupIn *in, GError **error)
   return good;
 }
 
-/* Nobody has to say --replace again: what is there is half of this. The note is the daemon's user's, and read as that user. */
+/* Nobody has to say --replace again: what is there is half of this. The note is the daemon's user's, and read
+ * as that user. */
 static gboolean
 take_broken (Restore *restore, GError **error)
 {
@@ -679,7 +723,8 @@ take_broken (Restore *restore, GError **error)
   if (restore->broken == NULL)
     return TRUE;
   restore->replace = TRUE;
-  ctl_say (_("a restore was broken off here and is done anew; what was there before it is in %s/%s"), restore->state, restore->broken);
+  ctl_say (_ ("a restore was broken off here and is done anew; what was there before it is in %s/%s"),
+           restore->state, restore->broken);
   return TRUE;
 }
 
@@ -711,7 +756,8 @@ restore_open (Restore *restore, int fd, GError **error)
   gboolean good = far_backup_mode (fd, &mode, error);
 
   if (good && mode == FAR_BACKUP_PASSPHRASE)
-    good = (lock.passphrase = passphrase = ctl_secret (restore->from_stdin, _("passphrase of the backup"), FALSE, error)) != NULL;
+    good = (lock.passphrase = passphrase = ctl_secret (restore->from_stdin, _ ("passphrase of the backup"),
+                                                       FALSE, error)) != NULL;
   if (good && mode == FAR_BACKUP_BOX && restore->key != NULL) {
     good = far_seal_box_load (restore->key, open, secret, error);
     lock.open = open;
@@ -739,19 +785,26 @@ restore_run (Ctl *ctl, Restore *restore, const char *path)
   gboolean good, elsewhere;
 
   if (fd < 0)
-    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, _("%s cannot be read: %s; say the FILE that `farctl backup FILE` made"), path, g_strerror (errno));
+    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND,
+                         _ ("%s cannot be read: %s; say the FILE that `farctl backup FILE` made"), path,
+                         g_strerror (errno));
   good = restore_open (restore, fd, &error);
   close (fd);
   if (!good)
     return ctl_fail (ctl, error);
   if (g_file_test (restore->aside, G_FILE_TEST_IS_DIR))
-    ctl_say (_("what was there before is in %s"), restore->aside);
+    ctl_say (_ ("what was there before is in %s"), restore->aside);
   elsewhere = strcmp (restore->state, restore->was) != 0;
   if (elsewhere)
-    ctl_say (_("warning: the node had its state in %s: change node.state of the profile, or always start it with --state"), restore->was);
-  return ctl_done (ctl, json_pack ("{s:s, s:s, s:s}", "state", restore->state, "profile", restore->profile, "made", head_text (restore, "made")),
-                   _("%s as of %s is in %s and %s; start it: farwatchd --profile %s%s%s"), head_text (restore, "node"), head_text (restore, "made"), restore->state,
-                   restore->profile, restore->profile, elsewhere ? " --state " : "", elsewhere ? restore->state : "");
+    ctl_say (_ ("warning: the node had its state in %s: change node.state of the profile, or always start it "
+                "with --state"),
+             restore->was);
+  return ctl_done (ctl,
+                   json_pack ("{s:s, s:s, s:s}", "state", restore->state, "profile", restore->profile, "made",
+                              head_text (restore, "made")),
+                   _ ("%s as of %s is in %s and %s; start it: farwatchd --profile %s%s%s"),
+                   head_text (restore, "node"), head_text (restore, "made"), restore->state, restore->profile,
+                   restore->profile, elsewhere ? " --state " : "", elsewhere ? restore->state : "");
 }
 
 int
@@ -759,22 +812,30 @@ ctl_restore (Ctl *ctl, int argc, char **argv)
 {
   g_auto (Restore) restore = { .lock = -1 };
   const GOptionEntry entries[] = {
-    { "profile", 0, 0, G_OPTION_ARG_FILENAME, &restore.profile, N_ ("where the profile goes, or is"), N_ ("FILE") },
-    { "state", 0, 0, G_OPTION_ARG_FILENAME, &restore.state, N_ ("state directory; not needed for the packaged one and for that of the profile that is there"), N_ ("DIR") },
-    { "key", 0, 0, G_OPTION_ARG_FILENAME, &restore.key, N_ ("folder of the box key that the backup is encrypted to"), N_ ("DIR") },
-    { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &restore.from_stdin, N_ ("read the passphrase from stdin"), NULL },
+    { "profile", 0, 0, G_OPTION_ARG_FILENAME, &restore.profile, N_ ("where the profile goes, or is"),
+      N_ ("FILE") },
+    { "state", 0, 0, G_OPTION_ARG_FILENAME, &restore.state,
+      N_ ("state directory; not needed for the packaged one and for that of the profile that is there"),
+      N_ ("DIR") },
+    { "key", 0, 0, G_OPTION_ARG_FILENAME, &restore.key,
+      N_ ("folder of the box key that the backup is encrypted to"), N_ ("DIR") },
+    { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &restore.from_stdin, N_ ("read the passphrase from stdin"),
+      NULL },
     { "replace", 0, 0, G_OPTION_ARG_NONE, &restore.replace, N_ ("put the node that is there aside"), NULL },
-    { "begin-empty", 0, 0, G_OPTION_ARG_NONE, &restore.begin_empty, N_ ("a store was damaged: go on with what could be read of it; or it is missing: begin with an empty one"), NULL },
+    { "begin-empty", 0, 0, G_OPTION_ARG_NONE, &restore.begin_empty,
+      N_ ("a store was damaged: go on with what could be read of it; or it is missing: begin with an empty "
+          "one"),
+      NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
 
   if (!ctl_args (ctl, entries, &argc, &argv, 0, 1))
     return ctl->status;
   if (restore.profile == NULL)
-    return ctl_usage (ctl, "%s", _("say --profile FILE"));
+    return ctl_usage (ctl, "%s", _ ("say --profile FILE"));
   if (restore.begin_empty)
     return restore_begin_empty (ctl, restore.profile, restore.state, argc > 1 ? argv[1] : NULL);
   if (argc < 2)
-    return ctl_usage (ctl, "%s", _("which FILE? `farctl backup FILE` made it"));
+    return ctl_usage (ctl, "%s", _ ("which FILE? `farctl backup FILE` made it"));
   return restore_run (ctl, &restore, argv[1]);
 }

@@ -25,7 +25,8 @@ typedef struct {
 static json_t *
 series_all (Ctl *ctl, const char *source, GError **error)
 {
-  g_autofree char *where = ctl_query ("source", source), *query = g_strdup_printf ("latest=1%s%s", where[0] != '\0' ? "&" : "", where);
+  g_autofree char *where = ctl_query ("source", source),
+                  *query = g_strdup_printf ("latest=1%s%s", where[0] != '\0' ? "&" : "", where);
 
   return ctl_list (ctl, "samples", "series", query, 0, error);
 }
@@ -55,7 +56,9 @@ source_known (Ctl *ctl, const char *source, GError **error)
   json_t *found = resource != NULL ? ctl_call (ctl, "GET", resource, NULL, &why) : NULL;
 
   if (resource != NULL && found == NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no values of '%s', and no terminal of that name; `farctl samples` lists what there is"), source);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND,
+                 _ ("no values of '%s', and no terminal of that name; `farctl samples` lists what there is"),
+                 source);
   json_decref (found);
   return why == NULL && resource != NULL;
 }
@@ -73,7 +76,8 @@ series_known (Ctl *ctl, const char *source, const char *name, GError **error)
   if (all != NULL && json_array_size (list) == 0)
     known = source_known (ctl, source, error);
   else if (all != NULL && !known)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("'%s' has no value '%s'; `farctl samples %s` lists those it has"), source, name, source);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND,
+                 _ ("'%s' has no value '%s'; `farctl samples %s` lists those it has"), source, name, source);
   json_decref (all);
   return known;
 }
@@ -81,13 +85,16 @@ series_known (Ctl *ctl, const char *source, const char *name, GError **error)
 static int
 samples_series (Ctl *ctl, const char *source)
 {
-  static const CtlColumn columns[] = { { N_ ("SOURCE"), "source", CTL_TEXT }, { N_ ("NAME"), "name", CTL_TEXT },     { N_ ("VALUE"), "value", CTL_VALUE },
-                                       { N_ ("QUALITY"), "quality", CTL_TEXT }, { N_ ("TIME"), "time", CTL_TIME },
-                                       { NULL, NULL, 0 } };
+  static const CtlColumn columns[] = {
+    { N_ ("SOURCE"), "source", CTL_TEXT }, { N_ ("NAME"), "name", CTL_TEXT },
+    { N_ ("VALUE"), "value", CTL_VALUE },  { N_ ("QUALITY"), "quality", CTL_TEXT },
+    { N_ ("TIME"), "time", CTL_TIME },     { NULL, NULL, 0 }
+  };
   GError *error = NULL;
   json_t *all = series_all (ctl, source, &error), *rows;
 
-  if (all != NULL && source != NULL && json_array_size (json_object_get (all, "series")) == 0 && !series_known (ctl, source, NULL, &error))
+  if (all != NULL && source != NULL && json_array_size (json_object_get (all, "series")) == 0 &&
+      !series_known (ctl, source, NULL, &error))
     g_clear_pointer (&all, json_decref);
   if (all == NULL)
     return ctl_fail (ctl, error);
@@ -95,7 +102,7 @@ samples_series (Ctl *ctl, const char *source)
     ctl_json (all);
   } else {
     rows = series_rows (json_object_get (all, "series"));
-    ctl_table (rows, columns, _("no values yet"));
+    ctl_table (rows, columns, _ ("no values yet"));
     json_decref (rows);
   }
   json_decref (all);
@@ -131,7 +138,8 @@ points_all (Ctl *ctl, const char *source, const char *name, const SamplesOptions
 {
   g_autofree char *q_source = ctl_query ("source", source), *q_name = ctl_query ("name", name);
   g_autofree char *q_from = ctl_query ("from", options->from), *q_to = ctl_query ("to", options->to);
-  g_autofree char *resource = g_strdup_printf ("samples?%s&%s&limit=%d&%s&%s", q_source, q_name, CLAMP (options->limit, 1, PAGE), q_from, q_to);
+  g_autofree char *resource = g_strdup_printf ("samples?%s&%s&limit=%d&%s&%s", q_source, q_name,
+                                               CLAMP (options->limit, 1, PAGE), q_from, q_to);
   Points points = { json_array (), (gsize) MAX (options->limit, 0) };
 
   if (!ctl_pages (ctl, resource, points_take, &points, error))
@@ -159,10 +167,11 @@ samples_plot (json_t *points)
   g_autofree char *text = NULL;
 
   if (ioctl (STDOUT_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_col < 40)
-    window = (struct winsize) { .ws_col = 80, .ws_row = 24 };
+    window = (struct winsize){ .ws_col = 80, .ws_row = 24 };
   for (gsize i = 0; i < json_array_size (points); i++) {
     json_t *point = json_array_get (points, i);
-    g_autoptr (GDateTime) time = g_date_time_new_from_iso8601 (json_string_value (json_object_get (point, "time")), NULL);
+    g_autoptr (GDateTime)
+        time = g_date_time_new_from_iso8601 (json_string_value (json_object_get (point, "time")), NULL);
     CtlPoint at;
 
     if (time == NULL || !plot_value (json_object_get (point, "value"), &at.value))
@@ -171,10 +180,11 @@ samples_plot (json_t *points)
     g_array_append_val (curve, at);
   }
   if (curve->len == 0) {
-    puts (_("nothing to draw: no numbers in this time"));
+    puts (_ ("nothing to draw: no numbers in this time"));
     return;
   }
-  text = ctl_plot ((const CtlPoint *) (void *) curve->data, curve->len, window.ws_col - 18u, MIN (window.ws_row, 20) - 4u, "");
+  text = ctl_plot ((const CtlPoint *) (void *) curve->data, curve->len, window.ws_col - 18u,
+                   MIN (window.ws_row, 20) - 4u, "");
   fputs (text, stdout);
 }
 
@@ -198,8 +208,12 @@ points_unit (Ctl *ctl, json_t *points, const char *source, const char *name)
 static int
 samples_points (Ctl *ctl, const char *source, const char *name, const SamplesOptions *options)
 {
-  static const CtlColumn columns[] = { { N_ ("TIME"), "time", CTL_TIME }, { N_ ("VALUE"), "value", CTL_VALUE }, { N_ ("QUALITY"), "quality", CTL_TEXT },
-                                       { NULL, NULL, 0 } };
+  static const CtlColumn columns[] = {
+    { N_ ("TIME"), "time", CTL_TIME },
+    { N_ ("VALUE"), "value", CTL_VALUE },
+    { N_ ("QUALITY"), "quality", CTL_TEXT },
+    { NULL, NULL, 0 },
+  };
   GError *error = NULL;
   json_t *points = points_all (ctl, source, name, options, &error);
 
@@ -216,7 +230,7 @@ samples_points (Ctl *ctl, const char *source, const char *name, const SamplesOpt
     samples_plot (points);
   } else {
     points_unit (ctl, points, source, name);
-    ctl_table (points, columns, _("no values in this time"));
+    ctl_table (points, columns, _ ("no values in this time"));
   }
   json_decref (points);
   return CTL_OK;
@@ -229,7 +243,8 @@ ctl_samples (Ctl *ctl, int argc, char **argv)
   GError *error = NULL;
   SamplesOptions options = { .limit = -1 };
   const GOptionEntry entries[] = {
-    { "from", 0, 0, G_OPTION_ARG_STRING, &from, N_ ("2026-01-02T03:04:05Z, a day, or a length back from now: 2h"), N_ ("TIME") },
+    { "from", 0, 0, G_OPTION_ARG_STRING, &from,
+      N_ ("2026-01-02T03:04:05Z, a day, or a length back from now: 2h"), N_ ("TIME") },
     { "to", 0, 0, G_OPTION_ARG_STRING, &to, N_ ("likewise"), N_ ("TIME") },
     { "limit", 0, 0, G_OPTION_ARG_INT, &options.limit, N_ ("so many, the newest"), N_ ("N") },
     { "plot", 0, 0, G_OPTION_ARG_NONE, &options.plot, N_ ("draw a curve"), NULL },

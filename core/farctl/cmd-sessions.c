@@ -10,15 +10,31 @@ static int
 sessions_one (Ctl *ctl, const char *session)
 {
   static const CtlColumn fields[] = {
-    { N_ ("session"), "session", CTL_TEXT },    { N_ ("terminal"), "terminal", CTL_TEXT },   { N_ ("device"), "device", CTL_TEXT },
-    { N_ ("person"), "person", CTL_TEXT },      { N_ ("from"), "from", CTL_TEXT },           { N_ ("reason"), "reason", CTL_TEXT },
-    { N_ ("state"), "state", CTL_TEXT },        { N_ ("in short"), "spec_state", CTL_TEXT }, { N_ ("entry"), "entry", CTL_TEXT },
-    { N_ ("login"), "login", CTL_TEXT },        { N_ ("clear text"), "clear_text", CTL_TEXT }, { N_ ("z"), "z", CTL_TEXT },
-    { N_ ("y"), "y", CTL_TEXT },                { N_ ("asked"), "asked", CTL_TIME },         { N_ ("opened"), "opened", CTL_TIME },
-    { N_ ("deadline"), "deadline", CTL_TIME },  { N_ ("held by"), "deadline_at", CTL_TEXT }, { N_ ("left"), "left_us", CTL_LENGTH_US },
-    { N_ ("to device"), "bytes_up", CTL_BYTES }, { N_ ("from device"), "bytes_down", CTL_BYTES }, { N_ ("turned away"), "turned_away", CTL_TEXT },
-    { N_ ("closed"), "closed", CTL_TIME },      { N_ ("cause"), "cause", CTL_TRANSLATED },    { N_ ("ended by"), "ended_by", CTL_TEXT },
-    { NULL, NULL, 0 }
+    { N_ ("session"), "session", CTL_TEXT },
+    { N_ ("terminal"), "terminal", CTL_TEXT },
+    { N_ ("device"), "device", CTL_TEXT },
+    { N_ ("person"), "person", CTL_TEXT },
+    { N_ ("from"), "from", CTL_TEXT },
+    { N_ ("reason"), "reason", CTL_TEXT },
+    { N_ ("state"), "state", CTL_TEXT },
+    { N_ ("in short"), "spec_state", CTL_TEXT },
+    { N_ ("entry"), "entry", CTL_TEXT },
+    { N_ ("login"), "login", CTL_TEXT },
+    { N_ ("clear text"), "clear_text", CTL_TEXT },
+    { N_ ("z"), "z", CTL_TEXT },
+    { N_ ("y"), "y", CTL_TEXT },
+    { N_ ("asked"), "asked", CTL_TIME },
+    { N_ ("opened"), "opened", CTL_TIME },
+    { N_ ("deadline"), "deadline", CTL_TIME },
+    { N_ ("held by"), "deadline_at", CTL_TEXT },
+    { N_ ("left"), "left_us", CTL_LENGTH_US },
+    { N_ ("to device"), "bytes_up", CTL_BYTES },
+    { N_ ("from device"), "bytes_down", CTL_BYTES },
+    { N_ ("turned away"), "turned_away", CTL_TEXT },
+    { N_ ("closed"), "closed", CTL_TIME },
+    { N_ ("cause"), "cause", CTL_TRANSLATED },
+    { N_ ("ended by"), "ended_by", CTL_TEXT },
+    { NULL, NULL, 0 },
   };
   GError *error = NULL;
   g_autofree char *resource = ctl_path (&error, "sessions", session, NULL);
@@ -38,14 +54,26 @@ int
 ctl_sessions (Ctl *ctl, int argc, char **argv)
 {
   static const CtlColumn columns[] = {
-    { N_ ("SESSION"), "session", CTL_TEXT }, { N_ ("PERSON"), "person", CTL_TEXT }, { N_ ("TERMINAL"), "terminal", CTL_TEXT },
-    { N_ ("DEVICE"), "device", CTL_TEXT },   { N_ ("STATE"), "state", CTL_TEXT },   { N_ ("ENTRY"), "entry", CTL_TEXT },
-    { N_ ("Y"), "y", CTL_TEXT },             { N_ ("LEFT"), "left_us", CTL_LENGTH_US }, { N_ ("DEADLINE"), "deadline_at", CTL_TEXT },
-    { N_ ("UP"), "bytes_up", CTL_BYTES },    { N_ ("DOWN"), "bytes_down", CTL_BYTES }, { N_ ("REASON"), "reason", CTL_TEXT },
-    { N_ ("CAUSE"), "cause", CTL_TRANSLATED }, { NULL, NULL, 0 }
+    { N_ ("SESSION"), "session", CTL_TEXT },
+    { N_ ("PERSON"), "person", CTL_TEXT },
+    { N_ ("TERMINAL"), "terminal", CTL_TEXT },
+    { N_ ("DEVICE"), "device", CTL_TEXT },
+    { N_ ("STATE"), "state", CTL_TEXT },
+    { N_ ("ENTRY"), "entry", CTL_TEXT },
+    { N_ ("Y"), "y", CTL_TEXT },
+    { N_ ("LEFT"), "left_us", CTL_LENGTH_US },
+    { N_ ("DEADLINE"), "deadline_at", CTL_TEXT },
+    { N_ ("UP"), "bytes_up", CTL_BYTES },
+    { N_ ("DOWN"), "bytes_down", CTL_BYTES },
+    { N_ ("REASON"), "reason", CTL_TEXT },
+    { N_ ("CAUSE"), "cause", CTL_TRANSLATED },
+    { NULL, NULL, 0 },
   };
   gboolean all = FALSE;
-  const GOptionEntry entries[] = { { "all", 0, 0, G_OPTION_ARG_NONE, &all, N_ ("those that have ended lately, too"), NULL }, { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  const GOptionEntry entries[] = {
+    { "all", 0, 0, G_OPTION_ARG_NONE, &all, N_ ("those that have ended lately, too"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
   GError *error = NULL;
   json_t *list;
 
@@ -59,7 +87,7 @@ ctl_sessions (Ctl *ctl, int argc, char **argv)
   if (ctl->json)
     ctl_json (list);
   else
-    ctl_table (json_object_get (list, "sessions"), columns, _("no sessions"));
+    ctl_table (json_object_get (list, "sessions"), columns, _ ("no sessions"));
   json_decref (list);
   return CTL_OK;
 }
@@ -68,7 +96,10 @@ int
 ctl_approve (Ctl *ctl, int argc, char **argv)
 {
   gboolean refuse = FALSE;
-  const GOptionEntry entries[] = { { "refuse", 0, 0, G_OPTION_ARG_NONE, &refuse, N_ ("say no instead"), NULL }, { NULL, 0, 0, 0, NULL, NULL, NULL } };
+  const GOptionEntry entries[] = {
+    { "refuse", 0, 0, G_OPTION_ARG_NONE, &refuse, N_ ("say no instead"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
   g_autofree char *resource = NULL;
   GError *error = NULL;
   json_t *answer;
@@ -77,7 +108,9 @@ ctl_approve (Ctl *ctl, int argc, char **argv)
     return ctl->status;
   resource = ctl_path (&error, "sessions", argv[1], "approve", NULL);
   answer = ctl_call (ctl, "POST", resource, json_pack ("{s:b}", "approve", !refuse), &error);
-  return answer != NULL ? ctl_done (ctl, answer, refuse ? _("session %s refused") : _("session %s approved"), argv[1]) : ctl_fail (ctl, error);
+  return answer != NULL
+             ? ctl_done (ctl, answer, refuse ? _ ("session %s refused") : _ ("session %s approved"), argv[1])
+             : ctl_fail (ctl, error);
 }
 
 int
@@ -91,7 +124,8 @@ ctl_close_session (Ctl *ctl, int argc, char **argv)
     return ctl->status;
   resource = ctl_path (&error, "sessions", argv[1], NULL);
   answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
-  return answer != NULL ? ctl_done (ctl, answer, _("session %s is being closed"), argv[1]) : ctl_fail (ctl, error);
+  return answer != NULL ? ctl_done (ctl, answer, _ ("session %s is being closed"), argv[1])
+                        : ctl_fail (ctl, error);
 }
 
 typedef struct {
@@ -111,7 +145,8 @@ history_take (json_t *page, gpointer user)
 
   json_array_foreach (json_object_get (page, "history"), i, row) {
     const char *asked = json_string_value (json_object_get (row, "asked"));
-    gboolean wanted = (history->since == NULL || g_strcmp0 (asked, history->since) >= 0) && (history->limit == 0 || json_array_size (history->list) < history->limit);
+    gboolean wanted = (history->since == NULL || g_strcmp0 (asked, history->since) >= 0) &&
+                      (history->limit == 0 || json_array_size (history->list) < history->limit);
 
     more = more && wanted;
     if (wanted && (history->until == NULL || g_strcmp0 (asked, history->until) < 0))
@@ -120,10 +155,11 @@ history_take (json_t *page, gpointer user)
   return more;
 }
 
-/* Newest first: what is older than `since` ends the list, what is newer than `until` is left out. Times as they go over the wire, which sort as
- * text; NULL: no bound. Caller decrefs. */
+/* Newest first: what is older than `since` ends the list, what is newer than `until` is left out. Times as
+ * they go over the wire, which sort as text; NULL: no bound. Caller decrefs. */
 static json_t *
-history_between (Ctl *ctl, const char *query, const char *since, const char *until, guint limit, GError **error)
+history_between (Ctl *ctl, const char *query, const char *since, const char *until, guint limit,
+                 GError **error)
 {
   History history = { since, until, limit, json_array () };
   g_autofree char *resource = g_strconcat ("history?", query, NULL);
@@ -144,9 +180,11 @@ history_known (Ctl *ctl, const char *terminal, const char *person, const char *s
 
   json_decref (found);
   if (known && session != NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("the history knows no session '%s'"), session);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("the history knows no session '%s'"), session);
   else if (known && person != NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("the history knows nothing of person '%s'; `farctl user list` shows who there is"), person);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND,
+                 _ ("the history knows nothing of person '%s'; `farctl user list` shows who there is"),
+                 person);
   return known && session == NULL && person == NULL;
 }
 
@@ -154,19 +192,29 @@ int
 ctl_history (Ctl *ctl, int argc, char **argv)
 {
   static const CtlColumn columns[] = {
-    { N_ ("ASKED"), "asked", CTL_TIME },     { N_ ("WHAT"), "kind", CTL_TEXT },     { N_ ("PERSON"), "person", CTL_TEXT },
-    { N_ ("FROM"), "from", CTL_TEXT },       { N_ ("TERMINAL"), "terminal", CTL_TEXT }, { N_ ("DEVICE"), "device", CTL_TEXT },
-    { N_ ("OPENED"), "opened", CTL_TIME },   { N_ ("CLOSED"), "closed", CTL_TIME }, { N_ ("UP"), "bytes_up", CTL_BYTES },
-    { N_ ("DOWN"), "bytes_down", CTL_BYTES }, { N_ ("CAUSE"), "cause", CTL_TRANSLATED },  { N_ ("REASON"), "reason", CTL_TEXT },
-    { NULL, NULL, 0 }
+    { N_ ("ASKED"), "asked", CTL_TIME },
+    { N_ ("WHAT"), "kind", CTL_TEXT },
+    { N_ ("PERSON"), "person", CTL_TEXT },
+    { N_ ("FROM"), "from", CTL_TEXT },
+    { N_ ("TERMINAL"), "terminal", CTL_TEXT },
+    { N_ ("DEVICE"), "device", CTL_TEXT },
+    { N_ ("OPENED"), "opened", CTL_TIME },
+    { N_ ("CLOSED"), "closed", CTL_TIME },
+    { N_ ("UP"), "bytes_up", CTL_BYTES },
+    { N_ ("DOWN"), "bytes_down", CTL_BYTES },
+    { N_ ("CAUSE"), "cause", CTL_TRANSLATED },
+    { N_ ("REASON"), "reason", CTL_TEXT },
+    { NULL, NULL, 0 },
   };
-  g_autofree char *terminal = NULL, *person = NULL, *session = NULL, *query = NULL, *since = NULL, *until = NULL;
+  g_autofree char *terminal = NULL, *person = NULL, *session = NULL, *query = NULL, *since = NULL,
+                  *until = NULL;
   int limit = 50;
   const GOptionEntry entries[] = {
     { "terminal", 0, 0, G_OPTION_ARG_STRING, &terminal, N_ ("only this terminal"), N_ ("T") },
     { "person", 0, 0, G_OPTION_ARG_STRING, &person, N_ ("only this person"), N_ ("P") },
     { "session", 0, 0, G_OPTION_ARG_STRING, &session, N_ ("only this session"), N_ ("S") },
-    { "since", 0, 0, G_OPTION_ARG_STRING, &since, N_ ("a day, '2026-01-02 03:04', or a length back from now: 2h"), N_ ("TIME") },
+    { "since", 0, 0, G_OPTION_ARG_STRING, &since,
+      N_ ("a day, '2026-01-02 03:04', or a length back from now: 2h"), N_ ("TIME") },
     { "until", 0, 0, G_OPTION_ARG_STRING, &until, N_ ("likewise"), N_ ("TIME") },
     { "limit", 0, 0, G_OPTION_ARG_INT, &limit, N_ ("so many, newest first; 0: all"), N_ ("N") },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -184,14 +232,15 @@ ctl_history (Ctl *ctl, int argc, char **argv)
   q_session = ctl_query ("session", session);
   query = g_strdup_printf ("%s&%s&%s", q_terminal, q_person, q_session);
   list = history_between (ctl, query, since, until, (guint) MAX (limit, 0), &error);
-  if (list != NULL && json_array_size (json_object_get (list, "history")) == 0 && since == NULL && until == NULL && !history_known (ctl, terminal, person, session, &error))
+  if (list != NULL && json_array_size (json_object_get (list, "history")) == 0 && since == NULL &&
+      until == NULL && !history_known (ctl, terminal, person, session, &error))
     g_clear_pointer (&list, json_decref);
   if (list == NULL)
     return ctl_fail (ctl, error);
   if (ctl->json)
     ctl_json (list);
   else
-    ctl_table (json_object_get (list, "history"), columns, _("nothing yet"));
+    ctl_table (json_object_get (list, "history"), columns, _ ("nothing yet"));
   json_decref (list);
   return CTL_OK;
 }

@@ -11,9 +11,11 @@
 
 #define CLOCK_RIGHT_US (2 * G_USEC_PER_SEC)
 
-static const CtlColumn device_columns[] = { { N_ ("DEVICE"), "device", CTL_TEXT }, { N_ ("ENDPOINT"), "endpoint", CTL_TEXT },
-                                            { N_ ("ADDRESS"), "address", CTL_TEXT }, { N_ ("LINE"), "line", CTL_TEXT },
-                                            { N_ ("CONFIRMED"), "confirmed", CTL_YESNO }, { NULL, NULL, 0 } };
+static const CtlColumn device_columns[] = {
+  { N_ ("DEVICE"), "device", CTL_TEXT },        { N_ ("ENDPOINT"), "endpoint", CTL_TEXT },
+  { N_ ("ADDRESS"), "address", CTL_TEXT },      { N_ ("LINE"), "line", CTL_TEXT },
+  { N_ ("CONFIRMED"), "confirmed", CTL_YESNO }, { NULL, NULL, 0 }
+};
 
 /* Words of a terminal's clock, where it has told what that shows. */
 static void
@@ -24,7 +26,9 @@ terminal_clock (json_t *terminal)
 
   if (json_object_get (terminal, "skew_us") == NULL)
     return;
-  text = ABS (skew_us) <= CLOCK_RIGHT_US ? g_strdup (_("right")) : g_strdup_printf (skew_us > 0 ? _("%s ahead") : _("%s behind"), by);
+  text = ABS (skew_us) <= CLOCK_RIGHT_US
+             ? g_strdup (_ ("right"))
+             : g_strdup_printf (skew_us > 0 ? _ ("%s ahead") : _ ("%s behind"), by);
   json_object_set_new (terminal, "clock", json_string (text));
 }
 
@@ -41,9 +45,19 @@ terminals_clocks (json_t *terminals)
 static int
 terminals_one (Ctl *ctl, const char *terminal)
 {
-  static const CtlColumn fields[] = { { N_ ("terminal"), "terminal", CTL_TEXT }, { N_ ("connected"), "connected", CTL_YESNO }, { N_ ("from"), "from", CTL_TEXT },
-                                      { N_ ("seen"), "seen", CTL_TIME }, { N_ ("clock"), "clock", CTL_TEXT }, { N_ ("site"), "site", CTL_TEXT }, { N_ ("groups"), "groups", CTL_LIST }, { N_ ("note"), "note", CTL_TEXT },
-                                      { N_ ("stock"), "stock", CTL_TEXT }, { N_ ("host key"), "host_key", CTL_TEXT }, { NULL, NULL, 0 } };
+  static const CtlColumn fields[] = {
+    { N_ ("terminal"), "terminal", CTL_TEXT },
+    { N_ ("connected"), "connected", CTL_YESNO },
+    { N_ ("from"), "from", CTL_TEXT },
+    { N_ ("seen"), "seen", CTL_TIME },
+    { N_ ("clock"), "clock", CTL_TEXT },
+    { N_ ("site"), "site", CTL_TEXT },
+    { N_ ("groups"), "groups", CTL_LIST },
+    { N_ ("note"), "note", CTL_TEXT },
+    { N_ ("stock"), "stock", CTL_TEXT },
+    { N_ ("host key"), "host_key", CTL_TEXT },
+    { NULL, NULL, 0 },
+  };
   GError *error = NULL;
   g_autofree char *resource = ctl_path (&error, "terminals", terminal, NULL);
   json_t *answer = ctl_whole (ctl, resource, "devices", &error);
@@ -56,7 +70,7 @@ terminals_one (Ctl *ctl, const char *terminal)
     terminal_clock (answer);
     ctl_fields (answer, fields);
     putchar ('\n');
-    ctl_table (json_object_get (answer, "devices"), device_columns, _("no devices"));
+    ctl_table (json_object_get (answer, "devices"), device_columns, _ ("no devices"));
   }
   json_decref (answer);
   return CTL_OK;
@@ -65,10 +79,13 @@ terminals_one (Ctl *ctl, const char *terminal)
 int
 ctl_terminals (Ctl *ctl, int argc, char **argv)
 {
-  static const CtlColumn columns[] = { { N_ ("TERMINAL"), "terminal", CTL_TEXT }, { N_ ("CONNECTED"), "connected", CTL_YESNO }, { N_ ("FROM"), "from", CTL_TEXT },
-                                       { N_ ("SEEN"), "seen", CTL_TIME }, { N_ ("CLOCK"), "clock", CTL_TEXT }, { N_ ("DEVICES"), "devices", CTL_TEXT }, { N_ ("SITE"), "site", CTL_TEXT },
-                                       { N_ ("GROUPS"), "groups", CTL_LIST },
-                                       { N_ ("NOTE"), "note", CTL_TEXT }, { NULL, NULL, 0 } };
+  static const CtlColumn columns[] = {
+    { N_ ("TERMINAL"), "terminal", CTL_TEXT }, { N_ ("CONNECTED"), "connected", CTL_YESNO },
+    { N_ ("FROM"), "from", CTL_TEXT },         { N_ ("SEEN"), "seen", CTL_TIME },
+    { N_ ("CLOCK"), "clock", CTL_TEXT },       { N_ ("DEVICES"), "devices", CTL_TEXT },
+    { N_ ("SITE"), "site", CTL_TEXT },         { N_ ("GROUPS"), "groups", CTL_LIST },
+    { N_ ("NOTE"), "note", CTL_TEXT },         { NULL, NULL, 0 }
+  };
   GError *error = NULL;
   json_t *list;
 
@@ -84,7 +101,8 @@ ctl_terminals (Ctl *ctl, int argc, char **argv)
   if (ctl->json)
     ctl_json (list);
   else
-    ctl_table (json_object_get (list, "terminals"), columns, _("no terminals: `farctl terminal add NAME` registers one"));
+    ctl_table (json_object_get (list, "terminals"), columns,
+               _ ("no terminals: `farctl terminal add NAME` registers one"));
   json_decref (list);
   return CTL_OK;
 }
@@ -93,9 +111,15 @@ ctl_terminals (Ctl *ctl, int argc, char **argv)
 static void
 nodes_print (json_t *nodes)
 {
-  static const CtlColumn columns[] = { { N_ ("NODE"), "node", CTL_TEXT }, { N_ ("TUNNEL END"), "tunnel", CTL_TEXT }, { N_ ("UP"), "up", CTL_YESNO },
-                                       { N_ ("DRAWN"), "drawn", CTL_YESNO }, { N_ ("SESSIONS"), "sessions", CTL_TEXT }, { N_ ("OPEN"), "open", CTL_TEXT },
-                                       { NULL, NULL, 0 } };
+  static const CtlColumn columns[] = {
+    { N_ ("NODE"), "node", CTL_TEXT },
+    { N_ ("TUNNEL END"), "tunnel", CTL_TEXT },
+    { N_ ("UP"), "up", CTL_YESNO },
+    { N_ ("DRAWN"), "drawn", CTL_YESNO },
+    { N_ ("SESSIONS"), "sessions", CTL_TEXT },
+    { N_ ("OPEN"), "open", CTL_TEXT },
+    { NULL, NULL, 0 },
+  };
   json_t *lines = json_array (), *node, *tunnel;
   size_t n, t;
 
@@ -106,7 +130,7 @@ nodes_print (json_t *nodes)
       json_object_set (line, "node", json_object_get (node, "node"));
       json_array_append_new (lines, line);
     }
-  ctl_table (lines, columns, _("no tunnel ends that you may see"));
+  ctl_table (lines, columns, _ ("no tunnel ends that you may see"));
   json_decref (lines);
 }
 
@@ -140,14 +164,17 @@ terminal_options (Ctl *ctl, TerminalOptions *to, gboolean add, int *argc, char *
 {
   GOptionEntry entries[] = {
     { "site", 0, 0, G_OPTION_ARG_STRING, &to->site, N_ ("where it stands; '' takes it back"), N_ ("TEXT") },
-    { "group", 0, 0, G_OPTION_ARG_STRING_ARRAY, &to->groups, N_ ("group; give all of them, this replaces the old ones; '' for none"), N_ ("GROUP") },
+    { "group", 0, 0, G_OPTION_ARG_STRING_ARRAY, &to->groups,
+      N_ ("group; give all of them, this replaces the old ones; '' for none"), N_ ("GROUP") },
     { "note", 0, 0, G_OPTION_ARG_STRING, &to->note, N_ ("a remark"), N_ ("TEXT") },
-    { "stock", 0, 0, G_OPTION_ARG_STRING, &to->stock, N_ ("its end is a stock ssh -R: 'host-login'; '' takes it back"), N_ ("HOW") },
+    { "stock", 0, 0, G_OPTION_ARG_STRING, &to->stock,
+      N_ ("its end is a stock ssh -R: 'host-login'; '' takes it back"), N_ ("HOW") },
     { "ssh", 0, 0, G_OPTION_ARG_STRING, &to->ssh, N_ ("its SSH public key, or a file with it"), N_ ("KEY") },
     { "box", 0, 0, G_OPTION_ARG_STRING, &to->box, N_ ("its box public key"), N_ ("KEY") },
     CTL_EXPECT (&to->expect),
     { "for", 0, 0, G_OPTION_ARG_STRING, &to->for_text, N_ ("how long the join token is good"), N_ ("TIME") },
-    { "replace", 0, 0, G_OPTION_ARG_NONE, &to->replace, N_ ("it may be there: the token lets another node take its place"), NULL },
+    { "replace", 0, 0, G_OPTION_ARG_NONE, &to->replace,
+      N_ ("it may be there: the token lets another node take its place"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
 
@@ -185,11 +212,14 @@ terminal_key (const char *text)
 static json_t *
 terminal_put (Ctl *ctl, const char *terminal, const TerminalOptions *options, json_t *fresh, GError **error)
 {
-  g_autofree char *resource = ctl_path (error, "terminals", terminal, NULL), *ssh = terminal_key (options->ssh);
+  g_autofree char *resource = ctl_path (error, "terminals", terminal, NULL),
+                  *ssh = terminal_key (options->ssh);
 
   return ctl_call (ctl, "PUT", resource,
-                   json_pack ("{s:o*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "new", fresh, "expect", options->expect, "site", options->site, "note", options->note, "stock", options->stock, "ssh", ssh, "box",
-                              options->box, "groups", options->groups != NULL ? ctl_words_list (options->groups) : NULL),
+                   json_pack ("{s:o*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*}", "new", fresh, "expect",
+                              options->expect, "site", options->site, "note", options->note, "stock",
+                              options->stock, "ssh", ssh, "box", options->box, "groups",
+                              options->groups != NULL ? ctl_words_list (options->groups) : NULL),
                    error);
 }
 
@@ -207,8 +237,11 @@ ctl_terminal_add (Ctl *ctl, int argc, char **argv)
   if (answer == NULL)
     return ctl_fail (ctl, error);
   if (options.stock != NULL && options.stock[0] != '\0')
-    return ctl_done (ctl, answer, _("terminal %s is registered; its end is a stock SSH client"), argv[1]);
-  join = ctl_call (ctl, "POST", "tokens", json_pack ("{s:s, s:s*, s:b}", "node", argv[1], "for", options.for_text, "replace", options.replace), &error);
+    return ctl_done (ctl, answer, _ ("terminal %s is registered; its end is a stock SSH client"), argv[1]);
+  join = ctl_call (ctl, "POST", "tokens",
+                   json_pack ("{s:s, s:s*, s:b}", "node", argv[1], "for", options.for_text, "replace",
+                              options.replace),
+                   &error);
   if (join == NULL) {
     json_decref (answer);
     return ctl_fail (ctl, error);
@@ -217,7 +250,10 @@ ctl_terminal_add (Ctl *ctl, int argc, char **argv)
   json_object_update (answer, join);
   json_decref (join);
   if (!ctl->json)
-    fprintf (stderr, _("terminal %s is registered; at the terminal: farctl enroll --profile FILE --server HOST:PORT, and give it this token:\n"), argv[1]);
+    fprintf (stderr,
+             _ ("terminal %s is registered; at the terminal: farctl enroll --profile FILE --server "
+                "HOST:PORT, and give it this token:\n"),
+             argv[1]);
   return ctl_done (ctl, answer, "%s", token != NULL ? token : "-");
 }
 
@@ -231,7 +267,7 @@ ctl_terminal_set (Ctl *ctl, int argc, char **argv)
   if (!terminal_options (ctl, &options, FALSE, &argc, &argv))
     return ctl->status;
   answer = terminal_put (ctl, argv[1], &options, json_false (), &error);
-  return answer != NULL ? ctl_done (ctl, answer, _("terminal %s changed"), argv[1]) : ctl_fail (ctl, error);
+  return answer != NULL ? ctl_done (ctl, answer, _ ("terminal %s changed"), argv[1]) : ctl_fail (ctl, error);
 }
 
 int
@@ -245,7 +281,7 @@ ctl_terminal_remove (Ctl *ctl, int argc, char **argv)
     return ctl->status;
   resource = ctl_path (&error, "terminals", argv[1], NULL);
   answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
-  return answer != NULL ? ctl_done (ctl, answer, _("terminal %s removed"), argv[1]) : ctl_fail (ctl, error);
+  return answer != NULL ? ctl_done (ctl, answer, _ ("terminal %s removed"), argv[1]) : ctl_fail (ctl, error);
 }
 
 /* ---- devices ---- */
@@ -259,7 +295,7 @@ device_resource (Ctl *ctl, const char *text)
   char *resource;
 
   if (g_strv_length (parts) != 2) {
-    ctl_usage (ctl, _("'%s' is not TERMINAL/DEVICE"), text);
+    ctl_usage (ctl, _ ("'%s' is not TERMINAL/DEVICE"), text);
     return NULL;
   }
   resource = ctl_path (&error, "terminals", parts[0], "devices", parts[1], NULL);
@@ -271,10 +307,13 @@ device_resource (Ctl *ctl, const char *text)
 int
 ctl_device_add (Ctl *ctl, int argc, char **argv)
 {
-  g_autofree char *endpoint = NULL, *address = NULL, *line = NULL, *weight = NULL, *note = NULL, *expect = NULL, *resource = NULL;
+  g_autofree char *endpoint = NULL, *address = NULL, *line = NULL, *weight = NULL, *note = NULL,
+                  *expect = NULL, *resource = NULL;
   const GOptionEntry entries[] = {
-    { "endpoint", 0, 0, G_OPTION_ARG_STRING, &endpoint, N_ ("endpoint of the terminal's profile"), N_ ("NAME") },
-    { "address", 0, 0, G_OPTION_ARG_STRING, &address, N_ ("where it is reached from the terminal"), N_ ("HOST:PORT") },
+    { "endpoint", 0, 0, G_OPTION_ARG_STRING, &endpoint, N_ ("endpoint of the terminal's profile"),
+      N_ ("NAME") },
+    { "address", 0, 0, G_OPTION_ARG_STRING, &address, N_ ("where it is reached from the terminal"),
+      N_ ("HOST:PORT") },
     { "line", 0, 0, G_OPTION_ARG_STRING, &line, N_ ("line it shares with others"), N_ ("NAME") },
     { "weight", 0, 0, G_OPTION_ARG_STRING, &weight, N_ ("watch, light or heavy"), N_ ("WEIGHT") },
     { "note", 0, 0, G_OPTION_ARG_STRING, &note, N_ ("a remark"), N_ ("TEXT") },
@@ -287,9 +326,10 @@ ctl_device_add (Ctl *ctl, int argc, char **argv)
   if (!ctl_args (ctl, entries, &argc, &argv, 1, 1) || (resource = device_resource (ctl, argv[1])) == NULL)
     return ctl->status;
   answer = ctl_call (ctl, "PUT", resource,
-                     json_pack ("{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "endpoint", endpoint, "address", address, "line", line, "weight", weight, "note", note, "expect", expect),
+                     json_pack ("{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "endpoint", endpoint, "address",
+                                address, "line", line, "weight", weight, "note", note, "expect", expect),
                      &error);
-  return answer != NULL ? ctl_done (ctl, answer, _("device %s registered"), argv[1]) : ctl_fail (ctl, error);
+  return answer != NULL ? ctl_done (ctl, answer, _ ("device %s registered"), argv[1]) : ctl_fail (ctl, error);
 }
 
 int
@@ -302,5 +342,5 @@ ctl_device_remove (Ctl *ctl, int argc, char **argv)
   if (!ctl_words (ctl, &argc, &argv, 1, 1) || (resource = device_resource (ctl, argv[1])) == NULL)
     return ctl->status;
   answer = ctl_call (ctl, "DELETE", resource, NULL, &error);
-  return answer != NULL ? ctl_done (ctl, answer, _("device %s removed"), argv[1]) : ctl_fail (ctl, error);
+  return answer != NULL ? ctl_done (ctl, answer, _ ("device %s removed"), argv[1]) : ctl_fail (ctl, error);
 }

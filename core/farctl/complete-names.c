@@ -13,9 +13,11 @@
 void
 ctl_complete_add (GPtrArray *to, const char *prefix, const char *word)
 {
-  gboolean plain = word != NULL && word[0] != '\0' && strspn (word, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-@:/,+") == strlen (word);
+  gboolean plain = word != NULL && word[0] != '\0' &&
+                   strspn (word, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-@:/,+") == strlen (word);
 
-  if (plain && g_str_has_prefix (word, prefix) && !g_ptr_array_find_with_equal_func (to, word, g_str_equal, NULL))
+  if (plain && g_str_has_prefix (word, prefix) &&
+      !g_ptr_array_find_with_equal_func (to, word, g_str_equal, NULL))
     g_ptr_array_add (to, g_strdup (word));
 }
 
@@ -43,7 +45,8 @@ add_value (GPtrArray *to, const char *prefix, const char *front, json_t *value, 
 
 /* field of each row of a list. */
 static void
-add_list (Ctl *ctl, const char *resource, const char *key, const char *field, const char *front, const char *behind, const char *prefix, GPtrArray *to)
+add_list (Ctl *ctl, const char *resource, const char *key, const char *field, const char *front,
+          const char *behind, const char *prefix, GPtrArray *to)
 {
   json_t *all = ctl_list (ctl, resource, key, "", NAMES_MAX, NULL), *row;
   size_t i;
@@ -58,7 +61,8 @@ static void
 add_devices (Ctl *ctl, const char *prefix, gsize terminal, const char *front, GPtrArray *to)
 {
   const char *name = prefix + strlen (front);
-  g_autofree char *id = g_strndup (name, terminal), *resource = ctl_path (NULL, "terminals", id, NULL), *before = g_strndup (prefix, strlen (front) + terminal + 1);
+  g_autofree char *id = g_strndup (name, terminal), *resource = ctl_path (NULL, "terminals", id, NULL),
+                  *before = g_strndup (prefix, strlen (front) + terminal + 1);
 
   if (resource != NULL)
     add_list (ctl, resource, "devices", "device", before, "", prefix, to);
@@ -86,8 +90,12 @@ add_groups (Ctl *ctl, const char *prefix, GPtrArray *to)
 static const struct {
   const char *family, *resource, *key, *field;
 } named[] = {
-  { "terminals/", "terminals", "terminals", "terminal" }, { "sites/", "terminals", "terminals", "site" }, { "groups/", "users", "users", "groups" },
-  { "groups/", "terminals", "terminals", "groups" },      { "users/", "users", "users", "name" },         { "nodes/", "nodes", "nodes", "node" },
+  { "terminals/", "terminals", "terminals", "terminal" },
+  { "sites/", "terminals", "terminals", "site" },
+  { "groups/", "users", "users", "groups" },
+  { "groups/", "terminals", "terminals", "groups" },
+  { "users/", "users", "users", "name" },
+  { "nodes/", "nodes", "nodes", "node" },
 };
 
 static gboolean
@@ -140,11 +148,16 @@ add_commands (const char *prefix, GPtrArray *to)
 static const struct {
   const char *command, *slot, *resource, *key, *field;
 } lists[] = {
-  { NULL, "TERMINAL", "terminals", "terminals", "terminal" },  { NULL, "T", "terminals", "terminals", "terminal" },
-  { NULL, "NODE", "terminals", "terminals", "terminal" },      { NULL, "SESSION", "sessions", "sessions", "session" },
-  { NULL, "S", "sessions", "sessions", "session" },            { NULL, "P", "users", "users", "name" },
-  { "user", "NAME", "users", "users", "name" },                { NULL, "RIGHT", "rights", "rights", "id" },
-  { NULL, "NUMBER", "enrollments", "enrollments", "number" },  { NULL, "TYPE", "plugins", "plugins", "types" },
+  { NULL, "TERMINAL", "terminals", "terminals", "terminal" },
+  { NULL, "T", "terminals", "terminals", "terminal" },
+  { NULL, "NODE", "terminals", "terminals", "terminal" },
+  { NULL, "SESSION", "sessions", "sessions", "session" },
+  { NULL, "S", "sessions", "sessions", "session" },
+  { NULL, "P", "users", "users", "name" },
+  { "user", "NAME", "users", "users", "name" },
+  { NULL, "RIGHT", "rights", "rights", "id" },
+  { NULL, "NUMBER", "enrollments", "enrollments", "number" },
+  { NULL, "TYPE", "plugins", "plugins", "types" },
   { NULL, "SOURCE", "samples", "series", "source" },
 };
 
@@ -154,7 +167,9 @@ add_from_list (Ctl *ctl, const CtlCommand *command, const char *slot, const char
   gsize first = strcspn (command->name, " ");
 
   for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
-    if (strcmp (lists[i].slot, slot) == 0 && (lists[i].command == NULL || (strlen (lists[i].command) == first && strncmp (command->name, lists[i].command, first) == 0))) {
+    if (strcmp (lists[i].slot, slot) == 0 &&
+        (lists[i].command == NULL ||
+         (strlen (lists[i].command) == first && strncmp (command->name, lists[i].command, first) == 0))) {
       add_list (ctl, lists[i].resource, lists[i].key, lists[i].field, "", "", prefix, to);
       return TRUE;
     }

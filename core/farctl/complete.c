@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* `farctl --complete WORDS…` for the shells (etc/farctl.bash and its like): the last of the words stands at the cursor, and what it may become is printed,
- * a line each. Status 0; 1: names of files are meant. It reads the same texts that people do: "TERMINAL[/DEVICE] [--entry ports|stream]". A prompt does
- * not wait: who cannot be asked in time is not asked. */
+/* `farctl --complete WORDS…` for the shells (etc/farctl.bash and its like): the last of the words stands at
+ * the cursor, and what it may become is printed, a line each. Status 0; 1: names of files are meant. It reads
+ * the same texts that people do: "TERMINAL[/DEVICE] [--entry ports|stream]". A prompt does not wait: who
+ * cannot be asked in time is not asked. */
 #include "config.h"
 
 #include "complete.h"
@@ -17,7 +18,8 @@
 
 /* ---- what a command takes ---- */
 
-/* "[--group" → "--group", "GROUP]…" → "GROUP", "TERMINAL[/DEVICE]" as it is. *closes: the bracket before it ends with it. */
+/* "[--group" → "--group", "GROUP]…" → "GROUP", "TERMINAL[/DEVICE]" as it is. *closes: the bracket before it
+ * ends with it. */
 static char *
 token_clean (const char *token, gboolean *closes)
 {
@@ -48,7 +50,8 @@ command_walk (const CtlCommand *command, Taken taken, gpointer user)
 
   for (guint i = 0; tokens[i] != NULL && tokens[i][0] != '\0'; i++) {
     g_autofree char *token = token_clean (tokens[i], &closes);
-    gboolean option = g_str_has_prefix (token, "--"), value = option && !closes && tokens[i + 1] != NULL && strchr ("[|-", tokens[i + 1][0]) == NULL;
+    gboolean option = g_str_has_prefix (token, "--"),
+             value = option && !closes && tokens[i + 1] != NULL && strchr ("[|-", tokens[i + 1][0]) == NULL;
 
     if (strcmp (token, "--") == 0)
       return; /* what follows is another program's */
@@ -144,7 +147,8 @@ static gboolean
 typed_option (Typed *typed, const char *word)
 {
   const char *equals = strchr (word, '=');
-  g_autofree char *name = equals != NULL ? g_strndup (word, (gsize) (equals - word)) : NULL, *slot = equals == NULL ? option_slot (typed, word) : NULL;
+  g_autofree char *name = equals != NULL ? g_strndup (word, (gsize) (equals - word)) : NULL,
+                  *slot = equals == NULL ? option_slot (typed, word) : NULL;
 
   if (name != NULL)
     typed_value (typed, name, equals + 1);
@@ -161,7 +165,8 @@ typed_read (Typed *typed, int argc, char **argv)
       return;
     if (argv[i][0] != '-' || argv[i][1] == '\0') {
       g_ptr_array_add (typed->words, argv[i]);
-      typed->command = ctl_command_find ((int) typed->words->len, (char **) typed->words->pdata, &typed->name_words);
+      typed->command = ctl_command_find ((int) typed->words->len, (char **) typed->words->pdata,
+                                         &typed->name_words);
     } else if (typed_option (typed, argv[i])) {
       if (i + 1 == argc - 1)
         typed->option = argv[i];
@@ -261,7 +266,9 @@ ctl_complete (int argc, char **argv)
 {
   const struct sigaction action = { .sa_handler = too_late };
   const struct itimerval patience = { .it_value = { .tv_usec = PATIENCE_MS * 1000 } };
-  Typed typed = { .ctl = { .fd = -1, .only_looks = TRUE }, .words = g_ptr_array_new (), .to = g_ptr_array_new_with_free_func (g_free) };
+  Typed typed = { .ctl = { .fd = -1, .only_looks = TRUE },
+                  .words = g_ptr_array_new (),
+                  .to = g_ptr_array_new_with_free_func (g_free) };
   int status;
 
   sigaction (SIGALRM, &action, NULL); /* lint: allow signal: this program does nothing else any more */
@@ -277,7 +284,9 @@ ctl_complete (int argc, char **argv)
 int
 ctl_completion (Ctl *ctl, int argc, char **argv)
 {
-  static const struct { const char *name, *text; } shells[] = { { "bash", ctl_shell_bash }, { "zsh", ctl_shell_zsh }, { "fish", ctl_shell_fish } };
+  static const struct {
+    const char *name, *text;
+  } shells[] = { { "bash", ctl_shell_bash }, { "zsh", ctl_shell_zsh }, { "fish", ctl_shell_fish } };
   const char *name;
 
   if (!ctl_words (ctl, &argc, &argv, 0, 1))
@@ -288,5 +297,5 @@ ctl_completion (Ctl *ctl, int argc, char **argv)
       fputs (shells[i].text, stdout);
       return CTL_OK;
     }
-  return ctl_usage (ctl, _("bash, zsh and fish are known, not '%s'"), name);
+  return ctl_usage (ctl, _ ("bash, zsh and fish are known, not '%s'"), name);
 }

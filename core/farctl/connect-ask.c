@@ -21,12 +21,13 @@
 static char *
 ask_password (Connect *connect, GError **error)
 {
-  g_autofree char *prompt = g_strdup_printf (_("password of %s at %s"), connect->user, connect->terminal);
+  g_autofree char *prompt = g_strdup_printf (_ ("password of %s at %s"), connect->user, connect->terminal);
 
   return ctl_secret (connect->from_stdin, prompt, FALSE, error);
 }
 
-/* Sealed to the terminal: neither the cloud nor who listens can read it, and it is good for this one request. */
+/* Sealed to the terminal: neither the cloud nor who listens can read it, and it is good for this one request.
+ */
 static gboolean
 ask_box (Connect *connect, json_t *wish, GError **error)
 {
@@ -39,15 +40,19 @@ ask_box (Connect *connect, json_t *wish, GError **error)
   if (nonce == NULL) {
     json_decref (statement);
     if (connect->off != NULL)
-      g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("terminal %s is offline, last seen %s: try again when it is back"), connect->terminal, connect->off);
+      g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+                   _ ("terminal %s is offline, last seen %s: try again when it is back"), connect->terminal,
+                   connect->off);
     else
-      g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("terminal %s has not polled yet: try again in a moment"), connect->terminal);
+      g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+                   _ ("terminal %s has not polled yet: try again in a moment"), connect->terminal);
     return FALSE;
   }
   password = ask_password (connect, error);
   if (password != NULL) {
-    plain = json_pack ("{s:s, s:s, s:s, s:s, s:s?, s:I, s:s}", "nonce", nonce, "request", request, "person", connect->user, "password", password, "device",
-                       connect->device, "longest_us", (json_int_t) connect->for_us, "entry", connect->entry);
+    plain = json_pack ("{s:s, s:s, s:s, s:s, s:s?, s:I, s:s}", "nonce", nonce, "request", request, "person",
+                       connect->user, "password", password, "device", connect->device, "longest_us",
+                       (json_int_t) connect->for_us, "entry", connect->entry);
     box = far_seal (json_string_value (json_object_get (statement, "box")), plain, error);
     json_decref (plain);
     far_secret_free (password);
@@ -60,7 +65,8 @@ ask_box (Connect *connect, json_t *wish, GError **error)
   return TRUE;
 }
 
-/* A device named by its port: a login in advance is sealed for its name. The cloud has the last word; what is not clear here it will tell. */
+/* A device named by its port: a login in advance is sealed for its name. The cloud has the last word; what is
+ * not clear here it will tell. */
 static void
 ask_device_name (Connect *connect)
 {
@@ -69,11 +75,13 @@ ask_device_name (Connect *connect)
   json_t *answer, *device, *found = NULL;
   size_t i, n = 0;
 
-  if (connect->device == NULL || !g_ascii_string_to_unsigned (connect->device, 10, 1, G_MAXUINT16, &wanted, NULL))
+  if (connect->device == NULL ||
+      !g_ascii_string_to_unsigned (connect->device, 10, 1, G_MAXUINT16, &wanted, NULL))
     return;
   answer = ctl_call (connect->ctl, "GET", resource, NULL, NULL);
   json_array_foreach (json_object_get (answer, "devices"), i, device) {
-    const char *name = json_string_value (json_object_get (device, "device")), *address = json_string_value (json_object_get (device, "address"));
+    const char *name = json_string_value (json_object_get (device, "device")),
+               *address = json_string_value (json_object_get (device, "address"));
     g_autofree char *host = NULL;
     guint16 port = 0;
 
@@ -92,14 +100,16 @@ ask_device_name (Connect *connect)
 static json_t *
 ask_wish (Connect *connect, GError **error)
 {
-  json_t *wish = json_pack ("{s:s, s:s*, s:I, s:s*, s:s, s:s, s:s, s:s*}", "terminal", connect->terminal, "device", connect->device, "for_us",
-                            (json_int_t) connect->for_us, "reason", connect->reason, "entry", connect->entry, "login", connect->login, "user", connect->user,
-                            "address", connect->address);
+  json_t *wish = json_pack ("{s:s, s:s*, s:I, s:s*, s:s, s:s, s:s, s:s*}", "terminal", connect->terminal,
+                            "device", connect->device, "for_us", (json_int_t) connect->for_us, "reason",
+                            connect->reason, "entry", connect->entry, "login", connect->login, "user",
+                            connect->user, "address", connect->address);
   gboolean good;
 
   if (connect->raw)
     json_object_set_new (wish, "raw", json_true ());
-  good = strcmp (connect->login, "in-advance") == 0 ? ask_box (connect, wish, error) : connect_keys (connect, FALSE, NULL, NULL, error);
+  good = strcmp (connect->login, "in-advance") == 0 ? ask_box (connect, wish, error)
+                                                    : connect_keys (connect, FALSE, NULL, NULL, error);
   if (good)
     return wish;
   json_decref (wish);
@@ -129,7 +139,7 @@ say_trouble (Connect *connect, json_int_t before)
   if (ask_turned_away (connect) <= before || trouble == NULL)
     return;
   connect->trouble = TRUE;
-  ctl_say (_("session %s: a connection failed: %s"), connect->session, trouble);
+  ctl_say (_ ("session %s: a connection failed: %s"), connect->session, trouble);
 }
 
 gboolean
@@ -150,7 +160,8 @@ connect_event (Connect *connect, GError **error)
   cause = ctl_translated (ask_text (connect, "cause"));
   connect->over = g_strcmp0 (state, "closed") == 0;
   if (g_strcmp0 (state, before) != 0)
-    ctl_say (_("session %s: %s%s%s"), connect->session, state != NULL ? state : "-", cause != NULL ? ": " : "", cause != NULL ? cause : "");
+    ctl_say (_ ("session %s: %s%s%s"), connect->session, state != NULL ? state : "-",
+             cause != NULL ? ": " : "", cause != NULL ? cause : "");
   say_trouble (connect, turned_away);
   return TRUE;
 }
@@ -169,13 +180,16 @@ connect_last_words (Connect *connect, int ms)
 static gboolean
 ask_wait (Connect *connect, GError **error)
 {
-  struct pollfd ready[2] = { { .fd = connect->watch.fd, .events = POLLIN }, { .fd = connect->signals, .events = POLLIN } };
+  struct pollfd ready[2] = {
+    { .fd = connect->watch.fd, .events = POLLIN },
+    { .fd = connect->signals, .events = POLLIN },
+  };
 
   while (poll (ready, 2, -1) < 0 && errno == EINTR)
     ;
   if (ready[1].revents == 0)
     return TRUE;
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("interrupted"));
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("interrupted"));
   return FALSE;
 }
 
@@ -189,7 +203,9 @@ ask_until_open (Connect *connect, GError **error)
       const char *cause = ctl_translated (ask_text (connect, "cause"));
 
       if (error != NULL && *error == NULL)
-        g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("no access: the session has ended before it was open: %s"), cause != NULL ? cause : "-");
+        g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+                     _ ("no access: the session has ended before it was open: %s"),
+                     cause != NULL ? cause : "-");
       return FALSE;
     }
   }
@@ -218,14 +234,17 @@ connect_ask (Connect *connect, GError **error)
     connect->session = g_strdup (json_string_value (json_object_get (row, "session")));
   json_decref (row);
   if (connect->session == NULL) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the daemon named no usable session"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _ ("the daemon named no usable session"));
     return FALSE;
   }
   if (connect->unknown)
-    return connect_unvouched (connect, _("the cloud says that there is no such terminal, and gives a session to it"), error);
+    return connect_unvouched (connect,
+                              _ ("the cloud says that there is no such terminal, and gives a session to it"),
+                              error);
   connect->watch = *connect->ctl;
   connect->watch.fd = -1;
-  connect->watch.ticket = g_strdup (connect->ctl->ticket); /* forgotten by the one, if it ends, and not freed twice */
+  /* forgotten by the one, if it ends, and not freed twice */
+  connect->watch.ticket = g_strdup (connect->ctl->ticket);
   resource = g_strconcat ("sessions/", connect->session, NULL);
   return ctl_watch (&connect->watch, resource, error) && ask_until_open (connect, error);
 }
@@ -235,7 +254,8 @@ connect_ask (Connect *connect, GError **error)
 void
 connect_end (Connect *connect)
 {
-  g_autofree char *resource = connect->session != NULL ? g_strconcat ("sessions/", connect->session, NULL) : NULL;
+  g_autofree char *resource = connect->session != NULL ? g_strconcat ("sessions/", connect->session, NULL)
+                                                       : NULL;
   g_autoptr (GError) error = NULL;
   struct pollfd ready = { .fd = connect->watch.fd, .events = POLLIN };
   json_t *answer;
@@ -244,7 +264,8 @@ connect_end (Connect *connect)
     return;
   answer = ctl_call (connect->ctl, "DELETE", resource, NULL, &error);
   if (answer == NULL && !g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND))
-    ctl_say (_("session %s could not be closed: %s; it ends at its deadline, or by `farctl close %s`"), connect->session, ctl_translated (error->message), connect->session);
+    ctl_say (_ ("session %s could not be closed: %s; it ends at its deadline, or by `farctl close %s`"),
+             connect->session, ctl_translated (error->message), connect->session);
   json_decref (answer);
   while (answer != NULL && !connect->over && connect->watch.fd >= 0 && poll (&ready, 1, END_MS) > 0)
     if (!connect_event (connect, NULL))

@@ -18,14 +18,18 @@
 int
 connect_listen (int port, int *bound, GError **error)
 {
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons ((guint16) port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  struct sockaddr_in address = { .sin_family = AF_INET,
+                                 .sin_port = htons ((guint16) port),
+                                 .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   socklen_t size = sizeof address;
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
   if (fd >= 0)
     setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (fd < 0 || bind (fd, (const struct sockaddr *) &address, size) != 0 || listen (fd, 512) != 0) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("cannot listen on 127.0.0.1:%d: %s; --listen names another port, 0 any"), port, g_strerror (errno));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("cannot listen on 127.0.0.1:%d: %s; --listen names another port, 0 any"), port,
+                 g_strerror (errno));
     if (fd >= 0)
       close (fd);
     return -1;
@@ -45,7 +49,7 @@ connect_open_stream (Ctl *ctl, const char *session, GError **error)
   json_decref (answer);
   if (ticket == NULL) {
     if (error != NULL && *error == NULL)
-      g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the daemon gave no ticket"));
+      g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _ ("the daemon gave no ticket"));
     return NULL;
   }
   return ctl_stream (ctl, ticket, error);
@@ -69,7 +73,8 @@ connect_reset (int fd)
   close (fd);
 }
 
-/* What passes here stands under the login of who started this: other users of the machine are turned away. Told once. */
+/* What passes here stands under the login of who started this: other users of the machine are turned away.
+ * Told once. */
 static gboolean
 connect_may_come (Connect *connect, int near, GError **error)
 {
@@ -81,7 +86,10 @@ connect_may_come (Connect *connect, int near, GError **error)
   if (mine || connect->others_said || uid == (uid_t) -1)
     return mine;
   connect->others_said = TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("a connection of another user of this machine (uid %u) was turned away; --listen-all-users lets them in"), (unsigned) uid);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
+               _ ("a connection of another user of this machine (uid %u) was turned away; --listen-all-users "
+                  "lets them in"),
+               (unsigned) uid);
   return FALSE;
 }
 
@@ -145,7 +153,11 @@ connect_join (int fd, int signals)
   Way up = { STDIN_FILENO, fd, FALSE, FALSE }, down = { fd, STDOUT_FILENO, FALSE, FALSE };
 
   while (!down.done) {
-    struct pollfd ready[3] = { { .fd = up.done ? -1 : up.from, .events = POLLIN }, { .fd = fd, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+    struct pollfd ready[3] = {
+      { .fd = up.done ? -1 : up.from, .events = POLLIN },
+      { .fd = fd, .events = POLLIN },
+      { .fd = signals, .events = POLLIN },
+    };
 
     if (poll (ready, 3, -1) < 0 && errno != EINTR)
       return JOIN_CUT;

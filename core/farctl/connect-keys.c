@@ -51,17 +51,19 @@ keys_check (Connect *connect, json_t *statement, GError **error)
   const char *authority = json_string_value (json_object_get (statement, "authority"));
 
   if (ca == NULL) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG, _("cannot check the terminal's keys: --ca FILE names the fleet's authority"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                         _ ("cannot check the terminal's keys: --ca FILE names the fleet's authority"));
     return FALSE;
   }
   if (!far_statement_check (statement, ca, error))
     return FALSE;
   if (g_strcmp0 (node, connect->terminal) != 0) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("the cloud showed the keys of another node (%s)"), node != NULL ? node : "-");
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _ ("the cloud showed the keys of another node (%s)"),
+                 node != NULL ? node : "-");
     return FALSE;
   }
   if (g_strcmp0 (authority, "cloud") == 0)
-    ctl_say (_("note: the keys of %s are vouched for by the cloud, not by an admin"), connect->terminal);
+    ctl_say (_ ("note: the keys of %s are vouched for by the cloud, not by an admin"), connect->terminal);
   return TRUE;
 }
 
@@ -75,21 +77,23 @@ keys_file (const Connect *connect)
 static char *
 keys_remembered (const Connect *connect)
 {
-  g_autofree char *path = keys_file (connect), *line = NULL, *begin = g_strconcat (connect->terminal, " ", NULL);
+  g_autofree char *path = keys_file (connect), *line = NULL,
+                  *begin = g_strconcat (connect->terminal, " ", NULL);
 
   if (!g_file_get_contents (path, &line, NULL, NULL) || !g_str_has_prefix (line, begin))
     return NULL;
   return g_strdup (g_strchomp (line + strlen (begin)));
 }
 
-/* A terminal that had a statement once does not become one without: the key of that time must fit. FALSE: there was none. */
+/* A terminal that had a statement once does not become one without: the key of that time must fit. FALSE:
+ * there was none. */
 static gboolean
 keys_of_last_time (Connect *connect)
 {
   connect->host_key = keys_remembered (connect);
   if (connect->host_key == NULL)
     return FALSE;
-  ctl_say (_("note: %s shows no keys now, the one of last time must fit"), connect->terminal);
+  ctl_say (_ ("note: %s shows no keys now, the one of last time must fit"), connect->terminal);
   connect->known_hosts = keys_file (connect);
   return TRUE;
 }
@@ -97,17 +101,21 @@ keys_of_last_time (Connect *connect)
 static gboolean
 keys_known_hosts (Connect *connect, GError **error)
 {
-  g_autofree char *path = keys_file (connect), *dir = g_path_get_dirname (path), *before = keys_remembered (connect);
+  g_autofree char *path = keys_file (connect), *dir = g_path_get_dirname (path),
+                  *before = keys_remembered (connect);
   g_autofree char *line = g_strdup_printf ("%s %s\n", connect->terminal, connect->host_key);
 
   if (before != NULL && strcmp (before, connect->host_key) != 0)
-    ctl_say (_("WARNING: %s has another host key than last time; the new one is signed, as after it has enrolled again"), connect->terminal);
+    ctl_say (_ ("WARNING: %s has another host key than last time; the new one is signed, as after it has "
+                "enrolled again"),
+             connect->terminal);
   g_free (connect->known_hosts);
   connect->known_hosts = g_steal_pointer (&path);
   if (g_strcmp0 (before, connect->host_key) == 0) /* writing it anew waits for the disk */
     return TRUE;
   g_mkdir_with_parents (dir, 0700);
-  return g_file_set_contents_full (connect->known_hosts, line, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+  return g_file_set_contents_full (connect->known_hosts, line, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600,
+                                   error);
 }
 
 /* ---- without a statement ---- */
@@ -130,8 +138,9 @@ gboolean
 connect_unvouched (const Connect *connect, const char *cause, GError **error)
 {
   g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
-               _("%s; without keys that are signed for the fleet nobody can tell whether it is %s that answers (--trust-cloud goes on without)"), cause,
-               connect->terminal);
+               _ ("%s; without keys that are signed for the fleet nobody can tell whether it is %s that "
+                  "answers (--trust-cloud goes on without)"),
+               cause, connect->terminal);
   return FALSE;
 }
 
@@ -144,7 +153,9 @@ keys_missing (Connect *connect, GError *why /* takes */, GError **error)
   if (keys_of_last_time (connect))
     return TRUE;
   if (connect->trust_cloud) {
-    ctl_say (_("WARNING: nothing vouches for the keys of %s (%s); whoever runs the cloud could answer in its place"), connect->terminal, ctl_translated (cause->message));
+    ctl_say (_ ("WARNING: nothing vouches for the keys of %s (%s); whoever runs the cloud could answer in "
+                "its place"),
+             connect->terminal, ctl_translated (cause->message));
     return TRUE;
   }
   if (connect->ctl->elsewhere || !g_error_matches (cause, FAR_ERROR, FAR_ERROR_NOT_FOUND)) {
@@ -152,18 +163,22 @@ keys_missing (Connect *connect, GError *why /* takes */, GError **error)
     return FALSE;
   }
   if (keys_is_stock (connect, &connect->unknown)) {
-    ctl_say (_("WARNING: %s is a stock SSH server, whose keys the fleet does not sign: compare the host key that it shows with what its owner says"),
+    ctl_say (_ ("WARNING: %s is a stock SSH server, whose keys the fleet does not sign: compare the host key "
+                "that it shows with what its owner says"),
              connect->terminal);
     return TRUE;
   }
-  return connect->unknown || connect_unvouched (connect, cause->message, error); /* the cloud refuses what it does not know, and records it */
+  /* the cloud refuses what it does not know, and records it */
+  return connect->unknown || connect_unvouched (connect, cause->message, error);
 }
 
 static gboolean
 keys_fault (Connect *connect, gboolean wanted, GError *why /* takes */, GError **error)
 {
-  /* nothing shown, or nothing at hand to check it with, is one thing; a statement that is not right another */
-  if (!wanted && (g_error_matches (why, FAR_ERROR, FAR_ERROR_NOT_FOUND) || g_error_matches (why, FAR_ERROR, FAR_ERROR_CONFIG)))
+  /* nothing shown, or nothing at hand to check it with, is one thing; a statement that is not right another
+   */
+  if (!wanted && (g_error_matches (why, FAR_ERROR, FAR_ERROR_NOT_FOUND) ||
+                  g_error_matches (why, FAR_ERROR, FAR_ERROR_CONFIG)))
     return keys_missing (connect, why, error);
   g_propagate_error (error, why);
   return FALSE;
@@ -177,7 +192,9 @@ keys_take (Connect *connect, json_t *statement, GError **error)
   const char *ssh = json_string_value (json_object_get (statement, "ssh"));
 
   if (ssh == NULL) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the signed keys of %s have no SSH host key among them: enrol it again"), connect->terminal);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL,
+                 _ ("the signed keys of %s have no SSH host key among them: enrol it again"),
+                 connect->terminal);
     return FALSE;
   }
   connect->host_key = g_strdup (ssh);
@@ -192,7 +209,7 @@ keys_off (json_t *answer)
 
   if (!json_is_false (json_object_get (answer, "connected")))
     return NULL;
-  return g_strdup (seen != NULL ? seen : _("not since the server was started"));
+  return g_strdup (seen != NULL ? seen : _ ("not since the server was started"));
 }
 
 gboolean
@@ -200,7 +217,8 @@ connect_keys (Connect *connect, gboolean wanted, json_t **statement, char **nonc
 {
   GError *local = NULL;
   g_autofree char *resource = ctl_path (&local, "terminals", connect->terminal, "statement", NULL);
-  json_t *answer = ctl_call (connect->ctl, "GET", resource, NULL, &local), *found = json_object_get (answer, "statement");
+  json_t *answer = ctl_call (connect->ctl, "GET", resource, NULL, &local),
+         *found = json_object_get (answer, "statement");
   gboolean good;
 
   if (answer == NULL || !keys_check (connect, found, &local)) {
@@ -248,7 +266,8 @@ keys_quote (const char *path)
   return path[plain] == '\0' ? g_strdup (path) : g_shell_quote (path);
 }
 
-/* The address of this machine on the way to another: what the kernel would send from. NULL: no way there. Nothing is sent. */
+/* The address of this machine on the way to another: what the kernel would send from. NULL: no way there.
+ * Nothing is sent. */
 static char *
 keys_way_to (const char *address)
 {
@@ -261,7 +280,8 @@ keys_way_to (const char *address)
     return NULL;
   int fd = socket (to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-  if (fd >= 0 && connect (fd, (const struct sockaddr *) &to, to_size) == 0 && getsockname (fd, (struct sockaddr *) &own, &size) == 0)
+  if (fd >= 0 && connect (fd, (const struct sockaddr *) &to, to_size) == 0 &&
+      getsockname (fd, (struct sockaddr *) &own, &size) == 0)
     text = far_address_text ((const struct sockaddr *) &own);
   if (fd >= 0)
     close (fd);
@@ -272,15 +292,21 @@ keys_way_to (const char *address)
 static const char *
 keys_told_host (const json_t *row)
 {
-  return g_strcmp0 (json_string_value (json_object_get (row, "z_from")), "link") == 0 ? NULL : json_string_value (json_object_get (row, "z"));
+  return g_strcmp0 (json_string_value (json_object_get (row, "z_from")), "link") == 0
+             ? NULL
+             : json_string_value (json_object_get (row, "z"));
 }
 
-/* A cloud that does not say where its ports are found has them where it was asked; at its own machine, where whom they are for finds this machine. */
+/* A cloud that does not say where its ports are found has them where it was asked; at its own machine, where
+ * whom they are for finds this machine. */
 static char *
 keys_port_host (const Connect *connect)
 {
-  const char *z = keys_told_host (connect->row), *from = json_string_value (json_object_get (connect->row, "from"));
-  g_autofree char *server = z == NULL && connect->ctl->server != NULL ? ctl_server_hostport (connect->ctl->server, NULL) : NULL;
+  const char *z = keys_told_host (connect->row),
+             *from = json_string_value (json_object_get (connect->row, "from"));
+  g_autofree char *server = z == NULL && connect->ctl->server != NULL
+                                ? ctl_server_hostport (connect->ctl->server, NULL)
+                                : NULL;
   char *host = NULL;
   guint16 port;
 
@@ -299,19 +325,23 @@ connect_ready_lines (const Connect *connect, GError **error)
   g_autofree char *host = keys_port_host (connect), *user = keys_quote (connect->user);
   int port = (int) json_integer_value (json_object_get (connect->row, "y"));
   g_autofree char *fingerprint = connect->host_key != NULL ? connect_fingerprint (connect->host_key) : NULL;
-  g_autofree char *known = connect->known_hosts != NULL ? keys_quote (connect->known_hosts) : NULL, *ssh = NULL, *plink = NULL;
+  g_autofree char *known = connect->known_hosts != NULL ? keys_quote (connect->known_hosts) : NULL,
+                  *ssh = NULL, *plink = NULL;
   json_t *lines = json_pack ("{s:s, s:i}", "host", host, "port", port);
 
   if (!connect_is_word (host)) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the daemon named no usable host for the port"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_PROTOCOL,
+                         _ ("the daemon named no usable host for the port"));
     json_decref (lines);
     return NULL;
   }
   if (connect->raw)
     return lines;
-  ssh = g_strdup_printf ("ssh -p %d -o HostKeyAlias=%s%s%s -l %s %s", port, connect->terminal, known != NULL ? " -o UserKnownHostsFile=" : "",
-                         known != NULL ? known : "", user, host);
-  plink = g_strdup_printf ("plink -P %d%s%s -l %s %s", port, fingerprint != NULL ? " -hostkey " : "", fingerprint != NULL ? fingerprint : "", user, host);
+  ssh = g_strdup_printf ("ssh -p %d -o HostKeyAlias=%s%s%s -l %s %s", port, connect->terminal,
+                         known != NULL ? " -o UserKnownHostsFile=" : "", known != NULL ? known : "", user,
+                         host);
+  plink = g_strdup_printf ("plink -P %d%s%s -l %s %s", port, fingerprint != NULL ? " -hostkey " : "",
+                           fingerprint != NULL ? fingerprint : "", user, host);
   json_object_set_new (lines, "ssh", json_string (ssh));
   json_object_set_new (lines, "plink", json_string (plink));
   return lines;

@@ -53,7 +53,8 @@ run_failed (Ctl *ctl, const char *program, const GError *cause)
 {
   gboolean missing = g_error_matches (cause, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT);
 
-  ctl_fail_new (ctl, FAR_ERROR_CONFIG, _("'%s' cannot be run: %s"), program, missing ? _("there is no such program") : cause->message);
+  ctl_fail_new (ctl, FAR_ERROR_CONFIG, _ ("'%s' cannot be run: %s"), program,
+                missing ? _ ("there is no such program") : cause->message);
   return missing ? CTL_NO_PROGRAM : CTL_NO_START;
 }
 
@@ -77,8 +78,9 @@ connect_run (Connect *connect, char **argv, const char *host, int port, GError *
   for (guint i = 0; argv[i] != NULL; i++)
     g_ptr_array_add (words, run_replace (argv[i], host, port));
   g_ptr_array_add (words, NULL);
-  if (!g_spawn_async (NULL, (char **) words->pdata, env, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CHILD_INHERITS_STDIN, run_child_setup, NULL,
-                      &child, error)) {
+  if (!g_spawn_async (NULL, (char **) words->pdata, env,
+                      G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CHILD_INHERITS_STDIN,
+                      run_child_setup, NULL, &child, error)) {
     connect->child_said = TRUE;
     return -1;
   }
@@ -162,7 +164,11 @@ connect_wait (Connect *connect, int listener)
   gboolean over = FALSE;
 
   while (!over) {
-    struct pollfd ready[3] = { { .fd = connect->signals, .events = POLLIN }, { .fd = connect->watch.fd, .events = POLLIN }, { .fd = listener, .events = POLLIN } };
+    struct pollfd ready[3] = {
+      { .fd = connect->signals, .events = POLLIN },
+      { .fd = connect->watch.fd, .events = POLLIN },
+      { .fd = listener, .events = POLLIN },
+    };
 
     if (poll (ready, 3, 1000) < 0 && errno != EINTR)
       break;
@@ -184,10 +190,15 @@ connect_wait (Connect *connect, int listener)
 static char *
 ssh_proxy_command (const Connect *connect)
 {
-  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL), *quoted = g_shell_quote (self != NULL ? self : "farctl");
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL),
+                  *quoted = g_shell_quote (self != NULL ? self : "farctl");
   g_autoptr (GString) line = g_string_new (quoted);
   const Ctl *ctl = connect->ctl;
-  const char *const options[][2] = { { "--socket", ctl->socket }, { "--server", ctl->server }, { "--ca", ctl->ca } };
+  const char *const options[][2] = {
+    { "--socket", ctl->socket },
+    { "--server", ctl->server },
+    { "--ca", ctl->ca },
+  };
 
   for (guint i = 0; i < G_N_ELEMENTS (options); i++) {
     g_autofree char *value = options[i][1] != NULL ? g_shell_quote (options[i][1]) : NULL;
@@ -205,10 +216,24 @@ connect_ssh (Connect *connect)
 {
   g_autofree char *proxy = ssh_proxy_command (connect), *option = g_strconcat ("ProxyCommand=", proxy, NULL);
   g_autofree char *alias = g_strconcat ("HostKeyAlias=", connect->terminal, NULL);
-  g_autofree char *known = connect->known_hosts != NULL ? g_strdup_printf ("UserKnownHostsFile=\"%s\"", connect->known_hosts) : g_strdup ("LogLevel=INFO");
-  g_autofree char *strict = g_strdup (connect->known_hosts != NULL ? "StrictHostKeyChecking=yes" : "StrictHostKeyChecking=ask");
-  char *argv[] = { (char *) "ssh", (char *) "-o", option, (char *) "-o", alias, (char *) "-o", known, (char *) "-o", strict,
-                   (char *) "-l", connect->user, connect->terminal, NULL };
+  g_autofree char *known = connect->known_hosts != NULL
+                               ? g_strdup_printf ("UserKnownHostsFile=\"%s\"", connect->known_hosts)
+                               : g_strdup ("LogLevel=INFO");
+  g_autofree char *strict = g_strdup (connect->known_hosts != NULL ? "StrictHostKeyChecking=yes"
+                                                                   : "StrictHostKeyChecking=ask");
+  char *argv[] = { (char *) "ssh",
+                   (char *) "-o",
+                   option,
+                   (char *) "-o",
+                   alias,
+                   (char *) "-o",
+                   known,
+                   (char *) "-o",
+                   strict,
+                   (char *) "-l",
+                   connect->user,
+                   connect->terminal,
+                   NULL };
   GError *error = NULL;
 
   if (connect_run (connect, argv, "", 0, &error) < 0)

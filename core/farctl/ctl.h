@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* farctl: one table of commands, one client for both doors (control socket, TLS), one way to print. Blocking: it does one thing at a time. */
+/* farctl: one table of commands, one client for both doors (control socket, TLS), one way to print. Blocking:
+ * it does one thing at a time. */
 #pragma once
 #include <farwatch/i18n.h>
 #include <farwatch/message.h>
@@ -8,41 +9,57 @@
 #include <sys/types.h>
 
 /* Exit codes; doc/man/farctl.1 has them too. */
-/* 124 to 127 are farctl's own where the rest is the status of a program it runs, as env(1) and timeout(1) have it. */
-enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NOT_FOUND = 3, CTL_UNREACHABLE = 4, CTL_BUSY = 5, CTL_PROFILE = 78,
-       CTL_CUT = 124, CTL_OWN = 125, CTL_NO_START = 126, CTL_NO_PROGRAM = 127 };
+/* 124 to 127 are farctl's own where the rest is the status of a program it runs, as env(1) and timeout(1)
+ * have it. */
+enum {
+  CTL_OK = 0,
+  CTL_FAILED = 1,
+  CTL_USAGE = 2,
+  CTL_NOT_FOUND = 3,
+  CTL_UNREACHABLE = 4,
+  CTL_BUSY = 5,
+  CTL_PROFILE = 78,
+  CTL_CUT = 124,
+  CTL_OWN = 125,
+  CTL_NO_START = 126,
+  CTL_NO_PROGRAM = 127
+};
 
-#define CTL_TERMINAL_STATE FAR_STATE_DIR "-terminal" /* of etc/profiles/terminal.yaml; FAR_STATE_DIR is the cloud server's */
+#define CTL_TERMINAL_STATE                                                                                   \
+  FAR_STATE_DIR "-terminal" /* of etc/profiles/terminal.yaml; FAR_STATE_DIR is the cloud server's */
 
 typedef struct _Ctl Ctl;
 
 typedef enum { CTL_ANYWHERE, CTL_CLOUD } CtlPlace; /* which role answers a command */
 
 typedef struct {
-  const char *name;     /* "terminal add" */
-  const char *args;     /* "TERMINAL [--site TEXT]"; its words with -- feed completion */
-  const char *summary;  /* N_() */
-  int (*run) (Ctl *ctl, int argc, char **argv); /* argv[0]: the last word of the name. Returns the exit code */
-  CtlPlace place;       /* what is said where it does not work */
+  const char *name;    /* "terminal add" */
+  const char *args;    /* "TERMINAL [--site TEXT]"; its words with -- feed completion */
+  const char *summary; /* N_() */
+  /* argv[0]: the last word of the name. Returns the exit code */
+  int (*run) (Ctl *ctl, int argc, char **argv);
+  CtlPlace place; /* what is said where it does not work */
 } CtlCommand;
 
 struct _Ctl {
   gboolean json;
-  char *socket, *server, *ca;    /* as given */
+  char *socket, *server, *ca; /* as given */
   const CtlCommand *command;
-  char **tail;                   /* what stood after "--"; NULL: nothing */
-  int fd;                        /* the link; -1: not yet */
-  char *ticket;                  /* of the person, with --server */
-  gboolean only_looks;           /* nothing that is remembered is changed */
-  gboolean elsewhere;            /* the node has no such thing: the command belongs to one of another role, as the error says */
-  guint patience_s;              /* how long an answer may take; 0: as usual */
-  int status;                    /* exit code, when ctl_args() said no */
+  char **tail;         /* what stood after "--"; NULL: nothing */
+  int fd;              /* the link; -1: not yet */
+  char *ticket;        /* of the person, with --server */
+  gboolean only_looks; /* nothing that is remembered is changed */
+  /* the node has no such thing: the command belongs to one of another role, as the error says */
+  gboolean elsewhere;
+  guint patience_s; /* how long an answer may take; 0: as usual */
+  int status;       /* exit code, when ctl_args() said no */
 };
 
 extern const CtlCommand ctl_commands[]; /* ends with name NULL */
 
 /* ---- args.c ---- */
-/* Parses the command's own options and the global ones; *argv keeps the words. FALSE: ctl->status is the exit code (help was shown, or usage). */
+/* Parses the command's own options and the global ones; *argv keeps the words. FALSE: ctl->status is the exit
+ * code (help was shown, or usage). */
 gboolean ctl_args (Ctl *ctl, const GOptionEntry *entries, int *argc, char ***argv, int min, int max);
 /* The same for a command without options of its own. */
 gboolean ctl_words (Ctl *ctl, int *argc, char ***argv, int min, int max);
@@ -64,34 +81,45 @@ const CtlCommand *ctl_command_find (int argc, char **argv, int *words);
 int ctl_unknown (int argc, char **argv); /* says what is wrong with it, and what is near; the exit code */
 
 /* ---- become.c: whose rights are used ---- */
-/* From root to the user of a daemon, as long as ctl_become_self() is not called; nothing for who is not root, and for uid 0. Supplementary groups are dropped for good. */
+/* From root to the user of a daemon, as long as ctl_become_self() is not called; nothing for who is not root,
+ * and for uid 0. Supplementary groups are dropped for good. */
 gboolean ctl_become (uid_t uid, gid_t gid, GError **error);
 void ctl_become_self (void);
 typedef struct {
   uid_t uid;
   gid_t gid;
 } CtlOwner;
-/* From root to whose a folder is; where it is root's and the way to it leads through somebody's folder or link, to them: they decide where it leads. */
+/* From root to whose a folder is; where it is root's and the way to it leads through somebody's folder or
+ * link, to them: they decide where it leads. */
 gboolean ctl_become_owner (const char *folder, CtlOwner *owner, GError **error);
 /* The same, and the folder is made where it is not there yet: by whose the folder is in which it will be. */
 gboolean ctl_enter (const char *folder, int mode, CtlOwner *owner, GError **error);
 
 /* ---- path.c: names and resources ---- */
-/* ("terminals", "t1", NULL) → "terminals/t1", which the caller frees; NULL and error when a word is no name. */
+/* ("terminals", "t1", NULL) → "terminals/t1", which the caller frees; NULL and error when a word is no name.
+ */
 char *ctl_path (GError **error, const char *first, ...) G_GNUC_NULL_TERMINATED;
 gboolean ctl_name_ok (const char *name, GError **error);
-/* The option of all commands that change what somebody has seen, and a resource with it in its query, for what has no body. Takes resource; may be NULL. */
-#define CTL_EXPECT(to) { "expect", 0, 0, G_OPTION_ARG_STRING, (to), N_ ("revision that was seen (--json shows it): refused when it is another by now"), N_ ("REVISION") }
+/* The option of all commands that change what somebody has seen, and a resource with it in its query, for
+ * what has no body. Takes resource; may be NULL. */
+#define CTL_EXPECT(to)                                                                                       \
+  {                                                                                                          \
+    "expect", 0, 0, G_OPTION_ARG_STRING, (to),                                                               \
+        N_ ("revision that was seen (--json shows it): refused when it is another by now"), N_ ("REVISION")  \
+  }
 char *ctl_expecting (char *resource, const char *expect);
 gboolean ctl_request_ok (const char *method, const char *resource, GError **error);
 
 /* ---- link.c: messages ---- */
 /* resource NULL is what ctl_path() gave with its error: nothing is sent then. */
 /* 2xx: the body (an object, maybe empty; caller decrefs). Else NULL and error. */
-json_t *ctl_call (Ctl *ctl, const char *method, const char *resource, json_t *body /* takes */, GError **error);
+json_t *
+ctl_call (Ctl *ctl, const char *method, const char *resource, json_t *body /* takes */, GError **error);
 /* Any status. */
-FarMessage *ctl_ask (Ctl *ctl, const char *method, const char *resource, json_t *body /* takes */, GError **error);
-/* A WATCH: sends it; then each event in turn (NULL without error: it has ended). The link is used up by it. */
+FarMessage *
+ctl_ask (Ctl *ctl, const char *method, const char *resource, json_t *body /* takes */, GError **error);
+/* A WATCH: sends it; then each event in turn (NULL without error: it has ended). The link is used up by it.
+ */
 gboolean ctl_watch (Ctl *ctl, const char *resource, GError **error);
 json_t *ctl_watch_next (Ctl *ctl, GError **error);
 /* A new connection that is the ticket's stream, without a user. NULL on error. */
@@ -103,37 +131,53 @@ char *ctl_query (const char *name, const char *value);
 /* ---- pages.c: lists ---- */
 /* One page, borrowed. FALSE: no other is wanted. */
 typedef gboolean (*CtlPage) (json_t *page, gpointer user);
-/* Page after page, as long as there is one and it is wanted. resource: maybe with a query. FALSE: an answer was an error. */
+/* Page after page, as long as there is one and it is wanted. resource: maybe with a query. FALSE: an answer
+ * was an error. */
 gboolean ctl_pages (Ctl *ctl, const char *resource, CtlPage take, gpointer user, GError **error);
 /* The first page's answer, with the rows of all pages in its list of this key. NULL on error. */
 json_t *ctl_whole (Ctl *ctl, const char *resource, const char *key, GError **error);
 /* The list alone: object with the one key. query: "" or "a=b&c=d". limit: rows, 0: all. */
-json_t *ctl_list (Ctl *ctl, const char *resource, const char *key, const char *query, guint limit, GError **error);
+json_t *
+ctl_list (Ctl *ctl, const char *resource, const char *key, const char *query, guint limit, GError **error);
 
 /* ---- dial.c: descriptors ---- */
-int ctl_dial (Ctl *ctl, GError **error);                          /* connection for messages */
+int ctl_dial (Ctl *ctl, GError **error);                                   /* connection for messages */
 FarStream *ctl_dial_stream (Ctl *ctl, const char *ticket, GError **error); /* --server only: /stream/TICKET */
 /* The same bytes behind a descriptor, for who wants to poll. takes stream. */
 int ctl_stream_fd (FarStream *stream, GError **error);
 /* Connection of the node transport to host:port, without login. ca: file, or "sha256:HEX". */
 int ctl_dial_url (const char *type, const char *url, const char *ca, GError **error);
-char *ctl_server_hostport (const char *server, GError **error);   /* "host:port" of wss://…, https://… or host:port */
+/* "host:port" of wss://…, https://… or host:port */
+char *ctl_server_hostport (const char *server, GError **error);
 
 /* ---- tickets.c: what --server remembers ---- */
-void ctl_ticket_load (Ctl *ctl);   /* ticket, and ca where none was given */
+void ctl_ticket_load (Ctl *ctl); /* ticket, and ca where none was given */
 gboolean ctl_ticket_save (Ctl *ctl, json_t *login, GError **error);
 void ctl_ticket_forget (Ctl *ctl);
 void ctl_tickets_servers (GPtrArray *to, const char *prefix); /* those that are remembered, for completion */
 
 /* ---- times.c ---- */
-/* A time as a person writes it, without a zone in that of this machine, or a length back from now: as it goes over the wire. NULL stays NULL.
- * FALSE: no time. */
+/* A time as a person writes it, without a zone in that of this machine, or a length back from now: as it goes
+ * over the wire. NULL stays NULL. FALSE: no time. */
 gboolean ctl_time (char **text, GError **error);
 
 /* ---- print.c, table.c ---- */
-typedef enum { CTL_TEXT, CTL_TRANSLATED /* a daemon's text */, CTL_YESNO, CTL_TIME, CTL_LENGTH_US, CTL_BYTES, CTL_LIST, CTL_COUNT /* of a list */,
-               CTL_SECONDS, CTL_VALUE /* with the row's unit */ } CtlColumnKind;
-typedef struct { const char *title, *field; CtlColumnKind kind; } CtlColumn;
+typedef enum {
+  CTL_TEXT,
+  CTL_TRANSLATED /* a daemon's text */,
+  CTL_YESNO,
+  CTL_TIME,
+  CTL_LENGTH_US,
+  CTL_BYTES,
+  CTL_LIST,
+  CTL_COUNT /* of a list */,
+  CTL_SECONDS,
+  CTL_VALUE /* with the row's unit */
+} CtlColumnKind;
+typedef struct {
+  const char *title, *field;
+  CtlColumnKind kind;
+} CtlColumn;
 void ctl_table (json_t *list, const CtlColumn *columns /* ends with field NULL */, const char *empty);
 void ctl_fields (json_t *object, const CtlColumn *columns);
 char *ctl_cell (json_t *row, const CtlColumn *column);
@@ -150,7 +194,8 @@ int ctl_done (Ctl *ctl, json_t *answer, const char *format, ...) G_GNUC_PRINTF (
 void ctl_say (const char *format, ...) G_GNUC_PRINTF (1, 2); /* progress, on stderr */
 
 /* ---- secret.c ---- */
-/* A secret: one line of stdin, or asked for at the terminal without echo (twice when twice). Caller clears with far_secret_free(). */
+/* A secret: one line of stdin, or asked for at the terminal without echo (twice when twice). Caller clears
+ * with far_secret_free(). */
 char *ctl_secret (gboolean from_stdin, const char *prompt, gboolean twice, GError **error);
 
 /* ---- commands, one file a group ---- */

@@ -44,7 +44,8 @@ dial_path (const char *path)
   return -1;
 }
 
-/* The first that this user may not use: whose it is says who may. Its folder's owner where not even that can be seen. */
+/* The first that this user may not use: whose it is says who may. Its folder's owner where not even that can
+ * be seen. */
 static int
 dial_forbidden (const char *const *places, guint n, GError **error)
 {
@@ -61,12 +62,15 @@ dial_forbidden (const char *const *places, guint n, GError **error)
     g_autofree char *folder = g_path_get_dirname (place);
 
     if (stat (folder, &at) != 0)
-      at = (struct stat) { 0 };
+      at = (struct stat){ 0 };
   }
   owner = at.st_uid != 0 ? getpwuid (at.st_uid) : NULL;
   group = at.st_gid != 0 ? getgrgid (at.st_gid) : NULL;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s: Permission denied: root, the daemon's user and members of the group %s may use it; run `sudo -u %s farctl …`, or join the group and log in anew"),
-               place != NULL ? place : "", group != NULL ? group->gr_name : "farwatch", owner != NULL ? owner->pw_name : "root");
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+               _ ("%s: Permission denied: root, the daemon's user and members of the group %s may use it; "
+                  "run `sudo -u %s farctl …`, or join the group and log in anew"),
+               place != NULL ? place : "", group != NULL ? group->gr_name : "farwatch",
+               owner != NULL ? owner->pw_name : "root");
   return -1;
 }
 
@@ -88,7 +92,9 @@ dial_failed (const char *const *places, guint n, const char *where, int cause, G
 {
   g_autofree char *names = where != NULL ? g_strdup (where) : dial_names (places, n);
 
-  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot reach the daemon at %s: %s; does it run? when it is ready it logs where its socket is, for --socket PATH; a remote one: --server HOST:PORT"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+               _ ("cannot reach the daemon at %s: %s; does it run? when it is ready it logs where its socket "
+                  "is, for --socket PATH; a remote one: --server HOST:PORT"),
                names, g_strerror (cause));
   return -1;
 }
@@ -97,10 +103,17 @@ static int
 dial_control (Ctl *ctl, GError **error)
 {
   const char *given = ctl->socket != NULL ? ctl->socket : g_getenv ("FARWATCH_SOCKET");
-  /* a terminal's comes last: where it stands beside a cloud server, farctl without --socket speaks to the cloud server; older ones have terminal.sock */
-  const char *const places[] = { given, FAR_RUN_DIR "/control.sock", FAR_STATE_DIR "/control.sock", "/run/farwatch/control.sock", "/var/lib/farwatch/control.sock",
-                                 CTL_TERMINAL_STATE "/control.sock", "/var/lib/farwatch-terminal/control.sock",
-                                 FAR_STATE_DIR "/terminal.sock", "/var/lib/farwatch/terminal.sock" };
+  /* a terminal's comes last: where it stands beside a cloud server, farctl without --socket speaks to the
+   * cloud server; older ones have terminal.sock */
+  const char *const places[] = { given,
+                                 FAR_RUN_DIR "/control.sock",
+                                 FAR_STATE_DIR "/control.sock",
+                                 "/run/farwatch/control.sock",
+                                 "/var/lib/farwatch/control.sock",
+                                 CTL_TERMINAL_STATE "/control.sock",
+                                 "/var/lib/farwatch-terminal/control.sock",
+                                 FAR_STATE_DIR "/terminal.sock",
+                                 "/var/lib/farwatch/terminal.sock" };
   guint n = given != NULL ? 1 : G_N_ELEMENTS (places);
   int cause = ENOENT;
   const char *where = NULL; /* the place that the cause is of; NULL: there is nothing at any of them */
@@ -167,7 +180,7 @@ dial_stream (const char *type_name, const char *url, const char *ca, GError **er
   if (type == NULL)
     return NULL;
   if (type->dial == NULL) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the installed transport %s cannot dial"), type_name);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("the installed transport %s cannot dial"), type_name);
     return NULL;
   }
   type->dial (url, ca, far_request_new (dial_done, &dialled, DIAL_MS));
@@ -186,7 +199,7 @@ dial_pair (FarStream *stream, GError **error)
   int pair[2];
 
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("no socket pair: %s"), g_strerror (errno));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("no socket pair: %s"), g_strerror (errno));
     return -1;
   }
   far_pump_start (stream, far_stream_fd_new (far_home_pick (), pair[1]), &spec);
@@ -211,10 +224,13 @@ dial_ca_ok (const char *path, GError **error)
   if (g_str_has_prefix (path, "sha256:"))
     return TRUE;
   if (!g_file_get_contents (path, &text, NULL, &why))
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("--ca %s cannot be read: %s; it is STATE/ca/ca.crt of the cloud server"), path,
-                 g_error_matches (why, G_FILE_ERROR, G_FILE_ERROR_NOENT) ? _("there is no such file") : why->message);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("--ca %s cannot be read: %s; it is STATE/ca/ca.crt of the cloud server"), path,
+                 g_error_matches (why, G_FILE_ERROR, G_FILE_ERROR_NOENT) ? _ ("there is no such file")
+                                                                         : why->message);
   else if (strstr (text, "-----BEGIN CERTIFICATE-----") == NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("--ca %s holds no certificate; STATE/ca/ca.crt of the cloud server is meant"), path);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("--ca %s holds no certificate; STATE/ca/ca.crt of the cloud server is meant"), path);
   else
     return TRUE;
   return FALSE;
@@ -229,7 +245,9 @@ dial_server (Ctl *ctl, const char *path, GError **error)
   if (url == NULL)
     return NULL;
   if (ctl->ca == NULL) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("whom to trust? --ca FILE names the fleet's authority; it is remembered by `farctl --server %s --ca FILE login NAME`"),
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("whom to trust? --ca FILE names the fleet's authority; it is remembered by `farctl "
+                    "--server %s --ca FILE login NAME`"),
                  ctl->server);
     return NULL;
   }

@@ -36,7 +36,9 @@ place_is_of (const char *pem, const char *state, const char *node, const char *n
 
   if (g_strcmp0 (name, node) == 0)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s belongs to node '%s', not to '%s': give each node a state folder of its own (node.state in its profile)%s"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+               _ ("%s belongs to node '%s', not to '%s': give each node a state folder of its own "
+                  "(node.state in its profile)%s"),
                state, name != NULL ? name : "?", node, next);
   return FALSE;
 }
@@ -44,14 +46,18 @@ place_is_of (const char *pem, const char *state, const char *node, const char *n
 gboolean
 enroll_place_check (const char *state, const char *keys, const char *node, gboolean new_keys, GError **error)
 {
-  g_autofree char *authority = g_build_filename (state, "ca", "ca.key", NULL), *pem = enroll_place_certificate (keys);
+  g_autofree char *authority = g_build_filename (state, "ca", "ca.key", NULL),
+                  *pem = enroll_place_certificate (keys);
 
   if (g_file_test (authority, G_FILE_TEST_EXISTS)) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
-                 _("%s holds a fleet's authority, so it is a cloud server's: give this node a state folder of its own (node.state in its profile)"), state);
+                 _ ("%s holds a fleet's authority, so it is a cloud server's: give this node a state folder "
+                    "of its own (node.state in its profile)"),
+                 state);
     return FALSE;
   }
-  return pem == NULL || new_keys || place_is_of (pem, state, node, _("; or --new-keys puts the old ones aside"), error);
+  return pem == NULL || new_keys ||
+         place_is_of (pem, state, node, _ ("; or --new-keys puts the old ones aside"), error);
 }
 
 /* The certificate of a server stays one: people reach it by that. */
@@ -60,9 +66,12 @@ enroll_place_takes (const char *keys, const char *certificate, GError **error)
 {
   g_autofree char *pem = enroll_place_certificate (keys);
 
-  if (pem == NULL || !far_trust_is_for (pem, FAR_PURPOSE_NODE_SERVER) || far_trust_is_for (certificate, FAR_PURPOSE_NODE_SERVER))
+  if (pem == NULL || !far_trust_is_for (pem, FAR_PURPOSE_NODE_SERVER) ||
+      far_trust_is_for (certificate, FAR_PURPOSE_NODE_SERVER))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s holds a server's certificate, and the one that came is a terminal's: kept the old one; `farctl enroll approve NUMBER --dir CA --name HOST` makes a server's"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+               _ ("%s holds a server's certificate, and the one that came is a terminal's: kept the old one; "
+                  "`farctl enroll approve NUMBER --dir CA --name HOST` makes a server's"),
                keys);
   return FALSE;
 }
@@ -88,7 +97,8 @@ enroll_place_swap (const char *fresh, const char *keys, char **aside, GError **e
   g_autofree char *to = g_strdup_printf ("%s.%" G_GINT64_FORMAT, keys, far_clock_wall_us () / G_USEC_PER_SEC);
 
   if (!place_exchange (fresh, keys, to)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s cannot be put aside as %s: %s"), keys, to, g_strerror (errno));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("%s cannot be put aside as %s: %s"), keys, to,
+                 g_strerror (errno));
     return FALSE;
   }
   *aside = g_steal_pointer (&to);
@@ -100,18 +110,21 @@ enroll_place_swap (const char *fresh, const char *keys, char **aside, GError **e
 static gboolean
 place_is_of_fleet (const char *keys, const char *ca, GError **error)
 {
-  g_autofree char *root = g_build_filename (ca, "ca.crt", NULL), *kept = far_trust_path (keys, "ca.crt"), *ours = far_trust_file_sha256 (root, NULL),
-                  *theirs = far_trust_file_sha256 (kept, NULL);
+  g_autofree char *root = g_build_filename (ca, "ca.crt", NULL), *kept = far_trust_path (keys, "ca.crt"),
+                  *ours = far_trust_file_sha256 (root, NULL), *theirs = far_trust_file_sha256 (kept, NULL);
 
   if (theirs == NULL || g_strcmp0 (ours, theirs) == 0)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s holds certificates of another fleet: give this node a state folder of its own (node.state in its profile), or move them away"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+               _ ("%s holds certificates of another fleet: give this node a state folder of its own "
+                  "(node.state in its profile), or move them away"),
                keys);
   return FALSE;
 }
 
 gboolean
-enroll_place_server (const char *state, const char *keys, const char *ca, const char *node, GStrv *names, GError **error)
+enroll_place_server (const char *state, const char *keys, const char *ca, const char *node, GStrv *names,
+                     GError **error)
 {
   g_autofree char *pem = enroll_place_certificate (keys);
 

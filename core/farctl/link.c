@@ -25,14 +25,14 @@ link_wait (int fd, short events, int timeout_ms, GError **error)
   while (n < 0 && errno == EINTR);
   if (n > 0)
     return TRUE;
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("no answer from the daemon"));
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("no answer from the daemon"));
   return FALSE;
 }
 
 static gboolean
 link_broken (GError **error)
 {
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("the daemon closed the connection"));
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("the daemon closed the connection"));
   return FALSE;
 }
 
@@ -86,7 +86,8 @@ link_message (int fd, int timeout_ms, GError **error)
   if (!link_read (fd, in, 4, timeout_ms, error))
     return NULL;
   while ((whole = far_message_frame_size (in->data, in->len, error)) == 0) {
-    guint32 head = (guint32) in->data[0] << 24 | (guint32) in->data[1] << 16 | (guint32) in->data[2] << 8 | in->data[3];
+    guint32 head = (guint32) in->data[0] << 24 | (guint32) in->data[1] << 16 | (guint32) in->data[2] << 8 |
+                   in->data[3];
 
     if (!link_read (fd, in, head, ANSWER_MS, error))
       return NULL;
@@ -184,18 +185,22 @@ link_role (Ctl *ctl, char **node)
   return role;
 }
 
-/* A command of another role, asked of a node that has no such thing: where it belongs says more than what is missing. */
+/* A command of another role, asked of a node that has no such thing: where it belongs says more than what is
+ * missing. */
 static gboolean
 link_elsewhere (Ctl *ctl, FarMessage *answer, GError **error)
 {
   g_autofree char *node = NULL, *role = NULL;
 
-  if (far_message_header (answer, "route") == NULL || ctl->command == NULL || ctl->command->place == CTL_ANYWHERE)
+  if (far_message_header (answer, "route") == NULL || ctl->command == NULL ||
+      ctl->command->place == CTL_ANYWHERE)
     return FALSE; /* lint: allow silent: TRUE is the failure here */
   role = link_role (ctl, &node);
   if (role == NULL || node == NULL)
     return FALSE; /* likewise; lint: allow silent */
-  g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("`farctl %s` works at a cloud server, and this node, %s (role %s), is none: run it there, or say --server HOST:PORT"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND,
+               _ ("`farctl %s` works at a cloud server, and this node, %s (role %s), is none: run it there, "
+                  "or say --server HOST:PORT"),
                ctl->command->name, node, role);
   ctl->elsewhere = TRUE;
   return TRUE;
@@ -222,7 +227,8 @@ link_nobody_logs_in (Ctl *ctl, const FarMessage *answer, GError **error)
   gboolean nobody = message != NULL && json_object_get (body, "next") == NULL;
 
   if (nobody)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "%s: %s", ctl->server != NULL ? ctl->server : "", message);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "%s: %s", ctl->server != NULL ? ctl->server : "",
+                 message);
   json_decref (body);
   return nobody;
 }
@@ -237,7 +243,9 @@ link_login_first (Ctl *ctl, const FarMessage *answer, GError **error)
     return TRUE;
   if (ctl->ticket != NULL && !ctl->only_looks)
     ctl_ticket_forget (ctl);
-  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("not logged in, or the login has ended: farctl --server %s login NAME"), ctl->server ? ctl->server : "");
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
+               _ ("not logged in, or the login has ended: farctl --server %s login NAME"),
+               ctl->server ? ctl->server : "");
   return TRUE;
 }
 

@@ -55,7 +55,9 @@ main_next_words (const char *first)
 
   for (const CtlCommand *command = ctl_commands; command->name != NULL; command++) {
     const char *rest = command->name + strlen (prefix);
-    g_autofree char *word = command->summary != NULL && g_str_has_prefix (command->name, prefix) ? g_strndup (rest, strcspn (rest, " ")) : NULL;
+    g_autofree char *word = command->summary != NULL && g_str_has_prefix (command->name, prefix)
+                                ? g_strndup (rest, strcspn (rest, " "))
+                                : NULL;
 
     if (word != NULL && !g_ptr_array_find_with_equal_func (words, word, g_str_equal, NULL))
       g_ptr_array_add (words, g_steal_pointer (&word));
@@ -71,11 +73,11 @@ main_unknown_second (const char *first, const char *second, GPtrArray *words)
   g_autofree char *all = far_join_words (words);
 
   if (near != NULL)
-    fprintf (stderr, _("farctl: no command '%s %s'; did you mean '%s %s'?\n"), first, second, first, near);
+    fprintf (stderr, _ ("farctl: no command '%s %s'; did you mean '%s %s'?\n"), first, second, first, near);
   else if (second != NULL)
-    fprintf (stderr, _("farctl: no command '%s %s'; there are, after %s: %s\n"), first, second, first, all);
+    fprintf (stderr, _ ("farctl: no command '%s %s'; there are, after %s: %s\n"), first, second, first, all);
   else
-    fprintf (stderr, _("farctl: %s what? one of: %s\n"), first, all);
+    fprintf (stderr, _ ("farctl: %s what? one of: %s\n"), first, all);
 }
 
 /* "add user bob": the second words of some commands are typed first. FALSE: it is none of them. */
@@ -94,14 +96,15 @@ main_unknown_order (const char *word)
   if (commands->len == 0)
     return FALSE;
   all = far_join_words (commands);
-  fprintf (stderr, _("farctl: no command '%s'; it stands second, as in: %s\n"), word, all);
+  fprintf (stderr, _ ("farctl: no command '%s'; it stands second, as in: %s\n"), word, all);
   return TRUE;
 }
 
 int
 ctl_unknown (int argc, char **argv)
 {
-  g_autoptr (GPtrArray) seconds = argc > 0 ? main_next_words (argv[0]) : NULL, firsts = main_next_words (NULL);
+  g_autoptr (GPtrArray) seconds = argc > 0 ? main_next_words (argv[0]) : NULL,
+                        firsts = main_next_words (NULL);
   const char *near = argc > 0 ? far_suggest (argv[0], firsts) : NULL;
 
   if (argc == 0)
@@ -111,9 +114,9 @@ ctl_unknown (int argc, char **argv)
   else if (main_unknown_order (argv[0]))
     return CTL_USAGE;
   else if (near != NULL)
-    fprintf (stderr, _("farctl: no command '%s'; did you mean '%s'?\n"), argv[0], near);
+    fprintf (stderr, _ ("farctl: no command '%s'; did you mean '%s'?\n"), argv[0], near);
   else
-    fprintf (stderr, _("farctl: no command '%s'; `farctl help` lists them\n"), argv[0]);
+    fprintf (stderr, _ ("farctl: no command '%s'; `farctl help` lists them\n"), argv[0]);
   return CTL_USAGE;
 }
 

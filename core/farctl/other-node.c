@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How the state directory of a node is known from outside: by what every node has there once it has joined a fleet, or once a daemon has run on it. */
+/* How the state directory of a node is known from outside: by what every node has there once it has joined a
+ * fleet, or once a daemon has run on it. */
 #include "config.h"
 
 #include "other-node.h"

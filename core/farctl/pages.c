@@ -10,7 +10,8 @@
 static gboolean
 pages_unknown (json_t *page)
 {
-  gboolean more = json_is_string (json_object_get (page, "after")) || json_is_true (json_object_get (page, "more"));
+  gboolean more = json_is_string (json_object_get (page, "after")) ||
+                  json_is_true (json_object_get (page, "more"));
 
   return more && !json_is_string (json_object_get (page, "next"));
 }
@@ -21,10 +22,12 @@ pages_next (const char *resource, json_t *page)
 {
   g_autofree char *after = ctl_query ("after", json_string_value (json_object_get (page, "next")));
 
-  return after[0] != '\0' ? g_strconcat (resource, strchr (resource, '?') != NULL ? "&" : "?", after, NULL) : NULL;
+  return after[0] != '\0' ? g_strconcat (resource, strchr (resource, '?') != NULL ? "&" : "?", after, NULL)
+                          : NULL;
 }
 
-/* From one page to the next: asked is what to ask for then, NULL: nothing. FALSE: what follows cannot be asked for. */
+/* From one page to the next: asked is what to ask for then, NULL: nothing. FALSE: what follows cannot be
+ * asked for. */
 static gboolean
 pages_turn (const char *resource, json_t *page, char **asked, GError **error)
 {
@@ -32,13 +35,18 @@ pages_turn (const char *resource, json_t *page, char **asked, GError **error)
 
   if (pages_unknown (page)) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL,
-                 _("%s: the node has more than it sent, but is of another version and does not say where that begins: use the farctl of the node's version"), resource);
+                 _ ("%s: the node has more than it sent, but is of another version and does not say where "
+                    "that begins: use the farctl of the node's version"),
+                 resource);
     return FALSE;
   }
   *asked = pages_next (resource, page);
   if (*asked == NULL || g_strcmp0 (*asked, before) != 0)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INTERNAL, _("%s: the node sends the same page again and again; what follows it cannot be shown: look at its log"), resource);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INTERNAL,
+               _ ("%s: the node sends the same page again and again; what follows it cannot be shown: look "
+                  "at its log"),
+               resource);
   return FALSE;
 }
 
@@ -60,8 +68,8 @@ ctl_pages (Ctl *ctl, const char *resource, CtlPage take, gpointer user, GError *
 
 typedef struct {
   const char *key;
-  guint limit;     /* 0: all */
-  json_t *answer;  /* the first page, with the rows of the others */
+  guint limit;    /* 0: all */
+  json_t *answer; /* the first page, with the rows of the others */
 } Whole;
 
 static gboolean

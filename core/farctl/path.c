@@ -14,7 +14,9 @@ ctl_name_ok (const char *name, GError **error)
 {
   if (far_field_name_ok (name))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s' is no name: 1 to 64 of the letters A-Z and a-z, digits, '.', '_' and '-' are taken"), name);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+               _ ("'%s' is no name: 1 to 64 of the letters A-Z and a-z, digits, '.', '_' and '-' are taken"),
+               name);
   return FALSE;
 }
 
@@ -40,7 +42,8 @@ ctl_expecting (char *resource, const char *expect)
 {
   g_autofree char *query = expect != NULL ? ctl_query ("expect", expect) : NULL, *bare = resource;
 
-  return resource != NULL && query != NULL ? g_strconcat (resource, "?", query, NULL) : g_steal_pointer (&bare);
+  return resource != NULL && query != NULL ? g_strconcat (resource, "?", query, NULL)
+                                           : g_steal_pointer (&bare);
 }
 
 gboolean
@@ -50,7 +53,8 @@ ctl_request_ok (const char *method, const char *resource, GError **error)
   json_t *query = NULL;
 
   if (!far_frame_method_ok (method)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s' is no method: GET, POST, PUT, DELETE or WATCH is meant"), method);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                 _ ("'%s' is no method: GET, POST, PUT, DELETE or WATCH is meant"), method);
     return FALSE;
   }
   if (far_frame_resource_ok (resource))
@@ -58,7 +62,9 @@ ctl_request_ok (const char *method, const char *resource, GError **error)
   json_decref (query);
   if (parts != NULL)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s' is no resource: names with / between them are meant, as in terminals/t1; `farctl call --list` shows what there is"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+               _ ("'%s' is no resource: names with / between them are meant, as in terminals/t1; `farctl "
+                  "call --list` shows what there is"),
                resource);
   return FALSE;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whose the other end of a local TCP connection is: the kernel is asked for the socket with the addresses turned round. One that its program has closed
- * already belongs to nobody. */
+/* Whose the other end of a local TCP connection is: the kernel is asked for the socket with the addresses
+ * turned round. One that its program has closed already belongs to nobody. */
 #include "config.h"
 
 #include "connect.h"
@@ -27,7 +27,10 @@ typedef union {
 static gboolean
 peer_fail (GError **error, int code)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("the kernel does not tell whose a local connection is: %s; --listen-all-users does without"), g_strerror (code));
+  g_set_error (
+      error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+      _ ("the kernel does not tell whose a local connection is: %s; --listen-all-users does without"),
+      g_strerror (code));
   return FALSE;
 }
 
@@ -38,10 +41,15 @@ peer_question (int fd, PeerQuestion *question)
   struct sockaddr_in near, far;
   socklen_t near_size = sizeof near, far_size = sizeof far;
 
-  if (getsockname (fd, (struct sockaddr *) &near, &near_size) != 0 || getpeername (fd, (struct sockaddr *) &far, &far_size) != 0)
+  if (getsockname (fd, (struct sockaddr *) &near, &near_size) != 0 ||
+      getpeername (fd, (struct sockaddr *) &far, &far_size) != 0)
     return FALSE;
-  *question = (PeerQuestion) { .head = { .nlmsg_len = sizeof *question, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST },
-                               .what = { .sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0u } };
+  *question = (PeerQuestion){
+    .head = { .nlmsg_len = sizeof *question,
+              .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+              .nlmsg_flags = NLM_F_REQUEST },
+    .what = { .sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0u }
+  };
   question->what.id.idiag_sport = far.sin_port;
   question->what.id.idiag_dport = near.sin_port;
   question->what.id.idiag_src[0] = far.sin_addr.s_addr;
@@ -53,7 +61,8 @@ peer_question (int fd, PeerQuestion *question)
 static gboolean
 peer_judge (const PeerAnswer *answer, gssize size, gboolean *mine, uid_t *uid, GError **error)
 {
-  const struct inet_diag_msg *found = (const struct inet_diag_msg *) (const void *) (answer->bytes + NLMSG_HDRLEN);
+  const struct inet_diag_msg *found = (const struct inet_diag_msg *) (const void *) (answer->bytes +
+                                                                                     NLMSG_HDRLEN);
 
   if (size >= (gssize) (NLMSG_HDRLEN + sizeof (struct nlmsgerr)) && answer->head.nlmsg_type == NLMSG_ERROR) {
     int code = -((const struct nlmsgerr *) (const void *) (answer->bytes + NLMSG_HDRLEN))->error;
@@ -88,5 +97,6 @@ connect_peer_is_mine (int fd, gboolean *mine, uid_t *uid, GError **error)
     size = recv (netlink, &answer, sizeof answer, 0);
   code = errno;
   close (netlink);
-  return size >= (gssize) NLMSG_HDRLEN ? peer_judge (&answer, size, mine, uid, error) : peer_fail (error, code);
+  return size >= (gssize) NLMSG_HDRLEN ? peer_judge (&answer, size, mine, uid, error)
+                                       : peer_fail (error, code);
 }

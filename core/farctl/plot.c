@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef struct {
-  guint8 *cells;      /* width × height, a bit a dot */
+  guint8 *cells; /* width × height, a bit a dot */
   guint width, height;
   double low, high, first, last;
 } Plot;
@@ -32,21 +32,25 @@ plot_dot (Plot *plot, int x, int y)
 static int
 plot_x (const Plot *plot, double time)
 {
-  return plot->last > plot->first ? plot_round ((time - plot->first) / (plot->last - plot->first) * (plot->width * 2 - 1)) : 0;
+  return plot->last > plot->first
+             ? plot_round ((time - plot->first) / (plot->last - plot->first) * (plot->width * 2 - 1))
+             : 0;
 }
 
 static int
 plot_y (const Plot *plot, double value)
 {
   /* halves: the range of two large numbers may be none */
-  return plot_round ((plot->high / 2 - value / 2) / (plot->high / 2 - plot->low / 2) * (plot->height * 4 - 1));
+  return plot_round ((plot->high / 2 - value / 2) / (plot->high / 2 - plot->low / 2) *
+                     (plot->height * 4 - 1));
 }
 
 /* From dot to dot, so that few points are a line as well. */
 static void
 plot_line (Plot *plot, const CtlPoint *a, const CtlPoint *b)
 {
-  int x0 = plot_x (plot, a->time), y0 = plot_y (plot, a->value), x1 = plot_x (plot, b->time), y1 = plot_y (plot, b->value);
+  int x0 = plot_x (plot, a->time), y0 = plot_y (plot, a->value), x1 = plot_x (plot, b->time),
+      y1 = plot_y (plot, b->value);
   int steps = MAX (MAX (ABS (x1 - x0), ABS (y1 - y0)), 1);
 
   for (int i = 0; i <= steps; i++)
@@ -61,7 +65,8 @@ plot_range (Plot *plot, const CtlPoint *points, guint n)
     plot->low = MIN (plot->low, points[i].value);
     plot->high = MAX (plot->high, points[i].value);
   }
-  if (plot->high / 2 - plot->low / 2 < 1e-12 * MAX (1, fabs (plot->high))) { /* a level curve, in the middle */
+  /* a level curve, in the middle */
+  if (plot->high / 2 - plot->low / 2 < 1e-12 * MAX (1, fabs (plot->high))) {
     plot->low -= MAX (1, fabs (plot->low) * 0.1);
     plot->high += MAX (1, fabs (plot->high) * 0.1);
   }
@@ -72,7 +77,8 @@ plot_range (Plot *plot, const CtlPoint *points, guint n)
 static void
 plot_row (const Plot *plot, guint row, const char *unit, GString *out)
 {
-  double below = (double) row / MAX (plot->height - 1, 1), value = plot->high * (1 - below) + plot->low * below;
+  double below = (double) row / MAX (plot->height - 1, 1),
+         value = plot->high * (1 - below) + plot->low * below;
 
   if (row == 0 || row == plot->height - 1 || row == plot->height / 2)
     g_string_append_printf (out, "%10.5g %-4s", value, unit);
@@ -88,8 +94,10 @@ static void
 plot_times (const Plot *plot, GString *out)
 {
   const char *format = plot->last - plot->first < 86400 ? "%H:%M:%S" : "%Y-%m-%d %H:%M";
-  g_autoptr (GDateTime) a = g_date_time_new_from_unix_local ((gint64) plot->first), b = g_date_time_new_from_unix_local ((gint64) plot->last);
-  g_autofree char *from = a != NULL ? g_date_time_format (a, format) : g_strdup (""), *to = b != NULL ? g_date_time_format (b, format) : g_strdup ("");
+  g_autoptr (GDateTime) a = g_date_time_new_from_unix_local ((gint64) plot->first),
+                        b = g_date_time_new_from_unix_local ((gint64) plot->last);
+  g_autofree char *from = a != NULL ? g_date_time_format (a, format) : g_strdup (""),
+                  *to = b != NULL ? g_date_time_format (b, format) : g_strdup ("");
   int gap = (int) plot->width - (int) strlen (from) - (int) strlen (to);
 
   g_string_append_printf (out, "%16s%s%*s%s\n", "", from, MAX (gap, 1), "", to);

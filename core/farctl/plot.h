@@ -3,7 +3,10 @@
 #pragma once
 #include <glib.h>
 
-typedef struct { double time, value; } CtlPoint; /* time: seconds */
+typedef struct {
+  double time, value;
+} CtlPoint; /* time: seconds */
 
-/* Lines of a plot with scale at the left and times below. points: in order of time, at least one. Caller frees. */
+/* Lines of a plot with scale at the left and times below. points: in order of time, at least one. Caller
+ * frees. */
 char *ctl_plot (const CtlPoint *points, guint n, guint width, guint height, const char *unit);

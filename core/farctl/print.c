@@ -48,7 +48,8 @@ cell_list (json_t *list)
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
-/* "2026-11-21T22:03:00.000Z" in local time, to the second, with its zone: a form that options for times take, too. */
+/* "2026-11-21T22:03:00.000Z" in local time, to the second, with its zone: a form that options for times take,
+ * too. */
 static char *
 cell_time (const char *text)
 {
@@ -58,7 +59,8 @@ cell_time (const char *text)
   return local != NULL ? g_date_time_format (local, "%Y-%m-%d %H:%M:%S%:z") : g_strdup (text);
 }
 
-/* Text from the wire may hold what moves a terminal's cursor, or what shows something else than it is. Takes text. */
+/* Text from the wire may hold what moves a terminal's cursor, or what shows something else than it is. Takes
+ * text. */
 static char *
 clean (char *text, gboolean lines)
 {
@@ -75,7 +77,7 @@ cell_plain (json_t *value)
   if (json_is_string (value))
     return g_strdup (json_string_value (value));
   if (json_is_boolean (value))
-    return g_strdup (json_is_true (value) ? _("yes") : _("no"));
+    return g_strdup (json_is_true (value) ? _ ("yes") : _ ("no"));
   if (json_is_real (value))
     return g_strdup_printf ("%.6g", json_real_value (value));
   if (value == NULL || json_is_null (value))
@@ -90,13 +92,17 @@ cell_plain (json_t *value)
 static char *
 cell_seconds (double seconds)
 {
-  static const struct { int seconds; const char *unit; } units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "m" }, { 1, "s" } };
+  static const struct {
+    int seconds;
+    const char *unit;
+  } units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "m" }, { 1, "s" } };
   gint64 left = (gint64) seconds;
 
   for (guint i = 0; i + 1 < G_N_ELEMENTS (units); i++)
     if (left >= units[i].seconds)
-      return g_strdup_printf ("%" G_GINT64_FORMAT "%s %" G_GINT64_FORMAT "%s", left / units[i].seconds, units[i].unit,
-                              left % units[i].seconds / units[i + 1].seconds, units[i + 1].unit);
+      return g_strdup_printf ("%" G_GINT64_FORMAT "%s %" G_GINT64_FORMAT "%s", left / units[i].seconds,
+                              units[i].unit, left % units[i].seconds / units[i + 1].seconds,
+                              units[i + 1].unit);
   return g_strdup_printf ("%.6g s", seconds);
 }
 
@@ -111,7 +117,10 @@ cell_measured (double value, const char *unit)
     return g_strconcat (size, unit + strlen ("By"), NULL);
   if (strcmp (unit, "s") == 0 && value >= 120 && value < 1e12)
     return cell_seconds (value);
-  return g_strdup_printf ("%.6g%s%s", value, strcmp (unit, "1") == 0 ? "" : " ", strcmp (unit, "1") == 0 ? "" : bytes ? "B" : unit);
+  return g_strdup_printf ("%.6g%s%s", value, strcmp (unit, "1") == 0 ? "" : " ",
+                          strcmp (unit, "1") == 0 ? ""
+                          : bytes                 ? "B"
+                                                  : unit);
 }
 
 static char *
@@ -136,7 +145,7 @@ cell_text (json_t *row, const CtlColumn *column)
   if (column->kind == CTL_SECONDS && json_is_number (value))
     return cell_seconds (json_number_value (value));
   if (column->kind == CTL_YESNO)
-    return g_strdup (json_is_true (value) ? _("yes") : _("no"));
+    return g_strdup (json_is_true (value) ? _ ("yes") : _ ("no"));
   if (column->kind == CTL_LENGTH_US && json_is_integer (value))
     return cell_length (json_integer_value (value));
   if (column->kind == CTL_BYTES && json_is_integer (value))
@@ -164,10 +173,11 @@ ctl_fields (json_t *object, const CtlColumn *columns)
   for (const CtlColumn *column = columns; column->field != NULL; column++) {
     g_autofree char *cell = NULL;
 
-    if (json_object_get (object, column->field) == NULL || json_is_null (json_object_get (object, column->field)))
+    if (json_object_get (object, column->field) == NULL ||
+        json_is_null (json_object_get (object, column->field)))
       continue;
     cell = ctl_cell (object, column);
-    printf ("%-12s %s\n", _(column->title), cell);
+    printf ("%-12s %s\n", _ (column->title), cell);
   }
 }
 
@@ -205,10 +215,13 @@ static int
 print_status (const GError *error)
 {
   static const int statuses[] = {
-    [FAR_ERROR_UNAVAILABLE] = CTL_FAILED, [FAR_ERROR_NOT_FOUND] = CTL_NOT_FOUND, [FAR_ERROR_INVALID] = CTL_USAGE, [FAR_ERROR_LIMIT] = CTL_BUSY,
-    [FAR_ERROR_CONFLICT] = CTL_BUSY, [FAR_ERROR_FULL] = CTL_FAILED,
+    [FAR_ERROR_UNAVAILABLE] = CTL_FAILED, [FAR_ERROR_NOT_FOUND] = CTL_NOT_FOUND,
+    [FAR_ERROR_INVALID] = CTL_USAGE,      [FAR_ERROR_LIMIT] = CTL_BUSY,
+    [FAR_ERROR_CONFLICT] = CTL_BUSY,      [FAR_ERROR_FULL] = CTL_FAILED,
   };
-  int status = error->domain == FAR_ERROR && error->code >= 0 && error->code < (int) G_N_ELEMENTS (statuses) ? statuses[error->code] : 0;
+  int status = error->domain == FAR_ERROR && error->code >= 0 && error->code < (int) G_N_ELEMENTS (statuses)
+                   ? statuses[error->code]
+                   : 0;
 
   return status != 0 ? status : CTL_FAILED;
 }
@@ -254,7 +267,7 @@ ctl_usage (Ctl *ctl, const char *format, ...)
   va_end (args);
   fprintf (stderr, "farctl: %s\n", text);
   if (ctl->command != NULL)
-    fprintf (stderr, _("usage: farctl %s %s\n"), ctl->command->name, ctl->command->args);
+    fprintf (stderr, _ ("usage: farctl %s %s\n"), ctl->command->name, ctl->command->args);
   ctl->status = CTL_USAGE;
   return CTL_USAGE;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* farctl restore --begin-empty: a person has seen what of a damaged store could be read, or that one is missing, and the node goes on. */
+/* farctl restore --begin-empty: a person has seen what of a damaged store could be read, or that one is
+ * missing, and the node goes on. */
 #include "config.h"
 
 #include "restore-empty.h"
@@ -19,7 +20,7 @@ begin_store (Ctl *ctl, const char *state, const char *store)
   GError *error = NULL;
 
   if (damaged == NULL && missing == NULL)
-    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, _("stores.%s was not found damaged or missing"), store);
+    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, _ ("stores.%s was not found damaged or missing"), store);
   if (!far_damage_accept (state, store, &error))
     return ctl_fail (ctl, error);
   ctl_say ("stores.%s: %s", store, damaged != NULL ? damaged : missing);
@@ -44,7 +45,8 @@ restore_begin_empty (Ctl *ctl, const char *path, const char *state, const char *
     fputs (text, stderr);
     return CTL_PROFILE;
   }
-  if (!ctl_become_owner (profile->node->state, &owner, &error)) /* the notes are taken away by whose they are */
+  if (!ctl_become_owner (profile->node->state, &owner,
+                         &error)) /* the notes are taken away by whose they are */
     return ctl_fail (ctl, error);
   stores = only != NULL ? g_strsplit (only, " ", 1) : far_damage_stores (profile->node->state);
   for (guint i = 0; stores[i] != NULL && status == CTL_OK; i++)
@@ -53,6 +55,8 @@ restore_begin_empty (Ctl *ctl, const char *path, const char *state, const char *
   if (status != CTL_OK)
     return status;
   if (stores[0] == NULL)
-    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, "%s", _("no store was found damaged or missing"));
-  return ctl_done (ctl, json_object (), "%s", _("what is there is what counts from now on; start the daemon anew, then look at rights, terminals and revocations"));
+    return ctl_fail_new (ctl, FAR_ERROR_NOT_FOUND, "%s", _ ("no store was found damaged or missing"));
+  return ctl_done (ctl, json_object (), "%s",
+                   _ ("what is there is what counts from now on; start the daemon anew, then look at rights, "
+                      "terminals and revocations"));
 }

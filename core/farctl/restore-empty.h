@@ -3,5 +3,6 @@
 #pragma once
 #include "ctl.h"
 
-/* path: the profile, only asked where the state is; state: elsewhere, or NULL; only: one store, NULL for all. Returns the exit code. */
+/* path: the profile, only asked where the state is; state: elsewhere, or NULL; only: one store, NULL for all.
+ * Returns the exit code. */
 int restore_begin_empty (Ctl *ctl, const char *path, const char *state, const char *only);

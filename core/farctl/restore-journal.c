@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* STATE/.restoring: a restore is moving files. Its first line is the name of the folder in which what was there before is put aside; the second one says whether
- * all of that is out ("in": what stands in STATE is of the backup). While it is there no daemon starts, and the next restore goes on from it. */
+/* STATE/.restoring: a restore is moving files. Its first line is the name of the folder in which what was
+ * there before is put aside; the second one says whether all of that is out ("in": what stands in STATE is of
+ * the backup). While it is there no daemon starts, and the next restore goes on from it. */
 #include "config.h"
 
 #include "restore-journal.h"
@@ -28,9 +29,11 @@ journal_path (const char *state)
 gboolean
 restore_journal_write (const char *state, const char *aside, gboolean in, GError **error)
 {
-  g_autofree char *path = journal_path (state), *name = g_path_get_basename (aside), *text = g_strdup_printf ("%s\n%s\n", name, in ? "in" : "out");
+  g_autofree char *path = journal_path (state), *name = g_path_get_basename (aside),
+                  *text = g_strdup_printf ("%s\n%s\n", name, in ? "in" : "out");
 
-  return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+  return g_file_set_contents_full (path, text, -1,
+                                   G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
 }
 
 /* By cutting its second line off: that takes no room on a disk that is full. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What tells a restore that was broken off, by kill or power cut, from one that was not. As the owner of STATE. */
+/* What tells a restore that was broken off, by kill or power cut, from one that was not. As the owner of
+ * STATE. */
 #pragma once
 #include <glib.h>
 

@@ -33,12 +33,12 @@ secret_line (int fd, char *buffer, GError **error)
 
   while ((got = read (fd, buffer + n, 1)) == 1 && buffer[n] != '\n')
     if (++n == SECRET_SIZE - 1)
-      return secret_bad (error, _("the secret is too long"));
+      return secret_bad (error, _ ("the secret is too long"));
   if (n > 0 && buffer[n - 1] == '\r')
     n--;
   buffer[n] = '\0';
   if (n == 0 && got <= 0)
-    return secret_bad (error, _("no secret: the input has ended"));
+    return secret_bad (error, _ ("no secret: the input has ended"));
   return TRUE;
 }
 
@@ -47,13 +47,14 @@ secret_ask (const char *prompt, char *buffer, GError **error)
 {
   int fd = open ("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   struct termios before, quiet;
-  g_autofree char *plain = far_plain_text (prompt, FALSE); /* who is asked for a password may ask something back */
+  /* who is asked for a password may ask something back */
+  g_autofree char *plain = far_plain_text (prompt, FALSE);
   gboolean good;
 
   if (fd < 0 || tcgetattr (fd, &before) != 0) {
     if (fd >= 0)
       close (fd);
-    return secret_bad (error, _("no terminal to ask at: use --password-stdin"));
+    return secret_bad (error, _ ("no terminal to ask at: use --password-stdin"));
   }
   quiet = before;
   quiet.c_lflag &= ~(tcflag_t) ECHO;
@@ -76,9 +77,9 @@ ctl_secret (gboolean from_stdin, const char *prompt, gboolean twice, GError **er
   if (from_stdin)
     good = secret_line (STDIN_FILENO, first, error);
   else
-    good = secret_ask (prompt, first, error) && (!twice || secret_ask (_("again"), second, error));
+    good = secret_ask (prompt, first, error) && (!twice || secret_ask (_ ("again"), second, error));
   if (good && twice && !from_stdin && strcmp (first, second) != 0)
-    good = secret_bad (error, _("the two are not the same"));
+    good = secret_bad (error, _ ("the two are not the same"));
   secret = good ? g_strdup (first) : NULL;
   explicit_bzero (first, SECRET_SIZE);
   explicit_bzero (second, SECRET_SIZE);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tables. At a terminal they keep to its width: the widest columns give way and their cells go on in the next line, so nothing is lost. What is
- * longer than the window goes through a pager. To a pipe or file they are as wide as they are. */
+/* Tables. At a terminal they keep to its width: the widest columns give way and their cells go on in the next
+ * line, so nothing is lost. What is longer than the window goes through a pager. To a pipe or file they are
+ * as wide as they are. */
 #include "config.h"
 
 #include "ctl.h"
@@ -123,7 +124,7 @@ table_window (void)
   struct winsize window = { 0 };
 
   if (!isatty (STDOUT_FILENO) || ioctl (STDOUT_FILENO, TIOCGWINSZ, &window) != 0)
-    return (struct winsize) { 0 };
+    return (struct winsize){ 0 };
   return window;
 }
 
@@ -153,7 +154,8 @@ table_page (const char *text)
   int to;
 
   if (!g_shell_parse_argv (wanted != NULL ? wanted : "less", NULL, &argv, NULL) ||
-      !g_spawn_async_with_pipes (NULL, argv, env, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pager, &to, NULL, NULL, NULL))
+      !g_spawn_async_with_pipes (NULL, argv, env, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
+                                 &pager, &to, NULL, NULL, NULL))
     return FALSE;
   table_write (to, text);
   close (to);
@@ -193,7 +195,7 @@ table_cells (json_t *row, const CtlColumn *columns, guint n, guint *widths)
   char **cells = g_new0 (char *, n + 1);
 
   for (guint i = 0; i < n; i++) {
-    cells[i] = row == NULL ? g_strdup (_(columns[i].title)) : ctl_cell (row, &columns[i]);
+    cells[i] = row == NULL ? g_strdup (_ (columns[i].title)) : ctl_cell (row, &columns[i]);
     widths[i] = MAX (widths[i], table_width (cells[i]));
   }
   return cells;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What `farctl --server S login` remembers: ~/.config/farwatch/tickets.json (0600), "host:port" → {ticket, name, until, ca}. */
+/* What `farctl --server S login` remembers: ~/.config/farwatch/tickets.json (0600), "host:port" → {ticket,
+ * name, until, ca}. */
 #include "config.h"
 
 #include "complete.h"
@@ -57,7 +58,8 @@ static char *
 tickets_keep_ca (const char *ca, const char *hostport, GError **error)
 {
   g_autofree char *name = g_strconcat ("ca-", hostport, ".crt", NULL);
-  g_autofree char *path = g_build_filename (g_get_user_config_dir (), "farwatch", g_strdelimit (name, "[]:", '_'), NULL);
+  g_autofree char *path = g_build_filename (g_get_user_config_dir (), "farwatch",
+                                            g_strdelimit (name, "[]:", '_'), NULL);
   g_autofree char *dir = g_path_get_dirname (path), *text = NULL;
   gsize size;
 

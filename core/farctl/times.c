@@ -15,7 +15,9 @@ times_iso (const char *text)
 {
   g_autoptr (GTimeZone) here = g_time_zone_new_local ();
   gsize length = strlen (text);
-  const char *rest = length == strlen ("2026-01-02") ? "T00:00:00" : length == strlen ("2026-01-02 03:04") ? ":00" : "";
+  const char *rest = length == strlen ("2026-01-02")         ? "T00:00:00"
+                     : length == strlen ("2026-01-02 03:04") ? ":00"
+                                                             : "";
   g_autofree char *full = g_strconcat (text, rest, NULL);
 
   return g_date_time_new_from_iso8601 (full, here);
@@ -35,7 +37,9 @@ ctl_time (char **text, GError **error)
     wall_us = far_clock_wall_us () - back_us;
   else {
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
-                 _("'%s' is no time: write 2026-01-02, '2026-01-02 03:04' (local; with Z or +01:00 elsewhere), or how long ago, like 2h"), *text);
+                 _ ("'%s' is no time: write 2026-01-02, '2026-01-02 03:04' (local; with Z or +01:00 "
+                    "elsewhere), or how long ago, like 2h"),
+                 *text);
     return FALSE;
   }
   g_free (*text);

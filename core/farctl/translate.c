@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A daemon speaks no language but that of its msgids: what it sends and keeps is a msgid with its parameters filled in. Here the msgid is found again, by
- * its text between the parameters, and translated; a parameter of several words is a text in its own right. What comes from elsewhere is never taken
- * for a format. */
+/* A daemon speaks no language but that of its msgids: what it sends and keeps is a msgid with its parameters
+ * filled in. Here the msgid is found again, by its text between the parameters, and translated; a parameter
+ * of several words is a text in its own right. What comes from elsewhere is never taken for a format. */
 #include "config.h"
 
 #include "translate.h"
@@ -12,14 +12,14 @@
 #include <farwatch/i18n.h>
 
 #define DEPTH_MAX 4
-#define LETTERS_MIN 4    /* a msgid with fewer says nothing: "%s: %s" */
-#define TEXT_MAX 4096     /* of a line; what is longer stays as it is */
+#define LETTERS_MIN 4 /* a msgid with fewer says nothing: "%s: %s" */
+#define TEXT_MAX 4096 /* of a line; what is longer stays as it is */
 #define SEPARATORS_MAX 8
 
 /* ---- formats ---- */
 
 typedef struct {
-  gsize size; /* of the conversion, from its '%'; 0: none, text cannot be such a format */
+  gsize size;  /* of the conversion, from its '%'; 0: none, text cannot be such a format */
   guint place; /* "%2$s": 2; 0: the next */
   char kind;
 } Conversion;
@@ -63,10 +63,13 @@ fits (char kind, const char *text, gsize size)
     return TRUE;
   if (kind == 'c')
     return size == 1;
-  return size > 0 && strspn (text, kind == 'd' || kind == 'u' || kind == 'i' ? "-0123456789" : "-+.0123456789abcdefin") >= size;
+  return size > 0 &&
+         strspn (text, kind == 'd' || kind == 'u' || kind == 'i' ? "-0123456789" : "-+.0123456789abcdefin") >=
+             size;
 }
 
-/* Where a parameter ends: before the next place at which the text goes on as the msgid does; the last one of all goes on to the end. */
+/* Where a parameter ends: before the next place at which the text goes on as the msgid does; the last one of
+ * all goes on to the end. */
 static const char *
 parameter_end (const char *text, const char *literal, gboolean last)
 {
@@ -106,7 +109,7 @@ ctl_translate_fill (const char *format, const GPtrArray *args)
 
   for (guint next = 1; *format != '\0'; next++) {
     g_autofree char *literal = literal_read (&format);
-    Conversion conversion = *format != '\0' ? conversion_read (format) : (Conversion) { 0 };
+    Conversion conversion = *format != '\0' ? conversion_read (format) : (Conversion){ 0 };
     guint place = conversion.place > 0 ? conversion.place : next;
 
     g_string_append (text, literal);

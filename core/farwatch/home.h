@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A home is the one thread that may touch a stream, and the way to hand work to that thread.
  *
- * Three sorts: the main context; a worker (own epoll loop: descriptors, timers on one timerfd, scratch memory), where all streams live;
- * a foreign home, whose thread belongs to a library and which offers only post() and timers. No part has one today: it is kept for the messages of a
- * SIP stack, whose library brings its own thread.
- * Work posted runs in order, on the home's thread, never inside far_home_post(). */
+ * Three sorts: the main context; a worker (own epoll loop: descriptors, timers on one timerfd, scratch
+ * memory), where all streams live; a foreign home, whose thread belongs to a library and which offers only
+ * post() and timers. No part has one today: it is kept for the messages of a SIP stack, whose library brings
+ * its own thread. Work posted runs in order, on the home's thread, never inside far_home_post(). */
 #pragma once
 #include <glib.h>
 
@@ -16,7 +16,13 @@ typedef struct _FarHomeTimer FarHomeTimer;
 typedef void (*FarHomeFunc) (gpointer data);
 
 /* EDGE (only for far_home_watch): tell each change once, not as long as it lasts. */
-enum { FAR_READY_READ = 1 << 0, FAR_READY_WRITE = 1 << 1, FAR_READY_CLOSED = 1 << 2, FAR_READY_EDGE = 1 << 3, FAR_READY_END = 1 << 4 };
+enum {
+  FAR_READY_READ = 1 << 0,
+  FAR_READY_WRITE = 1 << 1,
+  FAR_READY_CLOSED = 1 << 2,
+  FAR_READY_EDGE = 1 << 3,
+  FAR_READY_END = 1 << 4
+};
 typedef void (*FarWatchFunc) (int fd, guint ready, gpointer data);
 
 /* [any thread] TRUE when the caller runs on the home's thread. */
@@ -29,62 +35,69 @@ void far_home_post (FarHome *home, FarHomeFunc func, gpointer data);
 /* [any thread, not the home itself] Runs func(data) on the home and waits: for tests and shutdown only. */
 void far_home_call (FarHome *home, FarHomeFunc func, gpointer data);
 
-/* One piece of work that may be asked for often and runs once: far_later_ask() posts it unless it waits already. [any thread]
- * far_later_free() cancels it: [home]. */
+/* One piece of work that may be asked for often and runs once: far_later_ask() posts it unless it waits
+ * already. [any thread] far_later_free() cancels it: [home]. */
 typedef struct _FarLater FarLater;
 FarLater *far_later_new (FarHome *home, FarHomeFunc func, gpointer data);
 void far_later_ask (FarLater *later);
 void far_later_free (FarLater *later);
 
-/* Descriptors: workers only (NULL on other homes). [home] ready is a mask of FAR_READY_READ|WRITE to wait for (0: only errors and
- * hang-up, told as FAR_READY_CLOSED together with READ and WRITE). With READ comes FAR_READY_END when the other side has ended its
- * input, or (with EDGE) sent urgent data, before which a read stops short. CLOSED alone, soon after far_home_watch(): the kernel refused to watch it (memory,
- * max_user_watches), and nothing else will be told. The fd stays the caller's, who keeps it open until the watch is freed.
- * far_watch_free() is safe at any time, also inside any watch's callback. */
+/* Descriptors: workers only (NULL on other homes). [home] ready is a mask of FAR_READY_READ|WRITE to wait for
+ * (0: only errors and hang-up, told as FAR_READY_CLOSED together with READ and WRITE). With READ comes
+ * FAR_READY_END when the other side has ended its input, or (with EDGE) sent urgent data, before which a read
+ * stops short. CLOSED alone, soon after far_home_watch(): the kernel refused to watch it (memory,
+ * max_user_watches), and nothing else will be told. The fd stays the caller's, who keeps it open until the
+ * watch is freed. far_watch_free() is safe at any time, also inside any watch's callback. */
 FarWatch *far_home_watch (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer data);
 void far_watch_set (FarWatch *watch, guint ready);
 void far_watch_free (FarWatch *watch);
 
-/* One-shot timer at a CLOCK_BOOTTIME instant (us), test clock honoured. [home] Free it inside or outside its callback;
- * it does not free itself; far_instance_timer() makes one that ends with an instance. (A foreign home's timers are kept by a worker, which posts.) */
+/* One-shot timer at a CLOCK_BOOTTIME instant (us), test clock honoured. [home] Free it inside or outside its
+ * callback; it does not free itself; far_instance_timer() makes one that ends with an instance. (A foreign
+ * home's timers are kept by a worker, which posts.) */
 FarHomeTimer *far_home_timer (FarHome *home, gint64 boottime_us, FarHomeFunc func, gpointer data);
 void far_home_timer_set (FarHomeTimer *timer, gint64 boottime_us);
 void far_home_timer_free (FarHomeTimer *timer);
 
-/* 64 KiB shared by all streams of this home, valid until the callback returns. [home] workers and foreign homes. */
+/* 64 KiB shared by all streams of this home, valid until the callback returns. [home] workers and foreign
+ * homes. */
 guint8 *far_home_scratch (FarHome *home);
 #define FAR_SCRATCH_SIZE (64 * 1024)
-/* The same for an owner that may not need all of it copied: whoever takes the scratch next asks it first, by save(), to keep what it still needs.
- * leave: the owner needs it no more (no-op when somebody else has it). [home] */
+/* The same for an owner that may not need all of it copied: whoever takes the scratch next asks it first, by
+ * save(), to keep what it still needs. leave: the owner needs it no more (no-op when somebody else has it).
+ * [home] */
 typedef void (*FarScratchSave) (gpointer owner);
 guint8 *far_home_scratch_take (FarHome *home, FarScratchSave save, gpointer owner);
 void far_home_scratch_leave (FarHome *home, gpointer owner);
 
-/* A worker of one's own (a handshake thread, say). Ends when freed: no stream may live there any more. [main] */
+/* A worker of one's own (a handshake thread, say). Ends when freed: no stream may live there any more. [main]
+ */
 FarHome *far_home_worker_new (const char *name);
 void far_home_worker_free (FarHome *home);
 /* A home whose thread a library owns. wake: [any thread] make the thread call far_home_run_posted() soon. */
 FarHome *far_home_foreign_new (const char *name, void (*wake) (gpointer data), gpointer data);
-void far_home_foreign_bind (FarHome *home);  /* called once by that thread */
-void far_home_run_posted (FarHome *home);    /* [home] */
+void far_home_foreign_bind (FarHome *home); /* called once by that thread */
+void far_home_run_posted (FarHome *home);   /* [home] */
 void far_home_foreign_free (FarHome *home);
 
 /* Every thread of the program is made by this: signals are for the main thread alone. [any thread] */
 GThread *far_thread_new (const char *name, GThreadFunc func, gpointer data);
 
-/* A thread for work that may hang (a dead disk). free_data runs when both the thread and far_thread_end() are through with it, on whichever was last: all that
- * the thread touches belongs to data. */
+/* A thread for work that may hang (a dead disk). free_data runs when both the thread and far_thread_end() are
+ * through with it, on whichever was last: all that the thread touches belongs to data. */
 typedef struct _FarThread FarThread;
 FarThread *far_thread_begin (const char *name, GThreadFunc func, gpointer data, GDestroyNotify free_data);
-/* Waits for its end, which the caller has asked for: a second at most, less when the process is ending (FAR_END_US for all together). FALSE: it hangs and is
- * left to itself, with a line in the log. Frees thread. [main] */
+/* Waits for its end, which the caller has asked for: a second at most, less when the process is ending
+ * (FAR_END_US for all together). FALSE: it hangs and is left to itself, with a line in the log. Frees thread.
+ * [main] */
 gboolean far_thread_end (FarThread *thread);
 #define FAR_END_US (G_USEC_PER_SEC + G_USEC_PER_SEC / 2)
 /* The process ends from now on. How many threads were left to themselves so far. [main] */
 void far_threads_ending (void);
 guint far_threads_left (void);
 
-/* The home of the main context, and the data-plane pool: one worker a core, picked round robin. [any thread] */
+/* The home of the main context, and the data-plane pool: one worker a core, picked round robin. [any thread]
+ */
 FarHome *far_home_main (void);
 FarHome *far_home_pick (void);
 

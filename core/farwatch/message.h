@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One message model behind every door (control socket, HTTP, WebSocket, SIP later).
  *
- * A request has {id, method, resource, headers, content type, body}, an answer {id, status, headers, content type, body}. Body at most
- * FAR_BODY_MAX at every door; lists page by `after`; anything larger or live is answered by a stream ticket. Same sender and id within
- * 10 minutes: the stored answer, not run again, while the right is still there; an answer with a ticket or token is not stored. At most two node hops (header "hops"). JSON bodies are {"error":"word","message":"…","next":"…"} for
- * errors. Wire form (every own door): u32 BE length of the header JSON, header JSON (its "n" = bytes of the body), body bytes: self-delimiting, so the same bytes
- * are one WebSocket message or a run in a byte stream (control socket, farctl's link). Format and vectors in doc/formats.md.
- * A connection that sent `STREAM tickets/T` and got 200 is that ticket's byte stream from then on (on WebSocket: path /stream/T instead). */
+ * A request has {id, method, resource, headers, content type, body}, an answer {id, status, headers, content
+ * type, body}. Body at most FAR_BODY_MAX at every door; lists page by `after`; anything larger or live is
+ * answered by a stream ticket. Same sender and id within 10 minutes: the stored answer, not run again, while
+ * the right is still there; an answer with a ticket or token is not stored. At most two node hops (header
+ * "hops"). JSON bodies are {"error":"word","message":"…","next":"…"} for errors. Wire form (every own door):
+ * u32 BE length of the header JSON, header JSON (its "n" = bytes of the body), body bytes: self-delimiting,
+ * so the same bytes are one WebSocket message or a run in a byte stream (control socket, farctl's link).
+ * Format and vectors in doc/formats.md. A connection that sent `STREAM tickets/T` and got 200 is that
+ * ticket's byte stream from then on (on WebSocket: path /stream/T instead). */
 #pragma once
 #include <farwatch/request.h>
 #include <farwatch/instance.h>
@@ -25,16 +28,17 @@ G_BEGIN_DECLS
 /* Counted; immutable once sent. [any thread] */
 typedef struct {
   gint refs;
-  char *id;             /* of the request; 1…64 of [A-Za-z0-9._-] */
-  char *method;         /* GET POST PUT DELETE WATCH; NULL: this is an answer */
-  char *resource;       /* "terminals/t1/devices/d1?after=x": path below the root, no leading slash */
-  guint status;         /* answers: 200 201 202 204 400 401 403 404 409 413 429 500 503 507; 0: request */
-  GHashTable *headers;  /* lower-case name → value; may be NULL; at most 32 */
-  char *content_type;   /* NULL: no body */
-  GBytes *body;         /* NULL: none */
+  char *id;            /* of the request; 1…64 of [A-Za-z0-9._-] */
+  char *method;        /* GET POST PUT DELETE WATCH; NULL: this is an answer */
+  char *resource;      /* "terminals/t1/devices/d1?after=x": path below the root, no leading slash */
+  guint status;        /* answers: 200 201 202 204 400 401 403 404 409 413 429 500 503 507; 0: request */
+  GHashTable *headers; /* lower-case name → value; may be NULL; at most 32 */
+  char *content_type;  /* NULL: no body */
+  GBytes *body;        /* NULL: none */
 } FarMessage;
 
-FarMessage *far_message_request (const char *method, const char *resource, json_t *body /* takes; may be NULL */);
+FarMessage *
+far_message_request (const char *method, const char *resource, json_t *body /* takes; may be NULL */);
 FarMessage *far_message_answer (const FarMessage *request, guint status, json_t *body /* takes */);
 FarMessage *far_message_error (const FarMessage *request, const GError *error);
 FarMessage *far_message_ref (FarMessage *message);
@@ -44,7 +48,8 @@ const char *far_message_header (const FarMessage *message, const char *name);
 void far_message_set_header (FarMessage *message, const char *name, const char *value);
 /* Body as JSON (new reference), FAR_ERROR_INVALID with line and column when it is none. */
 json_t *far_message_json (const FarMessage *message, GError **error);
-/* The error an answer stands for (status >= 400): code by its word, its message; FALSE and *error set then, TRUE otherwise. */
+/* The error an answer stands for (status >= 400): code by its word, its message; FALSE and *error set then,
+ * TRUE otherwise. */
 gboolean far_message_check (const FarMessage *answer, GError **error);
 /* One frame. decode: FAR_ERROR_PROTOCOL; never reads past size. */
 GBytes *far_message_encode (const FarMessage *message);
@@ -54,39 +59,61 @@ gssize far_message_frame_size (const guint8 *data, gsize size, GError **error);
 
 /* ---- handlers ---- */
 
-typedef enum { FAR_FIELD_END, FAR_FIELD_STRING, FAR_FIELD_INT, FAR_FIELD_BOOL, FAR_FIELD_DURATION, FAR_FIELD_NAME /* [A-Za-z0-9][A-Za-z0-9._-]{0,63} */,
-               FAR_FIELD_LIST /* of strings */, FAR_FIELD_OBJECT, FAR_FIELD_ANY } FarFieldType;
-typedef struct { const char *name; FarFieldType type; gboolean required; const char *summary; gint64 max; /* bytes of a string, value of an int */ } FarField;
+typedef enum {
+  FAR_FIELD_END,
+  FAR_FIELD_STRING,
+  FAR_FIELD_INT,
+  FAR_FIELD_BOOL,
+  FAR_FIELD_DURATION,
+  FAR_FIELD_NAME /* [A-Za-z0-9][A-Za-z0-9._-]{0,63} */,
+  FAR_FIELD_LIST /* of strings */,
+  FAR_FIELD_OBJECT,
+  FAR_FIELD_ANY
+} FarFieldType;
+typedef struct {
+  const char *name;
+  FarFieldType type;
+  gboolean required;
+  const char *summary;
+  gint64 max; /* bytes of a string, value of an int */
+} FarField;
 
-/* One call of a handler. Borrowed until it is answered, or until fini() of the handler's instance has returned: what is open then, core answers and frees. */
+/* One call of a handler. Borrowed until it is answered, or until fini() of the handler's instance has
+ * returned: what is open then, core answers and frees. */
 typedef struct {
   const FarPrincipal *principal;
   const FarMessage *message;
-  char **parts;             /* values of {…} in the pattern, in order; NULL-terminated */
-  json_t *query;            /* object of strings, from ?a=b */
-  json_t *body;             /* checked against fields; object, maybe empty */
-  GBytes *bytes;            /* a body that is not JSON; its type is in the message. NULL: none */
-  char *object;             /* resolved */
-  char *transport;          /* name of the transport instance it came by; NULL: control socket */
+  char **parts;    /* values of {…} in the pattern, in order; NULL-terminated */
+  json_t *query;   /* object of strings, from ?a=b */
+  json_t *body;    /* checked against fields; object, maybe empty */
+  GBytes *bytes;   /* a body that is not JSON; its type is in the message. NULL: none */
+  char *object;    /* resolved */
+  char *transport; /* name of the transport instance it came by; NULL: control socket */
   struct _FarAnswer *answer;
 } FarCall;
 
-/* The answer will hold a secret (a ticket, a token): it is not kept for who sends the message twice, and who does so makes another. Before it is
- * answered. [main] */
+/* The answer will hold a secret (a ticket, a token): it is not kept for who sends the message twice, and who
+ * does so makes another. Before it is answered. [main] */
 void far_call_secret (FarCall *call);
-/* Answers a call, once; the call is gone afterwards. Too late (the asker has gone, or has been told that time ran out or the service has stopped): dropped. [main] */
+/* Answers a call, once; the call is gone afterwards. Too late (the asker has gone, or has been told that time
+ * ran out or the service has stopped): dropped. [main] */
 void far_call_answer (FarCall *call, guint status, json_t *body /* takes */);
 void far_call_fail (FarCall *call, GError *error /* takes */);
-/* For lists that page: one more row, unless it makes the answer larger than a body may be. *size: 0 at first. FALSE: this page is full, the row stands in
- * the next. The first row is always taken, so that paging comes to its end. Where the next page begins is told by the last row *looked at*, by its place in
- * an order that the end of any row leaves as it is: else rows are lost, which the asker may not see or which end between two pages. */
+/* For lists that page: one more row, unless it makes the answer larger than a body may be. *size: 0 at first.
+ * FALSE: this page is full, the row stands in the next. The first row is always taken, so that paging comes
+ * to its end. Where the next page begins is told by the last row *looked at*, by its place in an order that
+ * the end of any row leaves as it is: else rows are lost, which the asker may not see or which end between
+ * two pages. */
 gboolean far_page_add (json_t *list, gsize *size, json_t *row /* borrowed */);
-/* A page of rows that are all at hand, sorted by their places (strcmp(); borrowed as long as the page is made): each row that the asker may see is offered,
- * and the answer has `list`, and as `next` where the rest begins. Rows of one place stay together. [main] */
+/* A page of rows that are all at hand, sorted by their places (strcmp(); borrowed as long as the page is
+ * made): each row that the asker may see is offered, and the answer has `list`, and as `next` where the rest
+ * begins. Rows of one place stay together. [main] */
 typedef struct {
-  json_t *list;        /* for the answer, which takes it */
-  const char *next;    /* place of the last row, if others follow it, which nothing but another page has room for: stop. NULL: not so, or not yet */
-  const char *after;   /* what was asked for */
+  json_t *list; /* for the answer, which takes it */
+  /* place of the last row, if others follow it, which nothing but another page has room for: stop. NULL: not
+   * so, or not yet */
+  const char *next;
+  const char *after; /* what was asked for */
   const char *last;
   guint limit;
   gsize size;
@@ -96,44 +123,59 @@ void far_page_begin (FarPage *page, const FarCall *call, guint most, gsize besid
 /* Does the row of this place stand in the page, as far as there is room? Before it is made. */
 gboolean far_page_wants (FarPage *page, const char *place);
 void far_page_take (FarPage *page, const char *place, json_t *row /* takes */);
-/* A word for what is shown of an object, which changes when that does; shown NULL, nothing is there: "none". Caller frees. [any thread] */
+/* A word for what is shown of an object, which changes when that does; shown NULL, nothing is there: "none".
+ * Caller frees. [any thread] */
 char *far_revision (const json_t *shown);
-/* Does the call change what its asker has seen? It says so by `expect`, a far_revision(), in the body or in the query; without, it may. FALSE:
- * FAR_ERROR_CONFLICT, with what it is now, in `words` where there are any. place: "terminals/t1". Ask it in the step that decides: what is judged here must be
- * what the change is made from. */
-gboolean far_expect_ok (const FarCall *call, const char *place, const json_t *shown, const char *words, GError **error);
-#define FAR_FIELD_EXPECT { "expect", FAR_FIELD_STRING, FALSE, N_ ("the revision that was seen: refused when it is another by now"), 16 }
+/* Does the call change what its asker has seen? It says so by `expect`, a far_revision(), in the body or in
+ * the query; without, it may. FALSE: FAR_ERROR_CONFLICT, with what it is now, in `words` where there are any.
+ * place: "terminals/t1". Ask it in the step that decides: what is judged here must be what the change is made
+ * from. */
+gboolean far_expect_ok (const FarCall *call, const char *place, const json_t *shown, const char *words,
+                        GError **error);
+#define FAR_FIELD_EXPECT                                                                                     \
+  {                                                                                                          \
+    "expect", FAR_FIELD_STRING, FALSE, N_ ("the revision that was seen: refused when it is another by now"), \
+        16                                                                                                   \
+  }
 void far_call_fail_new (FarCall *call, FarErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);
-/* Refuses what a right does not give: to who may not see the object the words are those of an unknown one (404), else 403 with the cause. */
+/* Refuses what a right does not give: to who may not see the object the words are those of an unknown one
+ * (404), else 403 with the cause. */
 void far_call_refuse (FarCall *call, const char *object, const char *cause);
-/* Streamed answer of WATCH: events numbered from 1 (header "event"; all but the last answer have the header "more: 1"); NULL ends it. A watcher
- * with more than FAR_WATCH_EVENTS waiting gets the error word `gap` and is cut. The call is gone afterwards. gone runs once, when the watch ends,
- * whoever ended it. Returns 0 when the asker has gone already: then gone has run, with 0. */
+/* Streamed answer of WATCH: events numbered from 1 (header "event"; all but the last answer have the header
+ * "more: 1"); NULL ends it. A watcher with more than FAR_WATCH_EVENTS waiting gets the error word `gap` and
+ * is cut. The call is gone afterwards. gone runs once, when the watch ends, whoever ended it. Returns 0 when
+ * the asker has gone already: then gone has run, with 0. */
 #define FAR_WATCH_EVENTS 64
 guint far_call_watch (FarCall *call, void (*gone) (guint watch, gpointer user), gpointer user);
 void far_watch_event (guint watch, json_t *event /* takes */);
 /* Who watches: what they may see can end meanwhile. NULL: the watch has ended. */
 const FarPrincipal *far_watch_principal (guint watch);
 
-/* What a resource stands for, where its path is not what rights are about ("sessions/{s}": one to a device). */
+/* What a resource stands for, where its path is not what rights are about ("sessions/{s}": one to a device).
+ */
 typedef struct {
-  char *object;   /* NULL: there is none */
-  gboolean own;   /* the asker's own, who needs no right to it */
-  char *unknown;  /* what is said where there is none, or none for the asker to see (404) */
-  char *refused;  /* what is said to who sees it without the right (403); NULL: the same as to who does not see it */
+  char *object;  /* NULL: there is none */
+  gboolean own;  /* the asker's own, who needs no right to it */
+  char *unknown; /* what is said where there is none, or none for the asker to see (404) */
+  /* what is said to who sees it without the right (403); NULL: the same as to who does not see it */
+  char *refused;
 } FarResolved;
 
 typedef struct {
-  const char *method;        /* NULL: end of table */
-  const char *pattern;       /* "terminals/{t}/devices/{d}" */
-  guint action;              /* FarAction; FAR_ACTION_NONE = any logged-in principal, the handler filters by far_visible() */
-  const char *object;        /* "terminals/{t}", with {name} from the pattern or {body.field}; NULL: the pattern itself */
-  const FarField *fields;    /* body; NULL: no body wanted */
-  const char *const *content; /* types of body it takes, ending with NULL; NULL: FAR_TYPE_JSON alone. What is not JSON comes as bytes */
+  const char *method;  /* NULL: end of table */
+  const char *pattern; /* "terminals/{t}/devices/{d}" */
+  /* FarAction; FAR_ACTION_NONE = any logged-in principal, the handler filters by far_visible() */
+  guint action;
+  /* "terminals/{t}", with {name} from the pattern or {body.field}; NULL: the pattern itself */
+  const char *object;
+  const FarField *fields; /* body; NULL: no body wanted */
+  /* types of body it takes, ending with NULL; NULL: FAR_TYPE_JSON alone. What is not JSON comes as bytes */
+  const char *const *content;
   void (*handle) (gpointer self, FarCall *call); /* [main] */
-  const char *summary;       /* N_(); `farctl call --list` */
-  /* Whoever passed a door's login may ask; `action` is asked of what this finds, right before the handler runs, so that it finds the same. NULL: it
-   * is asked of `object`. Fills *found, which begins empty; its texts are taken. [main] */
+  const char *summary;                           /* N_(); `farctl call --list` */
+  /* Whoever passed a door's login may ask; `action` is asked of what this finds, right before the handler
+   * runs, so that it finds the same. NULL: it is asked of `object`. Fills *found, which begins empty; its
+   * texts are taken. [main] */
   void (*resolve) (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found);
 } FarHandler;
 
@@ -141,10 +183,12 @@ typedef struct {
 void far_handlers_add (const FarHandler *handlers, gpointer self, FarInstance *at);
 void far_handlers_remove (const FarHandler *handlers, gpointer self);
 
-/* What a door calls for each message that came in: [main]. answered runs on main, exactly once, never inside this call; for WATCH once per event
- * until `last`. transport: the door's instance, NULL for the control socket. principal of kind NONE: nobody has logged in yet. */
+/* What a door calls for each message that came in: [main]. answered runs on main, exactly once, never inside
+ * this call; for WATCH once per event until `last`. transport: the door's instance, NULL for the control
+ * socket. principal of kind NONE: nobody has logged in yet. */
 typedef void (*FarAnswered) (FarMessage *answer /* borrowed */, gboolean last, gpointer user);
-void far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *request, FarAnswered answered, gpointer user);
+void far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *request,
+                      FarAnswered answered, gpointer user);
 /* The authenticators that `POST login` at this door asks, in order. */
 void far_door_set_login (FarInstance *at, const char *const *authenticators);
 /* The asker is gone: no more answers for this user pointer. */
@@ -156,10 +200,12 @@ void far_door_busy (gpointer user, gboolean busy);
 
 /* transport plugins implement; services call through far_peer_*(). [main] */
 typedef struct {
-  void (*send) (gpointer self, const char *peer, FarMessage *request, FarRequest *req); /* result: FarMessage* answer */
+  /* result: FarMessage* answer */
+  void (*send) (gpointer self, const char *peer, FarMessage *request, FarRequest *req);
   gboolean (*connected) (gpointer self, const char *peer);
   void (*cut) (gpointer self, const char *peer, const char *cause); /* end the live link (revoked) */
-  void (*hurry) (gpointer self, gboolean hurry); /* a link that is dialled from here is waited for: come back at once; NULL: it cannot */
+  /* a link that is dialled from here is waited for: come back at once; NULL: it cannot */
+  void (*hurry) (gpointer self, gboolean hurry);
 } FarMessageOps;
 
 /* Result: FarMessage*. peer: node id; on a terminal, with one server, peer is "" for it. */
@@ -168,28 +214,37 @@ gboolean far_peer_connected (const char *transport, const char *peer);
 /* A transport reports: peer's link is up / down. Services hear it through FarServiceOps.peer. [main] */
 void far_peer_changed (FarInstance *transport, const char *peer, gboolean up, const char *from);
 void far_peer_cut (const char *transport, const char *peer, const char *cause);
-/* Somebody waits for the link that this node dials: until it is taken back, a lost one is dialled every second, whatever the options say. */
+/* Somebody waits for the link that this node dials: until it is taken back, a lost one is dialled every
+ * second, whatever the options say. */
 void far_peer_hurry (const char *transport, gboolean hurry);
 
 /* Is there what a right's object names? */
-typedef enum { FAR_KNOWS_NOT_MINE /* another keeps such objects, or nobody */, FAR_KNOWS_NONE, FAR_KNOWS_IT } FarKnows;
+typedef enum {
+  FAR_KNOWS_NOT_MINE /* another keeps such objects, or nobody */,
+  FAR_KNOWS_NONE,
+  FAR_KNOWS_IT
+} FarKnows;
 
 /* What a service may hear; any may be NULL. [main] */
 typedef struct {
   void (*peer) (gpointer self, const char *transport, const char *peer, gboolean up, const char *from);
   void (*devices) (gpointer self); /* a reload has read the devices of the profile again */
-  FarKnows (*knows) (gpointer self, char **parts); /* parts of the object, each a name or a glob; one that fits is enough */
+  /* parts of the object, each a name or a glob; one that fits is enough */
+  FarKnows (*knows) (gpointer self, char **parts);
 } FarServiceOps;
 
 /* ---- stream tickets ---- */
 
-/* One-time (or reusable until it ends) word that lets its principal open a stream at any door. stream() gets the stream, [main] (the stream may be touched only
- * at its home). Returns the ticket (32 characters); ends at until_us (boottime), by far_ticket_revoke(), or with the instance whose it is, before its stop();
- * at NULL: nobody's. */
+/* One-time (or reusable until it ends) word that lets its principal open a stream at any door. stream() gets
+ * the stream, [main] (the stream may be touched only at its home). Returns the ticket (32 characters); ends
+ * at until_us (boottime), by far_ticket_revoke(), or with the instance whose it is, before its stop(); at
+ * NULL: nobody's. */
 typedef void (*FarTicketFunc) (FarStream *stream /* takes */, const char *from, gpointer user);
-char *far_ticket_new (FarInstance *at, const FarPrincipal *principal, gboolean reusable, gint64 until_boot_us, FarTicketFunc stream, gpointer user);
+char *far_ticket_new (FarInstance *at, const FarPrincipal *principal, gboolean reusable, gint64 until_boot_us,
+                      FarTicketFunc stream, gpointer user);
 void far_ticket_revoke (const char *ticket); /* one that has ended is fine */
-/* Doors: is it good for this principal? (NULL principal: the ticket alone speaks, as it came over TLS.) [main] */
+/* Doors: is it good for this principal? (NULL principal: the ticket alone speaks, as it came over TLS.)
+ * [main] */
 gboolean far_ticket_valid (const char *ticket, const FarPrincipal *principal);
 /* Doors: hands the stream over; frees it when the ticket is not good any more. [main] */
 void far_ticket_redeem (const char *ticket, FarStream *stream, const char *from);

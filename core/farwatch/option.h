@@ -33,27 +33,30 @@ enum {
   FAR_OPT_REQUIRED = 1 << 0,
   FAR_OPT_RELOADABLE = 1 << 1, /* type->reload() takes a new value */
   FAR_OPT_DEPRECATED = 1 << 2,
-  FAR_OPT_NETS = 1 << 3,       /* LIST: each item is a net, an address or "unix", as far_address_in() reads it */
-  FAR_OPT_RESTART = 1 << 4,    /* a reload that changes it (or the type) under a running instance is refused: others hold what it stands for */
-  FAR_OPT_UNIX = 1 << 5,       /* ADDRESS: "unix:/path" may stand there too, as far_instance_listen() takes it */
-  FAR_OPT_URL = 1 << 6,        /* STRING: scheme://host:port/path, of a scheme in choices; port and path may be left out */
-  FAR_OPT_PROGRAM = 1 << 7     /* LIST: a command; a program that is not there is warned of */
+  FAR_OPT_NETS = 1 << 3,    /* LIST: each item is a net, an address or "unix", as far_address_in() reads it */
+  FAR_OPT_RESTART = 1 << 4, /* a reload that changes it (or the type) under a running instance is refused:
+                               others hold what it stands for */
+  FAR_OPT_UNIX = 1 << 5,    /* ADDRESS: "unix:/path" may stand there too, as far_instance_listen() takes it */
+  FAR_OPT_URL =
+      1 << 6, /* STRING: scheme://host:port/path, of a scheme in choices; port and path may be left out */
+  FAR_OPT_PROGRAM = 1 << 7 /* LIST: a command; a program that is not there is warned of */
 };
 
 typedef struct {
-  const char *name;       /* key in the profile                                          */
+  const char *name; /* key in the profile                                          */
   FarOptType type;
   guint flags;
-  gsize offset;           /* into the options struct (G_STRUCT_OFFSET)                   */
-  const char *fallback;   /* YAML text, checked like an admin's value; NULL: zero        */
-  const char *summary;    /* N_(); feeds `farctl describe` and the page                  */
-  gint64 min, max;        /* INT, DURATION, SIZE, RANGE; both 0: unbounded               */
+  gsize offset;               /* into the options struct (G_STRUCT_OFFSET)                   */
+  const char *fallback;       /* YAML text, checked like an admin's value; NULL: zero        */
+  const char *summary;        /* N_(); feeds `farctl describe` and the page                  */
+  gint64 min, max;            /* INT, DURATION, SIZE, RANGE; both 0: unbounded               */
   const char *const *choices; /* CHOICE, URL: NULL-terminated                            */
-  guint ref_kind;         /* REF, REFS: a FarKind                                        */
-  const char *successor;  /* DEPRECATED: the key that replaces it                        */
+  guint ref_kind;             /* REF, REFS: a FarKind                                        */
+  const char *successor;      /* DEPRECATED: the key that replaces it                        */
 } FarOption;
 
-/* Text forms, also used by farctl's arguments. Return FALSE with FAR_ERROR_INVALID naming the form expected. [any thread] */
+/* Text forms, also used by farctl's arguments. Return FALSE with FAR_ERROR_INVALID naming the form expected.
+ * [any thread] */
 gboolean far_parse_duration (const char *text, gint64 *us, GError **error);
 gboolean far_parse_size (const char *text, gint64 *bytes, GError **error);
 gboolean far_parse_range (const char *text, FarRange *range, GError **error);

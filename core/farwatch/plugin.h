@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a plugin author includes. A plugin (.so) is a const table of types; a type is a word an admin may write after `type:`.
+/* What a plugin author includes. A plugin (.so) is a const table of types; a type is a word an admin may
+ * write after `type:`.
  *
- * Life of an instance: zeroed struct → options filled → init → start → far_instance_ready()/fail() → (reload)* → stop → fini.
- * fini always follows init, even a failed one, so init needs no cleanup ladder. All callbacks run on the main context; none may block.
- * A plugin has no writable file-scope state: two instances always work. It exports one symbol, `far_plugin_info`, and its ABI, name,
- * types and libraries also stand in an ELF note that core reads from the file before dlopen: a plugin is judged before its code runs.
- * The ABI is 0: no promise yet, core and plugins are built together. */
+ * Life of an instance: zeroed struct → options filled → init → start → far_instance_ready()/fail() →
+ * (reload)* → stop → fini. fini always follows init, even a failed one, so init needs no cleanup ladder. All
+ * callbacks run on the main context; none may block. A plugin has no writable file-scope state: two instances
+ * always work. It exports one symbol, `far_plugin_info`, and its ABI, name, types and libraries also stand in
+ * an ELF note that core reads from the file before dlopen: a plugin is judged before its code runs. The ABI
+ * is 0: no promise yet, core and plugins are built together. */
 #pragma once
 #include <farwatch/clock.h>
 #include <farwatch/error.h>
@@ -31,23 +33,27 @@ G_BEGIN_DECLS
 /* one type of a plugin; the first member of each kind's struct below */
 struct _FarType {
   FarKind kind;
-  const char *name;          /* what stands after `type:`; [a-z0-9-]+                     */
-  const char *summary;       /* N_()                                                      */
-  gsize instance_size;       /* bytes of the instance struct, zeroed by core              */
-  gsize options_size;        /* bytes of the options struct                               */
-  const FarOption *options;  /* ends with FAR_OPT_END                                     */
-  gboolean (*init) (gpointer self, FarInstance *at, GError **error);  /* no I/O           */
+  const char *name;         /* what stands after `type:`; [a-z0-9-]+                     */
+  const char *summary;      /* N_()                                                      */
+  gsize instance_size;      /* bytes of the instance struct, zeroed by core              */
+  gsize options_size;       /* bytes of the options struct                               */
+  const FarOption *options; /* ends with FAR_OPT_END                                     */
+  gboolean (*init) (gpointer self, FarInstance *at, GError **error); /* no I/O           */
   gboolean (*start) (gpointer self, GError **error); /* begin; then ready or fail, now or later */
-  gboolean (*reload) (gpointer self, const void *options, GError **error); /* only RELOADABLE keys changed; NULL: core just swaps */
-  void (*stop) (gpointer self); /* its timers, listeners, tickets, watches and requests have ended; NULL: that was all */
+  /* only RELOADABLE keys changed; NULL: core just swaps */
+  gboolean (*reload) (gpointer self, const void *options, GError **error);
+  /* its timers, listeners, tickets, watches and requests have ended; NULL: that was all */
+  void (*stop) (gpointer self);
   void (*fini) (gpointer self);
-  void (*retire) (gpointer self); /* replaced by a reload: take no new work, go on until the last session has ended, then call
-                                   * far_instance_retired(); NULL: stopped at once. Its listening sockets are the new instance's already, or closed when this returns:
-                                   * nothing of it may look at them then. */
+  void (*retire) (gpointer self); /* replaced by a reload: take no new work, go on until the last session has
+                                   * ended, then call far_instance_retired(); NULL: stopped at once. Its
+                                   * listening sockets are the new instance's already, or closed when this
+                                   * returns: nothing of it may look at them then. */
 };
 
-/* dial: for tools (farctl), needs no instance: a byte stream to url (wss://host:port/link, …/stream/TICKET), server checked against ca_file.
- * Result FarStream* at a home of the plugin's. NULL where the transport cannot. */
+/* dial: for tools (farctl), needs no instance: a byte stream to url (wss://host:port/link, …/stream/TICKET),
+ * server checked against ca_file. Result FarStream* at a home of the plugin's. NULL where the transport
+ * cannot. */
 typedef struct {
   FarType type;
   const FarMessageOps *messages;
@@ -55,46 +61,65 @@ typedef struct {
   void (*dial) (const char *url, const char *ca_file, FarRequest *req);
 } FarTransportType;
 
-/* open: a new stream to the target at a home of the endpoint's choice (hint: want_home, may be NULL). Result of the request:
- * FarStream* (stolen by the starter), nobody its user yet; to be used only at its home.
- * host_port: a device's address must be host:port; the profile is checked for it. FALSE: the endpoint has a form of its own, or takes none. */
+/* open: a new stream to the target at a home of the endpoint's choice (hint: want_home, may be NULL). Result
+ * of the request: FarStream* (stolen by the starter), nobody its user yet; to be used only at its home.
+ * host_port: a device's address must be host:port; the profile is checked for it. FALSE: the endpoint has a
+ * form of its own, or takes none. */
 typedef struct {
   FarType type;
   void (*open) (gpointer self, const FarEndpointSpec *spec, FarRequest *req);
   gboolean host_port;
 } FarEndpointType;
 
-typedef struct { FarType type; const FarStoreOps *ops; } FarStoreType;
+typedef struct {
+  FarType type;
+  const FarStoreOps *ops;
+} FarStoreType;
 
-/* sample: one reading at a tick; far_sample_push() any number of times, then far_request_done(req, NULL, NULL) or fail.
- * NULL: the sensor speaks on its own. Core asks at the instance's `interval` option (a FAR_OPT_DURATION every cyclic sensor declares
- * with FAR_SENSOR_OPTIONS) on aligned ticks, doubles the interval up to 32 times while it fails, restores it on success.
- * act: what the device can be told; NULL: nothing. */
+/* sample: one reading at a tick; far_sample_push() any number of times, then far_request_done(req, NULL,
+ * NULL) or fail. NULL: the sensor speaks on its own. Core asks at the instance's `interval` option (a
+ * FAR_OPT_DURATION every cyclic sensor declares with FAR_SENSOR_OPTIONS) on aligned ticks, doubles the
+ * interval up to 32 times while it fails, restores it on success. act: what the device can be told; NULL:
+ * nothing. */
 typedef struct {
   FarType type;
   void (*sample) (gpointer self, FarRequest *req);
   void (*act) (gpointer self, const char *action, const char *args_json, FarRequest *req);
 } FarSensorType;
 
-typedef struct { FarType type; void (*feed) (gpointer self, const FarGroup *group); } FarFilterType;
+typedef struct {
+  FarType type;
+  void (*feed) (gpointer self, const FarGroup *group);
+} FarFilterType;
 
-typedef struct { FarType type; const FarAuthenticatorOps *ops; } FarAuthenticatorType;
+typedef struct {
+  FarType type;
+  const FarAuthenticatorOps *ops;
+} FarAuthenticatorType;
 
-typedef struct { FarType type; void (*notify) (gpointer self, const char *severity, const char *key, const char *text); } FarNotifierType;
+typedef struct {
+  FarType type;
+  void (*notify) (gpointer self, const char *severity, const char *key, const char *text);
+} FarNotifierType;
 
 /* handlers: rows of FarHandler ending with method NULL; core routes, checks right and body, then calls. */
-typedef struct { FarType type; const FarHandler *handlers; const FarServiceOps *ops; } FarServiceType;
+typedef struct {
+  FarType type;
+  const FarHandler *handlers;
+  const FarServiceOps *ops;
+} FarServiceType;
 
 typedef struct {
   guint32 struct_size;
   guint32 abi;
-  const char *name;          /* "sensor-system" = folder = file name less ".so" */
+  const char *name; /* "sensor-system" = folder = file name less ".so" */
   const char *version, *license;
   const FarType *const *types; /* NULL-terminated */
 } FarPluginInfo;
 
-/* ELF note "Farwatch", type 0x46415230 ("FAR0"): text lines `abi=0`, `name=…`, `types=kind/name kind/name`, `libs=…`, NUL-terminated.
- * types and libs are plain string literals so that they are in the file as they stand; a test compares them with the table. */
+/* ELF note "Farwatch", type 0x46415230 ("FAR0"): text lines `abi=0`, `name=…`, `types=kind/name kind/name`,
+ * `libs=…`, NUL-terminated. types and libs are plain string literals so that they are in the file as they
+ * stand; a test compares them with the table. */
 #define FAR_NOTE_TYPE 0x46415230u
 /* What stands in a plugin's table is its author's choice: defined (SPDX) before this header is included. */
 #ifndef FAR_PLUGIN_LICENSE
@@ -106,14 +131,19 @@ typedef struct {
   static const struct {                                                                                      \
     guint32 namesz, descsz, type;                                                                            \
     char owner[12];                                                                                          \
-    char desc[(sizeof ("abi=" FAR_STR (FAR_ABI) "\nname=" name_ "\ntypes=" types_text "\nlibs=" libs_text) + 3) & ~3u]; \
+    char desc[(sizeof ("abi=" FAR_STR (FAR_ABI) "\nname=" name_ "\ntypes=" types_text "\nlibs=" libs_text) + \
+               3) &                                                                                          \
+              ~3u];                                                                                          \
   } far_plugin_note_ __attribute__ ((section (".note.farwatch"), used, aligned (4))) = {                     \
-    9, (sizeof ("abi=" FAR_STR (FAR_ABI) "\nname=" name_ "\ntypes=" types_text "\nlibs=" libs_text) + 3) & ~3u, FAR_NOTE_TYPE, "Farwatch", \
+    9,                                                                                                       \
+    (sizeof ("abi=" FAR_STR (FAR_ABI) "\nname=" name_ "\ntypes=" types_text "\nlibs=" libs_text) + 3) & ~3u, \
+    FAR_NOTE_TYPE, "Farwatch",                                                                               \
     "abi=" FAR_STR (FAR_ABI) "\nname=" name_ "\ntypes=" types_text "\nlibs=" libs_text                       \
   };                                                                                                         \
   static const FarType *const far_plugin_types_[] = { __VA_ARGS__, NULL };                                   \
   G_MODULE_EXPORT extern const FarPluginInfo far_plugin_info;                                                \
-  G_MODULE_EXPORT const FarPluginInfo far_plugin_info = { sizeof (FarPluginInfo), FAR_ABI, (name_), (version_),              \
-                                          FAR_PLUGIN_LICENSE, far_plugin_types_ };
+  G_MODULE_EXPORT const FarPluginInfo far_plugin_info = {                                                    \
+    sizeof (FarPluginInfo), FAR_ABI, (name_), (version_), FAR_PLUGIN_LICENSE, far_plugin_types_              \
+  };
 
 G_END_DECLS

@@ -2,21 +2,22 @@
 /* A stream: one end of what a pump joins. Ends come from transports and endpoints; services never see bytes.
  *
  * It has a home, the one thread that may touch it. Reading is peek + consume: peek() shows a batch of at most
- * FAR_BATCH_FRAMES frames in memory of the stream (or the home's scratch), valid until the next call on any stream
- * of that home or until the callback returns; consume() says how much was taken; the rest stays with the stream, and
- * that is the back-pressure. write() takes what it can. Nothing blocks.
+ * FAR_BATCH_FRAMES frames in memory of the stream (or the home's scratch), valid until the next call on any
+ * stream of that home or until the callback returns; consume() says how much was taken; the rest stays with
+ * the stream, and that is the back-pressure. write() takes what it can. Nothing blocks.
  *
- * A frame is bytes, or one datagram: the GSO fields carry what virtio_net_hdr carries, so that super-packets can pass
- * whole. A byte stream leaves them 0.
+ * A frame is bytes, or one datagram: the GSO fields carry what virtio_net_hdr carries, so that super-packets
+ * can pass whole. A byte stream leaves them 0.
  *
  * A stream tells its user by ready(): READ = peek may show something, WRITE = write may take something again,
- * CLOSED = the stream has died (cause in far_stream_cause()). ready() may come from inside an event of the library
- * below but never from inside peek, consume, write, shutdown or abort. Edge rule: after peek showed nothing (or
- * write took less than given) ready() will come; before that it need not. The user may free the stream inside ready().
- * End of input: peek returns 0 frames and eof is TRUE. When the peer has closed altogether, the stream shows what came before, then eof,
- * and dies only after that; a reset or abort kills it at once. Who is told CLOSED after eof may therefore end in order.
- * consume() invalidates what peek showed. Until then the user may change the bytes where they lie (WebSocket unmasks there): the next peek shows
- * them changed. */
+ * CLOSED = the stream has died (cause in far_stream_cause()). ready() may come from inside an event of the
+ * library below but never from inside peek, consume, write, shutdown or abort. Edge rule: after peek showed
+ * nothing (or write took less than given) ready() will come; before that it need not. The user may free the
+ * stream inside ready(). End of input: peek returns 0 frames and eof is TRUE. When the peer has closed
+ * altogether, the stream shows what came before, then eof, and dies only after that; a reset or abort kills
+ * it at once. Who is told CLOSED after eof may therefore end in order. consume() invalidates what peek
+ * showed. Until then the user may change the bytes where they lie (WebSocket unmasks there): the next peek
+ * shows them changed. */
 #pragma once
 #include <farwatch/gate.h>
 #include <farwatch/home.h>
@@ -28,8 +29,8 @@ G_BEGIN_DECLS
 typedef struct {
   const guint8 *data;
   gsize size;
-  guint16 gso_size;    /* 0: bytes, or one plain datagram */
-  guint16 csum_start;  /* as in virtio_net_hdr; 0: checksum complete */
+  guint16 gso_size;   /* 0: bytes, or one plain datagram */
+  guint16 csum_start; /* as in virtio_net_hdr; 0: checksum complete */
   guint16 csum_offset;
   guint8 gso_type;
   guint8 flags;
@@ -37,8 +38,8 @@ typedef struct {
 
 typedef struct {
   guint n;
-  gsize bytes;         /* sum of the frames' sizes */
-  gboolean eof;        /* no more will come, after these frames */
+  gsize bytes;  /* sum of the frames' sizes */
+  gboolean eof; /* no more will come, after these frames */
   FarFrame frames[FAR_BATCH_FRAMES];
 } FarBatch;
 
@@ -48,17 +49,25 @@ typedef enum { FAR_DIRECTION_READ = 1, FAR_DIRECTION_WRITE = 2, FAR_DIRECTION_BO
 
 /* All [home]. */
 typedef struct {
-  const char *name;                                          /* "fd", "tls", "websocket", "ssh-channel", "ring" */
-  gboolean datagrams;                                        /* frames are datagrams, never merged or cut */
-  gboolean movable;                                          /* may change home while it has no user      */
-  void (*peek) (FarStream *stream, FarBatch *batch);         /* fills batch; never an error: death is told by ready(CLOSED) */
-  void (*consume) (FarStream *stream, gsize bytes);          /* bytes, whole frames when datagrams         */
-  gsize (*write) (FarStream *stream, const FarBatch *batch); /* bytes taken, from the front; less than given: ready(WRITE) follows */
-  void (*shutdown) (FarStream *stream, FarDirection what);   /* orderly: WRITE = send what was taken, then end of input to the peer */
-  void (*abort) (FarStream *stream, const char *cause);      /* at once, nothing delivered late (SO_LINGER 0) */
-  void (*move) (FarStream *stream, FarHome *home);           /* movable only; called on the old home, ends on the new */
-  void (*free) (FarStream *stream);                          /* orderly close when still open; frees the struct */
-  gsize (*waiting) (FarStream *stream);                      /* bytes that write() took and the kernel has not; NULL: never any */
+  /* "fd", "tls", "websocket", "ssh-channel", "ring" */
+  const char *name;
+  gboolean datagrams; /* frames are datagrams, never merged or cut */
+  gboolean movable;   /* may change home while it has no user      */
+  /* fills batch; never an error: death is told by ready(CLOSED) */
+  void (*peek) (FarStream *stream, FarBatch *batch);
+  void (*consume) (FarStream *stream, gsize bytes); /* bytes, whole frames when datagrams         */
+  /* bytes taken, from the front; less than given: ready(WRITE) follows */
+  gsize (*write) (FarStream *stream, const FarBatch *batch);
+  /* orderly: WRITE = send what was taken, then end of input to the peer */
+  void (*shutdown) (FarStream *stream, FarDirection what);
+  /* at once, nothing delivered late (SO_LINGER 0) */
+  void (*abort) (FarStream *stream, const char *cause);
+  /* movable only; called on the old home, ends on the new */
+  void (*move) (FarStream *stream, FarHome *home);
+  /* orderly close when still open; frees the struct */
+  void (*free) (FarStream *stream);
+  /* bytes that write() took and the kernel has not; NULL: never any */
+  gsize (*waiting) (FarStream *stream);
 } FarStreamClass;
 
 typedef void (*FarStreamReady) (FarStream *stream, guint ready, gpointer user);
@@ -67,17 +76,18 @@ typedef void (*FarStreamReady) (FarStream *stream, guint ready, gpointer user);
 struct _FarStream {
   const FarStreamClass *klass;
   FarHome *home;
-  FarStreamReady ready;  /* set by the one user of the stream; NULL: told to nobody */
+  FarStreamReady ready; /* set by the one user of the stream; NULL: told to nobody */
   gpointer user;
-  const char *cause;     /* static or interned: why it died; NULL while alive       */
+  const char *cause; /* static or interned: why it died; NULL while alive       */
   gboolean closed;
-  FarLater *soon;        /* tells soon_ready outside of the call that found it out */
+  FarLater *soon; /* tells soon_ready outside of the call that found it out */
   guint soon_ready;
 };
 
 /* Fills the head. [home] */
 void far_stream_init (FarStream *stream, const FarStreamClass *klass, FarHome *home);
-/* Takes or leaves the stream: at most one user. After taking, ready(READ|WRITE) comes once on its own. [home] */
+/* Takes or leaves the stream: at most one user. After taking, ready(READ|WRITE) comes once on its own. [home]
+ */
 void far_stream_take (FarStream *stream, FarStreamReady ready, gpointer user);
 /* For implementations: tells the user, if there is one. [home] */
 void far_stream_tell (FarStream *stream, guint ready);
@@ -86,23 +96,26 @@ void far_stream_die (FarStream *stream, const char *cause);
 /* The same, told from the home's queue: for use inside peek, consume, write, shutdown. [home] */
 void far_stream_tell_soon (FarStream *stream, guint ready);
 void far_stream_die_soon (FarStream *stream, const char *cause);
-/* Causes are kept for good, as any thread may read one. What peers make up is kept up to a number of texts; more of them read "closed". [any thread] */
+/* Causes are kept for good, as any thread may read one. What peers make up is kept up to a number of texts;
+ * more of them read "closed". [any thread] */
 const char *far_cause (const char *text);
 /* For implementations of move: the stream lives at home from now on. [old home] */
 void far_stream_moved (FarStream *stream, FarHome *home);
 void far_stream_free (FarStream *stream); /* [home]; NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarStream, far_stream_free)
 
-/* For who has done with a stream and wants its last words to arrive: takes stream (it has no user) and rest (NULL: none), writes rest, sends the end of
- * input, throws away what comes, and frees the stream when the other side has ended or for_ms are over; what waits then is dropped (abort). It takes pass (NULL:
- * none) too: who has not logged in can be evicted meanwhile, and the place is given back when the descriptor is. [home, also the pass's] */
+/* For who has done with a stream and wants its last words to arrive: takes stream (it has no user) and rest
+ * (NULL: none), writes rest, sends the end of input, throws away what comes, and frees the stream when the
+ * other side has ended or for_ms are over; what waits then is dropped (abort). It takes pass (NULL: none)
+ * too: who has not logged in can be evicted meanwhile, and the place is given back when the descriptor is.
+ * [home, also the pass's] */
 void far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, FarPass *pass);
 
-/* A stream on a connected stream descriptor (TCP, unix, pipe pair); takes fd, makes it non-blocking. Movable. home: worker.
- * [any thread]; the descriptor is watched from the first peek or write that would block. */
+/* A stream on a connected stream descriptor (TCP, unix, pipe pair); takes fd, makes it non-blocking. Movable.
+ * home: worker. [any thread]; the descriptor is watched from the first peek or write that would block. */
 FarStream *far_stream_fd_new (FarHome *home, int fd);
-/* Two ends joined by a pair of single-producer rings of 256 KiB, one end living at each home: how two pinned ends meet.
- * Freed one by one, each at its home. [any thread] */
+/* Two ends joined by a pair of single-producer rings of 256 KiB, one end living at each home: how two pinned
+ * ends meet. Freed one by one, each at its home. [any thread] */
 void far_ring_pair (FarHome *home_a, FarHome *home_b, FarStream **end_a, FarStream **end_b);
 
 G_END_DECLS

@@ -16,8 +16,8 @@ typedef enum {
   FAR_STATE_RETRYING, /* failed, torn down, tried again later                 */
   FAR_STATE_FAILED,   /* failed for good: the profile or the code must change */
   FAR_STATE_STOPPED,
-  FAR_STATE_RESTING,  /* starts when somebody asks for it                     */
-  FAR_STATE_RETIRED   /* replaced by a reload, its sessions go on             */
+  FAR_STATE_RESTING, /* starts when somebody asks for it                     */
+  FAR_STATE_RETIRED  /* replaced by a reload, its sessions go on             */
 } FarState;
 
 typedef struct _FarListen FarListen;
@@ -25,24 +25,24 @@ typedef struct _FarSensorRun FarSensorRun;
 
 struct _FarInstance {
   FarInstanceHead head;
-  guint held;                     /* by threads that were left to themselves */
+  guint held; /* by threads that were left to themselves */
   char *name;
   FarKind kind;
-  const FarType *type;            /* NULL: missing */
-  FarProfile *profile;            /* whose tree `configured` is part of */
+  const FarType *type; /* NULL: missing */
+  FarProfile *profile; /* whose tree `configured` is part of */
   const FarConfigured *configured;
   gconstpointer options;
-  gpointer self;                  /* between init and fini */
+  gpointer self; /* between init and fini */
   FarState state;
-  gboolean begun;                 /* start() returned TRUE: stop() is due */
-  gboolean tried;                 /* ready or failed at least once */
-  gint64 since_us;                /* wall: of the state */
-  gint64 running_us;              /* boottime at which it ran */
-  GError *error;                  /* last failure */
-  guint failures;                 /* in a row */
-  FarHomeTimer *timer;            /* next try */
-  GPtrArray *listens;             /* of FarListen */
-  FarSensorRun *sensor;           /* sensors that run */
+  gboolean begun;       /* start() returned TRUE: stop() is due */
+  gboolean tried;       /* ready or failed at least once */
+  gint64 since_us;      /* wall: of the state */
+  gint64 running_us;    /* boottime at which it ran */
+  GError *error;        /* last failure */
+  guint failures;       /* in a row */
+  FarHomeTimer *timer;  /* next try */
+  GPtrArray *listens;   /* of FarListen */
+  FarSensorRun *sensor; /* sensors that run */
 };
 
 /* ---- one instance ---- */
@@ -79,7 +79,7 @@ void far_instances_stop (void);
 /* Retired ones, until they end. */
 void far_instances_keep_retired (FarInstance *at);
 void far_instances_drop_retired (FarInstance *at);
-GPtrArray *far_instances_all (void);     /* of FarInstance, in the order of starting; borrowed */
+GPtrArray *far_instances_all (void); /* of FarInstance, in the order of starting; borrowed */
 FarInstance *far_instances_by_path (const char *path);
 /* What is told to who needs it, while it does not run. */
 void far_instance_why_not (const FarInstance *at, GError **error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The life of one instance: zeroed struct → init → start → ready or fail → stop → fini, and again after a while if the failure may pass. */
+/* The life of one instance: zeroed struct → init → start → ready or fail → stop → fini, and again after a
+ * while if the failure may pass. */
 #include "config.h"
 
 #include "life/instance-private.h"
@@ -14,13 +15,14 @@
 #include <farwatch/clock.h>
 
 #define SECOND_US G_GINT64_CONSTANT (1000000)
-#define STEADY_US (60 * SECOND_US) /* ran so long: the next failure is a first one */
+#define STEADY_US (60 * SECOND_US)   /* ran so long: the next failure is a first one */
 #define PATIENCE_US (10 * SECOND_US) /* starts so long: what refers to it starts without it */
 
 const char *
 far_state_name (FarState state)
 {
-  static const char *const names[] = { "missing", "waiting", "starting", "running", "retrying", "failed", "stopped", "resting", "retired" };
+  static const char *const names[] = { "missing", "waiting", "starting", "running", "retrying",
+                                       "failed",  "stopped", "resting",  "retired" };
 
   return names[state];
 }
@@ -58,7 +60,9 @@ far_instance_new (FarProfile *profile, const FarConfigured *configured)
   at->configured = configured;
   at->options = configured->options != NULL ? far_options_ref (configured->options) : NULL;
   at->listens = g_ptr_array_new ();
-  set_state (at, configured->missing != NULL ? FAR_STATE_MISSING : configured->on_demand ? FAR_STATE_RESTING : FAR_STATE_WAITING);
+  set_state (at, configured->missing != NULL ? FAR_STATE_MISSING
+                 : configured->on_demand     ? FAR_STATE_RESTING
+                                             : FAR_STATE_WAITING);
   at->tried = at->state != FAR_STATE_WAITING;
   return at;
 }
@@ -129,16 +133,16 @@ retry_kind (const GError *error)
   if (error->domain != FAR_ERROR)
     return RETRY_BACKOFF;
   switch ((FarErrorCode) error->code) {
-    case FAR_ERROR_CONFIG:
-    case FAR_ERROR_INVALID:
-    case FAR_ERROR_INTERNAL:
-      return RETRY_NEVER;
-    case FAR_ERROR_DENIED:
-      return RETRY_SLOW;
-    case FAR_ERROR_PROTOCOL:
-      return RETRY_SOON;
-    default:
-      return RETRY_BACKOFF;
+  case FAR_ERROR_CONFIG:
+  case FAR_ERROR_INVALID:
+  case FAR_ERROR_INTERNAL:
+    return RETRY_NEVER;
+  case FAR_ERROR_DENIED:
+    return RETRY_SLOW;
+  case FAR_ERROR_PROTOCOL:
+    return RETRY_SOON;
+  default:
+    return RETRY_BACKOFF;
   }
 }
 
@@ -155,9 +159,12 @@ static gint64
 retry_delay_us (const GError *error, guint failures)
 {
   switch (retry_kind (error)) {
-    case RETRY_SLOW: return 60 * SECOND_US;
-    case RETRY_SOON: return 5 * SECOND_US;
-    default: return backoff_us (failures);
+  case RETRY_SLOW:
+    return 60 * SECOND_US;
+  case RETRY_SOON:
+    return 5 * SECOND_US;
+  default:
+    return backoff_us (failures);
   }
 }
 
@@ -177,15 +184,16 @@ log_failure (FarInstance *at, gint64 delay_us)
   g_autofree char *delay = far_format_duration ((delay_us / SECOND_US + 1) * SECOND_US);
 
   if (delay_us < 0)
-    far_log (at, G_LOG_LEVEL_WARNING, _("%s (%s); not tried again before the profile or the plugin changes"), at->error->message, place);
+    far_log (at, G_LOG_LEVEL_WARNING, _ ("%s (%s); not tried again before the profile or the plugin changes"),
+             at->error->message, place);
   else
-    far_complain (at, "fail", _("%s (%s); tried again in %s"), at->error->message, place, delay);
+    far_complain (at, "fail", _ ("%s (%s); tried again in %s"), at->error->message, place, delay);
 }
 
 static GError *
 silent_error (void)
 {
-  return g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL, _("it failed without saying why"));
+  return g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL, _ ("it failed without saying why"));
 }
 
 /* Everything a failure means, once the plugin's code has been left. */
@@ -246,7 +254,8 @@ blame_silence (GError **error)
   return FALSE;
 }
 
-/* Nothing calls it any more: no timer, listener or ticket of its, nothing that it waits for. Before stop(), which then ends the rest undisturbed. */
+/* Nothing calls it any more: no timer, listener or ticket of its, nothing that it waits for. Before stop(),
+ * which then ends the rest undisturbed. */
 static void
 let_go (FarInstance *at)
 {
@@ -300,7 +309,7 @@ starts_long (gpointer data)
 
   g_clear_pointer (&at->timer, far_home_timer_free);
   at->tried = TRUE;
-  far_log (at, G_LOG_LEVEL_WARNING, _("is still starting; the others go on without it"));
+  far_log (at, G_LOG_LEVEL_WARNING, _ ("is still starting; the others go on without it"));
   far_instances_advance ();
 }
 
@@ -352,7 +361,8 @@ static void
 go_out (FarInstance *at, void (*leave) (const FarHandler *handlers, gpointer self))
 {
   far_instance_hooks_goes (at);
-  if (at->kind == FAR_KIND_SERVICE && at->self != NULL && ((const FarServiceType *) at->type)->handlers != NULL)
+  if (at->kind == FAR_KIND_SERVICE && at->self != NULL &&
+      ((const FarServiceType *) at->type)->handlers != NULL)
     leave (((const FarServiceType *) at->type)->handlers, at->self);
 }
 
@@ -366,9 +376,9 @@ far_instance_ready (FarInstance *at)
   at->running_us = far_clock_boottime_us ();
   far_listens_prune (at);
   if (at->failures > 0)
-    far_log (at, G_LOG_LEVEL_MESSAGE, _("runs again"));
+    far_log (at, G_LOG_LEVEL_MESSAGE, _ ("runs again"));
   else
-    far_log (at, G_LOG_LEVEL_INFO, _("runs"));
+    far_log (at, G_LOG_LEVEL_INFO, _ ("runs"));
   at->tried = TRUE;
   come_in (at);
   far_instances_advance ();
@@ -426,7 +436,7 @@ far_instance_retire (FarInstance *at)
   go_out (at, far_handlers_retire);
   set_state (at, FAR_STATE_RETIRED);
   far_instances_keep_retired (at);
-  far_log (at, G_LOG_LEVEL_MESSAGE, _("replaced; its sessions go on until they end"));
+  far_log (at, G_LOG_LEVEL_MESSAGE, _ ("replaced; its sessions go on until they end"));
   at->type->retire (at->self);
 }
 
@@ -455,8 +465,11 @@ json_t *
 far_instance_json (const FarInstance *at)
 {
   g_autofree char *since = far_clock_format (at->since_us), *place = far_yaml_place (at->configured->key);
-  const char *cause = at->state == FAR_STATE_MISSING ? at->configured->missing : at->error != NULL ? at->error->message : NULL;
+  const char *cause = at->state == FAR_STATE_MISSING ? at->configured->missing
+                      : at->error != NULL            ? at->error->message
+                                                     : NULL;
 
-  return json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s}", "path", at->head.path, "type", at->configured->type_name, "state", far_state_name (at->state),
-                    "cause", at->state == FAR_STATE_RUNNING ? NULL : cause, "since", since, "place", place);
+  return json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s}", "path", at->head.path, "type",
+                    at->configured->type_name, "state", far_state_name (at->state), "cause",
+                    at->state == FAR_STATE_RUNNING ? NULL : cause, "since", since, "place", place);
 }

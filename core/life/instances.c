@@ -177,10 +177,12 @@ far_instance_why_not (const FarInstance *at, GError **error)
   if (at->state == FAR_STATE_MISSING)
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s: %s", at->head.path, at->configured->missing);
   else if (at->state == FAR_STATE_FAILED && at->error != NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not run: %s"), at->head.path, at->error->message);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("%s does not run: %s"), at->head.path,
+                 at->error->message);
   else
-    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not run (%s%s%s); try again later"), at->head.path, far_state_name (at->state),
-                 at->error != NULL ? ": " : "", at->error != NULL ? at->error->message : "");
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("%s does not run (%s%s%s); try again later"),
+                 at->head.path, far_state_name (at->state), at->error != NULL ? ": " : "",
+                 at->error != NULL ? at->error->message : "");
 }
 
 FarInstance *
@@ -190,7 +192,8 @@ far_instance_find (FarKind kind, const char *name, GError **error)
   FarInstance *at = far_instances_by_path (path);
 
   if (at == NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the profile has no %s '%s'; add it, or name one that is there"), far_kind_name (kind),
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("the profile has no %s '%s'; add it, or name one that is there"), far_kind_name (kind),
                  name != NULL ? name : "");
   else if (at->state == FAR_STATE_RESTING)
     far_instance_wake (at);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Listening sockets belong to core: an instance that is tried again or replaced finds its sockets still open, so nobody who connects in
- * between is refused. */
+/* Listening sockets belong to core: an instance that is tried again or replaced finds its sockets still open,
+ * so nobody who connects in between is refused. */
 #include "config.h"
 
 #include "life/instance-private.h"
@@ -41,7 +41,8 @@ unix_unlink (const FarListen *listen)
   const char *path = unix_path (listen->address);
   struct stat info;
 
-  if (path != NULL && lstat (path, &info) == 0 && info.st_dev == listen->device && info.st_ino == listen->inode)
+  if (path != NULL && lstat (path, &info) == 0 && info.st_dev == listen->device &&
+      info.st_ino == listen->inode)
     unlink (path);
 }
 
@@ -104,7 +105,8 @@ in_numbers (const char *address, struct sockaddr_storage *to, socklen_t *size, G
     return FALSE;
   if (far_address_number (g_str_equal (host, "localhost") ? "127.0.0.1" : host, port, to, size))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("'%s' is no address to listen at; write it in numbers, as in 127.0.0.1:8443"), address);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+               _ ("'%s' is no address to listen at; write it in numbers, as in 127.0.0.1:8443"), address);
   return FALSE;
 }
 
@@ -112,11 +114,15 @@ static const char *
 bind_hint (int why)
 {
   switch (why) {
-    case EACCES:
-    case EPERM: return _("; a port below 1024 needs the capability CAP_NET_BIND_SERVICE");
-    case EADDRINUSE: return _("; `ss -ltnp` shows who has it");
-    case EADDRNOTAVAIL: return _("; this machine does not have that address, or not yet");
-    default: return "";
+  case EACCES:
+  case EPERM:
+    return _ ("; a port below 1024 needs the capability CAP_NET_BIND_SERVICE");
+  case EADDRINUSE:
+    return _ ("; `ss -ltnp` shows who has it");
+  case EADDRNOTAVAIL:
+    return _ ("; this machine does not have that address, or not yet");
+  default:
+    return "";
   }
 }
 
@@ -127,7 +133,8 @@ bind_error (const char *address, const char *what, GError **error)
   int why = errno;
   gboolean config = why == EACCES || why == EPERM || why == EAFNOSUPPORT;
 
-  g_set_error (error, FAR_ERROR, config ? FAR_ERROR_CONFIG : FAR_ERROR_UNAVAILABLE, _("cannot %s at %s: %s%s"), what, address, g_strerror (why), bind_hint (why));
+  g_set_error (error, FAR_ERROR, config ? FAR_ERROR_CONFIG : FAR_ERROR_UNAVAILABLE,
+               _ ("cannot %s at %s: %s%s"), what, address, g_strerror (why), bind_hint (why));
   return FALSE;
 }
 
@@ -138,10 +145,10 @@ open_socket (FarListen *self, const struct sockaddr_storage *to, socklen_t size,
 
   self->fd = socket (to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (self->fd < 0)
-    return bind_error (self->address, _("open a socket"), error);
+    return bind_error (self->address, _ ("open a socket"), error);
   setsockopt (self->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (bind (self->fd, (const struct sockaddr *) to, size) != 0 || listen (self->fd, BACKLOG) != 0)
-    return bind_error (self->address, _("listen"), error);
+    return bind_error (self->address, _ ("listen"), error);
   return TRUE;
 }
 
@@ -153,7 +160,8 @@ bound_text (int fd)
   char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "";
 
   if (getsockname (fd, (struct sockaddr *) &address, &size) != 0 ||
-      getnameinfo ((struct sockaddr *) &address, size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+      getnameinfo ((struct sockaddr *) &address, size, host, sizeof host, port, sizeof port,
+                   NI_NUMERICHOST | NI_NUMERICSERV) != 0)
     return g_strdup ("");
   return g_strdup_printf (address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
@@ -180,7 +188,7 @@ open_unix (FarListen *self, const char *path, GError **error)
   if (self->fd < 0)
     return FALSE;
   if (chmod (path, 0660) != 0 || lstat (path, &info) != 0)
-    return bind_error (self->address, _("listen"), error);
+    return bind_error (self->address, _ ("listen"), error);
   self->device = info.st_dev;
   self->inode = info.st_ino;
   self->bound = g_strdup (self->address);
@@ -212,7 +220,7 @@ listen_new (FarInstance *at, const char *address, GError **error)
     return NULL;
   }
   g_ptr_array_add (at->listens, listen);
-  far_log (at, G_LOG_LEVEL_INFO, _("listens at %s"), listen->bound);
+  far_log (at, G_LOG_LEVEL_INFO, _ ("listens at %s"), listen->bound);
   return listen;
 }
 

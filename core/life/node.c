@@ -48,8 +48,10 @@ is_whole (GError **error)
 
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: a restore was broken off here; as root, `farctl restore %s FILE` with the same file makes it whole"), far_node_state_dir (),
-               far_node_words ());
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+               _ ("%s: a restore was broken off here; as root, `farctl restore %s FILE` with the same file "
+                  "makes it whole"),
+               far_node_state_dir (), far_node_words ());
   return FALSE;
 }
 
@@ -60,13 +62,15 @@ take_lock (GError **error)
 
   node.lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (node.lock < 0) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s cannot be made: %s; the state directory must be writable for the daemon's user"), path,
-                 g_strerror (errno));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("%s cannot be made: %s; the state directory must be writable for the daemon's user"),
+                 path, g_strerror (errno));
     return FALSE;
   }
   if (flock (node.lock, LOCK_EX | LOCK_NB) == 0)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s is in use by another farwatchd; stop it, or give this one another state directory"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+               _ ("%s is in use by another farwatchd; stop it, or give this one another state directory"),
                far_node_state_dir ());
   return FALSE;
 }
@@ -78,7 +82,8 @@ far_node_open (FarProfile *profile, GError **error)
   far_node_words_set (profile->path, profile->state_given ? profile->node->state : NULL);
   far_node_set_profile (profile);
   if (g_mkdir_with_parents (far_node_state_dir (), 0700) != 0) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("the state directory %s cannot be made: %s"), far_node_state_dir (), g_strerror (errno));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("the state directory %s cannot be made: %s"),
+                 far_node_state_dir (), g_strerror (errno));
     return FALSE;
   }
   if (!take_lock (error) || !is_whole (error))

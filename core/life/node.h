@@ -8,7 +8,7 @@
 gboolean far_node_open (FarProfile *profile, GError **error);
 /* After a reload. */
 void far_node_set_profile (FarProfile *profile);
-FarProfile *far_node_profile (void);      /* borrowed; NULL: none */
-const char *far_node_control (void);      /* path of the control socket */
+FarProfile *far_node_profile (void); /* borrowed; NULL: none */
+const char *far_node_control (void); /* path of the control socket */
 /* Frees the profile, lets the lock go. */
 void far_node_close (void);

@@ -35,7 +35,8 @@ far_notify (const char *text)
   fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0)
     return;
-  if (sendto (fd, text, strlen (text), MSG_NOSIGNAL, (struct sockaddr *) &to, (socklen_t) (offsetof (struct sockaddr_un, sun_path) + length)) < 0)
+  if (sendto (fd, text, strlen (text), MSG_NOSIGNAL, (struct sockaddr *) &to,
+              (socklen_t) (offsetof (struct sockaddr_un, sun_path) + length)) < 0)
     g_warning ("the service manager did not take \"%s\"", text);
   close (fd);
 }
@@ -49,7 +50,8 @@ watchdog_wanted_us (void)
 
   if (every == NULL || !g_ascii_string_to_unsigned (every, 10, 1000, G_MAXINT64, &us, NULL))
     return 0;
-  if (pid != NULL && (!g_ascii_string_to_unsigned (pid, 10, 1, G_MAXINT32, &who, NULL) || who != (guint64) getpid ()))
+  if (pid != NULL &&
+      (!g_ascii_string_to_unsigned (pid, 10, 1, G_MAXINT32, &who, NULL) || who != (guint64) getpid ()))
     return 0;
   return (gint64) us;
 }
@@ -66,7 +68,8 @@ far_notify_watchdog_start (void)
 {
   watchdog.every_us = watchdog_wanted_us () / 2;
   if (watchdog.every_us > 0 && watchdog.timer == NULL)
-    watchdog.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + watchdog.every_us, watchdog_due, NULL);
+    watchdog.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + watchdog.every_us,
+                                     watchdog_due, NULL);
   return watchdog.every_us > 0;
 }
 

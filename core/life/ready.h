@@ -6,6 +6,7 @@
 
 /* A line to the service manager ("READY=1"), where there is one ($NOTIFY_SOCKET). [main] */
 void far_notify (const char *text);
-/* Tells it at half of $WATCHDOG_USEC that the main context turns; a main context that is stuck is ended and started anew. TRUE: it wants that. [main] */
+/* Tells it at half of $WATCHDOG_USEC that the main context turns; a main context that is stuck is ended and
+ * started anew. TRUE: it wants that. [main] */
 gboolean far_notify_watchdog_start (void);
 void far_notify_watchdog_stop (void);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The difference between what runs and what a profile wants, instance by instance. Nothing is changed here. */
+/* The difference between what runs and what a profile wants, instance by instance. Nothing is changed here.
+ */
 #include "config.h"
 
 #include "life/reload-plan.h"
@@ -31,7 +32,8 @@ key_reloadable (const FarType *type, const char *key)
 
 /* Looks at the keys of one map that differ in the other. */
 static void
-compare_keys (const FarType *type, const FarYaml *map, const FarYaml *other, gboolean *changed, gboolean *all_reloadable)
+compare_keys (const FarType *type, const FarYaml *map, const FarYaml *other, gboolean *changed,
+              gboolean *all_reloadable)
 {
   for (guint i = 0; i < map->keys->len; i++) {
     const FarYaml *key = map->keys->pdata[i];
@@ -46,12 +48,14 @@ compare_keys (const FarType *type, const FarYaml *map, const FarYaml *other, gbo
 static const char *
 fixed_key (const FarInstance *old, const FarConfigured *wanted)
 {
-  for (const FarOption *option = old->type->options; option != NULL && option->type != FAR_OPT_END; option++) {
+  for (const FarOption *option = old->type->options; option != NULL && option->type != FAR_OPT_END;
+       option++) {
     if (!(option->flags & FAR_OPT_RESTART))
       continue;
     if (old->type != wanted->type)
       return "type";
-    if (!far_yaml_equal (far_yaml_get (old->configured->map, option->name), far_yaml_get (wanted->map, option->name)))
+    if (!far_yaml_equal (far_yaml_get (old->configured->map, option->name),
+                         far_yaml_get (wanted->map, option->name)))
       return option->name;
   }
   return NULL;
@@ -62,7 +66,9 @@ far_change_fixed (const FarChange *change)
 {
   gboolean changes = change->kind == FAR_CHANGE_REPLACED || change->kind == FAR_CHANGE_RELOADED;
 
-  return changes && change->old->state == FAR_STATE_RUNNING && change->old->type != NULL ? fixed_key (change->old, change->wanted) : NULL;
+  return changes && change->old->state == FAR_STATE_RUNNING && change->old->type != NULL
+             ? fixed_key (change->old, change->wanted)
+             : NULL;
 }
 
 static FarChangeKind
@@ -70,7 +76,8 @@ change_kind (const FarInstance *old, const FarConfigured *wanted)
 {
   gboolean changed = FALSE, all_reloadable = TRUE;
 
-  if (old->state == FAR_STATE_RESTING && wanted->on_demand && far_yaml_equal (old->configured->map, wanted->map))
+  if (old->state == FAR_STATE_RESTING && wanted->on_demand &&
+      far_yaml_equal (old->configured->map, wanted->map))
     return FAR_CHANGE_NONE;
   if (old->type != wanted->type)
     return FAR_CHANGE_REPLACED;
@@ -80,7 +87,8 @@ change_kind (const FarInstance *old, const FarConfigured *wanted)
   compare_keys (wanted->type, wanted->map, old->configured->map, &changed, &all_reloadable);
   if (changed)
     return all_reloadable && old->state == FAR_STATE_RUNNING ? FAR_CHANGE_RELOADED : FAR_CHANGE_REPLACED;
-  return old->state == FAR_STATE_FAILED || old->state == FAR_STATE_RETRYING ? FAR_CHANGE_RETRIED : FAR_CHANGE_NONE;
+  return old->state == FAR_STATE_FAILED || old->state == FAR_STATE_RETRYING ? FAR_CHANGE_RETRIED
+                                                                            : FAR_CHANGE_NONE;
 }
 
 static FarChange *
@@ -97,13 +105,15 @@ change_new (FarChangeKind kind, FarInstance *old, const FarConfigured *wanted)
 GPtrArray *
 far_reload_plan (FarProfile *profile)
 {
-  GPtrArray *changes = g_ptr_array_new_with_free_func ((GDestroyNotify) change_free), *all = far_instances_all ();
+  GPtrArray *changes = g_ptr_array_new_with_free_func ((GDestroyNotify) change_free),
+            *all = far_instances_all ();
 
   for (guint i = 0; i < profile->instances->len; i++) {
     const FarConfigured *wanted = profile->instances->pdata[i];
     FarInstance *old = far_instances_by_path (wanted->path);
 
-    g_ptr_array_add (changes, change_new (old != NULL ? change_kind (old, wanted) : FAR_CHANGE_ADDED, old, wanted));
+    g_ptr_array_add (changes,
+                     change_new (old != NULL ? change_kind (old, wanted) : FAR_CHANGE_ADDED, old, wanted));
   }
   for (guint i = 0; i < all->len; i++) {
     FarInstance *old = all->pdata[i];

@@ -4,15 +4,22 @@
 #pragma once
 #include "life/instance-private.h"
 
-typedef enum { FAR_CHANGE_NONE, FAR_CHANGE_RELOADED, FAR_CHANGE_RETRIED, FAR_CHANGE_REPLACED, FAR_CHANGE_ADDED, FAR_CHANGE_REMOVED } FarChangeKind;
+typedef enum {
+  FAR_CHANGE_NONE,
+  FAR_CHANGE_RELOADED,
+  FAR_CHANGE_RETRIED,
+  FAR_CHANGE_REPLACED,
+  FAR_CHANGE_ADDED,
+  FAR_CHANGE_REMOVED
+} FarChangeKind;
 
 /* What becomes of one instance. */
 typedef struct {
   FarChangeKind kind;
-  FarInstance *old;              /* NULL: added */
-  FarInstance *fresh;            /* replaced, added: initialised, not started */
-  const FarConfigured *wanted;   /* NULL: removed */
-  gboolean told;                 /* reload() has been called */
+  FarInstance *old;            /* NULL: added */
+  FarInstance *fresh;          /* replaced, added: initialised, not started */
+  const FarConfigured *wanted; /* NULL: removed */
+  gboolean told;               /* reload() has been called */
 } FarChange;
 
 /* What of it changes only by a restart: the key, or "type"; NULL: nothing. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* First all that can fail: the file, init of what is new, reload() of what can take it, the rights. Then the hand-over, which cannot. */
+/* First all that can fail: the file, init of what is new, reload() of what can take it, the rights. Then the
+ * hand-over, which cannot. */
 #include "config.h"
 
 #include "life/reload.h"
@@ -17,9 +18,11 @@ check_node (const FarProfile *profile, GError **error)
 {
   const FarNodeOptions *old = far_node_profile ()->node, *new = profile->node;
 
-  if (g_strcmp0 (old->id, new->id) == 0 && g_strcmp0 (old->state, new->state) == 0 && g_strcmp0 (old->control, new->control) == 0)
+  if (g_strcmp0 (old->id, new->id) == 0 && g_strcmp0 (old->state, new->state) == 0 &&
+      g_strcmp0 (old->control, new->control) == 0)
     return TRUE;
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG, _("id, state and control of the node change only by a restart"));
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                       _ ("id, state and control of the node change only by a restart"));
   return FALSE;
 }
 
@@ -32,7 +35,8 @@ read_profile (const char *state, GPtrArray *faults, GError **error)
   far_loader_scan ();
   profile = far_profile_load (path, state, faults);
   if (profile == NULL) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s has %u faults; the old profile stays in force"), path, far_faults_errors (faults));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("%s has %u faults; the old profile stays in force"),
+                 path, far_faults_errors (faults));
     return NULL;
   }
   return check_node (profile, error) ? g_steal_pointer (&profile) : NULL;
@@ -47,7 +51,8 @@ check_fixed (GPtrArray *changes, GError **error)
 
     if (key == NULL)
       continue;
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: '%s' changes only by a restart"), change->wanted->path, key);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("%s: '%s' changes only by a restart"),
+                 change->wanted->path, key);
     return FALSE;
   }
   return TRUE;
@@ -104,7 +109,8 @@ take_back (GPtrArray *changes)
     if (change->fresh != NULL)
       far_instance_end (change->fresh);
     if (change->told && !far_instance_reload (change->old, change->old->options, &error))
-      far_log (change->old, G_LOG_LEVEL_WARNING, _("does not take its old options back: %s"), error->message);
+      far_log (change->old, G_LOG_LEVEL_WARNING, _ ("does not take its old options back: %s"),
+               error->message);
   }
 }
 
@@ -135,8 +141,9 @@ keep (FarInstance *at, FarProfile *profile, const FarConfigured *wanted)
   far_profile_unref (old);
 }
 
-/* Sockets first, so that nobody who connects meanwhile is refused. One that nobody takes is closed: people would come in and wait for nobody, and who is to
- * listen there next would find it taken, as long as somebody holds the old instance. */
+/* Sockets first, so that nobody who connects meanwhile is refused. One that nobody takes is closed: people
+ * would come in and wait for nobody, and who is to listen there next would find it taken, as long as somebody
+ * holds the old instance. */
 static void
 let_go (FarChange *change)
 {
@@ -196,8 +203,10 @@ changes_json (GPtrArray *changes)
     const FarChange *change = changes->pdata[i];
 
     if (change->kind != FAR_CHANGE_NONE)
-      json_array_append_new (list, json_pack ("{s:s, s:s}", "path", change->wanted != NULL ? change->wanted->path : change->old->head.path, "action",
-                                              far_change_name (change->kind)));
+      json_array_append_new (list, json_pack ("{s:s, s:s}", "path",
+                                              change->wanted != NULL ? change->wanted->path
+                                                                     : change->old->head.path,
+                                              "action", far_change_name (change->kind)));
   }
   return list;
 }
@@ -213,7 +222,7 @@ far_reload (const char *state, json_t **changes_out, GPtrArray *faults, GError *
   changes = far_reload_plan (profile);
   if (!prepare (changes, profile, error)) {
     take_back (changes);
-    g_prefix_error (error, "%s", _("the old profile stays in force: "));
+    g_prefix_error (error, "%s", _ ("the old profile stays in force: "));
     return FALSE;
   }
   if (changes_out != NULL)

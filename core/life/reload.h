@@ -6,6 +6,7 @@
 
 #include "profile/profile.h"
 
-/* Reads the profile's file again. On success *changes (may be NULL) is [{"path","action": added|removed|replaced|reloaded|retried}].
- * On failure nothing has changed; faults has what is wrong with the file. state: as in far_profile_load(). */
+/* Reads the profile's file again. On success *changes (may be NULL) is [{"path","action":
+ * added|removed|replaced|reloaded|retried}]. On failure nothing has changed; faults has what is wrong with
+ * the file. state: as in far_profile_load(). */
 gboolean far_reload (const char *state, json_t **changes, GPtrArray *faults, GError **error);

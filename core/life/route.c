@@ -83,7 +83,7 @@ far_handlers_retire (const FarHandler *handlers, gpointer self)
 static gboolean
 route_bad (GError **error, const char *why)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("resource: %s"), why);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("resource: %s"), why);
   return FALSE;
 }
 
@@ -96,9 +96,9 @@ route_query_field (const char *text, json_t *query, GError **error)
   g_autofree char *value = g_uri_unescape_string (spaced, NULL);
 
   if (!far_field_name_ok (name) || value == NULL || !g_utf8_validate (value, -1, NULL))
-    return route_bad (error, _("the query is not name=value&…"));
+    return route_bad (error, _ ("the query is not name=value&…"));
   if (json_object_get (query, name) != NULL)
-    return route_bad (error, _("a field stands twice in the query"));
+    return route_bad (error, _ ("a field stands twice in the query"));
   json_object_set_new (query, name, json_string (value));
   return TRUE;
 }
@@ -109,7 +109,7 @@ route_query (const char *text, json_t *query, GError **error)
   g_auto (GStrv) fields = g_strsplit (text, "&", QUERY_MAX + 1);
 
   if (g_strv_length (fields) > QUERY_MAX)
-    return route_bad (error, _("the query has too many fields: 16 at most"));
+    return route_bad (error, _ ("the query has too many fields: 16 at most"));
   for (guint i = 0; fields[i] != NULL; i++)
     if (fields[i][0] != '\0' && !route_query_field (fields[i], query, error))
       return FALSE;
@@ -131,12 +131,13 @@ char **
 far_route_split (const char *resource, json_t **query, GError **error)
 {
   const char *mark = strchr (resource, '?');
-  g_autofree char *path = mark != NULL ? g_strndup (resource, (gsize) (mark - resource)) : g_strdup (resource);
+  g_autofree char *path = mark != NULL ? g_strndup (resource, (gsize) (mark - resource))
+                                       : g_strdup (resource);
   g_auto (GStrv) parts = g_strsplit (path, "/", PARTS_MAX + 1);
   json_t *fields = json_object ();
 
   if (!route_parts_ok (parts))
-    route_bad (error, _("the path must be 1 to 8 names with / between them"));
+    route_bad (error, _ ("the path must be 1 to 8 names with / between them"));
   else if (mark == NULL || route_query (mark + 1, fields, error)) {
     *query = fields;
     return g_steal_pointer (&parts);
@@ -177,7 +178,8 @@ far_route_find (const char *method, char **parts, GStrv *out, gboolean *known)
     if (!route_match (route, parts, values))
       continue;
     *known = TRUE;
-    if (strcmp (route->handler->method, method) == 0 && (best == NULL || far_pattern_before (route->pattern, best->pattern)))
+    if (strcmp (route->handler->method, method) == 0 &&
+        (best == NULL || far_pattern_before (route->pattern, best->pattern)))
       best = route;
   }
   if (best == NULL || !route_match (best, parts, values))
@@ -207,7 +209,9 @@ far_route_owner (char **parts)
 
   for (guint i = 0; i < all->len; i++) {
     const FarInstance *at = all->pdata[i];
-    const FarHandler *handler = at->kind == FAR_KIND_SERVICE && at->type != NULL ? ((const FarServiceType *) at->type)->handlers : NULL;
+    const FarHandler *handler = at->kind == FAR_KIND_SERVICE && at->type != NULL
+                                    ? ((const FarServiceType *) at->type)->handlers
+                                    : NULL;
 
     for (; handler != NULL && handler->method != NULL; handler++)
       if (at->state != FAR_STATE_RUNNING && pattern_matches (handler->pattern, parts))
@@ -253,7 +257,7 @@ far_route_object (const FarRoute *route, char **values, json_t *body, GError **e
       break;
     }
     if (!far_field_name_ok (value)) {
-      route_bad (error, _("a name must be 1 to 64 of A-Z a-z 0-9 . _ -"));
+      route_bad (error, _ ("a name must be 1 to 64 of A-Z a-z 0-9 . _ -"));
       return NULL;
     }
     g_ptr_array_add (out, (gpointer) value);
@@ -274,7 +278,7 @@ far_route_list (void)
     json_object_set_new (line, "method", json_string (handler->method));
     json_object_set_new (line, "resource", json_string (handler->pattern));
     json_object_set_new (line, "action", json_string (far_action_name (handler->action)));
-    json_object_set_new (line, "summary", json_string (handler->summary != NULL ? _(handler->summary) : ""));
+    json_object_set_new (line, "summary", json_string (handler->summary != NULL ? _ (handler->summary) : ""));
     json_array_append_new (list, line);
   }
   return list;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When a complaint that repeats is due: at once, then after 1 minute, 2 minutes … 1 day. Quiet for twice its interval, it starts over.
+/* When a complaint that repeats is due: at once, then after 1 minute, 2 minutes … 1 day. Quiet for twice its
+ * interval, it starts over.
  *
- * Keys may be what a stranger chose: an address, a name. So of one kind of complaint, of one instance, 32 keys begin at once and one more a minute; further
- * ones share a complaint, so that nobody outside decides how much is written, or makes others' complaints forgotten. */
+ * Keys may be what a stranger chose: an address, a name. So of one kind of complaint, of one instance, 32
+ * keys begin at once and one more a minute; further ones share a complaint, so that nobody outside decides
+ * how much is written, or makes others' complaints forgotten. */
 #include "config.h"
 
 #include "loop/log.h"
@@ -27,7 +29,8 @@ typedef struct {
 
 static GMutex complaints_lock;
 static GHashTable *complaints; /* "path\nkind\nkey" → Complaint */
-static GHashTable *kinds;      /* "path\nkind" → Kind; paths and kinds stand in the profile and the program, nobody makes them up */
+/* "path\nkind" → Kind; paths and kinds stand in the profile and the program, nobody makes them up */
+static GHashTable *kinds;
 
 static gboolean
 complaint_old (gpointer key, gpointer value, gpointer user)
@@ -47,7 +50,7 @@ kind_get (const char *name, gint64 now)
   kind = g_hash_table_lookup (kinds, name);
   if (kind == NULL) {
     kind = g_new0 (Kind, 1);
-    *kind = (Kind) { BEGIN_MAX, now };
+    *kind = (Kind){ BEGIN_MAX, now };
     g_hash_table_insert (kinds, g_strdup (name), kind);
   }
   return kind;
@@ -86,7 +89,7 @@ complaint_at (const char *id, gint64 now)
     complaint = g_new0 (Complaint, 1);
     g_hash_table_insert (complaints, g_strdup (id), complaint);
   } else if (complaint_old (NULL, complaint, &now)) {
-    *complaint = (Complaint) { 0 };
+    *complaint = (Complaint){ 0 };
   }
   return complaint;
 }

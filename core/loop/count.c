@@ -39,6 +39,6 @@ far_counts_json (void)
     return json;
   g_hash_table_iter_init (&iter, counts);
   while (g_hash_table_iter_next (&iter, &word, &number))
-    json_object_set_new (json, word, json_integer ((json_int_t) *(guint64 *) number));
+    json_object_set_new (json, word, json_integer ((json_int_t) * (guint64 *) number));
   return json;
 }

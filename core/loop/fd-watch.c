@@ -19,7 +19,8 @@ main_ready (int fd, GIOCondition condition, gpointer data)
 {
   FarFdWatch *watch = data;
   gboolean over = (condition & (G_IO_HUP | G_IO_ERR | G_IO_NVAL)) != 0;
-  guint ready = (condition & G_IO_IN || over ? FAR_READY_READ : 0) | (condition & G_IO_OUT || over ? FAR_READY_WRITE : 0) | (over ? FAR_READY_CLOSED : 0);
+  guint ready = (condition & G_IO_IN || over ? FAR_READY_READ : 0) |
+                (condition & G_IO_OUT || over ? FAR_READY_WRITE : 0) | (over ? FAR_READY_CLOSED : 0);
   watch->func (fd, ready, watch->data);
   return G_SOURCE_CONTINUE;
 }
@@ -36,7 +37,8 @@ far_fd_watch_new (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointe
       g_clear_pointer (&watch, g_free);
     return watch;
   }
-  watch->main = g_unix_fd_source_new (fd, (ready & FAR_READY_READ ? G_IO_IN : 0) | (ready & FAR_READY_WRITE ? G_IO_OUT : 0));
+  watch->main = g_unix_fd_source_new (fd, (ready & FAR_READY_READ ? G_IO_IN : 0) |
+                                              (ready & FAR_READY_WRITE ? G_IO_OUT : 0));
   g_source_set_callback (watch->main, G_SOURCE_FUNC (main_ready), watch, NULL);
   g_source_attach (watch->main, NULL);
   return watch;

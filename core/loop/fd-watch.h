@@ -7,7 +7,8 @@ G_BEGIN_DECLS
 
 typedef struct _FarFdWatch FarFdWatch;
 
-/* As far_home_watch(); ready: READ, WRITE or both. FAR_READY_CLOSED alone: it cannot be watched (told soon, workers only). NULL on a foreign home. [home] */
+/* As far_home_watch(); ready: READ, WRITE or both. FAR_READY_CLOSED alone: it cannot be watched (told soon,
+ * workers only). NULL on a foreign home. [home] */
 FarFdWatch *far_fd_watch_new (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer data);
 /* Safe inside func; NULL is fine. [home] */
 void far_fd_watch_free (FarFdWatch *watch);

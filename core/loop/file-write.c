@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Small files that must survive a power cut: written on a lane, as an fsync() takes as long as the disk likes. */
+/* Small files that must survive a power cut: written on a lane, as an fsync() takes as long as the disk
+ * likes. */
 #include "config.h"
 
 #include <farwatch/request.h>
@@ -31,10 +32,13 @@ write_work (FarRequest *req, gpointer data)
   const Writing *writing = data;
   g_autoptr (GError) error = NULL;
 
-  if (g_file_set_contents_full (writing->path, writing->text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, writing->mode, &error))
+  if (g_file_set_contents_full (writing->path, writing->text, -1,
+                                G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, writing->mode,
+                                &error))
     far_request_done (req, NULL, NULL);
   else
-    far_request_fail_new (req, FAR_ERROR_FULL, _("cannot record: %s; make room or make it writable"), error->message);
+    far_request_fail_new (req, FAR_ERROR_FULL, _ ("cannot record: %s; make room or make it writable"),
+                          error->message);
 }
 
 void
@@ -42,6 +46,6 @@ far_write_file (const char *path, const char *text, int mode, FarRequest *req)
 {
   Writing *writing = g_new (Writing, 1);
 
-  *writing = (Writing) { g_strdup (path), g_strdup (text), mode };
+  *writing = (Writing){ g_strdup (path), g_strdup (text), mode };
   far_run_blocking (LANE, WAITING_MAX, write_work, writing, writing_free, req);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A home whose thread a library owns (a SIP stack's messages; no part has one today). Its timers are kept by a worker, its clock: that one posts "run them" when the earliest is due. */
+/* A home whose thread a library owns (a SIP stack's messages; no part has one today). Its timers are kept by
+ * a worker, its clock: that one posts "run them" when the earliest is due. */
 #include "config.h"
 
 #include "loop/home-private.h"
@@ -10,8 +11,8 @@ typedef struct {
   FarHome *clock;
   FarHomeTimer *alarm; /* [clock] */
   GMutex lock;
-  FarHome *home;       /* NULL: gone; under lock */
-  gint64 when_us;      /* wished; 0: has rung; under lock */
+  FarHome *home;  /* NULL: gone; under lock */
+  gint64 when_us; /* wished; 0: has rung; under lock */
 } Alarm;
 
 typedef struct {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The main context as a home (one GSource for posted work and all timers), and the pool of data-plane workers. */
+/* The main context as a home (one GSource for posted work and all timers), and the pool of data-plane
+ * workers. */
 #include "config.h"
 
 #include "loop/home-private.h"
@@ -39,7 +40,8 @@ main_dispatch (GSource *source, GSourceFunc func, gpointer data)
   guint64 count;
   if (!g_atomic_int_get (&self->home->bound))
     far_home_bind (self->home);
-  if (g_source_query_unix_fd (source, self->tag) != 0 && read (self->home->timers.fd, &count, sizeof count) > 0)
+  if (g_source_query_unix_fd (source, self->tag) != 0 &&
+      read (self->home->timers.fd, &count, sizeof count) > 0)
     self->home->timers.armed_us = 0;
   far_timers_run (&self->home->timers);
   far_home_run_posts (self->home);

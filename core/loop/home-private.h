@@ -13,9 +13,9 @@ G_BEGIN_DECLS
 
 typedef struct {
   FarHome *home;
-  GPtrArray *heap;   /* FarHomeTimer*, earliest first */
+  GPtrArray *heap; /* FarHomeTimer*, earliest first */
   int fd;
-  gint64 armed_us;   /* real instant the timerfd is set to; 0: off */
+  gint64 armed_us; /* real instant the timerfd is set to; 0: off */
 } FarTimers;
 
 void far_timers_init (FarTimers *timers, FarHome *home);
@@ -39,18 +39,18 @@ typedef enum { FAR_HOME_MAIN, FAR_HOME_WORKER, FAR_HOME_FOREIGN } FarHomeSort;
 struct _FarHome {
   FarHomeSort sort;
   char *name;
-  gint bound;              /* atomic: thread is set */
+  gint bound; /* atomic: thread is set */
   pthread_t thread;
 
   GMutex lock;
-  GArray *posts;           /* FarPost; under lock */
-  GArray *spare;           /* emptied array of the last turn; [home] */
-  gboolean woken;          /* a wake is on its way; under lock */
+  GArray *posts;  /* FarPost; under lock */
+  GArray *spare;  /* emptied array of the last turn; [home] */
+  gboolean woken; /* a wake is on its way; under lock */
   void (*wake) (gpointer data);
   gpointer wake_data;
 
   FarTimers timers;
-  FarLater *clock_later;   /* foreign: asks its clock home to watch the earliest timer */
+  FarLater *clock_later; /* foreign: asks its clock home to watch the earliest timer */
 
   guint8 *scratch;
   FarScratchSave scratch_save;
@@ -67,9 +67,11 @@ void far_home_init (FarHome *home, FarHomeSort sort, const char *name);
 void far_home_clear (FarHome *home);
 void far_home_bind (FarHome *home);          /* the calling thread is the home's */
 gboolean far_home_has_posts (FarHome *home); /* [any thread] */
-gboolean far_home_run_posts (FarHome *home); /* [home] one turn: what was posted before it; TRUE: there was something */
+/* [home] one turn: what was posted before it; TRUE: there was something */
+gboolean far_home_run_posts (FarHome *home);
 
-/* Runs main until no pump is alive and no stream has last words to say, at most so long: before a program ends that dialled. [main] */
+/* Runs main until no pump is alive and no stream has last words to say, at most so long: before a program
+ * ends that dialled. [main] */
 void far_streams_settle (guint timeout_ms);
 
 G_END_DECLS

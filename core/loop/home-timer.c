@@ -93,7 +93,8 @@ far_timers_init (FarTimers *timers, FarHome *home)
 {
   timers->home = home;
   timers->heap = g_ptr_array_new ();
-  timers->fd = home->sort == FAR_HOME_FOREIGN ? -1 : timerfd_create (CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+  timers->fd = home->sort == FAR_HOME_FOREIGN ? -1
+                                              : timerfd_create (CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
   far_clock_add_hook (clock_jumped, timers);
 }
 
@@ -109,7 +110,8 @@ far_timers_clear (FarTimers *timers)
 static void
 set_fd (FarTimers *timers, gint64 real_us)
 {
-  struct itimerspec spec = { .it_value = { .tv_sec = real_us / G_USEC_PER_SEC, .tv_nsec = real_us % G_USEC_PER_SEC * 1000 } };
+  struct itimerspec spec = { .it_value = { .tv_sec = real_us / G_USEC_PER_SEC,
+                                           .tv_nsec = real_us % G_USEC_PER_SEC * 1000 } };
   timerfd_settime (timers->fd, TFD_TIMER_ABSTIME, &spec, NULL);
   timers->armed_us = real_us;
 }

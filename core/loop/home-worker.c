@@ -19,7 +19,7 @@ struct _FarWatch {
   guint ready;
   FarWatchFunc func; /* NULL: freed during this turn */
   gpointer data;
-  FarLater *failed;  /* tells that it cannot be watched */
+  FarLater *failed; /* tells that it cannot be watched */
 };
 
 static guint32
@@ -33,7 +33,8 @@ static guint
 ready_mask (guint32 events)
 {
   return (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? FAR_READY_READ : 0) |
-         (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) ? FAR_READY_WRITE : 0) | (events & (EPOLLHUP | EPOLLERR) ? FAR_READY_CLOSED : 0) |
+         (events & (EPOLLOUT | EPOLLHUP | EPOLLERR) ? FAR_READY_WRITE : 0) |
+         (events & (EPOLLHUP | EPOLLERR) ? FAR_READY_CLOSED : 0) |
          (events & (EPOLLRDHUP | EPOLLPRI) ? FAR_READY_END : 0);
 }
 
@@ -173,7 +174,8 @@ far_home_worker_free (FarHome *home)
     return;
   far_home_post (home, quit_worker, home);
   g_thread_join (home->runner);
-  home->thread = pthread_self (); /* what is left runs here, and shall not be sent on to a thread that has ended */
+  /* what is left runs here, and shall not be sent on to a thread that has ended */
+  home->thread = pthread_self ();
   while (far_home_run_posts (home)) /* work that frees what it was given must not be lost */
     ;
   g_ptr_array_free (home->dead_watches, TRUE);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The head of every instance: what logging, TLS and listeners need of one without knowing what an instance is. */
+/* The head of every instance: what logging, TLS and listeners need of one without knowing what an instance
+ * is. */
 #pragma once
 #include <farwatch/instance.h>
 
 /* The first member of struct _FarInstance. */
 typedef struct {
   gint refs;
-  char *path;                      /* "sensors.boiler"; owned */
-  void (*free) (FarInstance *at);  /* with the last reference; frees the path, too */
-  GQueue asked, served;            /* of FarRequest, by request.c: those that are its to be told of, and its to end */
-  GQueue owned;                    /* of FarOwned, by owned.c */
+  char *path;                     /* "sensors.boiler"; owned */
+  void (*free) (FarInstance *at); /* with the last reference; frees the path, too */
+  /* of FarRequest, by request.c: those that are its to be told of, and its to end */
+  GQueue asked, served;
+  GQueue owned; /* of FarOwned, by owned.c */
 } FarInstanceHead;
 
 /* Takes the path. One reference is the caller's. */

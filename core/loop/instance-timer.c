@@ -60,7 +60,8 @@ timer_new (FarInstance *at, gint64 boottime_us)
 }
 
 void
-far_instance_timer (FarInstance *at, FarInstanceTimer **timer, gint64 boottime_us, void (*func) (gpointer data), gpointer data)
+far_instance_timer (FarInstance *at, FarInstanceTimer **timer, gint64 boottime_us,
+                    void (*func) (gpointer data), gpointer data)
 {
   if (*timer != NULL)
     far_home_timer_set ((*timer)->timer, boottime_us);
@@ -79,7 +80,8 @@ far_instance_timer_stop (FarInstanceTimer **timer)
 }
 
 void
-far_instance_after (FarInstance *at, gint64 boottime_us, void (*func) (gpointer data), gpointer data, GDestroyNotify dropped)
+far_instance_after (FarInstance *at, gint64 boottime_us, void (*func) (gpointer data), gpointer data,
+                    GDestroyNotify dropped)
 {
   FarInstanceTimer *self = timer_new (at, boottime_us);
 

@@ -92,8 +92,8 @@ lane_push (Lane *lane, Job *job)
 }
 
 void
-far_run_blocking (const char *name, guint queue_max, void (*work) (FarRequest *req, gpointer data), gpointer data,
-                  GDestroyNotify free_data, FarRequest *req)
+far_run_blocking (const char *name, guint queue_max, void (*work) (FarRequest *req, gpointer data),
+                  gpointer data, GDestroyNotify free_data, FarRequest *req)
 {
   Lane *lane = lane_get (name);
   Job *job = g_new0 (Job, 1);
@@ -103,7 +103,8 @@ far_run_blocking (const char *name, guint queue_max, void (*work) (FarRequest *r
   job->free_data = free_data;
   job->req = far_request_ref (req);
   if ((guint) g_atomic_int_get (&lane->waiting) >= queue_max) {
-    far_request_fail_new (req, FAR_ERROR_LIMIT, _("busy: %u wait already at %s, try again later"), queue_max, name);
+    far_request_fail_new (req, FAR_ERROR_LIMIT, _ ("busy: %u wait already at %s, try again later"), queue_max,
+                          name);
     job_free (job);
     return;
   }

@@ -26,8 +26,12 @@ typedef struct {
 } Level;
 
 static const Level levels[] = {
-  { G_LOG_LEVEL_ERROR, 3, "error: " },   { G_LOG_LEVEL_CRITICAL, 3, "error: " }, { G_LOG_LEVEL_WARNING, 4, "warning: " },
-  { G_LOG_LEVEL_MESSAGE, 5, "" },        { G_LOG_LEVEL_INFO, 6, "" },            { G_LOG_LEVEL_DEBUG, 7, "debug: " },
+  { G_LOG_LEVEL_ERROR, 3, "error: " },
+  { G_LOG_LEVEL_CRITICAL, 3, "error: " },
+  { G_LOG_LEVEL_WARNING, 4, "warning: " },
+  { G_LOG_LEVEL_MESSAGE, 5, "" },
+  { G_LOG_LEVEL_INFO, 6, "" },
+  { G_LOG_LEVEL_DEBUG, 7, "debug: " },
 };
 
 static const Level *
@@ -39,7 +43,8 @@ level_row (GLogLevelFlags level)
   return &levels[3];
 }
 
-/* Texts hold what peers sent: no line of its own, no escape sequence for the terminal that shows the log, nothing that turns or hides the rest. */
+/* Texts hold what peers sent: no line of its own, no escape sequence for the terminal that shows the log,
+ * nothing that turns or hides the rest. */
 static void
 append_plain (GString *line, const char *text)
 {
@@ -137,7 +142,8 @@ far_complain (FarInstance *at, const char *key, const char *format, ...)
 }
 
 void
-far_log_set_sink (void (*func) (GLogLevelFlags level, const char *path, const char *text, gpointer user), gpointer user)
+far_log_set_sink (void (*func) (GLogLevelFlags level, const char *path, const char *text, gpointer user),
+                  gpointer user)
 {
   far_log_to.sink_user = user;
   far_log_to.sink = func;
@@ -158,7 +164,8 @@ log_from_glib (GLogLevelFlags level, const GLogField *fields, gsize n, gpointer 
   return G_LOG_WRITER_HANDLED;
 }
 
-/* $JOURNAL_STREAM is "device:inode" of the stream that systemd gave; it is inherited, so stderr must be that very file. */
+/* $JOURNAL_STREAM is "device:inode" of the stream that systemd gave; it is inherited, so stderr must be that
+ * very file. */
 static gboolean
 stderr_is_journal (void)
 {
@@ -168,7 +175,8 @@ stderr_is_journal (void)
 
   if (stream == NULL || fstat (STDERR_FILENO, &st) != 0)
     return FALSE;
-  own = g_strdup_printf ("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, (guint64) st.st_dev, (guint64) st.st_ino);
+  own = g_strdup_printf ("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, (guint64) st.st_dev,
+                         (guint64) st.st_ino);
   return g_str_equal (own, stream);
 }
 

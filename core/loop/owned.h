@@ -11,7 +11,8 @@ typedef struct {
   gpointer thing;
 } FarOwned;
 
-/* The thing is at's from now on; at NULL: nobody's. end(thing) runs when the instance goes, and may free the thing. */
+/* The thing is at's from now on; at NULL: nobody's. end(thing) runs when the instance goes, and may free the
+ * thing. */
 void far_owned_by (FarOwned *owned, FarInstance *at, void (*end) (gpointer thing), gpointer thing);
 /* The thing ends by itself. */
 void far_owned_leave (FarOwned *owned);

@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* ended(data) runs on main when the end of req is delivered, whoever ended it, before its done(): so that what works for it stops at that moment. One a
- * request, whose end is not delivered yet. [main] */
+/* ended(data) runs on main when the end of req is delivered, whoever ended it, before its done(): so that
+ * what works for it stops at that moment. One a request, whose end is not delivered yet. [main] */
 void far_request_set_ended (FarRequest *req, void (*ended) (gpointer data), gpointer data);
 
 /* What the instance has asked for is nobody's any more. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A request ends once: whoever moves `ended` from 0 to 1 owns result and error until the delivery on the main context. */
+/* A request ends once: whoever moves `ended` from 0 to 1 owns result and error until the delivery on the main
+ * context. */
 #include "config.h"
 
 #include "loop/request-private.h"
@@ -12,14 +13,14 @@
 
 struct _FarRequest {
   gint refs;
-  gint ended;      /* atomic: somebody won                                   */
-  gint settled;    /* atomic: the winner has written result or error         */
-  gint delivered;  /* main only                                              */
+  gint ended;     /* atomic: somebody won                                   */
+  gint settled;   /* atomic: the winner has written result or error         */
+  gint delivered; /* main only                                              */
   FarDone done;
   gpointer user;
   /* main only: */
-  FarInstance *asker, *server;    /* whose done() it is, and who is to end it; NULL: nobody that core knows */
-  GList asked, served;            /* its place in their lists */
+  FarInstance *asker, *server; /* whose done() it is, and who is to end it; NULL: nobody that core knows */
+  GList asked, served;         /* its place in their lists */
   GDestroyNotify dropped;
   void (*on_end) (gpointer data); /* main only */
   gpointer on_end_data;
@@ -82,7 +83,8 @@ far_requests_refuse (FarInstance *at)
     FarRequest *req = link->data;
 
     req->server = NULL;
-    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("%s has stopped; try again"), far_instance_path (at));
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _ ("%s has stopped; try again"),
+                          far_instance_path (at));
   }
 }
 
@@ -106,7 +108,8 @@ request_deliver (gpointer data)
   far_request_unref (req);
 }
 
-/* What was asked for goes on, unless it hears of the end (far_request_set_ended()). What an instance is to end lives until it does. */
+/* What was asked for goes on, unless it hears of the end (far_request_set_ended()). What an instance is to
+ * end lives until it does. */
 static void
 request_drop (FarRequest *req)
 {
@@ -156,7 +159,7 @@ request_end (FarRequest *req, gpointer result, GDestroyNotify free_result, GErro
 static void
 request_timeout (gpointer data)
 {
-  far_request_fail_new (data, FAR_ERROR_UNAVAILABLE, "%s", _("no answer in time"));
+  far_request_fail_new (data, FAR_ERROR_UNAVAILABLE, "%s", _ ("no answer in time"));
 }
 
 FarRequest *
@@ -169,7 +172,8 @@ far_request_new (FarDone done, gpointer user, guint timeout_ms)
   req->user = user;
   req->asked.data = req->served.data = req;
   if (timeout_ms > 0)
-    req->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + (gint64) timeout_ms * 1000, request_timeout, req);
+    req->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + (gint64) timeout_ms * 1000,
+                                 request_timeout, req);
   return req;
 }
 
@@ -201,7 +205,7 @@ void
 far_request_fail (FarRequest *req, GError *error)
 {
   if (error == NULL)
-    error = g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL, _("it failed without saying why"));
+    error = g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL, _ ("it failed without saying why"));
   request_end (req, NULL, NULL, error);
 }
 
@@ -219,7 +223,7 @@ void
 far_request_cancel (FarRequest *req)
 {
   far_request_ref (req);
-  far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "%s", _("cancelled"));
+  far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "%s", _ ("cancelled"));
   if (!far_home_is_here (far_home_main ())) {
     far_request_unref (req);
     return;

@@ -14,9 +14,9 @@
 
 static struct {
   GPollFunc poll;
-  gint64 awake_us; /* CPU time of the thread when it woke up; 0: not yet */
+  gint64 awake_us;    /* CPU time of the thread when it woke up; 0: not yet */
   gint64 awake_at_us; /* monotonic */
-  glong switches;  /* voluntary ones until then */
+  glong switches;     /* voluntary ones until then */
   guint count, waits;
 } stall;
 
@@ -27,7 +27,8 @@ thread_used (gint64 *cpu_us, glong *switches)
   struct rusage used = { 0 };
 
   getrusage (RUSAGE_THREAD, &used);
-  *cpu_us = (gint64) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * G_USEC_PER_SEC + used.ru_utime.tv_usec + used.ru_stime.tv_usec;
+  *cpu_us = (gint64) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * G_USEC_PER_SEC + used.ru_utime.tv_usec +
+            used.ru_stime.tv_usec;
   *switches = used.ru_nvcsw;
 }
 
@@ -38,7 +39,9 @@ stall_waited (void)
 
   stall.waits++;
   if (turn_us > STALL_US)
-    far_complain (NULL, "wait", _("the main loop waited in a turn of %" PRId64 " ms; something blocks in it"), turn_us / 1000);
+    far_complain (NULL, "wait",
+                  _ ("the main loop waited in a turn of %" PRId64 " ms; something blocks in it"),
+                  turn_us / 1000);
 }
 
 static gint
@@ -52,9 +55,10 @@ stall_poll (GPollFD *fds, guint n, gint timeout)
   used_us = stall.awake_us > 0 ? used_us - stall.awake_us : 0;
   if (used_us > STALL_US) {
     stall.count++;
-    far_complain (NULL, "stall", _("the main loop was held up for %" PRId64 " ms; something computes too long in it"), used_us / 1000);
-  }
-  else if (stall.awake_us > 0 && switches > stall.switches)
+    far_complain (NULL, "stall",
+                  _ ("the main loop was held up for %" PRId64 " ms; something computes too long in it"),
+                  used_us / 1000);
+  } else if (stall.awake_us > 0 && switches > stall.switches)
     stall_waited ();
   result = stall.poll (fds, n, timeout);
   thread_used (&stall.awake_us, &stall.switches);

@@ -4,9 +4,10 @@
 #pragma once
 #include <glib.h>
 
-/* Watches the main context: an iteration that takes more than 50 ms of the thread's CPU is counted and told. [main] */
+/* Watches the main context: an iteration that takes more than 50 ms of the thread's CPU is counted and told.
+ * [main] */
 void far_stall_watch (void);
 guint far_stall_count (void);
-/* Turns in which the thread went to sleep by itself (a voluntary context switch): something waited there for a disk, a lock, a process. One of more than
- * 50 ms is told. */
+/* Turns in which the thread went to sleep by itself (a voluntary context switch): something waited there for
+ * a disk, a lock, a process. One of more than 50 ms is told. */
 guint far_stall_waits (void);

@@ -11,23 +11,24 @@
 #include <farwatch/instance.h>
 
 #define PATIENCE_US G_USEC_PER_SEC
-#define LEAST_US (50 * 1000) /* when others have used up the time, one that does not hang still ends in peace */
+#define LEAST_US                                                                                             \
+  (50 * 1000) /* when others have used up the time, one that does not hang still ends in peace */
 
 struct _FarThread {
-  gint refs;            /* atomic: the thread's and its owner's */
-  GThread *thread;      /* the owner's */
+  gint refs;       /* atomic: the thread's and its owner's */
+  GThread *thread; /* the owner's */
   char *name;
   GThreadFunc func;
   gpointer data;
   GDestroyNotify free_data;
   GMutex lock;
   GCond ended;
-  gboolean over;        /* under lock */
+  gboolean over; /* under lock */
 };
 
 /* Touched on main only. */
 static struct {
-  gint64 end_us;        /* monotonic: when the process ends whatever hangs; 0: it does not end */
+  gint64 end_us; /* monotonic: when the process ends whatever hangs; 0: it does not end */
   guint left;
 } threads;
 
@@ -102,11 +103,14 @@ far_thread_end (FarThread *thread)
   over = thread->over;
   g_mutex_unlock (&thread->lock);
   if (over)
-    g_thread_join (thread->thread); /* then ours is the last reference: what it had is given back before anything else happens */
+    /* then ours is the last reference: what it had is given back before anything else happens */
+    g_thread_join (thread->thread);
   else {
     threads.left++;
     g_thread_unref (thread->thread);
-    far_log (NULL, G_LOG_LEVEL_WARNING, _("%s does not come back from a system call, a dead disk perhaps: not waited for"), thread->name);
+    far_log (NULL, G_LOG_LEVEL_WARNING,
+             _ ("%s does not come back from a system call, a dead disk perhaps: not waited for"),
+             thread->name);
   }
   thread_unref (thread);
   return over;

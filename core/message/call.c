@@ -44,13 +44,21 @@ call_flush (gpointer data)
   }
 }
 
-/* What the doors themselves say no to, by cause; what a listener turns away before is counted where that happens. */
+/* What the doors themselves say no to, by cause; what a listener turns away before is counted where that
+ * happens. */
 static void
 call_count (guint status)
 {
-  static const struct { guint status; const char *what; } counted[] = {
-    { 401, "requests before a login" }, { 403, "requests without the right to" }, { 404, "requests for what is not there or not to be seen" }, { 429, "requests over a limit" },
-    { 503, "requests for what did not run or answer" }, { 507, "requests that could not be recorded" },
+  static const struct {
+    guint status;
+    const char *what;
+  } counted[] = {
+    { 401, "requests before a login" },
+    { 403, "requests without the right to" },
+    { 404, "requests for what is not there or not to be seen" },
+    { 429, "requests over a limit" },
+    { 503, "requests for what did not run or answer" },
+    { 507, "requests that could not be recorded" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (counted); i++)
@@ -66,7 +74,7 @@ far_call_deliver (FarMessage *answer, gboolean last, FarAnswered answered, gpoin
   call_count (answer->status);
   delivery->answer = answer;
   delivery->last = last;
-  delivery->asker = (Asker) { answered, user };
+  delivery->asker = (Asker){ answered, user };
   g_queue_push_tail (&under_way.deliveries, delivery);
   if (under_way.deliveries.length == 1)
     far_home_post (far_home_main (), call_flush, NULL);
@@ -135,7 +143,8 @@ static void
 call_late (FarAnswer *answer)
 {
   call_fail_askers (answer, FAR_ERROR_UNAVAILABLE,
-                    answer->stops ? _("the service has stopped; try again") : _("no answer in time; try again, or look into the log"));
+                    answer->stops ? _ ("the service has stopped; try again")
+                                  : _ ("no answer in time; try again, or look into the log"));
 }
 
 static void
@@ -169,7 +178,8 @@ far_call_start (FarAnswer *answer, gint64 timeout_us)
 }
 
 gboolean
-far_call_join (const char *key, const FarMessage *request, FarAnswered answered, gpointer user, gboolean *same)
+far_call_join (const char *key, const FarMessage *request, FarAnswered answered, gpointer user,
+               gboolean *same)
 {
   Asker asker = { answered, user };
 
@@ -178,7 +188,8 @@ far_call_join (const char *key, const FarMessage *request, FarAnswered answered,
 
     if (answer->key == NULL || !g_str_equal (answer->key, key))
       continue;
-    *same = g_str_equal (answer->request->method, request->method) && g_str_equal (answer->request->resource, request->resource);
+    *same = g_str_equal (answer->request->method, request->method) &&
+            g_str_equal (answer->request->resource, request->resource);
     if (*same) {
       g_array_append_val (answer->askers, asker);
       call_timer (NULL); /* its time may be over: then this one is told at once, too */
@@ -285,7 +296,9 @@ far_call_answer (FarCall *call, guint status, json_t *body)
   g_autoptr (FarMessage) message = far_message_answer (answer->request, status, body);
 
   if (!call_is_small (message)) {
-    far_call_fail_new (call, FAR_ERROR_LIMIT, _("the answer is over %d KiB: ask for less with limit= and after="), FAR_BODY_MAX / 1024);
+    far_call_fail_new (call, FAR_ERROR_LIMIT,
+                       _ ("the answer is over %d KiB: ask for less with limit= and after="),
+                       FAR_BODY_MAX / 1024);
     return;
   }
   call_end (answer, message);
@@ -295,7 +308,9 @@ void
 far_call_fail (FarCall *call, GError *error)
 {
   FarAnswer *answer = call->answer;
-  g_autoptr (GError) owned = error != NULL ? error : g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL, _("it failed without saying why"));
+  g_autoptr (GError) owned = error != NULL ? error
+                                           : g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL,
+                                                                  _ ("it failed without saying why"));
   g_autoptr (FarMessage) message = far_message_error (answer->request, owned);
 
   call_end (answer, message);
@@ -317,7 +332,7 @@ far_call_fail_new (FarCall *call, FarErrorCode code, const char *format, ...)
 const char *
 far_call_hidden (void)
 {
-  return _("no such object, or no right to see it");
+  return _ ("no such object, or no right to see it");
 }
 
 void

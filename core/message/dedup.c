@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who sends a message twice (the answer was lost on the way) gets the answer that was given, and nothing is done again. */
+/* Who sends a message twice (the answer was lost on the way) gets the answer that was given, and nothing is
+ * done again. */
 #include "config.h"
 
 #include "message/router.h"
@@ -8,7 +9,7 @@
 
 typedef struct {
   char *key;
-  char *what;          /* method and resource */
+  char *what; /* method and resource */
   FarMessage *answer;
   gsize bytes;
   gint64 until_us;
@@ -16,7 +17,7 @@ typedef struct {
 
 /* By key, and in order of age: the table of the one router of a process, touched on main only. */
 static struct {
-  GHashTable *by_key;  /* key → GList link of order */
+  GHashTable *by_key; /* key → GList link of order */
   GQueue order;
   gsize bytes;
 } dedup;
@@ -83,7 +84,8 @@ far_dedup_find (const char *key, const FarMessage *request, gboolean *same)
 static gsize
 dedup_size (const char *key, const char *what, const FarMessage *answer)
 {
-  return sizeof (Kept) + 128 + strlen (key) + strlen (what) + (answer->body != NULL ? g_bytes_get_size (answer->body) : 0);
+  return sizeof (Kept) + 128 + strlen (key) + strlen (what) +
+         (answer->body != NULL ? g_bytes_get_size (answer->body) : 0);
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Somebody looks, thinks, and changes what they have seen; meanwhile somebody else did the same. Who says what they have seen (`expect`) hears of that, and
- * nothing is changed: the later of two changes takes nothing of the earlier one away unseen. */
+/* Somebody looks, thinks, and changes what they have seen; meanwhile somebody else did the same. Who says
+ * what they have seen (`expect`) hears of that, and nothing is changed: the later of two changes takes
+ * nothing of the earlier one away unseen. */
 #include "config.h"
 
 #include <farwatch/message.h>
@@ -27,10 +28,15 @@ far_expect_ok (const FarCall *call, const char *place, const json_t *shown, cons
   gboolean good = seen == NULL || strcmp (seen, is) == 0;
 
   if (!good && shown == NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s is not there any more, somebody else took it away since you looked: look again, then decide"), place);
+    g_set_error (
+        error, FAR_ERROR, FAR_ERROR_CONFLICT,
+        _ ("%s is not there any more, somebody else took it away since you looked: look again, then decide"),
+        place);
   else if (!good)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s was changed by somebody else since you looked, it is now: %s; look again, then decide (expect %s)"), place,
-                 words != NULL ? words : text, is);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+                 _ ("%s was changed by somebody else since you looked, it is now: %s; look again, then "
+                    "decide (expect %s)"),
+                 place, words != NULL ? words : text, is);
   free (text);
   return good;
 }

@@ -134,7 +134,7 @@ far_message_encode (const FarMessage *message)
 static gboolean
 frame_bad (GError **error, const char *what)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("bad message frame: %s"), what);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _ ("bad message frame: %s"), what);
   return FALSE;
 }
 
@@ -298,12 +298,14 @@ frame_take (FarMessage *message, json_t *head, const guint8 *body, gsize body_si
   if (id == NULL || !far_frame_id_ok (id))
     return frame_bad (error, "bad id");
   message->id = g_strdup (id);
-  if (!frame_take_keys (head, error) || !frame_take_headers (message, json_object_get (head, "headers"), error) ||
+  if (!frame_take_keys (head, error) ||
+      !frame_take_headers (message, json_object_get (head, "headers"), error) ||
       !frame_take_type (message, head, body_size, error))
     return FALSE;
   if (message->content_type != NULL)
     message->body = g_bytes_new (body, body_size);
-  return json_object_get (head, "method") != NULL ? frame_take_request (message, head, error) : frame_take_answer (message, head, error);
+  return json_object_get (head, "method") != NULL ? frame_take_request (message, head, error)
+                                                  : frame_take_answer (message, head, error);
 }
 
 FarMessage *

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How many nodes a message has passed: counted where it leaves for another node, judged there and where it comes in. */
+/* How many nodes a message has passed: counted where it leaves for another node, judged there and where it
+ * comes in. */
 #include "config.h"
 
 #include "message/router.h"
@@ -16,7 +17,7 @@ hops_of (const FarMessage *message, guint64 *n, GError **error)
   *n = 0;
   if (text == NULL || g_ascii_string_to_unsigned (text, 10, 0, 1000, n, NULL))
     return TRUE;
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("header hops must be a number"));
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("header hops must be a number"));
   return FALSE;
 }
 
@@ -25,7 +26,8 @@ hops_few (guint64 n, GError **error)
 {
   if (n <= HOPS_MAX)
     return TRUE;
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("the message has passed too many nodes: 2 at most"));
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                       _ ("the message has passed too many nodes: 2 at most"));
   return FALSE;
 }
 

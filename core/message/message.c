@@ -127,13 +127,14 @@ far_message_json (const FarMessage *message, GError **error)
   json_t *json;
 
   if (message->body == NULL) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("the message has no body: send JSON"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("the message has no body: send JSON"));
     return NULL;
   }
   data = g_bytes_get_data (message->body, &size);
   json = far_frame_json (data, size, JSON_DECODE_ANY, &at);
   if (json == NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("body is no JSON: line %d, column %d: %s"), at.line, at.column, at.text);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("body is no JSON: line %d, column %d: %s"), at.line,
+                 at.column, at.text);
   return json;
 }
 
@@ -151,7 +152,8 @@ message_error_from (const FarMessage *answer, GError **error)
   else if (text != NULL)
     g_set_error_literal (error, FAR_ERROR, code, text);
   else
-    g_set_error (error, FAR_ERROR, code, _("the other side answered with status %u and no reason"), answer->status);
+    g_set_error (error, FAR_ERROR, code, _ ("the other side answered with status %u and no reason"),
+                 answer->status);
   json_decref (body);
 }
 

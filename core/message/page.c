@@ -26,7 +26,10 @@ far_page_begin (FarPage *page, const FarCall *call, guint most, gsize beside)
   const char *limit = json_string_value (json_object_get (call->query, "limit"));
   guint64 fewer;
 
-  *page = (FarPage) { .list = json_array (), .after = json_string_value (json_object_get (call->query, "after")), .limit = most, .size = beside };
+  *page = (FarPage){ .list = json_array (),
+                     .after = json_string_value (json_object_get (call->query, "after")),
+                     .limit = most,
+                     .size = beside };
   if (limit != NULL && g_ascii_string_to_unsigned (limit, 10, 1, most, &fewer, NULL))
     page->limit = (guint) fewer;
 }

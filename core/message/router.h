@@ -8,7 +8,8 @@
 gboolean far_handler_same (const FarHandler *a, const FarHandler *b);
 /* How many rows of b have the same request as one of a; *first: the first of them. A table may be NULL. */
 guint far_handlers_shared (const FarHandler *a, const FarHandler *b, const FarHandler **first);
-/* Of two patterns that fit the same path: is a the more specific? The one that writes out the first part in which they differ. */
+/* Of two patterns that fit the same path: is a the more specific? The one that writes out the first part in
+ * which they differ. */
 gboolean far_pattern_before (char **a, char **b);
 
 /* ---- route.c: which handler ---- */
@@ -21,25 +22,29 @@ typedef struct {
 
 /* Cuts "terminals/t1?after=x": the path's parts (caller frees) and the query's fields. FAR_ERROR_INVALID. */
 char **far_route_split (const char *resource, json_t **query, GError **error);
-/* Of those with this method that fit, the most specific one, in whatever order they were added. NULL: none. *values: what stood for {…}, caller frees. *known: the resource exists with another method. */
+/* Of those with this method that fit, the most specific one, in whatever order they were added. NULL: none.
+ * *values: what stood for {…}, caller frees. *known: the resource exists with another method. */
 const FarRoute *far_route_find (const char *method, char **parts, GStrv *values, gboolean *known);
 /* The service that would have such a resource if it ran; NULL: none. */
 const FarInstance *far_route_owner (char **parts);
-/* The handler's object with {…} filled from values and body; a body field that was not sent cuts the object before the word it belongs to:
- * "terminals/{body.terminal}/devices/{body.device}" is "terminals/t1" without device. FAR_ERROR_INVALID for text that is no name. */
+/* The handler's object with {…} filled from values and body; a body field that was not sent cuts the object
+ * before the word it belongs to: "terminals/{body.terminal}/devices/{body.device}" is "terminals/t1" without
+ * device. FAR_ERROR_INVALID for text that is no name. */
 char *far_route_object (const FarRoute *route, char **values, json_t *body, GError **error);
-/* Every handler, for `farctl call --list` and the sweep test: array of {method, resource, action, object, summary}. */
+/* Every handler, for `farctl call --list` and the sweep test: array of {method, resource, action, object,
+ * summary}. */
 json_t *far_route_list (void);
 
 /* ---- hops.c ---- */
 /* FAR_ERROR_INVALID when its header `hops` is no number, or more than 2. */
 gboolean far_hops_ok (const FarMessage *message, GError **error);
-/* What goes to the next node in its place: a copy that has passed one more. The message itself may go to others, too. Errors as above. */
+/* What goes to the next node in its place: a copy that has passed one more. The message itself may go to
+ * others, too. Errors as above. */
 FarMessage *far_hops_count (const FarMessage *message, GError **error);
 
 /* ---- schema.c ---- */
 gboolean far_schema_check (const FarField *fields, json_t *body, GError **error);
-gboolean far_field_name_ok (const char *text);    /* FAR_FIELD_NAME */
+gboolean far_field_name_ok (const char *text); /* FAR_FIELD_NAME */
 
 /* ---- dedup.c: answers kept 10 minutes ---- */
 #define FAR_DEDUP_US (10 * 60 * G_USEC_PER_SEC)
@@ -59,22 +64,25 @@ struct _FarAnswer {
   FarCall call;
   const FarHandler *handler;
   gpointer self;
-  FarInstance *at;            /* whose handler it is, counted; NULL: core's own */
+  FarInstance *at; /* whose handler it is, counted; NULL: core's own */
   FarPrincipal *principal;
   FarMessage *request;
-  GArray *askers;             /* who waits: one, and those that sent the same message again */
-  char *key;                  /* for dedup; NULL: not kept */
-  gboolean secret;            /* the answer is not kept */
-  gint64 deadline_us;         /* boottime */
-  gboolean stops;             /* its instance stops: the deadline is that of its grace */
-  gboolean no_route;          /* this node has no such resource, or not with that method: told in the header `route` */
+  GArray *askers;     /* who waits: one, and those that sent the same message again */
+  char *key;          /* for dedup; NULL: not kept */
+  gboolean secret;    /* the answer is not kept */
+  gint64 deadline_us; /* boottime */
+  gboolean stops;     /* its instance stops: the deadline is that of its grace */
+  /* this node has no such resource, or not with that method: told in the header `route` */
+  gboolean no_route;
 };
-FarAnswer *far_call_new (const FarPrincipal *principal, FarMessage *request, FarAnswered answered, gpointer user);
+FarAnswer *
+far_call_new (const FarPrincipal *principal, FarMessage *request, FarAnswered answered, gpointer user);
 /* Under way already under this key: the asker waits with it. */
-gboolean far_call_join (const char *key, const FarMessage *request, FarAnswered answered, gpointer user, gboolean *same);
+gboolean far_call_join (const char *key, const FarMessage *request, FarAnswered answered, gpointer user,
+                        gboolean *same);
 void far_call_start (FarAnswer *answer, gint64 timeout_us);
-/* The handlers' owner takes no more: askers are told within grace_us that it has stopped; 0: now. The call itself lives until its handler lets go, or
- * far_calls_end(). */
+/* The handlers' owner takes no more: askers are told within grace_us that it has stopped; 0: now. The call
+ * itself lives until its handler lets go, or far_calls_end(). */
 void far_call_refuse_all (const FarHandler *handlers, gpointer self, gint64 grace_us);
 /* The instance has gone: what its handlers left open is answered as unavailable and freed. */
 void far_calls_end (FarInstance *at);
@@ -86,7 +94,8 @@ void far_call_deliver (FarMessage *answer, gboolean last, FarAnswered answered, 
 void far_call_gone (gpointer user);
 guint far_call_count (void);
 const char *far_call_hidden (void); /* the one text for what is not there and what may not be seen */
-/* For watches: who asked, taken out of the call; FALSE: gone already. Then the call's end without an answer. */
+/* For watches: who asked, taken out of the call; FALSE: gone already. Then the call's end without an answer.
+ */
 gboolean far_call_take_asker (FarCall *call, FarAnswered *answered, gpointer *user);
 void far_call_drop (FarCall *call);
 

@@ -22,7 +22,7 @@ far_field_name_ok (const char *text)
 static gboolean
 schema_bad (GError **error, const char *name, const char *why)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' %s"), name, why);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("field '%s' %s"), name, why);
   return FALSE;
 }
 
@@ -32,10 +32,11 @@ schema_string (const FarField *field, json_t *value, GError **error)
   gint64 max = field->max > 0 ? field->max : 4096;
 
   if (!json_is_string (value))
-    return schema_bad (error, field->name, _("must be a text"));
+    return schema_bad (error, field->name, _ ("must be a text"));
   if ((gint64) json_string_length (value) <= max)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' is too long: %" PRId64 " bytes at most"), field->name, max);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("field '%s' is too long: %" PRId64 " bytes at most"),
+               field->name, max);
   return FALSE;
 }
 
@@ -43,19 +44,20 @@ static gboolean
 schema_int (const FarField *field, json_t *value, GError **error)
 {
   if (!json_is_integer (value))
-    return schema_bad (error, field->name, _("must be a whole number"));
+    return schema_bad (error, field->name, _ ("must be a whole number"));
   if (json_integer_value (value) < 0)
-    return schema_bad (error, field->name, _("must not be negative"));
+    return schema_bad (error, field->name, _ ("must not be negative"));
   if (field->max == 0 || json_integer_value (value) <= field->max)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' is too large: %" PRId64 " at most"), field->name, field->max);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("field '%s' is too large: %" PRId64 " at most"),
+               field->name, field->max);
   return FALSE;
 }
 
 static gboolean
 schema_bool (const FarField *field, json_t *value, GError **error)
 {
-  return json_is_boolean (value) || schema_bad (error, field->name, _("must be true or false"));
+  return json_is_boolean (value) || schema_bad (error, field->name, _ ("must be true or false"));
 }
 
 static gboolean
@@ -63,7 +65,8 @@ schema_too_long (const FarField *field, GError **error)
 {
   g_autofree char *max = far_format_duration (field->max);
 
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' is too long: %s at most"), field->name, max);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("field '%s' is too long: %s at most"), field->name,
+               max);
   return FALSE;
 }
 
@@ -73,7 +76,7 @@ schema_duration (const FarField *field, json_t *value, GError **error)
   gint64 us = 0;
 
   if (!json_is_string (value) || !far_parse_duration (json_string_value (value), &us, NULL))
-    return schema_bad (error, field->name, _("must be a length of time, like \"10m\""));
+    return schema_bad (error, field->name, _ ("must be a length of time, like \"10m\""));
   return field->max == 0 || us <= field->max || schema_too_long (field, error);
 }
 
@@ -81,7 +84,7 @@ static gboolean
 schema_name (const FarField *field, json_t *value, GError **error)
 {
   return (json_is_string (value) && far_field_name_ok (json_string_value (value))) ||
-         schema_bad (error, field->name, _("must be a name: 1 to 64 of A-Z a-z 0-9 . _ -"));
+         schema_bad (error, field->name, _ ("must be a name: 1 to 64 of A-Z a-z 0-9 . _ -"));
 }
 
 static gboolean
@@ -90,17 +93,17 @@ schema_list (const FarField *field, json_t *value, GError **error)
   gsize max = field->max > 0 ? (gsize) field->max : 256;
 
   if (!json_is_array (value) || json_array_size (value) > max)
-    return schema_bad (error, field->name, _("must be a list of texts"));
+    return schema_bad (error, field->name, _ ("must be a list of texts"));
   for (gsize i = 0; i < json_array_size (value); i++)
     if (!json_is_string (json_array_get (value, i)))
-      return schema_bad (error, field->name, _("must be a list of texts"));
+      return schema_bad (error, field->name, _ ("must be a list of texts"));
   return TRUE;
 }
 
 static gboolean
 schema_object (const FarField *field, json_t *value, GError **error)
 {
-  return json_is_object (value) || schema_bad (error, field->name, _("must be an object"));
+  return json_is_object (value) || schema_bad (error, field->name, _ ("must be an object"));
 }
 
 static gboolean
@@ -110,8 +113,9 @@ schema_any (const FarField *field, json_t *value, GError **error)
 }
 
 static gboolean (*const schema_types[]) (const FarField *field, json_t *value, GError **error) = {
-  [FAR_FIELD_STRING] = schema_string, [FAR_FIELD_INT] = schema_int,   [FAR_FIELD_BOOL] = schema_bool, [FAR_FIELD_DURATION] = schema_duration,
-  [FAR_FIELD_NAME] = schema_name,     [FAR_FIELD_LIST] = schema_list, [FAR_FIELD_OBJECT] = schema_object, [FAR_FIELD_ANY] = schema_any,
+  [FAR_FIELD_STRING] = schema_string,     [FAR_FIELD_INT] = schema_int,   [FAR_FIELD_BOOL] = schema_bool,
+  [FAR_FIELD_DURATION] = schema_duration, [FAR_FIELD_NAME] = schema_name, [FAR_FIELD_LIST] = schema_list,
+  [FAR_FIELD_OBJECT] = schema_object,     [FAR_FIELD_ANY] = schema_any,
 };
 
 static const FarField *
@@ -131,7 +135,8 @@ schema_unknown (const FarField *fields, const char *name, GError **error)
 
   for (const FarField *field = fields; field != NULL && field->type != FAR_FIELD_END; field++)
     g_string_append_printf (known, "%s%s", known->len > 0 ? ", " : "", field->name);
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("field '%s' is not known; known are: %s"), valid, known->len > 0 ? known->str : _("none"));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("field '%s' is not known; known are: %s"), valid,
+               known->len > 0 ? known->str : _ ("none"));
   return FALSE;
 }
 
@@ -142,7 +147,7 @@ far_schema_check (const FarField *fields, json_t *body, GError **error)
   json_t *value;
 
   if (!json_is_object (body)) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("the body must be a JSON object"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("the body must be a JSON object"));
     return FALSE;
   }
   json_object_foreach (body, name, value) {
@@ -157,6 +162,6 @@ far_schema_check (const FarField *fields, json_t *body, GError **error)
   }
   for (const FarField *field = fields; field != NULL && field->type != FAR_FIELD_END; field++)
     if (field->required && json_object_get (body, field->name) == NULL)
-      return schema_bad (error, field->name, _("is missing"));
+      return schema_bad (error, field->name, _ ("is missing"));
   return TRUE;
 }

@@ -16,7 +16,7 @@ typedef struct {
   FarAnswered answered;
   gpointer user;
   guint64 events;
-  GQueue held;      /* FarMessage, while the asker is busy */
+  GQueue held; /* FarMessage, while the asker is busy */
   void (*gone) (guint watch, gpointer user);
   gpointer gone_user;
 } Watch;
@@ -95,14 +95,16 @@ watch_gap (const Watch *watch)
   json_t *body = json_object ();
 
   json_object_set_new (body, "error", json_string ("gap"));
-  json_object_set_new (body, "message", json_string (_("events were not read fast enough and are lost: watch again")));
+  json_object_set_new (body, "message",
+                       json_string (_ ("events were not read fast enough and are lost: watch again")));
   return far_message_answer (watch->request, 429, body);
 }
 
 static FarMessage *
 watch_denied (const Watch *watch)
 {
-  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_DENIED, _("the right to watch this has ended"));
+  g_autoptr (GError)
+      error = g_error_new_literal (FAR_ERROR, FAR_ERROR_DENIED, _ ("the right to watch this has ended"));
 
   return far_message_error (watch->request, error);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The key of a backup: from a passphrase (Argon2id), sealed to a box key, or in the file itself, which then keeps no secret. */
+/* The key of a backup: from a passphrase (Argon2id), sealed to a box key, or in the file itself, which then
+ * keeps no secret. */
 #include "config.h"
 
 #include "node/backup-private.h"
@@ -20,11 +21,14 @@ backup_front_size (FarBackupMode mode)
 }
 
 static gboolean
-stretch (const char *passphrase, const guint8 *salt, guint32 rounds, guint32 memory_kib, guint8 *key, GError **error)
+stretch (const char *passphrase, const guint8 *salt, guint32 rounds, guint32 memory_kib, guint8 *key,
+         GError **error)
 {
-  if (crypto_pwhash (key, FAR_BACKUP_KEY, passphrase, strlen (passphrase), salt, rounds, (gsize) memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0)
+  if (crypto_pwhash (key, FAR_BACKUP_KEY, passphrase, strlen (passphrase), salt, rounds,
+                     (gsize) memory_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("the passphrase's key needs %u KiB of memory, which are not there now"), memory_kib);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT,
+               _ ("the passphrase's key needs %u KiB of memory, which are not there now"), memory_kib);
   return FALSE;
 }
 
@@ -32,7 +36,9 @@ static gboolean
 new_from_passphrase (const FarBackupLock *lock, guint8 *tail, guint8 *key, GError **error)
 {
   if (lock->passphrase == NULL || g_utf8_strlen (lock->passphrase, -1) < FAR_BACKUP_PASSPHRASE_MIN) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("the passphrase is too short: at least %d characters, best several words"), FAR_BACKUP_PASSPHRASE_MIN);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                 _ ("the passphrase is too short: at least %d characters, best several words"),
+                 FAR_BACKUP_PASSPHRASE_MIN);
     return FALSE;
   }
   randombytes_buf (tail, BACKUP_SALT);
@@ -55,7 +61,7 @@ backup_key_new (const FarBackupLock *lock, BackupFront *front, guint8 *key, GErr
   if (lock->mode == FAR_BACKUP_PLAIN)
     memcpy (tail, key, FAR_BACKUP_KEY);
   else if (lock->open == NULL || crypto_box_seal (tail, key, FAR_BACKUP_KEY, lock->open) != 0) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("cannot encrypt to this key"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("cannot encrypt to this key"));
     return FALSE;
   }
   return TRUE;
@@ -74,9 +80,10 @@ get_from_passphrase (const FarBackupLock *lock, const guint8 *tail, guint8 *key,
   guint32 rounds = backup_get_u32 (tail + BACKUP_SALT), memory_kib = backup_get_u32 (tail + BACKUP_SALT + 4);
 
   if (lock->passphrase == NULL)
-    return needs (error, _("the backup is encrypted: its passphrase is needed"));
+    return needs (error, _ ("the backup is encrypted: its passphrase is needed"));
   if (rounds < 1 || rounds > BACKUP_ROUNDS_MAX || memory_kib < 8 || memory_kib > BACKUP_MEMORY_KIB_MAX) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("the backup asks for a costlier key than any that is made; it was changed"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("the backup asks for a costlier key than any that is made; it was changed"));
     return FALSE;
   }
   return stretch (lock->passphrase, tail, rounds, memory_kib, key, error);
@@ -88,14 +95,15 @@ backup_key_get (const FarBackupLock *lock, const BackupFront *front, guint8 *key
   const guint8 *tail = front->bytes + BACKUP_MAGIC_SIZE + 1;
 
   switch ((FarBackupMode) front->bytes[BACKUP_MAGIC_SIZE]) {
-    case FAR_BACKUP_PLAIN:
-      memcpy (key, tail, FAR_BACKUP_KEY);
-      return TRUE;
-    case FAR_BACKUP_PASSPHRASE:
-      return get_from_passphrase (lock, tail, key, error);
-    default:
-      if (lock->open == NULL || lock->secret == NULL)
-        return needs (error, _("the backup is encrypted to a key: say --key FILE"));
-      return crypto_box_seal_open (key, tail, BACKUP_SEALED, lock->open, lock->secret) == 0 || needs (error, _("the backup is encrypted to another key, or was changed"));
+  case FAR_BACKUP_PLAIN:
+    memcpy (key, tail, FAR_BACKUP_KEY);
+    return TRUE;
+  case FAR_BACKUP_PASSPHRASE:
+    return get_from_passphrase (lock, tail, key, error);
+  default:
+    if (lock->open == NULL || lock->secret == NULL)
+      return needs (error, _ ("the backup is encrypted to a key: say --key FILE"));
+    return crypto_box_seal_open (key, tail, BACKUP_SEALED, lock->open, lock->secret) == 0 ||
+           needs (error, _ ("the backup is encrypted to another key, or was changed"));
   }
 }

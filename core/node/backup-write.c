@@ -16,7 +16,7 @@
 struct _FarBackupOut {
   int fd;
   crypto_secretstream_xchacha20poly1305_state state;
-  BackupFront front;          /* of which the first chunk speaks; size 0: behind it */
+  BackupFront front; /* of which the first chunk speaks; size 0: behind it */
   guint8 chunk[BACKUP_CHUNK];
   gsize filled;
 };
@@ -30,7 +30,8 @@ put (int fd, const guint8 *bytes, gsize size, GError **error)
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("the backup cannot be written: %s"), g_strerror (errno));
+      g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _ ("the backup cannot be written: %s"),
+                   g_strerror (errno));
       return FALSE;
     }
     bytes += n;
@@ -62,7 +63,8 @@ push (FarBackupOut *out, guint8 tag, GError **error)
   guint8 sealed[4 + BACKUP_CHUNK + crypto_secretstream_xchacha20poly1305_ABYTES];
   unsigned long long size = 0;
 
-  crypto_secretstream_xchacha20poly1305_push (&out->state, sealed + 4, &size, out->chunk, out->filled, out->front.bytes, out->front.size, tag);
+  crypto_secretstream_xchacha20poly1305_push (&out->state, sealed + 4, &size, out->chunk, out->filled,
+                                              out->front.bytes, out->front.size, tag);
   backup_put_u32 (sealed, (guint32) size);
   out->front.size = 0;
   out->filled = 0;
@@ -100,7 +102,8 @@ far_backup_entry (FarBackupOut *out, json_t *head, guint64 n, GError **error)
   size = text != NULL ? strlen (text) : 0;
   if (size == 0 || size > BACKUP_HEAD_MAX) {
     free (text);
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("a name is too long for a backup, or no text"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("a name is too long for a backup, or no text"));
     return FALSE;
   }
   backup_put_u32 (length, (guint32) size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A node in one file: entries (a JSON head, then bytes), cut into chunks that are encrypted and checked (doc/formats.md, "Backup"). Blocks: for farctl. */
+/* A node in one file: entries (a JSON head, then bytes), cut into chunks that are encrypted and checked
+ * (doc/formats.md, "Backup"). Blocks: for farctl. */
 #pragma once
 #include <farwatch/error.h>
 #include <jansson.h>
@@ -13,9 +14,9 @@ typedef enum { FAR_BACKUP_PLAIN, FAR_BACKUP_PASSPHRASE, FAR_BACKUP_BOX } FarBack
 
 /* What a file is locked with, or opened with. Borrowed during create and open. */
 typedef struct {
-  FarBackupMode mode;                 /* create only: a file says it itself */
-  const char *passphrase;             /* NULL: none */
-  const guint8 *open, *secret;        /* box key: create takes `open`, open takes both; NULL: none */
+  FarBackupMode mode;          /* create only: a file says it itself */
+  const char *passphrase;      /* NULL: none */
+  const guint8 *open, *secret; /* box key: create takes `open`, open takes both; NULL: none */
 } FarBackupLock;
 
 typedef struct _FarBackupOut FarBackupOut;
@@ -34,14 +35,16 @@ typedef struct _FarBackupIn FarBackupIn;
 FarBackupIn *far_backup_open (int fd, const FarBackupLock *lock, GError **error);
 /* What the file needs; NULL lock fields are fine for it. */
 gboolean far_backup_mode (int fd, FarBackupMode *mode, GError **error);
-/* The next entry (caller decrefs); NULL without error: the end, checked. What was left of the one before is passed over. */
+/* The next entry (caller decrefs); NULL without error: the end, checked. What was left of the one before is
+ * passed over. */
 json_t *far_backup_next (FarBackupIn *in, guint64 *n, GError **error);
 /* At most size bytes of the entry; 0: its end, or an error. */
 gsize far_backup_read (FarBackupIn *in, gpointer bytes, gsize size, GError **error);
 void far_backup_in_free (FarBackupIn *in);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarBackupIn, far_backup_in_free)
 
-/* Is this a path that may be made below a folder: relative, no "." and "..", no empty part, no control character? */
+/* Is this a path that may be made below a folder: relative, no "." and "..", no empty part, no control
+ * character? */
 gboolean far_backup_path_ok (const char *path);
 
 G_END_DECLS

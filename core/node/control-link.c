@@ -26,13 +26,13 @@ struct _FarControlLink {
   FarPass *pass;
   GByteArray *in;
   GByteArray *out;
-  gsize sent;          /* of out */
-  guint calls;         /* under way */
-  gint64 deadline_us;  /* of the frame begun or awaited; 0: none */
-  gboolean eof;        /* nothing more will be read */
-  gboolean last;       /* close when out is sent */
-  gboolean dead;       /* on its way out; nothing is to be touched */
-  char *ticket;        /* becomes a stream when out is sent */
+  gsize sent;         /* of out */
+  guint calls;        /* under way */
+  gint64 deadline_us; /* of the frame begun or awaited; 0: none */
+  gboolean eof;       /* nothing more will be read */
+  gboolean last;      /* close when out is sent */
+  gboolean dead;      /* on its way out; nothing is to be touched */
+  char *ticket;       /* becomes a stream when out is sent */
   void (*gone) (FarControlLink *link, gpointer user);
   gpointer user;
 };
@@ -105,7 +105,8 @@ static gboolean
 link_flush (FarControlLink *link)
 {
   while (link_waiting (link) > 0) {
-    gssize n = send (link->fd, link->out->data + link->sent, link_waiting (link), MSG_NOSIGNAL | MSG_DONTWAIT);
+    gssize n = send (link->fd, link->out->data + link->sent, link_waiting (link),
+                     MSG_NOSIGNAL | MSG_DONTWAIT);
 
     if (n < 0)
       return errno == EAGAIN || errno == EINTR;
@@ -201,14 +202,18 @@ far_control_turn_away (int fd, GError *error)
 static void
 link_take_stream (FarControlLink *link, const FarMessage *request)
 {
-  const char *ticket = g_str_has_prefix (request->resource, "tickets/") ? request->resource + strlen ("tickets/") : "";
+  const char *ticket = g_str_has_prefix (request->resource, "tickets/")
+                           ? request->resource + strlen ("tickets/")
+                           : "";
   g_autoptr (GError) error = NULL;
   g_autoptr (FarMessage) answer = NULL;
 
   if (!far_ticket_valid (ticket, link->principal))
-    g_set_error_literal (&error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no such ticket, or it has ended; ask for a new one"));
+    g_set_error_literal (&error, FAR_ERROR, FAR_ERROR_NOT_FOUND,
+                         _ ("no such ticket, or it has ended; ask for a new one"));
   else if (link->calls > 0)
-    g_set_error_literal (&error, FAR_ERROR, FAR_ERROR_INVALID, _("answers are still under way on this connection: open another for the stream"));
+    g_set_error_literal (&error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("answers are still under way on this connection: open another for the stream"));
   answer = error != NULL ? far_message_error (request, error) : far_message_answer (request, 200, NULL);
   link_send (link, answer);
   if (error == NULL)
@@ -221,7 +226,8 @@ link_take (FarControlLink *link, FarMessage *request)
   g_autoptr (GError) error = NULL;
 
   if (request->method == NULL) {
-    g_set_error_literal (&error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("an answer came where a request was expected"));
+    g_set_error_literal (&error, FAR_ERROR, FAR_ERROR_PROTOCOL,
+                         _ ("an answer came where a request was expected"));
     link_last_word (link, error);
   } else if (g_str_equal (request->method, "STREAM")) {
     link_take_stream (link, request);
@@ -234,7 +240,8 @@ link_take (FarControlLink *link, FarMessage *request)
 static gboolean
 link_takes_more (const FarControlLink *link)
 {
-  return !link->last && link->ticket == NULL && link->calls < FAR_CONTROL_CALLS && link_waiting (link) <= FAR_CONTROL_OUT;
+  return !link->last && link->ticket == NULL && link->calls < FAR_CONTROL_CALLS &&
+         link_waiting (link) <= FAR_CONTROL_OUT;
 }
 
 static gboolean
@@ -250,7 +257,9 @@ link_frame (FarControlLink *link, GError **error)
   gssize size = far_message_frame_size (link->in->data, link->in->len, error);
 
   if (size > FAR_CONTROL_FRAME) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("the message is too large for this door (the limit is %d KiB)"), FAR_CONTROL_FRAME / 1024);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL,
+                 _ ("the message is too large for this door (the limit is %d KiB)"),
+                 FAR_CONTROL_FRAME / 1024);
     return -1;
   }
   return size > (gssize) link->in->len ? 0 : size;
@@ -330,7 +339,8 @@ link_arm (FarControlLink *link)
 }
 
 FarControlLink *
-far_control_link_new (int fd, FarPrincipal *principal, FarPass *pass, void (*gone) (FarControlLink *link, gpointer user), gpointer user)
+far_control_link_new (int fd, FarPrincipal *principal, FarPass *pass,
+                      void (*gone) (FarControlLink *link, gpointer user), gpointer user)
 {
   static GSourceFuncs funcs = { NULL, NULL, link_dispatch, NULL, NULL, NULL };
   FarControlLink *link = g_new0 (FarControlLink, 1);
@@ -370,7 +380,8 @@ far_control_link_end (FarControlLink *link, const GError *error)
 void
 far_control_link_late (FarControlLink *link)
 {
-  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_PROTOCOL, _("no complete message in 10 s"));
+  g_autoptr (GError)
+      error = g_error_new_literal (FAR_ERROR, FAR_ERROR_PROTOCOL, _ ("no complete message in 10 s"));
 
   far_control_link_end (link, error);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who is at the other end of the control socket: the kernel says, and it says the groups as well (no look-up over the network). */
+/* Who is at the other end of the control socket: the kernel says, and it says the groups as well (no look-up
+ * over the network). */
 #include "config.h"
 
 #include "node/control.h"

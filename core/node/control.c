@@ -61,7 +61,8 @@ control_timer (gpointer data)
   }
   /* frames begin at any time: look again soon while anybody is connected */
   if (control.links != NULL)
-    far_home_timer_set (control.timer, MAX (now + G_USEC_PER_SEC / 2, MIN (control_next (), now + 2 * G_USEC_PER_SEC)));
+    far_home_timer_set (control.timer,
+                        MAX (now + G_USEC_PER_SEC / 2, MIN (control_next (), now + 2 * G_USEC_PER_SEC)));
 }
 
 static void
@@ -89,21 +90,25 @@ static gboolean
 control_may_come (const FarPrincipal *principal, GError **error)
 {
   if (principal->kind == FAR_PRINCIPAL_NONE) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_DENIED, _("not allowed here: be root, or a member of group " FAR_CONTROL_GROUP));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_DENIED,
+                         _ ("not allowed here: be root, or a member of group " FAR_CONTROL_GROUP));
     return FALSE;
   }
   if (principal->super || far_gate_counts (control.gate).now < FAR_CONTROL_LINKS - FAR_CONTROL_SPARE)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("control socket: too many connections (%u at once, of them %u for root)"), FAR_CONTROL_LINKS,
-               FAR_CONTROL_SPARE);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT,
+               _ ("control socket: too many connections (%u at once, of them %u for root)"),
+               FAR_CONTROL_LINKS, FAR_CONTROL_SPARE);
   return FALSE;
 }
 
 static void
 control_evicted (gpointer data)
 {
-  g_autoptr (GError) error = g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("control socket: others wait for the place (%d connections at once), and nothing was said"),
-                                          FAR_CONTROL_LINKS);
+  g_autoptr (GError) error = g_error_new (
+      FAR_ERROR, FAR_ERROR_LIMIT,
+      _ ("control socket: others wait for the place (%d connections at once), and nothing was said"),
+      FAR_CONTROL_LINKS);
 
   far_control_link_end (data, error);
 }
@@ -115,7 +120,8 @@ control_came (int fd, const struct sockaddr *address, const char *from, FarPass 
   GError *error = NULL;
   guint uid;
   g_autoptr (FarPrincipal) principal = far_control_who (fd, &uid);
-  FarPass *pass = control_may_come (principal, &error) ? far_gate_enter_uid (control.gate, fd, uid, &error) : NULL;
+  FarPass *pass = control_may_come (principal, &error) ? far_gate_enter_uid (control.gate, fd, uid, &error)
+                                                       : NULL;
   FarControlLink *link;
 
   if (pass == NULL) {
@@ -136,8 +142,8 @@ control_mode (const char *path)
 {
   char buffer[16384];
   struct group entry, *group = NULL;
-  gboolean have = getgrnam_r (FAR_CONTROL_GROUP, &entry, buffer, sizeof buffer, &group) == 0 && group != NULL &&
-                  chown (path, (uid_t) -1, group->gr_gid) == 0;
+  gboolean have = getgrnam_r (FAR_CONTROL_GROUP, &entry, buffer, sizeof buffer, &group) == 0 &&
+                  group != NULL && chown (path, (uid_t) -1, group->gr_gid) == 0;
 
   if (chmod (path, have ? 0660 : 0600) != 0)
     far_log (NULL, G_LOG_LEVEL_WARNING, "control socket %s: chmod failed: %s", path, g_strerror (errno));
@@ -146,8 +152,12 @@ control_mode (const char *path)
 gboolean
 far_control_start (const char *path, GError **error)
 {
-  const FarGateLimits limits = { .total = FAR_CONTROL_LINKS, .per_address = FAR_CONTROL_SHARE, .unverified_total = FAR_CONTROL_SILENT, .total_option = "",
-                                 .per_address_option = "", .unverified_option = "" };
+  const FarGateLimits limits = { .total = FAR_CONTROL_LINKS,
+                                 .per_address = FAR_CONTROL_SHARE,
+                                 .unverified_total = FAR_CONTROL_SILENT,
+                                 .total_option = "",
+                                 .per_address_option = "",
+                                 .unverified_option = "" };
   const FarAcceptorSpec spec = { .name = "control socket", .came = control_came };
   int fd = far_unix_listen (path, "node.control", BACKLOG, error);
 
@@ -156,8 +166,9 @@ far_control_start (const char *path, GError **error)
   control_mode (path);
   control.fd = fd;
   control.path = g_strdup (path);
-  control.gate = far_gate_new (_("control socket"), &limits);
-  control.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + G_USEC_PER_SEC, control_timer, NULL);
+  control.gate = far_gate_new (_ ("control socket"), &limits);
+  control.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + G_USEC_PER_SEC, control_timer,
+                                  NULL);
   control.acceptor = far_acceptor_new (far_home_main (), fd, &spec);
   return TRUE;
 }

@@ -31,7 +31,8 @@ far_doctor_add (json_t *findings, FarDoctorLevel level, const char *what, const 
   static const char *const levels[] = { "good", "warn", "bad" };
   g_autofree char *valid = g_utf8_make_valid (text, -1);
 
-  json_array_append_new (findings, json_pack ("{s:s, s:s, s:s, s:s*}", "level", levels[level], "what", what, "text", valid, "next", next));
+  json_array_append_new (findings, json_pack ("{s:s, s:s, s:s, s:s*}", "level", levels[level], "what", what,
+                                              "text", valid, "next", next));
 }
 
 static void
@@ -41,7 +42,8 @@ doctor_take (json_t *to, gsize *size, json_t *findings, const char *level, guint
   size_t i;
 
   json_array_foreach (findings, i, finding)
-    if (strcmp (json_string_value (json_object_get (finding, "level")), level) == 0 && !far_page_add (to, size, finding))
+    if (strcmp (json_string_value (json_object_get (finding, "level")), level) == 0 &&
+        !far_page_add (to, size, finding))
       ++*left_out;
 }
 
@@ -59,7 +61,9 @@ far_doctor_fit (json_t *findings)
   for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
     doctor_take (fit, &size, findings, levels[i], &left_out);
   if (left_out > 0) {
-    g_autofree char *text = g_strdup_printf (_("%u findings more have no room here: mend the first ones and ask again"), left_out);
+    g_autofree char
+        *text = g_strdup_printf (_ ("%u findings more have no room here: mend the first ones and ask again"),
+                                 left_out);
 
     far_doctor_add (fit, FAR_DOCTOR_WARN, "doctor", text, NULL);
   }
@@ -74,10 +78,13 @@ static void
 doctor_skew (json_t *findings, gint64 skew_us)
 {
   g_autofree char *by = far_clock_off_text (skew_us);
-  g_autofree char *text = g_strdup_printf (skew_us > 0 ? _("this machine's clock is %s ahead of the cloud's, whose time is used") :
-                                           _("this machine's clock is %s behind the cloud's, whose time is used"), by);
+  g_autofree char *text =
+      g_strdup_printf (skew_us > 0 ? _ ("this machine's clock is %s ahead of the cloud's, whose time is used")
+                                   : _ ("this machine's clock is %s behind the cloud's, whose time is used"),
+                       by);
 
-  far_doctor_add (findings, FAR_DOCTOR_BAD, "clock", text, _("set the clock, or let it synchronise (chrony, systemd-timesyncd)"));
+  far_doctor_add (findings, FAR_DOCTOR_BAD, "clock", text,
+                  _ ("set the clock, or let it synchronise (chrony, systemd-timesyncd)"));
 }
 
 static void
@@ -91,9 +98,12 @@ doctor_clock (json_t *findings)
   if (far_clock_skew_us (&skew_us) && ABS (skew_us) > CLOCK_WARN_US)
     doctor_skew (findings, skew_us);
   else if (far_clock_system_us () / G_USEC_PER_SEC < (gint64) FAR_BUILD_EPOCH)
-    far_doctor_add (findings, FAR_DOCTOR_BAD, "clock", _("the clock is before the day this program was built"), _("set the clock, or let it synchronise"));
+    far_doctor_add (findings, FAR_DOCTOR_BAD, "clock",
+                    _ ("the clock is before the day this program was built"),
+                    _ ("set the clock, or let it synchronise"));
   else if (kind == TIME_ERROR || (state.status & STA_UNSYNC) != 0)
-    far_doctor_add (findings, FAR_DOCTOR_WARN, "clock", _("the clock is not synchronised"), _("run chrony or systemd-timesyncd: stamps and certificates need it"));
+    far_doctor_add (findings, FAR_DOCTOR_WARN, "clock", _ ("the clock is not synchronised"),
+                    _ ("run chrony or systemd-timesyncd: stamps and certificates need it"));
   else
     far_doctor_add (findings, FAR_DOCTOR_GOOD, "clock", now, NULL);
 }
@@ -106,9 +116,10 @@ doctor_files (json_t *findings)
 
   if (getrlimit (RLIMIT_NOFILE, &files) != 0)
     return;
-  text = g_strdup_printf (_("%llu open files allowed"), (unsigned long long) files.rlim_max);
+  text = g_strdup_printf (_ ("%llu open files allowed"), (unsigned long long) files.rlim_max);
   if (files.rlim_max < FILES_WANTED)
-    far_doctor_add (findings, FAR_DOCTOR_WARN, "files", text, _("a server with many terminals needs more: LimitNOFILE= in the unit"));
+    far_doctor_add (findings, FAR_DOCTOR_WARN, "files", text,
+                    _ ("a server with many terminals needs more: LimitNOFILE= in the unit"));
   else
     far_doctor_add (findings, FAR_DOCTOR_GOOD, "files", text, NULL);
 }
@@ -131,7 +142,9 @@ far_doctor_plugins (json_t *findings, const char *const *folders)
 
     if (g_stat (*folders, &st) != 0 || (st.st_mode & S_IWOTH) == 0)
       continue;
-    text = g_strdup_printf (_("everybody may write into %s, and a plugin that lies there runs as this daemon"), *folders);
+    text =
+        g_strdup_printf (_ ("everybody may write into %s, and a plugin that lies there runs as this daemon"),
+                         *folders);
     next = g_strdup_printf ("chmod o-w %s", *folders);
     far_doctor_add (findings, FAR_DOCTOR_BAD, "plugins", text, next);
   }
@@ -164,11 +177,11 @@ doctor_certificate (json_t *findings, const char *path, const char *file, const 
     return;
   expiry = doctor_expiry_us (pem);
   if (expiry < 0) {
-    far_doctor_add (findings, FAR_DOCTOR_BAD, file, _("the certificate cannot be read"), renew);
+    far_doctor_add (findings, FAR_DOCTOR_BAD, file, _ ("the certificate cannot be read"), renew);
     return;
   }
   until = far_clock_format (expiry);
-  text = g_strdup_printf (expiry <= now_us ? _("expired on %.10s") : _("good until %.10s"), until);
+  text = g_strdup_printf (expiry <= now_us ? _ ("expired on %.10s") : _ ("good until %.10s"), until);
   if (expiry <= now_us)
     far_doctor_add (findings, FAR_DOCTOR_BAD, file, text, renew);
   else if (expiry - now_us < CERTIFICATE_WARN_US)
@@ -182,9 +195,13 @@ far_doctor_certificates (json_t *findings, const char *keys_dir, gint64 now_us)
 {
   g_autofree char *node = far_trust_path (keys_dir, "node.crt"), *ca = far_trust_path (keys_dir, "ca.crt");
 
-  doctor_certificate (findings, node, "node.crt", _("a terminal renews by itself once its link is up, a server with the fleet's authority as well; else: `farctl enroll --profile FILE --server HOST:PORT` "
-                        "with a new token, `farctl ca init --profile FILE --name HOST` at a server"), now_us);
-  doctor_certificate (findings, ca, "ca.crt", _("a new authority means a new enrolment of every node"), now_us);
+  doctor_certificate (findings, node, "node.crt",
+                      _ ("a terminal renews by itself once its link is up, a server with the fleet's "
+                         "authority as well; else: `farctl enroll --profile FILE --server HOST:PORT` "
+                         "with a new token, `farctl ca init --profile FILE --name HOST` at a server"),
+                      now_us);
+  doctor_certificate (findings, ca, "ca.crt", _ ("a new authority means a new enrolment of every node"),
+                      now_us);
 }
 
 static gboolean
@@ -200,8 +217,10 @@ doctor_is_listen (const char *path)
 static void
 identity_bad (json_t *findings, const char *text)
 {
-  far_doctor_add (findings, FAR_DOCTOR_BAD, "identity", text,
-                  _("each node has a state folder of its own (node.state); a server's certificate is made by `farctl ca init --profile FILE`, a terminal's by `farctl enroll --profile FILE --server HOST:PORT`"));
+  far_doctor_add (
+      findings, FAR_DOCTOR_BAD, "identity", text,
+      _ ("each node has a state folder of its own (node.state); a server's certificate is made by `farctl ca "
+         "init --profile FILE`, a terminal's by `farctl enroll --profile FILE --server HOST:PORT`"));
 }
 
 static void
@@ -209,10 +228,13 @@ identity_good (json_t *findings, const char *node, const char *pem, gboolean ser
 {
   g_auto (GStrv) names = far_trust_names (pem, NULL);
   g_autofree char *list = names != NULL ? g_strjoinv (", ", names) : g_strdup ("");
-  g_autofree char *text = server ? g_strdup_printf (_("node '%s', a server reached as %s"), node, list) : g_strdup_printf (_("node '%s'"), node);
+  g_autofree char *text = server ? g_strdup_printf (_ ("node '%s', a server reached as %s"), node, list)
+                                 : g_strdup_printf (_ ("node '%s'"), node);
 
   if (server && list[0] == '\0')
-    far_doctor_add (findings, FAR_DOCTOR_WARN, "identity", _("no name by which others reach this server stands in its certificate"), "farctl ca init --profile FILE --name HOST");
+    far_doctor_add (findings, FAR_DOCTOR_WARN, "identity",
+                    _ ("no name by which others reach this server stands in its certificate"),
+                    "farctl ca init --profile FILE --name HOST");
   else
     far_doctor_add (findings, FAR_DOCTOR_GOOD, "identity", text, NULL);
 }
@@ -225,10 +247,12 @@ far_doctor_identity (json_t *findings, const char *keys_dir, const char *node, g
   if (!g_file_get_contents (path, &pem, NULL, NULL) || (name = far_trust_node (pem, NULL)) == NULL)
     return;
   if (strcmp (name, node) != 0) {
-    text = g_strdup_printf (_("the certificate is node '%s's, this node is '%s'"), name, node);
+    text = g_strdup_printf (_ ("the certificate is node '%s's, this node is '%s'"), name, node);
     identity_bad (findings, text);
   } else if (!far_trust_is_for (pem, server ? FAR_PURPOSE_NODE_SERVER : FAR_PURPOSE_NODE_CLIENT)) {
-    identity_bad (findings, server ? _("the certificate is a terminal's, and this node listens: nobody believes it") : _("the certificate is not for a node that dials"));
+    identity_bad (findings,
+                  server ? _ ("the certificate is a terminal's, and this node listens: nobody believes it")
+                         : _ ("the certificate is not for a node that dials"));
   } else {
     identity_good (findings, node, pem, server);
   }
@@ -241,7 +265,8 @@ far_doctor_listens (json_t *effective)
   json_t *entry;
 
   json_object_foreach (effective, path, entry)
-    if (g_str_has_prefix (path, "transports.") && g_str_has_suffix (path, ".listen") && json_string_length (json_object_get (entry, "value")) > 0)
+    if (g_str_has_prefix (path, "transports.") && g_str_has_suffix (path, ".listen") &&
+        json_string_length (json_object_get (entry, "value")) > 0)
       return TRUE; /* other listeners (y-listen) are no doors of TLS */
   return FALSE;
 }
@@ -256,8 +281,11 @@ doctor_port (json_t *findings, const char *path, const char *address, guint low,
 
   if (!far_parse_address (address, &host, &port, NULL) || port < low || port > high)
     return;
-  text = g_strdup_printf (_("%s: port %u is one of those the kernel draws for outgoing connections (%u-%u)"), path, port, low, high);
-  far_doctor_add (findings, FAR_DOCTOR_WARN, "ports", text, _("it may be taken when the daemon starts: net.ipv4.ip_local_reserved_ports, or another port"));
+  text = g_strdup_printf (_ ("%s: port %u is one of those the kernel draws for outgoing connections (%u-%u)"),
+                          path, port, low, high);
+  far_doctor_add (
+      findings, FAR_DOCTOR_WARN, "ports", text,
+      _ ("it may be taken when the daemon starts: net.ipv4.ip_local_reserved_ports, or another port"));
 }
 
 void
@@ -269,7 +297,8 @@ far_doctor_ports (json_t *findings, json_t *effective, const char *local_range)
   const char *path;
   json_t *entry;
 
-  if (words[0] == NULL || words[1] == NULL || !g_ascii_string_to_unsigned (words[0], 10, 1, 65535, &low, NULL) ||
+  if (words[0] == NULL || words[1] == NULL ||
+      !g_ascii_string_to_unsigned (words[0], 10, 1, 65535, &low, NULL) ||
       !g_ascii_string_to_unsigned (g_strstrip (words[1]), 10, 1, 65535, &high, NULL))
     return;
   json_object_foreach (effective, path, entry) {
@@ -279,5 +308,6 @@ far_doctor_ports (json_t *findings, json_t *effective, const char *local_range)
       doctor_port (findings, path, address, (guint) low, (guint) high);
   }
   if (json_array_size (findings) == before)
-    far_doctor_add (findings, FAR_DOCTOR_GOOD, "ports", _("no listening port is one of those the kernel draws"), NULL);
+    far_doctor_add (findings, FAR_DOCTOR_GOOD, "ports",
+                    _ ("no listening port is one of those the kernel draws"), NULL);
 }

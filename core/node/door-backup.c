@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* POST backup: a consistent copy of each store below STATE/backups, for who packs the rest of the node around it. */
+/* POST backup: a consistent copy of each store below STATE/backups, for who packs the rest of the node around
+ * it. */
 #include "config.h"
 
 #include "node/door-private.h"
@@ -26,9 +27,9 @@
 typedef struct {
   FarCall *call;
   char *folder;
-  GPtrArray *names;  /* of the stores */
-  guint at;          /* the one that is being copied */
-  json_t *stores;    /* name → {type, copy, place} */
+  GPtrArray *names; /* of the stores */
+  guint at;         /* the one that is being copied */
+  json_t *stores;   /* name → {type, copy, place} */
 } Backup;
 
 static void backup_next (Backup *backup);
@@ -43,7 +44,8 @@ backup_free (Backup *backup)
 }
 
 static int
-remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED, struct FTW *walk G_GNUC_UNUSED)
+remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED,
+            struct FTW *walk G_GNUC_UNUSED)
 {
   return remove (path);
 }
@@ -60,7 +62,8 @@ backup_copied (FarRequest *req, gpointer user)
 {
   Backup *backup = user;
   const char *name = backup->names->pdata[backup->at];
-  g_autofree char *path = g_strconcat ("stores.", name, NULL), *copy = g_build_filename (backup->folder, name, NULL);
+  g_autofree char *path = g_strconcat ("stores.", name, NULL),
+                  *copy = g_build_filename (backup->folder, name, NULL);
   const FarInstance *at = far_instances_by_path (path);
 
   if (far_request_error (req) != NULL) {
@@ -69,8 +72,9 @@ backup_copied (FarRequest *req, gpointer user)
     backup_free (backup);
     return;
   }
-  json_object_set_new (backup->stores, name, json_pack ("{s:s, s:s, s:s*}", "type", at != NULL ? at->configured->type_name : "", "copy", copy, "place",
-                                                        (const char *) far_request_result (req)));
+  json_object_set_new (backup->stores, name,
+                       json_pack ("{s:s, s:s, s:s*}", "type", at != NULL ? at->configured->type_name : "",
+                                  "copy", copy, "place", (const char *) far_request_result (req)));
   backup->at++;
   backup_next (backup);
 }
@@ -85,8 +89,10 @@ backup_next (Backup *backup)
     far_store_snapshot (backup->names->pdata[backup->at], copy, far_request_new (backup_copied, backup, 0));
     return;
   }
-  far_call_answer (backup->call, 200, json_pack ("{s:s, s:s, s:s, s:s, s:s, s:O}", "path", backup->folder, "node", far_node_id (), "version", far_version (),
-                                                 "state", far_node_state_dir (), "profile", far_node_profile ()->path, "stores", backup->stores));
+  far_call_answer (backup->call, 200,
+                   json_pack ("{s:s, s:s, s:s, s:s, s:s, s:O}", "path", backup->folder, "node",
+                              far_node_id (), "version", far_version (), "state", far_node_state_dir (),
+                              "profile", far_node_profile ()->path, "stores", backup->stores));
   backup_free (backup);
 }
 
@@ -108,17 +114,23 @@ static void
 backup_post (gpointer self, FarCall *call)
 {
   const char *name = json_string_value (json_object_get (call->body, "name"));
-  g_autofree char *parent = far_node_path ("backups"), *random = far_random_text (12), *once = g_strconcat (ONCE, random, NULL);
+  g_autofree char *parent = far_node_path ("backups"), *random = far_random_text (12),
+                  *once = g_strconcat (ONCE, random, NULL);
   g_autofree char *folder = g_build_filename (parent, name != NULL ? name : once, NULL);
   Backup *backup;
 
   g_mkdir_with_parents (parent, 0700);
   if (g_mkdir (folder, 0700) != 0) {
-    far_call_fail_new (call, errno == EEXIST ? FAR_ERROR_CONFLICT : FAR_ERROR_FULL, _("%s cannot be made: %s; choose another name, or make room"), folder, g_strerror (errno));
+    far_call_fail_new (call, errno == EEXIST ? FAR_ERROR_CONFLICT : FAR_ERROR_FULL,
+                       _ ("%s cannot be made: %s; choose another name, or make room"), folder,
+                       g_strerror (errno));
     return;
   }
   backup = g_new0 (Backup, 1);
-  *backup = (Backup) { .call = call, .folder = g_steal_pointer (&folder), .names = store_names (), .stores = json_object () };
+  *backup = (Backup){ .call = call,
+                      .folder = g_steal_pointer (&folder),
+                      .names = store_names (),
+                      .stores = json_object () };
   backup_next (backup);
 }
 
@@ -137,9 +149,12 @@ far_door_backup_start (void)
   }
 }
 
-static const FarField backup_body[] = { { "name", FAR_FIELD_NAME, FALSE, N_ ("name of the folder with the copies") }, { NULL } };
+static const FarField backup_body[] = {
+  { "name", FAR_FIELD_NAME, FALSE, N_ ("name of the folder with the copies") }, { NULL }
+};
 
 const FarHandler far_door_backup_handlers[] = {
-  { "POST", "backup", FAR_ACTION_MANAGE, "node", backup_body, 0, backup_post, N_ ("copy each store, as it is now") },
+  { "POST", "backup", FAR_ACTION_MANAGE, "node", backup_body, 0, backup_post,
+    N_ ("copy each store, as it is now") },
   { NULL },
 };

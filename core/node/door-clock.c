@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* POST clock: the test clock jumps forward; or the system's clock alone is set. There only when the daemon was started with FARWATCH_TEST_CLOCK=1. */
+/* POST clock: the test clock jumps forward; or the system's clock alone is set. There only when the daemon
+ * was started with FARWATCH_TEST_CLOCK=1. */
 #include "config.h"
 
 #include "node/door-private.h"
@@ -14,9 +15,10 @@ clock_post (gpointer self, FarCall *call)
   gint64 advance_us = json_integer_value (json_object_get (call->body, "advance_us"));
   g_autofree char *now = NULL;
 
-  far_clock_step (json_integer_value (json_object_get (call->body, "step_us")) - json_integer_value (json_object_get (call->body, "back_us")));
+  far_clock_step (json_integer_value (json_object_get (call->body, "step_us")) -
+                  json_integer_value (json_object_get (call->body, "back_us")));
   if (!far_clock_advance (advance_us)) {
-    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("advance_us: the test clock only goes forward"));
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _ ("advance_us: the test clock only goes forward"));
     return;
   }
   now = far_clock_format (far_clock_wall_us ());

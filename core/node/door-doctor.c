@@ -31,11 +31,15 @@ doctor_instances (json_t *findings)
     if (at->state == FAR_STATE_RUNNING)
       continue;
     bad++;
-    text = g_strdup_printf ("%s: %s%s%s", at->head.path, far_state_name (at->state), at->error != NULL ? ": " : "", at->error != NULL ? at->error->message : "");
-    far_doctor_add (findings, at->state == FAR_STATE_STARTING || at->state == FAR_STATE_WAITING ? FAR_DOCTOR_WARN : FAR_DOCTOR_BAD, "instance", text, NULL);
+    text = g_strdup_printf ("%s: %s%s%s", at->head.path, far_state_name (at->state),
+                            at->error != NULL ? ": " : "", at->error != NULL ? at->error->message : "");
+    far_doctor_add (findings,
+                    at->state == FAR_STATE_STARTING || at->state == FAR_STATE_WAITING ? FAR_DOCTOR_WARN
+                                                                                      : FAR_DOCTOR_BAD,
+                    "instance", text, NULL);
   }
   if (bad == 0)
-    far_doctor_add (findings, FAR_DOCTOR_GOOD, "instances", _("all of them run"), NULL);
+    far_doctor_add (findings, FAR_DOCTOR_GOOD, "instances", _ ("all of them run"), NULL);
 }
 
 static void
@@ -44,13 +48,15 @@ doctor_damage (json_t *findings)
   g_auto (GStrv) stores = far_damage_stores (far_node_state_dir ());
 
   for (guint i = 0; stores[i] != NULL; i++) {
-    g_autofree char *note = far_damage_note (far_node_state_dir (), stores[i]), *text = g_strdup_printf ("stores.%s: %s", stores[i], note), *next = NULL;
+    g_autofree char *note = far_damage_note (far_node_state_dir (), stores[i]),
+                    *text = g_strdup_printf ("stores.%s: %s", stores[i], note), *next = NULL;
 
     if (note == NULL)
       continue; /* missing: its instance says so */
-    next = g_strdup_printf (_("stop farwatchd, then as root `farctl restore --replace %s FILE` puts a backup back, or "
-                              "`farctl restore --begin-empty %s %s` goes on with what could be read"),
-                            far_node_words (), far_node_words (), stores[i]);
+    next = g_strdup_printf (
+        _ ("stop farwatchd, then as root `farctl restore --replace %s FILE` puts a backup back, or "
+           "`farctl restore --begin-empty %s %s` goes on with what could be read"),
+        far_node_words (), far_node_words (), stores[i]);
     far_doctor_add (findings, FAR_DOCTOR_BAD, "store", text, next);
   }
 }
@@ -63,7 +69,8 @@ doctor_refused (json_t *findings)
   const char *what;
 
   json_object_foreach (counts, what, number) {
-    g_autofree char *text = g_strdup_printf (_("%" JSON_INTEGER_FORMAT " %s since the start"), json_integer_value (number), what);
+    g_autofree char *text = g_strdup_printf (_ ("%" JSON_INTEGER_FORMAT " %s since the start"),
+                                             json_integer_value (number), what);
 
     far_doctor_add (findings, FAR_DOCTOR_GOOD, "refused", text, NULL);
   }
@@ -102,7 +109,8 @@ doctor_right (json_t *findings, const json_t *right, const FarOddNames *names, g
   json_array_foreach (odd, i, one) {
     if (!all)
       break;
-    g_autofree char *text = g_strdup_printf ("%s: %s: %s", json_string_value (json_object_get (right, "id")), words, json_string_value (one));
+    g_autofree char *text = g_strdup_printf ("%s: %s: %s", json_string_value (json_object_get (right, "id")),
+                                             words, json_string_value (one));
 
     far_doctor_add (findings, FAR_DOCTOR_WARN, "rights", text, NULL);
   }
@@ -123,10 +131,12 @@ doctor_rights (json_t *findings, const FarOddNames *names, const FarPrincipal *a
   for (gsize i = 0; i < size && odd < ODD_MAX; i++)
     odd += doctor_right (findings, json_array_get (rights, i), names, all);
   if (odd == 0)
-    text = size < json_array_size (rights) ? g_strdup_printf (_("each of the first %u is about somebody and something that exists"), LOOKED_MAX)
-                                           : g_strdup (_("each is about somebody and something that exists"));
+    text = size < json_array_size (rights)
+               ? g_strdup_printf (_ ("each of the first %u is about somebody and something that exists"),
+                                  LOOKED_MAX)
+               : g_strdup (_ ("each is about somebody and something that exists"));
   else if (!all)
-    text = g_strdup (_("some are about what does not exist; who manages rights is told which"));
+    text = g_strdup (_ ("some are about what does not exist; who manages rights is told which"));
   if (text != NULL)
     far_doctor_add (findings, odd == 0 ? FAR_DOCTOR_GOOD : FAR_DOCTOR_WARN, "rights", text, NULL);
   json_decref (rights);
@@ -159,6 +169,7 @@ doctor_get (gpointer self, FarCall *call)
 }
 
 const FarHandler far_door_doctor_handlers[] = {
-  { "GET", "doctor", FAR_ACTION_SEE, "node", NULL, 0, doctor_get, N_ ("what will cause trouble: clock, ports, limits, certificates") },
+  { "GET", "doctor", FAR_ACTION_SEE, "node", NULL, 0, doctor_get,
+    N_ ("what will cause trouble: clock, ports, limits, certificates") },
   { NULL },
 };

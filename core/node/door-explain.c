@@ -43,7 +43,8 @@ question_principal (const char *who, const char *const *groups, const char *from
   }
   if (g_str_has_prefix (who, "node:"))
     return far_principal_new (FAR_PRINCIPAL_NODE, who + strlen ("node:"), NULL, from);
-  return far_principal_new (FAR_PRINCIPAL_PERSON, g_str_has_prefix (who, "person:") ? who + strlen ("person:") : who, groups, from);
+  return far_principal_new (FAR_PRINCIPAL_PERSON,
+                            g_str_has_prefix (who, "person:") ? who + strlen ("person:") : who, groups, from);
 }
 
 static int
@@ -51,7 +52,8 @@ by_right (const void *a, const void *b)
 {
   json_t *const *one = a, *const *two = b;
 
-  return g_strcmp0 (json_string_value (json_object_get (json_object_get (*one, "right"), "id")), json_string_value (json_object_get (json_object_get (*two, "right"), "id")));
+  return g_strcmp0 (json_string_value (json_object_get (json_object_get (*one, "right"), "id")),
+                    json_string_value (json_object_get (json_object_get (*two, "right"), "id")));
 }
 
 static json_t *
@@ -69,7 +71,8 @@ lines_sorted (json_t *lines)
   return sorted;
 }
 
-/* The rights in pages, by their ids: an id once for the person and once for the node that speaks for them stays together. */
+/* The rights in pages, by their ids: an id once for the person and once for the node that speaks for them
+ * stays together. */
 static json_t *
 answer_page (const FarCall *call, json_t *answer /* takes */)
 {
@@ -122,8 +125,11 @@ static void
 question_people (FarRequest *req, gpointer user)
 {
   Question *question = user;
-  const char *name = g_str_has_prefix (question->who, "person:") ? question->who + strlen ("person:") : question->who;
-  json_t *list = far_request_error (req) == NULL ? json_object_get (question_person (far_request_result (req), name), "groups") : NULL;
+  const char *name = g_str_has_prefix (question->who, "person:") ? question->who + strlen ("person:")
+                                                                 : question->who;
+  json_t *list = far_request_error (req) == NULL
+                     ? json_object_get (question_person (far_request_result (req), name), "groups")
+                     : NULL;
   g_autofree const char **groups = g_new0 (const char *, json_array_size (list) + 1);
 
   if (far_request_error (req) != NULL) { /* without the groups the answer would be wrong */
@@ -146,16 +152,17 @@ static gboolean
 explain_take (Question *question, GError **error)
 {
   const FarCall *call = question->call;
-  const char *action = explain_query (call, "action"), *length = explain_query (call, "for"), *at = explain_query (call, "at");
+  const char *action = explain_query (call, "action"), *length = explain_query (call, "for"),
+             *at = explain_query (call, "at");
   g_autofree char *actions = far_right_actions (", ");
 
   if (explain_query (call, "object") == NULL || action == NULL) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("ask with who=…&action=…&object=…"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("ask with who=…&action=…&object=…"));
     return FALSE;
   }
   question->action = far_action_parse (action);
   if (question->action == FAR_ACTION_NONE) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("action '%s': one of %s is meant"), action, actions);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("action '%s': one of %s is meant"), action, actions);
     return FALSE;
   }
   question->object = g_strdup (explain_query (call, "object"));
@@ -170,7 +177,8 @@ explain_may (const FarCall *call, const char *who)
 {
   g_autofree char *self = far_principal_text (call->principal);
 
-  return g_strcmp0 (who, self) == 0 || far_may (call->principal, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_MAY_ALLOW;
+  return g_strcmp0 (who, self) == 0 ||
+         far_may (call->principal, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_MAY_ALLOW;
 }
 
 static void
@@ -182,15 +190,19 @@ explain_get (gpointer self, FarCall *call)
   GError *error = NULL;
 
   question->call = call;
-  question->who = who == NULL ? g_strdup (own) : strchr (who, ':') != NULL ? g_strdup (who) : g_strconcat ("person:", who, NULL);
+  question->who = who == NULL                 ? g_strdup (own)
+                  : strchr (who, ':') != NULL ? g_strdup (who)
+                                              : g_strconcat ("person:", who, NULL);
   if (!explain_take (question, &error)) {
     question_free (question);
     far_call_fail (call, error);
   } else if (!explain_may (call, question->who)) {
     question_free (question);
-    far_call_refuse (call, "rights", _("no right to ask about others"));
+    far_call_refuse (call, "rights", _ ("no right to ask about others"));
   } else if (g_strcmp0 (question->who, own) == 0) {
-    far_call_answer (call, 200, answer_page (call, far_explain (call->principal, question->action, question->object, &question->how)));
+    far_call_answer (call, 200,
+                     answer_page (call, far_explain (call->principal, question->action, question->object,
+                                                     &question->how)));
     question_free (question);
   } else if (g_str_has_prefix (question->who, "local:")) {
     far_door_odd_names (json_pack ("[{s:s}]", "who", question->who), question_names, question);

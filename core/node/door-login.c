@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* POST login → a front ticket; DELETE login ends all of one's tickets; GET login says who one is; GET methods lists what can be asked. */
+/* POST login → a front ticket; DELETE login ends all of one's tickets; GET login says who one is; GET methods
+ * lists what can be asked. */
 #include "config.h"
 
 #include "node/door-private.h"
@@ -46,8 +47,10 @@ far_door_login_ticket (const FarPrincipal *principal)
 void
 far_door_login_ended (FarCall *call)
 {
-  far_call_fail_new (call, FAR_ERROR_CONFLICT, _("'%s' was given another password or other groups meanwhile, or removed: log in again"),
-                     call->parts[0] != NULL ? call->parts[0] : json_string_value (json_object_get (call->body, "name")));
+  far_call_fail_new (
+      call, FAR_ERROR_CONFLICT,
+      _ ("'%s' was given another password or other groups meanwhile, or removed: log in again"),
+      call->parts[0] != NULL ? call->parts[0] : json_string_value (json_object_get (call->body, "name")));
 }
 
 /* The authenticator asks something more (a second factor): the same message again, with answers. */
@@ -74,8 +77,10 @@ login_done (FarRequest *req, gpointer user)
   else if (principal == NULL)
     far_call_answer (call, 202, login_prompts_json (far_login_verdict (req)));
   else if (principal->kind != FAR_PRINCIPAL_PERSON)
-    far_call_fail_new (call, FAR_ERROR_DENIED, "%s", _("this token is for something else than a login here"));
-  else if (far_right_login_ended (principal) || far_people_changed_since (principal->name, principal->since_us))
+    far_call_fail_new (call, FAR_ERROR_DENIED, "%s",
+                       _ ("this token is for something else than a login here"));
+  else if (far_right_login_ended (principal) ||
+           far_people_changed_since (principal->name, principal->since_us))
     far_door_login_ended (call);
   else
     far_call_answer (call, 200, far_door_login_ticket (principal));
@@ -103,7 +108,8 @@ login_post (gpointer self, FarCall *call)
   FarLoginForm form = json_object_get (call->body, "token") != NULL ? FAR_LOGIN_TOKEN
                       : json_array_size (answers) > 0               ? FAR_LOGIN_CONVERSATION
                                                                     : FAR_LOGIN_PASSWORD;
-  const char *secret = json_string_value (json_object_get (call->body, form == FAR_LOGIN_TOKEN ? "token" : "password"));
+  const char *secret = json_string_value (
+      json_object_get (call->body, form == FAR_LOGIN_TOKEN ? "token" : "password"));
   FarLogin *login;
 
   if (authenticators == NULL || authenticators[0] == NULL) {
@@ -111,8 +117,8 @@ login_post (gpointer self, FarCall *call)
     return;
   }
   far_call_secret (call);
-  login = far_login_new (form, json_string_value (json_object_get (call->body, "name")), call->transport != NULL ? "https" : "control",
-                         call->principal->from);
+  login = far_login_new (form, json_string_value (json_object_get (call->body, "name")),
+                         call->transport != NULL ? "https" : "control", call->principal->from);
   login->secret = g_strdup (secret);
   login->answers = login_answers (answers);
   far_login (authenticators, login, far_request_new (login_done, call, 0));
@@ -155,7 +161,8 @@ static const FarField login_fields[] = {
 };
 
 const FarHandler far_door_login_handlers[] = {
-  { "POST", "login", FAR_ACTION_ANYONE, NULL, login_fields, 0, login_post, N_ ("log in; the answer has a ticket") },
+  { "POST", "login", FAR_ACTION_ANYONE, NULL, login_fields, 0, login_post,
+    N_ ("log in; the answer has a ticket") },
   { "DELETE", "login", FAR_ACTION_NONE, NULL, NULL, 0, login_delete, N_ ("end all tickets of the asker") },
   { "GET", "login", FAR_ACTION_NONE, NULL, NULL, 0, login_get, N_ ("who the asker is") },
   { "GET", "methods", FAR_ACTION_NONE, NULL, NULL, 0, methods_get, N_ ("what can be asked") },

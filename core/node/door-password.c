@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* PUT users/{u}/password: people change their own, with the old one as proof (a ticket alone, which may be stolen, does not do); who manages a
- * person sets a new one. Either way the person's tickets end. */
+/* PUT users/{u}/password: people change their own, with the old one as proof (a ticket alone, which may be
+ * stolen, does not do); who manages a person sets a new one. Either way the person's tickets end. */
 #include "config.h"
 
 #include "node/door-private.h"
@@ -20,8 +20,9 @@ password_is_own (const FarCall *call)
   return call->principal->kind == FAR_PRINCIPAL_PERSON && strcmp (call->principal->name, call->parts[0]) == 0;
 }
 
-/* One's own tickets went with the old password; this one is for going on, as long as what the login said still holds. They go also after a change that
- * broke off, since it may stand all the same; not after one that nobody began. */
+/* One's own tickets went with the old password; this one is for going on, as long as what the login said
+ * still holds. They go also after a change that broke off, since it may stand all the same; not after one
+ * that nobody began. */
 static void
 password_changed (FarRequest *req, gpointer user)
 {
@@ -29,13 +30,17 @@ password_changed (FarRequest *req, gpointer user)
   FarCall *call = change->call;
   const GError *error = far_request_error (req);
 
-  if (change->began && !g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID) && !g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND))
+  if (change->began && !g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID) &&
+      !g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND))
     far_login_ticket_revoke_name (call->parts[0]);
   if (error != NULL) {
     far_call_fail (call, g_error_copy (error));
     return;
   }
-  far_call_answer (call, 200, password_is_own (call) && !far_right_login_ended (call->principal) ? far_door_login_ticket (call->principal) : json_object ());
+  far_call_answer (call, 200,
+                   password_is_own (call) && !far_right_login_ended (call->principal)
+                       ? far_door_login_ticket (call->principal)
+                       : json_object ());
 }
 
 static void
@@ -44,7 +49,8 @@ password_put_new (FarCall *call)
   gboolean own = password_is_own (call);
   FarUserChange *change = far_door_user_change (call, own);
 
-  far_people_password (call->parts[0], json_string_value (json_object_get (call->body, "password")), own ? NULL : far_door_user_judge, change,
+  far_people_password (call->parts[0], json_string_value (json_object_get (call->body, "password")),
+                       own ? NULL : far_door_user_judge, change,
                        far_request_new (password_changed, change, 0));
 }
 
@@ -56,9 +62,12 @@ password_proved (FarRequest *req, gpointer user)
 
   if (far_request_error (req) != NULL)
     far_call_fail (call, g_error_copy (far_request_error (req)));
-  else if (principal == NULL || principal->kind != FAR_PRINCIPAL_PERSON || strcmp (principal->name, call->parts[0]) != 0)
-    far_call_fail_new (call, FAR_ERROR_DENIED, "%s", _("this login asks for more than a password: an admin sets the new one"));
-  else if (far_right_login_ended (call->principal) || far_right_login_ended (principal) || far_people_changed_since (principal->name, principal->since_us))
+  else if (principal == NULL || principal->kind != FAR_PRINCIPAL_PERSON ||
+           strcmp (principal->name, call->parts[0]) != 0)
+    far_call_fail_new (call, FAR_ERROR_DENIED, "%s",
+                       _ ("this login asks for more than a password: an admin sets the new one"));
+  else if (far_right_login_ended (call->principal) || far_right_login_ended (principal) ||
+           far_people_changed_since (principal->name, principal->since_us))
     far_door_login_ended (call);
   else
     password_put_new (call);
@@ -75,7 +84,8 @@ password_prove (FarCall *call, const char *old)
     return;
   }
   far_call_secret (call);
-  login = far_login_new (FAR_LOGIN_PASSWORD, call->principal->name, call->transport != NULL ? "https" : "control", call->principal->from);
+  login = far_login_new (FAR_LOGIN_PASSWORD, call->principal->name,
+                         call->transport != NULL ? "https" : "control", call->principal->from);
   login->secret = g_strdup (old);
   far_login (authenticators, login, far_request_new (password_proved, call, 0));
 }
@@ -84,18 +94,21 @@ static void
 password_put (gpointer self, FarCall *call)
 {
   g_autofree char *object = g_strconcat ("users/", call->parts[0], NULL);
-  const char *fresh = json_string_value (json_object_get (call->body, "password")), *old = json_string_value (json_object_get (call->body, "old"));
+  const char *fresh = json_string_value (json_object_get (call->body, "password")),
+             *old = json_string_value (json_object_get (call->body, "old"));
 
-  if (!password_is_own (call) && far_may (call->principal, FAR_ACTION_MANAGE, object, NULL, NULL) != FAR_MAY_ALLOW)
-    far_call_refuse (call, object, _("no right to change the password of others"));
+  if (!password_is_own (call) &&
+      far_may (call->principal, FAR_ACTION_MANAGE, object, NULL, NULL) != FAR_MAY_ALLOW)
+    far_call_refuse (call, object, _ ("no right to change the password of others"));
   else if (fresh[0] == '\0')
-    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("an empty password is refused"));
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _ ("an empty password is refused"));
   else if (!password_is_own (call))
     password_put_new (call);
   else if (old == NULL)
-    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("old: your present password has to come with the new one"));
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s",
+                       _ ("old: your present password has to come with the new one"));
   else if (strcmp (old, fresh) == 0)
-    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("the new password is the old one"));
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _ ("the new password is the old one"));
   else
     password_prove (call, old);
 }
@@ -107,6 +120,7 @@ static const FarField password_fields[] = {
 };
 
 const FarHandler far_door_password_handlers[] = {
-  { "PUT", "users/{u}/password", FAR_ACTION_NONE, NULL, password_fields, 0, password_put, N_ ("change one's own password, or set that of a person one manages") },
+  { "PUT", "users/{u}/password", FAR_ACTION_NONE, NULL, password_fields, 0, password_put,
+    N_ ("change one's own password, or set that of a person one manages") },
   { NULL },
 };

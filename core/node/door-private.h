@@ -16,9 +16,12 @@ extern const FarHandler far_door_doctor_handlers[];
 extern const FarHandler far_node_handlers[];
 
 /* Who there is: list of far_people_list(), result of far_local_names_odd(); NULL: not known. */
-typedef struct { json_t *people, *locals; } FarOddNames;
+typedef struct {
+  json_t *people, *locals;
+} FarOddNames;
 /* Takes rights; done is called once, later. */
-void far_door_odd_names (json_t *rights, void (*done) (const FarOddNames *names, gpointer user), gpointer user);
+void
+far_door_odd_names (json_t *rights, void (*done) (const FarOddNames *names, gpointer user), gpointer user);
 
 /* A change of the person of part 0. */
 typedef struct {
@@ -28,7 +31,8 @@ typedef struct {
 } FarUserChange;
 /* Caller frees. */
 FarUserChange *far_door_user_change (FarCall *call, gboolean began);
-/* A FarPeopleJudge: may the asker give the groups in the call's body, and be that person where it sets a password or key? user: a FarUserChange. */
+/* A FarPeopleJudge: may the asker give the groups in the call's body, and be that person where it sets a
+ * password or key? user: a FarUserChange. */
 gboolean far_door_user_judge (json_t *person, gpointer user, GError **error);
 /* A new ticket of the principal, as POST login answers it. */
 json_t *far_door_login_ticket (const FarPrincipal *principal);

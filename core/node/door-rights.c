@@ -31,7 +31,8 @@ static FarHomeTimer *rights_timer; /* until the store runs; touched on main only
 static gint64 rights_wait_us;
 static gboolean rights_asked; /* the store is reading, or has read */
 
-/* ---- revisions: at which each row of the store was read or written, so that a change counts only if nobody has changed it since ---- */
+/* ---- revisions: at which each row of the store was read or written, so that a change counts only if nobody
+ * has changed it since ---- */
 
 static GHashTable *revisions; /* id → gint64; touched on main only */
 
@@ -74,7 +75,8 @@ static void rights_read (FarRequest *req, gpointer user);
 static void
 rights_read_from (const char *after)
 {
-  far_store_rows (RIGHTS_STORE, RIGHTS_TABLE, NULL, after, RIGHTS_PAGE, FALSE, far_request_new (rights_read, NULL, RIGHTS_TIMEOUT_MS));
+  far_store_rows (RIGHTS_STORE, RIGHTS_TABLE, NULL, after, RIGHTS_PAGE, FALSE,
+                  far_request_new (rights_read, NULL, RIGHTS_TIMEOUT_MS));
 }
 
 static void
@@ -85,7 +87,8 @@ rights_read (FarRequest *req, gpointer user)
   if (rights_timer == NULL) /* stopped meanwhile */
     return;
   if (rows == NULL) {
-    far_complain (NULL, "rights", "the rights cannot be read from the store, trying again: %s", far_request_error (req)->message);
+    far_complain (NULL, "rights", "the rights cannot be read from the store, trying again: %s",
+                  far_request_error (req)->message);
     rights_asked = FALSE;
     far_home_timer_set (rights_timer, far_clock_boottime_us () + 5 * G_USEC_PER_SEC);
     return;
@@ -95,7 +98,8 @@ rights_read (FarRequest *req, gpointer user)
     g_autoptr (GError) error = NULL;
 
     if (!right_take (row, &error) && !g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT))
-      far_log (NULL, G_LOG_LEVEL_WARNING, "a right in the store is bad and left out: %s: %s", row->key, error->message);
+      far_log (NULL, G_LOG_LEVEL_WARNING, "a right in the store is bad and left out: %s: %s", row->key,
+               error->message);
   }
   if (rows->len == RIGHTS_PAGE)
     rights_read_from (((const FarRow *) rows->pdata[rows->len - 1])->key);
@@ -123,7 +127,8 @@ far_right_rows_start (void)
   rights_timer = far_home_timer (far_home_main (), far_clock_boottime_us (), rights_try, NULL);
 }
 
-/* At once, so that who is told "ready" finds the rights in force: what starts after the store asks it after us. */
+/* At once, so that who is told "ready" finds the rights in force: what starts after the store asks it after
+ * us. */
 void
 far_right_rows_store_up (const char *store)
 {
@@ -143,10 +148,12 @@ far_right_rows_stop (void)
 static int
 by_id (gconstpointer a, gconstpointer b)
 {
-  return g_strcmp0 (json_string_value (json_object_get (*(json_t *const *) a, "id")), json_string_value (json_object_get (*(json_t *const *) b, "id")));
+  return g_strcmp0 (json_string_value (json_object_get (*(json_t *const *) a, "id")),
+                    json_string_value (json_object_get (*(json_t *const *) b, "id")));
 }
 
-/* Whoever asked first for names learns them here: who there is, in the lists of people and on this machine. */
+/* Whoever asked first for names learns them here: who there is, in the lists of people and on this machine.
+ */
 typedef struct {
   json_t *rights, *people;
   void (*done) (const FarOddNames *names, gpointer user);
@@ -178,7 +185,7 @@ far_door_odd_names (json_t *rights, void (*done) (const FarOddNames *names, gpoi
 {
   OddQuestion *question = g_new0 (OddQuestion, 1);
 
-  *question = (OddQuestion) { rights, NULL, done, user };
+  *question = (OddQuestion){ rights, NULL, done, user };
   far_people_list (far_request_new (odd_people, question, 0));
 }
 
@@ -238,11 +245,11 @@ rights_get (gpointer self, FarCall *call)
 /* Until the row is durable; then the right is in force and the call answered. */
 typedef struct {
   FarCall *call;
-  json_t *right;  /* NULL: removed */
+  json_t *right; /* NULL: removed */
   char *id;
-  json_t *body;   /* of the answer */
-  gint64 expect;  /* revision of the row that it is made from */
-  guint tries;    /* left, for who has not said what they saw */
+  json_t *body;  /* of the answer */
+  gint64 expect; /* revision of the row that it is made from */
+  guint tries;   /* left, for who has not said what they saw */
 } RightChange;
 
 static void
@@ -298,11 +305,20 @@ change_refused (RightChange *change)
   g_autofree char *text = is != NULL ? far_right_text (is) : NULL;
 
   if (is != NULL)
-    far_call_fail_new (change->call, FAR_ERROR_CONFLICT, _("right %s was changed by somebody else just now, it is: %s; nothing was changed: look again, then decide"), change->id, text);
+    far_call_fail_new (change->call, FAR_ERROR_CONFLICT,
+                       _ ("right %s was changed by somebody else just now, it is: %s; nothing was changed: "
+                          "look again, then decide"),
+                       change->id, text);
   else if (change->expect != FAR_EXPECT_ABSENT)
-    far_call_fail_new (change->call, FAR_ERROR_CONFLICT, _("right %s was taken back by somebody else just now; nothing was changed: look at `farctl rights`"), change->id);
+    far_call_fail_new (
+        change->call, FAR_ERROR_CONFLICT,
+        _ ("right %s was taken back by somebody else just now; nothing was changed: look at `farctl rights`"),
+        change->id);
   else
-    far_call_fail_new (change->call, FAR_ERROR_CONFLICT, _("right %s stands in the store already, given by somebody else just now: look at `farctl rights`"), change->id);
+    far_call_fail_new (
+        change->call, FAR_ERROR_CONFLICT,
+        _ ("right %s stands in the store already, given by somebody else just now: look at `farctl rights`"),
+        change->id);
   change_free (change);
 }
 
@@ -313,7 +329,8 @@ change_put (RightChange *change)
 {
   char *text = change->right != NULL ? json_dumps (change->right, JSON_COMPACT) : NULL;
 
-  far_store_put (RIGHTS_STORE, RIGHTS_TABLE, change->id, text, change->expect, far_request_new (change_stored, change, RIGHTS_TIMEOUT_MS));
+  far_store_put (RIGHTS_STORE, RIGHTS_TABLE, change->id, text, change->expect,
+                 far_request_new (change_stored, change, RIGHTS_TIMEOUT_MS));
   free (text);
 }
 
@@ -331,7 +348,8 @@ change_again (RightChange *change)
   return TRUE;
 }
 
-/* What another process wrote to the store is in force from now on; what this one did meanwhile is known already. */
+/* What another process wrote to the store is in force from now on; what this one did meanwhile is known
+ * already. */
 static void
 change_reread (FarRequest *req, gpointer user)
 {
@@ -355,7 +373,8 @@ change_conflict (RightChange *change)
 {
   const FarFilterTerm filter[] = { { "id", change->id }, { NULL, NULL } };
 
-  far_store_rows (RIGHTS_STORE, RIGHTS_TABLE, filter, NULL, 1, FALSE, far_request_new (change_reread, change, RIGHTS_TIMEOUT_MS));
+  far_store_rows (RIGHTS_STORE, RIGHTS_TABLE, filter, NULL, 1, FALSE,
+                  far_request_new (change_reread, change, RIGHTS_TIMEOUT_MS));
 }
 
 /* ---- stored ---- */
@@ -367,7 +386,8 @@ change_stored (FarRequest *req, gpointer user)
   const GError *error = far_request_error (req);
 
   if (error == NULL)
-    revision_set (change->id, change->right != NULL ? *(gint64 *) far_request_result (req) : FAR_EXPECT_ABSENT);
+    revision_set (change->id,
+                  change->right != NULL ? *(gint64 *) far_request_result (req) : FAR_EXPECT_ABSENT);
   if (error == NULL && change->right != NULL) {
     change_given (change);
     return;
@@ -386,14 +406,20 @@ change_stored (FarRequest *req, gpointer user)
   change_free (change);
 }
 
-/* Who has said what they saw changes that and nothing else. Else what must go goes, whatever it is by then, and a replacement is tried again: it tells what was. */
+/* Who has said what they saw changes that and nothing else. Else what must go goes, whatever it is by then,
+ * and a replacement is tried again: it tells what was. */
 static void
 change_store (FarCall *call, const char *id, json_t *right /* takes */)
 {
   RightChange *change = g_new0 (RightChange, 1);
-  gboolean seen = json_object_get (call->body, "expect") != NULL || json_object_get (call->query, "expect") != NULL;
+  gboolean seen = json_object_get (call->body, "expect") != NULL ||
+                  json_object_get (call->query, "expect") != NULL;
 
-  *change = (RightChange) { .call = call, .right = right, .id = g_strdup (id), .body = json_pack ("{s:s}", "id", id), .expect = revision_of (id) };
+  *change = (RightChange){ .call = call,
+                           .right = right,
+                           .id = g_strdup (id),
+                           .body = json_pack ("{s:s}", "id", id),
+                           .expect = revision_of (id) };
   if (!seen && right == NULL)
     change->expect = FAR_EXPECT_ANY;
   else if (!seen && json_is_true (json_object_get (call->body, "replace")))
@@ -404,7 +430,8 @@ change_store (FarCall *call, const char *id, json_t *right /* takes */)
 static gboolean
 rights_may_change (FarCall *call, const char *id)
 {
-  g_autofree char *place = g_strconcat ("rights/", id, NULL), *text = far_right_exists (id) ? far_right_text (far_right_get (id)) : NULL;
+  g_autofree char *place = g_strconcat ("rights/", id, NULL),
+                  *text = far_right_exists (id) ? far_right_text (far_right_get (id)) : NULL;
   g_autoptr (GError) error = NULL;
 
   if (!far_expect_ok (call, place, far_right_get (id), text, &error)) {
@@ -413,12 +440,15 @@ rights_may_change (FarCall *call, const char *id)
   }
 
   if (far_right_is_profile (id)) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("right %s stands in the profile: change it there and reload"), id);
+    far_call_fail_new (call, FAR_ERROR_CONFLICT,
+                       _ ("right %s stands in the profile: change it there and reload"), id);
     return FALSE;
   }
   if (far_instance_find (FAR_KIND_STORE, RIGHTS_STORE, &error) != NULL)
     return TRUE;
-  far_call_fail_new (call, FAR_ERROR_CONFIG, _("rights given at run time are kept in the store called " RIGHTS_STORE ": %s"), error->message);
+  far_call_fail_new (call, FAR_ERROR_CONFIG,
+                     _ ("rights given at run time are kept in the store called " RIGHTS_STORE ": %s"),
+                     error->message);
   return FALSE;
 }
 
@@ -438,7 +468,8 @@ rights_read_body (const FarCall *call)
   return right;
 }
 
-/* A right of that id: another one takes its place only when that is asked for, since conditions would go with it without a word. */
+/* A right of that id: another one takes its place only when that is asked for, since conditions would go with
+ * it without a word. */
 static gboolean
 rights_may_replace (FarCall *call, json_t *right)
 {
@@ -451,7 +482,9 @@ rights_may_replace (FarCall *call, json_t *right)
   if (json_equal (is, right))
     far_call_answer (call, 200, json_pack ("{s:s, s:O, s:[]}", "id", id, "right", is, "warnings"));
   else
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("right %s is there already: %s; --replace --expect %s puts this one in its place"), id, text, revision);
+    far_call_fail_new (call, FAR_ERROR_CONFLICT,
+                       _ ("right %s is there already: %s; --replace --expect %s puts this one in its place"),
+                       id, text, revision);
   return FALSE;
 }
 
@@ -475,7 +508,7 @@ rights_delete (gpointer self, FarCall *call)
   const char *id = call->parts[0];
 
   if (!far_right_exists (id))
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no right %s; `farctl rights` shows all"), id);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no right %s; `farctl rights` shows all"), id);
   else if (rights_may_change (call, id))
     change_store (call, id, NULL);
 }
@@ -484,7 +517,8 @@ static const FarField right_fields[] = {
   { "id", FAR_FIELD_NAME, FALSE, N_ ("name of the right; drawn if left out"), 0 },
   { "who", FAR_FIELD_STRING, TRUE, N_ ("name, @group, local:NAME, node:ID or *"), 80 },
   { "action", FAR_FIELD_STRING, TRUE, N_ ("what it lets them do, in one word, such as connect"), 16 },
-  { "object", FAR_FIELD_STRING, TRUE, N_ ("path of what it is for, * and ? inside of a part; holds for what is below"), 256 },
+  { "object", FAR_FIELD_STRING, TRUE,
+    N_ ("path of what it is for, * and ? inside of a part; holds for what is below"), 256 },
   { "hours", FAR_FIELD_STRING, FALSE, N_ ("\"mon-fri 08:00-18:00\""), 256 },
   { "longest", FAR_FIELD_DURATION, FALSE, N_ ("longest connection time"), 0 },
   { "from", FAR_FIELD_STRING, FALSE, N_ ("nets, with commas"), 512 },

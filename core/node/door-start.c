@@ -15,13 +15,17 @@
 
 #include <farwatch/clock.h>
 
-static const FarHandler *const door_tables[] = { far_door_login_handlers, far_door_user_handlers, far_door_password_handlers, far_door_right_handlers, far_door_explain_handlers,
-                                                 far_door_doctor_handlers, far_door_backup_handlers };
+static const FarHandler *const door_tables[] = { far_door_login_handlers,    far_door_user_handlers,
+                                                 far_door_password_handlers, far_door_right_handlers,
+                                                 far_door_explain_handlers,  far_door_doctor_handlers,
+                                                 far_door_backup_handlers };
 
 /* The test clock's too: a profile must not be good on one machine and bad on another. */
-static const FarHandler *const reserved_tables[] = { far_door_login_handlers, far_door_user_handlers, far_door_password_handlers, far_door_right_handlers,
-                                                     far_door_explain_handlers, far_door_doctor_handlers, far_door_backup_handlers, far_door_clock_handlers,
-                                                     far_node_handlers, NULL };
+static const FarHandler *const reserved_tables[] = { far_door_login_handlers,    far_door_user_handlers,
+                                                     far_door_password_handlers, far_door_right_handlers,
+                                                     far_door_explain_handlers,  far_door_doctor_handlers,
+                                                     far_door_backup_handlers,   far_door_clock_handlers,
+                                                     far_node_handlers,          NULL };
 
 const FarHandler *const *
 far_door_tables (void)

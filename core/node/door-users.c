@@ -77,12 +77,13 @@ far_door_user_change (FarCall *call, gboolean began)
 {
   FarUserChange *change = g_new0 (FarUserChange, 1);
 
-  *change = (FarUserChange) { call, began, NULL };
+  *change = (FarUserChange){ call, began, NULL };
   return change;
 }
 
-/* Who is logged in acts with what the login said: after a change everybody logs in anew. Also after one that failed: a part of it may stand, in this
- * authenticator or in another. Not after one that nobody might begin. */
+/* Who is logged in acts with what the login said: after a change everybody logs in anew. Also after one that
+ * failed: a part of it may stand, in this authenticator or in another. Not after one that nobody might begin.
+ */
 static void
 users_changed (FarRequest *req, gpointer user)
 {
@@ -110,7 +111,8 @@ users_groups (json_t *list)
   return groups;
 }
 
-/* Rights name groups by these words, and the file of people holds them. The first that is none; NULL: all are. */
+/* Rights name groups by these words, and the file of people holds them. The first that is none; NULL: all
+ * are. */
 static const char *
 users_groups_bad (GStrv groups)
 {
@@ -125,10 +127,13 @@ static gboolean
 users_key_ok (const char *key)
 {
   g_auto (GStrv) parts = g_strsplit_set (key, " \t", 3);
-  const char *type = parts[0] != NULL ? parts[0] : "", *data = parts[0] != NULL && parts[1] != NULL ? parts[1] : "";
+  const char *type = parts[0] != NULL ? parts[0] : "",
+             *data = parts[0] != NULL && parts[1] != NULL ? parts[1] : "";
 
-  return (g_str_has_prefix (type, "ssh-") || g_str_has_prefix (type, "ecdsa-") || g_str_has_prefix (type, "sk-")) &&
-         strspn (type, USERS_LETTERS "@.-") == strlen (type) && data[0] != '\0' && strspn (data, USERS_LETTERS "+/=") == strlen (data);
+  return (g_str_has_prefix (type, "ssh-") || g_str_has_prefix (type, "ecdsa-") ||
+          g_str_has_prefix (type, "sk-")) &&
+         strspn (type, USERS_LETTERS "@.-") == strlen (type) && data[0] != '\0' &&
+         strspn (data, USERS_LETTERS "+/=") == strlen (data);
 }
 
 /* ---- who may: nobody gains by managing people ---- */
@@ -165,8 +170,8 @@ users_has (json_t *person, const char *group)
   return TRUE;
 }
 
-/* All groups are given at once: who made the list from an older one would take away what somebody else gave meanwhile. In the person's turn, so that nothing
- * comes between this and the change. */
+/* All groups are given at once: who made the list from an older one would take away what somebody else gave
+ * meanwhile. In the person's turn, so that nothing comes between this and the change. */
 static gboolean
 users_seen (FarUserChange *change, json_t *person, GError **error)
 {
@@ -183,18 +188,26 @@ far_door_user_judge (json_t *person, gpointer user, GError **error)
   FarUserChange *change = user;
   const FarCall *call = change->call;
   g_auto (GStrv) wanted = users_wanted (call), before = users_groups (json_object_get (person, "groups"));
-  gboolean as_them = json_object_get (call->body, "password") != NULL || json_object_get (call->body, "key") != NULL;
+  gboolean as_them = json_object_get (call->body, "password") != NULL ||
+                     json_object_get (call->body, "key") != NULL;
 
   if (!users_seen (change, person, error))
     return FALSE;
   for (guint i = 0; wanted != NULL && wanted[i] != NULL; i++)
     if (!users_has (person, wanted[i]) && !far_right_may_give (call->principal, wanted[i])) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("no right to give the group '%s': it takes manage on groups/%s, or all rights that the group has"), wanted[i], wanted[i]);
+      g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
+                   _ ("no right to give the group '%s': it takes manage on groups/%s, or all rights that the "
+                      "group has"),
+                   wanted[i], wanted[i]);
       return FALSE;
     }
-  change->began = !as_them || far_right_may_be (call->principal, call->parts[0], (const char *const *) (wanted != NULL ? wanted : before));
+  change->began = !as_them || far_right_may_be (call->principal, call->parts[0],
+                                                (const char *const *) (wanted != NULL ? wanted : before));
   if (!change->began)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("'%s' may manage or approve what you may not: who sets a password or key needs these rights, too"), call->parts[0]);
+    g_set_error (
+        error, FAR_ERROR, FAR_ERROR_DENIED,
+        _ ("'%s' may manage or approve what you may not: who sets a password or key needs these rights, too"),
+        call->parts[0]);
   return change->began;
 }
 
@@ -206,24 +219,27 @@ users_put_now (FarCall *call)
   g_auto (GStrv) groups = users_wanted (call);
   FarUserChange *change = far_door_user_change (call, FALSE);
 
-  far_people_put (call->parts[0], json_string_value (json_object_get (call->body, "password")), (const char *const *) groups,
-                  json_string_value (json_object_get (call->body, "key")), far_door_user_judge, change, far_request_new (users_changed, change, 0));
+  far_people_put (call->parts[0], json_string_value (json_object_get (call->body, "password")),
+                  (const char *const *) groups, json_string_value (json_object_get (call->body, "key")),
+                  far_door_user_judge, change, far_request_new (users_changed, change, 0));
 }
 
 static void
 users_put (gpointer self, FarCall *call)
 {
-  const char *password = json_string_value (json_object_get (call->body, "password")), *key = json_string_value (json_object_get (call->body, "key"));
+  const char *password = json_string_value (json_object_get (call->body, "password")),
+             *key = json_string_value (json_object_get (call->body, "key"));
   g_auto (GStrv) groups = users_wanted (call);
 
   if (password == NULL && key == NULL && groups == NULL)
-    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("nothing to change: send password, groups or key"));
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _ ("nothing to change: send password, groups or key"));
   else if (password != NULL && password[0] == '\0')
-    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("an empty password is refused"));
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _ ("an empty password is refused"));
   else if (key != NULL && !users_key_ok (key))
-    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _("not a public key: wants \"ssh-ed25519 AAAA…\""));
+    far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _ ("not a public key: wants \"ssh-ed25519 AAAA…\""));
   else if (users_groups_bad (groups) != NULL)
-    far_call_fail_new (call, FAR_ERROR_INVALID, _("group '%.64s': a name has 1 to 64 of A-Z a-z 0-9 . _ -"), users_groups_bad (groups));
+    far_call_fail_new (call, FAR_ERROR_INVALID, _ ("group '%.64s': a name has 1 to 64 of A-Z a-z 0-9 . _ -"),
+                       users_groups_bad (groups));
   else
     users_put_now (call);
 }
@@ -243,7 +259,8 @@ static const FarField users_fields[] = {
 };
 
 const FarHandler far_door_user_handlers[] = {
-  { "GET", "users", FAR_ACTION_NONE, NULL, NULL, 0, users_get, N_ ("people, as far as the asker may see them") },
+  { "GET", "users", FAR_ACTION_NONE, NULL, NULL, 0, users_get,
+    N_ ("people, as far as the asker may see them") },
   { "PUT", "users/{u}", FAR_ACTION_MANAGE, NULL, users_fields, 0, users_put, N_ ("make or change a person") },
   { "DELETE", "users/{u}", FAR_ACTION_MANAGE, NULL, NULL, 0, users_delete, N_ ("remove a person") },
   { NULL },

@@ -26,7 +26,8 @@ far_door_set_login (FarInstance *at, const char *const *authenticators)
 {
   if (door_logins == NULL)
     door_logins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
-  g_hash_table_insert (door_logins, g_strdup (at != NULL ? far_instance_name (at) : ""), g_strdupv ((char **) authenticators));
+  g_hash_table_insert (door_logins, g_strdup (at != NULL ? far_instance_name (at) : ""),
+                       g_strdupv ((char **) authenticators));
 }
 
 const char *const *
@@ -40,7 +41,8 @@ far_door_login (const char *transport)
 const char *
 far_door_no_login (void)
 {
-  return _("nobody logs in at this listener, it is for nodes: people come in at another port, that of the listener with `login:` in the cloud server's profile");
+  return _ ("nobody logs in at this listener, it is for nodes: people come in at another port, that of the "
+            "listener with `login:` in the cloud server's profile");
 }
 
 void
@@ -69,7 +71,8 @@ door_fail (GError **error, FarErrorCode code, const char *text)
 static gboolean
 door_too_large (gsize size, gsize max, GError **error)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("the body has %zu bytes, %zu are taken at most: send it in parts"), size, max);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT,
+               _ ("the body has %zu bytes, %zu are taken at most: send it in parts"), size, max);
   return FALSE;
 }
 
@@ -79,11 +82,11 @@ door_form_ok (const FarMessage *request, GError **error)
   gsize max = g_strcmp0 (request->content_type, FAR_TYPE_BATCH) == 0 ? FAR_BATCH_MAX : FAR_BODY_MAX;
 
   if (request->id == NULL || !far_frame_id_ok (request->id))
-    return door_fail (error, FAR_ERROR_INVALID, _("the id must be 1 to 64 of A-Z a-z 0-9 . _ -"));
+    return door_fail (error, FAR_ERROR_INVALID, _ ("the id must be 1 to 64 of A-Z a-z 0-9 . _ -"));
   if (request->method == NULL || !far_frame_method_ok (request->method))
-    return door_fail (error, FAR_ERROR_INVALID, _("unknown method: use GET, POST, PUT, DELETE or WATCH"));
+    return door_fail (error, FAR_ERROR_INVALID, _ ("unknown method: use GET, POST, PUT, DELETE or WATCH"));
   if (request->resource == NULL || !far_frame_resource_ok (request->resource))
-    return door_fail (error, FAR_ERROR_INVALID, _("the resource is not a path"));
+    return door_fail (error, FAR_ERROR_INVALID, _ ("the resource is not a path"));
   if (request->body != NULL && g_bytes_get_size (request->body) > max)
     return door_too_large (g_bytes_get_size (request->body), max, error);
   return far_hops_ok (request, error);
@@ -108,7 +111,7 @@ door_bad_type (const FarHandler *handler, GError **error)
 {
   g_autofree char *types = g_strjoinv (", ", (char **) door_types (handler));
 
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("the body must be %s"), types);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("the body must be %s"), types);
   return FALSE;
 }
 
@@ -140,14 +143,15 @@ door_login_first (const FarMessage *request, const char *transport, FarAnswered 
   json_t *body = json_object ();
 
   json_object_set_new (body, "error", json_string ("denied"));
-  json_object_set_new (body, "message", json_string (people ? _("log in first") : far_door_no_login ()));
+  json_object_set_new (body, "message", json_string (people ? _ ("log in first") : far_door_no_login ()));
   if (people)
-    json_object_set_new (body, "next", json_string (_("POST login with name and password")));
+    json_object_set_new (body, "next", json_string (_ ("POST login with name and password")));
   far_call_deliver (far_message_answer (request, 401, body), TRUE, answered, user);
 }
 
 static void
-door_refuse (const FarMessage *request, gboolean no_route, const GError *error, FarAnswered answered, gpointer user)
+door_refuse (const FarMessage *request, gboolean no_route, const GError *error, FarAnswered answered,
+             gpointer user)
 {
   g_autoptr (FarMessage) named = request->id != NULL ? NULL : far_message_request ("GET", "unknown", NULL);
 
@@ -166,7 +170,8 @@ door_may (FarCall *call, const FarHandler *handler, GError **error)
   json_t *length = json_object_get (call->body, "for_us");
 
   how.length_us = json_is_integer (length) ? (gint64) json_integer_value (length) : 0;
-  if (far_may (call->principal, handler->resolve != NULL ? FAR_ACTION_NONE : handler->action, call->object, &how, &cause) == FAR_MAY_ALLOW)
+  if (far_may (call->principal, handler->resolve != NULL ? FAR_ACTION_NONE : handler->action, call->object,
+               &how, &cause) == FAR_MAY_ALLOW)
     return TRUE;
   if (!far_visible (call->principal, call->object))
     return door_fail (error, FAR_ERROR_NOT_FOUND, far_call_hidden ());
@@ -180,10 +185,14 @@ door_no_route (FarAnswer *answer, const char *first, gboolean known, GError **er
 {
   answer->no_route = TRUE;
   if (known)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("%s %.200s: this node, %s, has it, but not with %s; `farctl call --list` shows what there is"),
-                 answer->request->method, answer->request->resource, far_node_id (), answer->request->method);
+    g_set_error (
+        error, FAR_ERROR, FAR_ERROR_INVALID,
+        _ ("%s %.200s: this node, %s, has it, but not with %s; `farctl call --list` shows what there is"),
+        answer->request->method, answer->request->resource, far_node_id (), answer->request->method);
   else
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("this node, %s, has no '%s'; `farctl call --list` shows what there is"), far_node_id (), first);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND,
+                 _ ("this node, %s, has no '%s'; `farctl call --list` shows what there is"), far_node_id (),
+                 first);
 }
 
 /* Why a service does not run is for who may see the node; the others hear that it does not. */
@@ -193,7 +202,8 @@ door_not_running (const FarPrincipal *principal, const FarInstance *owner, GErro
   if (far_may (principal, FAR_ACTION_SEE, "node", NULL, NULL) == FAR_MAY_ALLOW)
     far_instance_why_not (owner, error);
   else
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("this part of the node does not run now; farctl status tells its admin why"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+                         _ ("this part of the node does not run now; farctl status tells its admin why"));
 }
 
 static const FarRoute *
@@ -211,7 +221,8 @@ door_route (FarAnswer *answer, GError **error)
   if (route != NULL)
     return route;
   if (far_instances_starting ())
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("the node is still starting; try again in a moment"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+                         _ ("the node is still starting; try again in a moment"));
   else if (!known && (owner = far_route_owner (parts)) != NULL)
     door_not_running (answer->principal, owner, error);
   else
@@ -225,7 +236,9 @@ door_prepare (FarAnswer *answer, const FarRoute *route, GError **error)
   FarCall *call = &answer->call;
 
   if (call->principal->kind == FAR_PRINCIPAL_NODE && !far_trust_revoked_known ())
-    return door_fail (error, FAR_ERROR_UNAVAILABLE, _("which nodes are revoked cannot be read here now; farctl status tells the server's admin why"));
+    return door_fail (
+        error, FAR_ERROR_UNAVAILABLE,
+        _ ("which nodes are revoked cannot be read here now; farctl status tells the server's admin why"));
   if (!door_take_body (call, route->handler, answer->request, error))
     return FALSE;
   call->object = far_route_object (route, call->parts, call->body, error);
@@ -236,7 +249,8 @@ door_prepare (FarAnswer *answer, const FarRoute *route, GError **error)
 static gboolean
 door_may_found (const FarPrincipal *principal, FarAction action, const FarResolved *found, GError **error)
 {
-  if (found->object != NULL && (found->own || far_may (principal, action, found->object, NULL, NULL) == FAR_MAY_ALLOW))
+  if (found->object != NULL &&
+      (found->own || far_may (principal, action, found->object, NULL, NULL) == FAR_MAY_ALLOW))
     return TRUE;
   if (found->object != NULL && found->refused != NULL && far_may_see (principal, found->object))
     return door_fail (error, FAR_ERROR_DENIED, found->refused);
@@ -275,11 +289,13 @@ door_timeout_us (const FarMessage *request)
   return (gint64) seconds * G_USEC_PER_SEC;
 }
 
-/* Kept: what changes something. Bytes (a batch) have a key of their own; reading again is harmless; nobody is everybody. */
+/* Kept: what changes something. Bytes (a batch) have a key of their own; reading again is harmless; nobody is
+ * everybody. */
 static gboolean
 door_is_kept (const FarCall *call, const FarHandler *handler)
 {
-  return call->bytes == NULL && g_strcmp0 (handler->method, "GET") != 0 && g_strcmp0 (handler->method, "WATCH") != 0;
+  return call->bytes == NULL && g_strcmp0 (handler->method, "GET") != 0 &&
+         g_strcmp0 (handler->method, "WATCH") != 0;
 }
 
 static void
@@ -296,12 +312,15 @@ door_run (FarAnswer *answer, const FarRoute *route, char *key)
 static void
 door_refuse_reused (const FarMessage *request, FarAnswered answered, gpointer user)
 {
-  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFLICT, _("this id was used for another message within 10 minutes"));
+  g_autoptr (GError)
+      error = g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFLICT,
+                                   _ ("this id was used for another message within 10 minutes"));
 
   door_refuse (request, FALSE, error, answered, user);
 }
 
-/* TRUE: answered from what is kept, or waiting with the first. Asked after the rights: what may not be done any more is not shown any more either. */
+/* TRUE: answered from what is kept, or waiting with the first. Asked after the rights: what may not be done
+ * any more is not shown any more either. */
 static gboolean
 door_repeated (const char *key, FarMessage *request, FarAnswered answered, gpointer user)
 {
@@ -326,7 +345,8 @@ door_dispatch (FarAnswer *answer, char *key, FarAnswered answered, gpointer user
   g_autoptr (GError) error = NULL;
   const FarRoute *route = door_route (answer, &error);
 
-  if (answer->principal->kind == FAR_PRINCIPAL_NONE && (route == NULL || route->handler->action != FAR_ACTION_ANYONE)) {
+  if (answer->principal->kind == FAR_PRINCIPAL_NONE &&
+      (route == NULL || route->handler->action != FAR_ACTION_ANYONE)) {
     door_login_first (answer->request, answer->call.transport, answered, user);
     far_call_drop (&answer->call);
   } else if (route == NULL || !door_prepare (answer, route, &error)) {
@@ -343,7 +363,8 @@ door_dispatch (FarAnswer *answer, char *key, FarAnswered answered, gpointer user
 }
 
 void
-far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *request, FarAnswered answered, gpointer user)
+far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *request,
+                 FarAnswered answered, gpointer user)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *key = NULL;

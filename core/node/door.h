@@ -3,14 +3,15 @@
 #pragma once
 #include <farwatch/message.h>
 
-/* Core's own handlers: login, users, rights, explain, methods. Rights kept in the store called main are read once it runs. */
+/* Core's own handlers: login, users, rights, explain, methods. Rights kept in the store called main are read
+ * once it runs. */
 void far_door_start (void);
 /* What core answers itself, for far_profile_set_own_requests(): tables, ending with NULL. */
 const FarHandler *const *far_door_tables (void);
 void far_door_stop (void);
 
-/* The control socket: far_message frames over a unix socket, people by SO_PEERCRED. path is made anew; FAR_ERROR_CONFIG, FAR_ERROR_CONFLICT
- * when another daemon answers there. */
+/* The control socket: far_message frames over a unix socket, people by SO_PEERCRED. path is made anew;
+ * FAR_ERROR_CONFIG, FAR_ERROR_CONFLICT when another daemon answers there. */
 gboolean far_control_start (const char *path, GError **error);
 void far_control_stop (void);
 

@@ -20,8 +20,8 @@
 #include "loop/stall.h"
 
 #define PAGE 50
-#define ANY G_MAXUINT16 /* rows: as many as a body holds */
-#define STATUS_BESIDE 6000 /* what stands beside the instances: counts of refusals, what is missing */
+#define ANY G_MAXUINT16       /* rows: as many as a body holds */
+#define STATUS_BESIDE 6000    /* what stands beside the instances: counts of refusals, what is missing */
 #define FAULTS_TEXT_MAX 16000 /* a body holds 32 KiB, and JSON may double a text */
 
 static struct {
@@ -86,10 +86,14 @@ call_status (gpointer self, FarCall *call)
   FarPage page;
 
   instances_page (&page, call);
-  far_call_answer (call, 200, json_pack ("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:s?, s:i, s:i, s:o, s:o}", "node", far_node_id (), "version", far_version (),
-                                         "uptime_s", (json_int_t) (uptime_us / 1000000), "role", role, "profile", far_node_profile ()->path, "state",
-                                         instances_good () ? "ok" : "degraded", "instances", page.list, "next", page.next, "stalls", (int) far_stall_count (), "waits", (int) far_stall_waits (),
-                                         "missing", far_profile_missing (far_node_profile ()), "refused", far_counts_json ()));
+  far_call_answer (call, 200,
+                   json_pack ("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:s?, s:i, s:i, s:o, s:o}", "node",
+                              far_node_id (), "version", far_version (), "uptime_s",
+                              (json_int_t) (uptime_us / 1000000), "role", role, "profile",
+                              far_node_profile ()->path, "state", instances_good () ? "ok" : "degraded",
+                              "instances", page.list, "next", page.next, "stalls", (int) far_stall_count (),
+                              "waits", (int) far_stall_waits (), "missing",
+                              far_profile_missing (far_node_profile ()), "refused", far_counts_json ()));
 }
 
 static const char *
@@ -129,7 +133,8 @@ call_plugins (gpointer self, FarCall *call)
 static const FarType *
 find_type (const char *text, GError **error)
 {
-  const FarLoaderRules *rules = &far_node_profile ()->rules; /* who asks must not get a denied plugin loaded */
+  /* who asks must not get a denied plugin loaded */
+  const FarLoaderRules *rules = &far_node_profile ()->rules;
   const char *dash = strchr (text, '-');
   g_autofree char *kind_name = dash != NULL ? g_strndup (text, dash - text) : NULL;
   FarKind kind = kind_name != NULL ? far_kind_parse (kind_name) : 0;
@@ -139,7 +144,8 @@ find_type (const char *text, GError **error)
   for (guint any = 1; any < FAR_N_KINDS; any++)
     if (far_loader_find (any, text) != NULL)
       return far_loader_type (any, text, rules, error);
-  g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no type '%s' is installed; farctl plugins lists them"), text);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND,
+               _ ("no type '%s' is installed; farctl plugins lists them"), text);
   return NULL;
 }
 
@@ -192,19 +198,21 @@ call_config (gpointer self, FarCall *call)
 static gboolean
 reload (json_t **changes, GPtrArray *faults, GError **error)
 {
-  g_autofree char *text = g_strdup_printf ("RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time ());
+  g_autofree char *text = g_strdup_printf ("RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT,
+                                           g_get_monotonic_time ());
   gboolean good;
 
   far_notify (text);
   good = far_reload (handlers_node.state, changes, faults, error);
   if (good)
-    far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _("the profile was read again and is in force"));
+    far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _ ("the profile was read again and is in force"));
   else
     far_log_line (G_LOG_LEVEL_WARNING, NULL, (*error)->message);
   return good;
 }
 
-/* The profile is in force: that must be said whatever there is to say of it. *more: changes that have no room. */
+/* The profile is in force: that must be said whatever there is to say of it. *more: changes that have no
+ * room. */
 static json_t *
 changes_that_fit (json_t *changes /* takes */, json_int_t *more)
 {
@@ -241,10 +249,12 @@ call_reload (gpointer self, FarCall *call)
 
   changes = good ? changes_that_fit (changes, &more) : changes;
   if (good)
-    far_call_answer (call, 200, json_pack ("{s:o, s:I, s:s}", "changes", changes, "more", more, "warnings", said));
+    far_call_answer (call, 200,
+                     json_pack ("{s:o, s:I, s:s}", "changes", changes, "more", more, "warnings", said));
   else
     far_call_answer (call, far_error_status (error),
-                     json_pack ("{s:s, s:s, s:s}", "error", far_error_word (error), "message", error->message, "faults", said));
+                     json_pack ("{s:s, s:s, s:s}", "error", far_error_word (error), "message", error->message,
+                                "faults", said));
 }
 
 void
@@ -258,7 +268,8 @@ far_reload_by_signal (void)
   json_decref (changes);
   for (guint i = 0; i < faults->len && i < 50; i++) {
     const FarFault *fault = faults->pdata[i];
-    g_autofree char *line = g_strdup_printf ("%s:%u:%u: %s", fault->file != NULL ? fault->file : "", fault->line, fault->column, fault->message);
+    g_autofree char *line = g_strdup_printf ("%s:%u:%u: %s", fault->file != NULL ? fault->file : "",
+                                             fault->line, fault->column, fault->message);
 
     far_log_line (G_LOG_LEVEL_WARNING, NULL, line);
   }
@@ -266,13 +277,37 @@ far_reload_by_signal (void)
 }
 
 const FarHandler far_node_handlers[] = {
-  { .method = "GET", .pattern = "status", .action = FAR_ACTION_SEE, .object = "node", .handle = call_status, .summary = N_ ("what runs and what does not") },
-  { .method = "GET", .pattern = "plugins", .action = FAR_ACTION_SEE, .object = "node", .handle = call_plugins, .summary = N_ ("plugins that are installed") },
-  { .method = "GET", .pattern = "types/{t}", .action = FAR_ACTION_SEE, .object = "node", .handle = call_type, .summary = N_ ("options of a type") },
-  { .method = "GET", .pattern = "config", .action = FAR_ACTION_MANAGE, .object = "node", .handle = call_config,
+  { .method = "GET",
+    .pattern = "status",
+    .action = FAR_ACTION_SEE,
+    .object = "node",
+    .handle = call_status,
+    .summary = N_ ("what runs and what does not") },
+  { .method = "GET",
+    .pattern = "plugins",
+    .action = FAR_ACTION_SEE,
+    .object = "node",
+    .handle = call_plugins,
+    .summary = N_ ("plugins that are installed") },
+  { .method = "GET",
+    .pattern = "types/{t}",
+    .action = FAR_ACTION_SEE,
+    .object = "node",
+    .handle = call_type,
+    .summary = N_ ("options of a type") },
+  { .method = "GET",
+    .pattern = "config",
+    .action = FAR_ACTION_MANAGE,
+    .object = "node",
+    .handle = call_config,
     .summary = N_ ("options in force and where each comes from") },
-  { .method = "POST", .pattern = "reload", .action = FAR_ACTION_MANAGE, .object = "node", .handle = call_reload, .summary = N_ ("read the profile again") },
-  { .method = NULL }
+  { .method = "POST",
+    .pattern = "reload",
+    .action = FAR_ACTION_MANAGE,
+    .object = "node",
+    .handle = call_reload,
+    .summary = N_ ("read the profile again") },
+  { .method = NULL },
 };
 
 void

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The machine's own look-up says who a local user is. It may ask a network (LDAP, SSSD), so that many names are looked up on a lane of their own. */
+/* The machine's own look-up says who a local user is. It may ask a network (LDAP, SSSD), so that many names
+ * are looked up on a lane of their own. */
 #include "config.h"
 
 #include "node/local-name.h"
@@ -30,7 +31,8 @@ far_local_name (unsigned uid)
 
   if (uid == 0)
     return g_strdup ("root");
-  if (getpwuid_r (uid, &entry, buffer, sizeof buffer, &found) == 0 && found != NULL && !g_str_has_prefix (entry.pw_name, NAMELESS))
+  if (getpwuid_r (uid, &entry, buffer, sizeof buffer, &found) == 0 && found != NULL &&
+      !g_str_has_prefix (entry.pw_name, NAMELESS))
     return g_strdup (entry.pw_name);
   return g_strdup_printf (NAMELESS "%u", uid);
 }
@@ -66,13 +68,15 @@ far_local_name_odd (const char *name, const char *group)
   if (found == NULL && g_str_has_prefix (name, NAMELESS))
     return NULL; /* of a number that has no name there is nothing to look up */
   if (found == NULL)
-    return cause == 0 ? g_strdup_printf (_("this machine has no user %s now"), name) : NULL;
+    return cause == 0 ? g_strdup_printf (_ ("this machine has no user %s now"), name) : NULL;
   if (strcmp (known, name) != 0)
-    return g_strdup_printf (_("user %s of this machine is known as %s here, which has the same number"), name, known);
+    return g_strdup_printf (_ ("user %s of this machine is known as %s here, which has the same number"),
+                            name, known);
   if (entry.pw_uid == 0 || entry.pw_uid == geteuid ())
     return NULL; /* may all */
   if (!name_in_group (name, entry.pw_gid, group))
-    return g_strdup_printf (_("user %s may not use the control socket: usermod -aG %s %s"), name, group, name);
+    return g_strdup_printf (_ ("user %s may not use the control socket: usermod -aG %s %s"), name, group,
+                            name);
   return NULL;
 }
 

@@ -38,10 +38,13 @@ profile_in_force (FarProfile *profile)
 void
 far_node_hooks_start (void)
 {
-  static const FarInstanceHooks sensors = { .came = far_sensor_begin, .changed = far_sensor_changed, .goes = far_sensor_end };
+  static const FarInstanceHooks sensors = { .came = far_sensor_begin,
+                                            .changed = far_sensor_changed,
+                                            .goes = far_sensor_end };
   static const FarInstanceHooks services = { .came = far_peer_catch_up };
   static const FarInstanceHooks stores = { .may_start = store_may_start, .came = store_came };
-  static const FarProfileHooks devices = { .in_force = profile_in_force, .settled = far_services_devices_changed };
+  static const FarProfileHooks devices = { .in_force = profile_in_force,
+                                           .settled = far_services_devices_changed };
 
   far_instance_hooks_add (FAR_KIND_SENSOR, &sensors);
   far_instance_hooks_add (FAR_KIND_SERVICE, &services);

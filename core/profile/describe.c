@@ -8,10 +8,11 @@
 #include "profile/option-check.h"
 
 static const char *const type_names[] = {
-  [FAR_OPT_BOOL] = "bool",         [FAR_OPT_INT] = "int",   [FAR_OPT_DOUBLE] = "double",   [FAR_OPT_STRING] = "string",
-  [FAR_OPT_CHOICE] = "choice",     [FAR_OPT_DURATION] = "duration", [FAR_OPT_SIZE] = "size", [FAR_OPT_PATH] = "path",
-  [FAR_OPT_ADDRESS] = "address",   [FAR_OPT_SECRET] = "secret", [FAR_OPT_LIST] = "list",   [FAR_OPT_REF] = "reference",
-  [FAR_OPT_REFS] = "references",   [FAR_OPT_RANGE] = "range",
+  [FAR_OPT_BOOL] = "bool",       [FAR_OPT_INT] = "int",       [FAR_OPT_DOUBLE] = "double",
+  [FAR_OPT_STRING] = "string",   [FAR_OPT_CHOICE] = "choice", [FAR_OPT_DURATION] = "duration",
+  [FAR_OPT_SIZE] = "size",       [FAR_OPT_PATH] = "path",     [FAR_OPT_ADDRESS] = "address",
+  [FAR_OPT_SECRET] = "secret",   [FAR_OPT_LIST] = "list",     [FAR_OPT_REF] = "reference",
+  [FAR_OPT_REFS] = "references", [FAR_OPT_RANGE] = "range",
 };
 
 static void
@@ -29,9 +30,10 @@ add_bounds (json_t *row, const FarOption *option)
 static json_t *
 option_json (const FarOption *option)
 {
-  json_t *row = json_pack ("{s:s, s:s, s:b, s:b, s:s}", "name", option->name, "type", type_names[option->type], "required",
-                           (option->flags & FAR_OPT_REQUIRED) != 0, "reloadable", (option->flags & FAR_OPT_RELOADABLE) != 0, "summary",
-                           option->summary != NULL ? _(option->summary) : "");
+  json_t *row = json_pack ("{s:s, s:s, s:b, s:b, s:s}", "name", option->name, "type",
+                           type_names[option->type], "required", (option->flags & FAR_OPT_REQUIRED) != 0,
+                           "reloadable", (option->flags & FAR_OPT_RELOADABLE) != 0, "summary",
+                           option->summary != NULL ? _ (option->summary) : "");
   json_t *choices = json_array ();
 
   if (option->fallback != NULL)
@@ -57,8 +59,9 @@ far_type_json (const FarType *type)
 
   for (const FarOption *option = type->options; option != NULL && option->type != FAR_OPT_END; option++)
     json_array_append_new (options, option_json (option));
-  return json_pack ("{s:s, s:s, s:s, s:s, s:s, s:o}", "kind", far_kind_name (type->kind), "type", type->name, "summary",
-                    type->summary != NULL ? _(type->summary) : "", "plugin", plugin != NULL ? plugin->file : "", "version",
+  return json_pack ("{s:s, s:s, s:s, s:s, s:s, s:o}", "kind", far_kind_name (type->kind), "type", type->name,
+                    "summary", type->summary != NULL ? _ (type->summary) : "", "plugin",
+                    plugin != NULL ? plugin->file : "", "version",
                     plugin != NULL && plugin->info != NULL ? plugin->info->version : "", "options", options);
 }
 
@@ -76,7 +79,8 @@ value_json (const FarYaml *value)
 }
 
 static void
-add_effective (json_t *all, const FarConfigured *configured, const char *key, json_t *value, const char *origin)
+add_effective (json_t *all, const FarConfigured *configured, const char *key, json_t *value,
+               const char *origin)
 {
   g_autofree char *name = g_strconcat (configured->path, ".", key, NULL);
 
@@ -94,7 +98,8 @@ add_instance (json_t *all, const FarConfigured *configured)
   }
   if (configured->type == NULL)
     return;
-  for (const FarOption *option = configured->type->options; option != NULL && option->type != FAR_OPT_END; option++)
+  for (const FarOption *option = configured->type->options; option != NULL && option->type != FAR_OPT_END;
+       option++)
     if (option->fallback != NULL && far_yaml_get (configured->map, option->name) == NULL)
       add_effective (all, configured, option->name, json_string (option->fallback), "default");
 }

@@ -21,16 +21,37 @@ static const char *const weights[] = { "watch", "light", "heavy", NULL };
 static const char *const inspects[] = { "optional", "required", NULL };
 
 static const FarOption device_options[] = {
-  { .name = "endpoint", .type = FAR_OPT_REF, .flags = FAR_OPT_REQUIRED, .offset = DEVICE (endpoint), .ref_kind = FAR_KIND_ENDPOINT,
+  { .name = "endpoint",
+    .type = FAR_OPT_REF,
+    .flags = FAR_OPT_REQUIRED,
+    .offset = DEVICE (endpoint),
+    .ref_kind = FAR_KIND_ENDPOINT,
     .summary = N_ ("the endpoint that opens it") },
-  { .name = "address", .type = FAR_OPT_STRING, .offset = DEVICE (address), .summary = N_ ("where it is, as its endpoint wants it") },
-  { .name = "line", .type = FAR_OPT_STRING, .offset = DEVICE (line), .summary = N_ ("devices on one line are written to one at a time") },
-  { .name = "weight", .type = FAR_OPT_CHOICE, .offset = DEVICE (weight), .fallback = "light", .choices = weights,
+  { .name = "address",
+    .type = FAR_OPT_STRING,
+    .offset = DEVICE (address),
+    .summary = N_ ("where it is, as its endpoint wants it") },
+  { .name = "line",
+    .type = FAR_OPT_STRING,
+    .offset = DEVICE (line),
+    .summary = N_ ("devices on one line are written to one at a time") },
+  { .name = "weight",
+    .type = FAR_OPT_CHOICE,
+    .offset = DEVICE (weight),
+    .fallback = "light",
+    .choices = weights,
     .summary = N_ ("how much a session on it can do") },
-  { .name = "inspect", .type = FAR_OPT_CHOICE, .offset = DEVICE (inspect), .fallback = "optional", .choices = inspects,
+  { .name = "inspect",
+    .type = FAR_OPT_CHOICE,
+    .offset = DEVICE (inspect),
+    .fallback = "optional",
+    .choices = inspects,
     .summary = N_ ("required: sessions that cannot be looked into are refused") },
-  { .name = "applications", .type = FAR_OPT_LIST, .offset = DEVICE (applications), .summary = N_ ("applications it is meant for") },
-  { .type = FAR_OPT_END }
+  { .name = "applications",
+    .type = FAR_OPT_LIST,
+    .offset = DEVICE (applications),
+    .summary = N_ ("applications it is meant for") },
+  { .type = FAR_OPT_END },
 };
 
 /* One word: it goes to an endpoint, into lists and command lines. */
@@ -46,7 +67,8 @@ address_ok (const char *address)
   return address == NULL || address[0] != '\0';
 }
 
-/* The guess about an endpoint that is not known: "192.0.2.1:99999" is hardly an address of anything; "ttyS0:115200" may be one. */
+/* The guess about an endpoint that is not known: "192.0.2.1:99999" is hardly an address of anything;
+ * "ttyS0:115200" may be one. */
 static gboolean
 begins_in_numbers (const char *address)
 {
@@ -65,12 +87,16 @@ far_device_address_ok (const FarDevice *device, const FarType *type, GError **er
   guint16 port;
 
   if (device->address == NULL && host_port) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("device '%s' lacks the key 'address': its endpoint '%s' reaches host:port"), device->name, device->endpoint);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                 _ ("device '%s' lacks the key 'address': its endpoint '%s' reaches host:port"), device->name,
+                 device->endpoint);
     return FALSE;
   }
-  if (device->address == NULL || (type != NULL ? !host_port : !begins_in_numbers (device->address)) || far_parse_address (device->address, &host, &port, &fault))
+  if (device->address == NULL || (type != NULL ? !host_port : !begins_in_numbers (device->address)) ||
+      far_parse_address (device->address, &host, &port, &fault))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'address' in device '%s': %s"), device->name, fault->message);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("'address' in device '%s': %s"), device->name,
+               fault->message);
   return FALSE;
 }
 
@@ -107,7 +133,8 @@ far_device_read (const char *name, const FarYaml *map, const FarCheck *check)
   FarDevice *device = g_new0 (FarDevice, 1);
 
   if (!address_ok (options->address))
-    far_fault_add (check->faults, FAR_FAULT_ERROR, far_yaml_get (map, "address"), _("'address' in %s: one word is meant, as in 192.0.2.1:502"), check->what);
+    far_fault_add (check->faults, FAR_FAULT_ERROR, far_yaml_get (map, "address"),
+                   _ ("'address' in %s: one word is meant, as in 192.0.2.1:502"), check->what);
   device->name = g_strdup (name);
   device->endpoint = g_steal_pointer (&options->endpoint);
   device->address = g_steal_pointer (&options->address);
@@ -125,13 +152,16 @@ static void
 json_choice (json_t *device, const char *key, const char *const *choices, gsize n)
 {
   json_t *value = json_object_get (device, key);
-  json_int_t at = json_is_integer (value) ? json_integer_value (value) : json_is_boolean (value) ? json_is_true (value) : -1;
+  json_int_t at = json_is_integer (value)   ? json_integer_value (value)
+                  : json_is_boolean (value) ? json_is_true (value)
+                                            : -1;
 
   if (at >= 0 && at < (json_int_t) n)
     json_object_set_new (device, key, json_string (choices[at]));
 }
 
-/* As the profile writes it: no remark, no nulls, choices by their names. The text is a flow map of YAML as it stands. */
+/* As the profile writes it: no remark, no nulls, choices by their names. The text is a flow map of YAML as it
+ * stands. */
 static char *
 json_profile_text (json_t *json, gboolean whole)
 {
@@ -162,14 +192,15 @@ parsed (FarDevice *device, GPtrArray *faults, GError **error)
   if (fault == NULL && device != NULL)
     return device;
   far_device_free (device);
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, fault != NULL ? fault->message : _("a device is a map of its options"));
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                       fault != NULL ? fault->message : _ ("a device is a map of its options"));
   return NULL;
 }
 
 FarDevice *
 far_device_parse (const char *name, json_t *json, gboolean whole, GError **error)
 {
-  g_autofree char *what = g_strdup_printf (_("device '%s'"), name);
+  g_autofree char *what = g_strdup_printf (_ ("device '%s'"), name);
   g_autoptr (GPtrArray) faults = far_faults_new ();
   g_autoptr (FarSource) source = far_source_new (what, 0);
   char *text = json_is_object (json) ? json_profile_text (json, whole) : NULL;
@@ -179,9 +210,12 @@ far_device_parse (const char *name, json_t *json, gboolean whole, GError **error
 
   free (text);
   if (!far_label_ok (name, TRUE))
-    far_fault_add (faults, FAR_FAULT_ERROR, map, _("'%s' is no name: letters, digits, '.', '_' and '-' are taken, at most 64"), name);
-  if (device != NULL && device->endpoint != NULL && !far_label_ok (device->endpoint, TRUE)) /* the profile looks whether there is one */
-    far_fault_add (faults, FAR_FAULT_ERROR, map, _("'endpoint' in %s: '%s' is no name"), what, device->endpoint);
+    far_fault_add (faults, FAR_FAULT_ERROR, map,
+                   _ ("'%s' is no name: letters, digits, '.', '_' and '-' are taken, at most 64"), name);
+  if (device != NULL && device->endpoint != NULL &&
+      !far_label_ok (device->endpoint, TRUE)) /* the profile looks whether there is one */
+    far_fault_add (faults, FAR_FAULT_ERROR, map, _ ("'endpoint' in %s: '%s' is no name"), what,
+                   device->endpoint);
   if (device != NULL && !json_is_string (json_object_get (json, "endpoint")))
     g_clear_pointer (&device->endpoint, g_free);
   return parsed (device, faults, error);

@@ -59,7 +59,8 @@ cell_of (gunichar c, guint column)
 static gboolean
 sounds_secret (const char *key)
 {
-  static const char *const words[] = { "password", "passwd", "passphrase", "secret", "token", "credential", "private", "psk" };
+  static const char *const words[] = { "password", "passwd",     "passphrase", "secret",
+                                       "token",    "credential", "private",    "psk" };
 
   for (guint i = 0; i < G_N_ELEMENTS (words); i++)
     if (strstr (key, words[i]) != NULL || (strlen (words[i]) >= 6 && far_distance (key, words[i]) <= 2))
@@ -76,7 +77,8 @@ value_is_open (const FarSource *source, guint number, const char *line, const ch
   return far_source_is_open (source, number, (guint) g_utf8_strlen (line, value - line) + 1);
 }
 
-/* What stands behind such a key is not shown: the rest of the line, since nobody knows where a misplaced secret ends. */
+/* What stands behind such a key is not shown: the rest of the line, since nobody knows where a misplaced
+ * secret ends. */
 static const char *
 secret_value (const FarSource *source, guint number, const char *line, const char *end)
 {
@@ -95,7 +97,8 @@ secret_value (const FarSource *source, guint number, const char *line, const cha
   return end;
 }
 
-/* Source line and caret: tabs as spaces, wide characters as two columns, a long line as the part around the caret. */
+/* Source line and caret: tabs as spaces, wide characters as two columns, a long line as the part around the
+ * caret. */
 static char *
 excerpt_line (const FarSource *source, guint number, const char *line, const char *end, guint column)
 {
@@ -168,7 +171,8 @@ excerpt (const FarSource *source, guint number, guint column)
 }
 
 static void
-fault_add (GPtrArray *faults, FarFaultKind kind, const FarSource *source, guint line, guint column, char *message)
+fault_add (GPtrArray *faults, FarFaultKind kind, const FarSource *source, guint line, guint column,
+           char *message)
 {
   FarFault *fault = g_new0 (FarFault, 1);
 
@@ -191,13 +195,14 @@ far_fault_add (GPtrArray *faults, FarFaultKind kind, const FarYaml *node, const 
   va_list args;
 
   va_start (args, format);
-  fault_add (faults, kind, node != NULL ? node->source : NULL, node != NULL ? node->line : 0, node != NULL ? node->column : 0,
-             g_strdup_vprintf (format, args));
+  fault_add (faults, kind, node != NULL ? node->source : NULL, node != NULL ? node->line : 0,
+             node != NULL ? node->column : 0, g_strdup_vprintf (format, args));
   va_end (args);
 }
 
 void
-far_fault_add_at (GPtrArray *faults, FarFaultKind kind, FarSource *source, guint line, guint column, const char *format, ...)
+far_fault_add_at (GPtrArray *faults, FarFaultKind kind, FarSource *source, guint line, guint column,
+                  const char *format, ...)
 {
   va_list args;
 
@@ -242,7 +247,8 @@ fault_append (GString *text, const FarFault *fault)
     g_string_append_printf (text, "%s:", fault->file);
   if (fault->line > 0)
     g_string_append_printf (text, "%u:%u:", fault->line, fault->column);
-  g_string_append_printf (text, "%s%s: %s\n", fault->file != NULL ? " " : "", fault->kind == FAR_FAULT_ERROR ? _("error") : _("warning"), fault->message);
+  g_string_append_printf (text, "%s%s: %s\n", fault->file != NULL ? " " : "",
+                          fault->kind == FAR_FAULT_ERROR ? _ ("error") : _ ("warning"), fault->message);
   if (fault->excerpt != NULL)
     g_string_append (text, fault->excerpt);
 }
@@ -255,7 +261,7 @@ far_faults_text (GPtrArray *faults)
   for (guint i = 0; i < faults->len && i < SHOWN_MAX; i++)
     fault_append (text, faults->pdata[i]);
   if (faults->len > SHOWN_MAX)
-    g_string_append_printf (text, _("… and %u more\n"), faults->len - SHOWN_MAX);
+    g_string_append_printf (text, _ ("… and %u more\n"), faults->len - SHOWN_MAX);
   return g_strdup (text->str);
 }
 
@@ -267,9 +273,10 @@ far_faults_json (GPtrArray *faults)
   for (guint i = 0; i < faults->len; i++) {
     const FarFault *fault = faults->pdata[i];
 
-    json_array_append_new (list, json_pack ("{s:s?, s:i, s:i, s:s, s:s}", "file", fault->file, "line", (int) fault->line, "column",
-                                            (int) fault->column, "severity", fault->kind == FAR_FAULT_ERROR ? "error" : "warning",
-                                            "message", fault->message));
+    json_array_append_new (list, json_pack ("{s:s?, s:i, s:i, s:s, s:s}", "file", fault->file, "line",
+                                            (int) fault->line, "column", (int) fault->column, "severity",
+                                            fault->kind == FAR_FAULT_ERROR ? "error" : "warning", "message",
+                                            fault->message));
   }
   return list;
 }

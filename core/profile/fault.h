@@ -10,19 +10,21 @@ typedef enum { FAR_FAULT_ERROR, FAR_FAULT_WARNING } FarFaultKind;
 
 typedef struct {
   FarFaultKind kind;
-  char *file;          /* NULL: no place at all */
-  guint file_rank;     /* order of reading */
-  guint line, column;  /* one-based; 0: the whole file */
+  char *file;         /* NULL: no place at all */
+  guint file_rank;    /* order of reading */
+  guint line, column; /* one-based; 0: the whole file */
   char *message;
-  char *excerpt;       /* source line and caret line, each with its newline; NULL: none */
+  char *excerpt; /* source line and caret line, each with its newline; NULL: none */
 } FarFault;
 
 /* To be given to g_ptr_array_unref(). */
 GPtrArray *far_faults_new (void);
 /* At the place of node. NULL: no place. */
-void far_fault_add (GPtrArray *faults, FarFaultKind kind, const FarYaml *node, const char *format, ...) G_GNUC_PRINTF (4, 5);
+void far_fault_add (GPtrArray *faults, FarFaultKind kind, const FarYaml *node, const char *format, ...)
+    G_GNUC_PRINTF (4, 5);
 /* At a place of a source; line 0: the whole file. */
-void far_fault_add_at (GPtrArray *faults, FarFaultKind kind, FarSource *source, guint line, guint column, const char *format, ...) G_GNUC_PRINTF (6, 7);
+void far_fault_add_at (GPtrArray *faults, FarFaultKind kind, FarSource *source, guint line, guint column,
+                       const char *format, ...) G_GNUC_PRINTF (6, 7);
 guint far_faults_errors (GPtrArray *faults);
 /* By file, line, column; in the order found where these are equal. */
 void far_faults_sort (GPtrArray *faults);

@@ -55,19 +55,19 @@ static void
 option_clear (const FarOption *option, gpointer place)
 {
   switch (option->type) {
-    case FAR_OPT_STRING:
-    case FAR_OPT_PATH:
-    case FAR_OPT_ADDRESS:
-    case FAR_OPT_SECRET:
-    case FAR_OPT_REF:
-      g_clear_pointer ((char **) place, g_free);
-      break;
-    case FAR_OPT_LIST:
-    case FAR_OPT_REFS:
-      g_clear_pointer ((GStrv *) place, g_strfreev);
-      break;
-    default:
-      break;
+  case FAR_OPT_STRING:
+  case FAR_OPT_PATH:
+  case FAR_OPT_ADDRESS:
+  case FAR_OPT_SECRET:
+  case FAR_OPT_REF:
+    g_clear_pointer ((char **) place, g_free);
+    break;
+  case FAR_OPT_LIST:
+  case FAR_OPT_REFS:
+    g_clear_pointer ((GStrv *) place, g_strfreev);
+    break;
+  default:
+    break;
   }
 }
 
@@ -86,7 +86,8 @@ far_options_unref (gconstpointer options)
   g_free (head);
 }
 
-G_GNUC_PRINTF (2, 3) static gboolean
+G_GNUC_PRINTF (2, 3)
+static gboolean
 invalid (GError **error, const char *format, ...)
 {
   va_list args;
@@ -111,15 +112,15 @@ static const char *const true_words[] = { "true", "yes", "on", NULL };
 static const char *const false_words[] = { "false", "no", "off", NULL };
 /* what YAML readers take for a boolean or nothing */
 static const char *const special_words[] = {
-  "true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF", "y", "Y", "n",
-  "N", NULL
+  "true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES", "no", "No", "NO",
+  "on",   "On",   "ON",   "off",   "Off",   "OFF",   "y",   "Y",   "n",   "N",  NULL,
 };
 
 static gboolean
 fill_bool (const FarYaml *value, gboolean *place, GError **error)
 {
   if (!value->plain || (word_in (value->text, true_words) < 0 && word_in (value->text, false_words) < 0))
-    return invalid (error, _("'%s' is neither true nor false"), value->text);
+    return invalid (error, _ ("'%s' is neither true nor false"), value->text);
   *place = word_in (value->text, true_words) >= 0;
   return TRUE;
 }
@@ -136,11 +137,14 @@ fill_int (const FarOption *option, const FarYaml *value, gint64 *place, GError *
   const char *digits = value->text + (value->text[0] == '-');
 
   if (digits[0] == '0' && g_ascii_isdigit (digits[1]))
-    return invalid (error, _("'%s' begins with a zero, which some read as octal; write it without"), value->text);
-  if (value->text[0] == '+' || !g_ascii_string_to_signed (value->text, 10, G_MININT64, G_MAXINT64, place, NULL))
-    return invalid (error, _("'%s' is no whole number"), value->text);
+    return invalid (error, _ ("'%s' begins with a zero, which some read as octal; write it without"),
+                    value->text);
+  if (value->text[0] == '+' ||
+      !g_ascii_string_to_signed (value->text, 10, G_MININT64, G_MAXINT64, place, NULL))
+    return invalid (error, _ ("'%s' is no whole number"), value->text);
   if (!in_bounds (option, *place))
-    return invalid (error, _("%s is out of bounds; it goes from %" PRId64 " to %" PRId64), value->text, option->min, option->max);
+    return invalid (error, _ ("%s is out of bounds; it goes from %" PRId64 " to %" PRId64), value->text,
+                    option->min, option->max);
   return TRUE;
 }
 
@@ -152,7 +156,7 @@ fill_double (const FarYaml *value, double *place, GError **error)
   *place = g_ascii_strtod (value->text, &end);
   if (end == value->text || *end != '\0' || !isfinite (*place) || g_ascii_isspace (value->text[0]) ||
       strspn (value->text, "+-.0123456789eE") != strlen (value->text))
-    return invalid (error, _("'%s' is no number"), value->text);
+    return invalid (error, _ ("'%s' is no number"), value->text);
   return TRUE;
 }
 
@@ -160,9 +164,10 @@ static gboolean
 fill_text (const FarYaml *value, char **place, GError **error)
 {
   if (value->plain && word_in (value->text, special_words) >= 0)
-    return invalid (error, _("YAML takes %s for true or false; write \"%s\" if the word is meant"), value->text, value->text);
+    return invalid (error, _ ("YAML takes %s for true or false; write \"%s\" if the word is meant"),
+                    value->text, value->text);
   if (strlen (value->text) > TEXT_MAX)
-    return invalid (error, _("the text is longer than 4096 bytes"));
+    return invalid (error, _ ("the text is longer than 4096 bytes"));
   *place = g_strdup (value->text);
   return TRUE;
 }
@@ -183,9 +188,9 @@ fill_choice (const FarOption *option, const FarYaml *value, int *place, GError *
     g_ptr_array_add (words, (char *) option->choices[i]);
   near = far_suggest (value->text, words);
   if (near != NULL)
-    return invalid (error, _("'%s' is no choice; did you mean '%s'?"), value->text, near);
+    return invalid (error, _ ("'%s' is no choice; did you mean '%s'?"), value->text, near);
   all = far_join_words (words);
-  return invalid (error, _("'%s' is no choice; there are: %s"), value->text, all);
+  return invalid (error, _ ("'%s' is no choice; there are: %s"), value->text, all);
 }
 
 static gboolean
@@ -195,7 +200,8 @@ fill_duration (const FarOption *option, const FarYaml *value, gint64 *place, GEr
 
   if (!far_parse_duration (value->text, place, error))
     return FALSE;
-  return in_bounds (option, *place) || invalid (error, _("%s is out of bounds; it goes from %s to %s"), value->text, low, high);
+  return in_bounds (option, *place) ||
+         invalid (error, _ ("%s is out of bounds; it goes from %s to %s"), value->text, low, high);
 }
 
 static gboolean
@@ -203,8 +209,9 @@ fill_size (const FarOption *option, const FarYaml *value, gint64 *place, GError 
 {
   if (!far_parse_size (value->text, place, error))
     return FALSE;
-  return in_bounds (option, *place) || invalid (error, _("%s is out of bounds; it goes from %" PRId64 " to %" PRId64 " bytes"),
-                                                value->text, option->min, option->max);
+  return in_bounds (option, *place) ||
+         invalid (error, _ ("%s is out of bounds; it goes from %" PRId64 " to %" PRId64 " bytes"),
+                  value->text, option->min, option->max);
 }
 
 static gboolean
@@ -213,7 +220,8 @@ fill_range (const FarOption *option, const FarYaml *value, FarRange *place, GErr
   if (!far_parse_range (value->text, place, error))
     return FALSE;
   return (in_bounds (option, place->low) && in_bounds (option, place->high)) ||
-         invalid (error, _("%s is out of bounds; it goes from %" PRId64 " to %" PRId64), value->text, option->min, option->max);
+         invalid (error, _ ("%s is out of bounds; it goes from %" PRId64 " to %" PRId64), value->text,
+                  option->min, option->max);
 }
 
 static gboolean
@@ -249,19 +257,21 @@ fill_address (const FarOption *option, const FarYaml *value, char **place, GErro
 static gboolean
 fill_url (const FarOption *option, const FarYaml *value, char **place, GError **error)
 {
-  g_autofree char *schemes = g_strjoinv (_(":// or "), (char **) option->choices), *host = NULL;
+  g_autofree char *schemes = g_strjoinv (_ (":// or "), (char **) option->choices), *host = NULL;
   guint16 port;
 
   for (guint i = 0; option->choices[i] != NULL; i++) {
     g_autofree char *begin = g_strconcat (option->choices[i], "://", NULL);
     const char *rest = value->text + strlen (begin);
-    g_autofree char *address = g_str_has_prefix (value->text, begin) ? g_strndup (rest, strcspn (rest, "/")) : NULL;
+    g_autofree char *address = g_str_has_prefix (value->text, begin) ? g_strndup (rest, strcspn (rest, "/"))
+                                                                     : NULL;
     g_autofree char *with_port = address != NULL ? g_strconcat (address, ":1", NULL) : NULL;
 
-    if (address != NULL && (far_parse_address (address, &host, &port, NULL) || far_parse_address (with_port, &host, &port, NULL)))
+    if (address != NULL && (far_parse_address (address, &host, &port, NULL) ||
+                            far_parse_address (with_port, &host, &port, NULL)))
       return fill_text (value, place, error);
   }
-  return invalid (error, _("'%s' is not meant; write %s://host:port"), value->text, schemes);
+  return invalid (error, _ ("'%s' is not meant; write %s://host:port"), value->text, schemes);
 }
 
 /* The value may be the secret itself: it is never repeated. */
@@ -269,28 +279,43 @@ static gboolean
 fill_secret (const FarYaml *value, char **place, GError **error)
 {
   if (!far_label_ok (value->text, TRUE))
-    return invalid (error, _("the name of a credential is meant, not its text; put the text into the file credentials/NAME of the state directory "
-                             "(mode 0600) and write NAME here"));
+    return invalid (error, _ ("the name of a credential is meant, not its text; put the text into the file "
+                              "credentials/NAME of the state directory "
+                              "(mode 0600) and write NAME here"));
   *place = g_strdup (value->text);
   return TRUE;
 }
 
 static gboolean
-fill_scalar (const FarOption *option, const FarYaml *value, const char *state_dir, gpointer place, GError **error)
+fill_scalar (const FarOption *option, const FarYaml *value, const char *state_dir, gpointer place,
+             GError **error)
 {
   switch (option->type) {
-    case FAR_OPT_BOOL: return fill_bool (value, place, error);
-    case FAR_OPT_INT: return fill_int (option, value, place, error);
-    case FAR_OPT_DOUBLE: return fill_double (value, place, error);
-    case FAR_OPT_CHOICE: return fill_choice (option, value, place, error);
-    case FAR_OPT_DURATION: return fill_duration (option, value, place, error);
-    case FAR_OPT_SIZE: return fill_size (option, value, place, error);
-    case FAR_OPT_RANGE: return fill_range (option, value, place, error);
-    case FAR_OPT_PATH: return fill_path (value, state_dir, place, error);
-    case FAR_OPT_ADDRESS: return fill_address (option, value, place, error);
-    case FAR_OPT_SECRET: return fill_secret (value, place, error);
-    case FAR_OPT_STRING: return option->flags & FAR_OPT_URL ? fill_url (option, value, place, error) : fill_text (value, place, error);
-    default: return fill_text (value, place, error);
+  case FAR_OPT_BOOL:
+    return fill_bool (value, place, error);
+  case FAR_OPT_INT:
+    return fill_int (option, value, place, error);
+  case FAR_OPT_DOUBLE:
+    return fill_double (value, place, error);
+  case FAR_OPT_CHOICE:
+    return fill_choice (option, value, place, error);
+  case FAR_OPT_DURATION:
+    return fill_duration (option, value, place, error);
+  case FAR_OPT_SIZE:
+    return fill_size (option, value, place, error);
+  case FAR_OPT_RANGE:
+    return fill_range (option, value, place, error);
+  case FAR_OPT_PATH:
+    return fill_path (value, state_dir, place, error);
+  case FAR_OPT_ADDRESS:
+    return fill_address (option, value, place, error);
+  case FAR_OPT_SECRET:
+    return fill_secret (value, place, error);
+  case FAR_OPT_STRING:
+    return option->flags & FAR_OPT_URL ? fill_url (option, value, place, error)
+                                       : fill_text (value, place, error);
+  default:
+    return fill_text (value, place, error);
   }
 }
 
@@ -304,7 +329,7 @@ fill_list (const FarYaml *value, GStrv *place, GError **error)
     char *text = NULL;
 
     if (item->kind != FAR_YAML_SCALAR)
-      return invalid (error, _("entry %u is %s, a value is meant"), i + 1, far_yaml_kind_name (item));
+      return invalid (error, _ ("entry %u is %s, a value is meant"), i + 1, far_yaml_kind_name (item));
     if (!fill_text (item, &text, error))
       return FALSE;
     g_ptr_array_add (items, text);
@@ -330,19 +355,20 @@ check_nets (const FarOption *option, GStrv list, GError **error)
 }
 
 gboolean
-far_option_fill (const FarOption *option, const FarYaml *value, const char *state_dir, gpointer options, GError **error)
+far_option_fill (const FarOption *option, const FarYaml *value, const char *state_dir, gpointer options,
+                 GError **error)
 {
   gboolean list = option->type == FAR_OPT_LIST || option->type == FAR_OPT_REFS;
   gpointer place = (char *) options + option->offset;
 
   option_clear (option, place);
   if (far_yaml_is_nothing (value))
-    return invalid (error, _("there is no value; write one or take the key out"));
+    return invalid (error, _ ("there is no value; write one or take the key out"));
   if (list && value->kind != FAR_YAML_LIST)
-    return invalid (error, _("a list is meant, as in [a, b], not %s"), far_yaml_kind_name (value));
+    return invalid (error, _ ("a list is meant, as in [a, b], not %s"), far_yaml_kind_name (value));
   if (list)
     return fill_list (value, place, error) && check_nets (option, *(GStrv *) place, error);
   if (value->kind != FAR_YAML_SCALAR)
-    return invalid (error, _("one value is meant, not %s"), far_yaml_kind_name (value));
+    return invalid (error, _ ("one value is meant, not %s"), far_yaml_kind_name (value));
   return fill_scalar (option, value, state_dir, place, error);
 }

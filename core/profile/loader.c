@@ -141,7 +141,8 @@ holds (const FarPlugin *plugin, const char *type)
   return plugin->note != NULL && g_strv_contains ((const char *const *) plugin->note->types, type);
 }
 
-/* By the note: a good one before one that was judged bad, such as a copy under another name. A file whose note cannot be read goes by its name. */
+/* By the note: a good one before one that was judged bad, such as a copy under another name. A file whose
+ * note cannot be read goes by its name. */
 static const FarPlugin *
 plugin_for (FarKind kind, const char *name)
 {
@@ -204,7 +205,8 @@ allowed (const FarLoaderRules *rules, const char *name)
     return TRUE;
   if (matches ((const char *const *) rules->deny, name))
     return FALSE;
-  return rules->allow == NULL || rules->allow[0] == NULL || matches ((const char *const *) rules->allow, name);
+  return rules->allow == NULL || rules->allow[0] == NULL ||
+         matches ((const char *const *) rules->allow, name);
 }
 
 static void
@@ -212,7 +214,8 @@ set_unusable (FarKind kind, const char *name, const FarPlugin *plugin, GError **
 {
   g_autofree char *package = far_loader_package (kind, name);
 
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s type '%s' cannot be used: %s: %s; install the package %s again or one that fits"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+               _ ("%s type '%s' cannot be used: %s: %s; install the package %s again or one that fits"),
                far_kind_name (kind), name, plugin->path, plugin->error->message, package);
 }
 
@@ -236,8 +239,10 @@ far_loader_type (FarKind kind, const char *name, const FarLoaderRules *rules, GE
     return NULL;
   }
   if (!allowed (rules, plugin->file)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s type '%s' comes from the plugin %s, which this profile's plugins: rules do not let in"),
-                 far_kind_name (kind), name, plugin->file);
+    g_set_error (
+        error, FAR_ERROR, FAR_ERROR_CONFIG,
+        _ ("%s type '%s' comes from the plugin %s, which this profile's plugins: rules do not let in"),
+        far_kind_name (kind), name, plugin->file);
     return NULL;
   }
   if (plugin->error == NULL && plugin->info == NULL)
@@ -253,7 +258,9 @@ static json_t *
 plugin_json (const FarPlugin *plugin)
 {
   json_t *row = json_pack ("{s:s, s:s, s:s}", "name", plugin->file, "path", plugin->path, "state",
-                           plugin->error != NULL ? "bad" : plugin->info != NULL ? "loaded" : "found");
+                           plugin->error != NULL  ? "bad"
+                           : plugin->info != NULL ? "loaded"
+                                                  : "found");
   json_t *types = json_array ();
 
   for (guint i = 0; plugin->note != NULL && plugin->note->types[i] != NULL; i++)
@@ -264,7 +271,8 @@ plugin_json (const FarPlugin *plugin)
     json_object_set_new (row, "libs", json_string (plugin->note->libs));
   }
   if (plugin->info != NULL)
-    json_object_update_new (row, json_pack ("{s:s?, s:s?}", "version", plugin->info->version, "license", plugin->info->license));
+    json_object_update_new (row, json_pack ("{s:s?, s:s?}", "version", plugin->info->version, "license",
+                                            plugin->info->license));
   if (plugin->error != NULL)
     json_object_set_new (row, "cause", json_string (plugin->error->message));
   return row;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A bounded reader of ELF32 and ELF64: the identification, the program headers, the notes. Every offset comes from the file and is
- * checked before use. */
+/* A bounded reader of ELF32 and ELF64: the identification, the program headers, the notes. Every offset comes
+ * from the file and is checked before use. */
 #include "config.h"
 
 #include "profile/note.h"
@@ -77,7 +77,7 @@ read_segment (Bytes bytes, guint64 offset, Segment *segment)
   if (at == NULL)
     return FALSE;
   memcpy (&header, at, sizeof header);
-  *segment = (Segment) { .offset = header.p_offset, .size = header.p_filesz, .type = header.p_type };
+  *segment = (Segment){ .offset = header.p_offset, .size = header.p_filesz, .type = header.p_type };
   return TRUE;
 }
 
@@ -101,8 +101,9 @@ find_note (Bytes segment, Bytes *desc)
     text = bytes_at (segment, desc_at, header.n_descsz);
     if (name == NULL || text == NULL)
       return FALSE;
-    if (header.n_type == FAR_NOTE_TYPE && header.n_namesz == sizeof "Farwatch" && memcmp (name, "Farwatch", sizeof "Farwatch") == 0) {
-      *desc = (Bytes) { text, header.n_descsz };
+    if (header.n_type == FAR_NOTE_TYPE && header.n_namesz == sizeof "Farwatch" &&
+        memcmp (name, "Farwatch", sizeof "Farwatch") == 0) {
+      *desc = (Bytes){ text, header.n_descsz };
       return TRUE;
     }
     at = desc_at + (((guint64) header.n_descsz + 3) & ~(guint64) 3);
@@ -118,14 +119,14 @@ find_in_segments (Bytes bytes, guint64 table, guint count, guint stride, Bytes *
     const guint8 *data;
 
     if (!read_segment (bytes, table + (guint64) i * stride, &segment))
-      return refuse (error, _("the file is cut off"));
+      return refuse (error, _ ("the file is cut off"));
     data = bytes_at (bytes, segment.offset, segment.size);
     if (data == NULL)
-      return refuse (error, _("the file is cut off"));
-    if (segment.type == PT_NOTE && find_note ((Bytes) { data, segment.size }, desc))
+      return refuse (error, _ ("the file is cut off"));
+    if (segment.type == PT_NOTE && find_note ((Bytes){ data, segment.size }, desc))
       return TRUE;
   }
-  return refuse (error, _("not a farwatch plugin: it has no note of that kind"));
+  return refuse (error, _ ("not a farwatch plugin: it has no note of that kind"));
 }
 
 static gboolean
@@ -138,21 +139,22 @@ find_desc (Bytes bytes, Bytes *desc, GError **error)
 #endif
 
   if (bytes.size < SELFMAG || memcmp (bytes.data, ELFMAG, SELFMAG) != 0)
-    return refuse (error, _("not a plugin: no ELF file"));
+    return refuse (error, _ ("not a plugin: no ELF file"));
   if (bytes.size < sizeof header)
-    return refuse (error, _("the file is cut off"));
+    return refuse (error, _ ("the file is cut off"));
   memcpy (&header, bytes.data, sizeof header);
   if (!machine_fits (header.e_ident, header.e_machine))
-    return refuse (error, _("built for another machine"));
+    return refuse (error, _ ("built for another machine"));
   if (header.e_phentsize != sizeof (Elf64_Phdr) && header.e_phentsize != sizeof (Elf32_Phdr))
-    return refuse (error, _("not a plugin: no program headers"));
+    return refuse (error, _ ("not a plugin: no program headers"));
   return find_in_segments (bytes, header.e_phoff, header.e_phnum, header.e_phentsize, desc, error);
 }
 
 static gboolean
 name_fits (const char *name)
 {
-  return *name != '\0' && strlen (name) <= 64 && strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen (name);
+  return *name != '\0' && strlen (name) <= 64 &&
+         strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen (name);
 }
 
 /* One word "kind/name" or "name". */
@@ -162,7 +164,8 @@ type_fits (const char *type)
   const char *slash = strchr (type, '/');
   g_autofree char *kind = slash != NULL ? g_strndup (type, slash - type) : NULL;
 
-  return kind != NULL && far_kind_parse (kind) != 0 && g_str_equal (far_kind_name (far_kind_parse (kind)), kind) && name_fits (slash + 1);
+  return kind != NULL && far_kind_parse (kind) != 0 &&
+         g_str_equal (far_kind_name (far_kind_parse (kind)), kind) && name_fits (slash + 1);
 }
 
 static void
@@ -170,7 +173,8 @@ note_line (FarNote *note, const char *line, gboolean *abi)
 {
   guint64 number;
 
-  if (g_str_has_prefix (line, "abi=") && g_ascii_string_to_unsigned (line + 4, 10, 0, G_MAXUINT, &number, NULL)) {
+  if (g_str_has_prefix (line, "abi=") &&
+      g_ascii_string_to_unsigned (line + 4, 10, 0, G_MAXUINT, &number, NULL)) {
     note->abi = (guint) number;
     *abi = TRUE;
   } else if (g_str_has_prefix (line, "name=") && note->name == NULL) {
@@ -186,10 +190,10 @@ static gboolean
 note_check (const FarNote *note, gboolean abi, GError **error)
 {
   if (!abi || note->name == NULL || !name_fits (note->name) || note->types == NULL || note->types[0] == NULL)
-    return refuse (error, _("its note cannot be read"));
+    return refuse (error, _ ("its note cannot be read"));
   for (guint i = 0; note->types[i] != NULL && note->abi == FAR_ABI; i++)
     if (!type_fits (note->types[i]))
-      return refuse (error, _("its note names a type of no known kind"));
+      return refuse (error, _ ("its note names a type of no known kind"));
   return TRUE;
 }
 
@@ -213,11 +217,11 @@ far_note_parse (const guint8 *data, gsize size, GError **error)
   Bytes desc;
   g_autofree char *text = NULL;
 
-  if (!find_desc ((Bytes) { data, size }, &desc, error))
+  if (!find_desc ((Bytes){ data, size }, &desc, error))
     return NULL;
   text = g_strndup ((const char *) desc.data, MIN (desc.size, TEXT_MAX));
   if (!g_utf8_validate (text, -1, NULL)) {
-    refuse (error, _("its note cannot be read"));
+    refuse (error, _ ("its note cannot be read"));
     return NULL;
   }
   return note_from_text (text, error);
@@ -230,10 +234,11 @@ far_note_read (const char *path, GError **error)
   g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, &why);
 
   if (file == NULL) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("cannot be read: %s"), why->message);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("cannot be read: %s"), why->message);
     return NULL;
   }
-  return far_note_parse ((const guint8 *) g_mapped_file_get_contents (file), g_mapped_file_get_length (file), error);
+  return far_note_parse ((const guint8 *) g_mapped_file_get_contents (file), g_mapped_file_get_length (file),
+                         error);
 }
 
 void

@@ -6,11 +6,12 @@
 typedef struct {
   guint abi;
   char *name;
-  GStrv types;  /* "sensor/system" */
-  char *libs;   /* as written; "" if none */
+  GStrv types; /* "sensor/system" */
+  char *libs;  /* as written; "" if none */
 } FarNote;
 
-/* data: the whole file. FAR_ERROR_CONFIG with the cause: no ELF file, cut off, for another machine, no plugin. [any thread] */
+/* data: the whole file. FAR_ERROR_CONFIG with the cause: no ELF file, cut off, for another machine, no
+ * plugin. [any thread] */
 FarNote *far_note_parse (const guint8 *data, gsize size, GError **error);
 FarNote *far_note_read (const char *path, GError **error);
 void far_note_free (FarNote *note);

@@ -38,11 +38,13 @@ far_fault_unknown_key (GPtrArray *faults, const FarYaml *key, const char *what, 
   g_autofree char *all = NULL;
 
   if (near != NULL) {
-    far_fault_add (faults, FAR_FAULT_ERROR, key, _("unknown key '%s' in %s; did you mean '%s'?"), key->text, what, near);
+    far_fault_add (faults, FAR_FAULT_ERROR, key, _ ("unknown key '%s' in %s; did you mean '%s'?"), key->text,
+                   what, near);
     return;
   }
   all = far_join_words (known);
-  far_fault_add (faults, FAR_FAULT_ERROR, key, _("unknown key '%s' in %s; there are: %s"), key->text, what, all);
+  far_fault_add (faults, FAR_FAULT_ERROR, key, _ ("unknown key '%s' in %s; there are: %s"), key->text, what,
+                 all);
 }
 
 static const FarOption *
@@ -80,9 +82,11 @@ check_deprecated (const FarOption *option, const FarYaml *key, const FarCheck *c
   if (!(option->flags & FAR_OPT_DEPRECATED))
     return;
   if (option->successor != NULL)
-    far_fault_add (check->faults, FAR_FAULT_WARNING, key, _("'%s' in %s is an old name; write '%s'"), key->text, check->what, option->successor);
+    far_fault_add (check->faults, FAR_FAULT_WARNING, key, _ ("'%s' in %s is an old name; write '%s'"),
+                   key->text, check->what, option->successor);
   else
-    far_fault_add (check->faults, FAR_FAULT_WARNING, key, _("'%s' in %s has no effect any more; take it out"), key->text, check->what);
+    far_fault_add (check->faults, FAR_FAULT_WARNING, key,
+                   _ ("'%s' in %s has no effect any more; take it out"), key->text, check->what);
 }
 
 static void
@@ -112,15 +116,18 @@ add_refs (const FarCheck *check, const FarOption *option, const FarYaml *value)
 static void
 warn_of_program (const FarOption *option, const FarYaml *value, const FarCheck *check)
 {
-  const FarYaml *first = value->kind == FAR_YAML_LIST && value->items->len > 0 ? value->items->pdata[0] : NULL;
+  const FarYaml *first = value->kind == FAR_YAML_LIST && value->items->len > 0 ? value->items->pdata[0]
+                                                                               : NULL;
   g_autofree char *found = NULL;
 
   if (!(option->flags & FAR_OPT_PROGRAM) || first == NULL || first->kind != FAR_YAML_SCALAR)
     return;
   found = g_find_program_in_path (first->text);
   if (found == NULL)
-    far_fault_add (check->faults, FAR_FAULT_WARNING, first, _("'%s' in %s: there is no program '%s' here that may be run; install it, or correct the path"),
-                   option->name, check->what, first->text);
+    far_fault_add (
+        check->faults, FAR_FAULT_WARNING, first,
+        _ ("'%s' in %s: there is no program '%s' here that may be run; install it, or correct the path"),
+        option->name, check->what, first->text);
 }
 
 static void
@@ -133,8 +140,8 @@ check_value (const FarOption *option, const FarYaml *value, const FarCheck *chec
     warn_of_program (option, value, check);
     return;
   }
-  far_fault_add (check->faults, FAR_FAULT_ERROR, value->source != NULL ? value : check->where, _("'%s' in %s: %s"), option->name, check->what,
-                 error->message);
+  far_fault_add (check->faults, FAR_FAULT_ERROR, value->source != NULL ? value : check->where,
+                 _ ("'%s' in %s: %s"), option->name, check->what, error->message);
 }
 
 /* Own copy of the list form "[a, b]" of a fallback. */
@@ -156,15 +163,16 @@ check_absent (const FarOption *option, const FarCheck *check, gpointer options)
   g_autoptr (GError) error = NULL;
 
   if (option->flags & FAR_OPT_REQUIRED) {
-    far_fault_add (check->faults, FAR_FAULT_ERROR, check->where, _("%s lacks the key '%s' (%s)"), check->what, option->name,
-                   option->summary != NULL ? _(option->summary) : "");
+    far_fault_add (check->faults, FAR_FAULT_ERROR, check->where, _ ("%s lacks the key '%s' (%s)"),
+                   check->what, option->name, option->summary != NULL ? _ (option->summary) : "");
     return;
   }
   if (option->fallback == NULL)
     return;
   value = fallback_node (option);
   if (value == NULL || !far_option_fill (option, value, check->state_dir, options, &error)) {
-    far_fault_add (check->faults, FAR_FAULT_ERROR, check->where, _("'%s' in %s: the plugin's own default is wrong: %s"), option->name, check->what,
+    far_fault_add (check->faults, FAR_FAULT_ERROR, check->where,
+                   _ ("'%s' in %s: the plugin's own default is wrong: %s"), option->name, check->what,
                    error != NULL ? error->message : option->fallback);
     return;
   }

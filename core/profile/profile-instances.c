@@ -54,7 +54,8 @@ read_type (FarProfile *profile, FarConfigured *configured, const FarYaml *type, 
   if (configured->type != NULL)
     return;
   configured->missing = g_strdup (error->message);
-  far_fault_add (faults, FAR_FAULT_WARNING, type, _("%s; %s does not run, the rest does"), error->message, configured->path);
+  far_fault_add (faults, FAR_FAULT_WARNING, type, _ ("%s; %s does not run, the rest does"), error->message,
+                 configured->path);
 }
 
 static const FarYaml *
@@ -67,13 +68,15 @@ find_type (const FarConfigured *configured, GPtrArray *faults)
   if (type != NULL && type->kind == FAR_YAML_SCALAR && far_label_ok (type->text, FALSE))
     return type;
   if (type != NULL) {
-    far_fault_add (faults, FAR_FAULT_ERROR, type, _("'type' in %s '%s': the name of a type is meant"), far_kind_name (configured->kind), configured->name);
+    far_fault_add (faults, FAR_FAULT_ERROR, type, _ ("'type' in %s '%s': the name of a type is meant"),
+                   far_kind_name (configured->kind), configured->name);
     return NULL;
   }
   types = far_loader_types (configured->kind);
   all = far_join_words (types);
-  far_fault_add (faults, FAR_FAULT_ERROR, configured->key, _("%s '%s' lacks the key 'type'; installed are: %s"), far_kind_name (configured->kind),
-                 configured->name, types->len > 0 ? all : _("none"));
+  far_fault_add (faults, FAR_FAULT_ERROR, configured->key,
+                 _ ("%s '%s' lacks the key 'type'; installed are: %s"), far_kind_name (configured->kind),
+                 configured->name, types->len > 0 ? all : _ ("none"));
   return NULL;
 }
 
@@ -81,13 +84,19 @@ static void
 read_options (FarProfile *profile, FarConfigured *configured, GPtrArray *refs, GPtrArray *faults)
 {
   static const char *const common[] = { "type", "start", NULL };
-  g_autofree char *what = g_strdup_printf (_("%s '%s' (type %s)"), far_kind_name (configured->kind), configured->name, configured->type_name);
+  g_autofree char *what = g_strdup_printf (_ ("%s '%s' (type %s)"), far_kind_name (configured->kind),
+                                           configured->name, configured->type_name);
   FarRefs *own = far_refs_new (configured, what);
-  FarCheck check = { .what = what, .where = configured->key, .common = common, .refs = own->refs, .faults = faults };
+  FarCheck check = { .what = what,
+                     .where = configured->key,
+                     .common = common,
+                     .refs = own->refs,
+                     .faults = faults };
 
   check.state_dir = profile->node != NULL ? profile->node->state : FAR_STATE_DIR;
   g_ptr_array_add (refs, own);
-  configured->options = far_options_check (configured->type->options, configured->type->options_size, configured->map, &check);
+  configured->options = far_options_check (configured->type->options, configured->type->options_size,
+                                           configured->map, &check);
 }
 
 /* What is never asked for by name has nothing that could wake it. */
@@ -100,10 +109,12 @@ read_start (FarProfile *profile, FarConfigured *configured, GPtrArray *faults)
   configured->on_demand = g_str_equal (text, "on-demand");
   profile->has_on_demand = profile->has_on_demand || configured->on_demand;
   if (start != NULL && !configured->on_demand && !g_str_equal (text, "at-once"))
-    far_fault_add (faults, FAR_FAULT_ERROR, start, _("'start' in %s '%s': at-once or on-demand is meant"), far_kind_name (configured->kind),
-                   configured->name);
-  else if (configured->on_demand && (configured->kind == FAR_KIND_SENSOR || configured->kind == FAR_KIND_SERVICE))
-    far_fault_add (faults, FAR_FAULT_ERROR, start, _("'start' in %s '%s': nothing asks for a %s, so it cannot start on demand"),
+    far_fault_add (faults, FAR_FAULT_ERROR, start, _ ("'start' in %s '%s': at-once or on-demand is meant"),
+                   far_kind_name (configured->kind), configured->name);
+  else if (configured->on_demand &&
+           (configured->kind == FAR_KIND_SENSOR || configured->kind == FAR_KIND_SERVICE))
+    far_fault_add (faults, FAR_FAULT_ERROR, start,
+                   _ ("'start' in %s '%s': nothing asks for a %s, so it cannot start on demand"),
                    far_kind_name (configured->kind), configured->name, far_kind_name (configured->kind));
 }
 
@@ -125,16 +136,19 @@ seems_good (const FarConfigured *configured)
 }
 
 static void
-read_instance (FarProfile *profile, FarKind kind, const FarYaml *key, const FarYaml *map, GPtrArray *refs, GPtrArray *faults)
+read_instance (FarProfile *profile, FarKind kind, const FarYaml *key, const FarYaml *map, GPtrArray *refs,
+               GPtrArray *faults)
 {
   FarConfigured *configured = configured_new (profile, kind, key, map);
   const FarYaml *type;
 
   if (!far_label_ok (key->text, FALSE))
-    far_fault_add (faults, FAR_FAULT_ERROR, key, _("'%s' is no name: letters, digits, '_' and '-' are taken, at most 64"), key->text);
+    far_fault_add (faults, FAR_FAULT_ERROR, key,
+                   _ ("'%s' is no name: letters, digits, '_' and '-' are taken, at most 64"), key->text);
   if (map->kind != FAR_YAML_MAP) {
-    far_fault_add (faults, FAR_FAULT_ERROR, map->source != NULL ? map : key, _("%s '%s' must be a map, as in {type: NAME}, not %s"), far_kind_name (kind),
-                   key->text, far_yaml_kind_name (map));
+    far_fault_add (faults, FAR_FAULT_ERROR, map->source != NULL ? map : key,
+                   _ ("%s '%s' must be a map, as in {type: NAME}, not %s"), far_kind_name (kind), key->text,
+                   far_yaml_kind_name (map));
     return;
   }
   type = find_type (configured, faults);
@@ -153,7 +167,8 @@ far_profile_read_instances (FarProfile *profile, GPtrArray *refs, GPtrArray *fau
     const FarYaml *section = far_profile_section (profile, far_kind_plural (kind));
 
     if (section != NULL && section->kind != FAR_YAML_MAP)
-      far_fault_add (faults, FAR_FAULT_ERROR, section, _("'%s' must be a map of names, not %s"), far_kind_plural (kind), far_yaml_kind_name (section));
+      far_fault_add (faults, FAR_FAULT_ERROR, section, _ ("'%s' must be a map of names, not %s"),
+                     far_kind_plural (kind), far_yaml_kind_name (section));
     for (guint i = 0; section != NULL && section->kind == FAR_YAML_MAP && i < section->keys->len; i++)
       read_instance (profile, kind, section->keys->pdata[i], section->items->pdata[i], refs, faults);
   }

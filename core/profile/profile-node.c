@@ -12,13 +12,29 @@
 #define NODE(field) G_STRUCT_OFFSET (FarNodeOptions, field)
 
 static const FarOption node_options[] = {
-  { .name = "id", .type = FAR_OPT_STRING, .flags = FAR_OPT_REQUIRED, .offset = NODE (id), .summary = N_ ("name of this node in its fleet") },
-  { .name = "state", .type = FAR_OPT_PATH, .offset = NODE (state), .fallback = FAR_STATE_DIR, .summary = N_ ("folder of all that is kept") },
-  { .name = "control", .type = FAR_OPT_PATH, .offset = NODE (control), .fallback = "control.sock",
+  { .name = "id",
+    .type = FAR_OPT_STRING,
+    .flags = FAR_OPT_REQUIRED,
+    .offset = NODE (id),
+    .summary = N_ ("name of this node in its fleet") },
+  { .name = "state",
+    .type = FAR_OPT_PATH,
+    .offset = NODE (state),
+    .fallback = FAR_STATE_DIR,
+    .summary = N_ ("folder of all that is kept") },
+  { .name = "control",
+    .type = FAR_OPT_PATH,
+    .offset = NODE (control),
+    .fallback = "control.sock",
     .summary = N_ ("socket of farctl; a relative path is taken from state") },
-  { .name = "trim", .type = FAR_OPT_BOOL, .flags = FAR_OPT_RELOADABLE, .offset = NODE (trim), .fallback = "true",
-    .summary = N_ ("memory that is not needed at rest goes back to the system; off for work with breakpoints and probes") },
-  { .type = FAR_OPT_END }
+  { .name = "trim",
+    .type = FAR_OPT_BOOL,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = NODE (trim),
+    .fallback = "true",
+    .summary = N_ ("memory that is not needed at rest goes back to the system; off for work with breakpoints "
+                   "and probes") },
+  { .type = FAR_OPT_END },
 };
 
 const FarYaml *
@@ -36,11 +52,13 @@ section_map (FarProfile *profile, const char *name, GPtrArray *faults)
 
   if (section == NULL || section->kind == FAR_YAML_MAP)
     return section;
-  far_fault_add (faults, FAR_FAULT_ERROR, section, _("'%s' must be a map, not %s"), name, far_yaml_kind_name (section));
+  far_fault_add (faults, FAR_FAULT_ERROR, section, _ ("'%s' must be a map, not %s"), name,
+                 far_yaml_kind_name (section));
   return NULL;
 }
 
-/* Where the state is decides what relative paths mean, so it comes before all. Written in one way only: others compare paths with it. */
+/* Where the state is decides what relative paths mean, so it comes before all. Written in one way only:
+ * others compare paths with it. */
 static char *
 state_dir (const FarYaml *node, const char *state)
 {
@@ -48,7 +66,11 @@ state_dir (const FarYaml *node, const char *state)
 
   if (state != NULL)
     return g_canonicalize_filename (state, NULL);
-  return g_canonicalize_filename (value != NULL && value->kind == FAR_YAML_SCALAR && g_path_is_absolute (value->text) ? value->text : FAR_STATE_DIR, "/");
+  return g_canonicalize_filename (value != NULL && value->kind == FAR_YAML_SCALAR &&
+                                          g_path_is_absolute (value->text)
+                                      ? value->text
+                                      : FAR_STATE_DIR,
+                                  "/");
 }
 
 static void
@@ -57,9 +79,12 @@ check_node (const FarYaml *node, const FarNodeOptions *options, GPtrArray *fault
   const FarYaml *id = far_yaml_get (node, "id"), *state = far_yaml_get (node, "state");
 
   if (options->id != NULL && !far_label_ok (options->id, TRUE))
-    far_fault_add (faults, FAR_FAULT_ERROR, id, _("'id' in the node: letters, digits, '.', '_' and '-' are taken, at most 64, the first a letter or digit"));
+    far_fault_add (faults, FAR_FAULT_ERROR, id,
+                   _ ("'id' in the node: letters, digits, '.', '_' and '-' are taken, at most 64, the first "
+                      "a letter or digit"));
   if (state != NULL && state->kind == FAR_YAML_SCALAR && !g_path_is_absolute (state->text))
-    far_fault_add (faults, FAR_FAULT_ERROR, state, _("'state' in the node: a path from the root is meant, as in /var/lib/farwatch"));
+    far_fault_add (faults, FAR_FAULT_ERROR, state,
+                   _ ("'state' in the node: a path from the root is meant, as in /var/lib/farwatch"));
 }
 
 void
@@ -67,11 +92,12 @@ far_profile_read_node (FarProfile *profile, const char *state, GPtrArray *faults
 {
   const FarYaml *node = section_map (profile, "node", faults), *key = far_yaml_key (profile->tree, "node");
   g_autofree char *dir = state_dir (node, state);
-  FarCheck check = { .what = _("the node"), .where = key, .state_dir = dir, .faults = faults };
+  FarCheck check = { .what = _ ("the node"), .where = key, .state_dir = dir, .faults = faults };
   FarNodeOptions *options;
 
   if (key == NULL) {
-    far_fault_add_at (faults, FAR_FAULT_ERROR, profile->sources->pdata[0], 0, 0, "%s", _("'node' is missing; write node: {id: NAME}"));
+    far_fault_add_at (faults, FAR_FAULT_ERROR, profile->sources->pdata[0], 0, 0, "%s",
+                      _ ("'node' is missing; write node: {id: NAME}"));
     return;
   }
   options = (FarNodeOptions *) far_options_check (node_options, sizeof *options, node, &check);
@@ -84,9 +110,15 @@ far_profile_read_node (FarProfile *profile, const char *state, GPtrArray *faults
 /* ---- plugins ---- */
 
 static const FarOption plugin_options[] = {
-  { .name = "deny", .type = FAR_OPT_LIST, .offset = G_STRUCT_OFFSET (FarLoaderRules, deny), .summary = N_ ("plugins never to load (globs)") },
-  { .name = "allow", .type = FAR_OPT_LIST, .offset = G_STRUCT_OFFSET (FarLoaderRules, allow), .summary = N_ ("if given: the only ones to load") },
-  { .type = FAR_OPT_END }
+  { .name = "deny",
+    .type = FAR_OPT_LIST,
+    .offset = G_STRUCT_OFFSET (FarLoaderRules, deny),
+    .summary = N_ ("plugins never to load (globs)") },
+  { .name = "allow",
+    .type = FAR_OPT_LIST,
+    .offset = G_STRUCT_OFFSET (FarLoaderRules, allow),
+    .summary = N_ ("if given: the only ones to load") },
+  { .type = FAR_OPT_END },
 };
 
 void
@@ -108,29 +140,33 @@ far_profile_read_plugins (FarProfile *profile, GPtrArray *faults)
 
 /* By what its endpoint's type declares, as far as that is loaded. */
 static void
-check_device_address (const FarProfile *profile, const FarDevice *device, const FarYaml *key, const FarYaml *map, GPtrArray *faults)
+check_device_address (const FarProfile *profile, const FarDevice *device, const FarYaml *key,
+                      const FarYaml *map, GPtrArray *faults)
 {
   g_autofree char *path = g_strconcat ("endpoints.", device->endpoint, NULL);
   const FarConfigured *endpoint = device->endpoint != NULL ? far_profile_find (profile, path) : NULL;
   g_autoptr (GError) error = NULL;
 
   if (!far_device_address_ok (device, endpoint != NULL ? endpoint->type : NULL, &error))
-    far_fault_add (faults, FAR_FAULT_ERROR, device->address != NULL ? far_yaml_get (map, "address") : key, "%s", error->message);
+    far_fault_add (faults, FAR_FAULT_ERROR, device->address != NULL ? far_yaml_get (map, "address") : key,
+                   "%s", error->message);
 }
 
 static void
 read_device (FarProfile *profile, const FarYaml *key, const FarYaml *map, GPtrArray *refs, GPtrArray *faults)
 {
-  g_autofree char *what = g_strdup_printf (_("device '%s'"), key->text);
+  g_autofree char *what = g_strdup_printf (_ ("device '%s'"), key->text);
   FarRefs *own = far_refs_new (NULL, what);
   FarCheck check = { .what = what, .where = key, .refs = own->refs, .faults = faults };
   FarDevice *device;
 
   g_ptr_array_add (refs, own);
   if (!far_label_ok (key->text, TRUE))
-    far_fault_add (faults, FAR_FAULT_ERROR, key, _("'%s' is no name: letters, digits, '.', '_' and '-' are taken, at most 64"), key->text);
+    far_fault_add (faults, FAR_FAULT_ERROR, key,
+                   _ ("'%s' is no name: letters, digits, '.', '_' and '-' are taken, at most 64"), key->text);
   if (map->kind != FAR_YAML_MAP) {
-    far_fault_add (faults, FAR_FAULT_ERROR, map, _("%s must be a map of its options, not %s"), what, far_yaml_kind_name (map));
+    far_fault_add (faults, FAR_FAULT_ERROR, map, _ ("%s must be a map of its options, not %s"), what,
+                   far_yaml_kind_name (map));
     return;
   }
   device = far_device_read (key->text, map, &check);
@@ -153,8 +189,11 @@ typedef struct {
   char *id, *who, *action, *object, *hours, *longest, *from, *needs, *until;
 } RightOptions;
 
-#define RIGHT(name_, flags_, summary_) \
-  { .name = #name_, .type = FAR_OPT_STRING, .flags = (flags_), .offset = G_STRUCT_OFFSET (RightOptions, name_), .summary = (summary_) }
+#define RIGHT(name_, flags_, summary_)                                                                       \
+  {                                                                                                          \
+    .name = #name_, .type = FAR_OPT_STRING, .flags = (flags_),                                               \
+    .offset = G_STRUCT_OFFSET (RightOptions, name_), .summary = (summary_)                                   \
+  }
 
 static const FarOption right_options[] = {
   RIGHT (id, 0, N_ ("name of the row")),
@@ -166,7 +205,7 @@ static const FarOption right_options[] = {
   RIGHT (from, 0, N_ ("from which network")),
   RIGHT (needs, 0, N_ ("approval: a second person must agree")),
   RIGHT (until, 0, N_ ("last day")),
-  { .type = FAR_OPT_END }
+  { .type = FAR_OPT_END },
 };
 
 static json_t *
@@ -194,7 +233,8 @@ lacks_a_type (const FarProfile *profile)
   return FALSE;
 }
 
-/* Is it about something that can be, and now? A service whose plugin is missing might know the object: then the rest runs all the same. */
+/* Is it about something that can be, and now? A service whose plugin is missing might know the object: then
+ * the rest runs all the same. */
 static void
 read_right_sense (FarProfile *profile, const FarYaml *map, const char *what, json_t *right, GPtrArray *faults)
 {
@@ -203,7 +243,8 @@ read_right_sense (FarProfile *profile, const FarYaml *map, const char *what, jso
   size_t i;
 
   if (!far_right_family_ok (right, &error))
-    far_fault_add (faults, lacks_a_type (profile) ? FAR_FAULT_WARNING : FAR_FAULT_ERROR, map, "%s: %s", what, error->message);
+    far_fault_add (faults, lacks_a_type (profile) ? FAR_FAULT_WARNING : FAR_FAULT_ERROR, map, "%s: %s", what,
+                   error->message);
   far_right_odd_date (odd, right);
   json_array_foreach (odd, i, text)
     far_fault_add (faults, FAR_FAULT_WARNING, map, "%s: %s", what, json_string_value (text));
@@ -213,7 +254,7 @@ read_right_sense (FarProfile *profile, const FarYaml *map, const char *what, jso
 static void
 read_right (FarProfile *profile, const FarYaml *map, guint index, GPtrArray *faults)
 {
-  g_autofree char *what = g_strdup_printf (_("right %u"), index + 1);
+  g_autofree char *what = g_strdup_printf (_ ("right %u"), index + 1);
   FarCheck check = { .what = what, .where = map, .faults = faults };
   guint before = far_faults_errors (faults);
   const RightOptions *options;
@@ -221,7 +262,8 @@ read_right (FarProfile *profile, const FarYaml *map, guint index, GPtrArray *fau
   json_t *right;
 
   if (map->kind != FAR_YAML_MAP) {
-    far_fault_add (faults, FAR_FAULT_ERROR, map, _("a right is a map, as in {who: alice, action: connect, object: terminals/t1}, not %s"),
+    far_fault_add (faults, FAR_FAULT_ERROR, map,
+                   _ ("a right is a map, as in {who: alice, action: connect, object: terminals/t1}, not %s"),
                    far_yaml_kind_name (map));
     return;
   }
@@ -241,7 +283,8 @@ far_profile_read_rights (FarProfile *profile, GPtrArray *faults)
   const FarYaml *list = far_profile_section (profile, "rights");
 
   if (list != NULL && list->kind != FAR_YAML_LIST)
-    far_fault_add (faults, FAR_FAULT_ERROR, list, _("'rights' must be a list, not %s"), far_yaml_kind_name (list));
+    far_fault_add (faults, FAR_FAULT_ERROR, list, _ ("'rights' must be a list, not %s"),
+                   far_yaml_kind_name (list));
   for (guint i = 0; list != NULL && list->kind == FAR_YAML_LIST && i < list->items->len; i++)
     read_right (profile, list->items->pdata[i], i, faults);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Paths: a relative one is taken from the state directory, where farwatch writes under names of its own too. A store in the place of one of those would be
- * overwritten by it, and a store that finds what is no store there moves it aside as damaged. */
+/* Paths: a relative one is taken from the state directory, where farwatch writes under names of its own too.
+ * A store in the place of one of those would be overwritten by it, and a store that finds what is no store
+ * there moves it aside as damaged. */
 #include "config.h"
 
 #include "profile/profile-private.h"
@@ -12,7 +13,7 @@
 typedef struct {
   const FarProfile *profile;
   GPtrArray *faults;
-  GPtrArray *taken;  /* Place: where no store may be */
+  GPtrArray *taken; /* Place: where no store may be */
 } Paths;
 
 typedef struct {
@@ -51,11 +52,12 @@ take (Paths *paths, const char *path, const char *option, const char *owner)
 {
   Place *place = g_new (Place, 1);
 
-  *place = (Place) { g_canonicalize_filename (path, NULL), option, owner };
+  *place = (Place){ g_canonicalize_filename (path, NULL), option, owner };
   g_ptr_array_add (paths->taken, place);
 }
 
-typedef void (*EachPath) (Paths *paths, const FarConfigured *configured, const FarOption *option, const char *path);
+typedef void (*EachPath) (Paths *paths, const FarConfigured *configured, const FarOption *option,
+                          const char *path);
 
 static void
 each_of (Paths *paths, const FarConfigured *configured, EachPath each)
@@ -63,7 +65,9 @@ each_of (Paths *paths, const FarConfigured *configured, EachPath each)
   const FarOption *option = configured->options != NULL ? configured->type->options : NULL;
 
   for (; option != NULL && option->type != FAR_OPT_END; option++) {
-    const char *path = option->type == FAR_OPT_PATH ? G_STRUCT_MEMBER (char *, configured->options, option->offset) : NULL;
+    const char *path = option->type == FAR_OPT_PATH
+                           ? G_STRUCT_MEMBER (char *, configured->options, option->offset)
+                           : NULL;
 
     if (path != NULL)
       each (paths, configured, option, path);
@@ -101,10 +105,12 @@ check_store (Paths *paths, const FarConfigured *configured, const FarOption *opt
     if (below (place->path, path) == NULL && below (path, place->path) == NULL)
       continue;
     if (place->option != NULL)
-      far_fault_add (paths->faults, FAR_FAULT_ERROR, where_of (configured, option), _("'%s' in %s: a store at %s would meet %s, which is '%s' in %s; choose another path"),
+      far_fault_add (paths->faults, FAR_FAULT_ERROR, where_of (configured, option),
+                     _ ("'%s' in %s: a store at %s would meet %s, which is '%s' in %s; choose another path"),
                      option->name, configured->path, path, place->path, place->option, place->owner);
     else
-      far_fault_add (paths->faults, FAR_FAULT_ERROR, where_of (configured, option), _("'%s' in %s: a store at %s would meet %s (%s); choose another path"), option->name,
+      far_fault_add (paths->faults, FAR_FAULT_ERROR, where_of (configured, option),
+                     _ ("'%s' in %s: a store at %s would meet %s (%s); choose another path"), option->name,
                      configured->path, path, place->path, place->owner);
     return;
   }
@@ -119,7 +125,8 @@ check_one (Paths *paths, const FarConfigured *configured, const FarOption *optio
 
   name = inside != NULL ? first_name (inside) : NULL;
   if (name != NULL && far_node_keeps (name))
-    far_fault_add (paths->faults, FAR_FAULT_ERROR, where_of (configured, option), _("'%s' in %s: farwatch itself writes to %s/%s; choose another path"), option->name,
+    far_fault_add (paths->faults, FAR_FAULT_ERROR, where_of (configured, option),
+                   _ ("'%s' in %s: farwatch itself writes to %s/%s; choose another path"), option->name,
                    configured->path, state, name);
   else if (configured->kind == FAR_KIND_STORE)
     check_store (paths, configured, option, path);
@@ -130,13 +137,14 @@ static void
 take_own (Paths *paths)
 {
   const FarProfile *profile = paths->profile;
-  g_autofree char *parts = g_strconcat (profile->path, ".d", NULL), *keys = g_build_filename (profile->node->state, "keys", NULL);
+  g_autofree char *parts = g_strconcat (profile->path, ".d", NULL),
+                  *keys = g_build_filename (profile->node->state, "keys", NULL);
   g_autofree char *credentials = g_build_filename (profile->node->state, "credentials", NULL);
 
-  take (paths, profile->path, NULL, _("the profile"));
-  take (paths, parts, NULL, _("the profile's drop-ins"));
-  take (paths, keys, NULL, _("the node's keys"));
-  take (paths, credentials, NULL, _("the node's credentials"));
+  take (paths, profile->path, NULL, _ ("the profile"));
+  take (paths, parts, NULL, _ ("the profile's drop-ins"));
+  take (paths, keys, NULL, _ ("the node's keys"));
+  take (paths, credentials, NULL, _ ("the node's credentials"));
   take (paths, profile->node->control, "control", "node");
 }
 

@@ -16,7 +16,8 @@ void far_profile_read_rights (FarProfile *profile, GPtrArray *faults);
 void far_profile_read_instances (FarProfile *profile, GPtrArray *refs, GPtrArray *faults);
 
 /* Loads the type and checks the options of one. */
-void far_profile_read_instance (FarProfile *profile, FarConfigured *configured, GPtrArray *refs, GPtrArray *faults);
+void far_profile_read_instance (FarProfile *profile, FarConfigured *configured, GPtrArray *refs,
+                                GPtrArray *faults);
 
 /* Two services that answer the same request, in the order of the file. */
 void far_profile_check_requests (const FarProfile *profile, GPtrArray *faults);

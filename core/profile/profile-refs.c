@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* References: every name must stand in the section of its kind, and no chain of them may come back to its begin. */
+/* References: every name must stand in the section of its kind, and no chain of them may come back to its
+ * begin. */
 #include "config.h"
 
 #include "profile/profile-private.h"
@@ -46,14 +47,17 @@ fault_unresolved (const FarProfile *profile, const FarRef *ref, const char *what
   g_autofree char *all = far_join_words (names);
 
   if (other != 0)
-    far_fault_add (faults, FAR_FAULT_ERROR, ref->node, _("'%s' in %s: '%s' is one of the %s, one of the %s is meant"), ref->option->name, what,
+    far_fault_add (faults, FAR_FAULT_ERROR, ref->node,
+                   _ ("'%s' in %s: '%s' is one of the %s, one of the %s is meant"), ref->option->name, what,
                    ref->name, far_kind_plural (other), far_kind_plural (wanted));
   else if (near != NULL)
-    far_fault_add (faults, FAR_FAULT_ERROR, ref->node, _("'%s' in %s: there is no %s '%s'; did you mean '%s'?"), ref->option->name, what,
+    far_fault_add (faults, FAR_FAULT_ERROR, ref->node,
+                   _ ("'%s' in %s: there is no %s '%s'; did you mean '%s'?"), ref->option->name, what,
                    far_kind_name (wanted), ref->name, near);
   else
-    far_fault_add (faults, FAR_FAULT_ERROR, ref->node, _("'%s' in %s: there is no %s '%s'; there are: %s"), ref->option->name, what,
-                   far_kind_name (wanted), ref->name, names->len > 0 ? all : _("none"));
+    far_fault_add (faults, FAR_FAULT_ERROR, ref->node, _ ("'%s' in %s: there is no %s '%s'; there are: %s"),
+                   ref->option->name, what, far_kind_name (wanted), ref->name,
+                   names->len > 0 ? all : _ ("none"));
 }
 
 static void
@@ -72,8 +76,8 @@ resolve_one (const FarProfile *profile, const FarRefs *refs, const FarRef *ref, 
 enum { UNSEEN, ON_THE_WAY, DONE };
 
 typedef struct {
-  GHashTable *marks;   /* FarConfigured * → mark */
-  GPtrArray *way;      /* FarConfigured * being visited */
+  GHashTable *marks; /* FarConfigured * → mark */
+  GPtrArray *way;    /* FarConfigured * being visited */
   GPtrArray *sorted;
   GPtrArray *faults;
 } Walk;
@@ -92,7 +96,7 @@ fault_loop (Walk *walk, const FarConfigured *again)
       g_string_append_printf (text, "%s → ", step->path);
   }
   g_string_append (text, again->path);
-  far_fault_add (walk->faults, FAR_FAULT_ERROR, again->key, _("loop of references: %s"), text->str);
+  far_fault_add (walk->faults, FAR_FAULT_ERROR, again->key, _ ("loop of references: %s"), text->str);
 }
 
 static void
@@ -130,7 +134,8 @@ sort_instances (FarProfile *profile, GPtrArray *faults)
 
 /* ---- devices that sensors measure ---- */
 
-/* One that people add at run time does not stand here: a warning. What no device can be called is an error: a '/' would give the values to another one. */
+/* One that people add at run time does not stand here: a warning. What no device can be called is an error: a
+ * '/' would give the values to another one. */
 static void
 check_device (const FarProfile *profile, const FarConfigured *configured, GPtrArray *faults)
 {
@@ -141,8 +146,10 @@ check_device (const FarProfile *profile, const FarConfigured *configured, GPtrAr
   if (node == NULL || node->text == NULL)
     return;
   if (node->text[0] != '\0' && !far_label_ok (node->text, TRUE)) {
-    far_fault_add (faults, FAR_FAULT_ERROR, node, _("'device' in %s: '%s' is no name of a device: letters, digits, '.', '_' and '-' are taken, at most 64"), configured->path,
-                   node->text);
+    far_fault_add (faults, FAR_FAULT_ERROR, node,
+                   _ ("'device' in %s: '%s' is no name of a device: letters, digits, '.', '_' and '-' are "
+                      "taken, at most 64"),
+                   configured->path, node->text);
     return;
   }
   for (guint i = 0; i < profile->devices->len; i++)
@@ -151,9 +158,13 @@ check_device (const FarProfile *profile, const FarConfigured *configured, GPtrAr
     return;
   near = far_suggest (node->text, names);
   if (near != NULL)
-    far_fault_add (faults, FAR_FAULT_WARNING, node, _("'device' in %s: this profile has no device '%s'; did you mean '%s'?"), configured->path, node->text, near);
+    far_fault_add (faults, FAR_FAULT_WARNING, node,
+                   _ ("'device' in %s: this profile has no device '%s'; did you mean '%s'?"),
+                   configured->path, node->text, near);
   else
-    far_fault_add (faults, FAR_FAULT_WARNING, node, _("'device' in %s: this profile has no device '%s'; add it below devices:"), configured->path, node->text);
+    far_fault_add (faults, FAR_FAULT_WARNING, node,
+                   _ ("'device' in %s: this profile has no device '%s'; add it below devices:"),
+                   configured->path, node->text);
 }
 
 void

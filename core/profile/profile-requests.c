@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A message goes to one handler. Two that answer the same request would both stand in the profile, and one of them would never hear of it. */
+/* A message goes to one handler. Two that answer the same request would both stand in the profile, and one of
+ * them would never hear of it. */
 #include "config.h"
 
 #include "profile/profile-private.h"
@@ -24,15 +25,18 @@ handlers_of (const FarConfigured *configured)
 }
 
 static void
-fault_shared (const FarConfigured *configured, const FarHandler *first, guint n, const char *other, GPtrArray *faults)
+fault_shared (const FarConfigured *configured, const FarHandler *first, guint n, const char *other,
+              GPtrArray *faults)
 {
   if (n == 1)
     far_fault_add (faults, FAR_FAULT_ERROR, configured->key,
-                   _("%s answers %s %s, as %s does, and a request goes to one only: take one of the two out, or run it as a daemon with its own profile"),
+                   _ ("%s answers %s %s, as %s does, and a request goes to one only: take one of the two "
+                      "out, or run it as a daemon with its own profile"),
                    configured->path, first->method, first->pattern, other);
   else
     far_fault_add (faults, FAR_FAULT_ERROR, configured->key,
-                   _("%s answers %s %s and %u more, as %s does, and a request goes to one only: take one of the two out, or run it as a daemon with its own profile"),
+                   _ ("%s answers %s %s and %u more, as %s does, and a request goes to one only: take one of "
+                      "the two out, or run it as a daemon with its own profile"),
                    configured->path, first->method, first->pattern, n - 1, other);
 }
 
@@ -43,7 +47,9 @@ check_against_own (const FarConfigured *configured, GPtrArray *faults)
     const FarHandler *first = NULL;
 
     if (far_handlers_shared (own_tables[i], handlers_of (configured), &first) > 0)
-      far_fault_add (faults, FAR_FAULT_ERROR, configured->key, _("%s answers %s %s, which each node answers itself: its plugin must name that otherwise; take it out"),
+      far_fault_add (faults, FAR_FAULT_ERROR, configured->key,
+                     _ ("%s answers %s %s, which each node answers itself: its plugin must name that "
+                        "otherwise; take it out"),
                      configured->path, first->method, first->pattern);
   }
 }

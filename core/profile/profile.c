@@ -72,7 +72,8 @@ read_one (FarProfile *profile, const char *path, GPtrArray *faults)
   tree = far_yaml_read (source, faults);
   if (tree == NULL || tree->kind == FAR_YAML_MAP)
     return g_steal_pointer (&tree);
-  far_fault_add (faults, FAR_FAULT_ERROR, tree, _("a profile is a map that begins with 'farwatch: 1', not %s"), far_yaml_kind_name (tree));
+  far_fault_add (faults, FAR_FAULT_ERROR, tree,
+                 _ ("a profile is a map that begins with 'farwatch: 1', not %s"), far_yaml_kind_name (tree));
   return NULL;
 }
 
@@ -119,9 +120,11 @@ check_form (FarProfile *profile, GPtrArray *faults)
   const FarYaml *form = far_yaml_get (profile->tree, "farwatch");
 
   if (form == NULL)
-    far_fault_add_at (faults, FAR_FAULT_ERROR, profile->sources->pdata[0], 0, 0, "%s", _("'farwatch: 1' is missing; it says which form the profile has"));
+    far_fault_add_at (faults, FAR_FAULT_ERROR, profile->sources->pdata[0], 0, 0, "%s",
+                      _ ("'farwatch: 1' is missing; it says which form the profile has"));
   else if (form->kind != FAR_YAML_SCALAR || !g_str_equal (form->text, "1"))
-    far_fault_add (faults, FAR_FAULT_ERROR, form, _("'farwatch' in the profile: this farwatch knows form 1 only"));
+    far_fault_add (faults, FAR_FAULT_ERROR, form,
+                   _ ("'farwatch' in the profile: this farwatch knows form 1 only"));
 }
 
 static void
@@ -138,7 +141,7 @@ check_top (FarProfile *profile, GPtrArray *faults)
     const FarYaml *key = profile->tree->keys->pdata[i];
 
     if (!g_ptr_array_find_with_equal_func (known, key->text, g_str_equal, NULL))
-      far_fault_unknown_key (faults, key, _("the profile"), known);
+      far_fault_unknown_key (faults, key, _ ("the profile"), known);
   }
   check_form (profile, faults);
 }
@@ -219,7 +222,8 @@ far_profile_missing (const FarProfile *profile)
       continue;
     package = far_loader_package (configured->kind, configured->type_name);
     type = g_strconcat (far_kind_name (configured->kind), "/", configured->type_name, NULL);
-    json_array_append_new (list, json_pack ("{s:s, s:s, s:s, s:s}", "path", configured->path, "type", type, "package", package, "cause", configured->missing));
+    json_array_append_new (list, json_pack ("{s:s, s:s, s:s, s:s}", "path", configured->path, "type", type,
+                                            "package", package, "cause", configured->missing));
   }
   return list;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A profile: one YAML file and its drop-ins (FILE.d, files NAME.yaml in lexical order, later wins per key), checked whole against the option tables
- * of the plugins. It keeps its tree for life, so whatever goes wrong later can name file and line. [main] */
+/* A profile: one YAML file and its drop-ins (FILE.d, files NAME.yaml in lexical order, later wins per key),
+ * checked whole against the option tables of the plugins. It keeps its tree for life, so whatever goes wrong
+ * later can name file and line. [main] */
 #pragma once
 #include <farwatch/plugin.h>
 #include <jansson.h>
@@ -12,14 +13,14 @@
 /* One instance as it is written. */
 typedef struct {
   FarKind kind;
-  char *name, *path;          /* "boiler", "sensors.boiler" */
-  const FarYaml *key, *map;   /* of the profile's tree */
-  const char *type_name;      /* "" if it was not written */
-  const FarType *type;        /* NULL: the type is missing */
-  char *missing;              /* why */
-  gboolean on_demand;         /* start: on-demand */
-  gconstpointer options;      /* filled; NULL without type */
-  GPtrArray *refs;            /* of FarConfigured *: what its options name */
+  char *name, *path;        /* "boiler", "sensors.boiler" */
+  const FarYaml *key, *map; /* of the profile's tree */
+  const char *type_name;    /* "" if it was not written */
+  const FarType *type;      /* NULL: the type is missing */
+  char *missing;            /* why */
+  gboolean on_demand;       /* start: on-demand */
+  gconstpointer options;    /* filled; NULL without type */
+  GPtrArray *refs;          /* of FarConfigured *: what its options name */
 } FarConfigured;
 
 typedef struct {
@@ -30,22 +31,25 @@ typedef struct {
 typedef struct {
   gint refs;
   char *path;
-  GPtrArray *sources;         /* of FarSource */
-  FarYaml *tree;              /* drop-ins merged */
+  GPtrArray *sources; /* of FarSource */
+  FarYaml *tree;      /* drop-ins merged */
   const FarNodeOptions *node;
-  gboolean state_given;       /* the state is not that of the file */
-  gboolean lazy;              /* plugins of on-demand instances were not loaded: their options are not checked */
+  gboolean state_given; /* the state is not that of the file */
+  /* plugins of on-demand instances were not loaded: their options are not checked */
+  gboolean lazy;
   gboolean has_on_demand;
   FarLoaderRules rules;
-  GPtrArray *instances;       /* of FarConfigured, in the order of starting: what is referred to comes first */
-  GPtrArray *devices;         /* of FarDevice */
-  json_t *rights;             /* list of objects, each with an id */
+  /* of FarConfigured, in the order of starting: what is referred to comes first */
+  GPtrArray *instances;
+  GPtrArray *devices; /* of FarDevice */
+  json_t *rights;     /* list of objects, each with an id */
 } FarProfile;
 
-/* Reads and checks. Faults are added, in the order of files and lines; NULL if there was an error among them. state: replaces node.state. */
+/* Reads and checks. Faults are added, in the order of files and lines; NULL if there was an error among them.
+ * state: replaces node.state. */
 FarProfile *far_profile_load (const char *path, const char *state, GPtrArray *faults);
-/* The same, but plugins that only on-demand instances need are left out of memory. For a profile that was checked whole before, by
- * another process. */
+/* The same, but plugins that only on-demand instances need are left out of memory. For a profile that was
+ * checked whole before, by another process. */
 FarProfile *far_profile_load_lazy (const char *path, const char *state, GPtrArray *faults);
 /* Type and options of an on-demand instance of a lazy profile; FAR_ERROR_CONFIG with the first fault. */
 gboolean far_profile_complete (FarProfile *profile, FarConfigured *configured, GError **error);

@@ -20,7 +20,7 @@
 static gboolean
 refuse (GError **error, FarErrorCode code, const char *name, const char *path, const char *why)
 {
-  g_set_error (error, FAR_ERROR, (int) code, _("credential %s: %s: %s"), name, path, why);
+  g_set_error (error, FAR_ERROR, (int) code, _ ("credential %s: %s: %s"), name, path, why);
   return FALSE;
 }
 
@@ -32,11 +32,11 @@ check_file (int fd, const char *name, const char *path, gboolean own, GError **e
   if (fstat (fd, &st) != 0)
     return refuse (error, FAR_ERROR_UNAVAILABLE, name, path, g_strerror (errno));
   if (!S_ISREG (st.st_mode))
-    return refuse (error, FAR_ERROR_CONFIG, name, path, _("not a file"));
+    return refuse (error, FAR_ERROR_CONFIG, name, path, _ ("not a file"));
   if (own && (st.st_mode & 077) != 0)
-    return refuse (error, FAR_ERROR_CONFIG, name, path, _("others may read it; chmod 600"));
+    return refuse (error, FAR_ERROR_CONFIG, name, path, _ ("others may read it; chmod 600"));
   if (st.st_size > SECRET_MAX)
-    return refuse (error, FAR_ERROR_CONFIG, name, path, _("larger than 64 KiB"));
+    return refuse (error, FAR_ERROR_CONFIG, name, path, _ ("larger than 64 KiB"));
   return TRUE;
 }
 
@@ -76,7 +76,8 @@ read_secret (const char *name, const char *path, gboolean own, GError **error)
   char *text = NULL;
 
   if (fd < 0) {
-    refuse (error, errno == ENOENT ? FAR_ERROR_CONFIG : FAR_ERROR_UNAVAILABLE, name, path, g_strerror (errno));
+    refuse (error, errno == ENOENT ? FAR_ERROR_CONFIG : FAR_ERROR_UNAVAILABLE, name, path,
+            g_strerror (errno));
     return NULL;
   }
   if (check_file (fd, name, path, own, error))
@@ -94,7 +95,7 @@ far_secret_read (const char *name, GError **error)
   g_autofree char *own = far_node_path (relative);
 
   if (!far_label_ok (name, TRUE)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s", _("that is no name of a credential"));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s", _ ("that is no name of a credential"));
     return NULL;
   }
   if (given != NULL && access (given, F_OK) == 0)

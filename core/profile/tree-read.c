@@ -32,7 +32,8 @@ static FarYaml *reader_node (Reader *reader, const yaml_event_t *event, guint de
 static void
 fault_mark (Reader *reader, yaml_mark_t mark, const char *message)
 {
-  far_fault_add_at (reader->faults, FAR_FAULT_ERROR, reader->source, (guint) mark.line + 1, (guint) mark.column + 1, "%s", message);
+  far_fault_add_at (reader->faults, FAR_FAULT_ERROR, reader->source, (guint) mark.line + 1,
+                    (guint) mark.column + 1, "%s", message);
 }
 
 /* offset: in bytes; the text before it is UTF-8. */
@@ -47,14 +48,16 @@ fault_offset (FarSource *source, GPtrArray *faults, gsize offset, const char *me
       number++;
       line = at + 1;
     }
-  far_fault_add_at (faults, FAR_FAULT_ERROR, source, number, (guint) g_utf8_strlen (line, bad - line) + 1, "%s", message);
+  far_fault_add_at (faults, FAR_FAULT_ERROR, source, number, (guint) g_utf8_strlen (line, bad - line) + 1,
+                    "%s", message);
 }
 
 static void
 fault_parser (Reader *reader)
 {
   yaml_parser_t *parser = &reader->parser;
-  g_autofree char *text = g_strconcat (_("no valid YAML: "), parser->problem != NULL ? parser->problem : _("cannot be read"),
+  g_autofree char *text = g_strconcat (_ ("no valid YAML: "),
+                                       parser->problem != NULL ? parser->problem : _ ("cannot be read"),
                                        parser->context != NULL ? " (" : NULL, parser->context, ")", NULL);
 
   if (parser->error == YAML_READER_ERROR) /* has no mark, only an offset in bytes */
@@ -107,9 +110,10 @@ static void
 refuse_marks (Reader *reader, const yaml_event_t *event, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
   if (anchor != NULL)
-    refuse_mark (reader, event, _("anchors and aliases are not taken in a profile; write the value where it is meant"));
+    refuse_mark (reader, event,
+                 _ ("anchors and aliases are not taken in a profile; write the value where it is meant"));
   if (tag != NULL)
-    refuse_mark (reader, event, _("tags are not taken in a profile; the option itself knows its type"));
+    refuse_mark (reader, event, _ ("tags are not taken in a profile; the option itself knows its type"));
 }
 
 static FarYaml *
@@ -120,7 +124,7 @@ reader_scalar (Reader *reader, const yaml_event_t *event)
 
   refuse_marks (reader, event, event->data.scalar.anchor, event->data.scalar.tag);
   if (strlen (value) != event->data.scalar.length)
-    fault_mark (reader, event->start_mark, _("a NUL character is not taken"));
+    fault_mark (reader, event->start_mark, _ ("a NUL character is not taken"));
   node->text = g_strdup (value);
   node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
   return node;
@@ -131,7 +135,8 @@ reader_alias (Reader *reader, const yaml_event_t *event)
 {
   FarYaml *node = node_new (reader, event, FAR_YAML_SCALAR);
 
-  refuse_mark (reader, event, _("anchors and aliases are not taken in a profile; write the value where it is meant"));
+  refuse_mark (reader, event,
+               _ ("anchors and aliases are not taken in a profile; write the value where it is meant"));
   node->text = g_strdup ("");
   return node;
 }
@@ -160,7 +165,8 @@ map_add (Reader *reader, FarYaml *map, GHashTable *seen, FarYaml *key, FarYaml *
   const FarYaml *first = key->kind == FAR_YAML_SCALAR ? g_hash_table_lookup (seen, key->text) : NULL;
 
   if (key->kind == FAR_YAML_SCALAR && key->plain && g_str_equal (key->text, "<<"))
-    far_fault_add (reader->faults, FAR_FAULT_ERROR, key, _("merge keys are not taken in a profile; write the keys where they are meant"));
+    far_fault_add (reader->faults, FAR_FAULT_ERROR, key,
+                   _ ("merge keys are not taken in a profile; write the keys where they are meant"));
   if (key->kind == FAR_YAML_SCALAR && first == NULL) {
     g_ptr_array_add (map->keys, key);
     g_ptr_array_add (map->items, value);
@@ -168,9 +174,11 @@ map_add (Reader *reader, FarYaml *map, GHashTable *seen, FarYaml *key, FarYaml *
     return;
   }
   if (first != NULL)
-    far_fault_add (reader->faults, FAR_FAULT_ERROR, key, _("duplicate key '%s'; it stands first in line %u"), key->text, first->line);
+    far_fault_add (reader->faults, FAR_FAULT_ERROR, key, _ ("duplicate key '%s'; it stands first in line %u"),
+                   key->text, first->line);
   else
-    far_fault_add (reader->faults, FAR_FAULT_ERROR, key, _("a key must be a word, not %s"), far_yaml_kind_name (key));
+    far_fault_add (reader->faults, FAR_FAULT_ERROR, key, _ ("a key must be a word, not %s"),
+                   far_yaml_kind_name (key));
   far_yaml_free (key);
   far_yaml_free (value);
 }
@@ -223,9 +231,9 @@ static FarYaml *
 reader_node (Reader *reader, const yaml_event_t *event, guint depth)
 {
   if (depth > FAR_YAML_DEPTH_MAX)
-    return reader_too_much (reader, event, _("nested deeper than 32 levels; that is no profile"));
+    return reader_too_much (reader, event, _ ("nested deeper than 32 levels; that is no profile"));
   if (++reader->nodes > FAR_YAML_NODES_MAX)
-    return reader_too_much (reader, event, _("more than 20000 values; split the profile"));
+    return reader_too_much (reader, event, _ ("more than 20000 values; split the profile"));
   if (event->type == YAML_ALIAS_EVENT)
     return reader_alias (reader, event);
   if (event->type == YAML_SEQUENCE_START_EVENT)
@@ -240,19 +248,20 @@ static FarYaml *
 reader_event (Reader *reader, const yaml_event_t *event, FarYaml *tree)
 {
   switch (event->type) {
-    case YAML_STREAM_START_EVENT:
-    case YAML_DOCUMENT_END_EVENT:
-      return tree;
-    case YAML_DOCUMENT_START_EVENT:
-      if (tree != NULL)
-        far_yaml_free (reader_too_much (reader, event, _("a second document begins; a profile is one")));
-      return tree;
-    case YAML_STREAM_END_EVENT:
-      if (tree == NULL)
-        far_fault_add_at (reader->faults, FAR_FAULT_ERROR, reader->source, 0, 0, "%s", _("the file is empty; a profile begins with 'farwatch: 1'"));
-      return tree;
-    default:
-      return reader_node (reader, event, 1);
+  case YAML_STREAM_START_EVENT:
+  case YAML_DOCUMENT_END_EVENT:
+    return tree;
+  case YAML_DOCUMENT_START_EVENT:
+    if (tree != NULL)
+      far_yaml_free (reader_too_much (reader, event, _ ("a second document begins; a profile is one")));
+    return tree;
+  case YAML_STREAM_END_EVENT:
+    if (tree == NULL)
+      far_fault_add_at (reader->faults, FAR_FAULT_ERROR, reader->source, 0, 0, "%s",
+                        _ ("the file is empty; a profile begins with 'farwatch: 1'"));
+    return tree;
+  default:
+    return reader_node (reader, event, 1);
   }
 }
 
@@ -288,7 +297,8 @@ check_tabs (FarSource *source, GPtrArray *faults)
     for (tab = 0; tab < blank && line[tab] != '\t'; tab++)
       continue;
     if (tab < blank && blank < length && strchr ("#\r", line[blank]) == NULL) {
-      far_fault_add_at (faults, FAR_FAULT_ERROR, source, number, (guint) tab + 1, "%s", _("a tab in the indentation; YAML takes spaces only"));
+      far_fault_add_at (faults, FAR_FAULT_ERROR, source, number, (guint) tab + 1, "%s",
+                        _ ("a tab in the indentation; YAML takes spaces only"));
       good = FALSE;
     }
     line += length + 1;
@@ -304,7 +314,7 @@ check_utf8 (FarSource *source, GPtrArray *faults)
 
   if (g_utf8_validate_len (source->text, source->size, &bad))
     return TRUE;
-  text = g_strdup_printf (_("the byte 0x%02x is no UTF-8 text; save the file as UTF-8"), (guchar) *bad);
+  text = g_strdup_printf (_ ("the byte 0x%02x is no UTF-8 text; save the file as UTF-8"), (guchar) *bad);
   fault_offset (source, faults, (gsize) (bad - source->text), text);
   return FALSE;
 }
@@ -316,10 +326,12 @@ far_yaml_parse (FarSource *source, const char *text, gsize size, GPtrArray *faul
   FarYaml *tree;
 
   if (size > FAR_YAML_BYTES_MAX) {
-    far_fault_add_at (faults, FAR_FAULT_ERROR, source, 0, 0, "%s", _("larger than 1 MiB; that is no profile"));
+    far_fault_add_at (faults, FAR_FAULT_ERROR, source, 0, 0, "%s",
+                      _ ("larger than 1 MiB; that is no profile"));
     return NULL;
   }
-  if (size >= strlen (BOM) && memcmp (text, BOM, strlen (BOM)) == 0) { /* some editors put it there, nobody sees it */
+  /* some editors put it there, nobody sees it */
+  if (size >= strlen (BOM) && memcmp (text, BOM, strlen (BOM)) == 0) {
     text += strlen (BOM);
     size -= strlen (BOM);
   }
@@ -373,9 +385,14 @@ far_yaml_read (FarSource *source, GPtrArray *faults)
 
   if (size < 0) {
     if (errno == EACCES)
-      far_fault_add_at (faults, FAR_FAULT_ERROR, source, 0, 0, _("cannot be read: %s; run this as root or as the daemon's user"), g_strerror (errno));
+      far_fault_add_at (faults, FAR_FAULT_ERROR, source, 0, 0,
+                        _ ("cannot be read: %s; run this as root or as the daemon's user"),
+                        g_strerror (errno));
     else
-      far_fault_add_at (faults, FAR_FAULT_ERROR, source, 0, 0, _("cannot be read: %s; name the file of a profile, as in /etc/farwatch/cloud-server.yaml"), g_strerror (errno));
+      far_fault_add_at (
+          faults, FAR_FAULT_ERROR, source, 0, 0,
+          _ ("cannot be read: %s; name the file of a profile, as in /etc/farwatch/cloud-server.yaml"),
+          g_strerror (errno));
     return NULL;
   }
   return far_yaml_parse (source, text, (gsize) size, faults);

@@ -177,7 +177,8 @@ far_yaml_merge (FarYaml *base, FarYaml *over)
       g_ptr_array_add (base->items, value);
       continue;
     }
-    if (((FarYaml *) base->items->pdata[index])->kind == FAR_YAML_MAP && (value->kind == FAR_YAML_MAP || far_yaml_is_nothing (value))) {
+    if (((FarYaml *) base->items->pdata[index])->kind == FAR_YAML_MAP &&
+        (value->kind == FAR_YAML_MAP || far_yaml_is_nothing (value))) {
       merge_into_map (base->items->pdata[index], value);
       far_yaml_free (key);
       continue;
@@ -193,7 +194,9 @@ far_yaml_merge (FarYaml *base, FarYaml *over)
 const char *
 far_yaml_kind_name (const FarYaml *node)
 {
-  return node->kind == FAR_YAML_MAP ? _("a map") : node->kind == FAR_YAML_LIST ? _("a list") : _("a value");
+  return node->kind == FAR_YAML_MAP    ? _ ("a map")
+         : node->kind == FAR_YAML_LIST ? _ ("a list")
+                                       : _ ("a value");
 }
 
 char *

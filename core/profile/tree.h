@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* YAML as profiles use it: maps, lists, scalars. Every node keeps file, line and column for life, so that an error hours later still names
- * the line. No aliases, anchors, tags, second documents; bounded in bytes, nodes and depth. */
+/* YAML as profiles use it: maps, lists, scalars. Every node keeps file, line and column for life, so that an
+ * error hours later still names the line. No aliases, anchors, tags, second documents; bounded in bytes,
+ * nodes and depth. */
 #pragma once
 #include <glib.h>
 
@@ -11,11 +12,11 @@
 /* A file that was read; counted, since each node refers to it. */
 typedef struct {
   gint refs;
-  guint rank;      /* order of reading: 0 the profile, 1… the drop-ins */
-  char *path;      /* as it is shown */
+  guint rank; /* order of reading: 0 the profile, 1… the drop-ins */
+  char *path; /* as it is shown */
   char *text;
   gsize size;
-  GArray *open;         /* guint64: line << 32 | column of values that are no secrets, NULL: none */
+  GArray *open; /* guint64: line << 32 | column of values that are no secrets, NULL: none */
 } FarSource;
 
 typedef enum { FAR_YAML_SCALAR, FAR_YAML_LIST, FAR_YAML_MAP } FarYamlKind;
@@ -23,12 +24,12 @@ typedef enum { FAR_YAML_SCALAR, FAR_YAML_LIST, FAR_YAML_MAP } FarYamlKind;
 typedef struct _FarYaml FarYaml;
 struct _FarYaml {
   FarYamlKind kind;
-  gboolean plain;       /* a scalar without quotes */
-  guint line, column;   /* one-based, in characters */
-  FarSource *source;    /* NULL: made by core (a fallback) */
-  char *text;           /* of a scalar */
-  GPtrArray *keys;      /* of a map: scalars, same order as items */
-  GPtrArray *items;     /* of a map or list */
+  gboolean plain;     /* a scalar without quotes */
+  guint line, column; /* one-based, in characters */
+  FarSource *source;  /* NULL: made by core (a fallback) */
+  char *text;         /* of a scalar */
+  GPtrArray *keys;    /* of a map: scalars, same order as items */
+  GPtrArray *items;   /* of a map or list */
 };
 
 FarSource *far_source_new (const char *path, guint rank);
@@ -54,7 +55,8 @@ FarYaml *far_yaml_key (const FarYaml *map, const char *key);
 /* No value was written: an empty place, "~" or "null". */
 gboolean far_yaml_is_nothing (const FarYaml *node);
 gboolean far_yaml_equal (const FarYaml *a, const FarYaml *b); /* places do not count; NULL equals NULL */
-/* Puts over into base: maps key by key, anything else is replaced; an empty value leaves a map as it is. Takes over. */
+/* Puts over into base: maps key by key, anything else is replaced; an empty value leaves a map as it is.
+ * Takes over. */
 void far_yaml_merge (FarYaml *base, FarYaml *over);
 /* "a map", "a list", "text" */
 const char *far_yaml_kind_name (const FarYaml *node);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One writer a device, and a line: who holds which device now. The same person takes over from their older session. */
+/* One writer a device, and a line: who holds which device now. The same person takes over from their older
+ * session. */
 #include "config.h"
 
 #include "reach/device.h"
@@ -17,7 +18,11 @@ typedef struct {
 } Claim;
 
 static GPtrArray *claims; /* of Claim; NULL: none yet */
-static struct { FarOwned owned; ClaimLost func; gpointer user; } listener;
+static struct {
+  FarOwned owned;
+  ClaimLost func;
+  gpointer user;
+} listener;
 
 static void
 claim_free (Claim *claim)
@@ -58,9 +63,13 @@ claim_refuse (const Claim *claim, const char *device, GError **error)
 {
   const char *who = claim->person ? claim->person : "somebody";
   if (g_strcmp0 (claim->device, device) == 0)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("device '%s' is in use by %s: wait until that session ends, or ask for it to be closed"), device, who);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+                 _ ("device '%s' is in use by %s: wait until that session ends, or ask for it to be closed"),
+                 device, who);
   else
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("device '%s' shares line '%s' with '%s', which is in use by %s"), device, claim->line, claim->device, who);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+                 _ ("device '%s' shares line '%s' with '%s', which is in use by %s"), device, claim->line,
+                 claim->device, who);
 }
 
 /* Takes the claim out first: `lost` may release or claim again. */
@@ -91,11 +100,13 @@ far_device_claimed (const char *device, const char *session)
 
 /* All of them must give way, or none is touched. */
 static gboolean
-claim_clear_way (const char *device, const char *line, const char *session, const char *person, GError **error)
+claim_clear_way (const char *device, const char *line, const char *session, const char *person,
+                 GError **error)
 {
   for (guint i = 0; claims && i < claims->len; i++) {
     Claim *claim = claims->pdata[i];
-    if (g_strcmp0 (claim->session, session) == 0 || !claim_stands_in_the_way (claim, device, line) || claim_same_person (claim, person))
+    if (g_strcmp0 (claim->session, session) == 0 || !claim_stands_in_the_way (claim, device, line) ||
+        claim_same_person (claim, person))
       continue;
     claim_refuse (claim, device, error);
     return FALSE;
@@ -106,11 +117,12 @@ claim_clear_way (const char *device, const char *line, const char *session, cons
 }
 
 gboolean
-far_device_claim (const char *name, const char *session, const char *person, ClaimLost lost, gpointer user, GError **error)
+far_device_claim (const char *name, const char *session, const char *person, ClaimLost lost, gpointer user,
+                  GError **error)
 {
   const FarDevice *device = far_device_find (name);
   if (!device) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no device '%s' here"), name);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("no device '%s' here"), name);
     return FALSE;
   }
   if (far_device_claimed (name, session))
@@ -121,7 +133,9 @@ far_device_claim (const char *name, const char *session, const char *person, Cla
   if (!claims)
     claims = g_ptr_array_new_with_free_func ((GDestroyNotify) claim_free);
   Claim *claim = g_new0 (Claim, 1);
-  *claim = (Claim){ g_strdup (name), g_steal_pointer (&line), g_strdup (session), g_strdup (person), lost, user };
+  *claim = (Claim){
+    g_strdup (name), g_steal_pointer (&line), g_strdup (session), g_strdup (person), lost, user
+  };
   g_ptr_array_add (claims, claim);
   return TRUE;
 }

@@ -59,23 +59,26 @@ static gboolean
 name_fits (const char *name)
 {
   gsize length = name ? strlen (name) : 0;
-  return length >= 1 && length <= 64 && g_ascii_isalnum (name[0]) && strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == length;
+  return length >= 1 && length <= 64 && g_ascii_isalnum (name[0]) &&
+         strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == length;
 }
 
 gboolean
 far_device_add (const FarDevice *device, GError **error)
 {
   if (!name_fits (device->name)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"),
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                 _ ("device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"),
                  device->name ? device->name : "");
     return FALSE;
   }
   if (device_in (devices.profile, device->name, NULL)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("device '%s' stands in the profile: change it there and reload"), device->name);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+                 _ ("device '%s' stands in the profile: change it there and reload"), device->name);
     return FALSE;
   }
   if (!device->endpoint || !*device->endpoint) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("device '%s' names no endpoint"), device->name);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("device '%s' names no endpoint"), device->name);
     return FALSE;
   }
   if (!devices.added)
@@ -92,7 +95,8 @@ far_device_remove (const char *name)
   return device_in (devices.added, name, &at) && g_ptr_array_remove_index (devices.added, at);
 }
 
-/* Addresses are compared as text after the port is parsed; a device's name works as its host with any port. */
+/* Addresses are compared as text after the port is parsed; a device's name works as its host with any port.
+ */
 static gboolean
 device_is_at (const FarDevice *device, const char *host, guint16 port)
 {
@@ -100,7 +104,8 @@ device_is_at (const FarDevice *device, const char *host, guint16 port)
     return TRUE;
   g_autofree char *own = NULL;
   guint16 own_port = 0;
-  return device->address && far_parse_address (device->address, &own, &own_port, NULL) && own_port == port && g_ascii_strcasecmp (own, host) == 0;
+  return device->address && far_parse_address (device->address, &own, &own_port, NULL) && own_port == port &&
+         g_ascii_strcasecmp (own, host) == 0;
 }
 
 const FarDevice *

@@ -5,8 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* Replaces the devices of the profile (FarDevice, freed with far_device_free; takes the array). Devices added at run time stay; where the
- * profile has the same name, the profile's counts. Claims stay: they hang on names. */
+/* Replaces the devices of the profile (FarDevice, freed with far_device_free; takes the array). Devices added
+ * at run time stay; where the profile has the same name, the profile's counts. Claims stay: they hang on
+ * names. */
 void far_device_profile_set (GPtrArray *devices);
 /* Does this session hold this very device? */
 gboolean far_device_claimed (const char *device, const char *session);

@@ -19,7 +19,7 @@ far_endpoint_open (const char *endpoint, const FarEndpointSpec *spec, FarRequest
   }
   const FarEndpointType *type = (const FarEndpointType *) far_instance_type (at);
   if (!type->open)
-    far_request_fail_new (req, FAR_ERROR_CONFIG, _("endpoint '%s' opens no streams"), endpoint);
+    far_request_fail_new (req, FAR_ERROR_CONFIG, _ ("endpoint '%s' opens no streams"), endpoint);
   else {
     far_request_serve (req, at);
     type->open (far_instance_self (at), spec, req);
@@ -108,7 +108,8 @@ far_device_open (const FarEndpointSpec *spec, FarRequest *req)
 {
   const FarDevice *device = far_device_find (spec->device);
   if (!device) {
-    far_request_fail_new (req, FAR_ERROR_NOT_FOUND, _("no device '%s' here"), spec->device ? spec->device : "");
+    far_request_fail_new (req, FAR_ERROR_NOT_FOUND, _ ("no device '%s' here"),
+                          spec->device ? spec->device : "");
     return;
   }
   gboolean had = far_device_claimed (spec->device, spec->session);

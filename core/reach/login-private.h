@@ -6,22 +6,26 @@
 
 #include "auth/throttle.h"
 
-#define LOGIN_WAITING 1024        /* in all; one more: the last of the source that has most goes */
+#define LOGIN_WAITING 1024 /* in all; one more: the last of the source that has most goes */
 #define LOGIN_WAITING_SOURCE 256
-#define LOGIN_DELAYED 16          /* of one source that wait out a delay */
-#define LOGIN_WAIT_US (40 * G_USEC_PER_SEC) /* longer than any delay; then nobody waits at the door any more */
-#define LOGIN_UNDER_WAY 8         /* at the authenticators; fewer than a lane of passwords takes, so that the order is ours and not the lane's */
+#define LOGIN_DELAYED 16 /* of one source that wait out a delay */
+#define LOGIN_WAIT_US                                                                                        \
+  (40 * G_USEC_PER_SEC) /* longer than any delay; then nobody waits at the door any more */
+#define LOGIN_UNDER_WAY                                                                                      \
+  8 /* at the authenticators; fewer than a lane of passwords takes, so that the order is ours and not the    \
+       lane's */
 
 typedef struct {
   GStrv authenticators;
   guint next;
   FarLogin *login;
   FarRequest *req;
-  gboolean counted;    /* it can be a guess: the throttle judges it */
-  gboolean broken;     /* an authenticator could not answer */
-  gboolean entered;    /* it has its turn */
-  gint64 asked_us;     /* boottime at which the authenticator that judges was asked: what changed since, it may not have seen */
-  FarTry try;          /* borrows from login */
+  gboolean counted; /* it can be a guess: the throttle judges it */
+  gboolean broken;  /* an authenticator could not answer */
+  gboolean entered; /* it has its turn */
+  /* boottime at which the authenticator that judges was asked: what changed since, it may not have seen */
+  gint64 asked_us;
+  FarTry try; /* borrows from login */
   /* the queue's */
   char *source;
   gint64 since_us;
@@ -41,7 +45,8 @@ void far_login_refuse (LoginRun *run, const char *why);
 void far_login_drop (LoginRun *run);
 
 /* ---- login-queue.c ---- */
-/* Takes its place, or is turned away; sources take turns. Its turn comes inside the call when nothing is in the way. */
+/* Takes its place, or is turned away; sources take turns. Its turn comes inside the call when nothing is in
+ * the way. */
 void far_login_queue_add (LoginRun *run);
 /* It has been answered; its place goes to the next. */
 void far_login_queue_leave (LoginRun *run, FarTryOutcome outcome);

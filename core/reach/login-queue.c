@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who wants to log in waits here for a turn. Sources take turns, so that who sends a hundred tries waits behind these and nobody else does; within a source
- * the first goes first whose pair of name and source has no delay to wait out. Bounded: the source that has most waiting loses its last. */
+/* Who wants to log in waits here for a turn. Sources take turns, so that who sends a hundred tries waits
+ * behind these and nobody else does; within a source the first goes first whose pair of name and source has
+ * no delay to wait out. Bounded: the source that has most waiting loses its last. */
 #include "config.h"
 
 #include "reach/login-private.h"
@@ -15,16 +16,16 @@ typedef struct {
 
 /* What is found out while each has its turn. */
 typedef struct {
-  gint64 at_us;    /* the earliest time that one of those who wait out a delay may go */
-  guint delayed;   /* of the source that is looked at: how many wait one out */
+  gint64 at_us;  /* the earliest time that one of those who wait out a delay may go */
+  guint delayed; /* of the source that is looked at: how many wait one out */
 } Round;
 
 /* Of the process, as the authenticators are; touched on main only. */
 static struct {
   GHashTable *by_name;
-  GQueue turns;          /* LoginSource: who is first has the next turn */
+  GQueue turns; /* LoginSource: who is first has the next turn */
   guint waiting, under_way;
-  FarHomeTimer *timer;   /* the first delay that is over; NULL: none runs */
+  FarHomeTimer *timer; /* the first delay that is over; NULL: none runs */
   gboolean stepping, again;
 } login_queue;
 
@@ -204,7 +205,7 @@ login_queue_step (void)
   login_queue.stepping = TRUE;
   while (login_queue.again) {
     login_queue.again = FALSE;
-    round = (Round) { .at_us = G_MAXINT64 };
+    round = (Round){ .at_us = G_MAXINT64 };
     if (login_queue_round (&round))
       login_queue.again = TRUE;
   }
@@ -258,7 +259,8 @@ far_login_queue_add (LoginRun *run)
     g_queue_push_tail_link (&source->waiting, &run->link);
     login_queue.waiting++;
   } else
-    far_login_turn_away (run, source->waiting.length >= LOGIN_WAITING_SOURCE ? LOGIN_CROWD_SOURCE : LOGIN_CROWD_ALL);
+    far_login_turn_away (run, source->waiting.length >= LOGIN_WAITING_SOURCE ? LOGIN_CROWD_SOURCE
+                                                                             : LOGIN_CROWD_ALL);
   login_queue_step ();
 }
 

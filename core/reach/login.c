@@ -106,9 +106,10 @@ login_deny (LoginRun *run, FarTryOutcome outcome)
 {
   far_count ("logins", 1);
   if (run->entered && !run->login->probe)
-    far_complain (NULL, run->source, "login refused: %s from %s by %s", run->login->name, run->source[0] != '\0' ? run->source : "this machine",
-                  run->login->door);
-  far_request_fail_new (run->req, FAR_ERROR_DENIED, "%s", _("login refused: name or password is wrong, or may not be used here"));
+    far_complain (NULL, run->source, "login refused: %s from %s by %s", run->login->name,
+                  run->source[0] != '\0' ? run->source : "this machine", run->login->door);
+  far_request_fail_new (run->req, FAR_ERROR_DENIED, "%s",
+                        _ ("login refused: name or password is wrong, or may not be used here"));
   login_end (run, outcome);
 }
 
@@ -118,15 +119,24 @@ login_crowd_error (LoginCrowd crowd)
 {
   switch (crowd) {
   case LOGIN_CROWD_SOURCE:
-    return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("busy: %d logins from this address wait already, more are not taken; try again in a minute"), LOGIN_WAITING_SOURCE);
+    return g_error_new (
+        FAR_ERROR, FAR_ERROR_LIMIT,
+        _ ("busy: %d logins from this address wait already, more are not taken; try again in a minute"),
+        LOGIN_WAITING_SOURCE);
   case LOGIN_CROWD_DELAYED:
-    return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("busy: %d logins from this address wait already because others were refused, more are not taken; try again in a minute"),
+    return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT,
+                        _ ("busy: %d logins from this address wait already because others were refused, more "
+                           "are not taken; try again in a minute"),
                         LOGIN_DELAYED);
   case LOGIN_CROWD_SLOW:
-    return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("busy: this login has waited for %d s, %d are tried at once; try again in a minute"), (int) (LOGIN_WAIT_US / G_USEC_PER_SEC),
-                        LOGIN_UNDER_WAY);
+    return g_error_new (
+        FAR_ERROR, FAR_ERROR_LIMIT,
+        _ ("busy: this login has waited for %d s, %d are tried at once; try again in a minute"),
+        (int) (LOGIN_WAIT_US / G_USEC_PER_SEC), LOGIN_UNDER_WAY);
   default:
-    return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("busy: %d logins wait already, more are not taken; try again in a minute"), LOGIN_WAITING);
+    return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT,
+                        _ ("busy: %d logins wait already, more are not taken; try again in a minute"),
+                        LOGIN_WAITING);
   }
 }
 
@@ -153,7 +163,8 @@ far_login_refuse (LoginRun *run, const char *why)
   far_count ("logins not tried", 1);
   far_complain (NULL, key, "%s", why);
   login_busy (run, g_error_new (FAR_ERROR, FAR_ERROR_LIMIT,
-                                _("busy: too many refused logins (the limit is %d for a name from one address, %d for an address, %d for its net), try again in 10 minutes"),
+                                _ ("busy: too many refused logins (the limit is %d for a name from one "
+                                   "address, %d for an address, %d for its net), try again in 10 minutes"),
                                 FAR_THROTTLE_TRIES, FAR_THROTTLE_SOURCE_TRIES, FAR_THROTTLE_NET_TRIES));
 }
 
@@ -170,7 +181,8 @@ login_principal (const LoginRun *run, const FarVerdict *verdict)
   const FarLogin *login = run->login;
   FarPrincipalKind kind = verdict->claim != NULL ? FAR_PRINCIPAL_NONE : FAR_PRINCIPAL_PERSON;
   const char *name = verdict->principal != NULL ? verdict->principal : login->name;
-  FarPrincipal *principal = far_principal_new (kind, name, (const char *const *) verdict->groups, login->from);
+  FarPrincipal *principal = far_principal_new (kind, name, (const char *const *) verdict->groups,
+                                               login->from);
 
   principal->until_us = verdict->until_us;
   principal->since_us = run->asked_us;
@@ -216,8 +228,8 @@ login_checked (FarRequest *check, gpointer user)
   }
   if (verdict == NULL) {
     run->broken = TRUE;
-    far_complain (NULL, run->authenticators[run->next - 1], "an authenticator could not answer: %s: %s", run->authenticators[run->next - 1],
-                  error != NULL ? error->message : "no verdict");
+    far_complain (NULL, run->authenticators[run->next - 1], "an authenticator could not answer: %s: %s",
+                  run->authenticators[run->next - 1], error != NULL ? error->message : "no verdict");
   }
   if (kind == FAR_VERDICT_ALLOW) {
     login_allow (run, verdict);
@@ -259,7 +271,8 @@ login_ask_next (LoginRun *run)
       return;
     }
     run->broken = TRUE;
-    far_complain (NULL, name, "an authenticator cannot be asked: %s: %s", name, error != NULL ? error->message : "it checks nothing");
+    far_complain (NULL, name, "an authenticator cannot be asked: %s: %s", name,
+                  error != NULL ? error->message : "it checks nothing");
     g_clear_error (&error);
   }
   login_deny (run, run->broken ? FAR_TRY_UNDECIDED : FAR_TRY_FAILED);
@@ -274,8 +287,9 @@ far_login_run (LoginRun *run)
 static gboolean
 login_form_ok (const FarLogin *login)
 {
-  return login->name != NULL && login->name[0] != '\0' && strlen (login->name) <= LOGIN_NAME_BYTES && g_utf8_validate (login->name, -1, NULL) &&
-         strpbrk (login->name, "\n\r\t") == NULL && (login->secret == NULL || strlen (login->secret) <= LOGIN_SECRET_MAX);
+  return login->name != NULL && login->name[0] != '\0' && strlen (login->name) <= LOGIN_NAME_BYTES &&
+         g_utf8_validate (login->name, -1, NULL) && strpbrk (login->name, "\n\r\t") == NULL &&
+         (login->secret == NULL || strlen (login->secret) <= LOGIN_SECRET_MAX);
 }
 
 /* A key is no guess: who shows it has proved that it is theirs. */
@@ -294,7 +308,10 @@ login_run_new (const char *const *authenticators, FarLogin *login, FarRequest *r
   run->authenticators = g_strdupv ((char **) (authenticators != NULL ? authenticators : none));
   run->login = login;
   run->req = far_request_ref (req);
-  run->try = (FarTry) { .name = login->name, .from = login->from, .door = login->door, .token = login->form == FAR_LOGIN_TOKEN };
+  run->try = (FarTry){ .name = login->name,
+                       .from = login->from,
+                       .door = login->door,
+                       .token = login->form == FAR_LOGIN_TOKEN };
   if (login->told_from)
     run->try.told = login->asker != NULL ? login->asker : "";
   run->source = far_throttle_source (&run->try);
@@ -316,7 +333,8 @@ far_login (const char *const *authenticators, FarLogin *login, FarRequest *req)
 /* ---- tokens, through the authenticator that keeps them ---- */
 
 void
-far_token_issue (const char *authenticator, const char *name, const char *claim, const char *key, gint64 until_wall_us, FarRequest *req)
+far_token_issue (const char *authenticator, const char *name, const char *claim, const char *key,
+                 gint64 until_wall_us, FarRequest *req)
 {
   GError *error = NULL;
   FarInstance *at;
@@ -325,7 +343,8 @@ far_token_issue (const char *authenticator, const char *name, const char *claim,
   if (ops == NULL)
     far_request_fail (req, error);
   else if (ops->issue == NULL)
-    far_request_fail_new (req, FAR_ERROR_CONFIG, _("authenticator %s keeps no tokens: name one of type token"), authenticator);
+    far_request_fail_new (req, FAR_ERROR_CONFIG,
+                          _ ("authenticator %s keeps no tokens: name one of type token"), authenticator);
   else {
     far_request_serve (req, at);
     ops->issue (far_instance_self (at), name, claim, key, until_wall_us, req);

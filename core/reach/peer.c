@@ -27,7 +27,8 @@ peer_ops_for (FarRequest *req, const char *transport, gpointer *self, GError **e
     return NULL;
   ops = ((const FarTransportType *) far_instance_type (at))->messages;
   if (ops == NULL)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("transport %s carries no messages: name one of type websocket"), transport);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("transport %s carries no messages: name one of type websocket"), transport);
   *self = far_instance_self (at);
   return ops;
 }
@@ -51,7 +52,7 @@ far_peer_send (const char *transport, const char *peer, FarMessage *request, Far
   else if (error != NULL)
     far_request_fail (req, error);
   else
-    far_request_fail_new (req, FAR_ERROR_CONFIG, _("transport %s sends no messages"), transport);
+    far_request_fail_new (req, FAR_ERROR_CONFIG, _ ("transport %s sends no messages"), transport);
 }
 
 gboolean

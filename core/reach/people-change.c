@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Changes of one person go one after the other, so that none brings back whom another one removes. Whose password is being changed, or was lately, is
- * remembered: a proof by the password of before counts no more from the moment at which the change was asked for. */
+/* Changes of one person go one after the other, so that none brings back whom another one removes. Whose
+ * password is being changed, or was lately, is remembered: a proof by the password of before counts no more
+ * from the moment at which the change was asked for. */
 #include "config.h"
 
 #include "reach/people.h"
@@ -65,7 +66,7 @@ far_people_change_begin (const char *name, FarPeopleChange go, gpointer user)
   Change *change = change_of (name);
   Turn *turn = g_new (Turn, 1);
 
-  *turn = (Turn) { go, user };
+  *turn = (Turn){ go, user };
   g_queue_push_tail (&change->waiting, turn);
   change->at_us = far_clock_boottime_us ();
   if (change->waiting.length == 1)

@@ -21,20 +21,21 @@ struct _Walk {
   GStrv names;
   guint next;
   FarRequest *req;
-  gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at); /* FALSE: not for this one */
+  /* FALSE: not for this one */
+  gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at);
   void (*end) (Walk *walk);
-  json_t *people;     /* list */
+  json_t *people; /* list */
   char *name, *secret, *key;
   GStrv groups;
-  gboolean known;     /* put: only for a person who is there */
-  gboolean is_key;    /* put: the key alone */
-  guint keepers;      /* put: so many of the names keep the person already, the first ones */
-  gboolean partial;   /* put: one of the keepers did not take what another one took */
+  gboolean known;   /* put: only for a person who is there */
+  gboolean is_key;  /* put: the key alone */
+  guint keepers;    /* put: so many of the names keep the person already, the first ones */
+  gboolean partial; /* put: one of the keepers did not take what another one took */
   FarPeopleJudge judge;
   gpointer judge_user;
-  gboolean changes;   /* has its turn among the changes of the person */
-  guint done;         /* authenticators that took it */
-  GError *error;      /* the last refusal */
+  gboolean changes; /* has its turn among the changes of the person */
+  guint done;       /* authenticators that took it */
+  GError *error;    /* the last refusal */
 };
 
 void
@@ -56,7 +57,8 @@ walk_names (void)
 }
 
 static Walk *
-walk_new (FarRequest *req, gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at), void (*end) (Walk *walk))
+walk_new (FarRequest *req, gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at),
+          void (*end) (Walk *walk))
 {
   Walk *walk = g_new0 (Walk, 1);
 
@@ -119,7 +121,8 @@ walk_current (const Walk *walk)
 static GError *
 people_unknown (const char *name)
 {
-  return g_error_new (FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no person '%s'; `farctl user list` shows all"), name);
+  return g_error_new (FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("no person '%s'; `farctl user list` shows all"),
+                      name);
 }
 
 static json_t *
@@ -159,14 +162,18 @@ people_note_groups (json_t *known, json_t *entry, const char *authenticator)
 
   if (by == NULL) {
     by = json_object ();
-    json_object_set_new (by, json_string_value (json_array_get (json_object_get (known, "authenticators"), 0)),
-                         json_is_array (json_object_get (known, "groups")) ? json_deep_copy (json_object_get (known, "groups")) : json_array ());
+    json_object_set_new (by,
+                         json_string_value (json_array_get (json_object_get (known, "authenticators"), 0)),
+                         json_is_array (json_object_get (known, "groups"))
+                             ? json_deep_copy (json_object_get (known, "groups"))
+                             : json_array ());
     json_object_set_new (known, "groups_by", by);
   }
   json_object_set_new (by, authenticator, json_is_array (groups) ? json_deep_copy (groups) : json_array ());
 }
 
-/* The same name in two authenticators is one person: a field of the later fills what the first left empty, groups come together. */
+/* The same name in two authenticators is one person: a field of the later fills what the first left empty,
+ * groups come together. */
 static void
 people_merge (json_t *people, json_t *entry, const char *authenticator)
 {
@@ -184,8 +191,8 @@ people_merge (json_t *people, json_t *entry, const char *authenticator)
       json_object_set_new (known, "has_password", json_true ());
     people_note_groups (known, entry, authenticator);
     people_merge_groups (known, json_object_get (entry, "groups"));
-    if (json_integer_value (json_object_get (known, "keys")) == 0 && json_array_size (json_object_get (known, "keys")) == 0 &&
-        json_object_get (entry, "keys") != NULL)
+    if (json_integer_value (json_object_get (known, "keys")) == 0 &&
+        json_array_size (json_object_get (known, "keys")) == 0 && json_object_get (entry, "keys") != NULL)
       json_object_set (known, "keys", json_object_get (entry, "keys"));
   }
   list = json_object_get (known, "authenticators");
@@ -200,7 +207,8 @@ people_listed (FarRequest *req, gpointer user)
 
   if (far_request_error (req) != NULL) {
     walk->error = g_error_copy (far_request_error (req));
-    g_prefix_error (&walk->error, _("the people of authenticator '%s' are not known now: "), walk_current (walk));
+    g_prefix_error (&walk->error, _ ("the people of authenticator '%s' are not known now: "),
+                    walk_current (walk));
     walk->next = g_strv_length (walk->names);
   }
   for (gsize i = 0; i < json_array_size (list); i++)
@@ -220,7 +228,8 @@ people_list_step (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at)
 static int
 people_compare (const void *a, const void *b)
 {
-  return strcmp (json_string_value (json_object_get (*(json_t *const *) a, "name")), json_string_value (json_object_get (*(json_t *const *) b, "name")));
+  return strcmp (json_string_value (json_object_get (*(json_t *const *) a, "name")),
+                 json_string_value (json_object_get (*(json_t *const *) b, "name")));
 }
 
 static json_t *
@@ -267,7 +276,8 @@ far_people_listed (void)
   return FALSE;
 }
 
-/* ---- put: one thing after the other, each to the first authenticator that takes it; groups to each that keeps the person ---- */
+/* ---- put: one thing after the other, each to the first authenticator that takes it; groups to each that
+ * keeps the person ---- */
 
 static void people_put_rest (Walk *walk);
 
@@ -293,13 +303,15 @@ people_put_done (FarRequest *req, gpointer user)
     walk->partial = TRUE;
     g_clear_error (&walk->error); /* of one that did not take it before */
     walk->error = g_error_copy (error);
-    g_prefix_error (&walk->error, _("authenticator '%s' gives the groups of before still: "), walk_current (walk));
+    g_prefix_error (&walk->error, _ ("authenticator '%s' gives the groups of before still: "),
+                    walk_current (walk));
     walk->next = g_strv_length (walk->names);
   } else {
     g_clear_error (&walk->error);
     walk->error = g_error_copy (error);
     /* only "I do not keep that" asks the next one: a full disk must not put a password into another file */
-    if (!g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID) && !g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFIG))
+    if (!g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID) &&
+        !g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFIG))
       walk->next = g_strv_length (walk->names);
   }
   walk_next (walk);
@@ -310,8 +322,8 @@ people_put_step (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at)
 {
   if (ops->put == NULL)
     return FALSE;
-  ops->put (far_instance_self (at), walk->name, walk->secret, (const char *const *) walk->groups, walk->is_key ? walk->key : NULL,
-            walk_ask (walk, at, people_put_done));
+  ops->put (far_instance_self (at), walk->name, walk->secret, (const char *const *) walk->groups,
+            walk->is_key ? walk->key : NULL, walk_ask (walk, at, people_put_done));
   return TRUE;
 }
 
@@ -321,7 +333,9 @@ people_put_end (Walk *walk)
   if (walk->error != NULL && (walk->done == 0 || walk->partial))
     far_request_fail (walk->req, g_steal_pointer (&walk->error));
   else if (walk->done == 0)
-    far_request_fail_new (walk->req, FAR_ERROR_CONFIG, "%s", _("no authenticator here keeps people: add one of type file or key to the profile"));
+    far_request_fail_new (
+        walk->req, FAR_ERROR_CONFIG, "%s",
+        _ ("no authenticator here keeps people: add one of type file or key to the profile"));
   else if (walk->key != NULL && !walk->is_key)
     people_put_rest (walk);
   else
@@ -355,12 +369,14 @@ people_keeps (json_t *person, const char *authenticator)
   return FALSE;
 }
 
-/* Who keeps the person already is asked first: a new password in another file would leave the old one good, and a key there would give other groups. */
+/* Who keeps the person already is asked first: a new password in another file would leave the old one good,
+ * and a key there would give other groups. */
 static void
 people_put_known (FarRequest *req, gpointer user)
 {
   Walk *walk = user;
-  json_t *person = far_request_error (req) == NULL ? people_find (far_request_result (req), walk->name) : NULL;
+  json_t *person = far_request_error (req) == NULL ? people_find (far_request_result (req), walk->name)
+                                                   : NULL;
   guint n = g_strv_length (walk->names), at = 0;
   GStrv names = g_new0 (char *, n + 1);
 
@@ -383,7 +399,8 @@ people_put_known (FarRequest *req, gpointer user)
   walk_next (walk);
 }
 
-/* An authenticator that does not run may keep the person, with groups that nobody sees meanwhile: who may change them cannot be judged. */
+/* An authenticator that does not run may keep the person, with groups that nobody sees meanwhile: who may
+ * change them cannot be judged. */
 static gboolean
 people_all_tell (GError **error)
 {
@@ -406,7 +423,8 @@ people_all_tell (GError **error)
   return TRUE;
 }
 
-/* The list and those who are asked to change are of one moment: one that comes to run in between was not judged, and is not asked. */
+/* The list and those who are asked to change are of one moment: one that comes to run in between was not
+ * judged, and is not asked. */
 static void
 people_put_go (gpointer user)
 {
@@ -431,7 +449,8 @@ people_change (Walk *walk, FarPeopleChange go)
 }
 
 void
-far_people_put (const char *name, const char *secret, const char *const *groups, const char *key, FarPeopleJudge judge, gpointer user, FarRequest *req)
+far_people_put (const char *name, const char *secret, const char *const *groups, const char *key,
+                FarPeopleJudge judge, gpointer user, FarRequest *req)
 {
   Walk *walk = walk_new (req, people_put_step, people_put_end);
 
@@ -446,7 +465,8 @@ far_people_put (const char *name, const char *secret, const char *const *groups,
 }
 
 void
-far_people_password (const char *name, const char *secret, FarPeopleJudge judge, gpointer user, FarRequest *req)
+far_people_password (const char *name, const char *secret, FarPeopleJudge judge, gpointer user,
+                     FarRequest *req)
 {
   Walk *walk = walk_new (req, people_put_step, people_put_end);
 
@@ -488,14 +508,16 @@ static void
 people_remove_end (Walk *walk)
 {
   if (walk->error != NULL)
-    far_request_fail (walk->req, g_steal_pointer (&walk->error)); /* one of them still lets the person in: say so */
+    /* one of them still lets the person in: say so */
+    far_request_fail (walk->req, g_steal_pointer (&walk->error));
   else if (walk->done == 0)
     far_request_fail (walk->req, people_unknown (walk->name));
   else
     far_request_done (walk->req, NULL, NULL);
 }
 
-/* Those that run are asked in any case: somebody who has to go is out where that is possible, and who asked hears where it was not. */
+/* Those that run are asked in any case: somebody who has to go is out where that is possible, and who asked
+ * hears where it was not. */
 static void
 people_remove_go (gpointer user)
 {
@@ -505,7 +527,7 @@ people_remove_go (gpointer user)
   g_strfreev (walk->names);
   walk->names = walk_names ();
   if (!whole)
-    g_prefix_error (&walk->error, _("%s may still be let in by one that was not asked: "), walk->name);
+    g_prefix_error (&walk->error, _ ("%s may still be let in by one that was not asked: "), walk->name);
   walk_next (walk);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Does a right speak of what exists? What can never exist is refused; what does not exist now, or is over, is told: it may come. */
+/* Does a right speak of what exists? What can never exist is refused; what does not exist now, or is over, is
+ * told: it may come. */
 #include "config.h"
 
 #include "auth/right.h"
@@ -13,7 +14,8 @@
 
 /* ---- names ---- */
 
-static void G_GNUC_PRINTF (2, 3)
+G_GNUC_PRINTF (2, 3)
+static void
 odd_add (json_t *odd, const char *format, ...)
 {
   va_list args;
@@ -72,29 +74,33 @@ odd_object (json_t *odd, const char *object, json_t *people)
 {
   g_auto (GStrv) parts = g_strsplit (object, "/", -1);
 
-  if (strcmp (parts[0], "users") == 0 && parts[1] != NULL && people != NULL && !people_have (people, parts[1], FALSE))
-    odd_add (odd, _("nobody called %s is known here now"), parts[1]);
+  if (strcmp (parts[0], "users") == 0 && parts[1] != NULL && people != NULL &&
+      !people_have (people, parts[1], FALSE))
+    odd_add (odd, _ ("nobody called %s is known here now"), parts[1]);
   else if (parts[1] != NULL && odd_asked (parts) == FAR_KNOWS_NONE)
-    odd_add (odd, _("there is no %s now"), object);
+    odd_add (odd, _ ("there is no %s now"), object);
 }
 
 static void
 odd_who (json_t *odd, const char *who, json_t *people, json_t *locals)
 {
   const char *name = g_str_has_prefix (who, "person:") ? who + strlen ("person:") : who;
-  g_autofree char *node = g_str_has_prefix (who, "node:") ? g_strconcat ("terminals/", who + strlen ("node:"), NULL) : NULL;
+  g_autofree char *node = g_str_has_prefix (who, "node:")
+                              ? g_strconcat ("terminals/", who + strlen ("node:"), NULL)
+                              : NULL;
   g_auto (GStrv) parts = node != NULL ? g_strsplit (node, "/", 3) : NULL;
 
   if (g_str_has_prefix (who, "local:"))
-    json_array_append (odd, json_object_get (locals, who + strlen ("local:"))); /* none: fails, and nothing is appended */
+    /* none: fails, and nothing is appended */
+    json_array_append (odd, json_object_get (locals, who + strlen ("local:")));
   if (parts != NULL && odd_asked (parts) == FAR_KNOWS_NONE)
-    odd_add (odd, _("there is no node %s now"), parts[1]);
+    odd_add (odd, _ ("there is no node %s now"), parts[1]);
   if (people == NULL || strcmp (name, "*") == 0 || strchr (name, ':') != NULL)
     return;
   if (name[0] == '@' && !people_have (people, name + 1, TRUE))
-    odd_add (odd, _("nobody is in the group %s now"), name + 1);
+    odd_add (odd, _ ("nobody is in the group %s now"), name + 1);
   else if (name[0] != '@' && !people_have (people, name, FALSE))
-    odd_add (odd, _("nobody called %s is known here now"), name);
+    odd_add (odd, _ ("nobody called %s is known here now"), name);
 }
 
 json_t *
@@ -111,8 +117,10 @@ far_right_odd (const json_t *right, json_t *people, json_t *locals)
 {
   json_t *odd = json_array ();
 
-  odd_who (odd, json_string_value (json_object_get (right, "who")), far_people_listed () ? people : NULL, locals);
-  odd_object (odd, json_string_value (json_object_get (right, "object")), far_people_listed () ? people : NULL);
+  odd_who (odd, json_string_value (json_object_get (right, "who")), far_people_listed () ? people : NULL,
+           locals);
+  odd_object (odd, json_string_value (json_object_get (right, "object")),
+              far_people_listed () ? people : NULL);
   far_right_odd_date (odd, right);
   return odd;
 }

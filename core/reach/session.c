@@ -13,8 +13,9 @@
 
 #define SESSION_ID_LENGTH 16
 
-/* One letter a cell: the next state, or R refuse, D drop. A letter keeps the table as readable as the one in doc/sessions.md.
- * q requested, a awaiting approval, p permitted, o opening, O open, r resuming, c closing, x closed */
+/* One letter a cell: the next state, or R refuse, D drop. A letter keeps the table as readable as the one in
+ * doc/sessions.md. q requested, a awaiting approval, p permitted, o opening, O open, r resuming, c closing, x
+ * closed */
 static const char letters[FAR_N_SESSION_STATES] = { 'q', 'a', 'p', 'o', 'O', 'r', 'c', 'x' };
 
 static const struct {
@@ -100,8 +101,8 @@ far_session_apply (FarSessionState *state, FarSessionEvent event, GError **error
 {
   FarStep step = far_session_step (*state, event);
   if (step.kind == FAR_STEP_REFUSE) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("session is %s: '%s' does not fit there"), far_session_state_name (*state),
-                 far_session_event_name (event));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _ ("session is %s: '%s' does not fit there"),
+                 far_session_state_name (*state), far_session_event_name (event));
     return FALSE;
   }
   *state = step.next;
@@ -126,5 +127,6 @@ far_deadline_set (FarDeadline *deadline, gint64 length_us)
 gboolean
 far_deadline_over (const FarDeadline *deadline)
 {
-  return strcmp (deadline->boot_id, far_clock_boot_id ()) != 0 || far_clock_boottime_us () >= deadline->boottime_us;
+  return strcmp (deadline->boot_id, far_clock_boot_id ()) != 0 ||
+         far_clock_boottime_us () >= deadline->boottime_us;
 }

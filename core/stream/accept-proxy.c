@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The PROXY protocol, version 2 (haproxy, proxy-protocol.txt section 2.2): who the peer of a proxy's connection is. Exactly the header is read, so that
- * what comes behind it stays in the kernel for the connection's owner. */
+/* The PROXY protocol, version 2 (haproxy, proxy-protocol.txt section 2.2): who the peer of a proxy's
+ * connection is. Exactly the header is read, so that what comes behind it stays in the kernel for the
+ * connection's owner. */
 #include "config.h"
 
 #include "stream/acceptor-private.h"
@@ -18,7 +19,9 @@ enum { COMMAND_LOCAL = 0x20, COMMAND_PROXY = 0x21 };
 enum { FAMILY_UNSPEC = 0x00, FAMILY_TCP4 = 0x11, FAMILY_TCP6 = 0x21, FAMILY_UNIX = 0x31 };
 enum { SIZE_TCP4 = 12, SIZE_TCP6 = 36, SIZE_UNIX = 216 };
 
-static const guint8 signature[12] = { 0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a };
+static const guint8 signature[12] = {
+  0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a
+};
 
 /* ---- the bytes ---- */
 
@@ -26,7 +29,8 @@ gsize
 far_proxy_size (const guint8 *head)
 {
   gsize size = FAR_PROXY_HEAD + (head[14] << 8 | head[15]);
-  gboolean good = memcmp (head, signature, sizeof signature) == 0 && (head[12] == COMMAND_LOCAL || head[12] == COMMAND_PROXY);
+  gboolean good = memcmp (head, signature, sizeof signature) == 0 &&
+                  (head[12] == COMMAND_LOCAL || head[12] == COMMAND_PROXY);
   return good && size <= FAR_PROXY_MAX ? size : 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Connections a second of one address: a token bucket each, in a fixed number of them. It holds five seconds' worth, so that people behind one address who
- * come at the same time come in. */
+/* Connections a second of one address: a token bucket each, in a fixed number of them. It holds five seconds'
+ * worth, so that people behind one address who come at the same time come in. */
 #include "config.h"
 
 #include "stream/acceptor-private.h"

@@ -13,7 +13,11 @@ G_BEGIN_DECLS
 
 #define FAR_PROXY_HEAD 16 /* signature, version and command, family, length */
 
-typedef enum { FAR_PROXY_BAD, FAR_PROXY_REAL /* the connection's own address holds */, FAR_PROXY_TOLD } FarProxyVerdict;
+typedef enum {
+  FAR_PROXY_BAD,
+  FAR_PROXY_REAL /* the connection's own address holds */,
+  FAR_PROXY_TOLD
+} FarProxyVerdict;
 
 /* Bytes of the whole header, told by its first FAR_PROXY_HEAD ones; 0: they are none, or it is too long. */
 gsize far_proxy_size (const guint8 *head);
@@ -28,7 +32,8 @@ typedef void (*FarProxyDone) (int fd, const struct sockaddr_storage *address, gp
 typedef void (*FarProxyRefused) (const struct sockaddr_storage *peer, gpointer user);
 
 FarProxyWait *far_proxy_wait_new (FarHome *home, FarProxyDone done, FarProxyRefused refused, gpointer user);
-/* Takes fd; it is closed when no good header comes. done may be called inside, and may free the FarProxyWait. */
+/* Takes fd; it is closed when no good header comes. done may be called inside, and may free the FarProxyWait.
+ */
 void far_proxy_wait_add (FarProxyWait *wait, int fd, const struct sockaddr_storage *peer);
 void far_proxy_wait_free (FarProxyWait *wait);
 
@@ -36,8 +41,8 @@ void far_proxy_wait_free (FarProxyWait *wait);
 
 typedef struct _FarRate FarRate;
 
-/* So many a second for each address, twice as many at once. Addresses share 1024 counters by a salted hash: bounded, and a stranger can at worst slow
- * down those who share a counter with him. */
+/* So many a second for each address, twice as many at once. Addresses share 1024 counters by a salted hash:
+ * bounded, and a stranger can at worst slow down those who share a counter with him. */
 FarRate *far_rate_new (double per_second);
 gboolean far_rate_take (FarRate *rate, const struct sockaddr *address, gint64 now_us);
 

@@ -16,7 +16,7 @@
 #define PAUSE_US ((gint64) G_USEC_PER_SEC)
 
 struct _FarAcceptor {
-  guint refs;           /* the owner's, and one for each call under way: came() may free it */
+  guint refs; /* the owner's, and one for each call under way: came() may free it */
   gboolean over;
   FarHome *home;
   int fd;
@@ -24,13 +24,13 @@ struct _FarAcceptor {
   char *name;
   FarGate *gate;
   GStrv proxies;
-  FarRate *rate;        /* NULL: none */
+  FarRate *rate; /* NULL: none */
   double per_second;
   gboolean nodelay;
   guint user_timeout_ms;
   void (*came) (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user);
   gpointer user;
-  FarFdWatch *watch;    /* NULL: paused */
+  FarFdWatch *watch; /* NULL: paused */
   FarHomeTimer *pause;
   FarProxyWait *waiting;
 };
@@ -67,7 +67,7 @@ complain (FarAcceptor *acceptor, const char *key, const char *text)
 static void
 complain_refused (FarAcceptor *acceptor, const char *key, const char *from, const char *cause)
 {
-  g_autofree char *text = g_strdup_printf (_("connection from %s refused: %s"), from, cause);
+  g_autofree char *text = g_strdup_printf (_ ("connection from %s refused: %s"), from, cause);
   complain (acceptor, key, text);
 }
 
@@ -94,7 +94,8 @@ may_enter (FarAcceptor *acceptor, int fd, const struct sockaddr *address, const 
 {
   g_autoptr (GError) error = NULL;
   if (is_too_fast (acceptor, address)) {
-    g_autofree char *cause = g_strdup_printf (_("more than %g a second of this address"), acceptor->per_second);
+    g_autofree char *cause = g_strdup_printf (_ ("more than %g a second of this address"),
+                                              acceptor->per_second);
     far_count ("connections that came too fast", 1);
     complain_refused (acceptor, "rate", from, cause);
     return FALSE;
@@ -115,7 +116,8 @@ set_options (const FarAcceptor *acceptor, int fd)
   if (acceptor->nodelay)
     setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (acceptor->user_timeout_ms > 0)
-    setsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &acceptor->user_timeout_ms, sizeof acceptor->user_timeout_ms);
+    setsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &acceptor->user_timeout_ms,
+                sizeof acceptor->user_timeout_ms);
 }
 
 static void
@@ -162,7 +164,8 @@ not_proxied (const struct sockaddr_storage *peer, gpointer user)
   g_autofree char *from = far_address_text ((const struct sockaddr *) peer);
   far_count ("connections without a PROXY header", 1);
   complain_refused (user, "proxy", from,
-                    _("no PROXY header of version 2 came first; let the proxy send one (HAProxy: send-proxy-v2), or take its address out of proxy-protocol"));
+                    _ ("no PROXY header of version 2 came first; let the proxy send one (HAProxy: "
+                       "send-proxy-v2), or take its address out of proxy-protocol"));
 }
 
 /* ---- the loop ---- */
@@ -178,9 +181,9 @@ accept_hint (int code)
 {
   switch (code) {
   case EMFILE:
-    return _("; raise LimitNOFILE= in the unit");
+    return _ ("; raise LimitNOFILE= in the unit");
   case ENFILE:
-    return _("; raise fs.file-max");
+    return _ ("; raise fs.file-max");
   default:
     return "";
   }
@@ -190,7 +193,8 @@ static void
 pause_for (FarAcceptor *acceptor, const char *cause, const char *hint)
 {
   gint64 until = far_clock_boottime_us () + PAUSE_US;
-  g_autofree char *text = g_strdup_printf (_("accepting connections failed, next try in a second: %s%s"), cause, hint);
+  g_autofree char *text = g_strdup_printf (_ ("accepting connections failed, next try in a second: %s%s"),
+                                           cause, hint);
   complain (acceptor, "accept", text);
   g_clear_pointer (&acceptor->watch, far_fd_watch_free);
   if (acceptor->pause == NULL)
@@ -247,7 +251,8 @@ acceptable (int fd, guint ready, gpointer data)
   FarAcceptor *acceptor = data;
   acceptor->refs++;
   if (ready == FAR_READY_CLOSED)
-    pause_for (acceptor, _("the listening socket cannot be watched"), _("; raise fs.epoll.max_user_watches"));
+    pause_for (acceptor, _ ("the listening socket cannot be watched"),
+               _ ("; raise fs.epoll.max_user_watches"));
   for (guint n = 0; ready != FAR_READY_CLOSED && n < FAR_ACCEPT_BATCH && accept_one (acceptor); n++)
     continue;
   acceptor_unref (acceptor);

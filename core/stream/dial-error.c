@@ -18,23 +18,29 @@ typedef struct {
 /* The first of these that an address met is told: the further it got, the more it says. */
 static const Cause causes[] = {
   { ECONNREFUSED, N_ ("refused"),
-    N_ ("the connection was refused: nothing listens at that port, or a firewall rejects it; check the port, and that the service runs there") },
+    N_ ("the connection was refused: nothing listens at that port, or a firewall rejects it; check the port, "
+        "and that the service runs there") },
   { ETIMEDOUT, N_ ("no answer"),
     N_ ("no answer: the host is off, or a firewall drops what is sent to it; check both, and the address") },
   { EHOSTUNREACH, N_ ("unreachable"),
-    N_ ("the host cannot be reached: it is not in its net, or a router rejects it; check that it is switched on, and the address") },
+    N_ ("the host cannot be reached: it is not in its net, or a router rejects it; check that it is switched "
+        "on, and the address") },
   { ENETUNREACH, N_ ("no network"),
     N_ ("no network leads there: check this machine's network and its routes (`ip route`)") },
   { EACCES, N_ ("forbidden"), N_ ("this machine's firewall forbids it: check its rules") },
   { EPERM, N_ ("forbidden"), N_ ("this machine's firewall forbids it: check its rules") },
-  { EMFILE, N_ ("no descriptors"), N_ ("this program has no descriptors left: raise its limit of open files") },
-  { ENFILE, N_ ("no descriptors"), N_ ("this machine has no descriptors left: close programs, or raise fs.file-max") },
+  { EMFILE, N_ ("no descriptors"),
+    N_ ("this program has no descriptors left: raise its limit of open files") },
+  { ENFILE, N_ ("no descriptors"),
+    N_ ("this machine has no descriptors left: close programs, or raise fs.file-max") },
 };
 
 /* What a name server's silence and its answer come to. */
 static const Cause name_causes[] = {
-  { EAI_NONAME, NULL, N_ ("the name is unknown: check its spelling, and that a name server or /etc/hosts knows it") },
-  { EAI_AGAIN, NULL, N_ ("no name server answers: check the network, and the name servers in /etc/resolv.conf") },
+  { EAI_NONAME, NULL,
+    N_ ("the name is unknown: check its spelling, and that a name server or /etc/hosts knows it") },
+  { EAI_AGAIN, NULL,
+    N_ ("no name server answers: check the network, and the name servers in /etc/resolv.conf") },
   { EAI_FAIL, NULL, N_ ("the name server fails: try later, or ask another one (/etc/resolv.conf)") },
   { EAI_MEMORY, NULL, N_ ("no memory for a look-up of the name: try later") },
 #ifdef EAI_NODATA
@@ -63,7 +69,8 @@ far_dial_name_error (const char *host, guint16 port, int why)
   const Cause *cause = find (name_causes, G_N_ELEMENTS (name_causes), why != 0 ? why : EAI_AGAIN);
   g_autofree char *where = place (host, port);
 
-  return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot reach %s: %s"), where, cause != NULL ? _(cause->cause) : gai_strerror (why));
+  return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("cannot reach %s: %s"), where,
+                      cause != NULL ? _ (cause->cause) : gai_strerror (why));
 }
 
 static int
@@ -77,7 +84,7 @@ word_of (int code)
 {
   const Cause *cause = find (causes, G_N_ELEMENTS (causes), code);
 
-  return cause != NULL ? _(cause->word) : g_strerror (code);
+  return cause != NULL ? _ (cause->word) : g_strerror (code);
 }
 
 /* The row that says most; NULL: none of them is in the table. */
@@ -113,10 +120,12 @@ far_dial_error (const char *host, guint16 port, const GArray *tried)
 {
   const Cause *cause = most_telling (tried);
   const FarTried *first = tried->len > 0 ? &g_array_index (tried, FarTried, 0) : NULL;
-  const char *text = cause != NULL ? _(cause->cause) : g_strerror (first != NULL ? code_of (first) : ETIMEDOUT);
+  const char *text = cause != NULL ? _ (cause->cause)
+                                   : g_strerror (first != NULL ? code_of (first) : ETIMEDOUT);
   g_autofree char *where = place (host, port), *list = list_of (tried);
 
   if (tried->len == 0 || (tried->len == 1 && g_str_equal (first->address, host)))
-    return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot reach %s: %s"), where, text);
-  return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot reach %s: %s (tried: %s)"), where, text, list);
+    return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("cannot reach %s: %s"), where, text);
+  return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("cannot reach %s: %s (tried: %s)"), where, text,
+                      list);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Names to addresses. getaddrinfo() can hang as long as a name server is silent, and cannot be stopped: each look-up has a thread of its own, so many at
- * once; what waits for one may be cancelled, what is under way then answers to nobody. */
+/* Names to addresses. getaddrinfo() can hang as long as a name server is silent, and cannot be stopped: each
+ * look-up has a thread of its own, so many at once; what waits for one may be cancelled, what is under way
+ * then answers to nobody. */
 #include "config.h"
 
 #include "stream/dial-private.h"
@@ -18,7 +19,7 @@ struct _FarLookUp {
   FarNameFunc func;
   FarLookUpDone done; /* NULL: cancelled */
   gpointer user;
-  gboolean waits;     /* in the queue, without a thread */
+  gboolean waits; /* in the queue, without a thread */
   int why;
   struct addrinfo *found;
 };
@@ -86,7 +87,9 @@ far_look_up (const char *host, guint16 port, FarLookUpDone done, gpointer user, 
   FarLookUp *look;
 
   if (names.waiting.length >= WAITING_MAX) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("cannot reach %s: %u names wait already to be looked up; try again later, and check the name servers"),
+    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT,
+                 _ ("cannot reach %s: %u names wait already to be looked up; try again later, and check the "
+                    "name servers"),
                  host, WAITING_MAX);
     return NULL;
   }
@@ -118,7 +121,8 @@ far_address_number (const char *host, guint16 port, struct sockaddr_storage *add
   const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
   g_autofree char *service = g_strdup_printf ("%u", port);
   struct addrinfo *found = NULL;
-  gboolean good = getaddrinfo (host, service, &hints, &found) == 0 && found->ai_addrlen <= sizeof *address; /* lint: allow getaddrinfo, it asks nobody */
+  /* lint: allow getaddrinfo, it asks nobody */
+  gboolean good = getaddrinfo (host, service, &hints, &found) == 0 && found->ai_addrlen <= sizeof *address;
 
   if (good)
     memcpy (address, found->ai_addr, *size = found->ai_addrlen);

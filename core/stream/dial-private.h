@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Inside of dialling: attempts (dial.c), names (dial-name.c), what is told of a failure (dial-error.c). [main] */
+/* Inside of dialling: attempts (dial.c), names (dial-name.c), what is told of a failure (dial-error.c).
+ * [main] */
 #pragma once
 #include <farwatch/dial.h>
 #include <netdb.h>
@@ -18,7 +19,8 @@ FarLookUp *far_look_up (const char *host, guint16 port, FarLookUpDone done, gpoi
 void far_look_up_cancel (FarLookUp *look);
 
 /* For tests: what is asked instead of getaddrinfo(); NULL: that again. */
-typedef int (*FarNameFunc) (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found);
+typedef int (*FarNameFunc) (const char *host, const char *service, const struct addrinfo *hints,
+                            struct addrinfo **found);
 void far_look_up_set (FarNameFunc func);
 
 /* ---- failures ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Connecting as RFC 8305 says: the families in turn, a new attempt every 250 ms, the first that connects wins. */
+/* Connecting as RFC 8305 says: the families in turn, a new attempt every 250 ms, the first that connects
+ * wins. */
 #include "config.h"
 
 #include "stream/dial-private.h"
@@ -30,16 +31,16 @@ typedef struct {
   FarRequest *req;
   char *host;
   guint16 port;
-  FarLookUp *look;      /* under way */
-  GArray *targets;      /* Target, in the order of trying; NULL: no names yet */
-  GArray *tried;        /* FarTried, as many as were begun */
-  GPtrArray *attempts;  /* under way */
+  FarLookUp *look;     /* under way */
+  GArray *targets;     /* Target, in the order of trying; NULL: no names yet */
+  GArray *tried;       /* FarTried, as many as were begun */
+  GPtrArray *attempts; /* under way */
   FarHomeTimer *next, *limit;
 } Dial;
 
 typedef struct {
   Dial *dial;
-  guint index;          /* in tried */
+  guint index; /* in tried */
   int fd;
   FarFdWatch *watch;
 } Attempt;
@@ -112,7 +113,8 @@ dial_win (Attempt *attempt)
 
   attempt->fd = -1;
   dial_rest (dial);
-  far_request_done (dial->req, GINT_TO_POINTER (fd + 1), close_result); /* + 1: descriptor 0 is a result too */
+  /* + 1: descriptor 0 is a result too */
+  far_request_done (dial->req, GINT_TO_POINTER (fd + 1), close_result);
 }
 
 int
@@ -165,7 +167,9 @@ attempt_begin (Dial *dial, const Target *target)
   attempt->fd = socket (target->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (attempt->fd >= 0)
     setsockopt (attempt->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (attempt->fd < 0 || (connect (attempt->fd, (const struct sockaddr *) &target->address, target->size) != 0 && errno != EINPROGRESS)) {
+  if (attempt->fd < 0 ||
+      (connect (attempt->fd, (const struct sockaddr *) &target->address, target->size) != 0 &&
+       errno != EINPROGRESS)) {
     attempt_failed (attempt, errno);
     return FALSE;
   }
@@ -189,7 +193,8 @@ dial_next (Dial *dial)
   if (dial->attempts->len == 0)
     dial_fail (dial, far_dial_error (dial->host, dial->port, dial->tried));
   else if (dial->next == NULL)
-    dial->next = far_home_timer (far_home_main (), far_clock_boottime_us () + ATTEMPT_DELAY_US, delay_over, dial);
+    dial->next = far_home_timer (far_home_main (), far_clock_boottime_us () + ATTEMPT_DELAY_US, delay_over,
+                                 dial);
   else if (begun)
     far_home_timer_set (dial->next, far_clock_boottime_us () + ATTEMPT_DELAY_US);
 }
@@ -279,7 +284,8 @@ too_late (gpointer data)
 {
   Dial *dial = data;
 
-  dial_fail (dial, dial->targets == NULL ? far_dial_name_error (dial->host, dial->port, 0) : far_dial_error (dial->host, dial->port, dial->tried));
+  dial_fail (dial, dial->targets == NULL ? far_dial_name_error (dial->host, dial->port, 0)
+                                         : far_dial_error (dial->host, dial->port, dial->tried));
 }
 
 void
@@ -299,7 +305,9 @@ far_dial (const char *host, guint16 port, FarRequest *req)
   g_array_set_clear_func (dial->tried, tried_clear);
   dial->attempts = g_ptr_array_new_with_free_func (attempt_free);
   far_request_set_ended (req, dial_free, dial);
-  dial->limit = far_home_timer (far_home_main (), far_clock_boottime_us () + FAR_DIAL_SECONDS * (gint64) G_USEC_PER_SEC, too_late, dial);
+  dial->limit = far_home_timer (far_home_main (),
+                                far_clock_boottime_us () + FAR_DIAL_SECONDS * (gint64) G_USEC_PER_SEC,
+                                too_late, dial);
   if (far_address_number (host, port, &number.address, &number.size))
     dial_begin (dial, targets_new (&number));
   else if ((dial->look = far_look_up (host, port, looked_up, dial, &error)) == NULL)

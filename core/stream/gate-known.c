@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Addresses as keys, and the table of those somebody logged in from within a day: bounded, the oldest forgotten. */
+/* Addresses as keys, and the table of those somebody logged in from within a day: bounded, the oldest
+ * forgotten. */
 #include "config.h"
 
 #include "stream/gate-private.h"
@@ -13,7 +14,9 @@ guint
 far_net_key_hash (gconstpointer data)
 {
   const FarNetKey *key = data;
-  guint64 mixed = (key->net ^ key->kind ^ ((guint64) key->salt << 32)) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) + key->salt;
+  guint64 mixed = (key->net ^ key->kind ^ ((guint64) key->salt << 32)) *
+                      G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) +
+                  key->salt;
   mixed ^= mixed >> 29;
   mixed *= G_GUINT64_CONSTANT (0xbf58476d1ce4e5b9) ^ key->salt;
   return (guint) (mixed >> 32);
@@ -39,7 +42,8 @@ FarNetKey
 far_net_key (const struct sockaddr *address, guint32 salt)
 {
   if (address != NULL && address->sa_family == AF_INET)
-    return (FarNetKey){ ntohl (((const struct sockaddr_in *) (const void *) address)->sin_addr.s_addr), FAR_NET_V4, salt };
+    return (FarNetKey){ ntohl (((const struct sockaddr_in *) (const void *) address)->sin_addr.s_addr),
+                        FAR_NET_V4, salt };
   if (address == NULL || address->sa_family != AF_INET6)
     return (FarNetKey){ 0, FAR_NET_NOBODY, salt };
   const struct in6_addr *v6 = &((const struct sockaddr_in6 *) (const void *) address)->sin6_addr;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Who waits before login, by where it comes from, and who goes first.
  *
- * Passes hang at their net (/32, /64, uid), nets at their site (IPv6: /56; else the site is the net itself). Sites stand on a ladder, one rung for each
- * number of evictable passes, one ladder for strangers and one for known addresses: the top rung names the victim's site without a walk. A step of
- * entering costs a site one rung; only the nets of one /56 (256 at most), and the passes of one net that spoke late, are ever walked. */
+ * Passes hang at their net (/32, /64, uid), nets at their site (IPv6: /56; else the site is the net itself).
+ * Sites stand on a ladder, one rung for each number of evictable passes, one ladder for strangers and one for
+ * known addresses: the top rung names the victim's site without a walk. A step of entering costs a site one
+ * rung; only the nets of one /56 (256 at most), and the passes of one net that spoke late, are ever walked.
+ */
 #include "config.h"
 
 #include "stream/gate-private.h"
 
 #define SITE_KNOWN 0x100u /* in the kind of a site's key: strangers and known ones of a /56 are two sites */
 
-/* Sites with equally many: those with a silent pass apart, as these go first. In each the one that came to this number first leads. */
+/* Sites with equally many: those with a silent pass apart, as these go first. In each the one that came to
+ * this number first leads. */
 typedef struct {
   GQueue sites[2]; /* FALSE: nobody silent, TRUE: somebody */
 } Rung;

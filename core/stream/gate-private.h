@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Inside of the gate: limits and passes (gate.c), who waits by where it comes from (gate-places.c), known addresses (gate-known.c). All of it under
- * the gate's lock. */
+/* Inside of the gate: limits and passes (gate.c), who waits by where it comes from (gate-places.c), known
+ * addresses (gate-known.c). All of it under the gate's lock. */
 #pragma once
 #include <farwatch/gate.h>
 
@@ -42,12 +42,12 @@ struct _FarPass {
   int fd;
   FarNetKey key;
   gint64 entered_us;
-  guint64 number;       /* in the order of entering */
+  guint64 number; /* in the order of entering */
   FarPassState state;
   gboolean heard, evictable, never_evicted;
-  FarNet *net;          /* while it waits */
-  GList link;           /* in one of the net's queues while it is evictable and waits */
-  FarLater *later;      /* [home] frees it */
+  FarNet *net;     /* while it waits */
+  GList link;      /* in one of the net's queues while it is evictable and waits */
+  FarLater *later; /* [home] frees it */
   FarHomeFunc evicted;
   gpointer data;
 };

@@ -85,7 +85,7 @@ far_gate_set_limits (FarGate *gate, const FarGateLimits *limits)
 
 typedef struct {
   FarNetKey key;
-  gboolean root;           /* never refused, never evicted */
+  gboolean root; /* never refused, never evicted */
   gboolean trusted, known;
 } Newcomer;
 
@@ -125,10 +125,14 @@ typedef enum { LIMIT_SHARE, LIMIT_SITE, LIMIT_STRANGERS, LIMIT_UNVERIFIED, LIMIT
 static const struct {
   const char *cause, *count;
 } limit_texts[N_LIMITS] = {
-  [LIMIT_SHARE] = { N_ ("too many connections from this address that have not logged in"), "connections over an address's share" },
-  [LIMIT_SITE] = { N_ ("too many connections from this /56 that have not logged in"), "connections over an address's share" },
-  [LIMIT_STRANGERS] = { N_ ("too many connections from unknown addresses that have not logged in"), "connections over the limit before login" },
-  [LIMIT_UNVERIFIED] = { N_ ("too many connections that have not logged in"), "connections over the limit before login" },
+  [LIMIT_SHARE] = { N_ ("too many connections from this address that have not logged in"),
+                    "connections over an address's share" },
+  [LIMIT_SITE] = { N_ ("too many connections from this /56 that have not logged in"),
+                   "connections over an address's share" },
+  [LIMIT_STRANGERS] = { N_ ("too many connections from unknown addresses that have not logged in"),
+                        "connections over the limit before login" },
+  [LIMIT_UNVERIFIED] = { N_ ("too many connections that have not logged in"),
+                         "connections over the limit before login" },
   [LIMIT_TOTAL] = { N_ ("too many connections"), "connections over the limit" },
 };
 
@@ -267,11 +271,13 @@ refusal (FarGate *gate, Limit limit)
 {
   const char *option = limit_option (&gate->limits, limit);
   guint value = limit_value (&gate->limits, limit);
-  g_autofree char *bound = *option != '\0' ? g_strdup_printf (_("the limit is %u, by option %s"), value, option) : g_strdup_printf (_("the limit is %u"), value);
+  g_autofree char *bound = *option != '\0'
+                               ? g_strdup_printf (_ ("the limit is %u, by option %s"), value, option)
+                               : g_strdup_printf (_ ("the limit is %u"), value);
   gate->refused++;
   far_count (limit_texts[limit].count, 1);
-  return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, "%s%s%s (%s)", gate->name != NULL ? gate->name : "", gate->name != NULL ? ": " : "",
-                      _(limit_texts[limit].cause), bound);
+  return g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, "%s%s%s (%s)", gate->name != NULL ? gate->name : "",
+                      gate->name != NULL ? ": " : "", _ (limit_texts[limit].cause), bound);
 }
 
 /* ---- passes ---- */
@@ -394,7 +400,8 @@ far_gate_leave (FarPass *pass)
   FarGate *gate = pass->gate;
   g_mutex_lock (&gate->lock);
   if (pass->state == FAR_PASS_VERIFIED)
-    far_known_add (gate->known, &pass->key, far_clock_boottime_us ()); /* a link of weeks is known when it comes back after a cut */
+    /* a link of weeks is known when it comes back after a cut */
+    far_known_add (gate->known, &pass->key, far_clock_boottime_us ());
   if (pass->state == FAR_PASS_WAITING)
     far_places_leave (gate->places, pass);
   if (pass->state == FAR_PASS_WAITING || pass->state == FAR_PASS_VERIFIED)
@@ -423,7 +430,8 @@ far_gate_over (FarPass *pass, const char **cause)
   g_mutex_unlock (&pass->gate->lock);
   if (verified)
     return FALSE;
-  if (pass->fd >= 0 && bytes_received (pass->fd) > FAR_GATE_BYTES) /* first: some owners have a clock of their own */
+  if (pass->fd >= 0 &&
+      bytes_received (pass->fd) > FAR_GATE_BYTES) /* first: some owners have a clock of their own */
     *cause = "too many bytes before login (the limit is 48 KiB)";
   else if (far_clock_boottime_us () - pass->entered_us >= FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC)
     *cause = "too slow (the limit is 10 s until the login)";

@@ -33,7 +33,8 @@ network_changed (gpointer data)
   watch->func (watch->data);
 }
 
-/* What the messages say is not read: the kernel loses some when many come at once (ENOBUFS), and that something changed is enough. */
+/* What the messages say is not read: the kernel loses some when many come at once (ENOBUFS), and that
+ * something changed is enough. */
 static void
 network_ready (int fd, guint ready, gpointer data)
 {
@@ -56,7 +57,8 @@ static int
 network_open (void)
 {
   struct sockaddr_nl at = { .nl_family = AF_NETLINK,
-                            .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE };
+                            .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |
+                                         RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE };
   int fd = socket (AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
   if (fd < 0 || bind (fd, (const struct sockaddr *) &at, sizeof at) == 0)

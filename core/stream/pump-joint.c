@@ -133,7 +133,8 @@ far_joint_run (FarJoint *joint)
 {
   if (joint->busy || !joint->started || joint->over)
     return;
-  FarPump *pump = far_pump_ref (joint->pump); /* main may be told the end, and free the pump, before this turn is over */
+  /* main may be told the end, and free the pump, before this turn is over */
+  FarPump *pump = far_pump_ref (joint->pump);
   joint->busy = TRUE;
   check (joint);
   for (guint left = TURN; left > 0 && (can_move (joint, 0) || can_move (joint, 1)); left--) {

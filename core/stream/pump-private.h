@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Inside of pumps. A pump has one joint, or two when its ends have two homes: joint 0 = a + ring, joint 1 = ring + b. */
+/* Inside of pumps. A pump has one joint, or two when its ends have two homes: joint 0 = a + ring, joint 1 =
+ * ring + b. */
 #pragma once
 #include <farwatch/clock.h>
 #include <farwatch/pump.h>
@@ -8,15 +9,15 @@ G_BEGIN_DECLS
 
 typedef struct {
   FarPump *pump;
-  FarHome *home;        /* everything below is touched there only */
-  FarStream *end[2];    /* 0: towards a, 1: towards b; direction d goes from end[d] to end[!d] */
+  FarHome *home;     /* everything below is touched there only */
+  FarStream *end[2]; /* 0: towards a, 1: towards b; direction d goes from end[d] to end[!d] */
   gboolean readable[2], writable[2], dead[2];
-  gboolean done[2];     /* direction d: its end of input was passed on */
-  gboolean counts[2];   /* direction d is counted here */
+  gboolean done[2];   /* direction d: its end of input was passed on */
+  gboolean counts[2]; /* direction d is counted here */
   gboolean taps;
   gboolean started, over, busy, held;
   gint64 deadline_us, now_us;
-  const char *wanted;   /* closed before it began: the cause */
+  const char *wanted; /* closed before it began: the cause */
   FarHomeTimer *deadline, *idle, *first, *report;
   FarLater *turn;
 } FarJoint;
@@ -27,11 +28,11 @@ struct _FarPump {
   char *session;
   guint n_joints;
   FarJoint joint[2];
-  gint alive;           /* joints that are not over */
-  const char *cause;    /* the first one counts; atomic */
-  guint64 bytes[2];     /* atomic */
-  gint64 active_us;     /* last byte; atomic */
-  gint counters_wait;   /* a report is on its way to main */
+  gint alive;         /* joints that are not over */
+  const char *cause;  /* the first one counts; atomic */
+  guint64 bytes[2];   /* atomic */
+  gint64 active_us;   /* last byte; atomic */
+  gint counters_wait; /* a report is on its way to main */
 };
 
 guint far_pumps_alive (void); /* [any thread] */

@@ -34,7 +34,8 @@ void
 far_pump_set_cause (FarPump *pump, const char *cause)
 {
   const char *none = NULL;
-  __atomic_compare_exchange_n (&pump->cause, &none, g_intern_string (cause), FALSE, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+  __atomic_compare_exchange_n (&pump->cause, &none, g_intern_string (cause), FALSE, __ATOMIC_SEQ_CST,
+                               __ATOMIC_SEQ_CST);
 }
 
 /* ---- reports, on main ---- */
@@ -42,7 +43,8 @@ far_pump_set_cause (FarPump *pump, const char *cause)
 static FarPumpCounters
 counters_now (FarPump *pump)
 {
-  return (FarPumpCounters){ __atomic_load_n (&pump->bytes[0], __ATOMIC_RELAXED), __atomic_load_n (&pump->bytes[1], __ATOMIC_RELAXED) };
+  return (FarPumpCounters){ __atomic_load_n (&pump->bytes[0], __ATOMIC_RELAXED),
+                            __atomic_load_n (&pump->bytes[1], __ATOMIC_RELAXED) };
 }
 
 static void

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Two stream ends joined by two single-producer single-consumer rings: the only memory that two homes share.
  *
- * Each side moves one index of a ring and reads the other's. Who finds nothing to do raises a flag, looks once more and then
- * leaves; the other side sees the flag after its own move and posts one wake (at most one waits in each direction). */
+ * Each side moves one index of a ring and reads the other's. Who finds nothing to do raises a flag, looks
+ * once more and then leaves; the other side sees the flag after its own move and posts one wake (at most one
+ * waits in each direction). */
 #include "config.h"
 
 #include <farwatch/stream.h>
@@ -12,8 +13,8 @@
 
 typedef struct {
   guint8 *data;
-  gsize head, tail;                /* bytes ever written, ever read */
-  gint eof, gone;                  /* by the writer: no more will come; by the reader: nobody reads */
+  gsize head, tail; /* bytes ever written, ever read */
+  gint eof, gone;   /* by the writer: no more will come; by the reader: nobody reads */
   gint reader_waits, writer_waits;
 } Ring;
 
@@ -30,8 +31,8 @@ typedef struct {
 typedef struct {
   Pair *pair;
   FarHome *home;
-  End *end;   /* NULL: freed; [home] */
-  guint wake; /* ready mask of the wake on its way, 0: none */
+  End *end;      /* NULL: freed; [home] */
+  guint wake;    /* ready mask of the wake on its way, 0: none */
   gboolean gone; /* its end was freed and its home may be: nothing is posted there; [lock] */
 } Side;
 
@@ -149,7 +150,8 @@ ring_consume (FarStream *stream, gsize bytes)
   Ring *ring = end->in;
   STORE (ring->tail, ring->tail + bytes);
   /* a writer that waits is woken when it is worth it, in the end when the ring is empty */
-  if (LOAD (ring->head) - ring->tail <= RING_SIZE / 2 && LOAD (ring->writer_waits) && __atomic_exchange_n (&ring->writer_waits, 0, __ATOMIC_SEQ_CST))
+  if (LOAD (ring->head) - ring->tail <= RING_SIZE / 2 && LOAD (ring->writer_waits) &&
+      __atomic_exchange_n (&ring->writer_waits, 0, __ATOMIC_SEQ_CST))
     wake (other_side (end), FAR_READY_WRITE);
 }
 
@@ -197,7 +199,8 @@ ring_write (FarStream *stream, const FarBatch *batch)
   if (stream->closed || LOAD (ring->gone) || LOAD (ring->eof) || LOAD (end->pair->aborted) != NULL)
     return 0;
   gsize taken = put_all (ring, batch);
-  if (taken > 0 && LOAD (ring->reader_waits) && __atomic_exchange_n (&ring->reader_waits, 0, __ATOMIC_SEQ_CST))
+  if (taken > 0 && LOAD (ring->reader_waits) &&
+      __atomic_exchange_n (&ring->reader_waits, 0, __ATOMIC_SEQ_CST))
     wake (other_side (end), FAR_READY_READ);
   return taken;
 }
@@ -210,7 +213,8 @@ ring_shutdown (FarStream *stream, FarDirection what)
     STORE (end->out->eof, 1);
   if (what & FAR_DIRECTION_READ)
     STORE (end->in->gone, 1);
-  wake (other_side (end), (what & FAR_DIRECTION_WRITE ? FAR_READY_READ : 0) | (what & FAR_DIRECTION_READ ? FAR_READY_WRITE : 0));
+  wake (other_side (end), (what & FAR_DIRECTION_WRITE ? FAR_READY_READ : 0) |
+                              (what & FAR_DIRECTION_READ ? FAR_READY_WRITE : 0));
 }
 
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A stream on a descriptor. It reads into the home's scratch memory; only what a blocked reader leaves, and somebody else then
- * displaces, is kept in memory of its own: an idle stream owns none. */
+/* A stream on a descriptor. It reads into the home's scratch memory; only what a blocked reader leaves, and
+ * somebody else then displaces, is kept in memory of its own: an idle stream owns none. */
 #include "config.h"
 
 #include "loop/home-private.h"
@@ -13,15 +13,18 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* A little less than 64 KiB: carriers that cut at 32 KiB, heads included, then make two full packets of it and no crumb. */
+/* A little less than 64 KiB: carriers that cut at 32 KiB, heads included, then make two full packets of it
+ * and no crumb. */
 #define READ_SIZE (FAR_SCRATCH_SIZE - 64)
 
 typedef struct {
   FarStream head;
   int fd;
   gboolean socket, tcp, eof;
-  gboolean drained;   /* nothing to read until the watch tells of more */
-  gboolean ending;    /* the watch has told of an end or of urgent data, once: a short read may have stopped before either, so reads go on until they find nothing */
+  gboolean drained; /* nothing to read until the watch tells of more */
+  /* the watch has told of an end or of urgent data, once: a short read may have stopped before either, so
+   * reads go on until they find nothing */
+  gboolean ending;
   const char *broken; /* cannot be written to any more; what came before is still read */
   FarWatch *watch;
   const guint8 *show; /* read and not consumed: in the scratch or in kept */
@@ -55,7 +58,8 @@ fd_ready (int fd, guint ready, gpointer data)
     self->drained = FALSE;
   if (ready == FAR_READY_CLOSED)
     far_stream_die (&self->head, "the system does not watch its descriptor");
-  else if ((ready & FAR_READY_CLOSED) && self->eof && self->socket && getsockopt (fd, SOL_SOCKET, SO_ERROR, &code, &size) == 0 && code != 0)
+  else if ((ready & FAR_READY_CLOSED) && self->eof && self->socket &&
+           getsockopt (fd, SOL_SOCKET, SO_ERROR, &code, &size) == 0 && code != 0)
     far_stream_die (&self->head, cause_of (code));
   else
     far_stream_tell (&self->head, ready & (FAR_READY_READ | FAR_READY_WRITE));
@@ -65,7 +69,8 @@ static void
 fd_wait (FdStream *self)
 {
   if (self->watch == NULL)
-    self->watch = far_home_watch (self->head.home, self->fd, FAR_READY_READ | FAR_READY_WRITE | FAR_READY_EDGE, fd_ready, self);
+    self->watch = far_home_watch (self->head.home, self->fd,
+                                  FAR_READY_READ | FAR_READY_WRITE | FAR_READY_EDGE, fd_ready, self);
 }
 
 static void
@@ -96,7 +101,8 @@ fd_break (FdStream *self, const char *cause)
     far_stream_tell_soon (&self->head, FAR_READY_READ);
 }
 
-/* A read that took less than it asked for has emptied the socket, see epoll(7): another one would only learn that. What comes later is told as an edge. */
+/* A read that took less than it asked for has emptied the socket, see epoll(7): another one would only learn
+ * that. What comes later is told as an edge. */
 static gboolean
 is_drained (const FdStream *self, gsize got)
 {
@@ -212,7 +218,9 @@ fd_shutdown (FarStream *stream, FarDirection what)
 {
   FdStream *self = (FdStream *) stream;
   if (self->fd >= 0 && self->socket)
-    shutdown (self->fd, what == FAR_DIRECTION_BOTH ? SHUT_RDWR : what == FAR_DIRECTION_READ ? SHUT_RD : SHUT_WR);
+    shutdown (self->fd, what == FAR_DIRECTION_BOTH   ? SHUT_RDWR
+                        : what == FAR_DIRECTION_READ ? SHUT_RD
+                                                     : SHUT_WR);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A stream that nobody uses any more but that still has something to say: its last bytes go out, then the end of input, and what the other side still
- * sends is thrown away for a moment. A close with unread bytes would make the kernel reset the connection, and the last word would be lost with it. */
+/* A stream that nobody uses any more but that still has something to say: its last bytes go out, then the end
+ * of input, and what the other side still sends is thrown away for a moment. A close with unread bytes would
+ * make the kernel reset the connection, and the last word would be lost with it. */
 #include "config.h"
 
 #include "loop/home-private.h"
@@ -15,9 +16,9 @@ typedef struct {
   FarStream *stream;
   GByteArray *rest; /* NULL: all is written */
   gsize at, discarded;
-  gboolean ended;   /* the end of input is sent */
+  gboolean ended; /* the end of input is sent */
   FarHomeTimer *timer;
-  FarPass *pass;    /* NULL: none */
+  FarPass *pass; /* NULL: none */
 } Linger;
 
 static gint lingering; /* atomic: how many there are */
@@ -42,7 +43,8 @@ linger_cut (Linger *self, const char *cause)
   linger_free (self);
 }
 
-/* What the kernel has goes out by itself. What it has not would go on waiting in the stream, beyond the place that the pass stands for. */
+/* What the kernel has goes out by itself. What it has not would go on waiting in the stream, beyond the place
+ * that the pass stands for. */
 static void
 linger_late (gpointer data)
 {
@@ -124,7 +126,8 @@ far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, FarPass *p
   self->pass = pass;
   if (pass != NULL)
     far_gate_evictable (pass, stream->home, linger_evicted, self);
-  self->timer = far_home_timer (stream->home, far_clock_boottime_us () + for_ms * G_GINT64_CONSTANT (1000), linger_late, self);
+  self->timer = far_home_timer (stream->home, far_clock_boottime_us () + for_ms * G_GINT64_CONSTANT (1000),
+                                linger_late, self);
   far_stream_take (stream, linger_ready, self);
 }
 
@@ -141,7 +144,8 @@ far_streams_settle (guint timeout_ms)
   gint64 end = g_get_monotonic_time () + timeout_ms * G_GINT64_CONSTANT (1000);
 
   while ((far_pumps_alive () > 0 || g_atomic_int_get (&lingering) > 0) && g_get_monotonic_time () < end) {
-    FarHomeTimer *timer = far_home_timer (far_home_main (), far_clock_boottime_us () + SETTLE_STEP_MS * 1000, nothing, NULL);
+    FarHomeTimer *timer = far_home_timer (far_home_main (), far_clock_boottime_us () + SETTLE_STEP_MS * 1000,
+                                          nothing, NULL);
 
     g_main_context_iteration (NULL, TRUE);
     far_home_timer_free (timer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The way out of a TLS stream: what is written is cut into records, these are gathered in a flight, the flight goes below at once or at the end of the turn,
- * and what does not fit there is kept. */
+/* The way out of a TLS stream: what is written is cut into records, these are gathered in a flight, the
+ * flight goes below at once or at the end of the turn, and what does not fit there is kept. */
 #include "config.h"
 
 #include "stream/stream-tls-private.h"
@@ -9,14 +9,17 @@
 
 #define FLIGHT_SIZE (120 * 1024) /* of records that are gathered, then they are written */
 
-/* What GnuTLS still has to say behind our close_notify (an alert, the answer to a key update) is thrown away: RFC 8446 section 6.1. */
+/* What GnuTLS still has to say behind our close_notify (an alert, the answer to a key update) is thrown away:
+ * RFC 8446 section 6.1. */
 static gsize
 write_below (FarTlsStream *self, const guint8 *data, gsize size)
 {
   FarBatch batch = { .n = 1, .bytes = size };
 
   batch.frames[0] = (FarFrame){ .data = data, .size = size };
-  return self->below != NULL && !self->below->closed && !self->mute ? self->below->klass->write (self->below, &batch) : size;
+  return self->below != NULL && !self->below->closed && !self->mute
+             ? self->below->klass->write (self->below, &batch)
+             : size;
 }
 
 void
@@ -61,8 +64,9 @@ take_off_now (gpointer data)
   far_stream_tls_out_drop (data);
 }
 
-/* Whole records are likely to be followed by others before this turn of the home is over: written together they cost one system call, and wake the other
- * side once. What is short goes at once, as somebody waits for it. */
+/* Whole records are likely to be followed by others before this turn of the home is over: written together
+ * they cost one system call, and wake the other side once. What is short goes at once, as somebody waits for
+ * it. */
 static void
 end_flight (FarTlsStream *self, gboolean whole_records)
 {
@@ -98,10 +102,11 @@ typedef struct {
   FarTlsStream *self;
   guint8 part[FAR_TLS_RECORD]; /* small frames share a record */
   gsize size;
-  gboolean full;       /* the stream below takes no more, or TLS has failed */
+  gboolean full; /* the stream below takes no more, or TLS has failed */
 } Cut;
 
-/* As many records as it takes: the other side may have asked for smaller ones (RFC 8449, RFC 6066 section 4), and GnuTLS then takes only one of those. */
+/* As many records as it takes: the other side may have asked for smaller ones (RFC 8449, RFC 6066 section 4),
+ * and GnuTLS then takes only one of those. */
 static void
 cut_send (Cut *cut, const guint8 *data, gsize size)
 {
@@ -117,7 +122,8 @@ cut_send (Cut *cut, const guint8 *data, gsize size)
       return;
     }
     at += (gsize) rc;
-    if (cut->self->flight != NULL && cut->self->flight->len >= FLIGHT_SIZE && !far_stream_tls_out_flight (cut->self))
+    if (cut->self->flight != NULL && cut->self->flight->len >= FLIGHT_SIZE &&
+        !far_stream_tls_out_flight (cut->self))
       cut->full = TRUE;
   }
 }
@@ -162,7 +168,8 @@ far_stream_tls_out_write (FarStream *stream, const FarBatch *batch)
   if (stream->closed)
     return 0;
   far_stream_tls_wake (self);
-  if (self->state != FAR_TLS_OPEN || self->eof_out || self->ending != NULL || !far_stream_tls_out_pending (self))
+  if (self->state != FAR_TLS_OPEN || self->eof_out || self->ending != NULL ||
+      !far_stream_tls_out_pending (self))
     return 0;
   cut.self = self;
   cut.size = 0;

@@ -13,33 +13,36 @@ typedef enum { FAR_TLS_SHAKING, FAR_TLS_OPEN } FarTlsState;
 
 typedef struct {
   FarStream head;
-  FarStream *below;        /* NULL: aborted, or given away */
+  FarStream *below; /* NULL: aborted, or given away */
   FarTls *tls;
   FarTlsKeys *keys;
   gnutls_session_t session;
   FarTlsState state;
   char *from, *node;
-  FarTrustClock clock;     /* what the other side's certificate says, to be taken when the handshake is over */
-  GError *refusal;         /* of the other side's certificate */
-  int alert;               /* that tells it */
+  /* what the other side's certificate says, to be taken when the handshake is over */
+  FarTrustClock clock;
+  GError *refusal; /* of the other side's certificate */
+  int alert;       /* that tells it */
   FarTlsShaken shaken;
   gpointer shaken_user;
-  GByteArray *pending;     /* records that the stream below has not taken; NULL: none */
-  GByteArray *flight;      /* records being gathered; NULL outside of a call, but for those that wait for more in this turn of the home */
-  FarLater *take_off;      /* writes these; NULL: never asked for at this home */
+  GByteArray *pending; /* records that the stream below has not taken; NULL: none */
+  /* records being gathered; NULL outside of a call, but for those that wait for more in this turn of the home
+   */
+  GByteArray *flight;
+  FarLater *take_off; /* writes these; NULL: never asked for at this home */
   gnutls_packet_t packet[FAR_TLS_PACKETS];
-  guint first, n;          /* of packet */
-  gsize at;                /* consumed of the first */
-  gsize view;              /* of the last look below, not pulled yet */
-  gsize pulled;            /* in the handshake, or since the last turn */
+  guint first, n; /* of packet */
+  gsize at;       /* consumed of the first */
+  gsize view;     /* of the last look below, not pulled yet */
+  gsize pulled;   /* in the handshake, or since the last turn */
   gint64 noise, noise_us;
-  guint empty;             /* records without content since the last one that had some */
-  const char *ending;      /* dies with this when all packets are consumed */
-  gboolean away;           /* moved: the stream below must be taken again */
-  gboolean starved;        /* there was nothing below */
+  guint empty;        /* records without content since the last one that had some */
+  const char *ending; /* dies with this when all packets are consumed */
+  gboolean away;      /* moved: the stream below must be taken again */
+  gboolean starved;   /* there was nothing below */
   gboolean eof_in, eof_out, peer_known;
-  gboolean refused;        /* by an alert of the other side, after the handshake */
-  gboolean mute;           /* the stream below has been told our end: nothing may follow it */
+  gboolean refused; /* by an alert of the other side, after the handshake */
+  gboolean mute;    /* the stream below has been told our end: nothing may follow it */
 } FarTlsStream;
 
 /* stream-tls.c: what follows a move. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* TLS as a stream over another stream.
  *
- * Reading: GnuTLS pulls from one peek of the stream below (64 KiB of a socket: four records, one system call), and each record is shown in the memory it was decrypted
- * to. Writing: what is given is cut into records, these are gathered in a flight, and the flight is written below, at once when it is short, else when this
- * turn of the home is over; what does not fit is kept, and nothing more is taken before it is gone. So GnuTLS itself never waits on the way out. */
+ * Reading: GnuTLS pulls from one peek of the stream below (64 KiB of a socket: four records, one system
+ * call), and each record is shown in the memory it was decrypted to. Writing: what is given is cut into
+ * records, these are gathered in a flight, and the flight is written below, at once when it is short, else
+ * when this turn of the home is over; what does not fit is kept, and nothing more is taken before it is gone.
+ * So GnuTLS itself never waits on the way out. */
 #include "config.h"
 
 #include "loop/home-private.h"
@@ -16,13 +18,15 @@
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
 
-#define STEPS 32                  /* records without content in one turn; then others of the home have theirs */
-#define LAST_WORDS_MS 60000       /* for what was taken and is not below yet */
-#define ALERT_MS 1000             /* for the alert that ends a handshake to be read */
-#define NOISE_MAX (128 * 1024)    /* bytes that came and carried nothing; then the other side is cut */
+#define STEPS 32               /* records without content in one turn; then others of the home have theirs */
+#define LAST_WORDS_MS 60000    /* for what was taken and is not below yet */
+#define ALERT_MS 1000          /* for the alert that ends a handshake to be read */
+#define NOISE_MAX (128 * 1024) /* bytes that came and carried nothing; then the other side is cut */
 #define NOISE_PER_SECOND (16 * 1024)
-#define NOISE_PER_RECORD 64       /* what a record may cost beside its content */
-#define EMPTY_MAX 64              /* records without content in a row: GnuTLS keeps 16 KiB of memory for each handshake record of nothing */
+#define NOISE_PER_RECORD 64 /* what a record may cost beside its content */
+#define EMPTY_MAX                                                                                            \
+  64 /* records without content in a row: GnuTLS keeps 16 KiB of memory for each handshake record of nothing \
+      */
 
 static void below_ready (FarStream *below, guint ready, gpointer user);
 
@@ -36,8 +40,8 @@ try_again (FarTlsStream *self)
   return -1;
 }
 
-/* What one look below has shown is worked off, and its records used, before there is another look: so a read serves as many records as it can, and what
- * waits to be used stays in the socket. */
+/* What one look below has shown is worked off, and its records used, before there is another look: so a read
+ * serves as many records as it can, and what waits to be used stays in the socket. */
 static ssize_t
 tls_pull (gnutls_transport_ptr_t data, void *to, size_t size)
 {
@@ -98,10 +102,12 @@ judge_peer (FarTlsStream *self)
     return TRUE;
   if (ca == NULL)
     return TRUE;
-  return far_trust_check_raw (chain, n, ca, spec->purpose, spec->name, &self->node, &self->alert, &self->clock, &self->refusal);
+  return far_trust_check_raw (chain, n, ca, spec->purpose, spec->name, &self->node, &self->alert,
+                              &self->clock, &self->refusal);
 }
 
-/* In full handshakes, before anything of ours depends on it. In TLS 1.2 the other side has not proved to have the key yet. */
+/* In full handshakes, before anything of ours depends on it. In TLS 1.2 the other side has not proved to have
+ * the key yet. */
 static int
 tls_verify (gnutls_session_t session)
 {
@@ -151,19 +157,25 @@ say_failed (FarTlsStream *self, int rc, const GError *error)
     return;
   if (self->refusal == NULL) {
     far_count ("TLS handshakes", 1);
-    far_complain (spec->at, "handshake", _("TLS handshake of %s failed: %s"), self->from, error->message); /* one key for all, as anybody can fail */
+    /* one key for all, as anybody can fail */
+    far_complain (spec->at, "handshake", _ ("TLS handshake of %s failed: %s"), self->from, error->message);
     return;
   }
   /* who is certified by the fleet has a line of its own; what strangers can make up shares one */
-  key = g_strconcat ("certificate ", self->alert == GNUTLS_A_UNKNOWN_CA || self->alert == GNUTLS_A_BAD_CERTIFICATE ? "" : self->refusal->message, NULL);
+  key = g_strconcat ("certificate ",
+                     self->alert == GNUTLS_A_UNKNOWN_CA || self->alert == GNUTLS_A_BAD_CERTIFICATE
+                         ? ""
+                         : self->refusal->message,
+                     NULL);
   far_count ("certificates", 1);
-  far_complain (spec->at, key, _("certificate refused, %s: %s"), self->from, self->refusal->message);
+  far_complain (spec->at, key, _ ("certificate refused, %s: %s"), self->from, self->refusal->message);
 }
 
 static void
 shake_failed (FarTlsStream *self, int rc)
 {
-  g_autoptr (GError) error = far_tls_shake_error (self->session, self->refusal, far_tls_spec (self->tls)->server, self->pulled, rc);
+  g_autoptr (GError) error = far_tls_shake_error (self->session, self->refusal,
+                                                  far_tls_spec (self->tls)->server, self->pulled, rc);
 
   say_failed (self, rc, error);
   if (self->refusal != NULL)
@@ -286,8 +298,10 @@ read_record (FarTlsStream *self, gsize *content)
   gnutls_datum_t data = { NULL, 0 };
   ssize_t rc;
 
-  /* What GnuTLS still holds here is the rest of a record that began with a handshake message. It would refuse it, too, but lose its 16 KiB (3.7). */
-  rc = gnutls_record_check_pending (self->session) > 0 ? GNUTLS_E_UNEXPECTED_PACKET : gnutls_record_recv_packet (self->session, &packet);
+  /* What GnuTLS still holds here is the rest of a record that began with a handshake message. It would refuse
+   * it, too, but lose its 16 KiB (3.7). */
+  rc = gnutls_record_check_pending (self->session) > 0 ? GNUTLS_E_UNEXPECTED_PACKET
+                                                       : gnutls_record_recv_packet (self->session, &packet);
   if (rc == 0) {
     self->eof_in = TRUE;
     return FALSE;
@@ -407,7 +421,8 @@ below_closed (FarTlsStream *self)
   const char *cause = self->below != NULL && self->below->cause != NULL ? self->below->cause : "closed";
 
   if (self->state == FAR_TLS_SHAKING) {
-    g_autoptr (GError) error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("closed during the TLS handshake: %s"), cause);
+    g_autoptr (GError) error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+                                            _ ("closed during the TLS handshake: %s"), cause);
 
     self->head.closed = self->shaken != NULL;
     self->head.cause = self->head.closed ? far_cause (cause) : NULL;
@@ -420,7 +435,8 @@ below_closed (FarTlsStream *self)
   far_stream_die (&self->head, cause);
 }
 
-/* After the other side's close_notify nothing is shown any more, but the stream below must be looked at to tell that it has ended altogether. */
+/* After the other side's close_notify nothing is shown any more, but the stream below must be looked at to
+ * tell that it has ended altogether. */
 static void
 forget_rest (FarTlsStream *self)
 {
@@ -472,7 +488,8 @@ tls_abort (FarStream *stream, const char *cause)
     self->below->klass->abort (self->below, cause);
 }
 
-/* The stream below is taken again when this one is used at its new home: told from there it could come before this one is ready. */
+/* The stream below is taken again when this one is used at its new home: told from there it could come before
+ * this one is ready. */
 static void
 tls_move (FarStream *stream, FarHome *home)
 {
@@ -507,7 +524,8 @@ tls_free (FarStream *stream)
   }
   if (below != NULL)
     far_stream_take (below, NULL, NULL);
-  if (below != NULL && self->pending != NULL && !below->closed && !stream->closed && self->state == FAR_TLS_OPEN)
+  if (below != NULL && self->pending != NULL && !below->closed && !stream->closed &&
+      self->state == FAR_TLS_OPEN)
     far_stream_linger (below, g_steal_pointer (&self->pending), LAST_WORDS_MS, NULL);
   else
     far_stream_free (below);
@@ -598,7 +616,8 @@ far_tls_resumed (FarStream *stream)
 gboolean
 far_tls_asked (FarStream *stream)
 {
-  return far_tls_resumed (stream) || gnutls_certificate_client_get_request_status (((const FarTlsStream *) stream)->session) != 0;
+  return far_tls_resumed (stream) ||
+         gnutls_certificate_client_get_request_status (((const FarTlsStream *) stream)->session) != 0;
 }
 
 gboolean
@@ -606,5 +625,6 @@ far_tls_export (FarStream *stream, const char *label, guint8 *to, gsize size)
 {
   const FarTlsStream *self = (const FarTlsStream *) stream;
 
-  return self->state == FAR_TLS_OPEN && gnutls_prf_rfc5705 (self->session, strlen (label), label, 0, NULL, size, (char *) to) >= 0;
+  return self->state == FAR_TLS_OPEN &&
+         gnutls_prf_rfc5705 (self->session, strlen (label), label, 0, NULL, size, (char *) to) >= 0;
 }

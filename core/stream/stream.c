@@ -98,6 +98,7 @@ far_stream_free (FarStream *stream)
   if (stream == NULL)
     return;
   g_clear_pointer (&stream->soon, far_later_free);
-  stream->ready = NULL; /* the struct may live on for a turn of its library, whose events have no listener any more */
+  /* the struct may live on for a turn of its library, whose events have no listener any more */
+  stream->ready = NULL;
   stream->klass->free (stream);
 }

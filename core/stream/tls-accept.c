@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Handshakes of servers: who is silent costs a descriptor and a small struct; who has said something gets its turn. */
+/* Handshakes of servers: who is silent costs a descriptor and a small struct; who has said something gets its
+ * turn. */
 #include "config.h"
 
 #include <sys/ioctl.h>
@@ -16,21 +17,21 @@
 typedef enum { SILENT, QUEUED, SHAKING, OVER } Phase;
 
 struct _FarTlsAccept {
-  gint refs;              /* [any thread] */
+  gint refs; /* [any thread] */
   FarTls *tls;
   FarHome *home;
   char *from;
   FarTlsAcceptFuncs funcs;
   gpointer user;
-  const char *wish;       /* cancelled with this; written at home, read after a post */
+  const char *wish; /* cancelled with this; written at home, read after a post */
   /* [handshake thread] */
   Phase phase;
-  int fd;                 /* until the stream has it; -1 */
+  int fd; /* until the stream has it; -1 */
   FarWatch *watch;
   FarHomeTimer *timer;
   FarStream *stream;
   const char *cause;
-  GList link;             /* in the queue of those who wait */
+  GList link; /* in the queue of those who wait */
 };
 
 /* Of the process. [handshake thread] */
@@ -176,7 +177,8 @@ accept_first_byte (int fd, guint ready, gpointer data)
     accept_over (self, "closed before a byte came");
 }
 
-/* Late, or is it us who are? What waits in the socket has not been looked at yet. While it waits for its turn its clock stands still. */
+/* Late, or is it us who are? What waits in the socket has not been looked at yet. While it waits for its turn
+ * its clock stands still. */
 static void
 accept_late (gpointer data)
 {
@@ -203,7 +205,8 @@ accept_look (gpointer data)
 }
 
 FarTlsAccept *
-far_tls_accept (FarTls *tls, FarHome *home, int fd, const char *from, const FarTlsAcceptFuncs *funcs, gpointer user)
+far_tls_accept (FarTls *tls, FarHome *home, int fd, const char *from, const FarTlsAcceptFuncs *funcs,
+                gpointer user)
 {
   FarTlsAccept *self = g_new0 (FarTlsAccept, 1);
 

@@ -13,25 +13,28 @@
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
 
-/* AEAD with forward secrecy; in TLS 1.3 and 1.2 alike. AES-128 first: it is the fastest where the processor has AES. */
-#define PRIORITY \
-  "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM:-MAC-ALL:+AEAD:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:" \
-  "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%SERVER_PRECEDENCE"
+/* AEAD with forward secrecy; in TLS 1.3 and 1.2 alike. AES-128 first: it is the fastest where the processor
+ * has AES. */
+#define PRIORITY                                                                                             \
+  "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM:-"    \
+  "MAC-ALL:+AEAD:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:"                                                           \
+  "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%SERVER_"      \
+  "PRECEDENCE"
 #define ALPN_MAX 4
 #define TICKET_SECONDS (24 * 3600)
 
 struct _FarTls {
   gint refs;
-  FarTlsSpec spec;           /* cert, key and ca are NULL here */
+  FarTlsSpec spec; /* cert, key and ca are NULL here */
   char *name, *alpn;
   gnutls_priority_t priority;
-  GMutex lock;               /* of what follows */
+  GMutex lock; /* of what follows */
   char *cert, *key, *ca;
   FarTlsKeys *keys;
-  guint64 stamp;             /* of the files that keys come from, or that were refused last */
-  gboolean without;          /* keys have no certificate */
-  gint64 ticket_us;          /* when the ticket key was made */
-  gnutls_datum_t session;    /* client: what resumes the last one */
+  guint64 stamp;          /* of the files that keys come from, or that were refused last */
+  gboolean without;       /* keys have no certificate */
+  gint64 ticket_us;       /* when the ticket key was made */
+  gnutls_datum_t session; /* client: what resumes the last one */
 };
 
 /* ---- what the files say ---- */
@@ -55,13 +58,17 @@ file_bad (const char *path, const char *what, GError **error)
 {
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
-                 _("%s is not there yet: `farctl ca init --profile FILE` makes the certificate of a cloud, `farctl enroll --profile FILE --server HOST:PORT` gets one for other nodes"), path);
+                 _ ("%s is not there yet: `farctl ca init --profile FILE` makes the certificate of a cloud, "
+                    "`farctl enroll --profile FILE --server HOST:PORT` gets one for other nodes"),
+                 path);
   else
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s; put a good PEM file there, which this user may read"), what);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("%s; put a good PEM file there, which this user may read"), what);
   return FALSE;
 }
 
-/* A client without a certificate of its own, or with one out of its time, comes without: it can only enroll then. */
+/* A client without a certificate of its own, or with one out of its time, comes without: it can only enroll
+ * then. */
 static gboolean
 goes_without (const FarTls *tls)
 {
@@ -77,7 +84,8 @@ goes_without (const FarTls *tls)
   return !far_trust_check (pem, tls->ca, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, NULL, NULL);
 }
 
-/* A server of nodes shows the authority too, so that who enrolls can compare its hash with the token's. Without it every node would be refused. */
+/* A server of nodes shows the authority too, so that who enrolls can compare its hash with the token's.
+ * Without it every node would be refused. */
 static gboolean
 add_authority (const FarTls *tls, FarCerts *chain, GError **error)
 {
@@ -106,11 +114,14 @@ static gboolean
 pair_bad (const FarTls *tls, int rc, GError **error)
 {
   if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: this key does not belong to the certificate in %s; put the two there that were made together"),
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("%s: this key does not belong to the certificate in %s; put the two there that were made "
+                    "together"),
                  tls->key, tls->cert);
   else
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: %s; put a certificate there that TLS can use, with its key in %s"), tls->cert, gnutls_strerror (rc),
-                 tls->key);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("%s: %s; put a certificate there that TLS can use, with its key in %s"), tls->cert,
+                 gnutls_strerror (rc), tls->key);
   return FALSE;
 }
 
@@ -144,7 +155,7 @@ load_keys (const FarTls *tls, GError **error)
   if (!goes_without (tls) && !load_pair (tls, keys, error))
     return NULL;
   if (tls->spec.server && gnutls_session_ticket_key_generate (&keys->ticket_key) < 0) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INTERNAL, _("no random bytes for TLS session tickets"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INTERNAL, _ ("no random bytes for TLS session tickets"));
     return NULL;
   }
   return g_steal_pointer (&keys);
@@ -157,7 +168,8 @@ stamp_of (const char *path)
 
   if (path == NULL || stat (path, &st) != 0)
     return 0;
-  return (guint64) st.st_mtim.tv_sec * 1000000000u + (guint64) st.st_mtim.tv_nsec + (guint64) st.st_ino + (guint64) st.st_size;
+  return (guint64) st.st_mtim.tv_sec * 1000000000u + (guint64) st.st_mtim.tv_nsec + (guint64) st.st_ino +
+         (guint64) st.st_size;
 }
 
 static guint64
@@ -208,7 +220,9 @@ far_tls_new (const FarTlsSpec *spec, GError **error)
   tls->spec.alpn = tls->alpn = g_strdup (spec->alpn);
   tls->spec.cert = tls->spec.key = tls->spec.ca = NULL;
   far_tls_set_files (tls, spec->cert, spec->key, spec->ca);
-  if (!far_trust_ok (gnutls_priority_init (&tls->priority, PRIORITY, NULL), FAR_ERROR_INTERNAL, "TLS", error) || !take_keys (tls, stamp_now (tls), error))
+  if (!far_trust_ok (gnutls_priority_init (&tls->priority, PRIORITY, NULL), FAR_ERROR_INTERNAL, "TLS",
+                     error) ||
+      !take_keys (tls, stamp_now (tls), error))
     return NULL;
   return g_steal_pointer (&tls);
 }
@@ -276,7 +290,8 @@ renew_ticket_key (FarTls *tls)
 {
   FarTlsKeys *keys;
 
-  if (!tls->spec.server || far_clock_boottime_us () - tls->ticket_us < TICKET_SECONDS * (gint64) G_USEC_PER_SEC)
+  if (!tls->spec.server ||
+      far_clock_boottime_us () - tls->ticket_us < TICKET_SECONDS * (gint64) G_USEC_PER_SEC)
     return;
   keys = load_keys (tls, NULL);
   if (keys == NULL)
@@ -325,7 +340,8 @@ far_tls_ca (FarTls *tls)
   return g_strdup (tls->ca);
 }
 
-/* Who offers names and none of ours is sent away by the alert that says so (RFC 7301 section 3.2); who offers none is served. */
+/* Who offers names and none of ours is sent away by the alert that says so (RFC 7301 section 3.2); who offers
+ * none is served. */
 static void
 offer_protocols (const FarTls *tls, gnutls_session_t session)
 {
@@ -385,12 +401,14 @@ far_tls_resume (FarTls *tls, gnutls_session_t session)
     gnutls_session_set_data (session, tls->session.data, tls->session.size);
 }
 
-/* A node's certificate must have been asked for: else it would not be known by the session, and far_tls_asked() would lie. */
+/* A node's certificate must have been asked for: else it would not be known by the session, and
+ * far_tls_asked() would lie. */
 static gboolean
 is_worth_keeping (const FarTls *tls, gnutls_session_t session)
 {
-  return !tls->spec.server && (tls->spec.purpose != FAR_PURPOSE_NODE_SERVER || gnutls_session_is_resumed (session) != 0 ||
-                               gnutls_certificate_client_get_request_status (session) != 0);
+  return !tls->spec.server &&
+         (tls->spec.purpose != FAR_PURPOSE_NODE_SERVER || gnutls_session_is_resumed (session) != 0 ||
+          gnutls_certificate_client_get_request_status (session) != 0);
 }
 
 /* Only when a ticket has come: asked for it otherwise, GnuTLS would wait. */
@@ -399,7 +417,9 @@ far_tls_keep (FarTls *tls, const FarTlsKeys *keys, gnutls_session_t session)
 {
   gnutls_datum_t data = { NULL, 0 };
 
-  if (!is_worth_keeping (tls, session) || (gnutls_session_get_flags (session) & GNUTLS_SFLAGS_SESSION_TICKET) == 0 || gnutls_session_get_data2 (session, &data) < 0)
+  if (!is_worth_keeping (tls, session) ||
+      (gnutls_session_get_flags (session) & GNUTLS_SFLAGS_SESSION_TICKET) == 0 ||
+      gnutls_session_get_data2 (session, &data) < 0)
     return;
   g_mutex_lock (&tls->lock);
   if (keys == tls->keys) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pages of programs and libraries that were touched once (start, handshakes, a session) stay in a process's resident set for years on a machine that
- * is never short of memory. Letting them go is what the kernel itself does when it is short: they are read again from the file, out of
- * its cache, when they are next used.
+/* Pages of programs and libraries that were touched once (start, handshakes, a session) stay in a process's
+ * resident set for years on a machine that is never short of memory. Letting them go is what the kernel
+ * itself does when it is short: they are read again from the file, out of its cache, when they are next used.
  *
- * That is true only of pages nobody wrote to. /proc/self/maps does not tell: a library's relocated constants (RELRO) are mapped r--p as well, and dropping
- * them would bring back addresses that were never relocated. The program headers tell: what the loader writes to has PF_W there, whatever became of it
- * later. A breakpoint is a write too, of a debugger: with one attached nothing is dropped. */
+ * That is true only of pages nobody wrote to. /proc/self/maps does not tell: a library's relocated constants
+ * (RELRO) are mapped r--p as well, and dropping them would bring back addresses that were never relocated.
+ * The program headers tell: what the loader writes to has PF_W there, whatever became of it later. A
+ * breakpoint is a write too, of a debugger: with one attached nothing is dropped. */
 #include "config.h"
 
 #include "stream/trim.h"
@@ -24,7 +25,7 @@ typedef struct {
 
 /* Its text itself is relocated. */
 static gboolean
-writes_text (const struct dl_phdr_info *object, const ElfW (Phdr) *dynamic)
+writes_text (const struct dl_phdr_info *object, const ElfW (Phdr) * dynamic)
 {
   const ElfW (Dyn) *entry = (const ElfW (Dyn) *) (object->dlpi_addr + dynamic->p_vaddr);
 
@@ -56,7 +57,7 @@ may_drop (const struct dl_phdr_info *object)
 }
 
 static Range
-pages_of (const struct dl_phdr_info *object, const ElfW (Phdr) *segment, guintptr page)
+pages_of (const struct dl_phdr_info *object, const ElfW (Phdr) * segment, guintptr page)
 {
   guintptr begin = object->dlpi_addr + segment->p_vaddr;
 

@@ -5,13 +5,15 @@
 #pragma once
 #include <glib.h>
 
-/* Before the first thread: one heap for each processor instead of eight. Each keeps some pages for good, and more threads than that do not run at once. */
+/* Before the first thread: one heap for each processor instead of eight. Each keeps some pages for good, and
+ * more threads than that do not run at once. */
 void far_trim_heaps (void);
 /* Does it now; KiB resident afterwards. [any thread] */
 gsize far_trim (void);
 /* Its second half: bytes of address space let go; 0: somebody traces this process. [any thread] */
 gsize far_trim_text (void);
-/* Looks 30 s from now, then once a minute, and trims where memory has grown since the last time and no bytes are pumped. FALSE: no more. [main] */
+/* Looks 30 s from now, then once a minute, and trims where memory has grown since the last time and no bytes
+ * are pumped. FALSE: no more. [main] */
 void far_trim_watch (gboolean wanted);
 /* The last pump is over: looks in 30 s. [main] */
 void far_trim_soon (void);

@@ -22,7 +22,8 @@ far_unix_path_ok (const char *path, GError **error)
 
   if (path[0] == '/' && strlen (path) < sizeof address.sun_path)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s' is no place for a socket: an absolute path of at most %d bytes is meant"), path,
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+               _ ("'%s' is no place for a socket: an absolute path of at most %d bytes is meant"), path,
                (int) sizeof address.sun_path - 1);
   return FALSE;
 }
@@ -32,7 +33,8 @@ static gboolean
 unix_is_answered (const struct sockaddr_un *address)
 {
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  gboolean refused = fd >= 0 && connect (fd, (const struct sockaddr *) address, sizeof *address) != 0 && errno == ECONNREFUSED;
+  gboolean refused = fd >= 0 && connect (fd, (const struct sockaddr *) address, sizeof *address) != 0 &&
+                     errno == ECONNREFUSED;
 
   if (fd >= 0)
     close (fd);
@@ -48,11 +50,13 @@ unix_remove_old (const struct sockaddr_un *address, const char *option, GError *
   if (lstat (path, &info) != 0)
     return TRUE;
   if (!S_ISSOCK (info.st_mode)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("socket %s: something else is there: move it away, or change %s"), path, option);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("socket %s: something else is there: move it away, or change %s"), path, option);
     return FALSE;
   }
   if (unix_is_answered (address)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("socket %s: another program answers there: stop it, or change %s"), path, option);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+                 _ ("socket %s: another program answers there: stop it, or change %s"), path, option);
     return FALSE;
   }
   unlink (path); /* if it cannot be: bind() will tell */
@@ -63,7 +67,8 @@ unix_remove_old (const struct sockaddr_un *address, const char *option, GError *
 static gboolean
 unix_bind (int fd, const struct sockaddr_un *address, int backlog)
 {
-  return fd >= 0 && fchmod (fd, 0600) == 0 && bind (fd, (const struct sockaddr *) address, sizeof *address) == 0 && listen (fd, backlog) == 0;
+  return fd >= 0 && fchmod (fd, 0600) == 0 &&
+         bind (fd, (const struct sockaddr *) address, sizeof *address) == 0 && listen (fd, backlog) == 0;
 }
 
 int
@@ -73,8 +78,9 @@ far_unix_listen (const char *path, const char *option, int backlog, GError **err
   int fd;
 
   if (g_strlcpy (address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("socket %s: the path is over %d bytes: set a shorter %s"), path, (int) sizeof address.sun_path - 1,
-                 option);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("socket %s: the path is over %d bytes: set a shorter %s"), path,
+                 (int) sizeof address.sun_path - 1, option);
     return -1;
   }
   if (!unix_remove_old (&address, option, error))
@@ -82,7 +88,9 @@ far_unix_listen (const char *path, const char *option, int backlog, GError **err
   fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (unix_bind (fd, &address, backlog))
     return fd;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("socket %s: %s: does the directory exist, and may it be written? (%s)"), path, g_strerror (errno), option);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+               _ ("socket %s: %s: does the directory exist, and may it be written? (%s)"), path,
+               g_strerror (errno), option);
   if (fd >= 0)
     close (fd);
   return -1;

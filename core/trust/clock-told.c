@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What another node tells about the time: judged, used, and remembered for a start with a clock that has forgotten it. */
+/* What another node tells about the time: judged, used, and remembered for a start with a clock that has
+ * forgotten it. */
 #include "config.h"
 
 #include "base/clock-private.h"
@@ -15,7 +16,7 @@
 #define TOLD_FILE "clock"
 #define KEEP_EACH_US G_TIME_SPAN_HOUR
 #define LATE_US (90 * G_TIME_SPAN_DAY) /* so long after its end a certificate may still be renewed */
-#define MOVED_US G_TIME_SPAN_MINUTE /* told otherwise than before: kept at once */
+#define MOVED_US G_TIME_SPAN_MINUTE    /* told otherwise than before: kept at once */
 #define SAY_US (2 * G_USEC_PER_SEC)
 
 static struct {
@@ -43,7 +44,8 @@ static void
 told_written (FarRequest *req, gpointer user G_GNUC_UNUSED)
 {
   if (far_request_error (req) != NULL)
-    far_complain (NULL, "clock", "the time of the last link is not kept: %s", far_request_error (req)->message);
+    far_complain (NULL, "clock", "the time of the last link is not kept: %s",
+                  far_request_error (req)->message);
 }
 
 /* What stands on the disk is old, or was wrong. */
@@ -52,7 +54,8 @@ told_due (gint64 wall_us, gint64 now)
 {
   gint64 since = now - clock_told.kept_us;
 
-  return clock_told.kept_us == 0 || since >= KEEP_EACH_US || ABS (wall_us - clock_told.written_us - since) > MOVED_US;
+  return clock_told.kept_us == 0 || since >= KEEP_EACH_US ||
+         ABS (wall_us - clock_told.written_us - since) > MOVED_US;
 }
 
 static void
@@ -64,7 +67,8 @@ told_keep (gint64 wall_us)
     return;
   clock_told.kept_us = now;
   clock_told.written_us = wall_us;
-  far_run_blocking ("clock", 2, told_write, g_strdup_printf ("%" G_GINT64_FORMAT "\n", wall_us), g_free, far_request_new (told_written, NULL, 0));
+  far_run_blocking ("clock", 2, told_write, g_strdup_printf ("%" G_GINT64_FORMAT "\n", wall_us), g_free,
+                    far_request_new (told_written, NULL, 0));
 }
 
 static gint64
@@ -80,9 +84,11 @@ told_read (void)
 gboolean
 far_clock_may_be (gint64 wall_us)
 {
-  gint64 own = __atomic_load_n (&clock_told.until_us, __ATOMIC_RELAXED), server = __atomic_load_n (&clock_told.server_us, __ATOMIC_RELAXED);
+  gint64 own = __atomic_load_n (&clock_told.until_us, __ATOMIC_RELAXED),
+         server = __atomic_load_n (&clock_told.server_us, __ATOMIC_RELAXED);
 
-  return wall_us / G_USEC_PER_SEC >= FAR_BUILD_EPOCH && (own == 0 || wall_us <= own) && (server == 0 || wall_us <= server);
+  return wall_us / G_USEC_PER_SEC >= FAR_BUILD_EPOCH && (own == 0 || wall_us <= own) &&
+         (server == 0 || wall_us <= server);
 }
 
 static void
@@ -92,8 +98,10 @@ told_say (gint64 wall_us)
   g_autofree char *by = far_clock_off_text (off);
 
   if (ABS (off) > SAY_US)
-    far_complain (NULL, "clock off", "this machine's clock is %s %s of the cloud's, whose time is used: set it, or let it synchronise", by,
-                  off > 0 ? "ahead" : "behind");
+    far_complain (
+        NULL, "clock off",
+        "this machine's clock is %s %s of the cloud's, whose time is used: set it, or let it synchronise", by,
+        off > 0 ? "ahead" : "behind");
 }
 
 static void

@@ -11,7 +11,8 @@ G_BEGIN_DECLS
 
 gboolean far_seal_ready (GError **error); /* libsodium works */
 /* The parser behind far_seal_open(): box keys given. [any thread] */
-json_t *far_seal_open_with (const guint8 *box_public, const guint8 *box_secret, const char *sealed_b64, GError **error);
+json_t *far_seal_open_with (const guint8 *box_public, const guint8 *box_secret, const char *sealed_b64,
+                            GError **error);
 /* Both halves of DIR/box.key, 32 bytes each; a public half from base64. [any thread] */
 gboolean far_seal_box_load (const char *keys_dir, guint8 *open, guint8 *secret, GError **error);
 gboolean far_seal_box_parse (const char *text, guint8 *open);

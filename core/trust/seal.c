@@ -77,7 +77,8 @@ far_seal (const char *box_public_b64, json_t *plain, GError **error)
   if (!far_seal_ready (error))
     return NULL;
   if (!decode (box_public_b64, open, sizeof open)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "not a box key: %u bytes in base64 are needed", (guint) sizeof open);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "not a box key: %u bytes in base64 are needed",
+                 (guint) sizeof open);
     return NULL;
   }
   text = json_dumps (plain, JSON_COMPACT);
@@ -101,7 +102,8 @@ refuse (GError **error)
 }
 
 json_t *
-far_seal_open_with (const guint8 *box_public, const guint8 *box_secret, const char *sealed_b64, GError **error)
+far_seal_open_with (const guint8 *box_public, const guint8 *box_secret, const char *sealed_b64,
+                    GError **error)
 {
   gsize length = strnlen (sealed_b64, FAR_SEAL_TEXT_MAX + 1), size = 0;
   g_autofree guint8 *sealed = NULL, *text = NULL;
@@ -110,7 +112,8 @@ far_seal_open_with (const guint8 *box_public, const guint8 *box_secret, const ch
   if (length > FAR_SEAL_TEXT_MAX)
     return refuse (error);
   sealed = g_malloc (length + 1);
-  if (sodium_base642bin (sealed, length + 1, sealed_b64, length, NULL, &size, NULL, BASE64) != 0 || size < crypto_box_SEALBYTES)
+  if (sodium_base642bin (sealed, length + 1, sealed_b64, length, NULL, &size, NULL, BASE64) != 0 ||
+      size < crypto_box_SEALBYTES)
     return refuse (error);
   text = g_malloc (size - crypto_box_SEALBYTES + 1);
   if (crypto_box_seal_open (text, sealed, size, box_public, box_secret) == 0) {

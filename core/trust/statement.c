@@ -41,8 +41,8 @@ form_ok (json_t *statement, GError **error)
 {
   const char *authority = json_string_value (json_object_get (statement, "authority"));
 
-  if (!text_field (statement, "node", error) || !text_field (statement, "box", error) || !text_field (statement, "ssh", error) ||
-      !text_field (statement, "spki", error))
+  if (!text_field (statement, "node", error) || !text_field (statement, "box", error) ||
+      !text_field (statement, "ssh", error) || !text_field (statement, "spki", error))
     return FALSE;
   if (g_strcmp0 (authority, "admin") == 0 || g_strcmp0 (authority, "cloud") == 0)
     return TRUE;
@@ -62,7 +62,8 @@ sign (const char *ca_dir, const char *text, gnutls_datum_t *signature, GError **
     return FALSE;
   gnutls_privkey_init (&key);
   return far_trust_ok (gnutls_privkey_import_x509 (key, raw, 0), FAR_ERROR_CONFIG, path, error) &&
-         far_trust_ok (gnutls_privkey_sign_data2 (key, GNUTLS_SIGN_ECDSA_SHA256, 0, &data, signature), FAR_ERROR_CONFIG, path, error);
+         far_trust_ok (gnutls_privkey_sign_data2 (key, GNUTLS_SIGN_ECDSA_SHA256, 0, &data, signature),
+                       FAR_ERROR_CONFIG, path, error);
 }
 
 json_t *
@@ -93,7 +94,8 @@ far_statement_sign (const char *ca_dir, json_t *statement, GError **error)
 static gboolean
 verify (const FarCerts *authorities, const char *text, const guint8 *signature, gsize size)
 {
-  gnutls_datum_t data = { (unsigned char *) text, (unsigned) strlen (text) }, raw = { (unsigned char *) signature, (unsigned) size };
+  gnutls_datum_t data = { (unsigned char *) text, (unsigned) strlen (text) },
+                 raw = { (unsigned char *) signature, (unsigned) size };
 
   for (guint i = 0; i < authorities->n; i++) {
     g_auto (gnutls_pubkey_t) key = NULL;
@@ -123,6 +125,7 @@ far_statement_check (json_t *statement, const char *ca_file, GError **error)
   ok = signature != NULL && verify (&authorities, text, signature, size);
   free (text);
   if (!ok)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "node statement: not signed by this fleet's authority, or changed");
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
+                 "node statement: not signed by this fleet's authority, or changed");
   return ok;
 }

@@ -32,8 +32,10 @@ set_key_id (gnutls_x509_crt_t cert, GError **error)
   guint8 id[32];
   size_t size = sizeof id;
 
-  return far_trust_ok (gnutls_x509_crt_get_key_id (cert, 0, id, &size), FAR_ERROR_INTERNAL, "key id", error) &&
-         far_trust_ok (gnutls_x509_crt_set_subject_key_id (cert, id, size), FAR_ERROR_INTERNAL, "key id", error);
+  return far_trust_ok (gnutls_x509_crt_get_key_id (cert, 0, id, &size), FAR_ERROR_INTERNAL, "key id",
+                       error) &&
+         far_trust_ok (gnutls_x509_crt_set_subject_key_id (cert, id, size), FAR_ERROR_INTERNAL, "key id",
+                       error);
 }
 
 static gboolean
@@ -47,8 +49,9 @@ set_common (gnutls_x509_crt_t cert, const char *name, time_t until, GError **err
   gnutls_x509_crt_set_activation_time (cert, now - BACKDATE);
   gnutls_x509_crt_set_expiration_time (cert, until);
   return far_trust_ok (set_serial (cert), FAR_ERROR_INTERNAL, "serial number", error) &&
-         far_trust_ok (gnutls_x509_crt_set_dn_by_oid (cert, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned) strlen (name)), FAR_ERROR_INVALID,
-                       "name", error) &&
+         far_trust_ok (gnutls_x509_crt_set_dn_by_oid (cert, GNUTLS_OID_X520_COMMON_NAME, 0, name,
+                                                      (unsigned) strlen (name)),
+                       FAR_ERROR_INVALID, "name", error) &&
          set_key_id (cert, error);
 }
 
@@ -58,7 +61,8 @@ cert_pem (gnutls_x509_crt_t cert, GError **error)
   gnutls_datum_t pem = { NULL, 0 };
   char *text;
 
-  if (!far_trust_ok (gnutls_x509_crt_export2 (cert, GNUTLS_X509_FMT_PEM, &pem), FAR_ERROR_INTERNAL, "certificate", error))
+  if (!far_trust_ok (gnutls_x509_crt_export2 (cert, GNUTLS_X509_FMT_PEM, &pem), FAR_ERROR_INTERNAL,
+                     "certificate", error))
     return NULL;
   text = g_strndup ((char *) pem.data, pem.size);
   gnutls_free (pem.data);
@@ -76,8 +80,10 @@ ca_self_sign (gnutls_x509_privkey_t key, const char *fleet, GError **error)
       !set_common (cert, name, far_trust_now () + (time_t) CA_DAYS * DAY, error))
     return NULL;
   gnutls_x509_crt_set_basic_constraints (cert, 1, 0);
-  gnutls_x509_crt_set_key_usage (cert, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN | GNUTLS_KEY_DIGITAL_SIGNATURE);
-  if (!far_trust_ok (gnutls_x509_crt_sign2 (cert, cert, key, GNUTLS_DIG_SHA256, 0), FAR_ERROR_INTERNAL, "ca.crt", error))
+  gnutls_x509_crt_set_key_usage (cert, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN |
+                                           GNUTLS_KEY_DIGITAL_SIGNATURE);
+  if (!far_trust_ok (gnutls_x509_crt_sign2 (cert, cert, key, GNUTLS_DIG_SHA256, 0), FAR_ERROR_INTERNAL,
+                     "ca.crt", error))
     return NULL;
   return cert_pem (cert, error);
 }
@@ -85,15 +91,19 @@ ca_self_sign (gnutls_x509_privkey_t key, const char *fleet, GError **error)
 gboolean
 far_trust_ca_create (const char *dir, const char *fleet, GError **error)
 {
-  g_autofree char *key_path = far_trust_path (dir, "ca.key"), *crt_path = far_trust_path (dir, "ca.crt"), *pem = NULL;
+  g_autofree char *key_path = far_trust_path (dir, "ca.key"), *crt_path = far_trust_path (dir, "ca.crt"),
+                  *pem = NULL;
   g_auto (gnutls_x509_privkey_t) key = NULL;
 
   if (!far_trust_name_ok (fleet)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "fleet name '%.64s': letters, digits, '.', '_' and '-' only, at most 64", fleet);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                 "fleet name '%.64s': letters, digits, '.', '_' and '-' only, at most 64", fleet);
     return FALSE;
   }
-  if (g_mkdir_with_parents (dir, 0700) != 0 || g_file_test (key_path, G_FILE_TEST_EXISTS) || g_file_test (crt_path, G_FILE_TEST_EXISTS)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, "%s: there is an authority already, or the directory cannot be made", dir);
+  if (g_mkdir_with_parents (dir, 0700) != 0 || g_file_test (key_path, G_FILE_TEST_EXISTS) ||
+      g_file_test (crt_path, G_FILE_TEST_EXISTS)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+                 "%s: there is an authority already, or the directory cannot be made", dir);
     return FALSE;
   }
   if (!far_trust_node_key_create (key_path, error))
@@ -116,10 +126,14 @@ far_trust_csr (const char *keys_dir, const char *node, GError **error)
     return NULL;
   gnutls_x509_crq_init (&crq);
   gnutls_x509_crq_set_version (crq, 1);
-  if (!far_trust_ok (gnutls_x509_crq_set_dn_by_oid (crq, GNUTLS_OID_X520_COMMON_NAME, 0, node, (unsigned) strlen (node)), FAR_ERROR_INVALID, node, error) ||
+  if (!far_trust_ok (gnutls_x509_crq_set_dn_by_oid (crq, GNUTLS_OID_X520_COMMON_NAME, 0, node,
+                                                    (unsigned) strlen (node)),
+                     FAR_ERROR_INVALID, node, error) ||
       !far_trust_ok (gnutls_x509_crq_set_key (crq, key), FAR_ERROR_INTERNAL, path, error) ||
-      !far_trust_ok (gnutls_x509_crq_sign2 (crq, key, GNUTLS_DIG_SHA256, 0), FAR_ERROR_INTERNAL, path, error) ||
-      !far_trust_ok (gnutls_x509_crq_export2 (crq, GNUTLS_X509_FMT_PEM, &pem), FAR_ERROR_INTERNAL, path, error))
+      !far_trust_ok (gnutls_x509_crq_sign2 (crq, key, GNUTLS_DIG_SHA256, 0), FAR_ERROR_INTERNAL, path,
+                     error) ||
+      !far_trust_ok (gnutls_x509_crq_export2 (crq, GNUTLS_X509_FMT_PEM, &pem), FAR_ERROR_INTERNAL, path,
+                     error))
     return NULL;
   text = g_strndup ((char *) pem.data, pem.size);
   gnutls_free (pem.data);
@@ -138,8 +152,8 @@ csr_check (gnutls_x509_crq_t crq, const char *node, GError **error)
     g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "certificate request: its signature is wrong");
   else if (gnutls_x509_crq_get_pk_algorithm (crq, &bits) != GNUTLS_PK_ECDSA || bits != 256)
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "certificate request: the key must be ECDSA P-256");
-  else if (gnutls_x509_crq_get_dn_by_oid (crq, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size) < 0 || size != strlen (node) ||
-           memcmp (name, node, size) != 0)
+  else if (gnutls_x509_crq_get_dn_by_oid (crq, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size) < 0 ||
+           size != strlen (node) || memcmp (name, node, size) != 0)
     g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "certificate request: it is not for '%s'", node);
   else
     return TRUE;
@@ -158,10 +172,13 @@ far_trust_host_ok (const char *name, GError **error)
 {
   guint8 raw[16];
 
-  if (name_address (name, raw) > 0 || (strlen (name) <= 253 && g_ascii_isalnum (name[0]) &&
-                                       name[strspn (name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")] == 0))
+  if (name_address (name, raw) > 0 ||
+      (strlen (name) <= 253 && g_ascii_isalnum (name[0]) &&
+       name[strspn (name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")] == 0))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%.253s' is neither a host name nor an address: write it alone, as in cloud.example or 192.0.2.1; wildcards are not possible"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+               _ ("'%.253s' is neither a host name nor an address: write it alone, as in cloud.example or "
+                  "192.0.2.1; wildcards are not possible"),
                name);
   return FALSE;
 }
@@ -178,7 +195,8 @@ add_name (gnutls_x509_crt_t cert, const char *name, GError **error)
   if (size > 0)
     rc = gnutls_x509_crt_set_subject_alt_name (cert, GNUTLS_SAN_IPADDRESS, raw, size, GNUTLS_FSAN_APPEND);
   else
-    rc = gnutls_x509_crt_set_subject_alt_name (cert, GNUTLS_SAN_DNSNAME, name, (unsigned) strlen (name), GNUTLS_FSAN_APPEND);
+    rc = gnutls_x509_crt_set_subject_alt_name (cert, GNUTLS_SAN_DNSNAME, name, (unsigned) strlen (name),
+                                               GNUTLS_FSAN_APPEND);
   return far_trust_ok (rc, FAR_ERROR_INVALID, name, error);
 }
 
@@ -205,8 +223,10 @@ take_key (gnutls_x509_crt_t cert, gnutls_x509_crq_t crq, GError **error)
   g_auto (gnutls_pubkey_t) key = NULL;
 
   gnutls_pubkey_init (&key);
-  return far_trust_ok (gnutls_pubkey_import_x509_crq (key, crq, 0), FAR_ERROR_INVALID, "certificate request", error) &&
-         far_trust_ok (gnutls_x509_crt_set_pubkey (cert, key), FAR_ERROR_INVALID, "certificate request", error);
+  return far_trust_ok (gnutls_pubkey_import_x509_crq (key, crq, 0), FAR_ERROR_INVALID, "certificate request",
+                       error) &&
+         far_trust_ok (gnutls_x509_crt_set_pubkey (cert, key), FAR_ERROR_INVALID, "certificate request",
+                       error);
 }
 
 static gboolean
@@ -217,25 +237,30 @@ issue (gnutls_x509_crt_t cert, gnutls_x509_crt_t ca, gnutls_x509_privkey_t key, 
 
   if (gnutls_x509_crt_get_subject_key_id (ca, id, &size, NULL) >= 0)
     gnutls_x509_crt_set_authority_key_id (cert, id, size);
-  return far_trust_ok (gnutls_x509_crt_sign2 (cert, ca, key, GNUTLS_DIG_SHA256, 0), FAR_ERROR_CONFIG, "ca.key", error);
+  return far_trust_ok (gnutls_x509_crt_sign2 (cert, ca, key, GNUTLS_DIG_SHA256, 0), FAR_ERROR_CONFIG,
+                       "ca.key", error);
 }
 
 static gboolean
 sign_check (const char *node, guint days, GError **error)
 {
   if (!far_trust_name_ok (node))
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "node '%.64s': letters, digits, '.', '_' and '-' only, at most 64", node);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                 "node '%.64s': letters, digits, '.', '_' and '-' only, at most 64", node);
   else if (days < 1 || days > DAYS_MAX)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "a certificate lasts 1 to %d days, not %u", DAYS_MAX, days);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "a certificate lasts 1 to %d days, not %u", DAYS_MAX,
+                 days);
   else
     return TRUE;
   return FALSE;
 }
 
 char *
-far_trust_sign (const char *ca_dir, const char *csr_pem, const char *node, const char *const *names, gboolean server, guint days, GError **error)
+far_trust_sign (const char *ca_dir, const char *csr_pem, const char *node, const char *const *names,
+                gboolean server, guint days, GError **error)
 {
-  g_autofree char *key_path = far_trust_path (ca_dir, "ca.key"), *crt_path = far_trust_path (ca_dir, "ca.crt");
+  g_autofree char *key_path = far_trust_path (ca_dir, "ca.key"),
+                  *crt_path = far_trust_path (ca_dir, "ca.crt");
   g_auto (gnutls_x509_privkey_t) key = NULL;
   g_auto (gnutls_x509_crq_t) crq = NULL;
   g_auto (gnutls_x509_crt_t) cert = NULL;
@@ -244,10 +269,15 @@ far_trust_sign (const char *ca_dir, const char *csr_pem, const char *node, const
 
   gnutls_x509_crq_init (&crq);
   gnutls_x509_crt_init (&cert);
-  if (!sign_check (node, days, error) || (key = far_trust_key_load (key_path, error)) == NULL || !far_certs_load_file (&ca, crt_path, error) ||
-      !far_trust_ok (gnutls_x509_crq_import (crq, &datum, GNUTLS_X509_FMT_PEM), FAR_ERROR_INVALID, "certificate request", error) ||
+  if (!sign_check (node, days, error) || (key = far_trust_key_load (key_path, error)) == NULL ||
+      !far_certs_load_file (&ca, crt_path, error) ||
+      !far_trust_ok (gnutls_x509_crq_import (crq, &datum, GNUTLS_X509_FMT_PEM), FAR_ERROR_INVALID,
+                     "certificate request", error) ||
       !csr_check (crq, node, error) || !take_key (cert, crq, error) ||
-      !set_common (cert, node, MIN (far_trust_now () + (time_t) days * DAY, gnutls_x509_crt_get_expiration_time (ca.at[0])), error) ||
+      !set_common (cert, node,
+                   MIN (far_trust_now () + (time_t) days * DAY,
+                        gnutls_x509_crt_get_expiration_time (ca.at[0])),
+                   error) ||
       !set_leaf (cert, node, names, server, error) || !issue (cert, ca.at[0], key, error))
     return NULL;
   return cert_pem (cert, error);

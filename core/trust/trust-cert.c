@@ -18,7 +18,8 @@ far_cert_name (gnutls_x509_crt_t cert)
 
   if (gnutls_x509_crt_get_dn_by_oid (cert, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size) < 0)
     return NULL;
-  if (gnutls_x509_crt_get_dn_by_oid (cert, GNUTLS_OID_X520_COMMON_NAME, 1, 0, second, &other) != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+  if (gnutls_x509_crt_get_dn_by_oid (cert, GNUTLS_OID_X520_COMMON_NAME, 1, 0, second, &other) !=
+      GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
     return NULL;
   return memchr (name, 0, size) == NULL ? g_strndup (name, size) : NULL;
 }
@@ -95,8 +96,11 @@ far_cert_names (gnutls_x509_crt_t cert)
     char entry[256], text[INET6_ADDRSTRLEN];
     size_t size = sizeof entry;
     int type = gnutls_x509_crt_get_subject_alt_name (cert, i, entry, &size, NULL);
-    gboolean address = type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) && inet_ntop (size == 4 ? AF_INET : AF_INET6, entry, text, sizeof text) != NULL;
-    g_autofree char *name = type == GNUTLS_SAN_DNSNAME && memchr (entry, 0, size) == NULL ? g_strndup (entry, size) : NULL;
+    gboolean address = type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) &&
+                       inet_ntop (size == 4 ? AF_INET : AF_INET6, entry, text, sizeof text) != NULL;
+    g_autofree char *name = type == GNUTLS_SAN_DNSNAME && memchr (entry, 0, size) == NULL
+                                ? g_strndup (entry, size)
+                                : NULL;
     g_autofree char *safe = name != NULL ? g_strescape (name, NULL) : NULL;
 
     if (type < 0 && type != GNUTLS_E_SHORT_MEMORY_BUFFER)
@@ -131,7 +135,8 @@ spki_hash (gnutls_pubkey_t key, GError **error)
   gnutls_datum_t der = { NULL, 0 };
   char *text;
 
-  if (!far_trust_ok (gnutls_pubkey_export2 (key, GNUTLS_X509_FMT_DER, &der), FAR_ERROR_INVALID, "public key", error))
+  if (!far_trust_ok (gnutls_pubkey_export2 (key, GNUTLS_X509_FMT_DER, &der), FAR_ERROR_INVALID, "public key",
+                     error))
     return NULL;
   text = far_trust_digest (der.data, der.size);
   gnutls_free (der.data);
@@ -144,7 +149,9 @@ far_cert_key_hash (gnutls_x509_crt_t cert, GError **error)
   g_auto (gnutls_pubkey_t) key = NULL;
 
   gnutls_pubkey_init (&key);
-  return far_trust_ok (gnutls_pubkey_import_x509 (key, cert, 0), FAR_ERROR_INVALID, "certificate", error) ? spki_hash (key, error) : NULL;
+  return far_trust_ok (gnutls_pubkey_import_x509 (key, cert, 0), FAR_ERROR_INVALID, "certificate", error)
+             ? spki_hash (key, error)
+             : NULL;
 }
 
 char *
@@ -158,8 +165,10 @@ far_trust_key_hash (const char *pem, GError **error)
   gnutls_pubkey_init (&key);
   gnutls_x509_crq_init (&crq);
   if (strstr (pem, "CERTIFICATE REQUEST-----") != NULL) {
-    if (!far_trust_ok (gnutls_x509_crq_import (crq, &datum, GNUTLS_X509_FMT_PEM), FAR_ERROR_INVALID, "certificate request", error) ||
-        !far_trust_ok (gnutls_pubkey_import_x509_crq (key, crq, 0), FAR_ERROR_INVALID, "certificate request", error))
+    if (!far_trust_ok (gnutls_x509_crq_import (crq, &datum, GNUTLS_X509_FMT_PEM), FAR_ERROR_INVALID,
+                       "certificate request", error) ||
+        !far_trust_ok (gnutls_pubkey_import_x509_crq (key, crq, 0), FAR_ERROR_INVALID, "certificate request",
+                       error))
       return NULL;
     return spki_hash (key, error);
   }
@@ -199,7 +208,8 @@ name_text (int type, const guint8 *data, gsize size)
 
   if (type == GNUTLS_SAN_DNSNAME)
     return g_strndup ((const char *) data, size);
-  if (type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) && inet_ntop (size == 4 ? AF_INET : AF_INET6, data, text, sizeof text) != NULL)
+  if (type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) &&
+      inet_ntop (size == 4 ? AF_INET : AF_INET6, data, text, sizeof text) != NULL)
     return g_strdup (text);
   return NULL;
 }
@@ -208,7 +218,8 @@ char *
 far_trust_node (const char *cert_pem, GError **error)
 {
   g_auto (FarCerts) certs = { .n = 0 };
-  char *name = far_certs_load (&certs, cert_pem, strlen (cert_pem), error) ? far_cert_name (certs.at[0]) : NULL;
+  char *name = far_certs_load (&certs, cert_pem, strlen (cert_pem), error) ? far_cert_name (certs.at[0])
+                                                                           : NULL;
 
   if (name == NULL && certs.n > 0)
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, "certificate has no name, or several");
@@ -221,7 +232,8 @@ far_trust_is_for (const char *cert_pem, FarPurpose purpose)
   g_auto (FarCerts) certs = { .n = 0 };
 
   return far_certs_load (&certs, cert_pem, strlen (cert_pem), NULL) &&
-         far_cert_has_purpose (certs.at[0], purpose == FAR_PURPOSE_NODE_CLIENT ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER);
+         far_cert_has_purpose (certs.at[0], purpose == FAR_PURPOSE_NODE_CLIENT ? GNUTLS_KP_TLS_WWW_CLIENT
+                                                                               : GNUTLS_KP_TLS_WWW_SERVER);
 }
 
 GStrv

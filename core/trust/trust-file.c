@@ -50,7 +50,8 @@ far_trust_write (const char *path, const char *text, int mode, GError **error)
 {
   g_autoptr (GError) cause = NULL;
 
-  if (g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, mode, &cause))
+  if (g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+                                mode, &cause))
     return TRUE;
   g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s", cause->message);
   return FALSE;
@@ -67,7 +68,8 @@ far_certs_load (FarCerts *certs, const char *pem, gsize size, GError **error)
     g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "certificate text is too long");
     return FALSE;
   }
-  rc = gnutls_x509_crt_list_import (certs->at, &n, &datum, GNUTLS_X509_FMT_PEM, GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
+  rc = gnutls_x509_crt_list_import (certs->at, &n, &datum, GNUTLS_X509_FMT_PEM,
+                                    GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
   certs->n = rc < 0 ? 0 : (guint) rc;
   if (rc == 0)
     rc = GNUTLS_E_NO_CERTIFICATE_FOUND;
@@ -99,7 +101,9 @@ far_trust_key_load (const char *path, GError **error)
   if (!far_trust_read (path, &pem, &size, error))
     return NULL;
   gnutls_x509_privkey_init (&key);
-  ok = far_trust_ok (gnutls_x509_privkey_import (key, &(gnutls_datum_t){ (unsigned char *) pem, (unsigned) size }, GNUTLS_X509_FMT_PEM),
+  ok = far_trust_ok (gnutls_x509_privkey_import (key,
+                                                 &(gnutls_datum_t){ (unsigned char *) pem, (unsigned) size },
+                                                 GNUTLS_X509_FMT_PEM),
                      FAR_ERROR_CONFIG, path, error);
   gnutls_memset (pem, 0, size);
   g_free (pem);
@@ -143,7 +147,8 @@ far_trust_file_sha256 (const char *path, GError **error)
   char *text;
 
   if (!far_certs_load_file (&certs, path, error) ||
-      !far_trust_ok (gnutls_x509_crt_export2 (certs.at[0], GNUTLS_X509_FMT_DER, &der), FAR_ERROR_CONFIG, path, error))
+      !far_trust_ok (gnutls_x509_crt_export2 (certs.at[0], GNUTLS_X509_FMT_DER, &der), FAR_ERROR_CONFIG, path,
+                     error))
     return NULL;
   text = far_trust_digest (der.data, der.size);
   gnutls_free (der.data);

@@ -15,7 +15,9 @@ key_write (gnutls_x509_privkey_t key, const char *path, GError **error)
   gnutls_datum_t pem = { NULL, 0 };
   gboolean ok;
 
-  if (!far_trust_ok (gnutls_x509_privkey_export2_pkcs8 (key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem), FAR_ERROR_INTERNAL, path, error))
+  if (!far_trust_ok (gnutls_x509_privkey_export2_pkcs8 (key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN,
+                                                        &pem),
+                     FAR_ERROR_INTERNAL, path, error))
     return FALSE;
   ok = far_trust_write (path, (const char *) pem.data, 0600, error);
   gnutls_memset (pem.data, 0, pem.size);
@@ -32,7 +34,8 @@ key_create (const char *path, gnutls_pk_algorithm_t algorithm, GError **error)
   if (algorithm == GNUTLS_PK_EDDSA_ED25519)
     bits = GNUTLS_CURVE_TO_BITS (GNUTLS_ECC_CURVE_ED25519);
   gnutls_x509_privkey_init (&key);
-  return far_trust_ok (gnutls_x509_privkey_generate (key, algorithm, bits, 0), FAR_ERROR_INTERNAL, path, error) &&
+  return far_trust_ok (gnutls_x509_privkey_generate (key, algorithm, bits, 0), FAR_ERROR_INTERNAL, path,
+                       error) &&
          key_write (key, path, error);
 }
 
@@ -92,13 +95,15 @@ ssh_line (gnutls_privkey_t key, GError **error)
   gnutls_datum_t x = { NULL, 0 };
   gnutls_ecc_curve_t curve;
 
-  if (!far_trust_ok (gnutls_privkey_export_ecc_raw2 (key, &curve, &x, NULL, NULL, 0), FAR_ERROR_CONFIG, "ssh.key", error))
+  if (!far_trust_ok (gnutls_privkey_export_ecc_raw2 (key, &curve, &x, NULL, NULL, 0), FAR_ERROR_CONFIG,
+                     "ssh.key", error))
     return NULL;
   wire_string (wire, "ssh-ed25519", 11);
   wire_string (wire, x.data, x.size);
   gnutls_free (x.data);
   if (curve != GNUTLS_ECC_CURVE_ED25519) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "ssh.key is not an ed25519 key; move it away and start again");
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 "ssh.key is not an ed25519 key; move it away and start again");
     return NULL;
   }
   base64 = g_base64_encode (wire->data, wire->len);
@@ -120,7 +125,8 @@ far_trust_ssh_public (const char *keys_dir, GError **error)
   return ssh_line (key, error);
 }
 
-/* The secret part of an OpenSSH private key: checks, public and private key, no comment, padded with 1, 2, 3… */
+/* The secret part of an OpenSSH private key: checks, public and private key, no comment, padded with 1, 2, 3…
+ */
 static GByteArray *
 ssh_secret_part (const gnutls_datum_t *x, const gnutls_datum_t *k)
 {
@@ -143,7 +149,8 @@ ssh_secret_part (const gnutls_datum_t *x, const gnutls_datum_t *k)
 static char *
 ssh_private_text (const gnutls_datum_t *x, const gnutls_datum_t *k)
 {
-  g_autoptr (GByteArray) all = g_byte_array_new (), public = g_byte_array_new (), secret = ssh_secret_part (x, k);
+  g_autoptr (GByteArray) all = g_byte_array_new (), public = g_byte_array_new (),
+                         secret = ssh_secret_part (x, k);
   g_autofree char *base64 = NULL;
   guint32 one = GUINT32_TO_BE (1);
   char *text;
@@ -158,7 +165,8 @@ ssh_private_text (const gnutls_datum_t *x, const gnutls_datum_t *k)
   wire_string (all, public->data, public->len);
   wire_string (all, secret->data, secret->len);
   base64 = g_base64_encode (all->data, all->len);
-  text = g_strconcat ("-----BEGIN OPENSSH PRIVATE KEY-----\n", base64, "\n-----END OPENSSH PRIVATE KEY-----\n", NULL);
+  text = g_strconcat ("-----BEGIN OPENSSH PRIVATE KEY-----\n", base64,
+                      "\n-----END OPENSSH PRIVATE KEY-----\n", NULL);
   gnutls_memset (all->data, 0, all->len);
   gnutls_memset (secret->data, 0, secret->len);
   gnutls_memset (base64, 0, strlen (base64));
@@ -179,12 +187,14 @@ far_trust_ssh_private (const char *keys_dir, GError **error)
     return NULL;
   gnutls_privkey_init (&key);
   if (!far_trust_ok (gnutls_privkey_import_x509 (key, raw, 0), FAR_ERROR_CONFIG, path, error) ||
-      !far_trust_ok (gnutls_privkey_export_ecc_raw2 (key, &curve, &x, NULL, &k, 0), FAR_ERROR_CONFIG, path, error))
+      !far_trust_ok (gnutls_privkey_export_ecc_raw2 (key, &curve, &x, NULL, &k, 0), FAR_ERROR_CONFIG, path,
+                     error))
     return NULL;
   if (curve == GNUTLS_ECC_CURVE_ED25519 && x.size == 32 && k.size == 32)
     text = ssh_private_text (&x, &k);
   else
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "ssh.key is not an ed25519 key; move it away and start again");
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 "ssh.key is not an ed25519 key; move it away and start again");
   gnutls_memset (k.data, 0, k.size);
   gnutls_free (k.data);
   gnutls_free (x.data);

@@ -19,21 +19,28 @@ G_DEFINE_AUTO_CLEANUP_FREE_FUNC (gnutls_privkey_t, gnutls_privkey_deinit, NULL)
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC (gnutls_pubkey_t, gnutls_pubkey_deinit, NULL)
 
 /* A list of certificates that frees them. */
-typedef struct { gnutls_x509_crt_t at[FAR_TRUST_CHAIN_MAX]; guint n; } FarCerts;
+typedef struct {
+  gnutls_x509_crt_t at[FAR_TRUST_CHAIN_MAX];
+  guint n;
+} FarCerts;
 void far_certs_clear (FarCerts *certs);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (FarCerts, far_certs_clear)
 
 /* FALSE with "what: GnuTLS's text" when rc < 0. */
 gboolean far_trust_ok (int rc, FarErrorCode code, const char *what, GError **error);
-/* What an accepted certificate says of the clock, for when its owner has proved to have the key: who shows it may have seen it somewhere. */
+/* What an accepted certificate says of the clock, for when its owner has proved to have the key: who shows it
+ * may have seen it somewhere. */
 typedef struct {
   gboolean told_wrong; /* it is good by the system's clock, and not by what other nodes have told */
-  gint64 until_us;     /* a server of nodes tells no time at which its certificate would have ended, and would lock it out; 0: no such */
+  /* a server of nodes tells no time at which its certificate would have ended, and would lock it out; 0: no
+   * such */
+  gint64 until_us;
 } FarTrustClock;
 void far_trust_clock_take (const FarTrustClock *clock);
 /* far_trust_check_der() for GnuTLS: also says which alert fits a refusal. */
-gboolean far_trust_check_raw (const gnutls_datum_t *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, int *alert,
-                              FarTrustClock *clock, GError **error);
+gboolean
+far_trust_check_raw (const gnutls_datum_t *chain, guint n, const char *ca_file, FarPurpose purpose,
+                     const char *name, char **node, int *alert, FarTrustClock *clock, GError **error);
 /* Has an authority of ca_file signed it, in whatever time? */
 gboolean far_trust_signed (const char *chain_pem, const char *ca_file);
 /* Reads a small regular file; FAR_ERROR_CONFIG. */
@@ -45,7 +52,8 @@ gboolean far_certs_load_file (FarCerts *certs, const char *path, GError **error)
 gnutls_x509_privkey_t far_trust_key_load (const char *path, GError **error);
 /* Seconds since 1970 that are believed: never before the build. */
 time_t far_trust_now (void);
-/* Have these signatures been found right before? digest: hex of a hash over authorities and chain. [any thread] */
+/* Have these signatures been found right before? digest: hex of a hash over authorities and chain. [any
+ * thread] */
 gboolean far_trust_seen (const char *digest);
 void far_trust_remember (const char *digest);
 /* The form of a node id: [A-Za-z0-9][A-Za-z0-9._-]{0,63}. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one list of revoked certificates and keys of this process: TLS threads ask it, the main context feeds it. It is process-wide
- * on purpose: a listener that was given no list would accept what the fleet has revoked. */
+/* The one list of revoked certificates and keys of this process: TLS threads ask it, the main context feeds
+ * it. It is process-wide on purpose: a listener that was given no list would accept what the fleet has
+ * revoked. */
 #include "config.h"
 
 #include <farwatch/trust.h>
@@ -51,7 +52,8 @@ far_trust_revoked (const char *serial, const char *node)
   gboolean found;
 
   g_mutex_lock (&lock);
-  found = revoked != NULL && ((serial != NULL && g_hash_table_contains (revoked, serial)) || (every != NULL && g_hash_table_contains (revoked, every)));
+  found = revoked != NULL && ((serial != NULL && g_hash_table_contains (revoked, serial)) ||
+                              (every != NULL && g_hash_table_contains (revoked, every)));
   g_mutex_unlock (&lock);
   return found;
 }

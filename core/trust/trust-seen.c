@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Chains whose signatures were found right, by their hash: a signature costs half a millisecond, and a thousand terminals that come back bring the
- * certificates they had. Nothing but signatures is remembered: times, purpose, names and revocation are looked at each time. Bounded: two
- * generations, the older one goes when the younger is full. Process-wide like the list of what is revoked, and as harmless to share. */
+/* Chains whose signatures were found right, by their hash: a signature costs half a millisecond, and a
+ * thousand terminals that come back bring the certificates they had. Nothing but signatures is remembered:
+ * times, purpose, names and revocation are looked at each time. Bounded: two generations, the older one goes
+ * when the younger is full. Process-wide like the list of what is revoked, and as harmless to share. */
 #include "config.h"
 
 #include "trust/trust-private.h"
@@ -19,7 +20,8 @@ far_trust_seen (const char *digest)
   gboolean seen;
 
   g_mutex_lock (&lock);
-  seen = (young != NULL && g_hash_table_contains (young, digest)) || (old != NULL && g_hash_table_contains (old, digest));
+  seen = (young != NULL && g_hash_table_contains (young, digest)) ||
+         (old != NULL && g_hash_table_contains (old, digest));
   g_mutex_unlock (&lock);
   return seen;
 }

@@ -14,8 +14,8 @@ typedef struct {
   const char *const *revoked;
   gboolean by_hash; /* the authority is the one that a join token names */
   time_t now;
-  gboolean untold;  /* now is the system's clock alone: what other nodes told about the time does not count */
-  gint64 until;     /* the first end among the chain and its authority, in seconds since 1970 */
+  gboolean untold; /* now is the system's clock alone: what other nodes told about the time does not count */
+  gint64 until;    /* the first end among the chain and its authority, in seconds since 1970 */
   int alert; /* what the rule under way means to the other side of a TLS connection (RFC 8446 section 6.2) */
 } Check;
 
@@ -27,7 +27,8 @@ check_clear (Check *check)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Check, check_clear)
 
-static gboolean G_GNUC_PRINTF (2, 3)
+G_GNUC_PRINTF (2, 3)
+static gboolean
 deny (GError **error, const char *format, ...)
 {
   va_list args;
@@ -69,15 +70,19 @@ static gboolean
 signatures_right (Check *check, GError **error)
 {
   guint status = 0;
-  int rc = gnutls_x509_crt_list_verify (check->chain.at, check->chain.n, check->authorities.at, check->authorities.n, NULL, 0,
-                                        GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS |
-                                          GNUTLS_VERIFY_DO_NOT_ALLOW_SAME,
+  int rc = gnutls_x509_crt_list_verify (check->chain.at, check->chain.n, check->authorities.at,
+                                        check->authorities.n, NULL, 0,
+                                        GNUTLS_VERIFY_DISABLE_TIME_CHECKS |
+                                            GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS |
+                                            GNUTLS_VERIFY_DO_NOT_ALLOW_SAME,
                                         &status);
 
   if (gnutls_x509_crt_get_ca_status (check->chain.at[0], NULL) > 0)
     return deny (error, "certificate is an authority's, not a node's");
   if (rc < 0 || (status & GNUTLS_CERT_SIGNER_NOT_FOUND) != 0)
-    return deny (error, "certificate is not from this fleet's authority: is it the right server, and the right ca.crt?");
+    return deny (
+        error,
+        "certificate is not from this fleet's authority: is it the right server, and the right ca.crt?");
   if ((status & GNUTLS_CERT_INSECURE_ALGORITHM) != 0)
     return deny (error, "certificate uses an algorithm that is too weak");
   return status == 0 ? TRUE : deny (error, "certificate's chain of signatures is wrong");
@@ -96,25 +101,29 @@ signed_by_authority (Check *check, GError **error)
   return TRUE;
 }
 
-/* A server's certificate that is not good yet shows a clock that is behind no more than the fleet's authority does: where the clock is known to be
- * behind, and at the first contact, whose authority a join token names, that is no fault. An end in the past is one, whatever the clock. */
+/* A server's certificate that is not good yet shows a clock that is behind no more than the fleet's authority
+ * does: where the clock is known to be behind, and at the first contact, whose authority a join token names,
+ * that is no fault. An end in the past is one, whatever the clock. */
 static gboolean
 may_be_early (const Check *check)
 {
-  return check->purpose != FAR_PURPOSE_NODE_CLIENT && (check->by_hash || (!check->untold && far_clock_is_behind ()));
+  return check->purpose != FAR_PURPOSE_NODE_CLIENT &&
+         (check->by_hash || (!check->untold && far_clock_is_behind ()));
 }
 
 static gboolean
 cert_in_time (Check *check, gnutls_x509_crt_t cert, const char *what, GError **error)
 {
-  time_t now = check->now, from = gnutls_x509_crt_get_activation_time (cert), until = gnutls_x509_crt_get_expiration_time (cert);
+  time_t now = check->now, from = gnutls_x509_crt_get_activation_time (cert),
+         until = gnutls_x509_crt_get_expiration_time (cert);
   g_autoptr (GDateTime) date = g_date_time_new_from_unix_utc (now < from ? from : until);
   g_autofree char *text = date == NULL ? NULL : g_date_time_format (date, "%Y-%m-%d %H:%M UTC");
 
   if (from == (time_t) -1 || until == (time_t) -1)
     return deny (error, "%s has no valid times", what);
   if (now < from && !may_be_early (check))
-    return deny (error, "%s is not valid before %s: is the clock right?", what, text != NULL ? text : "a far date");
+    return deny (error, "%s is not valid before %s: is the clock right?", what,
+                 text != NULL ? text : "a far date");
   if (now > until)
     return deny (error, "%s expired on %s: renew it", what, text != NULL ? text : "a far date");
   check->until = MIN (check->until, (gint64) until);
@@ -138,7 +147,8 @@ in_time_at (Check *check, time_t now, GError **error)
   return deny (error, "authority's certificate is out of its time");
 }
 
-/* A server that told a wrong time must not be locked out by it for good: it is judged once more without, and if it is good then, what was told is wrong. */
+/* A server that told a wrong time must not be locked out by it for good: it is judged once more without, and
+ * if it is good then, what was told is wrong. */
 static gboolean
 in_time (Check *check, GError **error)
 {
@@ -174,13 +184,16 @@ for_purpose (Check *check, GError **error)
   return deny (error, client ? "certificate is not for a TLS client" : "certificate is not for a TLS server");
 }
 
-/* Which names there are says more than that one is not among them: most often it was the address that was typed. */
+/* Which names there are says more than that one is not among them: most often it was the address that was
+ * typed. */
 static gboolean
 other_name (Check *check, GError **error)
 {
   g_autofree char *names = far_cert_names (check->chain.at[0]);
 
-  return deny (error, "certificate is not for '%.253s' but for %s: use one of these names, or have one made for this name too (`farctl ca init --profile FILE --name HOST` there)",
+  return deny (error,
+               "certificate is not for '%.253s' but for %s: use one of these names, or have one made for "
+               "this name too (`farctl ca init --profile FILE --name HOST` there)",
                check->name, names[0] != '\0' ? names : "no name at all");
 }
 
@@ -200,15 +213,20 @@ names_right (Check *check, char **node, GError **error)
 static gboolean
 not_revoked (Check *check, const char *node, GError **error)
 {
-  g_autofree char *serial = far_cert_serial (check->chain.at[0]), *key = far_cert_key_hash (check->chain.at[0], error);
+  g_autofree char *serial = far_cert_serial (check->chain.at[0]),
+                  *key = far_cert_key_hash (check->chain.at[0], error);
 
   if (key == NULL)
     return FALSE;
   if (serial == NULL)
     return deny (error, "certificate has no serial number");
   if (far_trust_revoked_key (key))
-    return deny (error, "the key of '%s' is revoked, and with it certificate %s: enroll the node again (`farctl enroll --new-keys --profile FILE --server HOST:PORT`)", node, serial);
-  if (far_trust_revoked (serial, node) || (check->revoked != NULL && g_strv_contains (check->revoked, serial)))
+    return deny (error,
+                 "the key of '%s' is revoked, and with it certificate %s: enroll the node again (`farctl "
+                 "enroll --new-keys --profile FILE --server HOST:PORT`)",
+                 node, serial);
+  if (far_trust_revoked (serial, node) ||
+      (check->revoked != NULL && g_strv_contains (check->revoked, serial)))
     return deny (error, "certificate %s of '%s' is revoked: enroll the node again", serial, node);
   return TRUE;
 }
@@ -238,7 +256,8 @@ run (Check *check, char **node, GError **error)
   return TRUE;
 }
 
-/* "sha256:HEX": the authority is the certificate of the chain with that hash; it and what follows leave the chain. */
+/* "sha256:HEX": the authority is the certificate of the chain with that hash; it and what follows leave the
+ * chain. */
 static gboolean
 pin_authority (Check *check, const char *hash, GError **error)
 {
@@ -258,7 +277,8 @@ pin_authority (Check *check, const char *hash, GError **error)
     check->chain.n = i;
     return TRUE;
   }
-  return deny (error, "the server does not show the fleet's authority that the token names: is it the port for nodes, and the token of this fleet?");
+  return deny (error, "the server does not show the fleet's authority that the token names: is it the port "
+                      "for nodes, and the token of this fleet?");
 }
 
 static gboolean
@@ -271,19 +291,21 @@ load_authorities (Check *check, const char *ca_file, GError **error)
     return pin_authority (check, ca_file, error);
   if (far_certs_load_file (&check->authorities, ca_file, &why))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "the authority to believe cannot be read: %s; `farctl enroll --profile FILE --server HOST:PORT` brings it to a node, --ca FILE names it to farctl",
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+               "the authority to believe cannot be read: %s; `farctl enroll --profile FILE --server "
+               "HOST:PORT` brings it to a node, --ca FILE names it to farctl",
                why->message);
   return FALSE;
 }
 
 gboolean
-far_trust_check (const char *chain_pem, const char *ca_file, FarPurpose purpose, const char *name, const char *const *revoked, char **node,
-                 GError **error)
+far_trust_check (const char *chain_pem, const char *ca_file, FarPurpose purpose, const char *name,
+                 const char *const *revoked, char **node, GError **error)
 {
   g_auto (Check) check = { .purpose = purpose, .name = name, .revoked = revoked };
 
-  return far_certs_load (&check.chain, chain_pem, strlen (chain_pem), error) && load_authorities (&check, ca_file, error) &&
-         run (&check, node, error);
+  return far_certs_load (&check.chain, chain_pem, strlen (chain_pem), error) &&
+         load_authorities (&check, ca_file, error) && run (&check, node, error);
 }
 
 static gboolean
@@ -295,7 +317,8 @@ load_der (FarCerts *chain, const gnutls_datum_t *der, guint n, GError **error)
     if (der[i].size > FAR_TRUST_FILE_MAX)
       return deny (error, "certificate is too long");
     gnutls_x509_crt_init (&chain->at[chain->n++]);
-    if (!far_trust_ok (gnutls_x509_crt_import (chain->at[i], &der[i], GNUTLS_X509_FMT_DER), FAR_ERROR_DENIED, "certificate", error))
+    if (!far_trust_ok (gnutls_x509_crt_import (chain->at[i], &der[i], GNUTLS_X509_FMT_DER), FAR_ERROR_DENIED,
+                       "certificate", error))
       return FALSE;
   }
   return TRUE;
@@ -306,24 +329,27 @@ far_trust_signed (const char *chain_pem, const char *ca_file)
 {
   g_auto (Check) check = { .purpose = FAR_PURPOSE_NODE_CLIENT };
 
-  return far_certs_load (&check.chain, chain_pem, strlen (chain_pem), NULL) && load_authorities (&check, ca_file, NULL) &&
-         signed_by_authority (&check, NULL);
+  return far_certs_load (&check.chain, chain_pem, strlen (chain_pem), NULL) &&
+         load_authorities (&check, ca_file, NULL) && signed_by_authority (&check, NULL);
 }
 
 gboolean
-far_trust_check_raw (const gnutls_datum_t *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, int *alert,
-                     FarTrustClock *clock, GError **error)
+far_trust_check_raw (const gnutls_datum_t *chain, guint n, const char *ca_file, FarPurpose purpose,
+                     const char *name, char **node, int *alert, FarTrustClock *clock, GError **error)
 {
   g_auto (Check) check = { .purpose = purpose, .name = name, .alert = GNUTLS_A_BAD_CERTIFICATE };
-  gboolean good = load_der (&check.chain, chain, n, error) && load_authorities (&check, ca_file, error) && run (&check, node, error);
+  gboolean good = load_der (&check.chain, chain, n, error) && load_authorities (&check, ca_file, error) &&
+                  run (&check, node, error);
 
   *alert = check.alert;
-  *clock = (FarTrustClock){ good && check.untold, good && purpose == FAR_PURPOSE_NODE_SERVER ? check.until * G_USEC_PER_SEC : 0 };
+  *clock = (FarTrustClock){ good && check.untold,
+                            good && purpose == FAR_PURPOSE_NODE_SERVER ? check.until * G_USEC_PER_SEC : 0 };
   return good;
 }
 
 gboolean
-far_trust_check_der (GBytes *const *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name, char **node, GError **error)
+far_trust_check_der (GBytes *const *chain, guint n, const char *ca_file, FarPurpose purpose, const char *name,
+                     char **node, GError **error)
 {
   gnutls_datum_t raw[FAR_TRUST_CHAIN_MAX];
   FarTrustClock clock;

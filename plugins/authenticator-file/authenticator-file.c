@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* People in a file, passwords as crypt(5). Main only hands work to the lane "password": one hash at a time (22 ms and 16 MiB each), at most 16
- * waiting, then `busy`. */
+/* People in a file, passwords as crypt(5). Main only hands work to the lane "password": one hash at a time
+ * (22 ms and 16 MiB each), at most 16 waiting, then `busy`. */
 #include "config.h"
 
 #include <string.h>
@@ -81,10 +81,12 @@ file_judge (FileJob *job)
   const Person *person = book_find (job->book, job->name);
 
   if (job->form == FAR_LOGIN_KEY)
-    return book_key_is (person, job->key) ? verdict_allow (person) : far_verdict_new (FAR_VERDICT_DEFER, NULL);
+    return book_key_is (person, job->key) ? verdict_allow (person)
+                                          : far_verdict_new (FAR_VERDICT_DEFER, NULL);
   if (book_password_is (job->book, person, job->secret))
     return verdict_allow (person);
-  return far_verdict_new (person != NULL && person->hash != NULL ? FAR_VERDICT_DENY : FAR_VERDICT_DEFER, NULL);
+  return far_verdict_new (person != NULL && person->hash != NULL ? FAR_VERDICT_DENY : FAR_VERDICT_DEFER,
+                          NULL);
 }
 
 static void
@@ -99,7 +101,8 @@ check_work (FarRequest *req, gpointer data)
 static void
 file_check (gpointer data, const FarLogin *login, FarRequest *req)
 {
-  gboolean ours = (login->form == FAR_LOGIN_PASSWORD && login->secret != NULL) || (login->form == FAR_LOGIN_KEY && login->key != NULL);
+  gboolean ours = (login->form == FAR_LOGIN_PASSWORD && login->secret != NULL) ||
+                  (login->form == FAR_LOGIN_KEY && login->key != NULL);
   FileJob *job;
 
   if (!ours) {
@@ -127,14 +130,16 @@ put_work (FarRequest *req, gpointer data)
 {
   FileJob *job = data;
   GError *error = NULL;
-  gboolean good = book_refresh (job->book, &error)
-                  && book_put (job->book, job->name, job->secret, (const char *const *) job->groups, job->key, &error);
+  gboolean good = book_refresh (job->book, &error) &&
+                  book_put (job->book, job->name, job->secret, (const char *const *) job->groups, job->key,
+                            &error);
 
   end_change (req, good, error);
 }
 
 static void
-file_put (gpointer data, const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req)
+file_put (gpointer data, const char *name, const char *secret, const char *const *groups, const char *key,
+          FarRequest *req)
 {
   FileJob *job = job_new (data, name, secret, key);
 
@@ -214,7 +219,8 @@ file_start (gpointer data, GError **error G_GNUC_UNUSED)
 
   self->book = book_new (((const FileOptions *) far_instance_options (self->at))->path);
   self->opening = far_request_ref (far_request_new (file_opened, self, 0));
-  far_run_blocking (LANE, CHANGES_WAITING, open_work, job_new (self, NULL, NULL, NULL), job_free, self->opening);
+  far_run_blocking (LANE, CHANGES_WAITING, open_work, job_new (self, NULL, NULL, NULL), job_free,
+                    self->opening);
   return TRUE;
 }
 
@@ -231,9 +237,12 @@ file_stop (gpointer data)
 }
 
 static const FarOption file_options[] = {
-  { .name = "path", .type = FAR_OPT_PATH, .offset = G_STRUCT_OFFSET (FileOptions, path), .fallback = "people.yaml",
+  { .name = "path",
+    .type = FAR_OPT_PATH,
+    .offset = G_STRUCT_OFFSET (FileOptions, path),
+    .fallback = "people.yaml",
     .summary = N_ ("file of people, mode 0600; made when the first is added") },
-  { .type = FAR_OPT_END }
+  { .type = FAR_OPT_END },
 };
 
 static const FarAuthenticatorOps file_ops = {
@@ -258,4 +267,5 @@ static const FarAuthenticatorType file_type = {
   .ops = &file_ops,
 };
 
-FAR_PLUGIN ("authenticator-file", "0.1", "authenticator/file", "libcrypt.so.1 libyaml-0.so.2", &file_type.type)
+FAR_PLUGIN ("authenticator-file", "0.1", "authenticator/file", "libcrypt.so.1 libyaml-0.so.2",
+            &file_type.type)

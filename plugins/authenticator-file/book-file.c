@@ -42,11 +42,14 @@ book_key_plain (const char *text)
 {
   g_auto (GStrv) parts = g_strsplit_set (text, " \t", 3);
 
-  if (parts[0] == NULL || !is_word (parts[0]) || parts[1] == NULL || parts[1][0] == '\0' || (!g_str_has_prefix (parts[0], "ssh-") && !g_str_has_prefix (parts[0], "ecdsa-")
-                                                                      && !g_str_has_prefix (parts[0], "sk-")))
+  if (parts[0] == NULL || !is_word (parts[0]) || parts[1] == NULL || parts[1][0] == '\0' ||
+      (!g_str_has_prefix (parts[0], "ssh-") && !g_str_has_prefix (parts[0], "ecdsa-") &&
+       !g_str_has_prefix (parts[0], "sk-")))
     return NULL;
-  return strspn (parts[1], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == strlen (parts[1])
-           ? g_strconcat (parts[0], " ", parts[1], NULL) : NULL;
+  return strspn (parts[1], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") ==
+                 strlen (parts[1])
+             ? g_strconcat (parts[0], " ", parts[1], NULL)
+             : NULL;
 }
 
 /* ---- reading ---- */
@@ -60,7 +63,8 @@ typedef struct {
 static gboolean
 fault (Reading *reading, const yaml_node_t *node, const char *what)
 {
-  g_set_error (reading->error, FAR_ERROR, FAR_ERROR_CONFIG, "%s:%zu: %s", reading->path, node->start_mark.line + 1, what);
+  g_set_error (reading->error, FAR_ERROR, FAR_ERROR_CONFIG, "%s:%zu: %s", reading->path,
+               node->start_mark.line + 1, what);
   return FALSE;
 }
 
@@ -82,16 +86,17 @@ read_list (Reading *reading, const yaml_node_t *node, gboolean keys)
   g_autoptr (GPtrArray) list = g_ptr_array_new_with_free_func (g_free);
 
   if (node->type != YAML_SEQUENCE_NODE) {
-    fault (reading, node, _("wants a list: [a, b]"));
+    fault (reading, node, _ ("wants a list: [a, b]"));
     return NULL;
   }
-  for (const yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top; item++) {
+  for (const yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top;
+       item++) {
     const yaml_node_t *entry = node_at (reading, *item);
     const char *text = scalar (entry);
     char *value = text == NULL ? NULL : keys ? book_key_plain (text) : g_strdup (text);
 
     if (value == NULL) {
-      fault (reading, entry, keys ? _("not a public key: wants \"ssh-ed25519 AAAA…\"") : _("wants a word"));
+      fault (reading, entry, keys ? _ ("not a public key: wants \"ssh-ed25519 AAAA…\"") : _ ("wants a word"));
       return NULL;
     }
     g_ptr_array_add (list, value);
@@ -107,13 +112,13 @@ read_field (Reading *reading, Person *person, const yaml_node_t *key, const yaml
 
   if (g_strcmp0 (name, "password") == 0) {
     person->hash = g_strdup (scalar (value));
-    return person->hash != NULL || fault (reading, value, _("password: wants the text of crypt(5)"));
+    return person->hash != NULL || fault (reading, value, _ ("password: wants the text of crypt(5)"));
   }
   if (g_strcmp0 (name, "groups") == 0)
     return (person->groups = read_list (reading, value, FALSE)) != NULL;
   if (g_strcmp0 (name, "keys") == 0)
     return (person->keys = read_list (reading, value, TRUE)) != NULL;
-  return fault (reading, key, _("unknown key: a person has password, groups and keys"));
+  return fault (reading, key, _ ("unknown key: a person has password, groups and keys"));
 }
 
 static gboolean
@@ -123,16 +128,17 @@ read_person (Reading *reading, GHashTable *people, const yaml_node_t *key, const
   Person *person;
 
   if (name == NULL || *name == '\0' || strlen (name) > 64)
-    return fault (reading, key, _("name of a person: 1 to 64 bytes"));
+    return fault (reading, key, _ ("name of a person: 1 to 64 bytes"));
   if (g_hash_table_contains (people, name))
-    return fault (reading, key, _("the same person twice"));
+    return fault (reading, key, _ ("the same person twice"));
   if (g_hash_table_size (people) >= BOOK_PEOPLE_MAX)
-    return fault (reading, key, _("more than 10000 people"));
+    return fault (reading, key, _ ("more than 10000 people"));
   if (value->type != YAML_MAPPING_NODE)
-    return fault (reading, value, _("a person is {password: …, groups: […], keys: […]}"));
+    return fault (reading, value, _ ("a person is {password: …, groups: […], keys: […]}"));
   person = person_new (name);
   g_hash_table_insert (people, person->name, person);
-  for (const yaml_node_pair_t *pair = value->data.mapping.pairs.start; pair < value->data.mapping.pairs.top; pair++)
+  for (const yaml_node_pair_t *pair = value->data.mapping.pairs.start; pair < value->data.mapping.pairs.top;
+       pair++)
     if (!read_field (reading, person, node_at (reading, pair->key), node_at (reading, pair->value)))
       return FALSE;
   return TRUE;
@@ -147,15 +153,16 @@ read_people (Reading *reading, GHashTable *people)
   if (root == NULL)
     return TRUE; /* nothing but comments */
   if (root->type != YAML_MAPPING_NODE || root->data.mapping.pairs.top - root->data.mapping.pairs.start != 1)
-    return fault (reading, root, _("wants one key: people"));
+    return fault (reading, root, _ ("wants one key: people"));
   if (g_strcmp0 (scalar (node_at (reading, root->data.mapping.pairs.start->key)), "people") != 0)
-    return fault (reading, root, _("wants one key: people"));
+    return fault (reading, root, _ ("wants one key: people"));
   map = node_at (reading, root->data.mapping.pairs.start->value);
   if (map->type == YAML_SCALAR_NODE && *scalar (map) == '\0')
     return TRUE;
   if (map->type != YAML_MAPPING_NODE)
-    return fault (reading, map, _("people: wants NAME: {…} lines"));
-  for (const yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top; pair++)
+    return fault (reading, map, _ ("people: wants NAME: {…} lines"));
+  for (const yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top;
+       pair++)
     if (!read_person (reading, people, node_at (reading, pair->key), node_at (reading, pair->value)))
       return FALSE;
   return TRUE;
@@ -164,22 +171,23 @@ read_people (Reading *reading, GHashTable *people)
 GHashTable *
 book_parse (const char *path, const char *text, gsize size, GError **error)
 {
-  g_autoptr (GHashTable) people = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) person_free);
+  g_autoptr (GHashTable)
+      people = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) person_free);
   Reading reading = { .path = path, .error = error };
   yaml_parser_t parser;
   gboolean good = FALSE;
 
   if (!yaml_parser_initialize (&parser)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, "%s: %s", path, _("no memory for reading"));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, "%s: %s", path, _ ("no memory for reading"));
     return NULL;
   }
   yaml_parser_set_input_string (&parser, (const unsigned char *) text, size);
   if (yaml_parser_load (&parser, &reading.document)) {
     good = read_people (&reading, people);
     yaml_document_delete (&reading.document);
-  }
-  else
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s:%zu: %s", path, parser.problem_mark.line + 1, parser.problem ? parser.problem : "not YAML");
+  } else
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "%s:%zu: %s", path, parser.problem_mark.line + 1,
+                 parser.problem ? parser.problem : "not YAML");
   yaml_parser_delete (&parser);
   return good ? g_steal_pointer (&people) : NULL;
 }
@@ -215,7 +223,8 @@ write_person (GString *out, const Person *person)
 {
   g_string_append (out, "  ");
   write_text (out, person->name);
-  if (person->hash == NULL && (person->groups == NULL || person->groups[0] == NULL) && (person->keys == NULL || person->keys[0] == NULL)) {
+  if (person->hash == NULL && (person->groups == NULL || person->groups[0] == NULL) &&
+      (person->keys == NULL || person->keys[0] == NULL)) {
     g_string_append (out, ": {}\n");
     return;
   }
@@ -232,7 +241,8 @@ write_person (GString *out, const Person *person)
 static char *
 people_text (GHashTable *people)
 {
-  GString *out = g_string_new ("# Written by farwatchd; edit it while nobody adds people, it is read again by itself.\n");
+  GString *out = g_string_new (
+      "# Written by farwatchd; edit it while nobody adds people, it is read again by itself.\n");
   g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (people), (GCompareFunc) strcmp);
 
   g_string_append (out, names != NULL ? "people:\n" : "people: {}\n");
@@ -289,6 +299,6 @@ book_write (const char *path, GHashTable *people, GError **error)
   if (good)
     return TRUE;
   g_unlink (fresh);
-  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("cannot write %s: %s"), path, g_strerror (saved));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _ ("cannot write %s: %s"), path, g_strerror (saved));
   return FALSE;
 }

@@ -67,7 +67,8 @@ read_fd (Book *book, int fd, const struct stat *stat, GError **error)
   GHashTable *people;
 
   if (size < 0) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot read %s: %s"), book->path, g_strerror (errno));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("cannot read %s: %s"), book->path,
+                 g_strerror (errno));
     return FALSE;
   }
   people = book_parse (book->path, text, (gsize) size, error);
@@ -75,7 +76,9 @@ read_fd (Book *book, int fd, const struct stat *stat, GError **error)
     return FALSE;
   if ((stat->st_mode & 077) != 0 && has_hashes (people)) {
     g_hash_table_unref (people);
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s holds password hashes and others may read it; run: chmod 600 %s"), book->path, book->path);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("%s holds password hashes and others may read it; run: chmod 600 %s"), book->path,
+                 book->path);
     return FALSE;
   }
   g_hash_table_unref (book->people);
@@ -86,8 +89,9 @@ read_fd (Book *book, int fd, const struct stat *stat, GError **error)
 static gboolean
 same_file (const struct stat *a, const struct stat *b)
 {
-  return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size && a->st_mode == b->st_mode
-         && memcmp (&a->st_mtim, &b->st_mtim, sizeof a->st_mtim) == 0 && memcmp (&a->st_ctim, &b->st_ctim, sizeof a->st_ctim) == 0;
+  return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+         a->st_mode == b->st_mode && memcmp (&a->st_mtim, &b->st_mtim, sizeof a->st_mtim) == 0 &&
+         memcmp (&a->st_ctim, &b->st_ctim, sizeof a->st_ctim) == 0;
 }
 
 static gboolean
@@ -108,8 +112,8 @@ book_refresh (Book *book, GError **error)
   if (fd < 0 && errno == ENOENT)
     return book_gone (book);
   if (fd < 0 || fstat (fd, &now) != 0 || !S_ISREG (now.st_mode) || now.st_size > BOOK_SIZE_MAX) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("cannot read %s: %s"), book->path,
-                 fd < 0 ? g_strerror (errno) : _("no plain file, or larger than 4 MiB"));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("cannot read %s: %s"), book->path,
+                 fd < 0 ? g_strerror (errno) : _ ("no plain file, or larger than 4 MiB"));
     if (fd >= 0)
       close (fd);
     return FALSE;
@@ -143,7 +147,8 @@ gboolean
 book_password_is (Book *book, const Person *person, const char *password)
 {
   gboolean known = person != NULL && person->hash != NULL && person->hash[0] == '$';
-  const char *made = crypt_rn (password, known ? person->hash : nobody_setting (book), &book->scratch, sizeof book->scratch);
+  const char *made = crypt_rn (password, known ? person->hash : nobody_setting (book), &book->scratch,
+                               sizeof book->scratch);
   gboolean same = known && made != NULL && made[0] != '*' && far_equal_secret (made, person->hash);
 
   explicit_bzero (&book->scratch, sizeof book->scratch);
@@ -155,7 +160,8 @@ book_key_is (const Person *person, const char *key)
 {
   g_autofree char *plain = book_key_plain (key);
 
-  return plain != NULL && person != NULL && person->keys != NULL && g_strv_contains ((const char *const *) person->keys, plain);
+  return plain != NULL && person != NULL && person->keys != NULL &&
+         g_strv_contains ((const char *const *) person->keys, plain);
 }
 
 /* ---- changes ---- */
@@ -168,15 +174,16 @@ hash_password (Book *book, const char *password, GError **error)
   char *hash = NULL;
 
   if (*password == '\0' || strlen (password) > 500) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("password: 1 to 500 bytes"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("password: 1 to 500 bytes"));
     return NULL;
   }
   if (crypt_gensalt_rn ("$y$", 0, NULL, 0, setting, sizeof setting) != NULL)
-    made = crypt_rn (password, setting, &book->scratch, sizeof book->scratch); /* not crypt_r: the sanitizers take that one over, wrongly in a module */
+    /* not crypt_r: the sanitizers take that one over, wrongly in a module */
+    made = crypt_rn (password, setting, &book->scratch, sizeof book->scratch);
   if (made != NULL && made[0] != '*')
     hash = g_strdup (made);
   else
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INTERNAL, _("password: cannot be hashed"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INTERNAL, _ ("password: cannot be hashed"));
   explicit_bzero (&book->scratch, sizeof book->scratch);
   return hash;
 }
@@ -201,7 +208,8 @@ person_add_key (Person *person, const char *key, GError **error)
   GStrvBuilder *keys;
 
   if (plain == NULL) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("not a public key: wants \"ssh-ed25519 AAAA…\""));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("not a public key: wants \"ssh-ed25519 AAAA…\""));
     return FALSE;
   }
   if (person->keys != NULL && g_strv_contains ((const char *const *) person->keys, plain))
@@ -230,7 +238,8 @@ book_save (Book *book, GError **error)
 static gboolean
 name_fits (const char *name)
 {
-  gboolean good = name != NULL && *name != '\0' && strlen (name) <= 64 && g_utf8_validate (name, -1, NULL) && strpbrk (name, "/ ") == NULL;
+  gboolean good = name != NULL && *name != '\0' && strlen (name) <= 64 && g_utf8_validate (name, -1, NULL) &&
+                  strpbrk (name, "/ ") == NULL;
 
   for (const char *at = name; good && *at != '\0'; at = g_utf8_next_char (at))
     good = !g_unichar_iscntrl (g_utf8_get_char (at));
@@ -238,12 +247,14 @@ name_fits (const char *name)
 }
 
 gboolean
-book_put (Book *book, const char *name, const char *password, const char *const *groups, const char *key, GError **error)
+book_put (Book *book, const char *name, const char *password, const char *const *groups, const char *key,
+          GError **error)
 {
   Person *person;
 
   if (!name_fits (name)) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("name of a person: 1 to 64 bytes without spaces and /"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("name of a person: 1 to 64 bytes without spaces and /"));
     return FALSE;
   }
   person = person_copy (book_find (book, name), name);
@@ -267,7 +278,7 @@ gboolean
 book_remove (Book *book, const char *name, GError **error)
 {
   if (!g_hash_table_remove (book->people, name)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no person '%s' in %s"), name, book->path);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("no person '%s' in %s"), name, book->path);
     return FALSE;
   }
   return book_save (book, error);
@@ -292,8 +303,9 @@ book_list (Book *book)
   for (GList *name = names; name != NULL; name = name->next) {
     const Person *person = g_hash_table_lookup (book->people, name->data);
 
-    json_array_append_new (list, json_pack ("{s:s, s:o, s:b, s:o}", "name", person->name, "groups", list_json (person->groups), "has_password",
-                                            person->hash != NULL, "keys", list_json (person->keys)));
+    json_array_append_new (list, json_pack ("{s:s, s:o, s:b, s:o}", "name", person->name, "groups",
+                                            list_json (person->groups), "has_password", person->hash != NULL,
+                                            "keys", list_json (person->keys)));
   }
   return list;
 }

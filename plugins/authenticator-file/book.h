@@ -10,9 +10,9 @@
 
 typedef struct {
   char *name;
-  char *hash;     /* crypt(5); NULL: no password */
-  GStrv groups;   /* may be NULL */
-  GStrv keys;     /* "type base64"; may be NULL */
+  char *hash;   /* crypt(5); NULL: no password */
+  GStrv groups; /* may be NULL */
+  GStrv keys;   /* "type base64"; may be NULL */
 } Person;
 
 typedef struct {
@@ -28,14 +28,16 @@ Book *book_new (const char *path);
 Book *book_ref (Book *book);  /* [any thread] */
 void book_unref (Book *book); /* [any thread] */
 
-/* Reads the file again if it changed. A file that is not there is an empty one. On failure the people stay as they were. */
+/* Reads the file again if it changed. A file that is not there is an empty one. On failure the people stay as
+ * they were. */
 gboolean book_refresh (Book *book, GError **error);
 const Person *book_find (Book *book, const char *name);
 /* TRUE: the password is right. person NULL or without a password: the same work, FALSE. */
 gboolean book_password_is (Book *book, const Person *person, const char *password);
 gboolean book_key_is (const Person *person, const char *key);
 /* NULL keeps what is there; FAR_ERROR_INVALID, FAR_ERROR_FULL. */
-gboolean book_put (Book *book, const char *name, const char *password, const char *const *groups, const char *key, GError **error);
+gboolean book_put (Book *book, const char *name, const char *password, const char *const *groups,
+                   const char *key, GError **error);
 gboolean book_remove (Book *book, const char *name, GError **error);
 json_t *book_list (Book *book);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Public keys in authorized_keys files. The door has verified that the person holds the key; here it is only looked up. Files are small, but they are
- * read on the lane "keys": a home directory may be far away. */
+/* Public keys in authorized_keys files. The door has verified that the person holds the key; here it is only
+ * looked up. Files are small, but they are read on the lane "keys": a home directory may be far away. */
 #include "config.h"
 
 #include <errno.h>
@@ -48,10 +48,12 @@ job_free (gpointer data)
 static gboolean
 name_is_safe (const char *name)
 {
-  return g_ascii_isalnum (*name) && strspn (name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == strlen (name);
+  return g_ascii_isalnum (*name) &&
+         strspn (name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == strlen (name);
 }
 
-/* Nobody but its owner (root or we) may be able to write the file: else anybody on the machine could let himself in. */
+/* Nobody but its owner (root or we) may be able to write the file: else anybody on the machine could let
+ * himself in. */
 static char *
 read_file (const char *path)
 {
@@ -65,7 +67,10 @@ read_file (const char *path)
   if (fstat (fd, &stat) != 0 || !S_ISREG (stat.st_mode) || stat.st_size > FILE_SIZE_MAX)
     far_complain (NULL, path, "%s is no plain file, or larger than 1 MiB: not used", path);
   else if ((stat.st_mode & 022) != 0 || (stat.st_uid != 0 && stat.st_uid != geteuid ()))
-    far_complain (NULL, path, "%s may be written by others: not used; run: chmod go-w %s, and chown it to root or the daemon's user", path, path);
+    far_complain (NULL, path,
+                  "%s may be written by others: not used; run: chmod go-w %s, and chown it to root or the "
+                  "daemon's user",
+                  path, path);
   else {
     text = g_malloc ((gsize) stat.st_size + 1);
     size = read (fd, text, (gsize) stat.st_size);
@@ -102,11 +107,15 @@ key_judge (const KeyJob *job)
   g_autofree char *text = keys_text (job);
   g_autofree char *option = NULL;
   gint64 until_us = 0;
-  KeysAnswer answer = text == NULL ? KEYS_NO : keys_find (text, job->key, job->from, far_clock_wall_us (), &until_us, &option);
+  KeysAnswer answer = text == NULL
+                          ? KEYS_NO
+                          : keys_find (text, job->key, job->from, far_clock_wall_us (), &until_us, &option);
   FarVerdict *verdict;
 
   if (answer == KEYS_OPTION)
-    far_complain (NULL, job->path, "the key of %s has an option that is not carried out here, so it is not used: %s", job->name, option);
+    far_complain (NULL, job->path,
+                  "the key of %s has an option that is not carried out here, so it is not used: %s",
+                  job->name, option);
   if (answer != KEYS_YES)
     return far_verdict_new (FAR_VERDICT_DEFER, NULL);
   verdict = far_verdict_new (FAR_VERDICT_ALLOW, job->name);
@@ -127,7 +136,9 @@ plain_key (const char *key)
 {
   g_auto (GStrv) parts = g_strsplit (key, " ", 3);
 
-  return parts[0] != NULL && parts[1] != NULL && parts[1][0] != '\0' ? g_strconcat (parts[0], " ", parts[1], NULL) : NULL;
+  return parts[0] != NULL && parts[1] != NULL && parts[1][0] != '\0'
+             ? g_strconcat (parts[0], " ", parts[1], NULL)
+             : NULL;
 }
 
 static void
@@ -167,7 +178,8 @@ key_start (gpointer data, GError **error)
   const KeyOptions *options = far_instance_options (self->at);
 
   if (options->person == NULL && g_file_test (options->path, G_FILE_TEST_IS_REGULAR)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("path: %s is one file; say whose keys these are (person: NAME), or name a directory"),
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("path: %s is one file; say whose keys these are (person: NAME), or name a directory"),
                  options->path);
     return FALSE;
   }
@@ -176,13 +188,21 @@ key_start (gpointer data, GError **error)
 }
 
 static const FarOption key_options[] = {
-  { .name = "path", .type = FAR_OPT_PATH, .offset = G_STRUCT_OFFSET (KeyOptions, path), .fallback = "keys.d",
+  { .name = "path",
+    .type = FAR_OPT_PATH,
+    .offset = G_STRUCT_OFFSET (KeyOptions, path),
+    .fallback = "keys.d",
     .summary = N_ ("directory with NAME or NAME/authorized_keys, or the file of one person") },
-  { .name = "person", .type = FAR_OPT_STRING, .offset = G_STRUCT_OFFSET (KeyOptions, person),
+  { .name = "person",
+    .type = FAR_OPT_STRING,
+    .offset = G_STRUCT_OFFSET (KeyOptions, person),
     .summary = N_ ("whose keys they are, when path is a file") },
-  { .name = "groups", .type = FAR_OPT_LIST, .offset = G_STRUCT_OFFSET (KeyOptions, groups), .fallback = "[]",
+  { .name = "groups",
+    .type = FAR_OPT_LIST,
+    .offset = G_STRUCT_OFFSET (KeyOptions, groups),
+    .fallback = "[]",
     .summary = N_ ("groups of everybody who comes in this way") },
-  { .type = FAR_OPT_END }
+  { .type = FAR_OPT_END },
 };
 
 static const FarAuthenticatorOps key_ops = { .check = key_check };

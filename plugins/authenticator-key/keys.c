@@ -10,12 +10,20 @@
 #include <farwatch/gate.h>
 
 static const char *const key_types[] = {
-  "ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com",
-  "sk-ecdsa-sha2-nistp256@openssh.com", NULL,
+  "ssh-ed25519",
+  "ssh-rsa",
+  "ecdsa-sha2-nistp256",
+  "ecdsa-sha2-nistp384",
+  "ecdsa-sha2-nistp521",
+  "sk-ssh-ed25519@openssh.com",
+  "sk-ecdsa-sha2-nistp256@openssh.com",
+  NULL,
 };
 
 /* What only takes away what we do not give through a key anyway. */
-static const char *const harmless[] = { "restrict", "no-agent-forwarding", "no-port-forwarding", "no-pty", "no-user-rc", "no-X11-forwarding", NULL };
+static const char *const harmless[] = {
+  "restrict", "no-agent-forwarding", "no-port-forwarding", "no-pty", "no-user-rc", "no-X11-forwarding", NULL,
+};
 
 /* The first word of a line, quotes respected; *rest behind it. */
 static char *
@@ -55,7 +63,8 @@ option_value (const char *option, const char *name)
 {
   gsize size = strlen (name), whole = strlen (option);
 
-  if (g_ascii_strncasecmp (option, name, size) != 0 || option[size] != '=' || whole < size + 3 || option[size + 1] != '"' || option[whole - 1] != '"')
+  if (g_ascii_strncasecmp (option, name, size) != 0 || option[size] != '=' || whole < size + 3 ||
+      option[size + 1] != '"' || option[whole - 1] != '"')
     return NULL;
   return g_strndup (option + size + 2, whole - size - 3);
 }
@@ -122,8 +131,7 @@ option_says (Options *options, const char *option)
   if (expiry != NULL) {
     understood = parse_expiry (expiry, &options->until_us);
     answer = understood && options->until_us <= options->now_us ? KEYS_EXPIRED : KEYS_YES;
-  }
-  else if (from != NULL)
+  } else if (from != NULL)
     answer = from_matches (from, options->from, &understood) ? KEYS_YES : KEYS_ELSEWHERE;
   else
     understood = FALSE;
@@ -165,7 +173,8 @@ line_says (Options *options, const char *line, const char *key)
 }
 
 KeysAnswer
-keys_find (const char *text, const char *key, const char *from, gint64 now_wall_us, gint64 *until_us, char **option)
+keys_find (const char *text, const char *key, const char *from, gint64 now_wall_us, gint64 *until_us,
+           char **option)
 {
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
   KeysAnswer answer = KEYS_NO;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tokens that work once. A row of table `tokens` has the token's SHA-256 as key, never the token: {name, claim, key, until, boot, issued, spent}. A token is spent by
- * writing `spent` at the revision that was read: of two who try at once, on whatever nodes, one wins. (spec B6) */
+/* Tokens that work once. A row of table `tokens` has the token's SHA-256 as key, never the token: {name,
+ * claim, key, until, boot, issued, spent}. A token is spent by writing `spent` at the revision that was read:
+ * of two who try at once, on whatever nodes, one wins. (spec B6) */
 #include "config.h"
 
 #include <string.h>
@@ -74,10 +75,10 @@ check_spent (FarRequest *req, gpointer data)
     check_end (check, FAR_VERDICT_ALLOW);
   else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT)) {
     far_count ("tokens", 1);
-    far_complain (NULL, check->claim, "token for %s came twice at once, the second time from %s: refused", check->claim, check->from);
+    far_complain (NULL, check->claim, "token for %s came twice at once, the second time from %s: refused",
+                  check->claim, check->from);
     check_end (check, FAR_VERDICT_DENY);
-  }
-  else
+  } else
     check_fail (check, error);
 }
 
@@ -85,7 +86,8 @@ check_spent (FarRequest *req, gpointer data)
 static const char *
 row_refuses (Check *check, json_t *row)
 {
-  const char *name = json_string_value (json_object_get (row, "name")), *key = json_string_value (json_object_get (row, "key"));
+  const char *name = json_string_value (json_object_get (row, "name")),
+             *key = json_string_value (json_object_get (row, "key"));
 
   if (json_object_get (row, "spent") != NULL)
     return "was used before";
@@ -131,10 +133,10 @@ check_read (FarRequest *req, gpointer data)
   why = row_refuses (check, fields);
   if (why != NULL) {
     far_count ("tokens", 1);
-    far_complain (NULL, check->claim, "token for %s, shown from %s, %s: refused", check->claim, check->from, why);
+    far_complain (NULL, check->claim, "token for %s, shown from %s, %s: refused", check->claim, check->from,
+                  why);
     check_end (check, FAR_VERDICT_DENY);
-  }
-  else
+  } else
     check_spend (check, fields, row->revision);
   json_decref (fields);
 }
@@ -149,7 +151,8 @@ before (const char *hash)
 static void
 token_check (gpointer data, const FarLogin *login, FarRequest *req)
 {
-  gboolean ours = (login->form == FAR_LOGIN_TOKEN || login->form == FAR_LOGIN_PASSWORD) && login->secret != NULL && !login->probe;
+  gboolean ours = (login->form == FAR_LOGIN_TOKEN || login->form == FAR_LOGIN_PASSWORD) &&
+                  login->secret != NULL && !login->probe;
   g_autofree char *after = NULL;
   Check *check;
 
@@ -191,11 +194,13 @@ issue_done (FarRequest *req, gpointer data)
 }
 
 static void
-token_issue (gpointer data, const char *name, const char *claim, const char *key, gint64 until_wall_us, FarRequest *req)
+token_issue (gpointer data, const char *name, const char *claim, const char *key, gint64 until_wall_us,
+             FarRequest *req)
 {
   Issue *issue = g_new0 (Issue, 1);
-  json_t *row = json_pack ("{s:s, s:s, s:s*, s:I, s:s, s:I}", "name", name, "claim", claim, "key", key, "until", (json_int_t) until_wall_us,
-                           "boot", far_clock_boot_id (), "issued", (json_int_t) far_clock_boottime_us ());
+  json_t *row = json_pack ("{s:s, s:s, s:s*, s:I, s:s, s:I}", "name", name, "claim", claim, "key", key,
+                           "until", (json_int_t) until_wall_us, "boot", far_clock_boot_id (), "issued",
+                           (json_int_t) far_clock_boottime_us ());
   g_autofree char *text = json_dumps (row, JSON_COMPACT);
   g_autofree char *hash = NULL;
 
@@ -203,7 +208,8 @@ token_issue (gpointer data, const char *name, const char *claim, const char *key
   issue->token = far_random_text (TOKEN_SIZE);
   issue->req = far_request_ref (req);
   hash = far_sha256_text (issue->token);
-  far_store_put (token_store (data), TABLE, hash, text != NULL ? text : "", FAR_EXPECT_ABSENT, far_request_new (issue_done, issue, 0));
+  far_store_put (token_store (data), TABLE, hash, text != NULL ? text : "", FAR_EXPECT_ABSENT,
+                 far_request_new (issue_done, issue, 0));
 }
 
 /* ---- withdraw and clean up ---- */
@@ -217,7 +223,8 @@ static gboolean
 row_is_older (const FarRow *row, gint64 boottime_us)
 {
   json_t *fields = json_loads (row->row, 0, NULL);
-  gboolean this_boot = g_strcmp0 (json_string_value (json_object_get (fields, "boot")), far_clock_boot_id ()) == 0;
+  gboolean this_boot = g_strcmp0 (json_string_value (json_object_get (fields, "boot")),
+                                  far_clock_boot_id ()) == 0;
   gboolean older = !this_boot || json_integer_value (json_object_get (fields, "issued")) < boottime_us;
 
   json_decref (fields);
@@ -244,7 +251,8 @@ token_withdraw (gpointer data, const char *claim)
   Withdraw *withdraw = g_new (Withdraw, 1);
 
   *withdraw = (Withdraw){ g_strdup (token_store (data)), far_clock_boottime_us () };
-  far_store_rows (withdraw->store, TABLE, filter, NULL, CLEAN_AT_ONCE, FALSE, far_request_new (withdraw_found, withdraw, 0));
+  far_store_rows (withdraw->store, TABLE, filter, NULL, CLEAN_AT_ONCE, FALSE,
+                  far_request_new (withdraw_found, withdraw, 0));
 }
 
 static gboolean
@@ -267,7 +275,8 @@ clean_found (FarRequest *req, gpointer data)
 
   for (guint i = 0; rows != NULL && i < rows->len; i++)
     if (row_is_over (rows->pdata[i], far_clock_wall_us ()))
-      far_store_put (store, TABLE, ((FarRow *) rows->pdata[i])->key, NULL, ((FarRow *) rows->pdata[i])->revision, NULL);
+      far_store_put (store, TABLE, ((FarRow *) rows->pdata[i])->key, NULL,
+                     ((FarRow *) rows->pdata[i])->revision, NULL);
   if (rows != NULL && rows->len == CLEAN_AT_ONCE)
     far_store_rows (store, TABLE, NULL, ((FarRow *) rows->pdata[rows->len - 1])->key, CLEAN_AT_ONCE, FALSE,
                     far_request_new (clean_found, g_strdup (store), 0));
@@ -279,7 +288,8 @@ token_clean (gpointer data)
   Token *self = data;
   const char *store = token_store (self);
 
-  far_store_rows (store, TABLE, NULL, NULL, CLEAN_AT_ONCE, FALSE, far_request_new (clean_found, g_strdup (store), 0));
+  far_store_rows (store, TABLE, NULL, NULL, CLEAN_AT_ONCE, FALSE,
+                  far_request_new (clean_found, g_strdup (store), 0));
   far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + CLEAN_EVERY_US, token_clean, self);
 }
 
@@ -303,12 +313,20 @@ token_start (gpointer data, GError **error G_GNUC_UNUSED)
 }
 
 static const FarOption token_options[] = {
-  { .name = "store", .type = FAR_OPT_REF, .flags = FAR_OPT_REQUIRED, .offset = G_STRUCT_OFFSET (TokenOptions, store),
-    .summary = N_ ("where tokens are kept (their hashes, never they themselves)"), .ref_kind = FAR_KIND_STORE },
-  { .type = FAR_OPT_END }
+  { .name = "store",
+    .type = FAR_OPT_REF,
+    .flags = FAR_OPT_REQUIRED,
+    .offset = G_STRUCT_OFFSET (TokenOptions, store),
+    .summary = N_ ("where tokens are kept (their hashes, never they themselves)"),
+    .ref_kind = FAR_KIND_STORE },
+  { .type = FAR_OPT_END },
 };
 
-static const FarAuthenticatorOps token_ops = { .check = token_check, .issue = token_issue, .withdraw = token_withdraw };
+static const FarAuthenticatorOps token_ops = {
+  .check = token_check,
+  .issue = token_issue,
+  .withdraw = token_withdraw,
+};
 
 static const FarAuthenticatorType token_type = {
   .type = {

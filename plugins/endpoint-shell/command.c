@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The commands. Nobody gets a program of the machine here: only what the terminal itself knows, and its devices. */
+/* The commands. Nobody gets a program of the machine here: only what the terminal itself knows, and its
+ * devices. */
 #include "config.h"
 
 #include "shell.h"
@@ -21,7 +22,7 @@ do_help (Shell *self, const char *arg G_GNUC_UNUSED)
   for (const Command *command = commands; command->name != NULL; command++) {
     g_autofree char *form = g_strdup_printf ("%s %s", command->name, command->args);
 
-    shell_print (self, "  %-16s %s\n", form, _(command->summary));
+    shell_print (self, "  %-16s %s\n", form, _ (command->summary));
   }
 }
 
@@ -42,8 +43,8 @@ do_status (Shell *self, const char *arg G_GNUC_UNUSED)
 {
   g_autofree char *up = far_format_duration (far_clock_boottime_us () / G_USEC_PER_SEC * G_USEC_PER_SEC);
 
-  shell_print (self, _("%-15s %s, farwatch %s\n"), _("node"), far_node_id (), far_version ());
-  shell_print (self, "%-15s %s\n", _("up"), up);
+  shell_print (self, _ ("%-15s %s, farwatch %s\n"), _ ("node"), far_node_id (), far_version ());
+  shell_print (self, "%-15s %s\n", _ ("up"), up);
   for (FarKind kind = FAR_KIND_TRANSPORT; kind < FAR_N_KINDS; kind++)
     print_running (self, kind);
 }
@@ -73,12 +74,13 @@ do_devices (Shell *self, const char *arg G_GNUC_UNUSED)
 
     if (!device_allowed (self, device->name))
       continue;
-    shell_print (self, "%-24s %-8s %-8s %s%s\n", device->name, device->endpoint, _(weights[CLAMP (device->weight, 0, 2)]),
-                 holder != NULL ? _("in use by ") : _("free"), holder != NULL ? holder : "");
+    shell_print (self, "%-24s %-8s %-8s %s%s\n", device->name, device->endpoint,
+                 _ (weights[CLAMP (device->weight, 0, 2)]), holder != NULL ? _ ("in use by ") : _ ("free"),
+                 holder != NULL ? holder : "");
     shown++;
   }
   if (shown == 0)
-    shell_print (self, "%s\n", _("no devices here"));
+    shell_print (self, "%s\n", _ ("no devices here"));
 }
 
 static void
@@ -89,28 +91,30 @@ do_join (Shell *self, const char *arg)
     return;
   }
   if (arg == NULL)
-    shell_print (self, "%s\n", _("join which device? see: devices"));
+    shell_print (self, "%s\n", _ ("join which device? see: devices"));
   else
-    shell_print (self, _("no device '%s' here; see: devices\n"), arg);
+    shell_print (self, _ ("no device '%s' here; see: devices\n"), arg);
   shell_fail (self, 1);
 }
 
 static void
 do_whoami (Shell *self, const char *arg G_GNUC_UNUSED)
 {
-  shell_print (self, _("%s from %s, session %s\n"), self->person != NULL ? self->person : _("nobody"),
-               self->from != NULL && *self->from != '\0' ? self->from : _("an unknown address"), self->session != NULL ? self->session : "-");
+  shell_print (self, _ ("%s from %s, session %s\n"), self->person != NULL ? self->person : _ ("nobody"),
+               self->from != NULL && *self->from != '\0' ? self->from : _ ("an unknown address"),
+               self->session != NULL ? self->session : "-");
 }
 
 static void
 do_time (Shell *self, const char *arg G_GNUC_UNUSED)
 {
   g_autofree char *now = far_clock_format (far_clock_wall_us ());
-  gint64 left = self->deadline_us > 0 ? MAX (self->deadline_us - far_clock_boottime_us (), 0) / G_USEC_PER_SEC : 0;
+  gint64 left = self->deadline_us > 0 ? MAX (self->deadline_us - far_clock_boottime_us (), 0) / G_USEC_PER_SEC
+                                      : 0;
 
   shell_print (self, "%s\n", now);
   if (self->deadline_us > 0)
-    shell_print (self, _("this session ends in %d:%02d minutes\n"), (int) (left / 60), (int) (left % 60));
+    shell_print (self, _ ("this session ends in %d:%02d minutes\n"), (int) (left / 60), (int) (left % 60));
 }
 
 static void
@@ -128,7 +132,7 @@ static const Command commands[] = {
   { "whoami", "", N_ ("who you are here"), do_whoami },
   { "time", "", N_ ("time here, and what is left of this session"), do_time },
   { "exit", "", N_ ("ends the session"), do_exit },
-  { NULL }
+  { NULL },
 };
 
 static void
@@ -139,7 +143,7 @@ run_word (Shell *self, const char *word, const char *arg)
       command->run (self, arg);
       return;
     }
-  shell_print (self, "%s\n", _("unknown command; try: help"));
+  shell_print (self, "%s\n", _ ("unknown command; try: help"));
   shell_fail (self, 127);
 }
 
@@ -154,7 +158,7 @@ shell_command (Shell *self, const char *line)
     if (*words[i] != '\0')
       given[n++] = words[i];
   if (n > 2) {
-    shell_print (self, "%s\n", _("too many words; try: help"));
+    shell_print (self, "%s\n", _ ("too many words; try: help"));
     shell_fail (self, 1);
   } else if (n > 0) {
     run_word (self, given[0], given[1]);

@@ -57,15 +57,23 @@ endpoint_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   const EndpointOptions *options = far_instance_options (self->at);
 
   if (self->shells->len >= (guint) options->limit)
-    far_request_fail_new (req, FAR_ERROR_LIMIT, _("%s: %u shells are open already (option 'limit'): try later"), far_instance_path (self->at), self->shells->len);
+    far_request_fail_new (req, FAR_ERROR_LIMIT,
+                          _ ("%s: %u shells are open already (option 'limit'): try later"),
+                          far_instance_path (self->at), self->shells->len);
   else
     shell_new (self->at, self->latest, self->shells, spec, req);
 }
 
 static const FarOption endpoint_options[] = {
-  { .name = "limit", .type = FAR_OPT_INT, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (EndpointOptions, limit), .fallback = "128",
-    .summary = N_ ("shells open at once"), .min = 1, .max = 1000 },
-  { .type = FAR_OPT_END }
+  { .name = "limit",
+    .type = FAR_OPT_INT,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (EndpointOptions, limit),
+    .fallback = "128",
+    .summary = N_ ("shells open at once"),
+    .min = 1,
+    .max = 1000 },
+  { .type = FAR_OPT_END },
 };
 
 static const FarEndpointType endpoint_type = {

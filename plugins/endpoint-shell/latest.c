@@ -20,7 +20,7 @@ typedef struct {
 } Value;
 
 struct _Latest {
-  GHashTable *values;   /* series → Value */
+  GHashTable *values; /* series → Value */
 };
 
 static void
@@ -44,7 +44,9 @@ note (Latest *latest, const FarGroup *group, const FarSample *sample)
   value->quality = group->quality;
   value->type = sample->type;
   value->f64 = sample->type == FAR_VALUE_F64 ? sample->value.f64 : 0;
-  value->i64 = sample->type == FAR_VALUE_I64 ? sample->value.i64 : sample->type == FAR_VALUE_BOOL ? sample->value.boolean : 0;
+  value->i64 = sample->type == FAR_VALUE_I64    ? sample->value.i64
+               : sample->type == FAR_VALUE_BOOL ? sample->value.boolean
+                                                : 0;
   g_free (value->text);
   value->text = sample->type == FAR_VALUE_TEXT ? g_strndup (sample->value.text, TEXT_MAX) : NULL;
 }
@@ -81,16 +83,19 @@ value_text (const Value *value)
   if (value->type == FAR_VALUE_I64)
     return g_strdup_printf ("%" G_GINT64_FORMAT, value->i64);
   if (value->type == FAR_VALUE_BOOL)
-    return g_strdup (value->i64 != 0 ? _("yes") : _("no"));
+    return g_strdup (value->i64 != 0 ? _ ("yes") : _ ("no"));
   if (value->type == FAR_VALUE_TEXT) /* from a device: nothing in it may steer the person's terminal */
-    return g_strcanon (g_utf8_make_valid (value->text, -1), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:;_-+*/()[]{}<>=%&#@!?'\"|", '?');
+    return g_strcanon (
+        g_utf8_make_valid (value->text, -1),
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:;_-+*/()[]{}<>=%&#@!?'\"|", '?');
   return g_strdup ("-");
 }
 
 static int
 by_name (gconstpointer a, gconstpointer b)
 {
-  return strcmp (far_series_info (((const Value *) a)->series)->name, far_series_info (((const Value *) b)->series)->name);
+  return strcmp (far_series_info (((const Value *) a)->series)->name,
+                 far_series_info (((const Value *) b)->series)->name);
 }
 
 void
@@ -106,9 +111,11 @@ latest_print (Latest *latest, Shell *to, const char *name)
 
     if (name != NULL && !g_str_has_prefix (info->name, name))
       continue;
-    shell_print (to, "%-32s %14s %-6s %s%s\n", info->name, text, info->unit, time, value->quality == FAR_QUALITY_GOOD ? "" : _(" (not good)"));
+    shell_print (to, "%-32s %14s %-6s %s%s\n", info->name, text, info->unit, time,
+                 value->quality == FAR_QUALITY_GOOD ? "" : _ (" (not good)"));
     shown++;
   }
   if (shown == 0)
-    shell_print (to, "%s\n", name != NULL ? _("no samples of that name; see: samples") : _("no samples yet"));
+    shell_print (to, "%s\n",
+                 name != NULL ? _ ("no samples of that name; see: samples") : _ ("no samples yet"));
 }

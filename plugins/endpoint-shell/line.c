@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bytes to lines: CR, LF and CR LF end one; with a terminal there is echo, backspace, ^C, ^D and ^U. Escape sequences (arrows) are passed over. */
+/* Bytes to lines: CR, LF and CR LF end one; with a terminal there is echo, backspace, ^C, ^D and ^U. Escape
+ * sequences (arrows) are passed over. */
 #include "config.h"
 
 #include "shell.h"
@@ -92,8 +93,7 @@ shell_byte (Shell *self, char byte)
   else if ((guint8) byte < 0x20 || byte == '\177') {
     if (self->pty)
       control (self, byte);
-  }
-  else if (self->line->len >= SHELL_LINE_MAX)
+  } else if (self->line->len >= SHELL_LINE_MAX)
     echo (self, "\a");
   else {
     char text[2] = { byte, '\0' };

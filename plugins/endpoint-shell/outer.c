@@ -10,11 +10,11 @@ struct _Outer {
   FarStream head;
   Link *link;
   FarStream *ring;
-  FarStream *device;      /* NULL: the person talks to the shell */
-  FarStream *peeked;      /* whose bytes the last peek showed */
+  FarStream *device; /* NULL: the person talks to the shell */
+  FarStream *peeked; /* whose bytes the last peek showed */
   gboolean held;
-  gboolean ended;         /* the person's input is over */
-  GByteArray *first;      /* goes to the device before anything else */
+  gboolean ended;    /* the person's input is over */
+  GByteArray *first; /* goes to the device before anything else */
 };
 
 Link *
@@ -99,7 +99,7 @@ flush_first (Outer *self)
   FarBatch batch = { .n = 1, .bytes = self->first->len };
   gsize taken;
 
-  batch.frames[0] = (FarFrame) { .data = self->first->data, .size = self->first->len };
+  batch.frames[0] = (FarFrame){ .data = self->first->data, .size = self->first->len };
   taken = self->first->len > 0 ? self->device->klass->write (self->device, &batch) : 0;
   if (taken > 0)
     g_byte_array_remove_range (self->first, 0, (guint) taken);
@@ -166,7 +166,8 @@ outer_write (FarStream *stream, const FarBatch *batch)
 
   if (self->held || (self->device != NULL && self->first->len > 0))
     return 0;
-  return self->device != NULL ? self->device->klass->write (self->device, batch) : self->ring->klass->write (self->ring, batch);
+  return self->device != NULL ? self->device->klass->write (self->device, batch)
+                              : self->ring->klass->write (self->ring, batch);
 }
 
 static void
@@ -220,7 +221,7 @@ static const FarStreamClass outer_class = {
 
 typedef struct {
   Link *link;
-  FarStream *stream;   /* ring, device */
+  FarStream *stream; /* ring, device */
   FarRequest *req;
   GBytes *first;
 } Order;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A shell session has two halves. The person's stream (outer.c) lives at the person's home. While they talk to the shell it is the end of a ring whose
- * other end the shell (talk.c) has on the main context; while a device is joined it is the device's stream, and no byte passes main. */
+/* A shell session has two halves. The person's stream (outer.c) lives at the person's home. While they talk
+ * to the shell it is the end of a ring whose other end the shell (talk.c) has on the main context; while a
+ * device is joined it is the device's stream, and no byte passes main. */
 #pragma once
 #include <farwatch/plugin.h>
 
@@ -14,9 +15,9 @@ typedef struct _Latest Latest;
 /* What both halves hold. */
 typedef struct {
   gint refs;
-  FarHome *home;   /* the person's */
-  Outer *outer;    /* [home] NULL: freed */
-  Shell *shell;    /* [main] NULL: gone */
+  FarHome *home; /* the person's */
+  Outer *outer;  /* [home] NULL: freed */
+  Shell *shell;  /* [main] NULL: gone */
 } Link;
 
 Link *link_ref (Link *link);
@@ -25,33 +26,36 @@ void link_unref (gpointer link);
 /* ---- outer.c, [home] ---- */
 /* Makes the person's stream on its home and ends req with it. ring: that home's end. [main] */
 void outer_make (Link *link, FarStream *ring, FarRequest *req);
-/* Takes no more bytes of the person until a device is there (or outer_join with NULL); then shell_held(). [main] */
+/* Takes no more bytes of the person until a device is there (or outer_join with NULL); then shell_held().
+ * [main] */
 void outer_hold (Link *link);
-/* The person's bytes go to this stream from now on, these first. Takes device (NULL: back to talking), bytes. [main] */
+/* The person's bytes go to this stream from now on, these first. Takes device (NULL: back to talking), bytes.
+ * [main] */
 void outer_join (Link *link, FarStream *device, GBytes *first);
 
 /* ---- talk.c, [main] ---- */
 struct _Shell {
   FarInstance *at;
-  Latest *latest;            /* of the instance */
-  GPtrArray *all;            /* of the instance: its shells */
+  Latest *latest; /* of the instance */
+  GPtrArray *all; /* of the instance: its shells */
   Link *link;
-  FarStream *stream;         /* main's end of the ring */
+  FarStream *stream; /* main's end of the ring */
   char *session, *person, *from, *only, *command;
-  gint *status;              /* the caller's box; NULL: none */
+  gint *status; /* the caller's box; NULL: none */
   gboolean pty;
   gint64 deadline_us;
   enum { SHELL_TALK, SHELL_OPENING, SHELL_HOLDING, SHELL_JOINED, SHELL_ENDING } state;
-  GString *line;             /* being typed */
-  GByteArray *out;           /* not yet written */
+  GString *line;   /* being typed */
+  GByteArray *out; /* not yet written */
   gboolean eof, after_cr;
-  guint escape;              /* inside an escape sequence */
-  char *device;              /* being opened or joined */
+  guint escape; /* inside an escape sequence */
+  char *device; /* being opened or joined */
   FarRequest *opening;
-  FarStream *opened;         /* waits for the hold */
+  FarStream *opened; /* waits for the hold */
 };
 
-void shell_new (FarInstance *at, Latest *latest, GPtrArray *all, const FarEndpointSpec *spec, FarRequest *req);
+void
+shell_new (FarInstance *at, Latest *latest, GPtrArray *all, const FarEndpointSpec *spec, FarRequest *req);
 void shell_free (Shell *self);
 void shell_held (Shell *self);
 void shell_device_over (Shell *self, const char *cause);

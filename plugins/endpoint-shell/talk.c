@@ -20,7 +20,7 @@ shell_flush (Shell *self)
   gsize taken;
 
   if (self->out->len > 0) {
-    batch.frames[0] = (FarFrame) { .data = self->out->data, .size = self->out->len };
+    batch.frames[0] = (FarFrame){ .data = self->out->data, .size = self->out->len };
     taken = self->stream->klass->write (self->stream, &batch);
     if (taken > 0)
       g_byte_array_remove_range (self->out, 0, (guint) taken);
@@ -189,7 +189,11 @@ join_opened (FarRequest *req, gpointer user)
 void
 shell_join (Shell *self, const char *device)
 {
-  FarEndpointSpec spec = { .session = self->session, .person = self->person, .from = self->from, .device = device, .want_home = self->link->home,
+  FarEndpointSpec spec = { .session = self->session,
+                           .person = self->person,
+                           .from = self->from,
+                           .device = device,
+                           .want_home = self->link->home,
                            .deadline_us = self->deadline_us };
 
   self->device = g_strdup (device);
@@ -205,7 +209,8 @@ rest_of_ring (Shell *self)
   GByteArray *rest = g_byte_array_new ();
   FarBatch batch;
 
-  for (self->stream->klass->peek (self->stream, &batch); batch.n > 0; self->stream->klass->peek (self->stream, &batch)) {
+  for (self->stream->klass->peek (self->stream, &batch); batch.n > 0;
+       self->stream->klass->peek (self->stream, &batch)) {
     for (guint i = 0; i < batch.n; i++)
       g_byte_array_append (rest, batch.frames[i].data, (guint) batch.frames[i].size);
     self->stream->klass->consume (self->stream, batch.bytes);
@@ -235,7 +240,7 @@ shell_held (Shell *self)
   if (self->state != SHELL_HOLDING)
     return;
   if (self->command == NULL)
-    shell_print (self, _("joined %s\n"), self->device);
+    shell_print (self, _ ("joined %s\n"), self->device);
   shell_flush (self);
   self->state = SHELL_JOINED;
   outer_join (self->link, g_steal_pointer (&self->opened), without_line_end (self, rest_of_ring (self)));
@@ -251,7 +256,7 @@ shell_device_over (Shell *self, const char *cause)
   far_device_release (self->device, self->session);
   g_bytes_unref (rest_of_ring (self));
   if (self->command == NULL)
-    shell_print (self, _("\n%s: %s\n"), self->device, cause);
+    shell_print (self, _ ("\n%s: %s\n"), self->device, cause);
   g_clear_pointer (&self->device, g_free);
   self->state = SHELL_TALK;
   shell_prompt (self);
@@ -290,7 +295,8 @@ shell_new (FarInstance *at, Latest *latest, GPtrArray *all, const FarEndpointSpe
   self->from = g_strdup (spec->from);
   self->only = g_strdup (spec->device);
   self->command = spec->command != NULL ? g_strndup (spec->command, SHELL_LINE_MAX) : NULL;
-  self->status = spec->status != NULL && spec->command != NULL ? g_atomic_rc_box_acquire (spec->status) : NULL;
+  self->status = spec->status != NULL && spec->command != NULL ? g_atomic_rc_box_acquire (spec->status)
+                                                               : NULL;
   self->pty = spec->pty && spec->command == NULL;
   self->deadline_us = spec->deadline_us;
   self->line = g_string_new (NULL);

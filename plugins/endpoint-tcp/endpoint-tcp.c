@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* TCP connections to devices. The address comes from the profile's list of devices, never from a person. (spec B10) */
+/* TCP connections to devices. The address comes from the profile's list of devices, never from a person.
+ * (spec B10) */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -24,7 +25,8 @@ typedef struct {
   FarInstance *at;
 } Tcp;
 
-/* One way to a device. An address in numbers is dialled where the stream will live, as many may be asked for at once; a name by core. */
+/* One way to a device. An address in numbers is dialled where the stream will live, as many may be asked for
+ * at once; a name by core. */
 typedef struct {
   char *address; /* as in the profile */
   FarHome *home;
@@ -52,7 +54,7 @@ way_free (Way *way)
 static void
 way_fail (Way *way, const char *why)
 {
-  far_request_fail_new (way->req, FAR_ERROR_UNAVAILABLE, _("no connection to %s: %s"), way->address, why);
+  far_request_fail_new (way->req, FAR_ERROR_UNAVAILABLE, _ ("no connection to %s: %s"), way->address, why);
   way_free (way);
 }
 
@@ -111,7 +113,7 @@ way_late (gpointer data)
 {
   Way *way = data;
   g_autofree char *limit = far_format_duration (way->timeout_us);
-  g_autofree char *why = g_strdup_printf (_("no answer in %s"), limit);
+  g_autofree char *why = g_strdup_printf (_ ("no answer in %s"), limit);
   way_fail (way, why);
 }
 
@@ -159,7 +161,9 @@ tcp_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   GError *error = NULL;
   guint16 port;
   if (spec->address == NULL) {
-    far_request_fail_new (req, FAR_ERROR_CONFIG, _("endpoint '%s' reaches devices: it needs a device with an address"), far_instance_name (self->at));
+    far_request_fail_new (req, FAR_ERROR_CONFIG,
+                          _ ("endpoint '%s' reaches devices: it needs a device with an address"),
+                          far_instance_name (self->at));
     return;
   }
   if (!far_parse_address (spec->address, &host, &port, &error)) {
@@ -167,8 +171,12 @@ tcp_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
     return;
   }
   Way *way = g_new0 (Way, 1);
-  *way = (Way){ .address = g_strdup (spec->address), .req = far_request_ref (req), .timeout_us = options->connect_timeout, .fd = -1 };
-  way->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home : far_home_pick ();
+  *way = (Way){ .address = g_strdup (spec->address),
+                .req = far_request_ref (req),
+                .timeout_us = options->connect_timeout,
+                .fd = -1 };
+  way->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home
+                                                                              : far_home_pick ();
   if (far_address_number (host, port, &way->to, &way->to_size))
     far_home_post (way->home, way_start, way);
   else /* a name may have several addresses, of which some are dead */
@@ -190,9 +198,15 @@ tcp_start (gpointer data, GError **error)
 }
 
 static const FarOption tcp_options[] = {
-  { .name = "connect-timeout", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (TcpOptions, connect_timeout),
-    .fallback = "10s", .summary = N_ ("how long a device may take to answer"), .min = 100000, .max = 120 * (gint64) G_USEC_PER_SEC },
-  { .type = FAR_OPT_END }
+  { .name = "connect-timeout",
+    .type = FAR_OPT_DURATION,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (TcpOptions, connect_timeout),
+    .fallback = "10s",
+    .summary = N_ ("how long a device may take to answer"),
+    .min = 100000,
+    .max = 120 * (gint64) G_USEC_PER_SEC },
+  { .type = FAR_OPT_END },
 };
 
 static const FarEndpointType tcp_type = {

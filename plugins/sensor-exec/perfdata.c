@@ -33,10 +33,24 @@ perfdata_free (Perfdata *perfdata)
 
 /* ---- units ---- */
 
-static const struct { const char *word, *unit; double factor; } perf_units[] = {
-  { "", "1", 1 }, { "%", "%", 1 }, { "c", "1", 1 }, { "s", "s", 1 }, { "ms", "s", 1e-3 }, { "us", "s", 1e-6 }, { "ns", "s", 1e-9 },
-  { "B", "By", 1 }, { "KB", "By", 1024.0 }, { "kB", "By", 1024.0 }, { "MB", "By", 1048576.0 }, { "GB", "By", 1073741824.0 },
-  { "TB", "By", 1099511627776.0 }, { "C", "Cel", 1 },
+static const struct {
+  const char *word, *unit;
+  double factor;
+} perf_units[] = {
+  { "", "1", 1 },
+  { "%", "%", 1 },
+  { "c", "1", 1 },
+  { "s", "s", 1 },
+  { "ms", "s", 1e-3 },
+  { "us", "s", 1e-6 },
+  { "ns", "s", 1e-9 },
+  { "B", "By", 1 },
+  { "KB", "By", 1024.0 },
+  { "kB", "By", 1024.0 },
+  { "MB", "By", 1048576.0 },
+  { "GB", "By", 1073741824.0 },
+  { "TB", "By", 1099511627776.0 },
+  { "C", "Cel", 1 },
 };
 
 /* Units outside the convention count as none: what they mean is not known. */
@@ -82,8 +96,9 @@ take_label (const char **at, const char *end)
   return NULL;
 }
 
-/* No label may become another one's channel: bytes that a series may not have are escaped as in URLs, and so are the sign that says so and the one before
- * what is made here (LABEL@limits, and @HASH of a long one). Takes label. */
+/* No label may become another one's channel: bytes that a series may not have are escaped as in URLs, and so
+ * are the sign that says so and the one before what is made here (LABEL@limits, and @HASH of a long one).
+ * Takes label. */
 static char *
 channel_of (char *label)
 {
@@ -148,7 +163,8 @@ take_number (PerfValue *value, const char *text, gsize size, gsize whole)
   g_strdelimit (copy, ",", '.');
   if (strspn (copy, "+-.0123456789") == 0)
     return FALSE; /* no inf, nan, hexadecimal */
-  if (g_str_has_prefix (copy + strspn (copy, "+-"), "0x") || g_str_has_prefix (copy + strspn (copy, "+-"), "0X"))
+  if (g_str_has_prefix (copy + strspn (copy, "+-"), "0x") ||
+      g_str_has_prefix (copy + strspn (copy, "+-"), "0X"))
     return FALSE;
   value->value = g_ascii_strtod (copy, &unit);
   if (unit == copy || !isfinite (value->value) || strlen (unit) > UNIT_MAX)
@@ -175,11 +191,11 @@ take_value (Perfdata *perfdata, const char **at, const char *end)
     value.channel = channel_of (label);
   if (label != NULL && is_there (perfdata, value.channel))
     perfdata->repeated++;
-  else if (label != NULL && perfdata->values->len < PERFDATA_MAX && take_number (&value, *at, size, (gsize) (stop - *at))) {
+  else if (label != NULL && perfdata->values->len < PERFDATA_MAX &&
+           take_number (&value, *at, size, (gsize) (stop - *at))) {
     g_array_append_val (perfdata->values, value);
-    value = (PerfValue) { 0 };
-  }
-  else
+    value = (PerfValue){ 0 };
+  } else
     perfdata->bad++;
   value_clear (&value);
   *at = stop;

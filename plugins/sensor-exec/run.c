@@ -29,7 +29,7 @@ struct _Run {
   FarInstance *at;
   pid_t pid;
   Pipe out, errors;
-  guint child;              /* watch */
+  guint child; /* watch */
   gboolean exited, timed_out;
   int status;
   FarInstanceTimer *timer;
@@ -72,9 +72,12 @@ kill_group (Run *run)
 static void
 run_end (Run *run)
 {
-  RunResult result = { run->timed_out, run->status, run->out.text->str, run->out.text->len, run->errors.text->str };
+  RunResult result = { run->timed_out, run->status, run->out.text->str, run->out.text->len,
+                       run->errors.text->str };
 
-  if (run->out.fd >= 0 || run->errors.fd >= 0) /* held by what it started; else nobody of the group may be left, and its number be another's */
+  if (run->out.fd >= 0 ||
+      run->errors.fd >=
+          0) /* held by what it started; else nobody of the group may be left, and its number be another's */
     kill_group (run);
   run->done (&result, run->user);
   run_free (run);
@@ -150,7 +153,9 @@ pipe_open (Pipe *pipe, Run *run, int fd, gsize max)
 static int
 spawn (pid_t *pid, char *const *argv, int out, int errors)
 {
-  static const char *const environment[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "LANG=C", NULL };
+  static const char *const environment[] = {
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "LANG=C", NULL
+  };
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t all, none;
@@ -164,7 +169,8 @@ spawn (pid_t *pid, char *const *argv, int out, int errors)
   posix_spawn_file_actions_adddup2 (&actions, errors, 2);
   posix_spawn_file_actions_addclosefrom_np (&actions, 3);
   posix_spawnattr_init (&attributes);
-  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setflags (&attributes,
+                            POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   posix_spawnattr_setpgroup (&attributes, 0);
   posix_spawnattr_setsigdefault (&attributes, &all);
   posix_spawnattr_setsigmask (&attributes, &none);
@@ -186,12 +192,13 @@ make_pipes (int fds[4], GError **error)
     close (fds[0]);
     close (fds[1]);
   }
-  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("no pipe for a program: %s"), g_strerror (errno));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("no pipe for a program: %s"), g_strerror (errno));
   return FALSE;
 }
 
 Run *
-run_start (FarInstance *at, char *const *argv, gint64 timeout_us, void (*done) (const RunResult *result, gpointer user), gpointer user, GError **error)
+run_start (FarInstance *at, char *const *argv, gint64 timeout_us,
+           void (*done) (const RunResult *result, gpointer user), gpointer user, GError **error)
 {
   int fds[4], code;
   pid_t pid = 0;
@@ -205,7 +212,8 @@ run_start (FarInstance *at, char *const *argv, gint64 timeout_us, void (*done) (
   if (code != 0) {
     close (fds[0]);
     close (fds[2]);
-    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot run %s: %s; install it, or correct `command`"), argv[0], g_strerror (code));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+                 _ ("cannot run %s: %s; install it, or correct `command`"), argv[0], g_strerror (code));
     return NULL;
   }
   run = g_new0 (Run, 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Values from programs that follow the monitoring-plugins convention: exit status 0 to 3 is the state, the first line says why, values follow '|'. */
+/* Values from programs that follow the monitoring-plugins convention: exit status 0 to 3 is the state, the
+ * first line says why, values follow '|'. */
 #include "config.h"
 
 #include <string.h>
@@ -22,13 +23,13 @@ typedef struct {
 typedef struct {
   FarInstance *at;
   Run *run;
-  FarRequest *req;     /* of the run */
-  GHashTable *limits;  /* channel → Limits: those said last */
+  FarRequest *req;    /* of the run */
+  GHashTable *limits; /* channel → Limits: those said last */
 } Exec;
 
 typedef struct {
   char *text;
-  gint64 said_us;      /* boottime */
+  gint64 said_us; /* boottime */
 } Limits;
 
 static const ExecOptions *
@@ -46,12 +47,16 @@ push (Exec *self, gint64 state, const char *text, const char *reason)
     { far_series (self->at, "state", "1"), FAR_VALUE_I64, { .i64 = state } },
     { far_series (self->at, "text", "1"), FAR_VALUE_TEXT, { .text = text } },
   };
-  FarGroup group = { .quality = reason == NULL ? FAR_QUALITY_GOOD : FAR_QUALITY_BAD, .reason = reason, .n = 2, .samples = samples };
+  FarGroup group = { .quality = reason == NULL ? FAR_QUALITY_GOOD : FAR_QUALITY_BAD,
+                     .reason = reason,
+                     .n = 2,
+                     .samples = samples };
 
   far_sample_push (self->at, &group);
 }
 
-/* Limits are the same for weeks: they are said when they change, and each hour, so that they live as long as the values. */
+/* Limits are the same for weeks: they are said when they change, and each hour, so that they live as long as
+ * the values. */
 static void
 push_limits (Exec *self, const PerfValue *value)
 {
@@ -60,12 +65,13 @@ push_limits (Exec *self, const PerfValue *value)
   FarSample sample = { far_series (self->at, channel, "1"), FAR_VALUE_TEXT, { .text = value->limits } };
   FarGroup group = { .quality = FAR_QUALITY_GOOD, .n = 1, .samples = &sample };
 
-  if (last != NULL && strcmp (last->text, value->limits) == 0 && far_clock_boottime_us () - last->said_us < SAY_LIMITS_US)
+  if (last != NULL && strcmp (last->text, value->limits) == 0 &&
+      far_clock_boottime_us () - last->said_us < SAY_LIMITS_US)
     return;
   if (last == NULL && g_hash_table_size (self->limits) >= PERFDATA_MAX)
     g_hash_table_remove_all (self->limits); /* a check whose labels change for ever */
   last = g_new (Limits, 1);
-  *last = (Limits) { g_strdup (value->limits), far_clock_boottime_us () };
+  *last = (Limits){ g_strdup (value->limits), far_clock_boottime_us () };
   g_hash_table_replace (self->limits, g_strdup (value->channel), last);
   far_sample_push (self->at, &group);
 }
@@ -79,7 +85,9 @@ push_values (Exec *self, const Perfdata *perfdata)
 
   for (guint i = 0; i < perfdata->values->len; i++) {
     const PerfValue *value = &g_array_index (perfdata->values, PerfValue, i);
-    FarSample sample = { far_series (self->at, value->channel, value->unit), value->known ? FAR_VALUE_F64 : FAR_VALUE_NONE, { .f64 = value->value } };
+    FarSample sample = { far_series (self->at, value->channel, value->unit),
+                         value->known ? FAR_VALUE_F64 : FAR_VALUE_NONE,
+                         { .f64 = value->value } };
     FarGroup unknown = { .quality = FAR_QUALITY_BAD, .reason = "unknown", .n = 1, .samples = &sample };
 
     if (value->known)
@@ -114,8 +122,10 @@ text_of (const RunResult *result, const Perfdata *perfdata)
   if (*errors->text != '\0')
     return g_strdup (errors->text);
   if (WIFSIGNALED (result->status))
-    return g_strdup_printf (_("ended by signal %d"), WTERMSIG (result->status));
-  return *perfdata->text != '\0' ? g_strdup (perfdata->text) : g_strdup_printf (_("exit status %d and no text"), WEXITSTATUS (result->status));
+    return g_strdup_printf (_ ("ended by signal %d"), WTERMSIG (result->status));
+  return *perfdata->text != '\0'
+             ? g_strdup (perfdata->text)
+             : g_strdup_printf (_ ("exit status %d and no text"), WEXITSTATUS (result->status));
 }
 
 static void
@@ -127,18 +137,21 @@ exec_done (const RunResult *result, gpointer user)
 
   self->run = NULL;
   if (result->timed_out)
-    push (self, STATE_UNKNOWN, _("no answer in time"), "timeout");
+    push (self, STATE_UNKNOWN, _ ("no answer in time"), "timeout");
   else {
     text = text_of (result, perfdata);
     push (self, state_of (result), text, NULL);
     push_values (self, perfdata);
   }
   if (perfdata->repeated > 0)
-    far_complain (self->at, "twice", "%u values of %s have a label that stood there before: the first counts", perfdata->repeated, exec_options (self)->command[0]);
+    far_complain (self->at, "twice", "%u values of %s have a label that stood there before: the first counts",
+                  perfdata->repeated, exec_options (self)->command[0]);
   if (perfdata->cut)
-    far_complain (self->at, "nul", "%s printed a NUL: what stands behind it is left out", exec_options (self)->command[0]);
+    far_complain (self->at, "nul", "%s printed a NUL: what stands behind it is left out",
+                  exec_options (self)->command[0]);
   if (perfdata->bad > 0)
-    far_complain (self->at, "perfdata", "%u values of %s cannot be read", perfdata->bad, exec_options (self)->command[0]);
+    far_complain (self->at, "perfdata", "%u values of %s cannot be read", perfdata->bad,
+                  exec_options (self)->command[0]);
   far_request_done (self->req, NULL, NULL);
   g_clear_pointer (&self->req, far_request_unref);
 }
@@ -160,7 +173,7 @@ exec_sample (gpointer data, FarRequest *req)
   GError *error = NULL;
 
   if (self->run != NULL) {
-    far_request_fail_new (req, FAR_ERROR_LIMIT, _("%s still runs"), options->command[0]);
+    far_request_fail_new (req, FAR_ERROR_LIMIT, _ ("%s still runs"), options->command[0]);
     return;
   }
   self->run = run_start (self->at, options->command, time_limit (options), exec_done, self, &error);
@@ -200,7 +213,9 @@ exec_start (gpointer data, GError **error)
   char **command = exec_options (self)->command;
 
   if (command == NULL || command[0] == NULL || command[0][0] != '/') {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG, _("command: wants a list whose first entry is the program with its full path, like [/usr/lib/nagios/plugins/check_load, -w, \"5,4,3\"]"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                         _ ("command: wants a list whose first entry is the program with its full path, like "
+                            "[/usr/lib/nagios/plugins/check_load, -w, \"5,4,3\"]"));
     return FALSE;
   }
   far_instance_ready (self->at);
@@ -219,11 +234,20 @@ exec_stop (gpointer data)
 static const FarOption exec_options_table[] = {
   FAR_SENSOR_OPTIONS (ExecOptions),
   FAR_SENSOR_DEVICE (ExecOptions),
-  { .name = "command", .type = FAR_OPT_LIST, .flags = FAR_OPT_REQUIRED | FAR_OPT_PROGRAM, .offset = G_STRUCT_OFFSET (ExecOptions, command),
+  { .name = "command",
+    .type = FAR_OPT_LIST,
+    .flags = FAR_OPT_REQUIRED | FAR_OPT_PROGRAM,
+    .offset = G_STRUCT_OFFSET (ExecOptions, command),
     .summary = N_ ("program with its full path, and its arguments; no shell is involved") },
-  { .name = "timeout", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (ExecOptions, timeout_us), .fallback = "10s",
-    .summary = N_ ("after this the program and what it started are killed; never longer than the interval"), .min = 100000, .max = 60000000 },
-  { .type = FAR_OPT_END }
+  { .name = "timeout",
+    .type = FAR_OPT_DURATION,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (ExecOptions, timeout_us),
+    .fallback = "10s",
+    .summary = N_ ("after this the program and what it started are killed; never longer than the interval"),
+    .min = 100000,
+    .max = 60000000 },
+  { .type = FAR_OPT_END },
 };
 
 static const FarSensorType exec_type = {

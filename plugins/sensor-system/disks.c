@@ -28,7 +28,8 @@ reading_take (DiskReading *reading)
   double total;
 
   if (statvfs (reading->mount, &stat) != 0 || stat.f_blocks == 0) {
-    reading->fault = g_strdup_printf ("cannot read the file system at %s: %s", reading->mount, g_strerror (errno));
+    reading->fault = g_strdup_printf ("cannot read the file system at %s: %s", reading->mount,
+                                      g_strerror (errno));
     return;
   }
   total = (double) (stat.f_blocks - stat.f_bfree + stat.f_bavail);
@@ -39,7 +40,9 @@ reading_take (DiskReading *reading)
 static gboolean
 may_hang (const char *type)
 {
-  static const char *const remote[] = { "nfs", "cifs", "smb", "fuse", "9p", "ceph", "afs", "glusterfs", NULL };
+  static const char *const remote[] = {
+    "nfs", "cifs", "smb", "fuse", "9p", "ceph", "afs", "glusterfs", NULL
+  };
 
   for (guint i = 0; remote[i] != NULL; i++)
     if (g_str_has_prefix (type, remote[i]))
@@ -52,10 +55,12 @@ is_below (const char *path, const char *mount)
 {
   gsize size = strlen (mount);
 
-  return g_str_has_prefix (path, mount) && (path[size] == '\0' || path[size] == '/' || (size > 0 && mount[size - 1] == '/'));
+  return g_str_has_prefix (path, mount) &&
+         (path[size] == '\0' || path[size] == '/' || (size > 0 && mount[size - 1] == '/'));
 }
 
-/* Type of the file system that the path is on: of the longest mount point above it, taken from the list, which never hangs. */
+/* Type of the file system that the path is on: of the longest mount point above it, taken from the list,
+ * which never hangs. */
 static char *
 type_of (const char *path)
 {
@@ -86,7 +91,9 @@ disks_work (FarRequest *req, gpointer data)
 
     reading->mount = g_strdup (*mount);
     if (may_hang (type))
-      reading->fault = g_strdup_printf ("%s is on a %s file system, which can hang: not read; take it out of `disks`", *mount, type);
+      reading->fault =
+          g_strdup_printf ("%s is on a %s file system, which can hang: not read; take it out of `disks`",
+                           *mount, type);
     else
       reading_take (reading);
     g_ptr_array_add (list, reading);

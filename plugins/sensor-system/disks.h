@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Room of file systems. Any of them may hang (a server that is gone, a dying disk), so they are asked on a lane, never on main. */
+/* Room of file systems. Any of them may hang (a server that is gone, a dying disk), so they are asked on a
+ * lane, never on main. */
 #pragma once
 #include <farwatch/plugin.h>
 
@@ -7,10 +8,11 @@
 
 typedef struct {
   char *mount;
-  char *fault;     /* why there are no numbers; NULL: there are */
-  double used;     /* percent, as df says */
-  gint64 free;     /* bytes that others than root can still write */
+  char *fault; /* why there are no numbers; NULL: there are */
+  double used; /* percent, as df says */
+  gint64 free; /* bytes that others than root can still write */
 } DiskReading;
 
-/* Result: GPtrArray of DiskReading. lane: one for each sensor, so that one that hangs holds up no other. [main] */
+/* Result: GPtrArray of DiskReading. lane: one for each sensor, so that one that hangs holds up no other.
+ * [main] */
 void disks_ask (const char *lane, char *const *mounts, FarRequest *req);

@@ -107,7 +107,8 @@ memory_line (const char *meminfo, const char *name)
 gboolean
 system_parse_memory (const char *meminfo, SystemMemory *memory)
 {
-  gint64 total = memory_line (meminfo, "MemTotal"), swap_total = memory_line (meminfo, "SwapTotal"), swap_free = memory_line (meminfo, "SwapFree");
+  gint64 total = memory_line (meminfo, "MemTotal"), swap_total = memory_line (meminfo, "SwapTotal"),
+         swap_free = memory_line (meminfo, "SwapFree");
 
   memory->available = memory_line (meminfo, "MemAvailable");
   if (total < 0 || memory->available < 0)

@@ -12,9 +12,9 @@ typedef struct {
 } SystemMemory;
 
 typedef struct {
-  const char *name;    /* not terminated: name_size bytes of the text */
+  const char *name; /* not terminated: name_size bytes of the text */
   gsize name_size;
-  guint64 rx, tx;      /* bytes since boot */
+  guint64 rx, tx; /* bytes since boot */
 } SystemNet;
 
 /* All of the file from its start, at most a MiB of whole lines; NULL: it cannot be read. Caller frees. */

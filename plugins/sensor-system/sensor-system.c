@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Values of the machine itself. Files of procfs stay open and are read again from their start; that does not block. File systems are asked elsewhere
- * (disks.c): their values come a moment later, or not at all, and hold up nothing. */
+/* Values of the machine itself. Files of procfs stay open and are read again from their start; that does not
+ * block. File systems are asked elsewhere (disks.c): their values come a moment later, or not at all, and
+ * hold up nothing. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -25,7 +26,8 @@ typedef struct {
 typedef enum { FILE_STAT, FILE_LOAD, FILE_MEMORY, FILE_NET, FILE_UPTIME, FILE_HEAT, N_FILES } SystemFile;
 
 static const char *const system_paths[N_FILES] = {
-  "/proc/stat", "/proc/loadavg", "/proc/meminfo", "/proc/net/dev", "/proc/uptime", "/sys/class/thermal/thermal_zone0/temp",
+  "/proc/stat",    "/proc/loadavg", "/proc/meminfo",
+  "/proc/net/dev", "/proc/uptime",  "/sys/class/thermal/thermal_zone0/temp",
 };
 
 typedef struct {
@@ -37,11 +39,11 @@ typedef struct {
 typedef struct {
   FarInstance *at;
   int fds[N_FILES];
-  SystemCpu cpu;              /* of the last reading */
-  gint64 net_us;              /* boottime of the last reading; 0: none */
-  GArray *nets;               /* NetState */
-  GArray *samples;            /* FarSample of this reading */
-  gboolean asking;            /* file systems are being asked */
+  SystemCpu cpu;   /* of the last reading */
+  gint64 net_us;   /* boottime of the last reading; 0: none */
+  GArray *nets;    /* NetState */
+  GArray *samples; /* FarSample of this reading */
+  gboolean asking; /* file systems are being asked */
 } System;
 
 /* ---- one reading ---- */
@@ -85,7 +87,8 @@ read_cpu (System *self)
   if (text == NULL || !system_parse_cpu (text, &now))
     return;
   if (self->cpu.total > 0 && now.total > self->cpu.total && now.busy >= self->cpu.busy)
-    put_double (self, "cpu", "%", 100.0 * (double) (now.busy - self->cpu.busy) / (double) (now.total - self->cpu.total));
+    put_double (self, "cpu", "%",
+                100.0 * (double) (now.busy - self->cpu.busy) / (double) (now.total - self->cpu.total));
   self->cpu = now;
 }
 
@@ -137,7 +140,8 @@ read_temperature (System *self)
 static void
 put_disk (System *self, const DiskReading *reading)
 {
-  g_autofree char *used = g_strconcat ("disk.used:", reading->mount, NULL), *left = g_strconcat ("disk.free:", reading->mount, NULL);
+  g_autofree char *used = g_strconcat ("disk.used:", reading->mount, NULL),
+                  *left = g_strconcat ("disk.free:", reading->mount, NULL);
 
   if (reading->fault != NULL) {
     far_complain (self->at, reading->mount, "%s", reading->fault);
@@ -150,7 +154,10 @@ put_disk (System *self, const DiskReading *reading)
 static void
 push_samples (System *self, gint64 time_us)
 {
-  FarGroup group = { .time_us = time_us, .quality = FAR_QUALITY_GOOD, .n = self->samples->len, .samples = (const FarSample *) (gpointer) self->samples->data };
+  FarGroup group = { .time_us = time_us,
+                     .quality = FAR_QUALITY_GOOD,
+                     .n = self->samples->len,
+                     .samples = (const FarSample *) (gpointer) self->samples->data };
 
   if (group.n > 0)
     far_sample_push (self->at, &group);
@@ -178,11 +185,13 @@ read_disks (System *self, const SystemOptions *options)
   if (options->disks == NULL || options->disks[0] == NULL)
     return;
   if (self->asking) {
-    far_complain (self->at, "disks", "a file system of `disks` does not answer: no values of any until it does");
+    far_complain (self->at, "disks",
+                  "a file system of `disks` does not answer: no values of any until it does");
     return;
   }
   self->asking = TRUE;
-  disks_ask (far_instance_path (self->at), options->disks, far_request_of (self->at, disks_read, self, NULL, 0));
+  disks_ask (far_instance_path (self->at), options->disks,
+             far_request_of (self->at, disks_read, self, NULL, 0));
 }
 
 /* ---- interfaces ---- */
@@ -263,8 +272,15 @@ read_network (System *self, const SystemOptions *options)
 static void
 system_read (System *self, const SystemOptions *options)
 {
-  static const struct { const char *word; void (*read) (System *self); } plain[] = {
-    { "cpu", read_cpu }, { "load", read_load }, { "memory", read_memory }, { "uptime", read_uptime }, { "temperature", read_temperature },
+  static const struct {
+    const char *word;
+    void (*read) (System *self);
+  } plain[] = {
+    { "cpu", read_cpu },
+    { "load", read_load },
+    { "memory", read_memory },
+    { "uptime", read_uptime },
+    { "temperature", read_temperature },
   };
   const char *const *wanted = (const char *const *) options->read;
 
@@ -305,14 +321,17 @@ system_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
 static gboolean
 system_start (gpointer data, GError **error)
 {
-  static const char *const known[] = { "cpu", "load", "memory", "disk", "network", "uptime", "temperature", NULL };
+  static const char *const known[] = { "cpu",     "load",   "memory",      "disk",
+                                       "network", "uptime", "temperature", NULL };
   System *self = data;
   const SystemOptions *options = far_instance_options (self->at);
 
   for (guint i = 0; options->read != NULL && options->read[i] != NULL; i++)
     if (!g_strv_contains (known, options->read[i])) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
-                   _("read: unknown word '%s'; one of cpu, load, memory, disk, network, uptime, temperature"), options->read[i]);
+      g_set_error (
+          error, FAR_ERROR, FAR_ERROR_CONFIG,
+          _ ("read: unknown word '%s'; one of cpu, load, memory, disk, network, uptime, temperature"),
+          options->read[i]);
       return FALSE;
     }
   far_instance_ready (self->at);
@@ -342,13 +361,25 @@ system_fini (gpointer data)
 
 static const FarOption system_options[] = {
   FAR_SENSOR_OPTIONS (SystemOptions),
-  { .name = "read", .type = FAR_OPT_LIST, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (SystemOptions, read),
-    .fallback = "[cpu, load, memory, disk, network, uptime]", .summary = N_ ("what is read: cpu, load, memory, disk, network, uptime, temperature") },
-  { .name = "disks", .type = FAR_OPT_LIST, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (SystemOptions, disks),
-    .fallback = "[/]", .summary = N_ ("mount points of local file systems, at most 16") },
-  { .name = "interfaces", .type = FAR_OPT_LIST, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (SystemOptions, interfaces),
-    .fallback = "[]", .summary = N_ ("network interfaces; empty: all in use but lo, at most 32") },
-  { .type = FAR_OPT_END }
+  { .name = "read",
+    .type = FAR_OPT_LIST,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (SystemOptions, read),
+    .fallback = "[cpu, load, memory, disk, network, uptime]",
+    .summary = N_ ("what is read: cpu, load, memory, disk, network, uptime, temperature") },
+  { .name = "disks",
+    .type = FAR_OPT_LIST,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (SystemOptions, disks),
+    .fallback = "[/]",
+    .summary = N_ ("mount points of local file systems, at most 16") },
+  { .name = "interfaces",
+    .type = FAR_OPT_LIST,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (SystemOptions, interfaces),
+    .fallback = "[]",
+    .summary = N_ ("network interfaces; empty: all in use but lo, at most 32") },
+  { .type = FAR_OPT_END },
 };
 
 static const FarSensorType system_type = {

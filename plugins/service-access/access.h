@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The cloud's side of access on demand (spec B1, B3–B8, B10–B13). What is kept in memory mirrors rows of the store: loaded at start, written
- * through, and a change counts when its row is durable. Everything here runs on the main context.
+/* The cloud's side of access on demand (spec B1, B3–B8, B10–B13). What is kept in memory mirrors rows of the
+ * store: loaded at start, written through, and a change counts when its row is durable. Everything here runs
+ * on the main context.
  *
- * One file, one idea. The registry: registry.c and devices.c, place.c (site and groups), known.c (what rights name).
- * Joining: join.c (join tokens), enroll.c, renew.c, revoke.c, own.c (this server's certificate). A session: ask.c and
- * ask-device.c (a person asks), refusal.c, draw.c (Z, X, Y) out of nodes.c, offer.c (credential), entry.c (streams),
- * poll.c, session.c (the state machine's effects), recheck.c (rights taken away), close.c, ended.c, restart.c, show.c.
- * What is told later: history.c, turned.c (who was turned away). The store: tables.c and rows.c (reading), write.c,
- * save.c (a session on disk). calls.c has what several handlers ask. */
+ * One file, one idea. The registry: registry.c and devices.c, place.c (site and groups), known.c (what rights
+ * name). Joining: join.c (join tokens), enroll.c, renew.c, revoke.c, own.c (this server's certificate). A
+ * session: ask.c and ask-device.c (a person asks), refusal.c, draw.c (Z, X, Y) out of nodes.c, offer.c
+ * (credential), entry.c (streams), poll.c, session.c (the state machine's effects), recheck.c (rights taken
+ * away), close.c, ended.c, restart.c, show.c. What is told later: history.c, turned.c (who was turned away).
+ * The store: tables.c and rows.c (reading), write.c, save.c (a session on disk). calls.c has what several
+ * handlers ask. */
 #pragma once
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>
@@ -29,18 +31,18 @@ typedef struct _Access Access;
 
 struct _Access {
   FarInstance *at;
-  GHashTable *terminals;   /* id → AccessTerminal */
-  GHashTable *sessions;    /* id → AccessSession: live ones, and closed ones for a while */
-  GHashTable *joins;       /* id → json row of a join token */
-  GHashTable *enrollments; /* number → json row of a pending enrolment */
-  GHashTable *revisions;   /* "table/key" of a mirrored row → gint64, its revision */
-  GQueue closed;           /* ids, oldest first: those forgotten next */
-  FarInstanceTimer *recheck;   /* of rights under open sessions */
-  FarInstanceTimer *asking;    /* for polls, by who has given no nonce */
-  FarInstanceTimer *own;       /* of this server's own certificate */
-  GHashTable *refusals;    /* person → rows written in this minute */
-  gint64 refusals_us;      /* boottime at which the minute began */
-  char *ca_pem;            /* the fleet's root, NULL: no enrolment here */
+  GHashTable *terminals;     /* id → AccessTerminal */
+  GHashTable *sessions;      /* id → AccessSession: live ones, and closed ones for a while */
+  GHashTable *joins;         /* id → json row of a join token */
+  GHashTable *enrollments;   /* number → json row of a pending enrolment */
+  GHashTable *revisions;     /* "table/key" of a mirrored row → gint64, its revision */
+  GQueue closed;             /* ids, oldest first: those forgotten next */
+  FarInstanceTimer *recheck; /* of rights under open sessions */
+  FarInstanceTimer *asking;  /* for polls, by who has given no nonce */
+  FarInstanceTimer *own;     /* of this server's own certificate */
+  GHashTable *refusals;      /* person → rows written in this minute */
+  gint64 refusals_us;        /* boottime at which the minute began */
+  char *ca_pem;              /* the fleet's root, NULL: no enrolment here */
 };
 
 const AccessOpts *access_opts (Access *self);
@@ -55,22 +57,25 @@ typedef void (*AccessDone) (Access *self, const GError *error, gpointer user);
 /* rows: GPtrArray of FarRow, borrowed. */
 typedef void (*AccessRows) (Access *self, const GError *error, GPtrArray *rows, gpointer user);
 
-void access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user, GDestroyNotify dropped);
+void access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user,
+                        GDestroyNotify dropped);
 /* row NULL: delete. takes row. */
-void access_row_put (Access *self, const char *table, const char *key, json_t *row, gint64 expect, AccessDone done, gpointer user,
-                     GDestroyNotify dropped);
+void access_row_put (Access *self, const char *table, const char *key, json_t *row, gint64 expect,
+                     AccessDone done, gpointer user, GDestroyNotify dropped);
 /* user is not freed. */
 void access_rows_load (Access *self, const char *table, AccessRows rows, gpointer user);
-/* The tables that are mirrored, then the sessions of the process before; then the instance is ready, or has failed. */
+/* The tables that are mirrored, then the sessions of the process before; then the instance is ready, or has
+ * failed. */
 void access_tables_load (Access *self);
 gboolean access_table_is_mirrored (const char *table);
 /* What the store says of a row, into the mirror. row NULL: it is gone. */
 void access_row_seen (Access *self, const char *table, const char *key, const FarRow *row);
-/* A row that was written in a step before one that failed, into the mirror. revision: as the store has it, where the table is mirrored by it. */
+/* A row that was written in a step before one that failed, into the mirror. revision: as the store has it,
+ * where the table is mirrored by it. */
 void access_part_made (Access *self, const FarPart *part, gint64 revision);
 void access_revision_set (Access *self, const char *table, const char *key, gint64 revision);
-/* After a write that made its change from what was known: somebody else's was faster. TRUE: the handler judges again, a bounded number of times, and
- * answers the call; error is not to be told. */
+/* After a write that made its change from what was known: somebody else's was faster. TRUE: the handler
+ * judges again, a bounded number of times, and answers the call; error is not to be told. */
 typedef void (*AccessTry) (Access *self, FarCall *call, guint tries);
 gboolean access_again (Access *self, const GError *error, FarCall *call, guint tries, AccessTry again);
 /* The domain of a write that stopped between its steps: some of its rows are written, some are not. */
@@ -92,44 +97,50 @@ gboolean access_manages (const FarPrincipal *principal, const char *object);
 
 typedef struct _AccessTerminal {
   char *id;
-  json_t *row;        /* {terminal, ssh, box, spki, serial, older, statement, stock, site, groups, note, added_us} */
+  /* {terminal, ssh, box, spki, serial, older, statement, stock, site, groups, note, added_us} */
+  json_t *row;
   GHashTable *devices; /* name → json row */
   gboolean connected;
   gint64 seen_us, polled_us; /* wall */
-  gint64 skew_us;      /* what its own clock is ahead of ours; of meaning when told */
+  gint64 skew_us;            /* what its own clock is ahead of ours; of meaning when told */
   gboolean skew_told;
   char *from, *nonce;
 } AccessTerminal;
 
 void access_terminal_free (AccessTerminal *terminal);
 AccessTerminal *access_terminal (Access *self, const char *id);
-AccessTerminal *access_terminal_load (Access *self, json_t *row);  /* borrows row */
+AccessTerminal *access_terminal_load (Access *self, json_t *row); /* borrows row */
 gboolean access_terminal_is_stock (const AccessTerminal *terminal);
 void access_terminal_forget (Access *self, const char *id);
 /* As people see it, with its revision; new reference. */
 json_t *access_device_show (const json_t *row);
 gboolean access_device_load (Access *self, json_t *row);
 void access_device_forget (Access *self, const char *key); /* TERMINAL/DEVICE */
-/* All device rows of a terminal, as far_store_rows() gives them, and a bit of what stands behind them; and the same taken in. */
+/* All device rows of a terminal, as far_store_rows() gives them, and a bit of what stands behind them; and
+ * the same taken in. */
 void access_devices_read (Access *self, const char *terminal, FarRequest *req);
 void access_devices_seen (Access *self, const char *terminal, GPtrArray *rows);
 char *access_terminal_object (const char *terminal, const char *device);
-/* What is made for a terminal goes when that is removed or replaced: it is written together with the terminal's row as it is, so of the two that cross, the
- * later one is judged again. FALSE: not registered, no part. *text: to be freed when the part has been used. */
+/* What is made for a terminal goes when that is removed or replaced: it is written together with the
+ * terminal's row as it is, so of the two that cross, the later one is judged again. FALSE: not registered, no
+ * part. *text: to be freed when the part has been used. */
 gboolean access_terminal_part (Access *self, const char *terminal, FarPart *part, char **text);
 void access_registry_peer (Access *self, const char *peer, gboolean up, const char *from);
 /* place.c: site and groups, as rights see them */
 void access_place_set (Access *self, AccessTerminal *terminal);
 void access_place_forget (Access *self, const char *terminal);
-/* Form of site and groups, and whether the principal may put a terminal there. before: NULL, or the row so far. */
+/* Form of site and groups, and whether the principal may put a terminal there. before: NULL, or the row so
+ * far. */
 gboolean access_place_check (const FarPrincipal *principal, json_t *before, json_t *now, GError **error);
 void access_terminals_get (gpointer self, FarCall *call);
 void access_terminal_get (gpointer self, FarCall *call);
 void access_terminal_put (gpointer self, FarCall *call);
 void access_terminal_delete (gpointer self, FarCall *call);
 void access_statement_get (gpointer self, FarCall *call);
-/* ask-device.c: the device that text names, by its name or by its lower port; text where there is none. *other: two have that port, this is one. */
-const char *access_device_named (Access *self, const FarPrincipal *principal, const char *terminal, const char *text, const char **other);
+/* ask-device.c: the device that text names, by its name or by its lower port; text where there is none.
+ * *other: two have that port, this is one. */
+const char *access_device_named (Access *self, const FarPrincipal *principal, const char *terminal,
+                                 const char *text, const char **other);
 void access_device_put (gpointer self, FarCall *call);
 void access_device_delete (gpointer self, FarCall *call);
 void access_devices_put (gpointer self, FarCall *call);
@@ -141,14 +152,15 @@ void access_devices_put (gpointer self, FarCall *call);
 void access_join_post (gpointer self, FarCall *call);
 /* revoke.c */
 void access_certificate_set (json_t *row, const char *certificate);
-/* From when on the node may have the next one, and when this one ends: as it says itself. An admin signs for a time of their choice, and the option
- * `certificate` may have had another value then. */
+/* From when on the node may have the next one, and when this one ends: as it says itself. An admin signs for
+ * a time of their choice, and the option `certificate` may have had another value then. */
 void access_certificate_life (Access *self, json_t *row, gint64 *due_us, gint64 *until_us);
 /* What ends with a node that is removed, or whose name another key takes. */
 typedef struct {
-  char *terminal, *key;              /* key: its hash; NULL: another node has the same one */
-  GStrv serials;                     /* of all its certificates */
-  GPtrArray *joins, *enrollments;    /* ids of what would bring it back; removed: also of what waits for a node of that name */
+  char *terminal, *key; /* key: its hash; NULL: another node has the same one */
+  GStrv serials;        /* of all its certificates */
+  /* ids of what would bring it back; removed: also of what waits for a node of that name */
+  GPtrArray *joins, *enrollments;
 } AccessRevocation;
 AccessRevocation *access_revocation_new (Access *self, const json_t *row, gboolean removed);
 void access_revocation_free (AccessRevocation *revocation);
@@ -158,10 +170,14 @@ void access_revocation_parts (const AccessRevocation *revocation, GArray *parts,
 void access_revocation_now (Access *self, const AccessRevocation *revocation);
 gboolean access_key_is_good (const char *key, const char *node, GError **error);
 /* Its link is cut, its sessions end. */
-void access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause);
-/* The token in "id.secret", bound to key: its row (borrowed), or NULL with one polite error for every cause. */
-json_t *access_join_check (Access *self, const char *token, const char *key, const char *node, GError **error);
-/* May who shows this token come as a terminal that is registered already? Always with all keys it has: keys has ssh and box. */
+void
+access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause);
+/* The token in "id.secret", bound to key: its row (borrowed), or NULL with one polite error for every cause.
+ */
+json_t *
+access_join_check (Access *self, const char *token, const char *key, const char *node, GError **error);
+/* May who shows this token come as a terminal that is registered already? Always with all keys it has: keys
+ * has ssh and box. */
 gboolean access_join_gives (json_t *join, const AccessTerminal *known, const char *key, json_t *keys);
 /* Has the row these keys, ssh and box? */
 gboolean access_keys_same (json_t *row, json_t *keys);
@@ -178,7 +194,7 @@ json_t *access_statement_new (Access *self, const char *node, json_t *keys, cons
 
 typedef struct _AccessSession {
   gint refs;
-  Access *self;              /* NULL: the instance has gone */
+  Access *self; /* NULL: the instance has gone */
   char *id, *request, *terminal, *device;
   FarPrincipal *principal;
   char *person, *user, *from, *reason; /* user: login name at the terminal */
@@ -189,28 +205,29 @@ typedef struct _AccessSession {
   FarSessionState state;
   guint generation;
   /* the tunnel end */
-  char *tunnel;              /* instance that carries it */
-  FarInstance *tunnel_at;    /* the same, valid until its ENDED: a reload may have put another in its place */
-  FarTunnel *ports;          /* NULL: nothing reserved */
-  char *link_to;             /* the address of the tunnel end that the terminal's link has come to; NULL: it has not */
+  char *tunnel;           /* instance that carries it */
+  FarInstance *tunnel_at; /* the same, valid until its ENDED: a reload may have put another in its place */
+  FarTunnel *ports;       /* NULL: nothing reserved */
+  /* the address of the tunnel end that the terminal's link has come to; NULL: it has not */
+  char *link_to;
   gboolean reserving;
-  json_t *offer;             /* of this generation, NULL: being made */
-  gboolean withhold;         /* the terminal holds this very offer */
-  gint64 offered_us;         /* boottime */
+  json_t *offer;     /* of this generation, NULL: being made */
+  gboolean withhold; /* the terminal holds this very offer */
+  gint64 offered_us; /* boottime */
   FarDeadline deadline;
-  gboolean stock_end;        /* deadline at one end only */
+  gboolean stock_end; /* deadline at one end only */
   guint64 bytes_up, bytes_down, turned_away;
-  GPtrArray *turned;         /* of turned.c */
-  char *trouble;             /* why the last one was turned away, or came to nothing; NULL: none was */
-  gint64 trouble_us;         /* when the watchers were told of it, boottime */
+  GPtrArray *turned; /* of turned.c */
+  char *trouble;     /* why the last one was turned away, or came to nothing; NULL: none was */
+  gint64 trouble_us; /* when the watchers were told of it, boottime */
   char *cause, *ended_by;
   char *ticket;
-  GArray *watches;           /* of guint */
-  FarInstanceTimer *timer;       /* wait, grace, deadline: what the state needs */
-  char *history;             /* key of its history row */
+  GArray *watches;         /* of guint */
+  FarInstanceTimer *timer; /* wait, grace, deadline: what the state needs */
+  char *history;           /* key of its history row */
   gboolean writing, dirty;
-  guint64 saved_bytes;       /* those of the row */
-  gint64 saved_us;           /* boottime of the last write */
+  guint64 saved_bytes; /* those of the row */
+  gint64 saved_us;     /* boottime of the last write */
 } AccessSession;
 
 /* session.c */
@@ -219,8 +236,10 @@ AccessSession *access_session_ref (AccessSession *session);
 void access_session_unref (AccessSession *session);
 AccessSession *access_session (Access *self, const char *id);
 gboolean access_session_live (const AccessSession *session);
-/* Applies an event and lets its effects run. cause: why, for ends; NULL ok. FALSE: refused, nothing happened. */
-gboolean access_session_event (AccessSession *session, FarSessionEvent event, const char *cause, GError **error);
+/* Applies an event and lets its effects run. cause: why, for ends; NULL ok. FALSE: refused, nothing happened.
+ */
+gboolean
+access_session_event (AccessSession *session, FarSessionEvent event, const char *cause, GError **error);
 /* A new generation: old offers are void. */
 void access_session_renew_offer (AccessSession *session);
 void access_session_timer (AccessSession *session, gint64 boottime_us);
@@ -242,9 +261,11 @@ void access_session_tell (AccessSession *session);
 AccessSession *access_called_session (Access *self, FarCall *call);
 
 /* save.c */
-void access_session_first (AccessSession *session, AccessDone done, gpointer user, GDestroyNotify dropped); /* row and history row, or neither */
+/* row and history row, or neither */
+void access_session_first (AccessSession *session, AccessDone done, gpointer user, GDestroyNotify dropped);
 void access_session_save (AccessSession *session);
-/* Writes the counters of a session that moved bytes, now and then: a restart must not lose them all. open: sessions there are, which share the writes. */
+/* Writes the counters of a session that moved bytes, now and then: a restart must not lose them all. open:
+ * sessions there are, which share the writes. */
 void access_session_save_counters (AccessSession *session, guint open);
 char *access_history_key (gint64 wall_us, const char *id);
 
@@ -274,15 +295,18 @@ void access_tunnel_end (AccessSession *session);
 /* People's connections end now, the terminal's link stays; req ends when none of their bytes passes. */
 void access_tunnel_shut (AccessSession *session, FarRequest *req);
 void access_draw (AccessSession *session);
-gboolean access_tunnel_is_end (FarInstance *at);                            /* a transport that can reserve tunnels */
-gboolean access_tunnel_up (FarInstance *at);                                /* … and serves now */
-gboolean access_tunnel_wanted (const AccessOpts *opts, FarInstance *at);    /* … and is one the profile draws from */
+/* a transport that can reserve tunnels */
+gboolean access_tunnel_is_end (FarInstance *at);
+gboolean access_tunnel_up (FarInstance *at); /* … and serves now */
+/* … and is one the profile draws from */
+gboolean access_tunnel_wanted (const AccessOpts *opts, FarInstance *at);
 void access_nodes_get (gpointer self, FarCall *call);
 void access_offer_make (AccessSession *session);
 void access_offer_push (AccessSession *session);
 void access_offer_take (gpointer self, FarCall *call);
 void access_poll_post (gpointer self, FarCall *call);
-/* A link is up. Whoever has not polled a moment later is asked to: its link was up before this service was. */
+/* A link is up. Whoever has not polled a moment later is asked to: its link was up before this service was.
+ */
 void access_poll_wanted (Access *self);
 void access_report_post (gpointer self, FarCall *call);
 void access_stream_post (gpointer self, FarCall *call);

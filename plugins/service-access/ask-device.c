@@ -15,15 +15,18 @@ is_at_port (json_t *device, guint64 port)
   return address && far_parse_address (address, &host, &own, NULL) && own == port;
 }
 
-/* A name counts before a port: somebody may have called a device 502. Whoever may not see a device does not find it. */
+/* A name counts before a port: somebody may have called a device 502. Whoever may not see a device does not
+ * find it. */
 const char *
-access_device_named (Access *self, const FarPrincipal *principal, const char *terminal, const char *text, const char **other)
+access_device_named (Access *self, const FarPrincipal *principal, const char *terminal, const char *text,
+                     const char **other)
 {
   AccessTerminal *known = terminal ? access_terminal (self, terminal) : NULL;
   const char *found = NULL;
   guint64 port;
   *other = NULL;
-  if (!known || !text || g_hash_table_contains (known->devices, text) || !g_ascii_string_to_unsigned (text, 10, 1, G_MAXUINT16, &port, NULL))
+  if (!known || !text || g_hash_table_contains (known->devices, text) ||
+      !g_ascii_string_to_unsigned (text, 10, 1, G_MAXUINT16, &port, NULL))
     return text;
   GHashTableIter iter;
   gpointer name, row;

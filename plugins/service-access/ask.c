@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A person asks for access (spec B4, S105). Every check has its true cause for the history and its words for the person; whoever may not see the
- * terminal hears the same words for all. */
+/* A person asks for access (spec B4, S105). Every check has its true cause for the history and its words for
+ * the person; whoever may not see the terminal hears the same words for all. */
 #include "config.h"
 
 #include "access.h"
@@ -16,7 +16,7 @@ typedef struct {
   gboolean raw, in_advance, needs_approval;
   const char *login_box, *request, *from, *user;
   const char *one_of; /* devices of the port that was named instead of one; NULL: at most one has it */
-  const char *cause; /* the true cause of a refusal */
+  const char *cause;  /* the true cause of a refusal */
   GError *polite;
   char *cause_text;
 } Ask;
@@ -29,7 +29,8 @@ ask_free (Ask *ask)
 }
 
 /* FALSE, so that checks can say `return refuse (…)`. */
-static gboolean G_GNUC_PRINTF (4, 5)
+G_GNUC_PRINTF (4, 5)
+static gboolean
 refuse (Ask *ask, const char *cause, FarErrorCode code, const char *format, ...)
 {
   va_list args;
@@ -43,7 +44,8 @@ refuse (Ask *ask, const char *cause, FarErrorCode code, const char *format, ...)
 static gboolean
 refuse_unseen (Ask *ask, const char *cause)
 {
-  return refuse (ask, cause, FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it: ask your admin for a right"), ask->who.terminal);
+  return refuse (ask, cause, FAR_ERROR_NOT_FOUND,
+                 _ ("no terminal '%s', or no right to it: ask your admin for a right"), ask->who.terminal);
 }
 
 static const char *
@@ -56,14 +58,15 @@ static gboolean
 check_right (Ask *ask, FarAction action)
 {
   const char *cause = NULL;
-  FarCircumstances how = { .length_us = ask->who.for_us }; /* from where the door saw them, not from where they say */
+  /* from where the door saw them, not from where they say */
+  FarCircumstances how = { .length_us = ask->who.for_us };
   FarMay may = far_may (ask->who.principal, action, ask->object, &how, &cause);
   if (may == FAR_MAY_NEEDS_APPROVAL)
     ask->needs_approval = TRUE;
   if (may != FAR_MAY_DENY)
     return TRUE;
-  return refuse (ask, cause ? cause : "no right", FAR_ERROR_DENIED, _("no access to '%s' (%s): %s"), ask_name (ask), far_action_name (action),
-                 cause ? cause : "no right");
+  return refuse (ask, cause ? cause : "no right", FAR_ERROR_DENIED, _ ("no access to '%s' (%s): %s"),
+                 ask_name (ask), far_action_name (action), cause ? cause : "no right");
 }
 
 /* Known and visible, or one and the same refusal. */
@@ -72,14 +75,17 @@ check_known (Ask *ask)
 {
   AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
   if (terminal && ask->one_of) /* both of which they may see, while no object has the port for a name */
-    return refuse (ask, N_ ("more than one device of that port"), FAR_ERROR_CONFLICT, _("terminal '%s' has '%s' and others at port %s: name one of them"), terminal->id,
+    return refuse (ask, N_ ("more than one device of that port"), FAR_ERROR_CONFLICT,
+                   _ ("terminal '%s' has '%s' and others at port %s: name one of them"), terminal->id,
                    ask->one_of, ask->who.device);
   if (!far_visible (ask->who.principal, ask->object))
     return refuse_unseen (ask, terminal ? "no right" : "unknown terminal");
   if (!terminal)
-    return refuse (ask, N_ ("unknown terminal"), FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it: ask your admin for a right"), ask->who.terminal);
+    return refuse (ask, N_ ("unknown terminal"), FAR_ERROR_NOT_FOUND,
+                   _ ("no terminal '%s', or no right to it: ask your admin for a right"), ask->who.terminal);
   if (ask->who.device && !g_hash_table_contains (terminal->devices, ask->who.device))
-    return refuse (ask, N_ ("unknown device"), FAR_ERROR_NOT_FOUND, _("terminal '%s' has no device '%s': see farctl terminals %s"), terminal->id,
+    return refuse (ask, N_ ("unknown device"), FAR_ERROR_NOT_FOUND,
+                   _ ("terminal '%s' has no device '%s': see farctl terminals %s"), terminal->id,
                    ask->who.device, terminal->id);
   return TRUE;
 }
@@ -90,9 +96,10 @@ check_length (Ask *ask)
   const AccessOpts *opts = access_opts (ask->self);
   g_autofree char *longest = far_format_duration (opts->longest);
   if (ask->who.for_us < G_USEC_PER_SEC)
-    return refuse (ask, N_ ("too short"), FAR_ERROR_INVALID, _("for: the connection time is at least 1s"));
+    return refuse (ask, N_ ("too short"), FAR_ERROR_INVALID, _ ("for: the connection time is at least 1s"));
   if (ask->who.for_us > opts->longest)
-    return refuse (ask, N_ ("too long"), FAR_ERROR_DENIED, _("for: the longest connection time here is %s"), longest);
+    return refuse (ask, N_ ("too long"), FAR_ERROR_DENIED, _ ("for: the longest connection time here is %s"),
+                   longest);
   return TRUE;
 }
 
@@ -103,30 +110,37 @@ check_from (Ask *ask)
   g_autoptr (GError) error = NULL;
   if (!ask->from || !*ask->from || strcmp (ask->from, "unix") == 0)
     return refuse (ask, N_ ("from an unknown address"), FAR_ERROR_DENIED,
-                   _("entry: a port is for one address, and yours is not known here: use the entry 'stream', or let the proxy tell your address"));
+                   _ ("entry: a port is for one address, and yours is not known here: use the entry "
+                      "'stream', or let the proxy tell your address"));
   far_address_in ("127.0.0.1", ask->from, &error);
-  return !error || refuse (ask, N_ ("no such address"), FAR_ERROR_INVALID, _("address: %s"), error->message);
+  return !error || refuse (ask, N_ ("no such address"), FAR_ERROR_INVALID, _ ("address: %s"), error->message);
 }
 
-/* How the person comes in and how they log in, together: no leg in the clear unless the right `connect-raw` allows it (spec B7). */
+/* How the person comes in and how they log in, together: no leg in the clear unless the right `connect-raw`
+ * allows it (spec B7). */
 static gboolean
 check_entry (Ask *ask)
 {
   const char *address = ask->who.principal->from;
   if (ask->raw && ask->entry != FAR_ENTRY_PORTS)
-    return refuse (ask, N_ ("raw without ports"), FAR_ERROR_INVALID, _("raw: only the entry 'ports' can be in clear text"));
+    return refuse (ask, N_ ("raw without ports"), FAR_ERROR_INVALID,
+                   _ ("raw: only the entry 'ports' can be in clear text"));
   if (ask->raw && !ask->in_advance)
-    return refuse (ask, N_ ("raw without login"), FAR_ERROR_INVALID, _("raw: needs a login in advance, the terminal cannot ask in clear text"));
+    return refuse (ask, N_ ("raw without login"), FAR_ERROR_INVALID,
+                   _ ("raw: needs a login in advance, the terminal cannot ask in clear text"));
   if (ask->raw && (!address || !*address || strcmp (address, "unix") == 0))
-    return refuse (ask, N_ ("raw from an unknown address"), FAR_ERROR_DENIED, _("raw: your address is not known here, come in by the people's listener"));
+    return refuse (ask, N_ ("raw from an unknown address"), FAR_ERROR_DENIED,
+                   _ ("raw: your address is not known here, come in by the people's listener"));
   if (ask->raw && !check_right (ask, FAR_ACTION_CONNECT_RAW))
     return FALSE;
   if (ask->in_advance && ask->entry == FAR_ENTRY_PORTS && !ask->raw)
-    return refuse (ask, N_ ("in advance through ports without raw"), FAR_ERROR_INVALID,
-                   _("login: in advance needs the entry 'stream' (or raw); through ports the terminal asks by itself"));
+    return refuse (
+        ask, N_ ("in advance through ports without raw"), FAR_ERROR_INVALID,
+        _ ("login: in advance needs the entry 'stream' (or raw); through ports the terminal asks by itself"));
   AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
   if (access_terminal_is_stock (terminal) && ask->in_advance)
-    return refuse (ask, N_ ("in advance to a stock end"), FAR_ERROR_INVALID, _("login: terminal '%s' has no agent: its SSH server asks by itself (in band)"),
+    return refuse (ask, N_ ("in advance to a stock end"), FAR_ERROR_INVALID,
+                   _ ("login: terminal '%s' has no agent: its SSH server asks by itself (in band)"),
                    terminal->id);
   return ask->entry != FAR_ENTRY_PORTS || check_from (ask);
 }
@@ -138,10 +152,14 @@ check_reachable (Ask *ask)
   if (terminal->connected || access_terminal_is_stock (terminal))
     return TRUE;
   if (!terminal->seen_us && !json_object_get (terminal->row, "statement"))
-    return refuse (ask, N_ ("terminal offline"), FAR_ERROR_UNAVAILABLE, _("terminal '%s' has not joined the fleet yet: run `farctl enroll --profile FILE --server HOST:PORT` there, with its join token"),
+    return refuse (ask, N_ ("terminal offline"), FAR_ERROR_UNAVAILABLE,
+                   _ ("terminal '%s' has not joined the fleet yet: run `farctl enroll --profile FILE "
+                      "--server HOST:PORT` there, with its join token"),
                    terminal->id);
-  g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : g_strdup (_("not since this server was started"));
-  return refuse (ask, N_ ("terminal offline"), FAR_ERROR_UNAVAILABLE, _("terminal '%s' is offline, last seen %s: try again when it is back"), terminal->id, seen);
+  g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us)
+                                            : g_strdup (_ ("not since this server was started"));
+  return refuse (ask, N_ ("terminal offline"), FAR_ERROR_UNAVAILABLE,
+                 _ ("terminal '%s' is offline, last seen %s: try again when it is back"), terminal->id, seen);
 }
 
 static gboolean
@@ -152,7 +170,8 @@ same_line (AccessTerminal *terminal, const char *a, const char *b)
   return strcmp (a, b) == 0 || (line_a && g_strcmp0 (line_a, line_b) == 0);
 }
 
-/* One writer a device; the same person may come again and takes over. The terminal has the last word, this is the early one. */
+/* One writer a device; the same person may come again and takes over. The terminal has the last word, this is
+ * the early one. */
 static gboolean
 check_writer (Ask *ask)
 {
@@ -163,14 +182,17 @@ check_writer (Ask *ask)
   g_hash_table_iter_init (&iter, ask->self->sessions);
   while (ask->who.device && g_hash_table_iter_next (&iter, NULL, &value)) {
     AccessSession *other = value;
-    if (!access_session_live (other) || strcmp (other->terminal, terminal->id) != 0 || !other->device || strcmp (other->person, person) == 0
-        || !same_line (terminal, other->device, ask->who.device))
+    if (!access_session_live (other) || strcmp (other->terminal, terminal->id) != 0 || !other->device ||
+        strcmp (other->person, person) == 0 || !same_line (terminal, other->device, ask->who.device))
       continue;
     ask->cause_text = g_strdup_printf (N_ ("in use by %s"), other->person);
-    g_autofree char *left = far_format_duration (MAX (0, other->asked_us + other->for_us - far_clock_wall_us ()) / G_USEC_PER_SEC * G_USEC_PER_SEC);
+    g_autofree char *left = far_format_duration (
+        MAX (0, other->asked_us + other->for_us - far_clock_wall_us ()) / G_USEC_PER_SEC * G_USEC_PER_SEC);
     if (!access_session_visible (other, ask->who.principal)) /* of another device on the same line */
-      return refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT, _("the line of device '%s' is in use for up to %s more: wait"), ask->who.device, left);
-    return refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT, _("device '%s' is in use by %s for up to %s more: wait, or ask them to close session %s"),
+      return refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT,
+                     _ ("the line of device '%s' is in use for up to %s more: wait"), ask->who.device, left);
+    return refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT,
+                   _ ("device '%s' is in use by %s for up to %s more: wait, or ask them to close session %s"),
                    other->device, other->person, left, other->id);
   }
   return TRUE;
@@ -191,18 +213,22 @@ check_limits (Ask *ask)
     own += access_session_live (other) && strcmp (other->person, person) == 0;
   }
   if (own >= opts->sessions_each)
-    return refuse (ask, N_ ("too many sessions of one person"), FAR_ERROR_LIMIT, _("you have %u sessions open, more are not given to one person (access: option 'sessions-each'): close one first"),
+    return refuse (ask, N_ ("too many sessions of one person"), FAR_ERROR_LIMIT,
+                   _ ("you have %u sessions open, more are not given to one person (access: option "
+                      "'sessions-each'): close one first"),
                    own);
   if (all >= opts->sessions)
-    return refuse (ask, N_ ("too many sessions"), FAR_ERROR_LIMIT, _("%u sessions are open here, no more are taken (access: option 'sessions'): try later"), all);
+    return refuse (ask, N_ ("too many sessions"), FAR_ERROR_LIMIT,
+                   _ ("%u sessions are open here, no more are taken (access: option 'sessions'): try later"),
+                   all);
   return TRUE;
 }
 
 static gboolean
 ask_check (Ask *ask)
 {
-  return check_known (ask) && check_right (ask, FAR_ACTION_CONNECT) && check_length (ask) && check_entry (ask) && check_reachable (ask)
-         && check_writer (ask) && check_limits (ask);
+  return check_known (ask) && check_right (ask, FAR_ACTION_CONNECT) && check_length (ask) &&
+         check_entry (ask) && check_reachable (ask) && check_writer (ask) && check_limits (ask);
 }
 
 /* ---- accepted ---- */
@@ -228,7 +254,11 @@ ask_session (Ask *ask)
   return session;
 }
 
-typedef struct { FarCall *call; AccessSession *session; gboolean needs_approval; } Accepted;
+typedef struct {
+  FarCall *call;
+  AccessSession *session;
+  gboolean needs_approval;
+} Accepted;
 
 static void
 accepted_free (gpointer data)
@@ -249,9 +279,12 @@ session_recorded (Access *self, const GError *error, gpointer user)
     g_hash_table_remove (self->sessions, session->id);
     far_call_fail (accepted->call, access_cannot_record (error));
   } else {
-    far_log (self->at, G_LOG_LEVEL_MESSAGE, "access requested: %s, %s to %s%s%s, %s", session->id, session->person, session->terminal,
-             session->device ? "/" : "", session->device ? session->device : "", session->reason);
-    access_session_event (session, accepted->needs_approval ? FAR_SESSION_EV_APPROVAL_NEEDED : FAR_SESSION_EV_PERMIT, NULL, NULL);
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "access requested: %s, %s to %s%s%s, %s", session->id,
+             session->person, session->terminal, session->device ? "/" : "",
+             session->device ? session->device : "", session->reason);
+    access_session_event (session,
+                          accepted->needs_approval ? FAR_SESSION_EV_APPROVAL_NEEDED : FAR_SESSION_EV_PERMIT,
+                          NULL, NULL);
     far_call_answer (accepted->call, 201, access_session_show (session));
   }
   accepted_free (accepted);
@@ -261,7 +294,8 @@ static void
 ask_accept (Ask *ask)
 {
   AccessSession *session = ask_session (ask);
-  g_hash_table_insert (ask->self->sessions, session->id, session); /* counted and in the way of others from now on */
+  /* counted and in the way of others from now on */
+  g_hash_table_insert (ask->self->sessions, session->id, session);
   Accepted *accepted = g_new0 (Accepted, 1);
   *accepted = (Accepted){ ask->call, access_session_ref (session), ask->needs_approval };
   access_session_first (session, session_recorded, accepted, accepted_free);
@@ -275,7 +309,8 @@ ask_read_entry (Ask *ask, const char *entry)
   else if (strcmp (entry, "ports") == 0)
     ask->entry = FAR_ENTRY_PORTS;
   else
-    return refuse (ask, N_ ("no such entry"), FAR_ERROR_INVALID, _("entry: 'ports' or 'stream', not '%s'"), entry);
+    return refuse (ask, N_ ("no such entry"), FAR_ERROR_INVALID, _ ("entry: 'ports' or 'stream', not '%s'"),
+                   entry);
   return TRUE;
 }
 
@@ -284,15 +319,19 @@ ask_read_login (Ask *ask, const char *login)
 {
   ask->in_advance = login ? strcmp (login, "in-advance") == 0 : ask->login_box != NULL;
   if (login && strcmp (login, "in-advance") != 0 && strcmp (login, "in-band") != 0)
-    return refuse (ask, N_ ("no such login"), FAR_ERROR_INVALID, _("login: 'in-band' or 'in-advance', not '%s'"), login);
+    return refuse (ask, N_ ("no such login"), FAR_ERROR_INVALID,
+                   _ ("login: 'in-band' or 'in-advance', not '%s'"), login);
   if (ask->in_advance && (!ask->login_box || !ask->request))
-    return refuse (ask, N_ ("no login box"), FAR_ERROR_INVALID, _("login: in advance needs login_box and id"));
+    return refuse (ask, N_ ("no login box"), FAR_ERROR_INVALID,
+                   _ ("login: in advance needs login_box and id"));
   if (!ask->in_advance && ask->login_box)
-    return refuse (ask, N_ ("a box for in band"), FAR_ERROR_INVALID, _("login_box: goes with login 'in-advance' only"));
+    return refuse (ask, N_ ("a box for in band"), FAR_ERROR_INVALID,
+                   _ ("login_box: goes with login 'in-advance' only"));
   return TRUE;
 }
 
-/* A person on this machine may say where they will come from, and comes from this machine if they do not; from elsewhere, what the door saw counts. */
+/* A person on this machine may say where they will come from, and comes from this machine if they do not;
+ * from elsewhere, what the door saw counts. */
 static const char *
 ask_from (FarCall *call, FarEntry entry)
 {
@@ -312,8 +351,10 @@ ask_read (Ask *ask, json_t *body)
   ask->user = access_text (body, "user") ? access_text (body, "user") : ask->who.principal->name;
   ask->raw = json_is_true (json_object_get (body, "raw"));
   if (!access_name_fits (ask->who.terminal) || (ask->who.device && !access_name_fits (ask->who.device)))
-    return refuse (ask, N_ ("no such name"), FAR_ERROR_INVALID, _("terminal and device: names have 1 to 64 of A-Z a-z 0-9 . _ -"));
-  gboolean good = ask_read_entry (ask, access_text (body, "entry")) && ask_read_login (ask, access_text (body, "login"));
+    return refuse (ask, N_ ("no such name"), FAR_ERROR_INVALID,
+                   _ ("terminal and device: names have 1 to 64 of A-Z a-z 0-9 . _ -"));
+  gboolean good = ask_read_entry (ask, access_text (body, "entry")) &&
+                  ask_read_login (ask, access_text (body, "login"));
   ask->from = ask_from (ask->call, ask->entry);
   return good;
 }
@@ -323,7 +364,8 @@ access_session_post (gpointer data, FarCall *call)
 {
   const char *reason = access_text (call->body, "reason");
   Ask ask = { .self = data, .call = call };
-  ask.who = (AccessAsked){ call->principal, access_text (call->body, "terminal"), access_text (call->body, "device"), reason ? reason : "", 0 };
+  ask.who = (AccessAsked){ call->principal, access_text (call->body, "terminal"),
+                           access_text (call->body, "device"), reason ? reason : "", 0 };
   ask.who.device = access_device_named (data, call->principal, ask.who.terminal, ask.who.device, &ask.one_of);
   ask.object = access_terminal_object (ask.who.terminal, ask.who.device);
   if (ask_read (&ask, call->body) && ask_check (&ask))
@@ -335,7 +377,8 @@ access_session_post (gpointer data, FarCall *call)
 
 /* ---- the second person ---- */
 
-/* Whichever door they come through: person:alice, local:alice and alice of whom a node speaks are taken for one. */
+/* Whichever door they come through: person:alice, local:alice and alice of whom a node speaks are taken for
+ * one. */
 static gboolean
 is_whose_it_is (const FarPrincipal *principal, const AccessSession *session)
 {
@@ -351,18 +394,23 @@ access_session_approve (gpointer data, FarCall *call)
   AccessSession *session = access_called_session (data, call);
   if (!session)
     return;
-  g_autofree char *person = far_principal_text (call->principal), *object = access_terminal_object (session->terminal, session->device);
+  g_autofree char *person = far_principal_text (call->principal),
+                  *object = access_terminal_object (session->terminal, session->device);
   json_t *wish = json_object_get (call->body, "approve");
   gboolean yes = !wish || json_is_true (wish);
   if (is_whose_it_is (call->principal, session)) {
-    far_call_fail_new (call, FAR_ERROR_DENIED, _("session '%s' is your own: a second person has to approve it"), session->id);
+    far_call_fail_new (call, FAR_ERROR_DENIED,
+                       _ ("session '%s' is your own: a second person has to approve it"), session->id);
   } else if (far_may (call->principal, FAR_ACTION_APPROVE, object, NULL, NULL) != FAR_MAY_ALLOW) {
-    far_call_fail_new (call, FAR_ERROR_DENIED, _("no right to approve access to '%s'"), object + strlen ("terminals/"));
+    far_call_fail_new (call, FAR_ERROR_DENIED, _ ("no right to approve access to '%s'"),
+                       object + strlen ("terminals/"));
   } else if (session->state != FAR_SESSION_AWAITING) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("session is %s: nothing waits for an approval"), far_session_state_name (session->state));
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _ ("session is %s: nothing waits for an approval"),
+                       far_session_state_name (session->state));
   } else {
     g_autofree char *cause = g_strdup_printf (N_ ("refused by %s"), person);
-    far_log (((Access *) data)->at, G_LOG_LEVEL_MESSAGE, "session %s %s by %s", session->id, yes ? "approved" : "refused", person);
+    far_log (((Access *) data)->at, G_LOG_LEVEL_MESSAGE, "session %s %s by %s", session->id,
+             yes ? "approved" : "refused", person);
     if (access_session_event (session, yes ? FAR_SESSION_EV_PERMIT : FAR_SESSION_EV_DENY, cause, &error))
       far_call_answer (call, 200, access_session_show (session));
     else

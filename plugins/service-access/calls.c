@@ -11,15 +11,19 @@ gboolean
 access_name_fits (const char *name)
 {
   gsize length = name ? strlen (name) : 0;
-  return length >= 1 && length <= 64 && g_ascii_isalnum (name[0]) && strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == length;
+  return length >= 1 && length <= 64 && g_ascii_isalnum (name[0]) &&
+         strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == length;
 }
 
 AccessTerminal *
 access_calling_terminal (Access *self, FarCall *call)
 {
-  AccessTerminal *terminal = call->principal->kind == FAR_PRINCIPAL_NODE ? access_terminal (self, call->principal->name) : NULL;
+  AccessTerminal *terminal = call->principal->kind == FAR_PRINCIPAL_NODE
+                                 ? access_terminal (self, call->principal->name)
+                                 : NULL;
   if (!terminal)
-    far_call_fail_new (call, FAR_ERROR_DENIED, _("this node is not registered here: enrol it again with a new join token"));
+    far_call_fail_new (call, FAR_ERROR_DENIED,
+                       _ ("this node is not registered here: enrol it again with a new join token"));
   return terminal;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The end by the user (spec B11): people's connections end at once; the terminal is told at once and by its next poll; when it never reports, Z lets
- * go after `grace`. */
+/* The end by the user (spec B11): people's connections end at once; the terminal is told at once and by its
+ * next poll; when it never reports, Z lets go after `grace`. */
 #include "config.h"
 
 #include "access.h"
@@ -8,8 +8,8 @@
 #define TOLD_TIMEOUT_MS 10000
 #define SHUT_TIMEOUT_MS 5000
 
-/* No answer, no harm: poll and grace are there. A terminal that never heard of it (the close was faster than the offer) has nothing to end and
- * nothing to report. */
+/* No answer, no harm: poll and grace are there. A terminal that never heard of it (the close was faster than
+ * the offer) has nothing to end and nothing to report. */
 static void
 told (FarRequest *req, gpointer user)
 {
@@ -32,10 +32,14 @@ access_session_close_told (AccessSession *session)
   json_t *body = json_pack ("{s:s}", "cause", session->cause);
   g_autoptr (FarMessage) message = far_message_request ("POST", resource, body);
   far_peer_send (opts->nodes, session->terminal, message,
-                 far_request_of (session->self->at, told, access_session_ref (session), (GDestroyNotify) access_session_unref, TOLD_TIMEOUT_MS));
+                 far_request_of (session->self->at, told, access_session_ref (session),
+                                 (GDestroyNotify) access_session_unref, TOLD_TIMEOUT_MS));
 }
 
-typedef struct { FarCall *call; AccessSession *session; } Closing;
+typedef struct {
+  FarCall *call;
+  AccessSession *session;
+} Closing;
 
 static void
 closing_free (gpointer data)

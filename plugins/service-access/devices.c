@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Devices behind terminals. The terminal is the authority: its list is mirrored when its link comes up. A device may also be registered
- * here before its terminal knows it; it then reads `confirmed: false` until the terminal's own list names it. */
+/* Devices behind terminals. The terminal is the authority: its list is mirrored when its link comes up. A
+ * device may also be registered here before its terminal knows it; it then reads `confirmed: false` until the
+ * terminal's own list names it. */
 #include "config.h"
 
 #include "access.h"
@@ -84,15 +85,21 @@ device_is_seen (AccessTerminal *terminal, FarCall *call)
 {
   GError *error = NULL;
   g_autofree char *place = access_terminal_object (call->parts[0], call->parts[1]);
-  gboolean good = far_expect_ok (call, place, g_hash_table_lookup (terminal->devices, call->parts[1]), NULL, &error);
+  gboolean good = far_expect_ok (call, place, g_hash_table_lookup (terminal->devices, call->parts[1]), NULL,
+                                 &error);
   if (!good)
     far_call_fail (call, error);
   return good;
 }
 
-/* ---- writes: with the terminal's row, as it is, so that two lists that cross, or a removal, do not pass each other by ---- */
+/* ---- writes: with the terminal's row, as it is, so that two lists that cross, or a removal, do not pass
+ * each other by ---- */
 
-typedef struct { GArray *parts; GPtrArray *texts; const char *terminal; } Parts;
+typedef struct {
+  GArray *parts;
+  GPtrArray *texts;
+  const char *terminal;
+} Parts;
 
 static void
 parts_add (Parts *out, const char *table, char *key /* takes */, json_t *row, gint64 expect)
@@ -109,7 +116,8 @@ parts_add (Parts *out, const char *table, char *key /* takes */, json_t *row, gi
 static void
 parts_begin (Parts *out, AccessTerminal *terminal)
 {
-  *out = (Parts){ g_array_new (FALSE, TRUE, sizeof (FarPart)), g_ptr_array_new_with_free_func (g_free), terminal->id };
+  *out = (Parts){ g_array_new (FALSE, TRUE, sizeof (FarPart)), g_ptr_array_new_with_free_func (g_free),
+                  terminal->id };
   parts_add (out, "terminals", g_strdup (terminal->id), terminal->row, ACCESS_EXPECT_KNOWN);
 }
 
@@ -134,7 +142,13 @@ parts_end (Parts *out)
 
 /* ---- one device, by a person ---- */
 
-typedef struct { FarCall *call; json_t *row, *was; char *terminal, *device; guint tries; AccessTry again; } Change;
+typedef struct {
+  FarCall *call;
+  json_t *row, *was;
+  char *terminal, *device;
+  guint tries;
+  AccessTry again;
+} Change;
 
 static void
 change_free (gpointer data)
@@ -170,11 +184,18 @@ device_stored (Access *self, const GError *error, gpointer user)
 }
 
 static void
-device_store (Access *self, AccessTerminal *terminal, FarCall *call, json_t *row /* takes */, guint tries, AccessTry again)
+device_store (Access *self, AccessTerminal *terminal, FarCall *call, json_t *row /* takes */, guint tries,
+              AccessTry again)
 {
   Change *change = g_new0 (Change, 1);
   Parts out;
-  *change = (Change){ call, row, json_incref (g_hash_table_lookup (terminal->devices, call->parts[1])), g_strdup (call->parts[0]), g_strdup (call->parts[1]), tries, again };
+  *change = (Change){ call,
+                      row,
+                      json_incref (g_hash_table_lookup (terminal->devices, call->parts[1])),
+                      g_strdup (call->parts[0]),
+                      g_strdup (call->parts[1]),
+                      tries,
+                      again };
   parts_begin (&out, terminal);
   parts_device (&out, change->device, row);
   parts_apply (self, &out, device_stored, change, change_free);
@@ -186,7 +207,7 @@ device_put (Access *self, FarCall *call, guint tries)
 {
   AccessTerminal *terminal = access_terminal (self, call->parts[0]);
   if (!terminal) {
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it"), call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no terminal '%s', or no right to it"), call->parts[0]);
     return;
   }
   g_autoptr (GError) error = NULL;
@@ -199,11 +220,14 @@ device_put (Access *self, FarCall *call, guint tries)
   if (!device_is_seen (terminal, call))
     return;
   if (!known && g_hash_table_size (terminal->devices) >= DEVICES_MAX) {
-    far_call_fail_new (call, FAR_ERROR_LIMIT, _("terminal '%s' has %d devices already"), terminal->id, DEVICES_MAX);
+    far_call_fail_new (call, FAR_ERROR_LIMIT, _ ("terminal '%s' has %d devices already"), terminal->id,
+                       DEVICES_MAX);
     return;
   }
   gboolean confirmed = json_is_true (json_object_get (known, "confirmed"));
-  device_store (self, terminal, call, device_row (terminal->id, call->parts[1], confirmed ? known : call->body, confirmed), tries, device_put);
+  device_store (self, terminal, call,
+                device_row (terminal->id, call->parts[1], confirmed ? known : call->body, confirmed), tries,
+                device_put);
 }
 
 void
@@ -217,7 +241,8 @@ device_delete (Access *self, FarCall *call, guint tries)
 {
   AccessTerminal *terminal = access_terminal (self, call->parts[0]);
   if (!terminal || !g_hash_table_contains (terminal->devices, call->parts[1])) {
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no device '%s' at '%s'"), call->parts[1], call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no device '%s' at '%s'"), call->parts[1],
+                       call->parts[0]);
     return;
   }
   if (device_is_seen (terminal, call))
@@ -232,7 +257,12 @@ access_device_delete (gpointer self, FarCall *call)
 
 /* ---- the terminal's own list ---- */
 
-typedef struct { FarCall *call; char *terminal; GHashTable *devices; guint tries; } Mirror;
+typedef struct {
+  FarCall *call;
+  char *terminal;
+  GHashTable *devices;
+  guint tries;
+} Mirror;
 
 static void devices_put (Access *self, FarCall *call, guint tries);
 
@@ -258,16 +288,19 @@ mirror_stored (Access *self, const GError *error, gpointer user)
       g_hash_table_unref (terminal->devices);
       terminal->devices = g_hash_table_ref (mirror->devices);
     }
-    far_call_answer (mirror->call, 200, json_pack ("{s:I}", "devices", (json_int_t) g_hash_table_size (mirror->devices)));
+    far_call_answer (mirror->call, 200,
+                     json_pack ("{s:I}", "devices", (json_int_t) g_hash_table_size (mirror->devices)));
   }
   mirror_free (mirror);
 }
 
-/* The list as it shall be: what the terminal says, and what people registered here and the terminal does not know. */
+/* The list as it shall be: what the terminal says, and what people registered here and the terminal does not
+ * know. */
 static GHashTable *
 mirror_merge (AccessTerminal *terminal, json_t *list, GError **error)
 {
-  g_autoptr (GHashTable) devices = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
+  g_autoptr (GHashTable)
+      devices = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
   size_t i;
   json_t *item;
   GHashTableIter iter;
@@ -279,7 +312,8 @@ mirror_merge (AccessTerminal *terminal, json_t *list, GError **error)
   json_array_foreach (list, i, item) {
     const char *id = access_text (item, "name");
     if (!access_name_fits (id) || g_hash_table_size (devices) >= DEVICES_MAX) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("devices[%zu]: no usable name, or more than %d devices"), i, DEVICES_MAX);
+      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                   _ ("devices[%zu]: no usable name, or more than %d devices"), i, DEVICES_MAX);
       return NULL;
     }
     g_autoptr (FarDevice) device = far_device_parse (id, item, FALSE, error);
@@ -314,7 +348,7 @@ devices_put (Access *self, FarCall *call, guint tries)
   if (!terminal)
     return;
   if (strcmp (terminal->id, call->parts[0]) != 0) {
-    far_call_fail_new (call, FAR_ERROR_DENIED, _("a node may list its own devices only"));
+    far_call_fail_new (call, FAR_ERROR_DENIED, _ ("a node may list its own devices only"));
     return;
   }
   GHashTable *devices = mirror_merge (terminal, json_object_get (call->body, "devices"), &error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Z is drawn among the tunnel ends that are up; it draws and binds X and Y itself before anyone is told (spec B5). */
+/* Z is drawn among the tunnel ends that are up; it draws and binds X and Y itself before anyone is told (spec
+ * B5). */
 #include "config.h"
 
 #include "access.h"
@@ -15,7 +16,8 @@ tunnel_ops (FarInstance *at)
 gboolean
 access_tunnel_wanted (const AccessOpts *opts, FarInstance *at)
 {
-  return !opts->tunnels || !opts->tunnels[0] || g_strv_contains ((const char *const *) opts->tunnels, far_instance_name (at));
+  return !opts->tunnels || !opts->tunnels[0] ||
+         g_strv_contains ((const char *const *) opts->tunnels, far_instance_name (at));
 }
 
 gboolean
@@ -61,7 +63,8 @@ access_tunnel_shut (AccessSession *session, FarRequest *req)
   FarInstance *at = session->tunnel_at;
   if (at && tunnel_ops (at)->shut) {
     far_request_serve (req, at);
-    tunnel_ops (at)->shut (far_instance_self (at), session->id, session->cause ? session->cause : "closed", req);
+    tunnel_ops (at)->shut (far_instance_self (at), session->id, session->cause ? session->cause : "closed",
+                           req);
   } else {
     far_request_done (req, NULL, NULL);
   }
@@ -78,10 +81,12 @@ tunnel_up (AccessSession *session, const FarTunnelEvent *event)
     if (event->deadline_boot_us > 0)
       session->deadline.boottime_us = MIN (session->deadline.boottime_us, event->deadline_boot_us);
     AccessTerminal *terminal = access_terminal (session->self, session->terminal);
-    session->stock_end = event->stock || (terminal && access_terminal_is_stock (terminal)); /* it may show a key of its own */
+    /* it may show a key of its own */
+    session->stock_end = event->stock || (terminal && access_terminal_is_stock (terminal));
   }
   if (!access_session_event (session, FAR_SESSION_EV_TUNNEL_UP, NULL, &error)) {
-    far_log (session->self->at, G_LOG_LEVEL_WARNING, "tunnel of session %s refused: %s", session->id, error->message);
+    far_log (session->self->at, G_LOG_LEVEL_WARNING, "tunnel of session %s refused: %s", session->id,
+             error->message);
     if (session->state == FAR_SESSION_CLOSING)
       access_tunnel_end (session);
   }
@@ -100,8 +105,8 @@ tunnel_refused (AccessSession *session, const FarTunnelEvent *event)
   guint times = MAX (event->times, 1);
   far_count ("connections to a session's ports", times);
   access_turned_away (session, event->from, event->cause ? event->cause : "?", times);
-  far_complain (session->self->at, session->id, "somebody from %s was turned away from session %s: %s", event->from ? event->from : "?", session->id,
-                event->cause ? event->cause : "?");
+  far_complain (session->self->at, session->id, "somebody from %s was turned away from session %s: %s",
+                event->from ? event->from : "?", session->id, event->cause ? event->cause : "?");
 }
 
 static void
@@ -130,10 +135,18 @@ tunnel_event (const FarTunnelEvent *event, gpointer user)
   if (!session->self)
     return;
   switch (event->kind) {
-  case FAR_TUNNEL_UP: tunnel_up (session, event); break;
-  case FAR_TUNNEL_LOST: access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL); break;
-  case FAR_TUNNEL_REFUSED: tunnel_refused (session, event); break;
-  default: tunnel_counted (session, event); break;
+  case FAR_TUNNEL_UP:
+    tunnel_up (session, event);
+    break;
+  case FAR_TUNNEL_LOST:
+    access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
+    break;
+  case FAR_TUNNEL_REFUSED:
+    tunnel_refused (session, event);
+    break;
+  default:
+    tunnel_counted (session, event);
+    break;
   }
 }
 
@@ -179,7 +192,8 @@ draw_won (Draw *draw, FarTunnel *ports)
   if (!session->self || session->state != FAR_SESSION_PERMITTED) {
     access_tunnel_end (session);
   } else {
-    access_session_save (session); /* the ports are on disk before anybody is told: restart withdraws what hangs on them */
+    /* the ports are on disk before anybody is told: restart withdraws what hangs on them */
+    access_session_save (session);
     access_session_tell (session);
     access_session_renew_offer (session);
   }
@@ -196,7 +210,8 @@ draw_done (FarRequest *req, gpointer user)
     return;
   }
   if (draw->session->self)
-    far_log (draw->session->self->at, G_LOG_LEVEL_WARNING, "tunnel end '%s' could not reserve for session %s: %s", draw->asked, draw->session->id,
+    far_log (draw->session->self->at, G_LOG_LEVEL_WARNING,
+             "tunnel end '%s' could not reserve for session %s: %s", draw->asked, draw->session->id,
              error->message);
   access_session_unref (draw->session); /* the reference kept for events: there will be none */
   draw_next (draw);
@@ -220,8 +235,12 @@ draw_next (Draw *draw)
     return;
   }
   gboolean known = session->from && *session->from;
-  FarTunnelSpec spec = { .session = session->id, .terminal = session->terminal, .entry = session->entry, .raw = session->raw,
-                         .person_address = known ? session->from : NULL, .length_us = session->for_us };
+  FarTunnelSpec spec = { .session = session->id,
+                         .terminal = session->terminal,
+                         .entry = session->entry,
+                         .raw = session->raw,
+                         .person_address = known ? session->from : NULL,
+                         .length_us = session->for_us };
   /* The session asks, which may outlive the instance: what was reserved meanwhile is given back. */
   FarRequest *req = far_request_new (draw_done, draw, 15000); /* lint: allow far_request_new */
   far_request_serve (req, at);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The end of a session: what it held goes, its history is closed, and it is remembered for a while so that whoever asks hears how it ended. */
+/* The end of a session: what it held goes, its history is closed, and it is remembered for a while so that
+ * whoever asks hears how it ended. */
 #include "config.h"
 
 #include "access.h"
@@ -35,8 +36,9 @@ access_session_ended (AccessSession *session)
   session_let_go (session);
   access_turned_end (session);
   far_token_withdraw (access_opts (self)->tokens, claim);
-  far_log (self->at, G_LOG_LEVEL_MESSAGE, "session closed: %s, %s to %s%s%s, %s", session->id, session->person, session->terminal,
-           session->device ? "/" : "", session->device ? session->device : "", session->cause);
+  far_log (self->at, G_LOG_LEVEL_MESSAGE, "session closed: %s, %s to %s%s%s, %s", session->id,
+           session->person, session->terminal, session->device ? "/" : "",
+           session->device ? session->device : "", session->cause);
   g_queue_push_tail (&self->closed, g_strdup (session->id));
   session_forget_oldest (self);
 }

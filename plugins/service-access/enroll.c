@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A node comes with a join token and its keys, and gets a certificate and a node statement. `authority: cloud` signs here; `authority: admin`
- * leaves it pending until somebody signs it on their own machine (`farctl enroll approve`). */
+/* A node comes with a join token and its keys, and gets a certificate and a node statement. `authority:
+ * cloud` signs here; `authority: admin` leaves it pending until somebody signs it on their own machine
+ * (`farctl enroll approve`). */
 #include "config.h"
 
 #include "access.h"
@@ -11,7 +12,7 @@ typedef struct {
   FarCall *call;
   char *node, *join, *spki;
   json_t *row, *keys, *token; /* token: the join token's row from now on */
-  AccessRevocation *revoked; /* the node that had this name with another key; NULL: none */
+  AccessRevocation *revoked;  /* the node that had this name with another key; NULL: none */
   guint tries;
 } Enrol;
 
@@ -41,16 +42,18 @@ json_t *
 access_statement_new (Access *self, const char *node, json_t *keys, const char *spki, GError **error)
 {
   g_autofree char *issued = far_clock_format (far_clock_wall_us ());
-  json_t *statement = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s}", "node", node, "box", access_text (keys, "box"), "ssh", access_text (keys, "ssh"),
-                                 "spki", spki, "authority", "cloud", "issued", issued);
+  json_t *statement = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s}", "node", node, "box",
+                                 access_text (keys, "box"), "ssh", access_text (keys, "ssh"), "spki", spki,
+                                 "authority", "cloud", "issued", issued);
   return far_statement_sign (access_opts (self)->ca, statement, error);
 }
 
 static json_t *
 enrol_answer (Access *self, json_t *row)
 {
-  return json_pack ("{s:s?, s:s?, s:O?, s:s}", "certificate", access_text (row, "certificate"), "ca", self->ca_pem, "statement",
-                    json_object_get (row, "statement"), "node", access_text (row, "terminal"));
+  return json_pack ("{s:s?, s:s?, s:O?, s:s}", "certificate", access_text (row, "certificate"), "ca",
+                    self->ca_pem, "statement", json_object_get (row, "statement"), "node",
+                    access_text (row, "terminal"));
 }
 
 /* The certificates of the one before are void, and so is what it holds. */
@@ -59,7 +62,8 @@ enrol_replace (Access *self, Enrol *enrol)
 {
   if (enrol->revoked) {
     access_revocation_now (self, enrol->revoked);
-    access_terminal_cut (self, enrol->node, "enrolled with another key", "terminal enrolled with another key");
+    access_terminal_cut (self, enrol->node, "enrolled with another key",
+                         "terminal enrolled with another key");
   }
   access_terminal_load (self, enrol->row);
 }
@@ -77,7 +81,8 @@ enrol_done (Access *self, Enrol *enrol)
     far_call_answer (enrol->call, 200, enrol_answer (self, enrol->row));
   } else {
     g_hash_table_replace (self->enrollments, g_strdup (number), json_incref (enrol->row));
-    far_log (self->at, G_LOG_LEVEL_MESSAGE, "enrolment waits for approval: %s, number %s", enrol->node, number);
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "enrolment waits for approval: %s, number %s", enrol->node,
+             number);
     far_call_answer (enrol->call, 202, json_pack ("{s:s}", "pending", number));
   }
 }
@@ -105,8 +110,8 @@ enrol_apply (Access *self, Enrol *enrol, const FarPart *parts, guint n, AccessDo
   access_rows_apply (self, (FarPart *) all->data, all->len, done, enrol, enrol_free);
 }
 
-/* The node's row is written and the join token bound in one step: of two keys that race for one token, or of two tokens for one name, one wins, and
- * the other one is judged anew. */
+/* The node's row is written and the join token bound in one step: of two keys that race for one token, or of
+ * two tokens for one name, one wins, and the other one is judged anew. */
 static void
 enrol_store (Access *self, Enrol *enrol, const char *table, const char *key)
 {
@@ -115,9 +120,16 @@ enrol_store (Access *self, Enrol *enrol, const char *table, const char *key)
   json_object_set_new (enrol->token, "used_by", json_string (enrol->node));
   g_autofree char *join_text = access_json_text (enrol->token), *row_text = access_json_text (enrol->row);
   g_autofree char *terminal_text = NULL;
-  FarPart parts[3] = { { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row_text, .expect = ACCESS_EXPECT_KNOWN },
-                       { .kind = FAR_PART_ROW, .table = "joins", .key = enrol->join, .row = join_text, .expect = ACCESS_EXPECT_KNOWN } };
-  gboolean waits = strcmp (table, "terminals") != 0 && access_terminal_part (self, enrol->node, &parts[2], &terminal_text);
+  FarPart parts[3] = {
+    { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row_text, .expect = ACCESS_EXPECT_KNOWN },
+    { .kind = FAR_PART_ROW,
+      .table = "joins",
+      .key = enrol->join,
+      .row = join_text,
+      .expect = ACCESS_EXPECT_KNOWN }
+  };
+  gboolean waits = strcmp (table, "terminals") != 0 &&
+                   access_terminal_part (self, enrol->node, &parts[2], &terminal_text);
   enrol_apply (self, enrol, parts, waits ? 3 : 2, enrol_stored);
 }
 
@@ -125,7 +137,9 @@ static json_t *
 enrol_row (Access *self, Enrol *enrol, const char *certificate, json_t *statement /* takes */)
 {
   AccessTerminal *known = access_terminal (self, enrol->node);
-  json_t *row = known ? json_deep_copy (known->row) : json_pack ("{s:s, s:I}", "terminal", enrol->node, "added_us", (json_int_t) far_clock_wall_us ());
+  json_t *row = known ? json_deep_copy (known->row)
+                      : json_pack ("{s:s, s:I}", "terminal", enrol->node, "added_us",
+                                   (json_int_t) far_clock_wall_us ());
   if (g_strcmp0 (access_text (row, "spki"), enrol->spki) != 0 && access_text (row, "serial")) {
     enrol->revoked = access_revocation_new (self, row, FALSE);
     json_object_del (row, "older");
@@ -143,7 +157,8 @@ enrol_sign (Access *self, Enrol *enrol, const char *csr)
 {
   GError *error = NULL;
   g_autofree char *certificate = access_sign (self, csr, enrol->node, &error);
-  json_t *statement = certificate ? access_statement_new (self, enrol->node, enrol->keys, enrol->spki, &error) : NULL;
+  json_t *statement = certificate ? access_statement_new (self, enrol->node, enrol->keys, enrol->spki, &error)
+                                  : NULL;
   if (!statement) {
     far_call_fail (enrol->call, error);
     enrol_free (enrol);
@@ -157,7 +172,9 @@ static void
 enrol_taken (FarCall *call, const char *node)
 {
   far_call_fail_new (call, FAR_ERROR_CONFLICT,
-                     _("the name '%s' is taken: a node with another key gets it by a join token that says so (`farctl terminal add --replace %s`)"), node, node);
+                     _ ("the name '%s' is taken: a node with another key gets it by a join token that says "
+                        "so (`farctl terminal add --replace %s`)"),
+                     node, node);
 }
 
 /* What the token gives goes with what waits: the name may be taken by the time of the approval. */
@@ -165,14 +182,17 @@ static void
 pending_given (json_t *row, json_t *join)
 {
   gboolean own = g_strcmp0 (access_text (join, "node"), access_text (row, "terminal")) == 0;
-  json_object_set_new (row, "managed", json_boolean (own && json_is_true (json_object_get (join, "managed"))));
-  json_object_set_new (row, "replace", json_boolean (own && json_is_true (json_object_get (join, "replace"))));
+  json_object_set_new (row, "managed",
+                       json_boolean (own && json_is_true (json_object_get (join, "managed"))));
+  json_object_set_new (row, "replace",
+                       json_boolean (own && json_is_true (json_object_get (join, "replace"))));
 }
 
 static gboolean
 pending_gives (json_t *pending, const AccessTerminal *known)
 {
-  json_t *join = json_pack ("{s:s, s:O?, s:O?}", "node", access_text (pending, "terminal"), "managed", json_object_get (pending, "managed"), "replace",
+  json_t *join = json_pack ("{s:s, s:O?, s:O?}", "node", access_text (pending, "terminal"), "managed",
+                            json_object_get (pending, "managed"), "replace",
                             json_object_get (pending, "replace"));
   gboolean gives = access_join_gives (join, known, access_text (pending, "spki"), pending);
   json_decref (join);
@@ -231,8 +251,9 @@ static gboolean
 enrol_again (Access *self, FarCall *call, const char *node, const char *spki, json_t *keys)
 {
   AccessTerminal *known = access_terminal (self, node);
-  if (!known || g_strcmp0 (access_text (known->row, "spki"), spki) != 0 || !access_text (known->row, "certificate")
-      || !access_keys_same (known->row, keys) || !enrol_fresh (self, known))
+  if (!known || g_strcmp0 (access_text (known->row, "spki"), spki) != 0 ||
+      !access_text (known->row, "certificate") || !access_keys_same (known->row, keys) ||
+      !enrol_fresh (self, known))
     return FALSE;
   far_call_answer (call, 200, enrol_answer (self, known->row));
   return TRUE;
@@ -244,22 +265,34 @@ enroll (Access *self, FarCall *call, guint tries)
   GError *error = NULL;
   const char *node = access_text (call->body, "node"), *csr = access_text (call->body, "csr");
   g_autofree char *spki = far_trust_key_hash (csr, &error);
-  json_t *join = spki ? access_join_check (self, access_text (call->body, "token"), spki, node, &error) : NULL;
+  json_t *join = spki ? access_join_check (self, access_text (call->body, "token"), spki, node, &error)
+                      : NULL;
   if (!join || !access_key_is_good (spki, node, &error)) {
     far_call_fail (call, error);
     return;
   }
   if (!self->ca_pem) {
-    far_call_fail_new (call, FAR_ERROR_CONFIG, _("this cloud has no fleet authority in %s: run `farctl ca init --profile FILE --name HOST`"), access_opts (self)->ca);
+    far_call_fail_new (
+        call, FAR_ERROR_CONFIG,
+        _ ("this cloud has no fleet authority in %s: run `farctl ca init --profile FILE --name HOST`"),
+        access_opts (self)->ca);
     return;
   }
-  json_t *keys = json_pack ("{s:s, s:s}", "box", access_text (call->body, "box"), "ssh", access_text (call->body, "ssh"));
+  json_t *keys = json_pack ("{s:s, s:s}", "box", access_text (call->body, "box"), "ssh",
+                            access_text (call->body, "ssh"));
   AccessTerminal *known = access_terminal (self, node);
-  if (strcmp (node, far_node_id ()) == 0 || (known && !access_join_gives (join, known, spki, keys))) { /* the cloud's own name nobody may have */
+  /* the cloud's own name nobody may have */
+  if (strcmp (node, far_node_id ()) == 0 || (known && !access_join_gives (join, known, spki, keys))) {
     enrol_taken (call, node);
   } else if (!enrol_again (self, call, node, spki, keys)) {
     Enrol *enrol = g_new0 (Enrol, 1);
-    *enrol = (Enrol){ call, g_strdup (node), g_strdup (access_text (join, "id")), g_strdup (spki), NULL, json_incref (keys), .tries = tries };
+    *enrol = (Enrol){ call,
+                      g_strdup (node),
+                      g_strdup (access_text (join, "id")),
+                      g_strdup (spki),
+                      NULL,
+                      json_incref (keys),
+                      .tries = tries };
     if (access_opts (self)->authority == ACCESS_AUTHORITY_CLOUD)
       enrol_sign (self, enrol, csr);
     else
@@ -280,13 +313,16 @@ void
 access_enrollments_get (gpointer data, FarCall *call)
 {
   Access *self = data;
-  g_autoptr (GList) numbers = g_list_sort (g_hash_table_get_keys (self->enrollments), (GCompareFunc) g_strcmp0);
+  g_autoptr (GList)
+      numbers = g_list_sort (g_hash_table_get_keys (self->enrollments), (GCompareFunc) g_strcmp0);
   FarPage page;
   far_page_begin (&page, call, G_MAXUINT16, self->ca_pem ? 2 * strlen (self->ca_pem) : 0);
   for (GList *at = numbers; at && !page.next; at = at->next)
     if (far_page_wants (&page, at->data))
       far_page_take (&page, at->data, json_incref (g_hash_table_lookup (self->enrollments, at->data)));
-  far_call_answer (call, 200, json_pack ("{s:o, s:s?, s:s?}", "enrollments", page.list, "ca", self->ca_pem, "next", page.next));
+  far_call_answer (call, 200,
+                   json_pack ("{s:o, s:s?, s:s?}", "enrollments", page.list, "ca", self->ca_pem, "next",
+                              page.next));
 }
 
 static void approve (Access *self, FarCall *call, guint tries);
@@ -310,16 +346,27 @@ approval_stored (Access *self, const GError *error, gpointer user)
 static gboolean
 approval_check (Access *self, json_t *pending, const char *certificate, json_t *statement, GError **error)
 {
-  g_autofree char *ca = g_build_filename (access_opts (self)->ca, "ca.crt", NULL), *spki = far_trust_key_hash (certificate, error);
-  if (!spki || !far_trust_check (certificate, ca, FAR_PURPOSE_NODE_CLIENT, access_text (pending, "terminal"), NULL, NULL, error)
-      || !far_statement_check (statement, ca, error))
+  g_autofree char *ca = g_build_filename (access_opts (self)->ca, "ca.crt", NULL),
+                  *spki = far_trust_key_hash (certificate, error);
+  if (!spki ||
+      !far_trust_check (certificate, ca, FAR_PURPOSE_NODE_CLIENT, access_text (pending, "terminal"), NULL,
+                        NULL, error) ||
+      !far_statement_check (statement, ca, error))
     return FALSE;
-  const char *const fields[][2] = { { "node", "terminal" }, { "box", "box" }, { "ssh", "ssh" }, { "spki", "spki" } };
+  const char *const fields[][2] = {
+    { "node", "terminal" },
+    { "box", "box" },
+    { "ssh", "ssh" },
+    { "spki", "spki" },
+  };
   gboolean same = g_strcmp0 (spki, access_text (pending, "spki")) == 0;
   for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
-    same = same && g_strcmp0 (access_text (statement, fields[i][0]), access_text (pending, fields[i][1])) == 0;
+    same = same &&
+           g_strcmp0 (access_text (statement, fields[i][0]), access_text (pending, fields[i][1])) == 0;
   if (!same)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("certificate or statement is not for what node '%s' asked"), access_text (pending, "terminal"));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                 _ ("certificate or statement is not for what node '%s' asked"),
+                 access_text (pending, "terminal"));
   return same;
 }
 
@@ -327,14 +374,15 @@ static void
 approve (Access *self, FarCall *call, guint tries)
 {
   GError *error = NULL;
-  json_t *pending = g_hash_table_lookup (self->enrollments, call->parts[0]), *statement = json_object_get (call->body, "statement");
+  json_t *pending = g_hash_table_lookup (self->enrollments, call->parts[0]),
+         *statement = json_object_get (call->body, "statement");
   const char *certificate = access_text (call->body, "certificate");
   if (!pending) {
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no enrolment '%s' waits"), call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no enrolment '%s' waits"), call->parts[0]);
     return;
   }
-  if (!access_key_is_good (access_text (pending, "spki"), access_text (pending, "terminal"), &error)
-      || !approval_check (self, pending, certificate, statement, &error)) {
+  if (!access_key_is_good (access_text (pending, "spki"), access_text (pending, "terminal"), &error) ||
+      !approval_check (self, pending, certificate, statement, &error)) {
     far_call_fail (call, error);
     return;
   }
@@ -344,12 +392,28 @@ approve (Access *self, FarCall *call, guint tries)
     return;
   }
   Enrol *enrol = g_new0 (Enrol, 1);
-  *enrol = (Enrol){ call, g_strdup (access_text (pending, "terminal")), g_strdup (call->parts[0]), g_strdup (access_text (pending, "spki")), NULL,
-                    json_pack ("{s:s, s:s}", "box", access_text (pending, "box"), "ssh", access_text (pending, "ssh")), .tries = tries };
+  *enrol = (Enrol){ call,
+                    g_strdup (access_text (pending, "terminal")),
+                    g_strdup (call->parts[0]),
+                    g_strdup (access_text (pending, "spki")),
+                    NULL,
+                    json_pack ("{s:s, s:s}", "box", access_text (pending, "box"), "ssh",
+                               access_text (pending, "ssh")),
+                    .tries = tries };
   enrol->row = enrol_row (self, enrol, certificate, json_incref (statement));
   g_autofree char *text = access_json_text (enrol->row);
-  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "terminals", .key = enrol->node, .row = text, .expect = ACCESS_EXPECT_KNOWN },
-                      { .kind = FAR_PART_ROW, .table = "enrollments", .key = enrol->join, .row = NULL, .expect = ACCESS_EXPECT_KNOWN } };
+  FarPart parts[] = {
+    { .kind = FAR_PART_ROW,
+      .table = "terminals",
+      .key = enrol->node,
+      .row = text,
+      .expect = ACCESS_EXPECT_KNOWN },
+    { .kind = FAR_PART_ROW,
+      .table = "enrollments",
+      .key = enrol->join,
+      .row = NULL,
+      .expect = ACCESS_EXPECT_KNOWN },
+  };
   enrol_apply (self, enrol, parts, 2, approval_stored);
 }
 
@@ -378,12 +442,13 @@ static void
 refuse (Access *self, FarCall *call, guint tries)
 {
   if (!g_hash_table_contains (self->enrollments, call->parts[0])) {
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no enrolment '%s' waits"), call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no enrolment '%s' waits"), call->parts[0]);
     return;
   }
   Enrol *enrol = g_new0 (Enrol, 1);
   *enrol = (Enrol){ .call = call, .join = g_strdup (call->parts[0]), .tries = tries };
-  access_row_put (self, "enrollments", call->parts[0], NULL, ACCESS_EXPECT_KNOWN, refusal_stored, enrol, enrol_free);
+  access_row_put (self, "enrollments", call->parts[0], NULL, ACCESS_EXPECT_KNOWN, refusal_stored, enrol,
+                  enrol_free);
 }
 
 void

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The entry `stream`: the person's own TLS connection carries the bytes; a ticket lets each of their connections in until the deadline. */
+/* The entry `stream`: the person's own TLS connection carries the bytes; a ticket lets each of their
+ * connections in until the deadline. */
 #include "config.h"
 
 #include "access.h"
@@ -18,7 +19,8 @@ stream_came (FarStream *stream, const char *from, gpointer user)
   AccessSession *session = user;
   FarInstance *at = session->self && session->state == FAR_SESSION_OPEN ? session->tunnel_at : NULL;
   if (at)
-    ((const FarTransportType *) far_instance_type (at))->tunnels->attach (far_instance_self (at), session->id, stream, from);
+    ((const FarTransportType *) far_instance_type (at))
+        ->tunnels->attach (far_instance_self (at), session->id, stream, from);
   else
     far_home_post (stream->home, stream_free, stream); /* resuming or over: this connection is not served */
 }
@@ -31,14 +33,16 @@ access_stream_post (gpointer data, FarCall *call)
     return;
   g_autofree char *person = far_principal_text (call->principal);
   if (strcmp (person, session->person) != 0) {
-    far_call_fail_new (call, FAR_ERROR_DENIED, _("session '%s' is not yours"), session->id);
+    far_call_fail_new (call, FAR_ERROR_DENIED, _ ("session '%s' is not yours"), session->id);
   } else if (session->entry != FAR_ENTRY_STREAM) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("session '%s' is entered by its port"), session->id);
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _ ("session '%s' is entered by its port"), session->id);
   } else if (session->state != FAR_SESSION_OPEN && session->state != FAR_SESSION_RESUMING) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("session is %s: wait until it is open"), far_session_state_name (session->state));
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _ ("session is %s: wait until it is open"),
+                       far_session_state_name (session->state));
   } else {
     if (!session->ticket)
-      session->ticket = far_ticket_new (session->self->at, session->principal, TRUE, session->deadline.boottime_us, stream_came, session);
+      session->ticket = far_ticket_new (session->self->at, session->principal, TRUE,
+                                        session->deadline.boottime_us, stream_came, session);
     far_call_secret (call);
     far_call_answer (call, 201, json_pack ("{s:s}", "ticket", session->ticket));
   }

@@ -4,17 +4,24 @@
 
 #include "access.h"
 
-#define PAGE_MAX 40        /* rows of one answer: a body has its limit */
+#define PAGE_MAX 40 /* rows of one answer: a body has its limit */
 #define LOOKED_AT_MAX 2000
 
-typedef struct { FarCall *call; guint limit; } Asked;
+typedef struct {
+  FarCall *call;
+  guint limit;
+} Asked;
 
 static gboolean
 row_visible (json_t *row, const FarPrincipal *principal)
 {
-  g_autofree char *object = access_terminal_object (access_text (row, "terminal") ? access_text (row, "terminal") : "", access_text (row, "device"));
+  g_autofree char *object = access_terminal_object (access_text (row, "terminal")
+                                                        ? access_text (row, "terminal")
+                                                        : "",
+                                                    access_text (row, "device"));
   g_autofree char *person = far_principal_text (principal);
-  gboolean own = g_strcmp0 (access_text (row, "person"), person) == 0, refusal = g_strcmp0 (access_text (row, "kind"), "refused") == 0;
+  gboolean own = g_strcmp0 (access_text (row, "person"), person) == 0,
+           refusal = g_strcmp0 (access_text (row, "kind"), "refused") == 0;
   /* who was turned away at the ports concerns whose session it was, and whoever looks after the terminal */
   if (g_strcmp0 (access_text (row, "kind"), "turned-away") == 0)
     return g_strcmp0 (access_text (row, "owner"), person) == 0 || access_manages (principal, object);
@@ -48,12 +55,15 @@ history_read (FarRequest *req, gpointer user)
   json_t *list = json_array ();
   gsize size = 0;
   guint looked = 0;
-  while (looked < rows->len && json_array_size (list) < asked->limit && history_add (asked, list, &size, rows->pdata[looked]))
+  while (looked < rows->len && json_array_size (list) < asked->limit &&
+         history_add (asked, list, &size, rows->pdata[looked]))
     looked++;
-  /* the last row looked at, shown or not: behind 2000 that the asker may not see there may be one of theirs */
+  /* the last row looked at, shown or not: behind 2000 that the asker may not see there may be one of theirs
+   */
   gboolean more = looked < rows->len || rows->len == LOOKED_AT_MAX;
   const FarRow *last = looked > 0 ? rows->pdata[looked - 1] : NULL;
-  far_call_answer (asked->call, 200, json_pack ("{s:o, s:s?}", "history", list, "next", more && last ? last->key : NULL));
+  far_call_answer (asked->call, 200,
+                   json_pack ("{s:o, s:s?}", "history", list, "next", more && last ? last->key : NULL));
 }
 
 void
@@ -71,6 +81,6 @@ access_history_get (gpointer data, FarCall *call)
   for (guint i = 0, n = 0; i < G_N_ELEMENTS (names); i++)
     if (access_text (call->query, names[i]))
       filter[n++] = (FarFilterTerm){ names[i], access_text (call->query, names[i]) };
-  far_store_rows (access_opts (self)->store, "history", filter, access_text (call->query, "after"), LOOKED_AT_MAX, TRUE,
-                  far_request_of (self->at, history_read, asked, g_free, 0));
+  far_store_rows (access_opts (self)->store, "history", filter, access_text (call->query, "after"),
+                  LOOKED_AT_MAX, TRUE, far_request_of (self->at, history_read, asked, g_free, 0));
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Join tokens: {id, secret, expires, SHA-256 of the fleet root}, written as ID.FLEET.SECRET. The secret is kept as a hash; a token is bound to the first key that shows it, so that
- * a lost answer can be fetched again by the same key and by no other (security.md: Enrolment). Who gives a token gives what the node will be: a name that
- * is registered, now or by the time the token is used, only by who manages that terminal, and the place of a node that is in only when asked to. */
+/* Join tokens: {id, secret, expires, SHA-256 of the fleet root}, written as ID.FLEET.SECRET. The secret is
+ * kept as a hash; a token is bound to the first key that shows it, so that a lost answer can be fetched again
+ * by the same key and by no other (security.md: Enrolment). Who gives a token gives what the node will be: a
+ * name that is registered, now or by the time the token is used, only by who manages that terminal, and the
+ * place of a node that is in only when asked to. */
 #include "config.h"
 
 #include "access.h"
@@ -13,7 +15,12 @@
 #define JOINS_MAX 10000
 #define SECRET_LENGTH 32
 
-typedef struct { FarCall *call; json_t *row; char *secret; guint tries; } NewJoin;
+typedef struct {
+  FarCall *call;
+  json_t *row;
+  char *secret;
+  guint tries;
+} NewJoin;
 
 /* Only the digits: the token is one word with dots. */
 static const char *
@@ -28,10 +35,11 @@ join_answer (Access *self, NewJoin *join)
   g_autofree char *path = g_build_filename (access_opts (self)->ca, "ca.crt", NULL);
   g_autofree char *fleet = far_trust_file_sha256 (path, NULL);
   const char *id = access_text (join->row, "id");
-  g_autofree char *expires = far_clock_format (json_integer_value (json_object_get (join->row, "expires_us")));
+  g_autofree char *expires = far_clock_format (
+      json_integer_value (json_object_get (join->row, "expires_us")));
   g_autofree char *token = g_strdup_printf ("%s.%s.%s", id, fleet ? join_fleet (fleet) : "", join->secret);
-  return json_pack ("{s:s, s:s, s:s, s:s?, s:s?, s:s}", "token", token, "id", id, "secret", join->secret, "fleet", fleet, "node",
-                    access_text (join->row, "node"), "expires", expires);
+  return json_pack ("{s:s, s:s, s:s, s:s?, s:s?, s:s}", "token", token, "id", id, "secret", join->secret,
+                    "fleet", fleet, "node", access_text (join->row, "node"), "expires", expires);
 }
 
 static void join_post (Access *self, FarCall *call, guint tries);
@@ -87,31 +95,36 @@ join_for (FarCall *call, GError **error)
   else if (text && !far_parse_duration (text, &for_us, error))
     return 0;
   if (for_us <= 0 || for_us > JOIN_LONGEST) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("for: a join token lives between 1 us and 30 days"));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("for: a join token lives between 1 us and 30 days"));
     return 0;
   }
   return for_us;
 }
 
-/* May the asker give a token for this node? *managed: he manages a terminal of that name, be it registered or not. */
+/* May the asker give a token for this node? *managed: he manages a terminal of that name, be it registered or
+ * not. */
 static gboolean
 join_node_check (Access *self, FarCall *call, const char *node, gboolean replace, gboolean *managed)
 {
   g_autofree char *object = node ? access_terminal_object (node, NULL) : NULL;
   *managed = object && access_manages (call->principal, object);
   if (node && !access_name_fits (node))
-    far_call_fail_new (call, FAR_ERROR_INVALID, _("node '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ -"), node);
+    far_call_fail_new (call, FAR_ERROR_INVALID, _ ("node '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ -"),
+                       node);
   else if (!node && replace)
-    far_call_fail_new (call, FAR_ERROR_INVALID, _("replace: say which node is replaced"));
+    far_call_fail_new (call, FAR_ERROR_INVALID, _ ("replace: say which node is replaced"));
   else if (!*managed && (replace || access_terminal (self, node)))
-    far_call_fail_new (call, FAR_ERROR_DENIED, _("node '%s' is taken: a join token for it needs the right to manage %s"), node, object);
+    far_call_fail_new (call, FAR_ERROR_DENIED,
+                       _ ("node '%s' is taken: a join token for it needs the right to manage %s"), node,
+                       object);
   else
     return TRUE;
   return FALSE;
 }
 
 static void
-join_make (Access *self, FarCall *call, const char *node, gint64 for_us, gboolean managed, gboolean replace, guint tries)
+join_make (Access *self, FarCall *call, const char *node, gint64 for_us, gboolean managed, gboolean replace,
+           guint tries)
 {
   g_autofree char *id = far_random_text (12);
   NewJoin *join = g_new0 (NewJoin, 1);
@@ -119,10 +132,13 @@ join_make (Access *self, FarCall *call, const char *node, gint64 for_us, gboolea
   join->tries = tries;
   join->secret = far_random_text (SECRET_LENGTH);
   g_autofree char *hash = far_sha256_text (join->secret);
-  join->row = json_pack ("{s:s, s:s, s:I, s:s?, s:b, s:b}", "id", id, "hash", hash, "expires_us", (json_int_t) (far_clock_wall_us () + for_us), "node", node,
-                         "managed", managed, "replace", replace);
+  join->row = json_pack ("{s:s, s:s, s:I, s:s?, s:b, s:b}", "id", id, "hash", hash, "expires_us",
+                         (json_int_t) (far_clock_wall_us () + for_us), "node", node, "managed", managed,
+                         "replace", replace);
   g_autofree char *text = access_json_text (join->row), *terminal = NULL;
-  FarPart parts[2] = { { .kind = FAR_PART_ROW, .table = "joins", .key = id, .row = text, .expect = FAR_EXPECT_ABSENT } };
+  FarPart parts[2] = {
+    { .kind = FAR_PART_ROW, .table = "joins", .key = id, .row = text, .expect = FAR_EXPECT_ABSENT }
+  };
   guint n = access_terminal_part (self, node, &parts[1], &terminal) ? 2 : 1;
   access_rows_apply (self, parts, n, join_stored, join, join_free);
 }
@@ -143,7 +159,7 @@ join_post (Access *self, FarCall *call, guint tries)
   if (!join_node_check (self, call, node, replace, &managed))
     return;
   if (g_hash_table_size (self->joins) >= JOINS_MAX) {
-    far_call_fail_new (call, FAR_ERROR_LIMIT, _("%d join tokens wait already: let some expire"), JOINS_MAX);
+    far_call_fail_new (call, FAR_ERROR_LIMIT, _ ("%d join tokens wait already: let some expire"), JOINS_MAX);
     return;
   }
   join_make (self, call, node, for_us, managed, replace, tries);
@@ -158,10 +174,12 @@ access_join_post (gpointer self, FarCall *call)
 gboolean
 access_keys_same (json_t *row, json_t *keys)
 {
-  return g_strcmp0 (access_text (row, "box"), access_text (keys, "box")) == 0 && g_strcmp0 (access_text (row, "ssh"), access_text (keys, "ssh")) == 0;
+  return g_strcmp0 (access_text (row, "box"), access_text (keys, "box")) == 0 &&
+         g_strcmp0 (access_text (row, "ssh"), access_text (keys, "ssh")) == 0;
 }
 
-/* The signature of a request covers neither ssh nor box: who read it could send it with others, so these are changed by who manages the terminal. */
+/* The signature of a request covers neither ssh nor box: who read it could send it with others, so these are
+ * changed by who manages the terminal. */
 gboolean
 access_join_gives (json_t *join, const AccessTerminal *known, const char *key, json_t *keys)
 {
@@ -169,8 +187,9 @@ access_join_gives (json_t *join, const AccessTerminal *known, const char *key, j
   gboolean same = has && strcmp (has, key) == 0;
   if (same && access_keys_same (known->row, keys))
     return TRUE;
-  return g_strcmp0 (access_text (join, "node"), known->id) == 0 && json_is_true (json_object_get (join, "managed"))
-         && (!has || same || json_is_true (json_object_get (join, "replace")));
+  return g_strcmp0 (access_text (join, "node"), known->id) == 0 &&
+         json_is_true (json_object_get (join, "managed")) &&
+         (!has || same || json_is_true (json_object_get (join, "replace")));
 }
 
 /* Why a token is not good, for the log; NULL: it is. */
@@ -201,6 +220,8 @@ access_join_check (Access *self, const char *token, const char *key, const char 
   if (!fault)
     return row;
   far_complain (self->at, "join", "enrolment of '%s' refused: join token %s", node, fault);
-  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("join token not accepted: unknown, expired, used by another key or made for another node; ask for a new one"));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
+               _ ("join token not accepted: unknown, expired, used by another key or made for another node; "
+                  "ask for a new one"));
   return NULL;
 }

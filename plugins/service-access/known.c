@@ -22,7 +22,8 @@ device_fits (const AccessTerminal *terminal, const char *pattern)
 static gboolean
 rest_fits (const AccessTerminal *terminal, char **rest)
 {
-  return !rest[0] || !rest[1] || !g_pattern_match_simple (rest[0], "devices") || device_fits (terminal, rest[1]);
+  return !rest[0] || !rest[1] || !g_pattern_match_simple (rest[0], "devices") ||
+         device_fits (terminal, rest[1]);
 }
 
 static gboolean

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The nodes the cloud consists of, with their tunnel ends: Z is drawn among those that are up (spec B5). Now this node alone. */
+/* The nodes the cloud consists of, with their tunnel ends: Z is drawn among those that are up (spec B5). Now
+ * this node alone. */
 #include "config.h"
 
 #include "access.h"
 
-typedef struct { guint reserved, open; } Load;
+typedef struct {
+  guint reserved, open;
+} Load;
 
 static Load
 tunnel_load (Access *self, FarInstance *at)
@@ -27,8 +30,9 @@ static json_t *
 tunnel_show (Access *self, FarInstance *at)
 {
   Load load = tunnel_load (self, at);
-  return json_pack ("{s:s, s:b, s:b, s:i, s:i}", "tunnel", far_instance_name (at), "up", access_tunnel_up (at), "drawn",
-                    access_tunnel_wanted (access_opts (self), at), "sessions", (int) load.reserved, "open", (int) load.open);
+  return json_pack ("{s:s, s:b, s:b, s:i, s:i}", "tunnel", far_instance_name (at), "up",
+                    access_tunnel_up (at), "drawn", access_tunnel_wanted (access_opts (self), at), "sessions",
+                    (int) load.reserved, "open", (int) load.open);
 }
 
 static json_t *
@@ -45,8 +49,8 @@ node_show (Access *self)
   g_hash_table_iter_init (&iter, self->terminals);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     links += ((const AccessTerminal *) value)->connected;
-  return json_pack ("{s:s, s:b, s:i, s:i, s:o}", "node", far_node_id (), "up", TRUE, "terminals", (int) g_hash_table_size (self->terminals), "connected",
-                    (int) links, "tunnels", tunnels);
+  return json_pack ("{s:s, s:b, s:i, s:i, s:o}", "node", far_node_id (), "up", TRUE, "terminals",
+                    (int) g_hash_table_size (self->terminals), "connected", (int) links, "tunnels", tunnels);
 }
 
 void

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The offer to the terminal (spec B3, B6, S108): where to dial, and a credential sealed to its key, spent once. */
+/* The offer to the terminal (spec B3, B6, S108): where to dial, and a credential sealed to its key, spent
+ * once. */
 #include "config.h"
 
 #include "access.h"
@@ -25,8 +26,8 @@ static gboolean
 pending_holds (const Pending *pending)
 {
   const AccessSession *session = pending->session;
-  return session->generation == pending->generation && session->ports
-         && (session->state == FAR_SESSION_PERMITTED || session->state == FAR_SESSION_RESUMING);
+  return session->generation == pending->generation && session->ports &&
+         (session->state == FAR_SESSION_PERMITTED || session->state == FAR_SESSION_RESUMING);
 }
 
 static void
@@ -41,21 +42,26 @@ static json_t *
 offer_new (AccessSession *session, const char *sealed)
 {
   const FarTunnel *ports = session->ports;
-  gint64 left_us = session->opened_us ? session->deadline.boottime_us - far_clock_boottime_us () : session->for_us;
-  return json_pack ("{s:s, s:i, s:s?, s:s, s:s, s:i, s:I, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:s?}", "session", session->id, "generation",
-                    (int) session->generation, "request", session->request, "address", ports->address, "host_key", ports->host_key, "x", (int) ports->x,
-                    "for_us", (json_int_t) MAX (left_us, 0), "device", session->device, "entry",
-                    session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "login", session->in_advance ? "in-advance" : "in-band", "person",
-                    session->user, "asker", session->person, "reason", session->reason, "sealed", sealed, "login_box", session->login_box);
+  gint64 left_us = session->opened_us ? session->deadline.boottime_us - far_clock_boottime_us ()
+                                      : session->for_us;
+  return json_pack ("{s:s, s:i, s:s?, s:s, s:s, s:i, s:I, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:s?}",
+                    "session", session->id, "generation", (int) session->generation, "request",
+                    session->request, "address", ports->address, "host_key", ports->host_key, "x",
+                    (int) ports->x, "for_us", (json_int_t) MAX (left_us, 0), "device", session->device,
+                    "entry", session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "login",
+                    session->in_advance ? "in-advance" : "in-band", "person", session->user, "asker",
+                    session->person, "reason", session->reason, "sealed", sealed, "login_box",
+                    session->login_box);
 }
 
 static json_t *
 credential_new (AccessSession *session, const char *token, gint64 expires_us)
 {
   const FarTunnel *ports = session->ports;
-  return json_pack ("{s:s, s:i, s:s, s:s, s:i, s:I, s:s, s:s}", "session", session->id, "generation", (int) session->generation, "terminal",
-                    session->terminal, "address", ports->address, "x", (int) ports->x, "expires_us", (json_int_t) expires_us, "token", token,
-                    "host_key", ports->host_key);
+  return json_pack ("{s:s, s:i, s:s, s:s, s:i, s:I, s:s, s:s}", "session", session->id, "generation",
+                    (int) session->generation, "terminal", session->terminal, "address", ports->address, "x",
+                    (int) ports->x, "expires_us", (json_int_t) expires_us, "token", token, "host_key",
+                    ports->host_key);
 }
 
 static gint64
@@ -74,7 +80,8 @@ offer_seal (AccessSession *session, const char *token)
   g_autofree char *sealed = box ? far_seal (box, credential, &error) : NULL;
   json_decref (credential);
   if (!sealed) {
-    far_log (session->self->at, G_LOG_LEVEL_WARNING, "cannot seal to terminal '%s': %s", session->terminal, error ? error->message : "it has no box key");
+    far_log (session->self->at, G_LOG_LEVEL_WARNING, "cannot seal to terminal '%s': %s", session->terminal,
+             error ? error->message : "it has no box key");
     access_session_event (session, FAR_SESSION_EV_FAILED, "the terminal has no usable key", NULL);
     return;
   }
@@ -102,7 +109,8 @@ access_offer_make (AccessSession *session)
   Access *self = session->self;
   AccessTerminal *terminal = access_terminal (self, session->terminal);
   g_autofree char *claim = g_strdup_printf ("session/%s", session->id);
-  const char *key = terminal && !access_terminal_is_stock (terminal) ? access_text (terminal->row, "ssh") : NULL;
+  const char *key = terminal && !access_terminal_is_stock (terminal) ? access_text (terminal->row, "ssh")
+                                                                     : NULL;
   far_token_withdraw (access_opts (self)->tokens, claim); /* older generations are void */
   if (!terminal || (!key && !access_terminal_is_stock (terminal))) {
     access_session_event (session, FAR_SESSION_EV_FAILED, "the terminal has no SSH key here: enrol it", NULL);
@@ -120,7 +128,8 @@ push_refused (const Pending *pending, const GError *refused)
 {
   AccessSession *session = pending->session;
   g_autofree char *cause = g_strdup_printf (N_ ("refused by the terminal: %s"), refused->message);
-  if (pending_holds (pending) || (session->generation == pending->generation && session->state == FAR_SESSION_OPENING))
+  if (pending_holds (pending) ||
+      (session->generation == pending->generation && session->state == FAR_SESSION_OPENING))
     access_session_event (session, FAR_SESSION_EV_FAILED, cause, NULL);
 }
 
@@ -145,27 +154,33 @@ void
 access_offer_push (AccessSession *session)
 {
   const AccessOpts *opts = access_opts (session->self);
-  if (!opts->push || !opts->nodes || !session->offer || session->withhold || !far_peer_connected (opts->nodes, session->terminal))
+  if (!opts->push || !opts->nodes || !session->offer || session->withhold ||
+      !far_peer_connected (opts->nodes, session->terminal))
     return;
   g_autoptr (FarMessage) message = far_message_request ("POST", "offers", json_incref (session->offer));
   far_peer_send (opts->nodes, session->terminal, message,
-                 far_request_of (session->self->at, pushed, pending_new (session), pending_free, PUSH_TIMEOUT_MS));
+                 far_request_of (session->self->at, pushed, pending_new (session), pending_free,
+                                 PUSH_TIMEOUT_MS));
 }
 
-/* For a stock end, which has no agent that polls: its owner fetches the offer and opens the credential there (`farctl credential open`). */
+/* For a stock end, which has no agent that polls: its owner fetches the offer and opens the credential there
+ * (`farctl credential open`). */
 void
 access_offer_take (gpointer data, FarCall *call)
 {
   AccessSession *session = access_called_session (data, call);
   if (!session)
     return;
-  g_autofree char *person = far_principal_text (call->principal), *object = access_terminal_object (session->terminal, NULL);
+  g_autofree char *person = far_principal_text (call->principal),
+                  *object = access_terminal_object (session->terminal, NULL);
   if (strcmp (person, session->person) != 0 && !access_manages (call->principal, object)) {
-    far_call_fail_new (call, FAR_ERROR_DENIED, _("session '%s' is not yours: its offer needs the right 'manage'"), session->id);
+    far_call_fail_new (call, FAR_ERROR_DENIED,
+                       _ ("session '%s' is not yours: its offer needs the right 'manage'"), session->id);
     return;
   }
   if (!session->offer) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("session is %s: there is no offer now"), far_session_state_name (session->state));
+    far_call_fail_new (call, FAR_ERROR_CONFLICT, _ ("session is %s: there is no offer now"),
+                       far_session_state_name (session->state));
     return;
   }
   json_t *offer = json_incref (session->offer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The cloud server's own certificate is renewed from two thirds of its life, where the fleet's authority is here: same key, same names. Transports
- * look at their files and show the new one without a restart. */
+/* The cloud server's own certificate is renewed from two thirds of its life, where the fleet's authority is
+ * here: same key, same names. Transports look at their files and show the new one without a restart. */
 #include "config.h"
 
 #include "access.h"
@@ -8,7 +8,10 @@
 #define EVERY_US (G_GINT64_CONSTANT (12) * 3600 * G_USEC_PER_SEC)
 #define DAY_US (G_GINT64_CONSTANT (24) * 3600 * G_USEC_PER_SEC)
 
-typedef struct { char *keys, *path, *pem; gint64 from_us, until_us; } Own;
+typedef struct {
+  char *keys, *path, *pem;
+  gint64 from_us, until_us;
+} Own;
 
 static void
 own_clear (Own *own)
@@ -24,15 +27,18 @@ static gboolean
 own_due (Access *self, Own *own)
 {
   const AccessOpts *opts = access_opts (self);
-  g_autofree char *key = g_build_filename (opts->ca, "ca.key", NULL), *root = g_build_filename (opts->ca, "ca.crt", NULL);
-  if (opts->authority != ACCESS_AUTHORITY_CLOUD || !g_file_test (key, G_FILE_TEST_EXISTS) || !g_file_get_contents (own->path, &own->pem, NULL, NULL)
-      || !far_trust_life (own->pem, &own->from_us, &own->until_us, NULL))
+  g_autofree char *key = g_build_filename (opts->ca, "ca.key", NULL),
+                  *root = g_build_filename (opts->ca, "ca.crt", NULL);
+  if (opts->authority != ACCESS_AUTHORITY_CLOUD || !g_file_test (key, G_FILE_TEST_EXISTS) ||
+      !g_file_get_contents (own->path, &own->pem, NULL, NULL) ||
+      !far_trust_life (own->pem, &own->from_us, &own->until_us, NULL))
     return FALSE;
   gint64 now = far_clock_wall_us ();
   if (now < own->from_us + (own->until_us - own->from_us) / 3 * 2)
     return FALSE;
   /* one of another authority, or of no server, was not made here */
-  return now >= own->until_us || far_trust_check (own->pem, root, FAR_PURPOSE_NODE_SERVER, NULL, NULL, NULL, NULL);
+  return now >= own->until_us ||
+         far_trust_check (own->pem, root, FAR_PURPOSE_NODE_SERVER, NULL, NULL, NULL, NULL);
 }
 
 /* The new certificate; caller frees. */
@@ -43,13 +49,17 @@ own_sign (Access *self, const Own *own, GError **error)
   guint days = (guint) CLAMP ((own->until_us - own->from_us) / DAY_US, 1, 3650);
   g_auto (GStrv) names = far_trust_names (own->pem, error);
   g_autofree char *csr = names ? far_trust_csr (own->keys, far_node_id (), error) : NULL;
-  return csr ? far_trust_sign (opts->ca, csr, far_node_id (), (const char *const *) names, TRUE, days, error) : NULL;
+  return csr ? far_trust_sign (opts->ca, csr, far_node_id (), (const char *const *) names, TRUE, days, error)
+             : NULL;
 }
 
 static void
 own_complain (Access *self, const GError *error)
 {
-  far_complain (self->at, "own", "this server's own certificate cannot be renewed: %s; farctl ca init --profile FILE --name HOST makes a new one", error->message);
+  far_complain (self->at, "own",
+                "this server's own certificate cannot be renewed: %s; farctl ca init --profile FILE --name "
+                "HOST makes a new one",
+                error->message);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where a terminal stands and what it belongs to. A right may name a site or a group instead of terminals, so a change of these is a change of who
- * may do what: it takes the right to manage the site or group it goes to, not only the terminal. */
+/* Where a terminal stands and what it belongs to. A right may name a site or a group instead of terminals, so
+ * a change of these is a change of who may do what: it takes the right to manage the site or group it goes
+ * to, not only the terminal. */
 #include "config.h"
 
 #include "access.h"
@@ -12,7 +13,8 @@
 static gboolean
 site_fits (const char *site)
 {
-  if (!g_utf8_validate (site, -1, NULL) || strlen (site) > 200 || g_ascii_isspace (site[0]) || strchr (site, '/'))
+  if (!g_utf8_validate (site, -1, NULL) || strlen (site) > 200 || g_ascii_isspace (site[0]) ||
+      strchr (site, '/'))
     return FALSE;
   for (const char *at = site; *at; at++)
     if (g_ascii_iscntrl (*at))
@@ -59,16 +61,19 @@ place_form (json_t *body, GError **error)
   json_t *groups = json_object_get (body, "groups"), *group;
   size_t i;
   if (site && !site_fits (site)) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("site: a text of up to 200 bytes, without '/'"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("site: a text of up to 200 bytes, without '/'"));
     return FALSE;
   }
   if (json_array_size (groups) > GROUPS_MAX) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("groups: a terminal belongs to at most %d"), GROUPS_MAX);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _ ("groups: a terminal belongs to at most %d"),
+                 GROUPS_MAX);
     return FALSE;
   }
   json_array_foreach (groups, i, group)
     if (!access_name_fits (json_string_value (group))) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("groups[%zu]: a name has 1 to 64 of A-Z a-z 0-9 . _ -"), i);
+      g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                   _ ("groups[%zu]: a name has 1 to 64 of A-Z a-z 0-9 . _ -"), i);
       return FALSE;
     }
   return TRUE;
@@ -81,9 +86,10 @@ access_place_check (const FarPrincipal *principal, json_t *before, json_t *now, 
     return FALSE;
   g_autoptr (GPtrArray) old = place_names (before), fresh = place_names (now);
   for (guint i = 0; fresh->pdata[i]; i++)
-    if (!g_strv_contains ((const char *const *) old->pdata, fresh->pdata[i])
-        && far_may (principal, FAR_ACTION_MANAGE, fresh->pdata[i], NULL, NULL) != FAR_MAY_ALLOW) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("no right to manage %s: who puts a terminal there gives others rights to it"),
+    if (!g_strv_contains ((const char *const *) old->pdata, fresh->pdata[i]) &&
+        far_may (principal, FAR_ACTION_MANAGE, fresh->pdata[i], NULL, NULL) != FAR_MAY_ALLOW) {
+      g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
+                   _ ("no right to manage %s: who puts a terminal there gives others rights to it"),
                    (char *) fresh->pdata[i]);
       return FALSE;
     }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The terminal asks at its cycle whether access is wanted (S101–S108) and whether to close (S301–S307), and reports (S309, S404). */
+/* The terminal asks at its cycle whether access is wanted (S101–S108) and whether to close (S301–S307), and
+ * reports (S309, S404). */
 #include "config.h"
 
 #include "access.h"
 
 #include <string.h>
 
-#define OFFERS_AT_ONCE 6  /* with a login box each, they fit into one body */
+#define OFFERS_AT_ONCE 6 /* with a login box each, they fit into one body */
 #define CROSSING_US (10 * G_USEC_PER_SEC)
 #define ASK_US (2 * G_USEC_PER_SEC) /* whose link is new has polled by then */
 #define ASK_TIMEOUT_MS 30000
@@ -39,7 +40,8 @@ poll_again (AccessSession *session)
 {
   if (session->state == FAR_SESSION_OPEN || session->state == FAR_SESSION_OPENING)
     access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
-  else if (session->ports && (session->state == FAR_SESSION_RESUMING || session->state == FAR_SESSION_PERMITTED))
+  else if (session->ports &&
+           (session->state == FAR_SESSION_RESUMING || session->state == FAR_SESSION_PERMITTED))
     access_session_renew_offer (session);
 }
 
@@ -53,7 +55,8 @@ poll_heard (Access *self, AccessTerminal *terminal, json_t *item)
     return;
   if (g_strcmp0 (state, "closed") == 0)
     access_session_event (session, FAR_SESSION_EV_REPORTED, access_text (item, "cause"), NULL);
-  else if (json_is_true (json_object_get (item, "again")) && json_integer_value (json_object_get (item, "generation")) == session->generation)
+  else if (json_is_true (json_object_get (item, "again")) &&
+           json_integer_value (json_object_get (item, "generation")) == session->generation)
     poll_again (session);
 }
 
@@ -62,7 +65,8 @@ static void
 poll_missing (AccessSession *session, json_t *sessions)
 {
   gboolean crossing = far_clock_boottime_us () < session->offered_us + CROSSING_US;
-  if (session->state == FAR_SESSION_OPEN && !session->stock_end && !crossing && !listed (sessions, session->id))
+  if (session->state == FAR_SESSION_OPEN && !session->stock_end && !crossing &&
+      !listed (sessions, session->id))
     access_session_event (session, FAR_SESSION_EV_REPORTED, "the terminal lost the session", NULL);
 }
 
@@ -102,7 +106,8 @@ poll_clock (AccessTerminal *terminal, FarCall *call)
   json_t *clock = json_object_get (call->body, "clock_us");
   if (!json_is_integer (clock))
     return FALSE;
-  terminal->skew_us = CLAMP (json_integer_value (clock), G_MININT64 / 4, G_MAXINT64 / 4) - far_clock_wall_us ();
+  terminal->skew_us = CLAMP (json_integer_value (clock), G_MININT64 / 4, G_MAXINT64 / 4) -
+                      far_clock_wall_us ();
   terminal->skew_told = TRUE;
   return TRUE;
 }
@@ -148,7 +153,8 @@ ask_for_polls (gpointer data)
     AccessTerminal *terminal = at->data;
     g_autoptr (FarMessage) message = far_message_request ("POST", "poll-now", NULL);
     if (terminal->connected && !terminal->nonce && far_peer_connected (nodes, terminal->id))
-      far_peer_send (nodes, terminal->id, message, far_request_of (self->at, NULL, NULL, NULL, ASK_TIMEOUT_MS));
+      far_peer_send (nodes, terminal->id, message,
+                     far_request_of (self->at, NULL, NULL, NULL, ASK_TIMEOUT_MS));
   }
 }
 
@@ -168,7 +174,8 @@ access_poll_post (gpointer data, FarCall *call)
   AccessTerminal *terminal = access_calling_terminal (self, call);
   if (!terminal)
     return;
-  json_t *sessions = json_object_get (call->body, "sessions"), *offers = json_array (), *close = json_array (), *item;
+  json_t *sessions = json_object_get (call->body, "sessions"), *offers = json_array (),
+         *close = json_array (), *item;
   size_t i;
   poll_nonce (terminal, call);
   json_array_foreach (sessions, i, item)
@@ -183,7 +190,8 @@ access_poll_post (gpointer data, FarCall *call)
     }
   }
   poll_close_unknown (self, terminal, sessions, close);
-  far_call_answer (call, 200, poll_answer (offers, close, poll_clock (terminal, call), terminal->nonce == NULL));
+  far_call_answer (call, 200,
+                   poll_answer (offers, close, poll_clock (terminal, call), terminal->nonce == NULL));
   for (guint s = 0; s < offered->len; s++) {
     AccessSession *session = offered->pdata[s];
     session->offered_us = far_clock_boottime_us ();
@@ -194,7 +202,8 @@ access_poll_post (gpointer data, FarCall *call)
 static void
 report_counters (AccessSession *session, json_t *body)
 {
-  guint64 up = json_integer_value (json_object_get (body, "bytes_up")), down = json_integer_value (json_object_get (body, "bytes_down"));
+  guint64 up = json_integer_value (json_object_get (body, "bytes_up")),
+          down = json_integer_value (json_object_get (body, "bytes_down"));
   session->bytes_up = MAX (session->bytes_up, up);
   session->bytes_down = MAX (session->bytes_down, down);
 }
@@ -213,7 +222,8 @@ access_report_post (gpointer data, FarCall *call)
   if (session && access_session_live (session)) {
     report_counters (session, call->body);
     if (g_strcmp0 (state, "refused") == 0) {
-      g_autofree char *text = g_strdup_printf (N_ ("refused by the terminal: %s"), cause ? cause : "no cause given");
+      g_autofree char *text = g_strdup_printf (N_ ("refused by the terminal: %s"),
+                                               cause ? cause : "no cause given");
       access_session_event (session, FAR_SESSION_EV_FAILED, text, NULL);
     } else if (g_strcmp0 (state, "closed") == 0) {
       access_session_event (session, FAR_SESSION_EV_REPORTED, cause, NULL);

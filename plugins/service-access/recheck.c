@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A right that was taken away, or has ended, ends the sessions it gave. Looked at every two seconds: changes of rights come from several places. Its turn
- * is also that of counters to be written. */
+/* A right that was taken away, or has ended, ends the sessions it gave. Looked at every two seconds: changes
+ * of rights come from several places. Its turn is also that of counters to be written. */
 #include "config.h"
 
 #include "access.h"
@@ -15,7 +15,8 @@ recheck_fault (const AccessSession *session)
   const char *cause = NULL;
   if (far_may (session->principal, FAR_ACTION_CONNECT, object, NULL, &cause) == FAR_MAY_DENY)
     return cause ? cause : "no right";
-  if (session->raw && far_may (session->principal, FAR_ACTION_CONNECT_RAW, object, NULL, &cause) == FAR_MAY_DENY)
+  if (session->raw &&
+      far_may (session->principal, FAR_ACTION_CONNECT_RAW, object, NULL, &cause) == FAR_MAY_DENY)
     return cause ? cause : "no right";
   return NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Refusals: the history gets the true cause, the person hears no more than they may (security.md: Refusals). */
+/* Refusals: the history gets the true cause, the person hears no more than they may (security.md: Refusals).
+ */
 #include "config.h"
 
 #include "access.h"
@@ -8,7 +9,10 @@
 #define MINUTE_US (60 * G_USEC_PER_SEC)
 #define PERSONS_MAX 4096
 
-typedef struct { FarCall *call; GError *polite; } Refused;
+typedef struct {
+  FarCall *call;
+  GError *polite;
+} Refused;
 
 static void
 refused_free (gpointer data)
@@ -28,7 +32,8 @@ refusal_stored (Access *self, const GError *error, gpointer user)
   far_call_fail (refused->call, refused->polite);
 }
 
-/* Who asks in a loop must not fill the store, nor push what others did out of the history: the rest of a minute is only logged. */
+/* Who asks in a loop must not fill the store, nor push what others did out of the history: the rest of a
+ * minute is only logged. */
 static gboolean
 row_due (Access *self, const char *person)
 {
@@ -48,21 +53,25 @@ void
 access_refuse (Access *self, FarCall *call, const AccessAsked *asked, const char *cause, GError *polite)
 {
   gint64 now = far_clock_wall_us ();
-  g_autofree char *id = far_session_id_new (), *key = access_history_key (now, id), *time = far_clock_format (now),
-                  *person = far_principal_text (asked->principal);
-  json_t *row = json_pack ("{s:s, s:s?, s:s?, s:s, s:s?, s:s?, s:I, s:s, s:s, s:s}", "kind", "refused", "terminal", asked->terminal, "device",
-                           asked->device, "person", person, "from", asked->principal->from, "reason", asked->reason, "for_us",
+  g_autofree char *id = far_session_id_new (), *key = access_history_key (now, id),
+                  *time = far_clock_format (now), *person = far_principal_text (asked->principal);
+  json_t *row = json_pack ("{s:s, s:s?, s:s?, s:s, s:s?, s:s?, s:I, s:s, s:s, s:s}", "kind", "refused",
+                           "terminal", asked->terminal, "device", asked->device, "person", person, "from",
+                           asked->principal->from, "reason", asked->reason, "for_us",
                            (json_int_t) asked->for_us, "state", "refused", "cause", cause, "asked", time);
   Refused *refused = g_new0 (Refused, 1);
   *refused = (Refused){ call, polite };
   far_count ("requests", 1);
-  far_log (self->at, G_LOG_LEVEL_MESSAGE, "access refused: %s to %s%s%s, %s", person, asked->terminal ? asked->terminal : "?", asked->device ? "/" : "",
+  far_log (self->at, G_LOG_LEVEL_MESSAGE, "access refused: %s to %s%s%s, %s", person,
+           asked->terminal ? asked->terminal : "?", asked->device ? "/" : "",
            asked->device ? asked->device : "", cause);
   if (row_due (self, person)) {
     access_row_put (self, "history", key, row, FAR_EXPECT_ANY, refusal_stored, refused, refused_free);
     return;
   }
-  far_complain (self->at, person, "%s was refused more than %d times in a minute: the rest is not in the history", person, ROWS_A_MINUTE);
+  far_complain (self->at, person,
+                "%s was refused more than %d times in a minute: the rest is not in the history", person,
+                ROWS_A_MINUTE);
   json_decref (row);
   refusal_stored (self, NULL, refused);
 }

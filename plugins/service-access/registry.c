@@ -63,7 +63,8 @@ access_terminal_is_stock (const AccessTerminal *terminal)
 char *
 access_terminal_object (const char *terminal, const char *device)
 {
-  return device ? g_strdup_printf ("terminals/%s/devices/%s", terminal, device) : g_strdup_printf ("terminals/%s", terminal);
+  return device ? g_strdup_printf ("terminals/%s/devices/%s", terminal, device)
+                : g_strdup_printf ("terminals/%s", terminal);
 }
 
 gboolean
@@ -73,7 +74,11 @@ access_terminal_part (Access *self, const char *id, FarPart *part, char **text)
   if (!terminal)
     return FALSE;
   *text = access_json_text (terminal->row);
-  *part = (FarPart){ .kind = FAR_PART_ROW, .table = "terminals", .key = terminal->id, .row = *text, .expect = ACCESS_EXPECT_KNOWN };
+  *part = (FarPart){ .kind = FAR_PART_ROW,
+                     .table = "terminals",
+                     .key = terminal->id,
+                     .row = *text,
+                     .expect = ACCESS_EXPECT_KNOWN };
   return TRUE;
 }
 
@@ -111,16 +116,19 @@ access_registry_peer (Access *self, const char *peer, gboolean up, const char *f
 
 static const char *const terminal_fields[] = { "site", "note", "stock", "ssh", "box", NULL };
 
-/* Who has a right to a device knows of its terminal what it takes to reach the device: whether it is there, since when not, how it is come by. */
+/* Who has a right to a device knows of its terminal what it takes to reach the device: whether it is there,
+ * since when not, how it is come by. */
 static json_t *
 terminal_name_show (const AccessTerminal *terminal, guint devices)
 {
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
-  return json_pack ("{s:s, s:b, s:s?, s:I, s:s?}", "terminal", terminal->id, "connected", terminal->connected, "seen", seen, "devices",
-                    (json_int_t) devices, "stock", access_text (terminal->row, "stock"));
+  return json_pack ("{s:s, s:b, s:s?, s:I, s:s?}", "terminal", terminal->id, "connected", terminal->connected,
+                    "seen", seen, "devices", (json_int_t) devices, "stock",
+                    access_text (terminal->row, "stock"));
 }
 
-/* What people change of it: a renewal of its certificate is no change that they would have to look at. New reference. */
+/* What people change of it: a renewal of its certificate is no change that they would have to look at. New
+ * reference. */
 static json_t *
 terminal_seen (const AccessTerminal *terminal)
 {
@@ -138,10 +146,14 @@ terminal_show (const AccessTerminal *terminal)
 {
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
   g_autofree char *polled = terminal->polled_us ? far_clock_format (terminal->polled_us) : NULL;
-  json_t *json = json_pack ("{s:s, s:b, s:s?, s:s?, s:s?, s:I, s:s?, s:O?, s:s?, s:s?}", "terminal", terminal->id, "connected", terminal->connected, "from",
-                    terminal->from, "seen", seen, "polled", polled, "devices", (json_int_t) g_hash_table_size (terminal->devices), "site",
-                    access_text (terminal->row, "site"), "groups", json_object_get (terminal->row, "groups"), "note", access_text (terminal->row, "note"), "stock",
-                    access_text (terminal->row, "stock"));
+  json_t *json = json_pack ("{s:s, s:b, s:s?, s:s?, s:s?, s:I, s:s?, s:O?, s:s?, s:s?}", "terminal",
+                            terminal->id, "connected", terminal->connected, "from", terminal->from, "seen",
+                            seen, "polled", polled, "devices",
+                            (json_int_t) g_hash_table_size (terminal->devices), "site",
+                            access_text (terminal->row, "site"), "groups",
+                            json_object_get (terminal->row, "groups"), "note",
+                            access_text (terminal->row, "note"), "stock",
+                            access_text (terminal->row, "stock"));
   json_t *fields = terminal_seen (terminal);
   g_autofree char *revision = far_revision (fields);
   json_object_set_new (json, "revision", json_string (revision));
@@ -202,7 +214,7 @@ called_terminal (Access *self, FarCall *call)
 {
   AccessTerminal *terminal = access_terminal (self, call->parts[0]);
   if (!terminal)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s', or no right to it"), call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no terminal '%s', or no right to it"), call->parts[0]);
   return terminal;
 }
 
@@ -231,9 +243,9 @@ access_terminal_get (gpointer data, FarCall *call)
   far_call_answer (call, 200, body);
 }
 
-/* What the client needs to seal a login to the terminal and to know its host key: for all who know of the terminal, since who may reach a device comes
- * by the terminal's keys. Each call makes a nonce of its own out of the one that the
- * terminal gave: nobody uses up another's. */
+/* What the client needs to seal a login to the terminal and to know its host key: for all who know of the
+ * terminal, since who may reach a device comes by the terminal's keys. Each call makes a nonce of its own out
+ * of the one that the terminal gave: nobody uses up another's. */
 void
 access_statement_get (gpointer data, FarCall *call)
 {
@@ -242,16 +254,26 @@ access_statement_get (gpointer data, FarCall *call)
     return;
   json_t *statement = json_object_get (terminal->row, "statement");
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
-  g_autofree char *word = far_random_text (NONCE_WORD), *nonce = terminal->nonce ? g_strconcat (terminal->nonce, ".", word, NULL) : NULL;
+  g_autofree char *word = far_random_text (NONCE_WORD),
+                  *nonce = terminal->nonce ? g_strconcat (terminal->nonce, ".", word, NULL) : NULL;
   if (!statement)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("terminal '%s' has not joined the fleet yet: run `farctl enroll --profile FILE --server HOST:PORT` there, with its join token"), terminal->id);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND,
+                       _ ("terminal '%s' has not joined the fleet yet: run `farctl enroll --profile FILE "
+                          "--server HOST:PORT` there, with its join token"),
+                       terminal->id);
   else
-    far_call_answer (call, 200, json_pack ("{s:O, s:s?, s:b, s:s?}", "statement", statement, "nonce", nonce, "connected", terminal->connected, "seen", seen));
+    far_call_answer (call, 200,
+                     json_pack ("{s:O, s:s?, s:b, s:s?}", "statement", statement, "nonce", nonce, "connected",
+                                terminal->connected, "seen", seen));
 }
 
 /* ---- changes ---- */
 
-typedef struct { FarCall *call; json_t *row, *was; guint status, tries; } Change;
+typedef struct {
+  FarCall *call;
+  json_t *row, *was;
+  guint status, tries;
+} Change;
 
 static void terminal_put (Access *self, FarCall *call, guint tries);
 
@@ -286,7 +308,9 @@ changes_enrolled_key (AccessTerminal *known, json_t *body)
   const char *const fields[] = { "ssh", "box" };
   gboolean changes = FALSE;
   for (guint i = 0; known && access_text (known->row, "spki") && i < G_N_ELEMENTS (fields); i++)
-    changes = changes || (access_text (body, fields[i]) && g_strcmp0 (access_text (body, fields[i]), access_text (known->row, fields[i])) != 0);
+    changes = changes ||
+              (access_text (body, fields[i]) &&
+               g_strcmp0 (access_text (body, fields[i]), access_text (known->row, fields[i])) != 0);
   return changes;
 }
 
@@ -297,13 +321,18 @@ terminal_is_meant (AccessTerminal *known, FarCall *call)
   json_t *fresh = json_object_get (call->body, "new");
   const char *id = call->parts[0];
   if (json_is_false (fresh) && !known)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s'; `farctl terminal add %s` registers it"), id, id);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND,
+                       _ ("no terminal '%s'; `farctl terminal add %s` registers it"), id, id);
   else if (json_is_true (fresh) && known && access_text (known->row, "spki"))
     far_call_fail_new (call, FAR_ERROR_CONFLICT,
-                       _("terminal '%s' is enrolled already: `farctl terminal set %s …` changes it, `farctl terminal add --replace %s` lets another node take its place"), id, id, id);
+                       _ ("terminal '%s' is enrolled already: `farctl terminal set %s …` changes it, `farctl "
+                          "terminal add --replace %s` lets another node take its place"),
+                       id, id, id);
   else if (json_is_true (fresh) && known)
     far_call_fail_new (call, FAR_ERROR_CONFLICT,
-                       _("terminal '%s' is registered already: `farctl terminal set %s …` changes it, `farctl enroll token %s` makes a join token for it"), id, id, id);
+                       _ ("terminal '%s' is registered already: `farctl terminal set %s …` changes it, "
+                          "`farctl enroll token %s` makes a join token for it"),
+                       id, id, id);
   else
     return TRUE;
   return FALSE;
@@ -330,20 +359,27 @@ terminal_put (Access *self, FarCall *call, guint tries)
   AccessTerminal *known = access_terminal (self, id);
   GError *error = NULL;
   if (!access_name_fits (id)) {
-    far_call_fail_new (call, FAR_ERROR_INVALID, _("terminal '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"), id);
+    far_call_fail_new (
+        call, FAR_ERROR_INVALID,
+        _ ("terminal '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"), id);
     return;
   }
   if (!terminal_is_meant (known, call) || !terminal_is_seen (known, call))
     return;
   if (stock && *stock && g_strcmp0 (stock, "host-login") != 0) {
-    far_call_fail_new (call, FAR_ERROR_INVALID, _("stock: only 'host-login' is known, not '%s'"), stock);
+    far_call_fail_new (call, FAR_ERROR_INVALID, _ ("stock: only 'host-login' is known, not '%s'"), stock);
     return;
   }
   if (changes_enrolled_key (known, call->body)) {
-    far_call_fail_new (call, FAR_ERROR_CONFLICT, _("terminal '%s' is enrolled: its keys change by enrolling again with a join token made for it"), id);
+    far_call_fail_new (
+        call, FAR_ERROR_CONFLICT,
+        _ ("terminal '%s' is enrolled: its keys change by enrolling again with a join token made for it"),
+        id);
     return;
   }
-  json_t *row = known ? json_deep_copy (known->row) : json_pack ("{s:s, s:I}", "terminal", id, "added_us", (json_int_t) far_clock_wall_us ());
+  json_t *row = known
+                    ? json_deep_copy (known->row)
+                    : json_pack ("{s:s, s:I}", "terminal", id, "added_us", (json_int_t) far_clock_wall_us ());
   for (guint i = 0; terminal_fields[i]; i++)
     if (access_text (call->body, terminal_fields[i]))
       json_object_set (row, terminal_fields[i], json_object_get (call->body, terminal_fields[i]));
@@ -355,7 +391,8 @@ terminal_put (Access *self, FarCall *call, guint tries)
     return;
   }
   Change *change = g_new0 (Change, 1);
-  *change = (Change){ call, json_incref (row), known ? terminal_seen (known) : NULL, known ? 200 : 201, tries };
+  *change = (Change){ call, json_incref (row), known ? terminal_seen (known) : NULL, known ? 200 : 201,
+                      tries };
   access_row_put (self, "terminals", id, row, ACCESS_EXPECT_KNOWN, terminal_stored, change, change_free);
 }
 
@@ -365,7 +402,11 @@ access_terminal_put (gpointer self, FarCall *call)
   terminal_put (self, call, 0);
 }
 
-typedef struct { FarCall *call; AccessRevocation *gone; guint tries; } Removal;
+typedef struct {
+  FarCall *call;
+  AccessRevocation *gone;
+  guint tries;
+} Removal;
 
 void
 access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause)
@@ -400,7 +441,8 @@ terminal_removed (Access *self, const GError *error, gpointer user)
     far_call_answer (removal->call, 204, NULL);
   } else if (!access_again (self, error, removal->call, removal->tries, terminal_delete)) {
     if (error->domain == ACCESS_PARTLY)
-      access_terminal_cut (self, removal->gone->terminal, "revoked", "terminal removed"); /* its key is revoked by the first step */
+      /* its key is revoked by the first step */
+      access_terminal_cut (self, removal->gone->terminal, "revoked", "terminal removed");
     far_call_fail (removal->call, access_cannot_record (error));
   }
   removal_free (removal);
@@ -413,8 +455,9 @@ part_delete (GArray *parts, const char *table, const char *key, gint64 expect)
   g_array_append_val (parts, part);
 }
 
-/* Revoked: the row goes with its devices and with the tokens that would bring it back, its key and certificates are remembered, the live link is cut,
- * sessions end. Its own row goes last: as long as it is there, the removal can be asked for again. */
+/* Revoked: the row goes with its devices and with the tokens that would bring it back, its key and
+ * certificates are remembered, the live link is cut, sessions end. Its own row goes last: as long as it is
+ * there, the removal can be asked for again. */
 static void
 terminal_delete (Access *self, FarCall *call, guint tries)
 {

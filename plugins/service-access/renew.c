@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A node renews its certificate by its key: the request is signed with it, so that it can be asked for up to 90 days after the old one
- * expired, without a link. The answer may get lost, and whoever saw the request may be the one who asked: the same key gets the same certificate again,
- * until the next one is due. */
+/* A node renews its certificate by its key: the request is signed with it, so that it can be asked for up to
+ * 90 days after the old one expired, without a link. The answer may get lost, and whoever saw the request may
+ * be the one who asked: the same key gets the same certificate again, until the next one is due. */
 #include "config.h"
 
 #include "access.h"
 
 #include <string.h>
 
-typedef struct { FarCall *call; json_t *row; guint tries; } Renewal;
+typedef struct {
+  FarCall *call;
+  json_t *row;
+  guint tries;
+} Renewal;
 
 static void renew (Access *self, FarCall *call, guint tries);
 
@@ -23,7 +27,9 @@ renewal_free (gpointer data)
 static void
 renewal_answer (Access *self, FarCall *call, const json_t *row)
 {
-  far_call_answer (call, 200, json_pack ("{s:s, s:s?}", "certificate", access_text (row, "certificate"), "ca", self->ca_pem));
+  far_call_answer (call, 200,
+                   json_pack ("{s:s, s:s?}", "certificate", access_text (row, "certificate"), "ca",
+                              self->ca_pem));
 }
 
 static void
@@ -51,7 +57,8 @@ renewal_is_due (Access *self, AccessTerminal *terminal)
 static gboolean
 renewal_was_made (Access *self, AccessTerminal *terminal)
 {
-  return !renewal_is_due (self, terminal) && json_array_size (json_object_get (terminal->row, "older")) > 0 && access_text (terminal->row, "certificate");
+  return !renewal_is_due (self, terminal) && json_array_size (json_object_get (terminal->row, "older")) > 0 &&
+         access_text (terminal->row, "certificate");
 }
 
 /* Why not, as a person reads it; NULL: it may. */
@@ -59,13 +66,19 @@ static GError *
 renewal_fault (Access *self, AccessTerminal *terminal, const char *spki, gboolean linked)
 {
   if (!terminal || g_strcmp0 (access_text (terminal->row, "spki"), spki) != 0)
-    return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, _("no node is registered with this key: enrol it with a join token"));
+    return g_error_new (FAR_ERROR, FAR_ERROR_DENIED,
+                        _ ("no node is registered with this key: enrol it with a join token"));
   gint64 due_us, until_us;
   access_certificate_life (self, terminal->row, &due_us, &until_us);
-  if (!linked && far_clock_wall_us () > until_us + ACCESS_RENEW_AFTER_EXPIRY) /* who has a link has a later one, of after the backup this row is from */
-    return g_error_new (FAR_ERROR, FAR_ERROR_DENIED, _("the certificate expired more than 90 days ago: enrol the node with a join token"));
+  if (!linked &&
+      far_clock_wall_us () > until_us + ACCESS_RENEW_AFTER_EXPIRY) /* who has a link has a later one, of after
+                                                                      the backup this row is from */
+    return g_error_new (
+        FAR_ERROR, FAR_ERROR_DENIED,
+        _ ("the certificate expired more than 90 days ago: enrol the node with a join token"));
   if (!renewal_is_due (self, terminal) && !renewal_was_made (self, terminal))
-    return g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("too early: a certificate is renewed from two thirds of its life"));
+    return g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT,
+                        _ ("too early: a certificate is renewed from two thirds of its life"));
   return NULL;
 }
 
@@ -81,8 +94,10 @@ renew (Access *self, FarCall *call, guint tries)
   if (spki)
     error = renewal_fault (self, terminal, spki, call->principal->kind == FAR_PRINCIPAL_NODE);
   if (!error && access_opts (self)->authority != ACCESS_AUTHORITY_CLOUD)
-    error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, _("the fleet authority is on the admin's machine: enrol again with a new join token (`farctl enroll --profile FILE --server "
-                                                                "HOST:PORT`)"));
+    error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG,
+                         _ ("the fleet authority is on the admin's machine: enrol again with a new join "
+                            "token (`farctl enroll --profile FILE --server "
+                            "HOST:PORT`)"));
   if (!error && renewal_was_made (self, terminal)) {
     renewal_answer (self, call, terminal->row);
     return;
@@ -96,7 +111,8 @@ renew (Access *self, FarCall *call, guint tries)
   access_certificate_set (row, certificate);
   Renewal *renewal = g_new0 (Renewal, 1);
   *renewal = (Renewal){ call, json_incref (row), tries };
-  access_row_put (self, "terminals", terminal->id, row, ACCESS_EXPECT_KNOWN, renewal_stored, renewal, renewal_free);
+  access_row_put (self, "terminals", terminal->id, row, ACCESS_EXPECT_KNOWN, renewal_stored, renewal,
+                  renewal_free);
 }
 
 void

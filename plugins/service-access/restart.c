@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Sessions found in the store at start belong to a process that is gone, and so are their ports: they are closed with the cause `restart`, their
- * tokens are withdrawn, before anything new is taken. */
+/* Sessions found in the store at start belong to a process that is gone, and so are their ports: they are
+ * closed with the cause `restart`, their tokens are withdrawn, before anything new is taken. */
 #include "config.h"
 
 #include "access.h"
@@ -27,7 +27,8 @@ restart_written (Access *self, const GError *error, gpointer user)
 {
   Restart *restart = user;
   for (guint i = 0; !error && i < restart->rows->len; i++)
-    far_log (self->at, G_LOG_LEVEL_MESSAGE, "session closed by the restart: %s", access_text (restart->rows->pdata[i], "session"));
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "session closed by the restart: %s",
+             access_text (restart->rows->pdata[i], "session"));
   restart->done (self, error, restart->user);
   restart_free (restart);
 }
@@ -71,8 +72,9 @@ void
 access_restart (Access *self, GPtrArray *rows, AccessDone done, gpointer user)
 {
   Restart *restart = g_new0 (Restart, 1);
-  *restart = (Restart){ g_ptr_array_new_with_free_func ((GDestroyNotify) json_decref), g_ptr_array_new_with_free_func (g_free),
-                        g_array_new (FALSE, TRUE, sizeof (FarPart)), done, user };
+  *restart = (Restart){ g_ptr_array_new_with_free_func ((GDestroyNotify) json_decref),
+                        g_ptr_array_new_with_free_func (g_free), g_array_new (FALSE, TRUE, sizeof (FarPart)),
+                        done, user };
   for (guint i = 0; i < rows->len; i++) {
     json_t *row = json_loads (((FarRow *) rows->pdata[i])->row, 0, NULL);
     if (row && access_text (row, "session")) {
@@ -83,7 +85,8 @@ access_restart (Access *self, GPtrArray *rows, AccessDone done, gpointer user)
     }
   }
   if (restart->parts->len > 0) {
-    access_rows_apply (self, (FarPart *) restart->parts->data, restart->parts->len, restart_written, restart, restart_free);
+    access_rows_apply (self, (FarPart *) restart->parts->data, restart->parts->len, restart_written, restart,
+                       restart_free);
     return;
   }
   done (self, NULL, user);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A node's certificates: the one of its row, and those before it, which are good until they expire. When the node goes or another takes its name, all of
- * them are revoked, and so is its key: a row each in table `revoked`. The join tokens and enrolments that would bring it back go in the same step. */
+/* A node's certificates: the one of its row, and those before it, which are good until they expire. When the
+ * node goes or another takes its name, all of them are revoked, and so is its key: a row each in table
+ * `revoked`. The join tokens and enrolments that would bring it back go in the same step. */
 #include "config.h"
 
 #include "access.h"
@@ -62,7 +63,8 @@ key_is_used_elsewhere (Access *self, const json_t *row, const char *key)
   g_hash_table_iter_init (&iter, self->terminals);
   while (g_hash_table_iter_next (&iter, NULL, &at)) {
     const json_t *other = ((AccessTerminal *) at)->row;
-    if (g_strcmp0 (access_text (other, "terminal"), access_text (row, "terminal")) != 0 && g_strcmp0 (access_text (other, "spki"), key) == 0)
+    if (g_strcmp0 (access_text (other, "terminal"), access_text (row, "terminal")) != 0 &&
+        g_strcmp0 (access_text (other, "spki"), key) == 0)
       return TRUE;
   }
   return FALSE;
@@ -94,7 +96,8 @@ access_revocation_new (Access *self, const json_t *row, gboolean removed)
     key = NULL;
   const char *const joins[][2] = { { "key", key }, { "used_by", node }, { "node", node }, { NULL, NULL } };
   const char *const enrollments[][2] = { { "spki", key }, { "terminal", node }, { NULL, NULL } };
-  *revocation = (AccessRevocation){ g_strdup (access_text (row, "terminal")), g_strdup (key), serials_of (row), ids_with (self->joins, joins),
+  *revocation = (AccessRevocation){ g_strdup (access_text (row, "terminal")), g_strdup (key),
+                                    serials_of (row), ids_with (self->joins, joins),
                                     ids_with (self->enrollments, enrollments) };
   return revocation;
 }
@@ -111,10 +114,16 @@ access_revocation_free (AccessRevocation *revocation)
 }
 
 static void
-part_revoked (const AccessRevocation *revocation, const char *field, const char *what, GArray *parts, GPtrArray *texts)
+part_revoked (const AccessRevocation *revocation, const char *field, const char *what, GArray *parts,
+              GPtrArray *texts)
 {
-  json_t *row = json_pack ("{s:s, s:s, s:I}", "terminal", revocation->terminal, field, what, "at_us", (json_int_t) far_clock_wall_us ());
-  FarPart part = { .kind = FAR_PART_ROW, .table = "revoked", .key = what, .row = access_json_text (row), .expect = FAR_EXPECT_ANY };
+  json_t *row = json_pack ("{s:s, s:s, s:I}", "terminal", revocation->terminal, field, what, "at_us",
+                           (json_int_t) far_clock_wall_us ());
+  FarPart part = { .kind = FAR_PART_ROW,
+                   .table = "revoked",
+                   .key = what,
+                   .row = access_json_text (row),
+                   .expect = FAR_EXPECT_ANY };
   g_ptr_array_add (texts, (char *) part.row);
   g_array_append_val (parts, part);
   json_decref (row);
@@ -158,7 +167,9 @@ access_key_is_good (const char *key, const char *node, GError **error)
 {
   if (!far_trust_revoked_key (key))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("the key that node '%s' comes with was revoked: it joins again with new keys and a new join token (`farctl enroll --new-keys --profile FILE --server HOST:PORT`)"),
+  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
+               _ ("the key that node '%s' comes with was revoked: it joins again with new keys and a new "
+                  "join token (`farctl enroll --new-keys --profile FILE --server HOST:PORT`)"),
                node);
   return FALSE;
 }

@@ -28,11 +28,12 @@ static void
 op_read_page (Op *op)
 {
   const FarRow *last = op->read->len > 0 ? op->read->pdata[op->read->len - 1] : NULL;
-  far_store_rows (access_opts (op->self)->store, op->table, NULL, last ? last->key : NULL, ROWS_AT_ONCE, FALSE,
-                  far_request_of (op->self->at, op_read, op, op_free, 0));
+  far_store_rows (access_opts (op->self)->store, op->table, NULL, last ? last->key : NULL, ROWS_AT_ONCE,
+                  FALSE, far_request_of (op->self->at, op_read, op, op_free, 0));
 }
 
-/* All of a table, page after page: a list of what is revoked that is cut short would let the rest in again. */
+/* All of a table, page after page: a list of what is revoked that is cut short would let the rest in again.
+ */
 static void
 op_read (FarRequest *req, gpointer user)
 {
@@ -72,7 +73,9 @@ access_cannot_record (const GError *error)
     return g_error_new_literal (FAR_ERROR, FAR_ERROR_FULL, error->message);
   if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT))
     return g_error_copy (error);
-  return g_error_new (FAR_ERROR, FAR_ERROR_FULL, _("cannot record: %s; nothing was changed, try again when the store takes rows"), error->message);
+  return g_error_new (FAR_ERROR, FAR_ERROR_FULL,
+                      _ ("cannot record: %s; nothing was changed, try again when the store takes rows"),
+                      error->message);
 }
 
 char *

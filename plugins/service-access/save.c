@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A session on disk: its row while it lives, and its history row (spec B13). One write is under way at a time; what changed meanwhile goes with
- * the next. */
+/* A session on disk: its row while it lives, and its history row (spec B13). One write is under way at a
+ * time; what changed meanwhile goes with the next. */
 #include "config.h"
 
 #include "access.h"
 
 #define RETRY_US (3 * G_USEC_PER_SEC)
-#define COUNTERS_US (10 * G_USEC_PER_SEC) /* between two writes of a session's counters */
+#define COUNTERS_US (10 * G_USEC_PER_SEC)      /* between two writes of a session's counters */
 #define COUNTERS_EACH_US (G_USEC_PER_SEC / 10) /* and at most ten a second of all */
 
 char *
@@ -19,13 +19,17 @@ static json_t *
 session_row (const AccessSession *session)
 {
   const FarTunnel *ports = session->ports;
-  return json_pack ("{s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:i, s:s?, s:i, s:i, s:I, s:I, s:{s:s, s:I, s:I}, s:s, s:s, s:i}", "session", session->id,
-                    "terminal", session->terminal, "device", session->device, "person", session->person, "from", session->from, "reason",
-                    session->reason, "state", far_session_state_name (session->state), "generation", (int) session->generation, "tunnel",
-                    session->tunnel, "x", ports ? ports->x : 0, "y", ports ? ports->y : 0, "asked_us", (json_int_t) session->asked_us, "for_us",
-                    (json_int_t) session->for_us, "deadline", "boot_id", session->deadline.boot_id, "boottime_us",
-                    (json_int_t) session->deadline.boottime_us, "wall_us", (json_int_t) session->deadline.wall_us, "history", session->history,
-                    "owner", far_node_id (), "epoch", 1);
+  return json_pack ("{s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:i, s:s?, s:i, s:i, s:I, s:I, s:{s:s, s:I, s:I}, "
+                    "s:s, s:s, s:i}",
+                    "session", session->id, "terminal", session->terminal, "device", session->device,
+                    "person", session->person, "from", session->from, "reason", session->reason, "state",
+                    far_session_state_name (session->state), "generation", (int) session->generation,
+                    "tunnel", session->tunnel, "x", ports ? ports->x : 0, "y", ports ? ports->y : 0,
+                    "asked_us", (json_int_t) session->asked_us, "for_us", (json_int_t) session->for_us,
+                    "deadline", "boot_id", session->deadline.boot_id, "boottime_us",
+                    (json_int_t) session->deadline.boottime_us, "wall_us",
+                    (json_int_t) session->deadline.wall_us, "history", session->history, "owner",
+                    far_node_id (), "epoch", 1);
 }
 
 static void
@@ -39,12 +43,15 @@ set_time (json_t *row, const char *key, gint64 wall_us)
 static json_t *
 history_row (const AccessSession *session)
 {
-  json_t *row = json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "kind", "session", "session",
-                           session->id, "terminal", session->terminal, "device", session->device, "person", session->person, "from", session->from,
-                           "user", session->user, "reason", session->reason, "entry", session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "raw", session->raw, "login",
-                           session->in_advance ? "in-advance" : "in-band", "state", far_session_state_name (session->state), "for_us",
-                           (json_int_t) session->for_us, "bytes_up", (json_int_t) session->bytes_up, "bytes_down", (json_int_t) session->bytes_down,
-                           "turned_away", (json_int_t) session->turned_away, "trouble", session->trouble, "cause", session->cause, "ended_by", session->ended_by);
+  json_t *row = json_pack (
+      "{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?}",
+      "kind", "session", "session", session->id, "terminal", session->terminal, "device", session->device,
+      "person", session->person, "from", session->from, "user", session->user, "reason", session->reason,
+      "entry", session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "raw", session->raw, "login",
+      session->in_advance ? "in-advance" : "in-band", "state", far_session_state_name (session->state),
+      "for_us", (json_int_t) session->for_us, "bytes_up", (json_int_t) session->bytes_up, "bytes_down",
+      (json_int_t) session->bytes_down, "turned_away", (json_int_t) session->turned_away, "trouble",
+      session->trouble, "cause", session->cause, "ended_by", session->ended_by);
   set_time (row, "asked", session->asked_us);
   set_time (row, "opened", session->opened_us);
   set_time (row, "closed", session->closed_us);
@@ -60,9 +67,16 @@ session_write (AccessSession *session, gint64 expect, AccessDone done, gpointer 
   session->saved_us = far_clock_boottime_us ();
   json_t *row = session_row (session), *history = history_row (session);
   json_object_set (row, "record", history); /* a restart closes the history from here */
-  g_autofree char *row_text = access_session_live (session) ? access_json_text (row) : NULL, *history_text = access_json_text (history);
-  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "sessions", .key = session->id, .row = row_text, .expect = expect },
-                      { .kind = FAR_PART_ROW, .table = "history", .key = session->history, .row = history_text, .expect = expect } };
+  g_autofree char *row_text = access_session_live (session) ? access_json_text (row) : NULL,
+                  *history_text = access_json_text (history);
+  FarPart parts[] = {
+    { .kind = FAR_PART_ROW, .table = "sessions", .key = session->id, .row = row_text, .expect = expect },
+    { .kind = FAR_PART_ROW,
+      .table = "history",
+      .key = session->history,
+      .row = history_text,
+      .expect = expect }
+  };
   access_rows_apply (session->self, parts, 2, done, user, dropped);
   json_decref (row);
   json_decref (history);
@@ -88,8 +102,10 @@ saved (Access *self, const GError *error, gpointer user)
 {
   AccessSession *session = user;
   if (error) {
-    far_complain (self->at, "save", "session %s cannot be recorded now, will be tried again: %s", session->id, error->message);
-    far_instance_after (self->at, far_clock_boottime_us () + RETRY_US, save_retry, session, (GDestroyNotify) access_session_unref);
+    far_complain (self->at, "save", "session %s cannot be recorded now, will be tried again: %s", session->id,
+                  error->message);
+    far_instance_after (self->at, far_clock_boottime_us () + RETRY_US, save_retry, session,
+                        (GDestroyNotify) access_session_unref);
     return;
   }
   session->writing = FALSE;
@@ -105,7 +121,8 @@ access_session_save (AccessSession *session)
   if (session->writing)
     return;
   session->writing = TRUE;
-  session_write (session, FAR_EXPECT_ANY, saved, access_session_ref (session), (GDestroyNotify) access_session_unref);
+  session_write (session, FAR_EXPECT_ANY, saved, access_session_ref (session),
+                 (GDestroyNotify) access_session_unref);
 }
 
 void

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A session at the cloud: the state machine decides (doc/sessions.md), this file lets each new state have its effects. */
+/* A session at the cloud: the state machine decides (doc/sessions.md), this file lets each new state have its
+ * effects. */
 #include "config.h"
 
 #include "access.h"
@@ -28,8 +29,11 @@ access_session_ref (AccessSession *session)
 static void
 session_free (AccessSession *session)
 {
-  char *texts[] = { session->id, session->request, session->terminal, session->device, session->person, session->user, session->from, session->reason, session->trouble,
-                    session->tunnel, session->link_to, session->cause, session->ended_by, session->ticket, session->history };
+  char *texts[] = {
+    session->id,      session->request, session->terminal, session->device,  session->person,
+    session->user,    session->from,    session->reason,   session->trouble, session->tunnel,
+    session->link_to, session->cause,   session->ended_by, session->ticket,  session->history
+  };
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_free (texts[i]);
   far_secret_free (session->login_box);
@@ -76,11 +80,18 @@ session_timer_done (gpointer user)
   case FAR_SESSION_REQUESTED:
   case FAR_SESSION_AWAITING:
   case FAR_SESSION_PERMITTED:
-  case FAR_SESSION_OPENING: access_session_event (session, FAR_SESSION_EV_FAILED, "not opened in time", NULL); break;
+  case FAR_SESSION_OPENING:
+    access_session_event (session, FAR_SESSION_EV_FAILED, "not opened in time", NULL);
+    break;
   case FAR_SESSION_OPEN:
-  case FAR_SESSION_RESUMING: access_session_event (session, FAR_SESSION_EV_DEADLINE, "deadline", NULL); break;
-  case FAR_SESSION_CLOSING: access_tunnel_end (session); break;
-  default: break;
+  case FAR_SESSION_RESUMING:
+    access_session_event (session, FAR_SESSION_EV_DEADLINE, "deadline", NULL);
+    break;
+  case FAR_SESSION_CLOSING:
+    access_tunnel_end (session);
+    break;
+  default:
+    break;
   }
   access_session_unref (session);
 }
@@ -133,13 +144,26 @@ static void
 session_entered (AccessSession *session, FarSessionState before, FarSessionEvent event)
 {
   switch (session->state) {
-  case FAR_SESSION_AWAITING: access_session_timer (session, far_clock_boottime_us () + access_session_wait_us (session->self)); break;
-  case FAR_SESSION_PERMITTED: entered_permitted (session, before); break;
-  case FAR_SESSION_OPEN: entered_open (session, before); break;
-  case FAR_SESSION_RESUMING: access_session_renew_offer (session); break;
-  case FAR_SESSION_CLOSING: entered_closing (session, event); break;
-  case FAR_SESSION_CLOSED: access_session_ended (session); break;
-  default: break;
+  case FAR_SESSION_AWAITING:
+    access_session_timer (session, far_clock_boottime_us () + access_session_wait_us (session->self));
+    break;
+  case FAR_SESSION_PERMITTED:
+    entered_permitted (session, before);
+    break;
+  case FAR_SESSION_OPEN:
+    entered_open (session, before);
+    break;
+  case FAR_SESSION_RESUMING:
+    access_session_renew_offer (session);
+    break;
+  case FAR_SESSION_CLOSING:
+    entered_closing (session, event);
+    break;
+  case FAR_SESSION_CLOSED:
+    access_session_ended (session);
+    break;
+  default:
+    break;
   }
 }
 

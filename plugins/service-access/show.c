@@ -15,8 +15,9 @@ set_time (json_t *body, const char *key, gint64 wall_us)
   json_object_set_new (body, key, json_pack ("s?", text));
 }
 
-/* Where the ports are found: as the tunnel end's profile tells, else where the terminal's link has come to. That may be an address behind a router, so who
- * dials Y takes rather the host by which they reach this node. */
+/* Where the ports are found: as the tunnel end's profile tells, else where the terminal's link has come to.
+ * That may be an address behind a router, so who dials Y takes rather the host by which they reach this node.
+ */
 static void
 show_place (json_t *body, const AccessSession *session)
 {
@@ -47,7 +48,8 @@ show_time (json_t *body, const AccessSession *session)
   set_time (body, "closed", session->closed_us);
   set_time (body, "deadline", session->opened_us ? session->deadline.wall_us : 0);
   if (session->opened_us && access_session_live (session))
-    json_object_set_new (body, "left_us", json_integer (MAX (0, session->deadline.boottime_us - far_clock_boottime_us ())));
+    json_object_set_new (body, "left_us",
+                         json_integer (MAX (0, session->deadline.boottime_us - far_clock_boottime_us ())));
   json_object_set_new (body, "for_us", json_integer (session->for_us));
 }
 
@@ -56,10 +58,12 @@ access_session_show (const AccessSession *session)
 {
   AccessTerminal *terminal = session->self ? access_terminal (session->self, session->terminal) : NULL;
   const char *host_key = terminal ? access_text (terminal->row, "ssh") : NULL;
-  json_t *body = json_pack ("{s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i}", "session", session->id, "terminal", session->terminal,
-                            "device", session->device, "person", session->person, "from", session->from, "user", session->user, "reason", session->reason, "entry",
-                            session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "raw", session->raw, "login",
-                            session->in_advance ? "in-advance" : "in-band", "state", far_session_state_name (session->state), "spec_state",
+  json_t *body = json_pack ("{s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i}", "session",
+                            session->id, "terminal", session->terminal, "device", session->device, "person",
+                            session->person, "from", session->from, "user", session->user, "reason",
+                            session->reason, "entry", session->entry == FAR_ENTRY_PORTS ? "ports" : "stream",
+                            "raw", session->raw, "login", session->in_advance ? "in-advance" : "in-band",
+                            "state", far_session_state_name (session->state), "spec_state",
                             far_session_state_spec (session->state), "generation", (int) session->generation);
   show_ports (body, session);
   show_time (body, session);
@@ -70,7 +74,10 @@ access_session_show (const AccessSession *session)
   json_object_set_new (body, "cause", json_pack ("s?", session->cause));
   json_object_set_new (body, "ended_by", json_pack ("s?", session->ended_by));
   json_object_set_new (body, "host_key", json_pack ("s?", host_key));
-  json_object_set_new (body, "deadline_at", json_string (session->stock_end || (terminal && access_terminal_is_stock (terminal)) ? "one end" : "both ends"));
+  json_object_set_new (body, "deadline_at",
+                       json_string (session->stock_end || (terminal && access_terminal_is_stock (terminal))
+                                        ? "one end"
+                                        : "both ends"));
   json_object_set_new (body, "clear_text", json_boolean (session->raw));
   json_object_set_new (body, "offer", json_string (session->offer ? "ready" : "none"));
   return body;
@@ -97,7 +104,7 @@ access_called_session (Access *self, FarCall *call)
   AccessSession *session = access_session (self, call->parts[0]);
   if (session && access_session_visible (session, call->principal))
     return session;
-  far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no session '%s' now: see the history"), call->parts[0]);
+  far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no session '%s' now: see the history"), call->parts[0]);
   return NULL;
 }
 
@@ -105,12 +112,13 @@ void
 access_session_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found)
 {
   const AccessSession *session = access_session (self, parts[0]);
-  found->unknown = g_strdup_printf (_("no session '%s' now: see the history"), parts[0]);
+  found->unknown = g_strdup_printf (_ ("no session '%s' now: see the history"), parts[0]);
   if (!session)
     return;
   found->object = access_terminal_object (session->terminal, session->device);
   found->own = session_own (session, principal);
-  found->refused = g_strdup_printf (_("session '%s' is not yours: closing it needs the right 'manage'"), session->id);
+  found->refused = g_strdup_printf (_ ("session '%s' is not yours: closing it needs the right 'manage'"),
+                                    session->id);
 }
 
 static int

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tables that are mirrored in memory: read at start, one after the other, and again row by row where another process wrote. */
+/* Tables that are mirrored in memory: read at start, one after the other, and again row by row where another
+ * process wrote. */
 #include "config.h"
 
 #include "access.h"
@@ -15,13 +16,15 @@ load_terminal (Access *self, json_t *row)
 static gboolean
 load_join (Access *self, json_t *row)
 {
-  return access_text (row, "id") && g_hash_table_replace (self->joins, g_strdup (access_text (row, "id")), json_incref (row));
+  return access_text (row, "id") &&
+         g_hash_table_replace (self->joins, g_strdup (access_text (row, "id")), json_incref (row));
 }
 
 static gboolean
 load_enrollment (Access *self, json_t *row)
 {
-  return access_text (row, "number") && g_hash_table_replace (self->enrollments, g_strdup (access_text (row, "number")), json_incref (row));
+  return access_text (row, "number") &&
+         g_hash_table_replace (self->enrollments, g_strdup (access_text (row, "number")), json_incref (row));
 }
 
 static gboolean
@@ -45,15 +48,19 @@ forget_enrollment (Access *self, const char *key)
   g_hash_table_remove (self->enrollments, key);
 }
 
-/* Of devices nobody asks for a revision, they are written with their terminal's row (devices.c); what is revoked is only ever added. */
+/* Of devices nobody asks for a revision, they are written with their terminal's row (devices.c); what is
+ * revoked is only ever added. */
 static const struct {
   const char *table;
   gboolean (*load) (Access *self, json_t *row);
   void (*forget) (Access *self, const char *key);
   gboolean by_revision;
 } tables[] = {
-  { "terminals", load_terminal, access_terminal_forget, TRUE },   { "devices", access_device_load, access_device_forget, FALSE },
-  { "joins", load_join, forget_join, TRUE }, { "enrollments", load_enrollment, forget_enrollment, TRUE }, { "revoked", load_revoked, NULL, FALSE },
+  { "terminals", load_terminal, access_terminal_forget, TRUE },
+  { "devices", access_device_load, access_device_forget, FALSE },
+  { "joins", load_join, forget_join, TRUE },
+  { "enrollments", load_enrollment, forget_enrollment, TRUE },
+  { "revoked", load_revoked, NULL, FALSE },
 };
 
 static guint
@@ -77,7 +84,8 @@ row_load (Access *self, guint i, const FarRow *row)
 {
   json_t *json = json_loads (row->row, 0, NULL);
   if (!json || !tables[i].load (self, json))
-    far_log (self->at, G_LOG_LEVEL_WARNING, "row '%s' of table '%s' is not usable", row->key, tables[i].table);
+    far_log (self->at, G_LOG_LEVEL_WARNING, "row '%s' of table '%s' is not usable", row->key,
+             tables[i].table);
   else if (tables[i].by_revision)
     access_revision_set (self, tables[i].table, row->key, row->revision);
   json_decref (json);
@@ -148,7 +156,8 @@ table_loaded (Access *self, const GError *error, GPtrArray *rows, gpointer user)
 static void
 load_table (Access *self, guint i)
 {
-  access_rows_load (self, i < G_N_ELEMENTS (tables) ? tables[i].table : "sessions", table_loaded, GUINT_TO_POINTER (i));
+  access_rows_load (self, i < G_N_ELEMENTS (tables) ? tables[i].table : "sessions", table_loaded,
+                    GUINT_TO_POINTER (i));
 }
 
 /* A store that is full has come to it all the same, and can be read. */
@@ -162,10 +171,11 @@ writer_passed (FarRequest *req, gpointer user)
     load_table (user, 0);
 }
 
-/* Reads do not wait for the writer, and an instance before this one may have left it a removal whose outcome nobody was told: a write that does nothing goes
- * first. */
+/* Reads do not wait for the writer, and an instance before this one may have left it a removal whose outcome
+ * nobody was told: a write that does nothing goes first. */
 void
 access_tables_load (Access *self)
 {
-  far_store_put (access_opts (self)->store, "revoked", "0", NULL, FAR_EXPECT_ANY, far_request_of (self->at, writer_passed, self, NULL, 0));
+  far_store_put (access_opts (self)->store, "revoked", "0", NULL, FAR_EXPECT_ANY,
+                 far_request_of (self->at, writer_passed, self, NULL, 0));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who was turned away at the ports of a session: one history row for each cause and address, up to a number, then one for all others. A row is
- * written when it first happens, and once more with how often it was when the session ends: so nobody outside decides how much is written. */
+/* Who was turned away at the ports of a session: one history row for each cause and address, up to a number,
+ * then one for all others. A row is written when it first happens, and once more with how often it was when
+ * the session ends: so nobody outside decides how much is written. */
 #include "config.h"
 
 #include "access.h"
@@ -34,8 +35,9 @@ static void
 turned_write (AccessSession *session, Turned *turned)
 {
   g_autofree char *first = far_clock_format (turned->first_us), *last = far_clock_format (turned->last_us);
-  json_t *row = json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:s, s:I}", "kind", "turned-away", "session", session->id, "terminal",
-                           session->terminal, "device", session->device, "owner", session->person, "from", turned->from, "state", "refused", "cause",
+  json_t *row = json_pack ("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:s, s:I}", "kind", "turned-away",
+                           "session", session->id, "terminal", session->terminal, "device", session->device,
+                           "owner", session->person, "from", turned->from, "state", "refused", "cause",
                            turned->cause, "asked", first, "last", last, "times", (json_int_t) turned->times);
   turned->told = turned->times;
   access_row_put (session->self, "history", turned->key, row, FAR_EXPECT_ANY, turned_stored, NULL, NULL);
@@ -64,11 +66,13 @@ turned_find (AccessSession *session, const char *from, const char *cause)
   }
   if (all->len > ROWS_EACH)
     return all->pdata[ROWS_EACH];
-  g_ptr_array_add (all, all->len < ROWS_EACH ? turned_new (from, cause) : turned_new (NULL, "others, not told one by one"));
+  g_ptr_array_add (all, all->len < ROWS_EACH ? turned_new (from, cause)
+                                             : turned_new (NULL, "others, not told one by one"));
   return all->pdata[all->len - 1];
 }
 
-/* The person hears of each cause when it is new, and then once a second: whoever knocks at a port shall not fill their watch. */
+/* The person hears of each cause when it is new, and then once a second: whoever knocks at a port shall not
+ * fill their watch. */
 static void
 turned_tell (AccessSession *session, const char *cause, gboolean is_new)
 {

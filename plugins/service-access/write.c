@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writes of rows. Of a row that is mirrored the revision is known at which it was read or written. A change made from what is known
- * (ACCESS_EXPECT_KNOWN) counts only if nobody has changed the row since: else its handler judges again, from the row as it is by then. So of two
- * changes that cross none is lost, whether this process made both or another one at the same store. */
+/* Writes of rows. Of a row that is mirrored the revision is known at which it was read or written. A change
+ * made from what is known (ACCESS_EXPECT_KNOWN) counts only if nobody has changed the row since: else its
+ * handler judges again, from the row as it is by then. So of two changes that cross none is lost, whether
+ * this process made both or another one at the same store. */
 #include "config.h"
 
 #include "access.h"
@@ -15,10 +16,10 @@ typedef struct {
   AccessDone done;
   gpointer user;
   GDestroyNotify dropped; /* of user */
-  GArray *parts; /* of FarPart; keys and rows are its own */
-  guint at, n;   /* those under way */
-  guint stale;   /* after a conflict: the one that is looked at */
-  FarRow *row;   /* what the store says of it; NULL: nothing */
+  GArray *parts;          /* of FarPart; keys and rows are its own */
+  guint at, n;            /* those under way */
+  guint stale;            /* after a conflict: the one that is looked at */
+  FarRow *row;            /* what the store says of it; NULL: nothing */
   GError *error;
 } Write;
 
@@ -85,7 +86,8 @@ revision_of (Access *self, const FarPart *part)
   return known ? *known : FAR_EXPECT_ABSENT;
 }
 
-/* The rows of one step have revisions one after the other, up to the first that is deleted; what stands behind it is not known. */
+/* The rows of one step have revisions one after the other, up to the first that is deleted; what stands
+ * behind it is not known. */
 static void
 revisions_learn (Access *self, const Write *write, gint64 first)
 {
@@ -106,10 +108,12 @@ static void write_reread (Write *write);
 static gboolean
 part_is_stale (Access *self, const FarPart *part)
 {
-  return access_table_is_mirrored (part->table) && part->expect != FAR_EXPECT_ANY && revision_of (self, part) == part->expect;
+  return access_table_is_mirrored (part->table) && part->expect != FAR_EXPECT_ANY &&
+         revision_of (self, part) == part->expect;
 }
 
-/* Devices and their terminal's row are written together, and they are taken together. devices: NULL for a row that has none. */
+/* Devices and their terminal's row are written together, and they are taken together. devices: NULL for a row
+ * that has none. */
 static void
 row_take (Write *write, GPtrArray *devices)
 {
@@ -124,7 +128,8 @@ row_take (Write *write, GPtrArray *devices)
   write_reread (write);
 }
 
-/* What could not be read stays unknown: the next try meets the same conflict and reads again, or gives up in the end. */
+/* What could not be read stays unknown: the next try meets the same conflict and reads again, or gives up in
+ * the end. */
 static void
 row_pass (Write *write)
 {
@@ -174,7 +179,8 @@ static void
 write_reread (Write *write)
 {
   Access *self = write->self;
-  while (write->stale < write->parts->len && !part_is_stale (self, &g_array_index (write->parts, FarPart, write->stale)))
+  while (write->stale < write->parts->len &&
+         !part_is_stale (self, &g_array_index (write->parts, FarPart, write->stale)))
     write->stale++;
   if (write->stale == write->parts->len) {
     write_end (write);
@@ -182,14 +188,16 @@ write_reread (Write *write)
   }
   const FarPart *part = &g_array_index (write->parts, FarPart, write->stale);
   g_autofree char *before = key_before (part->key);
-  far_store_rows (access_opts (self)->store, part->table, NULL, before, 1, FALSE, write_request (write, row_reread));
+  far_store_rows (access_opts (self)->store, part->table, NULL, before, 1, FALSE,
+                  write_request (write, row_reread));
 }
 
 /* ---- the write ---- */
 
 static void write_step (Write *write);
 
-/* Steps that were written stay written: the mirror shows them, and who asked hears that it is neither all nor nothing. */
+/* Steps that were written stay written: the mirror shows them, and who asked hears that it is neither all nor
+ * nothing. */
 static void
 write_stop (Write *write, const GError *error)
 {
@@ -200,9 +208,11 @@ write_stop (Write *write, const GError *error)
     access_part_made (self, part, revision_of (self, part));
   }
   write->error = write->at > 0 && !conflict
-                   ? g_error_new (ACCESS_PARTLY, 0, _("cannot record: %s; %u of %u rows were written and stay so, the others were not: ask again when the store takes rows"),
-                                  error->message, write->at, write->parts->len)
-                   : g_error_copy (error);
+                     ? g_error_new (ACCESS_PARTLY, 0,
+                                    _ ("cannot record: %s; %u of %u rows were written and stay so, the "
+                                       "others were not: ask again when the store takes rows"),
+                                    error->message, write->at, write->parts->len)
+                     : g_error_copy (error);
   if (conflict)
     write_reread (write);
   else
@@ -224,22 +234,27 @@ step_written (FarRequest *req, gpointer user)
     write_step (write);
 }
 
-/* What is more than the store takes in one step goes in several, one after the other: what must hold first stands first, and what
- * finds the rest again, when somebody asks once more, stands last. */
+/* What is more than the store takes in one step goes in several, one after the other: what must hold first
+ * stands first, and what finds the rest again, when somebody asks once more, stands last. */
 static void
 write_step (Write *write)
 {
   write->at += write->n;
   write->n = MIN (FAR_PARTS_MAX, write->parts->len - write->at);
-  far_store_apply (access_opts (write->self)->store, NULL, &g_array_index (write->parts, FarPart, write->at), write->n,
-                   write_request (write, step_written));
+  far_store_apply (access_opts (write->self)->store, NULL, &g_array_index (write->parts, FarPart, write->at),
+                   write->n, write_request (write, step_written));
 }
 
 void
-access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user, GDestroyNotify dropped)
+access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user,
+                   GDestroyNotify dropped)
 {
   Write *write = g_new0 (Write, 1);
-  *write = (Write){ .self = self, .done = done, .user = user, .dropped = dropped, .parts = g_array_new (FALSE, TRUE, sizeof (FarPart)) };
+  *write = (Write){ .self = self,
+                    .done = done,
+                    .user = user,
+                    .dropped = dropped,
+                    .parts = g_array_new (FALSE, TRUE, sizeof (FarPart)) };
   g_array_set_clear_func (write->parts, part_clear);
   for (guint i = 0; i < n; i++) {
     FarPart part = parts[i];
@@ -253,8 +268,8 @@ access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done,
 }
 
 void
-access_row_put (Access *self, const char *table, const char *key, json_t *row, gint64 expect, AccessDone done, gpointer user,
-                GDestroyNotify dropped)
+access_row_put (Access *self, const char *table, const char *key, json_t *row, gint64 expect, AccessDone done,
+                gpointer user, GDestroyNotify dropped)
 {
   g_autofree char *text = row ? access_json_text (row) : NULL;
   FarPart part = { .kind = FAR_PART_ROW, .table = table, .key = key, .row = text, .expect = expect };

@@ -74,7 +74,8 @@ agent_init (gpointer data, FarInstance *at, GError **error)
 {
   Agent *self = data;
   self->at = at;
-  self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) agent_session_unref);
+  self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
+                                          (GDestroyNotify) agent_session_unref);
   g_queue_init (&self->nonces);
   g_queue_init (&self->in_line);
   return agent_ends_good (agent_opts (self), error) && hours_good (agent_opts (self), error);
@@ -165,7 +166,8 @@ static const FarField offer_body[] = {
   { "session", FAR_FIELD_STRING, TRUE, N_ ("session id"), 64 },
   { "generation", FAR_FIELD_INT, TRUE, N_ ("counts resumptions, from 1") },
   { "request", FAR_FIELD_STRING, FALSE, N_ ("id of the person's request"), 64 },
-  { "address", FAR_FIELD_STRING, TRUE, N_ ("tunnel end, host:port; as host, 0.0.0.0 or [::] is the one of the link"), 300 },
+  { "address", FAR_FIELD_STRING, TRUE,
+    N_ ("tunnel end, host:port; as host, 0.0.0.0 or [::] is the one of the link"), 300 },
   { "host_key", FAR_FIELD_STRING, TRUE, N_ ("its SSH host key"), 1000 },
   { "x", FAR_FIELD_INT, TRUE, N_ ("port reserved for this terminal") },
   { "for_us", FAR_FIELD_INT, TRUE, N_ ("connection time") },
@@ -181,24 +183,37 @@ static const FarField offer_body[] = {
 };
 static const FarField close_body[] = { { "cause", FAR_FIELD_STRING, FALSE, N_ ("why"), 500 }, { NULL } };
 static const FarField device_body[] = {
-  { "endpoint", FAR_FIELD_NAME, TRUE, N_ ("endpoint that reaches it") }, { "address", FAR_FIELD_STRING, FALSE, N_ ("its address"), 300 },
-  { "line", FAR_FIELD_STRING, FALSE, N_ ("line it shares"), 64 },        { "weight", FAR_FIELD_ANY, FALSE, N_ ("watch, light or heavy") },
+  { "endpoint", FAR_FIELD_NAME, TRUE, N_ ("endpoint that reaches it") },
+  { "address", FAR_FIELD_STRING, FALSE, N_ ("its address"), 300 },
+  { "line", FAR_FIELD_STRING, FALSE, N_ ("line it shares"), 64 },
+  { "weight", FAR_FIELD_ANY, FALSE, N_ ("watch, light or heavy") },
   { "inspect", FAR_FIELD_ANY, FALSE, N_ ("'required': refuse what cannot be inspected") },
-  { "applications", FAR_FIELD_LIST, FALSE, N_ ("applications it speaks") }, { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 }, FAR_FIELD_EXPECT, { NULL },
+  { "applications", FAR_FIELD_LIST, FALSE, N_ ("applications it speaks") },
+  { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 },
+  FAR_FIELD_EXPECT,
+  { NULL },
 };
 
 static const FarHandler handlers[] = {
-  { "POST", "offers", FAR_ACTION_NODE, NULL, offer_body, 0, agent_offers_post, N_ ("the cloud offers access") },
-  { "POST", "poll-now", FAR_ACTION_NODE, NULL, NULL, 0, agent_poll_now_post, N_ ("the cloud asks for a poll before its time") },
-  { "POST", "sessions/{s}/close", FAR_ACTION_NODE, NULL, close_body, 0, agent_close_post, N_ ("the cloud asks to close") },
+  { "POST", "offers", FAR_ACTION_NODE, NULL, offer_body, 0, agent_offers_post,
+    N_ ("the cloud offers access") },
+  { "POST", "poll-now", FAR_ACTION_NODE, NULL, NULL, 0, agent_poll_now_post,
+    N_ ("the cloud asks for a poll before its time") },
+  { "POST", "sessions/{s}/close", FAR_ACTION_NODE, NULL, close_body, 0, agent_close_post,
+    N_ ("the cloud asks to close") },
   { "GET", "terminals", FAR_ACTION_NONE, NULL, NULL, 0, agent_terminals_get, N_ ("this terminal") },
   { "GET", "terminals/{t}", FAR_ACTION_KNOW, NULL, NULL, 0, agent_terminal_get, N_ ("this terminal") },
-  { "GET", "terminals/{t}/devices", FAR_ACTION_KNOW, "terminals/{t}", NULL, 0, agent_devices_get, N_ ("devices of this terminal") },
-  { "PUT", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, device_body, 0, agent_device_put, N_ ("add a device, or change one that was added") },
-  { "DELETE", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_device_delete, N_ ("remove a device that was added") },
+  { "GET", "terminals/{t}/devices", FAR_ACTION_KNOW, "terminals/{t}", NULL, 0, agent_devices_get,
+    N_ ("devices of this terminal") },
+  { "PUT", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, device_body, 0, agent_device_put,
+    N_ ("add a device, or change one that was added") },
+  { "DELETE", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_device_delete,
+    N_ ("remove a device that was added") },
   { "GET", "sessions", FAR_ACTION_NONE, NULL, NULL, 0, agent_sessions_get, N_ ("sessions here") },
-  { "GET", "sessions/{s}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_session_get, N_ ("one session"), agent_session_resolve },
-  { "DELETE", "sessions/{s}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_session_delete, N_ ("end a session here"), agent_session_resolve },
+  { "GET", "sessions/{s}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_session_get, N_ ("one session"),
+    agent_session_resolve },
+  { "DELETE", "sessions/{s}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_session_delete,
+    N_ ("end a session here"), agent_session_resolve },
   { NULL },
 };
 
@@ -207,32 +222,47 @@ static const FarHandler handlers[] = {
 #define HOUR G_GINT64_CONSTANT (3600000000)
 
 static const FarOption options[] = {
-  { "link", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART, G_STRUCT_OFFSET (AgentOpts, link), NULL, N_ ("transport that leads to the cloud"), 0, 0, NULL,
-    FAR_KIND_TRANSPORT },
-  { "tunnel", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, tunnel), NULL, N_ ("transport that dials tunnels"), 0, 0, NULL,
-    FAR_KIND_TRANSPORT },
+  { "link", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART, G_STRUCT_OFFSET (AgentOpts, link), NULL,
+    N_ ("transport that leads to the cloud"), 0, 0, NULL, FAR_KIND_TRANSPORT },
+  { "tunnel", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, tunnel), NULL,
+    N_ ("transport that dials tunnels"), 0, 0, NULL, FAR_KIND_TRANSPORT },
   { "tunnel-ends", FAR_OPT_LIST, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, tunnel_ends), NULL,
     N_ ("tunnel ends that may be dialled: HOST, HOST:PORT or a net; none: the host of the link") },
-  { "login", FAR_OPT_REF, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, login), NULL, N_ ("endpoint that asks people to log in (in band); none: no login in band"), 0, 0,
-    NULL, FAR_KIND_ENDPOINT },
-  { "shell", FAR_OPT_REF, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, shell), NULL, N_ ("endpoint for a login in advance to the terminal itself"), 0, 0, NULL,
+  { "login", FAR_OPT_REF, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, login), NULL,
+    N_ ("endpoint that asks people to log in (in band); none: no login in band"), 0, 0, NULL,
     FAR_KIND_ENDPOINT },
+  { "shell", FAR_OPT_REF, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, shell), NULL,
+    N_ ("endpoint for a login in advance to the terminal itself"), 0, 0, NULL, FAR_KIND_ENDPOINT },
   { "in-advance", FAR_OPT_REFS, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, in_advance), NULL,
-    N_ ("authenticators of a login in advance, in order; none: no login in advance"), 0, 0, NULL, FAR_KIND_AUTHENTICATOR },
-  { "poll", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, poll), "120s", N_ ("cycle at which the cloud is asked"), 100000, 24 * HOUR },
-  { "longest", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, longest), "2h", N_ ("longest connection time allowed here"),
-    G_USEC_PER_SEC, 720 * HOUR },
-  { "hours", FAR_OPT_STRING, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, hours), NULL, N_ ("when access is allowed here, as in rights; none: always") },
-  { "sessions", FAR_OPT_INT, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, sessions), "100", N_ ("sessions at once"), 1, 1000 },
-  { "keys", FAR_OPT_PATH, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, keys), "keys", N_ ("folder of this node's keys") },
+    N_ ("authenticators of a login in advance, in order; none: no login in advance"), 0, 0, NULL,
+    FAR_KIND_AUTHENTICATOR },
+  { "poll", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, poll), "120s",
+    N_ ("cycle at which the cloud is asked"), 100000, 24 * HOUR },
+  { "longest", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, longest), "2h",
+    N_ ("longest connection time allowed here"), G_USEC_PER_SEC, 720 * HOUR },
+  { "hours", FAR_OPT_STRING, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, hours), NULL,
+    N_ ("when access is allowed here, as in rights; none: always") },
+  { "sessions", FAR_OPT_INT, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, sessions), "100",
+    N_ ("sessions at once"), 1, 1000 },
+  { "keys", FAR_OPT_PATH, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, keys), "keys",
+    N_ ("folder of this node's keys") },
   { NULL, FAR_OPT_END },
 };
 
 static const FarServiceOps ops = { .peer = agent_peer, .devices = agent_devices, .knows = agent_knows };
 
 static const FarServiceType agent_type = {
-  .type = { .kind = FAR_KIND_SERVICE, .name = "agent", .summary = N_ ("access of people to devices, terminal side"), .instance_size = sizeof (Agent),
-            .options_size = sizeof (AgentOpts), .options = options, .init = agent_init, .start = agent_start, .reload = agent_reload, .stop = agent_stop, .fini = agent_fini },
+  .type = { .kind = FAR_KIND_SERVICE,
+            .name = "agent",
+            .summary = N_ ("access of people to devices, terminal side"),
+            .instance_size = sizeof (Agent),
+            .options_size = sizeof (AgentOpts),
+            .options = options,
+            .init = agent_init,
+            .start = agent_start,
+            .reload = agent_reload,
+            .stop = agent_stop,
+            .fini = agent_fini },
   .handlers = handlers,
   .ops = &ops,
 };

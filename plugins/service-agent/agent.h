@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The terminal's side of access on demand (spec B3, B6–B12). The cloud may offer and ask to close; what may happen here is decided here: an
- * offer is checked against this node's own profile, its sealed credential must say the same as the offer, and a login in advance is checked
- * before anything opens. Everything here runs on the main context.
+/* The terminal's side of access on demand (spec B3, B6–B12). The cloud may offer and ask to close; what may
+ * happen here is decided here: an offer is checked against this node's own profile, its sealed credential
+ * must say the same as the offer, and a login in advance is checked before anything opens. Everything here
+ * runs on the main context.
  *
- * One file, one idea: offer (an offer comes), check (its form and this node's rules), ends (where a tunnel may go), credential (the sealed box), login (in advance), tunnel
- * (dial, what arrives), session (effects of states), poll, report, nonce, renew (the certificate), devices (the list), local (what this node's own people may do). */
+ * One file, one idea: offer (an offer comes), check (its form and this node's rules), ends (where a tunnel
+ * may go), credential (the sealed box), login (in advance), tunnel (dial, what arrives), session (effects of
+ * states), poll, report, nonce, renew (the certificate), devices (the list), local (what this node's own
+ * people may do). */
 #pragma once
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>
@@ -21,54 +24,56 @@ typedef struct _Agent Agent;
 
 typedef struct _AgentSession {
   gint refs;
-  Agent *self;            /* NULL: the instance has gone */
+  Agent *self; /* NULL: the instance has gone */
   char *id, *person, *asker, *reason, *device;
   FarEntry entry;
   gboolean in_advance;
   gint64 for_us;
   FarSessionState state;
-  guint generation;       /* newest taken */
+  guint generation;         /* newest taken */
   char *address, *host_key; /* of Z, from the newest offer */
   guint16 x;
-  FarInstance *dialled;   /* the tunnel end that knows this session, valid until its ENDED; NULL: none */
-  char *token;            /* of the newest offer, until it is spent */
+  FarInstance *dialled; /* the tunnel end that knows this session, valid until its ENDED; NULL: none */
+  char *token;          /* of the newest offer, until it is spent */
   FarInstanceTimer *redial;
-  gboolean in_line;       /* to be dialled */
-  gboolean again;         /* this generation's credential is used up: another is wanted */
-  guint failures;         /* dials that failed in a row */
-  gint64 failing_us;      /* when the first of them did, boottime */
+  gboolean in_line;  /* to be dialled */
+  gboolean again;    /* this generation's credential is used up: another is wanted */
+  guint failures;    /* dials that failed in a row */
+  gint64 failing_us; /* when the first of them did, boottime */
   FarDeadline deadline;
   gboolean opened;
   guint64 bytes_up, bytes_down, arrivals;
-  gint64 trouble_us;      /* when the last one was reported, boottime */
+  gint64 trouble_us; /* when the last one was reported, boottime */
   char *cause;
   FarInstanceTimer *timer;
-  gint64 closed_us;       /* boottime */
+  gint64 closed_us; /* boottime */
   gboolean reported;
-  gboolean denied;         /* its login was refused: the same offer by the other way hears the same cause */
+  gboolean denied; /* its login was refused: the same offer by the other way hears the same cause */
 } AgentSession;
 
 struct _Agent {
   FarInstance *at;
-  GHashTable *sessions;   /* id → AgentSession: live ones, and closed ones so that old offers are known again */
-  GQueue nonces;          /* of AgentNonce, newest last; bounded, as is what each remembers */
-  gboolean nonce_told;    /* the cloud has the newest one */
+  /* id → AgentSession: live ones, and closed ones so that old offers are known again */
+  GHashTable *sessions;
+  GQueue nonces;       /* of AgentNonce, newest last; bounded, as is what each remembers */
+  gboolean nonce_told; /* the cloud has the newest one */
   FarInstanceTimer *poll_timer, *renew_timer;
   gboolean renewing_expired; /* the certificate has expired already */
-  gint64 poll_at_us;      /* boottime of the next poll */
-  char *link_from;        /* address of the other end of the link, now or last; NULL: never linked */
+  gint64 poll_at_us;         /* boottime of the next poll */
+  char *link_from;           /* address of the other end of the link, now or last; NULL: never linked */
   gboolean linked, polling, poll_again, devices_again;
-  guint polls_failed; /* in a row */
-  gint64 cut_us;      /* when the link was last cut for want of an answer, boottime */
-  guint dialling;     /* tunnels under way */
-  GQueue in_line;     /* of AgentSession: to be dialled when one of these is done */
-  gint64 renew_wait_us;   /* until a renewal that came to nothing is asked for again; 0: none did */
-  gint64 clock_said_us;   /* boottime when the cloud was told what this machine's clock says; 0: not on this link */
-  gint64 clock_skew_us;   /* as it was then */
-  json_t *added;          /* devices that people added at run time: name → description, as in devices.json */
-  GQueue changes;         /* of AddedTurn: changes of these that wait for the one under way */
+  guint polls_failed;   /* in a row */
+  gint64 cut_us;        /* when the link was last cut for want of an answer, boottime */
+  guint dialling;       /* tunnels under way */
+  GQueue in_line;       /* of AgentSession: to be dialled when one of these is done */
+  gint64 renew_wait_us; /* until a renewal that came to nothing is asked for again; 0: none did */
+  /* boottime when the cloud was told what this machine's clock says; 0: not on this link */
+  gint64 clock_said_us;
+  gint64 clock_skew_us; /* as it was then */
+  json_t *added;        /* devices that people added at run time: name → description, as in devices.json */
+  GQueue changes;       /* of AddedTurn: changes of these that wait for the one under way */
   gboolean changing;
-  GPtrArray *taken_over;  /* ids to close, off the claim's stack */
+  GPtrArray *taken_over; /* ids to close, off the claim's stack */
   FarInstanceTimer *later;
 };
 
@@ -84,7 +89,8 @@ gboolean agent_session_live (const AgentSession *session);
 guint agent_sessions_live (Agent *self);
 gboolean agent_waits (Agent *self); /* a session has lost its tunnel */
 void agent_hurry (Agent *self);     /* tells the link whether somebody waits for it */
-gboolean agent_session_event (AgentSession *session, FarSessionEvent event, const char *cause, GError **error);
+gboolean
+agent_session_event (AgentSession *session, FarSessionEvent event, const char *cause, GError **error);
 void agent_session_timer (AgentSession *session, gint64 boottime_us);
 void agent_session_abandon (AgentSession *session);
 void agent_session_forget_token (AgentSession *session);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An offer comes from the cloud, which may lie: its form, and this node's own rules. An offer may narrow, never widen. */
+/* An offer comes from the cloud, which may lie: its form, and this node's own rules. An offer may narrow,
+ * never widen. */
 #include "config.h"
 
 #include "agent.h"
@@ -9,14 +10,15 @@
 static gboolean
 bad (GError **error, const char *what)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("offer without a usable %s"), what);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _ ("offer without a usable %s"), what);
   return FALSE;
 }
 
 static gboolean
 read_numbers (json_t *json, AgentOffer *offer, GError **error)
 {
-  json_int_t generation = json_integer_value (json_object_get (json, "generation")), x = json_integer_value (json_object_get (json, "x"));
+  json_int_t generation = json_integer_value (json_object_get (json, "generation")),
+             x = json_integer_value (json_object_get (json, "x"));
   offer->for_us = json_integer_value (json_object_get (json, "for_us"));
   if (generation < 1 || generation > G_MAXINT)
     return bad (error, "generation");
@@ -53,11 +55,18 @@ agent_offer_read (json_t *json, AgentOffer *offer, GError **error)
 {
   g_autofree char *host = NULL;
   guint16 port = 0;
-  *offer = (AgentOffer){ .session = agent_text (json, "session"), .request = agent_text (json, "request"), .address = agent_text (json, "address"),
-                         .host_key = agent_text (json, "host_key"), .device = agent_text (json, "device"), .person = agent_text (json, "person"),
-                         .asker = agent_text (json, "asker"), .reason = agent_text (json, "reason"), .sealed = agent_text (json, "sealed"),
+  *offer = (AgentOffer){ .session = agent_text (json, "session"),
+                         .request = agent_text (json, "request"),
+                         .address = agent_text (json, "address"),
+                         .host_key = agent_text (json, "host_key"),
+                         .device = agent_text (json, "device"),
+                         .person = agent_text (json, "person"),
+                         .asker = agent_text (json, "asker"),
+                         .reason = agent_text (json, "reason"),
+                         .sealed = agent_text (json, "sealed"),
                          .login_box = agent_text (json, "login_box") };
-  if (!short_text (offer->session) || strlen (offer->session) > 64 || strspn (offer->session, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") != strlen (offer->session))
+  if (!short_text (offer->session) || strlen (offer->session) > 64 ||
+      strspn (offer->session, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") != strlen (offer->session))
     return bad (error, "session");
   if (!short_text (offer->address) || !far_parse_address (offer->address, &host, &port, NULL) || port == 0)
     return bad (error, "address");
@@ -76,14 +85,16 @@ allowed_time (Agent *self, const AgentOffer *offer, GError **error)
   const AgentOpts *opts = agent_opts (self);
   g_autofree char *longest = far_format_duration (opts->longest);
   if (offer->for_us > opts->longest) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("terminal '%s' allows at most %s"), far_node_id (), longest);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _ ("terminal '%s' allows at most %s"), far_node_id (),
+                 longest);
     return FALSE;
   }
   if (!opts->hours || !*opts->hours)
     return TRUE;
   gboolean open = far_hours_contain (opts->hours, far_clock_wall_us (), offer->for_us, error);
   if (!open && (!error || !*error))
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("terminal '%s' is open for access only %s"), far_node_id (), opts->hours);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _ ("terminal '%s' is open for access only %s"),
+                 far_node_id (), opts->hours);
   return open;
 }
 
@@ -92,20 +103,24 @@ agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error)
 {
   const AgentOpts *opts = agent_opts (self);
   if (offer->device && !far_device_find (offer->device)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("terminal '%s' has no device '%s'"), far_node_id (), offer->device);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("terminal '%s' has no device '%s'"),
+                 far_node_id (), offer->device);
     return FALSE;
   }
   if (agent_sessions_live (self) >= opts->sessions) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("terminal '%s' has %u sessions already (agent: option 'sessions'): try later"), far_node_id (),
-                 agent_sessions_live (self));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT,
+                 _ ("terminal '%s' has %u sessions already (agent: option 'sessions'): try later"),
+                 far_node_id (), agent_sessions_live (self));
     return FALSE;
   }
   if (offer->in_advance && (!opts->in_advance || !opts->in_advance[0])) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("terminal '%s' takes no login in advance"), far_node_id ());
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _ ("terminal '%s' takes no login in advance"),
+                 far_node_id ());
     return FALSE;
   }
   if (!offer->in_advance && (!opts->login || !*opts->login)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("terminal '%s' takes no login in band"), far_node_id ());
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _ ("terminal '%s' takes no login in band"),
+                 far_node_id ());
     return FALSE;
   }
   return agent_end_allowed (self, offer->address, error) && allowed_time (self, offer, error);
@@ -128,6 +143,7 @@ agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GEr
   else if (offer->for_us > session->for_us)
     fault = "a longer time";
   if (fault)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("offer for session '%s' refused: %s"), offer->session, fault);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _ ("offer for session '%s' refused: %s"),
+                 offer->session, fault);
   return fault == NULL;
 }

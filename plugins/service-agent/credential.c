@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The credential is sealed to this node's key (spec B6). Each of its fields must equal the offer it came with: an offer that was changed on the
- * way, or put together from two, is refused here. */
+/* The credential is sealed to this node's key (spec B6). Each of its fields must equal the offer it came
+ * with: an offer that was changed on the way, or put together from two, is refused here. */
 #include "config.h"
 
 #include "agent.h"
@@ -27,7 +27,8 @@ same_number (json_t *credential, const char *key, gint64 value)
 static const char *
 credential_fault (json_t *credential, const AgentOffer *offer)
 {
-  gint64 expires = json_integer_value (json_object_get (credential, "expires_us")), now = far_clock_wall_us ();
+  gint64 expires = json_integer_value (json_object_get (credential, "expires_us")),
+         now = far_clock_wall_us ();
   if (!same_text (credential, "session", offer->session))
     return "another session";
   if (!same_number (credential, "generation", offer->generation))
@@ -58,7 +59,8 @@ agent_credential_open (Agent *self, const AgentOffer *offer, GError **error)
   const char *fault = credential_fault (credential, offer);
   char *token = fault ? NULL : g_strdup (agent_text (credential, "token"));
   if (fault)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("credential of session '%s' refused: %s"), offer->session, fault);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _ ("credential of session '%s' refused: %s"),
+                 offer->session, fault);
   json_decref (credential);
   return token;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The terminal is the authority for its devices: those of its profile, and those added here at run time (kept in STATE/devices.json). The cloud gets
- * the list at link-up and after each change. */
+/* The terminal is the authority for its devices: those of its profile, and those added here at run time (kept
+ * in STATE/devices.json). The cloud gets the list at link-up and after each change. */
 #include "config.h"
 
 #include "agent.h"
@@ -17,8 +17,9 @@ device_json (const FarDevice *device)
   json_t *applications = json_array ();
   for (guint i = 0; device->applications && device->applications[i]; i++)
     json_array_append_new (applications, json_string (device->applications[i]));
-  return json_pack ("{s:s, s:s, s:s?, s:s?, s:i, s:b, s:o}", "name", device->name, "endpoint", device->endpoint, "address", device->address, "line",
-                    device->line, "weight", device->weight, "inspect", device->inspect_required, "applications", applications);
+  return json_pack ("{s:s, s:s, s:s?, s:s?, s:i, s:b, s:o}", "name", device->name, "endpoint",
+                    device->endpoint, "address", device->address, "line", device->line, "weight",
+                    device->weight, "inspect", device->inspect_required, "applications", applications);
 }
 
 static gboolean
@@ -63,7 +64,8 @@ agent_devices_tell (Agent *self)
   if (self->devices_again)
     return;
   g_autofree char *resource = g_strdup_printf ("terminals/%s/devices", far_node_id ());
-  g_autoptr (FarMessage) message = far_message_request ("PUT", resource, json_pack ("{s:o}", "devices", devices_json ()));
+  g_autoptr (FarMessage)
+      message = far_message_request ("PUT", resource, json_pack ("{s:o}", "devices", devices_json ()));
   far_peer_send (link, "", message, far_request_of (self->at, devices_told, self, NULL, TELL_TIMEOUT_MS));
 }
 
@@ -80,7 +82,8 @@ device_add (const char *name, json_t *json, GError **error)
 {
   g_autoptr (FarDevice) device = far_device_parse (name, json, TRUE, error);
   FarInstance *at = device ? far_instance_find (FAR_KIND_ENDPOINT, device->endpoint, error) : NULL;
-  return at && far_device_address_ok (device, far_instance_type (at), error) && far_device_add (device, error);
+  return at && far_device_address_ok (device, far_instance_type (at), error) &&
+         far_device_add (device, error);
 }
 
 gboolean
@@ -93,7 +96,8 @@ agent_devices_load (Agent *self, GError **error)
     return TRUE;
   json_t *added = json_load_file (path, JSON_REJECT_DUPLICATES, &where), *json;
   if (!json_is_object (added)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s:%d: %s; repair it or move it away"), path, where.line, where.text);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("%s:%d: %s; repair it or move it away"), path,
+                 where.line, where.text);
     json_decref (added);
     return FALSE;
   }
@@ -108,8 +112,12 @@ agent_devices_load (Agent *self, GError **error)
   return TRUE;
 }
 
-/* A change whose turn comes when those before it are durable or undone: what stood there before it is known then, and what the file holds. */
-typedef struct { void (*func) (Agent *self, FarCall *call); FarCall *call; } AddedTurn;
+/* A change whose turn comes when those before it are durable or undone: what stood there before it is known
+ * then, and what the file holds. */
+typedef struct {
+  void (*func) (Agent *self, FarCall *call);
+  FarCall *call;
+} AddedTurn;
 
 /* A turn that has nothing to write is over at once. */
 static void
@@ -125,7 +133,8 @@ static void
 added_turn (Agent *self, void (*func) (Agent *self, FarCall *call), FarCall *call)
 {
   if (g_queue_get_length (&self->changes) >= CHANGES_MAX) {
-    far_call_fail_new (call, FAR_ERROR_LIMIT, _("%d changes of devices wait already: try again"), CHANGES_MAX);
+    far_call_fail_new (call, FAR_ERROR_LIMIT, _ ("%d changes of devices wait already: try again"),
+                       CHANGES_MAX);
     return;
   }
   AddedTurn *turn = g_new (AddedTurn, 1);
@@ -141,7 +150,12 @@ agent_devices_forget (Agent *self)
 }
 
 /* One change, until it is durable. `before`: what stood there, NULL: nothing. */
-typedef struct { Agent *self; FarCall *call; char *name; json_t *before; } AddedChange;
+typedef struct {
+  Agent *self;
+  FarCall *call;
+  char *name;
+  json_t *before;
+} AddedChange;
 
 static void
 added_change_free (gpointer data)
@@ -240,7 +254,8 @@ own_node (FarCall *call)
 {
   gboolean own = strcmp (call->parts[0], far_node_id ()) == 0;
   if (!own)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("this is terminal '%s', not '%s'"), far_node_id (), call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("this is terminal '%s', not '%s'"), far_node_id (),
+                       call->parts[0]);
   return own;
 }
 
@@ -302,7 +317,8 @@ device_put (Agent *self, FarCall *call)
   json_object_del (call->body, "expect"); /* what stays is kept as it came */
   json_t *before = json_incref (json_object_get (self->added, name));
   if (!before && json_object_size (self->added) >= ADDED_MAX) {
-    far_call_fail_new (call, FAR_ERROR_LIMIT, _("%d devices were added already: put them into the profile"), ADDED_MAX);
+    far_call_fail_new (call, FAR_ERROR_LIMIT, _ ("%d devices were added already: put them into the profile"),
+                       ADDED_MAX);
   } else if (!device_add (name, call->body, &error)) {
     far_call_fail (call, error);
   } else {
@@ -319,8 +335,10 @@ device_delete (Agent *self, FarCall *call)
     return;
   if (!far_device_remove (call->parts[1])) {
     gboolean known = far_device_find (call->parts[1]) != NULL;
-    far_call_fail_new (call, known ? FAR_ERROR_CONFLICT : FAR_ERROR_NOT_FOUND, known ? "device '%s' stands in the profile: change it there and reload"
-                                                                                   : "no device '%s' here", call->parts[1]);
+    far_call_fail_new (call, known ? FAR_ERROR_CONFLICT : FAR_ERROR_NOT_FOUND,
+                       known ? "device '%s' stands in the profile: change it there and reload"
+                             : "no device '%s' here",
+                       call->parts[1]);
     return;
   }
   json_t *before = json_incref (json_object_get (self->added, call->parts[1]));

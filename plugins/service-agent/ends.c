@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tunnel ends that this terminal may dial. The cloud says where, and it may lie: a terminal that dialled whatever it is told would scan its own network
- * for the cloud. No name is looked up to decide: that, too, would tell somebody something. */
+/* Tunnel ends that this terminal may dial. The cloud says where, and it may lie: a terminal that dialled
+ * whatever it is told would scan its own network for the cloud. No name is looked up to decide: that, too,
+ * would tell somebody something. */
 #include "config.h"
 
 #include "agent.h"
@@ -65,21 +66,25 @@ agent_ends_good (const AgentOpts *opts, GError **error)
     g_auto (End) end = { 0 };
     if (end_read (*item, &end))
       continue;
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("option 'tunnel-ends': '%s' is no HOST, HOST:PORT or net, as in cloud.example:2222 or 192.0.2.0/24"),
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("option 'tunnel-ends': '%s' is no HOST, HOST:PORT or net, as in cloud.example:2222 or "
+                    "192.0.2.0/24"),
                  *item);
     return FALSE;
   }
   return TRUE;
 }
 
-/* A tunnel end that does not know its own name is where the link goes; its host key says whether that is true. */
+/* A tunnel end that does not know its own name is where the link goes; its host key says whether that is
+ * true. */
 char *
 agent_end_place (Agent *self, const char *address)
 {
   gboolean wildcard = g_str_has_prefix (address, "0.0.0.0:") || g_str_has_prefix (address, "[::]:");
   if (!wildcard || !self->link_from)
     return g_strdup (address);
-  return g_strdup_printf (strchr (self->link_from, ':') ? "[%s]%s" : "%s%s", self->link_from, strrchr (address, ':'));
+  return g_strdup_printf (strchr (self->link_from, ':') ? "[%s]%s" : "%s%s", self->link_from,
+                          strrchr (address, ':'));
 }
 
 static gboolean
@@ -101,12 +106,15 @@ agent_end_allowed (Agent *self, const char *address, GError **error)
   guint16 port = 0;
   if (far_parse_address (place, &host, &port, NULL) && end_allowed (self, host, port))
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _("terminal '%s' may dial no tunnel end at %s: its profile says where (agent: option 'tunnel-ends')"),
-               far_node_id (), place);
+  g_set_error (
+      error, FAR_ERROR, FAR_ERROR_DENIED,
+      _ ("terminal '%s' may dial no tunnel end at %s: its profile says where (agent: option 'tunnel-ends')"),
+      far_node_id (), place);
   return FALSE;
 }
 
-/* Without a list the host of the link decides; while there is no link, what was judged when there was one holds. */
+/* Without a list the host of the link decides; while there is no link, what was judged when there was one
+ * holds. */
 gboolean
 agent_end_still_allowed (Agent *self, const char *address, GError **error)
 {

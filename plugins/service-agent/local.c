@@ -14,7 +14,8 @@ self_show (Agent *self, const FarPrincipal *principal)
 {
   g_autoptr (GPtrArray) devices = far_device_list ();
   g_autofree char *object = g_strdup_printf ("terminals/%s", far_node_id ());
-  json_t *body = json_pack ("{s:s, s:b}", "terminal", far_node_id (), "connected", far_peer_connected (agent_opts (self)->link, ""));
+  json_t *body = json_pack ("{s:s, s:b}", "terminal", far_node_id (), "connected",
+                            far_peer_connected (agent_opts (self)->link, ""));
   if (far_may_see (principal, object)) {
     json_object_set_new (body, "devices", json_integer (devices->len));
     json_object_set_new (body, "sessions", json_integer (agent_sessions_live (self)));
@@ -36,7 +37,8 @@ void
 agent_terminal_get (gpointer self, FarCall *call)
 {
   if (strcmp (call->parts[0], far_node_id ()) != 0)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("this is terminal '%s', not '%s'"), far_node_id (), call->parts[0]);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("this is terminal '%s', not '%s'"), far_node_id (),
+                       call->parts[0]);
   else
     far_call_answer (call, 200, self_show (self, call->principal));
 }
@@ -52,7 +54,9 @@ void
 agent_sessions_get (gpointer data, FarCall *call)
 {
   Agent *self = data;
-  g_autoptr (GList) ids = may_manage (call) ? g_list_sort (g_hash_table_get_keys (self->sessions), (GCompareFunc) strcmp) : NULL;
+  g_autoptr (GList) ids = may_manage (call)
+                              ? g_list_sort (g_hash_table_get_keys (self->sessions), (GCompareFunc) strcmp)
+                              : NULL;
   FarPage page;
   far_page_begin (&page, call, PAGE, 0);
   for (GList *at = ids; at && !page.next; at = at->next) {
@@ -67,7 +71,7 @@ void
 agent_session_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found)
 {
   found->object = agent_session (self, parts[0]) ? g_strdup ("node") : NULL;
-  found->unknown = g_strdup_printf (_("no session '%s' here"), parts[0]);
+  found->unknown = g_strdup_printf (_ ("no session '%s' here"), parts[0]);
 }
 
 void

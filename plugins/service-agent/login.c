@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Login in advance (spec B8): sealed to this node, checked here before anything opens. The box names a nonce of this node and everything the
- * person agreed to; any difference from the offer it came with refuses it, for a bare box could be replayed by whoever holds it. */
+/* Login in advance (spec B8): sealed to this node, checked here before anything opens. The box names a nonce
+ * of this node and everything the person agreed to; any difference from the offer it came with refuses it,
+ * for a bare box could be replayed by whoever holds it. */
 #include "config.h"
 
 #include "agent.h"
@@ -36,7 +37,10 @@ box_fault (Agent *self, json_t *box, const AgentOffer *offer)
   return agent_text (box, "password") ? NULL : "it has no password";
 }
 
-typedef struct { FarRequest *outer; char *person; } Check;
+typedef struct {
+  FarRequest *outer;
+  char *person;
+} Check;
 
 static void
 check_free (gpointer data)
@@ -57,19 +61,22 @@ login_done (FarRequest *req, gpointer user)
   else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_LIMIT))
     far_request_fail (check->outer, g_error_copy (error));
   else
-    far_request_fail_new (check->outer, FAR_ERROR_DENIED, _("login of '%s' refused at the terminal"), check->person);
+    far_request_fail_new (check->outer, FAR_ERROR_DENIED, _ ("login of '%s' refused at the terminal"),
+                          check->person);
   check_free (check);
 }
 
 static void
 login_ask (Agent *self, json_t *box, const AgentOffer *offer, FarRequest *req)
 {
-  FarLogin *login = far_login_new (FAR_LOGIN_PASSWORD, offer->person, "access", offer->asker ? offer->asker : "");
+  FarLogin *login = far_login_new (FAR_LOGIN_PASSWORD, offer->person, "access",
+                                   offer->asker ? offer->asker : "");
   login->told_from = TRUE;
   login->secret = g_strdup (agent_text (box, "password"));
   Check *check = g_new0 (Check, 1);
   *check = (Check){ far_request_ref (req), g_strdup (offer->person) };
-  far_login ((const char *const *) agent_opts (self)->in_advance, login, far_request_of (self->at, login_done, check, check_free, LOGIN_TIMEOUT_MS));
+  far_login ((const char *const *) agent_opts (self)->in_advance, login,
+             far_request_of (self->at, login_done, check, check_free, LOGIN_TIMEOUT_MS));
 }
 
 void
@@ -78,7 +85,7 @@ agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req)
   GError *error = NULL;
   json_t *box = offer->login_box ? far_seal_open (agent_opts (self)->keys, offer->login_box, &error) : NULL;
   if (!offer->login_box) {
-    far_request_fail_new (req, FAR_ERROR_PROTOCOL, _("offer for a login in advance without a login box"));
+    far_request_fail_new (req, FAR_ERROR_PROTOCOL, _ ("offer for a login in advance without a login box"));
     return;
   }
   if (!box) {
@@ -90,7 +97,8 @@ agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req)
   if (!self->nonce_told || !agent_nonce_good (self))
     agent_poll_soon (self, 0); /* the next person needs a fresh nonce */
   if (fault)
-    far_request_fail_new (req, FAR_ERROR_DENIED, _("login box of session '%s' refused: %s"), offer->session, fault);
+    far_request_fail_new (req, FAR_ERROR_DENIED, _ ("login box of session '%s' refused: %s"), offer->session,
+                          fault);
   else
     login_ask (self, box, offer, req);
   json_decref (box);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A login in advance names a nonce that this node gave with a poll, and after a dot a word of its own: so all who ask can use the one that the
- * cloud holds, and a sealed box can still not be replayed, for each is good once. What was used is remembered as long as the nonce is good. */
+/* A login in advance names a nonce that this node gave with a poll, and after a dot a word of its own: so all
+ * who ask can use the one that the cloud holds, and a sealed box can still not be replayed, for each is good
+ * once. What was used is remembered as long as the nonce is good. */
 #include "config.h"
 
 #include "agent.h"
@@ -33,7 +34,8 @@ char *
 agent_nonce_new (Agent *self)
 {
   AgentNonce *nonce = g_new0 (AgentNonce, 1);
-  *nonce = (AgentNonce){ far_random_text (NONCE_LENGTH), far_clock_boottime_us (), g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL) };
+  *nonce = (AgentNonce){ far_random_text (NONCE_LENGTH), far_clock_boottime_us (),
+                         g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL) };
   g_queue_push_tail (&self->nonces, nonce);
   if (g_queue_get_length (&self->nonces) > NONCES)
     nonce_free (g_queue_pop_head (&self->nonces));
@@ -44,7 +46,8 @@ gboolean
 agent_nonce_good (Agent *self)
 {
   AgentNonce *newest = g_queue_peek_tail (&self->nonces);
-  return newest && g_hash_table_size (newest->used) < WORN && far_clock_boottime_us () < newest->given_us + GOOD_FOR_US / 2;
+  return newest && g_hash_table_size (newest->used) < WORN &&
+         far_clock_boottime_us () < newest->given_us + GOOD_FOR_US / 2;
 }
 
 static GList *
@@ -73,7 +76,8 @@ agent_nonce_spend (Agent *self, const char *text)
   AgentNonce *nonce = at ? at->data : NULL;
   if (!nonce || strlen (word) > WORD_MAX)
     return FALSE;
-  gboolean good = far_clock_boottime_us () < nonce->given_us + GOOD_FOR_US && g_hash_table_add (nonce->used, g_strdup (word));
+  gboolean good = far_clock_boottime_us () < nonce->given_us + GOOD_FOR_US &&
+                  g_hash_table_add (nonce->used, g_strdup (word));
   if (g_hash_table_size (nonce->used) >= USES)
     nonce_drop (self, at);
   return good;

@@ -85,7 +85,7 @@ login_checked (FarRequest *req, gpointer user)
     agent_session_event (session, FAR_SESSION_EV_DENY, error->message, NULL);
     offer_refuse (session->self, session->id, g_error_copy (error), wait->outer);
   } else {
-    far_request_fail_new (wait->outer, FAR_ERROR_CONFLICT, _("session '%s' is over"), session->id);
+    far_request_fail_new (wait->outer, FAR_ERROR_CONFLICT, _ ("session '%s' is over"), session->id);
   }
   wait_free (wait);
 }
@@ -94,14 +94,15 @@ static void
 offer_new (Agent *self, const AgentOffer *offer, FarRequest *req)
 {
   GError *error = NULL;
-  char *token = agent_offer_allowed (self, offer, &error) ? agent_credential_open (self, offer, &error) : NULL;
+  char *token = agent_offer_allowed (self, offer, &error) ? agent_credential_open (self, offer, &error)
+                                                          : NULL;
   if (!token) {
     offer_refuse (self, offer->session, error, req);
     return;
   }
   AgentSession *session = session_from (self, offer);
-  far_log (self->at, G_LOG_LEVEL_MESSAGE, "access offered: %s, %s%s%s, %s", session->id, session->asker, session->device ? " to " : "",
-           session->device ? session->device : "", session->reason);
+  far_log (self->at, G_LOG_LEVEL_MESSAGE, "access offered: %s, %s%s%s, %s", session->id, session->asker,
+           session->device ? " to " : "", session->device ? session->device : "", session->reason);
   if (offer->in_advance) {
     Wait *wait = g_new0 (Wait, 1);
     *wait = (Wait){ agent_session_ref (session), token, far_request_ref (req) };
@@ -119,7 +120,8 @@ static void
 offer_continue (Agent *self, AgentSession *session, const AgentOffer *offer, FarRequest *req)
 {
   GError *error = NULL;
-  gboolean good = agent_offer_continues (session, offer, &error) && agent_end_allowed (self, offer->address, &error);
+  gboolean good = agent_offer_continues (session, offer, &error) &&
+                  agent_end_allowed (self, offer->address, &error);
   char *token = good ? agent_credential_open (self, offer, &error) : NULL;
   if (!token) {
     offer_refuse (self, offer->session, error, req);
@@ -169,9 +171,10 @@ push_taken (FarRequest *req, gpointer user)
 static gboolean
 from_cloud (Agent *self, FarCall *call)
 {
-  gboolean yes = call->principal->kind == FAR_PRINCIPAL_NODE && g_strcmp0 (call->transport, agent_opts (self)->link) == 0;
+  gboolean yes = call->principal->kind == FAR_PRINCIPAL_NODE &&
+                 g_strcmp0 (call->transport, agent_opts (self)->link) == 0;
   if (!yes)
-    far_call_fail_new (call, FAR_ERROR_DENIED, _("only this terminal's cloud may ask that"));
+    far_call_fail_new (call, FAR_ERROR_DENIED, _ ("only this terminal's cloud may ask that"));
   return yes;
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The terminal asks at a set cycle whether access is wanted, and whether to close (spec B3, B11), also when nothing was pushed. */
+/* The terminal asks at a set cycle whether access is wanted, and whether to close (spec B3, B11), also when
+ * nothing was pushed. */
 #include "config.h"
 
 #include "agent.h"
 
 #define POLL_TIMEOUT_MS 15000
-#define HURRY_TIMEOUT_MS 3000                  /* while a session has lost its tunnel */
+#define HURRY_TIMEOUT_MS 3000             /* while a session has lost its tunnel */
 #define CUT_EACH_US (30 * G_USEC_PER_SEC) /* a cloud that is busy is not made busier */
 #define LISTED_MAX 100
 #define CLOCK_EACH_US (3600 * (gint64) G_USEC_PER_SEC)
@@ -50,13 +51,19 @@ poll_sessions (Agent *self)
   while (g_hash_table_iter_next (&iter, NULL, &value) && json_array_size (list) < LISTED_MAX) {
     AgentSession *session = value;
     if (!session->reported)
-      json_array_append_new (list, json_pack ("{s:s, s:s, s:i, s:b, s:s?}", "session", session->id, "state", far_session_state_name (session->state),
-                                              "generation", (int) session->generation, "again", session->again, "cause", session->cause));
+      json_array_append_new (list, json_pack ("{s:s, s:s, s:i, s:b, s:s?}", "session", session->id, "state",
+                                              far_session_state_name (session->state), "generation",
+                                              (int) session->generation, "again", session->again, "cause",
+                                              session->cause));
   }
   return list;
 }
 
-typedef struct { Agent *self; json_t *told; gint64 sent_us; } Poll;
+typedef struct {
+  Agent *self;
+  json_t *told;
+  gint64 sent_us;
+} Poll;
 
 /* Once a link, each hour, and when somebody has set the clock. */
 static void
@@ -64,7 +71,8 @@ poll_clock (Agent *self, json_t *body)
 {
   gint64 now = far_clock_boottime_us (), skew_us;
   gboolean told = far_clock_skew_us (&skew_us);
-  if (self->clock_said_us != 0 && now < self->clock_said_us + CLOCK_EACH_US && (!told || ABS (skew_us - self->clock_skew_us) < G_USEC_PER_SEC))
+  if (self->clock_said_us != 0 && now < self->clock_said_us + CLOCK_EACH_US &&
+      (!told || ABS (skew_us - self->clock_skew_us) < G_USEC_PER_SEC))
     return;
   self->clock_said_us = now;
   self->clock_skew_us = skew_us;
@@ -95,7 +103,10 @@ poll_body (Agent *self, json_t *told)
   return body;
 }
 
-typedef struct { Agent *self; char *session; } Offered;
+typedef struct {
+  Agent *self;
+  char *session;
+} Offered;
 
 static void
 offered_free (gpointer data)
@@ -152,7 +163,8 @@ poll_heard (Agent *self, json_t *told)
   }
 }
 
-/* A cloud that asks for a nonce again gets one with a poll of its own, once: one that came with this poll is not asked for. */
+/* A cloud that asks for a nonce again gets one with a poll of its own, once: one that came with this poll is
+ * not asked for. */
 static void
 poll_nonce (Agent *self, gboolean wanted)
 {
@@ -175,7 +187,8 @@ poll_answer (Agent *self, const Poll *poll, FarMessage *answer, GError **error)
   json_decref (body);
 }
 
-/* The link went with the tunnel, most likely: what waits in it is sent again ever more seldom, a new one comes up as soon as there is a way. */
+/* The link went with the tunnel, most likely: what waits in it is sent again ever more seldom, a new one
+ * comes up as soon as there is a way. */
 static void
 cut_dead_link (Agent *self)
 {
@@ -187,7 +200,8 @@ cut_dead_link (Agent *self)
   far_peer_cut (link, "", "no answer, while a session waits");
 }
 
-/* A cloud that has just started may not answer yet: it is not left alone for a whole cycle, nor without the list of devices. */
+/* A cloud that has just started may not answer yet: it is not left alone for a whole cycle, nor without the
+ * list of devices. */
 static void
 poll_judge (Agent *self, const GError *error)
 {
@@ -241,5 +255,7 @@ poll_now (gpointer user)
   *poll = (Poll){ self, poll_sessions (self), far_clock_boottime_us () };
   g_autoptr (FarMessage) message = far_message_request ("POST", "poll", poll_body (self, poll->told));
   self->polling = TRUE;
-  far_peer_send (link, "", message, far_request_of (self->at, polled, poll, poll_free, agent_waits (self) ? HURRY_TIMEOUT_MS : POLL_TIMEOUT_MS));
+  far_peer_send (link, "", message,
+                 far_request_of (self->at, polled, poll, poll_free,
+                                 agent_waits (self) ? HURRY_TIMEOUT_MS : POLL_TIMEOUT_MS));
 }

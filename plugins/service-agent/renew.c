@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From two thirds of its life this node's certificate is renewed by its key, through the link; the next connection shows the new one. A node that
- * was off for so long that it expired comes without a certificate, and renews first of all: the request names the node, its key is the proof. */
+/* From two thirds of its life this node's certificate is renewed by its key, through the link; the next
+ * connection shows the new one. A node that was off for so long that it expired comes without a certificate,
+ * and renews first of all: the request names the node, its key is the proof. */
 #include "config.h"
 
 #include "agent.h"
@@ -37,8 +38,10 @@ certificate_taken (Agent *self, FarMessage *answer, GError **error)
   const char *pem = body ? agent_text (body, "certificate") : NULL;
   g_autofree char *ca = far_trust_path (agent_opts (self)->keys, "ca.crt");
   if (body && !pem)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _("answer without a certificate"));
-  char *taken = pem && far_trust_check (pem, ca, FAR_PURPOSE_NODE_CLIENT, far_node_id (), NULL, NULL, error) ? g_strdup (pem) : NULL;
+    g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _ ("answer without a certificate"));
+  char *taken = pem && far_trust_check (pem, ca, FAR_PURPOSE_NODE_CLIENT, far_node_id (), NULL, NULL, error)
+                    ? g_strdup (pem)
+                    : NULL;
   json_decref (body);
   return taken;
 }
@@ -51,13 +54,15 @@ renew_in (Agent *self, gint64 us)
   far_instance_timer (self->at, &self->renew_timer, far_clock_boottime_us () + us, renew_timer, self);
 }
 
-/* Question or answer was lost, the cloud's disk was full, or this one's: who has expired is out of reach until it comes, and the link stands. */
+/* Question or answer was lost, the cloud's disk was full, or this one's: who has expired is out of reach
+ * until it comes, and the link stands. */
 static void
 not_renewed (Agent *self, const GError *error)
 {
   self->renew_wait_us = MIN (MAX (AGAIN_US, 2 * self->renew_wait_us), EVERY_US);
   renew_in (self, self->renew_wait_us);
-  far_complain (self->at, "renew", "certificate not renewed%s: %s", self->renewing_expired ? ", and it has expired: people cannot reach this node" : "",
+  far_complain (self->at, "renew", "certificate not renewed%s: %s",
+                self->renewing_expired ? ", and it has expired: people cannot reach this node" : "",
                 error->message);
 }
 
@@ -104,7 +109,9 @@ agent_renew (Agent *self)
     not_renewed (self, error);
     return;
   }
-  g_autoptr (FarMessage) message = far_message_request ("POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", far_node_id ()));
+  g_autoptr (FarMessage)
+      message = far_message_request ("POST", "renew",
+                                     json_pack ("{s:s, s:s}", "csr", csr, "node", far_node_id ()));
   far_peer_send (link, "", message, far_request_of (self->at, renewed, self, NULL, RENEW_TIMEOUT_MS));
 }
 

@@ -31,11 +31,15 @@ agent_report (AgentSession *session)
   const char *link = agent_opts (session->self)->link;
   if (session->reported || !far_peer_connected (link, ""))
     return;
-  g_autoptr (FarMessage) message
-    = report_message (session->id, json_pack ("{s:s, s:s, s:I, s:I}", "state", far_session_state_name (session->state), "cause", session->cause,
-                                              "bytes_up", (json_int_t) session->bytes_up, "bytes_down", (json_int_t) session->bytes_down));
+  g_autoptr (FarMessage)
+      message = report_message (session->id,
+                                json_pack ("{s:s, s:s, s:I, s:I}", "state",
+                                           far_session_state_name (session->state), "cause", session->cause,
+                                           "bytes_up", (json_int_t) session->bytes_up, "bytes_down",
+                                           (json_int_t) session->bytes_down));
   far_peer_send (link, "", message,
-                 far_request_of (session->self->at, reported, agent_session_ref (session), (GDestroyNotify) agent_session_unref, REPORT_TIMEOUT_MS));
+                 far_request_of (session->self->at, reported, agent_session_ref (session),
+                                 (GDestroyNotify) agent_session_unref, REPORT_TIMEOUT_MS));
 }
 
 /* A person who tries again and again makes one message a second. Unheard, it stands in the log here. */
@@ -44,11 +48,13 @@ agent_report_trouble (AgentSession *session, const char *cause)
 {
   gint64 now = far_clock_boottime_us ();
   const char *link = agent_opts (session->self)->link;
-  if (!agent_session_live (session) || !far_peer_connected (link, "") || (session->trouble_us != 0 && now < session->trouble_us + G_USEC_PER_SEC))
+  if (!agent_session_live (session) || !far_peer_connected (link, "") ||
+      (session->trouble_us != 0 && now < session->trouble_us + G_USEC_PER_SEC))
     return;
   session->trouble_us = now;
   g_autofree char *text = g_utf8_make_valid (cause, MIN (strlen (cause), TROUBLE_MAX));
-  g_autoptr (FarMessage) message = report_message (session->id, json_pack ("{s:s, s:s}", "state", "trouble", "cause", text));
+  g_autoptr (FarMessage)
+      message = report_message (session->id, json_pack ("{s:s, s:s}", "state", "trouble", "cause", text));
   far_peer_send (link, "", message, far_request_of (session->self->at, NULL, NULL, NULL, REPORT_TIMEOUT_MS));
 }
 
@@ -60,6 +66,7 @@ agent_report_refused (Agent *self, const char *session, const GError *error)
   if (!session || !far_peer_connected (link, ""))
     return;
   g_autofree char *escaped = g_uri_escape_string (session, NULL, FALSE);
-  g_autoptr (FarMessage) message = report_message (escaped, json_pack ("{s:s, s:s}", "state", "refused", "cause", error->message));
+  g_autoptr (FarMessage) message = report_message (escaped, json_pack ("{s:s, s:s}", "state", "refused",
+                                                                       "cause", error->message));
   far_peer_send (link, "", message, far_request_of (self->at, NULL, NULL, NULL, REPORT_TIMEOUT_MS));
 }

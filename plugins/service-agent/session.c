@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A session at the terminal: the state machine decides (doc/sessions.md), this file lets each new state have its effects. */
+/* A session at the terminal: the state machine decides (doc/sessions.md), this file lets each new state have
+ * its effects. */
 #include "config.h"
 
 #include "agent.h"
@@ -32,7 +33,8 @@ agent_session_unref (AgentSession *session)
 {
   if (--session->refs > 0)
     return;
-  char *texts[] = { session->id, session->person, session->asker, session->reason, session->device, session->address, session->host_key, session->cause };
+  char *texts[] = { session->id,     session->person,  session->asker,    session->reason,
+                    session->device, session->address, session->host_key, session->cause };
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_free (texts[i]);
   agent_session_forget_token (session);
@@ -128,7 +130,9 @@ oldest_closed (Agent *self)
   g_hash_table_iter_init (&iter, self->sessions);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
     AgentSession *session = value;
-    gboolean before = !oldest || (session->reported != oldest->reported ? session->reported : session->closed_us < oldest->closed_us);
+    gboolean before = !oldest ||
+                      (session->reported != oldest->reported ? session->reported
+                                                             : session->closed_us < oldest->closed_us);
     if (!agent_session_live (session) && before)
       oldest = session;
   }
@@ -139,10 +143,12 @@ static gboolean
 is_forgettable (gpointer id, gpointer value, gpointer user)
 {
   const AgentSession *session = value;
-  return !agent_session_live (session) && session->reported && far_clock_boottime_us () > session->closed_us + REMEMBERED_US;
+  return !agent_session_live (session) && session->reported &&
+         far_clock_boottime_us () > session->closed_us + REMEMBERED_US;
 }
 
-/* Closed sessions are kept for a day, to know their offers again (which expire by themselves as well); a busy terminal keeps the last ones. */
+/* Closed sessions are kept for a day, to know their offers again (which expire by themselves as well); a busy
+ * terminal keeps the last ones. */
 static void
 sessions_forget (Agent *self)
 {
@@ -188,7 +194,8 @@ entered_closed (AgentSession *session)
   far_instance_timer_stop (&session->timer);
   session->closed_us = far_clock_boottime_us ();
   far_device_release (NULL, session->id);
-  far_log (self->at, G_LOG_LEVEL_MESSAGE, "session closed: %s, %s, %s", session->id, session->asker, session->cause);
+  far_log (self->at, G_LOG_LEVEL_MESSAGE, "session closed: %s, %s, %s", session->id, session->asker,
+           session->cause);
   agent_report (session);
   sessions_forget (self);
 }
@@ -203,11 +210,20 @@ session_entered (AgentSession *session, FarSessionState before)
     if (before == FAR_SESSION_OPENING)
       agent_session_wait (session);
     break;
-  case FAR_SESSION_RESUMING: agent_session_wait (session); break;
-  case FAR_SESSION_OPEN: entered_open (session); break;
-  case FAR_SESSION_CLOSING: entered_closing (session); break;
-  case FAR_SESSION_CLOSED: entered_closed (session); break;
-  default: break;
+  case FAR_SESSION_RESUMING:
+    agent_session_wait (session);
+    break;
+  case FAR_SESSION_OPEN:
+    entered_open (session);
+    break;
+  case FAR_SESSION_CLOSING:
+    entered_closing (session);
+    break;
+  case FAR_SESSION_CLOSED:
+    entered_closed (session);
+    break;
+  default:
+    break;
   }
 }
 
@@ -243,11 +259,14 @@ json_t *
 agent_session_show (const AgentSession *session)
 {
   g_autofree char *deadline = session->opened ? far_clock_format (session->deadline.wall_us) : NULL;
-  return json_pack ("{s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s?, s:I, s:I, s:I, s:s?}", "session", session->id, "terminal",
-                    far_node_id (), "device", session->device, "person", session->asker, "reason", session->reason, "entry",
-                    session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "login", session->in_advance ? "in-advance" : "in-band", "state",
-                    far_session_state_name (session->state), "spec_state", far_session_state_spec (session->state), "generation",
-                    (int) session->generation, "for_us", (json_int_t) session->for_us, "deadline", deadline, "bytes_up",
-                    (json_int_t) session->bytes_up, "bytes_down", (json_int_t) session->bytes_down, "arrivals", (json_int_t) session->arrivals,
-                    "cause", session->cause);
+  return json_pack ("{s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s?, s:I, s:I, s:I, s:s?}",
+                    "session", session->id, "terminal", far_node_id (), "device", session->device, "person",
+                    session->asker, "reason", session->reason, "entry",
+                    session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "login",
+                    session->in_advance ? "in-advance" : "in-band", "state",
+                    far_session_state_name (session->state), "spec_state",
+                    far_session_state_spec (session->state), "generation", (int) session->generation,
+                    "for_us", (json_int_t) session->for_us, "deadline", deadline, "bytes_up",
+                    (json_int_t) session->bytes_up, "bytes_down", (json_int_t) session->bytes_down,
+                    "arrivals", (json_int_t) session->arrivals, "cause", session->cause);
 }

@@ -8,17 +8,22 @@
 
 #define DIAL_TIMEOUT_MS 30000
 #define DIALS_AT_ONCE 8 /* half of what a tunnel end takes of one address before login */
-/* The cause that the cloud hears. What it is like at the place where it had us dial is for this node's log alone. */
+/* The cause that the cloud hears. What it is like at the place where it had us dial is for this node's log
+ * alone. */
 #define NOT_REACHED "the terminal cannot reach the tunnel end, its log says why"
-#define FIRST_FAILURES 5                                /* refusals by Z */
-#define FIRST_US (60 * (gint64) G_USEC_PER_SEC)         /* Z not reached: it may be flooded, or about to come back */
+#define FIRST_FAILURES 5 /* refusals by Z */
+#define FIRST_US                                                                                             \
+  (60 * (gint64) G_USEC_PER_SEC) /* Z not reached: it may be flooded, or about to come back                  \
+                                  */
 #define REDIAL_US G_USEC_PER_SEC /* a way that comes back is found within two seconds */
 
-/* A session stays with the instance that dialled it first, also when a reload has put another in its place. */
+/* A session stays with the instance that dialled it first, also when a reload has put another in its place.
+ */
 static const FarTunnelOps *
 tunnel_ops (AgentSession *session, FarInstance **at)
 {
-  *at = session->dialled ? session->dialled : far_instance_find (FAR_KIND_TRANSPORT, agent_opts (session->self)->tunnel, NULL);
+  *at = session->dialled ? session->dialled
+                         : far_instance_find (FAR_KIND_TRANSPORT, agent_opts (session->self)->tunnel, NULL);
   return *at ? ((const FarTransportType *) far_instance_type (*at))->tunnels : NULL;
 }
 
@@ -29,7 +34,8 @@ agent_tunnel_end (AgentSession *session)
 {
   FarInstance *at = session->dialled;
   if (at)
-    ((const FarTransportType *) far_instance_type (at))->tunnels->end (far_instance_self (at), session->id, session->cause ? session->cause : "closed");
+    ((const FarTransportType *) far_instance_type (at))
+        ->tunnels->end (far_instance_self (at), session->id, session->cause ? session->cause : "closed");
   else
     agent_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
 }
@@ -49,7 +55,8 @@ is_hopeless (AgentSession *session, gboolean refused)
   gint64 now = far_clock_boottime_us ();
   if (session->failures++ == 0)
     session->failing_us = now;
-  return !session->opened && (refused ? session->failures >= FIRST_FAILURES : now - session->failing_us >= FIRST_US);
+  return !session->opened &&
+         (refused ? session->failures >= FIRST_FAILURES : now - session->failing_us >= FIRST_US);
 }
 
 /* Z was not reached: the credential is not spent, and the same one is tried again. Z refused: it is. */
@@ -58,11 +65,13 @@ dial_failed (AgentSession *session, const GError *error)
 {
   gboolean refused = !g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE);
   gboolean hopeless = is_hopeless (session, refused);
-  far_complain (session->self->at, session->id, "tunnel of session %s did not come up: %s", session->id, error->message);
+  far_complain (session->self->at, session->id, "tunnel of session %s did not come up: %s", session->id,
+                error->message);
   if (hopeless) {
     agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
   } else if (!refused && session->token && !session->redial) {
-    far_instance_timer (session->self->at, &session->redial, far_clock_boottime_us () + REDIAL_US, redial, session);
+    far_instance_timer (session->self->at, &session->redial, far_clock_boottime_us () + REDIAL_US, redial,
+                        session);
   } else if (session->state == FAR_SESSION_OPENING) {
     agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
   } else if (session->state == FAR_SESSION_RESUMING) {
@@ -70,7 +79,10 @@ dial_failed (AgentSession *session, const GError *error)
   }
 }
 
-typedef struct { AgentSession *session; guint generation; } Dial;
+typedef struct {
+  AgentSession *session;
+  guint generation;
+} Dial;
 
 static void
 dial_free (gpointer data)
@@ -124,7 +136,8 @@ event_up (AgentSession *session, const FarTunnelEvent *event)
       session->deadline.boottime_us = MIN (session->deadline.boottime_us, event->deadline_boot_us);
   }
   if (!agent_session_event (session, FAR_SESSION_EV_TUNNEL_UP, NULL, &error)) {
-    far_log (session->self->at, G_LOG_LEVEL_WARNING, "tunnel not wanted: %s, %s", session->id, error->message);
+    far_log (session->self->at, G_LOG_LEVEL_WARNING, "tunnel not wanted: %s, %s", session->id,
+             error->message);
     agent_tunnel_end (session);
   }
 }
@@ -153,7 +166,8 @@ tunnel_event (const FarTunnelEvent *event, gpointer user)
   } else if (session->self && event->kind == FAR_TUNNEL_LOST) {
     agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
   } else if (session->self && event->kind == FAR_TUNNEL_REFUSED) {
-    far_complain (session->self->at, session->id, "a connection of session %s was refused: %s", session->id, event->cause ? event->cause : "?");
+    far_complain (session->self->at, session->id, "a connection of session %s was refused: %s", session->id,
+                  event->cause ? event->cause : "?");
     agent_report_trouble (session, event->cause ? event->cause : "?");
   }
 }
@@ -165,11 +179,16 @@ arrived (const char *id, const char *from, FarHome *home, FarRequest *req, gpoin
 {
   AgentSession *session = user;
   if (!session->self || session->state != FAR_SESSION_OPEN) {
-    far_request_fail_new (req, FAR_ERROR_CONFLICT, _("session '%s' is %s"), id, far_session_state_name (session->state));
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is %s"), id,
+                          far_session_state_name (session->state));
     return;
   }
   const AgentOpts *opts = agent_opts (session->self);
-  FarEndpointSpec spec = { .session = session->id, .from = from, .asker = session->asker, .device = session->device, .want_home = home,
+  FarEndpointSpec spec = { .session = session->id,
+                           .from = from,
+                           .asker = session->asker,
+                           .device = session->device,
+                           .want_home = home,
                            .deadline_us = session->deadline.boottime_us };
   session->arrivals++;
   if (!session->in_advance) { /* S200–S209: the login service asks, then joins the device or the shell */
@@ -182,7 +201,7 @@ arrived (const char *id, const char *from, FarHome *home, FarRequest *req, gpoin
   else if (opts->shell)
     far_endpoint_open (opts->shell, &spec, req);
   else
-    far_request_fail_new (req, FAR_ERROR_CONFIG, _("this terminal has no shell (agent: option 'shell')"));
+    far_request_fail_new (req, FAR_ERROR_CONFIG, _ ("this terminal has no shell (agent: option 'shell')"));
 }
 
 void
@@ -203,18 +222,28 @@ dial_now (AgentSession *session)
   FarInstance *at;
   const FarTunnelOps *ops = tunnel_ops (session, &at);
   g_autoptr (GError) error = NULL;
-  gint64 left_us = session->opened ? session->deadline.boottime_us - far_clock_boottime_us () : session->for_us;
+  gint64 left_us = session->opened ? session->deadline.boottime_us - far_clock_boottime_us ()
+                                   : session->for_us;
   if (!ops || !ops->dial) {
-    agent_session_event (session, FAR_SESSION_EV_FAILED, "the terminal's tunnel transport does not run", NULL);
+    agent_session_event (session, FAR_SESSION_EV_FAILED, "the terminal's tunnel transport does not run",
+                         NULL);
     return;
   }
   if (!agent_end_still_allowed (session->self, session->address, &error)) {
-    far_complain (session->self->at, session->id, "tunnel of session %s is not dialled: %s", session->id, error->message);
+    far_complain (session->self->at, session->id, "tunnel of session %s is not dialled: %s", session->id,
+                  error->message);
     agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
     return;
   }
-  FarDialSpec spec = { .session = session->id, .address = session->address, .host_key = session->host_key, .user = far_node_id (), .token = session->token,
-                       .node_key = TRUE, .x = session->x, .length_us = left_us, .arrived = arrived };
+  FarDialSpec spec = { .session = session->id,
+                       .address = session->address,
+                       .host_key = session->host_key,
+                       .user = far_node_id (),
+                       .token = session->token,
+                       .node_key = TRUE,
+                       .x = session->x,
+                       .length_us = left_us,
+                       .arrived = arrived };
   Dial *dial = g_new0 (Dial, 1);
   *dial = (Dial){ agent_session_ref (session), session->generation };
   session->self->dialling++;

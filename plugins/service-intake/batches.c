@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* POST batches: what terminals send up. Main looks at the key only; the store's thread checks, decodes and keeps. Whose samples they are says the
- * link, never the message. */
+/* POST batches: what terminals send up. Main looks at the key only; the store's thread checks, decodes and
+ * keeps. Whose samples they are says the link, never the message. */
 #include "config.h"
 
 #include "intake.h"
@@ -19,7 +19,9 @@ query_number (FarCall *call, const char *name, guint base, guint64 max, guint64 
 static void
 batches_answer (FarCall *call, const FarApplied *applied)
 {
-  far_call_answer (call, 200, json_pack ("{s:s, s:I}", "verdict", verdict_words[applied->verdict], "expected", (json_int_t) applied->expected));
+  far_call_answer (call, 200,
+                   json_pack ("{s:s, s:I}", "verdict", verdict_words[applied->verdict], "expected",
+                              (json_int_t) applied->expected));
 }
 
 static void
@@ -46,7 +48,9 @@ batches_gap (Intake *self, FarCall *call)
   guint64 groups;
 
   if (gap != NULL && g_ascii_string_to_unsigned (gap, 10, 1, G_MAXUINT64, &groups, NULL))
-    far_complain (self->at, node, "%s had to drop %" G_GUINT64_FORMAT " groups of samples: a gap in its curves", node, groups);
+    far_complain (self->at, node,
+                  "%s had to drop %" G_GUINT64_FORMAT " groups of samples: a gap in its curves", node,
+                  groups);
 }
 
 void
@@ -58,9 +62,12 @@ intake_batches (gpointer data, FarCall *call)
   FarPart part = { .kind = FAR_PART_SAMPLES, .samples = call->bytes };
   guint64 lane, crc;
 
-  if (call->bytes == NULL || !query_number (call, "lane", 10, 4, &lane) || !query_number (call, "crc", 16, G_MAXUINT32, &crc)
-      || !query_number (call, "epoch", 10, G_MAXINT64, &key.epoch) || !query_number (call, "seq", 10, G_MAXINT64, &key.seq) || key.seq == 0) {
-    far_call_fail_new (call, FAR_ERROR_INVALID, _("batches: wants lane 0 to 4, epoch, seq from 1, crc in hex, and a batch as body"));
+  if (call->bytes == NULL || !query_number (call, "lane", 10, 4, &lane) ||
+      !query_number (call, "crc", 16, G_MAXUINT32, &crc) ||
+      !query_number (call, "epoch", 10, G_MAXINT64, &key.epoch) ||
+      !query_number (call, "seq", 10, G_MAXINT64, &key.seq) || key.seq == 0) {
+    far_call_fail_new (call, FAR_ERROR_INVALID,
+                       _ ("batches: wants lane 0 to 4, epoch, seq from 1, crc in hex, and a batch as body"));
     return;
   }
   key.lane = (guint) lane;

@@ -14,11 +14,11 @@ typedef struct {
   FarInstance *at;
   /* this node's own groups on their way to the store */
   FarBatchBuilder *builder;
-  GQueue waiting;            /* GBytes: batches not yet taken */
+  GQueue waiting; /* GBytes: batches not yet taken */
   gsize waiting_size;
-  gboolean writing;          /* the first of waiting is with the store */
+  gboolean writing; /* the first of waiting is with the store */
   FarInstanceTimer *timer;
-  guint64 lost;              /* batches dropped as the store did not take them */
+  guint64 lost; /* batches dropped as the store did not take them */
 } Intake;
 
 /* recording what this node measures */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This node's own samples: gathered for a few seconds, then one apply(). While the store does not take them they wait, up to a limit; what is
- * dropped then is counted and said. */
+/* This node's own samples: gathered for a few seconds, then one apply(). While the store does not take them
+ * they wait, up to a limit; what is dropped then is counted and said. */
 #include "config.h"
 
 #include "intake.h"
@@ -24,7 +24,8 @@ record_drop_oldest (Intake *self)
   self->waiting_size -= g_bytes_get_size (oldest);
   g_bytes_unref (oldest);
   self->lost++;
-  far_complain (self->at, "lost", "store '%s' takes no samples: %" G_GUINT64_FORMAT " batches of this node dropped so far",
+  far_complain (self->at, "lost",
+                "store '%s' takes no samples: %" G_GUINT64_FORMAT " batches of this node dropped so far",
                 intake_options (self)->store, self->lost);
 }
 
@@ -69,7 +70,8 @@ record_write (Intake *self)
     return;
   part.samples = g_queue_peek_head (&self->waiting);
   self->writing = TRUE;
-  far_store_apply (intake_options (self)->store, NULL, &part, 1, far_request_of (self->at, record_written, self, NULL, 0));
+  far_store_apply (intake_options (self)->store, NULL, &part, 1,
+                   far_request_of (self->at, record_written, self, NULL, 0));
 }
 
 static void record_tick (gpointer data);
@@ -77,7 +79,8 @@ static void record_tick (gpointer data);
 static void
 record_again (Intake *self)
 {
-  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + intake_options (self)->every_us, record_tick, self);
+  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + intake_options (self)->every_us,
+                      record_tick, self);
 }
 
 static void
@@ -111,8 +114,9 @@ intake_record_start (Intake *self)
   record_again (self);
 }
 
-/* What is gathered goes to the store without waiting for its answer: the store finishes what it was given before it stops. The batch that is with the store goes
- * once more: its write may have failed already, and nobody hears of that any more. Points that stand there twice are better than none. */
+/* What is gathered goes to the store without waiting for its answer: the store finishes what it was given
+ * before it stops. The batch that is with the store goes once more: its write may have failed already, and
+ * nobody hears of that any more. Points that stand there twice are better than none. */
 void
 intake_record_stop (Intake *self)
 {

@@ -7,11 +7,11 @@
 #include <math.h>
 #include <string.h>
 
-#define ANSWER_SIZE (28 * 1024)   /* room for the frame around it */
+#define ANSWER_SIZE (28 * 1024) /* room for the frame around it */
 #define LIMIT_MAX 1000
 #define LATEST_TEXT 80
-#define LATEST_MAX 64             /* series of one answer with values */
-#define LATEST_SIZE 160           /* what such a value takes */
+#define LATEST_MAX 64   /* series of one answer with values */
+#define LATEST_SIZE 160 /* what such a value takes */
 
 static const char *
 query_text (FarCall *call, const char *name)
@@ -26,12 +26,14 @@ source_object (const char *source)
   return strcmp (source, far_node_id ()) == 0 ? g_strdup ("node") : g_strconcat ("terminals/", source, NULL);
 }
 
-/* Values of a device are for who may see the device, or all that its node measures; others for the latter alone. */
+/* Values of a device are for who may see the device, or all that its node measures; others for the latter
+ * alone. */
 static gboolean
 series_visible (const FarPrincipal *principal, const char *source, const char *name)
 {
   g_autofree char *whole = source_object (source), *device = far_series_device (name);
-  g_autofree char *object = device != NULL ? g_strdup_printf ("terminals/%s/devices/%s", source, device) : NULL;
+  g_autofree char *object = device != NULL ? g_strdup_printf ("terminals/%s/devices/%s", source, device)
+                                           : NULL;
 
   return far_may_see (principal, whole) || (object != NULL && far_may_see (principal, object));
 }
@@ -64,7 +66,10 @@ value_json (const FarPoint *point, gsize max)
 {
   switch (point->type) {
   case FAR_VALUE_F64:
-    return isfinite (point->f64) ? json_real (point->f64) : json_string (isnan (point->f64) ? "NaN" : point->f64 > 0 ? "Inf" : "-Inf");
+    return isfinite (point->f64) ? json_real (point->f64)
+                                 : json_string (isnan (point->f64) ? "NaN"
+                                                : point->f64 > 0   ? "Inf"
+                                                                   : "-Inf");
   case FAR_VALUE_I64:
     return json_integer (point->i64);
   case FAR_VALUE_BOOL:
@@ -82,7 +87,8 @@ point_json (const FarPoint *point, gsize max)
   static const char *const qualities[] = { "good", "uncertain", "bad" };
   g_autofree char *time = far_clock_format (point->time_us);
 
-  return json_pack ("{s:s, s:o, s:s}", "time", time, "value", value_json (point, max), "quality", qualities[point->quality]);
+  return json_pack ("{s:s, s:o, s:s}", "time", time, "value", value_json (point, max), "quality",
+                    qualities[point->quality]);
 }
 
 static gsize
@@ -91,7 +97,8 @@ json_size (json_t *value)
   return json_dumpb (value, NULL, 0, JSON_COMPACT) + 1;
 }
 
-/* The newest, until the answer has as many or is full, oldest first: what stands in the next page is older than the first, to the microsecond. */
+/* The newest, until the answer has as many or is full, oldest first: what stands in the next page is older
+ * than the first, to the microsecond. */
 static json_t *
 points_json (GArray *points, guint limit)
 {
@@ -154,7 +161,7 @@ query_after (FarCall *call, gint64 *before_us, GError **error)
   *before_us = G_MAXINT64;
   if (text == NULL || g_ascii_string_to_signed (text, 10, G_MININT64, G_MAXINT64, before_us, NULL))
     return TRUE;
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("after: what the page before told as `next`"));
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("after: what the page before told as `next`"));
   return FALSE;
 }
 
@@ -165,7 +172,7 @@ query_limit (FarCall *call, guint *limit, GError **error)
   guint64 value = 100;
 
   if (text != NULL && !g_ascii_string_to_unsigned (text, 10, 1, LIMIT_MAX, &value, NULL)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("limit: a number from 1 to %d"), LIMIT_MAX);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("limit: a number from 1 to %d"), LIMIT_MAX);
     return FALSE;
   }
   *limit = (guint) value;
@@ -187,14 +194,16 @@ samples_points (FarInstance *at, FarCall *call, const char *source, const char *
   GError *error = NULL;
   PointsAnswer *answer;
 
-  if (!query_time (call, "from", G_MININT64, &from, &error) || !query_time (call, "to", G_MAXINT64, &to, &error)
-      || !query_after (call, &after, &error) || !query_limit (call, &limit, &error)) {
+  if (!query_time (call, "from", G_MININT64, &from, &error) ||
+      !query_time (call, "to", G_MAXINT64, &to, &error) || !query_after (call, &after, &error) ||
+      !query_limit (call, &limit, &error)) {
     far_call_fail (call, error);
     return;
   }
   answer = g_new (PointsAnswer, 1);
-  *answer = (PointsAnswer) { call, limit };
-  far_store_samples (store_of (at), source, name, from, MIN (to, after), limit + 1, far_request_of (at, points_done, answer, g_free, 0));
+  *answer = (PointsAnswer){ call, limit };
+  far_store_samples (store_of (at), source, name, from, MIN (to, after), limit + 1,
+                     far_request_of (at, points_done, answer, g_free, 0));
 }
 
 /* ---- series ---- */
@@ -203,13 +212,13 @@ typedef struct {
   FarInstance *at;
   FarCall *call;
   json_t *list;
-  char *next;        /* where the next page begins; NULL: this is the last */
-  guint open;        /* questions for a newest value under way */
+  char *next; /* where the next page begins; NULL: this is the last */
+  guint open; /* questions for a newest value under way */
 } SeriesAnswer;
 
 typedef struct {
   SeriesAnswer *answer;
-  json_t *entry;     /* borrowed from the list */
+  json_t *entry; /* borrowed from the list */
 } LatestOf;
 
 static void
@@ -227,7 +236,8 @@ series_finish (SeriesAnswer *answer)
 {
   if (answer->open > 0)
     return;
-  far_call_answer (answer->call, 200, json_pack ("{s:O, s:s?}", "series", answer->list, "next", answer->next));
+  far_call_answer (answer->call, 200,
+                   json_pack ("{s:O, s:s?}", "series", answer->list, "next", answer->next));
   series_free (answer);
 }
 
@@ -248,7 +258,8 @@ latest_done (FarRequest *req, gpointer data)
   GArray *points = far_request_error (req) == NULL ? far_request_result (req) : NULL;
 
   if (points != NULL && points->len > 0)
-    json_object_set_new (latest->entry, "latest", point_json (&g_array_index (points, FarPoint, 0), LATEST_TEXT));
+    json_object_set_new (latest->entry, "latest",
+                         point_json (&g_array_index (points, FarPoint, 0), LATEST_TEXT));
   latest->answer->open--;
   series_finish (latest->answer);
   g_free (latest);
@@ -267,8 +278,9 @@ series_ask_latest (SeriesAnswer *answer)
     latest->answer = answer;
     latest->entry = entry;
     answer->open++;
-    far_store_samples (store_of (answer->at), json_string_value (json_object_get (entry, "source")), json_string_value (json_object_get (entry, "name")),
-                       G_MININT64, G_MAXINT64, 1, far_request_of (answer->at, latest_done, latest, latest_dropped, 0));
+    far_store_samples (store_of (answer->at), json_string_value (json_object_get (entry, "source")),
+                       json_string_value (json_object_get (entry, "name")), G_MININT64, G_MAXINT64, 1,
+                       far_request_of (answer->at, latest_done, latest, latest_dropped, 0));
   }
   answer->open--;
   series_finish (answer);
@@ -284,7 +296,8 @@ series_place (const FarSeriesInfo *info)
 static int
 series_order (gconstpointer a, gconstpointer b)
 {
-  g_autofree char *x = series_place (*(const FarSeriesInfo *const *) a), *y = series_place (*(const FarSeriesInfo *const *) b);
+  g_autofree char *x = series_place (*(const FarSeriesInfo *const *) a),
+                  *y = series_place (*(const FarSeriesInfo *const *) b);
 
   return strcmp (x, y);
 }
@@ -294,7 +307,8 @@ series_json (const FarSeriesInfo *info)
 {
   g_autofree char *device = far_series_device (info->name);
 
-  return json_pack ("{s:s, s:s, s:s, s:s*}", "source", info->source, "name", info->name, "unit", info->unit, "device", device);
+  return json_pack ("{s:s, s:s, s:s, s:s*}", "source", info->source, "name", info->name, "unit", info->unit,
+                    "device", device);
 }
 
 static void
@@ -304,7 +318,8 @@ series_fill (SeriesAnswer *answer, GPtrArray *infos, gboolean latest)
   FarPage page;
 
   g_ptr_array_sort (infos, series_order);
-  far_page_begin (&page, answer->call, latest ? LATEST_MAX : G_MAXUINT16, latest ? LATEST_MAX * LATEST_SIZE : 0);
+  far_page_begin (&page, answer->call, latest ? LATEST_MAX : G_MAXUINT16,
+                  latest ? LATEST_MAX * LATEST_SIZE : 0);
   for (guint i = 0; i < infos->len && page.next == NULL; i++) {
     const FarSeriesInfo *info = infos->pdata[i];
     char *place = series_place (info);
@@ -353,13 +368,15 @@ intake_samples (gpointer data, FarCall *call)
   const char *source = query_text (call, "source"), *name = query_text (call, "name");
 
   if (source != NULL && !source_visible (call->principal, source))
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no terminal '%s' (or you may not see it); see: farctl terminals"), source);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND,
+                       _ ("no terminal '%s' (or you may not see it); see: farctl terminals"), source);
   else if (name == NULL)
     samples_series (at, call, source);
   else if (source != NULL && !series_visible (call->principal, source, name))
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _("no series '%s' of '%s', or no right to see it"), name, source);
+    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no series '%s' of '%s', or no right to see it"), name,
+                       source);
   else if (source != NULL)
     samples_points (at, call, source, name);
   else
-    far_call_fail_new (call, FAR_ERROR_INVALID, _("samples: name wants source too"));
+    far_call_fail_new (call, FAR_ERROR_INVALID, _ ("samples: name wants source too"));
 }

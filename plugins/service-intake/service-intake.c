@@ -31,23 +31,46 @@ intake_stop (gpointer data)
 }
 
 static const FarOption intake_options_table[] = {
-  { .name = "store", .type = FAR_OPT_REF, .flags = FAR_OPT_REQUIRED, .offset = G_STRUCT_OFFSET (IntakeOptions, store),
-    .summary = N_ ("where samples are kept"), .ref_kind = FAR_KIND_STORE },
-  { .name = "every", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (IntakeOptions, every_us), .fallback = "2s",
-    .summary = N_ ("how long this node's own samples are gathered before they are written"), .min = 100000, .max = G_GINT64_CONSTANT (3600000000) },
-  { .name = "buffer", .type = FAR_OPT_SIZE, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (IntakeOptions, buffer), .fallback = "4MiB",
-    .summary = N_ ("this node's own samples kept in memory while the store takes none"), .min = 65536, .max = 1 << 30 },
-  { .type = FAR_OPT_END }
+  { .name = "store",
+    .type = FAR_OPT_REF,
+    .flags = FAR_OPT_REQUIRED,
+    .offset = G_STRUCT_OFFSET (IntakeOptions, store),
+    .summary = N_ ("where samples are kept"),
+    .ref_kind = FAR_KIND_STORE },
+  { .name = "every",
+    .type = FAR_OPT_DURATION,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (IntakeOptions, every_us),
+    .fallback = "2s",
+    .summary = N_ ("how long this node's own samples are gathered before they are written"),
+    .min = 100000,
+    .max = G_GINT64_CONSTANT (3600000000) },
+  { .name = "buffer",
+    .type = FAR_OPT_SIZE,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (IntakeOptions, buffer),
+    .fallback = "4MiB",
+    .summary = N_ ("this node's own samples kept in memory while the store takes none"),
+    .min = 65536,
+    .max = 1 << 30 },
+  { .type = FAR_OPT_END },
 };
 
 static const char *const batch_types[] = { FAR_TYPE_BATCH, NULL };
 
 static const FarHandler intake_handlers[] = {
-  { .method = "POST", .pattern = "batches", .action = FAR_ACTION_NODE, .content = batch_types, .handle = intake_batches,
+  { .method = "POST",
+    .pattern = "batches",
+    .action = FAR_ACTION_NODE,
+    .content = batch_types,
+    .handle = intake_batches,
     .summary = N_ ("samples of the node that sends them") },
-  { .method = "GET", .pattern = "samples", .action = FAR_ACTION_NONE, .handle = intake_samples,
+  { .method = "GET",
+    .pattern = "samples",
+    .action = FAR_ACTION_NONE,
+    .handle = intake_samples,
     .summary = N_ ("series (source, after, latest) or points of one (source, name, from, to, limit)") },
-  { .method = NULL }
+  { .method = NULL },
 };
 
 static const FarServiceType intake_type = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What waits, on disk: one row a batch, with the number it is sent under. A batch goes up only after its row is durable, so that the same bytes come
- * again under the same number after a restart; the row goes when the other end has the batch. */
+/* What waits, on disk: one row a batch, with the number it is sent under. A batch goes up only after its row
+ * is durable, so that the same bytes come again under the same number after a restart; the row goes when the
+ * other end has the batch. */
 #include "config.h"
 
 #include "uplink.h"
@@ -35,7 +36,8 @@ keep_row (const Batch *batch)
   gsize size = 0;
   gconstpointer bytes = g_bytes_get_data (batch->bytes, &size);
   g_autofree char *base64 = g_base64_encode (bytes, size);
-  json_t *row = json_pack ("{s:I, s:I, s:i, s:s}", "epoch", (json_int_t) batch->epoch, "seq", (json_int_t) batch->seq, "groups", (int) batch->groups, "batch", base64);
+  json_t *row = json_pack ("{s:I, s:I, s:i, s:s}", "epoch", (json_int_t) batch->epoch, "seq",
+                           (json_int_t) batch->seq, "groups", (int) batch->groups, "batch", base64);
   json_t *stamps = uplink_stamps_json (&batch->stamps);
 
   if (stamps != NULL)
@@ -65,7 +67,8 @@ keep_written (FarRequest *req, gpointer data)
   Batch *batch = write->number != 0 ? keep_find (self, write->number) : NULL;
 
   if (error != NULL)
-    far_complain (self->at, "keep", "samples that wait are not on disk, a restart would lose them: %s", error->message);
+    far_complain (self->at, "keep", "samples that wait are not on disk, a restart would lose them: %s",
+                  error->message);
   if (batch != NULL && --batch->writes == 0)
     uplink_send (self);
   g_free (write);
@@ -77,8 +80,9 @@ keep_write (Uplink *self, guint64 number, const char *row, gboolean waits)
   g_autofree char *table = keep_table (self), *key = g_strdup_printf ("%020" G_GUINT64_FORMAT, number);
   Write *write = g_new0 (Write, 1);
 
-  *write = (Write) { self, waits ? number : 0 };
-  far_store_put (uplink_options (self)->store, table, key, row, FAR_EXPECT_ANY, far_request_of (self->at, keep_written, write, g_free, 0));
+  *write = (Write){ self, waits ? number : 0 };
+  far_store_put (uplink_options (self)->store, table, key, row, FAR_EXPECT_ANY,
+                 far_request_of (self->at, keep_written, write, g_free, 0));
 }
 
 gboolean
@@ -89,7 +93,8 @@ uplink_keep (Uplink *self, Batch *batch)
   if (uplink_options (self)->store == NULL || self->unread)
     return FALSE;
   if (g_bytes_get_size (batch->bytes) / 3 * 4 + ROW_OVERHEAD > FAR_ROW_MAX) {
-    far_complain (self->at, "large", "a batch of %" G_GSIZE_FORMAT " bytes is too large to be kept on disk", g_bytes_get_size (batch->bytes));
+    far_complain (self->at, "large", "a batch of %" G_GSIZE_FORMAT " bytes is too large to be kept on disk",
+                  g_bytes_get_size (batch->bytes));
     return FALSE;
   }
   row = keep_row (batch);
@@ -140,7 +145,8 @@ keep_take (Uplink *self, GPtrArray *rows)
     Batch *batch = keep_parse (rows->pdata[i]);
 
     if (batch == NULL)
-      far_log (self->at, G_LOG_LEVEL_WARNING, "a batch in the store is bad and left out: %s", ((FarRow *) rows->pdata[i])->key);
+      far_log (self->at, G_LOG_LEVEL_WARNING, "a batch in the store is bad and left out: %s",
+               ((FarRow *) rows->pdata[i])->key);
     else
       uplink_take_kept (self, batch);
   }
@@ -153,26 +159,33 @@ keep_page (Uplink *self, const char *after)
 {
   g_autofree char *table = keep_table (self);
 
-  far_store_rows (uplink_options (self)->store, table, NULL, after, ROWS_AT_ONCE, FALSE, far_request_of (self->at, keep_loaded, self, NULL, 0));
+  far_store_rows (uplink_options (self)->store, table, NULL, after, ROWS_AT_ONCE, FALSE,
+                  far_request_of (self->at, keep_loaded, self, NULL, 0));
 }
 
 static void
 keep_over (Uplink *self)
 {
   if (self->waiting.length > 0)
-    far_log (self->at, G_LOG_LEVEL_MESSAGE, "%u batches of before the restart are sent first", self->waiting.length);
+    far_log (self->at, G_LOG_LEVEL_MESSAGE, "%u batches of before the restart are sent first",
+             self->waiting.length);
   uplink_loaded (self);
 }
 
-/* Which rows there are is not known, so none is written over: until the next start samples wait in memory alone. */
+/* Which rows there are is not known, so none is written over: until the next start samples wait in memory
+ * alone. */
 static void
 keep_unread (Uplink *self, const GError *error)
 {
   self->unread = TRUE;
-  far_log (self->at, G_LOG_LEVEL_WARNING, "samples of before the restart cannot be read and stay where they are; those of now wait in memory only: %s", error->message);
+  far_log (self->at, G_LOG_LEVEL_WARNING,
+           "samples of before the restart cannot be read and stay where they are; those of now wait in "
+           "memory only: %s",
+           error->message);
 }
 
-/* All of them, page after page: a batch that was not read would never be sent, and its number given to another. */
+/* All of them, page after page: a batch that was not read would never be sent, and its number given to
+ * another. */
 static void
 keep_loaded (FarRequest *req, gpointer data)
 {
@@ -196,7 +209,8 @@ keep_read (FarRequest *req G_GNUC_UNUSED, gpointer data)
   keep_page (data, NULL);
 }
 
-/* Reads do not wait for the writer, and an instance before this one may have left it work: a write that does nothing goes first. */
+/* Reads do not wait for the writer, and an instance before this one may have left it work: a write that does
+ * nothing goes first. */
 void
 uplink_load (Uplink *self)
 {
@@ -206,5 +220,6 @@ uplink_load (Uplink *self)
     uplink_loaded (self);
     return;
   }
-  far_store_put (uplink_options (self)->store, table, "0", NULL, FAR_EXPECT_ANY, far_request_of (self->at, keep_read, self, NULL, 0));
+  far_store_put (uplink_options (self)->store, table, "0", NULL, FAR_EXPECT_ANY,
+                 far_request_of (self->at, keep_read, self, NULL, 0));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What waits, in memory and bounded. What falls out is counted, said, and told to the other end with the next batch. */
+/* What waits, in memory and bounded. What falls out is counted, said, and told to the other end with the next
+ * batch. */
 #include "config.h"
 
 #include "uplink.h"
@@ -48,7 +49,8 @@ uplink_drop_head (Uplink *self)
 void
 uplink_new_epoch (Uplink *self)
 {
-  self->epoch = self->next_epoch = ((guint64) far_random_u32 (G_MAXINT32) << 31) | far_random_u32 (G_MAXINT32);
+  self->epoch = self->next_epoch = ((guint64) far_random_u32 (G_MAXINT32) << 31) |
+                                   far_random_u32 (G_MAXINT32);
   self->seq = 0;
   self->next_seq = self->waiting.length;
   self->adopt = FALSE;
@@ -62,8 +64,9 @@ queue_lose (Uplink *self, guint place, const char *why)
   Batch *batch = g_queue_peek_nth (&self->waiting, place);
 
   self->lost += batch->groups;
-  far_complain (self->at, "lost", "%s: %u groups of samples dropped, %" G_GUINT64_FORMAT " since the last batch that went up", why, batch->groups,
-                self->lost);
+  far_complain (self->at, "lost",
+                "%s: %u groups of samples dropped, %" G_GUINT64_FORMAT " since the last batch that went up",
+                why, batch->groups, self->lost);
   if (place == 0 && self->uncertain)
     uplink_new_epoch (self); /* it may be up there or not: its number must not be used for another */
   queue_remove (self, place);
@@ -119,7 +122,7 @@ uplink_close_batch (Uplink *self)
   batch = g_new0 (Batch, 1);
   batch->bytes = far_batch_builder_end (g_steal_pointer (&self->builder));
   batch->stamps = self->stamps;
-  self->stamps = (UplinkStamps) { 0 };
+  self->stamps = (UplinkStamps){ 0 };
   batch->groups = self->groups;
   batch->epoch = self->next_epoch;
   batch->seq = ++self->next_seq;

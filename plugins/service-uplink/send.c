@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One batch at a time, until the other end says it is durable. Its number is {epoch, seq}: sent again it is a duplicate there, never counted twice. */
+/* One batch at a time, until the other end says it is durable. Its number is {epoch, seq}: sent again it is a
+ * duplicate there, never counted twice. */
 #include "config.h"
 
 #include "uplink.h"
@@ -27,7 +28,8 @@ verdict_taken (Uplink *self, const char *verdict)
     return TRUE;
   }
   if (g_strcmp0 (verdict, "gap") == 0) {
-    far_log (self->at, G_LOG_LEVEL_MESSAGE, "the other end has not what was acknowledged before: numbers start over");
+    far_log (self->at, G_LOG_LEVEL_MESSAGE,
+             "the other end has not what was acknowledged before: numbers start over");
     uplink_new_epoch (self);
     return TRUE;
   }
@@ -79,8 +81,10 @@ send_done (FarRequest *req, gpointer data)
 static FarMessage *
 batch_message (Uplink *self, const Batch *batch)
 {
-  g_autofree char *resource = g_strdup_printf ("batches?lane=%d&epoch=%" G_GUINT64_FORMAT "&seq=%" G_GUINT64_FORMAT "&crc=%08x", LANE_SAMPLES,
-                                               batch->epoch, batch->seq, far_batch_crc (batch->bytes));
+  g_autofree char *resource = g_strdup_printf ("batches?lane=%d&epoch=%" G_GUINT64_FORMAT
+                                               "&seq=%" G_GUINT64_FORMAT "&crc=%08x",
+                                               LANE_SAMPLES, batch->epoch, batch->seq,
+                                               far_batch_crc (batch->bytes));
   FarMessage *message = far_message_request ("POST", resource, NULL);
 
   message->content_type = g_strdup (FAR_TYPE_BATCH);

@@ -17,7 +17,8 @@ static void uplink_tick (gpointer data);
 static void
 uplink_again (Uplink *self)
 {
-  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + uplink_options (self)->every_us, uplink_tick, self);
+  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + uplink_options (self)->every_us,
+                      uplink_tick, self);
 }
 
 static void
@@ -37,7 +38,8 @@ uplink_group (const FarGroup *group, gpointer data)
 }
 
 static void
-uplink_peer (gpointer data, const char *transport, const char *peer, gboolean up, const char *from G_GNUC_UNUSED)
+uplink_peer (gpointer data, const char *transport, const char *peer, gboolean up,
+             const char *from G_GNUC_UNUSED)
 {
   Uplink *self = data;
 
@@ -80,19 +82,39 @@ uplink_stop (gpointer data)
   Uplink *self = data;
 
   self->sending = FALSE; /* its answer is nobody's any more */
-  uplink_clear (self); /* what is gathered gets its row; rows stay */
+  uplink_clear (self);   /* what is gathered gets its row; rows stay */
 }
 
 static const FarOption uplink_options_table[] = {
-  { .name = "link", .type = FAR_OPT_REF, .flags = FAR_OPT_REQUIRED, .offset = G_STRUCT_OFFSET (UplinkOptions, link),
-    .summary = N_ ("link to the server"), .ref_kind = FAR_KIND_TRANSPORT },
-  { .name = "store", .type = FAR_OPT_REF, .offset = G_STRUCT_OFFSET (UplinkOptions, store),
-    .summary = N_ ("where samples wait until the server has them; none: in memory only, lost with the process"), .ref_kind = FAR_KIND_STORE },
-  { .name = "every", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (UplinkOptions, every_us), .fallback = "10s",
-    .summary = N_ ("cycle of sending; earlier when 200 groups or 64 KiB are gathered"), .min = 100000, .max = G_GINT64_CONSTANT (86400000000) },
-  { .name = "buffer", .type = FAR_OPT_SIZE, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (UplinkOptions, buffer), .fallback = "4MiB",
-    .summary = N_ ("samples kept while the server is away; then the oldest go"), .min = 256 * 1024, .max = 1 << 30 },
-  { .type = FAR_OPT_END }
+  { .name = "link",
+    .type = FAR_OPT_REF,
+    .flags = FAR_OPT_REQUIRED,
+    .offset = G_STRUCT_OFFSET (UplinkOptions, link),
+    .summary = N_ ("link to the server"),
+    .ref_kind = FAR_KIND_TRANSPORT },
+  { .name = "store",
+    .type = FAR_OPT_REF,
+    .offset = G_STRUCT_OFFSET (UplinkOptions, store),
+    .summary = N_ (
+        "where samples wait until the server has them; none: in memory only, lost with the process"),
+    .ref_kind = FAR_KIND_STORE },
+  { .name = "every",
+    .type = FAR_OPT_DURATION,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (UplinkOptions, every_us),
+    .fallback = "10s",
+    .summary = N_ ("cycle of sending; earlier when 200 groups or 64 KiB are gathered"),
+    .min = 100000,
+    .max = G_GINT64_CONSTANT (86400000000) },
+  { .name = "buffer",
+    .type = FAR_OPT_SIZE,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (UplinkOptions, buffer),
+    .fallback = "4MiB",
+    .summary = N_ ("samples kept while the server is away; then the oldest go"),
+    .min = 256 * 1024,
+    .max = 1 << 30 },
+  { .type = FAR_OPT_END },
 };
 
 static const FarServiceOps uplink_ops = { .peer = uplink_peer };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Values that were stamped before anybody told the time. In the same run of the machine it is known afterwards by how much their clock was wrong; after
- * another start of it that is not known, and they are marked. */
+/* Values that were stamped before anybody told the time. In the same run of the machine it is known
+ * afterwards by how much their clock was wrong; after another start of it that is not known, and they are
+ * marked. */
 #include "config.h"
 
 #include "uplink.h"
@@ -37,7 +38,8 @@ uplink_stamps_moved (const UplinkStamps *stamps)
 {
   gint64 skew_us;
 
-  return stamps->told != far_clock_skew_us (&skew_us) || ABS (stamps_offset_us () - stamps->offset_us) > MOVED_US;
+  return stamps->told != far_clock_skew_us (&skew_us) ||
+         ABS (stamps_offset_us () - stamps->offset_us) > MOVED_US;
 }
 
 static gboolean
@@ -47,7 +49,8 @@ stamps_rewrite (Uplink *self, Batch *batch, gint64 by_us, FarQuality worst)
   GBytes *bytes = far_batch_shift (batch->bytes, by_us, worst, &error);
 
   if (bytes == NULL) {
-    far_complain (self->at, "stamps", "a batch of before the clock was right cannot be read: %s", error->message);
+    far_complain (self->at, "stamps", "a batch of before the clock was right cannot be read: %s",
+                  error->message);
     return FALSE;
   }
   self->waiting_size += g_bytes_get_size (bytes) - g_bytes_get_size (batch->bytes);
@@ -79,7 +82,8 @@ uplink_stamps_json (const UplinkStamps *stamps)
 {
   if (stamps->told)
     return NULL;
-  return json_pack ("{s:s, s:I, s:b}", "boot", stamps->boot, "offset_us", (json_int_t) stamps->offset_us, "sure", stamps->sure);
+  return json_pack ("{s:s, s:I, s:b}", "boot", stamps->boot, "offset_us", (json_int_t) stamps->offset_us,
+                    "sure", stamps->sure);
 }
 
 UplinkStamps
@@ -87,6 +91,8 @@ uplink_stamps_read (const json_t *json)
 {
   const char *boot = json_string_value (json_object_get (json, "boot"));
 
-  return (UplinkStamps) { .told = boot == NULL, .sure = json_is_true (json_object_get (json, "sure")), .boot = g_strdup (boot),
-                          .offset_us = json_integer_value (json_object_get (json, "offset_us")) };
+  return (UplinkStamps){ .told = boot == NULL,
+                         .sure = json_is_true (json_object_get (json, "sure")),
+                         .boot = g_strdup (boot),
+                         .offset_us = json_integer_value (json_object_get (json, "offset_us")) };
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* apply(): checks against what the index and the group know, then one record, which counts whole or not at all. Runs under the lock. */
+/* apply(): checks against what the index and the group know, then one record, which counts whole or not at
+ * all. Runs under the lock. */
 #include "config.h"
 
 #include "store.h"
@@ -9,10 +10,10 @@
 typedef struct {
   Job job;
   FarBatchKey key;
-  char *source;           /* NULL: no key */
+  char *source; /* NULL: no key */
   FarPart *parts;
   guint n;
-  gboolean good;          /* bytes and crc */
+  gboolean good; /* bytes and crc */
 } ApplyJob;
 
 /* ---- what is known ---- */
@@ -108,15 +109,18 @@ rows_expected (Change *change, const ApplyJob *job, GError **error)
 
   for (guint i = 0; i < job->n; i++) {
     const FarPart *part = &job->parts[i];
-    g_autofree char *name = part->kind == FAR_PART_ROW ? g_strconcat (part->table, "\n", part->key, NULL) : NULL;
+    g_autofree char *name = part->kind == FAR_PART_ROW ? g_strconcat (part->table, "\n", part->key, NULL)
+                                                       : NULL;
     gboolean good = name == NULL || part->expect == FAR_EXPECT_ANY;
 
-    if (!good && g_hash_table_contains (own, name)) /* a part before it in the same job has made or deleted it */
+    if (!good &&
+        g_hash_table_contains (own, name)) /* a part before it in the same job has made or deleted it */
       good = part->expect == FAR_EXPECT_ABSENT && g_hash_table_lookup (own, name) == NULL;
     else if (!good)
       good = revision_of (change, part->table, part->key) == (guint64) part->expect;
     if (!good) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s '%s' was changed by somebody else; read it again"), part->table, part->key);
+      g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+                   _ ("%s '%s' was changed by somebody else; read it again"), part->table, part->key);
       return FALSE;
     }
     if (name != NULL)
@@ -146,7 +150,7 @@ put_mark (Change *change, const FarBatchKey *key, GByteArray *payload)
   guint64 n[5] = { key->lane, key->epoch, key->seq, key->crc, ++change->revision };
   Mark *mark = g_new (Mark, 1);
 
-  *mark = (Mark) { key->epoch, key->seq, key->crc, change->revision };
+  *mark = (Mark){ key->epoch, key->seq, key->crc, change->revision };
   log_mark (payload, key->source, n);
   g_hash_table_insert (change->marks, mark_name (key), mark);
 }
@@ -197,11 +201,13 @@ apply_fits (const ApplyJob *job, GError **error)
   gsize size = 4096;
 
   for (guint i = 0; i < job->n; i++)
-    size += job->parts[i].kind == FAR_PART_SAMPLES ? 2 * g_bytes_get_size (job->parts[i].samples)
-                                                   : 512 + strlen (job->parts[i].key) + (job->parts[i].row != NULL ? strlen (job->parts[i].row) : 0);
+    size += job->parts[i].kind == FAR_PART_SAMPLES
+                ? 2 * g_bytes_get_size (job->parts[i].samples)
+                : 512 + strlen (job->parts[i].key) +
+                      (job->parts[i].row != NULL ? strlen (job->parts[i].row) : 0);
   if (size <= LOG_RECORD_MAX)
     return TRUE;
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("apply: more than 16 MiB at once"));
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("apply: more than 16 MiB at once"));
   return FALSE;
 }
 
@@ -239,7 +245,8 @@ apply_run (Writer *writer G_GNUC_UNUSED, Job *base, Change *change)
   if (job->source != NULL)
     apply_batch (job, change);
   else if (!job->good)
-    base->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_INVALID, _("samples: bytes of a batch that cannot be read"));
+    base->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_INVALID,
+                                       _ ("samples: bytes of a batch that cannot be read"));
   else if (apply_write (change, job, &revision, &base->error))
     job_result_int (base, revision);
 }

@@ -26,7 +26,8 @@ disk_held (const Disk *disk, GError **error)
 gboolean
 disk_full (GError **error, const char *path)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("cannot record in %s: %s; make room or make it writable"), path, g_strerror (errno));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _ ("cannot record in %s: %s; make room or make it writable"),
+               path, g_strerror (errno));
   return FALSE;
 }
 
@@ -265,7 +266,8 @@ load_state (const Disk *disk, guint64 number)
 
   if (fd >= 0)
     close (fd);
-  good = good && !scan.torn && scan.skipped == 0 && index->ended && index->version == 1 && index->state_segment == number;
+  good = good && !scan.torn && scan.skipped == 0 && index->ended && index->version == 1 &&
+         index->state_segment == number;
   if (!good)
     far_log (disk->at, G_LOG_LEVEL_CRITICAL, "%s is damaged: going on from the one before", path);
   return good ? g_steal_pointer (&index) : NULL;
@@ -287,10 +289,12 @@ load_newest_state (Disk *disk, const Listing *listing, Index **index)
     guint64 newest = g_array_index (listing->states, guint64, listing->states->len - 1);
     g_autofree char *path = disk_file (disk, DISK_STATE, newest);
 
-    lost (disk, path, _("neither this state nor the one before can be read"));
+    lost (disk, path, _ ("neither this state nor the one before can be read"));
   }
-  if (listing->states->len == 0 && listing->segments->len > 0 && g_array_index (listing->segments, guint64, 0) > 1)
-    lost (disk, disk->path, _("the states are gone, and with them the rows of the time before the first segment"));
+  if (listing->states->len == 0 && listing->segments->len > 0 &&
+      g_array_index (listing->segments, guint64, 0) > 1)
+    lost (disk, disk->path,
+          _ ("the states are gone, and with them the rows of the time before the first segment"));
   if (*index == NULL)
     *index = index_new ();
 }
@@ -309,12 +313,14 @@ load_segment (Disk *disk, Index *index, guint64 number, guint64 *end, GError **e
   else
     disk_full (error, path);
   if (scan.skipped > 0) {
-    g_autofree char *what = g_strdup_printf (_("%" G_GUINT64_FORMAT " bytes in the middle cannot be read"), scan.skipped);
+    g_autofree char *what = g_strdup_printf (_ ("%" G_GUINT64_FORMAT " bytes in the middle cannot be read"),
+                                             scan.skipped);
 
     lost (disk, path, what);
   }
   if (scan.torn)
-    far_log (disk->at, G_LOG_LEVEL_WARNING, "%s ends in the middle of a record: the end was not acknowledged and is left out", path);
+    far_log (disk->at, G_LOG_LEVEL_WARNING,
+             "%s ends in the middle of a record: the end was not acknowledged and is left out", path);
   *end = scan.good_end;
   return good;
 }
@@ -374,9 +380,10 @@ list_rows (Disk *disk)
   g_hash_table_iter_init (&iter, disk->index->tables);
   while (g_hash_table_iter_next (&iter, &table, &rows))
     if (((GPtrArray *) rows)->len > 0)
-      g_string_append_printf (list, "%s%s %u", list->len > 0 ? ", " : "", (const char *) table, ((GPtrArray *) rows)->len);
+      g_string_append_printf (list, "%s%s %u", list->len > 0 ? ", " : "", (const char *) table,
+                              ((GPtrArray *) rows)->len);
   if (list->len == 0)
-    g_string_append (list, _("no rows"));
+    g_string_append (list, _ ("no rows"));
   return g_string_free (list, FALSE);
 }
 
@@ -384,7 +391,9 @@ list_rows (Disk *disk)
 static gboolean
 damaged (Disk *disk, GError **error)
 {
-  g_autofree char *list = list_rows (disk), *said = g_strdup_printf (_("%s was damaged (%s); could be read: %s"), disk->path, disk->lost->str, list);
+  g_autofree char *list = list_rows (disk),
+                  *said = g_strdup_printf (_ ("%s was damaged (%s); could be read: %s"), disk->path,
+                                           disk->lost->str, list);
 
   g_string_truncate (disk->lost, 0);
   if (!disk->go_on)
@@ -411,7 +420,8 @@ disk_load (Disk *disk, GError **error)
   path = disk_file (disk, DISK_LOG, current);
   fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   head = GUINT64_TO_LE (current);
-  if (fd < 0 || ftruncate (fd, (off_t) end) != 0 || !disk_sync_dir (disk->path) || !write_at (disk->lock_fd, (guint8 *) &head, sizeof head, 0)) {
+  if (fd < 0 || ftruncate (fd, (off_t) end) != 0 || !disk_sync_dir (disk->path) ||
+      !write_at (disk->lock_fd, (guint8 *) &head, sizeof head, 0)) {
     disk_full (error, path);
     close_fd (&fd);
     index_free (index);
@@ -438,10 +448,13 @@ check_format (Disk *disk, GError **error)
   g_autofree char *wanted = g_strdup_printf ("farwatch store %d\n", DISK_FORMAT);
 
   if (!g_file_get_contents (path, &text, NULL, NULL))
-    return disk_write_file (path, (const guint8 *) wanted, strlen (wanted), error) && (disk_sync_dir (disk->path) || disk_full (error, path));
+    return disk_write_file (path, (const guint8 *) wanted, strlen (wanted), error) &&
+           (disk_sync_dir (disk->path) || disk_full (error, path));
   if (strcmp (text, wanted) == 0)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s was written by a newer farwatch, or is no store; upgrade, or choose another path"), disk->path);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+               _ ("%s was written by a newer farwatch, or is no store; upgrade, or choose another path"),
+               disk->path);
   return FALSE;
 }
 
@@ -462,10 +475,12 @@ static gboolean
 is_there (const Disk *disk)
 {
   g_autofree char *format = g_build_filename (disk->path, "FORMAT", NULL);
-  g_autoptr (GArray) states = g_array_new (FALSE, FALSE, sizeof (guint64)), segments = g_array_new (FALSE, FALSE, sizeof (guint64));
+  g_autoptr (GArray) states = g_array_new (FALSE, FALSE, sizeof (guint64)),
+                     segments = g_array_new (FALSE, FALSE, sizeof (guint64));
   Listing listing = { states, segments };
 
-  return g_file_test (format, G_FILE_TEST_EXISTS) && list_dir (disk, &listing, NULL) && states->len + segments->len > 0;
+  return g_file_test (format, G_FILE_TEST_EXISTS) && list_dir (disk, &listing, NULL) &&
+         states->len + segments->len > 0;
 }
 
 gboolean
@@ -582,7 +597,8 @@ disk_commit (Disk *disk, const GByteArray *records, GError **error)
   if (!write_at (disk->fd, records->data, records->len, disk->end) || fdatasync (disk->fd) != 0) {
     disk_full (error, disk->path);
     if (ftruncate (disk->fd, (off_t) disk->end) != 0 || fdatasync (disk->fd) != 0)
-      far_complain (disk->at, "undo", "%s: what was not recorded cannot be taken back either: %s", disk->path, g_strerror (errno));
+      far_complain (disk->at, "undo", "%s: what was not recorded cannot be taken back either: %s", disk->path,
+                    g_strerror (errno));
     return FALSE;
   }
   g_mutex_lock (&disk->lock);
@@ -602,14 +618,15 @@ disk_finish (Disk *disk)
     flock (disk->lock_fd, LOCK_UN);
 }
 
-/* Lock held. While another process writes, what is known is good enough; a new segment of its is found at our next write or here. */
+/* Lock held. While another process writes, what is known is good enough; a new segment of its is found at our
+ * next write or here. */
 static gboolean
 foreign_tail (Disk *disk)
 {
   struct stat stat;
 
-  return disk->index != NULL && !disk->writing && fstat (disk->fd, &stat) == 0
-         && ((guint64) stat.st_size > disk->end || head_number (disk->peek_fd) != disk->current);
+  return disk->index != NULL && !disk->writing && fstat (disk->fd, &stat) == 0 &&
+         ((guint64) stat.st_size > disk->end || head_number (disk->peek_fd) != disk->current);
 }
 
 void

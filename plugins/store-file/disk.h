@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One store directory:
  *   FORMAT          "farwatch store 1"
- *   lock            flock: exclusive = writing, shared = reading another process's tail. Holds the number of the current segment, 8 bytes.
- *   state-NUMBER    rows, marks, series, references as they were at the end of segment NUMBER; the two newest are kept
- *   NUMBER.log      segment: what was written, in order; the highest number is the current one
- *   NUMBER.blk      closed segment of which only samples are left, merged per source
+ *   lock            flock: exclusive = writing, shared = reading another process's tail. Holds the number of
+ * the current segment, 8 bytes. state-NUMBER    rows, marks, series, references as they were at the end of
+ * segment NUMBER; the two newest are kept NUMBER.log      segment: what was written, in order; the highest
+ * number is the current one NUMBER.blk      closed segment of which only samples are left, merged per source
  *   blobs/HASH      whole blobs; blobs/HASH.part: on their way
  * The writer's thread changes it; other threads read the index under the lock. */
 #pragma once
@@ -15,20 +15,21 @@
 
 typedef struct {
   gint refs;
-  FarInstance *at;         /* for log lines; valid while the writer runs */
+  FarInstance *at; /* for log lines; valid while the writer runs */
   char *path;
   char *rows_lane, *scan_lane; /* its own: a store on a dead disk holds up no other */
-  GMutex lock;             /* all below, except as said */
-  Index *index;            /* NULL: not open */
-  int lock_fd, peek_fd;    /* the writer's and the readers' description of `lock` */
-  int fd;                  /* current segment */
-  guint64 current, end;    /* its number; end of what counts in it */
-  guint64 older_state;     /* number of the state before the newest; 0: none */
-  gboolean writing;        /* our writer has the lock: what is behind `end` is ours, not yet durable */
+  GMutex lock;                 /* all below, except as said */
+  Index *index;                /* NULL: not open */
+  int lock_fd, peek_fd;        /* the writer's and the readers' description of `lock` */
+  int fd;                      /* current segment */
+  guint64 current, end;        /* its number; end of what counts in it */
+  guint64 older_state;         /* number of the state before the newest; 0: none */
+  gboolean writing;            /* our writer has the lock: what is behind `end` is ours, not yet durable */
   gint64 keep_us;
-  gboolean go_on;          /* a damaged store goes on with what can be read, and that is all */
-  GString *lost;           /* what was found damaged while loading and nothing made up for; the writer's thread */
-  GError *held;            /* damaged: what every request hears; the writer's thread */
+  gboolean go_on; /* a damaged store goes on with what can be read, and that is all */
+  /* what was found damaged while loading and nothing made up for; the writer's thread */
+  GString *lost;
+  GError *held; /* damaged: what every request hears; the writer's thread */
 } Disk;
 
 /* name: of the instance; reading has two lanes of that name. */

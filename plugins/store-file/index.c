@@ -20,7 +20,8 @@ index_new (void)
 
   index->tables = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, rows_free);
   index->marks = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_array_unref);
-  index->series = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
+  index->series = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                         (GDestroyNotify) g_hash_table_unref);
   index->refs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
   index->segments = g_array_new (FALSE, TRUE, sizeof (Segment));
   return index;
@@ -127,7 +128,8 @@ row_delete (Index *index, const LogPart *part)
 }
 
 GPtrArray *
-index_rows (Index *index, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending)
+index_rows (Index *index, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+            gboolean descending)
 {
   GPtrArray *found = g_ptr_array_new_with_free_func ((GDestroyNotify) far_row_free);
   GPtrArray *rows = g_hash_table_lookup (index->tables, table);
@@ -253,7 +255,7 @@ index_series (Index *index, const char *source)
     while (g_hash_table_iter_next (&inner, &name, &unit)) {
       FarSeriesInfo *info = g_new (FarSeriesInfo, 1);
 
-      *info = (FarSeriesInfo) { g_strdup (from), g_strdup (name), g_strdup (unit) };
+      *info = (FarSeriesInfo){ g_strdup (from), g_strdup (name), g_strdup (unit) };
       g_ptr_array_add (list, info);
     }
   }

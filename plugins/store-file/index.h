@@ -7,9 +7,9 @@
 
 typedef struct {
   guint64 number;
-  gint64 from_us, to_us;    /* of its samples */
+  gint64 from_us, to_us; /* of its samples */
   guint64 samples;
-  gint64 cut_us;            /* what was older went already */
+  gint64 cut_us; /* what was older went already */
 } Segment;
 
 typedef struct {
@@ -17,15 +17,15 @@ typedef struct {
 } Mark;
 
 typedef struct {
-  GHashTable *tables;       /* name → GPtrArray of FarRow, by key */
-  GHashTable *marks;        /* "source\nlane" → GArray of Mark */
-  GHashTable *series;       /* source → GHashTable name → unit */
-  GHashTable *refs;         /* hash → GHashTable set of "table\nkey" */
-  GArray *segments;         /* Segment, by number */
+  GHashTable *tables; /* name → GPtrArray of FarRow, by key */
+  GHashTable *marks;  /* "source\nlane" → GArray of Mark */
+  GHashTable *series; /* source → GHashTable name → unit */
+  GHashTable *refs;   /* hash → GHashTable set of "table\nkey" */
+  GArray *segments;   /* Segment, by number */
   guint64 revision;
-  guint64 version;          /* of the state that was read; 0: none */
-  guint64 state_segment;    /* the state covers segments up to this one */
-  gboolean ended;           /* the state has its end */
+  guint64 version;       /* of the state that was read; 0: none */
+  guint64 state_segment; /* the state covers segments up to this one */
+  gboolean ended;        /* the state has its end */
 } Index;
 
 Index *index_new (void);
@@ -36,7 +36,8 @@ void index_part (Index *index, guint64 segment, const LogPart *part);
 
 const FarRow *index_row (Index *index, const char *table, const char *key);
 /* Copies of rows; as far_store_rows(). */
-GPtrArray *index_rows (Index *index, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending);
+GPtrArray *index_rows (Index *index, const char *table, const FarFilterTerm *filter, const char *after,
+                       guint limit, gboolean descending);
 const Mark *index_mark (Index *index, const char *source, guint lane, guint64 epoch);
 const char *index_unit (Index *index, const char *source, const char *name);
 guint index_series_count (Index *index, const char *source);

@@ -145,7 +145,8 @@ log_drop (GByteArray *out, guint64 revision, const char *table)
 void
 log_part (GByteArray *out, const LogPart *part)
 {
-  g_autoptr (GBytes) body = part->kind == PART_SAMPLES ? g_bytes_new_static (part->body, part->body_size) : NULL;
+  g_autoptr (GBytes) body = part->kind == PART_SAMPLES ? g_bytes_new_static (part->body, part->body_size)
+                                                       : NULL;
   FarBatchSpan span = { part->from_us, part->to_us, part->n[0] };
 
   switch (part->kind) {
@@ -185,7 +186,8 @@ log_part (GByteArray *out, const LogPart *part)
 void
 log_frame (GByteArray *out, const GByteArray *payload)
 {
-  guint32 words[2] = { GUINT32_TO_LE (payload->len), GUINT32_TO_LE (far_crc32c (0, payload->data, payload->len)) };
+  guint32 words[2] = { GUINT32_TO_LE (payload->len),
+                       GUINT32_TO_LE (far_crc32c (0, payload->data, payload->len)) };
 
   g_byte_array_append (out, log_magic, sizeof log_magic);
   g_byte_array_append (out, (const guint8 *) words, sizeof words);
@@ -326,9 +328,9 @@ log_parts (const guint8 *payload, gsize size, LogPartFunc func, gpointer user)
 
 typedef struct {
   int fd;
-  guint64 at, to;       /* file offsets: next byte to read, end */
-  GByteArray *bytes;    /* what was read and not yet used */
-  guint used;           /* of bytes */
+  guint64 at, to;    /* file offsets: next byte to read, end */
+  GByteArray *bytes; /* what was read and not yet used */
+  guint used;        /* of bytes */
   gboolean failed;
 } Input;
 
@@ -370,12 +372,14 @@ input_record (Input *input, const guint8 **payload, gsize *size)
 {
   guint32 length, crc;
 
-  if (!input_fill (input, LOG_FRAME) || memcmp (input->bytes->data + input->used, log_magic, sizeof log_magic) != 0)
+  if (!input_fill (input, LOG_FRAME) ||
+      memcmp (input->bytes->data + input->used, log_magic, sizeof log_magic) != 0)
     return FALSE;
   memcpy (&length, input->bytes->data + input->used + 4, 4);
   memcpy (&crc, input->bytes->data + input->used + 8, 4);
   length = GUINT32_FROM_LE (length);
-  if (length > LOG_RECORD_MAX || length > input->to - input_offset (input) || !input_fill (input, LOG_FRAME + (gsize) length))
+  if (length > LOG_RECORD_MAX || length > input->to - input_offset (input) ||
+      !input_fill (input, LOG_FRAME + (gsize) length))
     return FALSE;
   *payload = input->bytes->data + input->used + LOG_FRAME;
   *size = length;
@@ -421,18 +425,19 @@ scan_next (Input *input, LogScan *scan, LogPartFunc func, gpointer user)
 }
 
 gboolean
-log_scan (int fd, const char *path, guint64 offset, guint64 to, LogPartFunc func, gpointer user, LogScan *scan, GError **error)
+log_scan (int fd, const char *path, guint64 offset, guint64 to, LogPartFunc func, gpointer user,
+          LogScan *scan, GError **error)
 {
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   off_t end = lseek (fd, 0, SEEK_END);
   Input input = { .fd = fd, .at = offset, .to = MIN (to, (guint64) MAX (end, 0)), .bytes = bytes };
 
-  *scan = (LogScan) { .good_end = offset };
+  *scan = (LogScan){ .good_end = offset };
   while (input_offset (&input) < input.to && scan_next (&input, scan, func, user))
     continue;
   scan->torn = scan->good_end < input.to;
   if (!input.failed && end >= 0)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("cannot read %s: %s"), path, g_strerror (errno));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("cannot read %s: %s"), path, g_strerror (errno));
   return FALSE;
 }

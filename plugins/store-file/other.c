@@ -152,7 +152,8 @@ blob_finish (Disk *disk, const BlobJob *job, GError **error)
 
   if (!blob_hash_is (part, job->sha256)) {
     g_unlink (part);
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("blob: the bytes do not have this hash; send it again from the start"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("blob: the bytes do not have this hash; send it again from the start"));
     return FALSE;
   }
   return (g_rename (part, whole) == 0 && disk_sync_dir (dir)) || disk_full (error, whole);
@@ -179,8 +180,10 @@ blob_run (Writer *writer, Job *base, Change *change G_GNUC_UNUSED)
   if (more == 0 && !job->last)
     job_result_int (base, size);
   else if (job->offset != (guint64) size)
-    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("blob: %" PRId64 " bytes are there; go on from them"), size);
-  else if (blob_append (part, job->bytes, size, &base->error) && (!job->last || blob_finish (disk, job, &base->error)))
+    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT,
+                               _ ("blob: %" PRId64 " bytes are there; go on from them"), size);
+  else if (blob_append (part, job->bytes, size, &base->error) &&
+           (!job->last || blob_finish (disk, job, &base->error)))
     job_result_int (base, size + more);
 }
 
@@ -205,14 +208,16 @@ blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarR
   return &job->job;
 }
 
-/* Nobody refers to it, and it is so old that nobody is about to; of an unfinished one: so long nothing came. */
+/* Nobody refers to it, and it is so old that nobody is about to; of an unfinished one: so long nothing came.
+ */
 static gboolean
 blob_is_orphan (const Disk *disk, const char *name, const char *path)
 {
   g_autofree char *hash = g_strndup (name, strcspn (name, "."));
   struct stat stat_now;
 
-  if (stat (path, &stat_now) != 0 || (gint64) stat_now.st_mtime * G_USEC_PER_SEC > far_clock_wall_us () - ORPHAN_US)
+  if (stat (path, &stat_now) != 0 ||
+      (gint64) stat_now.st_mtime * G_USEC_PER_SEC > far_clock_wall_us () - ORPHAN_US)
     return FALSE;
   return hash[0] != '\0' && (name[strlen (hash)] != '\0' || !index_is_referred (disk->index, hash));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reading: rows and series from the index, samples and blobs from files. Nobody waits for the writer: it holds the lock only while it takes over
- * what is durable already. */
+/* Reading: rows and series from the index, samples and blobs from files. Nobody waits for the writer: it
+ * holds the lock only while it takes over what is durable already. */
 #include "config.h"
 
 #include "store.h"
@@ -13,8 +13,8 @@
 
 typedef struct {
   Disk *disk;
-  char *a, *b;             /* table and after, source and name, hash, path */
-  GPtrArray *filter;       /* field, value, field, value … */
+  char *a, *b;       /* table and after, source and name, hash, path */
+  GPtrArray *filter; /* field, value, field, value … */
   gint64 from, to;
   guint limit;
   gboolean descending;
@@ -52,7 +52,8 @@ index_lock (Disk *disk, FarRequest *req)
   if (disk->index != NULL)
     return TRUE;
   g_mutex_unlock (&disk->lock);
-  far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("%s cannot be opened now; the log says why"), disk->path);
+  far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _ ("%s cannot be opened now; the log says why"),
+                        disk->path);
   return FALSE;
 }
 
@@ -62,11 +63,12 @@ static void
 rows_work (FarRequest *req, gpointer data)
 {
   Read *job = data;
-  g_autofree FarFilterTerm *filter = g_new0 (FarFilterTerm, (job->filter != NULL ? job->filter->len / 2 : 0) + 1);
+  g_autofree FarFilterTerm *filter = g_new0 (FarFilterTerm,
+                                             (job->filter != NULL ? job->filter->len / 2 : 0) + 1);
   GPtrArray *rows;
 
   for (guint i = 0; job->filter != NULL && i + 1 < job->filter->len; i += 2)
-    filter[i / 2] = (FarFilterTerm) { job->filter->pdata[i], job->filter->pdata[i + 1] };
+    filter[i / 2] = (FarFilterTerm){ job->filter->pdata[i], job->filter->pdata[i + 1] };
   if (!index_lock (job->disk, req))
     return;
   rows = index_rows (job->disk->index, job->a, filter, job->b, job->limit, job->descending);
@@ -75,7 +77,8 @@ rows_work (FarRequest *req, gpointer data)
 }
 
 void
-read_rows (Disk *disk, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
+read_rows (Disk *disk, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+           gboolean descending, FarRequest *req)
 {
   Read *job = read_new (disk, table, after);
 
@@ -106,7 +109,8 @@ series_work (FarRequest *req, gpointer data)
 void
 read_series (Disk *disk, const char *source, FarRequest *req)
 {
-  far_run_blocking (disk->rows_lane, FILE_LANE_MAX, series_work, read_new (disk, source, NULL), read_free, req);
+  far_run_blocking (disk->rows_lane, FILE_LANE_MAX, series_work, read_new (disk, source, NULL), read_free,
+                    req);
 }
 
 /* ---- samples ---- */
@@ -123,8 +127,8 @@ pick_part (const LogPart *part, gpointer user)
   Picking *picking = user;
   g_autoptr (GBytes) body = NULL;
 
-  if (part->kind != PART_SAMPLES || part->from_us >= picking->job->to || !far_picker_wants (picking->picker, part->to_us)
-      || strcmp (part->a, picking->job->a) != 0)
+  if (part->kind != PART_SAMPLES || part->from_us >= picking->job->to ||
+      !far_picker_wants (picking->picker, part->to_us) || strcmp (part->a, picking->job->a) != 0)
     return;
   body = g_bytes_new_static (part->body, part->body_size);
   if (!far_picker_add (picking->picker, body, NULL))
@@ -162,7 +166,8 @@ pick_segment (Picking *picking, const Segment *segment, guint64 to)
   log_scan (fd, picking->job->disk->path, 0, to, pick_part, picking, &scan, NULL);
   close (fd);
   if (scan.skipped > 0 || picking->bad > 0)
-    far_complain (NULL, picking->job->disk->path, "%s: damaged samples of segment %" G_GUINT64_FORMAT " left out", picking->job->disk->path,
+    far_complain (NULL, picking->job->disk->path,
+                  "%s: damaged samples of segment %" G_GUINT64_FORMAT " left out", picking->job->disk->path,
                   segment->number);
 }
 
@@ -183,14 +188,16 @@ samples_work (FarRequest *req, gpointer data)
   for (guint i = 0; i < segments->len && !far_request_ended (req); i++) {
     const Segment *segment = &g_array_index (segments, Segment, i);
 
-    if (segment->samples > 0 && segment->from_us < job->to && far_picker_wants (picking.picker, segment->to_us))
+    if (segment->samples > 0 && segment->from_us < job->to &&
+        far_picker_wants (picking.picker, segment->to_us))
       pick_segment (&picking, segment, segment->number == current ? end : G_MAXUINT64);
   }
   far_request_done (req, far_picker_end (picking.picker), (GDestroyNotify) g_array_unref);
 }
 
 void
-read_samples (Disk *disk, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req)
+read_samples (Disk *disk, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit,
+              FarRequest *req)
 {
   Read *job = read_new (disk, source, name);
 
@@ -214,7 +221,8 @@ blob_work (FarRequest *req, gpointer data)
   if (fd >= 0)
     close (fd);
   if (size < 0)
-    far_request_fail_new (req, fd < 0 && errno == ENOENT ? FAR_ERROR_NOT_FOUND : FAR_ERROR_UNAVAILABLE, "%s", _("no such blob"));
+    far_request_fail_new (req, fd < 0 && errno == ENOENT ? FAR_ERROR_NOT_FOUND : FAR_ERROR_UNAVAILABLE, "%s",
+                          _ ("no such blob"));
   else
     far_request_done (req, g_bytes_new (bytes, (gsize) size), (GDestroyNotify) g_bytes_unref);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* New segments, and what becomes of closed ones. A segment may lose what is no sample only when two states know it: the newest may turn out damaged. */
+/* New segments, and what becomes of closed ones. A segment may lose what is no sample only when two states
+ * know it: the newest may turn out damaged. */
 #include "config.h"
 
 #include "disk.h"
@@ -23,8 +24,9 @@ drop_old_state (Disk *disk, guint64 keep_newest, guint64 keep_older)
     guint64 number;
     g_autofree char *path = g_build_filename (disk->path, name, NULL);
 
-    if (g_str_has_prefix (name, "state-") && g_ascii_string_to_unsigned (name + 6, 10, 1, G_MAXUINT64, &number, NULL) && number != keep_newest
-        && number != keep_older)
+    if (g_str_has_prefix (name, "state-") &&
+        g_ascii_string_to_unsigned (name + 6, 10, 1, G_MAXUINT64, &number, NULL) && number != keep_newest &&
+        number != keep_older)
       g_unlink (path);
   }
 }
@@ -38,7 +40,8 @@ write_state (Disk *disk, GError **error)
   g_mutex_lock (&disk->lock);
   index_write (disk->index, disk->current, out);
   g_mutex_unlock (&disk->lock);
-  return disk_write_file (path, out->data, out->len, error) && (disk_sync_dir (disk->path) || disk_full (error, path));
+  return disk_write_file (path, out->data, out->len, error) &&
+         (disk_sync_dir (disk->path) || disk_full (error, path));
 }
 
 static gboolean
@@ -86,11 +89,11 @@ disk_take_over (Disk *disk, GError **error)
 /* ---- rewriting a closed segment ---- */
 
 typedef struct {
-  GHashTable *builders;   /* source → FarBatchBuilder */
+  GHashTable *builders; /* source → FarBatchBuilder */
   GByteArray *out;
-  gint64 before_us;       /* batches that end before it are left out */
-  gboolean all;           /* keep what is no sample, too */
-  Segment held;           /* what the new file holds */
+  gint64 before_us; /* batches that end before it are left out */
+  gboolean all;     /* keep what is no sample, too */
+  Segment held;     /* what the new file holds */
 } Rewriting;
 
 static void
@@ -217,7 +220,11 @@ rewrite (Disk *disk, guint64 number, gint64 before_us, GError **error)
 {
   g_autoptr (GHashTable) builders = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, builder_drop);
   g_autoptr (GByteArray) out = g_byte_array_new ();
-  Rewriting rewriting = { builders, out, before_us, number > disk->older_state, { number, G_MAXINT64, G_MININT64, 0, before_us } };
+  Rewriting rewriting = { builders,
+                          out,
+                          before_us,
+                          number > disk->older_state,
+                          { number, G_MAXINT64, G_MININT64, 0, before_us } };
 
   return rewrite_read (disk, number, &rewriting, error) && rewrite_write (disk, number, &rewriting, error);
 }
@@ -232,7 +239,8 @@ is_log (const Disk *disk, guint64 number)
   return g_file_test (path, G_FILE_TEST_EXISTS);
 }
 
-/* Rewriting costs the flash: a segment that is old only in part waits until an eighth of the time has gone by, and is then cut once for that. */
+/* Rewriting costs the flash: a segment that is old only in part waits until an eighth of the time has gone
+ * by, and is then cut once for that. */
 static gboolean
 is_due (const Disk *disk, const Segment *segment, gint64 before_us)
 {
@@ -268,7 +276,8 @@ disk_drop_before (Disk *disk, gint64 before_us, GError **error)
   for (guint i = disk->index->segments->len; i > 0; i--) {
     Segment segment = g_array_index (disk->index->segments, Segment, i - 1);
 
-    if (segment.number != disk->current && segment.samples > 0 && segment.from_us < before_us && !rewrite (disk, segment.number, before_us, error))
+    if (segment.number != disk->current && segment.samples > 0 && segment.from_us < before_us &&
+        !rewrite (disk, segment.number, before_us, error))
       return FALSE;
   }
   return TRUE;

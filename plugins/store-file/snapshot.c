@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A copy of the directory: the index as a state, closed segments and whole blobs as links where that goes, the current segment up to what is durable. */
+/* A copy of the directory: the index as a state, closed segments and whole blobs as links where that goes,
+ * the current segment up to what is durable. */
 #include "config.h"
 
 #include "store.h"
@@ -84,14 +85,16 @@ copy_segment (Disk *disk, const char *to, guint64 number, guint64 size, GError *
 static gboolean
 copy_blobs (Disk *disk, const char *to, GError **error)
 {
-  g_autofree char *from = g_build_filename (disk->path, "blobs", NULL), *target = g_build_filename (to, "blobs", NULL);
+  g_autofree char *from = g_build_filename (disk->path, "blobs", NULL),
+                  *target = g_build_filename (to, "blobs", NULL);
   g_autoptr (GDir) dir = g_dir_open (from, 0, NULL);
   const char *name;
 
   if (dir != NULL && g_mkdir (target, 0700) != 0)
     return disk_full (error, target);
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *source = g_build_filename (from, name, NULL), *copy = g_build_filename (target, name, NULL);
+    g_autofree char *source = g_build_filename (from, name, NULL),
+                    *copy = g_build_filename (target, name, NULL);
 
     if (strlen (name) == 64 && !link_or_copy (source, copy, error))
       return FALSE;
@@ -115,7 +118,8 @@ copy_all (Disk *disk, const char *to, FarRequest *req, GError **error)
   g_mutex_unlock (&disk->lock);
   name = g_strdup_printf (DISK_STATE, current);
   path = g_build_filename (to, name, NULL);
-  if (!disk_write_file (format, (const guint8 *) "farwatch store 1\n", 17, error) || !disk_write_file (path, state->data, state->len, error))
+  if (!disk_write_file (format, (const guint8 *) "farwatch store 1\n", 17, error) ||
+      !disk_write_file (path, state->data, state->len, error))
     return FALSE;
   for (guint i = 0; i < segments->len && !far_request_ended (req); i++) {
     guint64 number = g_array_index (segments, Segment, i).number;
@@ -127,7 +131,8 @@ copy_all (Disk *disk, const char *to, FarRequest *req, GError **error)
 }
 
 static int
-remove_one (const char *path, const struct stat *stat G_GNUC_UNUSED, int type G_GNUC_UNUSED, struct FTW *walk G_GNUC_UNUSED)
+remove_one (const char *path, const struct stat *stat G_GNUC_UNUSED, int type G_GNUC_UNUSED,
+            struct FTW *walk G_GNUC_UNUSED)
 {
   return remove (path);
 }
@@ -141,13 +146,18 @@ snapshot_work (FarRequest *req, gpointer data)
 
   disk_refresh (job->disk);
   if (job->disk->index == NULL)
-    error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s cannot be opened now; the log says why"), job->disk->path);
+    error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("%s cannot be opened now; the log says why"),
+                         job->disk->path);
   else if (g_file_test (job->path, G_FILE_TEST_EXISTS))
-    error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("%s exists already; choose another name"), job->path);
+    error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _ ("%s exists already; choose another name"),
+                         job->path);
   else {
     nftw (part, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    if (g_mkdir (part, 0700) != 0 || !copy_all (job->disk, part, req, &error) || g_rename (part, job->path) != 0)
-      error = error != NULL ? error : g_error_new (FAR_ERROR, FAR_ERROR_FULL, _("cannot write %s: %s"), part, g_strerror (errno));
+    if (g_mkdir (part, 0700) != 0 || !copy_all (job->disk, part, req, &error) ||
+        g_rename (part, job->path) != 0)
+      error = error != NULL ? error
+                            : g_error_new (FAR_ERROR, FAR_ERROR_FULL, _ ("cannot write %s: %s"), part,
+                                           g_strerror (errno));
   }
   if (error == NULL) {
     far_request_done (req, g_strdup (job->disk->path), g_free);

@@ -13,7 +13,7 @@ typedef struct {
 typedef struct {
   FarInstance *at;
   Disk *disk;
-  Writer *writer;           /* NULL: not started */
+  Writer *writer; /* NULL: not started */
   FarRequest *opening;
 } File;
 
@@ -101,7 +101,8 @@ file_apply (gpointer data, const FarBatchKey *key, const FarPart *parts, guint n
 }
 
 static void
-file_rows (gpointer data, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
+file_rows (gpointer data, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+           gboolean descending, FarRequest *req)
 {
   read_rows (((File *) data)->disk, table, filter, after, limit, descending, req);
 }
@@ -113,7 +114,8 @@ file_series (gpointer data, const char *source, FarRequest *req)
 }
 
 static void
-file_samples (gpointer data, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req)
+file_samples (gpointer data, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit,
+              FarRequest *req)
 {
   read_samples (((File *) data)->disk, source, name, from_us, to_us, limit, req);
 }
@@ -125,7 +127,8 @@ file_drop (gpointer data, const char *table, gint64 samples_before_us, FarReques
 }
 
 static void
-file_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
+file_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last,
+               FarRequest *req)
 {
   writer_push (((File *) data)->writer, blob_new (sha256, offset, bytes, last, req));
 }
@@ -149,14 +152,28 @@ file_maintain (gpointer data, guint budget_ms, FarRequest *req)
 }
 
 static const FarOption file_options[] = {
-  { .name = "path", .type = FAR_OPT_PATH, .flags = FAR_OPT_RESTART, .offset = G_STRUCT_OFFSET (FileOptions, path),
+  { .name = "path",
+    .type = FAR_OPT_PATH,
+    .flags = FAR_OPT_RESTART,
+    .offset = G_STRUCT_OFFSET (FileOptions, path),
     .summary = N_ ("directory; without it NAME.store in the state directory") },
-  { .name = "keep", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (FileOptions, keep_us),
-    .fallback = "30d", .summary = N_ ("how long samples stay; 0s: for ever"), .min = 0, .max = G_MAXINT64 },
-  { .name = "if-damaged", .type = FAR_OPT_CHOICE, .flags = FAR_OPT_RESTART, .offset = G_STRUCT_OFFSET (FileOptions, if_damaged),
-    .fallback = "stop", .choices = far_if_damaged,
-    .summary = N_ ("stop: nobody judges by the rest until a person has decided; go-on: with what could be read, for a store of values alone") },
-  { .type = FAR_OPT_END }
+  { .name = "keep",
+    .type = FAR_OPT_DURATION,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (FileOptions, keep_us),
+    .fallback = "30d",
+    .summary = N_ ("how long samples stay; 0s: for ever"),
+    .min = 0,
+    .max = G_MAXINT64 },
+  { .name = "if-damaged",
+    .type = FAR_OPT_CHOICE,
+    .flags = FAR_OPT_RESTART,
+    .offset = G_STRUCT_OFFSET (FileOptions, if_damaged),
+    .fallback = "stop",
+    .choices = far_if_damaged,
+    .summary = N_ ("stop: nobody judges by the rest until a person has decided; go-on: with what could be "
+                   "read, for a store of values alone") },
+  { .type = FAR_OPT_END },
 };
 
 static const FarStoreOps file_ops = {

@@ -13,29 +13,31 @@ typedef struct _Writer Writer;
 typedef struct {
   Disk *disk;
   GByteArray *records;
-  GHashTable *revisions;   /* "table\nkey" → guint64*, 0: deleted */
-  GHashTable *marks;       /* "source\nlane\nepoch" → Mark* */
-  GHashTable *units;       /* "source\nname" → unit */
+  GHashTable *revisions; /* "table\nkey" → guint64*, 0: deleted */
+  GHashTable *marks;     /* "source\nlane\nepoch" → Mark* */
+  GHashTable *units;     /* "source\nname" → unit */
   guint64 revision;
 } Change;
 
 struct _Job {
-  FarRequest *req;                                  /* own reference */
+  FarRequest *req;                                        /* own reference */
   void (*run) (Writer *writer, Job *job, Change *change); /* NULL: the thread ends */
   void (*clear) (Job *job);
-  void (*prepare) (Job *job);                       /* before the lock is taken: costly looking; may be NULL */
-  gboolean grouped;                                 /* writes records; else it does its own work (change NULL) */
-  gboolean applied;                                 /* apply() with a key */
+  /* before the lock is taken: costly looking; may be NULL */
+  void (*prepare) (Job *job);
+  /* writes records; else it does its own work (change NULL) */
+  gboolean grouped;
+  gboolean applied; /* apply() with a key */
   GError *error;
   gpointer result;
   GDestroyNotify free_result;
 };
 
 struct _Writer {
-  gint refs;                /* atomic: a thread that hangs may come back */
+  gint refs; /* atomic: a thread that hangs may come back */
   FarInstance *at;
-  gboolean held;            /* the instance: the thread was left to itself */
-  Disk *disk;               /* own reference */
+  gboolean held; /* the instance: the thread was left to itself */
+  Disk *disk;    /* own reference */
   FarThread *thread;
   GAsyncQueue *jobs;
   gint64 next_care_us;
@@ -46,7 +48,8 @@ Writer *writer_begin (FarInstance *at, Disk *disk);
 void writer_end (Writer *writer);
 void writer_push (Writer *writer, Job *job);
 
-gpointer job_new (gsize size, FarRequest *req, void (*run) (Writer *, Job *, Change *), void (*clear) (Job *));
+gpointer
+job_new (gsize size, FarRequest *req, void (*run) (Writer *, Job *, Change *), void (*clear) (Job *));
 void job_free (Job *job);
 void job_answer (Job *job);
 void job_result_int (Job *job, gint64 value);
@@ -60,11 +63,14 @@ Job *open_new (FarRequest *req);
 gboolean writer_care (Writer *writer, GError **error);
 
 /* read.c: lanes */
-void read_rows (Disk *disk, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req);
+void read_rows (Disk *disk, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+                gboolean descending, FarRequest *req);
 void read_series (Disk *disk, const char *source, FarRequest *req);
-void read_samples (Disk *disk, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req);
+void read_samples (Disk *disk, const char *source, const char *name, gint64 from_us, gint64 to_us,
+                   guint limit, FarRequest *req);
 void read_blob (Disk *disk, const char *sha256, guint64 offset, guint size, FarRequest *req);
 void read_snapshot (Disk *disk, const char *path, FarRequest *req);
-/* Blobs that nothing refers to go a day after their last byte, a few at a time. TRUE: there may be more. Under the lock. */
+/* Blobs that nothing refers to go a day after their last byte, a few at a time. TRUE: there may be more.
+ * Under the lock. */
 gboolean blobs_care (Disk *disk);
 char *blob_path (const Disk *disk, const char *sha256, gboolean part);

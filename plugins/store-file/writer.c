@@ -80,7 +80,8 @@ group_run (Writer *writer, GPtrArray *jobs, Change *change)
   for (guint i = 0; i < jobs->len; i++)
     if (((Job *) jobs->pdata[i])->prepare != NULL)
       ((Job *) jobs->pdata[i])->prepare (jobs->pdata[i]);
-  g_mutex_lock (&writer->disk->lock); /* only the writer changes the index, but a reader may take in another process's tail */
+  /* only the writer changes the index, but a reader may take in another process's tail */
+  g_mutex_lock (&writer->disk->lock);
   change->revision = writer->disk->index->revision;
   for (guint i = 0; i < jobs->len; i++) {
     Job *job = jobs->pdata[i];
@@ -116,8 +117,7 @@ group_fail (GPtrArray *jobs, const GError *error)
     if (job->applied && g_error_matches (error, FAR_ERROR, FAR_ERROR_FULL)) {
       job->result = applied_full ();
       job->free_result = g_free;
-    }
-    else
+    } else
       job->error = g_error_copy (error);
   }
 }
@@ -132,7 +132,8 @@ group_do (Writer *writer, GPtrArray *jobs)
   if (disk_begin (writer->disk, &error)) {
     group_run (writer, jobs, &change);
     if (disk_commit (writer->disk, change.records, &error) && !disk_roll (writer->disk, FALSE, &later))
-      far_complain (writer->at, "roll", "%s", later->message); /* what was asked for is durable: no failure of the group */
+      /* what was asked for is durable: no failure of the group */
+      far_complain (writer->at, "roll", "%s", later->message);
     disk_finish (writer->disk);
   }
   change_clear (&change);
@@ -219,8 +220,7 @@ writer_run (gpointer data)
     else if (job != NULL) {
       job->run (writer, job, NULL);
       job_answer (job);
-    }
-    else
+    } else
       writer_idle (writer);
   }
 }
@@ -263,7 +263,8 @@ writer_refuse_all (Writer *writer)
       job_free (job);
       continue;
     }
-    job->error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not answer; its disk may be dead"), writer->disk->path);
+    job->error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+                              _ ("%s does not answer; its disk may be dead"), writer->disk->path);
     job_answer (job);
   }
 }
@@ -288,7 +289,8 @@ writer_push (Writer *writer, Job *job)
     g_async_queue_push (writer->jobs, job);
     return;
   }
-  job->error = g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("%s is busy: %d requests wait already; try again later"), far_instance_path (writer->at),
-                            FILE_QUEUE_MAX);
+  job->error = g_error_new (FAR_ERROR, FAR_ERROR_LIMIT,
+                            _ ("%s is busy: %d requests wait already; try again later"),
+                            far_instance_path (writer->at), FILE_QUEUE_MAX);
   job_answer (job);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Care, in steps of a few milliseconds while nothing waits: small batches of a source become one big one, old samples and orphaned blobs go,
- * free pages go back to the file system. */
+/* Care, in steps of a few milliseconds while nothing waits: small batches of a source become one big one, old
+ * samples and orphaned blobs go, free pages go back to the file system. */
 #include "config.h"
 
 #include "store.h"
 
-#define YOUNG_MAX 256                /* small batches of a source before they are merged */
+#define YOUNG_MAX 256 /* small batches of a source before they are merged */
 #define MERGED_SIZE (64 * 1024)
 #define CARE_EVERY_US (60 * G_USEC_PER_SEC)
 #define DROP_AT_ONCE 256
@@ -35,11 +35,15 @@ typedef struct {
 static gboolean
 merge_collect (Conn *conn, gint64 source, Merge *merge, GError **error)
 {
-  sqlite3_stmt *stmt = conn_query (conn, error, "SELECT id, body FROM batch WHERE source = ?1 AND level = 0 ORDER BY t0 LIMIT 1024", "i", source);
+  sqlite3_stmt
+      *stmt = conn_query (conn, error,
+                          "SELECT id, body FROM batch WHERE source = ?1 AND level = 0 ORDER BY t0 LIMIT 1024",
+                          "i", source);
 
   while (stmt != NULL && conn_step (conn, stmt, error)) {
     gint64 id = sqlite3_column_int64 (stmt, 0);
-    g_autoptr (GBytes) body = g_bytes_new (sqlite3_column_blob (stmt, 1), (gsize) sqlite3_column_bytes (stmt, 1));
+    g_autoptr (GBytes)
+        body = g_bytes_new (sqlite3_column_blob (stmt, 1), (gsize) sqlite3_column_bytes (stmt, 1));
 
     if (!far_batch_builder_merge (merge->builder, body, NULL))
       continue; /* unreadable: left alone, a range query says so */
@@ -62,8 +66,9 @@ merge_write (Conn *conn, gint64 source, GArray *ids, GBytes *body, GError **erro
   for (guint i = 0; i < ids->len; i++)
     if (!conn_run (conn, error, "DELETE FROM batch WHERE id = ?1", "i", g_array_index (ids, gint64, i)))
       return FALSE;
-  return conn_run (conn, error, "INSERT INTO batch(source, level, t0, t1, n, body) VALUES(?1, 1, ?2, ?3, ?4, ?5)", "iiiib", source,
-                   span.first_us, span.last_us, (gint64) span.samples, body);
+  return conn_run (conn, error,
+                   "INSERT INTO batch(source, level, t0, t1, n, body) VALUES(?1, 1, ?2, ?3, ?4, ?5)", "iiiib",
+                   source, span.first_us, span.last_us, (gint64) span.samples, body);
 }
 
 /* What is left below the size waits for more. */
@@ -96,8 +101,10 @@ drop_old (Writer *writer, gboolean *more, GError **error)
   if (keep == 0)
     return TRUE;
   if (!conn_run (conn, error,
-                 "DELETE FROM batch WHERE id IN (SELECT b.id FROM source AS s CROSS JOIN batch AS b ON b.source = s.id AND b.t1 < ?1"
-                 " LIMIT " G_STRINGIFY (DROP_AT_ONCE) ")", "i", far_clock_wall_us () - keep))
+                 "DELETE FROM batch WHERE id IN (SELECT b.id FROM source AS s CROSS JOIN batch AS b ON "
+                 "b.source = s.id AND b.t1 < ?1"
+                 " LIMIT " G_STRINGIFY (DROP_AT_ONCE) ")",
+                 "i", far_clock_wall_us () - keep))
     return FALSE;
   *more = *more || sqlite3_changes (conn->db) == DROP_AT_ONCE;
   return TRUE;
@@ -110,7 +117,8 @@ drop_orphans (Writer *writer, gboolean *more, GError **error)
 
   if (!conn_run (conn, error,
                  "DELETE FROM blob WHERE sha256 IN (SELECT sha256 FROM blob AS b WHERE changed < ?1"
-                 " AND NOT EXISTS (SELECT 1 FROM blob_ref AS r WHERE r.sha256 = b.sha256) LIMIT 16)", "i", far_clock_wall_us () - ORPHAN_US))
+                 " AND NOT EXISTS (SELECT 1 FROM blob_ref AS r WHERE r.sha256 = b.sha256) LIMIT 16)",
+                 "i", far_clock_wall_us () - ORPHAN_US))
     return FALSE;
   if (sqlite3_changes (conn->db) == 0)
     return TRUE;

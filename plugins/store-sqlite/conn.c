@@ -58,7 +58,8 @@ conn_code (int code)
 {
   switch (code & 0xff) {
   case SQLITE_IOERR:
-    return code == SQLITE_IOERR_READ || code == SQLITE_IOERR_SHORT_READ ? FAR_ERROR_UNAVAILABLE : FAR_ERROR_FULL;
+    return code == SQLITE_IOERR_READ || code == SQLITE_IOERR_SHORT_READ ? FAR_ERROR_UNAVAILABLE
+                                                                        : FAR_ERROR_FULL;
   case SQLITE_FULL:
   case SQLITE_READONLY:
   case SQLITE_CANTOPEN:
@@ -80,10 +81,10 @@ conn_fail (Conn *conn, int code, GError **error)
 
   conn->worst = code;
   if (kind == FAR_ERROR_FULL)
-    g_set_error (error, FAR_ERROR, kind, _("cannot record in %s: %s%s%s; make room or make it writable"), conn->path, text,
-                 saved != 0 ? ": " : "", saved != 0 ? g_strerror (saved) : "");
+    g_set_error (error, FAR_ERROR, kind, _ ("cannot record in %s: %s%s%s; make room or make it writable"),
+                 conn->path, text, saved != 0 ? ": " : "", saved != 0 ? g_strerror (saved) : "");
   else if (conn_is_damaged (code))
-    g_set_error (error, FAR_ERROR, kind, _("%s is damaged: %s"), conn->path, text);
+    g_set_error (error, FAR_ERROR, kind, _ ("%s is damaged: %s"), conn->path, text);
   else
     g_set_error (error, FAR_ERROR, kind, "%s: %s", conn->path, text);
   return FALSE;
@@ -92,10 +93,11 @@ conn_fail (Conn *conn, int code, GError **error)
 static gboolean
 conn_pragmas (Conn *conn, ConnMode mode, GError **error)
 {
-  const char *sql = mode == CONN_WRITE
-    ? "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-      "PRAGMA journal_size_limit = 16777216; PRAGMA foreign_keys = OFF;"
-    : "PRAGMA query_only = ON;";
+  const char
+      *sql = mode == CONN_WRITE
+                 ? "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                   "PRAGMA journal_size_limit = 16777216; PRAGMA foreign_keys = OFF;"
+                 : "PRAGMA query_only = ON;";
   int code = sqlite3_exec (conn->db, sql, NULL, NULL, NULL);
 
   return code == SQLITE_OK || conn_fail (conn, sqlite3_extended_errcode (conn->db), error);
@@ -136,7 +138,8 @@ conn_open (Conn *conn, ConnMode mode, GError **error)
     sqlite3_extended_result_codes (conn->db, 1);
     sqlite3_busy_handler (conn->db, busy, NULL);
     sqlite3_limit (conn->db, SQLITE_LIMIT_LENGTH, 64 * 1024 * 1024);
-    if ((mode == CONN_READ || schema_check (conn, error)) && conn_pragmas (conn, mode, error) && (mode == CONN_READ || schema_make (conn, error)))
+    if ((mode == CONN_READ || schema_check (conn, error)) && conn_pragmas (conn, mode, error) &&
+        (mode == CONN_READ || schema_make (conn, error)))
       return TRUE;
   }
   conn_close (conn);

@@ -8,10 +8,10 @@
 #define SQLITE_APPLICATION_ID 0x46617277 /* "Farw" */
 
 typedef struct {
-  sqlite3 *db;              /* NULL: not open                      */
-  GHashTable *statements;   /* SQL literal (its address) → stmt    */
+  sqlite3 *db;            /* NULL: not open                      */
+  GHashTable *statements; /* SQL literal (its address) → stmt    */
   char *path;
-  int worst;                /* last result code that was an error  */
+  int worst; /* last result code that was an error  */
 } Conn;
 
 typedef enum { CONN_READ, CONN_WRITE } ConnMode;

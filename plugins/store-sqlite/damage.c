@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What becomes of a damaged file: it is moved aside, what can be read goes into a new one and is listed. Unless the profile says that the store may go
- * on, nobody gets to use the new one before a person has decided. */
+/* What becomes of a damaged file: it is moved aside, what can be read goes into a new one and is listed.
+ * Unless the profile says that the store may go on, nobody gets to use the new one before a person has
+ * decided. */
 #include "config.h"
 
 #include "store.h"
@@ -10,9 +11,12 @@
 
 #include "schema.h"
 
-static const struct { const char *name; gboolean has_rowid; } damage_tables[] = {
-  { "row", TRUE }, { "source", TRUE }, { "series", FALSE }, { "mark", FALSE }, { "blob", TRUE }, { "blob_part", TRUE }, { "blob_ref", FALSE },
-  { "batch", TRUE },
+static const struct {
+  const char *name;
+  gboolean has_rowid;
+} damage_tables[] = {
+  { "row", TRUE },  { "source", TRUE },    { "series", FALSE },   { "mark", FALSE },
+  { "blob", TRUE }, { "blob_part", TRUE }, { "blob_ref", FALSE }, { "batch", TRUE },
 };
 
 static gboolean
@@ -25,7 +29,8 @@ move_aside (const char *path, const char *aside, GError **error)
     g_autofree char *to = g_strconcat (aside, tails[i], NULL);
 
     if (g_rename (from, to) != 0 && errno != ENOENT) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s is damaged and cannot be moved to %s: %s"), from, to, g_strerror (errno));
+      g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _ ("%s is damaged and cannot be moved to %s: %s"), from,
+                   to, g_strerror (errno));
       return FALSE;
     }
   }
@@ -42,19 +47,21 @@ remove_file (const char *path, GError **error)
     g_autofree char *file = g_strconcat (path, tails[i], NULL);
 
     if (g_unlink (file) != 0 && errno != ENOENT) {
-      g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("%s cannot be removed: %s"), file, g_strerror (errno));
+      g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _ ("%s cannot be removed: %s"), file,
+                   g_strerror (errno));
       return FALSE;
     }
   }
   return TRUE;
 }
 
-/* Copies what can be read: where a row cannot, it goes on a little behind it, ever further as long as nothing can be read. */
+/* Copies what can be read: where a row cannot, it goes on a little behind it, ever further as long as nothing
+ * can be read. */
 typedef struct {
   sqlite3_stmt *in, *out;
-  gint64 last, step, rows;  /* rowid of the last one read */
-  guint failures;           /* in a row */
-  gboolean gaps;            /* not all of it was read, or written */
+  gint64 last, step, rows; /* rowid of the last one read */
+  guint failures;          /* in a row */
+  gboolean gaps;           /* not all of it was read, or written */
 } Salvage;
 
 #define SALVAGE_FAILURES 40
@@ -96,8 +103,10 @@ salvage_rows (Salvage *salvage)
 static gboolean
 salvage_table (sqlite3 *from, sqlite3 *to, const char *table, gboolean has_rowid)
 {
-  g_autofree char *select = has_rowid ? g_strdup_printf ("SELECT rowid, * FROM %s WHERE rowid > ?1 ORDER BY rowid", table)
-                                      : g_strdup_printf ("SELECT 0, * FROM %s WHERE ?1 = ?1", table);
+  g_autofree char *select = has_rowid
+                                ? g_strdup_printf ("SELECT rowid, * FROM %s WHERE rowid > ?1 ORDER BY rowid",
+                                                   table)
+                                : g_strdup_printf ("SELECT 0, * FROM %s WHERE ?1 = ?1", table);
   g_autoptr (GString) insert = g_string_new ("INSERT OR IGNORE INTO ");
   Salvage salvage = { .step = 1, .failures = has_rowid ? 0 : SALVAGE_FAILURES, .gaps = TRUE };
 
@@ -119,8 +128,10 @@ salvage_table (sqlite3 *from, sqlite3 *to, const char *table, gboolean has_rowid
 static gboolean
 salvage_failed (Conn *conn, GError **error)
 {
-  g_set_error (error, FAR_ERROR, FAR_ERROR_FULL, _("what can be read of a damaged store cannot be written to %s: %s; make room, then try again"), conn->path,
-               sqlite3_errmsg (conn->db));
+  g_set_error (
+      error, FAR_ERROR, FAR_ERROR_FULL,
+      _ ("what can be read of a damaged store cannot be written to %s: %s; make room, then try again"),
+      conn->path, sqlite3_errmsg (conn->db));
   return FALSE;
 }
 
@@ -129,15 +140,19 @@ static gboolean
 salvage (Conn *conn, const char *damaged, GString *lost, GError **error)
 {
   sqlite3 *from = NULL;
-  gboolean good = sqlite3_exec (conn->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK || salvage_failed (conn, error);
+  gboolean good = sqlite3_exec (conn->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK ||
+                  salvage_failed (conn, error);
 
   if (good && sqlite3_open_v2 (damaged, &from, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
     g_string_append (lost, sqlite3_errmsg (from));
   for (guint i = 0; good && from != NULL && i < G_N_ELEMENTS (damage_tables); i++)
     if (!salvage_table (from, conn->db, damage_tables[i].name, damage_tables[i].has_rowid))
       g_string_append_printf (lost, "%s%s", lost->len > 0 ? ", " : "", damage_tables[i].name);
-  good = good && conn_run (conn, error, "UPDATE meta SET value = (SELECT 1000000 + coalesce(max(revision), 0) FROM row)", "");
-  good = good && (sqlite3_exec (conn->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK || salvage_failed (conn, error));
+  good = good &&
+         conn_run (conn, error,
+                   "UPDATE meta SET value = (SELECT 1000000 + coalesce(max(revision), 0) FROM row)", "");
+  good = good &&
+         (sqlite3_exec (conn->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK || salvage_failed (conn, error));
   sqlite3_close_v2 (from);
   return good;
 }
@@ -146,21 +161,24 @@ salvage (Conn *conn, const char *damaged, GString *lost, GError **error)
 static char *
 damage_list (Conn *conn)
 {
-  static const char sql[] = "SELECT tbl, count(*) FROM row GROUP BY tbl UNION ALL SELECT 'batches of samples', count(*) FROM batch"
-                            " UNION ALL SELECT 'blobs', count(*) FROM blob WHERE complete = 1";
+  static const char sql[] =
+      "SELECT tbl, count(*) FROM row GROUP BY tbl UNION ALL SELECT 'batches of samples', count(*) FROM batch"
+      " UNION ALL SELECT 'blobs', count(*) FROM blob WHERE complete = 1";
   GString *list = g_string_new (NULL);
   sqlite3_stmt *stmt = conn_query (conn, NULL, sql, "");
 
   while (stmt != NULL && conn_step (conn, stmt, NULL))
     if (sqlite3_column_int64 (stmt, 1) > 0)
-      g_string_append_printf (list, "%s%s %" G_GINT64_FORMAT, list->len > 0 ? ", " : "", (const char *) sqlite3_column_text (stmt, 0),
+      g_string_append_printf (list, "%s%s %" G_GINT64_FORMAT, list->len > 0 ? ", " : "",
+                              (const char *) sqlite3_column_text (stmt, 0),
                               (gint64) sqlite3_column_int64 (stmt, 1));
   if (list->len == 0)
-    g_string_append (list, _("nothing"));
+    g_string_append (list, _ ("nothing"));
   return g_string_free (list, FALSE);
 }
 
-/* The new file is made whole beside the damaged one: whatever ends this on the way leaves the damaged one in its place, and the next start does it again. */
+/* The new file is made whole beside the damaged one: whatever ends this on the way leaves the damaged one in
+ * its place, and the next start does it again. */
 static gboolean
 damage_salvage (Conn *conn, const char *fresh, GString *lost, char **list, GError **error)
 {
@@ -168,7 +186,8 @@ damage_salvage (Conn *conn, const char *fresh, GString *lost, char **list, GErro
   gboolean good;
 
   conn_init (&beside, fresh);
-  good = remove_file (fresh, error) && conn_open (&beside, CONN_WRITE, error) && salvage (&beside, conn->path, lost, error);
+  good = remove_file (fresh, error) && conn_open (&beside, CONN_WRITE, error) &&
+         salvage (&beside, conn->path, lost, error);
   if (good)
     *list = damage_list (&beside);
   conn_clear (&beside); /* the last one to close it: nothing stays in a -wal */
@@ -181,22 +200,27 @@ damage_replace (Conn *conn, char **said, GError **error)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
   g_autofree char *stamp = g_date_time_format (now, "%Y%m%d-%H%M%S");
-  g_autofree char *aside = g_strdup_printf ("%s.damaged-%s", conn->path, stamp), *fresh = g_strconcat (conn->path, ".salvage", NULL), *list = NULL;
+  g_autofree char *aside = g_strdup_printf ("%s.damaged-%s", conn->path, stamp),
+                  *fresh = g_strconcat (conn->path, ".salvage", NULL), *list = NULL;
   g_autoptr (GString) lost = g_string_new (NULL);
 
   conn_close (conn);
-  if (!damage_salvage (conn, fresh, lost, &list, error) || !move_aside (conn->path, aside, error) || !move_aside (fresh, conn->path, error)
-      || !conn_open (conn, CONN_WRITE, error))
+  if (!damage_salvage (conn, fresh, lost, &list, error) || !move_aside (conn->path, aside, error) ||
+      !move_aside (fresh, conn->path, error) || !conn_open (conn, CONN_WRITE, error))
     return FALSE;
-  *said = lost->len == 0 ? g_strdup_printf (_("%s was damaged: moved to %s; could be read: %s"), conn->path, aside, list)
-                         : g_strdup_printf (_("%s was damaged: moved to %s; could be read: %s; not all of: %s"), conn->path, aside, list, lost->str);
+  *said = lost->len == 0
+              ? g_strdup_printf (_ ("%s was damaged: moved to %s; could be read: %s"), conn->path, aside,
+                                 list)
+              : g_strdup_printf (_ ("%s was damaged: moved to %s; could be read: %s; not all of: %s"),
+                                 conn->path, aside, list, lost->str);
   return TRUE;
 }
 
 gboolean
 damage_finish (const char *path, GError **error)
 {
-  g_autofree char *fresh = g_strconcat (path, ".salvage", NULL), *rest = g_strconcat (path, ".damaged-rest", NULL);
+  g_autofree char *fresh = g_strconcat (path, ".salvage", NULL),
+                  *rest = g_strconcat (path, ".damaged-rest", NULL);
 
   if (g_file_test (path, G_FILE_TEST_EXISTS) || !g_file_test (fresh, G_FILE_TEST_EXISTS))
     return TRUE;
@@ -217,7 +241,9 @@ gboolean
 damage_found (Writer *writer, GError **error)
 {
   Conn *conn = &writer->worker.conn;
-  g_autofree char *said = NULL, *first = g_strdup_printf (_("%s is damaged, and it is not known yet what can be read"), conn->path);
+  g_autofree char *said = NULL,
+                  *first = g_strdup_printf (_ ("%s is damaged, and it is not known yet what can be read"),
+                                            conn->path);
   g_autoptr (GError) local = NULL;
 
   if (!writer->go_on)

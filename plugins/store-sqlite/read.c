@@ -11,9 +11,9 @@
 
 typedef struct {
   Job job;
-  char *a, *b;              /* table and after, source and name, hash, path */
-  GPtrArray *filter;        /* field, value, field, value … */
-  gint64 from, to;          /* times; offset */
+  char *a, *b;       /* table and after, source and name, hash, path */
+  GPtrArray *filter; /* field, value, field, value … */
+  gint64 from, to;   /* times; offset */
   guint limit;
   gboolean descending;
 } ReadJob;
@@ -41,8 +41,9 @@ read_new (FarRequest *req, void (*run) (Worker *, Job *), const char *a, const c
 /* ---- rows ---- */
 
 /* A field as text: json_extract gives 1 for true, and nothing for null. */
-#define FIELD "CASE json_type(body, ?%u) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'" \
-              " ELSE CAST(json_extract(body, ?%u) AS TEXT) END = ?%u"
+#define FIELD                                                                                                \
+  "CASE json_type(body, ?%u) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'"                              \
+  " ELSE CAST(json_extract(body, ?%u) AS TEXT) END = ?%u"
 
 static char *
 rows_sql (const ReadJob *job)
@@ -85,7 +86,8 @@ read_rows (Worker *worker, Job *base)
   GPtrArray *rows = g_ptr_array_new_with_free_func ((GDestroyNotify) far_row_free);
 
   while (stmt != NULL && conn_step (&worker->conn, stmt, &base->error))
-    g_ptr_array_add (rows, far_row_new ((const char *) sqlite3_column_text (stmt, 0), (const char *) sqlite3_column_text (stmt, 1),
+    g_ptr_array_add (rows, far_row_new ((const char *) sqlite3_column_text (stmt, 0),
+                                        (const char *) sqlite3_column_text (stmt, 1),
                                         sqlite3_column_int64 (stmt, 2)));
   sqlite3_finalize (stmt);
   base->result = rows;
@@ -93,7 +95,8 @@ read_rows (Worker *worker, Job *base)
 }
 
 Job *
-read_rows_new (const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
+read_rows_new (const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+               gboolean descending, FarRequest *req)
 {
   ReadJob *job = read_new (req, read_rows, table, after);
 
@@ -114,9 +117,11 @@ static void
 read_series (Worker *worker, Job *base)
 {
   ReadJob *job = (ReadJob *) base;
-  sqlite3_stmt *stmt = conn_query (&worker->conn, &base->error,
-                                   "SELECT s.name, e.name, e.unit FROM series AS e JOIN source AS s ON s.id = e.source"
-                                   " WHERE ?1 IS NULL OR s.name = ?1 ORDER BY s.name, e.name", "s", job->a);
+  sqlite3_stmt
+      *stmt = conn_query (&worker->conn, &base->error,
+                          "SELECT s.name, e.name, e.unit FROM series AS e JOIN source AS s ON s.id = e.source"
+                          " WHERE ?1 IS NULL OR s.name = ?1 ORDER BY s.name, e.name",
+                          "s", job->a);
   GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) far_series_info_free);
 
   while (stmt != NULL && conn_step (&worker->conn, stmt, &base->error)) {
@@ -145,8 +150,10 @@ read_samples (Worker *worker, Job *base)
   ReadJob *job = (ReadJob *) base;
   FarPicker *picker = far_picker_new (job->b, job->from, job->to, job->limit);
   sqlite3_stmt *stmt = conn_query (&worker->conn, &base->error,
-                                   "SELECT t1, body FROM batch WHERE source = (SELECT id FROM source WHERE name = ?1) AND t1 >= ?2 AND t0 < ?3"
-                                   " ORDER BY t1 DESC", "sii", job->a, job->from, job->to);
+                                   "SELECT t1, body FROM batch WHERE source = (SELECT id FROM source WHERE "
+                                   "name = ?1) AND t1 >= ?2 AND t0 < ?3"
+                                   " ORDER BY t1 DESC",
+                                   "sii", job->a, job->from, job->to);
 
   while (stmt != NULL && conn_step (&worker->conn, stmt, &base->error)) {
     gsize size = (gsize) sqlite3_column_bytes (stmt, 1);
@@ -156,7 +163,8 @@ read_samples (Worker *worker, Job *base)
     if (!far_picker_wants (picker, sqlite3_column_int64 (stmt, 0)) || far_request_ended (base->req))
       break;
     if (!far_picker_add (picker, body, &error))
-      far_complain (worker->at, "batch", "%s: samples of %s left out: %s", worker->path, job->a, error->message);
+      far_complain (worker->at, "batch", "%s: samples of %s left out: %s", worker->path, job->a,
+                    error->message);
   }
   if (stmt != NULL)
     sqlite3_reset (stmt);
@@ -165,7 +173,8 @@ read_samples (Worker *worker, Job *base)
 }
 
 Job *
-read_samples_new (const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req)
+read_samples_new (const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit,
+                  FarRequest *req)
 {
   ReadJob *job = read_new (req, read_samples, source, name);
 
@@ -184,14 +193,16 @@ read_blob (Worker *worker, Job *base)
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   sqlite3_stmt *stmt;
 
-  if (conn_number (&worker->conn, &base->error, 0, "SELECT complete FROM blob WHERE sha256 = ?1", "s", job->a) == 0) {
+  if (conn_number (&worker->conn, &base->error, 0, "SELECT complete FROM blob WHERE sha256 = ?1", "s",
+                   job->a) == 0) {
     if (base->error == NULL)
-      base->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no such blob"));
+      base->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("no such blob"));
     return;
   }
   stmt = conn_query (&worker->conn, &base->error,
                      "SELECT start, data FROM blob_part WHERE sha256 = ?1"
-                     " AND start >= (SELECT max(start) FROM blob_part WHERE sha256 = ?1 AND start <= ?2) AND start < ?3 ORDER BY start",
+                     " AND start >= (SELECT max(start) FROM blob_part WHERE sha256 = ?1 AND start <= ?2) AND "
+                     "start < ?3 ORDER BY start",
                      "sii", job->a, job->from, job->from + job->limit);
   while (stmt != NULL && conn_step (&worker->conn, stmt, &base->error)) {
     gint64 start = sqlite3_column_int64 (stmt, 0), size = sqlite3_column_bytes (stmt, 1);
@@ -222,7 +233,8 @@ snapshot_progress (void *data)
   return far_request_ended (data);
 }
 
-/* VACUUM INTO reads one state of the file while the writer goes on; the copy gets its name when it is whole. */
+/* VACUUM INTO reads one state of the file while the writer goes on; the copy gets its name when it is whole.
+ */
 static void
 read_snapshot (Worker *worker, Job *base)
 {
@@ -230,17 +242,20 @@ read_snapshot (Worker *worker, Job *base)
   g_autofree char *part = g_strconcat (job->a, ".part", NULL);
 
   if (g_file_test (job->a, G_FILE_TEST_EXISTS)) {
-    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("%s exists already; choose another name"), job->a);
+    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _ ("%s exists already; choose another name"),
+                               job->a);
     return;
   }
   g_unlink (part);
   sqlite3_progress_handler (worker->conn.db, 10000, snapshot_progress, base->req);
-  if (conn_run (&worker->conn, &base->error, "PRAGMA query_only = OFF", "")) /* else it may not write the copy either */
+  if (conn_run (&worker->conn, &base->error, "PRAGMA query_only = OFF",
+                "")) /* else it may not write the copy either */
     conn_run (&worker->conn, &base->error, "VACUUM INTO ?1", "s", part);
   conn_run (&worker->conn, NULL, "PRAGMA query_only = ON", "");
   sqlite3_progress_handler (worker->conn.db, 0, NULL, NULL);
   if (base->error == NULL && g_rename (part, job->a) != 0)
-    base->error = g_error_new (FAR_ERROR, FAR_ERROR_FULL, _("cannot rename %s: %s"), part, g_strerror (errno));
+    base->error = g_error_new (FAR_ERROR, FAR_ERROR_FULL, _ ("cannot rename %s: %s"), part,
+                               g_strerror (errno));
   if (base->error != NULL)
     g_unlink (part);
   base->result = base->error == NULL ? g_strdup (worker->path) : NULL;

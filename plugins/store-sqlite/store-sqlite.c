@@ -8,19 +8,33 @@
 
 struct _Sqlite {
   FarInstance *at;
-  Base *base;               /* NULL: not started */
+  Base *base; /* NULL: not started */
   FarRequest *opening;
 };
 
 static const FarOption sqlite_options[] = {
-  { .name = "path", .type = FAR_OPT_PATH, .flags = FAR_OPT_RESTART, .offset = G_STRUCT_OFFSET (SqliteOptions, path),
+  { .name = "path",
+    .type = FAR_OPT_PATH,
+    .flags = FAR_OPT_RESTART,
+    .offset = G_STRUCT_OFFSET (SqliteOptions, path),
     .summary = N_ ("database file; without it NAME.db in the state directory") },
-  { .name = "keep", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (SqliteOptions, keep_us),
-    .fallback = "30d", .summary = N_ ("how long samples stay; 0s: for ever"), .min = 0, .max = G_MAXINT64 },
-  { .name = "if-damaged", .type = FAR_OPT_CHOICE, .flags = FAR_OPT_RESTART, .offset = G_STRUCT_OFFSET (SqliteOptions, if_damaged),
-    .fallback = "stop", .choices = far_if_damaged,
-    .summary = N_ ("stop: nobody judges by the rest until a person has decided; go-on: with what could be read, for a store of values alone") },
-  { .type = FAR_OPT_END }
+  { .name = "keep",
+    .type = FAR_OPT_DURATION,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (SqliteOptions, keep_us),
+    .fallback = "30d",
+    .summary = N_ ("how long samples stay; 0s: for ever"),
+    .min = 0,
+    .max = G_MAXINT64 },
+  { .name = "if-damaged",
+    .type = FAR_OPT_CHOICE,
+    .flags = FAR_OPT_RESTART,
+    .offset = G_STRUCT_OFFSET (SqliteOptions, if_damaged),
+    .fallback = "stop",
+    .choices = far_if_damaged,
+    .summary = N_ ("stop: nobody judges by the rest until a person has decided; go-on: with what could be "
+                   "read, for a store of values alone") },
+  { .type = FAR_OPT_END },
 };
 
 static gboolean
@@ -174,9 +188,11 @@ sqlite_apply (gpointer data, const FarBatchKey *key, const FarPart *parts, guint
 }
 
 static void
-sqlite_rows (gpointer data, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
+sqlite_rows (gpointer data, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+             gboolean descending, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->base->reader, read_rows_new (table, filter, after, limit, descending, req));
+  worker_push (&((Sqlite *) data)->base->reader,
+               read_rows_new (table, filter, after, limit, descending, req));
 }
 
 static void
@@ -186,9 +202,11 @@ sqlite_series (gpointer data, const char *source, FarRequest *req)
 }
 
 static void
-sqlite_samples (gpointer data, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req)
+sqlite_samples (gpointer data, const char *source, const char *name, gint64 from_us, gint64 to_us,
+                guint limit, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->base->scanner, read_samples_new (source, name, from_us, to_us, limit, req));
+  worker_push (&((Sqlite *) data)->base->scanner,
+               read_samples_new (source, name, from_us, to_us, limit, req));
 }
 
 static void
@@ -198,7 +216,8 @@ sqlite_drop (gpointer data, const char *table, gint64 samples_before_us, FarRequ
 }
 
 static void
-sqlite_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
+sqlite_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last,
+                 FarRequest *req)
 {
   worker_push (&((Sqlite *) data)->base->writer.worker, write_blob_new (sha256, offset, bytes, last, req));
 }

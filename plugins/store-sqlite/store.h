@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The store's threads: one writer (group commit), one for rows and blobs, one for range queries. Each has a queue of jobs and a connection;
- * the main context only puts jobs into queues. */
+/* The store's threads: one writer (group commit), one for rows and blobs, one for range queries. Each has a
+ * queue of jobs and a connection; the main context only puts jobs into queues. */
 #pragma once
 #include "conn.h"
 
@@ -11,34 +11,34 @@ typedef struct _Worker Worker;
 typedef struct _Base Base;
 
 struct _Job {
-  FarRequest *req;                               /* own reference */
-  void (*run) (Worker *worker, Job *job);        /* [worker's thread]; NULL: the thread ends */
-  void (*clear) (Job *job);                      /* frees what the job holds; may be NULL */
+  FarRequest *req;                        /* own reference */
+  void (*run) (Worker *worker, Job *job); /* [worker's thread]; NULL: the thread ends */
+  void (*clear) (Job *job);               /* frees what the job holds; may be NULL */
   /* writer: outcome until the commit */
-  gboolean grouped;                              /* shares the transaction of its group */
+  gboolean grouped; /* shares the transaction of its group */
   GError *error;
   gpointer result;
   GDestroyNotify free_result;
-  gboolean applied;                              /* an apply() with a key: a full store is a verdict */
+  gboolean applied; /* an apply() with a key: a full store is a verdict */
 };
 
 struct _Worker {
-  Base *base;                                    /* what it is part of */
+  Base *base; /* what it is part of */
   FarInstance *at;
   const char *path;
-  gint *generation;                              /* atomic; grows when the file was replaced */
-  gint seen;                                     /* the generation this connection belongs to */
+  gint *generation; /* atomic; grows when the file was replaced */
+  gint seen;        /* the generation this connection belongs to */
   FarThread *thread;
   GAsyncQueue *jobs;
   Conn conn;
-  gpointer owner;                                /* Writer* */
-  Worker *writer;                                /* readers: whom to tell of damage */
+  gpointer owner; /* Writer* */
+  Worker *writer; /* readers: whom to tell of damage */
 };
 
 typedef struct {
   char *path;
-  gint64 keep_us;      /* age of samples that stay; 0: all */
-  int if_damaged;      /* FAR_IF_DAMAGED_… */
+  gint64 keep_us; /* age of samples that stay; 0: all */
+  int if_damaged; /* FAR_IF_DAMAGED_… */
 } SqliteOptions;
 
 typedef struct _Sqlite Sqlite;
@@ -62,29 +62,30 @@ gpointer reader_run (gpointer worker);
 typedef struct {
   Worker worker;
   gint generation;
-  gboolean go_on;              /* a damaged file is replaced by what can be read of it, and that is all */
-  GError *held;                /* the file was damaged: what every request hears from then on; set once, under lock */
-  gint64 keep_us;              /* atomic by lock */
+  gboolean go_on; /* a damaged file is replaced by what can be read of it, and that is all */
+  /* the file was damaged: what every request hears from then on; set once, under lock */
+  GError *held;
+  gint64 keep_us; /* atomic by lock */
   GMutex lock;
-  gint64 revision;             /* in the open transaction */
+  gint64 revision; /* in the open transaction */
   gboolean revised;
-  GHashTable *series;          /* "source id\nname\nunit": known to be in the file */
-  GHashTable *young;           /* source id → batches not yet merged (guess: since start) */
-  GQueue merge;                /* source ids with enough of them */
-  gint64 next_care_us;         /* boottime of the next retention */
+  GHashTable *series;  /* "source id\nname\nunit": known to be in the file */
+  GHashTable *young;   /* source id → batches not yet merged (guess: since start) */
+  GQueue merge;        /* source ids with enough of them */
+  gint64 next_care_us; /* boottime of the next retention */
   guint64 rounds;
-  dev_t device;                /* of the open file; the writer's thread */
+  dev_t device; /* of the open file; the writer's thread */
   ino_t inode;
 } Writer;
 
 /* All that the threads touch. It stays as long as one of them: a thread that hangs may come back. */
 struct _Base {
-  gint refs;                   /* atomic */
-  FarInstance *held;           /* until the last thread has ended: one was left to itself; else NULL */
+  gint refs;         /* atomic */
+  FarInstance *held; /* until the last thread has ended: one was left to itself; else NULL */
   char *path;
   Writer writer;
-  Worker reader;               /* rows, blobs */
-  Worker scanner;              /* series, samples, snapshots */
+  Worker reader;  /* rows, blobs */
+  Worker scanner; /* series, samples, snapshots */
 };
 Base *base_new (FarInstance *at, const char *path);
 void base_unref (Base *base);
@@ -92,14 +93,17 @@ void base_unref (Base *base);
 gpointer writer_run (gpointer writer);
 gint64 writer_keep (Writer *writer);
 void writer_repair (Writer *writer); /* after an error: what conn.worst asks for */
-/* Before each use by the writer: opens the file unless it is open, and sees that it is the one at its path. */
+/* Before each use by the writer: opens the file unless it is open, and sees that it is the one at its path.
+ */
 gboolean writer_open (Writer *writer, GError **error);
 /* FALSE: the store is not to be used any more. [any thread] */
 gboolean writer_usable (Writer *writer, GError **error);
 
-/* damage.c: the file is damaged. It is moved aside and read out; then the store goes on, or (the default) is held until a person has decided. */
+/* damage.c: the file is damaged. It is moved aside and read out; then the store goes on, or (the default) is
+ * held until a person has decided. */
 gboolean damage_found (Writer *writer, GError **error);
-/* Before it is opened: what was read out is put in place where an end came just between moving the damaged file and that. */
+/* Before it is opened: what was read out is put in place where an end came just between moving the damaged
+ * file and that. */
 gboolean damage_finish (const char *path, GError **error);
 
 /* jobs of the writer */
@@ -117,8 +121,10 @@ gboolean care_step (Writer *writer, GError **error);
 void care_added (Writer *writer, gint64 source);
 
 /* jobs of the readers */
-Job *read_rows_new (const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req);
+Job *read_rows_new (const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+                    gboolean descending, FarRequest *req);
 Job *read_series_new (const char *source, FarRequest *req);
-Job *read_samples_new (const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req);
+Job *read_samples_new (const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit,
+                       FarRequest *req);
 Job *read_blob_new (const char *sha256, guint64 offset, guint size, FarRequest *req);
 Job *read_snapshot_new (const char *path, FarRequest *req);

@@ -49,7 +49,8 @@ worker_push (Worker *worker, gpointer data)
     g_async_queue_push (worker->jobs, job);
     return;
   }
-  job->error = g_error_new (FAR_ERROR, FAR_ERROR_LIMIT, _("%s is busy: %d requests wait already; try again later"),
+  job->error = g_error_new (FAR_ERROR, FAR_ERROR_LIMIT,
+                            _ ("%s is busy: %d requests wait already; try again later"),
                             far_instance_path (worker->at), SQLITE_QUEUE_MAX);
   job_answer (job);
 }
@@ -92,7 +93,8 @@ worker_refuse_all (Worker *worker)
   Job *job;
 
   while ((job = g_async_queue_try_pop (worker->jobs)) != NULL) {
-    job->error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("%s does not answer; its disk may be dead"), worker->path);
+    job->error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+                              _ ("%s does not answer; its disk may be dead"), worker->path);
     job_answer (job);
   }
 }

@@ -11,7 +11,7 @@
 typedef struct {
   Job job;
   FarBatchKey key;
-  char *source;        /* NULL: no key */
+  char *source; /* NULL: no key */
   FarPart *parts;
   guint n;
   gint64 first_revision;
@@ -44,16 +44,18 @@ typedef struct {
 static void
 series_note (SeriesWalk *walk, const FarSeriesInfo *info)
 {
-  g_autofree char *known = g_strdup_printf ("%" G_GINT64_FORMAT "\n%s\n%s", walk->source, info->name, info->unit);
+  g_autofree char *known = g_strdup_printf ("%" G_GINT64_FORMAT "\n%s\n%s", walk->source, info->name,
+                                            info->unit);
 
   if (walk->failed || g_hash_table_contains (walk->writer->series, known))
     return;
-  walk->failed = !conn_run (&walk->writer->worker.conn, walk->error,
-                            "INSERT INTO series(source, name, unit) SELECT ?1, ?2, ?3"
-                            " WHERE (SELECT count(*) FROM series WHERE source = ?1) < " G_STRINGIFY (SERIES_PER_SOURCE)
-                            " OR EXISTS (SELECT 1 FROM series WHERE source = ?1 AND name = ?2)"
-                            " ON CONFLICT(source, name) DO UPDATE SET unit = excluded.unit",
-                            "iss", walk->source, info->name, info->unit);
+  walk->failed =
+      !conn_run (&walk->writer->worker.conn, walk->error,
+                 "INSERT INTO series(source, name, unit) SELECT ?1, ?2, ?3"
+                 " WHERE (SELECT count(*) FROM series WHERE source = ?1) < " G_STRINGIFY (
+                     SERIES_PER_SOURCE) " OR EXISTS (SELECT 1 FROM series WHERE source = ?1 AND name = ?2)"
+                                        " ON CONFLICT(source, name) DO UPDATE SET unit = excluded.unit",
+                 "iss", walk->source, info->name, info->unit);
   g_hash_table_add (walk->writer->series, g_steal_pointer (&known));
 }
 
@@ -81,7 +83,8 @@ put_samples (Writer *writer, const char *source, GBytes *batch, GError **error)
     return TRUE;
   if (!far_batch_read (batch, series_walk, &walk, error) || walk.failed)
     return FALSE;
-  if (!conn_run (conn, error, "INSERT INTO batch(source, level, t0, t1, n, body) VALUES(?1, 0, ?2, ?3, ?4, ?5)", "iiiib",
+  if (!conn_run (conn, error,
+                 "INSERT INTO batch(source, level, t0, t1, n, body) VALUES(?1, 0, ?2, ?3, ?4, ?5)", "iiiib",
                  id, span.first_us, span.last_us, (gint64) span.samples, batch))
     return FALSE;
   care_added (writer, id);
@@ -98,11 +101,13 @@ row_expected (Conn *conn, const FarPart *part, GError **error)
 
   if (part->expect == FAR_EXPECT_ANY)
     return TRUE;
-  there = conn_number (conn, &local, 0, "SELECT revision FROM row WHERE tbl = ?1 AND key = ?2", "ss", part->table, part->key);
+  there = conn_number (conn, &local, 0, "SELECT revision FROM row WHERE tbl = ?1 AND key = ?2", "ss",
+                       part->table, part->key);
   if (local == NULL && there == part->expect)
     return TRUE;
   if (local == NULL)
-    local = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("%s '%s' was changed by somebody else; read it again"), part->table, part->key);
+    local = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT,
+                         _ ("%s '%s' was changed by somebody else; read it again"), part->table, part->key);
   g_propagate_error (error, local);
   return FALSE;
 }
@@ -116,8 +121,10 @@ put_row (Writer *writer, const FarPart *part, gint64 *revision, GError **error)
   if (!row_expected (conn, part, error))
     return FALSE;
   if (part->row == NULL)
-    return conn_run (conn, error, "DELETE FROM row WHERE tbl = ?1 AND key = ?2", "ss", part->table, part->key)
-           && conn_run (conn, error, "DELETE FROM blob_ref WHERE tbl = ?1 AND key = ?2", "ss", part->table, part->key);
+    return conn_run (conn, error, "DELETE FROM row WHERE tbl = ?1 AND key = ?2", "ss", part->table,
+                     part->key) &&
+           conn_run (conn, error, "DELETE FROM blob_ref WHERE tbl = ?1 AND key = ?2", "ss", part->table,
+                     part->key);
   *revision = ++writer->revision;
   writer->revised = TRUE;
   return conn_run (conn, error,
@@ -141,7 +148,8 @@ put_parts (Writer *writer, ApplyJob *job, GError **error)
     else if (part->kind == FAR_PART_ROW)
       good = put_row (writer, part, &revision, error);
     else
-      good = conn_run (&writer->worker.conn, error, "INSERT OR IGNORE INTO blob_ref(tbl, key, sha256) VALUES(?1, ?2, ?3)", "sss",
+      good = conn_run (&writer->worker.conn, error,
+                       "INSERT OR IGNORE INTO blob_ref(tbl, key, sha256) VALUES(?1, ?2, ?3)", "sss",
                        part->table, part->key, part->row);
     if (!good)
       return FALSE;
@@ -158,7 +166,8 @@ static FarApplyVerdict
 mark_judge (Conn *conn, const ApplyJob *job, guint64 *expected, GError **error)
 {
   sqlite3_stmt *stmt = conn_query (conn, error,
-                                   "SELECT seq, crc FROM mark WHERE source = (SELECT id FROM source WHERE name = ?1) AND lane = ?2 AND epoch = ?3",
+                                   "SELECT seq, crc FROM mark WHERE source = (SELECT id FROM source WHERE "
+                                   "name = ?1) AND lane = ?2 AND epoch = ?3",
                                    "sii", job->source, (gint64) job->key.lane, (gint64) job->key.epoch);
   guint64 seq = 0, crc = 0;
 
@@ -182,18 +191,19 @@ mark_set (Writer *writer, const ApplyJob *job, GError **error)
   gint64 source = source_id (conn, job->source, TRUE, error);
 
   writer->revised = TRUE;
-  if (source == 0
-      || !conn_run (conn, error,
-                    "INSERT INTO mark(source, lane, epoch, seq, crc, used) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
-                    " ON CONFLICT(source, lane, epoch) DO UPDATE SET seq = excluded.seq, crc = excluded.crc, used = excluded.used",
-                    "iiiiii", source, (gint64) job->key.lane, (gint64) job->key.epoch, (gint64) job->key.seq, (gint64) job->key.crc,
-                    ++writer->revision))
+  if (source == 0 ||
+      !conn_run (conn, error,
+                 "INSERT INTO mark(source, lane, epoch, seq, crc, used) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+                 " ON CONFLICT(source, lane, epoch) DO UPDATE SET seq = excluded.seq, crc = excluded.crc, "
+                 "used = excluded.used",
+                 "iiiiii", source, (gint64) job->key.lane, (gint64) job->key.epoch, (gint64) job->key.seq,
+                 (gint64) job->key.crc, ++writer->revision))
     return FALSE;
-  return job->key.seq > 1
-         || conn_run (conn, error,
-                      "DELETE FROM mark WHERE source = ?1 AND lane = ?2 AND epoch NOT IN"
-                      " (SELECT epoch FROM mark WHERE source = ?1 AND lane = ?2 ORDER BY used DESC LIMIT " G_STRINGIFY (FAR_EPOCHS_KEPT) ")",
-                      "ii", source, (gint64) job->key.lane);
+  return job->key.seq > 1 || conn_run (conn, error,
+                                       "DELETE FROM mark WHERE source = ?1 AND lane = ?2 AND epoch NOT IN"
+                                       " (SELECT epoch FROM mark WHERE source = ?1 AND lane = ?2 ORDER BY "
+                                       "used DESC LIMIT " G_STRINGIFY (FAR_EPOCHS_KEPT) ")",
+                                       "ii", source, (gint64) job->key.lane);
 }
 
 /* ---- the job ---- */
@@ -250,7 +260,8 @@ write_apply (Worker *worker, Job *base)
     return;
   }
   if (!far_parts_good (NULL, job->parts, job->n)) {
-    base->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_INVALID, _("samples: bytes of a batch that cannot be read"));
+    base->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_INVALID,
+                                       _ ("samples: bytes of a batch that cannot be read"));
     return;
   }
   if (!apply_saved (writer_of (worker), job, &base->error))

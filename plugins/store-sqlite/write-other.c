@@ -48,10 +48,12 @@ looks_ours (const char *path)
 
   if (g_str_has_suffix (path, ".db"))
     return TRUE;
-  return g_file_get_contents (path, &text, &size, NULL) && size >= 16 && g_str_has_prefix (text, "SQLite format 3");
+  return g_file_get_contents (path, &text, &size, NULL) && size >= 16 &&
+         g_str_has_prefix (text, "SQLite format 3");
 }
 
-/* A store that cannot write still runs: it can be read, says `cannot record` to each write and opens again when it can. */
+/* A store that cannot write still runs: it can be read, says `cannot record` to each write and opens again
+ * when it can. */
 static gboolean
 open_unless_full (Worker *worker, GError **error)
 {
@@ -71,7 +73,8 @@ write_open (Worker *worker, Job *job)
     return;
   g_clear_error (&job->error);
   if (!looks_ours (worker->path)) {
-    job->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, _("%s is no database; choose another path"), worker->path);
+    job->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, _ ("%s is no database; choose another path"),
+                              worker->path);
     return;
   }
   damage_found (worker->owner, &job->error);
@@ -111,9 +114,9 @@ write_drop (Worker *worker, Job *base)
   DropJob *job = (DropJob *) base;
   Conn *conn = &worker->conn;
 
-  if (job->table != NULL
-      && (!conn_run (conn, &base->error, "DELETE FROM row WHERE tbl = ?1", "s", job->table)
-          || !conn_run (conn, &base->error, "DELETE FROM blob_ref WHERE tbl = ?1", "s", job->table)))
+  if (job->table != NULL &&
+      (!conn_run (conn, &base->error, "DELETE FROM row WHERE tbl = ?1", "s", job->table) ||
+       !conn_run (conn, &base->error, "DELETE FROM blob_ref WHERE tbl = ?1", "s", job->table)))
     return;
   if (job->before_us > 0)
     conn_run (conn, &base->error, "DELETE FROM batch WHERE t1 < ?1", "i", job->before_us);
@@ -142,7 +145,8 @@ static gboolean
 blob_hash_is (Conn *conn, const char *sha256, GError **error)
 {
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
-  sqlite3_stmt *stmt = conn_query (conn, error, "SELECT data FROM blob_part WHERE sha256 = ?1 ORDER BY start", "s", sha256);
+  sqlite3_stmt *stmt = conn_query (conn, error, "SELECT data FROM blob_part WHERE sha256 = ?1 ORDER BY start",
+                                   "s", sha256);
 
   if (stmt == NULL)
     return FALSE;
@@ -158,9 +162,10 @@ blob_finish (Conn *conn, const char *sha256, GError **error)
     return conn_run (conn, error, "UPDATE blob SET complete = 1 WHERE sha256 = ?1", "s", sha256);
   if (*error != NULL)
     return FALSE;
-  if (conn_run (conn, error, "DELETE FROM blob WHERE sha256 = ?1", "s", sha256)
-      && conn_run (conn, error, "DELETE FROM blob_part WHERE sha256 = ?1", "s", sha256))
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("blob: the bytes do not have this hash; send it again from the start"));
+  if (conn_run (conn, error, "DELETE FROM blob WHERE sha256 = ?1", "s", sha256) &&
+      conn_run (conn, error, "DELETE FROM blob_part WHERE sha256 = ?1", "s", sha256))
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("blob: the bytes do not have this hash; send it again from the start"));
   return FALSE;
 }
 
@@ -169,8 +174,8 @@ blob_append (Conn *conn, const BlobJob *job, gint64 size, GError **error)
 {
   gint64 more = (gint64) g_bytes_get_size (job->bytes);
 
-  if (more > 0
-      && !conn_run (conn, error, "INSERT INTO blob_part(sha256, start, data) VALUES(?1, ?2, ?3)", "sib", job->sha256, size, job->bytes))
+  if (more > 0 && !conn_run (conn, error, "INSERT INTO blob_part(sha256, start, data) VALUES(?1, ?2, ?3)",
+                             "sib", job->sha256, size, job->bytes))
     return FALSE;
   return conn_run (conn, error,
                    "INSERT INTO blob(sha256, size, complete, changed) VALUES(?1, ?2, 0, ?3)"
@@ -183,8 +188,10 @@ write_blob (Worker *worker, Job *base)
 {
   BlobJob *job = (BlobJob *) base;
   Conn *conn = &worker->conn;
-  gint64 size = conn_number (conn, &base->error, 0, "SELECT size FROM blob WHERE sha256 = ?1", "s", job->sha256);
-  gint64 complete = conn_number (conn, &base->error, 0, "SELECT complete FROM blob WHERE sha256 = ?1", "s", job->sha256);
+  gint64 size = conn_number (conn, &base->error, 0, "SELECT size FROM blob WHERE sha256 = ?1", "s",
+                             job->sha256);
+  gint64 complete = conn_number (conn, &base->error, 0, "SELECT complete FROM blob WHERE sha256 = ?1", "s",
+                                 job->sha256);
   gsize more = g_bytes_get_size (job->bytes);
 
   if (base->error != NULL)
@@ -192,8 +199,10 @@ write_blob (Worker *worker, Job *base)
   if (complete != 0 || (more == 0 && !job->last))
     answer_int (base, size);
   else if (job->offset != (guint64) size)
-    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _("blob: %" PRId64 " bytes are there; go on from them"), size);
-  else if (blob_append (conn, job, size, &base->error) && (!job->last || blob_finish (conn, job->sha256, &base->error)))
+    base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT,
+                               _ ("blob: %" PRId64 " bytes are there; go on from them"), size);
+  else if (blob_append (conn, job, size, &base->error) &&
+           (!job->last || blob_finish (conn, job->sha256, &base->error)))
     answer_int (base, size + (gint64) more);
 }
 

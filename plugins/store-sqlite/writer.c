@@ -51,7 +51,8 @@ file_is_there (const char *path)
   return stat (path, &st) == 0 && (!S_ISREG (st.st_mode) || st.st_size > 0);
 }
 
-/* Its name may be gone, or may be another file's by now: what is written then is lost with the last who has it open. */
+/* Its name may be gone, or may be another file's by now: what is written then is lost with the last who has
+ * it open. */
 static gboolean
 file_is_still_there (Writer *writer, GError **error)
 {
@@ -78,8 +79,9 @@ file_open (Writer *writer, GError **error)
   Conn *conn = &writer->worker.conn;
   struct stat st;
 
-  if (!damage_finish (conn->path, error) || !far_store_expected (writer->worker.at, conn->path, file_is_there (conn->path), writer->go_on, error)
-      || !conn_open (conn, CONN_WRITE, error))
+  if (!damage_finish (conn->path, error) ||
+      !far_store_expected (writer->worker.at, conn->path, file_is_there (conn->path), writer->go_on, error) ||
+      !conn_open (conn, CONN_WRITE, error))
     return FALSE;
   if (stat (conn->path, &st) == 0) {
     writer->device = st.st_dev;
@@ -150,7 +152,8 @@ group_commit (Writer *writer, GError **error)
 {
   Conn *conn = &writer->worker.conn;
 
-  if (writer->revised && !conn_run (conn, error, "UPDATE meta SET value = ?1 WHERE name = 'revision'", "i", writer->revision))
+  if (writer->revised &&
+      !conn_run (conn, error, "UPDATE meta SET value = ?1 WHERE name = 'revision'", "i", writer->revision))
     return FALSE;
   return conn_run (conn, error, "COMMIT", "");
 }
@@ -189,8 +192,7 @@ group_fail (GPtrArray *jobs, const GError *error)
     if (job->applied && g_error_matches (error, FAR_ERROR, FAR_ERROR_FULL)) {
       job->result = applied_full ();
       job->free_result = g_free;
-    }
-    else
+    } else
       job->error = g_error_copy (error);
   }
 }
@@ -204,7 +206,8 @@ group_cause (Writer *writer, GPtrArray *jobs)
     if (job->error != NULL && !g_error_matches (job->error, FAR_ERROR, FAR_ERROR_CONFLICT))
       return g_error_copy (job->error);
   }
-  return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "%s: %s", writer->worker.path, sqlite3_errstr (writer->worker.conn.worst));
+  return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "%s: %s", writer->worker.path,
+                      sqlite3_errstr (writer->worker.conn.worst));
 }
 
 static void

@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A channel as a stream. What arrives is shown in place, inside libssh's data callback, when that comes from the wire's own turn;
- * otherwise, and when the reader is slow, it stays in libssh (the window stays shut) and is drained later. */
+/* A channel as a stream. What arrives is shown in place, inside libssh's data callback, when that comes from
+ * the wire's own turn; otherwise, and when the reader is slow, it stays in libssh (the window stays shut) and
+ * is drained later. */
 #include "config.h"
 
 #include "wire.h"
 
 #include <string.h>
 
-#define PIECE_SIZE 65536 /* given to libssh at once: two packets, which it writes together; each write costs, and wakes the other side */
+#define PIECE_SIZE                                                                                           \
+  65536 /* given to libssh at once: two packets, which it writes together; each write costs, and wakes the   \
+           other side */
 
 struct _Channel {
   FarStream head;
-  Wire *wire;               /* a reference */
-  ssh_channel channel;      /* NULL: the wire is dead */
+  Wire *wire;          /* a reference */
+  ssh_channel channel; /* NULL: the wire is dead */
   struct ssh_channel_callbacks_struct callbacks;
-  gint *status;   /* of a session, a box shared with the endpoint */
+  gint *status; /* of a session, a box shared with the endpoint */
   gboolean opened, session, freed;
-  gboolean unread;          /* libssh holds bytes */
+  gboolean unread; /* libssh holds bytes */
   gboolean peer_eof, peer_closed, eof_seen;
   gboolean end_wanted, ended; /* our end of input */
-  gboolean write_wanted;    /* told when it is possible again */
-  gboolean changed;         /* something happened in a nested call */
-  const guint8 *show;       /* bytes to read: of libssh (in the callback), of the scratch, or kept */
+  gboolean write_wanted;      /* told when it is possible again */
+  gboolean changed;           /* something happened in a nested call */
+  const guint8 *show;         /* bytes to read: of libssh (in the callback), of the scratch, or kept */
   gsize size;
   gboolean in_callback;
   guint8 *kept;
-  char *host, *from;        /* forwarded, while it opens */
+  char *host, *from; /* forwarded, while it opens */
   guint16 port, from_port;
 };
 
@@ -35,8 +38,8 @@ of_stream (FarStream *stream)
   return (Channel *) stream;
 }
 
-/* libssh is in the middle of something: neither called again from within its callback, which might handle the very packet that takes away what the callback
- * goes on with, nor from within a call that handles packets. */
+/* libssh is in the middle of something: neither called again from within its callback, which might handle the
+ * very packet that takes away what the callback goes on with, nor from within a call that handles packets. */
 static gboolean
 is_inside (Channel *self)
 {
@@ -170,7 +173,8 @@ chan_consume (FarStream *stream, gsize bytes)
 
 /* ---- writing ---- */
 
-/* Bytes that may go now; 0: not now. Inside a callback nothing is written: libssh is in the middle of something. */
+/* Bytes that may go now; 0: not now. Inside a callback nothing is written: libssh is in the middle of
+ * something. */
 static guint32
 room (Channel *self)
 {
@@ -198,11 +202,14 @@ typedef struct {
 static void
 go_on (Cursor *cursor, gsize bytes)
 {
-  for (cursor->at += bytes; cursor->frame < cursor->batch->n && cursor->at >= cursor->batch->frames[cursor->frame].size; cursor->frame++)
+  for (cursor->at += bytes;
+       cursor->frame < cursor->batch->n && cursor->at >= cursor->batch->frames[cursor->frame].size;
+       cursor->frame++)
     cursor->at -= cursor->batch->frames[cursor->frame].size;
 }
 
-/* The next bytes of the batch, at most *size, in one piece: where they lie if they lie so, else put together in room. */
+/* The next bytes of the batch, at most *size, in one piece: where they lie if they lie so, else put together
+ * in room. */
 static const guint8 *
 next_piece (const Cursor *cursor, guint8 *room, gsize *size)
 {
@@ -320,7 +327,8 @@ chan_free (FarStream *stream)
     wire_kick (self->wire);
 }
 
-/* A channel that does not open yet waits: to close it now would upset the peer (OpenSSH drops the whole connection). */
+/* A channel that does not open yet waits: to close it now would upset the peer (OpenSSH drops the whole
+ * connection). */
 gboolean
 wire_channel_reap (Channel *self)
 {
@@ -357,7 +365,8 @@ static void
 try_open (Channel *self)
 {
   wire_enter (self->wire);
-  int result = ssh_channel_open_reverse_forward (self->channel, self->host, self->port, self->from, self->from_port);
+  int result = ssh_channel_open_reverse_forward (self->channel, self->host, self->port, self->from,
+                                                 self->from_port);
   wire_leave (self->wire);
   if (result == SSH_AGAIN)
     return;
@@ -414,8 +423,10 @@ wire_channel_new (Wire *wire, ssh_channel channel, gboolean opened)
   self->unread = opened;
   self->peer_eof = opened && ssh_channel_is_eof (channel);
   self->peer_closed = opened && ssh_channel_is_closed (channel);
-  self->callbacks = (struct ssh_channel_callbacks_struct){
-    .userdata = self, .channel_data_function = on_data, .channel_eof_function = on_eof, .channel_close_function = on_close };
+  self->callbacks = (struct ssh_channel_callbacks_struct){ .userdata = self,
+                                                           .channel_data_function = on_data,
+                                                           .channel_eof_function = on_eof,
+                                                           .channel_close_function = on_close };
   ssh_callbacks_init (&self->callbacks);
   ssh_set_channel_callbacks (channel, &self->callbacks);
   g_ptr_array_add (wire->channels, self);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The terminal's way to the tunnel end: connect, know Z by its key, prove the node's key, show the token, ask for X. Then the wire moves to the
- * tunnel's home, and what comes through it is announced on main. (spec B6, B7) */
+/* The terminal's way to the tunnel end: connect, know Z by its key, prove the node's key, show the token, ask
+ * for X. Then the wire moves to the tunnel's home, and what comes through it is announced on main. (spec B6,
+ * B7) */
 #include "config.h"
 
 #include "ssh.h"
@@ -22,7 +23,7 @@ struct _Dial {
   guint16 port;
   gboolean node_key;
   gint64 until_us;
-  FarHome *home;          /* handshakes */
+  FarHome *home; /* handshakes */
   /* main */
   FarRequest *connecting; /* NULL: it is over */
   /* home */
@@ -73,8 +74,8 @@ forget_dial (gpointer data)
   dial_unref (dial);
 }
 
-/* Its work is over, at main or at the handshakes' home; takes error (NULL: the link is up). The answer follows the forgetting: whoever hears it may
- * dial the same session again at once. */
+/* Its work is over, at main or at the handshakes' home; takes error (NULL: the link is up). The answer
+ * follows the forgetting: whoever hears it may dial the same session again at once. */
 static void
 dial_over (Dial *dial, GError *error)
 {
@@ -91,7 +92,7 @@ dial_over (Dial *dial, GError *error)
 static void
 dial_fail (Dial *dial, FarErrorCode code, const char *why)
 {
-  dial_over (dial, g_error_new (FAR_ERROR, code, _("no tunnel to %s: %s"), dial->address, why));
+  dial_over (dial, g_error_new (FAR_ERROR, code, _ ("no tunnel to %s: %s"), dial->address, why));
 }
 
 /* ---- what comes through an open link ---- */
@@ -157,8 +158,10 @@ arrival_ask (gpointer data)
 static gboolean
 is_ours (Tunnel *tunnel, ssh_message message)
 {
-  return ssh_message_type (message) == SSH_REQUEST_CHANNEL_OPEN && ssh_message_subtype (message) == SSH_CHANNEL_FORWARDED_TCPIP &&
-         ssh_message_channel_request_open_destination_port (message) == tunnel->x && tunnel->n_joins < TUNNEL_JOINS_MAX && !tunnel->over;
+  return ssh_message_type (message) == SSH_REQUEST_CHANNEL_OPEN &&
+         ssh_message_subtype (message) == SSH_CHANNEL_FORWARDED_TCPIP &&
+         ssh_message_channel_request_open_destination_port (message) == tunnel->x &&
+         tunnel->n_joins < TUNNEL_JOINS_MAX && !tunnel->over;
 }
 
 static gboolean
@@ -166,7 +169,8 @@ open_message (Wire *wire, ssh_message message, gpointer user)
 {
   Tunnel *tunnel = user;
   wire_enter (wire);
-  ssh_channel channel = is_ours (tunnel, message) ? ssh_message_channel_request_open_reply_accept (message) : NULL;
+  ssh_channel channel = is_ours (tunnel, message) ? ssh_message_channel_request_open_reply_accept (message)
+                                                  : NULL;
   if (channel == NULL)
     ssh_message_reply_default (message);
   wire_leave (wire);
@@ -174,7 +178,9 @@ open_message (Wire *wire, ssh_message message, gpointer user)
     return FALSE;
   Arrival *arrival = g_new0 (Arrival, 1);
   const char *from = ssh_message_channel_request_open_originator (message);
-  *arrival = (Arrival){ .tunnel = tunnel_ref (tunnel), .channel = wire_channel_new (wire, channel, TRUE), .from = g_strdup (from != NULL ? from : "") };
+  *arrival = (Arrival){ .tunnel = tunnel_ref (tunnel),
+                        .channel = wire_channel_new (wire, channel, TRUE),
+                        .from = g_strdup (from != NULL ? from : "") };
   tunnel->n_joins++;
   far_home_post (far_home_main (), arrival_ask, arrival);
   return FALSE;
@@ -223,13 +229,15 @@ step_know (Dial *dial, ssh_session session)
   g_autofree char *line = NULL;
   char *base64 = NULL;
   ssh_key key = NULL;
-  if (ssh_get_server_publickey (session, &key) == SSH_OK && ssh_pki_export_pubkey_base64 (key, &base64) == SSH_OK)
+  if (ssh_get_server_publickey (session, &key) == SSH_OK &&
+      ssh_pki_export_pubkey_base64 (key, &base64) == SSH_OK)
     line = g_strdup_printf ("%s %s", ssh_key_type_to_char (ssh_key_type (key)), base64);
   ssh_string_free_char (base64);
   ssh_key_free (key);
   if (line != NULL && strcmp (line, dial->host_key) == 0)
     return GO_ON;
-  dial->error = g_error_new (FAR_ERROR, FAR_ERROR_DENIED, "%s", _("its host key is not the one of the offer"));
+  dial->error = g_error_new (FAR_ERROR, FAR_ERROR_DENIED, "%s",
+                             _ ("its host key is not the one of the offer"));
   return GIVE_UP;
 }
 
@@ -265,7 +273,7 @@ step_token (Dial *dial, ssh_session session)
   case SSH_AUTH_ERROR:
     return broken (dial, FAR_ERROR_UNAVAILABLE, "login");
   default:
-    dial->error = g_error_new (FAR_ERROR, FAR_ERROR_DENIED, "%s", _("the credential was refused"));
+    dial->error = g_error_new (FAR_ERROR, FAR_ERROR_DENIED, "%s", _ ("the credential was refused"));
     return GIVE_UP;
   }
 }
@@ -276,7 +284,7 @@ step_ask (Dial *dial, ssh_session session)
   int result = ssh_channel_listen_forward (session, "localhost", dial->tunnel->x, NULL);
   if (result == SSH_AGAIN)
     return WAIT;
-  return result == SSH_OK ? GO_ON : broken (dial, FAR_ERROR_DENIED, _("port X was not granted"));
+  return result == SSH_OK ? GO_ON : broken (dial, FAR_ERROR_DENIED, _ ("port X was not granted"));
 }
 
 static Progress
@@ -335,7 +343,11 @@ handshake_dead (Wire *wire, const char *cause, gpointer user)
     dial_fail (dial, FAR_ERROR_UNAVAILABLE, cause);
 }
 
-static const WireOps handshake_ops = { .advance = handshake_advance, .message = handshake_message, .dead = handshake_dead };
+static const WireOps handshake_ops = {
+  .advance = handshake_advance,
+  .message = handshake_message,
+  .dead = handshake_dead,
+};
 
 /* ---- connecting ---- */
 
@@ -361,7 +373,7 @@ static void
 dial_late (gpointer data)
 {
   Dial *dial = data;
-  wire_cut (dial->wire, _("no answer in 20s"));
+  wire_cut (dial->wire, _ ("no answer in 20s"));
 }
 
 static void
@@ -400,7 +412,8 @@ dial_cancel (Dial *dial)
   far_home_post (dial->home, do_cancel, dial_ref (dial)); /* it may have been connected already */
 }
 
-/* Whatever keeps the tunnel end from being reached, the credential was not shown, so the same one may be tried again: UNAVAILABLE. */
+/* Whatever keeps the tunnel end from being reached, the credential was not shown, so the same one may be
+ * tried again: UNAVAILABLE. */
 static void
 connected (FarRequest *req, gpointer user)
 {
@@ -419,10 +432,19 @@ static Dial *
 dial_new (Ssh *self, Tunnel *tunnel, const FarDialSpec *spec, FarRequest *req)
 {
   Dial *dial = g_new0 (Dial, 1);
-  *dial = (Dial){ .refs = 2, .tunnel = tunnel_ref (tunnel), .req = far_request_ref (req), .address = g_strdup (spec->address),
-                  .host_key = g_strdup (spec->host_key), .user = g_strdup (spec->user), .token = g_strdup (spec->token != NULL ? spec->token : ""),
-                  .keys = g_strdup (self->keys), .ciphers = g_strdup (ssh_options (self)->ciphers), .node_key = spec->node_key,
-                  .until_us = far_clock_boottime_us () + TIMEOUT_US, .home = ssh_handshakes (self), .fd = -1 };
+  *dial = (Dial){ .refs = 2,
+                  .tunnel = tunnel_ref (tunnel),
+                  .req = far_request_ref (req),
+                  .address = g_strdup (spec->address),
+                  .host_key = g_strdup (spec->host_key),
+                  .user = g_strdup (spec->user),
+                  .token = g_strdup (spec->token != NULL ? spec->token : ""),
+                  .keys = g_strdup (self->keys),
+                  .ciphers = g_strdup (ssh_options (self)->ciphers),
+                  .node_key = spec->node_key,
+                  .until_us = far_clock_boottime_us () + TIMEOUT_US,
+                  .home = ssh_handshakes (self),
+                  .fd = -1 };
   return dial;
 }
 
@@ -446,11 +468,12 @@ client_dial (gpointer data, const FarDialSpec *spec, FarTunnelFunc events, gpoin
   GError *error = NULL;
   Tunnel *tunnel = tunnel_for (self, spec, events, user);
   if (tunnel->ending || tunnel->dial != NULL || tunnel->x != spec->x) {
-    far_request_fail_new (req, FAR_ERROR_CONFLICT, _("session '%s' is being dialled, or over"), spec->session);
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is being dialled, or over"),
+                          spec->session);
     return;
   }
   if (spec->host_key == NULL || spec->address == NULL || spec->user == NULL) {
-    far_request_fail_new (req, FAR_ERROR_INVALID, "%s", _("the offer lacks the host key or the address"));
+    far_request_fail_new (req, FAR_ERROR_INVALID, "%s", _ ("the offer lacks the host key or the address"));
     return;
   }
   Dial *dial = dial_new (self, tunnel, spec, req);

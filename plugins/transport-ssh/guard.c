@@ -223,8 +223,13 @@ static gboolean
 ask (Login *login, Wire *wire, ssh_message message, FarLogin *form)
 {
   Question *question = g_new0 (Question, 1);
-  *question = (Question){ .wire = wire_ref (wire), .guard = guard_ref (login->guard), .of = login, .login = form, .name = g_strdup (form->name),
-                          .key = g_strdup (form->key), .probe = form->probe };
+  *question = (Question){ .wire = wire_ref (wire),
+                          .guard = guard_ref (login->guard),
+                          .of = login,
+                          .login = form,
+                          .name = g_strdup (form->name),
+                          .key = g_strdup (form->key),
+                          .probe = form->probe };
   login->message = message;
   wire_pause (wire, TRUE);
   far_home_post (far_home_main (), ask_core, question);
@@ -239,8 +244,10 @@ form_new (Login *login, ssh_message message, FarLoginForm form)
     g_free (login->name);
     login->name = g_strdup (name);
   }
-  FarLogin *asked = far_login_new (form, login->name != NULL ? login->name : "", login->guard->door, login->from);
-  asked->told_from = !login->guard->tokens; /* people come through a tunnel, whose other end says from where and for whom */
+  FarLogin *asked = far_login_new (form, login->name != NULL ? login->name : "", login->guard->door,
+                                   login->from);
+  /* people come through a tunnel, whose other end says from where and for whom */
+  asked->told_from = !login->guard->tokens;
   asked->asker = g_strdup (login->asker);
   return asked;
 }
@@ -309,7 +316,8 @@ answers_clear (GStrv answers)
   g_strfreev (answers);
 }
 
-/* A conversation starts with the question for the password; an authenticator that has more to ask says so in its verdict. */
+/* A conversation starts with the question for the password; an authenticator that has more to ask says so in
+ * its verdict. */
 static gboolean
 on_interactive (Login *login, Wire *wire, ssh_message message)
 {
@@ -323,7 +331,8 @@ on_interactive (Login *login, Wire *wire, ssh_message message)
     return TRUE;
   }
   GStrv answers = answers_of (wire);
-  FarLogin *form = form_new (login, message, login->interactive ? FAR_LOGIN_CONVERSATION : FAR_LOGIN_PASSWORD);
+  FarLogin *form = form_new (login, message,
+                             login->interactive ? FAR_LOGIN_CONVERSATION : FAR_LOGIN_PASSWORD);
   if (login->interactive)
     form->answers = g_steal_pointer (&answers);
   else
@@ -382,7 +391,8 @@ login_message (Login *login, Wire *wire, ssh_message message)
 void
 login_begin (Login *login, Guard *guard, Wire *wire, const char *from, const char *asker)
 {
-  int methods = SSH_AUTH_METHOD_PASSWORD | SSH_AUTH_METHOD_PUBLICKEY | (guard->tokens ? 0 : SSH_AUTH_METHOD_INTERACTIVE);
+  int methods = SSH_AUTH_METHOD_PASSWORD | SSH_AUTH_METHOD_PUBLICKEY |
+                (guard->tokens ? 0 : SSH_AUTH_METHOD_INTERACTIVE);
   login->guard = guard_ref (guard);
   login->from = g_strdup (from);
   login->asker = g_strdup (asker);

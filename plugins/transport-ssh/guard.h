@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Logging in over a wire: takes the peer's login requests, has core decide on main, answers. Both servers use it: the tunnel end, where a
- * terminal shows a token, and the terminal's own login service, where a person shows a password or a key. */
+/* Logging in over a wire: takes the peer's login requests, has core decide on main, answers. Both servers use
+ * it: the tunnel end, where a terminal shows a token, and the terminal's own login service, where a person
+ * shows a password or a key. */
 #pragma once
 #include "wire.h"
 
@@ -11,13 +12,15 @@ G_BEGIN_DECLS
 /* Of an instance; immutable, but for what only main touches. */
 typedef struct {
   gint refs;
-  gboolean tokens;      /* passwords are tokens; a key proves the bearer, and does not log in by itself */
+  gboolean tokens; /* passwords are tokens; a key proves the bearer, and does not log in by itself */
   const char *door;
   /* main */
   GStrv authenticators;
-  GPtrArray *waiting;   /* FarRequest: logins that are being decided; NULL: stopped */
-  /* [main] after far_login() allowed: what it means, NULL: refused all the same; free_grant for what nobody took. */
-  gpointer (*judge) (gpointer user, FarPrincipal *principal, const FarVerdict *verdict, const char *name, const char *key);
+  GPtrArray *waiting; /* FarRequest: logins that are being decided; NULL: stopped */
+  /* [main] after far_login() allowed: what it means, NULL: refused all the same; free_grant for what nobody
+   * took. */
+  gpointer (*judge) (gpointer user, FarPrincipal *principal, const FarVerdict *verdict, const char *name,
+                     const char *key);
   GDestroyNotify free_grant;
   gpointer judge_user;
 } Guard;
@@ -32,8 +35,8 @@ void guard_stop (Guard *guard);
 typedef struct {
   Guard *guard;
   char *from, *asker; /* asker: for whom another node opened the way here; NULL: nobody told */
-  char *name;      /* of the last request: answers of a conversation carry none */
-  char *key;       /* verified */
+  char *name;         /* of the last request: answers of a conversation carry none */
+  char *key;          /* verified */
   guint tries, asked;
   ssh_message message; /* being decided */
   gboolean interactive;

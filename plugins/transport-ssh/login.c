@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The endpoint type `ssh-login`: opens a session with a socket pair, one end of which is the stream that the caller joins. */
+/* The endpoint type `ssh-login`: opens a session with a socket pair, one end of which is the stream that the
+ * caller joins. */
 #include "config.h"
 
 #include "visit.h"
@@ -11,17 +12,43 @@
 #include <sys/socket.h>
 
 static const FarOption login_options[] = {
-  { .name = "login", .type = FAR_OPT_REFS, .flags = FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, login),
-    .summary = N_ ("authenticators that are asked, in this order"), .ref_kind = FAR_KIND_AUTHENTICATOR },
-  { .name = "shell", .type = FAR_OPT_REF, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, shell),
-    .summary = N_ ("endpoint that a person without a device talks to"), .ref_kind = FAR_KIND_ENDPOINT },
-  { .name = "login-time", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, login_time_us),
-    .fallback = "60s", .summary = N_ ("time a person has to log in; their client has to exchange keys within 10s"), .min = 1000000, .max = 600000000 },
-  { .name = "max", .type = FAR_OPT_INT, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, max), .fallback = "128",
-    .summary = N_ ("connections at once"), .min = 1, .max = 1024 },
-  { .name = "channels", .type = FAR_OPT_INT, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LoginOptions, channels), .fallback = "256",
-    .summary = N_ ("shells, commands and forwarded connections at once in one connection"), .min = 1, .max = 1024 },
-  { .type = FAR_OPT_END }
+  { .name = "login",
+    .type = FAR_OPT_REFS,
+    .flags = FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (LoginOptions, login),
+    .summary = N_ ("authenticators that are asked, in this order"),
+    .ref_kind = FAR_KIND_AUTHENTICATOR },
+  { .name = "shell",
+    .type = FAR_OPT_REF,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (LoginOptions, shell),
+    .summary = N_ ("endpoint that a person without a device talks to"),
+    .ref_kind = FAR_KIND_ENDPOINT },
+  { .name = "login-time",
+    .type = FAR_OPT_DURATION,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (LoginOptions, login_time_us),
+    .fallback = "60s",
+    .summary = N_ ("time a person has to log in; their client has to exchange keys within 10s"),
+    .min = 1000000,
+    .max = 600000000 },
+  { .name = "max",
+    .type = FAR_OPT_INT,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (LoginOptions, max),
+    .fallback = "128",
+    .summary = N_ ("connections at once"),
+    .min = 1,
+    .max = 1024 },
+  { .name = "channels",
+    .type = FAR_OPT_INT,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (LoginOptions, channels),
+    .fallback = "256",
+    .summary = N_ ("shells, commands and forwarded connections at once in one connection"),
+    .min = 1,
+    .max = 1024 },
+  { .type = FAR_OPT_END },
 };
 
 const LoginOptions *
@@ -40,7 +67,8 @@ typedef struct {
 
 /* Whoever the authenticators know may come in; what they may do is asked again at each step. [main] */
 static gpointer
-login_judge (gpointer user, FarPrincipal *principal, const FarVerdict *verdict, const char *name, const char *key)
+login_judge (gpointer user, FarPrincipal *principal, const FarVerdict *verdict, const char *name,
+             const char *key)
 {
   return g_strdup (verdict->principal != NULL ? verdict->principal : principal->name);
 }
@@ -148,7 +176,9 @@ login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   int fds[2];
 
   if (g_atomic_int_get (self->open) >= options->max) {
-    far_request_fail_new (req, FAR_ERROR_LIMIT, _("the terminal's login service has %" PRId64 " connections already (endpoints.%s: option 'max'): try later"),
+    far_request_fail_new (req, FAR_ERROR_LIMIT,
+                          _ ("the terminal's login service has %" PRId64
+                             " connections already (endpoints.%s: option 'max'): try later"),
                           options->max, far_instance_name (self->at));
     return;
   }
@@ -157,7 +187,8 @@ login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
     return;
   }
   begin = g_new0 (LoginBegin, 1);
-  begin->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home : far_home_pick ();
+  begin->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home
+                                                                                : far_home_pick ();
   begin->visit = visit_new (far_instance_name (self->at), self->open, self->guard, spec);
   begin->visit->login_time_us = options->login_time_us;
   begin->visit->channels = options->channels;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* X and Y of a session at the tunnel end (spec B5, B7). X is bound on loopback so that the number is really taken; whoever connects to it from
- * this machine is reset: what reaches the terminal comes from Y, joined inside the process. */
+/* X and Y of a session at the tunnel end (spec B5, B7). X is bound on loopback so that the number is really
+ * taken; whoever connects to it from this machine is reset: what reaches the terminal comes from Y, joined
+ * inside the process. */
 #include "config.h"
 
 #include "ssh.h"
@@ -17,7 +18,8 @@
 
 #define DRAWS 500
 #define BACKLOG 512
-#define SILENT_US (FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC) /* every client of SSH begins with its banner */
+#define SILENT_US                                                                                            \
+  (FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC) /* every client of SSH begins with its banner */
 #define RAW_FIRST_US (60 * (gint64) G_USEC_PER_SEC)
 #define REFUSALS_A_SECOND 10 /* told one by one; the others of a flood together */
 
@@ -29,12 +31,12 @@ typedef struct {
 } Waiting;
 
 struct _Ports {
-  Tunnel *tunnel;     /* owns this */
-  int fd[2];          /* X, Y; -1: none */
+  Tunnel *tunnel; /* owns this */
+  int fd[2];      /* X, Y; -1: none */
   FarAcceptor *acceptor[2];
   PortRules rules;
-  gint64 up_us;       /* first acknowledgement; 0: not yet */
-  gboolean used;      /* Y was used once */
+  gint64 up_us;  /* first acknowledgement; 0: not yet */
+  gboolean used; /* Y was used once */
   GQueue waiting;
   FarHomeTimer *timer;
   gint64 second_us;
@@ -101,8 +103,9 @@ draw_one (Ssh *self, const char *host, guint16 not_this, guint16 *port, GError *
   if (fd < 0)
     fd = try_ports (self, host, not_this, FALSE, port);
   if (fd < 0)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT, _("no free port at %s in %d-%d, by option 'ports' (last: %s)"), host, (int) range->low, (int) range->high,
-                 g_strerror (errno));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT,
+                 _ ("no free port at %s in %d-%d, by option 'ports' (last: %s)"), host, (int) range->low,
+                 (int) range->high, g_strerror (errno));
   return fd;
 }
 
@@ -130,12 +133,14 @@ gboolean
 ports_same_person (const char *from, const char *address, gboolean raw)
 {
   g_autofree char *net = NULL;
-  if (!raw && strchr (address, ':') != NULL && strchr (address, '/') == NULL && !g_str_has_prefix (address, "::ffff:"))
+  if (!raw && strchr (address, ':') != NULL && strchr (address, '/') == NULL &&
+      !g_str_has_prefix (address, "::ffff:"))
     net = g_strconcat (address, "/64", NULL);
   return far_address_in (from, net != NULL ? net : address, NULL);
 }
 
-/* Who dials an address of this machine from this machine comes, as the kernel has it, from that same address. */
+/* Who dials an address of this machine from this machine comes, as the kernel has it, from that same address.
+ */
 static gboolean
 dials_itself (int fd, const char *from)
 {
@@ -162,7 +167,9 @@ no_room (Ports *ports)
 {
   if (ports->tunnel->n_joins + g_queue_get_length (&ports->waiting) < ports->rules.connections_max)
     return NULL;
-  g_autofree char *text = g_strdup_printf ("too many connections in this session (the limit is %u, by option 'y-connections' of the tunnel end)", ports->rules.connections_max);
+  g_autofree char *text = g_strdup_printf (
+      "too many connections in this session (the limit is %u, by option 'y-connections' of the tunnel end)",
+      ports->rules.connections_max);
   return g_intern_string (text); /* as many of them as the option has had values */
 }
 
@@ -222,8 +229,10 @@ static void
 go_through (Ports *ports, Waiting *waiting)
 {
   Tunnel *tunnel = ports->tunnel;
-  Channel *channel = wire_channel_forward (tunnel->wire, tunnel->bind_host, tunnel->x, waiting->from, waiting->from_port);
-  tunnel_join (tunnel, g_steal_pointer (&waiting->stream), wire_channel_stream (channel), waiting->from, waiting->first_us);
+  Channel *channel = wire_channel_forward (tunnel->wire, tunnel->bind_host, tunnel->x, waiting->from,
+                                           waiting->from_port);
+  tunnel_join (tunnel, g_steal_pointer (&waiting->stream), wire_channel_stream (channel), waiting->from,
+               waiting->first_us);
   waiting_free (waiting);
 }
 
@@ -233,7 +242,8 @@ waited_enough (gpointer data)
   Ports *ports = data;
   gint64 now = far_clock_boottime_us ();
   Waiting *first;
-  while ((first = g_queue_peek_head (&ports->waiting)) != NULL && now - first->since_us >= TUNNEL_WAITING_US) {
+  while ((first = g_queue_peek_head (&ports->waiting)) != NULL &&
+         now - first->since_us >= TUNNEL_WAITING_US) {
     say_refused (ports, "the terminal is not connected", first->from);
     waiting_free (g_queue_pop_head (&ports->waiting));
   }
@@ -246,7 +256,8 @@ hold (Ports *ports, Waiting *waiting)
 {
   g_queue_push_tail (&ports->waiting, waiting);
   if (ports->timer == NULL)
-    ports->timer = far_home_timer (ports->tunnel->home, waiting->since_us + TUNNEL_WAITING_US, waited_enough, ports);
+    ports->timer = far_home_timer (ports->tunnel->home, waiting->since_us + TUNNEL_WAITING_US, waited_enough,
+                                   ports);
   else if (g_queue_get_length (&ports->waiting) == 1)
     far_home_timer_set (ports->timer, waiting->since_us + TUNNEL_WAITING_US);
 }
@@ -255,7 +266,8 @@ static void
 take (Ports *ports, FarStream *stream, const char *from, guint16 from_port, gint64 first_us)
 {
   Waiting *waiting = g_new0 (Waiting, 1);
-  *waiting = (Waiting){ stream, g_strdup (from != NULL ? from : "127.0.0.1"), from_port, far_clock_boottime_us (), first_us };
+  *waiting = (Waiting){ stream, g_strdup (from != NULL ? from : "127.0.0.1"), from_port,
+                        far_clock_boottime_us (), first_us };
   if (ports->tunnel->wire != NULL)
     go_through (ports, waiting);
   else
@@ -301,7 +313,8 @@ came_to_y (int fd, const struct sockaddr *address, const char *from, FarPass *pa
   }
   ports->used = TRUE;
   setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  take (ports, far_stream_fd_new (ports->tunnel->home, fd), from, ntohs (((const struct sockaddr_in *) (const void *) address)->sin_port),
+  take (ports, far_stream_fd_new (ports->tunnel->home, fd), from,
+        ntohs (((const struct sockaddr_in *) (const void *) address)->sin_port),
         ports->rules.raw ? 0 : SILENT_US);
 }
 

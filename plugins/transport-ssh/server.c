@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The tunnel end: terminals come here. Key exchange and login run on the handshake worker; with a token for a session a wire moves to that
- * session's home and may ask for one thing, that what reaches X be sent to it. (spec B6, B7) */
+/* The tunnel end: terminals come here. Key exchange and login run on the handshake worker; with a token for a
+ * session a wire moves to that session's home and may ask for one thing, that what reaches X be sent to it.
+ * (spec B6, B7) */
 #include "config.h"
 
 #include "ssh.h"
@@ -14,11 +15,11 @@
 #define ASK_WITHIN_US (10 * (gint64) G_USEC_PER_SEC)
 
 struct _Door {
-  Ssh *self;           /* main only */
+  Ssh *self; /* main only */
   FarHome *home;
   Guard *guard;
   FarGate *gate;
-  int fd;              /* core's */
+  int fd; /* core's */
   /* home */
   ssh_bind bind;
   FarAcceptor *acceptor;
@@ -50,7 +51,8 @@ forward (Wire *wire, Link *link, ssh_message message)
 {
   Tunnel *tunnel = link->tunnel;
   const char *host = ssh_message_global_request_address (message);
-  gboolean good = !link->granted && !tunnel->over && ssh_message_global_request_port (message) == tunnel->x && host != NULL && strlen (host) <= 255;
+  gboolean good = !link->granted && !tunnel->over && ssh_message_global_request_port (message) == tunnel->x &&
+                  host != NULL && strlen (host) <= 255;
   wire_enter (wire);
   if (good)
     ssh_message_global_request_reply_success (message, tunnel->x);
@@ -158,7 +160,9 @@ guest_message (Wire *wire, ssh_message message, gpointer user)
   return login_message (&((Guest *) user)->login, wire, message);
 }
 
-static const WireOps guest_ops = { .advance = guest_exchange, .message = guest_message, .may_go_on = guest_may_go_on, .dead = guest_dead };
+static const WireOps guest_ops = {
+  .advance = guest_exchange, .message = guest_message, .may_go_on = guest_may_go_on, .dead = guest_dead
+};
 
 static void
 guest_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
@@ -205,7 +209,9 @@ came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, g
   Guest *guest = g_new0 (Guest, 1);
   *guest = (Guest){ .door = door, .pass = pass };
   guest->wire = wire_new (door->home, session, fd, &guest_ops, guest);
-  guest->patience = far_home_timer (door->home, far_clock_boottime_us () + FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC, guest_is_late, guest);
+  guest->patience = far_home_timer (door->home,
+                                    far_clock_boottime_us () + FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC,
+                                    guest_is_late, guest);
   login_begin (&guest->login, door->guard, guest->wire, from, NULL);
   guest->login.passed = guest_passed;
   guest->login.user = guest;
@@ -219,9 +225,12 @@ static gpointer
 judge (gpointer user, FarPrincipal *principal, const FarVerdict *verdict, const char *name, const char *key)
 {
   Ssh *self = user;
-  Tunnel *tunnel = verdict->claim != NULL && g_str_has_prefix (verdict->claim, "session/") ? tunnel_find (self, verdict->claim + 8) : NULL;
+  Tunnel *tunnel = verdict->claim != NULL && g_str_has_prefix (verdict->claim, "session/")
+                       ? tunnel_find (self, verdict->claim + 8)
+                       : NULL;
   if (tunnel == NULL || tunnel->ending || g_strcmp0 (tunnel->terminal, name) != 0) {
-    far_complain (self->at, "claim", "a token for '%s' came from '%s', but no tunnel waits for it here", verdict->claim != NULL ? verdict->claim : "", name);
+    far_complain (self->at, "claim", "a token for '%s' came from '%s', but no tunnel waits for it here",
+                  verdict->claim != NULL ? verdict->claim : "", name);
     return NULL;
   }
   return tunnel_ref (tunnel);
@@ -241,7 +250,7 @@ bind_new (Ssh *self, GError **error)
   if (ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_CIPHERS_C_S, options->ciphers) == 0 &&
       ssh_bind_options_set (bind_, SSH_BIND_OPTIONS_CIPHERS_S_C, options->ciphers) == 0)
     return bind_;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("option 'ciphers': %s"), ssh_get_error (bind_));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("option 'ciphers': %s"), ssh_get_error (bind_));
   ssh_bind_free (bind_);
   return NULL;
 }
@@ -258,9 +267,13 @@ Door *
 door_new (Ssh *self, int fd, GError **error)
 {
   const SshOptions *options = ssh_options (self);
-  FarGateLimits limits = { .total = options->connections, .per_address = options->per_address, .unverified_total = options->unverified,
-                           .trusted = (const char *const *) options->trusted, .total_option = "connections",
-                           .per_address_option = "per-address", .unverified_option = "unverified" };
+  FarGateLimits limits = { .total = options->connections,
+                           .per_address = options->per_address,
+                           .unverified_total = options->unverified,
+                           .trusted = (const char *const *) options->trusted,
+                           .total_option = "connections",
+                           .per_address_option = "per-address",
+                           .unverified_option = "unverified" };
   ssh_bind bind_ = bind_new (self, error);
   if (bind_ == NULL)
     return NULL;
@@ -341,7 +354,8 @@ tunnel_result (Ssh *self, guint16 x, guint16 y)
 }
 
 void
-server_reserve (gpointer data, const FarTunnelSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req)
+server_reserve (gpointer data, const FarTunnelSpec *spec, FarTunnelFunc events, gpointer user,
+                FarRequest *req)
 {
   Ssh *self = data;
   const SshOptions *options = ssh_options (self);
@@ -349,15 +363,16 @@ server_reserve (gpointer data, const FarTunnelSpec *spec, FarTunnelFunc events, 
   guint16 port[2];
   int fd[2];
   if (self->door == NULL) {
-    far_request_fail_new (req, FAR_ERROR_CONFIG, _("'%s' has no listener: give it 'listen'"), far_instance_name (self->at));
+    far_request_fail_new (req, FAR_ERROR_CONFIG, _ ("'%s' has no listener: give it 'listen'"),
+                          far_instance_name (self->at));
     return;
   }
   if (tunnel_find (self, spec->session) != NULL) {
-    far_request_fail_new (req, FAR_ERROR_CONFLICT, _("session '%s' has a tunnel already"), spec->session);
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' has a tunnel already"), spec->session);
     return;
   }
   if (spec->entry == FAR_ENTRY_PORTS && spec->person_address == NULL) {
-    far_request_fail_new (req, FAR_ERROR_DENIED, "%s", _("a port Y is for one address, and none is known"));
+    far_request_fail_new (req, FAR_ERROR_DENIED, "%s", _ ("a port Y is for one address, and none is known"));
     return;
   }
   if (!ports_draw (self, spec->entry == FAR_ENTRY_PORTS, fd, port, &error)) {

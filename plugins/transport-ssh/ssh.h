@@ -15,7 +15,8 @@
 
 G_BEGIN_DECLS
 
-#define SSH_CIPHERS "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
+#define SSH_CIPHERS                                                                                          \
+  "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
 #define TUNNEL_JOINS_MAX 1024 /* connections at once in one tunnel, whatever the options say */
 #define TUNNEL_WAITING_US (30 * (gint64) G_USEC_PER_SEC)
 
@@ -30,14 +31,15 @@ typedef struct _Door Door;
 
 typedef struct {
   FarInstance *at;
-  GHashTable *tunnels;  /* session → Tunnel */
-  GHashTable *resting;  /* port (GUINT_TO_POINTER) → gint64 *, boottime until which it is not drawn again if there is another */
-  char *host_key;       /* "ssh-ed25519 AAAA…" of this node */
+  GHashTable *tunnels; /* session → Tunnel */
+  /* port (GUINT_TO_POINTER) → gint64 *, boottime until which it is not drawn again if there is another */
+  GHashTable *resting;
+  char *host_key; /* "ssh-ed25519 AAAA…" of this node */
   char *keys;
-  char *address;        /* told to terminals */
+  char *address; /* told to terminals */
   char *y_host;
-  Door *door;           /* NULL: no listener */
-  FarHome *handshakes;  /* made when first needed */
+  Door *door;          /* NULL: no listener */
+  FarHome *handshakes; /* made when first needed */
   gboolean retired;
 } Ssh;
 
@@ -57,8 +59,8 @@ struct _Tunnel {
   char *session;
   FarHome *home;
   /* main */
-  Ssh *self;               /* NULL: the instance has stopped */
-  FarTunnelFunc events;    /* NULL: ENDED was told */
+  Ssh *self;            /* NULL: the instance has stopped */
+  FarTunnelFunc events; /* NULL: ENDED was told */
   gpointer user;
   GPtrArray *joins;
   guint64 done_up, done_down;
@@ -66,16 +68,16 @@ struct _Tunnel {
   gboolean shut, home_shut; /* no connections any more; the home has obeyed */
   GPtrArray *shut_waits;    /* FarRequest */
   const char *cause;
-  char *terminal;          /* server: who must come; immutable */
+  char *terminal; /* server: who must come; immutable */
   void (*arrived) (const char *session, const char *from, FarHome *home, FarRequest *req, gpointer user);
-  Dial *dial;              /* client: under way */
+  Dial *dial; /* client: under way */
   /* home */
-  gboolean over, closed;   /* all is over; no connections any more */
+  gboolean over, closed;         /* all is over; no connections any more */
   gint64 length_us, deadline_us; /* deadline: 0 before the first acknowledgement */
   FarHomeTimer *deadline;
-  Wire *wire;              /* the present link, granted; NULL: none */
-  char *bind_host;         /* as the terminal wrote it */
-  Ports *ports;            /* server */
+  Wire *wire;      /* the present link, granted; NULL: none */
+  char *bind_host; /* as the terminal wrote it */
+  Ports *ports;    /* server */
   guint16 x, y;
   guint n_joins;
 };
@@ -107,7 +109,7 @@ void stream_discard (gpointer stream); /* [any thread] frees it at its home */
 
 typedef struct {
   gboolean raw;
-  char *person_address; /* or net; with a port Y never NULL */
+  char *person_address;  /* or net; with a port Y never NULL */
   guint connections_max; /* with those that wait for the link */
 } PortRules;
 
@@ -116,26 +118,28 @@ gboolean ports_draw (Ssh *self, gboolean with_y, int fd[2], guint16 port[2], GEr
 /* A session has ended: its ports are not drawn for a while. [main] */
 void ports_rest (Ssh *self, guint16 port);
 Ports *ports_new (Tunnel *tunnel, int x_fd, int y_fd, const PortRules *rules); /* [main]; takes descriptors */
-void ports_open (Ports *ports);      /* [home] */
-void ports_link_up (Ports *ports);   /* [home] those that wait go through */
+void ports_open (Ports *ports);                                                /* [home] */
+void ports_link_up (Ports *ports);                                     /* [home] those that wait go through */
 void ports_attach (Ports *ports, FarStream *stream, const char *from); /* [home] takes stream */
-void ports_shut (Ports *ports);      /* [home] who waits goes, who comes is reset; the numbers stay taken */
-void ports_close (Ports *ports);     /* [home] at once, with all that wait */
+void ports_shut (Ports *ports);  /* [home] who waits goes, who comes is reset; the numbers stay taken */
+void ports_close (Ports *ports); /* [home] at once, with all that wait */
 void ports_free (Ports *ports);
 /* Is from the person that address, or a net, stands for? */
 gboolean ports_same_person (const char *from, const char *address, gboolean raw);
 
 /* ---- server ---- */
 
-Door *door_new (Ssh *self, int fd, GError **error);  /* [main] */
-void door_no_new (Door *door);  /* [main] accepts no more */
-void door_free (Door *door);    /* [main] */
-void server_reserve (gpointer self, const FarTunnelSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req);
+Door *door_new (Ssh *self, int fd, GError **error); /* [main] */
+void door_no_new (Door *door);                      /* [main] accepts no more */
+void door_free (Door *door);                        /* [main] */
+void server_reserve (gpointer self, const FarTunnelSpec *spec, FarTunnelFunc events, gpointer user,
+                     FarRequest *req);
 void server_attach (gpointer self, const char *session, FarStream *stream, const char *from);
 
 /* ---- client ---- */
 
-void client_dial (gpointer self, const FarDialSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req);
+void
+client_dial (gpointer self, const FarDialSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req);
 void dial_cancel (Dial *dial); /* [main] */
 
 G_END_DECLS

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Transport `ssh`: tunnels over SSH, the end that listens and the end that dials. Options, life, operations. */
+/* Transport `ssh`: tunnels over SSH, the end that listens and the end that dials. Options, life, operations.
+ */
 #include "config.h"
 
 #include "ssh.h"
@@ -11,9 +12,11 @@
 #include <gcrypt.h>
 #include <string.h>
 
-/* libgcrypt's own generator takes 7 us for the padding of each packet, more than it takes to encrypt 32 KiB; the system's takes 0.3 us. The choice counts
- * only before libgcrypt is started, which libssh's own constructor does: so this object is linked with -z initfirst. Where that says nothing to the dynamic
- * linker the choice comes too late, and all works as before. The loader has judged the plugin by its note by then (lint: allow constructor). */
+/* libgcrypt's own generator takes 7 us for the padding of each packet, more than it takes to encrypt 32 KiB;
+ * the system's takes 0.3 us. The choice counts only before libgcrypt is started, which libssh's own
+ * constructor does: so this object is linked with -z initfirst. Where that says nothing to the dynamic linker
+ * the choice comes too late, and all works as before. The loader has judged the plugin by its note by then
+ * (lint: allow constructor). */
 __attribute__ ((constructor)) static void
 choose_random_generator (void)
 {
@@ -42,7 +45,7 @@ ssh_key_load (const char *folder, GError **error)
   if (text == NULL)
     return NULL;
   if (ssh_pki_import_privkey_base64 (text, NULL, NULL, NULL, &key) != SSH_OK)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INTERNAL, _("libssh does not take %s/ssh.key"), folder);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INTERNAL, _ ("libssh does not take %s/ssh.key"), folder);
   far_secret_free (text);
   return key;
 }
@@ -61,8 +64,8 @@ address_text (const char *host, guint16 port)
   return g_strdup_printf (strchr (host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
 }
 
-/* A wildcard says nothing about how others reach this machine (its own name is often in nobody's DNS): it is told as it is, and whoever
- * reads it takes the host by which they reach this node already. */
+/* A wildcard says nothing about how others reach this machine (its own name is often in nobody's DNS): it is
+ * told as it is, and whoever reads it takes the host by which they reach this node already. */
 static gboolean
 find_addresses (Ssh *self, const char *bound, GError **error)
 {
@@ -74,7 +77,9 @@ find_addresses (Ssh *self, const char *bound, GError **error)
     return FALSE;
   const char *y = is_wildcard (options->y_listen) ? host : options->y_listen;
   self->address = address_text (host, port != 0 ? port : bound_port);
-  self->y_host = options->y_host != NULL ? g_strdup (options->y_host) : !is_wildcard (y) ? g_strdup (y) : NULL;
+  self->y_host = options->y_host != NULL ? g_strdup (options->y_host)
+                 : !is_wildcard (y)      ? g_strdup (y)
+                                         : NULL;
   return TRUE;
 }
 
@@ -84,9 +89,11 @@ static gboolean
 check_ciphers (const SshOptions *options, GError **error)
 {
   ssh_session session = ssh_new ();
-  gboolean good = session != NULL && ssh_options_set (session, SSH_OPTIONS_CIPHERS_C_S, options->ciphers) == 0;
+  gboolean good = session != NULL &&
+                  ssh_options_set (session, SSH_OPTIONS_CIPHERS_C_S, options->ciphers) == 0;
   if (!good)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("option 'ciphers': libssh knows none of '%s'"), options->ciphers);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("option 'ciphers': libssh knows none of '%s'"),
+                 options->ciphers);
   ssh_free (session);
   return good;
 }
@@ -95,9 +102,12 @@ static gboolean
 check_y_listen (const SshOptions *options, GError **error)
 {
   struct in6_addr address;
-  gboolean good = inet_pton (AF_INET, options->y_listen, &address) == 1 || inet_pton (AF_INET6, options->y_listen, &address) == 1;
+  gboolean good = inet_pton (AF_INET, options->y_listen, &address) == 1 ||
+                  inet_pton (AF_INET6, options->y_listen, &address) == 1;
   if (!good)
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("option 'y-listen': '%s' is no address; write it in numbers, as in 192.0.2.1"), options->y_listen);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("option 'y-listen': '%s' is no address; write it in numbers, as in 192.0.2.1"),
+                 options->y_listen);
   return good;
 }
 
@@ -220,35 +230,95 @@ serves (gpointer self)
   return ((Ssh *) self)->door != NULL;
 }
 
-static const FarTunnelOps tunnel_ops = { .reserve = server_reserve, .attach = server_attach, .dial = client_dial, .end = end,
-                                         .set_deadline = set_deadline, .serves = serves, .shut = shut };
+static const FarTunnelOps tunnel_ops = {
+  .reserve = server_reserve,
+  .attach = server_attach,
+  .dial = client_dial,
+  .end = end,
+  .set_deadline = set_deadline,
+  .serves = serves,
+  .shut = shut,
+};
 
 #define AT(field) G_STRUCT_OFFSET (SshOptions, field)
 
 static const FarOption options[] = {
-  { .name = "listen", .type = FAR_OPT_ADDRESS, .offset = AT (listen), .summary = N_ ("where terminals come; none: this end only dials") },
-  { .name = "advertise", .type = FAR_OPT_ADDRESS, .offset = AT (advertise),
+  { .name = "listen",
+    .type = FAR_OPT_ADDRESS,
+    .offset = AT (listen),
+    .summary = N_ ("where terminals come; none: this end only dials") },
+  { .name = "advertise",
+    .type = FAR_OPT_ADDRESS,
+    .offset = AT (advertise),
     .summary = N_ ("host:port told to terminals; default: where it listens, on the host of their link") },
-  { .name = "y-host", .type = FAR_OPT_STRING, .offset = AT (y_host), .summary = N_ ("host told to people, who dial port Y there; default: where Y listens, or the advertised one") },
-  { .name = "y-listen", .type = FAR_OPT_STRING, .offset = AT (y_listen), .fallback = "127.0.0.1",
+  { .name = "y-host",
+    .type = FAR_OPT_STRING,
+    .offset = AT (y_host),
+    .summary = N_ (
+        "host told to people, who dial port Y there; default: where Y listens, or the advertised one") },
+  { .name = "y-listen",
+    .type = FAR_OPT_STRING,
+    .offset = AT (y_listen),
+    .fallback = "127.0.0.1",
     .summary = N_ ("address of this machine where the ports Y are bound; 0.0.0.0 or :: for all") },
-  { .name = "ports", .type = FAR_OPT_RANGE, .offset = AT (ports), .fallback = "10000-65535", .summary = N_ ("where X and Y are drawn from"),
-    .min = 1024, .max = 65535 },
-  { .name = "ports-rest", .type = FAR_OPT_DURATION, .offset = AT (rest_us), .fallback = "10m",
-    .summary = N_ ("for which a port is not drawn again after its session, as long as others are free"), .min = 0, .max = 24 * 3600 * (gint64) G_USEC_PER_SEC },
-  { .name = "login", .type = FAR_OPT_REFS, .offset = AT (login), .summary = N_ ("authenticators that know the tokens"),
+  { .name = "ports",
+    .type = FAR_OPT_RANGE,
+    .offset = AT (ports),
+    .fallback = "10000-65535",
+    .summary = N_ ("where X and Y are drawn from"),
+    .min = 1024,
+    .max = 65535 },
+  { .name = "ports-rest",
+    .type = FAR_OPT_DURATION,
+    .offset = AT (rest_us),
+    .fallback = "10m",
+    .summary = N_ ("for which a port is not drawn again after its session, as long as others are free"),
+    .min = 0,
+    .max = 24 * 3600 * (gint64) G_USEC_PER_SEC },
+  { .name = "login",
+    .type = FAR_OPT_REFS,
+    .offset = AT (login),
+    .summary = N_ ("authenticators that know the tokens"),
     .ref_kind = FAR_KIND_AUTHENTICATOR },
-  { .name = "connections", .type = FAR_OPT_INT, .offset = AT (connections), .fallback = "4096", .summary = N_ ("terminals at once"), .min = 1,
+  { .name = "connections",
+    .type = FAR_OPT_INT,
+    .offset = AT (connections),
+    .fallback = "4096",
+    .summary = N_ ("terminals at once"),
+    .min = 1,
     .max = 1000000 },
-  { .name = "unverified", .type = FAR_OPT_INT, .offset = AT (unverified), .fallback = "64",
-    .summary = N_ ("connections at once that have not logged in"), .min = 1, .max = 100000 },
-  { .name = "per-address", .type = FAR_OPT_INT, .offset = AT (per_address), .fallback = "16",
-    .summary = N_ ("of these, from one address (one /64)"), .min = 1, .max = 100000 },
-  { .name = "trusted", .type = FAR_OPT_LIST, .flags = FAR_OPT_NETS, .offset = AT (trusted), .summary = N_ ("nets that are not counted by address") },
-  { .name = "y-connections", .type = FAR_OPT_INT, .offset = AT (y_connections), .fallback = "256",
-    .summary = N_ ("connections of people at once in one session, with those that wait for the terminal"), .min = 1, .max = TUNNEL_JOINS_MAX },
-  { .name = "ciphers", .type = FAR_OPT_STRING, .offset = AT (ciphers), .fallback = SSH_CIPHERS, .summary = N_ ("SSH ciphers, the preferred ones first") },
-  { .type = FAR_OPT_END }
+  { .name = "unverified",
+    .type = FAR_OPT_INT,
+    .offset = AT (unverified),
+    .fallback = "64",
+    .summary = N_ ("connections at once that have not logged in"),
+    .min = 1,
+    .max = 100000 },
+  { .name = "per-address",
+    .type = FAR_OPT_INT,
+    .offset = AT (per_address),
+    .fallback = "16",
+    .summary = N_ ("of these, from one address (one /64)"),
+    .min = 1,
+    .max = 100000 },
+  { .name = "trusted",
+    .type = FAR_OPT_LIST,
+    .flags = FAR_OPT_NETS,
+    .offset = AT (trusted),
+    .summary = N_ ("nets that are not counted by address") },
+  { .name = "y-connections",
+    .type = FAR_OPT_INT,
+    .offset = AT (y_connections),
+    .fallback = "256",
+    .summary = N_ ("connections of people at once in one session, with those that wait for the terminal"),
+    .min = 1,
+    .max = TUNNEL_JOINS_MAX },
+  { .name = "ciphers",
+    .type = FAR_OPT_STRING,
+    .offset = AT (ciphers),
+    .fallback = SSH_CIPHERS,
+    .summary = N_ ("SSH ciphers, the preferred ones first") },
+  { .type = FAR_OPT_END },
 };
 
 static const FarTransportType ssh_type = {
@@ -268,4 +338,5 @@ static const FarTransportType ssh_type = {
   .tunnels = &tunnel_ops,
 };
 
-FAR_PLUGIN ("transport-ssh", "0.1", "transport/ssh endpoint/ssh-login", "libssh-gcrypt.so.4 libgcrypt.so.20", &ssh_type.type, &ssh_login_type.type)
+FAR_PLUGIN ("transport-ssh", "0.1", "transport/ssh endpoint/ssh-login", "libssh-gcrypt.so.4 libgcrypt.so.20",
+            &ssh_type.type, &ssh_login_type.type)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A session's tunnel, at the tunnel end and at the terminal. It has a home for life, where its links come to, one after the other (a link
- * that is lost can be replaced until the deadline); its books are kept on main. */
+/* A session's tunnel, at the tunnel end and at the terminal. It has a home for life, where its links come to,
+ * one after the other (a link that is lost can be replaced until the deadline); its books are kept on main.
+ */
 #include "config.h"
 
 #include "ssh.h"
@@ -12,8 +13,8 @@ typedef struct {
   FarPump *pump;
   FarPumpCounters last;
   char *from;
-  gboolean booked;     /* main knows it */
-  const char *cause;   /* closed before main knew it */
+  gboolean booked;   /* main knows it */
+  const char *cause; /* closed before main knew it */
 } Join;
 
 static void
@@ -253,8 +254,12 @@ tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, const char *from, gint6
 {
   Join *join = g_new0 (Join, 1);
   *join = (Join){ .tunnel = tunnel_ref (tunnel), .from = g_strdup (from) };
-  FarPumpSpec spec = { .session = tunnel->session, .deadline_us = tunnel->deadline_us, .first_us = first_us, .counters = join_counted,
-                       .closed = join_closed, .user = join };
+  FarPumpSpec spec = { .session = tunnel->session,
+                       .deadline_us = tunnel->deadline_us,
+                       .first_us = first_us,
+                       .counters = join_counted,
+                       .closed = join_closed,
+                       .user = join };
   tunnel->n_joins++;
   join->pump = far_pump_start (a, b, &spec);
   far_home_post (far_home_main (), join_opened, join);
@@ -283,7 +288,9 @@ address_here (const Wire *wire)
 {
   struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
   socklen_t size = sizeof own;
-  return getsockname (wire->fd, (struct sockaddr *) &own, &size) == 0 ? far_address_text ((const struct sockaddr *) &own) : NULL;
+  return getsockname (wire->fd, (struct sockaddr *) &own, &size) == 0
+             ? far_address_text ((const struct sockaddr *) &own)
+             : NULL;
 }
 
 void
@@ -302,7 +309,10 @@ tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us)
   if (tunnel->deadline_us == 0)
     set_deadline (tunnel, since_us + tunnel->length_us);
   g_autofree char *here = tunnel->ports != NULL ? address_here (wire) : NULL;
-  FarTunnelEvent event = { .kind = FAR_TUNNEL_UP, .deadline_boot_us = tunnel->deadline_us, .stock = stock, .here = here };
+  FarTunnelEvent event = { .kind = FAR_TUNNEL_UP,
+                           .deadline_boot_us = tunnel->deadline_us,
+                           .stock = stock,
+                           .here = here };
   say (tunnel, &event, NULL);
   if (tunnel->ports != NULL)
     ports_link_up (tunnel->ports);
@@ -460,7 +470,10 @@ tunnel_find (Ssh *self, const char *session)
 {
   Tunnel *tunnel = g_hash_table_lookup (self->tunnels, session);
   FarInstance *old;
-  for (guint i = 0; tunnel == NULL && (old = far_instance_find_retired (FAR_KIND_TRANSPORT, far_instance_name (self->at), i)) != NULL; i++)
+  for (guint i = 0;
+       tunnel == NULL &&
+       (old = far_instance_find_retired (FAR_KIND_TRANSPORT, far_instance_name (self->at), i)) != NULL;
+       i++)
     if (far_instance_type (old) == far_instance_type (self->at))
       tunnel = g_hash_table_lookup (((Ssh *) far_instance_self (old))->tunnels, session);
   return tunnel;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a person who is logged in at the terminal may ask for: the shell, one command of it, or the devices. Nothing else. (spec B8–B10) */
+/* What a person who is logged in at the terminal may ask for: the shell, one command of it, or the devices.
+ * Nothing else. (spec B8–B10) */
 #include "config.h"
 
 #include "visit.h"
@@ -21,9 +22,9 @@ typedef struct {
   Visit *visit;
   Wire *wire;
   ssh_message message;
-  Channel *channel;  /* session; NULL: a direct-tcpip to be accepted */
+  Channel *channel; /* session; NULL: a direct-tcpip to be accepted */
   char *command, *host;
-  gint *status;      /* box for the command's exit status */
+  gint *status; /* box for the command's exit status */
   guint16 port;
   gboolean pty;
   FarStream *stream; /* the answer */
@@ -68,7 +69,10 @@ pump_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpo
 static void
 join (Work *work, Channel *channel)
 {
-  FarPumpSpec spec = { .session = work->visit->session, .deadline_us = work->visit->deadline_us, .closed = pump_closed, .user = visit_ref (work->visit) };
+  FarPumpSpec spec = { .session = work->visit->session,
+                       .deadline_us = work->visit->deadline_us,
+                       .closed = pump_closed,
+                       .user = visit_ref (work->visit) };
   far_pump_start (wire_channel_stream (channel), g_steal_pointer (&work->stream), &spec);
 }
 
@@ -146,7 +150,9 @@ static const FarDevice *
 wanted_device (Work *work)
 {
   const FarDevice *device = far_device_by_address (work->host, work->port);
-  return device != NULL && (work->visit->device == NULL || strcmp (work->visit->device, device->name) == 0) ? device : NULL;
+  return device != NULL && (work->visit->device == NULL || strcmp (work->visit->device, device->name) == 0)
+             ? device
+             : NULL;
 }
 
 static void
@@ -154,7 +160,8 @@ open_forward (Work *work, FarEndpointSpec *spec, FarRequest *req)
 {
   const FarDevice *device = wanted_device (work);
   if (device == NULL) {
-    far_request_fail_new (req, FAR_ERROR_NOT_FOUND, _("no device '%s' port %u for this session"), work->host, work->port);
+    far_request_fail_new (req, FAR_ERROR_NOT_FOUND, _ ("no device '%s' port %u for this session"), work->host,
+                          work->port);
     return;
   }
   spec->device = device->name;
@@ -171,7 +178,7 @@ open_talk (Work *work, FarEndpointSpec *spec, FarRequest *req)
   else if (shell != NULL)
     far_endpoint_open (shell, spec, req);
   else
-    far_request_fail_new (req, FAR_ERROR_CONFIG, "%s", _("this terminal has no shell; name a device"));
+    far_request_fail_new (req, FAR_ERROR_CONFIG, "%s", _ ("this terminal has no shell; name a device"));
 }
 
 static void
@@ -180,8 +187,15 @@ ask (gpointer data)
   Work *work = data;
   Visit *visit = work->visit;
   FarRequest *req = far_request_new (opened, work, 30000);
-  FarEndpointSpec spec = { .session = visit->session, .person = visit->person, .from = visit->from, .device = visit->device, .want_home = visit->home,
-                           .deadline_us = visit->deadline_us, .command = work->command, .pty = work->pty, .status = work->status };
+  FarEndpointSpec spec = { .session = visit->session,
+                           .person = visit->person,
+                           .from = visit->from,
+                           .device = visit->device,
+                           .want_home = visit->home,
+                           .deadline_us = visit->deadline_us,
+                           .command = work->command,
+                           .pty = work->pty,
+                           .status = work->status };
   if (work->host != NULL)
     open_forward (work, &spec, req);
   else
@@ -190,7 +204,8 @@ ask (gpointer data)
 
 /* ---- requests ---- */
 
-/* A refused channel carries no words of libssh's: they go before it, as a message that OpenSSH shows with -v. */
+/* A refused channel carries no words of libssh's: they go before it, as a message that OpenSSH shows with -v.
+ */
 static void
 tell_person (Wire *wire, const char *text)
 {
@@ -202,8 +217,10 @@ tell_person (Wire *wire, const char *text)
 static gboolean
 refuse_one_more (Visit *visit, Wire *wire, ssh_message message)
 {
-  g_autofree char *text = g_strdup_printf ("too many channels in one connection (the limit is %" G_GINT64_FORMAT ", by option 'channels' of endpoints.%s)",
-                                           visit->channels, visit->instance);
+  g_autofree char
+      *text = g_strdup_printf ("too many channels in one connection (the limit is %" G_GINT64_FORMAT
+                               ", by option 'channels' of endpoints.%s)",
+                               visit->channels, visit->instance);
   far_complain (NULL, visit->session, "a connection of session %s was refused: %s", visit->session, text);
   tell_person (wire, text);
   return visit_refuse (wire, message);
@@ -213,7 +230,10 @@ static Work *
 work_new (Visit *visit, Wire *wire, ssh_message message)
 {
   Work *work = g_new0 (Work, 1);
-  *work = (Work){ .visit = visit_ref (visit), .wire = wire_ref (wire), .message = message, .status = g_atomic_rc_box_new0 (gint) };
+  *work = (Work){ .visit = visit_ref (visit),
+                  .wire = wire_ref (wire),
+                  .message = message,
+                  .status = g_atomic_rc_box_new0 (gint) };
   return work;
 }
 
@@ -305,7 +325,8 @@ allow (Wire *wire, ssh_message message)
 static gboolean
 is_harmless (const char *name)
 {
-  return name != NULL && (strcmp (name, "LANG") == 0 || strcmp (name, "TERM") == 0 || g_str_has_prefix (name, "LC_"));
+  return name != NULL &&
+         (strcmp (name, "LANG") == 0 || strcmp (name, "TERM") == 0 || g_str_has_prefix (name, "LC_"));
 }
 
 static gboolean
@@ -322,7 +343,8 @@ talk_request (Visit *visit, Wire *wire, ssh_message message)
     talk->pty = TRUE;
     return allow (wire, message);
   case SSH_CHANNEL_REQUEST_ENV:
-    return is_harmless (ssh_message_channel_request_env_name (message)) ? allow (wire, message) : visit_refuse (wire, message);
+    return is_harmless (ssh_message_channel_request_env_name (message)) ? allow (wire, message)
+                                                                        : visit_refuse (wire, message);
   case SSH_CHANNEL_REQUEST_SHELL:
     return talk_begin (visit, wire, message, talk, NULL);
   case SSH_CHANNEL_REQUEST_EXEC:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Life of one SSH session of the login service: key exchange, which message belongs where, time for login, end. */
+/* Life of one SSH session of the login service: key exchange, which message belongs where, time for login,
+ * end. */
 #include "config.h"
 
 #include "visit.h"
@@ -65,8 +66,9 @@ visit_refuse (Wire *wire, ssh_message message)
 
 /* ---- the wire's questions ---- */
 
-/* We have sent our parameters, our key and the word that keys are new, which is the answer to the client's key: what comes next may wait for a
- * person, first for the question whether our host key is the right one. */
+/* We have sent our parameters, our key and the word that keys are new, which is the answer to the client's
+ * key: what comes next may wait for a person, first for the question whether our host key is the right one.
+ */
 #define OUR_PART 3
 
 static void
@@ -98,7 +100,8 @@ session_message (Wire *wire, ssh_message message, gpointer user)
 {
   Visit *visit = user;
 
-  return visit->person == NULL ? login_message (&visit->login, wire, message) : visit_work (visit, wire, message);
+  return visit->person == NULL ? login_message (&visit->login, wire, message)
+                               : visit_work (visit, wire, message);
 }
 
 /* [home] */
@@ -109,7 +112,8 @@ session_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
 
   visit->person = grant;
   g_clear_pointer (&visit->timer, far_home_timer_free);
-  far_log (NULL, G_LOG_LEVEL_INFO, "endpoints.%s: logged in: %s, session %s", visit->instance, visit->person, visit->session);
+  far_log (NULL, G_LOG_LEVEL_INFO, "endpoints.%s: logged in: %s, session %s", visit->instance, visit->person,
+           visit->session);
 }
 
 G_STATIC_ASSERT (FAR_GATE_BYTES == 48 * 1024); /* as the cause says */
@@ -136,14 +140,17 @@ session_dead (Wire *wire, const char *cause, gpointer user)
   Visit *visit = user;
 
   if (visit->person == NULL)
-    far_complain (NULL, visit->session, "endpoints.%s: nobody logged in, session %s: %s", visit->instance, visit->session, cause);
+    far_complain (NULL, visit->session, "endpoints.%s: nobody logged in, session %s: %s", visit->instance,
+                  visit->session, cause);
   g_clear_pointer (&visit->timer, far_home_timer_free);
   login_end (&visit->login);
   visit_work_end (visit);
   visit_unref (visit);
 }
 
-static const WireOps visit_ops = { .advance = session_advance, .message = session_message, .may_go_on = session_may_go_on, .dead = session_dead };
+static const WireOps visit_ops = {
+  .advance = session_advance, .message = session_message, .may_go_on = session_may_go_on, .dead = session_dead
+};
 
 /* ---- begin ---- */
 
@@ -199,7 +206,8 @@ visit_begin (Visit *visit, FarHome *home, int fd, const char *keys)
   }
   visit->home = home;
   visit->began_us = far_clock_boottime_us ();
-  visit->login_until_us = visit->began_us + MIN (visit->login_time_us, FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC);
+  visit->login_until_us = visit->began_us +
+                          MIN (visit->login_time_us, FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC);
   wire_tune_fd (fd);
   wire = wire_new (home, ssh, fd, &visit_ops, visit);
   login_begin (&visit->login, visit->guard, wire, visit->from, visit->asker);

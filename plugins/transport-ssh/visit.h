@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The terminal's own login service (spec B8, in band): an endpoint whose stream is the far side of an SSH server session, a visit. */
+/* The terminal's own login service (spec B8, in band): an endpoint whose stream is the far side of an SSH
+ * server session, a visit. */
 #pragma once
 #include "guard.h"
 
@@ -11,24 +12,26 @@ typedef struct {
   gint64 login_time_us, max, channels;
 } LoginOptions;
 
-/* One person's SSH connection: what the ops of its wire know. Freed with the last reference, on any thread. */
+/* One person's SSH connection: what the ops of its wire know. Freed with the last reference, on any thread.
+ */
 typedef struct {
   gint refs;
-  gint *open;                          /* the instance's count of visits, in a box with references */
+  gint *open; /* the instance's count of visits, in a box with references */
   /* constant */
-  char *instance;                      /* name of the endpoint instance, looked up on main each time */
+  char *instance;                        /* name of the endpoint instance, looked up on main each time */
   char *session, *device, *from, *asker; /* of the spec; device NULL: the terminal itself */
   gint64 deadline_us, login_time_us, channels;
   FarHome *home;
   /* [home] */
-  Guard *guard;                        /* until it begins */
+  Guard *guard; /* until it begins */
   Login login;
   gint64 began_us, login_until_us;
-  gboolean speaks_ssh;                 /* its client has done its part of the key exchange: now a person may type */
-  char *person;                        /* after login */
-  GPtrArray *talks;                    /* session channels that have not asked for their work yet */
-  guint n_open;                        /* channels */
-  FarHomeTimer *timer;                 /* wakes the wire when the time for login is over */
+  /* its client has done its part of the key exchange: now a person may type */
+  gboolean speaks_ssh;
+  char *person;        /* after login */
+  GPtrArray *talks;    /* session channels that have not asked for their work yet */
+  guint n_open;        /* channels */
+  FarHomeTimer *timer; /* wakes the wire when the time for login is over */
 } Visit;
 
 Visit *visit_new (const char *instance, gint *open, Guard *guard, const FarEndpointSpec *spec);
@@ -39,7 +42,7 @@ void visit_begin (Visit *visit, FarHome *home, int fd, const char *keys);
 
 /* A request of a person who is logged in. Takes the message (TRUE) or leaves it to be freed. [home] */
 gboolean visit_work (Visit *visit, Wire *wire, ssh_message message);
-void visit_work_end (Visit *visit); /* the wire is dead */
+void visit_work_end (Visit *visit);                      /* the wire is dead */
 gboolean visit_refuse (Wire *wire, ssh_message message); /* answers no; FALSE */
 
 /* Options of the instance, NULL when it is gone. [main] */

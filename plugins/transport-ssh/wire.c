@@ -12,10 +12,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* libssh reads at most so much at a time: a read of less has taken all there was. After so many reads others have their turn. */
+/* libssh reads at most so much at a time: a read of less has taken all there was. After so many reads others
+ * have their turn. */
 #define READ_SIZE 4096
 #define TURN 64
-/* What encryption and framing add to the data of one packet (AES-GCM, ChaCha20), at most; nothing else that a peer sends would fit in. */
+/* What encryption and framing add to the data of one packet (AES-GCM, ChaCha20), at most; nothing else that a
+ * peer sends would fit in. */
 #define PACKET_EXTRA 49
 #define KEEPALIVE_IDLE_S 10
 #define KEEPALIVE_EVERY_S 5
@@ -27,7 +29,8 @@ static void wire_turn (gpointer data);
 void
 wire_tune_fd (int fd)
 {
-  int on = 1, idle = KEEPALIVE_IDLE_S, every = KEEPALIVE_EVERY_S, tries = KEEPALIVE_TRIES, unacked = UNACKED_MS;
+  int on = 1, idle = KEEPALIVE_IDLE_S, every = KEEPALIVE_EVERY_S, tries = KEEPALIVE_TRIES,
+      unacked = UNACKED_MS;
   fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
   setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -138,8 +141,9 @@ wire_post (Wire *wire, WireFunc func, gpointer data, GDestroyNotify free_data)
 
 /* ---- end ---- */
 
-/* ssh_disconnect() is not called: from libssh 0.10 on it forgets a descriptor that was given to a client's session, and leaves it open; before that it
- * closed it. ssh_free() closes what the session still holds in every version, and a goodbye is heard by nobody once the connection is shut. */
+/* ssh_disconnect() is not called: from libssh 0.10 on it forgets a descriptor that was given to a client's
+ * session, and leaves it open; before that it closed it. ssh_free() closes what the session still holds in
+ * every version, and a goodbye is heard by nobody once the connection is shut. */
 static void
 close_session (Wire *wire)
 {
@@ -150,7 +154,8 @@ close_session (Wire *wire)
     ssh_event_remove_session (wire->event, wire->session);
     ssh_event_free (wire->event);
   }
-  gboolean left = !wire->begun && ssh_get_fd (wire->session) < 0; /* a client's session takes its descriptor when it connects */
+  /* a client's session takes its descriptor when it connects */
+  gboolean left = !wire->begun && ssh_get_fd (wire->session) < 0;
   ssh_free (wire->session);
   wire->session = NULL;
   if (left)
@@ -171,7 +176,8 @@ static void
 wire_end (Wire *wire)
 {
   const char *cause = wire->cause;
-  WIRE_RULE (far_home_is_here (wire->home) && !wire->dead && !wire->in_turn && wire->inside == 0 && wire->telling == 0);
+  WIRE_RULE (far_home_is_here (wire->home) && !wire->dead && !wire->in_turn && wire->inside == 0 &&
+             wire->telling == 0);
   wire->dead = TRUE;
   wire_unsettle (wire);
   channels_die (wire, cause);
@@ -205,11 +211,13 @@ wire_enter (Wire *wire)
     wire->seen = wire->counter.in_bytes;
 }
 
-/* A packet that was changed on the way leaves libssh in a state of error with the connection standing: it would wait for ever. */
+/* A packet that was changed on the way leaves libssh in a state of error with the connection standing: it
+ * would wait for ever. */
 static gboolean
 is_broken (Wire *wire)
 {
-  return !ssh_is_connected (wire->session) || (ssh_get_status (wire->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0;
+  return !ssh_is_connected (wire->session) ||
+         (ssh_get_status (wire->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0;
 }
 
 /* Packets that were handled meanwhile have left messages and data behind. */
@@ -288,12 +296,14 @@ still_goes (Wire *wire)
   return wire->cause == NULL && wire->next_home == NULL;
 }
 
-/* Since messages were last asked for there came nothing, or one packet of data: then there is none, and asking costs a system call. */
+/* Since messages were last asked for there came nothing, or one packet of data: then there is none, and
+ * asking costs a system call. */
 static gboolean
 only_data (Wire *wire)
 {
   guint64 brought = wire->counter.in_bytes - wire->asked;
-  return brought == 0 || (wire->data_packets == 1 && brought >= wire->data_bytes && brought - wire->data_bytes <= PACKET_EXTRA);
+  return brought == 0 || (wire->data_packets == 1 && brought >= wire->data_bytes &&
+                          brought - wire->data_bytes <= PACKET_EXTRA);
 }
 
 /* FALSE: there may be more of them. */
@@ -350,7 +360,8 @@ static void
 wait_for_more (Wire *wire)
 {
   guint wait = wire->paused ? 0 : FAR_READY_READ;
-  /* while it shakes hands libssh may wait for a first chance to write; later only what it holds back counts */
+  /* while it shakes hands libssh may wait for a first chance to write; later only what it holds back counts
+   */
   int pending = ssh_get_status (wire->session) | (wire->ready ? 0 : ssh_get_poll_flags (wire->session));
   if (pending & SSH_WRITE_PENDING)
     wait |= FAR_READY_WRITE;

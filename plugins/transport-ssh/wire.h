@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A wire: one libssh session on one home, driven by the home's descriptors. A session and its channels never cross threads, except as a
- * whole and with no channel open (wire_move). libssh handles packets also inside calls that only mean to write, so its callbacks may
- * come nested; what is told to streams is told only from the wire's own turn, everything else waits for it. */
+/* A wire: one libssh session on one home, driven by the home's descriptors. A session and its channels never
+ * cross threads, except as a whole and with no channel open (wire_move). libssh handles packets also inside
+ * calls that only mean to write, so its callbacks may come nested; what is told to streams is told only from
+ * the wire's own turn, everything else waits for it. */
 #pragma once
 #include <farwatch/plugin.h>
 
@@ -14,7 +15,8 @@ G_BEGIN_DECLS
 typedef struct _Wire Wire;
 typedef struct _Channel Channel;
 
-/* What we promise libssh (README, "Rules of libssh"): looked at in builds with sanitizers, where breaking a rule shall be seen before its effects are. */
+/* What we promise libssh (README, "Rules of libssh"): looked at in builds with sanitizers, where breaking a
+ * rule shall be seen before its effects are. */
 #ifdef FAR_SANITIZED
 #define WIRE_RULE(holds) g_assert (holds)
 #else
@@ -22,7 +24,8 @@ typedef struct _Channel Channel;
 #endif
 
 typedef struct {
-  /* Key exchange, connecting, logging in at the other side: called at each turn until it says TRUE. NULL: nothing to do first. */
+  /* Key exchange, connecting, logging in at the other side: called at each turn until it says TRUE. NULL:
+   * nothing to do first. */
   gboolean (*advance) (Wire *wire, gpointer user);
   /* A request of the peer. TRUE: it keeps the message and answers later; FALSE: freed. */
   gboolean (*message) (Wire *wire, ssh_message message, gpointer user);
@@ -36,48 +39,51 @@ typedef struct {
 
 struct _Wire {
   gint refs;
-  FarHome *home;      /* changes once at most, on the old home; read by wire_post() */
+  FarHome *home; /* changes once at most, on the old home; read by wire_post() */
   ssh_session session;
-  ssh_event event;    /* made when advance() is done */
-  /* Ours, a second number of the same connection: libssh closes its own whenever it sees the end, and by the next line another thread may
-   * have a connection of that number, which we would cut, or take from its watch. -1: dead. */
+  ssh_event event; /* made when advance() is done */
+  /* Ours, a second number of the same connection: libssh closes its own whenever it sees the end, and by the
+   * next line another thread may have a connection of that number, which we would cut, or take from its
+   * watch. -1: dead. */
   int fd;
-  int session_fd;     /* the session's; a number only, not to be used */
+  int session_fd; /* the session's; a number only, not to be used */
   const WireOps *ops;
   gpointer user;
   /* [home] */
   FarWatch *watch;
   FarLater *later;
   GPtrArray *channels;
-  guint inside;       /* depth of our calls into libssh */
-  guint telling;      /* callbacks of libssh that are under way: nothing of it may be called */
-  gboolean begun;     /* advance() was asked: the session has its descriptor */
-  gboolean ready;     /* advance() has said TRUE */
-  gboolean paused;    /* reads nothing: an answer is awaited */
+  guint inside;    /* depth of our calls into libssh */
+  guint telling;   /* callbacks of libssh that are under way: nothing of it may be called */
+  gboolean begun;  /* advance() was asked: the session has its descriptor */
+  gboolean ready;  /* advance() has said TRUE */
+  gboolean paused; /* reads nothing: an answer is awaited */
   gboolean in_turn, dead;
-  const char *cause;  /* cut: why */
+  const char *cause;                 /* cut: why */
   struct ssh_counter_struct counter; /* bytes of the connection */
   struct ssh_counter_struct packets;
-  guint64 seen;       /* bytes read before the call that is under way */
-  guint64 asked;      /* bytes read before messages were last asked for; since then: */
+  guint64 seen;                     /* bytes read before the call that is under way */
+  guint64 asked;                    /* bytes read before messages were last asked for; since then: */
   guint64 data_bytes, data_packets; /* what channels were told of */
-  FarHome *next_home; /* it is to move */
+  FarHome *next_home;               /* it is to move */
   const WireOps *next_ops;
   gpointer next_user;
 };
 
 /* Takes session; fd: its descriptor, taken with it. [home] */
 Wire *wire_new (FarHome *home, ssh_session session, int fd, const WireOps *ops, gpointer user);
-Wire *wire_ref (Wire *wire);       /* [any thread] */
-void wire_unref (Wire *wire);      /* [any thread] */
-/* Runs func(wire, data) on the wire's home, wherever it has moved to; not at all when it is dead by then (free_data is called). [any thread] */
+Wire *wire_ref (Wire *wire);  /* [any thread] */
+void wire_unref (Wire *wire); /* [any thread] */
+/* Runs func(wire, data) on the wire's home, wherever it has moved to; not at all when it is dead by then
+ * (free_data is called). [any thread] */
 typedef void (*WireFunc) (Wire *wire, gpointer data);
 void wire_post (Wire *wire, WireFunc func, gpointer data, GDestroyNotify free_data);
 /* Soon a turn. [home] */
 void wire_kick (Wire *wire);
 /* No reading until it is taken back. [home] */
 void wire_pause (Wire *wire, gboolean pause);
-/* Soon the wire lives at home, with another user; no channel may exist, and what it reads from then on goes to the new one. [home] */
+/* Soon the wire lives at home, with another user; no channel may exist, and what it reads from then on goes
+ * to the new one. [home] */
 void wire_move (Wire *wire, FarHome *home, const WireOps *ops, gpointer user);
 /* Ends it at once (reset, nothing delivered late). dead() follows, later. [home] */
 void wire_cut (Wire *wire, const char *cause);
@@ -93,18 +99,21 @@ void wire_tune_fd (int fd);
 
 /* ---- channels ---- */
 
-/* Takes channel. from: who, for messages. opened: it is open already; else it opens as a forwarded connection (wire_channel_forward). [home] */
+/* Takes channel. from: who, for messages. opened: it is open already; else it opens as a forwarded connection
+ * (wire_channel_forward). [home] */
 Channel *wire_channel_new (Wire *wire, ssh_channel channel, gboolean opened);
-/* A session channel: an exit status goes before the end, the one in the box (atomic rc; a reference is taken). */
+/* A session channel: an exit status goes before the end, the one in the box (atomic rc; a reference is
+ * taken). */
 void wire_channel_set_session (Channel *channel, gint *status);
 FarStream *wire_channel_stream (Channel *channel);
 ssh_channel wire_channel_raw (Channel *channel);
 /* Opens a forwarded-tcpip channel to the peer: host as the peer wrote it in its request. [home] */
-Channel *wire_channel_forward (Wire *wire, const char *host, guint16 port, const char *from, guint16 from_port);
+Channel *
+wire_channel_forward (Wire *wire, const char *host, guint16 port, const char *from, guint16 from_port);
 
 /* For the wire: */
-void wire_channel_turn (Channel *channel);      /* tells what has changed */
-gboolean wire_channel_reap (Channel *channel);  /* TRUE: it is gone */
+void wire_channel_turn (Channel *channel);     /* tells what has changed */
+gboolean wire_channel_reap (Channel *channel); /* TRUE: it is gone */
 void wire_channel_wire_dead (Channel *channel, const char *cause);
 
 G_END_DECLS

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A node's link to its server, held up for good: full jitter, so that a thousand terminals do not come back in the same second. [main] unless said otherwise. */
+/* A node's link to its server, held up for good: full jitter, so that a thousand terminals do not come back
+ * in the same second. [main] unless said otherwise. */
 #include "config.h"
 
 #include <string.h>
@@ -14,11 +15,11 @@
 #include "node.h"
 #include "upgrade.h"
 
-#define GROWS_TO 15                       /* times `reconnect` */
-#define STEADY_US (10 * G_USEC_PER_SEC)   /* a link that held so long was a good one */
+#define GROWS_TO 15                     /* times `reconnect` */
+#define STEADY_US (10 * G_USEC_PER_SEC) /* a link that held so long was a good one */
 #define USER_TIMEOUT_MS 60000u
-/* Somebody waits: a connection that was begun while there was no way out asks the kernel again ever more seldom, so a new one is begun instead. One in
- * so many is let be, for ways that are slow. */
+/* Somebody waits: a connection that was begun while there was no way out asks the kernel again ever more
+ * seldom, so a new one is begun instead. One in so many is let be, for ways that are slow. */
 #define HURRY_US G_USEC_PER_SEC
 #define HURRY_PATIENCE_US (3 * G_USEC_PER_SEC / 2)
 #define HURRY_LONG 6
@@ -28,22 +29,23 @@ struct _WsClient {
   Node *node;
   WsUrl url;
   FarTls *tls;
-  FarHome *home;       /* where the link lives */
-  char *where;         /* "host:port" */
+  FarHome *home; /* where the link lives */
+  char *where;   /* "host:port" */
   gint64 base_us, cap_us;
-  gint64 up_us;        /* since when; 0: not up */
+  gint64 up_us; /* since when; 0: not up */
   FarRequest *dialling;
-  struct _Try *try;    /* the one that is waited for; NULL: none is under way */
-  GPtrArray *all;      /* every Try that is under way, with those that are not waited for any longer */
+  struct _Try *try; /* the one that is waited for; NULL: none is under way */
+  GPtrArray *all;   /* every Try that is under way, with those that are not waited for any longer */
   FarHomeTimer *timer;
-  gboolean waiting;    /* the timer is set */
+  gboolean waiting;       /* the timer is set */
   FarHomeTimer *patience; /* of the try that is under way, in a hurry */
   FarNetworkWatch *network;
-  guint tries;         /* in this hurry */
+  guint tries; /* in this hurry */
   gboolean hurry, again, stopping;
 };
 
-/* One try, from the connection to the link; it outlives a client that stops. [main], with its error written at home before. */
+/* One try, from the connection to the link; it outlives a client that stops. [main], with its error written
+ * at home before. */
 typedef struct _Try {
   struct _WsClient *client; /* NULL: stopped */
   WsHub *hub;
@@ -57,7 +59,8 @@ static void connect_now (gpointer data);
 static void
 wait_for (struct _WsClient *client, gint64 most_us)
 {
-  gint64 wait = MAX (most_us, 10) / 10 + (gint64) far_random_u32 ((guint32) MIN (most_us / 1000 + 1, G_MAXUINT32)) * 900;
+  gint64 wait = MAX (most_us, 10) / 10 +
+                (gint64) far_random_u32 ((guint32) MIN (most_us / 1000 + 1, G_MAXUINT32)) * 900;
 
   client->waiting = TRUE;
   if (client->timer == NULL)
@@ -91,7 +94,7 @@ come_back (struct _WsClient *client)
 static void
 failed (struct _WsClient *client, const char *text)
 {
-  far_complain (client->node->at, "connect", _("no link to %s: %s"), client->where, text);
+  far_complain (client->node->at, "connect", _ ("no link to %s: %s"), client->where, text);
   come_back (client);
 }
 
@@ -192,9 +195,12 @@ client_upgraded (FarStream *stream, const char *node, gint64 told_us, const GErr
 {
   Try *try = user;
 
-  if (stream != NULL && !far_tls_asked (stream)) { /* people's listener takes anybody, and knows nobody by a certificate */
+  /* people's listener takes anybody, and knows nobody by a certificate */
+  if (stream != NULL && !far_tls_asked (stream)) {
     far_stream_free (stream);
-    try->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFIG, _("that server takes no certificates of nodes: is it the port for people?"));
+    try->error =
+        g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFIG,
+                             _ ("that server takes no certificates of nodes: is it the port for people?"));
   } else if (stream != NULL) {
     WsConn *conn = ws_conn_new (stream, NULL, try->hub, try->where, NULL);
 
@@ -256,7 +262,7 @@ connect_now (gpointer data)
   if (client->dialling != NULL || client->try != NULL || is_up (client))
     return;
   if (!far_tls_refresh (client->tls, &changed, &error))
-    far_complain (client->node->at, "certificate", _("certificate is not used: %s"), error->message);
+    far_complain (client->node->at, "certificate", _ ("certificate is not used: %s"), error->message);
   client->dialling = far_request_ref (far_request_new (client_connected, client, WS_UPGRADE_SECONDS * 1000));
   begin_patience (client);
   far_dial (client->url.host, client->url.port, client->dialling);
@@ -284,7 +290,8 @@ ws_client_up (Node *self)
   cancel_all (client);
 }
 
-/* Where the next try is under way or due already, as when a link that was cut has ended at last, this loss was counted then. */
+/* Where the next try is under way or due already, as when a link that was cut has ended at last, this loss
+ * was counted then. */
 void
 ws_client_down (Node *self)
 {
@@ -323,7 +330,11 @@ ws_client_reload (Node *self, const NodeOptions *options)
 static FarTls *
 tls_of (Node *self, const NodeOptions *options, const WsUrl *url, GError **error)
 {
-  FarTlsSpec spec = { .at = self->at, .cert = options->cert, .key = options->key, .cert_optional = TRUE, .purpose = FAR_PURPOSE_NODE_SERVER,
+  FarTlsSpec spec = { .at = self->at,
+                      .cert = options->cert,
+                      .key = options->key,
+                      .cert_optional = TRUE,
+                      .purpose = FAR_PURPOSE_NODE_SERVER,
                       .alpn = "http/1.1" };
 
   self->by_hash = options->ca_hash != NULL && !g_file_test (options->ca, G_FILE_TEST_EXISTS);

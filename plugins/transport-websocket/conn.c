@@ -12,8 +12,8 @@
 #include "link.h"
 #include "listener.h"
 
-#define CLOSE_MS 1000    /* for the close frame; a node that was cut is gone within two seconds */
-#define FINISH_MS 10000  /* what is queued may take a while */
+#define CLOSE_MS 1000   /* for the close frame; a node that was cut is gone within two seconds */
+#define FINISH_MS 10000 /* what is queued may take a while */
 
 typedef struct {
   gsize size, sent;
@@ -105,7 +105,8 @@ conn_gone (WsConn *conn)
 static void
 append_close (GByteArray *to, const WsConn *conn)
 {
-  guint8 head[WS_FRAME_HEAD_MAX], payload[WS_FRAME_CONTROL_MAX] = { (guint8) (conn->close_code >> 8), (guint8) conn->close_code };
+  guint8 head[WS_FRAME_HEAD_MAX],
+      payload[WS_FRAME_CONTROL_MAX] = { (guint8) (conn->close_code >> 8), (guint8) conn->close_code };
   gsize size = conn->close_code == WS_CLOSE_NONE ? 0 : 2;
   guint32 word = far_random_u32 (G_MAXUINT32);
   const guint8 *mask = conn->client ? (const guint8 *) &word : NULL;
@@ -122,7 +123,8 @@ append_close (GByteArray *to, const WsConn *conn)
   g_byte_array_append (to, payload, (guint) size);
 }
 
-/* What still goes out: a frame that was begun must be ended, what is behind it only where the connection ends in peace. */
+/* What still goes out: a frame that was begun must be ended, what is behind it only where the connection ends
+ * in peace. */
 static GByteArray *
 last_words (WsConn *conn)
 {
@@ -157,7 +159,11 @@ conn_end (WsConn *conn)
 
     if (rest->len == 0)
       g_clear_pointer (&rest, g_byte_array_unref);
-    far_stream_linger (stream, rest, conn->linger_ms > 0 ? conn->linger_ms : conn->end == WS_END_FINISH ? FINISH_MS : CLOSE_MS, g_steal_pointer (&conn->pass));
+    far_stream_linger (stream, rest,
+                       conn->linger_ms > 0          ? conn->linger_ms
+                       : conn->end == WS_END_FINISH ? FINISH_MS
+                                                    : CLOSE_MS,
+                       g_steal_pointer (&conn->pass));
   }
   conn_gone (conn);
 }
@@ -373,5 +379,6 @@ ws_conn_over (WsConn *conn)
 {
   const char *cause = NULL;
 
-  return conn->pass != NULL && !conn->verified && far_gate_over (conn->pass, &cause) && strcmp (cause, "too slow") != 0;
+  return conn->pass != NULL && !conn->verified && far_gate_over (conn->pass, &cause) &&
+         strcmp (cause, "too slow") != 0;
 }

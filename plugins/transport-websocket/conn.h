@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One connection of a listener or a client: HTTP first, then perhaps a link of messages. (A byte stream is a thing of its own from the 101 on: stream.h.)
+/* One connection of a listener or a client: HTTP first, then perhaps a link of messages. (A byte stream is a
+ * thing of its own from the 101 on: stream.h.)
  *
- * Everything [home] unless said otherwise. What is asked for inside of a role's ready() is done when ready() returns: a connection never goes away under its
- * own code. The struct stays while somebody holds a reference, with stream NULL. */
+ * Everything [home] unless said otherwise. What is asked for inside of a role's ready() is done when ready()
+ * returns: a connection never goes away under its own code. The struct stays while somebody holds a
+ * reference, with stream NULL. */
 #pragma once
 #include <farwatch/gate.h>
 #include <farwatch/message.h>
@@ -22,55 +24,55 @@ typedef struct _WsListener WsListener;
 /* What a connection is now. */
 typedef struct {
   const char *name;
-  gboolean socket;                  /* it ends with a close frame */
-  void (*ready) (WsConn *conn);     /* there may be bytes */
+  gboolean socket;                                /* it ends with a close frame */
+  void (*ready) (WsConn *conn);                   /* there may be bytes */
   void (*pressure) (WsConn *conn, gboolean high); /* its queue has become long, short again; may be NULL */
-  void (*late) (WsConn *conn);      /* the deadline is over; NULL: it is cut */
-  void (*closed) (WsConn *conn);    /* once; stream is NULL already */
+  void (*late) (WsConn *conn);                    /* the deadline is over; NULL: it is cut */
+  void (*closed) (WsConn *conn);                  /* once; stream is NULL already */
 } WsRole;
 
 typedef enum { WS_END_NONE, WS_END_FINISH, WS_END_CLOSE, WS_END_KILL } WsEnd;
 
 struct _WsConn {
-  gint refs;              /* [any thread] */
+  gint refs; /* [any thread] */
   FarHome *home;
-  WsListener *listener;   /* NULL: a client's, or the listener has ended */
-  WsHub *hub;             /* the owner's side, counted */
-  gpointer link;          /* [main] the WsLink */
-  FarStream *stream;      /* NULL: gone */
+  WsListener *listener; /* NULL: a client's, or the listener has ended */
+  WsHub *hub;           /* the owner's side, counted */
+  gpointer link;        /* [main] the WsLink */
+  FarStream *stream;    /* NULL: gone */
   gboolean gone, client;
   const WsRole *role;
-  gpointer data;          /* the role's */
-  char *address;          /* of the socket's other end: the other side, or a proxy before it */
-  char *from;             /* address of the other side, "" unknown; behind a proxy each request has its own */
-  char *node;             /* id, by its certificate; NULL: none */
-  FarPass *pass;          /* listeners'; NULL: gone */
+  gpointer data; /* the role's */
+  char *address; /* of the socket's other end: the other side, or a proxy before it */
+  char *from;    /* address of the other side, "" unknown; behind a proxy each request has its own */
+  char *node;    /* id, by its certificate; NULL: none */
+  FarPass *pass; /* listeners'; NULL: gone */
   gboolean verified;
-  GQueue out;             /* of WsOut: what the stream has not taken */
+  GQueue out; /* of WsOut: what the stream has not taken */
   gsize out_bytes;
-  gboolean out_long;      /* was over the pause mark */
-  guint holds;            /* reasons to read nothing */
-  guint calls;            /* requests handed to main and not answered */
-  gpointer call;          /* HTTP: the request with main, its owner's; NULL: none */
+  gboolean out_long;                /* was over the pause mark */
+  guint holds;                      /* reasons to read nothing */
+  guint calls;                      /* requests handed to main and not answered */
+  gpointer call;                    /* HTTP: the request with main, its owner's; NULL: none */
   void (*call_gone) (WsConn *conn); /* the connection is gone before its answer */
   void (*call_pressure) (WsConn *conn, gboolean high); /* its queue has become long, short again */
-  gboolean live;          /* HTTP: an answer without end is being given */
-  FarHomeTimer *timer;    /* the deadline; NULL: none */
-  gint64 heard_us;        /* last whole message, or ping */
-  gboolean pinged;        /* since then */
+  gboolean live;                                       /* HTTP: an answer without end is being given */
+  FarHomeTimer *timer;                                 /* the deadline; NULL: none */
+  gint64 heard_us;                                     /* last whole message, or ping */
+  gboolean pinged;                                     /* since then */
   WsEnd end;
   guint16 close_code;
   guint linger_ms;
   gboolean busy;
-  const char *cause;      /* why it closed, static; NULL: the other side did, in order */
-  GList lively;           /* node in the listener's list of links ordered by heard_us */
-  GList served;           /* node in the listener's list of all connections */
+  const char *cause; /* why it closed, static; NULL: the other side did, in order */
+  GList lively;      /* node in the listener's list of links ordered by heard_us */
+  GList served;      /* node in the listener's list of all connections */
 };
 
 /* Takes stream and pass (NULL: none); counts itself a reference until it is gone. hub: counted. */
 WsConn *ws_conn_new (FarStream *stream, WsListener *listener, WsHub *hub, const char *from, FarPass *pass);
-WsConn *ws_conn_ref (WsConn *conn);  /* [any thread] */
-void ws_conn_unref (WsConn *conn);   /* [any thread] */
+WsConn *ws_conn_ref (WsConn *conn); /* [any thread] */
+void ws_conn_unref (WsConn *conn);  /* [any thread] */
 
 /* Written at once, or queued. Closes the connection when its queue is too long. */
 void ws_conn_put (WsConn *conn, const FarFrame *parts, guint n);

@@ -53,7 +53,8 @@ dial_connected (FarRequest *req, gpointer user)
     dial_free (dial);
     return;
   }
-  ws_upgrade_unref (ws_upgrade (dial->tls, far_home_pick (), far_dial_take (req), &dial->url, protocol, dial_upgraded, dial));
+  ws_upgrade_unref (ws_upgrade (dial->tls, far_home_pick (), far_dial_take (req), &dial->url, protocol,
+                                dial_upgraded, dial));
 }
 
 void
@@ -73,5 +74,6 @@ ws_dial (const char *url, const char *ca_file, FarRequest *req)
     dial_free (dial);
     return;
   }
-  far_dial (dial->url.host, dial->url.port, far_request_new (dial_connected, dial, WS_UPGRADE_SECONDS * 1000));
+  far_dial (dial->url.host, dial->url.port,
+            far_request_new (dial_connected, dial, WS_UPGRADE_SECONDS * 1000));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The decoder has three states: in a head, in a payload, ended. A head is collected byte by byte in `kept` and judged as soon as the byte has
- * come that decides; the payload of a message is shown where it lies, that of a control frame collected in `kept`. */
+/* The decoder has three states: in a head, in a payload, ended. A head is collected byte by byte in `kept`
+ * and judged as soon as the byte has come that decides; the payload of a message is shown where it lies, that
+ * of a control frame collected in `kept`. */
 #include "config.h"
 
 #include "frame.h"
@@ -16,7 +17,8 @@
 
 enum { IN_HEAD, IN_PAYLOAD, ENDED };
 
-/* A vector of the compiler's, for memory of any alignment and type: it is used at -O2 as well, and four loads stand ahead of four stores. */
+/* A vector of the compiler's, for memory of any alignment and type: it is used at -O2 as well, and four loads
+ * stand ahead of four stores. */
 typedef guint64 Lane __attribute__ ((vector_size (16), aligned (1), may_alias));
 
 static void
@@ -33,7 +35,8 @@ mask_lanes (Lane *to, const Lane *from, Lane key)
 void
 ws_mask (guint8 *to, const guint8 *from, gsize size, const guint8 mask[4], guint64 phase)
 {
-  const guint8 turned[4] = { mask[phase & 3], mask[(phase + 1) & 3], mask[(phase + 2) & 3], mask[(phase + 3) & 3] };
+  const guint8 turned[4] = { mask[phase & 3], mask[(phase + 1) & 3], mask[(phase + 2) & 3],
+                             mask[(phase + 3) & 3] };
   guint64 key, word;
   gsize at = 0;
 
@@ -112,7 +115,8 @@ refuse_frame (WsDecoder *decoder, WsFrame *frame, guint code, const char *cause)
   *frame = (WsFrame){ .kind = WS_FRAME_BAD, .code = code, .cause = cause };
 }
 
-/* What a character may begin with, and its second byte, by table 3-7 of the Unicode standard: neither surrogates nor more bytes than it needs. */
+/* What a character may begin with, and its second byte, by table 3-7 of the Unicode standard: neither
+ * surrogates nor more bytes than it needs. */
 static gboolean
 begin_character (WsDecoder *decoder, guint8 byte)
 {
@@ -270,13 +274,15 @@ take_head (WsDecoder *decoder, const guint8 *data, gsize size, WsFrame *frame)
   while (used < size && decoder->state == IN_HEAD) {
     decoder->kept[decoder->n_kept++] = data[used++];
     judge_head (decoder, frame);
-    if (decoder->state == IN_HEAD && decoder->n_kept >= 2 && decoder->n_kept == 2 + extra_of (decoder->kept[1]) + (decoder->client ? 0 : 4))
+    if (decoder->state == IN_HEAD && decoder->n_kept >= 2 &&
+        decoder->n_kept == 2 + extra_of (decoder->kept[1]) + (decoder->client ? 0 : 4))
       begin_payload (decoder);
   }
   return used;
 }
 
-/* Section 7.1.5 and 7.1.6; that a close frame has not one byte was seen in its head. The text of a message under way no longer matters. */
+/* Section 7.1.5 and 7.1.6; that a close frame has not one byte was seen in its head. The text of a message
+ * under way no longer matters. */
 static void
 end_close (WsDecoder *decoder, WsFrame *frame)
 {
@@ -290,7 +296,10 @@ end_close (WsDecoder *decoder, WsFrame *frame)
     refuse_frame (decoder, frame, WS_CLOSE_TEXT, "close reason is not UTF-8");
   } else {
     decoder->state = ENDED;
-    *frame = (WsFrame){ .kind = WS_FRAME_CLOSE, .data = decoder->kept + skip, .size = decoder->n_kept - skip, .code = code };
+    *frame = (WsFrame){ .kind = WS_FRAME_CLOSE,
+                        .data = decoder->kept + skip,
+                        .size = decoder->n_kept - skip,
+                        .code = code };
   }
 }
 
@@ -323,7 +332,8 @@ static gsize
 take_piece (WsDecoder *decoder, guint8 *data, gsize size, WsFrame *frame)
 {
   gsize used = (gsize) MIN (decoder->left, size);
-  gboolean whole = used == decoder->left, ends = whole && decoder->fin, text = decoder->message == WS_OPCODE_TEXT;
+  gboolean whole = used == decoder->left, ends = whole && decoder->fin,
+           text = decoder->message == WS_OPCODE_TEXT;
 
   if (!decoder->client)
     ws_mask (data, data, used, decoder->mask, decoder->done);
@@ -331,7 +341,13 @@ take_piece (WsDecoder *decoder, guint8 *data, gsize size, WsFrame *frame)
     refuse_frame (decoder, frame, WS_CLOSE_TEXT, "text is not UTF-8");
     return used;
   }
-  *frame = (WsFrame){ .kind = WS_FRAME_PIECE, .data = data, .size = used, .binary = !text, .begins = decoder->begins, .frame = whole, .ends = ends };
+  *frame = (WsFrame){ .kind = WS_FRAME_PIECE,
+                      .data = data,
+                      .size = used,
+                      .binary = !text,
+                      .begins = decoder->begins,
+                      .frame = whole,
+                      .ends = ends };
   decoder->begins = FALSE;
   decoder->left -= used;
   decoder->done += used;

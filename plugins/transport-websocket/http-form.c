@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The second reader: see http-form.h. It keeps no state between calls; where it was it finds again with memrchr() and memchr(), in the line that
- * is under way only. */
+/* The second reader: see http-form.h. It keeps no state between calls; where it was it finds again with
+ * memrchr() and memchr(), in the line that is under way only. */
 #include "config.h"
 
 #include "http-form.h"
@@ -9,21 +9,31 @@
 
 #include <farwatch/i18n.h>
 
-#define BLANKS_MAX 2   /* empty lines before a request */
-#define METHOD_MAX 32  /* the longest that is registered has 17 letters */
+#define BLANKS_MAX 2  /* empty lines before a request */
+#define METHOD_MAX 32 /* the longest that is registered has 17 letters */
 
-typedef enum { PART_BEGIN, PART_METHOD, PART_TARGET, PART_VERSION, PART_STATUS, PART_FIELD, PART_NAME, PART_VALUE, PART_DONE } Part;
+typedef enum {
+  PART_BEGIN,
+  PART_METHOD,
+  PART_TARGET,
+  PART_VERSION,
+  PART_STATUS,
+  PART_FIELD,
+  PART_NAME,
+  PART_VALUE,
+  PART_DONE
+} Part;
 
 typedef struct {
   const guint8 *data;
-  gsize size;    /* no more than the limit */
+  gsize size; /* no more than the limit */
   gsize at;
-  gsize line;    /* where the line under way begins */
-  gsize start;   /* where the part under way begins */
-  gsize first;   /* where the first line begins */
+  gsize line;  /* where the line under way begins */
+  gsize start; /* where the part under way begins */
+  gsize first; /* where the first line begins */
   gboolean answer;
   gboolean counted;
-  guint fields;  /* lines before this one; only when counted */
+  guint fields; /* lines before this one; only when counted */
   Part part;
   const WsHeadLimits *limits;
   WsNo *no;
@@ -33,12 +43,39 @@ typedef struct {
 
 enum { TOKEN = 1, TARGET = 2, TEXT = 4, ALL = TOKEN | TARGET | TEXT };
 
-/* TOKEN: RFC 9110 section 5.6.2. TARGET: what RFC 3986 lets stand in a URI but '#', as a fragment never travels. TEXT: field values. */
+/* TOKEN: RFC 9110 section 5.6.2. TARGET: what RFC 3986 lets stand in a URI but '#', as a fragment never
+ * travels. TEXT: field values. */
 static const guint8 kinds[256] = {
-  ['\t'] = TEXT, [' '] = TEXT, ['!'] = ALL, ['"'] = TEXT, ['#'] = TOKEN | TEXT, ['$' ... '\''] = ALL, ['(' ... ')'] = TARGET | TEXT, ['*' ... '+'] = ALL,
-  [','] = TARGET | TEXT, ['-' ... '.'] = ALL, ['/'] = TARGET | TEXT, ['0' ... '9'] = ALL, [':' ... ';'] = TARGET | TEXT, ['<'] = TEXT, ['='] = TARGET | TEXT,
-  ['>'] = TEXT, ['?' ... '@'] = TARGET | TEXT, ['A' ... 'Z'] = ALL, ['['] = TARGET | TEXT, ['\\'] = TEXT, [']'] = TARGET | TEXT, ['^'] = TOKEN | TEXT,
-  ['_'] = ALL, ['`'] = TOKEN | TEXT, ['a' ... 'z'] = ALL, ['{'] = TEXT, ['|'] = TOKEN | TEXT, ['}'] = TEXT, ['~'] = ALL, [0x80 ... 0xff] = TEXT,
+  ['\t'] = TEXT,
+  [' '] = TEXT,
+  ['!'] = ALL,
+  ['"'] = TEXT,
+  ['#'] = TOKEN | TEXT,
+  ['$' ... '\''] = ALL,
+  ['(' ... ')'] = TARGET | TEXT,
+  ['*' ... '+'] = ALL,
+  [','] = TARGET | TEXT,
+  ['-' ... '.'] = ALL,
+  ['/'] = TARGET | TEXT,
+  ['0' ... '9'] = ALL,
+  [':' ... ';'] = TARGET | TEXT,
+  ['<'] = TEXT,
+  ['='] = TARGET | TEXT,
+  ['>'] = TEXT,
+  ['?' ... '@'] = TARGET | TEXT,
+  ['A' ... 'Z'] = ALL,
+  ['['] = TARGET | TEXT,
+  ['\\'] = TEXT,
+  [']'] = TARGET | TEXT,
+  ['^'] = TOKEN | TEXT,
+  ['_'] = ALL,
+  ['`'] = TOKEN | TEXT,
+  ['a' ... 'z'] = ALL,
+  ['{'] = TEXT,
+  ['|'] = TOKEN | TEXT,
+  ['}'] = TEXT,
+  ['~'] = ALL,
+  [0x80 ... 0xff] = TEXT,
 };
 
 gboolean
@@ -58,7 +95,8 @@ form_no (Scan *scan, guint status, const char *text)
 }
 
 /* The limits of a program are few: each text is made once. */
-static gboolean G_GNUC_PRINTF (3, 4)
+G_GNUC_PRINTF (3, 4)
+static gboolean
 form_over (Scan *scan, guint status, const char *format, ...)
 {
   g_autofree char *text = NULL;
@@ -73,7 +111,8 @@ form_over (Scan *scan, guint status, const char *format, ...)
 static gboolean
 no_request (Scan *scan)
 {
-  return form_no (scan, 400, scan->answer ? _("this is no HTTP/1.1 answer") : _("this is no HTTP/1.1 request"));
+  return form_no (scan, 400,
+                  scan->answer ? _ ("this is no HTTP/1.1 answer") : _ ("this is no HTTP/1.1 request"));
 }
 
 /* At a CR. FALSE also when its LF is not there yet. */
@@ -83,7 +122,7 @@ end_line (Scan *scan, Part next)
   if (scan->at + 1 == scan->size)
     return FALSE;
   if (scan->data[scan->at + 1] != '\n')
-    return form_no (scan, 400, _("a CR without LF"));
+    return form_no (scan, 400, _ ("a CR without LF"));
   scan->at += 2;
   scan->line = scan->start = scan->at;
   scan->part = next;
@@ -135,7 +174,8 @@ method_is (const Scan *scan, const char *name)
 static gboolean
 is_scheme (const guint8 *text, gsize n)
 {
-  return g_ascii_strncasecmp ((const char *) text, "http://", MIN (n, 7)) == 0 || g_ascii_strncasecmp ((const char *) text, "https://", MIN (n, 8)) == 0;
+  return g_ascii_strncasecmp ((const char *) text, "http://", MIN (n, 7)) == 0 ||
+         g_ascii_strncasecmp ((const char *) text, "https://", MIN (n, 8)) == 0;
 }
 
 /* The four forms of RFC 9112 section 3.2. */
@@ -159,9 +199,10 @@ scan_target (Scan *scan)
     if (scan->data[scan->at] == ' ' && scan->at > scan->start)
       return next_part (scan, PART_VERSION);
     if (scan->at - scan->start >= scan->limits->line_max)
-      return form_over (scan, 414, _("the target is too long: %u bytes at most"), (guint) scan->limits->line_max);
+      return form_over (scan, 414, _ ("the target is too long: %u bytes at most"),
+                        (guint) scan->limits->line_max);
     if (scan->data[scan->at] == '#')
-      return form_no (scan, 400, _("a target has no fragment"));
+      return form_no (scan, 400, _ ("a target has no fragment"));
     if (!fits_target (scan))
       return no_request (scan);
   }
@@ -189,7 +230,7 @@ scan_version (Scan *scan)
   if (scan->data[scan->at] != '\r' || major == '0')
     return no_request (scan);
   if (major != '1')
-    return form_no (scan, 505, _("this version of HTTP is not spoken here; use HTTP/1.1"));
+    return form_no (scan, 505, _ ("this version of HTTP is not spoken here; use HTTP/1.1"));
   return end_line (scan, PART_FIELD);
 }
 
@@ -203,7 +244,8 @@ scan_status (Scan *scan)
     return no_request (scan);
   for (; scan->at < scan->size && scan->data[scan->at] != '\r'; scan->at++) {
     if (scan->at - scan->line >= scan->limits->line_max)
-      return form_over (scan, 431, _("a line is too long: %u bytes at most"), (guint) scan->limits->line_max);
+      return form_over (scan, 431, _ ("a line is too long: %u bytes at most"),
+                        (guint) scan->limits->line_max);
     if (!(kinds[scan->data[scan->at]] & TEXT))
       return no_request (scan);
   }
@@ -231,7 +273,7 @@ scan_field (Scan *scan)
     scan->fields = lines_between (scan->data, scan->first, scan->line) - 1;
   scan->counted = TRUE;
   if (scan->fields++ >= scan->limits->fields_max)
-    return form_over (scan, 431, _("too many fields: %u at most"), scan->limits->fields_max);
+    return form_over (scan, 431, _ ("too many fields: %u at most"), scan->limits->fields_max);
   scan->part = PART_NAME;
   return TRUE;
 }
@@ -243,13 +285,14 @@ scan_name (Scan *scan)
     guint8 c = scan->data[scan->at];
 
     if (scan->at - scan->line >= scan->limits->line_max)
-      return form_over (scan, 431, _("a line is too long: %u bytes at most"), (guint) scan->limits->line_max);
+      return form_over (scan, 431, _ ("a line is too long: %u bytes at most"),
+                        (guint) scan->limits->line_max);
     if (c == ':' && scan->at > scan->line)
       return next_part (scan, PART_VALUE);
     if ((c == ' ' || c == '\t') && scan->at == scan->line)
-      return form_no (scan, 400, _("a line that continues another one"));
+      return form_no (scan, 400, _ ("a line that continues another one"));
     if (!(kinds[c] & TOKEN))
-      return form_no (scan, 400, _("a field must begin with its name and a colon"));
+      return form_no (scan, 400, _ ("a field must begin with its name and a colon"));
   }
   return FALSE;
 }
@@ -259,9 +302,10 @@ scan_value (Scan *scan)
 {
   for (; scan->at < scan->size && scan->data[scan->at] != '\r'; scan->at++) {
     if (scan->at - scan->line >= scan->limits->line_max)
-      return form_over (scan, 431, _("a line is too long: %u bytes at most"), (guint) scan->limits->line_max);
+      return form_over (scan, 431, _ ("a line is too long: %u bytes at most"),
+                        (guint) scan->limits->line_max);
     if (!(kinds[scan->data[scan->at]] & TEXT))
-      return form_no (scan, 400, _("a control character in a field"));
+      return form_no (scan, 400, _ ("a control character in a field"));
   }
   return scan->at < scan->size && end_line (scan, PART_FIELD);
 }
@@ -315,7 +359,8 @@ form_resume (Scan *scan, gsize from)
 static gboolean
 scan_on (Scan *scan)
 {
-  static gboolean (*const parts[]) (Scan *) = { scan_begin, scan_method, scan_target, scan_version, scan_status, scan_field, scan_name, scan_value };
+  static gboolean (*const parts[]) (Scan *) = { scan_begin,  scan_method, scan_target, scan_version,
+                                                scan_status, scan_field,  scan_name,   scan_value };
 
   while (scan->part != PART_DONE)
     if (scan->at >= scan->size || !parts[scan->part](scan))
@@ -324,9 +369,14 @@ scan_on (Scan *scan)
 }
 
 WsHeadResult
-ws_form_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, gboolean answer, gsize *end, WsNo *why)
+ws_form_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, gboolean answer,
+              gsize *end, WsNo *why)
 {
-  Scan scan = { .data = data, .size = MIN (size, limits->size_max), .answer = answer, .limits = limits, .no = why };
+  Scan scan = { .data = data,
+                .size = MIN (size, limits->size_max),
+                .answer = answer,
+                .limits = limits,
+                .no = why };
 
   *why = (WsNo){ 0, NULL };
   form_resume (&scan, MIN (from, scan.size));
@@ -335,7 +385,9 @@ ws_form_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *li
     return WS_HEAD_DONE;
   }
   if (why->status == 0 && size >= limits->size_max)
-    form_over (&scan, scan.part == PART_TARGET ? 414 : 431, scan.part == PART_TARGET ? _("the target is too long: %u bytes at most") : _("the head is too large: %u bytes at most"),
+    form_over (&scan, scan.part == PART_TARGET ? 414 : 431,
+               scan.part == PART_TARGET ? _ ("the target is too long: %u bytes at most")
+                                        : _ ("the head is too large: %u bytes at most"),
                (guint) limits->size_max);
   return why->status == 0 ? WS_HEAD_MORE : WS_HEAD_REFUSED;
 }
@@ -360,7 +412,8 @@ split_first_line (WsForm *form, const guint8 *data, gsize end, gboolean answer)
 
   if (answer) {
     form->minor = data[at + 7] - '0';
-    form->status = (guint) (data[at + 9] - '0') * 100 + (guint) (data[at + 10] - '0') * 10 + (guint) (data[at + 11] - '0');
+    form->status = (guint) (data[at + 9] - '0') * 100 + (guint) (data[at + 10] - '0') * 10 +
+                   (guint) (data[at + 11] - '0');
     return cr;
   }
   form->method = (WsSpan){ at, form_after (data, at, end, ' ') - 1 - at };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Heads that have the right form: what their fields mean (head_judge), and the copy that the caller gets (head_build). */
+/* Heads that have the right form: what their fields mean (head_judge), and the copy that the caller gets
+ * (head_build). */
 #include "config.h"
 
 #include "http-head.h"
@@ -36,7 +37,8 @@ head_put (Whole *whole, const void *text, gsize size)
 static gboolean
 same_name (const guint8 *data, WsSpan a, WsSpan b)
 {
-  return a.size == b.size && g_ascii_strncasecmp ((const char *) data + a.at, (const char *) data + b.at, a.size) == 0;
+  return a.size == b.size &&
+         g_ascii_strncasecmp ((const char *) data + a.at, (const char *) data + b.at, a.size) == 0;
 }
 
 static gboolean
@@ -60,7 +62,8 @@ put_name (Whole *whole, const guint8 *data, WsSpan span)
   return name;
 }
 
-/* The values of all lines of this name. A name and its colon are longer than what joins two values, so the room is enough. */
+/* The values of all lines of this name. A name and its colon are longer than what joins two values, so the
+ * room is enough. */
 static const char *
 put_values (Whole *whole, const guint8 *data, const WsForm *form, guint i)
 {
@@ -167,7 +170,8 @@ head_no (WsNo *why, guint status, const char *text)
   return FALSE;
 }
 
-/* RFC 9112 section 6.3: what two readers could take for different lengths is no length. Two lines have become a list, which is no number. */
+/* RFC 9112 section 6.3: what two readers could take for different lengths is no length. Two lines have become
+ * a list, which is no number. */
 static gboolean
 judge_length (WsHead *head, WsNo *why)
 {
@@ -175,15 +179,15 @@ judge_length (WsHead *head, WsNo *why)
   gboolean coded = ws_head_field (head, "transfer-encoding") != NULL;
 
   if (coded && text != NULL)
-    return head_no (why, 400, _("Content-Length beside Transfer-Encoding"));
+    return head_no (why, 400, _ ("Content-Length beside Transfer-Encoding"));
   if (coded)
-    return head_no (why, 501, _("Transfer-Encoding is not taken; send Content-Length"));
+    return head_no (why, 501, _ ("Transfer-Encoding is not taken; send Content-Length"));
   if (text == NULL)
     return TRUE;
   if (text[0] == 0 || strspn (text, "0123456789") != strlen (text))
-    return head_no (why, 400, _("Content-Length is wrong"));
+    return head_no (why, 400, _ ("Content-Length is wrong"));
   if (!g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT64, &head->length, NULL))
-    return head_no (why, 413, _("the body is too large: 32 KiB at most"));
+    return head_no (why, 413, _ ("the body is too large: 32 KiB at most"));
   head->has_length = TRUE;
   return TRUE;
 }
@@ -197,7 +201,7 @@ judge_expect (WsHead *head, WsNo *why)
   head->expects = list != NULL && head->minor > 0 && head->length > 0;
   while (next_member (&list, &member, &size))
     if (!is_member (member, size, "100-continue"))
-      return head_no (why, 417, _("nothing but 100-continue can be expected"));
+      return head_no (why, 417, _ ("nothing but 100-continue can be expected"));
   return TRUE;
 }
 
@@ -205,7 +209,8 @@ static void
 judge_connection (WsHead *head)
 {
   head->keep = head->minor > 0 && !ws_head_has_token (head, "connection", "close");
-  head->upgrade = head->minor > 0 && ws_head_has_token (head, "connection", "upgrade") && ws_head_has_token (head, "upgrade", "websocket");
+  head->upgrade = head->minor > 0 && ws_head_has_token (head, "connection", "upgrade") &&
+                  ws_head_has_token (head, "upgrade", "websocket");
 }
 
 /* HTTP/1.0 knows no Host (RFC 9112 section 3.2); what it sends must be right all the same. */
@@ -217,16 +222,16 @@ judge_host (Whole *whole, WsNo *why)
   WsTarget target;
 
   if (host == NULL && head->minor > 0)
-    return head_no (why, 400, _("Host is missing"));
+    return head_no (why, 400, _ ("Host is missing"));
   if (host != NULL && !ws_target_is_host (host, strlen (host)))
-    return head_no (why, 400, _("Host is not one host"));
+    return head_no (why, 400, _ ("Host is not one host"));
   if (!ws_target_split (head->method, head->target, &target))
-    return head_no (why, 400, _("the target is wrong"));
+    return head_no (why, 400, _ ("the target is wrong"));
   if (target.host != NULL && host != NULL && !is_member (target.host, target.host_size, host))
-    return head_no (why, 400, _("the target's host is not the one of Host"));
+    return head_no (why, 400, _ ("the target's host is not the one of Host"));
   head->path = head_put (whole, target.path, target.path_size);
   if (!ws_target_decode (head->path))
-    return head_no (why, 400, _("the target's path is wrong"));
+    return head_no (why, 400, _ ("the target's path is wrong"));
   head->query = target.query == NULL ? NULL : head_put (whole, target.query, strlen (target.query));
   return TRUE;
 }
@@ -238,8 +243,8 @@ head_judge (Whole *whole, WsNo *why)
   return judge_host (whole, why) && judge_length (&whole->head, why) && judge_expect (&whole->head, why);
 }
 
-/* The framing of an answer concerns nobody before its body; what is always wrong is refused. An interim answer and 101 have no body, whatever
- * they say (RFC 9112 section 6.3). */
+/* The framing of an answer concerns nobody before its body; what is always wrong is refused. An interim
+ * answer and 101 have no body, whatever they say (RFC 9112 section 6.3). */
 static gboolean
 judge_answer (WsHead *head, guint status, WsNo *why)
 {
@@ -260,7 +265,7 @@ head_take (const guint8 *data, gsize size, const WsForm *form, WsHead **head, Ws
   if (made->method != NULL ? !head_judge (whole, why) : !judge_answer (made, form->status, why))
     return WS_HEAD_REFUSED;
   if (!ws_other_agrees (data, size, form)) {
-    head_no (why, 400, _("this head can be read in more than one way"));
+    head_no (why, 400, _ ("this head can be read in more than one way"));
     return WS_HEAD_REFUSED;
   }
   *head = g_steal_pointer (&made);
@@ -268,7 +273,8 @@ head_take (const guint8 *data, gsize size, const WsForm *form, WsHead **head, Ws
 }
 
 static WsHeadResult
-head_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, gboolean answer, WsHead **head, gsize *used, guint *status, WsNo *why)
+head_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, gboolean answer,
+           WsHead **head, gsize *used, guint *status, WsNo *why)
 {
   g_auto (WsForm) form = { 0 };
   WsHeadResult result;
@@ -284,8 +290,8 @@ head_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limit
 }
 
 WsHeadResult
-ws_head_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, WsHead **head, gsize *used, guint *status, const char **text,
-              gboolean *final)
+ws_head_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, WsHead **head,
+              gsize *used, guint *status, const char **text, gboolean *final)
 {
   WsNo why;
   guint none;
@@ -298,7 +304,8 @@ ws_head_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *li
 }
 
 WsHeadResult
-ws_answer_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, guint *status_code, WsHead **head, gsize *used, const char **text)
+ws_answer_read (const guint8 *data, gsize size, gsize from, const WsHeadLimits *limits, guint *status_code,
+                WsHead **head, gsize *used, const char **text)
 {
   WsNo why;
   WsHeadResult result;

@@ -13,7 +13,7 @@
 typedef struct {
   const guint8 *data;
   const WsForm *form;
-  guint names, values;  /* seen so far */
+  guint names, values; /* seen so far */
   gboolean target, whole, differs;
 } Other;
 
@@ -40,7 +40,8 @@ other_name (http_parser *parser, const char *at, gsize size)
   Other *other = parser->data;
   guint i = other->names++;
 
-  other->differs |= i >= other->form->lines->len || other->values != i || !is_span (other, at, size, g_array_index (other->form->lines, WsLine, i).name);
+  other->differs |= i >= other->form->lines->len || other->values != i ||
+                    !is_span (other, at, size, g_array_index (other->form->lines, WsLine, i).name);
   return 0;
 }
 
@@ -56,7 +57,8 @@ other_value (http_parser *parser, const char *at, gsize size)
     size--;
   if (i < other->form->lines->len)
     span = g_array_index (other->form->lines, WsLine, i).value;
-  other->differs |= i >= other->form->lines->len || other->names != i + 1 || size != span.size || (size > 0 && !is_span (other, at, size, span));
+  other->differs |= i >= other->form->lines->len || other->names != i + 1 || size != span.size ||
+                    (size > 0 && !is_span (other, at, size, span));
   return 0;
 }
 
@@ -83,9 +85,11 @@ knows_method (const guint8 *data, WsSpan span)
 #undef SAME
 }
 
-/* It refuses methods that it has no name for. They deserve an answer, so it is shown another one in their place. */
+/* It refuses methods that it has no name for. They deserve an answer, so it is shown another one in their
+ * place. */
 static gboolean
-other_run (http_parser *parser, const http_parser_settings *settings, const guint8 *data, gsize size, const WsForm *form)
+other_run (http_parser *parser, const http_parser_settings *settings, const guint8 *data, gsize size,
+           const WsForm *form)
 {
   static const char instead[] = "GET";
   gsize skip = 0;
@@ -95,9 +99,11 @@ other_run (http_parser *parser, const http_parser_settings *settings, const guin
       return FALSE;
     skip = form->method.at + form->method.size;
   }
-  if (http_parser_execute (parser, settings, (const char *) data + skip, size - skip) != size - skip || HTTP_PARSER_ERRNO (parser) != HPE_OK)
+  if (http_parser_execute (parser, settings, (const char *) data + skip, size - skip) != size - skip ||
+      HTTP_PARSER_ERRNO (parser) != HPE_OK)
     return FALSE;
-  return form->method.size == 0 || skip > 0 || is_method (data, form->method, http_method_str (parser->method));
+  return form->method.size == 0 || skip > 0 ||
+         is_method (data, form->method, http_method_str (parser->method));
 }
 
 gboolean
@@ -115,7 +121,8 @@ ws_other_agrees (const guint8 *data, gsize size, const WsForm *form)
   settings.on_headers_complete = other_whole;
   http_parser_init (&parser, request ? HTTP_REQUEST : HTTP_RESPONSE);
   parser.data = &other;
-  return other_run (&parser, &settings, data, size, form) && other.whole && !other.differs && other.names == form->lines->len &&
-         other.values == other.names && other.target == request && parser.http_major == 1 && parser.http_minor == form->minor &&
+  return other_run (&parser, &settings, data, size, form) && other.whole && !other.differs &&
+         other.names == form->lines->len && other.values == other.names && other.target == request &&
+         parser.http_major == 1 && parser.http_minor == form->minor &&
          (request || parser.status_code == form->status);
 }

@@ -12,7 +12,10 @@
 #include <farwatch/message.h>
 
 /* The word is the one of errors in messages; NULL: no refusal. */
-static const struct { guint status; const char *reason, *word; } statuses[] = {
+static const struct {
+  guint status;
+  const char *reason, *word;
+} statuses[] = {
   { 100, "Continue", NULL },
   { 101, "Switching Protocols", NULL },
   { 200, "OK", NULL },
@@ -64,13 +67,15 @@ char *
 ws_answer_date (gint64 wall_us)
 {
   static const char days[][4] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
-  static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+  static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
   g_autoptr (GDateTime) date = g_date_time_new_from_unix_utc (wall_us / G_USEC_PER_SEC);
 
   if (date == NULL)
     return NULL;
-  return g_strdup_printf ("%s, %02d %s %04d %02d:%02d:%02d GMT", days[g_date_time_get_day_of_week (date) - 1], g_date_time_get_day_of_month (date),
-                          months[g_date_time_get_month (date) - 1], g_date_time_get_year (date), g_date_time_get_hour (date),
+  return g_strdup_printf ("%s, %02d %s %04d %02d:%02d:%02d GMT", days[g_date_time_get_day_of_week (date) - 1],
+                          g_date_time_get_day_of_month (date), months[g_date_time_get_month (date) - 1],
+                          g_date_time_get_year (date), g_date_time_get_hour (date),
                           g_date_time_get_minute (date), g_date_time_get_second (date));
 }
 
@@ -81,7 +86,8 @@ append_fixed (GString *head, gboolean close)
 
   if (date != NULL)
     g_string_append_printf (head, "date: %s\r\n", date);
-  g_string_append (head, "cache-control: no-store\r\nx-content-type-options: nosniff\r\ncontent-security-policy: default-src 'none'\r\n"
+  g_string_append (head, "cache-control: no-store\r\nx-content-type-options: "
+                         "nosniff\r\ncontent-security-policy: default-src 'none'\r\n"
                          "strict-transport-security: max-age=31536000\r\n");
   if (close)
     g_string_append (head, "connection: close\r\n");
@@ -98,7 +104,8 @@ is_line (const char *text)
 }
 
 GByteArray *
-ws_answer_make (guint status, const char *type, const void *body, gsize size, gboolean head_only, gboolean close, const char *more)
+ws_answer_make (guint status, const char *type, const void *body, gsize size, gboolean head_only,
+                gboolean close, const char *more)
 {
   g_autoptr (GString) head = g_string_sized_new (512);
   gboolean bodiless = status < 200 || status == 204;

@@ -5,9 +5,9 @@
 
 /* Pieces of the target's text. */
 typedef struct {
-  const char *host;  /* with its port; NULL: the target names none */
+  const char *host; /* with its port; NULL: the target names none */
   gsize host_size;
-  const char *path;  /* still encoded */
+  const char *path; /* still encoded */
   gsize path_size;
   const char *query; /* to the end of the target; NULL: none */
 } WsTarget;
@@ -16,5 +16,6 @@ typedef struct {
 gboolean ws_target_split (const char *method, const char *target, WsTarget *out);
 /* Undoes %XX in place, once. FALSE: a wrong %, a control character or no UTF-8 came out. */
 gboolean ws_target_decode (char *path);
-/* Whether this is a host with or without a port, as Host has it. Stricter than RFC 3986: a name is made of letters, digits, '-', '.', '_' and '~'. */
+/* Whether this is a host with or without a port, as Host has it. Stricter than RFC 3986: a name is made of
+ * letters, digits, '-', '.', '_' and '~'. */
 gboolean ws_target_is_host (const char *text, gsize size);

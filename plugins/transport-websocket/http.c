@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* HTTP/1.1 on a connection. What a peer sends behind a request stays in its stream until the answer is on its way: no queue, nothing to run past. */
+/* HTTP/1.1 on a connection. What a peer sends behind a request stays in its stream until the answer is on its
+ * way: no queue, nothing to run past. */
 #include "config.h"
 
 #include "http.h"
@@ -13,12 +14,12 @@
 #include "link.h"
 #include "listener.h"
 
-#define HEAD_US (10 * G_USEC_PER_SEC)  /* from the accept, or from the first byte of a later head */
-#define NEXT_US (30 * G_USEC_PER_SEC)  /* until a later head begins */
-#define BODY_US (10 * G_USEC_PER_SEC)  /* and a second more for each KiB */
+#define HEAD_US (10 * G_USEC_PER_SEC) /* from the accept, or from the first byte of a later head */
+#define NEXT_US (30 * G_USEC_PER_SEC) /* until a later head begins */
+#define BODY_US (10 * G_USEC_PER_SEC) /* and a second more for each KiB */
 #define LINGER_MS 2000
-#define LINGER_LONG_MS 60000           /* while an answer is still on its way */
-#define KEY_SIZE 24                    /* base64 of 16 bytes */
+#define LINGER_LONG_MS 60000                         /* while an answer is still on its way */
+#define KEY_SIZE 24                                  /* base64 of 16 bytes */
 #define MAGIC "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455 section 1.3 */
 #define TURNS 16
 
@@ -26,13 +27,13 @@ typedef enum { HTTP_HEAD, HTTP_BODY, HTTP_ASKED } HttpState;
 
 typedef struct {
   HttpState state;
-  guint number;      /* requests of this connection */
-  gboolean last;     /* the connection ends with the answer */
-  gboolean live;     /* the answer has begun and goes on */
-  gsize left;        /* of the answers on their way, when it was looked at last */
-  GByteArray *in;    /* of a head that is not whole; NULL: nothing */
-  gsize looked;      /* of it */
-  WsHead *head;      /* NULL: none is under way */
+  guint number;   /* requests of this connection */
+  gboolean last;  /* the connection ends with the answer */
+  gboolean live;  /* the answer has begun and goes on */
+  gsize left;     /* of the answers on their way, when it was looked at last */
+  GByteArray *in; /* of a head that is not whole; NULL: nothing */
+  gsize looked;   /* of it */
+  WsHead *head;   /* NULL: none is under way */
   GByteArray *body;
 } Http;
 
@@ -126,8 +127,9 @@ ws_http_live (WsConn *conn, const char *type)
   if (http == NULL || !ws_conn_open (conn))
     return;
   http->last |= http->head->minor == 0;
-  head = g_strdup_printf ("HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n%s\r\n", type,
-                          http->last ? "connection: close\r\n" : "transfer-encoding: chunked\r\n");
+  head = g_strdup_printf ("HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncache-control: "
+                          "no-store\r\nx-content-type-options: nosniff\r\n%s\r\n",
+                          type, http->last ? "connection: close\r\n" : "transfer-encoding: chunked\r\n");
   part = (FarFrame){ .data = (const guint8 *) head, .size = strlen (head) };
   http->live = TRUE;
   ws_conn_put (conn, &part, 1);
@@ -178,7 +180,8 @@ ws_http_refuse (WsConn *conn, guint status, const char *text)
 
   if (http == NULL || !ws_conn_open (conn))
     return;
-  if (http->state != HTTP_ASKED && (http->head == NULL || http->head->length > 0 || ws_head_field (http->head, "transfer-encoding") != NULL))
+  if (http->state != HTTP_ASKED && (http->head == NULL || http->head->length > 0 ||
+                                    ws_head_field (http->head, "transfer-encoding") != NULL))
     http->last = TRUE;
   put_answer (conn, http, ws_answer_refusal (status, text, head_only (http), http->last, more_of (status)));
 }
@@ -188,19 +191,20 @@ ws_http_refuse (WsConn *conn, guint status, const char *text)
 static guint
 socket_form (const WsHead *head, char **text)
 {
-  const char *key = ws_head_field (head, "sec-websocket-key"), *version = ws_head_field (head, "sec-websocket-version");
+  const char *key = ws_head_field (head, "sec-websocket-key"),
+             *version = ws_head_field (head, "sec-websocket-version");
   gsize size = 0;
   g_autofree guchar *raw = key == NULL || strlen (key) != KEY_SIZE ? NULL : g_base64_decode (key, &size);
 
   if (strcmp (head->method, "GET") != 0)
-    *text = g_strdup (_("WebSocket begins with GET"));
+    *text = g_strdup (_ ("WebSocket begins with GET"));
   else if (head->length > 0)
-    *text = g_strdup (_("a request for WebSocket has no body"));
+    *text = g_strdup (_ ("a request for WebSocket has no body"));
   else if (g_strcmp0 (version, "13") != 0) {
-    *text = g_strdup (_("only WebSocket version 13 is spoken here"));
+    *text = g_strdup (_ ("only WebSocket version 13 is spoken here"));
     return 426;
   } else if (raw == NULL || size != 16)
-    *text = g_strdup (_("Sec-WebSocket-Key is wrong"));
+    *text = g_strdup (_ ("Sec-WebSocket-Key is wrong"));
   else
     return 0;
   return 400;
@@ -245,9 +249,12 @@ put_switch (WsConn *conn)
   Http *http = conn->data;
   g_autofree char *accept = ws_http_accept_key (ws_head_field (http->head, "sec-websocket-key"));
   const char *protocol = protocol_of (http->head);
-  g_autofree char *text = g_strdup_printf ("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: %s\r\nfarwatch-time: %" G_GINT64_FORMAT "\r\n%s%s%s\r\n",
-                                           accept, far_clock_wall_us (), protocol != NULL ? "sec-websocket-protocol: " : "", protocol != NULL ? protocol : "",
-                                           protocol != NULL ? "\r\n" : "");
+  g_autofree char *text =
+      g_strdup_printf ("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: "
+                       "Upgrade\r\nsec-websocket-accept: %s\r\nfarwatch-time: %" G_GINT64_FORMAT
+                       "\r\n%s%s%s\r\n",
+                       accept, far_clock_wall_us (), protocol != NULL ? "sec-websocket-protocol: " : "",
+                       protocol != NULL ? protocol : "", protocol != NULL ? "\r\n" : "");
   const FarFrame part = { .data = (const guint8 *) text, .size = strlen (text) };
 
   ws_conn_put (conn, &part, 1);
@@ -290,7 +297,7 @@ http_upgrade (WsConn *conn, Http *http)
   if (status == 0)
     status = hooks->upgrade == NULL ? 404 : hooks->upgrade (conn, http->head, &text);
   if (status != 0)
-    ws_http_refuse (conn, status, text != NULL ? text : _("there is no such WebSocket here"));
+    ws_http_refuse (conn, status, text != NULL ? text : _ ("there is no such WebSocket here"));
 }
 
 /* ---- requests ---- */
@@ -298,7 +305,8 @@ http_upgrade (WsConn *conn, Http *http)
 static void
 ask (WsConn *conn, Http *http)
 {
-  g_autoptr (GBytes) body = http->body == NULL ? NULL : g_byte_array_free_to_bytes (g_steal_pointer (&http->body));
+  g_autoptr (GBytes) body = http->body == NULL ? NULL
+                                               : g_byte_array_free_to_bytes (g_steal_pointer (&http->body));
 
   http->state = HTTP_ASKED;
   ws_conn_deadline (conn, 0); /* the router has its own */
@@ -325,12 +333,12 @@ length_fault (const WsHead *head, char **text)
   gboolean wants = strcmp (head->method, "POST") == 0 || strcmp (head->method, "PUT") == 0;
 
   if (head->length > FAR_BODY_MAX) {
-    *text = g_strdup (_("the body is too large: 32 KiB at most"));
+    *text = g_strdup (_ ("the body is too large: 32 KiB at most"));
     return 413;
   }
   if (!wants || head->has_length)
     return 0;
-  *text = g_strdup (_("Content-Length is missing"));
+  *text = g_strdup (_ ("Content-Length is missing"));
   return 411;
 }
 
@@ -350,7 +358,7 @@ http_take_head (WsConn *conn, Http *http)
   if (status == 0)
     status = length_fault (http->head, &text);
   if (status != 0)
-    ws_http_refuse (conn, status, text != NULL ? text : _("not here"));
+    ws_http_refuse (conn, status, text != NULL ? text : _ ("not here"));
   else if (http->head->length > 0)
     await_body (conn, http);
   else
@@ -430,7 +438,8 @@ http_turn (WsConn *conn, Http *http)
       ended (conn, http);
     return FALSE;
   }
-  used = had_head ? read_body (http, batch.frames[0].data, batch.frames[0].size) : http_read_head (conn, http, batch.frames[0].data, batch.frames[0].size);
+  used = had_head ? read_body (http, batch.frames[0].data, batch.frames[0].size)
+                  : http_read_head (conn, http, batch.frames[0].data, batch.frames[0].size);
   if (conn->stream != NULL)
     conn->stream->klass->consume (conn->stream, used);
   if (!ws_conn_open (conn))
@@ -442,8 +451,8 @@ http_turn (WsConn *conn, Http *http)
   return http_of (conn) == http && ws_conn_open (conn) && http->state != HTTP_ASKED;
 }
 
-/* While an answer is due nothing is taken, but a connection that dies is noticed. An answer that goes on for good ends with the other side's end; what is asked
- * behind it would hide that, and never have an answer. */
+/* While an answer is due nothing is taken, but a connection that dies is noticed. An answer that goes on for
+ * good ends with the other side's end; what is asked behind it would hide that, and never have an answer. */
 static void
 look_for_end (WsConn *conn)
 {
@@ -459,7 +468,8 @@ look_for_end (WsConn *conn)
     ws_conn_kill (conn, "closed by the other side");
 }
 
-/* Who does not fetch his answers is not asked what he wants next. (A few may wait: in a connection that has broken the reader finds its end.) */
+/* Who does not fetch his answers is not asked what he wants next. (A few may wait: in a connection that has
+ * broken the reader finds its end.) */
 static void
 http_ready (WsConn *conn)
 {
@@ -479,7 +489,8 @@ http_late (WsConn *conn)
   Http *http = conn->data;
   gsize left = unsent (conn);
 
-  if (http->in == NULL && http->state == HTTP_HEAD && left > 0 && left != http->left) { /* slow, but the answer arrives */
+  /* slow, but the answer arrives */
+  if (http->in == NULL && http->state == HTTP_HEAD && left > 0 && left != http->left) {
     http->left = left;
     ws_conn_deadline (conn, NEXT_US);
     return;
@@ -490,7 +501,7 @@ http_late (WsConn *conn)
     return;
   }
   http->last = TRUE;
-  ws_http_refuse (conn, 408, _("the request is not whole in time"));
+  ws_http_refuse (conn, 408, _ ("the request is not whole in time"));
 }
 
 static void

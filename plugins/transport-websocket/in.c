@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#define WS_TEXT_LOOK 125 /* bytes of text that cannot be WS_EOF any more, until it is refused in the middle of a frame */
+#define WS_TEXT_LOOK                                                                                         \
+  125 /* bytes of text that cannot be WS_EOF any more, until it is refused in the middle of a frame */
 
 void
 ws_in_clear (WsIn *in)
@@ -19,7 +20,8 @@ ws_text_take (WsText *text, const WsPiece *piece, const guint8 *data, gsize size
 {
   if (piece->begins)
     *text = (WsText){ 0 };
-  text->other = text->other || size > strlen (WS_EOF) - MIN (text->n, strlen (WS_EOF)) || (size > 0 && memcmp (data, WS_EOF + text->n, size) != 0);
+  text->other = text->other || size > strlen (WS_EOF) - MIN (text->n, strlen (WS_EOF)) ||
+                (size > 0 && memcmp (data, WS_EOF + text->n, size) != 0);
   text->n += (guint) MIN (size, WS_TEXT_LOOK);
   text->frames += piece->frame;
   if (text->other)
@@ -40,7 +42,8 @@ refuse (guint code, const char *text, const char **cause)
 static guint
 too_large (gsize limit, const char **cause)
 {
-  g_autofree char *text = g_strdup_printf ("message too large (the limit is %" G_GSIZE_FORMAT " bytes)", limit);
+  g_autofree char *text = g_strdup_printf ("message too large (the limit is %" G_GSIZE_FORMAT " bytes)",
+                                           limit);
 
   return refuse (WS_CLOSE_SIZE, g_intern_string (text), cause);
 }
@@ -62,7 +65,8 @@ ws_in_count (WsIn *in, const WsPiece *piece, gsize size, const char **cause)
   return 0;
 }
 
-/* A frame that is not whole: its length says how much of it must come before another look, so that bytes that dribble in cost nothing. */
+/* A frame that is not whole: its length says how much of it must come before another look, so that bytes that
+ * dribble in cost nothing. */
 static gsize
 need_of (const guint8 *data, gsize size, gsize frame)
 {
@@ -73,7 +77,8 @@ need_of (const guint8 *data, gsize size, gsize frame)
 
 /* How much of data is whole frames: they are taken. *code: what is wrong, 0: nothing. */
 static gsize
-take_frames (WsIn *in, const guint8 *data, gsize size, WsTake take, gpointer user, guint *code, const char **cause)
+take_frames (WsIn *in, const guint8 *data, gsize size, WsTake take, gpointer user, guint *code,
+             const char **cause)
 {
   gsize used = 0;
 
@@ -102,7 +107,8 @@ take_frames (WsIn *in, const guint8 *data, gsize size, WsTake take, gpointer use
 }
 
 guint
-ws_in_feed (WsIn *in, const WsPiece *piece, const guint8 *data, gsize size, WsTake take, gpointer user, const char **cause)
+ws_in_feed (WsIn *in, const WsPiece *piece, const guint8 *data, gsize size, WsTake take, gpointer user,
+            const char **cause)
 {
   guint code = ws_in_count (in, piece, size, cause);
   gsize used;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Links: what comes in at the connection's home goes to main as messages, and what main answers or asks comes back. */
+/* Links: what comes in at the connection's home goes to main as messages, and what main answers or asks comes
+ * back. */
 #include "config.h"
 
 #include "link.h"
@@ -60,7 +61,8 @@ fail_pending (WsLink *link)
 
   g_hash_table_iter_init (&iter, link->pending);
   while (g_hash_table_iter_next (&iter, NULL, &req))
-    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("the link to %s was lost before the answer came"), link->peer != NULL ? link->peer : "the peer");
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _ ("the link to %s was lost before the answer came"),
+                          link->peer != NULL ? link->peer : "the peer");
   g_hash_table_remove_all (link->pending);
 }
 
@@ -99,7 +101,8 @@ link_new (WsConn *conn)
   link->hub = ws_hub_ref (conn->hub);
   link->conn = ws_conn_ref (conn);
   link->peer = g_strdup (conn->node);
-  link->principal = far_principal_new (conn->node != NULL ? FAR_PRINCIPAL_NODE : FAR_PRINCIPAL_NONE, conn->node != NULL ? conn->node : "", NULL, conn->from);
+  link->principal = far_principal_new (conn->node != NULL ? FAR_PRINCIPAL_NODE : FAR_PRINCIPAL_NONE,
+                                       conn->node != NULL ? conn->node : "", NULL, conn->from);
   link->pending = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) far_request_unref);
   g_hash_table_add (conn->hub->links, link);
   conn->link = link;
@@ -243,11 +246,12 @@ ws_link_send (WsLink *link, FarMessage *request, FarRequest *req)
   if (g_hash_table_size (link->pending) >= WS_PENDING_MAX)
     sweep_pending (link);
   if (g_hash_table_size (link->pending) >= WS_PENDING_MAX) {
-    far_request_fail_new (req, FAR_ERROR_LIMIT, _("%s answers too slowly: %d requests are under way"), link->peer, WS_PENDING_MAX);
+    far_request_fail_new (req, FAR_ERROR_LIMIT, _ ("%s answers too slowly: %d requests are under way"),
+                          link->peer, WS_PENDING_MAX);
     return;
   }
   if (g_hash_table_contains (link->pending, request->id)) {
-    far_request_fail_new (req, FAR_ERROR_CONFLICT, _("a request with this id is under way already"));
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("a request with this id is under way already"));
     return;
   }
   g_hash_table_insert (link->pending, g_strdup (request->id), far_request_ref (req));
@@ -282,7 +286,8 @@ take_request (WsLink *link, FarMessage *request)
   if (funcs->asked != NULL)
     funcs->asked (link->hub->self, link, request);
   asker = funcs->asker == NULL ? NULL : funcs->asker (link->hub->self, link);
-  far_door_submit (asker != NULL ? asker : link->principal, link->hub->transport, request, link_door_answered, link);
+  far_door_submit (asker != NULL ? asker : link->principal, link->hub->transport, request, link_door_answered,
+                   link);
 }
 
 /* An answer nobody waits for (any more) is dropped. */
@@ -387,7 +392,8 @@ link_take_message (FarMessage *message, gpointer user)
   WsConn *conn = user;
 
   ws_conn_heard (conn);
-  if (message->method == NULL && conn->node == NULL) { /* people and strangers are asked nothing: each answer would only cost */
+  /* people and strangers are asked nothing: each answer would only cost */
+  if (message->method == NULL && conn->node == NULL) {
     ws_conn_close (conn, WS_CLOSE_POLICY, "an answer to nothing");
     far_message_unref (message);
     return;
@@ -416,7 +422,10 @@ link_take_text (WsConn *conn, LinkIn *self, const WsPiece *piece, const WsFrame 
 static guint
 link_take_piece (WsConn *conn, LinkIn *self, const WsFrame *frame, const char **cause)
 {
-  const WsPiece piece = { .binary = frame->binary, .begins = frame->begins, .frame = frame->frame, .ends = frame->ends };
+  const WsPiece piece = { .binary = frame->binary,
+                          .begins = frame->begins,
+                          .frame = frame->frame,
+                          .ends = frame->ends };
 
   if (ws_conn_over (conn)) {
     *cause = "too much before login";
@@ -482,7 +491,9 @@ link_take_bytes (WsConn *conn, LinkIn *self, guint8 *data, gsize size)
   while (at < size && ws_conn_open (conn) && conn->holds == 0) {
     WsFrame frame;
 
-    self->in.limit = self->decoder.frame_max = conn->verified || conn->client ? self->limit : MIN (self->limit, FAR_BODY_MAX);
+    self->in.limit = self->decoder.frame_max = conn->verified || conn->client
+                                                   ? self->limit
+                                                   : MIN (self->limit, FAR_BODY_MAX);
 
     at += ws_decoder_next (&self->decoder, data + at, size - at, &frame);
     link_take_frame (conn, self, &frame);
@@ -530,7 +541,8 @@ link_pressure (WsConn *conn, gboolean high)
   link_to_main (conn, link_pressure_on_main, &(ToMain){ .high = high });
 }
 
-/* Login is due. Our own slowness is not the other side's fault: while an answer is due, the clock stands still. */
+/* Login is due. Our own slowness is not the other side's fault: while an answer is due, the clock stands
+ * still. */
 static void
 link_late (WsConn *conn)
 {

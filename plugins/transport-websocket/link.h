@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Links: messages both ways. The half at the connection's home is a role of WsConn; the main context's half is WsLink, kept by a WsHub that belongs to an
- * instance. The halves know each other through the WsConn, whose fields only its home touches, but for `link`, which only main does. */
+/* Links: messages both ways. The half at the connection's home is a role of WsConn; the main context's half
+ * is WsLink, kept by a WsHub that belongs to an instance. The halves know each other through the WsConn,
+ * whose fields only its home touches, but for `link`, which only main does. */
 #pragma once
 #include "conn.h"
 
@@ -21,30 +22,31 @@ typedef struct {
 } WsHubFuncs;
 
 struct _WsHub {
-  gint refs;               /* [any thread] */
-  gpointer self;           /* [main] the instance; NULL: it has ended */
-  char *transport;         /* its name */
+  gint refs;       /* [any thread] */
+  gpointer self;   /* [main] the instance; NULL: it has ended */
+  char *transport; /* its name */
   FarInstance *at;
   const WsHubFuncs *funcs;
-  GHashTable *links;       /* [main] set of WsLink */
+  GHashTable *links; /* [main] set of WsLink */
 };
 
 struct _WsLink {
   WsHub *hub;
   WsConn *conn;
   FarPrincipal *principal;
-  char *peer;              /* node id; NULL: nobody yet */
-  char *ticket;            /* people: the front ticket in use */
-  char *login_id;          /* people: id of the POST login under way */
-  GHashTable *pending;     /* id → FarRequest */
-  const char *cause;       /* why we closed it; static */
+  char *peer;          /* node id; NULL: nobody yet */
+  char *ticket;        /* people: the front ticket in use */
+  char *login_id;      /* people: id of the POST login under way */
+  GHashTable *pending; /* id → FarRequest */
+  const char *cause;   /* why we closed it; static */
 };
 
 /* [main] */
 WsHub *ws_hub_new (FarInstance *at, gpointer self, const WsHubFuncs *funcs);
-void ws_hub_end (WsHub *hub); /* links are forgotten, the instance is not called any more; drops the reference */
-WsHub *ws_hub_ref (WsHub *hub);   /* [any thread] */
-void ws_hub_unref (WsHub *hub);   /* [any thread] */
+/* links are forgotten, the instance is not called any more; drops the reference */
+void ws_hub_end (WsHub *hub);
+WsHub *ws_hub_ref (WsHub *hub); /* [any thread] */
+void ws_hub_unref (WsHub *hub); /* [any thread] */
 
 /* [main] */
 void ws_link_send (WsLink *link, FarMessage *request, FarRequest *req);

@@ -14,7 +14,7 @@
 #include "http.h"
 #include "link.h"
 
-#define USER_TIMEOUT_MS 60000u       /* data nobody acknowledges for so long: the other side is gone */
+#define USER_TIMEOUT_MS 60000u /* data nobody acknowledges for so long: the other side is gone */
 #define LOOK_US (10 * G_USEC_PER_SEC)
 
 /* A connection whose TLS handshake is not over. */
@@ -77,14 +77,16 @@ arrival_done (FarStream *stream, const char *cause, gpointer data)
     far_stream_free (stream);
   } else {
     far_gate_evictable (arrival->pass, NULL, NULL, NULL);
-    ws_listener_take (listener, stream, arrival->from, g_steal_pointer (&arrival->pass), far_tls_peer (stream));
+    ws_listener_take (listener, stream, arrival->from, g_steal_pointer (&arrival->pass),
+                      far_tls_peer (stream));
   }
   arrival_free (arrival);
 }
 
 static const FarTlsAcceptFuncs arrival_funcs = { arrival_heard, arrival_done };
 
-/* A person's stream may be silent for hours: the kernel asks whether its other side is still there. A node's link has its poll. */
+/* A person's stream may be silent for hours: the kernel asks whether its other side is still there. A node's
+ * link has its poll. */
 static void
 keep_alive (int fd)
 {
@@ -130,9 +132,9 @@ look_at_files (WsListener *listener)
   if (listener->spec.tls == NULL)
     return;
   if (!far_tls_refresh (listener->spec.tls, &changed, &error))
-    far_complain (listener->spec.at, "certificate", _("new certificate is not used: %s"), error->message);
+    far_complain (listener->spec.at, "certificate", _ ("new certificate is not used: %s"), error->message);
   else if (changed)
-    far_log (listener->spec.at, G_LOG_LEVEL_INFO, _("certificate read again"));
+    far_log (listener->spec.at, G_LOG_LEVEL_INFO, _ ("certificate read again"));
 }
 
 /* The list is in the order of silence: the first who is not due ends the walk. */
@@ -203,13 +205,20 @@ listener_begin (gpointer data)
 {
   WsListener *listener = data;
   const WsListenerSpec *spec = &listener->spec;
-  const FarAcceptorSpec accept = { .at = spec->at, .gate = listener->gate, .proxies = spec->proxies, .per_second = spec->per_second, .nodelay = TRUE,
-                                   .user_timeout_ms = USER_TIMEOUT_MS, .came = came, .user = listener };
+  const FarAcceptorSpec accept = { .at = spec->at,
+                                   .gate = listener->gate,
+                                   .proxies = spec->proxies,
+                                   .per_second = spec->per_second,
+                                   .nodelay = TRUE,
+                                   .user_timeout_ms = USER_TIMEOUT_MS,
+                                   .came = came,
+                                   .user = listener };
   g_auto (GStrv) proxies = (GStrv) spec->proxies; /* the acceptor has its own */
 
   listener->acceptor = far_acceptor_new (listener->home, spec->fd, &accept);
   listener->spec.proxies = NULL;
-  listener->timer = far_home_timer (listener->home, far_clock_boottime_us () + G_USEC_PER_SEC / 4, look, listener);
+  listener->timer = far_home_timer (listener->home, far_clock_boottime_us () + G_USEC_PER_SEC / 4, look,
+                                    listener);
 }
 
 WsListener *
@@ -248,8 +257,8 @@ change_at_home (gpointer data)
 }
 
 void
-ws_listener_change (WsListener *listener, const FarGateLimits *limits, const char *const *proxies, const char *cert, const char *key, const char *ca,
-                    gint64 idle_us)
+ws_listener_change (WsListener *listener, const FarGateLimits *limits, const char *const *proxies,
+                    const char *cert, const char *key, const char *ca, gint64 idle_us)
 {
   Change *change = g_new0 (Change, 1);
 
@@ -265,7 +274,8 @@ ws_listener_less (WsListener *listener)
 {
   gboolean busy = ws_streams_count (listener->streams) > 0;
 
-  for (const GList *link = listener->served.head; link != NULL && listener->retiring && !busy; link = link->next)
+  for (const GList *link = listener->served.head; link != NULL && listener->retiring && !busy;
+       link = link->next)
     busy = ((const WsConn *) link->data)->calls > 0;
   if (listener->retiring && !busy && listener->spec.hooks->idle != NULL)
     listener->spec.hooks->idle (listener);
@@ -301,7 +311,8 @@ retire_at_home (gpointer data)
 void
 ws_listener_retire (WsListener *listener)
 {
-  far_home_call (listener->home, retire_at_home, listener); /* its socket may be closed as soon as this returns */
+  /* its socket may be closed as soon as this returns */
+  far_home_call (listener->home, retire_at_home, listener);
 }
 
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A listener: where connections come in, are shaken hands with, and are kept while they live. Its connections live at one I/O thread; everything [home] unless
- * said otherwise. */
+/* A listener: where connections come in, are shaken hands with, and are kept while they live. Its connections
+ * live at one I/O thread; everything [home] unless said otherwise. */
 #pragma once
 #include <farwatch/acceptor.h>
 #include <farwatch/tls.h>
@@ -9,29 +9,32 @@
 #include "http-head.h"
 #include "stream.h"
 
-/* What the owner adds; any may be NULL. A request is judged when its head is there: 0 and the body is read, or a status (400 to 599) and *text (allocated)
- * why not. */
+/* What the owner adds; any may be NULL. A request is judged when its head is there: 0 and the body is read,
+ * or a status (400 to 599) and *text (allocated) why not. */
 typedef struct {
-  guint (*upgrade) (WsConn *conn, const WsHead *head, char **text); /* 0: the owner has called ws_http_socket() or ws_http_stream() */
+  /* 0: the owner has called ws_http_socket() or ws_http_stream() */
+  guint (*upgrade) (WsConn *conn, const WsHead *head, char **text);
   guint (*judge) (WsConn *conn, const WsHead *head, char **text);
-  void (*request) (WsConn *conn, const WsHead *head, GBytes *body); /* body NULL: none. Answered now or later by ws_http_answer() */
-  void (*idle) (WsListener *listener);                              /* retiring, and nothing is open any more */
+  /* body NULL: none. Answered now or later by ws_http_answer() */
+  void (*request) (WsConn *conn, const WsHead *head, GBytes *body);
+  /* retiring, and nothing is open any more */
+  void (*idle) (WsListener *listener);
 } WsHooks;
 
 typedef struct {
   FarInstance *at;
-  int fd;                     /* core's */
-  FarTls *tls;                /* counted; NULL: plain, for a proxy on this machine */
+  int fd;      /* core's */
+  FarTls *tls; /* counted; NULL: plain, for a proxy on this machine */
   FarGateLimits limits;
   const char *const *proxies; /* whose connections begin with a PROXY header */
   double per_second;          /* new connections of one unknown address */
   WsHeadLimits head;
-  guint requests_max;         /* of one connection */
-  gint64 idle_us;             /* a link that says nothing for so long is cut; 0: never */
-  gint64 ping_us;             /* and is asked whether it is there after so long; 0: never */
+  guint requests_max; /* of one connection */
+  gint64 idle_us;     /* a link that says nothing for so long is cut; 0: never */
+  gint64 ping_us;     /* and is asked whether it is there after so long; 0: never */
   const WsHooks *hooks;
-  WsHub *hub;                 /* counted */
-  gpointer user;              /* the hooks' */
+  WsHub *hub;    /* counted */
+  gpointer user; /* the hooks' */
 } WsListenerSpec;
 
 struct _WsListener {
@@ -39,10 +42,10 @@ struct _WsListener {
   FarHome *home;
   FarGate *gate;
   FarAcceptor *acceptor;
-  GQueue arrivals;            /* of WsArrival: before the first request */
-  GQueue served;              /* all connections */
-  GQueue lively;              /* links, longest silent first */
-  WsStreams *streams;         /* counted: byte streams that came in here, wherever they live */
+  GQueue arrivals;    /* of WsArrival: before the first request */
+  GQueue served;      /* all connections */
+  GQueue lively;      /* links, longest silent first */
+  WsStreams *streams; /* counted: byte streams that came in here, wherever they live */
   FarHomeTimer *timer;
   gboolean retiring;
 };
@@ -50,15 +53,17 @@ struct _WsListener {
 /* [main] It begins at once. */
 WsListener *ws_listener_new (const WsListenerSpec *spec);
 /* [main] Takes over what may change while it runs. NULL cert, key, ca: as before. */
-void ws_listener_change (WsListener *listener, const FarGateLimits *limits, const char *const *proxies, const char *cert, const char *key, const char *ca,
-                         gint64 idle_us);
+void ws_listener_change (WsListener *listener, const FarGateLimits *limits, const char *const *proxies,
+                         const char *cert, const char *key, const char *ca, gint64 idle_us);
 /* [main] Nobody comes in any more; links end; requests and streams go on until hooks->idle(). */
 void ws_listener_retire (WsListener *listener);
 /* [main] Ends everything that came in; nothing of it calls the owner any more. */
 void ws_listener_free (WsListener *listener);
 
-/* Every connection begins here, its handshake over. Takes stream, which lives at the listener's home, and pass. node: id by its certificate, NULL: none. */
-void ws_listener_take (WsListener *listener, FarStream *stream, const char *from, FarPass *pass, const char *node);
+/* Every connection begins here, its handshake over. Takes stream, which lives at the listener's home, and
+ * pass. node: id by its certificate, NULL: none. */
+void
+ws_listener_take (WsListener *listener, FarStream *stream, const char *from, FarPass *pass, const char *node);
 
 /* For conn.c. */
 void ws_listener_forget (WsListener *listener, WsConn *conn);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Type `websocket`: which links there are, who may come in, and the options. The client's tries stand in client.c. */
+/* Type `websocket`: which links there are, who may come in, and the options. The client's tries stand in
+ * client.c. */
 #include "config.h"
 
 #include "node.h"
@@ -33,7 +34,8 @@ peer_gone (Node *self, WsLink *link, const char *cause)
   if (link->peer == NULL || peer_find (self, peer) != link)
     return;
   g_hash_table_remove (self->peers, peer);
-  far_log (self->at, G_LOG_LEVEL_INFO, "link to %s is down: %s", link->peer, cause != NULL ? cause : "closed by the other side");
+  far_log (self->at, G_LOG_LEVEL_INFO, "link to %s is down: %s", link->peer,
+           cause != NULL ? cause : "closed by the other side");
   far_peer_changed (self->at, peer, FALSE, link->conn->from);
 }
 
@@ -41,7 +43,8 @@ peer_gone (Node *self, WsLink *link, const char *cause)
 static void
 peer_replace (Node *self, WsLink *old)
 {
-  far_complain (self->at, old->peer, "%s came again, from %s: its link from before is closed", old->peer, old->conn->from);
+  far_complain (self->at, old->peer, "%s came again, from %s: its link from before is closed", old->peer,
+                old->conn->from);
   peer_gone (self, old, "replaced by a new link");
   ws_link_close (old, WS_CLOSE_POLICY, "replaced by a new link");
 }
@@ -87,7 +90,8 @@ node_send (gpointer data, const char *peer, FarMessage *request, FarRequest *req
   WsLink *link = peer_find (data, peer);
 
   if (link == NULL)
-    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("%s is not connected"), peer[0] != 0 ? peer : _("the server"));
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _ ("%s is not connected"),
+                          peer[0] != 0 ? peer : _ ("the server"));
   else
     ws_link_send (link, request, req);
 }
@@ -130,10 +134,11 @@ node_upgrade (WsConn *conn, const WsHead *head, char **text)
   if (strcmp (head->path, "/link") != 0)
     return 404;
   if (ws_head_field (head, "origin") != NULL) {
-    *text = g_strdup (_("this listener is for nodes; browsers use the people's"));
+    *text = g_strdup (_ ("this listener is for nodes; browsers use the people's"));
     return 403;
   }
-  /* without a certificate it stays unverified: seconds and bytes are counted, and core lets it enroll and nothing else */
+  /* without a certificate it stays unverified: seconds and bytes are counted, and core lets it enroll and
+   * nothing else */
   if (conn->node != NULL)
     ws_conn_verified (conn);
   ws_http_socket (conn, conn->node != NULL ? NODE_MESSAGE_MAX : FAR_BODY_MAX);
@@ -143,14 +148,15 @@ node_upgrade (WsConn *conn, const WsHead *head, char **text)
 static guint
 node_judge (WsConn *conn, const WsHead *head, char **text)
 {
-  *text = g_strdup (_("this listener is for nodes: WebSocket at /link"));
+  *text = g_strdup (_ ("this listener is for nodes: WebSocket at /link"));
   return strcmp (head->path, "/link") == 0 || strcmp (head->path, "/") == 0 ? 426 : 404;
 }
 
 static FarGateLimits
 node_limits (const NodeOptions *options)
 {
-  return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address, (guint) options->max_connections, (const char *const *) options->trusted };
+  return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address,
+                          (guint) options->max_connections, (const char *const *) options->trusted };
 }
 
 static const WsHooks node_hooks = { .upgrade = node_upgrade, .judge = node_judge };
@@ -158,13 +164,27 @@ static const WsHooks node_hooks = { .upgrade = node_upgrade, .judge = node_judge
 static gboolean
 node_listen (Node *self, const NodeOptions *options, GError **error)
 {
-  const FarTlsSpec tls_spec = { .at = self->at, .server = TRUE, .cert = options->cert, .key = options->key, .ca = options->ca,
-                                .purpose = FAR_PURPOSE_NODE_CLIENT, .alpn = "http/1.1" };
+  const FarTlsSpec tls_spec = { .at = self->at,
+                                .server = TRUE,
+                                .cert = options->cert,
+                                .key = options->key,
+                                .ca = options->ca,
+                                .purpose = FAR_PURPOSE_NODE_CLIENT,
+                                .alpn = "http/1.1" };
   int fd = far_instance_listen (self->at, options->listen, NULL, error);
   g_autoptr (FarTls) tls = fd < 0 ? NULL : far_tls_new (&tls_spec, error);
-  WsListenerSpec spec = { .at = self->at, .fd = fd, .tls = tls, .limits = node_limits (options), .proxies = (const char *const *) options->proxy_protocol,
-                          .per_second = PER_SECOND, .head = { HEAD_MAX, HEAD_MAX, 64 }, .requests_max = REQUESTS_MAX, .idle_us = options->idle_us,
-                          .hooks = &node_hooks, .hub = self->hub, .user = self };
+  WsListenerSpec spec = { .at = self->at,
+                          .fd = fd,
+                          .tls = tls,
+                          .limits = node_limits (options),
+                          .proxies = (const char *const *) options->proxy_protocol,
+                          .per_second = PER_SECOND,
+                          .head = { HEAD_MAX, HEAD_MAX, 64 },
+                          .requests_max = REQUESTS_MAX,
+                          .idle_us = options->idle_us,
+                          .hooks = &node_hooks,
+                          .hub = self->hub,
+                          .user = self };
 
   if (tls == NULL)
     return FALSE;
@@ -183,7 +203,8 @@ node_init (gpointer data, FarInstance *at, GError **error)
 
   self->at = at;
   if ((options->listen == NULL) == (options->connect == NULL)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("write either listen (a server) or connect (a client)"));
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("write either listen (a server) or connect (a client)"));
     return FALSE;
   }
   if (options->connect == NULL || ws_url_parse (options->connect, "/link", &url, error))
@@ -217,7 +238,8 @@ node_reload (gpointer data, const void *new_options, GError **error)
   if (self->client != NULL)
     ws_client_reload (self, options);
   else
-    ws_listener_change (self->listener, &limits, (const char *const *) options->proxy_protocol, options->cert, options->key, options->ca, options->idle_us);
+    ws_listener_change (self->listener, &limits, (const char *const *) options->proxy_protocol, options->cert,
+                        options->key, options->ca, options->idle_us);
   return TRUE;
 }
 
@@ -229,7 +251,8 @@ node_start (gpointer data, GError **error)
 
   self->hub = ws_hub_new (self->at, self, &node_funcs);
   self->peers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  if (options->connect != NULL ? !ws_client_new (self, options, error) : !node_listen (self, options, error)) {
+  if (options->connect != NULL ? !ws_client_new (self, options, error)
+                               : !node_listen (self, options, error)) {
     node_stop (self);
     return FALSE;
   }
@@ -242,26 +265,47 @@ node_start (gpointer data, GError **error)
 static const char *const schemes[] = { "wss", NULL };
 
 static const FarOption node_options[] = {
-  { "listen", FAR_OPT_ADDRESS, 0, OFFSET (listen), NULL, N_ ("server: where nodes come in, as 127.0.0.1:8443") },
-  { "connect", FAR_OPT_STRING, FAR_OPT_URL, OFFSET (connect), NULL, N_ ("client: the server's listener for nodes, wss://host:port"), .choices = schemes },
-  { "cert", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (cert), "keys/node.crt", N_ ("certificate of this node; a client without one can only enroll") },
+  { "listen", FAR_OPT_ADDRESS, 0, OFFSET (listen), NULL,
+    N_ ("server: where nodes come in, as 127.0.0.1:8443") },
+  { "connect", FAR_OPT_STRING, FAR_OPT_URL, OFFSET (connect), NULL,
+    N_ ("client: the server's listener for nodes, wss://host:port"), .choices = schemes },
+  { "cert", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (cert), "keys/node.crt",
+    N_ ("certificate of this node; a client without one can only enroll") },
   { "key", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (key), "keys/node.key", N_ ("its key") },
-  { "ca", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (ca), "keys/ca.crt", N_ ("the fleet's authority: who the other side must be certified by") },
-  { "ca-hash", FAR_OPT_STRING, 0, OFFSET (ca_hash), NULL, N_ ("client: sha256:HEX of the authority, where there is no file yet") },
-  { "name", FAR_OPT_STRING, 0, OFFSET (name), NULL, N_ ("client: the name in the server's certificate; default: the host of connect") },
-  { "max-connections", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_connections), "4096", N_ ("server: connections in all"), 1, 100000 },
-  { "max-per-address", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_per_address), "32", N_ ("server: connections of one address before login"), 1, 100000 },
-  { "trusted", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (trusted), NULL, N_ ("server: nets without a limit per address, as 10.0.0.0/8") },
-  { "proxy-protocol", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (proxy_protocol), NULL, N_ ("server: nets of proxies whose connections begin with a PROXY protocol header (version 2)") },
-  { "idle", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, OFFSET (idle_us), "400s", N_ ("server: a link that says nothing for so long is cut; over three poll cycles"), G_USEC_PER_SEC, 30 * DAY_US },
+  { "ca", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (ca), "keys/ca.crt",
+    N_ ("the fleet's authority: who the other side must be certified by") },
+  { "ca-hash", FAR_OPT_STRING, 0, OFFSET (ca_hash), NULL,
+    N_ ("client: sha256:HEX of the authority, where there is no file yet") },
+  { "name", FAR_OPT_STRING, 0, OFFSET (name), NULL,
+    N_ ("client: the name in the server's certificate; default: the host of connect") },
+  { "max-connections", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_connections), "4096",
+    N_ ("server: connections in all"), 1, 100000 },
+  { "max-per-address", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_per_address), "32",
+    N_ ("server: connections of one address before login"), 1, 100000 },
+  { "trusted", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (trusted), NULL,
+    N_ ("server: nets without a limit per address, as 10.0.0.0/8") },
+  { "proxy-protocol", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (proxy_protocol), NULL,
+    N_ ("server: nets of proxies whose connections begin with a PROXY protocol header (version 2)") },
+  { "idle", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, OFFSET (idle_us), "400s",
+    N_ ("server: a link that says nothing for so long is cut; over three poll cycles"), G_USEC_PER_SEC,
+    30 * DAY_US },
   { "reconnect", FAR_OPT_DURATION, FAR_OPT_RELOADABLE, OFFSET (reconnect_us), "60s",
-    N_ ("client: after a lost link it waits a random time up to this, then up to twice that, up to 15 times"), 10000, DAY_US },
+    N_ ("client: after a lost link it waits a random time up to this, then up to twice that, up to 15 times"),
+    10000, DAY_US },
   { NULL, FAR_OPT_END },
 };
 
 const FarTransportType ws_type_node = {
-  .type = { .kind = FAR_KIND_TRANSPORT, .name = "websocket", .summary = N_ ("links between nodes: WebSocket over TLS"), .instance_size = sizeof (Node),
-            .options_size = sizeof (NodeOptions), .options = node_options, .init = node_init, .start = node_start, .reload = node_reload, .stop = node_stop },
+  .type = { .kind = FAR_KIND_TRANSPORT,
+            .name = "websocket",
+            .summary = N_ ("links between nodes: WebSocket over TLS"),
+            .instance_size = sizeof (Node),
+            .options_size = sizeof (NodeOptions),
+            .options = node_options,
+            .init = node_init,
+            .start = node_start,
+            .reload = node_reload,
+            .stop = node_stop },
   .messages = &node_messages,
   .dial = ws_dial,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Type `websocket`: links between nodes. A server (listen) has a link for each node that came, a client (connect) has one, to its server. */
+/* Type `websocket`: links between nodes. A server (listen) has a link for each node that came, a client
+ * (connect) has one, to its server. */
 #pragma once
 #include <farwatch/plugin.h>
 
@@ -19,10 +20,10 @@ typedef struct {
 typedef struct {
   FarInstance *at;
   WsHub *hub;
-  WsListener *listener;       /* NULL: a client */
-  GHashTable *peers;          /* [main] node id → WsLink; "" on a client */
-  struct _WsClient *client;   /* [main] */
-  gboolean by_hash;           /* client: the authority is known by its hash alone */
+  WsListener *listener;     /* NULL: a client */
+  GHashTable *peers;        /* [main] node id → WsLink; "" on a client */
+  struct _WsClient *client; /* [main] */
+  gboolean by_hash;         /* client: the authority is known by its hash alone */
 } Node;
 
 /* client.c, all [main] */

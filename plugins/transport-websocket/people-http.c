@@ -16,14 +16,14 @@
 /* ---- main's side ---- */
 
 typedef struct {
-  gint refs;            /* one of main until it has answered, one of the connection */
+  gint refs; /* one of main until it has answered, one of the connection */
   WsConn *conn;
   FarMessage *request;
   char *bearer, *from;
   FarMessage *answer;
-  gboolean known;       /* a valid ticket was shown, or a new one is given */
-  gboolean live;        /* a watch: events until the last */
-  gboolean over;        /* [main] the last answer has come */
+  gboolean known; /* a valid ticket was shown, or a new one is given */
+  gboolean live;  /* a watch: events until the last */
+  gboolean over;  /* [main] the last answer has come */
 } Call;
 
 static void
@@ -48,8 +48,8 @@ send_answer (WsConn *conn, const FarMessage *answer)
 
   if (answer->body != NULL)
     body = g_bytes_get_data (answer->body, &size);
-  ws_http_answer (conn, answer->status, answer->content_type != NULL ? answer->content_type : FAR_TYPE_JSON, body, size,
-                  answer->status == 401 ? "www-authenticate: Bearer\r\n" : NULL);
+  ws_http_answer (conn, answer->status, answer->content_type != NULL ? answer->content_type : FAR_TYPE_JSON,
+                  body, size, answer->status == 401 ? "www-authenticate: Bearer\r\n" : NULL);
 }
 
 static void
@@ -96,7 +96,8 @@ event_text (const FarMessage *message, gsize *size)
   json_t *body = message->body == NULL ? NULL : far_message_json (message, NULL);
   char *line = body == NULL ? NULL : json_dumps (body, JSON_COMPACT);
   const char *number = far_message_header (message, "event");
-  char *text = g_strdup_printf ("%s%s%s%sdata: %s\n\n", number != NULL ? "id: " : "", number != NULL ? number : "", number != NULL ? "\n" : "",
+  char *text = g_strdup_printf ("%s%s%s%sdata: %s\n\n", number != NULL ? "id: " : "",
+                                number != NULL ? number : "", number != NULL ? "\n" : "",
                                 message->status >= 400 ? "event: error\n" : "", line != NULL ? line : "{}");
 
   free (line);
@@ -208,7 +209,8 @@ http_answered (FarMessage *answer, gboolean last, gpointer user)
   if (call->answer != NULL)
     return;
   call->answer = far_message_ref (answer);
-  if (answer->status == 200 && g_strcmp0 (call->request->method, "POST") == 0 && g_strcmp0 (call->request->resource, "login") == 0)
+  if (answer->status == 200 && g_strcmp0 (call->request->method, "POST") == 0 &&
+      g_strcmp0 (call->request->resource, "login") == 0)
     call->known = TRUE;
   far_home_post (call->conn->home, answer_at_home, call);
 }
@@ -216,15 +218,18 @@ http_answered (FarMessage *answer, gboolean last, gpointer user)
 static FarMessage *
 bad_ticket (const FarMessage *request)
 {
-  return far_message_answer (request, 401, json_pack ("{s:s,s:s,s:s}", "error", "denied", "message", _("this ticket is not valid (any more)"), "next",
-                                                      _("POST login with name and password")));
+  return far_message_answer (request, 401,
+                             json_pack ("{s:s,s:s,s:s}", "error", "denied", "message",
+                                        _ ("this ticket is not valid (any more)"), "next",
+                                        _ ("POST login with name and password")));
 }
 
 /* The listener has gone meanwhile: who waits is told so. */
 static FarMessage *
 no_owner (const FarMessage *request)
 {
-  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("this listener has ended; try again"));
+  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE,
+                                                  _ ("this listener has ended; try again"));
 
   return far_message_error (request, error);
 }
@@ -315,7 +320,8 @@ message_of (const WsHead *head, GBytes *body)
 {
   g_autofree char *resource = resource_of (head);
   const char *id = ws_head_field (head, "x-request-id");
-  FarMessage *request = far_message_request (strcmp (head->method, "HEAD") == 0 ? "GET" : head->method, resource, NULL);
+  FarMessage *request = far_message_request (strcmp (head->method, "HEAD") == 0 ? "GET" : head->method,
+                                             resource, NULL);
 
   if (id != NULL && strlen (id) <= ID_MAX) {
     g_free (request->id);
@@ -335,26 +341,28 @@ wants_events (const WsHead *head)
 guint
 people_judge (WsConn *conn, const WsHead *head, char **text)
 {
-  gboolean api = g_str_has_prefix (head->path, PREFIX), reads = strcmp (head->method, "GET") == 0 || strcmp (head->method, "HEAD") == 0;
+  gboolean api = g_str_has_prefix (head->path, PREFIX),
+           reads = strcmp (head->method, "GET") == 0 || strcmp (head->method, "HEAD") == 0;
   guint status = people_origin (conn, head, text);
 
   if (status != 0)
     return status;
   if (strcmp (head->path, "/link") == 0 || g_str_has_prefix (head->path, "/stream/")) {
-    *text = g_strdup (_("this is a WebSocket: ask for an upgrade"));
+    *text = g_strdup (_ ("this is a WebSocket: ask for an upgrade"));
     return 426;
   }
-  if (!reads && strcmp (head->method, "POST") != 0 && strcmp (head->method, "PUT") != 0 && strcmp (head->method, "DELETE") != 0) {
-    *text = g_strdup (_("GET, HEAD, POST, PUT and DELETE are possible; events come at /link"));
+  if (!reads && strcmp (head->method, "POST") != 0 && strcmp (head->method, "PUT") != 0 &&
+      strcmp (head->method, "DELETE") != 0) {
+    *text = g_strdup (_ ("GET, HEAD, POST, PUT and DELETE are possible; events come at /link"));
     return 405;
   }
   if (!api && strcmp (head->path, "/") != 0) {
-    *text = g_strdup (_("nothing here; messages go to /api/RESOURCE"));
+    *text = g_strdup (_ ("nothing here; messages go to /api/RESOURCE"));
     return 404;
   }
   if (api || reads)
     return 0;
-  *text = g_strdup (_("messages go to /api/RESOURCE"));
+  *text = g_strdup (_ ("messages go to /api/RESOURCE"));
   return 405;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Type `https`: who asks, who may upgrade to what, and the options. Its HTTP requests stand in people-http.c. */
+/* Type `https`: who asks, who may upgrade to what, and the options. Its HTTP requests stand in people-http.c.
+ */
 #include "config.h"
 
 #include "people.h"
@@ -60,7 +61,8 @@ take_ticket (WsLink *link, char *ticket)
   ws_link_verified (link);
 }
 
-/* A client that has a ticket already (a browser's next page, farctl) shows it in a header of its first message instead of logging in again. */
+/* A client that has a ticket already (a browser's next page, farctl) shows it in a header of its first
+ * message instead of logging in again. */
 static void
 link_asked (gpointer self, WsLink *link, const FarMessage *request)
 {
@@ -87,7 +89,11 @@ link_answered (gpointer self, WsLink *link, const FarMessage *answer)
     take_ticket (link, ticket);
 }
 
-static const WsHubFuncs people_funcs = { .asker = link_asker, .asked = link_asked, .answered = link_answered };
+static const WsHubFuncs people_funcs = {
+  .asker = link_asker,
+  .asked = link_asked,
+  .answered = link_answered,
+};
 
 /* ---- where from, [home] ---- */
 
@@ -102,16 +108,20 @@ people_origin (WsConn *conn, const WsHead *head, char **text)
   for (guint i = 0; self->options->origins != NULL && self->options->origins[i] != NULL; i++)
     if (g_ascii_strcasecmp (origin, self->options->origins[i]) == 0)
       return 0;
-  *text = g_strdup_printf (_("pages of %.200s may not use this door; add it to `origins` of %s if they should"), origin, far_instance_path (self->at));
+  *text =
+      g_strdup_printf (_ ("pages of %.200s may not use this door; add it to `origins` of %s if they should"),
+                       origin, far_instance_path (self->at));
   return 403;
 }
 
-/* A declared proxy says whom it stands for: the last address in the list is the one it saw itself. Who may open our unix socket is one. */
+/* A declared proxy says whom it stands for: the last address in the list is the one it saw itself. Who may
+ * open our unix socket is one. */
 void
 people_look_behind_proxy (WsConn *conn, const WsHead *head)
 {
   const People *self = conn->listener->spec.user;
-  const char *list = ws_head_field (head, "x-forwarded-for"), *comma = list == NULL ? NULL : strrchr (list, ',');
+  const char *list = ws_head_field (head, "x-forwarded-for"),
+             *comma = list == NULL ? NULL : strrchr (list, ',');
   g_autofree char *last = g_strdup (list == NULL ? "" : comma == NULL ? list : comma + 1);
   gboolean proxy = strcmp (conn->address, "unix") == 0;
 
@@ -212,7 +222,8 @@ people_upgrade (WsConn *conn, const WsHead *head, char **text)
 static FarGateLimits
 people_limits (const PeopleOptions *options)
 {
-  return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address, UNVERIFIED_MAX, (const char *const *) options->trusted };
+  return (FarGateLimits){ (guint) options->max_connections, (guint) options->max_per_address, UNVERIFIED_MAX,
+                          (const char *const *) options->trusted };
 }
 
 /* [main] */
@@ -238,7 +249,9 @@ people_idle (WsListener *listener)
   far_home_post (far_home_main (), retired_on_main, ws_hub_ref (listener->spec.hub));
 }
 
-static const WsHooks people_hooks = { .upgrade = people_upgrade, .judge = people_judge, .request = people_request, .idle = people_idle };
+static const WsHooks people_hooks = {
+  .upgrade = people_upgrade, .judge = people_judge, .request = people_request, .idle = people_idle
+};
 
 static gboolean
 people_init (gpointer data, FarInstance *at, GError **error)
@@ -262,13 +275,27 @@ static gboolean
 people_listen (People *self, GError **error)
 {
   const PeopleOptions *options = self->options;
-  const FarTlsSpec tls_spec = { .at = self->at, .server = TRUE, .cert = options->cert, .key = options->key, .alpn = "http/1.1,http/1.0" };
+  const FarTlsSpec tls_spec = { .at = self->at,
+                                .server = TRUE,
+                                .cert = options->cert,
+                                .key = options->key,
+                                .alpn = "http/1.1,http/1.0" };
   gboolean plain = g_str_has_prefix (options->listen, "unix:"); /* a proxy on this machine has done TLS */
   int fd = far_instance_listen (self->at, options->listen, NULL, error);
   g_autoptr (FarTls) tls = fd < 0 || plain ? NULL : far_tls_new (&tls_spec, error);
-  WsListenerSpec spec = { .at = self->at, .fd = fd, .tls = tls, .limits = people_limits (options), .proxies = (const char *const *) options->proxy_protocol,
-                          .per_second = PER_SECOND, .head = { HEAD_MAX, TARGET_MAX, 64 }, .requests_max = PEOPLE_REQUESTS_MAX, .idle_us = SILENT_US,
-                          .ping_us = PING_US, .hooks = &people_hooks, .hub = self->hub, .user = self };
+  WsListenerSpec spec = { .at = self->at,
+                          .fd = fd,
+                          .tls = tls,
+                          .limits = people_limits (options),
+                          .proxies = (const char *const *) options->proxy_protocol,
+                          .per_second = PER_SECOND,
+                          .head = { HEAD_MAX, TARGET_MAX, 64 },
+                          .requests_max = PEOPLE_REQUESTS_MAX,
+                          .idle_us = SILENT_US,
+                          .ping_us = PING_US,
+                          .hooks = &people_hooks,
+                          .hub = self->hub,
+                          .user = self };
 
   if (fd < 0 || (tls == NULL && !plain))
     return FALSE;
@@ -276,7 +303,10 @@ people_listen (People *self, GError **error)
   return TRUE;
 }
 
-typedef struct { People *self; const PeopleOptions *options; } Exchange;
+typedef struct {
+  People *self;
+  const PeopleOptions *options;
+} Exchange;
 
 /* [home] */
 static void
@@ -300,7 +330,8 @@ people_reload (gpointer data, const void *new_options, GError **error)
   far_door_set_login (self->at, (const char *const *) options->login);
   *exchange = (Exchange){ self, far_options_ref (options) };
   far_home_post (self->listener->home, exchange_options, exchange);
-  ws_listener_change (self->listener, &limits, (const char *const *) options->proxy_protocol, options->cert, options->key, NULL, SILENT_US);
+  ws_listener_change (self->listener, &limits, (const char *const *) options->proxy_protocol, options->cert,
+                      options->key, NULL, SILENT_US);
   return TRUE;
 }
 
@@ -329,21 +360,40 @@ people_start (gpointer data, GError **error)
 #define OFFSET(field) G_STRUCT_OFFSET (PeopleOptions, field)
 
 static const FarOption people_options[] = {
-  { "listen", FAR_OPT_ADDRESS, FAR_OPT_REQUIRED | FAR_OPT_UNIX, OFFSET (listen), NULL, N_ ("where people come in, as 127.0.0.1:8444; or unix:/run/farwatch/front.sock, without TLS, for a proxy on this machine") },
-  { "login", FAR_OPT_REFS, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, OFFSET (login), NULL, N_ ("authenticators that are asked, in this order"), 0, 0, NULL, FAR_KIND_AUTHENTICATOR },
-  { "cert", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (cert), "keys/node.crt", N_ ("certificate shown to people, with its chain") },
+  { "listen", FAR_OPT_ADDRESS, FAR_OPT_REQUIRED | FAR_OPT_UNIX, OFFSET (listen), NULL,
+    N_ ("where people come in, as 127.0.0.1:8444; or unix:/run/farwatch/front.sock, without TLS, for a proxy "
+        "on this machine") },
+  { "login", FAR_OPT_REFS, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, OFFSET (login), NULL,
+    N_ ("authenticators that are asked, in this order"), 0, 0, NULL, FAR_KIND_AUTHENTICATOR },
+  { "cert", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (cert), "keys/node.crt",
+    N_ ("certificate shown to people, with its chain") },
   { "key", FAR_OPT_PATH, FAR_OPT_RELOADABLE, OFFSET (key), "keys/node.key", N_ ("its key") },
-  { "origins", FAR_OPT_LIST, FAR_OPT_RELOADABLE, OFFSET (origins), NULL, N_ ("pages that may use this door from a browser, as https://console.example; none: no browser") },
-  { "max-connections", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_connections), "512", N_ ("connections in all"), 1, 100000 },
-  { "max-per-address", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_per_address), "96", N_ ("connections of one address before login"), 1, 100000 },
-  { "trusted", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (trusted), NULL, N_ ("nets without a limit per address, as 10.0.0.0/8") },
-  { "proxies", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (proxies), NULL, N_ ("nets of reverse proxies whose X-Forwarded-For is believed") },
-  { "proxy-protocol", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (proxy_protocol), NULL, N_ ("nets of proxies whose connections begin with a PROXY protocol header (version 2)") },
+  { "origins", FAR_OPT_LIST, FAR_OPT_RELOADABLE, OFFSET (origins), NULL,
+    N_ ("pages that may use this door from a browser, as https://console.example; none: no browser") },
+  { "max-connections", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_connections), "512",
+    N_ ("connections in all"), 1, 100000 },
+  { "max-per-address", FAR_OPT_INT, FAR_OPT_RELOADABLE, OFFSET (max_per_address), "96",
+    N_ ("connections of one address before login"), 1, 100000 },
+  { "trusted", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (trusted), NULL,
+    N_ ("nets without a limit per address, as 10.0.0.0/8") },
+  { "proxies", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (proxies), NULL,
+    N_ ("nets of reverse proxies whose X-Forwarded-For is believed") },
+  { "proxy-protocol", FAR_OPT_LIST, FAR_OPT_RELOADABLE | FAR_OPT_NETS, OFFSET (proxy_protocol), NULL,
+    N_ ("nets of proxies whose connections begin with a PROXY protocol header (version 2)") },
   { NULL, FAR_OPT_END },
 };
 
 const FarTransportType ws_type_people = {
-  .type = { .kind = FAR_KIND_TRANSPORT, .name = "https", .summary = N_ ("people's listener: HTTP and WebSocket over TLS"), .instance_size = sizeof (People),
-            .options_size = sizeof (PeopleOptions), .options = people_options, .init = people_init, .start = people_start, .reload = people_reload, .retire = people_retire, .stop = people_stop },
+  .type = { .kind = FAR_KIND_TRANSPORT,
+            .name = "https",
+            .summary = N_ ("people's listener: HTTP and WebSocket over TLS"),
+            .instance_size = sizeof (People),
+            .options_size = sizeof (PeopleOptions),
+            .options = people_options,
+            .init = people_init,
+            .start = people_start,
+            .reload = people_reload,
+            .retire = people_retire,
+            .stop = people_stop },
   .dial = ws_dial,
 };

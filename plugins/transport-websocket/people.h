@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Type `https`: the people's listener. GET / (a line of text), /api/RESOURCE (one message, one answer), /link (WebSocket: messages),
- * /stream/TICKET (WebSocket: bytes). Who asks is known by the ticket of a `POST login`. */
+/* Type `https`: the people's listener. GET / (a line of text), /api/RESOURCE (one message, one answer), /link
+ * (WebSocket: messages), /stream/TICKET (WebSocket: bytes). Who asks is known by the ticket of a `POST
+ * login`. */
 #pragma once
 #include <farwatch/plugin.h>
 

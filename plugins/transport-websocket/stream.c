@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Byte streams over WebSocket, in place: the bytes below are decoded once, where they lie; what is payload among them is remembered as places. */
+/* Byte streams over WebSocket, in place: the bytes below are decoded once, where they lie; what is payload
+ * among them is remembered as places. */
 #include "config.h"
 
 #include "stream.h"
@@ -15,39 +16,41 @@
 #define MASKED_MAX (64 * 1024 - 64) /* of a client's frame: with its head four TLS records */
 #define TURNS 16                    /* looks below that may show nothing but heads and control frames */
 #define FINISH_MS 10000
-#define FINISH_LONG_MS 60000        /* while something still waits to go out */
-#define PONGS_MAX 16                /* that wait: who asks on and does not read gets no more (RFC 6455 section 5.5.3) */
+#define FINISH_LONG_MS 60000 /* while something still waits to go out */
+#define PONGS_MAX 16 /* that wait: who asks on and does not read gets no more (RFC 6455 section 5.5.3) */
 #define CONTROL_PER_SECOND 20 /* as the cause says */
 #define CONTROL_BURST 160
 
 /* Payload among the bytes below, counted from the first that is not consumed there. */
-typedef struct { gsize at, size; } Place;
+typedef struct {
+  gsize at, size;
+} Place;
 
 typedef struct {
   FarStream head;
   FarStream *below;
   FarPass *pass;
   WsStreams *streams;
-  GList node;           /* in streams */
-  FarLater *kill;       /* under streams' lock; asked for when the listener ends */
+  GList node;     /* in streams */
+  FarLater *kill; /* under streams' lock; asked for when the listener ends */
   WsDecoder decoder;
-  gsize decoded;        /* bytes below that the decoder has had */
+  gsize decoded; /* bytes below that the decoder has had */
   Place place[FAR_BATCH_FRAMES];
-  guint first, n;       /* of place */
-  GByteArray *pending;  /* frames that the stream below has not taken; NULL: none */
-  guint8 *masked;       /* client: room for a frame */
+  guint first, n;      /* of place */
+  GByteArray *pending; /* frames that the stream below has not taken; NULL: none */
+  guint8 *masked;      /* client: room for a frame */
   gint64 control_us;
   WsText text;
-  guint pongs;          /* that wait */
+  guint pongs; /* that wait */
   gboolean client, held, away;
   gboolean eof_in, eof_out, close_out;
-  gboolean over;        /* the other side has closed in order; dies when its user has seen the end */
+  gboolean over; /* the other side has closed in order; dies when its user has seen the end */
 } WsStream;
 
 struct _WsStreams {
   gint refs;
   GMutex lock;
-  GQueue all;           /* of WsStream; under lock */
+  GQueue all; /* of WsStream; under lock */
   FarHome *home;
   WsListener *listener; /* [home]; NULL: it has ended */
   gboolean over;        /* it has; under lock */
@@ -254,7 +257,8 @@ write_plain (WsStream *self, const FarBatch *batch)
     out.frames[out.n++] = batch->frames[i];
     payload += batch->frames[i].size;
   }
-  out.frames[0] = (FarFrame){ .data = head, .size = ws_frame_head (head, WS_OPCODE_BINARY, TRUE, payload, NULL) };
+  out.frames[0] = (FarFrame){ .data = head,
+                              .size = ws_frame_head (head, WS_OPCODE_BINARY, TRUE, payload, NULL) };
   out.bytes = payload + out.frames[0].size;
   taken = self->below->klass->write (self->below, &out);
   if (taken == 0)
@@ -332,7 +336,8 @@ stream_take_control (WsStream *self, const WsFrame *frame)
   if (self->control_us - now > CONTROL_BURST * G_USEC_PER_SEC / CONTROL_PER_SECOND) {
     put_close (self, WS_CLOSE_POLICY, "too many control frames (20 a second)");
     far_stream_die_soon (&self->head, "too many control frames (20 a second)");
-  } else if (frame->kind == WS_FRAME_PING && !self->close_out && (self->pending == NULL || self->pongs++ < PONGS_MAX)) {
+  } else if (frame->kind == WS_FRAME_PING && !self->close_out &&
+             (self->pending == NULL || self->pongs++ < PONGS_MAX)) {
     put_frame (self, WS_OPCODE_PONG, frame->data, frame->size);
   }
 }
@@ -379,12 +384,14 @@ decode (WsStream *self, const FarBatch *below)
   for (guint i = 0; i < below->n; i++) {
     const FarFrame *frame = &below->frames[i];
 
-    while (self->decoded < begin + frame->size && self->n < FAR_BATCH_FRAMES && !self->head.closed && !self->over) {
+    while (self->decoded < begin + frame->size && self->n < FAR_BATCH_FRAMES && !self->head.closed &&
+           !self->over) {
       guint8 *data = (guint8 *) frame->data + (self->decoded - begin);
       WsFrame what;
       gsize used = ws_decoder_next (&self->decoder, data, begin + frame->size - self->decoded, &what);
 
-      stream_take_frame (self, &what, what.kind == WS_FRAME_PIECE ? self->decoded + (gsize) (what.data - data) : 0);
+      stream_take_frame (self, &what,
+                         what.kind == WS_FRAME_PIECE ? self->decoded + (gsize) (what.data - data) : 0);
       self->decoded += used;
     }
     begin += frame->size;
@@ -407,7 +414,8 @@ show (const WsStream *self, const FarBatch *below, FarBatch *batch)
       if (from >= end)
         break;
       if (from < to) {
-        batch->frames[batch->n++] = (FarFrame){ .data = below->frames[i].data + (from - begin), .size = to - from };
+        batch->frames[batch->n++] = (FarFrame){ .data = below->frames[i].data + (from - begin),
+                                                .size = to - from };
         batch->bytes += to - from;
       }
       if (self->place[p].at + self->place[p].size > end)
@@ -475,7 +483,8 @@ stream_peek (FarStream *stream, FarBatch *batch)
   if (self->over)
     far_stream_die_soon (stream, "closed by the other side");
   else if (turn < TURNS && below.n == 0 && below.eof)
-    far_stream_die_soon (stream, self->eof_in && self->eof_out ? "closed by the other side" : "connection lost");
+    far_stream_die_soon (stream,
+                         self->eof_in && self->eof_out ? "closed by the other side" : "connection lost");
 }
 
 static void
@@ -527,7 +536,8 @@ stream_shutdown (FarStream *stream, FarDirection what)
 {
   WsStream *self = (WsStream *) stream;
 
-  if ((what & FAR_DIRECTION_WRITE) == 0 || self->eof_out || self->close_out || stream->closed || self->below == NULL)
+  if ((what & FAR_DIRECTION_WRITE) == 0 || self->eof_out || self->close_out || stream->closed ||
+      self->below == NULL)
     return;
   stream_take_below (self);
   self->eof_out = TRUE;
@@ -566,7 +576,8 @@ stream_waiting (FarStream *stream)
   const WsStream *self = (const WsStream *) stream;
   FarStream *below = self->below;
 
-  return (self->pending != NULL ? self->pending->len : 0) + (below != NULL && below->klass->waiting != NULL ? below->klass->waiting (below) : 0);
+  return (self->pending != NULL ? self->pending->len : 0) +
+         (below != NULL && below->klass->waiting != NULL ? below->klass->waiting (below) : 0);
 }
 
 /* What is behind a close frame is not read; what was written before it still goes out. */
@@ -582,7 +593,11 @@ stream_let_go (WsStream *self)
     return;
   }
   far_stream_take (below, NULL, NULL);
-  far_stream_linger (below, g_steal_pointer (&self->pending), below->closed ? 0 : waits ? FINISH_LONG_MS : FINISH_MS, pass);
+  far_stream_linger (below, g_steal_pointer (&self->pending),
+                     below->closed ? 0
+                     : waits       ? FINISH_LONG_MS
+                                   : FINISH_MS,
+                     pass);
 }
 
 static void
@@ -621,7 +636,9 @@ stream_below_ready (FarStream *below, guint ready, gpointer user)
   if (self->head.closed)
     return;
   if ((ready & FAR_READY_CLOSED) != 0) {
-    far_stream_die (&self->head, self->over || (self->eof_in && self->eof_out) ? "closed by the other side" : below->cause != NULL ? below->cause : "closed");
+    far_stream_die (&self->head, self->over || (self->eof_in && self->eof_out) ? "closed by the other side"
+                                 : below->cause != NULL                        ? below->cause
+                                                                               : "closed");
     return;
   }
   if ((ready & FAR_READY_WRITE) != 0 && !stream_flush (self))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A byte stream over a WebSocket (doc/formats.md): binary messages of any size are its bytes, the text message "eof" ends one direction, a close frame the whole.
- * It is a thing of its own from the 101 on and lives at whatever I/O thread its user has taken it to. Payload is unmasked and shown where it
- * lies in the stream below. */
+/* A byte stream over a WebSocket (doc/formats.md): binary messages of any size are its bytes, the text
+ * message "eof" ends one direction, a close frame the whole. It is a thing of its own from the 101 on and
+ * lives at whatever I/O thread its user has taken it to. Payload is unmasked and shown where it lies in the
+ * stream below. */
 #pragma once
 #include <farwatch/gate.h>
 #include <farwatch/stream.h>
@@ -16,11 +17,12 @@ void ws_streams_unref (WsStreams *streams);
 guint ws_streams_count (WsStreams *streams);
 void ws_streams_end (WsStreams *streams); /* [listener's home] all die; the listener hears no more of them */
 
-/* Takes below, whose next bytes are frames, and pass (NULL: none). streams: NULL on a client. [home of below] */
+/* Takes below, whose next bytes are frames, and pass (NULL: none). streams: NULL on a client. [home of below]
+ */
 FarStream *ws_stream_new (FarStream *below, gboolean client, FarPass *pass, WsStreams *streams);
 /* While held it shows nothing. [home] */
 void ws_stream_hold (FarStream *stream, gboolean hold);
-void ws_stream_verified (FarStream *stream);                     /* [home] */
+void ws_stream_verified (FarStream *stream); /* [home] */
 /* Ends it with this code before anybody has used it, and frees it. cause: static. [home] */
 void ws_stream_refuse (FarStream *stream, guint code, const char *cause);
 /* Frees a stream from another thread. GDestroyNotify */

@@ -17,19 +17,19 @@
 #define BODY_MAX 4096 /* of a refusal, for its text */
 
 struct _WsUpgrade {
-  gint refs;           /* the work's, and who may cancel it */
-  gboolean over;       /* done has run */
+  gint refs;     /* the work's, and who may cancel it */
+  gboolean over; /* done has run */
   FarTls *tls;
   FarHome *home;
-  int fd;              /* -1: the stream's */
+  int fd; /* -1: the stream's */
   char *host_header, *host, *path, *protocol, *key;
   FarStream *stream;
   FarHomeTimer *timer;
-  GByteArray *in;      /* what came of the answer */
-  gsize looked;        /* bytes of it that hold no end of a head */
+  GByteArray *in; /* what came of the answer */
+  gsize looked;   /* bytes of it that hold no end of a head */
   char *node;
-  gint64 asked_us;     /* boottime */
-  gint64 told_us;      /* wall time of the server, as it was when the answer came; 0: not told */
+  gint64 asked_us; /* boottime */
+  gint64 told_us;  /* wall time of the server, as it was when the answer came; 0: not told */
   WsUpgraded done;
   gpointer user;
 };
@@ -79,7 +79,8 @@ upgrade_fail (Upgrade *self, FarErrorCode code, const char *text)
 static void
 upgrade_late (gpointer data)
 {
-  upgrade_fail (data, FAR_ERROR_UNAVAILABLE, _("no answer within 30 s; is it the right port, and is the service there well?"));
+  upgrade_fail (data, FAR_ERROR_UNAVAILABLE,
+                _ ("no answer within 30 s; is it the right port, and is the service there well?"));
 }
 
 /* ---- the answer ---- */
@@ -93,11 +94,14 @@ refusal_text (guint status, const guint8 *body, gsize size)
   char *whole;
 
   if (text != NULL)
-    whole = g_strdup_printf (_("the server says %u: %s"), status, text);
+    whole = g_strdup_printf (_ ("the server says %u: %s"), status, text);
   else if (status == 404 || status == 426)
-    whole = g_strdup_printf (_("the server says %u: there is no WebSocket of Farwatch here; is it the right port?"), status);
+    whole = g_strdup_printf (
+        _ ("the server says %u: there is no WebSocket of Farwatch here; is it the right port?"), status);
   else
-    whole = g_strdup_printf (_("the server says %u to the request for WebSocket; its log, or that of a proxy before it, tells more"), status);
+    whole = g_strdup_printf (_ ("the server says %u to the request for WebSocket; its log, or that of a "
+                                "proxy before it, tells more"),
+                             status);
   json_decref (json);
   return whole;
 }
@@ -116,8 +120,10 @@ is_ours (const Upgrade *self, const WsHead *head)
   g_autofree char *wanted = ws_http_accept_key (self->key);
   const char *protocol = ws_head_field (head, "sec-websocket-protocol");
 
-  return g_strcmp0 (ws_head_field (head, "sec-websocket-accept"), wanted) == 0 && ws_head_has_token (head, "upgrade", "websocket") &&
-         ws_head_has_token (head, "connection", "upgrade") && ws_head_field (head, "sec-websocket-extensions") == NULL &&
+  return g_strcmp0 (ws_head_field (head, "sec-websocket-accept"), wanted) == 0 &&
+         ws_head_has_token (head, "upgrade", "websocket") &&
+         ws_head_has_token (head, "connection", "upgrade") &&
+         ws_head_field (head, "sec-websocket-extensions") == NULL &&
          (protocol == NULL || strcmp (protocol, self->protocol) == 0);
 }
 
@@ -152,7 +158,9 @@ upgrade_judge (Upgrade *self, const WsHead *head, guint status, gsize used)
   if (status != 101)
     upgrade_refused (self, status, self->in->data + used, MIN (body, head->length));
   else if (!is_ours (self, head))
-    upgrade_fail (self, FAR_ERROR_PROTOCOL, _("the answer is not that of a WebSocket server; is it the right port, or a proxy that does not pass WebSocket on?"));
+    upgrade_fail (self, FAR_ERROR_PROTOCOL,
+                  _ ("the answer is not that of a WebSocket server; is it the right port, or a proxy that "
+                     "does not pass WebSocket on?"));
   else {
     self->told_us = upgrade_time (self, head);
     upgrade_succeed (self);
@@ -173,7 +181,8 @@ upgrade_take_bytes (Upgrade *self, const guint8 *data, gsize size)
   WsHeadResult result;
 
   g_byte_array_append (self->in, data, (guint) size);
-  result = ws_answer_read (self->in->data, self->in->len, self->looked, &limits, &status, &head, &used, &text);
+  result = ws_answer_read (self->in->data, self->in->len, self->looked, &limits, &status, &head, &used,
+                           &text);
   if (result == WS_HEAD_DONE && status == 101 && used >= before)
     size = used - before;
   self->stream->klass->consume (self->stream, size);
@@ -183,7 +192,7 @@ upgrade_take_bytes (Upgrade *self, const guint8 *data, gsize size)
   }
   if (result == WS_HEAD_DONE)
     return upgrade_judge (self, head, status, used);
-  wrong = g_strdup_printf (_("the answer is no good HTTP (%s); is it the right port?"), text);
+  wrong = g_strdup_printf (_ ("the answer is no good HTTP (%s); is it the right port?"), text);
   upgrade_fail (self, FAR_ERROR_PROTOCOL, wrong);
   return TRUE;
 }
@@ -206,7 +215,8 @@ upgrade_ready (FarStream *stream, guint ready, gpointer user)
       return;
   }
   if (batch.eof)
-    upgrade_fail (self, FAR_ERROR_UNAVAILABLE, _("closed before the answer came; the server's log says why"));
+    upgrade_fail (self, FAR_ERROR_UNAVAILABLE,
+                  _ ("closed before the answer came; the server's log says why"));
 }
 
 /* ---- the request ---- */
@@ -214,7 +224,8 @@ upgrade_ready (FarStream *stream, guint ready, gpointer user)
 static void
 put_request (Upgrade *self)
 {
-  g_autofree char *text = g_strdup_printf ("GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+  g_autofree char *text = g_strdup_printf ("GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: "
+                                           "Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                                            "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
                                            self->path, self->host_header, self->key, self->protocol);
   FarBatch batch = { .n = 1, .bytes = strlen (text) };
@@ -244,7 +255,9 @@ upgrade_begin (gpointer data)
   Upgrade *self = data;
 
   if (!self->over) {
-    self->timer = far_home_timer (self->home, far_clock_boottime_us () + WS_UPGRADE_SECONDS * (gint64) G_USEC_PER_SEC, upgrade_late, self);
+    self->timer = far_home_timer (self->home,
+                                  far_clock_boottime_us () + WS_UPGRADE_SECONDS * (gint64) G_USEC_PER_SEC,
+                                  upgrade_late, self);
     self->stream = far_stream_tls_new (self->tls, far_stream_fd_new (self->home, self->fd), self->host);
     self->fd = -1;
     far_tls_shake (self->stream, upgrade_shaken, self);
@@ -258,7 +271,7 @@ upgrade_cancelled (gpointer data)
   Upgrade *self = data;
 
   if (!self->over)
-    upgrade_fail (self, FAR_ERROR_UNAVAILABLE, _("cancelled"));
+    upgrade_fail (self, FAR_ERROR_UNAVAILABLE, _ ("cancelled"));
   ws_upgrade_unref (self);
 }
 
@@ -270,7 +283,8 @@ ws_upgrade_cancel (WsUpgrade *self)
 }
 
 WsUpgrade *
-ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *protocol, WsUpgraded done, gpointer user)
+ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *protocol, WsUpgraded done,
+            gpointer user)
 {
   Upgrade *self = g_new0 (Upgrade, 1);
   guint32 word[4];

@@ -49,7 +49,7 @@ ws_url_parse (const char *text, const char *fallback, WsUrl *url, GError **error
   const char *slash;
 
   if (!g_str_has_prefix (text, SCHEME)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s': write wss://host:port"), text);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("'%s': write wss://host:port"), text);
     return FALSE;
   }
   text += strlen (SCHEME);
@@ -61,7 +61,7 @@ ws_url_parse (const char *text, const char *fallback, WsUrl *url, GError **error
   if (url->host[0] != 0 && strchr (url->host, '@') == NULL && url->port != 0 && path_ok (url->path))
     return TRUE;
   ws_url_clear (url);
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("'%s%s': write wss://host:port"), SCHEME, text);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("'%s%s': write wss://host:port"), SCHEME, text);
   return FALSE;
 }
 

@@ -4,7 +4,11 @@
 #pragma once
 #include <glib.h>
 
-typedef struct { char *host; guint16 port; char *path; } WsUrl;
+typedef struct {
+  char *host;
+  guint16 port;
+  char *path;
+} WsUrl;
 
 void ws_url_clear (WsUrl *url);
 /* FAR_ERROR_INVALID. No path: fallback. */

@@ -57,7 +57,8 @@ slot_tls (Slot *slot)
     gnutls_session_set_data (slot->tls, slot->ticket.data, slot->ticket.size);
 }
 
-/* Levels, not edges: GnuTLS says "again" also after a record of its own (a ticket), while the socket has more. FALSE, for who stops here. */
+/* Levels, not edges: GnuTLS says "again" also after a record of its own (a ticket), while the socket has
+ * more. FALSE, for who stops here. */
 static gboolean
 slot_wait (Slot *slot)
 {
@@ -80,7 +81,8 @@ slot_connect (Slot *slot)
   setsockopt (slot->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   slot_tls (slot);
   slot->state = SLOT_SHAKING;
-  if (connect (slot->fd, (struct sockaddr *) &front->address, sizeof front->address) != 0 && errno != EINPROGRESS)
+  if (connect (slot->fd, (struct sockaddr *) &front->address, sizeof front->address) != 0 &&
+      errno != EINPROGRESS)
     slot_fail (slot, "connect", g_strerror (errno));
   else
     epoll_ctl (front->poll, EPOLL_CTL_ADD, slot->fd, &wanted);
@@ -102,7 +104,8 @@ front_slot_next (Slot *slot)
     slot_connect (slot);
 }
 
-/* Counts an exchange; while the slots are prepared each does one. TRUE: there is a next one on the same connection. */
+/* Counts an exchange; while the slots are prepared each does one. TRUE: there is a next one on the same
+ * connection. */
 static gboolean
 slot_done (Slot *slot)
 {
@@ -145,7 +148,8 @@ static gboolean
 slot_send (Slot *slot)
 {
   const char *request = slot->front->request;
-  gssize n = gnutls_record_send (slot->tls, request, strlen (request)); /* one record: it is taken whole or not at all */
+  /* one record: it is taken whole or not at all */
+  gssize n = gnutls_record_send (slot->tls, request, strlen (request));
   if (n == GNUTLS_E_AGAIN)
     return slot_wait (slot);
   if (n < 0 && gnutls_error_is_fatal ((int) n))
@@ -159,7 +163,8 @@ slot_send (Slot *slot)
 static int
 slot_answered (const GString *answer)
 {
-  const char *end = strstr (answer->str, "\r\n\r\n"), *field = strcasestr (answer->str, "\r\ncontent-length:");
+  const char *end = strstr (answer->str, "\r\n\r\n"),
+             *field = strcasestr (answer->str, "\r\ncontent-length:");
   if (!end)
     return answer->len > ANSWER_MAX ? -1 : 0;
   if (!g_str_has_prefix (answer->str, "HTTP/1.1 200 ") || !field || field > end)
@@ -172,7 +177,8 @@ slot_answered (const GString *answer)
 static void
 slot_keep_ticket (Slot *slot)
 {
-  if (slot->front->mode != FRONT_RESUME || !(gnutls_session_get_flags (slot->tls) & GNUTLS_SFLAGS_SESSION_TICKET))
+  if (slot->front->mode != FRONT_RESUME ||
+      !(gnutls_session_get_flags (slot->tls) & GNUTLS_SFLAGS_SESSION_TICKET))
     return;
   g_clear_pointer (&slot->ticket.data, gnutls_free);
   if (gnutls_session_get_data2 (slot->tls, &slot->ticket) != GNUTLS_E_SUCCESS)

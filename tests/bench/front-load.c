@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* front-load: HTTPS clients that cost a server CPU; prints one JSON object a run. One thread, many connections, TLS 1.3.
+/* front-load: HTTPS clients that cost a server CPU; prints one JSON object a run. One thread, many
+ * connections, TLS 1.3.
  *
- *   front-load full   HOST PORT COUNT PARALLEL SEC [PRIORITY]  COUNT times: a new connection, a full handshake, GET /, the server closes
- *   front-load resume HOST PORT COUNT PARALLEL SEC [PRIORITY]  the same with the last ticket; less than 95 % resumed is a failure
- *   front-load keep   HOST PORT COUNT PARALLEL SEC [PRIORITY]  COUNT GETs in all over PARALLEL connections that stay
+ *   front-load full   HOST PORT COUNT PARALLEL SEC [PRIORITY]  COUNT times: a new connection, a full
+ * handshake, GET /, the server closes front-load resume HOST PORT COUNT PARALLEL SEC [PRIORITY]  the same
+ * with the last ticket; less than 95 % resumed is a failure front-load keep   HOST PORT COUNT PARALLEL SEC
+ * [PRIORITY]  COUNT GETs in all over PARALLEL connections that stay
  *
- * First each of the PARALLEL connections is prepared (resume: gets its first ticket; keep: is opened and asks once). Then it says {"ready": …} and
- * waits for a line of input, so that who measures can look at the server's CPU. SEC bounds the rest. The server's certificate is not
- * checked: that would be the client's work. PRIORITY is GnuTLS's; the default offers one group and one cipher, so that all servers
- * do the same work. {"done", "failed", "resumed", "seconds"} */
+ * First each of the PARALLEL connections is prepared (resume: gets its first ticket; keep: is opened and asks
+ * once). Then it says {"ready": …} and waits for a line of input, so that who measures can look at the
+ * server's CPU. SEC bounds the rest. The server's certificate is not checked: that would be the client's
+ * work. PRIORITY is GnuTLS's; the default offers one group and one cipher, so that all servers do the same
+ * work. {"done", "failed", "resumed", "seconds"} */
 #include "front-load.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -74,10 +77,12 @@ front_measure (Front *front, double seconds)
   front_start (front);
   front_run (front, (gint64) (seconds * 1e6));
   double took = (double) (g_get_monotonic_time () - start) / 1e6;
-  printf ("{\"done\": %" G_GUINT64_FORMAT ", \"failed\": %" G_GUINT64_FORMAT ", \"resumed\": %" G_GUINT64_FORMAT ", \"seconds\": %.3f}\n", front->done,
-          front->failed, front->resumed, took);
+  printf ("{\"done\": %" G_GUINT64_FORMAT ", \"failed\": %" G_GUINT64_FORMAT
+          ", \"resumed\": %" G_GUINT64_FORMAT ", \"seconds\": %.3f}\n",
+          front->done, front->failed, front->resumed, took);
   if (front->mode == FRONT_RESUME && front->resumed * 100 < front->done * RESUMED_PERCENT) {
-    fprintf (stderr, "front-load: only %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " were resumed\n", front->resumed, front->done);
+    fprintf (stderr, "front-load: only %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " were resumed\n",
+             front->resumed, front->done);
     return 1;
   }
   return front->failed > 0 || front->done == 0;
@@ -87,11 +92,13 @@ static void
 front_open (Front *front, char **args)
 {
   guint count = (guint) atoi (args[2]);
-  front->address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons ((guint16) atoi (args[1])) };
+  front->address = (struct sockaddr_in){ .sin_family = AF_INET,
+                                         .sin_port = htons ((guint16) atoi (args[1])) };
   inet_pton (AF_INET, args[0], &front->address.sin_addr);
   front->parallel = (guint) MAX (atoi (args[3]), 1);
   front->quota = MAX (count / front->parallel, 1);
-  front->request = g_strdup_printf ("GET / HTTP/1.1\r\nHost: %s:%s\r\n%s\r\n", args[0], args[1], front->mode == FRONT_KEEP ? "" : "Connection: close\r\n");
+  front->request = g_strdup_printf ("GET / HTTP/1.1\r\nHost: %s:%s\r\n%s\r\n", args[0], args[1],
+                                    front->mode == FRONT_KEEP ? "" : "Connection: close\r\n");
   front->poll = epoll_create1 (EPOLL_CLOEXEC);
   front->slots = g_new0 (Slot, front->parallel);
   gnutls_certificate_allocate_credentials (&front->credentials);
@@ -121,7 +128,9 @@ main (int argc, char **argv)
   while (argc > 1 && front.mode < G_N_ELEMENTS (modes) && strcmp (argv[1], modes[front.mode]) != 0)
     front.mode++;
   if ((argc != 7 && argc != 8) || front.mode == G_N_ELEMENTS (modes)) {
-    fputs ("usage: front-load full|resume|keep HOST PORT COUNT PARALLEL SEC [PRIORITY] (see the head of front-load.c)\n", stderr);
+    fputs ("usage: front-load full|resume|keep HOST PORT COUNT PARALLEL SEC [PRIORITY] (see the head of "
+           "front-load.c)\n",
+           stderr);
     return 64;
   }
   front_open (&front, argv + 2);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What front-load's connections and its runs share. One thread; nothing here blocks but the wait for events. */
+/* What front-load's connections and its runs share. One thread; nothing here blocks but the wait for events.
+ */
 #pragma once
 #include <glib.h>
 #include <gnutls/gnutls.h>
@@ -16,7 +17,7 @@ typedef struct {
   SlotState state;
   int fd;
   guint32 events; /* waited for */
-  guint number; /* exchanges of this slot so far, the one that prepares it among them */
+  guint number;   /* exchanges of this slot so far, the one that prepares it among them */
   gnutls_session_t tls;
   gnutls_datum_t ticket;
   GString *answer;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* load: makes traffic through any chain of relays and measures it; prints one JSON object a run.
  *
- *   load serve [HOST] PORT                    a device: the first byte of a connection says what it is to it: s sink, g source, e echo
- *   load bulk  HOST PORT up|down STREAMS SEC  payload moved in the middle 80 % of SEC: {"gbit_s", "bytes"}
- *   load ping  HOST PORT BYTES COUNT          one connection, one message at a time: {"p50_us", "p99_us", "max_us"}
- *   load rate  HOST PORT SEC PARALLEL         connect, one byte there and back, close: {"per_s", "failed"}
- *   load hold  HOST PORT COUNT                opens COUNT echo connections, says {"open"}, holds them until its input ends
+ *   load serve [HOST] PORT                    a device: the first byte of a connection says what it is to it:
+ * s sink, g source, e echo load bulk  HOST PORT up|down STREAMS SEC  payload moved in the middle 80 % of SEC:
+ * {"gbit_s", "bytes"} load ping  HOST PORT BYTES COUNT          one connection, one message at a time:
+ * {"p50_us", "p99_us", "max_us"} load rate  HOST PORT SEC PARALLEL         connect, one byte there and back,
+ * close: {"per_s", "failed"} load hold  HOST PORT COUNT                opens COUNT echo connections, says
+ * {"open"}, holds them until its input ends
  *
- * Down is measured where the person stands; up where the device does is not needed: what TCP took but nobody read is bounded by
- * the buffers on the way, small beside what passes in the window. */
+ * Down is measured where the person stands; up where the device does is not needed: what TCP took but nobody
+ * read is bounded by the buffers on the way, small beside what passes in the window. */
 #include "load.h"
 #include <signal.h>
 #include <stdatomic.h>
@@ -91,8 +92,10 @@ bulk (Work *work, char **args)
 {
   gulong moved;
   work->mode = strcmp (args[0], "up") == 0 ? 's' : 'g';
-  double took = run_threads (work, bulk_stream, (guint) atoi (args[1]), g_ascii_strtod (args[2], NULL), &moved);
-  printf ("{\"gbit_s\": %.4f, \"bytes\": %lu, \"failed\": %lu}\n", (double) moved * 8e-9 / took, work->bytes, work->failed);
+  double took = run_threads (work, bulk_stream, (guint) atoi (args[1]), g_ascii_strtod (args[2], NULL),
+                             &moved);
+  printf ("{\"gbit_s\": %.4f, \"bytes\": %lu, \"failed\": %lu}\n", (double) moved * 8e-9 / took, work->bytes,
+          work->failed);
   return work->failed != 0;
 }
 
@@ -103,7 +106,8 @@ rate (Work *work, char **args)
   double seconds = g_ascii_strtod (args[0], NULL);
   gint64 start = load_now_us ();
   run_threads (work, rate_loop, (guint) atoi (args[1]), seconds, &moved);
-  printf ("{\"per_s\": %.2f, \"failed\": %lu}\n", (double) work->done / ((double) (load_now_us () - start) / 1e6), work->failed);
+  printf ("{\"per_s\": %.2f, \"failed\": %lu}\n",
+          (double) work->done / ((double) (load_now_us () - start) / 1e6), work->failed);
   return work->done == 0;
 }
 

@@ -11,20 +11,25 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define STEADY_US (10 * G_USEC_PER_SEC) /* as transport-websocket's client has it: a link that held so long was a good one */
+#define STEADY_US                                                                                            \
+  (10 * G_USEC_PER_SEC) /* as transport-websocket's client has it: a link that held so long was a good one   \
+                         */
 #define LOOK_US (20 * 1000)
 enum { GROWS_TO = 15, SOURCES_EACH = 8 }; /* terminals of one address */
 enum { WS_BINARY = 2, WS_CLOSE = 8, WS_PING = 9, WS_PONG = 10, IN_MAX = 1 << 20 };
 
-/* The match of certificate and key is not checked again: they share one key, and it would take half of the time of a storm. */
+/* The match of certificate and key is not checked again: they share one key, and it would take half of the
+ * time of a storm. */
 static gboolean
 terminal_credentials (Crowd *crowd, Terminal *terminal)
 {
   g_autofree char *key = g_build_filename (crowd->keys, "node.key", NULL);
-  g_autofree char *certificate = g_strdup_printf ("%s/%s-%u.crt", crowd->keys, crowd->prefix, terminal->number);
+  g_autofree char *certificate = g_strdup_printf ("%s/%s-%u.crt", crowd->keys, crowd->prefix,
+                                                  terminal->number);
   gnutls_certificate_allocate_credentials (&terminal->credentials);
   gnutls_certificate_set_flags (terminal->credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
-  return gnutls_certificate_set_x509_key_file (terminal->credentials, certificate, key, GNUTLS_X509_FMT_PEM) == GNUTLS_E_SUCCESS;
+  return gnutls_certificate_set_x509_key_file (terminal->credentials, certificate, key,
+                                               GNUTLS_X509_FMT_PEM) == GNUTLS_E_SUCCESS;
 }
 
 gboolean
@@ -46,7 +51,8 @@ terminal_wait (Crowd *crowd, Terminal *terminal)
   gboolean steady = terminal->state == TERMINAL_OPEN && now - terminal->up_us >= STEADY_US;
   if (steady)
     terminal->cap_us = crowd->reconnect_us;
-  terminal->due_us = now + terminal->cap_us / 10 + (gint64) (g_random_double () * 0.9 * (double) terminal->cap_us);
+  terminal->due_us = now + terminal->cap_us / 10 +
+                     (gint64) (g_random_double () * 0.9 * (double) terminal->cap_us);
   if (!steady)
     terminal->cap_us = MIN (terminal->cap_us * 2, crowd->reconnect_us * GROWS_TO);
   terminal->state = TERMINAL_WAITING;
@@ -80,7 +86,8 @@ crowd_cut (Crowd *crowd)
   const struct linger now = { .l_onoff = 1, .l_linger = 0 };
   for (guint i = 0; i < crowd->count; i++) {
     Terminal *terminal = &crowd->terminals[i];
-    if (terminal->state == TERMINAL_LOST || terminal->state == TERMINAL_WAITING || terminal->state == TERMINAL_IDLE)
+    if (terminal->state == TERMINAL_LOST || terminal->state == TERMINAL_WAITING ||
+        terminal->state == TERMINAL_IDLE)
       continue;
     setsockopt (terminal->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     terminal_lose (crowd, terminal, "cut");
@@ -115,7 +122,8 @@ terminal_flush (Crowd *crowd, Terminal *terminal)
     else if (n != GNUTLS_E_INTERRUPTED)
       break;
   }
-  struct epoll_event wanted = { .events = EPOLLIN | (terminal->out->len > 0 ? EPOLLOUT : 0), .data.ptr = terminal };
+  struct epoll_event wanted = { .events = EPOLLIN | (terminal->out->len > 0 ? EPOLLOUT : 0),
+                                .data.ptr = terminal };
   epoll_ctl (crowd->poll, EPOLL_CTL_MOD, terminal->fd, &wanted);
 }
 
@@ -124,7 +132,8 @@ static void
 terminal_send (Crowd *crowd, Terminal *terminal, guint8 kind, const guint8 *data, gsize size)
 {
   const guint8 mask[4] = { 0x11, 0x22, 0x33, 0x44 };
-  guint8 head[4] = { 0x80 | kind, 0x80 | (guint8) (size < 126 ? size : 126), (guint8) (size >> 8), (guint8) size };
+  guint8 head[4] = { 0x80 | kind, 0x80 | (guint8) (size < 126 ? size : 126), (guint8) (size >> 8),
+                     (guint8) size };
   g_byte_array_append (terminal->out, head, size < 126 ? 2 : 4);
   g_byte_array_append (terminal->out, mask, 4);
   for (gsize i = 0; i < size; i++) {
@@ -141,7 +150,8 @@ terminal_poll (Crowd *crowd, guint index)
   if (terminal->state != TERMINAL_OPEN)
     return;
   g_autofree char *nonce = g_strdup_printf ("nonce-%u-%lu-0123456789", index, crowd->polls);
-  g_autoptr (FarMessage) request = far_message_request ("POST", "poll", json_pack ("{s:s, s:[]}", "nonce", nonce, "sessions"));
+  g_autoptr (FarMessage)
+      request = far_message_request ("POST", "poll", json_pack ("{s:s, s:[]}", "nonce", nonce, "sessions"));
   g_autoptr (GBytes) frame = far_message_encode (request);
   gsize size;
   const guint8 *data = g_bytes_get_data (frame, &size);
@@ -189,7 +199,8 @@ terminal_upgrade (Crowd *crowd, Terminal *terminal)
 {
   g_autofree char *text =
       g_strdup_printf ("GET /link HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: farwatch\r\n\r\n",
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: "
+                       "13\r\nSec-WebSocket-Protocol: farwatch\r\n\r\n",
                        crowd->host, crowd->port);
   g_byte_array_append (terminal->out, (guint8 *) text, (guint) strlen (text));
   terminal->state = TERMINAL_UPGRADING;
@@ -243,7 +254,8 @@ terminal_shake (Crowd *crowd, Terminal *terminal)
   else if (gnutls_error_is_fatal (result))
     terminal_lose (crowd, terminal, gnutls_strerror (result));
   else {
-    struct epoll_event wanted = { .events = gnutls_record_get_direction (terminal->tls) ? EPOLLOUT : EPOLLIN, .data.ptr = terminal };
+    struct epoll_event wanted = { .events = gnutls_record_get_direction (terminal->tls) ? EPOLLOUT : EPOLLIN,
+                                  .data.ptr = terminal };
     epoll_ctl (crowd->poll, EPOLL_CTL_MOD, terminal->fd, &wanted);
   }
 }
@@ -265,7 +277,8 @@ terminal_ready (Crowd *crowd, Terminal *terminal)
 static void
 terminal_source (const Terminal *terminal)
 {
-  struct sockaddr_in source = { .sin_family = AF_INET, .sin_addr = { htonl (0x7f010001 + (terminal->number - 1) / SOURCES_EACH) } };
+  struct sockaddr_in source = { .sin_family = AF_INET,
+                                .sin_addr = { htonl (0x7f010001 + (terminal->number - 1) / SOURCES_EACH) } };
   int one = 1;
   setsockopt (terminal->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
   bind (terminal->fd, (struct sockaddr *) &source, sizeof source);

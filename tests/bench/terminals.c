@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* terminals: many idle terminals in one process, each with its own certificate, TLS connection, WebSocket and poll.
+/* terminals: many idle terminals in one process, each with its own certificate, TLS connection, WebSocket and
+ * poll.
  *
- *   terminals keys CA_DIR KEYS_DIR COUNT PREFIX           makes one set of node keys and a certificate PREFIX-1.crt … for each terminal
- *   terminals run  HOST PORT KEYS_DIR COUNT PREFIX CYCLE [RECONNECT]
- *                                                         connects them, says {"connected": N} when all are up, polls each CYCLE seconds
- *                                                         (spread evenly), answers pings, until its input ends; then {"polls", "pings", "lost"}
+ *   terminals keys CA_DIR KEYS_DIR COUNT PREFIX           makes one set of node keys and a certificate
+ * PREFIX-1.crt … for each terminal terminals run  HOST PORT KEYS_DIR COUNT PREFIX CYCLE [RECONNECT] connects
+ * them, says {"connected": N} when all are up, polls each CYCLE seconds (spread evenly), answers pings, until
+ * its input ends; then {"polls", "pings", "lost"}
  *
- * With RECONNECT all start at once, from many addresses, each polls as soon as it is up, and whoever is cut or refused comes back after up to
- * RECONNECT seconds, after a try in vain up to twice that. Says {"prepared"} before and {"connected": N} each time all are up. Takes lines:
+ * With RECONNECT all start at once, from many addresses, each polls as soon as it is up, and whoever is cut
+ * or refused comes back after up to RECONNECT seconds, after a try in vain up to twice that. Says
+ * {"prepared"} before and {"connected": N} each time all are up. Takes lines:
  * `?`: says how it stands; `cut`: resets all connections, then says how it stands.
  *
  * They share a key: what is measured is the cloud's side, which tells them apart by certificate. */
@@ -37,7 +39,8 @@ make_keys (char **args)
   if (!far_trust_keys_create (args[1], &error))
     return fail ("keys", error);
   for (int i = 1; i <= atoi (args[2]); i++) {
-    g_autofree char *node = g_strdup_printf ("%s-%d", args[3], i), *file = g_strdup_printf ("%s/%s.crt", args[1], node);
+    g_autofree char *node = g_strdup_printf ("%s-%d", args[3], i),
+                    *file = g_strdup_printf ("%s/%s.crt", args[1], node);
     g_autofree char *csr = far_trust_csr (args[1], node, &error);
     g_autofree char *certificate = csr ? far_trust_sign (args[0], csr, node, NULL, FALSE, 2, &error) : NULL;
     if (!certificate || !g_file_set_contents (file, certificate, -1, &error))
@@ -50,8 +53,9 @@ make_keys (char **args)
 static void
 tell (const Crowd *crowd)
 {
-  printf ("{\"connected\": %u, \"polls\": %lu, \"answers\": %lu, \"pings\": %lu, \"lost\": %u, \"broken\": %lu, \"ended\": %lu}\n", crowd->open, crowd->polls,
-          crowd->answers, crowd->pings, crowd->lost, crowd->broken, crowd->ended);
+  printf ("{\"connected\": %u, \"polls\": %lu, \"answers\": %lu, \"pings\": %lu, \"lost\": %u, \"broken\": "
+          "%lu, \"ended\": %lu}\n",
+          crowd->open, crowd->polls, crowd->answers, crowd->pings, crowd->lost, crowd->broken, crowd->ended);
   fflush (stdout);
 }
 
@@ -59,7 +63,8 @@ tell (const Crowd *crowd)
 static void
 start_more (Crowd *crowd)
 {
-  while (crowd->started < crowd->count && (crowd->reconnect_us > 0 || crowd->started - crowd->open - crowd->lost < HANDSHAKES))
+  while (crowd->started < crowd->count &&
+         (crowd->reconnect_us > 0 || crowd->started - crowd->open - crowd->lost < HANDSHAKES))
     terminal_start (crowd, crowd->started++);
 }
 
@@ -124,7 +129,11 @@ loop (Crowd *crowd)
 static int
 run (char **args, const char *reconnect)
 {
-  Crowd crowd = { .host = args[0], .port = atoi (args[1]), .keys = args[2], .count = (guint) atoi (args[3]), .prefix = args[4] };
+  Crowd crowd = { .host = args[0],
+                  .port = atoi (args[1]),
+                  .keys = args[2],
+                  .count = (guint) atoi (args[3]),
+                  .prefix = args[4] };
   struct epoll_event input = { .events = EPOLLIN };
   crowd.cycle_us = (gint64) (g_ascii_strtod (args[5], NULL) * G_USEC_PER_SEC);
   crowd.reconnect_us = reconnect ? (gint64) (g_ascii_strtod (reconnect, NULL) * G_USEC_PER_SEC) : 0;
@@ -151,6 +160,8 @@ main (int argc, char **argv)
     return make_keys (argv + 2);
   if ((argc == 8 || argc == 9) && strcmp (argv[1], "run") == 0)
     return run (argv + 2, argv[8]);
-  fputs ("usage: terminals keys CA_DIR KEYS_DIR COUNT PREFIX | run HOST PORT KEYS_DIR COUNT PREFIX CYCLE [RECONNECT]\n", stderr);
+  fputs ("usage: terminals keys CA_DIR KEYS_DIR COUNT PREFIX | run HOST PORT KEYS_DIR COUNT PREFIX CYCLE "
+         "[RECONNECT]\n",
+         stderr);
   return 64;
 }

@@ -5,7 +5,15 @@
 #include <gnutls/gnutls.h>
 #include <unistd.h>
 
-typedef enum { TERMINAL_IDLE, TERMINAL_CONNECTING, TERMINAL_SHAKING, TERMINAL_UPGRADING, TERMINAL_OPEN, TERMINAL_WAITING, TERMINAL_LOST } TerminalState;
+typedef enum {
+  TERMINAL_IDLE,
+  TERMINAL_CONNECTING,
+  TERMINAL_SHAKING,
+  TERMINAL_UPGRADING,
+  TERMINAL_OPEN,
+  TERMINAL_WAITING,
+  TERMINAL_LOST
+} TerminalState;
 
 typedef struct {
   TerminalState state;

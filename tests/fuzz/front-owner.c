@@ -71,7 +71,8 @@ answer_http (Front *front, Pending *pending)
 static void
 answer_door (Front *front, const Pending *pending)
 {
-  g_autoptr (FarMessage) answer = far_message_answer (pending->request, 200, json_pack ("{s:i}", "number", (int) pending->number));
+  g_autoptr (FarMessage) answer = far_message_answer (pending->request, 200,
+                                                      json_pack ("{s:i}", "number", (int) pending->number));
   gboolean watch = strcmp (pending->request->method, "WATCH") == 0;
 
   front->door_answered++;
@@ -181,17 +182,21 @@ expect_frame (Front *front, const WsFrame *frame, WsText *text)
 {
   const WsPiece piece = { .begins = frame->begins, .frame = frame->frame, .ends = frame->ends };
   gboolean bytes = frame->kind == WS_FRAME_PIECE && frame->binary && frame->size > 0, ended = front->in_order;
-  WsTextIs eof = frame->kind == WS_FRAME_PIECE && !frame->binary ? ws_text_take (text, &piece, frame->data, frame->size) : WS_TEXT_MORE;
+  WsTextIs eof = frame->kind == WS_FRAME_PIECE && !frame->binary
+                     ? ws_text_take (text, &piece, frame->data, frame->size)
+                     : WS_TEXT_MORE;
 
   if (frame->kind == WS_FRAME_CLOSE)
-    front->in_order = frame->code == WS_CLOSE_NORMAL || frame->code == WS_CLOSE_AWAY || frame->code == WS_CLOSE_NONE;
+    front->in_order = frame->code == WS_CLOSE_NORMAL || frame->code == WS_CLOSE_AWAY ||
+                      frame->code == WS_CLOSE_NONE;
   else if (frame->kind == WS_FRAME_BAD || eof == WS_TEXT_OTHER || (bytes && ended))
     front->in_order = FALSE;
   else if (eof == WS_TEXT_EOF)
     front->in_order = TRUE;
   if (bytes && !ended)
     g_byte_array_append (front->expected, frame->data, (guint) frame->size);
-  return frame->kind == WS_FRAME_CLOSE || frame->kind == WS_FRAME_BAD || eof == WS_TEXT_OTHER || (bytes && ended);
+  return frame->kind == WS_FRAME_CLOSE || frame->kind == WS_FRAME_BAD || eof == WS_TEXT_OTHER ||
+         (bytes && ended);
 }
 
 /* Another reading of the same bytes, in one run. */
@@ -222,8 +227,8 @@ leave_stream (Front *front)
   far_stream_free (g_steal_pointer (&front->stream));
 }
 
-/* TRUE: all is written. What the stream does not take although there is room below, because the other side has closed, it never will: it is dropped, as
- * nobody may stop reading for it. */
+/* TRUE: all is written. What the stream does not take although there is room below, because the other side
+ * has closed, it never will: it is dropped, as nobody may stop reading for it. */
 static gboolean
 put_echo (Front *front)
 {
@@ -382,13 +387,17 @@ link_answered (gpointer self, WsLink *link, const FarMessage *answer)
 static const WsHubFuncs front_funcs = { .up = link_up, .down = link_down, .answered = link_answered };
 
 void
-far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *message, FarAnswered answered, gpointer user)
+far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *message,
+                 FarAnswered answered, gpointer user)
 {
   Front *front = the_front;
   Pending *pending = g_new0 (Pending, 1);
 
   g_assert (message->method != NULL && principal != NULL);
-  *pending = (Pending){ .number = front->door_asked++, .request = far_message_ref (message), .answered = answered, .user = user };
+  *pending = (Pending){ .number = front->door_asked++,
+                        .request = far_message_ref (message),
+                        .answered = answered,
+                        .user = user };
   g_assert (front->soon.length + front->later.length < WS_CALLS_MAX);
   keep (front, pending, plan_of (front, pending->number));
 }
@@ -438,7 +447,11 @@ front_begin (Front *front, guint requests_max)
   front->listener.home = far_home_main ();
   front->listener.gate = front->gate;
   front->listener.streams = ws_streams_new (&front->listener);
-  front->listener.spec = (WsListenerSpec){ .fd = -1, .head = { FRONT_HEAD_MAX, 2048, 16 }, .requests_max = requests_max, .hooks = &front_hooks, .hub = hub,
+  front->listener.spec = (WsListenerSpec){ .fd = -1,
+                                           .head = { FRONT_HEAD_MAX, 2048, 16 },
+                                           .requests_max = requests_max,
+                                           .hooks = &front_hooks,
+                                           .hub = hub,
                                            .user = front };
 }
 
@@ -490,8 +503,10 @@ void
 front_end (Front *front)
 {
   g_assert (front->stream == NULL && front->http_open == 0 && front->own_open == 0);
-  g_assert (front->soon.length == 0 && front->later.length == 0 && g_hash_table_size (front->hub->links) == 0);
-  g_assert (front->listener.served.length == 0 && front->listener.lively.length == 0 && far_gate_counts (front->gate).now == 0);
+  g_assert (front->soon.length == 0 && front->later.length == 0 &&
+            g_hash_table_size (front->hub->links) == 0);
+  g_assert (front->listener.served.length == 0 && front->listener.lively.length == 0 &&
+            far_gate_counts (front->gate).now == 0);
   g_assert (front->conn == NULL || front->conn->refs == 1);
   g_clear_pointer (&front->conn, ws_conn_unref);
   ws_streams_end (front->listener.streams);

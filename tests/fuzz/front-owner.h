@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who owns the connections of fuzz-front: the hooks of a listener, the door behind its links, the user of its streams. */
+/* Who owns the connections of fuzz-front: the hooks of a listener, the door behind its links, the user of its
+ * streams. */
 #pragma once
 #include "fuzz/memory-stream.h"
 #include "link.h"
@@ -14,21 +15,22 @@ typedef enum { FRONT_NOW, FRONT_SOON, FRONT_LATER, FRONT_REFUSED } FrontAnswer;
 
 typedef struct {
   MemoryEnd wire;
-  const guint8 *input;     /* all that the peer says */
+  const guint8 *input; /* all that the peer says */
   gsize size;
-  guint plan, chunk;       /* two bits a request: a FrontAnswer; bytes that the stream's user takes at once, 0: all */
+  /* two bits a request: a FrontAnswer; bytes that the stream's user takes at once, 0: all */
+  guint plan, chunk;
   WsListener listener;
   WsHub *hub;
   FarGate *gate;
-  WsConn *conn;            /* counted; NULL: a stream alone */
+  WsConn *conn;                               /* counted; NULL: a stream alone */
   guint http_asked, http_answered, http_open; /* answered: by ws_http_answer() */
   guint door_asked, door_answered, own_open;
-  GQueue soon, later;      /* of Pending */
-  gsize mark;              /* wire.consumed when the last head was whole */
+  GQueue soon, later; /* of Pending */
+  gsize mark;         /* wire.consumed when the last head was whole */
   gboolean link_began, link_bad, stream_began, idle;
-  FarStream *stream;       /* NULL: none, or gone */
-  GByteArray *expected;    /* what the stream must show */
-  gboolean in_order;       /* and that is all of it */
+  FarStream *stream;    /* NULL: none, or gone */
+  GByteArray *expected; /* what the stream must show */
+  gboolean in_order;    /* and that is all of it */
   gsize shown;
   GByteArray *echo;
   gboolean stream_shut, stream_bad, stream_held;

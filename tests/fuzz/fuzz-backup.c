@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A backup that anybody may have made. What begins with 'F' is a file as it is; anything else is what a file holds: the first byte says how many bytes
- * go into a chunk (0: as many as fit), the rest is sealed into such chunks, so that changed bytes come as far as the entries.
- * parses: core/node/backup-read.c core/node/backup-key.c
- * functions: bad take take_front far_backup_mode far_backup_open at_end pull more exactly far_backup_read pass_over parse_head far_backup_next
- * far_backup_path_ok stretch needs get_from_passphrase backup_key_get */
+/* A backup that anybody may have made. What begins with 'F' is a file as it is; anything else is what a file
+ * holds: the first byte says how many bytes go into a chunk (0: as many as fit), the rest is sealed into such
+ * chunks, so that changed bytes come as far as the entries. parses: core/node/backup-read.c
+ * core/node/backup-key.c functions: bad take take_front far_backup_mode far_backup_open at_end pull more
+ * exactly far_backup_read pass_over parse_head far_backup_next far_backup_path_ok stretch needs
+ * get_from_passphrase backup_key_get */
 #include "config.h"
 
 #include "fuzz.h"
@@ -29,19 +30,22 @@ is_cheap (const guint8 *data, gsize size)
     return TRUE;
   rounds = backup_get_u32 (tail);
   memory_kib = backup_get_u32 (tail + 4);
-  return (rounds <= 2 && memory_kib <= 256) || rounds > BACKUP_ROUNDS_MAX || memory_kib > BACKUP_MEMORY_KIB_MAX;
+  return (rounds <= 2 && memory_kib <= 256) || rounds > BACKUP_ROUNDS_MAX ||
+         memory_kib > BACKUP_MEMORY_KIB_MAX;
 }
 
 /* ---- what a file holds, made one ---- */
 
 static void
-seal_chunk (crypto_secretstream_xchacha20poly1305_state *state, GByteArray *file, const guint8 *data, gsize size, gboolean first, gboolean last)
+seal_chunk (crypto_secretstream_xchacha20poly1305_state *state, GByteArray *file, const guint8 *data,
+            gsize size, gboolean first, gboolean last)
 {
   guint8 length[4];
   g_autofree guint8 *sealed = g_malloc (size + ABYTES);
   gsize front = BACKUP_MAGIC_SIZE + 1 + FAR_BACKUP_KEY;
 
-  crypto_secretstream_xchacha20poly1305_push (state, sealed, NULL, data, size, first ? file->data : NULL, first ? front : 0,
+  crypto_secretstream_xchacha20poly1305_push (state, sealed, NULL, data, size, first ? file->data : NULL,
+                                              first ? front : 0,
                                               last ? crypto_secretstream_xchacha20poly1305_TAG_FINAL : 0);
   backup_put_u32 (length, (guint32) (size + ABYTES));
   g_byte_array_append (file, length, sizeof length);
@@ -106,7 +110,8 @@ read_all (int fd, const FarBackupLock *lock)
 
     g_assert_no_error (error);
     if (path != NULL && far_backup_path_ok (path))
-      g_assert_true (path[0] != '/' && strcmp (path, "..") != 0 && strstr (path, "/../") == NULL && !g_str_has_prefix (path, "../") && !g_str_has_suffix (path, "/.."));
+      g_assert_true (path[0] != '/' && strcmp (path, "..") != 0 && strstr (path, "/../") == NULL &&
+                     !g_str_has_prefix (path, "../") && !g_str_has_suffix (path, "/.."));
     json_decref (head);
     read_entry (in, n, at);
   }
@@ -117,7 +122,9 @@ gboolean
 fuzz_one (const guint8 *data, gsize size)
 {
   guint8 secret[FAR_BACKUP_KEY], open[FAR_BACKUP_KEY];
-  FarBackupLock lock = { .passphrase = is_cheap (data, size) ? "four words are a passphrase" : NULL, .open = open, .secret = secret };
+  FarBackupLock lock = { .passphrase = is_cheap (data, size) ? "four words are a passphrase" : NULL,
+                         .open = open,
+                         .secret = secret };
   g_autoptr (GByteArray) file = NULL;
   int fd = memfd_create ("backup", MFD_CLOEXEC);
   gboolean accepted;
@@ -126,7 +133,8 @@ fuzz_one (const guint8 *data, gsize size)
   for (guint i = 0; i < sizeof secret; i++)
     secret[i] = (guint8) (i + 1);
   crypto_scalarmult_base (open, secret);
-  file = size > 0 && data[0] != 'F' ? sealed (data + 1, size - 1, data[0] > 0 ? data[0] : BACKUP_CHUNK) : NULL;
+  file = size > 0 && data[0] != 'F' ? sealed (data + 1, size - 1, data[0] > 0 ? data[0] : BACKUP_CHUNK)
+                                    : NULL;
   if (file != NULL) {
     data = file->data;
     size = file->len;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One connection of the control socket, with these bytes on it, in two pieces. Whoever it was, the next connection is served.
- * parses: core/node/control-link.c core/life/route.c core/message/schema.c */
+/* One connection of the control socket, with these bytes on it, in two pieces. Whoever it was, the next
+ * connection is served. parses: core/node/control-link.c core/life/route.c core/message/schema.c */
 #include "config.h"
 
 #include "fuzz.h"
@@ -40,9 +40,15 @@ fuzz_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarRes
 static const char *const fuzz_content[] = { "application/octet-stream", "application/json", NULL };
 
 static const FarField fuzz_fields[] = {
-  { "name", FAR_FIELD_NAME, TRUE, "", 0 },     { "text", FAR_FIELD_STRING, FALSE, "", 16 }, { "number", FAR_FIELD_INT, FALSE, "", 9 }, { "on", FAR_FIELD_BOOL, FALSE, "", 0 },
-  { "for", FAR_FIELD_DURATION, FALSE, "", 0 }, { "list", FAR_FIELD_LIST, FALSE, "", 4 },    { "object", FAR_FIELD_OBJECT, FALSE, "", 0 },
-  { "any", FAR_FIELD_ANY, FALSE, "", 0 },      { NULL, FAR_FIELD_END },
+  { "name", FAR_FIELD_NAME, TRUE, "", 0 },
+  { "text", FAR_FIELD_STRING, FALSE, "", 16 },
+  { "number", FAR_FIELD_INT, FALSE, "", 9 },
+  { "on", FAR_FIELD_BOOL, FALSE, "", 0 },
+  { "for", FAR_FIELD_DURATION, FALSE, "", 0 },
+  { "list", FAR_FIELD_LIST, FALSE, "", 4 },
+  { "object", FAR_FIELD_OBJECT, FALSE, "", 0 },
+  { "any", FAR_FIELD_ANY, FALSE, "", 0 },
+  { NULL, FAR_FIELD_END },
 };
 
 static const FarHandler fuzz_handlers[] = {
@@ -76,7 +82,8 @@ fuzz_first (int fd)
   guint8 buffer[65536];
   gssize n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT);
   gssize whole = n > 0 ? far_message_frame_size (buffer, (gsize) n, NULL) : 0;
-  g_autoptr (FarMessage) answer = whole > 0 && whole <= n ? far_message_decode (buffer, (gsize) whole, NULL) : NULL;
+  g_autoptr (FarMessage) answer = whole > 0 && whole <= n ? far_message_decode (buffer, (gsize) whole, NULL)
+                                                          : NULL;
 
   g_assert_true (n <= 0 || answer != NULL); /* what we say is always well formed */
   return answer != NULL ? answer->status : 0;

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* parses: plugins/transport-websocket/http.c plugins/transport-websocket/conn.c plugins/transport-websocket/link.c
- *   plugins/transport-websocket/stream.c
- * with: tests/fuzz/memory-stream.c tests/fuzz/front-owner.c plugins/transport-websocket/frame.c plugins/transport-websocket/http-form.c
- *   plugins/transport-websocket/http-head.c plugins/transport-websocket/http-other.c plugins/transport-websocket/http-out.c
- *   plugins/transport-websocket/http-target.c plugins/transport-websocket/in.c plugins/transport-websocket/listener.c
- * libraries: http_parser
- * A whole connection over a stream in memory: HTTP, then perhaps a link or a byte stream that is sent back. Input: a byte of flags (the lowest two: who
- * we are, see Who; 4: the end comes with the last bytes; 8: four requests at most; from 16 up: how it ends, see Ending), the bytes that one peek shows and
- * those of its frames (0: all), the bytes that go out in a step (in eights; 0: no limit), the bytes that come in a step (0: all), how requests are
- * answered (two bits each: FrontAnswer), how much the stream's user takes at once; then what the peer says.
+/* parses: plugins/transport-websocket/http.c plugins/transport-websocket/conn.c
+ * plugins/transport-websocket/link.c plugins/transport-websocket/stream.c with: tests/fuzz/memory-stream.c
+ * tests/fuzz/front-owner.c plugins/transport-websocket/frame.c plugins/transport-websocket/http-form.c
+ *   plugins/transport-websocket/http-head.c plugins/transport-websocket/http-other.c
+ * plugins/transport-websocket/http-out.c plugins/transport-websocket/http-target.c
+ * plugins/transport-websocket/in.c plugins/transport-websocket/listener.c libraries: http_parser A whole
+ * connection over a stream in memory: HTTP, then perhaps a link or a byte stream that is sent back. Input: a
+ * byte of flags (the lowest two: who we are, see Who; 4: the end comes with the last bytes; 8: four requests
+ * at most; from 16 up: how it ends, see Ending), the bytes that one peek shows and those of its frames (0:
+ * all), the bytes that go out in a step (in eights; 0: no limit), the bytes that come in a step (0: all), how
+ * requests are answered (two bits each: FrontAnswer), how much the stream's user takes at once; then what the
+ * peer says.
  *
- * One request at a time, answered once and in order, and nothing read behind it; limits of what is held; what we say is HTTP and frames; a stream shows
- * what came and is sent back; after the peer's end all has gone, memory and places. Accepted: something was answered and nothing refused. */
+ * One request at a time, answered once and in order, and nothing read behind it; limits of what is held; what
+ * we say is HTTP and frames; a stream shows what came and is sent back; after the peer's end all has gone,
+ * memory and places. Accepted: something was answered and nothing refused. */
 #include "config.h"
 
 #include "fuzz/front-owner.h"
@@ -26,12 +29,13 @@
 #define LATE_US (11 * (gint64) G_USEC_PER_SEC)
 
 typedef enum { WHO_PEOPLE, WHO_NODES, WHO_CLIENT_STREAM, WHO_CLIENT_LINK } Who;
-/* The peer's end; a reset; its end before the last answers; with nothing said for long; while the listener retires. */
+/* The peer's end; a reset; its end before the last answers; with nothing said for long; while the listener
+ * retires. */
 typedef enum { END_IN_ORDER, END_RESET, END_BEFORE_ANSWERS, END_LATE, END_RETIRED, N_ENDINGS } Ending;
 
 /* What we have said. */
 typedef struct {
-  guint answers, refusals; /* those that bear a number; those of 400 and more */
+  guint answers, refusals;    /* those that bear a number; those of 400 and more */
   gboolean switched, refused; /* refused: by the code of a close frame */
   gsize payload;
 } Said;
@@ -54,7 +58,8 @@ look_at_piece (const Front *front, Said *said, const WsFrame *frame)
     return;
   if (front->stream_began) {
     g_assert (said->payload + frame->size <= front->shown);
-    g_assert (frame->size == 0 || memcmp (frame->data, front->expected->data + said->payload, frame->size) == 0);
+    g_assert (frame->size == 0 ||
+              memcmp (frame->data, front->expected->data + said->payload, frame->size) == 0);
   } else if (frame->begins && frame->ends) {
     message = far_message_decode (frame->data, frame->size, NULL);
     g_assert (message != NULL);
@@ -83,7 +88,8 @@ look_at_frames (const Front *front, Said *said, gboolean from_client, const guin
   }
 }
 
-/* The bytes of its body that have come: none of an answer to HEAD, whatever its length says, and none of it is mistaken for the next head. */
+/* The bytes of its body that have come: none of an answer to HEAD, whatever its length says, and none of it
+ * is mistaken for the next head. */
 static gsize
 body_size (const WsHead *head, const guint8 *data, gsize size)
 {

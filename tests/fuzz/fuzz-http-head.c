@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* parses: plugins/transport-websocket/http-form.c plugins/transport-websocket/http-head.c plugins/transport-websocket/http-other.c
- *   plugins/transport-websocket/http-target.c
- * libraries: http_parser
- * Heads of requests and, behind a first byte 'A', of answers. Each input is read whole, then in two steps (cut where its last byte says), which must
- * come to the same. Accepted: there was a head. */
+/* parses: plugins/transport-websocket/http-form.c plugins/transport-websocket/http-head.c
+ * plugins/transport-websocket/http-other.c plugins/transport-websocket/http-target.c libraries: http_parser
+ * Heads of requests and, behind a first byte 'A', of answers. Each input is read whole, then in two steps
+ * (cut where its last byte says), which must come to the same. Accepted: there was a head. */
 #include "config.h"
 
 #include <string.h>
@@ -28,9 +27,11 @@ read_once (const guint8 *data, gsize size, gsize from, gboolean answer)
   gboolean final = TRUE;
 
   if (answer)
-    read.result = ws_answer_read (data, size, from, &limits, &read.status, &read.head, &read.used, &read.text);
+    read.result = ws_answer_read (data, size, from, &limits, &read.status, &read.head, &read.used,
+                                  &read.text);
   else
-    read.result = ws_head_read (data, size, from, &limits, &read.head, &read.used, &read.status, &read.text, &final);
+    read.result = ws_head_read (data, size, from, &limits, &read.head, &read.used, &read.status, &read.text,
+                                &final);
   g_assert ((read.result == WS_HEAD_DONE) == (read.head != NULL));
   g_assert ((read.result == WS_HEAD_REFUSED) == (read.text != NULL));
   g_assert (read.result != WS_HEAD_MORE || size < limits.size_max);
@@ -59,7 +60,8 @@ look_at (const WsHead *head, gsize used)
   }
   if (head->method == NULL)
     return;
-  g_assert (is_clean (head->target) && is_clean (head->path) && g_utf8_validate (head->path, -1, NULL) && strlen (head->path) > 0);
+  g_assert (is_clean (head->target) && is_clean (head->path) && g_utf8_validate (head->path, -1, NULL) &&
+            strlen (head->path) > 0);
   g_assert (head->minor == 0 || ws_head_field (head, "host") != NULL);
   g_assert (ws_head_field (head, "transfer-encoding") == NULL);
   g_assert (head->has_length == (ws_head_field (head, "content-length") != NULL));
@@ -70,7 +72,8 @@ same (const Read *a, const Read *b)
 {
   if (a->result != b->result || a->text != b->text || a->status != b->status)
     return FALSE;
-  return a->head == NULL || (a->used == b->used && g_strcmp0 (a->head->path, b->head->path) == 0 && a->head->fields->len == b->head->fields->len);
+  return a->head == NULL || (a->used == b->used && g_strcmp0 (a->head->path, b->head->path) == 0 &&
+                             a->head->fields->len == b->head->fields->len);
 }
 
 gboolean

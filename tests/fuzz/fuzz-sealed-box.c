@@ -2,8 +2,8 @@
 /* parses: core/trust/seal.c
  * functions: far_seal_open_with refuse
  *
- * Two ways in: the text as a hostile cloud would send it, and, behind the first byte '+', a plain text that this program seals itself,
- * so that the JSON behind the box is reached as well. */
+ * Two ways in: the text as a hostile cloud would send it, and, behind the first byte '+', a plain text that
+ * this program seals itself, so that the JSON behind the box is reached as well. */
 #include "config.h"
 
 #include "fuzz/fuzz.h"

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* parses: core/stream/stream-tls.c
  * with: tests/fuzz/memory-stream.c tests/fuzz/tls-peer.c
- * A TLS stream over a memory stream against GnuTLS; the input is what happens to the records that GnuTLS sends. Input: the sort of the pair (PAIR_* of
- * tls-peer.h, 64: the end comes with the last bytes, 128: the user reads only when told so), the bytes that one peek shows (0: all), the bytes that go out
- * in a turn (in fours, more in each; 0: no limit), and the tape: a byte, and what it wants behind it, for each record that the peer has sent (on_wire()), or for what
- * happens next where nothing is on its way (act()). When the tape is over, the rest of a conversation runs undisturbed.
+ * A TLS stream over a memory stream against GnuTLS; the input is what happens to the records that GnuTLS
+ * sends. Input: the sort of the pair (PAIR_* of tls-peer.h, 64: the end comes with the last bytes, 128: the
+ * user reads only when told so), the bytes that one peek shows (0: all), the bytes that go out in a turn (in
+ * fours, more in each; 0: no limit), and the tape: a byte, and what it wants behind it, for each record that
+ * the peer has sent (on_wire()), or for what happens next where nothing is on its way (act()). When the tape
+ * is over, the rest of a conversation runs undisturbed.
  *
- * However the records were changed, what the stream shows is the beginning of what the peer said; all that came whole before the first change is
- * shown; the stream ends with a cause or works; nothing turns forever; and when the wire is gone, everything is. Accepted: it worked to the end.
- * Keys and random numbers are new in each run, and so are the bytes that a change falls upon. */
+ * However the records were changed, what the stream shows is the beginning of what the peer said; all that
+ * came whole before the first change is shown; the stream ends with a cause or works; nothing turns forever;
+ * and when the wire is gone, everything is. Accepted: it worked to the end. Keys and random numbers are new
+ * in each run, and so are the bytes that a change falls upon. */
 #include "config.h"
 
 #include "fuzz/fuzz.h"
@@ -18,8 +21,9 @@
 #include <string.h>
 
 #define LOOSE (1024 * 1024)
-#define OURS_MAX (256 * 1024)             /* what we say in all */
-#define HELD_MAX (64 * 1024 + 9 * 16700)  /* taken from below while nobody reads: a look below, and the records shown */
+#define OURS_MAX (256 * 1024) /* what we say in all */
+#define HELD_MAX                                                                                             \
+  (64 * 1024 + 9 * 16700) /* taken from below while nobody reads: a look below, and the records shown */
 #define HEAD 5
 #define TURNS 4096
 
@@ -27,7 +31,7 @@ typedef struct {
   const guint8 *tape;
   gsize left;
   MemoryEnd wire;
-  FarStream *stream;       /* NULL: ours no more */
+  FarStream *stream; /* NULL: ours no more */
   TlsPeer peer;
   GByteArray *held;        /* a record that waits for the next */
   GByteArray *seen;        /* the records that have passed, for replays */
@@ -462,7 +466,8 @@ judge (Run *run)
   g_assert (ends);
   g_assert (!run->open || run->reset || run->stream == NULL || run->shown >= run->sure);
   g_assert (run->peer.got <= run->said);
-  return run->open && run->cause == NULL && run->stream != NULL && run->shown == run->peer.said && run->peer.got == run->said && run->peer.ended;
+  return run->open && run->cause == NULL && run->stream != NULL && run->shown == run->peer.said &&
+         run->peer.got == run->said && run->peer.ended;
 }
 
 static void

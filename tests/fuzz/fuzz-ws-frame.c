@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* parses: plugins/transport-websocket/frame.c
- * What a peer sends over a WebSocket. Input: a byte of flags (1: we are the client, 2: a frame has at most 200 bytes), a byte that says in runs of
- * how many bytes it comes (0: one run), the bytes. Accepted: not refused, and something whole came.
+ * What a peer sends over a WebSocket. Input: a byte of flags (1: we are the client, 2: a frame has at most
+ * 200 bytes), a byte that says in runs of how many bytes it comes (0: one run), the bytes. Accepted: not
+ * refused, and something whole came.
  *
- * Three readings must be the same: in these runs, in one run, and of what the encoder makes of the first. With FAR_WSLAY a fourth, by the event API
- * of libwslay: the same messages and the same end. Where wslay 1.1.1 differs from the RFC, peer_differs() says so; besides it refuses a frame only
- * when its payload begins, so that it gets some bytes more when we have refused, and it skips two bytes of each part of a close frame when it looks
- * for UTF-8, so that it gets its input frame by frame. */
+ * Three readings must be the same: in these runs, in one run, and of what the encoder makes of the first.
+ * With FAR_WSLAY a fourth, by the event API of libwslay: the same messages and the same end. Where
+ * wslay 1.1.1 differs from the RFC, peer_differs() says so; besides it refuses a frame only when its payload
+ * begins, so that it gets some bytes more when we have refused, and it skips two bytes of each part of a
+ * close frame when it looks for UTF-8, so that it gets its input frame by frame. */
 #include "config.h"
 
 #include "../plugins/transport-websocket/frame.h" /* core has a frame.h of its own, found first */
@@ -122,18 +124,26 @@ encode (GByteArray *wire, gboolean masked, const WsFrame *frame)
   guint8 reason[WS_FRAME_CONTROL_MAX] = { (guint8) (frame->code >> 8), (guint8) frame->code };
 
   if (frame->kind == WS_FRAME_PIECE)
-    append_frame (wire, masked, !frame->begins ? WS_OPCODE_MORE : frame->binary ? WS_OPCODE_BINARY : WS_OPCODE_TEXT, frame->ends, frame->data, frame->size);
+    append_frame (wire, masked,
+                  !frame->begins  ? WS_OPCODE_MORE
+                  : frame->binary ? WS_OPCODE_BINARY
+                                  : WS_OPCODE_TEXT,
+                  frame->ends, frame->data, frame->size);
   else if (frame->kind == WS_FRAME_PING || frame->kind == WS_FRAME_PONG)
-    append_frame (wire, masked, frame->kind == WS_FRAME_PING ? WS_OPCODE_PING : WS_OPCODE_PONG, TRUE, frame->data, frame->size);
+    append_frame (wire, masked, frame->kind == WS_FRAME_PING ? WS_OPCODE_PING : WS_OPCODE_PONG, TRUE,
+                  frame->data, frame->size);
   else if (frame->kind == WS_FRAME_CLOSE && frame->size > 0)
     memcpy (reason + 2, frame->data, frame->size);
   if (frame->kind == WS_FRAME_CLOSE)
-    append_frame (wire, masked, WS_OPCODE_CLOSE, TRUE, reason, frame->code == WS_CLOSE_NONE ? 0 : 2 + frame->size);
+    append_frame (wire, masked, WS_OPCODE_CLOSE, TRUE, reason,
+                  frame->code == WS_CLOSE_NONE ? 0 : 2 + frame->size);
 }
 
-/* Reads a copy, since the mask is taken off in place. wire: gets what came, encoded anew; ends: the offsets of the frames' ends. May both be NULL. */
+/* Reads a copy, since the mask is taken off in place. wire: gets what came, encoded anew; ends: the offsets
+ * of the frames' ends. May both be NULL. */
 static void
-decode (Course *course, gboolean client, gsize frame_max, const guint8 *data, gsize size, gsize step, GByteArray *wire, GArray *ends)
+decode (Course *course, gboolean client, gsize frame_max, const guint8 *data, gsize size, gsize step,
+        GByteArray *wire, GArray *ends)
 {
   WsDecoder decoder;
 
@@ -198,7 +208,8 @@ peer_recv (wslay_event_context_ptr context, uint8_t *to, size_t room, int flags,
 }
 
 static void
-peer_start (wslay_event_context_ptr context, const struct wslay_event_on_frame_recv_start_arg *frame, void *user)
+peer_start (wslay_event_context_ptr context, const struct wslay_event_on_frame_recv_start_arg *frame,
+            void *user)
 {
   Peer *peer = user;
 
@@ -212,7 +223,8 @@ peer_start (wslay_event_context_ptr context, const struct wslay_event_on_frame_r
 }
 
 static void
-peer_chunk (wslay_event_context_ptr context, const struct wslay_event_on_frame_recv_chunk_arg *chunk, void *user)
+peer_chunk (wslay_event_context_ptr context, const struct wslay_event_on_frame_recv_chunk_arg *chunk,
+            void *user)
 {
   Peer *peer = user;
 
@@ -241,8 +253,12 @@ peer_message (wslay_event_context_ptr context, const struct wslay_event_on_msg_r
   if (!wslay_is_ctrl_frame (message->opcode))
     return;
   peer->short_close = skip == 1;
-  course_control (&peer->course, message->opcode == WSLAY_PING ? "ping" : message->opcode == WSLAY_PONG ? "pong" : "close",
-                  skip == 0 && message->opcode == WSLAY_CONNECTION_CLOSE ? WS_CLOSE_NONE : message->status_code,
+  course_control (&peer->course,
+                  message->opcode == WSLAY_PING   ? "ping"
+                  : message->opcode == WSLAY_PONG ? "pong"
+                                                  : "close",
+                  skip == 0 && message->opcode == WSLAY_CONNECTION_CLOSE ? WS_CLOSE_NONE
+                                                                         : message->status_code,
                   skip > 0 ? message->msg + skip : message->msg, message->msg_length - skip);
 }
 
@@ -269,9 +285,11 @@ peer_mask (wslay_event_context_ptr context, uint8_t *to, size_t size, void *user
 static void
 peer_read (Peer *peer, gboolean client, guint64 frame_max)
 {
-  const struct wslay_event_callbacks calls = { peer_recv, peer_send, peer_mask, peer_start, peer_chunk, peer_end, peer_message };
+  const struct wslay_event_callbacks calls = { peer_recv,  peer_send, peer_mask,   peer_start,
+                                               peer_chunk, peer_end,  peer_message };
   wslay_event_context_ptr context = NULL;
-  int result = client ? wslay_event_context_client_init (&context, &calls, peer) : wslay_event_context_server_init (&context, &calls, peer);
+  int result = client ? wslay_event_context_client_init (&context, &calls, peer)
+                      : wslay_event_context_server_init (&context, &calls, peer);
 
   g_assert (result == 0);
   course_init (&peer->course);
@@ -290,8 +308,8 @@ peer_read (Peer *peer, gboolean client, guint64 frame_max)
   wslay_event_context_free (context);
 }
 
-/* Where it may: it takes a close frame of one byte (5.5.1: the code has two), does not know the codes 1012 to 1014 that IANA has given out since,
- * and looks for UTF-8 in a reason before it looks at the code. */
+/* Where it may: it takes a close frame of one byte (5.5.1: the code has two), does not know the codes 1012 to
+ * 1014 that IANA has given out since, and looks for UTF-8 in a reason before it looks at the code. */
 static gboolean
 peer_differs (const Course *ours, const Peer *peer)
 {
@@ -312,7 +330,8 @@ size_for_peer (const Course *ours, const guint8 *data, gsize size, const GArray 
 }
 
 static void
-compare_peer (const Course *ours, gboolean client, gsize frame_max, const guint8 *data, gsize size, const GArray *ends)
+compare_peer (const Course *ours, gboolean client, gsize frame_max, const guint8 *data, gsize size,
+              const GArray *ends)
 {
   static const guint8 more[WS_FRAME_HEAD_MAX + 2] = { 0 };
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
@@ -329,7 +348,8 @@ compare_peer (const Course *ours, gboolean client, gsize frame_max, const guint8
     g_assert_cmpuint (ours->closed, ==, peer.course.closed);
     g_assert_cmpuint (ours->told->len, ==, peer.course.told->len);
   }
-  g_assert (memcmp (ours->told->str, peer.course.told->str, MIN (ours->told->len, peer.course.told->len)) == 0);
+  g_assert (memcmp (ours->told->str, peer.course.told->str, MIN (ours->told->len, peer.course.told->len)) ==
+            0);
   course_clear (&peer.course);
 }
 #endif
@@ -349,7 +369,8 @@ fuzz_one (const guint8 *data, gsize size)
   decode (&whole, client, frame_max, data + 2, size - 2, 0, wire, ends);
   g_assert (g_string_equal (runs.told, whole.told) && runs.bad == whole.bad && runs.closed == whole.closed);
   decode (&again, client, frame_max, wire->data, wire->len, step, NULL, NULL);
-  g_assert (again.bad == 0 && again.closed == whole.closed && (whole.open || whole.bad != 0 || g_string_equal (again.told, whole.told)));
+  g_assert (again.bad == 0 && again.closed == whole.closed &&
+            (whole.open || whole.bad != 0 || g_string_equal (again.told, whole.told)));
 #ifdef FAR_WSLAY
   compare_peer (&whole, client, frame_max, data + 2, size - 2, ends);
 #endif

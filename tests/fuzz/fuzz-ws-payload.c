@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* parses: plugins/transport-websocket/in.c
- * What one link makes of the pieces the WebSocket library hands over. Input: pieces of {flags, u16 size, bytes}: flag 1 binary, 2 begins a message,
- * 4 ends its frame, 8 ends the message. Accepted: no piece was refused and at least one message came out. */
+ * What one link makes of the pieces the WebSocket library hands over. Input: pieces of {flags, u16 size,
+ * bytes}: flag 1 binary, 2 begins a message, 4 ends its frame, 8 ends the message. Accepted: no piece was
+ * refused and at least one message came out. */
 #include "config.h"
 
 #include "fuzz/fuzz.h"

@@ -38,10 +38,11 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
 #define LARGEST (256 * 1024)
 
 /* The same numbers in each run: a failure in CI is one here. */
-typedef struct { guint64 state; } Dice;
+typedef struct {
+  guint64 state;
+} Dice;
 
-static guint
-throw (Dice *dice, guint below)
+static guint throw (Dice * dice, guint below)
 {
   dice->state ^= dice->state << 13;
   dice->state ^= dice->state >> 7;
@@ -52,7 +53,8 @@ throw (Dice *dice, guint below)
 static void
 mutate_once (GByteArray *bytes, Dice *dice)
 {
-  static const guint8 odd[] = { 0, 1, 0x7f, 0x80, 0xff, '\n', '\t', '"', '\'', '\\', ':', '-', '{', '[', '&', '*', '%', ' ' };
+  static const guint8 odd[] = { 0,    1,   0x7f, 0x80, 0xff, '\n', '\t', '"', '\'',
+                                '\\', ':', '-',  '{',  '[',  '&',  '*',  '%', ' ' };
   guint at = throw (dice, bytes->len);
   guint length = 1 + throw (dice, 16);
   guint8 some[16];
@@ -129,7 +131,8 @@ corpus_folder (const char *program)
   const char *name = strstr (base, "fuzz-");
   const char *source = g_getenv ("FARWATCH_TEST_SRCDIR");
 
-  return g_build_filename (source ? source : ".", "tests", "fuzz", "corpus", name ? name + strlen ("fuzz-") : base, NULL);
+  return g_build_filename (source ? source : ".", "tests", "fuzz", "corpus",
+                           name ? name + strlen ("fuzz-") : base, NULL);
 }
 
 static GPtrArray *

@@ -63,7 +63,8 @@ memory_peek (FarStream *stream, FarBatch *batch)
   batch->bytes = 0;
   batch->eof = FALSE;
   if (!stream->closed) {
-    replace_view (end, end->view, end->view_size, room > end->view_size ? MIN (room - end->view_size, end->fed->len) : 0);
+    replace_view (end, end->view, end->view_size,
+                  room > end->view_size ? MIN (room - end->view_size, end->fed->len) : 0);
     cut_frames (end, batch);
     end->wants_read = batch->n == 0;
     batch->eof = end->eof && end->fed->len == 0 && (batch->n == 0 || end->early_eof);

@@ -37,7 +37,8 @@ static gnutls_certificate_credentials_t
 make_node (const char *dir, const char *name, gboolean server)
 {
   const char *const names[] = { name, NULL };
-  g_autofree char *crt = g_build_filename (dir, name, "node.crt", NULL), *key = g_build_filename (dir, name, "node.key", NULL);
+  g_autofree char *crt = g_build_filename (dir, name, "node.crt", NULL),
+                  *key = g_build_filename (dir, name, "node.key", NULL);
   g_autofree char *node = g_build_filename (dir, name, NULL), *csr = NULL, *pem = NULL;
   gnutls_certificate_credentials_t made = NULL;
 
@@ -110,11 +111,19 @@ make_ours (guint sort)
 {
   gboolean client = (sort & PAIR_CLIENT) != 0;
   const char *name = client ? "term" : "localhost";
-  g_autofree char *crt = g_build_filename (world.ours.dir, name, "node.crt", NULL), *key = g_build_filename (world.ours.dir, name, "node.key", NULL);
+  g_autofree char *crt = g_build_filename (world.ours.dir, name, "node.crt", NULL),
+                  *key = g_build_filename (world.ours.dir, name, "node.key", NULL);
   g_autofree char *ca = g_build_filename (world.ours.dir, "ca.crt", NULL);
-  const FarTlsSpec server_spec = { .server = TRUE, .cert = crt, .key = key, .ca = sort & PAIR_ASKS ? ca : NULL, .purpose = FAR_PURPOSE_NODE_CLIENT };
-  const FarTlsSpec client_spec = { .cert = sort & PAIR_CERT ? crt : NULL, .key = sort & PAIR_CERT ? key : NULL, .ca = ca,
-                                   .purpose = FAR_PURPOSE_PEOPLE_SERVER, .name = "localhost" };
+  const FarTlsSpec server_spec = { .server = TRUE,
+                                   .cert = crt,
+                                   .key = key,
+                                   .ca = sort & PAIR_ASKS ? ca : NULL,
+                                   .purpose = FAR_PURPOSE_NODE_CLIENT };
+  const FarTlsSpec client_spec = { .cert = sort & PAIR_CERT ? crt : NULL,
+                                   .key = sort & PAIR_CERT ? key : NULL,
+                                   .ca = ca,
+                                   .purpose = FAR_PURPOSE_PEOPLE_SERVER,
+                                   .name = "localhost" };
   FarTls *tls = far_tls_new (client ? &client_spec : &server_spec, NULL);
 
   g_assert (tls != NULL);
@@ -191,8 +200,12 @@ tls_peer_init (TlsPeer *peer, guint sort, GByteArray *in)
 
   make_world ();
   *peer = (TlsPeer){ .sort = sort, .in = in, .out = g_byte_array_new () };
-  g_assert (gnutls_init (&peer->session, GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | (server ? GNUTLS_SERVER : GNUTLS_CLIENT)) >= 0);
-  gnutls_priority_set_direct (peer->session, sort & PAIR_TLS12 ? "NORMAL:-VERS-ALL:+VERS-TLS1.2" : "NORMAL:-VERS-ALL:+VERS-TLS1.3", NULL);
+  g_assert (gnutls_init (&peer->session,
+                         GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | (server ? GNUTLS_SERVER : GNUTLS_CLIENT)) >= 0);
+  gnutls_priority_set_direct (peer->session,
+                              sort & PAIR_TLS12 ? "NORMAL:-VERS-ALL:+VERS-TLS1.2"
+                                                : "NORMAL:-VERS-ALL:+VERS-TLS1.3",
+                              NULL);
   gnutls_handshake_set_timeout (peer->session, GNUTLS_INDEFINITE_TIMEOUT);
   set_credentials (peer);
   set_tickets (peer);
@@ -210,8 +223,8 @@ keep_ticket (const TlsPeer *peer)
 {
   gnutls_datum_t *session = &world.session[peer->sort];
 
-  if ((peer->sort & PAIR_CLIENT) == 0 && (peer->sort & PAIR_RESUMED) != 0 && session->data == NULL && peer->open &&
-      (gnutls_session_get_flags (peer->session) & GNUTLS_SFLAGS_SESSION_TICKET) != 0)
+  if ((peer->sort & PAIR_CLIENT) == 0 && (peer->sort & PAIR_RESUMED) != 0 && session->data == NULL &&
+      peer->open && (gnutls_session_get_flags (peer->session) & GNUTLS_SFLAGS_SESSION_TICKET) != 0)
     gnutls_session_get_data2 (peer->session, session);
 }
 

@@ -6,23 +6,23 @@
 
 /* What is joined. */
 enum {
-  PAIR_CLIENT = 1,    /* we are the client, the peer is the server */
+  PAIR_CLIENT = 1, /* we are the client, the peer is the server */
   PAIR_TLS12 = 2,
-  PAIR_STRANGER = 4,  /* the peer's certificate is of another authority */
-  PAIR_RESUMED = 8,   /* with a ticket of an earlier connection of the same sort, if there was one */
-  PAIR_CERT = 16,     /* the client shows a certificate */
-  PAIR_ASKS = 32,     /* the server asks for one */
+  PAIR_STRANGER = 4, /* the peer's certificate is of another authority */
+  PAIR_RESUMED = 8,  /* with a ticket of an earlier connection of the same sort, if there was one */
+  PAIR_CERT = 16,    /* the client shows a certificate */
+  PAIR_ASKS = 32,    /* the server asks for one */
   PAIR_SORTS = 64
 };
 
 typedef struct {
   guint sort;
   gnutls_session_t session;
-  GByteArray *in;   /* what we wrote and it has not read; somebody else's */
-  GByteArray *out;  /* records for us */
-  gsize said, got;  /* bytes of content */
+  GByteArray *in;             /* what we wrote and it has not read; somebody else's */
+  GByteArray *out;            /* records for us */
+  gsize said, got;            /* bytes of content */
   gboolean open, over, ended; /* over: has failed, or nothing can come any more; ended: by our close_notify */
-  gboolean bye;     /* it has said its own */
+  gboolean bye;               /* it has said its own */
 } TlsPeer;
 
 /* Our settings for this sort, made when first asked for. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fleet-keys DIR NODE… — an authority in DIR/ca and, for each node, DIR/NODE/keys with its keys and certificate. NODE may be
- * name:server (localhost and 127.0.0.1 are its names), name:days=N and name:in=N (valid from N days from now on). For tests that want
- * certificates without a cloud. */
+/* fleet-keys DIR NODE… — an authority in DIR/ca and, for each node, DIR/NODE/keys with its keys and
+ * certificate. NODE may be name:server (localhost and 127.0.0.1 are its names), name:days=N and name:in=N
+ * (valid from N days from now on). For tests that want certificates without a cloud. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -16,7 +16,8 @@ copy (const char *from, const char *to)
   g_autofree char *text = NULL;
   gsize size = 0;
 
-  return g_file_get_contents (from, &text, &size, NULL) && g_file_set_contents (to, text, (gssize) size, NULL);
+  return g_file_get_contents (from, &text, &size, NULL) &&
+         g_file_set_contents (to, text, (gssize) size, NULL);
 }
 
 #define DAY_US ((gint64) 24 * 3600 * G_USEC_PER_SEC)
@@ -37,8 +38,10 @@ make_node (const char *dir, const char *ca, const char *word, GError **error)
   g_auto (GStrv) parts = g_strsplit (word, ":", 0);
   gboolean server = g_strv_contains ((const char *const *) parts, "server");
   guint days = number_of (parts + 1, "days=", 30), later = number_of (parts + 1, "in=", 0);
-  g_autofree char *keys = g_build_filename (dir, parts[0], "keys", NULL), *root = g_build_filename (ca, "ca.crt", NULL);
-  g_autofree char *own_root = g_build_filename (keys, "ca.crt", NULL), *cert = g_build_filename (keys, "node.crt", NULL), *csr = NULL, *pem = NULL;
+  g_autofree char *keys = g_build_filename (dir, parts[0], "keys", NULL),
+                  *root = g_build_filename (ca, "ca.crt", NULL);
+  g_autofree char *own_root = g_build_filename (keys, "ca.crt", NULL),
+                  *cert = g_build_filename (keys, "node.crt", NULL), *csr = NULL, *pem = NULL;
 
   if (later > 0 && !far_clock_advance (later * DAY_US))
     return FALSE;
@@ -54,7 +57,8 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   gboolean clock = g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE); /* before anybody asks for the time */
   g_autofree char *ca = clock && argc > 1 ? g_build_filename (argv[1], "ca", NULL) : NULL;
-  gboolean ok = ca != NULL && (g_file_test (ca, G_FILE_TEST_EXISTS) || far_trust_ca_create (ca, "test", &error));
+  gboolean ok = ca != NULL &&
+                (g_file_test (ca, G_FILE_TEST_EXISTS) || far_trust_ca_create (ca, "test", &error));
 
   for (int i = 2; ok && i < argc; i++)
     ok = make_node (argv[1], ca, argv[i], &error);

@@ -25,7 +25,8 @@ link_plugin (const char *name)
 {
   const char *build = g_getenv ("FARWATCH_TEST_BUILDDIR");
   g_autofree char *file = g_strconcat (name, ".so", NULL);
-  g_autofree char *real = g_build_filename (build ? build : ".", "plugins", file, NULL), *from = g_canonicalize_filename (real, NULL);
+  g_autofree char *real = g_build_filename (build ? build : ".", "plugins", file, NULL),
+                  *from = g_canonicalize_filename (real, NULL);
   g_autofree char *to = g_build_filename (cloud.folder, file, NULL);
   ck_assert_msg (g_file_test (from, G_FILE_TEST_EXISTS), "%s is not built", from);
   ck_assert_int_eq (symlink (from, to), 0);
@@ -43,8 +44,8 @@ barrier_seen (gpointer passed)
   return *(gboolean *) passed;
 }
 
-/* The store's writer works in order: when a row written now is durable, everything written before is. What that sets going may write again, a
- * few times in a row. */
+/* The store's writer works in order: when a row written now is durable, everything written before is. What
+ * that sets going may write again, a few times in a row. */
 void
 settle (void)
 {
@@ -53,7 +54,8 @@ settle (void)
     while (g_main_context_iteration (NULL, FALSE))
       continue;
     if (far_instance_find (FAR_KIND_STORE, "main", NULL)) {
-      far_store_put ("main", "barrier", "b", "{}", FAR_EXPECT_ANY, far_request_new (barrier_passed, &passed, 0));
+      far_store_put ("main", "barrier", "b", "{}", FAR_EXPECT_ANY,
+                     far_request_new (barrier_passed, &passed, 0));
       ck_assert (run_until (barrier_seen, &passed));
     }
   }
@@ -75,7 +77,8 @@ static void
 profile_write (void)
 {
   g_autofree char *state = g_build_filename (cloud.folder, "state", NULL);
-  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: %s, state: %s}\n%s", cloud.id, state, cloud.sections);
+  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: %s, state: %s}\n%s", cloud.id, state,
+                                           cloud.sections);
   write_file (cloud.folder, "node.yaml", text, -1);
 }
 
@@ -93,7 +96,8 @@ node_start (void)
   far_device_profile_set (g_ptr_array_ref (profile->devices));
   far_node_hooks_start ();
   far_instances_start (profile);
-  ck_assert_msg (run_until (service_runs, (gpointer) cloud.service), "service '%s' does not run", cloud.service);
+  ck_assert_msg (run_until (service_runs, (gpointer) cloud.service), "service '%s' does not run",
+                 cloud.service);
 }
 
 /* What the node would log, shown on demand. */
@@ -135,14 +139,16 @@ link_services (void)
 static void
 cloud_make (const char *access_options, gboolean people, const char *services)
 {
-  static const char *const plugins[] = { "service-access", "store-sqlite", "authenticator-token", "authenticator-file", NULL };
+  static const char *const plugins[] = { "service-access", "store-sqlite", "authenticator-token",
+                                         "authenticator-file", NULL };
   node_prepare ("cloud", "access", plugins);
-  cloud.sections = g_strdup_printf ("stores: {main: {type: sqlite, path: main.db}}\n"
-                                    "authenticators: {tokens: {type: token, store: main}%s}\n"
-                                    "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
-                                    "services: {access: {type: access, store: main, nodes: nodes, tunnels: [z1], tokens: tokens%s}%s}\n",
-                                    people ? ", people: {type: file, path: people.yaml}, others: {type: file, path: others.yaml}" : "",
-                                    access_options ? access_options : "", services);
+  cloud.sections = g_strdup_printf (
+      "stores: {main: {type: sqlite, path: main.db}}\n"
+      "authenticators: {tokens: {type: token, store: main}%s}\n"
+      "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
+      "services: {access: {type: access, store: main, nodes: nodes, tunnels: [z1], tokens: tokens%s}%s}\n",
+      people ? ", people: {type: file, path: people.yaml}, others: {type: file, path: others.yaml}" : "",
+      access_options ? access_options : "", services);
   if (*services)
     link_services ();
   g_autofree char *ca = g_build_filename (cloud.folder, "state", "ca", NULL);
@@ -172,12 +178,13 @@ cloud_up_whole (void)
 static char *
 agent_sections (const char *agent_options)
 {
-  return g_strdup_printf ("authenticators: {people: {type: file, path: people.yaml}}\n"
-                          "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
-                          "endpoints: {lan: {type: shell}, net: {type: tcp}}\n"
-                          "devices: {web: {endpoint: lan, address: \"127.0.0.1:9\"}}\n"
-                          "services: {agent: {type: agent, link: nodes, tunnel: z1, login: lan, in-advance: [people]%s}}\n",
-                          agent_options ? agent_options : "");
+  return g_strdup_printf (
+      "authenticators: {people: {type: file, path: people.yaml}}\n"
+      "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
+      "endpoints: {lan: {type: shell}, net: {type: tcp}}\n"
+      "devices: {web: {endpoint: lan, address: \"127.0.0.1:9\"}}\n"
+      "services: {agent: {type: agent, link: nodes, tunnel: z1, login: lan, in-advance: [people]%s}}\n",
+      agent_options ? agent_options : "");
 }
 
 void
@@ -195,7 +202,8 @@ agent_reload_with (const char *agent_options)
 void
 agent_up (const char *agent_options)
 {
-  static const char *const plugins[] = { "service-agent", "authenticator-file", "endpoint-shell", "endpoint-tcp", NULL };
+  static const char *const plugins[] = { "service-agent", "authenticator-file", "endpoint-shell",
+                                         "endpoint-tcp", NULL };
   node_prepare ("t1", "agent", plugins);
   cloud.sections = agent_sections (agent_options);
   g_autofree char *keys = g_build_filename (cloud.folder, "state", "keys", NULL);
@@ -254,9 +262,21 @@ fake_named (const char *name)
   return far_instance_self (at);
 }
 
-Fake *cloud_nodes (void) { return fake_named ("nodes"); }
-Fake *cloud_tunnels (void) { return fake_named ("z1"); }
-const char *cloud_folder (void) { return cloud.folder; }
+Fake *
+cloud_nodes (void)
+{
+  return fake_named ("nodes");
+}
+Fake *
+cloud_tunnels (void)
+{
+  return fake_named ("z1");
+}
+const char *
+cloud_folder (void)
+{
+  return cloud.folder;
+}
 
 /* ---- requests ---- */
 
@@ -280,13 +300,18 @@ ask_principal (FarPrincipal *who, const char *method, const char *resource, json
   FarPrincipalKind kind = who->kind;
   g_autoptr (FarMessage) message = far_message_request (method, resource, body);
   cloud.waiting = TRUE;
-  far_door_submit (who, kind == FAR_PRINCIPAL_NODE ? "nodes" : kind == FAR_PRINCIPAL_LOCAL ? NULL : "people", message, answered, NULL);
+  far_door_submit (who,
+                   kind == FAR_PRINCIPAL_NODE    ? "nodes"
+                   : kind == FAR_PRINCIPAL_LOCAL ? NULL
+                                                 : "people",
+                   message, answered, NULL);
   ck_assert_msg (run_until (was_answered, NULL), "%s %s was not answered", method, resource);
   return cloud.got;
 }
 
 Got
-ask_as (FarPrincipalKind kind, const char *name, const char *from, const char *method, const char *resource, json_t *body)
+ask_as (FarPrincipalKind kind, const char *name, const char *from, const char *method, const char *resource,
+        json_t *body)
 {
   g_autoptr (FarPrincipal) who = far_principal_new (kind, name, NULL, from);
   who->super = kind == FAR_PRINCIPAL_LOCAL && strcmp (name, "root") == 0;
@@ -301,25 +326,40 @@ ask_member (const char *name, const char *group, const char *method, const char 
   return ask_principal (who, method, resource, body);
 }
 
-Got ask_root (const char *method, const char *resource, json_t *body) { return ask_as (FAR_PRINCIPAL_LOCAL, "root", "", method, resource, body); }
-Got ask_person (const char *name, const char *method, const char *resource, json_t *body)
+Got
+ask_root (const char *method, const char *resource, json_t *body)
+{
+  return ask_as (FAR_PRINCIPAL_LOCAL, "root", "", method, resource, body);
+}
+Got
+ask_person (const char *name, const char *method, const char *resource, json_t *body)
 {
   return ask_as (FAR_PRINCIPAL_PERSON, name, "192.0.2.77", method, resource, body);
 }
-Got ask_node (const char *name, const char *method, const char *resource, json_t *body)
+Got
+ask_node (const char *name, const char *method, const char *resource, json_t *body)
 {
   return ask_as (FAR_PRINCIPAL_NODE, name, "192.0.2.50", method, resource, body);
 }
 
-const char *text_of (const json_t *json, const char *key) { return json_string_value (json_object_get (json, key)); }
-gint64 int_of (const json_t *json, const char *key) { return json_integer_value (json_object_get (json, key)); }
+const char *
+text_of (const json_t *json, const char *key)
+{
+  return json_string_value (json_object_get (json, key));
+}
+gint64
+int_of (const json_t *json, const char *key)
+{
+  return json_integer_value (json_object_get (json, key));
+}
 
 void
 grant (const char *who, const char *action, const char *object)
 {
   g_autofree char *id = g_strdup_printf ("g%u", ++cloud.numbers);
   g_autoptr (GError) error = NULL;
-  json_t *right = json_pack ("{s:s, s:s, s:s, s:s}", "id", id, "who", who, "action", action, "object", object);
+  json_t *right = json_pack ("{s:s, s:s, s:s, s:s}", "id", id, "who", who, "action", action, "object",
+                             object);
   ck_assert_msg (far_right_set (right, &error), "%s", error ? error->message : "");
   json_decref (right);
 }
@@ -360,8 +400,10 @@ replace_token (const char *node)
 json_t *
 enrol_body (const char *token, const char *keys, const char *name)
 {
-  g_autofree char *csr = far_trust_csr (keys, name, NULL), *box = far_trust_box_public (keys, NULL), *ssh = far_trust_ssh_public (keys, NULL);
-  return json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", name, "token", token, "csr", csr, "box", box, "ssh", ssh);
+  g_autofree char *csr = far_trust_csr (keys, name, NULL), *box = far_trust_box_public (keys, NULL),
+                  *ssh = far_trust_ssh_public (keys, NULL);
+  return json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", name, "token", token, "csr", csr, "box", box, "ssh",
+                    ssh);
 }
 
 Got
@@ -445,7 +487,12 @@ tunnel_tell (FakeTunnel *tunnel, FarTunnelEventKind kind, const char *cause)
 {
   ck_assert (!tunnel->ended);
   tunnel->ended = kind == FAR_TUNNEL_ENDED;
-  FarTunnelEvent event = { .kind = kind, .session = tunnel->session, .cause = cause, .from = "192.0.2.77", .bytes_up = 100, .bytes_down = 2000 };
+  FarTunnelEvent event = { .kind = kind,
+                           .session = tunnel->session,
+                           .cause = cause,
+                           .from = "192.0.2.77",
+                           .bytes_up = 100,
+                           .bytes_down = 2000 };
   if (kind == FAR_TUNNEL_UP)
     event.deadline_boot_us = far_clock_boottime_us () + tunnel->length_us;
   tunnel->events (&event, tunnel->user);
@@ -457,7 +504,8 @@ tunnel_tell (FakeTunnel *tunnel, FarTunnelEventKind kind, const char *cause)
 json_t *
 wish_for (const char *terminal, const char *device)
 {
-  return json_pack ("{s:s, s:s?, s:I, s:s}", "terminal", terminal, "device", device, "for_us", (json_int_t) (600 * SECOND), "reason", "test");
+  return json_pack ("{s:s, s:s?, s:I, s:s}", "terminal", terminal, "device", device, "for_us",
+                    (json_int_t) (600 * SECOND), "reason", "test");
 }
 
 char *

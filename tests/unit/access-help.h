@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A cloud server in this process: real access, store and tokens; the links to terminals and the tunnel ends are played by the test. */
+/* A cloud server in this process: real access, store and tokens; the links to terminals and the tunnel ends
+ * are played by the test. */
 #pragma once
 #include "unit/core-help.h"
 
@@ -8,14 +9,18 @@
 
 #define SECOND G_GINT64_CONSTANT (1000000)
 
-typedef struct { guint status; json_t *body; } Got; /* body: borrowed until the next ask() */
+typedef struct {
+  guint status;
+  json_t *body;
+} Got; /* body: borrowed until the next ask() */
 
 void cloud_up (const char *access_options);
 /* The same with two files of people, people.yaml and others.yaml. */
 void cloud_up_with_people (void);
 /* With intake as well, and every service that is built at hand for the loader. */
 void cloud_up_whole (void);
-/* A terminal t1 instead: a real agent with its keys; link and tunnel are played. cloud_*() and ask_*() work on it too. */
+/* A terminal t1 instead: a real agent with its keys; link and tunnel are played. cloud_*() and ask_*() work
+ * on it too. */
 void agent_up (const char *agent_options);
 /* It gets a new profile as it runs. */
 void agent_reload_with (const char *agent_options);
@@ -23,14 +28,15 @@ void cloud_restart (void);
 /* The profile with `to` where it had `from`, comes in force by a reload; what was asked is not waited for. */
 void cloud_reload (const char *from, const char *to);
 void cloud_down (void);
-Fake *cloud_nodes (void);     /* the transport of links */
-Fake *cloud_tunnels (void);   /* a tunnel end */
+Fake *cloud_nodes (void);   /* the transport of links */
+Fake *cloud_tunnels (void); /* a tunnel end */
 const char *cloud_folder (void);
 
 /* Runs what is due until func says so, at most five seconds of real time. */
 void settle (void);
 /* One request, answered. kind, name: who asks; from: their address. */
-Got ask_as (FarPrincipalKind kind, const char *name, const char *from, const char *method, const char *resource, json_t *body /* takes */);
+Got ask_as (FarPrincipalKind kind, const char *name, const char *from, const char *method,
+            const char *resource, json_t *body /* takes */);
 Got ask_root (const char *method, const char *resource, json_t *body);
 Got ask_person (const char *name, const char *method, const char *resource, json_t *body);
 /* A person who is in a group. */

@@ -18,7 +18,8 @@ fixture_path (const char *name)
 {
   const char *build = g_getenv ("FARWATCH_TEST_BUILDDIR");
   g_autofree char *file = g_strconcat (name, ".so", NULL);
-  g_autofree char *path = g_build_filename (build != NULL ? build : ".", "tests", "fixtures", ".libs", file, NULL);
+  g_autofree char *path = g_build_filename (build != NULL ? build : ".", "tests", "fixtures", ".libs", file,
+                                            NULL);
 
   return g_canonicalize_filename (path, NULL);
 }
@@ -54,7 +55,8 @@ remove_folder (const char *folder)
 static inline void
 link_fixture (const char *folder, const char *name)
 {
-  g_autofree char *from = fixture_path (name), *file = g_strconcat (name, ".so", NULL), *to = g_build_filename (folder, file, NULL);
+  g_autofree char *from = fixture_path (name), *file = g_strconcat (name, ".so", NULL),
+                  *to = g_build_filename (folder, file, NULL);
 
   ck_assert_msg (g_file_test (from, G_FILE_TEST_EXISTS), "%s is not built", from);
   ck_assert_int_eq (symlink (from, to), 0);
@@ -125,11 +127,13 @@ is_line_of (const char *line, const char *const *cases)
   return FALSE;
 }
 
-/* Tests that did nothing here are counted as skipped. Check has no word for that, so their lines of TAP get it afterwards. cases ends with NULL. */
+/* Tests that did nothing here are counted as skipped. Check has no word for that, so their lines of TAP get
+ * it afterwards. cases ends with NULL. */
 static inline int
 run_suite_skipping (Suite *suite, const char *const *cases, const char *why)
 {
-  g_autofree char *folder = g_dir_make_tmp ("farwatch-test-XXXXXX", NULL), *path = g_build_filename (folder != NULL ? folder : "", "tap", NULL), *text = NULL;
+  g_autofree char *folder = g_dir_make_tmp ("farwatch-test-XXXXXX", NULL),
+                  *path = g_build_filename (folder != NULL ? folder : "", "tap", NULL), *text = NULL;
   g_auto (GStrv) lines = NULL;
   SRunner *runner = srunner_create (suite);
   int failed;
@@ -141,7 +145,8 @@ run_suite_skipping (Suite *suite, const char *const *cases, const char *why)
   if (g_file_get_contents (path, &text, NULL, NULL))
     lines = g_strsplit (g_strchomp (text), "\n", 0);
   for (guint i = 0; lines != NULL && lines[i] != NULL; i++)
-    g_print ("%s%s%s\n", lines[i], is_line_of (lines[i], cases) ? " # SKIP " : "", is_line_of (lines[i], cases) ? why : "");
+    g_print ("%s%s%s\n", lines[i], is_line_of (lines[i], cases) ? " # SKIP " : "",
+             is_line_of (lines[i], cases) ? why : "");
   remove_folder (folder);
   return failed == 0 && lines != NULL ? EXIT_SUCCESS : EXIT_FAILURE;
 }

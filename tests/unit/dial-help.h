@@ -19,7 +19,8 @@ static struct {
 static inline struct addrinfo *
 chain (const char *service)
 {
-  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *first = NULL, **end = &first;
+  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM },
+                  *first = NULL, **end = &first;
   for (guint i = 0; i < G_N_ELEMENTS (names.addresses) && names.addresses[i] != NULL; i++) {
     ck_assert_int_eq (getaddrinfo (names.addresses[i], service, &hints, end), 0);
     while (*end != NULL)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What tests of messages, rights, login and the control socket share: principals, a collector of answers, the test clock. */
+/* What tests of messages, rights, login and the control socket share: principals, a collector of answers, the
+ * test clock. */
 #pragma once
 #include <farwatch/clock.h>
 #include <farwatch/message.h>
@@ -25,12 +26,14 @@ root (void)
   return principal;
 }
 
-/* A right in force from text: "alice connect terminals/t1", then JSON members ("hours": …) without braces, or NULL. */
+/* A right in force from text: "alice connect terminals/t1", then JSON members ("hours": …) without braces, or
+ * NULL. */
 static inline void
 give (const char *id, const char *who, const char *action, const char *object, const char *more)
 {
-  g_autofree char *text = g_strdup_printf ("{\"id\":\"%s\",\"who\":\"%s\",\"action\":\"%s\",\"object\":\"%s\"%s%s}", id, who, action, object,
-                                           more != NULL ? "," : "", more != NULL ? more : "");
+  g_autofree char
+      *text = g_strdup_printf ("{\"id\":\"%s\",\"who\":\"%s\",\"action\":\"%s\",\"object\":\"%s\"%s%s}", id,
+                               who, action, object, more != NULL ? "," : "", more != NULL ? more : "");
   json_t *right = json_loads (text, 0, NULL);
   g_autoptr (GError) error = NULL;
 
@@ -67,7 +70,7 @@ static inline void
 heard_clear (Heard *to)
 {
   g_clear_pointer (&to->answers, g_ptr_array_unref);
-  *to = (Heard) { 0 };
+  *to = (Heard){ 0 };
 }
 
 static inline FarMessage *
@@ -81,7 +84,8 @@ heard_at (Heard *to, guint i)
 static inline guint
 ask_as (FarPrincipal *principal, const char *method, const char *resource, const char *text, json_t **body)
 {
-  g_autoptr (FarMessage) request = far_message_request (method, resource, text != NULL ? json_loads (text, 0, NULL) : NULL);
+  g_autoptr (FarMessage)
+      request = far_message_request (method, resource, text != NULL ? json_loads (text, 0, NULL) : NULL);
   Heard to = { 0 };
   guint status;
 

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bytes of requests and what must come of them: the status of a refusal, or the head as show_head() in test-http-head.c writes it. The kinds of
- * malice follow RFC 9112 section 11 and what is known of request smuggling: lengths, codings, line ends, white space, targets, hosts. */
+/* Bytes of requests and what must come of them: the status of a refusal, or the head as show_head() in
+ * test-http-head.c writes it. The kinds of malice follow RFC 9112 section 11 and what is known of request
+ * smuggling: lengths, codings, line ends, white space, targets, hosts. */
 #pragma once
 
 typedef struct {
   const char *bytes;
   size_t size;
-  unsigned status;    /* 0: taken */
+  unsigned status; /* 0: taken */
   const char *shown;
 } Row;
 
-#define NO(status, bytes) { bytes, sizeof bytes - 1, status, NULL }
-#define YES(shown, bytes) { bytes, sizeof bytes - 1, 0, shown }
+#define NO(status, bytes)                                                                                    \
+  {                                                                                                          \
+    bytes, sizeof bytes - 1, status, NULL                                                                    \
+  }
+#define YES(shown, bytes)                                                                                    \
+  {                                                                                                          \
+    bytes, sizeof bytes - 1, 0, shown                                                                        \
+  }
 /* One field line, or some, in a request that is good without them. */
 #define GET(fields) "GET / HTTP/1.1\r\nHost: a\r\n" fields "\r\n"
 #define PUT(fields) "PUT /api/x HTTP/1.1\r\nHost: a\r\n" fields "\r\n"
@@ -160,7 +167,8 @@ static const Row targets[] = {
   YES ("GET / 1 keep|host=a", TARGET ("HTTPS://A/")),
   YES ("GET / ?x 1 keep|host=a", TARGET ("http://a?x")),
   YES ("GET /b ?c 1 keep|host=a", TARGET ("http://a/b?c")),
-  YES ("GET /b 1 keep|host=[2001:db8::1]:8443", "GET https://[2001:DB8::1]:8443/b HTTP/1.1\r\nHost: [2001:db8::1]:8443\r\n\r\n"),
+  YES ("GET /b 1 keep|host=[2001:db8::1]:8443",
+       "GET https://[2001:DB8::1]:8443/b HTTP/1.1\r\nHost: [2001:db8::1]:8443\r\n\r\n"),
   YES ("GET /b 0|", "GET https://a/b HTTP/1.0\r\n\r\n"),
   NO (400, TARGET ("http://b/")),
   NO (400, TARGET ("http://a:80/")),
@@ -300,7 +308,8 @@ static const Row lengths[] = {
   YES (PUTS "|content-length=5 length=5", PUT ("Content-Length: 5\r\n")),
   YES (PUTS "|content-length=5 length=5", PUT ("content-length:5  \r\n")),
   YES (PUTS "|content-length=0005 length=5", PUT ("Content-Length: 0005\r\n")),
-  YES (PUTS "|content-length=9223372036854775807 length=9223372036854775807", PUT ("Content-Length: 9223372036854775807\r\n")),
+  YES (PUTS "|content-length=9223372036854775807 length=9223372036854775807",
+       PUT ("Content-Length: 9223372036854775807\r\n")),
   YES (PUTS, PUT ("")),
   NO (413, PUT ("Content-Length: 9223372036854775808\r\n")),
   NO (413, PUT ("Content-Length: 18446744073709551616\r\n")),
@@ -325,7 +334,8 @@ static const Row lengths[] = {
   NO (400, PUT ("Content-Length: 1_0\r\n")),
   NO (400, PUT ("Content-Length: \"5\"\r\n")),
   NO (400, PUT ("Content-Length: 5;x\r\n")),
-  NO (400, PUT ("Content-Length: \x0b" "5\r\n")),
+  NO (400, PUT ("Content-Length: \x0b"
+                "5\r\n")),
   NO (400, PUT ("Content-Length: 5\x0c\r\n")),
   NO (400, PUT ("Content-Length: 5\0\r\n")),
   NO (400, PUT ("Content-Length: \xc2\xb2\r\n")),
@@ -335,7 +345,8 @@ static const Row lengths[] = {
   NO (400, PUT ("Content-Length:\r\n 5\r\n")),
   NO (400, PUT ("Content-Length: 5\n")),
   NO (400, PUT ("Content-Length: 5\rX: y\r\n")),
-  NO (400, PUT ("\x0b" "Content-Length: 5\r\n")),
+  NO (400, PUT ("\x0b"
+                "Content-Length: 5\r\n")),
   NO (501, PUT ("Transfer-Encoding: chunked\r\n")),
   NO (501, PUT ("transfer-encoding:chunked\r\n")),
   NO (501, PUT ("Transfer-Encoding: Chunked\r\n")),
@@ -351,7 +362,8 @@ static const Row lengths[] = {
   NO (501, PUT ("Transfer-Encoding:\tchunked\t\r\n")),
   NO (501, PUT ("Transfer-Encoding: chunked\xa0\r\n")),
   NO (501, "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
-  NO (400, PUT ("Transfer-Encoding: \x0b" "chunked\r\n")),
+  NO (400, PUT ("Transfer-Encoding: \x0b"
+                "chunked\r\n")),
   NO (400, PUT ("Transfer-Encoding: chunked\0\r\n")),
   NO (400, PUT ("Transfer-Encoding : chunked\r\n")),
   NO (400, PUT ("Transfer-Encoding\t: chunked\r\n")),
@@ -366,7 +378,8 @@ static const Row lengths[] = {
   NO (400, PUT ("Content-Length: 5\r\nTransfer-Encoding: identity\r\n")),
   NO (400, PUT ("Content-Length: 5\r\nTransfer-Encoding:\r\n")),
   NO (400, PUT ("Content-Length: x\r\nTransfer-Encoding: chunked\r\n")),
-  YES (PUTS "|transfer_encoding=chunked|content-length=5 length=5", PUT ("Transfer_Encoding: chunked\r\nContent-Length: 5\r\n")),
+  YES (PUTS "|transfer_encoding=chunked|content-length=5 length=5",
+       PUT ("Transfer_Encoding: chunked\r\nContent-Length: 5\r\n")),
   YES (PUTS "|te=chunked|trailer=x", PUT ("TE: chunked\r\nTrailer: x\r\n")),
 };
 
@@ -375,27 +388,36 @@ static const Row lengths[] = {
 static const Row courses[] = {
   YES ("GET / 1|host=a|connection=close", GET ("Connection: close\r\n")),
   YES ("GET / 1|host=a|connection=x , CLOSE,", GET ("Connection: x , CLOSE,\r\n")),
-  YES ("GET / 1|host=a|connection=keep-alive, close", GET ("Connection: keep-alive\r\nConnection: close\r\n")),
+  YES ("GET / 1|host=a|connection=keep-alive, close",
+       GET ("Connection: keep-alive\r\nConnection: close\r\n")),
   YES (PLAIN "|connection=keep-alive", GET ("Connection: keep-alive\r\n")),
   YES (PLAIN "|connection=closed, x-close", GET ("Connection: closed, x-close\r\n")),
   YES (PLAIN "|connection=Host", GET ("Connection: Host\r\n")),
-  YES ("GET / 1 keep upgrade|host=a|upgrade=websocket|connection=Upgrade", GET ("Upgrade: websocket\r\nConnection: Upgrade\r\n")),
+  YES ("GET / 1 keep upgrade|host=a|upgrade=websocket|connection=Upgrade",
+       GET ("Upgrade: websocket\r\nConnection: Upgrade\r\n")),
   YES ("GET / 1 keep upgrade|host=a|connection=keep-alive, upgrade|upgrade=h2c, WebSocket",
        GET ("Connection: keep-alive, upgrade\r\nUpgrade: h2c, WebSocket\r\n")),
-  YES ("GET / 1 upgrade|host=a|connection=close, upgrade|upgrade=websocket", GET ("Connection: close, upgrade\r\nUpgrade: websocket\r\n")),
+  YES ("GET / 1 upgrade|host=a|connection=close, upgrade|upgrade=websocket",
+       GET ("Connection: close, upgrade\r\nUpgrade: websocket\r\n")),
   YES ("GET / 1 keep upgrade|host=a|connection=upgrade|upgrade=websocket|content-length=5 length=5",
        GET ("Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n")),
   YES (PLAIN "|upgrade=websocket", GET ("Upgrade: websocket\r\n")),
   YES (PLAIN "|connection=upgrade", GET ("Connection: upgrade\r\n")),
   YES (PLAIN "|connection=Upgrade, HTTP2-Settings|upgrade=h2c|http2-settings=AAMAAABkAAQ",
        GET ("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n")),
-  YES (PLAIN "|connection=upgrade|upgrade=websocket/13", GET ("Connection: upgrade\r\nUpgrade: websocket/13\r\n")),
-  YES ("GET / 0|host=a|connection=upgrade|upgrade=websocket", "GET / HTTP/1.0\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"),
-  YES ("PUT /api/x 1 keep expects|host=a|expect=100-continue|content-length=1 length=1", PUT ("Expect: 100-continue\r\nContent-Length: 1\r\n")),
-  YES ("PUT /api/x 1 keep expects|host=a|expect=100-Continue|content-length=1 length=1", PUT ("Expect: 100-Continue\r\nContent-Length: 1\r\n")),
-  YES (PUTS "|expect=100-continue|content-length=0 length=0", PUT ("Expect: 100-continue\r\nContent-Length: 0\r\n")),
+  YES (PLAIN "|connection=upgrade|upgrade=websocket/13",
+       GET ("Connection: upgrade\r\nUpgrade: websocket/13\r\n")),
+  YES ("GET / 0|host=a|connection=upgrade|upgrade=websocket",
+       "GET / HTTP/1.0\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"),
+  YES ("PUT /api/x 1 keep expects|host=a|expect=100-continue|content-length=1 length=1",
+       PUT ("Expect: 100-continue\r\nContent-Length: 1\r\n")),
+  YES ("PUT /api/x 1 keep expects|host=a|expect=100-Continue|content-length=1 length=1",
+       PUT ("Expect: 100-Continue\r\nContent-Length: 1\r\n")),
+  YES (PUTS "|expect=100-continue|content-length=0 length=0",
+       PUT ("Expect: 100-continue\r\nContent-Length: 0\r\n")),
   YES (PUTS "|expect=100-continue", PUT ("Expect: 100-continue\r\n")),
-  YES ("PUT / 0|expect=100-continue|content-length=1 length=1", "PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"),
+  YES ("PUT / 0|expect=100-continue|content-length=1 length=1",
+       "PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"),
   NO (417, PUT ("Expect: 200-ok\r\nContent-Length: 1\r\n")),
   NO (417, PUT ("Expect: 100-continue, x\r\nContent-Length: 1\r\n")),
   NO (417, PUT ("Expect: 100-continue\r\nExpect: x\r\nContent-Length: 1\r\n")),
@@ -406,7 +428,11 @@ static const Row courses[] = {
 
 /* ---- other protocols at this port ---- */
 
-typedef struct { const char *name; Row row; size_t at; /* bytes after which it is refused */ } Stranger;
+typedef struct {
+  const char *name;
+  Row row;
+  size_t at; /* bytes after which it is refused */
+} Stranger;
 
 static const Stranger strangers[] = {
   { "TLS 1.3", NO (400, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), 1 },
@@ -425,10 +451,16 @@ static const Stranger strangers[] = {
   { "PROXY v1", NO (400, "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), 7 },
   { "PROXY v2", NO (400, "\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c"), 5 },
   { "RDP", NO (400, "\x03\x00\x00\x2f\x2a\xe0"), 1 },
-  { "SMB", NO (400, "\0\0\0\xa4\xff" "SMBr"), 1 },
+  { "SMB",
+    NO (400, "\0\0\0\xa4\xff"
+             "SMBr"),
+    1 },
   { "telnet", NO (400, "\xff\xfd\x18"), 1 },
   { "MQTT", NO (400, "\x10\x10\x00\x04MQTT"), 1 },
-  { "BitTorrent", NO (400, "\x13" "BitTorrent protocol"), 1 },
+  { "BitTorrent",
+    NO (400, "\x13"
+             "BitTorrent protocol"),
+    1 },
   { "LDAP", NO (400, "0\x84\x00\x00\x00\x10"), 2 },
   { "JSON", NO (400, "{\"id\": 1}\r\n"), 1 },
   { "an answer", NO (400, "HTTP/1.1 200 OK\r\n\r\n"), 5 },
@@ -452,14 +484,19 @@ static const Row answers[] = {
   YES ("101 0|", "HTTP/1.0 101 x\r\n\r\n"),
   YES ("100 1 keep|", "HTTP/1.1 100 Continue\r\n\r\n"),
   YES ("204 1 keep|", "HTTP/1.1 204 No Content\r\n\r\n"),
-  YES ("302 1 keep|location=/|content-length=0 length=0", "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"),
-  YES ("401 1|connection=close|content-length=9 length=9", "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 9\r\n\r\n"),
-  YES ("502 1 keep|transfer-encoding=chunked", "HTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n"),
+  YES ("302 1 keep|location=/|content-length=0 length=0",
+       "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"),
+  YES ("401 1|connection=close|content-length=9 length=9",
+       "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 9\r\n\r\n"),
+  YES ("502 1 keep|transfer-encoding=chunked",
+       "HTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n"),
   YES ("599 1 keep|", "HTTP/1.9 599 x\r\n\r\n"),
   NO (400, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n"),
   NO (400, "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"),
   NO (400, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"),
-  NO (400, ANSWER ("Content-Length: 5\r\nContent-Length: 5\r\n")), /* http-parser's word alone, as in the next two */
+  NO (400,
+      ANSWER (
+          "Content-Length: 5\r\nContent-Length: 5\r\n")), /* http-parser's word alone, as in the next two */
   NO (400, ANSWER ("Content-Length: x\r\n")),
   NO (400, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
   NO (400, "HTTP/1.1 101\r\n\r\n"),

@@ -13,13 +13,13 @@
 
 typedef struct {
   const char *name;
-  FarVerdictKind verdict;  /* for the password "right"; "wrong" is denied; anything else deferred */
+  FarVerdictKind verdict; /* for the password "right"; "wrong" is denied; anything else deferred */
   gboolean breaks, busy;
-  gboolean holds;          /* answers when told to, first come first */
-  GList *held;             /* Held */
+  gboolean holds; /* answers when told to, first come first */
+  GList *held;    /* Held */
   guint asked;
   json_t *people;
-  gboolean lists_not;      /* knows people, and cannot say which at the moment */
+  gboolean lists_not; /* knows people, and cannot say which at the moment */
   char *put_secret, *put_key;
   void (*during_put) (void); /* what happens meanwhile */
   gboolean keeps_keys, keeps_passwords;
@@ -33,7 +33,10 @@ static inline FarVerdict *
 stand_judge (Stand *stand, const FarLogin *login)
 {
   const char *secret = login->secret != NULL ? login->secret : "";
-  FarVerdict *verdict = far_verdict_new (strcmp (secret, "right") == 0 ? stand->verdict : strcmp (secret, "wrong") == 0 ? FAR_VERDICT_DENY : FAR_VERDICT_DEFER, login->name);
+  FarVerdict *verdict = far_verdict_new (strcmp (secret, "right") == 0   ? stand->verdict
+                                         : strcmp (secret, "wrong") == 0 ? FAR_VERDICT_DENY
+                                                                         : FAR_VERDICT_DEFER,
+                                         login->name);
 
   if (login->form == FAR_LOGIN_CONVERSATION)
     verdict->kind = g_strcmp0 (login->answers[0], "42") == 0 ? FAR_VERDICT_ALLOW : FAR_VERDICT_DENY;
@@ -83,7 +86,7 @@ stand_check (gpointer self, const FarLogin *login, FarRequest *req)
   } else if (stand->holds) {
     Held *held = g_new0 (Held, 1);
 
-    *held = (Held) { req, stand_judge (stand, login) };
+    *held = (Held){ req, stand_judge (stand, login) };
     stand->held = g_list_append (stand->held, held);
   } else {
     far_request_done (req, stand_judge (stand, login), (GDestroyNotify) far_verdict_free);
@@ -91,7 +94,8 @@ stand_check (gpointer self, const FarLogin *login, FarRequest *req)
 }
 
 static inline void
-stand_put (gpointer self, const char *name, const char *secret, const char *const *groups, const char *key, FarRequest *req)
+stand_put (gpointer self, const char *name, const char *secret, const char *const *groups, const char *key,
+           FarRequest *req)
 {
   Stand *stand = self;
 
@@ -136,8 +140,13 @@ stand_list (gpointer self, FarRequest *req)
     far_request_done (req, json_incref (stand->people), far_json_free);
 }
 
-static const FarAuthenticatorOps stand_ops = { .check = stand_check, .put = stand_put, .remove = stand_remove, .list = stand_list };
-static const FarAuthenticatorType stand_type = { .type = { .kind = FAR_KIND_AUTHENTICATOR, .name = "stand" }, .ops = &stand_ops };
+static const FarAuthenticatorOps stand_ops = {
+  .check = stand_check, .put = stand_put, .remove = stand_remove, .list = stand_list
+};
+static const FarAuthenticatorType stand_type = {
+  .type = { .kind = FAR_KIND_AUTHENTICATOR, .name = "stand" },
+  .ops = &stand_ops,
+};
 
 /* Stands are no instances, and never go. */
 void
@@ -214,7 +223,7 @@ outcome_clear (Outcome *outcome)
   far_principal_unref (outcome->principal);
   g_clear_error (&outcome->error);
   g_free (outcome->claim);
-  *outcome = (Outcome) { 0 };
+  *outcome = (Outcome){ 0 };
 }
 
 static inline gboolean
@@ -264,8 +273,8 @@ static inline void
 setup (void)
 {
   g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
-  stands[0] = (Stand) { .name = "first", .verdict = FAR_VERDICT_ALLOW };
-  stands[1] = (Stand) { .name = "second", .verdict = FAR_VERDICT_ALLOW };
+  stands[0] = (Stand){ .name = "first", .verdict = FAR_VERDICT_ALLOW };
+  stands[1] = (Stand){ .name = "second", .verdict = FAR_VERDICT_ALLOW };
 }
 
 static inline void
@@ -279,4 +288,3 @@ teardown (void)
     g_free (stands[i].put_key);
   }
 }
-

@@ -21,7 +21,8 @@
 static GPtrArray *dirs;
 
 static int
-remove_one (const char *path, const struct stat *stat G_GNUC_UNUSED, int type G_GNUC_UNUSED, struct FTW *walk G_GNUC_UNUSED)
+remove_one (const char *path, const struct stat *stat G_GNUC_UNUSED, int type G_GNUC_UNUSED,
+            struct FTW *walk G_GNUC_UNUSED)
 {
   return remove (path);
 }
@@ -110,7 +111,8 @@ node_open (const char *dir, const char *id, const char *body)
   for (guint i = 0; i < far_instances_all ()->len; i++) {
     FarInstance *at = far_instances_all ()->pdata[i];
 
-    ck_assert_msg (at->state != FAR_STATE_MISSING, "%s: no such plugin in $FARWATCH_PLUGIN_DIR", at->head.path);
+    ck_assert_msg (at->state != FAR_STATE_MISSING, "%s: no such plugin in $FARWATCH_PLUGIN_DIR",
+                   at->head.path);
   }
 }
 

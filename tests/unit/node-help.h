@@ -3,9 +3,10 @@
 #pragma once
 #include <farwatch/plugin.h>
 
-char *node_fresh_dir (void);            /* caller frees the name */
-void node_remove_dirs (void);           /* all that were made */
-/* Starts what the profile says; body: what follows the lines farwatch and node. Waits until all instances have been tried. */
+char *node_fresh_dir (void);  /* caller frees the name */
+void node_remove_dirs (void); /* all that were made */
+/* Starts what the profile says; body: what follows the lines farwatch and node. Waits until all instances
+ * have been tried. */
 void node_open (const char *dir, const char *id, const char *body);
 void node_close (void);
 /* Runs the main context until done() or 60 s. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What holds for each table of handlers, and for each router that finds in them: whoever writes another one calls these. */
+/* What holds for each table of handlers, and for each router that finds in them: whoever writes another one
+ * calls these. */
 #pragma once
 #include "message/router.h"
 #include "unit/core-help.h"
@@ -9,8 +10,10 @@
 typedef struct {
   void (*add) (const FarHandler *handlers, gpointer self);
   void (*remove) (const FarHandler *handlers, gpointer self);
-  /* The handler of this request, whose it is, and what stood for {…}, caller frees; NULL: none. *known: the path is there with another method. */
-  const FarHandler *(*find) (const char *method, const char *path, gpointer *self, GStrv *values, gboolean *known);
+  /* The handler of this request, whose it is, and what stood for {…}, caller frees; NULL: none. *known: the
+   * path is there with another method. */
+  const FarHandler *(*find) (const char *method, const char *path, gpointer *self, GStrv *values,
+                             gboolean *known);
 } RouterWays;
 
 static inline void
@@ -19,16 +22,25 @@ conform_handle (gpointer self, FarCall *call)
 }
 
 static const FarHandler conform_wide[] = {
-  { "GET", "things/{t}", .handle = conform_handle },       { "PUT", "things/{t}", .handle = conform_handle },
-  { "GET", "things/{t}/{part}", .handle = conform_handle }, { "GET", "{any}/fixed/end", .handle = conform_handle }, { NULL },
+  { "GET", "things/{t}", .handle = conform_handle },
+  { "PUT", "things/{t}", .handle = conform_handle },
+  { "GET", "things/{t}/{part}", .handle = conform_handle },
+  { "GET", "{any}/fixed/end", .handle = conform_handle },
+  { NULL },
 };
 static const FarHandler conform_narrow[] = {
-  { "GET", "things", .handle = conform_handle },             { "GET", "things/own", .handle = conform_handle },
-  { "GET", "things/{t}/size", .handle = conform_handle },    { "GET", "things/own/{part}", .handle = conform_handle },
-  { "GET", "things/fixed/{part}", .handle = conform_handle }, { NULL },
+  { "GET", "things", .handle = conform_handle },
+  { "GET", "things/own", .handle = conform_handle },
+  { "GET", "things/{t}/size", .handle = conform_handle },
+  { "GET", "things/own/{part}", .handle = conform_handle },
+  { "GET", "things/fixed/{part}", .handle = conform_handle },
+  { NULL },
 };
 
-typedef struct { const char *method, *path, *pattern, *values; gboolean known; } ConformRow;
+typedef struct {
+  const char *method, *path, *pattern, *values;
+  gboolean known;
+} ConformRow;
 
 /* The one that writes out the first part in which two differ, of those with the method that was asked for. */
 static const ConformRow conform_rows[] = {
@@ -55,12 +67,14 @@ conform_check_row (const RouterWays *ways, const ConformRow *row, gpointer wide,
   const FarHandler *found = ways->find (row->method, row->path, &self, &values, &known);
   g_autofree char *joined = values != NULL ? g_strjoinv (",", values) : NULL;
 
-  ck_assert_msg (g_strcmp0 (found != NULL ? found->pattern : NULL, row->pattern) == 0, "%s %s: to %s", row->method, row->path,
-                 found != NULL ? found->pattern : "nobody");
+  ck_assert_msg (g_strcmp0 (found != NULL ? found->pattern : NULL, row->pattern) == 0, "%s %s: to %s",
+                 row->method, row->path, found != NULL ? found->pattern : "nobody");
   ck_assert_msg (g_strcmp0 (joined, row->values) == 0, "%s %s: {…} is %s", row->method, row->path, joined);
   ck_assert_msg (known == row->known, "%s %s: known %d", row->method, row->path, known);
   if (found != NULL)
-    ck_assert_ptr_eq (self, found >= conform_wide && found < conform_wide + G_N_ELEMENTS (conform_wide) ? wide : narrow);
+    ck_assert_ptr_eq (self, found >= conform_wide && found < conform_wide + G_N_ELEMENTS (conform_wide)
+                                ? wide
+                                : narrow);
 }
 
 static inline void
@@ -109,12 +123,16 @@ conform_body_has (const FarHandler *row, const char *name)
 static inline gboolean
 conform_object_ok (const FarHandler *row)
 {
-  g_auto (GStrv) parts = g_strsplit (row->object != NULL ? row->object : row->pattern, "/", -1), pattern = g_strsplit (row->pattern, "/", -1);
+  g_auto (GStrv) parts = g_strsplit (row->object != NULL ? row->object : row->pattern, "/", -1),
+                 pattern = g_strsplit (row->pattern, "/", -1);
 
   for (guint i = 0; parts[i] != NULL; i++) {
-    g_autofree char *field = g_str_has_prefix (parts[i], "{body.") ? g_strndup (parts[i] + 6, strlen (parts[i]) - 7) : NULL;
+    g_autofree char *field = g_str_has_prefix (parts[i], "{body.")
+                                 ? g_strndup (parts[i] + 6, strlen (parts[i]) - 7)
+                                 : NULL;
 
-    if (field != NULL ? !conform_body_has (row, field) : parts[i][0] == '{' && !g_strv_contains ((const char *const *) pattern, parts[i]))
+    if (field != NULL ? !conform_body_has (row, field)
+                      : parts[i][0] == '{' && !g_strv_contains ((const char *const *) pattern, parts[i]))
       return FALSE;
   }
   return TRUE;
@@ -152,12 +170,14 @@ handlers_conform (const char *of, const FarHandler *table, GString *wrong)
   static const char *const methods[] = { "GET", "POST", "PUT", "DELETE", "WATCH", NULL };
 
   for (const FarHandler *row = table; row != NULL && row->method != NULL; row++) {
-    const char *what = !g_strv_contains (methods, row->method)                         ? "is no method"
-                       : !conform_pattern_ok (row->pattern)                            ? "is no pattern of a path"
-                       : !conform_object_ok (row)                                      ? "has an object with a {…} that neither pattern nor body has"
-                       : !conform_types_ok (row->content)                              ? "takes what is no type of a body"
-                       : row->handle == NULL || row->summary == NULL || !*row->summary ? "lacks its handler or its summary"
-                                                                                       : NULL;
+    const char *what = !g_strv_contains (methods, row->method) ? "is no method"
+                       : !conform_pattern_ok (row->pattern)    ? "is no pattern of a path"
+                       : !conform_object_ok (row)
+                           ? "has an object with a {…} that neither pattern nor body has"
+                       : !conform_types_ok (row->content) ? "takes what is no type of a body"
+                       : row->handle == NULL || row->summary == NULL || !*row->summary
+                           ? "lacks its handler or its summary"
+                           : NULL;
 
     for (const FarHandler *before = table; before < row && what == NULL; before++)
       what = far_handler_same (before, row) ? "stands twice" : NULL;

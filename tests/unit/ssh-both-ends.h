@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A node with both ends of a tunnel, the transports "z" and "t", and a device behind it. Whoever includes it says in BOTH_ENDS, before, what its profile has:
- * the tests differ in the tokens alone. */
+/* A node with both ends of a tunnel, the transports "z" and "t", and a device behind it. Whoever includes it
+ * says in BOTH_ENDS, before, what its profile has: the tests differ in the tokens alone. */
 #pragma once
 #include "unit/ssh-help.h"
 
@@ -28,7 +28,11 @@ tear_down (void)
 static FarTunnel *
 reserve_in_band (void)
 {
-  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .person_address = "127.0.0.1", .length_us = SECONDS (600) };
+  FarTunnelSpec spec = { .session = "s1",
+                         .terminal = "t1",
+                         .entry = FAR_ENTRY_PORTS,
+                         .person_address = "127.0.0.1",
+                         .length_us = SECONDS (600) };
   return reserve ("z", &spec, &cloud);
 }
 

@@ -63,7 +63,8 @@ echo_start (Echo *echo)
   struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   socklen_t size = sizeof at;
   *echo = (Echo){ .listener = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
-  ck_assert_int_eq (bind (echo->listener, (struct sockaddr *) &at, sizeof at) | listen (echo->listener, 64), 0);
+  ck_assert_int_eq (bind (echo->listener, (struct sockaddr *) &at, sizeof at) | listen (echo->listener, 64),
+                    0);
   ck_assert_int_eq (getsockname (echo->listener, (struct sockaddr *) &at, &size), 0);
   echo->port = ntohs (at.sin_port);
   echo->thread = g_thread_new ("echo", echo_run, echo);
@@ -82,7 +83,9 @@ echo_stop (Echo *echo)
 static inline int
 person_dials_at (const char *host, guint16 port, const char *from)
 {
-  struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = inet_addr (host) };
+  struct sockaddr_in at = { .sin_family = AF_INET,
+                            .sin_port = htons (port),
+                            .sin_addr.s_addr = inet_addr (host) };
   struct sockaddr_in source = { .sin_family = AF_INET };
   struct timeval limit = { 10, 0 };
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -146,7 +149,7 @@ person_hears_echo (int fd, const char *text)
 /* ---- what an end tells ---- */
 
 typedef struct {
-  GString *said;  /* "up lost up opened closed …" */
+  GString *said;                                     /* "up lost up opened closed …" */
   guint up, lost, opened, closed, refused, refusals; /* refused: with those told together */
   gint ended;
   char cause[128], refusal[128];
@@ -202,8 +205,8 @@ await (const guint *n, guint wanted)
   ck_assert_msg (*n >= wanted, "waited in vain; log:\n%s", ssh_log->str);
 }
 
-/* What had come to any worker before this call is handled: the first round ends the turn that may be under way, the second one the turn that
- * saw it. far_home_pick() goes around. */
+/* What had come to any worker before this call is handled: the first round ends the turn that may be under
+ * way, the second one the turn that saw it. far_home_pick() goes around. */
 static inline void
 settle_workers (void)
 {
@@ -242,7 +245,8 @@ ssh_link_plugin (const char *name)
 {
   const char *build = g_getenv ("FARWATCH_TEST_BUILDDIR");
   g_autofree char *file = g_strconcat (name, ".so", NULL), *to = g_build_filename (ssh_folder, file, NULL);
-  g_autofree char *path = g_build_filename (build != NULL ? build : ".", "plugins", name, ".libs", file, NULL);
+  g_autofree char *path = g_build_filename (build != NULL ? build : ".", "plugins", name, ".libs", file,
+                                            NULL);
   g_autofree char *from = g_canonicalize_filename (path, NULL);
   ck_assert_msg (g_file_test (from, G_FILE_TEST_EXISTS), "%s is not built", from);
   ck_assert_int_eq (symlink (from, to), 0);
@@ -258,8 +262,10 @@ node_start (const char *lines)
   ssh_link_plugin ("transport-ssh");
   ssh_link_plugin ("endpoint-tcp");
   g_setenv ("FARWATCH_PLUGIN_DIR", ssh_folder, TRUE);
-  g_autofree char *path = g_build_filename (ssh_folder, "test.yaml", NULL), *state = g_build_filename (ssh_folder, "state", NULL);
-  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: t1, state: %s}\n%s", state, lines), *said = NULL;
+  g_autofree char *path = g_build_filename (ssh_folder, "test.yaml", NULL),
+                  *state = g_build_filename (ssh_folder, "state", NULL);
+  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: t1, state: %s}\n%s", state, lines),
+                  *said = NULL;
   g_autoptr (GPtrArray) faults = far_faults_new ();
   g_autoptr (FarProfile) profile = NULL;
   g_autoptr (GError) error = NULL;
@@ -335,7 +341,8 @@ static inline FarTunnel *
 reserve (const char *transport, const FarTunnelSpec *spec, Side *side)
 {
   Answer answer = { 0 };
-  ssh_ops (transport)->reserve (instance_self (FAR_KIND_TRANSPORT, transport), spec, side_hears, side, far_request_new (answered, &answer, 0));
+  ssh_ops (transport)->reserve (instance_self (FAR_KIND_TRANSPORT, transport), spec, side_hears, side,
+                                far_request_new (answered, &answer, 0));
   answer_wait (&answer);
   ck_assert_msg (answer.error == NULL, "%s", answer.error != NULL ? answer.error->message : "");
   return answer.result;
@@ -343,12 +350,21 @@ reserve (const char *transport, const FarTunnelSpec *spec, Side *side)
 
 /* NULL: it is up; else the error, to be freed. */
 static inline GError *
-dial_as (const char *transport, const FarTunnel *tunnel, const char *session, const char *user, const char *token, const char *host_key, Side *side)
+dial_as (const char *transport, const FarTunnel *tunnel, const char *session, const char *user,
+         const char *token, const char *host_key, Side *side)
 {
   Answer answer = { 0 };
-  FarDialSpec spec = { .session = session, .address = tunnel->address, .host_key = host_key, .user = user, .token = token, .node_key = TRUE,
-                       .x = tunnel->x, .length_us = dial_length_us, .arrived = side_arrived };
-  ssh_ops (transport)->dial (instance_self (FAR_KIND_TRANSPORT, transport), &spec, side_hears, side, far_request_new (answered, &answer, 0));
+  FarDialSpec spec = { .session = session,
+                       .address = tunnel->address,
+                       .host_key = host_key,
+                       .user = user,
+                       .token = token,
+                       .node_key = TRUE,
+                       .x = tunnel->x,
+                       .length_us = dial_length_us,
+                       .arrived = side_arrived };
+  ssh_ops (transport)->dial (instance_self (FAR_KIND_TRANSPORT, transport), &spec, side_hears, side,
+                             far_request_new (answered, &answer, 0));
   answer_wait (&answer);
   return answer.error;
 }

@@ -33,10 +33,10 @@ askpass_make (const char *password)
 
 typedef struct {
   GPid pid;
-  int in, out;       /* non-blocking */
-  GString *output;   /* stdout and stderr */
+  int in, out;     /* non-blocking */
+  GString *output; /* stdout and stderr */
   gboolean ended;
-  int status;        /* exit status, -1: killed */
+  int status; /* exit status, -1: killed */
 } Program;
 
 static inline void
@@ -57,8 +57,9 @@ program_start (Program *program, const char *askpass, const char *const *argv)
   environment = g_environ_setenv (environment, "DISPLAY", ":none", TRUE);
   environment = g_environ_setenv (environment, "HOME", ssh_folder, TRUE);
   environment = g_environ_unsetenv (environment, "SSH_AUTH_SOCK");
-  ck_assert_msg (g_spawn_async_with_pipes (ssh_folder, (char **) argv, environment, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, in_child, NULL,
-                                           &program->pid, &program->in, &program->out, NULL, &error),
+  ck_assert_msg (g_spawn_async_with_pipes (ssh_folder, (char **) argv, environment,
+                                           G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, in_child,
+                                           NULL, &program->pid, &program->in, &program->out, NULL, &error),
                  "%s", error != NULL ? error->message : "");
   fcntl (program->out, F_SETFL, O_NONBLOCK);
 }
@@ -86,7 +87,8 @@ static inline gboolean
 program_wait (Program *program, const char *text)
 {
   gint64 end = g_get_monotonic_time () + SECONDS (20);
-  while (!program_look (program) && (text == NULL || strstr (program->output->str, text) == NULL) && g_get_monotonic_time () < end)
+  while (!program_look (program) && (text == NULL || strstr (program->output->str, text) == NULL) &&
+         g_get_monotonic_time () < end)
     if (!g_main_context_iteration (NULL, FALSE))
       g_usleep (500);
   return text != NULL ? strstr (program->output->str, text) != NULL : program->ended;

@@ -12,7 +12,8 @@ static char *dir_now;
 void
 store_try (const char *type, const char *dir, const char *extra, GError **error)
 {
-  g_autofree char *body = g_strdup_printf ("stores:\n  main: { type: %s, %s }\n", type, extra != NULL ? extra : "keep: 0s");
+  g_autofree char *body = g_strdup_printf ("stores:\n  main: { type: %s, %s }\n", type,
+                                           extra != NULL ? extra : "keep: 0s");
 
   dir_now = dir != NULL ? g_strdup (dir) : node_fresh_dir ();
   node_open (dir_now, "cloud", body);
@@ -55,7 +56,8 @@ store_put (const char *table, const char *key, const char *row, gint64 expect, G
 }
 
 GPtrArray *
-store_rows (const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending)
+store_rows (const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+            gboolean descending)
 {
   Wait *wait = wait_new ();
 
@@ -64,7 +66,8 @@ store_rows (const char *table, const FarFilterTerm *filter, const char *after, g
 }
 
 gboolean
-store_apply (const FarBatchKey *key, const FarPart *parts, guint n, FarApplied *applied, gint64 *revision, GError **error)
+store_apply (const FarBatchKey *key, const FarPart *parts, guint n, FarApplied *applied, gint64 *revision,
+             GError **error)
 {
   Wait *wait = wait_new ();
   g_autofree gpointer result = NULL;

@@ -5,7 +5,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/home.h>
 
-#define SECONDS(n) ((gint64) (n) * G_USEC_PER_SEC)
+#define SECONDS(n) ((gint64) (n) *G_USEC_PER_SEC)
 
 /* Runs the main context until *flag is set; fails the test after 20 s. */
 static inline void

@@ -78,10 +78,22 @@ typedef struct {
   Library library;
 } Homes;
 
-typedef enum { KIND_UNIX_ONE, KIND_UNIX_TWO, KIND_TCP_ONE, KIND_RING_ONE, KIND_RING_TWO, KIND_FOREIGN, KIND_TLS_ONE, KIND_TLS_CLIENT, N_KINDS } Kind;
+typedef enum {
+  KIND_UNIX_ONE,
+  KIND_UNIX_TWO,
+  KIND_TCP_ONE,
+  KIND_RING_ONE,
+  KIND_RING_TWO,
+  KIND_FOREIGN,
+  KIND_TLS_ONE,
+  KIND_TLS_CLIENT,
+  N_KINDS
+} Kind;
 
-static const char *const kind_names[N_KINDS] = { "unix at one", "unix at two", "tcp at one", "ring at one", "ring at two", "foreign", "tls server at one",
-                                                 "tls client at two" };
+static const char *const kind_names[N_KINDS] = {
+  "unix at one", "unix at two", "tcp at one",        "ring at one",
+  "ring at two", "foreign",     "tls server at one", "tls client at two",
+};
 
 static inline void
 homes_start (Homes *homes)
@@ -145,7 +157,8 @@ static inline void
 tls_make (void)
 {
   g_autofree char *dir = fixture_dir (), *node = g_build_filename (dir, "server", NULL);
-  g_autofree char *cert = NULL, *crt = g_build_filename (node, "node.crt", NULL), *key = g_build_filename (node, "node.key", NULL);
+  g_autofree char *cert = NULL, *crt = g_build_filename (node, "node.crt", NULL),
+                  *key = g_build_filename (node, "node.key", NULL);
   g_autofree char *ca = g_build_filename (dir, "ca.crt", NULL);
   const char *const names[] = { "localhost", NULL };
   const FarTlsSpec server = { .server = TRUE, .cert = crt, .key = key };

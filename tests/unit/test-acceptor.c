@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The acceptor at a worker and on main: what it hands over, PROXY headers, rate and gate, errors of accept4(). */
+/* The acceptor at a worker and on main: what it hands over, PROXY headers, rate and gate, errors of
+ * accept4(). */
 #include "loop/log.h"
 #include "unit/stream-pair.h"
 #include <fcntl.h>
@@ -92,7 +93,9 @@ listen_tcp (void)
   socklen_t size = sizeof at.address;
   at.address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   at.listener = socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  ck_assert_int_eq (bind (at.listener, (struct sockaddr *) &at.address, sizeof at.address) | listen (at.listener, 512), 0);
+  ck_assert_int_eq (bind (at.listener, (struct sockaddr *) &at.address, sizeof at.address) |
+                        listen (at.listener, 512),
+                    0);
   ck_assert_int_eq (getsockname (at.listener, (struct sockaddr *) &at.address, &size), 0);
 }
 
@@ -260,13 +263,16 @@ END_TEST
 
 START_TEST (takes_unix_sockets)
 {
-  g_autofree char *folder = g_dir_make_tmp ("farwatch-test-XXXXXX", NULL), *path = g_build_filename (folder, "s", NULL);
+  g_autofree char *folder = g_dir_make_tmp ("farwatch-test-XXXXXX", NULL),
+                  *path = g_build_filename (folder, "s", NULL);
   struct sockaddr_un address = { .sun_family = AF_UNIX };
   set_up (_i);
   close (at.listener);
   g_strlcpy (address.sun_path, path, sizeof address.sun_path);
   at.listener = socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  ck_assert_int_eq (bind (at.listener, (struct sockaddr *) &address, sizeof address) | listen (at.listener, 8), 0);
+  ck_assert_int_eq (bind (at.listener, (struct sockaddr *) &address, sizeof address) |
+                        listen (at.listener, 8),
+                    0);
   run_at_home (begin);
   int fd = socket (AF_UNIX, SOCK_STREAM, 0);
   ck_assert_int_eq (connect (fd, (struct sockaddr *) &address, sizeof address), 0);
@@ -367,7 +373,10 @@ END_TEST
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define V4 "\xc0\x00\x02\x01\xc0\x00\x02\x02\x12\x34\x01\xbb"
-#define V6 "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01" "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02" "\x12\x34\x01\xbb"
+#define V6                                                                                                   \
+  "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"                                                               \
+  "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02"                                                               \
+  "\x12\x34\x01\xbb"
 #define TLV "\x04\x00\x03xyz"
 #define HEADER(text) text, sizeof (text) - 1
 
@@ -381,15 +390,15 @@ static const struct {
   { HEADER (SIGNATURE "\x21\x11\x00\x12" V4 TLV), "192.0.2.1", 0x1234 },
   { HEADER (SIGNATURE "\x21\x21\x00\x24" V6), "2001:db8::1", 0x1234 },
   { HEADER (SIGNATURE "\x20\x00\x00\x00"), "127.0.0.9", 0 },
-  { HEADER (SIGNATURE "\x20\x11\x00\x0c" V4), "127.0.0.9", 0 },     /* LOCAL: what it tells is passed over */
-  { HEADER (SIGNATURE "\x21\x00\x00\x06" TLV), "127.0.0.9", 0 },    /* unspecified */
-  { HEADER (SIGNATURE "\x21\x11\x00\x0b" V4), NULL, 0 },            /* shorter than its addresses */
+  { HEADER (SIGNATURE "\x20\x11\x00\x0c" V4), "127.0.0.9", 0 },  /* LOCAL: what it tells is passed over */
+  { HEADER (SIGNATURE "\x21\x00\x00\x06" TLV), "127.0.0.9", 0 }, /* unspecified */
+  { HEADER (SIGNATURE "\x21\x11\x00\x0b" V4), NULL, 0 },         /* shorter than its addresses */
   { HEADER (SIGNATURE "\x21\x21\x00\x0c" V4), NULL, 0 },
-  { HEADER (SIGNATURE "\x21\x12\x00\x0c" V4), NULL, 0 },            /* UDP */
-  { HEADER (SIGNATURE "\x21\x31\x00\x0c" V4), NULL, 0 },            /* a unix socket's are longer */
-  { HEADER (SIGNATURE "\x22\x11\x00\x0c" V4), NULL, 0 },            /* an unknown command */
-  { HEADER (SIGNATURE "\x11\x11\x00\x0c" V4), NULL, 0 },            /* another version */
-  { HEADER (SIGNATURE "\x21\x11\x02\x09" V4), NULL, 0 },            /* over 536 bytes in all */
+  { HEADER (SIGNATURE "\x21\x12\x00\x0c" V4), NULL, 0 }, /* UDP */
+  { HEADER (SIGNATURE "\x21\x31\x00\x0c" V4), NULL, 0 }, /* a unix socket's are longer */
+  { HEADER (SIGNATURE "\x22\x11\x00\x0c" V4), NULL, 0 }, /* an unknown command */
+  { HEADER (SIGNATURE "\x11\x11\x00\x0c" V4), NULL, 0 }, /* another version */
+  { HEADER (SIGNATURE "\x21\x11\x02\x09" V4), NULL, 0 }, /* over 536 bytes in all */
   { HEADER (SIGNATURE "\x21\x11\xff\xff" V4), NULL, 0 },
   { HEADER ("PROXY TCP4 192.0.2.1 192.0.2.2 4660 443\r\n"), NULL, 0 },
   { HEADER ("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), NULL, 0 },

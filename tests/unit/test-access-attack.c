@@ -78,10 +78,12 @@ serial_of (const char *certificate)
   return serial;
 }
 
-/* A node that was replaced by another key under its name is out: certificate, link, sessions; after a restart too. */
+/* A node that was replaced by another key under its name is out: certificate, link, sessions; after a restart
+ * too. */
 START_TEST (who_is_replaced_is_out)
 {
-  g_autofree char *mine = new_keys ("mine"), *theirs = new_keys ("theirs"), *first = new_token (NULL), *second = replace_token ("n1");
+  g_autofree char *mine = new_keys ("mine"), *theirs = new_keys ("theirs"), *first = new_token (NULL),
+                  *second = replace_token ("n1");
   Got got = enrol (first, theirs, "n1");
   g_autofree char *old = serial_of (text_of (got.body, "certificate"));
   terminal_link ("n1", TRUE);
@@ -103,7 +105,8 @@ END_TEST
 /* A certificate that was renewed is good for months more: it is revoked with the node. */
 START_TEST (all_certificates_of_a_node_are_revoked)
 {
-  g_autofree char *keys = terminal_keys ("t1"), *csr = far_trust_csr (keys, "t1", NULL), *token = new_token ("t1");
+  g_autofree char *keys = terminal_keys ("t1"), *csr = far_trust_csr (keys, "t1", NULL),
+                  *token = new_token ("t1");
   Got got = enrol (token, keys, "t1"); /* the one it has */
   g_autofree char *old = serial_of (text_of (got.body, "certificate"));
   far_clock_advance (G_GINT64_CONSTANT (250) * 24 * 3600 * SECOND);
@@ -123,8 +126,13 @@ START_TEST (a_long_list_of_revoked_is_read_whole)
   g_autoptr (GArray) parts = g_array_new (FALSE, TRUE, sizeof (FarPart));
   g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; i < n; i++) {
-    char *key = g_strdup_printf ("%032x", i), *row = g_strdup_printf ("{\"terminal\":\"x\",\"serial\":\"%032x\"}", i);
-    FarPart part = { .kind = FAR_PART_ROW, .table = "revoked", .key = key, .row = row, .expect = FAR_EXPECT_ANY };
+    char *key = g_strdup_printf ("%032x", i),
+         *row = g_strdup_printf ("{\"terminal\":\"x\",\"serial\":\"%032x\"}", i);
+    FarPart part = { .kind = FAR_PART_ROW,
+                     .table = "revoked",
+                     .key = key,
+                     .row = row,
+                     .expect = FAR_EXPECT_ANY };
     g_array_append_val (parts, part);
     g_ptr_array_add (texts, key);
     g_ptr_array_add (texts, row);
@@ -164,7 +172,9 @@ START_TEST (many_sessions_do_not_hinder_a_restart)
 {
   for (guint i = 0; i < 300; i++) {
     g_autofree char *id = g_strdup_printf ("s%u", i);
-    g_autofree char *row = g_strdup_printf ("{\"session\":\"%s\",\"history\":\"h%u\",\"record\":{\"session\":\"%s\",\"state\":\"open\",\"terminal\":\"t1\"}}", id, i, id);
+    g_autofree char *row = g_strdup_printf ("{\"session\":\"%s\",\"history\":\"h%u\",\"record\":{\"session\":"
+                                            "\"%s\",\"state\":\"open\",\"terminal\":\"t1\"}}",
+                                            id, i, id);
     far_store_put ("main", "sessions", id, row, FAR_EXPECT_ANY, NULL);
   }
   settle ();
@@ -174,17 +184,27 @@ START_TEST (many_sessions_do_not_hinder_a_restart)
 }
 END_TEST
 
-/* Who manages a terminal cannot put their own keys into its place; the keys of one that never enrolled are theirs to write. */
+/* Who manages a terminal cannot put their own keys into its place; the keys of one that never enrolled are
+ * theirs to write. */
 START_TEST (keys_of_an_enrolled_node_are_not_changed_by_hand)
 {
-  g_autofree char *theirs = new_keys ("theirs"), *box = far_trust_box_public (theirs, NULL), *ssh = far_trust_ssh_public (theirs, NULL);
+  g_autofree char *theirs = new_keys ("theirs"), *box = far_trust_box_public (theirs, NULL),
+                  *ssh = far_trust_ssh_public (theirs, NULL);
   grant ("mallory", "manage", "terminals/*");
-  ck_assert_uint_eq (ask_person ("mallory", "PUT", "terminals/t1", json_pack ("{s:s}", "box", box)).status, 409);
-  ck_assert_uint_eq (ask_person ("mallory", "PUT", "terminals/t1", json_pack ("{s:s}", "ssh", ssh)).status, 409);
-  ck_assert_uint_eq (ask_person ("mallory", "PUT", "terminals/t1", json_pack ("{s:s}", "note", "mine now")).status, 200);
-  ck_assert_uint_eq (ask_person ("mallory", "PUT", "terminals/s1", json_pack ("{s:s, s:s}", "box", box, "ssh", ssh)).status, 201);
+  ck_assert_uint_eq (ask_person ("mallory", "PUT", "terminals/t1", json_pack ("{s:s}", "box", box)).status,
+                     409);
+  ck_assert_uint_eq (ask_person ("mallory", "PUT", "terminals/t1", json_pack ("{s:s}", "ssh", ssh)).status,
+                     409);
+  ck_assert_uint_eq (ask_person ("mallory", "PUT", "terminals/t1", json_pack ("{s:s}", "note", "mine now"))
+                         .status,
+                     200);
+  ck_assert_uint_eq (ask_person ("mallory", "PUT", "terminals/s1",
+                                 json_pack ("{s:s, s:s}", "box", box, "ssh", ssh))
+                         .status,
+                     201);
   g_autofree char *other = new_keys ("other"), *token = new_token (NULL), *named = new_token ("s1");
-  ck_assert_uint_eq (enrol (token, other, "s1").status, 409); /* it is registered: a token for any node is not enough */
+  /* it is registered: a token for any node is not enough */
+  ck_assert_uint_eq (enrol (token, other, "s1").status, 409);
   ck_assert_uint_eq (enrol (named, other, "s1").status, 200);
 }
 END_TEST
@@ -193,11 +213,13 @@ END_TEST
 
 START_TEST (an_offer_is_for_who_asked)
 {
-  g_autofree char *id = session_ask ("alice", wish_for ("t1", NULL)), *resource = g_strdup_printf ("sessions/%s/offer", id);
+  g_autofree char *id = session_ask ("alice", wish_for ("t1", NULL)),
+                  *resource = g_strdup_printf ("sessions/%s/offer", id);
   ck_assert_uint_eq (ask_person ("carol", "POST", resource, NULL).status, 403);
   ck_assert_str_eq (session_state (id), "permitted");
   ck_assert_uint_eq (ask_person ("mallory", "POST", resource, NULL).status, 404);
-  ck_assert_uint_ge (ask_person ("alice", "GET", resource, NULL).status, 400); /* to take it changes the session, so it is no GET */
+  /* to take it changes the session, so it is no GET */
+  ck_assert_uint_ge (ask_person ("alice", "GET", resource, NULL).status, 400);
   ck_assert_str_eq (session_state (id), "permitted");
   ck_assert_uint_eq (ask_person ("alice", "POST", resource, NULL).status, 200);
   ck_assert_str_eq (session_state (id), "opening");
@@ -210,7 +232,8 @@ refusals_of (const char *person)
   g_autofree char *after = g_strdup ("");
   guint n = 0;
   while (TRUE) {
-    g_autofree char *resource = g_strdup_printf ("history?kind=refused&person=%s%s%s", person, *after ? "&after=" : "", after);
+    g_autofree char *resource = g_strdup_printf ("history?kind=refused&person=%s%s%s", person,
+                                                 *after ? "&after=" : "", after);
     Got got = ask_root ("GET", resource, NULL);
     n += json_array_size (json_object_get (got.body, "history"));
     g_free (after);
@@ -239,7 +262,8 @@ END_TEST
 /* A right that holds for some addresses is not had by naming one of them. */
 START_TEST (a_said_address_opens_nothing)
 {
-  json_t *right = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "near", "who", "local:bob", "action", "connect", "object", "terminals/t1", "from", "10.0.0.0/8");
+  json_t *right = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "near", "who", "local:bob", "action",
+                             "connect", "object", "terminals/t1", "from", "10.0.0.0/8");
   ck_assert (far_right_set (right, NULL));
   json_decref (right);
   json_t *wish = wish_for ("t1", NULL);
@@ -250,7 +274,8 @@ START_TEST (a_said_address_opens_nothing)
 }
 END_TEST
 
-/* Who is removed is out, whatever rights still name them; who logs in anew, under the same name, is somebody new. */
+/* Who is removed is out, whatever rights still name them; who logs in anew, under the same name, is somebody
+ * new. */
 START_TEST (a_removed_persons_sessions_end)
 {
   g_autofree char *id = session_open ("alice", wish_for ("t1", NULL));
@@ -278,10 +303,12 @@ keep_last (FarMessage *answer, gboolean last, gpointer user)
 /* A watch shows nothing more when the right to see has gone. */
 START_TEST (a_watch_ends_with_the_right)
 {
-  g_autofree char *id = session_ask ("alice", wish_for ("t1", NULL)), *resource = g_strdup_printf ("sessions/%s", id);
+  g_autofree char *id = session_ask ("alice", wish_for ("t1", NULL)),
+                  *resource = g_strdup_printf ("sessions/%s", id);
   g_autoptr (FarPrincipal) dora = far_principal_new (FAR_PRINCIPAL_PERSON, "dora", NULL, "192.0.2.9");
   g_autoptr (FarMessage) message = far_message_request ("WATCH", resource, NULL);
-  json_t *right = json_pack ("{s:s, s:s, s:s, s:s}", "id", "dora", "who", "dora", "action", "see", "object", "terminals/t1");
+  json_t *right = json_pack ("{s:s, s:s, s:s, s:s}", "id", "dora", "who", "dora", "action", "see", "object",
+                             "terminals/t1");
   guint seen[2] = { 0, 0 };
   ck_assert (far_right_set (right, NULL));
   json_decref (right);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Nobody gains by a right over people: neither groups nor the power of whom one may set a password for; and nobody is two. */
+/* Nobody gains by a right over people: neither groups nor the power of whom one may set a password for; and
+ * nobody is two. */
 #include "config.h"
 
 #include "unit/access-help.h"
@@ -19,9 +20,18 @@ set_up (void)
   grant ("@pumps", "manage", "users/*"); /* a group of people that is called like one of terminals */
   grant ("boss", "manage", "rights");
   grant ("guard", "approve", "terminals/*");
-  ck_assert_uint_eq (ask_root ("PUT", "users/root2", json_pack ("{s:s, s:[s]}", "password", "x", "groups", "admins")).status, 200);
-  ck_assert_uint_eq (ask_root ("PUT", "users/op", json_pack ("{s:s, s:[s]}", "password", "x", "groups", "ops")).status, 200);
-  ck_assert_uint_eq (ask_root ("PUT", "users/plain", json_pack ("{s:s, s:[s]}", "password", "x", "groups", "readers")).status, 200);
+  ck_assert_uint_eq (ask_root ("PUT", "users/root2",
+                               json_pack ("{s:s, s:[s]}", "password", "x", "groups", "admins"))
+                         .status,
+                     200);
+  ck_assert_uint_eq (ask_root ("PUT", "users/op",
+                               json_pack ("{s:s, s:[s]}", "password", "x", "groups", "ops"))
+                         .status,
+                     200);
+  ck_assert_uint_eq (ask_root ("PUT", "users/plain",
+                               json_pack ("{s:s, s:[s]}", "password", "x", "groups", "readers"))
+                         .status,
+                     200);
 }
 
 static void
@@ -38,33 +48,47 @@ static const struct {
   guint status;
 } tries[] = {
   /* groups */
-  { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2", "{\"password\": \"x\", \"groups\": [\"admins\"]}", 403 },
+  { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2",
+    "{\"password\": \"x\", \"groups\": [\"admins\"]}", 403 },
   { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2", "{\"groups\": [\"admins\"]}", 403 },
   { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2", "{\"groups\": [\"readers\", \"ops\"]}", 403 },
-  { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2", "{\"groups\": [\"none-yet\"]}", 403 }, /* rights may be given to it later */
-  { "manage", "users/dave2", "see", "terminals/north-1", "PUT", "users/dave2", "{\"groups\": [\"readers\"]}", 403 }, /* a part of them */
-  { "manage", "users/dave2", "see", "terminals/north-?", "PUT", "users/dave2", "{\"groups\": [\"readers\"]}", 403 },
-  { "manage", "users/dave2", "see", "terminals/*", "PUT", "users/dave2", "{\"password\": \"x\", \"groups\": [\"readers\"]}", 200 },
-  { "manage", "users/dave2", "manage", "groups/readers", "PUT", "users/dave2", "{\"groups\": [\"readers\"]}", 200 },
-  { "manage", "users/dave2", "manage", "groups/*", "PUT", "users/dave2", "{\"groups\": [\"admins\"]}", 403 }, /* power is never given by a name */
-  { "manage", "users/dave2", "manage", "groups/pumps", "PUT", "users/dave2", "{\"groups\": [\"pumps\"]}", 403 },
+  { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2", "{\"groups\": [\"none-yet\"]}",
+    403 }, /* rights may be given to it later */
+  { "manage", "users/dave2", "see", "terminals/north-1", "PUT", "users/dave2", "{\"groups\": [\"readers\"]}",
+    403 }, /* a part of them */
+  { "manage", "users/dave2", "see", "terminals/north-?", "PUT", "users/dave2", "{\"groups\": [\"readers\"]}",
+    403 },
+  { "manage", "users/dave2", "see", "terminals/*", "PUT", "users/dave2",
+    "{\"password\": \"x\", \"groups\": [\"readers\"]}", 200 },
+  { "manage", "users/dave2", "manage", "groups/readers", "PUT", "users/dave2", "{\"groups\": [\"readers\"]}",
+    200 },
+  { "manage", "users/dave2", "manage", "groups/*", "PUT", "users/dave2", "{\"groups\": [\"admins\"]}",
+    403 }, /* power is never given by a name */
+  { "manage", "users/dave2", "manage", "groups/pumps", "PUT", "users/dave2", "{\"groups\": [\"pumps\"]}",
+    403 },
   { "manage", "users/dave2", NULL, NULL, "PUT", "users/dave2", "{\"password\": \"x\", \"groups\": []}", 200 },
-  { "manage", "users/*", NULL, NULL, "PUT", "users/plain", "{\"groups\": [\"readers\"]}", 200 }, /* which they are in */
+  { "manage", "users/*", NULL, NULL, "PUT", "users/plain", "{\"groups\": [\"readers\"]}",
+    200 }, /* which they are in */
   { "manage", "users/*", NULL, NULL, "PUT", "users/op", "{\"groups\": []}", 200 },
   /* being somebody */
   { "manage", "users/*", NULL, NULL, "PUT", "users/plain", "{\"password\": \"x\"}", 200 },
   { "manage", "users/*", NULL, NULL, "PUT", "users/plain/password", "{\"password\": \"y\"}", 200 },
   { "manage", "users/*", NULL, NULL, "PUT", "users/root2", "{\"password\": \"x\"}", 403 },
   { "manage", "users/*", NULL, NULL, "PUT", "users/root2/password", "{\"password\": \"y\"}", 403 },
-  { "manage", "users/*", NULL, NULL, "PUT", "users/root2", "{\"key\": \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHq9FSL9IzGJ0ZsFlJtDZFuGyZSYJkCb5BmGdmnfUjtb x\"}", 403 },
-  { "manage", "users/*", NULL, NULL, "PUT", "users/root2", "{\"password\": \"x\", \"groups\": [\"admins\"]}", 403 },
-  { "manage", "users/*", NULL, NULL, "PUT", "users/boss", "{\"password\": \"x\"}", 403 }, /* a name that has rights and no account yet */
+  { "manage", "users/*", NULL, NULL, "PUT", "users/root2",
+    "{\"key\": \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHq9FSL9IzGJ0ZsFlJtDZFuGyZSYJkCb5BmGdmnfUjtb x\"}",
+    403 },
+  { "manage", "users/*", NULL, NULL, "PUT", "users/root2", "{\"password\": \"x\", \"groups\": [\"admins\"]}",
+    403 },
+  { "manage", "users/*", NULL, NULL, "PUT", "users/boss", "{\"password\": \"x\"}",
+    403 }, /* a name that has rights and no account yet */
   { "manage", "users/*", NULL, NULL, "PUT", "users/guard", "{\"password\": \"x\"}", 403 },
   { "manage", "users/*", NULL, NULL, "PUT", "users/op", "{\"password\": \"x\"}", 403 },
   { "manage", "users/*", "manage", "terminals/north-*", "PUT", "users/op", "{\"password\": \"x\"}", 200 },
   { "manage", "*", NULL, NULL, "PUT", "users/root2", "{\"password\": \"x\"}", 200 },
   { "manage", "*", NULL, NULL, "PUT", "users/dave2", "{\"groups\": [\"admins\"]}", 200 },
-  { "manage", "*", NULL, NULL, "PUT", "users/guard", "{\"password\": \"x\"}", 403 }, /* approves, which dave may not */
+  { "manage", "*", NULL, NULL, "PUT", "users/guard", "{\"password\": \"x\"}",
+    403 }, /* approves, which dave may not */
 };
 
 START_TEST (who_manages_people_gains_nothing)
@@ -73,19 +97,24 @@ START_TEST (who_manages_people_gains_nothing)
   if (tries[_i].more_action)
     grant ("dave", tries[_i].more_action, tries[_i].more_object);
   Got got = ask_person ("dave", tries[_i].method, tries[_i].resource, json_loads (tries[_i].body, 0, NULL));
-  ck_assert_msg (got.status == tries[_i].status, "%s %s as who may %s %s and %s %s: %u %s", tries[_i].resource, tries[_i].body, tries[_i].action, tries[_i].object,
-                 tries[_i].more_action ? tries[_i].more_action : "-", tries[_i].more_object ? tries[_i].more_object : "-", got.status, text_of (got.body, "message"));
+  ck_assert_msg (got.status == tries[_i].status, "%s %s as who may %s %s and %s %s: %u %s",
+                 tries[_i].resource, tries[_i].body, tries[_i].action, tries[_i].object,
+                 tries[_i].more_action ? tries[_i].more_action : "-",
+                 tries[_i].more_object ? tries[_i].more_object : "-", got.status,
+                 text_of (got.body, "message"));
 }
 END_TEST
 
 /* A right that ends, or holds at hours only, does not cover one that does not. */
 START_TEST (conditions_do_not_cover_what_has_none)
 {
-  json_t *right = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "office", "who", "dave", "action", "manage", "object", "*", "hours", "mon-fri 00:00-24:00");
+  json_t *right = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "office", "who", "dave", "action", "manage",
+                             "object", "*", "hours", "mon-fri 00:00-24:00");
   grant ("dave", "manage", "users/*");
   ck_assert (far_right_set (right, NULL));
   json_decref (right);
-  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/root2", json_pack ("{s:s}", "password", "x")).status, 403);
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/root2", json_pack ("{s:s}", "password", "x")).status,
+                     403);
 }
 END_TEST
 
@@ -95,7 +124,8 @@ START_TEST (groups_of_every_authenticator_count)
   g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL);
   write_file (state, "others.yaml", "people:\n  plain:\n    groups: [admins]\n", -1);
   grant ("dave", "manage", "users/*");
-  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:s}", "password", "x")).status, 403);
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:s}", "password", "x")).status,
+                     403);
 }
 END_TEST
 
@@ -105,13 +135,22 @@ START_TEST (a_group_of_another_file_is_not_had)
   g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL);
   write_file (state, "others.yaml", "people:\n  plain:\n    groups: [admins, readers]\n", -1);
   grant ("dave", "manage", "users/*");
-  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:[s,s]}", "groups", "readers", "admins")).status, 403);
-  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:[s]}", "groups", "admins")).status, 403);
-  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:[s]}", "groups", "readers")).status, 200); /* both give it */
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain",
+                                 json_pack ("{s:[s,s]}", "groups", "readers", "admins"))
+                         .status,
+                     403);
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:[s]}", "groups", "admins"))
+                         .status,
+                     403);
+  /* both give it */
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:[s]}", "groups", "readers"))
+                         .status,
+                     200);
 }
 END_TEST
 
-/* What an authenticator that does not run would say of somebody is not known: nobody is judged without it, not even by who may all. */
+/* What an authenticator that does not run would say of somebody is not known: nobody is judged without it,
+ * not even by who may all. */
 START_TEST (nobody_is_judged_by_half_a_list)
 {
   g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL);
@@ -140,7 +179,8 @@ others_run (gpointer others)
 /* One that starts when somebody asks for it is woken, and heard, before anybody is judged. */
 START_TEST (one_that_rests_is_woken_to_be_heard)
 {
-  g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL), *path = g_build_filename (state, "others.yaml", NULL), *text = NULL;
+  g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL),
+                  *path = g_build_filename (state, "others.yaml", NULL), *text = NULL;
   FarInstance *others = far_instance_find (FAR_KIND_AUTHENTICATOR, "others", NULL);
   write_file (state, "others.yaml", "people:\n  plain:\n    groups: [admins]\n", -1);
   grant ("dave", "manage", "users/*");
@@ -149,7 +189,8 @@ START_TEST (one_that_rests_is_woken_to_be_heard)
   Got got = ask_person ("dave", "PUT", "users/plain", json_pack ("{s:s}", "password", "x"));
   ck_assert_msg (got.status == 403 || got.status == 503, "%u", got.status);
   ck_assert (run_until (others_run, others));
-  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:s}", "password", "x")).status, 403);
+  ck_assert_uint_eq (ask_person ("dave", "PUT", "users/plain", json_pack ("{s:s}", "password", "x")).status,
+                     403);
   far_instance_end (others);
   others->state = FAR_STATE_RESTING;
   got = ask_root ("DELETE", "users/plain", NULL);
@@ -182,8 +223,10 @@ END_TEST
 /* "All of them" is said of the person, not of a file. */
 START_TEST (groups_are_taken_in_every_file)
 {
-  g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL), *path = g_build_filename (state, "others.yaml", NULL), *text = NULL;
-  write_file (state, "others.yaml", "people:\n  plain:\n    groups: [admins]\n  other:\n    groups: [admins]\n", -1);
+  g_autofree char *state = g_build_filename (cloud_folder (), "state", NULL),
+                  *path = g_build_filename (state, "others.yaml", NULL), *text = NULL;
+  write_file (state, "others.yaml",
+              "people:\n  plain:\n    groups: [admins]\n  other:\n    groups: [admins]\n", -1);
   ck_assert_uint_eq (ask_root ("PUT", "users/plain", json_pack ("{s:[s]}", "groups", "readers")).status, 200);
   Got got = ask_root ("GET", "users", NULL);
   json_t *people = json_object_get (got.body, "users"), *person;
@@ -214,7 +257,8 @@ both_answered (gpointer n)
 }
 
 static void
-ask_and_go_on (FarPrincipalKind kind, const char *name, const char *method, const char *resource, json_t *body, guint *n)
+ask_and_go_on (FarPrincipalKind kind, const char *name, const char *method, const char *resource,
+               json_t *body, guint *n)
 {
   g_autoptr (FarPrincipal) who = far_principal_new (kind, name, NULL, "192.0.2.77");
   g_autoptr (FarMessage) message = far_message_request (method, resource, body);
@@ -222,12 +266,14 @@ ask_and_go_on (FarPrincipalKind kind, const char *name, const char *method, cons
   far_door_submit (who, NULL, message, one_answered, n);
 }
 
-/* Two at once: what dave was allowed by plain's being in a group must not be done when plain is in it no more. */
+/* Two at once: what dave was allowed by plain's being in a group must not be done when plain is in it no
+ * more. */
 START_TEST (who_is_removed_meanwhile_is_not_brought_back)
 {
   guint n = 0;
   grant ("dave", "manage", "users/*");
-  ask_and_go_on (FAR_PRINCIPAL_PERSON, "dave", "PUT", "users/plain", json_pack ("{s:[s]}", "groups", "readers"), &n);
+  ask_and_go_on (FAR_PRINCIPAL_PERSON, "dave", "PUT", "users/plain",
+                 json_pack ("{s:[s]}", "groups", "readers"), &n);
   ask_and_go_on (FAR_PRINCIPAL_LOCAL, "root", "DELETE", "users/plain", NULL, &n);
   ck_assert (run_until (both_answered, &n));
   Got got = ask_root ("GET", "users", NULL);
@@ -242,7 +288,8 @@ END_TEST
 START_TEST (nobody_is_their_own_second_person)
 {
   const FarPrincipalKind kinds[] = { FAR_PRINCIPAL_PERSON, FAR_PRINCIPAL_LOCAL };
-  json_t *right = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "two", "who", "*", "action", "connect", "object", "terminals/*", "needs", "approval");
+  json_t *right = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "two", "who", "*", "action", "connect",
+                             "object", "terminals/*", "needs", "approval");
   ck_assert (far_right_set (right, NULL));
   json_decref (right);
   grant ("*", "approve", "terminals/*");
@@ -253,7 +300,8 @@ START_TEST (nobody_is_their_own_second_person)
   ck_assert_str_eq (text_of (got.body, "state"), "awaiting approval");
   g_autofree char *resource = g_strdup_printf ("sessions/%s/approve", text_of (got.body, "session"));
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
-    ck_assert_uint_eq (ask_as (kinds[i], "alice", "192.0.2.78", "POST", resource, json_object ()).status, 403);
+    ck_assert_uint_eq (ask_as (kinds[i], "alice", "192.0.2.78", "POST", resource, json_object ()).status,
+                       403);
   ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_LOCAL, "alic", "", "POST", resource, json_object ()).status, 200);
 }
 END_TEST
@@ -261,11 +309,15 @@ END_TEST
 /* By a group as well as by name. */
 START_TEST (who_is_an_admin_by_a_group_may)
 {
-  ck_assert_uint_eq (ask_member ("root2", "admins", "PUT", "users/op", json_pack ("{s:s, s:[s]}", "password", "x", "groups", "admins")).status, 200);
+  ck_assert_uint_eq (ask_member ("root2", "admins", "PUT", "users/op",
+                                 json_pack ("{s:s, s:[s]}", "password", "x", "groups", "admins"))
+                         .status,
+                     200);
 }
 END_TEST
 
-/* All groups are given at once: who makes the list from what they saw earlier takes nobody out of a group unseen. */
+/* All groups are given at once: who makes the list from what they saw earlier takes nobody out of a group
+ * unseen. */
 START_TEST (groups_are_changed_from_what_was_seen)
 {
   json_t *list = json_object_get (ask_root ("GET", "users", NULL).body, "users"), *person;
@@ -275,10 +327,12 @@ START_TEST (groups_are_changed_from_what_was_seen)
     if (g_strcmp0 (text_of (person, "name"), "plain") == 0)
       seen = g_strdup (text_of (person, "revision"));
   ck_assert_ptr_nonnull (seen);
-  Got got = ask_root ("PUT", "users/plain", json_pack ("{s:[s, s], s:s}", "groups", "readers", "day", "expect", seen));
+  Got got = ask_root ("PUT", "users/plain",
+                      json_pack ("{s:[s, s], s:s}", "groups", "readers", "day", "expect", seen));
   ck_assert_msg (got.status == 200, "%u %s", got.status, text_of (got.body, "message"));
   ck_assert_uint_eq (json_array_size (json_object_get (json_object_get (got.body, "was"), "groups")), 1);
-  got = ask_root ("PUT", "users/plain", json_pack ("{s:[s, s], s:s}", "groups", "readers", "night", "expect", seen));
+  got = ask_root ("PUT", "users/plain",
+                  json_pack ("{s:[s, s], s:s}", "groups", "readers", "night", "expect", seen));
   ck_assert_uint_eq (got.status, 409);
   ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "\"day\""));
 }

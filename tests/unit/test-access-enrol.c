@@ -31,7 +31,8 @@ START_TEST (test_enrol)
   ck_assert_uint_eq (enrol ("", mine, "n1").status, 403);
   got = enrol (token, mine, "n1");
   ck_assert_uint_eq (got.status, 200);
-  g_autofree char *certificate = g_strdup (text_of (got.body, "certificate")), *ca = g_build_filename (cloud_folder (), "state", "ca", "ca.crt", NULL);
+  g_autofree char *certificate = g_strdup (text_of (got.body, "certificate")),
+                  *ca = g_build_filename (cloud_folder (), "state", "ca", "ca.crt", NULL);
   ck_assert (far_trust_check (certificate, ca, FAR_PURPOSE_NODE_CLIENT, "n1", NULL, NULL, NULL));
   ck_assert (far_statement_check (json_object_get (got.body, "statement"), ca, NULL));
   ck_assert_str_eq (text_of (json_object_get (got.body, "statement"), "authority"), "cloud");
@@ -54,18 +55,29 @@ END_TEST
 
 START_TEST (test_renew)
 {
-  g_autofree char *keys = terminal_keys ("t1"), *csr = far_trust_csr (keys, "t1", NULL), *other = new_keys ("thief");
+  g_autofree char *keys = terminal_keys ("t1"), *csr = far_trust_csr (keys, "t1", NULL),
+                  *other = new_keys ("thief");
   g_autofree char *foreign = far_trust_csr (other, "t1", NULL);
   const gint64 day = 24 * 3600 * SECOND;
-  ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", csr)).status, 409); /* too early */
+  /* too early */
+  ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", csr)).status, 409);
   far_clock_advance (250 * day);
   ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", foreign)).status, 403);
-  ck_assert_uint_eq (ask_node ("t2", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1")).status, 403); /* it is t2, whatever it says */
+  /* it is t2, whatever it says */
+  ck_assert_uint_eq (ask_node ("t2", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1"))
+                         .status,
+                     403);
   ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", csr)).status, 200);
   far_clock_advance ((365 + 89) * day); /* expired, without a link: by its key */
-  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NONE, "", "", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1")).status, 200);
+  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NONE, "", "", "POST", "renew",
+                             json_pack ("{s:s, s:s}", "csr", csr, "node", "t1"))
+                         .status,
+                     200);
   far_clock_advance ((365 + 91) * day);
-  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NONE, "", "", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1")).status, 403);
+  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NONE, "", "", "POST", "renew",
+                             json_pack ("{s:s, s:s}", "csr", csr, "node", "t1"))
+                         .status,
+                     403);
   /* Its link shows that it has a later one: this cloud was restored from a backup of before. */
   ck_assert_uint_eq (ask_node ("t1", "POST", "renew", json_pack ("{s:s}", "csr", csr)).status, 200);
 }
@@ -74,13 +86,16 @@ END_TEST
 static Got
 renew (const char *csr)
 {
-  return ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.50", "POST", "renew", json_pack ("{s:s, s:s}", "csr", csr, "node", "t1"));
+  return ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.50", "POST", "renew",
+                 json_pack ("{s:s, s:s}", "csr", csr, "node", "t1"));
 }
 
-/* Whoever has the request may have it answered, so the answer is worth something to the node alone, and the node can have it again. */
+/* Whoever has the request may have it answered, so the answer is worth something to the node alone, and the
+ * node can have it again. */
 START_TEST (a_lost_answer_to_renew_is_fetched_again)
 {
-  g_autofree char *keys = terminal_keys ("t1"), *csr = far_trust_csr (keys, "t1", NULL), *other = new_keys ("thief"), *foreign = far_trust_csr (other, "t1", NULL);
+  g_autofree char *keys = terminal_keys ("t1"), *csr = far_trust_csr (keys, "t1", NULL),
+                  *other = new_keys ("thief"), *foreign = far_trust_csr (other, "t1", NULL);
   const gint64 day = 24 * 3600 * SECOND;
   ck_assert_uint_eq (renew (csr).status, 409); /* the one it has is the only one */
   far_clock_advance (250 * day);
@@ -110,7 +125,8 @@ comes_with (const char *token, const char *keys, const char *field, const char *
   return ask_as (FAR_PRINCIPAL_NONE, "", "192.0.2.66", "POST", "enroll", body).status;
 }
 
-/* The request for a certificate says nothing of the other two keys: who has read it does not put in keys of their own by any token. */
+/* The request for a certificate says nothing of the other two keys: who has read it does not put in keys of
+ * their own by any token. */
 START_TEST (a_request_brings_no_foreign_keys)
 {
   g_autofree char *keys = terminal_keys ("t1"), *any = new_token (NULL), *managed = new_token ("t1");
@@ -129,13 +145,16 @@ set_up_admin (void)
   cloud_up (", authority: admin");
 }
 
-/* The server's own certificate: renewed in time by the authority that is here, for the same names and the same key. */
+/* The server's own certificate: renewed in time by the authority that is here, for the same names and the
+ * same key. */
 START_TEST (test_own_certificate)
 {
   static const char *const names[] = { "cloud.example", "192.0.2.10", "2001:db8::10", NULL };
   const gint64 day = 24 * 3600 * SECOND;
-  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *ca = g_build_filename (cloud_folder (), "state", "ca", NULL);
-  g_autofree char *root = g_build_filename (ca, "ca.crt", NULL), *path = far_trust_path (keys, "node.crt"), *first = NULL, *same = NULL, *fresh = NULL;
+  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL),
+                  *ca = g_build_filename (cloud_folder (), "state", "ca", NULL);
+  g_autofree char *root = g_build_filename (ca, "ca.crt", NULL), *path = far_trust_path (keys, "node.crt"),
+                  *first = NULL, *same = NULL, *fresh = NULL;
   g_mkdir_with_parents (keys, 0700);
   ck_assert (far_trust_keys_create (keys, NULL));
   g_autofree char *csr = far_trust_csr (keys, "cloud", NULL);
@@ -151,7 +170,8 @@ START_TEST (test_own_certificate)
   ck_assert_str_ne (fresh, first);
   for (guint i = 0; names[i]; i++)
     ck_assert (far_trust_check (fresh, root, FAR_PURPOSE_NODE_SERVER, names[i], NULL, NULL, NULL));
-  g_autofree char *key_before = far_trust_key_hash (first, NULL), *key_after = far_trust_key_hash (fresh, NULL);
+  g_autofree char *key_before = far_trust_key_hash (first, NULL),
+                  *key_after = far_trust_key_hash (fresh, NULL);
   ck_assert_str_eq (key_before, key_after);
   gint64 from_us, until_us;
   ck_assert (far_trust_life (fresh, &from_us, &until_us, NULL));
@@ -166,20 +186,28 @@ START_TEST (test_admin)
   g_autofree char *token = g_strdup (text_of (got.body, "token"));
   got = enrol (token, keys, "a1");
   ck_assert_uint_eq (got.status, 202);
-  g_autofree char *number = g_strdup (text_of (got.body, "pending")), *resource = g_strdup_printf ("enrollments/%s", number);
+  g_autofree char *number = g_strdup (text_of (got.body, "pending")),
+                  *resource = g_strdup_printf ("enrollments/%s", number);
   got = enrol (token, keys, "a1");
   ck_assert_uint_eq (got.status, 202);
   ck_assert_str_eq (text_of (got.body, "pending"), number);
   got = ask_root ("GET", "enrollments", NULL);
   json_t *row = json_array_get (json_object_get (got.body, "enrollments"), 0);
-  g_autofree char *csr = g_strdup (text_of (row, "csr")), *certificate = far_trust_sign (ca, csr, "a1", NULL, FALSE, 30, NULL);
-  json_t *plain = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", "a1", "box", text_of (row, "box"), "ssh", text_of (row, "ssh"), "spki",
-                             text_of (row, "spki"), "authority", "admin");
+  g_autofree char *csr = g_strdup (text_of (row, "csr")),
+                  *certificate = far_trust_sign (ca, csr, "a1", NULL, FALSE, 30, NULL);
+  json_t *plain = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", "a1", "box", text_of (row, "box"), "ssh",
+                             text_of (row, "ssh"), "spki", text_of (row, "spki"), "authority", "admin");
   json_t *wrong = json_deep_copy (plain);
   json_object_set_new (wrong, "box", json_string ("swapped"));
   json_t *statement = far_statement_sign (ca, plain, NULL), *bad = far_statement_sign (ca, wrong, NULL);
-  ck_assert_uint_eq (ask_root ("POST", resource, json_pack ("{s:s, s:o}", "certificate", certificate, "statement", bad)).status, 400);
-  ck_assert_uint_eq (ask_root ("POST", resource, json_pack ("{s:s, s:o}", "certificate", certificate, "statement", statement)).status, 200);
+  ck_assert_uint_eq (ask_root ("POST", resource,
+                               json_pack ("{s:s, s:o}", "certificate", certificate, "statement", bad))
+                         .status,
+                     400);
+  ck_assert_uint_eq (ask_root ("POST", resource,
+                               json_pack ("{s:s, s:o}", "certificate", certificate, "statement", statement))
+                         .status,
+                     200);
   got = enrol (token, keys, "a1");
   ck_assert_uint_eq (got.status, 200);
   ck_assert_str_eq (text_of (got.body, "certificate"), certificate);
@@ -190,15 +218,20 @@ END_TEST
 static char *
 approve_days (const char *number, guint days)
 {
-  g_autofree char *ca = g_build_filename (cloud_folder (), "state", "ca", NULL), *resource = g_strdup_printf ("enrollments/%s", number);
+  g_autofree char *ca = g_build_filename (cloud_folder (), "state", "ca", NULL),
+                  *resource = g_strdup_printf ("enrollments/%s", number);
   Got got = ask_root ("GET", "enrollments", NULL);
   json_t *row = json_array_get (json_object_get (got.body, "enrollments"), 0);
   const char *node = text_of (row, "terminal");
   char *certificate = far_trust_sign (ca, text_of (row, "csr"), node, NULL, FALSE, days, NULL);
-  json_t *statement = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", node, "box", text_of (row, "box"), "ssh", text_of (row, "ssh"), "spki",
-                                 text_of (row, "spki"), "authority", "admin");
+  json_t *statement = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", node, "box", text_of (row, "box"),
+                                 "ssh", text_of (row, "ssh"), "spki", text_of (row, "spki"), "authority",
+                                 "admin");
   statement = far_statement_sign (ca, statement, NULL);
-  ck_assert_uint_eq (ask_root ("POST", resource, json_pack ("{s:s, s:o}", "certificate", certificate, "statement", statement)).status, 200);
+  ck_assert_uint_eq (ask_root ("POST", resource,
+                               json_pack ("{s:s, s:o}", "certificate", certificate, "statement", statement))
+                         .status,
+                     200);
   return certificate;
 }
 
@@ -214,8 +247,8 @@ enrol_by_new_token (const char *keys, const char *node, char **number, char **ce
   return got.status;
 }
 
-/* How long a certificate is good says who signs it, not the option `certificate`: a node may ask for the next one from two thirds of what it has, and gets
- * the old one before that. */
+/* How long a certificate is good says who signs it, not the option `certificate`: a node may ask for the next
+ * one from two thirds of what it has, and gets the old one before that. */
 START_TEST (what_an_admin_signed_for_a_time_is_signed_anew_in_time)
 {
   const gint64 day = 24 * 3600 * SECOND;
@@ -249,10 +282,12 @@ START_TEST (all_that_waits_is_shown)
     ck_assert_uint_eq (enrol (token, keys, name).status, 202);
   }
   for (guint pages = 0; pages == 0 || next; pages++) {
-    g_autofree char *resource = next ? g_strconcat ("enrollments?after=", next, NULL) : g_strdup ("enrollments");
+    g_autofree char *resource = next ? g_strconcat ("enrollments?after=", next, NULL)
+                                     : g_strdup ("enrollments");
     Got got = ask_root ("GET", resource, NULL);
     json_t *list = json_object_get (got.body, "enrollments");
-    ck_assert_msg (got.status == 200 && pages < WAITING && json_array_size (list) > 0, "%s: %u", resource, got.status);
+    ck_assert_msg (got.status == 200 && pages < WAITING && json_array_size (list) > 0, "%s: %u", resource,
+                   got.status);
     for (gsize i = 0; i < json_array_size (list); i++)
       ck_assert (g_hash_table_add (seen, g_strdup (text_of (json_array_get (list, i), "number"))));
     g_free (next);

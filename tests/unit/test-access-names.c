@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who may come as which node: a join token gives a name that is free, or one that its giver manages, and the place of a node that is in only when asked to. */
+/* Who may come as which node: a join token gives a name that is free, or one that its giver manages, and the
+ * place of a node that is in only when asked to. */
 #include "config.h"
 
 #include "unit/access-help.h"
@@ -60,10 +61,12 @@ START_TEST (a_right_to_enrol_takes_over_no_node)
 }
 END_TEST
 
-/* Made while the name was free, used when it is not: neither a terminal that waits for its node nor one that is in. */
+/* Made while the name was free, used when it is not: neither a terminal that waits for its node nor one that
+ * is in. */
 START_TEST (a_token_made_ahead_takes_no_name_that_was_given_since)
 {
-  g_autofree char *keys = new_keys ("dave"), *ahead = token_of ("dave", "plant-8", FALSE), *second = token_of ("dave", "plant-8", FALSE);
+  g_autofree char *keys = new_keys ("dave"), *ahead = token_of ("dave", "plant-8", FALSE),
+                  *second = token_of ("dave", "plant-8", FALSE);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/plant-8", json_pack ("{s:s}", "site", "north")).status, 201);
   ck_assert_uint_eq (enrol (ahead, keys, "plant-8").status, 409);
   terminal_enrol ("plant-8");
@@ -75,7 +78,8 @@ END_TEST
 
 START_TEST (a_written_ssh_key_proves_nothing)
 {
-  g_autofree char *keys = new_keys ("dave"), *ssh = far_trust_ssh_public (keys, NULL), *any = token_of ("dave", NULL, FALSE);
+  g_autofree char *keys = new_keys ("dave"), *ssh = far_trust_ssh_public (keys, NULL),
+                  *any = token_of ("dave", NULL, FALSE);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/s1", json_pack ("{s:s}", "ssh", ssh)).status, 201);
   ck_assert_uint_eq (enrol (any, keys, "s1").status, 409);
 }
@@ -83,7 +87,8 @@ END_TEST
 
 START_TEST (who_manages_a_terminal_replaces_it_when_asked_to)
 {
-  g_autofree char *keys = new_keys ("new"), *mine = terminal_keys ("plant-7"), *plain = token_of ("erna", "plant-7", FALSE), *same = token_of ("erna", "plant-7", FALSE);
+  g_autofree char *keys = new_keys ("new"), *mine = terminal_keys ("plant-7"),
+                  *plain = token_of ("erna", "plant-7", FALSE), *same = token_of ("erna", "plant-7", FALSE);
   ck_assert_uint_eq (enrol (plain, keys, "plant-7").status, 409);
   ck_assert_uint_eq (enrol (same, mine, "plant-7").status, 200); /* its own key may always come again */
   g_autofree char *replace = token_of ("erna", "plant-7", TRUE);
@@ -118,7 +123,8 @@ END_TEST
 /* What `stock` says is taken back by saying nothing. */
 START_TEST (stock_is_taken_back)
 {
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/s1", json_pack ("{s:s}", "stock", "host-login")).status, 201);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/s1", json_pack ("{s:s}", "stock", "host-login")).status,
+                     201);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/s1", json_pack ("{s:s}", "stock", "")).status, 200);
   ck_assert_uint_eq (ask_root ("PUT", "terminals/s1", json_pack ("{s:s}", "stock", "other")).status, 400);
 }
@@ -126,9 +132,14 @@ END_TEST
 
 /* ---- devices ---- */
 
-static const struct { const char *body; guint status; } devices[] = {
+static const struct {
+  const char *body;
+  guint status;
+} devices[] = {
   { "{}", 200 },
-  { "{\"endpoint\": \"lan\", \"address\": \"192.0.2.1:502\", \"line\": \"rs485\", \"weight\": \"heavy\", \"inspect\": \"required\", \"note\": \"the\\nold one\"}", 200 },
+  { "{\"endpoint\": \"lan\", \"address\": \"192.0.2.1:502\", \"line\": \"rs485\", \"weight\": \"heavy\", "
+    "\"inspect\": \"required\", \"note\": \"the\\nold one\"}",
+    200 },
   { "{\"weight\": 2, \"inspect\": true, \"applications\": [\"modbus\"]}", 200 },
   { "{\"address\": \"[2001:db8::1]:80\"}", 200 },
   { "{\"address\": \"pumpe-süd.example:80\"}", 200 },
@@ -150,21 +161,30 @@ START_TEST (devices_are_judged_as_in_the_profile)
   json_t *body = json_loads (devices[_i].body, 0, NULL), *own = json_copy (body);
   ck_assert_ptr_nonnull (body);
   Got got = ask_root ("PUT", "terminals/plant-7/devices/plc", body);
-  ck_assert_msg (got.status == devices[_i].status, "%s: %u %s", devices[_i].body, got.status, text_of (got.body, "message"));
+  ck_assert_msg (got.status == devices[_i].status, "%s: %u %s", devices[_i].body, got.status,
+                 text_of (got.body, "message"));
   json_object_set_new (own, "name", json_string ("own"));
   got = ask_node ("plant-7", "PUT", "terminals/plant-7/devices", json_pack ("{s:[o]}", "devices", own));
-  ck_assert_msg (got.status == devices[_i].status, "list of %s: %u %s", devices[_i].body, got.status, text_of (got.body, "message"));
+  ck_assert_msg (got.status == devices[_i].status, "list of %s: %u %s", devices[_i].body, got.status,
+                 text_of (got.body, "message"));
 }
 END_TEST
 
-/* A person is told at once; a terminal's list with such a device, of before there was this check, is taken, and opening it says what is wrong. */
+/* A person is told at once; a terminal's list with such a device, of before there was this check, is taken,
+ * and opening it says what is wrong. */
 START_TEST (an_address_with_no_such_port_is_refused)
 {
-  Got got = ask_root ("PUT", "terminals/plant-7/devices/plc", json_pack ("{s:s}", "address", "192.0.2.1:99999"));
+  Got got = ask_root ("PUT", "terminals/plant-7/devices/plc",
+                      json_pack ("{s:s}", "address", "192.0.2.1:99999"));
   ck_assert_uint_eq (got.status, 400);
-  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "'192.0.2.1:99999' is no address; write host:port"));
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/plant-7/devices/plc", json_pack ("{s:s}", "address", "ttyS0:115200")).status, 200);
-  got = ask_node ("plant-7", "PUT", "terminals/plant-7/devices", json_pack ("{s:[{s:s, s:s}]}", "devices", "name", "own", "address", "192.0.2.1:99999"));
+  ck_assert_ptr_nonnull (
+      strstr (text_of (got.body, "message"), "'192.0.2.1:99999' is no address; write host:port"));
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/plant-7/devices/plc",
+                               json_pack ("{s:s}", "address", "ttyS0:115200"))
+                         .status,
+                     200);
+  got = ask_node ("plant-7", "PUT", "terminals/plant-7/devices",
+                  json_pack ("{s:[{s:s, s:s}]}", "devices", "name", "own", "address", "192.0.2.1:99999"));
   ck_assert_uint_eq (got.status, 200);
 }
 END_TEST

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lists in pages: whoever follows `next` to its end has seen each row once that was there all the while, whatever ended meanwhile. */
+/* Lists in pages: whoever follows `next` to its end has seen each row once that was there all the while,
+ * whatever ended meanwhile. */
 #include "config.h"
 
 #include "node/door.h"
@@ -38,7 +39,8 @@ page (const char *person, const char *resource, const char *key, int limit, char
 {
   g_autofree char *escaped = *next ? g_uri_escape_string (*next, NULL, FALSE) : NULL;
   g_autofree char *after = escaped ? g_strdup_printf ("&after=%s", escaped) : g_strdup ("");
-  g_autofree char *asked = limit > 0 ? g_strdup_printf ("%s?limit=%d%s", resource, limit, after) : g_strdup_printf ("%s?x=y%s", resource, after);
+  g_autofree char *asked = limit > 0 ? g_strdup_printf ("%s?limit=%d%s", resource, limit, after)
+                                     : g_strdup_printf ("%s?x=y%s", resource, after);
   Got got = person ? ask_person (person, "GET", asked, NULL) : ask_root ("GET", asked, NULL);
   ck_assert_msg (got.status == 200, "%s: %u %s", asked, got.status, text_of (got.body, "message"));
   g_free (*next);
@@ -53,7 +55,8 @@ note (GHashTable *seen, json_t *list, const char *field)
   json_t *row;
   size_t i;
   json_array_foreach (list, i, row)
-    ck_assert_msg (g_hash_table_add (seen, g_strdup (text_of (row, field))), "'%s' came twice", text_of (row, field));
+    ck_assert_msg (g_hash_table_add (seen, g_strdup (text_of (row, field))), "'%s' came twice",
+                   text_of (row, field));
 }
 
 /* ---- history ---- */
@@ -68,7 +71,10 @@ history_key (guint i)
 static gboolean
 is_bobs (GRand *rand, guint kind, guint i)
 {
-  return kind == 0 ? g_rand_int_range (rand, 0, 3) == 0 : kind == 1 ? g_rand_int_range (rand, 0, 900) == 0 : kind == 2 ? i < 30 : i == 0 || i == ROWS - 1;
+  return kind == 0   ? g_rand_int_range (rand, 0, 3) == 0
+         : kind == 1 ? g_rand_int_range (rand, 0, 900) == 0
+         : kind == 2 ? i < 30
+                     : i == 0 || i == ROWS - 1;
 }
 
 static void
@@ -81,10 +87,16 @@ history_fill (GRand *rand, guint kind, GHashTable *wanted)
     for (guint i = 0; i < n; i++) {
       gboolean bobs = is_bobs (rand, kind, from + i);
       char *key = history_key (from + i);
-      char *row = g_strdup_printf ("{\"kind\":\"session\",\"session\":\"s%u\",\"terminal\":\"t2\",\"person\":\"person:%s\"}", from + i, bobs ? "bob" : "alice");
+      char *row = g_strdup_printf (
+          "{\"kind\":\"session\",\"session\":\"s%u\",\"terminal\":\"t2\",\"person\":\"person:%s\"}", from + i,
+          bobs ? "bob" : "alice");
       g_ptr_array_add (texts, key);
       g_ptr_array_add (texts, row);
-      parts[i] = (FarPart){ .kind = FAR_PART_ROW, .table = "history", .key = key, .row = row, .expect = FAR_EXPECT_ANY };
+      parts[i] = (FarPart){ .kind = FAR_PART_ROW,
+                            .table = "history",
+                            .key = key,
+                            .row = row,
+                            .expect = FAR_EXPECT_ANY };
       if (bobs)
         g_hash_table_add (wanted, g_strdup (key));
     }
@@ -97,7 +109,9 @@ history_fill (GRand *rand, guint kind, GHashTable *wanted)
 static void
 history_end (GRand *rand, const char *next, GHashTable *wanted)
 {
-  g_autofree char *key = g_rand_boolean (rand) && next ? g_strdup (next) : history_key ((guint) g_rand_int_range (rand, 0, ROWS));
+  g_autofree char *key = g_rand_boolean (rand) && next
+                             ? g_strdup (next)
+                             : history_key ((guint) g_rand_int_range (rand, 0, ROWS));
   far_store_put ("main", "history", key, NULL, FAR_EXPECT_ANY, far_request_new (NULL, NULL, 0));
   g_hash_table_remove (wanted, key);
 }
@@ -105,7 +119,8 @@ history_end (GRand *rand, const char *next, GHashTable *wanted)
 START_TEST (history_loses_no_row)
 {
   g_autoptr (GRand) rand = g_rand_new_with_seed ((guint32) _i);
-  g_autoptr (GHashTable) wanted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL), seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) wanted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL),
+                         seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   char *next = NULL;
   guint pages = 0;
   history_fill (rand, (guint) _i % 4, wanted);
@@ -150,7 +165,10 @@ START_TEST (sessions_lose_none)
   }
   do {
     json_t *list = page ("bob", "sessions", "sessions", 0, &next);
-    g_autofree char *last = json_array_size (list) ? g_strdup (text_of (json_array_get (list, json_array_size (list) - 1), "session")) : NULL;
+    g_autofree char *last = json_array_size (list)
+                                ? g_strdup (
+                                      text_of (json_array_get (list, json_array_size (list) - 1), "session"))
+                                : NULL;
     note (seen, list, "session");
     for (guint i = bobs->len; i > 0; i--)
       if (g_rand_int_range (rand, 0, 6) == 0 || g_strcmp0 (bobs->pdata[i - 1], last) == 0) {
@@ -168,7 +186,8 @@ END_TEST
 START_TEST (large_rows_come_in_smaller_pages)
 {
   g_autofree char *reason = g_strnfill (499, '\x01'); /* six bytes each in JSON */
-  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL), rows = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL),
+                         rows = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   char *next = NULL;
   for (guint i = 0; i < 40; i++)
     g_free (session_ask ("alice", json_pack ("{s:s, s:s}", "terminal", "t1", "reason", reason)));
@@ -191,7 +210,8 @@ devices_put (guint n)
 {
   json_t *list = json_array ();
   for (guint i = 0; i < n; i++)
-    json_array_append_new (list, json_pack ("{s:o, s:s, s:s}", "name", json_sprintf ("d%03u", i), "endpoint", "lan", "address", "h:1"));
+    json_array_append_new (list, json_pack ("{s:o, s:s, s:s}", "name", json_sprintf ("d%03u", i), "endpoint",
+                                            "lan", "address", "h:1"));
   Got got = ask_node ("t1", "PUT", "terminals/t1/devices", json_pack ("{s:o}", "devices", list));
   ck_assert_msg (got.status == 200, "%u %s", got.status, text_of (got.body, "message"));
 }
@@ -199,7 +219,8 @@ devices_put (guint n)
 /* As many as a terminal may have. */
 START_TEST (many_devices_are_shown)
 {
-  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL), few = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL),
+                         few = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   char *next = NULL;
   guint pages = 0;
   devices_put (500);
@@ -244,7 +265,8 @@ START_TEST (rights_lose_none)
   char *next = NULL;
   guint taken = 0;
   for (guint i = 0; i < 400; i++) {
-    json_t *right = json_pack ("{s:o, s:s, s:s, s:s}", "id", json_sprintf ("r%03u", (i * 7) % 400), "who", "alice", "action", "see", "object", "terminals/t1");
+    json_t *right = json_pack ("{s:o, s:s, s:s, s:s}", "id", json_sprintf ("r%03u", (i * 7) % 400), "who",
+                               "alice", "action", "see", "object", "terminals/t1");
     ck_assert (far_right_set (right, NULL));
     json_decref (right);
   }
@@ -271,7 +293,8 @@ pages_of (const char *resource, const char *key, const char *field)
   g_autofree char *next = NULL;
   guint pages = 0;
   do {
-    g_autofree char *asked = next ? g_strdup_printf ("%s?limit=2&after=%s", resource, next) : g_strdup_printf ("%s?limit=2", resource);
+    g_autofree char *asked = next ? g_strdup_printf ("%s?limit=2&after=%s", resource, next)
+                                  : g_strdup_printf ("%s?limit=2", resource);
     Got got = ask_root ("GET", asked, NULL);
     json_t *list = json_object_get (got.body, key);
     const char *name;
@@ -290,7 +313,9 @@ pages_of (const char *resource, const char *key, const char *field)
   return seen;
 }
 
-static const struct { const char *resource, *key, *field, *gone, *behind; } node_lists[] = {
+static const struct {
+  const char *resource, *key, *field, *gone, *behind;
+} node_lists[] = {
   { "status", "instances", "path", "services.aa", "stores.main" },
   { "config", "config", NULL, "services.aa", "transports.nodes.type" },
   { "plugins", "plugins", "name", "store-aa", "store-sqlite" },
@@ -307,7 +332,8 @@ START_TEST (lists_of_the_node_lose_none)
   ck_assert_uint_eq (g_hash_table_size (paged), field ? json_array_size (all) : json_object_size (all));
   g_autofree char *asked = g_strdup_printf ("%s?after=%s", resource, node_lists[_i].gone);
   got = ask_root ("GET", asked, NULL);
-  g_autofree char *text = json_dumps (json_object_get (got.body, key), JSON_COMPACT), *wanted = g_strdup_printf ("\"%s\"", node_lists[_i].behind);
+  g_autofree char *text = json_dumps (json_object_get (got.body, key), JSON_COMPACT),
+                  *wanted = g_strdup_printf ("\"%s\"", node_lists[_i].behind);
   ck_assert_msg (strstr (text, wanted) != NULL, "%s: %s", asked, text);
   far_handlers_node_stop ();
 }
@@ -320,12 +346,14 @@ START_TEST (explain_loses_none)
   g_autofree char *next = NULL;
   guint taken = 0;
   for (guint i = 0; i < 700; i++) {
-    json_t *right = json_pack ("{s:o, s:s, s:s, s:s}", "id", json_sprintf ("r%03u", (i * 11) % 700), "who", "carol", "action", "see", "object", "terminals/t1");
+    json_t *right = json_pack ("{s:o, s:s, s:s, s:s}", "id", json_sprintf ("r%03u", (i * 11) % 700), "who",
+                               "carol", "action", "see", "object", "terminals/t1");
     ck_assert (far_right_set (right, NULL));
     json_decref (right);
   }
   do {
-    g_autofree char *asked = g_strdup_printf ("explain?who=carol&action=see&object=terminals/t1%s%s", next ? "&after=" : "", next ? next : "");
+    g_autofree char *asked = g_strdup_printf ("explain?who=carol&action=see&object=terminals/t1%s%s",
+                                              next ? "&after=" : "", next ? next : "");
     Got got = ask_root ("GET", asked, NULL);
     json_t *line;
     size_t i;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A change of more rows than the store takes in one step, and a store that stops between two steps: what was done and what was not is said, the
- * node goes on with what is in the store, and asking again does the rest. */
+/* A change of more rows than the store takes in one step, and a store that stops between two steps: what was
+ * done and what was not is said, the node goes on with what is in the store, and asking again does the rest.
+ */
 #include "config.h"
 
 #include "unit/access-help.h"
@@ -12,7 +13,8 @@
 
 static guint steps_good; /* of the store, before one fails; 0: none fails */
 
-typedef void (*Apply) (const char *store, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req);
+typedef void (*Apply) (const char *store, const FarBatchKey *key, const FarPart *parts, guint n,
+                       FarRequest *req);
 
 /* Stands before core's own: the service writes through it. Only steps of many rows count. */
 G_MODULE_EXPORT void
@@ -114,7 +116,8 @@ START_TEST (devices_that_went_in_part_are_gone_in_part)
 }
 END_TEST
 
-/* Its key is void at once and over a restart; the terminal is there until all of it is gone, so that the removal can be asked for again. */
+/* Its key is void at once and over a restart; the terminal is there until all of it is gone, so that the
+ * removal can be asked for again. */
 START_TEST (a_removal_in_part_can_be_asked_for_again)
 {
   ask_node ("t1", "PUT", "terminals/t1/devices", list_of (0, DEVICES));

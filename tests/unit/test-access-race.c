@@ -33,7 +33,11 @@ tear_down (void)
 
 /* ---- several at once ---- */
 
-typedef struct { guint asked, answered, good, conflicts, others; char *certificate, *token; } Race; /* others: certificates that differ from the one before */
+/* others: certificates that differ from the one before */
+typedef struct {
+  guint asked, answered, good, conflicts, others;
+  char *certificate, *token;
+} Race;
 
 static void
 race_answered (FarMessage *answer, gboolean last, gpointer user)
@@ -63,7 +67,8 @@ race_over (gpointer user)
 }
 
 static void
-race_ask (Race *race, FarPrincipalKind kind, const char *name, const char *method, const char *resource, json_t *body)
+race_ask (Race *race, FarPrincipalKind kind, const char *name, const char *method, const char *resource,
+          json_t *body)
 {
   g_autoptr (FarPrincipal) who = far_principal_new (kind, name, NULL, "192.0.2.50");
   g_autoptr (FarMessage) message = far_message_request (method, resource, body);
@@ -155,7 +160,8 @@ START_TEST (renewals_that_meet_make_one_certificate)
 }
 END_TEST
 
-/* The certificate that was just made goes with the node: nobody holds one that a removed node may come with. */
+/* The certificate that was just made goes with the node: nobody holds one that a removed node may come with.
+ */
 START_TEST (a_renewal_before_a_removal_goes_with_it)
 {
   Race race = { 0 };
@@ -170,7 +176,8 @@ START_TEST (a_renewal_before_a_removal_goes_with_it)
 }
 END_TEST
 
-/* And with the name when another node takes it: the renewal of the one before takes nothing from who has come. */
+/* And with the name when another node takes it: the renewal of the one before takes nothing from who has
+ * come. */
 START_TEST (a_renewal_that_meets_a_replacement_gives_way)
 {
   json_t *body = renewal ();
@@ -195,7 +202,8 @@ static guint writes_that_fail;
 void
 far_store_apply (const char *store, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
 {
-  void (*real) (const char *, const FarBatchKey *, const FarPart *, guint, FarRequest *) = dlsym (RTLD_NEXT, "far_store_apply");
+  void (*real) (const char *, const FarBatchKey *, const FarPart *, guint,
+                FarRequest *) = dlsym (RTLD_NEXT, "far_store_apply");
   if (writes_that_fail > 0) {
     writes_that_fail--;
     far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "the disk does not answer");
@@ -204,7 +212,8 @@ far_store_apply (const char *store, const FarBatchKey *key, const FarPart *parts
   real (store, key, parts, n, req);
 }
 
-/* What was signed and not recorded was given to nobody: the node asks again, and the one that it gets is the one that is known. */
+/* What was signed and not recorded was given to nobody: the node asks again, and the one that it gets is the
+ * one that is known. */
 START_TEST (a_renewal_that_is_not_recorded_is_made_again)
 {
   json_t *body = renewal ();
@@ -213,7 +222,8 @@ START_TEST (a_renewal_that_is_not_recorded_is_made_again)
   ck_assert_uint_eq (got.status, 507);
   ck_assert_ptr_null (text_of (got.body, "certificate"));
   cloud_restart ();
-  g_autofree char *certificate = g_strdup (text_of (ask_node ("t1", "POST", "renew", json_copy (body)).body, "certificate"));
+  g_autofree char *certificate = g_strdup (
+      text_of (ask_node ("t1", "POST", "renew", json_copy (body)).body, "certificate"));
   ck_assert_ptr_nonnull (certificate);
   g_autofree char *serial = far_trust_serial (certificate, NULL);
   ck_assert (!far_trust_revoked (serial, "t1"));
@@ -229,8 +239,10 @@ START_TEST (nothing_brings_a_removed_terminal_back)
   json_t *body = renewal ();
   race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "DELETE", "terminals/t1", NULL);
   race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "POST", "renew", body);
-  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/plc", json_pack ("{s:s}", "note", "x"));
-  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s}]}", "devices", "name", "plc"));
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/plc",
+            json_pack ("{s:s}", "note", "x"));
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices",
+            json_pack ("{s:[{s:s}]}", "devices", "name", "plc"));
   race_run (&race, 1);
   ck_assert_ptr_null (race.certificate);
   ck_assert_uint_eq (ask_root ("GET", "terminals/t1", NULL).status, 404);
@@ -239,7 +251,8 @@ START_TEST (nothing_brings_a_removed_terminal_back)
 }
 END_TEST
 
-/* The removal takes along every token for the terminal that was asked for before it, also one that is just being written. */
+/* The removal takes along every token for the terminal that was asked for before it, also one that is just
+ * being written. */
 START_TEST (a_token_on_its_way_goes_with_its_terminal)
 {
   for (guint restarted = 0; restarted < 2; restarted++) {
@@ -282,7 +295,9 @@ START_TEST (an_enrolment_on_its_way_goes_with_its_terminal)
   race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "DELETE", "terminals/t1", NULL);
   race_run (&race, 2);
   for (guint restarted = 0; restarted < 2; restarted++) {
-    ck_assert_uint_eq (json_array_size (json_object_get (ask_root ("GET", "enrollments", NULL).body, "enrollments")), 0);
+    ck_assert_uint_eq (json_array_size (
+                           json_object_get (ask_root ("GET", "enrollments", NULL).body, "enrollments")),
+                       0);
     cloud_restart ();
   }
 }
@@ -294,12 +309,18 @@ END_TEST
 START_TEST (a_device_added_while_the_terminal_lists_its_own_is_kept)
 {
   Race race = { 0 };
-  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s}]}", "devices", "name", "web"));
-  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/plc", json_pack ("{s:s}", "note", "x"));
-  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s}]}", "devices", "name", "meter"));
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices",
+            json_pack ("{s:[{s:s}]}", "devices", "name", "web"));
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/plc",
+            json_pack ("{s:s}", "note", "x"));
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices",
+            json_pack ("{s:[{s:s}]}", "devices", "name", "meter"));
   race_run (&race, 3);
   for (guint restarted = 0; restarted < 2; restarted++) {
-    ck_assert_uint_eq (json_array_size (json_object_get (ask_root ("GET", "terminals/t1", NULL).body, "devices")), 2); /* meter, plc */
+    /* meter, plc */
+    ck_assert_uint_eq (json_array_size (
+                           json_object_get (ask_root ("GET", "terminals/t1", NULL).body, "devices")),
+                       2);
     cloud_restart ();
   }
 }
@@ -309,10 +330,13 @@ END_TEST
 START_TEST (a_device_that_is_confirmed_meanwhile_stays_so)
 {
   Race race = { 0 };
-  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s, s:s}]}", "devices", "name", "web", "note", "its own"));
-  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/web", json_pack ("{s:s}", "note", "another"));
+  race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices",
+            json_pack ("{s:[{s:s, s:s}]}", "devices", "name", "web", "note", "its own"));
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/web",
+            json_pack ("{s:s}", "note", "another"));
   race_run (&race, 2);
-  json_t *device = json_array_get (json_object_get (ask_root ("GET", "terminals/t1", NULL).body, "devices"), 0);
+  json_t *device = json_array_get (json_object_get (ask_root ("GET", "terminals/t1", NULL).body, "devices"),
+                                   0);
   ck_assert_str_eq (text_of (device, "note"), "its own");
   ck_assert (json_is_true (json_object_get (device, "confirmed")));
 }
@@ -376,9 +400,11 @@ static guint reads_that_fail;
 
 /* In place of core's: some reads of devices fail. */
 void
-far_store_rows (const char *store, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
+far_store_rows (const char *store, const char *table, const FarFilterTerm *filter, const char *after,
+                guint limit, gboolean descending, FarRequest *req)
 {
-  void (*real) (const char *, const char *, const FarFilterTerm *, const char *, guint, gboolean, FarRequest *) = dlsym (RTLD_NEXT, "far_store_rows");
+  void (*real) (const char *, const char *, const FarFilterTerm *, const char *, guint, gboolean,
+                FarRequest *) = dlsym (RTLD_NEXT, "far_store_rows");
   if (strcmp (table, "devices") == 0 && reads_that_fail > 0) {
     reads_that_fail--;
     far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "the disk does not answer");
@@ -387,10 +413,14 @@ far_store_rows (const char *store, const char *table, const FarFilterTerm *filte
   real (store, table, filter, after, limit, descending, req);
 }
 
-/* A terminal's row counts as known only together with its devices: else a device that another process has removed would come back. */
+/* A terminal's row counts as known only together with its devices: else a device that another process has
+ * removed would come back. */
 START_TEST (devices_that_cannot_be_read_are_not_taken_for_known)
 {
-  ck_assert_uint_eq (ask_node ("t1", "PUT", "terminals/t1/devices", json_pack ("{s:[{s:s, s:s}]}", "devices", "name", "web", "note", "its own")).status, 200);
+  ck_assert_uint_eq (ask_node ("t1", "PUT", "terminals/t1/devices",
+                               json_pack ("{s:[{s:s, s:s}]}", "devices", "name", "web", "note", "its own"))
+                         .status,
+                     200);
   json_t *row = terminal_row ();
   g_autofree char *text = json_dumps (row, JSON_COMPACT);
   json_decref (row);
@@ -415,7 +445,8 @@ START_TEST (a_service_that_stops_leaves_no_call)
   race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1", json_pack ("{s:s}", "site", "north"));
   race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "POST", "tokens", json_pack ("{s:s}", "node", "t7"));
   race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "GET", "history", NULL);
-  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/plc", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "127.0.0.1:1"));
+  race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "PUT", "terminals/t1/devices/plc",
+            json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "127.0.0.1:1"));
   race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "PUT", "terminals/t1/devices", json_pack ("{s:[]}", "devices"));
   race_ask (&race, FAR_PRINCIPAL_NODE, "t1", "POST", "renew", renewal ());
   race_ask (&race, FAR_PRINCIPAL_LOCAL, "root", "DELETE", "terminals/t1", NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who was revoked, removed or replaced does not come back by what they still hold: certificates, keys, join tokens. */
+/* Who was revoked, removed or replaced does not come back by what they still hold: certificates, keys, join
+ * tokens. */
 #include "config.h"
 
 #include "unit/access-help.h"
@@ -58,7 +59,8 @@ told (FarMessage *answer, gboolean last, gpointer user)
   *(gboolean *) user = TRUE;
 }
 
-/* Another process has the store for a second, as a slow disk would: what is to be written waits, and reads do not. */
+/* Another process has the store for a second, as a slow disk would: what is to be written waits, and reads do
+ * not. */
 static void
 store_hold (void)
 {
@@ -72,7 +74,8 @@ store_hold (void)
   const char *const words[] = { "python3", "-c", program, file, NULL };
   int out = -1;
   char held;
-  ck_assert (g_spawn_async_with_pipes (NULL, (char **) words, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &out, NULL, NULL));
+  ck_assert (g_spawn_async_with_pipes (NULL, (char **) words, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
+                                       NULL, &out, NULL, NULL));
   ck_assert_int_eq (read (out, &held, 1), 1);
   close (out);
 }
@@ -120,7 +123,8 @@ END_TEST
 /* Those that still wait for it, too: whoever has its disk may have them. */
 START_TEST (tokens_made_for_a_node_go_with_it)
 {
-  g_autofree char *keys = new_keys ("evil"), *fresh = new_keys ("fresh"), *token = new_token ("evil"), *waits = new_token ("evil"), *other = new_token (NULL);
+  g_autofree char *keys = new_keys ("evil"), *fresh = new_keys ("fresh"), *token = new_token ("evil"),
+                  *waits = new_token ("evil"), *other = new_token (NULL);
   ck_assert_uint_eq (enrol (token, keys, "evil").status, 200);
   ck_assert_uint_eq (ask_root ("DELETE", "terminals/evil", NULL).status, 204);
   ck_assert_uint_eq (enrol (waits, fresh, "evil").status, 403);
@@ -166,8 +170,10 @@ END_TEST
 /* A certificate nobody remembers the serial of is void by its key. */
 START_TEST (a_revoked_key_voids_every_certificate)
 {
-  g_autofree char *keys = new_keys ("evil"), *token = new_token (NULL), *csr = far_trust_csr (keys, "evil", NULL);
-  g_autofree char *ca = g_build_filename (cloud_folder (), "state", "ca", NULL), *unknown = far_trust_sign (ca, csr, "evil", NULL, FALSE, 30, NULL);
+  g_autofree char *keys = new_keys ("evil"), *token = new_token (NULL),
+                  *csr = far_trust_csr (keys, "evil", NULL);
+  g_autofree char *ca = g_build_filename (cloud_folder (), "state", "ca", NULL),
+                  *unknown = far_trust_sign (ca, csr, "evil", NULL, FALSE, 30, NULL);
   Got got = enrol (token, keys, "evil");
   g_autofree char *known = g_strdup (text_of (got.body, "certificate"));
   ck_assert (is_believed (known, "evil") && is_believed (unknown, "evil"));
@@ -194,22 +200,31 @@ static Got
 approve (const char *resource)
 {
   g_autofree char *ca = g_build_filename (cloud_folder (), "state", "ca", NULL);
-  json_t *list = json_incref (json_object_get (ask_root ("GET", "enrollments", NULL).body, "enrollments")), *row = NULL;
+  json_t *list = json_incref (json_object_get (ask_root ("GET", "enrollments", NULL).body, "enrollments")),
+         *row = NULL;
   for (size_t i = 0; i < json_array_size (list); i++)
     if (g_str_has_suffix (resource, text_of (json_array_get (list, i), "number")))
       row = json_array_get (list, i);
-  g_autofree char *certificate = row ? far_trust_sign (ca, text_of (row, "csr"), text_of (row, "terminal"), NULL, FALSE, 30, NULL) : NULL;
-  json_t *statement = row ? json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", text_of (row, "terminal"), "box", text_of (row, "box"), "ssh", text_of (row, "ssh"),
-                                       "spki", text_of (row, "spki"), "authority", "admin") : NULL;
+  g_autofree char *certificate = row ? far_trust_sign (ca, text_of (row, "csr"), text_of (row, "terminal"),
+                                                       NULL, FALSE, 30, NULL)
+                                     : NULL;
+  json_t *statement = row ? json_pack ("{s:s, s:s, s:s, s:s, s:s}", "node", text_of (row, "terminal"), "box",
+                                       text_of (row, "box"), "ssh", text_of (row, "ssh"), "spki",
+                                       text_of (row, "spki"), "authority", "admin")
+                          : NULL;
   json_t *signed_one = statement ? far_statement_sign (ca, statement, NULL) : json_object ();
   json_decref (list);
-  return ask_root ("POST", resource, json_pack ("{s:s, s:o}", "certificate", certificate ? certificate : "none", "statement", signed_one));
+  return ask_root ("POST", resource,
+                   json_pack ("{s:s, s:o}", "certificate", certificate ? certificate : "none", "statement",
+                              signed_one));
 }
 
-/* Two that wait for one free name: the second is judged by what its token gives when it is approved, when the name is taken. */
+/* Two that wait for one free name: the second is judged by what its token gives when it is approved, when the
+ * name is taken. */
 START_TEST (an_approval_replaces_nobody_unasked)
 {
-  g_autofree char *keys = new_keys ("dup"), *other = new_keys ("other"), *token = new_token (NULL), *second = new_token (NULL), *stolen = new_token (NULL);
+  g_autofree char *keys = new_keys ("dup"), *other = new_keys ("other"), *token = new_token (NULL),
+                  *second = new_token (NULL), *stolen = new_token (NULL);
   g_autofree char *first = waits_as (token, keys, "dup"), *later = waits_as (second, other, "dup");
   json_t *body = enrol_body (stolen, keys, "dup");
   json_object_set_new (body, "ssh", json_string ("ssh-ed25519 AAAA"));
@@ -228,7 +243,8 @@ END_TEST
 /* What waits for an approval goes with its node: of that name, and of that key under any name. */
 START_TEST (what_waits_for_approval_goes_too)
 {
-  g_autofree char *keys = new_keys ("evil"), *other = new_keys ("other"), *token = new_token ("evil"), *second = replace_token ("evil"), *third = new_token ("x");
+  g_autofree char *keys = new_keys ("evil"), *other = new_keys ("other"), *token = new_token ("evil"),
+                  *second = replace_token ("evil"), *third = new_token ("x");
   g_autofree char *first = waits_as (token, keys, "evil"), *as_x = waits_as (third, keys, "x");
   ck_assert_uint_eq (approve (first).status, 200);
   g_autofree char *renewed = waits_as (second, other, "evil");
@@ -242,7 +258,8 @@ END_TEST
 /* The key was revoked while it waited. */
 START_TEST (a_revoked_key_is_not_approved)
 {
-  g_autofree char *keys = new_keys ("x"), *token = new_token ("x"), *resource = waits_as (token, keys, "x"), *csr = far_trust_csr (keys, "x", NULL);
+  g_autofree char *keys = new_keys ("x"), *token = new_token ("x"), *resource = waits_as (token, keys, "x"),
+                  *csr = far_trust_csr (keys, "x", NULL);
   g_autofree char *hash = far_trust_key_hash (csr, NULL);
   far_trust_revoked_add (hash);
   assert_revoked (approve (resource));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How far one comes with a right, in any number of steps: as everybody whose password one could set and every node one could enrol, until nothing new
- * is reached. The table says what is meant to be reached; whatever else is, is a way up that nobody gave. */
+/* How far one comes with a right, in any number of steps: as everybody whose password one could set and every
+ * node one could enrol, until nothing new is reached. The table says what is meant to be reached; whatever
+ * else is, is a way up that nobody gave. */
 #include "config.h"
 
 #include "unit/access-help.h"
@@ -8,15 +9,15 @@
 #include "node/door.h"
 
 enum {
-  R_RIGHTS = 1 << 0,   /* gives rights: may all */
-  R_ADMIN = 1 << 1,    /* is somebody of @admins */
-  R_OP = 1 << 2,       /* is op, who manages terminals/north-* */
-  R_PLAIN = 1 << 3,    /* is plain, who may only see and connect */
-  R_NODE = 1 << 4,     /* enrolled a node of a free name */
-  R_PLANT = 1 << 5,    /* plant-7 has dave's keys */
-  R_CHANGED = 1 << 6,  /* changed what plant-7 is */
-  R_MOVED = 1 << 7,    /* put plant-7 into a group that others have rights to */
-  R_REMOVED = 1 << 8,  /* removed plant-7 */
+  R_RIGHTS = 1 << 0,  /* gives rights: may all */
+  R_ADMIN = 1 << 1,   /* is somebody of @admins */
+  R_OP = 1 << 2,      /* is op, who manages terminals/north-* */
+  R_PLAIN = 1 << 3,   /* is plain, who may only see and connect */
+  R_NODE = 1 << 4,    /* enrolled a node of a free name */
+  R_PLANT = 1 << 5,   /* plant-7 has dave's keys */
+  R_CHANGED = 1 << 6, /* changed what plant-7 is */
+  R_MOVED = 1 << 7,   /* put plant-7 into a group that others have rights to */
+  R_REMOVED = 1 << 8, /* removed plant-7 */
   R_ALL = (1 << 9) - 1
 };
 
@@ -38,7 +39,8 @@ static const struct {
   { { { "manage", "users/*" }, { "manage", "enrollments" } }, PEOPLE | R_NODE },
   { { { "manage", "enrollments" } }, R_NODE },
   { { { "manage", "enrollments" }, { "approve", "*" }, { "see", "*" } }, R_NODE },
-  { { { "manage", "enrollments" }, { "manage", "terminals/plant-7" } }, R_NODE | R_PLANT | R_CHANGED | R_REMOVED },
+  { { { "manage", "enrollments" }, { "manage", "terminals/plant-7" } },
+    R_NODE | R_PLANT | R_CHANGED | R_REMOVED },
   { { { "manage", "terminals/plant-7" } }, R_CHANGED | R_REMOVED },
   { { { "manage", "terminals/*" } }, R_CHANGED | R_REMOVED },
   { { { "manage", "terminals/plant-7/devices/*" } }, 0 },
@@ -53,8 +55,13 @@ static const struct {
 
 /* ---- who dave is by now ---- */
 
-typedef struct { const char *name, *group; } Me;
-static const Me people[] = { { "dave", NULL }, { "dave2", NULL }, { "plain", NULL }, { "op", "ops" }, { "root2", "admins" }, { "dave2", "admins" }, { "dave2", "ops" } };
+typedef struct {
+  const char *name, *group;
+} Me;
+static const Me people[] = {
+  { "dave", NULL },      { "dave2", NULL },     { "plain", NULL },  { "op", "ops" },
+  { "root2", "admins" }, { "dave2", "admins" }, { "dave2", "ops" },
+};
 
 typedef struct {
   gboolean is[G_N_ELEMENTS (people)];
@@ -66,7 +73,8 @@ static gboolean
 good (const Me *me, const char *method, const char *resource, const char *body)
 {
   json_t *json = body ? json_loads (body, 0, NULL) : NULL;
-  Got got = me->group ? ask_member (me->name, me->group, method, resource, json) : ask_person (me->name, method, resource, json);
+  Got got = me->group ? ask_member (me->name, me->group, method, resource, json)
+                      : ask_person (me->name, method, resource, json);
   return got.status >= 200 && got.status < 300;
 }
 
@@ -79,9 +87,13 @@ step_people (Climb *climb, const Me *me)
   for (guint i = 1; i < G_N_ELEMENTS (people); i++) {
     gboolean given = people[i].group && strcmp (people[i].name, "dave2") == 0; /* the others are in theirs */
     g_autofree char *resource = g_strdup_printf ("users/%s", people[i].name);
-    g_autofree char *whole = given ? g_strdup_printf ("{\"password\": \"x\", \"groups\": [\"%s\"]}", people[i].group) : g_strdup ("{\"password\": \"x\"}");
-    g_autofree char *more = g_strdup_printf ("{\"groups\": [\"%s\"]}", people[i].group); /* to whom dave is already */
-    if (climb->is[i] || (!good (me, "PUT", resource, whole) && !(given && climb->is[1] && good (me, "PUT", resource, more))))
+    g_autofree char *whole = given ? g_strdup_printf ("{\"password\": \"x\", \"groups\": [\"%s\"]}",
+                                                      people[i].group)
+                                   : g_strdup ("{\"password\": \"x\"}");
+    /* to whom dave is already */
+    g_autofree char *more = g_strdup_printf ("{\"groups\": [\"%s\"]}", people[i].group);
+    if (climb->is[i] ||
+        (!good (me, "PUT", resource, whole) && !(given && climb->is[1] && good (me, "PUT", resource, more))))
       continue;
     climb->is[i] = TRUE;
     climb->got++;
@@ -93,7 +105,8 @@ static char *
 token_of (const Me *me, const char *node, gboolean replace)
 {
   json_t *body = json_pack ("{s:s*, s:b}", "node", node, "replace", replace);
-  Got got = me->group ? ask_member (me->name, me->group, "POST", "tokens", body) : ask_person (me->name, "POST", "tokens", body);
+  Got got = me->group ? ask_member (me->name, me->group, "POST", "tokens", body)
+                      : ask_person (me->name, "POST", "tokens", body);
   return got.status == 201 ? g_strdup (text_of (got.body, "token")) : NULL;
 }
 
@@ -101,7 +114,8 @@ static void
 step_nodes (Climb *climb, const Me *me)
 {
   for (guint i = 0; i < 3; i++) {
-    g_autofree char *token = token_of (me, i == 0 ? NULL : "plant-7", i == 2), *other = token ? token_of (me, NULL, FALSE) : NULL;
+    g_autofree char *token = token_of (me, i == 0 ? NULL : "plant-7", i == 2),
+                    *other = token ? token_of (me, NULL, FALSE) : NULL;
     if (token && enrol (token, climb->keys, "plant-7").status == 200)
       climb->reached |= R_PLANT;
     if (other && enrol (other, climb->keys, "new").status == 200)
@@ -121,7 +135,8 @@ step_terminals (Climb *climb, const Me *me)
 static void
 step_rights (Climb *climb, const Me *me)
 {
-  if (good (me, "POST", "rights", "{\"id\": \"own\", \"who\": \"dave\", \"action\": \"manage\", \"object\": \"*\"}"))
+  if (good (me, "POST", "rights",
+            "{\"id\": \"own\", \"who\": \"dave\", \"action\": \"manage\", \"object\": \"*\"}"))
     climb->reached |= R_RIGHTS;
 }
 
@@ -159,8 +174,14 @@ set_up (void)
   grant ("alice", "connect", "groups/pumps");
   terminal_enrol ("plant-7");
   terminal_enrol ("north-1");
-  ck_assert_uint_eq (ask_root ("PUT", "users/root2", json_pack ("{s:s, s:[s]}", "password", "x", "groups", "admins")).status, 200);
-  ck_assert_uint_eq (ask_root ("PUT", "users/op", json_pack ("{s:s, s:[s]}", "password", "x", "groups", "ops")).status, 200);
+  ck_assert_uint_eq (ask_root ("PUT", "users/root2",
+                               json_pack ("{s:s, s:[s]}", "password", "x", "groups", "admins"))
+                         .status,
+                     200);
+  ck_assert_uint_eq (ask_root ("PUT", "users/op",
+                               json_pack ("{s:s, s:[s]}", "password", "x", "groups", "ops"))
+                         .status,
+                     200);
 }
 
 static void
@@ -177,8 +198,8 @@ START_TEST (nobody_comes_further_than_meant)
   for (guint i = 0; i < 4 && starts[_i].rights[i][0]; i++)
     grant ("dave", starts[_i].rights[i][0], starts[_i].rights[i][1]);
   climb_run (&climb);
-  ck_assert_msg (climb.reached == starts[_i].reached, "%s %s …: reached 0x%x, meant 0x%x", starts[_i].rights[0][0], starts[_i].rights[0][1], climb.reached,
-                 starts[_i].reached);
+  ck_assert_msg (climb.reached == starts[_i].reached, "%s %s …: reached 0x%x, meant 0x%x",
+                 starts[_i].rights[0][0], starts[_i].rights[0][1], climb.reached, starts[_i].reached);
 }
 END_TEST
 

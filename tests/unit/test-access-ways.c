@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every way in, by every right: what one may ask with one right alone, as another node, as nobody. A handler without a row here fails the test. */
+/* Every way in, by every right: what one may ask with one right alone, as another node, as nobody. A handler
+ * without a row here fails the test. */
 #include "config.h"
 
 #include "unit/access-help.h"
@@ -13,7 +14,10 @@
 #include "unit/router-conform.h"
 
 /* Who asks: dave with one right alone. TERMINAL stands for the terminal's name. */
-static const struct { char letter; const char *action, *object; } rights[] = {
+static const struct {
+  char letter;
+  const char *action, *object;
+} rights[] = {
   { 'a', "see", "*" },
   { 'b', "connect", "*" },
   { 'c', "connect-raw", "*" },
@@ -38,26 +42,34 @@ static const struct { char letter; const char *action, *object; } rights[] = {
 };
 
 /* Who asks without a right. */
-static const struct { char letter; FarPrincipalKind kind; const char *name; } others[] = {
-  { '0', FAR_PRINCIPAL_NONE, "" },
-  { '-', FAR_PRINCIPAL_PERSON, "dave" },
-  { 'L', FAR_PRINCIPAL_LOCAL, "dave" },
-  { 'N', FAR_PRINCIPAL_NODE, "TERMINAL" },
+static const struct {
+  char letter;
+  FarPrincipalKind kind;
+  const char *name;
+} others[] = {
+  { '0', FAR_PRINCIPAL_NONE, "" },        { '-', FAR_PRINCIPAL_PERSON, "dave" },
+  { 'L', FAR_PRINCIPAL_LOCAL, "dave" },   { 'N', FAR_PRINCIPAL_NODE, "TERMINAL" },
   { 'O', FAR_PRINCIPAL_NODE, "north-1" },
 };
 
 #define PEOPLE "-L" STAR "hijklmnopqrst"
-#define STAR "abcdefgz"      /* a right to all there is, of any action */
-#define SEES STAR "h" "t"    /* the terminal itself */
-#define KNOWS SEES "ij"      /* that it is there */
+#define STAR "abcdefgz" /* a right to all there is, of any action */
+#define SEES                                                                                                 \
+  STAR "h"                                                                                                   \
+       "t"              /* the terminal itself */
+#define KNOWS SEES "ij" /* that it is there */
 #define NOBODY ""
 
-/* opens: who gets through, and nobody else. shows: then it stands in the answer, and in no other one; NULL: then the answer is no refusal. */
-typedef struct { const char *of, *method, *pattern, *resource, *body, *shows, *opens; } Way;
+/* opens: who gets through, and nobody else. shows: then it stands in the answer, and in no other one; NULL:
+ * then the answer is no refusal. */
+typedef struct {
+  const char *of, *method, *pattern, *resource, *body, *shows, *opens;
+} Way;
 
 static const Way ways[] = {
   /* core */
-  { "core", "POST", "login", "login", "{\"name\": \"x\", \"password\": \"y\"}", "for nodes", "0N" PEOPLE "O" }, /* asked of authenticators, of which there are none here */
+  { "core", "POST", "login", "login", "{\"name\": \"x\", \"password\": \"y\"}", "for nodes",
+    "0N" PEOPLE "O" }, /* asked of authenticators, of which there are none here */
   { "core", "DELETE", "login", "login", NULL, NULL, PEOPLE },
   { "core", "GET", "login", "login", NULL, NULL, PEOPLE },
   { "core", "GET", "methods", "methods", NULL, NULL, PEOPLE },
@@ -67,7 +79,8 @@ static const Way ways[] = {
   { "core", "DELETE", "users/{u}", "users/plain", NULL, NULL, "lz" },
   { "core", "PUT", "users/{u}/password", "users/plain/password", "{\"password\": \"x\"}", NULL, "lz" },
   { "core", "GET", "rights", "rights", NULL, "secret-right", "mz" },
-  { "core", "POST", "rights", "rights", "{\"id\": \"own\", \"who\": \"dave\", \"action\": \"manage\", \"object\": \"*\"}", NULL, "mz" },
+  { "core", "POST", "rights", "rights",
+    "{\"id\": \"own\", \"who\": \"dave\", \"action\": \"manage\", \"object\": \"*\"}", NULL, "mz" },
   { "core", "DELETE", "rights/{r}", "rights/x", NULL, NULL, "mqz" },
   { "core", "GET", "explain", "explain?who=zoe&action=see&object=node", NULL, NULL, "mz" },
   { "core", "GET", "explain", "explain?action=see&object=node", NULL, NULL, PEOPLE },
@@ -82,18 +95,21 @@ static const Way ways[] = {
   /* access */
   { "access", "GET", "terminals", "terminals", NULL, "plant-7", KNOWS },
   { "access", "GET", "terminals/{t}", "terminals/plant-7", NULL, NULL, KNOWS "N" },
-  { "access", "GET", "terminals/{t}", "terminals/plant-7", NULL, "192.0.2.50", SEES "N" }, /* where it stands */
+  { "access", "GET", "terminals/{t}", "terminals/plant-7", NULL, "192.0.2.50",
+    SEES "N" }, /* where it stands */
   { "access", "PUT", "terminals/{t}", "terminals/plant-7", "{\"note\": \"mine\"}", NULL, "hz" },
   { "access", "PUT", "terminals/{t}", "terminals/new", "{\"note\": \"mine\"}", NULL, "z" },
   { "access", "PUT", "terminals/{t}", "terminals/plant-7", "{\"groups\": [\"pumps\"]}", NULL, "z" },
   { "access", "DELETE", "terminals/{t}", "terminals/plant-7", NULL, NULL, "hz" },
   { "access", "GET", "terminals/{t}/statement", "terminals/plant-7/statement", NULL, NULL, KNOWS "N" },
   { "access", "PUT", "terminals/{t}/devices", "terminals/plant-7/devices", "{\"devices\": []}", NULL, "N" },
-  { "access", "PUT", "terminals/{t}/devices/{d}", "terminals/plant-7/devices/web", "{\"note\": \"mine\"}", NULL, "hiz" },
+  { "access", "PUT", "terminals/{t}/devices/{d}", "terminals/plant-7/devices/web", "{\"note\": \"mine\"}",
+    NULL, "hiz" },
   { "access", "DELETE", "terminals/{t}/devices/{d}", "terminals/plant-7/devices/web", NULL, NULL, "hiz" },
   { "access", "GET", "nodes", "nodes", NULL, "z1", STAR },
   { "access", "POST", "sessions", "sessions", "{\"terminal\": \"plant-7\"}", NULL, "b" },
-  { "access", "POST", "sessions", "sessions", "{\"terminal\": \"plant-7\", \"device\": \"web\"}", NULL, "bj" },
+  { "access", "POST", "sessions", "sessions", "{\"terminal\": \"plant-7\", \"device\": \"web\"}", NULL,
+    "bj" },
   { "access", "GET", "sessions", "sessions", NULL, "OPEN", SEES },
   { "access", "GET", "sessions/{s}", "sessions/OPEN", NULL, NULL, SEES },
   { "access", "WATCH", "sessions/{s}", "sessions/OPEN", NULL, NULL, SEES },
@@ -101,29 +117,40 @@ static const Way ways[] = {
   { "access", "POST", "sessions/{s}/approve", "sessions/WAITING/approve", NULL, NULL, "gt" },
   { "access", "POST", "sessions/{s}/stream", "sessions/OPEN/stream", NULL, NULL, NOBODY },
   { "access", "POST", "sessions/{s}/offer", "sessions/OPEN/offer", NULL, NULL, "hz" },
-  { "access", "POST", "sessions/{s}/report", "sessions/OPEN/report", "{\"state\": \"closed\"}", NULL, "NO" }, /* another's is as unknown: nothing comes of it */
+  { "access", "POST", "sessions/{s}/report", "sessions/OPEN/report", "{\"state\": \"closed\"}", NULL,
+    "NO" },                                               /* another's is as unknown: nothing comes of it */
   { "access", "POST", "poll", "poll", "{}", NULL, "NO" }, /* each about itself */
   { "access", "GET", "history", "history", NULL, "OPEN", SEES },
   { "access", "POST", "tokens", "tokens", "{}", NULL, "kz" },
   { "access", "POST", "tokens", "tokens", "{\"node\": \"plant-7\", \"replace\": true}", NULL, "z" },
-  { "access", "POST", "enroll", "enroll", "{\"node\": \"new\", \"token\": \"x\", \"csr\": \"x\", \"box\": \"x\", \"ssh\": \"x\"}", "certificate:", "0N" PEOPLE "O" }, /* judged by its token and key */
+  { "access", "POST", "enroll", "enroll",
+    "{\"node\": \"new\", \"token\": \"x\", \"csr\": \"x\", \"box\": \"x\", \"ssh\": \"x\"}",
+    "certificate:", "0N" PEOPLE "O" }, /* judged by its token and key */
   { "access", "GET", "enrollments", "enrollments", NULL, NULL, "kz" },
-  { "access", "POST", "enrollments/{n}", "enrollments/none", "{\"certificate\": \"x\", \"statement\": {}}", "enrolment", "kz" },
+  { "access", "POST", "enrollments/{n}", "enrollments/none", "{\"certificate\": \"x\", \"statement\": {}}",
+    "enrolment", "kz" },
   { "access", "DELETE", "enrollments/{n}", "enrollments/none", NULL, "enrolment", "kz" },
-  { "access", "POST", "renew", "renew", "{\"csr\": \"x\"}", "certificate:", "0N" PEOPLE "O" }, /* by its key */
+  { "access", "POST", "renew", "renew", "{\"csr\": \"x\"}",
+    "certificate:", "0N" PEOPLE "O" }, /* by its key */
   /* intake */
   { "intake", "POST", "batches", "batches", "batch", NULL, "NO" },
-  { "intake", "GET", "samples", "samples?source=plant-7", NULL, NULL, KNOWS }, /* who has a device: its values (test-device-values) */
+  { "intake", "GET", "samples", "samples?source=plant-7", NULL, NULL,
+    KNOWS }, /* who has a device: its values (test-device-values) */
   /* agent, at terminal t1: "nodes" are the cloud's there */
-  { "agent", "POST", "offers", "offers", "{\"session\": \"s\", \"generation\": 1, \"address\": \"h:1\", \"host_key\": \"x\", \"x\": 1, \"for_us\": 1, \"entry\": \"stream\", "
-    "\"login\": \"in-band\", \"person\": \"x\", \"sealed\": \"x\"}", "host_key", "NO" },
+  { "agent", "POST", "offers", "offers",
+    "{\"session\": \"s\", \"generation\": 1, \"address\": \"h:1\", \"host_key\": \"x\", \"x\": 1, "
+    "\"for_us\": 1, \"entry\": \"stream\", "
+    "\"login\": \"in-band\", \"person\": \"x\", \"sealed\": \"x\"}",
+    "host_key", "NO" },
   { "agent", "POST", "poll-now", "poll-now", NULL, NULL, "NO" },
   { "agent", "POST", "sessions/{s}/close", "sessions/none/close", "{}", NULL, "NO" },
   { "agent", "GET", "terminals", "terminals", NULL, "t1", KNOWS },
   { "agent", "GET", "terminals/{t}", "terminals/t1", NULL, NULL, KNOWS "N" },
   { "agent", "GET", "terminals/{t}/devices", "terminals/t1/devices", NULL, "web", SEES "ijN" },
-  { "agent", "PUT", "terminals/{t}/devices/{d}", "terminals/t1/devices/new", "{\"endpoint\": \"lan\", \"address\": \"127.0.0.1:9\"}", NULL, "hz" },
-  { "agent", "DELETE", "terminals/{t}/devices/{d}", "terminals/t1/devices/web", NULL, NULL, "hiz" }, /* stands in the profile: said */
+  { "agent", "PUT", "terminals/{t}/devices/{d}", "terminals/t1/devices/new",
+    "{\"endpoint\": \"lan\", \"address\": \"127.0.0.1:9\"}", NULL, "hz" },
+  { "agent", "DELETE", "terminals/{t}/devices/{d}", "terminals/t1/devices/web", NULL, NULL,
+    "hiz" }, /* stands in the profile: said */
   { "agent", "GET", "sessions", "sessions", NULL, NULL, PEOPLE },
   { "agent", "GET", "sessions/{s}", "sessions/none", NULL, NULL, NOBODY },
   { "agent", "DELETE", "sessions/{s}", "sessions/none", NULL, NULL, NOBODY },
@@ -131,26 +158,39 @@ static const Way ways[] = {
 
 /* ---- a node with something to see ---- */
 
-static struct { char *open, *waiting; } sessions;
+static struct {
+  char *open, *waiting;
+} sessions;
 
 static void
 cloud_fill (void)
 {
-  json_t *two = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "two", "who", "carol", "action", "connect", "object", "terminals/*", "needs", "approval");
+  json_t *two = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "two", "who", "carol", "action", "connect",
+                           "object", "terminals/*", "needs", "approval");
   ck_assert (far_right_set (two, NULL));
   json_decref (two);
   grant ("alice", "connect", "terminals/*");
-  ck_assert_uint_eq (ask_root ("POST", "rights", json_pack ("{s:s, s:s, s:s, s:s}", "id", "secret-right", "who", "zoe", "action", "see", "object", "terminals/north-1")).status, 201);
-  ck_assert_uint_eq (ask_root ("POST", "rights", json_pack ("{s:s, s:s, s:s, s:s}", "id", "x", "who", "zoe", "action", "see", "object", "terminals/north-1")).status, 201);
+  ck_assert_uint_eq (ask_root ("POST", "rights",
+                               json_pack ("{s:s, s:s, s:s, s:s}", "id", "secret-right", "who", "zoe",
+                                          "action", "see", "object", "terminals/north-1"))
+                         .status,
+                     201);
+  ck_assert_uint_eq (ask_root ("POST", "rights",
+                               json_pack ("{s:s, s:s, s:s, s:s}", "id", "x", "who", "zoe", "action", "see",
+                                          "object", "terminals/north-1"))
+                         .status,
+                     201);
   Got got = ask_root ("PUT", "users/plain", json_pack ("{s:s, s:[s]}", "password", "x", "groups", "readers"));
   ck_assert_msg (got.status == 200, "%u %s", got.status, text_of (got.body, "message"));
   terminal_enrol ("plant-7");
   terminal_enrol ("north-1");
   terminal_link ("plant-7", TRUE);
-  json_t *devices = json_pack ("{s:[{s:s, s:s, s:s}]}", "devices", "name", "web", "endpoint", "lan", "address", "127.0.0.1:9");
+  json_t *devices = json_pack ("{s:[{s:s, s:s, s:s}]}", "devices", "name", "web", "endpoint", "lan",
+                               "address", "127.0.0.1:9");
   ck_assert_uint_eq (ask_node ("plant-7", "PUT", "terminals/plant-7/devices", devices).status, 200);
   sessions.open = session_open ("alice", wish_for ("plant-7", NULL));
-  sessions.waiting = g_strdup (text_of (ask_person ("carol", "POST", "sessions", wish_for ("plant-7", NULL)).body, "session"));
+  sessions.waiting = g_strdup (
+      text_of (ask_person ("carol", "POST", "sessions", wish_for ("plant-7", NULL)).body, "session"));
   ck_assert_str_eq (session_state (sessions.waiting), "awaiting approval");
 }
 
@@ -189,7 +229,10 @@ filled (const Way *way, const char *text)
   return g_string_free (g_steal_pointer (&out), FALSE);
 }
 
-typedef struct { guint n, status; char *text; } Heard;
+typedef struct {
+  guint n, status;
+  char *text;
+} Heard;
 
 static void
 heard (FarMessage *answer, gboolean last, gpointer user)
@@ -198,7 +241,8 @@ heard (FarMessage *answer, gboolean last, gpointer user)
   if (to->n++ > 0)
     return;
   to->status = answer->status;
-  to->text = answer->body ? g_strndup (g_bytes_get_data (answer->body, NULL), g_bytes_get_size (answer->body)) : g_strdup ("");
+  to->text = answer->body ? g_strndup (g_bytes_get_data (answer->body, NULL), g_bytes_get_size (answer->body))
+                          : g_strdup ("");
 }
 
 static gboolean
@@ -212,7 +256,8 @@ question (const Way *way)
 {
   gboolean batch = g_strcmp0 (way->body, "batch") == 0;
   g_autofree char *resource = filled (way, way->resource);
-  FarMessage *message = far_message_request (way->method, resource, way->body && !batch ? json_loads (way->body, 0, NULL) : NULL);
+  FarMessage *message = far_message_request (way->method, resource,
+                                             way->body && !batch ? json_loads (way->body, 0, NULL) : NULL);
   if (batch) {
     message->content_type = g_strdup (FAR_TYPE_BATCH);
     message->body = g_bytes_new_static ("x", 1);
@@ -228,7 +273,11 @@ is_opened (const Way *way, FarPrincipalKind kind, const char *name)
   g_autoptr (FarMessage) message = question (way);
   g_autofree char *text = NULL;
   Heard to = { 0 };
-  far_door_submit (principal, kind == FAR_PRINCIPAL_NODE ? "nodes" : kind == FAR_PRINCIPAL_LOCAL ? NULL : "people", message, heard, &to);
+  far_door_submit (principal,
+                   kind == FAR_PRINCIPAL_NODE    ? "nodes"
+                   : kind == FAR_PRINCIPAL_LOCAL ? NULL
+                                                 : "people",
+                   message, heard, &to);
   ck_assert (run_until (is_heard, &to));
   far_door_gone (&to);
   text = to.text;
@@ -241,7 +290,8 @@ static gboolean
 is_opened_by (const Way *way, guint right)
 {
   g_autofree char *object = filled (way, rights[right].object);
-  json_t *json = json_pack ("{s:s, s:s, s:s, s:s}", "id", "one", "who", "dave", "action", rights[right].action, "object", object);
+  json_t *json = json_pack ("{s:s, s:s, s:s, s:s}", "id", "one", "who", "dave", "action",
+                            rights[right].action, "object", object);
   ck_assert (far_right_set (json, NULL));
   json_decref (json);
   gboolean opened = is_opened (way, FAR_PRINCIPAL_PERSON, "dave");
@@ -253,7 +303,8 @@ is_opened_by (const Way *way, guint right)
 static char *
 state_of (const Way *way)
 {
-  static const char *const cloud[] = { "users", "rights", "terminals", "terminals/plant-7", "sessions", "enrollments", NULL };
+  static const char *const cloud[] = { "users",    "rights",      "terminals", "terminals/plant-7",
+                                       "sessions", "enrollments", NULL };
   static const char *const agent[] = { "terminals/t1", "terminals/t1/devices", "sessions", NULL };
   GString *text = g_string_new (NULL);
   for (const char *const *at = strcmp (way->of, "agent") == 0 ? agent : cloud; *at; at++) {
@@ -278,12 +329,15 @@ letter_of (guint who)
   return who < G_N_ELEMENTS (others) ? others[who].letter : rights[who - G_N_ELEMENTS (others)].letter;
 }
 
-/* Those who must not get through ask first; what somebody may do changes the node, so that each of them finds a new one. */
+/* Those who must not get through ask first; what somebody may do changes the node, so that each of them finds
+ * a new one. */
 START_TEST (each_way_opens_to_whom_it_should)
 {
   const Way *way = &ways[_i];
   g_autoptr (GString) wrong = g_string_new (NULL);
-  gboolean changes = strcmp (way->method, "GET") != 0 && strcmp (way->method, "WATCH") != 0 && strlen (way->opens) < 10; /* what is open to all changes nothing */
+  /* what is open to all changes nothing */
+  gboolean changes = strcmp (way->method, "GET") != 0 && strcmp (way->method, "WATCH") != 0 &&
+                     strlen (way->opens) < 10;
   node_up (way);
   g_autofree char *before = state_of (way), *after = NULL;
   for (guint turn = 0; turn < 2; turn++) {
@@ -291,7 +345,8 @@ START_TEST (each_way_opens_to_whom_it_should)
       gboolean meant = strchr (way->opens, letter_of (who)) != NULL;
       if (meant != (turn == 1))
         continue;
-      gboolean opened = who < G_N_ELEMENTS (others) ? is_opened (way, others[who].kind, others[who].name) : is_opened_by (way, who - G_N_ELEMENTS (others));
+      gboolean opened = who < G_N_ELEMENTS (others) ? is_opened (way, others[who].kind, others[who].name)
+                                                    : is_opened_by (way, who - G_N_ELEMENTS (others));
       if (opened != meant)
         g_string_append_printf (wrong, " %c %s", letter_of (who), opened ? "gets through" : "is refused");
       if (opened && changes) {
@@ -306,8 +361,9 @@ START_TEST (each_way_opens_to_whom_it_should)
   gsize at = 0;
   while (before[at] != '\0' && before[at] == after[at])
     at++;
-  ck_assert_msg (before[at] == after[at], "%s %s %s: who was refused has changed …%.200s… to …%.200s…", way->of, way->method, way->resource,
-                 before + at - MIN (at, 100), after + at - MIN (at, 100));
+  ck_assert_msg (before[at] == after[at], "%s %s %s: who was refused has changed …%.200s… to …%.200s…",
+                 way->of, way->method, way->resource, before + at - MIN (at, 100),
+                 after + at - MIN (at, 100));
   ck_assert_msg (wrong->len == 0, "%s %s %s:%s", way->of, way->method, way->resource, wrong->str);
 }
 END_TEST
@@ -318,7 +374,8 @@ static void
 missing (GString *text, const char *of, const char *method, const char *pattern)
 {
   for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
-    if (strcmp (ways[i].of, of) == 0 && strcmp (ways[i].method, method) == 0 && strcmp (ways[i].pattern, pattern) == 0)
+    if (strcmp (ways[i].of, of) == 0 && strcmp (ways[i].method, method) == 0 &&
+        strcmp (ways[i].pattern, pattern) == 0)
       return;
   g_string_append_printf (text, "\n  %s: %s %s", of, method, pattern);
 }
@@ -358,13 +415,16 @@ START_TEST (each_handler_has_a_row)
   cloud_up_whole ();
   dir = g_dir_open (cloud_folder (), 0, NULL);
   while ((name = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *type_name = g_str_has_prefix (name, "service-") && g_str_has_suffix (name, ".so") ? g_strndup (name + 8, strlen (name) - 11) : NULL;
+    g_autofree char *type_name = g_str_has_prefix (name, "service-") && g_str_has_suffix (name, ".so")
+                                     ? g_strndup (name + 8, strlen (name) - 11)
+                                     : NULL;
     const FarType *type = type_name ? far_loader_type (FAR_KIND_SERVICE, type_name, &rules, NULL) : NULL;
     ck_assert_msg (!type_name || type, "%s cannot be loaded", name);
     services += type != NULL;
     if (type)
       handlers_conform (type_name, ((const FarServiceType *) type)->handlers, wrong);
-    for (const FarHandler *at = type ? ((const FarServiceType *) type)->handlers : NULL; at && at->method; at++)
+    for (const FarHandler *at = type ? ((const FarServiceType *) type)->handlers : NULL; at && at->method;
+         at++)
       missing (text, type_name, at->method, at->pattern);
   }
   cloud_down ();

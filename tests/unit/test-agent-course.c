@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The terminal's side of access in its course: offers by push and poll, dials, cuts, ends, reports. The cloud and the tunnel are played. */
+/* The terminal's side of access in its course: offers by push and poll, dials, cuts, ends, reports. The cloud
+ * and the tunnel are played. */
 #include "config.h"
 
 #include "auth/throttle.h"
@@ -32,15 +33,19 @@ tear_down (void)
 static json_t *
 offer_at (const char *session, int generation, const char *address)
 {
-  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *box = far_trust_box_public (keys, NULL);
-  json_t *credential = json_pack ("{s:s, s:i, s:s, s:s, s:i, s:I, s:s, s:s}", "session", session, "generation", generation, "terminal", "t1", "address",
-                                  address, "x", 40001, "expires_us", (json_int_t) (far_clock_wall_us () + 300 * SECOND), "token", "word",
-                                  "host_key", "ssh-ed25519 ZZZZ");
+  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL),
+                  *box = far_trust_box_public (keys, NULL);
+  json_t *credential = json_pack ("{s:s, s:i, s:s, s:s, s:i, s:I, s:s, s:s}", "session", session,
+                                  "generation", generation, "terminal", "t1", "address", address, "x", 40001,
+                                  "expires_us", (json_int_t) (far_clock_wall_us () + 300 * SECOND), "token",
+                                  "word", "host_key", "ssh-ed25519 ZZZZ");
   g_autofree char *sealed = far_seal (box, credential, NULL);
   json_decref (credential);
-  return json_pack ("{s:s, s:i, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "session", session, "generation", generation, "request", "r1",
-                    "address", address, "host_key", "ssh-ed25519 ZZZZ", "x", 40001, "for_us", (json_int_t) (600 * SECOND), "device", "web", "entry",
-                    "stream", "login", "in-band", "person", "alice", "asker", "person:alice", "reason", "test", "sealed", sealed);
+  return json_pack ("{s:s, s:i, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "session",
+                    session, "generation", generation, "request", "r1", "address", address, "host_key",
+                    "ssh-ed25519 ZZZZ", "x", 40001, "for_us", (json_int_t) (600 * SECOND), "device", "web",
+                    "entry", "stream", "login", "in-band", "person", "alice", "asker", "person:alice",
+                    "reason", "test", "sealed", sealed);
 }
 
 static json_t *
@@ -109,7 +114,8 @@ START_TEST (test_link_up)
 }
 END_TEST
 
-/* A cloud whose service began anew under a standing link has lost the nonce: it gets one at once, and no poll upon poll however often it asks. */
+/* A cloud whose service began anew under a standing link has lost the nonce: it gets one at once, and no poll
+ * upon poll however often it asks. */
 START_TEST (test_nonce_again)
 {
   polls_answered (json_pack ("{s:b}", "needed", 0));
@@ -151,9 +157,12 @@ link_was_cut (gpointer user)
 static char *
 certified_for_a_day (void)
 {
-  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *ca = g_build_filename (cloud_folder (), "ca", NULL);
-  g_autofree char *root = g_build_filename (ca, "ca.crt", NULL), *pem = NULL, *csr = far_trust_csr (keys, "t1", NULL);
-  g_autofree char *path = far_trust_path (keys, "node.crt"), *path_ca = far_trust_path (keys, "ca.crt"), *old = NULL;
+  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL),
+                  *ca = g_build_filename (cloud_folder (), "ca", NULL);
+  g_autofree char *root = g_build_filename (ca, "ca.crt", NULL), *pem = NULL,
+                  *csr = far_trust_csr (keys, "t1", NULL);
+  g_autofree char *path = far_trust_path (keys, "node.crt"), *path_ca = far_trust_path (keys, "ca.crt"),
+                  *old = NULL;
   ck_assert_int_eq (g_mkdir (ca, 0700), 0);
   ck_assert (far_trust_ca_create (ca, "fleet", NULL));
   ck_assert (g_file_get_contents (root, &pem, NULL, NULL) && g_file_set_contents (path_ca, pem, -1, NULL));
@@ -166,7 +175,8 @@ static void
 renewal_answered (const char *ca)
 {
   FakeSent *renew = sent_newest ("renew");
-  g_autofree char *fresh = far_trust_sign (ca, text_of (renew->body, "csr"), "t1", NULL, FALSE, 30, NULL), *kept = NULL;
+  g_autofree char *fresh = far_trust_sign (ca, text_of (renew->body, "csr"), "t1", NULL, FALSE, 30, NULL),
+                  *kept = NULL;
   g_autofree char *path = g_build_filename (cloud_folder (), "state", "keys", "node.crt", NULL);
   answer_sent (renew, 200, json_pack ("{s:s}", "certificate", fresh));
   ck_assert (run_until (link_was_cut, NULL)); /* written beside main */
@@ -175,8 +185,9 @@ renewal_answered (const char *ca)
   ck_assert_uint_eq (cloud_nodes ()->cuts->len, 1);
 }
 
-/* A renewal that comes to nothing (the cloud's disk was full, the answer was lost) is asked for again under the same link: first after a minute, then ever
- * more slowly. Till then people cannot reach who has expired. */
+/* A renewal that comes to nothing (the cloud's disk was full, the answer was lost) is asked for again under
+ * the same link: first after a minute, then ever more slowly. Till then people cannot reach who has expired.
+ */
 START_TEST (test_a_lost_renewal_is_asked_for_again)
 {
   static const int waits[] = { 60, 120, 240 };
@@ -203,7 +214,8 @@ START_TEST (test_a_lost_renewal_is_asked_for_again)
 }
 END_TEST
 
-/* A certificate that has expired: the node comes without one, names itself, and its key is the proof; then it comes again. */
+/* A certificate that has expired: the node comes without one, names itself, and its key is the proof; then it
+ * comes again. */
 START_TEST (test_renews_after_expiry)
 {
   g_autofree char *ca = certified_for_a_day ();
@@ -276,7 +288,8 @@ START_TEST (test_replayed)
 }
 END_TEST
 
-/* Those that are over are known for a day, but not more than the last two hundred of them: a busy terminal stays small. */
+/* Those that are over are known for a day, but not more than the last two hundred of them: a busy terminal
+ * stays small. */
 START_TEST (test_remembered)
 {
   for (guint i = 0; i < 210; i++) {
@@ -292,7 +305,8 @@ START_TEST (test_remembered)
 }
 END_TEST
 
-/* The link under the tunnel is lost: asked for by poll at once, the next generation is dialled, the deadline stands. */
+/* The link under the tunnel is lost: asked for by poll at once, the next generation is dialled, the deadline
+ * stands. */
 START_TEST (test_resume)
 {
   FakeTunnel *tunnel = opened ("s1");
@@ -319,7 +333,8 @@ START_TEST (test_resume)
 }
 END_TEST
 
-/* While somebody works the link is wanted back at once; one that gives no answer after the tunnel was lost is cut, so that a new one is dialled. */
+/* While somebody works the link is wanted back at once; one that gives no answer after the tunnel was lost is
+ * cut, so that a new one is dialled. */
 START_TEST (test_hurry)
 {
   ck_assert (!cloud_nodes ()->hurry);
@@ -376,7 +391,8 @@ dial_unreached (void)
   run_pending ();
 }
 
-/* A tunnel end that is flooded takes nobody for a while: whoever waits for their first tunnel gets it afterwards, and within a minute hears if not. */
+/* A tunnel end that is flooded takes nobody for a while: whoever waits for their first tunnel gets it
+ * afterwards, and within a minute hears if not. */
 START_TEST (test_first_dial_waits)
 {
   ck_assert_uint_eq (push (offer ("s1", 1)).status, 202);
@@ -418,16 +434,20 @@ START_TEST (test_dial_fails)
     ck_assert_str_eq (session_state ("s1"), "permitted");
     far_clock_advance (20 * SECOND);
     FakeSent *poll = sent_newest ("poll");
-    ck_assert (json_is_true (json_object_get (json_array_get (json_object_get (poll->body, "sessions"), 0), "again")));
+    ck_assert (json_is_true (
+        json_object_get (json_array_get (json_object_get (poll->body, "sessions"), 0), "again")));
     answer_sent (poll, 200, json_pack ("{s:b}", "needed", 0));
   }
   ck_assert_str_eq (session_state ("s1"), "closed");
-  ck_assert_str_eq (text_of (session_body ("s1"), "cause"), "the terminal cannot reach the tunnel end, its log says why");
-  ck_assert_str_eq (text_of (sent_newest ("sessions/s1/report")->body, "cause"), "the terminal cannot reach the tunnel end, its log says why");
+  ck_assert_str_eq (text_of (session_body ("s1"), "cause"),
+                    "the terminal cannot reach the tunnel end, its log says why");
+  ck_assert_str_eq (text_of (sent_newest ("sessions/s1/report")->body, "cause"),
+                    "the terminal cannot reach the tunnel end, its log says why");
 }
 END_TEST
 
-/* A cloud that lies has the terminal dial nowhere but at its own end, in a first offer or in a later one, and hears nothing of other places. */
+/* A cloud that lies has the terminal dial nowhere but at its own end, in a first offer or in a later one, and
+ * hears nothing of other places. */
 START_TEST (test_dials_nowhere_else)
 {
   json_t *elsewhere = offer_at ("s1", 1, "127.0.0.1:57111");
@@ -516,23 +536,53 @@ END_TEST
 START_TEST (test_devices)
 {
   answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:502")).status, 200);
-  ck_assert_uint_eq (json_array_size (json_object_get (last_sent ("terminals/t1/devices")->body, "devices")), 2);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter",
+                               json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:502"))
+                         .status,
+                     200);
+  ck_assert_uint_eq (json_array_size (json_object_get (last_sent ("terminals/t1/devices")->body, "devices")),
+                     2);
   Got seen = ask_root ("GET", "terminals/t1/devices", NULL);
-  g_autofree char *revision = g_strdup (text_of (json_array_get (json_object_get (seen.body, "devices"), 0), "revision")), *gone = g_strdup_printf ("terminals/t1/devices/meter?expect=%s", revision);
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter", json_pack ("{s:s, s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:503", "expect", revision)).status, 200);
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter", json_pack ("{s:s, s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:504", "expect", revision)).status, 409);
+  g_autofree char *revision = g_strdup (
+                      text_of (json_array_get (json_object_get (seen.body, "devices"), 0), "revision")),
+                  *gone = g_strdup_printf ("terminals/t1/devices/meter?expect=%s", revision);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter",
+                               json_pack ("{s:s, s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:503",
+                                          "expect", revision))
+                         .status,
+                     200);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter",
+                               json_pack ("{s:s, s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:504",
+                                          "expect", revision))
+                         .status,
+                     409);
   ck_assert_uint_eq (ask_root ("DELETE", gone, NULL).status, 409);
   ck_assert_str_eq (far_device_find ("meter")->address, "192.0.2.9:503");
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/web", json_pack ("{s:s}", "endpoint", "lan")).status, 409);
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "weight", "heavvy")).status, 400);
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "a b")).status, 400);
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "net", "address", "192.0.2.1:99999")).status, 400);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/web", json_pack ("{s:s}", "endpoint", "lan"))
+                         .status,
+                     409);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x",
+                               json_pack ("{s:s, s:s}", "endpoint", "lan", "weight", "heavvy"))
+                         .status,
+                     400);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x",
+                               json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "a b"))
+                         .status,
+                     400);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x",
+                               json_pack ("{s:s, s:s}", "endpoint", "net", "address", "192.0.2.1:99999"))
+                         .status,
+                     400);
   ck_assert_ptr_null (far_device_find ("x"));
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/card", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "[rack-1]slot-2")).status, 200);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/card",
+                               json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "[rack-1]slot-2"))
+                         .status,
+                     200);
   ck_assert_str_eq (far_device_find ("card")->address, "[rack-1]slot-2");
   ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1/devices/card", NULL).status, 204);
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t2/devices/x", json_pack ("{s:s}", "endpoint", "lan")).status, 404);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t2/devices/x", json_pack ("{s:s}", "endpoint", "lan"))
+                         .status,
+                     404);
   cloud_restart ();
   ck_assert_ptr_nonnull (far_device_find ("meter"));
   ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1/devices/meter", NULL).status, 204);
@@ -579,12 +629,19 @@ START_TEST (test_devices_paged)
 
   answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
   for (guint i = 0; i < 200; i++) {
-    g_autofree char *long_name = g_strdup_printf ("terminals/t1/devices/a-rather-long-name-of-a-meter-in-building-%03u", (i * 77) % 200);
-    ck_assert_uint_eq (ask_root ("PUT", long_name, json_pack ("{s:s, s:s, s:[s, s, s]}", "endpoint", "lan", "address", "192.0.2.9:502", "applications",
-                                                              "first-application", "second-application", "third-application")).status, 200);
+    g_autofree char
+        *long_name = g_strdup_printf ("terminals/t1/devices/a-rather-long-name-of-a-meter-in-building-%03u",
+                                      (i * 77) % 200);
+    ck_assert_uint_eq (ask_root ("PUT", long_name,
+                                 json_pack ("{s:s, s:s, s:[s, s, s]}", "endpoint", "lan", "address",
+                                            "192.0.2.9:502", "applications", "first-application",
+                                            "second-application", "third-application"))
+                           .status,
+                       200);
   }
   do {
-    g_autofree char *resource = g_strdup_printf ("terminals/t1/devices%s%s", after ? "?after=" : "", after ? after : "");
+    g_autofree char *resource = g_strdup_printf ("terminals/t1/devices%s%s", after ? "?after=" : "",
+                                                 after ? after : "");
     Got got = ask_root ("GET", resource, NULL);
     json_t *list = json_object_get (got.body, "devices"), *row;
     size_t i;
@@ -612,10 +669,12 @@ change_answered (FarMessage *answer, gboolean last, gpointer user)
   *(*at)++ = answer->status;
 }
 
-/* Two changes of one device at once, neither of which can be written: the first is not what stood there before the second. */
+/* Two changes of one device at once, neither of which can be written: the first is not what stood there
+ * before the second. */
 START_TEST (test_devices_changed_at_once)
 {
-  g_autofree char *path = g_build_filename (cloud_folder (), "state", "devices.json", NULL), *inner = g_build_filename (path, "in-the-way", NULL);
+  g_autofree char *path = g_build_filename (cloud_folder (), "state", "devices.json", NULL),
+                  *inner = g_build_filename (path, "in-the-way", NULL);
   g_autoptr (FarPrincipal) root = far_principal_new (FAR_PRINCIPAL_LOCAL, "root", NULL, "");
   guint status[2] = { 0, 0 }, *at = status;
 
@@ -623,12 +682,14 @@ START_TEST (test_devices_changed_at_once)
   answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
   ck_assert_int_eq (g_mkdir_with_parents (inner, 0700), 0);
   for (guint i = 0; i < 2; i++) {
-    g_autoptr (FarMessage) put = far_message_request ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "address",
-                                                                                                 i == 0 ? "192.0.2.9:80" : "192.0.2.9:81"));
+    g_autoptr (FarMessage) put = far_message_request ("PUT", "terminals/t1/devices/x",
+                                                      json_pack ("{s:s, s:s}", "endpoint", "lan", "address",
+                                                                 i == 0 ? "192.0.2.9:80" : "192.0.2.9:81"));
     far_door_submit (root, NULL, put, change_answered, &at);
   }
   for (guint i = 0; i < 50 && at < status + 2; i++)
-    ask_root ("PUT", "terminals/t1/devices/y", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:82"));
+    ask_root ("PUT", "terminals/t1/devices/y",
+              json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:82"));
   ck_assert_uint_eq (status[0], 507);
   ck_assert_uint_eq (status[1], 507);
   ck_assert_ptr_null (far_device_find ("x"));
@@ -639,12 +700,19 @@ END_TEST
 /* What cannot be written is not there, what cannot be taken out of the file stays. */
 START_TEST (test_devices_not_recorded)
 {
-  g_autofree char *path = g_build_filename (cloud_folder (), "state", "devices.json", NULL), *inner = g_build_filename (path, "in-the-way", NULL);
+  g_autofree char *path = g_build_filename (cloud_folder (), "state", "devices.json", NULL),
+                  *inner = g_build_filename (path, "in-the-way", NULL);
   answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:502")).status, 200);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter",
+                               json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:502"))
+                         .status,
+                     200);
   ck_assert_int_eq (g_unlink (path), 0);
   ck_assert_int_eq (g_mkdir_with_parents (inner, 0700), 0);
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x", json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:80")).status, 507);
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x",
+                               json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:80"))
+                         .status,
+                     507);
   ck_assert_ptr_null (far_device_find ("x"));
   ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1/devices/meter", NULL).status, 507);
   ck_assert_ptr_nonnull (far_device_find ("meter"));
@@ -661,9 +729,11 @@ END_TEST
 static json_t *
 offer_in_advance (const char *session, const char *password, const char *nonce)
 {
-  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *box = far_trust_box_public (keys, NULL);
-  json_t *plain = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "nonce", nonce, "request", "r1", "person", "alice", "password", password, "device", "web",
-                             "longest_us", (json_int_t) (600 * SECOND), "entry", "stream");
+  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL),
+                  *box = far_trust_box_public (keys, NULL);
+  json_t *plain = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "nonce", nonce, "request", "r1", "person",
+                             "alice", "password", password, "device", "web", "longest_us",
+                             (json_int_t) (600 * SECOND), "entry", "stream");
   g_autofree char *sealed = far_seal (box, plain, NULL);
   json_decref (plain);
   json_t *body = offer (session, 1);
@@ -675,7 +745,8 @@ offer_in_advance (const char *session, const char *password, const char *nonce)
 static void
 put_done (FarRequest *req, gpointer done)
 {
-  ck_assert_msg (!far_request_error (req), "%s", far_request_error (req) ? far_request_error (req)->message : "");
+  ck_assert_msg (!far_request_error (req), "%s",
+                 far_request_error (req) ? far_request_error (req)->message : "");
   *(gboolean *) done = TRUE;
 }
 
@@ -690,7 +761,8 @@ person_put (const char *name, const char *password)
 {
   gboolean done = FALSE;
   FarInstance *at = far_instance_find (FAR_KIND_AUTHENTICATOR, "people", NULL);
-  ((const FarAuthenticatorType *) far_instance_type (at))->ops->put (far_instance_self (at), name, password, NULL, NULL, far_request_new (put_done, &done, 0));
+  ((const FarAuthenticatorType *) far_instance_type (at))
+      ->ops->put (far_instance_self (at), name, password, NULL, NULL, far_request_new (put_done, &done, 0));
   ck_assert (run_until (is_true, &done));
 }
 
@@ -700,7 +772,7 @@ START_TEST (test_in_advance)
   g_autofree char *nonce = g_strdup (text_of (last_sent ("poll")->body, "nonce"));
   polls_answered (json_pack ("{s:b}", "needed", 0));
   ck_assert_uint_eq (push (offer_in_advance ("s1", "wrong horse", nonce)).status, 403);
-  ck_assert_uint_eq (dials (), 0); /* nothing opened */
+  ck_assert_uint_eq (dials (), 0);                                    /* nothing opened */
   g_autofree char *fresh = g_strconcat (nonce, ".anotherword", NULL); /* the next try needs no further poll */
   ck_assert_uint_eq (push (offer_in_advance ("s2", "correct horse", nonce)).status, 403); /* spent */
   ck_assert_uint_eq (push (offer_in_advance ("s3", "correct horse", fresh)).status, 202);
@@ -708,11 +780,14 @@ START_TEST (test_in_advance)
 }
 END_TEST
 
-/* Somebody who has a way in guesses alice's password, in band and in advance, until no more are tried: that is theirs, not hers. */
+/* Somebody who has a way in guesses alice's password, in band and in advance, until no more are tried: that
+ * is theirs, not hers. */
 START_TEST (test_in_advance_among_guesses)
 {
-  static const FarTry mallory[] = { { .name = "alice", .from = "192.0.2.9", .told = "person:mallory", .door = "ssh" },
-                                    { .name = "alice", .from = "person:mallory", .told = "", .door = "access" } };
+  static const FarTry mallory[] = {
+    { .name = "alice", .from = "192.0.2.9", .told = "person:mallory", .door = "ssh" },
+    { .name = "alice", .from = "person:mallory", .told = "", .door = "access" }
+  };
   for (guint i = 0; i < 2 * FAR_THROTTLE_TRIES; i++)
     far_throttle_leave (&mallory[i % 2], FAR_TRY_FAILED);
   person_put ("alice", "correct horse");

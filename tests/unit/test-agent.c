@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A cloud that lies: each lie in an offer, its credential or its login box is refused by the terminal's agent, by name. */
+/* A cloud that lies: each lie in an offer, its credential or its login box is refused by the terminal's
+ * agent, by name. */
 #include "config.h"
 
 #include <check.h>
@@ -21,11 +22,31 @@ static FarInstance at;
 static guint live, polls;
 
 /* What the checks ask of the rest of the agent. */
-const AgentOpts *agent_opts (Agent *self) { return &opts; }
-const char *agent_text (const json_t *json, const char *key) { return json_string_value (json_object_get (json, key)); }
-guint agent_sessions_live (Agent *self) { return live; }
-gboolean agent_session_live (const AgentSession *session) { return session->state != FAR_SESSION_CLOSED; }
-void agent_poll_soon (Agent *self, gint64 in_us) { polls++; }
+const AgentOpts *
+agent_opts (Agent *self)
+{
+  return &opts;
+}
+const char *
+agent_text (const json_t *json, const char *key)
+{
+  return json_string_value (json_object_get (json, key));
+}
+guint
+agent_sessions_live (Agent *self)
+{
+  return live;
+}
+gboolean
+agent_session_live (const AgentSession *session)
+{
+  return session->state != FAR_SESSION_CLOSED;
+}
+void
+agent_poll_soon (Agent *self, gint64 in_us)
+{
+  polls++;
+}
 
 static char *in_advance[] = { (char *) "people", NULL }, *near_by[] = { (char *) "192.0.2.0/24", NULL };
 
@@ -36,7 +57,12 @@ set_up (void)
   ck_assert (far_trust_keys_create (dir, NULL));
   box = far_trust_box_public (dir, NULL);
   far_node_place_set ("t1", dir);
-  opts = (AgentOpts){ .login = (char *) "login", .keys = dir, .in_advance = in_advance, .poll = MINUTE, .longest = 30 * MINUTE, .sessions = 2,
+  opts = (AgentOpts){ .login = (char *) "login",
+                      .keys = dir,
+                      .in_advance = in_advance,
+                      .poll = MINUTE,
+                      .longest = 30 * MINUTE,
+                      .sessions = 2,
                       .tunnel_ends = near_by };
   agent = (Agent){ .at = &at };
   g_queue_init (&agent.nonces);
@@ -57,8 +83,10 @@ tear_down (void)
 static json_t *
 credential (void)
 {
-  return json_pack ("{s:s, s:i, s:s, s:s, s:i, s:I, s:s, s:s}", "session", "s1", "generation", 1, "terminal", "t1", "address", "192.0.2.1:2222", "x",
-                    40001, "expires_us", (json_int_t) (far_clock_wall_us () + 5 * MINUTE), "token", "word", "host_key", "ssh-ed25519 AAAA");
+  return json_pack ("{s:s, s:i, s:s, s:s, s:i, s:I, s:s, s:s}", "session", "s1", "generation", 1, "terminal",
+                    "t1", "address", "192.0.2.1:2222", "x", 40001, "expires_us",
+                    (json_int_t) (far_clock_wall_us () + 5 * MINUTE), "token", "word", "host_key",
+                    "ssh-ed25519 AAAA");
 }
 
 static json_t *
@@ -66,9 +94,11 @@ offer_with (json_t *sealed /* takes */)
 {
   g_autofree char *text = far_seal (box, sealed, NULL);
   json_decref (sealed);
-  return json_pack ("{s:s, s:i, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "session", "s1", "generation", 1, "request", "r1", "address",
-                    "192.0.2.1:2222", "host_key", "ssh-ed25519 AAAA", "x", 40001, "for_us", (json_int_t) (10 * MINUTE), "device", "boiler", "entry",
-                    "stream", "login", "in-band", "person", "alice", "reason", "test", "sealed", text);
+  return json_pack ("{s:s, s:i, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "session", "s1",
+                    "generation", 1, "request", "r1", "address", "192.0.2.1:2222", "host_key",
+                    "ssh-ed25519 AAAA", "x", 40001, "for_us", (json_int_t) (10 * MINUTE), "device", "boiler",
+                    "entry", "stream", "login", "in-band", "person", "alice", "reason", "test", "sealed",
+                    text);
 }
 
 static json_t *
@@ -111,11 +141,33 @@ END_TEST
 /* Fields without which there is no offer, and values that are none. */
 START_TEST (test_form)
 {
-  static const struct { const char *key, *value; } bad[] = {
-    { "session", "\"../../x\"" }, { "session", "7" }, { "session", "\"\"" }, { "generation", "0" }, { "generation", "-1" }, { "generation", "\"1\"" },
-    { "generation", "99999999999" }, { "address", "\"nowhere\"" }, { "address", "\"host:0\"" }, { "address", "null" }, { "host_key", "null" },
-    { "host_key", "\"rsa\"" }, { "x", "0" }, { "x", "65536" }, { "x", "-1" }, { "for_us", "0" }, { "for_us", "-5" }, { "entry", "\"door\"" },
-    { "login", "\"none\"" }, { "login", "null" }, { "person", "\"\"" }, { "person", "null" }, { "sealed", "null" }, { "sealed", "[]" },
+  static const struct {
+    const char *key, *value;
+  } bad[] = {
+    { "session", "\"../../x\"" },
+    { "session", "7" },
+    { "session", "\"\"" },
+    { "generation", "0" },
+    { "generation", "-1" },
+    { "generation", "\"1\"" },
+    { "generation", "99999999999" },
+    { "address", "\"nowhere\"" },
+    { "address", "\"host:0\"" },
+    { "address", "null" },
+    { "host_key", "null" },
+    { "host_key", "\"rsa\"" },
+    { "x", "0" },
+    { "x", "65536" },
+    { "x", "-1" },
+    { "for_us", "0" },
+    { "for_us", "-5" },
+    { "entry", "\"door\"" },
+    { "login", "\"none\"" },
+    { "login", "null" },
+    { "person", "\"\"" },
+    { "person", "null" },
+    { "sealed", "null" },
+    { "sealed", "[]" },
   };
   json_t *json = honest ();
   json_object_set_new (json, bad[_i].key, json_loads (bad[_i].value, JSON_DECODE_ANY, NULL));
@@ -127,9 +179,14 @@ END_TEST
 /* The offer says one thing, the sealed credential another. */
 START_TEST (test_swapped)
 {
-  static const struct { const char *key, *value, *word; } lies[] = {
-    { "session", "\"s2\"", "another session" },       { "generation", "2", "another generation" },   { "address", "\"192.0.2.9:2222\"", "another address" },
-    { "x", "40002", "another port" },                 { "host_key", "\"ssh-ed25519 BBBB\"", "another host key" },
+  static const struct {
+    const char *key, *value, *word;
+  } lies[] = {
+    { "session", "\"s2\"", "another session" },
+    { "generation", "2", "another generation" },
+    { "address", "\"192.0.2.9:2222\"", "another address" },
+    { "x", "40002", "another port" },
+    { "host_key", "\"ssh-ed25519 BBBB\"", "another host key" },
   };
   json_t *changed = honest ();
   json_object_set_new (changed, lies[_i].key, json_loads (lies[_i].value, JSON_DECODE_ANY, NULL));
@@ -199,41 +256,72 @@ START_TEST (test_own_rules)
 }
 END_TEST
 
-/* Where a tunnel may be dialled: the host of the link, or what the profile names, and nothing else, whoever says so. */
+/* Where a tunnel may be dialled: the host of the link, or what the profile names, and nothing else, whoever
+ * says so. */
 START_TEST (test_tunnel_ends)
 {
-  static const struct { const char *link, *list, *address; gboolean good; } rows[] = {
-    { "cloud.example", NULL, "cloud.example:2222", TRUE },      { "cloud.example", NULL, "CLOUD.example:9", TRUE },
-    { "cloud.example", NULL, "0.0.0.0:2222", TRUE },            { "cloud.example", NULL, "[::]:2222", TRUE },
-    { "cloud.example", NULL, "127.0.0.1:2222", FALSE },         { "cloud.example", NULL, "cloud.example.evil.example:2222", FALSE },
-    { "cloud.example", NULL, "192.168.1.20:80", FALSE },        { "192.0.2.1", NULL, "192.0.2.1:2222", TRUE },
-    { "192.0.2.1", NULL, "192.0.2.10:2222", FALSE },            { "2001:db8::1", NULL, "[2001:db8::1]:2222", TRUE },
-    { "2001:db8::1", NULL, "[2001:db8:0::1]:2222", TRUE },      { "2001:db8::1", NULL, "[::]:2222", TRUE },
-    { "2001:db8::1", NULL, "[2001:db8::2]:2222", FALSE },       { NULL, NULL, "192.0.2.1:2222", FALSE },
-    { NULL, NULL, "0.0.0.0:2222", FALSE },                      { "cloud.example", "z1.example", "z1.example:1", TRUE },
-    { "cloud.example", "z1.example", "cloud.example:1", FALSE }, { "cloud.example", "z1.example", "0.0.0.0:1", FALSE },
-    { "cloud.example", "cloud.example:2222", "0.0.0.0:2222", TRUE }, { "cloud.example", "cloud.example:2222", "0.0.0.0:2223", FALSE },
-    { "cloud.example", "z1.example z2.example:2222", "z2.example:2222", TRUE }, { "cloud.example", "z2.example:2222", "z2.example:22", FALSE },
-    { "cloud.example", "192.0.2.0/24", "192.0.2.200:22", TRUE }, { "cloud.example", "192.0.2.0/24", "192.0.3.1:22", FALSE },
-    { "cloud.example", "192.0.2.0/24", "192.0.2.0.evil.example:22", FALSE }, { "cloud.example", "[2001:db8::5]:22", "[2001:db8::5]:22", TRUE },
-    { "cloud.example", "[2001:db8::5]:22", "[2001:db8::5]:23", FALSE }, { "cloud.example", "2001:db8::5", "[2001:db8::5]:23", TRUE },
+  static const struct {
+    const char *link, *list, *address;
+    gboolean good;
+  } rows[] = {
+    { "cloud.example", NULL, "cloud.example:2222", TRUE },
+    { "cloud.example", NULL, "CLOUD.example:9", TRUE },
+    { "cloud.example", NULL, "0.0.0.0:2222", TRUE },
+    { "cloud.example", NULL, "[::]:2222", TRUE },
+    { "cloud.example", NULL, "127.0.0.1:2222", FALSE },
+    { "cloud.example", NULL, "cloud.example.evil.example:2222", FALSE },
+    { "cloud.example", NULL, "192.168.1.20:80", FALSE },
+    { "192.0.2.1", NULL, "192.0.2.1:2222", TRUE },
+    { "192.0.2.1", NULL, "192.0.2.10:2222", FALSE },
+    { "2001:db8::1", NULL, "[2001:db8::1]:2222", TRUE },
+    { "2001:db8::1", NULL, "[2001:db8:0::1]:2222", TRUE },
+    { "2001:db8::1", NULL, "[::]:2222", TRUE },
+    { "2001:db8::1", NULL, "[2001:db8::2]:2222", FALSE },
+    { NULL, NULL, "192.0.2.1:2222", FALSE },
+    { NULL, NULL, "0.0.0.0:2222", FALSE },
+    { "cloud.example", "z1.example", "z1.example:1", TRUE },
+    { "cloud.example", "z1.example", "cloud.example:1", FALSE },
+    { "cloud.example", "z1.example", "0.0.0.0:1", FALSE },
+    { "cloud.example", "cloud.example:2222", "0.0.0.0:2222", TRUE },
+    { "cloud.example", "cloud.example:2222", "0.0.0.0:2223", FALSE },
+    { "cloud.example", "z1.example z2.example:2222", "z2.example:2222", TRUE },
+    { "cloud.example", "z2.example:2222", "z2.example:22", FALSE },
+    { "cloud.example", "192.0.2.0/24", "192.0.2.200:22", TRUE },
+    { "cloud.example", "192.0.2.0/24", "192.0.3.1:22", FALSE },
+    { "cloud.example", "192.0.2.0/24", "192.0.2.0.evil.example:22", FALSE },
+    { "cloud.example", "[2001:db8::5]:22", "[2001:db8::5]:22", TRUE },
+    { "cloud.example", "[2001:db8::5]:22", "[2001:db8::5]:23", FALSE },
+    { "cloud.example", "2001:db8::5", "[2001:db8::5]:23", TRUE },
     /* names that are looked up to the very same host, or to another: the text decides, nobody is asked */
-    { "localhost", NULL, "127.0.0.1:22", FALSE },               { "localhost", NULL, "[::1]:22", FALSE },
-    { "127.0.0.1", NULL, "localhost:22", FALSE },               { "cloud.example", NULL, "cloud.example.:22", FALSE },
-    { "cloud.example", "127.0.0.0/8", "localhost:22", FALSE },  { "cloud.example", "0.0.0.0/0", "localhost:22", FALSE },
+    { "localhost", NULL, "127.0.0.1:22", FALSE },
+    { "localhost", NULL, "[::1]:22", FALSE },
+    { "127.0.0.1", NULL, "localhost:22", FALSE },
+    { "cloud.example", NULL, "cloud.example.:22", FALSE },
+    { "cloud.example", "127.0.0.0/8", "localhost:22", FALSE },
+    { "cloud.example", "0.0.0.0/0", "localhost:22", FALSE },
     /* numbers as a resolver takes them, and not this list */
-    { "192.0.2.1", "127.0.0.0/8", "127.1:22", FALSE },          { "192.0.2.1", "127.0.0.1", "2130706433:22", FALSE },
-    { "192.0.2.1", "127.0.0.1", "0x7f000001:22", FALSE },       { "192.0.2.1", "127.0.0.1", "127.0.0.01:22", FALSE },
-    { "192.0.2.1", NULL, "0:22", FALSE },                       { "192.0.2.1", NULL, "192.0.2.1.:22", FALSE },
+    { "192.0.2.1", "127.0.0.0/8", "127.1:22", FALSE },
+    { "192.0.2.1", "127.0.0.1", "2130706433:22", FALSE },
+    { "192.0.2.1", "127.0.0.1", "0x7f000001:22", FALSE },
+    { "192.0.2.1", "127.0.0.1", "127.0.0.01:22", FALSE },
+    { "192.0.2.1", NULL, "0:22", FALSE },
+    { "192.0.2.1", NULL, "192.0.2.1.:22", FALSE },
     /* the other forms of an address of IPv6 */
-    { "192.0.2.1", NULL, "[::ffff:192.0.2.1]:22", TRUE },       { "192.0.2.1", NULL, "[::ffff:192.0.2.2]:22", FALSE },
-    { "192.0.2.1", NULL, "[::192.0.2.1]:22", FALSE },           { "192.0.2.1", "::/0", "[::ffff:127.0.0.1]:22", FALSE },
-    { "192.0.2.1", NULL, "[64:ff9b::192.0.2.1]:22", FALSE },    { "192.0.2.1", NULL, "[::0]:22", FALSE },
-    { "192.0.2.1", NULL, "[0:0:0:0:0:0:0:0]:22", FALSE },       { "192.0.2.1", NULL, "[::ffff:0.0.0.0]:22", FALSE },
-    { "fe80::1", NULL, "[fe80::1%lo]:22", FALSE },              { "cloud.example", "fe80::/10", "[fe80::1%lo]:22", FALSE },
+    { "192.0.2.1", NULL, "[::ffff:192.0.2.1]:22", TRUE },
+    { "192.0.2.1", NULL, "[::ffff:192.0.2.2]:22", FALSE },
+    { "192.0.2.1", NULL, "[::192.0.2.1]:22", FALSE },
+    { "192.0.2.1", "::/0", "[::ffff:127.0.0.1]:22", FALSE },
+    { "192.0.2.1", NULL, "[64:ff9b::192.0.2.1]:22", FALSE },
+    { "192.0.2.1", NULL, "[::0]:22", FALSE },
+    { "192.0.2.1", NULL, "[0:0:0:0:0:0:0:0]:22", FALSE },
+    { "192.0.2.1", NULL, "[::ffff:0.0.0.0]:22", FALSE },
+    { "fe80::1", NULL, "[fe80::1%lo]:22", FALSE },
+    { "cloud.example", "fe80::/10", "[fe80::1%lo]:22", FALSE },
     /* ports */
-    { "cloud.example", "cloud.example:2222", "cloud.example:22", FALSE }, { "cloud.example", "cloud.example:2222", "cloud.example:02222", TRUE },
-    { "cloud.example", "[::ffff:192.0.2.1]:22", "192.0.2.1:22", TRUE }, { "cloud.example", "[::ffff:192.0.2.1]:22", "192.0.2.1:23", FALSE },
+    { "cloud.example", "cloud.example:2222", "cloud.example:22", FALSE },
+    { "cloud.example", "cloud.example:2222", "cloud.example:02222", TRUE },
+    { "cloud.example", "[::ffff:192.0.2.1]:22", "192.0.2.1:22", TRUE },
+    { "cloud.example", "[::ffff:192.0.2.1]:22", "192.0.2.1:23", FALSE },
   };
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
     g_auto (GStrv) list = rows[i].list != NULL ? g_strsplit (rows[i].list, " ", 0) : NULL;
@@ -244,7 +332,8 @@ START_TEST (test_tunnel_ends)
     json = offer_with (inner);
     json_object_set_new (json, "address", json_string (rows[i].address));
     g_autofree char *why = refusal (json);
-    ck_assert_msg ((why == NULL) == rows[i].good, "link %s, list %s: %s: %s", rows[i].link, rows[i].list, rows[i].address, why);
+    ck_assert_msg ((why == NULL) == rows[i].good, "link %s, list %s: %s: %s", rows[i].link, rows[i].list,
+                   rows[i].address, why);
     ck_assert_msg (why == NULL || strstr (why, "tunnel-ends") != NULL, "%s", why);
   }
 }
@@ -253,8 +342,12 @@ END_TEST
 /* What the option takes. */
 START_TEST (test_tunnel_ends_option)
 {
-  static const char *const good[] = { "cloud.example", "cloud.example:2222", "192.0.2.7", "192.0.2.0/24", "[2001:db8::1]:22", "2001:db8::1", "2001:db8::/32" };
-  static const char *const bad[] = { "", "cloud.example:0", "cloud.example:99999", "two words", "192.0.2.0/33", "wss://cloud.example", "a/b" };
+  static const char *const good[] = { "cloud.example", "cloud.example:2222", "192.0.2.7",
+                                      "192.0.2.0/24",  "[2001:db8::1]:22",   "2001:db8::1",
+                                      "2001:db8::/32" };
+  static const char *const bad[] = { "",          "cloud.example:0", "cloud.example:99999",
+                                     "two words", "192.0.2.0/33",    "wss://cloud.example",
+                                     "a/b" };
   for (guint i = 0; i < G_N_ELEMENTS (good) + G_N_ELEMENTS (bad); i++) {
     gboolean is_good = i < G_N_ELEMENTS (good);
     char *list[] = { (char *) (is_good ? good[i] : bad[i - G_N_ELEMENTS (good)]), NULL };
@@ -285,13 +378,21 @@ END_TEST
 /* The next generation of a session may change where to dial, nothing else. */
 START_TEST (test_continues)
 {
-  static const struct { const char *key, *value, *word; } lies[] = {
-    { "generation", "3", "old generation" }, { "generation", "2", "old generation" },      { "device", "null", "another device" },
-    { "person", "\"bob\"", "another person" }, { "entry", "\"ports\"", "another entry" }, { "login", "\"in-advance\"", "another entry" },
+  static const struct {
+    const char *key, *value, *word;
+  } lies[] = {
+    { "generation", "3", "old generation" },   { "generation", "2", "old generation" },
+    { "device", "null", "another device" },    { "person", "\"bob\"", "another person" },
+    { "entry", "\"ports\"", "another entry" }, { "login", "\"in-advance\"", "another entry" },
     { "for_us", "600000001", "longer time" },
   };
-  AgentSession session = { .id = (char *) "s1", .person = (char *) "alice", .device = (char *) "boiler", .entry = FAR_ENTRY_STREAM, .generation = 3,
-                           .for_us = 10 * MINUTE, .state = FAR_SESSION_RESUMING };
+  AgentSession session = { .id = (char *) "s1",
+                           .person = (char *) "alice",
+                           .device = (char *) "boiler",
+                           .entry = FAR_ENTRY_STREAM,
+                           .generation = 3,
+                           .for_us = 10 * MINUTE,
+                           .state = FAR_SESSION_RESUMING };
   AgentOffer offer;
   g_autoptr (GError) error = NULL;
   json_t *json = honest ();
@@ -327,8 +428,9 @@ login_ended (FarRequest *req, gpointer loop)
 static json_t *
 login_box (const char *nonce)
 {
-  return json_pack ("{s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "nonce", nonce, "request", "r1", "person", "alice", "password", "correct horse", "device",
-                    "boiler", "longest_us", (json_int_t) (10 * MINUTE), "entry", "stream");
+  return json_pack ("{s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "nonce", nonce, "request", "r1", "person", "alice",
+                    "password", "correct horse", "device", "boiler", "longest_us", (json_int_t) (10 * MINUTE),
+                    "entry", "stream");
 }
 
 static const char *
@@ -360,11 +462,20 @@ login_refused (json_t *plain, const char *word)
 
 START_TEST (test_box)
 {
-  static const struct { const char *key, *value, *word; } lies[] = {
-    { "request", "\"r2\"", "another request" }, { "person", "\"bob\"", "another person" },  { "device", "null", "another device" },
-    { "device", "\"safe\"", "another device" }, { "entry", "\"ports\"", "another entry" },  { "longest_us", "600000001", "another time" },
-    { "longest_us", "1", "another time" },      { "password", "null", "no password" },       { "nonce", "null", "nonce" },
-    { "nonce", "\"somebodys\"", "nonce" },      { "request", "null", "another request" },
+  static const struct {
+    const char *key, *value, *word;
+  } lies[] = {
+    { "request", "\"r2\"", "another request" },
+    { "person", "\"bob\"", "another person" },
+    { "device", "null", "another device" },
+    { "device", "\"safe\"", "another device" },
+    { "entry", "\"ports\"", "another entry" },
+    { "longest_us", "600000001", "another time" },
+    { "longest_us", "1", "another time" },
+    { "password", "null", "no password" },
+    { "nonce", "null", "nonce" },
+    { "nonce", "\"somebodys\"", "nonce" },
+    { "request", "null", "another request" },
   };
   g_autofree char *nonce = agent_nonce_new (&agent);
   json_t *plain = login_box (nonce);
@@ -378,7 +489,8 @@ END_TEST
 START_TEST (test_replayed)
 {
   g_autofree char *nonce = agent_nonce_new (&agent), *other = agent_nonce_new (&agent);
-  const char *first = try_login (login_box (nonce)); /* all fields fit: it gets as far as the authenticators */
+  /* all fields fit: it gets as far as the authenticators */
+  const char *first = try_login (login_box (nonce));
   ck_assert (!first || !strstr (first, "login box"));
   login_refused (login_box (nonce), "nonce");
   json_t *wrong = login_box (other);
@@ -388,11 +500,14 @@ START_TEST (test_replayed)
 }
 END_TEST
 
-/* All who ask hang their own word on the nonce that this node gave: none is in the way of another, each is good once. */
+/* All who ask hang their own word on the nonce that this node gave: none is in the way of another, each is
+ * good once. */
 START_TEST (test_askers)
 {
-  g_autofree char *nonce = agent_nonce_new (&agent), *foreign = g_strconcat ("x", nonce, ".alice", NULL), *cut = g_strndup (nonce, 8);
-  g_autofree char *alice = g_strconcat (nonce, ".alice", NULL), *bob = g_strconcat (nonce, ".bob", NULL), *part = g_strconcat (cut, ".alice", NULL);
+  g_autofree char *nonce = agent_nonce_new (&agent), *foreign = g_strconcat ("x", nonce, ".alice", NULL),
+                  *cut = g_strndup (nonce, 8);
+  g_autofree char *alice = g_strconcat (nonce, ".alice", NULL), *bob = g_strconcat (nonce, ".bob", NULL),
+                  *part = g_strconcat (cut, ".alice", NULL);
   g_autofree char *filler = g_strnfill (200, 'a'), *long_word = g_strconcat (nonce, ".", filler, NULL);
   const char *first = try_login (login_box (alice));
   ck_assert (!first || !strstr (first, "login box"));
@@ -406,7 +521,8 @@ START_TEST (test_askers)
 }
 END_TEST
 
-/* Another nonce goes out long before the one given is over: whoever was handed the old one while the new one was under way still gets in. */
+/* Another nonce goes out long before the one given is over: whoever was handed the old one while the new one
+ * was under way still gets in. */
 START_TEST (test_nonce_handed_over)
 {
   g_autofree char *nonce = agent_nonce_new (&agent), *late = g_strconcat (nonce, ".late", NULL);

@@ -15,7 +15,8 @@
 
 #define KEY_A "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define KEY_B "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
-#define assert_code(error, code) ck_assert_msg (g_error_matches (error, FAR_ERROR, code), "%s", error ? error->message : "no error")
+#define assert_code(error, code)                                                                             \
+  ck_assert_msg (g_error_matches (error, FAR_ERROR, code), "%s", error ? error->message : "no error")
 
 static char *home;
 
@@ -74,9 +75,9 @@ verdict_text (Wait *wait)
   if (verdict->kind == FAR_VERDICT_ALLOW) {
     g_autofree char *groups = verdict->groups != NULL ? g_strjoinv (",", verdict->groups) : g_strdup ("");
 
-    text = g_strdup_printf ("allow %s [%s]%s%s", verdict->principal, groups, verdict->claim ? " " : "", verdict->claim ? verdict->claim : "");
-  }
-  else
+    text = g_strdup_printf ("allow %s [%s]%s%s", verdict->principal, groups, verdict->claim ? " " : "",
+                            verdict->claim ? verdict->claim : "");
+  } else
     text = g_strdup (verdict->kind == FAR_VERDICT_DENY ? "deny" : "defer");
   far_verdict_free (verdict);
   return text;
@@ -95,14 +96,16 @@ check (const char *authenticator, FarLoginForm form, const char *name, const cha
 }
 
 static void
-assert_check (const char *authenticator, FarLoginForm form, const char *name, const char *secret, const char *key, const char *wanted)
+assert_check (const char *authenticator, FarLoginForm form, const char *name, const char *secret,
+              const char *key, const char *wanted)
 {
   g_autofree char *got = check (authenticator, form, name, secret, key);
 
   ck_assert_str_eq (got, wanted);
 }
 
-#define assert_password(name, secret, wanted) assert_check ("people", FAR_LOGIN_PASSWORD, name, secret, NULL, wanted)
+#define assert_password(name, secret, wanted)                                                                \
+  assert_check ("people", FAR_LOGIN_PASSWORD, name, secret, NULL, wanted)
 #define assert_key(name, key, wanted) assert_check ("people", FAR_LOGIN_KEY, name, NULL, key, wanted)
 
 static gboolean
@@ -165,8 +168,10 @@ START_TEST (people_are_put_checked_and_removed)
   ops_of ("people", &self)->list (self, wait->req);
   list = wait_result (wait, NULL);
   listed = json_dumps (list, JSON_COMPACT | JSON_SORT_KEYS);
-  ck_assert_str_eq (listed, "[{\"groups\":[\"staff\",\"night\"],\"has_password\":true,\"keys\":[\"" KEY_B "\"],\"name\":\"alice\"},"
-                            "{\"groups\":[],\"has_password\":false,\"keys\":[\"" KEY_A "\"],\"name\":\"bob\"}]");
+  ck_assert_str_eq (listed,
+                    "[{\"groups\":[\"staff\",\"night\"],\"has_password\":true,\"keys\":[\"" KEY_B
+                    "\"],\"name\":\"alice\"},"
+                    "{\"groups\":[],\"has_password\":false,\"keys\":[\"" KEY_A "\"],\"name\":\"bob\"}]");
   json_decref (list);
   wait = wait_new ();
   ops_of ("people", &self)->remove (self, "alice", wait->req);
@@ -180,10 +185,19 @@ START_TEST (people_are_put_checked_and_removed)
 }
 END_TEST
 
-static const struct { const char *name, *secret, *key; } bad_people[] = {
-  { "", "x", NULL }, { "a b", "x", NULL }, { "a/b", "x", NULL }, { "a\nb", "x", NULL }, { "\xff", "x", NULL }, { "ok", "", NULL },
-  { "ok", NULL, "no key" }, { "ok", NULL, "ssh-ed25519 AAAA\nroot: x" },
-  { "ok", NULL, "ssh-\xc2\x80 AAAA" }, { "a\xc2\x80", "x", NULL },
+static const struct {
+  const char *name, *secret, *key;
+} bad_people[] = {
+  { "", "x", NULL },
+  { "a b", "x", NULL },
+  { "a/b", "x", NULL },
+  { "a\nb", "x", NULL },
+  { "\xff", "x", NULL },
+  { "ok", "", NULL },
+  { "ok", NULL, "no key" },
+  { "ok", NULL, "ssh-ed25519 AAAA\nroot: x" },
+  { "ok", NULL, "ssh-\xc2\x80 AAAA" },
+  { "a\xc2\x80", "x", NULL },
   { "0123456789012345678901234567890123456789012345678901234567890123456789", "x", NULL },
 };
 
@@ -193,7 +207,8 @@ START_TEST (bad_people_are_refused)
   for (guint i = 0; i < G_N_ELEMENTS (bad_people); i++) {
     g_autoptr (GError) error = NULL;
 
-    ck_assert_msg (!put (bad_people[i].name, bad_people[i].secret, NULL, bad_people[i].key, &error), "case %u", i);
+    ck_assert_msg (!put (bad_people[i].name, bad_people[i].secret, NULL, bad_people[i].key, &error),
+                   "case %u", i);
     assert_code (error, FAR_ERROR_INVALID);
   }
   end ();
@@ -230,7 +245,10 @@ START_TEST (edits_are_taken_up_without_a_restart)
 }
 END_TEST
 
-static const struct { const char *text, *said; int mode; } bad_files[] = {
+static const struct {
+  const char *text, *said;
+  int mode;
+} bad_files[] = {
   { "people:\n  a: { password: \"" QUICK "\" }\n", "chmod 600", 0640 },
   { "people:\n  a: { passwd: x }\n", "people.yaml:2: unknown key", 0600 },
   { "people:\n  a: {}\n  a: {}\n", "people.yaml:3: the same person twice", 0600 },
@@ -250,7 +268,8 @@ START_TEST (a_bad_file_stops_the_instance_and_names_the_line)
   node_open (home, "n1", people_body);
   at = far_instances_by_path ("authenticators.people");
   ck_assert (!far_instance_is_running (at));
-  ck_assert_msg (at->error != NULL && strstr (at->error->message, bad_files[_i].said) != NULL, "%s", at->error != NULL ? at->error->message : "no error");
+  ck_assert_msg (at->error != NULL && strstr (at->error->message, bad_files[_i].said) != NULL, "%s",
+                 at->error != NULL ? at->error->message : "no error");
   end ();
 }
 END_TEST
@@ -285,7 +304,8 @@ START_TEST (a_queue_of_passwords_has_an_end)
 }
 END_TEST
 
-/* Stands before libcrypt's own, which it calls: each run and its cost (the setting up to the salt) are written down. */
+/* Stands before libcrypt's own, which it calls: each run and its cost (the setting up to the salt) are
+ * written down. */
 static struct {
   gint runs;
   char cost[16];
@@ -297,7 +317,8 @@ char *
 crypt_rn (const char *phrase, const char *setting, void *data, int size)
 {
   void *library = dlopen ("libcrypt.so.1", RTLD_LAZY);
-  char *(*real) (const char *, const char *, void *, int) = library != NULL ? dlsym (library, "crypt_rn") : NULL;
+  char *(*real) (const char *, const char *, void *, int) = library != NULL ? dlsym (library, "crypt_rn")
+                                                                            : NULL;
 
   ck_assert_ptr_nonnull (real);
   g_strlcpy (hashed.cost, setting, strlen ("$y$j9T$") + 1);
@@ -305,7 +326,8 @@ crypt_rn (const char *phrase, const char *setting, void *data, int size)
   return real (phrase, setting, data, size);
 }
 
-/* Counted, not timed: on a busy machine a time says nothing. A name that is known, one that is not, one without a password: one run of the same cost. */
+/* Counted, not timed: on a busy machine a time says nothing. A name that is known, one that is not, one
+ * without a password: one run of the same cost. */
 START_TEST (an_unknown_name_costs_the_same_time)
 {
   static const char *const names[] = { "alice", "nobody", "bob", "nobody" };
@@ -328,7 +350,11 @@ END_TEST
 
 /* ---- key ---- */
 
-static const struct { const char *line; KeysAnswer answer; gboolean until; } key_lines[] = {
+static const struct {
+  const char *line;
+  KeysAnswer answer;
+  gboolean until;
+} key_lines[] = {
   { KEY_A, KEYS_YES, FALSE },
   { KEY_A " alice@laptop with words", KEYS_YES, FALSE },
   { "  \t" KEY_A, KEYS_YES, FALSE },
@@ -363,7 +389,8 @@ START_TEST (lines_of_authorized_keys)
 {
   g_autofree char *option = NULL;
   gint64 until = 0;
-  KeysAnswer answer = keys_find (key_lines[_i].line, KEY_A, "192.0.2.7", far_clock_wall_us (), &until, &option);
+  KeysAnswer answer = keys_find (key_lines[_i].line, KEY_A, "192.0.2.7", far_clock_wall_us (), &until,
+                                 &option);
 
   ck_assert_msg (answer == key_lines[_i].answer, "%s: %d", key_lines[_i].line, answer);
   ck_assert_int_eq (until != 0, key_lines[_i].until);
@@ -434,18 +461,22 @@ static const struct {
   const char *name, *shown, *wanted; /* shown: password or key */
 } who_gives[] = {
   { "people others keys", FAR_LOGIN_PASSWORD, "alice", "pw-people", "ops" },
-  { "people others keys", FAR_LOGIN_PASSWORD, "alice", "pw-others", NULL }, /* the first that keeps a password of hers decides */
+  { "people others keys", FAR_LOGIN_PASSWORD, "alice", "pw-others",
+    NULL }, /* the first that keeps a password of hers decides */
   { "people others keys", FAR_LOGIN_KEY, "alice", KEY_A, "ops" },
   { "people others keys", FAR_LOGIN_KEY, "alice", KEY_B, "admins" },
   { "people others keys", FAR_LOGIN_KEY, "alice", KEY_C, "keyed" },
-  { "people others keys", FAR_LOGIN_PASSWORD, "bob", "pw-others", "admins" }, /* the first keeps only a key of his */
+  { "people others keys", FAR_LOGIN_PASSWORD, "bob", "pw-others",
+    "admins" }, /* the first keeps only a key of his */
   { "people others keys", FAR_LOGIN_KEY, "bob", KEY_A, "readers" },
   { "people others keys", FAR_LOGIN_KEY, "bob", KEY_C, NULL },
   { "others people keys", FAR_LOGIN_PASSWORD, "alice", "pw-others", "admins" },
   { "others people keys", FAR_LOGIN_PASSWORD, "alice", "pw-people", NULL },
   { "keys others people", FAR_LOGIN_KEY, "alice", KEY_A, "ops" },
-  { "people", FAR_LOGIN_KEY, "alice", KEY_B, NULL }, /* a door that does not ask the others knows nothing of them */
-  { "people others keys tokens", FAR_LOGIN_TOKEN, "alice", NULL, "" }, /* stands for its claim, not for the groups of its name */
+  { "people", FAR_LOGIN_KEY, "alice", KEY_B,
+    NULL }, /* a door that does not ask the others knows nothing of them */
+  { "people others keys tokens", FAR_LOGIN_TOKEN, "alice", NULL,
+    "" }, /* stands for its claim, not for the groups of its name */
 };
 
 static void
@@ -492,7 +523,8 @@ START_TEST (groups_are_of_who_lets_in)
   g_autofree char *token = NULL, *groups = NULL;
   const char *shown = who_gives[_i].shown;
 
-  begin ("stores:\n  main: { type: sqlite }\nauthenticators:\n  people: { type: file }\n  others: { type: file, path: others.yaml }\n"
+  begin ("stores:\n  main: { type: sqlite }\nauthenticators:\n  people: { type: file }\n  others: { type: "
+         "file, path: others.yaml }\n"
          "  keys: { type: key, groups: [keyed] }\n  tokens: { type: token, store: main }\n");
   put_at ("people", "alice", "pw-people", "ops", KEY_A);
   put_at ("people", "bob", NULL, "readers", KEY_A);
@@ -501,8 +533,10 @@ START_TEST (groups_are_of_who_lets_in)
   write_key_file ("alice", KEY_C "\n", 0600);
   if (shown == NULL)
     shown = token = issue ("alice", "session/s1", NULL, 600);
-  groups = login_groups (who_gives[_i].order, login_of (who_gives[_i].form, who_gives[_i].name, key ? NULL : shown, key ? shown : NULL));
-  ck_assert_msg (g_strcmp0 (groups, who_gives[_i].wanted) == 0, "row %d: %s", _i, groups != NULL ? groups : "refused");
+  groups = login_groups (who_gives[_i].order, login_of (who_gives[_i].form, who_gives[_i].name,
+                                                        key ? NULL : shown, key ? shown : NULL));
+  ck_assert_msg (g_strcmp0 (groups, who_gives[_i].wanted) == 0, "row %d: %s", _i,
+                 groups != NULL ? groups : "refused");
   end ();
 }
 END_TEST
@@ -514,7 +548,8 @@ static const char *const token_bodies[] = {
   "stores:\n  main: { type: file }\nauthenticators:\n  tokens: { type: token, store: main }\n",
 };
 
-#define assert_token(name, secret, key, wanted) assert_check ("tokens", FAR_LOGIN_TOKEN, name, secret, key, wanted)
+#define assert_token(name, secret, key, wanted)                                                              \
+  assert_check ("tokens", FAR_LOGIN_TOKEN, name, secret, key, wanted)
 
 static guint
 count_tokens (void)

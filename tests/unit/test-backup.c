@@ -14,8 +14,10 @@
 #define PASSPHRASE "four words are a passphrase"
 #define LARGE 200000
 
-static const guint8 secret[FAR_BACKUP_KEY] = { 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16,
-                                               17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32 };
+static const guint8 secret[FAR_BACKUP_KEY] = {
+  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16,
+  17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32
+};
 static guint8 box[FAR_BACKUP_KEY];
 
 static void
@@ -42,7 +44,8 @@ file_of (gconstpointer bytes, gsize size)
 static FarBackupLock
 lock_of (FarBackupMode mode)
 {
-  return (FarBackupLock) { mode, mode == FAR_BACKUP_PASSPHRASE ? PASSPHRASE : NULL, mode == FAR_BACKUP_BOX ? box : NULL, mode == FAR_BACKUP_BOX ? secret : NULL };
+  return (FarBackupLock){ mode, mode == FAR_BACKUP_PASSPHRASE ? PASSPHRASE : NULL,
+                          mode == FAR_BACKUP_BOX ? box : NULL, mode == FAR_BACKUP_BOX ? secret : NULL };
 }
 
 static void
@@ -174,7 +177,8 @@ END_TEST
 START_TEST (paths_stay_below)
 {
   static const char *const good[] = { "state", "state/keys/node.key", "stores/main", "state/..a", "state/ü" };
-  static const char *const bad[] = { "", "/etc/passwd", "..", "state/../../etc", "state//a", "state/", "state/.", "a\nb", "state/\377" };
+  static const char *const bad[] = { "",       "/etc/passwd", "..",   "state/../../etc", "state//a",
+                                     "state/", "state/.",     "a\nb", "state/\377" };
 
   for (guint i = 0; i < G_N_ELEMENTS (good); i++)
     ck_assert_msg (far_backup_path_ok (good[i]), "%s", good[i]);

@@ -51,8 +51,8 @@ print_group (const FarGroup *group, gpointer user)
     const FarSample *sample = &group->samples[i];
     const FarSeriesInfo *info = far_series_info (sample->series);
 
-    g_string_append_printf (text, "%" G_GINT64_FORMAT " %d %s %s/%s %s ", group->time_us, group->quality, group->reason ? group->reason : "-",
-                            info->source, info->name, info->unit);
+    g_string_append_printf (text, "%" G_GINT64_FORMAT " %d %s %s/%s %s ", group->time_us, group->quality,
+                            group->reason ? group->reason : "-", info->source, info->name, info->unit);
     if (sample->type == FAR_VALUE_F64)
       g_string_append_printf (text, "f %.17g\n", sample->value.f64);
     else if (sample->type == FAR_VALUE_I64)
@@ -79,7 +79,8 @@ print_batch (GBytes *batch, const char *source)
 }
 
 static void
-add (FarBatchBuilder *builder, gint64 time_us, FarQuality quality, const char *reason, guint n, const FarSample *samples)
+add (FarBatchBuilder *builder, gint64 time_us, FarQuality quality, const char *reason, guint n,
+     const FarSample *samples)
 {
   FarGroup group = { time_us, quality, reason, n, samples };
 
@@ -91,7 +92,8 @@ static GBytes *
 example (void)
 {
   FarBatchBuilder *builder = far_batch_builder_new ();
-  FarSeries load = far_series_of ("t", "host.load1", "1"), state = far_series_of ("t", "boiler.state", "1"), text = far_series_of ("t", "boiler.text", "1");
+  FarSeries load = far_series_of ("t", "host.load1", "1"), state = far_series_of ("t", "boiler.state", "1"),
+            text = far_series_of ("t", "boiler.text", "1");
   FarSample first[] = { { load, FAR_VALUE_F64, { .f64 = 0.5 } }, { state, FAR_VALUE_I64, { .i64 = -1 } } };
   FarSample second[] = { { text, FAR_VALUE_TEXT, { .text = "hot" } }, { state, FAR_VALUE_NONE, { 0 } } };
 
@@ -152,8 +154,9 @@ START_TEST (vectors_of_the_document)
   ck_assert_str_eq (hex, wanted);
   ck_assert_str_eq (crc_made, crc);
   ck_assert_str_eq (nothing, "");
-  ck_assert_str_eq (printed, "1000000 0 - t/host.load1 1 f 0.5\n1000000 0 - t/boiler.state 1 i -1\n"
-                             "1250000 2 timeout t/boiler.text 1 t hot\n1250000 2 timeout t/boiler.state 1 none\n");
+  ck_assert_str_eq (printed,
+                    "1000000 0 - t/host.load1 1 f 0.5\n1000000 0 - t/boiler.state 1 i -1\n"
+                    "1250000 2 timeout t/boiler.text 1 t hot\n1250000 2 timeout t/boiler.state 1 none\n");
 }
 END_TEST
 
@@ -197,7 +200,8 @@ START_TEST (long_and_broken_text_is_cut_between_characters)
 
   memcpy (text + 4095, "\xc3\xa4", 2);
   add (builder, 0, FAR_QUALITY_GOOD, NULL, 1, &sample);
-  sample.value.text = "ok\xff" "bad";
+  sample.value.text = "ok\xff"
+                      "bad";
   add (builder, 0, FAR_QUALITY_GOOD, NULL, 1, &sample);
   batch = far_batch_builder_end (builder);
   printed = print_batch (batch, "t");
@@ -229,7 +233,9 @@ count_call (const FarGroup *group G_GNUC_UNUSED, gpointer user)
   (*(guint *) user)++;
 }
 
-static const struct { const char *hex, *fault; } bad_batches[] = {
+static const struct {
+  const char *hex, *fault;
+} bad_batches[] = {
   { "", "not a batch" },
   { "4642", "not a batch" },
   { "464202", "not a batch" },
@@ -274,7 +280,7 @@ START_TEST (every_cut_and_every_flip_is_harmless)
   for (gsize cut = 0; cut < size; cut++) {
     g_autoptr (GBytes) part = g_bytes_new (data, cut);
 
-    far_batch_foreach (part, "t", count_call, &(guint) { 0 }, NULL);
+    far_batch_foreach (part, "t", count_call, &(guint){ 0 }, NULL);
   }
   for (gsize bit = 0; bit < size * 8; bit++) {
     g_autofree guint8 *copy = g_memdup2 (data, size);
@@ -282,7 +288,7 @@ START_TEST (every_cut_and_every_flip_is_harmless)
 
     copy[bit / 8] ^= (guint8) (1 << bit % 8);
     flipped = g_bytes_new (copy, size);
-    far_batch_foreach (flipped, "t", count_call, &(guint) { 0 }, NULL);
+    far_batch_foreach (flipped, "t", count_call, &(guint){ 0 }, NULL);
     ck_assert_uint_ne (far_batch_crc (flipped), far_batch_crc (good));
   }
 }
@@ -347,16 +353,21 @@ END_TEST
 START_TEST (rows_match_by_the_text_of_a_field)
 {
   const char *row = "{\"s\":\"x\",\"n\":12,\"f\":1.5,\"t\":true,\"z\":null,\"o\":{}}";
-  static const struct { const char *field, *value; gboolean matches; } terms[] = {
-    { "s", "x", TRUE }, { "s", "y", FALSE }, { "n", "12", TRUE }, { "n", "12.0", FALSE }, { "f", "1.5", TRUE }, { "t", "true", TRUE },
-    { "t", "1", FALSE }, { "z", "null", FALSE }, { "o", "{}", FALSE }, { "missing", "", FALSE },
+  static const struct {
+    const char *field, *value;
+    gboolean matches;
+  } terms[] = {
+    { "s", "x", TRUE },   { "s", "y", FALSE },      { "n", "12", TRUE }, { "n", "12.0", FALSE },
+    { "f", "1.5", TRUE }, { "t", "true", TRUE },    { "t", "1", FALSE }, { "z", "null", FALSE },
+    { "o", "{}", FALSE }, { "missing", "", FALSE },
   };
   FarFilterTerm both[] = { { "s", "x" }, { "n", "13" }, { NULL, NULL } };
 
   for (guint i = 0; i < G_N_ELEMENTS (terms); i++) {
     FarFilterTerm filter[] = { { terms[i].field, terms[i].value }, { NULL, NULL } };
 
-    ck_assert_msg (far_row_matches (row, filter) == terms[i].matches, "%s = %s", terms[i].field, terms[i].value);
+    ck_assert_msg (far_row_matches (row, filter) == terms[i].matches, "%s = %s", terms[i].field,
+                   terms[i].value);
   }
   ck_assert (!far_row_matches (row, both));
   ck_assert (far_row_matches (row, NULL));

@@ -55,7 +55,10 @@ handle_watch (gpointer self, FarCall *call)
   at.watch = far_call_watch (call, watch_gone, NULL);
 }
 
-static const FarField put_fields[] = { { "text", FAR_FIELD_STRING, FALSE, "a text", FAR_BODY_MAX }, { NULL, FAR_FIELD_END } };
+static const FarField put_fields[] = {
+  { "text", FAR_FIELD_STRING, FALSE, "a text", FAR_BODY_MAX },
+  { NULL, FAR_FIELD_END },
+};
 
 static const FarHandler handlers[] = {
   { "GET", "echo", FAR_ACTION_NONE, NULL, NULL, 0, handle_echo, "echo" },
@@ -368,8 +371,12 @@ static const struct {
   { "\x00\x00\x00\x04null", 8 },
   { "\x00\x00\x00\x02{}", 6 },
   { "\x00\x00\x00\x19{\"id\":\"x\",\"status\":200}  ", 29 },
-  { "\x00\x00\x00\x49{\"id\":\"x\",\"method\":\"PUT\",\"n\":99999,\"resource\":\"echo\",\"type\":\"text/plain\"}", 77 },
-  { "\x00\x00\x00\x5f{\"id\":\"x\",\"method\":\"PUT\",\"n\":200000,\"resource\":\"echo\",\"type\":\"application/vnd.farwatch.batch\"}    ", 99 },
+  { "\x00\x00\x00\x49{\"id\":\"x\",\"method\":\"PUT\",\"n\":99999,\"resource\":\"echo\",\"type\":\"text/"
+    "plain\"}",
+    77 },
+  { "\x00\x00\x00\x5f{\"id\":\"x\",\"method\":\"PUT\",\"n\":200000,\"resource\":\"echo\",\"type\":"
+    "\"application/vnd.farwatch.batch\"}    ",
+    99 },
 };
 
 START_TEST (garbage_gets_one_word_and_the_door)
@@ -564,10 +571,13 @@ START_TEST (strangers_are_told_and_sent_away)
     int fd = socket (AF_UNIX, SOCK_STREAM, 0);
 
     g_strlcpy (address.sun_path, at.path, sizeof address.sun_path);
-    if (setgid (65534) != 0 || setuid (65534) != 0 || connect (fd, (const struct sockaddr *) &address, sizeof address) != 0)
+    if (setgid (65534) != 0 || setuid (65534) != 0 ||
+        connect (fd, (const struct sockaddr *) &address, sizeof address) != 0)
       _exit (1);
     n = read (fd, buffer, sizeof buffer - 1);
-    _exit (n > 0 && g_strstr_len (buffer + 4, n - 4, "not allowed here") != NULL && read (fd, buffer, 1) == 0 ? 0 : 2);
+    _exit (n > 0 && g_strstr_len (buffer + 4, n - 4, "not allowed here") != NULL && read (fd, buffer, 1) == 0
+               ? 0
+               : 2);
   }
   for (guint i = 0; i < 300; i++)
     run_pending ();
@@ -691,7 +701,8 @@ leave_socket (void)
 START_TEST (the_socket_and_its_place)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *longest = g_strnfill (200, 'a'), *nowhere = g_build_filename (at.folder, "no", "such", NULL);
+  g_autofree char *longest = g_strnfill (200, 'a'),
+                  *nowhere = g_build_filename (at.folder, "no", "such", NULL);
   struct stat info;
 
   ck_assert_int_eq (stat (at.path, &info), 0);
@@ -750,5 +761,6 @@ main (void)
   tcase_add_test (tc, no_stream_while_calls_are_under_way);
   tcase_add_test (tc, the_socket_and_its_place);
   suite_add_tcase (suite, tc);
-  return geteuid () == 0 ? run_suite (suite) : run_suite_skipping (suite, of_root, "only root can become somebody else");
+  return geteuid () == 0 ? run_suite (suite)
+                         : run_suite_skipping (suite, of_root, "only root can become somebody else");
 }

@@ -42,7 +42,8 @@ measured (const char *source, const char *const *names)
 static void
 set_up (void)
 {
-  static const char *const one[] = { "host.load1", "devices/d1/boiler.temp", "devices/d2/pump.temp", "devices/d1", "devices/../x.y", NULL };
+  static const char *const one[] = { "host.load1", "devices/d1/boiler.temp", "devices/d2/pump.temp",
+                                     "devices/d1", "devices/../x.y",         NULL };
   static const char *const other[] = { "devices/d1/boiler.temp", NULL };
 
   cloud_up_whole ();
@@ -62,15 +63,16 @@ seen_by_alice (const char *resource)
   if (got.status != 200)
     return g_strdup_printf ("%u", got.status);
   json_array_foreach (json_object_get (got.body, "series"), i, entry)
-    g_string_append_printf (names, "%s%s/%s=%s", i > 0 ? " " : "", text_of (entry, "source"), text_of (entry, "name"),
+    g_string_append_printf (names, "%s%s/%s=%s", i > 0 ? " " : "", text_of (entry, "source"),
+                            text_of (entry, "name"),
                             text_of (entry, "device") ? text_of (entry, "device") : "-");
   return g_string_free (g_steal_pointer (&names), FALSE);
 }
 
-#define ck_assert_sees(resource, wanted)                    \
-  do {                                                      \
-    g_autofree char *seen_ = seen_by_alice (resource);      \
-    ck_assert_str_eq (seen_, (wanted));                     \
+#define ck_assert_sees(resource, wanted)                                                                     \
+  do {                                                                                                       \
+    g_autofree char *seen_ = seen_by_alice (resource);                                                       \
+    ck_assert_str_eq (seen_, (wanted));                                                                      \
   } while (0)
 
 #define OF_D1 "t1/devices/d1/boiler.temp=d1"
@@ -88,10 +90,16 @@ END_TEST
 
 START_TEST (and_their_points)
 {
-  static const struct { const char *resource; guint status; } points[] = {
-    { "samples?source=t1&name=devices%2Fd1%2Fboiler.temp", 200 }, { "samples?source=t1&name=devices%2Fd2%2Fpump.temp", 404 },
-    { "samples?source=t1&name=host.load1", 404 },                 { "samples?source=t1&name=devices%2Fd1", 404 },
-    { "samples?source=t1&name=none.such", 404 },                  { "samples?source=t2&name=devices%2Fd1%2Fboiler.temp", 404 },
+  static const struct {
+    const char *resource;
+    guint status;
+  } points[] = {
+    { "samples?source=t1&name=devices%2Fd1%2Fboiler.temp", 200 },
+    { "samples?source=t1&name=devices%2Fd2%2Fpump.temp", 404 },
+    { "samples?source=t1&name=host.load1", 404 },
+    { "samples?source=t1&name=devices%2Fd1", 404 },
+    { "samples?source=t1&name=none.such", 404 },
+    { "samples?source=t2&name=devices%2Fd1%2Fboiler.temp", 404 },
   };
 
   grant ("alice", "connect", "terminals/t1/devices/d1");
@@ -103,7 +111,9 @@ START_TEST (a_right_to_the_terminal_shows_all)
 {
   grant ("alice", "see", "terminals/t1");
   ck_assert_sees ("samples", ALL);
-  ck_assert_uint_eq (ask_person ("alice", "GET", "samples?source=t1&name=devices%2Fd2%2Fpump.temp", NULL).status, 200);
+  ck_assert_uint_eq (ask_person ("alice", "GET", "samples?source=t1&name=devices%2Fd2%2Fpump.temp", NULL)
+                         .status,
+                     200);
 }
 END_TEST
 
@@ -117,7 +127,8 @@ START_TEST (series_come_in_pages)
   grant ("alice", "see", "terminals/t1");
   do {
     g_autofree char *after = next ? g_uri_escape_string (next, NULL, FALSE) : NULL;
-    g_autofree char *asked = g_strdup_printf ("samples?limit=2%s%s%s", _i ? "&latest=1" : "", after ? "&after=" : "", after ? after : "");
+    g_autofree char *asked = g_strdup_printf ("samples?limit=2%s%s%s", _i ? "&latest=1" : "",
+                                              after ? "&after=" : "", after ? after : "");
     Got got = ask_person ("alice", "GET", asked, NULL);
     json_t *entry;
     size_t i;
@@ -129,13 +140,15 @@ START_TEST (series_come_in_pages)
     g_free (next);
     next = g_strdup (text_of (got.body, "next"));
   } while (next && ++pages < 20);
-  ck_assert_str_eq (seen->str, "devices/../x.y devices/d1 devices/d1/boiler.temp devices/d2/pump.temp host.load1 ");
+  ck_assert_str_eq (seen->str,
+                    "devices/../x.y devices/d1 devices/d1/boiler.temp devices/d2/pump.temp host.load1 ");
 }
 END_TEST
 
 #define POINTS 5
 
-/* The newest first, each page oldest first; what `limit` leaves out stands in the next one, were it of the same millisecond. */
+/* The newest first, each page oldest first; what `limit` leaves out stands in the next one, were it of the
+ * same millisecond. */
 START_TEST (points_come_in_pages)
 {
   FarBatchBuilder *builder = far_batch_builder_new ();
@@ -157,7 +170,8 @@ START_TEST (points_come_in_pages)
   ck_assert (run_until (is_ended, &ended));
   do {
     g_autofree char *after = next ? g_uri_escape_string (next, NULL, FALSE) : NULL;
-    g_autofree char *asked = g_strdup_printf ("samples?source=t3&name=a.b&limit=2%s%s", after ? "&after=" : "", after ? after : "");
+    g_autofree char *asked = g_strdup_printf ("samples?source=t3&name=a.b&limit=2%s%s",
+                                              after ? "&after=" : "", after ? after : "");
     Got got = ask_root ("GET", asked, NULL);
     json_t *entry;
     size_t i;

@@ -13,7 +13,10 @@
 static void
 add (const char *name, const char *address, const char *line)
 {
-  FarDevice device = { .name = (char *) name, .endpoint = (char *) "lan", .address = (char *) address, .line = (char *) line };
+  FarDevice device = { .name = (char *) name,
+                       .endpoint = (char *) "lan",
+                       .address = (char *) address,
+                       .line = (char *) line };
   g_autoptr (GError) error = NULL;
   ck_assert_msg (far_device_add (&device, &error), "%s", error ? error->message : "");
 }
@@ -79,23 +82,35 @@ START_TEST (test_bad_names)
 }
 END_TEST
 
-/* As the profile, a terminal and a cloud judge it; a cloud does not know the endpoint. One with a form of its own takes all of them. */
+/* As the profile, a terminal and a cloud judge it; a cloud does not know the endpoint. One with a form of its
+ * own takes all of them. */
 START_TEST (test_address)
 {
-  static const struct { const char *address; gboolean host_port, unknown; } rows[] = {
-    { "192.0.2.1:502", TRUE, TRUE },   { "plc.example:502", TRUE, TRUE },     { "[2001:db8::1]:502", TRUE, TRUE }, { "192.0.2.1:99999", FALSE, FALSE },
-    { "192.0.2.1:", FALSE, FALSE },    { "[2001:db8::1]:70000", FALSE, FALSE }, { "[2001:db8::1]", FALSE, FALSE },   { "192.0.2.1:x", FALSE, FALSE },
-    { "plc.example:99999", FALSE, TRUE }, { "ttyS0:115200", FALSE, TRUE },    { "/dev/ttyS0", FALSE, TRUE },       { "192.0.2.1", FALSE, TRUE },
-    { "2001:db8::1", FALSE, TRUE },    { NULL, FALSE, TRUE },
+  static const struct {
+    const char *address;
+    gboolean host_port, unknown;
+  } rows[] = {
+    { "192.0.2.1:502", TRUE, TRUE },      { "plc.example:502", TRUE, TRUE },
+    { "[2001:db8::1]:502", TRUE, TRUE },  { "192.0.2.1:99999", FALSE, FALSE },
+    { "192.0.2.1:", FALSE, FALSE },       { "[2001:db8::1]:70000", FALSE, FALSE },
+    { "[2001:db8::1]", FALSE, FALSE },    { "192.0.2.1:x", FALSE, FALSE },
+    { "plc.example:99999", FALSE, TRUE }, { "ttyS0:115200", FALSE, TRUE },
+    { "/dev/ttyS0", FALSE, TRUE },        { "192.0.2.1", FALSE, TRUE },
+    { "2001:db8::1", FALSE, TRUE },       { NULL, FALSE, TRUE },
   };
   const FarEndpointType net = { .host_port = TRUE }, own = { .host_port = FALSE };
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
-    FarDevice device = { .name = (char *) "plc", .endpoint = (char *) "lan", .address = (char *) rows[i].address };
+    FarDevice device = { .name = (char *) "plc",
+                         .endpoint = (char *) "lan",
+                         .address = (char *) rows[i].address };
     g_autoptr (GError) error = NULL;
-    ck_assert_msg (far_device_address_ok (&device, &net.type, &error) == rows[i].host_port, "host:port: %s", rows[i].address);
-    ck_assert_msg (rows[i].host_port || strstr (error->message, "device 'plc'") != NULL, "%s", rows[i].address);
+    ck_assert_msg (far_device_address_ok (&device, &net.type, &error) == rows[i].host_port, "host:port: %s",
+                   rows[i].address);
+    ck_assert_msg (rows[i].host_port || strstr (error->message, "device 'plc'") != NULL, "%s",
+                   rows[i].address);
     ck_assert_msg (far_device_address_ok (&device, &own.type, NULL), "own form: %s", rows[i].address);
-    ck_assert_msg (far_device_address_ok (&device, NULL, NULL) == rows[i].unknown, "unknown: %s", rows[i].address);
+    ck_assert_msg (far_device_address_ok (&device, NULL, NULL) == rows[i].unknown, "unknown: %s",
+                   rows[i].address);
   }
 }
 END_TEST
@@ -186,7 +201,8 @@ START_TEST (test_line)
   ck_assert (!far_device_claim ("m2", "s2", "bob", NULL, NULL, &error));
   ck_assert_ptr_nonnull (strstr (error->message, "bus0"));
   ck_assert (far_device_claim ("m3", "s2", "bob", NULL, NULL, NULL));
-  ck_assert (far_device_claim ("m2", "s1", "alice", NULL, NULL, NULL)); /* one session, two devices of a line */
+  /* one session, two devices of a line */
+  ck_assert (far_device_claim ("m2", "s1", "alice", NULL, NULL, NULL));
   const char *session = NULL;
   ck_assert_str_eq (far_device_holder ("m2", &session), "alice");
   ck_assert_str_eq (session, "s1");

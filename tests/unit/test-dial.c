@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Dialling: which address wins and when, what a failure tells, and that nothing is left open. Addresses are of loopback, names a table's. */
+/* Dialling: which address wins and when, what a failure tells, and that nothing is left open. Addresses are
+ * of loopback, names a table's. */
 #include "unit/dial-help.h"
 #include <dirent.h>
 #include <farwatch/gate.h>
@@ -22,7 +23,8 @@ sockets_open (void)
   guint n = 0;
   for (struct dirent *entry; (entry = readdir (dir)) != NULL;) {
     char target[64] = "";
-    n += readlinkat (dirfd (dir), entry->d_name, target, sizeof target - 1) > 0 && g_str_has_prefix (target, "socket:");
+    n += readlinkat (dirfd (dir), entry->d_name, target, sizeof target - 1) > 0 &&
+         g_str_has_prefix (target, "socket:");
   }
   closedir (dir);
   return n;
@@ -221,7 +223,9 @@ START_TEST (families_take_turns)
   help_wait (&result.ended);
   const char *at = strstr (result.error, "(tried: ");
   ck_assert_msg (at != NULL, "%s", result.error);
-  for (const char *const *next = (const char *const[]){ "127.0.0.2 ", "::1 ", "127.0.0.3 ", "::1 ", "127.0.0.4 ", NULL }; *next != NULL; next++) {
+  for (const char *const *next =
+           (const char *const[]){ "127.0.0.2 ", "::1 ", "127.0.0.3 ", "::1 ", "127.0.0.4 ", NULL };
+       *next != NULL; next++) {
     at = strstr (at, *next);
     ck_assert_msg (at != NULL, "%s: not in turn: %s", *next, result.error);
     at += strlen (*next);
@@ -273,7 +277,8 @@ START_TEST (silence_is_told_with_the_addresses)
   dial (&result, NAME, port);
   await_attempts (before);
   far_clock_advance (SECONDS (FAR_DIAL_SECONDS));
-  fails (&result, FAR_ERROR_UNAVAILABLE, "cannot reach " NAME, "(tried: 127.0.0.2 no answer, 127.0.0.3 no answer)");
+  fails (&result, FAR_ERROR_UNAVAILABLE, "cannot reach " NAME,
+         "(tried: 127.0.0.2 no answer, 127.0.0.3 no answer)");
   ck_assert_uint_eq (sockets_open (), before);
   hole_close (&one);
   hole_close (&two);
@@ -290,7 +295,8 @@ static const struct {
   { { ECONNREFUSED }, "the connection was refused" },
   { { EPERM }, "this machine's firewall" },
   { { EMFILE }, "this program has no descriptors left" },
-  { { ENETUNREACH, ECONNREFUSED }, "the connection was refused" }, /* IPv6 leads nowhere; what IPv4 says is the reason */
+  { { ENETUNREACH, ECONNREFUSED },
+    "the connection was refused" }, /* IPv6 leads nowhere; what IPv4 says is the reason */
   { { ENETUNREACH, EHOSTUNREACH, 0 }, "the host cannot be reached" },
   { { EAFNOSUPPORT }, "Address family not supported" },
 };
@@ -302,7 +308,9 @@ START_TEST (each_kind_has_its_words)
     g_array_append_val (tried, ((FarTried){ (char *) "2001:db8::1", kinds[_i].codes[i] }));
   g_autoptr (GError) error = far_dial_error ("2001:db8::1", 443, tried);
   ck_assert_msg (g_str_has_prefix (error->message, "cannot reach [2001:db8::1]:443: "), "%s", error->message);
-  ck_assert_msg (g_str_has_prefix (error->message + strlen ("cannot reach [2001:db8::1]:443: "), kinds[_i].cause), "%s", error->message);
+  ck_assert_msg (g_str_has_prefix (error->message + strlen ("cannot reach [2001:db8::1]:443: "),
+                                   kinds[_i].cause),
+                 "%s", error->message);
   ck_assert_int_eq (strstr (error->message, "tried") != NULL, tried->len > 1);
 }
 END_TEST

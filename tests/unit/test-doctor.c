@@ -35,7 +35,8 @@ level_of (json_t *findings, const char *what)
 static void
 enrol (guint days)
 {
-  g_autofree char *ca = g_build_filename (folder, "ca", NULL), *csr = NULL, *certificate = NULL, *from = g_build_filename (ca, "ca.crt", NULL), *root = NULL;
+  g_autofree char *ca = g_build_filename (folder, "ca", NULL), *csr = NULL, *certificate = NULL,
+                  *from = g_build_filename (ca, "ca.crt", NULL), *root = NULL;
 
   ck_assert_int_eq (g_mkdir (ca, 0700), 0);
   ck_assert (far_trust_ca_create (ca, "fleet", NULL));
@@ -49,7 +50,7 @@ enrol (guint days)
 }
 
 static const struct {
-  guint days;       /* of the certificate */
+  guint days; /* of the certificate */
   gint64 later_days;
   const char *level;
 } ages[] = { { 90, 0, "good" }, { 90, 70, "warn" }, { 90, 91, "bad" }, { 20, 0, "warn" } };
@@ -82,7 +83,8 @@ START_TEST (more_than_an_answer_holds)
   ck_assert_str_eq (json_string_value (json_object_get (json_array_get (findings, 0), "what")), "clock");
   last = json_array_get (findings, json_array_size (findings) - 1);
   g_autofree char *begins = g_strdup_printf ("%u findings more", 402 - (guint) json_array_size (findings));
-  ck_assert_msg (g_str_has_prefix (json_string_value (json_object_get (last, "text")), begins), "%s", json_string_value (json_object_get (last, "text")));
+  ck_assert_msg (g_str_has_prefix (json_string_value (json_object_get (last, "text")), begins), "%s",
+                 json_string_value (json_object_get (last, "text")));
   json_decref (findings);
 }
 END_TEST
@@ -144,7 +146,8 @@ START_TEST (a_servers_names_are_told)
   write_file (folder, "node.crt", certificate, -1);
   far_doctor_identity (findings, folder, "n1", TRUE);
   ck_assert_str_eq (level_of (findings, "identity"), "good");
-  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (findings, 0), "text")), "node 'n1', a server reached as n1, cloud.example");
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (findings, 0), "text")),
+                    "node 'n1', a server reached as n1, cloud.example");
   json_decref (findings);
 }
 END_TEST
@@ -152,16 +155,21 @@ END_TEST
 static const struct {
   const char *address, *range, *level;
 } ports[] = {
-  { "0.0.0.0:8443", "32768\t60999\n", "good" },  { "0.0.0.0:32768", "32768\t60999\n", "warn" }, { "[::]:60999", "32768\t60999\n", "warn" },
-  { "127.0.0.1:61000", "32768\t60999\n", "good" }, { "nonsense", "32768\t60999\n", "good" },     { "0.0.0.0:40000", "garbage", NULL },
+  { "0.0.0.0:8443", "32768\t60999\n", "good" },
+  { "0.0.0.0:32768", "32768\t60999\n", "warn" },
+  { "[::]:60999", "32768\t60999\n", "warn" },
+  { "127.0.0.1:61000", "32768\t60999\n", "good" },
+  { "nonsense", "32768\t60999\n", "good" },
+  { "0.0.0.0:40000", "garbage", NULL },
   { "0.0.0.0:40000", "", NULL },
 };
 
 START_TEST (ports_against_the_kernels)
 {
   json_t *findings = json_array ();
-  json_t *effective = json_pack ("{s:{s:s,s:s}, s:{s:s}, s:{s:i}}", "transports.nodes.listen", "value", ports[_i].address, "origin", "x", "transports.nodes.connect",
-                                 "value", "0.0.0.0:40000", "transports.other.listen", "value", 7);
+  json_t *effective = json_pack ("{s:{s:s,s:s}, s:{s:s}, s:{s:i}}", "transports.nodes.listen", "value",
+                                 ports[_i].address, "origin", "x", "transports.nodes.connect", "value",
+                                 "0.0.0.0:40000", "transports.other.listen", "value", 7);
 
   far_doctor_ports (findings, effective, ports[_i].range);
   if (ports[_i].level == NULL)

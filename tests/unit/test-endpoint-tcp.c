@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The way to a device over TCP: by address, by name without holding up the main context, and what is said when nobody answers. */
+/* The way to a device over TCP: by address, by name without holding up the main context, and what is said
+ * when nobody answers. */
 #include "config.h"
 
 #include <arpa/inet.h>

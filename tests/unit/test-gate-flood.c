@@ -39,7 +39,8 @@ flood (FarGate *gate, GPtrArray *silent, Flood how, guint addresses, guint each)
   }
 }
 
-/* Floods of silent connections: from 16 addresses, from a /60, from 4000 addresses with one each. Who speaks comes in and stays in. */
+/* Floods of silent connections: from 16 addresses, from a /60, from 4000 addresses with one each. Who speaks
+ * comes in and stays in. */
 START_TEST (no_flood_shuts_a_shipped_door)
 {
   static const char *const news[N_FLOODS] = { "198.51.100.2", "198.51.100.3", "2001:db8:ffff::1" };
@@ -143,7 +144,9 @@ START_TEST (threads_enter_evict_and_leave_at_once)
   Racer racers[RACERS] = { 0 };
   guint evicted = 0;
   for (guint i = 0; i < RACERS; i++) {
-    racers[i] = (Racer){ .gate = gate, .home = far_home_worker_new ("racer"), .random = g_rand_new_with_seed (i + 1) };
+    racers[i] = (Racer){ .gate = gate,
+                         .home = far_home_worker_new ("racer"),
+                         .random = g_rand_new_with_seed (i + 1) };
     far_home_post (racers[i].home, racer_run, &racers[i]);
   }
   for (guint i = 0; i < RACERS; i++) {

@@ -115,7 +115,8 @@ START_TEST (the_fullest_address_loses_its_oldest_silent_one)
   come_all (gate, all + 7, 1, "192.0.2.3");
   ck_assert_uint_eq (gone (all, 12), 1 << 3 | 1 << 1);
   come_all (gate, all + 8, 1, "192.0.2.3");
-  ck_assert_uint_eq (gone (all, 12), 1 << 3 | 1 << 1 | 1 << 4); /* all hold two: of .2, whose second came first of these */
+  /* all hold two: of .2, whose second came first of these */
+  ck_assert_uint_eq (gone (all, 12), 1 << 3 | 1 << 1 | 1 << 4);
   far_gate_heard (all[5].pass);
   come_all (gate, all + 9, 1, "192.0.2.4");
   come_all (gate, all + 10, 1, "192.0.2.4");
@@ -172,8 +173,10 @@ START_TEST (an_address_over_its_share_loses_its_own)
   come_all (gate, all + 4, 1, "192.0.2.1");
   ck_assert_uint_eq (gone (all, 8), 1 << 1);
   far_gate_heard (all[4].pass);
-  ck_assert_ptr_null (far_gate_enter (gate, -1, at (&place, "192.0.2.1"), &error)); /* all of it has spoken: nobody else's goes */
-  ck_assert_str_eq (error->message, "test: too many connections from this address that have not logged in (the limit is 2, by option max-per-address)");
+  /* all of it has spoken: nobody else's goes */
+  ck_assert_ptr_null (far_gate_enter (gate, -1, at (&place, "192.0.2.1"), &error));
+  ck_assert_str_eq (error->message, "test: too many connections from this address that have not logged in "
+                                    "(the limit is 2, by option max-per-address)");
   ck_assert_uint_eq (gone (all, 8), 1 << 1);
   leave_all (all, 8);
   far_gate_free (gate);
@@ -244,7 +247,8 @@ START_TEST (a_quarter_is_for_known_addresses)
   ck_assert_uint_eq (gone (strangers, 8), 1 << 0);
   come_all (gate, known, 2, "192.0.2.1");
   ck_assert_uint_eq (gone (strangers, 8), 1 << 0);
-  come_all (gate, strangers + 7, 1, "192.0.2.3"); /* known ones hold nothing that a stranger gets while strangers are there */
+  /* known ones hold nothing that a stranger gets while strangers are there */
+  come_all (gate, strangers + 7, 1, "192.0.2.3");
   come_all (gate, known + 2, 5, "192.0.2.1");
   ck_assert_uint_eq (gone (known, 8), 0);
   ck_assert_uint_eq (far_gate_counts (gate).known, 7);
@@ -252,7 +256,8 @@ START_TEST (a_quarter_is_for_known_addresses)
   come_all (gate, known + 7, 1, "192.0.2.1");
   ck_assert_uint_eq (gone (strangers, 8), 0xff);
   leave_all (strangers, 1);
-  come (gate, strangers, "192.0.2.4"); /* only known ones are there: one of them goes (their passes leave at the end, told or not) */
+  /* only known ones are there: one of them goes (their passes leave at the end, told or not) */
+  come (gate, strangers, "192.0.2.4");
   ck_assert_uint_eq (gone (known, 8), 1 << 0);
   leave_all (strangers, 8);
   leave_all (known, 8);

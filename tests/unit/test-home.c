@@ -51,7 +51,8 @@ posts_keep_order (FarHome *home)
 {
   Order order = { .home = home };
   Sender senders[3] = { { &order, 0 }, { &order, 1 }, { &order, 2 } };
-  GThread *threads[2] = { g_thread_new ("s0", send_items, &senders[0]), g_thread_new ("s1", send_items, &senders[1]) };
+  GThread *threads[2] = { g_thread_new ("s0", send_items, &senders[0]),
+                          g_thread_new ("s1", send_items, &senders[1]) };
   send_items (&senders[2]);
   help_wait (&order.done);
   g_thread_join (threads[0]);
@@ -289,7 +290,8 @@ watch_both (gpointer data)
 {
   Watched *watched = data;
   watched->watch = far_home_watch (watched->home, watched->fd[0], FAR_READY_READ, first_frees_both, watched);
-  watched->other_watch = far_home_watch (watched->home, watched->other[0], FAR_READY_READ, first_frees_both, watched);
+  watched->other_watch = far_home_watch (watched->home, watched->other[0], FAR_READY_READ, first_frees_both,
+                                         watched);
   ck_assert_int_eq (write (watched->fd[1], "x", 1), 1); /* both are ready in one turn */
   ck_assert_int_eq (write (watched->other[1], "x", 1), 1);
 }
@@ -323,7 +325,8 @@ static void
 watch_edge (gpointer data)
 {
   Watched *watched = data;
-  watched->watch = far_home_watch (watched->home, watched->fd[0], FAR_READY_READ | FAR_READY_EDGE, on_edge, watched);
+  watched->watch = far_home_watch (watched->home, watched->fd[0], FAR_READY_READ | FAR_READY_EDGE, on_edge,
+                                   watched);
 }
 
 static void

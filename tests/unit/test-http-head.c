@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* HTTP heads: each row of http-head-rows.h is read whole, cut in two at every byte, and byte by byte, and must come out the same. */
+/* HTTP heads: each row of http-head-rows.h is read whole, cut in two at every byte, and byte by byte, and
+ * must come out the same. */
 #include "config.h"
 
 #include <check.h>
@@ -18,7 +19,7 @@ typedef struct {
   WsHeadResult result;
   gsize used;
   guint status;
-  char *shown;  /* DONE: the head in one line */
+  char *shown; /* DONE: the head in one line */
 } Got;
 
 static char *
@@ -27,11 +28,12 @@ show_head (const WsHead *head, guint status)
   GString *text = g_string_new (NULL);
 
   if (head->method != NULL)
-    g_string_append_printf (text, "%s %s%s%s %u", head->method, head->path, head->query != NULL ? " ?" : "", head->query != NULL ? head->query : "",
-                            head->minor);
+    g_string_append_printf (text, "%s %s%s%s %u", head->method, head->path, head->query != NULL ? " ?" : "",
+                            head->query != NULL ? head->query : "", head->minor);
   else
     g_string_append_printf (text, "%u %u", status, head->minor);
-  g_string_append_printf (text, "%s%s%s|", head->keep ? " keep" : "", head->upgrade ? " upgrade" : "", head->expects ? " expects" : "");
+  g_string_append_printf (text, "%s%s%s|", head->keep ? " keep" : "", head->upgrade ? " upgrade" : "",
+                          head->expects ? " expects" : "");
   for (guint i = 0; i < head->fields->len; i++) {
     const WsField *field = &g_array_index (head->fields, WsField, i);
 
@@ -65,7 +67,8 @@ read_once (const char *bytes, gsize size, gsize from, gboolean answer)
     got.result = ws_head_read (copy, size, from, &limits, &head, &got.used, &got.status, &text, &final);
   ck_assert ((got.result == WS_HEAD_DONE) == (head != NULL));
   ck_assert ((got.result == WS_HEAD_REFUSED) == (text != NULL));
-  ck_assert_msg ((got.status != 414 && got.status != 431) || strstr (text, " at most") != NULL, "%s", text); /* a limit is told with its number */
+  /* a limit is told with its number */
+  ck_assert_msg ((got.status != 414 && got.status != 431) || strstr (text, " at most") != NULL, "%s", text);
   ck_assert (answer || final == (got.result == WS_HEAD_REFUSED));
   if (head != NULL)
     got.shown = show_head (head, got.status);
@@ -106,7 +109,8 @@ expect (const Row *row, const Got *got, gboolean answer, const char *how)
 {
   g_autofree char *bytes = escaped (row);
 
-  ck_assert_msg (got->result == (row->status == 0 ? WS_HEAD_DONE : WS_HEAD_REFUSED), "%s, %s: result %d, status %u", bytes, how, got->result, got->status);
+  ck_assert_msg (got->result == (row->status == 0 ? WS_HEAD_DONE : WS_HEAD_REFUSED),
+                 "%s, %s: result %d, status %u", bytes, how, got->result, got->status);
   if (row->status != 0) {
     ck_assert_msg (answer || got->status == row->status, "%s, %s: status %u", bytes, how, got->status);
     return;
@@ -217,7 +221,8 @@ run_large (const GString *head, guint status, const char *what)
 
     if (got.result == WS_HEAD_MORE)
       got = read_once (head->str, head->len, cut, FALSE);
-    ck_assert_msg (got.result == (status == 0 ? WS_HEAD_DONE : WS_HEAD_REFUSED) && got.status == status, "%s, cut at %zu: %u", what, cut, got.status);
+    ck_assert_msg (got.result == (status == 0 ? WS_HEAD_DONE : WS_HEAD_REFUSED) && got.status == status,
+                   "%s, cut at %zu: %u", what, cut, got.status);
     ck_assert (status != 0 || got.used == head->len);
     got_clear (&got);
   }
@@ -268,7 +273,8 @@ START_TEST (many_fields)
       g_string_append_printf (head, "x%u:\r\n", i);
     got = read_byte_by_byte (head->str, head->len, FALSE, &at);
     ck_assert_uint_eq (got.status, over == 0 ? 0 : 431);
-    ck_assert_uint_eq (at, over == 0 ? head->len + 1 : head->len - strlen ("64:\r\n")); /* with the first byte of one too many */
+    /* with the first byte of one too many */
+    ck_assert_uint_eq (at, over == 0 ? head->len + 1 : head->len - strlen ("64:\r\n"));
     g_string_append (head, "\r\n");
     run_large (head, over == 0 ? 0 : 431, "fields");
   }
@@ -306,8 +312,12 @@ START_TEST (nothing_is_waited_for_beyond_the_limit)
     gsize used;
 
     append_filled (text, begins[i], 100, "");
-    ck_assert_int_eq (ws_head_read ((const guint8 *) text->str, 99, 0, &small, &head, &used, &status, &why, &final), WS_HEAD_MORE);
-    ck_assert_int_eq (ws_head_read ((const guint8 *) text->str, 100, 99, &small, &head, &used, &status, &why, &final), WS_HEAD_REFUSED);
+    ck_assert_int_eq (ws_head_read ((const guint8 *) text->str, 99, 0, &small, &head, &used, &status, &why,
+                                    &final),
+                      WS_HEAD_MORE);
+    ck_assert_int_eq (ws_head_read ((const guint8 *) text->str, 100, 99, &small, &head, &used, &status, &why,
+                                    &final),
+                      WS_HEAD_REFUSED);
     ck_assert_uint_eq (status, i == 1 ? 414 : 431);
     ck_assert (final);
   }
@@ -330,7 +340,8 @@ START_TEST (dribble_is_cheap)
   append_filled (head, "X: ", 8000, "\r\n\r\n");
   for (gsize at = 1; at <= head->len; at++) {
     ck_assert_int_eq (result, WS_HEAD_MORE);
-    result = ws_head_read ((const guint8 *) head->str, at, at - 1, &limits, &made, &used, &status, &why, &final);
+    result = ws_head_read ((const guint8 *) head->str, at, at - 1, &limits, &made, &used, &status, &why,
+                           &final);
   }
   ck_assert_int_eq (result, WS_HEAD_DONE);
   ck_assert_int_lt (g_get_monotonic_time () - begin, G_USEC_PER_SEC / 2);
@@ -340,8 +351,8 @@ END_TEST
 
 /* ---- the comparison ---- */
 
-/* http-parser finds less fault than the second reader, so no bytes are known that both take and read differently: the test tampers with what the
- * second one read. */
+/* http-parser finds less fault than the second reader, so no bytes are known that both take and read
+ * differently: the test tampers with what the second one read. */
 static WsLine *
 line_of (WsForm *form, guint i)
 {
@@ -414,9 +425,14 @@ END_TEST
 
 START_TEST (tokens)
 {
-  static const char bytes[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: a ,\tBc,, d e\r\nConnection:\r\nConnection: f\r\nX:\r\n\r\n";
-  static const struct { const char *token; gboolean there; } rows[] = {
-    { "a", TRUE }, { "A", TRUE }, { "bc", TRUE }, { "b", FALSE }, { "bcd", FALSE }, { "d e", TRUE }, { "d", FALSE }, { "f", TRUE }, { "g", FALSE },
+  static const char bytes[] =
+      "GET / HTTP/1.1\r\nHost: a\r\nConnection: a ,\tBc,, d e\r\nConnection:\r\nConnection: f\r\nX:\r\n\r\n";
+  static const struct {
+    const char *token;
+    gboolean there;
+  } rows[] = {
+    { "a", TRUE },   { "A", TRUE },  { "bc", TRUE }, { "b", FALSE }, { "bcd", FALSE },
+    { "d e", TRUE }, { "d", FALSE }, { "f", TRUE },  { "g", FALSE },
   };
   g_autoptr (WsHead) head = NULL;
   const char *why;
@@ -424,9 +440,12 @@ START_TEST (tokens)
   guint status;
   gsize used;
 
-  ck_assert_int_eq (ws_head_read ((const guint8 *) bytes, strlen (bytes), 0, &limits, &head, &used, &status, &why, &final), WS_HEAD_DONE);
+  ck_assert_int_eq (ws_head_read ((const guint8 *) bytes, strlen (bytes), 0, &limits, &head, &used, &status,
+                                  &why, &final),
+                    WS_HEAD_DONE);
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
-    ck_assert_msg (ws_head_has_token (head, "connection", rows[i].token) == rows[i].there, "%s", rows[i].token);
+    ck_assert_msg (ws_head_has_token (head, "connection", rows[i].token) == rows[i].there, "%s",
+                   rows[i].token);
   ck_assert (!ws_head_has_token (head, "upgrade", "a"));
   ck_assert_str_eq (ws_head_field (head, "connection"), "a ,\tBc,, d e, , f");
   ck_assert_str_eq (ws_head_field (head, "x"), "");

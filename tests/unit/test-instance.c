@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The life of instances: a failure at each step, when it is tried again, in which order they start and stop, what sensors do. */
+/* The life of instances: a failure at each step, when it is tried again, in which order they start and stop,
+ * what sensors do. */
 #include "config.h"
 
 #include <sys/socket.h>
@@ -53,8 +54,10 @@ typedef FarProfile *(*Load) (const char *path, const char *state, GPtrArray *fau
 static void
 start_by (Load load, const char *lines)
 {
-  g_autofree char *path = g_build_filename (folder, "test.yaml", NULL), *state = g_build_filename (folder, "state", NULL);
-  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: t1, state: %s}\n%s", state, lines), *said = NULL;
+  g_autofree char *path = g_build_filename (folder, "test.yaml", NULL),
+                  *state = g_build_filename (folder, "state", NULL);
+  g_autofree char *text = g_strdup_printf ("farwatch: 1\nnode: {id: t1, state: %s}\n%s", state, lines),
+                  *said = NULL;
   g_autoptr (GPtrArray) faults = far_faults_new ();
   g_autoptr (FarProfile) profile = NULL;
   g_autoptr (GError) error = NULL;
@@ -87,10 +90,10 @@ steps (void)
   return text != NULL ? g_strdelimit (g_strchomp (g_steal_pointer (&text)), "\n", ',') : g_strdup ("");
 }
 
-#define ck_assert_steps(wanted)          \
-  do {                                   \
-    g_autofree char *steps_ = steps ();  \
-    ck_assert_str_eq (steps_, (wanted)); \
+#define ck_assert_steps(wanted)                                                                              \
+  do {                                                                                                       \
+    g_autofree char *steps_ = steps ();                                                                      \
+    ck_assert_str_eq (steps_, (wanted));                                                                     \
   } while (0)
 
 static FarInstance *
@@ -123,12 +126,14 @@ static const struct {
 } failures[] = {
   { "init", "boiler init,boiler fini", "boiler init,boiler fini" },
   { "start", "boiler init,boiler start,boiler fini", "boiler init,boiler start,boiler fini" },
-  { "later", "boiler init,boiler start,boiler stop,boiler fini", "boiler init,boiler start,boiler stop,boiler fini" },
+  { "later", "boiler init,boiler start,boiler stop,boiler fini",
+    "boiler init,boiler start,boiler stop,boiler fini" },
 };
 
 START_TEST (fini_follows_init_wherever_it_fails)
 {
-  g_autofree char *lines = g_strdup_printf ("sensors:\n  boiler: {type: probe, fail-at: %s}\n", failures[_i].at);
+  g_autofree char *lines = g_strdup_printf ("sensors:\n  boiler: {type: probe, fail-at: %s}\n",
+                                            failures[_i].at);
   g_autoptr (GError) error = NULL;
 
   start (lines);
@@ -150,14 +155,18 @@ static const struct {
   gint64 early, late;
   FarState state;
 } codes[] = {
-  { "unavailable", 700000, 1300000, FAR_STATE_RETRYING },      { "foreign", 700000, 1300000, FAR_STATE_RETRYING },
-  { "denied", 59 * SECOND, 61 * SECOND, FAR_STATE_RETRYING },  { "protocol", 4 * SECOND, 6 * SECOND, FAR_STATE_RETRYING },
-  { "config", 86400 * SECOND, 0, FAR_STATE_FAILED },           { "internal", 86400 * SECOND, 0, FAR_STATE_FAILED },
+  { "unavailable", 700000, 1300000, FAR_STATE_RETRYING },
+  { "foreign", 700000, 1300000, FAR_STATE_RETRYING },
+  { "denied", 59 * SECOND, 61 * SECOND, FAR_STATE_RETRYING },
+  { "protocol", 4 * SECOND, 6 * SECOND, FAR_STATE_RETRYING },
+  { "config", 86400 * SECOND, 0, FAR_STATE_FAILED },
+  { "internal", 86400 * SECOND, 0, FAR_STATE_FAILED },
 };
 
 START_TEST (the_code_says_when_it_is_tried_again)
 {
-  g_autofree char *lines = g_strdup_printf ("sensors:\n  boiler: {type: probe, fail-at: start, fail-as: %s}\n", codes[_i].code);
+  g_autofree char *lines =
+      g_strdup_printf ("sensors:\n  boiler: {type: probe, fail-at: start, fail-as: %s}\n", codes[_i].code);
 
   start (lines);
   ck_assert_int_eq (boiler ()->state, codes[_i].state);
@@ -218,7 +227,8 @@ END_TEST
 
 START_TEST (they_start_by_reference_and_stop_backwards)
 {
-  start ("services:\n  a: {type: clerk, clerk: b, shelf: main}\n  b: {type: clerk, shelf: main}\nstores:\n  main: {type: shelf}\n");
+  start ("services:\n  a: {type: clerk, clerk: b, shelf: main}\n  b: {type: clerk, shelf: main}\nstores:\n  "
+         "main: {type: shelf}\n");
   ck_assert_steps ("main init,main start,b init,b start,a init,a start");
   far_instances_stop ();
   ck_assert_steps ("a stop,a fini,b stop,b fini,main stop,main fini");
@@ -266,7 +276,8 @@ count_up (void)
 
 START_TEST (up_comes_once_whatever_fails)
 {
-  start ("sensors:\n  boiler: {type: probe, fail-at: start}\n  burner: {type: probe}\n  other: {type: modbus}\n");
+  start ("sensors:\n  boiler: {type: probe, fail-at: start}\n  burner: {type: probe}\n  other: {type: "
+         "modbus}\n");
   ups = 0;
   far_instances_on_up (count_up);
   pass (60 * SECOND);
@@ -276,7 +287,8 @@ END_TEST
 
 START_TEST (one_that_hangs_holds_up_for_ten_seconds_only)
 {
-  start ("services:\n  a: {type: clerk, shelf: main, clerk: slow}\n  slow: {type: clerk, shelf: main}\nstores:\n  main: {type: shelf, hang: true}\n");
+  start ("services:\n  a: {type: clerk, shelf: main, clerk: slow}\n  slow: {type: clerk, shelf: "
+         "main}\nstores:\n  main: {type: shelf, hang: true}\n");
   ck_assert_steps ("main init,main start");
   pass (9 * SECOND);
   ck_assert_steps ("");
@@ -334,7 +346,8 @@ compute (gpointer data)
   clock_gettime (CLOCK_THREAD_CPUTIME_ID, &begun);
   do
     clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
-  while ((now.tv_sec - begun.tv_sec) * 1000000000LL + now.tv_nsec - begun.tv_nsec < GPOINTER_TO_INT (data) * 1000000LL);
+  while ((now.tv_sec - begun.tv_sec) * 1000000000LL + now.tv_nsec - begun.tv_nsec <
+         GPOINTER_TO_INT (data) * 1000000LL);
   return G_SOURCE_REMOVE;
 }
 
@@ -393,7 +406,8 @@ START_TEST (a_socket_outlives_the_failure)
   run_pending ();
   ck_assert_uint_eq (boiler ()->listens->len, 2);
   pass (2 * SECOND);
-  ck_assert_uint_eq (boiler ()->listens->len, 1); /* what start() asked for again is kept, the other is closed */
+  /* what start() asked for again is kept, the other is closed */
+  ck_assert_uint_eq (boiler ()->listens->len, 1);
 }
 END_TEST
 
@@ -424,7 +438,8 @@ dial_unix (const char *path)
 
 START_TEST (a_listener_at_a_path)
 {
-  g_autofree char *path = g_build_filename (folder, "in", NULL), *address = g_strconcat ("unix:", path, NULL), *bound = NULL;
+  g_autofree char *path = g_build_filename (folder, "in", NULL), *address = g_strconcat ("unix:", path, NULL),
+                  *bound = NULL;
   g_autoptr (GError) error = NULL;
   struct stat info;
   int fd;
@@ -437,7 +452,9 @@ START_TEST (a_listener_at_a_path)
   fd = dial_unix (path);
   ck_assert_int_ge (fd, 0);
   close (fd);
-  ck_assert_int_eq (far_instance_listen (far_instances_by_path ("sensors.burner"), address, NULL, &error), -1); /* somebody answers there */
+  /* somebody answers there */
+  ck_assert_int_eq (far_instance_listen (far_instances_by_path ("sensors.burner"), address, NULL, &error),
+                    -1);
   ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT));
   ck_assert_int_eq (stat (path, &info), 0);
   far_listens_free (boiler ());
@@ -447,7 +464,8 @@ END_TEST
 
 START_TEST (a_path_that_is_taken)
 {
-  g_autofree char *path = g_build_filename (folder, "in", NULL), *address = g_strconcat ("unix:", path, NULL), *longest = g_strnfill (200, 'a');
+  g_autofree char *path = g_build_filename (folder, "in", NULL), *address = g_strconcat ("unix:", path, NULL),
+                  *longest = g_strnfill (200, 'a');
   g_autofree char *too_long = g_strdup_printf ("unix:%s/%s", folder, longest);
   g_autoptr (GError) error = NULL;
   struct sockaddr_un left = { .sun_family = AF_UNIX };
@@ -552,7 +570,8 @@ START_TEST (samples_pass_the_filters_in_order)
   Heard heard = { 0 };
   guint id = far_sample_listen (NULL, hear, &heard);
 
-  start ("filters:\n  one: {type: double}\n  two: {type: double}\nsensors:\n  boiler: {type: probe, interval: 1s, factor: 3, filters: [one, two]}\n");
+  start ("filters:\n  one: {type: double}\n  two: {type: double}\nsensors:\n  boiler: {type: probe, "
+         "interval: 1s, factor: 3, filters: [one, two]}\n");
   pass (SECOND);
   ck_assert_uint_ge (heard.good, 1); /* ticks are aligned: real time may add one */
   ck_assert_double_eq (heard.value, 12);
@@ -569,14 +588,16 @@ hear_name (const FarGroup *group, gpointer user)
   *name = g_strdup (far_series_info (group->samples[0].series)->name);
 }
 
-/* Behind its filters as well. A device that the profile has not may be added at run time: that is no fault, but said. */
+/* Behind its filters as well. A device that the profile has not may be added at run time: that is no fault,
+ * but said. */
 START_TEST (series_of_a_device_name_it)
 {
   g_autofree char *name = NULL, *device = NULL;
   Heard heard = { 0 };
   guint ids[] = { far_sample_listen (NULL, hear_name, &name), far_sample_listen (NULL, hear, &heard) };
 
-  start ("filters:\n  one: {type: double}\nsensors:\n  boiler: {type: probe, interval: 1s, factor: 3, filters: [one], device: plc}\n");
+  start ("filters:\n  one: {type: double}\nsensors:\n  boiler: {type: probe, interval: 1s, factor: 3, "
+         "filters: [one], device: plc}\n");
   pass (SECOND);
   ck_assert_str_eq (name, "devices/plc/boiler.value");
   ck_assert_double_eq (heard.value, 6);
@@ -592,7 +613,8 @@ START_TEST (a_broken_filter_is_passed_by)
   Heard heard = { 0 };
   guint id = far_sample_listen (NULL, hear, &heard);
 
-  start ("filters:\n  one: {type: median}\n  two: {type: double}\nsensors:\n  boiler: {type: probe, interval: 1s, factor: 3, filters: [one, two]}\n");
+  start ("filters:\n  one: {type: median}\n  two: {type: double}\nsensors:\n  boiler: {type: probe, "
+         "interval: 1s, factor: 3, filters: [one, two]}\n");
   pass (SECOND);
   ck_assert_double_eq (heard.value, 6);
   ck_assert_ptr_nonnull (strstr (log_text->str, "its samples pass unfiltered"));
@@ -654,7 +676,8 @@ START_TEST (chosen_keys_fill_no_log)
   ck_assert_uint_ge (due, 32);
   ck_assert_uint_le (due, 32 + 60 + 8);
   ck_assert_uint_gt (told, 4000); /* how many were like it is told, the last of them when it is due again */
-  far_complaint_due ("transports.https", "refused %s", "2001:db8:ffff::2", &more); /* the one of this minute */
+  /* the one of this minute */
+  far_complaint_due ("transports.https", "refused %s", "2001:db8:ffff::2", &more);
   ck_assert (!far_complaint_due ("transports.https", "refused %s", "2001:db8:ffff::1", &more));
   ck_assert (far_complaint_due ("transports.https", "another kind %s", "2001:db8:ffff::1", &more));
   ck_assert (far_complaint_due ("transports.nodes", "refused %s", "2001:db8:ffff::1", &more));
@@ -687,10 +710,13 @@ START_TEST (a_line_of_the_log_is_one_line)
 
   ck_assert_int_eq (pipe (ends), 0);
   dup2 (ends[1], STDERR_FILENO);
-  far_log_line (G_LOG_LEVEL_WARNING, "sensors.boiler", "said \"a\nb\x1b[31m\xff\" at \xe2\x80\xa8 once\xe2\x80\xae" "evil");
+  far_log_line (G_LOG_LEVEL_WARNING, "sensors.boiler",
+                "said \"a\nb\x1b[31m\xff\" at \xe2\x80\xa8 once\xe2\x80\xae"
+                "evil");
   n = read (ends[0], text, sizeof text - 1);
   ck_assert_int_gt (n, 0);
-  ck_assert_ptr_nonnull (strstr (text, " warning: sensors.boiler: said \"a\\x0ab\\x1b[31m\xef\xbf\xbd\" at \\x2028 once\\x202eevil\n"));
+  ck_assert_ptr_nonnull (strstr (
+      text, " warning: sensors.boiler: said \"a\\x0ab\\x1b[31m\xef\xbf\xbd\" at \\x2028 once\\x202eevil\n"));
   far_log_line (G_LOG_LEVEL_WARNING, NULL, huge);
   n = read (ends[0], text, sizeof text - 1);
   ck_assert_int_lt (n, 4097);
@@ -722,7 +748,8 @@ END_TEST
 
 START_TEST (credentials_are_read_from_private_files_only)
 {
-  g_autofree char *state = g_build_filename (folder, "state", NULL), *dir = g_build_filename (state, "credentials", NULL);
+  g_autofree char *state = g_build_filename (folder, "state", NULL),
+                  *dir = g_build_filename (state, "credentials", NULL);
   g_autofree char *file = g_build_filename (dir, "key", NULL);
   g_autoptr (GError) error = NULL, second = NULL, third = NULL;
   char *secret;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is open when an instance goes: a test for each row of the table in doc/architecture.md ("Whose things are"). The service and the store here are as
- * careless as they may be: they remember nothing, and free nothing but their own memory. */
+/* What is open when an instance goes: a test for each row of the table in doc/architecture.md ("Whose things
+ * are"). The service and the store here are as careless as they may be: they remember nothing, and free
+ * nothing but their own memory. */
 #include "config.h"
 
 #include "reach/device.h"
@@ -13,12 +14,16 @@
 
 /* ---- a careless service and a careless store ---- */
 
-typedef struct { FarInstance *at; FarInstanceTimer *timer; guint heard; } Clerk;
+typedef struct {
+  FarInstance *at;
+  FarInstanceTimer *timer;
+  guint heard;
+} Clerk;
 
 static struct {
   guint done, dropped, watches_gone, late, told;
-  FarRequest *kept;   /* by the store: counted */
-  FarCall *call;      /* by the service */
+  FarRequest *kept; /* by the store: counted */
+  FarCall *call;    /* by the service */
   gboolean answers_in_fini, asks_in_stop, sets_in_stop, live;
   GThread *thread;
 } seen;
@@ -156,15 +161,26 @@ shelf_apply (gpointer self, const FarBatchKey *key, const FarPart *parts, guint 
 
 static const FarStoreOps shelf_ops = { .apply = shelf_apply };
 
-#define LIFE(kind_, name_) .kind = (kind_), .name = (name_), .summary = "for tests", .instance_size = sizeof (Clerk), .init = plain_init
+#define LIFE(kind_, name_)                                                                                   \
+  .kind = (kind_), .name = (name_), .summary = "for tests", .instance_size = sizeof (Clerk),                 \
+  .init = plain_init
 
-static const FarServiceType clerk_type = { .type = { LIFE (FAR_KIND_SERVICE, "clerk"), .start = clerk_start, .stop = clerk_stop, .fini = clerk_fini },
-                                           .handlers = clerk_handlers };
-static const FarServiceType steady_type = { .type = { LIFE (FAR_KIND_SERVICE, "steady"), .start = clerk_start, .stop = clerk_stop, .fini = clerk_fini,
-                                                      .retire = clerk_retire },
-                                            .handlers = clerk_handlers };
-static const FarStoreType shelf_type = { .type = { LIFE (FAR_KIND_STORE, "shelf"), .start = plain_start }, .ops = &shelf_ops };
-static const FarStoreType steady_shelf_type = { .type = { LIFE (FAR_KIND_STORE, "shelf"), .start = plain_start, .retire = clerk_retire }, .ops = &shelf_ops };
+static const FarServiceType clerk_type = {
+  .type = { LIFE (FAR_KIND_SERVICE, "clerk"), .start = clerk_start, .stop = clerk_stop, .fini = clerk_fini },
+  .handlers = clerk_handlers,
+};
+static const FarServiceType steady_type = {
+  .type = { LIFE (FAR_KIND_SERVICE, "steady"), .start = clerk_start, .stop = clerk_stop, .fini = clerk_fini,
+            .retire = clerk_retire },
+  .handlers = clerk_handlers,
+};
+static const FarStoreType shelf_type = {
+  .type = { LIFE (FAR_KIND_STORE, "shelf"), .start = plain_start },
+  .ops = &shelf_ops,
+};
+static const FarStoreType steady_shelf_type = {
+  .type = { LIFE (FAR_KIND_STORE, "shelf"), .start = plain_start, .retire = clerk_retire }, .ops = &shelf_ops
+};
 
 /* ---- the node ---- */
 
@@ -200,9 +216,13 @@ begin (const FarType *type, const char *name)
 {
   FarInstance *at = g_new0 (FarInstance, 1);
 
-  *at = (FarInstance) { .name = g_strdup (name), .kind = type->kind, .type = type,
-                        .state = FAR_STATE_WAITING, .listens = g_ptr_array_new () };
-  far_instance_head_init (&at->head, g_strconcat (far_kind_plural (type->kind), ".", name, NULL), far_instance_free);
+  *at = (FarInstance){ .name = g_strdup (name),
+                       .kind = type->kind,
+                       .type = type,
+                       .state = FAR_STATE_WAITING,
+                       .listens = g_ptr_array_new () };
+  far_instance_head_init (&at->head, g_strconcat (far_kind_plural (type->kind), ".", name, NULL),
+                          far_instance_free);
   g_ptr_array_add (far_instances_all (), at);
   ck_assert (far_instance_init (at, NULL));
   far_instance_begin (at);
@@ -238,7 +258,7 @@ START_TEST (a_call_is_answered_when_its_instance_goes)
 
   submit ("POST", "hold");
   ck_assert_uint_eq (far_call_count (), 1);
-  ways[_i] (at);
+  ways[_i](at);
   ck_assert_uint_eq (far_call_count (), 0); /* nothing is left of it, though its handler let it lie */
   ck_assert_ptr_nonnull (strstr (answer_text (), "the service has stopped"));
   ck_assert_uint_eq (to.n, 1);
@@ -260,7 +280,8 @@ START_TEST (what_a_handler_answers_on_its_way_out_is_too_late)
 }
 END_TEST
 
-/* One that goes on for a while may still answer, for a moment; then its askers are told, and its answer is too late. */
+/* One that goes on for a while may still answer, for a moment; then its askers are told, and its answer is
+ * too late. */
 START_TEST (a_call_of_a_retired_one_has_a_grace)
 {
   FarInstance *at = begin (&steady_type.type, "clerk");
@@ -294,7 +315,7 @@ START_TEST (what_it_asked_for_does_not_call_it_any_more)
 
   submit ("POST", "ask");
   seen.asks_in_stop = _i == 2;
-  ways[_i % 2] (at);
+  ways[_i % 2](at);
   ck_assert_uint_eq (seen.dropped, _i == 2 ? 2 : 1);
   ck_assert_ptr_nonnull (strstr (answer_text (), "the service has stopped"));
   ck_assert (!far_request_ended (seen.kept)); /* it goes on */
@@ -308,7 +329,8 @@ END_TEST
 START_TEST (what_nobody_is_to_end_goes_with_who_asked)
 {
   FarInstance *at = begin (&clerk_type.type, "clerk");
-  FarRequest *req = far_request_ref (far_request_of (at, clerk_answered, g_new0 (FarCall *, 1), thing_free, 1000));
+  FarRequest *req = far_request_ref (
+      far_request_of (at, clerk_answered, g_new0 (FarCall *, 1), thing_free, 1000));
 
   if (_i == 1)
     far_request_done (req, g_strdup ("on its way"), g_free);
@@ -327,7 +349,7 @@ START_TEST (what_it_was_asked_for_ends_with_it)
 
   begin (&clerk_type.type, "clerk");
   submit ("POST", "ask");
-  ways[_i] (shelf);
+  ways[_i](shelf);
   ck_assert_ptr_nonnull (strstr (answer_text (), "stores.shelf has stopped"));
   ck_assert_uint_eq (heard_at (&to, 0)->status, 503);
   far_request_done (seen.kept, g_new0 (gint64, 1), g_free);
@@ -395,7 +417,8 @@ START_TEST (a_lane_job_goes_on_and_calls_nobody)
 
   worked = 0;
   for (int i = 0; i < 2; i++)
-    far_run_blocking ("test", 4, slow_work, &worked, NULL, far_request_of (at, clerk_answered, g_new0 (FarCall *, 1), thing_free, 0));
+    far_run_blocking ("test", 4, slow_work, &worked, NULL,
+                      far_request_of (at, clerk_answered, g_new0 (FarCall *, 1), thing_free, 0));
   far_instance_end (at);
   ck_assert_uint_eq (seen.dropped, 2);
   ck_assert (run_until (both_worked, &worked));
@@ -413,7 +436,7 @@ START_TEST (a_watch_ends_with_its_instance)
 
   submit ("WATCH", "hold");
   ck_assert_uint_eq (far_watch_count (), 1);
-  ways[MIN (_i, 1)] (at);
+  ways[MIN (_i, 1)](at);
   ck_assert_uint_eq (far_watch_count (), 0);
   ck_assert_uint_eq (seen.watches_gone, 1);
   ck_assert (run_until (is_last, &to));
@@ -431,7 +454,7 @@ START_TEST (a_timer_ends_with_its_instance)
 
   clerk_set_timers (at->self);
   seen.sets_in_stop = _i == 2;
-  ways[_i % 2] (at);
+  ways[_i % 2](at);
   ck_assert_uint_eq (seen.dropped, _i == 2 ? 2 : 1);
   forward (2);
   ck_assert_uint_eq (seen.told, 0);
@@ -493,7 +516,7 @@ sample_heard (const FarGroup *group, gpointer user)
 static void
 sample_ends (const FarGroup *group, gpointer user)
 {
-  ways[0] (user);
+  ways[0](user);
 }
 
 static void
@@ -508,12 +531,13 @@ push_sample (FarInstance *at)
 START_TEST (a_listener_for_samples_ends_with_its_instance)
 {
   FarInstance *shelf = begin (&shelf_type.type, "shelf"), *at = begin (&clerk_type.type, "clerk");
-  guint ends = _i == 2 ? far_sample_listen (NULL, sample_ends, at) : 0, id = far_sample_listen (at, sample_heard, at->self);
+  guint ends = _i == 2 ? far_sample_listen (NULL, sample_ends, at) : 0,
+        id = far_sample_listen (at, sample_heard, at->self);
 
   if (_i < 2) {
     push_sample (shelf);
     ck_assert_uint_eq (seen.told, 1);
-    ways[_i] (at);
+    ways[_i](at);
   }
   push_sample (shelf);
   ck_assert_uint_eq (seen.told, _i < 2 ? 1 : 0);
@@ -566,7 +590,8 @@ lose_device (void)
 
 START_TEST (a_listener_for_devices_ends_with_its_instance)
 {
-  FarInstance *at = begin (&clerk_type.type, "clerk"), *next = _i == 2 ? begin (&clerk_type.type, "next") : NULL;
+  FarInstance *at = begin (&clerk_type.type, "clerk"),
+              *next = _i == 2 ? begin (&clerk_type.type, "next") : NULL;
 
   far_device_on_lost (at, device_lost, at->self);
   far_device_on_failed (at, device_failed, at->self);
@@ -576,7 +601,7 @@ START_TEST (a_listener_for_devices_ends_with_its_instance)
     far_device_on_lost (next, device_lost, next->self);
     far_device_on_failed (next, device_failed, next->self);
   }
-  ways[_i % 2] (at);
+  ways[_i % 2](at);
   seen.live = next != NULL;
   lose_device ();
   ck_assert_uint_eq (seen.told, next != NULL ? 4 : 2);
@@ -595,9 +620,10 @@ START_TEST (a_ticket_ends_with_its_instance)
 {
   FarInstance *at = begin (_i == 2 ? &steady_type.type : &clerk_type.type, "clerk");
   gint64 until = far_clock_boottime_us () + 60 * (gint64) G_USEC_PER_SEC;
-  g_autofree char *ticket = far_ticket_new (at, asker, TRUE, until, stream_came, at->self), *others = far_ticket_new (NULL, asker, TRUE, until, stream_came, NULL);
+  g_autofree char *ticket = far_ticket_new (at, asker, TRUE, until, stream_came, at->self),
+                  *others = far_ticket_new (NULL, asker, TRUE, until, stream_came, NULL);
 
-  ways[MIN (_i, 1)] (at);
+  ways[MIN (_i, 1)](at);
   ck_assert (far_ticket_valid (ticket, asker) == (_i == 2)); /* a retired one's are good until it ends */
   far_instance_retired (at);
   run_pending ();

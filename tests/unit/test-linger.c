@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Streams that are let go: their places before login go to others, and no stream keeps its descriptor longer than it was given. */
+/* Streams that are let go: their places before login go to others, and no stream keeps its descriptor longer
+ * than it was given. */
 #include "unit/stream-help.h"
 
 #include <arpa/inet.h>
@@ -100,7 +101,8 @@ START_TEST (logged_in_stays)
   help_settle (place.home);
   ck_assert (!is_cut (&place));
   shutdown (place.fd, SHUT_WR);
-  for (gint64 end = g_get_monotonic_time () + SECONDS (20); !is_cut (&place) && g_get_monotonic_time () < end;)
+  for (gint64 end = g_get_monotonic_time () + SECONDS (20);
+       !is_cut (&place) && g_get_monotonic_time () < end;)
     help_settle (place.home);
   ck_assert (is_cut (&place));
   place_drop (&place);

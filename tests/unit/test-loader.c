@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Plugins that are good, and the many ways in which they are not. Each bad one is told with its cause, and none of its code runs. */
+/* Plugins that are good, and the many ways in which they are not. Each bad one is told with its cause, and
+ * none of its code runs. */
 #include "config.h"
 
 #include "profile/loader.h"
@@ -44,7 +45,7 @@ assert_refused (const char *name, const FarLoaderRules *rules, const char *const
     ck_assert_msg (strstr (message, *words) != NULL, "'%s' is not in: %s", *words, message);
 }
 
-#define REFUSED(name, ...) assert_refused ((name), NULL, (const char *const[]) { __VA_ARGS__, NULL })
+#define REFUSED(name, ...) assert_refused ((name), NULL, (const char *const[]){ __VA_ARGS__, NULL })
 
 static GBytes *
 fixture_bytes (const char *name)
@@ -70,7 +71,8 @@ START_TEST (a_good_plugin_gives_its_types)
   list = far_loader_json ();
   ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 0), "state")), "loaded");
   ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 0), "version")), "1.2");
-  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 0), "license")), "LGPL-2.1-or-later");
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (list, 0), "license")),
+                    "LGPL-2.1-or-later");
   json_decref (list);
 }
 END_TEST
@@ -105,7 +107,8 @@ END_TEST
 START_TEST (a_plugin_without_the_type_is_told_with_what_it_holds)
 {
   link_fixture (folder, "sensor-number");
-  REFUSED ("number", "sensor type 'number' is not installed", "plugin sensor-number is, and holds: sensor/number-file");
+  REFUSED ("number", "sensor type 'number' is not installed",
+           "plugin sensor-number is, and holds: sensor/number-file");
 }
 END_TEST
 
@@ -135,7 +138,8 @@ START_TEST (a_misnamed_copy_leaves_the_good_one_usable)
   g_autofree char *message = NULL;
 
   link_fixture (folder, "sensor-probe");
-  write_file (folder, "a-copy.so", g_bytes_get_data (good, NULL), (gssize) g_bytes_get_size (good)); /* found first */
+  /* found first */
+  write_file (folder, "a-copy.so", g_bytes_get_data (good, NULL), (gssize) g_bytes_get_size (good));
   ck_assert_msg (load ("probe", NULL, &message) != NULL, "%s", message);
 }
 END_TEST
@@ -143,7 +147,8 @@ END_TEST
 START_TEST (another_abi_is_told_with_both_numbers)
 {
   link_fixture (folder, "sensor-oldabi");
-  REFUSED ("oldabi", "sensor-oldabi.so", "built for plugin ABI 7, this farwatch has 0", "farwatch-plugin-sensor-oldabi");
+  REFUSED ("oldabi", "sensor-oldabi.so", "built for plugin ABI 7, this farwatch has 0",
+           "farwatch-plugin-sensor-oldabi");
 }
 END_TEST
 
@@ -177,7 +182,8 @@ END_TEST
 
 START_TEST (a_text_is_no_plugin)
 {
-  write_file (folder, "sensor-text.so", "hello, world, this is no plugin at all, and long enough to be read as a header of one\n", -1);
+  write_file (folder, "sensor-text.so",
+              "hello, world, this is no plugin at all, and long enough to be read as a header of one\n", -1);
   REFUSED ("text", "not a plugin: no ELF file", "farwatch-plugin-sensor-text");
 }
 END_TEST
@@ -250,8 +256,8 @@ START_TEST (rules_keep_plugins_out)
   FarLoaderRules denied = { .deny = deny }, others = { .allow = allow };
 
   link_fixture (folder, "sensor-probe");
-  assert_refused ("probe", &denied, (const char *const[]) { "sensor-probe", "plugins:", NULL });
-  assert_refused ("probe", &others, (const char *const[]) { "sensor-probe", "plugins:", NULL });
+  assert_refused ("probe", &denied, (const char *const[]){ "sensor-probe", "plugins:", NULL });
+  assert_refused ("probe", &others, (const char *const[]){ "sensor-probe", "plugins:", NULL });
 }
 END_TEST
 

@@ -30,7 +30,8 @@ START_TEST (a_told_address_gives_no_more_guesses)
     far_login (both, login, far_request_new (note, &outcomes[i], 0));
   }
   forward (seconds);
-  ck_assert_uint_le (stands[0].asked, FAR_THROTTLE_NAME_FREE + FAR_THROTTLE_AT_ONCE * 2 + seconds * G_USEC_PER_SEC / FAR_THROTTLE_TOLD_US);
+  ck_assert_uint_le (stands[0].asked, FAR_THROTTLE_NAME_FREE + FAR_THROTTLE_AT_ONCE * 2 +
+                                          seconds * G_USEC_PER_SEC / FAR_THROTTLE_TOLD_US);
   ck_assert (try_login ("alice", "right", "192.0.2.1", NULL)); /* at a door that sees for itself */
   for (guint i = 0; i < G_N_ELEMENTS (outcomes); i++) {
     wait_seconds (&outcomes[i], 2000);
@@ -100,7 +101,8 @@ START_TEST (right_ones_at_once_all_come_in)
   start_many (n, _i % 2 == 1, "right", outcomes);
   for (guint i = 0; i < n; i++) {
     ck_assert (run_until (is_noted, &outcomes[i]));
-    ck_assert_msg (outcomes[i].error == NULL, "%u: %s", i, outcomes[i].error != NULL ? outcomes[i].error->message : "");
+    ck_assert_msg (outcomes[i].error == NULL, "%u: %s", i,
+                   outcomes[i].error != NULL ? outcomes[i].error->message : "");
     outcome_clear (&outcomes[i]);
   }
 }
@@ -160,8 +162,12 @@ START_TEST (who_is_not_tried_hears_the_limit)
     start ("alice", "wrong", "192.0.2.9", &later[i]);
     wait_seconds (&later[i], 200);
   }
-  ck_assert_uint_gt (told (outcomes, G_N_ELEMENTS (outcomes), "busy: 16 logins from this address wait already because others were refused"), 0);
-  ck_assert_uint_gt (told (later, G_N_ELEMENTS (later), "the limit is 10 for a name from one address, 30 for an address, 100 for its net"), 0);
+  ck_assert_uint_gt (told (outcomes, G_N_ELEMENTS (outcomes),
+                           "busy: 16 logins from this address wait already because others were refused"),
+                     0);
+  ck_assert_uint_gt (told (later, G_N_ELEMENTS (later),
+                           "the limit is 10 for a name from one address, 30 for an address, 100 for its net"),
+                     0);
   outcomes_clear (outcomes, G_N_ELEMENTS (outcomes));
   outcomes_clear (later, G_N_ELEMENTS (later));
 }

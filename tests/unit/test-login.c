@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Login: authenticators in order, one text for every refusal, guesses slowed down across all doors; front tickets; people. */
+/* Login: authenticators in order, one text for every refusal, guesses slowed down across all doors; front
+ * tickets; people. */
 #include "config.h"
 
 #include "unit/login-help.h"
@@ -152,7 +153,8 @@ END_TEST
 START_TEST (a_ticket_stands_for_its_person)
 {
   const char *const groups[] = { "ops", NULL };
-  g_autoptr (FarPrincipal) alice = far_principal_new (FAR_PRINCIPAL_PERSON, "alice", groups, "192.0.2.1"), found = NULL, other = NULL;
+  g_autoptr (FarPrincipal) alice = far_principal_new (FAR_PRINCIPAL_PERSON, "alice", groups, "192.0.2.1"),
+                           found = NULL, other = NULL;
   g_autofree char *ticket = far_login_ticket_new (alice), *changed = g_strdup (ticket);
 
   found = far_login_ticket_principal (ticket, "198.51.100.7");
@@ -188,7 +190,8 @@ doors_shut (void)
 /* Who is local and called the same is somebody else. */
 START_TEST (a_namesake_ends_no_tickets)
 {
-  g_autoptr (FarPrincipal) alice = person ("alice", ""), local = far_principal_new (FAR_PRINCIPAL_LOCAL, "alice", NULL, "");
+  g_autoptr (FarPrincipal) alice = person ("alice", ""),
+                           local = far_principal_new (FAR_PRINCIPAL_LOCAL, "alice", NULL, "");
   g_autofree char *ticket = far_login_ticket_new (alice);
 
   doors_open ();
@@ -232,16 +235,20 @@ END_TEST
 
 START_TEST (login_by_message)
 {
-  g_autoptr (FarPrincipal) nobody = far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, "192.0.2.1"), found = NULL;
+  g_autoptr (FarPrincipal) nobody = far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, "192.0.2.1"),
+                           found = NULL;
   json_t *body = NULL;
 
   doors_open ();
-  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", &body), 200);
+  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", &body),
+                     200);
   found = far_login_ticket_principal (json_string_value (json_object_get (body, "ticket")), "192.0.2.1");
   ck_assert_str_eq (found->name, "alice");
   json_decref (body);
-  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"alice\",\"password\":\"wrong\"}", NULL), 403);
-  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"t1\",\"token\":\"right\"}", NULL), 403); /* a claim is no login here */
+  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"alice\",\"password\":\"wrong\"}", NULL),
+                     403);
+  /* a claim is no login here */
+  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"t1\",\"token\":\"right\"}", NULL), 403);
   ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{}", NULL), 400);
   ck_assert_uint_eq (ask_as (nobody, "GET", "login", NULL, NULL), 401);
   ck_assert_uint_eq (ask_as (found, "GET", "login", NULL, &body), 200);
@@ -257,7 +264,9 @@ END_TEST
 START_TEST (the_answer_of_a_login_is_not_kept)
 {
   g_autoptr (FarPrincipal) alice = person ("alice", "");
-  g_autoptr (FarMessage) request = far_message_request ("POST", "login", json_pack ("{s:s, s:s}", "name", "alice", "password", "right"));
+  g_autoptr (FarMessage)
+      request = far_message_request ("POST", "login",
+                                     json_pack ("{s:s, s:s}", "name", "alice", "password", "right"));
   g_autofree char *first = NULL, *second = NULL;
   guint count;
   gsize bytes;
@@ -288,10 +297,13 @@ START_TEST (login_with_a_question)
 
   doors_open ();
   stands[0].verdict = FAR_VERDICT_ASK;
-  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", &body), 202);
+  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", &body),
+                     202);
   ck_assert_str_eq (json_string_value (json_array_get (json_object_get (body, "prompts"), 0)), "code");
   json_decref (body);
-  ck_assert_uint_eq (ask_as (nobody, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\",\"answers\":[\"42\"]}", &body), 200);
+  ck_assert_uint_eq (ask_as (nobody, "POST", "login",
+                             "{\"name\":\"alice\",\"password\":\"right\",\"answers\":[\"42\"]}", &body),
+                     200);
   ck_assert_ptr_nonnull (json_object_get (body, "ticket"));
   json_decref (body);
   doors_shut ();
@@ -307,8 +319,11 @@ START_TEST (people_by_message)
   doors_open ();
   stands[0].keeps_passwords = TRUE;
   stands[1].keeps_keys = TRUE;
-  stands[0].people = json_loads ("[{\"name\":\"bob\",\"groups\":[\"ops\"],\"has_password\":true,\"keys\":0},{\"name\":\"alice\",\"groups\":[],\"has_password\":true,\"keys\":0}]", 0, NULL);
-  stands[1].people = json_loads ("[{\"name\":\"alice\",\"groups\":[\"dev\"],\"has_password\":false,\"keys\":2}]", 0, NULL);
+  stands[0].people = json_loads ("[{\"name\":\"bob\",\"groups\":[\"ops\"],\"has_password\":true,\"keys\":0},{"
+                                 "\"name\":\"alice\",\"groups\":[],\"has_password\":true,\"keys\":0}]",
+                                 0, NULL);
+  stands[1].people =
+      json_loads ("[{\"name\":\"alice\",\"groups\":[\"dev\"],\"has_password\":false,\"keys\":2}]", 0, NULL);
   ck_assert_uint_eq (ask_as (super, "GET", "users", NULL, &body), 200);
   list = json_object_get (body, "users");
   ck_assert_uint_eq (json_array_size (list), 2);
@@ -320,11 +335,14 @@ START_TEST (people_by_message)
   ck_assert_uint_eq (json_array_size (json_object_get (body, "users")), 1); /* herself */
   json_decref (body);
   ck_assert_uint_eq (ask_as (alice, "PUT", "users/alice", "{\"password\":\"new\"}", NULL), 403);
-  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"password\":\"new\",\"key\":\"ssh-ed25519 AAAA\"}", NULL), 200);
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice",
+                             "{\"password\":\"new\",\"key\":\"ssh-ed25519 AAAA\"}", NULL),
+                     200);
   ck_assert_str_eq (stands[0].put_secret, "new");
   ck_assert_str_eq (stands[1].put_key, "ssh-ed25519 AAAA");
   ck_assert_ptr_null (far_login_ticket_principal (ticket, "")); /* who changed logs in anew */
-  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"groups\":[\"ops\",\"a b\"]}", NULL), 400); /* no word a right could name */
+  /* no word a right could name */
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"groups\":[\"ops\",\"a b\"]}", NULL), 400);
   ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"groups\":[\"\\u0080\"]}", NULL), 400);
   ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{}", NULL), 400);
   ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"password\":\"\"}", NULL), 400);
@@ -334,7 +352,8 @@ START_TEST (people_by_message)
 }
 END_TEST
 
-/* What a person may do stands in all lists together: who cannot read one of them knows too little to hand over that person's key. */
+/* What a person may do stands in all lists together: who cannot read one of them knows too little to hand
+ * over that person's key. */
 START_TEST (a_list_that_fails_is_no_empty_list)
 {
   g_autoptr (FarPrincipal) super = root (), helper = person ("helper", "");
@@ -351,9 +370,11 @@ START_TEST (a_list_that_fails_is_no_empty_list)
     ck_assert_uint_eq (ask_as (helper, "PUT", "users/alice", "{\"key\":\"ssh-ed25519 AAAA\"}", NULL), 429);
     ck_assert_uint_eq (ask_as (helper, "PUT", "users/alice", "{\"password\":\"new\"}", NULL), 429);
     ck_assert_uint_eq (ask_as (helper, "PUT", "users/alice/password", "{\"password\":\"new\"}", NULL), 429);
-    ck_assert_uint_eq (ask_as (super, "GET", "users", NULL, &body), 429); /* half a list would look like all */
+    /* half a list would look like all */
+    ck_assert_uint_eq (ask_as (super, "GET", "users", NULL, &body), 429);
     g_clear_pointer (&body, json_decref);
-    ck_assert_uint_eq (ask_as (super, "GET", "explain?who=alice&action=manage&object=rights", NULL, NULL), 429);
+    ck_assert_uint_eq (ask_as (super, "GET", "explain?who=alice&action=manage&object=rights", NULL, NULL),
+                       429);
     stands[i].lists_not = FALSE;
     ck_assert_ptr_null (stands[0].put_key);
     ck_assert_ptr_null (stands[0].put_secret);
@@ -365,14 +386,16 @@ END_TEST
 static guint
 password (FarPrincipal *who, const char *resource, const char *old, const char *fresh)
 {
-  g_autofree char *text = old != NULL ? g_strdup_printf ("{\"old\":\"%s\",\"password\":\"%s\"}", old, fresh) : g_strdup_printf ("{\"password\":\"%s\"}", fresh);
+  g_autofree char *text = old != NULL ? g_strdup_printf ("{\"old\":\"%s\",\"password\":\"%s\"}", old, fresh)
+                                      : g_strdup_printf ("{\"password\":\"%s\"}", fresh);
 
   return ask_as (who, "PUT", resource, text, NULL);
 }
 
 START_TEST (ones_own_password)
 {
-  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", ""), bob = person ("bob", ""), again = NULL;
+  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", ""), bob = person ("bob", ""),
+                           again = NULL;
   g_autofree char *ticket = far_login_ticket_new (alice);
   json_t *body = NULL;
 
@@ -380,21 +403,25 @@ START_TEST (ones_own_password)
   stands[0].keeps_passwords = stands[1].keeps_passwords = TRUE;
   stands[0].people = json_loads ("[{\"name\":\"bob\",\"has_password\":true}]", 0, NULL);
   stands[1].people = json_loads ("[{\"name\":\"alice\",\"has_password\":true}]", 0, NULL);
-  ck_assert_uint_eq (password (bob, "users/alice/password", NULL, "new"), 404); /* no right: reads as unknown */
+  /* no right: reads as unknown */
+  ck_assert_uint_eq (password (bob, "users/alice/password", NULL, "new"), 404);
   ck_assert_uint_eq (password (alice, "users/alice/password", NULL, "new"), 400);
   ck_assert_uint_eq (password (alice, "users/alice/password", "wrong", "new"), 403);
   ck_assert_uint_eq (password (alice, "users/alice/password", "right", ""), 400);
   ck_assert_uint_eq (password (alice, "users/alice/password", "right", "right"), 400);
   ck_assert_ptr_null (stands[0].put_secret);
   ck_assert_ptr_null (stands[1].put_secret);
-  ck_assert_uint_eq (ask_as (alice, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"new\"}", &body), 200);
+  ck_assert_uint_eq (ask_as (alice, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"new\"}",
+                             &body),
+                     200);
   ck_assert_str_eq (stands[1].put_secret, "new"); /* where she is kept, not where it comes first */
   ck_assert_ptr_null (stands[0].put_secret);
   ck_assert_ptr_null (far_login_ticket_principal (ticket, ""));
   again = far_login_ticket_principal (json_string_value (json_object_get (body, "ticket")), "");
   ck_assert_str_eq (again->name, "alice");
   json_decref (body);
-  ck_assert_uint_eq (ask_as (super, "PUT", "users/bob/password", "{\"password\":\"other\"}", &body), 200); /* an admin sets one */
+  /* an admin sets one */
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/bob/password", "{\"password\":\"other\"}", &body), 200);
   ck_assert_str_eq (stands[0].put_secret, "other");
   ck_assert_ptr_null (json_object_get (body, "ticket"));
   json_decref (body);
@@ -410,7 +437,8 @@ alice_ends (void)
 
 static const char *meanwhile = "{\"groups\":[]}";
 
-/* Asks as `who` while the authenticator thinks; meanwhile alice gets other groups (or what else is said), or goes. Status of the answer. */
+/* Asks as `who` while the authenticator thinks; meanwhile alice gets other groups (or what else is said), or
+ * goes. Status of the answer. */
 static guint
 ask_across (FarPrincipal *who, const char *method, const char *resource, const char *text, gboolean goes)
 {
@@ -448,15 +476,20 @@ START_TEST (a_demotion_outlives_a_change_of_password)
   forward (60);
   seen = far_login_ticket_principal (ticket, "");
   ck_assert_int_eq (seen->since_us, alice->since_us); /* a request is no login */
-  ck_assert_uint_eq (ask_across (seen, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"new\"}", FALSE), 409);
+  ck_assert_uint_eq (ask_across (seen, "PUT", "users/alice/password",
+                                 "{\"old\":\"right\",\"password\":\"new\"}", FALSE),
+                     409);
   ck_assert_ptr_null (stands[0].put_secret);
   ck_assert_uint_eq (far_login_ticket_count (), 0);
-  ck_assert_uint_eq (ask_across (seen, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", FALSE), 409);
+  ck_assert_uint_eq (ask_across (seen, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", FALSE),
+                     409);
   ck_assert_uint_eq (far_login_ticket_count (), 0);
   forward (60);
   later = person ("alice", "");
   stands[0].during_put = alice_ends;
-  ck_assert_uint_eq (ask_as (later, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"new\"}", &body), 200);
+  ck_assert_uint_eq (ask_as (later, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"new\"}",
+                             &body),
+                     200);
   ck_assert_ptr_null (json_object_get (body, "ticket"));
   ck_assert_uint_eq (far_login_ticket_count (), 0);
   json_decref (body);
@@ -481,7 +514,11 @@ START_TEST (half_a_change_ends_logins)
   static const struct {
     const char *method, *text;
     guint status;
-  } rows[] = { { "PUT", "{\"groups\":[],\"key\":\"ssh-ed25519 AAAA\"}", 400 }, { "PUT", "{\"groups\":[],\"password\":\"new\",\"key\":\"ssh-ed25519 AAAA\"}", 400 }, { "DELETE", NULL, 507 } };
+  } rows[] = {
+    { "PUT", "{\"groups\":[],\"key\":\"ssh-ed25519 AAAA\"}", 400 },
+    { "PUT", "{\"groups\":[],\"password\":\"new\",\"key\":\"ssh-ed25519 AAAA\"}", 400 },
+    { "DELETE", NULL, 507 },
+  };
   g_autoptr (FarPrincipal) super = root ();
 
   doors_open ();
@@ -499,7 +536,8 @@ START_TEST (half_a_change_ends_logins)
 }
 END_TEST
 
-/* Two keep alice: both are told her groups, the password stays in one; what one of them did not take is said. */
+/* Two keep alice: both are told her groups, the password stays in one; what one of them did not take is said.
+ */
 START_TEST (groups_go_to_all_who_keep_the_person)
 {
   g_autoptr (FarPrincipal) super = root ();
@@ -516,8 +554,11 @@ START_TEST (groups_go_to_all_who_keep_the_person)
   ck_assert_str_eq (stands[0].put_secret, "new");
   ck_assert_ptr_null (stands[1].put_secret);
   stands[1].puts_not = TRUE;
-  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"groups\":[],\"key\":\"ssh-ed25519 AAAA\"}", &body), 507);
-  ck_assert_ptr_nonnull (strstr (json_string_value (json_object_get (body, "message")), "'second' gives the groups of before still"));
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"groups\":[],\"key\":\"ssh-ed25519 AAAA\"}",
+                             &body),
+                     507);
+  ck_assert_ptr_nonnull (strstr (json_string_value (json_object_get (body, "message")),
+                                 "'second' gives the groups of before still"));
   ck_assert_ptr_null (stands[0].put_key);
   json_decref (body);
   doors_shut ();
@@ -541,7 +582,8 @@ END_TEST
 
 START_TEST (a_key_is_judged_before_all_else)
 {
-  static const char *const keys[] = { "junk", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 A!", "some-type AAAA", "ssh-\\n AAAA", "ssh-a\\u0080 AAAA", "" };
+  static const char *const keys[] = { "junk",           "ssh-ed25519",  "ssh-ed25519 ",      "ssh-ed25519 A!",
+                                      "some-type AAAA", "ssh-\\n AAAA", "ssh-a\\u0080 AAAA", "" };
   g_autoptr (FarPrincipal) super = root (), alice = NULL, seen = NULL;
   g_autofree char *ticket = NULL;
 
@@ -557,7 +599,9 @@ START_TEST (a_key_is_judged_before_all_else)
   seen = far_login_ticket_principal (ticket, "");
   ck_assert_ptr_nonnull (seen);
   ck_assert (!far_right_login_ended (alice));
-  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice", "{\"key\":\"sk-ssh-ed25519@openssh.com AAAA alice@home\"}", NULL), 200);
+  ck_assert_uint_eq (ask_as (super, "PUT", "users/alice",
+                             "{\"key\":\"sk-ssh-ed25519@openssh.com AAAA alice@home\"}", NULL),
+                     200);
   doors_shut ();
 }
 END_TEST
@@ -569,14 +613,17 @@ START_TEST (a_password_brings_nobody_back)
   doors_open ();
   stands[0].keeps_passwords = TRUE;
   stands[0].people = json_loads ("[{\"name\":\"alice\"}]", 0, NULL);
-  ck_assert_uint_eq (ask_across (alice, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"new\"}", TRUE), 404);
+  ck_assert_uint_eq (ask_across (alice, "PUT", "users/alice/password",
+                                 "{\"old\":\"right\",\"password\":\"new\"}", TRUE),
+                     404);
   ck_assert_uint_eq (password (super, "users/alice/password", NULL, "new"), 404);
   ck_assert_ptr_null (stands[0].put_secret);
   doors_shut ();
 }
 END_TEST
 
-/* Two who know the old password change it at once, or an admin takes it from whom it was stolen: the proof is of a password that is none by then. */
+/* Two who know the old password change it at once, or an admin takes it from whom it was stolen: the proof is
+ * of a password that is none by then. */
 START_TEST (a_password_is_changed_by_one_proof_once)
 {
   g_autoptr (FarPrincipal) super = root (), alice = person ("alice", "");
@@ -586,7 +633,9 @@ START_TEST (a_password_is_changed_by_one_proof_once)
   stands[0].keeps_passwords = stands[0].holds = TRUE;
   stands[0].people = json_loads ("[{\"name\":\"alice\"}]", 0, NULL);
   for (guint i = 0; i < 2; i++) {
-    g_autoptr (FarMessage) request = far_message_request ("PUT", "users/alice/password", json_pack ("{s:s, s:s}", "old", "right", "password", i == 0 ? "first" : "second"));
+    g_autoptr (FarMessage) request = far_message_request ("PUT", "users/alice/password",
+                                                          json_pack ("{s:s, s:s}", "old", "right", "password",
+                                                                     i == 0 ? "first" : "second"));
 
     far_door_submit (alice, NULL, request, heard, i == 0 ? &first : &second);
     run_pending ();
@@ -602,7 +651,9 @@ START_TEST (a_password_is_changed_by_one_proof_once)
   stands[0].holds = FALSE;
   forward (1);
   meanwhile = "{\"password\":\"reset\"}";
-  ck_assert_uint_eq (ask_across (alice, "PUT", "users/alice/password", "{\"old\":\"right\",\"password\":\"stolen\"}", FALSE), 409);
+  ck_assert_uint_eq (ask_across (alice, "PUT", "users/alice/password",
+                                 "{\"old\":\"right\",\"password\":\"stolen\"}", FALSE),
+                     409);
   ck_assert_str_eq (stands[0].put_secret, "reset");
   doors_shut ();
 }
@@ -615,7 +666,9 @@ static void
 login_meanwhile (void)
 {
   g_autoptr (FarPrincipal) none = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "");
-  g_autoptr (FarMessage) request = far_message_request ("POST", "login", json_pack ("{s:s, s:s}", "name", "alice", "password", "right"));
+  g_autoptr (FarMessage)
+      request = far_message_request ("POST", "login",
+                                     json_pack ("{s:s, s:s}", "name", "alice", "password", "right"));
 
   far_door_submit (none, NULL, request, heard, &login_heard);
 }
@@ -623,13 +676,15 @@ login_meanwhile (void)
 /* What was judged by the password of before gives no ticket, whenever it ends. */
 START_TEST (a_login_of_the_old_password_gives_no_ticket)
 {
-  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", ""), none = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "");
+  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", ""),
+                           none = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "");
 
   doors_open ();
   stands[0].keeps_passwords = TRUE;
   stands[0].people = json_loads ("[{\"name\":\"alice\"}]", 0, NULL);
   meanwhile = "{\"password\":\"reset\"}";
-  ck_assert_uint_eq (ask_across (none, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", FALSE), 409);
+  ck_assert_uint_eq (ask_across (none, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", FALSE),
+                     409);
   ck_assert_uint_eq (far_login_ticket_count (), 0);
   forward (1);
   stands[0].during_put = login_meanwhile;
@@ -640,13 +695,15 @@ START_TEST (a_login_of_the_old_password_gives_no_ticket)
   ck_assert_uint_eq (far_login_ticket_count (), 0);
   stands[0].during_put = NULL;
   forward (1);
-  ck_assert_uint_eq (ask_as (none, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", NULL), 200);
+  ck_assert_uint_eq (ask_as (none, "POST", "login", "{\"name\":\"alice\",\"password\":\"right\"}", NULL),
+                     200);
   ck_assert_uint_eq (far_login_ticket_count (), 1);
   doors_shut ();
 }
 END_TEST
 
-/* The file could not be written to the end, or nobody said in time whether it was: the tickets go, as with any change. */
+/* The file could not be written to the end, or nobody said in time whether it was: the tickets go, as with
+ * any change. */
 START_TEST (a_change_of_password_that_breaks_off_ends_tickets)
 {
   g_autofree char *ticket = NULL;
@@ -690,7 +747,8 @@ START_TEST (guesses_of_the_old_password_count)
   doors_open ();
   for (guint i = 0; i < 3; i++)
     ck_assert_uint_eq (password (alice, "users/alice/password", "wrong", "new"), 403);
-  ck_assert_int_eq (far_throttle_enter (&(FarTry) { .name = "alice", .from = "192.0.2.9" }, 0, &at_us, &why), FAR_THROTTLE_LATER);
+  ck_assert_int_eq (far_throttle_enter (&(FarTry){ .name = "alice", .from = "192.0.2.9" }, 0, &at_us, &why),
+                    FAR_THROTTLE_LATER);
   ck_assert_int_gt (at_us, far_clock_boottime_us ());
   doors_shut ();
 }
@@ -704,16 +762,22 @@ START_TEST (explain_by_message)
   doors_open ();
   stands[0].people = json_loads ("[{\"name\":\"bob\",\"groups\":[\"ops\"]}]", 0, NULL);
   give ("r", "@ops", "connect", "terminals/t", "\"longest\":\"5m\"");
-  ck_assert_uint_eq (ask_as (super, "GET", "explain?who=bob&action=connect&object=terminals/t&for=4m", NULL, &body), 200);
-  ck_assert_str_eq (json_string_value (json_object_get (body, "result")), "allow"); /* the group was looked up */
+  ck_assert_uint_eq (ask_as (super, "GET", "explain?who=bob&action=connect&object=terminals/t&for=4m", NULL,
+                             &body),
+                     200);
+  /* the group was looked up */
+  ck_assert_str_eq (json_string_value (json_object_get (body, "result")), "allow");
   json_decref (body);
-  ck_assert_uint_eq (ask_as (super, "GET", "explain?who=bob&action=connect&object=terminals/t&for=6m", NULL, &body), 200);
+  ck_assert_uint_eq (ask_as (super, "GET", "explain?who=bob&action=connect&object=terminals/t&for=6m", NULL,
+                             &body),
+                     200);
   ck_assert_str_eq (json_string_value (json_object_get (body, "cause")), "too long");
   json_decref (body);
   ck_assert_uint_eq (ask_as (alice, "GET", "explain?action=connect&object=terminals/t", NULL, &body), 200);
   ck_assert_str_eq (json_string_value (json_object_get (body, "result")), "deny");
   json_decref (body);
-  ck_assert_uint_eq (ask_as (alice, "GET", "explain?who=bob&action=connect&object=terminals/t", NULL, NULL), 404);
+  ck_assert_uint_eq (ask_as (alice, "GET", "explain?who=bob&action=connect&object=terminals/t", NULL, NULL),
+                     404);
   ck_assert_uint_eq (ask_as (super, "GET", "explain?who=bob", NULL, NULL), 400);
   ck_assert_uint_eq (ask_as (super, "GET", "explain?who=bob&action=fly&object=x", NULL, NULL), 400);
   doors_shut ();
@@ -725,8 +789,12 @@ START_TEST (rights_without_a_store)
   g_autoptr (FarPrincipal) super = root ();
 
   doors_open ();
-  ck_assert_uint_eq (ask_as (super, "POST", "rights", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"terminals/x\"}", NULL), 500);
-  ck_assert_uint_eq (ask_as (super, "POST", "rights", "{\"who\":\"a\",\"action\":\"fly\",\"object\":\"x\"}", NULL), 400);
+  ck_assert_uint_eq (ask_as (super, "POST", "rights",
+                             "{\"who\":\"a\",\"action\":\"see\",\"object\":\"terminals/x\"}", NULL),
+                     500);
+  ck_assert_uint_eq (ask_as (super, "POST", "rights", "{\"who\":\"a\",\"action\":\"fly\",\"object\":\"x\"}",
+                             NULL),
+                     400);
   ck_assert_uint_eq (ask_as (super, "DELETE", "rights/none", NULL, NULL), 404);
   doors_shut ();
 }

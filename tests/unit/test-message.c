@@ -32,7 +32,8 @@ decoded (const char *head, const char *body, GError **error)
 START_TEST (vector_of_a_request)
 {
   static const char wire[] = "\x00\x00\x00\x68"
-                             "{\"headers\":{\"hops\":\"1\"},\"id\":\"a1\",\"method\":\"PUT\",\"n\":12,\"resource\":\"users/al\",\"type\":\"application/json\"}"
+                             "{\"headers\":{\"hops\":\"1\"},\"id\":\"a1\",\"method\":\"PUT\",\"n\":12,"
+                             "\"resource\":\"users/al\",\"type\":\"application/json\"}"
                              "{\"key\":\"k\"} ";
   g_autoptr (FarMessage) message = far_message_decode ((const guint8 *) wire, sizeof wire - 1, NULL);
   g_autoptr (GBytes) again = NULL;
@@ -72,7 +73,8 @@ static GByteArray *
 vector (const char *name)
 {
   const char *source = g_getenv ("FARWATCH_TEST_SRCDIR");
-  g_autofree char *path = g_build_filename (source != NULL ? source : "..", "doc", "formats.md", NULL), *text = NULL, *mark = NULL;
+  g_autofree char *path = g_build_filename (source != NULL ? source : "..", "doc", "formats.md", NULL),
+                  *text = NULL, *mark = NULL;
   GByteArray *bytes = g_byte_array_new ();
   const char *at;
 
@@ -133,7 +135,8 @@ static const struct {
   { "{\"id\":\"x\",\"status\":200,\"n\":-1,\"type\":\"t\"}", "", "body too long" },
   { "{\"id\":\"x\",\"status\":200,\"n\":\"2\",\"type\":\"t\"}", "{}", "body too long" },
   { "{\"id\":\"x\",\"status\":200,\"n\":32769,\"type\":\"application/json\"}", "", "body too long" },
-  { "{\"id\":\"x\",\"status\":200,\"n\":262145,\"type\":\"application/vnd.farwatch.batch\"}", "", "body too long" },
+  { "{\"id\":\"x\",\"status\":200,\"n\":262145,\"type\":\"application/vnd.farwatch.batch\"}", "",
+    "body too long" },
   { "{\"id\":\"x\",\"status\":200,\"n\":3,\"type\":\"t\"}", "{}", "cut short" },
   { "{\"id\":\"x\",\"status\":200,\"n\":1,\"type\":\"t\"}", "{}", "bytes after the end" },
   { "{\"id\":\"x\",\"id\":\"y\",\"status\":200}", "", "duplicate" },
@@ -197,12 +200,16 @@ END_TEST
 START_TEST (body_limits_by_type)
 {
   g_autofree char *body = g_strnfill (FAR_BATCH_MAX, 'b');
-  g_autoptr (FarMessage) batch = decoded ("{\"id\":\"x\",\"method\":\"POST\",\"n\":262144,\"resource\":\"batches\",\"type\":\"application/vnd.farwatch.batch\"}", body, NULL);
+  g_autoptr (FarMessage) batch = decoded ("{\"id\":\"x\",\"method\":\"POST\",\"n\":262144,\"resource\":"
+                                          "\"batches\",\"type\":\"application/vnd.farwatch.batch\"}",
+                                          body, NULL);
 
   ck_assert_ptr_nonnull (batch);
   body[FAR_BODY_MAX] = '\0';
   g_clear_pointer (&batch, far_message_unref);
-  batch = decoded ("{\"id\":\"x\",\"method\":\"POST\",\"n\":32768,\"resource\":\"a\",\"type\":\"application/json\"}", body, NULL);
+  batch = decoded (
+      "{\"id\":\"x\",\"method\":\"POST\",\"n\":32768,\"resource\":\"a\",\"type\":\"application/json\"}", body,
+      NULL);
   ck_assert_ptr_nonnull (batch);
 }
 END_TEST
@@ -227,7 +234,8 @@ END_TEST
 START_TEST (error_text_that_is_not_utf8_crosses)
 {
   g_autoptr (FarMessage) request = far_message_request ("GET", "a", NULL), answer = NULL, again = NULL;
-  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFIG, "cannot read /tmp/\xff"), back = NULL;
+  g_autoptr (GError) error = g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFIG, "cannot read /tmp/\xff"),
+                     back = NULL;
   g_autoptr (GBytes) bytes = NULL;
 
   answer = far_message_error (request, error);
@@ -242,9 +250,11 @@ END_TEST
 START_TEST (error_without_words_is_still_one)
 {
   g_autoptr (FarMessage) empty = decoded ("{\"id\":\"x\",\"status\":503}", "", NULL);
-  g_autoptr (FarMessage) odd = decoded ("{\"id\":\"x\",\"n\":3,\"status\":404,\"type\":\"text/html\"}", "<a>", NULL);
-  g_autoptr (FarMessage) next = decoded ("{\"id\":\"x\",\"n\":52,\"status\":403,\"type\":\"application/json\"}",
-                                         "{\"error\":\"denied\",\"message\":\"no\",\"next\":\"ask admin\"}", NULL);
+  g_autoptr (FarMessage)
+      odd = decoded ("{\"id\":\"x\",\"n\":3,\"status\":404,\"type\":\"text/html\"}", "<a>", NULL);
+  g_autoptr (FarMessage)
+      next = decoded ("{\"id\":\"x\",\"n\":52,\"status\":403,\"type\":\"application/json\"}",
+                      "{\"error\":\"denied\",\"message\":\"no\",\"next\":\"ask admin\"}", NULL);
   g_autoptr (GError) error = NULL;
 
   ck_assert (!far_message_check (empty, &error));
@@ -261,7 +271,9 @@ END_TEST
 
 START_TEST (body_that_is_no_json_says_where)
 {
-  g_autoptr (FarMessage) message = decoded ("{\"id\":\"x\",\"method\":\"POST\",\"n\":7,\"resource\":\"a\",\"type\":\"application/json\"}", "{\n\"a\":}", NULL);
+  g_autoptr (FarMessage) message =
+      decoded ("{\"id\":\"x\",\"method\":\"POST\",\"n\":7,\"resource\":\"a\",\"type\":\"application/json\"}",
+               "{\n\"a\":}", NULL);
   g_autoptr (FarMessage) none = far_message_request ("GET", "a", NULL);
   g_autoptr (GError) error = NULL;
 
@@ -274,7 +286,8 @@ END_TEST
 
 START_TEST (ids_are_drawn_anew)
 {
-  g_autoptr (FarMessage) a = far_message_request ("GET", "a", NULL), b = far_message_request ("GET", "a", NULL);
+  g_autoptr (FarMessage) a = far_message_request ("GET", "a", NULL),
+                         b = far_message_request ("GET", "a", NULL);
 
   ck_assert (far_frame_id_ok (a->id));
   ck_assert_str_ne (a->id, b->id);

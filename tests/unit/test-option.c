@@ -13,10 +13,24 @@ typedef struct {
 } Row;
 
 static const Row durations[] = {
-  { "0s", 0 },        { "500ms", 500000 }, { "10s", 10000000 },  { "5m", 300000000 }, { "2h", G_GINT64_CONSTANT (7200000000) },
-  { "7us", 7 },       { "1d", G_GINT64_CONSTANT (86400000000) }, { "", -1 },          { "10", -1 },
-  { "10 s", -1 },     { "-1s", -1 },       { "1.5s", -1 },       { "s", -1 },         { "10S", -1 },
-  { "10sec", -1 },    { "9223372036854775807us", G_MAXINT64 },   { "9223372036854775808us", -1 }, { "106751992d", -1 },
+  { "0s", 0 },
+  { "500ms", 500000 },
+  { "10s", 10000000 },
+  { "5m", 300000000 },
+  { "2h", G_GINT64_CONSTANT (7200000000) },
+  { "7us", 7 },
+  { "1d", G_GINT64_CONSTANT (86400000000) },
+  { "", -1 },
+  { "10", -1 },
+  { "10 s", -1 },
+  { "-1s", -1 },
+  { "1.5s", -1 },
+  { "s", -1 },
+  { "10S", -1 },
+  { "10sec", -1 },
+  { "9223372036854775807us", G_MAXINT64 },
+  { "9223372036854775808us", -1 },
+  { "106751992d", -1 },
 };
 
 START_TEST (durations_are_read)
@@ -47,9 +61,21 @@ START_TEST (durations_are_written_short_and_exact)
 END_TEST
 
 static const Row sizes[] = {
-  { "0", 0 },       { "17", 17 },         { "4k", 4096 },   { "4K", 4096 },  { "4KiB", 4096 }, { "4kB", 4000 },
-  { "16MiB", 16777216 }, { "2G", G_GINT64_CONSTANT (2147483648) }, { "1TiB", G_GINT64_CONSTANT (1099511627776) }, { "", -1 },
-  { "4 k", -1 },    { "-4k", -1 },        { "4x", -1 },     { "k", -1 },     { "9000000TiB", -1 },
+  { "0", 0 },
+  { "17", 17 },
+  { "4k", 4096 },
+  { "4K", 4096 },
+  { "4KiB", 4096 },
+  { "4kB", 4000 },
+  { "16MiB", 16777216 },
+  { "2G", G_GINT64_CONSTANT (2147483648) },
+  { "1TiB", G_GINT64_CONSTANT (1099511627776) },
+  { "", -1 },
+  { "4 k", -1 },
+  { "-4k", -1 },
+  { "4x", -1 },
+  { "k", -1 },
+  { "9000000TiB", -1 },
 };
 
 START_TEST (sizes_are_read)
@@ -83,11 +109,25 @@ typedef struct {
 } AddressRow;
 
 static const AddressRow addresses[] = {
-  { "127.0.0.1:8443", "127.0.0.1", 8443 }, { "[::1]:22", "::1", 22 },   { "[fe80::1%eth0]:22", "fe80::1%eth0", 22 }, { "cloud.example:0", "cloud.example", 0 },
-  { "plc_1:502", "plc_1", 502 },           { "host", NULL, 0 },         { ":80", NULL, 0 },      { "host:", NULL, 0 },
-  { "host:65536", NULL, 0 },               { "host:-1", NULL, 0 },      { "host:80x", NULL, 0 }, { "::1:22", NULL, 0 },
-  { "[::1]", NULL, 0 },                    { "[]:80", NULL, 0 },        { "[1.2.3.4]:80", NULL, 0 }, { "a b:80", NULL, 0 },
-  { "[::1]x:80", NULL, 0 },                { "", NULL, 0 },             { "host:99999999999999999999", NULL, 0 },
+  { "127.0.0.1:8443", "127.0.0.1", 8443 },
+  { "[::1]:22", "::1", 22 },
+  { "[fe80::1%eth0]:22", "fe80::1%eth0", 22 },
+  { "cloud.example:0", "cloud.example", 0 },
+  { "plc_1:502", "plc_1", 502 },
+  { "host", NULL, 0 },
+  { ":80", NULL, 0 },
+  { "host:", NULL, 0 },
+  { "host:65536", NULL, 0 },
+  { "host:-1", NULL, 0 },
+  { "host:80x", NULL, 0 },
+  { "::1:22", NULL, 0 },
+  { "[::1]", NULL, 0 },
+  { "[]:80", NULL, 0 },
+  { "[1.2.3.4]:80", NULL, 0 },
+  { "a b:80", NULL, 0 },
+  { "[::1]x:80", NULL, 0 },
+  { "", NULL, 0 },
+  { "host:99999999999999999999", NULL, 0 },
 };
 
 START_TEST (addresses_are_split)
@@ -112,16 +152,28 @@ typedef struct {
 } PathRow;
 
 static const PathRow paths[] = {
-  { "unix:/run/farwatch/in", FAR_OPT_UNIX, TRUE }, { "127.0.0.1:80", FAR_OPT_UNIX, TRUE }, { "unix:/run/farwatch/in", 0, FALSE },
-  { "unix:in", FAR_OPT_UNIX, FALSE },              { "unix:", FAR_OPT_UNIX, FALSE },
-  { "unix:/1234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456", FAR_OPT_UNIX, TRUE },
-  { "unix:/12345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567", FAR_OPT_UNIX, FALSE },
+  { "unix:/run/farwatch/in", FAR_OPT_UNIX, TRUE },
+  { "127.0.0.1:80", FAR_OPT_UNIX, TRUE },
+  { "unix:/run/farwatch/in", 0, FALSE },
+  { "unix:in", FAR_OPT_UNIX, FALSE },
+  { "unix:", FAR_OPT_UNIX, FALSE },
+  { "unix:/"
+    "12345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
+    "56",
+    FAR_OPT_UNIX, TRUE },
+  { "unix:/"
+    "12345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
+    "567",
+    FAR_OPT_UNIX, FALSE },
 };
 
 START_TEST (paths_stand_where_they_are_wanted)
 {
   const PathRow *row = &paths[_i];
-  const FarOption table[] = { { .name = "listen", .type = FAR_OPT_ADDRESS, .flags = row->flags }, { .type = FAR_OPT_END } };
+  const FarOption table[] = {
+    { .name = "listen", .type = FAR_OPT_ADDRESS, .flags = row->flags },
+    { .type = FAR_OPT_END },
+  };
   gpointer options = far_options_new (table, sizeof (char *));
   g_autoptr (FarYaml) value = far_yaml_scalar (row->text);
   g_autoptr (GError) error = NULL;

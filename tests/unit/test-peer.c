@@ -6,7 +6,8 @@
 
 #include "unit/core-help.h"
 
-/* ---- a transport, one that carries no messages, and two services; core's look-ups are replaced by these ---- */
+/* ---- a transport, one that carries no messages, and two services; core's look-ups are replaced by these
+ * ---- */
 
 typedef struct {
   const char *name;
@@ -23,7 +24,9 @@ stand_send (gpointer self, const char *peer, FarMessage *request, FarRequest *re
   Stand *stand = self;
 
   stand->sent++;
-  g_strlcpy (stand->hops, far_message_header (request, "hops") != NULL ? far_message_header (request, "hops") : "none", sizeof stand->hops);
+  g_strlcpy (stand->hops,
+             far_message_header (request, "hops") != NULL ? far_message_header (request, "hops") : "none",
+             sizeof stand->hops);
   g_free (stand->peer);
   stand->peer = g_strdup (peer);
   far_request_done (req, far_message_answer (request, 200, NULL), (GDestroyNotify) far_message_unref);
@@ -54,7 +57,8 @@ stand_peer (gpointer self, const char *transport, const char *peer, gboolean up,
   stand->from = g_strdup (from);
 }
 
-static const FarMessageOps all_ops = { stand_send, stand_connected, stand_cut }, no_ops = { NULL, NULL, NULL };
+static const FarMessageOps all_ops = { stand_send, stand_connected, stand_cut },
+                           no_ops = { NULL, NULL, NULL };
 static const FarServiceOps service_ops = { stand_peer };
 static const FarTransportType carries = { .type = { .kind = FAR_KIND_TRANSPORT }, .messages = &all_ops };
 static const FarTransportType silent = { .type = { .kind = FAR_KIND_TRANSPORT } };
@@ -62,7 +66,11 @@ static const FarTransportType hollow = { .type = { .kind = FAR_KIND_TRANSPORT },
 static const FarServiceType listens = { .type = { .kind = FAR_KIND_SERVICE }, .ops = &service_ops };
 static const FarServiceType deaf = { .type = { .kind = FAR_KIND_SERVICE } };
 
-static Stand transports[] = { { "nodes", &carries.type }, { "tunnels", &silent.type }, { "hollow", &hollow.type } };
+static Stand transports[] = {
+  { "nodes", &carries.type },
+  { "tunnels", &silent.type },
+  { "hollow", &hollow.type },
+};
 static Stand services[] = { { "access", &listens.type }, { "deaf", &deaf.type } };
 
 FarInstance *
@@ -183,7 +191,8 @@ START_TEST (others_say_why_not)
   ck_assert_int_eq (send_by ("tunnels").code, FAR_ERROR_CONFIG);
   ck_assert_int_eq (send_by ("hollow").code, FAR_ERROR_CONFIG);
   ck_assert_int_eq (send_by ("unknown").code, FAR_ERROR_NOT_FOUND);
-  ck_assert (!far_peer_connected ("tunnels", "t1") && !far_peer_connected ("hollow", "t1") && !far_peer_connected ("unknown", "t1"));
+  ck_assert (!far_peer_connected ("tunnels", "t1") && !far_peer_connected ("hollow", "t1") &&
+             !far_peer_connected ("unknown", "t1"));
   far_peer_cut ("tunnels", "t1", "revoked");
   far_peer_cut ("hollow", "t1", "revoked");
   far_peer_cut ("unknown", "t1", "revoked");

@@ -11,12 +11,15 @@ static const struct {
   gunichar c;
   gboolean plain;
 } rows[] = {
-  { 'a', TRUE }, { ' ', TRUE }, { 0xe4, TRUE }, { 0x4e2d, TRUE }, { 0x5d0, TRUE }, { 0x627, TRUE }, { 0x1f600, TRUE }, { 0xfffd, TRUE }, { 0x200c, TRUE },
-  { 0x200d, TRUE }, { 0x300, TRUE },
-  { 0, FALSE }, { 0x07, FALSE }, { '\t', FALSE }, { '\n', FALSE }, { '\r', FALSE }, { 0x1b, FALSE }, { 0x7f, FALSE }, { 0x80, FALSE }, { 0x85, FALSE }, { 0x9b, FALSE },
-  { 0x9f, FALSE }, { 0xad, FALSE }, { 0x61c, FALSE }, { 0x180e, FALSE }, { 0x200b, FALSE }, { 0x200e, FALSE }, { 0x200f, FALSE }, { 0x2028, FALSE }, { 0x2029, FALSE },
-  { 0x202a, FALSE }, { 0x202b, FALSE }, { 0x202c, FALSE }, { 0x202d, FALSE }, { 0x202e, FALSE }, { 0x2060, FALSE }, { 0x2066, FALSE }, { 0x2067, FALSE },
-  { 0x2068, FALSE }, { 0x2069, FALSE }, { 0xfeff, FALSE }, { 0xe0001, FALSE }, { 0xe0041, FALSE },
+  { 'a', TRUE },     { ' ', TRUE },      { 0xe4, TRUE },     { 0x4e2d, TRUE },  { 0x5d0, TRUE },
+  { 0x627, TRUE },   { 0x1f600, TRUE },  { 0xfffd, TRUE },   { 0x200c, TRUE },  { 0x200d, TRUE },
+  { 0x300, TRUE },   { 0, FALSE },       { 0x07, FALSE },    { '\t', FALSE },   { '\n', FALSE },
+  { '\r', FALSE },   { 0x1b, FALSE },    { 0x7f, FALSE },    { 0x80, FALSE },   { 0x85, FALSE },
+  { 0x9b, FALSE },   { 0x9f, FALSE },    { 0xad, FALSE },    { 0x61c, FALSE },  { 0x180e, FALSE },
+  { 0x200b, FALSE }, { 0x200e, FALSE },  { 0x200f, FALSE },  { 0x2028, FALSE }, { 0x2029, FALSE },
+  { 0x202a, FALSE }, { 0x202b, FALSE },  { 0x202c, FALSE },  { 0x202d, FALSE }, { 0x202e, FALSE },
+  { 0x2060, FALSE }, { 0x2066, FALSE },  { 0x2067, FALSE },  { 0x2068, FALSE }, { 0x2069, FALSE },
+  { 0xfeff, FALSE }, { 0xe0001, FALSE }, { 0xe0041, FALSE },
 };
 
 START_TEST (characters)
@@ -27,7 +30,10 @@ END_TEST
 
 START_TEST (texts)
 {
-  g_autofree char *one = far_plain_text ("a\x1b[2Jb\nc\xff\xe2\x80\xae" "d", FALSE), *lines = far_plain_text ("a\r\nb\xc2\x9b", TRUE);
+  g_autofree char *one = far_plain_text ("a\x1b[2Jb\nc\xff\xe2\x80\xae"
+                                         "d",
+                                         FALSE),
+                  *lines = far_plain_text ("a\r\nb\xc2\x9b", TRUE);
 
   ck_assert_str_eq (one, "a [2Jb c\xef\xbf\xbd d");
   ck_assert_str_eq (lines, "a \nb ");

@@ -2,13 +2,15 @@
 /* Whom a port Y is open to, and which ports are drawn. */
 #include "unit/ssh-help.h"
 
-#define Y_ELSEWHERE                                                                                                               \
-  "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1']\n"                                              \
-  "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax], y-listen: 127.0.0.3}\n  t: {type: ssh}\n"
+#define Y_ELSEWHERE                                                                                          \
+  "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1']\n"                           \
+  "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax], y-listen: 127.0.0.3}\n  t: {type: "    \
+  "ssh}\n"
 
-#define FEW_PORTS                                                                                                                 \
-  "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1']\n"                                              \
-  "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax], ports: 61200-61203}\n  t: {type: ssh}\n"
+#define FEW_PORTS                                                                                            \
+  "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1']\n"                           \
+  "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax], ports: 61200-61203}\n  t: {type: "     \
+  "ssh}\n"
 
 static Side cloud, terminal;
 static Echo device;
@@ -33,7 +35,11 @@ tear_down (void)
 static FarTunnel *
 reserve_in_band (void)
 {
-  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .person_address = "127.0.0.1", .length_us = SECONDS (600) };
+  FarTunnelSpec spec = { .session = "s1",
+                         .terminal = "t1",
+                         .entry = FAR_ENTRY_PORTS,
+                         .person_address = "127.0.0.1",
+                         .length_us = SECONDS (600) };
   return reserve ("z", &spec, &cloud);
 }
 
@@ -41,16 +47,22 @@ reserve_in_band (void)
 START_TEST (y_needs_an_address)
 {
   node_start (Y_ELSEWHERE);
-  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .raw = _i == 1, .length_us = SECONDS (600) };
+  FarTunnelSpec spec = { .session = "s1",
+                         .terminal = "t1",
+                         .entry = FAR_ENTRY_PORTS,
+                         .raw = _i == 1,
+                         .length_us = SECONDS (600) };
   Answer answer = { 0 };
-  ssh_ops ("z")->reserve (instance_self (FAR_KIND_TRANSPORT, "z"), &spec, side_hears, &cloud, far_request_new (answered, &answer, 0));
+  ssh_ops ("z")->reserve (instance_self (FAR_KIND_TRANSPORT, "z"), &spec, side_hears, &cloud,
+                          far_request_new (answered, &answer, 0));
   answer_wait (&answer);
   ck_assert (g_error_matches (answer.error, FAR_ERROR, FAR_ERROR_DENIED));
   g_error_free (answer.error);
 }
 END_TEST
 
-/* Who is told as loopback sits at this machine: also where Y is bound to another of its addresses, from which the kernel then dials. */
+/* Who is told as loopback sits at this machine: also where Y is bound to another of its addresses, from which
+ * the kernel then dials. */
 START_TEST (y_on_another_address_of_this_machine)
 {
   node_start (Y_ELSEWHERE);
@@ -62,15 +74,16 @@ START_TEST (y_on_another_address_of_this_machine)
   static const char *const from[] = { "127.0.0.3", "127.0.0.1", "127.0.0.2" };
   for (guint i = 0; i < G_N_ELEMENTS (from); i++) {
     int person = person_dials_at ("127.0.0.3", tunnel->y, from[i]);
-    ck_assert_msg (i == 2 ? (person < 0 || person_is_cut (person)) : person_hears_echo (person, "me"), "from %s", from[i]);
+    ck_assert_msg (i == 2 ? (person < 0 || person_is_cut (person)) : person_hears_echo (person, "me"),
+                   "from %s", from[i]);
     close (person);
   }
   far_tunnel_free (tunnel);
 }
 END_TEST
 
-/* Whoever still dials the port of a session that is over does not meet the next one, as long as there are others; with none left that have rested, a
- * port is better than no session. */
+/* Whoever still dials the port of a session that is over does not meet the next one, as long as there are
+ * others; with none left that have rested, a port is better than no session. */
 START_TEST (ports_rest_after_their_session)
 {
   guint16 port[3][2];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bad profiles against what an admin reads about them, byte for byte: tests/data/bad-profiles/NAME.yaml and NAME.err.
- * FARWATCH_GOLDEN=write writes the .err files anew: look at the difference before it is committed. */
+/* Bad profiles against what an admin reads about them, byte for byte: tests/data/bad-profiles/NAME.yaml and
+ * NAME.err. FARWATCH_GOLDEN=write writes the .err files anew: look at the difference before it is committed.
+ */
 #include "config.h"
 
 #include "profile/profile.h"
@@ -11,7 +12,8 @@ static char *plugins;
 static void
 set_up (void)
 {
-  g_autofree char *data = g_build_filename (g_getenv ("FARWATCH_TEST_SRCDIR"), "tests", "data", "bad-profiles", NULL);
+  g_autofree char *data = g_build_filename (g_getenv ("FARWATCH_TEST_SRCDIR"), "tests", "data",
+                                            "bad-profiles", NULL);
 
   plugins = make_folder ();
   link_fixture (plugins, "sensor-probe");
@@ -125,7 +127,8 @@ START_TEST (no_file_is_told)
   g_autofree char *text = NULL;
 
   ck_assert_ptr_null (load ("there-is-no-such.yaml", &text));
-  ck_assert_str_eq (text, "there-is-no-such.yaml: error: cannot be read: No such file or directory; name the file of a profile, as in /etc/farwatch/cloud-server.yaml\n");
+  ck_assert_str_eq (text, "there-is-no-such.yaml: error: cannot be read: No such file or directory; name the "
+                          "file of a profile, as in /etc/farwatch/cloud-server.yaml\n");
 }
 END_TEST
 
@@ -138,17 +141,21 @@ START_TEST (a_device_is_not_read_for_ever)
 }
 END_TEST
 
-#define GOOD                                                                                                                     \
-  "farwatch: 1\nnode: {id: t1, state: /var/lib/farwatch}\nservices:\n  a: {type: clerk, clerk: b, shelf: main}\n"                 \
-  "  b: {type: clerk, shelf: main}\nstores:\n  main: {type: shelf}\nsensors:\n  boiler: {type: probe, folder: data, loud: yes,\n" \
-  "    words: [x, \"no\"], ports: 20-30, password: boiler-key, size: 4k, factor: -1.5e2}\n"                                       \
-  "endpoints: {net: {type: door}}\ndevices:\n  plc: {endpoint: net, address: 192.0.2.1:502, weight: heavy}\n"                    \
+#define GOOD                                                                                                 \
+  "farwatch: 1\nnode: {id: t1, state: /var/lib/farwatch}\nservices:\n  a: {type: clerk, clerk: b, shelf: "   \
+  "main}\n"                                                                                                  \
+  "  b: {type: clerk, shelf: main}\nstores:\n  main: {type: shelf}\nsensors:\n  boiler: {type: probe, "      \
+  "folder: data, loud: yes,\n"                                                                               \
+  "    words: [x, \"no\"], ports: 20-30, password: boiler-key, size: 4k, factor: -1.5e2}\n"                  \
+  "endpoints: {net: {type: door}}\ndevices:\n  plc: {endpoint: net, address: 192.0.2.1:502, weight: "        \
+  "heavy}\n"                                                                                                 \
   "rights:\n  - {who: alice, action: connect, object: terminals/t1, longest: 30m}\n"
 
 static FarProfile *
 load_good (const char *drop_in)
 {
-  g_autofree char *path = g_build_filename (plugins, "good.yaml", NULL), *folder = g_strconcat (path, ".d", NULL), *text = NULL;
+  g_autofree char *path = g_build_filename (plugins, "good.yaml", NULL),
+                  *folder = g_strconcat (path, ".d", NULL), *text = NULL;
   FarProfile *profile;
 
   write_file (plugins, "good.yaml", GOOD, -1);
@@ -164,7 +171,8 @@ load_good (const char *drop_in)
 START_TEST (what_is_referred_to_starts_first)
 {
   g_autoptr (FarProfile) profile = load_good (NULL);
-  const char *const wanted[] = { "endpoints.net", "stores.main", "sensors.boiler", "services.b", "services.a" };
+  const char *const wanted[] = { "endpoints.net", "stores.main", "sensors.boiler", "services.b",
+                                 "services.a" };
 
   ck_assert_uint_eq (profile->instances->len, G_N_ELEMENTS (wanted));
   for (guint i = 0; i < G_N_ELEMENTS (wanted); i++)
@@ -206,14 +214,17 @@ START_TEST (devices_and_rights_are_read)
   ck_assert_str_eq (device->endpoint, "net");
   ck_assert_int_eq (device->weight, 2);
   ck_assert_uint_eq (json_array_size (profile->rights), 1);
-  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (profile->rights, 0), "id")), "profile-1");
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (profile->rights, 0), "id")),
+                    "profile-1");
 }
 END_TEST
 
 /* A type that does not reach host:port has addresses of its own form, whatever they begin with. */
 START_TEST (an_address_is_left_to_its_endpoints_type)
 {
-  g_autoptr (FarProfile) profile = load_good ("devices:\n  card: {endpoint: net, address: \"[rack-1]slot-2\"}\n  unit: {endpoint: net, address: 192.0.2.1:99999}\n");
+  g_autoptr (FarProfile)
+      profile = load_good ("devices:\n  card: {endpoint: net, address: \"[rack-1]slot-2\"}\n  unit: "
+                           "{endpoint: net, address: 192.0.2.1:99999}\n");
 
   ck_assert_uint_eq (profile->devices->len, 3);
 }
@@ -226,7 +237,8 @@ START_TEST (a_missing_type_names_its_package)
   json_t *missing = far_profile_missing (profile);
 
   ck_assert_uint_eq (json_array_size (missing), 1);
-  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (missing, 0), "package")), "farwatch-plugin-sensor-modbus");
+  ck_assert_str_eq (json_string_value (json_object_get (json_array_get (missing, 0), "package")),
+                    "farwatch-plugin-sensor-modbus");
   json_decref (missing);
 }
 END_TEST
@@ -246,7 +258,11 @@ END_TEST
 /* What core answers itself, a service may not. */
 START_TEST (a_service_may_not_answer_for_the_node)
 {
-  static const FarHandler mine[] = { { "GET", "status" }, { NULL } }, hers[] = { { "POST", "hold" }, { "WATCH", "hold" }, { NULL } };
+  static const FarHandler mine[] = { { "GET", "status" }, { NULL } }, hers[] = {
+    { "POST", "hold" },
+    { "WATCH", "hold" },
+    { NULL },
+  };
   static const FarHandler *const tables[] = { mine, hers, NULL };
   g_autofree char *text = NULL, *alone = NULL;
   FarProfile *profile;
@@ -257,7 +273,8 @@ START_TEST (a_service_may_not_answer_for_the_node)
   profile = load ("one.yaml", &text);
   far_profile_set_own_requests (NULL);
   ck_assert_ptr_null (profile);
-  ck_assert_str_eq (text, "one.yaml:4:3: error: services.one answers POST hold, which each node answers itself: its plugin must name that otherwise; take it out\n"
+  ck_assert_str_eq (text, "one.yaml:4:3: error: services.one answers POST hold, which each node answers "
+                          "itself: its plugin must name that otherwise; take it out\n"
                           "  one: {type: echo}\n  ^\n");
   profile = load ("one.yaml", &alone);
   ck_assert_msg (profile != NULL, "%s", alone);

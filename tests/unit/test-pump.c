@@ -47,7 +47,8 @@ scene_start (Scene *scene, Kind kind_a, Kind kind_b, const FarPumpSpec *extra)
   if (spec.tap != NULL)
     spec.tap_data = &scene->tap;
   homes_start (&scene->homes);
-  FarStream *a = end_make (&scene->homes, kind_a, &scene->a), *b = end_make (&scene->homes, kind_b, &scene->b);
+  FarStream *a = end_make (&scene->homes, kind_a, &scene->a),
+            *b = end_make (&scene->homes, kind_b, &scene->b);
   scene->pump = far_pump_start (a, b, &spec);
 }
 
@@ -76,7 +77,8 @@ START_TEST (tap_sees_what_passed)
 {
   Scene scene = { .a = -1 };
   FarPumpSpec spec = { .tap = &tap_funcs };
-  scene_start (&scene, _i == 0 ? KIND_UNIX_ONE : KIND_RING_ONE, _i == 0 ? KIND_UNIX_ONE : KIND_RING_TWO, &spec);
+  scene_start (&scene, _i == 0 ? KIND_UNIX_ONE : KIND_RING_ONE, _i == 0 ? KIND_UNIX_ONE : KIND_RING_TWO,
+               &spec);
   send_text (scene.a, scene.b, "login");
   send_text (scene.b, scene.a, "password?");
   send_text (scene.a, scene.b, "open");
@@ -197,7 +199,8 @@ START_TEST (turns_are_shared)
   FarPumpSpec spec = { .tap = NULL };
   scene_start (&scene, KIND_UNIX_ONE, KIND_UNIX_ONE, &spec);
   FarPumpSpec second = { .session = "t", .closed = report_closed, .user = &other.report };
-  FarStream *a = end_make (&scene.homes, KIND_UNIX_ONE, &other.a), *b = end_make (&scene.homes, KIND_UNIX_ONE, &other.b);
+  FarStream *a = end_make (&scene.homes, KIND_UNIX_ONE, &other.a),
+            *b = end_make (&scene.homes, KIND_UNIX_ONE, &other.b);
   far_pump_start (a, b, &second);
   g_autofree char *much = g_malloc0 (1 << 20);
   for (int i = 0; i < 20; i++) {

@@ -79,10 +79,10 @@ steps (void)
   return text != NULL ? g_strdelimit (g_strchomp (g_steal_pointer (&text)), "\n", ',') : g_strdup ("");
 }
 
-#define ck_assert_steps(wanted)          \
-  do {                                   \
-    g_autofree char *steps_ = steps ();  \
-    ck_assert_str_eq (steps_, (wanted)); \
+#define ck_assert_steps(wanted)                                                                              \
+  do {                                                                                                       \
+    g_autofree char *steps_ = steps ();                                                                      \
+    ck_assert_str_eq (steps_, (wanted));                                                                     \
   } while (0)
 
 /* "path action,path action", or the error's text. */
@@ -99,23 +99,24 @@ reload (const char *lines)
   if (!far_reload (NULL, &changes, faults, &error))
     return g_strdup (error->message);
   json_array_foreach (changes, i, row)
-    g_string_append_printf (text, "%s%s %s", i > 0 ? "," : "", json_string_value (json_object_get (row, "path")),
+    g_string_append_printf (text, "%s%s %s", i > 0 ? "," : "",
+                            json_string_value (json_object_get (row, "path")),
                             json_string_value (json_object_get (row, "action")));
   json_decref (changes);
   run_pending ();
   return g_strdup (text->str);
 }
 
-#define ck_assert_reload(lines, wanted)           \
-  do {                                            \
-    g_autofree char *changes_ = reload (lines);   \
-    ck_assert_str_eq (changes_, (wanted));        \
+#define ck_assert_reload(lines, wanted)                                                                      \
+  do {                                                                                                       \
+    g_autofree char *changes_ = reload (lines);                                                              \
+    ck_assert_str_eq (changes_, (wanted));                                                                   \
   } while (0)
 
-#define ck_assert_reload_fails(lines, part)                             \
-  do {                                                                  \
-    g_autofree char *changes_ = reload (lines);                         \
-    ck_assert_msg (strstr (changes_, (part)) != NULL, "%s", changes_);  \
+#define ck_assert_reload_fails(lines, part)                                                                  \
+  do {                                                                                                       \
+    g_autofree char *changes_ = reload (lines);                                                              \
+    ck_assert_msg (strstr (changes_, (part)) != NULL, "%s", changes_);                                       \
   } while (0)
 
 static FarInstance *
@@ -147,7 +148,8 @@ START_TEST (a_second_that_answers_the_same_is_refused)
   start ("services:\n  one: {type: echo}\n");
   one = far_instances_by_path ("services.one");
   list = far_route_list ();
-  ck_assert_reload_fails ("services:\n  one: {type: echo}\n  two: {type: echo}\n", "1 faults; the old profile stays in force");
+  ck_assert_reload_fails ("services:\n  one: {type: echo}\n  two: {type: echo}\n",
+                          "1 faults; the old profile stays in force");
   ck_assert_ptr_eq (far_instances_by_path ("services.one"), one);
   ck_assert_ptr_null (far_instances_by_path ("services.two"));
   json_t *after = far_route_list ();
@@ -155,7 +157,8 @@ START_TEST (a_second_that_answers_the_same_is_refused)
   ck_assert_uint_gt (json_array_size (list), 0);
   json_decref (list);
   json_decref (after);
-  ck_assert_reload ("services:\n  two: {type: echo}\n", "services.two added,services.one removed"); /* one for the other is no clash */
+  /* one for the other is no clash */
+  ck_assert_reload ("services:\n  two: {type: echo}\n", "services.two added,services.one removed");
 }
 END_TEST
 
@@ -193,7 +196,8 @@ START_TEST (another_key_replaces_and_keeps_the_socket)
   start ("sensors:\n  boiler: {type: probe, address: \"127.0.0.1:0\", count: 1}\n");
   ck_assert_uint_eq (boiler ()->listens->len, 1);
   listen = boiler ()->listens->pdata[0];
-  ck_assert_reload ("sensors:\n  boiler: {type: probe, address: \"127.0.0.1:0\", count: 2}\n", "sensors.boiler replaced");
+  ck_assert_reload ("sensors:\n  boiler: {type: probe, address: \"127.0.0.1:0\", count: 2}\n",
+                    "sensors.boiler replaced");
   ck_assert_uint_eq (boiler ()->listens->len, 1);
   ck_assert_ptr_eq (boiler ()->listens->pdata[0], listen);
   ck_assert_steps ("boiler init,boiler stop,boiler fini,boiler start");
@@ -203,7 +207,8 @@ END_TEST
 START_TEST (instances_come_and_go)
 {
   start ("sensors:\n  boiler: {type: probe}\n  burner: {type: probe}\n");
-  ck_assert_reload ("sensors:\n  burner: {type: probe}\n  pump: {type: probe}\n", "sensors.pump added,sensors.boiler removed");
+  ck_assert_reload ("sensors:\n  burner: {type: probe}\n  pump: {type: probe}\n",
+                    "sensors.pump added,sensors.boiler removed");
   ck_assert_ptr_null (boiler ());
   ck_assert_ptr_nonnull (far_instance_find (FAR_KIND_SENSOR, "pump", NULL));
   ck_assert_steps ("pump init,boiler stop,boiler fini,pump start");
@@ -216,7 +221,8 @@ START_TEST (a_bad_profile_changes_nothing)
 
   start ("sensors:\n  boiler: {type: probe, word: a}\n");
   old = boiler ();
-  ck_assert_reload_fails ("sensors:\n  boiler: {type: probe, wrod: b, count: 99}\n", "has 2 faults; the old profile stays in force");
+  ck_assert_reload_fails ("sensors:\n  boiler: {type: probe, wrod: b, count: 99}\n",
+                          "has 2 faults; the old profile stays in force");
   ck_assert_ptr_eq (boiler (), old);
   ck_assert (far_instance_is_running (old));
   ck_assert_steps ("");
@@ -226,8 +232,9 @@ END_TEST
 START_TEST (an_init_that_fails_changes_nothing)
 {
   start ("sensors:\n  boiler: {type: probe, word: a}\n");
-  ck_assert_reload_fails ("sensors:\n  boiler: {type: probe, word: b}\n  burner: {type: probe, fail-at: init, fail-as: config}\n",
-                          "the old profile stays in force: sensors.burner: asked to fail as config");
+  ck_assert_reload_fails (
+      "sensors:\n  boiler: {type: probe, word: b}\n  burner: {type: probe, fail-at: init, fail-as: config}\n",
+      "the old profile stays in force: sensors.burner: asked to fail as config");
   ck_assert_ptr_null (far_instances_by_path ("sensors.burner"));
   ck_assert_steps ("burner init,burner fini");
 }
@@ -236,7 +243,8 @@ END_TEST
 START_TEST (a_reload_that_is_refused_is_taken_back)
 {
   start ("sensors:\n  a: {type: probe, word: one}\n  b: {type: probe, word: one}\n");
-  ck_assert_reload_fails ("sensors:\n  a: {type: probe, word: two}\n  b: {type: probe, word: refused}\n", "sensors.b: that word is refused");
+  ck_assert_reload_fails ("sensors:\n  a: {type: probe, word: two}\n  b: {type: probe, word: refused}\n",
+                          "sensors.b: that word is refused");
   ck_assert_steps ("a reload,b reload,a reload,b reload");
   ck_assert_reload ("sensors:\n  a: {type: probe, word: one}\n  b: {type: probe, word: one}\n", "");
 }
@@ -245,9 +253,11 @@ END_TEST
 START_TEST (a_plugin_that_says_no_without_a_word_is_told)
 {
   start ("sensors:\n  boiler: {type: probe, word: a}\n");
-  ck_assert_reload_fails ("sensors:\n  boiler: {type: probe, word: silent}\n", "sensors.boiler: it failed without saying why");
-  ck_assert_reload_fails ("sensors:\n  boiler: {type: probe, word: a}\n  burner: {type: probe, fail-at: init, fail-as: silent}\n",
-                          "sensors.burner: it failed without saying why");
+  ck_assert_reload_fails ("sensors:\n  boiler: {type: probe, word: silent}\n",
+                          "sensors.boiler: it failed without saying why");
+  ck_assert_reload_fails (
+      "sensors:\n  boiler: {type: probe, word: a}\n  burner: {type: probe, fail-at: init, fail-as: silent}\n",
+      "sensors.burner: it failed without saying why");
 }
 END_TEST
 
@@ -268,7 +278,8 @@ START_TEST (what_had_failed_is_tried_again)
 {
   start ("sensors:\n  boiler: {type: probe, fail-at: start, fail-as: config}\n");
   ck_assert_int_eq (boiler ()->state, FAR_STATE_FAILED);
-  ck_assert_reload ("sensors:\n  boiler: {type: probe, fail-at: start, fail-as: config}\n", "sensors.boiler retried");
+  ck_assert_reload ("sensors:\n  boiler: {type: probe, fail-at: start, fail-as: config}\n",
+                    "sensors.boiler retried");
   ck_assert_steps ("boiler init,boiler start,boiler fini");
   ck_assert_reload ("sensors:\n  boiler: {type: probe}\n", "sensors.boiler replaced");
   ck_assert (far_instance_is_running (boiler ()));
@@ -290,7 +301,8 @@ END_TEST
 
 START_TEST (devices_and_rights_change_with_it)
 {
-  start ("endpoints: {net: {type: door}}\ndevices: {plc: {endpoint: net}}\nrights:\n  - {who: alice, action: see, object: terminals/t1}\n");
+  start ("endpoints: {net: {type: door}}\ndevices: {plc: {endpoint: net}}\nrights:\n  - {who: alice, action: "
+         "see, object: terminals/t1}\n");
   ck_assert_ptr_nonnull (far_device_find ("plc"));
   ck_assert_reload ("endpoints: {net: {type: door}}\ndevices: {camera: {endpoint: net}}\nrights: []\n", "");
   ck_assert_ptr_null (far_device_find ("plc"));
@@ -327,8 +339,15 @@ keeper_fini (gpointer self)
 }
 
 static const FarOption keeper_options[] = { { .type = FAR_OPT_END } };
-static const FarStoreType keeper_type = { .type = { .kind = FAR_KIND_STORE, .name = "shelf", .instance_size = sizeof (Keeper), .options = keeper_options,
-                                                    .init = keeper_init, .retire = keeper_retire, .fini = keeper_fini } };
+static const FarStoreType keeper_type = {
+  .type = { .kind = FAR_KIND_STORE,
+            .name = "shelf",
+            .instance_size = sizeof (Keeper),
+            .options = keeper_options,
+            .init = keeper_init,
+            .retire = keeper_retire,
+            .fini = keeper_fini },
+};
 
 START_TEST (a_retired_one_ends_with_its_last_session)
 {

@@ -9,7 +9,7 @@
 
 typedef struct {
   guint calls;
-  int code;      /* -1: success */
+  int code; /* -1: success */
   char *result;
 } Outcome;
 
@@ -117,7 +117,8 @@ START_TEST (a_lane_is_another_thread)
 {
   Outcome outcome = { 0 };
 
-  far_run_blocking ("test", 4, answer_thread, g_thread_self (), NULL, far_request_new (note_outcome, &outcome, 5000));
+  far_run_blocking ("test", 4, answer_thread, g_thread_self (), NULL,
+                    far_request_new (note_outcome, &outcome, 5000));
   ck_assert (run_until (is_called, &outcome));
   ck_assert_str_eq (outcome.result, "other");
   g_free (outcome.result);

@@ -68,7 +68,11 @@ teardown (void)
   far_right_clear ();
 }
 
-typedef struct { const char *who, *method, *resource; guint status; const char *says; } Row;
+typedef struct {
+  const char *who, *method, *resource;
+  guint status;
+  const char *says;
+} Row;
 
 static const Row rows[] = {
   { "mona", "GET", "visits/v1", 200, NULL },
@@ -93,7 +97,8 @@ START_TEST (who_may_is_asked_of_what_it_stands_for)
 
   ck_assert_msg (status == row->status, "%s %s %s: %u", row->who, row->method, row->resource, status);
   ck_assert_uint_eq (runs, status == 200 ? 1 : 0);
-  ck_assert_str_eq (json_string_value (json_object_get (body, status == 200 ? "object" : "message")), status == 200 ? "terminals/t1" : row->says);
+  ck_assert_str_eq (json_string_value (json_object_get (body, status == 200 ? "object" : "message")),
+                    status == 200 ? "terminals/t1" : row->says);
   json_decref (body);
 }
 END_TEST
@@ -101,7 +106,8 @@ END_TEST
 /* Nodes act about themselves, and nobody learns anything before a login: it is not even looked for. */
 START_TEST (others_get_no_further_than_the_door)
 {
-  g_autoptr (FarPrincipal) node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, ""), nobody = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "");
+  g_autoptr (FarPrincipal) node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, ""),
+                           nobody = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "");
 
   ck_assert_uint_eq (ask_as (node, "GET", "visits/v1", NULL, NULL), 404);
   ck_assert_uint_eq (ask_as (nobody, "GET", "visits/v1", NULL, NULL), 401);

@@ -44,8 +44,10 @@ at (const char *text)
 
 START_TEST (nothing_is_allowed_by_default)
 {
-  g_autoptr (FarPrincipal) alice = person ("alice", "192.0.2.1"), nobody = far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, NULL);
-  g_autoptr (FarPrincipal) local = far_principal_new (FAR_PRINCIPAL_LOCAL, "bob", NULL, NULL), node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, NULL);
+  g_autoptr (FarPrincipal) alice = person ("alice", "192.0.2.1"),
+                           nobody = far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, NULL);
+  g_autoptr (FarPrincipal) local = far_principal_new (FAR_PRINCIPAL_LOCAL, "bob", NULL, NULL),
+                           node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, NULL);
   const FarPrincipal *const all[] = { alice, nobody, local, node };
 
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)
@@ -102,7 +104,8 @@ START_TEST (a_right_to_a_device_is_none_to_its_terminal)
 }
 END_TEST
 
-/* What the right covers is seen; what it is part of is known by its name and no more; a part of what is covered is covered. */
+/* What the right covers is seen; what it is part of is known by its name and no more; a part of what is
+ * covered is covered. */
 static const struct {
   const char *object;
   gboolean known, seen;
@@ -119,7 +122,8 @@ static const struct {
 
 START_TEST (to_know_of_is_not_to_see)
 {
-  static const char *const actions[] = { "see", "connect", "connect-raw", "watch", "copy", "act", "approve", "manage" };
+  static const char *const actions[] = { "see",  "connect", "connect-raw", "watch",
+                                         "copy", "act",     "approve",     "manage" };
 
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++) {
     g_autoptr (FarPrincipal) alice = person ("alice", "");
@@ -127,8 +131,10 @@ START_TEST (to_know_of_is_not_to_see)
     give ("r", "alice", actions[i], "terminals/t1/devices/plc", NULL);
     ck_assert (far_visible (alice, looks[_i].object) == looks[_i].known);
     ck_assert (far_may_see (alice, looks[_i].object) == looks[_i].seen);
-    ck_assert_int_eq (may (alice, FAR_ACTION_KNOW, looks[_i].object, 0, NULL), looks[_i].known ? FAR_MAY_ALLOW : FAR_MAY_DENY);
-    ck_assert_int_eq (may (alice, FAR_ACTION_SEE, looks[_i].object, 0, NULL), looks[_i].seen ? FAR_MAY_ALLOW : FAR_MAY_DENY);
+    ck_assert_int_eq (may (alice, FAR_ACTION_KNOW, looks[_i].object, 0, NULL),
+                      looks[_i].known ? FAR_MAY_ALLOW : FAR_MAY_DENY);
+    ck_assert_int_eq (may (alice, FAR_ACTION_SEE, looks[_i].object, 0, NULL),
+                      looks[_i].seen ? FAR_MAY_ALLOW : FAR_MAY_DENY);
   }
 }
 END_TEST
@@ -185,16 +191,19 @@ START_TEST (globs_stay_within_a_part)
   g_autoptr (FarPrincipal) alice = person ("alice", "");
 
   give ("r", "alice", "connect", globs[_i].pattern, NULL);
-  ck_assert_msg ((may (alice, FAR_ACTION_CONNECT, globs[_i].object, 0, NULL) == FAR_MAY_ALLOW) == globs[_i].covers, "%s on %s", globs[_i].pattern,
-                 globs[_i].object);
+  ck_assert_msg ((may (alice, FAR_ACTION_CONNECT, globs[_i].object, 0, NULL) == FAR_MAY_ALLOW) ==
+                     globs[_i].covers,
+                 "%s on %s", globs[_i].pattern, globs[_i].object);
 }
 END_TEST
 
 START_TEST (who_is_meant)
 {
   const char *const ops[] = { "ops", NULL };
-  g_autoptr (FarPrincipal) alice = far_principal_new (FAR_PRINCIPAL_PERSON, "alice", ops, ""), bob = person ("bob", "");
-  g_autoptr (FarPrincipal) local = far_principal_new (FAR_PRINCIPAL_LOCAL, "alice", NULL, ""), node = far_principal_new (FAR_PRINCIPAL_NODE, "alice", NULL, "");
+  g_autoptr (FarPrincipal) alice = far_principal_new (FAR_PRINCIPAL_PERSON, "alice", ops, ""),
+                           bob = person ("bob", "");
+  g_autoptr (FarPrincipal) local = far_principal_new (FAR_PRINCIPAL_LOCAL, "alice", NULL, ""),
+                           node = far_principal_new (FAR_PRINCIPAL_NODE, "alice", NULL, "");
 
   give ("r", "@ops", "see", "terminals/g", NULL);
   give ("s", "local:alice", "connect", "terminals/l", NULL);
@@ -226,8 +235,11 @@ END_TEST
 
 START_TEST (an_object_has_further_names)
 {
-  static const char *const north[] = { "sites/north hall", "groups/pumps", NULL }, *const south[] = { "sites/south", NULL };
-  g_autoptr (FarPrincipal) alice = person ("alice", ""), bob = person ("bob", ""), node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, "");
+  static const char *const north[] = { "sites/north hall", "groups/pumps", NULL }, *const south[] = {
+    "sites/south", NULL
+  };
+  g_autoptr (FarPrincipal) alice = person ("alice", ""), bob = person ("bob", ""),
+                           node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, "");
   int owner, other;
 
   far_right_also (&owner, "terminals/t1", north);
@@ -239,7 +251,8 @@ START_TEST (an_object_has_further_names)
   ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t2", 0, NULL), FAR_MAY_DENY);
   ck_assert_int_eq (may (alice, FAR_ACTION_MANAGE, "terminals/t1", 0, NULL), FAR_MAY_DENY);
   ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/plc7", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/plc7", 600 * SECOND, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/plc7", 600 * SECOND, NULL),
+                    FAR_MAY_DENY);
   ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/cam", 0, NULL), FAR_MAY_DENY);
   ck_assert (far_visible (alice, "terminals/t1"));
   ck_assert (far_visible (bob, "terminals/t1"));
@@ -293,15 +306,27 @@ START_TEST (hours_of_the_week)
   g_autoptr (FarHours) parsed = far_hours_parse (hours[_i].hours, &error);
 
   ck_assert_ptr_nonnull (parsed);
-  ck_assert_msg (far_hours_has (parsed, at (hours[_i].when), hours[_i].minutes * 60 * SECOND) == hours[_i].has, "%s at %s for %d min", hours[_i].hours,
-                 hours[_i].when, hours[_i].minutes);
+  ck_assert_msg (far_hours_has (parsed, at (hours[_i].when), hours[_i].minutes * 60 * SECOND) ==
+                     hours[_i].has,
+                 "%s at %s for %d min", hours[_i].hours, hours[_i].when, hours[_i].minutes);
 }
 END_TEST
 
 START_TEST (bad_hours_are_refused)
 {
-  static const char *const texts[] = { "", "day", "mon-fry", "mon 8:00-18:00", "mon 08:00", "mon 08:00-08:00", "mon 24:00-25:00", "mon 08:00-18:60", "mon tue", ";",
-                                       "mon 08:00-18:00 x", "-", "mon-" };
+  static const char *const texts[] = { "",
+                                       "day",
+                                       "mon-fry",
+                                       "mon 8:00-18:00",
+                                       "mon 08:00",
+                                       "mon 08:00-08:00",
+                                       "mon 24:00-25:00",
+                                       "mon 08:00-18:60",
+                                       "mon tue",
+                                       ";",
+                                       "mon 08:00-18:00 x",
+                                       "-",
+                                       "mon-" };
   g_autoptr (GError) error = NULL;
 
   ck_assert_ptr_null (far_hours_parse (texts[_i], &error));
@@ -312,7 +337,8 @@ END_TEST
 START_TEST (hours_of_a_right)
 {
   g_autoptr (FarPrincipal) alice = person ("alice", "");
-  FarCircumstances friday = { .wall_us = at ("2026-11-20 12:00") }, sunday = { .wall_us = at ("2026-11-22 12:00") };
+  FarCircumstances friday = { .wall_us = at ("2026-11-20 12:00") },
+                   sunday = { .wall_us = at ("2026-11-22 12:00") };
   const char *cause = NULL;
 
   give ("r", "alice", "connect", "terminals/t", "\"hours\":\"mon-fri 08:00-18:00\"");
@@ -329,7 +355,8 @@ START_TEST (longest_time)
 
   give ("r", "alice", "connect", "terminals/t", "\"longest\":\"30m\"");
   ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 30 * 60 * SECOND, &cause), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 30 * 60 * SECOND + 1, &cause), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 30 * 60 * SECOND + 1, &cause),
+                    FAR_MAY_DENY);
   ck_assert_str_eq (cause, "too long");
   ck_assert (far_visible (alice, "terminals/t"));
 }
@@ -339,12 +366,23 @@ static const struct {
   const char *nets, *from;
   gboolean in;
 } nets[] = {
-  { "192.0.2.0/24", "192.0.2.255", TRUE },      { "192.0.2.0/24", "192.0.3.0", FALSE },      { "192.0.2.7", "192.0.2.7", TRUE },
-  { "192.0.2.7", "192.0.2.8", FALSE },          { "2001:db8::/32", "2001:db8:1::5", TRUE },  { "2001:db8::/32", "2001:db9::1", FALSE },
-  { "2001:db8::1", "2001:db8::1", TRUE },       { "192.0.2.0/24", "2001:db8::1", FALSE },    { "::/0", "192.0.2.1", FALSE },
-  { "0.0.0.0/0", "198.51.100.1", TRUE },        { "192.0.2.0/24", "::ffff:192.0.2.9", TRUE }, { "10.0.0.0/8, 192.0.2.0/24", "192.0.2.1", TRUE },
-  { "10.0.0.0/8,192.0.2.0/24", "10.9.9.9", TRUE }, { "192.0.2.128/25", "192.0.2.127", FALSE }, { "192.0.2.0/24", "", FALSE },
-  { "192.0.2.0/24", "unix", FALSE },            { "192.0.2.0/24", "garbage", FALSE },
+  { "192.0.2.0/24", "192.0.2.255", TRUE },
+  { "192.0.2.0/24", "192.0.3.0", FALSE },
+  { "192.0.2.7", "192.0.2.7", TRUE },
+  { "192.0.2.7", "192.0.2.8", FALSE },
+  { "2001:db8::/32", "2001:db8:1::5", TRUE },
+  { "2001:db8::/32", "2001:db9::1", FALSE },
+  { "2001:db8::1", "2001:db8::1", TRUE },
+  { "192.0.2.0/24", "2001:db8::1", FALSE },
+  { "::/0", "192.0.2.1", FALSE },
+  { "0.0.0.0/0", "198.51.100.1", TRUE },
+  { "192.0.2.0/24", "::ffff:192.0.2.9", TRUE },
+  { "10.0.0.0/8, 192.0.2.0/24", "192.0.2.1", TRUE },
+  { "10.0.0.0/8,192.0.2.0/24", "10.9.9.9", TRUE },
+  { "192.0.2.128/25", "192.0.2.127", FALSE },
+  { "192.0.2.0/24", "", FALSE },
+  { "192.0.2.0/24", "unix", FALSE },
+  { "192.0.2.0/24", "garbage", FALSE },
 };
 
 START_TEST (nets_of_a_right)
@@ -388,14 +426,17 @@ START_TEST (approval_unless_another_right_needs_none)
   give ("r", "alice", "connect", "terminals/t", "\"needs\":\"approval\"");
   ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_MAY_NEEDS_APPROVAL);
   give ("s", "alice", "connect", "terminals/t", "\"longest\":\"5m\"");
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 60 * G_USEC_PER_SEC, &cause), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 600 * G_USEC_PER_SEC, &cause), FAR_MAY_NEEDS_APPROVAL);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 60 * G_USEC_PER_SEC, &cause),
+                    FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 600 * G_USEC_PER_SEC, &cause),
+                    FAR_MAY_NEEDS_APPROVAL);
 }
 END_TEST
 
 START_TEST (a_claim_is_worth_what_both_may)
 {
-  g_autoptr (FarPrincipal) claimed = person ("alice", ""), node = far_principal_new (FAR_PRINCIPAL_NODE, "front", NULL, "");
+  g_autoptr (FarPrincipal) claimed = person ("alice", ""),
+                           node = far_principal_new (FAR_PRINCIPAL_NODE, "front", NULL, "");
 
   claimed->via = g_strdup ("front");
   give ("r", "alice", "connect", "terminals/t", NULL);
@@ -404,14 +445,17 @@ START_TEST (a_claim_is_worth_what_both_may)
   ck_assert_int_eq (may (claimed, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
   ck_assert (far_visible (claimed, "terminals/t"));
   give ("m", "alice", "manage", "*", NULL);
-  ck_assert_int_eq (may (claimed, FAR_ACTION_MANAGE, "rights", 0, NULL), FAR_MAY_DENY); /* the node's ceiling */
-  ck_assert_int_eq (may (node, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_ALLOW); /* its own right */
+  /* the node's ceiling */
+  ck_assert_int_eq (may (claimed, FAR_ACTION_MANAGE, "rights", 0, NULL), FAR_MAY_DENY);
+  /* its own right */
+  ck_assert_int_eq (may (node, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
 }
 END_TEST
 
 START_TEST (nodes_act_about_themselves)
 {
-  g_autoptr (FarPrincipal) node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, ""), alice = person ("t1", "");
+  g_autoptr (FarPrincipal) node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, ""),
+                           alice = person ("t1", "");
 
   ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t1/devices", 0, NULL), FAR_MAY_ALLOW);
   ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t2/devices", 0, NULL), FAR_MAY_DENY);
@@ -501,7 +545,8 @@ START_TEST (explain_of_a_claim)
 
   claimed->via = g_strdup ("front");
   give ("p", "alice", "connect", "terminals/t", NULL);
-  give ("n", "node:front", "connect", "terminals/t", "\"hours\":\"mon 00:00-00:01; tue 00:00-00:01\",\"from\":\"203.0.113.0/24\"");
+  give ("n", "node:front", "connect", "terminals/t",
+        "\"hours\":\"mon 00:00-00:01; tue 00:00-00:01\",\"from\":\"203.0.113.0/24\"");
   give ("o", "node:other", "connect", "terminals/t", NULL);
   answer = far_explain (claimed, FAR_ACTION_CONNECT, "terminals/t", NULL);
   ck_assert_str_eq (json_string_value (json_object_get (answer, "who")), "person:alice via node:front");
@@ -519,14 +564,29 @@ static const struct {
   const char *object;
   gboolean ok;
 } objects[] = {
-  { "terminals/t1", TRUE }, { "terminals", TRUE }, { "*", TRUE }, { "term*/x", TRUE }, { "node", TRUE }, { "nodes/n", TRUE }, { "sites/north hall", TRUE },
-  { "groups/g/devices/*", TRUE }, { "users/u", TRUE }, { "rights", TRUE }, { "enrollments", TRUE },
-  { "terminal/t1", FALSE }, { "Terminals/t1", FALSE }, { "t1", FALSE }, { "devices/d", FALSE }, { "x*", FALSE }, { "pumps/p1", FALSE },
+  { "terminals/t1", TRUE },
+  { "terminals", TRUE },
+  { "*", TRUE },
+  { "term*/x", TRUE },
+  { "node", TRUE },
+  { "nodes/n", TRUE },
+  { "sites/north hall", TRUE },
+  { "groups/g/devices/*", TRUE },
+  { "users/u", TRUE },
+  { "rights", TRUE },
+  { "enrollments", TRUE },
+  { "terminal/t1", FALSE },
+  { "Terminals/t1", FALSE },
+  { "t1", FALSE },
+  { "devices/d", FALSE },
+  { "x*", FALSE },
+  { "pumps/p1", FALSE },
 };
 
 START_TEST (objects_are_of_a_family)
 {
-  json_t *right = json_pack ("{s:s, s:s, s:s}", "who", "alice", "action", "see", "object", objects[_i].object);
+  json_t *right = json_pack ("{s:s, s:s, s:s}", "who", "alice", "action", "see", "object",
+                             objects[_i].object);
   g_autoptr (GError) error = NULL;
 
   ck_assert_msg (far_right_family_ok (right, &error) == objects[_i].ok, "%s", objects[_i].object);
@@ -539,8 +599,14 @@ END_TEST
 /* A service of another source tree brings objects of its own. */
 START_TEST (a_service_brings_its_family)
 {
-  static const FarHandler handlers[] = { { "GET", "pumps/{p}", FAR_ACTION_SEE }, { "POST", "noise", FAR_ACTION_NONE }, { "PUT", "mine", FAR_ACTION_NODE }, { NULL } };
-  json_t *right = json_pack ("{s:s}", "object", "pumps/p1"), *noise = json_pack ("{s:s}", "object", "noise"), *mine = json_pack ("{s:s}", "object", "mine");
+  static const FarHandler handlers[] = {
+    { "GET", "pumps/{p}", FAR_ACTION_SEE },
+    { "POST", "noise", FAR_ACTION_NONE },
+    { "PUT", "mine", FAR_ACTION_NODE },
+    { NULL },
+  };
+  json_t *right = json_pack ("{s:s}", "object", "pumps/p1"), *noise = json_pack ("{s:s}", "object", "noise"),
+         *mine = json_pack ("{s:s}", "object", "mine");
 
   far_right_family_learn (handlers);
   ck_assert (far_right_family_ok (right, NULL));
@@ -554,25 +620,42 @@ END_TEST
 
 START_TEST (a_right_in_words)
 {
-  json_t *right = json_loads ("{\"who\":\"@ops\",\"action\":\"connect\",\"object\":\"terminals/t\",\"needs\":\"approval\",\"hours\":\"mon-fri\",\"longest\":\"30m\","
-                              "\"from\":\"192.0.2.0/24\",\"until\":\"2099-01-01\"}", 0, NULL);
+  json_t *right = json_loads ("{\"who\":\"@ops\",\"action\":\"connect\",\"object\":\"terminals/"
+                              "t\",\"needs\":\"approval\",\"hours\":\"mon-fri\",\"longest\":\"30m\","
+                              "\"from\":\"192.0.2.0/24\",\"until\":\"2099-01-01\"}",
+                              0, NULL);
   g_autofree char *text = far_right_text (right), *none = far_right_text (NULL);
 
-  ck_assert_str_eq (text, "@ops may connect terminals/t, hours mon-fri, longest 30m, from 192.0.2.0/24, needs approval, until 2099-01-01");
+  ck_assert_str_eq (text, "@ops may connect terminals/t, hours mon-fri, longest 30m, from 192.0.2.0/24, "
+                          "needs approval, until 2099-01-01");
   ck_assert_str_eq (none, "- may - -");
   json_decref (right);
 }
 END_TEST
 
 static const char *const bad_rights[] = {
-  "{}", "[]", "{\"who\":\"a\",\"action\":\"see\"}", "{\"who\":\"a\",\"action\":\"fly\",\"object\":\"x\"}", "{\"who\":\"\",\"action\":\"see\",\"object\":\"x\"}",
-  "{\"who\":\"a b\",\"action\":\"see\",\"object\":\"x\"}", "{\"who\":\"@\",\"action\":\"see\",\"object\":\"x\"}", "{\"who\":\"a\",\"action\":\"node\",\"object\":\"x\"}",
-  "{\"who\":\"a\",\"action\":\"anyone\",\"object\":\"x\"}", "{\"who\":\"a\",\"action\":\"know\",\"object\":\"x\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"a//b\"}",
-  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"a/b/c/d/e/f/g/h/i\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"needs\":\"luck\"}",
-  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"longest\":\"soon\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"longest\":5}",
-  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"from\":\"home\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"from\":\"192.0.2.0/33\"}",
-  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"until\":\"later\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"id\":\"a b\"}",
-  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"hours\":\"noon\"}", "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"surprise\":\"y\"}",
+  "{}",
+  "[]",
+  "{\"who\":\"a\",\"action\":\"see\"}",
+  "{\"who\":\"a\",\"action\":\"fly\",\"object\":\"x\"}",
+  "{\"who\":\"\",\"action\":\"see\",\"object\":\"x\"}",
+  "{\"who\":\"a b\",\"action\":\"see\",\"object\":\"x\"}",
+  "{\"who\":\"@\",\"action\":\"see\",\"object\":\"x\"}",
+  "{\"who\":\"a\",\"action\":\"node\",\"object\":\"x\"}",
+  "{\"who\":\"a\",\"action\":\"anyone\",\"object\":\"x\"}",
+  "{\"who\":\"a\",\"action\":\"know\",\"object\":\"x\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"a//b\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"a/b/c/d/e/f/g/h/i\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"needs\":\"luck\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"longest\":\"soon\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"longest\":5}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"from\":\"home\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"from\":\"192.0.2.0/33\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"until\":\"later\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"id\":\"a b\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"hours\":\"noon\"}",
+  "{\"who\":\"a\",\"action\":\"see\",\"object\":\"x\",\"surprise\":\"y\"}",
 };
 
 START_TEST (bad_rights_are_refused)
@@ -590,8 +673,11 @@ END_TEST
 START_TEST (rights_of_the_profile_stay_the_profiles)
 {
   g_autoptr (FarPrincipal) alice = person ("alice", "");
-  json_t *list = json_loads ("[{\"id\":\"p\",\"who\":\"alice\",\"action\":\"connect\",\"object\":\"terminals/t\"}]", 0, NULL);
-  json_t *bad_list = json_loads ("[{\"who\":\"alice\"}]", 0, NULL), *same = json_loads ("{\"id\":\"p\",\"who\":\"bob\",\"action\":\"see\",\"object\":\"x\"}", 0, NULL);
+  json_t *list =
+      json_loads ("[{\"id\":\"p\",\"who\":\"alice\",\"action\":\"connect\",\"object\":\"terminals/t\"}]", 0,
+                  NULL);
+  json_t *bad_list = json_loads ("[{\"who\":\"alice\"}]", 0, NULL),
+         *same = json_loads ("{\"id\":\"p\",\"who\":\"bob\",\"action\":\"see\",\"object\":\"x\"}", 0, NULL);
   json_t *empty = json_array ();
   g_autoptr (GError) error = NULL;
 
@@ -605,7 +691,8 @@ START_TEST (rights_of_the_profile_stay_the_profiles)
   ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
   ck_assert (far_right_set_profile (empty, NULL));
   ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (alice, FAR_ACTION_ACT, "terminals/t", 0, NULL), FAR_MAY_ALLOW); /* given at run time: untouched */
+  /* given at run time: untouched */
+  ck_assert_int_eq (may (alice, FAR_ACTION_ACT, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
   ck_assert (far_right_remove ("q"));
   json_decref (list);
   json_decref (bad_list);
@@ -621,14 +708,17 @@ START_TEST (actions_have_names)
   for (guint bit = 0; bit <= 10; bit++)
     ck_assert_uint_eq (far_action_parse (far_action_name (1u << bit)), 1u << bit);
   ck_assert_uint_eq (far_action_parse ("fly"), FAR_ACTION_NONE);
-  ck_assert_str_eq (given, "see connect connect-raw watch copy act approve manage"); /* no right gives the others */
+  /* no right gives the others */
+  ck_assert_str_eq (given, "see connect connect-raw watch copy act approve manage");
 }
 END_TEST
 
 START_TEST (principals_have_texts)
 {
-  g_autoptr (FarPrincipal) alice = person ("alice", ""), super = root (), nobody = far_principal_new (FAR_PRINCIPAL_NONE, "x", NULL, NULL);
-  g_autofree char *a = far_principal_text (alice), *b = far_principal_text (super), *c = far_principal_text (nobody), *d = NULL;
+  g_autoptr (FarPrincipal) alice = person ("alice", ""), super = root (),
+                           nobody = far_principal_new (FAR_PRINCIPAL_NONE, "x", NULL, NULL);
+  g_autofree char *a = far_principal_text (alice), *b = far_principal_text (super),
+                  *c = far_principal_text (nobody), *d = NULL;
 
   ck_assert_str_eq (a, "person:alice");
   ck_assert_str_eq (b, "local:root");

@@ -63,19 +63,34 @@ START_TEST (a_bad_table_is_told)
   handlers_conform ("test", good, wrong);
   ck_assert_str_eq (wrong->str, "");
   handlers_conform ("test", bad, wrong);
-  ck_assert_str_eq (wrong->str, "\n  test: LOOK a is no method\n  test: GET a//b is no pattern of a path\n  test: GET b/{c is no pattern of a path"
+  ck_assert_str_eq (wrong->str, "\n  test: LOOK a is no method\n  test: GET a//b is no pattern of a path\n  "
+                                "test: GET b/{c is no pattern of a path"
                                 "\n  test: GET c has an object with a {…} that neither pattern nor body has"
                                 "\n  test: POST d has an object with a {…} that neither pattern nor body has"
-                                "\n  test: GET e lacks its handler or its summary\n  test: PUT g takes what is no type of a body\n  test: GET f/{y} stands twice");
+                                "\n  test: GET e lacks its handler or its summary\n  test: PUT g takes what "
+                                "is no type of a body\n  test: GET f/{y} stands twice");
 }
 END_TEST
 
 /* The names in {…} say nothing; a longer or another pattern is another request. */
 START_TEST (the_same_request)
 {
-  static const FarHandler a[] = { { "GET", "terminals/{t}" }, { "PUT", "terminals/{t}/devices/{d}" }, { "GET", "{any}" }, { NULL } };
-  static const FarHandler b[] = { { "GET", "terminals" }, { "PUT", "terminals/{x}" }, { "GET", "terminals/x" }, { "GET", "terminals/{terminal}" },
-                                  { "PUT", "terminals/{t}/devices/{device}" }, { "PUT", "terminals/{t}/devices" }, { "GET", "any" }, { NULL } };
+  static const FarHandler a[] = {
+    { "GET", "terminals/{t}" },
+    { "PUT", "terminals/{t}/devices/{d}" },
+    { "GET", "{any}" },
+    { NULL },
+  };
+  static const FarHandler b[] = {
+    { "GET", "terminals" },
+    { "PUT", "terminals/{x}" },
+    { "GET", "terminals/x" },
+    { "GET", "terminals/{terminal}" },
+    { "PUT", "terminals/{t}/devices/{device}" },
+    { "PUT", "terminals/{t}/devices" },
+    { "GET", "any" },
+    { NULL },
+  };
   const FarHandler *first = NULL;
 
   ck_assert_uint_eq (far_handlers_shared (a, b, &first), 2);

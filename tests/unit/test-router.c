@@ -74,19 +74,30 @@ handle_watch (gpointer self, FarCall *call)
 }
 
 static const FarField fields[] = {
-  { "text", FAR_FIELD_STRING, FALSE, "a text", 8 },  { "number", FAR_FIELD_INT, FALSE, "a number", 10 }, { "yes", FAR_FIELD_BOOL, FALSE, "a switch" },
-  { "long", FAR_FIELD_DURATION, FALSE, "a time", 60 * G_USEC_PER_SEC }, { "name", FAR_FIELD_NAME, TRUE, "a name" },
-  { "list", FAR_FIELD_LIST, FALSE, "a list", 2 },    { "object", FAR_FIELD_OBJECT, FALSE, "an object" }, { "any", FAR_FIELD_ANY, FALSE, "anything" },
-  { "device", FAR_FIELD_NAME, FALSE, "a device" },   { NULL, FAR_FIELD_END },
+  { "text", FAR_FIELD_STRING, FALSE, "a text", 8 },
+  { "number", FAR_FIELD_INT, FALSE, "a number", 10 },
+  { "yes", FAR_FIELD_BOOL, FALSE, "a switch" },
+  { "long", FAR_FIELD_DURATION, FALSE, "a time", 60 * G_USEC_PER_SEC },
+  { "name", FAR_FIELD_NAME, TRUE, "a name" },
+  { "list", FAR_FIELD_LIST, FALSE, "a list", 2 },
+  { "object", FAR_FIELD_OBJECT, FALSE, "an object" },
+  { "any", FAR_FIELD_ANY, FALSE, "anything" },
+  { "device", FAR_FIELD_NAME, FALSE, "a device" },
+  { NULL, FAR_FIELD_END },
 };
 
-static const char *const batch_only[] = { FAR_TYPE_BATCH, NULL }, *const either[] = { FAR_TYPE_JSON, "image/png", NULL };
+static const char *const batch_only[] = { FAR_TYPE_BATCH, NULL }, *const either[] = {
+  FAR_TYPE_JSON,
+  "image/png",
+  NULL,
+};
 
 static const FarHandler handlers[] = {
   { "GET", "things", FAR_ACTION_NONE, NULL, NULL, 0, handle_answer, "things" },
   { "GET", "things/{t}", FAR_ACTION_SEE, "terminals/{t}", NULL, 0, handle_answer, "a thing" },
   { "PUT", "things/{t}", FAR_ACTION_MANAGE, "terminals/{t}", fields, 0, handle_answer, "change a thing" },
-  { "POST", "asks", FAR_ACTION_CONNECT, "terminals/{body.name}/devices/{body.device}", fields, 0, handle_answer, "ask" },
+  { "POST", "asks", FAR_ACTION_CONNECT, "terminals/{body.name}/devices/{body.device}", fields, 0,
+    handle_answer, "ask" },
   { "POST", "opens", FAR_ACTION_ANYONE, NULL, fields, 0, handle_answer, "before login" },
   { "POST", "holds", FAR_ACTION_NONE, NULL, NULL, 0, handle_hold, "not answered at once" },
   { "DELETE", "things/{t}", FAR_ACTION_MANAGE, NULL, NULL, 0, handle_fail, "refused" },
@@ -105,7 +116,7 @@ static void
 setup (void)
 {
   g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
-  seen = (Seen) { 0 };
+  seen = (Seen){ 0 };
   super = root ();
   far_handlers_add (handlers, &seen, NULL);
 }
@@ -154,7 +165,8 @@ counted (const char *what)
 START_TEST (what_is_refused_is_counted)
 {
   g_autoptr (FarPrincipal) nobody = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "192.0.2.1");
-  json_int_t missing = counted ("requests for what is not there or not to be seen"), login = counted ("requests before a login");
+  json_int_t missing = counted ("requests for what is not there or not to be seen"),
+             login = counted ("requests before a login");
 
   ask_as (super, "GET", "nothing", NULL, NULL);
   ask_as (nobody, "GET", "things/t1", NULL, NULL);
@@ -178,8 +190,15 @@ END_TEST
 
 START_TEST (bad_queries_are_refused)
 {
-  static const char *const bad[] = { "things?a=%zz", "things?a=%00", "things?=x", "things?a=1&a=2", "things?a=%ff", "things?a b=1",
-                                     "things?a=1&b=1&c=1&d=1&e=1&f=1&g=1&h=1&i=1&j=1&k=1&l=1&m=1&n=1&o=1&p=1&q=1" };
+  static const char *const bad[] = {
+    "things?a=%zz",
+    "things?a=%00",
+    "things?=x",
+    "things?a=1&a=2",
+    "things?a=%ff",
+    "things?a b=1",
+    "things?a=1&b=1&c=1&d=1&e=1&f=1&g=1&h=1&i=1&j=1&k=1&l=1&m=1&n=1&o=1&p=1&q=1"
+  };
 
   ck_assert_uint_eq (ask_as (super, "GET", bad[_i], NULL, NULL), 400);
   ck_assert_uint_eq (seen.calls, 0);
@@ -205,7 +224,9 @@ static const struct {
   const char *says;
 } bodies[] = {
   { "{\"name\":\"a\"}", 200, NULL },
-  { "{\"name\":\"a\",\"text\":\"12345678\",\"number\":10,\"yes\":true,\"long\":\"60s\",\"list\":[\"a\",\"b\"],\"object\":{},\"any\":[1]}", 200, NULL },
+  { "{\"name\":\"a\",\"text\":\"12345678\",\"number\":10,\"yes\":true,\"long\":\"60s\",\"list\":[\"a\",\"b\"]"
+    ",\"object\":{},\"any\":[1]}",
+    200, NULL },
   { "{}", 400, "field 'name' is missing" },
   { "{\"name\":\"a b\"}", 400, "must be a name" },
   { "{\"name\":\"-a\"}", 400, "must be a name" },
@@ -235,8 +256,8 @@ START_TEST (bodies_are_checked)
 
   ck_assert_msg (status == bodies[_i].status, "%s: %u", bodies[_i].body, status);
   if (bodies[_i].says != NULL)
-    ck_assert_msg (strstr (json_string_value (json_object_get (answer, "message")), bodies[_i].says) != NULL, "%s: %s", bodies[_i].body,
-                   json_string_value (json_object_get (answer, "message")));
+    ck_assert_msg (strstr (json_string_value (json_object_get (answer, "message")), bodies[_i].says) != NULL,
+                   "%s: %s", bodies[_i].body, json_string_value (json_object_get (answer, "message")));
   ck_assert_uint_eq (seen.calls, bodies[_i].status == 200 ? 1 : 0);
   json_decref (answer);
 }
@@ -257,9 +278,12 @@ submit_made (FarPrincipal *principal, FarMessage *request)
 
 START_TEST (a_message_made_by_a_door_is_checked_too)
 {
-  g_autoptr (FarMessage) id = far_message_request ("GET", "things", NULL), method = far_message_request ("FETCH", "things", NULL);
-  g_autoptr (FarMessage) resource = far_message_request ("GET", "/things", NULL), large = far_message_request ("PUT", "things/a", NULL);
-  g_autoptr (FarMessage) type = far_message_request ("PUT", "things/a", NULL), json = far_message_request ("PUT", "things/a", NULL);
+  g_autoptr (FarMessage) id = far_message_request ("GET", "things", NULL),
+                         method = far_message_request ("FETCH", "things", NULL);
+  g_autoptr (FarMessage) resource = far_message_request ("GET", "/things", NULL),
+                         large = far_message_request ("PUT", "things/a", NULL);
+  g_autoptr (FarMessage) type = far_message_request ("PUT", "things/a", NULL),
+                         json = far_message_request ("PUT", "things/a", NULL);
 
   g_free (id->id);
   id->id = g_strdup ("not good");
@@ -284,7 +308,8 @@ END_TEST
 START_TEST (batches_are_bytes)
 {
   g_autoptr (FarPrincipal) node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, "");
-  g_autoptr (FarMessage) request = far_message_request ("POST", "batches?lane=2", NULL), none = far_message_request ("POST", "batches", json_object ());
+  g_autoptr (FarMessage) request = far_message_request ("POST", "batches?lane=2", NULL),
+                         none = far_message_request ("POST", "batches", json_object ());
 
   request->content_type = g_strdup (FAR_TYPE_BATCH);
   request->body = g_bytes_new_take (g_strnfill (100000, 'b'), 100000);
@@ -300,7 +325,8 @@ END_TEST
 /* Each of them as what it is; JSON is checked against the fields there, too. */
 START_TEST (a_body_of_several_types)
 {
-  g_autoptr (FarMessage) picture = far_message_request ("PUT", "pictures", NULL), other = far_message_request ("PUT", "pictures", NULL);
+  g_autoptr (FarMessage) picture = far_message_request ("PUT", "pictures", NULL),
+                         other = far_message_request ("PUT", "pictures", NULL);
 
   picture->content_type = g_strdup ("image/png");
   picture->body = g_bytes_new_static ("\x89PNG", 4);
@@ -320,7 +346,12 @@ END_TEST
 
 START_TEST (hops_end)
 {
-  const struct { const char *hops; guint status; } cases[] = { { "0", 200 }, { "2", 200 }, { "3", 400 }, { "x", 400 }, { "-1", 400 }, { "99999999999", 400 } };
+  const struct {
+    const char *hops;
+    guint status;
+  } cases[] = {
+    { "0", 200 }, { "2", 200 }, { "3", 400 }, { "x", 400 }, { "-1", 400 }, { "99999999999", 400 }
+  };
   g_autoptr (FarMessage) request = far_message_request ("GET", "things", NULL);
 
   far_message_set_header (request, "hops", cases[_i].hops);
@@ -344,7 +375,8 @@ END_TEST
 
 START_TEST (the_same_message_is_not_run_again)
 {
-  g_autoptr (FarMessage) request = far_message_request ("PUT", "things/a", json_pack ("{s:s}", "name", "n")), other = NULL, read = NULL;
+  g_autoptr (FarMessage) request = far_message_request ("PUT", "things/a", json_pack ("{s:s}", "name", "n")),
+                         other = NULL, read = NULL;
   g_autoptr (FarPrincipal) alice = person ("alice", "");
 
   give ("r", "alice", "manage", "terminals/*", NULL);
@@ -398,7 +430,8 @@ START_TEST (kept_answers_are_bounded)
   gsize bytes;
 
   for (guint i = 0; i < FAR_DEDUP_COUNT + 100; i++) {
-    g_autoptr (FarMessage) request = far_message_request ("PUT", "things/a", json_pack ("{s:s}", "name", "n"));
+    g_autoptr (FarMessage)
+        request = far_message_request ("PUT", "things/a", json_pack ("{s:s}", "name", "n"));
 
     submit_made (super, request);
   }
@@ -436,7 +469,8 @@ START_TEST (an_answer_that_never_comes)
   ck_assert_uint_eq (to.n, 0);
   forward (2);
   ck_assert_uint_eq (heard_at (&to, 0)->status, 503);
-  far_door_submit (super, NULL, request, heard, &again); /* it still runs: nothing is done twice, and nobody waits for ever */
+  /* it still runs: nothing is done twice, and nobody waits for ever */
+  far_door_submit (super, NULL, request, heard, &again);
   run_pending ();
   ck_assert_uint_eq (heard_at (&again, 0)->status, 503);
   heard_clear (&again);
@@ -450,7 +484,8 @@ END_TEST
 
 START_TEST (who_is_gone_hears_nothing)
 {
-  g_autoptr (FarMessage) request = far_message_request ("POST", "holds", NULL), other = far_message_request ("GET", "things", NULL);
+  g_autoptr (FarMessage) request = far_message_request ("POST", "holds", NULL),
+                         other = far_message_request ("GET", "things", NULL);
   Heard to = { 0 };
 
   far_door_submit (super, NULL, request, heard, &to);
@@ -528,7 +563,9 @@ handle_late_watch (gpointer self, FarCall *call)
   seen.held = call;
 }
 
-static const FarHandler late_handlers[] = { { "WATCH", "late", FAR_ACTION_NONE, NULL, NULL, 0, handle_late_watch, "late" }, { NULL } };
+static const FarHandler late_handlers[] = {
+  { "WATCH", "late", FAR_ACTION_NONE, NULL, NULL, 0, handle_late_watch, "late" }, { NULL }
+};
 
 START_TEST (a_watcher_that_went_before_it_began)
 {
@@ -627,7 +664,8 @@ START_TEST (who_has_not_logged_in_is_told_so)
   g_autoptr (FarPrincipal) nobody = far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, "");
 
   ck_assert_uint_eq (ask_as (nobody, "GET", "things", NULL, NULL), 401);
-  ck_assert_uint_eq (ask_as (nobody, "GET", "no-such-resource", NULL, NULL), 401); /* nothing is learnt before login */
+  /* nothing is learnt before login */
+  ck_assert_uint_eq (ask_as (nobody, "GET", "no-such-resource", NULL, NULL), 401);
   ck_assert_uint_eq (ask_as (nobody, "POST", "opens", "{\"name\":\"n\"}", NULL), 200);
 }
 END_TEST
@@ -646,11 +684,14 @@ with_names (const char *pattern)
   return g_strjoinv ("/", parts);
 }
 
-/* Every handler × every sort of principal without rights: only what is open to all, or to nodes about themselves, runs. */
+/* Every handler × every sort of principal without rights: only what is open to all, or to nodes about
+ * themselves, runs. */
 START_TEST (sweep_default_deny)
 {
-  g_autoptr (FarPrincipal) nobody = far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, ""), alice = person ("alice", "");
-  g_autoptr (FarPrincipal) bob = far_principal_new (FAR_PRINCIPAL_LOCAL, "bob", NULL, ""), node = far_principal_new (FAR_PRINCIPAL_NODE, "x", NULL, "");
+  g_autoptr (FarPrincipal) nobody = far_principal_new (FAR_PRINCIPAL_NONE, NULL, NULL, ""),
+                           alice = person ("alice", "");
+  g_autoptr (FarPrincipal) bob = far_principal_new (FAR_PRINCIPAL_LOCAL, "bob", NULL, ""),
+                           node = far_principal_new (FAR_PRINCIPAL_NODE, "x", NULL, "");
   g_autoptr (FarPrincipal) claim = person ("alice", "");
   FarPrincipal *const all[] = { nobody, alice, bob, node, claim };
 
@@ -659,17 +700,20 @@ START_TEST (sweep_default_deny)
     for (guint i = 0; i < G_N_ELEMENTS (all); i++) {
       g_autofree char *resource = with_names (handler->pattern);
       gboolean logged_in = all[i] != nobody && all[i] != node;
-      gboolean runs = handler->action == FAR_ACTION_ANYONE || (handler->action == FAR_ACTION_NONE && logged_in) ||
+      gboolean runs = handler->action == FAR_ACTION_ANYONE ||
+                      (handler->action == FAR_ACTION_NONE && logged_in) ||
                       (handler->action == FAR_ACTION_NODE && all[i] == node && handler->content == NULL);
       guint status, before = seen.calls;
 
       if (handler->handle == handle_hold || (handler->handle == handle_watch && runs))
         continue;
-      status = ask_as (all[i], handler->method, resource, handler->fields != NULL ? "{\"name\":\"n\"}" : NULL, NULL);
+      status = ask_as (all[i], handler->method, resource, handler->fields != NULL ? "{\"name\":\"n\"}" : NULL,
+                       NULL);
       if (handler->handle == handle_answer)
         ck_assert_msg ((seen.calls > before) == runs, "%s %s as %u ran", handler->method, resource, i);
       if (!runs)
-        ck_assert_msg (status == 401 || status == 403 || status == 404 || status == 400, "%s %s as %u: %u", handler->method, resource, i, status);
+        ck_assert_msg (status == 401 || status == 403 || status == 404 || status == 400, "%s %s as %u: %u",
+                       handler->method, resource, i, status);
     }
 }
 END_TEST

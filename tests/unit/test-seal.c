@@ -15,7 +15,7 @@
 /* Vector of doc/formats.md. */
 #define VECTOR_SECRET "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\n"
 #define VECTOR_PUBLIC "B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHw="
-#define VECTOR_SEALED \
+#define VECTOR_SEALED                                                                                        \
   "YTPqPge3WHb4gYuWDOMuSbLB4aPwfe1WJcge6X3KmmuRItYpN5u2OP+o1GbuLeXMNjVDYKVE/6opefYhVE1rU24="
 #define VECTOR_PLAIN "{\"session\":\"abc\"}"
 
@@ -127,7 +127,8 @@ START_TEST (odd_keys)
 
   ck_assert_ptr_null (far_seal ("", plain, NULL));
   ck_assert_ptr_null (far_seal ("AAAA", plain, NULL));
-  ck_assert_ptr_null (far_seal ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", plain, NULL)); /* a point of small order */
+  /* a point of small order */
+  ck_assert_ptr_null (far_seal ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", plain, NULL));
   json_decref (plain);
 }
 END_TEST
@@ -150,7 +151,8 @@ END_TEST
 
 START_TEST (document_has_the_vector)
 {
-  g_autofree char *path = g_build_filename (g_getenv ("FARWATCH_TEST_SRCDIR"), "doc", "formats.md", NULL), *page = NULL;
+  g_autofree char *path = g_build_filename (g_getenv ("FARWATCH_TEST_SRCDIR"), "doc", "formats.md", NULL),
+                  *page = NULL;
 
   ck_assert (g_file_get_contents (path, &page, NULL, NULL));
   ck_assert_ptr_nonnull (strstr (page, VECTOR_SEALED));

@@ -20,14 +20,17 @@ note (const FarGroup *group, gpointer user G_GNUC_UNUSED)
   for (guint i = 0; i < group->n; i++) {
     const FarSample *sample = &group->samples[i];
     const FarSeriesInfo *info = far_series_info (sample->series);
-    char *text = sample->type == FAR_VALUE_TEXT ? g_strdup_printf ("%s", sample->value.text)
+    char *text = sample->type == FAR_VALUE_TEXT  ? g_strdup_printf ("%s", sample->value.text)
                  : sample->type == FAR_VALUE_F64 ? g_strdup_printf ("%g %s", sample->value.f64, info->unit)
-                 : sample->type == FAR_VALUE_I64 ? g_strdup_printf ("%" G_GINT64_FORMAT " %s", sample->value.i64, info->unit) : g_strdup ("none");
+                 : sample->type == FAR_VALUE_I64
+                     ? g_strdup_printf ("%" G_GINT64_FORMAT " %s", sample->value.i64, info->unit)
+                     : g_strdup ("none");
 
     if (units != NULL)
       g_hash_table_replace (units, g_strdup (info->name), g_strdup (info->unit));
     ck_assert_int_eq (group->time_us % 100000, 0); /* the tick, not the moment */
-    g_hash_table_replace (seen, g_strdup (info->name), g_strconcat (text, group->reason != NULL ? " " : "", group->reason, NULL));
+    g_hash_table_replace (seen, g_strdup (info->name),
+                          g_strconcat (text, group->reason != NULL ? " " : "", group->reason, NULL));
     g_free (text);
   }
 }
@@ -61,7 +64,9 @@ begin (const char *extra, const char *text)
 {
   char *dir = node_fresh_dir ();
   g_autofree char *path = text != NULL ? script (dir, text) : g_strdup ("/nowhere/check");
-  g_autofree char *body = g_strdup_printf ("sensors:\n  c: { type: exec, interval: 200ms, command: [\"%s\", \"a b\", \"$HOME\"]%s }\n", path, extra);
+  g_autofree char *body = g_strdup_printf (
+      "sensors:\n  c: { type: exec, interval: 200ms, command: [\"%s\", \"a b\", \"$HOME\"]%s }\n", path,
+      extra);
 
   seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   far_sample_listen (NULL, note, NULL);
@@ -89,7 +94,9 @@ START_TEST (a_check_gives_state_text_and_values)
 }
 END_TEST
 
-static const struct { const char *text, *state, *said; } odd[] = {
+static const struct {
+  const char *text, *state, *said;
+} odd[] = {
   { "echo out; echo wrong option >&2; exit 64", "3 1", "wrong option" },
   { "kill -SEGV $$", "3 1", "ended by signal 11" },
   { "exit 2", "2 1", "exit status 2 and no text" },
@@ -133,7 +140,8 @@ is_dead (pid_t pid)
 
 START_TEST (who_hangs_is_killed_with_all_it_started)
 {
-  char *dir = begin (", timeout: 100ms", "sleep 600 & echo $! > \"$0.pid\"; exec sleep 600"); /* lint: allow sleep: it is killed */
+  /* lint: allow sleep: it is killed */
+  char *dir = begin (", timeout: 100ms", "sleep 600 & echo $! > \"$0.pid\"; exec sleep 600");
   g_autofree char *path = g_strdup_printf ("%s/check-0.pid", dir), *text = NULL;
   pid_t grandchild;
 
@@ -190,8 +198,10 @@ static GHashTable *
 channels_told (void)
 {
   const char *source = g_getenv ("FARWATCH_TEST_SRCDIR");
-  g_autofree char *path = g_build_filename (source != NULL ? source : ".", "etc", "channels.yaml", NULL), *text = NULL;
-  g_autoptr (GRegex) line = g_regex_new ("^  \"?([a-z0-9.]+(?::\\*)?)\"?:\\s+\\{ unit: \"?([^\",}]+)", G_REGEX_MULTILINE, 0, NULL);
+  g_autofree char *path = g_build_filename (source != NULL ? source : ".", "etc", "channels.yaml", NULL),
+                  *text = NULL;
+  g_autoptr (GRegex) line = g_regex_new ("^  \"?([a-z0-9.]+(?::\\*)?)\"?:\\s+\\{ unit: \"?([^\",}]+)",
+                                         G_REGEX_MULTILINE, 0, NULL);
   GHashTable *told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   g_autoptr (GMatchInfo) match = NULL;
 
@@ -205,7 +215,8 @@ channels_told (void)
 static void
 compare_with_the_list (const char *const *not_here)
 {
-  g_autoptr (GHashTable) told = channels_told (), given = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) told = channels_told (),
+                         given = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   GHashTableIter iter;
   gpointer name, unit;
 
@@ -213,12 +224,14 @@ compare_with_the_list (const char *const *not_here)
   while (g_hash_table_iter_next (&iter, &name, &unit)) {
     char *channel = channel_of (name);
 
-    ck_assert_msg (g_strcmp0 (g_hash_table_lookup (told, channel), unit) == 0, "%s (%s) is not so in etc/channels.yaml", channel, (char *) unit);
+    ck_assert_msg (g_strcmp0 (g_hash_table_lookup (told, channel), unit) == 0,
+                   "%s (%s) is not so in etc/channels.yaml", channel, (char *) unit);
     g_hash_table_add (given, channel);
   }
   g_hash_table_iter_init (&iter, told);
   while (g_hash_table_iter_next (&iter, &name, NULL))
-    ck_assert_msg (g_hash_table_contains (given, name) || g_strv_contains (not_here, name), "etc/channels.yaml: no sensor gives %s", (char *) name);
+    ck_assert_msg (g_hash_table_contains (given, name) || g_strv_contains (not_here, name),
+                   "etc/channels.yaml: no sensor gives %s", (char *) name);
 }
 
 START_TEST (channels_are_those_of_the_list)
@@ -229,7 +242,9 @@ START_TEST (channels_are_those_of_the_list)
   seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   units = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   far_sample_listen (NULL, note, NULL);
-  body = g_strdup_printf ("sensors:\n  host: { type: system, interval: 100ms, interfaces: [lo] }\n  check: { type: exec, interval: 200ms, command: [\"%s\"] }\n", path);
+  body = g_strdup_printf ("sensors:\n  host: { type: system, interval: 100ms, interfaces: [lo] }\n  check: { "
+                          "type: exec, interval: 200ms, command: [\"%s\"] }\n",
+                          path);
   node_open (dir, "term-1", body);
   value ("host.cpu");
   value ("host.disk.free:/");
@@ -250,7 +265,7 @@ statvfs (const char *path G_GNUC_UNUSED, struct statvfs *room)
 {
   while (g_atomic_int_get (&dead_disk))
     g_usleep (1000);
-  *room = (struct statvfs) { .f_frsize = 4096, .f_blocks = 100, .f_bfree = 50, .f_bavail = 40 };
+  *room = (struct statvfs){ .f_frsize = 4096, .f_blocks = 100, .f_bfree = 50, .f_bavail = 40 };
   return 0;
 }
 

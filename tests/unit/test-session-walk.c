@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A random walk over two ends of the session machine, with a network between them that loses, doubles and swaps. The cloud end owns the
- * ports; the terminal end follows. After each step: ports are held in exactly the states of doc/sessions.md and never by two sessions, a
- * carrier joins the newest generation only, and a byte passes only between two ends that are open before both deadlines. At the end of the
- * walk, time alone has to bring everything back: nothing leaked. */
+/* A random walk over two ends of the session machine, with a network between them that loses, doubles and
+ * swaps. The cloud end owns the ports; the terminal end follows. After each step: ports are held in exactly
+ * the states of doc/sessions.md and never by two sessions, a carrier joins the newest generation only, and a
+ * byte passes only between two ends that are open before both deadlines. At the end of the walk, time alone
+ * has to bring everything back: nothing leaked. */
 #include "config.h"
 
 #include <farwatch/session.h>
@@ -15,23 +16,26 @@
 #define N_WIRE 32
 #define N_PORTS 16
 #define STEPS 1000000
-#define LENGTH 600  /* connection time, ticks */
-#define WAIT 300    /* a request that does not come up */
+#define LENGTH 600 /* connection time, ticks */
+#define WAIT 300   /* a request that does not come up */
 #define GRACE 10
 
 /* ck_assert() tells its parent process each time it passes: too slow for 10^7 checks. */
-#define must(expression)                          \
-  do {                                            \
-    if (!(expression))                            \
-      ck_abort_msg ("broken: %s", #expression);   \
+#define must(expression)                                                                                     \
+  do {                                                                                                       \
+    if (!(expression))                                                                                       \
+      ck_abort_msg ("broken: %s", #expression);                                                              \
   } while (0)
 
 typedef enum { MSG_NONE, MSG_OFFER, MSG_DIAL, MSG_ACK, MSG_CLOSE, MSG_REPORT } Kind;
-typedef struct { Kind kind; guint session, life, generation; } Message;
+typedef struct {
+  Kind kind;
+  guint session, life, generation;
+} Message;
 
 typedef struct {
   FarSessionState state;
-  guint life;        /* which use of this slot: an id */
+  guint life; /* which use of this slot: an id */
   guint generation, spent, port;
   gint64 deadline, closing_at;
 } Cloud;
@@ -47,8 +51,8 @@ typedef struct {
   gint64 now;
   Cloud cloud[N_SESSIONS];
   Terminal terminal[N_SESSIONS];
-  guint carrier[N_SESSIONS];   /* generation of the live tunnel, 0: none */
-  guint held[N_PORTS];         /* session + 1 */
+  guint carrier[N_SESSIONS]; /* generation of the live tunnel, 0: none */
+  guint held[N_PORTS];       /* session + 1 */
   Message wire[N_WIRE];
   guint64 bytes, opened, resumed, closed, refused;
 } World;
@@ -206,8 +210,12 @@ deliver (World *w)
   Cloud *c = &w->cloud[m.session];
   Terminal *t = &w->terminal[m.session];
   switch (m.kind) {
-  case MSG_OFFER: terminal_offer (w, m); break;
-  case MSG_DIAL: cloud_dial (w, m); break;
+  case MSG_OFFER:
+    terminal_offer (w, m);
+    break;
+  case MSG_DIAL:
+    cloud_dial (w, m);
+    break;
   case MSG_ACK:
     if (m.life == t->life && m.generation == t->generation)
       terminal_event (w, m.session, FAR_SESSION_EV_TUNNEL_UP);
@@ -220,7 +228,8 @@ deliver (World *w)
     if (m.life == c->life)
       cloud_event (w, m.session, FAR_SESSION_EV_REPORTED);
     break;
-  case MSG_NONE: break;
+  case MSG_NONE:
+    break;
   }
 }
 
@@ -245,8 +254,8 @@ poll (World *w, guint s)
     return;
   if (c->life == t->life && t->state == FAR_SESSION_CLOSED && c->state != FAR_SESSION_CLOSED)
     cloud_event (w, s, FAR_SESSION_EV_REPORTED);
-  if (c->life == t->life && (t->state == FAR_SESSION_RESUMING || t->state == FAR_SESSION_OPENING) && t->generation == c->generation
-      && c->state == FAR_SESSION_OPEN) {
+  if (c->life == t->life && (t->state == FAR_SESSION_RESUMING || t->state == FAR_SESSION_OPENING) &&
+      t->generation == c->generation && c->state == FAR_SESSION_OPEN) {
     carrier_cut (w, s);
     cloud_event (w, s, FAR_SESSION_EV_LINK_LOST);
   }
@@ -339,7 +348,8 @@ static void
 byte (World *w, guint s)
 {
   Terminal *t = &w->terminal[s];
-  if (!w->carrier[s] || t->state != FAR_SESSION_OPEN || t->life != w->cloud[s].life || t->generation != w->carrier[s])
+  if (!w->carrier[s] || t->state != FAR_SESSION_OPEN || t->life != w->cloud[s].life ||
+      t->generation != w->carrier[s])
     return;
   must (w->cloud[s].state == FAR_SESSION_OPEN);
   must (w->now < w->cloud[s].deadline);
@@ -347,8 +357,10 @@ byte (World *w, guint s)
   w->bytes++;
 }
 
-static const FarSessionEvent any[] = { FAR_SESSION_EV_APPROVAL_NEEDED, FAR_SESSION_EV_PERMIT, FAR_SESSION_EV_DENY, FAR_SESSION_EV_OFFERED,
-                                       FAR_SESSION_EV_CLOSE_ASKED, FAR_SESSION_EV_REPORTED, FAR_SESSION_EV_FAILED };
+static const FarSessionEvent any[] = {
+  FAR_SESSION_EV_APPROVAL_NEEDED, FAR_SESSION_EV_PERMIT,   FAR_SESSION_EV_DENY,  FAR_SESSION_EV_OFFERED,
+  FAR_SESSION_EV_CLOSE_ASKED,     FAR_SESSION_EV_REPORTED, FAR_SESSION_EV_FAILED
+};
 
 static void
 step (World *w)
@@ -357,7 +369,10 @@ step (World *w)
   if (what < 10)
     request (w, s);
   else if (what < 20)
-    cloud_event (w, s, w->cloud[s].state == FAR_SESSION_REQUESTED && draw (w, 4) == 0 ? FAR_SESSION_EV_APPROVAL_NEEDED : FAR_SESSION_EV_PERMIT);
+    cloud_event (w, s,
+                 w->cloud[s].state == FAR_SESSION_REQUESTED && draw (w, 4) == 0
+                     ? FAR_SESSION_EV_APPROVAL_NEEDED
+                     : FAR_SESSION_EV_PERMIT);
   else if (what < 21)
     cloud_event (w, s, FAR_SESSION_EV_DENY);
   else if (what < 30)

@@ -12,7 +12,8 @@
 static char *
 page_read (void)
 {
-  g_autofree char *path = g_build_filename (g_getenv ("FARWATCH_TEST_SRCDIR") ?: ".", "doc", "sessions.md", NULL);
+  g_autofree char *path = g_build_filename (g_getenv ("FARWATCH_TEST_SRCDIR") ?: ".", "doc", "sessions.md",
+                                            NULL);
   char *text = NULL;
   ck_assert_msg (g_file_get_contents (path, &text, NULL, NULL), "cannot read %s", path);
   return text;
@@ -49,7 +50,8 @@ static FarSessionState
 state_parse (const char *name)
 {
   FarSessionState state = 0;
-  ck_assert_msg (far_session_state_parse (name, &state), "the page names a state the code does not know: '%s'", name);
+  ck_assert_msg (far_session_state_parse (name, &state),
+                 "the page names a state the code does not know: '%s'", name);
   return state;
 }
 
@@ -57,9 +59,11 @@ static void
 cell_compare (const char *cell, FarSessionState state, FarSessionEvent event)
 {
   FarStep step = far_session_step (state, event);
-  const char *code = step.kind == FAR_STEP_REFUSE ? "refuse" : step.kind == FAR_STEP_DROP ? "drop" : far_session_state_name (step.next);
-  ck_assert_msg (strcmp (cell, code) == 0, "'%s' when %s: page says '%s', code says '%s'", far_session_event_name (event),
-                 far_session_state_name (state), cell, code);
+  const char *code = step.kind == FAR_STEP_REFUSE ? "refuse"
+                     : step.kind == FAR_STEP_DROP ? "drop"
+                                                  : far_session_state_name (step.next);
+  ck_assert_msg (strcmp (cell, code) == 0, "'%s' when %s: page says '%s', code says '%s'",
+                 far_session_event_name (event), far_session_state_name (state), cell, code);
 }
 
 static guint

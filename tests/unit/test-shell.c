@@ -10,13 +10,13 @@
 
 typedef struct {
   FarHome *home;
-  FarStream *stream;     /* [home] */
+  FarStream *stream; /* [home] */
   GMutex lock;
-  GString *got;          /* under lock */
-  gboolean over;         /* under lock */
-  GBytes *todo;          /* [home] */
+  GString *got;  /* under lock */
+  gboolean over; /* under lock */
+  GBytes *todo;  /* [home] */
   gsize done;
-  gboolean end;          /* [home] after todo: end of input */
+  gboolean end; /* [home] after todo: end of input */
 } Person;
 
 static void
@@ -47,7 +47,7 @@ person_write (Person *person)
     FarBatch batch = { .n = 1, .bytes = size - person->done };
     gsize taken;
 
-    batch.frames[0] = (FarFrame) { .data = data + person->done, .size = size - person->done };
+    batch.frames[0] = (FarFrame){ .data = data + person->done, .size = size - person->done };
     taken = person->stream->klass->write (person->stream, &batch);
     person->done += taken;
     if (taken == 0)
@@ -87,7 +87,13 @@ person_open (const char *device, const char *command, gboolean pty)
 {
   Person *person = g_new0 (Person, 1);
   Wait *wait = wait_new ();
-  FarEndpointSpec spec = { .session = "s1", .person = "alice", .from = "192.0.2.7", .device = device, .command = command, .pty = pty, .status = exit_box };
+  FarEndpointSpec spec = { .session = "s1",
+                           .person = "alice",
+                           .from = "192.0.2.7",
+                           .device = device,
+                           .command = command,
+                           .pty = pty,
+                           .status = exit_box };
 
   person->home = far_home_worker_new ("person");
   spec.want_home = person->home;
@@ -100,7 +106,11 @@ person_open (const char *device, const char *command, gboolean pty)
   return person;
 }
 
-typedef struct { Person *person; GBytes *bytes; gboolean end; } Say;
+typedef struct {
+  Person *person;
+  GBytes *bytes;
+  gboolean end;
+} Say;
 
 static void
 do_say (gpointer data)
@@ -128,7 +138,10 @@ say (Person *person, const char *text)
   say_bytes (person, text, -1, FALSE);
 }
 
-typedef struct { Person *person; const char *text; } Sees;
+typedef struct {
+  Person *person;
+  const char *text;
+} Sees;
 
 static gboolean
 sees_now (gpointer data)
@@ -151,7 +164,8 @@ expect (Person *person, const char *text)
   node_until (sees_now, &sees);
   g_mutex_lock (&person->lock);
   if (text != NULL)
-    g_string_erase (person->got, 0, strstr (person->got->str, text) - person->got->str + (gssize) strlen (text));
+    g_string_erase (person->got, 0,
+                    strstr (person->got->str, text) - person->got->str + (gssize) strlen (text));
   g_mutex_unlock (&person->lock);
 }
 
@@ -181,15 +195,14 @@ person_close (Person *person)
   g_free (person);
 }
 
-static const char body[] =
-  "endpoints:\n"
-  "  shell: { type: shell, limit: 2 }\n"
-  "  inner: { type: shell }\n"
-  "sensors:\n"
-  "  host: { type: system, interval: 100ms, read: [load] }\n"
-  "devices:\n"
-  "  plc: { endpoint: inner, weight: heavy }\n"
-  "  cam: { endpoint: inner }\n";
+static const char body[] = "endpoints:\n"
+                           "  shell: { type: shell, limit: 2 }\n"
+                           "  inner: { type: shell }\n"
+                           "sensors:\n"
+                           "  host: { type: system, interval: 100ms, read: [load] }\n"
+                           "devices:\n"
+                           "  plc: { endpoint: inner, weight: heavy }\n"
+                           "  cam: { endpoint: inner }\n";
 
 static void
 begin (void)
@@ -307,7 +320,10 @@ END_TEST
 /* A command that fails says so by its exit status, when somebody wants to know. */
 START_TEST (exit_status)
 {
-  static const struct { const char *command; int status; } all[] = { { "whoami", 0 }, { "join", 1 }, { "join nowhere", 1 }, { "one two three", 1 }, { "rm", 127 } };
+  static const struct {
+    const char *command;
+    int status;
+  } all[] = { { "whoami", 0 }, { "join", 1 }, { "join nowhere", 1 }, { "one two three", 1 }, { "rm", 127 } };
   gint *status = g_atomic_rc_box_new0 (gint);
   Person *person;
 
@@ -431,9 +447,16 @@ int
 main (void)
 {
   const TTest *const tests[] = {
-    commands_answer, end_of_input_ends_it_after_what_came_before, a_terminal_gets_echo_and_editing, a_line_has_a_limit,
-    a_flood_of_commands_waits_for_who_does_not_read, one_command_and_out, join_reaches_the_device_and_comes_back, one_command_can_be_a_join,
-    a_session_for_one_device_joins_no_other, limits_and_ends,
+    commands_answer,
+    end_of_input_ends_it_after_what_came_before,
+    a_terminal_gets_echo_and_editing,
+    a_line_has_a_limit,
+    a_flood_of_commands_waits_for_who_does_not_read,
+    one_command_and_out,
+    join_reaches_the_device_and_comes_back,
+    one_command_can_be_a_join,
+    a_session_for_one_device_joins_no_other,
+    limits_and_ends,
   };
   Suite *suite = suite_create ("shell");
   TCase *tcase = tcase_create ("shell");

@@ -12,21 +12,24 @@
 #include "unit/trust-fixture.h"
 
 /* Vector of doc/formats.md: the authority and a statement it signed. */
-#define VECTOR_CA \
-  "-----BEGIN CERTIFICATE-----\n" \
-  "MIIBezCCASGgAwIBAgIQUw7cRtl0ToGF1RJCDch45TAKBggqhkjOPQQDAjAcMRow\n" \
-  "GAYDVQQDExFleGFtcGxlIGF1dGhvcml0eTAeFw0yNjExMjEyMTMzMTNaFw0zNjEx\n" \
-  "MTgyMjMzMTNaMBwxGjAYBgNVBAMTEWV4YW1wbGUgYXV0aG9yaXR5MFkwEwYHKoZI\n" \
-  "zj0CAQYIKoZIzj0DAQcDQgAElldqs14Xw8wGQhtA75VzsDBTokxsRARcKOJpvBK9\n" \
-  "A+YOYquM9XbvdWr7pjc57zo2h8hi1+4d9FBWNkNY0738SqNFMEMwHQYDVR0OBBYE\n" \
-  "FD46GEfLQ1HHQSoheS891MJuOJDVMBIGA1UdEwEB/wQIMAYBAf8CAQAwDgYDVR0P\n" \
-  "AQH/BAQDAgGGMAoGCCqGSM49BAMCA0gAMEUCIQDO0mhVGo+ZiEq6u/TaUoWq7nvQ\n" \
-  "xyqaBiTzX7VxFIc2xQIgRRC/nFwZb0XQqyCnXTvMbIpqvy0JhpfXjzmD3m5RjOI=\n" \
+#define VECTOR_CA                                                                                            \
+  "-----BEGIN CERTIFICATE-----\n"                                                                            \
+  "MIIBezCCASGgAwIBAgIQUw7cRtl0ToGF1RJCDch45TAKBggqhkjOPQQDAjAcMRow\n"                                       \
+  "GAYDVQQDExFleGFtcGxlIGF1dGhvcml0eTAeFw0yNjExMjEyMTMzMTNaFw0zNjEx\n"                                       \
+  "MTgyMjMzMTNaMBwxGjAYBgNVBAMTEWV4YW1wbGUgYXV0aG9yaXR5MFkwEwYHKoZI\n"                                       \
+  "zj0CAQYIKoZIzj0DAQcDQgAElldqs14Xw8wGQhtA75VzsDBTokxsRARcKOJpvBK9\n"                                       \
+  "A+YOYquM9XbvdWr7pjc57zo2h8hi1+4d9FBWNkNY0738SqNFMEMwHQYDVR0OBBYE\n"                                       \
+  "FD46GEfLQ1HHQSoheS891MJuOJDVMBIGA1UdEwEB/wQIMAYBAf8CAQAwDgYDVR0P\n"                                       \
+  "AQH/BAQDAgGGMAoGCCqGSM49BAMCA0gAMEUCIQDO0mhVGo+ZiEq6u/TaUoWq7nvQ\n"                                       \
+  "xyqaBiTzX7VxFIc2xQIgRRC/nFwZb0XQqyCnXTvMbIpqvy0JhpfXjzmD3m5RjOI=\n"                                       \
   "-----END CERTIFICATE-----\n"
-#define VECTOR_STATEMENT \
-  "{\"authority\":\"admin\",\"box\":\"B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHw=\",\"issued\":\"2026-01-01T00:0" \
-  "0:00Z\",\"node\":\"term-1\",\"signature\":\"MEYCIQDPhKxMwrV40AkX0OA7aQFCiA0Ddn6RFcTiH3kQvwpd1wIhAM9v5TT05DSNDw" \
-  "DfGHGzIwGmcN9TE8vQ2C2QQ/IXyO2n\",\"spki\":\"sha256:6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617a" \
+#define VECTOR_STATEMENT                                                                                     \
+  "{\"authority\":\"admin\",\"box\":\"B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/"                                   \
+  "AsrhtHHw=\",\"issued\":\"2026-01-01T00:0"                                                                 \
+  "0:00Z\",\"node\":\"term-1\",\"signature\":"                                                               \
+  "\"MEYCIQDPhKxMwrV40AkX0OA7aQFCiA0Ddn6RFcTiH3kQvwpd1wIhAM9v5TT05DSNDw"                                     \
+  "DfGHGzIwGmcN9TE8vQ2C2QQ/"                                                                                 \
+  "IXyO2n\",\"spki\":\"sha256:6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617a"                   \
   "fa01d\",\"ssh\":\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\"}"
 
 static char *dir, *ca_file;
@@ -49,8 +52,8 @@ tear_down (void)
 static json_t *
 bare (void)
 {
-  return json_pack ("{s:s,s:s,s:s,s:s,s:s,s:s}", "node", "t1", "box", "B", "ssh", "ssh-ed25519 AAAA", "spki", "sha256:00", "authority", "admin",
-                    "issued", "2026-01-01T00:00:00Z");
+  return json_pack ("{s:s,s:s,s:s,s:s,s:s,s:s}", "node", "t1", "box", "B", "ssh", "ssh-ed25519 AAAA", "spki",
+                    "sha256:00", "authority", "admin", "issued", "2026-01-01T00:00:00Z");
 }
 
 START_TEST (round_trip)
@@ -112,8 +115,10 @@ END_TEST
 /* A node of the fleet has a certificate, but is no authority. */
 START_TEST (a_node_cannot_sign)
 {
-  g_autofree char *pem G_GNUC_UNUSED = fixture_node (dir, "t1", NULL, FALSE), *keys_dir = g_build_filename (dir, "t1", NULL);
-  g_autofree char *from = far_trust_path (keys_dir, "node.key"), *to = far_trust_path (keys_dir, "ca.key"), *key = NULL;
+  g_autofree char *pem G_GNUC_UNUSED = fixture_node (dir, "t1", NULL, FALSE),
+                       *keys_dir = g_build_filename (dir, "t1", NULL);
+  g_autofree char *from = far_trust_path (keys_dir, "node.key"), *to = far_trust_path (keys_dir, "ca.key"),
+                  *key = NULL;
   json_t *statement;
 
   ck_assert (g_file_get_contents (from, &key, NULL, NULL) && g_file_set_contents (to, key, -1, NULL));
@@ -150,7 +155,8 @@ END_TEST
 
 START_TEST (document_has_the_vector)
 {
-  g_autofree char *path = g_build_filename (g_getenv ("FARWATCH_TEST_SRCDIR"), "doc", "formats.md", NULL), *page = NULL;
+  g_autofree char *path = g_build_filename (g_getenv ("FARWATCH_TEST_SRCDIR"), "doc", "formats.md", NULL),
+                  *page = NULL;
 
   ck_assert (g_file_get_contents (path, &page, NULL, NULL));
   ck_assert_ptr_nonnull (strstr (page, VECTOR_CA));

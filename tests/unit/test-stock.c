@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The tunnel end against OpenSSH's `ssh -R` and against peers that mean no good; the dialling end against OpenSSH's sshd. */
+/* The tunnel end against OpenSSH's `ssh -R` and against peers that mean no good; the dialling end against
+ * OpenSSH's sshd. */
 #include "config.h"
 
 #include "unit/ssh-person.h"
@@ -10,8 +11,9 @@
 size_t __sanitizer_get_current_allocated_bytes (void); /* the header is not in every compiler's package */
 #endif
 
-#define PROFILE                                                                                                                   \
-  "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1', 't1 word-2 session/s1', 't1 word-3 session/s1']\n" \
+#define PROFILE                                                                                              \
+  "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1', 't1 word-2 session/s1', "    \
+  "'t1 word-3 session/s1']\n"                                                                                \
   "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax], per-address: 6}\n  t: {type: ssh}\n"
 
 static Side cloud, terminal;
@@ -26,7 +28,11 @@ set_up (void)
   echo_start (&device);
   terminal.device = &device;
   node_start (PROFILE);
-  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .person_address = "127.0.0.1", .length_us = SECONDS (600) };
+  FarTunnelSpec spec = { .session = "s1",
+                         .terminal = "t1",
+                         .entry = FAR_ENTRY_PORTS,
+                         .person_address = "127.0.0.1",
+                         .length_us = SECONDS (600) };
   tunnel = reserve ("z", &spec, &cloud);
   z_port = g_ascii_strtoull (strchr (tunnel->address, ':') + 1, NULL, 10);
 }
@@ -66,10 +72,22 @@ is_thrown_out (int fd)
 static void
 ssh_start (Program *program, const char *token, const char *const *more)
 {
-  g_autofree char *ssh = program_path ("ssh"), *ask = askpass_make (token), *number = g_strdup_printf ("%u", z_port);
+  g_autofree char *ssh = program_path ("ssh"), *ask = askpass_make (token),
+                  *number = g_strdup_printf ("%u", z_port);
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
-  const char *usual[] = { ssh, "-F", "/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes",
-                          "-o", "ExitOnForwardFailure=yes", "-p", number };
+  const char *usual[] = { ssh,
+                          "-F",
+                          "/dev/null",
+                          "-o",
+                          "StrictHostKeyChecking=no",
+                          "-o",
+                          "UserKnownHostsFile=/dev/null",
+                          "-o",
+                          "IdentitiesOnly=yes",
+                          "-o",
+                          "ExitOnForwardFailure=yes",
+                          "-p",
+                          number };
   for (guint i = 0; i < G_N_ELEMENTS (usual); i++)
     g_ptr_array_add (argv, (gpointer) usual[i]);
   for (guint i = 0; more[i] != NULL; i++)
@@ -133,7 +151,8 @@ be_refused (guint times)
   settle_workers ();
 }
 
-/* A device that is off: the terminal refuses each channel. What libssh keeps of one is some hundred bytes, and its buffers. */
+/* A device that is off: the terminal refuses each channel. What libssh keeps of one is some hundred bytes,
+ * and its buffers. */
 START_TEST (refused_channels_leave_nothing)
 {
   Program ssh;
@@ -153,7 +172,8 @@ END_TEST
 START_TEST (stock_carrier_with_a_key)
 {
   Program ssh;
-  g_autofree char *forward = rule (tunnel->x), *keygen = program_path ("ssh-keygen"), *key = g_build_filename (ssh_folder, "id", NULL);
+  g_autofree char *forward = rule (tunnel->x), *keygen = program_path ("ssh-keygen"),
+                  *key = g_build_filename (ssh_folder, "id", NULL);
   const char *argv[] = { keygen, "-q", "-t", "ed25519", "-N", "", "-f", key, NULL };
   ck_assert (g_spawn_sync (NULL, (char **) argv, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL));
   SSH (&ssh, "word-1", "-i", key, "-N", "-R", forward, "t1@127.0.0.1");
@@ -169,7 +189,8 @@ END_TEST
 START_TEST (stock_end_wants_more)
 {
   Program ssh;
-  g_autofree char *forward = rule (tunnel->x), *other = rule (free_port ()), *into = g_strdup_printf ("127.0.0.1:%u", device.port);
+  g_autofree char *forward = rule (tunnel->x), *other = rule (free_port ()),
+                  *into = g_strdup_printf ("127.0.0.1:%u", device.port);
   switch (_i) {
   case 0:
     SSH (&ssh, "word-1", "-N", "-R", other, "t1@127.0.0.1");
@@ -227,13 +248,16 @@ public_of (const char *path)
 
 START_TEST (stock_tunnel_end)
 {
-  g_autofree char *sshd = program_path ("sshd"), *keygen = program_path ("ssh-keygen"), *host = g_build_filename (ssh_folder, "host", NULL);
+  g_autofree char *sshd = program_path ("sshd"), *keygen = program_path ("ssh-keygen"),
+                  *host = g_build_filename (ssh_folder, "host", NULL);
   g_autofree char *config = g_build_filename (ssh_folder, "sshd_config", NULL);
   g_autofree char *keys = far_node_path ("keys"), *ours = far_trust_ssh_public (keys, NULL);
   guint16 port = free_port (), x = free_port ();
   g_autofree char *address = g_strdup_printf ("127.0.0.1:%u", port);
-  g_autofree char *text = g_strdup_printf ("Port %u\nListenAddress 127.0.0.1\nHostKey %s\nAuthorizedKeysFile %s/authorized\nStrictModes no\nUsePAM no\n"
-                                           "PermitRootLogin yes\nPasswordAuthentication no\nPidFile none\n", port, host, ssh_folder);
+  g_autofree char *text = g_strdup_printf ("Port %u\nListenAddress 127.0.0.1\nHostKey %s\nAuthorizedKeysFile "
+                                           "%s/authorized\nStrictModes no\nUsePAM no\n"
+                                           "PermitRootLogin yes\nPasswordAuthentication no\nPidFile none\n",
+                                           port, host, ssh_folder);
   const char *make_key[] = { keygen, "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", host, NULL };
   const char *run[] = { sshd, "-D", "-e", "-f", config, NULL };
   ck_assert_msg (sshd != NULL, "sshd is missing: apt install openssh-server");
@@ -309,7 +333,9 @@ END_TEST
 
 START_TEST (garbage)
 {
-  static const char *const words[] = { "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "SSH-1.5-old\r\n", "SSH-2.0-x\r\n\xff\xff\xff\xff\xff\xff" };
+  static const char *const words[] = { "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+                                       "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "SSH-1.5-old\r\n",
+                                       "SSH-2.0-x\r\n\xff\xff\xff\xff\xff\xff" };
   int peer = person_dials (z_port, NULL);
   gsize size = strlen (words[_i]) + (_i == 1 ? 200 : 0);
   g_autofree char *text = g_malloc0 (size + 4096);
@@ -324,7 +350,8 @@ START_TEST (garbage)
 }
 END_TEST
 
-/* The oldest of its own go, silent as they are; the terminal behind the same address comes in all the same. */
+/* The oldest of its own go, silent as they are; the terminal behind the same address comes in all the same.
+ */
 START_TEST (too_many_from_one_address)
 {
   int peers[12];

@@ -63,7 +63,8 @@ END_TEST
 
 START_TEST (a_database_of_another_program_is_left_alone)
 {
-  g_autofree char *dir = node_fresh_dir (), *path = g_build_filename (dir, "main.db", NULL), *before = NULL, *after = NULL;
+  g_autofree char *dir = node_fresh_dir (), *path = g_build_filename (dir, "main.db", NULL), *before = NULL,
+                  *after = NULL;
   g_autoptr (GError) error = NULL;
   gsize size;
 
@@ -72,7 +73,8 @@ START_TEST (a_database_of_another_program_is_left_alone)
   patch (path, 68, "\1\2\3\4", 4); /* application_id */
   ck_assert (g_file_get_contents (path, &before, &size, NULL));
   store_try ("sqlite", dir, NULL, &error);
-  ck_assert_msg (error != NULL && strstr (error->message, "another program") != NULL, "%s", error ? error->message : "no error");
+  ck_assert_msg (error != NULL && strstr (error->message, "another program") != NULL, "%s",
+                 error ? error->message : "no error");
   store_close ();
   ck_assert (g_file_get_contents (path, &after, &size, NULL));
   ck_assert_mem_eq (before, after, size);
@@ -83,7 +85,8 @@ END_TEST
 static void
 damage_a_database (const char *dir)
 {
-  g_autofree char *path = g_build_filename (dir, "main.db", NULL), *junk = g_strnfill (4096, 'j'), *filler = g_strnfill (1500, 'x');
+  g_autofree char *path = g_build_filename (dir, "main.db", NULL), *junk = g_strnfill (4096, 'j'),
+                  *filler = g_strnfill (1500, 'x');
   struct stat stat_now;
 
   store_open ("sqlite", dir, NULL);
@@ -112,8 +115,10 @@ assert_held (const char *dir, const char *part)
 
   ck_assert (store_is_down (NULL));
   ck_assert_int_eq (store_put ("t", "z", "{}", FAR_EXPECT_ANY, &error), -1);
-  ck_assert_msg (strstr (error->message, "store damaged") != NULL && strstr (error->message, dir) != NULL && strstr (error->message, part) != NULL
-                 && strstr (error->message, "--begin-empty") != NULL, "%s", error->message);
+  ck_assert_msg (strstr (error->message, "store damaged") != NULL && strstr (error->message, dir) != NULL &&
+                     strstr (error->message, part) != NULL &&
+                     strstr (error->message, "--begin-empty") != NULL,
+                 "%s", error->message);
 }
 
 static void
@@ -155,10 +160,12 @@ START_TEST (a_damaged_database_is_read_out_and_not_judged_by)
 }
 END_TEST
 
-/* No half of it takes the place of the whole: the damaged file stays where it is until all that can be read is beside it. */
+/* No half of it takes the place of the whole: the damaged file stays where it is until all that can be read
+ * is beside it. */
 START_TEST (what_can_be_read_is_written_beside_the_damaged_database)
 {
-  g_autofree char *dir = node_fresh_dir (), *file = g_build_filename (dir, "main.db", NULL), *way = g_strconcat (file, ".salvage", NULL), *aside = NULL;
+  g_autofree char *dir = node_fresh_dir (), *file = g_build_filename (dir, "main.db", NULL),
+                  *way = g_strconcat (file, ".salvage", NULL), *aside = NULL;
   g_autoptr (GPtrArray) rows = NULL;
 
   damage_a_database (dir);
@@ -206,7 +213,9 @@ START_TEST (junk_instead_of_a_database_is_moved_aside)
 {
   g_autofree char *dir = node_fresh_dir (), *path = g_build_filename (dir, "main.db", NULL), *aside = NULL;
 
-  ck_assert (g_file_set_contents (path, "this is no database, whatever it is; but it is longer than a header of one would be, by far", -1, NULL));
+  ck_assert (g_file_set_contents (
+      path, "this is no database, whatever it is; but it is longer than a header of one would be, by far", -1,
+      NULL));
   store_try ("sqlite", dir, NULL, NULL);
   assert_held (dir, "could be read: nothing");
   aside = find_file (dir, "main.db.damaged-");
@@ -225,7 +234,9 @@ START_TEST (a_wrong_path_costs_nobody_a_file)
   g_autofree char *extra = g_strdup_printf ("path: \"%s\"", path);
   g_autoptr (GError) error = NULL;
 
-  ck_assert (g_file_set_contents (path, "dear reader, this is not a database and must stay what it is, where it is", -1, NULL));
+  ck_assert (g_file_set_contents (path,
+                                  "dear reader, this is not a database and must stay what it is, where it is",
+                                  -1, NULL));
   store_try ("sqlite", dir, extra, &error);
   ck_assert_ptr_nonnull (error);
   store_close ();
@@ -236,7 +247,8 @@ END_TEST
 
 START_TEST (states_that_are_all_damaged_are_not_made_up_for)
 {
-  g_autofree char *dir = node_fresh_dir (), *store = g_build_filename (dir, "main.store", NULL), *filler = g_strnfill (100000, 'x');
+  g_autofree char *dir = node_fresh_dir (), *store = g_build_filename (dir, "main.store", NULL),
+                  *filler = g_strnfill (100000, 'x');
   g_autofree char *row = g_strdup_printf ("{\"x\":\"%s\"}", filler);
   g_autoptr (GDir) list = NULL;
   const char *name;
@@ -313,7 +325,8 @@ END_TEST
 
 START_TEST (a_damaged_state_is_made_up_for_by_the_one_before)
 {
-  g_autofree char *dir = node_fresh_dir (), *store = g_build_filename (dir, "main.store", NULL), *newest = NULL;
+  g_autofree char *dir = node_fresh_dir (), *store = g_build_filename (dir, "main.store", NULL),
+                  *newest = NULL;
   g_autofree char *filler = g_strnfill (100000, 'x'), *row = g_strdup_printf ("{\"x\":\"%s\"}", filler);
   g_autoptr (GPtrArray) rows = NULL;
   g_autoptr (GDir) list = NULL;
@@ -351,9 +364,15 @@ int
 main (void)
 {
   const TTest *const sole[] = {
-    a_database_of_another_program_is_left_alone, a_damaged_database_is_read_out_and_not_judged_by, a_damaged_database_of_values_goes_on,
-    what_can_be_read_is_written_beside_the_damaged_database, junk_instead_of_a_database_is_moved_aside, states_that_are_all_damaged_are_not_made_up_for,
-    a_wrong_path_costs_nobody_a_file, a_torn_tail_is_cut_off_and_a_bad_middle_passed_over, a_damaged_state_is_made_up_for_by_the_one_before,
+    a_database_of_another_program_is_left_alone,
+    a_damaged_database_is_read_out_and_not_judged_by,
+    a_damaged_database_of_values_goes_on,
+    what_can_be_read_is_written_beside_the_damaged_database,
+    junk_instead_of_a_database_is_moved_aside,
+    states_that_are_all_damaged_are_not_made_up_for,
+    a_wrong_path_costs_nobody_a_file,
+    a_torn_tail_is_cut_off_and_a_bad_middle_passed_over,
+    a_damaged_state_is_made_up_for_by_the_one_before,
   };
   Suite *suite = suite_create ("store-damage");
   TCase *tcase = tcase_create ("store-damage");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What stores do when things go wrong: kill -9, a full disk, a directory that cannot be written, two processes. Damaged and foreign files: test-store-damage.c. */
+/* What stores do when things go wrong: kill -9, a full disk, a directory that cannot be written, two
+ * processes. Damaged and foreign files: test-store-damage.c. */
 #include "config.h"
 
 #include <check.h>
@@ -19,14 +20,18 @@
 
 static const char *const types[] = { "sqlite", "file" };
 #define TYPE types[_i]
-#define assert_code(error, code) ck_assert_msg (g_error_matches (error, FAR_ERROR, code), "%s", error ? error->message : "no error")
+#define assert_code(error, code)                                                                             \
+  ck_assert_msg (g_error_matches (error, FAR_ERROR, code), "%s", error ? error->message : "no error")
 
 /* ---- kill -9 ---- */
 
 #define KILLS 25
 #define WINDOW 8 /* writes under way at once */
 
-typedef struct { guint number; Wait *wait; } Write;
+typedef struct {
+  guint number;
+  Wait *wait;
+} Write;
 
 /* Row n and batch n of source t1, both in one apply(). */
 static Wait *
@@ -55,13 +60,14 @@ write_until_killed (const char *type, const char *dir, guint first, int out)
   for (guint number = first;; number++) {
     Write *write_now = g_new (Write, 1);
 
-    *write_now = (Write) { number, write_number (number) };
+    *write_now = (Write){ number, write_number (number) };
     g_queue_push_tail (&under_way, write_now);
     if (under_way.length < WINDOW)
       continue;
     write_now = g_queue_pop_head (&under_way);
     wait_for (write_now->wait);
-    if (write_now->wait->error != NULL || ((FarApplied *) write_now->wait->result)->verdict != FAR_APPLY_DURABLE)
+    if (write_now->wait->error != NULL ||
+        ((FarApplied *) write_now->wait->result)->verdict != FAR_APPLY_DURABLE)
       _exit (3);
     if (write (out, &write_now->number, sizeof write_now->number) != sizeof write_now->number)
       _exit (4);
@@ -100,7 +106,8 @@ kill_a_writer (const char *type, const char *dir, guint first, guint after_us)
   return last;
 }
 
-/* Rows and samples must agree, number by number, and reach at least to the last acknowledged. Returns what comes next. */
+/* Rows and samples must agree, number by number, and reach at least to the last acknowledged. Returns what
+ * comes next. */
 static guint
 look (const char *type, const char *dir, guint acknowledged)
 {
@@ -240,7 +247,8 @@ END_TEST
 START_TEST (a_store_that_cannot_be_written_runs_and_says_so)
 {
   g_autofree char *dir = node_fresh_dir (), *below = g_build_filename (dir, "below", NULL);
-  g_autofree char *path = g_build_filename (below, "main", NULL), *extra = g_strdup_printf ("keep: 0s, path: \"%s\"", path);
+  g_autofree char *path = g_build_filename (below, "main", NULL),
+                  *extra = g_strdup_printf ("keep: 0s, path: \"%s\"", path);
   g_autoptr (GError) error = NULL;
 
   /* a file where the directory should be: that stops root as well */
@@ -296,7 +304,11 @@ make_tokens (const char *type, const char *dir, const char *path)
 
     for (guint j = 0; j < 250; j++) {
       g_ptr_array_add (keys, g_strdup_printf ("t%06u", i + j));
-      parts[j] = (FarPart) { .kind = FAR_PART_ROW, .table = "tokens", .key = keys->pdata[j], .row = "{}", .expect = FAR_EXPECT_ABSENT };
+      parts[j] = (FarPart){ .kind = FAR_PART_ROW,
+                            .table = "tokens",
+                            .key = keys->pdata[j],
+                            .row = "{}",
+                            .expect = FAR_EXPECT_ABSENT };
     }
     ck_assert (store_apply (NULL, parts, 250, NULL, NULL, NULL));
   }
@@ -304,7 +316,8 @@ make_tokens (const char *type, const char *dir, const char *path)
 }
 
 static void
-in_child (void (*func) (const char *, const char *, const char *), const char *type, const char *dir, const char *path)
+in_child (void (*func) (const char *, const char *, const char *), const char *type, const char *dir,
+          const char *path)
 {
   int status;
   pid_t child = fork ();
@@ -370,7 +383,8 @@ write_one (const char *type, const char *dir, const char *path)
 /* Not a child of a program with threads: the other process is there first and waits. */
 START_TEST (what_another_process_writes_is_seen)
 {
-  g_autofree char *home = node_fresh_dir (), *dir = node_fresh_dir (), *path = g_build_filename (home, "shared", NULL);
+  g_autofree char *home = node_fresh_dir (), *dir = node_fresh_dir (),
+                  *path = g_build_filename (home, "shared", NULL);
   g_autofree char *extra = g_strdup_printf ("keep: 0s, path: \"%s\"", path);
   g_autoptr (GPtrArray) rows = NULL;
   int go[2], status;
@@ -451,8 +465,12 @@ int
 main (void)
 {
   const TTest *const each[] = {
-    what_was_acknowledged_survives_kill_9, a_full_disk_is_said_and_got_over, a_store_that_cannot_be_written_runs_and_says_so,
-    of_two_processes_one_spends_a_token, what_another_process_writes_is_seen, a_queue_that_is_full_says_busy,
+    what_was_acknowledged_survives_kill_9,
+    a_full_disk_is_said_and_got_over,
+    a_store_that_cannot_be_written_runs_and_says_so,
+    of_two_processes_one_spends_a_token,
+    what_another_process_writes_is_seen,
+    a_queue_that_is_full_says_busy,
     what_was_given_before_the_end_is_still_written,
   };
   Suite *suite = suite_create ("store-fault");

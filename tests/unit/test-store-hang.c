@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Stores on a disk that hangs: this program's own fdatasync(), fsync() and pread() come before libc's and do not come back while the disk is dead. */
+/* Stores on a disk that hangs: this program's own fdatasync(), fsync() and pread() come before libc's and do
+ * not come back while the disk is dead. */
 #include "config.h"
 
 #include <check.h>
@@ -18,8 +19,8 @@ static const char *const types[] = { "sqlite", "file" };
 static struct {
   GMutex lock;
   GCond alive;
-  char *dead;     /* files below it hang; NULL: none */
-  guint hanging;  /* threads */
+  char *dead;    /* files below it hang; NULL: none */
+  guint hanging; /* threads */
 } disk;
 
 static gboolean
@@ -111,7 +112,8 @@ nobody_hangs (gpointer data)
   return !somebody_hangs (data);
 }
 
-/* What waits behind the write that hangs is told; that one may yet be done, so nobody says that it was not. */
+/* What waits behind the write that hangs is told; that one may yet be done, so nobody says that it was not.
+ */
 START_TEST (a_store_that_hangs_is_not_waited_for)
 {
   g_autofree char *dir = node_fresh_dir ();
@@ -135,7 +137,8 @@ START_TEST (a_store_that_hangs_is_not_waited_for)
   disk_lives ();
   node_until (nobody_hangs, NULL);
   wait_for (first);
-  store_open (types[_i], dir, NULL); /* it has come back and done what it had begun, and nothing of it is in the way */
+  /* it has come back and done what it had begun, and nothing of it is in the way */
+  store_open (types[_i], dir, NULL);
   store_put ("t", "after", "{}", FAR_EXPECT_ANY, NULL);
   rows = store_rows ("t", NULL, NULL, 10, FALSE);
   ck_assert_uint_eq (rows->len, first->error == NULL ? 3 : 2);
@@ -148,8 +151,11 @@ END_TEST
 /* Reading has lanes of its own for each store. */
 START_TEST (a_store_that_hangs_holds_up_no_other)
 {
-  g_autofree char *dir = node_fresh_dir (), *dead = g_build_filename (dir, "a", NULL), *good = g_build_filename (dir, "b", NULL);
-  g_autofree char *body = g_strdup_printf ("stores:\n  main: { type: %s, path: \"%s\" }\n  other: { type: %s, path: \"%s\" }\n", types[_i], dead, types[_i], good);
+  g_autofree char *dir = node_fresh_dir (), *dead = g_build_filename (dir, "a", NULL),
+                  *good = g_build_filename (dir, "b", NULL);
+  g_autofree char *body =
+      g_strdup_printf ("stores:\n  main: { type: %s, path: \"%s\" }\n  other: { type: %s, path: \"%s\" }\n",
+                       types[_i], dead, types[_i], good);
   Wait *hung = wait_new (), *other = wait_new ();
 
   node_open (dir, "cloud", body);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A store that was there and is gone does not begin empty: its first start does, and what a person says to. */
+/* A store that was there and is gone does not begin empty: its first start does, and what a person says to.
+ */
 #include "config.h"
 
 #include <check.h>
@@ -32,7 +33,9 @@ run (const char *line, const char *place)
   const char *const words[] = { "sh", "-c", line, place, NULL };
   int status = -1;
 
-  ck_assert (g_spawn_sync (NULL, (char **) words, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, NULL) && status == 0);
+  ck_assert (g_spawn_sync (NULL, (char **) words, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
+                           NULL) &&
+             status == 0);
 }
 
 static char *
@@ -64,7 +67,8 @@ static void
 assert_missing (const GError *error, const char *place, gboolean untouched)
 {
   ck_assert_ptr_nonnull (error);
-  ck_assert_msg (strstr (error->message, "store missing") != NULL && strstr (error->message, place) != NULL && strstr (error->message, "--begin-empty") != NULL,
+  ck_assert_msg (strstr (error->message, "store missing") != NULL && strstr (error->message, place) != NULL &&
+                     strstr (error->message, "--begin-empty") != NULL,
                  "%s", error->message);
   ck_assert (!untouched || !g_file_test (place, G_FILE_TEST_EXISTS));
 }
@@ -105,7 +109,8 @@ END_TEST
 /* As on a full disk: what the log says to do helps all the same. */
 START_TEST (a_store_whose_loss_cannot_be_noted_begins_empty_when_told)
 {
-  g_autofree char *dir = filled (TYPE, NULL), *place = place_of (TYPE, dir), *in_the_way = g_build_filename (dir, FAR_NOTES_MISSING, NULL), *note = NULL, *none = NULL;
+  g_autofree char *dir = filled (TYPE, NULL), *place = place_of (TYPE, dir),
+                  *in_the_way = g_build_filename (dir, FAR_NOTES_MISSING, NULL), *note = NULL, *none = NULL;
   g_autoptr (GError) error = NULL;
 
   none = far_missing_note (dir, "main");
@@ -128,7 +133,8 @@ END_TEST
 /* Its disk is mounted again: nobody has to be asked. */
 START_TEST (a_store_that_is_put_back_goes_on)
 {
-  g_autofree char *dir = filled (TYPE, NULL), *place = place_of (TYPE, dir), *away = g_strconcat (place, ".away", NULL);
+  g_autofree char *dir = filled (TYPE, NULL), *place = place_of (TYPE, dir),
+                  *away = g_strconcat (place, ".away", NULL);
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) known = NULL;
 
@@ -161,7 +167,8 @@ END_TEST
 
 START_TEST (a_store_that_the_profile_has_elsewhere_is_not_made_there)
 {
-  g_autofree char *dir = filled (TYPE, NULL), *place = place_of (TYPE, dir), *other = g_build_filename (dir, "other", NULL);
+  g_autofree char *dir = filled (TYPE, NULL), *place = place_of (TYPE, dir),
+                  *other = g_build_filename (dir, "other", NULL);
   g_autofree char *extra = g_strdup_printf ("path: %s", other);
   g_autoptr (GError) error = NULL;
 
@@ -189,10 +196,12 @@ START_TEST (a_store_of_values_begins_empty_and_says_so)
 }
 END_TEST
 
-/* A profile's path is taken from the state directory, where the note of it is too: neither takes the other's place. */
+/* A profile's path is taken from the state directory, where the note of it is too: neither takes the other's
+ * place. */
 START_TEST (a_store_in_a_folder_named_stores_is_kept)
 {
-  g_autofree char *dir = node_fresh_dir (), *folder = g_build_filename (dir, "stores", NULL), *place = g_build_filename (folder, "main", NULL);
+  g_autofree char *dir = node_fresh_dir (), *folder = g_build_filename (dir, "stores", NULL),
+                  *place = g_build_filename (folder, "main", NULL);
   g_autoptr (GError) error = NULL;
 
   ck_assert_int_eq (g_mkdir (folder, 0700), 0);
@@ -209,13 +218,19 @@ START_TEST (a_store_in_a_folder_named_stores_is_kept)
 }
 END_TEST
 
-/* A note that is there and cannot be read is no sign that the store was never made: a link, a folder, one too long. Nor is it one when somebody moves it away. */
-static const char *const spoilt[] = { "mv $0 $0.away && ln -s $0.away $0", "rm $0 && mkdir $0", "truncate -s 70000 $0" };
+/* A note that is there and cannot be read is no sign that the store was never made: a link, a folder, one too
+ * long. Nor is it one when somebody moves it away. */
+static const char *const spoilt[] = {
+  "mv $0 $0.away && ln -s $0.away $0",
+  "rm $0 && mkdir $0",
+  "truncate -s 70000 $0",
+};
 
 static void
 spoil_note (const char *type, const char *line)
 {
-  g_autofree char *dir = filled (type, NULL), *place = place_of (type, dir), *made = g_build_filename (dir, FAR_NOTES_MADE, "main", NULL), *note = NULL;
+  g_autofree char *dir = filled (type, NULL), *place = place_of (type, dir),
+                  *made = g_build_filename (dir, FAR_NOTES_MADE, "main", NULL), *note = NULL;
   g_autoptr (GError) error = NULL, later = NULL, kept = NULL;
 
   store_close ();
@@ -225,7 +240,9 @@ spoil_note (const char *type, const char *line)
   ck_assert_msg (note != NULL && strstr (note, made) != NULL, "%s: %s", line, note);
   store_try (type, dir, NULL, &error);
   assert_missing (error, made, FALSE);
-  ck_assert_msg (strstr (error->message, g_strerror (EINVAL)) != NULL && !g_file_test (place, G_FILE_TEST_EXISTS), "%s", error->message);
+  ck_assert_msg (strstr (error->message, g_strerror (EINVAL)) != NULL &&
+                     !g_file_test (place, G_FILE_TEST_EXISTS),
+                 "%s", error->message);
   store_close ();
   ck_assert (!far_damage_accept (dir, "main", &kept) && strstr (kept->message, made) != NULL);
   run ("rm -rf $0", made);
@@ -248,7 +265,8 @@ END_TEST
 /* What is no note is somebody's. */
 START_TEST (what_is_no_note_is_neither_overwritten_nor_deleted)
 {
-  g_autofree char *dir = node_fresh_dir (), *folder = g_build_filename (dir, FAR_NOTES_MISSING, NULL), *file = g_build_filename (folder, "main", NULL), *text = NULL;
+  g_autofree char *dir = node_fresh_dir (), *folder = g_build_filename (dir, FAR_NOTES_MISSING, NULL),
+                  *file = g_build_filename (folder, "main", NULL), *text = NULL;
   static const char other[] = "SQLite format 3\0and more";
   gsize size = 0;
 
@@ -257,7 +275,8 @@ START_TEST (what_is_no_note_is_neither_overwritten_nor_deleted)
   ck_assert (!far_damage_write (dir, FAR_NOTES_MISSING, "main", "/a/place", NULL));
   ck_assert (!far_damage_remove (dir, FAR_NOTES_MISSING, "main", NULL));
   ck_assert (!far_damage_accept (dir, "main", NULL));
-  ck_assert (g_file_get_contents (file, &text, &size, NULL) && size == sizeof other && memcmp (text, other, size) == 0);
+  ck_assert (g_file_get_contents (file, &text, &size, NULL) && size == sizeof other &&
+             memcmp (text, other, size) == 0);
   ck_assert_int_eq (g_unlink (file), 0);
   ck_assert_int_eq (symlink ("/dev/zero", file), 0);
   ck_assert (!far_damage_write (dir, FAR_NOTES_MISSING, "main", "/a/place", NULL));
@@ -269,7 +288,9 @@ static gboolean
 profile_is_good (const char *state, const char *path, const char *more, char **text)
 {
   g_autofree char *file = g_build_filename (state, "some.yaml", NULL);
-  g_autofree char *body = g_strdup_printf ("farwatch: 1\nnode: {id: node, state: %s}\nstores:\n  main: {type: sqlite, path: %s}\n%s", state, path, more);
+  g_autofree char *body = g_strdup_printf (
+      "farwatch: 1\nnode: {id: node, state: %s}\nstores:\n  main: {type: sqlite, path: %s}\n%s", state, path,
+      more);
   g_autoptr (GPtrArray) faults = far_faults_new ();
 
   ck_assert (g_file_set_contents (file, body, -1, NULL));
@@ -279,21 +300,47 @@ profile_is_good (const char *state, const char *path, const char *more, char **t
 }
 
 static const char *const taken_paths[] = {
-  ".made/main", ".made", "damaged/x", "missing/main", "backups/a/b", "lock", "clock", "devices.json", ".restore/x", ".restoring", "before-restore-20260101-000000/x",
-  "x/../damaged/main", "some.yaml", "some.yaml.d/x", "keys", "keys/node.key", "credentials/a", "control.sock", ".", "..", "people.yaml", "persons.d", "persons.d/x",
+  ".made/main",
+  ".made",
+  "damaged/x",
+  "missing/main",
+  "backups/a/b",
+  "lock",
+  "clock",
+  "devices.json",
+  ".restore/x",
+  ".restoring",
+  "before-restore-20260101-000000/x",
+  "x/../damaged/main",
+  "some.yaml",
+  "some.yaml.d/x",
+  "keys",
+  "keys/node.key",
+  "credentials/a",
+  "control.sock",
+  ".",
+  "..",
+  "people.yaml",
+  "persons.d",
+  "persons.d/x",
 };
-static const char *const free_paths[] = { "main.db", "stores/main", "locks", "clock.db", "a/lock", "keys.db", "/srv/lock", "made", "people.yaml.db" };
+static const char *const free_paths[] = {
+  "main.db", "stores/main", "locks", "clock.db", "a/lock", "keys.db", "/srv/lock", "made", "people.yaml.db",
+};
 
 START_TEST (no_store_lies_where_something_else_is_kept)
 {
-  const char *more = "authenticators:\n  people: {type: file, path: people.yaml}\n  keys: {type: key, path: persons.d}\n";
+  const char *more =
+      "authenticators:\n  people: {type: file, path: people.yaml}\n  keys: {type: key, path: persons.d}\n";
   g_autofree char *dir = node_fresh_dir ();
 
   for (guint i = 0; i < G_N_ELEMENTS (taken_paths); i++) {
     g_autofree char *text = NULL;
 
     ck_assert_msg (!profile_is_good (dir, taken_paths[i], more, &text), "%s was taken", taken_paths[i]);
-    ck_assert_msg (strstr (text, "'path' in stores.main") != NULL && strstr (text, "choose another path") != NULL, "%s: %s", taken_paths[i], text);
+    ck_assert_msg (strstr (text, "'path' in stores.main") != NULL &&
+                       strstr (text, "choose another path") != NULL,
+                   "%s: %s", taken_paths[i], text);
   }
   for (guint i = 0; i < G_N_ELEMENTS (free_paths); i++) {
     g_autofree char *text = NULL;
@@ -338,7 +385,8 @@ END_TEST
 /* The rows of before are in the states, the segments go on from there. */
 START_TEST (states_that_are_gone_are_not_made_up_for)
 {
-  g_autofree char *filler = g_strnfill (100000, 'x'), *row = g_strdup_printf ("{\"x\":\"%s\"}", filler), *dir = filled ("file", NULL), *place = place_of ("file", dir);
+  g_autofree char *filler = g_strnfill (100000, 'x'), *row = g_strdup_printf ("{\"x\":\"%s\"}", filler),
+                  *dir = filled ("file", NULL), *place = place_of ("file", dir);
   g_autoptr (GError) error = NULL;
 
   for (guint i = 0; i < 200; i++)
@@ -347,7 +395,8 @@ START_TEST (states_that_are_gone_are_not_made_up_for)
   store_close ();
   run ("rm $0/state-*", place);
   store_try ("file", dir, NULL, &error);
-  ck_assert_msg (error != NULL && strstr (error->message, "store damaged") != NULL, "%s", error != NULL ? error->message : "no error");
+  ck_assert_msg (error != NULL && strstr (error->message, "store damaged") != NULL, "%s",
+                 error != NULL ? error->message : "no error");
   store_close ();
 }
 END_TEST
@@ -356,10 +405,16 @@ int
 main (void)
 {
   const TTest *const both[] = {
-    a_store_that_is_gone_does_not_begin_empty, a_store_that_is_put_back_goes_on, a_store_that_was_emptied_is_gone,
-    a_store_that_the_profile_has_elsewhere_is_not_made_there, a_store_of_values_begins_empty_and_says_so, a_store_that_goes_while_it_runs_is_told,
-    a_store_of_values_that_goes_while_it_runs_is_made_anew, a_store_in_a_folder_named_stores_is_kept,
-    a_store_whose_loss_cannot_be_noted_begins_empty_when_told, a_note_that_cannot_be_read_is_not_taken_for_none,
+    a_store_that_is_gone_does_not_begin_empty,
+    a_store_that_is_put_back_goes_on,
+    a_store_that_was_emptied_is_gone,
+    a_store_that_the_profile_has_elsewhere_is_not_made_there,
+    a_store_of_values_begins_empty_and_says_so,
+    a_store_that_goes_while_it_runs_is_told,
+    a_store_of_values_that_goes_while_it_runs_is_made_anew,
+    a_store_in_a_folder_named_stores_is_kept,
+    a_store_whose_loss_cannot_be_noted_begins_empty_when_told,
+    a_note_that_cannot_be_read_is_not_taken_for_none,
   };
   Suite *suite = suite_create ("store-missing");
   TCase *tcase = tcase_create ("store-missing");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What every store promises (farwatch/store.h), asked of each: loop index = type. Faults: test-store-fault.c, test-store-damage.c.
- * FARWATCH_TEST_STORES="type type …" asks others: stores that were built outside the tree, from FARWATCH_PLUGIN_DIR. */
+/* What every store promises (farwatch/store.h), asked of each: loop index = type. Faults: test-store-fault.c,
+ * test-store-damage.c. FARWATCH_TEST_STORES="type type …" asks others: stores that were built outside the
+ * tree, from FARWATCH_PLUGIN_DIR. */
 #include "config.h"
 
 #include <check.h>
@@ -11,7 +12,8 @@
 
 static char **types;
 #define TYPE types[_i]
-#define assert_code(error, code) ck_assert_msg (g_error_matches (error, FAR_ERROR, code), "%s", error ? error->message : "no error")
+#define assert_code(error, code)                                                                             \
+  ck_assert_msg (g_error_matches (error, FAR_ERROR, code), "%s", error ? error->message : "no error")
 
 static char *
 all_rows (const char *table)
@@ -130,22 +132,28 @@ END_TEST
 
 START_TEST (filter_looks_at_top_level_fields)
 {
-  static const struct { const char *field, *value, *wanted; } cases[] = {
-    { "name", "alice", "a" }, { "n", "12", "b" }, { "yes", "true", "b" }, { "yes", "false", "a" }, { "n", "1", "" },
-    { "gone", "null", "" }, { "name", "ALICE", "" }, { "odd.name", "x", "a" }, { "yes", "1", "" },
+  static const struct {
+    const char *field, *value, *wanted;
+  } cases[] = {
+    { "name", "alice", "a" }, { "n", "12", "b" },       { "yes", "true", "b" },
+    { "yes", "false", "a" },  { "n", "1", "" },         { "gone", "null", "" },
+    { "name", "ALICE", "" },  { "odd.name", "x", "a" }, { "yes", "1", "" },
   };
   FarFilterTerm both[] = { { "name", "alice" }, { "yes", "true" }, { NULL, NULL } };
   g_autoptr (GPtrArray) none = NULL;
 
   store_open (TYPE, NULL, NULL);
-  store_put ("t", "a", "{\"name\":\"alice\",\"yes\":false,\"gone\":null,\"odd.name\":\"x\"}", FAR_EXPECT_ANY, NULL);
-  store_put ("t", "b", "{\"name\":\"bob\",\"n\":12,\"yes\":true,\"sub\":{\"name\":\"alice\"}}", FAR_EXPECT_ANY, NULL);
+  store_put ("t", "a", "{\"name\":\"alice\",\"yes\":false,\"gone\":null,\"odd.name\":\"x\"}", FAR_EXPECT_ANY,
+             NULL);
+  store_put ("t", "b", "{\"name\":\"bob\",\"n\":12,\"yes\":true,\"sub\":{\"name\":\"alice\"}}",
+             FAR_EXPECT_ANY, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     FarFilterTerm filter[] = { { cases[i].field, cases[i].value }, { NULL, NULL } };
     g_autoptr (GPtrArray) rows = store_rows ("t", filter, NULL, 10, FALSE);
     const char *key = rows->len > 0 ? ((FarRow *) rows->pdata[0])->key : "";
 
-    ck_assert_msg (rows->len <= 1 && strcmp (key, cases[i].wanted) == 0, "%s = %s gave %u rows, first '%s'", cases[i].field, cases[i].value, rows->len, key);
+    ck_assert_msg (rows->len <= 1 && strcmp (key, cases[i].wanted) == 0, "%s = %s gave %u rows, first '%s'",
+                   cases[i].field, cases[i].value, rows->len, key);
   }
   none = store_rows ("t", both, NULL, 10, FALSE);
   ck_assert_uint_eq (none->len, 0);
@@ -153,15 +161,19 @@ START_TEST (filter_looks_at_top_level_fields)
 }
 END_TEST
 
-static const struct { const char *table, *key, *row; } bad_rows[] = {
-  { "", "k", "{}" }, { "Upper", "k", "{}" }, { "t;drop", "k", "{}" }, { NULL, "k", "{}" }, { "t", "", "{}" }, { "t", "a\nb", "{}" },
-  { "t", "\xff", "{}" }, { "t", "k", "" }, { "t", "k", "[]" }, { "t", "k", "{" }, { "t", "k", "{\"a\":1,}" },
+static const struct {
+  const char *table, *key, *row;
+} bad_rows[] = {
+  { "", "k", "{}" },  { "Upper", "k", "{}" }, { "t;drop", "k", "{}" },    { NULL, "k", "{}" },
+  { "t", "", "{}" },  { "t", "a\nb", "{}" },  { "t", "\xff", "{}" },      { "t", "k", "" },
+  { "t", "k", "[]" }, { "t", "k", "{" },      { "t", "k", "{\"a\":1,}" },
 };
 
 START_TEST (rows_that_are_none_are_refused)
 {
   g_autofree char *long_key = g_strnfill (257, 'k');
-  g_autofree char *filler = g_strnfill (FAR_ROW_MAX, 'x'), *long_row = g_strdup_printf ("{\"a\":\"%s\"}", filler);
+  g_autofree char *filler = g_strnfill (FAR_ROW_MAX, 'x'),
+                  *long_row = g_strdup_printf ("{\"a\":\"%s\"}", filler);
   GError *error = NULL;
 
   store_open (TYPE, NULL, NULL);
@@ -192,17 +204,20 @@ START_TEST (a_store_that_is_not_there_is_named)
   wait_free (wait, NULL);
   far_store_put ("attic", "t", "k", "{}", FAR_EXPECT_ANY, NULL); /* nobody minds: must not fall over */
   far_store_put ("main", "t", "k", "{}", FAR_EXPECT_ANY, NULL);
-  store_put ("t", "l", "{}", FAR_EXPECT_ANY, NULL); /* writes keep their order: the one before is durable too */
+  /* writes keep their order: the one before is durable too */
+  store_put ("t", "l", "{}", FAR_EXPECT_ANY, NULL);
   assert_rows ("t", "k={} l={}");
   store_close ();
 }
 END_TEST
 
-/* Each of them, at a store that is there and at one that is not. What is written is written, what is read is let go. */
+/* Each of them, at a store that is there and at one that is not. What is written is written, what is read is
+ * let go. */
 START_TEST (nobody_has_to_mind_the_outcome)
 {
   static const char *const names[] = { "attic", "main" };
-  g_autofree char *dir = node_fresh_dir (), *copy = g_build_filename (dir, "copy", NULL), *hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, "blob", 4);
+  g_autofree char *dir = node_fresh_dir (), *copy = g_build_filename (dir, "copy", NULL),
+                  *hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, "blob", 4);
   g_autoptr (GBytes) blob = g_bytes_new ("blob", 4), kept = NULL;
 
   store_open (TYPE, NULL, NULL);
@@ -567,10 +582,13 @@ END_TEST
 /* What no row refers to goes, a day later; so does what was begun and not gone on with. */
 START_TEST (orphaned_blobs_go)
 {
-  g_autoptr (GBytes) kept = g_bytes_new_static ("kept", 4), orphan = g_bytes_new_static ("orphan", 6), half = g_bytes_new_static ("half", 4), back = NULL;
+  g_autoptr (GBytes) kept = g_bytes_new_static ("kept", 4), orphan = g_bytes_new_static ("orphan", 6),
+                     half = g_bytes_new_static ("half", 4), back = NULL;
   g_autofree char *kept_hash = hash_of (kept), *orphan_hash = hash_of (orphan), *half_hash = hash_of (half);
-  FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "t", .key = "k", .row = "{}", .expect = FAR_EXPECT_ANY },
-                      { .kind = FAR_PART_BLOB_REF, .table = "t", .key = "k", .row = kept_hash } };
+  FarPart parts[] = {
+    { .kind = FAR_PART_ROW, .table = "t", .key = "k", .row = "{}", .expect = FAR_EXPECT_ANY },
+    { .kind = FAR_PART_BLOB_REF, .table = "t", .key = "k", .row = kept_hash }
+  };
   Wait *wait = wait_new ();
   GError *error = NULL;
 
@@ -619,7 +637,8 @@ END_TEST
 START_TEST (everything_is_there_after_a_restart)
 {
   char *dir = node_fresh_dir ();
-  g_autoptr (GBytes) batch = store_batch (1000000, 1000000, 5), bytes = g_bytes_new_static ("hello", 5), back = NULL;
+  g_autoptr (GBytes) batch = store_batch (1000000, 1000000, 5), bytes = g_bytes_new_static ("hello", 5),
+                     back = NULL;
   g_autofree char *hash = hash_of (bytes);
   gint64 revision;
 
@@ -682,7 +701,11 @@ START_TEST (many_writes_at_once_share_commits)
     g_autofree char *key = g_strdup_printf ("k%u", i % 500);
 
     waits[i] = wait_new ();
-    far_store_put ("main", "t", key, "{}", i < 500 ? FAR_EXPECT_ABSENT : i % 3 == 0 ? FAR_EXPECT_ABSENT : FAR_EXPECT_ANY, waits[i]->req);
+    far_store_put ("main", "t", key, "{}",
+                   i < 500      ? FAR_EXPECT_ABSENT
+                   : i % 3 == 0 ? FAR_EXPECT_ABSENT
+                                : FAR_EXPECT_ANY,
+                   waits[i]->req);
   }
   for (guint i = 0; i < G_N_ELEMENTS (waits); i++) {
     wait_for (waits[i]);
@@ -699,13 +722,30 @@ int
 main (void)
 {
   const TTest *const tests[] = {
-    a_row_comes_back_as_it_was_put, expect_decides, deleting_and_making_again_never_repeats_a_revision,
-    lists_page_by_key_both_ways, filter_looks_at_top_level_fields, rows_that_are_none_are_refused,
-    a_store_that_is_not_there_is_named, nobody_has_to_mind_the_outcome, parts_are_all_or_nothing, revisions_of_one_step_follow_each_other, a_batch_counts_once,
-    a_new_epoch_starts_over_and_old_ones_stay_known, what_is_broken_moves_nothing, range_gives_the_newest_in_time_order,
-    series_are_listed_with_their_unit, care_and_restart_keep_every_sample, drop_takes_old_samples_and_whole_tables,
-    old_samples_go_by_themselves, blobs_come_in_pieces_and_go_out_from_anywhere, orphaned_blobs_go, a_blob_with_another_hash_is_not_kept,
-    everything_is_there_after_a_restart, a_snapshot_is_a_store, many_writes_at_once_share_commits,
+    a_row_comes_back_as_it_was_put,
+    expect_decides,
+    deleting_and_making_again_never_repeats_a_revision,
+    lists_page_by_key_both_ways,
+    filter_looks_at_top_level_fields,
+    rows_that_are_none_are_refused,
+    a_store_that_is_not_there_is_named,
+    nobody_has_to_mind_the_outcome,
+    parts_are_all_or_nothing,
+    revisions_of_one_step_follow_each_other,
+    a_batch_counts_once,
+    a_new_epoch_starts_over_and_old_ones_stay_known,
+    what_is_broken_moves_nothing,
+    range_gives_the_newest_in_time_order,
+    series_are_listed_with_their_unit,
+    care_and_restart_keep_every_sample,
+    drop_takes_old_samples_and_whole_tables,
+    old_samples_go_by_themselves,
+    blobs_come_in_pieces_and_go_out_from_anywhere,
+    orphaned_blobs_go,
+    a_blob_with_another_hash_is_not_kept,
+    everything_is_there_after_a_restart,
+    a_snapshot_is_a_store,
+    many_writes_at_once_share_commits,
   };
   const char *others = g_getenv ("FARWATCH_TEST_STORES");
   Suite *suite = suite_create ("store");

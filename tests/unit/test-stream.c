@@ -81,9 +81,14 @@ typedef struct {
 static void
 join (Joined *joined, Kind kind_a, Kind kind_b, gint64 deadline_us)
 {
-  FarPumpSpec spec = { .session = "s", .deadline_us = deadline_us, .counters = report_counters, .closed = report_closed, .user = &joined->report };
+  FarPumpSpec spec = { .session = "s",
+                       .deadline_us = deadline_us,
+                       .counters = report_counters,
+                       .closed = report_closed,
+                       .user = &joined->report };
   homes_start (&joined->homes);
-  FarStream *a = end_make (&joined->homes, kind_a, &joined->a), *b = end_make (&joined->homes, kind_b, &joined->b);
+  FarStream *a = end_make (&joined->homes, kind_a, &joined->a),
+            *b = end_make (&joined->homes, kind_b, &joined->b);
   joined->pump = far_pump_start (a, b, &spec);
 }
 
@@ -204,7 +209,9 @@ START_TEST (deadline_while_blocked)
   ck_assert (far_clock_advance (SECONDS (601)));
   help_wait (&joined.report.closed);
   ck_assert_str_eq (joined.report.cause, "deadline");
-  if (is_tls (b)) { /* what the other side's own program has got already is out of our hands; what waited on our side is not delivered */
+  /* what the other side's own program has got already is out of our hands; what waited on our side is not
+   * delivered */
+  if (is_tls (b)) {
     ck_assert_uint_lt (drain (joined.b, &code), sent);
     report_wait (&joined.report);
     part (&joined);
@@ -322,7 +329,8 @@ peek_two (gpointer data)
   lone->first->klass->peek (lone->first, &batch);
   ck_assert_uint_eq (batch.bytes, 5);
   lone->first->klass->consume (lone->first, 2);
-  lone->second->klass->peek (lone->second, &batch); /* takes the scratch: the rest of the first must survive */
+  /* takes the scratch: the rest of the first must survive */
+  lone->second->klass->peek (lone->second, &batch);
   ck_assert_uint_eq (batch.bytes, 5);
   lone->second->klass->consume (lone->second, 5);
   memset (far_home_scratch (lone->home), 'z', FAR_SCRATCH_SIZE);
@@ -429,7 +437,8 @@ START_TEST (answer_before_reset)
 }
 END_TEST
 
-/* An end that comes with the last bytes, just before or just after they are read, is seen: it is told once. */
+/* An end that comes with the last bytes, just before or just after they are read, is seen: it is told once.
+ */
 START_TEST (end_beside_short_reads)
 {
   char text[16];
@@ -442,7 +451,7 @@ START_TEST (end_beside_short_reads)
     }
     ck_assert_int_eq (send (joined.b, "last", 4, 0), 4);
     for (guint spin = (round % 10) * 200; spin > 0; spin--)
-      __asm__ volatile ("" : : : "memory");
+      __asm__ volatile("" : : : "memory");
     shutdown (joined.b, SHUT_WR);
     ck_assert_int_eq (recv (joined.a, text, 4, MSG_WAITALL), 4);
     ck_assert_int_eq (recv (joined.a, text, 1, 0), 0);
@@ -453,7 +462,8 @@ START_TEST (end_beside_short_reads)
 }
 END_TEST
 
-/* A device that sends urgent data (the Synch of Telnet): a read stops before it, and what came behind must not wait for the next packet. */
+/* A device that sends urgent data (the Synch of Telnet): a read stops before it, and what came behind must
+ * not wait for the next packet. */
 START_TEST (bytes_behind_urgent_ones)
 {
   char text[16] = "";

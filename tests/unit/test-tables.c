@@ -13,12 +13,17 @@ check_option (const FarType *type, const FarOption *option)
 
   ck_assert_msg (option->offset < type->options_size, "%s: outside its struct", where);
   ck_assert_msg (option->summary != NULL && *option->summary != '\0', "%s: no summary", where);
-  ck_assert_msg (g_ascii_islower (option->summary[0]) || g_ascii_isupper (option->summary[1]) || !g_ascii_isalpha (option->summary[0]),
+  ck_assert_msg (g_ascii_islower (option->summary[0]) || g_ascii_isupper (option->summary[1]) ||
+                     !g_ascii_isalpha (option->summary[0]),
                  "%s: a summary begins lower case: %s", where, option->summary);
-  ck_assert_msg ((option->type == FAR_OPT_CHOICE || (option->flags & FAR_OPT_URL)) == (option->choices != NULL), "%s: choices", where);
-  ck_assert_msg ((option->type == FAR_OPT_REF || option->type == FAR_OPT_REFS) == (option->ref_kind != 0), "%s: ref_kind", where);
+  ck_assert_msg ((option->type == FAR_OPT_CHOICE || (option->flags & FAR_OPT_URL)) ==
+                     (option->choices != NULL),
+                 "%s: choices", where);
+  ck_assert_msg ((option->type == FAR_OPT_REF || option->type == FAR_OPT_REFS) == (option->ref_kind != 0),
+                 "%s: ref_kind", where);
   ck_assert_msg (option->min <= option->max, "%s: bounds", where);
-  ck_assert_msg (!(option->flags & FAR_OPT_REQUIRED) || option->fallback == NULL, "%s: required and with a default", where);
+  ck_assert_msg (!(option->flags & FAR_OPT_REQUIRED) || option->fallback == NULL,
+                 "%s: required and with a default", where);
   for (const FarOption *other = type->options; other != option; other++)
     ck_assert_msg (!g_str_equal (other->name, option->name), "%s: twice", where);
 }
@@ -62,7 +67,8 @@ START_TEST (every_plugin_keeps_its_word)
   for (guint i = 0; i < plugins->len; i++) { /* none in a build without plugins */
     const FarPlugin *plugin = plugins->pdata[i];
 
-    ck_assert_msg (plugin->error == NULL, "%s: %s", plugin->path, plugin->error != NULL ? plugin->error->message : "");
+    ck_assert_msg (plugin->error == NULL, "%s: %s", plugin->path,
+                   plugin->error != NULL ? plugin->error->message : "");
     for (guint j = 0; plugin->note->types[j] != NULL; j++) {
       g_auto (GStrv) parts = g_strsplit (plugin->note->types[j], "/", 2);
       g_autoptr (GError) error = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Wrong logins are counted by name and source, all of a source, of its network and of a name; the table has an end. */
+/* Wrong logins are counted by name and source, all of a source, of its network and of a name; the table has
+ * an end. */
 #include "config.h"
 
 #include "auth/throttle.h"
@@ -22,7 +23,7 @@ teardown (void)
 static FarTry
 try_of (const char *name, const char *from)
 {
-  return (FarTry) { .name = name, .from = from };
+  return (FarTry){ .name = name, .from = from };
 }
 
 /* Seconds that it has to wait; 0: it has begun; -1: refused; -2: until another leaves. */
@@ -171,7 +172,8 @@ START_TEST (who_logged_in_before_is_not_refused_for_others)
   }
   ck_assert (!fail_once ("another", "nat"));
   ck_assert (try_whole (&alice, FAR_TRY_SUCCEEDED));
-  ck_assert_uint_eq (fail_often ("alice", "nat", 20), FAR_THROTTLE_TRIES); /* being known gives no more guesses */
+  /* being known gives no more guesses */
+  ck_assert_uint_eq (fail_often ("alice", "nat", 20), FAR_THROTTLE_TRIES);
 }
 END_TEST
 
@@ -228,13 +230,14 @@ END_TEST
 static FarTry
 told_of (const char *from, const char *asker)
 {
-  return (FarTry) { .name = "alice", .from = from, .told = asker, .door = "ssh" };
+  return (FarTry){ .name = "alice", .from = from, .told = asker, .door = "ssh" };
 }
 
 /* Who gets at a login by their own session slows themselves down there, and nobody else. */
 START_TEST (an_asker_locks_out_nobody_else)
 {
-  const FarTry mallory = told_of ("127.0.0.1", "person:mallory"), alice = told_of ("127.0.0.1", "person:alice");
+  const FarTry mallory = told_of ("127.0.0.1", "person:mallory"),
+               alice = told_of ("127.0.0.1", "person:alice");
   guint made = 0;
 
   for (guint i = 0; i < 20; i++)
@@ -244,7 +247,8 @@ START_TEST (an_asker_locks_out_nobody_else)
 }
 END_TEST
 
-/* A cloud that lies says each guess is for somebody else, from somewhere else: an hour gives no more guesses than one source has. */
+/* A cloud that lies says each guess is for somebody else, from somewhere else: an hour gives no more guesses
+ * than one source has. */
 START_TEST (told_sources_give_no_more_guesses)
 {
   gint64 end_us = far_clock_boottime_us () + 3600 * (gint64) G_USEC_PER_SEC;
@@ -253,7 +257,8 @@ START_TEST (told_sources_give_no_more_guesses)
 
   ck_assert (try_whole (&known, FAR_TRY_SUCCEEDED));
   for (guint i = 0; far_clock_boottime_us () < end_us; i++) {
-    g_autofree char *from = g_strdup_printf ("10.0.%u.%u", i >> 8, i & 255), *asker = g_strdup_printf ("person:p%u", i);
+    g_autofree char *from = g_strdup_printf ("10.0.%u.%u", i >> 8, i & 255),
+                    *asker = g_strdup_printf ("person:p%u", i);
     const FarTry try = told_of (from, asker);
 
     made += try_whole (&try, FAR_TRY_FAILED);
@@ -288,7 +293,8 @@ END_TEST
 START_TEST (the_table_is_bounded)
 {
   for (guint i = 0; i < 3 * FAR_THROTTLE_ENTRIES; i++) {
-    g_autofree char *name = g_strdup_printf ("user%u", i), *from = g_strdup_printf ("10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
+    g_autofree char *name = g_strdup_printf ("user%u", i),
+                    *from = g_strdup_printf ("10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
 
     ck_assert_int_eq (enter_now (name, from), 0);
     leave (name, from, i % 2 == 0 ? FAR_TRY_FAILED : FAR_TRY_SUCCEEDED);

@@ -60,7 +60,7 @@ static void
 setup (void)
 {
   g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
-  to = (Came) { 0 };
+  to = (Came){ 0 };
   alice = person ("alice", "");
   bob = person ("bob", "");
 }
@@ -77,13 +77,15 @@ teardown (void)
 static char *
 ticket_for (gboolean reusable, gint64 seconds)
 {
-  return far_ticket_new (NULL, alice, reusable, far_clock_boottime_us () + seconds * G_USEC_PER_SEC, came, &to);
+  return far_ticket_new (NULL, alice, reusable, far_clock_boottime_us () + seconds * G_USEC_PER_SEC, came,
+                         &to);
 }
 
 START_TEST (a_ticket_is_for_its_principal)
 {
   g_autofree char *ticket = ticket_for (FALSE, 60);
-  g_autoptr (FarPrincipal) local = far_principal_new (FAR_PRINCIPAL_LOCAL, "alice", NULL, ""), claim = person ("alice", ""), again = person ("alice", "192.0.2.1");
+  g_autoptr (FarPrincipal) local = far_principal_new (FAR_PRINCIPAL_LOCAL, "alice", NULL, ""),
+                           claim = person ("alice", ""), again = person ("alice", "192.0.2.1");
 
   claim->via = g_strdup ("front");
   ck_assert_uint_eq (strlen (ticket), 32);

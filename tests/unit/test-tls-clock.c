@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whose certificate may move the clock: a server's once it has proved to have the key, one's own when the fleet's authority has signed it. */
+/* Whose certificate may move the clock: a server's once it has proved to have the key, one's own when the
+ * fleet's authority has signed it. */
 #include "unit/stream-help.h"
 #include "unit/trust-fixture.h"
 
@@ -60,14 +61,17 @@ typedef struct {
 static void
 server_begin (Server *server, const Place *place, const char *priority, gboolean has_key, int fd)
 {
-  g_autofree char *path = g_build_filename (place->dir, has_key ? "cloud" : "thief", "node.key", NULL), *key = NULL;
+  g_autofree char *path = g_build_filename (place->dir, has_key ? "cloud" : "thief", "node.key", NULL),
+                  *key = NULL;
   gnutls_datum_t cert_text = { (guchar *) place->cert, (guint) strlen (place->cert) }, key_text;
 
   ck_assert (g_file_get_contents (path, &key, NULL, NULL));
   key_text = (gnutls_datum_t){ (guchar *) key, (guint) strlen (key) };
   gnutls_certificate_allocate_credentials (&server->credentials);
   gnutls_certificate_set_flags (server->credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
-  ck_assert_int_ge (gnutls_certificate_set_x509_key_mem (server->credentials, &cert_text, &key_text, GNUTLS_X509_FMT_PEM), 0);
+  ck_assert_int_ge (gnutls_certificate_set_x509_key_mem (server->credentials, &cert_text, &key_text,
+                                                         GNUTLS_X509_FMT_PEM),
+                    0);
   ck_assert_int_eq (gnutls_init (&server->session, GNUTLS_SERVER), 0);
   gnutls_credentials_set (server->session, GNUTLS_CRD_CERTIFICATE, server->credentials);
   ck_assert_int_eq (gnutls_priority_set_direct (server->session, priority, NULL), 0);
@@ -133,8 +137,8 @@ meet (Place *place, const char *priority, gboolean has_key)
 
 static const char *const priorities[] = { "NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3" };
 
-/* Anybody can show a certificate that was seen once. By the time that was told it has ended, by the system's clock it has not: who has its key shows that
- * what was told is wrong, and that no later time can be. */
+/* Anybody can show a certificate that was seen once. By the time that was told it has ended, by the system's
+ * clock it has not: who has its key shows that what was told is wrong, and that no later time can be. */
 START_TEST (a_server_without_its_key_moves_no_clock)
 {
   const char *priority = priorities[_i / 2];
@@ -154,7 +158,10 @@ END_TEST
 /* A file at the place of one's own certificate that is of another fleet, or made by anybody. */
 START_TEST (a_strangers_certificate_is_not_ones_own)
 {
-  const FixtureCert future = { .cn = "t1", .from = 86400, .until = 2 * 86400, .purposes = { GNUTLS_KP_TLS_WWW_CLIENT } };
+  const FixtureCert future = { .cn = "t1",
+                               .from = 86400,
+                               .until = 2 * 86400,
+                               .purposes = { GNUTLS_KP_TLS_WWW_CLIENT } };
   char *other = fixture_dir ();
   gint64 now = far_clock_system_us ();
   g_autofree char *theirs = NULL, *ours = NULL, *path = NULL;
@@ -166,7 +173,11 @@ START_TEST (a_strangers_certificate_is_not_ones_own)
   ours = fixture_cert (place.dir, &future);
   path = g_build_filename (place.dir, "own.crt", NULL);
   for (guint i = 0; i < 2; i++) {
-    FarTlsSpec spec = { .ca = place.ca, .cert = path, .key = path, .cert_optional = TRUE, .purpose = FAR_PURPOSE_NODE_SERVER };
+    FarTlsSpec spec = { .ca = place.ca,
+                        .cert = path,
+                        .key = path,
+                        .cert_optional = TRUE,
+                        .purpose = FAR_PURPOSE_NODE_SERVER };
     GError *error = NULL;
 
     ck_assert (g_file_set_contents (path, i == 0 ? theirs : ours, -1, NULL));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* TLS with a peer that is not ours: what GnuTLS lets a client do, or plain bytes, against a server's stream at a worker. */
+/* TLS with a peer that is not ours: what GnuTLS lets a client do, or plain bytes, against a server's stream
+ * at a worker. */
 #include "unit/stream-help.h"
 #include "unit/trust-fixture.h"
 
@@ -21,7 +22,7 @@ typedef struct {
   char *dir;
   FarHome *home;
   FarTls *tls;
-  int fd;              /* the peer's */
+  int fd; /* the peer's */
   FarStream *stream;
   int below;
   gint shaken, failed; /* [any thread] */
@@ -178,7 +179,8 @@ write_much (gpointer data)
   ck_assert_uint_eq (place->stream->klass->write (place->stream, &batch), AMOUNT);
 }
 
-/* A peer with little room asks for small records (RFC 8449): what a call of GnuTLS does not take of a record still goes out. */
+/* A peer with little room asks for small records (RFC 8449): what a call of GnuTLS does not take of a record
+ * still goes out. */
 START_TEST (small_records)
 {
   Place *place = place_make ();
@@ -251,8 +253,8 @@ write_twice_and_abort (gpointer data)
   place->stream->klass->abort (place->stream, "test");
 }
 
-/* What fills records waits for the end of the turn, so that one write takes all of it there is; what is short goes at once; what waits goes nowhere when the
- * stream is aborted, and goes out when it is left. */
+/* What fills records waits for the end of the turn, so that one write takes all of it there is; what is short
+ * goes at once; what waits goes nowhere when the stream is aborted, and goes out when it is left. */
 START_TEST (whole_records_leave_together)
 {
   Place *place = place_make ();
@@ -430,7 +432,8 @@ START_TEST (endless_handshake)
   sender = g_thread_new ("sender", send_for_ever, place);
   help_wait (&place->shaken);
   ck_assert (place->failed);
-  ck_assert_msg (strcmp (place->error, "TLS: too many bytes in the handshake (the limit is 48 KiB)") == 0, "%s", place->error);
+  ck_assert_msg (strcmp (place->error, "TLS: too many bytes in the handshake (the limit is 48 KiB)") == 0,
+                 "%s", place->error);
   g_thread_join (sender);
   place_drop (place);
 }
@@ -464,7 +467,8 @@ cancel_behind_its_back (gpointer data)
   Arrival *arrival = data;
 
   g_atomic_int_set (&arrival->held, 1);
-  for (gint64 end = g_get_monotonic_time () + SECONDS (20); !far_home_has_posts (arrival->home) && g_get_monotonic_time () < end;)
+  for (gint64 end = g_get_monotonic_time () + SECONDS (20);
+       !far_home_has_posts (arrival->home) && g_get_monotonic_time () < end;)
     g_thread_yield ();
   far_tls_accept_cancel (arrival->accept, "others wait");
 }

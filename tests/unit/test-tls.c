@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* TLS: who is let in, what is resumed, what a change of the files and a day do. Both sides are ours, over a socket pair at one worker. */
+/* TLS: who is let in, what is resumed, what a change of the files and a day do. Both sides are ours, over a
+ * socket pair at one worker. */
 #include "unit/stream-help.h"
 #include "unit/trust-fixture.h"
 
@@ -38,7 +39,8 @@ static void
 node_make (const Place *place, const char *node, gboolean server)
 {
   const char *const names[] = { "localhost", NULL };
-  g_autofree char *cert = fixture_node (place->dir, node, server ? names : NULL, server), *path = file_of (place, node, "node.crt");
+  g_autofree char *cert = fixture_node (place->dir, node, server ? names : NULL, server),
+                  *path = file_of (place, node, "node.crt");
 
   ck_assert (g_file_set_contents (path, cert, -1, NULL));
 }
@@ -67,9 +69,15 @@ place_drop (Place *place)
 static FarTls *
 settings (const Place *place, gboolean server, const char *node, const char *name)
 {
-  g_autofree char *cert = node == NULL ? NULL : file_of (place, node, "node.crt"), *key = node == NULL ? NULL : file_of (place, node, "node.key");
-  const FarTlsSpec spec = { .server = server, .cert = cert, .key = key, .ca = place->ca, .name = name,
-                            .purpose = server ? FAR_PURPOSE_NODE_CLIENT : FAR_PURPOSE_NODE_SERVER, .alpn = "http/1.1" };
+  g_autofree char *cert = node == NULL ? NULL : file_of (place, node, "node.crt"),
+                  *key = node == NULL ? NULL : file_of (place, node, "node.key");
+  const FarTlsSpec spec = { .server = server,
+                            .cert = cert,
+                            .key = key,
+                            .ca = place->ca,
+                            .name = name,
+                            .purpose = server ? FAR_PURPOSE_NODE_CLIENT : FAR_PURPOSE_NODE_SERVER,
+                            .alpn = "http/1.1" };
   g_autoptr (GError) error = NULL;
   FarTls *tls = far_tls_new (&spec, &error);
 
@@ -153,7 +161,9 @@ side_clear (Side *side)
   g_free (side->peer);
 }
 
-typedef struct { Side server, client; } Meeting;
+typedef struct {
+  Side server, client;
+} Meeting;
 
 /* The server says something, so that the client has its ticket and hears whether it was let in. */
 static void
@@ -162,7 +172,8 @@ meet (const Place *place, Meeting *meeting, FarTls *server, FarTls *client)
   int fd[2];
 
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fd), 0);
-  *meeting = (Meeting){ .server = { .home = place->home, .tls = server, .fd = fd[0] }, .client = { .home = place->home, .tls = client, .fd = fd[1] } };
+  *meeting = (Meeting){ .server = { .home = place->home, .tls = server, .fd = fd[0] },
+                        .client = { .home = place->home, .tls = client, .fd = fd[1] } };
 }
 
 static void
@@ -195,7 +206,8 @@ part (Meeting *meeting)
 START_TEST (both_know_each_other)
 {
   Place place = place_make ();
-  FarTls *server = settings (&place, TRUE, "cloud", NULL), *client = settings (&place, FALSE, "t1", "localhost");
+  FarTls *server = settings (&place, TRUE, "cloud", NULL),
+         *client = settings (&place, FALSE, "t1", "localhost");
   Meeting meeting;
 
   meet (&place, &meeting, server, client);
@@ -219,7 +231,8 @@ END_TEST
 START_TEST (resumed_for_a_day)
 {
   Place place = place_make ();
-  FarTls *server = settings (&place, TRUE, "cloud", NULL), *client = settings (&place, FALSE, "t1", "localhost");
+  FarTls *server = settings (&place, TRUE, "cloud", NULL),
+         *client = settings (&place, FALSE, "t1", "localhost");
   const gboolean wanted[] = { FALSE, TRUE, TRUE, FALSE, TRUE };
 
   for (guint i = 0; i < G_N_ELEMENTS (wanted); i++) {
@@ -246,7 +259,8 @@ END_TEST
 START_TEST (revoked_is_not_resumed)
 {
   Place place = place_make ();
-  FarTls *server = settings (&place, TRUE, "cloud", NULL), *client = settings (&place, FALSE, "t1", "localhost");
+  FarTls *server = settings (&place, TRUE, "cloud", NULL),
+         *client = settings (&place, FALSE, "t1", "localhost");
   Meeting first, second;
 
   meet (&place, &first, server, client);
@@ -272,14 +286,18 @@ END_TEST
 START_TEST (who_is_refused)
 {
   Place place = place_make (), other = place_make ();
-  static const struct { const char *server, *name, *why; gboolean foreign; } rows[] = {
+  static const struct {
+    const char *server, *name, *why;
+    gboolean foreign;
+  } rows[] = {
     { "cloud", "elsewhere.example", "certificate is not for 'elsewhere.example'", FALSE },
     { "t1", NULL, "certificate is not for a TLS server", FALSE },
     { "cloud", "localhost", "certificate is not from this fleet's authority", TRUE },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
-    FarTls *server = settings (rows[i].foreign ? &other : &place, TRUE, rows[i].server, NULL), *client = settings (&place, FALSE, "t1", rows[i].name);
+    FarTls *server = settings (rows[i].foreign ? &other : &place, TRUE, rows[i].server, NULL),
+           *client = settings (&place, FALSE, "t1", rows[i].name);
     Meeting meeting;
 
     meet (&place, &meeting, server, client);
@@ -299,7 +317,8 @@ END_TEST
 START_TEST (files_change)
 {
   Place place = place_make ();
-  FarTls *server = settings (&place, TRUE, "cloud", NULL), *client = settings (&place, FALSE, "t1", "localhost");
+  FarTls *server = settings (&place, TRUE, "cloud", NULL),
+         *client = settings (&place, FALSE, "t1", "localhost");
   g_autofree char *cert = file_of (&place, "cloud", "node.crt");
   g_autoptr (GError) error = NULL;
   Meeting before, after;
@@ -331,9 +350,16 @@ END_TEST
 START_TEST (missing_and_wrong_files)
 {
   Place place = place_make ();
-  g_autofree char *cert = file_of (&place, "cloud", "node.crt"), *key = file_of (&place, "t1", "node.key"), *none = file_of (&place, "t9", "node.crt");
-  const FarTlsSpec mixed = { .server = TRUE, .cert = cert, .key = key }, missing = { .server = TRUE, .cert = none, .key = key };
-  const FarTlsSpec without = { .cert = none, .key = key, .cert_optional = TRUE, .ca = place.ca, .name = "localhost", .purpose = FAR_PURPOSE_NODE_SERVER };
+  g_autofree char *cert = file_of (&place, "cloud", "node.crt"), *key = file_of (&place, "t1", "node.key"),
+                  *none = file_of (&place, "t9", "node.crt");
+  const FarTlsSpec mixed = { .server = TRUE, .cert = cert, .key = key },
+                   missing = { .server = TRUE, .cert = none, .key = key };
+  const FarTlsSpec without = { .cert = none,
+                               .key = key,
+                               .cert_optional = TRUE,
+                               .ca = place.ca,
+                               .name = "localhost",
+                               .purpose = FAR_PURPOSE_NODE_SERVER };
   g_autoptr (GError) one = NULL, two = NULL;
   FarTls *server = settings (&place, TRUE, "cloud", NULL), *client = far_tls_new (&without, NULL);
   Meeting meeting;
@@ -354,12 +380,18 @@ START_TEST (missing_and_wrong_files)
 }
 END_TEST
 
-/* A node that has enrolled meanwhile is known by its certificate, although its connection from before ends later. */
+/* A node that has enrolled meanwhile is known by its certificate, although its connection from before ends
+ * later. */
 START_TEST (a_new_certificate_is_not_forgotten)
 {
   Place place = place_make ();
   g_autofree char *cert = file_of (&place, "t1", "node.crt"), *key = file_of (&place, "t1", "node.key");
-  const FarTlsSpec spec = { .cert = cert, .key = key, .cert_optional = TRUE, .ca = place.ca, .name = "localhost", .purpose = FAR_PURPOSE_NODE_SERVER,
+  const FarTlsSpec spec = { .cert = cert,
+                            .key = key,
+                            .cert_optional = TRUE,
+                            .ca = place.ca,
+                            .name = "localhost",
+                            .purpose = FAR_PURPOSE_NODE_SERVER,
                             .alpn = "http/1.1" };
   FarTls *server = settings (&place, TRUE, "cloud", NULL), *client;
   Meeting before, after;

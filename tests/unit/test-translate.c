@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Words of daemons are found again in the catalogue and translated; nothing that came from elsewhere becomes a format. */
+/* Words of daemons are found again in the catalogue and translated; nothing that came from elsewhere becomes
+ * a format. */
 #include "config.h"
 
 #include "unit/core-help.h"
@@ -25,7 +26,8 @@ static const struct {
   { "%s has %d sessions", "t1 has  sessions", NULL },
   { "%u of %u", "3 of 4", "3|4" },
   { "at %g %%", "at 0.5 %", "0.5" },
-  { "cannot record: %s; nothing", "cannot record: no room; at all; nothing", "no room; at all" }, /* to the end */
+  { "cannot record: %s; nothing", "cannot record: no room; at all; nothing",
+    "no room; at all" }, /* to the end */
   { "%-15s %.200s!", "a b c!", "a|b c" },
   { "%1$s and %2$s", "x and y", "x|y" },
   { "%*d", "  1", NULL },
@@ -53,9 +55,17 @@ END_TEST
 static const struct {
   const char *format, *filled;
 } fills[] = {
-  { "%s, %s", "%n%s, b" },      { "%2$s, %1$s", "b, %n%s" },  { "%2$s", "b" },         { "100 %% of %s", "100 % of %n%s" },
-  { "%s %s %s", NULL },         { "%3$s", NULL },             { "%", NULL },           { "%s%", NULL },
-  { "%5$s", NULL },             { "%n", NULL },               { "", "" },
+  { "%s, %s", "%n%s, b" },
+  { "%2$s, %1$s", "b, %n%s" },
+  { "%2$s", "b" },
+  { "100 %% of %s", "100 % of %n%s" },
+  { "%s %s %s", NULL },
+  { "%3$s", NULL },
+  { "%", NULL },
+  { "%s%", NULL },
+  { "%5$s", NULL },
+  { "%n", NULL },
+  { "", "" },
 };
 
 /* What looks like a format and is a parameter stays as it is. */
@@ -67,20 +77,22 @@ START_TEST (formats_are_filled)
   g_ptr_array_add (args, (gpointer) "%n%s");
   g_ptr_array_add (args, (gpointer) "b");
   filled = ctl_translate_fill (fills[_i].format, args);
-  ck_assert_msg (g_strcmp0 (filled, fills[_i].filled) == 0, "%s: %s", fills[_i].format, filled != NULL ? filled : "nothing");
+  ck_assert_msg (g_strcmp0 (filled, fills[_i].filled) == 0, "%s: %s", fills[_i].format,
+                 filled != NULL ? filled : "nothing");
 }
 END_TEST
 
 /* ---- with a catalogue ---- */
 
-static const char po[] = "msgid \"\"\nmsgstr \"Content-Type: text/plain; charset=UTF-8\\n\"\n"
-                         "msgid \"no right\"\nmsgstr \"kein Recht\"\n"
-                         "msgid \"expired\"\nmsgstr \"abgelaufen\"\n"
-                         "msgid \"no access to '%s' (%s): %s\"\nmsgstr \"(%2$s) kein Zugang zu '%1$s': %3$s\"\n"
-                         "msgid \"cannot record: %s; nothing was changed\"\nmsgstr \"nicht aufgezeichnet: %s; nichts geändert\"\n"
-                         "msgid \"no room on the disk\"\nmsgstr \"kein Platz\"\n"
-                         "msgid \"%s: %s\"\nmsgstr \"%2$s - %1$s\"\n"
-                         "#, c-format\nmsgid \"%<PRId64> bytes are there\"\nmsgstr \"%<PRId64> Bytes da\"\n";
+static const char po[] =
+    "msgid \"\"\nmsgstr \"Content-Type: text/plain; charset=UTF-8\\n\"\n"
+    "msgid \"no right\"\nmsgstr \"kein Recht\"\n"
+    "msgid \"expired\"\nmsgstr \"abgelaufen\"\n"
+    "msgid \"no access to '%s' (%s): %s\"\nmsgstr \"(%2$s) kein Zugang zu '%1$s': %3$s\"\n"
+    "msgid \"cannot record: %s; nothing was changed\"\nmsgstr \"nicht aufgezeichnet: %s; nichts geändert\"\n"
+    "msgid \"no room on the disk\"\nmsgstr \"kein Platz\"\n"
+    "msgid \"%s: %s\"\nmsgstr \"%2$s - %1$s\"\n"
+    "#, c-format\nmsgid \"%<PRId64> bytes are there\"\nmsgstr \"%<PRId64> Bytes da\"\n";
 
 static char *folder;
 
@@ -116,13 +128,16 @@ static const struct {
   { "no right", "kein Recht" },
   { "something else", "something else" },
   { "", "" },
-  { "no access to 'expired' (connect): no right", "(connect) kein Zugang zu 'expired': kein Recht" }, /* a name stays a name */
-  { "cannot record: no room on the disk; nothing was changed", "nicht aufgezeichnet: kein Platz; nichts geändert" },
+  { "no access to 'expired' (connect): no right",
+    "(connect) kein Zugang zu 'expired': kein Recht" }, /* a name stays a name */
+  { "cannot record: no room on the disk; nothing was changed",
+    "nicht aufgezeichnet: kein Platz; nichts geändert" },
   { "t1: no right", "t1: kein Recht" },
   { "no right; POST login", "kein Recht; POST login" },
   { "9223372036854775807 bytes are there", "9223372036854775807 Bytes da" },
   { "no right\nno right\n", "kein Recht\nkein Recht\n" },
-  { "a: b: c: d: e: f: g: h: i: j: no right", "a: b: c: d: e: f: g: h: i: j: no right" }, /* looked for in so many places and no more */
+  { "a: b: c: d: e: f: g: h: i: j: no right",
+    "a: b: c: d: e: f: g: h: i: j: no right" }, /* looked for in so many places and no more */
 };
 
 START_TEST (words_are_translated)

@@ -91,7 +91,8 @@ file_kib (void)
   return strtol (line + strlen ("\nRssFile:"), NULL, 10);
 }
 
-/* A sum over every byte of every file that is mapped read-only: text, constants, and constants that were relocated. */
+/* A sum over every byte of every file that is mapped read-only: text, constants, and constants that were
+ * relocated. */
 UNCHECKED static guint64
 sum_of_maps (gsize *size)
 {
@@ -103,9 +104,11 @@ sum_of_maps (gsize *size)
   for (guint i = 0; lines[i] != NULL; i++) {
     unsigned long begin, end;
     char mode[5];
-    if (sscanf (lines[i], "%lx-%lx %4s", &begin, &end, mode) != 3 || mode[0] != 'r' || mode[1] != '-' || strstr (lines[i], ".so") == NULL)
+    if (sscanf (lines[i], "%lx-%lx %4s", &begin, &end, mode) != 3 || mode[0] != 'r' || mode[1] != '-' ||
+        strstr (lines[i], ".so") == NULL)
       continue;
-    for (const volatile guint64 *at = (const volatile guint64 *) begin; at < (const volatile guint64 *) end; at++)
+    for (const volatile guint64 *at = (const volatile guint64 *) begin; at < (const volatile guint64 *) end;
+         at++)
       sum = sum * 31 + *at;
     *size += end - begin;
   }
@@ -180,7 +183,10 @@ START_TEST (waits_for_pumps)
   Homes homes = { 0 };
   int a, b;
   Report report = { 0 };
-  FarPumpSpec spec = { .session = "s", .counters = report_counters, .closed = report_closed, .user = &report };
+  FarPumpSpec spec = { .session = "s",
+                       .counters = report_counters,
+                       .closed = report_closed,
+                       .user = &report };
   homes_start (&homes);
   FarStream *end_a = end_make (&homes, KIND_UNIX_ONE, &a), *end_b = end_make (&homes, KIND_UNIX_TWO, &b);
   far_trim_watch (TRUE);

@@ -51,32 +51,128 @@ typedef struct {
 
 static const Row rows[] = {
   { "client", { .cn = "t1", GOOD, .purposes = { CLIENT } }, FAR_PURPOSE_NODE_CLIENT, NULL, NULL },
-  { "server by name", { .cn = "t1", .dns = "cloud.example", GOOD, .purposes = { SERVER } }, FAR_PURPOSE_NODE_SERVER, "cloud.example", NULL },
-  { "server by name, other case", { .cn = "t1", .dns = "Cloud.example", GOOD, .purposes = { SERVER } }, FAR_PURPOSE_NODE_SERVER, "cloud.EXAMPLE", NULL },
-  { "server by address", { .cn = "t1", .address = "127.0.0.1", GOOD, .purposes = { SERVER } }, FAR_PURPOSE_NODE_SERVER, "127.0.0.1", NULL },
-  { "people's server", { .cn = "t1", .dns = "a.example", GOOD, .purposes = { SERVER } }, FAR_PURPOSE_PEOPLE_SERVER, "a.example", NULL },
-  { "both purposes", { .cn = "t1", GOOD, .purposes = { SERVER, CLIENT } }, FAR_PURPOSE_NODE_CLIENT, NULL, NULL },
-  { "expired", { .cn = "t1", .from = -7200, .until = -3600, .purposes = { CLIENT } }, FAR_PURPOSE_NODE_CLIENT, NULL, "expired on" },
-  { "not yet", { .cn = "t1", .from = 3600, .until = 7200, .purposes = { CLIENT } }, FAR_PURPOSE_NODE_CLIENT, NULL, "not valid before" },
-  { "wrong purpose: client at a server's place", { .cn = "t1", .dns = "a", GOOD, .purposes = { CLIENT } }, FAR_PURPOSE_NODE_SERVER, "a", "not for a TLS server" },
-  { "wrong purpose: server at a client's place", { .cn = "t1", GOOD, .purposes = { SERVER } }, FAR_PURPOSE_NODE_CLIENT, NULL, "not for a TLS client" },
+  { "server by name",
+    { .cn = "t1", .dns = "cloud.example", GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_NODE_SERVER,
+    "cloud.example",
+    NULL },
+  { "server by name, other case",
+    { .cn = "t1", .dns = "Cloud.example", GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_NODE_SERVER,
+    "cloud.EXAMPLE",
+    NULL },
+  { "server by address",
+    { .cn = "t1", .address = "127.0.0.1", GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_NODE_SERVER,
+    "127.0.0.1",
+    NULL },
+  { "people's server",
+    { .cn = "t1", .dns = "a.example", GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_PEOPLE_SERVER,
+    "a.example",
+    NULL },
+  { "both purposes",
+    { .cn = "t1", GOOD, .purposes = { SERVER, CLIENT } },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    NULL },
+  { "expired",
+    { .cn = "t1", .from = -7200, .until = -3600, .purposes = { CLIENT } },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    "expired on" },
+  { "not yet",
+    { .cn = "t1", .from = 3600, .until = 7200, .purposes = { CLIENT } },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    "not valid before" },
+  { "wrong purpose: client at a server's place",
+    { .cn = "t1", .dns = "a", GOOD, .purposes = { CLIENT } },
+    FAR_PURPOSE_NODE_SERVER,
+    "a",
+    "not for a TLS server" },
+  { "wrong purpose: server at a client's place",
+    { .cn = "t1", GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    "not for a TLS client" },
   { "no purpose", { .cn = "t1", GOOD }, FAR_PURPOSE_NODE_CLIENT, NULL, "not for a TLS client" },
-  { "any purpose", { .cn = "t1", GOOD, .purposes = { GNUTLS_KP_ANY } }, FAR_PURPOSE_NODE_CLIENT, NULL, "not for a TLS client" },
-  { "wrong name", { .cn = "t1", .dns = "a.example", GOOD, .purposes = { SERVER } }, FAR_PURPOSE_NODE_SERVER, "b.example", "not for 'b.example'" },
-  { "longer name", { .cn = "t1", .dns = "a.example", GOOD, .purposes = { SERVER } }, FAR_PURPOSE_NODE_SERVER, "a.example.org", "not for" },
-  { "CN only", { .cn = "cloud.example", GOOD, .purposes = { SERVER } }, FAR_PURPOSE_NODE_SERVER, "cloud.example", "not for" },
-  { "wildcard", { .cn = "t1", .dns = "*.example", GOOD, .purposes = { SERVER } }, FAR_PURPOSE_NODE_SERVER, "a.example", "not for" },
-  { "address as a DNS name", { .cn = "t1", .dns = "127.0.0.1", GOOD, .purposes = { SERVER } }, FAR_PURPOSE_NODE_SERVER, "127.0.0.1", "not for" },
-  { "other address", { .cn = "t1", .address = "127.0.0.1", GOOD, .purposes = { SERVER } }, FAR_PURPOSE_NODE_SERVER, "127.0.0.2", "not for" },
-  { "NUL in the DNS name", { .cn = "t1", .dns = "a\0.evil", .dns_size = 7, GOOD, .purposes = { SERVER } }, FAR_PURPOSE_NODE_SERVER, "a", "not for" },
-  { "NUL in the CN", { .cn = "t1\0.evil", .cn_size = 8, GOOD, .purposes = { CLIENT } }, FAR_PURPOSE_NODE_CLIENT, NULL, "not a node id" },
+  { "any purpose",
+    { .cn = "t1", GOOD, .purposes = { GNUTLS_KP_ANY } },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    "not for a TLS client" },
+  { "wrong name",
+    { .cn = "t1", .dns = "a.example", GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_NODE_SERVER,
+    "b.example",
+    "not for 'b.example'" },
+  { "longer name",
+    { .cn = "t1", .dns = "a.example", GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_NODE_SERVER,
+    "a.example.org",
+    "not for" },
+  { "CN only",
+    { .cn = "cloud.example", GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_NODE_SERVER,
+    "cloud.example",
+    "not for" },
+  { "wildcard",
+    { .cn = "t1", .dns = "*.example", GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_NODE_SERVER,
+    "a.example",
+    "not for" },
+  { "address as a DNS name",
+    { .cn = "t1", .dns = "127.0.0.1", GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_NODE_SERVER,
+    "127.0.0.1",
+    "not for" },
+  { "other address",
+    { .cn = "t1", .address = "127.0.0.1", GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_NODE_SERVER,
+    "127.0.0.2",
+    "not for" },
+  { "NUL in the DNS name",
+    { .cn = "t1", .dns = "a\0.evil", .dns_size = 7, GOOD, .purposes = { SERVER } },
+    FAR_PURPOSE_NODE_SERVER,
+    "a",
+    "not for" },
+  { "NUL in the CN",
+    { .cn = "t1\0.evil", .cn_size = 8, GOOD, .purposes = { CLIENT } },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    "not a node id" },
   { "no CN", { .dns = "a", GOOD, .purposes = { CLIENT } }, FAR_PURPOSE_NODE_CLIENT, NULL, "not a node id" },
-  { "CN with a slash", { .cn = "../t1", GOOD, .purposes = { CLIENT } }, FAR_PURPOSE_NODE_CLIENT, NULL, "not a node id" },
-  { "self-signed", { .cn = "t1", GOOD, .purposes = { CLIENT }, .self = TRUE }, FAR_PURPOSE_NODE_CLIENT, NULL, "not from this fleet" },
-  { "an authority as a node", { .cn = "t1", GOOD, .purposes = { CLIENT }, .authority = TRUE }, FAR_PURPOSE_NODE_CLIENT, NULL, "authority's, not a node's" },
-  { "revoked serial", { .cn = "t1", GOOD, .purposes = { CLIENT }, .serial = "66" }, FAR_PURPOSE_NODE_CLIENT, NULL, "is revoked" },
-  { "revoked serial, process-wide", { .cn = "t1", GOOD, .purposes = { CLIENT }, .serial = "67" }, FAR_PURPOSE_NODE_CLIENT, NULL, "is revoked" },
-  { "revoked node", { .cn = "gone", GOOD, .purposes = { CLIENT } }, FAR_PURPOSE_NODE_CLIENT, NULL, "is revoked" },
+  { "CN with a slash",
+    { .cn = "../t1", GOOD, .purposes = { CLIENT } },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    "not a node id" },
+  { "self-signed",
+    { .cn = "t1", GOOD, .purposes = { CLIENT }, .self = TRUE },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    "not from this fleet" },
+  { "an authority as a node",
+    { .cn = "t1", GOOD, .purposes = { CLIENT }, .authority = TRUE },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    "authority's, not a node's" },
+  { "revoked serial",
+    { .cn = "t1", GOOD, .purposes = { CLIENT }, .serial = "66" },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    "is revoked" },
+  { "revoked serial, process-wide",
+    { .cn = "t1", GOOD, .purposes = { CLIENT }, .serial = "67" },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    "is revoked" },
+  { "revoked node",
+    { .cn = "gone", GOOD, .purposes = { CLIENT } },
+    FAR_PURPOSE_NODE_CLIENT,
+    NULL,
+    "is revoked" },
 };
 
 static GBytes *
@@ -101,10 +197,12 @@ meet_server (const char *pem, const char *name)
 {
   g_autoptr (GBytes) der = der_of (pem);
   gsize size;
-  const gnutls_datum_t chain = { (unsigned char *) g_bytes_get_data (der, &size), (unsigned) g_bytes_get_size (der) };
+  const gnutls_datum_t chain = { (unsigned char *) g_bytes_get_data (der, &size),
+                                 (unsigned) g_bytes_get_size (der) };
   FarTrustClock clock;
   int alert;
-  gboolean good = far_trust_check_raw (&chain, 1, ca_file, FAR_PURPOSE_NODE_SERVER, name, NULL, &alert, &clock, NULL);
+  gboolean good = far_trust_check_raw (&chain, 1, ca_file, FAR_PURPOSE_NODE_SERVER, name, NULL, &alert,
+                                       &clock, NULL);
 
   far_trust_clock_take (&clock);
   return good;
@@ -166,7 +264,9 @@ END_TEST
 
 START_TEST (garbage)
 {
-  static const char *const texts[] = { "", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----" };
+  static const char *const texts[] = { "", "x",
+                                       "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                                       "-----BEGIN CERTIFICATE-----" };
   g_autoptr (GBytes) bytes = g_bytes_new_static ("\x30\x82\xff\xff", 4);
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
@@ -179,11 +279,13 @@ END_TEST
 START_TEST (enrolled_node)
 {
   const char *names[] = { "cloud.example", "192.0.2.7", "2001:db8::7", NULL };
-  g_autofree char *pem = fixture_node (dir, "cloud-1", names, TRUE), *node = NULL, *serial = far_trust_serial (pem, NULL);
+  g_autofree char *pem = fixture_node (dir, "cloud-1", names, TRUE), *node = NULL,
+                  *serial = far_trust_serial (pem, NULL);
   const char *revoked[] = { serial, NULL };
   g_autoptr (GError) error = NULL;
 
-  ck_assert_msg (far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, &node, &error), "%s", error ? error->message : "");
+  ck_assert_msg (far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_CLIENT, NULL, NULL, &node, &error), "%s",
+                 error ? error->message : "");
   ck_assert_str_eq (node, "cloud-1");
   for (guint i = 0; names[i] != NULL; i++)
     ck_assert (far_trust_check (pem, ca_file, FAR_PURPOSE_NODE_SERVER, names[i], NULL, NULL, NULL));
@@ -248,7 +350,8 @@ END_TEST
 START_TEST (leaf_is_not_its_own_authority)
 {
   FixtureCert spec = { .cn = "t1", .dns = "a", GOOD, .purposes = { SERVER }, .self = TRUE };
-  g_autofree char *pem = fixture_cert (dir, &spec), *path = far_trust_path (dir, "leaf.crt"), *hash = NULL, *chain = NULL;
+  g_autofree char *pem = fixture_cert (dir, &spec), *path = far_trust_path (dir, "leaf.crt"), *hash = NULL,
+                  *chain = NULL;
 
   ck_assert (g_file_set_contents (path, pem, -1, NULL));
   hash = far_trust_file_sha256 (path, NULL);
@@ -258,12 +361,15 @@ START_TEST (leaf_is_not_its_own_authority)
 }
 END_TEST
 
-/* A clock that is behind makes a server's certificate look too new: that is believed where the clock is known to be wrong, and where a join token names the
- * authority. It never makes one that has ended look good, and nobody else's. */
+/* A clock that is behind makes a server's certificate look too new: that is believed where the clock is known
+ * to be wrong, and where a join token names the authority. It never makes one that has ended look good, and
+ * nobody else's. */
 START_TEST (a_clock_that_is_behind)
 {
-  FixtureCert early = { .cn = "cloud", .dns = "a", .from = 3600, .until = 7200, .purposes = { SERVER } }, late = early, node = early;
-  g_autofree char *path = far_trust_path (dir, "ca.crt"), *hash = far_trust_file_sha256 (path, NULL), *root = NULL;
+  FixtureCert early = { .cn = "cloud", .dns = "a", .from = 3600, .until = 7200, .purposes = { SERVER } },
+              late = early, node = early;
+  g_autofree char *path = far_trust_path (dir, "ca.crt"), *hash = far_trust_file_sha256 (path, NULL),
+                  *root = NULL;
   g_autofree char *soon = NULL, *over = NULL, *client = NULL, *chain = NULL;
 
   late.from = -7200;
@@ -431,7 +537,8 @@ START_TEST (sign_refuses)
   ck_assert_ptr_null (far_trust_sign (dir, csr, "t1", NULL, FALSE, 0, NULL));
   ck_assert_ptr_null (far_trust_sign (dir, csr, "t1", NULL, FALSE, 3651, NULL));
   ck_assert_ptr_null (far_trust_sign (dir, "x", "t1", NULL, FALSE, 30, NULL));
-  csr[strlen (csr) / 2] ^= 1; /* a changed request: bad base64, bad DER or bad signature, never a certificate */
+  /* a changed request: bad base64, bad DER or bad signature, never a certificate */
+  csr[strlen (csr) / 2] ^= 1;
   ck_assert_ptr_null (far_trust_sign (dir, csr, "t1", NULL, FALSE, 30, NULL));
 }
 END_TEST
@@ -468,11 +575,13 @@ START_TEST (keys_are_private_and_stay)
 }
 END_TEST
 
-/* The hash of a request and of the certificate made from it is the same: how a lost answer is fetched again. */
+/* The hash of a request and of the certificate made from it is the same: how a lost answer is fetched again.
+ */
 START_TEST (key_hash_of_request_and_certificate)
 {
   g_autofree char *pem = fixture_node (dir, "t1", NULL, FALSE), *keys = g_build_filename (dir, "t1", NULL);
-  g_autofree char *csr = far_trust_csr (keys, "t1", NULL), *of_csr = far_trust_key_hash (csr, NULL), *of_cert = far_trust_key_hash (pem, NULL);
+  g_autofree char *csr = far_trust_csr (keys, "t1", NULL), *of_csr = far_trust_key_hash (csr, NULL),
+                  *of_cert = far_trust_key_hash (pem, NULL);
 
   ck_assert_ptr_nonnull (of_csr);
   ck_assert_str_eq (of_csr, of_cert);
@@ -492,7 +601,8 @@ START_TEST (random_and_comparison)
     ck_assert_uint_lt (far_random_u32 (7), 7);
   ck_assert_uint_eq (far_random_u32 (0), 0);
   ck_assert_str_eq (hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  ck_assert (far_equal_secret ("secret", "secret") && !far_equal_secret ("secret", "secreT") && !far_equal_secret ("", "s"));
+  ck_assert (far_equal_secret ("secret", "secret") && !far_equal_secret ("secret", "secreT") &&
+             !far_equal_secret ("", "s"));
 }
 END_TEST
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The terminal's way to a tunnel end that has a name: addresses that are dead, and name servers that say nothing. */
+/* The terminal's way to a tunnel end that has a name: addresses that are dead, and name servers that say
+ * nothing. */
 #include "unit/dial-help.h"
 #include "unit/ssh-help.h"
 
-#define BOTH_ENDS                                                                                 \
-  "authenticators:\n  wax: {type: wax, tokens: ['t1 word-1 session/s1', 't1 word-2 session/s2']}\n" \
+#define BOTH_ENDS                                                                                            \
+  "authenticators:\n  wax: {type: wax, tokens: ['t1 word-1 session/s1', 't1 word-2 session/s2']}\n"          \
   "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax]}\n  t: {type: ssh}\n"
 
 /* One session: its tunnel end's side, the terminal's, and how the dial ends. */
@@ -53,7 +54,10 @@ port_of (const FarTunnel *tunnel)
 static void
 begin (Session *session, const char *id)
 {
-  FarTunnelSpec spec = { .session = id, .terminal = "t1", .entry = FAR_ENTRY_STREAM, .length_us = SECONDS (600) };
+  FarTunnelSpec spec = { .session = id,
+                         .terminal = "t1",
+                         .entry = FAR_ENTRY_STREAM,
+                         .length_us = SECONDS (600) };
   session->tunnel = reserve ("z", &spec, &session->cloud);
 }
 
@@ -62,18 +66,27 @@ static void
 dial (Session *session, const char *id, const char *host, const char *word)
 {
   g_autofree char *address = g_strdup_printf ("%s:%u", host, port_of (session->tunnel));
-  FarDialSpec spec = { .session = id, .address = address, .host_key = session->tunnel->host_key, .user = "t1", .token = word, .node_key = TRUE,
-                       .x = session->tunnel->x, .length_us = SECONDS (600), .arrived = side_arrived };
+  FarDialSpec spec = { .session = id,
+                       .address = address,
+                       .host_key = session->tunnel->host_key,
+                       .user = "t1",
+                       .token = word,
+                       .node_key = TRUE,
+                       .x = session->tunnel->x,
+                       .length_us = SECONDS (600),
+                       .arrived = side_arrived };
   g_clear_error (&session->answer.error);
   session->answer = (Answer){ 0 };
-  ssh_ops ("t")->dial (instance_self (FAR_KIND_TRANSPORT, "t"), &spec, side_hears, &session->terminal, far_request_new (answered, &session->answer, 0));
+  ssh_ops ("t")->dial (instance_self (FAR_KIND_TRANSPORT, "t"), &spec, side_hears, &session->terminal,
+                       far_request_new (answered, &session->answer, 0));
 }
 
 static void
 await_up (Session *session)
 {
   answer_wait (&session->answer);
-  ck_assert_msg (session->answer.error == NULL, "%s", session->answer.error != NULL ? session->answer.error->message : "");
+  ck_assert_msg (session->answer.error == NULL, "%s",
+                 session->answer.error != NULL ? session->answer.error->message : "");
   await (&session->cloud.up, 1);
   await (&session->terminal.up, 1);
 }

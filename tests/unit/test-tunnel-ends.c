@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a tunnel leaves behind when it is over: nothing, however many came before it and however full it was. */
+/* What a tunnel leaves behind when it is over: nothing, however many came before it and however full it was.
+ */
 
-#define WORDS                                                                                                                     \
-  "'t1 word-10 session/s1', 't1 word-11 session/s1', 't1 word-12 session/s1', 't1 word-13 session/s1', 't1 word-14 session/s1', 't1 word-15 session/s1', "                         \
-  "'t1 word-16 session/s1', 't1 word-17 session/s1', 't1 word-18 session/s1', 't1 word-19 session/s1', 't1 word-20 session/s1', 't1 word-21 session/s1'"
-#define BOTH_ENDS                                                      \
-  "authenticators:\n  wax: {type: wax, tokens: [" WORDS "]}\n"         \
+#define WORDS                                                                                                \
+  "'t1 word-10 session/s1', 't1 word-11 session/s1', 't1 word-12 session/s1', 't1 word-13 session/s1', 't1 " \
+  "word-14 session/s1', 't1 word-15 session/s1', "                                                           \
+  "'t1 word-16 session/s1', 't1 word-17 session/s1', 't1 word-18 session/s1', 't1 word-19 session/s1', 't1 " \
+  "word-20 session/s1', 't1 word-21 session/s1'"
+#define BOTH_ENDS                                                                                            \
+  "authenticators:\n  wax: {type: wax, tokens: [" WORDS "]}\n"                                               \
   "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax]}\n  t: {type: ssh}\n"
 #include "unit/ssh-both-ends.h"
 
@@ -20,7 +23,8 @@ descriptors (void)
   return count;
 }
 
-/* Sends what the way takes, and reads none of the echo: packets are on their way in both directions from then on. */
+/* Sends what the way takes, and reads none of the echo: packets are on their way in both directions from then
+ * on. */
 static void
 person_floods (int person)
 {
@@ -47,8 +51,8 @@ tunnel_comes_and_goes (guint round)
   far_tunnel_free (tunnel);
 }
 
-/* Whichever end it is that ends a tunnel, and however full it is: once both have said so nothing of it is open, neither the carrier's descriptors nor
- * the device's. */
+/* Whichever end it is that ends a tunnel, and however full it is: once both have said so nothing of it is
+ * open, neither the carrier's descriptors nor the device's. */
 START_TEST (an_ended_tunnel_leaves_no_descriptor)
 {
   tunnel_comes_and_goes (0); /* what is made once */

@@ -3,15 +3,18 @@
 #include <dlfcn.h>
 #include <gcrypt.h>
 
-#define BOTH_ENDS                                                                                                                 \
-  "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1', 't1 word-2 session/s1', 't1 word-3 session/s2', 't1 word-4 session/gone']\n" \
+#define BOTH_ENDS                                                                                            \
+  "authenticators:\n  wax:\n    type: wax\n    tokens: ['t1 word-1 session/s1', 't1 word-2 session/s1', "    \
+  "'t1 word-3 session/s2', 't1 word-4 session/gone']\n"                                                      \
   "transports:\n  z: {type: ssh, listen: '127.0.0.1:0', login: [wax]}\n  t: {type: ssh}\n"
 #include "unit/ssh-both-ends.h"
 
 static gboolean
 is_free (guint16 port)
 {
-  struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  struct sockaddr_in at = { .sin_family = AF_INET,
+                            .sin_port = htons (port),
+                            .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   int fd = socket (AF_INET, SOCK_STREAM, 0), on = 1;
   setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   gboolean good = bind (fd, (struct sockaddr *) &at, sizeof at) == 0 && listen (fd, 1) == 0;
@@ -115,7 +118,8 @@ START_TEST (bulk_both_ways)
 }
 END_TEST
 
-/* Packets that arrive while the wire tidies up must not be left lying: each connection is answered at once. */
+/* Packets that arrive while the wire tidies up must not be left lying: each connection is answered at once.
+ */
 START_TEST (many_short_connections)
 {
   FarTunnel *tunnel = reserve_in_band ();
@@ -132,7 +136,8 @@ START_TEST (many_short_connections)
 }
 END_TEST
 
-/* Many that end their input while the answer is on its way: at the end of input nothing may be written from within libssh (WIRE_RULE looks). */
+/* Many that end their input while the answer is on its way: at the end of input nothing may be written from
+ * within libssh (WIRE_RULE looks). */
 START_TEST (ends_of_input_under_bytes)
 {
   FarTunnel *tunnel = reserve_in_band ();
@@ -150,7 +155,8 @@ START_TEST (ends_of_input_under_bytes)
     for (int i = 0; i < 8; i++) {
       for (gssize n; (n = person_reads (person[i], part, 65536)) > 0;)
         got[i] += n;
-      ck_assert_msg (got[i] == 65536, "round %d, connection %d: %zu of 65536 bytes came back", round, i, got[i]);
+      ck_assert_msg (got[i] == 65536, "round %d, connection %d: %zu of 65536 bytes came back", round, i,
+                     got[i]);
       close (person[i]);
     }
   }
@@ -162,7 +168,8 @@ END_TEST
 START_TEST (wrong_tokens)
 {
   FarTunnel *tunnel = reserve_in_band ();
-  static const char *const words[] = { "word-0", "", "word-3" /* another session */, "word-4" /* unknown session */ };
+  static const char *const words[] = { "word-0", "", "word-3" /* another session */,
+                                       "word-4" /* unknown session */ };
   for (guint i = 0; i < G_N_ELEMENTS (words); i++) {
     g_autoptr (GError) error = dial_as ("t", tunnel, "s1", "t1", words[i], tunnel->host_key, &terminal);
     ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_DENIED));
@@ -197,7 +204,8 @@ END_TEST
 
 #define PAIRS 128
 
-/* Opens descriptors as fast as it can, so that a number is taken again as soon as it is free, and looks whether they stay whole. */
+/* Opens descriptors as fast as it can, so that a number is taken again as soon as it is free, and looks
+ * whether they stay whole. */
 static gpointer
 opens_and_looks (gpointer data)
 {
@@ -219,7 +227,8 @@ opens_and_looks (gpointer data)
   return GUINT_TO_POINTER (broken);
 }
 
-/* libssh closes its descriptor when it sees the end; what has that number a moment later is somebody else's. */
+/* libssh closes its descriptor when it sees the end; what has that number a moment later is somebody else's.
+ */
 START_TEST (other_connections_are_left_alone)
 {
   FarTunnel *tunnel = reserve_in_band ();
@@ -228,7 +237,8 @@ START_TEST (other_connections_are_left_alone)
   GThread *thread = g_thread_new ("opens", opens_and_looks, &quit);
   for (guint i = 0; i < 1500; i++) {
     int fd = person_dials (port, NULL);
-    send (fd, "nothing of SSH\r\n", 16, MSG_NOSIGNAL); /* or it is turned away at once: too many from one address */
+    /* or it is turned away at once: too many from one address */
+    send (fd, "nothing of SSH\r\n", 16, MSG_NOSIGNAL);
     close (fd);
   }
   g_atomic_int_set (&quit, TRUE);
@@ -307,7 +317,11 @@ END_TEST
 
 START_TEST (raw_y_has_a_minute)
 {
-  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .raw = TRUE, .person_address = "127.0.0.1",
+  FarTunnelSpec spec = { .session = "s1",
+                         .terminal = "t1",
+                         .entry = FAR_ENTRY_PORTS,
+                         .raw = TRUE,
+                         .person_address = "127.0.0.1",
                          .length_us = SECONDS (600) };
   FarTunnel *tunnel = reserve ("z", &spec, &cloud);
   dial_well (tunnel, "word-1");
@@ -331,10 +345,15 @@ START_TEST (raw_y_has_a_minute)
 }
 END_TEST
 
-/* In band a client of SSH speaks at once, whatever the terminal's end is; in clear text the device may be the first to speak. */
+/* In band a client of SSH speaks at once, whatever the terminal's end is; in clear text the device may be the
+ * first to speak. */
 START_TEST (silent_at_y)
 {
-  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .raw = _i == 1, .person_address = "127.0.0.1",
+  FarTunnelSpec spec = { .session = "s1",
+                         .terminal = "t1",
+                         .entry = FAR_ENTRY_PORTS,
+                         .raw = _i == 1,
+                         .person_address = "127.0.0.1",
                          .length_us = SECONDS (600) };
   FarTunnel *tunnel = reserve ("z", &spec, &cloud);
   dial_well (tunnel, "word-1");
@@ -396,11 +415,15 @@ talk_run (gpointer data)
   return NULL;
 }
 
-/* Main does not get a turn from the moment bytes flow: the deadline is kept by the worker, at the cloud's end (0) and at the terminal's (1), where
- * the other end would go on for an hour. */
+/* Main does not get a turn from the moment bytes flow: the deadline is kept by the worker, at the cloud's end
+ * (0) and at the terminal's (1), where the other end would go on for an hour. */
 START_TEST (deadline_while_main_is_blocked)
 {
-  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_PORTS, .person_address = "127.0.0.1", .length_us = SECONDS (_i == 0 ? 600 : 3600) };
+  FarTunnelSpec spec = { .session = "s1",
+                         .terminal = "t1",
+                         .entry = FAR_ENTRY_PORTS,
+                         .person_address = "127.0.0.1",
+                         .length_us = SECONDS (_i == 0 ? 600 : 3600) };
   FarTunnel *tunnel = reserve ("z", &spec, &cloud);
   dial_length_us = SECONDS (_i == 0 ? 3600 : 600);
   dial_well (tunnel, "word-1");
@@ -412,7 +435,8 @@ START_TEST (deadline_while_main_is_blocked)
   while (g_atomic_int_get (&talk.rounds) < 10) /* from here on nobody iterates the main context */
     g_usleep (200);
   far_clock_advance (SECONDS (601));
-  for (guint quiet = 0; quiet < 5; quiet = passed == at ? quiet + 1 : 0, at = passed) { /* until nothing has come for 100 ms */
+  /* until nothing has come for 100 ms */
+  for (guint quiet = 0; quiet < 5; quiet = passed == at ? quiet + 1 : 0, at = passed) {
     for (guint i = 0; i < 100; i++)
       g_usleep (200);
     passed = g_atomic_int_get (&device.bytes);
@@ -435,7 +459,8 @@ START_TEST (deadline_can_be_moved)
   dial_well (tunnel, "word-1");
   int person = person_dials (tunnel->y, NULL);
   ck_assert (person_hears_echo (person, "x"));
-  ssh_ops ("z")->set_deadline (instance_self (FAR_KIND_TRANSPORT, "z"), "s1", far_clock_boottime_us () + SECONDS (100));
+  ssh_ops ("z")->set_deadline (instance_self (FAR_KIND_TRANSPORT, "z"), "s1",
+                               far_clock_boottime_us () + SECONDS (100));
   run_pending ();
   far_clock_advance (SECONDS (101));
   help_wait (&cloud.ended);
@@ -486,11 +511,13 @@ static void
 shut (const char *session)
 {
   Answer answer = { 0 };
-  ssh_ops ("z")->shut (instance_self (FAR_KIND_TRANSPORT, "z"), session, "closed by the user", far_request_new (answered, &answer, 0));
+  ssh_ops ("z")->shut (instance_self (FAR_KIND_TRANSPORT, "z"), session, "closed by the user",
+                       far_request_new (answered, &answer, 0));
   ck_assert_ptr_null (no_result (&answer));
 }
 
-/* When a close is acknowledged nothing of the person passes any more; the terminal still has its link and ends in order. */
+/* When a close is acknowledged nothing of the person passes any more; the terminal still has its link and
+ * ends in order. */
 START_TEST (shut_lets_nothing_through)
 {
   FarTunnel *tunnel = reserve_in_band ();
@@ -568,7 +595,10 @@ END_TEST
 /* Entry stream: no Y, the person's bytes come on a stream of another home. */
 START_TEST (entry_by_stream)
 {
-  FarTunnelSpec spec = { .session = "s1", .terminal = "t1", .entry = FAR_ENTRY_STREAM, .length_us = SECONDS (600) };
+  FarTunnelSpec spec = { .session = "s1",
+                         .terminal = "t1",
+                         .entry = FAR_ENTRY_STREAM,
+                         .length_us = SECONDS (600) };
   FarTunnel *tunnel = reserve ("z", &spec, &cloud);
   Homes homes = { 0 };
   int person;
@@ -616,14 +646,22 @@ START_TEST (stop_while_dialling)
   ck_assert_int_eq (getsockname (silent, (struct sockaddr *) &at, &size), 0);
   g_autofree char *address = g_strdup_printf ("127.0.0.1:%u", ntohs (at.sin_port));
   Answer answer = { 0 };
-  FarDialSpec spec = { .session = "s1", .address = address, .host_key = "ssh-ed25519 AAAA", .user = "t1", .token = "word-1", .x = 20000,
-                       .length_us = SECONDS (600), .arrived = side_arrived };
-  ssh_ops ("t")->dial (instance_self (FAR_KIND_TRANSPORT, "t"), &spec, side_hears, &terminal, far_request_new (answered, &answer, 0));
+  FarDialSpec spec = { .session = "s1",
+                       .address = address,
+                       .host_key = "ssh-ed25519 AAAA",
+                       .user = "t1",
+                       .token = "word-1",
+                       .x = 20000,
+                       .length_us = SECONDS (600),
+                       .arrived = side_arrived };
+  ssh_ops ("t")->dial (instance_self (FAR_KIND_TRANSPORT, "t"), &spec, side_hears, &terminal,
+                       far_request_new (answered, &answer, 0));
   run_pending ();
   if (_i == 0)
     node_stop ();
   else
-    for (guint left = 1000; left > 0 && !answer.done; left--) { /* its timer may be set at a worker only after the first */
+    /* its timer may be set at a worker only after the first */
+    for (guint left = 1000; left > 0 && !answer.done; left--) {
       far_clock_advance (SECONDS (21));
       help_spin (10);
       g_usleep (1000);
@@ -644,7 +682,9 @@ END_TEST
 static int
 silent_from (const char *host, guint16 port)
 {
-  struct sockaddr_in from = { .sin_family = AF_INET }, to = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  struct sockaddr_in from = { .sin_family = AF_INET }, to = { .sin_family = AF_INET,
+                                                              .sin_port = htons (port),
+                                                              .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   int fd = socket (AF_INET, SOCK_STREAM, 0);
   inet_pton (AF_INET, host, &from.sin_addr);
   ck_assert_int_eq (bind (fd, (struct sockaddr *) &from, sizeof from), 0);
@@ -652,7 +692,8 @@ silent_from (const char *host, guint16 port)
   return fd;
 }
 
-/* Each packet has random padding: the choice of the generator has to be made before libgcrypt is started, by the order of constructors. */
+/* Each packet has random padding: the choice of the generator has to be made before libgcrypt is started, by
+ * the order of constructors. */
 START_TEST (random_numbers_are_the_systems)
 {
   void *library = dlopen ("libgcrypt.so.20", RTLD_NOW | RTLD_NOLOAD);
@@ -665,7 +706,8 @@ START_TEST (random_numbers_are_the_systems)
 }
 END_TEST
 
-/* As many as may be in before login, from four addresses with a full share each: who speaks comes in all the same. */
+/* As many as may be in before login, from four addresses with a full share each: who speaks comes in all the
+ * same. */
 START_TEST (silent_ones_keep_no_terminal_out)
 {
   FarTunnel *tunnel = reserve_in_band ();

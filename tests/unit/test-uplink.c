@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The uplink against the real intake and a real store, over a link that loses requests, loses answers, doubles and breaks: every group arrives
- * once, or is among those that were counted as dropped. */
+/* The uplink against the real intake and a real store, over a link that loses requests, loses answers,
+ * doubles and breaks: every group arrives once, or is among those that were counted as dropped. */
 #include "config.h"
 
 #include <check.h>
@@ -24,8 +24,8 @@ typedef enum { LINK_GOOD, LINK_NO_REQUEST, LINK_NO_ANSWER, LINK_TWICE, LINK_DENI
 
 typedef struct {
   gboolean up;
-  guint faults;              /* percent of requests with one */
-  Fault always;              /* or this one, if not LINK_GOOD */
+  guint faults; /* percent of requests with one */
+  Fault always; /* or this one, if not LINK_GOOD */
   FarPrincipal *node;
   guint sent, told_gap;
   GRand *chance;
@@ -72,7 +72,9 @@ next_fault (void)
 {
   if (test_link.always != LINK_GOOD)
     return test_link.always;
-  return g_rand_int_range (test_link.chance, 0, 100) < (int) test_link.faults ? (Fault) g_rand_int_range (test_link.chance, 1, N_FAULTS) : LINK_GOOD;
+  return g_rand_int_range (test_link.chance, 0, 100) < (int) test_link.faults
+             ? (Fault) g_rand_int_range (test_link.chance, 1, N_FAULTS)
+             : LINK_GOOD;
 }
 
 void
@@ -92,7 +94,8 @@ far_peer_send (const char *transport G_GNUC_UNUSED, const char *peer, FarMessage
     pass (request, req, fault);
   if (fault != LINK_TWICE)
     return;
-  again = far_message_request (request->method, request->resource, NULL); /* another id: not caught by the door */
+  /* another id: not caught by the door */
+  again = far_message_request (request->method, request->resource, NULL);
   again->content_type = g_strdup (request->content_type);
   again->body = g_bytes_ref (request->body);
   pass (again, NULL, LINK_GOOD);
@@ -121,8 +124,13 @@ terminal_with (gint64 buffer, const char *store)
   Terminal *terminal = g_new0 (Terminal, 1);
 
   terminal->type = (const FarServiceType *) far_plugin_info.types[0];
-  terminal->options = (UplinkOptions) { .link = (char *) "link", .every_us = G_USEC_PER_SEC / 1000, .buffer = buffer, .store = (char *) store };
-  terminal->at = (FarInstance) { .head = { .refs = 1, .path = (char *) "services.uplink" }, .name = (char *) "uplink", .options = &terminal->options };
+  terminal->options = (UplinkOptions){ .link = (char *) "link",
+                                       .every_us = G_USEC_PER_SEC / 1000,
+                                       .buffer = buffer,
+                                       .store = (char *) store };
+  terminal->at = (FarInstance){ .head = { .refs = 1, .path = (char *) "services.uplink" },
+                                .name = (char *) "uplink",
+                                .options = &terminal->options };
   terminal->type->type.init (&terminal->uplink, &terminal->at, NULL);
   terminal->type->type.start (&terminal->uplink, NULL);
   node_until (is_loaded, terminal);
@@ -176,9 +184,13 @@ begin (const char *store)
 {
   g_autofree char *dir = node_fresh_dir (), *body = NULL;
 
-  body = g_strdup_printf ("stores:\n  main: { type: %s, keep: 0s }\n  spool: { type: file, path: spool }\nservices:\n  intake: { type: intake, store: main }\n", store);
+  body = g_strdup_printf ("stores:\n  main: { type: %s, keep: 0s }\n  spool: { type: file, path: spool "
+                          "}\nservices:\n  intake: { type: intake, store: main }\n",
+                          store);
   node_open (dir, "cloud", body);
-  test_link = (TestLink) { .up = TRUE, .node = far_principal_new (FAR_PRINCIPAL_NODE, "term-1", NULL, "192.0.2.1"), .chance = g_rand_new_with_seed (7) };
+  test_link = (TestLink){ .up = TRUE,
+                          .node = far_principal_new (FAR_PRINCIPAL_NODE, "term-1", NULL, "192.0.2.1"),
+                          .chance = g_rand_new_with_seed (7) };
 }
 
 static GArray *
@@ -359,7 +371,8 @@ START_TEST (rows_that_cannot_be_read_are_not_written_over)
 }
 END_TEST
 
-/* The server had them on disk and its answer was lost, then the terminal was started anew: they come again under their numbers. */
+/* The server had them on disk and its answer was lost, then the terminal was started anew: they come again
+ * under their numbers. */
 START_TEST (what_was_sent_is_not_doubled_by_a_restart)
 {
   Terminal *terminal;
@@ -385,7 +398,8 @@ START_TEST (what_was_sent_is_not_doubled_by_a_restart)
 }
 END_TEST
 
-/* Measured before the time was told, by a clock that was a day off; the last of them after the machine was started anew. The link then tells. */
+/* Measured before the time was told, by a clock that was a day off; the last of them after the machine was
+ * started anew. The link then tells. */
 START_TEST (what_a_wrong_clock_stamped_is_moved_or_marked)
 {
   const gint64 day = G_TIME_SPAN_DAY * (_i == 0 ? 1 : -1);
@@ -529,8 +543,13 @@ END_TEST
 START_TEST (nobody_answers_for_another)
 {
   static const char *const bad[] = {
-    "batches", "batches?lane=2&epoch=1&seq=1", "batches?lane=2&epoch=1&seq=0&crc=00000000", "batches?lane=9&epoch=1&seq=1&crc=00000000",
-    "batches?lane=2&epoch=x&seq=1&crc=00000000", "batches?lane=2&epoch=99999999999999999999&seq=1&crc=0", "batches?lane=2&epoch=1&seq=1&crc=123456789",
+    "batches",
+    "batches?lane=2&epoch=1&seq=1",
+    "batches?lane=2&epoch=1&seq=0&crc=00000000",
+    "batches?lane=9&epoch=1&seq=1&crc=00000000",
+    "batches?lane=2&epoch=x&seq=1&crc=00000000",
+    "batches?lane=2&epoch=99999999999999999999&seq=1&crc=0",
+    "batches?lane=2&epoch=1&seq=1&crc=123456789",
   };
   g_autoptr (FarPrincipal) person = far_principal_new (FAR_PRINCIPAL_PERSON, "alice", NULL, "192.0.2.9");
   FarBatchBuilder *builder = far_batch_builder_new ();
@@ -539,7 +558,9 @@ START_TEST (nobody_answers_for_another)
   begin ("sqlite");
   for (guint i = 0; i <= G_N_ELEMENTS (bad); i++) {
     gboolean as_person = i == G_N_ELEMENTS (bad);
-    g_autoptr (FarMessage) request = far_message_request ("POST", as_person ? "batches?lane=2&epoch=1&seq=1&crc=0" : bad[i], NULL);
+    g_autoptr (FarMessage)
+        request = far_message_request ("POST", as_person ? "batches?lane=2&epoch=1&seq=1&crc=0" : bad[i],
+                                       NULL);
     Wait *wait = wait_new ();
     Passing *passing = g_new0 (Passing, 1);
     FarMessage *answer;
@@ -547,9 +568,11 @@ START_TEST (nobody_answers_for_another)
     request->content_type = g_strdup (FAR_TYPE_BATCH);
     request->body = g_bytes_ref (batch);
     passing->req = far_request_ref (wait->req);
-    far_door_submit (as_person ? person : test_link.node, as_person ? NULL : "link", request, answered, passing);
+    far_door_submit (as_person ? person : test_link.node, as_person ? NULL : "link", request, answered,
+                     passing);
     answer = wait_result (wait, NULL);
-    ck_assert_msg (answer->status == (as_person ? 403 : 400) || (as_person && answer->status == 404), "%s: %u", bad[MIN (i, 6)], answer->status);
+    ck_assert_msg (answer->status == (as_person ? 403 : 400) || (as_person && answer->status == 404),
+                   "%s: %u", bad[MIN (i, 6)], answer->status);
     far_message_unref (answer);
   }
   end (NULL);
@@ -590,7 +613,9 @@ START_TEST (what_was_measured_survives_a_write_that_failed_unheard)
 {
   const char *type = _i == 0 ? "sqlite" : "file";
   g_autofree char *dir = node_fresh_dir ();
-  g_autofree char *body = g_strdup_printf ("stores:\n  main: { type: %s, keep: 0s }\nservices:\n  intake: { type: intake, store: main, every: 100ms }\n", type);
+  g_autofree char *body = g_strdup_printf ("stores:\n  main: { type: %s, keep: 0s }\nservices:\n  intake: { "
+                                           "type: intake, store: main, every: 100ms }\n",
+                                           type);
   g_autoptr (GArray) points = NULL;
   Intake *intake;
 

@@ -27,7 +27,8 @@ static void
 visit_opened (FarRequest *req, gpointer user)
 {
   FarPumpSpec spec = { .session = "s1", .deadline_us = visit_deadline, .closed = visit_closed };
-  ck_assert_msg (far_request_error (req) == NULL, "%s", far_request_error (req) != NULL ? far_request_error (req)->message : "");
+  ck_assert_msg (far_request_error (req) == NULL, "%s",
+                 far_request_error (req) != NULL ? far_request_error (req)->message : "");
   far_pump_start (user, far_request_steal (req), &spec);
 }
 
@@ -35,7 +36,12 @@ static gboolean
 person_came (gint fd, GIOCondition condition, gpointer user)
 {
   FarHome *home = far_home_pick ();
-  FarEndpointSpec spec = { .session = "s1", .from = "192.0.2.9", .asker = visit_asker, .device = visit_device, .want_home = home, .deadline_us = visit_deadline };
+  FarEndpointSpec spec = { .session = "s1",
+                           .from = "192.0.2.9",
+                           .asker = visit_asker,
+                           .device = visit_device,
+                           .want_home = home,
+                           .deadline_us = visit_deadline };
   FarStream *stream = far_stream_fd_new (home, accept (fd, NULL, NULL));
   far_endpoint_open ("login", &spec, far_request_new (visit_opened, stream, 0));
   return G_SOURCE_CONTINUE;
@@ -68,7 +74,8 @@ set_up (void)
   g_autofree char *lines = g_strdup_printf (
       "authenticators:\n  wax: {type: wax, passwords: ['alice wonder'], keys: ['alice %s']}\n"
       "endpoints:\n  lan: {type: tcp}\n  login: {type: ssh-login, login: [wax], shell: lan}\n"
-      "devices:\n  meter: {endpoint: lan, address: '127.0.0.1:%u'}\n  dead: {endpoint: lan, address: '127.0.0.1:1'}\n",
+      "devices:\n  meter: {endpoint: lan, address: '127.0.0.1:%u'}\n  dead: {endpoint: lan, address: "
+      "'127.0.0.1:1'}\n",
       line, device.port);
   node_start (lines);
   g_autofree char *key = g_build_filename (ssh_folder, "id", NULL);
@@ -98,15 +105,16 @@ tear_down (void)
 
 /* ---- ssh ---- */
 
-#define QUIET                                                                                                                          \
-  "-F", "/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "GlobalKnownHostsFile=/dev/null", "-o", \
-      "IdentitiesOnly=yes"
+#define QUIET                                                                                                \
+  "-F", "/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o",           \
+      "GlobalKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes"
 
 /* more: arguments up to NULL, after the usual ones */
 static void
 ssh_start (Program *program, const char *password, const char *const *more)
 {
-  g_autofree char *ssh = program_path ("ssh"), *ask = password != NULL ? askpass_make (password) : NULL, *number = g_strdup_printf ("%u", port);
+  g_autofree char *ssh = program_path ("ssh"), *ask = password != NULL ? askpass_make (password) : NULL,
+                  *number = g_strdup_printf ("%u", port);
   static const char *const usual[] = { QUIET, "-p", NULL };
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
   g_ptr_array_add (argv, ssh);
@@ -172,7 +180,8 @@ START_TEST (three_wrong_passwords)
 }
 END_TEST
 
-/* Somebody who has a way in tries passwords as alice, until no more are tried: it is their way in which that happens. */
+/* Somebody who has a way in tries passwords as alice, until no more are tried: it is their way in which that
+ * happens. */
 START_TEST (wrong_passwords_of_another_lock_nobody_out)
 {
   const FarTry mallory = { .name = "alice", .from = "192.0.2.9", .told = "person:mallory", .door = "ssh" };
@@ -184,7 +193,10 @@ START_TEST (wrong_passwords_of_another_lock_nobody_out)
   SSH (&ssh, "wonder", "-o", "PreferredAuthentications=password", "-T", "alice@127.0.0.1");
   ck_assert (program_wait (&ssh, NULL));
   ck_assert_int_eq (ssh.status, 255);
-  ck_assert_msg (strstr (ssh_log->str, "too many refused logins as alice from 192.0.2.9 (in the session of person:mallory)") != NULL, "%s", ssh_log->str);
+  ck_assert_msg (
+      strstr (ssh_log->str,
+              "too many refused logins as alice from 192.0.2.9 (in the session of person:mallory)") != NULL,
+      "%s", ssh_log->str);
   program_end (&ssh);
   SSH (&ssh, NULL, "-o", "PreferredAuthentications=publickey", "-i", key_path, "-T", "alice@127.0.0.1");
   program_say (&ssh, "by key\n");
@@ -261,7 +273,8 @@ START_TEST (nothing_else)
   ck_assert_msg (program_wait (&ssh, NULL), "case %d goes on: %s", _i, ssh.output->str);
   ck_assert_msg (ssh.status != 0, "case %d: %s", _i, ssh.output->str);
   if (_i == 4)
-    ck_assert_msg (ssh.status == 1 && strstr (ssh.output->str, "farwatch: device 'dead'") != NULL, "%s", ssh.output->str);
+    ck_assert_msg (ssh.status == 1 && strstr (ssh.output->str, "farwatch: device 'dead'") != NULL, "%s",
+                   ssh.output->str);
   ck_assert_int_eq (device.connections, 0);
   program_end (&ssh);
 }
@@ -318,7 +331,8 @@ START_TEST (a_flood_before_login)
   ck_assert_int_eq (send (person, begin, sizeof begin - 1, MSG_NOSIGNAL), (int) sizeof begin - 1);
   ck_assert_int_eq (send (person, rest, 60000, MSG_NOSIGNAL), 60000);
   ck_assert (is_cut (person));
-  ck_assert_msg (strstr (ssh_log->str, "too many bytes before login (the limit is 48 KiB)") != NULL, "%s", ssh_log->str);
+  ck_assert_msg (strstr (ssh_log->str, "too many bytes before login (the limit is 48 KiB)") != NULL, "%s",
+                 ssh_log->str);
   close (person);
 }
 END_TEST
@@ -327,8 +341,10 @@ END_TEST
 static char *
 slow_askpass (void)
 {
-  g_autofree char *text = g_strdup_printf ("#!/bin/sh\ncd '%s'\ntouch asked\nwhile [ ! -e go ]; do sleep 0.02; done\n"
-                                           "case $1 in *fingerprint*) echo yes;; *) echo wonder;; esac\n", ssh_folder);
+  g_autofree char
+      *text = g_strdup_printf ("#!/bin/sh\ncd '%s'\ntouch asked\nwhile [ ! -e go ]; do sleep 0.02; done\n"
+                               "case $1 in *fingerprint*) echo yes;; *) echo wonder;; esac\n",
+                               ssh_folder);
   write_file (ssh_folder, "slow", text, -1);
   char *path = g_build_filename (ssh_folder, "slow", NULL);
   ck_assert_int_eq (g_chmod (path, 0700), 0);
@@ -345,10 +361,25 @@ file_there (gpointer name)
 /* Asked for a password, or before that whether the host key is the right one: people read and type. */
 START_TEST (people_take_their_time)
 {
-  g_autofree char *ssh_path = program_path ("ssh"), *ask = slow_askpass (), *number = g_strdup_printf ("%u", port);
+  g_autofree char *ssh_path = program_path ("ssh"), *ask = slow_askpass (),
+                  *number = g_strdup_printf ("%u", port);
   const char *check = _i % 2 == 0 ? "StrictHostKeyChecking=no" : "StrictHostKeyChecking=ask";
-  const char *argv[] = { ssh_path, "-F", "/dev/null", "-o", check, "-o", "UserKnownHostsFile=/dev/null", "-o", "GlobalKnownHostsFile=/dev/null", "-o",
-                         "IdentitiesOnly=yes", "-p", number, "-T", "alice@127.0.0.1", NULL };
+  const char *argv[] = { ssh_path,
+                         "-F",
+                         "/dev/null",
+                         "-o",
+                         check,
+                         "-o",
+                         "UserKnownHostsFile=/dev/null",
+                         "-o",
+                         "GlobalKnownHostsFile=/dev/null",
+                         "-o",
+                         "IdentitiesOnly=yes",
+                         "-p",
+                         number,
+                         "-T",
+                         "alice@127.0.0.1",
+                         NULL };
   Program ssh;
   visit_device = "meter";
   program_start (&ssh, ask, argv);
@@ -385,10 +416,12 @@ fingerprint (void)
 
 START_TEST (putty)
 {
-  g_autofree char *plink = program_path ("plink"), *number = g_strdup_printf ("%u", port), *key = fingerprint ();
+  g_autofree char *plink = program_path ("plink"), *number = g_strdup_printf ("%u", port),
+                  *key = fingerprint ();
   Program program;
   ck_assert_msg (plink != NULL, "plink is missing: apt install putty-tools");
-  const char *argv[] = { plink, "-ssh", "-batch", "-P", number, "-hostkey", key, "-pw", "wonder", "alice@127.0.0.1", "-nc", "meter:502", NULL };
+  const char *argv[] = { plink, "-ssh",   "-batch",          "-P",  number,      "-hostkey", key,
+                         "-pw", "wonder", "alice@127.0.0.1", "-nc", "meter:502", NULL };
   program_start (&program, NULL, argv);
   program_say (&program, "from plink\n");
   ck_assert_msg (program_wait (&program, "from plink"), "%s", program.output->str);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A node's link to its server over a slow way: which of several tries counts, and how soon the next one comes. */
+/* A node's link to its server over a slow way: which of several tries counts, and how soon the next one
+ * comes. */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -19,7 +20,7 @@
 #include "node-help.h"
 #include "unit/trust-fixture.h"
 
-#define SECONDS(n) ((gint64) (n) * G_USEC_PER_SEC)
+#define SECONDS(n) ((gint64) (n) *G_USEC_PER_SEC)
 #define BASE_S 60 /* `reconnect` */
 #define CONNECTIONS_MAX 64
 
@@ -43,7 +44,9 @@ static struct {
 static int
 dial_loopback (guint16 port)
 {
-  struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons (port), .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  struct sockaddr_in at = { .sin_family = AF_INET,
+                            .sin_port = htons (port),
+                            .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
   if (connect (fd, (struct sockaddr *) &at, sizeof at) == 0)
@@ -68,7 +71,8 @@ listen_on_loopback (guint16 *port)
 static void
 way_came (void)
 {
-  int near = accept4 (way.listener, NULL, NULL, SOCK_CLOEXEC), far = g_atomic_int_get (&way.refuse) ? -1 : dial_loopback (way.to);
+  int near = accept4 (way.listener, NULL, NULL, SOCK_CLOEXEC),
+      far = g_atomic_int_get (&way.refuse) ? -1 : dial_loopback (way.to);
   gint n = g_atomic_int_get (&way.n);
 
   way.all[n] = (Carried){ .near = near, .far = far, .held = g_atomic_int_get (&way.hold), .ended = far < 0 };
@@ -136,7 +140,8 @@ keep_log (GLogLevelFlags level G_GNUC_UNUSED, const char *path, const char *text
 static void
 make_node (const char *name, const char *const *names)
 {
-  g_autofree char *pem = fixture_node (trust, name, names, names != NULL), *path = g_build_filename (trust, name, "node.crt", NULL);
+  g_autofree char *pem = fixture_node (trust, name, names, names != NULL),
+                  *path = g_build_filename (trust, name, "node.crt", NULL);
 
   ck_assert (g_file_set_contents (path, pem, -1, NULL));
 }
@@ -160,8 +165,10 @@ set_up (void)
   way.thread = g_thread_new ("way", way_run, NULL);
   way.hold = 1;
   text = g_strdup_printf ("transports:\n"
-                          "  nodes: { type: websocket, listen: '127.0.0.1:%u', cert: '%s/cloud/node.crt', key: '%s/cloud/node.key', ca: '%s/ca.crt' }\n"
-                          "  cloud: { type: websocket, connect: 'wss://localhost:%u', reconnect: %us, cert: '%s/t1/node.crt', key: '%s/t1/node.key', ca: '%s/ca.crt' }\n",
+                          "  nodes: { type: websocket, listen: '127.0.0.1:%u', cert: '%s/cloud/node.crt', "
+                          "key: '%s/cloud/node.key', ca: '%s/ca.crt' }\n"
+                          "  cloud: { type: websocket, connect: 'wss://localhost:%u', reconnect: %us, cert: "
+                          "'%s/t1/node.crt', key: '%s/t1/node.key', ca: '%s/ca.crt' }\n",
                           way.to, trust, trust, trust, way.port, BASE_S, trust, trust, trust);
   node_open (dir, "t1", text);
 }
@@ -236,7 +243,8 @@ cut (gint which)
   node_until (is_down, NULL);
 }
 
-/* Somebody waits, and the first try takes longer than the client has patience; both are under way, and held. The number of the first. */
+/* Somebody waits, and the first try takes longer than the client has patience; both are under way, and held.
+ * The number of the first. */
 static gint
 two_in_a_hurry (void)
 {
@@ -263,12 +271,14 @@ START_TEST (a_try_that_came_through_is_kept)
   let_go (other);
   node_until (has_ended, &way.all[other]);
   ck_assert (is_up (NULL));
-  ck_assert_msg (strstr (said->str, "is down") == NULL && strstr (said->str, "came again") == NULL, "%s", said->str);
+  ck_assert_msg (strstr (said->str, "is down") == NULL && strstr (said->str, "came again") == NULL, "%s",
+                 said->str);
   ck_assert_int_eq (way.n, n);
 }
 END_TEST
 
-/* After many failures the client waits for up to 15 times `reconnect`; after a link that held, for at most that. */
+/* After many failures the client waits for up to 15 times `reconnect`; after a link that held, for at most
+ * that. */
 static void
 fail_often (void)
 {
@@ -294,7 +304,8 @@ START_TEST (a_link_won_late_is_steady)
 }
 END_TEST
 
-/* A cut counts as one: the wait after it is of `reconnect`, not of twice that. The waits are random: in each round a second count shows in every other one. */
+/* A cut counts as one: the wait after it is of `reconnect`, not of twice that. The waits are random: in each
+ * round a second count shows in every other one. */
 START_TEST (a_cut_counts_once)
 {
   g_atomic_int_set (&way.hold, 0);

@@ -5,13 +5,18 @@
  *   mHEX        the second byte of a head; for a server with its mask bit
  *   k           the key, for a server; what follows is payload and gets masked
  *   .           the payload ends here, a head follows
- * so that most rows are read by both sides. What is told: "text 2+3 <Hello>" is a message of two frames, "open 3" one that is not whole; a payload
- * over 300 bytes is told as "x*301". */
+ * so that most rows are read by both sides. What is told: "text 2+3 <Hello>" is a message of two frames,
+ * "open 3" one that is not whole; a payload over 300 bytes is told as "x*301". */
 #pragma once
 #include <glib.h>
 
 typedef enum { BOTH, CLIENT, SERVER } Side;
-typedef struct { const char *name; Side side; const char *bytes, *told; gsize frame_max; } Row;
+typedef struct {
+  const char *name;
+  Side side;
+  const char *bytes, *told;
+  gsize frame_max;
+} Row;
 
 static const Row rows[] = {
   /* The examples of RFC 6455 section 5.7, byte by byte as they stand there. */
@@ -21,9 +26,13 @@ static const Row rows[] = {
   { "5.7 an unmasked ping", CLIENT, "89 05 48 65 6c 6c 6f", "ping <Hello>", 0 },
   { "5.7 a masked pong", SERVER, "8a 85 37 fa 21 3d 7f 9f 4d 51 58", "pong <Hello>", 0 },
   { "5.7 256 bytes of binary data", CLIENT, "82 7e 01 00 78*256",
-    "binary <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxxxxxxxxxx>", 0 },
+    "binary "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxx"
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxxxxxxxxxxxxxxx>",
+    0 },
   { "5.7 64 KiB of binary data", CLIENT, "82 7f 00 00 00 00 00 01 00 00 78*65536", "binary <x*65536>", 0 },
 
   /* Lengths, sections 5.2 and 5.3. */
@@ -37,39 +46,73 @@ static const Row rows[] = {
   { "binary of 8", BOTH, "82 m08 k 78*8", "binary <xxxxxxxx>", 0 },
   { "binary of 9", BOTH, "82 m09 k 78*9", "binary <xxxxxxxxx>", 0 },
   { "binary of 124", BOTH, "82 m7c k 78*124",
-    "binary <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxx>", 0 },
+    "binary "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxx"
+    "xxxxxxxxxxxx>",
+    0 },
   { "binary of 125", BOTH, "82 m7d k 78*125",
-    "binary <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxx>", 0 },
+    "binary "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxx"
+    "xxxxxxxxxxxxx>",
+    0 },
   { "binary of 126", BOTH, "82 m7e 00 7e k 78*126",
-    "binary <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxx>", 0 },
+    "binary "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxx"
+    "xxxxxxxxxxxxxx>",
+    0 },
   { "binary of 127", BOTH, "82 m7e 00 7f k 78*127",
-    "binary <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxx>", 0 },
+    "binary "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxx"
+    "xxxxxxxxxxxxxxx>",
+    0 },
   { "binary of 128", BOTH, "82 m7e 00 80 k 78*128",
-    "binary <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxx>", 0 },
+    "binary "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxx"
+    "xxxxxxxxxxxxxxxx>",
+    0 },
   { "binary of 129", BOTH, "82 m7e 00 81 k 78*129",
-    "binary <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxxx>", 0 },
+    "binary "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxx"
+    "xxxxxxxxxxxxxxxxx>",
+    0 },
   { "binary of 255", BOTH, "82 m7e 00 ff k 78*255",
-    "binary <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxxxxxxxxx>", 0 },
+    "binary "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxx"
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxxxxxxxxxxxxxx>",
+    0 },
   { "binary of 256", BOTH, "82 m7e 01 00 k 78*256",
-    "binary <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxxxxxxxxxx>", 0 },
+    "binary "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxx"
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxxxxxxxxxxxxxxx>",
+    0 },
   { "binary of 257", BOTH, "82 m7e 01 01 k 78*257",
-    "binary <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxxxxxxxxxxx>", 0 },
+    "binary "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxx"
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxxxxxxxxxxxxxxxx>",
+    0 },
   { "binary of 300", BOTH, "82 m7e 01 2c k 78*300",
-    "binary <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx>", 0 },
+    "binary "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxx"
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx>",
+    0 },
   { "binary of 301", BOTH, "82 m7e 01 2d k 78*301", "binary <x*301>", 0 },
   { "binary of 1000", BOTH, "82 m7e 03 e8 k 78*1000", "binary <x*1000>", 0 },
   { "binary of 32767", BOTH, "82 m7e 7f ff k 78*32767", "binary <x*32767>", 0 },
@@ -80,11 +123,17 @@ static const Row rows[] = {
   { "binary of 70000", BOTH, "82 m7f 00 00 00 00 00 01 11 70 k 78*70000", "binary <x*70000>", 0 },
   { "text of 0", BOTH, "81 m00 k", "text <>", 0 },
   { "text of 125", BOTH, "81 m7d k 78*125",
-    "text <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxx>", 0 },
+    "text "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxx"
+    "xxxxxxxxxxx>",
+    0 },
   { "text of 126", BOTH, "81 m7e 00 7e k 78*126",
-    "text <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxx>", 0 },
+    "text "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxx"
+    "xxxxxxxxxxxx>",
+    0 },
   { "text of 65535", BOTH, "81 m7e ff ff k 78*65535", "text <x*65535>", 0 },
   { "text of 65536", BOTH, "81 m7f 00 00 00 00 00 01 00 00 k 78*65536", "text <x*65536>", 0 },
   { "16 bits for 0", BOTH, "82 m7e 00 00 k 78*3", "bad 1002", 0 },
@@ -113,10 +162,12 @@ static const Row rows[] = {
   { "one byte too large", BOTH, "82 m0b k 78*11", "bad 1009", 10 },
   { "too large in 64 bits", BOTH, "82 m7f 7f ff ff ff ff ff ff ff k", "bad 1009", 1048576 },
   { "too large is known before the key", BOTH, "82 m0b", "bad 1009", 10 },
-  { "each frame may be as large", BOTH, "02 m0a k 78*10 . 80 m0a k 78*10", "binary 10+10 <xxxxxxxxxxxxxxxxxxxx>", 10 },
+  { "each frame may be as large", BOTH, "02 m0a k 78*10 . 80 m0a k 78*10",
+    "binary 10+10 <xxxxxxxxxxxxxxxxxxxx>", 10 },
   { "a continuation too large", BOTH, "02 m0a k 78*10 . 80 m0b k 78*11", "bad 1009", 10 },
   { "text too large", BOTH, "81 m0b k 78*11", "bad 1009", 10 },
-  { "control frames have their own limit", BOTH, "89 m0b k 78*11 . 88 m0b k 03 e8 78*9", "ping <xxxxxxxxxxx> close 1000 <xxxxxxxxx>", 10 },
+  { "control frames have their own limit", BOTH, "89 m0b k 78*11 . 88 m0b k 03 e8 78*9",
+    "ping <xxxxxxxxxxx> close 1000 <xxxxxxxxx>", 10 },
   { "not in its shortest form comes first", BOTH, "82 m7e 00 7d k", "bad 1002", 10 },
 
   /* Reserved bits, section 5.2: no extension is negotiated. Nothing behind the bad byte is waited for. */
@@ -161,16 +212,21 @@ static const Row rows[] = {
   { "masked pong from a server", CLIENT, "8a 80 37 fa 21 3d", "bad 1002", 0 },
   { "masked close from a server", CLIENT, "88 80 37 fa 21 3d", "bad 1002", 0 },
   { "masked by nothing", SERVER, "81 85 00 00 00 00 48 65 6c 6c 6f", "text <Hello>", 0 },
-  { "each frame has its own key", SERVER, "01 82 20 20 20 20 68 45 80 83 01 02 03 04 6d 6e 6c", "text 2+3 <Hello>", 0 },
-  { "the key begins anew in each frame", BOTH, "02 m03 k 'abc' . 00 m02 k 'de' . 80 m05 k 'fghij'", "binary 3+2+5 <abcdefghij>", 0 },
+  { "each frame has its own key", SERVER, "01 82 20 20 20 20 68 45 80 83 01 02 03 04 6d 6e 6c",
+    "text 2+3 <Hello>", 0 },
+  { "the key begins anew in each frame", BOTH, "02 m03 k 'abc' . 00 m02 k 'de' . 80 m05 k 'fghij'",
+    "binary 3+2+5 <abcdefghij>", 0 },
 
   /* Control frames, section 5.5. */
   { "ping without payload", BOTH, "89 m00 k", "ping <>", 0 },
   { "ping with payload", BOTH, "89 m05 k 'Hello'", "ping <Hello>", 0 },
   { "ping of bytes that are no text", BOTH, "89 m05 k 00 ff fe fd fc", "ping <\\00\\ff\\fe\\fd\\fc>", 0 },
   { "ping of 125", BOTH, "89 m7d k 78*125",
-    "ping <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxx>", 0 },
+    "ping "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxx"
+    "xxxxxxxxxxx>",
+    0 },
   { "ping of 126", BOTH, "89 m7e 00 7e k 78*126", "bad 1002", 0 },
   { "ping of 64 bits", BOTH, "89 m7f 00 00 00 00 00 01 00 00 k", "bad 1002", 0 },
   { "fragmented ping", BOTH, "09 m00 k", "bad 1002", 0 },
@@ -178,34 +234,45 @@ static const Row rows[] = {
   { "pong with payload", BOTH, "8a m05 k 'Hello'", "pong <Hello>", 0 },
   { "pong of bytes that are no text", BOTH, "8a m05 k 00 ff fe fd fc", "pong <\\00\\ff\\fe\\fd\\fc>", 0 },
   { "pong of 125", BOTH, "8a m7d k 78*125",
-    "pong <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxx>", 0 },
+    "pong "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxxxxxxxx"
+    "xxxxxxxxxxx>",
+    0 },
   { "pong of 126", BOTH, "8a m7e 00 7e k 78*126", "bad 1002", 0 },
   { "pong of 64 bits", BOTH, "8a m7f 00 00 00 00 00 01 00 00 k", "bad 1002", 0 },
   { "fragmented pong", BOTH, "0a m00 k", "bad 1002", 0 },
   { "fragmented close", BOTH, "08 m02 k 03 e8", "bad 1002", 0 },
   { "close of 126", BOTH, "88 m7e 00 7e k 03 e8 78*124", "bad 1002", 0 },
   { "a continuation behind a fragmented ping", BOTH, "09 m01 k 78 . 80 m01 k 78", "bad 1002", 0 },
-  { "ten pings", BOTH, "89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 m01 k 'z'",
+  { "ten pings", BOTH,
+    "89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 m00 k . 89 "
+    "m01 k 'z'",
     "ping <> ping <> ping <> ping <> ping <> ping <> ping <> ping <> ping <> ping <z>", 0 },
-  { "pong that nobody asked for, then ping", BOTH, "8a m03 k 'un_' . 89 m01 k 'p'", "pong <un > ping <p>", 0 },
+  { "pong that nobody asked for, then ping", BOTH, "8a m03 k 'un_' . 89 m01 k 'p'", "pong <un > ping <p>",
+    0 },
 
   /* Fragments, section 5.4. */
   { "text of two", BOTH, "01 m03 k 'Hel' . 80 m02 k 'lo'", "text 3+2 <Hello>", 0 },
   { "binary of three", BOTH, "02 m01 k 'a' . 00 m01 k 'b' . 80 m01 k 'c'", "binary 1+1+1 <abc>", 0 },
   { "empty fragments", BOTH, "01 m00 k . 00 m00 k . 80 m00 k", "text 0+0+0 <>", 0 },
   { "empty around something", BOTH, "02 m00 k . 00 m02 k 'ab' . 80 m00 k", "binary 0+2+0 <ab>", 0 },
-  { "ping between fragments", BOTH, "01 m03 k 'Hel' . 89 m01 k 'p' . 80 m02 k 'lo'", "ping <p> text 3+2 <Hello>", 0 },
-  { "pong between fragments", BOTH, "01 m03 k 'Hel' . 8a m01 k 'p' . 80 m02 k 'lo'", "pong <p> text 3+2 <Hello>", 0 },
-  { "pings between all fragments", BOTH, "01 m01 k 'a' . 89 m01 k '1' . 00 m01 k 'b' . 89 m01 k '2' . 80 m01 k 'c' . 89 m00 k",
+  { "ping between fragments", BOTH, "01 m03 k 'Hel' . 89 m01 k 'p' . 80 m02 k 'lo'",
+    "ping <p> text 3+2 <Hello>", 0 },
+  { "pong between fragments", BOTH, "01 m03 k 'Hel' . 8a m01 k 'p' . 80 m02 k 'lo'",
+    "pong <p> text 3+2 <Hello>", 0 },
+  { "pings between all fragments", BOTH,
+    "01 m01 k 'a' . 89 m01 k '1' . 00 m01 k 'b' . 89 m01 k '2' . 80 m01 k 'c' . 89 m00 k",
     "ping <1> ping <2> text 1+1+1 <abc> ping <>", 0 },
-  { "a message follows a fragmented one", BOTH, "01 m01 k 'a' . 80 m01 k 'b' . 82 m01 k 'c'", "text 1+1 <ab> binary <c>", 0 },
+  { "a message follows a fragmented one", BOTH, "01 m01 k 'a' . 80 m01 k 'b' . 82 m01 k 'c'",
+    "text 1+1 <ab> binary <c>", 0 },
   { "a message without an end", BOTH, "01 m03 k 'Hel' . 00 m02 k 'lo'", "open 5", 0 },
   { "continuation of nothing", BOTH, "80 m05 k 'Hello'", "bad 1002", 0 },
   { "continuation of nothing, unfinished", BOTH, "00 m05 k 'Hello'", "bad 1002", 0 },
   { "continuation of nothing, empty", BOTH, "80 m00 k", "bad 1002", 0 },
   { "continuation of a whole message", BOTH, "81 m02 k 'ok' . 80 m02 k 'no'", "text <ok> bad 1002", 0 },
-  { "continuation of a fragmented message that ended", BOTH, "01 m01 k 'a' . 80 m01 k 'b' . 80 m01 k 'c'", "text 1+1 <ab> bad 1002", 0 },
+  { "continuation of a fragmented message that ended", BOTH, "01 m01 k 'a' . 80 m01 k 'b' . 80 m01 k 'c'",
+    "text 1+1 <ab> bad 1002", 0 },
   { "continuation of a ping", BOTH, "89 m01 k 'p' . 80 m01 k 'c'", "ping <p> bad 1002", 0 },
   { "text inside text", BOTH, "01 m01 k 'a' . 81 m01 k 'b'", "bad 1002", 0 },
   { "text inside binary", BOTH, "02 m01 k 'a' . 01 m01 k 'b'", "bad 1002", 0 },
@@ -246,15 +313,19 @@ static const Row rows[] = {
   { "close 65535", BOTH, "88 m02 k ff ff", "bad 1002", 0 },
   { "close with a reason", BOTH, "88 m07 k 03 e8 'Hello'", "close 1000 <Hello>", 0 },
   { "close with the longest reason", BOTH, "88 m7d k 03 e8 78*123",
-    "close 1000 <xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    "xxxxxxxxxxxxxxx>", 0 },
+    "close 1000 "
+    "<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    "xxxxx"
+    "xxxxxxxxxxxxxxx>",
+    0 },
   { "close with a reason in many scripts", BOTH, "88 m0c k 03 e8 ce ba e1 bd b9 f0 9f 98 80 'z'",
     "close 1000 <\\ce\\ba\\e1\\bd\\b9\\f0\\9f\\98\\80z>", 0 },
   { "close with a reason that is no text", BOTH, "88 m04 k 03 e8 ff fe", "bad 1007", 0 },
   { "close with a reason cut in a character", BOTH, "88 m04 k 03 e8 e2 82", "bad 1007", 0 },
   { "close with a surrogate in its reason", BOTH, "88 m05 k 03 e8 ed a0 80", "bad 1007", 0 },
   { "the code is judged before the reason", BOTH, "88 m04 k 03 ec ff fe", "bad 1002", 0 },
-  { "nothing is read behind a close frame", BOTH, "88 m02 k 03 e8 . 81 m05 k 'Hello' . 89 m00 k", "close 1000 <>", 0 },
+  { "nothing is read behind a close frame", BOTH, "88 m02 k 03 e8 . 81 m05 k 'Hello' . 89 m00 k",
+    "close 1000 <>", 0 },
   { "bad bytes behind a close frame", BOTH, "88 m00 k . ff ff ff", "close 1005 <>", 0 },
   { "close after a message", BOTH, "81 m02 k 'ok' . 88 m02 k 03 e9", "text <ok> close 1001 <>", 0 },
   { "close inside a message", BOTH, "01 m03 k 'Hel' . 88 m02 k 03 e8", "close 1000 <>", 0 },
@@ -262,7 +333,8 @@ static const Row rows[] = {
   { "close before its payload is whole", BOTH, "88 m05 k 03 e8 'b'", "", 0 },
 
   /* Text, sections 5.6 and 8.1. */
-  { "kosme", BOTH, "81 m0b k ce ba e1 bd b9 cf 83 ce bc ce b5", "text <\\ce\\ba\\e1\\bd\\b9\\cf\\83\\ce\\bc\\ce\\b5>", 0 },
+  { "kosme", BOTH, "81 m0b k ce ba e1 bd b9 cf 83 ce bc ce b5",
+    "text <\\ce\\ba\\e1\\bd\\b9\\cf\\83\\ce\\bc\\ce\\b5>", 0 },
   { "NUL is text", BOTH, "81 m01 k 00", "text <\\00>", 0 },
   { "DEL is text", BOTH, "81 m01 k 7f", "text <\\7f>", 0 },
   { "the first of two bytes", BOTH, "81 m02 k c2 80", "text <\\c2\\80>", 0 },
@@ -276,7 +348,8 @@ static const Row rows[] = {
   { "the first of four bytes", BOTH, "81 m04 k f0 90 80 80", "text <\\f0\\90\\80\\80>", 0 },
   { "the last character", BOTH, "81 m04 k f4 8f bf bf", "text <\\f4\\8f\\bf\\bf>", 0 },
   { "a byte order mark", BOTH, "81 m04 k ef bb bf 61", "text <\\ef\\bb\\bfa>", 0 },
-  { "nearly a word behind ASCII", BOTH, "81 m15 k 61 61 61 61 61 61 61 c3 a4 61 61 61 61 61 61 61 61 e2 82 ac 61",
+  { "nearly a word behind ASCII", BOTH,
+    "81 m15 k 61 61 61 61 61 61 61 c3 a4 61 61 61 61 61 61 61 61 e2 82 ac 61",
     "text <aaaaaaa\\c3\\a4aaaaaaaa\\e2\\82\\aca>", 0 },
   { "a lone continuation byte", BOTH, "81 m01 k 80", "bad 1007", 0 },
   { "the last continuation byte", BOTH, "81 m01 k bf", "bad 1007", 0 },
@@ -303,11 +376,14 @@ static const Row rows[] = {
   { "three of four bytes", BOTH, "81 m03 k f0 9f 98", "bad 1007", 0 },
   { "two of three, then a letter", BOTH, "81 m03 k e2 82 61", "bad 1007", 0 },
   { "two lead bytes", BOTH, "81 m03 k c3 c3 a4", "bad 1007", 0 },
-  { "kosme, a surrogate, edited", BOTH, "81 m14 k ce ba e1 bd b9 cf 83 ce bc ce b5 ed a0 80 65 64 69 74 65 64", "bad 1007", 0 },
+  { "kosme, a surrogate, edited", BOTH,
+    "81 m14 k ce ba e1 bd b9 cf 83 ce bc ce b5 ed a0 80 65 64 69 74 65 64", "bad 1007", 0 },
   { "bad behind a word of ASCII", BOTH, "81 m0a k 61 61 61 61 61 61 61 61 61 ff", "bad 1007", 0 },
   { "a character over two frames", BOTH, "01 m01 k c3 . 80 m01 k a4", "text 1+1 <\\c3\\a4>", 0 },
-  { "a character over four frames", BOTH, "01 m01 k f0 . 00 m01 k 9f . 00 m01 k 98 . 80 m01 k 80", "text 1+1+1+1 <\\f0\\9f\\98\\80>", 0 },
-  { "a character over frames with nothing and a ping between", BOTH, "01 m01 k e2 . 00 m00 k . 89 m02 k c3 28 . 00 m01 k 82 . 80 m01 k ac",
+  { "a character over four frames", BOTH, "01 m01 k f0 . 00 m01 k 9f . 00 m01 k 98 . 80 m01 k 80",
+    "text 1+1+1+1 <\\f0\\9f\\98\\80>", 0 },
+  { "a character over frames with nothing and a ping between", BOTH,
+    "01 m01 k e2 . 00 m00 k . 89 m02 k c3 28 . 00 m01 k 82 . 80 m01 k ac",
     "ping <\\c3(> text 1+0+1+1 <\\e2\\82\\ac>", 0 },
   { "a character that the next frame does not end", BOTH, "01 m01 k c3 . 80 m01 k 61", "bad 1007", 0 },
   { "a character that never ends", BOTH, "01 m01 k c3 . 80 m00 k", "bad 1007", 0 },
@@ -317,60 +393,75 @@ static const Row rows[] = {
   { "above the last character is known by its second byte", BOTH, "01 m02 k f4 90", "bad 1007", 0 },
   { "a character may still end", BOTH, "01 m02 k f4 8f", "open 2", 0 },
   { "good text, then bad", BOTH, "81 m02 k 'ok' . 81 m01 k ff", "text <ok> bad 1007", 0 },
-  { "a new text begins afresh", BOTH, "01 m01 k c3 . 80 m01 k a4 . 81 m01 k a4", "text 1+1 <\\c3\\a4> bad 1007", 0 },
+  { "a new text begins afresh", BOTH, "01 m01 k c3 . 80 m01 k a4 . 81 m01 k a4",
+    "text 1+1 <\\c3\\a4> bad 1007", 0 },
   { "binary is not judged", BOTH, "82 m04 k ff fe c0 80", "binary <\\ff\\fe\\c0\\80>", 0 },
   { "binary fragments are not judged", BOTH, "02 m01 k ff . 80 m01 k fe", "binary 1+1 <\\ff\\fe>", 0 },
   { "text behind binary is", BOTH, "82 m01 k ff . 81 m01 k ff", "binary <\\ff> bad 1007", 0 },
 
-  /* What the case list of the Autobahn test suite has besides: sections 3 to 7 of it, named by its numbers. */
-  { "3.2 reserved bits in the second of three frames", BOTH, "81 m02 k 'ok' . a1 m02 k 'no' . 89 m00 k", "text <ok> bad 1002", 0 },
-  { "4.1.3 an unknown opcode, then a ping", BOTH, "81 m02 k 'ok' . 85 m00 k . 89 m00 k", "text <ok> bad 1002", 0 },
-  { "4.2.5 an unknown control frame with payload, then a ping", BOTH, "81 m02 k 'ok' . 8f m02 k 'no' . 89 m00 k", "text <ok> bad 1002", 0 },
+  /* What the case list of the Autobahn test suite has besides: sections 3 to 7 of it, named by its numbers.
+   */
+  { "3.2 reserved bits in the second of three frames", BOTH, "81 m02 k 'ok' . a1 m02 k 'no' . 89 m00 k",
+    "text <ok> bad 1002", 0 },
+  { "4.1.3 an unknown opcode, then a ping", BOTH, "81 m02 k 'ok' . 85 m00 k . 89 m00 k", "text <ok> bad 1002",
+    0 },
+  { "4.2.5 an unknown control frame with payload, then a ping", BOTH,
+    "81 m02 k 'ok' . 8f m02 k 'no' . 89 m00 k", "text <ok> bad 1002", 0 },
   { "5.1 a ping in two fragments", BOTH, "09 m02 k 'pi' . 80 m02 k 'ng'", "bad 1002", 0 },
   { "5.2 a pong in two fragments", BOTH, "0a m02 k 'po' . 80 m02 k 'ng'", "bad 1002", 0 },
   { "5.9 text behind a continuation of nothing", BOTH, "80 m02 k 'no' . 81 m02 k 'ok'", "bad 1002", 0 },
-  { "5.12 text behind an unfinished continuation of nothing", BOTH, "00 m02 k 'no' . 81 m02 k 'ok'", "bad 1002", 0 },
+  { "5.12 text behind an unfinished continuation of nothing", BOTH, "00 m02 k 'no' . 81 m02 k 'ok'",
+    "bad 1002", 0 },
   { "5.15 a fragmented message, then an unfinished continuation of nothing, then text", BOTH,
-    "01 m02 k 'fr' . 80 m02 k 'ag' . 00 m02 k 'no' . 81 m02 k 'ok'",
-    "text 2+2 <frag> bad 1002", 0 },
+    "01 m02 k 'fr' . 80 m02 k 'ag' . 00 m02 k 'no' . 81 m02 k 'ok'", "text 2+2 <frag> bad 1002", 0 },
   { "5.18 two messages that both begin", BOTH, "01 m02 k 'fr' . 01 m02 k 'ag'", "bad 1002", 0 },
   { "5.19 five fragments with two pings", BOTH,
-    "01 m02 k 'ab' . 00 m02 k 'cd' . 89 m02 k 'p1' . 00 m02 k 'ef' . 00 m02 k 'gh' . 89 m02 k 'p2' . 80 m02 k 'ij'",
+    "01 m02 k 'ab' . 00 m02 k 'cd' . 89 m02 k 'p1' . 00 m02 k 'ef' . 00 m02 k 'gh' . 89 m02 k 'p2' . 80 m02 "
+    "k 'ij'",
     "ping <p1> ping <p2> text 2+2+2+2+2 <abcdefghij>", 0 },
-  { "6.1.3 two empty fragments around one", BOTH, "01 m00 k . 00 m02 k 'ab' . 80 m00 k", "text 0+2+0 <ab>", 0 },
+  { "6.1.3 two empty fragments around one", BOTH, "01 m00 k . 00 m02 k 'ab' . 80 m00 k", "text 0+2+0 <ab>",
+    0 },
   { "6.2.4 a text in fragments of one byte", BOTH,
     "01 m01 k ce . 00 m01 k ba . 00 m01 k e1 . 00 m01 k bd . 00 m01 k b9 . 80 m00 k",
     "text 1+1+1+1+1+0 <\\ce\\ba\\e1\\bd\\b9>", 0 },
   { "6.3.2 a bad text in fragments of one byte", BOTH,
-    "01 m01 k ce . 00 m01 k ba . 00 m01 k ed . 00 m01 k a0 . 00 m01 k 80 . 80 m01 k 65",
-    "bad 1007", 0 },
-  { "6.4.1 the second of three fragments is above the last character", BOTH, "01 m02 k ce ba . 00 m04 k f4 90 80 80 . 80 m02 k 'ed'", "bad 1007", 0 },
+    "01 m01 k ce . 00 m01 k ba . 00 m01 k ed . 00 m01 k a0 . 00 m01 k 80 . 80 m01 k 65", "bad 1007", 0 },
+  { "6.4.1 the second of three fragments is above the last character", BOTH,
+    "01 m02 k ce ba . 00 m04 k f4 90 80 80 . 80 m02 k 'ed'", "bad 1007", 0 },
   { "6.4.2 it is known before its second half", BOTH, "01 m02 k ce ba . 00 m02 k f4 90", "bad 1007", 0 },
-  { "6.5 two bytes inside ASCII", BOTH, "81 m0c k 68 65 6c 6c 6f c2 a2 77 6f 72 6c 64", "text <hello\\c2\\a2world>", 0 },
-  { "6.5 four bytes inside ASCII", BOTH, "81 m0e k 68 65 6c 6c 6f f0 a4 ad a2 77 6f 72 6c 64", "text <hello\\f0\\a4\\ad\\a2world>", 0 },
+  { "6.5 two bytes inside ASCII", BOTH, "81 m0c k 68 65 6c 6c 6f c2 a2 77 6f 72 6c 64",
+    "text <hello\\c2\\a2world>", 0 },
+  { "6.5 four bytes inside ASCII", BOTH, "81 m0e k 68 65 6c 6c 6f f0 a4 ad a2 77 6f 72 6c 64",
+    "text <hello\\f0\\a4\\ad\\a2world>", 0 },
   { "6.6.1 the first 1 of eleven bytes", BOTH, "81 m01 k ce", "bad 1007", 0 },
   { "6.6.2 the first 2 of eleven bytes", BOTH, "81 m02 k ce ba", "text <\\ce\\ba>", 0 },
   { "6.6.3 the first 3 of eleven bytes", BOTH, "81 m03 k ce ba e1", "bad 1007", 0 },
   { "6.6.4 the first 4 of eleven bytes", BOTH, "81 m04 k ce ba e1 bd", "bad 1007", 0 },
   { "6.6.5 the first 5 of eleven bytes", BOTH, "81 m05 k ce ba e1 bd b9", "text <\\ce\\ba\\e1\\bd\\b9>", 0 },
   { "6.6.6 the first 6 of eleven bytes", BOTH, "81 m06 k ce ba e1 bd b9 cf", "bad 1007", 0 },
-  { "6.6.7 the first 7 of eleven bytes", BOTH, "81 m07 k ce ba e1 bd b9 cf 83", "text <\\ce\\ba\\e1\\bd\\b9\\cf\\83>", 0 },
+  { "6.6.7 the first 7 of eleven bytes", BOTH, "81 m07 k ce ba e1 bd b9 cf 83",
+    "text <\\ce\\ba\\e1\\bd\\b9\\cf\\83>", 0 },
   { "6.6.8 the first 8 of eleven bytes", BOTH, "81 m08 k ce ba e1 bd b9 cf 83 ce", "bad 1007", 0 },
-  { "6.6.9 the first 9 of eleven bytes", BOTH, "81 m09 k ce ba e1 bd b9 cf 83 ce bc", "text <\\ce\\ba\\e1\\bd\\b9\\cf\\83\\ce\\bc>", 0 },
+  { "6.6.9 the first 9 of eleven bytes", BOTH, "81 m09 k ce ba e1 bd b9 cf 83 ce bc",
+    "text <\\ce\\ba\\e1\\bd\\b9\\cf\\83\\ce\\bc>", 0 },
   { "6.6.10 the first 10 of eleven bytes", BOTH, "81 m0a k ce ba e1 bd b9 cf 83 ce bc ce", "bad 1007", 0 },
   { "6.10.1 f7", BOTH, "81 m04 k f7 bf bf bf", "bad 1007", 0 },
   { "6.10.2 fb", BOTH, "81 m05 k fb bf bf bf bf", "bad 1007", 0 },
   { "6.10.3 fd", BOTH, "81 m06 k fd bf bf bf bf bf", "bad 1007", 0 },
   { "6.12.8 all continuation bytes", BOTH,
-    "81 m40 k 80 81 82 83 84 85 86 87 88 89 8a 8b 8c 8d 8e 8f 90 91 92 93 94 95 96 97 98 99 9a 9b 9c 9d 9e 9f a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 ba bb bc bd be bf",
+    "81 m40 k 80 81 82 83 84 85 86 87 88 89 8a 8b 8c 8d 8e 8f 90 91 92 93 94 95 96 97 98 99 9a 9b 9c 9d 9e "
+    "9f a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 ba bb bc bd be bf",
     "bad 1007", 0 },
   { "6.13.1 lone lead bytes c0 to df", BOTH,
-    "81 m40 k c0 20 c1 20 c2 20 c3 20 c4 20 c5 20 c6 20 c7 20 c8 20 c9 20 ca 20 cb 20 cc 20 cd 20 ce 20 cf 20 d0 20 d1 20 d2 20 d3 20 d4 20 d5 20 d6 20 d7 20 d8 20 d9 20 da 20 db 20 dc 20 dd 20 de 20 df 20",
+    "81 m40 k c0 20 c1 20 c2 20 c3 20 c4 20 c5 20 c6 20 c7 20 c8 20 c9 20 ca 20 cb 20 cc 20 cd 20 ce 20 cf "
+    "20 d0 20 d1 20 d2 20 d3 20 d4 20 d5 20 d6 20 d7 20 d8 20 d9 20 da 20 db 20 dc 20 dd 20 de 20 df 20",
     "bad 1007", 0 },
   { "6.13.2 lone lead bytes e0 to ef", BOTH,
-    "81 m20 k e0 20 e1 20 e2 20 e3 20 e4 20 e5 20 e6 20 e7 20 e8 20 e9 20 ea 20 eb 20 ec 20 ed 20 ee 20 ef 20",
+    "81 m20 k e0 20 e1 20 e2 20 e3 20 e4 20 e5 20 e6 20 e7 20 e8 20 e9 20 ea 20 eb 20 ec 20 ed 20 ee 20 ef "
+    "20",
     "bad 1007", 0 },
-  { "6.13.3 lone lead bytes f0 to f7", BOTH, "81 m10 k f0 20 f1 20 f2 20 f3 20 f4 20 f5 20 f6 20 f7 20", "bad 1007", 0 },
+  { "6.13.3 lone lead bytes f0 to f7", BOTH, "81 m10 k f0 20 f1 20 f2 20 f3 20 f4 20 f5 20 f6 20 f7 20",
+    "bad 1007", 0 },
   { "6.13.4 lone lead bytes f8 to fb", BOTH, "81 m08 k f8 20 f9 20 fa 20 fb 20", "bad 1007", 0 },
   { "6.13.5 lone lead bytes fc to fd", BOTH, "81 m04 k fc 20 fd 20", "bad 1007", 0 },
   { "6.14.1 the last byte is missing: c0", BOTH, "81 m01 k c0", "bad 1007", 0 },
@@ -406,15 +497,26 @@ static const Row rows[] = {
   { "6.23 a special, ef bf b9", BOTH, "81 m03 k ef bf b9", "text <\\ef\\bf\\b9>", 0 },
   { "6.23 a special, ef bf bc", BOTH, "81 m03 k ef bf bc", "text <\\ef\\bf\\bc>", 0 },
   { "7.1.3 two close frames", BOTH, "88 m02 k 03 e8 . 88 m02 k 03 e8", "close 1000 <>", 0 },
-  { "7.1.5 a fragment, a close frame, the other fragment", BOTH, "01 m02 k 'fr' . 88 m02 k 03 e8 . 80 m02 k 'ag'", "close 1000 <>", 0 },
+  { "7.1.5 a fragment, a close frame, the other fragment", BOTH,
+    "01 m02 k 'fr' . 88 m02 k 03 e8 . 80 m02 k 'ag'", "close 1000 <>", 0 },
   { "7.3.5 a reason of 123 bytes in characters of three", BOTH,
-    "88 m7d k 03 e8 e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 "
-    "82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 "
-    "82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac",
-    "close 1000 <\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac"
-    "\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac"
-    "\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac"
-    "\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac"
-    "\\e2\\82\\ac\\e2\\82\\ac>", 0 },
-  { "7.5.1 a reason that is no text", BOTH, "88 m16 k 03 e8 ce ba e1 bd b9 cf 83 ce bc ce b5 ed a0 80 'edited'", "bad 1007", 0 },
+    "88 m7d k 03 e8 e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 "
+    "ac e2 82 ac e2 82 ac e2 82 ac e2 "
+    "82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 "
+    "ac e2 82 ac e2 82 ac e2 82 ac e2 "
+    "82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 ac e2 82 "
+    "ac e2 82 ac",
+    "close 1000 "
+    "<\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\8"
+    "2\\ac"
+    "\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82"
+    "\\ac\\e2\\82\\ac"
+    "\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82"
+    "\\ac\\e2\\82\\ac"
+    "\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82\\ac\\e2\\82"
+    "\\ac\\e2\\82\\ac"
+    "\\e2\\82\\ac\\e2\\82\\ac>",
+    0 },
+  { "7.5.1 a reason that is no text", BOTH,
+    "88 m16 k 03 e8 ce ba e1 bd b9 cf 83 ce bc ce b5 ed a0 80 'edited'", "bad 1007", 0 },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Frames of RFC 6455: each row of test-ws-frame-rows.h whole, cut in two at every place and byte by byte, as both sides; what the encoder makes
- * comes back from the decoder; the mask and UTF-8 against plain versions of the same. */
+/* Frames of RFC 6455: each row of test-ws-frame-rows.h whole, cut in two at every place and byte by byte, as
+ * both sides; what the encoder makes comes back from the decoder; the mask and UTF-8 against plain versions
+ * of the same. */
 #include "config.h"
 
 #include <check.h>
@@ -16,7 +17,11 @@
 static const guint8 row_mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
 
 /* ck_assert() writes into a pipe each time; these are asked some ten million times. */
-#define sure(holds) do { if (!(holds)) ck_abort_msg ("%s", #holds); } while (0)
+#define sure(holds)                                                                                          \
+  do {                                                                                                       \
+    if (!(holds))                                                                                            \
+      ck_abort_msg ("%s", #holds);                                                                           \
+  } while (0)
 
 /* What came, in words that do not depend on where the bytes were cut. */
 typedef struct {
@@ -70,7 +75,8 @@ tell_piece (Tale *tale, const WsFrame *frame)
 static void
 tell (Tale *tale, const WsFrame *frame)
 {
-  static const char *const names[] = { [WS_FRAME_PING] = "ping", [WS_FRAME_PONG] = "pong", [WS_FRAME_CLOSE] = "close" };
+  static const char
+      *const names[] = { [WS_FRAME_PING] = "ping", [WS_FRAME_PONG] = "pong", [WS_FRAME_CLOSE] = "close" };
 
   sure ((frame->kind == WS_FRAME_BAD) == (frame->cause != NULL));
   sure ((frame->kind == WS_FRAME_BAD || frame->kind == WS_FRAME_CLOSE) == (frame->code != 0));
@@ -105,7 +111,8 @@ feed (WsDecoder *decoder, Tale *tale, const guint8 *data, gsize size)
     sure (used > 0 && used <= size - at);
     sure (frame.kind != WS_FRAME_MORE || used == size - at);
     sure (left == 0 || used <= left);
-    sure (frame.kind != WS_FRAME_PIECE || frame.size == 0 || (frame.data >= copy + at && frame.data + frame.size == copy + at + used));
+    sure (frame.kind != WS_FRAME_PIECE || frame.size == 0 ||
+          (frame.data >= copy + at && frame.data + frame.size == copy + at + used));
     tell (tale, &frame);
     at += used;
   }
@@ -131,7 +138,8 @@ tell_cut (gboolean client, gsize frame_max, const guint8 *data, gsize size, gsiz
   WsDecoder decoder;
 
   ws_decoder_init (&decoder, client, frame_max);
-  for (gsize at = 0, run = MIN (first, size); at < size; at += run, run = step == 0 ? size - at : MIN (step, size - at))
+  for (gsize at = 0, run = MIN (first, size); at < size;
+       at += run, run = step == 0 ? size - at : MIN (step, size - at))
     feed (&decoder, &tale, data + at, run);
   ws_decoder_clear (&decoder);
   sure (ws_decoder_left (&decoder) == 0);
@@ -139,7 +147,11 @@ tell_cut (gboolean client, gsize frame_max, const guint8 *data, gsize size, gsiz
 }
 
 /* The language of the rows: see test-ws-frame-rows.h. */
-typedef struct { GByteArray *bytes; gboolean client, masking; guint64 phase; } Writer;
+typedef struct {
+  GByteArray *bytes;
+  gboolean client, masking;
+  guint64 phase;
+} Writer;
 
 static void
 put (Writer *writer, guint8 byte, gsize times)
@@ -171,7 +183,9 @@ put_word (Writer *writer, const char *word)
     for (const char *at = word + 1; *at != '\''; at++)
       put (writer, *at == '_' ? ' ' : (guint8) *at, 1);
   } else {
-    ck_assert_msg (g_ascii_isxdigit (word[0]) && g_ascii_isxdigit (word[1]) && (word[2] == '\0' || times == word + 2), "%s", word);
+    ck_assert_msg (g_ascii_isxdigit (word[0]) && g_ascii_isxdigit (word[1]) &&
+                       (word[2] == '\0' || times == word + 2),
+                   "%s", word);
     put (writer, (guint8) strtoul (word, NULL, 16), times ? strtoul (times + 1, NULL, 10) : 1);
   }
 }
@@ -195,7 +209,8 @@ check_cut (const Row *row, gboolean client, const GByteArray *bytes, gsize first
   g_autofree char *told = tell_cut (client, row->frame_max, bytes->data, bytes->len, first, step);
 
   if (strcmp (told, row->told) != 0)
-    ck_abort_msg ("%s, as %s, cut %zu and %zu: \"%s\", not \"%s\"", row->name, client ? "client" : "server", first, step, told, row->told);
+    ck_abort_msg ("%s, as %s, cut %zu and %zu: \"%s\", not \"%s\"", row->name, client ? "client" : "server",
+                  first, step, told, row->told);
 }
 
 static void
@@ -225,7 +240,12 @@ START_TEST (rows_of_bytes)
 END_TEST
 
 /* Each side's payload comes out of the other's hands, whatever its size and wherever it is cut. */
-typedef struct { GByteArray *wire; Tale told; gboolean masked; GRand *dice; } Sender;
+typedef struct {
+  GByteArray *wire;
+  Tale told;
+  gboolean masked;
+  GRand *dice;
+} Sender;
 
 static void
 send_frame (Sender *sender, guint opcode, gboolean fin, const guint8 *data, gsize size)
@@ -235,7 +255,8 @@ send_frame (Sender *sender, guint opcode, gboolean fin, const guint8 *data, gsiz
   g_autofree guint8 *out = g_malloc (size);
 
   memcpy (mask, &drawn, sizeof mask);
-  g_byte_array_append (sender->wire, head, (guint) ws_frame_head (head, opcode, fin, size, sender->masked ? mask : NULL));
+  g_byte_array_append (sender->wire, head,
+                       (guint) ws_frame_head (head, opcode, fin, size, sender->masked ? mask : NULL));
   if (size == 0)
     return;
   memcpy (out, data, size);
@@ -266,13 +287,24 @@ send_message (Sender *sender)
   gint frames = g_rand_int_range (sender->dice, 1, 5);
 
   for (gint i = 0; i < frames; i++) {
-    gsize size = (gsize) g_rand_int_range (sender->dice, 0, below[g_rand_int_range (sender->dice, 0, G_N_ELEMENTS (below))]);
+    gsize size = (gsize) g_rand_int_range (sender->dice, 0,
+                                           below[g_rand_int_range (sender->dice, 0, G_N_ELEMENTS (below))]);
     g_autofree guint8 *data = g_malloc (size + 1);
-    const WsFrame frame = { .kind = WS_FRAME_PIECE, .data = data, .size = size, .binary = !text, .begins = i == 0, .frame = TRUE, .ends = i == frames - 1 };
+    const WsFrame frame = { .kind = WS_FRAME_PIECE,
+                            .data = data,
+                            .size = size,
+                            .binary = !text,
+                            .begins = i == 0,
+                            .frame = TRUE,
+                            .ends = i == frames - 1 };
 
     for (gsize n = 0; n < size; n++)
       data[n] = text ? (guint8) g_rand_int_range (sender->dice, 1, 128) : (guint8) g_rand_int (sender->dice);
-    send_frame (sender, i > 0 ? WS_OPCODE_MORE : text ? WS_OPCODE_TEXT : WS_OPCODE_BINARY, frame.ends, data, size);
+    send_frame (sender,
+                i > 0  ? WS_OPCODE_MORE
+                : text ? WS_OPCODE_TEXT
+                       : WS_OPCODE_BINARY,
+                frame.ends, data, size);
     tell (&sender->told, &frame);
     if (g_rand_int_range (sender->dice, 0, 3) == 0)
       send_control (sender);
@@ -283,7 +315,10 @@ START_TEST (what_is_sent_comes)
 {
   g_autoptr (GRand) dice = g_rand_new_with_seed ((guint32) _i);
   g_autoptr (GByteArray) wire = g_byte_array_new ();
-  Sender sender = { wire, { g_string_new (NULL), g_byte_array_new (), g_string_new (NULL), 0, FALSE, FALSE }, _i % 2 == 0, dice };
+  Sender sender = { wire,
+                    { g_string_new (NULL), g_byte_array_new (), g_string_new (NULL), 0, FALSE, FALSE },
+                    _i % 2 == 0,
+                    dice };
   static const gsize steps[] = { 0, 1, 2, 7, 100, 4096, 16384 };
   g_autofree char *sent = NULL;
 
@@ -291,7 +326,8 @@ START_TEST (what_is_sent_comes)
     send_message (&sender);
   sent = finish (&sender.told);
   for (guint i = 0; i < G_N_ELEMENTS (steps); i++) {
-    g_autofree char *came = tell_cut (!sender.masked, 0, wire->data, wire->len, (gsize) g_rand_int_range (dice, 1, 40), steps[i]);
+    g_autofree char *came = tell_cut (!sender.masked, 0, wire->data, wire->len,
+                                      (gsize) g_rand_int_range (dice, 1, 40), steps[i]);
 
     ck_assert_str_eq (came, sent);
   }
@@ -301,9 +337,17 @@ END_TEST
 START_TEST (heads)
 {
   static const guint8 mask[4] = { 1, 2, 3, 4 };
-  static const struct { guint64 size; const char *head; } all[] = {
-    { 0, "\x00" }, { 1, "\x01" }, { 125, "\x7d" }, { 126, "\x7e\x00\x7e" }, { 65535, "\x7e\xff\xff" },
-    { 65536, "\x7f\0\0\0\0\0\x01\0\0" }, { G_MAXINT64, "\x7f\x7f\xff\xff\xff\xff\xff\xff\xff" },
+  static const struct {
+    guint64 size;
+    const char *head;
+  } all[] = {
+    { 0, "\x00" },
+    { 1, "\x01" },
+    { 125, "\x7d" },
+    { 126, "\x7e\x00\x7e" },
+    { 65535, "\x7e\xff\xff" },
+    { 65536, "\x7f\0\0\0\0\0\x01\0\0" },
+    { G_MAXINT64, "\x7f\x7f\xff\xff\xff\xff\xff\xff\xff" },
   };
   static const gsize lengths[] = { 1, 1, 1, 3, 3, 9, 9 };
   guint8 head[WS_FRAME_HEAD_MAX];
@@ -352,7 +396,8 @@ END_TEST
 START_TEST (close_codes)
 {
   for (guint code = 0; code <= 70000; code++) {
-    gboolean may = (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) || (code >= 3000 && code < 5000);
+    gboolean may = (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
+                   (code >= 3000 && code < 5000);
 
     if (ws_close_code_ok (code) != may)
       ck_abort_msg ("%u", code);
@@ -377,7 +422,8 @@ is_text (const guint8 *data, gsize size, gsize cut)
 /* GLib's judgement over all strings of up to four bytes that stand at the edges of the ranges of UTF-8. */
 START_TEST (text_is_judged_as_glib_does)
 {
-  static const guint8 edges[] = { 'a', 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf4, 0xf5, 0xff };
+  static const guint8 edges[] = { 'a',  0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc1, 0xc2, 0xdf,
+                                  0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf4, 0xf5, 0xff };
   const guint n = G_N_ELEMENTS (edges);
   guint good = 0;
 

@@ -12,7 +12,10 @@
 
 #define LIMIT 70000
 
-typedef struct { guint n; char *last; } Seen;
+typedef struct {
+  guint n;
+  char *last;
+} Seen;
 
 static void
 seen (FarMessage *message, gpointer user)
@@ -106,7 +109,8 @@ START_TEST (too_large)
   WsIn in = { .limit = 10000 };
   Seen all = { 0 };
 
-  ck_assert_uint_eq (feed (&in, data, 200, TRUE, FALSE, &all), WS_CLOSE_SIZE); /* known from its head, before its body */
+  /* known from its head, before its body */
+  ck_assert_uint_eq (feed (&in, data, 200, TRUE, FALSE, &all), WS_CLOSE_SIZE);
   ws_in_clear (&in);
   in = (WsIn){ .limit = 1000 };
   ck_assert_uint_eq (feed (&in, data, 3, TRUE, FALSE, &all), 0);
@@ -119,7 +123,8 @@ START_TEST (too_many_fragments)
 {
   WsIn in = { .limit = LIMIT };
   Seen all = { 0 };
-  const WsPiece first = { .binary = TRUE, .begins = TRUE, .frame = TRUE }, next = { .binary = TRUE, .frame = TRUE };
+  const WsPiece first = { .binary = TRUE, .begins = TRUE, .frame = TRUE },
+                next = { .binary = TRUE, .frame = TRUE };
   const char *cause;
 
   ck_assert_uint_eq (ws_in_feed (&in, &first, NULL, 0, seen, &all, &cause), 0);
@@ -147,7 +152,11 @@ START_TEST (garbage)
 }
 END_TEST
 
-static const struct { const char *text, *host; guint16 port; const char *path; } urls[] = {
+static const struct {
+  const char *text, *host;
+  guint16 port;
+  const char *path;
+} urls[] = {
   { "wss://cloud.example:8443", "cloud.example", 8443, "/link" },
   { "wss://cloud.example", "cloud.example", 443, "/link" },
   { "wss://cloud.example:8443/", "cloud.example", 8443, "/link" },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Byte streams over WebSocket: the end of their listener while they move, and a peer that asks and does not read. */
+/* Byte streams over WebSocket: the end of their listener while they move, and a peer that asks and does not
+ * read. */
 #include "unit/stream-help.h"
 
 #include <poll.h>

@@ -58,7 +58,8 @@ load_ca (const char *dir, gnutls_x509_crt_t cert, gnutls_x509_privkey_t key)
 {
   gsize cert_size, key_size;
   g_autofree char *cert_text = load (dir, "ca.crt", &cert_size), *key_text = load (dir, "ca.key", &key_size);
-  gnutls_datum_t cert_pem = { (unsigned char *) cert_text, cert_size }, key_pem = { (unsigned char *) key_text, key_size };
+  gnutls_datum_t cert_pem = { (unsigned char *) cert_text, cert_size },
+                 key_pem = { (unsigned char *) key_text, key_size };
 
   ck_assert_int_eq (gnutls_x509_crt_import (cert, &cert_pem, GNUTLS_X509_FMT_PEM), 0);
   ck_assert_int_eq (gnutls_x509_privkey_import (key, &key_pem, GNUTLS_X509_FMT_PEM), 0);
@@ -80,11 +81,13 @@ set_names (gnutls_x509_crt_t cert, const FixtureCert *spec)
   guint8 raw[4];
 
   if (spec->cn != NULL)
-    gnutls_x509_crt_set_dn_by_oid (cert, GNUTLS_OID_X520_COMMON_NAME, 0, spec->cn, spec->cn_size ? spec->cn_size : strlen (spec->cn));
+    gnutls_x509_crt_set_dn_by_oid (cert, GNUTLS_OID_X520_COMMON_NAME, 0, spec->cn,
+                                   spec->cn_size ? spec->cn_size : strlen (spec->cn));
   if (spec->dns_size > 0)
     set_raw_dns (cert, spec->dns, spec->dns_size);
   else if (spec->dns != NULL)
-    gnutls_x509_crt_set_subject_alt_name (cert, GNUTLS_SAN_DNSNAME, spec->dns, strlen (spec->dns), GNUTLS_FSAN_APPEND);
+    gnutls_x509_crt_set_subject_alt_name (cert, GNUTLS_SAN_DNSNAME, spec->dns, strlen (spec->dns),
+                                          GNUTLS_FSAN_APPEND);
   if (spec->address != NULL && inet_pton (AF_INET, spec->address, raw) == 1)
     gnutls_x509_crt_set_subject_alt_name (cert, GNUTLS_SAN_IPADDRESS, raw, sizeof raw, GNUTLS_FSAN_APPEND);
 }
@@ -117,11 +120,15 @@ fixture_cert (const char *ca_dir, const FixtureCert *spec)
   gnutls_x509_privkey_init (&key);
   gnutls_x509_privkey_init (&ca_key);
   load_ca (ca_dir, ca, ca_key);
-  ck_assert_int_eq (gnutls_x509_privkey_generate (key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS (GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+  ck_assert_int_eq (gnutls_x509_privkey_generate (key, GNUTLS_PK_ECDSA,
+                                                  GNUTLS_CURVE_TO_BITS (GNUTLS_ECC_CURVE_SECP256R1), 0),
+                    0);
   gnutls_x509_crt_set_key (cert, key);
   set_names (cert, spec);
   set_rest (cert, spec);
-  ck_assert_int_eq (gnutls_x509_crt_sign2 (cert, spec->self ? cert : ca, spec->self ? key : ca_key, GNUTLS_DIG_SHA256, 0), 0);
+  ck_assert_int_eq (gnutls_x509_crt_sign2 (cert, spec->self ? cert : ca, spec->self ? key : ca_key,
+                                           GNUTLS_DIG_SHA256, 0),
+                    0);
   ck_assert_int_eq (gnutls_x509_crt_export2 (cert, GNUTLS_X509_FMT_PEM, &pem), 0);
   text = g_strndup ((char *) pem.data, pem.size);
   gnutls_free (pem.data);

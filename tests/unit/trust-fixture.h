@@ -7,15 +7,15 @@
 
 typedef struct {
   const char *cn;
-  gsize cn_size;            /* 0: strlen */
-  const char *dns;          /* NULL: none */
-  gsize dns_size;           /* 0: strlen; given: at most 64, may hold a NUL */
-  const char *address;      /* IPv4, NULL: none */
-  int from, until;          /* seconds from now */
-  const char *purposes[3];  /* OIDs */
-  gboolean authority;       /* CA bit */
-  gboolean self;            /* signed by itself */
-  const char *serial;       /* hex of one byte, NULL: "42" */
+  gsize cn_size;           /* 0: strlen */
+  const char *dns;         /* NULL: none */
+  gsize dns_size;          /* 0: strlen; given: at most 64, may hold a NUL */
+  const char *address;     /* IPv4, NULL: none */
+  int from, until;         /* seconds from now */
+  const char *purposes[3]; /* OIDs */
+  gboolean authority;      /* CA bit */
+  gboolean self;           /* signed by itself */
+  const char *serial;      /* hex of one byte, NULL: "42" */
 } FixtureCert;
 
 /* Fresh directory below the temporary one; fixture_remove() deletes it with its files. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An authenticator: people in a table of lines NAME:HASH or NAME:HASH:GROUP,GROUP, as htpasswd, mkpasswd and `openssl passwd` make the hashes (crypt(5)). The
- * table is read at each login, so an edit counts at once. */
+/* An authenticator: people in a table of lines NAME:HASH or NAME:HASH:GROUP,GROUP, as htpasswd, mkpasswd and
+ * `openssl passwd` make the hashes (crypt(5)). The table is read at each login, so an edit counts at once. */
 #define FAR_PLUGIN_LICENSE "LGPL-2.1-or-later"
 #include <farwatch/plugin.h>
 
@@ -34,7 +34,8 @@ check_free (gpointer data)
   g_free (check);
 }
 
-/* The fields of the person's line. Of somebody who is not there: NULL, and *other is the hash of any other person. */
+/* The fields of the person's line. Of somebody who is not there: NULL, and *other is the hash of any other
+ * person. */
 static GStrv
 table_find (const char *text, const char *name, char **other)
 {
@@ -106,7 +107,8 @@ check_work (FarRequest *req, gpointer data)
   struct stat at;
 
   if (stat (check->path, &at) == 0 && (at.st_mode & 077) != 0)
-    far_request_fail_new (req, FAR_ERROR_CONFIG, _("%s: others may read the hashes of passwords in it: chmod 600 it"), check->path);
+    far_request_fail_new (req, FAR_ERROR_CONFIG,
+                          _ ("%s: others may read the hashes of passwords in it: chmod 600 it"), check->path);
   else if (!g_file_get_contents (check->path, &text, NULL, &error))
     far_request_fail (req, error);
   else
@@ -146,18 +148,27 @@ ht_start (gpointer data, GError **error G_GNUC_UNUSED)
 }
 
 static const FarOption ht_options[] = {
-  { .name = "path", .type = FAR_OPT_PATH, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (HtOptions, path), .fallback = "people.htpasswd",
-    .summary = N_("table of people, mode 0600: NAME:HASH or NAME:HASH:GROUP,GROUP") },
-  { .type = FAR_OPT_END }
+  { .name = "path",
+    .type = FAR_OPT_PATH,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (HtOptions, path),
+    .fallback = "people.htpasswd",
+    .summary = N_ ("table of people, mode 0600: NAME:HASH or NAME:HASH:GROUP,GROUP") },
+  { .type = FAR_OPT_END },
 };
 
 /* put, remove, list, issue, withdraw: not here, so farctl user add says that this authenticator cannot. */
 static const FarAuthenticatorOps ht_ops = { .check = ht_check };
 
 static const FarAuthenticatorType ht_type = {
-  .type = { .kind = FAR_KIND_AUTHENTICATOR, .name = "htpasswd", .summary = N_("people in a table of names and hashes"),
-            .instance_size = sizeof (Ht), .options_size = sizeof (HtOptions), .options = ht_options,
-            .init = ht_init, .start = ht_start },
+  .type = { .kind = FAR_KIND_AUTHENTICATOR,
+            .name = "htpasswd",
+            .summary = N_ ("people in a table of names and hashes"),
+            .instance_size = sizeof (Ht),
+            .options_size = sizeof (HtOptions),
+            .options = ht_options,
+            .init = ht_init,
+            .start = ht_start },
   .ops = &ht_ops,
 };
 

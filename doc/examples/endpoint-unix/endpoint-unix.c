@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An endpoint: devices that are sockets in the file system, as many drivers of serial lines, PLC simulators and containers offer them. A device's address is
- * the name of a socket in one folder: who manages the terminal adds devices at run time, and must not reach just any socket of this machine by that. */
+/* An endpoint: devices that are sockets in the file system, as many drivers of serial lines, PLC simulators
+ * and containers offer them. A device's address is the name of a socket in one folder: who manages the
+ * terminal adds devices at run time, and must not reach just any socket of this machine by that. */
 #define FAR_PLUGIN_LICENSE "LGPL-2.1-or-later"
 #include <farwatch/plugin.h>
 
@@ -24,14 +25,16 @@ unix_place (const char *folder, const char *name, struct sockaddr_un *to, GError
   g_autofree char *path = NULL;
 
   if (name == NULL || *name == '\0' || *name == '.' || strchr (name, '/') != NULL) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("address '%s': the name of a socket in %s is meant"), name != NULL ? name : "", folder);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("address '%s': the name of a socket in %s is meant"),
+                 name != NULL ? name : "", folder);
     return FALSE;
   }
   path = g_build_filename (folder, name, NULL);
-  *to = (struct sockaddr_un) { .sun_family = AF_UNIX };
+  *to = (struct sockaddr_un){ .sun_family = AF_UNIX };
   if (g_strlcpy (to->sun_path, path, sizeof to->sun_path) < sizeof to->sun_path)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s: longer than the path of a socket may be (%zu bytes)"), path, sizeof to->sun_path - 1);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+               _ ("%s: longer than the path of a socket may be (%zu bytes)"), path, sizeof to->sun_path - 1);
   return FALSE;
 }
 
@@ -43,7 +46,8 @@ unix_connect (const struct sockaddr_un *to, GError **error)
 
   if (fd >= 0 && connect (fd, (const struct sockaddr *) to, sizeof *to) == 0)
     return fd;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _("no connection to %s: %s"), to->sun_path, g_strerror (errno));
+  g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("no connection to %s: %s"), to->sun_path,
+               g_strerror (errno));
   if (fd >= 0)
     close (fd);
   return -1;
@@ -68,7 +72,8 @@ static void
 unix_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
 {
   const UnixOptions *options = far_instance_options (((Unix *) data)->at);
-  FarHome *home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home : far_home_pick ();
+  FarHome *home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home
+                                                                                  : far_home_pick ();
   struct sockaddr_un to;
   GError *error = NULL;
   int fd = unix_place (options->folder, spec->address, &to, &error) ? unix_connect (&to, &error) : -1;
@@ -94,15 +99,23 @@ unix_start (gpointer data, GError **error G_GNUC_UNUSED)
 }
 
 static const FarOption unix_options[] = {
-  { .name = "folder", .type = FAR_OPT_PATH, .flags = FAR_OPT_REQUIRED, .offset = G_STRUCT_OFFSET (UnixOptions, folder),
-    .summary = N_("folder of the sockets that devices name") },
-  { .type = FAR_OPT_END }
+  { .name = "folder",
+    .type = FAR_OPT_PATH,
+    .flags = FAR_OPT_REQUIRED,
+    .offset = G_STRUCT_OFFSET (UnixOptions, folder),
+    .summary = N_ ("folder of the sockets that devices name") },
+  { .type = FAR_OPT_END },
 };
 
 static const FarEndpointType unix_type = {
-  .type = { .kind = FAR_KIND_ENDPOINT, .name = "unix", .summary = N_("devices that are sockets in the file system"),
-            .instance_size = sizeof (Unix), .options_size = sizeof (UnixOptions), .options = unix_options,
-            .init = unix_init, .start = unix_start },
+  .type = { .kind = FAR_KIND_ENDPOINT,
+            .name = "unix",
+            .summary = N_ ("devices that are sockets in the file system"),
+            .instance_size = sizeof (Unix),
+            .options_size = sizeof (UnixOptions),
+            .options = unix_options,
+            .init = unix_init,
+            .start = unix_start },
   .open = unix_open,
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A filter: values that cannot be true are passed on as bad. A thermometer that is torn off says 85 °C, a pressure gauge -1. */
+/* A filter: values that cannot be true are passed on as bad. A thermometer that is torn off says 85 °C, a
+ * pressure gauge -1. */
 #define FAR_PLUGIN_LICENSE "LGPL-2.1-or-later"
 #include <farwatch/plugin.h>
 
@@ -25,7 +26,8 @@ range_holds (const RangeOptions *options, const FarSample *sample)
   return value >= options->min && value <= options->max;
 }
 
-/* A group has one quality, so the samples in range and those out of it leave as two groups, with the same time. */
+/* A group has one quality, so the samples in range and those out of it leave as two groups, with the same
+ * time. */
 static void
 range_emit (FarInstance *at, const FarGroup *group, gboolean held)
 {
@@ -69,17 +71,28 @@ range_start (gpointer data, GError **error G_GNUC_UNUSED)
 }
 
 static const FarOption range_options[] = {
-  { .name = "min", .type = FAR_OPT_DOUBLE, .flags = FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (RangeOptions, min),
-    .summary = N_("the smallest value that can be true") },
-  { .name = "max", .type = FAR_OPT_DOUBLE, .flags = FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (RangeOptions, max),
-    .summary = N_("the largest value that can be true") },
-  { .type = FAR_OPT_END }
+  { .name = "min",
+    .type = FAR_OPT_DOUBLE,
+    .flags = FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (RangeOptions, min),
+    .summary = N_ ("the smallest value that can be true") },
+  { .name = "max",
+    .type = FAR_OPT_DOUBLE,
+    .flags = FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (RangeOptions, max),
+    .summary = N_ ("the largest value that can be true") },
+  { .type = FAR_OPT_END },
 };
 
 static const FarFilterType range_type = {
-  .type = { .kind = FAR_KIND_FILTER, .name = "range", .summary = N_("values out of a range are passed on as bad"),
-            .instance_size = sizeof (Range), .options_size = sizeof (RangeOptions), .options = range_options,
-            .init = range_init, .start = range_start },
+  .type = { .kind = FAR_KIND_FILTER,
+            .name = "range",
+            .summary = N_ ("values out of a range are passed on as bad"),
+            .instance_size = sizeof (Range),
+            .options_size = sizeof (RangeOptions),
+            .options = range_options,
+            .init = range_init,
+            .start = range_start },
   .feed = range_feed,
 };
 

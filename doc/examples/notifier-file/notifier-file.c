@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A notifier: a line in a file for each notice. Whoever notifies goes on at once; the file is written by a thread, as a disk may be slow. */
+/* A notifier: a line in a file for each notice. Whoever notifies goes on at once; the file is written by a
+ * thread, as a disk may be slow. */
 #define FAR_PLUGIN_LICENSE "LGPL-2.1-or-later"
 #include <farwatch/plugin.h>
 
@@ -43,7 +44,9 @@ note_write (FarRequest *req, gpointer data)
   if (good)
     far_request_done (req, NULL, NULL);
   else
-    far_request_fail_new (req, FAR_ERROR_FULL, _("cannot write to %s: is there such a folder, and room on its disk?"), note->path);
+    far_request_fail_new (req, FAR_ERROR_FULL,
+                          _ ("cannot write to %s: is there such a folder, and room on its disk?"),
+                          note->path);
 }
 
 /* The instance may have gone meanwhile: nothing of it is touched here. */
@@ -60,7 +63,8 @@ static void
 file_notify (gpointer data, const char *severity, const char *key, const char *text)
 {
   const FileOptions *options = far_instance_options (((File *) data)->at);
-  g_autofree char *now = far_clock_format (far_clock_wall_us ()), *line = g_strdup_printf ("%s %s %s: %s", now, severity, key, text);
+  g_autofree char *now = far_clock_format (far_clock_wall_us ()),
+                  *line = g_strdup_printf ("%s %s %s: %s", now, severity, key, text);
   Note *note = g_new0 (Note, 1);
 
   g_strdelimit (line, "\r\n", ' '); /* one notice is one line, whatever is in it */
@@ -84,15 +88,24 @@ file_start (gpointer data, GError **error G_GNUC_UNUSED)
 }
 
 static const FarOption file_options[] = {
-  { .name = "path", .type = FAR_OPT_PATH, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (FileOptions, path), .fallback = "notices.log",
-    .summary = N_("file that gets a line for each notice") },
-  { .type = FAR_OPT_END }
+  { .name = "path",
+    .type = FAR_OPT_PATH,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (FileOptions, path),
+    .fallback = "notices.log",
+    .summary = N_ ("file that gets a line for each notice") },
+  { .type = FAR_OPT_END },
 };
 
 static const FarNotifierType file_type = {
-  .type = { .kind = FAR_KIND_NOTIFIER, .name = "file", .summary = N_("a line in a file for each notice"),
-            .instance_size = sizeof (File), .options_size = sizeof (FileOptions), .options = file_options,
-            .init = file_init, .start = file_start },
+  .type = { .kind = FAR_KIND_NOTIFIER,
+            .name = "file",
+            .summary = N_ ("a line in a file for each notice"),
+            .instance_size = sizeof (File),
+            .options_size = sizeof (FileOptions),
+            .options = file_options,
+            .init = file_init,
+            .start = file_start },
   .notify = file_notify,
 };
 

@@ -11,17 +11,28 @@ typedef struct {
   double factor;
 } NumberOptions;
 
-typedef struct { FarInstance *at; } Number;
+typedef struct {
+  FarInstance *at;
+} Number;
 
 static const FarOption number_options[] = {
   FAR_SENSOR_OPTIONS (NumberOptions),
-  { .name = "path", .type = FAR_OPT_PATH, .flags = FAR_OPT_REQUIRED, .offset = G_STRUCT_OFFSET (NumberOptions, path),
-    .summary = N_("file below /proc or /sys that holds a number") },
-  { .name = "unit", .type = FAR_OPT_STRING, .offset = G_STRUCT_OFFSET (NumberOptions, unit), .fallback = "1",
-    .summary = N_("unit of the value (UCUM)") },
-  { .name = "factor", .type = FAR_OPT_DOUBLE, .offset = G_STRUCT_OFFSET (NumberOptions, factor), .fallback = "1.0",
-    .summary = N_("what the number is multiplied by") },
-  { .type = FAR_OPT_END }
+  { .name = "path",
+    .type = FAR_OPT_PATH,
+    .flags = FAR_OPT_REQUIRED,
+    .offset = G_STRUCT_OFFSET (NumberOptions, path),
+    .summary = N_ ("file below /proc or /sys that holds a number") },
+  { .name = "unit",
+    .type = FAR_OPT_STRING,
+    .offset = G_STRUCT_OFFSET (NumberOptions, unit),
+    .fallback = "1",
+    .summary = N_ ("unit of the value (UCUM)") },
+  { .name = "factor",
+    .type = FAR_OPT_DOUBLE,
+    .offset = G_STRUCT_OFFSET (NumberOptions, factor),
+    .fallback = "1.0",
+    .summary = N_ ("what the number is multiplied by") },
+  { .type = FAR_OPT_END },
 };
 
 static gboolean
@@ -38,7 +49,8 @@ number_start (gpointer self, GError **error G_GNUC_UNUSED)
   return TRUE;
 }
 
-/* On the main context: fine for /proc and /sys, which do not block. What can block goes through far_run_blocking(). */
+/* On the main context: fine for /proc and /sys, which do not block. What can block goes through
+ * far_run_blocking(). */
 static void
 number_sample (gpointer self, FarRequest *req)
 {
@@ -59,9 +71,14 @@ number_sample (gpointer self, FarRequest *req)
 }
 
 static const FarSensorType number_type = {
-  .type = { .kind = FAR_KIND_SENSOR, .name = "number", .summary = N_("a number in a file of the kernel"),
-            .instance_size = sizeof (Number), .options_size = sizeof (NumberOptions), .options = number_options,
-            .init = number_init, .start = number_start },
+  .type = { .kind = FAR_KIND_SENSOR,
+            .name = "number",
+            .summary = N_ ("a number in a file of the kernel"),
+            .instance_size = sizeof (Number),
+            .options_size = sizeof (NumberOptions),
+            .options = number_options,
+            .init = number_init,
+            .start = number_start },
   .sample = number_sample,
 };
 

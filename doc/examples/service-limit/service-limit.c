@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A service: it looks at the values of this node as they come, remembers which are above a limit, answers `GET alarms`, tells who watches
- * `alarms` of each change, and has notifiers told. */
+/* A service: it looks at the values of this node as they come, remembers which are above a limit, answers
+ * `GET alarms`, tells who watches `alarms` of each change, and has notifiers told. */
 #define FAR_PLUGIN_LICENSE "LGPL-2.1-or-later"
 #include <farwatch/plugin.h>
 
@@ -27,7 +27,8 @@ limit_notify (Limit *self, const char *name, const char *text)
     FarInstance *at = far_instance_find (FAR_KIND_NOTIFIER, *to, &error);
 
     if (at != NULL)
-      ((const FarNotifierType *) far_instance_type (at))->notify (far_instance_self (at), "warning", name, text);
+      ((const FarNotifierType *) far_instance_type (at))
+          ->notify (far_instance_self (at), "warning", name, text);
     else
       far_complain (self->at, *to, "not notified: %s", error->message);
   }
@@ -44,7 +45,7 @@ alarm_json (const char *name, gboolean on, gint64 since_us)
 static void
 limit_change (Limit *self, const char *name, gboolean on, gint64 time_us)
 {
-  g_autofree char *text = g_strdup_printf (on ? _("above %g") : _("at or below %g again"),
+  g_autofree char *text = g_strdup_printf (on ? _ ("above %g") : _ ("at or below %g again"),
                                            ((const LimitOptions *) far_instance_options (self->at))->above);
 
   if (on)
@@ -53,7 +54,8 @@ limit_change (Limit *self, const char *name, gboolean on, gint64 time_us)
     g_hash_table_remove (self->alarms, name);
   far_log (self->at, G_LOG_LEVEL_MESSAGE, "%s: %s", name, text);
   limit_notify (self, name, text);
-  for (guint i = self->watches->len; i-- > 0;) /* backwards: a watch whose reader is too slow, or may no longer, is taken out meanwhile */
+  for (guint i = self->watches->len;
+       i-- > 0;) /* backwards: a watch whose reader is too slow, or may no longer, is taken out meanwhile */
     far_watch_event (g_array_index (self->watches, guint, i), alarm_json (name, on, time_us));
 }
 
@@ -70,8 +72,8 @@ limit_group (const FarGroup *group, gpointer data)
     double value = sample->type == FAR_VALUE_I64 ? (double) sample->value.i64 : sample->value.f64;
     gboolean number = sample->type == FAR_VALUE_F64 || sample->type == FAR_VALUE_I64;
 
-    if (number && g_strv_contains ((const char *const *) options->values, name)
-        && (value > options->above) != g_hash_table_contains (self->alarms, name))
+    if (number && g_strv_contains ((const char *const *) options->values, name) &&
+        (value > options->above) != g_hash_table_contains (self->alarms, name))
       limit_change (self, name, value > options->above, group->time_us);
   }
 }
@@ -145,27 +147,51 @@ limit_fini (gpointer data)
 }
 
 static const FarOption limit_options[] = {
-  { .name = "values", .type = FAR_OPT_LIST, .flags = FAR_OPT_REQUIRED, .offset = G_STRUCT_OFFSET (LimitOptions, values),
-    .summary = N_("names of values of this node, as farctl samples shows them") },
-  { .name = "above", .type = FAR_OPT_DOUBLE, .flags = FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (LimitOptions, above),
-    .summary = N_("an alarm is on while the value is higher") },
-  { .name = "notify", .type = FAR_OPT_REFS, .offset = G_STRUCT_OFFSET (LimitOptions, notify), .summary = N_("notifiers that are told"),
+  { .name = "values",
+    .type = FAR_OPT_LIST,
+    .flags = FAR_OPT_REQUIRED,
+    .offset = G_STRUCT_OFFSET (LimitOptions, values),
+    .summary = N_ ("names of values of this node, as farctl samples shows them") },
+  { .name = "above",
+    .type = FAR_OPT_DOUBLE,
+    .flags = FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (LimitOptions, above),
+    .summary = N_ ("an alarm is on while the value is higher") },
+  { .name = "notify",
+    .type = FAR_OPT_REFS,
+    .offset = G_STRUCT_OFFSET (LimitOptions, notify),
+    .summary = N_ ("notifiers that are told"),
     .ref_kind = FAR_KIND_NOTIFIER },
-  { .type = FAR_OPT_END }
+  { .type = FAR_OPT_END },
 };
 
 /* Who may: whoever has the right to see this node. */
 static const FarHandler limit_handlers[] = {
-  { .method = "GET", .pattern = "alarms", .action = FAR_ACTION_SEE, .object = "node", .handle = limit_get, .summary = N_("values that are too high") },
-  { .method = "WATCH", .pattern = "alarms", .action = FAR_ACTION_SEE, .object = "node", .handle = limit_watch,
-    .summary = N_("each value that becomes too high, or is not any more") },
-  { .method = NULL }
+  { .method = "GET",
+    .pattern = "alarms",
+    .action = FAR_ACTION_SEE,
+    .object = "node",
+    .handle = limit_get,
+    .summary = N_ ("values that are too high") },
+  { .method = "WATCH",
+    .pattern = "alarms",
+    .action = FAR_ACTION_SEE,
+    .object = "node",
+    .handle = limit_watch,
+    .summary = N_ ("each value that becomes too high, or is not any more") },
+  { .method = NULL },
 };
 
 static const FarServiceType limit_type = {
-  .type = { .kind = FAR_KIND_SERVICE, .name = "limit", .summary = N_("alarms for values above a limit"),
-            .instance_size = sizeof (Limit), .options_size = sizeof (LimitOptions), .options = limit_options,
-            .init = limit_init, .start = limit_start, .fini = limit_fini },
+  .type = { .kind = FAR_KIND_SERVICE,
+            .name = "limit",
+            .summary = N_ ("alarms for values above a limit"),
+            .instance_size = sizeof (Limit),
+            .options_size = sizeof (LimitOptions),
+            .options = limit_options,
+            .init = limit_init,
+            .start = limit_start,
+            .fini = limit_fini },
   .handlers = limit_handlers,
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A change as JSON, which is its line in the journal as well: {"op": "apply", "source", "lane", "epoch", "seq", "crc", "parts": […]}, {"op": "drop", …}, {"op": "blob", …}. */
+/* A change as JSON, which is its line in the journal as well: {"op": "apply", "source", "lane", "epoch",
+ * "seq", "crc", "parts": […]}, {"op": "drop", …}, {"op": "blob", …}. */
 #include "journal.h"
 
 #include <string.h>
@@ -42,14 +43,16 @@ part_json (const FarPart *part)
 {
   if (part->kind == FAR_PART_SAMPLES)
     return json_pack ("{s:i, s:o}", "kind", part->kind, "samples", bytes_json (part->samples));
-  return json_pack ("{s:i, s:s, s:s, s:s?, s:I}", "kind", part->kind, "table", part->table, "key", part->key, "row", part->row, "expect",
+  return json_pack ("{s:i, s:s, s:s, s:s?, s:I}", "kind", part->kind, "table", part->table, "key", part->key,
+                    "row", part->row, "expect",
                     (json_int_t) (part->kind == FAR_PART_ROW ? part->expect : FAR_EXPECT_ANY));
 }
 
 json_t *
 change_apply (const char *node, const FarBatchKey *key, const FarPart *parts, guint n)
 {
-  json_t *list = json_array (), *change = json_pack ("{s:s, s:s, s:o}", "op", "apply", "source", key != NULL ? key->source : node, "parts", list);
+  json_t *list = json_array (), *change = json_pack ("{s:s, s:s, s:o}", "op", "apply", "source",
+                                                     key != NULL ? key->source : node, "parts", list);
 
   for (guint i = 0; i < n; i++)
     json_array_append_new (list, part_json (&parts[i]));
@@ -71,7 +74,8 @@ change_drop (const char *table, gint64 before_us)
 json_t *
 change_blob (const char *hash, guint64 offset, GBytes *bytes, gboolean last)
 {
-  return json_pack ("{s:s, s:s, s:I, s:o, s:b}", "op", "blob", "hash", hash, "offset", (json_int_t) offset, "bytes", bytes_json (bytes), "last", last);
+  return json_pack ("{s:s, s:s, s:I, s:o, s:b}", "op", "blob", "hash", hash, "offset", (json_int_t) offset,
+                    "bytes", bytes_json (bytes), "last", last);
 }
 
 /* ---- reading ---- */
@@ -84,8 +88,11 @@ change_parts (json_t *change, GPtrArray *own)
   size_t i;
 
   json_array_foreach (json_object_get (change, "parts"), i, json) {
-    FarPart part = { .kind = (FarPartKind) number_of (json, "kind"), .table = text_of (json, "table"), .key = text_of (json, "key"),
-                     .row = text_of (json, "row"), .expect = number_of (json, "expect") };
+    FarPart part = { .kind = (FarPartKind) number_of (json, "kind"),
+                     .table = text_of (json, "table"),
+                     .key = text_of (json, "key"),
+                     .row = text_of (json, "row"),
+                     .expect = number_of (json, "expect") };
 
     if (part.kind == FAR_PART_SAMPLES) {
       part.samples = json_bytes (json_object_get (json, "samples"));
@@ -99,8 +106,11 @@ change_parts (json_t *change, GPtrArray *own)
 gboolean
 change_key (json_t *change, FarBatchKey *key)
 {
-  *key = (FarBatchKey) { .source = text_of (change, "source"), .lane = (guint) number_of (change, "lane"), .epoch = (guint64) number_of (change, "epoch"),
-                         .seq = (guint64) number_of (change, "seq"), .crc = (guint32) number_of (change, "crc") };
+  *key = (FarBatchKey){ .source = text_of (change, "source"),
+                        .lane = (guint) number_of (change, "lane"),
+                        .epoch = (guint64) number_of (change, "epoch"),
+                        .seq = (guint64) number_of (change, "seq"),
+                        .crc = (guint32) number_of (change, "crc") };
   return key->seq != 0;
 }
 
@@ -120,7 +130,8 @@ play_apply (Memory *memory, json_t *change)
   FarBatchKey key;
   gboolean keyed = change_key (change, &key);
 
-  return memory_apply (memory, key.source, keyed ? &key : NULL, (const FarPart *) (gpointer) parts->data, parts->len);
+  return memory_apply (memory, key.source, keyed ? &key : NULL, (const FarPart *) (gpointer) parts->data,
+                       parts->len);
 }
 
 gint64

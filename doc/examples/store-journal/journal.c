@@ -58,7 +58,8 @@ play_line (Journal *journal, const char *line, gsize size, guint number, GError 
 
   if (!json_is_string (json_object_get (change, "op"))) {
     json_decref (change);
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _("%s:%u: this line is damaged: put a backup in its place"), journal->path, number);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("%s:%u: this line is damaged: put a backup in its place"), journal->path, number);
     return FALSE;
   }
   change_play (journal->memory, change);
@@ -91,7 +92,7 @@ sync_folder (Journal *journal, GError **error)
 
   if (fd >= 0)
     close (fd);
-  return good || fault (journal, FAR_ERROR_UNAVAILABLE, _("its folder"), error);
+  return good || fault (journal, FAR_ERROR_UNAVAILABLE, _ ("its folder"), error);
 }
 
 gboolean
@@ -102,10 +103,12 @@ journal_open (Journal *journal, GError **error)
 
   journal->fd = open (journal->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (journal->fd < 0)
-    return fault (journal, FAR_ERROR_UNAVAILABLE, _("cannot be opened"), error);
-  if (!sync_folder (journal, error) || !g_file_get_contents (journal->path, &text, &size, error) || !play_all (journal, text, size, error))
+    return fault (journal, FAR_ERROR_UNAVAILABLE, _ ("cannot be opened"), error);
+  if (!sync_folder (journal, error) || !g_file_get_contents (journal->path, &text, &size, error) ||
+      !play_all (journal, text, size, error))
     return FALSE;
-  return ftruncate (journal->fd, journal->size) == 0 || fault (journal, FAR_ERROR_UNAVAILABLE, _("cannot be cut to its whole lines"), error);
+  return ftruncate (journal->fd, journal->size) == 0 ||
+         fault (journal, FAR_ERROR_UNAVAILABLE, _ ("cannot be cut to its whole lines"), error);
 }
 
 /* ---- writing ---- */
@@ -139,7 +142,7 @@ journal_write (Journal *journal, json_t *change, GError **error)
     journal->size += (gint64) size;
     return TRUE;
   }
-  fault (journal, FAR_ERROR_FULL, _("cannot record"), error);
+  fault (journal, FAR_ERROR_FULL, _ ("cannot record"), error);
   if (ftruncate (journal->fd, journal->size) != 0)
     far_complain (NULL, journal->path, "%s: half a line stands at its end", journal->path);
   return FALSE;
@@ -157,7 +160,8 @@ journal_copy (Journal *journal, const char *path, GError **error)
     return FALSE;
   fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) {
-    g_set_error (error, FAR_ERROR, errno == EEXIST ? FAR_ERROR_CONFLICT : FAR_ERROR_UNAVAILABLE, "%s: %s", path, g_strerror (errno));
+    g_set_error (error, FAR_ERROR, errno == EEXIST ? FAR_ERROR_CONFLICT : FAR_ERROR_UNAVAILABLE, "%s: %s",
+                 path, g_strerror (errno));
     return FALSE;
   }
   good = write_all (fd, text, size) && fsync (fd) == 0;

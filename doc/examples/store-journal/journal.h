@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A memory whose changes are lines of a file: each is on disk before it is done, and all are done again when the file is opened. Any thread may use it; those that
- * write come one after the other. */
+/* A memory whose changes are lines of a file: each is on disk before it is done, and all are done again when
+ * the file is opened. Any thread may use it; those that write come one after the other. */
 #pragma once
 #include "memory.h"
 
 typedef struct {
   gint refs;
-  GRWLock lock;   /* of memory; held shortly */
+  GRWLock lock; /* of memory; held shortly */
   Memory *memory;
   char *path;
   int fd;
-  gint64 size;    /* bytes of whole lines */
+  gint64 size; /* bytes of whole lines */
 } Journal;
 
 Journal *journal_new (const char *path);

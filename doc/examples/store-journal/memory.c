@@ -129,8 +129,8 @@ judge_number (Memory *memory, const FarBatchKey *key)
   guint64 next = epoch != NULL ? epoch->seq + 1 : 1;
 
   if (key->seq < next)
-    return (FarApplied) { .verdict = FAR_APPLY_DUPLICATE };
-  return (FarApplied) { .verdict = key->seq == next ? FAR_APPLY_DURABLE : FAR_APPLY_GAP, .expected = next };
+    return (FarApplied){ .verdict = FAR_APPLY_DUPLICATE };
+  return (FarApplied){ .verdict = key->seq == next ? FAR_APPLY_DURABLE : FAR_APPLY_GAP, .expected = next };
 }
 
 static Cell *
@@ -149,20 +149,22 @@ judge_row (Memory *memory, const FarPart *part, GError **error)
 
   if (part->expect == FAR_EXPECT_ANY || part->expect == has)
     return TRUE;
-  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("%s/%s: somebody else has changed it"), part->table, part->key);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _ ("%s/%s: somebody else has changed it"), part->table,
+               part->key);
   return FALSE;
 }
 
 gboolean
-memory_judge (Memory *memory, const FarBatchKey *key, const FarPart *parts, guint n, FarApplied *applied, GError **error)
+memory_judge (Memory *memory, const FarBatchKey *key, const FarPart *parts, guint n, FarApplied *applied,
+              GError **error)
 {
   gboolean good = far_parts_good (key, parts, n);
 
-  *applied = (FarApplied) { .verdict = FAR_APPLY_DURABLE };
+  *applied = (FarApplied){ .verdict = FAR_APPLY_DURABLE };
   if (key != NULL)
-    *applied = good ? judge_number (memory, key) : (FarApplied) { .verdict = FAR_APPLY_BAD };
+    *applied = good ? judge_number (memory, key) : (FarApplied){ .verdict = FAR_APPLY_BAD };
   if (key == NULL && !good) {
-    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _("the samples are no batch"));
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("the samples are no batch"));
     return FALSE;
   }
   for (guint i = 0; i < n && applied->verdict == FAR_APPLY_DURABLE; i++)
@@ -292,13 +294,15 @@ rows_begin (GTree *rows, const char *after, gboolean descending)
 }
 
 GPtrArray *
-memory_rows (Memory *memory, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending)
+memory_rows (Memory *memory, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+             gboolean descending)
 {
   GPtrArray *found = g_ptr_array_new_with_free_func ((GDestroyNotify) far_row_free);
   GTree *rows = g_hash_table_lookup (memory->tables, table);
   GTreeNode *node = rows != NULL ? rows_begin (rows, after, descending) : NULL;
 
-  for (; node != NULL && found->len < limit; node = descending ? g_tree_node_previous (node) : g_tree_node_next (node)) {
+  for (; node != NULL && found->len < limit;
+       node = descending ? g_tree_node_previous (node) : g_tree_node_next (node)) {
     const Cell *cell = g_tree_node_value (node);
 
     if (far_row_matches (cell->row, filter))
@@ -317,7 +321,7 @@ add_series (GPtrArray *found, const char *name, const Source *source)
   while (g_hash_table_iter_next (&iter, &series, &unit)) {
     FarSeriesInfo *info = g_new0 (FarSeriesInfo, 1);
 
-    *info = (FarSeriesInfo) { .source = g_strdup (name), .name = g_strdup (series), .unit = g_strdup (unit) };
+    *info = (FarSeriesInfo){ .source = g_strdup (name), .name = g_strdup (series), .unit = g_strdup (unit) };
     g_ptr_array_add (found, info);
   }
 }
@@ -338,7 +342,8 @@ memory_series (Memory *memory, const char *source)
 
 /* The picker wants batches in any order, and is quickest with the newest first. */
 GArray *
-memory_samples (Memory *memory, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit)
+memory_samples (Memory *memory, const char *source, const char *name, gint64 from_us, gint64 to_us,
+                guint limit)
 {
   const Source *at = g_hash_table_lookup (memory->sources, source);
   FarPicker *picker = far_picker_new (name, from_us, to_us, limit);
@@ -389,7 +394,8 @@ blob_hash_is (const Blob *blob, GBytes *more, const char *hash)
 }
 
 gboolean
-memory_blob_judge (Memory *memory, const char *hash, guint64 offset, GBytes *bytes, gboolean last, gint64 *there, gboolean *wanted, GError **error)
+memory_blob_judge (Memory *memory, const char *hash, guint64 offset, GBytes *bytes, gboolean last,
+                   gint64 *there, gboolean *wanted, GError **error)
 {
   const Blob *blob = g_hash_table_lookup (memory->blobs, hash);
   gboolean asks = g_bytes_get_size (bytes) == 0 && !last;
@@ -399,13 +405,14 @@ memory_blob_judge (Memory *memory, const char *hash, guint64 offset, GBytes *byt
   if (!*wanted)
     return TRUE;
   if (offset != (guint64) *there) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _("blob %s: %" G_GINT64_FORMAT " bytes are there"), hash, *there);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _ ("blob %s: %" G_GINT64_FORMAT " bytes are there"),
+                 hash, *there);
     return FALSE;
   }
   if (!last || blob_hash_is (blob, bytes, hash))
     return TRUE;
   g_hash_table_remove (memory->blobs, hash);
-  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _("blob %s: the bytes have another hash"), hash);
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("blob %s: the bytes have another hash"), hash);
   return FALSE;
 }
 
@@ -432,7 +439,7 @@ memory_blob_get (Memory *memory, const char *hash, guint64 offset, guint size, G
   guint at;
 
   if (blob == NULL || !blob->whole) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _("no blob %s"), hash);
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("no blob %s"), hash);
     return NULL;
   }
   at = (guint) MIN (offset, blob->bytes->len);

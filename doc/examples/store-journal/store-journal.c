@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A store: all of it in memory, each change a line in a file. It keeps the whole contract of <farwatch/store.h> with as little as that takes: one thread judges a change,
- * writes its line, waits until the disk has it, and does it to the memory; another one reads. */
+/* A store: all of it in memory, each change a line in a file. It keeps the whole contract of
+ * <farwatch/store.h> with as little as that takes: one thread judges a change, writes its line, waits until
+ * the disk has it, and does it to the memory; another one reads. */
 #define FAR_PLUGIN_LICENSE "LGPL-2.1-or-later"
 #include "journal.h"
 
@@ -90,8 +91,9 @@ apply_work (FarRequest *req, gpointer data)
   GError *error = NULL;
   gint64 revision = 0;
 
-  if (!memory_judge (job->journal->memory, keyed ? &key : NULL, (const FarPart *) (gpointer) parts->data, parts->len, applied, &error)
-      || (applied->verdict == FAR_APPLY_DURABLE && !change_do (job, &revision, &error)))
+  if (!memory_judge (job->journal->memory, keyed ? &key : NULL, (const FarPart *) (gpointer) parts->data,
+                     parts->len, applied, &error) ||
+      (applied->verdict == FAR_APPLY_DURABLE && !change_do (job, &revision, &error)))
     far_request_fail (req, error);
   else if (keyed)
     far_request_done (req, g_steal_pointer (&applied), g_free);
@@ -102,7 +104,8 @@ apply_work (FarRequest *req, gpointer data)
 static void
 store_apply (gpointer data, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
 {
-  run (data, "write", apply_work, job_new (data, change_apply (far_node_id (), key, parts, n), NULL, NULL), req);
+  run (data, "write", apply_work, job_new (data, change_apply (far_node_id (), key, parts, n), NULL, NULL),
+       req);
 }
 
 static void
@@ -133,7 +136,8 @@ blob_put_work (FarRequest *req, gpointer data)
   gint64 there;
 
   g_rw_lock_writer_lock (&job->journal->lock);
-  good = memory_blob_judge (job->journal->memory, job->name, (guint64) job->from_us, bytes, json_is_true (json_object_get (job->change, "last")), &there, &wanted, &error);
+  good = memory_blob_judge (job->journal->memory, job->name, (guint64) job->from_us, bytes,
+                            json_is_true (json_object_get (job->change, "last")), &there, &wanted, &error);
   g_rw_lock_writer_unlock (&job->journal->lock);
   if (!good || (wanted && !change_do (job, &there, &error)))
     far_request_fail (req, error);
@@ -142,7 +146,8 @@ blob_put_work (FarRequest *req, gpointer data)
 }
 
 static void
-store_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
+store_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last,
+                FarRequest *req)
 {
   Job *job = job_new (data, change_blob (sha256, offset, bytes, last), sha256, NULL);
 
@@ -202,7 +207,7 @@ rows_work (FarRequest *req, gpointer data)
   GPtrArray *rows;
 
   for (guint i = 0; i < n; i++)
-    filter[i] = (FarFilterTerm) { job->filter->pdata[2 * i], job->filter->pdata[2 * i + 1] };
+    filter[i] = (FarFilterTerm){ job->filter->pdata[2 * i], job->filter->pdata[2 * i + 1] };
   g_rw_lock_reader_lock (&job->journal->lock);
   rows = memory_rows (job->journal->memory, job->name, filter, job->other, job->limit, job->descending);
   g_rw_lock_reader_unlock (&job->journal->lock);
@@ -210,7 +215,8 @@ rows_work (FarRequest *req, gpointer data)
 }
 
 static void
-store_rows (gpointer data, const char *table, const FarFilterTerm *filter, const char *after, guint limit, gboolean descending, FarRequest *req)
+store_rows (gpointer data, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+            gboolean descending, FarRequest *req)
 {
   Job *job = job_new (data, NULL, table, after);
 
@@ -255,7 +261,8 @@ samples_work (FarRequest *req, gpointer data)
 }
 
 static void
-store_samples (gpointer data, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit, FarRequest *req)
+store_samples (gpointer data, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit,
+               FarRequest *req)
 {
   Job *job = job_new (data, NULL, source, name);
 
@@ -331,7 +338,8 @@ store_start (gpointer data, GError **error G_GNUC_UNUSED)
   Store *self = data;
 
   self->journal = journal_new (((const StoreOptions *) far_instance_options (self->at))->path);
-  run (self, "write", open_work, job_new (self, NULL, NULL, NULL), far_request_of (self->at, store_opened, self, NULL, 0));
+  run (self, "write", open_work, job_new (self, NULL, NULL, NULL),
+       far_request_of (self->at, store_opened, self, NULL, 0));
   return TRUE;
 }
 
@@ -343,22 +351,43 @@ store_stop (gpointer data)
 }
 
 static const FarOption store_options[] = {
-  { .name = "path", .type = FAR_OPT_PATH, .offset = G_STRUCT_OFFSET (StoreOptions, path), .fallback = "journal",
-    .flags = FAR_OPT_RESTART, .summary = N_("file of all changes; it only grows") },
-  { .name = "keep", .type = FAR_OPT_DURATION, .flags = FAR_OPT_RELOADABLE, .offset = G_STRUCT_OFFSET (StoreOptions, keep), .fallback = "0s",
-    .summary = N_("samples older than this leave the memory; 0s: never") },
-  { .type = FAR_OPT_END }
+  { .name = "path",
+    .type = FAR_OPT_PATH,
+    .offset = G_STRUCT_OFFSET (StoreOptions, path),
+    .fallback = "journal",
+    .flags = FAR_OPT_RESTART,
+    .summary = N_ ("file of all changes; it only grows") },
+  { .name = "keep",
+    .type = FAR_OPT_DURATION,
+    .flags = FAR_OPT_RELOADABLE,
+    .offset = G_STRUCT_OFFSET (StoreOptions, keep),
+    .fallback = "0s",
+    .summary = N_ ("samples older than this leave the memory; 0s: never") },
+  { .type = FAR_OPT_END },
 };
 
 static const FarStoreOps store_ops = {
-  .apply = store_apply, .rows = store_rows, .series = store_series, .samples = store_samples, .drop = store_drop,
-  .blob_put = store_blob_put, .blob_get = store_blob_get, .snapshot = store_snapshot, .maintain = store_maintain,
+  .apply = store_apply,
+  .rows = store_rows,
+  .series = store_series,
+  .samples = store_samples,
+  .drop = store_drop,
+  .blob_put = store_blob_put,
+  .blob_get = store_blob_get,
+  .snapshot = store_snapshot,
+  .maintain = store_maintain,
 };
 
 static const FarStoreType store_type = {
-  .type = { .kind = FAR_KIND_STORE, .name = "journal", .summary = N_("all in memory, each change a line in a file"),
-            .instance_size = sizeof (Store), .options_size = sizeof (StoreOptions), .options = store_options,
-            .init = store_init, .start = store_start, .stop = store_stop },
+  .type = { .kind = FAR_KIND_STORE,
+            .name = "journal",
+            .summary = N_ ("all in memory, each change a line in a file"),
+            .instance_size = sizeof (Store),
+            .options_size = sizeof (StoreOptions),
+            .options = store_options,
+            .init = store_init,
+            .start = store_start,
+            .stop = store_stop },
   .ops = &store_ops,
 };
 

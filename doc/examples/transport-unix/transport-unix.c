@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A transport: messages between two nodes of one machine, through a socket in the file system. One instance is one link to one named node; who is at the other end says
- * the kernel: a process of the same user, or root. (Between machines that takes certificates: transport-websocket.) */
+/* A transport: messages between two nodes of one machine, through a socket in the file system. One instance
+ * is one link to one named node; who is at the other end says the kernel: a process of the same user, or
+ * root. (Between machines that takes certificates: transport-websocket.) */
 #define _GNU_SOURCE /* struct ucred */
 #define FAR_PLUGIN_LICENSE "LGPL-2.1-or-later"
 #include <farwatch/acceptor.h>
@@ -20,10 +21,10 @@ typedef struct {
 
 typedef struct {
   FarInstance *at;
-  FarAcceptor *acceptor;  /* it listens, or */
+  FarAcceptor *acceptor;   /* it listens, or */
   FarInstanceTimer *timer; /* it dials */
-  Wire *wire;             /* NULL: the link is down */
-  GHashTable *waiting;    /* id of a request → FarRequest */
+  Wire *wire;              /* NULL: the link is down */
+  GHashTable *waiting;     /* id of a request → FarRequest */
   FarPrincipal *principal;
 } Unix;
 
@@ -50,7 +51,8 @@ fail_waiting (Unix *self)
 
   g_hash_table_iter_init (&iter, self->waiting);
   while (g_hash_table_iter_next (&iter, NULL, &req))
-    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("the link to %s was lost before the answer came"), unix_options (self)->peer);
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _ ("the link to %s was lost before the answer came"),
+                          unix_options (self)->peer);
   g_hash_table_remove_all (self->waiting);
 }
 
@@ -108,7 +110,8 @@ is_ours (int fd)
   struct ucred who;
   socklen_t size = sizeof who;
 
-  return getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && (who.uid == geteuid () || who.uid == 0);
+  return getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
+         (who.uid == geteuid () || who.uid == 0);
 }
 
 /* Takes fd. */
@@ -118,7 +121,9 @@ link_up (Unix *self, int fd)
   static const WireFuncs funcs = { .message = link_message, .down = link_down };
 
   if (self->wire != NULL || !is_ours (fd)) {
-    far_complain (self->at, "refused", self->wire != NULL ? "somebody came while the link is up: refused" : "a process of another user is at the other end: refused");
+    far_complain (self->at, "refused",
+                  self->wire != NULL ? "somebody came while the link is up: refused"
+                                     : "a process of another user is at the other end: refused");
     far_count ("links of nodes", 1);
     close (fd);
     return;
@@ -131,7 +136,8 @@ link_up (Unix *self, int fd)
 /* ---- listening and dialling ---- */
 
 static void
-came (int fd, const struct sockaddr *address G_GNUC_UNUSED, const char *from G_GNUC_UNUSED, FarPass *pass, gpointer data)
+came (int fd, const struct sockaddr *address G_GNUC_UNUSED, const char *from G_GNUC_UNUSED, FarPass *pass,
+      gpointer data)
 {
   far_gate_leave (pass);
   link_up (data, fd);
@@ -162,7 +168,8 @@ unix_dial (gpointer data)
   if (fd >= 0 && fits && connect (fd, (const struct sockaddr *) &to, sizeof to) == 0) {
     link_up (self, fd);
   } else {
-    far_complain (self->at, "dial", "no connection to %s: %s", path, fits ? g_strerror (errno) : _("the path is too long"));
+    far_complain (self->at, "dial", "no connection to %s: %s", path,
+                  fits ? g_strerror (errno) : _ ("the path is too long"));
     if (fd >= 0)
       close (fd);
   }
@@ -186,7 +193,8 @@ unix_send (gpointer data, const char *peer, FarMessage *request, FarRequest *req
   Unix *self = data;
 
   if (!unix_connected (self, peer)) {
-    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _("no link to %s"), *peer != '\0' ? peer : unix_options (self)->peer);
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, _ ("no link to %s"),
+                          *peer != '\0' ? peer : unix_options (self)->peer);
     return;
   }
   g_hash_table_replace (self->waiting, g_strdup (request->id), far_request_ref (req));
@@ -217,7 +225,8 @@ unix_init (gpointer data, FarInstance *at, GError **error)
   self->principal = far_principal_new (FAR_PRINCIPAL_NODE, options->peer, NULL, "unix");
   if ((options->listen == NULL) != (options->connect == NULL))
     return TRUE;
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG, _("a link has one of the two: listen, or connect"));
+  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                       _ ("a link has one of the two: listen, or connect"));
   return FALSE;
 }
 
@@ -256,21 +265,41 @@ unix_fini (gpointer data)
 }
 
 static const FarOption unix_table[] = {
-  { .name = "listen", .type = FAR_OPT_ADDRESS, .flags = FAR_OPT_UNIX, .offset = G_STRUCT_OFFSET (UnixOptions, listen),
-    .summary = N_("unix:/path: where the other node comes to") },
-  { .name = "connect", .type = FAR_OPT_PATH, .offset = G_STRUCT_OFFSET (UnixOptions, connect), .summary = N_("path of the other node's socket") },
-  { .name = "peer", .type = FAR_OPT_STRING, .flags = FAR_OPT_REQUIRED, .offset = G_STRUCT_OFFSET (UnixOptions, peer),
-    .summary = N_("id of the node at the other end: what comes is that node's") },
-  { .type = FAR_OPT_END }
+  { .name = "listen",
+    .type = FAR_OPT_ADDRESS,
+    .flags = FAR_OPT_UNIX,
+    .offset = G_STRUCT_OFFSET (UnixOptions, listen),
+    .summary = N_ ("unix:/path: where the other node comes to") },
+  { .name = "connect",
+    .type = FAR_OPT_PATH,
+    .offset = G_STRUCT_OFFSET (UnixOptions, connect),
+    .summary = N_ ("path of the other node's socket") },
+  { .name = "peer",
+    .type = FAR_OPT_STRING,
+    .flags = FAR_OPT_REQUIRED,
+    .offset = G_STRUCT_OFFSET (UnixOptions, peer),
+    .summary = N_ ("id of the node at the other end: what comes is that node's") },
+  { .type = FAR_OPT_END },
 };
 
 /* No tunnels, and no dial for farctl: it carries messages alone. */
-static const FarMessageOps unix_messages = { .send = unix_send, .connected = unix_connected, .cut = unix_cut };
+static const FarMessageOps unix_messages = {
+  .send = unix_send,
+  .connected = unix_connected,
+  .cut = unix_cut,
+};
 
 static const FarTransportType unix_type = {
-  .type = { .kind = FAR_KIND_TRANSPORT, .name = "unix", .summary = N_("messages between two nodes of one machine"),
-            .instance_size = sizeof (Unix), .options_size = sizeof (UnixOptions), .options = unix_table,
-            .init = unix_init, .start = unix_start, .stop = unix_stop, .fini = unix_fini },
+  .type = { .kind = FAR_KIND_TRANSPORT,
+            .name = "unix",
+            .summary = N_ ("messages between two nodes of one machine"),
+            .instance_size = sizeof (Unix),
+            .options_size = sizeof (UnixOptions),
+            .options = unix_table,
+            .init = unix_init,
+            .start = unix_start,
+            .stop = unix_stop,
+            .fini = unix_fini },
   .messages = &unix_messages,
 };
 

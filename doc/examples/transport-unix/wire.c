@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A wire is made and let go on the main context; in between its stream is touched only by the worker where it lives. What goes from one to the other is posted, so nothing
- * needs a lock: the last post from the worker is that the wire is down, the last one from main frees it. */
+/* A wire is made and let go on the main context; in between its stream is touched only by the worker where it
+ * lives. What goes from one to the other is posted, so nothing needs a lock: the last post from the worker is
+ * that the wire is down, the last one from main frees it. */
 #include "wire.h"
 
 #include <string.h>
@@ -10,8 +11,8 @@
 struct _Wire {
   FarHome *home;
   const WireFuncs *funcs;
-  gpointer owner;     /* [main] NULL: closed */
-  FarStream *stream;  /* [home] from here on; NULL: down */
+  gpointer owner;    /* [main] NULL: closed */
+  FarStream *stream; /* [home] from here on; NULL: down */
   GByteArray *in, *out;
 };
 
@@ -60,7 +61,7 @@ to_main (Wire *wire, FarMessage *message, const char *cause)
 {
   Post *post = g_new0 (Post, 1);
 
-  *post = (Post) { .wire = wire, .message = message, .cause = cause };
+  *post = (Post){ .wire = wire, .message = message, .cause = cause };
   far_home_post (far_home_main (), arrived, post);
 }
 
@@ -79,7 +80,8 @@ cut_frames (Wire *wire)
 {
   gssize size;
 
-  while ((size = far_message_frame_size (wire->in->data, wire->in->len, NULL)) > 0 && (gsize) size <= wire->in->len) {
+  while ((size = far_message_frame_size (wire->in->data, wire->in->len, NULL)) > 0 &&
+         (gsize) size <= wire->in->len) {
     FarMessage *message = far_message_decode (wire->in->data, (gsize) size, NULL);
 
     if (message == NULL)
@@ -118,7 +120,7 @@ write_all (Wire *wire)
   while (wire->out->len > 0 && done > 0) {
     FarBatch batch = { .n = 1, .bytes = wire->out->len };
 
-    batch.frames[0] = (FarFrame) { .data = wire->out->data, .size = wire->out->len };
+    batch.frames[0] = (FarFrame){ .data = wire->out->data, .size = wire->out->len };
     done = wire->stream->klass->write (wire->stream, &batch);
     g_byte_array_remove_range (wire->out, 0, (guint) done);
   }
@@ -193,7 +195,7 @@ wire_send (Wire *wire, const FarMessage *message)
 {
   Post *post = g_new0 (Post, 1);
 
-  *post = (Post) { .wire = wire, .bytes = far_message_encode (message) };
+  *post = (Post){ .wire = wire, .bytes = far_message_encode (message) };
   far_home_post (wire->home, send_there, post);
 }
 
