@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* farctl restore: a backup becomes a node again. All of it is unpacked and checked below STATE/.restore
  * first; only then anything takes its place, and what was there before is put aside, not overwritten. A file
- * can be made by anybody: it never says where something goes outside of the state directory. */
+ * can be made by anybody: it never says where something goes outside of the state directory.
+ *
+ * The steps of one restore stand here in their order (lint: allow length). */
 #include "config.h"
 
 #include "ctl.h"

@@ -76,6 +76,21 @@ class Lint(unittest.TestCase):
                     "core/c.c": BARE + '\n/* Some words that are no sentence at all */\n#include "config.h"\n'},
                    "core/inside.h:2: no head comment", "core/c.c:2: no head comment")
 
+    def test_columns(self):
+        self.finds({"core/inside.h": SPDX + "#pragma once\n/* " + "x" * 106 + " */\n"}, "core/inside.h:3: 112 columns, at most 110")
+
+    def test_format(self):
+        style = {".clang-format": HASH + "ReflowComments: false\nColumnLimit: 0\nPointerAlignment: Right\nSpaceBeforeParens: Always\n"
+                                         "AlwaysBreakAfterReturnType: TopLevelDefinitions\nBreakBeforeBraces: Linux\n"
+                                         "SortIncludes: Never\n"}
+        self.finds({**style, "core/c.c": SPDX + '#include "config.h"\nint c;\nint   d;\nint   e;\n'}, "core/c.c:4: not formatted; run clang-format")
+
+    def test_exempt_by_the_line_before(self):
+        before = "  /* %slint: allow getaddrinfo */\n  getaddrinfo (0);\n"
+        status, output = self.run_on(self.in_core("void\nf (void)\n{\n" + before % "numbers only; " + "}\n"))
+        self.assertEqual(status, 0, output)
+        self.finds(self.in_core("void\nf (void)\n{\n  g (0); /* lint: allow getaddrinfo */\n  getaddrinfo (0);\n}\n"), "core/c.c:7: getaddrinfo()")
+
     def test_head_comment_of_several_lines(self):
         status, output = self.run_on({"core/inside.h": BARE + "\n/* This header\n * has one.\n */\n#pragma once\n"})
         self.assertEqual(status, 0, output)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The cloud's side of access, step by step and fault by fault. */
+/* The cloud's side of access, step by step and fault by fault. lint: allow length, the cases share one cloud
+ * and its fake tunnel. */
 #include "config.h"
 
 #include "unit/access-help.h"

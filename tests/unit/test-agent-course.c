@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The terminal's side of access in its course: offers by push and poll, dials, cuts, ends, reports. The cloud
- * and the tunnel are played. */
+ * and the tunnel are played. lint: allow length, the cases share one played cloud. */
 #include "config.h"
 
 #include "auth/throttle.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Login: authenticators in order, one text for every refusal, guesses slowed down across all doors; front
- * tickets; people. */
+ * tickets; people. lint: allow length, the cases share their authenticators. */
 #include "config.h"
 
 #include "unit/login-help.h"
