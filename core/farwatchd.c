@@ -183,7 +183,7 @@ open_all (const Arguments *arguments, FarProfile *profile, GError **error)
 }
 
 static void
-run (FarProfile *profile)
+farwatchd_run (FarProfile *profile)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
 
@@ -215,7 +215,7 @@ serve (const Arguments *arguments, FarProfile *profile)
   far_stall_watch ();
   good = open_all (arguments, profile, &error);
   if (good)
-    run (profile);
+    farwatchd_run (profile);
   else
     far_log_line (G_LOG_LEVEL_ERROR, NULL, error->message);
   end_all ();

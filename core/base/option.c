@@ -147,7 +147,7 @@ host_ok (const char *host, gboolean bracketed)
 }
 
 static gboolean
-split_address (const char *text, char **host, guint16 *port)
+option_split_address (const char *text, char **host, guint16 *port)
 {
   gboolean bracketed = text[0] == '[';
   const char *colon = strrchr (text, ':');
@@ -171,7 +171,7 @@ split_address (const char *text, char **host, guint16 *port)
 gboolean
 far_parse_address (const char *text, char **host, guint16 *port, GError **error)
 {
-  if (text != NULL && split_address (text, host, port))
+  if (text != NULL && option_split_address (text, host, port))
     return TRUE;
   g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
                _ ("'%s' is no address; write host:port, as in 127.0.0.1:8080 or [::1]:8080"),

@@ -21,7 +21,7 @@ is_small (int fd, gsize max)
 
 /* It may grow meanwhile: no more than max is read. */
 static char *
-read_text (int fd, gsize max)
+small_file_read_text (int fd, gsize max)
 {
   g_autofree char *text = g_malloc (max + 1);
   gsize size = 0;
@@ -51,7 +51,7 @@ read_path (const char *path, gsize max, int flags)
   }
   errno = EINVAL;
   if (is_small (fd, max))
-    text = read_text (fd, max);
+    text = small_file_read_text (fd, max);
   cause = errno;
   close (fd);
   errno = cause;

@@ -17,10 +17,10 @@ typedef struct {
   guint n_series;  /* seen in this pass */
   GArray *series;  /* FarSeriesInfo, filled by the first pass */
   GArray *samples; /* FarSample of the group */
-} Reader;
+} BatchReader;
 
 static guint64
-bad (Reader *reader, const char *fault)
+batch_read_bad (BatchReader *reader, const char *fault)
 {
   if (reader->fault == NULL)
     reader->fault = fault;
@@ -28,15 +28,15 @@ bad (Reader *reader, const char *fault)
 }
 
 static guint
-get_u8 (Reader *reader)
+get_u8 (BatchReader *reader)
 {
   if (reader->fault != NULL || reader->at >= reader->end)
-    return (guint) bad (reader, "ends too early");
+    return (guint) batch_read_bad (reader, "ends too early");
   return *reader->at++;
 }
 
 static guint64
-get_varint (Reader *reader)
+batch_read_get_varint (BatchReader *reader)
 {
   guint64 value = 0;
 
@@ -46,44 +46,44 @@ get_varint (Reader *reader)
     if (reader->fault != NULL)
       return 0;
     if (shift == 63 && byte > 1)
-      return bad (reader, "number too long");
+      return batch_read_bad (reader, "number too long");
     value |= (guint64) (byte & 0x7f) << shift;
     if (byte < 0x80)
       return value;
   }
-  return bad (reader, "number too long");
+  return batch_read_bad (reader, "number too long");
 }
 
 static gint64
-get_signed (Reader *reader)
+batch_read_get_signed (BatchReader *reader)
 {
-  guint64 value = get_varint (reader);
+  guint64 value = batch_read_get_varint (reader);
 
   return (gint64) ((value >> 1) ^ (0 - (value & 1)));
 }
 
 static gboolean
-get_bool (Reader *reader)
+get_bool (BatchReader *reader)
 {
   guint value = get_u8 (reader);
 
   if (value > 1)
-    bad (reader, "neither true nor false");
+    batch_read_bad (reader, "neither true nor false");
   return value == 1;
 }
 
 static const char *
-get_text (Reader *reader, gsize max)
+batch_read_get_text (BatchReader *reader, gsize max)
 {
-  guint64 size = get_varint (reader);
+  guint64 size = batch_read_get_varint (reader);
   const char *text = (const char *) reader->at;
 
   if (reader->fault == NULL && (size > max || size >= (guint64) (reader->end - reader->at)))
-    bad (reader, "text too long");
+    batch_read_bad (reader, "text too long");
   else if (reader->fault == NULL && text[size] != '\0')
-    bad (reader, "text without end");
+    batch_read_bad (reader, "text without end");
   else if (reader->fault == NULL && !g_utf8_validate_len (text, size, NULL))
-    bad (reader, "text is not UTF-8");
+    batch_read_bad (reader, "text is not UTF-8");
   if (reader->fault != NULL)
     return "";
   reader->at += size + 1;
@@ -92,7 +92,7 @@ get_text (Reader *reader, gsize max)
 
 /* Names cross into stores, files and pages: letters, digits and . _ - / : % @ only. */
 static gboolean
-name_fits (const char *name)
+batch_read_name_fits (const char *name)
 {
   if (*name == '\0')
     return FALSE;
@@ -112,23 +112,23 @@ unit_fits (const char *unit)
 }
 
 static void
-read_series (Reader *reader)
+batch_read_series (BatchReader *reader)
 {
-  FarSeriesInfo info = { NULL, (char *) get_text (reader, BATCH_NAME_MAX),
-                         (char *) get_text (reader, BATCH_UNIT_MAX) };
+  FarSeriesInfo info = { NULL, (char *) batch_read_get_text (reader, BATCH_NAME_MAX),
+                         (char *) batch_read_get_text (reader, BATCH_UNIT_MAX) };
 
   if (reader->fault != NULL)
     return;
   if (reader->n_series >= BATCH_SERIES_MAX)
-    bad (reader, "too many series");
-  else if (!name_fits (info.name) || !unit_fits (info.unit))
-    bad (reader, "bad name or unit of a series");
+    batch_read_bad (reader, "too many series");
+  else if (!batch_read_name_fits (info.name) || !unit_fits (info.unit))
+    batch_read_bad (reader, "bad name or unit of a series");
   else if (reader->n_series++ == reader->series->len)
     g_array_append_val (reader->series, info);
 }
 
 static void
-read_value (Reader *reader, FarSample *sample)
+read_value (BatchReader *reader, FarSample *sample)
 {
   guint type = get_u8 (reader);
   guint64 bits = 0;
@@ -137,34 +137,34 @@ read_value (Reader *reader, FarSample *sample)
   if (reader->fault != NULL)
     return;
   if (type == FAR_VALUE_F64 && reader->end - reader->at < 8)
-    bad (reader, "ends too early");
+    batch_read_bad (reader, "ends too early");
   else if (type == FAR_VALUE_F64) {
     memcpy (&bits, reader->at, 8);
     reader->at += 8;
     bits = GUINT64_FROM_LE (bits);
     memcpy (&sample->value.f64, &bits, 8);
   } else if (type == FAR_VALUE_I64)
-    sample->value.i64 = get_signed (reader);
+    sample->value.i64 = batch_read_get_signed (reader);
   else if (type == FAR_VALUE_BOOL)
     sample->value.boolean = get_bool (reader);
   else if (type == FAR_VALUE_TEXT)
-    sample->value.text = get_text (reader, BATCH_TEXT_MAX);
+    sample->value.text = batch_read_get_text (reader, BATCH_TEXT_MAX);
   else if (type != FAR_VALUE_NONE)
-    bad (reader, "unknown type of value");
+    batch_read_bad (reader, "unknown type of value");
 }
 
 static void
-read_samples (Reader *reader, guint64 n)
+batch_read_samples (BatchReader *reader, guint64 n)
 {
   if (n == 0 || n > BATCH_SAMPLES_MAX)
-    bad (reader, "bad number of samples");
+    batch_read_bad (reader, "bad number of samples");
   g_array_set_size (reader->samples, 0);
   for (guint64 i = 0; i < n && reader->fault == NULL; i++) {
     FarSample sample = { 0 };
-    guint64 number = get_varint (reader);
+    guint64 number = batch_read_get_varint (reader);
 
     if (number == 0 || number > reader->n_series)
-      bad (reader, "sample of an unknown series");
+      batch_read_bad (reader, "sample of an unknown series");
     sample.series = (FarSeries) number;
     read_value (reader, &sample);
     g_array_append_val (reader->samples, sample);
@@ -172,18 +172,18 @@ read_samples (Reader *reader, guint64 n)
 }
 
 static void
-read_group (Reader *reader, FarBatchFunc func, gpointer user)
+read_group (BatchReader *reader, FarBatchFunc func, gpointer user)
 {
   FarGroup group = { 0 };
   const char *reason;
 
-  group.time_us = (gint64) ((guint64) reader->last_us + (guint64) get_signed (reader));
+  group.time_us = (gint64) ((guint64) reader->last_us + (guint64) batch_read_get_signed (reader));
   group.quality = (FarQuality) get_u8 (reader);
-  reason = get_text (reader, BATCH_REASON_MAX);
+  reason = batch_read_get_text (reader, BATCH_REASON_MAX);
   group.reason = *reason != '\0' ? reason : NULL;
   if (reader->fault == NULL && (guint) group.quality > FAR_QUALITY_BAD)
-    bad (reader, "unknown quality");
-  read_samples (reader, get_varint (reader));
+    batch_read_bad (reader, "unknown quality");
+  batch_read_samples (reader, batch_read_get_varint (reader));
   reader->last_us = group.time_us;
   if (reader->fault != NULL || func == NULL)
     return;
@@ -194,7 +194,7 @@ read_group (Reader *reader, FarBatchFunc func, gpointer user)
 
 /* One pass; func NULL: only look. */
 static void
-read_all (Reader *reader, FarBatchFunc func, gpointer user)
+batch_read_all (BatchReader *reader, FarBatchFunc func, gpointer user)
 {
   reader->at = reader->start + BATCH_HEAD_SIZE;
   reader->last_us = 0;
@@ -203,16 +203,16 @@ read_all (Reader *reader, FarBatchFunc func, gpointer user)
     guint kind = get_u8 (reader);
 
     if (kind == BATCH_RECORD_SERIES)
-      read_series (reader);
+      batch_read_series (reader);
     else if (kind == BATCH_RECORD_GROUP)
       read_group (reader, func, user);
     else
-      bad (reader, "unknown record");
+      batch_read_bad (reader, "unknown record");
   }
 }
 
 static gboolean
-reader_open (Reader *reader, GBytes *batch, GError **error)
+reader_open (BatchReader *reader, GBytes *batch, GError **error)
 {
   gsize size;
   const guint8 *data = g_bytes_get_data (batch, &size);
@@ -222,9 +222,9 @@ reader_open (Reader *reader, GBytes *batch, GError **error)
   reader->start = data;
   reader->end = data + size;
   if (size < BATCH_HEAD_SIZE || memcmp (data, BATCH_HEAD, BATCH_HEAD_SIZE) != 0)
-    bad (reader, "not a batch of version 1");
+    batch_read_bad (reader, "not a batch of version 1");
   else
-    read_all (reader, NULL, NULL);
+    batch_read_all (reader, NULL, NULL);
   if (reader->fault != NULL)
     g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, "bad batch of samples at byte %" G_GSIZE_FORMAT ": %s",
                  size == 0 ? 0 : (gsize) (MAX (reader->at, reader->start) - reader->start), reader->fault);
@@ -236,12 +236,12 @@ far_batch_read (GBytes *batch, FarBatchFunc func, gpointer user, GError **error)
 {
   g_autoptr (GArray) series = g_array_new (FALSE, FALSE, sizeof (FarSeriesInfo));
   g_autoptr (GArray) samples = g_array_new (FALSE, FALSE, sizeof (FarSample));
-  Reader reader = { .series = series, .samples = samples };
+  BatchReader reader = { .series = series, .samples = samples };
 
   if (!reader_open (&reader, batch, error))
     return FALSE;
   if (func != NULL)
-    read_all (&reader, func, user);
+    batch_read_all (&reader, func, user);
   return TRUE;
 }
 

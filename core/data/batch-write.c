@@ -37,7 +37,7 @@ put_u8 (FarBatchBuilder *builder, guint value)
 }
 
 static void
-put_varint (FarBatchBuilder *builder, guint64 value)
+batch_write_put_varint (FarBatchBuilder *builder, guint64 value)
 {
   guint8 bytes[10];
   guint n = 0;
@@ -49,9 +49,9 @@ put_varint (FarBatchBuilder *builder, guint64 value)
 }
 
 static void
-put_signed (FarBatchBuilder *builder, gint64 value)
+batch_write_put_signed (FarBatchBuilder *builder, gint64 value)
 {
-  put_varint (builder, ((guint64) value << 1) ^ (guint64) (value >> 63));
+  batch_write_put_varint (builder, ((guint64) value << 1) ^ (guint64) (value >> 63));
 }
 
 /* Length of text that may be written: at most max bytes, cut between characters, valid UTF-8. */
@@ -70,11 +70,11 @@ text_fit (const char *text, gsize max)
 
 /* NUL-terminated in the batch, so that a reader can point into it. */
 static void
-put_text (FarBatchBuilder *builder, const char *text, gsize max)
+batch_write_put_text (FarBatchBuilder *builder, const char *text, gsize max)
 {
   gsize size = text != NULL ? text_fit (text, max) : 0;
 
-  put_varint (builder, size);
+  batch_write_put_varint (builder, size);
   if (size > 0)
     g_byte_array_append (builder->bytes, (const guint8 *) text, (guint) size);
   put_u8 (builder, 0);
@@ -86,8 +86,8 @@ number_new (FarBatchBuilder *builder, const FarSeriesInfo *info)
   if (info == NULL || builder->n_series >= BATCH_SERIES_MAX)
     return 0;
   put_u8 (builder, BATCH_RECORD_SERIES);
-  put_text (builder, info->name, BATCH_NAME_MAX);
-  put_text (builder, info->unit, BATCH_UNIT_MAX);
+  batch_write_put_text (builder, info->name, BATCH_NAME_MAX);
+  batch_write_put_text (builder, info->unit, BATCH_UNIT_MAX);
   return ++builder->n_series;
 }
 
@@ -135,13 +135,13 @@ put_value (FarBatchBuilder *builder, const FarSample *sample)
     g_byte_array_append (builder->bytes, (const guint8 *) &bits, sizeof bits);
     break;
   case FAR_VALUE_I64:
-    put_signed (builder, sample->value.i64);
+    batch_write_put_signed (builder, sample->value.i64);
     break;
   case FAR_VALUE_BOOL:
     put_u8 (builder, sample->value.boolean ? 1 : 0);
     break;
   case FAR_VALUE_TEXT:
-    put_text (builder, sample->value.text, BATCH_TEXT_MAX);
+    batch_write_put_text (builder, sample->value.text, BATCH_TEXT_MAX);
     break;
   case FAR_VALUE_NONE:
     break;
@@ -160,14 +160,14 @@ put_group (FarBatchBuilder *builder, const FarGroup *group, const guint *numbers
   if (n == 0)
     return;
   put_u8 (builder, BATCH_RECORD_GROUP);
-  put_signed (builder, (gint64) ((guint64) group->time_us - (guint64) builder->last_us));
+  batch_write_put_signed (builder, (gint64) ((guint64) group->time_us - (guint64) builder->last_us));
   builder->last_us = group->time_us;
   put_u8 (builder, group->quality);
-  put_text (builder, group->reason, BATCH_REASON_MAX);
-  put_varint (builder, n);
+  batch_write_put_text (builder, group->reason, BATCH_REASON_MAX);
+  batch_write_put_varint (builder, n);
   for (guint i = 0; i < group->n; i++)
     if (numbers[i] > 0) {
-      put_varint (builder, numbers[i]);
+      batch_write_put_varint (builder, numbers[i]);
       put_value (builder, &group->samples[i]);
     }
 }

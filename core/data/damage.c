@@ -85,7 +85,7 @@ far_damage_note (const char *state, const char *store)
 }
 
 static void
-stores_in (const char *state, const char *folder, GPtrArray *names)
+damage_stores_in (const char *state, const char *folder, GPtrArray *names)
 {
   g_autofree char *path = g_build_filename (state, folder, NULL);
   g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
@@ -101,8 +101,8 @@ far_damage_stores (const char *state)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
 
-  stores_in (state, NOTES, names);
-  stores_in (state, FAR_NOTES_MISSING, names);
+  damage_stores_in (state, NOTES, names);
+  damage_stores_in (state, FAR_NOTES_MISSING, names);
   g_ptr_array_add (names, NULL);
   return (GStrv) g_ptr_array_steal (names, NULL);
 }
@@ -134,7 +134,7 @@ typedef struct {
 } Held;
 
 static void
-hold (gpointer data)
+damage_hold_down (gpointer data)
 {
   Held *held = data;
 
@@ -165,7 +165,7 @@ far_damage_hold (FarInstance *at, GError *error)
   Held *held = g_new (Held, 1);
 
   *held = (Held){ far_instance_ref (at), error };
-  far_home_post (far_home_main (), hold, held);
+  far_home_post (far_home_main (), damage_hold_down, held);
 }
 
 gboolean

@@ -33,7 +33,7 @@ remove_gone (void)
 
 /* A listener may leave from inside its call. */
 static void
-listener_end (gpointer thing)
+sample_listener_end (gpointer thing)
 {
   Listener *listener = thing;
 
@@ -49,7 +49,7 @@ far_sample_listen (FarInstance *at, FarGroupFunc func, gpointer user)
   Listener *listener = g_new0 (Listener, 1);
 
   *listener = (Listener){ .id = ++listeners.last_id, .func = func, .user = user };
-  far_owned_by (&listener->owned, at, listener_end, listener);
+  far_owned_by (&listener->owned, at, sample_listener_end, listener);
   if (listeners.list == NULL)
     listeners.list = g_ptr_array_new_with_free_func (g_free);
   g_ptr_array_add (listeners.list, listener);
@@ -63,7 +63,7 @@ far_sample_unlisten (guint id)
     Listener *listener = listeners.list->pdata[i];
 
     if (listener->id == id && listener->func != NULL) {
-      listener_end (listener);
+      sample_listener_end (listener);
       return;
     }
   }

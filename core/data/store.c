@@ -13,7 +13,7 @@
 /* ---- checks ---- */
 
 static gboolean
-refuse (FarRequest *req, const char *what)
+store_refuse (FarRequest *req, const char *what)
 {
   far_request_fail_new (req, FAR_ERROR_INVALID, "%s", what);
   return FALSE;
@@ -25,7 +25,7 @@ table_fits (const char *table, FarRequest *req)
   gsize size = table != NULL ? strspn (table, "abcdefghijklmnopqrstuvwxyz0123456789_-") : 0;
 
   if (size == 0 || size > STORE_TABLE_MAX || table[size] != '\0')
-    return refuse (req, "table name: 1 to 64 of a-z 0-9 - _");
+    return store_refuse (req, "table name: 1 to 64 of a-z 0-9 - _");
   return TRUE;
 }
 
@@ -37,7 +37,7 @@ key_fits (const char *key, FarRequest *req)
 
   for (gsize i = 0; good && i < size; i++)
     good = !g_ascii_iscntrl (key[i]);
-  return good || refuse (req, "key of a row: 1 to 256 bytes of text");
+  return good || store_refuse (req, "key of a row: 1 to 256 bytes of text");
 }
 
 static gboolean
@@ -49,11 +49,11 @@ row_fits (const char *row, FarRequest *req)
   if (row == NULL)
     return TRUE;
   if (strnlen (row, FAR_ROW_MAX + 1) > FAR_ROW_MAX)
-    return refuse (req, "row: more than 256 KiB");
+    return store_refuse (req, "row: more than 256 KiB");
   object = json_loads (row, 0, NULL);
   good = json_is_object (object);
   json_decref (object);
-  return good || refuse (req, "row: not a JSON object");
+  return good || store_refuse (req, "row: not a JSON object");
 }
 
 static gboolean
@@ -62,7 +62,7 @@ hash_fits (const char *sha256, FarRequest *req)
   gsize size = sha256 != NULL ? strspn (sha256, "0123456789abcdef") : 0;
 
   if (size != 64 || sha256[64] != '\0')
-    return refuse (req, "name of a blob: 64 hex digits in lower case");
+    return store_refuse (req, "name of a blob: 64 hex digits in lower case");
   return TRUE;
 }
 
@@ -73,7 +73,7 @@ filter_fits (const FarFilterTerm *filter, FarRequest *req)
     gsize size = strspn (filter->field, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 
     if (size == 0 || size > STORE_TABLE_MAX || filter->field[size] != '\0' || filter->value == NULL)
-      return refuse (req, "filter: field names are 1 to 64 of A-Z a-z 0-9 . _ -");
+      return store_refuse (req, "filter: field names are 1 to 64 of A-Z a-z 0-9 . _ -");
   }
   return TRUE;
 }
@@ -82,7 +82,7 @@ static gboolean
 part_fits (const FarPart *part, FarRequest *req)
 {
   if (part->kind == FAR_PART_SAMPLES)
-    return part->samples != NULL || refuse (req, "apply: a part without samples");
+    return part->samples != NULL || store_refuse (req, "apply: a part without samples");
   if (!table_fits (part->table, req) || !key_fits (part->key, req))
     return FALSE;
   return part->kind == FAR_PART_ROW ? row_fits (part->row, req) : hash_fits (part->row, req);
@@ -92,11 +92,11 @@ static gboolean
 parts_fit (const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
 {
   if (n > FAR_PARTS_MAX)
-    return refuse (req, "apply: more than 256 parts");
+    return store_refuse (req, "apply: more than 256 parts");
   if (key != NULL && (key->source == NULL || *key->source == '\0' || strlen (key->source) > 64))
-    return refuse (req, "apply: source: 1 to 64 characters");
+    return store_refuse (req, "apply: source: 1 to 64 characters");
   if (key != NULL && (key->seq == 0 || key->epoch > G_MAXINT64 || key->seq > G_MAXINT64 || key->lane > 255))
-    return refuse (req, "apply: lane 0 to 255, seq from 1");
+    return store_refuse (req, "apply: lane 0 to 255, seq from 1");
   for (guint i = 0; i < n; i++)
     if (!part_fits (&parts[i], req))
       return FALSE;
@@ -219,7 +219,7 @@ far_store_blob_put (const char *store, const char *sha256, guint64 offset, GByte
   if (ops == NULL || !hash_fits (sha256, req) || !store_can (ops->blob_put != NULL, req))
     return;
   if (g_bytes_get_size (bytes) > 256 * 1024 || offset > G_MAXINT64 / 2)
-    refuse (req, "piece of a blob: more than 256 KiB");
+    store_refuse (req, "piece of a blob: more than 256 KiB");
   else
     ops->blob_put (self, sha256, offset, bytes, last, req);
 }
@@ -244,7 +244,7 @@ far_store_snapshot (const char *store, const char *path, FarRequest *req)
   if (ops == NULL || !store_can (ops->snapshot != NULL, req))
     return;
   if (path == NULL || !g_path_is_absolute (path))
-    refuse (req, "path of a snapshot: must be absolute");
+    store_refuse (req, "path of a snapshot: must be absolute");
   else
     ops->snapshot (self, path, req);
 }

@@ -188,7 +188,7 @@ pack_folder (Packing *packing, const char *path, const char *name, GError **erro
 /* ---- the node ---- */
 
 static const char *
-text_of (json_t *object, const char *key)
+backup_text_of (json_t *object, const char *key)
 {
   const char *text = json_string_value (json_object_get (object, key));
 
@@ -208,8 +208,9 @@ pack_head (Packing *packing, json_t *node, GError **error)
                          json_pack ("{s:O, s:O}", "type", json_object_get (one, "type"), "place",
                                     json_object_get (one, "place")));
   head = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "farwatch", "backup", "node",
-                    text_of (node, "node"), "version", text_of (node, "version"), "made", made, "profile",
-                    text_of (node, "profile"), "state", text_of (node, "state"), "stores", stores);
+                    backup_text_of (node, "node"), "version", backup_text_of (node, "version"), "made", made,
+                    "profile", backup_text_of (node, "profile"), "state", backup_text_of (node, "state"),
+                    "stores", stores);
   good = far_backup_entry (packing->out, head, 0, error);
   json_decref (head);
   return good;
@@ -233,7 +234,7 @@ pack_stores (Packing *packing, json_t *stores, GError **error)
 
   json_object_foreach (stores, name, one) {
     g_autofree char *named = g_strconcat ("stores/", name, NULL);
-    const char *copy = text_of (one, "copy");
+    const char *copy = backup_text_of (one, "copy");
 
     if (!(g_file_test (copy, G_FILE_TEST_IS_DIR) ? pack_folder (packing, copy, named, error)
                                                  : pack_file (packing, copy, named, error)))
@@ -249,12 +250,12 @@ pack_node (Packing *packing, json_t *node, GError **error)
   json_t *one;
   const char *name;
 
-  packing->state = text_of (node, "state");
-  if (!pack_head (packing, node, error) || !pack_profile (packing, text_of (node, "profile"), error) ||
+  packing->state = backup_text_of (node, "state");
+  if (!pack_head (packing, node, error) || !pack_profile (packing, backup_text_of (node, "profile"), error) ||
       !pack_stores (packing, json_object_get (node, "stores"), error))
     return FALSE;
   json_object_foreach (json_object_get (node, "stores"), name, one)
-    g_ptr_array_add (packing->places, (gpointer) text_of (one, "place"));
+    g_ptr_array_add (packing->places, (gpointer) backup_text_of (one, "place"));
   return pack_folder (packing, packing->state, "state", error) && far_backup_end (packing->out, error);
 }
 
@@ -344,8 +345,8 @@ output_is_outside (const Output *output, const char *state, GError **error)
 /* ---- the command ---- */
 
 static int
-remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED,
-            struct FTW *walk G_GNUC_UNUSED)
+backup_remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED,
+                   struct FTW *walk G_GNUC_UNUSED)
 {
   return remove (path);
 }
@@ -367,15 +368,15 @@ become_daemon (const Ctl *ctl, GError **error)
 
 /* Only a folder of STATE/backups, whatever else the daemon calls its copies. */
 static void
-copies_remove (json_t *node)
+backup_copies_remove (json_t *node)
 {
-  g_autofree char *path = g_canonicalize_filename (text_of (node, "path"), "/"),
+  g_autofree char *path = g_canonicalize_filename (backup_text_of (node, "path"), "/"),
                   *folder = g_path_get_dirname (path);
-  g_autofree char *backups = g_build_filename (text_of (node, "state"), "backups", NULL),
+  g_autofree char *backups = g_build_filename (backup_text_of (node, "state"), "backups", NULL),
                   *wanted = g_canonicalize_filename (backups, "/");
 
   if (strcmp (folder, wanted) == 0)
-    nftw (path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    nftw (path, backup_remove_one, 8, FTW_DEPTH | FTW_PHYS);
   else
     ctl_say (_ ("warning: the copies in %s are left: they are not below %s"), path, wanted);
 }
@@ -386,7 +387,7 @@ backup_write (Output *output, json_t *node, guint *files, GError **error)
   g_autoptr (GPtrArray) places = g_ptr_array_new ();
   Packing packing = { .out = output->out, .places = places };
   GError *local = NULL;
-  gboolean good = output_is_outside (output, text_of (node, "state"), error) &&
+  gboolean good = output_is_outside (output, backup_text_of (node, "state"), error) &&
                   (fstat (output->fd, &packing.self) == 0 || output_failed (error, output->path));
 
   if (!good)
@@ -411,7 +412,7 @@ backup_pack (Ctl *ctl, Output *output, guint *files, GError **error)
   good = become_daemon (ctl, error);
   if (good) {
     good = backup_write (output, node, files, error);
-    copies_remove (node);
+    backup_copies_remove (node);
     ctl_become_self ();
   }
   json_decref (node);

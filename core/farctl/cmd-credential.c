@@ -78,7 +78,7 @@ offer_read (const char *path, GError **error)
 }
 
 static gboolean
-same (const Credential *credential, const char *field)
+credential_same (const Credential *credential, const char *field)
 {
   json_t *inside = json_object_get (credential->inside, field);
 
@@ -93,7 +93,7 @@ credential_check (const Credential *credential, const char *session, GError **er
   const char *why = NULL, *inside = json_string_value (json_object_get (credential->inside, "session"));
 
   for (guint i = 0; why == NULL && i < G_N_ELEMENTS (fields); i++)
-    if (!same (credential, fields[i]))
+    if (!credential_same (credential, fields[i]))
       why = fields[i];
   if (why == NULL && g_strcmp0 (inside, session) != 0)
     why = "session";
@@ -245,7 +245,7 @@ show_line (const Credential *credential, const char *terminal, const char *known
 }
 
 static gboolean
-is_word (const char *text, const char *more)
+credential_is_word (const char *text, const char *more)
 {
   g_autofree char *letters = g_strconcat (G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-", more, NULL);
 
@@ -275,7 +275,7 @@ ctl_credential_show (Ctl *ctl, int argc, char **argv)
     return ctl_fail (ctl, error);
   const char *terminal = json_string_value (json_object_get (credential.inside, "terminal"));
   const char *host_key = json_string_value (json_object_get (credential.offer, "host_key"));
-  if (!is_word (terminal, "") || !is_word (host_key, " +/=@"))
+  if (!credential_is_word (terminal, "") || !credential_is_word (host_key, " +/=@"))
     return ctl_fail_new (ctl, FAR_ERROR_PROTOCOL, "%s", _ ("the offer names no usable terminal or host key"));
   if (!show_address (ctl, &credential, &error))
     return ctl_fail (ctl, error);

@@ -333,7 +333,7 @@ ctl_revoke (Ctl *ctl, int argc, char **argv)
 }
 
 static void
-rights_odd (json_t *rights)
+people_rights_odd (json_t *rights)
 {
   json_t *right, *one;
   size_t i, j;
@@ -375,7 +375,7 @@ ctl_rights (Ctl *ctl, int argc, char **argv)
     ctl_table (json_object_get (list, "rights"), columns,
                _ ("no rights: only root and the daemon's user may do anything"));
   if (!ctl->json)
-    rights_odd (json_object_get (list, "rights"));
+    people_rights_odd (json_object_get (list, "rights"));
   json_decref (list);
   return CTL_OK;
 }
@@ -459,7 +459,7 @@ ctl_explain (Ctl *ctl, int argc, char **argv)
 
 /* What the authenticator asks beyond the password. */
 static json_t *
-login_answers (json_t *body, json_t *question, gboolean from_stdin, GError **error)
+people_login_answers (json_t *body, json_t *question, gboolean from_stdin, GError **error)
 {
   json_t *answers = json_array (), *prompts = json_object_get (question, "prompts");
 
@@ -478,7 +478,7 @@ login_answers (json_t *body, json_t *question, gboolean from_stdin, GError **err
 }
 
 static json_t *
-login_ask (Ctl *ctl, const char *name, gboolean from_stdin, GError **error)
+people_login_ask (Ctl *ctl, const char *name, gboolean from_stdin, GError **error)
 {
   g_autofree char *prompt = g_strdup_printf (_ ("password of %s at %s"), name, ctl->server);
   char *secret = ctl_secret (from_stdin, prompt, FALSE, error);
@@ -490,7 +490,7 @@ login_ask (Ctl *ctl, const char *name, gboolean from_stdin, GError **error)
   far_secret_free (secret);
   answer = ctl_call (ctl, "POST", "login", json_incref (body), error);
   for (guint i = 0; i < 4 && answer != NULL && json_object_get (answer, "prompts") != NULL; i++) {
-    json_t *more = login_answers (body, answer, from_stdin, error);
+    json_t *more = people_login_answers (body, answer, from_stdin, error);
 
     json_decref (answer);
     answer = more != NULL ? ctl_call (ctl, "POST", "login", json_incref (body), error) : NULL;
@@ -519,7 +519,7 @@ ctl_login (Ctl *ctl, int argc, char **argv)
                       _ ("log in where? farctl --server HOST:PORT --ca FILE login NAME (the control socket "
                          "needs no login)"));
   name = argc > 1 ? argv[1] : g_get_user_name ();
-  answer = login_ask (ctl, name, from_stdin, &error);
+  answer = people_login_ask (ctl, name, from_stdin, &error);
   if (answer == NULL)
     return ctl_fail (ctl, error);
   if (!ctl_ticket_save (ctl, answer, &error)) {

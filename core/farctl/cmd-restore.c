@@ -52,7 +52,7 @@ typedef struct {
   char *text;
   gsize size;
   mode_t mode;
-} Part;
+} RestorePart;
 
 typedef struct {
   char *from, *to;
@@ -61,7 +61,7 @@ typedef struct {
 static void
 part_free (gpointer data)
 {
-  Part *part = data;
+  RestorePart *part = data;
 
   g_free (part->name);
   g_free (part->text);
@@ -98,7 +98,7 @@ restore_clear (Restore *restore)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Restore, restore_clear)
 
 static gboolean
-failed (GError **error, const char *format, const char *path)
+restore_failed (GError **error, const char *format, const char *path)
 {
   g_autofree char *text = g_strdup_printf ("%s: %s", path, g_strerror (errno));
 
@@ -107,15 +107,15 @@ failed (GError **error, const char *format, const char *path)
 }
 
 static gboolean
-refuse (GError **error, const char *text, const char *path)
+restore_refuse (GError **error, const char *text, const char *path)
 {
   g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "%s: %s", path, text);
   return FALSE;
 }
 
 static int
-remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED,
-            struct FTW *walk G_GNUC_UNUSED)
+restore_remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED,
+                    struct FTW *walk G_GNUC_UNUSED)
 {
   return remove (path);
 }
@@ -133,10 +133,10 @@ unpack_bytes (FarBackupIn *in, int fd, guint64 n, const char *path, GError **err
     if (got == 0)
       return FALSE;
     if (write (fd, bytes, got) != (gssize) got)
-      return failed (error, _ ("cannot write"), path);
+      return restore_failed (error, _ ("cannot write"), path);
     n -= got;
   }
-  return fsync (fd) == 0 || failed (error, _ ("cannot write"), path);
+  return fsync (fd) == 0 || restore_failed (error, _ ("cannot write"), path);
 }
 
 static gboolean
@@ -146,9 +146,9 @@ unpack_file (FarBackupIn *in, const char *path, int mode, guint64 n, GError **er
   gboolean good;
 
   if (fd < 0)
-    return failed (error, _ ("cannot make"), path);
+    return restore_failed (error, _ ("cannot make"), path);
   good = unpack_bytes (in, fd, n, path, error) &&
-         (fchmod (fd, (mode_t) mode & 0777) == 0 || failed (error, _ ("cannot write"), path));
+         (fchmod (fd, (mode_t) mode & 0777) == 0 || restore_failed (error, _ ("cannot write"), path));
   close (fd);
   return good;
 }
@@ -174,7 +174,7 @@ unpack_entry (Restore *restore, FarBackupIn *in, json_t *head, guint64 n, GError
   }
   folder = json_is_true (json_object_get (head, "folder")) ? g_strdup (path) : g_path_get_dirname (path);
   if (g_mkdir_with_parents (folder, 0700) != 0)
-    return failed (error, _ ("cannot make"), folder);
+    return restore_failed (error, _ ("cannot make"), folder);
   restore->files++;
   return json_is_true (json_object_get (head, "folder")) ||
          unpack_file (in, path, (int) json_integer_value (json_object_get (head, "mode")), n, error);
@@ -201,7 +201,7 @@ unpack_all (Restore *restore, FarBackupIn *in, GError **error)
 }
 
 static gboolean
-take_head (Restore *restore, FarBackupIn *in, GError **error)
+restore_take_head (Restore *restore, FarBackupIn *in, GError **error)
 {
   guint64 n = 0;
   const char *state;
@@ -272,7 +272,7 @@ lock_state (Restore *restore, GError **error)
 
   restore->lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (restore->lock < 0)
-    return failed (error, _ ("cannot make"), path);
+    return restore_failed (error, _ ("cannot make"), path);
   if (flock (restore->lock, LOCK_EX | LOCK_NB) == 0)
     return TRUE;
   /* the one that waiting helps against */
@@ -282,7 +282,7 @@ lock_state (Restore *restore, GError **error)
 }
 
 static gboolean
-is_ours (const char *name)
+restore_is_ours (const char *name)
 {
   return strcmp (name, "lock") == 0 || strcmp (name, ".restore") == 0 || strcmp (name, FAR_RESTORING) == 0 ||
          strcmp (name, "lost+found") == 0 || g_str_has_prefix (name, RESTORE_ASIDE);
@@ -297,7 +297,7 @@ stays_there (const Restore *restore, const char *name)
   g_autoptr (GDir) dir = NULL;
   struct stat st;
 
-  if (is_ours (name) || lstat (path, &st) != 0 || S_ISSOCK (st.st_mode))
+  if (restore_is_ours (name) || lstat (path, &st) != 0 || S_ISSOCK (st.st_mode))
     return TRUE;
   dir = S_ISDIR (st.st_mode) ? g_dir_open (path, 0, NULL) : NULL;
   return (dir != NULL && g_dir_read_name (dir) == NULL) || other_node_holds (path);
@@ -309,9 +309,9 @@ profile_is_free (const Restore *restore, GError **error)
   g_autofree char *parts = g_strconcat (restore->profile, ".d", NULL);
 
   if (!restore->replace && g_file_test (restore->profile, G_FILE_TEST_EXISTS))
-    return refuse (error, _ ("is there already; --replace puts it aside"), restore->profile);
+    return restore_refuse (error, _ ("is there already; --replace puts it aside"), restore->profile);
   return restore->replace || !g_file_test (parts, G_FILE_TEST_EXISTS) ||
-         refuse (error, _ ("is there already; --replace puts it aside"), parts);
+         restore_refuse (error, _ ("is there already; --replace puts it aside"), parts);
 }
 
 static gboolean
@@ -322,19 +322,19 @@ state_is_free (Restore *restore, GError **error)
 
   while (!restore->replace && dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     if (!stays_there (restore, name))
-      return refuse (error, _ ("a node is there already; --replace puts it aside"), restore->state);
-  return dir != NULL || failed (error, _ ("cannot read"), restore->state);
+      return restore_refuse (error, _ ("a node is there already; --replace puts it aside"), restore->state);
+  return dir != NULL || restore_failed (error, _ ("cannot read"), restore->state);
 }
 
 /* ---- moving, and back again ---- */
 
 static gboolean
-move (GPtrArray *moves, const char *from, const char *to, GError **error)
+restore_move (GPtrArray *moves, const char *from, const char *to, GError **error)
 {
   Moved *moved;
 
   if (g_rename (from, to) != 0)
-    return failed (error, _ ("cannot move to"), to);
+    return restore_failed (error, _ ("cannot move to"), to);
   moved = g_new (Moved, 1);
   *moved = (Moved){ g_strdup (from), g_strdup (to) };
   g_ptr_array_add (moves, moved);
@@ -371,8 +371,8 @@ put_aside (Restore *restore, const char *aside, GError **error)
     if (stays_there (restore, name))
       continue;
     if (g_mkdir_with_parents (aside, 0700) != 0)
-      return failed (error, _ ("cannot make"), aside);
-    if (!move (restore->states, from, to, error))
+      return restore_failed (error, _ ("cannot make"), aside);
+    if (!restore_move (restore->states, from, to, error))
       return FALSE;
   }
   return TRUE;
@@ -384,14 +384,14 @@ move_in_one (Restore *restore, const char *source, const char *name, GError **er
 {
   g_autofree char *target = g_build_filename (restore->state, name, NULL);
 
-  if (is_ours (name))
+  if (restore_is_ours (name))
     return TRUE;
   if (other_node_holds (source)) {
     ctl_say (_ ("the backup has another node's state in %s: it is left out"), target);
     return TRUE;
   }
   g_rmdir (target); /* if it is empty */
-  return move (restore->states, source, target, error);
+  return restore_move (restore->states, source, target, error);
 }
 
 static gboolean
@@ -424,7 +424,7 @@ store_waits (Restore *restore, const char *name, const char *place, const char *
               "then farctl restore --begin-empty --profile %s %s"),
            name, place, file, restore->profile, name);
   if (g_mkdir_with_parents (folder, 0700) != 0)
-    return failed (error, _ ("cannot make"), folder);
+    return restore_failed (error, _ ("cannot make"), folder);
   return g_file_set_contents_full (note, text, -1,
                                    G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
 }
@@ -444,14 +444,14 @@ store_in (Restore *restore, const char *name, const char *place, GError **error)
   g_autofree char *folder = g_path_get_dirname (to), *file = g_build_filename (restore->state, other, NULL);
 
   if (g_mkdir_with_parents (folder, 0700) != 0)
-    return failed (error, _ ("cannot make"), folder);
+    return restore_failed (error, _ ("cannot make"), folder);
   if (g_rename (from, to) != 0)
-    return failed (error, _ ("cannot move to"), to);
+    return restore_failed (error, _ ("cannot move to"), to);
   return inside || store_waits (restore, name, there, file, error);
 }
 
 static gboolean
-stores_in (Restore *restore, GError **error)
+restore_stores_in (Restore *restore, GError **error)
 {
   const char *name;
   json_t *one;
@@ -475,13 +475,13 @@ stores_in (Restore *restore, GError **error)
 static gboolean
 part_read (Restore *restore, const char *path, const char *name, GError **error)
 {
-  Part *part = g_new0 (Part, 1);
+  RestorePart *part = g_new0 (RestorePart, 1);
   struct stat st = { .st_mode = 0644 };
 
   g_ptr_array_add (restore->parts, part);
   part->name = g_strdup (name);
   if (lstat (path, &st) != 0)
-    return failed (error, _ ("cannot read"), path);
+    return restore_failed (error, _ ("cannot read"), path);
   part->mode = st.st_mode & 0755; /* whoever writes to it writes the node's rights */
   return g_file_get_contents (path, &part->text, &part->size, error);
 }
@@ -510,30 +510,31 @@ profile_read (Restore *restore, GError **error)
 }
 
 static gboolean
-part_fill (const Restore *restore, const Part *part, int fd, const char *path, GError **error)
+part_fill (const Restore *restore, const RestorePart *part, int fd, const char *path, GError **error)
 {
   for (gsize done = 0; done < part->size;) {
     gssize n = write (fd, part->text + done, part->size - done);
 
     if (n <= 0)
-      return failed (error, _ ("cannot write"), path);
+      return restore_failed (error, _ ("cannot write"), path);
     done += (gsize) n;
   }
   /* The daemon's user must be able to read it, by the group or as its owner. */
   if (geteuid () == 0 && restore->owner.uid != 0 &&
       fchown (fd, part->mode & 044 ? 0 : restore->owner.uid, restore->owner.gid) != 0)
-    return failed (error, _ ("cannot write"), path);
-  return (fchmod (fd, part->mode) == 0 && fsync (fd) == 0) || failed (error, _ ("cannot write"), path);
+    return restore_failed (error, _ ("cannot write"), path);
+  return (fchmod (fd, part->mode) == 0 && fsync (fd) == 0) ||
+         restore_failed (error, _ ("cannot write"), path);
 }
 
 static gboolean
-part_write (const Restore *restore, const Part *part, const char *path, GError **error)
+part_write (const Restore *restore, const RestorePart *part, const char *path, GError **error)
 {
   int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   gboolean good;
 
   if (fd < 0)
-    return failed (error, _ ("cannot make"), path);
+    return restore_failed (error, _ ("cannot make"), path);
   good = part_fill (restore, part, fd, path, error);
   close (fd);
   return good;
@@ -542,8 +543,8 @@ part_write (const Restore *restore, const Part *part, const char *path, GError *
 static void
 profile_unstage (const char *fresh, const char *fresh_parts)
 {
-  nftw (fresh, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-  nftw (fresh_parts, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  nftw (fresh, restore_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  nftw (fresh_parts, restore_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* It may lie on another file system: written whole beside its place before anything is moved. */
@@ -553,12 +554,12 @@ profile_stage (Restore *restore, const char *fresh, const char *fresh_parts, GEr
   g_autofree char *folder = g_path_get_dirname (restore->profile);
 
   if (g_mkdir_with_parents (folder, 0755) != 0)
-    return failed (error, _ ("cannot make"), folder);
+    return restore_failed (error, _ ("cannot make"), folder);
   profile_unstage (fresh, fresh_parts);
   if (restore->parts->len > 1 && g_mkdir (fresh_parts, 0755) != 0)
-    return failed (error, _ ("cannot make"), fresh_parts);
+    return restore_failed (error, _ ("cannot make"), fresh_parts);
   for (guint i = 0; i < restore->parts->len; i++) {
-    const Part *part = restore->parts->pdata[i];
+    const RestorePart *part = restore->parts->pdata[i];
     g_autofree char *path = part->name != NULL ? g_build_filename (fresh_parts, part->name, NULL)
                                                : g_strdup (fresh);
 
@@ -577,9 +578,9 @@ profile_swap (Restore *restore, const char *fresh, const char *to, const char *s
   g_autofree char *wanted = g_strdup_printf ("%s.before-%s", to, stamp),
                   *before = restore_free_place (wanted);
 
-  if (g_file_test (to, G_FILE_TEST_EXISTS) && !move (restore->profiles, to, before, error))
+  if (g_file_test (to, G_FILE_TEST_EXISTS) && !restore_move (restore->profiles, to, before, error))
     return FALSE;
-  return !g_file_test (fresh, G_FILE_TEST_EXISTS) || move (restore->profiles, fresh, to, error);
+  return !g_file_test (fresh, G_FILE_TEST_EXISTS) || restore_move (restore->profiles, fresh, to, error);
 }
 
 /* ---- the command ---- */
@@ -606,7 +607,7 @@ state_back (Restore *restore)
 static gboolean
 on_disk (const Restore *restore, GError **error)
 {
-  return syncfs (restore->lock) == 0 || failed (error, _ ("cannot write"), restore->state);
+  return syncfs (restore->lock) == 0 || restore_failed (error, _ ("cannot write"), restore->state);
 }
 
 /* After one that was broken off, what stands in STATE is the rest of what was before, or of the backup. */
@@ -689,7 +690,7 @@ take_place (Restore *restore, GError **error)
   gboolean good;
 
   restore->aside = g_build_filename (restore->state, name, NULL);
-  if (!stores_in (restore, error) || !profile_read (restore, error))
+  if (!restore_stores_in (restore, error) || !profile_read (restore, error))
     return FALSE;
   ctl_become_self ();
   good = take_both (restore, fresh, stamp, error);
@@ -705,9 +706,9 @@ restore_state (Restore *restore, FarBackupIn *in, GError **error)
   if (!lock_state (restore, error) || !state_is_free (restore, error))
     return FALSE;
   restore->fresh = g_build_filename (restore->state, ".restore", NULL);
-  nftw (restore->fresh, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  nftw (restore->fresh, restore_remove_one, 16, FTW_DEPTH | FTW_PHYS);
   good = unpack_all (restore, in, error) && take_place (restore, error);
-  nftw (restore->fresh, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  nftw (restore->fresh, restore_remove_one, 16, FTW_DEPTH | FTW_PHYS);
   return good;
 }
 
@@ -736,7 +737,7 @@ restore_from (Restore *restore, int fd, const FarBackupLock *lock, GError **erro
   g_autoptr (FarBackupIn) in = far_backup_open (fd, lock, error);
   gboolean good;
 
-  if (in == NULL || !take_head (restore, in, error) || !take_state (restore, error))
+  if (in == NULL || !restore_take_head (restore, in, error) || !take_state (restore, error))
     return FALSE;
   if (!take_broken (restore, error) || !profile_is_free (restore, error))
     return FALSE;

@@ -210,7 +210,8 @@ terminal_key (const char *text)
 
 /* fresh: must it be new (JSON true), must it be there (false), or either (NULL)? Takes it. */
 static json_t *
-terminal_put (Ctl *ctl, const char *terminal, const TerminalOptions *options, json_t *fresh, GError **error)
+terminals_terminal_put (Ctl *ctl, const char *terminal, const TerminalOptions *options, json_t *fresh,
+                        GError **error)
 {
   g_autofree char *resource = ctl_path (error, "terminals", terminal, NULL),
                   *ssh = terminal_key (options->ssh);
@@ -233,7 +234,7 @@ ctl_terminal_add (Ctl *ctl, int argc, char **argv)
 
   if (!terminal_options (ctl, &options, TRUE, &argc, &argv))
     return ctl->status;
-  answer = terminal_put (ctl, argv[1], &options, options.replace ? NULL : json_true (), &error);
+  answer = terminals_terminal_put (ctl, argv[1], &options, options.replace ? NULL : json_true (), &error);
   if (answer == NULL)
     return ctl_fail (ctl, error);
   if (options.stock != NULL && options.stock[0] != '\0')
@@ -266,7 +267,7 @@ ctl_terminal_set (Ctl *ctl, int argc, char **argv)
 
   if (!terminal_options (ctl, &options, FALSE, &argc, &argv))
     return ctl->status;
-  answer = terminal_put (ctl, argv[1], &options, json_false (), &error);
+  answer = terminals_terminal_put (ctl, argv[1], &options, json_false (), &error);
   return answer != NULL ? ctl_done (ctl, answer, _ ("terminal %s changed"), argv[1]) : ctl_fail (ctl, error);
 }
 

@@ -21,7 +21,7 @@
 /* "[--group" → "--group", "GROUP]…" → "GROUP", "TERMINAL[/DEVICE]" as it is. *closes: the bracket before it
  * ends with it. */
 static char *
-token_clean (const char *token, gboolean *closes)
+complete_token_clean (const char *token, gboolean *closes)
 {
   char *text = g_strdup (token + (token[0] == '['));
   gsize size = strlen (text);
@@ -49,7 +49,7 @@ command_walk (const CtlCommand *command, Taken taken, gpointer user)
   gboolean words = TRUE, closes, ends;
 
   for (guint i = 0; tokens[i] != NULL && tokens[i][0] != '\0'; i++) {
-    g_autofree char *token = token_clean (tokens[i], &closes);
+    g_autofree char *token = complete_token_clean (tokens[i], &closes);
     gboolean option = g_str_has_prefix (token, "--"),
              value = option && !closes && tokens[i + 1] != NULL && strchr ("[|-", tokens[i + 1][0]) == NULL;
 
@@ -57,7 +57,7 @@ command_walk (const CtlCommand *command, Taken taken, gpointer user)
       return; /* what follows is another program's */
     words = words && strcmp (token, "|") != 0;
     if (value) {
-      g_autofree char *of = token_clean (tokens[++i], &ends);
+      g_autofree char *of = complete_token_clean (tokens[++i], &ends);
 
       taken (token, of, user);
     } else if (option || words) {
@@ -256,7 +256,7 @@ give (Typed *typed)
 
 /* [signal handler] */
 static void
-too_late (int number)
+complete_too_late (int number)
 {
   _exit (CTL_OK);
 }
@@ -264,7 +264,7 @@ too_late (int number)
 int
 ctl_complete (int argc, char **argv)
 {
-  const struct sigaction action = { .sa_handler = too_late };
+  const struct sigaction action = { .sa_handler = complete_too_late };
   const struct itimerval patience = { .it_value = { .tv_usec = PATIENCE_MS * 1000 } };
   Typed typed = { .ctl = { .fd = -1, .only_looks = TRUE },
                   .words = g_ptr_array_new (),

@@ -120,11 +120,11 @@ connect_accept (Connect *connect, int listener, GError **error)
 typedef struct {
   int from, to;
   gboolean done, moved;
-} Way;
+} ConnectJoinWay;
 
 /* One piece; blocking writes: whoever is slow slows the other. */
 static void
-join_piece (Way *way)
+join_piece (ConnectJoinWay *way)
 {
   guint8 buffer[32768];
   gssize n = read (way->from, buffer, sizeof buffer), at = 0;
@@ -150,7 +150,7 @@ join_piece (Way *way)
 JoinEnd
 connect_join (int fd, int signals)
 {
-  Way up = { STDIN_FILENO, fd, FALSE, FALSE }, down = { fd, STDOUT_FILENO, FALSE, FALSE };
+  ConnectJoinWay up = { STDIN_FILENO, fd, FALSE, FALSE }, down = { fd, STDOUT_FILENO, FALSE, FALSE };
 
   while (!down.done) {
     struct pollfd ready[3] = {

@@ -25,7 +25,7 @@ other_node_is (const char *folder)
 }
 
 static gboolean
-holds (const char *folder, guint depth)
+other_node_folder_holds (const char *folder, guint depth)
 {
   g_autoptr (GDir) dir = NULL;
   const char *name;
@@ -38,7 +38,7 @@ holds (const char *folder, guint depth)
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
     g_autofree char *below = g_build_filename (folder, name, NULL);
 
-    if (holds (below, depth - 1))
+    if (other_node_folder_holds (below, depth - 1))
       return TRUE;
   }
   return FALSE;
@@ -47,5 +47,5 @@ holds (const char *folder, guint depth)
 gboolean
 other_node_holds (const char *folder)
 {
-  return holds (folder, DEPTH_MAX);
+  return other_node_folder_holds (folder, DEPTH_MAX);
 }

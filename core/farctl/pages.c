@@ -70,12 +70,12 @@ typedef struct {
   const char *key;
   guint limit;    /* 0: all */
   json_t *answer; /* the first page, with the rows of the others */
-} Whole;
+} PagesWhole;
 
 static gboolean
 whole_take (json_t *page, gpointer user)
 {
-  Whole *whole = user;
+  PagesWhole *whole = user;
   json_t *list;
 
   if (whole->answer == NULL)
@@ -91,7 +91,7 @@ whole_take (json_t *page, gpointer user)
 static json_t *
 whole_get (Ctl *ctl, const char *resource, const char *key, guint limit, GError **error)
 {
-  Whole whole = { key, limit, NULL };
+  PagesWhole whole = { key, limit, NULL };
 
   if (!ctl_pages (ctl, resource, whole_take, &whole, error))
     g_clear_pointer (&whole.answer, json_decref);

@@ -257,7 +257,7 @@ blame_silence (GError **error)
 /* Nothing calls it any more: no timer, listener or ticket of its, nothing that it waits for. Before stop(),
  * which then ends the rest undisturbed. */
 static void
-let_go (FarInstance *at)
+instance_let_go (FarInstance *at)
 {
   far_owned_end (at);
   far_requests_drop (at);
@@ -269,7 +269,7 @@ free_self (FarInstance *at)
 {
   if (at->type->fini != NULL)
     at->type->fini (at->self);
-  let_go (at);
+  instance_let_go (at);
   g_clear_pointer (&at->self, g_free);
   far_calls_end (at);
   if (at->held == 0)
@@ -393,7 +393,7 @@ far_instance_end (FarInstance *at)
   go_out (at, far_handlers_remove);
   if (at->self == NULL)
     return;
-  let_go (at);
+  instance_let_go (at);
   if (at->begun && at->type->stop != NULL)
     at->type->stop (at->self);
   at->begun = FALSE;

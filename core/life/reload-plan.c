@@ -14,7 +14,7 @@ far_change_name (FarChangeKind kind)
 }
 
 static void
-change_free (FarChange *change)
+reload_plan_change_free (FarChange *change)
 {
   g_clear_pointer (&change->old, far_instance_unref);
   g_clear_pointer (&change->fresh, far_instance_unref);
@@ -105,7 +105,7 @@ change_new (FarChangeKind kind, FarInstance *old, const FarConfigured *wanted)
 GPtrArray *
 far_reload_plan (FarProfile *profile)
 {
-  GPtrArray *changes = g_ptr_array_new_with_free_func ((GDestroyNotify) change_free),
+  GPtrArray *changes = g_ptr_array_new_with_free_func ((GDestroyNotify) reload_plan_change_free),
             *all = far_instances_all ();
 
   for (guint i = 0; i < profile->instances->len; i++) {

@@ -14,7 +14,7 @@
 /* ---- what can fail ---- */
 
 static gboolean
-check_node (const FarProfile *profile, GError **error)
+reload_check_node (const FarProfile *profile, GError **error)
 {
   const FarNodeOptions *old = far_node_profile ()->node, *new = profile->node;
 
@@ -39,7 +39,7 @@ read_profile (const char *state, GPtrArray *faults, GError **error)
                  path, far_faults_errors (faults));
     return NULL;
   }
-  return check_node (profile, error) ? g_steal_pointer (&profile) : NULL;
+  return reload_check_node (profile, error) ? g_steal_pointer (&profile) : NULL;
 }
 
 static gboolean
@@ -127,7 +127,7 @@ swap_options (FarInstance *at, const FarConfigured *wanted)
 }
 
 static void
-keep (FarInstance *at, FarProfile *profile, const FarConfigured *wanted)
+reload_keep (FarInstance *at, FarProfile *profile, const FarConfigured *wanted)
 {
   FarProfile *old = at->profile;
 
@@ -145,7 +145,7 @@ keep (FarInstance *at, FarProfile *profile, const FarConfigured *wanted)
  * would come in and wait for nobody, and who is to listen there next would find it taken, as long as somebody
  * holds the old instance. */
 static void
-let_go (FarChange *change)
+reload_let_go (FarChange *change)
 {
   if (change->kind != FAR_CHANGE_REPLACED && change->kind != FAR_CHANGE_REMOVED)
     return;
@@ -165,7 +165,7 @@ carry_over (FarChange *change, FarProfile *profile, GPtrArray *list)
   g_ptr_array_add (list, far_instance_ref (at));
   if (change->fresh != NULL)
     return;
-  keep (at, profile, change->wanted);
+  reload_keep (at, profile, change->wanted);
   if (change->kind == FAR_CHANGE_RELOADED) {
     swap_options (at, change->wanted);
     far_instance_hooks_changed (at);
@@ -178,7 +178,7 @@ hand_over (GPtrArray *changes, FarProfile *profile)
   GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) far_instance_unref);
 
   for (guint i = changes->len; i > 0; i--)
-    let_go (changes->pdata[i - 1]);
+    reload_let_go (changes->pdata[i - 1]);
   for (guint i = 0; i < changes->len; i++)
     carry_over (changes->pdata[i], profile, list);
   far_instances_replace (list);

@@ -14,12 +14,12 @@
 typedef struct {
   char *path, *text;
   int mode;
-} Writing;
+} FileWriteJob;
 
 static void
 writing_free (gpointer data)
 {
-  Writing *writing = data;
+  FileWriteJob *writing = data;
 
   g_free (writing->path);
   g_free (writing->text);
@@ -29,7 +29,7 @@ writing_free (gpointer data)
 static void
 write_work (FarRequest *req, gpointer data)
 {
-  const Writing *writing = data;
+  const FileWriteJob *writing = data;
   g_autoptr (GError) error = NULL;
 
   if (g_file_set_contents_full (writing->path, writing->text, -1,
@@ -44,8 +44,8 @@ write_work (FarRequest *req, gpointer data)
 void
 far_write_file (const char *path, const char *text, int mode, FarRequest *req)
 {
-  Writing *writing = g_new (Writing, 1);
+  FileWriteJob *writing = g_new (FileWriteJob, 1);
 
-  *writing = (Writing){ g_strdup (path), g_strdup (text), mode };
+  *writing = (FileWriteJob){ g_strdup (path), g_strdup (text), mode };
   far_run_blocking (LANE, WAITING_MAX, write_work, writing, writing_free, req);
 }

@@ -14,7 +14,7 @@ typedef struct {
 } MainSource;
 
 static gboolean
-is_due (FarHome *home)
+home_main_is_due (FarHome *home)
 {
   return far_timers_arm (&home->timers) || far_home_has_posts (home);
 }
@@ -23,14 +23,14 @@ static gboolean
 main_prepare (GSource *source, gint *timeout)
 {
   *timeout = -1;
-  return is_due (((MainSource *) source)->home);
+  return home_main_is_due (((MainSource *) source)->home);
 }
 
 static gboolean
 main_check (GSource *source)
 {
   MainSource *self = (MainSource *) source;
-  return g_source_query_unix_fd (source, self->tag) != 0 || is_due (self->home);
+  return g_source_query_unix_fd (source, self->tag) != 0 || home_main_is_due (self->home);
 }
 
 static gboolean

@@ -22,7 +22,7 @@ nth (FarTimers *timers, guint i)
 }
 
 static void
-put (FarTimers *timers, guint i, FarHomeTimer *timer)
+home_timer_put (FarTimers *timers, guint i, FarHomeTimer *timer)
 {
   g_ptr_array_index (timers->heap, i) = timer;
   timer->at = i + 1;
@@ -33,10 +33,10 @@ sift_up (FarTimers *timers, guint i)
 {
   FarHomeTimer *timer = nth (timers, i);
   while (i > 0 && nth (timers, (i - 1) / 2)->when_us > timer->when_us) {
-    put (timers, i, nth (timers, (i - 1) / 2));
+    home_timer_put (timers, i, nth (timers, (i - 1) / 2));
     i = (i - 1) / 2;
   }
-  put (timers, i, timer);
+  home_timer_put (timers, i, timer);
 }
 
 static void
@@ -49,10 +49,10 @@ sift_down (FarTimers *timers, guint i)
       child++;
     if (nth (timers, child)->when_us >= timer->when_us)
       break;
-    put (timers, i, nth (timers, child));
+    home_timer_put (timers, i, nth (timers, child));
     i = child;
   }
-  put (timers, i, timer);
+  home_timer_put (timers, i, timer);
 }
 
 static void
@@ -66,7 +66,7 @@ take_out (FarHomeTimer *timer)
   timer->at = 0;
   if (last == timer)
     return;
-  put (timers, i, last);
+  home_timer_put (timers, i, last);
   sift_up (timers, i);
   sift_down (timers, last->at - 1);
 }

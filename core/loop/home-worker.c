@@ -93,7 +93,7 @@ wake_worker (gpointer data)
 }
 
 static void
-drain (int fd)
+home_worker_drain (int fd)
 {
   guint64 count;
   if (read (fd, &count, sizeof count) < 0)
@@ -105,9 +105,9 @@ one_event (FarHome *home, const struct epoll_event *event)
 {
   FarWatch *watch = event->data.ptr;
   if (event->data.ptr == &home->event)
-    drain (home->event);
+    home_worker_drain (home->event);
   else if (event->data.ptr == &home->timers) {
-    drain (home->timers.fd);
+    home_worker_drain (home->timers.fd);
     home->timers.armed_us = 0;
   } else if (watch->func != NULL)
     watch->func (watch->fd, ready_mask (event->events), watch->data);

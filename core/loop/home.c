@@ -119,12 +119,12 @@ typedef struct {
   gboolean is_done;
   FarHomeFunc func;
   gpointer data;
-} Call;
+} HomeCall;
 
 static void
 run_call (gpointer data)
 {
-  Call *call = data;
+  HomeCall *call = data;
   call->func (call->data);
   g_mutex_lock (&call->lock);
   call->is_done = TRUE;
@@ -135,7 +135,7 @@ run_call (gpointer data)
 void
 far_home_call (FarHome *home, FarHomeFunc func, gpointer data)
 {
-  Call call = { .func = func, .data = data };
+  HomeCall call = { .func = func, .data = data };
   g_return_if_fail (!far_home_is_here (home));
   g_mutex_init (&call.lock);
   g_cond_init (&call.done);

@@ -26,7 +26,7 @@ typedef struct {
 static GHashTable *lanes; /* name → Lane, main only */
 
 static void
-job_free (Job *job)
+lane_job_free (Job *job)
 {
   if (job->free_data != NULL)
     job->free_data (job->data);
@@ -44,7 +44,7 @@ lane_step (Lane *lane)
   g_atomic_int_dec_and_test (&lane->waiting);
   if (!last && !far_request_ended (job->req))
     job->work (job->req, job->data);
-  job_free (job);
+  lane_job_free (job);
   return !last;
 }
 
@@ -105,7 +105,7 @@ far_run_blocking (const char *name, guint queue_max, void (*work) (FarRequest *r
   if ((guint) g_atomic_int_get (&lane->waiting) >= queue_max) {
     far_request_fail_new (req, FAR_ERROR_LIMIT, _ ("busy: %u wait already at %s, try again later"), queue_max,
                           name);
-    job_free (job);
+    lane_job_free (job);
     return;
   }
   lane_push (lane, job);

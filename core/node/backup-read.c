@@ -25,7 +25,7 @@ struct _FarBackupIn {
 };
 
 static gboolean
-bad (GError **error, FarErrorCode code, const char *text)
+backup_read_bad (GError **error, FarErrorCode code, const char *text)
 {
   g_set_error_literal (error, FAR_ERROR, (int) code, text);
   return FALSE;
@@ -33,7 +33,7 @@ bad (GError **error, FarErrorCode code, const char *text)
 
 /* Exactly size bytes. */
 static gboolean
-take (int fd, guint8 *bytes, gsize size, GError **error)
+backup_read_take (int fd, guint8 *bytes, gsize size, GError **error)
 {
   while (size > 0) {
     gssize n = read (fd, bytes, size);
@@ -41,9 +41,9 @@ take (int fd, guint8 *bytes, gsize size, GError **error)
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
-      return bad (error, FAR_ERROR_UNAVAILABLE, g_strerror (errno));
+      return backup_read_bad (error, FAR_ERROR_UNAVAILABLE, g_strerror (errno));
     if (n == 0)
-      return bad (error, FAR_ERROR_INVALID, _ ("the backup ends too early: it was cut off"));
+      return backup_read_bad (error, FAR_ERROR_INVALID, _ ("the backup ends too early: it was cut off"));
     bytes += n;
     size -= (gsize) n;
   }
@@ -53,11 +53,12 @@ take (int fd, guint8 *bytes, gsize size, GError **error)
 static gboolean
 take_front (int fd, BackupFront *front, GError **error)
 {
-  if (!take (fd, front->bytes, BACKUP_MAGIC_SIZE + 1, error))
+  if (!backup_read_take (fd, front->bytes, BACKUP_MAGIC_SIZE + 1, error))
     return FALSE;
   if (memcmp (front->bytes, BACKUP_MAGIC, BACKUP_MAGIC_SIZE) != 0 ||
       front->bytes[BACKUP_MAGIC_SIZE] > FAR_BACKUP_BOX)
-    return bad (error, FAR_ERROR_INVALID, _ ("this is no backup of farwatch, or one of a newer farwatch"));
+    return backup_read_bad (error, FAR_ERROR_INVALID,
+                            _ ("this is no backup of farwatch, or one of a newer farwatch"));
   front->size = backup_front_size ((FarBackupMode) front->bytes[BACKUP_MAGIC_SIZE]);
   return TRUE;
 }
@@ -68,8 +69,9 @@ far_backup_mode (int fd, FarBackupMode *mode, GError **error)
   BackupFront front;
 
   if (lseek (fd, 0, SEEK_SET) != 0 || !take_front (fd, &front, error))
-    return error != NULL && *error != NULL ? FALSE
-                                           : bad (error, FAR_ERROR_INVALID, _ ("a backup must be a file"));
+    return error != NULL && *error != NULL
+               ? FALSE
+               : backup_read_bad (error, FAR_ERROR_INVALID, _ ("a backup must be a file"));
   *mode = (FarBackupMode) front.bytes[BACKUP_MAGIC_SIZE];
   return lseek (fd, 0, SEEK_SET) == 0;
 }
@@ -84,10 +86,10 @@ far_backup_open (int fd, const FarBackupLock *lock, GError **error)
 
   in->fd = fd;
   good = far_seal_ready (error) && take_front (fd, &in->front, error) &&
-         take (fd, in->front.bytes + begun, in->front.size - begun, error) &&
-         take (fd, header, sizeof header, error) && backup_key_get (lock, &in->front, key, error);
+         backup_read_take (fd, in->front.bytes + begun, in->front.size - begun, error) &&
+         backup_read_take (fd, header, sizeof header, error) && backup_key_get (lock, &in->front, key, error);
   if (good && crypto_secretstream_xchacha20poly1305_init_pull (&in->state, header, key) != 0)
-    good = bad (error, FAR_ERROR_INVALID, _ ("the backup's head is bad"));
+    good = backup_read_bad (error, FAR_ERROR_INVALID, _ ("the backup's head is bad"));
   sodium_memzero (key, sizeof key);
   return good ? g_steal_pointer (&in) : NULL;
 }
@@ -107,24 +109,24 @@ pull (FarBackupIn *in, GError **error)
   unsigned long long size = 0;
   guint32 n;
 
-  if (!take (in->fd, length, sizeof length, error))
+  if (!backup_read_take (in->fd, length, sizeof length, error))
     return FALSE;
   n = backup_get_u32 (length);
   if (n < ABYTES || n > sizeof sealed)
-    return bad (error, FAR_ERROR_INVALID, _ ("the backup was changed or is damaged"));
-  if (!take (in->fd, sealed, n, error))
+    return backup_read_bad (error, FAR_ERROR_INVALID, _ ("the backup was changed or is damaged"));
+  if (!backup_read_take (in->fd, sealed, n, error))
     return FALSE;
   if (crypto_secretstream_xchacha20poly1305_pull (&in->state, in->chunk, &size, &tag, sealed, n,
                                                   in->front.bytes, in->front.size) != 0)
-    return bad (error, FAR_ERROR_DENIED,
-                in->front.size > 0 ? _ ("another passphrase or key, or the backup was changed")
-                                   : _ ("the backup was changed or is damaged"));
+    return backup_read_bad (error, FAR_ERROR_DENIED,
+                            in->front.size > 0 ? _ ("another passphrase or key, or the backup was changed")
+                                               : _ ("the backup was changed or is damaged"));
   in->front.size = 0;
   in->at = 0;
   in->filled = (gsize) size;
   in->last = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
   return !in->last || at_end (in->fd) ||
-         bad (error, FAR_ERROR_INVALID, _ ("there is more behind the backup's end"));
+         backup_read_bad (error, FAR_ERROR_INVALID, _ ("there is more behind the backup's end"));
 }
 
 /* At least one byte is there. */
@@ -149,7 +151,7 @@ exactly (FarBackupIn *in, guint8 *bytes, gsize size, GError **error)
 
     if (!more (in, &local)) {
       if (local == NULL)
-        return bad (error, FAR_ERROR_INVALID, _ ("an entry of the backup is not whole"));
+        return backup_read_bad (error, FAR_ERROR_INVALID, _ ("an entry of the backup is not whole"));
       g_propagate_error (error, local);
       return FALSE;
     }
@@ -197,7 +199,7 @@ parse_head (const char *text, gsize size, guint64 *n, GError **error)
     return head;
   }
   json_decref (head);
-  bad (error, FAR_ERROR_INVALID, _ ("the head of an entry of the backup is bad"));
+  backup_read_bad (error, FAR_ERROR_INVALID, _ ("the head of an entry of the backup is bad"));
   return NULL;
 }
 
@@ -213,7 +215,7 @@ far_backup_next (FarBackupIn *in, guint64 *n, GError **error)
     return NULL;
   size = backup_get_u32 (length);
   if (size > BACKUP_HEAD_MAX) {
-    bad (error, FAR_ERROR_INVALID, _ ("the head of an entry of the backup is bad"));
+    backup_read_bad (error, FAR_ERROR_INVALID, _ ("the head of an entry of the backup is bad"));
     return NULL;
   }
   text = g_malloc (size + 1);

@@ -22,7 +22,7 @@ struct _FarBackupOut {
 };
 
 static gboolean
-put (int fd, const guint8 *bytes, gsize size, GError **error)
+backup_write_put (int fd, const guint8 *bytes, gsize size, GError **error)
 {
   while (size > 0) {
     gssize n = write (fd, bytes, size);
@@ -52,13 +52,14 @@ far_backup_create (int fd, const FarBackupLock *lock, GError **error)
   if (good)
     crypto_secretstream_xchacha20poly1305_init_push (&out->state, header, key);
   sodium_memzero (key, sizeof key);
-  if (!good || !put (fd, out->front.bytes, out->front.size, error) || !put (fd, header, sizeof header, error))
+  if (!good || !backup_write_put (fd, out->front.bytes, out->front.size, error) ||
+      !backup_write_put (fd, header, sizeof header, error))
     return NULL;
   return g_steal_pointer (&out);
 }
 
 static gboolean
-push (FarBackupOut *out, guint8 tag, GError **error)
+backup_write_push (FarBackupOut *out, guint8 tag, GError **error)
 {
   guint8 sealed[4 + BACKUP_CHUNK + crypto_secretstream_xchacha20poly1305_ABYTES];
   unsigned long long size = 0;
@@ -68,7 +69,7 @@ push (FarBackupOut *out, guint8 tag, GError **error)
   backup_put_u32 (sealed, (guint32) size);
   out->front.size = 0;
   out->filled = 0;
-  return put (out->fd, sealed, 4 + (gsize) size, error);
+  return backup_write_put (out->fd, sealed, 4 + (gsize) size, error);
 }
 
 gboolean
@@ -83,7 +84,7 @@ far_backup_write (FarBackupOut *out, gconstpointer bytes, gsize size, GError **e
     out->filled += n;
     at += n;
     size -= n;
-    if (out->filled == BACKUP_CHUNK && !push (out, 0, error))
+    if (out->filled == BACKUP_CHUNK && !backup_write_push (out, 0, error))
       return FALSE;
   }
   return TRUE;
@@ -115,7 +116,7 @@ far_backup_entry (FarBackupOut *out, json_t *head, guint64 n, GError **error)
 gboolean
 far_backup_end (FarBackupOut *out, GError **error)
 {
-  return push (out, crypto_secretstream_xchacha20poly1305_TAG_FINAL, error);
+  return backup_write_push (out, crypto_secretstream_xchacha20poly1305_TAG_FINAL, error);
 }
 
 void

@@ -118,7 +118,7 @@ link_flush (FarControlLink *link)
 }
 
 static void
-link_send (FarControlLink *link, const FarMessage *message)
+control_link_send (FarControlLink *link, const FarMessage *message)
 {
   g_autoptr (GBytes) frame = far_message_encode (message);
   gsize size;
@@ -155,13 +155,13 @@ link_settle (FarControlLink *link)
 }
 
 static void
-link_answered (FarMessage *answer, gboolean last, gpointer user)
+control_link_answered (FarMessage *answer, gboolean last, gpointer user)
 {
   FarControlLink *link = user;
 
   if (last)
     link->calls--;
-  link_send (link, answer);
+  control_link_send (link, answer);
   link_arm (link);
 }
 
@@ -174,7 +174,7 @@ link_say (FarControlLink *link, const char *id, const GError *error)
   FarMessage request = { .refs = 1, .id = (char *) id };
   g_autoptr (FarMessage) answer = far_message_error (&request, error);
 
-  link_send (link, answer);
+  control_link_send (link, answer);
 }
 
 static void
@@ -215,7 +215,7 @@ link_take_stream (FarControlLink *link, const FarMessage *request)
     g_set_error_literal (&error, FAR_ERROR, FAR_ERROR_INVALID,
                          _ ("answers are still under way on this connection: open another for the stream"));
   answer = error != NULL ? far_message_error (request, error) : far_message_answer (request, 200, NULL);
-  link_send (link, answer);
+  control_link_send (link, answer);
   if (error == NULL)
     link->ticket = g_strdup (ticket);
 }
@@ -233,7 +233,7 @@ link_take (FarControlLink *link, FarMessage *request)
     link_take_stream (link, request);
   } else {
     link->calls++;
-    far_door_submit (link->principal, NULL, request, link_answered, link);
+    far_door_submit (link->principal, NULL, request, control_link_answered, link);
   }
 }
 
@@ -291,7 +291,7 @@ link_take_frames (FarControlLink *link)
 }
 
 static void
-link_read (FarControlLink *link)
+control_link_read (FarControlLink *link)
 {
   guint8 buffer[16384];
   gssize n = recv (link->fd, buffer, sizeof buffer, MSG_DONTWAIT);
@@ -313,7 +313,7 @@ link_dispatch (GSource *source, GSourceFunc func, gpointer data)
   GIOCondition ready = g_source_query_unix_fd (source, ((LinkSource *) source)->tag);
 
   if ((ready & G_IO_IN) != 0 && link_reads_more (link))
-    link_read (link);
+    control_link_read (link);
   else if ((ready & (G_IO_HUP | G_IO_ERR)) != 0)
     link_die (link);
   link_arm (link);

@@ -44,17 +44,17 @@ backup_free (Backup *backup)
 }
 
 static int
-remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED,
-            struct FTW *walk G_GNUC_UNUSED)
+door_backup_remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED,
+                        struct FTW *walk G_GNUC_UNUSED)
 {
   return remove (path);
 }
 
 /* Copies are as clear as the store is: none stays that nobody will fetch. */
 static void
-copies_remove (const char *folder)
+door_backup_copies_remove (const char *folder)
 {
-  nftw (folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+  nftw (folder, door_backup_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void
@@ -67,7 +67,7 @@ backup_copied (FarRequest *req, gpointer user)
   const FarInstance *at = far_instances_by_path (path);
 
   if (far_request_error (req) != NULL) {
-    copies_remove (backup->folder);
+    door_backup_copies_remove (backup->folder);
     far_call_fail (backup->call, g_error_copy (far_request_error (req)));
     backup_free (backup);
     return;
@@ -145,7 +145,7 @@ far_door_backup_start (void)
     g_autofree char *folder = g_build_filename (parent, name, NULL);
 
     if (g_str_has_prefix (name, ONCE))
-      copies_remove (folder);
+      door_backup_copies_remove (folder);
   }
 }
 

@@ -67,7 +67,7 @@ login_prompts_json (const FarVerdict *verdict)
 }
 
 static void
-login_done (FarRequest *req, gpointer user)
+door_login_done (FarRequest *req, gpointer user)
 {
   FarCall *call = user;
   const FarPrincipal *principal = far_request_result (req);
@@ -87,7 +87,7 @@ login_done (FarRequest *req, gpointer user)
 }
 
 static GStrv
-login_answers (json_t *list)
+door_login_answers (json_t *list)
 {
   gsize n = json_array_size (list);
   GStrv answers;
@@ -120,8 +120,8 @@ login_post (gpointer self, FarCall *call)
   login = far_login_new (form, json_string_value (json_object_get (call->body, "name")),
                          call->transport != NULL ? "https" : "control", call->principal->from);
   login->secret = g_strdup (secret);
-  login->answers = login_answers (answers);
-  far_login (authenticators, login, far_request_new (login_done, call, 0));
+  login->answers = door_login_answers (answers);
+  far_login (authenticators, login, far_request_new (door_login_done, call, 0));
 }
 
 static void

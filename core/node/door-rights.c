@@ -37,7 +37,7 @@ static gboolean rights_asked; /* the store is reading, or has read */
 static GHashTable *revisions; /* id → gint64; touched on main only */
 
 static gint64
-revision_of (const char *id)
+door_rights_revision_of (const char *id)
 {
   const gint64 *known = revisions != NULL ? g_hash_table_lookup (revisions, id) : NULL;
 
@@ -216,7 +216,7 @@ rights_page (const FarCall *call, json_t *all, const FarOddNames *names)
 
 /* Rights may have come and gone while names were looked up. */
 static void
-rights_odd (const FarOddNames *names, gpointer user)
+door_rights_odd (const FarOddNames *names, gpointer user)
 {
   FarCall *call = user;
   json_t *list = far_right_list ();
@@ -233,7 +233,7 @@ rights_get (gpointer self, FarCall *call)
   json_t *list = all ? far_right_list () : far_right_list_of (call->principal);
 
   if (odd) {
-    far_door_odd_names (list, rights_odd, call);
+    far_door_odd_names (list, door_rights_odd, call);
   } else {
     far_call_answer (call, 200, rights_page (call, list, NULL));
     json_decref (list);
@@ -253,7 +253,7 @@ typedef struct {
 } RightChange;
 
 static void
-change_free (RightChange *change)
+door_rights_change_free (RightChange *change)
 {
   json_decref (change->right);
   json_decref (change->body);
@@ -269,7 +269,7 @@ change_odd (const FarOddNames *names, gpointer user)
 
   json_object_set_new (change->body, "warnings", far_right_odd (change->right, names->people, names->locals));
   far_call_answer (change->call, 201, json_incref (change->body));
-  change_free (change);
+  door_rights_change_free (change);
 }
 
 static void
@@ -292,7 +292,7 @@ change_given (RightChange *change)
     far_door_odd_names (json_pack ("[O]", change->right), change_odd, change);
   } else {
     far_call_fail (change->call, error);
-    change_free (change);
+    door_rights_change_free (change);
   }
 }
 
@@ -319,7 +319,7 @@ change_refused (RightChange *change)
         change->call, FAR_ERROR_CONFLICT,
         _ ("right %s stands in the store already, given by somebody else just now: look at `farctl rights`"),
         change->id);
-  change_free (change);
+  door_rights_change_free (change);
 }
 
 static void change_stored (FarRequest *req, gpointer user);
@@ -338,7 +338,7 @@ change_put (RightChange *change)
 static gboolean
 change_again (RightChange *change)
 {
-  gint64 revision = revision_of (change->id);
+  gint64 revision = door_rights_revision_of (change->id);
 
   if (change->tries == 0 || revision == change->expect)
     return FALSE;
@@ -356,7 +356,7 @@ change_reread (FarRequest *req, gpointer user)
   RightChange *change = user;
   GPtrArray *rows = far_request_error (req) == NULL ? far_request_result (req) : NULL;
 
-  if (rows != NULL && revision_of (change->id) == change->expect) {
+  if (rows != NULL && door_rights_revision_of (change->id) == change->expect) {
     if (rows->len > 0) {
       right_take (rows->pdata[0], NULL);
     } else if (change->expect != FAR_EXPECT_ABSENT) {
@@ -403,7 +403,7 @@ change_stored (FarRequest *req, gpointer user)
   } else {
     far_call_fail (change->call, g_error_copy (error));
   }
-  change_free (change);
+  door_rights_change_free (change);
 }
 
 /* Who has said what they saw changes that and nothing else. Else what must go goes, whatever it is by then,
@@ -419,7 +419,7 @@ change_store (FarCall *call, const char *id, json_t *right /* takes */)
                            .right = right,
                            .id = g_strdup (id),
                            .body = json_pack ("{s:s}", "id", id),
-                           .expect = revision_of (id) };
+                           .expect = door_rights_revision_of (id) };
   if (!seen && right == NULL)
     change->expect = FAR_EXPECT_ANY;
   else if (!seen && json_is_true (json_object_get (call->body, "replace")))

@@ -105,7 +105,7 @@ row_name (json_t *row)
 }
 
 static int
-by_name (gconstpointer a, gconstpointer b)
+handlers_node_by_name (gconstpointer a, gconstpointer b)
 {
   return strcmp (row_name (*(json_t *const *) a), row_name (*(json_t *const *) b));
 }
@@ -120,7 +120,7 @@ call_plugins (gpointer self, FarCall *call)
 
   json_array_foreach (all, i, row)
     g_ptr_array_add (sorted, row);
-  g_ptr_array_sort (sorted, by_name);
+  g_ptr_array_sort (sorted, handlers_node_by_name);
   far_page_begin (&page, call, ANY, 0);
   for (i = 0; i < sorted->len && page.next == NULL; i++)
     if (far_page_wants (&page, row_name (sorted->pdata[i])))
@@ -131,7 +131,7 @@ call_plugins (gpointer self, FarCall *call)
 
 /* {t} is a type's name or kind-name; the first kind that has it. */
 static const FarType *
-find_type (const char *text, GError **error)
+handlers_node_find_type (const char *text, GError **error)
 {
   /* who asks must not get a denied plugin loaded */
   const FarLoaderRules *rules = &far_node_profile ()->rules;
@@ -153,7 +153,7 @@ static void
 call_type (gpointer self, FarCall *call)
 {
   GError *error = NULL;
-  const FarType *type = find_type (call->parts[0], &error);
+  const FarType *type = handlers_node_find_type (call->parts[0], &error);
 
   if (type != NULL)
     far_call_answer (call, 200, far_type_json (type));

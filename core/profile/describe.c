@@ -66,7 +66,7 @@ far_type_json (const FarType *type)
 }
 
 static json_t *
-value_json (const FarYaml *value)
+describe_value_json (const FarYaml *value)
 {
   json_t *list;
 
@@ -74,7 +74,7 @@ value_json (const FarYaml *value)
     return json_string (value->text);
   list = json_array ();
   for (guint i = 0; value->kind == FAR_YAML_LIST && i < value->items->len; i++)
-    json_array_append_new (list, value_json (value->items->pdata[i]));
+    json_array_append_new (list, describe_value_json (value->items->pdata[i]));
   return list;
 }
 
@@ -94,7 +94,8 @@ add_instance (json_t *all, const FarConfigured *configured)
     const FarYaml *key = configured->map->keys->pdata[i];
     g_autofree char *origin = far_yaml_place (key);
 
-    add_effective (all, configured, key->text, value_json (configured->map->items->pdata[i]), origin);
+    add_effective (all, configured, key->text, describe_value_json (configured->map->items->pdata[i]),
+                   origin);
   }
   if (configured->type == NULL)
     return;

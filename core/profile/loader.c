@@ -136,7 +136,7 @@ far_loader_package (FarKind kind, const char *name)
 }
 
 static gboolean
-holds (const FarPlugin *plugin, const char *type)
+loader_holds (const FarPlugin *plugin, const char *type)
 {
   return plugin->note != NULL && g_strv_contains ((const char *const *) plugin->note->types, type);
 }
@@ -154,7 +154,7 @@ plugin_for (FarKind kind, const char *name)
   for (guint i = 0; i < plugins->len; i++) {
     const FarPlugin *plugin = plugins->pdata[i];
 
-    if (!holds (plugin, type))
+    if (!loader_holds (plugin, type))
       continue;
     if (plugin->error == NULL)
       return plugin;

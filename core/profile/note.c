@@ -25,10 +25,10 @@ typedef struct {
 typedef struct {
   guint64 offset, size;
   guint32 type;
-} Segment;
+} NoteSegment;
 
 static gboolean
-refuse (GError **error, const char *text)
+note_refuse (GError **error, const char *text)
 {
   g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG, text);
   return FALSE;
@@ -65,7 +65,7 @@ machine_fits (const guint8 *ident, guint16 machine)
 }
 
 static gboolean
-read_segment (Bytes bytes, guint64 offset, Segment *segment)
+read_segment (Bytes bytes, guint64 offset, NoteSegment *segment)
 {
 #if GLIB_SIZEOF_VOID_P == 8
   Elf64_Phdr header;
@@ -77,7 +77,7 @@ read_segment (Bytes bytes, guint64 offset, Segment *segment)
   if (at == NULL)
     return FALSE;
   memcpy (&header, at, sizeof header);
-  *segment = (Segment){ .offset = header.p_offset, .size = header.p_filesz, .type = header.p_type };
+  *segment = (NoteSegment){ .offset = header.p_offset, .size = header.p_filesz, .type = header.p_type };
   return TRUE;
 }
 
@@ -115,18 +115,18 @@ static gboolean
 find_in_segments (Bytes bytes, guint64 table, guint count, guint stride, Bytes *desc, GError **error)
 {
   for (guint i = 0; i < MIN (count, PROGRAM_HEADERS_MAX); i++) {
-    Segment segment;
+    NoteSegment segment;
     const guint8 *data;
 
     if (!read_segment (bytes, table + (guint64) i * stride, &segment))
-      return refuse (error, _ ("the file is cut off"));
+      return note_refuse (error, _ ("the file is cut off"));
     data = bytes_at (bytes, segment.offset, segment.size);
     if (data == NULL)
-      return refuse (error, _ ("the file is cut off"));
+      return note_refuse (error, _ ("the file is cut off"));
     if (segment.type == PT_NOTE && find_note ((Bytes){ data, segment.size }, desc))
       return TRUE;
   }
-  return refuse (error, _ ("not a farwatch plugin: it has no note of that kind"));
+  return note_refuse (error, _ ("not a farwatch plugin: it has no note of that kind"));
 }
 
 static gboolean
@@ -139,19 +139,19 @@ find_desc (Bytes bytes, Bytes *desc, GError **error)
 #endif
 
   if (bytes.size < SELFMAG || memcmp (bytes.data, ELFMAG, SELFMAG) != 0)
-    return refuse (error, _ ("not a plugin: no ELF file"));
+    return note_refuse (error, _ ("not a plugin: no ELF file"));
   if (bytes.size < sizeof header)
-    return refuse (error, _ ("the file is cut off"));
+    return note_refuse (error, _ ("the file is cut off"));
   memcpy (&header, bytes.data, sizeof header);
   if (!machine_fits (header.e_ident, header.e_machine))
-    return refuse (error, _ ("built for another machine"));
+    return note_refuse (error, _ ("built for another machine"));
   if (header.e_phentsize != sizeof (Elf64_Phdr) && header.e_phentsize != sizeof (Elf32_Phdr))
-    return refuse (error, _ ("not a plugin: no program headers"));
+    return note_refuse (error, _ ("not a plugin: no program headers"));
   return find_in_segments (bytes, header.e_phoff, header.e_phnum, header.e_phentsize, desc, error);
 }
 
 static gboolean
-name_fits (const char *name)
+note_name_fits (const char *name)
 {
   return *name != '\0' && strlen (name) <= 64 &&
          strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen (name);
@@ -165,7 +165,7 @@ type_fits (const char *type)
   g_autofree char *kind = slash != NULL ? g_strndup (type, slash - type) : NULL;
 
   return kind != NULL && far_kind_parse (kind) != 0 &&
-         g_str_equal (far_kind_name (far_kind_parse (kind)), kind) && name_fits (slash + 1);
+         g_str_equal (far_kind_name (far_kind_parse (kind)), kind) && note_name_fits (slash + 1);
 }
 
 static void
@@ -189,11 +189,12 @@ note_line (FarNote *note, const char *line, gboolean *abi)
 static gboolean
 note_check (const FarNote *note, gboolean abi, GError **error)
 {
-  if (!abi || note->name == NULL || !name_fits (note->name) || note->types == NULL || note->types[0] == NULL)
-    return refuse (error, _ ("its note cannot be read"));
+  if (!abi || note->name == NULL || !note_name_fits (note->name) || note->types == NULL ||
+      note->types[0] == NULL)
+    return note_refuse (error, _ ("its note cannot be read"));
   for (guint i = 0; note->types[i] != NULL && note->abi == FAR_ABI; i++)
     if (!type_fits (note->types[i]))
-      return refuse (error, _ ("its note names a type of no known kind"));
+      return note_refuse (error, _ ("its note names a type of no known kind"));
   return TRUE;
 }
 
@@ -221,7 +222,7 @@ far_note_parse (const guint8 *data, gsize size, GError **error)
     return NULL;
   text = g_strndup ((const char *) desc.data, MIN (desc.size, TEXT_MAX));
   if (!g_utf8_validate (text, -1, NULL)) {
-    refuse (error, _ ("its note cannot be read"));
+    note_refuse (error, _ ("its note cannot be read"));
     return NULL;
   }
   return note_from_text (text, error);

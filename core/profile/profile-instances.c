@@ -59,7 +59,7 @@ read_type (FarProfile *profile, FarConfigured *configured, const FarYaml *type, 
 }
 
 static const FarYaml *
-find_type (const FarConfigured *configured, GPtrArray *faults)
+profile_instances_find_type (const FarConfigured *configured, GPtrArray *faults)
 {
   const FarYaml *type = far_yaml_get (configured->map, "type");
   g_autoptr (GPtrArray) types = NULL;
@@ -151,7 +151,7 @@ read_instance (FarProfile *profile, FarKind kind, const FarYaml *key, const FarY
                    far_yaml_kind_name (map));
     return;
   }
-  type = find_type (configured, faults);
+  type = profile_instances_find_type (configured, faults);
   if (type == NULL)
     return;
   configured->type_name = type->text;

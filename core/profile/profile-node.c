@@ -74,7 +74,7 @@ state_dir (const FarYaml *node, const char *state)
 }
 
 static void
-check_node (const FarYaml *node, const FarNodeOptions *options, GPtrArray *faults)
+profile_node_check_node (const FarYaml *node, const FarNodeOptions *options, GPtrArray *faults)
 {
   const FarYaml *id = far_yaml_get (node, "id"), *state = far_yaml_get (node, "state");
 
@@ -104,7 +104,7 @@ far_profile_read_node (FarProfile *profile, const char *state, GPtrArray *faults
   profile->node = options;
   g_free (options->state);
   options->state = g_steal_pointer (&dir);
-  check_node (node, options, faults);
+  profile_node_check_node (node, options, faults);
 }
 
 /* ---- plugins ---- */

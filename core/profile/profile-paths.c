@@ -19,12 +19,12 @@ typedef struct {
 typedef struct {
   char *path;
   const char *option, *owner; /* option NULL: the owner is all there is to say */
-} Place;
+} PathPlace;
 
 static void
 place_free (gpointer data)
 {
-  Place *place = data;
+  PathPlace *place = data;
 
   g_free (place->path);
   g_free (place);
@@ -48,11 +48,11 @@ first_name (const char *relative)
 }
 
 static void
-take (Paths *paths, const char *path, const char *option, const char *owner)
+profile_paths_take (Paths *paths, const char *path, const char *option, const char *owner)
 {
-  Place *place = g_new (Place, 1);
+  PathPlace *place = g_new (PathPlace, 1);
 
-  *place = (Place){ g_canonicalize_filename (path, NULL), option, owner };
+  *place = (PathPlace){ g_canonicalize_filename (path, NULL), option, owner };
   g_ptr_array_add (paths->taken, place);
 }
 
@@ -85,7 +85,7 @@ static void
 take_others (Paths *paths, const FarConfigured *configured, const FarOption *option, const char *path)
 {
   if (configured->kind != FAR_KIND_STORE)
-    take (paths, path, option->name, configured->path);
+    profile_paths_take (paths, path, option->name, configured->path);
 }
 
 static const FarYaml *
@@ -100,7 +100,7 @@ static void
 check_store (Paths *paths, const FarConfigured *configured, const FarOption *option, const char *path)
 {
   for (guint i = 0; i < paths->taken->len; i++) {
-    const Place *place = paths->taken->pdata[i];
+    const PathPlace *place = paths->taken->pdata[i];
 
     if (below (place->path, path) == NULL && below (path, place->path) == NULL)
       continue;
@@ -141,11 +141,11 @@ take_own (Paths *paths)
                   *keys = g_build_filename (profile->node->state, "keys", NULL);
   g_autofree char *credentials = g_build_filename (profile->node->state, "credentials", NULL);
 
-  take (paths, profile->path, NULL, _ ("the profile"));
-  take (paths, parts, NULL, _ ("the profile's drop-ins"));
-  take (paths, keys, NULL, _ ("the node's keys"));
-  take (paths, credentials, NULL, _ ("the node's credentials"));
-  take (paths, profile->node->control, "control", "node");
+  profile_paths_take (paths, profile->path, NULL, _ ("the profile"));
+  profile_paths_take (paths, parts, NULL, _ ("the profile's drop-ins"));
+  profile_paths_take (paths, keys, NULL, _ ("the node's keys"));
+  profile_paths_take (paths, credentials, NULL, _ ("the node's credentials"));
+  profile_paths_take (paths, profile->node->control, "control", "node");
 }
 
 void

@@ -99,7 +99,7 @@ drop_ins (const char *path)
 }
 
 static void
-read_all (FarProfile *profile, GPtrArray *faults)
+profile_read_all (FarProfile *profile, GPtrArray *faults)
 {
   g_autoptr (GPtrArray) more = drop_ins (profile->path);
 
@@ -170,7 +170,7 @@ load (const char *path, const char *state, gboolean lazy, GPtrArray *faults)
 
   profile->lazy = lazy;
   profile->state_given = state != NULL;
-  read_all (profile, faults);
+  profile_read_all (profile, faults);
   if (profile->tree != NULL)
     read_parts (profile, state, faults);
   far_faults_sort (faults);

@@ -18,7 +18,7 @@
 #define SECRET_MAX (64 * 1024)
 
 static gboolean
-refuse (GError **error, FarErrorCode code, const char *name, const char *path, const char *why)
+secret_refuse (GError **error, FarErrorCode code, const char *name, const char *path, const char *why)
 {
   g_set_error (error, FAR_ERROR, (int) code, _ ("credential %s: %s: %s"), name, path, why);
   return FALSE;
@@ -30,19 +30,19 @@ check_file (int fd, const char *name, const char *path, gboolean own, GError **e
   struct stat st;
 
   if (fstat (fd, &st) != 0)
-    return refuse (error, FAR_ERROR_UNAVAILABLE, name, path, g_strerror (errno));
+    return secret_refuse (error, FAR_ERROR_UNAVAILABLE, name, path, g_strerror (errno));
   if (!S_ISREG (st.st_mode))
-    return refuse (error, FAR_ERROR_CONFIG, name, path, _ ("not a file"));
+    return secret_refuse (error, FAR_ERROR_CONFIG, name, path, _ ("not a file"));
   if (own && (st.st_mode & 077) != 0)
-    return refuse (error, FAR_ERROR_CONFIG, name, path, _ ("others may read it; chmod 600"));
+    return secret_refuse (error, FAR_ERROR_CONFIG, name, path, _ ("others may read it; chmod 600"));
   if (st.st_size > SECRET_MAX)
-    return refuse (error, FAR_ERROR_CONFIG, name, path, _ ("larger than 64 KiB"));
+    return secret_refuse (error, FAR_ERROR_CONFIG, name, path, _ ("larger than 64 KiB"));
   return TRUE;
 }
 
 /* One line end at the close of the file is no part of the secret. */
 static char *
-read_text (int fd)
+secret_read_text (int fd)
 {
   char *text = g_malloc0 (SECRET_MAX + 1);
   gsize got = 0;
@@ -76,12 +76,12 @@ read_secret (const char *name, const char *path, gboolean own, GError **error)
   char *text = NULL;
 
   if (fd < 0) {
-    refuse (error, errno == ENOENT ? FAR_ERROR_CONFIG : FAR_ERROR_UNAVAILABLE, name, path,
-            g_strerror (errno));
+    secret_refuse (error, errno == ENOENT ? FAR_ERROR_CONFIG : FAR_ERROR_UNAVAILABLE, name, path,
+                   g_strerror (errno));
     return NULL;
   }
   if (check_file (fd, name, path, own, error))
-    text = shrink (read_text (fd));
+    text = shrink (secret_read_text (fd));
   close (fd);
   return text;
 }

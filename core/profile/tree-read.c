@@ -25,12 +25,12 @@ typedef struct {
   guint marked_line; /* last line with an anchor, alias or tag: told once a line, a bomb has many */
   gboolean broken;   /* the reading stops */
   gboolean useless;  /* it goes on, to tell more faults, but no tree comes out */
-} Reader;
+} TreeReader;
 
-static FarYaml *reader_node (Reader *reader, const yaml_event_t *event, guint depth);
+static FarYaml *reader_node (TreeReader *reader, const yaml_event_t *event, guint depth);
 
 static void
-fault_mark (Reader *reader, yaml_mark_t mark, const char *message)
+fault_mark (TreeReader *reader, yaml_mark_t mark, const char *message)
 {
   far_fault_add_at (reader->faults, FAR_FAULT_ERROR, reader->source, (guint) mark.line + 1,
                     (guint) mark.column + 1, "%s", message);
@@ -53,7 +53,7 @@ fault_offset (FarSource *source, GPtrArray *faults, gsize offset, const char *me
 }
 
 static void
-fault_parser (Reader *reader)
+fault_parser (TreeReader *reader)
 {
   yaml_parser_t *parser = &reader->parser;
   g_autofree char *text = g_strconcat (_ ("no valid YAML: "),
@@ -69,7 +69,7 @@ fault_parser (Reader *reader)
 
 /* FALSE: no event, the fault is told. */
 static gboolean
-reader_next (Reader *reader, yaml_event_t *event)
+reader_next (TreeReader *reader, yaml_event_t *event)
 {
   if (reader->broken)
     return FALSE;
@@ -80,7 +80,7 @@ reader_next (Reader *reader, yaml_event_t *event)
 }
 
 static FarYaml *
-node_new (Reader *reader, const yaml_event_t *event, FarYamlKind kind)
+node_new (TreeReader *reader, const yaml_event_t *event, FarYamlKind kind)
 {
   FarYaml *node = g_new0 (FarYaml, 1);
 
@@ -97,7 +97,7 @@ node_new (Reader *reader, const yaml_event_t *event, FarYamlKind kind)
 }
 
 static void
-refuse_mark (Reader *reader, const yaml_event_t *event, const char *message)
+refuse_mark (TreeReader *reader, const yaml_event_t *event, const char *message)
 {
   reader->useless = TRUE;
   if (reader->marked_line == event->start_mark.line + 1)
@@ -107,7 +107,8 @@ refuse_mark (Reader *reader, const yaml_event_t *event, const char *message)
 }
 
 static void
-refuse_marks (Reader *reader, const yaml_event_t *event, const yaml_char_t *anchor, const yaml_char_t *tag)
+refuse_marks (TreeReader *reader, const yaml_event_t *event, const yaml_char_t *anchor,
+              const yaml_char_t *tag)
 {
   if (anchor != NULL)
     refuse_mark (reader, event,
@@ -117,7 +118,7 @@ refuse_marks (Reader *reader, const yaml_event_t *event, const yaml_char_t *anch
 }
 
 static FarYaml *
-reader_scalar (Reader *reader, const yaml_event_t *event)
+reader_scalar (TreeReader *reader, const yaml_event_t *event)
 {
   FarYaml *node = node_new (reader, event, FAR_YAML_SCALAR);
   const char *value = (const char *) event->data.scalar.value;
@@ -131,7 +132,7 @@ reader_scalar (Reader *reader, const yaml_event_t *event)
 }
 
 static FarYaml *
-reader_alias (Reader *reader, const yaml_event_t *event)
+reader_alias (TreeReader *reader, const yaml_event_t *event)
 {
   FarYaml *node = node_new (reader, event, FAR_YAML_SCALAR);
 
@@ -142,7 +143,7 @@ reader_alias (Reader *reader, const yaml_event_t *event)
 }
 
 static FarYaml *
-reader_list (Reader *reader, const yaml_event_t *start, guint depth)
+reader_list (TreeReader *reader, const yaml_event_t *start, guint depth)
 {
   FarYaml *list = node_new (reader, start, FAR_YAML_LIST);
   yaml_event_t event;
@@ -160,7 +161,7 @@ reader_list (Reader *reader, const yaml_event_t *start, guint depth)
 
 /* Takes key and value. */
 static void
-map_add (Reader *reader, FarYaml *map, GHashTable *seen, FarYaml *key, FarYaml *value)
+map_add (TreeReader *reader, FarYaml *map, GHashTable *seen, FarYaml *key, FarYaml *value)
 {
   const FarYaml *first = key->kind == FAR_YAML_SCALAR ? g_hash_table_lookup (seen, key->text) : NULL;
 
@@ -184,7 +185,7 @@ map_add (Reader *reader, FarYaml *map, GHashTable *seen, FarYaml *key, FarYaml *
 }
 
 static FarYaml *
-reader_value (Reader *reader, guint depth)
+reader_value (TreeReader *reader, guint depth)
 {
   yaml_event_t event;
   FarYaml *value;
@@ -197,7 +198,7 @@ reader_value (Reader *reader, guint depth)
 }
 
 static FarYaml *
-reader_map (Reader *reader, const yaml_event_t *start, guint depth)
+reader_map (TreeReader *reader, const yaml_event_t *start, guint depth)
 {
   FarYaml *map = node_new (reader, start, FAR_YAML_MAP);
   g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
@@ -219,7 +220,7 @@ reader_map (Reader *reader, const yaml_event_t *start, guint depth)
 
 /* Stops the reading: what follows cannot be trusted to be small. */
 static FarYaml *
-reader_too_much (Reader *reader, const yaml_event_t *event, const char *message)
+reader_too_much (TreeReader *reader, const yaml_event_t *event, const char *message)
 {
   if (!reader->broken)
     fault_mark (reader, event->start_mark, message);
@@ -228,7 +229,7 @@ reader_too_much (Reader *reader, const yaml_event_t *event, const char *message)
 }
 
 static FarYaml *
-reader_node (Reader *reader, const yaml_event_t *event, guint depth)
+reader_node (TreeReader *reader, const yaml_event_t *event, guint depth)
 {
   if (depth > FAR_YAML_DEPTH_MAX)
     return reader_too_much (reader, event, _ ("nested deeper than 32 levels; that is no profile"));
@@ -245,7 +246,7 @@ reader_node (Reader *reader, const yaml_event_t *event, guint depth)
 
 /* One event before the tree: the end of an empty file is a fault of its own. */
 static FarYaml *
-reader_event (Reader *reader, const yaml_event_t *event, FarYaml *tree)
+reader_event (TreeReader *reader, const yaml_event_t *event, FarYaml *tree)
 {
   switch (event->type) {
   case YAML_STREAM_START_EVENT:
@@ -266,7 +267,7 @@ reader_event (Reader *reader, const yaml_event_t *event, FarYaml *tree)
 }
 
 static FarYaml *
-reader_run (Reader *reader)
+reader_run (TreeReader *reader)
 {
   g_autoptr (FarYaml) tree = NULL;
   yaml_event_t event;
@@ -322,7 +323,7 @@ check_utf8 (FarSource *source, GPtrArray *faults)
 FarYaml *
 far_yaml_parse (FarSource *source, const char *text, gsize size, GPtrArray *faults)
 {
-  Reader reader = { .source = source, .faults = faults };
+  TreeReader reader = { .source = source, .faults = faults };
   FarYaml *tree;
 
   if (size > FAR_YAML_BYTES_MAX) {

@@ -82,7 +82,7 @@ far_yaml_free (FarYaml *node)
 }
 
 static gboolean
-find (const FarYaml *map, const char *key, guint *index)
+tree_find (const FarYaml *map, const char *key, guint *index)
 {
   if (map == NULL || map->kind != FAR_YAML_MAP)
     return FALSE;
@@ -102,7 +102,7 @@ far_yaml_get (const FarYaml *map, const char *key)
 {
   guint index;
 
-  return find (map, key, &index) ? map->items->pdata[index] : NULL;
+  return tree_find (map, key, &index) ? map->items->pdata[index] : NULL;
 }
 
 FarYaml *
@@ -110,7 +110,7 @@ far_yaml_key (const FarYaml *map, const char *key)
 {
   guint index;
 
-  return find (map, key, &index) ? map->keys->pdata[index] : NULL;
+  return tree_find (map, key, &index) ? map->keys->pdata[index] : NULL;
 }
 
 gboolean
@@ -172,7 +172,7 @@ far_yaml_merge (FarYaml *base, FarYaml *over)
 
     over->keys->pdata[i] = NULL;
     over->items->pdata[i] = NULL;
-    if (!find (base, key->text, &index)) {
+    if (!tree_find (base, key->text, &index)) {
       g_ptr_array_add (base->keys, key);
       g_ptr_array_add (base->items, value);
       continue;

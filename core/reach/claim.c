@@ -153,7 +153,7 @@ far_device_release (const char *device, const char *session)
 }
 
 static void
-listener_end (gpointer thing)
+claim_listener_end (gpointer thing)
 {
   listener.func = NULL;
 }
@@ -162,7 +162,7 @@ void
 far_device_on_lost (FarInstance *at, ClaimLost func, gpointer user)
 {
   far_owned_leave (&listener.owned);
-  far_owned_by (&listener.owned, at, listener_end, NULL);
+  far_owned_by (&listener.owned, at, claim_listener_end, NULL);
   listener.func = func;
   listener.user = user;
 }

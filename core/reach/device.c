@@ -56,7 +56,7 @@ far_device_list (void)
 }
 
 static gboolean
-name_fits (const char *name)
+device_name_fits (const char *name)
 {
   gsize length = name ? strlen (name) : 0;
   return length >= 1 && length <= 64 && g_ascii_isalnum (name[0]) &&
@@ -66,7 +66,7 @@ name_fits (const char *name)
 gboolean
 far_device_add (const FarDevice *device, GError **error)
 {
-  if (!name_fits (device->name)) {
+  if (!device_name_fits (device->name)) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
                  _ ("device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"),
                  device->name ? device->name : "");

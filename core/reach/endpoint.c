@@ -79,7 +79,7 @@ far_device_on_failed (FarInstance *at, FarDeviceFailed func, gpointer user)
 }
 
 static void
-device_failed (FarRequest *req, const char *session, const char *device, GError *error /* takes */)
+endpoint_device_failed (FarRequest *req, const char *session, const char *device, GError *error /* takes */)
 {
   if (failed.func)
     failed.func (session, device, error->message, failed.user);
@@ -96,7 +96,7 @@ device_opened (FarRequest *inner, gpointer user)
       far_device_release (open->device, open->session);
     GError *told = g_error_copy (error);
     g_prefix_error (&told, "device '%s': ", open->device);
-    device_failed (open->outer, open->session, open->device, told);
+    endpoint_device_failed (open->outer, open->session, open->device, told);
   } else {
     far_request_done (open->outer, far_request_steal (inner), stream_discard);
   }
@@ -115,7 +115,7 @@ far_device_open (const FarEndpointSpec *spec, FarRequest *req)
   gboolean had = far_device_claimed (spec->device, spec->session);
   GError *error = NULL;
   if (!far_device_claim (spec->device, spec->session, spec->person, NULL, NULL, &error)) {
-    device_failed (req, spec->session, spec->device, error);
+    endpoint_device_failed (req, spec->session, spec->device, error);
     return;
   }
   DeviceOpen *open = g_new0 (DeviceOpen, 1);

@@ -13,7 +13,7 @@
 typedef struct {
   gint64 at_us;   /* boottime of what came last, a beginning or an end */
   GQueue waiting; /* of Turn; the first is under way */
-} Change;
+} PeopleChange;
 
 typedef struct {
   FarPeopleChange go;
@@ -32,7 +32,7 @@ change_forget_oldest (void)
 
   g_hash_table_iter_init (&iter, changes);
   while (g_hash_table_iter_next (&iter, &name, &at)) {
-    const Change *change = at;
+    const PeopleChange *change = at;
 
     if (change->waiting.length > 0 || change->at_us >= least)
       continue;
@@ -43,10 +43,10 @@ change_forget_oldest (void)
     g_hash_table_remove (changes, oldest);
 }
 
-static Change *
+static PeopleChange *
 change_of (const char *name)
 {
-  Change *change;
+  PeopleChange *change;
 
   if (changes == NULL)
     changes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -55,7 +55,7 @@ change_of (const char *name)
     return change;
   if (g_hash_table_size (changes) >= CHANGES_MAX)
     change_forget_oldest ();
-  change = g_new0 (Change, 1);
+  change = g_new0 (PeopleChange, 1);
   g_hash_table_insert (changes, g_strdup (name), change);
   return change;
 }
@@ -63,7 +63,7 @@ change_of (const char *name)
 void
 far_people_change_begin (const char *name, FarPeopleChange go, gpointer user)
 {
-  Change *change = change_of (name);
+  PeopleChange *change = change_of (name);
   Turn *turn = g_new (Turn, 1);
 
   *turn = (Turn){ go, user };
@@ -76,7 +76,7 @@ far_people_change_begin (const char *name, FarPeopleChange go, gpointer user)
 void
 far_people_change_end (const char *name)
 {
-  Change *change = change_of (name);
+  PeopleChange *change = change_of (name);
   const Turn *next;
 
   g_free (g_queue_pop_head (&change->waiting));
@@ -89,7 +89,7 @@ far_people_change_end (const char *name)
 gboolean
 far_people_changed_since (const char *name, gint64 since_us)
 {
-  const Change *change = changes != NULL ? g_hash_table_lookup (changes, name) : NULL;
+  const PeopleChange *change = changes != NULL ? g_hash_table_lookup (changes, name) : NULL;
 
   return change != NULL && (change->waiting.length > 0 || since_us <= change->at_us);
 }
@@ -97,7 +97,7 @@ far_people_changed_since (const char *name, gint64 since_us)
 static gboolean
 change_is_over (gpointer name G_GNUC_UNUSED, gpointer at, gpointer user G_GNUC_UNUSED)
 {
-  return ((const Change *) at)->waiting.length == 0;
+  return ((const PeopleChange *) at)->waiting.length == 0;
 }
 
 void

@@ -179,7 +179,7 @@ sender_ready (int fd, guint ready, gpointer data)
 }
 
 static void
-wait_for_more (FarProxyWait *wait, Sender *sender)
+accept_proxy_wait_for_more (FarProxyWait *wait, Sender *sender)
 {
   sender->watch = far_fd_watch_new (wait->home, sender->fd, FAR_READY_READ, sender_ready, sender);
   if (wait->timer == NULL)
@@ -202,7 +202,7 @@ far_proxy_wait_add (FarProxyWait *wait, int fd, const struct sockaddr_storage *p
   sender->link.data = sender;
   g_queue_push_tail_link (&wait->senders, &sender->link);
   if (!sender_read (sender))
-    wait_for_more (wait, sender);
+    accept_proxy_wait_for_more (wait, sender);
 }
 
 FarProxyWait *

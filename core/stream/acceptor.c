@@ -74,7 +74,7 @@ complain_refused (FarAcceptor *acceptor, const char *key, const char *from, cons
 /* ---- one connection ---- */
 
 static void
-reset_fd (int fd)
+acceptor_reset_fd (int fd)
 {
   struct linger at_once = { 1, 0 };
   setsockopt (fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -110,7 +110,7 @@ may_enter (FarAcceptor *acceptor, int fd, const struct sockaddr *address, const 
 
 /* Unix sockets do not know these. */
 static void
-set_options (const FarAcceptor *acceptor, int fd)
+acceptor_set_options (const FarAcceptor *acceptor, int fd)
 {
   const int on = 1;
   if (acceptor->nodelay)
@@ -128,10 +128,10 @@ admit (int fd, const struct sockaddr_storage *address, gpointer user)
   g_autofree char *from = far_address_text (peer);
   FarPass *pass = NULL;
   if (!may_enter (acceptor, fd, peer, from, &pass)) {
-    reset_fd (fd);
+    acceptor_reset_fd (fd);
     return;
   }
-  set_options (acceptor, fd);
+  acceptor_set_options (acceptor, fd);
   acceptor->came (fd, peer, from, pass, acceptor->user);
 }
 

@@ -55,7 +55,7 @@ place (const char *host, guint16 port)
 }
 
 static const Cause *
-find (const Cause *table, guint n, int code)
+dial_error_find (const Cause *table, guint n, int code)
 {
   for (guint i = 0; i < n; i++)
     if (table[i].code == code)
@@ -66,7 +66,7 @@ find (const Cause *table, guint n, int code)
 GError *
 far_dial_name_error (const char *host, guint16 port, int why)
 {
-  const Cause *cause = find (name_causes, G_N_ELEMENTS (name_causes), why != 0 ? why : EAI_AGAIN);
+  const Cause *cause = dial_error_find (name_causes, G_N_ELEMENTS (name_causes), why != 0 ? why : EAI_AGAIN);
   g_autofree char *where = place (host, port);
 
   return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("cannot reach %s: %s"), where,
@@ -82,7 +82,7 @@ code_of (const FarTried *tried)
 static const char *
 word_of (int code)
 {
-  const Cause *cause = find (causes, G_N_ELEMENTS (causes), code);
+  const Cause *cause = dial_error_find (causes, G_N_ELEMENTS (causes), code);
 
   return cause != NULL ? _ (cause->word) : g_strerror (code);
 }
@@ -94,7 +94,8 @@ most_telling (const GArray *tried)
   const Cause *best = NULL;
 
   for (guint i = 0; i < tried->len; i++) {
-    const Cause *cause = find (causes, G_N_ELEMENTS (causes), code_of (&g_array_index (tried, FarTried, i)));
+    const Cause *cause = dial_error_find (causes, G_N_ELEMENTS (causes),
+                                          code_of (&g_array_index (tried, FarTried, i)));
 
     if (cause != NULL && (best == NULL || cause < best))
       best = cause;

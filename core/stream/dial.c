@@ -280,7 +280,7 @@ looked_up (int why, struct addrinfo *found, gpointer user)
 }
 
 static void
-too_late (gpointer data)
+dial_too_late (gpointer data)
 {
   Dial *dial = data;
 
@@ -307,7 +307,7 @@ far_dial (const char *host, guint16 port, FarRequest *req)
   far_request_set_ended (req, dial_free, dial);
   dial->limit = far_home_timer (far_home_main (),
                                 far_clock_boottime_us () + FAR_DIAL_SECONDS * (gint64) G_USEC_PER_SEC,
-                                too_late, dial);
+                                dial_too_late, dial);
   if (far_address_number (host, port, &number.address, &number.size))
     dial_begin (dial, targets_new (&number));
   else if ((dial->look = far_look_up (host, port, looked_up, dial, &error)) == NULL)

@@ -31,7 +31,7 @@ struct _FarGate {
 /* ---- life ---- */
 
 static void
-take_limits (FarGate *gate, const FarGateLimits *limits)
+gate_take_limits (FarGate *gate, const FarGateLimits *limits)
 {
   g_strfreev (gate->trusted);
   gate->limits = *limits;
@@ -49,7 +49,7 @@ far_gate_new (const char *name, const FarGateLimits *limits)
   gate->places = far_places_new ();
   gate->known = far_known_new ();
   g_mutex_init (&gate->lock);
-  take_limits (gate, limits);
+  gate_take_limits (gate, limits);
   return gate;
 }
 
@@ -77,7 +77,7 @@ void
 far_gate_set_limits (FarGate *gate, const FarGateLimits *limits)
 {
   g_mutex_lock (&gate->lock);
-  take_limits (gate, limits);
+  gate_take_limits (gate, limits);
   g_mutex_unlock (&gate->lock);
 }
 

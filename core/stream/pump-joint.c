@@ -107,7 +107,7 @@ pass_end (FarJoint *joint, guint d)
 }
 
 static void
-move (FarJoint *joint, guint d)
+pump_joint_move (FarJoint *joint, guint d)
 {
   FarStream *from = joint->end[d], *to = joint->end[!d];
   FarBatch batch;
@@ -139,9 +139,9 @@ far_joint_run (FarJoint *joint)
   check (joint);
   for (guint left = TURN; left > 0 && (can_move (joint, 0) || can_move (joint, 1)); left--) {
     if (can_move (joint, 0))
-      move (joint, 0);
+      pump_joint_move (joint, 0);
     if (can_move (joint, 1))
-      move (joint, 1);
+      pump_joint_move (joint, 1);
     check (joint);
   }
   joint->busy = FALSE;

@@ -181,12 +181,12 @@ typedef struct {
   void (*run) (FarJoint *joint, gint64 value, const char *cause);
   gint64 value;
   const char *cause;
-} Command;
+} PumpCommand;
 
 static void
 run_command (gpointer data)
 {
-  Command *command = data;
+  PumpCommand *command = data;
   if (!command->joint->over)
     command->run (command->joint, command->value, command->cause);
   far_pump_unref (command->joint->pump);
@@ -197,15 +197,15 @@ static void
 command_all (FarPump *pump, void (*run) (FarJoint *, gint64, const char *), gint64 value, const char *cause)
 {
   for (guint i = 0; i < pump->n_joints; i++) {
-    Command *command = g_new (Command, 1);
-    *command = (Command){ &pump->joint[i], run, value, cause };
+    PumpCommand *command = g_new (PumpCommand, 1);
+    *command = (PumpCommand){ &pump->joint[i], run, value, cause };
     far_pump_ref (pump);
     far_home_post (pump->joint[i].home, run_command, command);
   }
 }
 
 static void
-do_hold (FarJoint *joint, gint64 value, const char *cause)
+pump_do_hold (FarJoint *joint, gint64 value, const char *cause)
 {
   far_joint_hold (joint, value != 0);
 }
@@ -225,7 +225,7 @@ do_close (FarJoint *joint, gint64 value, const char *cause)
 void
 far_pump_hold (FarPump *pump, gboolean hold)
 {
-  command_all (pump, do_hold, hold, NULL);
+  command_all (pump, pump_do_hold, hold, NULL);
 }
 
 void

@@ -26,12 +26,12 @@ typedef struct {
   guint i;
   Ring *in, *out;
   gboolean eof_seen;
-} End;
+} RingEnd;
 
 typedef struct {
   Pair *pair;
   FarHome *home;
-  End *end;      /* NULL: freed; [home] */
+  RingEnd *end;  /* NULL: freed; [home] */
   guint wake;    /* ready mask of the wake on its way, 0: none */
   gboolean gone; /* its end was freed and its home may be: nothing is posted there; [lock] */
 } Side;
@@ -60,7 +60,7 @@ pair_unref (Pair *pair)
 
 /* The other end is gone: nothing can be written; told when what it sent has been read. */
 static gboolean
-is_over (End *end)
+is_over (RingEnd *end)
 {
   return end->eof_seen && LOAD (end->out->gone);
 }
@@ -70,7 +70,7 @@ on_wake (gpointer data)
 {
   Side *side = data;
   guint ready = __atomic_exchange_n (&side->wake, 0, __ATOMIC_SEQ_CST);
-  End *end = side->end;
+  RingEnd *end = side->end;
   const char *aborted = LOAD (side->pair->aborted);
   if (end != NULL && aborted != NULL)
     far_stream_die (&end->head, aborted);
@@ -95,7 +95,7 @@ wake (Side *side, guint ready)
 }
 
 static Side *
-other_side (End *end)
+other_side (RingEnd *end)
 {
   return &end->pair->side[!end->i];
 }
@@ -125,7 +125,7 @@ add_frame (FarBatch *batch, const guint8 *data, gsize size)
 static void
 ring_peek (FarStream *stream, FarBatch *batch)
 {
-  End *end = (End *) stream;
+  RingEnd *end = (RingEnd *) stream;
   Ring *ring = end->in;
   batch->n = 0;
   batch->bytes = 0;
@@ -146,7 +146,7 @@ ring_peek (FarStream *stream, FarBatch *batch)
 static void
 ring_consume (FarStream *stream, gsize bytes)
 {
-  End *end = (End *) stream;
+  RingEnd *end = (RingEnd *) stream;
   Ring *ring = end->in;
   STORE (ring->tail, ring->tail + bytes);
   /* a writer that waits is woken when it is worth it, in the end when the ring is empty */
@@ -156,15 +156,15 @@ ring_consume (FarStream *stream, gsize bytes)
 }
 
 static gsize
-room (Ring *ring)
+ring_room (Ring *ring)
 {
   return RING_SIZE - (ring->head - LOAD (ring->tail));
 }
 
 static gsize
-put (Ring *ring, const guint8 *data, gsize size)
+ring_put (Ring *ring, const guint8 *data, gsize size)
 {
-  gsize n = MIN (size, room (ring)), at = ring->head % RING_SIZE, first = MIN (n, RING_SIZE - at);
+  gsize n = MIN (size, ring_room (ring)), at = ring->head % RING_SIZE, first = MIN (n, RING_SIZE - at);
   memcpy (ring->data + at, data, first);
   memcpy (ring->data, data + first, n - first);
   STORE (ring->head, ring->head + n);
@@ -178,13 +178,13 @@ put_all (Ring *ring, const FarBatch *batch)
   for (guint i = 0; i < batch->n; i++) {
     gsize done = 0;
     while (done < batch->frames[i].size) {
-      gsize n = put (ring, batch->frames[i].data + done, batch->frames[i].size - done);
+      gsize n = ring_put (ring, batch->frames[i].data + done, batch->frames[i].size - done);
       done += n;
       taken += n;
       if (n > 0)
         continue;
       STORE (ring->writer_waits, 1);
-      if (room (ring) <= RING_SIZE / 2) /* the reader will pass the half and see the flag */
+      if (ring_room (ring) <= RING_SIZE / 2) /* the reader will pass the half and see the flag */
         return taken;
     }
   }
@@ -194,7 +194,7 @@ put_all (Ring *ring, const FarBatch *batch)
 static gsize
 ring_write (FarStream *stream, const FarBatch *batch)
 {
-  End *end = (End *) stream;
+  RingEnd *end = (RingEnd *) stream;
   Ring *ring = end->out;
   if (stream->closed || LOAD (ring->gone) || LOAD (ring->eof) || LOAD (end->pair->aborted) != NULL)
     return 0;
@@ -208,7 +208,7 @@ ring_write (FarStream *stream, const FarBatch *batch)
 static void
 ring_shutdown (FarStream *stream, FarDirection what)
 {
-  End *end = (End *) stream;
+  RingEnd *end = (RingEnd *) stream;
   if (what & FAR_DIRECTION_WRITE)
     STORE (end->out->eof, 1);
   if (what & FAR_DIRECTION_READ)
@@ -220,7 +220,7 @@ ring_shutdown (FarStream *stream, FarDirection what)
 static void
 ring_abort (FarStream *stream, const char *cause)
 {
-  End *end = (End *) stream;
+  RingEnd *end = (RingEnd *) stream;
   const char *none = NULL, *why = g_intern_string (cause);
   __atomic_compare_exchange_n (&end->pair->aborted, &none, why, FALSE, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   stream->closed = TRUE;
@@ -232,7 +232,7 @@ ring_abort (FarStream *stream, const char *cause)
 static void
 ring_free (FarStream *stream)
 {
-  End *end = (End *) stream;
+  RingEnd *end = (RingEnd *) stream;
   ring_shutdown (stream, FAR_DIRECTION_BOTH);
   end->pair->side[end->i].end = NULL;
   g_mutex_lock (&end->pair->lock);
@@ -255,7 +255,7 @@ static const FarStreamClass ring_class = {
 static FarStream *
 end_new (Pair *pair, guint i, FarHome *home)
 {
-  End *end = g_new0 (End, 1);
+  RingEnd *end = g_new0 (RingEnd, 1);
   far_stream_init (&end->head, &ring_class, home);
   end->pair = pair;
   end->i = i;

@@ -33,7 +33,7 @@ static void below_ready (FarStream *below, guint ready, gpointer user);
 /* ---- what GnuTLS calls ---- */
 
 static gssize
-try_again (FarTlsStream *self)
+stream_tls_try_again (FarTlsStream *self)
 {
   self->starved = TRUE;
   gnutls_transport_set_errno (self->session, EAGAIN);
@@ -50,10 +50,10 @@ tls_pull (gnutls_transport_ptr_t data, void *to, size_t size)
   gsize n = 0;
 
   if (self->below == NULL || self->below->closed || self->starved || (self->n > 0 && self->view == 0))
-    return try_again (self);
+    return stream_tls_try_again (self);
   self->below->klass->peek (self->below, &batch);
   if (batch.n == 0)
-    return batch.eof ? 0 : try_again (self);
+    return batch.eof ? 0 : stream_tls_try_again (self);
   for (guint i = 0; i < batch.n && n < size; i++) {
     gsize part = MIN (size - n, batch.frames[i].size);
 

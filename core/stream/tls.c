@@ -145,7 +145,7 @@ load_pair (const FarTls *tls, FarTlsKeys *keys, GError **error)
 }
 
 static FarTlsKeys *
-load_keys (const FarTls *tls, GError **error)
+tls_load_keys (const FarTls *tls, GError **error)
 {
   g_autoptr (FarTlsKeys) keys = g_new0 (FarTlsKeys, 1);
 
@@ -195,7 +195,7 @@ take_keys (FarTls *tls, guint64 stamp, GError **error)
   FarTlsKeys *keys;
 
   tls->stamp = stamp; /* bad files are not looked at again before they change */
-  keys = load_keys (tls, error);
+  keys = tls_load_keys (tls, error);
   if (keys == NULL)
     return FALSE;
   g_clear_pointer (&tls->keys, far_tls_keys_unref);
@@ -293,7 +293,7 @@ renew_ticket_key (FarTls *tls)
   if (!tls->spec.server ||
       far_clock_boottime_us () - tls->ticket_us < TICKET_SECONDS * (gint64) G_USEC_PER_SEC)
     return;
-  keys = load_keys (tls, NULL);
+  keys = tls_load_keys (tls, NULL);
   if (keys == NULL)
     return;
   far_tls_keys_unref (tls->keys);

@@ -52,7 +52,7 @@ far_trim (void)
 }
 
 static void
-look (gpointer data)
+trim_look (gpointer data)
 {
   gsize kib = resident_kib ();
 
@@ -83,5 +83,5 @@ far_trim_watch (gboolean wanted)
   if (!wanted)
     g_clear_pointer (&trim.timer, far_home_timer_free);
   else if (trim.timer == NULL)
-    trim.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + SOON_US, look, NULL);
+    trim.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + SOON_US, trim_look, NULL);
 }

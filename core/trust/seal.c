@@ -23,7 +23,7 @@ far_seal_ready (GError **error)
 
 /* Exactly size bytes of base64, white space at the end allowed. */
 static gboolean
-decode (const char *text, guint8 *out, gsize size)
+seal_decode (const char *text, guint8 *out, gsize size)
 {
   gsize n = 0;
 
@@ -33,7 +33,7 @@ decode (const char *text, guint8 *out, gsize size)
 gboolean
 far_seal_box_parse (const char *text, guint8 *open)
 {
-  return decode (text, open, crypto_box_PUBLICKEYBYTES);
+  return seal_decode (text, open, crypto_box_PUBLICKEYBYTES);
 }
 
 gboolean
@@ -46,7 +46,7 @@ far_seal_box_load (const char *keys_dir, guint8 *open, guint8 *secret, GError **
 
   if (!far_seal_ready (error) || !far_trust_read (path, &text, &size, error))
     return FALSE;
-  ok = decode (text, secret, crypto_box_SECRETKEYBYTES) && crypto_scalarmult_base (open, secret) == 0;
+  ok = seal_decode (text, secret, crypto_box_SECRETKEYBYTES) && crypto_scalarmult_base (open, secret) == 0;
   sodium_memzero (text, size);
   g_free (text);
   if (!ok)
@@ -76,7 +76,7 @@ far_seal (const char *box_public_b64, json_t *plain, GError **error)
 
   if (!far_seal_ready (error))
     return NULL;
-  if (!decode (box_public_b64, open, sizeof open)) {
+  if (!seal_decode (box_public_b64, open, sizeof open)) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "not a box key: %u bytes in base64 are needed",
                  (guint) sizeof open);
     return NULL;
@@ -95,7 +95,7 @@ far_seal (const char *box_public_b64, json_t *plain, GError **error)
 }
 
 static json_t *
-refuse (GError **error)
+seal_refuse (GError **error)
 {
   g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "not sealed to this node, or changed");
   return NULL;
@@ -110,17 +110,17 @@ far_seal_open_with (const guint8 *box_public, const guint8 *box_secret, const ch
   json_t *plain = NULL;
 
   if (length > FAR_SEAL_TEXT_MAX)
-    return refuse (error);
+    return seal_refuse (error);
   sealed = g_malloc (length + 1);
   if (sodium_base642bin (sealed, length + 1, sealed_b64, length, NULL, &size, NULL, BASE64) != 0 ||
       size < crypto_box_SEALBYTES)
-    return refuse (error);
+    return seal_refuse (error);
   text = g_malloc (size - crypto_box_SEALBYTES + 1);
   if (crypto_box_seal_open (text, sealed, size, box_public, box_secret) == 0) {
     plain = json_loadb ((char *) text, size - crypto_box_SEALBYTES, JSON_REJECT_DUPLICATES, NULL);
     sodium_memzero (text, size - crypto_box_SEALBYTES);
   }
-  return json_is_object (plain) ? plain : (json_decref (plain), refuse (error));
+  return json_is_object (plain) ? plain : (json_decref (plain), seal_refuse (error));
 }
 
 json_t *

@@ -17,15 +17,15 @@ typedef struct {
   gboolean untold; /* now is the system's clock alone: what other nodes told about the time does not count */
   gint64 until;    /* the first end among the chain and its authority, in seconds since 1970 */
   int alert; /* what the rule under way means to the other side of a TLS connection (RFC 8446 section 6.2) */
-} Check;
+} TrustCheck;
 
 static void
-check_clear (Check *check)
+check_clear (TrustCheck *check)
 {
   far_certs_clear (&check->chain);
   far_certs_clear (&check->authorities);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Check, check_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TrustCheck, check_clear)
 
 G_GNUC_PRINTF (2, 3)
 static gboolean
@@ -56,7 +56,7 @@ add_certs (GChecksum *sum, const FarCerts *certs)
 }
 
 static char *
-digest_of (const Check *check)
+digest_of (const TrustCheck *check)
 {
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
 
@@ -67,7 +67,7 @@ digest_of (const Check *check)
 }
 
 static gboolean
-signatures_right (Check *check, GError **error)
+signatures_right (TrustCheck *check, GError **error)
 {
   guint status = 0;
   int rc = gnutls_x509_crt_list_verify (check->chain.at, check->chain.n, check->authorities.at,
@@ -89,7 +89,7 @@ signatures_right (Check *check, GError **error)
 }
 
 static gboolean
-signed_by_authority (Check *check, GError **error)
+signed_by_authority (TrustCheck *check, GError **error)
 {
   g_autofree char *digest = digest_of (check);
 
@@ -105,14 +105,14 @@ signed_by_authority (Check *check, GError **error)
  * does: where the clock is known to be behind, and at the first contact, whose authority a join token names,
  * that is no fault. An end in the past is one, whatever the clock. */
 static gboolean
-may_be_early (const Check *check)
+may_be_early (const TrustCheck *check)
 {
   return check->purpose != FAR_PURPOSE_NODE_CLIENT &&
          (check->by_hash || (!check->untold && far_clock_is_behind ()));
 }
 
 static gboolean
-cert_in_time (Check *check, gnutls_x509_crt_t cert, const char *what, GError **error)
+cert_in_time (TrustCheck *check, gnutls_x509_crt_t cert, const char *what, GError **error)
 {
   time_t now = check->now, from = gnutls_x509_crt_get_activation_time (cert),
          until = gnutls_x509_crt_get_expiration_time (cert);
@@ -131,7 +131,7 @@ cert_in_time (Check *check, gnutls_x509_crt_t cert, const char *what, GError **e
 }
 
 static gboolean
-in_time_at (Check *check, time_t now, GError **error)
+in_time_at (TrustCheck *check, time_t now, GError **error)
 {
   check->now = now;
   check->until = G_MAXINT64 / G_USEC_PER_SEC;
@@ -150,7 +150,7 @@ in_time_at (Check *check, time_t now, GError **error)
 /* A server that told a wrong time must not be locked out by it for good: it is judged once more without, and
  * if it is good then, what was told is wrong. */
 static gboolean
-in_time (Check *check, GError **error)
+in_time (TrustCheck *check, GError **error)
 {
   gint64 untold_us;
 
@@ -175,7 +175,7 @@ far_trust_clock_take (const FarTrustClock *clock)
 }
 
 static gboolean
-for_purpose (Check *check, GError **error)
+for_purpose (TrustCheck *check, GError **error)
 {
   gboolean client = check->purpose == FAR_PURPOSE_NODE_CLIENT;
 
@@ -187,7 +187,7 @@ for_purpose (Check *check, GError **error)
 /* Which names there are says more than that one is not among them: most often it was the address that was
  * typed. */
 static gboolean
-other_name (Check *check, GError **error)
+trust_other_name (TrustCheck *check, GError **error)
 {
   g_autofree char *names = far_cert_names (check->chain.at[0]);
 
@@ -198,20 +198,20 @@ other_name (Check *check, GError **error)
 }
 
 static gboolean
-names_right (Check *check, char **node, GError **error)
+names_right (TrustCheck *check, char **node, GError **error)
 {
   g_autofree char *cn = far_cert_name (check->chain.at[0]);
 
   if (check->purpose != FAR_PURPOSE_PEOPLE_SERVER && (cn == NULL || !far_trust_name_ok (cn)))
     return deny (error, "certificate's common name is not a node id");
   if (check->name != NULL && !far_cert_has_name (check->chain.at[0], check->name))
-    return other_name (check, error);
+    return trust_other_name (check, error);
   *node = cn == NULL ? g_strdup ("") : g_steal_pointer (&cn);
   return TRUE;
 }
 
 static gboolean
-not_revoked (Check *check, const char *node, GError **error)
+not_revoked (TrustCheck *check, const char *node, GError **error)
 {
   g_autofree char *serial = far_cert_serial (check->chain.at[0]),
                   *key = far_cert_key_hash (check->chain.at[0], error);
@@ -232,7 +232,7 @@ not_revoked (Check *check, const char *node, GError **error)
 }
 
 static gboolean
-run (Check *check, char **node, GError **error)
+trust_run (TrustCheck *check, char **node, GError **error)
 {
   g_autofree char *name = NULL;
 
@@ -259,7 +259,7 @@ run (Check *check, char **node, GError **error)
 /* "sha256:HEX": the authority is the certificate of the chain with that hash; it and what follows leave the
  * chain. */
 static gboolean
-pin_authority (Check *check, const char *hash, GError **error)
+pin_authority (TrustCheck *check, const char *hash, GError **error)
 {
   for (guint i = 1; i < check->chain.n; i++) {
     g_autofree char *this = NULL;
@@ -282,7 +282,7 @@ pin_authority (Check *check, const char *hash, GError **error)
 }
 
 static gboolean
-load_authorities (Check *check, const char *ca_file, GError **error)
+load_authorities (TrustCheck *check, const char *ca_file, GError **error)
 {
   g_autoptr (GError) why = NULL;
 
@@ -302,10 +302,10 @@ gboolean
 far_trust_check (const char *chain_pem, const char *ca_file, FarPurpose purpose, const char *name,
                  const char *const *revoked, char **node, GError **error)
 {
-  g_auto (Check) check = { .purpose = purpose, .name = name, .revoked = revoked };
+  g_auto (TrustCheck) check = { .purpose = purpose, .name = name, .revoked = revoked };
 
   return far_certs_load (&check.chain, chain_pem, strlen (chain_pem), error) &&
-         load_authorities (&check, ca_file, error) && run (&check, node, error);
+         load_authorities (&check, ca_file, error) && trust_run (&check, node, error);
 }
 
 static gboolean
@@ -327,7 +327,7 @@ load_der (FarCerts *chain, const gnutls_datum_t *der, guint n, GError **error)
 gboolean
 far_trust_signed (const char *chain_pem, const char *ca_file)
 {
-  g_auto (Check) check = { .purpose = FAR_PURPOSE_NODE_CLIENT };
+  g_auto (TrustCheck) check = { .purpose = FAR_PURPOSE_NODE_CLIENT };
 
   return far_certs_load (&check.chain, chain_pem, strlen (chain_pem), NULL) &&
          load_authorities (&check, ca_file, NULL) && signed_by_authority (&check, NULL);
@@ -337,9 +337,9 @@ gboolean
 far_trust_check_raw (const gnutls_datum_t *chain, guint n, const char *ca_file, FarPurpose purpose,
                      const char *name, char **node, int *alert, FarTrustClock *clock, GError **error)
 {
-  g_auto (Check) check = { .purpose = purpose, .name = name, .alert = GNUTLS_A_BAD_CERTIFICATE };
+  g_auto (TrustCheck) check = { .purpose = purpose, .name = name, .alert = GNUTLS_A_BAD_CERTIFICATE };
   gboolean good = load_der (&check.chain, chain, n, error) && load_authorities (&check, ca_file, error) &&
-                  run (&check, node, error);
+                  trust_run (&check, node, error);
 
   *alert = check.alert;
   *clock = (FarTrustClock){ good && check.untold,

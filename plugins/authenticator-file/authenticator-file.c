@@ -13,13 +13,13 @@
 
 typedef struct {
   char *path;
-} FileOptions;
+} AuthFileOptions;
 
 typedef struct {
   FarInstance *at;
   Book *book;
   FarRequest *opening;
-} File;
+} AuthFile;
 
 typedef struct {
   Book *book;
@@ -29,7 +29,7 @@ typedef struct {
 } FileJob;
 
 static FileJob *
-job_new (File *self, const char *name, const char *secret, const char *key)
+auth_file_job_new (AuthFile *self, const char *name, const char *secret, const char *key)
 {
   FileJob *job = g_new0 (FileJob, 1);
 
@@ -41,7 +41,7 @@ job_new (File *self, const char *name, const char *secret, const char *key)
 }
 
 static void
-job_free (gpointer data)
+auth_file_job_free (gpointer data)
 {
   FileJob *job = data;
 
@@ -90,7 +90,7 @@ file_judge (FileJob *job)
 }
 
 static void
-check_work (FarRequest *req, gpointer data)
+auth_file_check_work (FarRequest *req, gpointer data)
 {
   FileJob *job = data;
 
@@ -109,9 +109,10 @@ file_check (gpointer data, const FarLogin *login, FarRequest *req)
     far_request_done (req, far_verdict_new (FAR_VERDICT_DEFER, NULL), (GDestroyNotify) far_verdict_free);
     return;
   }
-  job = job_new (data, login->name, login->form == FAR_LOGIN_PASSWORD ? login->secret : NULL, login->key);
+  job = auth_file_job_new (data, login->name, login->form == FAR_LOGIN_PASSWORD ? login->secret : NULL,
+                           login->key);
   job->form = login->form;
-  far_run_blocking (LANE, CHECKS_WAITING, check_work, job, job_free, req);
+  far_run_blocking (LANE, CHECKS_WAITING, auth_file_check_work, job, auth_file_job_free, req);
 }
 
 /* ---- changes ---- */
@@ -141,10 +142,10 @@ static void
 file_put (gpointer data, const char *name, const char *secret, const char *const *groups, const char *key,
           FarRequest *req)
 {
-  FileJob *job = job_new (data, name, secret, key);
+  FileJob *job = auth_file_job_new (data, name, secret, key);
 
   job->groups = g_strdupv ((char **) groups);
-  far_run_blocking (LANE, CHANGES_WAITING, put_work, job, job_free, req);
+  far_run_blocking (LANE, CHANGES_WAITING, put_work, job, auth_file_job_free, req);
 }
 
 static void
@@ -160,7 +161,8 @@ remove_work (FarRequest *req, gpointer data)
 static void
 file_remove (gpointer data, const char *name, FarRequest *req)
 {
-  far_run_blocking (LANE, CHANGES_WAITING, remove_work, job_new (data, name, NULL, NULL), job_free, req);
+  far_run_blocking (LANE, CHANGES_WAITING, remove_work, auth_file_job_new (data, name, NULL, NULL),
+                    auth_file_job_free, req);
 }
 
 static void
@@ -175,7 +177,8 @@ list_work (FarRequest *req, gpointer data)
 static void
 file_list (gpointer data, FarRequest *req)
 {
-  far_run_blocking (LANE, CHANGES_WAITING, list_work, job_new (data, NULL, NULL, NULL), job_free, req);
+  far_run_blocking (LANE, CHANGES_WAITING, list_work, auth_file_job_new (data, NULL, NULL, NULL),
+                    auth_file_job_free, req);
 }
 
 /* ---- life ---- */
@@ -190,9 +193,9 @@ open_work (FarRequest *req, gpointer data)
 }
 
 static void
-file_opened (FarRequest *req, gpointer data)
+auth_file_opened (FarRequest *req, gpointer data)
 {
-  File *self = data;
+  AuthFile *self = data;
   const GError *error = far_request_error (req);
   gboolean stopped = self->opening == NULL;
 
@@ -206,28 +209,28 @@ file_opened (FarRequest *req, gpointer data)
 }
 
 static gboolean
-file_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
+auth_file_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
 {
-  ((File *) data)->at = at;
+  ((AuthFile *) data)->at = at;
   return TRUE;
 }
 
 static gboolean
-file_start (gpointer data, GError **error G_GNUC_UNUSED)
+auth_file_start (gpointer data, GError **error G_GNUC_UNUSED)
 {
-  File *self = data;
+  AuthFile *self = data;
 
-  self->book = book_new (((const FileOptions *) far_instance_options (self->at))->path);
-  self->opening = far_request_ref (far_request_new (file_opened, self, 0));
-  far_run_blocking (LANE, CHANGES_WAITING, open_work, job_new (self, NULL, NULL, NULL), job_free,
-                    self->opening);
+  self->book = book_new (((const AuthFileOptions *) far_instance_options (self->at))->path);
+  self->opening = far_request_ref (far_request_new (auth_file_opened, self, 0));
+  far_run_blocking (LANE, CHANGES_WAITING, open_work, auth_file_job_new (self, NULL, NULL, NULL),
+                    auth_file_job_free, self->opening);
   return TRUE;
 }
 
 static void
-file_stop (gpointer data)
+auth_file_stop (gpointer data)
 {
-  File *self = data;
+  AuthFile *self = data;
   FarRequest *opening = g_steal_pointer (&self->opening);
 
   if (opening != NULL)
@@ -239,7 +242,7 @@ file_stop (gpointer data)
 static const FarOption file_options[] = {
   { .name = "path",
     .type = FAR_OPT_PATH,
-    .offset = G_STRUCT_OFFSET (FileOptions, path),
+    .offset = G_STRUCT_OFFSET (AuthFileOptions, path),
     .fallback = "people.yaml",
     .summary = N_ ("file of people, mode 0600; made when the first is added") },
   { .type = FAR_OPT_END },
@@ -257,12 +260,12 @@ static const FarAuthenticatorType file_type = {
     .kind = FAR_KIND_AUTHENTICATOR,
     .name = "file",
     .summary = N_ ("people with passwords and keys in a file"),
-    .instance_size = sizeof (File),
-    .options_size = sizeof (FileOptions),
+    .instance_size = sizeof (AuthFile),
+    .options_size = sizeof (AuthFileOptions),
     .options = file_options,
-    .init = file_init,
-    .start = file_start,
-    .stop = file_stop,
+    .init = auth_file_init,
+    .start = auth_file_start,
+    .stop = auth_file_stop,
   },
   .ops = &file_ops,
 };

@@ -32,7 +32,7 @@ person_free (Person *person)
 
 /* The name of a key's type goes into the file as it is. */
 static gboolean
-is_word (const char *text)
+auth_file_is_word (const char *text)
 {
   return strspn (text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@.-") == strlen (text);
 }
@@ -42,7 +42,7 @@ book_key_plain (const char *text)
 {
   g_auto (GStrv) parts = g_strsplit_set (text, " \t", 3);
 
-  if (parts[0] == NULL || !is_word (parts[0]) || parts[1] == NULL || parts[1][0] == '\0' ||
+  if (parts[0] == NULL || !auth_file_is_word (parts[0]) || parts[1] == NULL || parts[1][0] == '\0' ||
       (!g_str_has_prefix (parts[0], "ssh-") && !g_str_has_prefix (parts[0], "ecdsa-") &&
        !g_str_has_prefix (parts[0], "sk-")))
     return NULL;

@@ -236,7 +236,7 @@ book_save (Book *book, GError **error)
 }
 
 static gboolean
-name_fits (const char *name)
+auth_file_book_name_fits (const char *name)
 {
   gboolean good = name != NULL && *name != '\0' && strlen (name) <= 64 && g_utf8_validate (name, -1, NULL) &&
                   strpbrk (name, "/ ") == NULL;
@@ -252,7 +252,7 @@ book_put (Book *book, const char *name, const char *password, const char *const 
 {
   Person *person;
 
-  if (!name_fits (name)) {
+  if (!auth_file_book_name_fits (name)) {
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
                          _ ("name of a person: 1 to 64 bytes without spaces and /"));
     return FALSE;

@@ -30,7 +30,7 @@ typedef struct {
 } KeyJob;
 
 static void
-job_free (gpointer data)
+auth_key_job_free (gpointer data)
 {
   KeyJob *job = data;
 
@@ -125,7 +125,7 @@ key_judge (const KeyJob *job)
 }
 
 static void
-check_work (FarRequest *req, gpointer data)
+auth_key_check_work (FarRequest *req, gpointer data)
 {
   far_request_done (req, key_judge (data), (GDestroyNotify) far_verdict_free);
 }
@@ -159,7 +159,7 @@ key_check (gpointer data, const FarLogin *login, FarRequest *req)
   job->name = g_strdup (login->name);
   job->from = g_strdup (login->from);
   job->key = plain;
-  far_run_blocking ("keys", WAITING_MAX, check_work, job, job_free, req);
+  far_run_blocking ("keys", WAITING_MAX, auth_key_check_work, job, auth_key_job_free, req);
 }
 
 /* ---- life ---- */

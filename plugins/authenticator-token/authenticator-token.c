@@ -38,10 +38,10 @@ typedef struct {
   char *claim;
   gint64 until_us;
   FarRequest *req;
-} Check;
+} AuthTokenCheck;
 
 static void
-check_end (Check *check, FarVerdictKind kind)
+check_end (AuthTokenCheck *check, FarVerdictKind kind)
 {
   FarVerdict *verdict = far_verdict_new (kind, kind == FAR_VERDICT_ALLOW ? check->name : NULL);
 
@@ -59,7 +59,7 @@ check_end (Check *check, FarVerdictKind kind)
 }
 
 static void
-check_fail (Check *check, const GError *error)
+check_fail (AuthTokenCheck *check, const GError *error)
 {
   far_request_fail (check->req, g_error_copy (error));
   check_end (check, FAR_VERDICT_DENY); /* the request has ended: this only frees */
@@ -68,7 +68,7 @@ check_fail (Check *check, const GError *error)
 static void
 check_spent (FarRequest *req, gpointer data)
 {
-  Check *check = data;
+  AuthTokenCheck *check = data;
   const GError *error = far_request_error (req);
 
   if (error == NULL)
@@ -84,7 +84,7 @@ check_spent (FarRequest *req, gpointer data)
 
 /* Why the row refuses this login; NULL: it does not. */
 static const char *
-row_refuses (Check *check, json_t *row)
+row_refuses (AuthTokenCheck *check, json_t *row)
 {
   const char *name = json_string_value (json_object_get (row, "name")),
              *key = json_string_value (json_object_get (row, "key"));
@@ -101,7 +101,7 @@ row_refuses (Check *check, json_t *row)
 }
 
 static void
-check_spend (Check *check, json_t *row, gint64 revision)
+check_spend (AuthTokenCheck *check, json_t *row, gint64 revision)
 {
   g_autofree char *text = NULL;
 
@@ -113,7 +113,7 @@ check_spend (Check *check, json_t *row, gint64 revision)
 static void
 check_read (FarRequest *req, gpointer data)
 {
-  Check *check = data;
+  AuthTokenCheck *check = data;
   GPtrArray *rows = far_request_result (req);
   const FarRow *row = rows != NULL && rows->len > 0 ? rows->pdata[0] : NULL;
   json_t *fields;
@@ -154,13 +154,13 @@ token_check (gpointer data, const FarLogin *login, FarRequest *req)
   gboolean ours = (login->form == FAR_LOGIN_TOKEN || login->form == FAR_LOGIN_PASSWORD) &&
                   login->secret != NULL && !login->probe;
   g_autofree char *after = NULL;
-  Check *check;
+  AuthTokenCheck *check;
 
   if (!ours || strlen (login->secret) != TOKEN_SIZE) {
     far_request_done (req, far_verdict_new (FAR_VERDICT_DEFER, NULL), (GDestroyNotify) far_verdict_free);
     return;
   }
-  check = g_new0 (Check, 1);
+  check = g_new0 (AuthTokenCheck, 1);
   check->store = g_strdup (token_store (data));
   check->hash = far_sha256_text (login->secret);
   check->name = g_strdup (login->name);
@@ -283,14 +283,15 @@ clean_found (FarRequest *req, gpointer data)
 }
 
 static void
-token_clean (gpointer data)
+auth_token_clean (gpointer data)
 {
   Token *self = data;
   const char *store = token_store (self);
 
   far_store_rows (store, TABLE, NULL, NULL, CLEAN_AT_ONCE, FALSE,
                   far_request_new (clean_found, g_strdup (store), 0));
-  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + CLEAN_EVERY_US, token_clean, self);
+  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + CLEAN_EVERY_US, auth_token_clean,
+                      self);
 }
 
 /* ---- life ---- */
@@ -307,7 +308,7 @@ token_start (gpointer data, GError **error G_GNUC_UNUSED)
 {
   Token *self = data;
 
-  far_instance_timer (self->at, &self->timer, far_clock_boottime_us (), token_clean, self);
+  far_instance_timer (self->at, &self->timer, far_clock_boottime_us (), auth_token_clean, self);
   far_instance_ready (self->at);
   return TRUE;
 }

@@ -12,14 +12,14 @@
 typedef struct {
   const char *name, *args, *summary;
   void (*run) (Shell *self, const char *arg);
-} Command;
+} ShellCommand;
 
-static const Command commands[];
+static const ShellCommand commands[];
 
 static void
 do_help (Shell *self, const char *arg G_GNUC_UNUSED)
 {
-  for (const Command *command = commands; command->name != NULL; command++) {
+  for (const ShellCommand *command = commands; command->name != NULL; command++) {
     g_autofree char *form = g_strdup_printf ("%s %s", command->name, command->args);
 
     shell_print (self, "  %-16s %s\n", form, _ (command->summary));
@@ -84,7 +84,7 @@ do_devices (Shell *self, const char *arg G_GNUC_UNUSED)
 }
 
 static void
-do_join (Shell *self, const char *arg)
+shell_command_do_join (Shell *self, const char *arg)
 {
   if (arg != NULL && far_device_find (arg) != NULL && device_allowed (self, arg)) {
     shell_join (self, arg);
@@ -123,12 +123,13 @@ do_exit (Shell *self, const char *arg G_GNUC_UNUSED)
   shell_end (self);
 }
 
-static const Command commands[] = {
+static const ShellCommand commands[] = {
   { "help", "", N_ ("this list"), do_help },
   { "status", "", N_ ("what runs here"), do_status },
   { "samples", "[NAME]", N_ ("newest values, all or those whose name begins so"), do_samples },
   { "devices", "", N_ ("devices that can be joined"), do_devices },
-  { "join", "DEVICE", N_ ("your bytes go to the device, its bytes to you, until it closes"), do_join },
+  { "join", "DEVICE", N_ ("your bytes go to the device, its bytes to you, until it closes"),
+    shell_command_do_join },
   { "whoami", "", N_ ("who you are here"), do_whoami },
   { "time", "", N_ ("time here, and what is left of this session"), do_time },
   { "exit", "", N_ ("ends the session"), do_exit },
@@ -138,7 +139,7 @@ static const Command commands[] = {
 static void
 run_word (Shell *self, const char *word, const char *arg)
 {
-  for (const Command *command = commands; command->name != NULL; command++)
+  for (const ShellCommand *command = commands; command->name != NULL; command++)
     if (strcmp (command->name, word) == 0) {
       command->run (self, arg);
       return;

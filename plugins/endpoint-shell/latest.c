@@ -92,7 +92,7 @@ value_text (const Value *value)
 }
 
 static int
-by_name (gconstpointer a, gconstpointer b)
+shell_latest_by_name (gconstpointer a, gconstpointer b)
 {
   return strcmp (far_series_info (((const Value *) a)->series)->name,
                  far_series_info (((const Value *) b)->series)->name);
@@ -101,7 +101,7 @@ by_name (gconstpointer a, gconstpointer b)
 void
 latest_print (Latest *latest, Shell *to, const char *name)
 {
-  g_autoptr (GList) values = g_list_sort (g_hash_table_get_values (latest->values), by_name);
+  g_autoptr (GList) values = g_list_sort (g_hash_table_get_values (latest->values), shell_latest_by_name);
   guint shown = 0;
 
   for (GList *at = values; at != NULL; at = at->next) {

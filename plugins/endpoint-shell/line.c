@@ -55,7 +55,7 @@ in_escape (Shell *self, char byte)
 }
 
 static void
-control (Shell *self, char byte)
+shell_line_control (Shell *self, char byte)
 {
   switch (byte) {
   case '\b':
@@ -92,7 +92,7 @@ shell_byte (Shell *self, char byte)
     line_done (self);
   else if ((guint8) byte < 0x20 || byte == '\177') {
     if (self->pty)
-      control (self, byte);
+      shell_line_control (self, byte);
   } else if (self->line->len >= SHELL_LINE_MAX)
     echo (self, "\a");
   else {

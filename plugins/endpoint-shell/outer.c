@@ -8,7 +8,7 @@
 
 struct _Outer {
   FarStream head;
-  Link *link;
+  ShellLink *link;
   FarStream *ring;
   FarStream *device; /* NULL: the person talks to the shell */
   FarStream *peeked; /* whose bytes the last peek showed */
@@ -17,8 +17,8 @@ struct _Outer {
   GByteArray *first; /* goes to the device before anything else */
 };
 
-Link *
-link_ref (Link *link)
+ShellLink *
+link_ref (ShellLink *link)
 {
   g_atomic_int_inc (&link->refs);
   return link;
@@ -27,7 +27,7 @@ link_ref (Link *link)
 void
 link_unref (gpointer data)
 {
-  Link *link = data;
+  ShellLink *link = data;
 
   if (g_atomic_int_dec_and_test (&link->refs))
     g_free (link);
@@ -38,7 +38,7 @@ link_unref (gpointer data)
 static void
 tell_held (gpointer data)
 {
-  Link *link = data;
+  ShellLink *link = data;
 
   if (link->shell != NULL)
     shell_held (link->shell);
@@ -46,7 +46,7 @@ tell_held (gpointer data)
 }
 
 typedef struct {
-  Link *link;
+  ShellLink *link;
   const char *cause; /* interned */
 } Over;
 
@@ -220,14 +220,14 @@ static const FarStreamClass outer_class = {
 /* ---- from main ---- */
 
 typedef struct {
-  Link *link;
+  ShellLink *link;
   FarStream *stream; /* ring, device */
   FarRequest *req;
   GBytes *first;
-} Order;
+} ShellOrder;
 
 static void
-order_free (Order *order)
+order_free (ShellOrder *order)
 {
   link_unref (order->link);
   g_clear_pointer (&order->req, far_request_unref);
@@ -236,9 +236,9 @@ order_free (Order *order)
 }
 
 static void
-order_post (Link *link, FarStream *stream, FarRequest *req, GBytes *first, FarHomeFunc func)
+order_post (ShellLink *link, FarStream *stream, FarRequest *req, GBytes *first, FarHomeFunc func)
 {
-  Order *order = g_new0 (Order, 1);
+  ShellOrder *order = g_new0 (ShellOrder, 1);
 
   order->link = link_ref (link);
   order->stream = stream;
@@ -248,21 +248,21 @@ order_post (Link *link, FarStream *stream, FarRequest *req, GBytes *first, FarHo
 }
 
 static void
-free_at_home (gpointer stream)
+shell_outer_free_at_home (gpointer stream)
 {
   far_stream_free (stream);
 }
 
 static void
-discard (gpointer stream)
+shell_outer_discard (gpointer stream)
 {
-  far_home_post (((FarStream *) stream)->home, free_at_home, stream);
+  far_home_post (((FarStream *) stream)->home, shell_outer_free_at_home, stream);
 }
 
 static void
 do_make (gpointer data)
 {
-  Order *order = data;
+  ShellOrder *order = data;
   Outer *self = g_new0 (Outer, 1);
 
   far_stream_init (&self->head, &outer_class, order->link->home);
@@ -271,20 +271,20 @@ do_make (gpointer data)
   self->first = g_byte_array_new ();
   order->link->outer = self;
   far_stream_take (self->ring, ring_ready, self);
-  far_request_done (order->req, &self->head, discard);
+  far_request_done (order->req, &self->head, shell_outer_discard);
   order_free (order);
 }
 
 void
-outer_make (Link *link, FarStream *ring, FarRequest *req)
+outer_make (ShellLink *link, FarStream *ring, FarRequest *req)
 {
   order_post (link, ring, req, NULL, do_make);
 }
 
 static void
-do_hold (gpointer data)
+shell_outer_do_hold (gpointer data)
 {
-  Order *order = data;
+  ShellOrder *order = data;
 
   if (order->link->outer != NULL)
     order->link->outer->held = TRUE;
@@ -293,9 +293,9 @@ do_hold (gpointer data)
 }
 
 void
-outer_hold (Link *link)
+outer_hold (ShellLink *link)
 {
-  order_post (link, NULL, NULL, NULL, do_hold);
+  order_post (link, NULL, NULL, NULL, shell_outer_do_hold);
 }
 
 /* A device that lives elsewhere is reached through one more pair of rings. */
@@ -313,9 +313,9 @@ bring_home (FarStream *device, FarHome *home)
 }
 
 static void
-do_join (gpointer data)
+shell_outer_do_join (gpointer data)
 {
-  Order *order = data;
+  ShellOrder *order = data;
   Outer *self = order->link->outer;
   gsize size = 0;
   const guint8 *bytes = order->first != NULL ? g_bytes_get_data (order->first, &size) : NULL;
@@ -338,7 +338,8 @@ do_join (gpointer data)
 }
 
 void
-outer_join (Link *link, FarStream *device, GBytes *first)
+outer_join (ShellLink *link, FarStream *device, GBytes *first)
 {
-  order_post (link, device != NULL ? bring_home (device, link->home) : NULL, NULL, first, do_join);
+  order_post (link, device != NULL ? bring_home (device, link->home) : NULL, NULL, first,
+              shell_outer_do_join);
 }

@@ -18,27 +18,27 @@ typedef struct {
   FarHome *home; /* the person's */
   Outer *outer;  /* [home] NULL: freed */
   Shell *shell;  /* [main] NULL: gone */
-} Link;
+} ShellLink;
 
-Link *link_ref (Link *link);
+ShellLink *link_ref (ShellLink *link);
 void link_unref (gpointer link);
 
 /* ---- outer.c, [home] ---- */
 /* Makes the person's stream on its home and ends req with it. ring: that home's end. [main] */
-void outer_make (Link *link, FarStream *ring, FarRequest *req);
+void outer_make (ShellLink *link, FarStream *ring, FarRequest *req);
 /* Takes no more bytes of the person until a device is there (or outer_join with NULL); then shell_held().
  * [main] */
-void outer_hold (Link *link);
+void outer_hold (ShellLink *link);
 /* The person's bytes go to this stream from now on, these first. Takes device (NULL: back to talking), bytes.
  * [main] */
-void outer_join (Link *link, FarStream *device, GBytes *first);
+void outer_join (ShellLink *link, FarStream *device, GBytes *first);
 
 /* ---- talk.c, [main] ---- */
 struct _Shell {
   FarInstance *at;
   Latest *latest; /* of the instance */
   GPtrArray *all; /* of the instance: its shells */
-  Link *link;
+  ShellLink *link;
   FarStream *stream; /* main's end of the ring */
   char *session, *person, *from, *only, *command;
   gint *status; /* the caller's box; NULL: none */

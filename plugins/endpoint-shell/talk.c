@@ -55,7 +55,7 @@ shell_prompt (Shell *self)
 /* ---- life ---- */
 
 static void
-free_at_home (gpointer stream)
+shell_talk_free_at_home (gpointer stream)
 {
   far_stream_free (stream);
 }
@@ -71,7 +71,7 @@ shell_free (Shell *self)
     far_request_cancel (opening);
   g_clear_pointer (&opening, far_request_unref);
   if (self->opened != NULL)
-    far_home_post (self->opened->home, free_at_home, self->opened);
+    far_home_post (self->opened->home, shell_talk_free_at_home, self->opened);
   if (self->device != NULL)
     far_device_release (self->device, self->session);
   far_stream_free (self->stream);
@@ -164,7 +164,7 @@ shell_ready (FarStream *stream G_GNUC_UNUSED, guint ready, gpointer user)
 /* ---- joining a device ---- */
 
 static void
-join_opened (FarRequest *req, gpointer user)
+shell_talk_join_opened (FarRequest *req, gpointer user)
 {
   Shell *self = user;
   const GError *error = far_request_error (req);
@@ -198,7 +198,7 @@ shell_join (Shell *self, const char *device)
 
   self->device = g_strdup (device);
   self->state = SHELL_OPENING;
-  self->opening = far_request_ref (far_request_new (join_opened, self, OPEN_MS));
+  self->opening = far_request_ref (far_request_new (shell_talk_join_opened, self, OPEN_MS));
   far_device_open (&spec, self->opening);
 }
 
@@ -268,7 +268,7 @@ shell_device_over (Shell *self, const char *cause)
 static void
 shell_begin (gpointer data)
 {
-  Link *link = data;
+  ShellLink *link = data;
   Shell *self = link->shell;
 
   link_unref (link);
@@ -301,7 +301,7 @@ shell_new (FarInstance *at, Latest *latest, GPtrArray *all, const FarEndpointSpe
   self->deadline_us = spec->deadline_us;
   self->line = g_string_new (NULL);
   self->out = g_byte_array_new ();
-  self->link = g_new0 (Link, 1);
+  self->link = g_new0 (ShellLink, 1);
   self->link->refs = 1;
   self->link->home = spec->want_home != NULL ? spec->want_home : far_home_pick ();
   self->link->shell = self;

@@ -37,10 +37,10 @@ typedef struct {
   int fd;
   FarWatch *watch;
   FarHomeTimer *timer;
-} Way;
+} TcpWay;
 
 static void
-way_free (Way *way)
+way_free (TcpWay *way)
 {
   g_clear_pointer (&way->watch, far_watch_free);
   g_clear_pointer (&way->timer, far_home_timer_free);
@@ -52,7 +52,7 @@ way_free (Way *way)
 }
 
 static void
-way_fail (Way *way, const char *why)
+way_fail (TcpWay *way, const char *why)
 {
   far_request_fail_new (way->req, FAR_ERROR_UNAVAILABLE, _ ("no connection to %s: %s"), way->address, why);
   way_free (way);
@@ -65,7 +65,7 @@ free_stream (gpointer stream)
 }
 
 static void
-discard (gpointer data)
+tcp_discard (gpointer data)
 {
   FarStream *stream = data;
   far_home_post (stream->home, free_stream, stream);
@@ -73,7 +73,7 @@ discard (gpointer data)
 
 /* A cable pulled at the far side shows after two minutes; small commands go out at once. */
 static void
-set_options (int fd)
+tcp_set_options (int fd)
 {
   int on = 1, idle = KEEPALIVE_IDLE_S, every = KEEPALIVE_EVERY_S, tries = KEEPALIVE_TRIES;
   setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -84,19 +84,19 @@ set_options (int fd)
 }
 
 static void
-way_done (Way *way)
+way_done (TcpWay *way)
 {
   g_clear_pointer (&way->watch, far_watch_free);
   FarStream *stream = far_stream_fd_new (way->home, way->fd);
   way->fd = -1;
-  far_request_done (way->req, stream, discard);
+  far_request_done (way->req, stream, tcp_discard);
   way_free (way);
 }
 
 static void
 way_ready (int fd, guint ready, gpointer data)
 {
-  Way *way = data;
+  TcpWay *way = data;
   int code = 0;
   socklen_t size = sizeof code;
   getsockopt (fd, SOL_SOCKET, SO_ERROR, &code, &size);
@@ -111,7 +111,7 @@ way_ready (int fd, guint ready, gpointer data)
 static void
 way_late (gpointer data)
 {
-  Way *way = data;
+  TcpWay *way = data;
   g_autofree char *limit = far_format_duration (way->timeout_us);
   g_autofree char *why = g_strdup_printf (_ ("no answer in %s"), limit);
   way_fail (way, why);
@@ -121,13 +121,13 @@ way_late (gpointer data)
 static void
 way_start (gpointer data)
 {
-  Way *way = data;
+  TcpWay *way = data;
   way->fd = socket (way->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (way->fd < 0) {
     way_fail (way, g_strerror (errno));
     return;
   }
-  set_options (way->fd);
+  tcp_set_options (way->fd);
   if (connect (way->fd, (const struct sockaddr *) &way->to, way->to_size) != 0 && errno != EINPROGRESS) {
     way_fail (way, g_strerror (errno));
     return;
@@ -139,16 +139,16 @@ way_start (gpointer data)
 /* ---- by number, and by name ---- */
 
 static void
-dialled (FarRequest *req, gpointer data)
+tcp_dialled (FarRequest *req, gpointer data)
 {
-  Way *way = data;
+  TcpWay *way = data;
   const GError *error = far_request_error (req);
   if (error != NULL) {
     way_fail (way, error->message);
     return;
   }
   way->fd = far_dial_take (req);
-  set_options (way->fd);
+  tcp_set_options (way->fd);
   way_done (way);
 }
 
@@ -170,17 +170,17 @@ tcp_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
     far_request_fail (req, error);
     return;
   }
-  Way *way = g_new0 (Way, 1);
-  *way = (Way){ .address = g_strdup (spec->address),
-                .req = far_request_ref (req),
-                .timeout_us = options->connect_timeout,
-                .fd = -1 };
+  TcpWay *way = g_new0 (TcpWay, 1);
+  *way = (TcpWay){ .address = g_strdup (spec->address),
+                   .req = far_request_ref (req),
+                   .timeout_us = options->connect_timeout,
+                   .fd = -1 };
   way->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home
                                                                               : far_home_pick ();
   if (far_address_number (host, port, &way->to, &way->to_size))
     far_home_post (way->home, way_start, way);
   else /* a name may have several addresses, of which some are dead */
-    far_dial (host, port, far_request_new (dialled, way, (guint) (options->connect_timeout / 1000)));
+    far_dial (host, port, far_request_new (tcp_dialled, way, (guint) (options->connect_timeout / 1000)));
 }
 
 static gboolean

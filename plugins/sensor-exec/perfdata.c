@@ -123,7 +123,7 @@ channel_of (char *label)
 }
 
 static gboolean
-is_there (const Perfdata *perfdata, const char *channel)
+exec_perfdata_is_there (const Perfdata *perfdata, const char *channel)
 {
   for (guint i = 0; i < perfdata->values->len; i++)
     if (strcmp (g_array_index (perfdata->values, PerfValue, i).channel, channel) == 0)
@@ -133,7 +133,7 @@ is_there (const Perfdata *perfdata, const char *channel)
 
 /* ";warn;crit;min;max" behind a number with the unit `word`. NULL: none. */
 static char *
-take_limits (const char *text, gsize size, const char *word, double factor)
+exec_perfdata_take_limits (const char *text, gsize size, const char *word, double factor)
 {
   g_autofree char *limits = g_strndup (text, MIN (size, LIMITS_MAX));
   gsize length;
@@ -170,7 +170,7 @@ take_number (PerfValue *value, const char *text, gsize size, gsize whole)
   if (unit == copy || !isfinite (value->value) || strlen (unit) > UNIT_MAX)
     return FALSE;
   factor = unit_of (value, unit);
-  value->limits = take_limits (text + size, whole - size, unit, factor);
+  value->limits = exec_perfdata_take_limits (text + size, whole - size, unit, factor);
   return isfinite (value->value);
 }
 
@@ -189,7 +189,7 @@ take_value (Perfdata *perfdata, const char **at, const char *end)
     size++;
   if (label != NULL)
     value.channel = channel_of (label);
-  if (label != NULL && is_there (perfdata, value.channel))
+  if (label != NULL && exec_perfdata_is_there (perfdata, value.channel))
     perfdata->repeated++;
   else if (label != NULL && perfdata->values->len < PERFDATA_MAX &&
            take_number (&value, *at, size, (gsize) (stop - *at))) {

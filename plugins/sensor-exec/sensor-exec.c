@@ -41,7 +41,7 @@ exec_options (Exec *self)
 /* ---- what came out ---- */
 
 static void
-push (Exec *self, gint64 state, const char *text, const char *reason)
+exec_push (Exec *self, gint64 state, const char *text, const char *reason)
 {
   FarSample samples[] = {
     { far_series (self->at, "state", "1"), FAR_VALUE_I64, { .i64 = state } },
@@ -112,7 +112,7 @@ state_of (const RunResult *result)
 }
 
 static char *
-text_of (const RunResult *result, const Perfdata *perfdata)
+exec_text_of (const RunResult *result, const Perfdata *perfdata)
 {
   gboolean odd = !WIFEXITED (result->status) || WEXITSTATUS (result->status) > STATE_UNKNOWN;
   g_autoptr (Perfdata) errors = perfdata_parse (result->errors, strlen (result->errors));
@@ -137,10 +137,10 @@ exec_done (const RunResult *result, gpointer user)
 
   self->run = NULL;
   if (result->timed_out)
-    push (self, STATE_UNKNOWN, _ ("no answer in time"), "timeout");
+    exec_push (self, STATE_UNKNOWN, _ ("no answer in time"), "timeout");
   else {
-    text = text_of (result, perfdata);
-    push (self, state_of (result), text, NULL);
+    text = exec_text_of (result, perfdata);
+    exec_push (self, state_of (result), text, NULL);
     push_values (self, perfdata);
   }
   if (perfdata->repeated > 0)

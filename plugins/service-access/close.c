@@ -51,7 +51,7 @@ closing_free (gpointer data)
 
 /* Who asked hears it when no byte passes any more. */
 static void
-shut (FarRequest *req, gpointer user)
+access_close_shut (FarRequest *req, gpointer user)
 {
   Closing *closing = user;
   far_call_answer (closing->call, 202, access_session_show (closing->session));
@@ -63,7 +63,8 @@ answer_when_shut (Access *self, FarCall *call, AccessSession *session)
 {
   Closing *closing = g_new0 (Closing, 1);
   *closing = (Closing){ call, access_session_ref (session) };
-  access_tunnel_shut (session, far_request_of (self->at, shut, closing, closing_free, SHUT_TIMEOUT_MS));
+  access_tunnel_shut (session,
+                      far_request_of (self->at, access_close_shut, closing, closing_free, SHUT_TIMEOUT_MS));
 }
 
 void

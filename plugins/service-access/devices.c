@@ -81,7 +81,7 @@ access_device_show (const json_t *row)
 
 /* A person who changes one that they have seen, by what it is in this step. */
 static gboolean
-device_is_seen (AccessTerminal *terminal, FarCall *call)
+access_device_is_seen (AccessTerminal *terminal, FarCall *call)
 {
   GError *error = NULL;
   g_autofree char *place = access_terminal_object (call->parts[0], call->parts[1]);
@@ -148,12 +148,12 @@ typedef struct {
   char *terminal, *device;
   guint tries;
   AccessTry again;
-} Change;
+} AccessChange;
 
 static void
-change_free (gpointer data)
+access_devices_change_free (gpointer data)
 {
-  Change *change = data;
+  AccessChange *change = data;
   json_decref (change->row);
   json_decref (change->was);
   g_free (change->terminal);
@@ -164,7 +164,7 @@ change_free (gpointer data)
 static void
 device_stored (Access *self, const GError *error, gpointer user)
 {
-  Change *change = user;
+  AccessChange *change = user;
   AccessTerminal *terminal = access_terminal (self, change->terminal);
   if (error) {
     if (!access_again (self, error, change->call, change->tries, change->again))
@@ -180,30 +180,30 @@ device_stored (Access *self, const GError *error, gpointer user)
       g_hash_table_remove (terminal->devices, change->device);
     far_call_answer (change->call, 204, NULL);
   }
-  change_free (change);
+  access_devices_change_free (change);
 }
 
 static void
 device_store (Access *self, AccessTerminal *terminal, FarCall *call, json_t *row /* takes */, guint tries,
               AccessTry again)
 {
-  Change *change = g_new0 (Change, 1);
+  AccessChange *change = g_new0 (AccessChange, 1);
   Parts out;
-  *change = (Change){ call,
-                      row,
-                      json_incref (g_hash_table_lookup (terminal->devices, call->parts[1])),
-                      g_strdup (call->parts[0]),
-                      g_strdup (call->parts[1]),
-                      tries,
-                      again };
+  *change = (AccessChange){ call,
+                            row,
+                            json_incref (g_hash_table_lookup (terminal->devices, call->parts[1])),
+                            g_strdup (call->parts[0]),
+                            g_strdup (call->parts[1]),
+                            tries,
+                            again };
   parts_begin (&out, terminal);
   parts_device (&out, change->device, row);
-  parts_apply (self, &out, device_stored, change, change_free);
+  parts_apply (self, &out, device_stored, change, access_devices_change_free);
   parts_end (&out);
 }
 
 static void
-device_put (Access *self, FarCall *call, guint tries)
+access_devices_put_row (Access *self, FarCall *call, guint tries)
 {
   AccessTerminal *terminal = access_terminal (self, call->parts[0]);
   if (!terminal) {
@@ -217,7 +217,7 @@ device_put (Access *self, FarCall *call, guint tries)
     return;
   }
   json_t *known = g_hash_table_lookup (terminal->devices, call->parts[1]);
-  if (!device_is_seen (terminal, call))
+  if (!access_device_is_seen (terminal, call))
     return;
   if (!known && g_hash_table_size (terminal->devices) >= DEVICES_MAX) {
     far_call_fail_new (call, FAR_ERROR_LIMIT, _ ("terminal '%s' has %d devices already"), terminal->id,
@@ -227,17 +227,17 @@ device_put (Access *self, FarCall *call, guint tries)
   gboolean confirmed = json_is_true (json_object_get (known, "confirmed"));
   device_store (self, terminal, call,
                 device_row (terminal->id, call->parts[1], confirmed ? known : call->body, confirmed), tries,
-                device_put);
+                access_devices_put_row);
 }
 
 void
 access_device_put (gpointer self, FarCall *call)
 {
-  device_put (self, call, 0);
+  access_devices_put_row (self, call, 0);
 }
 
 static void
-device_delete (Access *self, FarCall *call, guint tries)
+access_devices_delete_row (Access *self, FarCall *call, guint tries)
 {
   AccessTerminal *terminal = access_terminal (self, call->parts[0]);
   if (!terminal || !g_hash_table_contains (terminal->devices, call->parts[1])) {
@@ -245,14 +245,14 @@ device_delete (Access *self, FarCall *call, guint tries)
                        call->parts[0]);
     return;
   }
-  if (device_is_seen (terminal, call))
-    device_store (self, terminal, call, NULL, tries, device_delete);
+  if (access_device_is_seen (terminal, call))
+    device_store (self, terminal, call, NULL, tries, access_devices_delete_row);
 }
 
 void
 access_device_delete (gpointer self, FarCall *call)
 {
-  device_delete (self, call, 0);
+  access_devices_delete_row (self, call, 0);
 }
 
 /* ---- the terminal's own list ---- */

@@ -423,23 +423,23 @@ access_enrollment_post (gpointer self, FarCall *call)
   approve (self, call, 0);
 }
 
-static void refuse (Access *self, FarCall *call, guint tries);
+static void access_enroll_refuse (Access *self, FarCall *call, guint tries);
 
 static void
-refusal_stored (Access *self, const GError *error, gpointer user)
+access_enroll_refusal_stored (Access *self, const GError *error, gpointer user)
 {
   Enrol *enrol = user;
   if (!error) {
     g_hash_table_remove (self->enrollments, enrol->join);
     far_call_answer (enrol->call, 204, NULL);
-  } else if (!access_again (self, error, enrol->call, enrol->tries, refuse)) {
+  } else if (!access_again (self, error, enrol->call, enrol->tries, access_enroll_refuse)) {
     far_call_fail (enrol->call, access_cannot_record (error));
   }
   enrol_free (enrol);
 }
 
 static void
-refuse (Access *self, FarCall *call, guint tries)
+access_enroll_refuse (Access *self, FarCall *call, guint tries)
 {
   if (!g_hash_table_contains (self->enrollments, call->parts[0])) {
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no enrolment '%s' waits"), call->parts[0]);
@@ -447,12 +447,12 @@ refuse (Access *self, FarCall *call, guint tries)
   }
   Enrol *enrol = g_new0 (Enrol, 1);
   *enrol = (Enrol){ .call = call, .join = g_strdup (call->parts[0]), .tries = tries };
-  access_row_put (self, "enrollments", call->parts[0], NULL, ACCESS_EXPECT_KNOWN, refusal_stored, enrol,
-                  enrol_free);
+  access_row_put (self, "enrollments", call->parts[0], NULL, ACCESS_EXPECT_KNOWN,
+                  access_enroll_refusal_stored, enrol, enrol_free);
 }
 
 void
 access_enrollment_delete (gpointer self, FarCall *call)
 {
-  refuse (self, call, 0);
+  access_enroll_refuse (self, call, 0);
 }

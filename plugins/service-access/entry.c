@@ -8,7 +8,7 @@
 #include <string.h>
 
 static void
-stream_free (gpointer stream)
+access_entry_stream_free (gpointer stream)
 {
   far_stream_free (stream);
 }
@@ -22,7 +22,8 @@ stream_came (FarStream *stream, const char *from, gpointer user)
     ((const FarTransportType *) far_instance_type (at))
         ->tunnels->attach (far_instance_self (at), session->id, stream, from);
   else
-    far_home_post (stream->home, stream_free, stream); /* resuming or over: this connection is not served */
+    far_home_post (stream->home, access_entry_stream_free,
+                   stream); /* resuming or over: this connection is not served */
 }
 
 void

@@ -45,7 +45,7 @@ join_answer (Access *self, NewJoin *join)
 static void join_post (Access *self, FarCall *call, guint tries);
 
 static void
-join_free (gpointer data)
+access_join_free (gpointer data)
 {
   NewJoin *join = data;
   json_decref (join->row);
@@ -63,7 +63,7 @@ join_stored (Access *self, const GError *error, gpointer user)
   } else if (!access_again (self, error, join->call, join->tries, join_post)) {
     far_call_fail (join->call, access_cannot_record (error));
   }
-  join_free (join);
+  access_join_free (join);
 }
 
 static gboolean
@@ -140,7 +140,7 @@ join_make (Access *self, FarCall *call, const char *node, gint64 for_us, gboolea
     { .kind = FAR_PART_ROW, .table = "joins", .key = id, .row = text, .expect = FAR_EXPECT_ABSENT }
   };
   guint n = access_terminal_part (self, node, &parts[1], &terminal) ? 2 : 1;
-  access_rows_apply (self, parts, n, join_stored, join, join_free);
+  access_rows_apply (self, parts, n, join_stored, join, access_join_free);
 }
 
 static void

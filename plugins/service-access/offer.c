@@ -39,7 +39,7 @@ pending_free (gpointer data)
 }
 
 static json_t *
-offer_new (AccessSession *session, const char *sealed)
+access_offer_new (AccessSession *session, const char *sealed)
 {
   const FarTunnel *ports = session->ports;
   gint64 left_us = session->opened_us ? session->deadline.boottime_us - far_clock_boottime_us ()
@@ -85,7 +85,7 @@ offer_seal (AccessSession *session, const char *token)
     access_session_event (session, FAR_SESSION_EV_FAILED, "the terminal has no usable key", NULL);
     return;
   }
-  session->offer = offer_new (session, sealed);
+  session->offer = access_offer_new (session, sealed);
   access_offer_push (session);
 }
 

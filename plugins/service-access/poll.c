@@ -47,7 +47,7 @@ poll_again (AccessSession *session)
 
 /* What the terminal says of sessions of its own. */
 static void
-poll_heard (Access *self, AccessTerminal *terminal, json_t *item)
+access_poll_heard (Access *self, AccessTerminal *terminal, json_t *item)
 {
   AccessSession *session = access_session (self, access_text (item, "session"));
   const char *state = access_text (item, "state");
@@ -101,7 +101,7 @@ sessions_of (Access *self, const char *terminal)
 
 /* It says what its own clock shows, and hears what time it is. */
 static gboolean
-poll_clock (AccessTerminal *terminal, FarCall *call)
+access_poll_clock (AccessTerminal *terminal, FarCall *call)
 {
   json_t *clock = json_object_get (call->body, "clock_us");
   if (!json_is_integer (clock))
@@ -113,7 +113,7 @@ poll_clock (AccessTerminal *terminal, FarCall *call)
 }
 
 static void
-poll_nonce (AccessTerminal *terminal, FarCall *call)
+access_poll_nonce (AccessTerminal *terminal, FarCall *call)
 {
   const char *nonce = access_text (call->body, "nonce");
   terminal->polled_us = terminal->seen_us = far_clock_wall_us ();
@@ -125,7 +125,7 @@ poll_nonce (AccessTerminal *terminal, FarCall *call)
 
 /* Most answers are "not needed": they are kept short. Takes both lists. */
 static json_t *
-poll_answer (json_t *offers, json_t *close, gboolean clock, gboolean no_nonce)
+access_poll_answer (json_t *offers, json_t *close, gboolean clock, gboolean no_nonce)
 {
   json_t *body = json_pack ("{s:b}", "needed", json_array_size (offers) > 0);
   if (no_nonce) /* this service is younger than the link: what the terminal gave went with the one before */
@@ -177,9 +177,9 @@ access_poll_post (gpointer data, FarCall *call)
   json_t *sessions = json_object_get (call->body, "sessions"), *offers = json_array (),
          *close = json_array (), *item;
   size_t i;
-  poll_nonce (terminal, call);
+  access_poll_nonce (terminal, call);
   json_array_foreach (sessions, i, item)
-    poll_heard (self, terminal, item);
+    access_poll_heard (self, terminal, item);
   g_autoptr (GPtrArray) ours = sessions_of (self, terminal->id), offered = g_ptr_array_new ();
   for (guint s = 0; s < ours->len; s++) {
     AccessSession *session = ours->pdata[s];
@@ -191,7 +191,8 @@ access_poll_post (gpointer data, FarCall *call)
   }
   poll_close_unknown (self, terminal, sessions, close);
   far_call_answer (call, 200,
-                   poll_answer (offers, close, poll_clock (terminal, call), terminal->nonce == NULL));
+                   access_poll_answer (offers, close, access_poll_clock (terminal, call),
+                                       terminal->nonce == NULL));
   for (guint s = 0; s < offered->len; s++) {
     AccessSession *session = offered->pdata[s];
     session->offered_us = far_clock_boottime_us ();

@@ -24,7 +24,7 @@ refused_free (gpointer data)
 
 /* The person is answered in any case: that nothing was opened needs no row. */
 static void
-refusal_stored (Access *self, const GError *error, gpointer user)
+access_refusal_stored (Access *self, const GError *error, gpointer user)
 {
   g_autofree Refused *refused = user;
   if (error)
@@ -66,12 +66,12 @@ access_refuse (Access *self, FarCall *call, const AccessAsked *asked, const char
            asked->terminal ? asked->terminal : "?", asked->device ? "/" : "",
            asked->device ? asked->device : "", cause);
   if (row_due (self, person)) {
-    access_row_put (self, "history", key, row, FAR_EXPECT_ANY, refusal_stored, refused, refused_free);
+    access_row_put (self, "history", key, row, FAR_EXPECT_ANY, access_refusal_stored, refused, refused_free);
     return;
   }
   far_complain (self->at, person,
                 "%s was refused more than %d times in a minute: the rest is not in the history", person,
                 ROWS_A_MINUTE);
   json_decref (row);
-  refusal_stored (self, NULL, refused);
+  access_refusal_stored (self, NULL, refused);
 }

@@ -273,14 +273,14 @@ typedef struct {
   FarCall *call;
   json_t *row, *was;
   guint status, tries;
-} Change;
+} AccessRegistryChange;
 
-static void terminal_put (Access *self, FarCall *call, guint tries);
+static void access_registry_put (Access *self, FarCall *call, guint tries);
 
 static void
-change_free (gpointer data)
+access_registry_change_free (gpointer data)
 {
-  Change *change = data;
+  AccessRegistryChange *change = data;
   json_decref (change->row);
   json_decref (change->was);
   g_free (change);
@@ -289,16 +289,16 @@ change_free (gpointer data)
 static void
 terminal_stored (Access *self, const GError *error, gpointer user)
 {
-  Change *change = user;
+  AccessRegistryChange *change = user;
   if (!error) {
     json_t *body = terminal_show (access_terminal_load (self, change->row));
     if (change->was)
       json_object_set (body, "was", change->was);
     far_call_answer (change->call, change->status, body);
-  } else if (!access_again (self, error, change->call, change->tries, terminal_put)) {
+  } else if (!access_again (self, error, change->call, change->tries, access_registry_put)) {
     far_call_fail (change->call, access_cannot_record (error));
   }
-  change_free (change);
+  access_registry_change_free (change);
 }
 
 /* Who enrolled has its keys in a signed statement: they change by enrolling again, not by hand. */
@@ -353,7 +353,7 @@ terminal_is_seen (AccessTerminal *known, FarCall *call)
 }
 
 static void
-terminal_put (Access *self, FarCall *call, guint tries)
+access_registry_put (Access *self, FarCall *call, guint tries)
 {
   const char *id = call->parts[0], *stock = access_text (call->body, "stock");
   AccessTerminal *known = access_terminal (self, id);
@@ -390,16 +390,17 @@ terminal_put (Access *self, FarCall *call, guint tries)
     far_call_fail (call, error);
     return;
   }
-  Change *change = g_new0 (Change, 1);
-  *change = (Change){ call, json_incref (row), known ? terminal_seen (known) : NULL, known ? 200 : 201,
-                      tries };
-  access_row_put (self, "terminals", id, row, ACCESS_EXPECT_KNOWN, terminal_stored, change, change_free);
+  AccessRegistryChange *change = g_new0 (AccessRegistryChange, 1);
+  *change = (AccessRegistryChange){ call, json_incref (row), known ? terminal_seen (known) : NULL,
+                                    known ? 200 : 201, tries };
+  access_row_put (self, "terminals", id, row, ACCESS_EXPECT_KNOWN, terminal_stored, change,
+                  access_registry_change_free);
 }
 
 void
 access_terminal_put (gpointer self, FarCall *call)
 {
-  terminal_put (self, call, 0);
+  access_registry_put (self, call, 0);
 }
 
 typedef struct {

@@ -33,7 +33,7 @@ session_row (const AccessSession *session)
 }
 
 static void
-set_time (json_t *row, const char *key, gint64 wall_us)
+access_save_set_time (json_t *row, const char *key, gint64 wall_us)
 {
   g_autofree char *text = wall_us ? far_clock_format (wall_us) : NULL;
   if (text)
@@ -52,9 +52,9 @@ history_row (const AccessSession *session)
       "for_us", (json_int_t) session->for_us, "bytes_up", (json_int_t) session->bytes_up, "bytes_down",
       (json_int_t) session->bytes_down, "turned_away", (json_int_t) session->turned_away, "trouble",
       session->trouble, "cause", session->cause, "ended_by", session->ended_by);
-  set_time (row, "asked", session->asked_us);
-  set_time (row, "opened", session->opened_us);
-  set_time (row, "closed", session->closed_us);
+  access_save_set_time (row, "asked", session->asked_us);
+  access_save_set_time (row, "opened", session->opened_us);
+  access_save_set_time (row, "closed", session->closed_us);
   if (session->opened_us && session->closed_us)
     json_object_set_new (row, "length_us", json_integer (session->closed_us - session->opened_us));
   return row;

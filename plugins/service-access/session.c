@@ -73,7 +73,7 @@ access_session_wait_us (Access *self)
 }
 
 static void
-session_timer_done (gpointer user)
+access_session_timer_done (gpointer user)
 {
   AccessSession *session = access_session_ref (user);
   switch (session->state) {
@@ -99,7 +99,7 @@ session_timer_done (gpointer user)
 void
 access_session_timer (AccessSession *session, gint64 boottime_us)
 {
-  far_instance_timer (session->self->at, &session->timer, boottime_us, session_timer_done, session);
+  far_instance_timer (session->self->at, &session->timer, boottime_us, access_session_timer_done, session);
 }
 
 void
@@ -122,7 +122,7 @@ entered_permitted (AccessSession *session, FarSessionState before)
 }
 
 static void
-entered_open (AccessSession *session, FarSessionState before)
+access_session_entered_open (AccessSession *session, FarSessionState before)
 {
   if (!session->opened_us)
     session->opened_us = far_clock_wall_us ();
@@ -131,7 +131,7 @@ entered_open (AccessSession *session, FarSessionState before)
 }
 
 static void
-entered_closing (AccessSession *session, FarSessionEvent event)
+access_session_entered_closing (AccessSession *session, FarSessionEvent event)
 {
   access_session_close_told (session);
   if (event == FAR_SESSION_EV_CLOSE_ASKED && session->ports)
@@ -141,7 +141,7 @@ entered_closing (AccessSession *session, FarSessionEvent event)
 }
 
 static void
-session_entered (AccessSession *session, FarSessionState before, FarSessionEvent event)
+access_session_entered (AccessSession *session, FarSessionState before, FarSessionEvent event)
 {
   switch (session->state) {
   case FAR_SESSION_AWAITING:
@@ -151,13 +151,13 @@ session_entered (AccessSession *session, FarSessionState before, FarSessionEvent
     entered_permitted (session, before);
     break;
   case FAR_SESSION_OPEN:
-    entered_open (session, before);
+    access_session_entered_open (session, before);
     break;
   case FAR_SESSION_RESUMING:
     access_session_renew_offer (session);
     break;
   case FAR_SESSION_CLOSING:
-    entered_closing (session, event);
+    access_session_entered_closing (session, event);
     break;
   case FAR_SESSION_CLOSED:
     access_session_ended (session);
@@ -183,7 +183,7 @@ access_session_event (AccessSession *session, FarSessionEvent event, const char 
   }
   access_session_ref (session);
   FarSessionState now = session->state;
-  session_entered (session, before, event);
+  access_session_entered (session, before, event);
   if (session->state == now) { /* else a further step has told and saved already */
     access_session_tell (session);
     access_session_save (session);

@@ -37,7 +37,7 @@ load_revoked (Access *self, json_t *row)
 }
 
 static void
-forget_join (Access *self, const char *key)
+access_tables_forget_join (Access *self, const char *key)
 {
   g_hash_table_remove (self->joins, key);
 }
@@ -58,7 +58,7 @@ static const struct {
 } tables[] = {
   { "terminals", load_terminal, access_terminal_forget, TRUE },
   { "devices", access_device_load, access_device_forget, FALSE },
-  { "joins", load_join, forget_join, TRUE },
+  { "joins", load_join, access_tables_forget_join, TRUE },
   { "enrollments", load_enrollment, forget_enrollment, TRUE },
   { "revoked", load_revoked, NULL, FALSE },
 };

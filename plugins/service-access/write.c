@@ -21,7 +21,7 @@ typedef struct {
   guint stale;            /* after a conflict: the one that is looked at */
   FarRow *row;            /* what the store says of it; NULL: nothing */
   GError *error;
-} Write;
+} AccessWrite;
 
 static void
 part_clear (gpointer data)
@@ -32,7 +32,7 @@ part_clear (gpointer data)
 }
 
 static void
-write_free (Write *write)
+write_free (AccessWrite *write)
 {
   g_array_unref (write->parts);
   g_clear_pointer (&write->row, far_row_free);
@@ -44,14 +44,14 @@ write_free (Write *write)
 static void
 write_dropped (gpointer data)
 {
-  Write *write = data;
+  AccessWrite *write = data;
   if (write->dropped)
     write->dropped (write->user);
   write_free (write);
 }
 
 static void
-write_end (Write *write)
+write_end (AccessWrite *write)
 {
   if (write->done)
     write->done (write->self, write->error, write->user);
@@ -59,7 +59,7 @@ write_end (Write *write)
 }
 
 static FarRequest *
-write_request (Write *write, FarDone done)
+write_request (AccessWrite *write, FarDone done)
 {
   return far_request_of (write->self->at, done, write, write_dropped, 0);
 }
@@ -79,7 +79,7 @@ access_revision_set (Access *self, const char *table, const char *key, gint64 re
 }
 
 static gint64
-revision_of (Access *self, const FarPart *part)
+access_revision_of (Access *self, const FarPart *part)
 {
   g_autofree char *name = g_strdup_printf ("%s/%s", part->table, part->key);
   const gint64 *known = g_hash_table_lookup (self->revisions, name);
@@ -89,7 +89,7 @@ revision_of (Access *self, const FarPart *part)
 /* The rows of one step have revisions one after the other, up to the first that is deleted; what stands
  * behind it is not known. */
 static void
-revisions_learn (Access *self, const Write *write, gint64 first)
+revisions_learn (Access *self, const AccessWrite *write, gint64 first)
 {
   gboolean known = TRUE;
   for (guint i = 0; i < write->n; i++) {
@@ -102,20 +102,20 @@ revisions_learn (Access *self, const Write *write, gint64 first)
 
 /* ---- after a conflict: what another process has written is read ---- */
 
-static void write_reread (Write *write);
+static void write_reread (AccessWrite *write);
 
 /* Nobody in this process has changed it since. */
 static gboolean
 part_is_stale (Access *self, const FarPart *part)
 {
   return access_table_is_mirrored (part->table) && part->expect != FAR_EXPECT_ANY &&
-         revision_of (self, part) == part->expect;
+         access_revision_of (self, part) == part->expect;
 }
 
 /* Devices and their terminal's row are written together, and they are taken together. devices: NULL for a row
  * that has none. */
 static void
-row_take (Write *write, GPtrArray *devices)
+row_take (AccessWrite *write, GPtrArray *devices)
 {
   Access *self = write->self;
   const FarPart *part = &g_array_index (write->parts, FarPart, write->stale++);
@@ -131,7 +131,7 @@ row_take (Write *write, GPtrArray *devices)
 /* What could not be read stays unknown: the next try meets the same conflict and reads again, or gives up in
  * the end. */
 static void
-row_pass (Write *write)
+row_pass (AccessWrite *write)
 {
   write->stale++;
   g_clear_pointer (&write->row, far_row_free);
@@ -151,7 +151,7 @@ devices_reread (FarRequest *req, gpointer user)
 static void
 row_reread (FarRequest *req, gpointer user)
 {
-  Write *write = user;
+  AccessWrite *write = user;
   const FarPart *part = &g_array_index (write->parts, FarPart, write->stale);
   GPtrArray *rows = far_request_error (req) ? NULL : far_request_result (req);
   const FarRow *row = rows && rows->len > 0 ? rows->pdata[0] : NULL;
@@ -176,7 +176,7 @@ key_before (const char *key)
 }
 
 static void
-write_reread (Write *write)
+write_reread (AccessWrite *write)
 {
   Access *self = write->self;
   while (write->stale < write->parts->len &&
@@ -194,18 +194,18 @@ write_reread (Write *write)
 
 /* ---- the write ---- */
 
-static void write_step (Write *write);
+static void write_step (AccessWrite *write);
 
 /* Steps that were written stay written: the mirror shows them, and who asked hears that it is neither all nor
  * nothing. */
 static void
-write_stop (Write *write, const GError *error)
+write_stop (AccessWrite *write, const GError *error)
 {
   Access *self = write->self;
   gboolean conflict = g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT);
   for (guint i = 0; i < write->at; i++) {
     const FarPart *part = &g_array_index (write->parts, FarPart, i);
-    access_part_made (self, part, revision_of (self, part));
+    access_part_made (self, part, access_revision_of (self, part));
   }
   write->error = write->at > 0 && !conflict
                      ? g_error_new (ACCESS_PARTLY, 0,
@@ -222,7 +222,7 @@ write_stop (Write *write, const GError *error)
 static void
 step_written (FarRequest *req, gpointer user)
 {
-  Write *write = user;
+  AccessWrite *write = user;
   const GError *error = far_request_error (req);
   if (!error)
     revisions_learn (write->self, write, *(gint64 *) far_request_result (req));
@@ -237,7 +237,7 @@ step_written (FarRequest *req, gpointer user)
 /* What is more than the store takes in one step goes in several, one after the other: what must hold first
  * stands first, and what finds the rest again, when somebody asks once more, stands last. */
 static void
-write_step (Write *write)
+write_step (AccessWrite *write)
 {
   write->at += write->n;
   write->n = MIN (FAR_PARTS_MAX, write->parts->len - write->at);
@@ -249,17 +249,17 @@ void
 access_rows_apply (Access *self, const FarPart *parts, guint n, AccessDone done, gpointer user,
                    GDestroyNotify dropped)
 {
-  Write *write = g_new0 (Write, 1);
-  *write = (Write){ .self = self,
-                    .done = done,
-                    .user = user,
-                    .dropped = dropped,
-                    .parts = g_array_new (FALSE, TRUE, sizeof (FarPart)) };
+  AccessWrite *write = g_new0 (AccessWrite, 1);
+  *write = (AccessWrite){ .self = self,
+                          .done = done,
+                          .user = user,
+                          .dropped = dropped,
+                          .parts = g_array_new (FALSE, TRUE, sizeof (FarPart)) };
   g_array_set_clear_func (write->parts, part_clear);
   for (guint i = 0; i < n; i++) {
     FarPart part = parts[i];
     if (part.expect == ACCESS_EXPECT_KNOWN)
-      part.expect = revision_of (self, &part);
+      part.expect = access_revision_of (self, &part);
     part.key = g_strdup (part.key);
     part.row = g_strdup (part.row);
     g_array_append_val (write->parts, part);

@@ -47,7 +47,7 @@ device_lost (const char *session, const char *device, gpointer user)
 
 /* In advance the tunnel tells of it as well. */
 static void
-device_failed (const char *id, const char *device, const char *cause, gpointer user)
+agent_when_device_failed (const char *id, const char *device, const char *cause, gpointer user)
 {
   AgentSession *session = agent_session (user, id);
   if (session && !session->in_advance)
@@ -98,7 +98,7 @@ agent_start (gpointer data, GError **error)
   if (!agent_devices_load (self, error))
     return FALSE;
   far_device_on_lost (self->at, device_lost, self);
-  far_device_on_failed (self->at, device_failed, self);
+  far_device_on_failed (self->at, agent_when_device_failed, self);
   agent_renew_start (self);
   far_instance_ready (self->at);
   agent_poll_soon (self, 0);

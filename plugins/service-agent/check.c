@@ -8,7 +8,7 @@
 #include <string.h>
 
 static gboolean
-bad (GError **error, const char *what)
+agent_check_bad (GError **error, const char *what)
 {
   g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _ ("offer without a usable %s"), what);
   return FALSE;
@@ -21,11 +21,11 @@ read_numbers (json_t *json, AgentOffer *offer, GError **error)
              x = json_integer_value (json_object_get (json, "x"));
   offer->for_us = json_integer_value (json_object_get (json, "for_us"));
   if (generation < 1 || generation > G_MAXINT)
-    return bad (error, "generation");
+    return agent_check_bad (error, "generation");
   if (x < 1 || x > G_MAXUINT16)
-    return bad (error, "x");
+    return agent_check_bad (error, "x");
   if (offer->for_us <= 0)
-    return bad (error, "for_us");
+    return agent_check_bad (error, "for_us");
   offer->generation = generation;
   offer->x = x;
   return TRUE;
@@ -36,9 +36,9 @@ read_choices (json_t *json, AgentOffer *offer, GError **error)
 {
   const char *entry = agent_text (json, "entry"), *login = agent_text (json, "login");
   if (g_strcmp0 (entry, "ports") != 0 && g_strcmp0 (entry, "stream") != 0)
-    return bad (error, "entry");
+    return agent_check_bad (error, "entry");
   if (g_strcmp0 (login, "in-band") != 0 && g_strcmp0 (login, "in-advance") != 0)
-    return bad (error, "login");
+    return agent_check_bad (error, "login");
   offer->entry = strcmp (entry, "ports") == 0 ? FAR_ENTRY_PORTS : FAR_ENTRY_STREAM;
   offer->in_advance = strcmp (login, "in-advance") == 0;
   return TRUE;
@@ -67,15 +67,15 @@ agent_offer_read (json_t *json, AgentOffer *offer, GError **error)
                          .login_box = agent_text (json, "login_box") };
   if (!short_text (offer->session) || strlen (offer->session) > 64 ||
       strspn (offer->session, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") != strlen (offer->session))
-    return bad (error, "session");
+    return agent_check_bad (error, "session");
   if (!short_text (offer->address) || !far_parse_address (offer->address, &host, &port, NULL) || port == 0)
-    return bad (error, "address");
+    return agent_check_bad (error, "address");
   if (!short_text (offer->host_key) || !g_str_has_prefix (offer->host_key, "ssh-"))
-    return bad (error, "host_key");
+    return agent_check_bad (error, "host_key");
   if (!short_text (offer->person) || strlen (offer->person) > 64)
-    return bad (error, "person");
+    return agent_check_bad (error, "person");
   if (!short_text (offer->sealed))
-    return bad (error, "sealed");
+    return agent_check_bad (error, "sealed");
   return read_numbers (json, offer, error) && read_choices (json, offer, error);
 }
 

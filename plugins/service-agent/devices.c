@@ -260,7 +260,7 @@ own_node (FarCall *call)
 }
 
 static int
-by_name (gconstpointer a, gconstpointer b)
+agent_devices_by_name (gconstpointer a, gconstpointer b)
 {
   return strcmp ((*(FarDevice *const *) a)->name, (*(FarDevice *const *) b)->name);
 }
@@ -277,7 +277,7 @@ device_show (const FarDevice *device)
 
 /* A person who changes one that they have seen. In its turn, so that nothing comes in between. */
 static gboolean
-device_is_seen (FarCall *call)
+agent_device_is_seen (FarCall *call)
 {
   const FarDevice *device = far_device_find (call->parts[1]);
   json_t *row = device ? device_json (device) : NULL;
@@ -297,7 +297,7 @@ agent_devices_get (gpointer self, FarCall *call)
   FarPage page;
   if (!own_node (call))
     return;
-  g_ptr_array_sort (devices, by_name);
+  g_ptr_array_sort (devices, agent_devices_by_name);
   far_page_begin (&page, call, G_MAXUINT16, 0);
   for (guint i = 0; i < devices->len && !page.next; i++) {
     const FarDevice *device = devices->pdata[i];
@@ -308,11 +308,11 @@ agent_devices_get (gpointer self, FarCall *call)
 }
 
 static void
-device_put (Agent *self, FarCall *call)
+agent_devices_put_one (Agent *self, FarCall *call)
 {
   GError *error = NULL;
   const char *name = call->parts[1];
-  if (!device_is_seen (call))
+  if (!agent_device_is_seen (call))
     return;
   json_object_del (call->body, "expect"); /* what stays is kept as it came */
   json_t *before = json_incref (json_object_get (self->added, name));
@@ -329,9 +329,9 @@ device_put (Agent *self, FarCall *call)
 }
 
 static void
-device_delete (Agent *self, FarCall *call)
+agent_devices_delete_one (Agent *self, FarCall *call)
 {
-  if (!device_is_seen (call))
+  if (!agent_device_is_seen (call))
     return;
   if (!far_device_remove (call->parts[1])) {
     gboolean known = far_device_find (call->parts[1]) != NULL;
@@ -350,12 +350,12 @@ void
 agent_device_put (gpointer self, FarCall *call)
 {
   if (own_node (call))
-    added_turn (self, device_put, call);
+    added_turn (self, agent_devices_put_one, call);
 }
 
 void
 agent_device_delete (gpointer self, FarCall *call)
 {
   if (own_node (call))
-    added_turn (self, device_delete, call);
+    added_turn (self, agent_devices_delete_one, call);
 }

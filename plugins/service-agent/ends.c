@@ -14,14 +14,14 @@
 typedef struct {
   char *host;
   guint16 port;
-} End;
+} AgentEnd;
 
 static void
-end_clear (End *end)
+end_clear (AgentEnd *end)
 {
   g_free (end->host);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (End, end_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (AgentEnd, end_clear)
 
 static gboolean
 is_net (const char *text)
@@ -32,11 +32,11 @@ is_net (const char *text)
 }
 
 static gboolean
-end_read (const char *text, End *end)
+end_read (const char *text, AgentEnd *end)
 {
   g_autofree char *with_port = g_strconcat (text, ":1", NULL);
   guint16 unused;
-  *end = (End){ 0 };
+  *end = (AgentEnd){ 0 };
   if (is_net (text)) {
     end->host = g_strdup (text);
     return TRUE;
@@ -55,7 +55,7 @@ same_host (const char *host, const char *other)
 static gboolean
 end_fits (const char *text, const char *host, guint16 port)
 {
-  g_auto (End) end = { 0 };
+  g_auto (AgentEnd) end = { 0 };
   return end_read (text, &end) && same_host (host, end.host) && (end.port == 0 || end.port == port);
 }
 
@@ -63,7 +63,7 @@ gboolean
 agent_ends_good (const AgentOpts *opts, GError **error)
 {
   for (char **item = opts->tunnel_ends; item && *item; item++) {
-    g_auto (End) end = { 0 };
+    g_auto (AgentEnd) end = { 0 };
     if (end_read (*item, &end))
       continue;
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,

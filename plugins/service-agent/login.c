@@ -11,7 +11,7 @@
 #define LOGIN_TIMEOUT_MS 40000
 
 static gboolean
-same (json_t *box, const char *key, const char *value)
+agent_login_same (json_t *box, const char *key, const char *value)
 {
   return g_strcmp0 (agent_text (box, key), value) == 0;
 }
@@ -24,13 +24,13 @@ box_fault (Agent *self, json_t *box, const AgentOffer *offer)
   json_int_t longest = json_integer_value (json_object_get (box, "longest_us"));
   if (!spent)
     return "its nonce is not from here, or was used: ask again";
-  if (!offer->request || !same (box, "request", offer->request))
+  if (!offer->request || !agent_login_same (box, "request", offer->request))
     return "made for another request";
-  if (!same (box, "person", offer->person))
+  if (!agent_login_same (box, "person", offer->person))
     return "made for another person";
-  if (!same (box, "device", offer->device))
+  if (!agent_login_same (box, "device", offer->device))
     return "made for another device";
-  if (!same (box, "entry", offer->entry == FAR_ENTRY_PORTS ? "ports" : "stream"))
+  if (!agent_login_same (box, "entry", offer->entry == FAR_ENTRY_PORTS ? "ports" : "stream"))
     return "made for another entry";
   if (longest != offer->for_us)
     return "made for another time";
@@ -40,21 +40,21 @@ box_fault (Agent *self, json_t *box, const AgentOffer *offer)
 typedef struct {
   FarRequest *outer;
   char *person;
-} Check;
+} AgentCheck;
 
 static void
 check_free (gpointer data)
 {
-  Check *check = data;
+  AgentCheck *check = data;
   far_request_unref (check->outer);
   g_free (check->person);
   g_free (check);
 }
 
 static void
-login_done (FarRequest *req, gpointer user)
+agent_login_done (FarRequest *req, gpointer user)
 {
-  Check *check = user;
+  AgentCheck *check = user;
   const GError *error = far_request_error (req);
   if (!error)
     far_request_done (check->outer, NULL, NULL);
@@ -67,16 +67,16 @@ login_done (FarRequest *req, gpointer user)
 }
 
 static void
-login_ask (Agent *self, json_t *box, const AgentOffer *offer, FarRequest *req)
+agent_login_ask (Agent *self, json_t *box, const AgentOffer *offer, FarRequest *req)
 {
   FarLogin *login = far_login_new (FAR_LOGIN_PASSWORD, offer->person, "access",
                                    offer->asker ? offer->asker : "");
   login->told_from = TRUE;
   login->secret = g_strdup (agent_text (box, "password"));
-  Check *check = g_new0 (Check, 1);
-  *check = (Check){ far_request_ref (req), g_strdup (offer->person) };
+  AgentCheck *check = g_new0 (AgentCheck, 1);
+  *check = (AgentCheck){ far_request_ref (req), g_strdup (offer->person) };
   far_login ((const char *const *) agent_opts (self)->in_advance, login,
-             far_request_of (self->at, login_done, check, check_free, LOGIN_TIMEOUT_MS));
+             far_request_of (self->at, agent_login_done, check, check_free, LOGIN_TIMEOUT_MS));
 }
 
 void
@@ -100,6 +100,6 @@ agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req)
     far_request_fail_new (req, FAR_ERROR_DENIED, _ ("login box of session '%s' refused: %s"), offer->session,
                           fault);
   else
-    login_ask (self, box, offer, req);
+    agent_login_ask (self, box, offer, req);
   json_decref (box);
 }

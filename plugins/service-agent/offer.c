@@ -70,7 +70,7 @@ wait_free (gpointer data)
 }
 
 static void
-login_checked (FarRequest *req, gpointer user)
+agent_offer_login_checked (FarRequest *req, gpointer user)
 {
   Wait *wait = user;
   AgentSession *session = wait->session;
@@ -91,7 +91,7 @@ login_checked (FarRequest *req, gpointer user)
 }
 
 static void
-offer_new (Agent *self, const AgentOffer *offer, FarRequest *req)
+agent_offer_new (Agent *self, const AgentOffer *offer, FarRequest *req)
 {
   GError *error = NULL;
   char *token = agent_offer_allowed (self, offer, &error) ? agent_credential_open (self, offer, &error)
@@ -106,7 +106,7 @@ offer_new (Agent *self, const AgentOffer *offer, FarRequest *req)
   if (offer->in_advance) {
     Wait *wait = g_new0 (Wait, 1);
     *wait = (Wait){ agent_session_ref (session), token, far_request_ref (req) };
-    agent_login_check (self, offer, far_request_of (self->at, login_checked, wait, wait_free, 0));
+    agent_login_check (self, offer, far_request_of (self->at, agent_offer_login_checked, wait, wait_free, 0));
     return;
   }
   agent_session_event (session, FAR_SESSION_EV_PERMIT, NULL, NULL);
@@ -145,7 +145,7 @@ agent_offer_take (Agent *self, json_t *json, FarRequest *req)
   }
   AgentSession *session = agent_session (self, offer.session);
   if (!session)
-    offer_new (self, &offer, req);
+    agent_offer_new (self, &offer, req);
   else if (offer.generation == session->generation && agent_session_live (session))
     far_request_done (req, NULL, NULL); /* came by push and by poll */
   else if (offer.generation == session->generation && session->denied)

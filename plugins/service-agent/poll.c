@@ -67,7 +67,7 @@ typedef struct {
 
 /* Once a link, each hour, and when somebody has set the clock. */
 static void
-poll_clock (Agent *self, json_t *body)
+agent_poll_clock (Agent *self, json_t *body)
 {
   gint64 now = far_clock_boottime_us (), skew_us;
   gboolean told = far_clock_skew_us (&skew_us);
@@ -99,7 +99,7 @@ poll_body (Agent *self, json_t *told)
   }
   if (json_array_size (told) > 0)
     json_object_set (body, "sessions", told);
-  poll_clock (self, body);
+  agent_poll_clock (self, body);
   return body;
 }
 
@@ -152,7 +152,7 @@ poll_close (Agent *self, json_t *close)
 
 /* What was said as closed and heard needs no more saying. */
 static void
-poll_heard (Agent *self, json_t *told)
+agent_poll_heard (Agent *self, json_t *told)
 {
   size_t i;
   json_t *item;
@@ -166,7 +166,7 @@ poll_heard (Agent *self, json_t *told)
 /* A cloud that asks for a nonce again gets one with a poll of its own, once: one that came with this poll is
  * not asked for. */
 static void
-poll_nonce (Agent *self, gboolean wanted)
+agent_poll_nonce (Agent *self, gboolean wanted)
 {
   gboolean sent = !self->nonce_told;
   self->nonce_told = agent_nonce_good (self) && (sent || !wanted);
@@ -174,14 +174,14 @@ poll_nonce (Agent *self, gboolean wanted)
 }
 
 static void
-poll_answer (Agent *self, const Poll *poll, FarMessage *answer, GError **error)
+agent_poll_answer (Agent *self, const Poll *poll, FarMessage *answer, GError **error)
 {
   json_t *body = far_message_check (answer, error) ? far_message_json (answer, error) : NULL;
   if (!body)
     return;
-  poll_nonce (self, json_is_true (json_object_get (body, "nonce_wanted")));
+  agent_poll_nonce (self, json_is_true (json_object_get (body, "nonce_wanted")));
   poll_now_told (body, poll->sent_us);
-  poll_heard (self, poll->told);
+  agent_poll_heard (self, poll->told);
   poll_offers (self, json_object_get (body, "offers"));
   poll_close (self, json_object_get (body, "close"));
   json_decref (body);
@@ -234,7 +234,7 @@ polled (FarRequest *req, gpointer user)
   g_autoptr (GError) error = far_request_error (req) ? g_error_copy (far_request_error (req)) : NULL;
   self->polling = FALSE;
   if (!error)
-    poll_answer (self, poll, far_request_result (req), &error);
+    agent_poll_answer (self, poll, far_request_result (req), &error);
   gboolean again = self->poll_again && !error;
   self->poll_again = FALSE;
   poll_judge (self, error);

@@ -100,7 +100,7 @@ opening_limit_us (const AgentSession *session)
 }
 
 static void
-session_timer_done (gpointer user)
+agent_session_timer_done (gpointer user)
 {
   AgentSession *session = agent_session_ref (user);
   if (session->state == FAR_SESSION_CLOSING) { /* the tunnel end did not answer: nothing is left that could */
@@ -117,7 +117,7 @@ session_timer_done (gpointer user)
 void
 agent_session_timer (AgentSession *session, gint64 boottime_us)
 {
-  far_instance_timer (session->self->at, &session->timer, boottime_us, session_timer_done, session);
+  far_instance_timer (session->self->at, &session->timer, boottime_us, agent_session_timer_done, session);
 }
 
 /* The one that closed first, of those that the cloud knows to be closed if there are any. */
@@ -159,7 +159,7 @@ sessions_forget (Agent *self)
 }
 
 static void
-entered_open (AgentSession *session)
+agent_session_entered_open (AgentSession *session)
 {
   agent_session_forget_token (session);
   session->opened = TRUE;
@@ -179,7 +179,7 @@ agent_session_wait (AgentSession *session)
 }
 
 static void
-entered_closing (AgentSession *session)
+agent_session_entered_closing (AgentSession *session)
 {
   agent_session_forget_token (session);
   agent_session_timer (session, far_clock_boottime_us () + 2 * G_USEC_PER_SEC);
@@ -201,7 +201,7 @@ entered_closed (AgentSession *session)
 }
 
 static void
-session_entered (AgentSession *session, FarSessionState before)
+agent_session_entered (AgentSession *session, FarSessionState before)
 {
   switch (session->state) {
   case FAR_SESSION_PERMITTED:
@@ -214,10 +214,10 @@ session_entered (AgentSession *session, FarSessionState before)
     agent_session_wait (session);
     break;
   case FAR_SESSION_OPEN:
-    entered_open (session);
+    agent_session_entered_open (session);
     break;
   case FAR_SESSION_CLOSING:
-    entered_closing (session);
+    agent_session_entered_closing (session);
     break;
   case FAR_SESSION_CLOSED:
     entered_closed (session);
@@ -238,7 +238,7 @@ agent_session_event (AgentSession *session, FarSessionEvent event, const char *c
     session->cause = g_strdup (cause ? cause : far_session_event_name (event));
   agent_session_ref (session);
   if (session->state != before)
-    session_entered (session, before);
+    agent_session_entered (session, before);
   if (session->self)
     agent_hurry (session->self);
   agent_session_unref (session);

@@ -20,7 +20,7 @@
 /* A session stays with the instance that dialled it first, also when a reload has put another in its place.
  */
 static const FarTunnelOps *
-tunnel_ops (AgentSession *session, FarInstance **at)
+agent_tunnel_ops (AgentSession *session, FarInstance **at)
 {
   *at = session->dialled ? session->dialled
                          : far_instance_find (FAR_KIND_TRANSPORT, agent_opts (session->self)->tunnel, NULL);
@@ -61,7 +61,7 @@ is_hopeless (AgentSession *session, gboolean refused)
 
 /* Z was not reached: the credential is not spent, and the same one is tried again. Z refused: it is. */
 static void
-dial_failed (AgentSession *session, const GError *error)
+agent_dial_failed (AgentSession *session, const GError *error)
 {
   gboolean refused = !g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE);
   gboolean hopeless = is_hopeless (session, refused);
@@ -82,12 +82,12 @@ dial_failed (AgentSession *session, const GError *error)
 typedef struct {
   AgentSession *session;
   guint generation;
-} Dial;
+} AgentDial;
 
 static void
-dial_free (gpointer data)
+agent_dial_free (gpointer data)
 {
-  Dial *dial = data;
+  AgentDial *dial = data;
   agent_session_unref (dial->session);
   g_free (dial);
 }
@@ -96,7 +96,7 @@ static void dial_now (AgentSession *session);
 
 /* One less is under way; whoever is first in line, and still wants to, goes. */
 static void
-dial_next (Agent *self)
+agent_dial_next (Agent *self)
 {
   AgentSession *session;
   self->dialling--;
@@ -115,15 +115,15 @@ agent_dials_forget (Agent *self)
 }
 
 static void
-dialled (FarRequest *req, gpointer user)
+agent_dialled (FarRequest *req, gpointer user)
 {
-  Dial *dial = user;
+  AgentDial *dial = user;
   AgentSession *session = dial->session;
   const GError *error = far_request_error (req);
   if (error && agent_session_live (session) && dial->generation == session->generation)
-    dial_failed (session, error);
-  dial_next (session->self);
-  dial_free (dial);
+    agent_dial_failed (session, error);
+  agent_dial_next (session->self);
+  agent_dial_free (dial);
 }
 
 static void
@@ -154,7 +154,7 @@ event_ended (AgentSession *session, const FarTunnelEvent *event)
 }
 
 static void
-tunnel_event (const FarTunnelEvent *event, gpointer user)
+agent_tunnel_event (const FarTunnelEvent *event, gpointer user)
 {
   AgentSession *session = user;
   session->bytes_up = MAX (session->bytes_up, event->bytes_up);
@@ -220,7 +220,7 @@ static void
 dial_now (AgentSession *session)
 {
   FarInstance *at;
-  const FarTunnelOps *ops = tunnel_ops (session, &at);
+  const FarTunnelOps *ops = agent_tunnel_ops (session, &at);
   g_autoptr (GError) error = NULL;
   gint64 left_us = session->opened ? session->deadline.boottime_us - far_clock_boottime_us ()
                                    : session->for_us;
@@ -244,13 +244,13 @@ dial_now (AgentSession *session)
                        .x = session->x,
                        .length_us = left_us,
                        .arrived = arrived };
-  Dial *dial = g_new0 (Dial, 1);
-  *dial = (Dial){ agent_session_ref (session), session->generation };
+  AgentDial *dial = g_new0 (AgentDial, 1);
+  *dial = (AgentDial){ agent_session_ref (session), session->generation };
   session->self->dialling++;
   if (!session->dialled)
     agent_session_ref (session); /* the tunnel end's, until ENDED */
   session->dialled = at;
-  FarRequest *req = far_request_of (session->self->at, dialled, dial, dial_free, DIAL_TIMEOUT_MS);
+  FarRequest *req = far_request_of (session->self->at, agent_dialled, dial, agent_dial_free, DIAL_TIMEOUT_MS);
   far_request_serve (req, at);
-  ops->dial (far_instance_self (at), &spec, tunnel_event, session, req);
+  ops->dial (far_instance_self (at), &spec, agent_tunnel_event, session, req);
 }

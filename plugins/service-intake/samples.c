@@ -62,7 +62,7 @@ text_json (const char *text, gsize max)
 }
 
 static json_t *
-value_json (const FarPoint *point, gsize max)
+intake_samples_value_json (const FarPoint *point, gsize max)
 {
   switch (point->type) {
   case FAR_VALUE_F64:
@@ -87,8 +87,8 @@ point_json (const FarPoint *point, gsize max)
   static const char *const qualities[] = { "good", "uncertain", "bad" };
   g_autofree char *time = far_clock_format (point->time_us);
 
-  return json_pack ("{s:s, s:o, s:s}", "time", time, "value", value_json (point, max), "quality",
-                    qualities[point->quality]);
+  return json_pack ("{s:s, s:o, s:s}", "time", time, "value", intake_samples_value_json (point, max),
+                    "quality", qualities[point->quality]);
 }
 
 static gsize
@@ -187,7 +187,7 @@ store_of (FarInstance *at)
 
 /* One more than is asked for tells whether there are others. */
 static void
-samples_points (FarInstance *at, FarCall *call, const char *source, const char *name)
+intake_samples_points (FarInstance *at, FarCall *call, const char *source, const char *name)
 {
   gint64 from, to, after;
   guint limit;
@@ -294,7 +294,7 @@ series_place (const FarSeriesInfo *info)
 }
 
 static int
-series_order (gconstpointer a, gconstpointer b)
+intake_samples_series_order (gconstpointer a, gconstpointer b)
 {
   g_autofree char *x = series_place (*(const FarSeriesInfo *const *) a),
                   *y = series_place (*(const FarSeriesInfo *const *) b);
@@ -317,7 +317,7 @@ series_fill (SeriesAnswer *answer, GPtrArray *infos, gboolean latest)
   g_autoptr (GPtrArray) places = g_ptr_array_new_with_free_func (g_free);
   FarPage page;
 
-  g_ptr_array_sort (infos, series_order);
+  g_ptr_array_sort (infos, intake_samples_series_order);
   far_page_begin (&page, answer->call, latest ? LATEST_MAX : G_MAXUINT16,
                   latest ? LATEST_MAX * LATEST_SIZE : 0);
   for (guint i = 0; i < infos->len && page.next == NULL; i++) {
@@ -352,7 +352,7 @@ series_done (FarRequest *req, gpointer data)
 }
 
 static void
-samples_series (FarInstance *at, FarCall *call, const char *source)
+intake_samples_series (FarInstance *at, FarCall *call, const char *source)
 {
   SeriesAnswer *answer = g_new0 (SeriesAnswer, 1);
 
@@ -371,12 +371,12 @@ intake_samples (gpointer data, FarCall *call)
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND,
                        _ ("no terminal '%s' (or you may not see it); see: farctl terminals"), source);
   else if (name == NULL)
-    samples_series (at, call, source);
+    intake_samples_series (at, call, source);
   else if (source != NULL && !series_visible (call->principal, source, name))
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no series '%s' of '%s', or no right to see it"), name,
                        source);
   else if (source != NULL)
-    samples_points (at, call, source, name);
+    intake_samples_points (at, call, source, name);
   else
     far_call_fail_new (call, FAR_ERROR_INVALID, _ ("samples: name wants source too"));
 }

@@ -12,13 +12,7 @@
 typedef struct {
   Uplink *self;
   guint64 number; /* 0: nobody waits */
-} Write;
-
-static const UplinkOptions *
-uplink_options (Uplink *self)
-{
-  return far_instance_options (self->at);
-}
+} UplinkWrite;
 
 /* ---- rows ---- */
 
@@ -61,7 +55,7 @@ keep_find (Uplink *self, guint64 number)
 static void
 keep_written (FarRequest *req, gpointer data)
 {
-  Write *write = data;
+  UplinkWrite *write = data;
   Uplink *self = write->self;
   const GError *error = far_request_error (req);
   Batch *batch = write->number != 0 ? keep_find (self, write->number) : NULL;
@@ -78,9 +72,9 @@ static void
 keep_write (Uplink *self, guint64 number, const char *row, gboolean waits)
 {
   g_autofree char *table = keep_table (self), *key = g_strdup_printf ("%020" G_GUINT64_FORMAT, number);
-  Write *write = g_new0 (Write, 1);
+  UplinkWrite *write = g_new0 (UplinkWrite, 1);
 
-  *write = (Write){ self, waits ? number : 0 };
+  *write = (UplinkWrite){ self, waits ? number : 0 };
   far_store_put (uplink_options (self)->store, table, key, row, FAR_EXPECT_ANY,
                  far_request_of (self->at, keep_written, write, g_free, 0));
 }

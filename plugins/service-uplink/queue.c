@@ -10,12 +10,6 @@
 #define BATCH_SIZE (64 * 1024)
 #define BATCH_GROUPS 200
 
-static const UplinkOptions *
-uplink_options (Uplink *self)
-{
-  return far_instance_options (self->at);
-}
-
 static void
 batch_free (gpointer data)
 {

@@ -10,12 +10,6 @@
 #define ANSWER_MS 30000
 #define LANE_SAMPLES 2
 
-static const UplinkOptions *
-uplink_options (Uplink *self)
-{
-  return far_instance_options (self->at);
-}
-
 /* TRUE: on with the next one at once. */
 static gboolean
 verdict_taken (Uplink *self, const char *verdict)

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const UplinkOptions *
+const UplinkOptions *
 uplink_options (Uplink *self)
 {
   return far_instance_options (self->at);

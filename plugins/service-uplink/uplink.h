@@ -49,6 +49,8 @@ typedef struct {
   guint64 lost, told;
 } Uplink;
 
+/* What the profile says; borrowed, until the next reload. */
+const UplinkOptions *uplink_options (Uplink *self);
 /* Groups wait here until the other end has them on disk. */
 void uplink_add (Uplink *self, const FarGroup *group);
 /* What is gathered becomes a batch. */

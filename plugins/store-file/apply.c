@@ -8,18 +8,18 @@
 #include <string.h>
 
 typedef struct {
-  Job job;
+  FileJob job;
   FarBatchKey key;
   char *source; /* NULL: no key */
   FarPart *parts;
   guint n;
   gboolean good; /* bytes and crc */
-} ApplyJob;
+} FileApplyJob;
 
 /* ---- what is known ---- */
 
 static guint64
-revision_of (Change *change, const char *table, const char *key)
+file_apply_revision_of (FileChange *change, const char *table, const char *key)
 {
   g_autofree char *name = g_strconcat (table, "\n", key, NULL);
   const guint64 *changed = g_hash_table_lookup (change->revisions, name);
@@ -38,7 +38,7 @@ mark_name (const FarBatchKey *key)
 }
 
 static FarApplyVerdict
-mark_judge (Change *change, const FarBatchKey *key, guint64 *expected)
+file_apply_mark_judge (FileChange *change, const FarBatchKey *key, guint64 *expected)
 {
   g_autofree char *name = mark_name (key);
   const Mark *mark = g_hash_table_lookup (change->marks, name);
@@ -58,15 +58,15 @@ mark_judge (Change *change, const FarBatchKey *key, guint64 *expected)
 /* ---- one record ---- */
 
 typedef struct {
-  Change *change;
+  FileChange *change;
   const char *source;
   GByteArray *payload;
   guint count;
   gboolean done;
-} SeriesWalk;
+} FileSeriesWalk;
 
 static void
-series_note (SeriesWalk *walk, const FarSeriesInfo *info)
+file_apply_series_note (FileSeriesWalk *walk, const FarSeriesInfo *info)
 {
   g_autofree char *name = g_strconcat (walk->source, "\n", info->name, NULL);
   const char *unit = g_hash_table_lookup (walk->change->units, name);
@@ -81,29 +81,30 @@ series_note (SeriesWalk *walk, const FarSeriesInfo *info)
 }
 
 static void
-series_walk (const FarGroup *group G_GNUC_UNUSED, const FarSeriesInfo *series, guint n_series, gpointer user)
+file_apply_series_walk (const FarGroup *group G_GNUC_UNUSED, const FarSeriesInfo *series, guint n_series,
+                        gpointer user)
 {
-  SeriesWalk *walk = user;
+  FileSeriesWalk *walk = user;
 
   for (guint i = 0; i < n_series && !walk->done; i++)
-    series_note (walk, &series[i]);
+    file_apply_series_note (walk, &series[i]);
   walk->done = TRUE;
 }
 
 static void
-put_samples (Change *change, const char *source, GBytes *batch, GByteArray *payload)
+file_apply_put_samples (FileChange *change, const char *source, GBytes *batch, GByteArray *payload)
 {
-  SeriesWalk walk = { change, source, payload, index_series_count (change->disk->index, source), FALSE };
+  FileSeriesWalk walk = { change, source, payload, index_series_count (change->disk->index, source), FALSE };
   FarBatchSpan span;
 
   if (!far_batch_span (batch, &span, NULL) || span.samples == 0)
     return;
-  far_batch_read (batch, series_walk, &walk, NULL);
+  far_batch_read (batch, file_apply_series_walk, &walk, NULL);
   log_samples (payload, source, &span, batch);
 }
 
 static gboolean
-rows_expected (Change *change, const ApplyJob *job, GError **error)
+rows_expected (FileChange *change, const FileApplyJob *job, GError **error)
 {
   g_autoptr (GHashTable) own = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
@@ -117,7 +118,7 @@ rows_expected (Change *change, const ApplyJob *job, GError **error)
         g_hash_table_contains (own, name)) /* a part before it in the same job has made or deleted it */
       good = part->expect == FAR_EXPECT_ABSENT && g_hash_table_lookup (own, name) == NULL;
     else if (!good)
-      good = revision_of (change, part->table, part->key) == (guint64) part->expect;
+      good = file_apply_revision_of (change, part->table, part->key) == (guint64) part->expect;
     if (!good) {
       g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
                    _ ("%s '%s' was changed by somebody else; read it again"), part->table, part->key);
@@ -130,7 +131,7 @@ rows_expected (Change *change, const ApplyJob *job, GError **error)
 }
 
 static guint64
-put_row (Change *change, const FarPart *part, GByteArray *payload)
+file_apply_put_row (FileChange *change, const FarPart *part, GByteArray *payload)
 {
   guint64 *known = g_new (guint64, 1);
   guint64 revision = ++change->revision;
@@ -145,7 +146,7 @@ put_row (Change *change, const FarPart *part, GByteArray *payload)
 }
 
 static void
-put_mark (Change *change, const FarBatchKey *key, GByteArray *payload)
+put_mark (FileChange *change, const FarBatchKey *key, GByteArray *payload)
 {
   guint64 n[5] = { key->lane, key->epoch, key->seq, key->crc, ++change->revision };
   Mark *mark = g_new (Mark, 1);
@@ -157,7 +158,7 @@ put_mark (Change *change, const FarBatchKey *key, GByteArray *payload)
 
 /* Returns the revision of the first row. */
 static gint64
-put_parts (Change *change, const ApplyJob *job, GByteArray *payload)
+file_apply_put_parts (FileChange *change, const FileApplyJob *job, GByteArray *payload)
 {
   gint64 first = -1;
 
@@ -166,11 +167,12 @@ put_parts (Change *change, const ApplyJob *job, GByteArray *payload)
     guint64 revision;
 
     if (part->kind == FAR_PART_SAMPLES)
-      put_samples (change, job->source != NULL ? job->source : far_node_id (), part->samples, payload);
+      file_apply_put_samples (change, job->source != NULL ? job->source : far_node_id (), part->samples,
+                              payload);
     else if (part->kind == FAR_PART_BLOB_REF)
       log_ref (payload, part->table, part->key, part->row);
     else {
-      revision = put_row (change, part, payload);
+      revision = file_apply_put_row (change, part, payload);
       first = first < 0 ? (gint64) revision : first;
     }
   }
@@ -180,14 +182,14 @@ put_parts (Change *change, const ApplyJob *job, GByteArray *payload)
 /* ---- the job ---- */
 
 static gboolean
-apply_write (Change *change, ApplyJob *job, gint64 *revision, GError **error)
+apply_write (FileChange *change, FileApplyJob *job, gint64 *revision, GError **error)
 {
   g_autoptr (GByteArray) payload = NULL;
 
   if (!rows_expected (change, job, error))
     return FALSE;
   payload = g_byte_array_new ();
-  *revision = put_parts (change, job, payload);
+  *revision = file_apply_put_parts (change, job, payload);
   if (job->source != NULL)
     put_mark (change, &job->key, payload);
   if (payload->len > 0)
@@ -196,7 +198,7 @@ apply_write (Change *change, ApplyJob *job, gint64 *revision, GError **error)
 }
 
 static gboolean
-apply_fits (const ApplyJob *job, GError **error)
+apply_fits (const FileApplyJob *job, GError **error)
 {
   gsize size = 4096;
 
@@ -212,12 +214,12 @@ apply_fits (const ApplyJob *job, GError **error)
 }
 
 static void
-apply_batch (ApplyJob *job, Change *change)
+file_apply_batch (FileApplyJob *job, FileChange *change)
 {
   FarApplied *applied = g_new0 (FarApplied, 1);
   gint64 unused;
 
-  applied->verdict = mark_judge (change, &job->key, &applied->expected);
+  applied->verdict = file_apply_mark_judge (change, &job->key, &applied->expected);
   if (applied->verdict == FAR_APPLY_DURABLE && !job->good)
     applied->verdict = FAR_APPLY_BAD;
   job->job.result = applied;
@@ -227,34 +229,34 @@ apply_batch (ApplyJob *job, Change *change)
 }
 
 static void
-apply_prepare (Job *base)
+apply_prepare (FileJob *base)
 {
-  ApplyJob *job = (ApplyJob *) base;
+  FileApplyJob *job = (FileApplyJob *) base;
 
   job->good = far_parts_good (job->source != NULL ? &job->key : NULL, job->parts, job->n);
 }
 
 static void
-apply_run (Writer *writer G_GNUC_UNUSED, Job *base, Change *change)
+apply_run (Writer *writer G_GNUC_UNUSED, FileJob *base, FileChange *change)
 {
-  ApplyJob *job = (ApplyJob *) base;
+  FileApplyJob *job = (FileApplyJob *) base;
   gint64 revision;
 
   if (!apply_fits (job, &base->error))
     return;
   if (job->source != NULL)
-    apply_batch (job, change);
+    file_apply_batch (job, change);
   else if (!job->good)
     base->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_INVALID,
                                        _ ("samples: bytes of a batch that cannot be read"));
   else if (apply_write (change, job, &revision, &base->error))
-    job_result_int (base, revision);
+    file_job_result_int (base, revision);
 }
 
 static void
-apply_clear (Job *base)
+file_apply_clear (FileJob *base)
 {
-  ApplyJob *job = (ApplyJob *) base;
+  FileApplyJob *job = (FileApplyJob *) base;
 
   for (guint i = 0; i < job->n; i++) {
     g_clear_pointer (&job->parts[i].samples, g_bytes_unref);
@@ -266,10 +268,10 @@ apply_clear (Job *base)
   g_free (job->source);
 }
 
-Job *
+FileJob *
 apply_new (const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
 {
-  ApplyJob *job = job_new (sizeof (ApplyJob), req, apply_run, apply_clear);
+  FileApplyJob *job = file_job_new (sizeof (FileApplyJob), req, apply_run, file_apply_clear);
 
   job->job.grouped = TRUE;
   job->job.prepare = apply_prepare;

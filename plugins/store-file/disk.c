@@ -330,7 +330,7 @@ static void
 match_segments (Disk *disk, Index *index, const Listing *listing)
 {
   for (guint i = index->segments->len; i > 0; i--) {
-    guint64 number = g_array_index (index->segments, Segment, i - 1).number;
+    guint64 number = g_array_index (index->segments, FileSegment, i - 1).number;
     gboolean there = FALSE;
 
     for (guint j = 0; j < listing->segments->len && !there; j++)
@@ -472,7 +472,7 @@ open_lock (Disk *disk, GError **error)
 
 /* FORMAT alone is no store: the rows are in states and segments. */
 static gboolean
-is_there (const Disk *disk)
+file_disk_is_there (const Disk *disk)
 {
   g_autofree char *format = g_build_filename (disk->path, "FORMAT", NULL);
   g_autoptr (GArray) states = g_array_new (FALSE, FALSE, sizeof (guint64)),
@@ -492,7 +492,7 @@ disk_open (Disk *disk, GError **error)
     return disk_held (disk, error);
   if (disk->index != NULL)
     return TRUE;
-  if (!far_store_expected (disk->at, disk->path, is_there (disk), disk->go_on, error))
+  if (!far_store_expected (disk->at, disk->path, file_disk_is_there (disk), disk->go_on, error))
     return FALSE;
   if (g_mkdir_with_parents (disk->path, 0700) != 0)
     return disk_full (error, disk->path);

@@ -23,7 +23,7 @@ index_new (void)
   index->series = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
                                          (GDestroyNotify) g_hash_table_unref);
   index->refs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
-  index->segments = g_array_new (FALSE, TRUE, sizeof (Segment));
+  index->segments = g_array_new (FALSE, TRUE, sizeof (FileSegment));
   return index;
 }
 
@@ -232,7 +232,7 @@ index_series_count (Index *index, const char *source)
 }
 
 static int
-series_order (gconstpointer a, gconstpointer b)
+file_index_series_order (gconstpointer a, gconstpointer b)
 {
   const FarSeriesInfo *x = *(const FarSeriesInfo *const *) a, *y = *(const FarSeriesInfo *const *) b;
   int order = strcmp (x->source, y->source);
@@ -259,7 +259,7 @@ index_series (Index *index, const char *source)
       g_ptr_array_add (list, info);
     }
   }
-  g_ptr_array_sort (list, series_order);
+  g_ptr_array_sort (list, file_index_series_order);
   return list;
 }
 
@@ -281,24 +281,24 @@ index_is_referred (Index *index, const char *hash)
   return g_hash_table_contains (index->refs, hash);
 }
 
-Segment *
+FileSegment *
 index_segment (Index *index, guint64 number)
 {
-  Segment fresh = { number, G_MAXINT64, G_MININT64, 0, G_MININT64 };
+  FileSegment fresh = { number, G_MAXINT64, G_MININT64, 0, G_MININT64 };
   guint place = index->segments->len;
 
-  while (place > 0 && g_array_index (index->segments, Segment, place - 1).number >= number)
+  while (place > 0 && g_array_index (index->segments, FileSegment, place - 1).number >= number)
     place--;
-  if (place == index->segments->len || g_array_index (index->segments, Segment, place).number != number)
+  if (place == index->segments->len || g_array_index (index->segments, FileSegment, place).number != number)
     g_array_insert_val (index->segments, place, fresh);
-  return &g_array_index (index->segments, Segment, place);
+  return &g_array_index (index->segments, FileSegment, place);
 }
 
 void
 index_segment_gone (Index *index, guint64 number)
 {
   for (guint i = 0; i < index->segments->len; i++)
-    if (g_array_index (index->segments, Segment, i).number == number) {
+    if (g_array_index (index->segments, FileSegment, i).number == number) {
       g_array_remove_index (index->segments, i);
       return;
     }
@@ -307,7 +307,7 @@ index_segment_gone (Index *index, guint64 number)
 static void
 segment_grow (Index *index, guint64 number, gint64 from_us, gint64 to_us, guint64 samples)
 {
-  Segment *segment = index_segment (index, number);
+  FileSegment *segment = index_segment (index, number);
 
   segment->from_us = MIN (segment->from_us, from_us);
   segment->to_us = MAX (segment->to_us, to_us);
@@ -364,10 +364,10 @@ index_part (Index *index, guint64 segment, const LogPart *part)
 
 typedef struct {
   GByteArray *out, *part;
-} Writing;
+} FileWriting;
 
 static void
-writing_flush (Writing *writing, gboolean always)
+writing_flush (FileWriting *writing, gboolean always)
 {
   if (writing->part->len == 0 || (!always && writing->part->len < 256 * 1024))
     return;
@@ -376,7 +376,7 @@ writing_flush (Writing *writing, gboolean always)
 }
 
 static void
-write_rows (Index *index, Writing *writing)
+write_rows (Index *index, FileWriting *writing)
 {
   GHashTableIter iter;
   gpointer table, rows;
@@ -392,7 +392,7 @@ write_rows (Index *index, Writing *writing)
 }
 
 static void
-write_marks (Index *index, Writing *writing)
+write_marks (Index *index, FileWriting *writing)
 {
   GHashTableIter iter;
   gpointer key, marks;
@@ -413,7 +413,7 @@ write_marks (Index *index, Writing *writing)
 }
 
 static void
-write_series (Index *index, Writing *writing)
+write_series (Index *index, FileWriting *writing)
 {
   g_autoptr (GPtrArray) list = index_series (index, NULL);
 
@@ -426,7 +426,7 @@ write_series (Index *index, Writing *writing)
 }
 
 static void
-write_refs (Index *index, Writing *writing)
+write_refs (Index *index, FileWriting *writing)
 {
   GHashTableIter outer, inner;
   gpointer hash, set, who;
@@ -444,10 +444,10 @@ write_refs (Index *index, Writing *writing)
 }
 
 static void
-write_segments (Index *index, guint64 up_to, Writing *writing)
+write_segments (Index *index, guint64 up_to, FileWriting *writing)
 {
   for (guint i = 0; i < index->segments->len; i++) {
-    const Segment *segment = &g_array_index (index->segments, Segment, i);
+    const FileSegment *segment = &g_array_index (index->segments, FileSegment, i);
 
     if (segment->number <= up_to && segment->samples > 0)
       log_segment (writing->part, segment->number, segment->from_us, segment->to_us, segment->samples);
@@ -459,7 +459,7 @@ void
 index_write (Index *index, guint64 up_to_segment, GByteArray *out)
 {
   g_autoptr (GByteArray) part = g_byte_array_new ();
-  Writing writing = { out, part };
+  FileWriting writing = { out, part };
 
   log_head (part, up_to_segment, index->revision);
   write_rows (index, &writing);

@@ -10,7 +10,7 @@ typedef struct {
   gint64 from_us, to_us; /* of its samples */
   guint64 samples;
   gint64 cut_us; /* what was older went already */
-} Segment;
+} FileSegment;
 
 typedef struct {
   guint64 epoch, seq, crc, used;
@@ -43,7 +43,7 @@ const char *index_unit (Index *index, const char *source, const char *name);
 guint index_series_count (Index *index, const char *source);
 GPtrArray *index_series (Index *index, const char *source);
 gboolean index_is_referred (Index *index, const char *hash);
-Segment *index_segment (Index *index, guint64 number); /* made if it is not there */
+FileSegment *index_segment (Index *index, guint64 number); /* made if it is not there */
 void index_segment_gone (Index *index, guint64 number);
 /* The whole as records of at most some 256 KiB: head, everything, end. */
 void index_write (Index *index, guint64 up_to_segment, GByteArray *out);

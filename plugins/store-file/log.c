@@ -14,7 +14,7 @@ static const guint8 log_magic[4] = { 0xfa, 'F', 'R', '\n' };
 /* ---- writing ---- */
 
 static void
-put_varint (GByteArray *out, guint64 value)
+file_log_put_varint (GByteArray *out, guint64 value)
 {
   guint8 bytes[10];
   guint n = 0;
@@ -26,9 +26,9 @@ put_varint (GByteArray *out, guint64 value)
 }
 
 static void
-put_signed (GByteArray *out, gint64 value)
+file_log_put_signed (GByteArray *out, gint64 value)
 {
-  put_varint (out, ((guint64) value << 1) ^ (guint64) (value >> 63));
+  file_log_put_varint (out, ((guint64) value << 1) ^ (guint64) (value >> 63));
 }
 
 static void
@@ -40,11 +40,11 @@ put_kind (GByteArray *out, PartKind kind)
 }
 
 static void
-put_text (GByteArray *out, const char *text)
+file_log_put_text (GByteArray *out, const char *text)
 {
   gsize size = strlen (text);
 
-  put_varint (out, size);
+  file_log_put_varint (out, size);
   g_byte_array_append (out, (const guint8 *) text, (guint) size + 1);
 }
 
@@ -52,37 +52,37 @@ void
 log_row (GByteArray *out, guint64 revision, const char *table, const char *key, const char *row)
 {
   put_kind (out, PART_ROW);
-  put_varint (out, revision);
-  put_text (out, table);
-  put_text (out, key);
-  put_text (out, row);
+  file_log_put_varint (out, revision);
+  file_log_put_text (out, table);
+  file_log_put_text (out, key);
+  file_log_put_text (out, row);
 }
 
 void
 log_delete (GByteArray *out, guint64 revision, const char *table, const char *key)
 {
   put_kind (out, PART_DELETE);
-  put_varint (out, revision);
-  put_text (out, table);
-  put_text (out, key);
+  file_log_put_varint (out, revision);
+  file_log_put_text (out, table);
+  file_log_put_text (out, key);
 }
 
 void
 log_ref (GByteArray *out, const char *table, const char *key, const char *hash)
 {
   put_kind (out, PART_REF);
-  put_text (out, table);
-  put_text (out, key);
-  put_text (out, hash);
+  file_log_put_text (out, table);
+  file_log_put_text (out, key);
+  file_log_put_text (out, hash);
 }
 
 void
 log_mark (GByteArray *out, const char *source, const guint64 n[5])
 {
   put_kind (out, PART_MARK);
-  put_text (out, source);
+  file_log_put_text (out, source);
   for (guint i = 0; i < 5; i++)
-    put_varint (out, n[i]);
+    file_log_put_varint (out, n[i]);
 }
 
 void
@@ -92,11 +92,11 @@ log_samples (GByteArray *out, const char *source, const FarBatchSpan *span, GByt
   const guint8 *data = g_bytes_get_data (batch, &size);
 
   put_kind (out, PART_SAMPLES);
-  put_text (out, source);
-  put_signed (out, span->first_us);
-  put_signed (out, span->last_us);
-  put_varint (out, span->samples);
-  put_varint (out, size);
+  file_log_put_text (out, source);
+  file_log_put_signed (out, span->first_us);
+  file_log_put_signed (out, span->last_us);
+  file_log_put_varint (out, span->samples);
+  file_log_put_varint (out, size);
   g_byte_array_append (out, data, (guint) size);
 }
 
@@ -104,28 +104,28 @@ void
 log_series (GByteArray *out, const char *source, const char *name, const char *unit)
 {
   put_kind (out, PART_SERIES);
-  put_text (out, source);
-  put_text (out, name);
-  put_text (out, unit);
+  file_log_put_text (out, source);
+  file_log_put_text (out, name);
+  file_log_put_text (out, unit);
 }
 
 void
 log_head (GByteArray *out, guint64 segment, guint64 revision)
 {
   put_kind (out, PART_HEAD);
-  put_varint (out, 1);
-  put_varint (out, segment);
-  put_varint (out, revision);
+  file_log_put_varint (out, 1);
+  file_log_put_varint (out, segment);
+  file_log_put_varint (out, revision);
 }
 
 void
 log_segment (GByteArray *out, guint64 number, gint64 from_us, gint64 to_us, guint64 samples)
 {
   put_kind (out, PART_SEGMENT);
-  put_varint (out, number);
-  put_signed (out, from_us);
-  put_signed (out, to_us);
-  put_varint (out, samples);
+  file_log_put_varint (out, number);
+  file_log_put_signed (out, from_us);
+  file_log_put_signed (out, to_us);
+  file_log_put_varint (out, samples);
 }
 
 void
@@ -138,8 +138,8 @@ void
 log_drop (GByteArray *out, guint64 revision, const char *table)
 {
   put_kind (out, PART_DROP);
-  put_varint (out, revision);
-  put_text (out, table);
+  file_log_put_varint (out, revision);
+  file_log_put_text (out, table);
 }
 
 void
@@ -199,10 +199,10 @@ log_frame (GByteArray *out, const GByteArray *payload)
 typedef struct {
   const guint8 *at, *end;
   gboolean bad;
-} Cursor;
+} FileCursor;
 
 static guint64
-get_varint (Cursor *cursor)
+file_log_get_varint (FileCursor *cursor)
 {
   guint64 value = 0;
 
@@ -218,19 +218,19 @@ get_varint (Cursor *cursor)
 }
 
 static gint64
-get_signed (Cursor *cursor)
+file_log_get_signed (FileCursor *cursor)
 {
-  guint64 value = get_varint (cursor);
+  guint64 value = file_log_get_varint (cursor);
 
   return (gint64) ((value >> 1) ^ (0 - (value & 1)));
 }
 
 static const guint8 *
-get_bytes (Cursor *cursor, gsize *size)
+get_bytes (FileCursor *cursor, gsize *size)
 {
   const guint8 *bytes;
 
-  *size = get_varint (cursor);
+  *size = file_log_get_varint (cursor);
   if (cursor->bad || *size > (gsize) (cursor->end - cursor->at)) {
     cursor->bad = TRUE;
     *size = 0;
@@ -242,7 +242,7 @@ get_bytes (Cursor *cursor, gsize *size)
 }
 
 static const char *
-get_text (Cursor *cursor)
+file_log_get_text (FileCursor *cursor)
 {
   gsize size;
   const char *text = (const char *) get_bytes (cursor, &size);
@@ -256,7 +256,7 @@ get_text (Cursor *cursor)
 }
 
 static void
-get_part (Cursor *cursor, LogPart *part)
+get_part (FileCursor *cursor, LogPart *part)
 {
   memset (part, 0, sizeof *part);
   part->kind = (PartKind) *cursor->at++;
@@ -264,38 +264,38 @@ get_part (Cursor *cursor, LogPart *part)
   case PART_ROW:
   case PART_DELETE:
   case PART_DROP:
-    part->n[0] = get_varint (cursor);
-    part->a = get_text (cursor);
-    part->b = part->kind != PART_DROP ? get_text (cursor) : NULL;
-    part->c = part->kind == PART_ROW ? get_text (cursor) : NULL;
+    part->n[0] = file_log_get_varint (cursor);
+    part->a = file_log_get_text (cursor);
+    part->b = part->kind != PART_DROP ? file_log_get_text (cursor) : NULL;
+    part->c = part->kind == PART_ROW ? file_log_get_text (cursor) : NULL;
     break;
   case PART_REF:
   case PART_SERIES:
-    part->a = get_text (cursor);
-    part->b = get_text (cursor);
-    part->c = get_text (cursor);
+    part->a = file_log_get_text (cursor);
+    part->b = file_log_get_text (cursor);
+    part->c = file_log_get_text (cursor);
     break;
   case PART_MARK:
-    part->a = get_text (cursor);
+    part->a = file_log_get_text (cursor);
     for (guint i = 0; i < 5; i++)
-      part->n[i] = get_varint (cursor);
+      part->n[i] = file_log_get_varint (cursor);
     break;
   case PART_SAMPLES:
-    part->a = get_text (cursor);
-    part->from_us = get_signed (cursor);
-    part->to_us = get_signed (cursor);
-    part->n[0] = get_varint (cursor);
+    part->a = file_log_get_text (cursor);
+    part->from_us = file_log_get_signed (cursor);
+    part->to_us = file_log_get_signed (cursor);
+    part->n[0] = file_log_get_varint (cursor);
     part->body = get_bytes (cursor, &part->body_size);
     break;
   case PART_HEAD:
     for (guint i = 0; i < 3; i++)
-      part->n[i] = get_varint (cursor);
+      part->n[i] = file_log_get_varint (cursor);
     break;
   case PART_SEGMENT:
-    part->n[0] = get_varint (cursor);
-    part->from_us = get_signed (cursor);
-    part->to_us = get_signed (cursor);
-    part->n[1] = get_varint (cursor);
+    part->n[0] = file_log_get_varint (cursor);
+    part->from_us = file_log_get_signed (cursor);
+    part->to_us = file_log_get_signed (cursor);
+    part->n[1] = file_log_get_varint (cursor);
     break;
   case PART_END:
     break;
@@ -307,7 +307,7 @@ get_part (Cursor *cursor, LogPart *part)
 static gboolean
 walk_parts (const guint8 *payload, gsize size, LogPartFunc func, gpointer user)
 {
-  Cursor cursor = { payload, payload + size, FALSE };
+  FileCursor cursor = { payload, payload + size, FALSE };
   LogPart part;
 
   while (cursor.at < cursor.end && !cursor.bad) {

@@ -19,7 +19,7 @@
 
 /* A directory that cannot be written is said at each write and tried again: the store still runs. */
 static void
-open_run (Writer *writer, Job *job, Change *change G_GNUC_UNUSED)
+open_run (Writer *writer, FileJob *job, FileChange *change G_GNUC_UNUSED)
 {
   if (disk_open (writer->disk, &job->error) || !g_error_matches (job->error, FAR_ERROR, FAR_ERROR_FULL))
     return;
@@ -27,19 +27,19 @@ open_run (Writer *writer, Job *job, Change *change G_GNUC_UNUSED)
   g_clear_error (&job->error);
 }
 
-Job *
+FileJob *
 open_new (FarRequest *req)
 {
-  return job_new (sizeof (Job), req, open_run, NULL);
+  return file_job_new (sizeof (FileJob), req, open_run, NULL);
 }
 
 /* ---- drop ---- */
 
 typedef struct {
-  Job job;
+  FileJob job;
   char *table;
   gint64 before_us;
-} DropJob;
+} FileDropJob;
 
 static gboolean
 drop_table (Disk *disk, const char *table, GError **error)
@@ -52,9 +52,9 @@ drop_table (Disk *disk, const char *table, GError **error)
 }
 
 static void
-drop_run (Writer *writer, Job *base, Change *change G_GNUC_UNUSED)
+drop_run (Writer *writer, FileJob *base, FileChange *change G_GNUC_UNUSED)
 {
-  DropJob *job = (DropJob *) base;
+  FileDropJob *job = (FileDropJob *) base;
 
   if (!disk_begin (writer->disk, &base->error))
     return;
@@ -64,15 +64,15 @@ drop_run (Writer *writer, Job *base, Change *change G_GNUC_UNUSED)
 }
 
 static void
-drop_clear (Job *base)
+file_other_drop_clear (FileJob *base)
 {
-  g_free (((DropJob *) base)->table);
+  g_free (((FileDropJob *) base)->table);
 }
 
-Job *
+FileJob *
 drop_new (const char *table, gint64 before_us, FarRequest *req)
 {
-  DropJob *job = job_new (sizeof (DropJob), req, drop_run, drop_clear);
+  FileDropJob *job = file_job_new (sizeof (FileDropJob), req, drop_run, file_other_drop_clear);
 
   job->table = g_strdup (table);
   job->before_us = before_us;
@@ -82,12 +82,12 @@ drop_new (const char *table, gint64 before_us, FarRequest *req)
 /* ---- blobs ---- */
 
 typedef struct {
-  Job job;
+  FileJob job;
   char *sha256;
   guint64 offset;
   GBytes *bytes;
   gboolean last;
-} BlobJob;
+} FileBlobJob;
 
 char *
 blob_path (const Disk *disk, const char *sha256, gboolean part)
@@ -106,7 +106,7 @@ file_size (const char *path)
 }
 
 static gboolean
-blob_append (const char *path, GBytes *bytes, gint64 at, GError **error)
+file_other_blob_append (const char *path, GBytes *bytes, gint64 at, GError **error)
 {
   gsize size;
   const guint8 *data = g_bytes_get_data (bytes, &size);
@@ -130,7 +130,7 @@ blob_append (const char *path, GBytes *bytes, gint64 at, GError **error)
 }
 
 static gboolean
-blob_hash_is (const char *path, const char *sha256)
+file_other_blob_hash_is (const char *path, const char *sha256)
 {
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
   g_autofree guint8 *bytes = g_malloc (65536);
@@ -145,12 +145,12 @@ blob_hash_is (const char *path, const char *sha256)
 }
 
 static gboolean
-blob_finish (Disk *disk, const BlobJob *job, GError **error)
+file_other_blob_finish (Disk *disk, const FileBlobJob *job, GError **error)
 {
   g_autofree char *part = blob_path (disk, job->sha256, TRUE), *whole = blob_path (disk, job->sha256, FALSE);
   g_autofree char *dir = g_path_get_dirname (whole);
 
-  if (!blob_hash_is (part, job->sha256)) {
+  if (!file_other_blob_hash_is (part, job->sha256)) {
     g_unlink (part);
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
                          _ ("blob: the bytes do not have this hash; send it again from the start"));
@@ -160,9 +160,9 @@ blob_finish (Disk *disk, const BlobJob *job, GError **error)
 }
 
 static void
-blob_run (Writer *writer, Job *base, Change *change G_GNUC_UNUSED)
+blob_run (Writer *writer, FileJob *base, FileChange *change G_GNUC_UNUSED)
 {
-  BlobJob *job = (BlobJob *) base;
+  FileBlobJob *job = (FileBlobJob *) base;
   Disk *disk = writer->disk;
   g_autofree char *part = blob_path (disk, job->sha256, TRUE), *whole = blob_path (disk, job->sha256, FALSE);
   g_autofree char *dir = g_path_get_dirname (whole);
@@ -173,33 +173,33 @@ blob_run (Writer *writer, Job *base, Change *change G_GNUC_UNUSED)
     return;
   }
   if (size >= 0) {
-    job_result_int (base, size);
+    file_job_result_int (base, size);
     return;
   }
   size = MAX (file_size (part), 0);
   if (more == 0 && !job->last)
-    job_result_int (base, size);
+    file_job_result_int (base, size);
   else if (job->offset != (guint64) size)
     base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT,
                                _ ("blob: %" PRId64 " bytes are there; go on from them"), size);
-  else if (blob_append (part, job->bytes, size, &base->error) &&
-           (!job->last || blob_finish (disk, job, &base->error)))
-    job_result_int (base, size + more);
+  else if (file_other_blob_append (part, job->bytes, size, &base->error) &&
+           (!job->last || file_other_blob_finish (disk, job, &base->error)))
+    file_job_result_int (base, size + more);
 }
 
 static void
-blob_clear (Job *base)
+file_other_blob_clear (FileJob *base)
 {
-  BlobJob *job = (BlobJob *) base;
+  FileBlobJob *job = (FileBlobJob *) base;
 
   g_free (job->sha256);
   g_bytes_unref (job->bytes);
 }
 
-Job *
+FileJob *
 blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
 {
-  BlobJob *job = job_new (sizeof (BlobJob), req, blob_run, blob_clear);
+  FileBlobJob *job = file_job_new (sizeof (FileBlobJob), req, blob_run, file_other_blob_clear);
 
   job->sha256 = g_strdup (sha256);
   job->offset = offset;
@@ -241,23 +241,23 @@ blobs_care (Disk *disk)
 /* ---- care on request ---- */
 
 typedef struct {
-  Job job;
+  FileJob job;
   guint budget_ms;
-} CareJob;
+} FileCareJob;
 
 static void
-maintain_run (Writer *writer, Job *base, Change *change G_GNUC_UNUSED)
+maintain_run (Writer *writer, FileJob *base, FileChange *change G_GNUC_UNUSED)
 {
-  gint64 end_us = g_get_monotonic_time () + (gint64) ((CareJob *) base)->budget_ms * 1000;
+  gint64 end_us = g_get_monotonic_time () + (gint64) ((FileCareJob *) base)->budget_ms * 1000;
 
-  while (writer_care (writer, &base->error) && g_get_monotonic_time () < end_us)
+  while (file_writer_care (writer, &base->error) && g_get_monotonic_time () < end_us)
     continue;
 }
 
-Job *
+FileJob *
 maintain_new (guint budget_ms, FarRequest *req)
 {
-  CareJob *job = job_new (sizeof (CareJob), req, maintain_run, NULL);
+  FileCareJob *job = file_job_new (sizeof (FileCareJob), req, maintain_run, NULL);
 
   job->budget_ms = budget_ms;
   return &job->job;

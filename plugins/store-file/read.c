@@ -33,7 +33,7 @@ read_free (gpointer data)
 }
 
 static Read *
-read_new (Disk *disk, const char *a, const char *b)
+file_read_new (Disk *disk, const char *a, const char *b)
 {
   Read *job = g_new0 (Read, 1);
 
@@ -77,10 +77,10 @@ rows_work (FarRequest *req, gpointer data)
 }
 
 void
-read_rows (Disk *disk, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
-           gboolean descending, FarRequest *req)
+file_read_rows (Disk *disk, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+                gboolean descending, FarRequest *req)
 {
-  Read *job = read_new (disk, table, after);
+  Read *job = file_read_new (disk, table, after);
 
   job->limit = limit;
   job->descending = descending;
@@ -109,8 +109,8 @@ series_work (FarRequest *req, gpointer data)
 void
 read_series (Disk *disk, const char *source, FarRequest *req)
 {
-  far_run_blocking (disk->rows_lane, FILE_LANE_MAX, series_work, read_new (disk, source, NULL), read_free,
-                    req);
+  far_run_blocking (disk->rows_lane, FILE_LANE_MAX, series_work, file_read_new (disk, source, NULL),
+                    read_free, req);
 }
 
 /* ---- samples ---- */
@@ -139,7 +139,7 @@ pick_part (const LogPart *part, gpointer user)
 static GArray *
 segments_of (Disk *disk, guint64 *current, guint64 *end)
 {
-  GArray *segments = g_array_sized_new (FALSE, FALSE, sizeof (Segment), disk->index->segments->len);
+  GArray *segments = g_array_sized_new (FALSE, FALSE, sizeof (FileSegment), disk->index->segments->len);
 
   g_array_append_vals (segments, disk->index->segments->data, disk->index->segments->len);
   *current = disk->current;
@@ -150,13 +150,13 @@ segments_of (Disk *disk, guint64 *current, guint64 *end)
 static int
 newest_first (gconstpointer a, gconstpointer b)
 {
-  const Segment *x = a, *y = b;
+  const FileSegment *x = a, *y = b;
 
   return (x->to_us < y->to_us) - (x->to_us > y->to_us);
 }
 
 static void
-pick_segment (Picking *picking, const Segment *segment, guint64 to)
+pick_segment (Picking *picking, const FileSegment *segment, guint64 to)
 {
   int fd = disk_segment_open (picking->job->disk, segment->number);
   LogScan scan;
@@ -186,7 +186,7 @@ samples_work (FarRequest *req, gpointer data)
   g_array_sort (segments, newest_first);
   picking.picker = far_picker_new (job->b, job->from, job->to, job->limit);
   for (guint i = 0; i < segments->len && !far_request_ended (req); i++) {
-    const Segment *segment = &g_array_index (segments, Segment, i);
+    const FileSegment *segment = &g_array_index (segments, FileSegment, i);
 
     if (segment->samples > 0 && segment->from_us < job->to &&
         far_picker_wants (picking.picker, segment->to_us))
@@ -199,7 +199,7 @@ void
 read_samples (Disk *disk, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit,
               FarRequest *req)
 {
-  Read *job = read_new (disk, source, name);
+  Read *job = file_read_new (disk, source, name);
 
   job->from = from_us;
   job->to = to_us;
@@ -228,9 +228,9 @@ blob_work (FarRequest *req, gpointer data)
 }
 
 void
-read_blob (Disk *disk, const char *sha256, guint64 offset, guint size, FarRequest *req)
+file_read_blob (Disk *disk, const char *sha256, guint64 offset, guint size, FarRequest *req)
 {
-  Read *job = read_new (disk, sha256, NULL);
+  Read *job = file_read_new (disk, sha256, NULL);
 
   job->from = (gint64) offset;
   job->limit = size;

@@ -93,7 +93,7 @@ typedef struct {
   GByteArray *out;
   gint64 before_us; /* batches that end before it are left out */
   gboolean all;     /* keep what is no sample, too */
-  Segment held;     /* what the new file holds */
+  FileSegment held; /* what the new file holds */
 } Rewriting;
 
 static void
@@ -178,7 +178,7 @@ rewrite_read (Disk *disk, guint64 number, Rewriting *rewriting, GError **error)
 }
 
 static void
-segment_replaced (Disk *disk, guint64 number, const Segment *held)
+segment_replaced (Disk *disk, guint64 number, const FileSegment *held)
 {
   g_mutex_lock (&disk->lock);
   if (held == NULL)
@@ -242,7 +242,7 @@ is_log (const Disk *disk, guint64 number)
 /* Rewriting costs the flash: a segment that is old only in part waits until an eighth of the time has gone
  * by, and is then cut once for that. */
 static gboolean
-is_due (const Disk *disk, const Segment *segment, gint64 before_us)
+file_roll_is_due (const Disk *disk, const FileSegment *segment, gint64 before_us)
 {
   gint64 slack = disk->keep_us / 8;
 
@@ -261,8 +261,8 @@ disk_care (Disk *disk, gint64 before_us, GError **error)
   if (disk->index == NULL)
     return FALSE; /* nothing to do; lint: allow silent */
   for (guint i = 0; i < disk->index->segments->len && due == 0; i++)
-    if (is_due (disk, &g_array_index (disk->index->segments, Segment, i), before_us))
-      due = g_array_index (disk->index->segments, Segment, i).number;
+    if (file_roll_is_due (disk, &g_array_index (disk->index->segments, FileSegment, i), before_us))
+      due = g_array_index (disk->index->segments, FileSegment, i).number;
   if (due == 0)
     return FALSE; /* likewise; lint: allow silent */
   return (due != disk->current || disk_roll (disk, TRUE, error)) && rewrite (disk, due, before_us, error);
@@ -274,7 +274,7 @@ disk_drop_before (Disk *disk, gint64 before_us, GError **error)
   if (!disk_roll (disk, TRUE, error))
     return FALSE;
   for (guint i = disk->index->segments->len; i > 0; i--) {
-    Segment segment = g_array_index (disk->index->segments, Segment, i - 1);
+    FileSegment segment = g_array_index (disk->index->segments, FileSegment, i - 1);
 
     if (segment.number != disk->current && segment.samples > 0 && segment.from_us < before_us &&
         !rewrite (disk, segment.number, before_us, error))

@@ -106,7 +106,7 @@ static gboolean
 copy_all (Disk *disk, const char *to, FarRequest *req, GError **error)
 {
   g_autoptr (GByteArray) state = g_byte_array_new ();
-  g_autoptr (GArray) segments = g_array_new (FALSE, FALSE, sizeof (Segment));
+  g_autoptr (GArray) segments = g_array_new (FALSE, FALSE, sizeof (FileSegment));
   g_autofree char *format = g_build_filename (to, "FORMAT", NULL), *name = NULL, *path = NULL;
   guint64 current, end;
 
@@ -122,7 +122,7 @@ copy_all (Disk *disk, const char *to, FarRequest *req, GError **error)
       !disk_write_file (path, state->data, state->len, error))
     return FALSE;
   for (guint i = 0; i < segments->len && !far_request_ended (req); i++) {
-    guint64 number = g_array_index (segments, Segment, i).number;
+    guint64 number = g_array_index (segments, FileSegment, i).number;
 
     if (!copy_segment (disk, to, number, number == current ? end : G_MAXUINT64, error))
       return FALSE;
@@ -131,8 +131,8 @@ copy_all (Disk *disk, const char *to, FarRequest *req, GError **error)
 }
 
 static int
-remove_one (const char *path, const struct stat *stat G_GNUC_UNUSED, int type G_GNUC_UNUSED,
-            struct FTW *walk G_GNUC_UNUSED)
+file_snapshot_remove_one (const char *path, const struct stat *stat G_GNUC_UNUSED, int type G_GNUC_UNUSED,
+                          struct FTW *walk G_GNUC_UNUSED)
 {
   return remove (path);
 }
@@ -152,7 +152,7 @@ snapshot_work (FarRequest *req, gpointer data)
     error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _ ("%s exists already; choose another name"),
                          job->path);
   else {
-    nftw (part, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    nftw (part, file_snapshot_remove_one, 8, FTW_DEPTH | FTW_PHYS);
     if (g_mkdir (part, 0700) != 0 || !copy_all (job->disk, part, req, &error) ||
         g_rename (part, job->path) != 0)
       error = error != NULL ? error
@@ -164,12 +164,12 @@ snapshot_work (FarRequest *req, gpointer data)
     return;
   }
   if (error->code != FAR_ERROR_CONFLICT)
-    nftw (part, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    nftw (part, file_snapshot_remove_one, 8, FTW_DEPTH | FTW_PHYS);
   far_request_fail (req, error);
 }
 
 void
-read_snapshot (Disk *disk, const char *path, FarRequest *req)
+file_read_snapshot (Disk *disk, const char *path, FarRequest *req)
 {
   Snapshot *job = g_new (Snapshot, 1);
 

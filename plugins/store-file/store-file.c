@@ -8,26 +8,26 @@ typedef struct {
   char *path;
   gint64 keep_us;
   int if_damaged;
-} FileOptions;
+} FileStoreOptions;
 
 typedef struct {
   FarInstance *at;
   Disk *disk;
   Writer *writer; /* NULL: not started */
   FarRequest *opening;
-} File;
+} FileStore;
 
 static gboolean
 file_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
 {
-  ((File *) data)->at = at;
+  ((FileStore *) data)->at = at;
   return TRUE;
 }
 
 static void
 file_opened (FarRequest *req, gpointer data)
 {
-  File *self = data;
+  FileStore *self = data;
   const GError *error = far_request_error (req);
   gboolean stopped = self->opening == NULL;
 
@@ -41,7 +41,7 @@ file_opened (FarRequest *req, gpointer data)
 }
 
 static char *
-file_path (File *self, const FileOptions *options)
+file_path (FileStore *self, const FileStoreOptions *options)
 {
   g_autofree char *name = NULL;
 
@@ -54,8 +54,8 @@ file_path (File *self, const FileOptions *options)
 static gboolean
 file_start (gpointer data, GError **error G_GNUC_UNUSED)
 {
-  File *self = data;
-  const FileOptions *options = far_instance_options (self->at);
+  FileStore *self = data;
+  const FileStoreOptions *options = far_instance_options (self->at);
   g_autofree char *path = file_path (self, options);
 
   self->disk = disk_new (path, far_instance_path (self->at));
@@ -71,10 +71,10 @@ file_start (gpointer data, GError **error G_GNUC_UNUSED)
 static gboolean
 file_reload (gpointer data, const void *options, GError **error G_GNUC_UNUSED)
 {
-  File *self = data;
+  FileStore *self = data;
 
   g_mutex_lock (&self->disk->lock);
-  self->disk->keep_us = ((const FileOptions *) options)->keep_us;
+  self->disk->keep_us = ((const FileStoreOptions *) options)->keep_us;
   g_mutex_unlock (&self->disk->lock);
   return TRUE;
 }
@@ -82,7 +82,7 @@ file_reload (gpointer data, const void *options, GError **error G_GNUC_UNUSED)
 static void
 file_stop (gpointer data)
 {
-  File *self = data;
+  FileStore *self = data;
   FarRequest *opening = g_steal_pointer (&self->opening);
 
   if (opening != NULL)
@@ -97,70 +97,70 @@ file_stop (gpointer data)
 static void
 file_apply (gpointer data, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
 {
-  writer_push (((File *) data)->writer, apply_new (key, parts, n, req));
+  writer_push (((FileStore *) data)->writer, apply_new (key, parts, n, req));
 }
 
 static void
 file_rows (gpointer data, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
            gboolean descending, FarRequest *req)
 {
-  read_rows (((File *) data)->disk, table, filter, after, limit, descending, req);
+  file_read_rows (((FileStore *) data)->disk, table, filter, after, limit, descending, req);
 }
 
 static void
 file_series (gpointer data, const char *source, FarRequest *req)
 {
-  read_series (((File *) data)->disk, source, req);
+  read_series (((FileStore *) data)->disk, source, req);
 }
 
 static void
 file_samples (gpointer data, const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit,
               FarRequest *req)
 {
-  read_samples (((File *) data)->disk, source, name, from_us, to_us, limit, req);
+  read_samples (((FileStore *) data)->disk, source, name, from_us, to_us, limit, req);
 }
 
 static void
 file_drop (gpointer data, const char *table, gint64 samples_before_us, FarRequest *req)
 {
-  writer_push (((File *) data)->writer, drop_new (table, samples_before_us, req));
+  writer_push (((FileStore *) data)->writer, drop_new (table, samples_before_us, req));
 }
 
 static void
 file_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last,
                FarRequest *req)
 {
-  writer_push (((File *) data)->writer, blob_new (sha256, offset, bytes, last, req));
+  writer_push (((FileStore *) data)->writer, blob_new (sha256, offset, bytes, last, req));
 }
 
 static void
 file_blob_get (gpointer data, const char *sha256, guint64 offset, guint size, FarRequest *req)
 {
-  read_blob (((File *) data)->disk, sha256, offset, size, req);
+  file_read_blob (((FileStore *) data)->disk, sha256, offset, size, req);
 }
 
 static void
 file_snapshot (gpointer data, const char *path, FarRequest *req)
 {
-  read_snapshot (((File *) data)->disk, path, req);
+  file_read_snapshot (((FileStore *) data)->disk, path, req);
 }
 
 static void
 file_maintain (gpointer data, guint budget_ms, FarRequest *req)
 {
-  writer_push (((File *) data)->writer, maintain_new (budget_ms, req));
+  writer_push (((FileStore *) data)->writer, maintain_new (budget_ms, req));
 }
 
 static const FarOption file_options[] = {
   { .name = "path",
     .type = FAR_OPT_PATH,
     .flags = FAR_OPT_RESTART,
-    .offset = G_STRUCT_OFFSET (FileOptions, path),
+    .offset = G_STRUCT_OFFSET (FileStoreOptions, path),
     .summary = N_ ("directory; without it NAME.store in the state directory") },
   { .name = "keep",
     .type = FAR_OPT_DURATION,
     .flags = FAR_OPT_RELOADABLE,
-    .offset = G_STRUCT_OFFSET (FileOptions, keep_us),
+    .offset = G_STRUCT_OFFSET (FileStoreOptions, keep_us),
     .fallback = "30d",
     .summary = N_ ("how long samples stay; 0s: for ever"),
     .min = 0,
@@ -168,7 +168,7 @@ static const FarOption file_options[] = {
   { .name = "if-damaged",
     .type = FAR_OPT_CHOICE,
     .flags = FAR_OPT_RESTART,
-    .offset = G_STRUCT_OFFSET (FileOptions, if_damaged),
+    .offset = G_STRUCT_OFFSET (FileStoreOptions, if_damaged),
     .fallback = "stop",
     .choices = far_if_damaged,
     .summary = N_ ("stop: nobody judges by the rest until a person has decided; go-on: with what could be "
@@ -193,8 +193,8 @@ static const FarStoreType file_type = {
     .kind = FAR_KIND_STORE,
     .name = "file",
     .summary = N_ ("records, samples and blobs in plain files"),
-    .instance_size = sizeof (File),
-    .options_size = sizeof (FileOptions),
+    .instance_size = sizeof (FileStore),
+    .options_size = sizeof (FileStoreOptions),
     .options = file_options,
     .init = file_init,
     .start = file_start,

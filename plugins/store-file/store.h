@@ -6,7 +6,7 @@
 #define FILE_QUEUE_MAX 4096
 #define FILE_LANE_MAX 1024
 
-typedef struct _Job Job;
+typedef struct _FileJob FileJob;
 typedef struct _Writer Writer;
 
 /* What jobs of one group have changed and the index does not know yet. */
@@ -17,14 +17,14 @@ typedef struct {
   GHashTable *marks;     /* "source\nlane\nepoch" → Mark* */
   GHashTable *units;     /* "source\nname" → unit */
   guint64 revision;
-} Change;
+} FileChange;
 
-struct _Job {
-  FarRequest *req;                                        /* own reference */
-  void (*run) (Writer *writer, Job *job, Change *change); /* NULL: the thread ends */
-  void (*clear) (Job *job);
+struct _FileJob {
+  FarRequest *req;                                                /* own reference */
+  void (*run) (Writer *writer, FileJob *job, FileChange *change); /* NULL: the thread ends */
+  void (*clear) (FileJob *job);
   /* before the lock is taken: costly looking; may be NULL */
-  void (*prepare) (Job *job);
+  void (*prepare) (FileJob *job);
   /* writes records; else it does its own work (change NULL) */
   gboolean grouped;
   gboolean applied; /* apply() with a key */
@@ -46,30 +46,30 @@ struct _Writer {
 Writer *writer_begin (FarInstance *at, Disk *disk);
 /* What waits is still done, unless the thread hangs. Frees writer. */
 void writer_end (Writer *writer);
-void writer_push (Writer *writer, Job *job);
+void writer_push (Writer *writer, FileJob *job);
 
-gpointer
-job_new (gsize size, FarRequest *req, void (*run) (Writer *, Job *, Change *), void (*clear) (Job *));
-void job_free (Job *job);
-void job_answer (Job *job);
-void job_result_int (Job *job, gint64 value);
+gpointer file_job_new (gsize size, FarRequest *req, void (*run) (Writer *, FileJob *, FileChange *),
+                       void (*clear) (FileJob *));
+void file_job_free (FileJob *job);
+void file_job_answer (FileJob *job);
+void file_job_result_int (FileJob *job, gint64 value);
 
-Job *apply_new (const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req);
-Job *drop_new (const char *table, gint64 before_us, FarRequest *req);
-Job *blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req);
-Job *maintain_new (guint budget_ms, FarRequest *req);
-Job *open_new (FarRequest *req);
+FileJob *apply_new (const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req);
+FileJob *drop_new (const char *table, gint64 before_us, FarRequest *req);
+FileJob *blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req);
+FileJob *maintain_new (guint budget_ms, FarRequest *req);
+FileJob *open_new (FarRequest *req);
 /* One step of care inside its own lock; FALSE: nothing to do, or it failed. */
-gboolean writer_care (Writer *writer, GError **error);
+gboolean file_writer_care (Writer *writer, GError **error);
 
 /* read.c: lanes */
-void read_rows (Disk *disk, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
-                gboolean descending, FarRequest *req);
+void file_read_rows (Disk *disk, const char *table, const FarFilterTerm *filter, const char *after,
+                     guint limit, gboolean descending, FarRequest *req);
 void read_series (Disk *disk, const char *source, FarRequest *req);
 void read_samples (Disk *disk, const char *source, const char *name, gint64 from_us, gint64 to_us,
                    guint limit, FarRequest *req);
-void read_blob (Disk *disk, const char *sha256, guint64 offset, guint size, FarRequest *req);
-void read_snapshot (Disk *disk, const char *path, FarRequest *req);
+void file_read_blob (Disk *disk, const char *sha256, guint64 offset, guint size, FarRequest *req);
+void file_read_snapshot (Disk *disk, const char *path, FarRequest *req);
 /* Blobs that nothing refers to go a day after their last byte, a few at a time. TRUE: there may be more.
  * Under the lock. */
 gboolean blobs_care (Disk *disk);

@@ -10,9 +10,10 @@
 /* ---- jobs ---- */
 
 gpointer
-job_new (gsize size, FarRequest *req, void (*run) (Writer *, Job *, Change *), void (*clear) (Job *))
+file_job_new (gsize size, FarRequest *req, void (*run) (Writer *, FileJob *, FileChange *),
+              void (*clear) (FileJob *))
 {
-  Job *job = g_malloc0 (size);
+  FileJob *job = g_malloc0 (size);
 
   job->req = req != NULL ? far_request_ref (req) : NULL;
   job->run = run;
@@ -21,7 +22,7 @@ job_new (gsize size, FarRequest *req, void (*run) (Writer *, Job *, Change *), v
 }
 
 void
-job_free (Job *job)
+file_job_free (FileJob *job)
 {
   if (job->clear != NULL)
     job->clear (job);
@@ -33,17 +34,17 @@ job_free (Job *job)
 }
 
 void
-job_answer (Job *job)
+file_job_answer (FileJob *job)
 {
   if (job->error != NULL)
     far_request_fail (job->req, g_steal_pointer (&job->error));
   else
     far_request_done (job->req, g_steal_pointer (&job->result), job->free_result);
-  job_free (job);
+  file_job_free (job);
 }
 
 void
-job_result_int (Job *job, gint64 value)
+file_job_result_int (FileJob *job, gint64 value)
 {
   gint64 *result = g_new (gint64, 1);
 
@@ -55,7 +56,7 @@ job_result_int (Job *job, gint64 value)
 /* ---- groups ---- */
 
 static void
-change_init (Change *change, Disk *disk)
+change_init (FileChange *change, Disk *disk)
 {
   change->disk = disk;
   change->records = g_byte_array_new ();
@@ -66,7 +67,7 @@ change_init (Change *change, Disk *disk)
 }
 
 static void
-change_clear (Change *change)
+change_clear (FileChange *change)
 {
   g_byte_array_unref (change->records);
   g_hash_table_unref (change->revisions);
@@ -75,16 +76,16 @@ change_clear (Change *change)
 }
 
 static void
-group_run (Writer *writer, GPtrArray *jobs, Change *change)
+file_writer_group_run (Writer *writer, GPtrArray *jobs, FileChange *change)
 {
   for (guint i = 0; i < jobs->len; i++)
-    if (((Job *) jobs->pdata[i])->prepare != NULL)
-      ((Job *) jobs->pdata[i])->prepare (jobs->pdata[i]);
+    if (((FileJob *) jobs->pdata[i])->prepare != NULL)
+      ((FileJob *) jobs->pdata[i])->prepare (jobs->pdata[i]);
   /* only the writer changes the index, but a reader may take in another process's tail */
   g_mutex_lock (&writer->disk->lock);
   change->revision = writer->disk->index->revision;
   for (guint i = 0; i < jobs->len; i++) {
-    Job *job = jobs->pdata[i];
+    FileJob *job = jobs->pdata[i];
 
     if (far_request_ended (job->req))
       job->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "cancelled");
@@ -95,7 +96,7 @@ group_run (Writer *writer, GPtrArray *jobs, Change *change)
 }
 
 static FarApplied *
-applied_full (void)
+file_writer_applied_full (void)
 {
   FarApplied *applied = g_new0 (FarApplied, 1);
 
@@ -105,17 +106,17 @@ applied_full (void)
 
 /* Nothing of the group was written; what had failed by itself keeps its own cause. */
 static void
-group_fail (GPtrArray *jobs, const GError *error)
+file_writer_group_fail (GPtrArray *jobs, const GError *error)
 {
   for (guint i = 0; i < jobs->len; i++) {
-    Job *job = jobs->pdata[i];
+    FileJob *job = jobs->pdata[i];
 
     if (job->error != NULL)
       continue;
     if (job->result != NULL)
       g_clear_pointer (&job->result, job->free_result);
     if (job->applied && g_error_matches (error, FAR_ERROR, FAR_ERROR_FULL)) {
-      job->result = applied_full ();
+      job->result = file_writer_applied_full ();
       job->free_result = g_free;
     } else
       job->error = g_error_copy (error);
@@ -126,11 +127,11 @@ static void
 group_do (Writer *writer, GPtrArray *jobs)
 {
   g_autoptr (GError) error = NULL, later = NULL;
-  Change change;
+  FileChange change;
 
   change_init (&change, writer->disk);
   if (disk_begin (writer->disk, &error)) {
-    group_run (writer, jobs, &change);
+    file_writer_group_run (writer, jobs, &change);
     if (disk_commit (writer->disk, change.records, &error) && !disk_roll (writer->disk, FALSE, &later))
       /* what was asked for is durable: no failure of the group */
       far_complain (writer->at, "roll", "%s", later->message);
@@ -138,18 +139,18 @@ group_do (Writer *writer, GPtrArray *jobs)
   }
   change_clear (&change);
   if (error != NULL) {
-    group_fail (jobs, error);
+    file_writer_group_fail (jobs, error);
     far_complain (writer->at, "write", "%s", error->message);
   }
   for (guint i = 0; i < jobs->len; i++)
-    job_answer (jobs->pdata[i]);
+    file_job_answer (jobs->pdata[i]);
   g_ptr_array_set_size (jobs, 0);
 }
 
-static Job *
-writer_collect (Writer *writer, Job *first, GPtrArray *jobs)
+static FileJob *
+file_writer_collect (Writer *writer, FileJob *first, GPtrArray *jobs)
 {
-  Job *job = first;
+  FileJob *job = first;
 
   while (job != NULL && job->grouped && jobs->len < GROUP_MAX) {
     g_ptr_array_add (jobs, job);
@@ -159,7 +160,7 @@ writer_collect (Writer *writer, Job *first, GPtrArray *jobs)
 }
 
 gboolean
-writer_care (Writer *writer, GError **error)
+file_writer_care (Writer *writer, GError **error)
 {
   gint64 keep_us = writer->disk->keep_us;
   gboolean more;
@@ -179,7 +180,7 @@ writer_idle (Writer *writer)
 
   if (far_clock_boottime_us () < writer->next_care_us)
     return;
-  while (writer_care (writer, &error))
+  while (file_writer_care (writer, &error))
     if (g_async_queue_length (writer->jobs) > 0)
       return;
   if (error != NULL)
@@ -189,11 +190,11 @@ writer_idle (Writer *writer)
 
 /* ---- the thread ---- */
 
-static Job *
-writer_wait (Writer *writer)
+static FileJob *
+file_writer_wait (Writer *writer)
 {
   gint64 left = writer->next_care_us - far_clock_boottime_us ();
-  Job *job = g_async_queue_try_pop (writer->jobs);
+  FileJob *job = g_async_queue_try_pop (writer->jobs);
 
   if (job == NULL && left > 0)
     job = g_async_queue_timeout_pop (writer->jobs, (guint64) left);
@@ -201,25 +202,25 @@ writer_wait (Writer *writer)
 }
 
 static gpointer
-writer_run (gpointer data)
+file_writer_run (gpointer data)
 {
   Writer *writer = data;
   g_autoptr (GPtrArray) jobs = g_ptr_array_new ();
 
   for (;;) {
-    Job *job = writer_collect (writer, writer_wait (writer), jobs);
+    FileJob *job = file_writer_collect (writer, file_writer_wait (writer), jobs);
 
     if (jobs->len > 0)
       group_do (writer, jobs);
     if (job != NULL && job->run == NULL) {
-      job_free (job);
+      file_job_free (job);
       return NULL;
     }
     if (job != NULL && job->grouped)
       g_async_queue_push_front (writer->jobs, job);
     else if (job != NULL) {
       job->run (writer, job, NULL);
-      job_answer (job);
+      file_job_answer (job);
     } else
       writer_idle (writer);
   }
@@ -248,34 +249,35 @@ writer_begin (FarInstance *at, Disk *disk)
   writer->at = at;
   writer->disk = disk_ref (disk);
   writer->next_care_us = far_clock_boottime_us () + CARE_EVERY_US;
-  writer->jobs = g_async_queue_new_full ((GDestroyNotify) job_free);
-  writer->thread = far_thread_begin ("file-write", writer_run, writer, writer_unref);
+  writer->jobs = g_async_queue_new_full ((GDestroyNotify) file_job_free);
+  writer->thread = far_thread_begin ("file-write", file_writer_run, writer, writer_unref);
   return writer;
 }
 
 static void
 writer_refuse_all (Writer *writer)
 {
-  Job *job;
+  FileJob *job;
 
   while ((job = g_async_queue_try_pop (writer->jobs)) != NULL) {
     if (job->run == NULL) {
-      job_free (job);
+      file_job_free (job);
       continue;
     }
     job->error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE,
                               _ ("%s does not answer; its disk may be dead"), writer->disk->path);
-    job_answer (job);
+    file_job_answer (job);
   }
 }
 
 void
 writer_end (Writer *writer)
 {
-  g_async_queue_push (writer->jobs, job_new (sizeof (Job), NULL, NULL, NULL));
+  g_async_queue_push (writer->jobs, file_job_new (sizeof (FileJob), NULL, NULL, NULL));
   if (!far_thread_end (writer->thread)) {
     writer_refuse_all (writer);
-    g_async_queue_push (writer->jobs, job_new (sizeof (Job), NULL, NULL, NULL)); /* should it come back */
+    g_async_queue_push (writer->jobs,
+                        file_job_new (sizeof (FileJob), NULL, NULL, NULL)); /* should it come back */
     far_instance_hold (writer->at);
     writer->held = TRUE;
   }
@@ -283,7 +285,7 @@ writer_end (Writer *writer)
 }
 
 void
-writer_push (Writer *writer, Job *job)
+writer_push (Writer *writer, FileJob *job)
 {
   if (g_async_queue_length (writer->jobs) < FILE_QUEUE_MAX) {
     g_async_queue_push (writer->jobs, job);
@@ -292,5 +294,5 @@ writer_push (Writer *writer, Job *job)
   job->error = g_error_new (FAR_ERROR, FAR_ERROR_LIMIT,
                             _ ("%s is busy: %d requests wait already; try again later"),
                             far_instance_path (writer->at), FILE_QUEUE_MAX);
-  job_answer (job);
+  file_job_answer (job);
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 typedef struct {
-  Job job;
+  SqliteJob job;
   char *a, *b;       /* table and after, source and name, hash, path */
   GPtrArray *filter; /* field, value, field, value … */
   gint64 from, to;   /* times; offset */
@@ -19,7 +19,7 @@ typedef struct {
 } ReadJob;
 
 static void
-read_clear (Job *base)
+read_clear (SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
 
@@ -29,9 +29,9 @@ read_clear (Job *base)
 }
 
 static ReadJob *
-read_new (FarRequest *req, void (*run) (Worker *, Job *), const char *a, const char *b)
+sqlite_read_new (FarRequest *req, void (*run) (Worker *, SqliteJob *), const char *a, const char *b)
 {
-  ReadJob *job = job_new (sizeof (ReadJob), req, run, read_clear);
+  ReadJob *job = sqlite_job_new (sizeof (ReadJob), req, run, read_clear);
 
   job->a = g_strdup (a);
   job->b = g_strdup (b);
@@ -79,7 +79,7 @@ rows_prepare (Conn *conn, const ReadJob *job, GError **error)
 }
 
 static void
-read_rows (Worker *worker, Job *base)
+sqlite_read_rows (Worker *worker, SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
   sqlite3_stmt *stmt = rows_prepare (&worker->conn, job, &base->error);
@@ -94,11 +94,11 @@ read_rows (Worker *worker, Job *base)
   base->free_result = (GDestroyNotify) g_ptr_array_unref;
 }
 
-Job *
+SqliteJob *
 read_rows_new (const char *table, const FarFilterTerm *filter, const char *after, guint limit,
                gboolean descending, FarRequest *req)
 {
-  ReadJob *job = read_new (req, read_rows, table, after);
+  ReadJob *job = sqlite_read_new (req, sqlite_read_rows, table, after);
 
   job->limit = limit;
   job->descending = descending;
@@ -114,7 +114,7 @@ read_rows_new (const char *table, const FarFilterTerm *filter, const char *after
 /* ---- series ---- */
 
 static void
-read_series (Worker *worker, Job *base)
+sqlite_read_series (Worker *worker, SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
   sqlite3_stmt
@@ -136,16 +136,16 @@ read_series (Worker *worker, Job *base)
   base->free_result = (GDestroyNotify) g_ptr_array_unref;
 }
 
-Job *
+SqliteJob *
 read_series_new (const char *source, FarRequest *req)
 {
-  return &read_new (req, read_series, source, NULL)->job;
+  return &sqlite_read_new (req, sqlite_read_series, source, NULL)->job;
 }
 
 /* ---- samples ---- */
 
 static void
-read_samples (Worker *worker, Job *base)
+sqlite_read_samples (Worker *worker, SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
   FarPicker *picker = far_picker_new (job->b, job->from, job->to, job->limit);
@@ -172,11 +172,11 @@ read_samples (Worker *worker, Job *base)
   base->free_result = (GDestroyNotify) g_array_unref;
 }
 
-Job *
+SqliteJob *
 read_samples_new (const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit,
                   FarRequest *req)
 {
-  ReadJob *job = read_new (req, read_samples, source, name);
+  ReadJob *job = sqlite_read_new (req, sqlite_read_samples, source, name);
 
   job->from = from_us;
   job->to = to_us;
@@ -187,7 +187,7 @@ read_samples_new (const char *source, const char *name, gint64 from_us, gint64 t
 /* ---- blobs ---- */
 
 static void
-read_blob (Worker *worker, Job *base)
+sqlite_read_blob (Worker *worker, SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
@@ -215,10 +215,10 @@ read_blob (Worker *worker, Job *base)
   base->free_result = (GDestroyNotify) g_bytes_unref;
 }
 
-Job *
+SqliteJob *
 read_blob_new (const char *sha256, guint64 offset, guint size, FarRequest *req)
 {
-  ReadJob *job = read_new (req, read_blob, sha256, NULL);
+  ReadJob *job = sqlite_read_new (req, sqlite_read_blob, sha256, NULL);
 
   job->from = (gint64) offset;
   job->limit = size;
@@ -236,7 +236,7 @@ snapshot_progress (void *data)
 /* VACUUM INTO reads one state of the file while the writer goes on; the copy gets its name when it is whole.
  */
 static void
-read_snapshot (Worker *worker, Job *base)
+sqlite_read_snapshot (Worker *worker, SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
   g_autofree char *part = g_strconcat (job->a, ".part", NULL);
@@ -262,8 +262,8 @@ read_snapshot (Worker *worker, Job *base)
   base->free_result = g_free;
 }
 
-Job *
+SqliteJob *
 read_snapshot_new (const char *path, FarRequest *req)
 {
-  return &read_new (req, read_snapshot, path, NULL)->job;
+  return &sqlite_read_new (req, sqlite_read_snapshot, path, NULL)->job;
 }

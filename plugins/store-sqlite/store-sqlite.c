@@ -51,7 +51,7 @@ worker_fill (Base *base, Worker *worker, FarInstance *at)
 {
   worker->at = at;
   worker->path = base->path;
-  worker->jobs = g_async_queue_new_full ((GDestroyNotify) job_free);
+  worker->jobs = g_async_queue_new_full ((GDestroyNotify) sqlite_job_free);
   worker->generation = &base->writer.generation;
   worker->writer = &base->writer.worker;
   worker->owner = &base->writer;
@@ -132,11 +132,12 @@ sqlite_start (gpointer data, GError **error G_GNUC_UNUSED)
   self->base = base_new (self->at, path);
   self->base->writer.keep_us = options->keep_us;
   self->base->writer.go_on = options->if_damaged == FAR_IF_DAMAGED_GO_ON;
-  worker_begin (&self->base->writer.worker, self->base, "sqlite-write", writer_run);
-  worker_begin (&self->base->reader, self->base, "sqlite-read", reader_run);
-  worker_begin (&self->base->scanner, self->base, "sqlite-scan", reader_run);
+  worker_begin (&self->base->writer.worker, self->base, "sqlite-write", sqlite_writer_run);
+  worker_begin (&self->base->reader, self->base, "sqlite-read", sqlite_reader_run);
+  worker_begin (&self->base->scanner, self->base, "sqlite-scan", sqlite_reader_run);
   self->opening = far_request_ref (far_request_new (sqlite_opened, self, 0));
-  worker_push (&self->base->writer.worker, job_new (sizeof (Job), self->opening, write_open, NULL));
+  worker_push (&self->base->writer.worker,
+               sqlite_job_new (sizeof (SqliteJob), self->opening, write_open, NULL));
   return TRUE;
 }
 

@@ -6,14 +6,14 @@
 
 #define SQLITE_QUEUE_MAX 4096
 
-typedef struct _Job Job;
+typedef struct _SqliteJob SqliteJob;
 typedef struct _Worker Worker;
 typedef struct _Base Base;
 
-struct _Job {
-  FarRequest *req;                        /* own reference */
-  void (*run) (Worker *worker, Job *job); /* [worker's thread]; NULL: the thread ends */
-  void (*clear) (Job *job);               /* frees what the job holds; may be NULL */
+struct _SqliteJob {
+  FarRequest *req;                              /* own reference */
+  void (*run) (Worker *worker, SqliteJob *job); /* [worker's thread]; NULL: the thread ends */
+  void (*clear) (SqliteJob *job);               /* frees what the job holds; may be NULL */
   /* writer: outcome until the commit */
   gboolean grouped; /* shares the transaction of its group */
   GError *error;
@@ -44,10 +44,11 @@ typedef struct {
 typedef struct _Sqlite Sqlite;
 
 /* ---- jobs ([main]) ---- */
-gpointer job_new (gsize size, FarRequest *req, void (*run) (Worker *, Job *), void (*clear) (Job *));
-void job_free (Job *job);
+gpointer sqlite_job_new (gsize size, FarRequest *req, void (*run) (Worker *, SqliteJob *),
+                         void (*clear) (SqliteJob *));
+void sqlite_job_free (SqliteJob *job);
 /* Ends the request with the outcome and frees the job. [any thread] */
-void job_answer (Job *job);
+void sqlite_job_answer (SqliteJob *job);
 /* FAR_ERROR_LIMIT when too many wait. */
 void worker_push (Worker *worker, gpointer job);
 void worker_begin (Worker *worker, Base *base, const char *name, GThreadFunc func);
@@ -56,7 +57,7 @@ void worker_ask_end (Worker *worker);
 /* FALSE: its thread hangs and was left to itself; who still waits for it is told. */
 gboolean worker_end (Worker *worker);
 /* A worker that reads: runs job after job on a fresh enough connection. */
-gpointer reader_run (gpointer worker);
+gpointer sqlite_reader_run (gpointer worker);
 
 /* ---- the writer ---- */
 typedef struct {
@@ -90,7 +91,7 @@ struct _Base {
 Base *base_new (FarInstance *at, const char *path);
 void base_unref (Base *base);
 
-gpointer writer_run (gpointer writer);
+gpointer sqlite_writer_run (gpointer writer);
 gint64 writer_keep (Writer *writer);
 void writer_repair (Writer *writer); /* after an error: what conn.worst asks for */
 /* Before each use by the writer: opens the file unless it is open, and sees that it is the one at its path.
@@ -107,13 +108,13 @@ gboolean damage_found (Writer *writer, GError **error);
 gboolean damage_finish (const char *path, GError **error);
 
 /* jobs of the writer */
-void write_open (Worker *worker, Job *job);
-Job *write_apply_new (const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req);
-Job *write_drop_new (const char *table, gint64 samples_before_us, FarRequest *req);
-Job *write_blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req);
-Job *write_maintain_new (guint budget_ms, FarRequest *req);
+void write_open (Worker *worker, SqliteJob *job);
+SqliteJob *write_apply_new (const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req);
+SqliteJob *write_drop_new (const char *table, gint64 samples_before_us, FarRequest *req);
+SqliteJob *write_blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req);
+SqliteJob *write_maintain_new (guint budget_ms, FarRequest *req);
 /* Looks the whole file through; replaces it when it is damaged. */
-Job *write_check_new (void);
+SqliteJob *write_check_new (void);
 /* A number for the name of a source, made if wanted; 0: none. */
 gint64 source_id (Conn *conn, const char *name, gboolean make, GError **error);
 /* One step of care: merging, retention, giving room back. FALSE: nothing to do. */
@@ -121,10 +122,10 @@ gboolean care_step (Writer *writer, GError **error);
 void care_added (Writer *writer, gint64 source);
 
 /* jobs of the readers */
-Job *read_rows_new (const char *table, const FarFilterTerm *filter, const char *after, guint limit,
-                    gboolean descending, FarRequest *req);
-Job *read_series_new (const char *source, FarRequest *req);
-Job *read_samples_new (const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit,
-                       FarRequest *req);
-Job *read_blob_new (const char *sha256, guint64 offset, guint size, FarRequest *req);
-Job *read_snapshot_new (const char *path, FarRequest *req);
+SqliteJob *read_rows_new (const char *table, const FarFilterTerm *filter, const char *after, guint limit,
+                          gboolean descending, FarRequest *req);
+SqliteJob *read_series_new (const char *source, FarRequest *req);
+SqliteJob *read_samples_new (const char *source, const char *name, gint64 from_us, gint64 to_us, guint limit,
+                             FarRequest *req);
+SqliteJob *read_blob_new (const char *sha256, guint64 offset, guint size, FarRequest *req);
+SqliteJob *read_snapshot_new (const char *path, FarRequest *req);

@@ -6,9 +6,9 @@
 #include "store.h"
 
 gpointer
-job_new (gsize size, FarRequest *req, void (*run) (Worker *, Job *), void (*clear) (Job *))
+sqlite_job_new (gsize size, FarRequest *req, void (*run) (Worker *, SqliteJob *), void (*clear) (SqliteJob *))
 {
-  Job *job = g_malloc0 (size);
+  SqliteJob *job = g_malloc0 (size);
 
   job->req = req != NULL ? far_request_ref (req) : NULL;
   job->run = run;
@@ -17,7 +17,7 @@ job_new (gsize size, FarRequest *req, void (*run) (Worker *, Job *), void (*clea
 }
 
 void
-job_free (Job *job)
+sqlite_job_free (SqliteJob *job)
 {
   if (job->clear != NULL)
     job->clear (job);
@@ -29,7 +29,7 @@ job_free (Job *job)
 }
 
 void
-job_answer (Job *job)
+sqlite_job_answer (SqliteJob *job)
 {
   if (job->req == NULL)
     g_clear_error (&job->error);
@@ -37,13 +37,13 @@ job_answer (Job *job)
     far_request_fail (job->req, g_steal_pointer (&job->error));
   else
     far_request_done (job->req, g_steal_pointer (&job->result), job->free_result);
-  job_free (job);
+  sqlite_job_free (job);
 }
 
 void
 worker_push (Worker *worker, gpointer data)
 {
-  Job *job = data;
+  SqliteJob *job = data;
 
   if (g_async_queue_length (worker->jobs) < SQLITE_QUEUE_MAX) {
     g_async_queue_push (worker->jobs, job);
@@ -52,7 +52,7 @@ worker_push (Worker *worker, gpointer data)
   job->error = g_error_new (FAR_ERROR, FAR_ERROR_LIMIT,
                             _ ("%s is busy: %d requests wait already; try again later"),
                             far_instance_path (worker->at), SQLITE_QUEUE_MAX);
-  job_answer (job);
+  sqlite_job_answer (job);
 }
 
 static Base *
@@ -84,18 +84,18 @@ void
 worker_ask_end (Worker *worker)
 {
   if (worker->thread != NULL)
-    g_async_queue_push (worker->jobs, job_new (sizeof (Job), NULL, NULL, NULL));
+    g_async_queue_push (worker->jobs, sqlite_job_new (sizeof (SqliteJob), NULL, NULL, NULL));
 }
 
 static void
 worker_refuse_all (Worker *worker)
 {
-  Job *job;
+  SqliteJob *job;
 
   while ((job = g_async_queue_try_pop (worker->jobs)) != NULL) {
     job->error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE,
                               _ ("%s does not answer; its disk may be dead"), worker->path);
-    job_answer (job);
+    sqlite_job_answer (job);
   }
 }
 
@@ -107,12 +107,13 @@ worker_end (Worker *worker)
   if (thread == NULL || far_thread_end (thread))
     return TRUE;
   worker_refuse_all (worker);
-  g_async_queue_push (worker->jobs, job_new (sizeof (Job), NULL, NULL, NULL)); /* should it come back */
+  g_async_queue_push (worker->jobs,
+                      sqlite_job_new (sizeof (SqliteJob), NULL, NULL, NULL)); /* should it come back */
   return FALSE;
 }
 
 static void
-reader_job (Worker *worker, Job *job)
+reader_job (Worker *worker, SqliteJob *job)
 {
   gint generation = g_atomic_int_get (worker->generation);
 
@@ -128,17 +129,17 @@ reader_job (Worker *worker, Job *job)
     worker->conn.worst = SQLITE_OK;
     worker_push (worker->writer, write_check_new ());
   }
-  job_answer (job);
+  sqlite_job_answer (job);
 }
 
 gpointer
-reader_run (gpointer data)
+sqlite_reader_run (gpointer data)
 {
   Worker *worker = data;
-  Job *job;
+  SqliteJob *job;
 
   for (job = g_async_queue_pop (worker->jobs); job->run != NULL; job = g_async_queue_pop (worker->jobs))
     reader_job (worker, job);
-  job_free (job);
+  sqlite_job_free (job);
   return NULL;
 }

@@ -9,13 +9,13 @@
 #define SERIES_PER_SOURCE 4096
 
 typedef struct {
-  Job job;
+  SqliteJob job;
   FarBatchKey key;
   char *source; /* NULL: no key */
   FarPart *parts;
   guint n;
   gint64 first_revision;
-} ApplyJob;
+} SqliteApplyJob;
 
 static Writer *
 writer_of (Worker *worker)
@@ -39,10 +39,10 @@ typedef struct {
   GError **error;
   gboolean failed;
   gboolean done;
-} SeriesWalk;
+} SqliteSeriesWalk;
 
 static void
-series_note (SeriesWalk *walk, const FarSeriesInfo *info)
+sqlite_apply_series_note (SqliteSeriesWalk *walk, const FarSeriesInfo *info)
 {
   g_autofree char *known = g_strdup_printf ("%" G_GINT64_FORMAT "\n%s\n%s", walk->source, info->name,
                                             info->unit);
@@ -60,28 +60,29 @@ series_note (SeriesWalk *walk, const FarSeriesInfo *info)
 }
 
 static void
-series_walk (const FarGroup *group G_GNUC_UNUSED, const FarSeriesInfo *series, guint n_series, gpointer user)
+sqlite_apply_series_walk (const FarGroup *group G_GNUC_UNUSED, const FarSeriesInfo *series, guint n_series,
+                          gpointer user)
 {
-  SeriesWalk *walk = user;
+  SqliteSeriesWalk *walk = user;
 
   for (guint i = 0; i < n_series && !walk->done; i++)
-    series_note (walk, &series[i]);
+    sqlite_apply_series_note (walk, &series[i]);
   walk->done = TRUE;
 }
 
 static gboolean
-put_samples (Writer *writer, const char *source, GBytes *batch, GError **error)
+sqlite_apply_put_samples (Writer *writer, const char *source, GBytes *batch, GError **error)
 {
   Conn *conn = &writer->worker.conn;
   gint64 id = source_id (conn, source, TRUE, error);
-  SeriesWalk walk = { .writer = writer, .source = id, .error = error };
+  SqliteSeriesWalk walk = { .writer = writer, .source = id, .error = error };
   FarBatchSpan span;
 
   if (id == 0 || !far_batch_span (batch, &span, error))
     return FALSE;
   if (span.samples == 0)
     return TRUE;
-  if (!far_batch_read (batch, series_walk, &walk, error) || walk.failed)
+  if (!far_batch_read (batch, sqlite_apply_series_walk, &walk, error) || walk.failed)
     return FALSE;
   if (!conn_run (conn, error,
                  "INSERT INTO batch(source, level, t0, t1, n, body) VALUES(?1, 0, ?2, ?3, ?4, ?5)", "iiiib",
@@ -113,7 +114,7 @@ row_expected (Conn *conn, const FarPart *part, GError **error)
 }
 
 static gboolean
-put_row (Writer *writer, const FarPart *part, gint64 *revision, GError **error)
+sqlite_apply_put_row (Writer *writer, const FarPart *part, gint64 *revision, GError **error)
 {
   Conn *conn = &writer->worker.conn;
 
@@ -134,7 +135,7 @@ put_row (Writer *writer, const FarPart *part, gint64 *revision, GError **error)
 }
 
 static gboolean
-put_parts (Writer *writer, ApplyJob *job, GError **error)
+sqlite_apply_put_parts (Writer *writer, SqliteApplyJob *job, GError **error)
 {
   gboolean first = TRUE;
 
@@ -144,9 +145,10 @@ put_parts (Writer *writer, ApplyJob *job, GError **error)
     gboolean good = TRUE;
 
     if (part->kind == FAR_PART_SAMPLES)
-      good = put_samples (writer, job->source != NULL ? job->source : far_node_id (), part->samples, error);
+      good = sqlite_apply_put_samples (writer, job->source != NULL ? job->source : far_node_id (),
+                                       part->samples, error);
     else if (part->kind == FAR_PART_ROW)
-      good = put_row (writer, part, &revision, error);
+      good = sqlite_apply_put_row (writer, part, &revision, error);
     else
       good = conn_run (&writer->worker.conn, error,
                        "INSERT OR IGNORE INTO blob_ref(tbl, key, sha256) VALUES(?1, ?2, ?3)", "sss",
@@ -163,7 +165,7 @@ put_parts (Writer *writer, ApplyJob *job, GError **error)
 /* ---- marks ---- */
 
 static FarApplyVerdict
-mark_judge (Conn *conn, const ApplyJob *job, guint64 *expected, GError **error)
+sqlite_apply_mark_judge (Conn *conn, const SqliteApplyJob *job, guint64 *expected, GError **error)
 {
   sqlite3_stmt *stmt = conn_query (conn, error,
                                    "SELECT seq, crc FROM mark WHERE source = (SELECT id FROM source WHERE "
@@ -185,7 +187,7 @@ mark_judge (Conn *conn, const ApplyJob *job, guint64 *expected, GError **error)
 }
 
 static gboolean
-mark_set (Writer *writer, const ApplyJob *job, GError **error)
+mark_set (Writer *writer, const SqliteApplyJob *job, GError **error)
 {
   Conn *conn = &writer->worker.conn;
   gint64 source = source_id (conn, job->source, TRUE, error);
@@ -209,7 +211,7 @@ mark_set (Writer *writer, const ApplyJob *job, GError **error)
 /* ---- the job ---- */
 
 static void
-apply_answer (ApplyJob *job, FarApplyVerdict verdict, guint64 expected)
+apply_answer (SqliteApplyJob *job, FarApplyVerdict verdict, guint64 expected)
 {
   FarApplied *applied = g_new0 (FarApplied, 1);
 
@@ -221,13 +223,13 @@ apply_answer (ApplyJob *job, FarApplyVerdict verdict, guint64 expected)
 
 /* Everything or nothing of this job, whatever becomes of its group. */
 static gboolean
-apply_saved (Writer *writer, ApplyJob *job, GError **error)
+apply_saved (Writer *writer, SqliteApplyJob *job, GError **error)
 {
   Conn *conn = &writer->worker.conn;
 
   if (!conn_run (conn, error, "SAVEPOINT part", ""))
     return FALSE;
-  if (put_parts (writer, job, error) && (job->source == NULL || mark_set (writer, job, error)))
+  if (sqlite_apply_put_parts (writer, job, error) && (job->source == NULL || mark_set (writer, job, error)))
     return conn_run (conn, error, "RELEASE part", "");
   if (conn->worst == SQLITE_OK && conn_run (conn, NULL, "ROLLBACK TO part", ""))
     conn_run (conn, NULL, "RELEASE part", "");
@@ -236,10 +238,10 @@ apply_saved (Writer *writer, ApplyJob *job, GError **error)
 }
 
 static void
-apply_batch (Writer *writer, ApplyJob *job)
+sqlite_apply_batch (Writer *writer, SqliteApplyJob *job)
 {
   guint64 expected = 0;
-  FarApplyVerdict verdict = mark_judge (&writer->worker.conn, job, &expected, &job->job.error);
+  FarApplyVerdict verdict = sqlite_apply_mark_judge (&writer->worker.conn, job, &expected, &job->job.error);
 
   if (job->job.error != NULL)
     return;
@@ -250,13 +252,13 @@ apply_batch (Writer *writer, ApplyJob *job)
 }
 
 static void
-write_apply (Worker *worker, Job *base)
+write_apply (Worker *worker, SqliteJob *base)
 {
-  ApplyJob *job = (ApplyJob *) base;
+  SqliteApplyJob *job = (SqliteApplyJob *) base;
   gint64 *revision;
 
   if (job->source != NULL) {
-    apply_batch (writer_of (worker), job);
+    sqlite_apply_batch (writer_of (worker), job);
     return;
   }
   if (!far_parts_good (NULL, job->parts, job->n)) {
@@ -273,9 +275,9 @@ write_apply (Worker *worker, Job *base)
 }
 
 static void
-apply_clear (Job *base)
+sqlite_apply_clear (SqliteJob *base)
 {
-  ApplyJob *job = (ApplyJob *) base;
+  SqliteApplyJob *job = (SqliteApplyJob *) base;
 
   for (guint i = 0; i < job->n; i++) {
     g_clear_pointer (&job->parts[i].samples, g_bytes_unref);
@@ -287,10 +289,10 @@ apply_clear (Job *base)
   g_free (job->source);
 }
 
-Job *
+SqliteJob *
 write_apply_new (const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
 {
-  ApplyJob *job = job_new (sizeof (ApplyJob), req, write_apply, apply_clear);
+  SqliteApplyJob *job = sqlite_job_new (sizeof (SqliteApplyJob), req, write_apply, sqlite_apply_clear);
 
   job->job.grouped = TRUE;
   job->job.applied = key != NULL;

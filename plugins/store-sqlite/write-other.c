@@ -9,26 +9,26 @@
 #include <inttypes.h>
 
 typedef struct {
-  Job job;
+  SqliteJob job;
   char *table;
   gint64 before_us;
-} DropJob;
+} SqliteDropJob;
 
 typedef struct {
-  Job job;
+  SqliteJob job;
   char *sha256;
   guint64 offset;
   GBytes *bytes;
   gboolean last;
-} BlobJob;
+} SqliteBlobJob;
 
 typedef struct {
-  Job job;
+  SqliteJob job;
   guint budget_ms;
-} CareJob;
+} SqliteCareJob;
 
 static void
-answer_int (Job *job, gint64 value)
+answer_int (SqliteJob *job, gint64 value)
 {
   gint64 *result = g_new (gint64, 1);
 
@@ -67,7 +67,7 @@ open_unless_full (Worker *worker, GError **error)
 }
 
 void
-write_open (Worker *worker, Job *job)
+write_open (Worker *worker, SqliteJob *job)
 {
   if (open_unless_full (worker, &job->error) || !conn_is_damaged (worker->conn.worst))
     return;
@@ -82,7 +82,7 @@ write_open (Worker *worker, Job *job)
 
 /* A reader has met damage that the writer may never come by. */
 static void
-write_check (Worker *worker, Job *job)
+write_check (Worker *worker, SqliteJob *job)
 {
   Conn *conn = &worker->conn;
   sqlite3_stmt *stmt;
@@ -100,18 +100,18 @@ write_check (Worker *worker, Job *job)
     writer_repair (worker->owner);
 }
 
-Job *
+SqliteJob *
 write_check_new (void)
 {
-  return job_new (sizeof (Job), NULL, write_check, NULL);
+  return sqlite_job_new (sizeof (SqliteJob), NULL, write_check, NULL);
 }
 
 /* ---- drop ---- */
 
 static void
-write_drop (Worker *worker, Job *base)
+write_drop (Worker *worker, SqliteJob *base)
 {
-  DropJob *job = (DropJob *) base;
+  SqliteDropJob *job = (SqliteDropJob *) base;
   Conn *conn = &worker->conn;
 
   if (job->table != NULL &&
@@ -123,15 +123,15 @@ write_drop (Worker *worker, Job *base)
 }
 
 static void
-drop_clear (Job *base)
+sqlite_other_drop_clear (SqliteJob *base)
 {
-  g_free (((DropJob *) base)->table);
+  g_free (((SqliteDropJob *) base)->table);
 }
 
-Job *
+SqliteJob *
 write_drop_new (const char *table, gint64 samples_before_us, FarRequest *req)
 {
-  DropJob *job = job_new (sizeof (DropJob), req, write_drop, drop_clear);
+  SqliteDropJob *job = sqlite_job_new (sizeof (SqliteDropJob), req, write_drop, sqlite_other_drop_clear);
 
   job->job.grouped = TRUE;
   job->table = g_strdup (table);
@@ -142,7 +142,7 @@ write_drop_new (const char *table, gint64 samples_before_us, FarRequest *req)
 /* ---- blobs ---- */
 
 static gboolean
-blob_hash_is (Conn *conn, const char *sha256, GError **error)
+sqlite_other_blob_hash_is (Conn *conn, const char *sha256, GError **error)
 {
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
   sqlite3_stmt *stmt = conn_query (conn, error, "SELECT data FROM blob_part WHERE sha256 = ?1 ORDER BY start",
@@ -156,9 +156,9 @@ blob_hash_is (Conn *conn, const char *sha256, GError **error)
 }
 
 static gboolean
-blob_finish (Conn *conn, const char *sha256, GError **error)
+sqlite_other_blob_finish (Conn *conn, const char *sha256, GError **error)
 {
-  if (blob_hash_is (conn, sha256, error))
+  if (sqlite_other_blob_hash_is (conn, sha256, error))
     return conn_run (conn, error, "UPDATE blob SET complete = 1 WHERE sha256 = ?1", "s", sha256);
   if (*error != NULL)
     return FALSE;
@@ -170,7 +170,7 @@ blob_finish (Conn *conn, const char *sha256, GError **error)
 }
 
 static gboolean
-blob_append (Conn *conn, const BlobJob *job, gint64 size, GError **error)
+sqlite_other_blob_append (Conn *conn, const SqliteBlobJob *job, gint64 size, GError **error)
 {
   gint64 more = (gint64) g_bytes_get_size (job->bytes);
 
@@ -184,9 +184,9 @@ blob_append (Conn *conn, const BlobJob *job, gint64 size, GError **error)
 }
 
 static void
-write_blob (Worker *worker, Job *base)
+write_blob (Worker *worker, SqliteJob *base)
 {
-  BlobJob *job = (BlobJob *) base;
+  SqliteBlobJob *job = (SqliteBlobJob *) base;
   Conn *conn = &worker->conn;
   gint64 size = conn_number (conn, &base->error, 0, "SELECT size FROM blob WHERE sha256 = ?1", "s",
                              job->sha256);
@@ -201,24 +201,24 @@ write_blob (Worker *worker, Job *base)
   else if (job->offset != (guint64) size)
     base->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT,
                                _ ("blob: %" PRId64 " bytes are there; go on from them"), size);
-  else if (blob_append (conn, job, size, &base->error) &&
-           (!job->last || blob_finish (conn, job->sha256, &base->error)))
+  else if (sqlite_other_blob_append (conn, job, size, &base->error) &&
+           (!job->last || sqlite_other_blob_finish (conn, job->sha256, &base->error)))
     answer_int (base, size + (gint64) more);
 }
 
 static void
-blob_clear (Job *base)
+sqlite_other_blob_clear (SqliteJob *base)
 {
-  BlobJob *job = (BlobJob *) base;
+  SqliteBlobJob *job = (SqliteBlobJob *) base;
 
   g_free (job->sha256);
   g_bytes_unref (job->bytes);
 }
 
-Job *
+SqliteJob *
 write_blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req)
 {
-  BlobJob *job = job_new (sizeof (BlobJob), req, write_blob, blob_clear);
+  SqliteBlobJob *job = sqlite_job_new (sizeof (SqliteBlobJob), req, write_blob, sqlite_other_blob_clear);
 
   job->job.grouped = TRUE;
   job->sha256 = g_strdup (sha256);
@@ -231,9 +231,9 @@ write_blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last
 /* ---- care on request ---- */
 
 static void
-write_maintain (Worker *worker, Job *base)
+write_maintain (Worker *worker, SqliteJob *base)
 {
-  CareJob *job = (CareJob *) base;
+  SqliteCareJob *job = (SqliteCareJob *) base;
   gint64 end_us = g_get_monotonic_time () + (gint64) job->budget_ms * 1000;
 
   ((Writer *) worker->owner)->next_care_us = 0;
@@ -243,10 +243,10 @@ write_maintain (Worker *worker, Job *base)
     continue;
 }
 
-Job *
+SqliteJob *
 write_maintain_new (guint budget_ms, FarRequest *req)
 {
-  CareJob *job = job_new (sizeof (CareJob), req, write_maintain, NULL);
+  SqliteCareJob *job = sqlite_job_new (sizeof (SqliteCareJob), req, write_maintain, NULL);
 
   job->budget_ms = budget_ms;
   return &job->job;

@@ -135,10 +135,10 @@ group_broken (Writer *writer)
 }
 
 static void
-group_run (Writer *writer, GPtrArray *jobs)
+sqlite_writer_group_run (Writer *writer, GPtrArray *jobs)
 {
   for (guint i = 0; i < jobs->len && !group_broken (writer); i++) {
-    Job *job = jobs->pdata[i];
+    SqliteJob *job = jobs->pdata[i];
 
     if (far_request_ended (job->req))
       job->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "cancelled");
@@ -169,7 +169,7 @@ group_undo (Writer *writer)
 }
 
 static FarApplied *
-applied_full (void)
+sqlite_writer_applied_full (void)
 {
   FarApplied *applied = g_new0 (FarApplied, 1);
 
@@ -179,10 +179,10 @@ applied_full (void)
 
 /* Nothing of the group was written: each job hears it; what had failed by itself keeps its own cause. */
 static void
-group_fail (GPtrArray *jobs, const GError *error)
+sqlite_writer_group_fail (GPtrArray *jobs, const GError *error)
 {
   for (guint i = 0; i < jobs->len; i++) {
-    Job *job = jobs->pdata[i];
+    SqliteJob *job = jobs->pdata[i];
 
     if (job->error != NULL && g_error_matches (job->error, FAR_ERROR, FAR_ERROR_CONFLICT))
       continue;
@@ -190,7 +190,7 @@ group_fail (GPtrArray *jobs, const GError *error)
     if (job->result != NULL)
       g_clear_pointer (&job->result, job->free_result);
     if (job->applied && g_error_matches (error, FAR_ERROR, FAR_ERROR_FULL)) {
-      job->result = applied_full ();
+      job->result = sqlite_writer_applied_full ();
       job->free_result = g_free;
     } else
       job->error = g_error_copy (error);
@@ -201,7 +201,7 @@ static GError *
 group_cause (Writer *writer, GPtrArray *jobs)
 {
   for (guint i = 0; i < jobs->len; i++) {
-    Job *job = jobs->pdata[i];
+    SqliteJob *job = jobs->pdata[i];
 
     if (job->error != NULL && !g_error_matches (job->error, FAR_ERROR, FAR_ERROR_CONFLICT))
       return g_error_copy (job->error);
@@ -217,7 +217,7 @@ writer_group (Writer *writer, GPtrArray *jobs)
 
   writer->worker.conn.worst = SQLITE_OK;
   if (group_begin (writer, &error)) {
-    group_run (writer, jobs);
+    sqlite_writer_group_run (writer, jobs);
     if (group_broken (writer))
       error = group_cause (writer, jobs);
     else
@@ -225,19 +225,19 @@ writer_group (Writer *writer, GPtrArray *jobs)
   }
   if (error != NULL) {
     group_undo (writer);
-    group_fail (jobs, error);
+    sqlite_writer_group_fail (jobs, error);
     far_complain (writer->worker.at, "write", "%s", error->message);
   }
   for (guint i = 0; i < jobs->len; i++)
-    job_answer (jobs->pdata[i]);
+    sqlite_job_answer (jobs->pdata[i]);
   g_ptr_array_set_size (jobs, 0);
 }
 
 /* Takes what waits. Returns the job that ended the group: one that runs alone, or the last one of all. */
-static Job *
-writer_collect (Writer *writer, Job *first, GPtrArray *jobs)
+static SqliteJob *
+sqlite_writer_collect (Writer *writer, SqliteJob *first, GPtrArray *jobs)
 {
-  Job *job = first;
+  SqliteJob *job = first;
 
   while (job != NULL && job->grouped && jobs->len < GROUP_MAX) {
     g_ptr_array_add (jobs, job);
@@ -247,7 +247,7 @@ writer_collect (Writer *writer, Job *first, GPtrArray *jobs)
 }
 
 static void
-writer_care (Writer *writer)
+sqlite_writer_care (Writer *writer)
 {
   g_autoptr (GError) error = NULL;
 
@@ -262,11 +262,11 @@ writer_care (Writer *writer)
 }
 
 /* Waits at most until care is due. */
-static Job *
-writer_wait (Writer *writer)
+static SqliteJob *
+sqlite_writer_wait (Writer *writer)
 {
   gint64 left = writer->next_care_us - far_clock_boottime_us ();
-  Job *job = g_async_queue_try_pop (writer->worker.jobs);
+  SqliteJob *job = g_async_queue_try_pop (writer->worker.jobs);
 
   if (job == NULL && left > 0 && g_queue_is_empty (&writer->merge))
     job = g_async_queue_timeout_pop (writer->worker.jobs, (guint64) left);
@@ -274,27 +274,27 @@ writer_wait (Writer *writer)
 }
 
 gpointer
-writer_run (gpointer data)
+sqlite_writer_run (gpointer data)
 {
   Writer *writer = data;
   g_autoptr (GPtrArray) jobs = g_ptr_array_new ();
 
   for (;;) {
-    Job *job = writer_collect (writer, writer_wait (writer), jobs);
+    SqliteJob *job = sqlite_writer_collect (writer, sqlite_writer_wait (writer), jobs);
 
     if (jobs->len > 0)
       writer_group (writer, jobs);
     if (job != NULL && job->run == NULL) {
-      job_free (job);
+      sqlite_job_free (job);
       return NULL;
     }
     if (job != NULL && job->grouped)
       g_async_queue_push_front (writer->worker.jobs, job);
     else if (job != NULL) {
       job->run (&writer->worker, job);
-      job_answer (job);
+      sqlite_job_answer (job);
     }
     if (job == NULL || ++writer->rounds % 64 == 0)
-      writer_care (writer);
+      sqlite_writer_care (writer);
   }
 }

@@ -107,7 +107,7 @@ on_close (ssh_session session, ssh_channel channel, void *user)
 /* ---- reading ---- */
 
 static void
-keep (gpointer owner)
+ssh_channel_keep (gpointer owner)
 {
   Channel *self = owner;
   self->kept = g_memdup2 (self->show, self->size);
@@ -115,9 +115,9 @@ keep (gpointer owner)
 }
 
 static void
-drain (Channel *self)
+ssh_channel_drain (Channel *self)
 {
-  guint8 *memory = far_home_scratch_take (self->wire->home, keep, self);
+  guint8 *memory = far_home_scratch_take (self->wire->home, ssh_channel_keep, self);
   wire_enter (self->wire);
   int got = ssh_channel_read_nonblocking (self->channel, memory, FAR_SCRATCH_SIZE, 0);
   wire_leave (self->wire);
@@ -148,7 +148,7 @@ chan_peek (FarStream *stream, FarBatch *batch)
   if (stream->closed || !self->opened)
     return;
   if (self->size == 0 && self->unread && !is_inside (self))
-    drain (self);
+    ssh_channel_drain (self);
   if (self->size > 0) {
     batch->frames[0] = (FarFrame){ .data = self->show, .size = self->size };
     batch->bytes = self->size;
@@ -176,7 +176,7 @@ chan_consume (FarStream *stream, gsize bytes)
 /* Bytes that may go now; 0: not now. Inside a callback nothing is written: libssh is in the middle of
  * something. */
 static guint32
-room (Channel *self)
+ssh_channel_room (Channel *self)
 {
   if (!self->opened || self->ended || is_inside (self) || !wire_can_write (self->wire))
     return 0;
@@ -184,7 +184,7 @@ room (Channel *self)
 }
 
 static int
-put (Channel *self, const guint8 *data, gsize size)
+ssh_channel_put (Channel *self, const guint8 *data, gsize size)
 {
   wire_enter (self->wire);
   int put_ = ssh_channel_write (self->channel, data, size);
@@ -197,10 +197,10 @@ typedef struct {
   const FarBatch *batch;
   guint frame;
   gsize at; /* of that frame */
-} Cursor;
+} SshCursor;
 
 static void
-go_on (Cursor *cursor, gsize bytes)
+go_on (SshCursor *cursor, gsize bytes)
 {
   for (cursor->at += bytes;
        cursor->frame < cursor->batch->n && cursor->at >= cursor->batch->frames[cursor->frame].size;
@@ -211,7 +211,7 @@ go_on (Cursor *cursor, gsize bytes)
 /* The next bytes of the batch, at most *size, in one piece: where they lie if they lie so, else put together
  * in room. */
 static const guint8 *
-next_piece (const Cursor *cursor, guint8 *room, gsize *size)
+next_piece (const SshCursor *cursor, guint8 *room, gsize *size)
 {
   const FarFrame *frame = &cursor->batch->frames[cursor->frame];
   gsize n = MIN (*size, frame->size - cursor->at);
@@ -234,12 +234,12 @@ chan_write (FarStream *stream, const FarBatch *batch)
 {
   Channel *self = of_stream (stream);
   guint8 together[PIECE_SIZE];
-  Cursor cursor = { batch, 0, 0 };
+  SshCursor cursor = { batch, 0, 0 };
   gsize taken = 0;
   for (go_on (&cursor, 0); cursor.frame < batch->n && !stream->closed;) {
-    gsize n = MIN (room (self), PIECE_SIZE);
+    gsize n = MIN (ssh_channel_room (self), PIECE_SIZE);
     const guint8 *piece = n > 0 ? next_piece (&cursor, together, &n) : NULL;
-    int written = n > 0 ? put (self, piece, n) : 0;
+    int written = n > 0 ? ssh_channel_put (self, piece, n) : 0;
     if (written <= 0) {
       self->write_wanted = TRUE;
       if (written < 0)
@@ -391,7 +391,7 @@ wire_channel_turn (Channel *self)
   if (self->changed)
     ready |= FAR_READY_READ;
   self->changed = FALSE;
-  if (self->write_wanted && room (self) > 0) {
+  if (self->write_wanted && ssh_channel_room (self) > 0) {
     self->write_wanted = FALSE;
     ready |= FAR_READY_WRITE;
   }

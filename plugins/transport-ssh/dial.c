@@ -90,7 +90,7 @@ dial_over (Dial *dial, GError *error)
 }
 
 static void
-dial_fail (Dial *dial, FarErrorCode code, const char *why)
+ssh_dial_fail (Dial *dial, FarErrorCode code, const char *why)
 {
   dial_over (dial, g_error_new (FAR_ERROR, code, _ ("no tunnel to %s: %s"), dial->address, why));
 }
@@ -105,7 +105,7 @@ typedef struct {
 } Arrival;
 
 static void
-arrival_free (Arrival *arrival)
+ssh_dial_arrival_free (Arrival *arrival)
 {
   tunnel_unref (arrival->tunnel);
   g_free (arrival->from);
@@ -122,10 +122,10 @@ arrival_join (gpointer data)
   if (arrival->near_end != NULL && !far_end->closed && !arrival->tunnel->over) {
     tunnel_join (arrival->tunnel, far_end, arrival->near_end, arrival->from, 0);
   } else {
-    stream_discard (arrival->near_end);
+    ssh_stream_discard (arrival->near_end);
     far_stream_free (far_end);
   }
-  arrival_free (arrival);
+  ssh_dial_arrival_free (arrival);
 }
 
 /* [main] */
@@ -156,7 +156,7 @@ arrival_ask (gpointer data)
 }
 
 static gboolean
-is_ours (Tunnel *tunnel, ssh_message message)
+ssh_dial_is_ours (Tunnel *tunnel, ssh_message message)
 {
   return ssh_message_type (message) == SSH_REQUEST_CHANNEL_OPEN &&
          ssh_message_subtype (message) == SSH_CHANNEL_FORWARDED_TCPIP &&
@@ -169,8 +169,9 @@ open_message (Wire *wire, ssh_message message, gpointer user)
 {
   Tunnel *tunnel = user;
   wire_enter (wire);
-  ssh_channel channel = is_ours (tunnel, message) ? ssh_message_channel_request_open_reply_accept (message)
-                                                  : NULL;
+  ssh_channel channel = ssh_dial_is_ours (tunnel, message)
+                            ? ssh_message_channel_request_open_reply_accept (message)
+                            : NULL;
   if (channel == NULL)
     ssh_message_reply_default (message);
   wire_leave (wire);
@@ -198,7 +199,7 @@ static void
 open_arrived (Wire *wire, gpointer user)
 {
   Tunnel *tunnel = user;
-  tunnel_up (tunnel, wire, FALSE, far_clock_boottime_us ());
+  ssh_tunnel_up (tunnel, wire, FALSE, far_clock_boottime_us ());
 }
 
 static const WireOps open_ops = { .message = open_message, .arrived = open_arrived, .dead = open_dead };
@@ -338,9 +339,9 @@ handshake_dead (Wire *wire, const char *cause, gpointer user)
   Dial *dial = user;
   dial->wire = NULL;
   if (dial->error != NULL)
-    dial_fail (dial, dial->error->code, dial->error->message);
+    ssh_dial_fail (dial, dial->error->code, dial->error->message);
   else
-    dial_fail (dial, FAR_ERROR_UNAVAILABLE, cause);
+    ssh_dial_fail (dial, FAR_ERROR_UNAVAILABLE, cause);
 }
 
 static const WireOps handshake_ops = {
@@ -352,7 +353,7 @@ static const WireOps handshake_ops = {
 /* ---- connecting ---- */
 
 static void
-set_options (Dial *dial, ssh_session session)
+ssh_dial_set_options (Dial *dial, ssh_session session)
 {
   gboolean no = FALSE;
   int port = dial->port;
@@ -384,11 +385,11 @@ shake_hands (gpointer data)
   int fd = dial->fd;
   if (session == NULL) {
     close (fd);
-    dial_fail (dial, FAR_ERROR_INTERNAL, "out of memory");
+    ssh_dial_fail (dial, FAR_ERROR_INTERNAL, "out of memory");
     return;
   }
   wire_tune_fd (fd);
-  set_options (dial, session);
+  ssh_dial_set_options (dial, session);
   dial->wire = wire_new (dial->home, session, fd, &handshake_ops, dial);
   dial->timer = far_home_timer (dial->home, dial->until_us, dial_late, dial);
 }

@@ -68,12 +68,12 @@ typedef struct {
   gpointer grant;
   GStrv prompts;
   gboolean echo;
-} Question;
+} SshQuestion;
 
 static void
-question_free (gpointer data)
+ssh_guard_question_free (gpointer data)
 {
-  Question *question = data;
+  SshQuestion *question = data;
   if (question->grant != NULL && question->guard->free_grant != NULL)
     question->guard->free_grant (question->grant);
   wire_unref (question->wire);
@@ -85,10 +85,10 @@ question_free (gpointer data)
   g_free (question);
 }
 
-static void answer (Wire *wire, gpointer data);
+static void ssh_guard_answer (Wire *wire, gpointer data);
 
 static void
-judge (Question *question, FarRequest *req)
+ssh_guard_judge (SshQuestion *question, FarRequest *req)
 {
   Guard *guard = question->guard;
   const FarVerdict *verdict = far_login_verdict (req);
@@ -108,25 +108,25 @@ judge (Question *question, FarRequest *req)
 static void
 decided (FarRequest *req, gpointer user)
 {
-  Question *question = user;
+  SshQuestion *question = user;
   const GError *error = far_request_error (req);
   if (question->guard->waiting != NULL)
     g_ptr_array_remove_fast (question->guard->waiting, req);
   if (error == NULL)
-    judge (question, req);
+    ssh_guard_judge (question, req);
   else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_LIMIT))
     question->kind = ANSWER_BUSY;
-  wire_post (question->wire, answer, question, question_free);
+  wire_post (question->wire, ssh_guard_answer, question, ssh_guard_question_free);
 }
 
 /* [main] */
 static void
 ask_core (gpointer data)
 {
-  Question *question = data;
+  SshQuestion *question = data;
   Guard *guard = question->guard;
   if (guard->waiting == NULL) {
-    wire_post (question->wire, answer, question, question_free);
+    wire_post (question->wire, ssh_guard_answer, question, ssh_guard_question_free);
     return;
   }
   FarRequest *req = far_request_new (decided, question, 0);
@@ -137,7 +137,7 @@ ask_core (gpointer data)
 /* ---- answers ---- */
 
 static void
-refuse (Login *login, Wire *wire, ssh_message message)
+ssh_guard_refuse (Login *login, Wire *wire, ssh_message message)
 {
   wire_enter (wire);
   ssh_message_reply_default (message);
@@ -146,7 +146,7 @@ refuse (Login *login, Wire *wire, ssh_message message)
 }
 
 static void
-ask_back (Login *login, Wire *wire, ssh_message message, const Question *question)
+ask_back (Login *login, Wire *wire, ssh_message message, const SshQuestion *question)
 {
   guint n = MIN (g_strv_length (question->prompts), 8);
   char echo[8];
@@ -158,7 +158,7 @@ ask_back (Login *login, Wire *wire, ssh_message message, const Question *questio
 }
 
 static void
-let_in (Login *login, Wire *wire, ssh_message message, Question *question)
+let_in (Login *login, Wire *wire, ssh_message message, SshQuestion *question)
 {
   wire_enter (wire);
   ssh_message_auth_reply_success (message, 0);
@@ -168,9 +168,9 @@ let_in (Login *login, Wire *wire, ssh_message message, Question *question)
 }
 
 static void
-failed (Login *login, Wire *wire, ssh_message message)
+ssh_guard_failed (Login *login, Wire *wire, ssh_message message)
 {
-  refuse (login, wire, message);
+  ssh_guard_refuse (login, wire, message);
   if (++login->tries >= GUARD_TRIES)
     wire_cut (wire, "login refused three times");
 }
@@ -186,9 +186,9 @@ pk_ok (Wire *wire, ssh_message message)
 
 /* [home of the wire] */
 static void
-answer (Wire *wire, gpointer data)
+ssh_guard_answer (Wire *wire, gpointer data)
 {
-  Question *question = data;
+  SshQuestion *question = data;
   Login *login = question->of;
   ssh_message message = g_steal_pointer (&login->message);
   wire_pause (wire, FALSE);
@@ -199,9 +199,9 @@ answer (Wire *wire, gpointer data)
   else if (question->kind == ANSWER_YES)
     let_in (login, wire, message, question);
   else if (question->probe)
-    refuse (login, wire, message);
+    ssh_guard_refuse (login, wire, message);
   else
-    failed (login, wire, message);
+    ssh_guard_failed (login, wire, message);
 }
 
 /* ---- questions ---- */
@@ -220,16 +220,16 @@ key_line (ssh_key key)
 
 /* Hands the request to main; no more is read until the answer is there. */
 static gboolean
-ask (Login *login, Wire *wire, ssh_message message, FarLogin *form)
+ssh_guard_ask (Login *login, Wire *wire, ssh_message message, FarLogin *form)
 {
-  Question *question = g_new0 (Question, 1);
-  *question = (Question){ .wire = wire_ref (wire),
-                          .guard = guard_ref (login->guard),
-                          .of = login,
-                          .login = form,
-                          .name = g_strdup (form->name),
-                          .key = g_strdup (form->key),
-                          .probe = form->probe };
+  SshQuestion *question = g_new0 (SshQuestion, 1);
+  *question = (SshQuestion){ .wire = wire_ref (wire),
+                             .guard = guard_ref (login->guard),
+                             .of = login,
+                             .login = form,
+                             .name = g_strdup (form->name),
+                             .key = g_strdup (form->key),
+                             .probe = form->probe };
   login->message = message;
   wire_pause (wire, TRUE);
   far_home_post (far_home_main (), ask_core, question);
@@ -258,7 +258,7 @@ on_password (Login *login, Wire *wire, ssh_message message)
   FarLogin *form = form_new (login, message, login->guard->tokens ? FAR_LOGIN_TOKEN : FAR_LOGIN_PASSWORD);
   form->secret = g_strdup (ssh_message_auth_password (message));
   form->key = g_strdup (login->key);
-  return ask (login, wire, message, form);
+  return ssh_guard_ask (login, wire, message, form);
 }
 
 /* Where tokens log in, any key may be proved: what it is worth the token says. */
@@ -293,7 +293,7 @@ on_key (Login *login, Wire *wire, ssh_message message)
   FarLogin *form = form_new (login, message, FAR_LOGIN_KEY);
   form->key = g_steal_pointer (&line);
   form->probe = state == SSH_PUBLICKEY_STATE_NONE;
-  return ask (login, wire, message, form);
+  return ssh_guard_ask (login, wire, message, form);
 }
 
 static GStrv
@@ -323,7 +323,7 @@ on_interactive (Login *login, Wire *wire, ssh_message message)
 {
   if (!ssh_message_auth_kbdint_is_response (message)) {
     char *prompts[] = { (char *) "Password: ", NULL };
-    Question first = { .prompts = prompts };
+    SshQuestion first = { .prompts = prompts };
     g_free (login->name);
     login->name = g_strdup (ssh_message_auth_user (message));
     login->interactive = FALSE;
@@ -339,7 +339,7 @@ on_interactive (Login *login, Wire *wire, ssh_message message)
     form->secret = g_strdup (answers[0] != NULL ? answers[0] : "");
   answers_clear (answers);
   login->interactive = TRUE;
-  return ask (login, wire, message, form);
+  return ssh_guard_ask (login, wire, message, form);
 }
 
 static gboolean
@@ -384,7 +384,7 @@ login_message (Login *login, Wire *wire, ssh_message message)
   else if (ssh_message_type (message) == SSH_REQUEST_AUTH)
     kept = on_auth (login, wire, message);
   if (!kept)
-    refuse (login, wire, message);
+    ssh_guard_refuse (login, wire, message);
   return TRUE;
 }
 
@@ -400,7 +400,7 @@ login_begin (Login *login, Guard *guard, Wire *wire, const char *from, const cha
 }
 
 void
-login_end (Login *login)
+ssh_login_end (Login *login)
 {
   g_clear_pointer (&login->guard, guard_unref);
   g_clear_pointer (&login->message, ssh_message_free);

@@ -46,7 +46,7 @@ typedef struct {
 } Login;
 
 void login_begin (Login *login, Guard *guard, Wire *wire, const char *from, const char *asker);
-void login_end (Login *login);
+void ssh_login_end (Login *login);
 /* TRUE: keeps the message. */
 gboolean login_message (Login *login, Wire *wire, ssh_message message);
 

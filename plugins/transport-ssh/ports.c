@@ -185,7 +185,7 @@ why_not (Ports *ports, int fd, const char *from)
 }
 
 static void
-reset_fd (int fd)
+ssh_ports_reset_fd (int fd)
 {
   struct linger at_once = { 1, 0 };
   setsockopt (fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -220,7 +220,7 @@ say_refused (Ports *ports, const char *cause, const char *from)
 static void
 waiting_free (Waiting *waiting)
 {
-  stream_discard (waiting->stream);
+  ssh_stream_discard (waiting->stream);
   g_free (waiting->from);
   g_free (waiting);
 }
@@ -252,7 +252,7 @@ waited_enough (gpointer data)
 }
 
 static void
-hold (Ports *ports, Waiting *waiting)
+ssh_ports_hold (Ports *ports, Waiting *waiting)
 {
   g_queue_push_tail (&ports->waiting, waiting);
   if (ports->timer == NULL)
@@ -263,7 +263,7 @@ hold (Ports *ports, Waiting *waiting)
 }
 
 static void
-take (Ports *ports, FarStream *stream, const char *from, guint16 from_port, gint64 first_us)
+ssh_ports_take (Ports *ports, FarStream *stream, const char *from, guint16 from_port, gint64 first_us)
 {
   Waiting *waiting = g_new0 (Waiting, 1);
   *waiting = (Waiting){ stream, g_strdup (from != NULL ? from : "127.0.0.1"), from_port,
@@ -271,7 +271,7 @@ take (Ports *ports, FarStream *stream, const char *from, guint16 from_port, gint
   if (ports->tunnel->wire != NULL)
     go_through (ports, waiting);
   else
-    hold (ports, waiting);
+    ssh_ports_hold (ports, waiting);
 }
 
 void
@@ -289,11 +289,11 @@ ports_attach (Ports *ports, FarStream *stream, const char *from)
 {
   const char *cause = no_room (ports);
   if (cause == NULL) {
-    take (ports, stream, from, 0, 0);
+    ssh_ports_take (ports, stream, from, 0, 0);
     return;
   }
   say_refused (ports, cause, from);
-  stream_discard (stream);
+  ssh_stream_discard (stream);
 }
 
 static void
@@ -303,25 +303,25 @@ came_to_y (int fd, const struct sockaddr *address, const char *from, FarPass *pa
   const char *cause = why_not (ports, fd, from);
   int on = 1;
   if (ports->tunnel->closed) { /* the person's client that tries again: nothing to tell */
-    reset_fd (fd);
+    ssh_ports_reset_fd (fd);
     return;
   }
   if (cause != NULL) {
-    reset_fd (fd);
+    ssh_ports_reset_fd (fd);
     say_refused (ports, cause, from);
     return;
   }
   ports->used = TRUE;
   setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  take (ports, far_stream_fd_new (ports->tunnel->home, fd), from,
-        ntohs (((const struct sockaddr_in *) (const void *) address)->sin_port),
-        ports->rules.raw ? 0 : SILENT_US);
+  ssh_ports_take (ports, far_stream_fd_new (ports->tunnel->home, fd), from,
+                  ntohs (((const struct sockaddr_in *) (const void *) address)->sin_port),
+                  ports->rules.raw ? 0 : SILENT_US);
 }
 
 static void
 came_to_x (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
 {
-  reset_fd (fd);
+  ssh_ports_reset_fd (fd);
   say_refused (user, "a connection to X from this machine", from);
 }
 

@@ -33,12 +33,12 @@ typedef struct {
   FarPass *pass;
   FarHomeTimer *patience;
   gboolean granted, stock;
-} Link;
+} SshLink;
 
 static void
 link_dead (Wire *wire, const char *cause, gpointer user)
 {
-  Link *link = user;
+  SshLink *link = user;
   g_clear_pointer (&link->patience, far_home_timer_free);
   tunnel_link_dead (link->tunnel, wire, cause);
   far_gate_leave (link->pass);
@@ -47,7 +47,7 @@ link_dead (Wire *wire, const char *cause, gpointer user)
 }
 
 static void
-forward (Wire *wire, Link *link, ssh_message message)
+forward (Wire *wire, SshLink *link, ssh_message message)
 {
   Tunnel *tunnel = link->tunnel;
   const char *host = ssh_message_global_request_address (message);
@@ -67,11 +67,11 @@ forward (Wire *wire, Link *link, ssh_message message)
   g_clear_pointer (&link->patience, far_home_timer_free);
   g_free (tunnel->bind_host);
   tunnel->bind_host = g_strdup (host); /* verbatim: the terminal knows its forward by these words */
-  tunnel_up (tunnel, wire, link->stock, far_clock_boottime_us ());
+  ssh_tunnel_up (tunnel, wire, link->stock, far_clock_boottime_us ());
 }
 
 static gboolean
-link_message (Wire *wire, ssh_message message, gpointer user)
+ssh_server_link_message (Wire *wire, ssh_message message, gpointer user)
 {
   int type = ssh_message_type (message), subtype = ssh_message_subtype (message);
   if (type == SSH_REQUEST_GLOBAL && subtype == SSH_GLOBAL_REQUEST_TCPIP_FORWARD) {
@@ -93,11 +93,13 @@ link_is_late (gpointer data)
 static void
 link_arrived (Wire *wire, gpointer user)
 {
-  Link *link = user;
+  SshLink *link = user;
   link->patience = far_home_timer (wire->home, far_clock_boottime_us () + ASK_WITHIN_US, link_is_late, wire);
 }
 
-static const WireOps link_ops = { .message = link_message, .arrived = link_arrived, .dead = link_dead };
+static const WireOps link_ops = { .message = ssh_server_link_message,
+                                  .arrived = link_arrived,
+                                  .dead = link_dead };
 
 /* ---- guests: wires that have not logged in ---- */
 
@@ -115,7 +117,7 @@ guest_free (Guest *guest)
 {
   g_ptr_array_remove_fast (guest->door->guests, guest);
   g_clear_pointer (&guest->patience, far_home_timer_free);
-  login_end (&guest->login);
+  ssh_login_end (&guest->login);
   far_gate_leave (guest->pass);
   g_free (guest);
 }
@@ -168,9 +170,9 @@ static void
 guest_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
 {
   Guest *guest = user;
-  Link *link = g_new0 (Link, 1);
+  SshLink *link = g_new0 (SshLink, 1);
   Tunnel *tunnel = grant;
-  *link = (Link){ .tunnel = tunnel, .pass = g_steal_pointer (&guest->pass), .stock = key == NULL };
+  *link = (SshLink){ .tunnel = tunnel, .pass = g_steal_pointer (&guest->pass), .stock = key == NULL };
   far_gate_verified (link->pass);
   wire_move (wire, tunnel->home, &link_ops, link);
   guest_free (guest);
@@ -198,7 +200,7 @@ guest_is_late (gpointer data)
 }
 
 static void
-came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
+ssh_server_came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
 {
   Door *door = user;
   ssh_session session = session_on (door, fd);
@@ -222,7 +224,8 @@ came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, g
 /* ---- life ---- */
 
 static gpointer
-judge (gpointer user, FarPrincipal *principal, const FarVerdict *verdict, const char *name, const char *key)
+ssh_server_judge (gpointer user, FarPrincipal *principal, const FarVerdict *verdict, const char *name,
+                  const char *key)
 {
   Ssh *self = user;
   Tunnel *tunnel = verdict->claim != NULL && g_str_has_prefix (verdict->claim, "session/")
@@ -259,7 +262,7 @@ static void
 door_open (gpointer data)
 {
   Door *door = data;
-  FarAcceptorSpec spec = { .at = door->self->at, .gate = door->gate, .came = came, .user = door };
+  FarAcceptorSpec spec = { .at = door->self->at, .gate = door->gate, .came = ssh_server_came, .user = door };
   door->acceptor = far_acceptor_new (door->home, door->fd, &spec);
 }
 
@@ -285,7 +288,7 @@ door_new (Ssh *self, int fd, GError **error)
   door->guests = g_ptr_array_new ();
   door->gate = far_gate_new (NULL, &limits);
   door->guard = guard_new ((const char *const *) options->login, "tunnel", TRUE);
-  door->guard->judge = judge;
+  door->guard->judge = ssh_server_judge;
   door->guard->judge_user = self;
   door->guard->free_grant = tunnel_unref;
   far_home_post (door->home, door_open, door);
@@ -401,7 +404,7 @@ attach (gpointer data)
 {
   Attach *order = data;
   if (order->tunnel->over || order->tunnel->closed)
-    stream_discard (order->stream);
+    ssh_stream_discard (order->stream);
   else
     ports_attach (order->tunnel->ports, order->stream, order->from);
   tunnel_unref (order->tunnel);
@@ -414,7 +417,7 @@ server_attach (gpointer data, const char *session, FarStream *stream, const char
 {
   Tunnel *tunnel = tunnel_find (data, session);
   if (tunnel == NULL || tunnel->ports == NULL) {
-    stream_discard (stream);
+    ssh_stream_discard (stream);
     return;
   }
   Attach *order = g_new0 (Attach, 1);

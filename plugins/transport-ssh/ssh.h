@@ -96,14 +96,14 @@ void tunnel_tell (Tunnel *tunnel, FarTunnelEvent *event);
 
 /* [home] */
 /* A link was acknowledged: the timer starts, or goes on; takes the place of an older one. */
-void tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us);
+void ssh_tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us);
 void tunnel_link_dead (Tunnel *tunnel, Wire *wire, const char *cause);
 /* Joins a person's end a with a connection through the link; takes both. first_us: as of a pump. */
 void tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, const char *from, gint64 first_us);
 void tunnel_say (Tunnel *tunnel, FarTunnelEventKind kind, const char *cause, const char *from);
 void tunnel_say_refused (Tunnel *tunnel, const char *cause, const char *from, guint times);
 void tunnel_over (Tunnel *tunnel, const char *cause);
-void stream_discard (gpointer stream); /* [any thread] frees it at its home */
+void ssh_stream_discard (gpointer stream); /* [any thread] frees it at its home */
 
 /* ---- ports (server) ---- */
 

@@ -123,7 +123,7 @@ init (gpointer data, FarInstance *at, GError **error)
 }
 
 static gboolean
-load_keys (Ssh *self, GError **error)
+ssh_load_keys (Ssh *self, GError **error)
 {
   self->keys = far_node_path ("keys");
   if (!far_trust_keys_create (self->keys, error))
@@ -144,7 +144,7 @@ open_door (Ssh *self, GError **error)
 }
 
 static void
-let_go (Ssh *self)
+ssh_let_go (Ssh *self)
 {
   g_clear_pointer (&self->door, door_free);
   g_clear_pointer (&self->handshakes, far_home_worker_free);
@@ -158,8 +158,8 @@ static gboolean
 start (gpointer data, GError **error)
 {
   Ssh *self = data;
-  if (!load_keys (self, error) || (ssh_options (self)->listen != NULL && !open_door (self, error))) {
-    let_go (self);
+  if (!ssh_load_keys (self, error) || (ssh_options (self)->listen != NULL && !open_door (self, error))) {
+    ssh_let_go (self);
     return FALSE;
   }
   far_instance_ready (self->at);
@@ -174,7 +174,7 @@ stop (gpointer data)
   self->retired = FALSE;
   for (GList *item = all; item != NULL; item = item->next)
     tunnel_abandon (item->data);
-  let_go (self);
+  ssh_let_go (self);
 }
 
 static void
@@ -207,7 +207,7 @@ end (gpointer self, const char *session, const char *cause)
 }
 
 static void
-shut (gpointer self, const char *session, const char *cause, FarRequest *req)
+ssh_shut (gpointer self, const char *session, const char *cause, FarRequest *req)
 {
   Tunnel *tunnel = tunnel_find (self, session);
   if (tunnel != NULL)
@@ -217,7 +217,7 @@ shut (gpointer self, const char *session, const char *cause, FarRequest *req)
 }
 
 static void
-set_deadline (gpointer self, const char *session, gint64 boottime_us)
+ssh_set_deadline (gpointer self, const char *session, gint64 boottime_us)
 {
   Tunnel *tunnel = tunnel_find (self, session);
   if (tunnel != NULL)
@@ -235,9 +235,9 @@ static const FarTunnelOps tunnel_ops = {
   .attach = server_attach,
   .dial = client_dial,
   .end = end,
-  .set_deadline = set_deadline,
+  .set_deadline = ssh_set_deadline,
   .serves = serves,
-  .shut = shut,
+  .shut = ssh_shut,
 };
 
 #define AT(field) G_STRUCT_OFFSET (SshOptions, field)

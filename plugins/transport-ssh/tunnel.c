@@ -18,7 +18,7 @@ typedef struct {
 } Join;
 
 static void
-join_free (gpointer data)
+ssh_tunnel_join_free (gpointer data)
 {
   Join *join = data;
   tunnel_unref (join->tunnel);
@@ -72,7 +72,7 @@ stream_free_here (gpointer stream)
 }
 
 void
-stream_discard (gpointer data)
+ssh_stream_discard (gpointer data)
 {
   FarStream *stream = data;
   if (stream != NULL)
@@ -201,7 +201,7 @@ join_counted (FarPump *pump, const FarPumpCounters *now, gpointer user)
 }
 
 static void
-forget_join (gpointer data)
+ssh_tunnel_forget_join (gpointer data)
 {
   Tunnel *tunnel = data;
   tunnel->n_joins--;
@@ -217,8 +217,8 @@ join_end (Join *join)
   tunnel->done_up += join->last.bytes_ab;
   tunnel->done_down += join->last.bytes_ba;
   tunnel_tell (tunnel, &event);
-  join_free (join);
-  far_home_post (tunnel->home, forget_join, tunnel_ref (tunnel));
+  ssh_tunnel_join_free (join);
+  far_home_post (tunnel->home, ssh_tunnel_forget_join, tunnel_ref (tunnel));
   maybe_shut (tunnel);
   maybe_ended (tunnel);
   tunnel_unref (tunnel);
@@ -230,12 +230,12 @@ join_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpo
   Join *join = user;
   join->last = *total;
   join->cause = cause;
-  if (join->booked) /* a pump between other homes may be done before join_opened() has come */
+  if (join->booked) /* a pump between other homes may be done before ssh_tunnel_join_opened() has come */
     join_end (join);
 }
 
 static void
-join_opened (gpointer data)
+ssh_tunnel_join_opened (gpointer data)
 {
   Join *join = data;
   Tunnel *tunnel = join->tunnel;
@@ -262,7 +262,7 @@ tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, const char *from, gint6
                        .user = join };
   tunnel->n_joins++;
   join->pump = far_pump_start (a, b, &spec);
-  far_home_post (far_home_main (), join_opened, join);
+  far_home_post (far_home_main (), ssh_tunnel_join_opened, join);
 }
 
 /* ---- link ---- */
@@ -274,7 +274,7 @@ deadline_due (gpointer data)
 }
 
 static void
-set_deadline (Tunnel *tunnel, gint64 deadline_us)
+ssh_tunnel_set_deadline (Tunnel *tunnel, gint64 deadline_us)
 {
   tunnel->deadline_us = deadline_us;
   g_clear_pointer (&tunnel->deadline, far_home_timer_free);
@@ -294,7 +294,7 @@ address_here (const Wire *wire)
 }
 
 void
-tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us)
+ssh_tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us)
 {
   if (tunnel->over) {
     wire_cut (wire, "the session is over");
@@ -307,7 +307,7 @@ tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us)
   }
   tunnel->wire = wire;
   if (tunnel->deadline_us == 0)
-    set_deadline (tunnel, since_us + tunnel->length_us);
+    ssh_tunnel_set_deadline (tunnel, since_us + tunnel->length_us);
   g_autofree char *here = tunnel->ports != NULL ? address_here (wire) : NULL;
   FarTunnelEvent event = { .kind = FAR_TUNNEL_UP,
                            .deadline_boot_us = tunnel->deadline_us,
@@ -365,12 +365,12 @@ typedef struct {
   Tunnel *tunnel;
   const char *cause;
   gint64 deadline_us;
-} Order;
+} SshOrder;
 
 static void
 order_over (gpointer data)
 {
-  Order *order = data;
+  SshOrder *order = data;
   tunnel_over (order->tunnel, order->cause);
   tunnel_unref (order->tunnel);
   g_free (order);
@@ -379,8 +379,8 @@ order_over (gpointer data)
 static void
 order_deadline (gpointer data)
 {
-  Order *order = data;
-  set_deadline (order->tunnel, order->deadline_us);
+  SshOrder *order = data;
+  ssh_tunnel_set_deadline (order->tunnel, order->deadline_us);
   tunnel_unref (order->tunnel);
   g_free (order);
 }
@@ -388,8 +388,8 @@ order_deadline (gpointer data)
 static void
 give_order (Tunnel *tunnel, FarHomeFunc func, const char *cause, gint64 deadline_us)
 {
-  Order *order = g_new0 (Order, 1);
-  *order = (Order){ tunnel_ref (tunnel), cause, deadline_us };
+  SshOrder *order = g_new0 (SshOrder, 1);
+  *order = (SshOrder){ tunnel_ref (tunnel), cause, deadline_us };
   far_home_post (tunnel->home, func, order);
 }
 
@@ -413,7 +413,7 @@ home_is_shut (gpointer data)
 static void
 order_shut (gpointer data)
 {
-  Order *order = data;
+  SshOrder *order = data;
   order->tunnel->closed = TRUE;
   if (order->tunnel->ports != NULL)
     ports_shut (order->tunnel->ports);

@@ -35,7 +35,7 @@ static void
 work_free (gpointer data)
 {
   Work *work = data;
-  stream_discard (work->stream);
+  ssh_stream_discard (work->stream);
   if (work->channel != NULL) /* the wire died before there was an answer */
     far_stream_free (wire_channel_stream (work->channel));
   if (work->message != NULL)
@@ -122,7 +122,7 @@ answer_forward (Work *work, Wire *wire)
 
 /* [home]; not called when the wire has died meanwhile */
 static void
-answer (Wire *wire, gpointer data)
+ssh_visit_channel_answer (Wire *wire, gpointer data)
 {
   Work *work = data;
   if (work->channel != NULL)
@@ -142,7 +142,7 @@ opened (FarRequest *req, gpointer user)
     work->stream = far_request_steal (req);
   else
     work->why_not = g_strdup (error->message);
-  wire_post (work->wire, answer, work, work_free);
+  wire_post (work->wire, ssh_visit_channel_answer, work, work_free);
 }
 
 /* A session for one device reaches that one, by whatever name or address the person calls it. */
@@ -182,7 +182,7 @@ open_talk (Work *work, FarEndpointSpec *spec, FarRequest *req)
 }
 
 static void
-ask (gpointer data)
+ssh_visit_channel_ask (gpointer data)
 {
   Work *work = data;
   Visit *visit = work->visit;
@@ -249,7 +249,7 @@ direct (Visit *visit, Wire *wire, ssh_message message)
   work->host = g_strdup (host);
   work->port = ssh_message_channel_request_open_destination_port (message);
   visit->n_open++;
-  far_home_post (far_home_main (), ask, work);
+  far_home_post (far_home_main (), ssh_visit_channel_ask, work);
   return TRUE;
 }
 
@@ -309,7 +309,7 @@ talk_begin (Visit *visit, Wire *wire, ssh_message message, Talk *talk, const cha
   work->command = g_strdup (command);
   g_ptr_array_remove_fast (visit->talks, talk);
   g_free (talk);
-  far_home_post (far_home_main (), ask, work);
+  far_home_post (far_home_main (), ssh_visit_channel_ask, work);
   return TRUE;
 }
 

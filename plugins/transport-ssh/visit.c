@@ -42,7 +42,7 @@ visit_unref (Visit *visit)
     return;
   g_atomic_int_add (visit->open, -1);
   g_atomic_rc_box_release (visit->open);
-  login_end (&visit->login);
+  ssh_login_end (&visit->login);
   if (visit->guard != NULL)
     guard_unref (visit->guard);
   g_ptr_array_free (visit->talks, TRUE);
@@ -143,7 +143,7 @@ session_dead (Wire *wire, const char *cause, gpointer user)
     far_complain (NULL, visit->session, "endpoints.%s: nobody logged in, session %s: %s", visit->instance,
                   visit->session, cause);
   g_clear_pointer (&visit->timer, far_home_timer_free);
-  login_end (&visit->login);
+  ssh_login_end (&visit->login);
   visit_work_end (visit);
   visit_unref (visit);
 }

@@ -199,7 +199,7 @@ wire_cut (Wire *wire, const char *cause)
 
 /* ---- turns ---- */
 
-static void wait_for_more (Wire *wire);
+static void ssh_wire_wait_for_more (Wire *wire);
 
 void
 wire_enter (Wire *wire)
@@ -229,7 +229,7 @@ wire_leave (Wire *wire)
   if (wire->counter.in_bytes != wire->seen || is_broken (wire))
     wire_kick (wire); /* within a turn as well: it may be past the place where it looks */
   else if (!wire->in_turn)
-    wait_for_more (wire);
+    ssh_wire_wait_for_more (wire);
 }
 
 gboolean
@@ -357,7 +357,7 @@ channels_turn (Wire *wire)
 }
 
 static void
-wait_for_more (Wire *wire)
+ssh_wire_wait_for_more (Wire *wire)
 {
   guint wait = wire->paused ? 0 : FAR_READY_READ;
   /* while it shakes hands libssh may wait for a first chance to write; later only what it holds back counts
@@ -369,7 +369,7 @@ wait_for_more (Wire *wire)
 }
 
 static void
-check_limits (Wire *wire)
+ssh_wire_check_limits (Wire *wire)
 {
   const char *cause = NULL;
   if (wire->cause == NULL && wire->ops->may_go_on != NULL && !wire->ops->may_go_on (wire, &cause, wire->user))
@@ -414,7 +414,7 @@ static gboolean
 do_turn (Wire *wire)
 {
   gboolean more = FALSE;
-  check_limits (wire);
+  ssh_wire_check_limits (wire);
   if (still_goes (wire) && !wire->ready)
     get_ready (wire);
   if (still_goes (wire) && wire->ready && !wire->paused)
@@ -423,7 +423,7 @@ do_turn (Wire *wire)
     poll_once (wire); /* lets out what waits to be written, and sees the peer go */
   if (still_goes (wire))
     channels_turn (wire);
-  check_limits (wire);
+  ssh_wire_check_limits (wire);
   return more;
 }
 
@@ -442,7 +442,7 @@ wire_turn (gpointer data)
   else if (wire->cause != NULL)
     wire_end (wire);
   else {
-    wait_for_more (wire);
+    ssh_wire_wait_for_more (wire);
     if (more)
       wire_kick (wire);
   }

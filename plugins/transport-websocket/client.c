@@ -92,7 +92,7 @@ come_back (struct _WsClient *client)
 }
 
 static void
-failed (struct _WsClient *client, const char *text)
+ws_client_failed (struct _WsClient *client, const char *text)
 {
   far_complain (client->node->at, "connect", _ ("no link to %s: %s"), client->where, text);
   come_back (client);
@@ -102,7 +102,7 @@ failed (struct _WsClient *client, const char *text)
 
 /* One whose connection stands may still get through, and then its link counts. */
 static void
-let_go (struct _WsClient *client)
+ws_client_let_go (struct _WsClient *client)
 {
   g_autoptr (FarRequest) dialling = client->dialling != NULL ? far_request_ref (client->dialling) : NULL;
 
@@ -114,9 +114,9 @@ let_go (struct _WsClient *client)
 }
 
 static void
-try_again (struct _WsClient *client)
+ws_client_try_again (struct _WsClient *client)
 {
-  let_go (client);
+  ws_client_let_go (client);
   wait_for (client, 0);
 }
 
@@ -132,7 +132,7 @@ patience_over (gpointer data)
   struct _WsClient *client = data;
 
   if (client->hurry && !is_up (client) && (client->dialling != NULL || client->try != NULL))
-    try_again (client);
+    ws_client_try_again (client);
 }
 
 static void
@@ -150,13 +150,13 @@ begin_patience (struct _WsClient *client)
 
 /* A way may have opened. */
 static void
-network_changed (gpointer data)
+ws_client_network_changed (gpointer data)
 {
   struct _WsClient *client = data;
 
   if (is_up (client))
     return;
-  let_go (client);
+  ws_client_let_go (client);
   wait_for (client, NETWORK_SPREAD_US);
 }
 
@@ -183,7 +183,7 @@ tried (gpointer data)
     if (client->try == try) {
       client->try = NULL;
       if (try->error != NULL)
-        failed (client, try->error->message);
+        ws_client_failed (client, try->error->message);
     }
   }
   try_free (try);
@@ -218,7 +218,7 @@ client_upgraded (FarStream *stream, const char *node, gint64 told_us, const GErr
 }
 
 static void
-set_options (int fd)
+ws_client_set_options (int fd)
 {
   const unsigned timeout = USER_TIMEOUT_MS;
   const int on = 1;
@@ -238,11 +238,11 @@ client_connected (FarRequest *req, gpointer data)
   if (client->stopping || client->again)
     return;
   if (far_request_error (req) != NULL) {
-    failed (client, far_request_error (req)->message);
+    ws_client_failed (client, far_request_error (req)->message);
     return;
   }
   fd = far_dial_take (req);
-  set_options (fd);
+  ws_client_set_options (fd);
   client->try = try = g_new0 (Try, 1);
   try->client = client;
   try->hub = ws_hub_ref (client->node->hub);
@@ -286,7 +286,7 @@ ws_client_up (Node *self)
   client->up_us = far_clock_boottime_us ();
   client->waiting = FALSE;
   g_clear_pointer (&client->timer, far_home_timer_free);
-  let_go (client);
+  ws_client_let_go (client);
   cancel_all (client);
 }
 
@@ -313,7 +313,7 @@ ws_client_hurry (Node *self, gboolean hurry)
   client->hurry = hurry;
   client->tries = 0;
   if (hurry && !is_up (client))
-    try_again (client);
+    ws_client_try_again (client);
 }
 
 /* Where to and under what name stay: they make another instance. */
@@ -359,7 +359,7 @@ ws_client_new (Node *self, const NodeOptions *options, GError **error)
   client->tls = tls_of (self, options, &client->url, error);
   if (client->tls == NULL)
     return FALSE;
-  client->network = far_network_watch_new (network_changed, client);
+  client->network = far_network_watch_new (ws_client_network_changed, client);
   wait_for (client, MIN (client->base_us, G_USEC_PER_SEC));
   return TRUE;
 }

@@ -225,7 +225,7 @@ judge_out (WsConn *conn)
 }
 
 static void
-keep (WsConn *conn, const FarFrame *parts, guint n, gsize skip)
+ws_conn_keep (WsConn *conn, const FarFrame *parts, guint n, gsize skip)
 {
   gsize size = 0, at = 0;
   WsOut *out;
@@ -262,7 +262,7 @@ ws_conn_put (WsConn *conn, const FarFrame *parts, guint n)
   }
   taken = g_queue_is_empty (&conn->out) ? conn->stream->klass->write (conn->stream, &batch) : 0;
   if (taken < batch.bytes)
-    keep (conn, parts, n, taken);
+    ws_conn_keep (conn, parts, n, taken);
 }
 
 static void

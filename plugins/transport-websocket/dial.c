@@ -14,10 +14,10 @@ typedef struct {
   WsUrl url;
   FarTls *tls;
   FarRequest *req;
-} Dial;
+} WsDial;
 
 static void
-dial_free (Dial *dial)
+ws_dial_free (WsDial *dial)
 {
   ws_url_clear (&dial->url);
   far_tls_unref (dial->tls);
@@ -29,7 +29,7 @@ dial_free (Dial *dial)
 static void
 dial_upgraded (FarStream *stream, const char *node, gint64 told_us, const GError *error, gpointer user)
 {
-  Dial *dial = user;
+  WsDial *dial = user;
 
   if (stream == NULL) {
     g_autofree char *where = ws_url_host_header (&dial->url);
@@ -38,19 +38,19 @@ dial_upgraded (FarStream *stream, const char *node, gint64 told_us, const GError
   } else {
     far_request_done (dial->req, ws_stream_new (stream, TRUE, NULL, NULL), ws_stream_free_at_home);
   }
-  dial_free (dial);
+  ws_dial_free (dial);
 }
 
 /* [main] */
 static void
 dial_connected (FarRequest *req, gpointer user)
 {
-  Dial *dial = user;
+  WsDial *dial = user;
   const char *protocol = strcmp (dial->url.path, "/link") == 0 ? "farwatch" : "farwatch-stream";
 
   if (far_request_error (req) != NULL) {
     far_request_fail (dial->req, g_error_copy (far_request_error (req)));
-    dial_free (dial);
+    ws_dial_free (dial);
     return;
   }
   ws_upgrade_unref (ws_upgrade (dial->tls, far_home_pick (), far_dial_take (req), &dial->url, protocol,
@@ -60,7 +60,7 @@ dial_connected (FarRequest *req, gpointer user)
 void
 ws_dial (const char *url, const char *ca_file, FarRequest *req)
 {
-  Dial *dial = g_new0 (Dial, 1);
+  WsDial *dial = g_new0 (WsDial, 1);
   FarTlsSpec spec = { .ca = ca_file, .purpose = FAR_PURPOSE_PEOPLE_SERVER, .alpn = "http/1.1" };
   GError *error = NULL;
 
@@ -71,7 +71,7 @@ ws_dial (const char *url, const char *ca_file, FarRequest *req)
   }
   if (dial->tls == NULL) {
     far_request_fail (req, error);
-    dial_free (dial);
+    ws_dial_free (dial);
     return;
   }
   far_dial (dial->url.host, dial->url.port,

@@ -210,7 +210,7 @@ length_of (const WsDecoder *decoder)
 
 /* The limits of a program are few: each text is made once. */
 static const char *
-too_large (gsize limit)
+ws_frame_too_large (gsize limit)
 {
   g_autofree char *text = g_strdup_printf ("frame too large (the limit is %" G_GSIZE_FORMAT " bytes)", limit);
 
@@ -219,7 +219,7 @@ too_large (gsize limit)
 
 /* The length is whole in `kept`. */
 static void
-judge_length (WsDecoder *decoder, WsFrame *frame)
+ws_frame_judge_length (WsDecoder *decoder, WsFrame *frame)
 {
   gsize extra = extra_of (decoder->kept[1]);
   guint64 size = length_of (decoder);
@@ -229,7 +229,7 @@ judge_length (WsDecoder *decoder, WsFrame *frame)
   else if (size > G_MAXINT64)
     refuse_frame (decoder, frame, WS_CLOSE_PROTOCOL, "length with its top bit set");
   else if (decoder->frame_max > 0 && size > decoder->frame_max && !(decoder->kept[0] & CONTROL))
-    refuse_frame (decoder, frame, WS_CLOSE_SIZE, too_large (decoder->frame_max));
+    refuse_frame (decoder, frame, WS_CLOSE_SIZE, ws_frame_too_large (decoder->frame_max));
 }
 
 /* The head is whole in `kept`. */
@@ -263,11 +263,11 @@ judge_head (WsDecoder *decoder, WsFrame *frame)
   if (cause != NULL)
     refuse_frame (decoder, frame, WS_CLOSE_PROTOCOL, cause);
   else if (decoder->n_kept >= 2 && decoder->n_kept == 2 + extra_of (decoder->kept[1]))
-    judge_length (decoder, frame);
+    ws_frame_judge_length (decoder, frame);
 }
 
 static gsize
-take_head (WsDecoder *decoder, const guint8 *data, gsize size, WsFrame *frame)
+ws_frame_take_head (WsDecoder *decoder, const guint8 *data, gsize size, WsFrame *frame)
 {
   gsize used = 0;
 
@@ -367,7 +367,7 @@ ws_decoder_next (WsDecoder *decoder, guint8 *data, gsize size, WsFrame *frame)
   if (decoder->state == ENDED)
     return size;
   if (decoder->state == IN_HEAD)
-    used = take_head (decoder, data, size, frame);
+    used = ws_frame_take_head (decoder, data, size, frame);
   if (decoder->state != IN_PAYLOAD || (used == size && decoder->left > 0))
     return used;
   if (decoder->opcode & CONTROL)

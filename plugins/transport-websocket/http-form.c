@@ -22,7 +22,7 @@ typedef enum {
   PART_NAME,
   PART_VALUE,
   PART_DONE
-} Part;
+} WsPart;
 
 typedef struct {
   const guint8 *data;
@@ -34,7 +34,7 @@ typedef struct {
   gboolean answer;
   gboolean counted;
   guint fields; /* lines before this one; only when counted */
-  Part part;
+  WsPart part;
   const WsHeadLimits *limits;
   WsNo *no;
 } Scan;
@@ -117,7 +117,7 @@ no_request (Scan *scan)
 
 /* At a CR. FALSE also when its LF is not there yet. */
 static gboolean
-end_line (Scan *scan, Part next)
+end_line (Scan *scan, WsPart next)
 {
   if (scan->at + 1 == scan->size)
     return FALSE;
@@ -130,7 +130,7 @@ end_line (Scan *scan, Part next)
 }
 
 static gboolean
-next_part (Scan *scan, Part next)
+next_part (Scan *scan, WsPart next)
 {
   scan->start = ++scan->at;
   scan->part = next;

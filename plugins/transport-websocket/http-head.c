@@ -18,12 +18,12 @@ typedef struct {
   WsHead head;
   char *block;
   gsize block_size, block_used;
-} Whole;
+} WsWhole;
 
 /* ---- a copy ---- */
 
 static char *
-head_put (Whole *whole, const void *text, gsize size)
+head_put (WsWhole *whole, const void *text, gsize size)
 {
   char *copy = whole->block + whole->block_used;
 
@@ -53,7 +53,7 @@ seen_before (const guint8 *data, const WsForm *form, guint i)
 }
 
 static const char *
-put_name (Whole *whole, const guint8 *data, WsSpan span)
+put_name (WsWhole *whole, const guint8 *data, WsSpan span)
 {
   char *name = head_put (whole, data + span.at, span.size);
 
@@ -65,7 +65,7 @@ put_name (Whole *whole, const guint8 *data, WsSpan span)
 /* The values of all lines of this name. A name and its colon are longer than what joins two values, so the
  * room is enough. */
 static const char *
-put_values (Whole *whole, const guint8 *data, const WsForm *form, guint i)
+put_values (WsWhole *whole, const guint8 *data, const WsForm *form, guint i)
 {
   const WsLine *lines = (const WsLine *) (gpointer) form->lines->data;
   const char *value = head_put (whole, data + lines[i].value.at, lines[i].value.size);
@@ -83,7 +83,7 @@ put_values (Whole *whole, const guint8 *data, const WsForm *form, guint i)
 static WsHead *
 head_build (const guint8 *data, gsize size, const WsForm *form)
 {
-  Whole *whole = g_new0 (Whole, 1);
+  WsWhole *whole = g_new0 (WsWhole, 1);
   WsHead *head = &whole->head;
 
   whole->block_size = size + 2 * form->target.size + 16;
@@ -107,7 +107,7 @@ head_build (const guint8 *data, gsize size, const WsForm *form)
 void
 ws_head_free (WsHead *head)
 {
-  Whole *whole = (Whole *) head;
+  WsWhole *whole = (WsWhole *) head;
 
   if (head == NULL)
     return;
@@ -173,7 +173,7 @@ head_no (WsNo *why, guint status, const char *text)
 /* RFC 9112 section 6.3: what two readers could take for different lengths is no length. Two lines have become
  * a list, which is no number. */
 static gboolean
-judge_length (WsHead *head, WsNo *why)
+ws_http_head_judge_length (WsHead *head, WsNo *why)
 {
   const char *text = ws_head_field (head, "content-length");
   gboolean coded = ws_head_field (head, "transfer-encoding") != NULL;
@@ -215,7 +215,7 @@ judge_connection (WsHead *head)
 
 /* HTTP/1.0 knows no Host (RFC 9112 section 3.2); what it sends must be right all the same. */
 static gboolean
-judge_host (Whole *whole, WsNo *why)
+judge_host (WsWhole *whole, WsNo *why)
 {
   WsHead *head = &whole->head;
   const char *host = ws_head_field (head, "host");
@@ -237,10 +237,11 @@ judge_host (Whole *whole, WsNo *why)
 }
 
 static gboolean
-head_judge (Whole *whole, WsNo *why)
+head_judge (WsWhole *whole, WsNo *why)
 {
   judge_connection (&whole->head);
-  return judge_host (whole, why) && judge_length (&whole->head, why) && judge_expect (&whole->head, why);
+  return judge_host (whole, why) && ws_http_head_judge_length (&whole->head, why) &&
+         judge_expect (&whole->head, why);
 }
 
 /* The framing of an answer concerns nobody before its body; what is always wrong is refused. An interim
@@ -251,7 +252,7 @@ judge_answer (WsHead *head, guint status, WsNo *why)
   judge_connection (head);
   if (status < 200 || ws_head_field (head, "transfer-encoding") != NULL)
     return TRUE;
-  return judge_length (head, why);
+  return ws_http_head_judge_length (head, why);
 }
 
 /* ---- */
@@ -260,7 +261,7 @@ static WsHeadResult
 head_take (const guint8 *data, gsize size, const WsForm *form, WsHead **head, WsNo *why)
 {
   g_autoptr (WsHead) made = head_build (data, size, form);
-  Whole *whole = (Whole *) made;
+  WsWhole *whole = (WsWhole *) made;
 
   if (made->method != NULL ? !head_judge (whole, why) : !judge_answer (made, form->status, why))
     return WS_HEAD_REFUSED;

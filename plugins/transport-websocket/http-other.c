@@ -35,7 +35,7 @@ other_target (http_parser *parser, const char *at, gsize size)
 }
 
 static int
-other_name (http_parser *parser, const char *at, gsize size)
+ws_http_other_name (http_parser *parser, const char *at, gsize size)
 {
   Other *other = parser->data;
   guint i = other->names++;
@@ -116,7 +116,7 @@ ws_other_agrees (const guint8 *data, gsize size, const WsForm *form)
 
   http_parser_settings_init (&settings);
   settings.on_url = other_target;
-  settings.on_header_field = other_name;
+  settings.on_header_field = ws_http_other_name;
   settings.on_header_value = other_value;
   settings.on_headers_complete = other_whole;
   http_parser_init (&parser, request ? HTTP_REQUEST : HTTP_RESPONSE);

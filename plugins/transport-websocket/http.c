@@ -303,7 +303,7 @@ http_upgrade (WsConn *conn, Http *http)
 /* ---- requests ---- */
 
 static void
-ask (WsConn *conn, Http *http)
+ws_http_ask (WsConn *conn, Http *http)
 {
   g_autoptr (GBytes) body = http->body == NULL ? NULL
                                                : g_byte_array_free_to_bytes (g_steal_pointer (&http->body));
@@ -362,7 +362,7 @@ http_take_head (WsConn *conn, Http *http)
   else if (http->head->length > 0)
     await_body (conn, http);
   else
-    ask (conn, http);
+    ws_http_ask (conn, http);
 }
 
 /* ---- bytes ---- */
@@ -447,7 +447,7 @@ http_turn (WsConn *conn, Http *http)
   if (!had_head && http->head != NULL)
     http_take_head (conn, http);
   else if (had_head && http->body->len == http->head->length)
-    ask (conn, http);
+    ws_http_ask (conn, http);
   return http_of (conn) == http && ws_conn_open (conn) && http->state != HTTP_ASKED;
 }
 

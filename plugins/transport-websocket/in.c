@@ -32,7 +32,7 @@ ws_text_take (WsText *text, const WsPiece *piece, const guint8 *data, gsize size
 }
 
 static guint
-refuse (guint code, const char *text, const char **cause)
+ws_in_refuse (guint code, const char *text, const char **cause)
 {
   *cause = text;
   return code;
@@ -40,28 +40,28 @@ refuse (guint code, const char *text, const char **cause)
 
 /* The limits of a program are few: each text is made once. */
 static guint
-too_large (gsize limit, const char **cause)
+ws_in_too_large (gsize limit, const char **cause)
 {
   g_autofree char *text = g_strdup_printf ("message too large (the limit is %" G_GSIZE_FORMAT " bytes)",
                                            limit);
 
-  return refuse (WS_CLOSE_SIZE, g_intern_string (text), cause);
+  return ws_in_refuse (WS_CLOSE_SIZE, g_intern_string (text), cause);
 }
 
 guint
 ws_in_count (WsIn *in, const WsPiece *piece, gsize size, const char **cause)
 {
   if (!piece->binary)
-    return refuse (WS_CLOSE_TYPE, "binary messages only", cause);
+    return ws_in_refuse (WS_CLOSE_TYPE, "binary messages only", cause);
   if (piece->begins) {
     in->fragments = 0;
     in->bytes = 0;
   }
   in->bytes += size;
   if (in->bytes > in->limit)
-    return too_large (in->limit, cause);
+    return ws_in_too_large (in->limit, cause);
   if (piece->frame && ++in->fragments > WS_FRAGMENTS_MAX)
-    return refuse (WS_CLOSE_POLICY, "too many fragments (64 at most)", cause);
+    return ws_in_refuse (WS_CLOSE_POLICY, "too many fragments (64 at most)", cause);
   return 0;
 }
 
@@ -88,16 +88,16 @@ take_frames (WsIn *in, const guint8 *data, gsize size, WsTake take, gpointer use
     FarMessage *message;
 
     if (frame < 0)
-      *code = refuse (WS_CLOSE_PROTOCOL, "not a message", cause);
+      *code = ws_in_refuse (WS_CLOSE_PROTOCOL, "not a message", cause);
     else if ((gsize) frame > in->limit)
-      *code = too_large (in->limit, cause);
+      *code = ws_in_too_large (in->limit, cause);
     if (*code == 0 && (frame == 0 || (gsize) frame > size - used))
       in->need = need_of (data + used, size - used, (gsize) frame);
     if (*code != 0 || frame == 0 || (gsize) frame > size - used)
       return used;
     message = far_message_decode (data + used, (gsize) frame, NULL);
     if (message == NULL) {
-      *code = refuse (WS_CLOSE_PROTOCOL, "not a message", cause);
+      *code = ws_in_refuse (WS_CLOSE_PROTOCOL, "not a message", cause);
       return used;
     }
     take (message, user);

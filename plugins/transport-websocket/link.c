@@ -304,7 +304,7 @@ take_answer (WsLink *link, FarMessage *answer)
 }
 
 static void
-job_free (ToMain *job)
+ws_link_job_free (ToMain *job)
 {
   if (job->message != NULL)
     far_message_unref (job->message);
@@ -323,7 +323,7 @@ message_on_main (gpointer data)
     take_answer (link, job->message);
   else if (link != NULL && link->cause == NULL)
     take_request (link, job->message);
-  job_free (job);
+  ws_link_job_free (job);
 }
 
 static void
@@ -343,7 +343,7 @@ up_on_main (gpointer data)
     *close = (ToHome){ .conn = ws_conn_ref (job->conn), .code = WS_CLOSE_AWAY, .cause = "this node stops" };
     far_home_post (job->conn->home, link_job_at_home, close);
   }
-  job_free (job);
+  ws_link_job_free (job);
 }
 
 static void
@@ -361,7 +361,7 @@ down_on_main (gpointer data)
       hub->funcs->down (hub->self, link, link->cause);
     link_free (link);
   }
-  job_free (job);
+  ws_link_job_free (job);
 }
 
 static void
@@ -371,7 +371,7 @@ link_pressure_on_main (gpointer data)
 
   if (job->conn->link != NULL)
     far_door_busy (job->conn->link, job->high);
-  job_free (job);
+  ws_link_job_free (job);
 }
 
 static void

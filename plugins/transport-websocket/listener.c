@@ -46,7 +46,7 @@ ws_listener_take (WsListener *listener, FarStream *stream, const char *from, Far
 }
 
 static void
-arrival_free (WsArrival *arrival)
+ws_listener_arrival_free (WsArrival *arrival)
 {
   if (arrival->listener != NULL)
     g_queue_unlink (&arrival->listener->arrivals, &arrival->link);
@@ -80,7 +80,7 @@ arrival_done (FarStream *stream, const char *cause, gpointer data)
     ws_listener_take (listener, stream, arrival->from, g_steal_pointer (&arrival->pass),
                       far_tls_peer (stream));
   }
-  arrival_free (arrival);
+  ws_listener_arrival_free (arrival);
 }
 
 static const FarTlsAcceptFuncs arrival_funcs = { arrival_heard, arrival_done };
@@ -99,7 +99,7 @@ keep_alive (int fd)
 }
 
 static void
-came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
+ws_listener_came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
 {
   WsListener *listener = user;
   WsArrival *arrival;
@@ -160,7 +160,7 @@ look_at_links (WsListener *listener, gint64 now)
 }
 
 static void
-look (gpointer data)
+ws_listener_look (gpointer data)
 {
   WsListener *listener = data;
   gint64 now = far_clock_boottime_us (), next = LOOK_US;
@@ -211,14 +211,14 @@ listener_begin (gpointer data)
                                    .per_second = spec->per_second,
                                    .nodelay = TRUE,
                                    .user_timeout_ms = USER_TIMEOUT_MS,
-                                   .came = came,
+                                   .came = ws_listener_came,
                                    .user = listener };
   g_auto (GStrv) proxies = (GStrv) spec->proxies; /* the acceptor has its own */
 
   listener->acceptor = far_acceptor_new (listener->home, spec->fd, &accept);
   listener->spec.proxies = NULL;
-  listener->timer = far_home_timer (listener->home, far_clock_boottime_us () + G_USEC_PER_SEC / 4, look,
-                                    listener);
+  listener->timer = far_home_timer (listener->home, far_clock_boottime_us () + G_USEC_PER_SEC / 4,
+                                    ws_listener_look, listener);
 }
 
 WsListener *
@@ -241,12 +241,12 @@ typedef struct {
   WsListener *listener;
   GStrv proxies;
   gint64 idle_us;
-} Change;
+} WsChange;
 
 static void
 change_at_home (gpointer data)
 {
-  Change *change = data;
+  WsChange *change = data;
 
   change->listener->spec.idle_us = change->idle_us;
   if (change->listener->acceptor != NULL)
@@ -260,9 +260,9 @@ void
 ws_listener_change (WsListener *listener, const FarGateLimits *limits, const char *const *proxies,
                     const char *cert, const char *key, const char *ca, gint64 idle_us)
 {
-  Change *change = g_new0 (Change, 1);
+  WsChange *change = g_new0 (WsChange, 1);
 
-  *change = (Change){ listener, g_strdupv ((char **) proxies), idle_us };
+  *change = (WsChange){ listener, g_strdupv ((char **) proxies), idle_us };
   far_gate_set_limits (listener->gate, limits);
   if (listener->spec.tls != NULL)
     far_tls_set_files (listener->spec.tls, cert, key, ca);

@@ -24,10 +24,10 @@ typedef struct {
   gboolean known; /* a valid ticket was shown, or a new one is given */
   gboolean live;  /* a watch: events until the last */
   gboolean over;  /* [main] the last answer has come */
-} Call;
+} WsCall;
 
 static void
-call_unref (Call *call)
+call_unref (WsCall *call)
 {
   if (!g_atomic_int_dec_and_test (&call->refs))
     return;
@@ -53,7 +53,7 @@ send_answer (WsConn *conn, const FarMessage *answer)
 }
 
 static void
-call_over (Call *call)
+call_over (WsCall *call)
 {
   WsConn *conn = call->conn;
 
@@ -67,7 +67,7 @@ call_over (Call *call)
 static void
 answer_at_home (gpointer data)
 {
-  Call *call = data;
+  WsCall *call = data;
   WsConn *conn = call->conn;
 
   if (conn->call == call) {
@@ -85,7 +85,7 @@ answer_at_home (gpointer data)
 /* ---- watches as server-sent events (WHATWG HTML, section 9.2) ---- */
 
 typedef struct {
-  Call *call;
+  WsCall *call;
   FarMessage *message;
   gboolean last;
 } Event;
@@ -132,7 +132,7 @@ static void
 event_at_home (gpointer data)
 {
   Event *event = data;
-  Call *call = event->call;
+  WsCall *call = event->call;
   WsConn *conn = call->conn;
 
   if (conn->call == call) {
@@ -153,7 +153,7 @@ event_at_home (gpointer data)
 
 /* [main] */
 static void
-watch_answered (Call *call, FarMessage *answer, gboolean last)
+watch_answered (WsCall *call, FarMessage *answer, gboolean last)
 {
   Event *event = g_new0 (Event, 1);
 
@@ -167,7 +167,7 @@ watch_answered (Call *call, FarMessage *answer, gboolean last)
 }
 
 typedef struct {
-  Call *call;
+  WsCall *call;
   gboolean high;
 } Pressure;
 
@@ -200,7 +200,7 @@ call_pressure (WsConn *conn, gboolean high)
 static void
 http_answered (FarMessage *answer, gboolean last, gpointer user)
 {
-  Call *call = user;
+  WsCall *call = user;
 
   if (call->live) {
     watch_answered (call, answer, last);
@@ -237,7 +237,7 @@ no_owner (const FarMessage *request)
 static void
 call_on_main (gpointer data)
 {
-  Call *call = data;
+  WsCall *call = data;
   WsHub *hub = call->conn->hub;
   g_autoptr (FarPrincipal) principal = NULL;
   g_autoptr (FarMessage) early = NULL;
@@ -261,7 +261,7 @@ call_on_main (gpointer data)
 static void
 gone_on_main (gpointer data)
 {
-  Call *call = data;
+  WsCall *call = data;
 
   if (call->answer == NULL && !call->over) {
     far_door_gone (call);
@@ -369,14 +369,14 @@ people_judge (WsConn *conn, const WsHead *head, char **text)
 void
 people_request (WsConn *conn, const WsHead *head, GBytes *body)
 {
-  Call *call;
+  WsCall *call;
 
   people_look_behind_proxy (conn, head);
   if (strcmp (head->path, "/") == 0) {
     ws_http_answer (conn, 200, "text/plain; charset=utf-8", HELLO, strlen (HELLO), NULL);
     return;
   }
-  call = g_new0 (Call, 1);
+  call = g_new0 (WsCall, 1);
   call->refs = 2;
   call->conn = ws_conn_ref (conn);
   call->from = g_strdup (conn->from);

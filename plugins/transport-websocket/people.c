@@ -77,7 +77,7 @@ link_asked (gpointer self, WsLink *link, const FarMessage *request)
 }
 
 static void
-link_answered (gpointer self, WsLink *link, const FarMessage *answer)
+ws_people_link_answered (gpointer self, WsLink *link, const FarMessage *answer)
 {
   char *ticket;
 
@@ -92,7 +92,7 @@ link_answered (gpointer self, WsLink *link, const FarMessage *answer)
 static const WsHubFuncs people_funcs = {
   .asker = link_asker,
   .asked = link_asked,
-  .answered = link_answered,
+  .answered = ws_people_link_answered,
 };
 
 /* ---- where from, [home] ---- */

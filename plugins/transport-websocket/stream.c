@@ -24,7 +24,7 @@
 /* Payload among the bytes below, counted from the first that is not consumed there. */
 typedef struct {
   gsize at, size;
-} Place;
+} WsPlace;
 
 typedef struct {
   FarStream head;
@@ -35,7 +35,7 @@ typedef struct {
   FarLater *kill; /* under streams' lock; asked for when the listener ends */
   WsDecoder decoder;
   gsize decoded; /* bytes below that the decoder has had */
-  Place place[FAR_BATCH_FRAMES];
+  WsPlace place[FAR_BATCH_FRAMES];
   guint first, n;      /* of place */
   GByteArray *pending; /* frames that the stream below has not taken; NULL: none */
   guint8 *masked;      /* client: room for a frame */
@@ -323,7 +323,7 @@ stream_take_piece (WsStream *self, const WsFrame *frame, gsize at)
     put_close (self, WS_CLOSE_PROTOCOL, "bytes after " WS_EOF);
     far_stream_die_soon (&self->head, "bytes after " WS_EOF);
   } else if (frame->size > 0) {
-    self->place[self->n++] = (Place){ at, frame->size };
+    self->place[self->n++] = (WsPlace){ at, frame->size };
   }
 }
 
@@ -377,7 +377,7 @@ stream_take_frame (WsStream *self, const WsFrame *frame, gsize at)
 
 /* Decodes what is new of the bytes below. */
 static void
-decode (WsStream *self, const FarBatch *below)
+ws_stream_decode (WsStream *self, const FarBatch *below)
 {
   gsize begin = 0;
 
@@ -466,7 +466,7 @@ stream_peek (FarStream *stream, FarBatch *batch)
     self->below->klass->peek (self->below, &below);
     if (below.n == 0 || self->over)
       break;
-    decode (self, &below);
+    ws_stream_decode (self, &below);
     if (self->first < self->n)
       break;
     drop_decoded (self);
@@ -494,7 +494,7 @@ stream_consume (FarStream *stream, gsize bytes)
   gsize drop = 0;
 
   while (bytes > 0 && self->first < self->n) {
-    Place *place = &self->place[self->first];
+    WsPlace *place = &self->place[self->first];
     gsize n = MIN (bytes, place->size);
 
     place->at += n;
@@ -511,7 +511,7 @@ stream_consume (FarStream *stream, gsize bytes)
   self->below->klass->consume (self->below, drop);
   self->decoded -= drop;
   for (guint i = self->first; i < self->n; i++)
-    self->place[i - self->first] = (Place){ self->place[i].at - drop, self->place[i].size };
+    self->place[i - self->first] = (WsPlace){ self->place[i].at - drop, self->place[i].size };
   self->n -= self->first;
   self->first = 0;
 }
@@ -601,7 +601,7 @@ stream_let_go (WsStream *self)
 }
 
 static void
-stream_free (FarStream *stream)
+ws_stream_free (FarStream *stream)
 {
   WsStream *self = (WsStream *) stream;
 
@@ -624,7 +624,7 @@ static const FarStreamClass stream_class = {
   .shutdown = stream_shutdown,
   .abort = stream_abort,
   .move = stream_move,
-  .free = stream_free,
+  .free = ws_stream_free,
   .waiting = stream_waiting,
 };
 

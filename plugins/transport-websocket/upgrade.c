@@ -115,7 +115,7 @@ upgrade_refused (Upgrade *self, guint status, const guint8 *body, gsize size)
 }
 
 static gboolean
-is_ours (const Upgrade *self, const WsHead *head)
+ws_upgrade_is_ours (const Upgrade *self, const WsHead *head)
 {
   g_autofree char *wanted = ws_http_accept_key (self->key);
   const char *protocol = ws_head_field (head, "sec-websocket-protocol");
@@ -157,7 +157,7 @@ upgrade_judge (Upgrade *self, const WsHead *head, guint status, gsize used)
     return FALSE;
   if (status != 101)
     upgrade_refused (self, status, self->in->data + used, MIN (body, head->length));
-  else if (!is_ours (self, head))
+  else if (!ws_upgrade_is_ours (self, head))
     upgrade_fail (self, FAR_ERROR_PROTOCOL,
                   _ ("the answer is not that of a WebSocket server; is it the right port, or a proxy that "
                      "does not pass WebSocket on?"));

@@ -31,7 +31,7 @@ path_ok (const char *path)
 
 /* Without a port the scheme's own. */
 static gboolean
-split_address (const char *address, WsUrl *url, GError **error)
+ws_url_split_address (const char *address, WsUrl *url, GError **error)
 {
   const char *colon = strrchr (address, ':');
   g_autofree char *with_port = NULL;
@@ -55,7 +55,7 @@ ws_url_parse (const char *text, const char *fallback, WsUrl *url, GError **error
   text += strlen (SCHEME);
   slash = strchr (text, '/');
   address = slash == NULL ? g_strdup (text) : g_strndup (text, (gsize) (slash - text));
-  if (!split_address (address, url, error))
+  if (!ws_url_split_address (address, url, error))
     return FALSE;
   url->path = g_strdup (slash == NULL || slash[1] == 0 ? fallback : slash);
   if (url->host[0] != 0 && strchr (url->host, '@') == NULL && url->port != 0 && path_ok (url->path))

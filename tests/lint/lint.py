@@ -85,6 +85,11 @@ class Lint(unittest.TestCase):
                                          "SortIncludes: Never\n"}
         self.finds({**style, "core/c.c": SPDX + '#include "config.h"\nint c;\nint   d;\nint   e;\n'}, "core/c.c:4: not formatted; run clang-format")
 
+    def test_names_twice(self):
+        other = SPDX + '#include "config.h"\ntypedef struct {\n  int x;\n} Job;\nstatic int\nrefuse (void)\n{\n  return 0;\n}\n'
+        self.finds({"core/c.c": other, "plugins/service-x/x.c": other}, "plugins/service-x/x.c:5: Job: core/c.c has that name too",
+                   "plugins/service-x/x.c:7: refuse: core/c.c has that name too")
+
     def test_exempt_by_the_line_before(self):
         before = "  /* %slint: allow getaddrinfo */\n  getaddrinfo (0);\n"
         status, output = self.run_on(self.in_core("void\nf (void)\n{\n" + before % "numbers only; " + "}\n"))
