@@ -15,7 +15,7 @@ farwatch_include_HEADERS += \
 	core/farwatch/dial.h \
 	core/farwatch/error.h \
 	core/farwatch/gate.h \
-	core/farwatch/home.h \
+	core/farwatch/loop.h \
 	core/farwatch/i18n.h \
 	core/farwatch/instance.h \
 	core/farwatch/login.h \
@@ -108,13 +108,13 @@ libfarwatch_la_SOURCES = \
 	core/loop/fd-watch.c \
 	core/loop/fd-watch.h \
 	core/loop/file-write.c \
-	core/loop/home-foreign.c \
-	core/loop/home-later.c \
-	core/loop/home-main.c \
-	core/loop/home-private.h \
-	core/loop/home-timer.c \
-	core/loop/home-worker.c \
-	core/loop/home.c \
+	core/loop/loop-external.c \
+	core/loop/loop-deferred.c \
+	core/loop/loop-main.c \
+	core/loop/loop-private.h \
+	core/loop/loop-timer.c \
+	core/loop/loop-io.c \
+	core/loop/loop.c \
 	core/loop/instance-head.c \
 	core/loop/instance-head.h \
 	core/loop/instance-timer.c \

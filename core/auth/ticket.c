@@ -5,7 +5,7 @@
 #include "auth/ticket.h"
 
 #include <farwatch/clock.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/message.h>
 #include <farwatch/trust.h>
 
@@ -129,7 +129,7 @@ far_ticket_redeem (const char *text, FarStream *stream, const char *from)
   gpointer user;
 
   if (ticket == NULL) {
-    far_home_post (stream->home, ticket_free_stream, stream); /* a stream is freed at its home */
+    far_loop_post (stream->loop, ticket_free_stream, stream); /* a stream is freed at its loop */
     return;
   }
   func = ticket->stream;

@@ -9,7 +9,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/i18n.h>
 #include <farwatch/store.h>
 
@@ -165,7 +165,7 @@ far_damage_hold (FarInstance *at, GError *error)
   Held *held = g_new (Held, 1);
 
   *held = (Held){ far_instance_ref (at), error };
-  far_home_post (far_home_main (), damage_hold_down, held);
+  far_loop_post (far_loop_main (), damage_hold_down, held);
 }
 
 gboolean

@@ -17,7 +17,7 @@
 
 struct _FarSensorRun {
   FarInstance *at;
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   FarRequest *req;       /* reading now */
   gint64 tick_us;        /* wall: of that reading */
   gint64 tick_offset_us; /* what the wall clock was ahead of boottime then */
@@ -115,7 +115,7 @@ sensor_schedule (FarSensorRun *run)
   gint64 interval = interval_us (run->at) << run->slow, now = far_clock_wall_us ();
   gint64 when = far_clock_boottime_us () + (now / interval + 1) * interval - now;
 
-  far_home_timer_set (run->timer, when);
+  far_loop_timer_set (run->timer, when);
 }
 
 static void
@@ -164,7 +164,7 @@ far_sensor_begin (FarInstance *at)
   run = g_new0 (FarSensorRun, 1);
   run->at = at;
   run->series = g_array_new (FALSE, FALSE, sizeof (FarSeries));
-  run->timer = far_home_timer (far_home_main (), G_MAXINT64, sensor_tick, run);
+  run->timer = far_loop_timer (far_loop_main (), G_MAXINT64, sensor_tick, run);
   at->sensor = run;
   sensor_schedule (run);
 }
@@ -178,7 +178,7 @@ far_sensor_end (FarInstance *at)
     return;
   if (run->req != NULL)
     far_request_cancel (run->req);
-  far_home_timer_free (run->timer);
+  far_loop_timer_free (run->timer);
   g_array_unref (run->series);
   g_free (run);
 }

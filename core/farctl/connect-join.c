@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/pump.h>
 
 int
@@ -111,7 +111,7 @@ connect_accept (Connect *connect, int listener, GError **error)
     connect_reset (near);
     return FALSE;
   }
-  far_pump_start (far_stream_fd_new (far->home, near), far, &spec);
+  far_pump_start (far_stream_fd_new (far->loop, near), far, &spec);
   return TRUE;
 }
 

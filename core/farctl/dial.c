@@ -174,7 +174,7 @@ dial_stream (const char *type_name, const char *url, const char *ca, GError **er
   const FarTransportType *type;
   Dialled dialled = { 0 };
 
-  far_home_main ();
+  far_loop_main ();
   far_loader_scan ();
   type = (const FarTransportType *) far_loader_type (FAR_KIND_TRANSPORT, type_name, NULL, error);
   if (type == NULL)
@@ -191,7 +191,7 @@ dial_stream (const char *type_name, const char *url, const char *ca, GError **er
   return dialled.stream;
 }
 
-/* The stream lives at a home of the transport; what the rest of farctl sees is one end of a socket pair. */
+/* The stream lives at a loop of the transport; what the rest of farctl sees is one end of a socket pair. */
 static int
 dial_pair (FarStream *stream, GError **error)
 {
@@ -202,7 +202,7 @@ dial_pair (FarStream *stream, GError **error)
     g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("no socket pair: %s"), g_strerror (errno));
     return -1;
   }
-  far_pump_start (stream, far_stream_fd_new (far_home_pick (), pair[1]), &spec);
+  far_pump_start (stream, far_stream_fd_new (far_loop_pick (), pair[1]), &spec);
   return pair[0];
 }
 

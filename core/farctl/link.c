@@ -310,7 +310,7 @@ ctl_stream (Ctl *ctl, const char *ticket, GError **error)
   if (link_send (fd, request, error))
     answer = link_answer (fd, request->id, ANSWER_MS, error);
   if (answer != NULL && far_message_check (answer, error))
-    return far_stream_fd_new (far_home_pick (), fd);
+    return far_stream_fd_new (far_loop_pick (), fd);
   close (fd);
   return NULL;
 }

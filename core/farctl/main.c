@@ -12,7 +12,7 @@
 
 #include <farwatch/version.h>
 
-#include "loop/home-private.h"
+#include "loop/loop-private.h"
 #include "base/speech.h"
 #include "base/suggest.h"
 #include "node/door.h"

@@ -2,13 +2,13 @@
 /* The acceptor: the one accept loop of all listeners.
  *
  * It takes connections from a listening socket (TCP or unix) in batches of 64, so that other events of its
- * home get their turn; any error of accept4() but those of a single connection pauses it for a second, with a
+ * loop get their turn; any error of accept4() but those of a single connection pauses it for a second, with a
  * complaint. Where asked for, it reads the header of the PROXY protocol version 2 (haproxy,
  * proxy-protocol.txt), asks a rate and the gate, sets socket options, and hands what is left to came(). Who
  * is refused is reset. */
 #pragma once
 #include <farwatch/gate.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/instance.h>
 
 G_BEGIN_DECLS
@@ -35,19 +35,19 @@ typedef struct {
   gboolean nodelay; /* TCP_NODELAY */
   /* TCP_USER_TIMEOUT: unacknowledged for so long means gone; 0: the kernel's own */
   guint user_timeout_ms;
-  /* [home] fd: connected, non-blocking, close-on-exec; takes it. address: the peer's, or the one that the
+  /* [loop] fd: connected, non-blocking, close-on-exec; takes it. address: the peer's, or the one that the
    * PROXY header tells; valid during the call. AF_UNIX: from is "unix". from: as text without port. pass:
    * takes it; NULL without a gate. It may free the acceptor. */
   void (*came) (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user);
   gpointer user;
 } FarAcceptorSpec;
 
-/* Begins at once. home: a worker or main. listen_fd stays the caller's, open until far_acceptor_free().
- * [home] */
-FarAcceptor *far_acceptor_new (FarHome *home, int listen_fd, const FarAcceptorSpec *spec);
-/* Other proxies from now on (a reload); copied, NULL: none. [home] */
+/* Begins at once. loop: a worker or main. listen_fd stays the caller's, open until far_acceptor_free().
+ * [loop] */
+FarAcceptor *far_acceptor_new (FarLoop *loop, int listen_fd, const FarAcceptorSpec *spec);
+/* Other proxies from now on (a reload); copied, NULL: none. [loop] */
 void far_acceptor_set_proxies (FarAcceptor *acceptor, const char *const *proxies);
-/* came() is not called any more; those whose PROXY header was still awaited are closed. NULL is fine. [home]
+/* came() is not called any more; those whose PROXY header was still awaited are closed. NULL is fine. [loop]
  */
 void far_acceptor_free (FarAcceptor *acceptor);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarAcceptor, far_acceptor_free)

@@ -20,7 +20,7 @@
  * counted with far_count() under fixed words. [any thread] unless said otherwise. */
 #pragma once
 #include <farwatch/error.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <sys/socket.h>
 
 G_BEGIN_DECLS
@@ -64,20 +64,20 @@ FarPass *far_gate_enter (FarGate *gate, int fd, const struct sockaddr *address, 
  * and never evicted. */
 FarPass *far_gate_enter_uid (FarGate *gate, int fd, guint uid, GError **error);
 
-/* [home] From now on the pass may be evicted: evicted(data) runs once, at home, and never after
+/* [loop] From now on the pass may be evicted: evicted(data) runs once, at loop, and never after
  * far_gate_leave() or far_gate_verified(). Its owner then ends the connection and calls far_gate_leave(). An
- * evicted pass no longer counts at once, before evicted() has run. To take the connection to another home:
- * call it with home NULL at the old one (nothing is told meanwhile), then at the new one with that. */
-void far_gate_evictable (FarPass *pass, FarHome *home, FarHomeFunc evicted, gpointer data);
+ * evicted pass no longer counts at once, before evicted() has run. To take the connection to another loop:
+ * call it with loop NULL at the old one (nothing is told meanwhile), then at the new one with that. */
+void far_gate_evictable (FarPass *pass, FarLoop *loop, FarLoopFunc evicted, gpointer data);
 /* Its first bytes came: silent ones go before it. (Bytes that still wait in the kernel count as well.) */
 void far_gate_heard (FarPass *pass);
 /* Logged in: leaves the counts before login, cannot be evicted any more, makes its address known. When its
- * eviction had been decided but not told, it stays (one more than the limit, for once). [home] when
+ * eviction had been decided but not told, it stays (one more than the limit, for once). [loop] when
  * far_gate_evictable() was called, else [any thread]. */
 void far_gate_verified (FarPass *pass);
 /* TRUE: cut it; cause "too slow" | "too many bytes before login" */
 gboolean far_gate_over (FarPass *pass, const char **cause);
-/* Frees the pass; NULL is fine. [home] while it may be evicted, else [any thread]. */
+/* Frees the pass; NULL is fine. [loop] while it may be evicted, else [any thread]. */
 void far_gate_leave (FarPass *pass);
 
 /* "192.0.2.1" / "2001:db8::1" of an address without port; "unix" otherwise. Caller frees. */

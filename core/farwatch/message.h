@@ -236,7 +236,7 @@ typedef struct {
 /* ---- stream tickets ---- */
 
 /* One-time (or reusable until it ends) word that lets its principal open a stream at any door. stream() gets
- * the stream, [main] (the stream may be touched only at its home). Returns the ticket (32 characters); ends
+ * the stream, [main] (the stream may be touched only at its loop). Returns the ticket (32 characters); ends
  * at until_us (boottime), by far_ticket_revoke(), or with the instance whose it is, before its stop(); at
  * NULL: nobody's. */
 typedef void (*FarTicketFunc) (FarStream *stream /* takes */, const char *from, gpointer user);

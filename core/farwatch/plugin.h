@@ -11,7 +11,7 @@
 #pragma once
 #include <farwatch/clock.h>
 #include <farwatch/error.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/i18n.h>
 #include <farwatch/instance.h>
 #include <farwatch/login.h>
@@ -52,7 +52,7 @@ struct _FarType {
 };
 
 /* dial: for tools (farctl), needs no instance: a byte stream to url (wss://host:port/link, …/stream/TICKET),
- * server checked against ca_file. Result FarStream* at a home of the plugin's. NULL where the transport
+ * server checked against ca_file. Result FarStream* at a loop of the plugin's. NULL where the transport
  * cannot. */
 typedef struct {
   FarType type;
@@ -61,8 +61,8 @@ typedef struct {
   void (*dial) (const char *url, const char *ca_file, FarRequest *req);
 } FarTransportType;
 
-/* open: a new stream to the target at a home of the endpoint's choice (hint: want_home, may be NULL). Result
- * of the request: FarStream* (stolen by the starter), nobody its user yet; to be used only at its home.
+/* open: a new stream to the target at a loop of the endpoint's choice (hint: want_loop, may be NULL). Result
+ * of the request: FarStream* (stolen by the starter), nobody its user yet; to be used only at its loop.
  * host_port: a device's address must be host:port; the profile is checked for it. FALSE: the endpoint has a
  * form of its own, or takes none. */
 typedef struct {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A stream: one end of what a pump joins. Ends come from transports and endpoints; services never see bytes.
  *
- * It has a home, the one thread that may touch it. Reading is peek + consume: peek() shows a batch of at most
- * FAR_BATCH_FRAMES frames in memory of the stream (or the home's scratch), valid until the next call on any
- * stream of that home or until the callback returns; consume() says how much was taken; the rest stays with
+ * It has a loop, the one thread that may touch it. Reading is peek + consume: peek() shows a batch of at most
+ * FAR_BATCH_FRAMES frames in memory of the stream (or the loop's scratch), valid until the next call on any
+ * stream of that loop or until the callback returns; consume() says how much was taken; the rest stays with
  * the stream, and that is the back-pressure. write() takes what it can. Nothing blocks.
  *
  * A frame is bytes, or one datagram: the GSO fields carry what virtio_net_hdr carries, so that super-packets
@@ -20,7 +20,7 @@
  * shows them changed. */
 #pragma once
 #include <farwatch/gate.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 
 G_BEGIN_DECLS
 
@@ -47,12 +47,12 @@ typedef struct _FarStream FarStream;
 
 typedef enum { FAR_DIRECTION_READ = 1, FAR_DIRECTION_WRITE = 2, FAR_DIRECTION_BOTH = 3 } FarDirection;
 
-/* All [home]. */
+/* All [loop]. */
 typedef struct {
   /* "fd", "tls", "websocket", "ssh-channel", "ring" */
   const char *name;
   gboolean datagrams; /* frames are datagrams, never merged or cut */
-  gboolean movable;   /* may change home while it has no user      */
+  gboolean movable;   /* may change loop while it has no user      */
   /* fills batch; never an error: death is told by ready(CLOSED) */
   void (*peek) (FarStream *stream, FarBatch *batch);
   void (*consume) (FarStream *stream, gsize bytes); /* bytes, whole frames when datagrams         */
@@ -62,8 +62,8 @@ typedef struct {
   void (*shutdown) (FarStream *stream, FarDirection what);
   /* at once, nothing delivered late (SO_LINGER 0) */
   void (*abort) (FarStream *stream, const char *cause);
-  /* movable only; called on the old home, ends on the new */
-  void (*move) (FarStream *stream, FarHome *home);
+  /* movable only; called on the old loop, ends on the new */
+  void (*move) (FarStream *stream, FarLoop *loop);
   /* orderly close when still open; frees the struct */
   void (*free) (FarStream *stream);
   /* bytes that write() took and the kernel has not; NULL: never any */
@@ -75,7 +75,7 @@ typedef void (*FarStreamReady) (FarStream *stream, guint ready, gpointer user);
 /* Head of every implementation's struct. */
 struct _FarStream {
   const FarStreamClass *klass;
-  FarHome *home;
+  FarLoop *loop;
   FarStreamReady ready; /* set by the one user of the stream; NULL: told to nobody */
   gpointer user;
   const char *cause; /* static or interned: why it died; NULL while alive       */
@@ -84,38 +84,38 @@ struct _FarStream {
   guint soon_ready;
 };
 
-/* Fills the head. [home] */
-void far_stream_init (FarStream *stream, const FarStreamClass *klass, FarHome *home);
-/* Takes or leaves the stream: at most one user. After taking, ready(READ|WRITE) comes once on its own. [home]
+/* Fills the head. [loop] */
+void far_stream_init (FarStream *stream, const FarStreamClass *klass, FarLoop *loop);
+/* Takes or leaves the stream: at most one user. After taking, ready(READ|WRITE) comes once on its own. [loop]
  */
 void far_stream_take (FarStream *stream, FarStreamReady ready, gpointer user);
-/* For implementations: tells the user, if there is one. [home] */
+/* For implementations: tells the user, if there is one. [loop] */
 void far_stream_tell (FarStream *stream, guint ready);
-/* For implementations: marks it dead with a cause (interned) and tells CLOSED once. [home] */
+/* For implementations: marks it dead with a cause (interned) and tells CLOSED once. [loop] */
 void far_stream_die (FarStream *stream, const char *cause);
-/* The same, told from the home's queue: for use inside peek, consume, write, shutdown. [home] */
+/* The same, told from the loop's queue: for use inside peek, consume, write, shutdown. [loop] */
 void far_stream_tell_soon (FarStream *stream, guint ready);
 void far_stream_die_soon (FarStream *stream, const char *cause);
 /* Causes are kept for good, as any thread may read one. What peers make up is kept up to a number of texts;
  * more of them read "closed". [any thread] */
 const char *far_cause (const char *text);
-/* For implementations of move: the stream lives at home from now on. [old home] */
-void far_stream_moved (FarStream *stream, FarHome *home);
-void far_stream_free (FarStream *stream); /* [home]; NULL is fine */
+/* For implementations of move: the stream lives at loop from now on. [old loop] */
+void far_stream_moved (FarStream *stream, FarLoop *loop);
+void far_stream_free (FarStream *stream); /* [loop]; NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarStream, far_stream_free)
 
 /* For who has done with a stream and wants its last words to arrive: takes stream (it has no user) and rest
  * (NULL: none), writes rest, sends the end of input, throws away what comes, and frees the stream when the
  * other side has ended or for_ms are over; what waits then is dropped (abort). It takes pass (NULL: none)
  * too: who has not logged in can be evicted meanwhile, and the place is given back when the descriptor is.
- * [home, also the pass's] */
+ * [loop, also the pass's] */
 void far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, FarPass *pass);
 
 /* A stream on a connected stream descriptor (TCP, unix, pipe pair); takes fd, makes it non-blocking. Movable.
- * home: worker. [any thread]; the descriptor is watched from the first peek or write that would block. */
-FarStream *far_stream_fd_new (FarHome *home, int fd);
-/* Two ends joined by a pair of single-producer rings of 256 KiB, one end living at each home: how two pinned
- * ends meet. Freed one by one, each at its home. [any thread] */
-void far_ring_pair (FarHome *home_a, FarHome *home_b, FarStream **end_a, FarStream **end_b);
+ * loop: worker. [any thread]; the descriptor is watched from the first peek or write that would block. */
+FarStream *far_stream_fd_new (FarLoop *loop, int fd);
+/* Two ends joined by a pair of single-producer rings of 256 KiB, one end living at each loop: how two pinned
+ * ends meet. Freed one by one, each at its loop. [any thread] */
+void far_ring_pair (FarLoop *loop_a, FarLoop *loop_b, FarStream **end_a, FarStream **end_b);
 
 G_END_DECLS

@@ -52,44 +52,44 @@ gboolean far_tls_refresh (FarTls *tls, gboolean *changed, GError **error);
 /* From now on other files; far_tls_refresh() reads them. NULL: as before. [any thread] */
 void far_tls_set_files (FarTls *tls, const char *cert, const char *key, const char *ca);
 
-/* Takes below, which must have no user, and lives at its home. from: the other side's address for log lines,
- * copied. [home of below] */
+/* Takes below, which must have no user, and lives at its loop. from: the other side's address for log lines,
+ * copied. [loop of below] */
 FarStream *far_stream_tls_new (FarTls *tls, FarStream *below, const char *from);
 /* Tells the end of the handshake once: error NULL when it is good, else why not (FAR_ERROR_DENIED: a
  * certificate is refused by one of the sides) and the stream is dead. Not from inside this call. NULL func:
- * nobody is told any more. The time limit is the caller's. [home] */
+ * nobody is told any more. The time limit is the caller's. [loop] */
 typedef void (*FarTlsShaken) (FarStream *stream, const GError *error, gpointer user);
 void far_tls_shake (FarStream *stream, FarTlsShaken func, gpointer user);
 /* The node that the other side's certificate names; NULL: it showed none; "": a people's server without a
- * node id. Valid while the stream lives. [home] */
+ * node id. Valid while the stream lives. [loop] */
 const char *far_tls_peer (FarStream *stream);
-/* TRUE: the handshake took up a session from before (which is judged like a new one). [home] */
+/* TRUE: the handshake took up a session from before (which is judged like a new one). [loop] */
 gboolean far_tls_resumed (FarStream *stream);
-/* Client: the server has asked for a certificate, in this handshake or in the one that it takes up. [home] */
+/* Client: the server has asked for a certificate, in this handshake or in the one that it takes up. [loop] */
 gboolean far_tls_asked (FarStream *stream);
 /* TRUE: after the handshake the other side ended the stream with an alert that says it will not have this
- * node, as a server of TLS 1.3 does with a client's certificate. May be asked of a closed stream. [home] */
+ * node, as a server of TLS 1.3 does with a client's certificate. May be asked of a closed stream. [loop] */
 gboolean far_tls_refused (FarStream *stream);
 /* Bytes that both sides know and nobody else: RFC 8446 section 7.5, RFC 5705. FALSE before the handshake's
- * end. [home] */
+ * end. [loop] */
 gboolean far_tls_export (FarStream *stream, const char *label, guint8 *to, gsize size);
 
 /* A server's handshakes run on a thread of their own that yields to the I/O threads. A connection is looked
  * at when its first byte is there; at most FAR_TLS_SHAKES_MAX handshakes are under way, further ones wait in
  * the order of their first bytes, and the time limit begins with the turn. Silence ends after
- * FAR_TLS_SHAKE_SECONDS. done(stream, cause) runs once: the stream at home, or NULL and a static cause. fd is
+ * FAR_TLS_SHAKE_SECONDS. done(stream, cause) runs once: the stream at loop, or NULL and a static cause. fd is
  * taken. */
 #define FAR_TLS_SHAKES_MAX 256
 typedef struct _FarTlsAccept FarTlsAccept;
 typedef struct {
   /* [handshake thread] the first byte is there; may be NULL */
   void (*heard) (gpointer user);
-  void (*done) (FarStream *stream /* takes */, const char *cause, gpointer user); /* [home] */
+  void (*done) (FarStream *stream /* takes */, const char *cause, gpointer user); /* [loop] */
 } FarTlsAcceptFuncs;
-/* [any thread] home: the worker where the stream shall live. The result is good until done() runs. */
-FarTlsAccept *far_tls_accept (FarTls *tls, FarHome *home, int fd, const char *from,
+/* [any thread] loop: the worker where the stream shall live. The result is good until done() runs. */
+FarTlsAccept *far_tls_accept (FarTls *tls, FarLoop *loop, int fd, const char *from,
                               const FarTlsAcceptFuncs *funcs, gpointer user);
-/* [home] Ends it: done() still comes, with this cause (static). */
+/* [loop] Ends it: done() still comes, with this cause (static). */
 void far_tls_accept_cancel (FarTlsAccept *accept, const char *cause);
 
 G_END_DECLS

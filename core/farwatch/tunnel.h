@@ -69,7 +69,7 @@ typedef struct {
   guint16 x;
   gint64 length_us;
   /* each person's connection that arrives: asks on main; the answer is the near end to join with. */
-  void (*arrived) (const char *session, const char *from, FarHome *home,
+  void (*arrived) (const char *session, const char *from, FarLoop *loop,
                    FarRequest *req /* result FarStream* */, gpointer user);
 } FarDialSpec;
 
@@ -104,7 +104,7 @@ typedef struct {
   gboolean pty;        /* the person's end is a terminal: echo and line editing are wanted */
   gint *status;       /* an atomic rc box of the caller's: where the endpoint leaves the command's exit status
                          before its stream       ends; NULL: nobody asks */
-  FarHome *want_home; /* NULL: anywhere */
+  FarLoop *want_loop; /* NULL: anywhere */
   gint64 deadline_us; /* boottime; 0: none */
 } FarEndpointSpec;
 /* Opens through an endpoint instance. Result FarStream*. [main] */

@@ -40,7 +40,7 @@ struct _FarInstance {
   gint64 running_us;    /* boottime at which it ran */
   GError *error;        /* last failure */
   guint failures;       /* in a row */
-  FarHomeTimer *timer;  /* next try */
+  FarLoopTimer *timer;  /* next try */
   GPtrArray *listens;   /* of FarListen */
   FarSensorRun *sensor; /* sensors that run */
 };

@@ -88,7 +88,7 @@ release (gpointer data)
 void
 far_instance_release (FarInstance *at)
 {
-  far_home_post (far_home_main (), release, at);
+  far_loop_post (far_loop_main (), release, at);
 }
 
 /* ---- what a plugin may ask ---- */
@@ -173,7 +173,7 @@ retry_now (gpointer data)
 {
   FarInstance *at = data;
 
-  g_clear_pointer (&at->timer, far_home_timer_free);
+  g_clear_pointer (&at->timer, far_loop_timer_free);
   far_instance_try (at);
 }
 
@@ -211,7 +211,7 @@ instance_failed (FarInstance *at)
   at->tried = TRUE;
   log_failure (at, delay);
   if (!never)
-    at->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + delay, retry_now, at);
+    at->timer = far_loop_timer (far_loop_main (), far_clock_boottime_us () + delay, retry_now, at);
   far_instances_advance ();
 }
 
@@ -240,7 +240,7 @@ far_instance_fail (FarInstance *at, GError *error)
   g_clear_error (&at->error);
   at->error = error != NULL ? error : silent_error ();
   set_state (at, FAR_STATE_RETRYING);
-  far_home_post (far_home_main (), fail_later, far_instance_ref (at));
+  far_loop_post (far_loop_main (), fail_later, far_instance_ref (at));
 }
 
 /* ---- starting and ending ---- */
@@ -307,7 +307,7 @@ starts_long (gpointer data)
 {
   FarInstance *at = data;
 
-  g_clear_pointer (&at->timer, far_home_timer_free);
+  g_clear_pointer (&at->timer, far_loop_timer_free);
   at->tried = TRUE;
   far_log (at, G_LOG_LEVEL_WARNING, _ ("is still starting; the others go on without it"));
   far_instances_advance ();
@@ -324,7 +324,7 @@ far_instance_begin (FarInstance *at)
   }
   set_state (at, FAR_STATE_STARTING);
   far_listens_rest (at);
-  at->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + PATIENCE_US, starts_long, at);
+  at->timer = far_loop_timer (far_loop_main (), far_clock_boottime_us () + PATIENCE_US, starts_long, at);
   if (at->type->start == NULL) {
     at->begun = TRUE;
     far_instance_ready (at);
@@ -372,7 +372,7 @@ far_instance_ready (FarInstance *at)
   if (at->state != FAR_STATE_STARTING)
     return;
   set_state (at, FAR_STATE_RUNNING);
-  g_clear_pointer (&at->timer, far_home_timer_free);
+  g_clear_pointer (&at->timer, far_loop_timer_free);
   at->running_us = far_clock_boottime_us ();
   far_listens_prune (at);
   if (at->failures > 0)
@@ -387,7 +387,7 @@ far_instance_ready (FarInstance *at)
 void
 far_instance_end (FarInstance *at)
 {
-  g_clear_pointer (&at->timer, far_home_timer_free);
+  g_clear_pointer (&at->timer, far_loop_timer_free);
   if (at->state != FAR_STATE_MISSING)
     set_state (at, FAR_STATE_STOPPED);
   go_out (at, far_handlers_remove);
@@ -456,7 +456,7 @@ void
 far_instance_retired (FarInstance *at)
 {
   if (at->state == FAR_STATE_RETIRED)
-    far_home_post (far_home_main (), retired_later, far_instance_ref (at));
+    far_loop_post (far_loop_main (), retired_later, far_instance_ref (at));
 }
 
 /* ---- seen from outside ---- */

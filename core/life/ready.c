@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include <farwatch/clock.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 
 static struct {
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   gint64 every_us;
 } watchdog; /* on main only */
 
@@ -60,7 +60,7 @@ static void
 watchdog_due (gpointer data)
 {
   far_notify ("WATCHDOG=1");
-  far_home_timer_set (watchdog.timer, far_clock_boottime_us () + watchdog.every_us);
+  far_loop_timer_set (watchdog.timer, far_clock_boottime_us () + watchdog.every_us);
 }
 
 gboolean
@@ -68,7 +68,7 @@ far_notify_watchdog_start (void)
 {
   watchdog.every_us = watchdog_wanted_us () / 2;
   if (watchdog.every_us > 0 && watchdog.timer == NULL)
-    watchdog.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + watchdog.every_us,
+    watchdog.timer = far_loop_timer (far_loop_main (), far_clock_boottime_us () + watchdog.every_us,
                                      watchdog_due, NULL);
   return watchdog.every_us > 0;
 }
@@ -76,5 +76,5 @@ far_notify_watchdog_start (void)
 void
 far_notify_watchdog_stop (void)
 {
-  g_clear_pointer (&watchdog.timer, far_home_timer_free);
+  g_clear_pointer (&watchdog.timer, far_loop_timer_free);
 }

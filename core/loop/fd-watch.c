@@ -26,13 +26,13 @@ main_ready (int fd, GIOCondition condition, gpointer data)
 }
 
 FarFdWatch *
-far_fd_watch_new (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer data)
+far_fd_watch_new (FarLoop *loop, int fd, guint ready, FarWatchFunc func, gpointer data)
 {
   FarFdWatch *watch = g_new0 (FarFdWatch, 1);
   watch->func = func;
   watch->data = data;
-  if (home != far_home_main ()) {
-    watch->worker = far_home_watch (home, fd, ready, func, data);
+  if (loop != far_loop_main ()) {
+    watch->worker = far_loop_watch (loop, fd, ready, func, data);
     if (watch->worker == NULL)
       g_clear_pointer (&watch, g_free);
     return watch;

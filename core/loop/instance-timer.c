@@ -4,13 +4,13 @@
 
 #include "loop/owned.h"
 
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 
 struct _FarInstanceTimer {
   FarOwned owned;
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   FarInstanceTimer **handle; /* NULL: nobody has one */
-  FarHomeFunc func;
+  FarLoopFunc func;
   gpointer data;
   GDestroyNotify dropped;
 };
@@ -21,7 +21,7 @@ timer_free (FarInstanceTimer *self)
   if (self->handle != NULL)
     *self->handle = NULL;
   far_owned_leave (&self->owned);
-  far_home_timer_free (self->timer);
+  far_loop_timer_free (self->timer);
   g_free (self);
 }
 
@@ -30,7 +30,7 @@ static void
 timer_due (gpointer data)
 {
   FarInstanceTimer *self = data;
-  FarHomeFunc func = self->func;
+  FarLoopFunc func = self->func;
   gpointer user = self->data;
 
   timer_free (self);
@@ -54,7 +54,7 @@ timer_new (FarInstance *at, gint64 boottime_us)
 {
   FarInstanceTimer *self = g_new0 (FarInstanceTimer, 1);
 
-  self->timer = far_home_timer (far_home_main (), boottime_us, timer_due, self);
+  self->timer = far_loop_timer (far_loop_main (), boottime_us, timer_due, self);
   far_owned_by (&self->owned, at, timer_dropped, self);
   return self;
 }
@@ -64,7 +64,7 @@ far_instance_timer (FarInstance *at, FarInstanceTimer **timer, gint64 boottime_u
                     void (*func) (gpointer data), gpointer data)
 {
   if (*timer != NULL)
-    far_home_timer_set ((*timer)->timer, boottime_us);
+    far_loop_timer_set ((*timer)->timer, boottime_us);
   else
     *timer = timer_new (at, boottime_us);
   (*timer)->handle = timer;

@@ -5,7 +5,7 @@
 
 #include "loop/lane.h"
 
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 
 #include <farwatch/i18n.h>
 

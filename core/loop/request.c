@@ -8,7 +8,7 @@
 #include "loop/instance-head.h"
 
 #include <farwatch/clock.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/i18n.h>
 
 struct _FarRequest {
@@ -24,7 +24,7 @@ struct _FarRequest {
   GDestroyNotify dropped;
   void (*on_end) (gpointer data); /* main only */
   gpointer on_end_data;
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   gpointer result;
   GDestroyNotify free_result;
   gpointer attached;
@@ -98,7 +98,7 @@ request_deliver (gpointer data)
   if (!req->delivered) {
     req->delivered = TRUE;
     request_leave (req);
-    g_clear_pointer (&req->timer, far_home_timer_free);
+    g_clear_pointer (&req->timer, far_loop_timer_free);
     if (req->on_end != NULL)
       req->on_end (req->on_end_data);
     if (req->done != NULL)
@@ -120,7 +120,7 @@ request_drop (FarRequest *req)
     far_request_cancel (req);
   } else if (req->server == NULL) {
     req->delivered = TRUE;
-    g_clear_pointer (&req->timer, far_home_timer_free);
+    g_clear_pointer (&req->timer, far_loop_timer_free);
     far_request_unref (req); /* the reference of far_request_new() */
   }
   if (req->dropped != NULL)
@@ -153,7 +153,7 @@ request_end (FarRequest *req, gpointer result, GDestroyNotify free_result, GErro
   req->free_result = free_result;
   req->error = error;
   g_atomic_int_set (&req->settled, TRUE);
-  far_home_post (far_home_main (), request_deliver, far_request_ref (req));
+  far_loop_post (far_loop_main (), request_deliver, far_request_ref (req));
 }
 
 static void
@@ -172,7 +172,7 @@ far_request_new (FarDone done, gpointer user, guint timeout_ms)
   req->user = user;
   req->asked.data = req->served.data = req;
   if (timeout_ms > 0)
-    req->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + (gint64) timeout_ms * 1000,
+    req->timer = far_loop_timer (far_loop_main (), far_clock_boottime_us () + (gint64) timeout_ms * 1000,
                                  request_timeout, req);
   return req;
 }
@@ -224,7 +224,7 @@ far_request_cancel (FarRequest *req)
 {
   far_request_ref (req);
   far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "%s", _ ("cancelled"));
-  if (!far_home_is_here (far_home_main ())) {
+  if (!far_loop_is_here (far_loop_main ())) {
     far_request_unref (req);
     return;
   }

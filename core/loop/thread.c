@@ -3,7 +3,7 @@
  * call: who waits for one does so for a bounded time, then leaves it to itself and counts it. */
 #include "config.h"
 
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 
 #include <signal.h>
 

@@ -7,7 +7,7 @@
 #include "loop/instance-head.h"
 
 #include <farwatch/clock.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/i18n.h>
 #include <farwatch/instance.h>
 
@@ -26,7 +26,7 @@ typedef struct {
 static struct {
   GList *calls;
   GQueue deliveries;
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
 } under_way;
 
 /* ---- deliveries: always later, never inside the call that caused them ---- */
@@ -77,7 +77,7 @@ far_call_deliver (FarMessage *answer, gboolean last, FarAnswered answered, gpoin
   delivery->asker = (Asker){ answered, user };
   g_queue_push_tail (&under_way.deliveries, delivery);
   if (under_way.deliveries.length == 1)
-    far_home_post (far_home_main (), call_flush, NULL);
+    far_loop_post (far_loop_main (), call_flush, NULL);
 }
 
 /* ---- life of a call ---- */
@@ -103,7 +103,7 @@ call_free (FarAnswer *answer)
 {
   under_way.calls = g_list_remove (under_way.calls, answer);
   if (under_way.calls == NULL)
-    g_clear_pointer (&under_way.timer, far_home_timer_free);
+    g_clear_pointer (&under_way.timer, far_loop_timer_free);
   g_strfreev (answer->call.parts);
   json_decref (answer->call.query);
   json_decref (answer->call.body);
@@ -163,7 +163,7 @@ call_timer (gpointer data)
       next = answer->deadline_us;
   }
   if (next != 0)
-    far_home_timer_set (under_way.timer, next);
+    far_loop_timer_set (under_way.timer, next);
 }
 
 void
@@ -172,7 +172,7 @@ far_call_start (FarAnswer *answer, gint64 timeout_us)
   answer->deadline_us = far_clock_boottime_us () + timeout_us;
   under_way.calls = g_list_prepend (under_way.calls, answer);
   if (under_way.timer == NULL)
-    under_way.timer = far_home_timer (far_home_main (), answer->deadline_us, call_timer, NULL);
+    under_way.timer = far_loop_timer (far_loop_main (), answer->deadline_us, call_timer, NULL);
   else
     call_timer (NULL);
 }

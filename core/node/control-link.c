@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include <farwatch/clock.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/i18n.h>
 
 typedef struct {
@@ -84,7 +84,7 @@ link_die (FarControlLink *link)
 static void
 link_become_stream (FarControlLink *link)
 {
-  FarStream *stream = far_stream_fd_new (far_home_pick (), link->fd);
+  FarStream *stream = far_stream_fd_new (far_loop_pick (), link->fd);
   g_autofree char *ticket = g_steal_pointer (&link->ticket);
 
   link->fd = -1;

@@ -12,7 +12,7 @@
 
 #include <farwatch/acceptor.h>
 #include <farwatch/clock.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/i18n.h>
 #include <farwatch/instance.h>
 
@@ -28,7 +28,7 @@ static struct {
   FarAcceptor *acceptor;
   FarGate *gate;
   GList *links;
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
 } control;
 
 /* ---- time: the first frame, frames begun ---- */
@@ -61,14 +61,14 @@ control_timer (gpointer data)
   }
   /* frames begin at any time: look again soon while anybody is connected */
   if (control.links != NULL)
-    far_home_timer_set (control.timer,
+    far_loop_timer_set (control.timer,
                         MAX (now + G_USEC_PER_SEC / 2, MIN (control_next (), now + 2 * G_USEC_PER_SEC)));
 }
 
 static void
 control_wake (void)
 {
-  far_home_timer_set (control.timer, far_clock_boottime_us () + G_USEC_PER_SEC);
+  far_loop_timer_set (control.timer, far_clock_boottime_us () + G_USEC_PER_SEC);
 }
 
 /* ---- connections ---- */
@@ -83,7 +83,7 @@ static void
 control_gone (FarControlLink *link, gpointer user)
 {
   control.links = g_list_remove (control.links, link);
-  far_home_post (far_home_main (), control_free_link, link); /* its own code is still on the stack */
+  far_loop_post (far_loop_main (), control_free_link, link); /* its own code is still on the stack */
 }
 
 static gboolean
@@ -130,7 +130,7 @@ control_came (int fd, const struct sockaddr *address, const char *from, FarPass 
   }
   link = far_control_link_new (fd, g_steal_pointer (&principal), pass, control_gone, NULL);
   control.links = g_list_prepend (control.links, link);
-  far_gate_evictable (pass, far_home_main (), control_evicted, link);
+  far_gate_evictable (pass, far_loop_main (), control_evicted, link);
   control_wake ();
 }
 
@@ -167,9 +167,9 @@ far_control_start (const char *path, GError **error)
   control.fd = fd;
   control.path = g_strdup (path);
   control.gate = far_gate_new (_ ("control socket"), &limits);
-  control.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + G_USEC_PER_SEC, control_timer,
+  control.timer = far_loop_timer (far_loop_main (), far_clock_boottime_us () + G_USEC_PER_SEC, control_timer,
                                   NULL);
-  control.acceptor = far_acceptor_new (far_home_main (), fd, &spec);
+  control.acceptor = far_acceptor_new (far_loop_main (), fd, &spec);
   return TRUE;
 }
 
@@ -184,5 +184,5 @@ far_control_stop (void)
   g_clear_pointer (&control.path, g_free);
   g_list_free_full (g_steal_pointer (&control.links), control_free_link);
   g_clear_pointer (&control.gate, far_gate_free);
-  g_clear_pointer (&control.timer, far_home_timer_free);
+  g_clear_pointer (&control.timer, far_loop_timer_free);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include <farwatch/clock.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/i18n.h>
 #include <farwatch/instance.h>
 #include <farwatch/option.h>
@@ -27,7 +27,7 @@
 
 /* ---- rows at start ---- */
 
-static FarHomeTimer *rights_timer; /* until the store runs; touched on main only */
+static FarLoopTimer *rights_timer; /* until the store runs; touched on main only */
 static gint64 rights_wait_us;
 static gboolean rights_asked; /* the store is reading, or has read */
 
@@ -90,7 +90,7 @@ rights_read (FarRequest *req, gpointer user)
     far_complain (NULL, "rights", "the rights cannot be read from the store, trying again: %s",
                   far_request_error (req)->message);
     rights_asked = FALSE;
-    far_home_timer_set (rights_timer, far_clock_boottime_us () + 5 * G_USEC_PER_SEC);
+    far_loop_timer_set (rights_timer, far_clock_boottime_us () + 5 * G_USEC_PER_SEC);
     return;
   }
   for (guint i = 0; i < rows->len; i++) {
@@ -116,7 +116,7 @@ rights_try (gpointer data)
     return;
   }
   rights_wait_us = MIN (rights_wait_us * 2, 60 * G_USEC_PER_SEC);
-  far_home_timer_set (rights_timer, far_clock_boottime_us () + rights_wait_us);
+  far_loop_timer_set (rights_timer, far_clock_boottime_us () + rights_wait_us);
 }
 
 void
@@ -124,7 +124,7 @@ far_right_rows_start (void)
 {
   rights_wait_us = 50 * 1000;
   rights_asked = FALSE;
-  rights_timer = far_home_timer (far_home_main (), far_clock_boottime_us (), rights_try, NULL);
+  rights_timer = far_loop_timer (far_loop_main (), far_clock_boottime_us (), rights_try, NULL);
 }
 
 /* At once, so that who is told "ready" finds the rights in force: what starts after the store asks it after
@@ -139,7 +139,7 @@ far_right_rows_store_up (const char *store)
 void
 far_right_rows_stop (void)
 {
-  g_clear_pointer (&rights_timer, far_home_timer_free);
+  g_clear_pointer (&rights_timer, far_loop_timer_free);
   g_clear_pointer (&revisions, g_hash_table_unref);
 }
 

@@ -42,7 +42,7 @@ device_open_free (DeviceOpen *open)
 }
 
 static void
-stream_free_at_home (gpointer stream)
+stream_free_at_loop (gpointer stream)
 {
   far_stream_free (stream);
 }
@@ -52,7 +52,7 @@ static void
 stream_discard (gpointer data)
 {
   FarStream *stream = data;
-  far_home_post (stream->home, stream_free_at_home, stream);
+  far_loop_post (stream->loop, stream_free_at_loop, stream);
 }
 
 /* ---- devices ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One login from its door to its answer, and the queue in which it waits for its turn. [main] */
 #pragma once
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/login.h>
 
 #include "auth/throttle.h"

@@ -25,7 +25,7 @@ static struct {
   GHashTable *by_name;
   GQueue turns; /* LoginSource: who is first has the next turn */
   guint waiting, under_way;
-  FarHomeTimer *timer; /* the first delay that is over; NULL: none runs */
+  FarLoopTimer *timer; /* the first delay that is over; NULL: none runs */
   gboolean stepping, again;
 } login_queue;
 
@@ -178,7 +178,7 @@ login_queue_round (Round *round)
 static void
 login_queue_timer (gpointer data G_GNUC_UNUSED)
 {
-  g_clear_pointer (&login_queue.timer, far_home_timer_free);
+  g_clear_pointer (&login_queue.timer, far_loop_timer_free);
   login_queue_step ();
 }
 
@@ -186,11 +186,11 @@ static void
 login_queue_wake_at (gint64 at_us)
 {
   if (at_us == G_MAXINT64)
-    g_clear_pointer (&login_queue.timer, far_home_timer_free);
+    g_clear_pointer (&login_queue.timer, far_loop_timer_free);
   else if (login_queue.timer != NULL)
-    far_home_timer_set (login_queue.timer, at_us);
+    far_loop_timer_set (login_queue.timer, at_us);
   else
-    login_queue.timer = far_home_timer (far_home_main (), at_us, login_queue_timer, NULL);
+    login_queue.timer = far_loop_timer (far_loop_main (), at_us, login_queue_timer, NULL);
 }
 
 /* Somebody's turn may end at once, and ask for the next: that one waits for the round to end. */
@@ -299,5 +299,5 @@ far_login_queue_clear (void)
     source_free (source);
   }
   g_clear_pointer (&login_queue.by_name, g_hash_table_unref);
-  g_clear_pointer (&login_queue.timer, far_home_timer_free);
+  g_clear_pointer (&login_queue.timer, far_loop_timer_free);
 }

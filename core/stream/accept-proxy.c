@@ -85,12 +85,12 @@ typedef struct {
 } Sender;
 
 struct _FarProxyWait {
-  FarHome *home;
+  FarLoop *loop;
   FarProxyDone done;
   FarProxyRefused refused;
   gpointer user;
   GQueue senders; /* the oldest first */
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
 };
 
 static void
@@ -119,7 +119,7 @@ proxy_late (gpointer data)
   while ((first = g_queue_peek_head (&wait->senders)) != NULL && first->deadline_us <= now)
     sender_refuse (first);
   if (first != NULL)
-    far_home_timer_set (wait->timer, first->deadline_us);
+    far_loop_timer_set (wait->timer, first->deadline_us);
 }
 
 static void
@@ -181,11 +181,11 @@ sender_ready (int fd, guint ready, gpointer data)
 static void
 accept_proxy_wait_for_more (FarProxyWait *wait, Sender *sender)
 {
-  sender->watch = far_fd_watch_new (wait->home, sender->fd, FAR_READY_READ, sender_ready, sender);
+  sender->watch = far_fd_watch_new (wait->loop, sender->fd, FAR_READY_READ, sender_ready, sender);
   if (wait->timer == NULL)
-    wait->timer = far_home_timer (wait->home, sender->deadline_us, proxy_late, wait);
+    wait->timer = far_loop_timer (wait->loop, sender->deadline_us, proxy_late, wait);
   else if (wait->senders.length == 1)
-    far_home_timer_set (wait->timer, sender->deadline_us);
+    far_loop_timer_set (wait->timer, sender->deadline_us);
 }
 
 void
@@ -206,10 +206,10 @@ far_proxy_wait_add (FarProxyWait *wait, int fd, const struct sockaddr_storage *p
 }
 
 FarProxyWait *
-far_proxy_wait_new (FarHome *home, FarProxyDone done, FarProxyRefused refused, gpointer user)
+far_proxy_wait_new (FarLoop *loop, FarProxyDone done, FarProxyRefused refused, gpointer user)
 {
   FarProxyWait *wait = g_new0 (FarProxyWait, 1);
-  wait->home = home;
+  wait->loop = loop;
   wait->done = done;
   wait->refused = refused;
   wait->user = user;
@@ -223,6 +223,6 @@ far_proxy_wait_free (FarProxyWait *wait)
     return;
   while (wait->senders.length > 0)
     sender_free (g_queue_peek_head (&wait->senders));
-  far_home_timer_free (wait->timer);
+  far_loop_timer_free (wait->timer);
   g_free (wait);
 }

@@ -31,7 +31,7 @@ typedef void (*FarProxyDone) (int fd, const struct sockaddr_storage *address, gp
 /* Something came, or nothing in time, and it is no good header: the connection is closed. */
 typedef void (*FarProxyRefused) (const struct sockaddr_storage *peer, gpointer user);
 
-FarProxyWait *far_proxy_wait_new (FarHome *home, FarProxyDone done, FarProxyRefused refused, gpointer user);
+FarProxyWait *far_proxy_wait_new (FarLoop *loop, FarProxyDone done, FarProxyRefused refused, gpointer user);
 /* Takes fd; it is closed when no good header comes. done may be called inside, and may free the FarProxyWait.
  */
 void far_proxy_wait_add (FarProxyWait *wait, int fd, const struct sockaddr_storage *peer);

@@ -18,7 +18,7 @@
 struct _FarAcceptor {
   guint refs; /* the owner's, and one for each call under way: came() may free it */
   gboolean over;
-  FarHome *home;
+  FarLoop *loop;
   int fd;
   FarInstance *at;
   char *name;
@@ -31,7 +31,7 @@ struct _FarAcceptor {
   void (*came) (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user);
   gpointer user;
   FarFdWatch *watch; /* NULL: paused */
-  FarHomeTimer *pause;
+  FarLoopTimer *pause;
   FarProxyWait *waiting;
 };
 
@@ -198,9 +198,9 @@ pause_for (FarAcceptor *acceptor, const char *cause, const char *hint)
   complain (acceptor, "accept", text);
   g_clear_pointer (&acceptor->watch, far_fd_watch_free);
   if (acceptor->pause == NULL)
-    acceptor->pause = far_home_timer (acceptor->home, until, pause_over, acceptor);
+    acceptor->pause = far_loop_timer (acceptor->loop, until, pause_over, acceptor);
   else
-    far_home_timer_set (acceptor->pause, until);
+    far_loop_timer_set (acceptor->pause, until);
 }
 
 /* Errors of one connection that had arrived, or of the network (accept(2)): the next one may be good. */
@@ -261,17 +261,17 @@ acceptable (int fd, guint ready, gpointer data)
 static void
 acceptor_begin (FarAcceptor *acceptor)
 {
-  acceptor->watch = far_fd_watch_new (acceptor->home, acceptor->fd, FAR_READY_READ, acceptable, acceptor);
+  acceptor->watch = far_fd_watch_new (acceptor->loop, acceptor->fd, FAR_READY_READ, acceptable, acceptor);
 }
 
 /* ---- life ---- */
 
 FarAcceptor *
-far_acceptor_new (FarHome *home, int listen_fd, const FarAcceptorSpec *spec)
+far_acceptor_new (FarLoop *loop, int listen_fd, const FarAcceptorSpec *spec)
 {
   FarAcceptor *acceptor = g_new0 (FarAcceptor, 1);
   acceptor->refs = 1;
-  acceptor->home = home;
+  acceptor->loop = loop;
   acceptor->fd = listen_fd;
   acceptor->at = spec->at;
   acceptor->name = g_strdup (spec->name != NULL ? spec->name : "listener");
@@ -283,7 +283,7 @@ far_acceptor_new (FarHome *home, int listen_fd, const FarAcceptorSpec *spec)
   acceptor->user_timeout_ms = spec->user_timeout_ms;
   acceptor->came = spec->came;
   acceptor->user = spec->user;
-  acceptor->waiting = far_proxy_wait_new (home, proxied, not_proxied, acceptor);
+  acceptor->waiting = far_proxy_wait_new (loop, proxied, not_proxied, acceptor);
   acceptor_begin (acceptor);
   return acceptor;
 }
@@ -302,6 +302,6 @@ far_acceptor_free (FarAcceptor *acceptor)
     return;
   acceptor->over = TRUE;
   g_clear_pointer (&acceptor->watch, far_fd_watch_free);
-  g_clear_pointer (&acceptor->pause, far_home_timer_free);
+  g_clear_pointer (&acceptor->pause, far_loop_timer_free);
   acceptor_unref (acceptor);
 }

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/i18n.h>
 
 #define THREADS_MAX 16
@@ -65,7 +65,7 @@ look_up_run (gpointer data)
   look->why = look->func (look->host, look->service, &hints, &look->found);
   if (look->why != 0)
     look->found = NULL;
-  far_home_post (far_home_main (), look_up_ended, look);
+  far_loop_post (far_loop_main (), look_up_ended, look);
   return NULL;
 }
 

@@ -13,7 +13,7 @@
 
 #include <farwatch/clock.h>
 #include <farwatch/gate.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 
 #include "loop/fd-watch.h"
 #include "loop/request-private.h"
@@ -35,7 +35,7 @@ typedef struct {
   GArray *targets;     /* Target, in the order of trying; NULL: no names yet */
   GArray *tried;       /* FarTried, as many as were begun */
   GPtrArray *attempts; /* under way */
-  FarHomeTimer *next, *limit;
+  FarLoopTimer *next, *limit;
 } Dial;
 
 typedef struct {
@@ -73,8 +73,8 @@ dial_free (gpointer data)
   Dial *dial = data;
 
   g_clear_pointer (&dial->look, far_look_up_cancel);
-  far_home_timer_free (dial->next);
-  far_home_timer_free (dial->limit);
+  far_loop_timer_free (dial->next);
+  far_loop_timer_free (dial->limit);
   g_ptr_array_unref (dial->attempts);
   g_array_unref (dial->tried);
   g_clear_pointer (&dial->targets, g_array_unref);
@@ -87,8 +87,8 @@ static void
 dial_rest (Dial *dial)
 {
   g_clear_pointer (&dial->look, far_look_up_cancel);
-  g_clear_pointer (&dial->next, far_home_timer_free);
-  g_clear_pointer (&dial->limit, far_home_timer_free);
+  g_clear_pointer (&dial->next, far_loop_timer_free);
+  g_clear_pointer (&dial->limit, far_loop_timer_free);
   g_ptr_array_set_size (dial->attempts, 0);
 }
 
@@ -173,7 +173,7 @@ attempt_begin (Dial *dial, const Target *target)
     attempt_failed (attempt, errno);
     return FALSE;
   }
-  attempt->watch = far_fd_watch_new (far_home_main (), attempt->fd, FAR_READY_WRITE, attempt_ready, attempt);
+  attempt->watch = far_fd_watch_new (far_loop_main (), attempt->fd, FAR_READY_WRITE, attempt_ready, attempt);
   return TRUE;
 }
 
@@ -193,10 +193,10 @@ dial_next (Dial *dial)
   if (dial->attempts->len == 0)
     dial_fail (dial, far_dial_error (dial->host, dial->port, dial->tried));
   else if (dial->next == NULL)
-    dial->next = far_home_timer (far_home_main (), far_clock_boottime_us () + ATTEMPT_DELAY_US, delay_over,
+    dial->next = far_loop_timer (far_loop_main (), far_clock_boottime_us () + ATTEMPT_DELAY_US, delay_over,
                                  dial);
   else if (begun)
-    far_home_timer_set (dial->next, far_clock_boottime_us () + ATTEMPT_DELAY_US);
+    far_loop_timer_set (dial->next, far_clock_boottime_us () + ATTEMPT_DELAY_US);
 }
 
 /* ---- addresses ---- */
@@ -305,7 +305,7 @@ far_dial (const char *host, guint16 port, FarRequest *req)
   g_array_set_clear_func (dial->tried, tried_clear);
   dial->attempts = g_ptr_array_new_with_free_func (attempt_free);
   far_request_set_ended (req, dial_free, dial);
-  dial->limit = far_home_timer (far_home_main (),
+  dial->limit = far_loop_timer (far_loop_main (),
                                 far_clock_boottime_us () + FAR_DIAL_SECONDS * (gint64) G_USEC_PER_SEC,
                                 dial_too_late, dial);
   if (far_address_number (host, port, &number.address, &number.size))

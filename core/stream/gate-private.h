@@ -47,8 +47,8 @@ struct _FarPass {
   gboolean heard, evictable, never_evicted;
   FarNet *net;     /* while it waits */
   GList link;      /* in one of the net's queues while it is evictable and waits */
-  FarLater *later; /* [home] frees it */
-  FarHomeFunc evicted;
+  FarLater *later; /* [loop] frees it */
+  FarLoopFunc evicted;
   gpointer data;
 };
 

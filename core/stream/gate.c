@@ -327,12 +327,12 @@ far_gate_enter_uid (FarGate *gate, int fd, guint uid, GError **error)
   return enter (gate, fd, &new, error);
 }
 
-/* [home] */
+/* [loop] */
 static void
 run_evicted (gpointer data)
 {
   FarPass *pass = data;
-  FarHomeFunc evicted = NULL;
+  FarLoopFunc evicted = NULL;
   g_mutex_lock (&pass->gate->lock);
   if (pass->state == FAR_PASS_EVICTED) {
     pass->state = FAR_PASS_TOLD;
@@ -344,15 +344,15 @@ run_evicted (gpointer data)
 }
 
 void
-far_gate_evictable (FarPass *pass, FarHome *home, FarHomeFunc evicted, gpointer data)
+far_gate_evictable (FarPass *pass, FarLoop *loop, FarLoopFunc evicted, gpointer data)
 {
   FarGate *gate = pass->gate;
   g_mutex_lock (&gate->lock);
   FarLater *old = g_steal_pointer (&pass->later);
   pass->evicted = evicted;
   pass->data = data;
-  if (home != NULL && !pass->never_evicted)
-    pass->later = far_later_new (home, run_evicted, pass);
+  if (loop != NULL && !pass->never_evicted)
+    pass->later = far_later_new (loop, run_evicted, pass);
   if (pass->state == FAR_PASS_WAITING && pass->later != NULL)
     far_places_offer (gate->places, pass);
   else if (pass->state == FAR_PASS_WAITING)

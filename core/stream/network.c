@@ -18,9 +18,9 @@
 struct _FarNetworkWatch {
   int fd;
   FarFdWatch *watch;
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   gboolean due;
-  FarHomeFunc func;
+  FarLoopFunc func;
   gpointer data;
 };
 
@@ -48,9 +48,9 @@ network_ready (int fd, guint ready, gpointer data)
     return;
   watch->due = TRUE;
   if (watch->timer == NULL)
-    watch->timer = far_home_timer (far_home_main (), at, network_changed, watch);
+    watch->timer = far_loop_timer (far_loop_main (), at, network_changed, watch);
   else
-    far_home_timer_set (watch->timer, at);
+    far_loop_timer_set (watch->timer, at);
 }
 
 static int
@@ -68,7 +68,7 @@ network_open (void)
 }
 
 FarNetworkWatch *
-far_network_watch_new (FarHomeFunc func, gpointer data)
+far_network_watch_new (FarLoopFunc func, gpointer data)
 {
   FarNetworkWatch *watch = g_new0 (FarNetworkWatch, 1);
 
@@ -76,7 +76,7 @@ far_network_watch_new (FarHomeFunc func, gpointer data)
   watch->data = data;
   watch->fd = network_open ();
   if (watch->fd >= 0)
-    watch->watch = far_fd_watch_new (far_home_main (), watch->fd, FAR_READY_READ, network_ready, watch);
+    watch->watch = far_fd_watch_new (far_loop_main (), watch->fd, FAR_READY_READ, network_ready, watch);
   return watch;
 }
 
@@ -86,7 +86,7 @@ far_network_watch_free (FarNetworkWatch *watch)
   if (watch == NULL)
     return;
   g_clear_pointer (&watch->watch, far_fd_watch_free);
-  g_clear_pointer (&watch->timer, far_home_timer_free);
+  g_clear_pointer (&watch->timer, far_loop_timer_free);
   if (watch->fd >= 0)
     close (watch->fd);
   g_free (watch);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A joint moves batches between two streams of one home. */
+/* A joint moves batches between two streams of one loop. */
 #include "config.h"
 
 #include "stream/pump-private.h"
 
-/* Batches in one turn; then others of the home have theirs. */
+/* Batches in one turn; then others of the loop have theirs. */
 #define TURN 16
 
 static gboolean
@@ -17,10 +17,10 @@ static void
 free_all (FarJoint *joint)
 {
   joint->over = TRUE;
-  g_clear_pointer (&joint->deadline, far_home_timer_free);
-  g_clear_pointer (&joint->idle, far_home_timer_free);
-  g_clear_pointer (&joint->first, far_home_timer_free);
-  g_clear_pointer (&joint->report, far_home_timer_free);
+  g_clear_pointer (&joint->deadline, far_loop_timer_free);
+  g_clear_pointer (&joint->idle, far_loop_timer_free);
+  g_clear_pointer (&joint->first, far_loop_timer_free);
+  g_clear_pointer (&joint->report, far_loop_timer_free);
   g_clear_pointer (&joint->turn, far_later_free);
   for (guint i = 0; i < 2; i++) {
     far_stream_take (joint->end[i], NULL, NULL);
@@ -69,7 +69,7 @@ static void
 report_due (gpointer data)
 {
   FarJoint *joint = data;
-  g_clear_pointer (&joint->report, far_home_timer_free);
+  g_clear_pointer (&joint->report, far_loop_timer_free);
   far_pump_report (joint->pump);
 }
 
@@ -82,7 +82,7 @@ count (FarJoint *joint, guint d, gsize bytes)
     return;
   __atomic_add_fetch (&pump->bytes[d], bytes, __ATOMIC_RELAXED);
   if (pump->spec.counters != NULL && joint->report == NULL)
-    joint->report = far_home_timer (joint->home, joint->now_us + G_USEC_PER_SEC, report_due, joint);
+    joint->report = far_loop_timer (joint->loop, joint->now_us + G_USEC_PER_SEC, report_due, joint);
 }
 
 static void
@@ -178,14 +178,14 @@ idle_due (gpointer data)
   if (far_clock_boottime_us () >= end)
     far_joint_close (joint, "idle");
   else
-    far_home_timer_set (joint->idle, end);
+    far_loop_timer_set (joint->idle, end);
 }
 
 static void
 first_due (gpointer data)
 {
   FarJoint *joint = data;
-  g_clear_pointer (&joint->first, far_home_timer_free);
+  g_clear_pointer (&joint->first, far_loop_timer_free);
   if (__atomic_load_n (&joint->pump->bytes[0], __ATOMIC_RELAXED) == 0)
     far_joint_close (joint, "silent");
 }
@@ -195,7 +195,7 @@ far_joint_start (FarJoint *joint)
 {
   const FarPumpSpec *spec = &joint->pump->spec;
   joint->started = TRUE;
-  joint->turn = far_later_new (joint->home, run_turn, joint);
+  joint->turn = far_later_new (joint->loop, run_turn, joint);
   for (guint i = 0; i < 2; i++) {
     joint->readable[i] = joint->writable[i] = TRUE;
     joint->dead[i] = joint->end[i]->closed;
@@ -203,9 +203,9 @@ far_joint_start (FarJoint *joint)
   }
   far_joint_deadline (joint, joint->deadline_us);
   if (!joint->over && spec->idle_us > 0 && joint == &joint->pump->joint[0])
-    joint->idle = far_home_timer (joint->home, far_clock_boottime_us () + spec->idle_us, idle_due, joint);
+    joint->idle = far_loop_timer (joint->loop, far_clock_boottime_us () + spec->idle_us, idle_due, joint);
   if (!joint->over && spec->first_us > 0 && joint == &joint->pump->joint[0])
-    joint->first = far_home_timer (joint->home, far_clock_boottime_us () + spec->first_us, first_due, joint);
+    joint->first = far_loop_timer (joint->loop, far_clock_boottime_us () + spec->first_us, first_due, joint);
   far_joint_run (joint);
 }
 
@@ -222,9 +222,9 @@ far_joint_deadline (FarJoint *joint, gint64 deadline_us)
   joint->deadline_us = deadline_us;
   if (!joint->started || joint->over)
     return;
-  g_clear_pointer (&joint->deadline, far_home_timer_free);
+  g_clear_pointer (&joint->deadline, far_loop_timer_free);
   if (deadline_us != 0)
-    joint->deadline = far_home_timer (joint->home, deadline_us, run_turn, joint);
+    joint->deadline = far_loop_timer (joint->loop, deadline_us, run_turn, joint);
   far_joint_run (joint);
 }
 

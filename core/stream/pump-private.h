@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Inside of pumps. A pump has one joint, or two when its ends have two homes: joint 0 = a + ring, joint 1 =
+/* Inside of pumps. A pump has one joint, or two when its ends have two loops: joint 0 = a + ring, joint 1 =
  * ring + b. */
 #pragma once
 #include <farwatch/clock.h>
@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 
 typedef struct {
   FarPump *pump;
-  FarHome *home;     /* everything below is touched there only */
+  FarLoop *loop;     /* everything below is touched there only */
   FarStream *end[2]; /* 0: towards a, 1: towards b; direction d goes from end[d] to end[!d] */
   gboolean readable[2], writable[2], dead[2];
   gboolean done[2];   /* direction d: its end of input was passed on */
@@ -18,7 +18,7 @@ typedef struct {
   gboolean started, over, busy, held;
   gint64 deadline_us, now_us;
   const char *wanted; /* closed before it began: the cause */
-  FarHomeTimer *deadline, *idle, *first, *report;
+  FarLoopTimer *deadline, *idle, *first, *report;
   FarLater *turn;
 } FarJoint;
 
@@ -42,7 +42,7 @@ void far_pump_set_cause (FarPump *pump, const char *cause);
 void far_pump_joint_over (FarPump *pump); /* a joint has freed its ends */
 void far_pump_report (FarPump *pump);     /* counters to main, unless they are on their way */
 
-/* All at the joint's home. */
+/* All at the joint's loop. */
 void far_joint_start (FarJoint *joint);
 void far_joint_run (FarJoint *joint);
 void far_joint_hold (FarJoint *joint, gboolean hold);

@@ -2,7 +2,7 @@
 /* Pumps as seen from outside: where they run, what they are told, what they report. */
 #include "config.h"
 
-#include "loop/home-private.h"
+#include "loop/loop-private.h"
 #include "stream/pump-private.h"
 #include "stream/trim.h"
 
@@ -61,7 +61,7 @@ void
 far_pump_report (FarPump *pump)
 {
   if (g_atomic_int_compare_and_exchange (&pump->counters_wait, 0, 1))
-    far_home_post (far_home_main (), tell_counters, far_pump_ref (pump));
+    far_loop_post (far_loop_main (), tell_counters, far_pump_ref (pump));
 }
 
 static void
@@ -82,7 +82,7 @@ void
 far_pump_joint_over (FarPump *pump)
 {
   if (g_atomic_int_dec_and_test (&pump->alive))
-    far_home_post (far_home_main (), tell_closed, pump);
+    far_loop_post (far_loop_main (), tell_closed, pump);
 }
 
 /* ---- start ---- */
@@ -100,59 +100,59 @@ move_end (gpointer data)
 {
   FarJoint *joint = data;
   for (guint i = 0; i < 2; i++)
-    if (joint->end[i]->home != joint->home)
-      joint->end[i]->klass->move (joint->end[i], joint->home);
-  far_home_post (joint->home, start_joint, joint);
+    if (joint->end[i]->loop != joint->loop)
+      joint->end[i]->klass->move (joint->end[i], joint->loop);
+  far_loop_post (joint->loop, start_joint, joint);
 }
 
 static gboolean
-can_come (const FarStream *stream, const FarHome *home)
+can_come (const FarStream *stream, const FarLoop *loop)
 {
-  return stream->home == home || (stream->klass->movable && home->sort == FAR_HOME_WORKER);
+  return stream->loop == loop || (stream->klass->movable && loop->sort == FAR_LOOP_WORKER);
 }
 
 static void
-set_joint (FarPump *pump, guint i, FarHome *home, FarStream *towards_a, FarStream *towards_b)
+set_joint (FarPump *pump, guint i, FarLoop *loop, FarStream *towards_a, FarStream *towards_b)
 {
   FarJoint *joint = &pump->joint[i];
   joint->pump = pump;
-  joint->home = home;
+  joint->loop = loop;
   joint->end[0] = towards_a;
   joint->end[1] = towards_b;
   joint->deadline_us = pump->spec.deadline_us;
   pump->n_joints = i + 1;
 }
 
-/* One joint at home; the end that lives elsewhere comes over first. */
+/* One joint at loop; the end that lives elsewhere comes over first. */
 static void
-join_at (FarPump *pump, FarHome *home, FarStream *a, FarStream *b)
+join_at (FarPump *pump, FarLoop *loop, FarStream *a, FarStream *b)
 {
-  FarHome *first = a->home != home ? a->home : b->home;
-  set_joint (pump, 0, home, a, b);
+  FarLoop *first = a->loop != loop ? a->loop : b->loop;
+  set_joint (pump, 0, loop, a, b);
   FarJoint *joint = &pump->joint[0];
   joint->counts[0] = joint->counts[1] = TRUE;
   joint->taps = pump->spec.tap != NULL;
   pump->alive = 1;
   far_pump_ref (pump);
-  far_home_post (first, first == home ? start_joint : move_end, joint);
+  far_loop_post (first, first == loop ? start_joint : move_end, joint);
 }
 
 static void
 join_by_rings (FarPump *pump, FarStream *a, FarStream *b)
 {
   FarStream *ring_a, *ring_b;
-  FarHome *home_a = a->home, *home_b = b->home;
-  far_ring_pair (home_a, home_b, &ring_a, &ring_b);
-  set_joint (pump, 0, home_a, a, ring_a);
-  set_joint (pump, 1, home_b, ring_b, b);
+  FarLoop *loop_a = a->loop, *loop_b = b->loop;
+  far_ring_pair (loop_a, loop_b, &ring_a, &ring_b);
+  set_joint (pump, 0, loop_a, a, ring_a);
+  set_joint (pump, 1, loop_b, ring_b, b);
   /* a byte counts when it reaches its real end; a tap has one thread, the one next to b */
   pump->joint[1].counts[0] = pump->joint[0].counts[1] = TRUE;
   pump->joint[1].taps = pump->spec.tap != NULL;
   pump->alive = 2;
   far_pump_ref (pump);
   far_pump_ref (pump);
-  far_home_post (home_a, start_joint, &pump->joint[0]);
-  far_home_post (home_b, start_joint, &pump->joint[1]);
+  far_loop_post (loop_a, start_joint, &pump->joint[0]);
+  far_loop_post (loop_b, start_joint, &pump->joint[1]);
 }
 
 FarPump *
@@ -165,10 +165,10 @@ far_pump_start (FarStream *a, FarStream *b, const FarPumpSpec *spec)
   pump->session = g_strdup (spec->session);
   pump->spec.session = pump->session;
   pump->active_us = far_clock_boottime_us ();
-  if (can_come (a, b->home))
-    join_at (pump, b->home, a, b);
-  else if (can_come (b, a->home))
-    join_at (pump, a->home, a, b);
+  if (can_come (a, b->loop))
+    join_at (pump, b->loop, a, b);
+  else if (can_come (b, a->loop))
+    join_at (pump, a->loop, a, b);
   else
     join_by_rings (pump, a, b);
   return pump;
@@ -200,7 +200,7 @@ command_all (FarPump *pump, void (*run) (FarJoint *, gint64, const char *), gint
     PumpCommand *command = g_new (PumpCommand, 1);
     *command = (PumpCommand){ &pump->joint[i], run, value, cause };
     far_pump_ref (pump);
-    far_home_post (pump->joint[i].home, run_command, command);
+    far_loop_post (pump->joint[i].loop, run_command, command);
   }
 }
 

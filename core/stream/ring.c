@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Two stream ends joined by two single-producer single-consumer rings: the only memory that two homes share.
+/* Two stream ends joined by two single-producer single-consumer rings: the only memory that two loops share.
  *
  * Each side moves one index of a ring and reads the other's. Who finds nothing to do raises a flag, looks
  * once more and then leaves; the other side sees the flag after its own move and posts one wake (at most one
@@ -30,10 +30,10 @@ typedef struct {
 
 typedef struct {
   Pair *pair;
-  FarHome *home;
-  RingEnd *end;  /* NULL: freed; [home] */
+  FarLoop *loop;
+  RingEnd *end;  /* NULL: freed; [loop] */
   guint wake;    /* ready mask of the wake on its way, 0: none */
-  gboolean gone; /* its end was freed and its home may be: nothing is posted there; [lock] */
+  gboolean gone; /* its end was freed and its loop may be: nothing is posted there; [lock] */
 } Side;
 
 struct _Pair {
@@ -89,7 +89,7 @@ wake (Side *side, guint ready)
   g_mutex_lock (&side->pair->lock);
   if (!side->gone) {
     g_atomic_int_inc (&side->pair->refs);
-    far_home_post (side->home, on_wake, side);
+    far_loop_post (side->loop, on_wake, side);
   }
   g_mutex_unlock (&side->pair->lock);
 }
@@ -253,25 +253,25 @@ static const FarStreamClass ring_class = {
 };
 
 static FarStream *
-end_new (Pair *pair, guint i, FarHome *home)
+end_new (Pair *pair, guint i, FarLoop *loop)
 {
   RingEnd *end = g_new0 (RingEnd, 1);
-  far_stream_init (&end->head, &ring_class, home);
+  far_stream_init (&end->head, &ring_class, loop);
   end->pair = pair;
   end->i = i;
   end->out = &pair->ring[i];
   end->in = &pair->ring[!i];
   pair->ring[i].data = g_malloc (RING_SIZE);
-  pair->side[i] = (Side){ .pair = pair, .home = home, .end = end };
+  pair->side[i] = (Side){ .pair = pair, .loop = loop, .end = end };
   return &end->head;
 }
 
 void
-far_ring_pair (FarHome *home_a, FarHome *home_b, FarStream **end_a, FarStream **end_b)
+far_ring_pair (FarLoop *loop_a, FarLoop *loop_b, FarStream **end_a, FarStream **end_b)
 {
   Pair *pair = g_new0 (Pair, 1);
   pair->refs = 2;
   g_mutex_init (&pair->lock);
-  *end_a = end_new (pair, 0, home_a);
-  *end_b = end_new (pair, 1, home_b);
+  *end_a = end_new (pair, 0, loop_a);
+  *end_b = end_new (pair, 1, loop_b);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A stream on a descriptor. It reads into the home's scratch memory; only what a blocked reader leaves, and
+/* A stream on a descriptor. It reads into the loop's scratch memory; only what a blocked reader leaves, and
  * somebody else then displaces, is kept in memory of its own: an idle stream owns none. */
 #include "config.h"
 
-#include "loop/home-private.h"
+#include "loop/loop-private.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <farwatch/stream.h>
@@ -69,7 +69,7 @@ static void
 fd_wait (FdStream *self)
 {
   if (self->watch == NULL)
-    self->watch = far_home_watch (self->head.home, self->fd,
+    self->watch = far_loop_watch (self->head.loop, self->fd,
                                   FAR_READY_READ | FAR_READY_WRITE | FAR_READY_EDGE, fd_ready, self);
 }
 
@@ -84,7 +84,7 @@ fd_save (gpointer owner)
 static void
 fd_forget (FdStream *self)
 {
-  far_home_scratch_leave (self->head.home, self);
+  far_loop_scratch_leave (self->head.loop, self);
   g_clear_pointer (&self->kept, g_free);
   self->size = 0;
 }
@@ -112,7 +112,7 @@ is_drained (const FdStream *self, gsize got)
 static void
 fd_read (FdStream *self)
 {
-  guint8 *memory = far_home_scratch_take (self->head.home, fd_save, self);
+  guint8 *memory = far_loop_scratch_take (self->head.loop, fd_save, self);
   gssize got;
   do
     got = read (self->fd, memory, READ_SIZE);
@@ -124,7 +124,7 @@ fd_read (FdStream *self)
     return;
   }
   int code = errno;
-  far_home_scratch_leave (self->head.home, self);
+  far_loop_scratch_leave (self->head.loop, self);
   if (got == 0) {
     self->eof = TRUE;
     if (self->broken != NULL)
@@ -247,15 +247,15 @@ fd_abort (FarStream *stream, const char *cause)
 }
 
 static void
-fd_move (FarStream *stream, FarHome *home)
+fd_move (FarStream *stream, FarLoop *loop)
 {
   FdStream *self = (FdStream *) stream;
   if (self->size > 0 && self->kept == NULL)
     fd_save (self);
-  far_home_scratch_leave (stream->home, self);
+  far_loop_scratch_leave (stream->loop, self);
   g_clear_pointer (&self->watch, far_watch_free);
   self->drained = FALSE;
-  far_stream_moved (stream, home);
+  far_stream_moved (stream, loop);
 }
 
 static void
@@ -286,11 +286,11 @@ is_tcp (int fd)
 }
 
 FarStream *
-far_stream_fd_new (FarHome *home, int fd)
+far_stream_fd_new (FarLoop *loop, int fd)
 {
   FdStream *self = g_new0 (FdStream, 1);
   struct stat about;
-  far_stream_init (&self->head, &fd_class, home);
+  far_stream_init (&self->head, &fd_class, loop);
   self->fd = fd;
   self->socket = fstat (fd, &about) == 0 && S_ISSOCK (about.st_mode);
   self->tcp = self->socket && is_tcp (fd);

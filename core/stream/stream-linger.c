@@ -4,7 +4,7 @@
  * make the kernel reset the connection, and the last word would be lost with it. */
 #include "config.h"
 
-#include "loop/home-private.h"
+#include "loop/loop-private.h"
 #include "stream/pump-private.h"
 
 #include <farwatch/clock.h>
@@ -17,7 +17,7 @@ typedef struct {
   GByteArray *rest; /* NULL: all is written */
   gsize at, discarded;
   gboolean ended; /* the end of input is sent */
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   FarPass *pass; /* NULL: none */
 } Linger;
 
@@ -26,7 +26,7 @@ static gint lingering; /* atomic: how many there are */
 static void
 linger_free (Linger *self)
 {
-  far_home_timer_free (self->timer);
+  far_loop_timer_free (self->timer);
   far_stream_take (self->stream, NULL, NULL);
   far_stream_free (self->stream);
   g_clear_pointer (&self->rest, g_byte_array_unref);
@@ -125,8 +125,8 @@ far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, FarPass *p
   self->rest = rest;
   self->pass = pass;
   if (pass != NULL)
-    far_gate_evictable (pass, stream->home, linger_evicted, self);
-  self->timer = far_home_timer (stream->home, far_clock_boottime_us () + for_ms * G_GINT64_CONSTANT (1000),
+    far_gate_evictable (pass, stream->loop, linger_evicted, self);
+  self->timer = far_loop_timer (stream->loop, far_clock_boottime_us () + for_ms * G_GINT64_CONSTANT (1000),
                                 linger_late, self);
   far_stream_take (stream, linger_ready, self);
 }
@@ -144,10 +144,10 @@ far_streams_settle (guint timeout_ms)
   gint64 end = g_get_monotonic_time () + timeout_ms * G_GINT64_CONSTANT (1000);
 
   while ((far_pumps_alive () > 0 || g_atomic_int_get (&lingering) > 0) && g_get_monotonic_time () < end) {
-    FarHomeTimer *timer = far_home_timer (far_home_main (), far_clock_boottime_us () + SETTLE_STEP_MS * 1000,
+    FarLoopTimer *timer = far_loop_timer (far_loop_main (), far_clock_boottime_us () + SETTLE_STEP_MS * 1000,
                                           nothing, NULL);
 
     g_main_context_iteration (NULL, TRUE);
-    far_home_timer_free (timer);
+    far_loop_timer_free (timer);
   }
 }

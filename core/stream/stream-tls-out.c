@@ -64,7 +64,7 @@ take_off_now (gpointer data)
   far_stream_tls_out_drop (data);
 }
 
-/* Whole records are likely to be followed by others before this turn of the home is over: written together
+/* Whole records are likely to be followed by others before this turn of the loop is over: written together
  * they cost one system call, and wake the other side once. What is short goes at once, as somebody waits for
  * it. */
 static void
@@ -75,7 +75,7 @@ end_flight (FarTlsStream *self, gboolean whole_records)
     return;
   }
   if (self->take_off == NULL)
-    self->take_off = far_later_new (self->head.home, take_off_now, self);
+    self->take_off = far_later_new (self->head.loop, take_off_now, self);
   far_later_ask (self->take_off);
 }
 

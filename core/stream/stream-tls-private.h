@@ -26,10 +26,10 @@ typedef struct {
   FarTlsShaken shaken;
   gpointer shaken_user;
   GByteArray *pending; /* records that the stream below has not taken; NULL: none */
-  /* records being gathered; NULL outside of a call, but for those that wait for more in this turn of the home
+  /* records being gathered; NULL outside of a call, but for those that wait for more in this turn of the loop
    */
   GByteArray *flight;
-  FarLater *take_off; /* writes these; NULL: never asked for at this home */
+  FarLater *take_off; /* writes these; NULL: never asked for at this loop */
   gnutls_packet_t packet[FAR_TLS_PACKETS];
   guint first, n; /* of packet */
   gsize at;       /* consumed of the first */

@@ -4,11 +4,11 @@
  * Reading: GnuTLS pulls from one peek of the stream below (64 KiB of a socket: four records, one system
  * call), and each record is shown in the memory it was decrypted to. Writing: what is given is cut into
  * records, these are gathered in a flight, and the flight is written below, at once when it is short, else
- * when this turn of the home is over; what does not fit is kept, and nothing more is taken before it is gone.
+ * when this turn of the loop is over; what does not fit is kept, and nothing more is taken before it is gone.
  * So GnuTLS itself never waits on the way out. */
 #include "config.h"
 
-#include "loop/home-private.h"
+#include "loop/loop-private.h"
 #include "stream/stream-tls-private.h"
 #include "trust/trust-private.h"
 
@@ -18,7 +18,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
 
-#define STEPS 32               /* records without content in one turn; then others of the home have theirs */
+#define STEPS 32               /* records without content in one turn; then others of the loop have theirs */
 #define LAST_WORDS_MS 60000    /* for what was taken and is not below yet */
 #define ALERT_MS 1000          /* for the alert that ends a handshake to be read */
 #define NOISE_MAX (128 * 1024) /* bytes that came and carried nothing; then the other side is cut */
@@ -488,10 +488,10 @@ tls_abort (FarStream *stream, const char *cause)
     self->below->klass->abort (self->below, cause);
 }
 
-/* The stream below is taken again when this one is used at its new home: told from there it could come before
+/* The stream below is taken again when this one is used at its new loop: told from there it could come before
  * this one is ready. */
 static void
-tls_move (FarStream *stream, FarHome *home)
+tls_move (FarStream *stream, FarLoop *loop)
 {
   FarTlsStream *self = (FarTlsStream *) stream;
 
@@ -499,10 +499,10 @@ tls_move (FarStream *stream, FarHome *home)
   g_clear_pointer (&self->take_off, far_later_free);
   if (self->below != NULL) {
     far_stream_take (self->below, NULL, NULL);
-    self->below->klass->move (self->below, home);
+    self->below->klass->move (self->below, loop);
     self->away = TRUE;
   }
-  far_stream_moved (stream, home);
+  far_stream_moved (stream, loop);
 }
 
 /* Who leaves an open stream has said all; what is not below yet is brought there by somebody else. */
@@ -567,7 +567,7 @@ far_stream_tls_new (FarTls *tls, FarStream *below, const char *from)
 {
   FarTlsStream *self = g_new0 (FarTlsStream, 1);
 
-  far_stream_init (&self->head, &tls_class, below->home);
+  far_stream_init (&self->head, &tls_class, below->loop);
   self->below = below;
   self->tls = far_tls_ref (tls);
   self->keys = far_tls_keys_get (tls);

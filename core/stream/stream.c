@@ -5,10 +5,10 @@
 #include <farwatch/stream.h>
 
 void
-far_stream_init (FarStream *stream, const FarStreamClass *klass, FarHome *home)
+far_stream_init (FarStream *stream, const FarStreamClass *klass, FarLoop *loop)
 {
   stream->klass = klass;
-  stream->home = home;
+  stream->loop = loop;
 }
 
 void
@@ -42,7 +42,7 @@ far_stream_tell_soon (FarStream *stream, guint ready)
   if (stream->ready == NULL) /* nobody to tell; who takes the stream is told all there is */
     return;
   if (stream->soon == NULL)
-    stream->soon = far_later_new (stream->home, tell_now, stream);
+    stream->soon = far_later_new (stream->loop, tell_now, stream);
   stream->soon_ready |= ready;
   far_later_ask (stream->soon);
 }
@@ -85,11 +85,11 @@ far_stream_die_soon (FarStream *stream, const char *cause)
 }
 
 void
-far_stream_moved (FarStream *stream, FarHome *home)
+far_stream_moved (FarStream *stream, FarLoop *loop)
 {
   g_clear_pointer (&stream->soon, far_later_free);
   stream->soon_ready = 0;
-  stream->home = home;
+  stream->loop = loop;
 }
 
 void

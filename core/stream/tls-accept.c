@@ -19,16 +19,16 @@ typedef enum { SILENT, QUEUED, SHAKING, OVER } Phase;
 struct _FarTlsAccept {
   gint refs; /* [any thread] */
   FarTls *tls;
-  FarHome *home;
+  FarLoop *loop;
   char *from;
   FarTlsAcceptFuncs funcs;
   gpointer user;
-  const char *wish; /* cancelled with this; written at home, read after a post */
+  const char *wish; /* cancelled with this; written at loop, read after a post */
   /* [handshake thread] */
   Phase phase;
   int fd; /* until the stream has it; -1 */
   FarWatch *watch;
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   FarStream *stream;
   const char *cause;
   GList link; /* in the queue of those who wait */
@@ -46,18 +46,18 @@ lower_priority (gpointer data)
   setpriority (PRIO_PROCESS, (id_t) syscall (SYS_gettid), NICE);
 }
 
-static FarHome *
-shake_home (void)
+static FarLoop *
+shake_loop (void)
 {
-  static gsize home;
+  static gsize loop;
 
-  if (g_once_init_enter (&home)) {
-    FarHome *made = far_home_worker_new ("tls-handshakes");
+  if (g_once_init_enter (&loop)) {
+    FarLoop *made = far_loop_io_new ("tls-handshakes");
 
-    far_home_post (made, lower_priority, NULL);
-    g_once_init_leave (&home, (gsize) made);
+    far_loop_post (made, lower_priority, NULL);
+    g_once_init_leave (&loop, (gsize) made);
   }
-  return (FarHome *) home;
+  return (FarLoop *) loop;
 }
 
 static void
@@ -70,10 +70,10 @@ accept_unref (FarTlsAccept *self)
   g_free (self);
 }
 
-/* ---- the end, at home ---- */
+/* ---- the end, at loop ---- */
 
 static void
-done_at_home (gpointer data)
+done_at_loop (gpointer data)
 {
   FarTlsAccept *self = data;
 
@@ -93,12 +93,12 @@ accept_hand_over (gpointer data)
   FarTlsAccept *self = data;
 
   if (self->stream != NULL && self->cause == NULL)
-    self->stream->klass->move (self->stream, self->home);
+    self->stream->klass->move (self->stream, self->loop);
   else
     g_clear_pointer (&self->stream, far_stream_free);
   if (self->stream == NULL && self->cause == NULL)
     self->cause = "closed during the TLS handshake";
-  far_home_post (self->home, done_at_home, self);
+  far_loop_post (self->loop, done_at_loop, self);
 }
 
 static void begin_waiting (void);
@@ -110,7 +110,7 @@ accept_over (FarTlsAccept *self, const char *cause)
 
   self->phase = OVER;
   self->cause = cause;
-  g_clear_pointer (&self->timer, far_home_timer_free);
+  g_clear_pointer (&self->timer, far_loop_timer_free);
   g_clear_pointer (&self->watch, far_watch_free);
   if (self->fd >= 0)
     close (self->fd);
@@ -119,7 +119,7 @@ accept_over (FarTlsAccept *self, const char *cause)
     far_tls_shake (self->stream, NULL, NULL);
   if (phase == QUEUED)
     g_queue_unlink (&turns.waiting, &self->link);
-  far_home_post (shake_home (), accept_hand_over, self);
+  far_loop_post (shake_loop (), accept_hand_over, self);
   if (phase != SHAKING)
     return;
   turns.under_way--;
@@ -137,12 +137,12 @@ accept_shaken (FarStream *stream, const GError *error, gpointer user)
 static void
 accept_begin (FarTlsAccept *self)
 {
-  FarStream *below = far_stream_fd_new (shake_home (), self->fd);
+  FarStream *below = far_stream_fd_new (shake_loop (), self->fd);
 
   self->fd = -1;
   self->phase = SHAKING;
   turns.under_way++;
-  far_home_timer_set (self->timer, far_clock_boottime_us () + LIMIT_US);
+  far_loop_timer_set (self->timer, far_clock_boottime_us () + LIMIT_US);
   self->stream = far_stream_tls_new (self->tls, below, self->from);
   far_tls_shake (self->stream, accept_shaken, self);
 }
@@ -200,25 +200,25 @@ accept_look (gpointer data)
 
   if (self->phase != SILENT)
     return;
-  self->timer = far_home_timer (shake_home (), far_clock_boottime_us () + LIMIT_US, accept_late, self);
-  self->watch = far_home_watch (shake_home (), self->fd, FAR_READY_READ, accept_first_byte, self);
+  self->timer = far_loop_timer (shake_loop (), far_clock_boottime_us () + LIMIT_US, accept_late, self);
+  self->watch = far_loop_watch (shake_loop (), self->fd, FAR_READY_READ, accept_first_byte, self);
 }
 
 FarTlsAccept *
-far_tls_accept (FarTls *tls, FarHome *home, int fd, const char *from, const FarTlsAcceptFuncs *funcs,
+far_tls_accept (FarTls *tls, FarLoop *loop, int fd, const char *from, const FarTlsAcceptFuncs *funcs,
                 gpointer user)
 {
   FarTlsAccept *self = g_new0 (FarTlsAccept, 1);
 
   self->refs = 1;
   self->tls = far_tls_ref (tls);
-  self->home = home;
+  self->loop = loop;
   self->fd = fd;
   self->from = g_strdup (from);
   self->funcs = *funcs;
   self->user = user;
   self->link.data = self;
-  far_home_post (shake_home (), accept_look, self);
+  far_loop_post (shake_loop (), accept_look, self);
   return self;
 }
 
@@ -239,5 +239,5 @@ far_tls_accept_cancel (FarTlsAccept *self, const char *cause)
     return;
   self->wish = cause;
   g_atomic_int_inc (&self->refs);
-  far_home_post (shake_home (), accept_cancel, self);
+  far_loop_post (shake_loop (), accept_cancel, self);
 }

@@ -247,7 +247,7 @@ far_tls_unref (FarTls *tls)
   if (tls == NULL || !g_atomic_int_dec_and_test (&tls->refs))
     return;
   if (tls->spec.at != NULL)
-    far_home_post (far_home_main (), drop_instance, tls->spec.at);
+    far_loop_post (far_loop_main (), drop_instance, tls->spec.at);
   g_clear_pointer (&tls->keys, far_tls_keys_unref);
   forget_session (tls);
   if (tls->priority != NULL)

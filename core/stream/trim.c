@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include <farwatch/clock.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 
 #include "stream/pump-private.h"
 
@@ -19,7 +19,7 @@
 #define GROWN_KIB 1024
 
 static struct {
-  FarHomeTimer *timer; /* NULL: not wanted */
+  FarLoopTimer *timer; /* NULL: not wanted */
   gboolean settling;   /* trimmed: what is used at rest comes back until the next look, and is no growth */
   gsize kib;           /* then */
 } trim;
@@ -56,7 +56,7 @@ trim_look (gpointer data)
 {
   gsize kib = resident_kib ();
 
-  far_home_timer_set (trim.timer, far_clock_boottime_us () + EVERY_US);
+  far_loop_timer_set (trim.timer, far_clock_boottime_us () + EVERY_US);
   if (far_pumps_alive () > 0)
     return;
   if (trim.settling) {
@@ -74,14 +74,14 @@ far_trim_soon (void)
   if (trim.timer == NULL)
     return;
   trim.settling = FALSE; /* what comes back is mixed with what the pumps left */
-  far_home_timer_set (trim.timer, far_clock_boottime_us () + SOON_US);
+  far_loop_timer_set (trim.timer, far_clock_boottime_us () + SOON_US);
 }
 
 void
 far_trim_watch (gboolean wanted)
 {
   if (!wanted)
-    g_clear_pointer (&trim.timer, far_home_timer_free);
+    g_clear_pointer (&trim.timer, far_loop_timer_free);
   else if (trim.timer == NULL)
-    trim.timer = far_home_timer (far_home_main (), far_clock_boottime_us () + SOON_US, trim_look, NULL);
+    trim.timer = far_loop_timer (far_loop_main (), far_clock_boottime_us () + SOON_US, trim_look, NULL);
 }

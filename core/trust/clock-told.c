@@ -7,7 +7,7 @@
 #include "trust/trust-private.h"
 
 #include <build-epoch.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 #include <farwatch/i18n.h>
 #include <farwatch/instance.h>
 #include <farwatch/plugin.h>
@@ -124,7 +124,7 @@ far_clock_told (gint64 wall_us)
   gint64 *copy = g_new (gint64, 1);
 
   *copy = wall_us;
-  far_home_post (far_home_main (), told_take, copy);
+  far_loop_post (far_loop_main (), told_take, copy);
 }
 
 /* ---- its limits ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file is the person's end of a shell session: it hands their bytes to the shell, or to a device's
- * stream once one is joined. It lives at the person's home, so that a device's bytes never pass the main
+ * stream once one is joined. It lives at the person's loop, so that a device's bytes never pass the main
  * context. */
 #include "config.h"
 
@@ -75,7 +75,7 @@ device_over (gpointer data)
     self->device = NULL;
     self->peeked = NULL;
     g_byte_array_set_size (self->first, 0);
-    far_home_post (far_home_main (), tell_over, over);
+    far_loop_post (far_loop_main (), tell_over, over);
     far_stream_tell (&self->head, FAR_READY_READ | FAR_READY_WRITE);
     return;
   }
@@ -90,7 +90,7 @@ device_over_soon (Outer *self, const char *cause)
 
   over->link = link_ref (self->link);
   over->cause = g_intern_string (cause != NULL ? cause : "closed");
-  far_home_post (self->head.home, device_over, over);
+  far_loop_post (self->head.loop, device_over, over);
 }
 
 static void
@@ -236,7 +236,7 @@ order_free (ShellOrder *order)
 }
 
 static void
-order_post (ShellLink *link, FarStream *stream, FarRequest *req, GBytes *first, FarHomeFunc func)
+order_post (ShellLink *link, FarStream *stream, FarRequest *req, GBytes *first, FarLoopFunc func)
 {
   ShellOrder *order = g_new0 (ShellOrder, 1);
 
@@ -244,11 +244,11 @@ order_post (ShellLink *link, FarStream *stream, FarRequest *req, GBytes *first, 
   order->stream = stream;
   order->req = req != NULL ? far_request_ref (req) : NULL;
   order->first = first;
-  far_home_post (link->home, func, order);
+  far_loop_post (link->loop, func, order);
 }
 
 static void
-shell_outer_free_at_home (gpointer stream)
+shell_outer_free_at_loop (gpointer stream)
 {
   far_stream_free (stream);
 }
@@ -256,7 +256,7 @@ shell_outer_free_at_home (gpointer stream)
 static void
 shell_outer_discard (gpointer stream)
 {
-  far_home_post (((FarStream *) stream)->home, shell_outer_free_at_home, stream);
+  far_loop_post (((FarStream *) stream)->loop, shell_outer_free_at_loop, stream);
 }
 
 static void
@@ -265,7 +265,7 @@ do_make (gpointer data)
   ShellOrder *order = data;
   Outer *self = g_new0 (Outer, 1);
 
-  far_stream_init (&self->head, &outer_class, order->link->home);
+  far_stream_init (&self->head, &outer_class, order->link->loop);
   self->link = link_ref (order->link);
   self->ring = order->stream;
   self->first = g_byte_array_new ();
@@ -288,7 +288,7 @@ shell_outer_do_hold (gpointer data)
 
   if (order->link->outer != NULL)
     order->link->outer->held = TRUE;
-  far_home_post (far_home_main (), tell_held, link_ref (order->link));
+  far_loop_post (far_loop_main (), tell_held, link_ref (order->link));
   order_free (order);
 }
 
@@ -300,14 +300,14 @@ outer_hold (ShellLink *link)
 
 /* A device that lives elsewhere is reached through one more pair of rings. */
 static FarStream *
-bring_home (FarStream *device, FarHome *home)
+bring_loop (FarStream *device, FarLoop *loop)
 {
   FarPumpSpec spec = { .session = "shell" };
   FarStream *near, *away;
 
-  if (device->home == home)
+  if (device->loop == loop)
     return device;
-  far_ring_pair (home, device->home, &near, &away);
+  far_ring_pair (loop, device->loop, &near, &away);
   far_pump_start (away, device, &spec);
   return near;
 }
@@ -340,6 +340,6 @@ shell_outer_do_join (gpointer data)
 void
 outer_join (ShellLink *link, FarStream *device, GBytes *first)
 {
-  order_post (link, device != NULL ? bring_home (device, link->home) : NULL, NULL, first,
+  order_post (link, device != NULL ? bring_loop (device, link->loop) : NULL, NULL, first,
               shell_outer_do_join);
 }

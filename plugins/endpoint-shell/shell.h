@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A shell session has two halves. The person's stream (outer.c) lives at the person's home. While they talk
+/* A shell session has two halves. The person's stream (outer.c) lives at the person's loop. While they talk
  * to the shell it is the end of a ring whose other end the shell (talk.c) has on the main context; while a
  * device is joined it is the device's stream, and no byte passes main. */
 #pragma once
@@ -15,16 +15,16 @@ typedef struct _Latest Latest;
 /* What both halves hold. */
 typedef struct {
   gint refs;
-  FarHome *home; /* the person's */
-  Outer *outer;  /* [home] NULL: freed */
+  FarLoop *loop; /* the person's */
+  Outer *outer;  /* [loop] NULL: freed */
   Shell *shell;  /* [main] NULL: gone */
 } ShellLink;
 
 ShellLink *link_ref (ShellLink *link);
 void link_unref (gpointer link);
 
-/* ---- outer.c, [home] ---- */
-/* Makes the person's stream on its home and ends req with it. ring: that home's end. [main] */
+/* ---- outer.c, [loop] ---- */
+/* Makes the person's stream on its loop and ends req with it. ring: that loop's end. [main] */
 void outer_make (ShellLink *link, FarStream *ring, FarRequest *req);
 /* Takes no more bytes of the person until a device is there (or outer_join with NULL); then shell_held().
  * [main] */

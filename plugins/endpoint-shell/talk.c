@@ -55,7 +55,7 @@ shell_prompt (Shell *self)
 /* ---- life ---- */
 
 static void
-shell_talk_free_at_home (gpointer stream)
+shell_talk_free_at_loop (gpointer stream)
 {
   far_stream_free (stream);
 }
@@ -71,7 +71,7 @@ shell_free (Shell *self)
     far_request_cancel (opening);
   g_clear_pointer (&opening, far_request_unref);
   if (self->opened != NULL)
-    far_home_post (self->opened->home, shell_talk_free_at_home, self->opened);
+    far_loop_post (self->opened->loop, shell_talk_free_at_loop, self->opened);
   if (self->device != NULL)
     far_device_release (self->device, self->session);
   far_stream_free (self->stream);
@@ -193,7 +193,7 @@ shell_join (Shell *self, const char *device)
                            .person = self->person,
                            .from = self->from,
                            .device = device,
-                           .want_home = self->link->home,
+                           .want_loop = self->link->loop,
                            .deadline_us = self->deadline_us };
 
   self->device = g_strdup (device);
@@ -303,11 +303,11 @@ shell_new (FarInstance *at, Latest *latest, GPtrArray *all, const FarEndpointSpe
   self->out = g_byte_array_new ();
   self->link = g_new0 (ShellLink, 1);
   self->link->refs = 1;
-  self->link->home = spec->want_home != NULL ? spec->want_home : far_home_pick ();
+  self->link->loop = spec->want_loop != NULL ? spec->want_loop : far_loop_pick ();
   self->link->shell = self;
   g_ptr_array_add (all, self);
-  far_ring_pair (far_home_main (), self->link->home, &self->stream, &ring);
+  far_ring_pair (far_loop_main (), self->link->loop, &self->stream, &ring);
   far_stream_take (self->stream, shell_ready, self);
   outer_make (self->link, ring, req);
-  far_home_post (far_home_main (), shell_begin, link_ref (self->link));
+  far_loop_post (far_loop_main (), shell_begin, link_ref (self->link));
 }

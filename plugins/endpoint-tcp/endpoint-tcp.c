@@ -29,21 +29,21 @@ typedef struct {
  * at once; a name by core. */
 typedef struct {
   char *address; /* as in the profile */
-  FarHome *home;
+  FarLoop *loop;
   FarRequest *req;
   gint64 timeout_us;
   struct sockaddr_storage to; /* in numbers */
   socklen_t to_size;
   int fd;
   FarWatch *watch;
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
 } TcpWay;
 
 static void
 way_free (TcpWay *way)
 {
   g_clear_pointer (&way->watch, far_watch_free);
-  g_clear_pointer (&way->timer, far_home_timer_free);
+  g_clear_pointer (&way->timer, far_loop_timer_free);
   if (way->fd >= 0)
     close (way->fd);
   far_request_unref (way->req);
@@ -68,7 +68,7 @@ static void
 tcp_discard (gpointer data)
 {
   FarStream *stream = data;
-  far_home_post (stream->home, free_stream, stream);
+  far_loop_post (stream->loop, free_stream, stream);
 }
 
 /* A cable pulled at the far side shows after two minutes; small commands go out at once. */
@@ -87,7 +87,7 @@ static void
 way_done (TcpWay *way)
 {
   g_clear_pointer (&way->watch, far_watch_free);
-  FarStream *stream = far_stream_fd_new (way->home, way->fd);
+  FarStream *stream = far_stream_fd_new (way->loop, way->fd);
   way->fd = -1;
   far_request_done (way->req, stream, tcp_discard);
   way_free (way);
@@ -117,7 +117,7 @@ way_late (gpointer data)
   way_fail (way, why);
 }
 
-/* [home] */
+/* [loop] */
 static void
 way_start (gpointer data)
 {
@@ -132,8 +132,8 @@ way_start (gpointer data)
     way_fail (way, g_strerror (errno));
     return;
   }
-  way->timer = far_home_timer (way->home, far_clock_boottime_us () + way->timeout_us, way_late, way);
-  way->watch = far_home_watch (way->home, way->fd, FAR_READY_WRITE, way_ready, way);
+  way->timer = far_loop_timer (way->loop, far_clock_boottime_us () + way->timeout_us, way_late, way);
+  way->watch = far_loop_watch (way->loop, way->fd, FAR_READY_WRITE, way_ready, way);
 }
 
 /* ---- by number, and by name ---- */
@@ -175,10 +175,10 @@ tcp_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
                    .req = far_request_ref (req),
                    .timeout_us = options->connect_timeout,
                    .fd = -1 };
-  way->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home
-                                                                              : far_home_pick ();
+  way->loop = spec->want_loop != NULL && far_loop_is_worker (spec->want_loop) ? spec->want_loop
+                                                                              : far_loop_pick ();
   if (far_address_number (host, port, &way->to, &way->to_size))
-    far_home_post (way->home, way_start, way);
+    far_loop_post (way->loop, way_start, way);
   else /* a name may have several addresses, of which some are dead */
     far_dial (host, port, far_request_new (tcp_dialled, way, (guint) (options->connect_timeout / 1000)));
 }

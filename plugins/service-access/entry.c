@@ -22,7 +22,7 @@ stream_came (FarStream *stream, const char *from, gpointer user)
     ((const FarTransportType *) far_instance_type (at))
         ->tunnels->attach (far_instance_self (at), session->id, stream, from);
   else
-    far_home_post (stream->home, access_entry_stream_free,
+    far_loop_post (stream->loop, access_entry_stream_free,
                    stream); /* resuming or over: this connection is not served */
 }
 

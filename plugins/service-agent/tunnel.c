@@ -175,7 +175,7 @@ agent_tunnel_event (const FarTunnelEvent *event, gpointer user)
 /* ---- what arrives ---- */
 
 static void
-arrived (const char *id, const char *from, FarHome *home, FarRequest *req, gpointer user)
+arrived (const char *id, const char *from, FarLoop *loop, FarRequest *req, gpointer user)
 {
   AgentSession *session = user;
   if (!session->self || session->state != FAR_SESSION_OPEN) {
@@ -188,7 +188,7 @@ arrived (const char *id, const char *from, FarHome *home, FarRequest *req, gpoin
                            .from = from,
                            .asker = session->asker,
                            .device = session->device,
-                           .want_home = home,
+                           .want_loop = loop,
                            .deadline_us = session->deadline.boottime_us };
   session->arrivals++;
   if (!session->in_advance) { /* S200–S209: the login service asks, then joins the device or the shell */

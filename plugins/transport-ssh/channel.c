@@ -117,7 +117,7 @@ ssh_channel_keep (gpointer owner)
 static void
 ssh_channel_drain (Channel *self)
 {
-  guint8 *memory = far_home_scratch_take (self->wire->home, ssh_channel_keep, self);
+  guint8 *memory = far_loop_scratch_take (self->wire->loop, ssh_channel_keep, self);
   wire_enter (self->wire);
   int got = ssh_channel_read_nonblocking (self->channel, memory, FAR_SCRATCH_SIZE, 0);
   wire_leave (self->wire);
@@ -125,7 +125,7 @@ ssh_channel_drain (Channel *self)
     self->show = memory;
     self->size = got;
   } else {
-    far_home_scratch_leave (self->wire->home, self);
+    far_loop_scratch_leave (self->wire->loop, self);
     self->unread = FALSE;
   }
 }
@@ -167,7 +167,7 @@ chan_consume (FarStream *stream, gsize bytes)
   self->size -= MIN (bytes, self->size);
   if (self->size > 0 || self->in_callback)
     return;
-  far_home_scratch_leave (stream->home, self);
+  far_loop_scratch_leave (stream->loop, self);
   g_clear_pointer (&self->kept, g_free);
 }
 
@@ -297,7 +297,7 @@ chan_abort (FarStream *stream, const char *cause)
 static void
 forget_bytes (Channel *self)
 {
-  far_home_scratch_leave (self->head.home, self);
+  far_loop_scratch_leave (self->head.loop, self);
   g_clear_pointer (&self->kept, g_free);
   self->size = 0;
 }
@@ -415,7 +415,7 @@ Channel *
 wire_channel_new (Wire *wire, ssh_channel channel, gboolean opened)
 {
   Channel *self = g_new0 (Channel, 1);
-  far_stream_init (&self->head, &channel_class, wire->home);
+  far_stream_init (&self->head, &channel_class, wire->loop);
   self->wire = wire_ref (wire);
   self->channel = channel;
   self->opened = opened;

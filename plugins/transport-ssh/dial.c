@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The terminal's way to the tunnel end: connect, know Z by its key, prove the node's key, show the token, ask
- * for X. Then the wire moves to the tunnel's home, and what comes through it is announced on main. (spec B6,
+ * for X. Then the wire moves to the tunnel's loop, and what comes through it is announced on main. (spec B6,
  * B7) */
 #include "config.h"
 
@@ -23,12 +23,12 @@ struct _Dial {
   guint16 port;
   gboolean node_key;
   gint64 until_us;
-  FarHome *home; /* handshakes */
+  FarLoop *loop; /* handshakes */
   /* main */
   FarRequest *connecting; /* NULL: it is over */
-  /* home */
+  /* loop */
   int fd;
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   Wire *wire;
   Step step;
   ssh_key key;
@@ -74,14 +74,14 @@ forget_dial (gpointer data)
   dial_unref (dial);
 }
 
-/* Its work is over, at main or at the handshakes' home; takes error (NULL: the link is up). The answer
+/* Its work is over, at main or at the handshakes' loop; takes error (NULL: the link is up). The answer
  * follows the forgetting: whoever hears it may dial the same session again at once. */
 static void
 dial_over (Dial *dial, GError *error)
 {
   FarRequest *req = far_request_ref (dial->req);
-  g_clear_pointer (&dial->timer, far_home_timer_free);
-  far_home_post (far_home_main (), forget_dial, dial);
+  g_clear_pointer (&dial->timer, far_loop_timer_free);
+  far_loop_post (far_loop_main (), forget_dial, dial);
   if (error != NULL)
     far_request_fail (req, error);
   else
@@ -112,7 +112,7 @@ ssh_dial_arrival_free (Arrival *arrival)
   g_free (arrival);
 }
 
-/* [home of the tunnel] */
+/* [loop of the tunnel] */
 static void
 arrival_join (gpointer data)
 {
@@ -139,7 +139,7 @@ arrival_answered (FarRequest *req, gpointer user)
     FarTunnelEvent event = { .kind = FAR_TUNNEL_REFUSED, .cause = error->message, .from = arrival->from };
     tunnel_tell (arrival->tunnel, &event);
   }
-  far_home_post (arrival->tunnel->home, arrival_join, arrival);
+  far_loop_post (arrival->tunnel->loop, arrival_join, arrival);
 }
 
 /* [main] */
@@ -152,7 +152,7 @@ arrival_ask (gpointer data)
   if (tunnel->ending || tunnel->events == NULL || tunnel->arrived == NULL)
     far_request_fail_new (req, FAR_ERROR_CONFLICT, "the session is over");
   else
-    tunnel->arrived (tunnel->session, arrival->from, tunnel->home, req, tunnel->user);
+    tunnel->arrived (tunnel->session, arrival->from, tunnel->loop, req, tunnel->user);
 }
 
 static gboolean
@@ -183,7 +183,7 @@ open_message (Wire *wire, ssh_message message, gpointer user)
                         .channel = wire_channel_new (wire, channel, TRUE),
                         .from = g_strdup (from != NULL ? from : "") };
   tunnel->n_joins++;
-  far_home_post (far_home_main (), arrival_ask, arrival);
+  far_loop_post (far_loop_main (), arrival_ask, arrival);
   return FALSE;
 }
 
@@ -321,7 +321,7 @@ handshake_advance (Wire *wire, gpointer user)
     wire_cut (wire, "handshake failed");
   if (progress != GO_ON)
     return FALSE;
-  wire_move (wire, dial->tunnel->home, &open_ops, tunnel_ref (dial->tunnel));
+  wire_move (wire, dial->tunnel->loop, &open_ops, tunnel_ref (dial->tunnel));
   dial->wire = NULL;
   dial_over (dial, NULL);
   return TRUE;
@@ -390,8 +390,8 @@ shake_hands (gpointer data)
   }
   wire_tune_fd (fd);
   ssh_dial_set_options (dial, session);
-  dial->wire = wire_new (dial->home, session, fd, &handshake_ops, dial);
-  dial->timer = far_home_timer (dial->home, dial->until_us, dial_late, dial);
+  dial->wire = wire_new (dial->loop, session, fd, &handshake_ops, dial);
+  dial->timer = far_loop_timer (dial->loop, dial->until_us, dial_late, dial);
 }
 
 static void
@@ -410,7 +410,7 @@ dial_cancel (Dial *dial)
 {
   if (dial->connecting != NULL)
     far_request_cancel (dial->connecting);
-  far_home_post (dial->home, do_cancel, dial_ref (dial)); /* it may have been connected already */
+  far_loop_post (dial->loop, do_cancel, dial_ref (dial)); /* it may have been connected already */
 }
 
 /* Whatever keeps the tunnel end from being reached, the credential was not shown, so the same one may be
@@ -426,7 +426,7 @@ connected (FarRequest *req, gpointer user)
     return;
   }
   dial->fd = far_dial_take (req);
-  far_home_post (dial->home, shake_hands, dial);
+  far_loop_post (dial->loop, shake_hands, dial);
 }
 
 static Dial *
@@ -444,7 +444,7 @@ dial_new (Ssh *self, Tunnel *tunnel, const FarDialSpec *spec, FarRequest *req)
                   .ciphers = g_strdup (ssh_options (self)->ciphers),
                   .node_key = spec->node_key,
                   .until_us = far_clock_boottime_us () + TIMEOUT_US,
-                  .home = ssh_handshakes (self),
+                  .loop = ssh_handshakes (self),
                   .fd = -1 };
   return dial;
 }

@@ -59,7 +59,7 @@ typedef enum { ANSWER_NO, ANSWER_YES, ANSWER_ASK, ANSWER_BUSY } AnswerKind;
 typedef struct {
   Wire *wire;
   Guard *guard;
-  Login *of;       /* touched on the wire's home only */
+  Login *of;       /* touched on the wire's loop only */
   FarLogin *login; /* NULL: handed over */
   FarRequest *req;
   char *name, *key;
@@ -184,7 +184,7 @@ pk_ok (Wire *wire, ssh_message message)
   ssh_message_free (message);
 }
 
-/* [home of the wire] */
+/* [loop of the wire] */
 static void
 ssh_guard_answer (Wire *wire, gpointer data)
 {
@@ -232,7 +232,7 @@ ssh_guard_ask (Login *login, Wire *wire, ssh_message message, FarLogin *form)
                              .probe = form->probe };
   login->message = message;
   wire_pause (wire, TRUE);
-  far_home_post (far_home_main (), ask_core, question);
+  far_loop_post (far_loop_main (), ask_core, question);
   return TRUE;
 }
 

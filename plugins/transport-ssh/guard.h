@@ -31,7 +31,7 @@ void guard_unref (gpointer guard);
 /* No login is decided any more; those under way are refused. [main] */
 void guard_stop (Guard *guard);
 
-/* One peer at the door. [home of its wire] */
+/* One peer at the door. [loop of its wire] */
 typedef struct {
   Guard *guard;
   char *from, *asker; /* asker: for whom another node opened the way here; NULL: nobody told */
@@ -40,7 +40,7 @@ typedef struct {
   guint tries, asked;
   ssh_message message; /* being decided */
   gboolean interactive;
-  /* [home] it is in; takes grant */
+  /* [loop] it is in; takes grant */
   void (*passed) (Wire *wire, gpointer grant, const char *key, gpointer user);
   gpointer user;
 } Login;

@@ -143,18 +143,18 @@ login_fini (gpointer data)
 
 typedef struct {
   Visit *visit;
-  FarHome *home;
+  FarLoop *loop;
   int fd;
   char *keys;
 } LoginBegin;
 
-/* [home] */
+/* [loop] */
 static void
 login_visit (gpointer data)
 {
   LoginBegin *begin = data;
 
-  visit_begin (begin->visit, begin->home, begin->fd, begin->keys);
+  visit_begin (begin->visit, begin->loop, begin->fd, begin->keys);
   g_free (begin->keys);
   g_free (begin);
 }
@@ -164,7 +164,7 @@ login_discard (gpointer data)
 {
   FarStream *stream = data;
 
-  far_home_post (stream->home, (FarHomeFunc) far_stream_free, stream);
+  far_loop_post (stream->loop, (FarLoopFunc) far_stream_free, stream);
 }
 
 static void
@@ -187,15 +187,15 @@ login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
     return;
   }
   begin = g_new0 (LoginBegin, 1);
-  begin->home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home
-                                                                                : far_home_pick ();
+  begin->loop = spec->want_loop != NULL && far_loop_is_worker (spec->want_loop) ? spec->want_loop
+                                                                                : far_loop_pick ();
   begin->visit = visit_new (far_instance_name (self->at), self->open, self->guard, spec);
   begin->visit->login_time_us = options->login_time_us;
   begin->visit->channels = options->channels;
   begin->fd = fds[1];
   begin->keys = far_node_path ("keys");
-  far_request_done (req, far_stream_fd_new (begin->home, fds[0]), login_discard);
-  far_home_post (begin->home, login_visit, begin);
+  far_request_done (req, far_stream_fd_new (begin->loop, fds[0]), login_discard);
+  far_loop_post (begin->loop, login_visit, begin);
 }
 
 const FarEndpointType ssh_login_type = {

@@ -38,7 +38,7 @@ struct _Ports {
   gint64 up_us;  /* first acknowledgement; 0: not yet */
   gboolean used; /* Y was used once */
   GQueue waiting;
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   gint64 second_us;
   guint said, unsaid;
 };
@@ -248,7 +248,7 @@ waited_enough (gpointer data)
     waiting_free (g_queue_pop_head (&ports->waiting));
   }
   if (first != NULL)
-    far_home_timer_set (ports->timer, first->since_us + TUNNEL_WAITING_US);
+    far_loop_timer_set (ports->timer, first->since_us + TUNNEL_WAITING_US);
 }
 
 static void
@@ -256,10 +256,10 @@ ssh_ports_hold (Ports *ports, Waiting *waiting)
 {
   g_queue_push_tail (&ports->waiting, waiting);
   if (ports->timer == NULL)
-    ports->timer = far_home_timer (ports->tunnel->home, waiting->since_us + TUNNEL_WAITING_US, waited_enough,
+    ports->timer = far_loop_timer (ports->tunnel->loop, waiting->since_us + TUNNEL_WAITING_US, waited_enough,
                                    ports);
   else if (g_queue_get_length (&ports->waiting) == 1)
-    far_home_timer_set (ports->timer, waiting->since_us + TUNNEL_WAITING_US);
+    far_loop_timer_set (ports->timer, waiting->since_us + TUNNEL_WAITING_US);
 }
 
 static void
@@ -313,7 +313,7 @@ came_to_y (int fd, const struct sockaddr *address, const char *from, FarPass *pa
   }
   ports->used = TRUE;
   setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  ssh_ports_take (ports, far_stream_fd_new (ports->tunnel->home, fd), from,
+  ssh_ports_take (ports, far_stream_fd_new (ports->tunnel->loop, fd), from,
                   ntohs (((const struct sockaddr_in *) (const void *) address)->sin_port),
                   ports->rules.raw ? 0 : SILENT_US);
 }
@@ -345,8 +345,8 @@ ports_open (Ports *ports)
 {
   FarAcceptorSpec x = { .name = "port X of a session", .came = came_to_x, .user = ports };
   FarAcceptorSpec y = { .name = "port Y of a session", .nodelay = TRUE, .came = came_to_y, .user = ports };
-  ports->acceptor[0] = ports->fd[0] >= 0 ? far_acceptor_new (ports->tunnel->home, ports->fd[0], &x) : NULL;
-  ports->acceptor[1] = ports->fd[1] >= 0 ? far_acceptor_new (ports->tunnel->home, ports->fd[1], &y) : NULL;
+  ports->acceptor[0] = ports->fd[0] >= 0 ? far_acceptor_new (ports->tunnel->loop, ports->fd[0], &x) : NULL;
+  ports->acceptor[1] = ports->fd[1] >= 0 ? far_acceptor_new (ports->tunnel->loop, ports->fd[1], &y) : NULL;
 }
 
 void
@@ -367,7 +367,7 @@ ports_close (Ports *ports)
       close (ports->fd[i]);
     ports->fd[i] = -1;
   }
-  g_clear_pointer (&ports->timer, far_home_timer_free);
+  g_clear_pointer (&ports->timer, far_loop_timer_free);
   ports_shut (ports);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The tunnel end: terminals come here. Key exchange and login run on the handshake worker; with a token for a
- * session a wire moves to that session's home and may ask for one thing, that what reaches X be sent to it.
+ * session a wire moves to that session's loop and may ask for one thing, that what reaches X be sent to it.
  * (spec B6, B7) */
 #include "config.h"
 
@@ -16,11 +16,11 @@
 
 struct _Door {
   Ssh *self; /* main only */
-  FarHome *home;
+  FarLoop *loop;
   Guard *guard;
   FarGate *gate;
   int fd; /* core's */
-  /* home */
+  /* loop */
   ssh_bind bind;
   FarAcceptor *acceptor;
   GPtrArray *guests;
@@ -31,7 +31,7 @@ struct _Door {
 typedef struct {
   Tunnel *tunnel;
   FarPass *pass;
-  FarHomeTimer *patience;
+  FarLoopTimer *patience;
   gboolean granted, stock;
 } SshLink;
 
@@ -39,7 +39,7 @@ static void
 link_dead (Wire *wire, const char *cause, gpointer user)
 {
   SshLink *link = user;
-  g_clear_pointer (&link->patience, far_home_timer_free);
+  g_clear_pointer (&link->patience, far_loop_timer_free);
   tunnel_link_dead (link->tunnel, wire, cause);
   far_gate_leave (link->pass);
   tunnel_unref (link->tunnel);
@@ -64,7 +64,7 @@ forward (Wire *wire, SshLink *link, ssh_message message)
     return;
   }
   link->granted = TRUE;
-  g_clear_pointer (&link->patience, far_home_timer_free);
+  g_clear_pointer (&link->patience, far_loop_timer_free);
   g_free (tunnel->bind_host);
   tunnel->bind_host = g_strdup (host); /* verbatim: the terminal knows its forward by these words */
   ssh_tunnel_up (tunnel, wire, link->stock, far_clock_boottime_us ());
@@ -94,7 +94,7 @@ static void
 link_arrived (Wire *wire, gpointer user)
 {
   SshLink *link = user;
-  link->patience = far_home_timer (wire->home, far_clock_boottime_us () + ASK_WITHIN_US, link_is_late, wire);
+  link->patience = far_loop_timer (wire->loop, far_clock_boottime_us () + ASK_WITHIN_US, link_is_late, wire);
 }
 
 static const WireOps link_ops = { .message = ssh_server_link_message,
@@ -109,14 +109,14 @@ typedef struct {
   Login login;
   FarPass *pass;
   gboolean heard;
-  FarHomeTimer *patience;
+  FarLoopTimer *patience;
 } Guest;
 
 static void
 guest_free (Guest *guest)
 {
   g_ptr_array_remove_fast (guest->door->guests, guest);
-  g_clear_pointer (&guest->patience, far_home_timer_free);
+  g_clear_pointer (&guest->patience, far_loop_timer_free);
   ssh_login_end (&guest->login);
   far_gate_leave (guest->pass);
   g_free (guest);
@@ -174,7 +174,7 @@ guest_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
   Tunnel *tunnel = grant;
   *link = (SshLink){ .tunnel = tunnel, .pass = g_steal_pointer (&guest->pass), .stock = key == NULL };
   far_gate_verified (link->pass);
-  wire_move (wire, tunnel->home, &link_ops, link);
+  wire_move (wire, tunnel->loop, &link_ops, link);
   guest_free (guest);
 }
 
@@ -210,15 +210,15 @@ ssh_server_came (int fd, const struct sockaddr *address, const char *from, FarPa
   }
   Guest *guest = g_new0 (Guest, 1);
   *guest = (Guest){ .door = door, .pass = pass };
-  guest->wire = wire_new (door->home, session, fd, &guest_ops, guest);
-  guest->patience = far_home_timer (door->home,
+  guest->wire = wire_new (door->loop, session, fd, &guest_ops, guest);
+  guest->patience = far_loop_timer (door->loop,
                                     far_clock_boottime_us () + FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC,
                                     guest_is_late, guest);
   login_begin (&guest->login, door->guard, guest->wire, from, NULL);
   guest->login.passed = guest_passed;
   guest->login.user = guest;
   g_ptr_array_add (door->guests, guest);
-  far_gate_evictable (pass, door->home, guest_evicted, guest);
+  far_gate_evictable (pass, door->loop, guest_evicted, guest);
 }
 
 /* ---- life ---- */
@@ -263,7 +263,7 @@ door_open (gpointer data)
 {
   Door *door = data;
   FarAcceptorSpec spec = { .at = door->self->at, .gate = door->gate, .came = ssh_server_came, .user = door };
-  door->acceptor = far_acceptor_new (door->home, door->fd, &spec);
+  door->acceptor = far_acceptor_new (door->loop, door->fd, &spec);
 }
 
 Door *
@@ -282,7 +282,7 @@ door_new (Ssh *self, int fd, GError **error)
     return NULL;
   Door *door = g_new0 (Door, 1);
   door->self = self;
-  door->home = ssh_handshakes (self);
+  door->loop = ssh_handshakes (self);
   door->fd = fd;
   door->bind = bind_;
   door->guests = g_ptr_array_new ();
@@ -291,7 +291,7 @@ door_new (Ssh *self, int fd, GError **error)
   door->guard->judge = ssh_server_judge;
   door->guard->judge_user = self;
   door->guard->free_grant = tunnel_unref;
-  far_home_post (door->home, door_open, door);
+  far_loop_post (door->loop, door_open, door);
   return door;
 }
 
@@ -305,7 +305,7 @@ close_listener (gpointer data)
 void
 door_no_new (Door *door)
 {
-  far_home_call (door->home, close_listener, door);
+  far_loop_call (door->loop, close_listener, door);
 }
 
 static void
@@ -328,8 +328,8 @@ door_free (Door *door)
   if (door == NULL)
     return;
   guard_stop (door->guard);
-  far_home_call (door->home, close_all, door);
-  far_home_call (door->home, all_gone, NULL); /* the cuts were posted before this */
+  far_loop_call (door->loop, close_all, door);
+  far_loop_call (door->loop, all_gone, NULL); /* the cuts were posted before this */
   ssh_bind_free (door->bind);
   g_ptr_array_unref (door->guests);
   guard_unref (door->guard);
@@ -388,7 +388,7 @@ server_reserve (gpointer data, const FarTunnelSpec *spec, FarTunnelFunc events, 
   tunnel->x = port[0];
   tunnel->y = port[1];
   tunnel->ports = ports_new (tunnel, fd[0], fd[1], &rules);
-  far_home_post (tunnel->home, open_ports, tunnel_ref (tunnel));
+  far_loop_post (tunnel->loop, open_ports, tunnel_ref (tunnel));
   tunnel_unref (tunnel);
   far_request_done (req, tunnel_result (self, port[0], port[1]), (GDestroyNotify) far_tunnel_free);
 }
@@ -422,5 +422,5 @@ server_attach (gpointer data, const char *session, FarStream *stream, const char
   }
   Attach *order = g_new0 (Attach, 1);
   *order = (Attach){ tunnel_ref (tunnel), stream, g_strdup (from) };
-  far_home_post (tunnel->home, attach, order);
+  far_loop_post (tunnel->loop, attach, order);
 }

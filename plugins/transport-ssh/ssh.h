@@ -39,12 +39,12 @@ typedef struct {
   char *address; /* told to terminals */
   char *y_host;
   Door *door;          /* NULL: no listener */
-  FarHome *handshakes; /* made when first needed */
+  FarLoop *handshakes; /* made when first needed */
   gboolean retired;
 } Ssh;
 
 const SshOptions *ssh_options (Ssh *self);
-FarHome *ssh_handshakes (Ssh *self);
+FarLoop *ssh_handshakes (Ssh *self);
 /* The private key in a keys folder; NULL and *error. [any thread] */
 ssh_key ssh_key_load (const char *folder, GError **error);
 
@@ -57,24 +57,24 @@ typedef struct _Dial Dial;
 struct _Tunnel {
   gint refs;
   char *session;
-  FarHome *home;
+  FarLoop *loop;
   /* main */
   Ssh *self;            /* NULL: the instance has stopped */
   FarTunnelFunc events; /* NULL: ENDED was told */
   gpointer user;
   GPtrArray *joins;
   guint64 done_up, done_down;
-  gboolean ending, home_over;
-  gboolean shut, home_shut; /* no connections any more; the home has obeyed */
+  gboolean ending, loop_over;
+  gboolean shut, loop_shut; /* no connections any more; the loop has obeyed */
   GPtrArray *shut_waits;    /* FarRequest */
   const char *cause;
   char *terminal; /* server: who must come; immutable */
-  void (*arrived) (const char *session, const char *from, FarHome *home, FarRequest *req, gpointer user);
+  void (*arrived) (const char *session, const char *from, FarLoop *loop, FarRequest *req, gpointer user);
   Dial *dial; /* client: under way */
-  /* home */
+  /* loop */
   gboolean over, closed;         /* all is over; no connections any more */
   gint64 length_us, deadline_us; /* deadline: 0 before the first acknowledgement */
-  FarHomeTimer *deadline;
+  FarLoopTimer *deadline;
   Wire *wire;      /* the present link, granted; NULL: none */
   char *bind_host; /* as the terminal wrote it */
   Ports *ports;    /* server */
@@ -94,7 +94,7 @@ void tunnel_set_deadline (Tunnel *tunnel, gint64 boottime_us);
 void tunnel_abandon (Tunnel *tunnel); /* the instance stops: ENDED is told now */
 void tunnel_tell (Tunnel *tunnel, FarTunnelEvent *event);
 
-/* [home] */
+/* [loop] */
 /* A link was acknowledged: the timer starts, or goes on; takes the place of an older one. */
 void ssh_tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us);
 void tunnel_link_dead (Tunnel *tunnel, Wire *wire, const char *cause);
@@ -103,7 +103,7 @@ void tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, const char *from, 
 void tunnel_say (Tunnel *tunnel, FarTunnelEventKind kind, const char *cause, const char *from);
 void tunnel_say_refused (Tunnel *tunnel, const char *cause, const char *from, guint times);
 void tunnel_over (Tunnel *tunnel, const char *cause);
-void ssh_stream_discard (gpointer stream); /* [any thread] frees it at its home */
+void ssh_stream_discard (gpointer stream); /* [any thread] frees it at its loop */
 
 /* ---- ports (server) ---- */
 
@@ -118,11 +118,11 @@ gboolean ports_draw (Ssh *self, gboolean with_y, int fd[2], guint16 port[2], GEr
 /* A session has ended: its ports are not drawn for a while. [main] */
 void ports_rest (Ssh *self, guint16 port);
 Ports *ports_new (Tunnel *tunnel, int x_fd, int y_fd, const PortRules *rules); /* [main]; takes descriptors */
-void ports_open (Ports *ports);                                                /* [home] */
-void ports_link_up (Ports *ports);                                     /* [home] those that wait go through */
-void ports_attach (Ports *ports, FarStream *stream, const char *from); /* [home] takes stream */
-void ports_shut (Ports *ports);  /* [home] who waits goes, who comes is reset; the numbers stay taken */
-void ports_close (Ports *ports); /* [home] at once, with all that wait */
+void ports_open (Ports *ports);                                                /* [loop] */
+void ports_link_up (Ports *ports);                                     /* [loop] those that wait go through */
+void ports_attach (Ports *ports, FarStream *stream, const char *from); /* [loop] takes stream */
+void ports_shut (Ports *ports);  /* [loop] who waits goes, who comes is reset; the numbers stay taken */
+void ports_close (Ports *ports); /* [loop] at once, with all that wait */
 void ports_free (Ports *ports);
 /* Is from the person that address, or a net, stands for? */
 gboolean ports_same_person (const char *from, const char *address, gboolean raw);

@@ -29,11 +29,11 @@ ssh_options (Ssh *self)
   return far_instance_options (self->at);
 }
 
-FarHome *
+FarLoop *
 ssh_handshakes (Ssh *self)
 {
   if (self->handshakes == NULL)
-    self->handshakes = far_home_worker_new ("handshakes");
+    self->handshakes = far_loop_io_new ("handshakes");
   return self->handshakes;
 }
 
@@ -147,7 +147,7 @@ static void
 ssh_let_go (Ssh *self)
 {
   g_clear_pointer (&self->door, door_free);
-  g_clear_pointer (&self->handshakes, far_home_worker_free);
+  g_clear_pointer (&self->handshakes, far_loop_io_free);
   g_clear_pointer (&self->host_key, g_free);
   g_clear_pointer (&self->keys, g_free);
   g_clear_pointer (&self->address, g_free);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A session's tunnel, at the tunnel end and at the terminal. It has a home for life, where its links come to,
+/* A session's tunnel, at the tunnel end and at the terminal. It has a loop for life, where its links come to,
  * one after the other (a link that is lost can be replaced until the deadline); its books are kept on main.
  */
 #include "config.h"
@@ -33,7 +33,7 @@ tunnel_new (Ssh *self, const char *session, gint64 length_us, FarTunnelFunc even
   tunnel->refs = 1;
   tunnel->self = self;
   tunnel->session = g_strdup (session);
-  tunnel->home = far_home_pick ();
+  tunnel->loop = far_loop_pick ();
   tunnel->length_us = length_us;
   tunnel->events = events;
   tunnel->user = user;
@@ -76,7 +76,7 @@ ssh_stream_discard (gpointer data)
 {
   FarStream *stream = data;
   if (stream != NULL)
-    far_home_post (stream->home, stream_free_here, stream);
+    far_loop_post (stream->loop, stream_free_here, stream);
 }
 
 /* ---- events, on main ---- */
@@ -115,11 +115,11 @@ tell_shut (Tunnel *tunnel)
 static void
 maybe_shut (Tunnel *tunnel)
 {
-  if (tunnel->home_shut && tunnel->joins->len == 0)
+  if (tunnel->loop_shut && tunnel->joins->len == 0)
     tell_shut (tunnel);
 }
 
-/* Last event, once the home is done and every connection is closed. */
+/* Last event, once the loop is done and every connection is closed. */
 static void
 tell_ended (Tunnel *tunnel)
 {
@@ -144,7 +144,7 @@ tell_ended (Tunnel *tunnel)
 static void
 maybe_ended (Tunnel *tunnel)
 {
-  if (tunnel->home_over && tunnel->joins->len == 0)
+  if (tunnel->loop_over && tunnel->joins->len == 0)
     tell_ended (tunnel);
 }
 
@@ -172,7 +172,7 @@ say (Tunnel *tunnel, const FarTunnelEvent *event, const char *from)
 {
   Said *post = g_new0 (Said, 1);
   *post = (Said){ tunnel_ref (tunnel), *event, g_strdup (from), g_strdup (event->here) };
-  far_home_post (far_home_main (), said, post);
+  far_loop_post (far_loop_main (), said, post);
 }
 
 void
@@ -218,7 +218,7 @@ join_end (Join *join)
   tunnel->done_down += join->last.bytes_ba;
   tunnel_tell (tunnel, &event);
   ssh_tunnel_join_free (join);
-  far_home_post (tunnel->home, ssh_tunnel_forget_join, tunnel_ref (tunnel));
+  far_loop_post (tunnel->loop, ssh_tunnel_forget_join, tunnel_ref (tunnel));
   maybe_shut (tunnel);
   maybe_ended (tunnel);
   tunnel_unref (tunnel);
@@ -230,7 +230,7 @@ join_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpo
   Join *join = user;
   join->last = *total;
   join->cause = cause;
-  if (join->booked) /* a pump between other homes may be done before ssh_tunnel_join_opened() has come */
+  if (join->booked) /* a pump between other loops may be done before ssh_tunnel_join_opened() has come */
     join_end (join);
 }
 
@@ -262,7 +262,7 @@ tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, const char *from, gint6
                        .user = join };
   tunnel->n_joins++;
   join->pump = far_pump_start (a, b, &spec);
-  far_home_post (far_home_main (), ssh_tunnel_join_opened, join);
+  far_loop_post (far_loop_main (), ssh_tunnel_join_opened, join);
 }
 
 /* ---- link ---- */
@@ -277,9 +277,9 @@ static void
 ssh_tunnel_set_deadline (Tunnel *tunnel, gint64 deadline_us)
 {
   tunnel->deadline_us = deadline_us;
-  g_clear_pointer (&tunnel->deadline, far_home_timer_free);
+  g_clear_pointer (&tunnel->deadline, far_loop_timer_free);
   if (!tunnel->over)
-    tunnel->deadline = far_home_timer (tunnel->home, deadline_us, deadline_due, tunnel);
+    tunnel->deadline = far_loop_timer (tunnel->loop, deadline_us, deadline_due, tunnel);
 }
 
 /* NULL: it is gone already. */
@@ -331,13 +331,13 @@ tunnel_link_dead (Tunnel *tunnel, Wire *wire, const char *cause)
 /* ---- end ---- */
 
 static void
-home_is_over (gpointer data)
+loop_is_over (gpointer data)
 {
   Said *post = data;
   Tunnel *tunnel = post->tunnel;
   if (!tunnel->ending)
     tunnel_end (tunnel, post->event.cause);
-  tunnel->home_over = TRUE;
+  tunnel->loop_over = TRUE;
   maybe_ended (tunnel);
   tunnel_unref (tunnel);
   g_free (post);
@@ -350,7 +350,7 @@ tunnel_over (Tunnel *tunnel, const char *cause)
   if (tunnel->over)
     return;
   tunnel->over = TRUE;
-  g_clear_pointer (&tunnel->deadline, far_home_timer_free);
+  g_clear_pointer (&tunnel->deadline, far_loop_timer_free);
   if (tunnel->ports != NULL)
     ports_close (tunnel->ports);
   if (tunnel->wire != NULL)
@@ -358,7 +358,7 @@ tunnel_over (Tunnel *tunnel, const char *cause)
   tunnel->wire = NULL;
   Said *post = g_new0 (Said, 1);
   *post = (Said){ .tunnel = tunnel_ref (tunnel), .event.cause = g_intern_string (cause) };
-  far_home_post (far_home_main (), home_is_over, post);
+  far_loop_post (far_loop_main (), loop_is_over, post);
 }
 
 typedef struct {
@@ -386,11 +386,11 @@ order_deadline (gpointer data)
 }
 
 static void
-give_order (Tunnel *tunnel, FarHomeFunc func, const char *cause, gint64 deadline_us)
+give_order (Tunnel *tunnel, FarLoopFunc func, const char *cause, gint64 deadline_us)
 {
   SshOrder *order = g_new0 (SshOrder, 1);
   *order = (SshOrder){ tunnel_ref (tunnel), cause, deadline_us };
-  far_home_post (tunnel->home, func, order);
+  far_loop_post (tunnel->loop, func, order);
 }
 
 static void
@@ -402,10 +402,10 @@ close_joins (Tunnel *tunnel, const char *cause)
 }
 
 static void
-home_is_shut (gpointer data)
+loop_is_shut (gpointer data)
 {
   Tunnel *tunnel = data;
-  tunnel->home_shut = TRUE;
+  tunnel->loop_shut = TRUE;
   maybe_shut (tunnel);
   tunnel_unref (tunnel);
 }
@@ -417,7 +417,7 @@ order_shut (gpointer data)
   order->tunnel->closed = TRUE;
   if (order->tunnel->ports != NULL)
     ports_shut (order->tunnel->ports);
-  far_home_post (far_home_main (), home_is_shut, order->tunnel); /* after what has been joined before */
+  far_loop_post (far_loop_main (), loop_is_shut, order->tunnel); /* after what has been joined before */
   g_free (order);
 }
 

@@ -63,7 +63,7 @@ static void
 pump_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpointer user)
 {
   Visit *visit = user;
-  far_home_post (visit->home, one_less, visit); /* takes the pump's reference */
+  far_loop_post (visit->loop, one_less, visit); /* takes the pump's reference */
 }
 
 static void
@@ -120,7 +120,7 @@ answer_forward (Work *work, Wire *wire)
     work->visit->n_open--;
 }
 
-/* [home]; not called when the wire has died meanwhile */
+/* [loop]; not called when the wire has died meanwhile */
 static void
 ssh_visit_channel_answer (Wire *wire, gpointer data)
 {
@@ -191,7 +191,7 @@ ssh_visit_channel_ask (gpointer data)
                            .person = visit->person,
                            .from = visit->from,
                            .device = visit->device,
-                           .want_home = visit->home,
+                           .want_loop = visit->loop,
                            .deadline_us = visit->deadline_us,
                            .command = work->command,
                            .pty = work->pty,
@@ -249,7 +249,7 @@ direct (Visit *visit, Wire *wire, ssh_message message)
   work->host = g_strdup (host);
   work->port = ssh_message_channel_request_open_destination_port (message);
   visit->n_open++;
-  far_home_post (far_home_main (), ssh_visit_channel_ask, work);
+  far_loop_post (far_loop_main (), ssh_visit_channel_ask, work);
   return TRUE;
 }
 
@@ -309,7 +309,7 @@ talk_begin (Visit *visit, Wire *wire, ssh_message message, Talk *talk, const cha
   work->command = g_strdup (command);
   g_ptr_array_remove_fast (visit->talks, talk);
   g_free (talk);
-  far_home_post (far_home_main (), ssh_visit_channel_ask, work);
+  far_loop_post (far_loop_main (), ssh_visit_channel_ask, work);
   return TRUE;
 }
 

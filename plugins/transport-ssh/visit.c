@@ -76,7 +76,7 @@ session_speaks_ssh (Visit *visit)
 {
   visit->speaks_ssh = TRUE;
   visit->login_until_us = visit->began_us + visit->login_time_us;
-  far_home_timer_set (visit->timer, visit->login_until_us);
+  far_loop_timer_set (visit->timer, visit->login_until_us);
 }
 
 static gboolean
@@ -104,14 +104,14 @@ session_message (Wire *wire, ssh_message message, gpointer user)
                                : visit_work (visit, wire, message);
 }
 
-/* [home] */
+/* [loop] */
 static void
 session_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
 {
   Visit *visit = user;
 
   visit->person = grant;
-  g_clear_pointer (&visit->timer, far_home_timer_free);
+  g_clear_pointer (&visit->timer, far_loop_timer_free);
   far_log (NULL, G_LOG_LEVEL_INFO, "endpoints.%s: logged in: %s, session %s", visit->instance, visit->person,
            visit->session);
 }
@@ -142,7 +142,7 @@ session_dead (Wire *wire, const char *cause, gpointer user)
   if (visit->person == NULL)
     far_complain (NULL, visit->session, "endpoints.%s: nobody logged in, session %s: %s", visit->instance,
                   visit->session, cause);
-  g_clear_pointer (&visit->timer, far_home_timer_free);
+  g_clear_pointer (&visit->timer, far_loop_timer_free);
   ssh_login_end (&visit->login);
   visit_work_end (visit);
   visit_unref (visit);
@@ -192,7 +192,7 @@ session_late (gpointer data)
 }
 
 void
-visit_begin (Visit *visit, FarHome *home, int fd, const char *keys)
+visit_begin (Visit *visit, FarLoop *loop, int fd, const char *keys)
 {
   ssh_session ssh = ssh_new ();
   Wire *wire;
@@ -204,15 +204,15 @@ visit_begin (Visit *visit, FarHome *home, int fd, const char *keys)
     visit_unref (visit);
     return;
   }
-  visit->home = home;
+  visit->loop = loop;
   visit->began_us = far_clock_boottime_us ();
   visit->login_until_us = visit->began_us +
                           MIN (visit->login_time_us, FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC);
   wire_tune_fd (fd);
-  wire = wire_new (home, ssh, fd, &visit_ops, visit);
+  wire = wire_new (loop, ssh, fd, &visit_ops, visit);
   login_begin (&visit->login, visit->guard, wire, visit->from, visit->asker);
   visit->login.passed = session_passed;
   visit->login.user = visit;
   g_clear_pointer (&visit->guard, guard_unref);
-  visit->timer = far_home_timer (home, visit->login_until_us, session_late, wire);
+  visit->timer = far_loop_timer (loop, visit->login_until_us, session_late, wire);
 }

@@ -21,8 +21,8 @@ typedef struct {
   char *instance;                        /* name of the endpoint instance, looked up on main each time */
   char *session, *device, *from, *asker; /* of the spec; device NULL: the terminal itself */
   gint64 deadline_us, login_time_us, channels;
-  FarHome *home;
-  /* [home] */
+  FarLoop *loop;
+  /* [loop] */
   Guard *guard; /* until it begins */
   Login login;
   gint64 began_us, login_until_us;
@@ -31,16 +31,16 @@ typedef struct {
   char *person;        /* after login */
   GPtrArray *talks;    /* session channels that have not asked for their work yet */
   guint n_open;        /* channels */
-  FarHomeTimer *timer; /* wakes the wire when the time for login is over */
+  FarLoopTimer *timer; /* wakes the wire when the time for login is over */
 } Visit;
 
 Visit *visit_new (const char *instance, gint *open, Guard *guard, const FarEndpointSpec *spec);
 Visit *visit_ref (Visit *visit);
 void visit_unref (Visit *visit);
-/* Begins on a connected descriptor, taken; keys: folder of the host key. [home] */
-void visit_begin (Visit *visit, FarHome *home, int fd, const char *keys);
+/* Begins on a connected descriptor, taken; keys: folder of the host key. [loop] */
+void visit_begin (Visit *visit, FarLoop *loop, int fd, const char *keys);
 
-/* A request of a person who is logged in. Takes the message (TRUE) or leaves it to be freed. [home] */
+/* A request of a person who is logged in. Takes the message (TRUE) or leaves it to be freed. [loop] */
 gboolean visit_work (Visit *visit, Wire *wire, ssh_message message);
 void visit_work_end (Visit *visit);                      /* the wire is dead */
 gboolean visit_refuse (Wire *wire, ssh_message message); /* answers no; FALSE */

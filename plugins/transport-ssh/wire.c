@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This file drives one libssh session from a home's descriptors: reading, writing, its turns, its move to
- * another home, its end. Channels are channel.c. It is the one place that knows how libssh nests its
+/* This file drives one libssh session from a loop's descriptors: reading, writing, its turns, its move to
+ * another loop, its end. Channels are channel.c. It is the one place that knows how libssh nests its
  * callbacks. */
 #include "config.h"
 
@@ -55,8 +55,8 @@ static void
 wire_settle (Wire *wire)
 {
   if (wire->fd >= 0)
-    wire->watch = far_home_watch (wire->home, wire->fd, FAR_READY_READ, wire_ready, wire);
-  wire->later = far_later_new (wire->home, wire_turn, wire);
+    wire->watch = far_loop_watch (wire->loop, wire->fd, FAR_READY_READ, wire_ready, wire);
+  wire->later = far_later_new (wire->loop, wire_turn, wire);
 }
 
 static void
@@ -67,11 +67,11 @@ wire_unsettle (Wire *wire)
 }
 
 Wire *
-wire_new (FarHome *home, ssh_session session, int fd, const WireOps *ops, gpointer user)
+wire_new (FarLoop *loop, ssh_session session, int fd, const WireOps *ops, gpointer user)
 {
   Wire *wire = g_new0 (Wire, 1);
   wire->refs = 1;
-  wire->home = home;
+  wire->loop = loop;
   wire->session = session;
   wire->session_fd = fd;
   wire->fd = fcntl (fd, F_DUPFD_CLOEXEC, 0);
@@ -116,9 +116,9 @@ static void
 run_post (gpointer data)
 {
   Post *post = data;
-  FarHome *home = g_atomic_pointer_get (&post->wire->home);
-  if (!far_home_is_here (home)) { /* it moved while this was on its way */
-    far_home_post (home, run_post, post);
+  FarLoop *loop = g_atomic_pointer_get (&post->wire->loop);
+  if (!far_loop_is_here (loop)) { /* it moved while this was on its way */
+    far_loop_post (loop, run_post, post);
     return;
   }
   if (!post->wire->dead) {
@@ -136,7 +136,7 @@ wire_post (Wire *wire, WireFunc func, gpointer data, GDestroyNotify free_data)
 {
   Post *post = g_new (Post, 1);
   *post = (Post){ wire_ref (wire), func, data, free_data };
-  far_home_post (g_atomic_pointer_get (&wire->home), run_post, post);
+  far_loop_post (g_atomic_pointer_get (&wire->loop), run_post, post);
 }
 
 /* ---- end ---- */
@@ -176,7 +176,7 @@ static void
 wire_end (Wire *wire)
 {
   const char *cause = wire->cause;
-  WIRE_RULE (far_home_is_here (wire->home) && !wire->dead && !wire->in_turn && wire->inside == 0 &&
+  WIRE_RULE (far_loop_is_here (wire->loop) && !wire->dead && !wire->in_turn && wire->inside == 0 &&
              wire->telling == 0);
   wire->dead = TRUE;
   wire_unsettle (wire);
@@ -204,7 +204,7 @@ static void ssh_wire_wait_for_more (Wire *wire);
 void
 wire_enter (Wire *wire)
 {
-  WIRE_RULE (far_home_is_here (wire->home));
+  WIRE_RULE (far_loop_is_here (wire->loop));
   WIRE_RULE (wire->session != NULL);
   WIRE_RULE (wire->telling == 0);
   if (wire->inside++ == 0)
@@ -293,7 +293,7 @@ take_message (Wire *wire)
 static gboolean
 still_goes (Wire *wire)
 {
-  return wire->cause == NULL && wire->next_home == NULL;
+  return wire->cause == NULL && wire->next_loop == NULL;
 }
 
 /* Since messages were last asked for there came nothing, or one packet of data: then there is none, and
@@ -387,24 +387,24 @@ arrive (gpointer data)
   wire_unref (wire);
 }
 
-/* The last act on the old home: from the post on the new one may be at it. */
+/* The last act on the old loop: from the post on the new one may be at it. */
 static void
 move_away (Wire *wire)
 {
-  FarHome *home = wire->next_home;
+  FarLoop *loop = wire->next_loop;
   wire_unsettle (wire);
   wire->ops = wire->next_ops;
   wire->user = wire->next_user;
-  wire->next_home = NULL;
+  wire->next_loop = NULL;
   wire->paused = FALSE;
-  g_atomic_pointer_set (&wire->home, home);
-  far_home_post (home, arrive, wire_ref (wire));
+  g_atomic_pointer_set (&wire->loop, loop);
+  far_loop_post (loop, arrive, wire_ref (wire));
 }
 
 void
-wire_move (Wire *wire, FarHome *home, const WireOps *ops, gpointer user)
+wire_move (Wire *wire, FarLoop *loop, const WireOps *ops, gpointer user)
 {
-  wire->next_home = home;
+  wire->next_loop = loop;
   wire->next_ops = ops;
   wire->next_user = user;
   wire_kick (wire);
@@ -435,9 +435,9 @@ wire_turn (gpointer data)
     return;
   wire_ref (wire);
   wire->in_turn = TRUE;
-  gboolean more = wire->next_home == NULL && do_turn (wire);
+  gboolean more = wire->next_loop == NULL && do_turn (wire);
   wire->in_turn = FALSE;
-  if (wire->next_home != NULL) /* also with a cause to end: its new user shall hear of that at home */
+  if (wire->next_loop != NULL) /* also with a cause to end: its new user shall hear of that at loop */
     move_away (wire);
   else if (wire->cause != NULL)
     wire_end (wire);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A wire: one libssh session on one home, driven by the home's descriptors. A session and its channels never
+/* A wire: one libssh session on one loop, driven by the loop's descriptors. A session and its channels never
  * cross threads, except as a whole and with no channel open (wire_move). libssh handles packets also inside
  * calls that only mean to write, so its callbacks may come nested; what is told to streams is told only from
  * the wire's own turn, everything else waits for it. */
@@ -31,7 +31,7 @@ typedef struct {
   gboolean (*message) (Wire *wire, ssh_message message, gpointer user);
   /* Asked at every turn and before each: FALSE cuts the wire with *cause. NULL: nothing to ask. */
   gboolean (*may_go_on) (Wire *wire, const char **cause, gpointer user);
-  /* It has come to its new home. NULL: no matter. */
+  /* It has come to its new loop. NULL: no matter. */
   void (*arrived) (Wire *wire, gpointer user);
   /* The wire is dead (its channels are already told); last call. It frees itself afterwards. */
   void (*dead) (Wire *wire, const char *cause, gpointer user);
@@ -39,7 +39,7 @@ typedef struct {
 
 struct _Wire {
   gint refs;
-  FarHome *home; /* changes once at most, on the old home; read by wire_post() */
+  FarLoop *loop; /* changes once at most, on the old loop; read by wire_post() */
   ssh_session session;
   ssh_event event; /* made when advance() is done */
   /* Ours, a second number of the same connection: libssh closes its own whenever it sees the end, and by the
@@ -49,7 +49,7 @@ struct _Wire {
   int session_fd; /* the session's; a number only, not to be used */
   const WireOps *ops;
   gpointer user;
-  /* [home] */
+  /* [loop] */
   FarWatch *watch;
   FarLater *later;
   GPtrArray *channels;
@@ -65,29 +65,29 @@ struct _Wire {
   guint64 seen;                     /* bytes read before the call that is under way */
   guint64 asked;                    /* bytes read before messages were last asked for; since then: */
   guint64 data_bytes, data_packets; /* what channels were told of */
-  FarHome *next_home;               /* it is to move */
+  FarLoop *next_loop;               /* it is to move */
   const WireOps *next_ops;
   gpointer next_user;
 };
 
-/* Takes session; fd: its descriptor, taken with it. [home] */
-Wire *wire_new (FarHome *home, ssh_session session, int fd, const WireOps *ops, gpointer user);
+/* Takes session; fd: its descriptor, taken with it. [loop] */
+Wire *wire_new (FarLoop *loop, ssh_session session, int fd, const WireOps *ops, gpointer user);
 Wire *wire_ref (Wire *wire);  /* [any thread] */
 void wire_unref (Wire *wire); /* [any thread] */
-/* Runs func(wire, data) on the wire's home, wherever it has moved to; not at all when it is dead by then
+/* Runs func(wire, data) on the wire's loop, wherever it has moved to; not at all when it is dead by then
  * (free_data is called). [any thread] */
 typedef void (*WireFunc) (Wire *wire, gpointer data);
 void wire_post (Wire *wire, WireFunc func, gpointer data, GDestroyNotify free_data);
-/* Soon a turn. [home] */
+/* Soon a turn. [loop] */
 void wire_kick (Wire *wire);
-/* No reading until it is taken back. [home] */
+/* No reading until it is taken back. [loop] */
 void wire_pause (Wire *wire, gboolean pause);
-/* Soon the wire lives at home, with another user; no channel may exist, and what it reads from then on goes
- * to the new one. [home] */
-void wire_move (Wire *wire, FarHome *home, const WireOps *ops, gpointer user);
-/* Ends it at once (reset, nothing delivered late). dead() follows, later. [home] */
+/* Soon the wire lives at loop, with another user; no channel may exist, and what it reads from then on goes
+ * to the new one. [loop] */
+void wire_move (Wire *wire, FarLoop *loop, const WireOps *ops, gpointer user);
+/* Ends it at once (reset, nothing delivered late). dead() follows, later. [loop] */
 void wire_cut (Wire *wire, const char *cause);
-/* Around calls into libssh that may handle packets. [home] */
+/* Around calls into libssh that may handle packets. [loop] */
 void wire_enter (Wire *wire);
 void wire_leave (Wire *wire);
 /* TRUE: a callback comes from the wire's own turn and may tell streams at once. */
@@ -100,14 +100,14 @@ void wire_tune_fd (int fd);
 /* ---- channels ---- */
 
 /* Takes channel. from: who, for messages. opened: it is open already; else it opens as a forwarded connection
- * (wire_channel_forward). [home] */
+ * (wire_channel_forward). [loop] */
 Channel *wire_channel_new (Wire *wire, ssh_channel channel, gboolean opened);
 /* A session channel: an exit status goes before the end, the one in the box (atomic rc; a reference is
  * taken). */
 void wire_channel_set_session (Channel *channel, gint *status);
 FarStream *wire_channel_stream (Channel *channel);
 ssh_channel wire_channel_raw (Channel *channel);
-/* Opens a forwarded-tcpip channel to the peer: host as the peer wrote it in its request. [home] */
+/* Opens a forwarded-tcpip channel to the peer: host as the peer wrote it in its request. [loop] */
 Channel *
 wire_channel_forward (Wire *wire, const char *host, guint16 port, const char *from, guint16 from_port);
 

@@ -29,23 +29,23 @@ struct _WsClient {
   Node *node;
   WsUrl url;
   FarTls *tls;
-  FarHome *home; /* where the link lives */
+  FarLoop *loop; /* where the link lives */
   char *where;   /* "host:port" */
   gint64 base_us, cap_us;
   gint64 up_us; /* since when; 0: not up */
   FarRequest *dialling;
   struct _Try *try; /* the one that is waited for; NULL: none is under way */
   GPtrArray *all;   /* every Try that is under way, with those that are not waited for any longer */
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   gboolean waiting;       /* the timer is set */
-  FarHomeTimer *patience; /* of the try that is under way, in a hurry */
+  FarLoopTimer *patience; /* of the try that is under way, in a hurry */
   FarNetworkWatch *network;
   guint tries; /* in this hurry */
   gboolean hurry, again, stopping;
 };
 
 /* One try, from the connection to the link; it outlives a client that stops. [main], with its error written
- * at home before. */
+ * at loop before. */
 typedef struct _Try {
   struct _WsClient *client; /* NULL: stopped */
   WsHub *hub;
@@ -64,9 +64,9 @@ wait_for (struct _WsClient *client, gint64 most_us)
 
   client->waiting = TRUE;
   if (client->timer == NULL)
-    client->timer = far_home_timer (far_home_main (), far_clock_boottime_us () + wait, connect_now, client);
+    client->timer = far_loop_timer (far_loop_main (), far_clock_boottime_us () + wait, connect_now, client);
   else
-    far_home_timer_set (client->timer, far_clock_boottime_us () + wait);
+    far_loop_timer_set (client->timer, far_clock_boottime_us () + wait);
 }
 
 /* Did the link that is lost, if there was one, hold? */
@@ -141,11 +141,11 @@ begin_patience (struct _WsClient *client)
   gint64 at = far_clock_boottime_us () + HURRY_PATIENCE_US;
 
   if (!client->hurry || ++client->tries % HURRY_LONG == 0)
-    g_clear_pointer (&client->patience, far_home_timer_free);
+    g_clear_pointer (&client->patience, far_loop_timer_free);
   else if (client->patience == NULL)
-    client->patience = far_home_timer (far_home_main (), at, patience_over, client);
+    client->patience = far_loop_timer (far_loop_main (), at, patience_over, client);
   else
-    far_home_timer_set (client->patience, at);
+    far_loop_timer_set (client->patience, at);
 }
 
 /* A way may have opened. */
@@ -189,7 +189,7 @@ tried (gpointer data)
   try_free (try);
 }
 
-/* [home] */
+/* [loop] */
 static void
 client_upgraded (FarStream *stream, const char *node, gint64 told_us, const GError *error, gpointer user)
 {
@@ -208,13 +208,13 @@ client_upgraded (FarStream *stream, const char *node, gint64 told_us, const GErr
       far_clock_told (told_us);
     conn->client = TRUE;
     conn->node = g_strdup (node);
-    far_home_post (far_home_main (), tried, try); /* before the link itself is told */
+    far_loop_post (far_loop_main (), tried, try); /* before the link itself is told */
     ws_link_begin (conn, NODE_MESSAGE_MAX);
     return;
   } else {
     try->error = g_error_copy (error);
   }
-  far_home_post (far_home_main (), tried, try);
+  far_loop_post (far_loop_main (), tried, try);
 }
 
 static void
@@ -248,7 +248,7 @@ client_connected (FarRequest *req, gpointer data)
   try->hub = ws_hub_ref (client->node->hub);
   try->where = g_strdup (client->url.host);
   g_ptr_array_add (client->all, try);
-  try->upgrade = ws_upgrade (client->tls, client->home, fd, &client->url, "farwatch", client_upgraded, try);
+  try->upgrade = ws_upgrade (client->tls, client->loop, fd, &client->url, "farwatch", client_upgraded, try);
 }
 
 static void
@@ -285,7 +285,7 @@ ws_client_up (Node *self)
 
   client->up_us = far_clock_boottime_us ();
   client->waiting = FALSE;
-  g_clear_pointer (&client->timer, far_home_timer_free);
+  g_clear_pointer (&client->timer, far_loop_timer_free);
   ws_client_let_go (client);
   cancel_all (client);
 }
@@ -351,7 +351,7 @@ ws_client_new (Node *self, const NodeOptions *options, GError **error)
   self->client = client;
   client->node = self;
   client->all = g_ptr_array_new ();
-  client->home = far_home_pick ();
+  client->loop = far_loop_pick ();
   client->base_us = client->cap_us = options->reconnect_us;
   if (!ws_url_parse (options->connect, "/link", &client->url, error))
     return FALSE;
@@ -381,8 +381,8 @@ ws_client_free (Node *self)
   if (dialling != NULL)
     far_request_cancel (dialling); /* delivers: connected() sees a client that is still whole */
   g_clear_pointer (&client->dialling, far_request_unref);
-  g_clear_pointer (&client->timer, far_home_timer_free);
-  g_clear_pointer (&client->patience, far_home_timer_free);
+  g_clear_pointer (&client->timer, far_loop_timer_free);
+  g_clear_pointer (&client->patience, far_loop_timer_free);
   far_network_watch_free (client->network);
   far_tls_unref (client->tls);
   ws_url_clear (&client->url);

@@ -30,7 +30,7 @@ ws_conn_new (FarStream *stream, WsListener *listener, WsHub *hub, const char *fr
   WsConn *conn = g_new0 (WsConn, 1);
 
   conn->refs = 1;
-  conn->home = stream->home;
+  conn->loop = stream->loop;
   conn->listener = listener;
   conn->hub = ws_hub_ref (hub);
   conn->stream = stream;
@@ -91,7 +91,7 @@ conn_gone (WsConn *conn)
     g_clear_pointer (&conn->stream, far_stream_free);
   }
   drop_out (conn);
-  g_clear_pointer (&conn->timer, far_home_timer_free);
+  g_clear_pointer (&conn->timer, far_loop_timer_free);
   if (conn->listener != NULL)
     ws_listener_forget (conn->listener, conn);
   conn->listener = NULL;
@@ -353,7 +353,7 @@ deadline_over (gpointer data)
 {
   WsConn *conn = ws_conn_ref (data);
 
-  g_clear_pointer (&conn->timer, far_home_timer_free);
+  g_clear_pointer (&conn->timer, far_loop_timer_free);
   if (conn->role != NULL && conn->role->late != NULL)
     conn->role->late (conn);
   else
@@ -367,11 +367,11 @@ ws_conn_deadline (WsConn *conn, gint64 us)
   gint64 when = far_clock_boottime_us () + us;
 
   if (us == 0 || conn->gone)
-    g_clear_pointer (&conn->timer, far_home_timer_free);
+    g_clear_pointer (&conn->timer, far_loop_timer_free);
   else if (conn->timer == NULL)
-    conn->timer = far_home_timer (conn->home, when, deadline_over, conn);
+    conn->timer = far_loop_timer (conn->loop, when, deadline_over, conn);
   else
-    far_home_timer_set (conn->timer, when);
+    far_loop_timer_set (conn->timer, when);
 }
 
 gboolean

@@ -2,7 +2,7 @@
 /* One connection of a listener or a client: HTTP first, then perhaps a link of messages. (A byte stream is a
  * thing of its own from the 101 on: stream.h.)
  *
- * Everything [home] unless said otherwise. What is asked for inside of a role's ready() is done when ready()
+ * Everything [loop] unless said otherwise. What is asked for inside of a role's ready() is done when ready()
  * returns: a connection never goes away under its own code. The struct stays while somebody holds a
  * reference, with stream NULL. */
 #pragma once
@@ -35,7 +35,7 @@ typedef enum { WS_END_NONE, WS_END_FINISH, WS_END_CLOSE, WS_END_KILL } WsEnd;
 
 struct _WsConn {
   gint refs; /* [any thread] */
-  FarHome *home;
+  FarLoop *loop;
   WsListener *listener; /* NULL: a client's, or the listener has ended */
   WsHub *hub;           /* the owner's side, counted */
   gpointer link;        /* [main] the WsLink */
@@ -57,7 +57,7 @@ struct _WsConn {
   void (*call_gone) (WsConn *conn); /* the connection is gone before its answer */
   void (*call_pressure) (WsConn *conn, gboolean high); /* its queue has become long, short again */
   gboolean live;                                       /* HTTP: an answer without end is being given */
-  FarHomeTimer *timer;                                 /* the deadline; NULL: none */
+  FarLoopTimer *timer;                                 /* the deadline; NULL: none */
   gint64 heard_us;                                     /* last whole message, or ping */
   gboolean pinged;                                     /* since then */
   WsEnd end;

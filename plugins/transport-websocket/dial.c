@@ -25,7 +25,7 @@ ws_dial_free (WsDial *dial)
   g_free (dial);
 }
 
-/* [home] */
+/* [loop] */
 static void
 dial_upgraded (FarStream *stream, const char *node, gint64 told_us, const GError *error, gpointer user)
 {
@@ -36,7 +36,7 @@ dial_upgraded (FarStream *stream, const char *node, gint64 told_us, const GError
 
     far_request_fail (dial->req, g_error_new (FAR_ERROR, error->code, "%s: %s", where, error->message));
   } else {
-    far_request_done (dial->req, ws_stream_new (stream, TRUE, NULL, NULL), ws_stream_free_at_home);
+    far_request_done (dial->req, ws_stream_new (stream, TRUE, NULL, NULL), ws_stream_free_at_loop);
   }
   ws_dial_free (dial);
 }
@@ -53,7 +53,7 @@ dial_connected (FarRequest *req, gpointer user)
     ws_dial_free (dial);
     return;
   }
-  ws_upgrade_unref (ws_upgrade (dial->tls, far_home_pick (), far_dial_take (req), &dial->url, protocol,
+  ws_upgrade_unref (ws_upgrade (dial->tls, far_loop_pick (), far_dial_take (req), &dial->url, protocol,
                                 dial_upgraded, dial));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The server's half of HTTP/1.1 on a connection: one request at a time, read when the one before has been
- * answered. [home] */
+ * answered. [loop] */
 #pragma once
 #include "conn.h"
 #include "http-head.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Links: what comes in at the connection's home goes to main as messages, and what main answers or asks comes
+/* Links: what comes in at the connection's loop goes to main as messages, and what main answers or asks comes
  * back. */
 #include "config.h"
 
@@ -109,7 +109,7 @@ link_new (WsConn *conn)
   return link;
 }
 
-/* ---- from main to the connection's home ---- */
+/* ---- from main to the connection's loop ---- */
 
 typedef struct {
   WsConn *conn;
@@ -118,7 +118,7 @@ typedef struct {
   guint code;          /* close */
   const char *cause;
   gboolean verified;
-} ToHome;
+} ToLoop;
 
 /* What the connection's thread keeps of a link. */
 typedef struct {
@@ -181,9 +181,9 @@ ws_link_ping (WsConn *conn)
 }
 
 static void
-link_job_at_home (gpointer data)
+link_job_at_loop (gpointer data)
 {
-  ToHome *job = data;
+  ToLoop *job = data;
   WsConn *conn = job->conn;
 
   if (job->verified)
@@ -205,26 +205,26 @@ link_job_at_home (gpointer data)
 }
 
 static void
-link_to_home (WsLink *link, const ToHome *what)
+link_to_loop (WsLink *link, const ToLoop *what)
 {
-  ToHome *job = g_new0 (ToHome, 1);
+  ToLoop *job = g_new0 (ToLoop, 1);
 
   *job = *what;
   job->conn = ws_conn_ref (link->conn);
-  far_home_post (link->conn->home, link_job_at_home, job);
+  far_loop_post (link->conn->loop, link_job_at_loop, job);
 }
 
 void
 ws_link_close (WsLink *link, guint code, const char *cause)
 {
   link->cause = cause;
-  link_to_home (link, &(ToHome){ .code = code, .cause = cause });
+  link_to_loop (link, &(ToLoop){ .code = code, .cause = cause });
 }
 
 void
 ws_link_verified (WsLink *link)
 {
-  link_to_home (link, &(ToHome){ .verified = TRUE });
+  link_to_loop (link, &(ToLoop){ .verified = TRUE });
 }
 
 /* Requests that ended by themselves (timeout) still wait for their answers: they go when there is no room. */
@@ -255,10 +255,10 @@ ws_link_send (WsLink *link, FarMessage *request, FarRequest *req)
     return;
   }
   g_hash_table_insert (link->pending, g_strdup (request->id), far_request_ref (req));
-  link_to_home (link, &(ToHome){ .message = far_message_ref (request) });
+  link_to_loop (link, &(ToLoop){ .message = far_message_ref (request) });
 }
 
-/* ---- from the connection's home to main ---- */
+/* ---- from the connection's loop to main ---- */
 
 typedef struct {
   WsConn *conn;
@@ -274,7 +274,7 @@ link_door_answered (FarMessage *answer, gboolean last, gpointer user)
 
   if (link->hub->self != NULL && link->hub->funcs->answered != NULL)
     link->hub->funcs->answered (link->hub->self, link, answer);
-  link_to_home (link, &(ToHome){ .message = far_message_ref (answer), .answered = last });
+  link_to_loop (link, &(ToLoop){ .message = far_message_ref (answer), .answered = last });
 }
 
 static void
@@ -338,10 +338,10 @@ up_on_main (gpointer data)
     if (hub->funcs->up != NULL)
       hub->funcs->up (hub->self, link);
   } else { /* its owner has stopped meanwhile */
-    ToHome *close = g_new0 (ToHome, 1);
+    ToLoop *close = g_new0 (ToLoop, 1);
 
-    *close = (ToHome){ .conn = ws_conn_ref (job->conn), .code = WS_CLOSE_AWAY, .cause = "this node stops" };
-    far_home_post (job->conn->home, link_job_at_home, close);
+    *close = (ToLoop){ .conn = ws_conn_ref (job->conn), .code = WS_CLOSE_AWAY, .cause = "this node stops" };
+    far_loop_post (job->conn->loop, link_job_at_loop, close);
   }
   ws_link_job_free (job);
 }
@@ -375,13 +375,13 @@ link_pressure_on_main (gpointer data)
 }
 
 static void
-link_to_main (WsConn *conn, FarHomeFunc func, const ToMain *what)
+link_to_main (WsConn *conn, FarLoopFunc func, const ToMain *what)
 {
   ToMain *job = g_new0 (ToMain, 1);
 
   *job = *what;
   job->conn = ws_conn_ref (conn);
-  far_home_post (far_home_main (), func, job);
+  far_loop_post (far_loop_main (), func, job);
 }
 
 /* ---- the connection's half ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Links: messages both ways. The half at the connection's home is a role of WsConn; the main context's half
+/* Links: messages both ways. The half at the connection's loop is a role of WsConn; the main context's half
  * is WsLink, kept by a WsHub that belongs to an instance. The halves know each other through the WsConn,
- * whose fields only its home touches, but for `link`, which only main does. */
+ * whose fields only its loop touches, but for `link`, which only main does. */
 #pragma once
 #include "conn.h"
 
@@ -53,7 +53,7 @@ void ws_link_send (WsLink *link, FarMessage *request, FarRequest *req);
 void ws_link_close (WsLink *link, guint code, const char *cause); /* static cause */
 void ws_link_verified (WsLink *link);
 
-/* [home] From now on the connection, whose handshake is over, is a link. limit: bytes of one message. */
+/* [loop] From now on the connection, whose handshake is over, is a link. limit: bytes of one message. */
 void ws_link_begin (WsConn *conn, gsize limit);
-/* [home] Asks whether the other side is there. */
+/* [loop] Asks whether the other side is there. */
 void ws_link_ping (WsConn *conn);

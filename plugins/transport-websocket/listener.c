@@ -41,7 +41,7 @@ ws_listener_take (WsListener *listener, FarStream *stream, const char *from, Far
 
   conn->node = g_strdup (node);
   g_queue_push_tail_link (&listener->served, &conn->served);
-  far_gate_evictable (pass, listener->home, conn_evicted, conn);
+  far_gate_evictable (pass, listener->loop, conn_evicted, conn);
   ws_http_begin (conn);
 }
 
@@ -108,7 +108,7 @@ ws_listener_came (int fd, const struct sockaddr *address, const char *from, FarP
     keep_alive (fd);
   if (listener->spec.tls == NULL) {
     far_gate_heard (pass);
-    ws_listener_take (listener, far_stream_fd_new (listener->home, fd), from, pass, NULL);
+    ws_listener_take (listener, far_stream_fd_new (listener->loop, fd), from, pass, NULL);
     return;
   }
   arrival = g_new0 (WsArrival, 1);
@@ -117,8 +117,8 @@ ws_listener_came (int fd, const struct sockaddr *address, const char *from, FarP
   arrival->from = g_strdup (from);
   arrival->link.data = arrival;
   g_queue_push_tail_link (&listener->arrivals, &arrival->link);
-  arrival->accept = far_tls_accept (listener->spec.tls, listener->home, fd, from, &arrival_funcs, arrival);
-  far_gate_evictable (pass, listener->home, arrival_evicted, arrival);
+  arrival->accept = far_tls_accept (listener->spec.tls, listener->loop, fd, from, &arrival_funcs, arrival);
+  far_gate_evictable (pass, listener->loop, arrival_evicted, arrival);
 }
 
 /* ---- what is looked at now and then ---- */
@@ -169,7 +169,7 @@ ws_listener_look (gpointer data)
   look_at_links (listener, now);
   if (listener->spec.idle_us > 0)
     next = MIN (next, MAX (listener->spec.idle_us / 4, G_USEC_PER_SEC / 4));
-  far_home_timer_set (listener->timer, now + next);
+  far_loop_timer_set (listener->timer, now + next);
 }
 
 static void
@@ -215,9 +215,9 @@ listener_begin (gpointer data)
                                    .user = listener };
   g_auto (GStrv) proxies = (GStrv) spec->proxies; /* the acceptor has its own */
 
-  listener->acceptor = far_acceptor_new (listener->home, spec->fd, &accept);
+  listener->acceptor = far_acceptor_new (listener->loop, spec->fd, &accept);
   listener->spec.proxies = NULL;
-  listener->timer = far_home_timer (listener->home, far_clock_boottime_us () + G_USEC_PER_SEC / 4,
+  listener->timer = far_loop_timer (listener->loop, far_clock_boottime_us () + G_USEC_PER_SEC / 4,
                                     ws_listener_look, listener);
 }
 
@@ -229,11 +229,11 @@ ws_listener_new (const WsListenerSpec *spec)
   listener->spec = *spec;
   listener->spec.tls = spec->tls == NULL ? NULL : far_tls_ref (spec->tls);
   listener->spec.hub = ws_hub_ref (spec->hub);
-  listener->home = far_home_pick ();
+  listener->loop = far_loop_pick ();
   listener->gate = far_gate_new (NULL, &spec->limits);
   listener->streams = ws_streams_new (listener);
   listener->spec.proxies = (const char *const *) g_strdupv ((char **) spec->proxies);
-  far_home_post (listener->home, listener_begin, listener);
+  far_loop_post (listener->loop, listener_begin, listener);
   return listener;
 }
 
@@ -244,7 +244,7 @@ typedef struct {
 } WsChange;
 
 static void
-change_at_home (gpointer data)
+change_at_loop (gpointer data)
 {
   WsChange *change = data;
 
@@ -266,7 +266,7 @@ ws_listener_change (WsListener *listener, const FarGateLimits *limits, const cha
   far_gate_set_limits (listener->gate, limits);
   if (listener->spec.tls != NULL)
     far_tls_set_files (listener->spec.tls, cert, key, ca);
-  far_home_post (listener->home, change_at_home, change);
+  far_loop_post (listener->loop, change_at_loop, change);
 }
 
 void
@@ -290,7 +290,7 @@ stop_coming (WsListener *listener)
 }
 
 static void
-retire_at_home (gpointer data)
+retire_at_loop (gpointer data)
 {
   WsListener *listener = data;
 
@@ -312,11 +312,11 @@ void
 ws_listener_retire (WsListener *listener)
 {
   /* its socket may be closed as soon as this returns */
-  far_home_call (listener->home, retire_at_home, listener);
+  far_loop_call (listener->loop, retire_at_loop, listener);
 }
 
 static void
-end_at_home (gpointer data)
+end_at_loop (gpointer data)
 {
   WsListener *listener = data;
   WsArrival *arrival;
@@ -330,7 +330,7 @@ end_at_home (gpointer data)
   while (listener->served.head != NULL)
     ws_conn_close (listener->served.head->data, WS_CLOSE_AWAY, "the listener has ended");
   ws_streams_end (listener->streams);
-  g_clear_pointer (&listener->timer, far_home_timer_free);
+  g_clear_pointer (&listener->timer, far_loop_timer_free);
 }
 
 void
@@ -338,7 +338,7 @@ ws_listener_free (WsListener *listener)
 {
   if (listener == NULL)
     return;
-  far_home_call (listener->home, end_at_home, listener);
+  far_loop_call (listener->loop, end_at_loop, listener);
   ws_streams_unref (listener->streams);
   far_gate_free (listener->gate);
   ws_hub_unref (listener->spec.hub);

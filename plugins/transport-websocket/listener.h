@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A listener: where connections come in, are shaken hands with, and are kept while they live. Its connections
- * live at one I/O thread; everything [home] unless said otherwise. */
+ * live at one I/O thread; everything [loop] unless said otherwise. */
 #pragma once
 #include <farwatch/acceptor.h>
 #include <farwatch/tls.h>
@@ -39,14 +39,14 @@ typedef struct {
 
 struct _WsListener {
   WsListenerSpec spec;
-  FarHome *home;
+  FarLoop *loop;
   FarGate *gate;
   FarAcceptor *acceptor;
   GQueue arrivals;    /* of WsArrival: before the first request */
   GQueue served;      /* all connections */
   GQueue lively;      /* links, longest silent first */
   WsStreams *streams; /* counted: byte streams that came in here, wherever they live */
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   gboolean retiring;
 };
 
@@ -60,7 +60,7 @@ void ws_listener_retire (WsListener *listener);
 /* [main] Ends everything that came in; nothing of it calls the owner any more. */
 void ws_listener_free (WsListener *listener);
 
-/* Every connection begins here, its handshake over. Takes stream, which lives at the listener's home, and
+/* Every connection begins here, its handshake over. Takes stream, which lives at the listener's loop, and
  * pass. node: id by its certificate, NULL: none. */
 void
 ws_listener_take (WsListener *listener, FarStream *stream, const char *from, FarPass *pass, const char *node);

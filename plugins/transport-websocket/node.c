@@ -126,7 +126,7 @@ node_hurry (gpointer data, gboolean hurry)
 
 static const FarMessageOps node_messages = { node_send, node_connected, node_cut, node_hurry };
 
-/* ---- the listener, [home] ---- */
+/* ---- the listener, [loop] ---- */
 
 static guint
 node_upgrade (WsConn *conn, const WsHead *head, char **text)

@@ -63,9 +63,9 @@ call_over (WsCall *call)
   call_unref (call);
 }
 
-/* [home] */
+/* [loop] */
 static void
-answer_at_home (gpointer data)
+answer_at_loop (gpointer data)
 {
   WsCall *call = data;
   WsConn *conn = call->conn;
@@ -127,9 +127,9 @@ show_event (WsConn *conn, const Event *event)
     ws_http_live_piece (conn, NULL, 0);
 }
 
-/* [home] */
+/* [loop] */
 static void
-event_at_home (gpointer data)
+event_at_loop (gpointer data)
 {
   Event *event = data;
   WsCall *call = event->call;
@@ -159,7 +159,7 @@ watch_answered (WsCall *call, FarMessage *answer, gboolean last)
 
   g_atomic_int_inc (&call->refs);
   *event = (Event){ call, far_message_ref (answer), last };
-  far_home_post (call->conn->home, event_at_home, event);
+  far_loop_post (call->conn->loop, event_at_loop, event);
   if (!last)
     return;
   call->over = TRUE;
@@ -192,7 +192,7 @@ call_pressure (WsConn *conn, gboolean high)
   pressure = g_new0 (Pressure, 1);
   *pressure = (Pressure){ conn->call, high };
   g_atomic_int_inc (&pressure->call->refs);
-  far_home_post (far_home_main (), call_pressure_on_main, pressure);
+  far_loop_post (far_loop_main (), call_pressure_on_main, pressure);
 }
 
 /* ---- answers ---- */
@@ -212,7 +212,7 @@ http_answered (FarMessage *answer, gboolean last, gpointer user)
   if (answer->status == 200 && g_strcmp0 (call->request->method, "POST") == 0 &&
       g_strcmp0 (call->request->resource, "login") == 0)
     call->known = TRUE;
-  far_home_post (call->conn->home, answer_at_home, call);
+  far_loop_post (call->conn->loop, answer_at_loop, call);
 }
 
 static FarMessage *
@@ -277,7 +277,7 @@ call_gone (WsConn *conn)
 {
   conn->calls--;
   conn->live = FALSE;
-  far_home_post (far_home_main (), gone_on_main, g_steal_pointer (&conn->call));
+  far_loop_post (far_loop_main (), gone_on_main, g_steal_pointer (&conn->call));
 }
 
 static char *
@@ -391,5 +391,5 @@ people_request (WsConn *conn, const WsHead *head, GBytes *body)
   conn->call_gone = call_gone;
   conn->call_pressure = call_pressure;
   conn->calls++;
-  far_home_post (far_home_main (), call_on_main, call);
+  far_loop_post (far_loop_main (), call_on_main, call);
 }

@@ -95,7 +95,7 @@ static const WsHubFuncs people_funcs = {
   .answered = ws_people_link_answered,
 };
 
-/* ---- where from, [home] ---- */
+/* ---- where from, [loop] ---- */
 
 guint
 people_origin (WsConn *conn, const WsHead *head, char **text)
@@ -169,12 +169,12 @@ static void
 redeem_on_main (gpointer data)
 {
   Redeem *redeem = data;
-  FarHome *home = redeem->stream->home;
+  FarLoop *loop = redeem->stream->loop;
 
   if (redeem->hub->self == NULL || !far_ticket_valid (redeem->ticket, NULL)) {
-    far_home_post (home, refuse_ticket, redeem->stream);
+    far_loop_post (loop, refuse_ticket, redeem->stream);
   } else {
-    far_home_post (home, ticket_good, redeem->stream);
+    far_loop_post (loop, ticket_good, redeem->stream);
     far_ticket_redeem (redeem->ticket, redeem->stream, redeem->from);
   }
   redeem_free (redeem);
@@ -195,7 +195,7 @@ begin_stream (WsConn *conn, const char *ticket)
     return 0;
   }
   ws_stream_hold (redeem->stream, TRUE);
-  far_home_post (far_home_main (), redeem_on_main, redeem);
+  far_loop_post (far_loop_main (), redeem_on_main, redeem);
   return 0;
 }
 
@@ -246,7 +246,7 @@ people_idle (WsListener *listener)
   if (self->retired)
     return;
   self->retired = TRUE;
-  far_home_post (far_home_main (), retired_on_main, ws_hub_ref (listener->spec.hub));
+  far_loop_post (far_loop_main (), retired_on_main, ws_hub_ref (listener->spec.hub));
 }
 
 static const WsHooks people_hooks = {
@@ -308,7 +308,7 @@ typedef struct {
   const PeopleOptions *options;
 } Exchange;
 
-/* [home] */
+/* [loop] */
 static void
 exchange_options (gpointer data)
 {
@@ -329,7 +329,7 @@ people_reload (gpointer data, const void *new_options, GError **error)
 
   far_door_set_login (self->at, (const char *const *) options->login);
   *exchange = (Exchange){ self, far_options_ref (options) };
-  far_home_post (self->listener->home, exchange_options, exchange);
+  far_loop_post (self->listener->loop, exchange_options, exchange);
   ws_listener_change (self->listener, &limits, (const char *const *) options->proxy_protocol, options->cert,
                       options->key, NULL, SILENT_US);
   return TRUE;

@@ -22,15 +22,15 @@ typedef struct {
   FarInstance *at;
   WsHub *hub;
   WsListener *listener;
-  const PeopleOptions *options; /* [home] held */
-  gboolean retired;             /* [home] told */
+  const PeopleOptions *options; /* [loop] held */
+  gboolean retired;             /* [loop] told */
 } People;
 
-/* people-http.c [home] */
+/* people-http.c [loop] */
 guint people_judge (WsConn *conn, const WsHead *head, char **text);
 void people_request (WsConn *conn, const WsHead *head, GBytes *body);
 
-/* people.c [home] 0, or 403 with a text that names the origin and the option. */
+/* people.c [loop] 0, or 403 with a text that names the origin and the option. */
 guint people_origin (WsConn *conn, const WsHead *head, char **text);
 void people_look_behind_proxy (WsConn *conn, const WsHead *head);
 /* [main] Who stands behind a ticket now; a new reference. */

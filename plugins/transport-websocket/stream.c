@@ -51,8 +51,8 @@ struct _WsStreams {
   gint refs;
   GMutex lock;
   GQueue all; /* of WsStream; under lock */
-  FarHome *home;
-  WsListener *listener; /* [home]; NULL: it has ended */
+  FarLoop *loop;
+  WsListener *listener; /* [loop]; NULL: it has ended */
   gboolean over;        /* it has; under lock */
 };
 
@@ -66,7 +66,7 @@ ws_streams_new (gpointer listener)
   streams->refs = 1;
   g_mutex_init (&streams->lock);
   streams->listener = listener;
-  streams->home = ((const WsListener *) listener)->home;
+  streams->loop = ((const WsListener *) listener)->loop;
   return streams;
 }
 
@@ -106,7 +106,7 @@ ws_streams_end (WsStreams *streams)
 }
 
 static void
-less_at_home (gpointer data)
+less_at_loop (gpointer data)
 {
   WsStreams *streams = data;
 
@@ -127,9 +127,9 @@ kill_now (gpointer data)
   far_stream_die (&self->head, "the listener has ended");
 }
 
-/* The later belongs to a home: another home, another later. */
+/* The later belongs to a loop: another loop, another later. */
 static void
-listen_for_end (WsStream *self, FarHome *home)
+listen_for_end (WsStream *self, FarLoop *loop)
 {
   g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = NULL;
 
@@ -137,7 +137,7 @@ listen_for_end (WsStream *self, FarHome *home)
     return;
   locked = g_mutex_locker_new (&self->streams->lock);
   g_clear_pointer (&self->kill, far_later_free);
-  self->kill = far_later_new (home, kill_now, self);
+  self->kill = far_later_new (loop, kill_now, self);
   if (self->streams->over) /* it was asked for where the stream has just been */
     far_later_ask (self->kill);
 }
@@ -146,7 +146,7 @@ static void
 join_streams (WsStream *self, WsStreams *streams)
 {
   self->streams = ws_streams_ref (streams);
-  listen_for_end (self, self->head.home);
+  listen_for_end (self, self->head.loop);
   g_mutex_lock (&streams->lock);
   self->node.data = self;
   g_queue_push_tail_link (&streams->all, &self->node);
@@ -164,7 +164,7 @@ leave_streams (WsStream *self)
   g_queue_unlink (&streams->all, &self->node);
   g_clear_pointer (&self->kill, far_later_free);
   g_mutex_unlock (&streams->lock);
-  far_home_post (streams->home, less_at_home, streams);
+  far_loop_post (streams->loop, less_at_loop, streams);
 }
 
 /* ---- out ---- */
@@ -557,17 +557,17 @@ stream_abort (FarStream *stream, const char *cause)
     self->below->klass->abort (self->below, cause);
 }
 
-/* The stream below is taken again when this one is used at its new home. */
+/* The stream below is taken again when this one is used at its new loop. */
 static void
-stream_move (FarStream *stream, FarHome *home)
+stream_move (FarStream *stream, FarLoop *loop)
 {
   WsStream *self = (WsStream *) stream;
 
   far_stream_take (self->below, NULL, NULL);
-  self->below->klass->move (self->below, home);
+  self->below->klass->move (self->below, loop);
   self->away = TRUE;
-  listen_for_end (self, home);
-  far_stream_moved (stream, home);
+  listen_for_end (self, loop);
+  far_stream_moved (stream, loop);
 }
 
 static gsize
@@ -658,12 +658,12 @@ ws_stream_new (FarStream *below, gboolean client, FarPass *pass, WsStreams *stre
 {
   WsStream *self = g_new0 (WsStream, 1);
 
-  far_stream_init (&self->head, &stream_class, below->home);
+  far_stream_init (&self->head, &stream_class, below->loop);
   self->below = below;
   self->client = client;
   self->pass = pass;
   if (pass != NULL)
-    far_gate_evictable (pass, below->home, stream_evicted, self);
+    far_gate_evictable (pass, below->loop, stream_evicted, self);
   if (streams != NULL)
     join_streams (self, streams);
   ws_decoder_init (&self->decoder, client, 0);
@@ -705,9 +705,9 @@ free_now (gpointer stream)
 }
 
 void
-ws_stream_free_at_home (gpointer data)
+ws_stream_free_at_loop (gpointer data)
 {
   FarStream *stream = data;
 
-  far_home_post (stream->home, free_now, stream);
+  far_loop_post (stream->loop, free_now, stream);
 }

@@ -15,15 +15,15 @@ WsStreams *ws_streams_new (gpointer listener);
 WsStreams *ws_streams_ref (WsStreams *streams);
 void ws_streams_unref (WsStreams *streams);
 guint ws_streams_count (WsStreams *streams);
-void ws_streams_end (WsStreams *streams); /* [listener's home] all die; the listener hears no more of them */
+void ws_streams_end (WsStreams *streams); /* [listener's loop] all die; the listener hears no more of them */
 
-/* Takes below, whose next bytes are frames, and pass (NULL: none). streams: NULL on a client. [home of below]
+/* Takes below, whose next bytes are frames, and pass (NULL: none). streams: NULL on a client. [loop of below]
  */
 FarStream *ws_stream_new (FarStream *below, gboolean client, FarPass *pass, WsStreams *streams);
-/* While held it shows nothing. [home] */
+/* While held it shows nothing. [loop] */
 void ws_stream_hold (FarStream *stream, gboolean hold);
-void ws_stream_verified (FarStream *stream); /* [home] */
-/* Ends it with this code before anybody has used it, and frees it. cause: static. [home] */
+void ws_stream_verified (FarStream *stream); /* [loop] */
+/* Ends it with this code before anybody has used it, and frees it. cause: static. [loop] */
 void ws_stream_refuse (FarStream *stream, guint code, const char *cause);
 /* Frees a stream from another thread. GDestroyNotify */
-void ws_stream_free_at_home (gpointer stream);
+void ws_stream_free_at_loop (gpointer stream);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A client's connection until it is a WebSocket (RFC 6455 section 4.1). [home] but for its begin. */
+/* A client's connection until it is a WebSocket (RFC 6455 section 4.1). [loop] but for its begin. */
 #include "config.h"
 
 #include "upgrade.h"
@@ -20,11 +20,11 @@ struct _WsUpgrade {
   gint refs;     /* the work's, and who may cancel it */
   gboolean over; /* done has run */
   FarTls *tls;
-  FarHome *home;
+  FarLoop *loop;
   int fd; /* -1: the stream's */
   char *host_header, *host, *path, *protocol, *key;
   FarStream *stream;
-  FarHomeTimer *timer;
+  FarLoopTimer *timer;
   GByteArray *in; /* what came of the answer */
   gsize looked;   /* bytes of it that hold no end of a head */
   char *node;
@@ -56,7 +56,7 @@ static void
 upgrade_over (Upgrade *self)
 {
   self->over = TRUE;
-  g_clear_pointer (&self->timer, far_home_timer_free);
+  g_clear_pointer (&self->timer, far_loop_timer_free);
   if (self->stream != NULL) {
     far_stream_take (self->stream, NULL, NULL);
     far_stream_free (g_steal_pointer (&self->stream));
@@ -255,10 +255,10 @@ upgrade_begin (gpointer data)
   Upgrade *self = data;
 
   if (!self->over) {
-    self->timer = far_home_timer (self->home,
+    self->timer = far_loop_timer (self->loop,
                                   far_clock_boottime_us () + WS_UPGRADE_SECONDS * (gint64) G_USEC_PER_SEC,
                                   upgrade_late, self);
-    self->stream = far_stream_tls_new (self->tls, far_stream_fd_new (self->home, self->fd), self->host);
+    self->stream = far_stream_tls_new (self->tls, far_stream_fd_new (self->loop, self->fd), self->host);
     self->fd = -1;
     far_tls_shake (self->stream, upgrade_shaken, self);
   }
@@ -279,11 +279,11 @@ void
 ws_upgrade_cancel (WsUpgrade *self)
 {
   g_atomic_int_inc (&self->refs);
-  far_home_post (self->home, upgrade_cancelled, self);
+  far_loop_post (self->loop, upgrade_cancelled, self);
 }
 
 WsUpgrade *
-ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *protocol, WsUpgraded done,
+ws_upgrade (FarTls *tls, FarLoop *loop, int fd, const WsUrl *url, const char *protocol, WsUpgraded done,
             gpointer user)
 {
   Upgrade *self = g_new0 (Upgrade, 1);
@@ -293,7 +293,7 @@ ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *pr
     word[i] = far_random_u32 (G_MAXUINT32);
   self->refs = 3; /* the work's, its beginning's and the caller's */
   self->tls = far_tls_ref (tls);
-  self->home = home;
+  self->loop = loop;
   self->fd = fd;
   self->host = g_strdup (url->host);
   self->host_header = ws_url_host_header (url);
@@ -303,6 +303,6 @@ ws_upgrade (FarTls *tls, FarHome *home, int fd, const WsUrl *url, const char *pr
   self->in = g_byte_array_new ();
   self->done = done;
   self->user = user;
-  far_home_post (home, upgrade_begin, self);
+  far_loop_post (loop, upgrade_begin, self);
   return self;
 }

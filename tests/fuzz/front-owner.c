@@ -116,7 +116,7 @@ keep (Front *front, Pending *pending, FrontAnswer how)
     return;
   }
   g_queue_push_tail (&front->soon, pending);
-  far_home_post (far_home_main (), answer_soon, front);
+  far_loop_post (far_loop_main (), answer_soon, front);
 }
 
 /* ---- HTTP ---- */
@@ -337,7 +337,7 @@ upgrade (WsConn *conn, const WsHead *head, char **text)
     return 0;
   ws_stream_hold (front->stream, TRUE);
   front->stream_held = TRUE;
-  far_home_post (far_home_main (), bad ? refuse_stream : begin_echo, front);
+  far_loop_post (far_loop_main (), bad ? refuse_stream : begin_echo, front);
   return 0;
 }
 
@@ -444,7 +444,7 @@ front_begin (Front *front, guint requests_max)
   front->gate = far_gate_new (NULL, &limits);
   front->echo = g_byte_array_new ();
   front->expected = g_byte_array_new ();
-  front->listener.home = far_home_main ();
+  front->listener.loop = far_loop_main ();
   front->listener.gate = front->gate;
   front->listener.streams = ws_streams_new (&front->listener);
   front->listener.spec = (WsListenerSpec){ .fd = -1,

@@ -128,9 +128,9 @@ memory_abort (FarStream *stream, const char *cause)
 }
 
 static void
-memory_move (FarStream *stream, FarHome *home)
+memory_move (FarStream *stream, FarLoop *loop)
 {
-  far_stream_moved (stream, home);
+  far_stream_moved (stream, loop);
 }
 
 static void
@@ -163,7 +163,7 @@ memory_stream_new (MemoryEnd *end)
 {
   MemoryStream *self = g_new0 (MemoryStream, 1);
 
-  far_stream_init (&self->head, &memory_class, far_home_main ());
+  far_stream_init (&self->head, &memory_class, far_loop_main ());
   self->end = end;
   end->stream = &self->head;
   end->fed = g_byte_array_new ();
@@ -234,7 +234,7 @@ memory_settle (void)
 {
   guint turns = 0;
 
-  far_home_main ();
+  far_loop_main ();
   while (g_main_context_iteration (NULL, FALSE))
     g_assert (++turns < TURNS_MAX);
   return turns;

@@ -7,7 +7,7 @@
  * nothing, WRITE only after write took less than given; never from inside a call. It asserts what its user
  * owes: no byte consumed that was not shown, nothing written after the end, nothing used after abort.
  *
- * All of it on the one thread of far_home_main(). */
+ * All of it on the one thread of far_loop_main(). */
 #pragma once
 #include <farwatch/stream.h>
 

@@ -121,8 +121,8 @@ class Lint(unittest.TestCase):
     def test_what_outlives_its_service(self):
         body = '#include "config.h"\nfar_request_new (done, self, 0);\nfar_home_timer (home, at, func, self);\nfar_request_of (at, done, self, NULL, 0);\n'
         self.finds({"plugins/service-x/x.c": SPDX + body}, "plugins/service-x/x.c:3: far_request_new(): use far_request_of",
-                   "plugins/service-x/x.c:4: far_home_timer(): use far_instance_timer")
-        kept = body.replace("self, 0);", "self, 0); /* lint: allow far_request_new */").replace("func, self);", "func, self); /* lint: allow far_home_timer */")
+                   "plugins/service-x/x.c:4: far_loop_timer(): use far_instance_timer")
+        kept = body.replace("self, 0);", "self, 0); /* lint: allow far_request_new */").replace("func, self);", "func, self); /* lint: allow far_loop_timer */")
         status, output = self.run_on({"plugins/service-x/x.c": SPDX + kept, **self.in_core(body.split("\n", 1)[1])})
         self.assertEqual(status, 0, output)
 

@@ -32,7 +32,7 @@ chain (const char *service)
 static inline int
 ask (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found)
 {
-  ck_assert (!far_home_is_here (far_home_main ()));
+  ck_assert (!far_loop_is_here (far_loop_main ()));
   g_atomic_int_inc (&names.asked);
   g_mutex_lock (&names.lock);
   while (names.silent && g_str_equal (host, NAME))

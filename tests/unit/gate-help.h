@@ -51,7 +51,7 @@ come (FarGate *gate, Guest *guest, const char *address)
   guest->evicted = 0;
   guest->pass = enter (gate, address);
   if (guest->pass != NULL)
-    far_gate_evictable (guest->pass, far_home_main (), guest_evicted, guest);
+    far_gate_evictable (guest->pass, far_loop_main (), guest_evicted, guest);
 }
 
 static inline void

@@ -206,12 +206,12 @@ await (const guint *n, guint wanted)
 }
 
 /* What had come to any worker before this call is handled: the first round ends the turn that may be under
- * way, the second one the turn that saw it. far_home_pick() goes around. */
+ * way, the second one the turn that saw it. far_loop_pick() goes around. */
 static inline void
 settle_workers (void)
 {
   for (guint i = 0; i < 2 * g_get_num_processors (); i++)
-    help_settle (far_home_pick ());
+    help_settle (far_loop_pick ());
 }
 
 static inline void
@@ -222,14 +222,14 @@ stream_drop (gpointer stream)
 
 /* The terminal's answer: a new connection to its device. */
 static inline void
-side_arrived (const char *session, const char *from, FarHome *home, FarRequest *req, gpointer user)
+side_arrived (const char *session, const char *from, FarLoop *loop, FarRequest *req, gpointer user)
 {
   Side *side = user;
   side->arrived++;
   if (side->device == NULL)
     far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "no device");
   else
-    far_request_done (req, far_stream_fd_new (home, person_dials (side->device->port, NULL)), stream_drop);
+    far_request_done (req, far_stream_fd_new (loop, person_dials (side->device->port, NULL)), stream_drop);
 }
 
 /* ---- a node with both ends ---- */

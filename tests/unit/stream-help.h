@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Small helpers for the tests of homes, streams and pumps. */
+/* Small helpers for the tests of loops, streams and pumps. */
 #pragma once
 #include <check.h>
 #include <farwatch/clock.h>
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 
 #define SECONDS(n) ((gint64) (n) *G_USEC_PER_SEC)
 
@@ -24,11 +24,11 @@ help_nothing (gpointer data)
 {
 }
 
-/* Everything posted to home before is done. */
+/* Everything posted to loop before is done. */
 static inline void
-help_settle (FarHome *home)
+help_settle (FarLoop *loop)
 {
-  far_home_call (home, help_nothing, NULL);
+  far_loop_call (loop, help_nothing, NULL);
 }
 
 static inline void

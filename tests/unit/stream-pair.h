@@ -16,7 +16,7 @@
 /* ---- a thread that plays a library's ---- */
 
 typedef struct {
-  FarHome *home;
+  FarLoop *loop;
   GMutex lock;
   GCond cond;
   gboolean woken, quit;
@@ -37,14 +37,14 @@ static inline gpointer
 library_run (gpointer data)
 {
   Library *library = data;
-  far_home_foreign_bind (library->home);
+  far_loop_external_bind (library->loop);
   while (!library->quit) {
     g_mutex_lock (&library->lock);
     while (!library->woken)
       g_cond_wait (&library->cond, &library->lock);
     library->woken = FALSE;
     g_mutex_unlock (&library->lock);
-    far_home_run_posted (library->home);
+    far_loop_run_posted (library->loop);
   }
   return NULL;
 }
@@ -53,7 +53,7 @@ static inline void
 library_start (Library *library)
 {
   library->quit = library->woken = FALSE;
-  library->home = far_home_foreign_new ("library", library_wake, library);
+  library->loop = far_loop_external_new ("library", library_wake, library);
   library->thread = g_thread_new ("library", library_run, library);
 }
 
@@ -66,17 +66,17 @@ library_quit (gpointer data)
 static inline void
 library_stop (Library *library)
 {
-  far_home_post (library->home, library_quit, library);
+  far_loop_post (library->loop, library_quit, library);
   g_thread_join (library->thread);
-  far_home_foreign_free (library->home);
+  far_loop_external_free (library->loop);
 }
 
 /* ---- kinds of end ---- */
 
 typedef struct {
-  FarHome *one, *two, *three;
+  FarLoop *one, *two, *three;
   Library library;
-} Homes;
+} Loops;
 
 typedef enum {
   KIND_UNIX_ONE,
@@ -96,22 +96,22 @@ static const char *const kind_names[N_KINDS] = {
 };
 
 static inline void
-homes_start (Homes *homes)
+loops_start (Loops *loops)
 {
-  far_home_main ();
-  homes->one = far_home_worker_new ("one");
-  homes->two = far_home_worker_new ("two");
-  homes->three = far_home_worker_new ("three");
-  library_start (&homes->library);
+  far_loop_main ();
+  loops->one = far_loop_io_new ("one");
+  loops->two = far_loop_io_new ("two");
+  loops->three = far_loop_io_new ("three");
+  library_start (&loops->library);
 }
 
 static inline void
-homes_stop (Homes *homes)
+loops_stop (Loops *loops)
 {
-  library_stop (&homes->library);
-  far_home_worker_free (homes->one);
-  far_home_worker_free (homes->two);
-  far_home_worker_free (homes->three);
+  library_stop (&loops->library);
+  far_loop_io_free (loops->one);
+  far_loop_io_free (loops->two);
+  far_loop_io_free (loops->three);
 }
 
 static inline void
@@ -138,15 +138,15 @@ extra_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gp
   g_atomic_int_add (&extra_pumps, -1);
 }
 
-/* A stream at home with a descriptor outside, over a ring whose other end is served by a pump at three. */
+/* A stream at loop with a descriptor outside, over a ring whose other end is served by a pump at three. */
 static inline FarStream *
-ring_end (Homes *homes, FarHome *home, int fd)
+ring_end (Loops *loops, FarLoop *loop, int fd)
 {
   FarPumpSpec spec = { .session = "extra", .closed = extra_closed };
   FarStream *inner, *outer;
-  far_ring_pair (homes->three, home, &outer, &inner);
+  far_ring_pair (loops->three, loop, &outer, &inner);
   g_atomic_int_inc (&extra_pumps);
-  far_pump_start (far_stream_fd_new (homes->three, fd), outer, &spec);
+  far_pump_start (far_stream_fd_new (loops->three, fd), outer, &spec);
   return inner;
 }
 
@@ -179,23 +179,23 @@ typedef struct {
 } TlsOrder;
 
 static inline void
-tls_at_home (gpointer data)
+tls_at_loop (gpointer data)
 {
   TlsOrder *order = data;
   order->made = far_stream_tls_new (order->tls, order->below, "test");
 }
 
 static inline FarStream *
-tls_end_at (FarHome *home, guint side, int fd)
+tls_end_at (FarLoop *loop, guint side, int fd)
 {
-  TlsOrder order = { tls_sides[side], far_stream_fd_new (home, fd), NULL };
-  far_home_call (home, tls_at_home, &order);
+  TlsOrder order = { tls_sides[side], far_stream_fd_new (loop, fd), NULL };
+  far_loop_call (loop, tls_at_loop, &order);
   return order.made;
 }
 
-/* A TLS stream at home with a descriptor outside: its other side is served by a pump at three. */
+/* A TLS stream at loop with a descriptor outside: its other side is served by a pump at three. */
 static inline FarStream *
-tls_end (Homes *homes, FarHome *home, guint side, int fd)
+tls_end (Loops *loops, FarLoop *loop, guint side, int fd)
 {
   FarPumpSpec spec = { .session = "extra", .closed = extra_closed };
   int wire[2];
@@ -203,13 +203,13 @@ tls_end (Homes *homes, FarHome *home, guint side, int fd)
     tls_make ();
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, wire), 0);
   g_atomic_int_inc (&extra_pumps);
-  far_pump_start (far_stream_fd_new (homes->three, fd), tls_end_at (homes->three, !side, wire[1]), &spec);
-  return tls_end_at (home, side, wire[0]);
+  far_pump_start (far_stream_fd_new (loops->three, fd), tls_end_at (loops->three, !side, wire[1]), &spec);
+  return tls_end_at (loop, side, wire[0]);
 }
 
 /* *outside: blocking descriptor. */
 static inline FarStream *
-end_make (Homes *homes, Kind kind, int *outside)
+end_make (Loops *loops, Kind kind, int *outside)
 {
   int fd[2];
   if (kind == KIND_TCP_ONE)
@@ -219,17 +219,17 @@ end_make (Homes *homes, Kind kind, int *outside)
   *outside = fd[1];
   switch (kind) {
   case KIND_RING_ONE:
-    return ring_end (homes, homes->one, fd[0]);
+    return ring_end (loops, loops->one, fd[0]);
   case KIND_RING_TWO:
-    return ring_end (homes, homes->two, fd[0]);
+    return ring_end (loops, loops->two, fd[0]);
   case KIND_FOREIGN:
-    return ring_end (homes, homes->library.home, fd[0]);
+    return ring_end (loops, loops->library.loop, fd[0]);
   case KIND_TLS_ONE:
-    return tls_end (homes, homes->one, 0, fd[0]);
+    return tls_end (loops, loops->one, 0, fd[0]);
   case KIND_TLS_CLIENT:
-    return tls_end (homes, homes->two, 1, fd[0]);
+    return tls_end (loops, loops->two, 1, fd[0]);
   default:
-    return far_stream_fd_new (kind == KIND_UNIX_TWO ? homes->two : homes->one, fd[0]);
+    return far_stream_fd_new (kind == KIND_UNIX_TWO ? loops->two : loops->one, fd[0]);
   }
 }
 
@@ -262,7 +262,7 @@ report_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, g
   g_atomic_int_set (&report->closed, 1);
 }
 
-/* Waits also for the helper pumps, so that nothing runs on when the homes end. */
+/* Waits also for the helper pumps, so that nothing runs on when the loops end. */
 static inline void
 report_wait (Report *report)
 {

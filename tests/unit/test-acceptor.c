@@ -13,8 +13,8 @@
 #define CAME_MAX 512
 
 static struct {
-  FarHome *home;
-  gboolean own_home;
+  FarLoop *loop;
+  gboolean own_loop;
   int listener;
   struct sockaddr_in address;
   FarAcceptor *acceptor;
@@ -44,7 +44,7 @@ mark (gpointer data)
 static void
 came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
 {
-  ck_assert (far_home_is_here (at.home));
+  ck_assert (far_loop_is_here (at.loop));
   g_mutex_lock (&at.lock);
   at.fds[at.n] = fd;
   at.passes[at.n] = pass;
@@ -54,16 +54,16 @@ came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, g
   at.n++;
   g_mutex_unlock (&at.lock);
   if (at.post_in_came && at.n == 1)
-    far_home_post (at.home, mark, NULL);
+    far_loop_post (at.loop, mark, NULL);
   if (at.free_in_came)
     g_clear_pointer (&at.acceptor, far_acceptor_free);
 }
 
 static void
-run_at_home (FarHomeFunc func)
+run_at_loop (FarLoopFunc func)
 {
-  if (at.own_home)
-    far_home_call (at.home, func, NULL);
+  if (at.own_loop)
+    far_loop_call (at.loop, func, NULL);
   else
     func (NULL);
 }
@@ -71,7 +71,7 @@ run_at_home (FarHomeFunc func)
 static void
 begin (gpointer data)
 {
-  at.acceptor = far_acceptor_new (at.home, at.listener, &at.spec);
+  at.acceptor = far_acceptor_new (at.loop, at.listener, &at.spec);
 }
 
 static void
@@ -100,11 +100,11 @@ listen_tcp (void)
 }
 
 static void
-set_up (gboolean own_home)
+set_up (gboolean own_loop)
 {
   memset (&at, 0, sizeof at);
-  at.own_home = own_home;
-  at.home = own_home ? far_home_worker_new ("acceptor") : far_home_main ();
+  at.own_loop = own_loop;
+  at.loop = own_loop ? far_loop_io_new ("acceptor") : far_loop_main ();
   at.spec = (FarAcceptorSpec){ .name = "test", .came = came };
   far_log_set_sink (note_log, NULL);
   listen_tcp ();
@@ -113,15 +113,15 @@ set_up (gboolean own_home)
 static void
 tear_down (void)
 {
-  run_at_home (end);
+  run_at_loop (end);
   for (guint i = 0; i < at.n; i++) {
     close (at.fds[i]);
     far_gate_leave (at.passes[i]);
     g_free (at.from[i]);
   }
   close (at.listener);
-  if (at.own_home)
-    far_home_worker_free (at.home);
+  if (at.own_loop)
+    far_loop_io_free (at.loop);
   far_log_set_sink (NULL, NULL);
 }
 
@@ -138,8 +138,8 @@ static void
 settle (void)
 {
   for (guint i = 0; i < 4; i++) {
-    if (at.own_home)
-      help_settle (at.home);
+    if (at.own_loop)
+      help_settle (at.loop);
     else
       help_spin (3);
   }
@@ -208,7 +208,7 @@ START_TEST (hands_over_what_came)
   at.spec.gate = far_gate_new (NULL, &limits);
   at.spec.nodelay = TRUE;
   at.spec.user_timeout_ms = 4321;
-  run_at_home (begin);
+  run_at_loop (begin);
   int fd = dial_from ("127.0.0.5");
   await (1);
   ck_assert_int_eq (getsockname (fd, (struct sockaddr *) &mine, &size), 0);
@@ -235,7 +235,7 @@ START_TEST (others_have_their_turn)
   for (guint i = 0; i < 200; i++)
     fds[i] = dial_from ("127.0.0.1");
   at.post_in_came = TRUE;
-  run_at_home (begin);
+  run_at_loop (begin);
   await (200);
   ck_assert (at.marked);
   ck_assert_uint_eq (at.marker_at, FAR_ACCEPT_BATCH);
@@ -250,7 +250,7 @@ START_TEST (may_be_freed_by_who_it_calls)
   set_up (_i);
   int one = dial_from ("127.0.0.1"), two = dial_from ("127.0.0.1");
   at.free_in_came = TRUE;
-  run_at_home (begin);
+  run_at_loop (begin);
   await (1);
   settle ();
   ck_assert_uint_eq (count (), 1);
@@ -273,7 +273,7 @@ START_TEST (takes_unix_sockets)
   ck_assert_int_eq (bind (at.listener, (struct sockaddr *) &address, sizeof address) |
                         listen (at.listener, 8),
                     0);
-  run_at_home (begin);
+  run_at_loop (begin);
   int fd = socket (AF_UNIX, SOCK_STREAM, 0);
   ck_assert_int_eq (connect (fd, (struct sockaddr *) &address, sizeof address), 0);
   await (1);
@@ -293,7 +293,7 @@ START_TEST (the_gate_refuses_with_a_reset)
   FarGateLimits limits = { .total = 1 };
   set_up (_i);
   at.spec.gate = far_gate_new (NULL, &limits);
-  run_at_home (begin);
+  run_at_loop (begin);
   int fd = dial_from ("127.0.0.1");
   await (1);
   for (guint i = 0; i < 5; i++)
@@ -314,7 +314,7 @@ START_TEST (the_rate_is_for_strangers)
   set_up (_i);
   at.spec.gate = far_gate_new (NULL, &limits);
   at.spec.per_second = 2;
-  run_at_home (begin);
+  run_at_loop (begin);
   for (; n < 10; n++)
     fds[n] = dial_from ("127.0.0.6");
   await (n);
@@ -343,7 +343,7 @@ START_TEST (without_descriptors_it_waits_a_second)
 {
   struct rlimit old, less;
   set_up (_i);
-  run_at_home (begin);
+  run_at_loop (begin);
   settle ();
   int fd = dial_from ("127.0.0.1"), spare = open ("/dev/null", O_RDONLY | O_CLOEXEC);
   await (1); /* the next number is free, but over the limit: */
@@ -408,11 +408,11 @@ static const struct {
 static const char *const proxies[] = { "127.0.0.9/32", "unix", NULL };
 
 static void
-set_up_proxy (gboolean own_home)
+set_up_proxy (gboolean own_loop)
 {
-  set_up (own_home);
+  set_up (own_loop);
   at.spec.proxies = proxies;
-  run_at_home (begin);
+  run_at_loop (begin);
 }
 
 /* In one piece with what follows it, or byte by byte. */
@@ -432,10 +432,10 @@ say_header (int fd, guint row, gboolean slowly)
 }
 
 static void
-header_is_read (guint row, gboolean own_home, gboolean slowly)
+header_is_read (guint row, gboolean own_loop, gboolean slowly)
 {
   char text[8] = "";
-  set_up_proxy (own_home);
+  set_up_proxy (own_loop);
   int fd = dial_from ("127.0.0.9");
   settle ();
   ck_assert_uint_eq (count (), 0);
@@ -510,7 +510,7 @@ START_TEST (awaited_headers_end_with_the_acceptor)
   int fd = dial_from ("127.0.0.9");
   ck_assert_int_eq (send (fd, SIGNATURE, 7, 0), 7);
   settle ();
-  run_at_home (end);
+  run_at_loop (end);
   ck_assert_str_ne (ends (fd), "stays");
   ck_assert_uint_eq (count (), 0);
   tear_down ();
@@ -524,7 +524,7 @@ START_TEST (the_rate_and_the_gate_see_who_is_told)
   set_up (_i);
   at.spec.proxies = proxies;
   at.spec.gate = far_gate_new (NULL, &limits);
-  run_at_home (begin);
+  run_at_loop (begin);
   fds[0] = dial_from ("127.0.0.9");
   say_header (fds[0], 0, FALSE);
   await (1);

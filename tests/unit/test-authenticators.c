@@ -18,27 +18,27 @@
 #define assert_code(error, code)                                                                             \
   ck_assert_msg (g_error_matches (error, FAR_ERROR, code), "%s", error ? error->message : "no error")
 
-static char *home;
+static char *loop;
 
 static void
 begin (const char *body)
 {
-  home = node_fresh_dir ();
-  node_open (home, "n1", body);
+  loop = node_fresh_dir ();
+  node_open (loop, "n1", body);
 }
 
 static void
 again (const char *body)
 {
   node_close ();
-  node_open (home, "n1", body);
+  node_open (loop, "n1", body);
 }
 
 static void
 end (void)
 {
   node_close ();
-  g_clear_pointer (&home, g_free);
+  g_clear_pointer (&loop, g_free);
 }
 
 static const FarAuthenticatorOps *
@@ -159,7 +159,7 @@ START_TEST (people_are_put_checked_and_removed)
   assert_key ("alice", KEY_B, "allow alice [staff,night]");
   again (people_body);
   assert_password ("alice", "changed", "allow alice [staff,night]");
-  path = g_build_filename (home, "people.yaml", NULL);
+  path = g_build_filename (loop, "people.yaml", NULL);
   ck_assert (stat (path, &stat_now) == 0 && (stat_now.st_mode & 0777) == 0600);
   ck_assert (g_file_get_contents (path, &text, NULL, NULL));
   ck_assert_ptr_null (strstr (text, "changed"));
@@ -218,7 +218,7 @@ END_TEST
 static void
 write_people (const char *text, int mode)
 {
-  g_autofree char *path = g_build_filename (home, "people.yaml", NULL);
+  g_autofree char *path = g_build_filename (loop, "people.yaml", NULL);
 
   ck_assert (g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, mode, NULL));
 }
@@ -263,9 +263,9 @@ START_TEST (a_bad_file_stops_the_instance_and_names_the_line)
 {
   FarInstance *at;
 
-  home = node_fresh_dir ();
+  loop = node_fresh_dir ();
   write_people (bad_files[_i].text, bad_files[_i].mode);
-  node_open (home, "n1", people_body);
+  node_open (loop, "n1", people_body);
   at = far_instances_by_path ("authenticators.people");
   ck_assert (!far_instance_is_running (at));
   ck_assert_msg (at->error != NULL && strstr (at->error->message, bad_files[_i].said) != NULL, "%s",
@@ -401,7 +401,7 @@ END_TEST
 static void
 write_key_file (const char *name, const char *text, int mode)
 {
-  g_autofree char *path = g_build_filename (home, "keys.d", name, NULL), *dir = g_path_get_dirname (path);
+  g_autofree char *path = g_build_filename (loop, "keys.d", name, NULL), *dir = g_path_get_dirname (path);
 
   g_mkdir_with_parents (dir, 0755);
   ck_assert (g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, mode, NULL));
@@ -432,7 +432,7 @@ START_TEST (keys_of_a_file_that_others_may_write_do_not_count)
   begin ("authenticators:\n  people: { type: key }\n");
   write_key_file ("carol", KEY_A "\n", 0644);
   assert_key ("carol", KEY_A, "allow carol []");
-  path = g_build_filename (home, "keys.d", "carol", NULL);
+  path = g_build_filename (loop, "keys.d", "carol", NULL);
   g_chmod (path, 0666);
   assert_key ("carol", KEY_A, "defer");
   end ();

@@ -630,7 +630,7 @@ START_TEST (a_connection_becomes_a_stream)
   ck_assert_uint_eq (hear_status (fd), 200);
   ck_assert (run_until (has_come, NULL));
   say (fd, "hello", 5);
-  far_home_call (at.stream->home, peek_hello, NULL);
+  far_loop_call (at.stream->loop, peek_hello, NULL);
   ck_assert_uint_eq (at.calls, 1);
   ck_assert (closes (fd));
   fd = dial ();

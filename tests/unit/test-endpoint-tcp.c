@@ -54,7 +54,7 @@ static void
 end (FarStream *stream)
 {
   if (stream != NULL)
-    far_home_post (stream->home, free_stream, stream);
+    far_loop_post (stream->loop, free_stream, stream);
   node_for_ms (20);
   node_close ();
 }

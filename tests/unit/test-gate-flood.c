@@ -79,7 +79,7 @@ END_TEST
 
 typedef struct {
   FarGate *gate;
-  FarHome *home;
+  FarLoop *loop;
   GRand *random;
   Guest held[HELD];
   guint steps, evicted;
@@ -110,7 +110,7 @@ racer_step (Racer *racer)
   if (guest->pass == NULL) {
     guest->pass = far_gate_enter (racer->gate, -1, at (&place, address), NULL);
     if (guest->pass != NULL)
-      far_gate_evictable (guest->pass, racer->home, racer_evicted, guest);
+      far_gate_evictable (guest->pass, racer->loop, racer_evicted, guest);
   } else if (what < 3)
     far_gate_heard (guest->pass);
   else if (what < 4)
@@ -127,7 +127,7 @@ racer_run (gpointer data)
     racer_step (racer);
   racer->steps += 16;
   if (racer->steps < STEPS) {
-    far_home_post (racer->home, racer_run, racer); /* what was evicted meanwhile is told in between */
+    far_loop_post (racer->loop, racer_run, racer); /* what was evicted meanwhile is told in between */
     return;
   }
   for (guint i = 0; i < HELD; i++) {
@@ -145,9 +145,9 @@ START_TEST (threads_enter_evict_and_leave_at_once)
   guint evicted = 0;
   for (guint i = 0; i < RACERS; i++) {
     racers[i] = (Racer){ .gate = gate,
-                         .home = far_home_worker_new ("racer"),
+                         .loop = far_loop_io_new ("racer"),
                          .random = g_rand_new_with_seed (i + 1) };
-    far_home_post (racers[i].home, racer_run, &racers[i]);
+    far_loop_post (racers[i].loop, racer_run, &racers[i]);
   }
   for (guint i = 0; i < RACERS; i++) {
     help_wait (&racers[i].done);
@@ -159,7 +159,7 @@ START_TEST (threads_enter_evict_and_leave_at_once)
   ck_assert_uint_le (evicted, far_gate_counts (gate).evicted);
   far_gate_free (gate);
   for (guint i = 0; i < RACERS; i++) {
-    far_home_worker_free (racers[i].home);
+    far_loop_io_free (racers[i].loop);
     g_rand_free (racers[i].random);
   }
 }

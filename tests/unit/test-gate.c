@@ -356,7 +356,7 @@ START_TEST (an_eviction_is_never_told_after_the_end)
 END_TEST
 
 typedef struct {
-  FarHome *home;
+  FarLoop *loop;
   FarPass *pass;
   gint told, here;
 } Mover;
@@ -365,7 +365,7 @@ static void
 mover_evicted (gpointer data)
 {
   Mover *mover = data;
-  mover->here = far_home_is_here (mover->home);
+  mover->here = far_loop_is_here (mover->loop);
   g_atomic_int_set (&mover->told, 1);
 }
 
@@ -373,7 +373,7 @@ static void
 mover_arrives (gpointer data)
 {
   Mover *mover = data;
-  far_gate_evictable (mover->pass, mover->home, mover_evicted, mover);
+  far_gate_evictable (mover->pass, mover->loop, mover_evicted, mover);
 }
 
 static void
@@ -382,11 +382,11 @@ mover_leaves (gpointer data)
   far_gate_leave (((Mover *) data)->pass);
 }
 
-START_TEST (an_eviction_follows_to_another_home)
+START_TEST (an_eviction_follows_to_another_loop)
 {
   FarGateLimits limits = { .total = 1 };
   FarGate *gate = far_gate_new ("test", &limits);
-  Mover mover = { .home = far_home_worker_new ("w") };
+  Mover mover = { .loop = far_loop_io_new ("w") };
   Guest one = { 0 }, two = { 0 };
   come_all (gate, &one, 1, "192.0.2.1");
   come_all (gate, &two, 1, "192.0.2.1");
@@ -394,15 +394,15 @@ START_TEST (an_eviction_follows_to_another_home)
   far_gate_evictable (one.pass, NULL, NULL, NULL);
   help_spin (3);
   ck_assert_uint_eq (one.evicted, 0);
-  far_home_call (mover.home, mover_arrives, &mover);
+  far_loop_call (mover.loop, mover_arrives, &mover);
   help_wait (&mover.told);
   ck_assert (mover.here);
-  far_home_call (mover.home, mover_leaves, &mover);
+  far_loop_call (mover.loop, mover_leaves, &mover);
   far_gate_evictable (two.pass, NULL, NULL, NULL); /* on its way: not to be had */
   ck_assert_ptr_null (enter (gate, "192.0.2.1"));
   leave_all (&two, 1);
   far_gate_free (gate);
-  far_home_worker_free (mover.home);
+  far_loop_io_free (mover.loop);
 }
 END_TEST
 
@@ -434,7 +434,7 @@ START_TEST (bytes_in_the_kernel_are_no_silence)
   all[0].pass = far_gate_enter (gate, one[1], NULL, NULL);
   all[1].pass = far_gate_enter (gate, two[1], NULL, NULL);
   for (guint i = 0; i < 2; i++)
-    far_gate_evictable (all[i].pass, far_home_main (), guest_evicted, &all[i]);
+    far_gate_evictable (all[i].pass, far_loop_main (), guest_evicted, &all[i]);
   third = far_gate_enter (gate, -1, NULL, NULL);
   ck_assert_ptr_nonnull (third);
   ck_assert_uint_eq (gone (all, 2), 1 << 1);
@@ -470,7 +470,7 @@ come_as (FarGate *gate, Guest *guest, guint uid)
 {
   guest->pass = far_gate_enter_uid (gate, -1, uid, NULL);
   if (guest->pass != NULL)
-    far_gate_evictable (guest->pass, far_home_main (), guest_evicted, guest);
+    far_gate_evictable (guest->pass, far_loop_main (), guest_evicted, guest);
 }
 
 START_TEST (uids_have_shares_and_root_has_no_limit)
@@ -519,7 +519,7 @@ main (void)
   tcase_add_test (cases, known_addresses_are_bounded);
   tcase_add_test (cases, an_address_becomes_known_while_it_waits);
   tcase_add_test (cases, an_eviction_is_never_told_after_the_end);
-  tcase_add_test (cases, an_eviction_follows_to_another_home);
+  tcase_add_test (cases, an_eviction_follows_to_another_loop);
   tcase_add_test (cases, passes_keep_their_gate);
   tcase_add_test (cases, bytes_in_the_kernel_are_no_silence);
   tcase_add_test (cases, lowered_limits_send_nobody_away);

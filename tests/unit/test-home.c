@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This test covers homes: the order of posts, timers on the fake and the real clock, descriptors that are
+/* This test covers loops: the order of posts, timers on the fake and the real clock, descriptors that are
  * freed while their event waits, and the end of a worker. */
 #include "unit/stream-help.h"
 #include <stdlib.h>
 #include <unistd.h>
 
 typedef struct {
-  FarHome *home;
+  FarLoop *loop;
   gint done;
   guint next[3];
   guint wrong;
@@ -23,7 +23,7 @@ take_item (gpointer data)
 {
   Item *item = data;
   Order *order = item->order;
-  order->wrong += item->n != order->next[item->from]++ || !far_home_is_here (order->home);
+  order->wrong += item->n != order->next[item->from]++ || !far_loop_is_here (order->loop);
   if (order->next[0] + order->next[1] + order->next[2] == 30000)
     g_atomic_int_set (&order->done, 1);
   g_free (item);
@@ -41,15 +41,15 @@ send_items (gpointer data)
   for (guint n = 0; n < 10000; n++) {
     Item *item = g_new0 (Item, 1);
     *item = (Item){ sender->order, sender->from, n };
-    far_home_post (sender->order->home, take_item, item);
+    far_loop_post (sender->order->loop, take_item, item);
   }
   return NULL;
 }
 
 static void
-posts_keep_order (FarHome *home)
+posts_keep_order (FarLoop *loop)
 {
-  Order order = { .home = home };
+  Order order = { .loop = loop };
   Sender senders[3] = { { &order, 0 }, { &order, 1 }, { &order, 2 } };
   GThread *threads[2] = { g_thread_new ("s0", send_items, &senders[0]),
                           g_thread_new ("s1", send_items, &senders[1]) };
@@ -62,15 +62,15 @@ posts_keep_order (FarHome *home)
 
 START_TEST (post_main)
 {
-  posts_keep_order (far_home_main ());
+  posts_keep_order (far_loop_main ());
 }
 END_TEST
 
 START_TEST (post_worker)
 {
-  FarHome *home = far_home_worker_new ("w");
-  posts_keep_order (home);
-  far_home_worker_free (home);
+  FarLoop *loop = far_loop_io_new ("w");
+  posts_keep_order (loop);
+  far_loop_io_free (loop);
 }
 END_TEST
 
@@ -78,13 +78,13 @@ static void
 note_here (gpointer data)
 {
   Order *order = data;
-  order->here = far_home_is_here (order->home);
+  order->here = far_loop_is_here (order->loop);
 }
 
 START_TEST (post_is_later)
 {
-  Order order = { .home = far_home_main () };
-  far_home_post (order.home, note_here, &order);
+  Order order = { .loop = far_loop_main () };
+  far_loop_post (order.loop, note_here, &order);
   ck_assert (!order.here);
   help_spin (3);
   ck_assert (order.here);
@@ -93,12 +93,12 @@ END_TEST
 
 START_TEST (call_waits)
 {
-  Order order = { .home = far_home_worker_new ("w") };
-  far_home_call (order.home, note_here, &order);
+  Order order = { .loop = far_loop_io_new ("w") };
+  far_loop_call (order.loop, note_here, &order);
   ck_assert (order.here);
-  ck_assert (!far_home_is_here (order.home));
-  ck_assert_str_eq (far_home_name (order.home), "w");
-  far_home_worker_free (order.home);
+  ck_assert (!far_loop_is_here (order.loop));
+  ck_assert_str_eq (far_loop_name (order.loop), "w");
+  far_loop_io_free (order.loop);
 }
 END_TEST
 
@@ -110,11 +110,11 @@ count_up (gpointer data)
 
 START_TEST (freed_worker_runs_what_was_posted)
 {
-  FarHome *home = far_home_worker_new ("w");
+  FarLoop *loop = far_loop_io_new ("w");
   gint n = 0;
   for (int i = 0; i < 1000; i++)
-    far_home_post (home, count_up, &n);
-  far_home_worker_free (home);
+    far_loop_post (loop, count_up, &n);
+  far_loop_io_free (loop);
   ck_assert_int_eq (n, 1000);
 }
 END_TEST
@@ -122,7 +122,7 @@ END_TEST
 START_TEST (later_runs_once_and_can_be_cancelled)
 {
   gint n = 0;
-  FarLater *later = far_later_new (far_home_main (), count_up, &n);
+  FarLater *later = far_later_new (far_loop_main (), count_up, &n);
   far_later_ask (later);
   far_later_ask (later);
   help_spin (3);
@@ -141,8 +141,8 @@ END_TEST
 
 #define TIMERS 200
 typedef struct {
-  FarHome *home;
-  FarHomeTimer *timer[TIMERS];
+  FarLoop *loop;
+  FarLoopTimer *timer[TIMERS];
   gint64 at[TIMERS], last;
   guint fired, wrong;
 } Heap;
@@ -159,22 +159,22 @@ heap_fires (gpointer data)
   heap->wrong += heap->at[item->i] < heap->last || heap->at[item->i] > far_clock_boottime_us ();
   heap->last = heap->at[item->i];
   heap->fired++;
-  g_clear_pointer (&heap->timer[item->i], far_home_timer_free);
+  g_clear_pointer (&heap->timer[item->i], far_loop_timer_free);
   if (item->i % 3 == 0 && item->i + 1 < TIMERS) /* frees another, which may be due in the same turn */
-    g_clear_pointer (&heap->timer[item->i + 1], far_home_timer_free);
+    g_clear_pointer (&heap->timer[item->i + 1], far_loop_timer_free);
 }
 
 START_TEST (timers_fire_in_order)
 {
-  Heap heap = { .home = far_home_main () };
+  Heap heap = { .loop = far_loop_main () };
   HeapItem items[TIMERS];
   gint64 base = far_clock_boottime_us () + SECONDS (3600);
   srand (7);
   for (guint i = 0; i < TIMERS; i++) {
     items[i] = (HeapItem){ &heap, i };
     heap.at[i] = base + rand () % 1000000;
-    heap.timer[i] = far_home_timer (heap.home, base + rand () % 1000000, heap_fires, &items[i]);
-    far_home_timer_set (heap.timer[i], heap.at[i]);
+    heap.timer[i] = far_loop_timer (heap.loop, base + rand () % 1000000, heap_fires, &items[i]);
+    far_loop_timer_set (heap.timer[i], heap.at[i]);
   }
   help_spin (5);
   ck_assert_uint_eq (heap.fired, 0);
@@ -188,8 +188,8 @@ START_TEST (timers_fire_in_order)
 END_TEST
 
 typedef struct {
-  FarHome *home;
-  FarHomeTimer *timer;
+  FarLoop *loop;
+  FarLoopTimer *timer;
   gint n;
   gint64 when;
 } Ticker;
@@ -199,32 +199,32 @@ tick (gpointer data)
 {
   Ticker *ticker = data;
   g_atomic_int_inc (&ticker->n);
-  far_home_timer_set (ticker->timer, ticker->when); /* past: must not hold the home in a loop */
+  far_loop_timer_set (ticker->timer, ticker->when); /* past: must not hold the loop in a loop */
 }
 
 static void
 ticker_start (gpointer data)
 {
   Ticker *ticker = data;
-  ticker->timer = far_home_timer (ticker->home, ticker->when, tick, ticker);
+  ticker->timer = far_loop_timer (ticker->loop, ticker->when, tick, ticker);
 }
 
 static void
 ticker_stop (gpointer data)
 {
-  far_home_timer_free (((Ticker *) data)->timer);
+  far_loop_timer_free (((Ticker *) data)->timer);
 }
 
 START_TEST (timer_set_in_its_callback)
 {
-  Ticker ticker = { .home = far_home_worker_new ("w"), .when = far_clock_boottime_us () - 5 };
+  Ticker ticker = { .loop = far_loop_io_new ("w"), .when = far_clock_boottime_us () - 5 };
   gint64 end = g_get_monotonic_time () + SECONDS (10);
-  far_home_call (ticker.home, ticker_start, &ticker);
+  far_loop_call (ticker.loop, ticker_start, &ticker);
   while (g_atomic_int_get (&ticker.n) < 10 && g_get_monotonic_time () < end)
     g_usleep (100);
-  far_home_call (ticker.home, ticker_stop, &ticker);
+  far_loop_call (ticker.loop, ticker_stop, &ticker);
   ck_assert_int_ge (ticker.n, 10);
-  far_home_worker_free (ticker.home);
+  far_loop_io_free (ticker.loop);
 }
 END_TEST
 
@@ -238,37 +238,37 @@ static void
 one_shot_start (gpointer data)
 {
   Ticker *ticker = data;
-  ticker->timer = far_home_timer (ticker->home, ticker->when, one_shot, ticker);
+  ticker->timer = far_loop_timer (ticker->loop, ticker->when, one_shot, ticker);
 }
 
 START_TEST (clock_jump_wakes_a_sleeping_worker)
 {
-  Ticker ticker = { .home = far_home_worker_new ("w"), .when = far_clock_boottime_us () + SECONDS (3600) };
-  far_home_call (ticker.home, one_shot_start, &ticker);
-  help_settle (ticker.home);
+  Ticker ticker = { .loop = far_loop_io_new ("w"), .when = far_clock_boottime_us () + SECONDS (3600) };
+  far_loop_call (ticker.loop, one_shot_start, &ticker);
+  help_settle (ticker.loop);
   ck_assert_int_eq (g_atomic_int_get (&ticker.n), 0);
   ck_assert (far_clock_advance (SECONDS (3601)));
   help_wait (&ticker.n);
-  far_home_call (ticker.home, ticker_stop, &ticker);
-  far_home_worker_free (ticker.home);
+  far_loop_call (ticker.loop, ticker_stop, &ticker);
+  far_loop_io_free (ticker.loop);
 }
 END_TEST
 
 START_TEST (real_time_fires_too)
 {
-  Ticker ticker = { .home = far_home_main (), .when = far_clock_boottime_us () + 20000 };
+  Ticker ticker = { .loop = far_loop_main (), .when = far_clock_boottime_us () + 20000 };
   gint64 start = g_get_monotonic_time ();
   one_shot_start (&ticker);
   help_wait (&ticker.n);
   ck_assert_int_ge (g_get_monotonic_time () - start, 15000);
-  far_home_timer_free (ticker.timer);
+  far_loop_timer_free (ticker.timer);
 }
 END_TEST
 
 /* ---- descriptors ---- */
 
 typedef struct {
-  FarHome *home;
+  FarLoop *loop;
   int fd[2], other[2];
   FarWatch *watch, *other_watch;
   gint n;
@@ -289,8 +289,8 @@ static void
 watch_both (gpointer data)
 {
   Watched *watched = data;
-  watched->watch = far_home_watch (watched->home, watched->fd[0], FAR_READY_READ, first_frees_both, watched);
-  watched->other_watch = far_home_watch (watched->home, watched->other[0], FAR_READY_READ, first_frees_both,
+  watched->watch = far_loop_watch (watched->loop, watched->fd[0], FAR_READY_READ, first_frees_both, watched);
+  watched->other_watch = far_loop_watch (watched->loop, watched->other[0], FAR_READY_READ, first_frees_both,
                                          watched);
   ck_assert_int_eq (write (watched->fd[1], "x", 1), 1); /* both are ready in one turn */
   ck_assert_int_eq (write (watched->other[1], "x", 1), 1);
@@ -298,14 +298,14 @@ watch_both (gpointer data)
 
 START_TEST (watch_freed_while_its_event_waits)
 {
-  Watched watched = { .home = far_home_worker_new ("w") };
+  Watched watched = { .loop = far_loop_io_new ("w") };
   ck_assert_int_eq (pipe (watched.fd) | pipe (watched.other), 0);
-  far_home_call (watched.home, watch_both, &watched);
+  far_loop_call (watched.loop, watch_both, &watched);
   help_wait (&watched.n);
-  help_settle (watched.home);
+  help_settle (watched.loop);
   ck_assert_int_eq (watched.n, 1);
   ck_assert_uint_eq (watched.ready, FAR_READY_READ);
-  far_home_worker_free (watched.home);
+  far_loop_io_free (watched.loop);
   for (int i = 0; i < 2; i++) {
     close (watched.fd[i]);
     close (watched.other[i]);
@@ -325,7 +325,7 @@ static void
 watch_edge (gpointer data)
 {
   Watched *watched = data;
-  watched->watch = far_home_watch (watched->home, watched->fd[0], FAR_READY_READ | FAR_READY_EDGE, on_edge,
+  watched->watch = far_loop_watch (watched->loop, watched->fd[0], FAR_READY_READ | FAR_READY_EDGE, on_edge,
                                    watched);
 }
 
@@ -337,21 +337,21 @@ unwatch (gpointer data)
 
 START_TEST (edge_tells_once_and_hang_up_too)
 {
-  Watched watched = { .home = far_home_worker_new ("w") };
+  Watched watched = { .loop = far_loop_io_new ("w") };
   ck_assert_int_eq (pipe (watched.fd), 0);
-  far_home_call (watched.home, watch_edge, &watched);
+  far_loop_call (watched.loop, watch_edge, &watched);
   ck_assert_int_eq (write (watched.fd[1], "x", 1), 1);
   help_wait (&watched.n);
   for (int i = 0; i < 20; i++)
-    help_settle (watched.home);
+    help_settle (watched.loop);
   ck_assert_int_eq (g_atomic_int_get (&watched.n), 1);
   close (watched.fd[1]);
   gint64 end = g_get_monotonic_time () + SECONDS (10);
   while (g_atomic_int_get (&watched.n) < 2 && g_get_monotonic_time () < end)
     g_usleep (100);
-  far_home_call (watched.home, unwatch, &watched);
+  far_loop_call (watched.loop, unwatch, &watched);
   ck_assert (watched.ready & FAR_READY_CLOSED);
-  far_home_worker_free (watched.home);
+  far_loop_io_free (watched.loop);
   close (watched.fd[0]);
 }
 END_TEST
@@ -359,7 +359,7 @@ END_TEST
 /* ---- a watch that the kernel refuses: the descriptor is watched already ---- */
 
 typedef struct {
-  FarHome *home;
+  FarLoop *loop;
   int fd[2];
   FarWatch *first, *second;
   guint told;
@@ -383,8 +383,8 @@ static void
 refused_begin (gpointer data)
 {
   Refused *refused = data;
-  refused->first = far_home_watch (refused->home, refused->fd[0], FAR_READY_READ, first_told, refused);
-  refused->second = far_home_watch (refused->home, refused->fd[0], FAR_READY_READ, refused_told, refused);
+  refused->first = far_loop_watch (refused->loop, refused->fd[0], FAR_READY_READ, first_told, refused);
+  refused->second = far_loop_watch (refused->loop, refused->fd[0], FAR_READY_READ, refused_told, refused);
 }
 
 static void
@@ -405,19 +405,19 @@ refused_end (gpointer data)
 
 START_TEST (a_refused_watch_is_told_as_closed)
 {
-  Refused refused = { .home = far_home_worker_new ("w") };
+  Refused refused = { .loop = far_loop_io_new ("w") };
   ck_assert_int_eq (pipe (refused.fd), 0);
-  far_home_call (refused.home, refused_begin, &refused);
+  far_loop_call (refused.loop, refused_begin, &refused);
   help_wait (&refused.done);
   ck_assert_uint_eq (refused.told, FAR_READY_CLOSED);
-  far_home_call (refused.home, refused_end, &refused);
+  far_loop_call (refused.loop, refused_end, &refused);
   refused.done = 0;
-  far_home_call (refused.home, refused_begin_and_end, &refused);
-  help_settle (refused.home);
-  help_settle (refused.home);
+  far_loop_call (refused.loop, refused_begin_and_end, &refused);
+  help_settle (refused.loop);
+  help_settle (refused.loop);
   ck_assert_int_eq (refused.done, 0); /* freed before: not told */
-  far_home_call (refused.home, refused_end, &refused);
-  far_home_worker_free (refused.home);
+  far_loop_call (refused.loop, refused_end, &refused);
+  far_loop_io_free (refused.loop);
   close (refused.fd[0]);
   close (refused.fd[1]);
 }
@@ -425,14 +425,14 @@ END_TEST
 
 START_TEST (main_watches_no_descriptors)
 {
-  ck_assert_ptr_null (far_home_watch (far_home_main (), 0, FAR_READY_READ, on_edge, NULL));
+  ck_assert_ptr_null (far_loop_watch (far_loop_main (), 0, FAR_READY_READ, on_edge, NULL));
 }
 END_TEST
 
 /* ---- foreign ---- */
 
 typedef struct {
-  FarHome *home;
+  FarLoop *loop;
   GMutex lock;
   GCond cond;
   gboolean woken, quit;
@@ -452,14 +452,14 @@ static gpointer
 run_library (gpointer data)
 {
   Library *library = data;
-  far_home_foreign_bind (library->home);
+  far_loop_external_bind (library->loop);
   while (!library->quit) {
     g_mutex_lock (&library->lock);
     while (!library->woken)
       g_cond_wait (&library->cond, &library->lock);
     library->woken = FALSE;
     g_mutex_unlock (&library->lock);
-    far_home_run_posted (library->home);
+    far_loop_run_posted (library->loop);
   }
   return NULL;
 }
@@ -470,20 +470,20 @@ quit_library (gpointer data)
   ((Library *) data)->quit = TRUE;
 }
 
-START_TEST (foreign_home)
+START_TEST (foreign_loop)
 {
   Library library = { .quit = FALSE };
-  library.home = far_home_foreign_new ("lws", wake_library, &library);
+  library.loop = far_loop_external_new ("lws", wake_library, &library);
   GThread *thread = g_thread_new ("lws", run_library, &library);
-  posts_keep_order (library.home);
-  Ticker ticker = { .home = library.home, .when = far_clock_boottime_us () + SECONDS (3600) };
-  far_home_call (library.home, one_shot_start, &ticker);
+  posts_keep_order (library.loop);
+  Ticker ticker = { .loop = library.loop, .when = far_clock_boottime_us () + SECONDS (3600) };
+  far_loop_call (library.loop, one_shot_start, &ticker);
   ck_assert (far_clock_advance (SECONDS (3601)));
   help_wait (&ticker.n);
-  far_home_call (library.home, ticker_stop, &ticker);
-  far_home_post (library.home, quit_library, &library);
+  far_loop_call (library.loop, ticker_stop, &ticker);
+  far_loop_post (library.loop, quit_library, &library);
   g_thread_join (thread);
-  far_home_foreign_free (library.home);
+  far_loop_external_free (library.loop);
 }
 END_TEST
 
@@ -492,11 +492,11 @@ wake_nobody (gpointer data)
 {
 }
 
-START_TEST (foreign_home_ends_with_posts_undone)
+START_TEST (foreign_loop_ends_with_posts_undone)
 {
-  FarHome *home = far_home_foreign_new ("lws", wake_nobody, NULL);
+  FarLoop *loop = far_loop_external_new ("lws", wake_nobody, NULL);
   ck_assert (far_clock_advance (SECONDS (1))); /* posts "look again", which asks the later */
-  far_home_foreign_free (home);
+  far_loop_external_free (loop);
 }
 END_TEST
 
@@ -515,27 +515,27 @@ int
 main (void)
 {
   g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
-  TCase *homes = tcase_create ("homes");
-  tcase_set_timeout (homes, 60);
-  tcase_add_test (homes, post_main);
-  tcase_add_test (homes, post_worker);
-  tcase_add_test (homes, post_is_later);
-  tcase_add_test (homes, call_waits);
-  tcase_add_test (homes, freed_worker_runs_what_was_posted);
-  tcase_add_test (homes, later_runs_once_and_can_be_cancelled);
-  tcase_add_test (homes, timers_fire_in_order);
-  tcase_add_test (homes, timer_set_in_its_callback);
-  tcase_add_test (homes, clock_jump_wakes_a_sleeping_worker);
-  tcase_add_test (homes, real_time_fires_too);
-  tcase_add_test (homes, watch_freed_while_its_event_waits);
-  tcase_add_test (homes, edge_tells_once_and_hang_up_too);
-  tcase_add_test (homes, a_refused_watch_is_told_as_closed);
-  tcase_add_test (homes, main_watches_no_descriptors);
-  tcase_add_test (homes, foreign_home);
-  tcase_add_test (homes, foreign_home_ends_with_posts_undone);
-  tcase_add_test (homes, clock_only_grows);
+  TCase *loops = tcase_create ("homes");
+  tcase_set_timeout (loops, 60);
+  tcase_add_test (loops, post_main);
+  tcase_add_test (loops, post_worker);
+  tcase_add_test (loops, post_is_later);
+  tcase_add_test (loops, call_waits);
+  tcase_add_test (loops, freed_worker_runs_what_was_posted);
+  tcase_add_test (loops, later_runs_once_and_can_be_cancelled);
+  tcase_add_test (loops, timers_fire_in_order);
+  tcase_add_test (loops, timer_set_in_its_callback);
+  tcase_add_test (loops, clock_jump_wakes_a_sleeping_worker);
+  tcase_add_test (loops, real_time_fires_too);
+  tcase_add_test (loops, watch_freed_while_its_event_waits);
+  tcase_add_test (loops, edge_tells_once_and_hang_up_too);
+  tcase_add_test (loops, a_refused_watch_is_told_as_closed);
+  tcase_add_test (loops, main_watches_no_descriptors);
+  tcase_add_test (loops, foreign_loop);
+  tcase_add_test (loops, foreign_loop_ends_with_posts_undone);
+  tcase_add_test (loops, clock_only_grows);
   Suite *suite = suite_create ("home");
-  suite_add_tcase (suite, homes);
+  suite_add_tcase (suite, loops);
   SRunner *runner = srunner_create (suite);
   srunner_run_all (runner, CK_NORMAL);
   int failed = srunner_ntests_failed (runner);

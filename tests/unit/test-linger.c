@@ -13,7 +13,7 @@
 #include <farwatch/stream.h>
 
 typedef struct {
-  FarHome *home;
+  FarLoop *loop;
   FarGate *gate;
   FarPass *pass;
   FarStream *stream;
@@ -34,12 +34,12 @@ static Place
 place_make (void)
 {
   const FarGateLimits limits = { .total = 1 };
-  Place place = { .home = far_home_worker_new ("linger"), .gate = far_gate_new (NULL, &limits) };
+  Place place = { .loop = far_loop_io_new ("linger"), .gate = far_gate_new (NULL, &limits) };
   int fd[2];
 
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fd), 0);
   place.fd = fd[0];
-  place.stream = far_stream_fd_new (place.home, fd[1]);
+  place.stream = far_stream_fd_new (place.loop, fd[1]);
   place.pass = enter (place.gate, "192.0.2.1");
   ck_assert_ptr_nonnull (place.pass);
   return place;
@@ -48,7 +48,7 @@ place_make (void)
 static void
 place_drop (Place *place)
 {
-  far_home_worker_free (place->home);
+  far_loop_io_free (place->loop);
   far_gate_free (place->gate);
   close (place->fd);
 }
@@ -75,13 +75,13 @@ START_TEST (its_place_goes_to_others)
   Place place = place_make ();
   FarPass *other;
 
-  far_home_call (place.home, linger, &place);
-  help_settle (place.home);
+  far_loop_call (place.loop, linger, &place);
+  help_settle (place.loop);
   ck_assert (!is_cut (&place));
   other = enter (place.gate, "192.0.2.2");
   ck_assert_ptr_nonnull (other);
-  help_settle (place.home);
-  help_settle (place.home);
+  help_settle (place.loop);
+  help_settle (place.loop);
   ck_assert (is_cut (&place));
   far_gate_leave (other);
   ck_assert_uint_eq (far_gate_counts (place.gate).now, 0);
@@ -95,15 +95,15 @@ START_TEST (logged_in_stays)
   Place place = place_make ();
 
   far_gate_verified (place.pass);
-  far_home_call (place.home, linger, &place);
-  help_settle (place.home);
+  far_loop_call (place.loop, linger, &place);
+  help_settle (place.loop);
   ck_assert_ptr_null (enter (place.gate, "192.0.2.2"));
-  help_settle (place.home);
+  help_settle (place.loop);
   ck_assert (!is_cut (&place));
   shutdown (place.fd, SHUT_WR);
   for (gint64 end = g_get_monotonic_time () + SECONDS (20);
        !is_cut (&place) && g_get_monotonic_time () < end;)
-    help_settle (place.home);
+    help_settle (place.loop);
   ck_assert (is_cut (&place));
   place_drop (&place);
 }
@@ -117,15 +117,15 @@ START_TEST (not_longer_than_given)
   place.rest = g_byte_array_new ();
   g_byte_array_set_size (place.rest, 4 * 1024 * 1024);
   memset (place.rest->data, 0, place.rest->len);
-  far_home_call (place.home, linger, &place);
-  help_settle (place.home);
+  far_loop_call (place.loop, linger, &place);
+  help_settle (place.loop);
   ck_assert (far_clock_advance (SECONDS (9)));
-  help_settle (place.home);
-  help_settle (place.home);
+  help_settle (place.loop);
+  help_settle (place.loop);
   ck_assert (!is_cut (&place));
   ck_assert (far_clock_advance (SECONDS (2)));
   for (guint i = 0; i < 4; i++)
-    help_settle (place.home);
+    help_settle (place.loop);
   ck_assert (is_cut (&place));
   ck_assert_uint_eq (far_gate_counts (place.gate).now, 0);
   place_drop (&place);

@@ -27,7 +27,7 @@ tap_closed (gpointer user, const char *cause)
 static const FarTapFuncs tap_funcs = { tap_bytes, tap_closed };
 
 typedef struct {
-  Homes homes;
+  Loops loops;
   int a, b;
   Report report;
   Tap tap;
@@ -46,9 +46,9 @@ scene_start (Scene *scene, Kind kind_a, Kind kind_b, const FarPumpSpec *extra)
   scene->tap.from_b = g_string_new (NULL);
   if (spec.tap != NULL)
     spec.tap_data = &scene->tap;
-  homes_start (&scene->homes);
-  FarStream *a = end_make (&scene->homes, kind_a, &scene->a),
-            *b = end_make (&scene->homes, kind_b, &scene->b);
+  loops_start (&scene->loops);
+  FarStream *a = end_make (&scene->loops, kind_a, &scene->a),
+            *b = end_make (&scene->loops, kind_b, &scene->b);
   scene->pump = far_pump_start (a, b, &spec);
 }
 
@@ -60,7 +60,7 @@ scene_end (Scene *scene)
   report_wait (&scene->report);
   g_string_free (scene->tap.from_a, TRUE);
   g_string_free (scene->tap.from_b, TRUE);
-  homes_stop (&scene->homes);
+  loops_stop (&scene->loops);
 }
 
 static void
@@ -101,7 +101,7 @@ START_TEST (counters_once_a_second)
   scene_start (&scene, KIND_RING_ONE, KIND_RING_TWO, &spec);
   for (int i = 0; i < 50; i++)
     send_text (scene.a, scene.b, "0123456789");
-  help_settle (scene.homes.two);
+  help_settle (scene.loops.two);
   help_spin (10);
   ck_assert_uint_eq (scene.report.n_counters, 0);
   far_clock_advance (SECONDS (2));
@@ -110,7 +110,7 @@ START_TEST (counters_once_a_second)
     help_spin (1);
   ck_assert_uint_eq (scene.report.last.bytes_ab, 500);
   far_clock_advance (SECONDS (20)); /* nothing moved: nothing to tell */
-  help_settle (scene.homes.two);
+  help_settle (scene.loops.two);
   help_spin (10);
   ck_assert_uint_eq (scene.report.n_counters, 1);
   scene_end (&scene);
@@ -144,8 +144,8 @@ START_TEST (silence_ends_it)
   send_text (scene.b, scene.a, "who is there?");
   if (_i % 2 == 0)
     send_text (scene.a, scene.b, "me");
-  help_settle (scene.homes.one);
-  help_settle (scene.homes.two);
+  help_settle (scene.loops.one);
+  help_settle (scene.loops.two);
   far_clock_advance (SECONDS (11));
   if (_i % 2 == 0) {
     send_text (scene.b, scene.a, "hello");
@@ -165,8 +165,8 @@ START_TEST (deadline_moves)
   scene_start (&scene, KIND_UNIX_ONE, _i == 0 ? KIND_UNIX_ONE : KIND_RING_TWO, &spec);
   far_pump_set_deadline (scene.pump, far_clock_boottime_us () + SECONDS (600));
   send_text (scene.a, scene.b, "x");
-  help_settle (scene.homes.one);
-  help_settle (scene.homes.two);
+  help_settle (scene.loops.one);
+  help_settle (scene.loops.two);
   far_clock_advance (SECONDS (100));
   send_text (scene.a, scene.b, "y");
   far_pump_set_deadline (scene.pump, far_clock_boottime_us () - 1);
@@ -192,15 +192,15 @@ START_TEST (late_from_the_start)
 }
 END_TEST
 
-/* One busy pump leaves the others of its home their turn. */
+/* One busy pump leaves the others of its loop their turn. */
 START_TEST (turns_are_shared)
 {
   Scene scene = { .a = -1 }, other = { .a = -1 };
   FarPumpSpec spec = { .tap = NULL };
   scene_start (&scene, KIND_UNIX_ONE, KIND_UNIX_ONE, &spec);
   FarPumpSpec second = { .session = "t", .closed = report_closed, .user = &other.report };
-  FarStream *a = end_make (&scene.homes, KIND_UNIX_ONE, &other.a),
-            *b = end_make (&scene.homes, KIND_UNIX_ONE, &other.b);
+  FarStream *a = end_make (&scene.loops, KIND_UNIX_ONE, &other.a),
+            *b = end_make (&scene.loops, KIND_UNIX_ONE, &other.b);
   far_pump_start (a, b, &second);
   g_autofree char *much = g_malloc0 (1 << 20);
   for (int i = 0; i < 20; i++) {

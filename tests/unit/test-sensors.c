@@ -107,7 +107,7 @@ START_TEST (limits_are_said_when_they_change)
 {
   g_autofree char *dir = node_fresh_dir (), *flag = g_build_filename (dir, "flag", NULL);
   g_autofree char *text = g_strdup_printf ("[ -e '%s' ] && echo 'OK|v=1;7;9' || echo 'OK|v=1;5;9;0'", flag);
-  char *home = begin ("", text);
+  char *loop = begin ("", text);
 
   ck_assert_str_eq (value ("c.v@limits"), "5;9;0");
   g_hash_table_remove_all (seen);
@@ -115,7 +115,7 @@ START_TEST (limits_are_said_when_they_change)
   ck_assert (!has ((gpointer) "c.v@limits")); /* not with each value */
   ck_assert (g_file_set_contents (flag, "", 0, NULL));
   ck_assert_str_eq (value ("c.v@limits"), "7;9");
-  end (home);
+  end (loop);
 }
 END_TEST
 

@@ -9,14 +9,14 @@
 #include "node-help.h"
 
 typedef struct {
-  FarHome *home;
-  FarStream *stream; /* [home] */
+  FarLoop *loop;
+  FarStream *stream; /* [loop] */
   GMutex lock;
   GString *got;  /* under lock */
   gboolean over; /* under lock */
-  GBytes *todo;  /* [home] */
+  GBytes *todo;  /* [loop] */
   gsize done;
-  gboolean end; /* [home] after todo: end of input */
+  gboolean end; /* [loop] after todo: end of input */
 } Person;
 
 static void
@@ -95,14 +95,14 @@ person_open (const char *device, const char *command, gboolean pty)
                            .pty = pty,
                            .status = exit_box };
 
-  person->home = far_home_worker_new ("person");
-  spec.want_home = person->home;
+  person->loop = far_loop_io_new ("person");
+  spec.want_loop = person->loop;
   g_mutex_init (&person->lock);
   person->got = g_string_new (NULL);
   far_endpoint_open ("shell", &spec, wait->req);
   person->stream = wait_result (wait, NULL);
-  ck_assert_ptr_eq (person->stream->home, person->home);
-  far_home_call (person->home, person_take, person);
+  ck_assert_ptr_eq (person->stream->loop, person->loop);
+  far_loop_call (person->loop, person_take, person);
   return person;
 }
 
@@ -129,7 +129,7 @@ say_bytes (Person *person, const char *bytes, gssize size, gboolean end)
 {
   Say say = { person, g_bytes_new (bytes, size < 0 ? strlen (bytes) : (gsize) size), end };
 
-  far_home_call (person->home, do_say, &say);
+  far_loop_call (person->loop, do_say, &say);
 }
 
 static void
@@ -186,9 +186,9 @@ do_free_stream (gpointer data)
 static void
 person_close (Person *person)
 {
-  far_home_call (person->home, do_free_stream, person);
+  far_loop_call (person->loop, do_free_stream, person);
   node_for_ms (5);
-  far_home_worker_free (person->home);
+  far_loop_io_free (person->loop);
   g_string_free (person->got, TRUE);
   g_clear_pointer (&person->todo, g_bytes_unref);
   g_mutex_clear (&person->lock);

@@ -332,13 +332,13 @@ in_child (void (*func) (const char *, const char *, const char *), const char *t
 
 START_TEST (of_two_processes_one_spends_a_token)
 {
-  g_autofree char *home = node_fresh_dir (), *path = g_build_filename (home, "shared", NULL);
+  g_autofree char *loop = node_fresh_dir (), *path = g_build_filename (loop, "shared", NULL);
   int ready[2][2], go[2][2], result[2][2];
   guint8 won[2][TOKENS];
   guint wins[2] = { 0, 0 };
   char byte = 0;
 
-  in_child (make_tokens, TYPE, home, path);
+  in_child (make_tokens, TYPE, loop, path);
   for (guint who = 0; who < 2; who++) {
     g_autofree char *dir = node_fresh_dir ();
 
@@ -383,8 +383,8 @@ write_one (const char *type, const char *dir, const char *path)
 /* Not a child of a program with threads: the other process is there first and waits. */
 START_TEST (what_another_process_writes_is_seen)
 {
-  g_autofree char *home = node_fresh_dir (), *dir = node_fresh_dir (),
-                  *path = g_build_filename (home, "shared", NULL);
+  g_autofree char *loop = node_fresh_dir (), *dir = node_fresh_dir (),
+                  *path = g_build_filename (loop, "shared", NULL);
   g_autofree char *extra = g_strdup_printf ("keep: 0s, path: \"%s\"", path);
   g_autoptr (GPtrArray) rows = NULL;
   int go[2], status;
@@ -398,7 +398,7 @@ START_TEST (what_another_process_writes_is_seen)
       write_one (TYPE, dir, path);
     _exit (0);
   }
-  store_open (TYPE, home, extra);
+  store_open (TYPE, loop, extra);
   store_put ("t", "mine", "{}", FAR_EXPECT_ABSENT, NULL);
   ck_assert_int_eq (write (go[1], "g", 1), 1);
   waitpid (child, &status, 0);

@@ -72,7 +72,7 @@ receive_flow (gpointer data)
 }
 
 typedef struct {
-  Homes homes;
+  Loops loops;
   int a, b;
   Report report;
   FarPump *pump;
@@ -86,9 +86,9 @@ join (Joined *joined, Kind kind_a, Kind kind_b, gint64 deadline_us)
                        .counters = report_counters,
                        .closed = report_closed,
                        .user = &joined->report };
-  homes_start (&joined->homes);
-  FarStream *a = end_make (&joined->homes, kind_a, &joined->a),
-            *b = end_make (&joined->homes, kind_b, &joined->b);
+  loops_start (&joined->loops);
+  FarStream *a = end_make (&joined->loops, kind_a, &joined->a),
+            *b = end_make (&joined->loops, kind_b, &joined->b);
   joined->pump = far_pump_start (a, b, &spec);
 }
 
@@ -98,7 +98,7 @@ part (Joined *joined)
   close (joined->a);
   close (joined->b);
   report_wait (&joined->report);
-  homes_stop (&joined->homes);
+  loops_stop (&joined->loops);
 }
 
 static void
@@ -241,9 +241,9 @@ START_TEST (hold_then_deadline)
   ck_assert_int_eq (recv (joined.b, text, 1, 0), 1);
   far_pump_hold (joined.pump, TRUE);
   for (int i = 0; i < 3; i++) {
-    help_settle (joined.homes.one);
-    help_settle (joined.homes.two);
-    help_settle (joined.homes.library.home);
+    help_settle (joined.loops.one);
+    help_settle (joined.loops.two);
+    help_settle (joined.loops.library.loop);
   }
   ck_assert_int_eq (send (joined.a, "y", 1, 0), 1);
   g_usleep (5000);
@@ -315,7 +315,7 @@ END_TEST
 /* ---- the fd stream by itself ---- */
 
 typedef struct {
-  FarHome *home;
+  FarLoop *loop;
   FarStream *first, *second;
   char *seen;
   int outside;
@@ -333,7 +333,7 @@ peek_two (gpointer data)
   lone->second->klass->peek (lone->second, &batch);
   ck_assert_uint_eq (batch.bytes, 5);
   lone->second->klass->consume (lone->second, 5);
-  memset (far_home_scratch (lone->home), 'z', FAR_SCRATCH_SIZE);
+  memset (far_loop_scratch (lone->loop), 'z', FAR_SCRATCH_SIZE);
   lone->first->klass->peek (lone->first, &batch);
   lone->seen = g_strndup ((const char *) batch.frames[0].data, batch.bytes);
   lone->first->klass->consume (lone->first, batch.bytes);
@@ -343,26 +343,26 @@ peek_two (gpointer data)
 
 START_TEST (unconsumed_bytes_survive)
 {
-  Lone lone = { .home = far_home_worker_new ("w") };
+  Lone lone = { .loop = far_loop_io_new ("w") };
   int one[2], two[2];
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, one) | socketpair (AF_UNIX, SOCK_STREAM, 0, two), 0);
-  lone.first = far_stream_fd_new (lone.home, one[0]);
-  lone.second = far_stream_fd_new (lone.home, two[0]);
+  lone.first = far_stream_fd_new (lone.loop, one[0]);
+  lone.second = far_stream_fd_new (lone.loop, two[0]);
   ck_assert_int_eq (write (one[1], "hello", 5), 5);
   ck_assert_int_eq (write (two[1], "world", 5), 5);
-  far_home_call (lone.home, peek_two, &lone);
+  far_loop_call (lone.loop, peek_two, &lone);
   ck_assert_str_eq (lone.seen, "llo");
   g_free (lone.seen);
   close (one[1]);
   close (two[1]);
-  far_home_worker_free (lone.home);
+  far_loop_io_free (lone.loop);
 }
 END_TEST
 
 /* ---- a descriptor that the kernel does not watch (here: it is watched already) ---- */
 
 typedef struct {
-  FarHome *home;
+  FarLoop *loop;
   int fd;
   FarWatch *watch;
   FarStream *stream;
@@ -386,8 +386,8 @@ deaf_begin (gpointer data)
 {
   Deaf *deaf = data;
   FarBatch batch;
-  deaf->watch = far_home_watch (deaf->home, deaf->fd, 0, deaf_ignores, deaf);
-  deaf->stream = far_stream_fd_new (deaf->home, deaf->fd);
+  deaf->watch = far_loop_watch (deaf->loop, deaf->fd, 0, deaf_ignores, deaf);
+  deaf->stream = far_stream_fd_new (deaf->loop, deaf->fd);
   far_stream_take (deaf->stream, deaf_ready, deaf);
   deaf->stream->klass->peek (deaf->stream, &batch);
 }
@@ -402,15 +402,15 @@ deaf_end (gpointer data)
 
 START_TEST (an_unwatched_stream_dies_with_a_cause)
 {
-  Deaf deaf = { .home = far_home_worker_new ("w") };
+  Deaf deaf = { .loop = far_loop_io_new ("w") };
   int pair[2];
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, pair), 0);
   deaf.fd = pair[0];
-  far_home_call (deaf.home, deaf_begin, &deaf);
+  far_loop_call (deaf.loop, deaf_begin, &deaf);
   help_wait (&deaf.dead);
   ck_assert_str_eq (deaf.stream->cause, "the system does not watch its descriptor");
-  far_home_call (deaf.home, deaf_end, &deaf);
-  far_home_worker_free (deaf.home);
+  far_loop_call (deaf.loop, deaf_end, &deaf);
+  far_loop_io_free (deaf.loop);
   close (pair[1]);
 }
 END_TEST
@@ -423,8 +423,8 @@ START_TEST (answer_before_reset)
   char text[16];
   join (&joined, KIND_UNIX_ONE, KIND_TCP_ONE, 0);
   far_pump_hold (joined.pump, TRUE);
-  help_settle (joined.homes.one);
-  help_settle (joined.homes.one);
+  help_settle (joined.loops.one);
+  help_settle (joined.loops.one);
   ck_assert_int_eq (send (joined.b, "answer", 6, 0), 6);
   ck_assert_int_eq (send (joined.a, "more", 4, 0), 4);
   setsockopt (joined.b, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -473,7 +473,7 @@ START_TEST (bytes_behind_urgent_ones)
     ck_assert_int_eq (send (joined.b, "ask", 3, 0), 3);
     ck_assert_int_eq (recv (joined.a, text, 3, MSG_WAITALL), 3);
     far_pump_hold (joined.pump, round % 2 == 0);
-    help_settle (joined.homes.one);
+    help_settle (joined.loops.one);
     ck_assert_int_eq (send (joined.b, "abc", 3, 0), 3);
     ck_assert_int_eq (send (joined.b, "\xf2", 1, MSG_OOB), 1);
     ck_assert_int_eq (send (joined.b, "prompt> ", 8, 0), 8);

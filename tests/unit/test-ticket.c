@@ -28,7 +28,7 @@ came (FarStream *stream, const char *from, gpointer user)
   to->n++;
   g_free (to->from);
   to->from = g_strdup (from);
-  far_home_post (stream->home, free_stream, stream);
+  far_loop_post (stream->loop, free_stream, stream);
 }
 
 /* A stream, and the other end of it. */
@@ -39,7 +39,7 @@ stream_pair (int *other)
 
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
   *other = pair[1];
-  return far_stream_fd_new (far_home_pick (), pair[0]);
+  return far_stream_fd_new (far_loop_pick (), pair[0]);
 }
 
 /* The stream was freed: its other end sees the end. */

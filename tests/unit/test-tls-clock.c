@@ -17,7 +17,7 @@
 
 typedef struct {
   char *dir, *ca, *cert; /* the server's, good for 30 days */
-  FarHome *home;
+  FarLoop *loop;
   FarTls *tls;
   FarStream *stream;
   int below;
@@ -31,7 +31,7 @@ set_up (Place *place)
   static const char *const names[] = { "localhost", NULL };
   FarTlsSpec spec = { .purpose = FAR_PURPOSE_NODE_SERVER, .name = "localhost" };
 
-  *place = (Place){ .dir = fixture_dir (), .home = far_home_worker_new ("tls-clock") };
+  *place = (Place){ .dir = fixture_dir (), .loop = far_loop_io_new ("tls-clock") };
   ck_assert (far_trust_ca_create (place->dir, "test", NULL));
   spec.ca = place->ca = g_build_filename (place->dir, "ca.crt", NULL);
   place->tls = far_tls_new (&spec, NULL);
@@ -43,7 +43,7 @@ set_up (Place *place)
 static void
 tear_down (Place *place)
 {
-  far_home_worker_free (place->home);
+  far_loop_io_free (place->loop);
   far_tls_unref (place->tls);
   fixture_remove (place->dir);
   g_free (place->ca);
@@ -101,7 +101,7 @@ client_begin (gpointer data)
 {
   Place *place = data;
 
-  place->stream = far_stream_tls_new (place->tls, far_stream_fd_new (place->home, place->below), "192.0.2.1");
+  place->stream = far_stream_tls_new (place->tls, far_stream_fd_new (place->loop, place->below), "192.0.2.1");
   far_tls_shake (place->stream, shaken, place);
 }
 
@@ -124,12 +124,12 @@ meet (Place *place, const char *priority, gboolean has_key)
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fd), 0);
   place->below = fd[0];
   server_begin (&server, place, priority, has_key, fd[1]);
-  far_home_call (place->home, client_begin, place);
+  far_loop_call (place->loop, client_begin, place);
   do
     rc = gnutls_handshake (server.session);
   while (rc < 0 && !gnutls_error_is_fatal (rc));
   help_wait (&place->shaken);
-  far_home_call (place->home, client_end, place);
+  far_loop_call (place->loop, client_end, place);
   server_end (&server);
   close (fd[1]);
   return place->good;

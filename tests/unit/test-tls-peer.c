@@ -14,13 +14,13 @@
 
 #include <farwatch/tls.h>
 
-#include "loop/home-private.h"
+#include "loop/loop-private.h"
 
 #define AMOUNT 40000 /* a socket pair takes it at once */
 
 typedef struct {
   char *dir;
-  FarHome *home;
+  FarLoop *loop;
   FarTls *tls;
   int fd; /* the peer's */
   FarStream *stream;
@@ -65,7 +65,7 @@ place_begin (gpointer data)
 {
   Place *place = data;
 
-  place->stream = far_stream_tls_new (place->tls, far_stream_fd_new (place->home, place->below), "192.0.2.1");
+  place->stream = far_stream_tls_new (place->tls, far_stream_fd_new (place->loop, place->below), "192.0.2.1");
   far_tls_shake (place->stream, place_shaken, place);
   far_stream_take (place->stream, place_ready, place);
 }
@@ -87,11 +87,11 @@ place_make (void)
   ck_assert (g_file_set_contents (crt, cert, -1, NULL));
   place->tls = far_tls_new (&spec, NULL);
   ck_assert_ptr_nonnull (place->tls);
-  place->home = far_home_worker_new ("tls-peer");
+  place->loop = far_loop_io_new ("tls-peer");
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fd), 0);
   place->fd = fd[0];
   place->below = fd[1];
-  far_home_call (place->home, place_begin, place);
+  far_loop_call (place->loop, place_begin, place);
   return place;
 }
 
@@ -108,10 +108,10 @@ static void
 place_drop (Place *place)
 {
   if (place->stream != NULL)
-    far_home_call (place->home, place_end, place);
+    far_loop_call (place->loop, place_end, place);
   if (place->fd >= 0)
     close (place->fd);
-  far_home_worker_free (place->home);
+  far_loop_io_free (place->loop);
   far_tls_unref (place->tls);
   fixture_remove (place->dir);
   g_free (place->error);
@@ -191,8 +191,8 @@ START_TEST (small_records)
   peer_begin (&peer, place, priorities[_i]);
   ck_assert_int_eq (gnutls_record_set_max_recv_size (peer.session, 600), 0);
   peer_shake (&peer, place);
-  far_home_call (place->home, write_much, place);
-  far_home_call (place->home, place_end, place);
+  far_loop_call (place->loop, write_much, place);
+  far_loop_call (place->loop, place_end, place);
   for (;;) {
     ssize_t got = gnutls_record_recv (peer.session, part, sizeof part);
 
@@ -263,18 +263,18 @@ START_TEST (whole_records_leave_together)
   peer_begin (&peer, place, priorities[1]);
   peer_shake (&peer, place);
   if (_i == 0) {
-    far_home_call (place->home, write_little, place);
-    far_home_call (place->home, write_twice, place);
-    help_settle (place->home);
-    help_settle (place->home);
+    far_loop_call (place->loop, write_little, place);
+    far_loop_call (place->loop, write_twice, place);
+    help_settle (place->loop);
+    help_settle (place->loop);
     ck_assert_int_gt (waits_at (place), place->got + 2 * AMOUNT);
   } else if (_i == 1) {
-    far_home_call (place->home, write_twice_and_abort, place);
-    help_settle (place->home);
+    far_loop_call (place->loop, write_twice_and_abort, place);
+    help_settle (place->loop);
     ck_assert_int_le (waits_at (place), place->got);
   } else {
-    far_home_call (place->home, write_much, place);
-    far_home_call (place->home, place_end, place);
+    far_loop_call (place->loop, write_much, place);
+    far_loop_call (place->loop, place_end, place);
     ck_assert_int_gt (waits_at (place), AMOUNT);
   }
   peer_end (&peer);
@@ -347,10 +347,10 @@ START_TEST (nobody_reads)
 
   peer_begin (&peer, place, priorities[_i]);
   peer_shake (&peer, place);
-  far_home_call (place->home, fill_and_linger, place);
+  far_loop_call (place->loop, fill_and_linger, place);
   ck_assert (far_clock_advance (SECONDS (2)));
   for (guint i = 0; i < 4; i++)
-    help_settle (place->home);
+    help_settle (place->loop);
   ck_assert_int_eq (poll (&one, 1, 0), 1);
   ck_assert_int_ne (one.revents & POLLHUP, 0);
   peer_end (&peer);
@@ -442,7 +442,7 @@ END_TEST
 /* ---- the handshakes of a listener ---- */
 
 typedef struct {
-  FarHome *home;
+  FarLoop *loop;
   FarTlsAccept *accept;
   gint held, done;
   gboolean came;
@@ -460,7 +460,7 @@ arrival_done (FarStream *stream, const char *cause, gpointer data)
   g_atomic_int_set (&arrival->done, 1);
 }
 
-/* Holds its home until the good end of the handshake waits there. */
+/* Holds its loop until the good end of the handshake waits there. */
 static void
 cancel_behind_its_back (gpointer data)
 {
@@ -468,7 +468,7 @@ cancel_behind_its_back (gpointer data)
 
   g_atomic_int_set (&arrival->held, 1);
   for (gint64 end = g_get_monotonic_time () + SECONDS (20);
-       !far_home_has_posts (arrival->home) && g_get_monotonic_time () < end;)
+       !far_loop_has_posts (arrival->loop) && g_get_monotonic_time () < end;)
     g_thread_yield ();
   far_tls_accept_cancel (arrival->accept, "others wait");
 }
@@ -478,13 +478,13 @@ START_TEST (cancelled_at_the_last_moment)
 {
   static const FarTlsAcceptFuncs funcs = { NULL, arrival_done };
   Place *place = place_make ();
-  Arrival arrival = { .home = place->home };
+  Arrival arrival = { .loop = place->loop };
   Peer peer;
   int fd[2];
 
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fd), 0);
-  arrival.accept = far_tls_accept (place->tls, place->home, fd[1], "192.0.2.1", &funcs, &arrival);
-  far_home_post (place->home, cancel_behind_its_back, &arrival);
+  arrival.accept = far_tls_accept (place->tls, place->loop, fd[1], "192.0.2.1", &funcs, &arrival);
+  far_loop_post (place->loop, cancel_behind_its_back, &arrival);
   help_wait (&arrival.held);
   peer_begin (&peer, place, priorities[0]);
   gnutls_transport_set_int (peer.session, fd[0]);

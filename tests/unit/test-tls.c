@@ -13,12 +13,12 @@
 
 typedef struct {
   char *dir, *ca;
-  FarHome *home;
+  FarLoop *loop;
 } Place;
 
 /* What one side knows when its handshake is over. */
 typedef struct {
-  FarHome *home;
+  FarLoop *loop;
   FarTls *tls;
   int fd;
   FarStream *stream;
@@ -48,7 +48,7 @@ node_make (const Place *place, const char *node, gboolean server)
 static Place
 place_make (void)
 {
-  Place place = { .dir = fixture_dir (), .home = far_home_worker_new ("tls-test") };
+  Place place = { .dir = fixture_dir (), .loop = far_loop_io_new ("tls-test") };
 
   ck_assert (far_trust_ca_create (place.dir, "test", NULL));
   place.ca = g_build_filename (place.dir, "ca.crt", NULL);
@@ -61,7 +61,7 @@ place_make (void)
 static void
 place_drop (Place *place)
 {
-  far_home_worker_free (place->home);
+  far_loop_io_free (place->loop);
   fixture_remove (place->dir);
   g_free (place->ca);
 }
@@ -103,7 +103,7 @@ side_begin (gpointer data)
 {
   Side *side = data;
 
-  side->stream = far_stream_tls_new (side->tls, far_stream_fd_new (side->home, side->fd), "192.0.2.1");
+  side->stream = far_stream_tls_new (side->tls, far_stream_fd_new (side->loop, side->fd), "192.0.2.1");
   far_tls_shake (side->stream, side_shaken, side);
 }
 
@@ -172,15 +172,15 @@ meet (const Place *place, Meeting *meeting, FarTls *server, FarTls *client)
   int fd[2];
 
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fd), 0);
-  *meeting = (Meeting){ .server = { .home = place->home, .tls = server, .fd = fd[0] },
-                        .client = { .home = place->home, .tls = client, .fd = fd[1] } };
+  *meeting = (Meeting){ .server = { .loop = place->loop, .tls = server, .fd = fd[0] },
+                        .client = { .loop = place->loop, .tls = client, .fd = fd[1] } };
 }
 
 static void
 shake_both (Meeting *meeting)
 {
-  far_home_call (meeting->server.home, side_begin, &meeting->server);
-  far_home_call (meeting->client.home, side_begin, &meeting->client);
+  far_loop_call (meeting->server.loop, side_begin, &meeting->server);
+  far_loop_call (meeting->client.loop, side_begin, &meeting->client);
   help_wait (&meeting->server.over);
   help_wait (&meeting->client.over);
 }
@@ -188,17 +188,17 @@ shake_both (Meeting *meeting)
 static void
 talk (Meeting *meeting)
 {
-  far_home_call (meeting->client.home, side_take, &meeting->client);
+  far_loop_call (meeting->client.loop, side_take, &meeting->client);
   if (meeting->server.error == NULL)
-    far_home_call (meeting->server.home, side_say, &meeting->server);
+    far_loop_call (meeting->server.loop, side_say, &meeting->server);
   help_wait (&meeting->client.bytes);
 }
 
 static void
 part (Meeting *meeting)
 {
-  far_home_call (meeting->client.home, side_end, &meeting->client);
-  far_home_call (meeting->server.home, side_end, &meeting->server);
+  far_loop_call (meeting->client.loop, side_end, &meeting->client);
+  far_loop_call (meeting->server.loop, side_end, &meeting->server);
   side_clear (&meeting->client);
   side_clear (&meeting->server);
 }

@@ -180,15 +180,15 @@ END_TEST
 START_TEST (waits_for_pumps)
 {
   gsize able = far_trim_text ();
-  Homes homes = { 0 };
+  Loops loops = { 0 };
   int a, b;
   Report report = { 0 };
   FarPumpSpec spec = { .session = "s",
                        .counters = report_counters,
                        .closed = report_closed,
                        .user = &report };
-  homes_start (&homes);
-  FarStream *end_a = end_make (&homes, KIND_UNIX_ONE, &a), *end_b = end_make (&homes, KIND_UNIX_TWO, &b);
+  loops_start (&loops);
+  FarStream *end_a = end_make (&loops, KIND_UNIX_ONE, &a), *end_b = end_make (&loops, KIND_UNIX_TWO, &b);
   far_trim_watch (TRUE);
   far_pump_start (end_a, end_b, &spec);
   ck_assert (!trimmed_after (40, TRUE));
@@ -198,7 +198,7 @@ START_TEST (waits_for_pumps)
   ck_assert (!trimmed_after (20, TRUE));
   ck_assert (able == 0 || trimmed_after (20, TRUE));
   far_trim_watch (FALSE);
-  homes_stop (&homes);
+  loops_stop (&loops);
 }
 END_TEST
 

@@ -592,7 +592,7 @@ START_TEST (no_device_closes_the_connection)
 }
 END_TEST
 
-/* Entry stream: no Y, the person's bytes come on a stream of another home. */
+/* Entry stream: no Y, the person's bytes come on a stream of another loop. */
 START_TEST (entry_by_stream)
 {
   FarTunnelSpec spec = { .session = "s1",
@@ -600,12 +600,12 @@ START_TEST (entry_by_stream)
                          .entry = FAR_ENTRY_STREAM,
                          .length_us = SECONDS (600) };
   FarTunnel *tunnel = reserve ("z", &spec, &cloud);
-  Homes homes = { 0 };
+  Loops loops = { 0 };
   int person;
   ck_assert_uint_eq (tunnel->y, 0);
   dial_well (tunnel, "word-1");
-  homes_start (&homes);
-  FarStream *stream = end_make (&homes, _i == 0 ? KIND_FOREIGN : KIND_UNIX_TWO, &person);
+  loops_start (&loops);
+  FarStream *stream = end_make (&loops, _i == 0 ? KIND_FOREIGN : KIND_UNIX_TWO, &person);
   ssh_ops ("z")->attach (instance_self (FAR_KIND_TRANSPORT, "z"), "s1", stream, "192.0.2.7");
   ck_assert (person_hears_echo (person, "through the front"));
   close (person);
@@ -614,7 +614,7 @@ START_TEST (entry_by_stream)
   gint64 end = g_get_monotonic_time () + SECONDS (10);
   while (g_atomic_int_get (&extra_pumps) > 0 && g_get_monotonic_time () < end)
     g_main_context_iteration (NULL, FALSE);
-  homes_stop (&homes);
+  loops_stop (&loops);
   far_tunnel_free (tunnel);
 }
 END_TEST

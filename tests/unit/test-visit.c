@@ -35,14 +35,14 @@ visit_opened (FarRequest *req, gpointer user)
 static gboolean
 person_came (gint fd, GIOCondition condition, gpointer user)
 {
-  FarHome *home = far_home_pick ();
+  FarLoop *loop = far_loop_pick ();
   FarEndpointSpec spec = { .session = "s1",
                            .from = "192.0.2.9",
                            .asker = visit_asker,
                            .device = visit_device,
-                           .want_home = home,
+                           .want_loop = loop,
                            .deadline_us = visit_deadline };
-  FarStream *stream = far_stream_fd_new (home, accept (fd, NULL, NULL));
+  FarStream *stream = far_stream_fd_new (loop, accept (fd, NULL, NULL));
   far_endpoint_open ("login", &spec, far_request_new (visit_opened, stream, 0));
   return G_SOURCE_CONTINUE;
 }

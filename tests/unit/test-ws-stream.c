@@ -19,7 +19,7 @@ ws_listener_less (WsListener *listener)
 
 typedef struct {
   WsListener listener;
-  FarHome *one, *two;
+  FarLoop *one, *two;
   WsStreams *streams;
   FarStream *stream;
   int fd; /* the peer's */
@@ -39,13 +39,13 @@ place_make (void)
   Place *place = g_new0 (Place, 1);
   int fd[2];
 
-  place->listener.home = place->one = far_home_worker_new ("one");
-  place->two = far_home_worker_new ("two");
+  place->listener.loop = place->one = far_loop_io_new ("one");
+  place->two = far_loop_io_new ("two");
   place->streams = ws_streams_new (&place->listener);
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fd), 0);
   place->fd = fd[0];
   place->stream = far_stream_fd_new (place->one, fd[1]);
-  far_home_call (place->one, place_begin, place);
+  far_loop_call (place->one, place_begin, place);
   return place;
 }
 
@@ -60,10 +60,10 @@ place_end (gpointer data)
 static void
 place_drop (Place *place)
 {
-  far_home_call (place->stream->home, place_end, place);
+  far_loop_call (place->stream->loop, place_end, place);
   close (place->fd);
-  far_home_worker_free (place->two);
-  far_home_worker_free (place->one);
+  far_loop_io_free (place->two);
+  far_loop_io_free (place->one);
   ws_streams_unref (place->streams);
   g_free (place);
 }
@@ -83,7 +83,7 @@ START_TEST (who_moves_ends_too)
 {
   Place *place = place_make ();
 
-  far_home_call (place->one, end_and_move, place);
+  far_loop_call (place->one, end_and_move, place);
   help_settle (place->one);
   help_settle (place->two);
   ck_assert (place->stream->closed);
@@ -123,7 +123,7 @@ START_TEST (pongs_do_not_heap_up)
   guint8 ping[6 + WS_FRAME_CONTROL_MAX] = { 0x80 | WS_OPCODE_PING, 0x80 | WS_FRAME_CONTROL_MAX };
   gsize before;
 
-  far_home_call (place->one, fill, place);
+  far_loop_call (place->one, fill, place);
   before = place->stream->klass->waiting (place->stream);
   ck_assert_uint_gt (before, 0);
   for (guint i = 0; i < 600; i++) {

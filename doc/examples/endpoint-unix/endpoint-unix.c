@@ -53,7 +53,7 @@ unix_connect (const struct sockaddr_un *to, GError **error)
   return -1;
 }
 
-/* Nobody took the stream any more: it may be touched only at its home. */
+/* Nobody took the stream any more: it may be touched only at its loop. */
 static void
 stream_free_there (gpointer stream)
 {
@@ -65,15 +65,15 @@ stream_discard (gpointer data)
 {
   FarStream *stream = data;
 
-  far_home_post (stream->home, stream_free_there, stream);
+  far_loop_post (stream->loop, stream_free_there, stream);
 }
 
 static void
 unix_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
 {
   const UnixOptions *options = far_instance_options (((Unix *) data)->at);
-  FarHome *home = spec->want_home != NULL && far_home_is_worker (spec->want_home) ? spec->want_home
-                                                                                  : far_home_pick ();
+  FarLoop *loop = spec->want_loop != NULL && far_loop_is_worker (spec->want_loop) ? spec->want_loop
+                                                                                  : far_loop_pick ();
   struct sockaddr_un to;
   GError *error = NULL;
   int fd = unix_place (options->folder, spec->address, &to, &error) ? unix_connect (&to, &error) : -1;
@@ -81,7 +81,7 @@ unix_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   if (fd < 0)
     far_request_fail (req, error);
   else
-    far_request_done (req, far_stream_fd_new (home, fd), stream_discard);
+    far_request_done (req, far_stream_fd_new (loop, fd), stream_discard);
 }
 
 static gboolean

@@ -151,7 +151,7 @@ unix_listen (Unix *self, GError **error)
 
   if (fd < 0)
     return FALSE;
-  self->acceptor = far_acceptor_new (far_home_main (), fd, &spec);
+  self->acceptor = far_acceptor_new (far_loop_main (), fd, &spec);
   return TRUE;
 }
 

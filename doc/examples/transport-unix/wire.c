@@ -9,10 +9,10 @@
 #define OUT_MAX (4 * 1024 * 1024) /* bytes that wait for a peer that does not read */
 
 struct _Wire {
-  FarHome *home;
+  FarLoop *loop;
   const WireFuncs *funcs;
   gpointer owner;    /* [main] NULL: closed */
-  FarStream *stream; /* [home] from here on; NULL: down */
+  FarStream *stream; /* [loop] from here on; NULL: down */
   GByteArray *in, *out;
 };
 
@@ -51,7 +51,7 @@ arrived (gpointer data)
     wire->owner = NULL;
     if (owner != NULL)
       wire->funcs->down (owner, post->cause);
-    far_home_post (wire->home, wire_free, wire); /* behind what was posted to it before */
+    far_loop_post (wire->loop, wire_free, wire); /* behind what was posted to it before */
   }
   g_free (post);
 }
@@ -62,10 +62,10 @@ to_main (Wire *wire, FarMessage *message, const char *cause)
   Post *post = g_new0 (Post, 1);
 
   *post = (Post){ .wire = wire, .message = message, .cause = cause };
-  far_home_post (far_home_main (), arrived, post);
+  far_loop_post (far_loop_main (), arrived, post);
 }
 
-/* ---- at home ---- */
+/* ---- at loop ---- */
 
 static void
 die (Wire *wire, const char *cause)
@@ -180,13 +180,13 @@ wire_new (int fd, const WireFuncs *funcs, gpointer owner)
 {
   Wire *wire = g_new0 (Wire, 1);
 
-  wire->home = far_home_pick ();
+  wire->loop = far_loop_pick ();
   wire->funcs = funcs;
   wire->owner = owner;
   wire->in = g_byte_array_new ();
   wire->out = g_byte_array_new ();
-  wire->stream = far_stream_fd_new (wire->home, fd);
-  far_home_post (wire->home, begin, wire);
+  wire->stream = far_stream_fd_new (wire->loop, fd);
+  far_loop_post (wire->loop, begin, wire);
   return wire;
 }
 
@@ -196,12 +196,12 @@ wire_send (Wire *wire, const FarMessage *message)
   Post *post = g_new0 (Post, 1);
 
   *post = (Post){ .wire = wire, .bytes = far_message_encode (message) };
-  far_home_post (wire->home, send_there, post);
+  far_loop_post (wire->loop, send_there, post);
 }
 
 void
 wire_close (Wire *wire)
 {
   wire->owner = NULL;
-  far_home_post (wire->home, close_there, wire);
+  far_loop_post (wire->loop, close_there, wire);
 }

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This file holds one thing that is to be done at the end of a home's turn, once however often it was
+/* This file holds one thing that is to be done at the end of a loop's turn, once however often it was
  * asked for. Streams use it to call their users outside of their own calls. */
 #include "config.h"
 
-#include <farwatch/home.h>
+#include <farwatch/loop.h>
 
 struct _FarLater {
   gint refs;
   gint waits; /* atomic */
-  FarHome *home;
-  FarHomeFunc func; /* NULL: cancelled; [home] */
+  FarLoop *loop;
+  FarLoopFunc func; /* NULL: cancelled; [loop] */
   gpointer data;
 };
 
 FarLater *
-far_later_new (FarHome *home, FarHomeFunc func, gpointer data)
+far_later_new (FarLoop *loop, FarLoopFunc func, gpointer data)
 {
   FarLater *later = g_new0 (FarLater, 1);
   later->refs = 1;
-  later->home = home;
+  later->loop = loop;
   later->func = func;
   later->data = data;
   return later;
@@ -47,7 +47,7 @@ far_later_ask (FarLater *later)
   if (!g_atomic_int_compare_and_exchange (&later->waits, 0, 1))
     return;
   g_atomic_int_inc (&later->refs);
-  far_home_post (later->home, run_later, later);
+  far_loop_post (later->loop, run_later, later);
 }
 
 void

@@ -1,36 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The main context as a home (one GSource for posted work and all timers), and the pool of data-plane
+/* The main context as a loop (one GSource for posted work and all timers), and the pool of data-plane
  * workers. */
 #include "config.h"
 
-#include "loop/home-private.h"
+#include "loop/loop-private.h"
 #include <glib-unix.h>
 #include <unistd.h>
 
 typedef struct {
   GSource source;
-  FarHome *home;
+  FarLoop *loop;
   gpointer tag;
 } MainSource;
 
 static gboolean
-home_main_is_due (FarHome *home)
+loop_main_is_due (FarLoop *loop)
 {
-  return far_timers_arm (&home->timers) || far_home_has_posts (home);
+  return far_timers_arm (&loop->timers) || far_loop_has_posts (loop);
 }
 
 static gboolean
 main_prepare (GSource *source, gint *timeout)
 {
   *timeout = -1;
-  return home_main_is_due (((MainSource *) source)->home);
+  return loop_main_is_due (((MainSource *) source)->loop);
 }
 
 static gboolean
 main_check (GSource *source)
 {
   MainSource *self = (MainSource *) source;
-  return g_source_query_unix_fd (source, self->tag) != 0 || home_main_is_due (self->home);
+  return g_source_query_unix_fd (source, self->tag) != 0 || loop_main_is_due (self->loop);
 }
 
 static gboolean
@@ -38,13 +38,13 @@ main_dispatch (GSource *source, GSourceFunc func, gpointer data)
 {
   MainSource *self = (MainSource *) source;
   guint64 count;
-  if (!g_atomic_int_get (&self->home->bound))
-    far_home_bind (self->home);
+  if (!g_atomic_int_get (&self->loop->bound))
+    far_loop_bind (self->loop);
   if (g_source_query_unix_fd (source, self->tag) != 0 &&
-      read (self->home->timers.fd, &count, sizeof count) > 0)
-    self->home->timers.armed_us = 0;
-  far_timers_run (&self->home->timers);
-  far_home_run_posts (self->home);
+      read (self->loop->timers.fd, &count, sizeof count) > 0)
+    self->loop->timers.armed_us = 0;
+  far_timers_run (&self->loop->timers);
+  far_loop_run_posts (self->loop);
   return G_SOURCE_CONTINUE;
 }
 
@@ -54,33 +54,33 @@ wake_main (gpointer data)
   g_main_context_wakeup (NULL);
 }
 
-static FarHome *
+static FarLoop *
 main_new (void)
 {
   static GSourceFuncs funcs = { main_prepare, main_check, main_dispatch, NULL, NULL, NULL };
-  FarHome *home = g_new0 (FarHome, 1);
-  far_home_init (home, FAR_HOME_MAIN, "main");
-  home->wake = wake_main;
+  FarLoop *loop = g_new0 (FarLoop, 1);
+  far_loop_init (loop, FAR_LOOP_MAIN, "main");
+  loop->wake = wake_main;
   MainSource *source = (MainSource *) g_source_new (&funcs, sizeof (MainSource));
-  source->home = home;
-  source->tag = g_source_add_unix_fd (&source->source, home->timers.fd, G_IO_IN);
+  source->loop = loop;
+  source->tag = g_source_add_unix_fd (&source->source, loop->timers.fd, G_IO_IN);
   g_source_set_static_name (&source->source, "farwatch home");
   g_source_attach (&source->source, NULL);
   g_source_unref (&source->source);
-  return home;
+  return loop;
 }
 
-FarHome *
-far_home_main (void)
+FarLoop *
+far_loop_main (void)
 {
-  static gsize home;
-  if (g_once_init_enter (&home))
-    g_once_init_leave (&home, (gsize) main_new ());
-  return (FarHome *) home;
+  static gsize loop;
+  if (g_once_init_enter (&loop))
+    g_once_init_leave (&loop, (gsize) main_new ());
+  return (FarLoop *) loop;
 }
 
-FarHome *
-far_home_pick (void)
+FarLoop *
+far_loop_pick (void)
 {
   static GMutex lock;
   static GPtrArray *pool; /* workers are made when first picked: who has no session has no threads */
@@ -91,9 +91,9 @@ far_home_pick (void)
   guint i = next++ % g_get_num_processors ();
   if (i >= pool->len) {
     g_autofree char *name = g_strdup_printf ("worker-%u", i);
-    g_ptr_array_add (pool, far_home_worker_new (name));
+    g_ptr_array_add (pool, far_loop_io_new (name));
   }
-  FarHome *home = g_ptr_array_index (pool, i);
+  FarLoop *loop = g_ptr_array_index (pool, i);
   g_mutex_unlock (&lock);
-  return home;
+  return loop;
 }

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A home is the one thread that may touch a stream, and the way to hand work to that thread.
+/* A loop is the one thread that may touch a stream, and the way to hand work to that thread.
  *
  * Three sorts: the main context; a worker (own epoll loop: descriptors, timers on one timerfd, scratch
- * memory), where all streams live; a foreign home, whose thread belongs to a library and which offers only
+ * memory), where all streams live; a foreign loop, whose thread belongs to a library and which offers only
  * post() and timers. No part has one today: it is kept for the messages of a SIP stack, whose library brings
- * its own thread. Work posted runs in order, on the home's thread, never inside far_home_post(). */
+ * its own thread. Work posted runs in order, on the loop's thread, never inside far_loop_post(). */
 #pragma once
 #include <glib.h>
 
 G_BEGIN_DECLS
 
-typedef struct _FarHome FarHome;
+typedef struct _FarLoop FarLoop;
 typedef struct _FarWatch FarWatch;
-typedef struct _FarHomeTimer FarHomeTimer;
-typedef void (*FarHomeFunc) (gpointer data);
+typedef struct _FarLoopTimer FarLoopTimer;
+typedef void (*FarLoopFunc) (gpointer data);
 
-/* EDGE (only for far_home_watch): tell each change once, not as long as it lasts. */
+/* EDGE (only for far_loop_watch): tell each change once, not as long as it lasts. */
 enum {
   FAR_READY_READ = 1 << 0,
   FAR_READY_WRITE = 1 << 1,
@@ -25,60 +25,60 @@ enum {
 };
 typedef void (*FarWatchFunc) (int fd, guint ready, gpointer data);
 
-/* [any thread] TRUE when the caller runs on the home's thread. */
-gboolean far_home_is_here (FarHome *home);
-const char *far_home_name (FarHome *home);
+/* [any thread] TRUE when the caller runs on the loop's thread. */
+gboolean far_loop_is_here (FarLoop *loop);
+const char *far_loop_name (FarLoop *loop);
 /* [any thread] TRUE: it can watch descriptors. */
-gboolean far_home_is_worker (FarHome *home);
-/* [any thread] Runs func(data) on the home, soon. */
-void far_home_post (FarHome *home, FarHomeFunc func, gpointer data);
-/* [any thread, not the home itself] Runs func(data) on the home and waits: for tests and shutdown only. */
-void far_home_call (FarHome *home, FarHomeFunc func, gpointer data);
+gboolean far_loop_is_worker (FarLoop *loop);
+/* [any thread] Runs func(data) on the loop, soon. */
+void far_loop_post (FarLoop *loop, FarLoopFunc func, gpointer data);
+/* [any thread, not the loop itself] Runs func(data) on the loop and waits: for tests and shutdown only. */
+void far_loop_call (FarLoop *loop, FarLoopFunc func, gpointer data);
 
 /* One piece of work that may be asked for often and runs once: far_later_ask() posts it unless it waits
- * already. [any thread] far_later_free() cancels it: [home]. */
+ * already. [any thread] far_later_free() cancels it: [loop]. */
 typedef struct _FarLater FarLater;
-FarLater *far_later_new (FarHome *home, FarHomeFunc func, gpointer data);
+FarLater *far_later_new (FarLoop *loop, FarLoopFunc func, gpointer data);
 void far_later_ask (FarLater *later);
 void far_later_free (FarLater *later);
 
-/* Descriptors: workers only (NULL on other homes). [home] ready is a mask of FAR_READY_READ|WRITE to wait for
+/* Descriptors: workers only (NULL on other loops). [loop] ready is a mask of FAR_READY_READ|WRITE to wait for
  * (0: only errors and hang-up, told as FAR_READY_CLOSED together with READ and WRITE). With READ comes
  * FAR_READY_END when the other side has ended its input, or (with EDGE) sent urgent data, before which a read
- * stops short. CLOSED alone, soon after far_home_watch(): the kernel refused to watch it (memory,
+ * stops short. CLOSED alone, soon after far_loop_watch(): the kernel refused to watch it (memory,
  * max_user_watches), and nothing else will be told. The fd stays the caller's, who keeps it open until the
  * watch is freed. far_watch_free() is safe at any time, also inside any watch's callback. */
-FarWatch *far_home_watch (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer data);
+FarWatch *far_loop_watch (FarLoop *loop, int fd, guint ready, FarWatchFunc func, gpointer data);
 void far_watch_set (FarWatch *watch, guint ready);
 void far_watch_free (FarWatch *watch);
 
-/* One-shot timer at a CLOCK_BOOTTIME instant (us), test clock honoured. [home] Free it inside or outside its
+/* One-shot timer at a CLOCK_BOOTTIME instant (us), test clock honoured. [loop] Free it inside or outside its
  * callback; it does not free itself; far_instance_timer() makes one that ends with an instance. (A foreign
- * home's timers are kept by a worker, which posts.) */
-FarHomeTimer *far_home_timer (FarHome *home, gint64 boottime_us, FarHomeFunc func, gpointer data);
-void far_home_timer_set (FarHomeTimer *timer, gint64 boottime_us);
-void far_home_timer_free (FarHomeTimer *timer);
+ * loop's timers are kept by a worker, which posts.) */
+FarLoopTimer *far_loop_timer (FarLoop *loop, gint64 boottime_us, FarLoopFunc func, gpointer data);
+void far_loop_timer_set (FarLoopTimer *timer, gint64 boottime_us);
+void far_loop_timer_free (FarLoopTimer *timer);
 
-/* 64 KiB shared by all streams of this home, valid until the callback returns. [home] workers and foreign
- * homes. */
-guint8 *far_home_scratch (FarHome *home);
+/* 64 KiB shared by all streams of this loop, valid until the callback returns. [loop] workers and foreign
+ * loops. */
+guint8 *far_loop_scratch (FarLoop *loop);
 #define FAR_SCRATCH_SIZE (64 * 1024)
 /* The same for an owner that may not need all of it copied: whoever takes the scratch next asks it first, by
  * save(), to keep what it still needs. leave: the owner needs it no more (no-op when somebody else has it).
- * [home] */
+ * [loop] */
 typedef void (*FarScratchSave) (gpointer owner);
-guint8 *far_home_scratch_take (FarHome *home, FarScratchSave save, gpointer owner);
-void far_home_scratch_leave (FarHome *home, gpointer owner);
+guint8 *far_loop_scratch_take (FarLoop *loop, FarScratchSave save, gpointer owner);
+void far_loop_scratch_leave (FarLoop *loop, gpointer owner);
 
 /* A worker of one's own (a handshake thread, say). Ends when freed: no stream may live there any more. [main]
  */
-FarHome *far_home_worker_new (const char *name);
-void far_home_worker_free (FarHome *home);
-/* A home whose thread a library owns. wake: [any thread] make the thread call far_home_run_posted() soon. */
-FarHome *far_home_foreign_new (const char *name, void (*wake) (gpointer data), gpointer data);
-void far_home_foreign_bind (FarHome *home); /* called once by that thread */
-void far_home_run_posted (FarHome *home);   /* [home] */
-void far_home_foreign_free (FarHome *home);
+FarLoop *far_loop_io_new (const char *name);
+void far_loop_io_free (FarLoop *loop);
+/* A loop whose thread a library owns. wake: [any thread] make the thread call far_loop_run_posted() soon. */
+FarLoop *far_loop_external_new (const char *name, void (*wake) (gpointer data), gpointer data);
+void far_loop_external_bind (FarLoop *loop); /* called once by that thread */
+void far_loop_run_posted (FarLoop *loop);    /* [loop] */
+void far_loop_external_free (FarLoop *loop);
 
 /* Every thread of the program is made by this: signals are for the main thread alone. [any thread] */
 GThread *far_thread_new (const char *name, GThreadFunc func, gpointer data);
@@ -96,9 +96,9 @@ gboolean far_thread_end (FarThread *thread);
 void far_threads_ending (void);
 guint far_threads_left (void);
 
-/* The home of the main context, and the data-plane pool: one worker a core, picked round robin. [any thread]
+/* The loop of the main context, and the data-plane pool: one worker a core, picked round robin. [any thread]
  */
-FarHome *far_home_main (void);
-FarHome *far_home_pick (void);
+FarLoop *far_loop_main (void);
+FarLoop *far_loop_pick (void);
 
 G_END_DECLS

@@ -2,7 +2,7 @@
 /* A worker: one thread, one epoll set, one timerfd, one eventfd for posted work. */
 #include "config.h"
 
-#include "loop/home-private.h"
+#include "loop/loop-private.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,7 +14,7 @@
 #define EVENTS 64
 
 struct _FarWatch {
-  FarHome *home;
+  FarLoop *loop;
   int fd;
   guint ready;
   FarWatchFunc func; /* NULL: freed during this turn */
@@ -46,17 +46,17 @@ tell_failed (gpointer data)
 }
 
 FarWatch *
-far_home_watch (FarHome *home, int fd, guint ready, FarWatchFunc func, gpointer data)
+far_loop_watch (FarLoop *loop, int fd, guint ready, FarWatchFunc func, gpointer data)
 {
-  if (home->sort != FAR_HOME_WORKER)
+  if (loop->sort != FAR_LOOP_WORKER)
     return NULL;
   FarWatch *watch = g_new0 (FarWatch, 1);
   struct epoll_event event = { .events = epoll_mask (ready), .data.ptr = watch };
-  *watch = (FarWatch){ home, fd, ready, func, data, NULL };
-  if (epoll_ctl (home->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+  *watch = (FarWatch){ loop, fd, ready, func, data, NULL };
+  if (epoll_ctl (loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
     return watch;
-  far_complain (NULL, "watch", "%s: a descriptor cannot be watched: %s", home->name, g_strerror (errno));
-  watch->failed = far_later_new (home, tell_failed, watch);
+  far_complain (NULL, "watch", "%s: a descriptor cannot be watched: %s", loop->name, g_strerror (errno));
+  watch->failed = far_later_new (loop, tell_failed, watch);
   far_later_ask (watch->failed);
   return watch;
 }
@@ -68,7 +68,7 @@ far_watch_set (FarWatch *watch, guint ready)
   if (ready == watch->ready || watch->failed != NULL)
     return;
   watch->ready = ready;
-  epoll_ctl (watch->home->epoll, EPOLL_CTL_MOD, watch->fd, &event);
+  epoll_ctl (watch->loop->epoll, EPOLL_CTL_MOD, watch->fd, &event);
 }
 
 void
@@ -77,23 +77,23 @@ far_watch_free (FarWatch *watch)
   if (watch == NULL)
     return;
   if (watch->failed == NULL) /* else the descriptor may stand there for somebody else */
-    epoll_ctl (watch->home->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+    epoll_ctl (watch->loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
   g_clear_pointer (&watch->failed, far_later_free);
   watch->func = NULL; /* an event of this turn may still point here */
-  g_ptr_array_add (watch->home->dead_watches, watch);
+  g_ptr_array_add (watch->loop->dead_watches, watch);
 }
 
 static void
 wake_worker (gpointer data)
 {
-  FarHome *home = data;
+  FarLoop *loop = data;
   guint64 one = 1;
-  while (write (home->event, &one, sizeof one) < 0 && errno == EINTR)
+  while (write (loop->event, &one, sizeof one) < 0 && errno == EINTR)
     ;
 }
 
 static void
-home_worker_drain (int fd)
+loop_worker_drain (int fd)
 {
   guint64 count;
   if (read (fd, &count, sizeof count) < 0)
@@ -101,86 +101,86 @@ home_worker_drain (int fd)
 }
 
 static void
-one_event (FarHome *home, const struct epoll_event *event)
+one_event (FarLoop *loop, const struct epoll_event *event)
 {
   FarWatch *watch = event->data.ptr;
-  if (event->data.ptr == &home->event)
-    home_worker_drain (home->event);
-  else if (event->data.ptr == &home->timers) {
-    home_worker_drain (home->timers.fd);
-    home->timers.armed_us = 0;
+  if (event->data.ptr == &loop->event)
+    loop_worker_drain (loop->event);
+  else if (event->data.ptr == &loop->timers) {
+    loop_worker_drain (loop->timers.fd);
+    loop->timers.armed_us = 0;
   } else if (watch->func != NULL)
     watch->func (watch->fd, ready_mask (event->events), watch->data);
 }
 
 static void
-one_turn (FarHome *home)
+one_turn (FarLoop *loop)
 {
   struct epoll_event events[EVENTS];
-  gboolean due = far_timers_arm (&home->timers);
-  int n = epoll_wait (home->epoll, events, EVENTS, due || far_home_has_posts (home) ? 0 : -1);
+  gboolean due = far_timers_arm (&loop->timers);
+  int n = epoll_wait (loop->epoll, events, EVENTS, due || far_loop_has_posts (loop) ? 0 : -1);
   for (int i = 0; i < n; i++)
-    one_event (home, &events[i]);
-  far_timers_run (&home->timers);
-  far_home_run_posts (home);
-  g_ptr_array_set_size (home->dead_watches, 0);
+    one_event (loop, &events[i]);
+  far_timers_run (&loop->timers);
+  far_loop_run_posts (loop);
+  g_ptr_array_set_size (loop->dead_watches, 0);
 }
 
 static gpointer
 run_worker (gpointer data)
 {
-  FarHome *home = data;
-  far_home_bind (home);
-  while (!home->quit)
-    one_turn (home);
+  FarLoop *loop = data;
+  far_loop_bind (loop);
+  while (!loop->quit)
+    one_turn (loop);
   return NULL;
 }
 
 static void
-add_own (FarHome *home, int fd, gpointer mark)
+add_own (FarLoop *loop, int fd, gpointer mark)
 {
   struct epoll_event event = { .events = EPOLLIN, .data.ptr = mark };
-  epoll_ctl (home->epoll, EPOLL_CTL_ADD, fd, &event);
+  epoll_ctl (loop->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-FarHome *
-far_home_worker_new (const char *name)
+FarLoop *
+far_loop_io_new (const char *name)
 {
-  FarHome *home = g_new0 (FarHome, 1);
-  far_home_init (home, FAR_HOME_WORKER, name);
-  home->epoll = epoll_create1 (EPOLL_CLOEXEC);
-  home->event = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (home->epoll < 0 || home->event < 0 || home->timers.fd < 0)
+  FarLoop *loop = g_new0 (FarLoop, 1);
+  far_loop_init (loop, FAR_LOOP_WORKER, name);
+  loop->epoll = epoll_create1 (EPOLL_CLOEXEC);
+  loop->event = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (loop->epoll < 0 || loop->event < 0 || loop->timers.fd < 0)
     g_error ("%s: no descriptors left: raise the limit of open files", name);
-  home->wake = wake_worker;
-  home->wake_data = home;
-  home->dead_watches = g_ptr_array_new_with_free_func (g_free);
-  add_own (home, home->event, &home->event);
-  add_own (home, home->timers.fd, &home->timers);
-  home->runner = far_thread_new (name, run_worker, home);
-  return home;
+  loop->wake = wake_worker;
+  loop->wake_data = loop;
+  loop->dead_watches = g_ptr_array_new_with_free_func (g_free);
+  add_own (loop, loop->event, &loop->event);
+  add_own (loop, loop->timers.fd, &loop->timers);
+  loop->runner = far_thread_new (name, run_worker, loop);
+  return loop;
 }
 
 static void
 quit_worker (gpointer data)
 {
-  ((FarHome *) data)->quit = TRUE;
+  ((FarLoop *) data)->quit = TRUE;
 }
 
 void
-far_home_worker_free (FarHome *home)
+far_loop_io_free (FarLoop *loop)
 {
-  if (home == NULL)
+  if (loop == NULL)
     return;
-  far_home_post (home, quit_worker, home);
-  g_thread_join (home->runner);
+  far_loop_post (loop, quit_worker, loop);
+  g_thread_join (loop->runner);
   /* what is left runs here, and shall not be sent on to a thread that has ended */
-  home->thread = pthread_self ();
-  while (far_home_run_posts (home)) /* work that frees what it was given must not be lost */
+  loop->thread = pthread_self ();
+  while (far_loop_run_posts (loop)) /* work that frees what it was given must not be lost */
     ;
-  g_ptr_array_free (home->dead_watches, TRUE);
-  close (home->epoll);
-  close (home->event);
-  far_home_clear (home);
-  g_free (home);
+  g_ptr_array_free (loop->dead_watches, TRUE);
+  close (loop->epoll);
+  close (loop->event);
+  far_loop_clear (loop);
+  g_free (loop);
 }

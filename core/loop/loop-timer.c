@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This file holds the timers of a home: a heap, over one timerfd for all of them, on CLOCK_BOOTTIME or the
+/* This file holds the timers of a loop: a heap, over one timerfd for all of them, on CLOCK_BOOTTIME or the
  * fake clock. No plugin makes a source of its own for a peer. */
 #include "config.h"
 
-#include "loop/home-private.h"
+#include "loop/loop-private.h"
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-struct _FarHomeTimer {
+struct _FarLoopTimer {
   FarTimers *timers;
   gint64 when_us;
   guint at; /* place in the heap + 1; 0: not set */
-  FarHomeFunc func;
+  FarLoopFunc func;
   gpointer data;
 };
 
-static FarHomeTimer *
+static FarLoopTimer *
 nth (FarTimers *timers, guint i)
 {
   return g_ptr_array_index (timers->heap, i);
 }
 
 static void
-home_timer_put (FarTimers *timers, guint i, FarHomeTimer *timer)
+loop_timer_put (FarTimers *timers, guint i, FarLoopTimer *timer)
 {
   g_ptr_array_index (timers->heap, i) = timer;
   timer->at = i + 1;
@@ -31,42 +31,42 @@ home_timer_put (FarTimers *timers, guint i, FarHomeTimer *timer)
 static void
 sift_up (FarTimers *timers, guint i)
 {
-  FarHomeTimer *timer = nth (timers, i);
+  FarLoopTimer *timer = nth (timers, i);
   while (i > 0 && nth (timers, (i - 1) / 2)->when_us > timer->when_us) {
-    home_timer_put (timers, i, nth (timers, (i - 1) / 2));
+    loop_timer_put (timers, i, nth (timers, (i - 1) / 2));
     i = (i - 1) / 2;
   }
-  home_timer_put (timers, i, timer);
+  loop_timer_put (timers, i, timer);
 }
 
 static void
 sift_down (FarTimers *timers, guint i)
 {
-  FarHomeTimer *timer = nth (timers, i);
+  FarLoopTimer *timer = nth (timers, i);
   guint n = timers->heap->len;
   for (guint child = 2 * i + 1; child < n; child = 2 * i + 1) {
     if (child + 1 < n && nth (timers, child + 1)->when_us < nth (timers, child)->when_us)
       child++;
     if (nth (timers, child)->when_us >= timer->when_us)
       break;
-    home_timer_put (timers, i, nth (timers, child));
+    loop_timer_put (timers, i, nth (timers, child));
     i = child;
   }
-  home_timer_put (timers, i, timer);
+  loop_timer_put (timers, i, timer);
 }
 
 static void
-take_out (FarHomeTimer *timer)
+take_out (FarLoopTimer *timer)
 {
   FarTimers *timers = timer->timers;
   guint i = timer->at - 1;
   if (timer->at == 0)
     return;
-  FarHomeTimer *last = g_ptr_array_steal_index (timers->heap, timers->heap->len - 1);
+  FarLoopTimer *last = g_ptr_array_steal_index (timers->heap, timers->heap->len - 1);
   timer->at = 0;
   if (last == timer)
     return;
-  home_timer_put (timers, i, last);
+  loop_timer_put (timers, i, last);
   sift_up (timers, i);
   sift_down (timers, last->at - 1);
 }
@@ -77,23 +77,23 @@ look_again (gpointer data)
 {
   FarTimers *timers = data;
   timers->armed_us = 0;
-  if (timers->home->clock_later != NULL)
-    far_later_ask (timers->home->clock_later);
+  if (timers->loop->clock_later != NULL)
+    far_later_ask (timers->loop->clock_later);
 }
 
 static void
 clock_jumped (gpointer data)
 {
   FarTimers *timers = data;
-  far_home_post (timers->home, look_again, timers);
+  far_loop_post (timers->loop, look_again, timers);
 }
 
 void
-far_timers_init (FarTimers *timers, FarHome *home)
+far_timers_init (FarTimers *timers, FarLoop *loop)
 {
-  timers->home = home;
+  timers->loop = loop;
   timers->heap = g_ptr_array_new ();
-  timers->fd = home->sort == FAR_HOME_FOREIGN ? -1
+  timers->fd = loop->sort == FAR_LOOP_FOREIGN ? -1
                                               : timerfd_create (CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
   far_clock_add_hook (clock_jumped, timers);
 }
@@ -142,7 +142,7 @@ far_timers_run (FarTimers *timers)
 {
   gint64 now = far_clock_boottime_us ();
   for (guint left = timers->heap->len; left > 0 && timers->heap->len > 0; left--) {
-    FarHomeTimer *timer = nth (timers, 0);
+    FarLoopTimer *timer = nth (timers, 0);
     if (timer->when_us > now)
       break;
     take_out (timer);
@@ -153,23 +153,23 @@ far_timers_run (FarTimers *timers)
 static void
 changed (FarTimers *timers)
 {
-  if (timers->home->clock_later != NULL)
-    far_later_ask (timers->home->clock_later);
+  if (timers->loop->clock_later != NULL)
+    far_later_ask (timers->loop->clock_later);
 }
 
-FarHomeTimer *
-far_home_timer (FarHome *home, gint64 boottime_us, FarHomeFunc func, gpointer data)
+FarLoopTimer *
+far_loop_timer (FarLoop *loop, gint64 boottime_us, FarLoopFunc func, gpointer data)
 {
-  FarHomeTimer *timer = g_new0 (FarHomeTimer, 1);
-  timer->timers = &home->timers;
+  FarLoopTimer *timer = g_new0 (FarLoopTimer, 1);
+  timer->timers = &loop->timers;
   timer->func = func;
   timer->data = data;
-  far_home_timer_set (timer, boottime_us);
+  far_loop_timer_set (timer, boottime_us);
   return timer;
 }
 
 void
-far_home_timer_set (FarHomeTimer *timer, gint64 boottime_us)
+far_loop_timer_set (FarLoopTimer *timer, gint64 boottime_us)
 {
   FarTimers *timers = timer->timers;
   take_out (timer);
@@ -180,7 +180,7 @@ far_home_timer_set (FarHomeTimer *timer, gint64 boottime_us)
 }
 
 void
-far_home_timer_free (FarHomeTimer *timer)
+far_loop_timer_free (FarLoopTimer *timer)
 {
   if (timer == NULL)
     return;
