@@ -17,7 +17,7 @@
 #include "node/door.h"
 #include "node/handlers-node.h"
 #include "life/instance-private.h"
-#include "loop/lane.h"
+#include "loop/executor.h"
 #include "loop/log.h"
 #include "node/node-hooks.h"
 #include "life/node.h"
@@ -163,7 +163,7 @@ end_all (void)
   far_peer_forget ();
   far_handlers_node_stop ();
   far_door_stop ();
-  far_lanes_end ();
+  far_executors_end ();
   far_device_profile_set (NULL);
   far_node_close ();
 }

@@ -118,8 +118,8 @@ libfarwatch_la_SOURCES = \
 	core/loop/instance-head.c \
 	core/loop/instance-head.h \
 	core/loop/instance-timer.c \
-	core/loop/lane.c \
-	core/loop/lane.h \
+	core/loop/executor.c \
+	core/loop/executor.h \
 	core/loop/log.c \
 	core/loop/log.h \
 	core/loop/owned.c \

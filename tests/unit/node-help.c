@@ -12,7 +12,7 @@
 
 #include "reach/device.h"
 #include "life/instance-private.h"
-#include "loop/lane.h"
+#include "loop/executor.h"
 #include "node/node-hooks.h"
 #include "life/node.h"
 
@@ -120,7 +120,7 @@ void
 node_close (void)
 {
   far_instances_stop ();
-  far_lanes_end ();
+  far_executors_end ();
   while (g_main_context_iteration (NULL, FALSE))
     continue;
   far_device_profile_set (NULL);

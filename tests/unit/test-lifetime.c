@@ -8,7 +8,7 @@
 #include "auth/ticket.h"
 #include "door-help.h"
 #include "life/instance-private.h"
-#include "loop/lane.h"
+#include "loop/executor.h"
 #include "base/node-place.h"
 #include "loop/request-private.h"
 
@@ -422,7 +422,7 @@ START_TEST (a_lane_job_goes_on_and_calls_nobody)
   far_instance_end (at);
   ck_assert_uint_eq (seen.dropped, 2);
   ck_assert (run_until (both_worked, &worked));
-  far_lanes_end ();
+  far_executors_end ();
   run_pending ();
   ck_assert_uint_eq (seen.done, 0);
 }

@@ -4,7 +4,7 @@
 
 #include <farwatch/request.h>
 
-#include "loop/lane.h"
+#include "loop/executor.h"
 #include "unit/core-help.h"
 
 typedef struct {
@@ -122,7 +122,7 @@ START_TEST (a_lane_is_another_thread)
   ck_assert (run_until (is_called, &outcome));
   ck_assert_str_eq (outcome.result, "other");
   g_free (outcome.result);
-  far_lanes_end ();
+  far_executors_end ();
 }
 END_TEST
 
@@ -166,7 +166,7 @@ START_TEST (a_full_lane_says_busy)
     ck_assert (run_until (is_called, &outcomes[i]));
     ck_assert_int_eq (outcomes[i].code, -1);
   }
-  far_lanes_end ();
+  far_executors_end ();
   g_free (outcomes[3].result);
   g_mutex_clear (&gate.lock);
 }
@@ -187,7 +187,7 @@ START_TEST (cancelled_work_is_not_begun)
   far_request_cancel (req);
   g_mutex_unlock (&gate.lock);
   ck_assert (run_until (is_called, &first));
-  far_lanes_end ();
+  far_executors_end ();
   ck_assert_int_eq (gate.begun, 1);
   g_free (second.result);
   g_mutex_clear (&gate.lock);

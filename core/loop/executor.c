@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This file runs work that blocks on named threads (executors), in order, with a bound on what may wait, so
+ * that disks and password hashing never hold up the main context. */
+#include "config.h"
+
+#include "loop/executor.h"
+
+#include <farwatch/loop.h>
+
+#include <farwatch/i18n.h>
+
+typedef struct {
+  char *name;
+  FarThread *thread;
+  GAsyncQueue *jobs;
+  gint waiting; /* atomic */
+} Executor;
+
+typedef struct {
+  void (*work) (FarRequest *req, gpointer data); /* NULL: the executor ends */
+  gpointer data;
+  GDestroyNotify free_data;
+  FarRequest *req;
+} Job;
+
+static GHashTable *executors; /* name → Executor, main only */
+
+static void
+executor_job_free (Job *job)
+{
+  if (job->free_data != NULL)
+    job->free_data (job->data);
+  g_clear_pointer (&job->req, far_request_unref);
+  g_free (job);
+}
+
+/* Work that nobody waits for any more is not begun. */
+static gboolean
+executor_step (Executor *executor)
+{
+  Job *job = g_async_queue_pop (executor->jobs);
+  gboolean last = job->work == NULL;
+
+  g_atomic_int_dec_and_test (&executor->waiting);
+  if (!last && !far_request_ended (job->req))
+    job->work (job->req, job->data);
+  executor_job_free (job);
+  return !last;
+}
+
+static gpointer
+executor_run (gpointer data)
+{
+  while (executor_step (data))
+    continue;
+  return NULL;
+}
+
+static void
+executor_free (gpointer data)
+{
+  Executor *executor = data;
+
+  g_async_queue_unref (executor->jobs);
+  g_free (executor->name);
+  g_free (executor);
+}
+
+static Executor *
+executor_get (const char *name)
+{
+  Executor *executor;
+
+  if (executors == NULL)
+    executors = g_hash_table_new (g_str_hash, g_str_equal);
+  executor = g_hash_table_lookup (executors, name);
+  if (executor != NULL)
+    return executor;
+  executor = g_new0 (Executor, 1);
+  executor->name = g_strdup (name);
+  executor->jobs = g_async_queue_new ();
+  executor->thread = far_thread_begin (name, executor_run, executor, executor_free);
+  g_hash_table_insert (executors, executor->name, executor);
+  return executor;
+}
+
+static void
+executor_push (Executor *executor, Job *job)
+{
+  g_atomic_int_inc (&executor->waiting);
+  g_async_queue_push (executor->jobs, job);
+}
+
+void
+far_run_blocking (const char *name, guint queue_max, void (*work) (FarRequest *req, gpointer data),
+                  gpointer data, GDestroyNotify free_data, FarRequest *req)
+{
+  Executor *executor = executor_get (name);
+  Job *job = g_new0 (Job, 1);
+
+  job->work = work;
+  job->data = data;
+  job->free_data = free_data;
+  job->req = far_request_ref (req);
+  if ((guint) g_atomic_int_get (&executor->waiting) >= queue_max) {
+    far_request_fail_new (req, FAR_ERROR_LIMIT, _ ("busy: %u wait already at %s, try again later"), queue_max,
+                          name);
+    executor_job_free (job);
+    return;
+  }
+  executor_push (executor, job);
+}
+
+void
+far_executors_end (void)
+{
+  GHashTableIter iter;
+  Executor *executor;
+
+  if (executors == NULL)
+    return;
+  g_hash_table_iter_init (&iter, executors);
+  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &executor))
+    executor_push (executor, g_new0 (Job, 1));
+  g_hash_table_iter_init (&iter, executors);
+  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &executor)) {
+    g_hash_table_iter_steal (&iter); /* its key is the executor's own */
+    far_thread_end (executor->thread);
+  }
+  g_clear_pointer (&executors, g_hash_table_unref);
+}
