@@ -25,7 +25,7 @@
 #include "life/ready.h"
 #include "auth/right.h"
 #include "base/speech.h"
-#include "loop/stall.h"
+#include "loop/loop-latency.h"
 #include "stream/trim.h"
 
 enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_PROFILE = 78 };
@@ -212,7 +212,7 @@ serve (const Arguments *arguments, FarProfile *profile)
   far_trim_heaps ();
   ignore_broken_pipes ();
   far_log_open (arguments->debug);
-  far_stall_watch ();
+  far_loop_latency_watch ();
   good = open_all (arguments, profile, &error);
   if (good)
     farwatchd_run (profile);

@@ -126,8 +126,8 @@ libfarwatch_la_SOURCES = \
 	core/loop/owned.h \
 	core/loop/request-private.h \
 	core/loop/request.c \
-	core/loop/stall.c \
-	core/loop/stall.h \
+	core/loop/loop-latency.c \
+	core/loop/loop-latency.h \
 	core/loop/thread.c \
 	core/message/call.c \
 	core/message/dedup.c \

@@ -17,7 +17,7 @@
 #include "life/node.h"
 #include "life/ready.h"
 #include "life/reload.h"
-#include "loop/stall.h"
+#include "loop/loop-latency.h"
 
 #define PAGE 50
 #define ANY G_MAXUINT16       /* rows: as many as a body holds */
@@ -91,9 +91,10 @@ call_status (gpointer self, FarCall *call)
                               far_node_id (), "version", far_version (), "uptime_s",
                               (json_int_t) (uptime_us / 1000000), "role", role, "profile",
                               far_node_profile ()->path, "state", instances_good () ? "ok" : "degraded",
-                              "instances", page.list, "next", page.next, "stalls", (int) far_stall_count (),
-                              "waits", (int) far_stall_waits (), "missing",
-                              far_profile_missing (far_node_profile ()), "refused", far_counts_json ()));
+                              "instances", page.list, "next", page.next, "stalls",
+                              (int) far_loop_latency_count (), "waits", (int) far_loop_latency_waits (),
+                              "missing", far_profile_missing (far_node_profile ()), "refused",
+                              far_counts_json ()));
 }
 
 static const char *

@@ -11,7 +11,7 @@
 #include "loop/log.h"
 #include "node/node-hooks.h"
 #include "life/node.h"
-#include "loop/stall.h"
+#include "loop/loop-latency.h"
 #include "unit/core-help.h"
 
 #define SECOND G_GINT64_CONSTANT (1000000)
@@ -353,13 +353,13 @@ compute (gpointer data)
 
 START_TEST (a_long_callback_is_counted_and_told)
 {
-  far_stall_watch ();
+  far_loop_latency_watch ();
   g_idle_add (compute, GINT_TO_POINTER (5));
   run_pending ();
-  ck_assert_uint_eq (far_stall_count (), 0);
+  ck_assert_uint_eq (far_loop_latency_count (), 0);
   g_idle_add (compute, GINT_TO_POINTER (70));
   run_pending ();
-  ck_assert_uint_eq (far_stall_count (), 1);
+  ck_assert_uint_eq (far_loop_latency_count (), 1);
   ck_assert_ptr_nonnull (strstr (log_text->str, "the main loop was held up for 7"));
 }
 END_TEST
@@ -375,12 +375,12 @@ START_TEST (a_callback_that_waits_is_counted_and_told)
 {
   guint before;
 
-  far_stall_watch ();
+  far_loop_latency_watch ();
   run_pending ();
-  before = far_stall_waits ();
+  before = far_loop_latency_waits ();
   g_idle_add (nap, NULL);
   run_pending ();
-  ck_assert_uint_gt (far_stall_waits (), before);
+  ck_assert_uint_gt (far_loop_latency_waits (), before);
   ck_assert_ptr_nonnull (strstr (log_text->str, "the main loop waited in a turn of "));
 }
 END_TEST

@@ -6,8 +6,8 @@
 
 /* Watches the main context: an iteration that takes more than 50 ms of the thread's CPU is counted and told.
  * [main] */
-void far_stall_watch (void);
-guint far_stall_count (void);
+void far_loop_latency_watch (void);
+guint far_loop_latency_count (void);
 /* Turns in which the thread went to sleep by itself (a voluntary context switch): something waited there for
  * a disk, a lock, a process. One of more than 50 ms is told. */
-guint far_stall_waits (void);
+guint far_loop_latency_waits (void);

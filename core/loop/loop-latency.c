@@ -2,7 +2,7 @@
 /* Clock and switches of the thread, read twice per turn of the main loop: before it sleeps and after. */
 #include "config.h"
 
-#include "loop/stall.h"
+#include "loop/loop-latency.h"
 
 #include <inttypes.h>
 #include <sys/resource.h>
@@ -33,7 +33,7 @@ thread_used (gint64 *cpu_us, glong *switches)
 }
 
 static void
-stall_waited (void)
+latency_waited (void)
 {
   gint64 turn_us = g_get_monotonic_time () - stall.awake_at_us;
 
@@ -45,7 +45,7 @@ stall_waited (void)
 }
 
 static gint
-stall_poll (GPollFD *fds, guint n, gint timeout)
+latency_poll (GPollFD *fds, guint n, gint timeout)
 {
   gint64 used_us;
   glong switches;
@@ -59,7 +59,7 @@ stall_poll (GPollFD *fds, guint n, gint timeout)
                   _ ("the main loop was held up for %" PRId64 " ms; something computes too long in it"),
                   used_us / 1000);
   } else if (stall.awake_us > 0 && switches > stall.switches)
-    stall_waited ();
+    latency_waited ();
   result = stall.poll (fds, n, timeout);
   thread_used (&stall.awake_us, &stall.switches);
   stall.awake_at_us = g_get_monotonic_time ();
@@ -67,22 +67,22 @@ stall_poll (GPollFD *fds, guint n, gint timeout)
 }
 
 void
-far_stall_watch (void)
+far_loop_latency_watch (void)
 {
   if (stall.poll != NULL)
     return;
   stall.poll = g_main_context_get_poll_func (NULL);
-  g_main_context_set_poll_func (NULL, stall_poll);
+  g_main_context_set_poll_func (NULL, latency_poll);
 }
 
 guint
-far_stall_count (void)
+far_loop_latency_count (void)
 {
   return stall.count;
 }
 
 guint
-far_stall_waits (void)
+far_loop_latency_waits (void)
 {
   return stall.waits;
 }
