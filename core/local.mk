@@ -103,7 +103,7 @@ libfarwatch_la_SOURCES = \
 	core/life/reload.c \
 	core/life/reload.h \
 	core/life/route.c \
-	core/loop/complain.c \
+	core/loop/log-limited.c \
 	core/loop/count.c \
 	core/loop/fd-watch.c \
 	core/loop/fd-watch.h \

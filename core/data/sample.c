@@ -98,7 +98,7 @@ pass_on (const char *const *names, FarInstance *sensor, const FarGroup *group)
       ((const FarFilterType *) filter->type)->feed (filter->self, group);
       return;
     }
-    far_complain (sensor, *names, _ ("its samples pass unfiltered: %s"), error->message);
+    far_log_limited (sensor, *names, _ ("its samples pass unfiltered: %s"), error->message);
   }
   tell_listeners (group);
 }

@@ -131,8 +131,8 @@ sensor_done (FarRequest *req, gpointer user)
   if (error != NULL) {
     push_bad (run, error);
     run->slow = MIN (run->slow + 1, SLOW_MAX);
-    far_complain (at, "sample", _ ("reading failed: %s; read every %" PRId64 " s until it succeeds"),
-                  error->message, (interval_us (at) << run->slow) / 1000000);
+    far_log_limited (at, "sample", _ ("reading failed: %s; read every %" PRId64 " s until it succeeds"),
+                     error->message, (interval_us (at) << run->slow) / 1000000);
   } else if (run->slow > 0) {
     run->slow = 0;
     far_log (at, G_LOG_LEVEL_MESSAGE, _ ("reading succeeds again"));

@@ -72,9 +72,10 @@ far_store_made (FarInstance *at, const char *path)
     return;
   if (g_strcmp0 (known, path) != 0 &&
       !far_damage_write (far_node_state_dir (), MADE, far_instance_name (at), path, &error))
-    far_complain (at, "made",
-                  _ ("it cannot be noted that %s was made, so nobody is told should it be gone one day: %s"),
-                  path, error->message);
+    far_log_limited (
+        at, "made",
+        _ ("it cannot be noted that %s was made, so nobody is told should it be gone one day: %s"), path,
+        error->message);
   if (note != NULL)
     far_damage_remove (far_node_state_dir (), MISSING, far_instance_name (at), NULL);
 }
@@ -99,10 +100,11 @@ missing_refuse (FarInstance *at, const char *text, GError **error)
   g_autoptr (GError) unkept = NULL;
 
   if (!far_damage_write (far_node_state_dir (), MISSING, far_instance_name (at), text, &unkept))
-    far_complain (at, "missing",
-                  _ ("that %s is missing cannot be noted for `farctl restore --begin-empty %s %s`: %s; make "
-                     "room, then restart"),
-                  far_instance_path (at), words, far_instance_name (at), unkept->message);
+    far_log_limited (
+        at, "missing",
+        _ ("that %s is missing cannot be noted for `farctl restore --begin-empty %s %s`: %s; make "
+           "room, then restart"),
+        far_instance_path (at), words, far_instance_name (at), unkept->message);
   g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
                _ ("store missing: %s; put it back (is its disk mounted?), or stop farwatchd, then as root "
                   "`farctl restore --replace %s FILE` puts a backup "

@@ -112,7 +112,7 @@ store_unasked (FarRequest *req, gpointer user)
   char *store = user;
 
   if (error != NULL)
-    far_complain (NULL, store, "stores.%s: %s", store, error->message);
+    far_log_limited (NULL, store, "stores.%s: %s", store, error->message);
   g_free (store);
 }
 

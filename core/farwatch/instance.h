@@ -94,7 +94,7 @@ void far_log (FarInstance *at, GLogLevelFlags level, const char *format, ...) G_
 /* For what can repeat: ever more rarely (1 min, 2 min, … 1 day) for the same key. Where strangers choose
  * keys, no more than 32 begin at once and one a minute for a format; the rest share one. at may be NULL. [any
  * thread] */
-void far_complain (FarInstance *at, const char *key, const char *format, ...) G_GNUC_PRINTF (3, 4);
+void far_log_limited (FarInstance *at, const char *key, const char *format, ...) G_GNUC_PRINTF (3, 4);
 /* So many more of what was refused, for `farctl status`: a fixed plural ("requests", "tokens"); nothing that
  * comes from outside. [any thread] */
 void far_count (const char *what, guint times);

@@ -187,7 +187,7 @@ log_failure (FarInstance *at, gint64 delay_us)
     far_log (at, G_LOG_LEVEL_WARNING, _ ("%s (%s); not tried again before the profile or the plugin changes"),
              at->error->message, place);
   else
-    far_complain (at, "fail", _ ("%s (%s); tried again in %s"), at->error->message, place, delay);
+    far_log_limited (at, "fail", _ ("%s (%s); tried again in %s"), at->error->message, place, delay);
 }
 
 static GError *

@@ -121,14 +121,14 @@ far_log (FarInstance *at, GLogLevelFlags level, const char *format, ...)
 }
 
 void
-far_complain (FarInstance *at, const char *key, const char *format, ...)
+far_log_limited (FarInstance *at, const char *key, const char *format, ...)
 {
   const char *path = at != NULL ? far_instance_path (at) : NULL;
   g_autofree char *text = NULL;
   guint more;
   va_list args;
 
-  if (!far_complaint_due (path, format, key, &more))
+  if (!far_log_limit_due (path, format, key, &more))
     return;
   va_start (args, format);
   text = g_strdup_vprintf (format, args);

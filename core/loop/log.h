@@ -16,4 +16,4 @@ void far_log_line (GLogLevelFlags level, const char *path, const char *text);
 json_t *far_counts_json (void);
 /* TRUE when a complaint of this kind (its format) under this key is due now; *more: how many were swallowed
  * since. [any thread] */
-gboolean far_complaint_due (const char *path, const char *kind, const char *key, guint *more);
+gboolean far_log_limit_due (const char *path, const char *kind, const char *key, guint *more);

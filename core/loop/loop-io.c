@@ -55,7 +55,7 @@ far_loop_watch (FarLoop *loop, int fd, guint ready, FarWatchFunc func, gpointer 
   *watch = (FarWatch){ loop, fd, ready, func, data, NULL };
   if (epoll_ctl (loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
     return watch;
-  far_complain (NULL, "watch", "%s: a descriptor cannot be watched: %s", loop->name, g_strerror (errno));
+  far_log_limited (NULL, "watch", "%s: a descriptor cannot be watched: %s", loop->name, g_strerror (errno));
   watch->failed = far_later_new (loop, tell_failed, watch);
   far_later_ask (watch->failed);
   return watch;

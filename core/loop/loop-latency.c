@@ -39,9 +39,9 @@ latency_waited (void)
 
   stall.waits++;
   if (turn_us > STALL_US)
-    far_complain (NULL, "wait",
-                  _ ("the main loop waited in a turn of %" PRId64 " ms; something blocks in it"),
-                  turn_us / 1000);
+    far_log_limited (NULL, "wait",
+                     _ ("the main loop waited in a turn of %" PRId64 " ms; something blocks in it"),
+                     turn_us / 1000);
 }
 
 static gint
@@ -55,9 +55,9 @@ latency_poll (GPollFD *fds, guint n, gint timeout)
   used_us = stall.awake_us > 0 ? used_us - stall.awake_us : 0;
   if (used_us > STALL_US) {
     stall.count++;
-    far_complain (NULL, "stall",
-                  _ ("the main loop was held up for %" PRId64 " ms; something computes too long in it"),
-                  used_us / 1000);
+    far_log_limited (NULL, "stall",
+                     _ ("the main loop was held up for %" PRId64 " ms; something computes too long in it"),
+                     used_us / 1000);
   } else if (stall.awake_us > 0 && switches > stall.switches)
     latency_waited ();
   result = stall.poll (fds, n, timeout);

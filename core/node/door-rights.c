@@ -87,8 +87,8 @@ rights_read (FarRequest *req, gpointer user)
   if (rights_timer == NULL) /* stopped meanwhile */
     return;
   if (rows == NULL) {
-    far_complain (NULL, "rights", "the rights cannot be read from the store, trying again: %s",
-                  far_request_error (req)->message);
+    far_log_limited (NULL, "rights", "the rights cannot be read from the store, trying again: %s",
+                     far_request_error (req)->message);
     rights_asked = FALSE;
     far_loop_timer_set (rights_timer, far_clock_boottime_us () + 5 * G_USEC_PER_SEC);
     return;

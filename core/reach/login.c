@@ -106,8 +106,8 @@ login_deny (LoginRun *run, FarTryOutcome outcome)
 {
   far_count ("logins", 1);
   if (run->entered && !run->login->probe)
-    far_complain (NULL, run->source, "login refused: %s from %s by %s", run->login->name,
-                  run->source[0] != '\0' ? run->source : "this machine", run->login->door);
+    far_log_limited (NULL, run->source, "login refused: %s from %s by %s", run->login->name,
+                     run->source[0] != '\0' ? run->source : "this machine", run->login->door);
   far_request_fail_new (run->req, FAR_ERROR_DENIED, "%s",
                         _ ("login refused: name or password is wrong, or may not be used here"));
   login_end (run, outcome);
@@ -161,7 +161,7 @@ far_login_refuse (LoginRun *run, const char *why)
   g_autofree char *key = g_strconcat ("refused ", run->source, NULL);
 
   far_count ("logins not tried", 1);
-  far_complain (NULL, key, "%s", why);
+  far_log_limited (NULL, key, "%s", why);
   login_busy (run, g_error_new (FAR_ERROR, FAR_ERROR_LIMIT,
                                 _ ("busy: too many refused logins (the limit is %d for a name from one "
                                    "address, %d for an address, %d for its net), try again in 10 minutes"),
@@ -228,8 +228,8 @@ login_checked (FarRequest *check, gpointer user)
   }
   if (verdict == NULL) {
     run->broken = TRUE;
-    far_complain (NULL, run->authenticators[run->next - 1], "an authenticator could not answer: %s: %s",
-                  run->authenticators[run->next - 1], error != NULL ? error->message : "no verdict");
+    far_log_limited (NULL, run->authenticators[run->next - 1], "an authenticator could not answer: %s: %s",
+                     run->authenticators[run->next - 1], error != NULL ? error->message : "no verdict");
   }
   if (kind == FAR_VERDICT_ALLOW) {
     login_allow (run, verdict);
@@ -271,8 +271,8 @@ login_ask_next (LoginRun *run)
       return;
     }
     run->broken = TRUE;
-    far_complain (NULL, name, "an authenticator cannot be asked: %s: %s", name,
-                  error != NULL ? error->message : "it checks nothing");
+    far_log_limited (NULL, name, "an authenticator cannot be asked: %s: %s", name,
+                     error != NULL ? error->message : "it checks nothing");
     g_clear_error (&error);
   }
   login_deny (run, run->broken ? FAR_TRY_UNDECIDED : FAR_TRY_FAILED);

@@ -57,11 +57,11 @@ static void
 complain (FarAcceptor *acceptor, const char *key, const char *text)
 {
   if (acceptor->at != NULL) {
-    far_complain (acceptor->at, key, "%s", text);
+    far_log_limited (acceptor->at, key, "%s", text);
     return;
   }
   g_autofree char *own_key = g_strconcat (acceptor->name, ":", key, NULL);
-  far_complain (NULL, own_key, "%s: %s", acceptor->name, text);
+  far_log_limited (NULL, own_key, "%s: %s", acceptor->name, text);
 }
 
 static void

@@ -158,7 +158,7 @@ say_failed (FarTlsStream *self, int rc, const GError *error)
   if (self->refusal == NULL) {
     far_count ("TLS handshakes", 1);
     /* one key for all, as anybody can fail */
-    far_complain (spec->at, "handshake", _ ("TLS handshake of %s failed: %s"), self->from, error->message);
+    far_log_limited (spec->at, "handshake", _ ("TLS handshake of %s failed: %s"), self->from, error->message);
     return;
   }
   /* who is certified by the fleet has a line of its own; what strangers can make up shares one */
@@ -168,7 +168,7 @@ say_failed (FarTlsStream *self, int rc, const GError *error)
                          : self->refusal->message,
                      NULL);
   far_count ("certificates", 1);
-  far_complain (spec->at, key, _ ("certificate refused, %s: %s"), self->from, self->refusal->message);
+  far_log_limited (spec->at, key, _ ("certificate refused, %s: %s"), self->from, self->refusal->message);
 }
 
 static void

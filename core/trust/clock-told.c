@@ -44,8 +44,8 @@ static void
 told_written (FarRequest *req, gpointer user G_GNUC_UNUSED)
 {
   if (far_request_error (req) != NULL)
-    far_complain (NULL, "clock", "the time of the last link is not kept: %s",
-                  far_request_error (req)->message);
+    far_log_limited (NULL, "clock", "the time of the last link is not kept: %s",
+                     far_request_error (req)->message);
 }
 
 /* What stands on the disk is old, or was wrong. */
@@ -98,7 +98,7 @@ told_say (gint64 wall_us)
   g_autofree char *by = far_clock_off_text (off);
 
   if (ABS (off) > SAY_US)
-    far_complain (
+    far_log_limited (
         NULL, "clock off",
         "this machine's clock is %s %s of the cloud's, whose time is used: set it, or let it synchronise", by,
         off > 0 ? "ahead" : "behind");
@@ -110,7 +110,7 @@ told_take (gpointer data)
   g_autofree gint64 *wall_us = data;
 
   if (!far_clock_may_be (*wall_us)) {
-    far_complain (NULL, "clock", "the other end of the link tells a time that cannot be: it is not used");
+    far_log_limited (NULL, "clock", "the other end of the link tells a time that cannot be: it is not used");
     return;
   }
   far_clock_set_told (*wall_us);

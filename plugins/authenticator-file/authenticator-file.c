@@ -60,7 +60,7 @@ job_refresh (FileJob *job)
   g_autoptr (GError) error = NULL;
 
   if (!book_refresh (job->book, &error))
-    far_complain (NULL, job->book->path, "%s; the people stay as they were", error->message);
+    far_log_limited (NULL, job->book->path, "%s; the people stay as they were", error->message);
 }
 
 /* ---- check ---- */

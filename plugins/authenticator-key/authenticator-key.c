@@ -65,12 +65,12 @@ read_file (const char *path)
   if (fd < 0)
     return NULL;
   if (fstat (fd, &stat) != 0 || !S_ISREG (stat.st_mode) || stat.st_size > FILE_SIZE_MAX)
-    far_complain (NULL, path, "%s is no plain file, or larger than 1 MiB: not used", path);
+    far_log_limited (NULL, path, "%s is no plain file, or larger than 1 MiB: not used", path);
   else if ((stat.st_mode & 022) != 0 || (stat.st_uid != 0 && stat.st_uid != geteuid ()))
-    far_complain (NULL, path,
-                  "%s may be written by others: not used; run: chmod go-w %s, and chown it to root or the "
-                  "daemon's user",
-                  path, path);
+    far_log_limited (NULL, path,
+                     "%s may be written by others: not used; run: chmod go-w %s, and chown it to root or the "
+                     "daemon's user",
+                     path, path);
   else {
     text = g_malloc ((gsize) stat.st_size + 1);
     size = read (fd, text, (gsize) stat.st_size);
@@ -113,9 +113,9 @@ key_judge (const KeyJob *job)
   FarVerdict *verdict;
 
   if (answer == KEYS_OPTION)
-    far_complain (NULL, job->path,
-                  "the key of %s has an option that is not carried out here, so it is not used: %s",
-                  job->name, option);
+    far_log_limited (NULL, job->path,
+                     "the key of %s has an option that is not carried out here, so it is not used: %s",
+                     job->name, option);
   if (answer != KEYS_YES)
     return far_verdict_new (FAR_VERDICT_DEFER, NULL);
   verdict = far_verdict_new (FAR_VERDICT_ALLOW, job->name);

@@ -75,8 +75,8 @@ check_spent (FarRequest *req, gpointer data)
     check_end (check, FAR_VERDICT_ALLOW);
   else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT)) {
     far_count ("tokens", 1);
-    far_complain (NULL, check->claim, "token for %s came twice at once, the second time from %s: refused",
-                  check->claim, check->from);
+    far_log_limited (NULL, check->claim, "token for %s came twice at once, the second time from %s: refused",
+                     check->claim, check->from);
     check_end (check, FAR_VERDICT_DENY);
   } else
     check_fail (check, error);
@@ -133,8 +133,8 @@ check_read (FarRequest *req, gpointer data)
   why = row_refuses (check, fields);
   if (why != NULL) {
     far_count ("tokens", 1);
-    far_complain (NULL, check->claim, "token for %s, shown from %s, %s: refused", check->claim, check->from,
-                  why);
+    far_log_limited (NULL, check->claim, "token for %s, shown from %s, %s: refused", check->claim,
+                     check->from, why);
     check_end (check, FAR_VERDICT_DENY);
   } else
     check_spend (check, fields, row->revision);

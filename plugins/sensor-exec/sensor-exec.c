@@ -144,14 +144,15 @@ exec_done (const RunResult *result, gpointer user)
     push_values (self, perfdata);
   }
   if (perfdata->repeated > 0)
-    far_complain (self->at, "twice", "%u values of %s have a label that stood there before: the first counts",
-                  perfdata->repeated, exec_options (self)->command[0]);
+    far_log_limited (self->at, "twice",
+                     "%u values of %s have a label that stood there before: the first counts",
+                     perfdata->repeated, exec_options (self)->command[0]);
   if (perfdata->cut)
-    far_complain (self->at, "nul", "%s printed a NUL: what stands behind it is left out",
-                  exec_options (self)->command[0]);
+    far_log_limited (self->at, "nul", "%s printed a NUL: what stands behind it is left out",
+                     exec_options (self)->command[0]);
   if (perfdata->bad > 0)
-    far_complain (self->at, "perfdata", "%u values of %s cannot be read", perfdata->bad,
-                  exec_options (self)->command[0]);
+    far_log_limited (self->at, "perfdata", "%u values of %s cannot be read", perfdata->bad,
+                     exec_options (self)->command[0]);
   far_request_done (self->req, NULL, NULL);
   g_clear_pointer (&self->req, far_request_unref);
 }

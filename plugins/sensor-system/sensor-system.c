@@ -74,7 +74,7 @@ read_again (System *self, SystemFile file)
     self->fds[file] = open (system_paths[file], O_RDONLY | O_CLOEXEC);
   text = self->fds[file] < 0 ? NULL : system_read_whole (self->fds[file]);
   if (text == NULL)
-    far_complain (self->at, system_paths[file], "cannot read %s", system_paths[file]);
+    far_log_limited (self->at, system_paths[file], "cannot read %s", system_paths[file]);
   return text;
 }
 
@@ -144,7 +144,7 @@ put_disk (System *self, const DiskReading *reading)
                   *left = g_strconcat ("disk.free:", reading->mount, NULL);
 
   if (reading->fault != NULL) {
-    far_complain (self->at, reading->mount, "%s", reading->fault);
+    far_log_limited (self->at, reading->mount, "%s", reading->fault);
     return;
   }
   put_double (self, used, "%", reading->used);
@@ -185,8 +185,8 @@ read_disks (System *self, const SystemOptions *options)
   if (options->disks == NULL || options->disks[0] == NULL)
     return;
   if (self->asking) {
-    far_complain (self->at, "disks",
-                  "a file system of `disks` does not answer: no values of any until it does");
+    far_log_limited (self->at, "disks",
+                     "a file system of `disks` does not answer: no values of any until it does");
     return;
   }
   self->asking = TRUE;

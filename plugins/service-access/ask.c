@@ -286,7 +286,8 @@ session_recorded (Access *self, const GError *error, gpointer user)
   Accepted *accepted = user;
   AccessSession *session = accepted->session;
   if (error) {
-    far_complain (self->at, "record", "access not given, the session cannot be recorded: %s", error->message);
+    far_log_limited (self->at, "record", "access not given, the session cannot be recorded: %s",
+                     error->message);
     g_hash_table_remove (self->sessions, session->id);
     far_call_fail (accepted->call, access_cannot_record (error));
   } else {

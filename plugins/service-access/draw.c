@@ -106,8 +106,8 @@ tunnel_refused (AccessSession *session, const FarTunnelEvent *event)
   guint times = MAX (event->times, 1);
   far_count ("connections to a session's ports", times);
   access_turned_away (session, event->from, event->cause ? event->cause : "?", times);
-  far_complain (session->self->at, session->id, "somebody from %s was turned away from session %s: %s",
-                event->from ? event->from : "?", session->id, event->cause ? event->cause : "?");
+  far_log_limited (session->self->at, session->id, "somebody from %s was turned away from session %s: %s",
+                   event->from ? event->from : "?", session->id, event->cause ? event->cause : "?");
 }
 
 static void

@@ -219,7 +219,7 @@ access_join_check (Access *self, const char *token, const char *key, const char 
   const char *fault = join_fault (row, n >= 2 ? parts[n - 1] : "", key, node);
   if (!fault)
     return row;
-  far_complain (self->at, "join", "enrolment of '%s' refused: join token %s", node, fault);
+  far_log_limited (self->at, "join", "enrolment of '%s' refused: join token %s", node, fault);
   g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
                _ ("join token not accepted: unknown, expired, used by another key or made for another node; "
                   "ask for a new one"));

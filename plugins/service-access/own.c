@@ -56,10 +56,11 @@ own_sign (Access *self, const Own *own, GError **error)
 static void
 own_complain (Access *self, const GError *error)
 {
-  far_complain (self->at, "own",
-                "this server's own certificate cannot be renewed: %s; farctl ca init --profile FILE --name "
-                "HOST makes a new one",
-                error->message);
+  far_log_limited (
+      self->at, "own",
+      "this server's own certificate cannot be renewed: %s; farctl ca init --profile FILE --name "
+      "HOST makes a new one",
+      error->message);
 }
 
 static void

@@ -28,7 +28,7 @@ access_refusal_stored (Access *self, const GError *error, gpointer user)
 {
   g_autofree Refused *refused = user;
   if (error)
-    far_complain (self->at, "refusal", "a refusal cannot be recorded: %s", error->message);
+    far_log_limited (self->at, "refusal", "a refusal cannot be recorded: %s", error->message);
   far_call_fail (refused->call, refused->polite);
 }
 
@@ -69,9 +69,9 @@ access_refuse (Access *self, FarCall *call, const AccessAsked *asked, const char
     access_row_put (self, "history", key, row, FAR_EXPECT_ANY, access_refusal_stored, refused, refused_free);
     return;
   }
-  far_complain (self->at, person,
-                "%s was refused more than %d times in a minute: the rest is not in the history", person,
-                ROWS_A_MINUTE);
+  far_log_limited (self->at, person,
+                   "%s was refused more than %d times in a minute: the rest is not in the history", person,
+                   ROWS_A_MINUTE);
   json_decref (row);
   access_refusal_stored (self, NULL, refused);
 }

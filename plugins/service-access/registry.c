@@ -97,7 +97,8 @@ access_registry_peer (Access *self, const char *peer, gboolean up, const char *f
   AccessTerminal *terminal = access_terminal (self, peer);
   if (!terminal) {
     if (up) {
-      far_complain (self->at, peer, "node '%s' from %s is not registered: link cut", peer, from ? from : "?");
+      far_log_limited (self->at, peer, "node '%s' from %s is not registered: link cut", peer,
+                       from ? from : "?");
       registry_cut (self, peer, "not registered");
     }
     return;

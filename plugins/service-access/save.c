@@ -102,8 +102,8 @@ saved (Access *self, const GError *error, gpointer user)
 {
   AccessSession *session = user;
   if (error) {
-    far_complain (self->at, "save", "session %s cannot be recorded now, will be tried again: %s", session->id,
-                  error->message);
+    far_log_limited (self->at, "save", "session %s cannot be recorded now, will be tried again: %s",
+                     session->id, error->message);
     far_instance_after (self->at, far_clock_boottime_us () + RETRY_US, save_retry, session,
                         (GDestroyNotify) access_session_unref);
     return;

@@ -28,7 +28,7 @@ static void
 turned_stored (Access *self, const GError *error, gpointer user)
 {
   if (error)
-    far_complain (self->at, "turned-away", "who was turned away cannot be recorded: %s", error->message);
+    far_log_limited (self->at, "turned-away", "who was turned away cannot be recorded: %s", error->message);
 }
 
 static void

@@ -50,7 +50,7 @@ devices_told (FarRequest *req, gpointer user)
   if (!error)
     far_message_check (far_request_result (req), &error);
   if (error) {
-    far_complain (self->at, "devices", "the list of devices did not reach the cloud: %s", error->message);
+    far_log_limited (self->at, "devices", "the list of devices did not reach the cloud: %s", error->message);
     self->devices_again = TRUE;
     agent_poll_soon (self, 2 * G_USEC_PER_SEC);
   }

@@ -211,7 +211,7 @@ poll_judge (Agent *self, const GError *error)
       agent_devices_tell (self);
     return;
   }
-  far_complain (self->at, "poll", "poll not answered: %s", error->message);
+  far_log_limited (self->at, "poll", "poll not answered: %s", error->message);
   if (agent_waits (self))
     cut_dead_link (self);
   agent_poll_soon (self, RETRY_US << MIN (self->polls_failed, 10));

@@ -61,9 +61,9 @@ not_renewed (Agent *self, const GError *error)
 {
   self->renew_wait_us = MIN (MAX (AGAIN_US, 2 * self->renew_wait_us), EVERY_US);
   renew_in (self, self->renew_wait_us);
-  far_complain (self->at, "renew", "certificate not renewed%s: %s",
-                self->renewing_expired ? ", and it has expired: people cannot reach this node" : "",
-                error->message);
+  far_log_limited (self->at, "renew", "certificate not renewed%s: %s",
+                   self->renewing_expired ? ", and it has expired: people cannot reach this node" : "",
+                   error->message);
 }
 
 static void

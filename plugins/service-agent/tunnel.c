@@ -65,8 +65,8 @@ agent_dial_failed (AgentSession *session, const GError *error)
 {
   gboolean refused = !g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE);
   gboolean hopeless = is_hopeless (session, refused);
-  far_complain (session->self->at, session->id, "tunnel of session %s did not come up: %s", session->id,
-                error->message);
+  far_log_limited (session->self->at, session->id, "tunnel of session %s did not come up: %s", session->id,
+                   error->message);
   if (hopeless) {
     agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
   } else if (!refused && session->token && !session->redial) {
@@ -166,8 +166,8 @@ agent_tunnel_event (const FarTunnelEvent *event, gpointer user)
   } else if (session->self && event->kind == FAR_TUNNEL_LOST) {
     agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
   } else if (session->self && event->kind == FAR_TUNNEL_REFUSED) {
-    far_complain (session->self->at, session->id, "a connection of session %s was refused: %s", session->id,
-                  event->cause ? event->cause : "?");
+    far_log_limited (session->self->at, session->id, "a connection of session %s was refused: %s",
+                     session->id, event->cause ? event->cause : "?");
     agent_report_trouble (session, event->cause ? event->cause : "?");
   }
 }
@@ -230,8 +230,8 @@ dial_now (AgentSession *session)
     return;
   }
   if (!agent_end_still_allowed (session->self, session->address, &error)) {
-    far_complain (session->self->at, session->id, "tunnel of session %s is not dialled: %s", session->id,
-                  error->message);
+    far_log_limited (session->self->at, session->id, "tunnel of session %s is not dialled: %s", session->id,
+                     error->message);
     agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
     return;
   }

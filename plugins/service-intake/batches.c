@@ -48,9 +48,9 @@ batches_gap (Intake *self, FarCall *call)
   guint64 groups;
 
   if (gap != NULL && g_ascii_string_to_unsigned (gap, 10, 1, G_MAXUINT64, &groups, NULL))
-    far_complain (self->at, node,
-                  "%s had to drop %" G_GUINT64_FORMAT " groups of samples: a gap in its curves", node,
-                  groups);
+    far_log_limited (self->at, node,
+                     "%s had to drop %" G_GUINT64_FORMAT " groups of samples: a gap in its curves", node,
+                     groups);
 }
 
 void

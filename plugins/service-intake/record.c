@@ -24,9 +24,9 @@ record_drop_oldest (Intake *self)
   self->waiting_size -= g_bytes_get_size (oldest);
   g_bytes_unref (oldest);
   self->lost++;
-  far_complain (self->at, "lost",
-                "store '%s' takes no samples: %" G_GUINT64_FORMAT " batches of this node dropped so far",
-                intake_options (self)->store, self->lost);
+  far_log_limited (self->at, "lost",
+                   "store '%s' takes no samples: %" G_GUINT64_FORMAT " batches of this node dropped so far",
+                   intake_options (self)->store, self->lost);
 }
 
 static void
@@ -52,7 +52,7 @@ record_written (FarRequest *req, gpointer data)
 
   self->writing = FALSE;
   if (error != NULL) {
-    far_complain (self->at, "write", "samples of this node wait: %s", error->message);
+    far_log_limited (self->at, "write", "samples of this node wait: %s", error->message);
     return; /* the timer tries again */
   }
   batch = g_queue_pop_head (&self->waiting);

@@ -61,8 +61,8 @@ keep_written (FarRequest *req, gpointer data)
   Batch *batch = write->number != 0 ? keep_find (self, write->number) : NULL;
 
   if (error != NULL)
-    far_complain (self->at, "keep", "samples that wait are not on disk, a restart would lose them: %s",
-                  error->message);
+    far_log_limited (self->at, "keep", "samples that wait are not on disk, a restart would lose them: %s",
+                     error->message);
   if (batch != NULL && --batch->writes == 0)
     uplink_send (self);
   g_free (write);
@@ -87,8 +87,9 @@ uplink_keep (Uplink *self, Batch *batch)
   if (uplink_options (self)->store == NULL || self->unread)
     return FALSE;
   if (g_bytes_get_size (batch->bytes) / 3 * 4 + ROW_OVERHEAD > FAR_ROW_MAX) {
-    far_complain (self->at, "large", "a batch of %" G_GSIZE_FORMAT " bytes is too large to be kept on disk",
-                  g_bytes_get_size (batch->bytes));
+    far_log_limited (self->at, "large",
+                     "a batch of %" G_GSIZE_FORMAT " bytes is too large to be kept on disk",
+                     g_bytes_get_size (batch->bytes));
     return FALSE;
   }
   row = keep_row (batch);

@@ -58,9 +58,10 @@ queue_lose (Uplink *self, guint place, const char *why)
   Batch *batch = g_queue_peek_nth (&self->waiting, place);
 
   self->lost += batch->groups;
-  far_complain (self->at, "lost",
-                "%s: %u groups of samples dropped, %" G_GUINT64_FORMAT " since the last batch that went up",
-                why, batch->groups, self->lost);
+  far_log_limited (self->at, "lost",
+                   "%s: %u groups of samples dropped, %" G_GUINT64_FORMAT
+                   " since the last batch that went up",
+                   why, batch->groups, self->lost);
   if (place == 0 && self->uncertain)
     uplink_new_epoch (self); /* it may be up there or not: its number must not be used for another */
   queue_remove (self, place);

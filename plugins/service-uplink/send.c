@@ -28,13 +28,14 @@ verdict_taken (Uplink *self, const char *verdict)
     return TRUE;
   }
   if (g_strcmp0 (verdict, "bad") == 0) {
-    far_complain (self->at, "bad", "the other end cannot read a batch: dropped");
+    far_log_limited (self->at, "bad", "the other end cannot read a batch: dropped");
     self->lost += ((Batch *) g_queue_peek_head (&self->waiting))->groups;
     uplink_drop_head (self);
     uplink_new_epoch (self);
     return TRUE;
   }
-  far_complain (self->at, "full", "the other end cannot record: %u batches wait here", self->waiting.length);
+  far_log_limited (self->at, "full", "the other end cannot record: %u batches wait here",
+                   self->waiting.length);
   return FALSE;
 }
 
@@ -67,7 +68,7 @@ send_done (FarRequest *req, gpointer data)
   else
     next = answer_taken (self, far_request_result (req), &error);
   if (error != NULL)
-    far_complain (self->at, "send", "%u batches wait: %s", self->waiting.length, error->message);
+    far_log_limited (self->at, "send", "%u batches wait: %s", self->waiting.length, error->message);
   if (next)
     uplink_send (self); /* else the timer or the next link-up tries again */
 }

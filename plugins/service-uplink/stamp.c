@@ -49,8 +49,8 @@ stamps_rewrite (Uplink *self, Batch *batch, gint64 by_us, FarQuality worst)
   GBytes *bytes = far_batch_shift (batch->bytes, by_us, worst, &error);
 
   if (bytes == NULL) {
-    far_complain (self->at, "stamps", "a batch of before the clock was right cannot be read: %s",
-                  error->message);
+    far_log_limited (self->at, "stamps", "a batch of before the clock was right cannot be read: %s",
+                     error->message);
     return FALSE;
   }
   self->waiting_size += g_bytes_get_size (bytes) - g_bytes_get_size (batch->bytes);

@@ -242,7 +242,7 @@ keep_aside (const char *path)
   g_autofree char *aside = g_strconcat (path, ".damaged", NULL);
 
   if (link (path, aside) != 0 && errno != EEXIST)
-    far_complain (NULL, path, "%s cannot be kept as %s: %s", path, aside, g_strerror (errno));
+    far_log_limited (NULL, path, "%s cannot be kept as %s: %s", path, aside, g_strerror (errno));
 }
 
 static void
@@ -597,8 +597,8 @@ disk_commit (Disk *disk, const GByteArray *records, GError **error)
   if (!write_at (disk->fd, records->data, records->len, disk->end) || fdatasync (disk->fd) != 0) {
     disk_full (error, disk->path);
     if (ftruncate (disk->fd, (off_t) disk->end) != 0 || fdatasync (disk->fd) != 0)
-      far_complain (disk->at, "undo", "%s: what was not recorded cannot be taken back either: %s", disk->path,
-                    g_strerror (errno));
+      far_log_limited (disk->at, "undo", "%s: what was not recorded cannot be taken back either: %s",
+                       disk->path, g_strerror (errno));
     return FALSE;
   }
   g_mutex_lock (&disk->lock);

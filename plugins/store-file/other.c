@@ -23,7 +23,7 @@ open_run (Writer *writer, FileJob *job, FileChange *change G_GNUC_UNUSED)
 {
   if (disk_open (writer->disk, &job->error) || !g_error_matches (job->error, FAR_ERROR, FAR_ERROR_FULL))
     return;
-  far_complain (writer->at, "write", "%s", job->error->message);
+  far_log_limited (writer->at, "write", "%s", job->error->message);
   g_clear_error (&job->error);
 }
 

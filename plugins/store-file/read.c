@@ -166,9 +166,9 @@ pick_segment (Picking *picking, const FileSegment *segment, guint64 to)
   log_scan (fd, picking->job->disk->path, 0, to, pick_part, picking, &scan, NULL);
   close (fd);
   if (scan.skipped > 0 || picking->bad > 0)
-    far_complain (NULL, picking->job->disk->path,
-                  "%s: damaged samples of segment %" G_GUINT64_FORMAT " left out", picking->job->disk->path,
-                  segment->number);
+    far_log_limited (NULL, picking->job->disk->path,
+                     "%s: damaged samples of segment %" G_GUINT64_FORMAT " left out",
+                     picking->job->disk->path, segment->number);
 }
 
 static void

@@ -134,13 +134,13 @@ group_do (Writer *writer, GPtrArray *jobs)
     file_writer_group_run (writer, jobs, &change);
     if (disk_commit (writer->disk, change.records, &error) && !disk_roll (writer->disk, FALSE, &later))
       /* what was asked for is durable: no failure of the group */
-      far_complain (writer->at, "roll", "%s", later->message);
+      far_log_limited (writer->at, "roll", "%s", later->message);
     disk_finish (writer->disk);
   }
   change_clear (&change);
   if (error != NULL) {
     file_writer_group_fail (jobs, error);
-    far_complain (writer->at, "write", "%s", error->message);
+    far_log_limited (writer->at, "write", "%s", error->message);
   }
   for (guint i = 0; i < jobs->len; i++)
     file_job_answer (jobs->pdata[i]);
@@ -184,7 +184,7 @@ writer_idle (Writer *writer)
     if (g_async_queue_length (writer->jobs) > 0)
       return;
   if (error != NULL)
-    far_complain (writer->at, "care", "%s", error->message);
+    far_log_limited (writer->at, "care", "%s", error->message);
   writer->next_care_us = far_clock_boottime_us () + CARE_EVERY_US;
 }
 

@@ -254,7 +254,7 @@ damage_found (Writer *writer, GError **error)
   if (!writer->go_on)
     damage_hold (writer, said);
   else if (local != NULL)
-    far_complain (writer->worker.at, "damaged", "%s", said);
+    far_log_limited (writer->worker.at, "damaged", "%s", said);
   else
     far_log (writer->worker.at, G_LOG_LEVEL_CRITICAL, "%s", said);
   if (writer->go_on && local != NULL)

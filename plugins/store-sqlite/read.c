@@ -163,8 +163,8 @@ sqlite_read_samples (Worker *worker, SqliteJob *base)
     if (!far_picker_wants (picker, sqlite3_column_int64 (stmt, 0)) || far_request_ended (base->req))
       break;
     if (!far_picker_add (picker, body, &error))
-      far_complain (worker->at, "batch", "%s: samples of %s left out: %s", worker->path, job->a,
-                    error->message);
+      far_log_limited (worker->at, "batch", "%s: samples of %s left out: %s", worker->path, job->a,
+                       error->message);
   }
   if (stmt != NULL)
     sqlite3_reset (stmt);

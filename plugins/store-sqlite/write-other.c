@@ -61,7 +61,7 @@ open_unless_full (Worker *worker, GError **error)
     return TRUE;
   if (!g_error_matches (*error, FAR_ERROR, FAR_ERROR_FULL))
     return FALSE;
-  far_complain (worker->at, "write", "%s", (*error)->message);
+  far_log_limited (worker->at, "write", "%s", (*error)->message);
   g_clear_error (error);
   return TRUE;
 }

@@ -226,7 +226,7 @@ writer_group (Writer *writer, GPtrArray *jobs)
   if (error != NULL) {
     group_undo (writer);
     sqlite_writer_group_fail (jobs, error);
-    far_complain (writer->worker.at, "write", "%s", error->message);
+    far_log_limited (writer->worker.at, "write", "%s", error->message);
   }
   for (guint i = 0; i < jobs->len; i++)
     sqlite_job_answer (jobs->pdata[i]);
@@ -258,7 +258,7 @@ sqlite_writer_care (Writer *writer)
   if (error == NULL)
     return;
   group_undo (writer);
-  far_complain (writer->worker.at, "care", "%s", error->message);
+  far_log_limited (writer->worker.at, "care", "%s", error->message);
 }
 
 /* Waits at most until care is due. */

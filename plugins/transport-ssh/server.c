@@ -232,8 +232,8 @@ ssh_server_judge (gpointer user, FarPrincipal *principal, const FarVerdict *verd
                        ? tunnel_find (self, verdict->claim + 8)
                        : NULL;
   if (tunnel == NULL || tunnel->ending || g_strcmp0 (tunnel->terminal, name) != 0) {
-    far_complain (self->at, "claim", "a token for '%s' came from '%s', but no tunnel waits for it here",
-                  verdict->claim != NULL ? verdict->claim : "", name);
+    far_log_limited (self->at, "claim", "a token for '%s' came from '%s', but no tunnel waits for it here",
+                     verdict->claim != NULL ? verdict->claim : "", name);
     return NULL;
   }
   return tunnel_ref (tunnel);

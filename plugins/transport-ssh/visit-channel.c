@@ -221,7 +221,7 @@ refuse_one_more (Visit *visit, Wire *wire, ssh_message message)
       *text = g_strdup_printf ("too many channels in one connection (the limit is %" G_GINT64_FORMAT
                                ", by option 'channels' of endpoints.%s)",
                                visit->channels, visit->instance);
-  far_complain (NULL, visit->session, "a connection of session %s was refused: %s", visit->session, text);
+  far_log_limited (NULL, visit->session, "a connection of session %s was refused: %s", visit->session, text);
   tell_person (wire, text);
   return visit_refuse (wire, message);
 }

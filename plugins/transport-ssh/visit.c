@@ -140,8 +140,8 @@ session_dead (Wire *wire, const char *cause, gpointer user)
   Visit *visit = user;
 
   if (visit->person == NULL)
-    far_complain (NULL, visit->session, "endpoints.%s: nobody logged in, session %s: %s", visit->instance,
-                  visit->session, cause);
+    far_log_limited (NULL, visit->session, "endpoints.%s: nobody logged in, session %s: %s", visit->instance,
+                     visit->session, cause);
   g_clear_pointer (&visit->timer, far_loop_timer_free);
   ssh_login_end (&visit->login);
   visit_work_end (visit);
@@ -180,7 +180,7 @@ session_accept (ssh_session ssh, int fd, const char *keys)
   gboolean ok = session_bind (bind_, ssh, fd, keys, &error);
 
   if (!ok)
-    far_complain (NULL, "ssh-login", "ssh-login: a session cannot begin: %s", error->message);
+    far_log_limited (NULL, "ssh-login", "ssh-login: a session cannot begin: %s", error->message);
   ssh_bind_free (bind_);
   return ok;
 }

@@ -94,7 +94,7 @@ come_back (struct _WsClient *client)
 static void
 ws_client_failed (struct _WsClient *client, const char *text)
 {
-  far_complain (client->node->at, "connect", _ ("no link to %s: %s"), client->where, text);
+  far_log_limited (client->node->at, "connect", _ ("no link to %s: %s"), client->where, text);
   come_back (client);
 }
 
@@ -262,7 +262,7 @@ connect_now (gpointer data)
   if (client->dialling != NULL || client->try != NULL || is_up (client))
     return;
   if (!far_tls_refresh (client->tls, &changed, &error))
-    far_complain (client->node->at, "certificate", _ ("certificate is not used: %s"), error->message);
+    far_log_limited (client->node->at, "certificate", _ ("certificate is not used: %s"), error->message);
   client->dialling = far_request_ref (far_request_new (client_connected, client, WS_UPGRADE_SECONDS * 1000));
   begin_patience (client);
   far_dial (client->url.host, client->url.port, client->dialling);

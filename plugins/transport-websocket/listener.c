@@ -132,7 +132,7 @@ look_at_files (WsListener *listener)
   if (listener->spec.tls == NULL)
     return;
   if (!far_tls_refresh (listener->spec.tls, &changed, &error))
-    far_complain (listener->spec.at, "certificate", _ ("new certificate is not used: %s"), error->message);
+    far_log_limited (listener->spec.at, "certificate", _ ("new certificate is not used: %s"), error->message);
   else if (changed)
     far_log (listener->spec.at, G_LOG_LEVEL_INFO, _ ("certificate read again"));
 }

@@ -43,8 +43,8 @@ peer_gone (Node *self, WsLink *link, const char *cause)
 static void
 peer_replace (Node *self, WsLink *old)
 {
-  far_complain (self->at, old->peer, "%s came again, from %s: its link from before is closed", old->peer,
-                old->conn->from);
+  far_log_limited (self->at, old->peer, "%s came again, from %s: its link from before is closed", old->peer,
+                   old->conn->from);
   peer_gone (self, old, "replaced by a new link");
   ws_link_close (old, WS_CLOSE_POLICY, "replaced by a new link");
 }

@@ -629,14 +629,14 @@ START_TEST (complaints_come_ever_more_rarely)
   guint more = 0, due = 0;
 
   for (guint i = 0; i < 3600; i++) { /* an hour, once a second */
-    due += far_complaint_due ("sensors.boiler", "%s", "line", &more);
+    due += far_log_limit_due ("sensors.boiler", "%s", "line", &more);
     ck_assert (far_clock_advance (SECOND));
   }
   ck_assert_uint_eq (due, 6); /* 0, 1, 3, 7, 15, 31 min */
   ck_assert_uint_eq (more, 959);
-  ck_assert (far_complaint_due ("sensors.boiler", "%s", "another key", &more));
+  ck_assert (far_log_limit_due ("sensors.boiler", "%s", "another key", &more));
   ck_assert (far_clock_advance (86400 * 3 * SECOND));
-  ck_assert (far_complaint_due ("sensors.boiler", "%s", "line", &more));
+  ck_assert (far_log_limit_due ("sensors.boiler", "%s", "line", &more));
 }
 END_TEST
 
@@ -663,11 +663,11 @@ START_TEST (chosen_keys_fill_no_log)
 {
   guint due = 0, more = 0, told = 0;
 
-  ck_assert (far_complaint_due ("sensors.boiler", "line %s", "mine", &more));
+  ck_assert (far_log_limit_due ("sensors.boiler", "line %s", "mine", &more));
   for (guint i = 0; i < 10000; i++) {
     g_autofree char *key = g_strdup_printf ("2001:db8:0:%x::1", i);
 
-    if (far_complaint_due ("transports.https", "refused %s", key, &more)) {
+    if (far_log_limit_due ("transports.https", "refused %s", key, &more)) {
       due++;
       told += more + 1;
     }
@@ -677,10 +677,10 @@ START_TEST (chosen_keys_fill_no_log)
   ck_assert_uint_le (due, 32 + 60 + 8);
   ck_assert_uint_gt (told, 4000); /* how many were like it is told, the last of them when it is due again */
   /* the one of this minute */
-  far_complaint_due ("transports.https", "refused %s", "2001:db8:ffff::2", &more);
-  ck_assert (!far_complaint_due ("transports.https", "refused %s", "2001:db8:ffff::1", &more));
-  ck_assert (far_complaint_due ("transports.https", "another kind %s", "2001:db8:ffff::1", &more));
-  ck_assert (far_complaint_due ("transports.nodes", "refused %s", "2001:db8:ffff::1", &more));
+  far_log_limit_due ("transports.https", "refused %s", "2001:db8:ffff::2", &more);
+  ck_assert (!far_log_limit_due ("transports.https", "refused %s", "2001:db8:ffff::1", &more));
+  ck_assert (far_log_limit_due ("transports.https", "another kind %s", "2001:db8:ffff::1", &more));
+  ck_assert (far_log_limit_due ("transports.nodes", "refused %s", "2001:db8:ffff::1", &more));
 }
 END_TEST
 
@@ -689,14 +689,14 @@ START_TEST (new_keys_push_out_no_old_one)
 {
   guint more = 0;
 
-  ck_assert (far_complaint_due ("a", "%s", "mine", &more));
+  ck_assert (far_log_limit_due ("a", "%s", "mine", &more));
   for (guint i = 0; i < 100; i++)
     for (guint k = 0; k < 40; k++) {
       g_autofree char *kind = g_strdup_printf ("kind %u", i), *key = g_strdup_printf ("%u", k);
 
-      far_complaint_due ("a", kind, key, &more);
+      far_log_limit_due ("a", kind, key, &more);
     }
-  ck_assert (!far_complaint_due ("a", "%s", "mine", &more));
+  ck_assert (!far_log_limit_due ("a", "%s", "mine", &more));
 }
 END_TEST
 

@@ -56,7 +56,7 @@ note_written (FarRequest *req, gpointer data G_GNUC_UNUSED)
   const GError *error = far_request_error (req);
 
   if (error != NULL)
-    far_complain (NULL, "notifier-file", "a notice was lost: %s", error->message);
+    far_log_limited (NULL, "notifier-file", "a notice was lost: %s", error->message);
 }
 
 static void

@@ -30,7 +30,7 @@ limit_notify (Limit *self, const char *name, const char *text)
       ((const FarNotifierType *) far_instance_type (at))
           ->notify (far_instance_self (at), "warning", name, text);
     else
-      far_complain (self->at, *to, "not notified: %s", error->message);
+      far_log_limited (self->at, *to, "not notified: %s", error->message);
   }
 }
 

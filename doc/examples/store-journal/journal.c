@@ -144,7 +144,7 @@ journal_write (Journal *journal, json_t *change, GError **error)
   }
   fault (journal, FAR_ERROR_FULL, _ ("cannot record"), error);
   if (ftruncate (journal->fd, journal->size) != 0)
-    far_complain (NULL, journal->path, "%s: half a line stands at its end", journal->path);
+    far_log_limited (NULL, journal->path, "%s: half a line stands at its end", journal->path);
   return FALSE;
 }
 

@@ -121,9 +121,9 @@ link_up (Unix *self, int fd)
   static const WireFuncs funcs = { .message = link_message, .down = link_down };
 
   if (self->wire != NULL || !is_ours (fd)) {
-    far_complain (self->at, "refused",
-                  self->wire != NULL ? "somebody came while the link is up: refused"
-                                     : "a process of another user is at the other end: refused");
+    far_log_limited (self->at, "refused",
+                     self->wire != NULL ? "somebody came while the link is up: refused"
+                                        : "a process of another user is at the other end: refused");
     far_count ("links of nodes", 1);
     close (fd);
     return;
@@ -168,8 +168,8 @@ unix_dial (gpointer data)
   if (fd >= 0 && fits && connect (fd, (const struct sockaddr *) &to, sizeof to) == 0) {
     link_up (self, fd);
   } else {
-    far_complain (self->at, "dial", "no connection to %s: %s", path,
-                  fits ? g_strerror (errno) : _ ("the path is too long"));
+    far_log_limited (self->at, "dial", "no connection to %s: %s", path,
+                     fits ? g_strerror (errno) : _ ("the path is too long"));
     if (fd >= 0)
       close (fd);
   }

@@ -109,7 +109,7 @@ complaint_get (const char *kind, const char *key, gint64 now)
 }
 
 gboolean
-far_complaint_due (const char *path, const char *kind, const char *key, guint *more)
+far_log_limit_due (const char *path, const char *kind, const char *key, guint *more)
 {
   gint64 now = far_clock_boottime_us ();
   g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&complaints_lock);
