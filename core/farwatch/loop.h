@@ -35,12 +35,12 @@ void far_loop_post (FarLoop *loop, FarLoopFunc func, gpointer data);
 /* [any thread, not the loop itself] Runs func(data) on the loop and waits: for tests and shutdown only. */
 void far_loop_call (FarLoop *loop, FarLoopFunc func, gpointer data);
 
-/* One piece of work that may be asked for often and runs once: far_later_ask() posts it unless it waits
- * already. [any thread] far_later_free() cancels it: [loop]. */
-typedef struct _FarLater FarLater;
-FarLater *far_later_new (FarLoop *loop, FarLoopFunc func, gpointer data);
-void far_later_ask (FarLater *later);
-void far_later_free (FarLater *later);
+/* One piece of work that may be asked for often and runs once: far_deferred_ask() posts it unless it waits
+ * already. [any thread] far_deferred_free() cancels it: [loop]. */
+typedef struct _FarDeferred FarDeferred;
+FarDeferred *far_deferred_new (FarLoop *loop, FarLoopFunc func, gpointer data);
+void far_deferred_ask (FarDeferred *later);
+void far_deferred_free (FarDeferred *later);
 
 /* Descriptors: workers only (NULL on other loops). [loop] ready is a mask of FAR_READY_READ|WRITE to wait for
  * (0: only errors and hang-up, told as FAR_READY_CLOSED together with READ and WRITE). With READ comes

@@ -80,7 +80,7 @@ struct _FarStream {
   gpointer user;
   const char *cause; /* static or interned: why it died; NULL while alive       */
   gboolean closed;
-  FarLater *soon; /* tells soon_ready outside of the call that found it out */
+  FarDeferred *soon; /* tells soon_ready outside of the call that found it out */
   guint soon_ready;
 };
 

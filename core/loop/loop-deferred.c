@@ -5,7 +5,7 @@
 
 #include <farwatch/loop.h>
 
-struct _FarLater {
+struct _FarDeferred {
   gint refs;
   gint waits; /* atomic */
   FarLoop *loop;
@@ -13,10 +13,10 @@ struct _FarLater {
   gpointer data;
 };
 
-FarLater *
-far_later_new (FarLoop *loop, FarLoopFunc func, gpointer data)
+FarDeferred *
+far_deferred_new (FarLoop *loop, FarLoopFunc func, gpointer data)
 {
-  FarLater *later = g_new0 (FarLater, 1);
+  FarDeferred *later = g_new0 (FarDeferred, 1);
   later->refs = 1;
   later->loop = loop;
   later->func = func;
@@ -25,7 +25,7 @@ far_later_new (FarLoop *loop, FarLoopFunc func, gpointer data)
 }
 
 static void
-later_unref (FarLater *later)
+later_unref (FarDeferred *later)
 {
   if (g_atomic_int_dec_and_test (&later->refs))
     g_free (later);
@@ -34,7 +34,7 @@ later_unref (FarLater *later)
 static void
 run_later (gpointer data)
 {
-  FarLater *later = data;
+  FarDeferred *later = data;
   g_atomic_int_set (&later->waits, 0);
   if (later->func != NULL)
     later->func (later->data);
@@ -42,7 +42,7 @@ run_later (gpointer data)
 }
 
 void
-far_later_ask (FarLater *later)
+far_deferred_ask (FarDeferred *later)
 {
   if (!g_atomic_int_compare_and_exchange (&later->waits, 0, 1))
     return;
@@ -51,7 +51,7 @@ far_later_ask (FarLater *later)
 }
 
 void
-far_later_free (FarLater *later)
+far_deferred_free (FarDeferred *later)
 {
   if (later == NULL)
     return;

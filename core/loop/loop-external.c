@@ -35,7 +35,7 @@ run_due (gpointer data)
   FarLoop *loop = data;
   far_timers_run (&loop->timers);
   if (loop->clock_later != NULL)
-    far_later_ask (loop->clock_later);
+    far_deferred_ask (loop->clock_later);
 }
 
 static void
@@ -97,7 +97,7 @@ far_loop_external_new (const char *name, void (*wake) (gpointer data), gpointer 
   far_loop_init (&self->loop, FAR_LOOP_FOREIGN, name);
   self->loop.wake = wake;
   self->loop.wake_data = data;
-  self->loop.clock_later = far_later_new (&self->loop, timers_changed, self);
+  self->loop.clock_later = far_deferred_new (&self->loop, timers_changed, self);
   self->alarm = g_new0 (Alarm, 1);
   self->alarm->refs = 1;
   self->alarm->loop = &self->loop;
@@ -131,7 +131,7 @@ far_loop_external_free (FarLoop *loop)
   /* what is posted may still ask for the later: it goes after them, the alarm last */
   while (far_loop_run_posts (loop))
     ;
-  g_clear_pointer (&loop->clock_later, far_later_free);
+  g_clear_pointer (&loop->clock_later, far_deferred_free);
   while (far_loop_run_posts (loop))
     ;
   alarm_unref (self->alarm);

@@ -19,7 +19,7 @@ struct _FarWatch {
   guint ready;
   FarWatchFunc func; /* NULL: freed during this turn */
   gpointer data;
-  FarLater *failed; /* tells that it cannot be watched */
+  FarDeferred *failed; /* tells that it cannot be watched */
 };
 
 static guint32
@@ -56,8 +56,8 @@ far_loop_watch (FarLoop *loop, int fd, guint ready, FarWatchFunc func, gpointer 
   if (epoll_ctl (loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
     return watch;
   far_log_limited (NULL, "watch", "%s: a descriptor cannot be watched: %s", loop->name, g_strerror (errno));
-  watch->failed = far_later_new (loop, tell_failed, watch);
-  far_later_ask (watch->failed);
+  watch->failed = far_deferred_new (loop, tell_failed, watch);
+  far_deferred_ask (watch->failed);
   return watch;
 }
 
@@ -78,7 +78,7 @@ far_watch_free (FarWatch *watch)
     return;
   if (watch->failed == NULL) /* else the descriptor may stand there for somebody else */
     epoll_ctl (watch->loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
-  g_clear_pointer (&watch->failed, far_later_free);
+  g_clear_pointer (&watch->failed, far_deferred_free);
   watch->func = NULL; /* an event of this turn may still point here */
   g_ptr_array_add (watch->loop->dead_watches, watch);
 }

@@ -50,7 +50,7 @@ struct _FarLoop {
   gpointer wake_data;
 
   FarTimers timers;
-  FarLater *clock_later; /* foreign: asks its clock loop to watch the earliest timer */
+  FarDeferred *clock_later; /* foreign: asks its clock loop to watch the earliest timer */
 
   guint8 *scratch;
   FarScratchSave scratch_save;

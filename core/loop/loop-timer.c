@@ -78,7 +78,7 @@ look_again (gpointer data)
   FarTimers *timers = data;
   timers->armed_us = 0;
   if (timers->loop->clock_later != NULL)
-    far_later_ask (timers->loop->clock_later);
+    far_deferred_ask (timers->loop->clock_later);
 }
 
 static void
@@ -154,7 +154,7 @@ static void
 changed (FarTimers *timers)
 {
   if (timers->loop->clock_later != NULL)
-    far_later_ask (timers->loop->clock_later);
+    far_deferred_ask (timers->loop->clock_later);
 }
 
 FarLoopTimer *

@@ -45,9 +45,9 @@ struct _FarPass {
   guint64 number; /* in the order of entering */
   FarPassState state;
   gboolean heard, evictable, never_evicted;
-  FarNet *net;     /* while it waits */
-  GList link;      /* in one of the net's queues while it is evictable and waits */
-  FarLater *later; /* [loop] frees it */
+  FarNet *net;        /* while it waits */
+  GList link;         /* in one of the net's queues while it is evictable and waits */
+  FarDeferred *later; /* [loop] frees it */
   FarLoopFunc evicted;
   gpointer data;
 };

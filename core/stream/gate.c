@@ -247,7 +247,7 @@ evict (FarPass *pass)
   gate->total--;
   gate->evicted++;
   far_count ("evicted connections", 1);
-  far_later_ask (pass->later);
+  far_deferred_ask (pass->later);
 }
 
 /* One goes for one that comes: when a limit was lowered, those who are in stay. N_LIMITS: there is room. */
@@ -348,19 +348,19 @@ far_gate_evictable (FarPass *pass, FarLoop *loop, FarLoopFunc evicted, gpointer 
 {
   FarGate *gate = pass->gate;
   g_mutex_lock (&gate->lock);
-  FarLater *old = g_steal_pointer (&pass->later);
+  FarDeferred *old = g_steal_pointer (&pass->later);
   pass->evicted = evicted;
   pass->data = data;
   if (loop != NULL && !pass->never_evicted)
-    pass->later = far_later_new (loop, run_evicted, pass);
+    pass->later = far_deferred_new (loop, run_evicted, pass);
   if (pass->state == FAR_PASS_WAITING && pass->later != NULL)
     far_places_offer (gate->places, pass);
   else if (pass->state == FAR_PASS_WAITING)
     far_places_withdraw (gate->places, pass);
   else if (pass->state == FAR_PASS_EVICTED && pass->later != NULL)
-    far_later_ask (pass->later); /* decided before it moved here */
+    far_deferred_ask (pass->later); /* decided before it moved here */
   g_mutex_unlock (&gate->lock);
-  far_later_free (old);
+  far_deferred_free (old);
 }
 
 void
@@ -377,7 +377,7 @@ void
 far_gate_verified (FarPass *pass)
 {
   FarGate *gate = pass->gate;
-  FarLater *old = NULL;
+  FarDeferred *old = NULL;
   g_mutex_lock (&gate->lock);
   if (pass->state == FAR_PASS_WAITING || pass->state == FAR_PASS_EVICTED) {
     if (pass->state == FAR_PASS_WAITING)
@@ -389,7 +389,7 @@ far_gate_verified (FarPass *pass)
     old = g_steal_pointer (&pass->later);
   }
   g_mutex_unlock (&gate->lock);
-  far_later_free (old);
+  far_deferred_free (old);
 }
 
 void
@@ -407,7 +407,7 @@ far_gate_leave (FarPass *pass)
   if (pass->state == FAR_PASS_WAITING || pass->state == FAR_PASS_VERIFIED)
     gate->total--;
   g_mutex_unlock (&gate->lock);
-  far_later_free (pass->later);
+  far_deferred_free (pass->later);
   g_free (pass);
   far_gate_free (gate);
 }

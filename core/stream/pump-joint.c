@@ -21,7 +21,7 @@ free_all (FarJoint *joint)
   g_clear_pointer (&joint->idle, far_loop_timer_free);
   g_clear_pointer (&joint->first, far_loop_timer_free);
   g_clear_pointer (&joint->report, far_loop_timer_free);
-  g_clear_pointer (&joint->turn, far_later_free);
+  g_clear_pointer (&joint->turn, far_deferred_free);
   for (guint i = 0; i < 2; i++) {
     far_stream_take (joint->end[i], NULL, NULL);
     g_clear_pointer (&joint->end[i], far_stream_free);
@@ -146,7 +146,7 @@ far_joint_run (FarJoint *joint)
   }
   joint->busy = FALSE;
   if (can_move (joint, 0) || can_move (joint, 1))
-    far_later_ask (joint->turn);
+    far_deferred_ask (joint->turn);
   far_pump_unref (pump);
 }
 
@@ -165,7 +165,7 @@ end_ready (FarStream *stream, guint ready, gpointer user)
   joint->writable[i] |= (ready & FAR_READY_WRITE) != 0;
   joint->dead[i] |= (ready & FAR_READY_CLOSED) != 0;
   if (joint->busy) /* told from inside a library that we called: the turn goes on with it */
-    far_later_ask (joint->turn);
+    far_deferred_ask (joint->turn);
   else
     far_joint_run (joint);
 }
@@ -195,7 +195,7 @@ far_joint_start (FarJoint *joint)
 {
   const FarPumpSpec *spec = &joint->pump->spec;
   joint->started = TRUE;
-  joint->turn = far_later_new (joint->loop, run_turn, joint);
+  joint->turn = far_deferred_new (joint->loop, run_turn, joint);
   for (guint i = 0; i < 2; i++) {
     joint->readable[i] = joint->writable[i] = TRUE;
     joint->dead[i] = joint->end[i]->closed;

@@ -19,7 +19,7 @@ typedef struct {
   gint64 deadline_us, now_us;
   const char *wanted; /* closed before it began: the cause */
   FarLoopTimer *deadline, *idle, *first, *report;
-  FarLater *turn;
+  FarDeferred *turn;
 } FarJoint;
 
 struct _FarPump {

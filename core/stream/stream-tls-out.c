@@ -75,8 +75,8 @@ end_flight (FarTlsStream *self, gboolean whole_records)
     return;
   }
   if (self->take_off == NULL)
-    self->take_off = far_later_new (self->head.loop, take_off_now, self);
-  far_later_ask (self->take_off);
+    self->take_off = far_deferred_new (self->head.loop, take_off_now, self);
+  far_deferred_ask (self->take_off);
 }
 
 gboolean

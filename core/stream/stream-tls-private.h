@@ -29,7 +29,7 @@ typedef struct {
   /* records being gathered; NULL outside of a call, but for those that wait for more in this turn of the loop
    */
   GByteArray *flight;
-  FarLater *take_off; /* writes these; NULL: never asked for at this loop */
+  FarDeferred *take_off; /* writes these; NULL: never asked for at this loop */
   gnutls_packet_t packet[FAR_TLS_PACKETS];
   guint first, n; /* of packet */
   gsize at;       /* consumed of the first */

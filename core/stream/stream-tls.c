@@ -496,7 +496,7 @@ tls_move (FarStream *stream, FarLoop *loop)
   FarTlsStream *self = (FarTlsStream *) stream;
 
   far_stream_tls_out_drop (self);
-  g_clear_pointer (&self->take_off, far_later_free);
+  g_clear_pointer (&self->take_off, far_deferred_free);
   if (self->below != NULL) {
     far_stream_take (self->below, NULL, NULL);
     self->below->klass->move (self->below, loop);
@@ -514,7 +514,7 @@ tls_free (FarStream *stream)
 
   if (!stream->closed)
     far_stream_tls_out_drop (self);
-  g_clear_pointer (&self->take_off, far_later_free);
+  g_clear_pointer (&self->take_off, far_deferred_free);
   below = g_steal_pointer (&self->below);
   far_tls_keep (self->tls, self->keys, self->session);
   if (below != NULL && !stream->closed && !below->closed && self->state == FAR_TLS_OPEN) {

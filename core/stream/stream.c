@@ -42,9 +42,9 @@ far_stream_tell_soon (FarStream *stream, guint ready)
   if (stream->ready == NULL) /* nobody to tell; who takes the stream is told all there is */
     return;
   if (stream->soon == NULL)
-    stream->soon = far_later_new (stream->loop, tell_now, stream);
+    stream->soon = far_deferred_new (stream->loop, tell_now, stream);
   stream->soon_ready |= ready;
-  far_later_ask (stream->soon);
+  far_deferred_ask (stream->soon);
 }
 
 #define CAUSES_MAX 1024
@@ -87,7 +87,7 @@ far_stream_die_soon (FarStream *stream, const char *cause)
 void
 far_stream_moved (FarStream *stream, FarLoop *loop)
 {
-  g_clear_pointer (&stream->soon, far_later_free);
+  g_clear_pointer (&stream->soon, far_deferred_free);
   stream->soon_ready = 0;
   stream->loop = loop;
 }
@@ -97,7 +97,7 @@ far_stream_free (FarStream *stream)
 {
   if (stream == NULL)
     return;
-  g_clear_pointer (&stream->soon, far_later_free);
+  g_clear_pointer (&stream->soon, far_deferred_free);
   /* the struct may live on for a turn of its library, whose events have no listener any more */
   stream->ready = NULL;
   stream->klass->free (stream);

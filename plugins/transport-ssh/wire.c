@@ -56,14 +56,14 @@ wire_settle (Wire *wire)
 {
   if (wire->fd >= 0)
     wire->watch = far_loop_watch (wire->loop, wire->fd, FAR_READY_READ, wire_ready, wire);
-  wire->later = far_later_new (wire->loop, wire_turn, wire);
+  wire->later = far_deferred_new (wire->loop, wire_turn, wire);
 }
 
 static void
 wire_unsettle (Wire *wire)
 {
   g_clear_pointer (&wire->watch, far_watch_free);
-  g_clear_pointer (&wire->later, far_later_free);
+  g_clear_pointer (&wire->later, far_deferred_free);
 }
 
 Wire *
@@ -83,7 +83,7 @@ wire_new (FarLoop *loop, ssh_session session, int fd, const WireOps *ops, gpoint
   ssh_set_blocking (session, 0);
   ssh_set_counters (session, &wire->counter, &wire->packets);
   wire_settle (wire);
-  far_later_ask (wire->later);
+  far_deferred_ask (wire->later);
   return wire;
 }
 
@@ -248,7 +248,7 @@ void
 wire_kick (Wire *wire)
 {
   if (!wire->dead)
-    far_later_ask (wire->later);
+    far_deferred_ask (wire->later);
 }
 
 void

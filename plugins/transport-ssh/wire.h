@@ -51,7 +51,7 @@ struct _Wire {
   gpointer user;
   /* [loop] */
   FarWatch *watch;
-  FarLater *later;
+  FarDeferred *later;
   GPtrArray *channels;
   guint inside;    /* depth of our calls into libssh */
   guint telling;   /* callbacks of libssh that are under way: nothing of it may be called */

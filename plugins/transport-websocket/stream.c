@@ -31,8 +31,8 @@ typedef struct {
   FarStream *below;
   FarPass *pass;
   WsStreams *streams;
-  GList node;     /* in streams */
-  FarLater *kill; /* under streams' lock; asked for when the listener ends */
+  GList node;        /* in streams */
+  FarDeferred *kill; /* under streams' lock; asked for when the listener ends */
   WsDecoder decoder;
   gsize decoded; /* bytes below that the decoder has had */
   WsPlace place[FAR_BATCH_FRAMES];
@@ -102,7 +102,7 @@ ws_streams_end (WsStreams *streams)
   streams->listener = NULL;
   streams->over = TRUE;
   for (const GList *link = streams->all.head; link != NULL; link = link->next)
-    far_later_ask (((const WsStream *) link->data)->kill);
+    far_deferred_ask (((const WsStream *) link->data)->kill);
 }
 
 static void
@@ -136,10 +136,10 @@ listen_for_end (WsStream *self, FarLoop *loop)
   if (self->streams == NULL)
     return;
   locked = g_mutex_locker_new (&self->streams->lock);
-  g_clear_pointer (&self->kill, far_later_free);
-  self->kill = far_later_new (loop, kill_now, self);
+  g_clear_pointer (&self->kill, far_deferred_free);
+  self->kill = far_deferred_new (loop, kill_now, self);
   if (self->streams->over) /* it was asked for where the stream has just been */
-    far_later_ask (self->kill);
+    far_deferred_ask (self->kill);
 }
 
 static void
@@ -162,7 +162,7 @@ leave_streams (WsStream *self)
     return;
   g_mutex_lock (&streams->lock);
   g_queue_unlink (&streams->all, &self->node);
-  g_clear_pointer (&self->kill, far_later_free);
+  g_clear_pointer (&self->kill, far_deferred_free);
   g_mutex_unlock (&streams->lock);
   far_loop_post (streams->loop, less_at_loop, streams);
 }

@@ -122,16 +122,16 @@ END_TEST
 START_TEST (later_runs_once_and_can_be_cancelled)
 {
   gint n = 0;
-  FarLater *later = far_later_new (far_loop_main (), count_up, &n);
-  far_later_ask (later);
-  far_later_ask (later);
+  FarDeferred *later = far_deferred_new (far_loop_main (), count_up, &n);
+  far_deferred_ask (later);
+  far_deferred_ask (later);
   help_spin (3);
   ck_assert_int_eq (n, 1);
-  far_later_ask (later);
+  far_deferred_ask (later);
   help_spin (3);
   ck_assert_int_eq (n, 2);
-  far_later_ask (later);
-  far_later_free (later);
+  far_deferred_ask (later);
+  far_deferred_free (later);
   help_spin (3);
   ck_assert_int_eq (n, 2);
 }
