@@ -64,8 +64,8 @@ libfarwatch_la_SOURCES = \
 	core/base/node-place.c \
 	core/base/node-place.h \
 	core/base/option.c \
-	core/base/plain.c \
-	core/base/plain.h \
+	core/base/sanitize.c \
+	core/base/sanitize.h \
 	core/base/revision.c \
 	core/base/small-file.c \
 	core/base/small-file.h \

@@ -12,7 +12,7 @@
 
 #include <farwatch/option.h>
 
-#include "base/plain.h"
+#include "base/sanitize.h"
 
 /* ---- cells ---- */
 
@@ -66,7 +66,7 @@ clean (char *text, gboolean lines)
 {
   g_autofree char *taken = text;
 
-  return far_plain_text (taken, lines);
+  return far_sanitize_text (taken, lines);
 }
 
 static char *
@@ -187,7 +187,7 @@ void
 ctl_json_flags (json_t *json, size_t flags)
 {
   char *text = json_dumps (json, flags | JSON_ENCODE_ANY);
-  g_autofree char *plain = far_plain_json (text != NULL ? text : "null");
+  g_autofree char *plain = far_sanitize_json (text != NULL ? text : "null");
 
   puts (plain);
   free (text);

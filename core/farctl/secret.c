@@ -13,7 +13,7 @@
 
 #include <farwatch/instance.h>
 
-#include "base/plain.h"
+#include "base/sanitize.h"
 
 #define SECRET_SIZE 1026
 
@@ -48,7 +48,7 @@ secret_ask (const char *prompt, char *buffer, GError **error)
   int fd = open ("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   struct termios before, quiet;
   /* who is asked for a password may ask something back */
-  g_autofree char *plain = far_plain_text (prompt, FALSE);
+  g_autofree char *plain = far_sanitize_text (prompt, FALSE);
   gboolean good;
 
   if (fd < 0 || tcgetattr (fd, &before) != 0) {

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/plain.h"
+#include "base/sanitize.h"
 
 #define LINE_MAX_BYTES 4096
 
@@ -53,7 +53,7 @@ append_plain (GString *line, const char *text)
   for (const char *at = valid; *at != '\0'; at = g_utf8_next_char (at)) {
     gunichar c = g_utf8_get_char (at);
 
-    if (!far_plain_char (c))
+    if (!far_sanitize_char (c))
       g_string_append_printf (line, "\\x%02x", c);
     else
       g_string_append_unichar (line, c);

@@ -10,7 +10,7 @@
 
 #include <farwatch/i18n.h>
 
-#include "base/plain.h"
+#include "base/sanitize.h"
 #include "base/suggest.h"
 
 #define SHOWN_MAX 50
@@ -48,7 +48,7 @@ cell_of (gunichar c, guint column)
     memset (cell.text, ' ', cell.width);
     return cell;
   }
-  if (!far_plain_char (c))
+  if (!far_sanitize_char (c))
     c = '?';
   cell.width = g_unichar_iszerowidth (c) ? 0 : g_unichar_iswide (c) ? 2 : 1;
   g_unichar_to_utf8 (c, cell.text);

@@ -2,7 +2,7 @@
 /* Text of peers before a person's eyes: what would move the cursor, turn or hide text. */
 #include "config.h"
 
-#include "base/plain.h"
+#include "base/sanitize.h"
 #include "unit/core-help.h"
 
 #include <jansson.h>
@@ -24,16 +24,16 @@ static const struct {
 
 START_TEST (characters)
 {
-  ck_assert_msg (far_plain_char (rows[_i].c) == rows[_i].plain, "U+%04X", rows[_i].c);
+  ck_assert_msg (far_sanitize_char (rows[_i].c) == rows[_i].plain, "U+%04X", rows[_i].c);
 }
 END_TEST
 
 START_TEST (texts)
 {
-  g_autofree char *one = far_plain_text ("a\x1b[2Jb\nc\xff\xe2\x80\xae"
-                                         "d",
-                                         FALSE),
-                  *lines = far_plain_text ("a\r\nb\xc2\x9b", TRUE);
+  g_autofree char *one = far_sanitize_text ("a\x1b[2Jb\nc\xff\xe2\x80\xae"
+                                            "d",
+                                            FALSE),
+                  *lines = far_sanitize_text ("a\r\nb\xc2\x9b", TRUE);
 
   ck_assert_str_eq (one, "a [2Jb c\xef\xbf\xbd d");
   ck_assert_str_eq (lines, "a \nb ");
@@ -54,11 +54,11 @@ START_TEST (json_is_the_same)
     g_unichar_to_utf8 (rows[i].c, c);
     wrote = json_pack ("{s:s, s:[s]}", c, "x", "b", c);
     text = json_dumps (wrote, JSON_INDENT (2));
-    plain = far_plain_json (text);
+    plain = far_sanitize_json (text);
     read = json_loads (plain, 0, NULL);
     ck_assert_msg (read != NULL && json_equal (wrote, read), "U+%04X: %s", rows[i].c, plain);
     for (const char *at = plain; *at != '\0'; at = g_utf8_next_char (at))
-      ck_assert_msg (*at == '\n' || far_plain_char (g_utf8_get_char (at)), "U+%04X", rows[i].c);
+      ck_assert_msg (*at == '\n' || far_sanitize_char (g_utf8_get_char (at)), "U+%04X", rows[i].c);
     ck_assert (rows[i].plain == (strcmp (plain, text) == 0) || rows[i].c < 0x20);
     free (text);
     json_decref (wrote);

@@ -4,7 +4,7 @@
  * so it knows neither terminal nor log. */
 #include "config.h"
 
-#include "base/plain.h"
+#include "base/sanitize.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #define ZWJ 0x200d
 
 gboolean
-far_plain_char (gunichar c)
+far_sanitize_char (gunichar c)
 {
   switch (g_unichar_type (c)) {
   case G_UNICODE_CONTROL:
@@ -27,7 +27,7 @@ far_plain_char (gunichar c)
 }
 
 char *
-far_plain_text (const char *text, gboolean lines)
+far_sanitize_text (const char *text, gboolean lines)
 {
   g_autofree char *valid = g_utf8_make_valid (text, -1);
   g_autoptr (GString) out = g_string_sized_new (strlen (valid));
@@ -35,7 +35,7 @@ far_plain_text (const char *text, gboolean lines)
   for (const char *at = valid; *at != '\0'; at = g_utf8_next_char (at)) {
     gunichar c = g_utf8_get_char (at);
 
-    g_string_append_unichar (out, far_plain_char (c) || (lines && c == '\n') ? c : ' ');
+    g_string_append_unichar (out, far_sanitize_char (c) || (lines && c == '\n') ? c : ' ');
   }
   return g_string_free (g_steal_pointer (&out), FALSE);
 }
@@ -52,7 +52,7 @@ json_escape (GString *out, gunichar c)
 }
 
 char *
-far_plain_json (const char *json)
+far_sanitize_json (const char *json)
 {
   g_autoptr (GString) out = g_string_sized_new (strlen (json));
 
@@ -60,7 +60,7 @@ far_plain_json (const char *json)
     gunichar c = g_utf8_get_char (at);
 
     if (c == '\n' ||
-        far_plain_char (c)) /* jansson has escaped those below U+0020 in strings; '\n' is between them */
+        far_sanitize_char (c)) /* jansson has escaped those below U+0020 in strings; '\n' is between them */
       g_string_append_unichar (out, c);
     else
       json_escape (out, c);
