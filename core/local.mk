@@ -61,8 +61,8 @@ libfarwatch_la_SOURCES = \
 	core/base/crc32c.h \
 	core/base/error.c \
 	core/base/kind.c \
-	core/base/node-place.c \
-	core/base/node-place.h \
+	core/base/node-identity.c \
+	core/base/node-identity.h \
 	core/base/option.c \
 	core/base/sanitize.c \
 	core/base/sanitize.h \

@@ -13,7 +13,7 @@
 #include <farwatch/i18n.h>
 #include <farwatch/store.h>
 
-#include "base/node-place.h"
+#include "base/node-identity.h"
 #include "base/small-file.h"
 #include "life/instance-private.h"
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock-private.h"
-#include "base/node-place.h"
+#include "base/node-identity.h"
 
 static struct {
   FarProfile *profile;
@@ -78,7 +78,7 @@ take_lock (GError **error)
 gboolean
 far_node_open (FarProfile *profile, GError **error)
 {
-  far_node_place_set (profile->node->id, profile->node->state);
+  far_node_identity_set (profile->node->id, profile->node->state);
   far_node_words_set (profile->path, profile->state_given ? profile->node->state : NULL);
   far_node_set_profile (profile);
   if (g_mkdir_with_parents (far_node_state_dir (), 0700) != 0) {
@@ -99,6 +99,6 @@ far_node_close (void)
   if (node.lock >= 0)
     close (node.lock);
   node.lock = -1;
-  far_node_place_set (NULL, NULL);
+  far_node_identity_set (NULL, NULL);
   far_node_words_set (NULL, NULL);
 }

@@ -8,7 +8,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
 
-#include "base/node-place.h"
+#include "base/node-identity.h"
 #include "data/damage.h"
 #include "node/doctor.h"
 #include "life/instance-private.h"

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "base/node-place.h"
+#include "base/node-identity.h"
 
 typedef struct {
   const FarProfile *profile;

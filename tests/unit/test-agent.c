@@ -9,7 +9,7 @@
 
 #include "reach/device.h"
 #include "life/instance-private.h"
-#include "base/node-place.h"
+#include "base/node-identity.h"
 #include "unit/trust-fixture.h"
 #include "../plugins/service-agent/agent.h"
 
@@ -56,7 +56,7 @@ set_up (void)
   dir = fixture_dir ();
   ck_assert (far_trust_keys_create (dir, NULL));
   box = far_trust_box_public (dir, NULL);
-  far_node_place_set ("t1", dir);
+  far_node_identity_set ("t1", dir);
   opts = (AgentOpts){ .login = (char *) "login",
                       .keys = dir,
                       .in_advance = in_advance,

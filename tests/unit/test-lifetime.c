@@ -9,7 +9,7 @@
 #include "door-help.h"
 #include "life/instance-private.h"
 #include "loop/executor.h"
-#include "base/node-place.h"
+#include "base/node-identity.h"
 #include "loop/request-private.h"
 
 /* ---- a careless service and a careless store ---- */
@@ -192,7 +192,7 @@ static void
 set_up (void)
 {
   folder = make_folder ();
-  far_node_place_set ("t1", folder);
+  far_node_identity_set ("t1", folder);
   asker = root ();
   memset (&seen, 0, sizeof seen);
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/node-place.h"
+#include "base/node-identity.h"
 #include "data/damage.h"
 #include "life/instance-private.h"
 #include "profile/profile.h"

@@ -3,7 +3,7 @@
  * every room. */
 #include "config.h"
 
-#include "base/node-place.h"
+#include "base/node-identity.h"
 
 #include <string.h>
 
@@ -73,7 +73,7 @@ far_node_words_set (const char *profile, const char *state)
 }
 
 void
-far_node_place_set (const char *id, const char *state)
+far_node_identity_set (const char *id, const char *state)
 {
   g_free (node_place.id);
   g_free (node_place.state);

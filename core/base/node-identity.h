@@ -5,7 +5,7 @@
 #include <glib.h>
 
 /* As the profile has them, or a test; NULL: as before the first call. Both are copied. */
-void far_node_place_set (const char *id, const char *state);
+void far_node_identity_set (const char *id, const char *state);
 
 #define FAR_NOTES_MADE ".made"      /* notes of where each store was made */
 #define FAR_NOTES_DAMAGED "damaged" /* notes of stores that were found damaged */
