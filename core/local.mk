@@ -175,13 +175,13 @@ libfarwatch_la_SOURCES = \
 	core/profile/device-option.h \
 	core/profile/fault.c \
 	core/profile/fault.h \
-	core/profile/fill.c \
-	core/profile/loader-judge.c \
-	core/profile/loader-judge.h \
+	core/profile/option-parse.c \
+	core/profile/plugin-validate.c \
+	core/profile/plugin-validate.h \
 	core/profile/loader.c \
 	core/profile/loader.h \
-	core/profile/note.c \
-	core/profile/note.h \
+	core/profile/elf-note.c \
+	core/profile/elf-note.h \
 	core/profile/option-check.c \
 	core/profile/option-check.h \
 	core/profile/profile-instances.c \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file finds the installed plugins by their notes, keeps their list, and loads one at the first use
  * of a type that it has. A loaded plugin stays loaded. Whether one may be loaded is decided in
- * loader-judge.c. */
+ * plugin-validate.c. */
 #include "config.h"
 
 #include "profile/loader.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profile/loader-judge.h"
+#include "profile/plugin-validate.h"
 
 static struct {
   GPtrArray *plugins; /* FarPlugin *, by file name */
@@ -20,7 +20,7 @@ plugin_free (FarPlugin *plugin)
 {
   g_free (plugin->path);
   g_free (plugin->file);
-  g_clear_pointer (&plugin->note, far_note_free);
+  g_clear_pointer (&plugin->note, far_elf_note_free);
   g_clear_error (&plugin->error);
   g_free (plugin);
 }
@@ -49,9 +49,9 @@ plugin_new (const char *path, const char *file)
 
   plugin->path = g_strdup (path);
   plugin->file = g_strdup (file);
-  plugin->note = far_note_read (path, &plugin->error);
+  plugin->note = far_elf_note_read (path, &plugin->error);
   if (plugin->note != NULL)
-    far_judge_note (plugin);
+    far_plugin_validate_note (plugin);
   return plugin;
 }
 
@@ -225,7 +225,7 @@ type_in (const FarPlugin *plugin, FarKind kind, const char *name, GError **error
   for (guint i = 0; plugin->info->types[i] != NULL; i++)
     if (plugin->info->types[i]->kind == kind && g_str_equal (plugin->info->types[i]->name, name))
       return plugin->info->types[i];
-  far_judge_absent (kind, name, error);
+  far_plugin_validate_absent (kind, name, error);
   return NULL;
 }
 
@@ -235,7 +235,7 @@ far_loader_type (FarKind kind, const char *name, const FarLoaderRules *rules, GE
   FarPlugin *plugin = (FarPlugin *) plugin_for (kind, name);
 
   if (plugin == NULL) {
-    far_judge_absent (kind, name, error);
+    far_plugin_validate_absent (kind, name, error);
     return NULL;
   }
   if (!allowed (rules, plugin->file)) {
@@ -246,7 +246,7 @@ far_loader_type (FarKind kind, const char *name, const FarLoaderRules *rules, GE
     return NULL;
   }
   if (plugin->error == NULL && plugin->info == NULL)
-    plugin->info = far_judge_load (plugin->path, plugin->note, &plugin->error);
+    plugin->info = far_plugin_validate_load (plugin->path, plugin->note, &plugin->error);
   if (plugin->error != NULL) {
     set_unusable (kind, name, plugin, error);
     return NULL;

@@ -4,7 +4,7 @@
 #include <farwatch/plugin.h>
 #include <jansson.h>
 
-#include "profile/note.h"
+#include "profile/elf-note.h"
 
 /* plugins: of a profile */
 typedef struct {
@@ -14,7 +14,7 @@ typedef struct {
 typedef struct {
   char *path;                /* as found */
   char *file;                /* name of the resolved file less ".so" */
-  FarNote *note;             /* NULL: it has none that can be read */
+  FarElfNote *note;          /* NULL: it has none that can be read */
   GError *error;             /* judged bad, or does not load; NULL: good so far */
   const FarPluginInfo *info; /* loaded */
 } FarPlugin;

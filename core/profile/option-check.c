@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file checks one map of a profile against an option table: unknown and missing keys, deprecated
- * ones, references. Converting a value is fill.c; this file says which values there are and where. */
+ * ones, references. Converting a value is option-parse.c; this file says which values there are and where. */
 #include "config.h"
 
 #include "profile/option-check.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A whole profile, checked against the options of the plugins that were built ($FARWATCH_PLUGIN_DIR).
  * parses: core/profile/tree-read.c core/profile/tree.c core/profile/profile.c core/profile/profile-node.c
- * core/profile/profile-instances.c core/profile/profile-refs.c core/profile/fill.c
+ * core/profile/profile-instances.c core/profile/profile-refs.c core/profile/option-parse.c
  *   core/profile/option-check.c */
 #include "config.h"
 

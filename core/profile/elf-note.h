@@ -8,11 +8,11 @@ typedef struct {
   char *name;
   GStrv types; /* "sensor/system" */
   char *libs;  /* as written; "" if none */
-} FarNote;
+} FarElfNote;
 
 /* data: the whole file. FAR_ERROR_CONFIG with the cause: no ELF file, cut off, for another machine, no
  * plugin. [any thread] */
-FarNote *far_note_parse (const guint8 *data, gsize size, GError **error);
-FarNote *far_note_read (const char *path, GError **error);
-void far_note_free (FarNote *note);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarNote, far_note_free)
+FarElfNote *far_elf_note_parse (const guint8 *data, gsize size, GError **error);
+FarElfNote *far_elf_note_read (const char *path, GError **error);
+void far_elf_note_free (FarElfNote *note);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarElfNote, far_elf_note_free)

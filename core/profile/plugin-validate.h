@@ -4,9 +4,9 @@
 #include "profile/loader.h"
 
 /* Before its code runs: ABI and name = file name. Sets plugin->error. */
-void far_judge_note (FarPlugin *plugin);
+void far_plugin_validate_note (FarPlugin *plugin);
 /* dlopen, the table against the note, resident. NULL: error. */
-const FarPluginInfo *far_judge_load (const char *path, const FarNote *note, GError **error);
+const FarPluginInfo *far_plugin_validate_load (const char *path, const FarElfNote *note, GError **error);
 /* Sets why no plugin that is installed has the type: another kind has it, a name that is nearly the same, a
  * plugin of that name that holds other types, or the package to be installed. */
-void far_judge_absent (FarKind kind, const char *name, GError **error);
+void far_plugin_validate_absent (FarKind kind, const char *name, GError **error);

@@ -4,16 +4,16 @@
  * is loader.c. */
 #include "config.h"
 
-#include "profile/loader-judge.h"
+#include "profile/plugin-validate.h"
 
 #include <string.h>
 
 #include "base/suggest.h"
 
 void
-far_judge_note (FarPlugin *plugin)
+far_plugin_validate_note (FarPlugin *plugin)
 {
-  const FarNote *note = plugin->note;
+  const FarElfNote *note = plugin->note;
 
   if (note->abi != FAR_ABI)
     g_set_error (&plugin->error, FAR_ERROR, FAR_ERROR_CONFIG,
@@ -33,7 +33,7 @@ mismatch (GError **error, const char *what, const char *in_note, const char *in_
 }
 
 static gboolean
-judge_types (const FarPluginInfo *info, const FarNote *note, GError **error)
+judge_types (const FarPluginInfo *info, const FarElfNote *note, GError **error)
 {
   guint n = 0;
 
@@ -60,7 +60,7 @@ judge_types (const FarPluginInfo *info, const FarNote *note, GError **error)
 }
 
 static gboolean
-judge_table (const FarPluginInfo *info, const FarNote *note, GError **error)
+judge_table (const FarPluginInfo *info, const FarElfNote *note, GError **error)
 {
   g_autofree char *noted = g_strdup_printf ("%u", note->abi), *abi = g_strdup_printf ("%u", info->abi);
 
@@ -88,7 +88,7 @@ linker_text (const char *path)
 }
 
 const FarPluginInfo *
-far_judge_load (const char *path, const FarNote *note, GError **error)
+far_plugin_validate_load (const char *path, const FarElfNote *note, GError **error)
 {
   GModule *module = g_module_open (path, G_MODULE_BIND_LOCAL);
   gpointer symbol = NULL;
@@ -128,7 +128,7 @@ plugin_named (const char *name)
 }
 
 void
-far_judge_absent (FarKind kind, const char *name, GError **error)
+far_plugin_validate_absent (FarKind kind, const char *name, GError **error)
 {
   g_autoptr (GPtrArray) types = far_loader_types (kind);
   g_autofree char *file = g_strconcat (far_kind_name (kind), "-", name, NULL);

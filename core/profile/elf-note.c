@@ -3,7 +3,7 @@
  * from the file and is checked before use. */
 #include "config.h"
 
-#include "profile/note.h"
+#include "profile/elf-note.h"
 
 #include <elf.h>
 #include <string.h>
@@ -25,10 +25,10 @@ typedef struct {
 typedef struct {
   guint64 offset, size;
   guint32 type;
-} NoteSegment;
+} ElfNoteSegment;
 
 static gboolean
-note_refuse (GError **error, const char *text)
+elf_note_refuse (GError **error, const char *text)
 {
   g_set_error_literal (error, FAR_ERROR, FAR_ERROR_CONFIG, text);
   return FALSE;
@@ -65,7 +65,7 @@ machine_fits (const guint8 *ident, guint16 machine)
 }
 
 static gboolean
-read_segment (Bytes bytes, guint64 offset, NoteSegment *segment)
+read_segment (Bytes bytes, guint64 offset, ElfNoteSegment *segment)
 {
 #if GLIB_SIZEOF_VOID_P == 8
   Elf64_Phdr header;
@@ -77,7 +77,7 @@ read_segment (Bytes bytes, guint64 offset, NoteSegment *segment)
   if (at == NULL)
     return FALSE;
   memcpy (&header, at, sizeof header);
-  *segment = (NoteSegment){ .offset = header.p_offset, .size = header.p_filesz, .type = header.p_type };
+  *segment = (ElfNoteSegment){ .offset = header.p_offset, .size = header.p_filesz, .type = header.p_type };
   return TRUE;
 }
 
@@ -115,18 +115,18 @@ static gboolean
 find_in_segments (Bytes bytes, guint64 table, guint count, guint stride, Bytes *desc, GError **error)
 {
   for (guint i = 0; i < MIN (count, PROGRAM_HEADERS_MAX); i++) {
-    NoteSegment segment;
+    ElfNoteSegment segment;
     const guint8 *data;
 
     if (!read_segment (bytes, table + (guint64) i * stride, &segment))
-      return note_refuse (error, _ ("the file is cut off"));
+      return elf_note_refuse (error, _ ("the file is cut off"));
     data = bytes_at (bytes, segment.offset, segment.size);
     if (data == NULL)
-      return note_refuse (error, _ ("the file is cut off"));
+      return elf_note_refuse (error, _ ("the file is cut off"));
     if (segment.type == PT_NOTE && find_note ((Bytes){ data, segment.size }, desc))
       return TRUE;
   }
-  return note_refuse (error, _ ("not a farwatch plugin: it has no note of that kind"));
+  return elf_note_refuse (error, _ ("not a farwatch plugin: it has no note of that kind"));
 }
 
 static gboolean
@@ -139,19 +139,19 @@ find_desc (Bytes bytes, Bytes *desc, GError **error)
 #endif
 
   if (bytes.size < SELFMAG || memcmp (bytes.data, ELFMAG, SELFMAG) != 0)
-    return note_refuse (error, _ ("not a plugin: no ELF file"));
+    return elf_note_refuse (error, _ ("not a plugin: no ELF file"));
   if (bytes.size < sizeof header)
-    return note_refuse (error, _ ("the file is cut off"));
+    return elf_note_refuse (error, _ ("the file is cut off"));
   memcpy (&header, bytes.data, sizeof header);
   if (!machine_fits (header.e_ident, header.e_machine))
-    return note_refuse (error, _ ("built for another machine"));
+    return elf_note_refuse (error, _ ("built for another machine"));
   if (header.e_phentsize != sizeof (Elf64_Phdr) && header.e_phentsize != sizeof (Elf32_Phdr))
-    return note_refuse (error, _ ("not a plugin: no program headers"));
+    return elf_note_refuse (error, _ ("not a plugin: no program headers"));
   return find_in_segments (bytes, header.e_phoff, header.e_phnum, header.e_phentsize, desc, error);
 }
 
 static gboolean
-note_name_fits (const char *name)
+elf_note_name_fits (const char *name)
 {
   return *name != '\0' && strlen (name) <= 64 &&
          strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen (name);
@@ -165,11 +165,11 @@ type_fits (const char *type)
   g_autofree char *kind = slash != NULL ? g_strndup (type, slash - type) : NULL;
 
   return kind != NULL && far_kind_parse (kind) != 0 &&
-         g_str_equal (far_kind_name (far_kind_parse (kind)), kind) && note_name_fits (slash + 1);
+         g_str_equal (far_kind_name (far_kind_parse (kind)), kind) && elf_note_name_fits (slash + 1);
 }
 
 static void
-note_line (FarNote *note, const char *line, gboolean *abi)
+note_line (FarElfNote *note, const char *line, gboolean *abi)
 {
   guint64 number;
 
@@ -187,21 +187,21 @@ note_line (FarNote *note, const char *line, gboolean *abi)
 }
 
 static gboolean
-note_check (const FarNote *note, gboolean abi, GError **error)
+note_check (const FarElfNote *note, gboolean abi, GError **error)
 {
-  if (!abi || note->name == NULL || !note_name_fits (note->name) || note->types == NULL ||
+  if (!abi || note->name == NULL || !elf_note_name_fits (note->name) || note->types == NULL ||
       note->types[0] == NULL)
-    return note_refuse (error, _ ("its note cannot be read"));
+    return elf_note_refuse (error, _ ("its note cannot be read"));
   for (guint i = 0; note->types[i] != NULL && note->abi == FAR_ABI; i++)
     if (!type_fits (note->types[i]))
-      return note_refuse (error, _ ("its note names a type of no known kind"));
+      return elf_note_refuse (error, _ ("its note names a type of no known kind"));
   return TRUE;
 }
 
-static FarNote *
+static FarElfNote *
 note_from_text (const char *text, GError **error)
 {
-  g_autoptr (FarNote) note = g_new0 (FarNote, 1);
+  g_autoptr (FarElfNote) note = g_new0 (FarElfNote, 1);
   g_auto (GStrv) lines = g_strsplit (text, "\n", 16);
   gboolean abi = FALSE;
 
@@ -212,8 +212,8 @@ note_from_text (const char *text, GError **error)
   return note_check (note, abi, error) ? g_steal_pointer (&note) : NULL;
 }
 
-FarNote *
-far_note_parse (const guint8 *data, gsize size, GError **error)
+FarElfNote *
+far_elf_note_parse (const guint8 *data, gsize size, GError **error)
 {
   Bytes desc;
   g_autofree char *text = NULL;
@@ -222,14 +222,14 @@ far_note_parse (const guint8 *data, gsize size, GError **error)
     return NULL;
   text = g_strndup ((const char *) desc.data, MIN (desc.size, TEXT_MAX));
   if (!g_utf8_validate (text, -1, NULL)) {
-    note_refuse (error, _ ("its note cannot be read"));
+    elf_note_refuse (error, _ ("its note cannot be read"));
     return NULL;
   }
   return note_from_text (text, error);
 }
 
-FarNote *
-far_note_read (const char *path, GError **error)
+FarElfNote *
+far_elf_note_read (const char *path, GError **error)
 {
   g_autoptr (GError) why = NULL;
   g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, &why);
@@ -238,12 +238,12 @@ far_note_read (const char *path, GError **error)
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("cannot be read: %s"), why->message);
     return NULL;
   }
-  return far_note_parse ((const guint8 *) g_mapped_file_get_contents (file), g_mapped_file_get_length (file),
-                         error);
+  return far_elf_note_parse ((const guint8 *) g_mapped_file_get_contents (file),
+                             g_mapped_file_get_length (file), error);
 }
 
 void
-far_note_free (FarNote *note)
+far_elf_note_free (FarElfNote *note)
 {
   g_free (note->name);
   g_strfreev (note->types);
