@@ -37,13 +37,13 @@ farwatch_include_HEADERS += \
 
 # the library, with the headers that stay inside
 libfarwatch_la_SOURCES = \
-	core/auth/front-ticket.c \
-	core/auth/front-ticket.h \
+	core/auth/login-token.c \
+	core/auth/login-token.h \
 	core/auth/hours.c \
 	core/auth/hours.h \
 	core/auth/principal.c \
-	core/auth/right-also.c \
-	core/auth/right-cover.c \
+	core/auth/right-alias.c \
+	core/auth/right-escalation.c \
 	core/auth/right-family.c \
 	core/auth/right-row.c \
 	core/auth/right-row.h \
@@ -208,7 +208,7 @@ libfarwatch_la_SOURCES = \
 	core/reach/people-change.c \
 	core/reach/people.c \
 	core/reach/people.h \
-	core/reach/right-odd.c \
+	core/reach/right-warnings.c \
 	core/reach/session.c \
 	core/reach/tunnel.c \
 	core/stream/accept-proxy.c \

@@ -89,7 +89,7 @@ far_right_family_ok (const json_t *right, GError **error)
 /* ---- the date ---- */
 
 void
-far_right_odd_date (json_t *odd, const json_t *right)
+far_right_warnings_date (json_t *odd, const json_t *right)
 {
   const char *until = json_string_value (json_object_get (right, "until"));
   g_autofree char *text = NULL;

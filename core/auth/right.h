@@ -31,15 +31,15 @@ char *far_right_families (const char *between);
  * that far_right_check() takes. */
 gboolean far_right_family_ok (const json_t *right, GError **error);
 /* Appended to odd when the right's date is past: a text that says so. */
-void far_right_odd_date (json_t *odd, const json_t *right);
+void far_right_warnings_date (json_t *odd, const json_t *right);
 
 /* ---- right-odd.c ---- */
 
 /* What is strange about such a right, as an array of texts: names that nothing has now, a date that is past.
  * people: list of far_people_list(); locals: of far_local_names_odd(); NULL: not known. */
-json_t *far_right_odd (const json_t *right, json_t *people, json_t *locals);
+json_t *far_right_warnings (const json_t *right, json_t *people, json_t *locals);
 /* The same of whom it is for alone. */
-json_t *far_right_odd_who (const char *who, json_t *people, json_t *locals);
+json_t *far_right_warnings_who (const char *who, json_t *people, json_t *locals);
 /* What this person's logins up to now gave is over, also where a session still holds it: the person was
  * removed, or is in other groups now. */
 void far_right_end_person (const char *name);
@@ -54,5 +54,5 @@ gboolean far_right_may_give (const FarPrincipal *principal, const char *group);
 gboolean far_right_may_be (const FarPrincipal *principal, const char *name, const char *const *groups);
 
 /* All names of an object, each cut into its parts (GStrv): the object's own first, then those of
- * far_right_also(). Caller unrefs. */
+ * far_right_alias(). Caller unrefs. */
 GPtrArray *far_right_names (const char *object);

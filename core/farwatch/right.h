@@ -85,7 +85,7 @@ json_t *far_explain (const FarPrincipal *principal, FarAction action, const char
 /* The object ("terminals/t1", two parts) is also known by these names ("sites/north", "groups/pumps"): a
  * right to one of them covers it and what is below it ("sites/north/devices/plc*"). Replaces the names it
  * had; NULL or none: forgotten, if they are the owner's. Copied. [main] */
-void far_right_also (gconstpointer owner, const char *object, const char *const *names);
+void far_right_alias (gconstpointer owner, const char *object, const char *const *names);
 
 /* Are wall_us … wall_us + length_us inside hours as a right writes them ("mon-fri 08:00-18:00")? FALSE with
  * FAR_ERROR_INVALID for text that is none. [any thread] */

@@ -101,7 +101,7 @@ doctor_profile (json_t *findings)
 static gboolean
 doctor_right (json_t *findings, const json_t *right, const FarOddNames *names, gboolean all)
 {
-  json_t *odd = far_right_odd (right, names->people, names->locals), *one;
+  json_t *odd = far_right_warnings (right, names->people, names->locals), *one;
   gboolean any = json_array_size (odd) > 0;
   g_autofree char *words = far_right_text (right);
   size_t i;

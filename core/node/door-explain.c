@@ -101,7 +101,7 @@ question_answer (DoorExplainQuestion *question, const char *const *groups, json_
   g_autoptr (FarPrincipal) principal = question_principal (question->who, groups, question->how.from);
   json_t *answer = far_explain (principal, question->action, question->object, &question->how);
 
-  json_object_set_new (answer, "odd", far_right_odd_who (question->who, people, locals));
+  json_object_set_new (answer, "odd", far_right_warnings_who (question->who, people, locals));
   far_call_answer (question->call, 200, answer_page (question->call, answer));
   door_explain_question_free (question);
 }

@@ -12,7 +12,7 @@
 #include <farwatch/login.h>
 
 #include "node/door.h"
-#include "auth/front-ticket.h"
+#include "auth/login-token.h"
 #include "reach/people.h"
 #include "auth/right.h"
 #include "message/router.h"

@@ -208,7 +208,7 @@ rights_page (const FarCall *call, json_t *all, const FarOddNames *names)
     if (!far_page_wants (&page, id))
       continue;
     if (names != NULL)
-      json_object_set_new (right, "odd", far_right_odd (right, names->people, names->locals));
+      json_object_set_new (right, "odd", far_right_warnings (right, names->people, names->locals));
     far_page_take (&page, id, json_incref (right));
   }
   return json_pack ("{s:o, s:s?}", "rights", page.list, "next", page.next);
@@ -267,7 +267,8 @@ change_odd (const FarOddNames *names, gpointer user)
 {
   RightChange *change = user;
 
-  json_object_set_new (change->body, "warnings", far_right_odd (change->right, names->people, names->locals));
+  json_object_set_new (change->body, "warnings",
+                       far_right_warnings (change->right, names->people, names->locals));
   far_call_answer (change->call, 201, json_incref (change->body));
   door_rights_change_free (change);
 }

@@ -6,7 +6,7 @@
 #include "node/door.h"
 
 #include "node/door-private.h"
-#include "auth/front-ticket.h"
+#include "auth/login-token.h"
 #include "reach/login-private.h"
 #include "reach/people.h"
 #include "auth/right.h"

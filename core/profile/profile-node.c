@@ -245,7 +245,7 @@ read_right_sense (FarProfile *profile, const FarYaml *map, const char *what, jso
   if (!far_right_family_ok (right, &error))
     far_fault_add (faults, lacks_a_type (profile) ? FAR_FAULT_WARNING : FAR_FAULT_ERROR, map, "%s: %s", what,
                    error->message);
-  far_right_odd_date (odd, right);
+  far_right_warnings_date (odd, right);
   json_array_foreach (odd, i, text)
     far_fault_add (faults, FAR_FAULT_WARNING, map, "%s: %s", what, json_string_value (text));
   json_decref (odd);

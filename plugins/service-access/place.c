@@ -44,14 +44,14 @@ access_place_set (Access *self, AccessTerminal *terminal)
 {
   g_autofree char *object = access_terminal_object (terminal->id, NULL);
   g_autoptr (GPtrArray) names = place_names (terminal->row);
-  far_right_also (self, object, (const char *const *) names->pdata);
+  far_right_alias (self, object, (const char *const *) names->pdata);
 }
 
 void
 access_place_forget (Access *self, const char *terminal)
 {
   g_autofree char *object = access_terminal_object (terminal, NULL);
-  far_right_also (self, object, NULL);
+  far_right_alias (self, object, NULL);
 }
 
 static gboolean

@@ -4,7 +4,7 @@
 #include <farwatch/login.h>
 #include <farwatch/plugin.h>
 
-#include "auth/front-ticket.h"
+#include "auth/login-token.h"
 #include "reach/login-private.h"
 #include "reach/people.h"
 #include "unit/door-help.h"

@@ -159,12 +159,12 @@ START_TEST (a_site_is_seen_like_its_terminals)
   g_autoptr (FarPrincipal) alice = person ("alice", "");
   int owner;
 
-  far_right_also (&owner, "terminals/t1", north);
+  far_right_alias (&owner, "terminals/t1", north);
   give ("r", "alice", "connect", "sites/north/devices/plc", NULL);
   ck_assert (far_visible (alice, "terminals/t1"));
   ck_assert (!far_may_see (alice, "terminals/t1"));
   ck_assert (far_may_see (alice, "terminals/t1/devices/plc"));
-  far_right_also (&owner, "terminals/t1", NULL);
+  far_right_alias (&owner, "terminals/t1", NULL);
 }
 END_TEST
 
@@ -242,8 +242,8 @@ START_TEST (an_object_has_further_names)
                            node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, "");
   int owner, other;
 
-  far_right_also (&owner, "terminals/t1", north);
-  far_right_also (&owner, "terminals/t2", south);
+  far_right_alias (&owner, "terminals/t1", north);
+  far_right_alias (&owner, "terminals/t2", south);
   give ("r", "alice", "connect", "sites/north hall", NULL);
   give ("s", "bob", "connect", "groups/*/devices/plc*", "\"longest\":\"5m\"");
   ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
@@ -260,10 +260,10 @@ START_TEST (an_object_has_further_names)
   /* a node is itself by its own name only */
   ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
   ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t2", 0, NULL), FAR_MAY_DENY);
-  far_right_also (&other, "terminals/t1", NULL); /* not the owner's */
+  far_right_alias (&other, "terminals/t1", NULL); /* not the owner's */
   ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
-  far_right_also (&owner, "terminals/t1", NULL);
-  far_right_also (&owner, "terminals/t2", NULL);
+  far_right_alias (&owner, "terminals/t1", NULL);
+  far_right_alias (&owner, "terminals/t2", NULL);
   ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_DENY);
   ck_assert (!far_visible (bob, "terminals/t1"));
 }

@@ -3,7 +3,7 @@
  * file shows opens nothing. */
 #include "config.h"
 
-#include "auth/front-ticket.h"
+#include "auth/login-token.h"
 
 #include <farwatch/clock.h>
 #include <farwatch/login.h>

@@ -23,7 +23,7 @@ also_free (RightAlso *also)
 }
 
 void
-far_right_also (gconstpointer owner, const char *object, const char *const *names)
+far_right_alias (gconstpointer owner, const char *object, const char *const *names)
 {
   RightAlso *known = right_alsos != NULL ? g_hash_table_lookup (right_alsos, object) : NULL, *also;
 

@@ -104,7 +104,7 @@ odd_who (json_t *odd, const char *who, json_t *people, json_t *locals)
 }
 
 json_t *
-far_right_odd_who (const char *who, json_t *people, json_t *locals)
+far_right_warnings_who (const char *who, json_t *people, json_t *locals)
 {
   json_t *odd = json_array ();
 
@@ -113,7 +113,7 @@ far_right_odd_who (const char *who, json_t *people, json_t *locals)
 }
 
 json_t *
-far_right_odd (const json_t *right, json_t *people, json_t *locals)
+far_right_warnings (const json_t *right, json_t *people, json_t *locals)
 {
   json_t *odd = json_array ();
 
@@ -121,6 +121,6 @@ far_right_odd (const json_t *right, json_t *people, json_t *locals)
            locals);
   odd_object (odd, json_string_value (json_object_get (right, "object")),
               far_people_listed () ? people : NULL);
-  far_right_odd_date (odd, right);
+  far_right_warnings_date (odd, right);
   return odd;
 }
