@@ -196,7 +196,7 @@ libfarwatch_la_SOURCES = \
 	core/profile/tree-read.c \
 	core/profile/tree.c \
 	core/profile/tree.h \
-	core/reach/claim.c \
+	core/reach/device-lock.c \
 	core/reach/device.c \
 	core/reach/device.h \
 	core/reach/endpoint.c \

@@ -137,11 +137,11 @@ gboolean far_device_remove (const char *name);
  * nothing else). */
 const FarDevice *far_device_by_address (const char *host, guint16 port);
 /* One writer a device (and a line): claims it for a session, or FAR_ERROR_CONFLICT naming who holds it. The
- * same person takes over: the old session's `lost` runs. Released by far_device_release(). [main] */
+ * same person takes over: the old session's `lost` runs. Released by far_device_unlock(). [main] */
 typedef void (*FarDeviceLost) (const char *session, const char *device, gpointer user);
-gboolean far_device_claim (const char *device, const char *session, const char *person, FarDeviceLost lost,
-                           gpointer user, GError **error);
-void far_device_release (const char *device /* NULL: all of the session */, const char *session);
+gboolean far_device_lock (const char *device, const char *session, const char *person, FarDeviceLost lost,
+                          gpointer user, GError **error);
+void far_device_unlock (const char *device /* NULL: all of the session */, const char *session);
 /* Who stands in the way of a claim on this device (its line counts): the person ("" unknown) and, when
  * wanted, the session; NULL: nobody. [main] */
 const char *far_device_holder (const char *device, const char **session);
@@ -153,7 +153,7 @@ void far_device_on_lost (FarInstance *at, FarDeviceLost func, gpointer user);
 typedef void (*FarDeviceFailed) (const char *session, const char *device, const char *cause, gpointer user);
 void far_device_on_failed (FarInstance *at, FarDeviceFailed func, gpointer user);
 /* Claims (without `lost`), then opens its endpoint; spec->device set. The claim ends with
- * far_device_release(). [main] */
+ * far_device_unlock(). [main] */
 void far_device_open (const FarEndpointSpec *spec, FarRequest *req);
 
 G_END_DECLS

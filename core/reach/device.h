@@ -10,7 +10,7 @@ G_BEGIN_DECLS
  * names. */
 void far_device_profile_set (GPtrArray *devices);
 /* Does this session hold this very device? */
-gboolean far_device_claimed (const char *device, const char *session);
+gboolean far_device_locked (const char *device, const char *session);
 /* Everything goes: for tests and the end of the program. */
 void far_device_reset (void);
 

@@ -93,7 +93,7 @@ device_opened (FarRequest *inner, gpointer user)
   const GError *error = far_request_error (inner);
   if (error) {
     if (open->claimed_now)
-      far_device_release (open->device, open->session);
+      far_device_unlock (open->device, open->session);
     GError *told = g_error_copy (error);
     g_prefix_error (&told, "device '%s': ", open->device);
     endpoint_device_failed (open->outer, open->session, open->device, told);
@@ -112,9 +112,9 @@ far_device_open (const FarEndpointSpec *spec, FarRequest *req)
                           spec->device ? spec->device : "");
     return;
   }
-  gboolean had = far_device_claimed (spec->device, spec->session);
+  gboolean had = far_device_locked (spec->device, spec->session);
   GError *error = NULL;
-  if (!far_device_claim (spec->device, spec->session, spec->person, NULL, NULL, &error)) {
+  if (!far_device_lock (spec->device, spec->session, spec->person, NULL, NULL, &error)) {
     endpoint_device_failed (req, spec->session, spec->device, error);
     return;
   }

@@ -73,7 +73,7 @@ shell_free (Shell *self)
   if (self->opened != NULL)
     far_loop_post (self->opened->loop, shell_talk_free_at_loop, self->opened);
   if (self->device != NULL)
-    far_device_release (self->device, self->session);
+    far_device_unlock (self->device, self->session);
   far_stream_free (self->stream);
   link_unref (self->link);
   g_string_free (self->line, TRUE);
@@ -253,7 +253,7 @@ shell_device_over (Shell *self, const char *cause)
 {
   if (self->state != SHELL_JOINED)
     return;
-  far_device_release (self->device, self->session);
+  far_device_unlock (self->device, self->session);
   g_bytes_unref (rest_of_ring (self));
   if (self->command == NULL)
     shell_print (self, _ ("\n%s: %s\n"), self->device, cause);

@@ -193,7 +193,7 @@ entered_closed (AgentSession *session)
   agent_session_forget_token (session);
   far_instance_timer_stop (&session->timer);
   session->closed_us = far_clock_boottime_us ();
-  far_device_release (NULL, session->id);
+  far_device_unlock (NULL, session->id);
   far_log (self->at, G_LOG_LEVEL_MESSAGE, "session closed: %s, %s, %s", session->id, session->asker,
            session->cause);
   agent_report (session);
@@ -249,7 +249,7 @@ void
 agent_session_abandon (AgentSession *session)
 {
   agent_session_forget_token (session);
-  far_device_release (NULL, session->id);
+  far_device_unlock (NULL, session->id);
   if (session->dialled)
     agent_tunnel_end (session);
   session->self = NULL;

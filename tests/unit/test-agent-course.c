@@ -521,8 +521,8 @@ START_TEST (test_taken_over)
 {
   FakeTunnel *tunnel = opened ("s1");
   opened ("s2");
-  ck_assert (far_device_claim ("web", "s1", "alice", NULL, NULL, NULL));
-  ck_assert (far_device_claim ("web", "s2", "alice", NULL, NULL, NULL));
+  ck_assert (far_device_lock ("web", "s1", "alice", NULL, NULL, NULL));
+  ck_assert (far_device_lock ("web", "s2", "alice", NULL, NULL, NULL));
   run_pending ();
   ck_assert_str_eq (session_state ("s1"), "closing");
   tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");

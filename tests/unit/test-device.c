@@ -36,7 +36,7 @@ clean (void)
   far_device_reset ();
   for (int s = 1; s < 5; s++) {
     g_autofree char *session = g_strdup_printf ("s%d", s);
-    far_device_release (NULL, session);
+    far_device_unlock (NULL, session);
   }
 }
 
@@ -144,20 +144,20 @@ START_TEST (test_one_writer)
 {
   g_autoptr (GError) error = NULL;
   add ("plc", "192.0.2.1:502", NULL);
-  ck_assert (far_device_claim ("plc", "s1", "alice", lost, NULL, &error));
-  ck_assert (far_device_claim ("plc", "s1", "alice", lost, NULL, &error)); /* again: the same claim */
-  ck_assert (!far_device_claim ("plc", "s2", "bob", lost, NULL, &error));
+  ck_assert (far_device_lock ("plc", "s1", "alice", lost, NULL, &error));
+  ck_assert (far_device_lock ("plc", "s1", "alice", lost, NULL, &error)); /* again: the same claim */
+  ck_assert (!far_device_lock ("plc", "s2", "bob", lost, NULL, &error));
   ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT));
   ck_assert_ptr_nonnull (strstr (error->message, "alice"));
   ck_assert_str_eq (far_device_holder ("plc", NULL), "alice");
   ck_assert_uint_eq (lost_calls, 0);
-  far_device_release ("plc", "s2"); /* not theirs */
-  ck_assert (far_device_claimed ("plc", "s1"));
-  far_device_release ("plc", "s1");
+  far_device_unlock ("plc", "s2"); /* not theirs */
+  ck_assert (far_device_locked ("plc", "s1"));
+  far_device_unlock ("plc", "s1");
   ck_assert_ptr_null (far_device_holder ("plc", NULL));
-  ck_assert (far_device_claim ("plc", "s2", "bob", NULL, NULL, NULL));
+  ck_assert (far_device_lock ("plc", "s2", "bob", NULL, NULL, NULL));
   g_clear_error (&error);
-  ck_assert (!far_device_claim ("ghost", "s2", "bob", NULL, NULL, &error));
+  ck_assert (!far_device_lock ("ghost", "s2", "bob", NULL, NULL, &error));
   ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND));
 }
 END_TEST
@@ -166,16 +166,16 @@ START_TEST (test_take_over)
 {
   add ("plc", "192.0.2.1:502", NULL);
   lost_calls = 0;
-  ck_assert (far_device_claim ("plc", "s1", "alice", lost, NULL, NULL));
-  ck_assert (far_device_claim ("plc", "s2", "alice", lost, NULL, NULL));
+  ck_assert (far_device_lock ("plc", "s1", "alice", lost, NULL, NULL));
+  ck_assert (far_device_lock ("plc", "s2", "alice", lost, NULL, NULL));
   ck_assert_uint_eq (lost_calls, 1);
   ck_assert_str_eq (lost_session, "s1");
-  ck_assert (!far_device_claimed ("plc", "s1"));
-  ck_assert (far_device_claimed ("plc", "s2"));
-  far_device_release (NULL, "s2");
+  ck_assert (!far_device_locked ("plc", "s1"));
+  ck_assert (far_device_locked ("plc", "s2"));
+  far_device_unlock (NULL, "s2");
   /* an unknown person is nobody's same person */
-  ck_assert (far_device_claim ("plc", "s3", NULL, lost, NULL, NULL));
-  ck_assert (!far_device_claim ("plc", "s4", NULL, lost, NULL, NULL));
+  ck_assert (far_device_lock ("plc", "s3", NULL, lost, NULL, NULL));
+  ck_assert (!far_device_lock ("plc", "s4", NULL, lost, NULL, NULL));
 }
 END_TEST
 
@@ -184,8 +184,8 @@ START_TEST (test_listener)
   add ("plc", "192.0.2.1:502", NULL);
   lost_calls = 0;
   far_device_on_lost (NULL, lost, NULL);
-  ck_assert (far_device_claim ("plc", "s1", "alice", NULL, NULL, NULL));
-  ck_assert (far_device_claim ("plc", "s2", "alice", NULL, NULL, NULL));
+  ck_assert (far_device_lock ("plc", "s1", "alice", NULL, NULL, NULL));
+  ck_assert (far_device_lock ("plc", "s2", "alice", NULL, NULL, NULL));
   ck_assert_uint_eq (lost_calls, 1);
   far_device_on_lost (NULL, NULL, NULL);
 }
@@ -197,12 +197,12 @@ START_TEST (test_line)
   add ("m1", "192.0.2.1:502", "bus0");
   add ("m2", "192.0.2.1:503", "bus0");
   add ("m3", "192.0.2.1:504", "bus1");
-  ck_assert (far_device_claim ("m1", "s1", "alice", NULL, NULL, NULL));
-  ck_assert (!far_device_claim ("m2", "s2", "bob", NULL, NULL, &error));
+  ck_assert (far_device_lock ("m1", "s1", "alice", NULL, NULL, NULL));
+  ck_assert (!far_device_lock ("m2", "s2", "bob", NULL, NULL, &error));
   ck_assert_ptr_nonnull (strstr (error->message, "bus0"));
-  ck_assert (far_device_claim ("m3", "s2", "bob", NULL, NULL, NULL));
+  ck_assert (far_device_lock ("m3", "s2", "bob", NULL, NULL, NULL));
   /* one session, two devices of a line */
-  ck_assert (far_device_claim ("m2", "s1", "alice", NULL, NULL, NULL));
+  ck_assert (far_device_lock ("m2", "s1", "alice", NULL, NULL, NULL));
   const char *session = NULL;
   ck_assert_str_eq (far_device_holder ("m2", &session), "alice");
   ck_assert_str_eq (session, "s1");
@@ -214,15 +214,15 @@ START_TEST (test_all_or_none)
 {
   add ("m1", NULL, "bus0");
   lost_calls = 0;
-  ck_assert (far_device_claim ("m1", "s1", "alice", lost, NULL, NULL));
+  ck_assert (far_device_lock ("m1", "s1", "alice", lost, NULL, NULL));
   add ("m1", NULL, NULL); /* the device left its line while it was held */
   add ("m2", NULL, "bus0");
   add ("m1", NULL, "bus1");
   add ("m3", NULL, "bus1");
-  ck_assert (far_device_claim ("m3", "s2", "bob", lost, NULL, NULL));
-  ck_assert (!far_device_claim ("m1", "s3", "alice", lost, NULL, NULL));
+  ck_assert (far_device_lock ("m3", "s2", "bob", lost, NULL, NULL));
+  ck_assert (!far_device_lock ("m1", "s3", "alice", lost, NULL, NULL));
   ck_assert_uint_eq (lost_calls, 0);
-  ck_assert (far_device_claimed ("m1", "s1"));
+  ck_assert (far_device_locked ("m1", "s1"));
 }
 END_TEST
 

@@ -581,11 +581,11 @@ lose_device (void)
   const FarEndpointSpec spec = { .session = "s2", .person = "alice", .device = "plc" };
 
   ck_assert (far_device_add (&device, NULL));
-  ck_assert (far_device_claim ("plc", "s1", "alice", NULL, NULL, NULL));
+  ck_assert (far_device_lock ("plc", "s1", "alice", NULL, NULL, NULL));
   far_device_open (&spec, far_request_new (NULL, NULL, 0));
   run_pending ();
-  far_device_release (NULL, "s1");
-  far_device_release (NULL, "s2");
+  far_device_unlock (NULL, "s1");
+  far_device_unlock (NULL, "s2");
 }
 
 START_TEST (a_listener_for_devices_ends_with_its_instance)

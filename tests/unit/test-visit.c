@@ -96,7 +96,7 @@ tear_down (void)
 {
   g_source_remove (watch);
   close (listener);
-  far_device_release (NULL, "s1");
+  far_device_unlock (NULL, "s1");
   far_device_profile_set (NULL);
   node_stop ();
   echo_stop (&device);

@@ -88,7 +88,7 @@ claim_take_over (Claim *claim)
 }
 
 gboolean
-far_device_claimed (const char *device, const char *session)
+far_device_locked (const char *device, const char *session)
 {
   for (guint i = 0; claims && i < claims->len; i++) {
     Claim *claim = claims->pdata[i];
@@ -117,15 +117,15 @@ claim_clear_way (const char *device, const char *line, const char *session, cons
 }
 
 gboolean
-far_device_claim (const char *name, const char *session, const char *person, ClaimLost lost, gpointer user,
-                  GError **error)
+far_device_lock (const char *name, const char *session, const char *person, ClaimLost lost, gpointer user,
+                 GError **error)
 {
   const FarDevice *device = far_device_find (name);
   if (!device) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("no device '%s' here"), name);
     return FALSE;
   }
-  if (far_device_claimed (name, session))
+  if (far_device_locked (name, session))
     return TRUE;
   g_autofree char *line = g_strdup (device->line);
   if (!claim_clear_way (name, line, session, person, error))
@@ -141,7 +141,7 @@ far_device_claim (const char *name, const char *session, const char *person, Cla
 }
 
 void
-far_device_release (const char *device, const char *session)
+far_device_unlock (const char *device, const char *session)
 {
   for (guint i = claims ? claims->len : 0; i > 0; i--) {
     Claim *claim = claims->pdata[i - 1];
@@ -153,7 +153,7 @@ far_device_release (const char *device, const char *session)
 }
 
 static void
-claim_listener_end (gpointer thing)
+device_lock_listener_end (gpointer thing)
 {
   listener.func = NULL;
 }
@@ -162,7 +162,7 @@ void
 far_device_on_lost (FarInstance *at, ClaimLost func, gpointer user)
 {
   far_owned_leave (&listener.owned);
-  far_owned_by (&listener.owned, at, claim_listener_end, NULL);
+  far_owned_by (&listener.owned, at, device_lock_listener_end, NULL);
   listener.func = func;
   listener.user = user;
 }
