@@ -98,7 +98,8 @@ gboolean
 far_right_may_give (const FarPrincipal *principal, const char *group)
 {
   g_autofree char *who = g_strconcat ("@", group, NULL), *object = g_strconcat ("groups/", group, NULL);
-  gboolean managed = far_may (principal, FAR_ACTION_MANAGE, object, NULL, NULL) == FAR_MAY_ALLOW, any = FALSE;
+  gboolean managed = far_authorize (principal, FAR_ACTION_MANAGE, object, NULL, NULL) == FAR_DECISION_ALLOW,
+           any = FALSE;
   GPtrArray *rows = far_right_rows ();
 
   for (guint i = 0; i < rows->len; i++) {

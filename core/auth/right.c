@@ -376,7 +376,7 @@ far_visible (const FarPrincipal *principal, const char *object)
 }
 
 gboolean
-far_may_see (const FarPrincipal *principal, const char *object)
+far_authorize_see (const FarPrincipal *principal, const char *object)
 {
   return right_visible (principal, object, FAR_SHOWS_ALL);
 }
@@ -397,66 +397,67 @@ right_says (const FarPrincipal *principal, FarAction action, GPtrArray *names, c
   return MIN (person, node);
 }
 
-static FarMay
+static FarDecision
 right_verdict (FarSays says, const char **cause)
 {
   if (says == FAR_SAYS_YES)
-    return FAR_MAY_ALLOW;
+    return FAR_DECISION_ALLOW;
   *cause = says <= FAR_SAYS_OTHER_OBJECT ? _ ("no right") : _ (far_says_text (says));
-  return says == FAR_SAYS_APPROVAL ? FAR_MAY_NEEDS_APPROVAL : FAR_MAY_DENY;
+  return says == FAR_SAYS_APPROVAL ? FAR_DECISION_NEEDS_APPROVAL : FAR_DECISION_DENY;
 }
 
 /* What needs no row of its own: who passed a door's login, nodes about themselves, what is open before login,
  * what one may know of. */
 static gboolean
-right_without_row (const FarPrincipal *principal, FarAction action, GPtrArray *names, FarMay *may)
+right_without_row (const FarPrincipal *principal, FarAction action, GPtrArray *names, FarDecision *may)
 {
   if (action == FAR_ACTION_ANYONE)
-    *may = FAR_MAY_ALLOW;
+    *may = FAR_DECISION_ALLOW;
   else if (action == FAR_ACTION_NODE)
     *may = principal->kind == FAR_PRINCIPAL_NODE && right_node_itself (principal, names->pdata[0])
-               ? FAR_MAY_ALLOW
-               : FAR_MAY_DENY;
+               ? FAR_DECISION_ALLOW
+               : FAR_DECISION_DENY;
   else if (action == FAR_ACTION_KNOW)
-    *may = right_visible_names (principal, names, FAR_SHOWS_NAME) ? FAR_MAY_ALLOW : FAR_MAY_DENY;
+    *may = right_visible_names (principal, names, FAR_SHOWS_NAME) ? FAR_DECISION_ALLOW : FAR_DECISION_DENY;
   else if (action == FAR_ACTION_NONE)
-    *may = principal->kind == FAR_PRINCIPAL_PERSON || principal->kind == FAR_PRINCIPAL_LOCAL ? FAR_MAY_ALLOW
-                                                                                             : FAR_MAY_DENY;
+    *may = principal->kind == FAR_PRINCIPAL_PERSON || principal->kind == FAR_PRINCIPAL_LOCAL
+               ? FAR_DECISION_ALLOW
+               : FAR_DECISION_DENY;
   else
     return FALSE;
   return TRUE;
 }
 
-FarMay
-far_may (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how,
-         const char **cause)
+FarDecision
+far_authorize (const FarPrincipal *principal, FarAction action, const char *object,
+               const FarCircumstances *how, const char **cause)
 {
   g_autoptr (GPtrArray) names = far_right_names (object);
   const char *unused = NULL;
-  FarMay may = FAR_MAY_DENY;
+  FarDecision may = FAR_DECISION_DENY;
 
   if (cause == NULL)
     cause = &unused;
   *cause = _ ("no right");
   if (right_is_over (principal) && action != FAR_ACTION_ANYONE) {
     *cause = _ ("expired");
-    return FAR_MAY_DENY;
+    return FAR_DECISION_DENY;
   }
   if (right_without_row (principal, action, names, &may)) {
-    if (may == FAR_MAY_ALLOW)
+    if (may == FAR_DECISION_ALLOW)
       *cause = NULL;
     return may;
   }
   if (principal->kind == FAR_PRINCIPAL_NONE)
-    return FAR_MAY_DENY;
+    return FAR_DECISION_DENY;
   may = right_verdict (right_says (principal, action, names, how), cause);
-  if (may == FAR_MAY_ALLOW)
+  if (may == FAR_DECISION_ALLOW)
     *cause = NULL;
   return may;
 }
 
 static const char *
-right_may_name (FarMay may)
+right_may_name (FarDecision may)
 {
   static const char *const names[] = { "deny", "allow", "needs-approval" };
 
@@ -504,7 +505,7 @@ far_explain (const FarPrincipal *principal, FarAction action, const char *object
   g_autoptr (GPtrArray) names = far_right_names (object);
   g_autofree char *who = far_principal_text (principal);
   const char *cause = NULL;
-  FarMay may = far_may (principal, action, object, how, &cause);
+  FarDecision may = far_authorize (principal, action, object, how, &cause);
   json_t *list = json_array (), *answer = json_object ();
   GPtrArray *rows = far_right_rows ();
   guint others = 0;

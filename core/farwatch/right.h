@@ -49,7 +49,7 @@ typedef enum {
   FAR_ACTION_NODE = 1 << 8,   /* only for a verified node, about itself */
   FAR_ACTION_ANYONE = 1 << 9, /* before login: `login`, `enroll` */
   FAR_ACTION_KNOW = 1 << 10   /* of handlers only: who may know that the object exists; the handler shows what
-                                 far_may_see() lets through */
+                                 far_authorize_see() lets through */
 } FarAction;
 const char *far_action_name (FarAction action);
 FarAction far_action_parse (const char *name); /* FAR_ACTION_NONE: unknown */
@@ -63,12 +63,12 @@ typedef struct {
   const char *application;
 } FarCircumstances;
 
-typedef enum { FAR_MAY_DENY, FAR_MAY_ALLOW, FAR_MAY_NEEDS_APPROVAL } FarMay;
+typedef enum { FAR_DECISION_DENY, FAR_DECISION_ALLOW, FAR_DECISION_NEEDS_APPROVAL } FarDecision;
 
 /* cause: static text of the true reason on deny ("no right", "outside hours", "too long", "wrong address",
  * "expired"). [main] */
-FarMay far_may (const FarPrincipal *principal, FarAction action, const char *object,
-                const FarCircumstances *how, const char **cause);
+FarDecision far_authorize (const FarPrincipal *principal, FarAction action, const char *object,
+                           const FarCircumstances *how, const char **cause);
 /* May the principal know that the object exists? By a right of any action to it, to what it is part of, or to
  * a part of it: a terminal must be found by who may reach one of its devices. Not more than its name follows
  * from this. [main] */
@@ -76,7 +76,7 @@ gboolean far_visible (const FarPrincipal *principal, const char *object);
 /* May the principal see what the object is, holds and did? By a right of any action to it or to what it is
  * part of; one to a part of it is not enough. The same as FAR_ACTION_SEE asks, and what a node may see of
  * itself. Whatever tells more than a name goes through this. [main] */
-gboolean far_may_see (const FarPrincipal *principal, const char *object);
+gboolean far_authorize_see (const FarPrincipal *principal, const char *object);
 /* JSON: each right that is for the principal (or for the node that vouches for them) and what it said, in
  * order; how many are for others. For `farctl explain`. */
 json_t *far_explain (const FarPrincipal *principal, FarAction action, const char *object,

@@ -114,7 +114,8 @@ static gboolean
 watch_still_may (const Watch *watch)
 {
   return watch->handler->action == FAR_ACTION_NONE ||
-         far_may (watch->principal, watch->handler->action, watch->object, NULL, NULL) == FAR_MAY_ALLOW;
+         far_authorize (watch->principal, watch->handler->action, watch->object, NULL, NULL) ==
+             FAR_DECISION_ALLOW;
 }
 
 static FarMessage *

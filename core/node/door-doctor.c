@@ -123,7 +123,7 @@ static void
 doctor_rights (json_t *findings, const FarOddNames *names, const FarPrincipal *asker)
 {
   json_t *rights = far_right_list ();
-  gboolean all = far_may (asker, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_MAY_ALLOW;
+  gboolean all = far_authorize (asker, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_DECISION_ALLOW;
   gsize size = MIN (json_array_size (rights), LOOKED_MAX);
   g_autofree char *text = NULL;
   guint odd = 0;

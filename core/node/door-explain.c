@@ -178,7 +178,7 @@ explain_may (const FarCall *call, const char *who)
   g_autofree char *self = far_principal_text (call->principal);
 
   return g_strcmp0 (who, self) == 0 ||
-         far_may (call->principal, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_MAY_ALLOW;
+         far_authorize (call->principal, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_DECISION_ALLOW;
 }
 
 static void

@@ -98,7 +98,7 @@ password_put (gpointer self, FarCall *call)
              *old = json_string_value (json_object_get (call->body, "old"));
 
   if (!password_is_own (call) &&
-      far_may (call->principal, FAR_ACTION_MANAGE, object, NULL, NULL) != FAR_MAY_ALLOW)
+      far_authorize (call->principal, FAR_ACTION_MANAGE, object, NULL, NULL) != FAR_DECISION_ALLOW)
     far_call_refuse (call, object, _ ("no right to change the password of others"));
   else if (fresh[0] == '\0')
     far_call_fail_new (call, FAR_ERROR_INVALID, "%s", _ ("an empty password is refused"));

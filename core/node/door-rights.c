@@ -228,7 +228,8 @@ door_rights_odd (const FarOddNames *names, gpointer user)
 static void
 rights_get (gpointer self, FarCall *call)
 {
-  gboolean all = far_may (call->principal, FAR_ACTION_MANAGE, "rights", NULL, NULL) == FAR_MAY_ALLOW;
+  gboolean all = far_authorize (call->principal, FAR_ACTION_MANAGE, "rights", NULL, NULL) ==
+                 FAR_DECISION_ALLOW;
   gboolean odd = all && g_strcmp0 (json_string_value (json_object_get (call->query, "odd")), "yes") == 0;
   json_t *list = all ? far_right_list () : far_right_list_of (call->principal);
 

@@ -41,7 +41,7 @@ users_page (const FarCall *call, json_t *people)
     const char *name = json_string_value (json_object_get (person, "name"));
     g_autofree char *object = g_strconcat ("users/", name, NULL);
 
-    if (far_may_see (call->principal, object) && far_page_wants (&page, name))
+    if (far_authorize_see (call->principal, object) && far_page_wants (&page, name))
       far_page_take (&page, name, users_shown (person));
   }
   return json_pack ("{s:o, s:s?}", "users", page.list, "next", page.next);

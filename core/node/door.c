@@ -170,8 +170,8 @@ door_may (FarCall *call, const FarHandler *handler, GError **error)
   json_t *length = json_object_get (call->body, "for_us");
 
   how.length_us = json_is_integer (length) ? (gint64) json_integer_value (length) : 0;
-  if (far_may (call->principal, handler->resolve != NULL ? FAR_ACTION_NONE : handler->action, call->object,
-               &how, &cause) == FAR_MAY_ALLOW)
+  if (far_authorize (call->principal, handler->resolve != NULL ? FAR_ACTION_NONE : handler->action,
+                     call->object, &how, &cause) == FAR_DECISION_ALLOW)
     return TRUE;
   if (!far_visible (call->principal, call->object))
     return door_fail (error, FAR_ERROR_NOT_FOUND, far_call_hidden ());
@@ -199,7 +199,7 @@ door_no_route (FarAnswer *answer, const char *first, gboolean known, GError **er
 static void
 door_not_running (const FarPrincipal *principal, const FarInstance *owner, GError **error)
 {
-  if (far_may (principal, FAR_ACTION_SEE, "node", NULL, NULL) == FAR_MAY_ALLOW)
+  if (far_authorize (principal, FAR_ACTION_SEE, "node", NULL, NULL) == FAR_DECISION_ALLOW)
     far_instance_why_not (owner, error);
   else
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
@@ -250,9 +250,9 @@ static gboolean
 door_may_found (const FarPrincipal *principal, FarAction action, const FarResolved *found, GError **error)
 {
   if (found->object != NULL &&
-      (found->own || far_may (principal, action, found->object, NULL, NULL) == FAR_MAY_ALLOW))
+      (found->own || far_authorize (principal, action, found->object, NULL, NULL) == FAR_DECISION_ALLOW))
     return TRUE;
-  if (found->object != NULL && found->refused != NULL && far_may_see (principal, found->object))
+  if (found->object != NULL && found->refused != NULL && far_authorize_see (principal, found->object))
     return door_fail (error, FAR_ERROR_DENIED, found->refused);
   return door_fail (error, FAR_ERROR_NOT_FOUND, found->unknown != NULL ? found->unknown : far_call_hidden ());
 }

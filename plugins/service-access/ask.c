@@ -61,10 +61,10 @@ check_right (Ask *ask, FarAction action)
   const char *cause = NULL;
   /* from where the door saw them, not from where they say */
   FarCircumstances how = { .length_us = ask->who.for_us };
-  FarMay may = far_may (ask->who.principal, action, ask->object, &how, &cause);
-  if (may == FAR_MAY_NEEDS_APPROVAL)
+  FarDecision may = far_authorize (ask->who.principal, action, ask->object, &how, &cause);
+  if (may == FAR_DECISION_NEEDS_APPROVAL)
     ask->needs_approval = TRUE;
-  if (may != FAR_MAY_DENY)
+  if (may != FAR_DECISION_DENY)
     return TRUE;
   return access_ask_refuse (ask, cause ? cause : "no right", FAR_ERROR_DENIED,
                             _ ("no access to '%s' (%s): %s"), ask_name (ask), far_action_name (action),
@@ -413,7 +413,7 @@ access_session_approve (gpointer data, FarCall *call)
   if (is_whose_it_is (call->principal, session)) {
     far_call_fail_new (call, FAR_ERROR_DENIED,
                        _ ("session '%s' is your own: a second person has to approve it"), session->id);
-  } else if (far_may (call->principal, FAR_ACTION_APPROVE, object, NULL, NULL) != FAR_MAY_ALLOW) {
+  } else if (far_authorize (call->principal, FAR_ACTION_APPROVE, object, NULL, NULL) != FAR_DECISION_ALLOW) {
     far_call_fail_new (call, FAR_ERROR_DENIED, _ ("no right to approve access to '%s'"),
                        object + strlen ("terminals/"));
   } else if (session->state != FAR_SESSION_AWAITING) {

@@ -30,5 +30,5 @@ access_calling_terminal (Access *self, FarCall *call)
 gboolean
 access_manages (const FarPrincipal *principal, const char *object)
 {
-  return far_may (principal, FAR_ACTION_MANAGE, object, NULL, NULL) == FAR_MAY_ALLOW;
+  return far_authorize (principal, FAR_ACTION_MANAGE, object, NULL, NULL) == FAR_DECISION_ALLOW;
 }

@@ -26,7 +26,7 @@ row_visible (json_t *row, const FarPrincipal *principal)
   if (g_strcmp0 (access_text (row, "kind"), "turned-away") == 0)
     return g_strcmp0 (access_text (row, "owner"), person) == 0 || access_manages (principal, object);
   /* a refusal's true cause may tell what the person must not know */
-  return refusal ? access_manages (principal, object) : own || far_may_see (principal, object);
+  return refusal ? access_manages (principal, object) : own || far_authorize_see (principal, object);
 }
 
 /* FALSE: it has no room in this page. */

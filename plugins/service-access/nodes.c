@@ -58,7 +58,7 @@ access_nodes_get (gpointer data, FarCall *call)
 {
   g_autofree char *object = g_strconcat ("nodes/", far_node_id (), NULL);
   json_t *list = json_array ();
-  if (far_may_see (call->principal, object))
+  if (far_authorize_see (call->principal, object))
     json_array_append_new (list, node_show (data));
   far_call_answer (call, 200, json_pack ("{s:o, s:n}", "nodes", list, "next"));
 }

@@ -87,7 +87,7 @@ access_place_check (const FarPrincipal *principal, json_t *before, json_t *now, 
   g_autoptr (GPtrArray) old = place_names (before), fresh = place_names (now);
   for (guint i = 0; fresh->pdata[i]; i++)
     if (!g_strv_contains ((const char *const *) old->pdata, fresh->pdata[i]) &&
-        far_may (principal, FAR_ACTION_MANAGE, fresh->pdata[i], NULL, NULL) != FAR_MAY_ALLOW) {
+        far_authorize (principal, FAR_ACTION_MANAGE, fresh->pdata[i], NULL, NULL) != FAR_DECISION_ALLOW) {
       g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED,
                    _ ("no right to manage %s: who puts a terminal there gives others rights to it"),
                    (char *) fresh->pdata[i]);

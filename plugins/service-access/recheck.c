@@ -13,10 +13,10 @@ recheck_fault (const AccessSession *session)
 {
   g_autofree char *object = access_terminal_object (session->terminal, session->device);
   const char *cause = NULL;
-  if (far_may (session->principal, FAR_ACTION_CONNECT, object, NULL, &cause) == FAR_MAY_DENY)
+  if (far_authorize (session->principal, FAR_ACTION_CONNECT, object, NULL, &cause) == FAR_DECISION_DENY)
     return cause ? cause : "no right";
   if (session->raw &&
-      far_may (session->principal, FAR_ACTION_CONNECT_RAW, object, NULL, &cause) == FAR_MAY_DENY)
+      far_authorize (session->principal, FAR_ACTION_CONNECT_RAW, object, NULL, &cause) == FAR_DECISION_DENY)
     return cause ? cause : "no right";
   return NULL;
 }

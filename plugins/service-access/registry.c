@@ -178,7 +178,7 @@ devices_seen (const AccessTerminal *terminal, const FarPrincipal *principal)
   for (GList *at = names; at; at = next) {
     g_autofree char *object = access_terminal_object (terminal->id, at->data);
     next = at->next;
-    if (!far_may_see (principal, object))
+    if (!far_authorize_see (principal, object))
       names = g_list_delete_link (names, at);
   }
   return names;
@@ -188,7 +188,7 @@ static json_t *
 terminal_show_to (const AccessTerminal *terminal, const FarPrincipal *principal)
 {
   g_autofree char *object = access_terminal_object (terminal->id, NULL);
-  if (far_may_see (principal, object))
+  if (far_authorize_see (principal, object))
     return terminal_show (terminal);
   g_autoptr (GList) names = devices_seen (terminal, principal);
   return terminal_name_show (terminal, g_list_length (names));

@@ -95,7 +95,7 @@ gboolean
 access_session_visible (const AccessSession *session, const FarPrincipal *principal)
 {
   g_autofree char *object = access_terminal_object (session->terminal, session->device);
-  return session_own (session, principal) || far_may_see (principal, object);
+  return session_own (session, principal) || far_authorize_see (principal, object);
 }
 
 AccessSession *

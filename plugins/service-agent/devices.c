@@ -26,7 +26,7 @@ static gboolean
 device_seen (const FarDevice *device, const FarPrincipal *principal)
 {
   g_autofree char *object = g_strdup_printf ("terminals/%s/devices/%s", far_node_id (), device->name);
-  return far_may_see (principal, object);
+  return far_authorize_see (principal, object);
 }
 
 /* All, for the cloud. */

@@ -16,7 +16,7 @@ self_show (Agent *self, const FarPrincipal *principal)
   g_autofree char *object = g_strdup_printf ("terminals/%s", far_node_id ());
   json_t *body = json_pack ("{s:s, s:b}", "terminal", far_node_id (), "connected",
                             far_peer_connected (agent_opts (self)->link, ""));
-  if (far_may_see (principal, object)) {
+  if (far_authorize_see (principal, object)) {
     json_object_set_new (body, "devices", json_integer (devices->len));
     json_object_set_new (body, "sessions", json_integer (agent_sessions_live (self)));
   }
@@ -46,7 +46,7 @@ agent_terminal_get (gpointer self, FarCall *call)
 static gboolean
 may_manage (FarCall *call)
 {
-  return far_may (call->principal, FAR_ACTION_MANAGE, "node", NULL, NULL) == FAR_MAY_ALLOW;
+  return far_authorize (call->principal, FAR_ACTION_MANAGE, "node", NULL, NULL) == FAR_DECISION_ALLOW;
 }
 
 /* In pages, by their ids: that order holds when the session at which a page ended is over. */

@@ -35,7 +35,7 @@ series_visible (const FarPrincipal *principal, const char *source, const char *n
   g_autofree char *object = device != NULL ? g_strdup_printf ("terminals/%s/devices/%s", source, device)
                                            : NULL;
 
-  return far_may_see (principal, whole) || (object != NULL && far_may_see (principal, object));
+  return far_authorize_see (principal, whole) || (object != NULL && far_authorize_see (principal, object));
 }
 
 /* Has the principal a right to the source, or to something of it? */
@@ -44,7 +44,7 @@ source_visible (const FarPrincipal *principal, const char *source)
 {
   g_autofree char *whole = source_object (source), *terminal = g_strconcat ("terminals/", source, NULL);
 
-  return far_may_see (principal, whole) || far_visible (principal, terminal);
+  return far_authorize_see (principal, whole) || far_visible (principal, terminal);
 }
 
 /* ---- points ---- */

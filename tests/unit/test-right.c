@@ -23,12 +23,12 @@ teardown (void)
   far_right_clear ();
 }
 
-static FarMay
+static FarDecision
 may (const FarPrincipal *who, FarAction action, const char *object, gint64 length_us, const char **cause)
 {
   FarCircumstances how = { .length_us = length_us };
 
-  return far_may (who, action, object, &how, cause);
+  return far_authorize (who, action, object, &how, cause);
 }
 
 /* "2026-11-20 22:30" UTC, a Friday */
@@ -53,9 +53,9 @@ START_TEST (nothing_is_allowed_by_default)
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)
     for (guint bit = 0; bit < 8; bit++) {
       const char *cause = NULL;
-      FarMay answer = far_may (all[i], 1u << bit, "terminals/t9", NULL, &cause);
+      FarDecision answer = far_authorize (all[i], 1u << bit, "terminals/t9", NULL, &cause);
 
-      ck_assert_int_eq (answer, FAR_MAY_DENY);
+      ck_assert_int_eq (answer, FAR_DECISION_DENY);
       ck_assert_str_eq (cause, "no right");
     }
   ck_assert (!far_visible (alice, "terminals/t9"));
@@ -67,12 +67,12 @@ START_TEST (root_may_all_but_is_no_node)
 {
   g_autoptr (FarPrincipal) super = root ();
 
-  ck_assert_int_eq (may (super, FAR_ACTION_MANAGE, "rights", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (super, FAR_ACTION_CONNECT_RAW, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (super, FAR_ACTION_NODE, "terminals/t1", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (super, FAR_ACTION_MANAGE, "rights", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (super, FAR_ACTION_CONNECT_RAW, "terminals/t1", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (super, FAR_ACTION_NODE, "terminals/t1", 0, NULL), FAR_DECISION_DENY);
   ck_assert (far_visible (super, "terminals/t1"));
   super->via = g_strdup ("t1"); /* a node's claim of a root is worth nothing */
-  ck_assert_int_eq (may (super, FAR_ACTION_MANAGE, "rights", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (super, FAR_ACTION_MANAGE, "rights", 0, NULL), FAR_DECISION_DENY);
   ck_assert (!far_visible (super, "terminals/t1"));
 }
 END_TEST
@@ -82,11 +82,11 @@ START_TEST (an_object_covers_what_is_below)
   g_autoptr (FarPrincipal) alice = person ("alice", "");
 
   give ("r", "alice", "connect", "terminals/t1", NULL);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/d", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t10", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (alice, FAR_ACTION_MANAGE, "terminals/t1", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/d", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t10", 0, NULL), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals", 0, NULL), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_MANAGE, "terminals/t1", 0, NULL), FAR_DECISION_DENY);
 }
 END_TEST
 
@@ -95,9 +95,9 @@ START_TEST (a_right_to_a_device_is_none_to_its_terminal)
   g_autoptr (FarPrincipal) alice = person ("alice", "");
 
   give ("r", "alice", "connect", "terminals/t1/devices/plc", NULL);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/plc", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/cam", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/plc", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/cam", 0, NULL), FAR_DECISION_DENY);
   ck_assert (far_visible (alice, "terminals/t1")); /* or it could not be found in a list */
   ck_assert (!far_visible (alice, "terminals/t1/devices/cam"));
   ck_assert (!far_visible (alice, "terminals/t2"));
@@ -130,11 +130,11 @@ START_TEST (to_know_of_is_not_to_see)
 
     give ("r", "alice", actions[i], "terminals/t1/devices/plc", NULL);
     ck_assert (far_visible (alice, looks[_i].object) == looks[_i].known);
-    ck_assert (far_may_see (alice, looks[_i].object) == looks[_i].seen);
+    ck_assert (far_authorize_see (alice, looks[_i].object) == looks[_i].seen);
     ck_assert_int_eq (may (alice, FAR_ACTION_KNOW, looks[_i].object, 0, NULL),
-                      looks[_i].known ? FAR_MAY_ALLOW : FAR_MAY_DENY);
+                      looks[_i].known ? FAR_DECISION_ALLOW : FAR_DECISION_DENY);
     ck_assert_int_eq (may (alice, FAR_ACTION_SEE, looks[_i].object, 0, NULL),
-                      looks[_i].seen ? FAR_MAY_ALLOW : FAR_MAY_DENY);
+                      looks[_i].seen ? FAR_DECISION_ALLOW : FAR_DECISION_DENY);
   }
 }
 END_TEST
@@ -147,8 +147,8 @@ START_TEST (a_claim_sees_what_both_see)
   give ("r", "alice", "connect", "terminals/t1", NULL);
   give ("n", "node:front", "connect", "terminals/*/devices/plc", NULL);
   ck_assert (far_visible (claimed, "terminals/t1"));
-  ck_assert (!far_may_see (claimed, "terminals/t1"));
-  ck_assert (far_may_see (claimed, "terminals/t1/devices/plc"));
+  ck_assert (!far_authorize_see (claimed, "terminals/t1"));
+  ck_assert (far_authorize_see (claimed, "terminals/t1/devices/plc"));
 }
 END_TEST
 
@@ -162,8 +162,8 @@ START_TEST (a_site_is_seen_like_its_terminals)
   far_right_alias (&owner, "terminals/t1", north);
   give ("r", "alice", "connect", "sites/north/devices/plc", NULL);
   ck_assert (far_visible (alice, "terminals/t1"));
-  ck_assert (!far_may_see (alice, "terminals/t1"));
-  ck_assert (far_may_see (alice, "terminals/t1/devices/plc"));
+  ck_assert (!far_authorize_see (alice, "terminals/t1"));
+  ck_assert (far_authorize_see (alice, "terminals/t1/devices/plc"));
   far_right_alias (&owner, "terminals/t1", NULL);
 }
 END_TEST
@@ -191,7 +191,7 @@ START_TEST (globs_stay_within_a_part)
   g_autoptr (FarPrincipal) alice = person ("alice", "");
 
   give ("r", "alice", "connect", globs[_i].pattern, NULL);
-  ck_assert_msg ((may (alice, FAR_ACTION_CONNECT, globs[_i].object, 0, NULL) == FAR_MAY_ALLOW) ==
+  ck_assert_msg ((may (alice, FAR_ACTION_CONNECT, globs[_i].object, 0, NULL) == FAR_DECISION_ALLOW) ==
                      globs[_i].covers,
                  "%s on %s", globs[_i].pattern, globs[_i].object);
 }
@@ -211,12 +211,12 @@ START_TEST (who_is_meant)
   give ("u", "person:bob", "watch", "terminals/b", NULL);
   ck_assert (far_visible (alice, "terminals/g"));
   ck_assert (!far_visible (bob, "terminals/g"));
-  ck_assert_int_eq (may (local, FAR_ACTION_CONNECT, "terminals/l", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/l", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (bob, FAR_ACTION_ACT, "terminals/a", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (local, FAR_ACTION_ACT, "terminals/a", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (node, FAR_ACTION_ACT, "terminals/a", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (bob, FAR_ACTION_WATCH, "terminals/b", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (local, FAR_ACTION_CONNECT, "terminals/l", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/l", 0, NULL), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (bob, FAR_ACTION_ACT, "terminals/a", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (local, FAR_ACTION_ACT, "terminals/a", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (node, FAR_ACTION_ACT, "terminals/a", 0, NULL), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (bob, FAR_ACTION_WATCH, "terminals/b", 0, NULL), FAR_DECISION_ALLOW);
 }
 END_TEST
 
@@ -225,11 +225,11 @@ START_TEST (manage_is_neither_watch_nor_copy_nor_connect)
   g_autoptr (FarPrincipal) alice = person ("alice", "");
 
   give ("r", "alice", "manage", "*", NULL);
-  ck_assert_int_eq (may (alice, FAR_ACTION_MANAGE, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (alice, FAR_ACTION_SEE, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (alice, FAR_ACTION_WATCH, "terminals/t", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (alice, FAR_ACTION_COPY, "terminals/t", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_MANAGE, "terminals/t", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_SEE, "terminals/t", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_WATCH, "terminals/t", 0, NULL), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_COPY, "terminals/t", 0, NULL), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_DECISION_DENY);
 }
 END_TEST
 
@@ -246,25 +246,25 @@ START_TEST (an_object_has_further_names)
   far_right_alias (&owner, "terminals/t2", south);
   give ("r", "alice", "connect", "sites/north hall", NULL);
   give ("s", "bob", "connect", "groups/*/devices/plc*", "\"longest\":\"5m\"");
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/d", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t2", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (alice, FAR_ACTION_MANAGE, "terminals/t1", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/plc7", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1/devices/d", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t2", 0, NULL), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_MANAGE, "terminals/t1", 0, NULL), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/plc7", 0, NULL), FAR_DECISION_ALLOW);
   ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/plc7", 600 * SECOND, NULL),
-                    FAR_MAY_DENY);
-  ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/cam", 0, NULL), FAR_MAY_DENY);
+                    FAR_DECISION_DENY);
+  ck_assert_int_eq (may (bob, FAR_ACTION_CONNECT, "terminals/t1/devices/cam", 0, NULL), FAR_DECISION_DENY);
   ck_assert (far_visible (alice, "terminals/t1"));
   ck_assert (far_visible (bob, "terminals/t1"));
   ck_assert (!far_visible (alice, "terminals/t2"));
   /* a node is itself by its own name only */
-  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t2", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t1", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t2", 0, NULL), FAR_DECISION_DENY);
   far_right_alias (&other, "terminals/t1", NULL); /* not the owner's */
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_DECISION_ALLOW);
   far_right_alias (&owner, "terminals/t1", NULL);
   far_right_alias (&owner, "terminals/t2", NULL);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t1", 0, NULL), FAR_DECISION_DENY);
   ck_assert (!far_visible (bob, "terminals/t1"));
 }
 END_TEST
@@ -342,8 +342,10 @@ START_TEST (hours_of_a_right)
   const char *cause = NULL;
 
   give ("r", "alice", "connect", "terminals/t", "\"hours\":\"mon-fri 08:00-18:00\"");
-  ck_assert_int_eq (far_may (alice, FAR_ACTION_CONNECT, "terminals/t", &friday, &cause), FAR_MAY_ALLOW);
-  ck_assert_int_eq (far_may (alice, FAR_ACTION_CONNECT, "terminals/t", &sunday, &cause), FAR_MAY_DENY);
+  ck_assert_int_eq (far_authorize (alice, FAR_ACTION_CONNECT, "terminals/t", &friday, &cause),
+                    FAR_DECISION_ALLOW);
+  ck_assert_int_eq (far_authorize (alice, FAR_ACTION_CONNECT, "terminals/t", &sunday, &cause),
+                    FAR_DECISION_DENY);
   ck_assert_str_eq (cause, "outside hours");
 }
 END_TEST
@@ -354,9 +356,10 @@ START_TEST (longest_time)
   const char *cause = NULL;
 
   give ("r", "alice", "connect", "terminals/t", "\"longest\":\"30m\"");
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 30 * 60 * SECOND, &cause), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 30 * 60 * SECOND, &cause),
+                    FAR_DECISION_ALLOW);
   ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 30 * 60 * SECOND + 1, &cause),
-                    FAR_MAY_DENY);
+                    FAR_DECISION_DENY);
   ck_assert_str_eq (cause, "too long");
   ck_assert (far_visible (alice, "terminals/t"));
 }
@@ -390,11 +393,11 @@ START_TEST (nets_of_a_right)
   g_autoptr (FarPrincipal) alice = person ("alice", nets[_i].from);
   g_autofree char *more = g_strdup_printf ("\"from\":\"%s\"", nets[_i].nets);
   const char *cause = NULL;
-  FarMay answer;
+  FarDecision answer;
 
   give ("r", "alice", "connect", "terminals/t", more);
   answer = may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, &cause);
-  ck_assert_msg ((answer == FAR_MAY_ALLOW) == nets[_i].in, "%s from %s", nets[_i].nets, nets[_i].from);
+  ck_assert_msg ((answer == FAR_DECISION_ALLOW) == nets[_i].in, "%s from %s", nets[_i].nets, nets[_i].from);
   if (!nets[_i].in)
     ck_assert_str_eq (cause, "wrong address");
 }
@@ -407,13 +410,13 @@ START_TEST (until_and_the_principals_own_end)
 
   give ("r", "alice", "connect", "terminals/t", "\"until\":\"2020-01-01\"");
   give ("s", "gone", "connect", "terminals/t", NULL);
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_DECISION_DENY);
   ck_assert_str_eq (cause, "expired");
   ck_assert (!far_visible (alice, "terminals/t"));
-  ck_assert_int_eq (may (gone, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (gone, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_DECISION_ALLOW);
   gone->until_us = far_clock_wall_us () - 1;
-  ck_assert_int_eq (may (gone, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_MAY_DENY);
-  ck_assert_int_eq (may (gone, FAR_ACTION_NONE, "terminals", 0, &cause), FAR_MAY_DENY);
+  ck_assert_int_eq (may (gone, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (gone, FAR_ACTION_NONE, "terminals", 0, &cause), FAR_DECISION_DENY);
   ck_assert (!far_visible (gone, "terminals/t"));
 }
 END_TEST
@@ -424,12 +427,12 @@ START_TEST (approval_unless_another_right_needs_none)
   const char *cause = NULL;
 
   give ("r", "alice", "connect", "terminals/t", "\"needs\":\"approval\"");
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_MAY_NEEDS_APPROVAL);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, &cause), FAR_DECISION_NEEDS_APPROVAL);
   give ("s", "alice", "connect", "terminals/t", "\"longest\":\"5m\"");
   ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 60 * G_USEC_PER_SEC, &cause),
-                    FAR_MAY_ALLOW);
+                    FAR_DECISION_ALLOW);
   ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 600 * G_USEC_PER_SEC, &cause),
-                    FAR_MAY_NEEDS_APPROVAL);
+                    FAR_DECISION_NEEDS_APPROVAL);
 }
 END_TEST
 
@@ -440,15 +443,15 @@ START_TEST (a_claim_is_worth_what_both_may)
 
   claimed->via = g_strdup ("front");
   give ("r", "alice", "connect", "terminals/t", NULL);
-  ck_assert_int_eq (may (claimed, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (claimed, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_DECISION_DENY);
   give ("n", "node:front", "connect", "terminals/*", NULL);
-  ck_assert_int_eq (may (claimed, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (claimed, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_DECISION_ALLOW);
   ck_assert (far_visible (claimed, "terminals/t"));
   give ("m", "alice", "manage", "*", NULL);
   /* the node's ceiling */
-  ck_assert_int_eq (may (claimed, FAR_ACTION_MANAGE, "rights", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (claimed, FAR_ACTION_MANAGE, "rights", 0, NULL), FAR_DECISION_DENY);
   /* its own right */
-  ck_assert_int_eq (may (node, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (node, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_DECISION_ALLOW);
 }
 END_TEST
 
@@ -457,11 +460,11 @@ START_TEST (nodes_act_about_themselves)
   g_autoptr (FarPrincipal) node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, ""),
                            alice = person ("t1", "");
 
-  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t1/devices", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t2/devices", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "poll", 0, NULL), FAR_MAY_ALLOW);
-  ck_assert_int_eq (may (node, FAR_ACTION_NONE, "terminals", 0, NULL), FAR_MAY_DENY);
-  ck_assert_int_eq (may (alice, FAR_ACTION_NODE, "terminals/t1", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t1/devices", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "terminals/t2/devices", 0, NULL), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (node, FAR_ACTION_NODE, "poll", 0, NULL), FAR_DECISION_ALLOW);
+  ck_assert_int_eq (may (node, FAR_ACTION_NONE, "terminals", 0, NULL), FAR_DECISION_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_NODE, "terminals/t1", 0, NULL), FAR_DECISION_DENY);
   ck_assert (far_visible (node, "terminals/t1"));
   ck_assert (!far_visible (node, "terminals/t2"));
 }
@@ -688,11 +691,11 @@ START_TEST (rights_of_the_profile_stay_the_profiles)
   ck_assert (!far_right_remove ("p"));
   ck_assert (far_right_exists ("p") && far_right_is_profile ("p"));
   ck_assert (!far_right_set_profile (bad_list, NULL)); /* the old ones stay */
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_DECISION_ALLOW);
   ck_assert (far_right_set_profile (empty, NULL));
-  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_MAY_DENY);
+  ck_assert_int_eq (may (alice, FAR_ACTION_CONNECT, "terminals/t", 0, NULL), FAR_DECISION_DENY);
   /* given at run time: untouched */
-  ck_assert_int_eq (may (alice, FAR_ACTION_ACT, "terminals/t", 0, NULL), FAR_MAY_ALLOW);
+  ck_assert_int_eq (may (alice, FAR_ACTION_ACT, "terminals/t", 0, NULL), FAR_DECISION_ALLOW);
   ck_assert (far_right_remove ("q"));
   json_decref (list);
   json_decref (bad_list);
