@@ -2,7 +2,7 @@
 /* A pump = two ends, taps, a deadline (spec B7, B10, B12). It runs at the loop of its ends; where the two
  * ends have two loops and neither can move, far_pump_start() joins them by rings (two pumps, one report).
  *
- * The deadline lives here and not on the main context: the pump compares CLOCK_BOOTTIME before each batch and
+ * The deadline lives here and not on the main context: the pump compares CLOCK_BOOTTIME before each burst and
  * holds a timer of its loop; at the deadline both ends are aborted, then it reports. Main → pump: start,
  * hold, resume, deadline, close. Pump → main: opened, counters (at most one a second), closed(cause). All
  * functions here are [any thread] and return at once; reports come on the main context, closed exactly once
@@ -18,7 +18,7 @@ typedef struct {
   guint64 bytes_ab, bytes_ba; /* taken from a and written to b, and back */
 } FarPumpCounters;
 
-/* A tap sees each batch after it was written, on the pump's loop; it must not block and must copy what it
+/* A tap sees each burst after it was written, on the pump's loop; it must not block and must copy what it
  * keeps. */
 typedef struct {
   void (*bytes) (gpointer tap, gboolean from_a, const guint8 *data, gsize size, gint64 boottime_us);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A stream: one end of what a pump joins. Ends come from transports and endpoints; services never see bytes.
  *
- * It has a loop, the one thread that may touch it. Reading is peek + consume: peek() shows a batch of at most
- * FAR_BATCH_FRAMES frames in memory of the stream (or the loop's scratch), valid until the next call on any
+ * It has a loop, the one thread that may touch it. Reading is peek + consume: peek() shows a burst of at most
+ * FAR_BURST_FRAMES frames in memory of the stream (or the loop's scratch), valid until the next call on any
  * stream of that loop or until the callback returns; consume() says how much was taken; the rest stays with
  * the stream, and that is the back-pressure. write() takes what it can. Nothing blocks.
  *
@@ -24,7 +24,7 @@
 
 G_BEGIN_DECLS
 
-#define FAR_BATCH_FRAMES 64
+#define FAR_BURST_FRAMES 64
 
 typedef struct {
   const guint8 *data;
@@ -40,8 +40,8 @@ typedef struct {
   guint n;
   gsize bytes;  /* sum of the frames' sizes */
   gboolean eof; /* no more will come, after these frames */
-  FarFrame frames[FAR_BATCH_FRAMES];
-} FarBatch;
+  FarFrame frames[FAR_BURST_FRAMES];
+} FarBurst;
 
 typedef struct _FarStream FarStream;
 
@@ -53,11 +53,11 @@ typedef struct {
   const char *name;
   gboolean datagrams; /* frames are datagrams, never merged or cut */
   gboolean movable;   /* may change loop while it has no user      */
-  /* fills batch; never an error: death is told by ready(CLOSED) */
-  void (*peek) (FarStream *stream, FarBatch *batch);
+  /* fills burst; never an error: death is told by ready(CLOSED) */
+  void (*peek) (FarStream *stream, FarBurst *burst);
   void (*consume) (FarStream *stream, gsize bytes); /* bytes, whole frames when datagrams         */
   /* bytes taken, from the front; less than given: ready(WRITE) follows */
-  gsize (*write) (FarStream *stream, const FarBatch *batch);
+  gsize (*write) (FarStream *stream, const FarBurst *burst);
   /* orderly: WRITE = send what was taken, then end of input to the peer */
   void (*shutdown) (FarStream *stream, FarDirection what);
   /* at once, nothing delivered late (SO_LINGER 0) */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A joint moves batches between two streams of one loop. */
+/* A joint moves bursts between two streams of one loop. */
 #include "config.h"
 
 #include "stream/pump-private.h"
@@ -86,14 +86,14 @@ count (FarJoint *joint, guint d, gsize bytes)
 }
 
 static void
-show_tap (FarJoint *joint, guint d, const FarBatch *batch, gsize taken)
+show_tap (FarJoint *joint, guint d, const FarBurst *burst, gsize taken)
 {
   const FarPumpSpec *spec = &joint->pump->spec;
   if (!joint->taps || spec->tap->bytes == NULL)
     return;
-  for (guint i = 0; i < batch->n && taken > 0; i++) {
-    gsize n = MIN (taken, batch->frames[i].size);
-    spec->tap->bytes (spec->tap_data, d == 0, batch->frames[i].data, n, joint->now_us);
+  for (guint i = 0; i < burst->n && taken > 0; i++) {
+    gsize n = MIN (taken, burst->frames[i].size);
+    spec->tap->bytes (spec->tap_data, d == 0, burst->frames[i].data, n, joint->now_us);
     taken -= n;
   }
 }
@@ -110,19 +110,19 @@ static void
 pump_joint_move (FarJoint *joint, guint d)
 {
   FarStream *from = joint->end[d], *to = joint->end[!d];
-  FarBatch batch;
-  from->klass->peek (from, &batch);
-  if (batch.n == 0) {
+  FarBurst burst;
+  from->klass->peek (from, &burst);
+  if (burst.n == 0) {
     joint->readable[d] = FALSE;
-    if (batch.eof)
+    if (burst.eof)
       pass_end (joint, d);
     return;
   }
-  gsize taken = to->klass->write (to, &batch);
-  if (taken < batch.bytes)
+  gsize taken = to->klass->write (to, &burst);
+  if (taken < burst.bytes)
     joint->writable[!d] = FALSE;
   if (taken > 0) {
-    show_tap (joint, d, &batch, taken);
+    show_tap (joint, d, &burst, taken);
     count (joint, d, taken);
   }
   from->klass->consume (from, taken);

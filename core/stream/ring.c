@@ -116,27 +116,27 @@ readable (Ring *ring, gboolean *eof)
 }
 
 static void
-add_frame (FarBatch *batch, const guint8 *data, gsize size)
+add_frame (FarBurst *burst, const guint8 *data, gsize size)
 {
   if (size > 0)
-    batch->frames[batch->n++] = (FarFrame){ .data = data, .size = size };
+    burst->frames[burst->n++] = (FarFrame){ .data = data, .size = size };
 }
 
 static void
-ring_peek (FarStream *stream, FarBatch *batch)
+ring_peek (FarStream *stream, FarBurst *burst)
 {
   RingEnd *end = (RingEnd *) stream;
   Ring *ring = end->in;
-  batch->n = 0;
-  batch->bytes = 0;
-  batch->eof = FALSE;
+  burst->n = 0;
+  burst->bytes = 0;
+  burst->eof = FALSE;
   if (stream->closed || LOAD (end->pair->aborted) != NULL)
     return;
-  batch->bytes = readable (ring, &batch->eof);
-  gsize at = ring->tail % RING_SIZE, first = MIN (batch->bytes, RING_SIZE - at);
-  add_frame (batch, ring->data + at, first);
-  add_frame (batch, ring->data, batch->bytes - first);
-  if (batch->n > 0 || !batch->eof)
+  burst->bytes = readable (ring, &burst->eof);
+  gsize at = ring->tail % RING_SIZE, first = MIN (burst->bytes, RING_SIZE - at);
+  add_frame (burst, ring->data + at, first);
+  add_frame (burst, ring->data, burst->bytes - first);
+  if (burst->n > 0 || !burst->eof)
     return;
   end->eof_seen = TRUE;
   if (is_over (end))
@@ -172,13 +172,13 @@ ring_put (Ring *ring, const guint8 *data, gsize size)
 }
 
 static gsize
-put_all (Ring *ring, const FarBatch *batch)
+put_all (Ring *ring, const FarBurst *burst)
 {
   gsize taken = 0;
-  for (guint i = 0; i < batch->n; i++) {
+  for (guint i = 0; i < burst->n; i++) {
     gsize done = 0;
-    while (done < batch->frames[i].size) {
-      gsize n = ring_put (ring, batch->frames[i].data + done, batch->frames[i].size - done);
+    while (done < burst->frames[i].size) {
+      gsize n = ring_put (ring, burst->frames[i].data + done, burst->frames[i].size - done);
       done += n;
       taken += n;
       if (n > 0)
@@ -192,13 +192,13 @@ put_all (Ring *ring, const FarBatch *batch)
 }
 
 static gsize
-ring_write (FarStream *stream, const FarBatch *batch)
+ring_write (FarStream *stream, const FarBurst *burst)
 {
   RingEnd *end = (RingEnd *) stream;
   Ring *ring = end->out;
   if (stream->closed || LOAD (ring->gone) || LOAD (ring->eof) || LOAD (end->pair->aborted) != NULL)
     return 0;
-  gsize taken = put_all (ring, batch);
+  gsize taken = put_all (ring, burst);
   if (taken > 0 && LOAD (ring->reader_waits) &&
       __atomic_exchange_n (&ring->reader_waits, 0, __ATOMIC_SEQ_CST))
     wake (other_side (end), FAR_READY_READ);

@@ -136,22 +136,22 @@ fd_read (FdStream *self)
 }
 
 static void
-fd_peek (FarStream *stream, FarBatch *batch)
+fd_peek (FarStream *stream, FarBurst *burst)
 {
   FdStream *self = (FdStream *) stream;
-  batch->n = 0;
-  batch->bytes = 0;
-  batch->eof = FALSE;
+  burst->n = 0;
+  burst->bytes = 0;
+  burst->eof = FALSE;
   if (stream->closed)
     return;
   if (self->size == 0 && !self->eof && !self->drained)
     fd_read (self);
   if (self->size > 0) {
-    batch->frames[0] = (FarFrame){ .data = self->show, .size = self->size };
-    batch->bytes = self->size;
-    batch->n = 1;
+    burst->frames[0] = (FarFrame){ .data = self->show, .size = self->size };
+    burst->bytes = self->size;
+    burst->n = 1;
   } else
-    batch->eof = self->eof;
+    burst->eof = self->eof;
 }
 
 static void
@@ -190,16 +190,16 @@ advance (struct iovec *parts, guint n, gsize sent)
 }
 
 static gsize
-fd_write (FarStream *stream, const FarBatch *batch)
+fd_write (FarStream *stream, const FarBurst *burst)
 {
   FdStream *self = (FdStream *) stream;
-  struct iovec parts[FAR_BATCH_FRAMES];
+  struct iovec parts[FAR_BURST_FRAMES];
   gsize taken = 0;
   guint done = 0;
-  for (guint i = 0; i < batch->n; i++)
-    parts[i] = (struct iovec){ (gpointer) batch->frames[i].data, batch->frames[i].size };
-  while (taken < batch->bytes && !stream->closed && self->broken == NULL) {
-    gssize sent = send_some (self, parts + done, batch->n - done);
+  for (guint i = 0; i < burst->n; i++)
+    parts[i] = (struct iovec){ (gpointer) burst->frames[i].data, burst->frames[i].size };
+  while (taken < burst->bytes && !stream->closed && self->broken == NULL) {
+    gssize sent = send_some (self, parts + done, burst->n - done);
     if (sent < 0) {
       if (errno == EAGAIN)
         fd_wait (self);
@@ -208,7 +208,7 @@ fd_write (FarStream *stream, const FarBatch *batch)
       break;
     }
     taken += sent;
-    done += advance (parts + done, batch->n - done, sent);
+    done += advance (parts + done, burst->n - done, sent);
   }
   return taken;
 }

@@ -66,12 +66,12 @@ linger_evicted (gpointer data)
 static void
 linger_write (Linger *self)
 {
-  FarBatch batch = { .n = 1 };
+  FarBurst burst = { .n = 1 };
 
   if (self->rest != NULL) {
-    batch.bytes = self->rest->len - self->at;
-    batch.frames[0] = (FarFrame){ .data = self->rest->data + self->at, .size = batch.bytes };
-    self->at += self->stream->klass->write (self->stream, &batch);
+    burst.bytes = self->rest->len - self->at;
+    burst.frames[0] = (FarFrame){ .data = self->rest->data + self->at, .size = burst.bytes };
+    self->at += self->stream->klass->write (self->stream, &burst);
     if (self->at < self->rest->len)
       return;
     g_clear_pointer (&self->rest, g_byte_array_unref);
@@ -86,13 +86,13 @@ static gboolean
 linger_read (Linger *self)
 {
   for (guint turn = 0; turn < 16; turn++) {
-    FarBatch batch;
+    FarBurst burst;
 
-    self->stream->klass->peek (self->stream, &batch);
-    if (batch.n == 0)
-      return batch.eof;
-    self->discarded += batch.bytes;
-    self->stream->klass->consume (self->stream, batch.bytes);
+    self->stream->klass->peek (self->stream, &burst);
+    if (burst.n == 0)
+      return burst.eof;
+    self->discarded += burst.bytes;
+    self->stream->klass->consume (self->stream, burst.bytes);
   }
   far_stream_tell_soon (self->stream, FAR_READY_READ);
   return FALSE;

@@ -14,11 +14,11 @@
 static gsize
 write_below (FarTlsStream *self, const guint8 *data, gsize size)
 {
-  FarBatch batch = { .n = 1, .bytes = size };
+  FarBurst burst = { .n = 1, .bytes = size };
 
-  batch.frames[0] = (FarFrame){ .data = data, .size = size };
+  burst.frames[0] = (FarFrame){ .data = data, .size = size };
   return self->below != NULL && !self->below->closed && !self->mute
-             ? self->below->klass->write (self->below, &batch)
+             ? self->below->klass->write (self->below, &burst)
              : size;
 }
 
@@ -159,7 +159,7 @@ cut_frame (Cut *cut, const guint8 *data, gsize size)
 }
 
 gsize
-far_stream_tls_out_write (FarStream *stream, const FarBatch *batch)
+far_stream_tls_out_write (FarStream *stream, const FarBurst *burst)
 {
   FarTlsStream *self = (FarTlsStream *) stream;
   Cut cut;
@@ -174,8 +174,8 @@ far_stream_tls_out_write (FarStream *stream, const FarBatch *batch)
   cut.self = self;
   cut.size = 0;
   cut.full = FALSE;
-  for (guint i = 0; i < batch->n && !cut.full; i++)
-    taken += cut_frame (&cut, batch->frames[i].data, batch->frames[i].size);
+  for (guint i = 0; i < burst->n && !cut.full; i++)
+    taken += cut_frame (&cut, burst->frames[i].data, burst->frames[i].size);
   cut_rest (&cut);
   end_flight (self, taken >= FAR_TLS_RECORD);
   return taken;

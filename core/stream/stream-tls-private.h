@@ -56,4 +56,4 @@ void far_stream_tls_out_drop (FarTlsStream *self);
 /* The stream below is told that nothing follows. */
 void far_stream_tls_out_end (FarTlsStream *self);
 /* FarStreamClass.write */
-gsize far_stream_tls_out_write (FarStream *stream, const FarBatch *batch);
+gsize far_stream_tls_out_write (FarStream *stream, const FarBurst *burst);

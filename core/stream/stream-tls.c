@@ -46,22 +46,22 @@ static ssize_t
 tls_pull (gnutls_transport_ptr_t data, void *to, size_t size)
 {
   FarTlsStream *self = data;
-  FarBatch batch;
+  FarBurst burst;
   gsize n = 0;
 
   if (self->below == NULL || self->below->closed || self->starved || (self->n > 0 && self->view == 0))
     return stream_tls_try_again (self);
-  self->below->klass->peek (self->below, &batch);
-  if (batch.n == 0)
-    return batch.eof ? 0 : stream_tls_try_again (self);
-  for (guint i = 0; i < batch.n && n < size; i++) {
-    gsize part = MIN (size - n, batch.frames[i].size);
+  self->below->klass->peek (self->below, &burst);
+  if (burst.n == 0)
+    return burst.eof ? 0 : stream_tls_try_again (self);
+  for (guint i = 0; i < burst.n && n < size; i++) {
+    gsize part = MIN (size - n, burst.frames[i].size);
 
-    memcpy ((guint8 *) to + n, batch.frames[i].data, part);
+    memcpy ((guint8 *) to + n, burst.frames[i].data, part);
     n += part;
   }
   self->below->klass->consume (self->below, n);
-  self->view = batch.bytes - n;
+  self->view = burst.bytes - n;
   self->pulled += n;
   if (self->state == FAR_TLS_SHAKING && self->pulled > FAR_TLS_SHAKE_BYTES) {
     gnutls_transport_set_errno (self->session, EMSGSIZE);
@@ -348,13 +348,13 @@ far_stream_tls_wake (FarTlsStream *self)
 }
 
 static void
-tls_peek (FarStream *stream, FarBatch *batch)
+tls_peek (FarStream *stream, FarBurst *burst)
 {
   FarTlsStream *self = (FarTlsStream *) stream;
 
-  batch->n = 0;
-  batch->bytes = 0;
-  batch->eof = FALSE;
+  burst->n = 0;
+  burst->bytes = 0;
+  burst->eof = FALSE;
   if (stream->closed)
     return;
   far_stream_tls_wake (self);
@@ -367,11 +367,11 @@ tls_peek (FarStream *stream, FarBatch *batch)
     gsize skip = i == self->first ? self->at : 0;
 
     gnutls_packet_get (self->packet[i], &data, NULL);
-    batch->frames[batch->n++] = (FarFrame){ .data = data.data + skip, .size = data.size - skip };
-    batch->bytes += data.size - skip;
+    burst->frames[burst->n++] = (FarFrame){ .data = data.data + skip, .size = data.size - skip };
+    burst->bytes += data.size - skip;
   }
-  batch->eof = self->eof_in;
-  if (batch->n == 0 && self->ending != NULL)
+  burst->eof = self->eof_in;
+  if (burst->n == 0 && self->ending != NULL)
     far_stream_die_soon (stream, self->ending);
 }
 
@@ -440,13 +440,13 @@ below_closed (FarTlsStream *self)
 static void
 forget_rest (FarTlsStream *self)
 {
-  FarBatch batch;
+  FarBurst burst;
 
   for (guint turn = 0; turn < STEPS && self->below != NULL && !self->below->closed; turn++) {
-    self->below->klass->peek (self->below, &batch);
-    if (batch.n == 0)
+    self->below->klass->peek (self->below, &burst);
+    if (burst.n == 0)
       return;
-    self->below->klass->consume (self->below, batch.bytes);
+    self->below->klass->consume (self->below, burst.bytes);
   }
 }
 

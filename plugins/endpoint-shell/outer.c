@@ -96,11 +96,11 @@ device_over_soon (Outer *self, const char *cause)
 static void
 flush_first (Outer *self)
 {
-  FarBatch batch = { .n = 1, .bytes = self->first->len };
+  FarBurst burst = { .n = 1, .bytes = self->first->len };
   gsize taken;
 
-  batch.frames[0] = (FarFrame){ .data = self->first->data, .size = self->first->len };
-  taken = self->first->len > 0 ? self->device->klass->write (self->device, &batch) : 0;
+  burst.frames[0] = (FarFrame){ .data = self->first->data, .size = self->first->len };
+  taken = self->first->len > 0 ? self->device->klass->write (self->device, &burst) : 0;
   if (taken > 0)
     g_byte_array_remove_range (self->first, 0, (guint) taken);
   if (self->first->len == 0 && self->ended)
@@ -135,19 +135,19 @@ ring_ready (FarStream *ring, guint ready, gpointer user)
 
 /* The shell's words first: it wrote them before the device was joined. */
 static void
-outer_peek (FarStream *stream, FarBatch *batch)
+outer_peek (FarStream *stream, FarBurst *burst)
 {
   Outer *self = (Outer *) stream;
 
   self->peeked = self->ring;
-  self->ring->klass->peek (self->ring, batch);
-  if (batch->n > 0 || batch->eof || self->device == NULL)
+  self->ring->klass->peek (self->ring, burst);
+  if (burst->n > 0 || burst->eof || self->device == NULL)
     return;
   self->peeked = self->device;
-  self->device->klass->peek (self->device, batch);
-  if (batch->eof && batch->n == 0)
+  self->device->klass->peek (self->device, burst);
+  if (burst->eof && burst->n == 0)
     device_over_soon (self, "end of device");
-  batch->eof = FALSE; /* the shell goes on */
+  burst->eof = FALSE; /* the shell goes on */
 }
 
 static void
@@ -160,14 +160,14 @@ outer_consume (FarStream *stream, gsize bytes)
 }
 
 static gsize
-outer_write (FarStream *stream, const FarBatch *batch)
+outer_write (FarStream *stream, const FarBurst *burst)
 {
   Outer *self = (Outer *) stream;
 
   if (self->held || (self->device != NULL && self->first->len > 0))
     return 0;
-  return self->device != NULL ? self->device->klass->write (self->device, batch)
-                              : self->ring->klass->write (self->ring, batch);
+  return self->device != NULL ? self->device->klass->write (self->device, burst)
+                              : self->ring->klass->write (self->ring, burst);
 }
 
 static void

@@ -16,12 +16,12 @@ static void shell_read (Shell *self);
 static void
 shell_flush (Shell *self)
 {
-  FarBatch batch = { .n = 1, .bytes = self->out->len };
+  FarBurst burst = { .n = 1, .bytes = self->out->len };
   gsize taken;
 
   if (self->out->len > 0) {
-    batch.frames[0] = (FarFrame){ .data = self->out->data, .size = self->out->len };
-    taken = self->stream->klass->write (self->stream, &batch);
+    burst.frames[0] = (FarFrame){ .data = self->out->data, .size = self->out->len };
+    taken = self->stream->klass->write (self->stream, &burst);
     if (taken > 0)
       g_byte_array_remove_range (self->out, 0, (guint) taken);
   }
@@ -118,16 +118,16 @@ shell_take (Shell *self, const guint8 *data, gsize size)
 static gboolean
 shell_read_some (Shell *self)
 {
-  FarBatch batch;
+  FarBurst burst;
   gsize taken = 0;
 
-  self->stream->klass->peek (self->stream, &batch);
-  self->eof = batch.eof;
-  for (guint i = 0; i < batch.n; i++) {
-    gsize took = shell_take (self, batch.frames[i].data, batch.frames[i].size);
+  self->stream->klass->peek (self->stream, &burst);
+  self->eof = burst.eof;
+  for (guint i = 0; i < burst.n; i++) {
+    gsize took = shell_take (self, burst.frames[i].data, burst.frames[i].size);
 
     taken += took;
-    if (took < batch.frames[i].size)
+    if (took < burst.frames[i].size)
       break;
   }
   if (taken > 0)
@@ -207,15 +207,15 @@ static GBytes *
 rest_of_ring (Shell *self)
 {
   GByteArray *rest = g_byte_array_new ();
-  FarBatch batch;
+  FarBurst burst;
 
-  for (self->stream->klass->peek (self->stream, &batch); batch.n > 0;
-       self->stream->klass->peek (self->stream, &batch)) {
-    for (guint i = 0; i < batch.n; i++)
-      g_byte_array_append (rest, batch.frames[i].data, (guint) batch.frames[i].size);
-    self->stream->klass->consume (self->stream, batch.bytes);
+  for (self->stream->klass->peek (self->stream, &burst); burst.n > 0;
+       self->stream->klass->peek (self->stream, &burst)) {
+    for (guint i = 0; i < burst.n; i++)
+      g_byte_array_append (rest, burst.frames[i].data, (guint) burst.frames[i].size);
+    self->stream->klass->consume (self->stream, burst.bytes);
   }
-  self->eof = batch.eof;
+  self->eof = burst.eof;
   return g_byte_array_free_to_bytes (rest);
 }
 

@@ -139,22 +139,22 @@ saw_eof (Channel *self)
 }
 
 static void
-chan_peek (FarStream *stream, FarBatch *batch)
+chan_peek (FarStream *stream, FarBurst *burst)
 {
   Channel *self = of_stream (stream);
-  batch->n = 0;
-  batch->bytes = 0;
-  batch->eof = FALSE;
+  burst->n = 0;
+  burst->bytes = 0;
+  burst->eof = FALSE;
   if (stream->closed || !self->opened)
     return;
   if (self->size == 0 && self->unread && !is_inside (self))
     ssh_channel_drain (self);
   if (self->size > 0) {
-    batch->frames[0] = (FarFrame){ .data = self->show, .size = self->size };
-    batch->bytes = self->size;
-    batch->n = 1;
+    burst->frames[0] = (FarFrame){ .data = self->show, .size = self->size };
+    burst->bytes = self->size;
+    burst->n = 1;
   } else if (self->peer_eof && !self->unread) {
-    batch->eof = TRUE;
+    burst->eof = TRUE;
     saw_eof (self);
   }
 }
@@ -192,9 +192,9 @@ ssh_channel_put (Channel *self, const guint8 *data, gsize size)
   return put_;
 }
 
-/* How far a batch is written. */
+/* How far a burst is written. */
 typedef struct {
-  const FarBatch *batch;
+  const FarBurst *burst;
   guint frame;
   gsize at; /* of that frame */
 } SshCursor;
@@ -203,26 +203,26 @@ static void
 go_on (SshCursor *cursor, gsize bytes)
 {
   for (cursor->at += bytes;
-       cursor->frame < cursor->batch->n && cursor->at >= cursor->batch->frames[cursor->frame].size;
+       cursor->frame < cursor->burst->n && cursor->at >= cursor->burst->frames[cursor->frame].size;
        cursor->frame++)
-    cursor->at -= cursor->batch->frames[cursor->frame].size;
+    cursor->at -= cursor->burst->frames[cursor->frame].size;
 }
 
-/* The next bytes of the batch, at most *size, in one piece: where they lie if they lie so, else put together
+/* The next bytes of the burst, at most *size, in one piece: where they lie if they lie so, else put together
  * in room. */
 static const guint8 *
 next_piece (const SshCursor *cursor, guint8 *room, gsize *size)
 {
-  const FarFrame *frame = &cursor->batch->frames[cursor->frame];
+  const FarFrame *frame = &cursor->burst->frames[cursor->frame];
   gsize n = MIN (*size, frame->size - cursor->at);
-  if (n == *size || cursor->frame + 1 == cursor->batch->n) {
+  if (n == *size || cursor->frame + 1 == cursor->burst->n) {
     *size = n;
     return frame->data + cursor->at;
   }
   memcpy (room, frame->data + cursor->at, n);
-  for (guint i = cursor->frame + 1; i < cursor->batch->n && n < *size; i++) {
-    gsize part = MIN (*size - n, cursor->batch->frames[i].size);
-    memcpy (room + n, cursor->batch->frames[i].data, part);
+  for (guint i = cursor->frame + 1; i < cursor->burst->n && n < *size; i++) {
+    gsize part = MIN (*size - n, cursor->burst->frames[i].size);
+    memcpy (room + n, cursor->burst->frames[i].data, part);
     n += part;
   }
   *size = n;
@@ -230,13 +230,13 @@ next_piece (const SshCursor *cursor, guint8 *room, gsize *size)
 }
 
 static gsize
-chan_write (FarStream *stream, const FarBatch *batch)
+chan_write (FarStream *stream, const FarBurst *burst)
 {
   Channel *self = of_stream (stream);
   guint8 together[PIECE_SIZE];
-  SshCursor cursor = { batch, 0, 0 };
+  SshCursor cursor = { burst, 0, 0 };
   gsize taken = 0;
-  for (go_on (&cursor, 0); cursor.frame < batch->n && !stream->closed;) {
+  for (go_on (&cursor, 0); cursor.frame < burst->n && !stream->closed;) {
     gsize n = MIN (ssh_channel_room (self), PIECE_SIZE);
     const guint8 *piece = n > 0 ? next_piece (&cursor, together, &n) : NULL;
     int written = n > 0 ? ssh_channel_put (self, piece, n) : 0;

@@ -247,7 +247,7 @@ ws_conn_keep (WsConn *conn, const FarFrame *parts, guint n, gsize skip)
 void
 ws_conn_put (WsConn *conn, const FarFrame *parts, guint n)
 {
-  FarBatch batch = { .n = n };
+  FarBurst batch = { .n = n };
   gsize taken;
 
   if (!ws_conn_open (conn))
@@ -271,7 +271,7 @@ conn_flush (WsConn *conn)
   WsOut *out;
 
   while (conn->stream != NULL && (out = g_queue_peek_head (&conn->out)) != NULL) {
-    FarBatch batch = { .n = 1, .bytes = out->size - out->sent };
+    FarBurst batch = { .n = 1, .bytes = out->size - out->sent };
     gsize taken;
 
     batch.frames[0] = (FarFrame){ .data = out->data + out->sent, .size = batch.bytes };

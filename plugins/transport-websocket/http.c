@@ -428,7 +428,7 @@ ended (WsConn *conn, Http *http)
 static gboolean
 http_turn (WsConn *conn, Http *http)
 {
-  FarBatch batch;
+  FarBurst batch;
   gsize used;
   gboolean had_head = http->state == HTTP_BODY;
 
@@ -457,7 +457,7 @@ static void
 look_for_end (WsConn *conn)
 {
   const Http *http = http_of (conn);
-  FarBatch batch;
+  FarBurst batch;
 
   if (http == NULL || http->state != HTTP_ASKED || !ws_conn_open (conn))
     return;

@@ -505,7 +505,7 @@ link_take_bytes (WsConn *conn, LinkIn *self, guint8 *data, gsize size)
 static gboolean
 link_turn (WsConn *conn, LinkIn *self)
 {
-  FarBatch batch;
+  FarBurst batch;
   gsize used = 0, before;
 
   conn->stream->klass->peek (conn->stream, &batch);

@@ -35,7 +35,7 @@ typedef struct {
   FarDeferred *kill; /* under streams' lock; asked for when the listener ends */
   WsDecoder decoder;
   gsize decoded; /* bytes below that the decoder has had */
-  WsPlace place[FAR_BATCH_FRAMES];
+  WsPlace place[FAR_BURST_FRAMES];
   guint first, n;      /* of place */
   GByteArray *pending; /* frames that the stream below has not taken; NULL: none */
   guint8 *masked;      /* client: room for a frame */
@@ -170,7 +170,7 @@ leave_streams (WsStream *self)
 /* ---- out ---- */
 
 static void
-keep_rest (WsStream *self, const FarBatch *batch, gsize skip)
+keep_rest (WsStream *self, const FarBurst *batch, gsize skip)
 {
   if (self->pending == NULL)
     self->pending = g_byte_array_new ();
@@ -186,7 +186,7 @@ keep_rest (WsStream *self, const FarBatch *batch, gsize skip)
 static gboolean
 stream_flush (WsStream *self)
 {
-  FarBatch batch = { .n = 1 };
+  FarBurst batch = { .n = 1 };
   gsize taken;
 
   if (self->pending == NULL)
@@ -212,7 +212,7 @@ put_frame (WsStream *self, guint opcode, const guint8 *data, gsize size)
   guint32 word = far_random_u32 (G_MAXUINT32);
   const guint8 *mask = self->client ? (const guint8 *) &word : NULL;
   gsize head = ws_frame_head (frame, opcode, TRUE, size, mask), taken;
-  FarBatch batch = { .n = 1, .bytes = head + size };
+  FarBurst batch = { .n = 1, .bytes = head + size };
 
   memcpy (frame + head, data, size);
   if (mask != NULL)
@@ -247,13 +247,13 @@ close_when_done (WsStream *self)
 
 /* One message for all of a batch: its head, and the frames as they lie. */
 static gsize
-write_plain (WsStream *self, const FarBatch *batch)
+write_plain (WsStream *self, const FarBurst *batch)
 {
   guint8 head[WS_FRAME_HEAD_MAX];
-  FarBatch out = { .n = 1 };
+  FarBurst out = { .n = 1 };
   gsize payload = 0, taken;
 
-  for (guint i = 0; i < batch->n && out.n < FAR_BATCH_FRAMES; i++) {
+  for (guint i = 0; i < batch->n && out.n < FAR_BURST_FRAMES; i++) {
     out.frames[out.n++] = batch->frames[i];
     payload += batch->frames[i].size;
   }
@@ -269,12 +269,12 @@ write_plain (WsStream *self, const FarBatch *batch)
 }
 
 static gsize
-write_masked (WsStream *self, const FarBatch *batch)
+write_masked (WsStream *self, const FarBurst *batch)
 {
   guint32 word = far_random_u32 (G_MAXUINT32);
   const guint8 *mask = (const guint8 *) &word;
   gsize payload = MIN (batch->bytes, MASKED_MAX), done = 0, head, taken;
-  FarBatch out = { .n = 1 };
+  FarBurst out = { .n = 1 };
 
   if (self->masked == NULL)
     self->masked = g_malloc (MASKED_MAX + WS_FRAME_HEAD_MAX);
@@ -377,14 +377,14 @@ stream_take_frame (WsStream *self, const WsFrame *frame, gsize at)
 
 /* Decodes what is new of the bytes below. */
 static void
-ws_stream_decode (WsStream *self, const FarBatch *below)
+ws_stream_decode (WsStream *self, const FarBurst *below)
 {
   gsize begin = 0;
 
   for (guint i = 0; i < below->n; i++) {
     const FarFrame *frame = &below->frames[i];
 
-    while (self->decoded < begin + frame->size && self->n < FAR_BATCH_FRAMES && !self->head.closed &&
+    while (self->decoded < begin + frame->size && self->n < FAR_BURST_FRAMES && !self->head.closed &&
            !self->over) {
       guint8 *data = (guint8 *) frame->data + (self->decoded - begin);
       WsFrame what;
@@ -400,7 +400,7 @@ ws_stream_decode (WsStream *self, const FarBatch *below)
 
 /* Shows the places; one that lies across two frames below is shown in two. */
 static void
-show (const WsStream *self, const FarBatch *below, FarBatch *batch)
+show (const WsStream *self, const FarBurst *below, FarBurst *batch)
 {
   gsize begin = 0;
   guint p = self->first;
@@ -408,7 +408,7 @@ show (const WsStream *self, const FarBatch *below, FarBatch *batch)
   for (guint i = 0; i < below->n; i++) {
     gsize end = begin + below->frames[i].size;
 
-    for (; p < self->n && batch->n < FAR_BATCH_FRAMES; p++) {
+    for (; p < self->n && batch->n < FAR_BURST_FRAMES; p++) {
       gsize from = MAX (self->place[p].at, begin), to = MIN (self->place[p].at + self->place[p].size, end);
 
       if (from >= end)
@@ -448,10 +448,10 @@ drop_decoded (WsStream *self)
 }
 
 static void
-stream_peek (FarStream *stream, FarBatch *batch)
+stream_peek (FarStream *stream, FarBurst *batch)
 {
   WsStream *self = (WsStream *) stream;
-  FarBatch below;
+  FarBurst below;
   guint turn;
 
   batch->n = 0;
@@ -517,7 +517,7 @@ stream_consume (FarStream *stream, gsize bytes)
 }
 
 static gsize
-stream_write (FarStream *stream, const FarBatch *batch)
+stream_write (FarStream *stream, const FarBurst *batch)
 {
   WsStream *self = (WsStream *) stream;
 

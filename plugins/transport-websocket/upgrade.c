@@ -201,7 +201,7 @@ static void
 upgrade_ready (FarStream *stream, guint ready, gpointer user)
 {
   Upgrade *self = user;
-  FarBatch batch;
+  FarBurst batch;
 
   if ((ready & FAR_READY_CLOSED) != 0) {
     upgrade_fail (self, far_tls_refused (stream) ? FAR_ERROR_DENIED : FAR_ERROR_UNAVAILABLE, stream->cause);
@@ -228,7 +228,7 @@ put_request (Upgrade *self)
                                            "Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                                            "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
                                            self->path, self->host_header, self->key, self->protocol);
-  FarBatch batch = { .n = 1, .bytes = strlen (text) };
+  FarBurst batch = { .n = 1, .bytes = strlen (text) };
 
   batch.frames[0] = (FarFrame){ .data = (const guint8 *) text, .size = batch.bytes };
   self->asked_us = far_clock_boottime_us ();

@@ -232,7 +232,7 @@ leave_stream (Front *front)
 static gboolean
 put_echo (Front *front)
 {
-  FarBatch batch = { .n = 1, .bytes = front->echo->len };
+  FarBurst batch = { .n = 1, .bytes = front->echo->len };
   gsize taken;
 
   if (front->echo->len == 0)
@@ -248,7 +248,7 @@ put_echo (Front *front)
 }
 
 static gsize
-take_batch (Front *front, const FarBatch *batch)
+take_batch (Front *front, const FarBurst *batch)
 {
   gsize left = front->chunk == 0 ? batch->bytes : MIN (front->chunk, batch->bytes), taken = 0;
 
@@ -267,7 +267,7 @@ take_batch (Front *front, const FarBatch *batch)
 static void
 echo (Front *front)
 {
-  FarBatch batch;
+  FarBurst batch;
 
   while (put_echo (front)) {
     front->stream->klass->peek (front->stream, &batch);

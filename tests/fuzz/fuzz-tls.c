@@ -60,7 +60,7 @@ leave_stream (Run *run)
 }
 
 static void
-look_at (Run *run, const FarBatch *batch)
+look_at (Run *run, const FarBurst *batch)
 {
   for (guint i = 0; i < batch->n; i++)
     for (gsize at = 0; at < batch->frames[i].size; at++)
@@ -71,7 +71,7 @@ look_at (Run *run, const FarBatch *batch)
 static void
 read_all (Run *run)
 {
-  FarBatch batch;
+  FarBurst batch;
 
   while (!run->paused) {
     run->stream->klass->peek (run->stream, &batch);
@@ -118,7 +118,7 @@ static void
 say (Run *run, gsize size)
 {
   g_autofree guint8 *content = g_malloc (size);
-  FarBatch batch = { .n = 1, .bytes = size };
+  FarBurst batch = { .n = 1, .bytes = size };
   gsize taken;
 
   if (run->stream == NULL || !run->open || run->shut || size == 0 || run->said > OURS_MAX)

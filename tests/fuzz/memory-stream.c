@@ -37,14 +37,14 @@ replace_view (MemoryEnd *end, const guint8 *kept, gsize kept_size, gsize more)
 }
 
 static void
-cut_frames (const MemoryEnd *end, FarBatch *batch)
+cut_frames (const MemoryEnd *end, FarBurst *batch)
 {
   gsize at = 0;
 
-  while (at < end->view_size && batch->n < FAR_BATCH_FRAMES) {
+  while (at < end->view_size && batch->n < FAR_BURST_FRAMES) {
     gsize size = end->view_size - at;
 
-    if (end->frame > 0 && batch->n + 1 < FAR_BATCH_FRAMES)
+    if (end->frame > 0 && batch->n + 1 < FAR_BURST_FRAMES)
       size = MIN (size, end->frame);
     batch->frames[batch->n++] = (FarFrame){ .data = end->view + at, .size = size };
     batch->bytes += size;
@@ -53,7 +53,7 @@ cut_frames (const MemoryEnd *end, FarBatch *batch)
 }
 
 static void
-memory_peek (FarStream *stream, FarBatch *batch)
+memory_peek (FarStream *stream, FarBurst *batch)
 {
   MemoryEnd *end = end_of (stream);
   gsize room = end->show == 0 ? G_MAXSIZE : end->show;
@@ -83,12 +83,12 @@ memory_consume (FarStream *stream, gsize bytes)
 }
 
 static gsize
-memory_write (FarStream *stream, const FarBatch *batch)
+memory_write (FarStream *stream, const FarBurst *batch)
 {
   MemoryEnd *end = end_of (stream);
   gsize taken = 0, sum = 0;
 
-  g_assert (!end->aborted && !end->ended && batch->n <= FAR_BATCH_FRAMES);
+  g_assert (!end->aborted && !end->ended && batch->n <= FAR_BURST_FRAMES);
   if (stream->closed)
     return 0;
   for (guint i = 0; i < batch->n; i++) {

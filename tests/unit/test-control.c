@@ -614,7 +614,7 @@ new_ticket (void)
 static void
 peek_hello (gpointer data)
 {
-  FarBatch batch = { 0 };
+  FarBurst batch = { 0 };
 
   at.stream->klass->peek (at.stream, &batch);
   at.calls = batch.n > 0 && batch.frames[0].size == 5 && memcmp (batch.frames[0].data, "hello", 5) == 0;

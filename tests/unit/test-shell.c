@@ -22,7 +22,7 @@ typedef struct {
 static void
 person_read (Person *person)
 {
-  FarBatch batch;
+  FarBurst batch;
 
   for (;;) {
     person->stream->klass->peek (person->stream, &batch);
@@ -44,7 +44,7 @@ person_write (Person *person)
   const guint8 *data = person->todo != NULL ? g_bytes_get_data (person->todo, &size) : NULL;
 
   while (person->done < size) {
-    FarBatch batch = { .n = 1, .bytes = size - person->done };
+    FarBurst batch = { .n = 1, .bytes = size - person->done };
     gsize taken;
 
     batch.frames[0] = (FarFrame){ .data = data + person->done, .size = size - person->done };

@@ -325,7 +325,7 @@ static void
 peek_two (gpointer data)
 {
   Lone *lone = data;
-  FarBatch batch;
+  FarBurst batch;
   lone->first->klass->peek (lone->first, &batch);
   ck_assert_uint_eq (batch.bytes, 5);
   lone->first->klass->consume (lone->first, 2);
@@ -385,7 +385,7 @@ static void
 deaf_begin (gpointer data)
 {
   Deaf *deaf = data;
-  FarBatch batch;
+  FarBurst batch;
   deaf->watch = far_loop_watch (deaf->loop, deaf->fd, 0, deaf_ignores, deaf);
   deaf->stream = far_stream_fd_new (deaf->loop, deaf->fd);
   far_stream_take (deaf->stream, deaf_ready, deaf);

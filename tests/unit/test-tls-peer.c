@@ -45,7 +45,7 @@ static void
 place_ready (FarStream *stream, guint ready, gpointer user)
 {
   Place *place = user;
-  FarBatch batch;
+  FarBurst batch;
 
   if (stream->closed)
     return;
@@ -170,7 +170,7 @@ write_much (gpointer data)
 {
   Place *place = data;
   g_autofree guint8 *bytes = g_malloc (AMOUNT);
-  FarBatch batch = { .n = 2, .bytes = AMOUNT };
+  FarBurst batch = { .n = 2, .bytes = AMOUNT };
 
   for (gsize i = 0; i < AMOUNT; i++)
     bytes[i] = nth (i);
@@ -237,7 +237,7 @@ write_little (gpointer data)
 {
   Place *place = data;
   int before = waits_at (place);
-  FarBatch batch = { .n = 1, .bytes = 4 };
+  FarBurst batch = { .n = 1, .bytes = 4 };
 
   batch.frames[0] = (FarFrame){ .data = (const guint8 *) "ping", .size = 4 };
   ck_assert_uint_eq (place->stream->klass->write (place->stream, &batch), 4);
@@ -329,7 +329,7 @@ fill_and_linger (gpointer data)
   Place *place = data;
   FarStream *stream = g_steal_pointer (&place->stream);
   static const guint8 bytes[65536];
-  FarBatch batch = { .n = 1, .bytes = sizeof bytes };
+  FarBurst batch = { .n = 1, .bytes = sizeof bytes };
 
   batch.frames[0] = (FarFrame){ .data = bytes, .size = sizeof bytes };
   while (stream->klass->write (stream, &batch) > 0)

@@ -111,7 +111,7 @@ static void
 side_read (FarStream *stream, guint ready, gpointer user)
 {
   Side *side = user;
-  FarBatch batch;
+  FarBurst batch;
 
   if (stream->closed) {
     if (side->error == NULL)
@@ -139,7 +139,7 @@ static void
 side_say (gpointer data)
 {
   Side *side = data;
-  FarBatch batch = { .n = 1, .bytes = 5 };
+  FarBurst batch = { .n = 1, .bytes = 5 };
 
   batch.frames[0] = (FarFrame){ .data = (const guint8 *) "hello", .size = 5 };
   ck_assert_uint_eq (side->stream->klass->write (side->stream, &batch), 5);

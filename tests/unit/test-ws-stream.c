@@ -97,7 +97,7 @@ END_TEST
 static void
 look (FarStream *stream, guint ready, gpointer user)
 {
-  FarBatch batch;
+  FarBurst batch;
 
   stream->klass->peek (stream, &batch);
   stream->klass->consume (stream, batch.bytes);
@@ -109,7 +109,7 @@ fill (gpointer data)
 {
   static const guint8 zeros[1024 * 1024]; /* more than fits: some of it is taken */
   Place *place = data;
-  FarBatch batch = { .n = 1, .bytes = sizeof zeros };
+  FarBurst batch = { .n = 1, .bytes = sizeof zeros };
 
   batch.frames[0] = (FarFrame){ .data = zeros, .size = sizeof zeros };
   while (place->stream->klass->waiting (place->stream) == 0)

@@ -95,7 +95,7 @@ cut_frames (Wire *wire)
 static void
 read_all (Wire *wire)
 {
-  FarBatch batch;
+  FarBurst batch;
 
   do {
     wire->stream->klass->peek (wire->stream, &batch);
@@ -118,7 +118,7 @@ write_all (Wire *wire)
   gsize done = 1;
 
   while (wire->out->len > 0 && done > 0) {
-    FarBatch batch = { .n = 1, .bytes = wire->out->len };
+    FarBurst batch = { .n = 1, .bytes = wire->out->len };
 
     batch.frames[0] = (FarFrame){ .data = wire->out->data, .size = wire->out->len };
     done = wire->stream->klass->write (wire->stream, &batch);
