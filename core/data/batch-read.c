@@ -174,7 +174,7 @@ batch_read_samples (BatchReader *reader, guint64 n)
 static void
 read_group (BatchReader *reader, FarBatchFunc func, gpointer user)
 {
-  FarGroup group = { 0 };
+  FarReading group = { 0 };
   const char *reason;
 
   group.time_us = (gint64) ((guint64) reader->last_us + (guint64) batch_read_get_signed (reader));
@@ -251,15 +251,15 @@ typedef struct {
   FarSeries *handles; /* made at the first group */
   const char *source;
   GArray *samples;
-  FarGroupFunc func;
+  FarReadingFunc func;
   gpointer user;
 } Resolver;
 
 static void
-resolve_group (const FarGroup *group, const FarSeriesInfo *series, guint n_series, gpointer user)
+resolve_group (const FarReading *group, const FarSeriesInfo *series, guint n_series, gpointer user)
 {
   Resolver *resolver = user;
-  FarGroup resolved = *group;
+  FarReading resolved = *group;
 
   if (resolver->handles == NULL) {
     resolver->handles = g_new0 (FarSeries, n_series);
@@ -281,7 +281,7 @@ resolve_group (const FarGroup *group, const FarSeriesInfo *series, guint n_serie
 }
 
 gboolean
-far_batch_foreach (GBytes *batch, const char *source, FarGroupFunc func, gpointer user, GError **error)
+far_batch_foreach (GBytes *batch, const char *source, FarReadingFunc func, gpointer user, GError **error)
 {
   g_autoptr (GArray) samples = g_array_new (FALSE, FALSE, sizeof (FarSample));
   Resolver resolver = { NULL, source, samples, func, user };
@@ -292,7 +292,7 @@ far_batch_foreach (GBytes *batch, const char *source, FarGroupFunc func, gpointe
 }
 
 static void
-span_group (const FarGroup *group, const FarSeriesInfo *series G_GNUC_UNUSED, guint n_series G_GNUC_UNUSED,
+span_group (const FarReading *group, const FarSeriesInfo *series G_GNUC_UNUSED, guint n_series G_GNUC_UNUSED,
             gpointer user)
 {
   FarBatchSpan *span = user;

@@ -151,7 +151,7 @@ put_value (FarBatchBuilder *builder, const FarSample *sample)
 /* numbers: of each sample in this batch, 0: left out. Series records come before the group that first uses
  * them. */
 static void
-put_group (FarBatchBuilder *builder, const FarGroup *group, const guint *numbers)
+put_group (FarBatchBuilder *builder, const FarReading *group, const guint *numbers)
 {
   guint n = 0;
 
@@ -173,7 +173,7 @@ put_group (FarBatchBuilder *builder, const FarGroup *group, const guint *numbers
 }
 
 void
-far_batch_builder_add (FarBatchBuilder *builder, const FarGroup *group)
+far_batch_builder_add (FarBatchBuilder *builder, const FarReading *group)
 {
   guint n = MIN (group->n, BATCH_SAMPLES_MAX);
   g_autofree guint *numbers = g_new0 (guint, group->n + 1);
@@ -184,7 +184,8 @@ far_batch_builder_add (FarBatchBuilder *builder, const FarGroup *group)
 }
 
 static void
-merge_group (const FarGroup *group, const FarSeriesInfo *series, guint n_series G_GNUC_UNUSED, gpointer user)
+merge_group (const FarReading *group, const FarSeriesInfo *series, guint n_series G_GNUC_UNUSED,
+             gpointer user)
 {
   FarBatchBuilder *builder = user;
   g_autofree guint *numbers = g_new0 (guint, group->n + 1);
@@ -201,10 +202,10 @@ typedef struct {
 } Shift;
 
 static void
-shift_group (const FarGroup *group, const FarSeriesInfo *series, guint n_series, gpointer user)
+shift_group (const FarReading *group, const FarSeriesInfo *series, guint n_series, gpointer user)
 {
   const Shift *shift = user;
-  FarGroup moved = *group;
+  FarReading moved = *group;
 
   moved.time_us = (gint64) ((guint64) group->time_us + (guint64) shift->by_us);
   moved.quality = MAX (group->quality, shift->worst);

@@ -62,7 +62,7 @@ far_picker_wants (const FarPicker *picker, gint64 newest_us)
 }
 
 static FarPoint
-point_of (const FarGroup *group, const FarSample *sample)
+point_of (const FarReading *group, const FarSample *sample)
 {
   FarPoint point = { .time_us = group->time_us, .type = sample->type, .quality = group->quality };
 
@@ -97,7 +97,8 @@ picker_trim (FarPicker *picker)
 }
 
 static void
-picker_group (const FarGroup *group, const FarSeriesInfo *series, guint n_series G_GNUC_UNUSED, gpointer user)
+picker_group (const FarReading *group, const FarSeriesInfo *series, guint n_series G_GNUC_UNUSED,
+              gpointer user)
 {
   FarPicker *picker = user;
 

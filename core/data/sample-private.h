@@ -11,4 +11,4 @@ const char *far_sensor_device (const FarInstance *at);
 /* Wall time of the tick that is being read, or now. */
 gint64 far_sensor_tick_us (const FarInstance *at);
 /* Remembers which series it gives. */
-void far_sensor_gave (FarInstance *at, const FarGroup *group);
+void far_sensor_gave (FarInstance *at, const FarReading *group);

@@ -12,7 +12,7 @@
 typedef struct {
   FarOwned owned;
   guint id;
-  FarGroupFunc func; /* NULL: gone */
+  FarReadingFunc func; /* NULL: gone */
   gpointer user;
 } Listener;
 
@@ -44,7 +44,7 @@ sample_listener_end (gpointer thing)
 }
 
 guint
-far_sample_listen (FarInstance *at, FarGroupFunc func, gpointer user)
+far_sample_listen (FarInstance *at, FarReadingFunc func, gpointer user)
 {
   Listener *listener = g_new0 (Listener, 1);
 
@@ -70,7 +70,7 @@ far_sample_unlisten (guint id)
 }
 
 static void
-tell_listeners (const FarGroup *group)
+tell_listeners (const FarReading *group)
 {
   guint n = listeners.list != NULL ? listeners.list->len : 0;
 
@@ -88,7 +88,7 @@ tell_listeners (const FarGroup *group)
 
 /* To the first filter of names that runs; what is broken or missing is passed by, with a word. */
 static void
-pass_on (const char *const *names, FarInstance *sensor, const FarGroup *group)
+pass_on (const char *const *names, FarInstance *sensor, const FarReading *group)
 {
   for (; names != NULL && *names != NULL; names++) {
     g_autoptr (GError) error = NULL;
@@ -104,9 +104,9 @@ pass_on (const char *const *names, FarInstance *sensor, const FarGroup *group)
 }
 
 void
-far_sample_push (FarInstance *at, const FarGroup *group)
+far_sample_push (FarInstance *at, const FarReading *group)
 {
-  FarGroup own = *group;
+  FarReading own = *group;
 
   if (own.time_us == 0)
     own.time_us = far_sensor_tick_us (at);
@@ -117,7 +117,7 @@ far_sample_push (FarInstance *at, const FarGroup *group)
 /* The sensor stands in the name of the series, before the dot: so a filter may emit later, and serve many
  * sensors. */
 static FarInstance *
-sensor_of (const FarGroup *group)
+sensor_of (const FarReading *group)
 {
   const FarSeriesInfo *info = group->n > 0 ? far_series_info (group->samples[0].series) : NULL;
   g_autofree char *device = info != NULL ? far_series_device (info->name) : NULL;
@@ -131,7 +131,7 @@ sensor_of (const FarGroup *group)
 }
 
 void
-far_filter_emit (FarInstance *at, const FarGroup *group)
+far_filter_emit (FarInstance *at, const FarReading *group)
 {
   FarInstance *sensor = sensor_of (group);
   const char *const *names = sensor != NULL && sensor->type != NULL ? far_sensor_filters (sensor) : NULL;

@@ -78,7 +78,7 @@ far_sensor_tick_us (const FarInstance *at)
 }
 
 void
-far_sensor_gave (FarInstance *at, const FarGroup *group)
+far_sensor_gave (FarInstance *at, const FarReading *group)
 {
   FarSensorRun *run = at->sensor;
 
@@ -97,11 +97,11 @@ static void
 push_bad (FarSensorRun *run, const GError *error)
 {
   g_autofree FarSample *samples = g_new0 (FarSample, run->series->len);
-  FarGroup group = { .time_us = sensor_tick_us (run),
-                     .quality = FAR_QUALITY_BAD,
-                     .reason = far_error_word (error),
-                     .n = run->series->len,
-                     .samples = samples };
+  FarReading group = { .time_us = sensor_tick_us (run),
+                       .quality = FAR_QUALITY_BAD,
+                       .reason = far_error_word (error),
+                       .n = run->series->len,
+                       .samples = samples };
 
   for (guint i = 0; i < group.n; i++)
     samples[i].series = g_array_index (run->series, FarSeries, i);

@@ -89,7 +89,7 @@ typedef struct {
 
 typedef struct {
   FarType type;
-  void (*feed) (gpointer self, const FarGroup *group);
+  void (*feed) (gpointer self, const FarReading *group);
 } FarFilterType;
 
 typedef struct {

@@ -32,7 +32,7 @@ typedef struct {
   const char *reason;
   guint n;
   const FarSample *samples;
-} FarGroup;
+} FarReading;
 
 typedef struct {
   char *source; /* node id the sample came from */
@@ -51,22 +51,22 @@ const FarSeriesInfo *far_series_info (FarSeries series); /* [any thread]; NULL: 
 char *far_series_device (const char *name);
 
 /* A group from a sensor (through its filters to all listeners). [main] */
-void far_sample_push (FarInstance *at, const FarGroup *group);
+void far_sample_push (FarInstance *at, const FarReading *group);
 /* Filter output, to the next. [main] */
-void far_filter_emit (FarInstance *at, const FarGroup *group);
+void far_filter_emit (FarInstance *at, const FarReading *group);
 
-typedef void (*FarGroupFunc) (const FarGroup *group, gpointer user);
+typedef void (*FarReadingFunc) (const FarReading *group, gpointer user);
 /* Listener for all groups of this node (uplink, intake). [main] It is at's, and ends with it before its
  * stop(); at NULL: nobody's. Returns an id for far_sample_unlisten(), which is for who wants to hear no more
  * before that; an id that has ended is fine. */
-guint far_sample_listen (FarInstance *at, FarGroupFunc func, gpointer user);
+guint far_sample_listen (FarInstance *at, FarReadingFunc func, gpointer user);
 void far_sample_unlisten (guint id);
 
 /* Batch: many groups as bytes, the body of an uplink message and of apply(). Format in doc/formats.md, with
  * vectors. [any thread] */
 typedef struct _FarBatchBuilder FarBatchBuilder;
 FarBatchBuilder *far_batch_builder_new (void);
-void far_batch_builder_add (FarBatchBuilder *builder, const FarGroup *group);
+void far_batch_builder_add (FarBatchBuilder *builder, const FarReading *group);
 /* All groups of another batch, unchanged. FAR_ERROR_PROTOCOL on bad bytes; nothing is added then. */
 gboolean far_batch_builder_merge (FarBatchBuilder *builder, GBytes *batch, GError **error);
 /* The same batch with its times moved, and no quality better than worst. FAR_ERROR_PROTOCOL: it is no batch.
@@ -77,11 +77,11 @@ GBytes *far_batch_builder_end (FarBatchBuilder *builder); /* frees the builder *
 /* Calls func for every group; series are resolved by far_series_of(source, …) (samples that get no handle are
  * left out). FAR_ERROR_PROTOCOL on bad bytes; nothing is called then. */
 gboolean
-far_batch_foreach (GBytes *batch, const char *source, FarGroupFunc func, gpointer user, GError **error);
+far_batch_foreach (GBytes *batch, const char *source, FarReadingFunc func, gpointer user, GError **error);
 /* The same without handles, for stores: samples[i].series is the number of the series in this batch,
  * series[number - 1] what it is (source NULL). func NULL: only checks the bytes. Everything is borrowed for
  * the call. */
-typedef void (*FarBatchFunc) (const FarGroup *group, const FarSeriesInfo *series, guint n_series,
+typedef void (*FarBatchFunc) (const FarReading *group, const FarSeriesInfo *series, guint n_series,
                               gpointer user);
 gboolean far_batch_read (GBytes *batch, FarBatchFunc func, gpointer user, GError **error);
 guint32 far_batch_crc (GBytes *batch); /* CRC-32C over the bytes */

@@ -31,7 +31,7 @@ value_free (gpointer data)
 }
 
 static void
-note (Latest *latest, const FarGroup *group, const FarSample *sample)
+note (Latest *latest, const FarReading *group, const FarSample *sample)
 {
   Value *value = g_hash_table_lookup (latest->values, GUINT_TO_POINTER (sample->series));
 
@@ -52,7 +52,7 @@ note (Latest *latest, const FarGroup *group, const FarSample *sample)
 }
 
 static void
-on_group (const FarGroup *group, gpointer user)
+on_group (const FarReading *group, gpointer user)
 {
   for (guint i = 0; i < group->n; i++)
     note (user, group, &group->samples[i]);

@@ -47,10 +47,10 @@ exec_push (Exec *self, gint64 state, const char *text, const char *reason)
     { far_series (self->at, "state", "1"), FAR_VALUE_I64, { .i64 = state } },
     { far_series (self->at, "text", "1"), FAR_VALUE_TEXT, { .text = text } },
   };
-  FarGroup group = { .quality = reason == NULL ? FAR_QUALITY_GOOD : FAR_QUALITY_BAD,
-                     .reason = reason,
-                     .n = 2,
-                     .samples = samples };
+  FarReading group = { .quality = reason == NULL ? FAR_QUALITY_GOOD : FAR_QUALITY_BAD,
+                       .reason = reason,
+                       .n = 2,
+                       .samples = samples };
 
   far_sample_push (self->at, &group);
 }
@@ -63,7 +63,7 @@ push_limits (Exec *self, const PerfValue *value)
   Limits *last = g_hash_table_lookup (self->limits, value->channel);
   g_autofree char *channel = g_strconcat (value->channel, "@limits", NULL);
   FarSample sample = { far_series (self->at, channel, "1"), FAR_VALUE_TEXT, { .text = value->limits } };
-  FarGroup group = { .quality = FAR_QUALITY_GOOD, .n = 1, .samples = &sample };
+  FarReading group = { .quality = FAR_QUALITY_GOOD, .n = 1, .samples = &sample };
 
   if (last != NULL && strcmp (last->text, value->limits) == 0 &&
       far_clock_boottime_us () - last->said_us < SAY_LIMITS_US)
@@ -80,7 +80,7 @@ static void
 push_values (Exec *self, const Perfdata *perfdata)
 {
   g_autofree FarSample *samples = g_new0 (FarSample, perfdata->values->len + 1);
-  FarGroup good = { .quality = FAR_QUALITY_GOOD, .samples = samples };
+  FarReading good = { .quality = FAR_QUALITY_GOOD, .samples = samples };
   guint n = 0;
 
   for (guint i = 0; i < perfdata->values->len; i++) {
@@ -88,7 +88,7 @@ push_values (Exec *self, const Perfdata *perfdata)
     FarSample sample = { far_series (self->at, value->channel, value->unit),
                          value->known ? FAR_VALUE_F64 : FAR_VALUE_NONE,
                          { .f64 = value->value } };
-    FarGroup unknown = { .quality = FAR_QUALITY_BAD, .reason = "unknown", .n = 1, .samples = &sample };
+    FarReading unknown = { .quality = FAR_QUALITY_BAD, .reason = "unknown", .n = 1, .samples = &sample };
 
     if (value->known)
       samples[n++] = sample;

@@ -154,10 +154,10 @@ put_disk (System *self, const DiskReading *reading)
 static void
 push_samples (System *self, gint64 time_us)
 {
-  FarGroup group = { .time_us = time_us,
-                     .quality = FAR_QUALITY_GOOD,
-                     .n = self->samples->len,
-                     .samples = (const FarSample *) (gpointer) self->samples->data };
+  FarReading group = { .time_us = time_us,
+                       .quality = FAR_QUALITY_GOOD,
+                       .n = self->samples->len,
+                       .samples = (const FarSample *) (gpointer) self->samples->data };
 
   if (group.n > 0)
     far_sample_push (self->at, &group);

@@ -94,7 +94,7 @@ record_tick (gpointer data)
 }
 
 static void
-record_group (const FarGroup *group, gpointer data)
+record_group (const FarReading *group, gpointer data)
 {
   Intake *self = data;
 

@@ -133,7 +133,7 @@ uplink_close_batch (Uplink *self)
 }
 
 void
-uplink_add (Uplink *self, const FarGroup *group)
+uplink_add (Uplink *self, const FarReading *group)
 {
   if (self->builder != NULL && uplink_stamps_moved (&self->stamps))
     uplink_close_batch (self);

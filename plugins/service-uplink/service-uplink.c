@@ -32,7 +32,7 @@ uplink_tick (gpointer data)
 }
 
 static void
-uplink_group (const FarGroup *group, gpointer data)
+uplink_group (const FarReading *group, gpointer data)
 {
   uplink_add (data, group);
 }

@@ -52,7 +52,7 @@ typedef struct {
 /* What the profile says; borrowed, until the next reload. */
 const UplinkOptions *uplink_options (Uplink *self);
 /* Groups wait here until the other end has them on disk. */
-void uplink_add (Uplink *self, const FarGroup *group);
+void uplink_add (Uplink *self, const FarReading *group);
 /* What is gathered becomes a batch. */
 void uplink_close_batch (Uplink *self);
 void uplink_clear (Uplink *self);

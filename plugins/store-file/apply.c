@@ -81,7 +81,7 @@ file_apply_series_note (FileSeriesWalk *walk, const FarSeriesInfo *info)
 }
 
 static void
-file_apply_series_walk (const FarGroup *group G_GNUC_UNUSED, const FarSeriesInfo *series, guint n_series,
+file_apply_series_walk (const FarReading *group G_GNUC_UNUSED, const FarSeriesInfo *series, guint n_series,
                         gpointer user)
 {
   FileSeriesWalk *walk = user;

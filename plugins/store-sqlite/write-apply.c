@@ -60,7 +60,7 @@ sqlite_apply_series_note (SqliteSeriesWalk *walk, const FarSeriesInfo *info)
 }
 
 static void
-sqlite_apply_series_walk (const FarGroup *group G_GNUC_UNUSED, const FarSeriesInfo *series, guint n_series,
+sqlite_apply_series_walk (const FarReading *group G_GNUC_UNUSED, const FarSeriesInfo *series, guint n_series,
                           gpointer user)
 {
   SqliteSeriesWalk *walk = user;

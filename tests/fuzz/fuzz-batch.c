@@ -8,7 +8,7 @@
 #include <farwatch/sample.h>
 
 static void
-count (const FarGroup *group, const FarSeriesInfo *series, guint n_series, gpointer user)
+count (const FarReading *group, const FarSeriesInfo *series, guint n_series, gpointer user)
 {
   for (guint i = 0; i < group->n; i++)
     g_assert_cmpuint (group->samples[i].series, <=, n_series);
@@ -16,7 +16,7 @@ count (const FarGroup *group, const FarSeriesInfo *series, guint n_series, gpoin
 }
 
 static void
-take (const FarGroup *group, gpointer user)
+take (const FarReading *group, gpointer user)
 {
   for (guint i = 0; i < group->n; i++)
     g_assert_nonnull (far_series_info (group->samples[i].series));

@@ -157,7 +157,7 @@ store_batch (gint64 from_us, gint64 step_us, guint n)
   for (guint i = 0; i < n; i++) {
     gint64 time_us = from_us + i * step_us;
     FarSample sample = { series, FAR_VALUE_F64, { .f64 = (double) time_us / 1e6 } };
-    FarGroup group = { time_us, FAR_QUALITY_GOOD, NULL, 1, &sample };
+    FarReading group = { time_us, FAR_QUALITY_GOOD, NULL, 1, &sample };
 
     far_batch_builder_add (builder, &group);
   }

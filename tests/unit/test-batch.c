@@ -43,7 +43,7 @@ to_hex (GBytes *bytes)
 
 /* One line a sample: time quality reason name unit type value. */
 static void
-print_group (const FarGroup *group, gpointer user)
+print_group (const FarReading *group, gpointer user)
 {
   GString *text = user;
 
@@ -82,7 +82,7 @@ static void
 add (FarBatchBuilder *builder, gint64 time_us, FarQuality quality, const char *reason, guint n,
      const FarSample *samples)
 {
-  FarGroup group = { time_us, quality, reason, n, samples };
+  FarReading group = { time_us, quality, reason, n, samples };
 
   far_batch_builder_add (builder, &group);
 }
@@ -228,7 +228,7 @@ START_TEST (merging_keeps_every_group)
 END_TEST
 
 static void
-count_call (const FarGroup *group G_GNUC_UNUSED, gpointer user)
+count_call (const FarReading *group G_GNUC_UNUSED, gpointer user)
 {
   (*(guint *) user)++;
 }

@@ -28,7 +28,7 @@ measured (const char *source, const char *const *names)
 
   for (guint i = 0; names[i] != NULL; i++) {
     FarSample sample = { far_series_of (source, names[i], "Cel"), FAR_VALUE_I64, { .i64 = i } };
-    FarGroup group = { .time_us = far_clock_wall_us (), .n = 1, .samples = &sample };
+    FarReading group = { .time_us = far_clock_wall_us (), .n = 1, .samples = &sample };
 
     far_batch_builder_add (builder, &group);
   }
@@ -159,7 +159,7 @@ START_TEST (points_come_in_pages)
 
   for (guint i = 0; i < POINTS; i++) {
     FarSample sample = { far_series_of ("t3", "a.b", "1"), FAR_VALUE_I64, { .i64 = i } };
-    FarGroup group = { .time_us = far_clock_wall_us () + i * 100, .n = 1, .samples = &sample };
+    FarReading group = { .time_us = far_clock_wall_us () + i * 100, .n = 1, .samples = &sample };
 
     far_batch_builder_add (builder, &group);
   }

@@ -506,7 +506,7 @@ typedef struct {
 } Heard;
 
 static void
-hear (const FarGroup *group, gpointer user)
+hear (const FarReading *group, gpointer user)
 {
   Heard *heard = user;
 
@@ -543,7 +543,7 @@ START_TEST (a_failing_sensor_is_asked_ever_more_rarely)
 {
   Heard heard = { 0 };
   guint id = far_sample_listen (NULL, hear, &heard), before = 0, asked[3] = { 0 };
-  FarGroup group = { .quality = FAR_QUALITY_GOOD, .n = 1 };
+  FarReading group = { .quality = FAR_QUALITY_GOOD, .n = 1 };
   FarSample sample = { .type = FAR_VALUE_F64 };
 
   start ("sensors:\n  boiler: {type: probe, interval: 1s, fail-at: sample}\n");
@@ -580,7 +580,7 @@ START_TEST (samples_pass_the_filters_in_order)
 END_TEST
 
 static void
-hear_name (const FarGroup *group, gpointer user)
+hear_name (const FarReading *group, gpointer user)
 {
   char **name = user;
 

@@ -507,14 +507,14 @@ END_TEST
 /* ---- listeners ---- */
 
 static void
-sample_heard (const FarGroup *group, gpointer user)
+sample_heard (const FarReading *group, gpointer user)
 {
   clerk_told (user);
 }
 
 /* Ends the instance that hears after it. */
 static void
-sample_ends (const FarGroup *group, gpointer user)
+sample_ends (const FarReading *group, gpointer user)
 {
   ways[0](user);
 }
@@ -523,7 +523,7 @@ static void
 push_sample (FarInstance *at)
 {
   const FarSample sample = { .series = far_series_of ("t1", "x.value", "1"), .type = FAR_VALUE_F64 };
-  const FarGroup group = { .n = 1, .samples = &sample };
+  const FarReading group = { .n = 1, .samples = &sample };
 
   far_sample_push (at, &group);
 }

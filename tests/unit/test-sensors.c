@@ -15,7 +15,7 @@ static GHashTable *seen;
 static GHashTable *units; /* name → unit; may be NULL */
 
 static void
-note (const FarGroup *group, gpointer user G_GNUC_UNUSED)
+note (const FarReading *group, gpointer user G_GNUC_UNUSED)
 {
   for (guint i = 0; i < group->n; i++) {
     const FarSample *sample = &group->samples[i];

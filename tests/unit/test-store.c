@@ -451,7 +451,7 @@ START_TEST (series_are_listed_with_their_unit)
   g_autoptr (GBytes) batch = store_batch (0, 1, 1);
   FarBatchBuilder *builder = far_batch_builder_new ();
   FarSample sample = { far_series_of ("any", "x.v", "K"), FAR_VALUE_BOOL, { .boolean = TRUE } };
-  FarGroup group = { 5, FAR_QUALITY_UNCERTAIN, "stale", 1, &sample };
+  FarReading group = { 5, FAR_QUALITY_UNCERTAIN, "stale", 1, &sample };
   g_autoptr (GBytes) changed = NULL;
   g_autoptr (GPtrArray) all = NULL, one = NULL;
   g_autoptr (GArray) points = NULL;

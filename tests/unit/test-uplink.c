@@ -157,7 +157,7 @@ static void
 measure (Terminal *terminal, guint number)
 {
   FarSample sample = { far_series_of ("term-1", "s.v", "1"), FAR_VALUE_I64, { .i64 = number } };
-  FarGroup group = { (gint64) number * 1000, FAR_QUALITY_GOOD, NULL, 1, &sample };
+  FarReading group = { (gint64) number * 1000, FAR_QUALITY_GOOD, NULL, 1, &sample };
 
   uplink_add (&terminal->uplink, &group);
 }
@@ -603,7 +603,7 @@ static void
 measure_here (void)
 {
   FarSample sample = { far_series_of (far_node_id (), "s.v", "1"), FAR_VALUE_I64, { .i64 = 7 } };
-  FarGroup group = { far_clock_wall_us (), FAR_QUALITY_GOOD, NULL, 1, &sample };
+  FarReading group = { far_clock_wall_us (), FAR_QUALITY_GOOD, NULL, 1, &sample };
 
   far_filter_emit (far_instance_find (FAR_KIND_SERVICE, "intake", NULL), &group);
 }

@@ -29,10 +29,10 @@ range_holds (const RangeOptions *options, const FarSample *sample)
 /* A group has one quality, so the samples in range and those out of it leave as two groups, with the same
  * time. */
 static void
-range_emit (FarInstance *at, const FarGroup *group, gboolean held)
+range_emit (FarInstance *at, const FarReading *group, gboolean held)
 {
   g_autofree FarSample *some = g_new (FarSample, group->n);
-  FarGroup out = *group;
+  FarReading out = *group;
 
   out.n = 0;
   out.samples = some;
@@ -48,7 +48,7 @@ range_emit (FarInstance *at, const FarGroup *group, gboolean held)
 }
 
 static void
-range_feed (gpointer data, const FarGroup *group)
+range_feed (gpointer data, const FarReading *group)
 {
   Range *self = data;
 

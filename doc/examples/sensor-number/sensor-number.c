@@ -57,7 +57,7 @@ number_sample (gpointer self, FarRequest *req)
   FarInstance *at = ((Number *) self)->at;
   const NumberOptions *options = far_instance_options (at);
   FarSample sample = { far_series (at, "value", options->unit), FAR_VALUE_F64, { .f64 = 0 } };
-  const FarGroup group = { .quality = FAR_QUALITY_GOOD, .n = 1, .samples = &sample };
+  const FarReading group = { .quality = FAR_QUALITY_GOOD, .n = 1, .samples = &sample };
   g_autofree char *text = NULL;
   GError *error = NULL;
 

@@ -61,7 +61,7 @@ limit_change (Limit *self, const char *name, gboolean on, gint64 time_us)
 
 /* For all groups of this node, from any sensor. */
 static void
-limit_group (const FarGroup *group, gpointer data)
+limit_group (const FarReading *group, gpointer data)
 {
   Limit *self = data;
   const LimitOptions *options = far_instance_options (self->at);

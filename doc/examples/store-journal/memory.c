@@ -235,7 +235,7 @@ apply_blob_ref (Memory *memory, const FarPart *part)
 }
 
 static void
-note_units (const FarGroup *group G_GNUC_UNUSED, const FarSeriesInfo *series, guint n_series, gpointer data)
+note_units (const FarReading *group G_GNUC_UNUSED, const FarSeriesInfo *series, guint n_series, gpointer data)
 {
   for (guint i = 0; i < n_series; i++)
     g_hash_table_replace (((Source *) data)->units, g_strdup (series[i].name), g_strdup (series[i].unit));
