@@ -26,7 +26,7 @@
 #include "auth/right.h"
 #include "base/speech.h"
 #include "loop/loop-latency.h"
-#include "stream/trim.h"
+#include "stream/memory-trim.h"
 
 enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_PROFILE = 78 };
 
@@ -192,11 +192,11 @@ farwatchd_run (FarProfile *profile)
   g_unix_signal_add (SIGHUP, reload_wanted, NULL);
   far_instances_start (profile);
   far_instances_on_up (say_ready);
-  far_trim_watch (profile->node->trim);
+  far_memory_trim_watch (profile->node->trim);
   far_notify_watchdog_start ();
   g_main_loop_run (loop);
   far_notify_watchdog_stop ();
-  far_trim_watch (FALSE);
+  far_memory_trim_watch (FALSE);
   far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _ ("ends"));
   far_notify ("STOPPING=1");
 }
@@ -209,7 +209,7 @@ serve (const Arguments *arguments, FarProfile *profile)
 
   umask (077); /* whatever is kept is private, unless its maker says otherwise */
   raise_limits ();
-  far_trim_heaps ();
+  far_memory_trim_heaps ();
   ignore_broken_pipes ();
   far_log_open (arguments->debug);
   far_loop_latency_watch ();

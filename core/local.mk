@@ -224,7 +224,7 @@ libfarwatch_la_SOURCES = \
 	core/stream/gate-private.h \
 	core/stream/gate.c \
 	core/stream/network.c \
-	core/stream/pump-joint.c \
+	core/stream/pump-half.c \
 	core/stream/pump-private.h \
 	core/stream/pump.c \
 	core/stream/ring.c \
@@ -238,9 +238,9 @@ libfarwatch_la_SOURCES = \
 	core/stream/tls-error.c \
 	core/stream/tls-private.h \
 	core/stream/tls.c \
-	core/stream/trim-text.c \
-	core/stream/trim.c \
-	core/stream/trim.h \
+	core/stream/memory-trim-text.c \
+	core/stream/memory-trim.c \
+	core/stream/memory-trim.h \
 	core/stream/unix-socket.c \
 	core/stream/unix-socket.h \
 	core/trust/clock-told.c \

@@ -9,7 +9,7 @@
 #include "life/node.h"
 #include "life/reload-plan.h"
 #include "auth/right.h"
-#include "stream/trim.h"
+#include "stream/memory-trim.h"
 
 /* ---- what can fail ---- */
 
@@ -228,6 +228,6 @@ far_reload (const char *state, json_t **changes_out, GPtrArray *faults, GError *
   if (changes_out != NULL)
     *changes_out = changes_json (changes);
   hand_over (changes, profile);
-  far_trim_watch (profile->node->trim);
+  far_memory_trim_watch (profile->node->trim);
   return TRUE;
 }

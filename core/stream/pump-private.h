@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Inside of pumps. A pump has one joint, or two when its ends have two loops: joint 0 = a + ring, joint 1 =
+/* Inside of pumps. A pump has one half, or two when its ends have two loops: half 0 = a + ring, half 1 =
  * ring + b. */
 #pragma once
 #include <farwatch/clock.h>
@@ -20,15 +20,15 @@ typedef struct {
   const char *wanted; /* closed before it began: the cause */
   FarLoopTimer *deadline, *idle, *first, *report;
   FarDeferred *turn;
-} FarJoint;
+} FarPumpHalf;
 
 struct _FarPump {
   gint refs;
   FarPumpSpec spec;
   char *session;
   guint n_joints;
-  FarJoint joint[2];
-  gint alive;         /* joints that are not over */
+  FarPumpHalf half[2];
+  gint alive;         /* halves that are not over */
   const char *cause;  /* the first one counts; atomic */
   guint64 bytes[2];   /* atomic */
   gint64 active_us;   /* last byte; atomic */
@@ -39,14 +39,14 @@ guint far_pumps_alive (void); /* [any thread] */
 FarPump *far_pump_ref (FarPump *pump);
 void far_pump_unref (FarPump *pump);
 void far_pump_set_cause (FarPump *pump, const char *cause);
-void far_pump_joint_over (FarPump *pump); /* a joint has freed its ends */
-void far_pump_report (FarPump *pump);     /* counters to main, unless they are on their way */
+void far_pump_half_over (FarPump *pump); /* a half has freed its ends */
+void far_pump_report (FarPump *pump);    /* counters to main, unless they are on their way */
 
-/* All at the joint's loop. */
-void far_joint_start (FarJoint *joint);
-void far_joint_run (FarJoint *joint);
-void far_joint_hold (FarJoint *joint, gboolean hold);
-void far_joint_deadline (FarJoint *joint, gint64 deadline_us);
-void far_joint_close (FarJoint *joint, const char *cause);
+/* All at the half's loop. */
+void far_pump_half_start (FarPumpHalf *half);
+void far_pump_half_run (FarPumpHalf *half);
+void far_pump_half_hold (FarPumpHalf *half, gboolean hold);
+void far_pump_half_deadline (FarPumpHalf *half, gint64 deadline_us);
+void far_pump_half_close (FarPumpHalf *half, const char *cause);
 
 G_END_DECLS

@@ -4,7 +4,7 @@
 
 #include "loop/loop-private.h"
 #include "stream/pump-private.h"
-#include "stream/trim.h"
+#include "stream/memory-trim.h"
 
 static gint pumps; /* atomic: those that have not told their end */
 
@@ -74,12 +74,12 @@ tell_closed (gpointer data)
   if (pump->spec.closed != NULL)
     pump->spec.closed (pump, &total, pump->cause, pump->spec.user);
   if (g_atomic_int_dec_and_test (&pumps))
-    far_trim_soon ();
+    far_memory_trim_soon ();
   far_pump_unref (pump);
 }
 
 void
-far_pump_joint_over (FarPump *pump)
+far_pump_half_over (FarPump *pump)
 {
   if (g_atomic_int_dec_and_test (&pump->alive))
     far_loop_post (far_loop_main (), tell_closed, pump);
@@ -90,19 +90,19 @@ far_pump_joint_over (FarPump *pump)
 static void
 start_joint (gpointer data)
 {
-  FarJoint *joint = data;
-  far_joint_start (joint);
-  far_pump_unref (joint->pump);
+  FarPumpHalf *half = data;
+  far_pump_half_start (half);
+  far_pump_unref (half->pump);
 }
 
 static void
 move_end (gpointer data)
 {
-  FarJoint *joint = data;
+  FarPumpHalf *half = data;
   for (guint i = 0; i < 2; i++)
-    if (joint->end[i]->loop != joint->loop)
-      joint->end[i]->klass->move (joint->end[i], joint->loop);
-  far_loop_post (joint->loop, start_joint, joint);
+    if (half->end[i]->loop != half->loop)
+      half->end[i]->klass->move (half->end[i], half->loop);
+  far_loop_post (half->loop, start_joint, half);
 }
 
 static gboolean
@@ -114,27 +114,27 @@ can_come (const FarStream *stream, const FarLoop *loop)
 static void
 set_joint (FarPump *pump, guint i, FarLoop *loop, FarStream *towards_a, FarStream *towards_b)
 {
-  FarJoint *joint = &pump->joint[i];
-  joint->pump = pump;
-  joint->loop = loop;
-  joint->end[0] = towards_a;
-  joint->end[1] = towards_b;
-  joint->deadline_us = pump->spec.deadline_us;
+  FarPumpHalf *half = &pump->half[i];
+  half->pump = pump;
+  half->loop = loop;
+  half->end[0] = towards_a;
+  half->end[1] = towards_b;
+  half->deadline_us = pump->spec.deadline_us;
   pump->n_joints = i + 1;
 }
 
-/* One joint at loop; the end that lives elsewhere comes over first. */
+/* One half at loop; the end that lives elsewhere comes over first. */
 static void
 join_at (FarPump *pump, FarLoop *loop, FarStream *a, FarStream *b)
 {
   FarLoop *first = a->loop != loop ? a->loop : b->loop;
   set_joint (pump, 0, loop, a, b);
-  FarJoint *joint = &pump->joint[0];
-  joint->counts[0] = joint->counts[1] = TRUE;
-  joint->taps = pump->spec.tap != NULL;
+  FarPumpHalf *half = &pump->half[0];
+  half->counts[0] = half->counts[1] = TRUE;
+  half->taps = pump->spec.tap != NULL;
   pump->alive = 1;
   far_pump_ref (pump);
-  far_loop_post (first, first == loop ? start_joint : move_end, joint);
+  far_loop_post (first, first == loop ? start_joint : move_end, half);
 }
 
 static void
@@ -146,13 +146,13 @@ join_by_rings (FarPump *pump, FarStream *a, FarStream *b)
   set_joint (pump, 0, loop_a, a, ring_a);
   set_joint (pump, 1, loop_b, ring_b, b);
   /* a byte counts when it reaches its real end; a tap has one thread, the one next to b */
-  pump->joint[1].counts[0] = pump->joint[0].counts[1] = TRUE;
-  pump->joint[1].taps = pump->spec.tap != NULL;
+  pump->half[1].counts[0] = pump->half[0].counts[1] = TRUE;
+  pump->half[1].taps = pump->spec.tap != NULL;
   pump->alive = 2;
   far_pump_ref (pump);
   far_pump_ref (pump);
-  far_loop_post (loop_a, start_joint, &pump->joint[0]);
-  far_loop_post (loop_b, start_joint, &pump->joint[1]);
+  far_loop_post (loop_a, start_joint, &pump->half[0]);
+  far_loop_post (loop_b, start_joint, &pump->half[1]);
 }
 
 FarPump *
@@ -177,8 +177,8 @@ far_pump_start (FarStream *a, FarStream *b, const FarPumpSpec *spec)
 /* ---- commands ---- */
 
 typedef struct {
-  FarJoint *joint;
-  void (*run) (FarJoint *joint, gint64 value, const char *cause);
+  FarPumpHalf *half;
+  void (*run) (FarPumpHalf *half, gint64 value, const char *cause);
   gint64 value;
   const char *cause;
 } PumpCommand;
@@ -187,39 +187,40 @@ static void
 run_command (gpointer data)
 {
   PumpCommand *command = data;
-  if (!command->joint->over)
-    command->run (command->joint, command->value, command->cause);
-  far_pump_unref (command->joint->pump);
+  if (!command->half->over)
+    command->run (command->half, command->value, command->cause);
+  far_pump_unref (command->half->pump);
   g_free (command);
 }
 
 static void
-command_all (FarPump *pump, void (*run) (FarJoint *, gint64, const char *), gint64 value, const char *cause)
+command_all (FarPump *pump, void (*run) (FarPumpHalf *, gint64, const char *), gint64 value,
+             const char *cause)
 {
   for (guint i = 0; i < pump->n_joints; i++) {
     PumpCommand *command = g_new (PumpCommand, 1);
-    *command = (PumpCommand){ &pump->joint[i], run, value, cause };
+    *command = (PumpCommand){ &pump->half[i], run, value, cause };
     far_pump_ref (pump);
-    far_loop_post (pump->joint[i].loop, run_command, command);
+    far_loop_post (pump->half[i].loop, run_command, command);
   }
 }
 
 static void
-pump_do_hold (FarJoint *joint, gint64 value, const char *cause)
+pump_do_hold (FarPumpHalf *half, gint64 value, const char *cause)
 {
-  far_joint_hold (joint, value != 0);
+  far_pump_half_hold (half, value != 0);
 }
 
 static void
-do_deadline (FarJoint *joint, gint64 value, const char *cause)
+do_deadline (FarPumpHalf *half, gint64 value, const char *cause)
 {
-  far_joint_deadline (joint, value);
+  far_pump_half_deadline (half, value);
 }
 
 static void
-do_close (FarJoint *joint, gint64 value, const char *cause)
+do_close (FarPumpHalf *half, gint64 value, const char *cause)
 {
-  far_joint_close (joint, cause);
+  far_pump_half_close (half, cause);
 }
 
 void

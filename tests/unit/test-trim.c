@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "stream/trim.h"
+#include "stream/memory-trim.h"
 
 static int data_of_the_program = 1; /* written before: must not be let go */
 
@@ -21,7 +21,7 @@ START_TEST (test_all_goes_on)
 
   data_of_the_program = 7;
   for (int i = 0; i < 50; i++) {
-    ck_assert_uint_gt (far_trim (), 0);
+    ck_assert_uint_gt (far_memory_trim (), 0);
     ck_assert_int_eq (data_of_the_program, 7);
     ck_assert_str_eq (before, "kept");
     ck_assert (g_strv_contains (words, "two"));
@@ -49,7 +49,7 @@ START_TEST (test_under_work)
   GThread *thread = g_thread_new ("work", work, &stop);
 
   for (int i = 0; i < 100; i++)
-    far_trim ();
+    far_memory_trim ();
   g_atomic_int_set (&stop, 1);
   ck_assert_uint_gt (GPOINTER_TO_SIZE (g_thread_join (thread)), 0);
 }
@@ -62,12 +62,12 @@ touched (gsize size)
   g_autofree char *much = g_malloc (size);
 
   memset (much, 1, size);
-  return far_trim ();
+  return far_memory_trim ();
 }
 
 START_TEST (test_gives_back)
 {
-  gsize with = touched (32 << 20), without = far_trim ();
+  gsize with = touched (32 << 20), without = far_memory_trim ();
 
   ck_assert_uint_lt (without + (16 << 10), with);
 }
@@ -120,7 +120,7 @@ START_TEST (nothing_is_lost)
   gsize size;
   guint64 sum = sum_of_maps (&size);
   long before = file_kib ();
-  gsize dropped = far_trim_text ();
+  gsize dropped = far_memory_trim_text ();
   long after = file_kib ();
   ck_assert_uint_gt (size, 1000000);
   if (dropped > 0) /* else somebody traces the test */
@@ -140,7 +140,7 @@ count_objects (struct dl_phdr_info *object, size_t size, void *data)
 START_TEST (most_is_looked_at)
 {
   guint objects = 0;
-  gsize dropped = far_trim_text ();
+  gsize dropped = far_memory_trim_text ();
   dl_iterate_phdr (count_objects, &objects);
   ck_assert_uint_gt (objects, 5);
   if (dropped > 0)
@@ -163,23 +163,23 @@ trimmed_after (gint64 seconds, gboolean use)
 
 START_TEST (waits_for_rest)
 {
-  gsize able = far_trim_text ();
+  gsize able = far_memory_trim_text ();
   ck_assert (!trimmed_after (40, TRUE)); /* nobody asked for it */
-  far_trim_watch (TRUE);
+  far_memory_trim_watch (TRUE);
   ck_assert (!trimmed_after (20, TRUE));
   ck_assert (able == 0 || trimmed_after (20, TRUE));
   trimmed_after (61, FALSE); /* this is how it rests */
   ck_assert (able == 0 || trimmed_after (61, TRUE));
   ck_assert (!trimmed_after (61, TRUE)); /* it rests with more */
   ck_assert (!trimmed_after (61, TRUE));
-  far_trim_watch (FALSE);
+  far_memory_trim_watch (FALSE);
   ck_assert (!trimmed_after (120, TRUE));
 }
 END_TEST
 
 START_TEST (waits_for_pumps)
 {
-  gsize able = far_trim_text ();
+  gsize able = far_memory_trim_text ();
   Loops loops = { 0 };
   int a, b;
   Report report = { 0 };
@@ -189,7 +189,7 @@ START_TEST (waits_for_pumps)
                        .user = &report };
   loops_start (&loops);
   FarStream *end_a = end_make (&loops, KIND_UNIX_ONE, &a), *end_b = end_make (&loops, KIND_UNIX_TWO, &b);
-  far_trim_watch (TRUE);
+  far_memory_trim_watch (TRUE);
   far_pump_start (end_a, end_b, &spec);
   ck_assert (!trimmed_after (40, TRUE));
   close (a);
@@ -197,7 +197,7 @@ START_TEST (waits_for_pumps)
   report_wait (&report);
   ck_assert (!trimmed_after (20, TRUE));
   ck_assert (able == 0 || trimmed_after (20, TRUE));
-  far_trim_watch (FALSE);
+  far_memory_trim_watch (FALSE);
   loops_stop (&loops);
 }
 END_TEST

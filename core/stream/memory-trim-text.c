@@ -9,7 +9,7 @@
  * breakpoint is a write too, of a debugger: with one attached nothing is dropped. */
 #include "config.h"
 
-#include "stream/trim.h"
+#include "stream/memory-trim.h"
 
 #include <elf.h>
 #include <link.h>
@@ -105,7 +105,7 @@ is_traced (void)
 }
 
 gsize
-far_trim_text (void)
+far_memory_trim_text (void)
 {
   gsize dropped = 0;
 

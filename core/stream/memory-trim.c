@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file gives memory back while the daemon is at rest: the heap's free pages here, pages of program
- * files in trim-text.c. It stands in the room of streams because pumps that run put it off. */
+ * files in memory-trim-text.c. It stands in the room of streams because pumps that run put it off. */
 #include "config.h"
 
-#include "stream/trim.h"
+#include "stream/memory-trim.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -37,17 +37,17 @@ resident_kib (void)
 }
 
 void
-far_trim_heaps (void)
+far_memory_trim_heaps (void)
 {
   if (g_getenv ("MALLOC_ARENA_MAX") == NULL)
     mallopt (M_ARENA_MAX, (int) MAX (g_get_num_processors () / 4, 1));
 }
 
 gsize
-far_trim (void)
+far_memory_trim (void)
 {
   malloc_trim (0);
-  far_trim_text ();
+  far_memory_trim_text ();
   return resident_kib ();
 }
 
@@ -64,12 +64,12 @@ trim_look (gpointer data)
     trim.kib = kib;
   } else if (kib > trim.kib + GROWN_KIB) {
     trim.settling = TRUE;
-    far_trim ();
+    far_memory_trim ();
   }
 }
 
 void
-far_trim_soon (void)
+far_memory_trim_soon (void)
 {
   if (trim.timer == NULL)
     return;
@@ -78,7 +78,7 @@ far_trim_soon (void)
 }
 
 void
-far_trim_watch (gboolean wanted)
+far_memory_trim_watch (gboolean wanted)
 {
   if (!wanted)
     g_clear_pointer (&trim.timer, far_loop_timer_free);

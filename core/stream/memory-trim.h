@@ -7,13 +7,13 @@
 
 /* Before the first thread: one heap for each processor instead of eight. Each keeps some pages for good, and
  * more threads than that do not run at once. */
-void far_trim_heaps (void);
+void far_memory_trim_heaps (void);
 /* Does it now; KiB resident afterwards. [any thread] */
-gsize far_trim (void);
+gsize far_memory_trim (void);
 /* Its second half: bytes of address space let go; 0: somebody traces this process. [any thread] */
-gsize far_trim_text (void);
+gsize far_memory_trim_text (void);
 /* Looks 30 s from now, then once a minute, and trims where memory has grown since the last time and no bytes
  * are pumped. FALSE: no more. [main] */
-void far_trim_watch (gboolean wanted);
+void far_memory_trim_watch (gboolean wanted);
 /* The last pump is over: looks in 30 s. [main] */
-void far_trim_soon (void);
+void far_memory_trim_soon (void);
