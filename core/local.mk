@@ -79,7 +79,7 @@ libfarwatch_la_SOURCES = \
 	core/data/batch.h \
 	core/data/damage.c \
 	core/data/damage.h \
-	core/data/picker.c \
+	core/data/latest-points.c \
 	core/data/sample-private.h \
 	core/data/sample.c \
 	core/data/sensor-private.h \

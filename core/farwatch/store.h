@@ -166,13 +166,13 @@ gboolean far_row_matches (const char *row, const FarFilterTerm *filter);
 void far_request_done_int (FarRequest *req, gint64 value);
 
 /* Picks the newest `limit` points of one series out of batches that come in any order, best newest first. */
-typedef struct _FarPicker FarPicker;
-FarPicker *far_picker_new (const char *name, gint64 from_us, gint64 to_us, guint limit);
+typedef struct _FarLatestPoints FarLatestPoints;
+FarLatestPoints *far_latest_points_new (const char *name, gint64 from_us, gint64 to_us, guint limit);
 /* Can a batch whose newest sample has this time still matter? */
-gboolean far_picker_wants (const FarPicker *picker, gint64 newest_us);
-gboolean far_picker_add (FarPicker *picker, GBytes *batch, GError **error);
-GArray *far_picker_end (FarPicker *picker); /* the points, oldest first; frees the picker */
-void far_picker_free (FarPicker *picker);
+gboolean far_latest_points_wants (const FarLatestPoints *latest, gint64 newest_us);
+gboolean far_latest_points_add (FarLatestPoints *latest, GBytes *batch, GError **error);
+GArray *far_latest_points_end (FarLatestPoints *latest); /* the points, oldest first; frees the latest */
+void far_latest_points_free (FarLatestPoints *latest);
 
 /* What a batch holds: its series (FarSeriesInfo, source NULL, borrowed from the batch) and its first and last
  * time. Samples 0: nothing in it. */

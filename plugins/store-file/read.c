@@ -117,7 +117,7 @@ read_series (Disk *disk, const char *source, FarRequest *req)
 
 typedef struct {
   const Read *job;
-  FarPicker *picker;
+  FarLatestPoints *latest;
   guint64 bad;
 } Picking;
 
@@ -128,10 +128,10 @@ pick_part (const LogPart *part, gpointer user)
   g_autoptr (GBytes) body = NULL;
 
   if (part->kind != PART_SAMPLES || part->from_us >= picking->job->to ||
-      !far_picker_wants (picking->picker, part->to_us) || strcmp (part->a, picking->job->a) != 0)
+      !far_latest_points_wants (picking->latest, part->to_us) || strcmp (part->a, picking->job->a) != 0)
     return;
   body = g_bytes_new_static (part->body, part->body_size);
-  if (!far_picker_add (picking->picker, body, NULL))
+  if (!far_latest_points_add (picking->latest, body, NULL))
     picking->bad++;
 }
 
@@ -184,15 +184,15 @@ samples_work (FarRequest *req, gpointer data)
   segments = segments_of (job->disk, &current, &end);
   g_mutex_unlock (&job->disk->lock);
   g_array_sort (segments, newest_first);
-  picking.picker = far_picker_new (job->b, job->from, job->to, job->limit);
+  picking.latest = far_latest_points_new (job->b, job->from, job->to, job->limit);
   for (guint i = 0; i < segments->len && !far_request_ended (req); i++) {
     const FileSegment *segment = &g_array_index (segments, FileSegment, i);
 
     if (segment->samples > 0 && segment->from_us < job->to &&
-        far_picker_wants (picking.picker, segment->to_us))
+        far_latest_points_wants (picking.latest, segment->to_us))
       pick_segment (&picking, segment, segment->number == current ? end : G_MAXUINT64);
   }
-  far_request_done (req, far_picker_end (picking.picker), (GDestroyNotify) g_array_unref);
+  far_request_done (req, far_latest_points_end (picking.latest), (GDestroyNotify) g_array_unref);
 }
 
 void

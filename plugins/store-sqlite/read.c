@@ -148,7 +148,7 @@ static void
 sqlite_read_samples (Worker *worker, SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
-  FarPicker *picker = far_picker_new (job->b, job->from, job->to, job->limit);
+  FarLatestPoints *latest = far_latest_points_new (job->b, job->from, job->to, job->limit);
   sqlite3_stmt *stmt = conn_query (&worker->conn, &base->error,
                                    "SELECT t1, body FROM batch WHERE source = (SELECT id FROM source WHERE "
                                    "name = ?1) AND t1 >= ?2 AND t0 < ?3"
@@ -160,15 +160,15 @@ sqlite_read_samples (Worker *worker, SqliteJob *base)
     g_autoptr (GBytes) body = g_bytes_new_static (sqlite3_column_blob (stmt, 1), size);
     g_autoptr (GError) error = NULL;
 
-    if (!far_picker_wants (picker, sqlite3_column_int64 (stmt, 0)) || far_request_ended (base->req))
+    if (!far_latest_points_wants (latest, sqlite3_column_int64 (stmt, 0)) || far_request_ended (base->req))
       break;
-    if (!far_picker_add (picker, body, &error))
+    if (!far_latest_points_add (latest, body, &error))
       far_log_limited (worker->at, "batch", "%s: samples of %s left out: %s", worker->path, job->a,
                        error->message);
   }
   if (stmt != NULL)
     sqlite3_reset (stmt);
-  base->result = far_picker_end (picker);
+  base->result = far_latest_points_end (latest);
   base->free_result = (GDestroyNotify) g_array_unref;
 }
 

@@ -313,11 +313,11 @@ END_TEST
 static GArray *
 pick (GBytes *const *batches, guint n, const char *name, gint64 from, gint64 to, guint limit)
 {
-  FarPicker *picker = far_picker_new (name, from, to, limit);
+  FarLatestPoints *picker = far_latest_points_new (name, from, to, limit);
 
   for (guint i = 0; i < n; i++)
-    ck_assert (far_picker_add (picker, batches[i], NULL));
-  return far_picker_end (picker);
+    ck_assert (far_latest_points_add (picker, batches[i], NULL));
+  return far_latest_points_end (picker);
 }
 
 START_TEST (picker_gives_the_newest_in_order)

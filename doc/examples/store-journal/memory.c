@@ -346,15 +346,15 @@ memory_samples (Memory *memory, const char *source, const char *name, gint64 fro
                 guint limit)
 {
   const Source *at = g_hash_table_lookup (memory->sources, source);
-  FarPicker *picker = far_picker_new (name, from_us, to_us, limit);
+  FarLatestPoints *picker = far_latest_points_new (name, from_us, to_us, limit);
 
   for (guint i = at != NULL ? at->batches->len : 0; i-- > 0;) {
     const Batch *batch = at->batches->pdata[i];
 
-    if (far_picker_wants (picker, batch->span.last_us))
-      far_picker_add (picker, batch->bytes, NULL);
+    if (far_latest_points_wants (picker, batch->span.last_us))
+      far_latest_points_add (picker, batch->bytes, NULL);
   }
-  return far_picker_end (picker);
+  return far_latest_points_end (picker);
 }
 
 /* ---- dropping ---- */

@@ -6,7 +6,7 @@
 
 #include <farwatch/store.h>
 
-struct _FarPicker {
+struct _FarLatestPoints {
   char *name;
   gint64 from_us, to_us;
   guint limit;
@@ -31,34 +31,34 @@ far_points_new (void)
   return points;
 }
 
-FarPicker *
-far_picker_new (const char *name, gint64 from_us, gint64 to_us, guint limit)
+FarLatestPoints *
+far_latest_points_new (const char *name, gint64 from_us, gint64 to_us, guint limit)
 {
-  FarPicker *picker = g_new0 (FarPicker, 1);
+  FarLatestPoints *latest = g_new0 (FarLatestPoints, 1);
 
-  picker->name = g_strdup (name);
-  picker->from_us = from_us;
-  picker->to_us = to_us;
-  picker->limit = MAX (limit, 1);
-  picker->points = far_points_new ();
-  picker->floor_us = from_us;
-  return picker;
+  latest->name = g_strdup (name);
+  latest->from_us = from_us;
+  latest->to_us = to_us;
+  latest->limit = MAX (limit, 1);
+  latest->points = far_points_new ();
+  latest->floor_us = from_us;
+  return latest;
 }
 
 void
-far_picker_free (FarPicker *picker)
+far_latest_points_free (FarLatestPoints *latest)
 {
-  if (picker == NULL)
+  if (latest == NULL)
     return;
-  g_array_unref (picker->points);
-  g_free (picker->name);
-  g_free (picker);
+  g_array_unref (latest->points);
+  g_free (latest->name);
+  g_free (latest);
 }
 
 gboolean
-far_picker_wants (const FarPicker *picker, gint64 newest_us)
+far_latest_points_wants (const FarLatestPoints *latest, gint64 newest_us)
 {
-  return newest_us >= picker->floor_us;
+  return newest_us >= latest->floor_us;
 }
 
 static FarPoint
@@ -87,52 +87,52 @@ point_order (gconstpointer a, gconstpointer b)
 
 /* Back to the newest `limit`; g_array_sort is stable. */
 static void
-picker_trim (FarPicker *picker)
+picker_trim (FarLatestPoints *latest)
 {
-  g_array_sort (picker->points, point_order);
-  if (picker->points->len > picker->limit)
-    g_array_remove_range (picker->points, 0, picker->points->len - picker->limit);
-  if (picker->points->len == picker->limit)
-    picker->floor_us = MAX (picker->floor_us, g_array_index (picker->points, FarPoint, 0).time_us);
+  g_array_sort (latest->points, point_order);
+  if (latest->points->len > latest->limit)
+    g_array_remove_range (latest->points, 0, latest->points->len - latest->limit);
+  if (latest->points->len == latest->limit)
+    latest->floor_us = MAX (latest->floor_us, g_array_index (latest->points, FarPoint, 0).time_us);
 }
 
 static void
 picker_group (const FarReading *group, const FarSeriesInfo *series, guint n_series G_GNUC_UNUSED,
               gpointer user)
 {
-  FarPicker *picker = user;
+  FarLatestPoints *latest = user;
 
-  if (group->time_us < picker->floor_us || group->time_us >= picker->to_us)
+  if (group->time_us < latest->floor_us || group->time_us >= latest->to_us)
     return;
   for (guint i = 0; i < group->n; i++) {
     FarPoint point;
 
-    if (strcmp (series[group->samples[i].series - 1].name, picker->name) != 0)
+    if (strcmp (series[group->samples[i].series - 1].name, latest->name) != 0)
       continue;
     point = point_of (group, &group->samples[i]);
-    g_array_append_val (picker->points, point);
-    if (picker->points->len >= (gsize) picker->limit * 2 + 1024)
-      picker_trim (picker);
+    g_array_append_val (latest->points, point);
+    if (latest->points->len >= (gsize) latest->limit * 2 + 1024)
+      picker_trim (latest);
   }
 }
 
 gboolean
-far_picker_add (FarPicker *picker, GBytes *batch, GError **error)
+far_latest_points_add (FarLatestPoints *latest, GBytes *batch, GError **error)
 {
-  if (!far_batch_read (batch, picker_group, picker, error))
+  if (!far_batch_read (batch, picker_group, latest, error))
     return FALSE;
-  if (picker->points->len >= picker->limit)
-    picker_trim (picker);
+  if (latest->points->len >= latest->limit)
+    picker_trim (latest);
   return TRUE;
 }
 
 GArray *
-far_picker_end (FarPicker *picker)
+far_latest_points_end (FarLatestPoints *latest)
 {
   GArray *points;
 
-  picker_trim (picker);
-  points = g_array_ref (picker->points);
-  far_picker_free (picker);
+  picker_trim (latest);
+  points = g_array_ref (latest->points);
+  far_latest_points_free (latest);
   return points;
 }
