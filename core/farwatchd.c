@@ -14,7 +14,7 @@
 #include <farwatch/version.h>
 
 #include "reach/device.h"
-#include "node/door.h"
+#include "node/api.h"
 #include "node/handlers-node.h"
 #include "life/instance-private.h"
 #include "loop/executor.h"
@@ -162,13 +162,13 @@ end_all (void)
   far_instances_stop ();
   far_peer_forget ();
   far_handlers_node_stop ();
-  far_door_stop ();
+  far_api_stop ();
   far_executors_end ();
   far_device_profile_set (NULL);
   far_node_close ();
 }
 
-/* What the instances may rely on from their first moment. The doors open first, so that one can ask why
+/* What the instances may rely on from their first moment. The interfaces open first, so that one can ask why
  * something does not start. */
 static gboolean
 open_all (const Arguments *arguments, FarProfile *profile, GError **error)
@@ -177,7 +177,7 @@ open_all (const Arguments *arguments, FarProfile *profile, GError **error)
     return FALSE;
   far_node_hooks_start ();
   far_handlers_node_start (arguments->state);
-  far_door_start ();
+  far_api_start ();
   far_device_profile_set (g_ptr_array_ref (profile->devices));
   return far_right_set_profile (profile->rights, error) && far_control_start (far_node_control (), error);
 }
@@ -239,7 +239,7 @@ main (int argc, char **argv)
   }
   if (!arguments.check)
     far_locale_of_daemon ();
-  far_profile_set_own_requests (far_door_tables ());
+  far_profile_set_own_requests (far_api_tables ());
   profile = load_profile (&arguments);
   if (profile == NULL)
     return EXIT_PROFILE;

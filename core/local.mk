@@ -152,18 +152,18 @@ libfarwatch_la_SOURCES = \
 	core/node/control.h \
 	core/node/doctor.c \
 	core/node/doctor.h \
-	core/node/door-backup.c \
-	core/node/door-clock.c \
-	core/node/door-doctor.c \
-	core/node/door-explain.c \
-	core/node/door-login.c \
-	core/node/door-password.c \
-	core/node/door-private.h \
-	core/node/door-rights.c \
-	core/node/door-start.c \
-	core/node/door-users.c \
-	core/node/door.c \
-	core/node/door.h \
+	core/node/api-backup.c \
+	core/node/api-clock.c \
+	core/node/api-doctor.c \
+	core/node/api-explain.c \
+	core/node/api-login.c \
+	core/node/api-password.c \
+	core/node/api-private.h \
+	core/node/api-rights.c \
+	core/node/api-start.c \
+	core/node/api-users.c \
+	core/node/api.c \
+	core/node/api.h \
 	core/node/handlers-node.c \
 	core/node/handlers-node.h \
 	core/node/local-name.c \

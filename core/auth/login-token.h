@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This header shows the table of login tickets to the rest of core: its limits, how many tickets there
- * are, and how all are dropped. What doors call to give and to check a ticket is public
+ * are, and how all are dropped. What interfaces call to give and to check a ticket is public
  * (farwatch/login.h). [main] */
 #pragma once
 #include <glib.h>

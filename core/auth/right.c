@@ -406,8 +406,8 @@ right_verdict (FarSays says, const char **cause)
   return says == FAR_SAYS_APPROVAL ? FAR_DECISION_NEEDS_APPROVAL : FAR_DECISION_DENY;
 }
 
-/* What needs no row of its own: who passed a door's login, nodes about themselves, what is open before login,
- * what one may know of. */
+/* What needs no row of its own: who passed a interface's login, nodes about themselves, what is open before
+ * login, what one may know of. */
 static gboolean
 right_without_row (const FarPrincipal *principal, FarAction action, GPtrArray *names, FarDecision *may)
 {

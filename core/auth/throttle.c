@@ -23,7 +23,7 @@ typedef struct {
   GList link;
 } Tries;
 
-/* The table of the process: guesses through one door count at all; touched on main only. */
+/* The table of the process: guesses through one interface count at all; touched on main only. */
 static struct {
   GHashTable *by_key;
   GQueue order; /* oldest use first */
@@ -142,7 +142,7 @@ throttle_keys (const FarTry *try)
 
   keys.pair = g_strconcat (keys.source, "\n", try->name, NULL);
   keys.net = try->told == NULL ? throttle_net (try->from, 48) : NULL;
-  keys.name = g_strconcat (try->told != NULL ? try->door : "", "\n\n", try->name, NULL);
+  keys.name = g_strconcat (try->told != NULL ? try->interface : "", "\n\n", try->name, NULL);
   return keys;
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Slow-down of guesses, across all doors. Only failures count that have been found out; a try under way holds
- * a place instead, of which there are never more than failures are left before the limit, so that a hundred
- * at once gain nothing and a hundred right ones harm nobody. Counted are the pair (name, source)  after 3
- * slower (1 s, doubling to 32 s) and one at a time, after 10 refused for 10 minutes; the source 30 of any
- * names: refused. IPv6: the /64; its network              IPv6: the /48, 100 of any names: refused; the name,
- * everywhere     after 30 slower for sources that did not log in by it within a day, never refused. Refusals
- * of source and network do not hold for a pair that has logged in within a day: who shares an address with a
- * guesser gets in. The table is bounded; failures of a pair are forgotten 10 minutes after the last, the
- * others leak away as fast as their limit allows. [main] */
+/* Slow-down of guesses, across all interfaces. Only failures count that have been found out; a try under way
+ * holds a place instead, of which there are never more than failures are left before the limit, so that a
+ * hundred at once gain nothing and a hundred right ones harm nobody. Counted are the pair (name, source)
+ * after 3 slower (1 s, doubling to 32 s) and one at a time, after 10 refused for 10 minutes; the source 30 of
+ * any names: refused. IPv6: the /64; its network              IPv6: the /48, 100 of any names: refused; the
+ * name, everywhere     after 30 slower for sources that did not log in by it within a day, never refused.
+ * Refusals of source and network do not hold for a pair that has logged in within a day: who shares an
+ * address with a guesser gets in. The table is bounded; failures of a pair are forgotten 10 minutes after the
+ * last, the others leak away as fast as their limit allows. [main] */
 #pragma once
 #include <glib.h>
 
@@ -25,10 +25,10 @@
 typedef struct {
   const char *name, *from;
   const char *told; /* NULL: this node sees from itself. Else who it is that another node speaks for: what
-                       that node tells may be invented, so that all tries of a name over this door together
-                       have the rate of one source, one after the other. */
-  const char *door; /* of told */
-  gboolean token;   /* no word that can be guessed: as many at once as failures are left */
+                       that node tells may be invented, so that all tries of a name over this interface
+                       together have the rate of one source, one after the other. */
+  const char *interface; /* of told */
+  gboolean token;        /* no word that can be guessed: as many at once as failures are left */
 } FarTry;
 
 typedef enum { FAR_TRY_FAILED, FAR_TRY_SUCCEEDED, FAR_TRY_UNDECIDED, FAR_TRY_VOID } FarTryOutcome;

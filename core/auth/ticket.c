@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Stream tickets: a word that opens one stream at any door. */
+/* Stream tickets: a word that opens one stream at any interface. */
 #include "config.h"
 
 #include "auth/ticket.h"

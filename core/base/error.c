@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file gives each code of FAR_ERROR its word in messages and its status there, one row a code, so
- * that no door translates errors by itself. */
+ * that no interface translates errors by itself. */
 #include "config.h"
 
 #include <farwatch/error.h>
 
 G_DEFINE_QUARK (farwatch - error, far_error)
 
-/* One row a code: the word that crosses doors and the status it has there. */
+/* One row a code: the word that crosses interfaces and the status it has there. */
 static const struct {
   const char *word;
   guint status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The word by which somebody says which state of an object they have seen. It is made of what is shown, not
- * counted: so it is the same at every door, after a restart and for what no store numbers, and what was
+ * counted: so it is the same at every interface, after a restart and for what no store numbers, and what was
  * changed and changed back is what it was. */
 #include "config.h"
 

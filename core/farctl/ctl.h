@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* farctl: one table of commands, one client for both doors (control socket, TLS), one way to print. Blocking:
- * it does one thing at a time. */
+/* farctl: one table of commands, one client for both interfaces (control socket, TLS), one way to print.
+ * Blocking: it does one thing at a time. */
 #pragma once
 #include <farwatch/i18n.h>
 #include <farwatch/message.h>

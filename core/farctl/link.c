@@ -218,7 +218,7 @@ link_body (Ctl *ctl, FarMessage *answer, GError **error)
   return far_message_json (answer, error);
 }
 
-/* The nodes' door: it names nothing that could be done next, and its own words say where to go. */
+/* The nodes' interface: it names nothing that could be done next, and its own words say where to go. */
 static gboolean
 link_nobody_logs_in (Ctl *ctl, const FarMessage *answer, GError **error)
 {
@@ -233,7 +233,7 @@ link_nobody_logs_in (Ctl *ctl, const FarMessage *answer, GError **error)
   return nobody;
 }
 
-/* 401: say what to do at this door. */
+/* 401: say what to do at this interface. */
 static gboolean
 link_login_first (Ctl *ctl, const FarMessage *answer, GError **error)
 {

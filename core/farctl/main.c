@@ -15,7 +15,7 @@
 #include "loop/loop-private.h"
 #include "base/speech.h"
 #include "base/suggest.h"
-#include "node/door.h"
+#include "node/api.h"
 #include "profile/profile.h"
 
 /* The dialer's thread may give back what it holds; a person does not wait for it, a leak checker does. */
@@ -195,7 +195,7 @@ main (int argc, char **argv)
 
   far_locale_of_person ();
   main_ignore_broken_pipes ();
-  far_profile_set_own_requests (far_door_tables ());
+  far_profile_set_own_requests (far_api_tables ());
   if (argc > 1 && strcmp (argv[1], "--complete") == 0)
     ctl_complete (argc - 2, argv + 2);
   copy = g_strdupv (argv);

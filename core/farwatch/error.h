@@ -22,8 +22,8 @@ typedef enum {
 #define FAR_ERROR (far_error_quark ())
 GQuark far_error_quark (void);
 
-/* The word that crosses doors for a code ("denied", "not-found", …). Other domains read "unavailable". [any
- * thread] */
+/* The word that crosses interfaces for a code ("denied", "not-found", …). Other domains read "unavailable".
+ * [any thread] */
 const char *far_error_word (const GError *error);
 /* The code behind a word; FAR_ERROR_UNAVAILABLE for an unknown one. [any thread] */
 FarErrorCode far_error_code (const char *word);

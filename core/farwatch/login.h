@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Login. A door fills a FarLogin, core asks the authenticators in the profile's order; each answers allow |
- * deny | defer | ask. All defer = deny. Failures count per (name, source) across all doors: after 3 the next
- * try is delayed (1 s, doubling to 32 s), after 10 none is made for 10 minutes; 30 of any names from one
- * source likewise, but for who logged in from there within a day. Tries wait for their turn in a bounded
- * queue, sources in turn, else "busy". Keys and certificates are no guesses and do not count. An unknown name
- * costs the same time as a wrong password. (spec B6, B8) */
+/* Login. A interface fills a FarLogin, core asks the authenticators in the profile's order; each answers
+ * allow | deny | defer | ask. All defer = deny. Failures count per (name, source) across all interfaces:
+ * after 3 the next try is delayed (1 s, doubling to 32 s), after 10 none is made for 10 minutes; 30 of any
+ * names from one source likewise, but for who logged in from there within a day. Tries wait for their turn in
+ * a bounded queue, sources in turn, else "busy". Keys and certificates are no guesses and do not count. An
+ * unknown name costs the same time as a wrong password. (spec B6, B8) */
 #pragma once
 #include <farwatch/instance.h>
 #include <farwatch/request.h>
@@ -24,18 +24,18 @@ typedef struct {
   char *name; /* as the person typed it; at most 64 bytes */
   FarLoginForm form;
   char *secret; /* password or token; cleared on free. NULL for a key */
-  /* "ssh-ed25519 AAAA…": a key whose possession the door HAS verified (or asks about, probe TRUE) */
+  /* "ssh-ed25519 AAAA…": a key whose possession the interface HAS verified (or asks about, probe TRUE) */
   char *key;
-  gboolean probe; /* key: would it be accepted? nothing is counted */
-  char *door;     /* "ssh", "https", "control", "tunnel" */
-  char *from;     /* address */
-  /* another node told the address: tries of the name over this door count together as well, whatever address
-   * is told */
+  gboolean probe;  /* key: would it be accepted? nothing is counted */
+  char *interface; /* "ssh", "https", "control", "tunnel" */
+  char *from;      /* address */
+  /* another node told the address: tries of the name over this interface count together as well, whatever
+   * address is told */
   gboolean told_from;
   char *asker;   /* told_from: for whom the other node opened this way; NULL: nobody told */
   GStrv answers; /* CONVERSATION: answers to the last prompts */
 } FarLogin;
-FarLogin *far_login_new (FarLoginForm form, const char *name, const char *door, const char *from);
+FarLogin *far_login_new (FarLoginForm form, const char *name, const char *interface, const char *from);
 void far_login_free (FarLogin *login);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarLogin, far_login_free)
 
@@ -68,7 +68,7 @@ typedef struct {
   void (*withdraw) (gpointer self, const char *claim);
 } FarAuthenticatorOps;
 
-/* Door side. Takes login. authenticators: names, NULL-terminated. Result: FarPrincipal* for allow;
+/* ApiCall side. Takes login. authenticators: names, NULL-terminated. Result: FarPrincipal* for allow;
  * FAR_ERROR_DENIED for deny (one text for every cause), FAR_ERROR_LIMIT "busy". [main] */
 void far_login (const char *const *authenticators, FarLogin *login, FarRequest *req);
 /* The verdict behind a finished far_login() request (borrowed), for claim, until, prompts. NULL on failure.

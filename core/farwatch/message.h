@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One message model behind every door (control socket, HTTP, WebSocket, SIP later).
+/* One message model behind every interface (control socket, HTTP, WebSocket, SIP later).
  *
  * A request has {id, method, resource, headers, content type, body}, an answer {id, status, headers, content
- * type, body}. Body at most FAR_BODY_MAX at every door; lists page by `after`; anything larger or live is
- * answered by a stream ticket. Same sender and id within 10 minutes: the stored answer, not run again, while
- * the right is still there; an answer with a ticket or token is not stored. At most two node hops (header
- * "hops"). JSON bodies are {"error":"word","message":"…","next":"…"} for errors. Wire form (every own door):
- * u32 BE length of the header JSON, header JSON (its "n" = bytes of the body), body bytes: self-delimiting,
- * so the same bytes are one WebSocket message or a run in a byte stream (control socket, farctl's link).
- * Format and vectors in doc/formats.md. A connection that sent `STREAM tickets/T` and got 200 is that
- * ticket's byte stream from then on (on WebSocket: path /stream/T instead). */
+ * type, body}. Body at most FAR_BODY_MAX at every interface; lists page by `after`; anything larger or live
+ * is answered by a stream ticket. Same sender and id within 10 minutes: the stored answer, not run again,
+ * while the right is still there; an answer with a ticket or token is not stored. At most two node hops
+ * (header "hops"). JSON bodies are {"error":"word","message":"…","next":"…"} for errors. Wire form (every own
+ * interface): u32 BE length of the header JSON, header JSON (its "n" = bytes of the body), body bytes:
+ * self-delimiting, so the same bytes are one WebSocket message or a run in a byte stream (control socket,
+ * farctl's link). Format and vectors in doc/formats.md. A connection that sent `STREAM tickets/T` and got 200
+ * is that ticket's byte stream from then on (on WebSocket: path /stream/T instead). */
 #pragma once
 #include <farwatch/request.h>
 #include <farwatch/instance.h>
@@ -173,9 +173,9 @@ typedef struct {
   const char *const *content;
   void (*handle) (gpointer self, FarCall *call); /* [main] */
   const char *summary;                           /* N_(); `farctl call --list` */
-  /* Whoever passed a door's login may ask; `action` is asked of what this finds, right before the handler
-   * runs, so that it finds the same. NULL: it is asked of `object`. Fills *found, which begins empty; its
-   * texts are taken. [main] */
+  /* Whoever passed a interface's login may ask; `action` is asked of what this finds, right before the
+   * handler runs, so that it finds the same. NULL: it is asked of `object`. Fills *found, which begins empty;
+   * its texts are taken. [main] */
   void (*resolve) (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found);
 } FarHandler;
 
@@ -183,18 +183,18 @@ typedef struct {
 void far_handlers_add (const FarHandler *handlers, gpointer self, FarInstance *at);
 void far_handlers_remove (const FarHandler *handlers, gpointer self);
 
-/* What a door calls for each message that came in: [main]. answered runs on main, exactly once, never inside
- * this call; for WATCH once per event until `last`. transport: the door's instance, NULL for the control
- * socket. principal of kind NONE: nobody has logged in yet. */
+/* What a interface calls for each message that came in: [main]. answered runs on main, exactly once, never
+ * inside this call; for WATCH once per event until `last`. transport: the interface's instance, NULL for the
+ * control socket. principal of kind NONE: nobody has logged in yet. */
 typedef void (*FarAnswered) (FarMessage *answer /* borrowed */, gboolean last, gpointer user);
-void far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *request,
-                      FarAnswered answered, gpointer user);
-/* The authenticators that `POST login` at this door asks, in order. */
-void far_door_set_login (FarInstance *at, const char *const *authenticators);
+void far_api_submit (const FarPrincipal *principal, const char *transport, FarMessage *request,
+                     FarAnswered answered, gpointer user);
+/* The authenticators that `POST login` at this interface asks, in order. */
+void far_api_set_login (FarInstance *at, const char *const *authenticators);
 /* The asker is gone: no more answers for this user pointer. */
-void far_door_gone (gpointer user);
+void far_api_gone (gpointer user);
 /* The asker reads slowly (busy), or reads again: events of its watches wait in between. */
-void far_door_busy (gpointer user, gboolean busy);
+void far_api_busy (gpointer user, gboolean busy);
 
 /* ---- between nodes ---- */
 
@@ -235,18 +235,18 @@ typedef struct {
 
 /* ---- stream tickets ---- */
 
-/* One-time (or reusable until it ends) word that lets its principal open a stream at any door. stream() gets
- * the stream, [main] (the stream may be touched only at its loop). Returns the ticket (32 characters); ends
- * at until_us (boottime), by far_ticket_revoke(), or with the instance whose it is, before its stop(); at
- * NULL: nobody's. */
+/* One-time (or reusable until it ends) word that lets its principal open a stream at any interface. stream()
+ * gets the stream, [main] (the stream may be touched only at its loop). Returns the ticket (32 characters);
+ * ends at until_us (boottime), by far_ticket_revoke(), or with the instance whose it is, before its stop();
+ * at NULL: nobody's. */
 typedef void (*FarTicketFunc) (FarStream *stream /* takes */, const char *from, gpointer user);
 char *far_ticket_new (FarInstance *at, const FarPrincipal *principal, gboolean reusable, gint64 until_boot_us,
                       FarTicketFunc stream, gpointer user);
 void far_ticket_revoke (const char *ticket); /* one that has ended is fine */
-/* Doors: is it good for this principal? (NULL principal: the ticket alone speaks, as it came over TLS.)
+/* Interfaces: is it good for this principal? (NULL principal: the ticket alone speaks, as it came over TLS.)
  * [main] */
 gboolean far_ticket_valid (const char *ticket, const FarPrincipal *principal);
-/* Doors: hands the stream over; frees it when the ticket is not good any more. [main] */
+/* Interfaces: hands the stream over; frees it when the ticket is not good any more. [main] */
 void far_ticket_redeem (const char *ticket, FarStream *stream, const char *from);
 
 G_END_DECLS

@@ -23,7 +23,7 @@ typedef struct {
   GStrv groups;    /* of a person; may be NULL */
   gboolean super;  /* local root or the daemon's own uid: may all */
   char *via;       /* claim: the node that vouches; NULL: none */
-  char *from;      /* address the door saw, "" if none */
+  char *from;      /* address the interface saw, "" if none */
   gint64 until_us; /* wall; 0: no end */
   gint64 since_us; /* boottime at which it was made: a person's logins end when the person is removed */
 } FarPrincipal;
@@ -37,7 +37,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarPrincipal, far_principal_unref)
 char *far_principal_text (const FarPrincipal *principal);
 
 typedef enum {
-  FAR_ACTION_NONE = 0, /* handler is open to whoever passed the door's login */
+  FAR_ACTION_NONE = 0, /* handler is open to whoever passed the interface's login */
   FAR_ACTION_SEE = 1 << 0,
   FAR_ACTION_CONNECT = 1 << 1,
   FAR_ACTION_CONNECT_RAW = 1 << 2,

@@ -44,7 +44,7 @@ call_flush (gpointer data)
   }
 }
 
-/* What the doors themselves say no to, by cause; what a listener turns away before is counted where that
+/* What the interfaces themselves say no to, by cause; what a listener turns away before is counted where that
  * happens. */
 static void
 call_count (guint status)

@@ -46,7 +46,7 @@ static void
 link_stop (FarControlLink *link)
 {
   link->dead = TRUE;
-  far_door_gone (link);
+  far_api_gone (link);
   if (link->source != NULL) {
     g_source_destroy (&link->source->source);
     g_source_unref (&link->source->source);
@@ -129,7 +129,7 @@ control_link_send (FarControlLink *link, const FarMessage *message)
     link->sent = 0;
   }
   g_byte_array_append (link->out, data, (guint) size);
-  far_door_busy (link, link_waiting (link) > FAR_CONTROL_OUT);
+  far_api_busy (link, link_waiting (link) > FAR_CONTROL_OUT);
 }
 
 /* Everything that was asked is answered and sent: what comes now? TRUE: the link has ended. */
@@ -140,7 +140,7 @@ link_settle (FarControlLink *link)
     link_die (link);
     return TRUE;
   }
-  far_door_busy (link, link_waiting (link) > FAR_CONTROL_OUT);
+  far_api_busy (link, link_waiting (link) > FAR_CONTROL_OUT);
   if (link_waiting (link) > 0)
     return FALSE;
   if (link->ticket != NULL) {
@@ -233,7 +233,7 @@ link_take (FarControlLink *link, FarMessage *request)
     link_take_stream (link, request);
   } else {
     link->calls++;
-    far_door_submit (link->principal, NULL, request, control_link_answered, link);
+    far_api_submit (link->principal, NULL, request, control_link_answered, link);
   }
 }
 

@@ -16,7 +16,7 @@
 #include <farwatch/i18n.h>
 #include <farwatch/instance.h>
 
-#include "node/door.h"
+#include "node/api.h"
 #include "stream/unix-socket.h"
 
 #define BACKLOG 64

@@ -22,7 +22,7 @@ FarControlLink *
 far_control_link_new (int fd, FarPrincipal *principal /* takes */, FarPass *pass /* takes; may be NULL */,
                       void (*gone) (FarControlLink *link, gpointer user), gpointer user);
 void far_control_link_free (FarControlLink *link);
-/* One word to who may not come in, and the door. takes fd and error. */
+/* One word to who may not come in, and the interface. takes fd and error. */
 void far_control_turn_away (int fd, GError *error);
 /* Boottime at which it is to be cut; 0: none. */
 gint64 far_control_link_deadline (const FarControlLink *link);

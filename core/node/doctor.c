@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file holds the checks that look for what will cause trouble: clock, limits, plugins, certificates,
  * ports. farctl runs them too where no daemon runs, so they get what they need as arguments and ask no
- * instance. What only a running node can tell is door-doctor.c. */
+ * instance. What only a running node can tell is interface-doctor.c. */
 #include "config.h"
 
 #include "node/doctor.h"
@@ -267,7 +267,7 @@ far_doctor_listens (json_t *effective)
   json_object_foreach (effective, path, entry)
     if (g_str_has_prefix (path, "transports.") && g_str_has_suffix (path, ".listen") &&
         json_string_length (json_object_get (entry, "value")) > 0)
-      return TRUE; /* other listeners (y-listen) are no doors of TLS */
+      return TRUE; /* other listeners (y-listen) are no interfaces of TLS */
   return FALSE;
 }
 

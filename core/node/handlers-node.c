@@ -4,7 +4,7 @@
 
 #include "node/handlers-node.h"
 
-#include "node/door-private.h"
+#include "node/api-private.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 
 #include "data/damage.h"
 #include "reach/device.h"
-#include "node/door-private.h"
+#include "node/api-private.h"
 #include "life/instance-hooks.h"
 #include "life/instance-private.h"
 #include "reach/peer.h"

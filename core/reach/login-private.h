@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One login from its door to its answer, and the queue in which it waits for its turn. [main] */
+/* One login from its interface to its answer, and the queue in which it waits for its turn. [main] */
 #pragma once
 #include <farwatch/loop.h>
 #include <farwatch/login.h>
@@ -10,7 +10,7 @@
 #define LOGIN_WAITING_SOURCE 256
 #define LOGIN_DELAYED 16 /* of one source that wait out a delay */
 #define LOGIN_WAIT_US                                                                                        \
-  (40 * G_USEC_PER_SEC) /* longer than any delay; then nobody waits at the door any more */
+  (40 * G_USEC_PER_SEC) /* longer than any delay; then nobody waits at the interface any more */
 #define LOGIN_UNDER_WAY                                                                                      \
   8 /* at the authenticators; fewer than a lane of passwords takes, so that the order is ours and not the    \
        lane's */

@@ -17,13 +17,13 @@
 /* ---- the two structs ---- */
 
 FarLogin *
-far_login_new (FarLoginForm form, const char *name, const char *door, const char *from)
+far_login_new (FarLoginForm form, const char *name, const char *interface, const char *from)
 {
   FarLogin *login = g_new0 (FarLogin, 1);
 
   login->form = form;
   login->name = g_strdup (name);
-  login->door = g_strdup (door);
+  login->interface = g_strdup (interface);
   login->from = g_strdup (from ? from : "");
   return login;
 }
@@ -45,7 +45,7 @@ far_login_free (FarLogin *login)
   login_clear_answers (login->answers);
   g_free (login->name);
   g_free (login->key);
-  g_free (login->door);
+  g_free (login->interface);
   g_free (login->from);
   g_free (login->asker);
   g_free (login);
@@ -107,7 +107,7 @@ login_deny (LoginRun *run, FarTryOutcome outcome)
   far_count ("logins", 1);
   if (run->entered && !run->login->probe)
     far_log_limited (NULL, run->source, "login refused: %s from %s by %s", run->login->name,
-                     run->source[0] != '\0' ? run->source : "this machine", run->login->door);
+                     run->source[0] != '\0' ? run->source : "this machine", run->login->interface);
   far_request_fail_new (run->req, FAR_ERROR_DENIED, "%s",
                         _ ("login refused: name or password is wrong, or may not be used here"));
   login_end (run, outcome);
@@ -310,7 +310,7 @@ login_run_new (const char *const *authenticators, FarLogin *login, FarRequest *r
   run->req = far_request_ref (req);
   run->try = (FarTry){ .name = login->name,
                        .from = login->from,
-                       .door = login->door,
+                       .interface = login->interface,
                        .token = login->form == FAR_LOGIN_TOKEN };
   if (login->told_from)
     run->try.told = login->asker != NULL ? login->asker : "";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Public keys in authorized_keys files. The door has verified that the person holds the key; here it is only
- * looked up. Files are small, but they are read on the lane "keys": a loop directory may be far away. */
+/* Public keys in authorized_keys files. The interface has verified that the person holds the key; here it is
+ * only looked up. Files are small, but they are read on the lane "keys": a loop directory may be far away. */
 #include "config.h"
 
 #include <errno.h>
@@ -130,7 +130,7 @@ auth_key_check_work (FarRequest *req, gpointer data)
   far_request_done (req, key_judge (data), (GDestroyNotify) far_verdict_free);
 }
 
-/* "type base64" of what the door gave. */
+/* "type base64" of what the interface gave. */
 static char *
 plain_key (const char *key)
 {

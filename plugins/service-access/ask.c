@@ -59,7 +59,7 @@ static gboolean
 check_right (Ask *ask, FarAction action)
 {
   const char *cause = NULL;
-  /* from where the door saw them, not from where they say */
+  /* from where the interface saw them, not from where they say */
   FarCircumstances how = { .length_us = ask->who.for_us };
   FarDecision may = far_authorize (ask->who.principal, action, ask->object, &how, &cause);
   if (may == FAR_DECISION_NEEDS_APPROVAL)
@@ -343,7 +343,7 @@ ask_read_login (Ask *ask, const char *login)
 }
 
 /* A person on this machine may say where they will come from, and comes from this machine if they do not;
- * from elsewhere, what the door saw counts. */
+ * from elsewhere, what the interface saw counts. */
 static const char *
 ask_from (FarCall *call, FarEntry entry)
 {
@@ -389,8 +389,8 @@ access_session_post (gpointer data, FarCall *call)
 
 /* ---- the second person ---- */
 
-/* Whichever door they come through: person:alice, local:alice and alice of whom a node speaks are taken for
- * one. */
+/* Whichever interface they come through: person:alice, local:alice and alice of whom a node speaks are taken
+ * for one. */
 static gboolean
 is_whose_it_is (const FarPrincipal *principal, const AccessSession *session)
 {

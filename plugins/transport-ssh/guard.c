@@ -14,12 +14,12 @@
 #define REQUESTS_MAX 20 /* as the cause says; of any kind before login: a client may try its keys */
 
 Guard *
-guard_new (const char *const *authenticators, const char *door, gboolean tokens)
+guard_new (const char *const *authenticators, const char *listener, gboolean tokens)
 {
   Guard *guard = g_new0 (Guard, 1);
   guard->refs = 1;
   guard->authenticators = g_strdupv ((char **) authenticators);
-  guard->door = door;
+  guard->listener = listener;
   guard->tokens = tokens;
   guard->waiting = g_ptr_array_new_with_free_func ((GDestroyNotify) far_request_unref);
   return guard;
@@ -244,7 +244,7 @@ form_new (Login *login, ssh_message message, FarLoginForm form)
     g_free (login->name);
     login->name = g_strdup (name);
   }
-  FarLogin *asked = far_login_new (form, login->name != NULL ? login->name : "", login->guard->door,
+  FarLogin *asked = far_login_new (form, login->name != NULL ? login->name : "", login->guard->listener,
                                    login->from);
   /* people come through a tunnel, whose other end says from where and for whom */
   asked->told_from = !login->guard->tokens;

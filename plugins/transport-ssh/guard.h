@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 typedef struct {
   gint refs;
   gboolean tokens; /* passwords are tokens; a key proves the bearer, and does not log in by itself */
-  const char *door;
+  const char *listener;
   /* main */
   GStrv authenticators;
   GPtrArray *waiting; /* FarRequest: logins that are being decided; NULL: stopped */
@@ -25,13 +25,13 @@ typedef struct {
   gpointer judge_user;
 } Guard;
 
-Guard *guard_new (const char *const *authenticators, const char *door, gboolean tokens);
+Guard *guard_new (const char *const *authenticators, const char *listener, gboolean tokens);
 Guard *guard_ref (Guard *guard);
 void guard_unref (gpointer guard);
 /* No login is decided any more; those under way are refused. [main] */
 void guard_stop (Guard *guard);
 
-/* One peer at the door. [loop of its wire] */
+/* One peer at the listener. [loop of its wire] */
 typedef struct {
   Guard *guard;
   char *from, *asker; /* asker: for whom another node opened the way here; NULL: nobody told */

@@ -66,7 +66,7 @@ void
 ports_rest (Ssh *self, guint16 port)
 {
   gint64 rest_us = ssh_options (self)->rest_us, until = far_clock_boottime_us () + rest_us;
-  if (port != 0 && rest_us > 0 && self->door != NULL)
+  if (port != 0 && rest_us > 0 && self->listener != NULL)
     g_hash_table_insert (self->resting, GUINT_TO_POINTER (port), g_memdup2 (&until, sizeof until));
 }
 

@@ -14,7 +14,7 @@
 
 #define ASK_WITHIN_US (10 * (gint64) G_USEC_PER_SEC)
 
-struct _Door {
+struct _SshListener {
   Ssh *self; /* main only */
   FarLoop *loop;
   Guard *guard;
@@ -104,7 +104,7 @@ static const WireOps link_ops = { .message = ssh_server_link_message,
 /* ---- guests: wires that have not logged in ---- */
 
 typedef struct {
-  Door *door;
+  SshListener *listener;
   Wire *wire;
   Login login;
   FarPass *pass;
@@ -115,7 +115,7 @@ typedef struct {
 static void
 guest_free (Guest *guest)
 {
-  g_ptr_array_remove_fast (guest->door->guests, guest);
+  g_ptr_array_remove_fast (guest->listener->guests, guest);
   g_clear_pointer (&guest->patience, far_loop_timer_free);
   ssh_login_end (&guest->login);
   far_gate_leave (guest->pass);
@@ -181,11 +181,11 @@ guest_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
 /* ---- accepting ---- */
 
 static ssh_session
-session_on (Door *door, int fd)
+session_on (SshListener *listener, int fd)
 {
   ssh_session session = ssh_new ();
   wire_tune_fd (fd);
-  if (session != NULL && ssh_bind_accept_fd (door->bind, session, fd) == SSH_OK)
+  if (session != NULL && ssh_bind_accept_fd (listener->bind, session, fd) == SSH_OK)
     return session;
   if (session == NULL || ssh_get_fd (session) < 0)
     close (fd);
@@ -202,23 +202,23 @@ guest_is_late (gpointer data)
 static void
 ssh_server_came (int fd, const struct sockaddr *address, const char *from, FarPass *pass, gpointer user)
 {
-  Door *door = user;
-  ssh_session session = session_on (door, fd);
+  SshListener *listener = user;
+  ssh_session session = session_on (listener, fd);
   if (session == NULL) {
     far_gate_leave (pass);
     return;
   }
   Guest *guest = g_new0 (Guest, 1);
-  *guest = (Guest){ .door = door, .pass = pass };
-  guest->wire = wire_new (door->loop, session, fd, &guest_ops, guest);
-  guest->patience = far_loop_timer (door->loop,
+  *guest = (Guest){ .listener = listener, .pass = pass };
+  guest->wire = wire_new (listener->loop, session, fd, &guest_ops, guest);
+  guest->patience = far_loop_timer (listener->loop,
                                     far_clock_boottime_us () + FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC,
                                     guest_is_late, guest);
-  login_begin (&guest->login, door->guard, guest->wire, from, NULL);
+  login_begin (&guest->login, listener->guard, guest->wire, from, NULL);
   guest->login.passed = guest_passed;
   guest->login.user = guest;
-  g_ptr_array_add (door->guests, guest);
-  far_gate_evictable (pass, door->loop, guest_evicted, guest);
+  g_ptr_array_add (listener->guests, guest);
+  far_gate_evictable (pass, listener->loop, guest_evicted, guest);
 }
 
 /* ---- life ---- */
@@ -259,15 +259,18 @@ bind_new (Ssh *self, GError **error)
 }
 
 static void
-door_open (gpointer data)
+listener_open (gpointer data)
 {
-  Door *door = data;
-  FarAcceptorSpec spec = { .at = door->self->at, .gate = door->gate, .came = ssh_server_came, .user = door };
-  door->acceptor = far_acceptor_new (door->loop, door->fd, &spec);
+  SshListener *listener = data;
+  FarAcceptorSpec spec = { .at = listener->self->at,
+                           .gate = listener->gate,
+                           .came = ssh_server_came,
+                           .user = listener };
+  listener->acceptor = far_acceptor_new (listener->loop, listener->fd, &spec);
 }
 
-Door *
-door_new (Ssh *self, int fd, GError **error)
+SshListener *
+listener_new (Ssh *self, int fd, GError **error)
 {
   const SshOptions *options = ssh_options (self);
   FarGateLimits limits = { .total = options->connections,
@@ -280,41 +283,41 @@ door_new (Ssh *self, int fd, GError **error)
   ssh_bind bind_ = bind_new (self, error);
   if (bind_ == NULL)
     return NULL;
-  Door *door = g_new0 (Door, 1);
-  door->self = self;
-  door->loop = ssh_handshakes (self);
-  door->fd = fd;
-  door->bind = bind_;
-  door->guests = g_ptr_array_new ();
-  door->gate = far_gate_new (NULL, &limits);
-  door->guard = guard_new ((const char *const *) options->login, "tunnel", TRUE);
-  door->guard->judge = ssh_server_judge;
-  door->guard->judge_user = self;
-  door->guard->free_grant = tunnel_unref;
-  far_loop_post (door->loop, door_open, door);
-  return door;
+  SshListener *listener = g_new0 (SshListener, 1);
+  listener->self = self;
+  listener->loop = ssh_handshakes (self);
+  listener->fd = fd;
+  listener->bind = bind_;
+  listener->guests = g_ptr_array_new ();
+  listener->gate = far_gate_new (NULL, &limits);
+  listener->guard = guard_new ((const char *const *) options->login, "tunnel", TRUE);
+  listener->guard->judge = ssh_server_judge;
+  listener->guard->judge_user = self;
+  listener->guard->free_grant = tunnel_unref;
+  far_loop_post (listener->loop, listener_open, listener);
+  return listener;
 }
 
 static void
 close_listener (gpointer data)
 {
-  Door *door = data;
-  g_clear_pointer (&door->acceptor, far_acceptor_free);
+  SshListener *listener = data;
+  g_clear_pointer (&listener->acceptor, far_acceptor_free);
 }
 
 void
-door_no_new (Door *door)
+listener_no_new (SshListener *listener)
 {
-  far_loop_call (door->loop, close_listener, door);
+  far_loop_call (listener->loop, close_listener, listener);
 }
 
 static void
 close_all (gpointer data)
 {
-  Door *door = data;
-  close_listener (door);
-  for (guint i = 0; i < door->guests->len; i++)
-    wire_cut (((Guest *) door->guests->pdata[i])->wire, "the tunnel end stops");
+  SshListener *listener = data;
+  close_listener (listener);
+  for (guint i = 0; i < listener->guests->len; i++)
+    wire_cut (((Guest *) listener->guests->pdata[i])->wire, "the tunnel end stops");
 }
 
 static void
@@ -323,18 +326,18 @@ all_gone (gpointer data)
 }
 
 void
-door_free (Door *door)
+listener_free (SshListener *listener)
 {
-  if (door == NULL)
+  if (listener == NULL)
     return;
-  guard_stop (door->guard);
-  far_loop_call (door->loop, close_all, door);
-  far_loop_call (door->loop, all_gone, NULL); /* the cuts were posted before this */
-  ssh_bind_free (door->bind);
-  g_ptr_array_unref (door->guests);
-  guard_unref (door->guard);
-  far_gate_free (door->gate);
-  g_free (door);
+  guard_stop (listener->guard);
+  far_loop_call (listener->loop, close_all, listener);
+  far_loop_call (listener->loop, all_gone, NULL); /* the cuts were posted before this */
+  ssh_bind_free (listener->bind);
+  g_ptr_array_unref (listener->guests);
+  guard_unref (listener->guard);
+  far_gate_free (listener->gate);
+  g_free (listener);
 }
 
 /* ---- reservations, on main ---- */
@@ -365,7 +368,7 @@ server_reserve (gpointer data, const FarTunnelSpec *spec, FarTunnelFunc events, 
   GError *error = NULL;
   guint16 port[2];
   int fd[2];
-  if (self->door == NULL) {
+  if (self->listener == NULL) {
     far_request_fail_new (req, FAR_ERROR_CONFIG, _ ("'%s' has no listener: give it 'listen'"),
                           far_instance_name (self->at));
     return;

@@ -27,7 +27,7 @@ typedef struct {
   gint64 connections, per_address, unverified, y_connections, rest_us;
 } SshOptions;
 
-typedef struct _Door Door;
+typedef struct _SshListener SshListener;
 
 typedef struct {
   FarInstance *at;
@@ -38,8 +38,8 @@ typedef struct {
   char *keys;
   char *address; /* told to terminals */
   char *y_host;
-  Door *door;          /* NULL: no listener */
-  FarLoop *handshakes; /* made when first needed */
+  SshListener *listener; /* NULL: no listener */
+  FarLoop *handshakes;   /* made when first needed */
   gboolean retired;
 } Ssh;
 
@@ -129,9 +129,9 @@ gboolean ports_same_person (const char *from, const char *address, gboolean raw)
 
 /* ---- server ---- */
 
-Door *door_new (Ssh *self, int fd, GError **error); /* [main] */
-void door_no_new (Door *door);                      /* [main] accepts no more */
-void door_free (Door *door);                        /* [main] */
+SshListener *listener_new (Ssh *self, int fd, GError **error); /* [main] */
+void listener_no_new (SshListener *listener);                  /* [main] accepts no more */
+void listener_free (SshListener *listener);                    /* [main] */
 void server_reserve (gpointer self, const FarTunnelSpec *spec, FarTunnelFunc events, gpointer user,
                      FarRequest *req);
 void server_attach (gpointer self, const char *session, FarStream *stream, const char *from);

@@ -133,20 +133,20 @@ ssh_load_keys (Ssh *self, GError **error)
 }
 
 static gboolean
-open_door (Ssh *self, GError **error)
+open_listener (Ssh *self, GError **error)
 {
   g_autofree char *bound = NULL;
   int fd = far_instance_listen (self->at, ssh_options (self)->listen, &bound, error);
   if (fd < 0 || !find_addresses (self, bound, error))
     return FALSE;
-  self->door = door_new (self, fd, error);
-  return self->door != NULL;
+  self->listener = listener_new (self, fd, error);
+  return self->listener != NULL;
 }
 
 static void
 ssh_let_go (Ssh *self)
 {
-  g_clear_pointer (&self->door, door_free);
+  g_clear_pointer (&self->listener, listener_free);
   g_clear_pointer (&self->handshakes, far_loop_io_free);
   g_clear_pointer (&self->host_key, g_free);
   g_clear_pointer (&self->keys, g_free);
@@ -158,7 +158,7 @@ static gboolean
 start (gpointer data, GError **error)
 {
   Ssh *self = data;
-  if (!ssh_load_keys (self, error) || (ssh_options (self)->listen != NULL && !open_door (self, error))) {
+  if (!ssh_load_keys (self, error) || (ssh_options (self)->listen != NULL && !open_listener (self, error))) {
     ssh_let_go (self);
     return FALSE;
   }
@@ -190,8 +190,8 @@ retire (gpointer data)
 {
   Ssh *self = data;
   self->retired = TRUE;
-  if (self->door != NULL)
-    door_no_new (self->door);
+  if (self->listener != NULL)
+    listener_no_new (self->listener);
   if (g_hash_table_size (self->tunnels) == 0)
     far_instance_retired (self->at);
 }
@@ -227,7 +227,7 @@ ssh_set_deadline (gpointer self, const char *session, gint64 boottime_us)
 static gboolean
 serves (gpointer self)
 {
-  return ((Ssh *) self)->door != NULL;
+  return ((Ssh *) self)->listener != NULL;
 }
 
 static const FarTunnelOps tunnel_ops = {

@@ -69,7 +69,7 @@ fail_pending (WsLink *link)
 static void
 link_free (WsLink *link)
 {
-  far_door_gone (link);
+  far_api_gone (link);
   fail_pending (link);
   g_hash_table_remove (link->hub->links, link);
   g_hash_table_unref (link->pending);
@@ -268,7 +268,7 @@ typedef struct {
 } ToMain;
 
 static void
-link_door_answered (FarMessage *answer, gboolean last, gpointer user)
+link_interface_answered (FarMessage *answer, gboolean last, gpointer user)
 {
   WsLink *link = user;
 
@@ -286,8 +286,8 @@ take_request (WsLink *link, FarMessage *request)
   if (funcs->asked != NULL)
     funcs->asked (link->hub->self, link, request);
   asker = funcs->asker == NULL ? NULL : funcs->asker (link->hub->self, link);
-  far_door_submit (asker != NULL ? asker : link->principal, link->hub->transport, request, link_door_answered,
-                   link);
+  far_api_submit (asker != NULL ? asker : link->principal, link->hub->transport, request,
+                  link_interface_answered, link);
 }
 
 /* An answer nobody waits for (any more) is dropped. */
@@ -370,7 +370,7 @@ link_pressure_on_main (gpointer data)
   ToMain *job = data;
 
   if (job->conn->link != NULL)
-    far_door_busy (job->conn->link, job->high);
+    far_api_busy (job->conn->link, job->high);
   ws_link_job_free (job);
 }
 

@@ -15,7 +15,7 @@ typedef struct {
   void (*down) (gpointer self, WsLink *link, const char *cause);
   /* Who asks now? Owned by the caller. NULL: link->principal. */
   FarPrincipal *(*asker) (gpointer self, WsLink *link);
-  /* An answer of the door passes. */
+  /* An answer of the interface passes. */
   void (*answered) (gpointer self, WsLink *link, const FarMessage *answer);
   /* A request passes. */
   void (*asked) (gpointer self, WsLink *link, const FarMessage *request);

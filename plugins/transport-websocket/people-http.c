@@ -177,7 +177,7 @@ call_pressure_on_main (gpointer data)
   Pressure *pressure = data;
 
   if (!pressure->call->over)
-    far_door_busy (pressure->call, pressure->high);
+    far_api_busy (pressure->call, pressure->high);
   call_unref (pressure->call);
   g_free (pressure);
 }
@@ -254,7 +254,7 @@ call_on_main (gpointer data)
     http_answered (early, TRUE, call);
     return;
   }
-  far_door_submit (principal, hub->transport, call->request, http_answered, call);
+  far_api_submit (principal, hub->transport, call->request, http_answered, call);
 }
 
 /* The connection ended before its answer: nobody waits for it. */
@@ -264,7 +264,7 @@ gone_on_main (gpointer data)
   WsCall *call = data;
 
   if (call->answer == NULL && !call->over) {
-    far_door_gone (call);
+    far_api_gone (call);
     call_unref (call);
   }
   call_unref (call);

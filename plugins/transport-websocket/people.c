@@ -327,7 +327,7 @@ people_reload (gpointer data, const void *new_options, GError **error)
   const FarGateLimits limits = people_limits (options);
   Exchange *exchange = g_new0 (Exchange, 1);
 
-  far_door_set_login (self->at, (const char *const *) options->login);
+  far_api_set_login (self->at, (const char *const *) options->login);
   *exchange = (Exchange){ self, far_options_ref (options) };
   far_loop_post (self->listener->loop, exchange_options, exchange);
   ws_listener_change (self->listener, &limits, (const char *const *) options->proxy_protocol, options->cert,
@@ -352,7 +352,7 @@ people_start (gpointer data, GError **error)
     people_stop (self);
     return FALSE;
   }
-  far_door_set_login (self->at, (const char *const *) self->options->login);
+  far_api_set_login (self->at, (const char *const *) self->options->login);
   far_instance_ready (self->at);
   return TRUE;
 }

@@ -69,13 +69,13 @@ answer_http (Front *front, Pending *pending)
 
 /* A watch has an event before its end. */
 static void
-answer_door (Front *front, const Pending *pending)
+answer_interface (Front *front, const Pending *pending)
 {
   g_autoptr (FarMessage) answer = far_message_answer (pending->request, 200,
                                                       json_pack ("{s:i}", "number", (int) pending->number));
   gboolean watch = strcmp (pending->request->method, "WATCH") == 0;
 
-  front->door_answered++;
+  front->api_answered++;
   if (watch)
     pending->answered (answer, FALSE, pending->user);
   pending->answered (answer, TRUE, pending->user);
@@ -91,7 +91,7 @@ answer_first (Front *front, GQueue *queue)
   if (pending->conn != NULL)
     answer_http (front, pending);
   else
-    answer_door (front, pending);
+    answer_interface (front, pending);
   pending_free (pending);
   return TRUE;
 }
@@ -387,14 +387,14 @@ link_answered (gpointer self, WsLink *link, const FarMessage *answer)
 static const WsHubFuncs front_funcs = { .up = link_up, .down = link_down, .answered = link_answered };
 
 void
-far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *message,
-                 FarAnswered answered, gpointer user)
+far_api_submit (const FarPrincipal *principal, const char *transport, FarMessage *message,
+                FarAnswered answered, gpointer user)
 {
   Front *front = the_front;
   Pending *pending = g_new0 (Pending, 1);
 
   g_assert (message->method != NULL && principal != NULL);
-  *pending = (Pending){ .number = front->door_asked++,
+  *pending = (Pending){ .number = front->api_asked++,
                         .request = far_message_ref (message),
                         .answered = answered,
                         .user = user };
@@ -415,14 +415,14 @@ drop_of (GQueue *queue, gpointer user)
 }
 
 void
-far_door_gone (gpointer user)
+far_api_gone (gpointer user)
 {
   drop_of (&the_front->soon, user);
   drop_of (&the_front->later, user);
 }
 
 void
-far_door_busy (gpointer user, gboolean busy)
+far_api_busy (gpointer user, gboolean busy)
 {
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who owns the connections of fuzz-front: the hooks of a listener, the door behind its links, the user of its
- * streams. */
+/* Who owns the connections of fuzz-front: the hooks of a listener, the interface behind its links, the user
+ * of its streams. */
 #pragma once
 #include "fuzz/memory-stream.h"
 #include "link.h"
@@ -24,7 +24,7 @@ typedef struct {
   FarGate *gate;
   WsConn *conn;                               /* counted; NULL: a stream alone */
   guint http_asked, http_answered, http_open; /* answered: by ws_http_answer() */
-  guint door_asked, door_answered, own_open;
+  guint api_asked, api_answered, own_open;
   GQueue soon, later; /* of Pending */
   gsize mark;         /* wire.consumed when the last head was whole */
   gboolean link_began, link_bad, stream_began, idle;
@@ -36,7 +36,7 @@ typedef struct {
   gboolean stream_shut, stream_bad, stream_held;
 } Front;
 
-/* There is one at a time: the door has no other way to find it. */
+/* There is one at a time: the interface has no other way to find it. */
 void front_begin (Front *front, guint requests_max);
 /* All has gone: frees the rest. */
 void front_end (Front *front);

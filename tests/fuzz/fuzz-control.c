@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "node/control.h"
-#include "node/door.h"
+#include "node/api.h"
 #include "message/router.h"
 
 static void

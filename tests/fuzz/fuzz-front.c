@@ -254,7 +254,7 @@ judge_end (const Front *front, Who who, Ending ending)
     g_assert (front->shown == front->expected->len);
   if (said.refusals > 0 || said.refused || front->link_bad || front->stream_bad)
     return FALSE;
-  return said.answers > 0 || front->door_answered > 0 || front->shown > 0;
+  return said.answers > 0 || front->api_answered > 0 || front->shown > 0;
 }
 
 /* Timers stand still but where the input moves the clock. */

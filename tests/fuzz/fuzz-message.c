@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A frame of any door: decoded, its body read as JSON, and written again: the second reading says the same.
- * parses: core/message/frame.c core/message/message.c */
+/* A frame of any interface: decoded, its body read as JSON, and written again: the second reading says the
+ * same. parses: core/message/frame.c core/message/message.c */
 #include "config.h"
 
 #include "fuzz.h"

@@ -300,11 +300,11 @@ ask_principal (FarPrincipal *who, const char *method, const char *resource, json
   FarPrincipalKind kind = who->kind;
   g_autoptr (FarMessage) message = far_message_request (method, resource, body);
   cloud.waiting = TRUE;
-  far_door_submit (who,
-                   kind == FAR_PRINCIPAL_NODE    ? "nodes"
-                   : kind == FAR_PRINCIPAL_LOCAL ? NULL
-                                                 : "people",
-                   message, answered, NULL);
+  far_api_submit (who,
+                  kind == FAR_PRINCIPAL_NODE    ? "nodes"
+                  : kind == FAR_PRINCIPAL_LOCAL ? NULL
+                                                : "people",
+                  message, answered, NULL);
   ck_assert_msg (run_until (was_answered, NULL), "%s %s was not answered", method, resource);
   return cloud.got;
 }

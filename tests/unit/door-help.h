@@ -6,7 +6,7 @@
 #include <farwatch/message.h>
 #include <farwatch/right.h>
 
-#include "node/door.h"
+#include "node/api.h"
 #include "auth/right.h"
 #include "message/router.h"
 #include "unit/core-help.h"
@@ -89,7 +89,7 @@ ask_as (FarPrincipal *principal, const char *method, const char *resource, const
   Heard to = { 0 };
   guint status;
 
-  far_door_submit (principal, NULL, request, heard, &to);
+  far_api_submit (principal, NULL, request, heard, &to);
   ck_assert_uint_eq (to.n, 0); /* never inside the call */
   ck_assert (run_until (is_last, &to));
   ck_assert_uint_eq (to.n, 1);

@@ -63,7 +63,7 @@ START_TEST (of_two_that_race_for_a_name_one_wins)
   for (guint i = 0; i < 2; i++) {
     g_autofree char *keys = new_keys (names[i]), *token = new_token (NULL);
     g_autoptr (FarMessage) message = far_message_request ("POST", "enroll", enrol_body (token, keys, "n1"));
-    far_door_submit (nobody, "nodes", message, count_200, statuses);
+    far_api_submit (nobody, "nodes", message, count_200, statuses);
   }
   ck_assert (run_until (both_answered, statuses));
   ck_assert_uint_eq (statuses[0], 1);
@@ -312,7 +312,7 @@ START_TEST (a_watch_ends_with_the_right)
   guint seen[2] = { 0, 0 };
   ck_assert (far_right_set (right, NULL));
   json_decref (right);
-  far_door_submit (dora, "people", message, keep_last, seen);
+  far_api_submit (dora, "people", message, keep_last, seen);
   settle ();
   ck_assert_uint_eq (seen[0], 1);
   ck_assert (far_right_remove ("dora"));

@@ -6,12 +6,12 @@
 #include "unit/access-help.h"
 
 #include "life/instance-private.h"
-#include "node/door.h"
+#include "node/api.h"
 
 static void
 set_up (void)
 {
-  far_door_start ();
+  far_api_start ();
   cloud_up_with_people ();
   grant ("@admins", "manage", "*");
   grant ("@ops", "connect", "terminals/north-*");
@@ -38,7 +38,7 @@ static void
 tear_down (void)
 {
   cloud_down ();
-  far_door_stop ();
+  far_api_stop ();
 }
 
 /* Who asks has these rights over people and groups; what they then try. */
@@ -263,7 +263,7 @@ ask_and_go_on (FarPrincipalKind kind, const char *name, const char *method, cons
   g_autoptr (FarPrincipal) who = far_principal_new (kind, name, NULL, "192.0.2.77");
   g_autoptr (FarMessage) message = far_message_request (method, resource, body);
   who->super = kind == FAR_PRINCIPAL_LOCAL;
-  far_door_submit (who, NULL, message, one_answered, n);
+  far_api_submit (who, NULL, message, one_answered, n);
 }
 
 /* Two at once: what dave was allowed by plain's being in a group must not be done when plain is in it no
@@ -284,7 +284,7 @@ END_TEST
 
 /* ---- the second person ---- */
 
-/* One person who comes through two doors is not two. */
+/* One person who comes through two interfaces is not two. */
 START_TEST (nobody_is_their_own_second_person)
 {
   const FarPrincipalKind kinds[] = { FAR_PRINCIPAL_PERSON, FAR_PRINCIPAL_LOCAL };

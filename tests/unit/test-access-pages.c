@@ -3,7 +3,7 @@
  * whatever ended meanwhile. */
 #include "config.h"
 
-#include "node/door.h"
+#include "node/api.h"
 #include "node/handlers-node.h"
 #include "unit/access-help.h"
 
@@ -16,7 +16,7 @@ static void
 set_up (void)
 {
   cloud_up (", sessions-each: 1000");
-  far_door_start ();
+  far_api_start ();
   settle ();
   terminal_enrol ("t1");
   terminal_enrol ("t2");
@@ -29,7 +29,7 @@ set_up (void)
 static void
 tear_down (void)
 {
-  far_door_stop ();
+  far_api_stop ();
   cloud_down ();
 }
 

@@ -74,7 +74,7 @@ race_ask (Race *race, FarPrincipalKind kind, const char *name, const char *metho
   g_autoptr (FarMessage) message = far_message_request (method, resource, body);
   who->super = kind == FAR_PRINCIPAL_LOCAL;
   race->asked++;
-  far_door_submit (who, kind == FAR_PRINCIPAL_LOCAL ? NULL : "nodes", message, race_answered, race);
+  far_api_submit (who, kind == FAR_PRINCIPAL_LOCAL ? NULL : "nodes", message, race_answered, race);
 }
 
 static void

@@ -93,7 +93,7 @@ START_TEST (a_removal_that_a_reload_overtakes_counts)
   ck_assert (is_believed (certificate, "t1"));
   terminal_link ("t1", TRUE);
   store_hold ();
-  far_door_submit (root, NULL, message, told, &done);
+  far_api_submit (root, NULL, message, told, &done);
   cloud_reload ("type: access,", "type: access, start: at-once,"); /* another instance, of the same meaning */
   ck_assert (run_until (was_told, &done));
   settle ();

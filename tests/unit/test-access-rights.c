@@ -2,7 +2,7 @@
 /* What a right to one device shows of its terminal, and how lists are read by who may see a part of them. */
 #include "config.h"
 
-#include "node/door.h"
+#include "node/api.h"
 #include "node/local-name.h"
 #include "unit/access-help.h"
 
@@ -13,7 +13,7 @@ static void
 set_up (void)
 {
   cloud_up (NULL);
-  far_door_start ();
+  far_api_start ();
   settle ();
   terminal_enrol ("t1");
   terminal_enrol ("t2");
@@ -37,7 +37,7 @@ set_up (void)
 static void
 tear_down (void)
 {
-  far_door_stop ();
+  far_api_stop ();
   cloud_down ();
 }
 
@@ -195,9 +195,9 @@ START_TEST (a_right_is_replaced_when_asked_for)
   ck_assert_str_eq (text_of (json_object_get (got.body, "was"), "longest"), "30m");
   ck_assert_ptr_null (json_object_get (json_object_get (got.body, "right"), "longest"));
   ck_assert_ptr_null (json_object_get (json_object_get (got.body, "right"), "replace"));
-  far_door_stop ();
+  far_api_stop ();
   cloud_restart ();
-  far_door_start ();
+  far_api_start ();
   settle ();
   ck_assert_str_eq (text_of (right_kept ("r"), "needs"), "approval");
   ck_assert_ptr_null (text_of (right_kept ("r"), "hours"));
@@ -262,7 +262,7 @@ pair_ask (Pair *pair, const char *method, const char *resource, json_t *body)
   g_autoptr (FarPrincipal) root = far_principal_new (FAR_PRINCIPAL_LOCAL, "root", NULL, NULL);
   g_autoptr (FarMessage) message = far_message_request (method, resource, body);
   root->super = TRUE;
-  far_door_submit (root, NULL, message, pair_answered, pair);
+  far_api_submit (root, NULL, message, pair_answered, pair);
 }
 
 /* Who says what they have seen is refused also while the other change is on its way to the disk. */
@@ -301,9 +301,9 @@ START_TEST (who_says_no_revision_is_not_refused)
     ck_assert (i == 0 ? g_strcmp0 (text_of (right_kept ("r"), "longest"), "10m") == 0
                       : right_kept ("r") == NULL);
   }
-  far_door_stop ();
+  far_api_stop ();
   cloud_restart ();
-  far_door_start ();
+  far_api_start ();
   settle ();
   ck_assert_ptr_null (right_kept ("r"));
 }
@@ -349,9 +349,9 @@ START_TEST (a_right_of_another_process_is_taken_back_at_once)
   Got got = ask_root ("DELETE", "rights/r", NULL);
   ck_assert_msg (got.status == 200, "%u %s", got.status, text_of (got.body, "message"));
   ck_assert_ptr_null (right_kept ("r"));
-  far_door_stop ();
+  far_api_stop ();
   cloud_restart ();
-  far_door_start ();
+  far_api_start ();
   settle ();
   ck_assert_ptr_null (right_kept ("r"));
 }

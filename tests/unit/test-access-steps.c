@@ -6,7 +6,7 @@
 
 #include "unit/access-help.h"
 
-#include "node/door.h"
+#include "node/api.h"
 
 enum {
   R_RIGHTS = 1 << 0,  /* gives rights: may all */
@@ -166,7 +166,7 @@ climb_run (Climb *climb)
 static void
 set_up (void)
 {
-  far_door_start ();
+  far_api_start ();
   cloud_up_with_people ();
   grant ("@admins", "manage", "*");
   grant ("@ops", "manage", "terminals/north-*");
@@ -188,7 +188,7 @@ static void
 tear_down (void)
 {
   cloud_down ();
-  far_door_stop ();
+  far_api_stop ();
 }
 
 START_TEST (nobody_comes_further_than_meant)

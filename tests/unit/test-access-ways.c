@@ -5,7 +5,7 @@
 
 #include "unit/access-help.h"
 
-#include "node/door.h"
+#include "node/api.h"
 #include "node/handlers-node.h"
 #include "life/instance-private.h"
 #include "profile/loader.h"
@@ -197,7 +197,7 @@ cloud_fill (void)
 static void
 node_up (const Way *way)
 {
-  far_door_start ();
+  far_api_start ();
   if (strcmp (way->of, "agent") == 0) {
     agent_up (NULL);
   } else {
@@ -212,7 +212,7 @@ node_down (void)
 {
   far_handlers_node_stop ();
   cloud_down ();
-  far_door_stop ();
+  far_api_stop ();
   g_clear_pointer (&sessions.open, g_free);
   g_clear_pointer (&sessions.waiting, g_free);
 }
@@ -273,13 +273,13 @@ is_opened (const Way *way, FarPrincipalKind kind, const char *name)
   g_autoptr (FarMessage) message = question (way);
   g_autofree char *text = NULL;
   Heard to = { 0 };
-  far_door_submit (principal,
-                   kind == FAR_PRINCIPAL_NODE    ? "nodes"
-                   : kind == FAR_PRINCIPAL_LOCAL ? NULL
-                                                 : "people",
-                   message, heard, &to);
+  far_api_submit (principal,
+                  kind == FAR_PRINCIPAL_NODE    ? "nodes"
+                  : kind == FAR_PRINCIPAL_LOCAL ? NULL
+                                                : "people",
+                  message, heard, &to);
   ck_assert (run_until (is_heard, &to));
-  far_door_gone (&to);
+  far_api_gone (&to);
   text = to.text;
   if (g_getenv ("FARWATCH_TEST_LOG"))
     g_printerr ("# %s %s as %s: %u %.160s\n", way->method, way->resource, who, to.status, text);
@@ -384,7 +384,7 @@ missing (GString *text, const char *of, const char *method, const char *pattern)
 static void
 core_conforms (GString *wrong)
 {
-  const FarHandler *const *tables = far_door_tables (), *first;
+  const FarHandler *const *tables = far_api_tables (), *first;
   for (guint i = 0; tables[i]; i++) {
     handlers_conform ("core", tables[i], wrong);
     for (guint before = 0; before < i; before++)
@@ -401,7 +401,7 @@ START_TEST (each_handler_has_a_row)
   g_autoptr (GDir) dir = NULL;
   const char *name;
   guint services = 0;
-  far_door_start ();
+  far_api_start ();
   far_handlers_node_start ("");
   json_t *list = far_route_list (), *line;
   size_t i;
@@ -410,7 +410,7 @@ START_TEST (each_handler_has_a_row)
   ck_assert_uint_gt (json_array_size (list), 15);
   json_decref (list);
   far_handlers_node_stop ();
-  far_door_stop ();
+  far_api_stop ();
   core_conforms (wrong);
   cloud_up_whole ();
   dir = g_dir_open (cloud_folder (), 0, NULL);

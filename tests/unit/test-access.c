@@ -305,7 +305,7 @@ START_TEST (test_close_waits)
   cloud_tunnels ()->hold_shut = TRUE;
   g_autoptr (FarPrincipal) alice = far_principal_new (FAR_PRINCIPAL_PERSON, "alice", NULL, "192.0.2.77");
   g_autoptr (FarMessage) message = far_message_request ("DELETE", resource, NULL);
-  far_door_submit (alice, "people", message, delete_answered, &status);
+  far_api_submit (alice, "people", message, delete_answered, &status);
   settle ();
   FakeTunnel *tunnel = tunnel_of (id);
   ck_assert_str_eq (session_state (id), "closing");

@@ -685,7 +685,7 @@ START_TEST (test_devices_changed_at_once)
     g_autoptr (FarMessage) put = far_message_request ("PUT", "terminals/t1/devices/x",
                                                       json_pack ("{s:s, s:s}", "endpoint", "lan", "address",
                                                                  i == 0 ? "192.0.2.9:80" : "192.0.2.9:81"));
-    far_door_submit (root, NULL, put, change_answered, &at);
+    far_api_submit (root, NULL, put, change_answered, &at);
   }
   for (guint i = 0; i < 50 && at < status + 2; i++)
     ask_root ("PUT", "terminals/t1/devices/y",
@@ -785,8 +785,8 @@ END_TEST
 START_TEST (test_in_advance_among_guesses)
 {
   static const FarTry mallory[] = {
-    { .name = "alice", .from = "192.0.2.9", .told = "person:mallory", .door = "ssh" },
-    { .name = "alice", .from = "person:mallory", .told = "", .door = "access" }
+    { .name = "alice", .from = "192.0.2.9", .told = "person:mallory", .interface = "ssh" },
+    { .name = "alice", .from = "person:mallory", .told = "", .interface = "access" }
   };
   for (guint i = 0; i < 2 * FAR_THROTTLE_TRIES; i++)
     far_throttle_leave (&mallory[i % 2], FAR_TRY_FAILED);

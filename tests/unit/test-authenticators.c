@@ -456,7 +456,7 @@ END_TEST
 #define KEY_C "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"
 
 static const struct {
-  const char *order; /* in which the door asks */
+  const char *order; /* in which the interface asks */
   FarLoginForm form;
   const char *name, *shown, *wanted; /* shown: password or key */
 } who_gives[] = {
@@ -474,7 +474,7 @@ static const struct {
   { "others people keys", FAR_LOGIN_PASSWORD, "alice", "pw-people", NULL },
   { "keys others people", FAR_LOGIN_KEY, "alice", KEY_A, "ops" },
   { "people", FAR_LOGIN_KEY, "alice", KEY_B,
-    NULL }, /* a door that does not ask the others knows nothing of them */
+    NULL }, /* a interface that does not ask the others knows nothing of them */
   { "people others keys tokens", FAR_LOGIN_TOKEN, "alice", NULL,
     "" }, /* stands for its claim, not for the groups of its name */
 };

@@ -379,7 +379,7 @@ static const struct {
     99 },
 };
 
-START_TEST (garbage_gets_one_word_and_the_door)
+START_TEST (garbage_gets_one_word_and_the_interface)
 {
   int fd = dial ();
   g_autoptr (FarMessage) answer = NULL;
@@ -747,7 +747,7 @@ main (void)
   tcase_add_test (tc, who_does_not_read_costs_no_memory);
   tcase_add_test (tc, a_watch_over_the_socket);
   tcase_add_test (tc, a_slow_watcher_is_cut_off);
-  tcase_add_loop_test (tc, garbage_gets_one_word_and_the_door, 0, G_N_ELEMENTS (garbage));
+  tcase_add_loop_test (tc, garbage_gets_one_word_and_the_interface, 0, G_N_ELEMENTS (garbage));
   tcase_add_test (tc, a_silent_peer_is_cut);
   tcase_add_test (tc, a_half_frame_is_cut_and_an_idle_link_is_not);
   tcase_add_test (tc, the_oldest_silent_one_goes);

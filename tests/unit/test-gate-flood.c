@@ -41,7 +41,7 @@ flood (FarGate *gate, GPtrArray *silent, Flood how, guint addresses, guint each)
 
 /* Floods of silent connections: from 16 addresses, from a /60, from 4000 addresses with one each. Who speaks
  * comes in and stays in. */
-START_TEST (no_flood_shuts_a_shipped_door)
+START_TEST (no_flood_shuts_a_shipped_interface)
 {
   static const char *const news[N_FLOODS] = { "198.51.100.2", "198.51.100.3", "2001:db8:ffff::1" };
   static const guint addresses[N_FLOODS] = { 16, 16, 4000 }, each[N_FLOODS] = { 128, 128, 1 };
@@ -192,7 +192,7 @@ main (void)
   g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
   TCase *cases = tcase_create ("gate flood");
   tcase_set_timeout (cases, 60);
-  tcase_add_loop_test (cases, no_flood_shuts_a_shipped_door, 0, G_N_ELEMENTS (shipped));
+  tcase_add_loop_test (cases, no_flood_shuts_a_shipped_interface, 0, G_N_ELEMENTS (shipped));
   tcase_add_test (cases, threads_enter_evict_and_leave_at_once);
   tcase_add_loop_test (cases, ten_thousand_cost_no_walk, 0, N_FLOODS);
   Suite *suite = suite_create ("gate flood");

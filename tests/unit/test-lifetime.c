@@ -235,7 +235,7 @@ submit (const char *method, const char *resource)
 {
   g_autoptr (FarMessage) request = far_message_request (method, resource, NULL);
 
-  far_door_submit (asker, NULL, request, heard, &to);
+  far_api_submit (asker, NULL, request, heard, &to);
 }
 
 static const char *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Login: authenticators in order, one text for every refusal, guesses slowed down across all doors; front
- * tickets; people. lint: allow length, the cases share their authenticators. */
+/* Login: authenticators in order, one text for every refusal, guesses slowed down across all interfaces;
+ * front tickets; people. lint: allow length, the cases share their authenticators. */
 #include "config.h"
 
 #include "unit/login-help.h"
@@ -176,14 +176,14 @@ END_TEST
 static void
 doors_open (void)
 {
-  far_door_set_login (NULL, both);
-  far_door_start ();
+  far_api_set_login (NULL, both);
+  far_api_start ();
 }
 
 static void
 doors_shut (void)
 {
-  far_door_stop ();
+  far_api_stop ();
   run_pending ();
 }
 
@@ -276,7 +276,7 @@ START_TEST (the_answer_of_a_login_is_not_kept)
     Heard to = { 0 };
     json_t *body;
 
-    far_door_submit (alice, NULL, request, heard, &to);
+    far_api_submit (alice, NULL, request, heard, &to);
     ck_assert (run_until (is_last, &to));
     body = far_message_json (heard_at (&to, 0), NULL);
     *(i == 0 ? &first : &second) = g_strdup (json_string_value (json_object_get (body, "ticket")));
@@ -448,7 +448,7 @@ ask_across (FarPrincipal *who, const char *method, const char *resource, const c
   guint status;
 
   stands[0].holds = TRUE;
-  far_door_submit (who, NULL, request, heard, &to);
+  far_api_submit (who, NULL, request, heard, &to);
   run_pending ();
   ck_assert_ptr_nonnull (stands[0].held);
   if (goes)
@@ -637,7 +637,7 @@ START_TEST (a_password_is_changed_by_one_proof_once)
                                                           json_pack ("{s:s, s:s}", "old", "right", "password",
                                                                      i == 0 ? "first" : "second"));
 
-    far_door_submit (alice, NULL, request, heard, i == 0 ? &first : &second);
+    far_api_submit (alice, NULL, request, heard, i == 0 ? &first : &second);
     run_pending ();
   }
   while (stands[0].held != NULL)
@@ -670,7 +670,7 @@ login_meanwhile (void)
       request = far_message_request ("POST", "login",
                                      json_pack ("{s:s, s:s}", "name", "alice", "password", "right"));
 
-  far_door_submit (none, NULL, request, heard, &login_heard);
+  far_api_submit (none, NULL, request, heard, &login_heard);
 }
 
 /* What was judged by the password of before gives no ticket, whenever it ends. */

@@ -104,7 +104,7 @@ START_TEST (who_may_is_asked_of_what_it_stands_for)
 END_TEST
 
 /* Nodes act about themselves, and nobody learns anything before a login: it is not even looked for. */
-START_TEST (others_get_no_further_than_the_door)
+START_TEST (others_get_no_further_than_the_interface)
 {
   g_autoptr (FarPrincipal) node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, ""),
                            nobody = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "");
@@ -121,7 +121,7 @@ sent_again (FarPrincipal *who, FarMessage *request)
   Heard to = { 0 };
   guint status;
 
-  far_door_submit (who, NULL, request, heard, &to);
+  far_api_submit (who, NULL, request, heard, &to);
   ck_assert (run_until (is_last, &to));
   status = heard_at (&to, 0)->status;
   heard_clear (&to);
@@ -160,7 +160,7 @@ main (void)
 
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_loop_test (tc, who_may_is_asked_of_what_it_stands_for, 0, G_N_ELEMENTS (rows));
-  tcase_add_test (tc, others_get_no_further_than_the_door);
+  tcase_add_test (tc, others_get_no_further_than_the_interface);
   tcase_add_test (tc, what_ended_it_is_answered_again);
   tcase_add_test (tc, it_brings_no_family_of_rights);
   suite_add_tcase (suite, tc);

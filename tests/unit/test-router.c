@@ -269,14 +269,14 @@ submit_made (FarPrincipal *principal, FarMessage *request)
   Heard to = { 0 };
   guint status;
 
-  far_door_submit (principal, NULL, request, heard, &to);
+  far_api_submit (principal, NULL, request, heard, &to);
   ck_assert (run_until (is_last, &to));
   status = heard_at (&to, 0)->status;
   heard_clear (&to);
   return status;
 }
 
-START_TEST (a_message_made_by_a_door_is_checked_too)
+START_TEST (a_message_made_by_a_interface_is_checked_too)
 {
   g_autoptr (FarMessage) id = far_message_request ("GET", "things", NULL),
                          method = far_message_request ("FETCH", "things", NULL);
@@ -446,8 +446,8 @@ START_TEST (two_wait_for_one_call)
   g_autoptr (FarMessage) request = far_message_request ("POST", "holds", NULL);
   Heard first = { 0 }, second = { 0 };
 
-  far_door_submit (super, NULL, request, heard, &first);
-  far_door_submit (super, NULL, request, heard, &second);
+  far_api_submit (super, NULL, request, heard, &first);
+  far_api_submit (super, NULL, request, heard, &second);
   run_pending ();
   ck_assert_uint_eq (seen.calls, 1);
   far_call_answer (seen.held, 201, NULL);
@@ -464,13 +464,13 @@ START_TEST (an_answer_that_never_comes)
   g_autoptr (FarMessage) request = far_message_request ("POST", "holds", NULL);
   Heard to = { 0 }, again = { 0 };
 
-  far_door_submit (super, NULL, request, heard, &to);
+  far_api_submit (super, NULL, request, heard, &to);
   forward (29);
   ck_assert_uint_eq (to.n, 0);
   forward (2);
   ck_assert_uint_eq (heard_at (&to, 0)->status, 503);
   /* it still runs: nothing is done twice, and nobody waits for ever */
-  far_door_submit (super, NULL, request, heard, &again);
+  far_api_submit (super, NULL, request, heard, &again);
   run_pending ();
   ck_assert_uint_eq (heard_at (&again, 0)->status, 503);
   heard_clear (&again);
@@ -488,9 +488,9 @@ START_TEST (who_is_gone_hears_nothing)
                          other = far_message_request ("GET", "things", NULL);
   Heard to = { 0 };
 
-  far_door_submit (super, NULL, request, heard, &to);
-  far_door_submit (super, NULL, other, heard, &to); /* answered, not yet delivered */
-  far_door_gone (&to);
+  far_api_submit (super, NULL, request, heard, &to);
+  far_api_submit (super, NULL, other, heard, &to); /* answered, not yet delivered */
+  far_api_gone (&to);
   far_call_answer (seen.held, 200, NULL);
   run_pending ();
   ck_assert_uint_eq (to.n, 0);
@@ -502,7 +502,7 @@ START_TEST (a_service_that_stops_leaves_nobody_waiting)
   g_autoptr (FarMessage) request = far_message_request ("POST", "holds", NULL);
   Heard to = { 0 };
 
-  far_door_submit (super, NULL, request, heard, &to);
+  far_api_submit (super, NULL, request, heard, &to);
   far_handlers_remove (handlers, &seen);
   run_pending ();
   ck_assert_uint_eq (heard_at (&to, 0)->status, 503);
@@ -519,7 +519,7 @@ start_watch (FarPrincipal *principal, Heard *to)
 {
   g_autoptr (FarMessage) request = far_message_request ("WATCH", "things/t", NULL);
 
-  far_door_submit (principal, NULL, request, heard, to);
+  far_api_submit (principal, NULL, request, heard, to);
   ck_assert_uint_ne (seen.watch, 0);
 }
 
@@ -549,7 +549,7 @@ START_TEST (a_watcher_that_goes)
   Heard to = { 0 };
 
   start_watch (super, &to);
-  far_door_gone (&to);
+  far_api_gone (&to);
   ck_assert_uint_eq (seen.gone, 1);
   far_watch_event (seen.watch, json_object ());
   run_pending ();
@@ -573,8 +573,8 @@ START_TEST (a_watcher_that_went_before_it_began)
   Heard to = { 0 };
 
   far_handlers_add (late_handlers, &seen, NULL);
-  far_door_submit (super, NULL, request, heard, &to);
-  far_door_gone (&to);
+  far_api_submit (super, NULL, request, heard, &to);
+  far_api_gone (&to);
   seen.watch = 0;
   ck_assert_uint_eq (far_call_watch (seen.held, watch_gone, NULL), 0);
   ck_assert_uint_eq (seen.gone, 1);
@@ -601,15 +601,15 @@ START_TEST (a_slow_watcher_gets_a_gap)
   Heard to = { 0 };
 
   start_watch (super, &to);
-  far_door_busy (&to, TRUE);
+  far_api_busy (&to, TRUE);
   for (guint i = 0; i < FAR_WATCH_EVENTS; i++)
     far_watch_event (seen.watch, json_object ());
   run_pending ();
   ck_assert_uint_eq (to.n, 0);
-  far_door_busy (&to, FALSE);
+  far_api_busy (&to, FALSE);
   run_pending ();
   ck_assert_uint_eq (to.n, FAR_WATCH_EVENTS);
-  far_door_busy (&to, TRUE);
+  far_api_busy (&to, TRUE);
   for (guint i = 0; i <= FAR_WATCH_EVENTS; i++)
     far_watch_event (seen.watch, json_object ());
   run_pending ();
@@ -617,7 +617,7 @@ START_TEST (a_slow_watcher_gets_a_gap)
   ck_assert (to.last);
   ck_assert_uint_eq (heard_at (&to, FAR_WATCH_EVENTS)->status, 429);
   ck_assert_uint_eq (seen.gone, 1);
-  far_door_gone (&to);
+  far_api_gone (&to);
   heard_clear (&to);
 }
 END_TEST
@@ -741,7 +741,7 @@ main (void)
   tcase_add_loop_test (tc, bad_queries_are_refused, 0, 7);
   tcase_add_test (tc, an_object_from_the_body);
   tcase_add_loop_test (tc, bodies_are_checked, 0, G_N_ELEMENTS (bodies));
-  tcase_add_test (tc, a_message_made_by_a_door_is_checked_too);
+  tcase_add_test (tc, a_message_made_by_a_interface_is_checked_too);
   tcase_add_test (tc, batches_are_bytes);
   tcase_add_test (tc, a_body_of_several_types);
   tcase_add_loop_test (tc, hops_end, 0, 6);

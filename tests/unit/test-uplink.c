@@ -58,7 +58,7 @@ pass (FarMessage *request, FarRequest *req, Fault fault)
 
   passing->req = req != NULL ? far_request_ref (req) : NULL;
   passing->fault = fault;
-  far_door_submit (test_link.node, "link", request, answered, passing);
+  far_api_submit (test_link.node, "link", request, answered, passing);
 }
 
 gboolean
@@ -94,7 +94,7 @@ far_peer_send (const char *transport G_GNUC_UNUSED, const char *peer, FarMessage
     pass (request, req, fault);
   if (fault != LINK_TWICE)
     return;
-  /* another id: not caught by the door */
+  /* another id: not caught by the interface */
   again = far_message_request (request->method, request->resource, NULL);
   again->content_type = g_strdup (request->content_type);
   again->body = g_bytes_ref (request->body);
@@ -568,8 +568,8 @@ START_TEST (nobody_answers_for_another)
     request->content_type = g_strdup (FAR_TYPE_BATCH);
     request->body = g_bytes_ref (batch);
     passing->req = far_request_ref (wait->req);
-    far_door_submit (as_person ? person : test_link.node, as_person ? NULL : "link", request, answered,
-                     passing);
+    far_api_submit (as_person ? person : test_link.node, as_person ? NULL : "link", request, answered,
+                    passing);
     answer = wait_result (wait, NULL);
     ck_assert_msg (answer->status == (as_person ? 403 : 400) || (as_person && answer->status == 404),
                    "%s: %u", bad[MIN (i, 6)], answer->status);

@@ -184,7 +184,10 @@ END_TEST
  * happens. */
 START_TEST (wrong_passwords_of_another_lock_nobody_out)
 {
-  const FarTry mallory = { .name = "alice", .from = "192.0.2.9", .told = "person:mallory", .door = "ssh" };
+  const FarTry mallory = { .name = "alice",
+                           .from = "192.0.2.9",
+                           .told = "person:mallory",
+                           .interface = "ssh" };
   Program ssh;
   visit_device = "meter";
   for (guint i = 0; i < FAR_THROTTLE_TRIES; i++)

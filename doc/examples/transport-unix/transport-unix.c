@@ -74,7 +74,7 @@ link_message (gpointer data, FarMessage *message)
   FarRequest *req = NULL;
 
   if (message->method != NULL) {
-    far_door_submit (self->principal, far_instance_name (self->at), message, door_answered, self);
+    far_api_submit (self->principal, far_instance_name (self->at), message, door_answered, self);
   } else if (g_hash_table_steal_extended (self->waiting, message->id, &id, (gpointer *) &req)) {
     far_request_done (req, far_message_ref (message), (GDestroyNotify) far_message_unref);
     far_request_unref (req);
@@ -86,7 +86,7 @@ static void
 link_end (Unix *self)
 {
   self->wire = NULL;
-  far_door_gone (self);
+  far_api_gone (self);
   fail_waiting (self);
   far_peer_changed (self->at, unix_peer (self), FALSE, "unix");
 }

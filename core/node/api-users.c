@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file has the handlers about people (GET users, PUT and DELETE users/{u}); setting a password is
- * door-password.c. */
+ * interface-password.c. */
 #include "config.h"
 
-#include "node/door-private.h"
+#include "node/api-private.h"
 
 #include <string.h>
 
@@ -73,7 +73,7 @@ users_end_logins (const FarCall *call)
 }
 
 FarUserChange *
-far_door_user_change (FarCall *call, gboolean began)
+far_api_user_change (FarCall *call, gboolean began)
 {
   FarUserChange *change = g_new0 (FarUserChange, 1);
 
@@ -183,7 +183,7 @@ users_seen (FarUserChange *change, json_t *person, GError **error)
 }
 
 gboolean
-far_door_user_judge (json_t *person, gpointer user, GError **error)
+far_api_user_judge (json_t *person, gpointer user, GError **error)
 {
   FarUserChange *change = user;
   const FarCall *call = change->call;
@@ -217,11 +217,11 @@ static void
 users_put_now (FarCall *call)
 {
   g_auto (GStrv) groups = users_wanted (call);
-  FarUserChange *change = far_door_user_change (call, FALSE);
+  FarUserChange *change = far_api_user_change (call, FALSE);
 
   far_people_put (call->parts[0], json_string_value (json_object_get (call->body, "password")),
                   (const char *const *) groups, json_string_value (json_object_get (call->body, "key")),
-                  far_door_user_judge, change, far_request_new (users_changed, change, 0));
+                  far_api_user_judge, change, far_request_new (users_changed, change, 0));
 }
 
 static void
@@ -247,7 +247,7 @@ users_put (gpointer self, FarCall *call)
 static void
 users_delete (gpointer self, FarCall *call)
 {
-  far_people_remove (call->parts[0], far_request_new (users_changed, far_door_user_change (call, TRUE), 0));
+  far_people_remove (call->parts[0], far_request_new (users_changed, far_api_user_change (call, TRUE), 0));
 }
 
 static const FarField users_fields[] = {
@@ -258,7 +258,7 @@ static const FarField users_fields[] = {
   { NULL, FAR_FIELD_END },
 };
 
-const FarHandler far_door_user_handlers[] = {
+const FarHandler far_api_user_handlers[] = {
   { "GET", "users", FAR_ACTION_NONE, NULL, NULL, 0, users_get,
     N_ ("people, as far as the asker may see them") },
   { "PUT", "users/{u}", FAR_ACTION_MANAGE, NULL, users_fields, 0, users_put, N_ ("make or change a person") },

@@ -3,7 +3,7 @@
  * checks that need no daemon are doctor.c. */
 #include "config.h"
 
-#include "node/door-private.h"
+#include "node/api-private.h"
 
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
@@ -165,10 +165,10 @@ doctor_names (const FarOddNames *names, gpointer user)
 static void
 doctor_get (gpointer self, FarCall *call)
 {
-  far_door_odd_names (far_right_list (), doctor_names, call);
+  far_api_odd_names (far_right_list (), doctor_names, call);
 }
 
-const FarHandler far_door_doctor_handlers[] = {
+const FarHandler far_api_doctor_handlers[] = {
   { "GET", "doctor", FAR_ACTION_SEE, "node", NULL, 0, doctor_get,
     N_ ("what will cause trouble: clock, ports, limits, certificates") },
   { NULL },

@@ -3,7 +3,7 @@
  * lists what can be asked. */
 #include "config.h"
 
-#include "node/door-private.h"
+#include "node/api-private.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include <farwatch/i18n.h>
 #include <farwatch/login.h>
 
-#include "node/door.h"
+#include "node/api.h"
 #include "auth/login-token.h"
 #include "reach/people.h"
 #include "auth/right.h"
@@ -33,7 +33,7 @@ login_json (const FarPrincipal *principal)
 }
 
 json_t *
-far_door_login_ticket (const FarPrincipal *principal)
+far_api_login_ticket (const FarPrincipal *principal)
 {
   g_autofree char *ticket = far_login_ticket_new (principal);
   g_autofree char *until = far_clock_format (far_clock_wall_us () + FAR_FRONT_TICKET_US);
@@ -45,7 +45,7 @@ far_door_login_ticket (const FarPrincipal *principal)
 }
 
 void
-far_door_login_ended (FarCall *call)
+far_api_login_ended (FarCall *call)
 {
   far_call_fail_new (
       call, FAR_ERROR_CONFLICT,
@@ -67,7 +67,7 @@ login_prompts_json (const FarVerdict *verdict)
 }
 
 static void
-door_login_done (FarRequest *req, gpointer user)
+api_login_done (FarRequest *req, gpointer user)
 {
   FarCall *call = user;
   const FarPrincipal *principal = far_request_result (req);
@@ -81,13 +81,13 @@ door_login_done (FarRequest *req, gpointer user)
                        _ ("this token is for something else than a login here"));
   else if (far_right_login_ended (principal) ||
            far_people_changed_since (principal->name, principal->since_us))
-    far_door_login_ended (call);
+    far_api_login_ended (call);
   else
-    far_call_answer (call, 200, far_door_login_ticket (principal));
+    far_call_answer (call, 200, far_api_login_ticket (principal));
 }
 
 static GStrv
-door_login_answers (json_t *list)
+api_login_answers (json_t *list)
 {
   gsize n = json_array_size (list);
   GStrv answers;
@@ -103,7 +103,7 @@ door_login_answers (json_t *list)
 static void
 login_post (gpointer self, FarCall *call)
 {
-  const char *const *authenticators = far_door_login (call->transport);
+  const char *const *authenticators = far_api_login (call->transport);
   json_t *answers = json_object_get (call->body, "answers");
   FarLoginForm form = json_object_get (call->body, "token") != NULL ? FAR_LOGIN_TOKEN
                       : json_array_size (answers) > 0               ? FAR_LOGIN_CONVERSATION
@@ -113,15 +113,15 @@ login_post (gpointer self, FarCall *call)
   FarLogin *login;
 
   if (authenticators == NULL || authenticators[0] == NULL) {
-    far_call_fail_new (call, FAR_ERROR_CONFIG, "%s", far_door_no_login ());
+    far_call_fail_new (call, FAR_ERROR_CONFIG, "%s", far_api_no_login ());
     return;
   }
   far_call_secret (call);
   login = far_login_new (form, json_string_value (json_object_get (call->body, "name")),
                          call->transport != NULL ? "https" : "control", call->principal->from);
   login->secret = g_strdup (secret);
-  login->answers = door_login_answers (answers);
-  far_login (authenticators, login, far_request_new (door_login_done, call, 0));
+  login->answers = api_login_answers (answers);
+  far_login (authenticators, login, far_request_new (api_login_done, call, 0));
 }
 
 static void
@@ -160,7 +160,7 @@ static const FarField login_fields[] = {
   { NULL, FAR_FIELD_END },
 };
 
-const FarHandler far_door_login_handlers[] = {
+const FarHandler far_api_login_handlers[] = {
   { "POST", "login", FAR_ACTION_ANYONE, NULL, login_fields, 0, login_post,
     N_ ("log in; the answer has a ticket") },
   { "DELETE", "login", FAR_ACTION_NONE, NULL, NULL, 0, login_delete, N_ ("end all tickets of the asker") },

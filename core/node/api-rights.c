@@ -2,7 +2,7 @@
 /* Rights at run time: rows of the store called main. A right counts when its row is durable. */
 #include "config.h"
 
-#include "node/door-private.h"
+#include "node/api-private.h"
 
 #include <string.h>
 
@@ -37,7 +37,7 @@ static gboolean rights_asked; /* the store is reading, or has read */
 static GHashTable *revisions; /* id → gint64; touched on main only */
 
 static gint64
-door_rights_revision_of (const char *id)
+api_rights_revision_of (const char *id)
 {
   const gint64 *known = revisions != NULL ? g_hash_table_lookup (revisions, id) : NULL;
 
@@ -181,7 +181,7 @@ odd_people (FarRequest *req, gpointer user)
 }
 
 void
-far_door_odd_names (json_t *rights, void (*done) (const FarOddNames *names, gpointer user), gpointer user)
+far_api_odd_names (json_t *rights, void (*done) (const FarOddNames *names, gpointer user), gpointer user)
 {
   OddQuestion *question = g_new0 (OddQuestion, 1);
 
@@ -216,7 +216,7 @@ rights_page (const FarCall *call, json_t *all, const FarOddNames *names)
 
 /* Rights may have come and gone while names were looked up. */
 static void
-door_rights_odd (const FarOddNames *names, gpointer user)
+api_rights_odd (const FarOddNames *names, gpointer user)
 {
   FarCall *call = user;
   json_t *list = far_right_list ();
@@ -234,7 +234,7 @@ rights_get (gpointer self, FarCall *call)
   json_t *list = all ? far_right_list () : far_right_list_of (call->principal);
 
   if (odd) {
-    far_door_odd_names (list, door_rights_odd, call);
+    far_api_odd_names (list, api_rights_odd, call);
   } else {
     far_call_answer (call, 200, rights_page (call, list, NULL));
     json_decref (list);
@@ -254,7 +254,7 @@ typedef struct {
 } RightChange;
 
 static void
-door_rights_change_free (RightChange *change)
+api_rights_change_free (RightChange *change)
 {
   json_decref (change->right);
   json_decref (change->body);
@@ -271,7 +271,7 @@ change_odd (const FarOddNames *names, gpointer user)
   json_object_set_new (change->body, "warnings",
                        far_right_warnings (change->right, names->people, names->locals));
   far_call_answer (change->call, 201, json_incref (change->body));
-  door_rights_change_free (change);
+  api_rights_change_free (change);
 }
 
 static void
@@ -291,10 +291,10 @@ change_given (RightChange *change)
   change_was (change);
   if (far_right_set (change->right, &error)) {
     json_object_set (change->body, "right", change->right);
-    far_door_odd_names (json_pack ("[O]", change->right), change_odd, change);
+    far_api_odd_names (json_pack ("[O]", change->right), change_odd, change);
   } else {
     far_call_fail (change->call, error);
-    door_rights_change_free (change);
+    api_rights_change_free (change);
   }
 }
 
@@ -321,7 +321,7 @@ change_refused (RightChange *change)
         change->call, FAR_ERROR_CONFLICT,
         _ ("right %s stands in the store already, given by somebody else just now: look at `farctl rights`"),
         change->id);
-  door_rights_change_free (change);
+  api_rights_change_free (change);
 }
 
 static void change_stored (FarRequest *req, gpointer user);
@@ -340,7 +340,7 @@ change_put (RightChange *change)
 static gboolean
 change_again (RightChange *change)
 {
-  gint64 revision = door_rights_revision_of (change->id);
+  gint64 revision = api_rights_revision_of (change->id);
 
   if (change->tries == 0 || revision == change->expect)
     return FALSE;
@@ -358,7 +358,7 @@ change_reread (FarRequest *req, gpointer user)
   RightChange *change = user;
   GPtrArray *rows = far_request_error (req) == NULL ? far_request_result (req) : NULL;
 
-  if (rows != NULL && door_rights_revision_of (change->id) == change->expect) {
+  if (rows != NULL && api_rights_revision_of (change->id) == change->expect) {
     if (rows->len > 0) {
       right_take (rows->pdata[0], NULL);
     } else if (change->expect != FAR_EXPECT_ABSENT) {
@@ -405,7 +405,7 @@ change_stored (FarRequest *req, gpointer user)
   } else {
     far_call_fail (change->call, g_error_copy (error));
   }
-  door_rights_change_free (change);
+  api_rights_change_free (change);
 }
 
 /* Who has said what they saw changes that and nothing else. Else what must go goes, whatever it is by then,
@@ -421,7 +421,7 @@ change_store (FarCall *call, const char *id, json_t *right /* takes */)
                            .right = right,
                            .id = g_strdup (id),
                            .body = json_pack ("{s:s}", "id", id),
-                           .expect = door_rights_revision_of (id) };
+                           .expect = api_rights_revision_of (id) };
   if (!seen && right == NULL)
     change->expect = FAR_EXPECT_ANY;
   else if (!seen && json_is_true (json_object_get (call->body, "replace")))
@@ -531,7 +531,7 @@ static const FarField right_fields[] = {
   { NULL, FAR_FIELD_END },
 };
 
-const FarHandler far_door_right_handlers[] = {
+const FarHandler far_api_right_handlers[] = {
   { "GET", "rights", FAR_ACTION_NONE, NULL, NULL, 0, rights_get, N_ ("rights: all, or the asker's own") },
   { "POST", "rights", FAR_ACTION_MANAGE, NULL, right_fields, 0, rights_post, N_ ("give a right") },
   { "DELETE", "rights/{r}", FAR_ACTION_MANAGE, NULL, NULL, 0, rights_delete, N_ ("take a right back") },

@@ -3,7 +3,7 @@
  * it. */
 #include "config.h"
 
-#include "node/door-private.h"
+#include "node/api-private.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -44,17 +44,17 @@ backup_free (Backup *backup)
 }
 
 static int
-door_backup_remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED,
-                        struct FTW *walk G_GNUC_UNUSED)
+api_backup_remove_one (const char *path, const struct stat *st G_GNUC_UNUSED, int type G_GNUC_UNUSED,
+                       struct FTW *walk G_GNUC_UNUSED)
 {
   return remove (path);
 }
 
 /* Copies are as clear as the store is: none stays that nobody will fetch. */
 static void
-door_backup_copies_remove (const char *folder)
+api_backup_copies_remove (const char *folder)
 {
-  nftw (folder, door_backup_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+  nftw (folder, api_backup_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void
@@ -67,7 +67,7 @@ backup_copied (FarRequest *req, gpointer user)
   const FarInstance *at = far_instances_by_path (path);
 
   if (far_request_error (req) != NULL) {
-    door_backup_copies_remove (backup->folder);
+    api_backup_copies_remove (backup->folder);
     far_call_fail (backup->call, g_error_copy (far_request_error (req)));
     backup_free (backup);
     return;
@@ -135,7 +135,7 @@ backup_post (gpointer self, FarCall *call)
 }
 
 void
-far_door_backup_start (void)
+far_api_backup_start (void)
 {
   g_autofree char *parent = far_node_path ("backups");
   g_autoptr (GDir) dir = g_dir_open (parent, 0, NULL);
@@ -145,7 +145,7 @@ far_door_backup_start (void)
     g_autofree char *folder = g_build_filename (parent, name, NULL);
 
     if (g_str_has_prefix (name, ONCE))
-      door_backup_copies_remove (folder);
+      api_backup_copies_remove (folder);
   }
 }
 
@@ -153,7 +153,7 @@ static const FarField backup_body[] = {
   { "name", FAR_FIELD_NAME, FALSE, N_ ("name of the folder with the copies") }, { NULL }
 };
 
-const FarHandler far_door_backup_handlers[] = {
+const FarHandler far_api_backup_handlers[] = {
   { "POST", "backup", FAR_ACTION_MANAGE, "node", backup_body, 0, backup_post,
     N_ ("copy each store, as it is now") },
   { NULL },

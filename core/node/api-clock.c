@@ -3,7 +3,7 @@
  * was started with FARWATCH_TEST_CLOCK=1. */
 #include "config.h"
 
-#include "node/door-private.h"
+#include "node/api-private.h"
 
 #include <farwatch/i18n.h>
 
@@ -32,7 +32,7 @@ static const FarField clock_fields[] = {
   { NULL, FAR_FIELD_END },
 };
 
-const FarHandler far_door_clock_handlers[] = {
+const FarHandler far_api_clock_handlers[] = {
   { "POST", "clock", FAR_ACTION_MANAGE, "node", clock_fields, 0, clock_post, N_ ("move the test clock") },
   { NULL },
 };

@@ -3,14 +3,14 @@
  * stolen, does not do); who manages a person sets a new one. Either way the person's tickets end. */
 #include "config.h"
 
-#include "node/door-private.h"
+#include "node/api-private.h"
 
 #include <string.h>
 
 #include <farwatch/i18n.h>
 #include <farwatch/login.h>
 
-#include "node/door.h"
+#include "node/api.h"
 #include "reach/people.h"
 #include "auth/right.h"
 
@@ -39,7 +39,7 @@ password_changed (FarRequest *req, gpointer user)
   }
   far_call_answer (call, 200,
                    password_is_own (call) && !far_right_login_ended (call->principal)
-                       ? far_door_login_ticket (call->principal)
+                       ? far_api_login_ticket (call->principal)
                        : json_object ());
 }
 
@@ -47,10 +47,10 @@ static void
 password_put_new (FarCall *call)
 {
   gboolean own = password_is_own (call);
-  FarUserChange *change = far_door_user_change (call, own);
+  FarUserChange *change = far_api_user_change (call, own);
 
   far_people_password (call->parts[0], json_string_value (json_object_get (call->body, "password")),
-                       own ? NULL : far_door_user_judge, change,
+                       own ? NULL : far_api_user_judge, change,
                        far_request_new (password_changed, change, 0));
 }
 
@@ -68,7 +68,7 @@ password_proved (FarRequest *req, gpointer user)
                        _ ("this login asks for more than a password: an admin sets the new one"));
   else if (far_right_login_ended (call->principal) || far_right_login_ended (principal) ||
            far_people_changed_since (principal->name, principal->since_us))
-    far_door_login_ended (call);
+    far_api_login_ended (call);
   else
     password_put_new (call);
 }
@@ -76,11 +76,11 @@ password_proved (FarRequest *req, gpointer user)
 static void
 password_prove (FarCall *call, const char *old)
 {
-  const char *const *authenticators = far_door_login (call->transport);
+  const char *const *authenticators = far_api_login (call->transport);
   FarLogin *login;
 
   if (authenticators == NULL || authenticators[0] == NULL) {
-    far_call_fail_new (call, FAR_ERROR_CONFIG, "%s", far_door_no_login ());
+    far_call_fail_new (call, FAR_ERROR_CONFIG, "%s", far_api_no_login ());
     return;
   }
   far_call_secret (call);
@@ -119,7 +119,7 @@ static const FarField password_fields[] = {
   { NULL, FAR_FIELD_END },
 };
 
-const FarHandler far_door_password_handlers[] = {
+const FarHandler far_api_password_handlers[] = {
   { "PUT", "users/{u}/password", FAR_ACTION_NONE, NULL, password_fields, 0, password_put,
     N_ ("change one's own password, or set that of a person one manages") },
   { NULL },

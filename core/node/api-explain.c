@@ -2,7 +2,7 @@
 /* This file answers GET explain: why somebody may or may not do a thing, right by right, in pages. */
 #include "config.h"
 
-#include "node/door-private.h"
+#include "node/api-private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +21,10 @@ typedef struct {
   char *who, *object;
   FarAction action;
   FarCircumstances how;
-} DoorExplainQuestion;
+} ApiExplainQuestion;
 
 static void
-door_explain_question_free (DoorExplainQuestion *question)
+api_explain_question_free (ApiExplainQuestion *question)
 {
   g_free (question->who);
   g_free (question->object);
@@ -96,14 +96,14 @@ answer_page (const FarCall *call, json_t *answer /* takes */)
 
 /* Of somebody who is not there the rights say what they say, and who misspelt a name shall see it. */
 static void
-question_answer (DoorExplainQuestion *question, const char *const *groups, json_t *people, json_t *locals)
+question_answer (ApiExplainQuestion *question, const char *const *groups, json_t *people, json_t *locals)
 {
   g_autoptr (FarPrincipal) principal = question_principal (question->who, groups, question->how.from);
   json_t *answer = far_explain (principal, question->action, question->object, &question->how);
 
   json_object_set_new (answer, "odd", far_right_warnings_who (question->who, people, locals));
   far_call_answer (question->call, 200, answer_page (question->call, answer));
-  door_explain_question_free (question);
+  api_explain_question_free (question);
 }
 
 static void
@@ -124,7 +124,7 @@ question_person (json_t *people, const char *name)
 static void
 question_people (FarRequest *req, gpointer user)
 {
-  DoorExplainQuestion *question = user;
+  ApiExplainQuestion *question = user;
   const char *name = g_str_has_prefix (question->who, "person:") ? question->who + strlen ("person:")
                                                                  : question->who;
   json_t *list = far_request_error (req) == NULL
@@ -134,7 +134,7 @@ question_people (FarRequest *req, gpointer user)
 
   if (far_request_error (req) != NULL) { /* without the groups the answer would be wrong */
     far_call_fail (question->call, g_error_copy (far_request_error (req)));
-    door_explain_question_free (question);
+    api_explain_question_free (question);
     return;
   }
   for (gsize i = 0; i < json_array_size (list); i++)
@@ -149,7 +149,7 @@ explain_query (const FarCall *call, const char *name)
 }
 
 static gboolean
-explain_take (DoorExplainQuestion *question, GError **error)
+explain_take (ApiExplainQuestion *question, GError **error)
 {
   const FarCall *call = question->call;
   const char *action = explain_query (call, "action"), *length = explain_query (call, "for"),
@@ -186,7 +186,7 @@ explain_get (gpointer self, FarCall *call)
 {
   g_autofree char *own = far_principal_text (call->principal);
   const char *who = explain_query (call, "who"), *groups = explain_query (call, "groups");
-  DoorExplainQuestion *question = g_new0 (DoorExplainQuestion, 1);
+  ApiExplainQuestion *question = g_new0 (ApiExplainQuestion, 1);
   GError *error = NULL;
 
   question->call = call;
@@ -194,18 +194,18 @@ explain_get (gpointer self, FarCall *call)
                   : strchr (who, ':') != NULL ? g_strdup (who)
                                               : g_strconcat ("person:", who, NULL);
   if (!explain_take (question, &error)) {
-    door_explain_question_free (question);
+    api_explain_question_free (question);
     far_call_fail (call, error);
   } else if (!explain_may (call, question->who)) {
-    door_explain_question_free (question);
+    api_explain_question_free (question);
     far_call_refuse (call, "rights", _ ("no right to ask about others"));
   } else if (g_strcmp0 (question->who, own) == 0) {
     far_call_answer (call, 200,
                      answer_page (call, far_explain (call->principal, question->action, question->object,
                                                      &question->how)));
-    door_explain_question_free (question);
+    api_explain_question_free (question);
   } else if (g_str_has_prefix (question->who, "local:")) {
-    far_door_odd_names (json_pack ("[{s:s}]", "who", question->who), question_names, question);
+    far_api_odd_names (json_pack ("[{s:s}]", "who", question->who), question_names, question);
   } else if (groups != NULL || !g_str_has_prefix (question->who, "person:")) {
     g_auto (GStrv) list = g_strsplit (groups != NULL ? groups : "", ",", 64);
 
@@ -215,7 +215,7 @@ explain_get (gpointer self, FarCall *call)
   }
 }
 
-const FarHandler far_door_explain_handlers[] = {
+const FarHandler far_api_explain_handlers[] = {
   { "GET", "explain", FAR_ACTION_NONE, NULL, NULL, 0, explain_get, N_ ("why somebody may or may not") },
   { NULL },
 };

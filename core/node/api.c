@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one way in: every door hands its messages here. */
+/* The one way in: every interface hands its messages here. */
 #include "config.h"
 
 #include <farwatch/message.h>
@@ -10,7 +10,7 @@
 #include <farwatch/i18n.h>
 #include <farwatch/trust.h>
 
-#include "node/door.h"
+#include "node/api.h"
 #include "message/frame.h"
 #include "life/instance-private.h"
 #include "message/router.h"
@@ -18,42 +18,42 @@
 #define TIMEOUT_S 30
 #define TIMEOUT_MAX_S 120
 
-/* door's instance name ("" control socket) → GStrv of authenticators; touched on main only. */
-static GHashTable *door_logins;
+/* interface's instance name ("" control socket) → GStrv of authenticators; touched on main only. */
+static GHashTable *api_logins;
 
 void
-far_door_set_login (FarInstance *at, const char *const *authenticators)
+far_api_set_login (FarInstance *at, const char *const *authenticators)
 {
-  if (door_logins == NULL)
-    door_logins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
-  g_hash_table_insert (door_logins, g_strdup (at != NULL ? far_instance_name (at) : ""),
+  if (api_logins == NULL)
+    api_logins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
+  g_hash_table_insert (api_logins, g_strdup (at != NULL ? far_instance_name (at) : ""),
                        g_strdupv ((char **) authenticators));
 }
 
 const char *const *
-far_door_login (const char *transport)
+far_api_login (const char *transport)
 {
-  if (door_logins == NULL)
+  if (api_logins == NULL)
     return NULL;
-  return g_hash_table_lookup (door_logins, transport != NULL ? transport : "");
+  return g_hash_table_lookup (api_logins, transport != NULL ? transport : "");
 }
 
 const char *
-far_door_no_login (void)
+far_api_no_login (void)
 {
   return _ ("nobody logs in at this listener, it is for nodes: people come in at another port, that of the "
             "listener with `login:` in the cloud server's profile");
 }
 
 void
-far_door_gone (gpointer user)
+far_api_gone (gpointer user)
 {
   far_call_gone (user);
   far_watch_user_gone (user);
 }
 
 void
-far_door_busy (gpointer user, gboolean busy)
+far_api_busy (gpointer user, gboolean busy)
 {
   far_watch_user_busy (user, busy);
 }
@@ -61,15 +61,15 @@ far_door_busy (gpointer user, gboolean busy)
 /* ---- one message ---- */
 
 static gboolean
-door_fail (GError **error, FarErrorCode code, const char *text)
+api_fail (GError **error, FarErrorCode code, const char *text)
 {
   g_set_error_literal (error, FAR_ERROR, (int) code, text);
   return FALSE;
 }
 
-/* A message made by hand by a door (HTTP) is checked like a decoded one. */
+/* A message made by hand by a interface (HTTP) is checked like a decoded one. */
 static gboolean
-door_too_large (gsize size, gsize max, GError **error)
+api_too_large (gsize size, gsize max, GError **error)
 {
   g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT,
                _ ("the body has %zu bytes, %zu are taken at most: send it in parts"), size, max);
@@ -77,23 +77,23 @@ door_too_large (gsize size, gsize max, GError **error)
 }
 
 static gboolean
-door_form_ok (const FarMessage *request, GError **error)
+api_form_ok (const FarMessage *request, GError **error)
 {
   gsize max = g_strcmp0 (request->content_type, FAR_TYPE_BATCH) == 0 ? FAR_BATCH_MAX : FAR_BODY_MAX;
 
   if (request->id == NULL || !far_frame_id_ok (request->id))
-    return door_fail (error, FAR_ERROR_INVALID, _ ("the id must be 1 to 64 of A-Z a-z 0-9 . _ -"));
+    return api_fail (error, FAR_ERROR_INVALID, _ ("the id must be 1 to 64 of A-Z a-z 0-9 . _ -"));
   if (request->method == NULL || !far_frame_method_ok (request->method))
-    return door_fail (error, FAR_ERROR_INVALID, _ ("unknown method: use GET, POST, PUT, DELETE or WATCH"));
+    return api_fail (error, FAR_ERROR_INVALID, _ ("unknown method: use GET, POST, PUT, DELETE or WATCH"));
   if (request->resource == NULL || !far_frame_resource_ok (request->resource))
-    return door_fail (error, FAR_ERROR_INVALID, _ ("the resource is not a path"));
+    return api_fail (error, FAR_ERROR_INVALID, _ ("the resource is not a path"));
   if (request->body != NULL && g_bytes_get_size (request->body) > max)
-    return door_too_large (g_bytes_get_size (request->body), max, error);
+    return api_too_large (g_bytes_get_size (request->body), max, error);
   return far_hops_ok (request, error);
 }
 
 static const char *const *
-door_types (const FarHandler *handler)
+api_types (const FarHandler *handler)
 {
   static const char *const json_only[] = { FAR_TYPE_JSON, NULL };
 
@@ -101,29 +101,29 @@ door_types (const FarHandler *handler)
 }
 
 static gboolean
-door_takes_type (const FarHandler *handler, const char *type)
+api_takes_type (const FarHandler *handler, const char *type)
 {
-  return type != NULL && g_strv_contains (door_types (handler), type);
+  return type != NULL && g_strv_contains (api_types (handler), type);
 }
 
 static gboolean
-door_bad_type (const FarHandler *handler, GError **error)
+api_bad_type (const FarHandler *handler, GError **error)
 {
-  g_autofree char *types = g_strjoinv (", ", (char **) door_types (handler));
+  g_autofree char *types = g_strjoinv (", ", (char **) api_types (handler));
 
   g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("the body must be %s"), types);
   return FALSE;
 }
 
 static gboolean
-door_take_body (FarCall *call, const FarHandler *handler, const FarMessage *request, GError **error)
+api_take_body (FarCall *call, const FarHandler *handler, const FarMessage *request, GError **error)
 {
   gboolean empty = request->body == NULL || g_bytes_get_size (request->body) == 0;
 
-  if (empty && door_takes_type (handler, FAR_TYPE_JSON))
+  if (empty && api_takes_type (handler, FAR_TYPE_JSON))
     call->body = json_object ();
-  else if (request->body == NULL || !door_takes_type (handler, request->content_type))
-    return door_bad_type (handler, error);
+  else if (request->body == NULL || !api_takes_type (handler, request->content_type))
+    return api_bad_type (handler, error);
   else if (strcmp (request->content_type, FAR_TYPE_JSON) == 0)
     call->body = far_message_json (request, error);
   else {
@@ -136,22 +136,22 @@ door_take_body (FarCall *call, const FarHandler *handler, const FarMessage *requ
 
 /* 401 has no code of its own: the way out is to log in. */
 static void
-door_login_first (const FarMessage *request, const char *transport, FarAnswered answered, gpointer user)
+api_login_first (const FarMessage *request, const char *transport, FarAnswered answered, gpointer user)
 {
-  const char *const *authenticators = far_door_login (transport);
+  const char *const *authenticators = far_api_login (transport);
   gboolean people = authenticators != NULL && authenticators[0] != NULL;
   json_t *body = json_object ();
 
   json_object_set_new (body, "error", json_string ("denied"));
-  json_object_set_new (body, "message", json_string (people ? _ ("log in first") : far_door_no_login ()));
+  json_object_set_new (body, "message", json_string (people ? _ ("log in first") : far_api_no_login ()));
   if (people)
     json_object_set_new (body, "next", json_string (_ ("POST login with name and password")));
   far_call_deliver (far_message_answer (request, 401, body), TRUE, answered, user);
 }
 
 static void
-door_refuse (const FarMessage *request, gboolean no_route, const GError *error, FarAnswered answered,
-             gpointer user)
+api_refuse (const FarMessage *request, gboolean no_route, const GError *error, FarAnswered answered,
+            gpointer user)
 {
   g_autoptr (FarMessage) named = request->id != NULL ? NULL : far_message_request ("GET", "unknown", NULL);
 
@@ -163,7 +163,7 @@ door_refuse (const FarMessage *request, gboolean no_route, const GError *error, 
 }
 
 static gboolean
-door_may (FarCall *call, const FarHandler *handler, GError **error)
+api_may (FarCall *call, const FarHandler *handler, GError **error)
 {
   FarCircumstances how = { 0 };
   const char *cause = NULL;
@@ -174,14 +174,14 @@ door_may (FarCall *call, const FarHandler *handler, GError **error)
                      call->object, &how, &cause) == FAR_DECISION_ALLOW)
     return TRUE;
   if (!far_visible (call->principal, call->object))
-    return door_fail (error, FAR_ERROR_NOT_FOUND, far_call_hidden ());
+    return api_fail (error, FAR_ERROR_NOT_FOUND, far_call_hidden ());
   g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, "%s: %s", call->object, cause);
   return FALSE;
 }
 
 /* Nobody's role, and core knows none: it says what this node has, who asks may know where else it is. */
 static void
-door_no_route (FarAnswer *answer, const char *first, gboolean known, GError **error)
+api_no_route (FarAnswer *answer, const char *first, gboolean known, GError **error)
 {
   answer->no_route = TRUE;
   if (known)
@@ -197,7 +197,7 @@ door_no_route (FarAnswer *answer, const char *first, gboolean known, GError **er
 
 /* Why a service does not run is for who may see the node; the others hear that it does not. */
 static void
-door_not_running (const FarPrincipal *principal, const FarInstance *owner, GError **error)
+api_not_running (const FarPrincipal *principal, const FarInstance *owner, GError **error)
 {
   if (far_authorize (principal, FAR_ACTION_SEE, "node", NULL, NULL) == FAR_DECISION_ALLOW)
     far_instance_why_not (owner, error);
@@ -207,7 +207,7 @@ door_not_running (const FarPrincipal *principal, const FarInstance *owner, GErro
 }
 
 static const FarRoute *
-door_route (FarAnswer *answer, GError **error)
+api_route (FarAnswer *answer, GError **error)
 {
   FarCall *call = &answer->call;
   g_auto (GStrv) parts = far_route_split (answer->request->resource, &call->query, error);
@@ -224,42 +224,42 @@ door_route (FarAnswer *answer, GError **error)
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
                          _ ("the node is still starting; try again in a moment"));
   else if (!known && (owner = far_route_owner (parts)) != NULL)
-    door_not_running (answer->principal, owner, error);
+    api_not_running (answer->principal, owner, error);
   else
-    door_no_route (answer, parts[0], known, error);
+    api_no_route (answer, parts[0], known, error);
   return NULL;
 }
 
 static gboolean
-door_prepare (FarAnswer *answer, const FarRoute *route, GError **error)
+api_prepare (FarAnswer *answer, const FarRoute *route, GError **error)
 {
   FarCall *call = &answer->call;
 
   if (call->principal->kind == FAR_PRINCIPAL_NODE && !far_trust_revoked_known ())
-    return door_fail (
+    return api_fail (
         error, FAR_ERROR_UNAVAILABLE,
         _ ("which nodes are revoked cannot be read here now; farctl status tells the server's admin why"));
-  if (!door_take_body (call, route->handler, answer->request, error))
+  if (!api_take_body (call, route->handler, answer->request, error))
     return FALSE;
   call->object = far_route_object (route, call->parts, call->body, error);
-  return call->object != NULL && door_may (call, route->handler, error);
+  return call->object != NULL && api_may (call, route->handler, error);
 }
 
 /* Only who sees it hears that it is there. */
 static gboolean
-door_may_found (const FarPrincipal *principal, FarAction action, const FarResolved *found, GError **error)
+api_may_found (const FarPrincipal *principal, FarAction action, const FarResolved *found, GError **error)
 {
   if (found->object != NULL &&
       (found->own || far_authorize (principal, action, found->object, NULL, NULL) == FAR_DECISION_ALLOW))
     return TRUE;
   if (found->object != NULL && found->refused != NULL && far_authorize_see (principal, found->object))
-    return door_fail (error, FAR_ERROR_DENIED, found->refused);
-  return door_fail (error, FAR_ERROR_NOT_FOUND, found->unknown != NULL ? found->unknown : far_call_hidden ());
+    return api_fail (error, FAR_ERROR_DENIED, found->refused);
+  return api_fail (error, FAR_ERROR_NOT_FOUND, found->unknown != NULL ? found->unknown : far_call_hidden ());
 }
 
 /* After what is kept: the end of what was asked for may have been its end, and its asker may ask again. */
 static gboolean
-door_resolve (FarCall *call, const FarRoute *route, GError **error)
+api_resolve (FarCall *call, const FarRoute *route, GError **error)
 {
   FarResolved found = { 0 };
   gboolean good;
@@ -267,7 +267,7 @@ door_resolve (FarCall *call, const FarRoute *route, GError **error)
   if (route->handler->resolve == NULL)
     return TRUE;
   route->handler->resolve (route->self, call->principal, call->parts, &found);
-  good = door_may_found (call->principal, route->handler->action, &found, error);
+  good = api_may_found (call->principal, route->handler->action, &found, error);
   if (good) {
     g_free (call->object);
     call->object = g_steal_pointer (&found.object);
@@ -279,7 +279,7 @@ door_resolve (FarCall *call, const FarRoute *route, GError **error)
 }
 
 static gint64
-door_timeout_us (const FarMessage *request)
+api_timeout_us (const FarMessage *request)
 {
   const char *text = far_message_header (request, "timeout");
   guint64 seconds = TIMEOUT_S;
@@ -292,37 +292,37 @@ door_timeout_us (const FarMessage *request)
 /* Kept: what changes something. Bytes (a batch) have a key of their own; reading again is harmless; nobody is
  * everybody. */
 static gboolean
-door_is_kept (const FarCall *call, const FarHandler *handler)
+api_is_kept (const FarCall *call, const FarHandler *handler)
 {
   return call->bytes == NULL && g_strcmp0 (handler->method, "GET") != 0 &&
          g_strcmp0 (handler->method, "WATCH") != 0;
 }
 
 static void
-door_run (FarAnswer *answer, const FarRoute *route, char *key)
+api_run (FarAnswer *answer, const FarRoute *route, char *key)
 {
   answer->handler = route->handler;
   answer->self = route->self;
   answer->at = route->at != NULL ? far_instance_ref (route->at) : NULL;
-  answer->key = door_is_kept (&answer->call, route->handler) ? g_strdup (key) : NULL;
-  far_call_start (answer, door_timeout_us (answer->request));
+  answer->key = api_is_kept (&answer->call, route->handler) ? g_strdup (key) : NULL;
+  far_call_start (answer, api_timeout_us (answer->request));
   route->handler->handle (route->self, &answer->call);
 }
 
 static void
-door_refuse_reused (const FarMessage *request, FarAnswered answered, gpointer user)
+api_refuse_reused (const FarMessage *request, FarAnswered answered, gpointer user)
 {
   g_autoptr (GError)
       error = g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFLICT,
                                    _ ("this id was used for another message within 10 minutes"));
 
-  door_refuse (request, FALSE, error, answered, user);
+  api_refuse (request, FALSE, error, answered, user);
 }
 
 /* TRUE: answered from what is kept, or waiting with the first. Asked after the rights: what may not be done
  * any more is not shown any more either. */
 static gboolean
-door_repeated (const char *key, FarMessage *request, FarAnswered answered, gpointer user)
+api_repeated (const char *key, FarMessage *request, FarAnswered answered, gpointer user)
 {
   gboolean same = TRUE;
   FarMessage *kept;
@@ -333,54 +333,54 @@ door_repeated (const char *key, FarMessage *request, FarAnswered answered, gpoin
   if (kept == NULL && !far_call_join (key, request, answered, user, &same))
     return FALSE;
   if (!same)
-    door_refuse_reused (request, answered, user);
+    api_refuse_reused (request, answered, user);
   else if (kept != NULL)
     far_call_deliver (far_message_ref (kept), TRUE, answered, user);
   return TRUE;
 }
 
 static void
-door_dispatch (FarAnswer *answer, char *key, FarAnswered answered, gpointer user)
+api_dispatch (FarAnswer *answer, char *key, FarAnswered answered, gpointer user)
 {
   g_autoptr (GError) error = NULL;
-  const FarRoute *route = door_route (answer, &error);
+  const FarRoute *route = api_route (answer, &error);
 
   if (answer->principal->kind == FAR_PRINCIPAL_NONE &&
       (route == NULL || route->handler->action != FAR_ACTION_ANYONE)) {
-    door_login_first (answer->request, answer->call.transport, answered, user);
+    api_login_first (answer->request, answer->call.transport, answered, user);
     far_call_drop (&answer->call);
-  } else if (route == NULL || !door_prepare (answer, route, &error)) {
-    door_refuse (answer->request, answer->no_route, error, answered, user);
+  } else if (route == NULL || !api_prepare (answer, route, &error)) {
+    api_refuse (answer->request, answer->no_route, error, answered, user);
     far_call_drop (&answer->call);
-  } else if (door_repeated (key, answer->request, answered, user)) {
+  } else if (api_repeated (key, answer->request, answered, user)) {
     far_call_drop (&answer->call);
-  } else if (!door_resolve (&answer->call, route, &error)) {
-    door_refuse (answer->request, FALSE, error, answered, user);
+  } else if (!api_resolve (&answer->call, route, &error)) {
+    api_refuse (answer->request, FALSE, error, answered, user);
     far_call_drop (&answer->call);
   } else {
-    door_run (answer, route, key);
+    api_run (answer, route, key);
   }
 }
 
 void
-far_door_submit (const FarPrincipal *principal, const char *transport, FarMessage *request,
-                 FarAnswered answered, gpointer user)
+far_api_submit (const FarPrincipal *principal, const char *transport, FarMessage *request,
+                FarAnswered answered, gpointer user)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *key = NULL;
   gboolean same = TRUE;
   FarAnswer *answer;
 
-  if (!door_form_ok (request, &error)) {
-    door_refuse (request, FALSE, error, answered, user);
+  if (!api_form_ok (request, &error)) {
+    api_refuse (request, FALSE, error, answered, user);
     return;
   }
   key = far_dedup_key (principal, request->id);
   if (key != NULL && far_dedup_find (key, request, &same) != NULL && !same) {
-    door_refuse_reused (request, answered, user);
+    api_refuse_reused (request, answered, user);
     return;
   }
   answer = far_call_new (principal, request, answered, user);
   answer->call.transport = g_strdup (transport);
-  door_dispatch (answer, key, answered, user);
+  api_dispatch (answer, key, answered, user);
 }
