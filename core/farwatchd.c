@@ -22,7 +22,7 @@
 #include "node/node-hooks.h"
 #include "life/node.h"
 #include "reach/peer.h"
-#include "life/ready.h"
+#include "life/sd-notify.h"
 #include "auth/right.h"
 #include "base/speech.h"
 #include "loop/loop-latency.h"

@@ -96,8 +96,8 @@ libfarwatch_la_SOURCES = \
 	core/life/listen.c \
 	core/life/node.c \
 	core/life/node.h \
-	core/life/ready.c \
-	core/life/ready.h \
+	core/life/sd-notify.c \
+	core/life/sd-notify.h \
 	core/life/reload-plan.c \
 	core/life/reload-plan.h \
 	core/life/reload.c \

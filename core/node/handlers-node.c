@@ -15,7 +15,7 @@
 #include "life/instance-private.h"
 #include "loop/log.h"
 #include "life/node.h"
-#include "life/ready.h"
+#include "life/sd-notify.h"
 #include "life/reload.h"
 #include "loop/loop-latency.h"
 

@@ -3,7 +3,7 @@
  * its only use. */
 #include "config.h"
 
-#include "life/ready.h"
+#include "life/sd-notify.h"
 
 #include <stddef.h>
 #include <string.h>
