@@ -406,7 +406,7 @@ right_verdict (FarSays says, const char **cause)
   return says == FAR_SAYS_APPROVAL ? FAR_DECISION_NEEDS_APPROVAL : FAR_DECISION_DENY;
 }
 
-/* What needs no row of its own: who passed a interface's login, nodes about themselves, what is open before
+/* What needs no row of its own: who passed an interface's login, nodes about themselves, what is open before
  * login, what one may know of. */
 static gboolean
 right_without_row (const FarPrincipal *principal, FarAction action, GPtrArray *names, FarDecision *may)

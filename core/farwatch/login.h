@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Login. A interface fills a FarLogin, core asks the authenticators in the profile's order; each answers
+/* Login. An interface fills a FarLogin, core asks the authenticators in the profile's order; each answers
  * allow | deny | defer | ask. All defer = deny. Failures count per (name, source) across all interfaces:
  * after 3 the next try is delayed (1 s, doubling to 32 s), after 10 none is made for 10 minutes; 30 of any
  * names from one source likewise, but for who logged in from there within a day. Tries wait for their turn in

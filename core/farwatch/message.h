@@ -173,7 +173,7 @@ typedef struct {
   const char *const *content;
   void (*handle) (gpointer self, FarCall *call); /* [main] */
   const char *summary;                           /* N_(); `farctl call --list` */
-  /* Whoever passed a interface's login may ask; `action` is asked of what this finds, right before the
+  /* Whoever passed an interface's login may ask; `action` is asked of what this finds, right before the
    * handler runs, so that it finds the same. NULL: it is asked of `object`. Fills *found, which begins empty;
    * its texts are taken. [main] */
   void (*resolve) (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found);
@@ -183,7 +183,7 @@ typedef struct {
 void far_handlers_add (const FarHandler *handlers, gpointer self, FarInstance *at);
 void far_handlers_remove (const FarHandler *handlers, gpointer self);
 
-/* What a interface calls for each message that came in: [main]. answered runs on main, exactly once, never
+/* What an interface calls for each message that came in: [main]. answered runs on main, exactly once, never
  * inside this call; for WATCH once per event until `last`. transport: the interface's instance, NULL for the
  * control socket. principal of kind NONE: nobody has logged in yet. */
 typedef void (*FarAnswered) (FarMessage *answer /* borrowed */, gboolean last, gpointer user);

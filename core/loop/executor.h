@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This header declares what the daemon needs of executors (threads for blocking work): that they end. Work is
- * given to a executor by far_run_blocking() (farwatch/request.h). */
+ * given to an executor by far_run_blocking() (farwatch/request.h). */
 #pragma once
 #include <farwatch/request.h>
 

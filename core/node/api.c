@@ -67,7 +67,7 @@ api_fail (GError **error, FarErrorCode code, const char *text)
   return FALSE;
 }
 
-/* A message made by hand by a interface (HTTP) is checked like a decoded one. */
+/* A message made by hand by an interface (HTTP) is checked like a decoded one. */
 static gboolean
 api_too_large (gsize size, gsize max, GError **error)
 {

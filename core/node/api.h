@@ -15,7 +15,7 @@ void far_api_stop (void);
 gboolean far_control_start (const char *path, GError **error);
 void far_control_stop (void);
 
-/* The authenticators of a interface, NULL-terminated; NULL: it has none. transport NULL: the control socket.
+/* The authenticators of an interface, NULL-terminated; NULL: it has none. transport NULL: the control socket.
  */
 const char *const *far_api_login (const char *transport);
 const char *far_api_no_login (void); /* what is said where that is empty */

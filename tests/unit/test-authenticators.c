@@ -474,7 +474,7 @@ static const struct {
   { "others people keys", FAR_LOGIN_PASSWORD, "alice", "pw-people", NULL },
   { "keys others people", FAR_LOGIN_KEY, "alice", KEY_A, "ops" },
   { "people", FAR_LOGIN_KEY, "alice", KEY_B,
-    NULL }, /* a interface that does not ask the others knows nothing of them */
+    NULL }, /* an interface that does not ask the others knows nothing of them */
   { "people others keys tokens", FAR_LOGIN_TOKEN, "alice", NULL,
     "" }, /* stands for its claim, not for the groups of its name */
 };

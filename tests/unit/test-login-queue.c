@@ -32,7 +32,7 @@ START_TEST (a_told_address_gives_no_more_guesses)
   forward (seconds);
   ck_assert_uint_le (stands[0].asked, FAR_THROTTLE_NAME_FREE + FAR_THROTTLE_AT_ONCE * 2 +
                                           seconds * G_USEC_PER_SEC / FAR_THROTTLE_TOLD_US);
-  ck_assert (try_login ("alice", "right", "192.0.2.1", NULL)); /* at a interface that sees for itself */
+  ck_assert (try_login ("alice", "right", "192.0.2.1", NULL)); /* at an interface that sees for itself */
   for (guint i = 0; i < G_N_ELEMENTS (outcomes); i++) {
     wait_seconds (&outcomes[i], 2000);
     outcome_clear (&outcomes[i]);

@@ -276,7 +276,7 @@ submit_made (FarPrincipal *principal, FarMessage *request)
   return status;
 }
 
-START_TEST (a_message_made_by_a_interface_is_checked_too)
+START_TEST (a_message_made_by_an_interface_is_checked_too)
 {
   g_autoptr (FarMessage) id = far_message_request ("GET", "things", NULL),
                          method = far_message_request ("FETCH", "things", NULL);
@@ -741,7 +741,7 @@ main (void)
   tcase_add_loop_test (tc, bad_queries_are_refused, 0, 7);
   tcase_add_test (tc, an_object_from_the_body);
   tcase_add_loop_test (tc, bodies_are_checked, 0, G_N_ELEMENTS (bodies));
-  tcase_add_test (tc, a_message_made_by_a_interface_is_checked_too);
+  tcase_add_test (tc, a_message_made_by_an_interface_is_checked_too);
   tcase_add_test (tc, batches_are_bytes);
   tcase_add_test (tc, a_body_of_several_types);
   tcase_add_loop_test (tc, hops_end, 0, 6);

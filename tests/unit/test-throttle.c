@@ -266,7 +266,7 @@ START_TEST (told_sources_give_no_more_guesses)
   ck_assert_uint_le (made, FAR_THROTTLE_SOURCE_TRIES + 6 * FAR_THROTTLE_SOURCE_TRIES);
   ck_assert_uint_ge (made, FAR_THROTTLE_SOURCE_TRIES);
   ck_assert_int_eq (enter (&known, far_clock_boottime_us ()), 0);
-  ck_assert_int_eq (enter_now ("alice", "192.0.2.1"), 0); /* a interface that sees for itself */
+  ck_assert_int_eq (enter_now ("alice", "192.0.2.1"), 0); /* an interface that sees for itself */
 }
 END_TEST
 
