@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A channel as a stream. What arrives is shown in place, inside libssh's data callback, when that comes from
- * the wire's own turn; otherwise, and when the reader is slow, it stays in libssh (the window stays shut) and
+ * the conn's own turn; otherwise, and when the reader is slow, it stays in libssh (the window stays shut) and
  * is drained later. */
 #include "config.h"
 
-#include "wire.h"
+#include "connection.h"
 
 #include <string.h>
 
@@ -14,8 +14,8 @@
 
 struct _Channel {
   FarStream head;
-  Wire *wire;          /* a reference */
-  ssh_channel channel; /* NULL: the wire is dead */
+  SshConnection *conn; /* a reference */
+  ssh_channel channel; /* NULL: the conn is dead */
   struct ssh_channel_callbacks_struct callbacks;
   gint *status; /* of a session, a box shared with the endpoint */
   gboolean opened, session, freed;
@@ -43,7 +43,7 @@ of_stream (FarStream *stream)
 static gboolean
 is_inside (Channel *self)
 {
-  return self->in_callback || self->wire->telling > 0 || self->wire->inside > 0;
+  return self->in_callback || self->conn->telling > 0 || self->conn->inside > 0;
 }
 
 /* ---- what libssh tells ---- */
@@ -51,10 +51,10 @@ is_inside (Channel *self)
 static void
 tell (Channel *self, guint ready)
 {
-  if (wire_may_tell (self->wire)) {
-    self->wire->telling++;
+  if (conn_may_tell (self->conn)) {
+    self->conn->telling++;
     far_stream_tell (&self->head, ready);
-    self->wire->telling--;
+    self->conn->telling--;
   }
   self->changed = TRUE; /* and once more in the turn: what would have called libssh has waited */
 }
@@ -63,20 +63,20 @@ static int
 on_data (ssh_session session, ssh_channel channel, void *data, uint32_t size, int is_stderr, void *user)
 {
   Channel *self = user;
-  self->wire->data_bytes += size;
-  self->wire->data_packets++;
+  self->conn->data_bytes += size;
+  self->conn->data_packets++;
   if (self->freed || is_stderr)
     return size;
-  if (self->size > 0 || !wire_may_tell (self->wire) || self->head.ready == NULL) {
+  if (self->size > 0 || !conn_may_tell (self->conn) || self->head.ready == NULL) {
     self->unread = self->changed = TRUE;
     return 0;
   }
   self->show = data;
   self->size = size;
   self->in_callback = TRUE;
-  self->wire->telling++;
+  self->conn->telling++;
   far_stream_tell (&self->head, FAR_READY_READ);
-  self->wire->telling--;
+  self->conn->telling--;
   self->in_callback = FALSE;
   gsize left = self->freed ? 0 : self->size;
   self->size = 0;
@@ -117,15 +117,15 @@ ssh_channel_keep (gpointer owner)
 static void
 ssh_channel_drain (Channel *self)
 {
-  guint8 *memory = far_loop_scratch_take (self->wire->loop, ssh_channel_keep, self);
-  wire_enter (self->wire);
+  guint8 *memory = far_loop_scratch_take (self->conn->loop, ssh_channel_keep, self);
+  conn_enter (self->conn);
   int got = ssh_channel_read_nonblocking (self->channel, memory, FAR_SCRATCH_SIZE, 0);
-  wire_leave (self->wire);
+  conn_leave (self->conn);
   if (got > 0) {
     self->show = memory;
     self->size = got;
   } else {
-    far_loop_scratch_leave (self->wire->loop, self);
+    far_loop_scratch_leave (self->conn->loop, self);
     self->unread = FALSE;
   }
 }
@@ -178,7 +178,7 @@ chan_consume (FarStream *stream, gsize bytes)
 static guint32
 ssh_channel_room (Channel *self)
 {
-  if (!self->opened || self->ended || is_inside (self) || !wire_can_write (self->wire))
+  if (!self->opened || self->ended || is_inside (self) || !conn_can_write (self->conn))
     return 0;
   return ssh_channel_window_size (self->channel);
 }
@@ -186,9 +186,9 @@ ssh_channel_room (Channel *self)
 static int
 ssh_channel_put (Channel *self, const guint8 *data, gsize size)
 {
-  wire_enter (self->wire);
+  conn_enter (self->conn);
   int put_ = ssh_channel_write (self->channel, data, size);
-  wire_leave (self->wire);
+  conn_leave (self->conn);
   return put_;
 }
 
@@ -258,13 +258,13 @@ send_end (Channel *self)
   if (self->ended || !self->opened || self->peer_closed)
     return;
   self->ended = TRUE;
-  wire_enter (self->wire);
+  conn_enter (self->conn);
   if (self->session)
     ssh_channel_request_send_exit_status (self->channel, g_atomic_int_get (self->status));
   ssh_channel_send_eof (self->channel);
   if (self->session) /* the program has ended: nobody waits for more input */
     ssh_channel_close (self->channel);
-  wire_leave (self->wire);
+  conn_leave (self->conn);
 }
 
 static void
@@ -275,7 +275,7 @@ chan_shutdown (FarStream *stream, FarDirection what)
     return;
   self->end_wanted = TRUE;
   if (is_inside (self) || !self->opened)
-    wire_kick (self->wire);
+    conn_kick (self->conn);
   else
     send_end (self);
 }
@@ -291,7 +291,7 @@ chan_abort (FarStream *stream, const char *cause)
     stream->cause = g_intern_string (cause);
   self->end_wanted = FALSE;
   if (self->channel != NULL)
-    wire_kick (self->wire);
+    conn_kick (self->conn);
 }
 
 static void
@@ -305,7 +305,7 @@ forget_bytes (Channel *self)
 static void
 destroy (Channel *self)
 {
-  wire_unref (self->wire);
+  conn_unref (self->conn);
   g_free (self->host);
   g_free (self->from);
   if (self->status != NULL)
@@ -324,31 +324,31 @@ chan_free (FarStream *stream)
   if (self->channel == NULL)
     destroy (self);
   else
-    wire_kick (self->wire);
+    conn_kick (self->conn);
 }
 
 /* A channel that does not open yet waits: to close it now would upset the peer (OpenSSH drops the whole
  * connection). */
 gboolean
-wire_channel_reap (Channel *self)
+conn_channel_reap (Channel *self)
 {
   if (!self->freed || self->host != NULL)
     return FALSE;
-  WIRE_RULE (self->channel != NULL && !self->in_callback && self->wire->inside == 0);
-  wire_enter (self->wire);
+  WIRE_RULE (self->channel != NULL && !self->in_callback && self->conn->inside == 0);
+  conn_enter (self->conn);
   ssh_remove_channel_callbacks (self->channel, &self->callbacks);
   if (self->opened && self->end_wanted)
     send_end (self);
   if (self->opened)
     ssh_channel_close (self->channel);
   ssh_channel_free (self->channel);
-  wire_leave (self->wire);
+  conn_leave (self->conn);
   destroy (self);
   return TRUE;
 }
 
 void
-wire_channel_wire_dead (Channel *self, const char *cause)
+conn_channel_wire_dead (Channel *self, const char *cause)
 {
   WIRE_RULE (self->channel != NULL && !self->in_callback);
   ssh_remove_channel_callbacks (self->channel, &self->callbacks);
@@ -364,10 +364,10 @@ wire_channel_wire_dead (Channel *self, const char *cause)
 static void
 try_open (Channel *self)
 {
-  wire_enter (self->wire);
+  conn_enter (self->conn);
   int result = ssh_channel_open_reverse_forward (self->channel, self->host, self->port, self->from,
                                                  self->from_port);
-  wire_leave (self->wire);
+  conn_leave (self->conn);
   if (result == SSH_AGAIN)
     return;
   g_clear_pointer (&self->host, g_free);
@@ -379,7 +379,7 @@ try_open (Channel *self)
 }
 
 void
-wire_channel_turn (Channel *self)
+conn_channel_turn (Channel *self)
 {
   guint ready = 0;
   if (self->host != NULL)
@@ -412,11 +412,11 @@ static const FarStreamClass channel_class = {
 };
 
 Channel *
-wire_channel_new (Wire *wire, ssh_channel channel, gboolean opened)
+conn_channel_new (SshConnection *conn, ssh_channel channel, gboolean opened)
 {
   Channel *self = g_new0 (Channel, 1);
-  far_stream_init (&self->head, &channel_class, wire->loop);
-  self->wire = wire_ref (wire);
+  far_stream_init (&self->head, &channel_class, conn->loop);
+  self->conn = conn_ref (conn);
   self->channel = channel;
   self->opened = opened;
   /* what came while nobody listened */
@@ -429,14 +429,15 @@ wire_channel_new (Wire *wire, ssh_channel channel, gboolean opened)
                                                            .channel_close_function = on_close };
   ssh_callbacks_init (&self->callbacks);
   ssh_set_channel_callbacks (channel, &self->callbacks);
-  g_ptr_array_add (wire->channels, self);
+  g_ptr_array_add (conn->channels, self);
   return self;
 }
 
 Channel *
-wire_channel_forward (Wire *wire, const char *host, guint16 port, const char *from, guint16 from_port)
+conn_channel_forward (SshConnection *conn, const char *host, guint16 port, const char *from,
+                      guint16 from_port)
 {
-  Channel *self = wire_channel_new (wire, ssh_channel_new (wire->session), FALSE);
+  Channel *self = conn_channel_new (conn, ssh_channel_new (conn->session), FALSE);
   self->host = g_strdup (host);
   self->port = port;
   self->from = g_strdup (from);
@@ -446,20 +447,20 @@ wire_channel_forward (Wire *wire, const char *host, guint16 port, const char *fr
 }
 
 void
-wire_channel_set_session (Channel *channel, gint *status)
+conn_channel_set_session (Channel *channel, gint *status)
 {
   channel->session = TRUE;
   channel->status = g_atomic_rc_box_acquire (status);
 }
 
 FarStream *
-wire_channel_stream (Channel *channel)
+conn_channel_stream (Channel *channel)
 {
   return &channel->head;
 }
 
 ssh_channel
-wire_channel_raw (Channel *channel)
+conn_channel_raw (Channel *channel)
 {
   return channel->channel;
 }

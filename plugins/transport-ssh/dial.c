@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The terminal's way to the tunnel end: connect, know Z by its key, prove the node's key, show the token, ask
- * for X. Then the wire moves to the tunnel's loop, and what comes through it is announced on main. (spec B6,
+ * for X. Then the conn moves to the tunnel's loop, and what comes through it is announced on main. (spec B6,
  * B7) */
 #include "config.h"
 
@@ -29,7 +29,7 @@ struct _Dial {
   /* loop */
   int fd;
   FarLoopTimer *timer;
-  Wire *wire;
+  SshConnection *conn;
   Step step;
   ssh_key key;
   GError *error;
@@ -117,7 +117,7 @@ static void
 arrival_join (gpointer data)
 {
   Arrival *arrival = data;
-  FarStream *far_end = wire_channel_stream (arrival->channel);
+  FarStream *far_end = conn_channel_stream (arrival->channel);
   arrival->tunnel->n_joins--; /* it counted while it was asked for */
   if (arrival->near_end != NULL && !far_end->closed && !arrival->tunnel->over) {
     tunnel_join (arrival->tunnel, far_end, arrival->near_end, arrival->from, 0);
@@ -165,22 +165,22 @@ ssh_dial_is_ours (Tunnel *tunnel, ssh_message message)
 }
 
 static gboolean
-open_message (Wire *wire, ssh_message message, gpointer user)
+open_message (SshConnection *conn, ssh_message message, gpointer user)
 {
   Tunnel *tunnel = user;
-  wire_enter (wire);
+  conn_enter (conn);
   ssh_channel channel = ssh_dial_is_ours (tunnel, message)
                             ? ssh_message_channel_request_open_reply_accept (message)
                             : NULL;
   if (channel == NULL)
     ssh_message_reply_default (message);
-  wire_leave (wire);
+  conn_leave (conn);
   if (channel == NULL)
     return FALSE;
   Arrival *arrival = g_new0 (Arrival, 1);
   const char *from = ssh_message_channel_request_open_originator (message);
   *arrival = (Arrival){ .tunnel = tunnel_ref (tunnel),
-                        .channel = wire_channel_new (wire, channel, TRUE),
+                        .channel = conn_channel_new (conn, channel, TRUE),
                         .from = g_strdup (from != NULL ? from : "") };
   tunnel->n_joins++;
   far_loop_post (far_loop_main (), arrival_ask, arrival);
@@ -188,21 +188,23 @@ open_message (Wire *wire, ssh_message message, gpointer user)
 }
 
 static void
-open_dead (Wire *wire, const char *cause, gpointer user)
+open_dead (SshConnection *conn, const char *cause, gpointer user)
 {
   Tunnel *tunnel = user;
-  tunnel_link_dead (tunnel, wire, cause);
+  tunnel_link_dead (tunnel, conn, cause);
   tunnel_unref (tunnel);
 }
 
 static void
-open_arrived (Wire *wire, gpointer user)
+open_arrived (SshConnection *conn, gpointer user)
 {
   Tunnel *tunnel = user;
-  ssh_tunnel_up (tunnel, wire, FALSE, far_clock_boottime_us ());
+  ssh_tunnel_up (tunnel, conn, FALSE, far_clock_boottime_us ());
 }
 
-static const WireOps open_ops = { .message = open_message, .arrived = open_arrived, .dead = open_dead };
+static const SshConnectionOps open_ops = { .message = open_message,
+                                           .arrived = open_arrived,
+                                           .dead = open_dead };
 
 /* ---- the steps of a handshake ---- */
 
@@ -212,7 +214,7 @@ static Progress
 broken (Dial *dial, FarErrorCode code, const char *where)
 {
   if (dial->error == NULL)
-    dial->error = g_error_new (FAR_ERROR, code, "%s: %s", where, ssh_get_error (dial->wire->session));
+    dial->error = g_error_new (FAR_ERROR, code, "%s: %s", where, ssh_get_error (dial->conn->session));
   return GIVE_UP;
 }
 
@@ -306,45 +308,45 @@ do_step (Dial *dial, ssh_session session)
 }
 
 static gboolean
-handshake_advance (Wire *wire, gpointer user)
+handshake_advance (SshConnection *conn, gpointer user)
 {
   Dial *dial = user;
   Progress progress = GO_ON;
-  wire_enter (wire);
+  conn_enter (conn);
   while (progress == GO_ON && dial->step < STEP_DONE) {
-    progress = do_step (dial, wire->session);
+    progress = do_step (dial, conn->session);
     if (progress == GO_ON)
       dial->step++;
   }
-  wire_leave (wire);
+  conn_leave (conn);
   if (progress == GIVE_UP)
-    wire_cut (wire, "handshake failed");
+    conn_cut (conn, "handshake failed");
   if (progress != GO_ON)
     return FALSE;
-  wire_move (wire, dial->tunnel->loop, &open_ops, tunnel_ref (dial->tunnel));
-  dial->wire = NULL;
+  conn_move (conn, dial->tunnel->loop, &open_ops, tunnel_ref (dial->tunnel));
+  dial->conn = NULL;
   dial_over (dial, NULL);
   return TRUE;
 }
 
 static gboolean
-handshake_message (Wire *wire, ssh_message message, gpointer user)
+handshake_message (SshConnection *conn, ssh_message message, gpointer user)
 {
   return FALSE;
 }
 
 static void
-handshake_dead (Wire *wire, const char *cause, gpointer user)
+handshake_dead (SshConnection *conn, const char *cause, gpointer user)
 {
   Dial *dial = user;
-  dial->wire = NULL;
+  dial->conn = NULL;
   if (dial->error != NULL)
     ssh_dial_fail (dial, dial->error->code, dial->error->message);
   else
     ssh_dial_fail (dial, FAR_ERROR_UNAVAILABLE, cause);
 }
 
-static const WireOps handshake_ops = {
+static const SshConnectionOps handshake_ops = {
   .advance = handshake_advance,
   .message = handshake_message,
   .dead = handshake_dead,
@@ -374,7 +376,7 @@ static void
 dial_late (gpointer data)
 {
   Dial *dial = data;
-  wire_cut (dial->wire, _ ("no answer in 20s"));
+  conn_cut (dial->conn, _ ("no answer in 20s"));
 }
 
 static void
@@ -388,9 +390,9 @@ shake_hands (gpointer data)
     ssh_dial_fail (dial, FAR_ERROR_INTERNAL, "out of memory");
     return;
   }
-  wire_tune_fd (fd);
+  conn_tune_fd (fd);
   ssh_dial_set_options (dial, session);
-  dial->wire = wire_new (dial->loop, session, fd, &handshake_ops, dial);
+  dial->conn = conn_new (dial->loop, session, fd, &handshake_ops, dial);
   dial->timer = far_loop_timer (dial->loop, dial->until_us, dial_late, dial);
 }
 
@@ -398,8 +400,8 @@ static void
 do_cancel (gpointer data)
 {
   Dial *dial = data;
-  if (dial->wire != NULL)
-    wire_cut (dial->wire, "cancelled");
+  if (dial->conn != NULL)
+    conn_cut (dial->conn, "cancelled");
   dial_unref (dial);
 }
 

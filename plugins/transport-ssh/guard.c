@@ -57,9 +57,9 @@ guard_stop (Guard *guard)
 typedef enum { ANSWER_NO, ANSWER_YES, ANSWER_ASK, ANSWER_BUSY } AnswerKind;
 
 typedef struct {
-  Wire *wire;
+  SshConnection *conn;
   Guard *guard;
-  Login *of;       /* touched on the wire's loop only */
+  Login *of;       /* touched on the conn's loop only */
   FarLogin *login; /* NULL: handed over */
   FarRequest *req;
   char *name, *key;
@@ -76,7 +76,7 @@ ssh_guard_question_free (gpointer data)
   SshQuestion *question = data;
   if (question->grant != NULL && question->guard->free_grant != NULL)
     question->guard->free_grant (question->grant);
-  wire_unref (question->wire);
+  conn_unref (question->conn);
   guard_unref (question->guard);
   far_login_free (question->login);
   g_strfreev (question->prompts);
@@ -85,7 +85,7 @@ ssh_guard_question_free (gpointer data)
   g_free (question);
 }
 
-static void ssh_guard_answer (Wire *wire, gpointer data);
+static void ssh_guard_answer (SshConnection *conn, gpointer data);
 
 static void
 ssh_guard_judge (SshQuestion *question, FarRequest *req)
@@ -116,7 +116,7 @@ decided (FarRequest *req, gpointer user)
     ssh_guard_judge (question, req);
   else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_LIMIT))
     question->kind = ANSWER_BUSY;
-  wire_post (question->wire, ssh_guard_answer, question, ssh_guard_question_free);
+  conn_post (question->conn, ssh_guard_answer, question, ssh_guard_question_free);
 }
 
 /* [main] */
@@ -126,7 +126,7 @@ ask_core (gpointer data)
   SshQuestion *question = data;
   Guard *guard = question->guard;
   if (guard->waiting == NULL) {
-    wire_post (question->wire, ssh_guard_answer, question, ssh_guard_question_free);
+    conn_post (question->conn, ssh_guard_answer, question, ssh_guard_question_free);
     return;
   }
   FarRequest *req = far_request_new (decided, question, 0);
@@ -137,71 +137,71 @@ ask_core (gpointer data)
 /* ---- answers ---- */
 
 static void
-ssh_guard_refuse (Login *login, Wire *wire, ssh_message message)
+ssh_guard_refuse (Login *login, SshConnection *conn, ssh_message message)
 {
-  wire_enter (wire);
+  conn_enter (conn);
   ssh_message_reply_default (message);
-  wire_leave (wire);
+  conn_leave (conn);
   ssh_message_free (message);
 }
 
 static void
-ask_back (Login *login, Wire *wire, ssh_message message, const SshQuestion *question)
+ask_back (Login *login, SshConnection *conn, ssh_message message, const SshQuestion *question)
 {
   guint n = MIN (g_strv_length (question->prompts), 8);
   char echo[8];
   memset (echo, question->echo ? 1 : 0, sizeof echo);
-  wire_enter (wire);
+  conn_enter (conn);
   ssh_message_auth_interactive_request (message, "", "", n, (const char **) question->prompts, echo);
-  wire_leave (wire);
+  conn_leave (conn);
   ssh_message_free (message);
 }
 
 static void
-let_in (Login *login, Wire *wire, ssh_message message, SshQuestion *question)
+let_in (Login *login, SshConnection *conn, ssh_message message, SshQuestion *question)
 {
-  wire_enter (wire);
+  conn_enter (conn);
   ssh_message_auth_reply_success (message, 0);
-  wire_leave (wire);
+  conn_leave (conn);
   ssh_message_free (message);
-  login->passed (wire, g_steal_pointer (&question->grant), login->key, login->user);
+  login->passed (conn, g_steal_pointer (&question->grant), login->key, login->user);
 }
 
 static void
-ssh_guard_failed (Login *login, Wire *wire, ssh_message message)
+ssh_guard_failed (Login *login, SshConnection *conn, ssh_message message)
 {
-  ssh_guard_refuse (login, wire, message);
+  ssh_guard_refuse (login, conn, message);
   if (++login->tries >= GUARD_TRIES)
-    wire_cut (wire, "login refused three times");
+    conn_cut (conn, "login refused three times");
 }
 
 static void
-pk_ok (Wire *wire, ssh_message message)
+pk_ok (SshConnection *conn, ssh_message message)
 {
-  wire_enter (wire);
+  conn_enter (conn);
   ssh_message_auth_reply_pk_ok_simple (message);
-  wire_leave (wire);
+  conn_leave (conn);
   ssh_message_free (message);
 }
 
-/* [loop of the wire] */
+/* [loop of the conn] */
 static void
-ssh_guard_answer (Wire *wire, gpointer data)
+ssh_guard_answer (SshConnection *conn, gpointer data)
 {
   SshQuestion *question = data;
   Login *login = question->of;
   ssh_message message = g_steal_pointer (&login->message);
-  wire_pause (wire, FALSE);
+  conn_pause (conn, FALSE);
   if (question->kind == ANSWER_ASK)
-    ask_back (login, wire, message, question);
+    ask_back (login, conn, message, question);
   else if (question->kind == ANSWER_YES && question->probe)
-    pk_ok (wire, message);
+    pk_ok (conn, message);
   else if (question->kind == ANSWER_YES)
-    let_in (login, wire, message, question);
+    let_in (login, conn, message, question);
   else if (question->probe)
-    ssh_guard_refuse (login, wire, message);
+    ssh_guard_refuse (login, conn, message);
   else
-    ssh_guard_failed (login, wire, message);
+    ssh_guard_failed (login, conn, message);
 }
 
 /* ---- questions ---- */
@@ -220,10 +220,10 @@ key_line (ssh_key key)
 
 /* Hands the request to main; no more is read until the answer is there. */
 static gboolean
-ssh_guard_ask (Login *login, Wire *wire, ssh_message message, FarLogin *form)
+ssh_guard_ask (Login *login, SshConnection *conn, ssh_message message, FarLogin *form)
 {
   SshQuestion *question = g_new0 (SshQuestion, 1);
-  *question = (SshQuestion){ .wire = wire_ref (wire),
+  *question = (SshQuestion){ .conn = conn_ref (conn),
                              .guard = guard_ref (login->guard),
                              .of = login,
                              .login = form,
@@ -231,7 +231,7 @@ ssh_guard_ask (Login *login, Wire *wire, ssh_message message, FarLogin *form)
                              .key = g_strdup (form->key),
                              .probe = form->probe };
   login->message = message;
-  wire_pause (wire, TRUE);
+  conn_pause (conn, TRUE);
   far_loop_post (far_loop_main (), ask_core, question);
   return TRUE;
 }
@@ -253,20 +253,20 @@ form_new (Login *login, ssh_message message, FarLoginForm form)
 }
 
 static gboolean
-on_password (Login *login, Wire *wire, ssh_message message)
+on_password (Login *login, SshConnection *conn, ssh_message message)
 {
   FarLogin *form = form_new (login, message, login->guard->tokens ? FAR_LOGIN_TOKEN : FAR_LOGIN_PASSWORD);
   form->secret = g_strdup (ssh_message_auth_password (message));
   form->key = g_strdup (login->key);
-  return ssh_guard_ask (login, wire, message, form);
+  return ssh_guard_ask (login, conn, message, form);
 }
 
 /* Where tokens log in, any key may be proved: what it is worth the token says. */
 static gboolean
-on_key_for_token (Login *login, Wire *wire, ssh_message message)
+on_key_for_token (Login *login, SshConnection *conn, ssh_message message)
 {
   if (ssh_message_auth_publickey_state (message) == SSH_PUBLICKEY_STATE_NONE) {
-    pk_ok (wire, message);
+    pk_ok (conn, message);
     return TRUE;
   }
   if (ssh_message_auth_publickey_state (message) != SSH_PUBLICKEY_STATE_VALID)
@@ -274,18 +274,18 @@ on_key_for_token (Login *login, Wire *wire, ssh_message message)
   g_free (login->key);
   login->key = key_line (ssh_message_auth_pubkey (message));
   ssh_message_auth_set_methods (message, SSH_AUTH_METHOD_PASSWORD);
-  wire_enter (wire);
+  conn_enter (conn);
   ssh_message_auth_reply_success (message, 1);
-  wire_leave (wire);
+  conn_leave (conn);
   ssh_message_free (message);
   return TRUE;
 }
 
 static gboolean
-on_key (Login *login, Wire *wire, ssh_message message)
+on_key (Login *login, SshConnection *conn, ssh_message message)
 {
   if (login->guard->tokens)
-    return on_key_for_token (login, wire, message);
+    return on_key_for_token (login, conn, message);
   int state = ssh_message_auth_publickey_state (message);
   g_autofree char *line = key_line (ssh_message_auth_pubkey (message));
   if (line == NULL || (state != SSH_PUBLICKEY_STATE_NONE && state != SSH_PUBLICKEY_STATE_VALID))
@@ -293,16 +293,16 @@ on_key (Login *login, Wire *wire, ssh_message message)
   FarLogin *form = form_new (login, message, FAR_LOGIN_KEY);
   form->key = g_steal_pointer (&line);
   form->probe = state == SSH_PUBLICKEY_STATE_NONE;
-  return ssh_guard_ask (login, wire, message, form);
+  return ssh_guard_ask (login, conn, message, form);
 }
 
 static GStrv
-answers_of (Wire *wire)
+answers_of (SshConnection *conn)
 {
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-  int n = ssh_userauth_kbdint_getnanswers (wire->session);
+  int n = ssh_userauth_kbdint_getnanswers (conn->session);
   for (int i = 0; i < n && i < 8; i++) {
-    const char *text = ssh_userauth_kbdint_getanswer (wire->session, i);
+    const char *text = ssh_userauth_kbdint_getanswer (conn->session, i);
     g_strv_builder_add (builder, text != NULL ? text : "");
   }
   return g_strv_builder_end (builder);
@@ -319,7 +319,7 @@ answers_clear (GStrv answers)
 /* A conversation starts with the question for the password; an authenticator that has more to ask says so in
  * its verdict. */
 static gboolean
-on_interactive (Login *login, Wire *wire, ssh_message message)
+on_interactive (Login *login, SshConnection *conn, ssh_message message)
 {
   if (!ssh_message_auth_kbdint_is_response (message)) {
     char *prompts[] = { (char *) "Password: ", NULL };
@@ -327,10 +327,10 @@ on_interactive (Login *login, Wire *wire, ssh_message message)
     g_free (login->name);
     login->name = g_strdup (ssh_message_auth_user (message));
     login->interactive = FALSE;
-    ask_back (login, wire, message, &first);
+    ask_back (login, conn, message, &first);
     return TRUE;
   }
-  GStrv answers = answers_of (wire);
+  GStrv answers = answers_of (conn);
   FarLogin *form = form_new (login, message,
                              login->interactive ? FAR_LOGIN_CONVERSATION : FAR_LOGIN_PASSWORD);
   if (login->interactive)
@@ -339,64 +339,64 @@ on_interactive (Login *login, Wire *wire, ssh_message message)
     form->secret = g_strdup (answers[0] != NULL ? answers[0] : "");
   answers_clear (answers);
   login->interactive = TRUE;
-  return ssh_guard_ask (login, wire, message, form);
+  return ssh_guard_ask (login, conn, message, form);
 }
 
 static gboolean
-on_service (Wire *wire, ssh_message message)
+on_service (SshConnection *conn, ssh_message message)
 {
   const char *name = ssh_message_service_service (message);
-  wire_enter (wire);
+  conn_enter (conn);
   if (name != NULL && g_str_equal (name, "ssh-userauth"))
     ssh_message_service_reply_success (message);
   else
     ssh_message_reply_default (message);
-  wire_leave (wire);
+  conn_leave (conn);
   ssh_message_free (message);
   return TRUE;
 }
 
 static gboolean
-on_auth (Login *login, Wire *wire, ssh_message message)
+on_auth (Login *login, SshConnection *conn, ssh_message message)
 {
   if (++login->asked > REQUESTS_MAX) {
-    wire_cut (wire, "too many login requests (20 at most)");
+    conn_cut (conn, "too many login requests (20 at most)");
     return FALSE;
   }
   switch (ssh_message_subtype (message)) {
   case SSH_AUTH_METHOD_PASSWORD:
-    return on_password (login, wire, message);
+    return on_password (login, conn, message);
   case SSH_AUTH_METHOD_PUBLICKEY:
-    return on_key (login, wire, message);
+    return on_key (login, conn, message);
   case SSH_AUTH_METHOD_INTERACTIVE:
-    return login->guard->tokens ? FALSE : on_interactive (login, wire, message);
+    return login->guard->tokens ? FALSE : on_interactive (login, conn, message);
   default:
     return FALSE;
   }
 }
 
 gboolean
-login_message (Login *login, Wire *wire, ssh_message message)
+login_message (Login *login, SshConnection *conn, ssh_message message)
 {
   gboolean kept = FALSE;
   if (ssh_message_type (message) == SSH_REQUEST_SERVICE)
-    kept = on_service (wire, message);
+    kept = on_service (conn, message);
   else if (ssh_message_type (message) == SSH_REQUEST_AUTH)
-    kept = on_auth (login, wire, message);
+    kept = on_auth (login, conn, message);
   if (!kept)
-    ssh_guard_refuse (login, wire, message);
+    ssh_guard_refuse (login, conn, message);
   return TRUE;
 }
 
 void
-login_begin (Login *login, Guard *guard, Wire *wire, const char *from, const char *asker)
+login_begin (Login *login, Guard *guard, SshConnection *conn, const char *from, const char *asker)
 {
   int methods = SSH_AUTH_METHOD_PASSWORD | SSH_AUTH_METHOD_PUBLICKEY |
                 (guard->tokens ? 0 : SSH_AUTH_METHOD_INTERACTIVE);
   login->guard = guard_ref (guard);
   login->from = g_strdup (from);
   login->asker = g_strdup (asker);
-  ssh_set_auth_methods (wire->session, methods);
+  ssh_set_auth_methods (conn->session, methods);
 }
 
 void

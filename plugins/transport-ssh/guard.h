@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Logging in over a wire: takes the peer's login requests, has core decide on main, answers. Both servers use
+/* Logging in over a conn: takes the peer's login requests, has core decide on main, answers. Both servers use
  * it: the tunnel end, where a terminal shows a token, and the terminal's own login service, where a person
  * shows a password or a key. */
 #pragma once
-#include "wire.h"
+#include "connection.h"
 
 G_BEGIN_DECLS
 
@@ -31,7 +31,7 @@ void guard_unref (gpointer guard);
 /* No login is decided any more; those under way are refused. [main] */
 void guard_stop (Guard *guard);
 
-/* One peer at the listener. [loop of its wire] */
+/* One peer at the listener. [loop of its conn] */
 typedef struct {
   Guard *guard;
   char *from, *asker; /* asker: for whom another node opened the way here; NULL: nobody told */
@@ -41,13 +41,13 @@ typedef struct {
   ssh_message message; /* being decided */
   gboolean interactive;
   /* [loop] it is in; takes grant */
-  void (*passed) (Wire *wire, gpointer grant, const char *key, gpointer user);
+  void (*passed) (SshConnection *conn, gpointer grant, const char *key, gpointer user);
   gpointer user;
 } Login;
 
-void login_begin (Login *login, Guard *guard, Wire *wire, const char *from, const char *asker);
+void login_begin (Login *login, Guard *guard, SshConnection *conn, const char *from, const char *asker);
 void ssh_login_end (Login *login);
 /* TRUE: keeps the message. */
-gboolean login_message (Login *login, Wire *wire, ssh_message message);
+gboolean login_message (Login *login, SshConnection *conn, ssh_message message);
 
 G_END_DECLS

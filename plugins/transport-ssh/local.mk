@@ -21,6 +21,6 @@ plugins_transport_ssh_transport_ssh_la_SOURCES = \
 	plugins/transport-ssh/visit-channel.c \
 	plugins/transport-ssh/visit.c \
 	plugins/transport-ssh/visit.h \
-	plugins/transport-ssh/wire.c \
-	plugins/transport-ssh/wire.h
+	plugins/transport-ssh/connection.c \
+	plugins/transport-ssh/connection.h
 endif

@@ -229,9 +229,9 @@ static void
 go_through (Ports *ports, Waiting *waiting)
 {
   Tunnel *tunnel = ports->tunnel;
-  Channel *channel = wire_channel_forward (tunnel->wire, tunnel->bind_host, tunnel->x, waiting->from,
+  Channel *channel = conn_channel_forward (tunnel->conn, tunnel->bind_host, tunnel->x, waiting->from,
                                            waiting->from_port);
-  tunnel_join (tunnel, g_steal_pointer (&waiting->stream), wire_channel_stream (channel), waiting->from,
+  tunnel_join (tunnel, g_steal_pointer (&waiting->stream), conn_channel_stream (channel), waiting->from,
                waiting->first_us);
   waiting_free (waiting);
 }
@@ -268,7 +268,7 @@ ssh_ports_take (Ports *ports, FarStream *stream, const char *from, guint16 from_
   Waiting *waiting = g_new0 (Waiting, 1);
   *waiting = (Waiting){ stream, g_strdup (from != NULL ? from : "127.0.0.1"), from_port,
                         far_clock_boottime_us (), first_us };
-  if (ports->tunnel->wire != NULL)
+  if (ports->tunnel->conn != NULL)
     go_through (ports, waiting);
   else
     ssh_ports_hold (ports, waiting);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The tunnel end: terminals come here. Key exchange and login run on the handshake worker; with a token for a
- * session a wire moves to that session's loop and may ask for one thing, that what reaches X be sent to it.
+ * session a conn moves to that session's loop and may ask for one thing, that what reaches X be sent to it.
  * (spec B6, B7) */
 #include "config.h"
 
@@ -26,7 +26,7 @@ struct _SshListener {
   GPtrArray *guests;
 };
 
-/* ---- links: a wire that is in ---- */
+/* ---- links: a conn that is in ---- */
 
 typedef struct {
   Tunnel *tunnel;
@@ -36,29 +36,29 @@ typedef struct {
 } SshLink;
 
 static void
-link_dead (Wire *wire, const char *cause, gpointer user)
+link_dead (SshConnection *conn, const char *cause, gpointer user)
 {
   SshLink *link = user;
   g_clear_pointer (&link->patience, far_loop_timer_free);
-  tunnel_link_dead (link->tunnel, wire, cause);
+  tunnel_link_dead (link->tunnel, conn, cause);
   far_gate_leave (link->pass);
   tunnel_unref (link->tunnel);
   g_free (link);
 }
 
 static void
-forward (Wire *wire, SshLink *link, ssh_message message)
+forward (SshConnection *conn, SshLink *link, ssh_message message)
 {
   Tunnel *tunnel = link->tunnel;
   const char *host = ssh_message_global_request_address (message);
   gboolean good = !link->granted && !tunnel->over && ssh_message_global_request_port (message) == tunnel->x &&
                   host != NULL && strlen (host) <= 255;
-  wire_enter (wire);
+  conn_enter (conn);
   if (good)
     ssh_message_global_request_reply_success (message, tunnel->x);
   else
     ssh_message_reply_default (message);
-  wire_leave (wire);
+  conn_leave (conn);
   if (!good) {
     tunnel_say_refused (tunnel, "the terminal asked for a port that was not granted", NULL, 1);
     return;
@@ -67,19 +67,19 @@ forward (Wire *wire, SshLink *link, ssh_message message)
   g_clear_pointer (&link->patience, far_loop_timer_free);
   g_free (tunnel->bind_host);
   tunnel->bind_host = g_strdup (host); /* verbatim: the terminal knows its forward by these words */
-  ssh_tunnel_up (tunnel, wire, link->stock, far_clock_boottime_us ());
+  ssh_tunnel_up (tunnel, conn, link->stock, far_clock_boottime_us ());
 }
 
 static gboolean
-ssh_server_link_message (Wire *wire, ssh_message message, gpointer user)
+ssh_server_link_message (SshConnection *conn, ssh_message message, gpointer user)
 {
   int type = ssh_message_type (message), subtype = ssh_message_subtype (message);
   if (type == SSH_REQUEST_GLOBAL && subtype == SSH_GLOBAL_REQUEST_TCPIP_FORWARD) {
-    forward (wire, user, message);
+    forward (conn, user, message);
   } else {
-    wire_enter (wire);
+    conn_enter (conn);
     ssh_message_reply_default (message);
-    wire_leave (wire);
+    conn_leave (conn);
   }
   return FALSE;
 }
@@ -87,25 +87,25 @@ ssh_server_link_message (Wire *wire, ssh_message message, gpointer user)
 static void
 link_is_late (gpointer data)
 {
-  wire_cut (data, "asked for nothing");
+  conn_cut (data, "asked for nothing");
 }
 
 static void
-link_arrived (Wire *wire, gpointer user)
+link_arrived (SshConnection *conn, gpointer user)
 {
   SshLink *link = user;
-  link->patience = far_loop_timer (wire->loop, far_clock_boottime_us () + ASK_WITHIN_US, link_is_late, wire);
+  link->patience = far_loop_timer (conn->loop, far_clock_boottime_us () + ASK_WITHIN_US, link_is_late, conn);
 }
 
-static const WireOps link_ops = { .message = ssh_server_link_message,
-                                  .arrived = link_arrived,
-                                  .dead = link_dead };
+static const SshConnectionOps link_ops = { .message = ssh_server_link_message,
+                                           .arrived = link_arrived,
+                                           .dead = link_dead };
 
-/* ---- guests: wires that have not logged in ---- */
+/* ---- guests: conns that have not logged in ---- */
 
 typedef struct {
   SshListener *listener;
-  Wire *wire;
+  SshConnection *conn;
   Login login;
   FarPass *pass;
   gboolean heard;
@@ -123,27 +123,27 @@ guest_free (Guest *guest)
 }
 
 static void
-guest_dead (Wire *wire, const char *cause, gpointer user)
+guest_dead (SshConnection *conn, const char *cause, gpointer user)
 {
   guest_free (user);
 }
 
 static gboolean
-guest_exchange (Wire *wire, gpointer user)
+guest_exchange (SshConnection *conn, gpointer user)
 {
-  wire_enter (wire);
-  int result = ssh_handle_key_exchange (wire->session);
-  wire_leave (wire);
+  conn_enter (conn);
+  int result = ssh_handle_key_exchange (conn->session);
+  conn_leave (conn);
   if (result == SSH_ERROR)
-    wire_cut (wire, "no key exchange");
+    conn_cut (conn, "no key exchange");
   return result == SSH_OK;
 }
 
 static gboolean
-guest_may_go_on (Wire *wire, const char **cause, gpointer user)
+guest_may_go_on (SshConnection *conn, const char **cause, gpointer user)
 {
   Guest *guest = user;
-  if (!guest->heard && wire->counter.in_bytes > 0) {
+  if (!guest->heard && conn->counter.in_bytes > 0) {
     guest->heard = TRUE;
     far_gate_heard (guest->pass);
   }
@@ -153,28 +153,28 @@ guest_may_go_on (Wire *wire, const char **cause, gpointer user)
 static void
 guest_evicted (gpointer data)
 {
-  wire_cut (((Guest *) data)->wire, "others wait for its place");
+  conn_cut (((Guest *) data)->conn, "others wait for its place");
 }
 
 static gboolean
-guest_message (Wire *wire, ssh_message message, gpointer user)
+guest_message (SshConnection *conn, ssh_message message, gpointer user)
 {
-  return login_message (&((Guest *) user)->login, wire, message);
+  return login_message (&((Guest *) user)->login, conn, message);
 }
 
-static const WireOps guest_ops = {
+static const SshConnectionOps guest_ops = {
   .advance = guest_exchange, .message = guest_message, .may_go_on = guest_may_go_on, .dead = guest_dead
 };
 
 static void
-guest_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
+guest_passed (SshConnection *conn, gpointer grant, const char *key, gpointer user)
 {
   Guest *guest = user;
   SshLink *link = g_new0 (SshLink, 1);
   Tunnel *tunnel = grant;
   *link = (SshLink){ .tunnel = tunnel, .pass = g_steal_pointer (&guest->pass), .stock = key == NULL };
   far_gate_verified (link->pass);
-  wire_move (wire, tunnel->loop, &link_ops, link);
+  conn_move (conn, tunnel->loop, &link_ops, link);
   guest_free (guest);
 }
 
@@ -184,7 +184,7 @@ static ssh_session
 session_on (SshListener *listener, int fd)
 {
   ssh_session session = ssh_new ();
-  wire_tune_fd (fd);
+  conn_tune_fd (fd);
   if (session != NULL && ssh_bind_accept_fd (listener->bind, session, fd) == SSH_OK)
     return session;
   if (session == NULL || ssh_get_fd (session) < 0)
@@ -196,7 +196,7 @@ session_on (SshListener *listener, int fd)
 static void
 guest_is_late (gpointer data)
 {
-  wire_kick (((Guest *) data)->wire); /* may_go_on() says no */
+  conn_kick (((Guest *) data)->conn); /* may_go_on() says no */
 }
 
 static void
@@ -210,11 +210,11 @@ ssh_server_came (int fd, const struct sockaddr *address, const char *from, FarPa
   }
   Guest *guest = g_new0 (Guest, 1);
   *guest = (Guest){ .listener = listener, .pass = pass };
-  guest->wire = wire_new (listener->loop, session, fd, &guest_ops, guest);
+  guest->conn = conn_new (listener->loop, session, fd, &guest_ops, guest);
   guest->patience = far_loop_timer (listener->loop,
                                     far_clock_boottime_us () + FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC,
                                     guest_is_late, guest);
-  login_begin (&guest->login, listener->guard, guest->wire, from, NULL);
+  login_begin (&guest->login, listener->guard, guest->conn, from, NULL);
   guest->login.passed = guest_passed;
   guest->login.user = guest;
   g_ptr_array_add (listener->guests, guest);
@@ -317,7 +317,7 @@ close_all (gpointer data)
   SshListener *listener = data;
   close_listener (listener);
   for (guint i = 0; i < listener->guests->len; i++)
-    wire_cut (((Guest *) listener->guests->pdata[i])->wire, "the tunnel end stops");
+    conn_cut (((Guest *) listener->guests->pdata[i])->conn, "the tunnel end stops");
 }
 
 static void

@@ -11,7 +11,7 @@
 #include <farwatch/gate.h>
 
 #include "guard.h"
-#include "wire.h"
+#include "connection.h"
 
 G_BEGIN_DECLS
 
@@ -75,9 +75,9 @@ struct _Tunnel {
   gboolean over, closed;         /* all is over; no connections any more */
   gint64 length_us, deadline_us; /* deadline: 0 before the first acknowledgement */
   FarLoopTimer *deadline;
-  Wire *wire;      /* the present link, granted; NULL: none */
-  char *bind_host; /* as the terminal wrote it */
-  Ports *ports;    /* server */
+  SshConnection *conn; /* the present link, granted; NULL: none */
+  char *bind_host;     /* as the terminal wrote it */
+  Ports *ports;        /* server */
   guint16 x, y;
   guint n_joins;
 };
@@ -96,8 +96,8 @@ void tunnel_tell (Tunnel *tunnel, FarTunnelEvent *event);
 
 /* [loop] */
 /* A link was acknowledged: the timer starts, or goes on; takes the place of an older one. */
-void ssh_tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us);
-void tunnel_link_dead (Tunnel *tunnel, Wire *wire, const char *cause);
+void ssh_tunnel_up (Tunnel *tunnel, SshConnection *conn, gboolean stock, gint64 since_us);
+void tunnel_link_dead (Tunnel *tunnel, SshConnection *conn, const char *cause);
 /* Joins a person's end a with a connection through the link; takes both. first_us: as of a pump. */
 void tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, const char *from, gint64 first_us);
 void tunnel_say (Tunnel *tunnel, FarTunnelEventKind kind, const char *cause, const char *from);

@@ -284,31 +284,31 @@ ssh_tunnel_set_deadline (Tunnel *tunnel, gint64 deadline_us)
 
 /* NULL: it is gone already. */
 static char *
-address_here (const Wire *wire)
+address_here (const SshConnection *conn)
 {
   struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
   socklen_t size = sizeof own;
-  return getsockname (wire->fd, (struct sockaddr *) &own, &size) == 0
+  return getsockname (conn->fd, (struct sockaddr *) &own, &size) == 0
              ? far_address_text ((const struct sockaddr *) &own)
              : NULL;
 }
 
 void
-ssh_tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us)
+ssh_tunnel_up (Tunnel *tunnel, SshConnection *conn, gboolean stock, gint64 since_us)
 {
   if (tunnel->over) {
-    wire_cut (wire, "the session is over");
+    conn_cut (conn, "the session is over");
     return;
   }
-  if (tunnel->wire != NULL) {
-    Wire *old = tunnel->wire;
+  if (tunnel->conn != NULL) {
+    SshConnection *old = tunnel->conn;
     tunnel_link_dead (tunnel, old, "replaced by a new link");
-    wire_cut (old, "replaced by a new link");
+    conn_cut (old, "replaced by a new link");
   }
-  tunnel->wire = wire;
+  tunnel->conn = conn;
   if (tunnel->deadline_us == 0)
     ssh_tunnel_set_deadline (tunnel, since_us + tunnel->length_us);
-  g_autofree char *here = tunnel->ports != NULL ? address_here (wire) : NULL;
+  g_autofree char *here = tunnel->ports != NULL ? address_here (conn) : NULL;
   FarTunnelEvent event = { .kind = FAR_TUNNEL_UP,
                            .deadline_boot_us = tunnel->deadline_us,
                            .stock = stock,
@@ -319,11 +319,11 @@ ssh_tunnel_up (Tunnel *tunnel, Wire *wire, gboolean stock, gint64 since_us)
 }
 
 void
-tunnel_link_dead (Tunnel *tunnel, Wire *wire, const char *cause)
+tunnel_link_dead (Tunnel *tunnel, SshConnection *conn, const char *cause)
 {
-  if (tunnel->wire != wire)
+  if (tunnel->conn != conn)
     return;
-  tunnel->wire = NULL;
+  tunnel->conn = NULL;
   if (!tunnel->over)
     tunnel_say (tunnel, FAR_TUNNEL_LOST, cause, NULL);
 }
@@ -353,9 +353,9 @@ tunnel_over (Tunnel *tunnel, const char *cause)
   g_clear_pointer (&tunnel->deadline, far_loop_timer_free);
   if (tunnel->ports != NULL)
     ports_close (tunnel->ports);
-  if (tunnel->wire != NULL)
-    wire_cut (tunnel->wire, cause);
-  tunnel->wire = NULL;
+  if (tunnel->conn != NULL)
+    conn_cut (tunnel->conn, cause);
+  tunnel->conn = NULL;
   Said *post = g_new0 (Said, 1);
   *post = (Said){ .tunnel = tunnel_ref (tunnel), .event.cause = g_intern_string (cause) };
   far_loop_post (far_loop_main (), loop_is_over, post);

@@ -20,7 +20,7 @@ typedef struct {
 /* Something being opened for the person. */
 typedef struct {
   Visit *visit;
-  Wire *wire;
+  SshConnection *conn;
   ssh_message message;
   Channel *channel; /* session; NULL: a direct-tcpip to be accepted */
   char *command, *host;
@@ -36,12 +36,12 @@ work_free (gpointer data)
 {
   Work *work = data;
   ssh_stream_discard (work->stream);
-  if (work->channel != NULL) /* the wire died before there was an answer */
-    far_stream_free (wire_channel_stream (work->channel));
+  if (work->channel != NULL) /* the conn died before there was an answer */
+    far_stream_free (conn_channel_stream (work->channel));
   if (work->message != NULL)
     ssh_message_free (work->message);
   visit_unref (work->visit);
-  wire_unref (work->wire);
+  conn_unref (work->conn);
   g_free (work->command);
   g_free (work->host);
   g_free (work->why_not);
@@ -73,7 +73,7 @@ join (Work *work, Channel *channel)
                        .deadline_us = work->visit->deadline_us,
                        .closed = pump_closed,
                        .user = visit_ref (work->visit) };
-  far_pump_start (wire_channel_stream (channel), g_steal_pointer (&work->stream), &spec);
+  far_pump_start (conn_channel_stream (channel), g_steal_pointer (&work->stream), &spec);
 }
 
 /* People see why on their terminal, and their program that it did not work. */
@@ -81,23 +81,23 @@ static void
 say_why_not (Work *work)
 {
   g_autofree char *text = g_strdup_printf ("farwatch: %s\r\n", work->why_not);
-  ssh_channel channel = wire_channel_raw (work->channel);
+  ssh_channel channel = conn_channel_raw (work->channel);
   ssh_channel_write_stderr (channel, text, strlen (text));
   ssh_channel_request_send_exit_status (channel, 1);
   ssh_channel_send_eof (channel);
 }
 
 static void
-answer_talk (Work *work, Wire *wire)
+answer_talk (Work *work, SshConnection *conn)
 {
-  gboolean gone = wire_channel_stream (work->channel)->closed;
-  wire_enter (wire);
+  gboolean gone = conn_channel_stream (work->channel)->closed;
+  conn_enter (conn);
   ssh_message_channel_request_reply_success (work->message);
   if (work->stream == NULL && !gone)
     say_why_not (work);
-  wire_leave (wire);
+  conn_leave (conn);
   if (work->stream != NULL) {
-    wire_channel_set_session (work->channel, work->status);
+    conn_channel_set_session (work->channel, work->status);
     join (work, g_steal_pointer (&work->channel));
   } else {
     work->visit->n_open--; /* the channel goes with the work */
@@ -105,30 +105,30 @@ answer_talk (Work *work, Wire *wire)
 }
 
 static void
-answer_forward (Work *work, Wire *wire)
+answer_forward (Work *work, SshConnection *conn)
 {
   ssh_channel channel = NULL;
-  wire_enter (wire);
+  conn_enter (conn);
   if (work->stream != NULL)
     channel = ssh_message_channel_request_open_reply_accept (work->message);
   else
     ssh_message_reply_default (work->message);
-  wire_leave (wire);
+  conn_leave (conn);
   if (channel != NULL)
-    join (work, wire_channel_new (wire, channel, TRUE));
+    join (work, conn_channel_new (conn, channel, TRUE));
   else
     work->visit->n_open--;
 }
 
-/* [loop]; not called when the wire has died meanwhile */
+/* [loop]; not called when the conn has died meanwhile */
 static void
-ssh_visit_channel_answer (Wire *wire, gpointer data)
+ssh_visit_channel_answer (SshConnection *conn, gpointer data)
 {
   Work *work = data;
   if (work->channel != NULL)
-    answer_talk (work, wire);
+    answer_talk (work, conn);
   else
-    answer_forward (work, wire);
+    answer_forward (work, conn);
 }
 
 /* ---- asking, on main ---- */
@@ -142,7 +142,7 @@ opened (FarRequest *req, gpointer user)
     work->stream = far_request_steal (req);
   else
     work->why_not = g_strdup (error->message);
-  wire_post (work->wire, ssh_visit_channel_answer, work, work_free);
+  conn_post (work->conn, ssh_visit_channel_answer, work, work_free);
 }
 
 /* A session for one device reaches that one, by whatever name or address the person calls it. */
@@ -207,45 +207,45 @@ ssh_visit_channel_ask (gpointer data)
 /* A refused channel carries no words of libssh's: they go before it, as a message that OpenSSH shows with -v.
  */
 static void
-tell_person (Wire *wire, const char *text)
+tell_person (SshConnection *conn, const char *text)
 {
-  wire_enter (wire);
-  ssh_send_debug (wire->session, text, 1);
-  wire_leave (wire);
+  conn_enter (conn);
+  ssh_send_debug (conn->session, text, 1);
+  conn_leave (conn);
 }
 
 static gboolean
-refuse_one_more (Visit *visit, Wire *wire, ssh_message message)
+refuse_one_more (Visit *visit, SshConnection *conn, ssh_message message)
 {
   g_autofree char
       *text = g_strdup_printf ("too many channels in one connection (the limit is %" G_GINT64_FORMAT
                                ", by option 'channels' of endpoints.%s)",
                                visit->channels, visit->instance);
   far_log_limited (NULL, visit->session, "a connection of session %s was refused: %s", visit->session, text);
-  tell_person (wire, text);
-  return visit_refuse (wire, message);
+  tell_person (conn, text);
+  return visit_refuse (conn, message);
 }
 
 static Work *
-work_new (Visit *visit, Wire *wire, ssh_message message)
+work_new (Visit *visit, SshConnection *conn, ssh_message message)
 {
   Work *work = g_new0 (Work, 1);
   *work = (Work){ .visit = visit_ref (visit),
-                  .wire = wire_ref (wire),
+                  .conn = conn_ref (conn),
                   .message = message,
                   .status = g_atomic_rc_box_new0 (gint) };
   return work;
 }
 
 static gboolean
-direct (Visit *visit, Wire *wire, ssh_message message)
+direct (Visit *visit, SshConnection *conn, ssh_message message)
 {
   const char *host = ssh_message_channel_request_open_destination (message);
   if (host == NULL || strlen (host) > 255)
-    return visit_refuse (wire, message);
+    return visit_refuse (conn, message);
   if (visit->n_open >= visit->channels)
-    return refuse_one_more (visit, wire, message);
-  Work *work = work_new (visit, wire, message);
+    return refuse_one_more (visit, conn, message);
+  Work *work = work_new (visit, conn, message);
   work->host = g_strdup (host);
   work->port = ssh_message_channel_request_open_destination_port (message);
   visit->n_open++;
@@ -259,9 +259,9 @@ sweep (Visit *visit)
 {
   for (guint i = visit->talks->len; i-- > 0;) {
     Talk *talk = visit->talks->pdata[i];
-    if (!ssh_channel_is_closed (wire_channel_raw (talk->channel)))
+    if (!ssh_channel_is_closed (conn_channel_raw (talk->channel)))
       continue;
-    far_stream_free (wire_channel_stream (talk->channel));
+    far_stream_free (conn_channel_stream (talk->channel));
     g_ptr_array_remove_index_fast (visit->talks, i);
     g_free (talk);
     visit->n_open--;
@@ -269,18 +269,18 @@ sweep (Visit *visit)
 }
 
 static gboolean
-talk_open (Visit *visit, Wire *wire, ssh_message message)
+talk_open (Visit *visit, SshConnection *conn, ssh_message message)
 {
   sweep (visit);
   if (visit->n_open >= visit->channels)
-    return refuse_one_more (visit, wire, message);
-  wire_enter (wire);
+    return refuse_one_more (visit, conn, message);
+  conn_enter (conn);
   ssh_channel channel = ssh_message_channel_request_open_reply_accept (message);
-  wire_leave (wire);
+  conn_leave (conn);
   if (channel == NULL)
     return FALSE;
   Talk *talk = g_new0 (Talk, 1);
-  talk->channel = wire_channel_new (wire, channel, TRUE);
+  talk->channel = conn_channel_new (conn, channel, TRUE);
   g_ptr_array_add (visit->talks, talk);
   visit->n_open++;
   return FALSE;
@@ -292,18 +292,18 @@ talk_of (Visit *visit, ssh_message message)
   ssh_channel channel = ssh_message_channel_request_channel (message);
   for (guint i = 0; i < visit->talks->len; i++) {
     Talk *talk = visit->talks->pdata[i];
-    if (wire_channel_raw (talk->channel) == channel)
+    if (conn_channel_raw (talk->channel) == channel)
       return talk;
   }
   return NULL;
 }
 
 static gboolean
-talk_begin (Visit *visit, Wire *wire, ssh_message message, Talk *talk, const char *command)
+talk_begin (Visit *visit, SshConnection *conn, ssh_message message, Talk *talk, const char *command)
 {
   if (command != NULL && strlen (command) > COMMAND_MAX)
-    return visit_refuse (wire, message);
-  Work *work = work_new (visit, wire, message);
+    return visit_refuse (conn, message);
+  Work *work = work_new (visit, conn, message);
   work->channel = talk->channel;
   work->pty = talk->pty;
   work->command = g_strdup (command);
@@ -314,11 +314,11 @@ talk_begin (Visit *visit, Wire *wire, ssh_message message, Talk *talk, const cha
 }
 
 static gboolean
-allow (Wire *wire, ssh_message message)
+allow (SshConnection *conn, ssh_message message)
 {
-  wire_enter (wire);
+  conn_enter (conn);
   ssh_message_channel_request_reply_success (message);
-  wire_leave (wire);
+  conn_leave (conn);
   return FALSE;
 }
 
@@ -330,41 +330,41 @@ is_harmless (const char *name)
 }
 
 static gboolean
-talk_request (Visit *visit, Wire *wire, ssh_message message)
+talk_request (Visit *visit, SshConnection *conn, ssh_message message)
 {
   Talk *talk = talk_of (visit, message);
   int what = ssh_message_subtype (message);
   if (what == SSH_CHANNEL_REQUEST_WINDOW_CHANGE)
-    return allow (wire, message);
+    return allow (conn, message);
   if (talk == NULL)
-    return visit_refuse (wire, message);
+    return visit_refuse (conn, message);
   switch (what) {
   case SSH_CHANNEL_REQUEST_PTY:
     talk->pty = TRUE;
-    return allow (wire, message);
+    return allow (conn, message);
   case SSH_CHANNEL_REQUEST_ENV:
-    return is_harmless (ssh_message_channel_request_env_name (message)) ? allow (wire, message)
-                                                                        : visit_refuse (wire, message);
+    return is_harmless (ssh_message_channel_request_env_name (message)) ? allow (conn, message)
+                                                                        : visit_refuse (conn, message);
   case SSH_CHANNEL_REQUEST_SHELL:
-    return talk_begin (visit, wire, message, talk, NULL);
+    return talk_begin (visit, conn, message, talk, NULL);
   case SSH_CHANNEL_REQUEST_EXEC:
-    return talk_begin (visit, wire, message, talk, ssh_message_channel_request_command (message));
+    return talk_begin (visit, conn, message, talk, ssh_message_channel_request_command (message));
   default:
-    return visit_refuse (wire, message);
+    return visit_refuse (conn, message);
   }
 }
 
 gboolean
-visit_work (Visit *visit, Wire *wire, ssh_message message)
+visit_work (Visit *visit, SshConnection *conn, ssh_message message)
 {
   int type = ssh_message_type (message), what = ssh_message_subtype (message);
   if (type == SSH_REQUEST_CHANNEL)
-    return talk_request (visit, wire, message);
+    return talk_request (visit, conn, message);
   if (type == SSH_REQUEST_CHANNEL_OPEN && what == SSH_CHANNEL_SESSION)
-    return talk_open (visit, wire, message);
+    return talk_open (visit, conn, message);
   if (type == SSH_REQUEST_CHANNEL_OPEN && what == SSH_CHANNEL_DIRECT_TCPIP)
-    return direct (visit, wire, message);
-  return visit_refuse (wire, message);
+    return direct (visit, conn, message);
+  return visit_refuse (conn, message);
 }
 
 void
@@ -372,7 +372,7 @@ visit_work_end (Visit *visit)
 {
   for (guint i = 0; i < visit->talks->len; i++) {
     Talk *talk = visit->talks->pdata[i];
-    far_stream_free (wire_channel_stream (talk->channel));
+    far_stream_free (conn_channel_stream (talk->channel));
     g_free (talk);
   }
   g_ptr_array_set_size (visit->talks, 0);

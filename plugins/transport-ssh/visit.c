@@ -56,15 +56,15 @@ visit_unref (Visit *visit)
 }
 
 gboolean
-visit_refuse (Wire *wire, ssh_message message)
+visit_refuse (SshConnection *conn, ssh_message message)
 {
-  wire_enter (wire);
+  conn_enter (conn);
   ssh_message_reply_default (message);
-  wire_leave (wire);
+  conn_leave (conn);
   return FALSE;
 }
 
-/* ---- the wire's questions ---- */
+/* ---- the conn's questions ---- */
 
 /* We have sent our parameters, our key and the word that keys are new, which is the answer to the client's
  * key: what comes next may wait for a person, first for the question whether our host key is the right one.
@@ -80,33 +80,33 @@ session_speaks_ssh (Visit *visit)
 }
 
 static gboolean
-session_advance (Wire *wire, gpointer user)
+session_advance (SshConnection *conn, gpointer user)
 {
   Visit *visit = user;
 
-  wire_enter (wire);
-  int r = ssh_handle_key_exchange (wire->session);
-  wire_leave (wire);
+  conn_enter (conn);
+  int r = ssh_handle_key_exchange (conn->session);
+  conn_leave (conn);
 
   if (r == SSH_ERROR)
-    wire_cut (wire, "key exchange failed");
-  else if (!visit->speaks_ssh && wire->packets.out_packets >= OUR_PART)
+    conn_cut (conn, "key exchange failed");
+  else if (!visit->speaks_ssh && conn->packets.out_packets >= OUR_PART)
     session_speaks_ssh (visit);
   return r == SSH_OK;
 }
 
 static gboolean
-session_message (Wire *wire, ssh_message message, gpointer user)
+session_message (SshConnection *conn, ssh_message message, gpointer user)
 {
   Visit *visit = user;
 
-  return visit->person == NULL ? login_message (&visit->login, wire, message)
-                               : visit_work (visit, wire, message);
+  return visit->person == NULL ? login_message (&visit->login, conn, message)
+                               : visit_work (visit, conn, message);
 }
 
 /* [loop] */
 static void
-session_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
+session_passed (SshConnection *conn, gpointer grant, const char *key, gpointer user)
 {
   Visit *visit = user;
 
@@ -119,13 +119,13 @@ session_passed (Wire *wire, gpointer grant, const char *key, gpointer user)
 G_STATIC_ASSERT (FAR_GATE_BYTES == 48 * 1024); /* as the cause says */
 
 static gboolean
-session_may_go_on (Wire *wire, const char **cause, gpointer user)
+session_may_go_on (SshConnection *conn, const char **cause, gpointer user)
 {
   Visit *visit = user;
 
   if (visit->person != NULL)
     return TRUE;
-  if (wire->counter.in_bytes > FAR_GATE_BYTES)
+  if (conn->counter.in_bytes > FAR_GATE_BYTES)
     *cause = "too many bytes before login (the limit is 48 KiB)";
   else if (far_clock_boottime_us () < visit->login_until_us)
     return TRUE;
@@ -135,7 +135,7 @@ session_may_go_on (Wire *wire, const char **cause, gpointer user)
 }
 
 static void
-session_dead (Wire *wire, const char *cause, gpointer user)
+session_dead (SshConnection *conn, const char *cause, gpointer user)
 {
   Visit *visit = user;
 
@@ -148,7 +148,7 @@ session_dead (Wire *wire, const char *cause, gpointer user)
   visit_unref (visit);
 }
 
-static const WireOps visit_ops = {
+static const SshConnectionOps visit_ops = {
   .advance = session_advance, .message = session_message, .may_go_on = session_may_go_on, .dead = session_dead
 };
 
@@ -188,14 +188,14 @@ session_accept (ssh_session ssh, int fd, const char *keys)
 static void
 session_late (gpointer data)
 {
-  wire_kick (data);
+  conn_kick (data);
 }
 
 void
 visit_begin (Visit *visit, FarLoop *loop, int fd, const char *keys)
 {
   ssh_session ssh = ssh_new ();
-  Wire *wire;
+  SshConnection *conn;
 
   if (!session_accept (ssh, fd, keys)) {
     if (ssh == NULL || ssh_get_fd (ssh) < 0)
@@ -208,11 +208,11 @@ visit_begin (Visit *visit, FarLoop *loop, int fd, const char *keys)
   visit->began_us = far_clock_boottime_us ();
   visit->login_until_us = visit->began_us +
                           MIN (visit->login_time_us, FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC);
-  wire_tune_fd (fd);
-  wire = wire_new (loop, ssh, fd, &visit_ops, visit);
-  login_begin (&visit->login, visit->guard, wire, visit->from, visit->asker);
+  conn_tune_fd (fd);
+  conn = conn_new (loop, ssh, fd, &visit_ops, visit);
+  login_begin (&visit->login, visit->guard, conn, visit->from, visit->asker);
   visit->login.passed = session_passed;
   visit->login.user = visit;
   g_clear_pointer (&visit->guard, guard_unref);
-  visit->timer = far_loop_timer (loop, visit->login_until_us, session_late, wire);
+  visit->timer = far_loop_timer (loop, visit->login_until_us, session_late, conn);
 }

@@ -12,7 +12,7 @@ typedef struct {
   gint64 login_time_us, max, channels;
 } LoginOptions;
 
-/* One person's SSH connection: what the ops of its wire know. Freed with the last reference, on any thread.
+/* One person's SSH connection: what the ops of its conn know. Freed with the last reference, on any thread.
  */
 typedef struct {
   gint refs;
@@ -31,7 +31,7 @@ typedef struct {
   char *person;        /* after login */
   GPtrArray *talks;    /* session channels that have not asked for their work yet */
   guint n_open;        /* channels */
-  FarLoopTimer *timer; /* wakes the wire when the time for login is over */
+  FarLoopTimer *timer; /* wakes the conn when the time for login is over */
 } Visit;
 
 Visit *visit_new (const char *instance, gint *open, Guard *guard, const FarEndpointSpec *spec);
@@ -41,9 +41,9 @@ void visit_unref (Visit *visit);
 void visit_begin (Visit *visit, FarLoop *loop, int fd, const char *keys);
 
 /* A request of a person who is logged in. Takes the message (TRUE) or leaves it to be freed. [loop] */
-gboolean visit_work (Visit *visit, Wire *wire, ssh_message message);
-void visit_work_end (Visit *visit);                      /* the wire is dead */
-gboolean visit_refuse (Wire *wire, ssh_message message); /* answers no; FALSE */
+gboolean visit_work (Visit *visit, SshConnection *conn, ssh_message message);
+void visit_work_end (Visit *visit);                               /* the conn is dead */
+gboolean visit_refuse (SshConnection *conn, ssh_message message); /* answers no; FALSE */
 
 /* Options of the instance, NULL when it is gone. [main] */
 const LoginOptions *login_options_find (const char *instance);

@@ -118,7 +118,7 @@ START_TEST (bulk_both_ways)
 }
 END_TEST
 
-/* Packets that arrive while the wire tidies up must not be left lying: each connection is answered at once.
+/* Packets that arrive while the conn tidies up must not be left lying: each connection is answered at once.
  */
 START_TEST (many_short_connections)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A wire: one libssh session on one loop, driven by the loop's descriptors. A session and its channels never
- * cross threads, except as a whole and with no channel open (wire_move). libssh handles packets also inside
+/* A conn: one libssh session on one loop, driven by the loop's descriptors. A session and its channels never
+ * cross threads, except as a whole and with no channel open (conn_move). libssh handles packets also inside
  * calls that only mean to write, so its callbacks may come nested; what is told to streams is told only from
- * the wire's own turn, everything else waits for it. */
+ * the conn's own turn, everything else waits for it. */
 #pragma once
 #include <farwatch/plugin.h>
 
@@ -12,7 +12,7 @@
 
 G_BEGIN_DECLS
 
-typedef struct _Wire Wire;
+typedef struct _SshConnection SshConnection;
 typedef struct _Channel Channel;
 
 /* What we promise libssh (README, "Rules of libssh"): looked at in builds with sanitizers, where breaking a
@@ -26,20 +26,20 @@ typedef struct _Channel Channel;
 typedef struct {
   /* Key exchange, connecting, logging in at the other side: called at each turn until it says TRUE. NULL:
    * nothing to do first. */
-  gboolean (*advance) (Wire *wire, gpointer user);
+  gboolean (*advance) (SshConnection *conn, gpointer user);
   /* A request of the peer. TRUE: it keeps the message and answers later; FALSE: freed. */
-  gboolean (*message) (Wire *wire, ssh_message message, gpointer user);
-  /* Asked at every turn and before each: FALSE cuts the wire with *cause. NULL: nothing to ask. */
-  gboolean (*may_go_on) (Wire *wire, const char **cause, gpointer user);
+  gboolean (*message) (SshConnection *conn, ssh_message message, gpointer user);
+  /* Asked at every turn and before each: FALSE cuts the conn with *cause. NULL: nothing to ask. */
+  gboolean (*may_go_on) (SshConnection *conn, const char **cause, gpointer user);
   /* It has come to its new loop. NULL: no matter. */
-  void (*arrived) (Wire *wire, gpointer user);
-  /* The wire is dead (its channels are already told); last call. It frees itself afterwards. */
-  void (*dead) (Wire *wire, const char *cause, gpointer user);
-} WireOps;
+  void (*arrived) (SshConnection *conn, gpointer user);
+  /* The conn is dead (its channels are already told); last call. It frees itself afterwards. */
+  void (*dead) (SshConnection *conn, const char *cause, gpointer user);
+} SshConnectionOps;
 
-struct _Wire {
+struct _SshConnection {
   gint refs;
-  FarLoop *loop; /* changes once at most, on the old loop; read by wire_post() */
+  FarLoop *loop; /* changes once at most, on the old loop; read by conn_post() */
   ssh_session session;
   ssh_event event; /* made when advance() is done */
   /* Ours, a second number of the same connection: libssh closes its own whenever it sees the end, and by the
@@ -47,7 +47,7 @@ struct _Wire {
    * watch. -1: dead. */
   int fd;
   int session_fd; /* the session's; a number only, not to be used */
-  const WireOps *ops;
+  const SshConnectionOps *ops;
   gpointer user;
   /* [loop] */
   FarWatch *watch;
@@ -66,54 +66,55 @@ struct _Wire {
   guint64 asked;                    /* bytes read before messages were last asked for; since then: */
   guint64 data_bytes, data_packets; /* what channels were told of */
   FarLoop *next_loop;               /* it is to move */
-  const WireOps *next_ops;
+  const SshConnectionOps *next_ops;
   gpointer next_user;
 };
 
 /* Takes session; fd: its descriptor, taken with it. [loop] */
-Wire *wire_new (FarLoop *loop, ssh_session session, int fd, const WireOps *ops, gpointer user);
-Wire *wire_ref (Wire *wire);  /* [any thread] */
-void wire_unref (Wire *wire); /* [any thread] */
-/* Runs func(wire, data) on the wire's loop, wherever it has moved to; not at all when it is dead by then
+SshConnection *
+conn_new (FarLoop *loop, ssh_session session, int fd, const SshConnectionOps *ops, gpointer user);
+SshConnection *conn_ref (SshConnection *conn); /* [any thread] */
+void conn_unref (SshConnection *conn);         /* [any thread] */
+/* Runs func(conn, data) on the conn's loop, wherever it has moved to; not at all when it is dead by then
  * (free_data is called). [any thread] */
-typedef void (*WireFunc) (Wire *wire, gpointer data);
-void wire_post (Wire *wire, WireFunc func, gpointer data, GDestroyNotify free_data);
+typedef void (*SshConnectionFunc) (SshConnection *conn, gpointer data);
+void conn_post (SshConnection *conn, SshConnectionFunc func, gpointer data, GDestroyNotify free_data);
 /* Soon a turn. [loop] */
-void wire_kick (Wire *wire);
+void conn_kick (SshConnection *conn);
 /* No reading until it is taken back. [loop] */
-void wire_pause (Wire *wire, gboolean pause);
-/* Soon the wire lives at loop, with another user; no channel may exist, and what it reads from then on goes
+void conn_pause (SshConnection *conn, gboolean pause);
+/* Soon the conn lives at loop, with another user; no channel may exist, and what it reads from then on goes
  * to the new one. [loop] */
-void wire_move (Wire *wire, FarLoop *loop, const WireOps *ops, gpointer user);
+void conn_move (SshConnection *conn, FarLoop *loop, const SshConnectionOps *ops, gpointer user);
 /* Ends it at once (reset, nothing delivered late). dead() follows, later. [loop] */
-void wire_cut (Wire *wire, const char *cause);
+void conn_cut (SshConnection *conn, const char *cause);
 /* Around calls into libssh that may handle packets. [loop] */
-void wire_enter (Wire *wire);
-void wire_leave (Wire *wire);
-/* TRUE: a callback comes from the wire's own turn and may tell streams at once. */
-gboolean wire_may_tell (Wire *wire);
-gboolean wire_can_write (Wire *wire);
+void conn_enter (SshConnection *conn);
+void conn_leave (SshConnection *conn);
+/* TRUE: a callback comes from the conn's own turn and may tell streams at once. */
+gboolean conn_may_tell (SshConnection *conn);
+gboolean conn_can_write (SshConnection *conn);
 
 /* Keep-alive, no delay, close-on-exec, non-blocking. A dead peer shows within half a minute. */
-void wire_tune_fd (int fd);
+void conn_tune_fd (int fd);
 
 /* ---- channels ---- */
 
 /* Takes channel. from: who, for messages. opened: it is open already; else it opens as a forwarded connection
- * (wire_channel_forward). [loop] */
-Channel *wire_channel_new (Wire *wire, ssh_channel channel, gboolean opened);
+ * (conn_channel_forward). [loop] */
+Channel *conn_channel_new (SshConnection *conn, ssh_channel channel, gboolean opened);
 /* A session channel: an exit status goes before the end, the one in the box (atomic rc; a reference is
  * taken). */
-void wire_channel_set_session (Channel *channel, gint *status);
-FarStream *wire_channel_stream (Channel *channel);
-ssh_channel wire_channel_raw (Channel *channel);
+void conn_channel_set_session (Channel *channel, gint *status);
+FarStream *conn_channel_stream (Channel *channel);
+ssh_channel conn_channel_raw (Channel *channel);
 /* Opens a forwarded-tcpip channel to the peer: host as the peer wrote it in its request. [loop] */
-Channel *
-wire_channel_forward (Wire *wire, const char *host, guint16 port, const char *from, guint16 from_port);
+Channel *conn_channel_forward (SshConnection *conn, const char *host, guint16 port, const char *from,
+                               guint16 from_port);
 
-/* For the wire: */
-void wire_channel_turn (Channel *channel);     /* tells what has changed */
-gboolean wire_channel_reap (Channel *channel); /* TRUE: it is gone */
-void wire_channel_wire_dead (Channel *channel, const char *cause);
+/* For the conn: */
+void conn_channel_turn (Channel *channel);     /* tells what has changed */
+gboolean conn_channel_reap (Channel *channel); /* TRUE: it is gone */
+void conn_channel_wire_dead (Channel *channel, const char *cause);
 
 G_END_DECLS
