@@ -10,8 +10,8 @@ plugins_transport_ssh_transport_ssh_la_LIBADD = $(PLUGIN_LINK) $(TRANSPORT_SSH_L
 plugins_transport_ssh_transport_ssh_la_SOURCES = \
 	plugins/transport-ssh/channel.c \
 	plugins/transport-ssh/dial.c \
-	plugins/transport-ssh/guard.c \
-	plugins/transport-ssh/guard.h \
+	plugins/transport-ssh/auth.c \
+	plugins/transport-ssh/auth.h \
 	plugins/transport-ssh/login.c \
 	plugins/transport-ssh/ports.c \
 	plugins/transport-ssh/server.c \

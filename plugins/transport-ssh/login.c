@@ -62,7 +62,7 @@ login_options_find (const char *instance)
 typedef struct {
   FarInstance *at;
   gint *open; /* visits alive, in a counted box: they may outlive the instance */
-  Guard *guard;
+  SshAuth *auth;
 } LoginService;
 
 /* Whoever the authenticators know may come in; what they may do is asked again at each step. [main] */
@@ -73,23 +73,23 @@ login_judge (gpointer user, FarPrincipal *principal, const FarVerdict *verdict, 
   return g_strdup (verdict->principal != NULL ? verdict->principal : principal->name);
 }
 
-static Guard *
-login_guard (LoginService *self, const LoginOptions *options)
+static SshAuth *
+login_auth (LoginService *self, const LoginOptions *options)
 {
-  Guard *guard = guard_new ((const char *const *) options->login, "ssh", FALSE);
+  SshAuth *auth = ssh_auth_new ((const char *const *) options->login, "ssh", FALSE);
 
-  guard->judge = login_judge;
-  guard->free_grant = g_free;
-  guard->judge_user = self;
-  return guard;
+  auth->judge = login_judge;
+  auth->free_grant = g_free;
+  auth->judge_user = self;
+  return auth;
 }
 
 static void
-login_drop_guard (LoginService *self)
+login_drop_auth (LoginService *self)
 {
-  if (self->guard != NULL)
-    guard_stop (self->guard);
-  g_clear_pointer (&self->guard, guard_unref);
+  if (self->auth != NULL)
+    ssh_auth_stop (self->auth);
+  g_clear_pointer (&self->auth, ssh_auth_unref);
 }
 
 static gboolean
@@ -110,7 +110,7 @@ login_start (gpointer data, GError **error)
 
   if (!far_trust_keys_create (keys, error))
     return FALSE;
-  self->guard = login_guard (self, far_instance_options (self->at));
+  self->auth = login_auth (self, far_instance_options (self->at));
   far_instance_ready (self->at);
   return TRUE;
 }
@@ -120,15 +120,15 @@ login_reload (gpointer data, const void *options, GError **error)
 {
   LoginService *self = data;
 
-  login_drop_guard (self);
-  self->guard = login_guard (self, options);
+  login_drop_auth (self);
+  self->auth = login_auth (self, options);
   return TRUE;
 }
 
 static void
 login_stop (gpointer data)
 {
-  login_drop_guard (data);
+  login_drop_auth (data);
 }
 
 static void
@@ -189,7 +189,7 @@ login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   begin = g_new0 (LoginBegin, 1);
   begin->loop = spec->want_loop != NULL && far_loop_is_worker (spec->want_loop) ? spec->want_loop
                                                                                 : far_loop_pick ();
-  begin->visit = visit_new (far_instance_name (self->at), self->open, self->guard, spec);
+  begin->visit = visit_new (far_instance_name (self->at), self->open, self->auth, spec);
   begin->visit->login_time_us = options->login_time_us;
   begin->visit->channels = options->channels;
   begin->fd = fds[1];

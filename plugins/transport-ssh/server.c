@@ -17,7 +17,7 @@
 struct _SshListener {
   Ssh *self; /* main only */
   FarLoop *loop;
-  Guard *guard;
+  SshAuth *auth;
   FarGate *gate;
   int fd; /* core's */
   /* loop */
@@ -214,7 +214,7 @@ ssh_server_came (int fd, const struct sockaddr *address, const char *from, FarPa
   guest->patience = far_loop_timer (listener->loop,
                                     far_clock_boottime_us () + FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC,
                                     guest_is_late, guest);
-  login_begin (&guest->login, listener->guard, guest->conn, from, NULL);
+  login_begin (&guest->login, listener->auth, guest->conn, from, NULL);
   guest->login.passed = guest_passed;
   guest->login.user = guest;
   g_ptr_array_add (listener->guests, guest);
@@ -290,10 +290,10 @@ listener_new (Ssh *self, int fd, GError **error)
   listener->bind = bind_;
   listener->guests = g_ptr_array_new ();
   listener->gate = far_gate_new (NULL, &limits);
-  listener->guard = guard_new ((const char *const *) options->login, "tunnel", TRUE);
-  listener->guard->judge = ssh_server_judge;
-  listener->guard->judge_user = self;
-  listener->guard->free_grant = tunnel_unref;
+  listener->auth = ssh_auth_new ((const char *const *) options->login, "tunnel", TRUE);
+  listener->auth->judge = ssh_server_judge;
+  listener->auth->judge_user = self;
+  listener->auth->free_grant = tunnel_unref;
   far_loop_post (listener->loop, listener_open, listener);
   return listener;
 }
@@ -330,12 +330,12 @@ listener_free (SshListener *listener)
 {
   if (listener == NULL)
     return;
-  guard_stop (listener->guard);
+  ssh_auth_stop (listener->auth);
   far_loop_call (listener->loop, close_all, listener);
   far_loop_call (listener->loop, all_gone, NULL); /* the cuts were posted before this */
   ssh_bind_free (listener->bind);
   g_ptr_array_unref (listener->guests);
-  guard_unref (listener->guard);
+  ssh_auth_unref (listener->auth);
   far_gate_free (listener->gate);
   g_free (listener);
 }

@@ -6,11 +6,11 @@
  * server.c  listener, handshakes, who is let in, what a terminal may ask for
  * dial.c    the terminal's way to the tunnel end
  * login.c   endpoint ssh-login: the terminal's own login service; visit*.c its connections
- * guard.c   logging in, for both servers */
+ * auth.c   logging in, for both servers */
 #pragma once
 #include <farwatch/gate.h>
 
-#include "guard.h"
+#include "auth.h"
 #include "connection.h"
 
 G_BEGIN_DECLS

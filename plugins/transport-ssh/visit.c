@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 Visit *
-visit_new (const char *instance, gint *open, Guard *guard, const FarEndpointSpec *spec)
+visit_new (const char *instance, gint *open, SshAuth *auth, const FarEndpointSpec *spec)
 {
   Visit *visit = g_new0 (Visit, 1);
 
   visit->refs = 1;
-  visit->guard = guard_ref (guard);
+  visit->auth = ssh_auth_ref (auth);
   visit->open = g_atomic_rc_box_acquire (open);
   g_atomic_int_inc (open);
   visit->instance = g_strdup (instance);
@@ -43,8 +43,8 @@ visit_unref (Visit *visit)
   g_atomic_int_add (visit->open, -1);
   g_atomic_rc_box_release (visit->open);
   ssh_login_end (&visit->login);
-  if (visit->guard != NULL)
-    guard_unref (visit->guard);
+  if (visit->auth != NULL)
+    ssh_auth_unref (visit->auth);
   g_ptr_array_free (visit->talks, TRUE);
   g_free (visit->instance);
   g_free (visit->session);
@@ -210,9 +210,9 @@ visit_begin (Visit *visit, FarLoop *loop, int fd, const char *keys)
                           MIN (visit->login_time_us, FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC);
   conn_tune_fd (fd);
   conn = conn_new (loop, ssh, fd, &visit_ops, visit);
-  login_begin (&visit->login, visit->guard, conn, visit->from, visit->asker);
+  login_begin (&visit->login, visit->auth, conn, visit->from, visit->asker);
   visit->login.passed = session_passed;
   visit->login.user = visit;
-  g_clear_pointer (&visit->guard, guard_unref);
+  g_clear_pointer (&visit->auth, ssh_auth_unref);
   visit->timer = far_loop_timer (loop, visit->login_until_us, session_late, conn);
 }

@@ -2,7 +2,7 @@
 /* The terminal's own login service (spec B8, in band): an endpoint whose stream is the far side of an SSH
  * server session, a visit. */
 #pragma once
-#include "guard.h"
+#include "auth.h"
 
 G_BEGIN_DECLS
 
@@ -23,7 +23,7 @@ typedef struct {
   gint64 deadline_us, login_time_us, channels;
   FarLoop *loop;
   /* [loop] */
-  Guard *guard; /* until it begins */
+  SshAuth *auth; /* until it begins */
   Login login;
   gint64 began_us, login_until_us;
   /* its client has done its part of the key exchange: now a person may type */
@@ -34,7 +34,7 @@ typedef struct {
   FarLoopTimer *timer; /* wakes the conn when the time for login is over */
 } Visit;
 
-Visit *visit_new (const char *instance, gint *open, Guard *guard, const FarEndpointSpec *spec);
+Visit *visit_new (const char *instance, gint *open, SshAuth *auth, const FarEndpointSpec *spec);
 Visit *visit_ref (Visit *visit);
 void visit_unref (Visit *visit);
 /* Begins on a connected descriptor, taken; keys: folder of the host key. [loop] */

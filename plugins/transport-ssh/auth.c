@@ -4,7 +4,7 @@
  * so it knows neither. */
 #include "config.h"
 
-#include "guard.h"
+#include "auth.h"
 
 #include <string.h>
 
@@ -13,40 +13,40 @@
 
 #define REQUESTS_MAX 20 /* as the cause says; of any kind before login: a client may try its keys */
 
-Guard *
-guard_new (const char *const *authenticators, const char *listener, gboolean tokens)
+SshAuth *
+ssh_auth_new (const char *const *authenticators, const char *listener, gboolean tokens)
 {
-  Guard *guard = g_new0 (Guard, 1);
-  guard->refs = 1;
-  guard->authenticators = g_strdupv ((char **) authenticators);
-  guard->listener = listener;
-  guard->tokens = tokens;
-  guard->waiting = g_ptr_array_new_with_free_func ((GDestroyNotify) far_request_unref);
-  return guard;
+  SshAuth *auth = g_new0 (SshAuth, 1);
+  auth->refs = 1;
+  auth->authenticators = g_strdupv ((char **) authenticators);
+  auth->listener = listener;
+  auth->tokens = tokens;
+  auth->waiting = g_ptr_array_new_with_free_func ((GDestroyNotify) far_request_unref);
+  return auth;
 }
 
-Guard *
-guard_ref (Guard *guard)
+SshAuth *
+ssh_auth_ref (SshAuth *auth)
 {
-  g_atomic_int_inc (&guard->refs);
-  return guard;
+  g_atomic_int_inc (&auth->refs);
+  return auth;
 }
 
 void
-guard_unref (gpointer data)
+ssh_auth_unref (gpointer data)
 {
-  Guard *guard = data;
-  if (!g_atomic_int_dec_and_test (&guard->refs))
+  SshAuth *auth = data;
+  if (!g_atomic_int_dec_and_test (&auth->refs))
     return;
-  g_strfreev (guard->authenticators);
-  g_free (guard);
+  g_strfreev (auth->authenticators);
+  g_free (auth);
 }
 
 void
-guard_stop (Guard *guard)
+ssh_auth_stop (SshAuth *auth)
 {
-  GPtrArray *waiting = g_steal_pointer (&guard->waiting);
-  guard->judge_user = NULL;
+  GPtrArray *waiting = g_steal_pointer (&auth->waiting);
+  auth->judge_user = NULL;
   for (guint i = 0; i < waiting->len; i++)
     far_request_cancel (waiting->pdata[i]);
   g_ptr_array_unref (waiting);
@@ -58,7 +58,7 @@ typedef enum { ANSWER_NO, ANSWER_YES, ANSWER_ASK, ANSWER_BUSY } AnswerKind;
 
 typedef struct {
   SshConnection *conn;
-  Guard *guard;
+  SshAuth *auth;
   Login *of;       /* touched on the conn's loop only */
   FarLogin *login; /* NULL: handed over */
   FarRequest *req;
@@ -71,13 +71,13 @@ typedef struct {
 } SshQuestion;
 
 static void
-ssh_guard_question_free (gpointer data)
+ssh_auth_question_free (gpointer data)
 {
   SshQuestion *question = data;
-  if (question->grant != NULL && question->guard->free_grant != NULL)
-    question->guard->free_grant (question->grant);
+  if (question->grant != NULL && question->auth->free_grant != NULL)
+    question->auth->free_grant (question->grant);
   conn_unref (question->conn);
-  guard_unref (question->guard);
+  ssh_auth_unref (question->auth);
   far_login_free (question->login);
   g_strfreev (question->prompts);
   g_free (question->name);
@@ -85,12 +85,12 @@ ssh_guard_question_free (gpointer data)
   g_free (question);
 }
 
-static void ssh_guard_answer (SshConnection *conn, gpointer data);
+static void ssh_auth_answer (SshConnection *conn, gpointer data);
 
 static void
-ssh_guard_judge (SshQuestion *question, FarRequest *req)
+ssh_auth_judge (SshQuestion *question, FarRequest *req)
 {
-  Guard *guard = question->guard;
+  SshAuth *auth = question->auth;
   const FarVerdict *verdict = far_login_verdict (req);
   FarPrincipal *principal = far_request_result (req);
   if (verdict != NULL && verdict->kind == FAR_VERDICT_ASK) {
@@ -99,8 +99,8 @@ ssh_guard_judge (SshQuestion *question, FarRequest *req)
     question->echo = verdict->echo;
   } else if (question->probe) {
     question->kind = ANSWER_YES;
-  } else if (guard->judge_user != NULL && principal != NULL && verdict != NULL) {
-    question->grant = guard->judge (guard->judge_user, principal, verdict, question->name, question->key);
+  } else if (auth->judge_user != NULL && principal != NULL && verdict != NULL) {
+    question->grant = auth->judge (auth->judge_user, principal, verdict, question->name, question->key);
     question->kind = question->grant != NULL ? ANSWER_YES : ANSWER_NO;
   }
 }
@@ -110,13 +110,13 @@ decided (FarRequest *req, gpointer user)
 {
   SshQuestion *question = user;
   const GError *error = far_request_error (req);
-  if (question->guard->waiting != NULL)
-    g_ptr_array_remove_fast (question->guard->waiting, req);
+  if (question->auth->waiting != NULL)
+    g_ptr_array_remove_fast (question->auth->waiting, req);
   if (error == NULL)
-    ssh_guard_judge (question, req);
+    ssh_auth_judge (question, req);
   else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_LIMIT))
     question->kind = ANSWER_BUSY;
-  conn_post (question->conn, ssh_guard_answer, question, ssh_guard_question_free);
+  conn_post (question->conn, ssh_auth_answer, question, ssh_auth_question_free);
 }
 
 /* [main] */
@@ -124,20 +124,20 @@ static void
 ask_core (gpointer data)
 {
   SshQuestion *question = data;
-  Guard *guard = question->guard;
-  if (guard->waiting == NULL) {
-    conn_post (question->conn, ssh_guard_answer, question, ssh_guard_question_free);
+  SshAuth *auth = question->auth;
+  if (auth->waiting == NULL) {
+    conn_post (question->conn, ssh_auth_answer, question, ssh_auth_question_free);
     return;
   }
   FarRequest *req = far_request_new (decided, question, 0);
-  g_ptr_array_add (guard->waiting, far_request_ref (req));
-  far_login ((const char *const *) guard->authenticators, g_steal_pointer (&question->login), req);
+  g_ptr_array_add (auth->waiting, far_request_ref (req));
+  far_login ((const char *const *) auth->authenticators, g_steal_pointer (&question->login), req);
 }
 
 /* ---- answers ---- */
 
 static void
-ssh_guard_refuse (Login *login, SshConnection *conn, ssh_message message)
+ssh_auth_refuse (Login *login, SshConnection *conn, ssh_message message)
 {
   conn_enter (conn);
   ssh_message_reply_default (message);
@@ -168,9 +168,9 @@ let_in (Login *login, SshConnection *conn, ssh_message message, SshQuestion *que
 }
 
 static void
-ssh_guard_failed (Login *login, SshConnection *conn, ssh_message message)
+ssh_auth_failed (Login *login, SshConnection *conn, ssh_message message)
 {
-  ssh_guard_refuse (login, conn, message);
+  ssh_auth_refuse (login, conn, message);
   if (++login->tries >= GUARD_TRIES)
     conn_cut (conn, "login refused three times");
 }
@@ -186,7 +186,7 @@ pk_ok (SshConnection *conn, ssh_message message)
 
 /* [loop of the conn] */
 static void
-ssh_guard_answer (SshConnection *conn, gpointer data)
+ssh_auth_answer (SshConnection *conn, gpointer data)
 {
   SshQuestion *question = data;
   Login *login = question->of;
@@ -199,9 +199,9 @@ ssh_guard_answer (SshConnection *conn, gpointer data)
   else if (question->kind == ANSWER_YES)
     let_in (login, conn, message, question);
   else if (question->probe)
-    ssh_guard_refuse (login, conn, message);
+    ssh_auth_refuse (login, conn, message);
   else
-    ssh_guard_failed (login, conn, message);
+    ssh_auth_failed (login, conn, message);
 }
 
 /* ---- questions ---- */
@@ -220,11 +220,11 @@ key_line (ssh_key key)
 
 /* Hands the request to main; no more is read until the answer is there. */
 static gboolean
-ssh_guard_ask (Login *login, SshConnection *conn, ssh_message message, FarLogin *form)
+ssh_auth_ask (Login *login, SshConnection *conn, ssh_message message, FarLogin *form)
 {
   SshQuestion *question = g_new0 (SshQuestion, 1);
   *question = (SshQuestion){ .conn = conn_ref (conn),
-                             .guard = guard_ref (login->guard),
+                             .auth = ssh_auth_ref (login->auth),
                              .of = login,
                              .login = form,
                              .name = g_strdup (form->name),
@@ -244,10 +244,10 @@ form_new (Login *login, ssh_message message, FarLoginForm form)
     g_free (login->name);
     login->name = g_strdup (name);
   }
-  FarLogin *asked = far_login_new (form, login->name != NULL ? login->name : "", login->guard->listener,
+  FarLogin *asked = far_login_new (form, login->name != NULL ? login->name : "", login->auth->listener,
                                    login->from);
   /* people come through a tunnel, whose other end says from where and for whom */
-  asked->told_from = !login->guard->tokens;
+  asked->told_from = !login->auth->tokens;
   asked->asker = g_strdup (login->asker);
   return asked;
 }
@@ -255,10 +255,10 @@ form_new (Login *login, ssh_message message, FarLoginForm form)
 static gboolean
 on_password (Login *login, SshConnection *conn, ssh_message message)
 {
-  FarLogin *form = form_new (login, message, login->guard->tokens ? FAR_LOGIN_TOKEN : FAR_LOGIN_PASSWORD);
+  FarLogin *form = form_new (login, message, login->auth->tokens ? FAR_LOGIN_TOKEN : FAR_LOGIN_PASSWORD);
   form->secret = g_strdup (ssh_message_auth_password (message));
   form->key = g_strdup (login->key);
-  return ssh_guard_ask (login, conn, message, form);
+  return ssh_auth_ask (login, conn, message, form);
 }
 
 /* Where tokens log in, any key may be proved: what it is worth the token says. */
@@ -284,7 +284,7 @@ on_key_for_token (Login *login, SshConnection *conn, ssh_message message)
 static gboolean
 on_key (Login *login, SshConnection *conn, ssh_message message)
 {
-  if (login->guard->tokens)
+  if (login->auth->tokens)
     return on_key_for_token (login, conn, message);
   int state = ssh_message_auth_publickey_state (message);
   g_autofree char *line = key_line (ssh_message_auth_pubkey (message));
@@ -293,7 +293,7 @@ on_key (Login *login, SshConnection *conn, ssh_message message)
   FarLogin *form = form_new (login, message, FAR_LOGIN_KEY);
   form->key = g_steal_pointer (&line);
   form->probe = state == SSH_PUBLICKEY_STATE_NONE;
-  return ssh_guard_ask (login, conn, message, form);
+  return ssh_auth_ask (login, conn, message, form);
 }
 
 static GStrv
@@ -339,7 +339,7 @@ on_interactive (Login *login, SshConnection *conn, ssh_message message)
     form->secret = g_strdup (answers[0] != NULL ? answers[0] : "");
   answers_clear (answers);
   login->interactive = TRUE;
-  return ssh_guard_ask (login, conn, message, form);
+  return ssh_auth_ask (login, conn, message, form);
 }
 
 static gboolean
@@ -369,7 +369,7 @@ on_auth (Login *login, SshConnection *conn, ssh_message message)
   case SSH_AUTH_METHOD_PUBLICKEY:
     return on_key (login, conn, message);
   case SSH_AUTH_METHOD_INTERACTIVE:
-    return login->guard->tokens ? FALSE : on_interactive (login, conn, message);
+    return login->auth->tokens ? FALSE : on_interactive (login, conn, message);
   default:
     return FALSE;
   }
@@ -384,16 +384,16 @@ login_message (Login *login, SshConnection *conn, ssh_message message)
   else if (ssh_message_type (message) == SSH_REQUEST_AUTH)
     kept = on_auth (login, conn, message);
   if (!kept)
-    ssh_guard_refuse (login, conn, message);
+    ssh_auth_refuse (login, conn, message);
   return TRUE;
 }
 
 void
-login_begin (Login *login, Guard *guard, SshConnection *conn, const char *from, const char *asker)
+login_begin (Login *login, SshAuth *auth, SshConnection *conn, const char *from, const char *asker)
 {
   int methods = SSH_AUTH_METHOD_PASSWORD | SSH_AUTH_METHOD_PUBLICKEY |
-                (guard->tokens ? 0 : SSH_AUTH_METHOD_INTERACTIVE);
-  login->guard = guard_ref (guard);
+                (auth->tokens ? 0 : SSH_AUTH_METHOD_INTERACTIVE);
+  login->auth = ssh_auth_ref (auth);
   login->from = g_strdup (from);
   login->asker = g_strdup (asker);
   ssh_set_auth_methods (conn->session, methods);
@@ -402,7 +402,7 @@ login_begin (Login *login, Guard *guard, SshConnection *conn, const char *from, 
 void
 ssh_login_end (Login *login)
 {
-  g_clear_pointer (&login->guard, guard_unref);
+  g_clear_pointer (&login->auth, ssh_auth_unref);
   g_clear_pointer (&login->message, ssh_message_free);
   g_clear_pointer (&login->from, g_free);
   g_clear_pointer (&login->asker, g_free);

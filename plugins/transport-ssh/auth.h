@@ -23,17 +23,17 @@ typedef struct {
                      const char *key);
   GDestroyNotify free_grant;
   gpointer judge_user;
-} Guard;
+} SshAuth;
 
-Guard *guard_new (const char *const *authenticators, const char *listener, gboolean tokens);
-Guard *guard_ref (Guard *guard);
-void guard_unref (gpointer guard);
+SshAuth *ssh_auth_new (const char *const *authenticators, const char *listener, gboolean tokens);
+SshAuth *ssh_auth_ref (SshAuth *auth);
+void ssh_auth_unref (gpointer auth);
 /* No login is decided any more; those under way are refused. [main] */
-void guard_stop (Guard *guard);
+void ssh_auth_stop (SshAuth *auth);
 
 /* One peer at the listener. [loop of its conn] */
 typedef struct {
-  Guard *guard;
+  SshAuth *auth;
   char *from, *asker; /* asker: for whom another node opened the way here; NULL: nobody told */
   char *name;         /* of the last request: answers of a conversation carry none */
   char *key;          /* verified */
@@ -45,7 +45,7 @@ typedef struct {
   gpointer user;
 } Login;
 
-void login_begin (Login *login, Guard *guard, SshConnection *conn, const char *from, const char *asker);
+void login_begin (Login *login, SshAuth *auth, SshConnection *conn, const char *from, const char *asker);
 void ssh_login_end (Login *login);
 /* TRUE: keeps the message. */
 gboolean login_message (Login *login, SshConnection *conn, ssh_message message);
