@@ -18,9 +18,9 @@ plugins_transport_ssh_transport_ssh_la_SOURCES = \
 	plugins/transport-ssh/ssh.h \
 	plugins/transport-ssh/transport-ssh.c \
 	plugins/transport-ssh/tunnel.c \
-	plugins/transport-ssh/visit-channel.c \
-	plugins/transport-ssh/visit.c \
-	plugins/transport-ssh/visit.h \
+	plugins/transport-ssh/user-channel.c \
+	plugins/transport-ssh/user-connection.c \
+	plugins/transport-ssh/user-connection.h \
 	plugins/transport-ssh/connection.c \
 	plugins/transport-ssh/connection.h
 endif

@@ -3,7 +3,7 @@
  * caller joins. */
 #include "config.h"
 
-#include "visit.h"
+#include "user-connection.h"
 
 #include <farwatch/trust.h>
 
@@ -61,7 +61,7 @@ login_options_find (const char *instance)
 
 typedef struct {
   FarInstance *at;
-  gint *open; /* visits alive, in a counted box: they may outlive the instance */
+  gint *open; /* ssh_users alive, in a counted box: they may outlive the instance */
   SshAuth *auth;
 } LoginService;
 
@@ -142,7 +142,7 @@ login_fini (gpointer data)
 /* ---- opening ---- */
 
 typedef struct {
-  Visit *visit;
+  SshUserConnection *ssh_user;
   FarLoop *loop;
   int fd;
   char *keys;
@@ -150,11 +150,11 @@ typedef struct {
 
 /* [loop] */
 static void
-login_visit (gpointer data)
+login_user (gpointer data)
 {
   LoginBegin *begin = data;
 
-  visit_begin (begin->visit, begin->loop, begin->fd, begin->keys);
+  ssh_user_begin (begin->ssh_user, begin->loop, begin->fd, begin->keys);
   g_free (begin->keys);
   g_free (begin);
 }
@@ -189,13 +189,13 @@ login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
   begin = g_new0 (LoginBegin, 1);
   begin->loop = spec->want_loop != NULL && far_loop_is_worker (spec->want_loop) ? spec->want_loop
                                                                                 : far_loop_pick ();
-  begin->visit = visit_new (far_instance_name (self->at), self->open, self->auth, spec);
-  begin->visit->login_time_us = options->login_time_us;
-  begin->visit->channels = options->channels;
+  begin->ssh_user = ssh_user_new (far_instance_name (self->at), self->open, self->auth, spec);
+  begin->ssh_user->login_time_us = options->login_time_us;
+  begin->ssh_user->channels = options->channels;
   begin->fd = fds[1];
   begin->keys = far_node_path ("keys");
   far_request_done (req, far_stream_fd_new (begin->loop, fds[0]), login_discard);
-  far_loop_post (begin->loop, login_visit, begin);
+  far_loop_post (begin->loop, login_user, begin);
 }
 
 const FarEndpointType ssh_login_type = {

@@ -5,7 +5,7 @@
  * ports.c   X and Y at the tunnel end: drawing, accepting, the rules of Y
  * server.c  listener, handshakes, who is let in, what a terminal may ask for
  * dial.c    the terminal's way to the tunnel end
- * login.c   endpoint ssh-login: the terminal's own login service; visit*.c its connections
+ * login.c   endpoint ssh-login: the terminal's own login service; ssh_user*.c its connections
  * auth.c   logging in, for both servers */
 #pragma once
 #include <farwatch/gate.h>

@@ -4,7 +4,7 @@
 #include "config.h"
 
 #include "ssh.h"
-#include "visit.h"
+#include "user-connection.h"
 
 #include <farwatch/trust.h>
 

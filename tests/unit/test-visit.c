@@ -11,22 +11,22 @@ static Echo device;
 static int listener;
 static guint16 port;
 static guint watch;
-static const char *visit_device, *visit_asker;
-static gint64 visit_deadline;
-static gint visits_closed;
+static const char *ssh_user_device, *ssh_user_asker;
+static gint64 ssh_user_deadline;
+static gint ssh_users_closed;
 
 /* ---- what the agent does: each connection is joined with the login service ---- */
 
 static void
-visit_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpointer user)
+ssh_user_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpointer user)
 {
-  g_atomic_int_inc (&visits_closed);
+  g_atomic_int_inc (&ssh_users_closed);
 }
 
 static void
-visit_opened (FarRequest *req, gpointer user)
+ssh_user_opened (FarRequest *req, gpointer user)
 {
-  FarPumpSpec spec = { .session = "s1", .deadline_us = visit_deadline, .closed = visit_closed };
+  FarPumpSpec spec = { .session = "s1", .deadline_us = ssh_user_deadline, .closed = ssh_user_closed };
   ck_assert_msg (far_request_error (req) == NULL, "%s",
                  far_request_error (req) != NULL ? far_request_error (req)->message : "");
   far_pump_start (user, far_request_steal (req), &spec);
@@ -38,12 +38,12 @@ person_came (gint fd, GIOCondition condition, gpointer user)
   FarLoop *loop = far_loop_pick ();
   FarEndpointSpec spec = { .session = "s1",
                            .from = "192.0.2.9",
-                           .asker = visit_asker,
-                           .device = visit_device,
+                           .asker = ssh_user_asker,
+                           .device = ssh_user_device,
                            .want_loop = loop,
-                           .deadline_us = visit_deadline };
+                           .deadline_us = ssh_user_deadline };
   FarStream *stream = far_stream_fd_new (loop, accept (fd, NULL, NULL));
-  far_endpoint_open ("login", &spec, far_request_new (visit_opened, stream, 0));
+  far_endpoint_open ("login", &spec, far_request_new (ssh_user_opened, stream, 0));
   return G_SOURCE_CONTINUE;
 }
 
@@ -66,8 +66,8 @@ set_up (void)
 {
   struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   socklen_t size = sizeof at;
-  visit_device = visit_asker = NULL;
-  visit_deadline = 0;
+  ssh_user_device = ssh_user_asker = NULL;
+  ssh_user_deadline = 0;
   echo_start (&device);
   ssh_folder = make_folder (); /* for the key: node_start() makes its own */
   g_autofree char *line = make_key (), *old = ssh_folder;
@@ -132,7 +132,7 @@ ssh_start (Program *program, const char *password, const char *const *more)
 START_TEST (password_to_the_device)
 {
   Program ssh;
-  visit_device = "meter";
+  ssh_user_device = "meter";
   SSH (&ssh, "wonder", "-T", "alice@127.0.0.1");
   program_say (&ssh, "read all\n");
   ck_assert_msg (program_wait (&ssh, "read all"), "%s", ssh.output->str);
@@ -148,7 +148,7 @@ START_TEST (other_ways_to_say_who_one_is)
   static const char *const ways[] = { "keyboard-interactive", "publickey", "password" };
   g_autofree char *way = g_strdup_printf ("PreferredAuthentications=%s", ways[_i]);
   Program ssh;
-  visit_device = "meter";
+  ssh_user_device = "meter";
   SSH (&ssh, _i == 1 ? NULL : "wonder", "-o", way, "-i", key_path, "-T", "alice@127.0.0.1");
   program_say (&ssh, "hello\n");
   ck_assert_msg (program_wait (&ssh, "hello"), "%s: %s", ways[_i], ssh.output->str);
@@ -159,7 +159,7 @@ END_TEST
 START_TEST (a_key_of_nobody)
 {
   Program ssh;
-  visit_device = "meter";
+  ssh_user_device = "meter";
   SSH (&ssh, NULL, "-o", "PreferredAuthentications=publickey", "-i", key_path, "-T", "bob@127.0.0.1");
   ck_assert (program_wait (&ssh, NULL));
   ck_assert_int_eq (ssh.status, 255);
@@ -171,7 +171,7 @@ END_TEST
 START_TEST (three_wrong_passwords)
 {
   Program ssh;
-  visit_device = "meter";
+  ssh_user_device = "meter";
   SSH (&ssh, "wrong", "-o", "NumberOfPasswordPrompts=9", "-T", "alice@127.0.0.1");
   ck_assert_msg (program_wait (&ssh, NULL), "%s", ssh.output->str);
   ck_assert_int_eq (ssh.status, 255);
@@ -189,10 +189,10 @@ START_TEST (wrong_passwords_of_another_lock_nobody_out)
                            .told = "person:mallory",
                            .interface = "ssh" };
   Program ssh;
-  visit_device = "meter";
+  ssh_user_device = "meter";
   for (guint i = 0; i < FAR_THROTTLE_TRIES; i++)
     far_throttle_leave (&mallory, FAR_TRY_FAILED);
-  visit_asker = "person:mallory";
+  ssh_user_asker = "person:mallory";
   SSH (&ssh, "wonder", "-o", "PreferredAuthentications=password", "-T", "alice@127.0.0.1");
   ck_assert (program_wait (&ssh, NULL));
   ck_assert_int_eq (ssh.status, 255);
@@ -205,7 +205,7 @@ START_TEST (wrong_passwords_of_another_lock_nobody_out)
   program_say (&ssh, "by key\n");
   ck_assert_msg (program_wait (&ssh, "by key"), "%s", ssh.output->str);
   program_end (&ssh);
-  visit_asker = "person:alice";
+  ssh_user_asker = "person:alice";
   SSH (&ssh, "wonder", "-o", "PreferredAuthentications=password", "-T", "alice@127.0.0.1");
   program_say (&ssh, "by password\n");
   ck_assert_msg (program_wait (&ssh, "by password"), "%s", ssh.output->str);
@@ -260,7 +260,7 @@ START_TEST (nothing_else)
     SSH (&ssh, "wonder", "-W", other, "alice@127.0.0.1");
     break;
   case 1:
-    visit_device = "dead";
+    ssh_user_device = "dead";
     SSH (&ssh, "wonder", "-W", "meter:502", "alice@127.0.0.1"); /* not the device of this session */
     break;
   case 2:
@@ -270,7 +270,7 @@ START_TEST (nothing_else)
     SSH (&ssh, "wonder", "-s", "alice@127.0.0.1", "sftp");
     break;
   default:
-    visit_device = "dead";
+    ssh_user_device = "dead";
     SSH (&ssh, "wonder", "-T", "alice@127.0.0.1");
   }
   ck_assert_msg (program_wait (&ssh, NULL), "case %d goes on: %s", _i, ssh.output->str);
@@ -286,8 +286,8 @@ END_TEST
 START_TEST (the_deadline_cuts_it)
 {
   Program ssh;
-  visit_device = "meter";
-  visit_deadline = far_clock_boottime_us () + SECONDS (600);
+  ssh_user_device = "meter";
+  ssh_user_deadline = far_clock_boottime_us () + SECONDS (600);
   SSH (&ssh, "wonder", "-T", "alice@127.0.0.1");
   program_say (&ssh, "x\n");
   ck_assert (program_wait (&ssh, "x"));
@@ -384,7 +384,7 @@ START_TEST (people_take_their_time)
                          "alice@127.0.0.1",
                          NULL };
   Program ssh;
-  visit_device = "meter";
+  ssh_user_device = "meter";
   program_start (&ssh, ask, argv);
   ck_assert (run_until (file_there, (gpointer) "asked"));
   far_clock_advance (SECONDS (_i < 2 ? 50 : 61));

@@ -3,7 +3,7 @@
  * Nothing else. (spec B8–B10) */
 #include "config.h"
 
-#include "visit.h"
+#include "user-connection.h"
 
 #include "ssh.h"
 
@@ -19,7 +19,7 @@ typedef struct {
 
 /* Something being opened for the person. */
 typedef struct {
-  Visit *visit;
+  SshUserConnection *ssh_user;
   SshConnection *conn;
   ssh_message message;
   Channel *channel; /* session; NULL: a direct-tcpip to be accepted */
@@ -40,7 +40,7 @@ work_free (gpointer data)
     far_stream_free (conn_channel_stream (work->channel));
   if (work->message != NULL)
     ssh_message_free (work->message);
-  visit_unref (work->visit);
+  ssh_user_unref (work->ssh_user);
   conn_unref (work->conn);
   g_free (work->command);
   g_free (work->host);
@@ -54,25 +54,25 @@ work_free (gpointer data)
 static void
 one_less (gpointer data)
 {
-  Visit *visit = data;
-  visit->n_open--;
-  visit_unref (visit);
+  SshUserConnection *ssh_user = data;
+  ssh_user->n_open--;
+  ssh_user_unref (ssh_user);
 }
 
 static void
 pump_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpointer user)
 {
-  Visit *visit = user;
-  far_loop_post (visit->loop, one_less, visit); /* takes the pump's reference */
+  SshUserConnection *ssh_user = user;
+  far_loop_post (ssh_user->loop, one_less, ssh_user); /* takes the pump's reference */
 }
 
 static void
 join (Work *work, Channel *channel)
 {
-  FarPumpSpec spec = { .session = work->visit->session,
-                       .deadline_us = work->visit->deadline_us,
+  FarPumpSpec spec = { .session = work->ssh_user->session,
+                       .deadline_us = work->ssh_user->deadline_us,
                        .closed = pump_closed,
-                       .user = visit_ref (work->visit) };
+                       .user = ssh_user_ref (work->ssh_user) };
   far_pump_start (conn_channel_stream (channel), g_steal_pointer (&work->stream), &spec);
 }
 
@@ -100,7 +100,7 @@ answer_talk (Work *work, SshConnection *conn)
     conn_channel_set_session (work->channel, work->status);
     join (work, g_steal_pointer (&work->channel));
   } else {
-    work->visit->n_open--; /* the channel goes with the work */
+    work->ssh_user->n_open--; /* the channel goes with the work */
   }
 }
 
@@ -117,12 +117,12 @@ answer_forward (Work *work, SshConnection *conn)
   if (channel != NULL)
     join (work, conn_channel_new (conn, channel, TRUE));
   else
-    work->visit->n_open--;
+    work->ssh_user->n_open--;
 }
 
 /* [loop]; not called when the conn has died meanwhile */
 static void
-ssh_visit_channel_answer (SshConnection *conn, gpointer data)
+ssh_user_channel_answer (SshConnection *conn, gpointer data)
 {
   Work *work = data;
   if (work->channel != NULL)
@@ -142,7 +142,7 @@ opened (FarRequest *req, gpointer user)
     work->stream = far_request_steal (req);
   else
     work->why_not = g_strdup (error->message);
-  conn_post (work->conn, ssh_visit_channel_answer, work, work_free);
+  conn_post (work->conn, ssh_user_channel_answer, work, work_free);
 }
 
 /* A session for one device reaches that one, by whatever name or address the person calls it. */
@@ -150,7 +150,8 @@ static const FarDevice *
 wanted_device (Work *work)
 {
   const FarDevice *device = far_device_by_address (work->host, work->port);
-  return device != NULL && (work->visit->device == NULL || strcmp (work->visit->device, device->name) == 0)
+  return device != NULL &&
+                 (work->ssh_user->device == NULL || strcmp (work->ssh_user->device, device->name) == 0)
              ? device
              : NULL;
 }
@@ -171,9 +172,9 @@ open_forward (Work *work, FarEndpointSpec *spec, FarRequest *req)
 static void
 open_talk (Work *work, FarEndpointSpec *spec, FarRequest *req)
 {
-  const LoginOptions *options = login_options_find (work->visit->instance);
+  const LoginOptions *options = login_options_find (work->ssh_user->instance);
   const char *shell = options != NULL ? options->shell : NULL;
-  if (work->visit->device != NULL)
+  if (work->ssh_user->device != NULL)
     far_device_open (spec, req);
   else if (shell != NULL)
     far_endpoint_open (shell, spec, req);
@@ -182,17 +183,17 @@ open_talk (Work *work, FarEndpointSpec *spec, FarRequest *req)
 }
 
 static void
-ssh_visit_channel_ask (gpointer data)
+ssh_user_channel_ask (gpointer data)
 {
   Work *work = data;
-  Visit *visit = work->visit;
+  SshUserConnection *ssh_user = work->ssh_user;
   FarRequest *req = far_request_new (opened, work, 30000);
-  FarEndpointSpec spec = { .session = visit->session,
-                           .person = visit->person,
-                           .from = visit->from,
-                           .device = visit->device,
-                           .want_loop = visit->loop,
-                           .deadline_us = visit->deadline_us,
+  FarEndpointSpec spec = { .session = ssh_user->session,
+                           .person = ssh_user->person,
+                           .from = ssh_user->from,
+                           .device = ssh_user->device,
+                           .want_loop = ssh_user->loop,
+                           .deadline_us = ssh_user->deadline_us,
                            .command = work->command,
                            .pty = work->pty,
                            .status = work->status };
@@ -215,22 +216,23 @@ tell_person (SshConnection *conn, const char *text)
 }
 
 static gboolean
-refuse_one_more (Visit *visit, SshConnection *conn, ssh_message message)
+refuse_one_more (SshUserConnection *ssh_user, SshConnection *conn, ssh_message message)
 {
   g_autofree char
       *text = g_strdup_printf ("too many channels in one connection (the limit is %" G_GINT64_FORMAT
                                ", by option 'channels' of endpoints.%s)",
-                               visit->channels, visit->instance);
-  far_log_limited (NULL, visit->session, "a connection of session %s was refused: %s", visit->session, text);
+                               ssh_user->channels, ssh_user->instance);
+  far_log_limited (NULL, ssh_user->session, "a connection of session %s was refused: %s", ssh_user->session,
+                   text);
   tell_person (conn, text);
-  return visit_refuse (conn, message);
+  return ssh_user_refuse (conn, message);
 }
 
 static Work *
-work_new (Visit *visit, SshConnection *conn, ssh_message message)
+work_new (SshUserConnection *ssh_user, SshConnection *conn, ssh_message message)
 {
   Work *work = g_new0 (Work, 1);
-  *work = (Work){ .visit = visit_ref (visit),
+  *work = (Work){ .ssh_user = ssh_user_ref (ssh_user),
                   .conn = conn_ref (conn),
                   .message = message,
                   .status = g_atomic_rc_box_new0 (gint) };
@@ -238,42 +240,42 @@ work_new (Visit *visit, SshConnection *conn, ssh_message message)
 }
 
 static gboolean
-direct (Visit *visit, SshConnection *conn, ssh_message message)
+direct (SshUserConnection *ssh_user, SshConnection *conn, ssh_message message)
 {
   const char *host = ssh_message_channel_request_open_destination (message);
   if (host == NULL || strlen (host) > 255)
-    return visit_refuse (conn, message);
-  if (visit->n_open >= visit->channels)
-    return refuse_one_more (visit, conn, message);
-  Work *work = work_new (visit, conn, message);
+    return ssh_user_refuse (conn, message);
+  if (ssh_user->n_open >= ssh_user->channels)
+    return refuse_one_more (ssh_user, conn, message);
+  Work *work = work_new (ssh_user, conn, message);
   work->host = g_strdup (host);
   work->port = ssh_message_channel_request_open_destination_port (message);
-  visit->n_open++;
-  far_loop_post (far_loop_main (), ssh_visit_channel_ask, work);
+  ssh_user->n_open++;
+  far_loop_post (far_loop_main (), ssh_user_channel_ask, work);
   return TRUE;
 }
 
 /* Channels that were closed again before anything was asked for. */
 static void
-sweep (Visit *visit)
+sweep (SshUserConnection *ssh_user)
 {
-  for (guint i = visit->talks->len; i-- > 0;) {
-    Talk *talk = visit->talks->pdata[i];
+  for (guint i = ssh_user->talks->len; i-- > 0;) {
+    Talk *talk = ssh_user->talks->pdata[i];
     if (!ssh_channel_is_closed (conn_channel_raw (talk->channel)))
       continue;
     far_stream_free (conn_channel_stream (talk->channel));
-    g_ptr_array_remove_index_fast (visit->talks, i);
+    g_ptr_array_remove_index_fast (ssh_user->talks, i);
     g_free (talk);
-    visit->n_open--;
+    ssh_user->n_open--;
   }
 }
 
 static gboolean
-talk_open (Visit *visit, SshConnection *conn, ssh_message message)
+talk_open (SshUserConnection *ssh_user, SshConnection *conn, ssh_message message)
 {
-  sweep (visit);
-  if (visit->n_open >= visit->channels)
-    return refuse_one_more (visit, conn, message);
+  sweep (ssh_user);
+  if (ssh_user->n_open >= ssh_user->channels)
+    return refuse_one_more (ssh_user, conn, message);
   conn_enter (conn);
   ssh_channel channel = ssh_message_channel_request_open_reply_accept (message);
   conn_leave (conn);
@@ -281,17 +283,17 @@ talk_open (Visit *visit, SshConnection *conn, ssh_message message)
     return FALSE;
   Talk *talk = g_new0 (Talk, 1);
   talk->channel = conn_channel_new (conn, channel, TRUE);
-  g_ptr_array_add (visit->talks, talk);
-  visit->n_open++;
+  g_ptr_array_add (ssh_user->talks, talk);
+  ssh_user->n_open++;
   return FALSE;
 }
 
 static Talk *
-talk_of (Visit *visit, ssh_message message)
+talk_of (SshUserConnection *ssh_user, ssh_message message)
 {
   ssh_channel channel = ssh_message_channel_request_channel (message);
-  for (guint i = 0; i < visit->talks->len; i++) {
-    Talk *talk = visit->talks->pdata[i];
+  for (guint i = 0; i < ssh_user->talks->len; i++) {
+    Talk *talk = ssh_user->talks->pdata[i];
     if (conn_channel_raw (talk->channel) == channel)
       return talk;
   }
@@ -299,17 +301,18 @@ talk_of (Visit *visit, ssh_message message)
 }
 
 static gboolean
-talk_begin (Visit *visit, SshConnection *conn, ssh_message message, Talk *talk, const char *command)
+talk_begin (SshUserConnection *ssh_user, SshConnection *conn, ssh_message message, Talk *talk,
+            const char *command)
 {
   if (command != NULL && strlen (command) > COMMAND_MAX)
-    return visit_refuse (conn, message);
-  Work *work = work_new (visit, conn, message);
+    return ssh_user_refuse (conn, message);
+  Work *work = work_new (ssh_user, conn, message);
   work->channel = talk->channel;
   work->pty = talk->pty;
   work->command = g_strdup (command);
-  g_ptr_array_remove_fast (visit->talks, talk);
+  g_ptr_array_remove_fast (ssh_user->talks, talk);
   g_free (talk);
-  far_loop_post (far_loop_main (), ssh_visit_channel_ask, work);
+  far_loop_post (far_loop_main (), ssh_user_channel_ask, work);
   return TRUE;
 }
 
@@ -330,50 +333,50 @@ is_harmless (const char *name)
 }
 
 static gboolean
-talk_request (Visit *visit, SshConnection *conn, ssh_message message)
+talk_request (SshUserConnection *ssh_user, SshConnection *conn, ssh_message message)
 {
-  Talk *talk = talk_of (visit, message);
+  Talk *talk = talk_of (ssh_user, message);
   int what = ssh_message_subtype (message);
   if (what == SSH_CHANNEL_REQUEST_WINDOW_CHANGE)
     return allow (conn, message);
   if (talk == NULL)
-    return visit_refuse (conn, message);
+    return ssh_user_refuse (conn, message);
   switch (what) {
   case SSH_CHANNEL_REQUEST_PTY:
     talk->pty = TRUE;
     return allow (conn, message);
   case SSH_CHANNEL_REQUEST_ENV:
     return is_harmless (ssh_message_channel_request_env_name (message)) ? allow (conn, message)
-                                                                        : visit_refuse (conn, message);
+                                                                        : ssh_user_refuse (conn, message);
   case SSH_CHANNEL_REQUEST_SHELL:
-    return talk_begin (visit, conn, message, talk, NULL);
+    return talk_begin (ssh_user, conn, message, talk, NULL);
   case SSH_CHANNEL_REQUEST_EXEC:
-    return talk_begin (visit, conn, message, talk, ssh_message_channel_request_command (message));
+    return talk_begin (ssh_user, conn, message, talk, ssh_message_channel_request_command (message));
   default:
-    return visit_refuse (conn, message);
+    return ssh_user_refuse (conn, message);
   }
 }
 
 gboolean
-visit_work (Visit *visit, SshConnection *conn, ssh_message message)
+ssh_user_work (SshUserConnection *ssh_user, SshConnection *conn, ssh_message message)
 {
   int type = ssh_message_type (message), what = ssh_message_subtype (message);
   if (type == SSH_REQUEST_CHANNEL)
-    return talk_request (visit, conn, message);
+    return talk_request (ssh_user, conn, message);
   if (type == SSH_REQUEST_CHANNEL_OPEN && what == SSH_CHANNEL_SESSION)
-    return talk_open (visit, conn, message);
+    return talk_open (ssh_user, conn, message);
   if (type == SSH_REQUEST_CHANNEL_OPEN && what == SSH_CHANNEL_DIRECT_TCPIP)
-    return direct (visit, conn, message);
-  return visit_refuse (conn, message);
+    return direct (ssh_user, conn, message);
+  return ssh_user_refuse (conn, message);
 }
 
 void
-visit_work_end (Visit *visit)
+ssh_user_work_end (SshUserConnection *ssh_user)
 {
-  for (guint i = 0; i < visit->talks->len; i++) {
-    Talk *talk = visit->talks->pdata[i];
+  for (guint i = 0; i < ssh_user->talks->len; i++) {
+    Talk *talk = ssh_user->talks->pdata[i];
     far_stream_free (conn_channel_stream (talk->channel));
     g_free (talk);
   }
-  g_ptr_array_set_size (visit->talks, 0);
+  g_ptr_array_set_size (ssh_user->talks, 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The terminal's own login service (spec B8, in band): an endpoint whose stream is the far side of an SSH
- * server session, a visit. */
+ * server session, a ssh_user. */
 #pragma once
 #include "auth.h"
 
@@ -16,7 +16,7 @@ typedef struct {
  */
 typedef struct {
   gint refs;
-  gint *open; /* the instance's count of visits, in a box with references */
+  gint *open; /* the instance's count of ssh_users, in a box with references */
   /* constant */
   char *instance;                        /* name of the endpoint instance, looked up on main each time */
   char *session, *device, *from, *asker; /* of the spec; device NULL: the terminal itself */
@@ -32,18 +32,19 @@ typedef struct {
   GPtrArray *talks;    /* session channels that have not asked for their work yet */
   guint n_open;        /* channels */
   FarLoopTimer *timer; /* wakes the conn when the time for login is over */
-} Visit;
+} SshUserConnection;
 
-Visit *visit_new (const char *instance, gint *open, SshAuth *auth, const FarEndpointSpec *spec);
-Visit *visit_ref (Visit *visit);
-void visit_unref (Visit *visit);
+SshUserConnection *
+ssh_user_new (const char *instance, gint *open, SshAuth *auth, const FarEndpointSpec *spec);
+SshUserConnection *ssh_user_ref (SshUserConnection *ssh_user);
+void ssh_user_unref (SshUserConnection *ssh_user);
 /* Begins on a connected descriptor, taken; keys: folder of the host key. [loop] */
-void visit_begin (Visit *visit, FarLoop *loop, int fd, const char *keys);
+void ssh_user_begin (SshUserConnection *ssh_user, FarLoop *loop, int fd, const char *keys);
 
 /* A request of a person who is logged in. Takes the message (TRUE) or leaves it to be freed. [loop] */
-gboolean visit_work (Visit *visit, SshConnection *conn, ssh_message message);
-void visit_work_end (Visit *visit);                               /* the conn is dead */
-gboolean visit_refuse (SshConnection *conn, ssh_message message); /* answers no; FALSE */
+gboolean ssh_user_work (SshUserConnection *ssh_user, SshConnection *conn, ssh_message message);
+void ssh_user_work_end (SshUserConnection *ssh_user);                /* the conn is dead */
+gboolean ssh_user_refuse (SshConnection *conn, ssh_message message); /* answers no; FALSE */
 
 /* Options of the instance, NULL when it is gone. [main] */
 const LoginOptions *login_options_find (const char *instance);
