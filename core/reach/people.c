@@ -15,15 +15,15 @@
 
 #define PEOPLE_TIMEOUT_MS 20000
 
-/* One walk over the authenticators: each step asks the next one. */
-typedef struct _Walk Walk;
-struct _Walk {
+/* One chain over the authenticators: each step asks the next one. */
+typedef struct _AuthChain AuthChain;
+struct _AuthChain {
   GStrv names;
   guint next;
   FarRequest *req;
   /* FALSE: not for this one */
-  gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at);
-  void (*end) (Walk *walk);
+  gboolean (*step) (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at);
+  void (*end) (AuthChain *chain);
   json_t *people; /* list */
   char *name, *secret, *key;
   GStrv groups;
@@ -46,7 +46,7 @@ far_json_free (gpointer json)
 
 /* Those that run now. */
 static GStrv
-walk_names (void)
+auth_chain_names (void)
 {
   g_autoptr (GPtrArray) list = far_instance_list (FAR_KIND_AUTHENTICATOR);
   GStrv names = g_new0 (char *, list->len + 1);
@@ -56,64 +56,65 @@ walk_names (void)
   return names;
 }
 
-static Walk *
-walk_new (FarRequest *req, gboolean (*step) (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at),
-          void (*end) (Walk *walk))
+static AuthChain *
+auth_chain_new (FarRequest *req,
+                gboolean (*step) (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at),
+                void (*end) (AuthChain *chain))
 {
-  Walk *walk = g_new0 (Walk, 1);
+  AuthChain *chain = g_new0 (AuthChain, 1);
 
-  walk->names = walk_names ();
-  walk->req = far_request_ref (req);
-  walk->step = step;
-  walk->end = end;
-  return walk;
+  chain->names = auth_chain_names ();
+  chain->req = far_request_ref (req);
+  chain->step = step;
+  chain->end = end;
+  return chain;
 }
 
 static void
-walk_free (Walk *walk)
+auth_chain_free (AuthChain *chain)
 {
-  if (walk->changes)
-    far_people_change_end (walk->name);
-  g_strfreev (walk->names);
-  far_request_unref (walk->req);
-  json_decref (walk->people);
-  g_free (walk->name);
-  far_secret_free (walk->secret);
-  g_free (walk->key);
-  g_strfreev (walk->groups);
-  g_clear_error (&walk->error);
-  g_free (walk);
+  if (chain->changes)
+    far_people_change_end (chain->name);
+  g_strfreev (chain->names);
+  far_request_unref (chain->req);
+  json_decref (chain->people);
+  g_free (chain->name);
+  far_secret_free (chain->secret);
+  g_free (chain->key);
+  g_strfreev (chain->groups);
+  g_clear_error (&chain->error);
+  g_free (chain);
 }
 
 static void
-walk_next (Walk *walk)
+auth_chain_next (AuthChain *chain)
 {
   const char *name;
 
-  while ((name = walk->names[walk->next]) != NULL) {
+  while ((name = chain->names[chain->next]) != NULL) {
     FarInstance *at = far_instance_find (FAR_KIND_AUTHENTICATOR, name, NULL);
 
-    walk->next++;
-    if (at != NULL && walk->step (walk, ((const FarAuthenticatorType *) far_instance_type (at))->ops, at))
+    chain->next++;
+    if (at != NULL && chain->step (chain, ((const FarAuthenticatorType *) far_instance_type (at))->ops, at))
       return;
   }
-  walk->end (walk);
-  walk_free (walk);
+  chain->end (chain);
+  auth_chain_free (chain);
 }
 
 static FarRequest *
-walk_ask (Walk *walk, FarInstance *at, FarDone done)
+auth_chain_ask (AuthChain *chain, FarInstance *at, FarDone done)
 {
-  FarRequest *req = far_request_new (done, walk, PEOPLE_TIMEOUT_MS);
+  FarRequest *req = far_request_new (done, chain, PEOPLE_TIMEOUT_MS);
 
   far_request_serve (req, at);
   return req;
 }
 
 static const char *
-walk_current (const Walk *walk)
+auth_chain_current (const AuthChain *chain)
 {
-  return walk->names[walk->next - 1];
+  return chain->names[chain->next - 1];
 }
 
 /* ---- list ---- */
@@ -202,26 +203,26 @@ people_merge (json_t *people, json_t *entry, const char *authenticator)
 static void
 people_listed (FarRequest *req, gpointer user)
 {
-  Walk *walk = user;
+  AuthChain *chain = user;
   json_t *list = far_request_error (req) == NULL ? far_request_result (req) : NULL;
 
   if (far_request_error (req) != NULL) {
-    walk->error = g_error_copy (far_request_error (req));
-    g_prefix_error (&walk->error, _ ("the people of authenticator '%s' are not known now: "),
-                    walk_current (walk));
-    walk->next = g_strv_length (walk->names);
+    chain->error = g_error_copy (far_request_error (req));
+    g_prefix_error (&chain->error, _ ("the people of authenticator '%s' are not known now: "),
+                    auth_chain_current (chain));
+    chain->next = g_strv_length (chain->names);
   }
   for (gsize i = 0; i < json_array_size (list); i++)
-    people_merge (walk->people, json_array_get (list, i), walk_current (walk));
-  walk_next (walk);
+    people_merge (chain->people, json_array_get (list, i), auth_chain_current (chain));
+  auth_chain_next (chain);
 }
 
 static gboolean
-people_list_step (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at)
+people_list_step (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at)
 {
   if (ops->list == NULL)
     return FALSE;
-  ops->list (far_instance_self (at), walk_ask (walk, at, people_listed));
+  ops->list (far_instance_self (at), auth_chain_ask (chain, at, people_listed));
   return TRUE;
 }
 
@@ -248,21 +249,21 @@ people_sorted (json_t *people)
 }
 
 static void
-people_list_end (Walk *walk)
+people_list_end (AuthChain *chain)
 {
-  if (walk->error != NULL) /* who is missing from half a list would seem to be in no group */
-    far_request_fail (walk->req, g_steal_pointer (&walk->error));
+  if (chain->error != NULL) /* who is missing from half a list would seem to be in no group */
+    far_request_fail (chain->req, g_steal_pointer (&chain->error));
   else
-    far_request_done (walk->req, people_sorted (walk->people), far_json_free);
+    far_request_done (chain->req, people_sorted (chain->people), far_json_free);
 }
 
 void
 far_people_list (FarRequest *req)
 {
-  Walk *walk = walk_new (req, people_list_step, people_list_end);
+  AuthChain *chain = auth_chain_new (req, people_list_step, people_list_end);
 
-  walk->people = json_array ();
-  walk_next (walk);
+  chain->people = json_array ();
+  auth_chain_next (chain);
 }
 
 gboolean
@@ -279,83 +280,83 @@ far_people_listed (void)
 /* ---- put: one thing after the other, each to the first authenticator that takes it; groups to each that
  * keeps the person ---- */
 
-static void people_put_rest (Walk *walk);
+static void people_put_rest (AuthChain *chain);
 
 /* A password is kept once; groups that another one went on giving would still be the person's there. */
 static void
-people_put_taken (Walk *walk)
+people_put_taken (AuthChain *chain)
 {
-  walk->done++;
-  g_clear_pointer (&walk->secret, far_secret_free);
-  if (walk->groups == NULL || walk->next >= walk->keepers)
-    walk->next = g_strv_length (walk->names);
+  chain->done++;
+  g_clear_pointer (&chain->secret, far_secret_free);
+  if (chain->groups == NULL || chain->next >= chain->keepers)
+    chain->next = g_strv_length (chain->names);
 }
 
 static void
 people_put_done (FarRequest *req, gpointer user)
 {
-  Walk *walk = user;
+  AuthChain *chain = user;
   const GError *error = far_request_error (req);
 
   if (error == NULL) {
-    people_put_taken (walk);
-  } else if (walk->done > 0) {
-    walk->partial = TRUE;
-    g_clear_error (&walk->error); /* of one that did not take it before */
-    walk->error = g_error_copy (error);
-    g_prefix_error (&walk->error, _ ("authenticator '%s' gives the groups of before still: "),
-                    walk_current (walk));
-    walk->next = g_strv_length (walk->names);
+    people_put_taken (chain);
+  } else if (chain->done > 0) {
+    chain->partial = TRUE;
+    g_clear_error (&chain->error); /* of one that did not take it before */
+    chain->error = g_error_copy (error);
+    g_prefix_error (&chain->error, _ ("authenticator '%s' gives the groups of before still: "),
+                    auth_chain_current (chain));
+    chain->next = g_strv_length (chain->names);
   } else {
-    g_clear_error (&walk->error);
-    walk->error = g_error_copy (error);
+    g_clear_error (&chain->error);
+    chain->error = g_error_copy (error);
     /* only "I do not keep that" asks the next one: a full disk must not put a password into another file */
     if (!g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID) &&
         !g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFIG))
-      walk->next = g_strv_length (walk->names);
+      chain->next = g_strv_length (chain->names);
   }
-  walk_next (walk);
+  auth_chain_next (chain);
 }
 
 static gboolean
-people_put_step (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at)
+people_put_step (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at)
 {
   if (ops->put == NULL)
     return FALSE;
-  ops->put (far_instance_self (at), walk->name, walk->secret, (const char *const *) walk->groups,
-            walk->is_key ? walk->key : NULL, walk_ask (walk, at, people_put_done));
+  ops->put (far_instance_self (at), chain->name, chain->secret, (const char *const *) chain->groups,
+            chain->is_key ? chain->key : NULL, auth_chain_ask (chain, at, people_put_done));
   return TRUE;
 }
 
 static void
-people_put_end (Walk *walk)
+people_put_end (AuthChain *chain)
 {
-  if (walk->error != NULL && (walk->done == 0 || walk->partial))
-    far_request_fail (walk->req, g_steal_pointer (&walk->error));
-  else if (walk->done == 0)
+  if (chain->error != NULL && (chain->done == 0 || chain->partial))
+    far_request_fail (chain->req, g_steal_pointer (&chain->error));
+  else if (chain->done == 0)
     far_request_fail_new (
-        walk->req, FAR_ERROR_CONFIG, "%s",
+        chain->req, FAR_ERROR_CONFIG, "%s",
         _ ("no authenticator here keeps people: add one of type file or key to the profile"));
-  else if (walk->key != NULL && !walk->is_key)
-    people_put_rest (walk);
+  else if (chain->key != NULL && !chain->is_key)
+    people_put_rest (chain);
   else
-    far_request_done (walk->req, NULL, NULL);
+    far_request_done (chain->req, NULL, NULL);
 }
 
 /* Password and groups are kept; now the key, in the same turn. */
 static void
-people_put_rest (Walk *walk)
+people_put_rest (AuthChain *chain)
 {
-  Walk *rest = walk_new (walk->req, people_put_step, people_put_end);
+  AuthChain *rest = auth_chain_new (chain->req, people_put_step, people_put_end);
 
   g_strfreev (rest->names);
-  rest->names = g_steal_pointer (&walk->names); /* who keeps the person first */
+  rest->names = g_steal_pointer (&chain->names); /* who keeps the person first */
   rest->is_key = TRUE;
-  rest->name = g_strdup (walk->name);
-  rest->key = g_steal_pointer (&walk->key);
-  rest->changes = walk->changes;
-  walk->changes = FALSE;
-  walk_next (rest);
+  rest->name = g_strdup (chain->name);
+  rest->key = g_steal_pointer (&chain->key);
+  rest->changes = chain->changes;
+  chain->changes = FALSE;
+  auth_chain_next (rest);
 }
 
 static gboolean
@@ -374,29 +375,29 @@ people_keeps (json_t *person, const char *authenticator)
 static void
 people_put_known (FarRequest *req, gpointer user)
 {
-  Walk *walk = user;
-  json_t *person = far_request_error (req) == NULL ? people_find (far_request_result (req), walk->name)
+  AuthChain *chain = user;
+  json_t *person = far_request_error (req) == NULL ? people_find (far_request_result (req), chain->name)
                                                    : NULL;
-  guint n = g_strv_length (walk->names), at = 0;
+  guint n = g_strv_length (chain->names), at = 0;
   GStrv names = g_new0 (char *, n + 1);
 
   if (far_request_error (req) != NULL)
-    walk->error = g_error_copy (far_request_error (req));
-  else if (walk->known && person == NULL && far_people_listed ())
-    walk->error = people_unknown (walk->name);
-  else if (walk->judge != NULL)
-    walk->judge (person, walk->judge_user, &walk->error);
+    chain->error = g_error_copy (far_request_error (req));
+  else if (chain->known && person == NULL && far_people_listed ())
+    chain->error = people_unknown (chain->name);
+  else if (chain->judge != NULL)
+    chain->judge (person, chain->judge_user, &chain->error);
   for (guint keeps = 0; keeps < 2; keeps++) {
     for (guint i = 0; i < n; i++)
-      if (people_keeps (person, walk->names[i]) == (keeps == 0))
-        names[at++] = walk->names[i];
-    walk->keepers = keeps == 0 ? at : walk->keepers;
+      if (people_keeps (person, chain->names[i]) == (keeps == 0))
+        names[at++] = chain->names[i];
+    chain->keepers = keeps == 0 ? at : chain->keepers;
   }
-  g_free (walk->names);
-  walk->names = names;
-  if (walk->error != NULL)
-    walk->next = n; /* nobody is asked */
-  walk_next (walk);
+  g_free (chain->names);
+  chain->names = names;
+  if (chain->error != NULL)
+    chain->next = n; /* nobody is asked */
+  auth_chain_next (chain);
 }
 
 /* An authenticator that does not run may keep the person, with groups that nobody sees meanwhile: who may
@@ -428,54 +429,54 @@ people_all_tell (GError **error)
 static void
 people_put_go (gpointer user)
 {
-  Walk *walk = user;
-  gboolean whole = people_all_tell (&walk->error); /* first: it wakes those that rest */
+  AuthChain *chain = user;
+  gboolean whole = people_all_tell (&chain->error); /* first: it wakes those that rest */
 
-  g_strfreev (walk->names);
-  walk->names = walk_names ();
+  g_strfreev (chain->names);
+  chain->names = auth_chain_names ();
   if (whole) {
-    far_people_list (far_request_new (people_put_known, walk, 0));
+    far_people_list (far_request_new (people_put_known, chain, 0));
     return;
   }
-  walk->next = g_strv_length (walk->names);
-  walk_next (walk);
+  chain->next = g_strv_length (chain->names);
+  auth_chain_next (chain);
 }
 
 static void
-people_change (Walk *walk, FarPeopleChange go)
+people_change (AuthChain *chain, FarPeopleChange go)
 {
-  walk->changes = TRUE;
-  far_people_change_begin (walk->name, go, walk);
+  chain->changes = TRUE;
+  far_people_change_begin (chain->name, go, chain);
 }
 
 void
 far_people_put (const char *name, const char *secret, const char *const *groups, const char *key,
                 FarPeopleJudge judge, gpointer user, FarRequest *req)
 {
-  Walk *walk = walk_new (req, people_put_step, people_put_end);
+  AuthChain *chain = auth_chain_new (req, people_put_step, people_put_end);
 
-  walk->judge = judge;
-  walk->judge_user = user;
-  walk->is_key = secret == NULL && groups == NULL;
-  walk->name = g_strdup (name);
-  walk->secret = g_strdup (secret);
-  walk->groups = g_strdupv ((char **) groups);
-  walk->key = g_strdup (key);
-  people_change (walk, people_put_go);
+  chain->judge = judge;
+  chain->judge_user = user;
+  chain->is_key = secret == NULL && groups == NULL;
+  chain->name = g_strdup (name);
+  chain->secret = g_strdup (secret);
+  chain->groups = g_strdupv ((char **) groups);
+  chain->key = g_strdup (key);
+  people_change (chain, people_put_go);
 }
 
 void
 far_people_password (const char *name, const char *secret, FarPeopleJudge judge, gpointer user,
                      FarRequest *req)
 {
-  Walk *walk = walk_new (req, people_put_step, people_put_end);
+  AuthChain *chain = auth_chain_new (req, people_put_step, people_put_end);
 
-  walk->judge = judge;
-  walk->judge_user = user;
-  walk->name = g_strdup (name);
-  walk->secret = g_strdup (secret);
-  walk->known = TRUE;
-  people_change (walk, people_put_go);
+  chain->judge = judge;
+  chain->judge_user = user;
+  chain->name = g_strdup (name);
+  chain->secret = g_strdup (secret);
+  chain->known = TRUE;
+  people_change (chain, people_put_go);
 }
 
 /* ---- remove ---- */
@@ -483,37 +484,37 @@ far_people_password (const char *name, const char *secret, FarPeopleJudge judge,
 static void
 people_removed (FarRequest *req, gpointer user)
 {
-  Walk *walk = user;
+  AuthChain *chain = user;
   const GError *error = far_request_error (req);
 
   if (error == NULL) {
-    walk->done++;
+    chain->done++;
   } else if (!g_error_matches (error, FAR_ERROR, FAR_ERROR_NOT_FOUND)) {
-    g_clear_error (&walk->error);
-    walk->error = g_error_copy (error);
+    g_clear_error (&chain->error);
+    chain->error = g_error_copy (error);
   }
-  walk_next (walk);
+  auth_chain_next (chain);
 }
 
 static gboolean
-people_remove_step (Walk *walk, const FarAuthenticatorOps *ops, FarInstance *at)
+people_remove_step (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at)
 {
   if (ops->remove == NULL)
     return FALSE;
-  ops->remove (far_instance_self (at), walk->name, walk_ask (walk, at, people_removed));
+  ops->remove (far_instance_self (at), chain->name, auth_chain_ask (chain, at, people_removed));
   return TRUE;
 }
 
 static void
-people_remove_end (Walk *walk)
+people_remove_end (AuthChain *chain)
 {
-  if (walk->error != NULL)
+  if (chain->error != NULL)
     /* one of them still lets the person in: say so */
-    far_request_fail (walk->req, g_steal_pointer (&walk->error));
-  else if (walk->done == 0)
-    far_request_fail (walk->req, people_unknown (walk->name));
+    far_request_fail (chain->req, g_steal_pointer (&chain->error));
+  else if (chain->done == 0)
+    far_request_fail (chain->req, people_unknown (chain->name));
   else
-    far_request_done (walk->req, NULL, NULL);
+    far_request_done (chain->req, NULL, NULL);
 }
 
 /* Those that run are asked in any case: somebody who has to go is out where that is possible, and who asked
@@ -521,21 +522,21 @@ people_remove_end (Walk *walk)
 static void
 people_remove_go (gpointer user)
 {
-  Walk *walk = user;
-  gboolean whole = people_all_tell (&walk->error); /* first: it wakes those that rest */
+  AuthChain *chain = user;
+  gboolean whole = people_all_tell (&chain->error); /* first: it wakes those that rest */
 
-  g_strfreev (walk->names);
-  walk->names = walk_names ();
+  g_strfreev (chain->names);
+  chain->names = auth_chain_names ();
   if (!whole)
-    g_prefix_error (&walk->error, _ ("%s may still be let in by one that was not asked: "), walk->name);
-  walk_next (walk);
+    g_prefix_error (&chain->error, _ ("%s may still be let in by one that was not asked: "), chain->name);
+  auth_chain_next (chain);
 }
 
 void
 far_people_remove (const char *name, FarRequest *req)
 {
-  Walk *walk = walk_new (req, people_remove_step, people_remove_end);
+  AuthChain *chain = auth_chain_new (req, people_remove_step, people_remove_end);
 
-  walk->name = g_strdup (name);
-  people_change (walk, people_remove_go);
+  chain->name = g_strdup (name);
+  people_change (chain, people_remove_go);
 }
