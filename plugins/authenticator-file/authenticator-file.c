@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "book.h"
+#include "user-file.h"
 
 #define LANE "password"
 #define CHECKS_WAITING 16
@@ -17,12 +17,12 @@ typedef struct {
 
 typedef struct {
   FarInstance *at;
-  Book *book;
+  UserFile *users;
   FarRequest *opening;
 } AuthFile;
 
 typedef struct {
-  Book *book;
+  UserFile *users;
   char *name, *secret, *key;
   GStrv groups;
   FarLoginForm form;
@@ -33,7 +33,7 @@ auth_file_job_new (AuthFile *self, const char *name, const char *secret, const c
 {
   FileJob *job = g_new0 (FileJob, 1);
 
-  job->book = book_ref (self->book);
+  job->users = user_file_ref (self->users);
   job->name = g_strdup (name);
   job->secret = g_strdup (secret);
   job->key = g_strdup (key);
@@ -49,7 +49,7 @@ auth_file_job_free (gpointer data)
   g_strfreev (job->groups);
   g_free (job->name);
   g_free (job->key);
-  book_unref (job->book);
+  user_file_unref (job->users);
   g_free (job);
 }
 
@@ -59,8 +59,8 @@ job_refresh (FileJob *job)
 {
   g_autoptr (GError) error = NULL;
 
-  if (!book_refresh (job->book, &error))
-    far_log_limited (NULL, job->book->path, "%s; the people stay as they were", error->message);
+  if (!user_file_refresh (job->users, &error))
+    far_log_limited (NULL, job->users->path, "%s; the people stay as they were", error->message);
 }
 
 /* ---- check ---- */
@@ -78,12 +78,12 @@ verdict_allow (const Person *person)
 static FarVerdict *
 file_judge (FileJob *job)
 {
-  const Person *person = book_find (job->book, job->name);
+  const Person *person = user_file_find (job->users, job->name);
 
   if (job->form == FAR_LOGIN_KEY)
-    return book_key_is (person, job->key) ? verdict_allow (person)
-                                          : far_verdict_new (FAR_VERDICT_DEFER, NULL);
-  if (book_password_is (job->book, person, job->secret))
+    return user_file_key_is (person, job->key) ? verdict_allow (person)
+                                               : far_verdict_new (FAR_VERDICT_DEFER, NULL);
+  if (user_file_password_is (job->users, person, job->secret))
     return verdict_allow (person);
   return far_verdict_new (person != NULL && person->hash != NULL ? FAR_VERDICT_DENY : FAR_VERDICT_DEFER,
                           NULL);
@@ -131,9 +131,9 @@ put_work (FarRequest *req, gpointer data)
 {
   FileJob *job = data;
   GError *error = NULL;
-  gboolean good = book_refresh (job->book, &error) &&
-                  book_put (job->book, job->name, job->secret, (const char *const *) job->groups, job->key,
-                            &error);
+  gboolean good = user_file_refresh (job->users, &error) &&
+                  user_file_put (job->users, job->name, job->secret, (const char *const *) job->groups,
+                                 job->key, &error);
 
   end_change (req, good, error);
 }
@@ -153,7 +153,7 @@ remove_work (FarRequest *req, gpointer data)
 {
   FileJob *job = data;
   GError *error = NULL;
-  gboolean good = book_refresh (job->book, &error) && book_remove (job->book, job->name, &error);
+  gboolean good = user_file_refresh (job->users, &error) && user_file_remove (job->users, job->name, &error);
 
   end_change (req, good, error);
 }
@@ -171,7 +171,7 @@ list_work (FarRequest *req, gpointer data)
   FileJob *job = data;
 
   job_refresh (job);
-  far_request_done (req, book_list (job->book), (GDestroyNotify) json_decref);
+  far_request_done (req, user_file_list (job->users), (GDestroyNotify) json_decref);
 }
 
 static void
@@ -187,7 +187,7 @@ static void
 open_work (FarRequest *req, gpointer data)
 {
   GError *error = NULL;
-  gboolean good = book_refresh (((FileJob *) data)->book, &error);
+  gboolean good = user_file_refresh (((FileJob *) data)->users, &error);
 
   end_change (req, good, error);
 }
@@ -220,7 +220,7 @@ auth_file_start (gpointer data, GError **error G_GNUC_UNUSED)
 {
   AuthFile *self = data;
 
-  self->book = book_new (((const AuthFileOptions *) far_instance_options (self->at))->path);
+  self->users = user_file_new (((const AuthFileOptions *) far_instance_options (self->at))->path);
   self->opening = far_request_ref (far_request_new (auth_file_opened, self, 0));
   far_run_blocking (LANE, CHANGES_WAITING, open_work, auth_file_job_new (self, NULL, NULL, NULL),
                     auth_file_job_free, self->opening);
@@ -236,7 +236,7 @@ auth_file_stop (gpointer data)
   if (opening != NULL)
     far_request_cancel (opening);
   g_clear_pointer (&opening, far_request_unref);
-  g_clear_pointer (&self->book, book_unref);
+  g_clear_pointer (&self->users, user_file_unref);
 }
 
 static const FarOption file_options[] = {

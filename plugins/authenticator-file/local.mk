@@ -9,7 +9,7 @@ plugins_authenticator_file_authenticator_file_la_LDFLAGS = $(PLUGIN_LD)
 plugins_authenticator_file_authenticator_file_la_LIBADD = $(PLUGIN_LINK) $(AUTHENTICATOR_FILE_LIBS)
 plugins_authenticator_file_authenticator_file_la_SOURCES = \
 	plugins/authenticator-file/authenticator-file.c \
-	plugins/authenticator-file/book-file.c \
-	plugins/authenticator-file/book.c \
-	plugins/authenticator-file/book.h
+	plugins/authenticator-file/user-file-text.c \
+	plugins/authenticator-file/user-file.c \
+	plugins/authenticator-file/user-file.h
 endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file keeps the people of one file in memory and as fresh as the file, checks passwords and keys
- * against them, and changes them. The form of the file is book-file.c. [lane "password"] */
+ * against them, and changes them. The form of the file is users-file.c. [lane "password"] */
 #include "config.h"
 
-#include "book.h"
+#include "user-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,34 +14,34 @@
 
 #define BOOK_SIZE_MAX (4 * 1024 * 1024)
 
-Book *
-book_new (const char *path)
+UserFile *
+user_file_new (const char *path)
 {
-  Book *book = g_new0 (Book, 1);
+  UserFile *users = g_new0 (UserFile, 1);
 
-  book->refs = 1;
-  book->path = g_strdup (path);
-  book->people = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) person_free);
-  return book;
+  users->refs = 1;
+  users->path = g_strdup (path);
+  users->people = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) person_free);
+  return users;
 }
 
-Book *
-book_ref (Book *book)
+UserFile *
+user_file_ref (UserFile *users)
 {
-  g_atomic_int_inc (&book->refs);
-  return book;
+  g_atomic_int_inc (&users->refs);
+  return users;
 }
 
 void
-book_unref (Book *book)
+user_file_unref (UserFile *users)
 {
-  if (!g_atomic_int_dec_and_test (&book->refs))
+  if (!g_atomic_int_dec_and_test (&users->refs))
     return;
-  explicit_bzero (&book->scratch, sizeof book->scratch);
-  g_hash_table_unref (book->people);
-  g_free (book->nobody);
-  g_free (book->path);
-  g_free (book);
+  explicit_bzero (&users->scratch, sizeof users->scratch);
+  g_hash_table_unref (users->people);
+  g_free (users->nobody);
+  g_free (users->path);
+  g_free (users);
 }
 
 /* ---- the file ---- */
@@ -60,29 +60,29 @@ has_hashes (GHashTable *people)
 }
 
 static gboolean
-read_fd (Book *book, int fd, const struct stat *stat, GError **error)
+read_fd (UserFile *users, int fd, const struct stat *stat, GError **error)
 {
   g_autofree char *text = g_malloc ((gsize) stat->st_size + 1);
   gssize size = read (fd, text, (gsize) stat->st_size + 1);
   GHashTable *people;
 
   if (size < 0) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("cannot read %s: %s"), book->path,
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("cannot read %s: %s"), users->path,
                  g_strerror (errno));
     return FALSE;
   }
-  people = book_parse (book->path, text, (gsize) size, error);
+  people = user_file_parse (users->path, text, (gsize) size, error);
   if (people == NULL)
     return FALSE;
   if ((stat->st_mode & 077) != 0 && has_hashes (people)) {
     g_hash_table_unref (people);
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
-                 _ ("%s holds password hashes and others may read it; run: chmod 600 %s"), book->path,
-                 book->path);
+                 _ ("%s holds password hashes and others may read it; run: chmod 600 %s"), users->path,
+                 users->path);
     return FALSE;
   }
-  g_hash_table_unref (book->people);
-  book->people = people;
+  g_hash_table_unref (users->people);
+  users->people = people;
   return TRUE;
 }
 
@@ -95,70 +95,70 @@ same_file (const struct stat *a, const struct stat *b)
 }
 
 static gboolean
-book_gone (Book *book)
+user_file_gone (UserFile *users)
 {
-  memset (&book->seen, 0, sizeof book->seen);
-  g_hash_table_remove_all (book->people);
+  memset (&users->seen, 0, sizeof users->seen);
+  g_hash_table_remove_all (users->people);
   return TRUE;
 }
 
 gboolean
-book_refresh (Book *book, GError **error)
+user_file_refresh (UserFile *users, GError **error)
 {
-  int fd = open (book->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int fd = open (users->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat now;
   gboolean good;
 
   if (fd < 0 && errno == ENOENT)
-    return book_gone (book);
+    return user_file_gone (users);
   if (fd < 0 || fstat (fd, &now) != 0 || !S_ISREG (now.st_mode) || now.st_size > BOOK_SIZE_MAX) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("cannot read %s: %s"), book->path,
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("cannot read %s: %s"), users->path,
                  fd < 0 ? g_strerror (errno) : _ ("no plain file, or larger than 4 MiB"));
     if (fd >= 0)
       close (fd);
     return FALSE;
   }
-  good = same_file (&now, &book->seen) || read_fd (book, fd, &now, error);
+  good = same_file (&now, &users->seen) || read_fd (users, fd, &now, error);
   close (fd);
   if (good)
-    book->seen = now;
+    users->seen = now;
   return good;
 }
 
 /* ---- checks ---- */
 
 const Person *
-book_find (Book *book, const char *name)
+user_file_find (UserFile *users, const char *name)
 {
-  return g_hash_table_lookup (book->people, name);
+  return g_hash_table_lookup (users->people, name);
 }
 
 static const char *
-nobody_setting (Book *book)
+nobody_setting (UserFile *users)
 {
   char setting[CRYPT_GENSALT_OUTPUT_SIZE];
 
-  if (book->nobody == NULL && crypt_gensalt_rn ("$y$", 0, NULL, 0, setting, sizeof setting) != NULL)
-    book->nobody = g_strdup (setting);
-  return book->nobody != NULL ? book->nobody : "$y$j9T$0123456789abcdef";
+  if (users->nobody == NULL && crypt_gensalt_rn ("$y$", 0, NULL, 0, setting, sizeof setting) != NULL)
+    users->nobody = g_strdup (setting);
+  return users->nobody != NULL ? users->nobody : "$y$j9T$0123456789abcdef";
 }
 
 gboolean
-book_password_is (Book *book, const Person *person, const char *password)
+user_file_password_is (UserFile *users, const Person *person, const char *password)
 {
   gboolean known = person != NULL && person->hash != NULL && person->hash[0] == '$';
-  const char *made = crypt_rn (password, known ? person->hash : nobody_setting (book), &book->scratch,
-                               sizeof book->scratch);
+  const char *made = crypt_rn (password, known ? person->hash : nobody_setting (users), &users->scratch,
+                               sizeof users->scratch);
   gboolean same = known && made != NULL && made[0] != '*' && far_equal_secret (made, person->hash);
 
-  explicit_bzero (&book->scratch, sizeof book->scratch);
+  explicit_bzero (&users->scratch, sizeof users->scratch);
   return same;
 }
 
 gboolean
-book_key_is (const Person *person, const char *key)
+user_file_key_is (const Person *person, const char *key)
 {
-  g_autofree char *plain = book_key_plain (key);
+  g_autofree char *plain = user_file_key_plain (key);
 
   return plain != NULL && person != NULL && person->keys != NULL &&
          g_strv_contains ((const char *const *) person->keys, plain);
@@ -167,7 +167,7 @@ book_key_is (const Person *person, const char *key)
 /* ---- changes ---- */
 
 static char *
-hash_password (Book *book, const char *password, GError **error)
+hash_password (UserFile *users, const char *password, GError **error)
 {
   char setting[CRYPT_GENSALT_OUTPUT_SIZE];
   const char *made = NULL;
@@ -179,12 +179,12 @@ hash_password (Book *book, const char *password, GError **error)
   }
   if (crypt_gensalt_rn ("$y$", 0, NULL, 0, setting, sizeof setting) != NULL)
     /* not crypt_r: the sanitizers take that one over, wrongly in a module */
-    made = crypt_rn (password, setting, &book->scratch, sizeof book->scratch);
+    made = crypt_rn (password, setting, &users->scratch, sizeof users->scratch);
   if (made != NULL && made[0] != '*')
     hash = g_strdup (made);
   else
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INTERNAL, _ ("password: cannot be hashed"));
-  explicit_bzero (&book->scratch, sizeof book->scratch);
+  explicit_bzero (&users->scratch, sizeof users->scratch);
   return hash;
 }
 
@@ -204,7 +204,7 @@ person_copy (const Person *from, const char *name)
 static gboolean
 person_add_key (Person *person, const char *key, GError **error)
 {
-  g_autofree char *plain = book_key_plain (key);
+  g_autofree char *plain = user_file_key_plain (key);
   GStrvBuilder *keys;
 
   if (plain == NULL) {
@@ -226,17 +226,17 @@ person_add_key (Person *person, const char *key, GError **error)
 
 /* The file first; what the memory holds follows from it. */
 static gboolean
-book_save (Book *book, GError **error)
+user_file_save (UserFile *users, GError **error)
 {
-  if (!book_write (book->path, book->people, error)) {
-    memset (&book->seen, 0, sizeof book->seen); /* read again what is really there */
+  if (!user_file_write (users->path, users->people, error)) {
+    memset (&users->seen, 0, sizeof users->seen); /* read again what is really there */
     return FALSE;
   }
-  return stat (book->path, &book->seen) == 0 || book_refresh (book, error);
+  return stat (users->path, &users->seen) == 0 || user_file_refresh (users, error);
 }
 
 static gboolean
-auth_file_book_name_fits (const char *name)
+auth_file_users_name_fits (const char *name)
 {
   gboolean good = name != NULL && *name != '\0' && strlen (name) <= 64 && g_utf8_validate (name, -1, NULL) &&
                   strpbrk (name, "/ ") == NULL;
@@ -247,41 +247,41 @@ auth_file_book_name_fits (const char *name)
 }
 
 gboolean
-book_put (Book *book, const char *name, const char *password, const char *const *groups, const char *key,
-          GError **error)
+user_file_put (UserFile *users, const char *name, const char *password, const char *const *groups,
+               const char *key, GError **error)
 {
   Person *person;
 
-  if (!auth_file_book_name_fits (name)) {
+  if (!auth_file_users_name_fits (name)) {
     g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
                          _ ("name of a person: 1 to 64 bytes without spaces and /"));
     return FALSE;
   }
-  person = person_copy (book_find (book, name), name);
+  person = person_copy (user_file_find (users, name), name);
   if (groups != NULL) {
     g_strfreev (person->groups);
     person->groups = g_strdupv ((char **) groups);
   }
   if (password != NULL) {
     far_secret_free (person->hash);
-    person->hash = hash_password (book, password, error);
+    person->hash = hash_password (users, password, error);
   }
   if ((password != NULL && person->hash == NULL) || (key != NULL && !person_add_key (person, key, error))) {
     person_free (person);
     return FALSE;
   }
-  g_hash_table_replace (book->people, person->name, person);
-  return book_save (book, error);
+  g_hash_table_replace (users->people, person->name, person);
+  return user_file_save (users, error);
 }
 
 gboolean
-book_remove (Book *book, const char *name, GError **error)
+user_file_remove (UserFile *users, const char *name, GError **error)
 {
-  if (!g_hash_table_remove (book->people, name)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("no person '%s' in %s"), name, book->path);
+  if (!g_hash_table_remove (users->people, name)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("no person '%s' in %s"), name, users->path);
     return FALSE;
   }
-  return book_save (book, error);
+  return user_file_save (users, error);
 }
 
 static json_t *
@@ -295,13 +295,13 @@ list_json (GStrv list)
 }
 
 json_t *
-book_list (Book *book)
+user_file_list (UserFile *users)
 {
   json_t *list = json_array ();
-  g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (book->people), (GCompareFunc) strcmp);
+  g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (users->people), (GCompareFunc) strcmp);
 
   for (GList *name = names; name != NULL; name = name->next) {
-    const Person *person = g_hash_table_lookup (book->people, name->data);
+    const Person *person = g_hash_table_lookup (users->people, name->data);
 
     json_array_append_new (list, json_pack ("{s:s, s:o, s:b, s:o}", "name", person->name, "groups",
                                             list_json (person->groups), "has_password", person->hash != NULL,

@@ -2,7 +2,7 @@
 /* people.yaml: {people: {NAME: {password: "$y$…", groups: [..], keys: [..]}}} to people and back. */
 #include "config.h"
 
-#include "book.h"
+#include "user-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@ auth_file_is_word (const char *text)
 }
 
 char *
-book_key_plain (const char *text)
+user_file_key_plain (const char *text)
 {
   g_auto (GStrv) parts = g_strsplit_set (text, " \t", 3);
 
@@ -93,7 +93,7 @@ read_list (Reading *reading, const yaml_node_t *node, gboolean keys)
        item++) {
     const yaml_node_t *entry = node_at (reading, *item);
     const char *text = scalar (entry);
-    char *value = text == NULL ? NULL : keys ? book_key_plain (text) : g_strdup (text);
+    char *value = text == NULL ? NULL : keys ? user_file_key_plain (text) : g_strdup (text);
 
     if (value == NULL) {
       fault (reading, entry, keys ? _ ("not a public key: wants \"ssh-ed25519 AAAA…\"") : _ ("wants a word"));
@@ -169,7 +169,7 @@ read_people (Reading *reading, GHashTable *people)
 }
 
 GHashTable *
-book_parse (const char *path, const char *text, gsize size, GError **error)
+user_file_parse (const char *path, const char *text, gsize size, GError **error)
 {
   g_autoptr (GHashTable)
       people = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) person_free);
@@ -280,7 +280,7 @@ sync_dir (const char *path)
 }
 
 gboolean
-book_write (const char *path, GHashTable *people, GError **error)
+user_file_write (const char *path, GHashTable *people, GError **error)
 {
   g_autofree char *fresh = g_strconcat (path, ".new", NULL);
   g_autofree char *text = people_text (people);
