@@ -60,7 +60,7 @@ gboolean disk_write_file (const char *path, const guint8 *data, gsize size, GErr
 gboolean disk_sync_dir (const char *path);
 gboolean disk_full (GError **error, const char *path); /* cannot record: by errno; always FALSE */
 
-/* ---- roll.c, the writer's thread, between begin and finish ---- */
+/* ---- rotate.c, the writer's thread, between begin and finish ---- */
 /* What was loaded is written as a state, and a new segment begun: what is damaged is not read again. */
 gboolean disk_take_over (Disk *disk, GError **error);
 /* A new segment when the current one is long enough (or now). */

@@ -17,7 +17,7 @@ plugins_store_file_store_file_la_SOURCES = \
 	plugins/store-file/log.h \
 	plugins/store-file/other.c \
 	plugins/store-file/read.c \
-	plugins/store-file/roll.c \
+	plugins/store-file/rotate.c \
 	plugins/store-file/snapshot.c \
 	plugins/store-file/store-file.c \
 	plugins/store-file/store.h \

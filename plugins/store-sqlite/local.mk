@@ -8,7 +8,7 @@ plugins_store_sqlite_store_sqlite_la_CFLAGS = $(PLUGIN_CC) $(STORE_SQLITE_CFLAGS
 plugins_store_sqlite_store_sqlite_la_LDFLAGS = $(PLUGIN_LD)
 plugins_store_sqlite_store_sqlite_la_LIBADD = $(PLUGIN_LINK) $(STORE_SQLITE_LIBS)
 plugins_store_sqlite_store_sqlite_la_SOURCES = \
-	plugins/store-sqlite/care.c \
+	plugins/store-sqlite/maintenance.c \
 	plugins/store-sqlite/conn.c \
 	plugins/store-sqlite/conn.h \
 	plugins/store-sqlite/damage.c \
