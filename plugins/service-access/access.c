@@ -49,7 +49,7 @@ access_start (gpointer data, GError **error)
   Access *self = data;
   read_authority (self, access_opts (self));
   access_recheck_start (self);
-  access_own_start (self);
+  access_server_certificate_start (self);
   access_tables_load (self);
   return TRUE;
 }
@@ -81,7 +81,7 @@ access_fini (gpointer data)
   gpointer terminal;
   g_hash_table_iter_init (&iter, self->terminals);
   while (g_hash_table_iter_next (&iter, &terminal, NULL))
-    access_place_forget (self, terminal);
+    access_site_forget (self, terminal);
   g_hash_table_unref (self->terminals);
   g_hash_table_unref (self->joins);
   g_hash_table_unref (self->refusals);

@@ -3,13 +3,13 @@
  * store: loaded at start, written through, and a change counts when its row is durable. Everything here runs
  * on the main context.
  *
- * One file, one idea. The registry: registry.c and devices.c, place.c (site and groups), known.c (what rights
- * name). Joining: join.c (join tokens), enroll.c, renew.c, revoke.c, own.c (this server's certificate). A
- * session: ask.c and ask-device.c (a person asks), refusal.c, draw.c (Z, X, Y) out of nodes.c, offer.c
- * (credential), entry.c (streams), poll.c, session.c (the state machine's effects), recheck.c (rights taken
- * away), close.c, ended.c, restart.c, show.c. What is told later: history.c, turned.c (who was turned away).
- * The store: tables.c and rows.c (reading), write.c, save.c (a session on disk). calls.c has what several
- * handlers ask. */
+ * One file, one idea. The registry: registry.c and devices.c, site.c (site and groups), known.c (what rights
+ * name). Joining: join.c (join tokens), enroll.c, renew.c, revoke.c, server-certificate.c (this server's
+ * certificate). A session: session-create.c and device-named.c (a person asks), refusal.c, allocate.c (Z, X,
+ * Y) out of nodes.c, offer.c (credential), entry.c (streams), poll.c, session.c (the state machine's
+ * effects), recheck.c (rights taken away), close.c, ended.c, restart.c, session-json.c. What is told later:
+ * history.c, rejected.c (who was turned away). The store: tables.c and rows.c (reading), write.c, save.c (a
+ * session on disk). calls.c has what several handlers ask. */
 #pragma once
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>
@@ -126,18 +126,18 @@ char *access_terminal_object (const char *terminal, const char *device);
  * part. *text: to be freed when the part has been used. */
 gboolean access_terminal_part (Access *self, const char *terminal, FarPart *part, char **text);
 void access_registry_peer (Access *self, const char *peer, gboolean up, const char *from);
-/* place.c: site and groups, as rights see them */
-void access_place_set (Access *self, AccessTerminal *terminal);
-void access_place_forget (Access *self, const char *terminal);
+/* site.c: site and groups, as rights see them */
+void access_site_set (Access *self, AccessTerminal *terminal);
+void access_site_forget (Access *self, const char *terminal);
 /* Form of site and groups, and whether the principal may put a terminal there. before: NULL, or the row so
  * far. */
-gboolean access_place_check (const FarPrincipal *principal, json_t *before, json_t *now, GError **error);
+gboolean access_site_check (const FarPrincipal *principal, json_t *before, json_t *now, GError **error);
 void access_terminals_get (gpointer self, FarCall *call);
 void access_terminal_get (gpointer self, FarCall *call);
 void access_terminal_put (gpointer self, FarCall *call);
 void access_terminal_delete (gpointer self, FarCall *call);
 void access_statement_get (gpointer self, FarCall *call);
-/* ask-device.c: the device that text names, by its name or by its lower port; text where there is none.
+/* device-named.c: the device that text names, by its name or by its lower port; text where there is none.
  * *other: two have that port, this is one. */
 const char *access_device_named (Access *self, const FarPrincipal *principal, const char *terminal,
                                  const char *text, const char **other);
@@ -217,7 +217,7 @@ typedef struct _AccessSession {
   FarDeadline deadline;
   gboolean stock_end; /* deadline at one end only */
   guint64 bytes_up, bytes_down, turned_away;
-  GPtrArray *turned; /* of turned.c */
+  GPtrArray *turned; /* of rejected.c */
   char *trouble;     /* why the last one was turned away, or came to nothing; NULL: none was */
   gint64 trouble_us; /* when the watchers were told of it, boottime */
   char *cause, *ended_by;
@@ -248,7 +248,7 @@ gint64 access_session_wait_us (Access *self);
 void access_session_ended (AccessSession *session);
 void access_session_abandon (AccessSession *session); /* the instance stops */
 
-/* show.c */
+/* session-json.c */
 json_t *access_session_show (const AccessSession *session);
 gboolean access_session_visible (const AccessSession *session, const FarPrincipal *principal);
 void access_sessions_get (gpointer self, FarCall *call);
@@ -273,9 +273,9 @@ char *access_history_key (gint64 wall_us, const char *id);
 void access_history_get (gpointer self, FarCall *call);
 void access_restart (Access *self, GPtrArray *rows, AccessDone done, gpointer user);
 
-/* turned.c */
-void access_turned_away (AccessSession *session, const char *from, const char *cause, guint times);
-void access_turned_end (AccessSession *session);
+/* rejected.c */
+void access_rejected_away (AccessSession *session, const char *from, const char *cause, guint times);
+void access_rejected_end (AccessSession *session);
 
 /* refusal.c */
 typedef struct {
@@ -286,7 +286,7 @@ typedef struct {
 /* Records the true cause, then answers the call with `polite` (taken). */
 void access_refuse (Access *self, FarCall *call, const AccessAsked *asked, const char *cause, GError *polite);
 
-/* ask.c, close.c, offer.c, draw.c, poll.c, entry.c */
+/* session-create.c, close.c, offer.c, allocate.c, poll.c, entry.c */
 void access_session_post (gpointer self, FarCall *call);
 void access_session_approve (gpointer self, FarCall *call);
 void access_session_delete (gpointer self, FarCall *call);
@@ -294,7 +294,7 @@ void access_session_close_told (AccessSession *session);
 void access_tunnel_end (AccessSession *session);
 /* People's connections end now, the terminal's link stays; req ends when none of their bytes passes. */
 void access_tunnel_shut (AccessSession *session, FarRequest *req);
-void access_draw (AccessSession *session);
+void access_allocate (AccessSession *session);
 /* a transport that can reserve tunnels */
 gboolean access_tunnel_is_end (FarInstance *at);
 gboolean access_tunnel_up (FarInstance *at); /* … and serves now */
@@ -317,7 +317,7 @@ void access_recheck_start (Access *self);
 /* known.c */
 FarKnows access_knows (gpointer self, char **parts);
 
-/* own.c */
-void access_own_start (Access *self);
+/* server-certificate.c */
+void access_server_certificate_start (Access *self);
 
 G_END_DECLS

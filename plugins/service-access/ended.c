@@ -34,7 +34,7 @@ access_session_ended (AccessSession *session)
   g_autofree char *claim = g_strdup_printf ("session/%s", session->id);
   session->closed_us = far_clock_wall_us ();
   session_let_go (session);
-  access_turned_end (session);
+  access_rejected_end (session);
   far_token_withdraw (access_opts (self)->tokens, claim);
   far_log (self->at, G_LOG_LEVEL_MESSAGE, "session closed: %s, %s to %s%s%s, %s", session->id,
            session->person, session->terminal, session->device ? "/" : "",

@@ -10,12 +10,12 @@ plugins_service_access_service_access_la_LIBADD = $(PLUGIN_LINK) $(SERVICE_ACCES
 plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/access.c \
 	plugins/service-access/access.h \
-	plugins/service-access/ask-device.c \
-	plugins/service-access/ask.c \
+	plugins/service-access/device-named.c \
+	plugins/service-access/session-create.c \
 	plugins/service-access/calls.c \
 	plugins/service-access/close.c \
 	plugins/service-access/devices.c \
-	plugins/service-access/draw.c \
+	plugins/service-access/allocate.c \
 	plugins/service-access/ended.c \
 	plugins/service-access/enroll.c \
 	plugins/service-access/entry.c \
@@ -24,8 +24,8 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/known.c \
 	plugins/service-access/nodes.c \
 	plugins/service-access/offer.c \
-	plugins/service-access/own.c \
-	plugins/service-access/place.c \
+	plugins/service-access/server-certificate.c \
+	plugins/service-access/site.c \
 	plugins/service-access/poll.c \
 	plugins/service-access/recheck.c \
 	plugins/service-access/refusal.c \
@@ -36,8 +36,8 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/rows.c \
 	plugins/service-access/save.c \
 	plugins/service-access/session.c \
-	plugins/service-access/show.c \
+	plugins/service-access/session-json.c \
 	plugins/service-access/tables.c \
-	plugins/service-access/turned.c \
+	plugins/service-access/rejected.c \
 	plugins/service-access/write.c
 endif

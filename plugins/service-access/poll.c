@@ -229,7 +229,7 @@ access_report_post (gpointer data, FarCall *call)
     } else if (g_strcmp0 (state, "closed") == 0) {
       access_session_event (session, FAR_SESSION_EV_REPORTED, cause, NULL);
     } else if (g_strcmp0 (state, "trouble") == 0) {
-      access_turned_away (session, NULL, cause ? cause : "no cause given", 1);
+      access_rejected_away (session, NULL, cause ? cause : "no cause given", 1);
     } else if (g_strcmp0 (state, "resuming") == 0 && session->state == FAR_SESSION_OPEN) {
       access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
     }

@@ -35,7 +35,7 @@ access_terminal_load (Access *self, json_t *row)
   if (terminal) {
     json_decref (terminal->row);
     terminal->row = json_incref (row);
-    access_place_set (self, terminal);
+    access_site_set (self, terminal);
     return terminal;
   }
   terminal = g_new0 (AccessTerminal, 1);
@@ -43,14 +43,14 @@ access_terminal_load (Access *self, json_t *row)
   terminal->row = json_incref (row);
   terminal->devices = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
   g_hash_table_insert (self->terminals, terminal->id, terminal);
-  access_place_set (self, terminal);
+  access_site_set (self, terminal);
   return terminal;
 }
 
 void
 access_terminal_forget (Access *self, const char *id)
 {
-  access_place_forget (self, id);
+  access_site_forget (self, id);
   g_hash_table_remove (self->terminals, id);
 }
 
@@ -386,7 +386,7 @@ access_registry_put (Access *self, FarCall *call, guint tries)
       json_object_set (row, terminal_fields[i], json_object_get (call->body, terminal_fields[i]));
   if (json_object_get (call->body, "groups"))
     json_object_set (row, "groups", json_object_get (call->body, "groups"));
-  if (!access_place_check (call->principal, known ? known->row : NULL, row, &error)) {
+  if (!access_site_check (call->principal, known ? known->row : NULL, row, &error)) {
     json_decref (row);
     far_call_fail (call, error);
     return;

@@ -118,7 +118,7 @@ entered_permitted (AccessSession *session, FarSessionState before)
   if (session->ports)
     access_session_renew_offer (session);
   else
-    access_draw (session);
+    access_allocate (session);
 }
 
 static void

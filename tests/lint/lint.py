@@ -20,7 +20,7 @@ CLEAN = {
     "plugins/service-x/local.mk": HASH + "x_SOURCES = plugins/service-x/x.c plugins/service-x/own.h\n",
     "plugins/service-x/README.md": README,
     "plugins/service-x/own.h": SPDX + "#pragma once\n",
-    "plugins/service-x/x.c": SPDX + '#include "config.h"\n#include <farwatch/plugin.h>\n#include "own.h"\n'
+    "plugins/service-x/x.c": SPDX + '#include "config.h"\n#include <farwatch/plugin.h>\n#include "server-certificate.h"\n'
                                     'static const char text[] = "goto system (1)"; /* sprintf (x) */\n',
     "core/local.mk": HASH + "c_SOURCES = core/c.c core/inside.h\n",
     "core/c.c": SPDX + '#include "config.h"\nint c (void);\nint\nc (void)\n{\n  return self->signal (1);\n}\n',

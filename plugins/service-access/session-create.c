@@ -31,7 +31,7 @@ ask_free (Ask *ask)
 /* FALSE, so that checks can say `return refuse (…)`. */
 G_GNUC_PRINTF (4, 5)
 static gboolean
-access_ask_refuse (Ask *ask, const char *cause, FarErrorCode code, const char *format, ...)
+access_create_refuse (Ask *ask, const char *cause, FarErrorCode code, const char *format, ...)
 {
   va_list args;
   va_start (args, format);
@@ -44,9 +44,9 @@ access_ask_refuse (Ask *ask, const char *cause, FarErrorCode code, const char *f
 static gboolean
 refuse_unseen (Ask *ask, const char *cause)
 {
-  return access_ask_refuse (ask, cause, FAR_ERROR_NOT_FOUND,
-                            _ ("no terminal '%s', or no right to it: ask your admin for a right"),
-                            ask->who.terminal);
+  return access_create_refuse (ask, cause, FAR_ERROR_NOT_FOUND,
+                               _ ("no terminal '%s', or no right to it: ask your admin for a right"),
+                               ask->who.terminal);
 }
 
 static const char *
@@ -66,9 +66,9 @@ check_right (Ask *ask, FarAction action)
     ask->needs_approval = TRUE;
   if (may != FAR_DECISION_DENY)
     return TRUE;
-  return access_ask_refuse (ask, cause ? cause : "no right", FAR_ERROR_DENIED,
-                            _ ("no access to '%s' (%s): %s"), ask_name (ask), far_action_name (action),
-                            cause ? cause : "no right");
+  return access_create_refuse (ask, cause ? cause : "no right", FAR_ERROR_DENIED,
+                               _ ("no access to '%s' (%s): %s"), ask_name (ask), far_action_name (action),
+                               cause ? cause : "no right");
 }
 
 /* Known and visible, or one and the same refusal. */
@@ -77,19 +77,19 @@ check_known (Ask *ask)
 {
   AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
   if (terminal && ask->one_of) /* both of which they may see, while no object has the port for a name */
-    return access_ask_refuse (ask, N_ ("more than one device of that port"), FAR_ERROR_CONFLICT,
-                              _ ("terminal '%s' has '%s' and others at port %s: name one of them"),
-                              terminal->id, ask->one_of, ask->who.device);
+    return access_create_refuse (ask, N_ ("more than one device of that port"), FAR_ERROR_CONFLICT,
+                                 _ ("terminal '%s' has '%s' and others at port %s: name one of them"),
+                                 terminal->id, ask->one_of, ask->who.device);
   if (!far_visible (ask->who.principal, ask->object))
     return refuse_unseen (ask, terminal ? "no right" : "unknown terminal");
   if (!terminal)
-    return access_ask_refuse (ask, N_ ("unknown terminal"), FAR_ERROR_NOT_FOUND,
-                              _ ("no terminal '%s', or no right to it: ask your admin for a right"),
-                              ask->who.terminal);
+    return access_create_refuse (ask, N_ ("unknown terminal"), FAR_ERROR_NOT_FOUND,
+                                 _ ("no terminal '%s', or no right to it: ask your admin for a right"),
+                                 ask->who.terminal);
   if (ask->who.device && !g_hash_table_contains (terminal->devices, ask->who.device))
-    return access_ask_refuse (ask, N_ ("unknown device"), FAR_ERROR_NOT_FOUND,
-                              _ ("terminal '%s' has no device '%s': see farctl terminals %s"), terminal->id,
-                              ask->who.device, terminal->id);
+    return access_create_refuse (ask, N_ ("unknown device"), FAR_ERROR_NOT_FOUND,
+                                 _ ("terminal '%s' has no device '%s': see farctl terminals %s"),
+                                 terminal->id, ask->who.device, terminal->id);
   return TRUE;
 }
 
@@ -99,11 +99,11 @@ check_length (Ask *ask)
   const AccessOpts *opts = access_opts (ask->self);
   g_autofree char *longest = far_format_duration (opts->longest);
   if (ask->who.for_us < G_USEC_PER_SEC)
-    return access_ask_refuse (ask, N_ ("too short"), FAR_ERROR_INVALID,
-                              _ ("for: the connection time is at least 1s"));
+    return access_create_refuse (ask, N_ ("too short"), FAR_ERROR_INVALID,
+                                 _ ("for: the connection time is at least 1s"));
   if (ask->who.for_us > opts->longest)
-    return access_ask_refuse (ask, N_ ("too long"), FAR_ERROR_DENIED,
-                              _ ("for: the longest connection time here is %s"), longest);
+    return access_create_refuse (ask, N_ ("too long"), FAR_ERROR_DENIED,
+                                 _ ("for: the longest connection time here is %s"), longest);
   return TRUE;
 }
 
@@ -113,13 +113,13 @@ check_from (Ask *ask)
 {
   g_autoptr (GError) error = NULL;
   if (!ask->from || !*ask->from || strcmp (ask->from, "unix") == 0)
-    return access_ask_refuse (
+    return access_create_refuse (
         ask, N_ ("from an unknown address"), FAR_ERROR_DENIED,
         _ ("entry: a port is for one address, and yours is not known here: use the entry "
            "'stream', or let the proxy tell your address"));
   far_address_in ("127.0.0.1", ask->from, &error);
-  return !error || access_ask_refuse (ask, N_ ("no such address"), FAR_ERROR_INVALID, _ ("address: %s"),
-                                      error->message);
+  return !error || access_create_refuse (ask, N_ ("no such address"), FAR_ERROR_INVALID, _ ("address: %s"),
+                                         error->message);
 }
 
 /* How the person comes in and how they log in, together: no leg in the clear unless the right `connect-raw`
@@ -129,23 +129,23 @@ check_entry (Ask *ask)
 {
   const char *address = ask->who.principal->from;
   if (ask->raw && ask->entry != FAR_ENTRY_PORTS)
-    return access_ask_refuse (ask, N_ ("raw without ports"), FAR_ERROR_INVALID,
-                              _ ("raw: only the entry 'ports' can be in clear text"));
+    return access_create_refuse (ask, N_ ("raw without ports"), FAR_ERROR_INVALID,
+                                 _ ("raw: only the entry 'ports' can be in clear text"));
   if (ask->raw && !ask->in_advance)
-    return access_ask_refuse (ask, N_ ("raw without login"), FAR_ERROR_INVALID,
-                              _ ("raw: needs a login in advance, the terminal cannot ask in clear text"));
+    return access_create_refuse (ask, N_ ("raw without login"), FAR_ERROR_INVALID,
+                                 _ ("raw: needs a login in advance, the terminal cannot ask in clear text"));
   if (ask->raw && (!address || !*address || strcmp (address, "unix") == 0))
-    return access_ask_refuse (ask, N_ ("raw from an unknown address"), FAR_ERROR_DENIED,
-                              _ ("raw: your address is not known here, come in by the people's listener"));
+    return access_create_refuse (ask, N_ ("raw from an unknown address"), FAR_ERROR_DENIED,
+                                 _ ("raw: your address is not known here, come in by the people's listener"));
   if (ask->raw && !check_right (ask, FAR_ACTION_CONNECT_RAW))
     return FALSE;
   if (ask->in_advance && ask->entry == FAR_ENTRY_PORTS && !ask->raw)
-    return access_ask_refuse (
+    return access_create_refuse (
         ask, N_ ("in advance through ports without raw"), FAR_ERROR_INVALID,
         _ ("login: in advance needs the entry 'stream' (or raw); through ports the terminal asks by itself"));
   AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
   if (access_terminal_is_stock (terminal) && ask->in_advance)
-    return access_ask_refuse (
+    return access_create_refuse (
         ask, N_ ("in advance to a stock end"), FAR_ERROR_INVALID,
         _ ("login: terminal '%s' has no agent: its SSH server asks by itself (in band)"), terminal->id);
   return ask->entry != FAR_ENTRY_PORTS || check_from (ask);
@@ -158,16 +158,16 @@ check_reachable (Ask *ask)
   if (terminal->connected || access_terminal_is_stock (terminal))
     return TRUE;
   if (!terminal->seen_us && !json_object_get (terminal->row, "statement"))
-    return access_ask_refuse (
+    return access_create_refuse (
         ask, N_ ("terminal offline"), FAR_ERROR_UNAVAILABLE,
         _ ("terminal '%s' has not joined the fleet yet: run `farctl enroll --profile FILE "
            "--server HOST:PORT` there, with its join token"),
         terminal->id);
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us)
                                             : g_strdup (_ ("not since this server was started"));
-  return access_ask_refuse (ask, N_ ("terminal offline"), FAR_ERROR_UNAVAILABLE,
-                            _ ("terminal '%s' is offline, last seen %s: try again when it is back"),
-                            terminal->id, seen);
+  return access_create_refuse (ask, N_ ("terminal offline"), FAR_ERROR_UNAVAILABLE,
+                               _ ("terminal '%s' is offline, last seen %s: try again when it is back"),
+                               terminal->id, seen);
 }
 
 static gboolean
@@ -197,10 +197,10 @@ check_writer (Ask *ask)
     g_autofree char *left = far_format_duration (
         MAX (0, other->asked_us + other->for_us - far_clock_wall_us ()) / G_USEC_PER_SEC * G_USEC_PER_SEC);
     if (!access_session_visible (other, ask->who.principal)) /* of another device on the same line */
-      return access_ask_refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT,
-                                _ ("the line of device '%s' is in use for up to %s more: wait"),
-                                ask->who.device, left);
-    return access_ask_refuse (
+      return access_create_refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT,
+                                   _ ("the line of device '%s' is in use for up to %s more: wait"),
+                                   ask->who.device, left);
+    return access_create_refuse (
         ask, ask->cause_text, FAR_ERROR_CONFLICT,
         _ ("device '%s' is in use by %s for up to %s more: wait, or ask them to close session %s"),
         other->device, other->person, left, other->id);
@@ -209,7 +209,7 @@ check_writer (Ask *ask)
 }
 
 static gboolean
-access_ask_check_limits (Ask *ask)
+access_create_check_limits (Ask *ask)
 {
   const AccessOpts *opts = access_opts (ask->self);
   g_autofree char *person = far_principal_text (ask->who.principal);
@@ -223,13 +223,13 @@ access_ask_check_limits (Ask *ask)
     own += access_session_live (other) && strcmp (other->person, person) == 0;
   }
   if (own >= opts->sessions_each)
-    return access_ask_refuse (
+    return access_create_refuse (
         ask, N_ ("too many sessions of one person"), FAR_ERROR_LIMIT,
         _ ("you have %u sessions open, more are not given to one person (access: option "
            "'sessions-each'): close one first"),
         own);
   if (all >= opts->sessions)
-    return access_ask_refuse (
+    return access_create_refuse (
         ask, N_ ("too many sessions"), FAR_ERROR_LIMIT,
         _ ("%u sessions are open here, no more are taken (access: option 'sessions'): try later"), all);
   return TRUE;
@@ -239,7 +239,7 @@ static gboolean
 ask_check (Ask *ask)
 {
   return check_known (ask) && check_right (ask, FAR_ACTION_CONNECT) && check_length (ask) &&
-         check_entry (ask) && check_reachable (ask) && check_writer (ask) && access_ask_check_limits (ask);
+         check_entry (ask) && check_reachable (ask) && check_writer (ask) && access_create_check_limits (ask);
 }
 
 /* ---- accepted ---- */
@@ -321,8 +321,8 @@ ask_read_entry (Ask *ask, const char *entry)
   else if (strcmp (entry, "ports") == 0)
     ask->entry = FAR_ENTRY_PORTS;
   else
-    return access_ask_refuse (ask, N_ ("no such entry"), FAR_ERROR_INVALID,
-                              _ ("entry: 'ports' or 'stream', not '%s'"), entry);
+    return access_create_refuse (ask, N_ ("no such entry"), FAR_ERROR_INVALID,
+                                 _ ("entry: 'ports' or 'stream', not '%s'"), entry);
   return TRUE;
 }
 
@@ -331,14 +331,14 @@ ask_read_login (Ask *ask, const char *login)
 {
   ask->in_advance = login ? strcmp (login, "in-advance") == 0 : ask->login_box != NULL;
   if (login && strcmp (login, "in-advance") != 0 && strcmp (login, "in-band") != 0)
-    return access_ask_refuse (ask, N_ ("no such login"), FAR_ERROR_INVALID,
-                              _ ("login: 'in-band' or 'in-advance', not '%s'"), login);
+    return access_create_refuse (ask, N_ ("no such login"), FAR_ERROR_INVALID,
+                                 _ ("login: 'in-band' or 'in-advance', not '%s'"), login);
   if (ask->in_advance && (!ask->login_box || !ask->request))
-    return access_ask_refuse (ask, N_ ("no login box"), FAR_ERROR_INVALID,
-                              _ ("login: in advance needs login_box and id"));
+    return access_create_refuse (ask, N_ ("no login box"), FAR_ERROR_INVALID,
+                                 _ ("login: in advance needs login_box and id"));
   if (!ask->in_advance && ask->login_box)
-    return access_ask_refuse (ask, N_ ("a box for in band"), FAR_ERROR_INVALID,
-                              _ ("login_box: goes with login 'in-advance' only"));
+    return access_create_refuse (ask, N_ ("a box for in band"), FAR_ERROR_INVALID,
+                                 _ ("login_box: goes with login 'in-advance' only"));
   return TRUE;
 }
 
@@ -363,8 +363,8 @@ ask_read (Ask *ask, json_t *body)
   ask->user = access_text (body, "user") ? access_text (body, "user") : ask->who.principal->name;
   ask->raw = json_is_true (json_object_get (body, "raw"));
   if (!access_name_fits (ask->who.terminal) || (ask->who.device && !access_name_fits (ask->who.device)))
-    return access_ask_refuse (ask, N_ ("no such name"), FAR_ERROR_INVALID,
-                              _ ("terminal and device: names have 1 to 64 of A-Z a-z 0-9 . _ -"));
+    return access_create_refuse (ask, N_ ("no such name"), FAR_ERROR_INVALID,
+                                 _ ("terminal and device: names have 1 to 64 of A-Z a-z 0-9 . _ -"));
   gboolean good = ask_read_entry (ask, access_text (body, "entry")) &&
                   ask_read_login (ask, access_text (body, "login"));
   ask->from = ask_from (ask->call, ask->entry);

@@ -86,7 +86,7 @@ turned_tell (AccessSession *session, const char *cause, gboolean is_new)
 }
 
 void
-access_turned_away (AccessSession *session, const char *from, const char *cause, guint times)
+access_rejected_away (AccessSession *session, const char *from, const char *cause, guint times)
 {
   session->turned_away += times;
   if (!session->turned)
@@ -101,7 +101,7 @@ access_turned_away (AccessSession *session, const char *from, const char *cause,
 }
 
 void
-access_turned_end (AccessSession *session)
+access_rejected_end (AccessSession *session)
 {
   for (guint i = 0; session->turned && i < session->turned->len; i++) {
     Turned *turned = session->turned->pdata[i];

@@ -90,7 +90,7 @@ own_look (gpointer user)
 }
 
 void
-access_own_start (Access *self)
+access_server_certificate_start (Access *self)
 {
   far_instance_timer (self->at, &self->own, far_clock_boottime_us (), own_look, self);
 }

@@ -40,7 +40,7 @@ place_names (json_t *row)
 }
 
 void
-access_place_set (Access *self, AccessTerminal *terminal)
+access_site_set (Access *self, AccessTerminal *terminal)
 {
   g_autofree char *object = access_terminal_object (terminal->id, NULL);
   g_autoptr (GPtrArray) names = place_names (terminal->row);
@@ -48,7 +48,7 @@ access_place_set (Access *self, AccessTerminal *terminal)
 }
 
 void
-access_place_forget (Access *self, const char *terminal)
+access_site_forget (Access *self, const char *terminal)
 {
   g_autofree char *object = access_terminal_object (terminal, NULL);
   far_right_alias (self, object, NULL);
@@ -80,7 +80,7 @@ place_form (json_t *body, GError **error)
 }
 
 gboolean
-access_place_check (const FarPrincipal *principal, json_t *before, json_t *now, GError **error)
+access_site_check (const FarPrincipal *principal, json_t *before, json_t *now, GError **error)
 {
   if (!place_form (now, error))
     return FALSE;

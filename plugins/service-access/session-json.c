@@ -9,7 +9,7 @@
 #define PAGE 20
 
 static void
-access_show_set_time (json_t *body, const char *key, gint64 wall_us)
+access_session_json_set_time (json_t *body, const char *key, gint64 wall_us)
 {
   g_autofree char *text = wall_us ? far_clock_format (wall_us) : NULL;
   json_object_set_new (body, key, json_pack ("s?", text));
@@ -43,10 +43,10 @@ show_ports (json_t *body, const AccessSession *session)
 static void
 show_time (json_t *body, const AccessSession *session)
 {
-  access_show_set_time (body, "asked", session->asked_us);
-  access_show_set_time (body, "opened", session->opened_us);
-  access_show_set_time (body, "closed", session->closed_us);
-  access_show_set_time (body, "deadline", session->opened_us ? session->deadline.wall_us : 0);
+  access_session_json_set_time (body, "asked", session->asked_us);
+  access_session_json_set_time (body, "opened", session->opened_us);
+  access_session_json_set_time (body, "closed", session->closed_us);
+  access_session_json_set_time (body, "deadline", session->opened_us ? session->deadline.wall_us : 0);
   if (session->opened_us && access_session_live (session))
     json_object_set_new (body, "left_us",
                          json_integer (MAX (0, session->deadline.boottime_us - far_clock_boottime_us ())));

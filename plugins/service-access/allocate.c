@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const FarTunnelOps *
-access_draw_tunnel_ops (FarInstance *at)
+access_allocate_tunnel_ops (FarInstance *at)
 {
   return ((const FarTransportType *) far_instance_type (at))->tunnels;
 }
@@ -23,14 +23,14 @@ access_tunnel_wanted (const AccessOpts *opts, FarInstance *at)
 gboolean
 access_tunnel_is_end (FarInstance *at)
 {
-  const FarTunnelOps *ops = access_draw_tunnel_ops (at);
+  const FarTunnelOps *ops = access_allocate_tunnel_ops (at);
   return ops && ops->reserve;
 }
 
 gboolean
 access_tunnel_up (FarInstance *at)
 {
-  const FarTunnelOps *ops = access_draw_tunnel_ops (at);
+  const FarTunnelOps *ops = access_allocate_tunnel_ops (at);
   return access_tunnel_is_end (at) && ops->serves && ops->serves (far_instance_self (at));
 }
 
@@ -52,8 +52,8 @@ access_tunnel_end (AccessSession *session)
 {
   FarInstance *at = session->tunnel_at;
   if (at)
-    access_draw_tunnel_ops (at)->end (far_instance_self (at), session->id,
-                                      session->cause ? session->cause : "closed");
+    access_allocate_tunnel_ops (at)->end (far_instance_self (at), session->id,
+                                          session->cause ? session->cause : "closed");
   else if (!session->reserving) /* nothing was reserved, or its tunnel end is gone with its ports */
     access_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
 }
@@ -62,17 +62,17 @@ void
 access_tunnel_shut (AccessSession *session, FarRequest *req)
 {
   FarInstance *at = session->tunnel_at;
-  if (at && access_draw_tunnel_ops (at)->shut) {
+  if (at && access_allocate_tunnel_ops (at)->shut) {
     far_request_serve (req, at);
-    access_draw_tunnel_ops (at)->shut (far_instance_self (at), session->id,
-                                       session->cause ? session->cause : "closed", req);
+    access_allocate_tunnel_ops (at)->shut (far_instance_self (at), session->id,
+                                           session->cause ? session->cause : "closed", req);
   } else {
     far_request_done (req, NULL, NULL);
   }
 }
 
 static void
-access_draw_tunnel_up (AccessSession *session, const FarTunnelEvent *event)
+access_allocate_tunnel_up (AccessSession *session, const FarTunnelEvent *event)
 {
   g_autoptr (GError) error = NULL;
   g_free (session->link_to);
@@ -105,7 +105,7 @@ tunnel_refused (AccessSession *session, const FarTunnelEvent *event)
 {
   guint times = MAX (event->times, 1);
   far_count ("connections to a session's ports", times);
-  access_turned_away (session, event->from, event->cause ? event->cause : "?", times);
+  access_rejected_away (session, event->from, event->cause ? event->cause : "?", times);
   far_log_limited (session->self->at, session->id, "somebody from %s was turned away from session %s: %s",
                    event->from ? event->from : "?", session->id, event->cause ? event->cause : "?");
 }
@@ -126,7 +126,7 @@ tunnel_ended (AccessSession *session, const FarTunnelEvent *event)
 }
 
 static void
-access_draw_tunnel_event (const FarTunnelEvent *event, gpointer user)
+access_allocate_tunnel_event (const FarTunnelEvent *event, gpointer user)
 {
   AccessSession *session = user;
   if (event->kind == FAR_TUNNEL_ENDED) {
@@ -137,7 +137,7 @@ access_draw_tunnel_event (const FarTunnelEvent *event, gpointer user)
     return;
   switch (event->kind) {
   case FAR_TUNNEL_UP:
-    access_draw_tunnel_up (session, event);
+    access_allocate_tunnel_up (session, event);
     break;
   case FAR_TUNNEL_LOST:
     access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
@@ -245,12 +245,12 @@ draw_next (Draw *draw)
   /* The session asks, which may outlive the instance: what was reserved meanwhile is given back. */
   FarRequest *req = far_request_new (draw_done, draw, 15000); /* lint: allow far_request_new */
   far_request_serve (req, at);
-  access_draw_tunnel_ops (at)->reserve (far_instance_self (at), &spec, access_draw_tunnel_event,
-                                        access_session_ref (session), req);
+  access_allocate_tunnel_ops (at)->reserve (far_instance_self (at), &spec, access_allocate_tunnel_event,
+                                            access_session_ref (session), req);
 }
 
 void
-access_draw (AccessSession *session)
+access_allocate (AccessSession *session)
 {
   g_autoptr (GPtrArray) up = tunnels_up (access_opts (session->self));
   Draw *draw = g_new0 (Draw, 1);
