@@ -76,7 +76,7 @@ ssh_auth_question_free (gpointer data)
   SshQuestion *question = data;
   if (question->grant != NULL && question->auth->free_grant != NULL)
     question->auth->free_grant (question->grant);
-  conn_unref (question->conn);
+  ssh_conn_unref (question->conn);
   ssh_auth_unref (question->auth);
   far_login_free (question->login);
   g_strfreev (question->prompts);
@@ -116,7 +116,7 @@ decided (FarRequest *req, gpointer user)
     ssh_auth_judge (question, req);
   else if (g_error_matches (error, FAR_ERROR, FAR_ERROR_LIMIT))
     question->kind = ANSWER_BUSY;
-  conn_post (question->conn, ssh_auth_answer, question, ssh_auth_question_free);
+  ssh_conn_post (question->conn, ssh_auth_answer, question, ssh_auth_question_free);
 }
 
 /* [main] */
@@ -126,7 +126,7 @@ ask_core (gpointer data)
   SshQuestion *question = data;
   SshAuth *auth = question->auth;
   if (auth->waiting == NULL) {
-    conn_post (question->conn, ssh_auth_answer, question, ssh_auth_question_free);
+    ssh_conn_post (question->conn, ssh_auth_answer, question, ssh_auth_question_free);
     return;
   }
   FarRequest *req = far_request_new (decided, question, 0);
@@ -139,9 +139,9 @@ ask_core (gpointer data)
 static void
 ssh_auth_refuse (Login *login, SshConnection *conn, ssh_message message)
 {
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   ssh_message_reply_default (message);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   ssh_message_free (message);
 }
 
@@ -151,18 +151,18 @@ ask_back (Login *login, SshConnection *conn, ssh_message message, const SshQuest
   guint n = MIN (g_strv_length (question->prompts), 8);
   char echo[8];
   memset (echo, question->echo ? 1 : 0, sizeof echo);
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   ssh_message_auth_interactive_request (message, "", "", n, (const char **) question->prompts, echo);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   ssh_message_free (message);
 }
 
 static void
 let_in (Login *login, SshConnection *conn, ssh_message message, SshQuestion *question)
 {
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   ssh_message_auth_reply_success (message, 0);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   ssh_message_free (message);
   login->passed (conn, g_steal_pointer (&question->grant), login->key, login->user);
 }
@@ -172,15 +172,15 @@ ssh_auth_failed (Login *login, SshConnection *conn, ssh_message message)
 {
   ssh_auth_refuse (login, conn, message);
   if (++login->tries >= GUARD_TRIES)
-    conn_cut (conn, "login refused three times");
+    ssh_conn_cut (conn, "login refused three times");
 }
 
 static void
 pk_ok (SshConnection *conn, ssh_message message)
 {
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   ssh_message_auth_reply_pk_ok_simple (message);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   ssh_message_free (message);
 }
 
@@ -191,7 +191,7 @@ ssh_auth_answer (SshConnection *conn, gpointer data)
   SshQuestion *question = data;
   Login *login = question->of;
   ssh_message message = g_steal_pointer (&login->message);
-  conn_pause (conn, FALSE);
+  ssh_conn_pause (conn, FALSE);
   if (question->kind == ANSWER_ASK)
     ask_back (login, conn, message, question);
   else if (question->kind == ANSWER_YES && question->probe)
@@ -223,7 +223,7 @@ static gboolean
 ssh_auth_ask (Login *login, SshConnection *conn, ssh_message message, FarLogin *form)
 {
   SshQuestion *question = g_new0 (SshQuestion, 1);
-  *question = (SshQuestion){ .conn = conn_ref (conn),
+  *question = (SshQuestion){ .conn = ssh_conn_ref (conn),
                              .auth = ssh_auth_ref (login->auth),
                              .of = login,
                              .login = form,
@@ -231,7 +231,7 @@ ssh_auth_ask (Login *login, SshConnection *conn, ssh_message message, FarLogin *
                              .key = g_strdup (form->key),
                              .probe = form->probe };
   login->message = message;
-  conn_pause (conn, TRUE);
+  ssh_conn_pause (conn, TRUE);
   far_loop_post (far_loop_main (), ask_core, question);
   return TRUE;
 }
@@ -274,9 +274,9 @@ on_key_for_token (Login *login, SshConnection *conn, ssh_message message)
   g_free (login->key);
   login->key = key_line (ssh_message_auth_pubkey (message));
   ssh_message_auth_set_methods (message, SSH_AUTH_METHOD_PASSWORD);
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   ssh_message_auth_reply_success (message, 1);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   ssh_message_free (message);
   return TRUE;
 }
@@ -346,12 +346,12 @@ static gboolean
 on_service (SshConnection *conn, ssh_message message)
 {
   const char *name = ssh_message_service_service (message);
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   if (name != NULL && g_str_equal (name, "ssh-userauth"))
     ssh_message_service_reply_success (message);
   else
     ssh_message_reply_default (message);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   ssh_message_free (message);
   return TRUE;
 }
@@ -360,7 +360,7 @@ static gboolean
 on_auth (Login *login, SshConnection *conn, ssh_message message)
 {
   if (++login->asked > REQUESTS_MAX) {
-    conn_cut (conn, "too many login requests (20 at most)");
+    ssh_conn_cut (conn, "too many login requests (20 at most)");
     return FALSE;
   }
   switch (ssh_message_subtype (message)) {

@@ -51,7 +51,7 @@ is_inside (Channel *self)
 static void
 tell (Channel *self, guint ready)
 {
-  if (conn_may_tell (self->conn)) {
+  if (ssh_conn_may_tell (self->conn)) {
     self->conn->telling++;
     far_stream_tell (&self->head, ready);
     self->conn->telling--;
@@ -67,7 +67,7 @@ on_data (ssh_session session, ssh_channel channel, void *data, uint32_t size, in
   self->conn->data_packets++;
   if (self->freed || is_stderr)
     return size;
-  if (self->size > 0 || !conn_may_tell (self->conn) || self->head.ready == NULL) {
+  if (self->size > 0 || !ssh_conn_may_tell (self->conn) || self->head.ready == NULL) {
     self->unread = self->changed = TRUE;
     return 0;
   }
@@ -118,9 +118,9 @@ static void
 ssh_channel_drain (Channel *self)
 {
   guint8 *memory = far_loop_scratch_take (self->conn->loop, ssh_channel_keep, self);
-  conn_enter (self->conn);
+  ssh_conn_enter (self->conn);
   int got = ssh_channel_read_nonblocking (self->channel, memory, FAR_SCRATCH_SIZE, 0);
-  conn_leave (self->conn);
+  ssh_conn_leave (self->conn);
   if (got > 0) {
     self->show = memory;
     self->size = got;
@@ -178,7 +178,7 @@ chan_consume (FarStream *stream, gsize bytes)
 static guint32
 ssh_channel_room (Channel *self)
 {
-  if (!self->opened || self->ended || is_inside (self) || !conn_can_write (self->conn))
+  if (!self->opened || self->ended || is_inside (self) || !ssh_conn_can_write (self->conn))
     return 0;
   return ssh_channel_window_size (self->channel);
 }
@@ -186,9 +186,9 @@ ssh_channel_room (Channel *self)
 static int
 ssh_channel_put (Channel *self, const guint8 *data, gsize size)
 {
-  conn_enter (self->conn);
+  ssh_conn_enter (self->conn);
   int put_ = ssh_channel_write (self->channel, data, size);
-  conn_leave (self->conn);
+  ssh_conn_leave (self->conn);
   return put_;
 }
 
@@ -258,13 +258,13 @@ send_end (Channel *self)
   if (self->ended || !self->opened || self->peer_closed)
     return;
   self->ended = TRUE;
-  conn_enter (self->conn);
+  ssh_conn_enter (self->conn);
   if (self->session)
     ssh_channel_request_send_exit_status (self->channel, g_atomic_int_get (self->status));
   ssh_channel_send_eof (self->channel);
   if (self->session) /* the program has ended: nobody waits for more input */
     ssh_channel_close (self->channel);
-  conn_leave (self->conn);
+  ssh_conn_leave (self->conn);
 }
 
 static void
@@ -275,7 +275,7 @@ chan_shutdown (FarStream *stream, FarDirection what)
     return;
   self->end_wanted = TRUE;
   if (is_inside (self) || !self->opened)
-    conn_kick (self->conn);
+    ssh_conn_kick (self->conn);
   else
     send_end (self);
 }
@@ -291,7 +291,7 @@ chan_abort (FarStream *stream, const char *cause)
     stream->cause = g_intern_string (cause);
   self->end_wanted = FALSE;
   if (self->channel != NULL)
-    conn_kick (self->conn);
+    ssh_conn_kick (self->conn);
 }
 
 static void
@@ -305,7 +305,7 @@ forget_bytes (Channel *self)
 static void
 destroy (Channel *self)
 {
-  conn_unref (self->conn);
+  ssh_conn_unref (self->conn);
   g_free (self->host);
   g_free (self->from);
   if (self->status != NULL)
@@ -324,31 +324,31 @@ chan_free (FarStream *stream)
   if (self->channel == NULL)
     destroy (self);
   else
-    conn_kick (self->conn);
+    ssh_conn_kick (self->conn);
 }
 
 /* A channel that does not open yet waits: to close it now would upset the peer (OpenSSH drops the whole
  * connection). */
 gboolean
-conn_channel_reap (Channel *self)
+ssh_conn_channel_reap (Channel *self)
 {
   if (!self->freed || self->host != NULL)
     return FALSE;
   WIRE_RULE (self->channel != NULL && !self->in_callback && self->conn->inside == 0);
-  conn_enter (self->conn);
+  ssh_conn_enter (self->conn);
   ssh_remove_channel_callbacks (self->channel, &self->callbacks);
   if (self->opened && self->end_wanted)
     send_end (self);
   if (self->opened)
     ssh_channel_close (self->channel);
   ssh_channel_free (self->channel);
-  conn_leave (self->conn);
+  ssh_conn_leave (self->conn);
   destroy (self);
   return TRUE;
 }
 
 void
-conn_channel_wire_dead (Channel *self, const char *cause)
+ssh_conn_channel_wire_dead (Channel *self, const char *cause)
 {
   WIRE_RULE (self->channel != NULL && !self->in_callback);
   ssh_remove_channel_callbacks (self->channel, &self->callbacks);
@@ -364,10 +364,10 @@ conn_channel_wire_dead (Channel *self, const char *cause)
 static void
 try_open (Channel *self)
 {
-  conn_enter (self->conn);
+  ssh_conn_enter (self->conn);
   int result = ssh_channel_open_reverse_forward (self->channel, self->host, self->port, self->from,
                                                  self->from_port);
-  conn_leave (self->conn);
+  ssh_conn_leave (self->conn);
   if (result == SSH_AGAIN)
     return;
   g_clear_pointer (&self->host, g_free);
@@ -379,7 +379,7 @@ try_open (Channel *self)
 }
 
 void
-conn_channel_turn (Channel *self)
+ssh_conn_channel_turn (Channel *self)
 {
   guint ready = 0;
   if (self->host != NULL)
@@ -412,11 +412,11 @@ static const FarStreamClass channel_class = {
 };
 
 Channel *
-conn_channel_new (SshConnection *conn, ssh_channel channel, gboolean opened)
+ssh_conn_channel_new (SshConnection *conn, ssh_channel channel, gboolean opened)
 {
   Channel *self = g_new0 (Channel, 1);
   far_stream_init (&self->head, &channel_class, conn->loop);
-  self->conn = conn_ref (conn);
+  self->conn = ssh_conn_ref (conn);
   self->channel = channel;
   self->opened = opened;
   /* what came while nobody listened */
@@ -434,10 +434,10 @@ conn_channel_new (SshConnection *conn, ssh_channel channel, gboolean opened)
 }
 
 Channel *
-conn_channel_forward (SshConnection *conn, const char *host, guint16 port, const char *from,
-                      guint16 from_port)
+ssh_conn_channel_forward (SshConnection *conn, const char *host, guint16 port, const char *from,
+                          guint16 from_port)
 {
-  Channel *self = conn_channel_new (conn, ssh_channel_new (conn->session), FALSE);
+  Channel *self = ssh_conn_channel_new (conn, ssh_channel_new (conn->session), FALSE);
   self->host = g_strdup (host);
   self->port = port;
   self->from = g_strdup (from);
@@ -447,20 +447,20 @@ conn_channel_forward (SshConnection *conn, const char *host, guint16 port, const
 }
 
 void
-conn_channel_set_session (Channel *channel, gint *status)
+ssh_conn_channel_set_session (Channel *channel, gint *status)
 {
   channel->session = TRUE;
   channel->status = g_atomic_rc_box_acquire (status);
 }
 
 FarStream *
-conn_channel_stream (Channel *channel)
+ssh_conn_channel_stream (Channel *channel)
 {
   return &channel->head;
 }
 
 ssh_channel
-conn_channel_raw (Channel *channel)
+ssh_conn_channel_raw (Channel *channel)
 {
   return channel->channel;
 }

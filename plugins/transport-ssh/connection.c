@@ -24,10 +24,10 @@
 #define KEEPALIVE_TRIES 4
 #define UNACKED_MS 30000
 
-static void conn_turn (gpointer data);
+static void ssh_conn_turn (gpointer data);
 
 void
-conn_tune_fd (int fd)
+ssh_conn_tune_fd (int fd)
 {
   int on = 1, idle = KEEPALIVE_IDLE_S, every = KEEPALIVE_EVERY_S, tries = KEEPALIVE_TRIES,
       unacked = UNACKED_MS;
@@ -43,31 +43,31 @@ conn_tune_fd (int fd)
 /* ---- life ---- */
 
 static void
-conn_ready (int fd, guint ready, gpointer data)
+ssh_conn_ready (int fd, guint ready, gpointer data)
 {
   if (ready == FAR_READY_CLOSED)
-    conn_cut (data, "the system does not watch its descriptor");
+    ssh_conn_cut (data, "the system does not watch its descriptor");
   else
-    conn_turn (data);
+    ssh_conn_turn (data);
 }
 
 static void
-conn_settle (SshConnection *conn)
+ssh_conn_settle (SshConnection *conn)
 {
   if (conn->fd >= 0)
-    conn->watch = far_loop_watch (conn->loop, conn->fd, FAR_READY_READ, conn_ready, conn);
-  conn->later = far_deferred_new (conn->loop, conn_turn, conn);
+    conn->watch = far_loop_watch (conn->loop, conn->fd, FAR_READY_READ, ssh_conn_ready, conn);
+  conn->later = far_deferred_new (conn->loop, ssh_conn_turn, conn);
 }
 
 static void
-conn_unsettle (SshConnection *conn)
+ssh_conn_unsettle (SshConnection *conn)
 {
   g_clear_pointer (&conn->watch, far_watch_free);
   g_clear_pointer (&conn->later, far_deferred_free);
 }
 
 SshConnection *
-conn_new (FarLoop *loop, ssh_session session, int fd, const SshConnectionOps *ops, gpointer user)
+ssh_conn_new (FarLoop *loop, ssh_session session, int fd, const SshConnectionOps *ops, gpointer user)
 {
   SshConnection *conn = g_new0 (SshConnection, 1);
   conn->refs = 1;
@@ -82,20 +82,20 @@ conn_new (FarLoop *loop, ssh_session session, int fd, const SshConnectionOps *op
   conn->channels = g_ptr_array_new ();
   ssh_set_blocking (session, 0);
   ssh_set_counters (session, &conn->counter, &conn->packets);
-  conn_settle (conn);
+  ssh_conn_settle (conn);
   far_deferred_ask (conn->later);
   return conn;
 }
 
 SshConnection *
-conn_ref (SshConnection *conn)
+ssh_conn_ref (SshConnection *conn)
 {
   g_atomic_int_inc (&conn->refs);
   return conn;
 }
 
 void
-conn_unref (SshConnection *conn)
+ssh_conn_unref (SshConnection *conn)
 {
   if (!g_atomic_int_dec_and_test (&conn->refs))
     return;
@@ -123,19 +123,19 @@ run_post (gpointer data)
   }
   if (!post->conn->dead) {
     post->func (post->conn, post->data);
-    conn_kick (post->conn);
+    ssh_conn_kick (post->conn);
   }
   if (post->free_data != NULL)
     post->free_data (post->data);
-  conn_unref (post->conn);
+  ssh_conn_unref (post->conn);
   g_free (post);
 }
 
 void
-conn_post (SshConnection *conn, SshConnectionFunc func, gpointer data, GDestroyNotify free_data)
+ssh_conn_post (SshConnection *conn, SshConnectionFunc func, gpointer data, GDestroyNotify free_data)
 {
   Post *post = g_new (Post, 1);
-  *post = (Post){ conn_ref (conn), func, data, free_data };
+  *post = (Post){ ssh_conn_ref (conn), func, data, free_data };
   far_loop_post (g_atomic_pointer_get (&conn->loop), run_post, post);
 }
 
@@ -169,32 +169,32 @@ static void
 channels_die (SshConnection *conn, const char *cause)
 {
   for (guint i = 0; i < conn->channels->len; i++)
-    conn_channel_wire_dead (conn->channels->pdata[i], cause);
+    ssh_conn_channel_wire_dead (conn->channels->pdata[i], cause);
 }
 
 static void
-conn_end (SshConnection *conn)
+ssh_conn_end (SshConnection *conn)
 {
   const char *cause = conn->cause;
   WIRE_RULE (far_loop_is_here (conn->loop) && !conn->dead && !conn->in_turn && conn->inside == 0 &&
              conn->telling == 0);
   conn->dead = TRUE;
-  conn_unsettle (conn);
+  ssh_conn_unsettle (conn);
   channels_die (conn, cause);
   close_session (conn);
   if (conn->ops->dead != NULL)
     conn->ops->dead (conn, cause, conn->user);
-  conn_unref (conn);
+  ssh_conn_unref (conn);
 }
 
 void
-conn_cut (SshConnection *conn, const char *cause)
+ssh_conn_cut (SshConnection *conn, const char *cause)
 {
   if (conn->dead)
     return;
   if (conn->cause == NULL)
     conn->cause = g_intern_string (cause);
-  conn_kick (conn);
+  ssh_conn_kick (conn);
 }
 
 /* ---- turns ---- */
@@ -202,7 +202,7 @@ conn_cut (SshConnection *conn, const char *cause)
 static void ssh_connection_wait_for_more (SshConnection *conn);
 
 void
-conn_enter (SshConnection *conn)
+ssh_conn_enter (SshConnection *conn)
 {
   WIRE_RULE (far_loop_is_here (conn->loop));
   WIRE_RULE (conn->session != NULL);
@@ -222,40 +222,40 @@ is_broken (SshConnection *conn)
 
 /* Packets that were handled meanwhile have left messages and data behind. */
 void
-conn_leave (SshConnection *conn)
+ssh_conn_leave (SshConnection *conn)
 {
   if (--conn->inside > 0)
     return;
   if (conn->counter.in_bytes != conn->seen || is_broken (conn))
-    conn_kick (conn); /* within a turn as well: it may be past the place where it looks */
+    ssh_conn_kick (conn); /* within a turn as well: it may be past the place where it looks */
   else if (!conn->in_turn)
     ssh_connection_wait_for_more (conn);
 }
 
 gboolean
-conn_may_tell (SshConnection *conn)
+ssh_conn_may_tell (SshConnection *conn)
 {
   return conn->in_turn && conn->inside == 0;
 }
 
 gboolean
-conn_can_write (SshConnection *conn)
+ssh_conn_can_write (SshConnection *conn)
 {
   return !conn->dead && conn->cause == NULL && !(ssh_get_status (conn->session) & SSH_WRITE_PENDING);
 }
 
 void
-conn_kick (SshConnection *conn)
+ssh_conn_kick (SshConnection *conn)
 {
   if (!conn->dead)
     far_deferred_ask (conn->later);
 }
 
 void
-conn_pause (SshConnection *conn, gboolean pause)
+ssh_conn_pause (SshConnection *conn, gboolean pause)
 {
   conn->paused = pause;
-  conn_kick (conn);
+  ssh_conn_kick (conn);
 }
 
 static const char *
@@ -348,9 +348,9 @@ static void
 channels_turn (SshConnection *conn)
 {
   for (guint i = 0; i < conn->channels->len; i++)
-    conn_channel_turn (conn->channels->pdata[i]);
+    ssh_conn_channel_turn (conn->channels->pdata[i]);
   for (guint i = 0; i < conn->channels->len;)
-    if (conn_channel_reap (conn->channels->pdata[i]))
+    if (ssh_conn_channel_reap (conn->channels->pdata[i]))
       g_ptr_array_remove_index_fast (conn->channels, i);
     else
       i++;
@@ -380,11 +380,11 @@ static void
 arrive (gpointer data)
 {
   SshConnection *conn = data;
-  conn_settle (conn);
+  ssh_conn_settle (conn);
   if (conn->ops->arrived != NULL)
     conn->ops->arrived (conn, conn->user);
-  conn_turn (conn);
-  conn_unref (conn);
+  ssh_conn_turn (conn);
+  ssh_conn_unref (conn);
 }
 
 /* The last act on the old loop: from the post on the new one may be at it. */
@@ -392,22 +392,22 @@ static void
 move_away (SshConnection *conn)
 {
   FarLoop *loop = conn->next_loop;
-  conn_unsettle (conn);
+  ssh_conn_unsettle (conn);
   conn->ops = conn->next_ops;
   conn->user = conn->next_user;
   conn->next_loop = NULL;
   conn->paused = FALSE;
   g_atomic_pointer_set (&conn->loop, loop);
-  far_loop_post (loop, arrive, conn_ref (conn));
+  far_loop_post (loop, arrive, ssh_conn_ref (conn));
 }
 
 void
-conn_move (SshConnection *conn, FarLoop *loop, const SshConnectionOps *ops, gpointer user)
+ssh_conn_move (SshConnection *conn, FarLoop *loop, const SshConnectionOps *ops, gpointer user)
 {
   conn->next_loop = loop;
   conn->next_ops = ops;
   conn->next_user = user;
-  conn_kick (conn);
+  ssh_conn_kick (conn);
 }
 
 static gboolean
@@ -428,23 +428,23 @@ do_turn (SshConnection *conn)
 }
 
 static void
-conn_turn (gpointer data)
+ssh_conn_turn (gpointer data)
 {
   SshConnection *conn = data;
   if (conn->dead || conn->in_turn)
     return;
-  conn_ref (conn);
+  ssh_conn_ref (conn);
   conn->in_turn = TRUE;
   gboolean more = conn->next_loop == NULL && do_turn (conn);
   conn->in_turn = FALSE;
   if (conn->next_loop != NULL) /* also with a cause to end: its new user shall hear of that at loop */
     move_away (conn);
   else if (conn->cause != NULL)
-    conn_end (conn);
+    ssh_conn_end (conn);
   else {
     ssh_connection_wait_for_more (conn);
     if (more)
-      conn_kick (conn);
+      ssh_conn_kick (conn);
   }
-  conn_unref (conn);
+  ssh_conn_unref (conn);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A conn: one libssh session on one loop, driven by the loop's descriptors. A session and its channels never
- * cross threads, except as a whole and with no channel open (conn_move). libssh handles packets also inside
- * calls that only mean to write, so its callbacks may come nested; what is told to streams is told only from
- * the conn's own turn, everything else waits for it. */
+ * cross threads, except as a whole and with no channel open (ssh_conn_move). libssh handles packets also
+ * inside calls that only mean to write, so its callbacks may come nested; what is told to streams is told
+ * only from the conn's own turn, everything else waits for it. */
 #pragma once
 #include <farwatch/plugin.h>
 
@@ -39,7 +39,7 @@ typedef struct {
 
 struct _SshConnection {
   gint refs;
-  FarLoop *loop; /* changes once at most, on the old loop; read by conn_post() */
+  FarLoop *loop; /* changes once at most, on the old loop; read by ssh_conn_post() */
   ssh_session session;
   ssh_event event; /* made when advance() is done */
   /* Ours, a second number of the same connection: libssh closes its own whenever it sees the end, and by the
@@ -72,49 +72,49 @@ struct _SshConnection {
 
 /* Takes session; fd: its descriptor, taken with it. [loop] */
 SshConnection *
-conn_new (FarLoop *loop, ssh_session session, int fd, const SshConnectionOps *ops, gpointer user);
-SshConnection *conn_ref (SshConnection *conn); /* [any thread] */
-void conn_unref (SshConnection *conn);         /* [any thread] */
+ssh_conn_new (FarLoop *loop, ssh_session session, int fd, const SshConnectionOps *ops, gpointer user);
+SshConnection *ssh_conn_ref (SshConnection *conn); /* [any thread] */
+void ssh_conn_unref (SshConnection *conn);         /* [any thread] */
 /* Runs func(conn, data) on the conn's loop, wherever it has moved to; not at all when it is dead by then
  * (free_data is called). [any thread] */
 typedef void (*SshConnectionFunc) (SshConnection *conn, gpointer data);
-void conn_post (SshConnection *conn, SshConnectionFunc func, gpointer data, GDestroyNotify free_data);
+void ssh_conn_post (SshConnection *conn, SshConnectionFunc func, gpointer data, GDestroyNotify free_data);
 /* Soon a turn. [loop] */
-void conn_kick (SshConnection *conn);
+void ssh_conn_kick (SshConnection *conn);
 /* No reading until it is taken back. [loop] */
-void conn_pause (SshConnection *conn, gboolean pause);
+void ssh_conn_pause (SshConnection *conn, gboolean pause);
 /* Soon the conn lives at loop, with another user; no channel may exist, and what it reads from then on goes
  * to the new one. [loop] */
-void conn_move (SshConnection *conn, FarLoop *loop, const SshConnectionOps *ops, gpointer user);
+void ssh_conn_move (SshConnection *conn, FarLoop *loop, const SshConnectionOps *ops, gpointer user);
 /* Ends it at once (reset, nothing delivered late). dead() follows, later. [loop] */
-void conn_cut (SshConnection *conn, const char *cause);
+void ssh_conn_cut (SshConnection *conn, const char *cause);
 /* Around calls into libssh that may handle packets. [loop] */
-void conn_enter (SshConnection *conn);
-void conn_leave (SshConnection *conn);
+void ssh_conn_enter (SshConnection *conn);
+void ssh_conn_leave (SshConnection *conn);
 /* TRUE: a callback comes from the conn's own turn and may tell streams at once. */
-gboolean conn_may_tell (SshConnection *conn);
-gboolean conn_can_write (SshConnection *conn);
+gboolean ssh_conn_may_tell (SshConnection *conn);
+gboolean ssh_conn_can_write (SshConnection *conn);
 
 /* Keep-alive, no delay, close-on-exec, non-blocking. A dead peer shows within half a minute. */
-void conn_tune_fd (int fd);
+void ssh_conn_tune_fd (int fd);
 
 /* ---- channels ---- */
 
 /* Takes channel. from: who, for messages. opened: it is open already; else it opens as a forwarded connection
- * (conn_channel_forward). [loop] */
-Channel *conn_channel_new (SshConnection *conn, ssh_channel channel, gboolean opened);
+ * (ssh_conn_channel_forward). [loop] */
+Channel *ssh_conn_channel_new (SshConnection *conn, ssh_channel channel, gboolean opened);
 /* A session channel: an exit status goes before the end, the one in the box (atomic rc; a reference is
  * taken). */
-void conn_channel_set_session (Channel *channel, gint *status);
-FarStream *conn_channel_stream (Channel *channel);
-ssh_channel conn_channel_raw (Channel *channel);
+void ssh_conn_channel_set_session (Channel *channel, gint *status);
+FarStream *ssh_conn_channel_stream (Channel *channel);
+ssh_channel ssh_conn_channel_raw (Channel *channel);
 /* Opens a forwarded-tcpip channel to the peer: host as the peer wrote it in its request. [loop] */
-Channel *conn_channel_forward (SshConnection *conn, const char *host, guint16 port, const char *from,
-                               guint16 from_port);
+Channel *ssh_conn_channel_forward (SshConnection *conn, const char *host, guint16 port, const char *from,
+                                   guint16 from_port);
 
 /* For the conn: */
-void conn_channel_turn (Channel *channel);     /* tells what has changed */
-gboolean conn_channel_reap (Channel *channel); /* TRUE: it is gone */
-void conn_channel_wire_dead (Channel *channel, const char *cause);
+void ssh_conn_channel_turn (Channel *channel);     /* tells what has changed */
+gboolean ssh_conn_channel_reap (Channel *channel); /* TRUE: it is gone */
+void ssh_conn_channel_wire_dead (Channel *channel, const char *cause);
 
 G_END_DECLS

@@ -117,7 +117,7 @@ static void
 arrival_join (gpointer data)
 {
   Arrival *arrival = data;
-  FarStream *far_end = conn_channel_stream (arrival->channel);
+  FarStream *far_end = ssh_conn_channel_stream (arrival->channel);
   arrival->tunnel->n_joins--; /* it counted while it was asked for */
   if (arrival->near_end != NULL && !far_end->closed && !arrival->tunnel->over) {
     tunnel_join (arrival->tunnel, far_end, arrival->near_end, arrival->from, 0);
@@ -168,19 +168,19 @@ static gboolean
 open_message (SshConnection *conn, ssh_message message, gpointer user)
 {
   Tunnel *tunnel = user;
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   ssh_channel channel = ssh_dial_is_ours (tunnel, message)
                             ? ssh_message_channel_request_open_reply_accept (message)
                             : NULL;
   if (channel == NULL)
     ssh_message_reply_default (message);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   if (channel == NULL)
     return FALSE;
   Arrival *arrival = g_new0 (Arrival, 1);
   const char *from = ssh_message_channel_request_open_originator (message);
   *arrival = (Arrival){ .tunnel = tunnel_ref (tunnel),
-                        .channel = conn_channel_new (conn, channel, TRUE),
+                        .channel = ssh_conn_channel_new (conn, channel, TRUE),
                         .from = g_strdup (from != NULL ? from : "") };
   tunnel->n_joins++;
   far_loop_post (far_loop_main (), arrival_ask, arrival);
@@ -312,18 +312,18 @@ handshake_advance (SshConnection *conn, gpointer user)
 {
   Dial *dial = user;
   Progress progress = GO_ON;
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   while (progress == GO_ON && dial->step < STEP_DONE) {
     progress = do_step (dial, conn->session);
     if (progress == GO_ON)
       dial->step++;
   }
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   if (progress == GIVE_UP)
-    conn_cut (conn, "handshake failed");
+    ssh_conn_cut (conn, "handshake failed");
   if (progress != GO_ON)
     return FALSE;
-  conn_move (conn, dial->tunnel->loop, &open_ops, tunnel_ref (dial->tunnel));
+  ssh_conn_move (conn, dial->tunnel->loop, &open_ops, tunnel_ref (dial->tunnel));
   dial->conn = NULL;
   dial_over (dial, NULL);
   return TRUE;
@@ -376,7 +376,7 @@ static void
 dial_late (gpointer data)
 {
   Dial *dial = data;
-  conn_cut (dial->conn, _ ("no answer in 20s"));
+  ssh_conn_cut (dial->conn, _ ("no answer in 20s"));
 }
 
 static void
@@ -390,9 +390,9 @@ shake_hands (gpointer data)
     ssh_dial_fail (dial, FAR_ERROR_INTERNAL, "out of memory");
     return;
   }
-  conn_tune_fd (fd);
+  ssh_conn_tune_fd (fd);
   ssh_dial_set_options (dial, session);
-  dial->conn = conn_new (dial->loop, session, fd, &handshake_ops, dial);
+  dial->conn = ssh_conn_new (dial->loop, session, fd, &handshake_ops, dial);
   dial->timer = far_loop_timer (dial->loop, dial->until_us, dial_late, dial);
 }
 
@@ -401,7 +401,7 @@ do_cancel (gpointer data)
 {
   Dial *dial = data;
   if (dial->conn != NULL)
-    conn_cut (dial->conn, "cancelled");
+    ssh_conn_cut (dial->conn, "cancelled");
   dial_unref (dial);
 }
 

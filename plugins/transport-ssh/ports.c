@@ -229,9 +229,9 @@ static void
 go_through (Ports *ports, Waiting *waiting)
 {
   Tunnel *tunnel = ports->tunnel;
-  Channel *channel = conn_channel_forward (tunnel->conn, tunnel->bind_host, tunnel->x, waiting->from,
-                                           waiting->from_port);
-  tunnel_join (tunnel, g_steal_pointer (&waiting->stream), conn_channel_stream (channel), waiting->from,
+  Channel *channel = ssh_conn_channel_forward (tunnel->conn, tunnel->bind_host, tunnel->x, waiting->from,
+                                               waiting->from_port);
+  tunnel_join (tunnel, g_steal_pointer (&waiting->stream), ssh_conn_channel_stream (channel), waiting->from,
                waiting->first_us);
   waiting_free (waiting);
 }

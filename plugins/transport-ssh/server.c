@@ -53,12 +53,12 @@ forward (SshConnection *conn, SshLink *link, ssh_message message)
   const char *host = ssh_message_global_request_address (message);
   gboolean good = !link->granted && !tunnel->over && ssh_message_global_request_port (message) == tunnel->x &&
                   host != NULL && strlen (host) <= 255;
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   if (good)
     ssh_message_global_request_reply_success (message, tunnel->x);
   else
     ssh_message_reply_default (message);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   if (!good) {
     tunnel_say_refused (tunnel, "the terminal asked for a port that was not granted", NULL, 1);
     return;
@@ -77,9 +77,9 @@ ssh_server_link_message (SshConnection *conn, ssh_message message, gpointer user
   if (type == SSH_REQUEST_GLOBAL && subtype == SSH_GLOBAL_REQUEST_TCPIP_FORWARD) {
     forward (conn, user, message);
   } else {
-    conn_enter (conn);
+    ssh_conn_enter (conn);
     ssh_message_reply_default (message);
-    conn_leave (conn);
+    ssh_conn_leave (conn);
   }
   return FALSE;
 }
@@ -87,7 +87,7 @@ ssh_server_link_message (SshConnection *conn, ssh_message message, gpointer user
 static void
 link_is_late (gpointer data)
 {
-  conn_cut (data, "asked for nothing");
+  ssh_conn_cut (data, "asked for nothing");
 }
 
 static void
@@ -131,11 +131,11 @@ guest_dead (SshConnection *conn, const char *cause, gpointer user)
 static gboolean
 guest_exchange (SshConnection *conn, gpointer user)
 {
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   int result = ssh_handle_key_exchange (conn->session);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   if (result == SSH_ERROR)
-    conn_cut (conn, "no key exchange");
+    ssh_conn_cut (conn, "no key exchange");
   return result == SSH_OK;
 }
 
@@ -153,7 +153,7 @@ guest_may_go_on (SshConnection *conn, const char **cause, gpointer user)
 static void
 guest_evicted (gpointer data)
 {
-  conn_cut (((Guest *) data)->conn, "others wait for its place");
+  ssh_conn_cut (((Guest *) data)->conn, "others wait for its place");
 }
 
 static gboolean
@@ -174,7 +174,7 @@ guest_passed (SshConnection *conn, gpointer grant, const char *key, gpointer use
   Tunnel *tunnel = grant;
   *link = (SshLink){ .tunnel = tunnel, .pass = g_steal_pointer (&guest->pass), .stock = key == NULL };
   far_gate_verified (link->pass);
-  conn_move (conn, tunnel->loop, &link_ops, link);
+  ssh_conn_move (conn, tunnel->loop, &link_ops, link);
   guest_free (guest);
 }
 
@@ -184,7 +184,7 @@ static ssh_session
 session_on (SshListener *listener, int fd)
 {
   ssh_session session = ssh_new ();
-  conn_tune_fd (fd);
+  ssh_conn_tune_fd (fd);
   if (session != NULL && ssh_bind_accept_fd (listener->bind, session, fd) == SSH_OK)
     return session;
   if (session == NULL || ssh_get_fd (session) < 0)
@@ -196,7 +196,7 @@ session_on (SshListener *listener, int fd)
 static void
 guest_is_late (gpointer data)
 {
-  conn_kick (((Guest *) data)->conn); /* may_go_on() says no */
+  ssh_conn_kick (((Guest *) data)->conn); /* may_go_on() says no */
 }
 
 static void
@@ -210,7 +210,7 @@ ssh_server_came (int fd, const struct sockaddr *address, const char *from, FarPa
   }
   Guest *guest = g_new0 (Guest, 1);
   *guest = (Guest){ .listener = listener, .pass = pass };
-  guest->conn = conn_new (listener->loop, session, fd, &guest_ops, guest);
+  guest->conn = ssh_conn_new (listener->loop, session, fd, &guest_ops, guest);
   guest->patience = far_loop_timer (listener->loop,
                                     far_clock_boottime_us () + FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC,
                                     guest_is_late, guest);
@@ -317,7 +317,7 @@ close_all (gpointer data)
   SshListener *listener = data;
   close_listener (listener);
   for (guint i = 0; i < listener->guests->len; i++)
-    conn_cut (((Guest *) listener->guests->pdata[i])->conn, "the tunnel end stops");
+    ssh_conn_cut (((Guest *) listener->guests->pdata[i])->conn, "the tunnel end stops");
 }
 
 static void

@@ -297,13 +297,13 @@ void
 ssh_tunnel_up (Tunnel *tunnel, SshConnection *conn, gboolean stock, gint64 since_us)
 {
   if (tunnel->over) {
-    conn_cut (conn, "the session is over");
+    ssh_conn_cut (conn, "the session is over");
     return;
   }
   if (tunnel->conn != NULL) {
     SshConnection *old = tunnel->conn;
     tunnel_link_dead (tunnel, old, "replaced by a new link");
-    conn_cut (old, "replaced by a new link");
+    ssh_conn_cut (old, "replaced by a new link");
   }
   tunnel->conn = conn;
   if (tunnel->deadline_us == 0)
@@ -354,7 +354,7 @@ tunnel_over (Tunnel *tunnel, const char *cause)
   if (tunnel->ports != NULL)
     ports_close (tunnel->ports);
   if (tunnel->conn != NULL)
-    conn_cut (tunnel->conn, cause);
+    ssh_conn_cut (tunnel->conn, cause);
   tunnel->conn = NULL;
   Said *post = g_new0 (Said, 1);
   *post = (Said){ .tunnel = tunnel_ref (tunnel), .event.cause = g_intern_string (cause) };

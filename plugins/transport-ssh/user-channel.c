@@ -37,11 +37,11 @@ work_free (gpointer data)
   Work *work = data;
   ssh_stream_discard (work->stream);
   if (work->channel != NULL) /* the conn died before there was an answer */
-    far_stream_free (conn_channel_stream (work->channel));
+    far_stream_free (ssh_conn_channel_stream (work->channel));
   if (work->message != NULL)
     ssh_message_free (work->message);
   ssh_user_unref (work->ssh_user);
-  conn_unref (work->conn);
+  ssh_conn_unref (work->conn);
   g_free (work->command);
   g_free (work->host);
   g_free (work->why_not);
@@ -73,7 +73,7 @@ join (Work *work, Channel *channel)
                        .deadline_us = work->ssh_user->deadline_us,
                        .closed = pump_closed,
                        .user = ssh_user_ref (work->ssh_user) };
-  far_pump_start (conn_channel_stream (channel), g_steal_pointer (&work->stream), &spec);
+  far_pump_start (ssh_conn_channel_stream (channel), g_steal_pointer (&work->stream), &spec);
 }
 
 /* People see why on their terminal, and their program that it did not work. */
@@ -81,7 +81,7 @@ static void
 say_why_not (Work *work)
 {
   g_autofree char *text = g_strdup_printf ("farwatch: %s\r\n", work->why_not);
-  ssh_channel channel = conn_channel_raw (work->channel);
+  ssh_channel channel = ssh_conn_channel_raw (work->channel);
   ssh_channel_write_stderr (channel, text, strlen (text));
   ssh_channel_request_send_exit_status (channel, 1);
   ssh_channel_send_eof (channel);
@@ -90,14 +90,14 @@ say_why_not (Work *work)
 static void
 answer_talk (Work *work, SshConnection *conn)
 {
-  gboolean gone = conn_channel_stream (work->channel)->closed;
-  conn_enter (conn);
+  gboolean gone = ssh_conn_channel_stream (work->channel)->closed;
+  ssh_conn_enter (conn);
   ssh_message_channel_request_reply_success (work->message);
   if (work->stream == NULL && !gone)
     say_why_not (work);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   if (work->stream != NULL) {
-    conn_channel_set_session (work->channel, work->status);
+    ssh_conn_channel_set_session (work->channel, work->status);
     join (work, g_steal_pointer (&work->channel));
   } else {
     work->ssh_user->n_open--; /* the channel goes with the work */
@@ -108,14 +108,14 @@ static void
 answer_forward (Work *work, SshConnection *conn)
 {
   ssh_channel channel = NULL;
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   if (work->stream != NULL)
     channel = ssh_message_channel_request_open_reply_accept (work->message);
   else
     ssh_message_reply_default (work->message);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   if (channel != NULL)
-    join (work, conn_channel_new (conn, channel, TRUE));
+    join (work, ssh_conn_channel_new (conn, channel, TRUE));
   else
     work->ssh_user->n_open--;
 }
@@ -142,7 +142,7 @@ opened (FarRequest *req, gpointer user)
     work->stream = far_request_steal (req);
   else
     work->why_not = g_strdup (error->message);
-  conn_post (work->conn, ssh_user_channel_answer, work, work_free);
+  ssh_conn_post (work->conn, ssh_user_channel_answer, work, work_free);
 }
 
 /* A session for one device reaches that one, by whatever name or address the person calls it. */
@@ -210,9 +210,9 @@ ssh_user_channel_ask (gpointer data)
 static void
 tell_person (SshConnection *conn, const char *text)
 {
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   ssh_send_debug (conn->session, text, 1);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
 }
 
 static gboolean
@@ -233,7 +233,7 @@ work_new (SshUserConnection *ssh_user, SshConnection *conn, ssh_message message)
 {
   Work *work = g_new0 (Work, 1);
   *work = (Work){ .ssh_user = ssh_user_ref (ssh_user),
-                  .conn = conn_ref (conn),
+                  .conn = ssh_conn_ref (conn),
                   .message = message,
                   .status = g_atomic_rc_box_new0 (gint) };
   return work;
@@ -261,9 +261,9 @@ sweep (SshUserConnection *ssh_user)
 {
   for (guint i = ssh_user->talks->len; i-- > 0;) {
     Talk *talk = ssh_user->talks->pdata[i];
-    if (!ssh_channel_is_closed (conn_channel_raw (talk->channel)))
+    if (!ssh_channel_is_closed (ssh_conn_channel_raw (talk->channel)))
       continue;
-    far_stream_free (conn_channel_stream (talk->channel));
+    far_stream_free (ssh_conn_channel_stream (talk->channel));
     g_ptr_array_remove_index_fast (ssh_user->talks, i);
     g_free (talk);
     ssh_user->n_open--;
@@ -276,13 +276,13 @@ talk_open (SshUserConnection *ssh_user, SshConnection *conn, ssh_message message
   sweep (ssh_user);
   if (ssh_user->n_open >= ssh_user->channels)
     return refuse_one_more (ssh_user, conn, message);
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   ssh_channel channel = ssh_message_channel_request_open_reply_accept (message);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   if (channel == NULL)
     return FALSE;
   Talk *talk = g_new0 (Talk, 1);
-  talk->channel = conn_channel_new (conn, channel, TRUE);
+  talk->channel = ssh_conn_channel_new (conn, channel, TRUE);
   g_ptr_array_add (ssh_user->talks, talk);
   ssh_user->n_open++;
   return FALSE;
@@ -294,7 +294,7 @@ talk_of (SshUserConnection *ssh_user, ssh_message message)
   ssh_channel channel = ssh_message_channel_request_channel (message);
   for (guint i = 0; i < ssh_user->talks->len; i++) {
     Talk *talk = ssh_user->talks->pdata[i];
-    if (conn_channel_raw (talk->channel) == channel)
+    if (ssh_conn_channel_raw (talk->channel) == channel)
       return talk;
   }
   return NULL;
@@ -319,9 +319,9 @@ talk_begin (SshUserConnection *ssh_user, SshConnection *conn, ssh_message messag
 static gboolean
 allow (SshConnection *conn, ssh_message message)
 {
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   ssh_message_channel_request_reply_success (message);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   return FALSE;
 }
 
@@ -375,7 +375,7 @@ ssh_user_work_end (SshUserConnection *ssh_user)
 {
   for (guint i = 0; i < ssh_user->talks->len; i++) {
     Talk *talk = ssh_user->talks->pdata[i];
-    far_stream_free (conn_channel_stream (talk->channel));
+    far_stream_free (ssh_conn_channel_stream (talk->channel));
     g_free (talk);
   }
   g_ptr_array_set_size (ssh_user->talks, 0);

@@ -58,9 +58,9 @@ ssh_user_unref (SshUserConnection *ssh_user)
 gboolean
 ssh_user_refuse (SshConnection *conn, ssh_message message)
 {
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   ssh_message_reply_default (message);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
   return FALSE;
 }
 
@@ -84,12 +84,12 @@ session_advance (SshConnection *conn, gpointer user)
 {
   SshUserConnection *ssh_user = user;
 
-  conn_enter (conn);
+  ssh_conn_enter (conn);
   int r = ssh_handle_key_exchange (conn->session);
-  conn_leave (conn);
+  ssh_conn_leave (conn);
 
   if (r == SSH_ERROR)
-    conn_cut (conn, "key exchange failed");
+    ssh_conn_cut (conn, "key exchange failed");
   else if (!ssh_user->speaks_ssh && conn->packets.out_packets >= OUR_PART)
     session_speaks_ssh (ssh_user);
   return r == SSH_OK;
@@ -188,7 +188,7 @@ session_accept (ssh_session ssh, int fd, const char *keys)
 static void
 session_late (gpointer data)
 {
-  conn_kick (data);
+  ssh_conn_kick (data);
 }
 
 void
@@ -208,8 +208,8 @@ ssh_user_begin (SshUserConnection *ssh_user, FarLoop *loop, int fd, const char *
   ssh_user->began_us = far_clock_boottime_us ();
   ssh_user->login_until_us = ssh_user->began_us +
                              MIN (ssh_user->login_time_us, FAR_GATE_SECONDS * (gint64) G_USEC_PER_SEC);
-  conn_tune_fd (fd);
-  conn = conn_new (loop, ssh, fd, &ssh_user_ops, ssh_user);
+  ssh_conn_tune_fd (fd);
+  conn = ssh_conn_new (loop, ssh, fd, &ssh_user_ops, ssh_user);
   login_begin (&ssh_user->login, ssh_user->auth, conn, ssh_user->from, ssh_user->asker);
   ssh_user->login.passed = session_passed;
   ssh_user->login.user = ssh_user;

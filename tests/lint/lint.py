@@ -20,7 +20,7 @@ CLEAN = {
     "plugins/service-x/local.mk": HASH + "x_SOURCES = plugins/service-x/x.c plugins/service-x/own.h\n",
     "plugins/service-x/README.md": README,
     "plugins/service-x/own.h": SPDX + "#pragma once\n",
-    "plugins/service-x/x.c": SPDX + '#include "config.h"\n#include <farwatch/plugin.h>\n#include "server-certificate.h"\n'
+    "plugins/service-x/x.c": SPDX + '#include "config.h"\n#include <farwatch/plugin.h>\n#include "own.h"\n'
                                     'static const char text[] = "goto system (1)"; /* sprintf (x) */\n',
     "core/local.mk": HASH + "c_SOURCES = core/c.c core/inside.h\n",
     "core/c.c": SPDX + '#include "config.h"\nint c (void);\nint\nc (void)\n{\n  return self->signal (1);\n}\n',
@@ -119,7 +119,7 @@ class Lint(unittest.TestCase):
         self.assertEqual(status, 0, output)
 
     def test_what_outlives_its_service(self):
-        body = '#include "config.h"\nfar_request_new (done, self, 0);\nfar_home_timer (home, at, func, self);\nfar_request_of (at, done, self, NULL, 0);\n'
+        body = '#include "config.h"\nfar_request_new (done, self, 0);\nfar_loop_timer (loop, at, func, self);\nfar_request_of (at, done, self, NULL, 0);\n'
         self.finds({"plugins/service-x/x.c": SPDX + body}, "plugins/service-x/x.c:3: far_request_new(): use far_request_of",
                    "plugins/service-x/x.c:4: far_loop_timer(): use far_instance_timer")
         kept = body.replace("self, 0);", "self, 0); /* lint: allow far_request_new */").replace("func, self);", "func, self); /* lint: allow far_loop_timer */")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 EXTRA_DIST += tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/ssh-both-ends.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h
 
-unit_tests += tests/unit/test-home
-tests_unit_test_home_CPPFLAGS = $(TEST_CPP)
-tests_unit_test_home_CFLAGS = $(TEST_CC)
-tests_unit_test_home_LDFLAGS = $(TEST_LD)
-tests_unit_test_home_LDADD = $(TEST_LINK)
+unit_tests += tests/unit/test-loop
+tests_unit_test_loop_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_loop_CFLAGS = $(TEST_CC)
+tests_unit_test_loop_LDFLAGS = $(TEST_LD)
+tests_unit_test_loop_LDADD = $(TEST_LINK)
 
 unit_tests += tests/unit/test-stream
 tests_unit_test_stream_SOURCES = tests/unit/test-stream.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
