@@ -19,6 +19,13 @@ fuzz_answer (gpointer self, FarCall *call)
   far_call_answer (call, 200, json_pack ("{s:O, s:s}", "query", call->query, "object", call->object));
 }
 
+/* As `GET methods` of the API answers. */
+static void
+fuzz_methods (gpointer self, FarCall *call)
+{
+  far_call_answer (call, 200, json_pack ("{s:o}", "methods", far_route_list ()));
+}
+
 static void
 fuzz_watch (gpointer self, FarCall *call)
 {
@@ -57,6 +64,7 @@ static const FarHandler fuzz_handlers[] = {
   { "WATCH", "things/{t}", FAR_ACTION_SEE, NULL, NULL, NULL, fuzz_watch, "" },
   { "POST", "things/{t}", FAR_ACTION_MANAGE, NULL, fuzz_fields, fuzz_content, fuzz_answer, "" },
   { "GET", "parts/{p}", FAR_ACTION_SEE, NULL, NULL, NULL, fuzz_answer, "", fuzz_resolve },
+  { "GET", "methods", FAR_ACTION_NONE, NULL, NULL, NULL, fuzz_methods, "" },
   { "DELETE", "parts/{p}", FAR_ACTION_MANAGE, NULL, NULL, NULL, fuzz_answer, "", fuzz_resolve },
   { NULL },
 };
