@@ -11,6 +11,7 @@ libfarwatch_la_LIBADD = $(CORE_LIBS)
 # what a plugin may include, installed
 farwatch_include_HEADERS += \
 	core/farwatch/acceptor.h \
+	core/farwatch/book.h \
 	core/farwatch/clock.h \
 	core/farwatch/dial.h \
 	core/farwatch/error.h \
@@ -196,6 +197,13 @@ libfarwatch_la_SOURCES = \
 	core/profile/tree-read.c \
 	core/profile/tree.c \
 	core/profile/tree.h \
+	core/reach/book-load.c \
+	core/reach/book-private.h \
+	core/reach/book-row.c \
+	core/reach/book-show.c \
+	core/reach/book-time.c \
+	core/reach/book-write.c \
+	core/reach/book.c \
 	core/reach/device-lock.c \
 	core/reach/device.c \
 	core/reach/device.h \

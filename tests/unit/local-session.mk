@@ -132,3 +132,10 @@ tests_unit_test_agent_course_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_agent_course_CFLAGS = $(TEST_CC)
 tests_unit_test_agent_course_LDFLAGS = $(TEST_LD)
 tests_unit_test_agent_course_LDADD = $(TEST_LINK)
+
+unit_tests += tests/unit/test-book
+tests_unit_test_book_SOURCES = tests/unit/test-book.c tests/unit/book-conform.h $(NODE_HELP)
+tests_unit_test_book_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_book_CFLAGS = $(TEST_CC)
+tests_unit_test_book_LDFLAGS = $(TEST_LD)
+tests_unit_test_book_LDADD = $(TEST_LINK)
