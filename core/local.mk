@@ -5,7 +5,8 @@ EXTRA_DIST += core/README.md
 lib_LTLIBRARIES += libfarwatch.la
 libfarwatch_la_CPPFLAGS = $(AM_CPPFLAGS)
 libfarwatch_la_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
-libfarwatch_la_LDFLAGS = $(AM_LDFLAGS) $(DEFS_LDFLAGS) -version-info 0:0:0 -no-undefined -export-symbols-regex '^far_'
+libfarwatch_la_LDFLAGS = $(AM_LDFLAGS) $(DEFS_LDFLAGS) -version-info 0:0:0 -no-undefined -Wl,--version-script=core/libfarwatch.map
+EXTRA_libfarwatch_la_DEPENDENCIES = core/libfarwatch.map
 libfarwatch_la_LIBADD = $(CORE_LIBS)
 
 # what a plugin may include, installed
@@ -333,5 +334,10 @@ core/farctl/shells.c: $(shells)
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && { echo '#include "config.h"' && echo '#include "farctl/ctl.h"' && \
 	  for shell in bash zsh fish; do echo "const char ctl_shell_$$shell[] =" && \
 	    sed 's/[\\"]/\\&/g; s/.*/  "&\\n"/' "$(srcdir)/etc/farctl.$$shell" && echo '  ;'; done; } >$@
+
+# which symbols the library shows, and under which version
+CLEANFILES += core/libfarwatch.map
+core/libfarwatch.map: $(farwatch_include_HEADERS) build-aux/symbol-map
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SHELL) $(srcdir)/build-aux/symbol-map $(farwatch_include_HEADERS:%=$(srcdir)/%) >$@.new && mv $@.new $@
 
 pkgconfig_DATA += core/farwatch.pc

@@ -17,14 +17,17 @@ PROGRAM = "int far_inner (void);\nint\nmain (void)\n{\n  return far_inner ();\n}
 
 
 class Symbols(unittest.TestCase):
-    def run_on(self, *options, header=HEADER, plugin=PLUGIN):
+    def run_on(self, *options, header=HEADER, plugin=PLUGIN, versions=None):
         with tempfile.TemporaryDirectory() as top:
             for path, text in {"core/farwatch/public.h": header, "library.c": LIBRARY, "plugins/x/x.c": plugin, "core/farwatchd.c": PROGRAM}.items():
                 os.makedirs(os.path.dirname(os.path.join(top, path)), exist_ok=True)
                 with open(os.path.join(top, path), "w", encoding="utf-8") as file:
                     file.write(text)
             os.mkdir(os.path.join(top, ".libs"))
-            for made, source, *how in ((".libs/libfarwatch.so", "library.c", "-shared"), ("plugins/x/x.so", "plugins/x/x.c", "-shared"),
+            if versions is not None:
+                with open(os.path.join(top, "map"), "w", encoding="utf-8") as file:
+                    file.write(versions)
+            for made, source, *how in ((".libs/libfarwatch.so", "library.c", "-shared", *([f"-Wl,--version-script={top}/map"] if versions is not None else [])), ("plugins/x/x.so", "plugins/x/x.c", "-shared"),
                                        ("core/farwatchd.o", "core/farwatchd.c", "-c")):
                 subprocess.run(["gcc", "-fPIC", *how, "-o", os.path.join(top, made), os.path.join(top, source)], check=True)
             run = subprocess.run([sys.executable, SYMBOLS, *options, top, top], capture_output=True, text=True, timeout=60)
@@ -46,6 +49,27 @@ class Symbols(unittest.TestCase):
         status, said = self.run_on(header=HEADER + "int far_none (void);\n")
         self.assertEqual(status, 1)
         self.assertIn("core/farwatch: declares far_none(), which the library has not", said)
+
+    def made_map(self, header):
+        with tempfile.NamedTemporaryFile("w", suffix=".h") as file:
+            file.write(header)
+            file.flush()
+            return subprocess.run(["sh", os.path.join(SOURCE, "build-aux", "symbol-map"), file.name], capture_output=True, text=True, check=True).stdout
+
+    def test_the_map_says_what_the_headers_declare(self):
+        made = self.made_map(HEADER + "static inline int\nfar_inline (int x)\n{\n  return far_used (x);\n}\nvoid far_after (void); /* far_told (x) */\n")
+        self.assertEqual(made.split("global:")[1].split("local:")[0].split(), ["far_after;", "far_open;", "far_table;"])
+        self.assertIn("FARWATCH_PRIVATE {\n  global:\n    far_*;", made)
+
+    def test_versions(self):
+        self.assertEqual(self.run_on(versions=self.made_map(HEADER))[0], 0)
+
+    def test_a_version_that_the_headers_do_not_give(self):
+        status, said = self.run_on(versions=self.made_map(HEADER + "int far_inner (void);\n"))
+        self.assertEqual(status, 1)
+        self.assertIn("far_inner: has the version FARWATCH_0; build-aux/symbol-map gives", said)
+        status, said = self.run_on(versions="FARWATCH_PRIVATE {\n  global: far_*;\n};\n")
+        self.assertIn("far_open: has the version FARWATCH_PRIVATE;", said)
 
     def test_this_build(self):
         run = subprocess.run([sys.executable, SYMBOLS, SOURCE, BUILD], capture_output=True, text=True, timeout=120)
