@@ -52,6 +52,12 @@ typedef struct {
 FarVerdict *far_verdict_new (FarVerdictKind kind, const char *principal);
 void far_verdict_free (FarVerdict *verdict);
 
+/* A token and the row that makes it good, to be written where it is absent. */
+typedef struct {
+  char *token; /* secret text, cleared by far_secret_free() */
+  char *table, *key, *row;
+} FarTokenRow;
+
 /* Plugin side. check: result FarVerdict*; login is borrowed until the request ends. put/remove/list: managing
  * people without a restart; may be NULL. */
 typedef struct {
@@ -66,6 +72,10 @@ typedef struct {
   void (*issue) (gpointer self, const char *name, const char *claim, const char *key, gint64 until_wall_us,
                  FarRequest *req);
   void (*withdraw) (gpointer self, const char *claim);
+  /* The same token as issue() would make, as a row that the caller writes to `store` with rows of its own.
+   * FALSE: tokens are kept elsewhere. NULL: they are not rows. */
+  gboolean (*prepare) (gpointer self, const char *store, const char *name, const char *claim, const char *key,
+                       gint64 until_wall_us, FarTokenRow *row);
 } FarAuthenticatorOps;
 
 /* ApiCall side. Takes login. authenticators: names, NULL-terminated. Result: FarPrincipal* for allow;
@@ -79,6 +89,12 @@ const FarVerdict *far_login_verdict (FarRequest *req);
 void far_token_issue (const char *authenticator, const char *name, const char *claim, const char *key,
                       gint64 until_wall_us, FarRequest *req);
 void far_token_withdraw (const char *authenticator, const char *claim);
+/* A token that is written together with something else: it is good once its row is durable. FALSE: this
+ * authenticator cannot, or does not keep its tokens in `store`; then far_token_issue(). [main] */
+gboolean far_token_prepare (const char *authenticator, const char *store, const char *name, const char *claim,
+                            const char *key, gint64 until_wall_us, FarTokenRow *row);
+void far_token_row_clear (FarTokenRow *row);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (FarTokenRow, far_token_row_clear)
 
 /* Front tickets: a person logged in at the people's listener acts with a ticket core issued (12 h, revocable;
  * gone with the process). [main] */

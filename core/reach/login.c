@@ -361,3 +361,25 @@ far_token_withdraw (const char *authenticator, const char *claim)
   if (ops != NULL && ops->withdraw != NULL)
     ops->withdraw (far_instance_self (at), claim);
 }
+
+gboolean
+far_token_prepare (const char *authenticator, const char *store, const char *name, const char *claim,
+                   const char *key, gint64 until_wall_us, FarTokenRow *row)
+{
+  g_autoptr (GError) error = NULL;
+  FarInstance *at;
+  const FarAuthenticatorOps *ops = login_ops (authenticator, &at, &error);
+
+  return ops != NULL && ops->prepare != NULL &&
+         ops->prepare (far_instance_self (at), store, name, claim, key, until_wall_us, row);
+}
+
+void
+far_token_row_clear (FarTokenRow *row)
+{
+  far_secret_free (row->token);
+  g_free (row->table);
+  g_free (row->key);
+  g_free (row->row);
+  *row = (FarTokenRow){ NULL, NULL, NULL, NULL };
+}

@@ -194,22 +194,43 @@ issue_done (FarRequest *req, gpointer data)
 }
 
 static void
+token_make (const char *name, const char *claim, const char *key, gint64 until_wall_us, FarTokenRow *made)
+{
+  json_t *row = json_pack ("{s:s, s:s, s:s*, s:I, s:s, s:I}", "name", name, "claim", claim, "key", key,
+                           "until", (json_int_t) until_wall_us, "boot", far_clock_boot_id (), "issued",
+                           (json_int_t) far_clock_boottime_us ());
+  char *text = json_dumps (row, JSON_COMPACT);
+
+  json_decref (row);
+  made->token = far_random_text (TOKEN_SIZE);
+  made->table = g_strdup (TABLE);
+  made->key = far_sha256_text (made->token);
+  made->row = g_strdup (text != NULL ? text : "");
+  free (text);
+}
+
+static void
 token_issue (gpointer data, const char *name, const char *claim, const char *key, gint64 until_wall_us,
              FarRequest *req)
 {
   Issue *issue = g_new0 (Issue, 1);
-  json_t *row = json_pack ("{s:s, s:s, s:s*, s:I, s:s, s:I}", "name", name, "claim", claim, "key", key,
-                           "until", (json_int_t) until_wall_us, "boot", far_clock_boot_id (), "issued",
-                           (json_int_t) far_clock_boottime_us ());
-  g_autofree char *text = json_dumps (row, JSON_COMPACT);
-  g_autofree char *hash = NULL;
+  g_auto (FarTokenRow) made = { 0 };
 
-  json_decref (row);
-  issue->token = far_random_text (TOKEN_SIZE);
+  token_make (name, claim, key, until_wall_us, &made);
+  issue->token = g_steal_pointer (&made.token);
   issue->req = far_request_ref (req);
-  hash = far_sha256_text (issue->token);
-  far_store_put (token_store (data), TABLE, hash, text != NULL ? text : "", FAR_EXPECT_ABSENT,
+  far_store_put (token_store (data), made.table, made.key, made.row, FAR_EXPECT_ABSENT,
                  far_request_new (issue_done, issue, 0));
+}
+
+static gboolean
+token_prepare (gpointer data, const char *store, const char *name, const char *claim, const char *key,
+               gint64 until_wall_us, FarTokenRow *row)
+{
+  if (g_strcmp0 (store, token_store (data)) != 0)
+    return FALSE;
+  token_make (name, claim, key, until_wall_us, row);
+  return TRUE;
 }
 
 /* ---- withdraw and clean up ---- */
@@ -327,6 +348,7 @@ static const FarAuthenticatorOps token_ops = {
   .check = token_check,
   .issue = token_issue,
   .withdraw = token_withdraw,
+  .prepare = token_prepare,
 };
 
 static const FarAuthenticatorType token_type = {

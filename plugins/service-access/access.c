@@ -20,13 +20,12 @@ access_init (gpointer data, FarInstance *at, GError **error)
   self->at = at;
   self->terminals = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
                                            (GDestroyNotify) access_terminal_free);
-  self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
-                                          (GDestroyNotify) access_session_unref);
+  self->book = far_book_new (at, &access_session_kind, access_opts (self)->store, self);
+  self->sessions = far_book_sessions (self->book);
   self->refusals = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->joins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
   self->enrollments = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
   self->revisions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  g_queue_init (&self->closed);
   return TRUE;
 }
 
@@ -64,19 +63,14 @@ access_reload (gpointer data, const void *options, GError **error)
 static void
 access_stop (gpointer data)
 {
-  Access *self = data;
-  GHashTableIter iter;
-  gpointer session;
-  g_hash_table_iter_init (&iter, self->sessions);
-  while (g_hash_table_iter_next (&iter, NULL, &session))
-    access_session_abandon (session);
+  far_book_stop (((Access *) data)->book);
 }
 
 static void
 access_fini (gpointer data)
 {
   Access *self = data;
-  g_hash_table_unref (self->sessions);
+  far_book_free (self->book);
   GHashTableIter iter;
   gpointer terminal;
   g_hash_table_iter_init (&iter, self->terminals);
@@ -87,7 +81,6 @@ access_fini (gpointer data)
   g_hash_table_unref (self->refusals);
   g_hash_table_unref (self->enrollments);
   g_hash_table_unref (self->revisions);
-  g_queue_clear_full (&self->closed, g_free);
   g_free (self->ca_pem);
 }
 
@@ -103,12 +96,10 @@ access_peer (gpointer data, const char *transport, const char *peer, gboolean up
   if (!up)
     return;
   access_poll_wanted (self);
-  g_autoptr (GList) all = g_hash_table_get_values (self->sessions);
-  for (GList *at = all; at; at = at->next) {
-    AccessSession *session = at->data;
-    if (access_session_live (session) && g_strcmp0 (session->terminal, peer) == 0)
-      access_offer_push (session);
-  }
+  g_autoptr (GPtrArray) live = far_book_live (self->book);
+  for (guint i = 0; i < live->len; i++)
+    if (g_strcmp0 (((AccessSession *) live->pdata[i])->terminal, peer) == 0)
+      access_offer_push (live->pdata[i]);
 }
 
 /* ---- handlers ---- */

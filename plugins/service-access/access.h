@@ -5,12 +5,13 @@
  *
  * One file, one idea. The registry: registry.c and devices.c, site.c (site and groups), known.c (what rights
  * name). Joining: join.c (join tokens), enroll.c, renew.c, revoke.c, server-certificate.c (this server's
- * certificate). A session: session-create.c and device-named.c (a person asks), refusal.c, allocate.c (Z, X,
- * Y) out of nodes.c, offer.c (credential), entry.c (streams), poll.c, session.c (the state machine's
- * effects), recheck.c (rights taken away), close.c, ended.c, restart.c, session-json.c. What is told later:
- * history.c, rejected.c (who was turned away). The store: tables.c and rows.c (reading), write.c, save.c (a
- * session on disk). calls.c has what several handlers ask. */
+ * certificate). A session, which core's book keeps: session-create.c and device-named.c (a person asks),
+ * refusal.c, allocate.c (Z, X, Y) out of nodes.c, offer.c (credential), entry.c (streams), poll.c, session.c
+ * (effects of its states), recheck.c (rights taken away), close.c, session-json.c. What is told later:
+ * history.c, rejected.c (who was turned away). The store: tables.c and rows.c (reading), write.c. calls.c has
+ * what several handlers ask. */
 #pragma once
+#include <farwatch/book.h>
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>
 
@@ -32,11 +33,11 @@ typedef struct _Access Access;
 struct _Access {
   FarInstance *at;
   GHashTable *terminals;     /* id → AccessTerminal */
-  GHashTable *sessions;      /* id → AccessSession: live ones, and closed ones for a while */
+  FarBook *book;             /* of sessions */
+  GHashTable *sessions;      /* the book's: id → AccessSession */
   GHashTable *joins;         /* id → json row of a join token */
   GHashTable *enrollments;   /* number → json row of a pending enrolment */
   GHashTable *revisions;     /* "table/key" of a mirrored row → gint64, its revision */
-  GQueue closed;             /* ids, oldest first: those forgotten next */
   FarInstanceTimer *recheck; /* of rights under open sessions */
   FarInstanceTimer *asking;  /* for polls, by who has given no nonce */
   FarInstanceTimer *own;     /* of this server's own certificate */
@@ -192,18 +193,15 @@ json_t *access_statement_new (Access *self, const char *node, json_t *keys, cons
 
 /* ---- sessions ---- */
 
+/* A session of this service: what the book knows (farwatch/book.h), and what is its own. */
 typedef struct _AccessSession {
-  gint refs;
+  FAR_SESSION_BASE;
   Access *self; /* NULL: the instance has gone */
-  char *id, *request, *terminal, *device;
-  FarPrincipal *principal;
-  char *person, *user, *from, *reason; /* user: login name at the terminal */
-  FarEntry entry;
+  char *request, *terminal, *device;
+  char *user, *from; /* user: login name at the terminal */
   gboolean raw, in_advance;
   char *login_box;
-  gint64 for_us, asked_us, opened_us, closed_us; /* times are wall */
-  FarSessionState state;
-  guint generation;
+  char *token; /* of the first offer, written with the session's row; NULL: to be asked for */
   /* the tunnel end */
   char *tunnel;           /* instance that carries it */
   FarInstance *tunnel_at; /* the same, valid until its ENDED: a reload may have put another in its place */
@@ -211,67 +209,70 @@ typedef struct _AccessSession {
   /* the address of the tunnel end that the terminal's link has come to; NULL: it has not */
   char *link_to;
   gboolean reserving;
-  json_t *offer;     /* of this generation, NULL: being made */
-  gboolean withhold; /* the terminal holds this very offer */
-  gint64 offered_us; /* boottime */
-  FarDeadline deadline;
+  json_t *offer;      /* of this generation, NULL: being made */
+  gboolean withhold;  /* the terminal holds this very offer */
+  gint64 offered_us;  /* boottime */
   gboolean stock_end; /* deadline at one end only */
-  guint64 bytes_up, bytes_down, turned_away;
+  guint64 turned_away;
   GPtrArray *turned; /* of rejected.c */
   char *trouble;     /* why the last one was turned away, or came to nothing; NULL: none was */
   gint64 trouble_us; /* when the watchers were told of it, boottime */
-  char *cause, *ended_by;
   char *ticket;
-  GArray *watches;         /* of guint */
-  FarInstanceTimer *timer; /* wait, grace, deadline: what the state needs */
-  char *history;           /* key of its history row */
-  gboolean writing, dirty;
-  guint64 saved_bytes; /* those of the row */
-  gint64 saved_us;     /* boottime of the last write */
 } AccessSession;
 
 /* session.c */
-AccessSession *access_session_new (Access *self, const char *id);
-AccessSession *access_session_ref (AccessSession *session);
-void access_session_unref (AccessSession *session);
+extern const FarSessionKind access_session_kind;
 AccessSession *access_session (Access *self, const char *id);
-gboolean access_session_live (const AccessSession *session);
-/* Applies an event and lets its effects run. cause: why, for ends; NULL ok. FALSE: refused, nothing happened.
- */
-gboolean
-access_session_event (AccessSession *session, FarSessionEvent event, const char *cause, GError **error);
 /* A new generation: old offers are void. */
 void access_session_renew_offer (AccessSession *session);
-void access_session_timer (AccessSession *session, gint64 boottime_us);
 gint64 access_session_wait_us (Access *self);
-/* ended.c */
-void access_session_ended (AccessSession *session);
-void access_session_abandon (AccessSession *session); /* the instance stops */
 
-/* session-json.c */
-json_t *access_session_show (const AccessSession *session);
-gboolean access_session_visible (const AccessSession *session, const FarPrincipal *principal);
+static inline AccessSession *
+access_session_ref (AccessSession *session)
+{
+  far_session_ref (&session->base);
+  return session;
+}
+
+static inline void
+access_session_unref (AccessSession *session)
+{
+  far_session_unref (&session->base);
+}
+
+static inline gboolean
+access_session_live (const AccessSession *session)
+{
+  return far_session_live (&session->base);
+}
+
+static inline gboolean
+access_session_event (AccessSession *session, FarSessionEvent event, const char *cause, GError **error)
+{
+  return far_session_event (&session->base, event, cause, error);
+}
+
+static inline void
+access_session_tell (AccessSession *session)
+{
+  far_session_tell (&session->base);
+}
+
+/* show.c */
+json_t *access_session_show (const FarSession *session);
+/* What is its own, into its row and its history row. */
+void access_session_row (const FarSession *session, json_t *row);
+void access_session_record (const FarSession *session, json_t *record);
 void access_sessions_get (gpointer self, FarCall *call);
 /* The device or terminal of session part 0. */
 void access_session_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found);
 void access_session_get (gpointer self, FarCall *call);
 void access_session_watch (gpointer self, FarCall *call);
-void access_session_tell (AccessSession *session);
 /* The session of part 0 that the caller may know; else the call is failed and NULL returned. */
 AccessSession *access_called_session (Access *self, FarCall *call);
 
-/* save.c */
-/* row and history row, or neither */
-void access_session_first (AccessSession *session, AccessDone done, gpointer user, GDestroyNotify dropped);
-void access_session_save (AccessSession *session);
-/* Writes the counters of a session that moved bytes, now and then: a restart must not lose them all. open:
- * sessions there are, which share the writes. */
-void access_session_save_counters (AccessSession *session, guint open);
-char *access_history_key (gint64 wall_us, const char *id);
-
 /* history.c */
 void access_history_get (gpointer self, FarCall *call);
-void access_restart (Access *self, GPtrArray *rows, AccessDone done, gpointer user);
 
 /* rejected.c */
 void access_rejected_away (AccessSession *session, const char *from, const char *cause, guint times);
@@ -302,6 +303,8 @@ gboolean access_tunnel_up (FarInstance *at); /* … and serves now */
 gboolean access_tunnel_wanted (const AccessOpts *opts, FarInstance *at);
 void access_nodes_get (gpointer self, FarCall *call);
 void access_offer_make (AccessSession *session);
+/* The token of its first offer as a row, for who writes it to `store`. FALSE: it is not to be had so. */
+gboolean access_offer_token (AccessSession *session, const char *store, FarTokenRow *row);
 void access_offer_push (AccessSession *session);
 void access_offer_take (gpointer self, FarCall *call);
 void access_poll_post (gpointer self, FarCall *call);

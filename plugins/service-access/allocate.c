@@ -96,8 +96,7 @@ access_allocate_tunnel_up (AccessSession *session, const FarTunnelEvent *event)
 static void
 tunnel_counted (AccessSession *session, const FarTunnelEvent *event)
 {
-  session->bytes_up = MAX (session->bytes_up, event->bytes_up);
-  session->bytes_down = MAX (session->bytes_down, event->bytes_down);
+  far_session_counted (&session->base, event->bytes_up, event->bytes_down);
 }
 
 static void
@@ -193,8 +192,6 @@ draw_won (Draw *draw, FarTunnel *ports)
   if (!session->self || session->state != FAR_SESSION_PERMITTED) {
     access_tunnel_end (session);
   } else {
-    /* the ports are on disk before anybody is told: restart withdraws what hangs on them */
-    access_session_save (session);
     access_session_tell (session);
     access_session_renew_offer (session);
   }

@@ -54,7 +54,7 @@ static void
 access_close_shut (FarRequest *req, gpointer user)
 {
   Closing *closing = user;
-  far_call_answer (closing->call, 202, access_session_show (closing->session));
+  far_call_answer (closing->call, 202, access_session_show (&closing->session->base));
   closing_free (closing);
 }
 
@@ -74,16 +74,13 @@ access_session_delete (gpointer data, FarCall *call)
   AccessSession *session = access_session (data, call->parts[0]);
   g_autofree char *person = far_principal_text (call->principal);
   if (!access_session_live (session)) { /* the deadline, or somebody else, was faster: it is as they wish */
-    far_call_answer (call, 200, access_session_show (session));
+    far_call_answer (call, 200, access_session_show (&session->base));
     return;
   }
   access_session_ref (session);
-  if (!access_session_event (session, FAR_SESSION_EV_CLOSE_ASKED, "closed by the user", &error)) {
-    far_call_fail (call, error);
-  } else {
-    if (!session->ended_by)
-      session->ended_by = g_strdup (person);
+  if (far_session_close (&session->base, "closed by the user", person, &error))
     answer_when_shut (data, call, session);
-  }
+  else
+    far_call_fail (call, error);
   access_session_unref (session);
 }

@@ -16,7 +16,6 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/close.c \
 	plugins/service-access/devices.c \
 	plugins/service-access/allocate.c \
-	plugins/service-access/ended.c \
 	plugins/service-access/enroll.c \
 	plugins/service-access/entry.c \
 	plugins/service-access/history.c \
@@ -31,10 +30,8 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/refusal.c \
 	plugins/service-access/registry.c \
 	plugins/service-access/renew.c \
-	plugins/service-access/restart.c \
 	plugins/service-access/revoke.c \
 	plugins/service-access/rows.c \
-	plugins/service-access/save.c \
 	plugins/service-access/session.c \
 	plugins/service-access/session-json.c \
 	plugins/service-access/tables.c \

@@ -103,19 +103,48 @@ token_issued (FarRequest *req, gpointer user)
   pending_free (pending);
 }
 
+/* The key that who shows the token must have as well; a stock end has none of its own here. */
+static const char *
+offer_key (AccessTerminal *terminal)
+{
+  return terminal && !access_terminal_is_stock (terminal) ? access_text (terminal->row, "ssh") : NULL;
+}
+
+gboolean
+access_offer_token (AccessSession *session, const char *store, FarTokenRow *row)
+{
+  Access *self = session->self;
+  g_autofree char *claim = g_strdup_printf ("session/%s", session->id);
+  const char *key = offer_key (access_terminal (self, session->terminal));
+  return far_token_prepare (access_opts (self)->tokens, store, session->terminal, claim, key,
+                            offer_expires_us (self), row);
+}
+
+/* With the token that was written with the session's row. */
+static void
+offer_first (AccessSession *session)
+{
+  char *token = g_steal_pointer (&session->token);
+  offer_seal (session, token);
+  far_secret_free (token);
+}
+
 void
 access_offer_make (AccessSession *session)
 {
   Access *self = session->self;
   AccessTerminal *terminal = access_terminal (self, session->terminal);
   g_autofree char *claim = g_strdup_printf ("session/%s", session->id);
-  const char *key = terminal && !access_terminal_is_stock (terminal) ? access_text (terminal->row, "ssh")
-                                                                     : NULL;
-  far_token_withdraw (access_opts (self)->tokens, claim); /* older generations are void */
+  const char *key = offer_key (terminal);
   if (!terminal || (!key && !access_terminal_is_stock (terminal))) {
     access_session_event (session, FAR_SESSION_EV_FAILED, "the terminal has no SSH key here: enrol it", NULL);
     return;
   }
+  if (session->token) {
+    offer_first (session);
+    return;
+  }
+  far_token_withdraw (access_opts (self)->tokens, claim); /* older generations are void */
   far_token_issue (access_opts (self)->tokens, session->terminal, claim, key, offer_expires_us (self),
                    far_request_of (self->at, token_issued, pending_new (session), pending_free, 15000));
 }

@@ -87,16 +87,11 @@ poll_close_unknown (Access *self, AccessTerminal *terminal, json_t *sessions, js
 static GPtrArray *
 sessions_of (Access *self, const char *terminal)
 {
-  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) access_session_unref);
-  GHashTableIter iter;
-  gpointer value;
-  g_hash_table_iter_init (&iter, self->sessions);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    AccessSession *session = value;
-    if (access_session_live (session) && strcmp (session->terminal, terminal) == 0)
-      g_ptr_array_add (list, access_session_ref (session));
-  }
-  return list;
+  GPtrArray *live = far_book_live (self->book);
+  for (guint i = live->len; i > 0; i--)
+    if (strcmp (((AccessSession *) live->pdata[i - 1])->terminal, terminal) != 0)
+      g_ptr_array_remove_index_fast (live, i - 1);
+  return live;
 }
 
 /* It says what its own clock shows, and hears what time it is. */
@@ -203,10 +198,8 @@ access_poll_post (gpointer data, FarCall *call)
 static void
 report_counters (AccessSession *session, json_t *body)
 {
-  guint64 up = json_integer_value (json_object_get (body, "bytes_up")),
-          down = json_integer_value (json_object_get (body, "bytes_down"));
-  session->bytes_up = MAX (session->bytes_up, up);
-  session->bytes_down = MAX (session->bytes_down, down);
+  far_session_counted (&session->base, json_integer_value (json_object_get (body, "bytes_up")),
+                       json_integer_value (json_object_get (body, "bytes_down")));
 }
 
 void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A right that was taken away, or has ended, ends the sessions it gave. Looked at every two seconds: changes
- * of rights come from several places. Its turn is also that of counters to be written. */
+ * of rights come from several places. */
 #include "config.h"
 
 #include "access.h"
@@ -11,12 +11,12 @@
 static const char *
 recheck_fault (const AccessSession *session)
 {
-  g_autofree char *object = access_terminal_object (session->terminal, session->device);
   const char *cause = NULL;
-  if (far_authorize (session->principal, FAR_ACTION_CONNECT, object, NULL, &cause) == FAR_DECISION_DENY)
+  if (far_authorize (session->principal, FAR_ACTION_CONNECT, session->object, NULL, &cause) ==
+      FAR_DECISION_DENY)
     return cause ? cause : "no right";
-  if (session->raw &&
-      far_authorize (session->principal, FAR_ACTION_CONNECT_RAW, object, NULL, &cause) == FAR_DECISION_DENY)
+  if (session->raw && far_authorize (session->principal, FAR_ACTION_CONNECT_RAW, session->object, NULL,
+                                     &cause) == FAR_DECISION_DENY)
     return cause ? cause : "no right";
   return NULL;
 }
@@ -35,15 +35,9 @@ static void
 recheck_now (gpointer user)
 {
   Access *self = user;
-  GList *all = g_hash_table_get_values (self->sessions);
-  for (GList *at = all; at; at = at->next)
-    access_session_ref (at->data); /* the end of one may let another be forgotten */
-  for (GList *at = all; at; at = at->next)
-    recheck_session (at->data);
-  for (GList *at = all; at; at = at->next)
-    if (((AccessSession *) at->data)->state == FAR_SESSION_OPEN)
-      access_session_save_counters (at->data, g_hash_table_size (self->sessions));
-  g_list_free_full (all, (GDestroyNotify) access_session_unref);
+  g_autoptr (GPtrArray) live = far_book_live (self->book);
+  for (guint i = 0; i < live->len; i++)
+    recheck_session (live->pdata[i]);
   access_recheck_start (self);
 }
 

@@ -53,7 +53,7 @@ void
 access_refuse (Access *self, FarCall *call, const AccessAsked *asked, const char *cause, GError *polite)
 {
   gint64 now = far_clock_wall_us ();
-  g_autofree char *id = far_session_id_new (), *key = access_history_key (now, id),
+  g_autofree char *id = far_session_id_new (), *key = far_history_key (now, id),
                   *time = far_clock_format (now), *person = far_principal_text (asked->principal);
   json_t *row = json_pack ("{s:s, s:s?, s:s?, s:s, s:s?, s:s?, s:I, s:s, s:s, s:s}", "kind", "refused",
                            "terminal", asked->terminal, "device", asked->device, "person", person, "from",

@@ -414,12 +414,10 @@ void
 access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause)
 {
   registry_cut (self, terminal, link_cause);
-  g_autoptr (GList) all = g_hash_table_get_values (self->sessions);
-  for (GList *at = all; at; at = at->next) {
-    AccessSession *session = at->data;
-    if (access_session_live (session) && g_strcmp0 (session->terminal, terminal) == 0)
-      access_session_event (session, FAR_SESSION_EV_FAILED, session_cause, NULL);
-  }
+  g_autoptr (GPtrArray) live = far_book_live (self->book);
+  for (guint i = 0; i < live->len; i++)
+    if (g_strcmp0 (((AccessSession *) live->pdata[i])->terminal, terminal) == 0)
+      access_session_event (live->pdata[i], FAR_SESSION_EV_FAILED, session_cause, NULL);
 }
 
 static void terminal_delete (Access *self, FarCall *call, guint tries);

@@ -49,7 +49,7 @@ turned_new (const char *from, const char *cause)
   Turned *turned = g_new0 (Turned, 1);
   g_autofree char *id = far_session_id_new ();
   turned->first_us = far_clock_wall_us ();
-  turned->key = access_history_key (turned->first_us, id);
+  turned->key = far_history_key (turned->first_us, id);
   turned->from = g_strdup (from);
   turned->cause = g_strdup (cause);
   return turned;

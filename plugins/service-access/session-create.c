@@ -196,7 +196,7 @@ check_writer (Ask *ask)
     ask->cause_text = g_strdup_printf (N_ ("in use by %s"), other->person);
     g_autofree char *left = far_format_duration (
         MAX (0, other->asked_us + other->for_us - far_clock_wall_us ()) / G_USEC_PER_SEC * G_USEC_PER_SEC);
-    if (!access_session_visible (other, ask->who.principal)) /* of another device on the same line */
+    if (!far_session_visible (&other->base, ask->who.principal)) /* of another device on the same line */
       return access_create_refuse (ask, ask->cause_text, FAR_ERROR_CONFLICT,
                                    _ ("the line of device '%s' is in use for up to %s more: wait"),
                                    ask->who.device, left);
@@ -213,15 +213,7 @@ access_create_check_limits (Ask *ask)
 {
   const AccessOpts *opts = access_opts (ask->self);
   g_autofree char *person = far_principal_text (ask->who.principal);
-  guint all = 0, own = 0;
-  GHashTableIter iter;
-  gpointer value;
-  g_hash_table_iter_init (&iter, ask->self->sessions);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    AccessSession *other = value;
-    all += access_session_live (other);
-    own += access_session_live (other) && strcmp (other->person, person) == 0;
-  }
+  guint all = far_book_count (ask->self->book, NULL), own = far_book_count (ask->self->book, person);
   if (own >= opts->sessions_each)
     return access_create_refuse (
         ask, N_ ("too many sessions of one person"), FAR_ERROR_LIMIT,
@@ -244,11 +236,13 @@ ask_check (Ask *ask)
 
 /* ---- accepted ---- */
 
+/* It is in the book from now on: counted, and in the way of others. */
 static AccessSession *
 ask_session (Ask *ask)
 {
-  g_autofree char *id = far_session_id_new ();
-  AccessSession *session = access_session_new (ask->self, id);
+  AccessSession *session = (AccessSession *) far_session_new (ask->self->book, NULL);
+  session->self = ask->self;
+  session->object = g_strdup (ask->object);
   session->request = g_strdup (ask->request);
   session->terminal = g_strdup (ask->who.terminal);
   session->device = g_strdup (ask->who.device);
@@ -281,14 +275,14 @@ accepted_free (gpointer data)
 
 /* The row is durable: only now may anything open. */
 static void
-session_recorded (Access *self, const GError *error, gpointer user)
+session_recorded (FarSession *base, const GError *error, gpointer user)
 {
   Accepted *accepted = user;
   AccessSession *session = accepted->session;
+  Access *self = session->self;
   if (error) {
     far_log_limited (self->at, "record", "access not given, the session cannot be recorded: %s",
                      error->message);
-    g_hash_table_remove (self->sessions, session->id);
     far_call_fail (accepted->call, access_cannot_record (error));
   } else {
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "access requested: %s, %s to %s%s%s, %s", session->id,
@@ -297,20 +291,37 @@ session_recorded (Access *self, const GError *error, gpointer user)
     access_session_event (session,
                           accepted->needs_approval ? FAR_SESSION_EV_APPROVAL_NEEDED : FAR_SESSION_EV_PERMIT,
                           NULL, NULL);
-    far_call_answer (accepted->call, 201, access_session_show (session));
+    far_call_answer (accepted->call, 201, access_session_show (base));
   }
   accepted_free (accepted);
+}
+
+/* Where nobody else has to agree, the token of the first offer is written with the session's row. FALSE: it
+ * is asked for later. */
+static gboolean
+ask_token (Ask *ask, AccessSession *session, FarTokenRow *row)
+{
+  const AccessOpts *opts = access_opts (ask->self);
+  if (ask->needs_approval || !access_offer_token (session, opts->store, row))
+    return FALSE;
+  session->token = g_steal_pointer (&row->token);
+  return TRUE;
 }
 
 static void
 ask_accept (Ask *ask)
 {
+  g_auto (FarTokenRow) row = { 0 };
   AccessSession *session = ask_session (ask);
-  /* counted and in the way of others from now on */
-  g_hash_table_insert (ask->self->sessions, session->id, session);
+  gboolean with_token = ask_token (ask, session, &row);
+  FarPart part = { .kind = FAR_PART_ROW,
+                   .table = row.table,
+                   .key = row.key,
+                   .row = row.row,
+                   .expect = FAR_EXPECT_ABSENT };
   Accepted *accepted = g_new0 (Accepted, 1);
   *accepted = (Accepted){ ask->call, access_session_ref (session), ask->needs_approval };
-  access_session_first (session, session_recorded, accepted, accepted_free);
+  far_session_begin (&session->base, &part, with_token, session_recorded, accepted, accepted_free);
 }
 
 static gboolean
@@ -406,8 +417,7 @@ access_session_approve (gpointer data, FarCall *call)
   AccessSession *session = access_called_session (data, call);
   if (!session)
     return;
-  g_autofree char *person = far_principal_text (call->principal),
-                  *object = access_terminal_object (session->terminal, session->device);
+  g_autofree char *person = far_principal_text (call->principal), *object = g_strdup (session->object);
   json_t *wish = json_object_get (call->body, "approve");
   gboolean yes = !wish || json_is_true (wish);
   if (is_whose_it_is (call->principal, session)) {
@@ -424,7 +434,7 @@ access_session_approve (gpointer data, FarCall *call)
     far_log (((Access *) data)->at, G_LOG_LEVEL_MESSAGE, "session %s %s by %s", session->id,
              yes ? "approved" : "refused", person);
     if (access_session_event (session, yes ? FAR_SESSION_EV_PERMIT : FAR_SESSION_EV_DENY, cause, &error))
-      far_call_answer (call, 200, access_session_show (session));
+      far_call_answer (call, 200, access_session_show (&session->base));
     else
       far_call_fail (call, error);
   }

@@ -119,8 +119,9 @@ access_part_made (Access *self, const FarPart *part, gint64 revision)
 static void load_table (Access *self, guint i);
 
 static void
-started (Access *self, const GError *error, gpointer user)
+started (gpointer data, const GError *error)
 {
+  Access *self = data;
   if (error)
     far_instance_fail (self->at, g_error_copy (error));
   else
@@ -142,22 +143,20 @@ table_loaded (Access *self, const GError *error, GPtrArray *rows, gpointer user)
     load_failed (self, error);
     return;
   }
-  if (i == G_N_ELEMENTS (tables)) {
-    access_restart (self, rows, started, NULL);
-    return;
-  }
   for (guint r = 0; r < rows->len; r++)
     row_load (self, i, rows->pdata[r]);
   if (g_str_equal (tables[i].table, "revoked"))
     far_trust_revoked_set_known (TRUE);
-  load_table (self, i + 1);
+  if (i + 1 == G_N_ELEMENTS (tables))
+    far_book_load (self->book, started);
+  else
+    load_table (self, i + 1);
 }
 
 static void
 load_table (Access *self, guint i)
 {
-  access_rows_load (self, i < G_N_ELEMENTS (tables) ? tables[i].table : "sessions", table_loaded,
-                    GUINT_TO_POINTER (i));
+  access_rows_load (self, tables[i].table, table_loaded, GUINT_TO_POINTER (i));
 }
 
 /* A store that is full has come to it all the same, and can be read. */

@@ -35,6 +35,7 @@ typedef struct {
 
 static struct {
   const FarSessionKind *kind;
+  guint transactions;            /* of any store, but for what a test waits by */
   guint writes, fail_at, failed; /* of session rows; the one that fails, counted from 1; those that did */
   GHashTable *closed;            /* id → how often its history was closed on disk */
   ConformWatch watch;
@@ -82,6 +83,7 @@ far_store_apply (const char *store, const FarBatchKey *key, const FarPart *parts
   static ConformApply real;
   if (!real)
     real = (ConformApply) dlsym (RTLD_NEXT, "far_store_apply");
+  conform.transactions += n > 0 && !conform_part_is (&parts[0], "barrier");
   if (conform_writes_session (parts, n) && ++conform.writes == conform.fail_at) {
     conform.failed++;
     far_request_fail_new (req, FAR_ERROR_FULL, "no room on the disk");
