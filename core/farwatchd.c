@@ -13,6 +13,7 @@
 #include <farwatch/i18n.h>
 #include <farwatch/version.h>
 
+#include "base/node-part.h"
 #include "reach/device.h"
 #include "node/api.h"
 #include "node/handlers-node.h"
@@ -231,6 +232,7 @@ main (int argc, char **argv)
   g_autoptr (FarProfile) profile = NULL;
 
   far_locale_of_person ();
+  far_node_enter (far_node_new ()); /* for good: a daemon is one node */
   if (!parse_arguments (argc, argv, &arguments))
     return EXIT_BAD;
   if (arguments.version) {

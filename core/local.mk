@@ -63,6 +63,8 @@ libfarwatch_la_SOURCES = \
 	core/base/crc32c.h \
 	core/base/error.c \
 	core/base/kind.c \
+	core/base/node-part.c \
+	core/base/node-part.h \
 	core/base/node-identity.c \
 	core/base/node-identity.h \
 	core/base/option.c \

@@ -5,6 +5,8 @@
 
 #include "auth/login-token.h"
 
+#include "base/node-part.h"
+
 #include <farwatch/clock.h>
 #include <farwatch/login.h>
 #include <farwatch/trust.h>
@@ -15,8 +17,24 @@ typedef struct {
   gint64 until_us; /* boottime */
 } FrontTicket;
 
-/* Of the process, oldest first; touched on main only. */
-static GQueue front_tickets;
+/* Oldest first; touched on main only. */
+typedef struct {
+  GQueue queue;
+} LoginTokens;
+
+static void
+login_tokens_clear (gpointer part)
+{
+  far_login_ticket_clear ();
+}
+
+static LoginTokens *
+login_tokens (void)
+{
+  static const FarNodePart part = { FAR_PART_LOGIN_TOKEN, sizeof (LoginTokens), NULL, login_tokens_clear };
+
+  return far_node_part (&part);
+}
 
 static void
 front_free (FrontTicket *ticket)
@@ -31,9 +49,9 @@ front_age (void)
 {
   FrontTicket *oldest;
 
-  while ((oldest = g_queue_peek_head (&front_tickets)) != NULL &&
+  while ((oldest = g_queue_peek_head (&login_tokens ()->queue)) != NULL &&
          oldest->until_us <= far_clock_boottime_us ())
-    front_free (g_queue_pop_head (&front_tickets));
+    front_free (g_queue_pop_head (&login_tokens ()->queue));
 }
 
 static void
@@ -41,16 +59,16 @@ front_drop_oldest_of (const char *name)
 {
   guint n = 0;
 
-  for (GList *link = front_tickets.tail, *before; link != NULL; link = before) {
+  for (GList *link = login_tokens ()->queue.tail, *before; link != NULL; link = before) {
     before = link->prev;
     if (g_str_equal (((FrontTicket *) link->data)->principal->name, name) &&
         ++n >= FAR_FRONT_TICKETS_PER_NAME) {
       front_free (link->data);
-      g_queue_delete_link (&front_tickets, link);
+      g_queue_delete_link (&login_tokens ()->queue, link);
     }
   }
-  if (front_tickets.length >= FAR_FRONT_TICKETS)
-    front_free (g_queue_pop_head (&front_tickets));
+  if (login_tokens ()->queue.length >= FAR_FRONT_TICKETS)
+    front_free (g_queue_pop_head (&login_tokens ()->queue));
 }
 
 char *
@@ -64,7 +82,7 @@ far_login_ticket_new (const FarPrincipal *principal)
   ticket->hash = far_sha256_text (text);
   ticket->principal = far_principal_ref (principal);
   ticket->until_us = far_clock_boottime_us () + FAR_FRONT_TICKET_US;
-  g_queue_push_tail (&front_tickets, ticket);
+  g_queue_push_tail (&login_tokens ()->queue, ticket);
   return text;
 }
 
@@ -87,7 +105,7 @@ far_login_ticket_principal (const char *text, const char *from)
   g_autofree char *hash = far_sha256_text (text);
 
   front_age ();
-  for (GList *link = front_tickets.head; link != NULL; link = link->next) {
+  for (GList *link = login_tokens ()->queue.head; link != NULL; link = link->next) {
     const FrontTicket *ticket = link->data;
 
     if (!far_equal_secret (ticket->hash, hash))
@@ -102,13 +120,13 @@ far_login_ticket_principal (const char *text, const char *from)
 void
 far_login_ticket_revoke_name (const char *name)
 {
-  for (GList *link = front_tickets.head, *after; link != NULL; link = after) {
+  for (GList *link = login_tokens ()->queue.head, *after; link != NULL; link = after) {
     FrontTicket *ticket = link->data;
 
     after = link->next;
     if (g_str_equal (ticket->principal->name, name)) {
       front_free (ticket);
-      g_queue_delete_link (&front_tickets, link);
+      g_queue_delete_link (&login_tokens ()->queue, link);
     }
   }
 }
@@ -116,11 +134,11 @@ far_login_ticket_revoke_name (const char *name)
 guint
 far_login_ticket_count (void)
 {
-  return front_tickets.length;
+  return login_tokens ()->queue.length;
 }
 
 void
 far_login_ticket_clear (void)
 {
-  g_queue_clear_full (&front_tickets, (GDestroyNotify) front_free);
+  g_queue_clear_full (&login_tokens ()->queue, (GDestroyNotify) front_free);
 }

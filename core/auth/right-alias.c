@@ -5,6 +5,8 @@
 
 #include "auth/right.h"
 
+#include "base/node-part.h"
+
 #include <string.h>
 
 typedef struct {
@@ -12,8 +14,26 @@ typedef struct {
   GStrv names;
 } RightAlso;
 
-/* "terminals/t1" → RightAlso. One a process, as the rights are; touched on main only. */
-static GHashTable *right_alsos;
+/* "terminals/t1" → RightAlso. Touched on main only. */
+typedef struct {
+  GHashTable *by_object;
+} RightAliases;
+
+static void
+alias_part_clear (gpointer part)
+{
+  RightAliases *self = part;
+
+  g_clear_pointer (&self->by_object, g_hash_table_unref);
+}
+
+static RightAliases *
+alias_part (void)
+{
+  static const FarNodePart part = { FAR_PART_RIGHT_ALIAS, sizeof (RightAliases), NULL, alias_part_clear };
+
+  return far_node_part (&part);
+}
 
 static void
 also_free (RightAlso *also)
@@ -25,18 +45,21 @@ also_free (RightAlso *also)
 void
 far_right_alias (gconstpointer owner, const char *object, const char *const *names)
 {
-  RightAlso *known = right_alsos != NULL ? g_hash_table_lookup (right_alsos, object) : NULL, *also;
+  RightAlso *known = alias_part ()->by_object != NULL ? g_hash_table_lookup (alias_part ()->by_object, object)
+                                                      : NULL,
+            *also;
 
   if (names != NULL && names[0] != NULL) {
-    if (right_alsos == NULL)
-      right_alsos = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) also_free);
+    if (alias_part ()->by_object == NULL)
+      alias_part ()->by_object = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                                        (GDestroyNotify) also_free);
     also = g_new0 (RightAlso, 1);
     *also = (RightAlso){ owner, g_strdupv ((GStrv) names) };
-    g_hash_table_replace (right_alsos, g_strdup (object), also);
+    g_hash_table_replace (alias_part ()->by_object, g_strdup (object), also);
   } else if (known != NULL && known->owner == owner) {
-    g_hash_table_remove (right_alsos, object);
-    if (g_hash_table_size (right_alsos) == 0)
-      g_clear_pointer (&right_alsos, g_hash_table_unref);
+    g_hash_table_remove (alias_part ()->by_object, object);
+    if (g_hash_table_size (alias_part ()->by_object) == 0)
+      g_clear_pointer (&alias_part ()->by_object, g_hash_table_unref);
   }
 }
 
@@ -64,7 +87,9 @@ far_right_names (const char *object)
   GPtrArray *names = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
   gsize head = also_head (object);
   g_autofree char *key = g_strndup (object, head);
-  const RightAlso *also = right_alsos != NULL ? g_hash_table_lookup (right_alsos, key) : NULL;
+  const RightAlso *also = alias_part ()->by_object != NULL
+                              ? g_hash_table_lookup (alias_part ()->by_object, key)
+                              : NULL;
 
   g_ptr_array_add (names, g_strsplit (object, "/", -1));
   for (guint i = 0; also != NULL && also->names[i] != NULL; i++)

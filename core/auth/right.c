@@ -6,6 +6,8 @@
 
 #include "auth/right.h"
 
+#include "base/node-part.h"
+
 #include <string.h>
 
 #include <farwatch/clock.h>
@@ -15,11 +17,25 @@
 
 #define ENDED_MAX 4096
 
-/* The set in force. One a process, as the profile is; touched on main only. */
-static GPtrArray *rights;
+/* The set in force; touched on main only. */
+typedef struct {
+  GPtrArray *rows;
+  GHashTable *ended; /* person → boottime up to which their logins are over; bounded, the oldest goes */
+} RightSet;
 
-/* Person → boottime up to which their logins are over; bounded, the oldest goes. Touched on main only. */
-static GHashTable *ended;
+static void
+right_set_clear (gpointer part)
+{
+  far_right_clear ();
+}
+
+static RightSet *
+right_set (void)
+{
+  static const FarNodePart part = { FAR_PART_RIGHT, sizeof (RightSet), NULL, right_set_clear };
+
+  return far_node_part (&part);
+}
 
 static const struct {
   FarAction action;
@@ -72,16 +88,16 @@ far_right_actions (const char *between)
 GPtrArray *
 far_right_rows (void)
 {
-  if (rights == NULL)
-    rights = g_ptr_array_new_with_free_func ((GDestroyNotify) far_right_row_free);
-  return rights;
+  if (right_set ()->rows == NULL)
+    right_set ()->rows = g_ptr_array_new_with_free_func ((GDestroyNotify) far_right_row_free);
+  return right_set ()->rows;
 }
 
 void
 far_right_clear (void)
 {
-  g_clear_pointer (&rights, g_ptr_array_unref);
-  g_clear_pointer (&ended, g_hash_table_unref);
+  g_clear_pointer (&right_set ()->rows, g_ptr_array_unref);
+  g_clear_pointer (&right_set ()->ended, g_hash_table_unref);
 }
 
 static int
@@ -322,13 +338,13 @@ ended_drop_oldest (void)
   gpointer name, at, oldest = NULL;
   gint64 least = G_MAXINT64;
 
-  g_hash_table_iter_init (&iter, ended);
+  g_hash_table_iter_init (&iter, right_set ()->ended);
   while (g_hash_table_iter_next (&iter, &name, &at))
     if (*(gint64 *) at < least) {
       least = *(gint64 *) at;
       oldest = name;
     }
-  g_hash_table_remove (ended, oldest);
+  g_hash_table_remove (right_set ()->ended, oldest);
 }
 
 void
@@ -337,18 +353,18 @@ far_right_end_person (const char *name)
   gint64 *now = g_new (gint64, 1);
 
   *now = far_clock_boottime_us ();
-  if (ended == NULL)
-    ended = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  g_hash_table_replace (ended, g_strdup (name), now);
-  if (g_hash_table_size (ended) > ENDED_MAX)
+  if (right_set ()->ended == NULL)
+    right_set ()->ended = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_hash_table_replace (right_set ()->ended, g_strdup (name), now);
+  if (g_hash_table_size (right_set ()->ended) > ENDED_MAX)
     ended_drop_oldest ();
 }
 
 gboolean
 far_right_login_ended (const FarPrincipal *principal)
 {
-  const gint64 *at = principal->kind == FAR_PRINCIPAL_PERSON && ended != NULL
-                         ? g_hash_table_lookup (ended, principal->name)
+  const gint64 *at = principal->kind == FAR_PRINCIPAL_PERSON && right_set ()->ended != NULL
+                         ? g_hash_table_lookup (right_set ()->ended, principal->name)
                          : NULL;
 
   return at != NULL && principal->since_us <= *at;

@@ -6,6 +6,8 @@
 
 #include "auth/throttle.h"
 
+#include "base/node-part.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -23,17 +25,31 @@ typedef struct {
   GList link;
 } Tries;
 
-/* The table of the process: guesses through one interface count at all; touched on main only. */
-static struct {
+/* One table: guesses through one interface count at all; touched on main only. */
+typedef struct {
   GHashTable *by_key;
   GQueue order; /* oldest use first */
-} throttle;
+} Throttle;
+
+static void
+throttle_clear (gpointer part)
+{
+  far_throttle_clear ();
+}
+
+static Throttle *
+throttle (void)
+{
+  static const FarNodePart part = { FAR_PART_THROTTLE, sizeof (Throttle), NULL, throttle_clear };
+
+  return far_node_part (&part);
+}
 
 static void
 tries_free (Tries *tries)
 {
-  g_queue_unlink (&throttle.order, &tries->link);
-  g_hash_table_remove (throttle.by_key, tries->key);
+  g_queue_unlink (&throttle ()->order, &tries->link);
+  g_hash_table_remove (throttle ()->by_key, tries->key);
   g_free (tries->key);
   g_free (tries);
 }
@@ -41,8 +57,8 @@ tries_free (Tries *tries)
 static void
 throttle_touch (Tries *tries)
 {
-  g_queue_unlink (&throttle.order, &tries->link);
-  g_queue_push_tail_link (&throttle.order, &tries->link);
+  g_queue_unlink (&throttle ()->order, &tries->link);
+  g_queue_push_tail_link (&throttle ()->order, &tries->link);
 }
 
 static gboolean
@@ -55,12 +71,12 @@ tries_old (const Tries *tries, gint64 now)
 static void
 throttle_age (gint64 now)
 {
-  for (guint i = 0; i < 16 && throttle.order.length > 0; i++) {
-    Tries *tries = throttle.order.head->data;
+  for (guint i = 0; i < 16 && throttle ()->order.length > 0; i++) {
+    Tries *tries = throttle ()->order.head->data;
 
     if (tries->under_way > 0)
       throttle_touch (tries);
-    else if (throttle.order.length > FAR_THROTTLE_ENTRIES || tries_old (tries, now))
+    else if (throttle ()->order.length > FAR_THROTTLE_ENTRIES || tries_old (tries, now))
       tries_free (tries);
     else
       return;
@@ -70,7 +86,7 @@ throttle_age (gint64 now)
 static Tries *
 throttle_find (const char *key)
 {
-  return throttle.by_key != NULL && key != NULL ? g_hash_table_lookup (throttle.by_key, key) : NULL;
+  return throttle ()->by_key != NULL && key != NULL ? g_hash_table_lookup (throttle ()->by_key, key) : NULL;
 }
 
 static Tries *
@@ -78,15 +94,15 @@ throttle_get (const char *key)
 {
   Tries *tries = throttle_find (key);
 
-  if (throttle.by_key == NULL)
-    throttle.by_key = g_hash_table_new (g_str_hash, g_str_equal);
+  if (throttle ()->by_key == NULL)
+    throttle ()->by_key = g_hash_table_new (g_str_hash, g_str_equal);
   if (tries == NULL) {
     tries = g_new0 (Tries, 1);
     tries->key = g_strdup (key);
     tries->link.data = tries;
     tries->last_us = far_clock_boottime_us ();
-    g_hash_table_insert (throttle.by_key, tries->key, tries);
-    g_queue_push_tail_link (&throttle.order, &tries->link);
+    g_hash_table_insert (throttle ()->by_key, tries->key, tries);
+    g_queue_push_tail_link (&throttle ()->order, &tries->link);
   }
   throttle_touch (tries);
   return tries;
@@ -348,13 +364,13 @@ far_throttle_leave (const FarTry *try, FarTryOutcome outcome)
 guint
 far_throttle_count (void)
 {
-  return throttle.order.length;
+  return throttle ()->order.length;
 }
 
 void
 far_throttle_clear (void)
 {
-  while (throttle.order.head != NULL)
-    tries_free (throttle.order.head->data);
-  g_clear_pointer (&throttle.by_key, g_hash_table_unref);
+  while (throttle ()->order.head != NULL)
+    tries_free (throttle ()->order.head->data);
+  g_clear_pointer (&throttle ()->by_key, g_hash_table_unref);
 }

@@ -4,6 +4,8 @@
 
 #include "auth/ticket.h"
 
+#include "base/node-part.h"
+
 #include <farwatch/clock.h>
 #include <farwatch/loop.h>
 #include <farwatch/message.h>
@@ -22,18 +24,32 @@ typedef struct {
   GList link;
 } Ticket;
 
-/* Of the process, in order of issue; touched on main only. */
-static struct {
+/* In order of issue; touched on main only. */
+typedef struct {
   GHashTable *by_text;
   GQueue order;
-} tickets;
+} Tickets;
+
+static void
+tickets_clear (gpointer part)
+{
+  far_ticket_clear ();
+}
+
+static Tickets *
+tickets (void)
+{
+  static const FarNodePart part = { FAR_PART_TICKET, sizeof (Tickets), NULL, tickets_clear };
+
+  return far_node_part (&part);
+}
 
 static void
 ticket_free (Ticket *ticket)
 {
   far_owned_leave (&ticket->owned);
-  g_queue_unlink (&tickets.order, &ticket->link);
-  g_hash_table_remove (tickets.by_text, ticket->text);
+  g_queue_unlink (&tickets ()->order, &ticket->link);
+  g_hash_table_remove (tickets ()->by_text, ticket->text);
   g_free (ticket->text);
   far_principal_unref (ticket->principal);
   g_free (ticket);
@@ -50,15 +66,15 @@ ticket_age (void)
 {
   gint64 now = far_clock_boottime_us ();
 
-  for (GList *link = tickets.order.head, *after; link != NULL; link = after) {
+  for (GList *link = tickets ()->order.head, *after; link != NULL; link = after) {
     Ticket *ticket = link->data;
 
     after = link->next;
     if (ticket->until_us <= now)
       ticket_free (ticket);
   }
-  while (tickets.order.length >= FAR_TICKETS)
-    ticket_free (tickets.order.head->data);
+  while (tickets ()->order.length >= FAR_TICKETS)
+    ticket_free (tickets ()->order.head->data);
 }
 
 char *
@@ -67,8 +83,8 @@ far_ticket_new (FarInstance *at, const FarPrincipal *principal, gboolean reusabl
 {
   Ticket *ticket = g_new0 (Ticket, 1);
 
-  if (tickets.by_text == NULL)
-    tickets.by_text = g_hash_table_new (g_str_hash, g_str_equal);
+  if (tickets ()->by_text == NULL)
+    tickets ()->by_text = g_hash_table_new (g_str_hash, g_str_equal);
   ticket_age ();
   *ticket = (Ticket){ .text = far_random_text (32),
                       .principal = far_principal_ref (principal),
@@ -78,15 +94,15 @@ far_ticket_new (FarInstance *at, const FarPrincipal *principal, gboolean reusabl
                       .user = user };
   far_owned_by (&ticket->owned, at, ticket_end, ticket);
   ticket->link.data = ticket;
-  g_queue_push_tail_link (&tickets.order, &ticket->link);
-  g_hash_table_insert (tickets.by_text, ticket->text, ticket);
+  g_queue_push_tail_link (&tickets ()->order, &ticket->link);
+  g_hash_table_insert (tickets ()->by_text, ticket->text, ticket);
   return g_strdup (ticket->text);
 }
 
 static Ticket *
 ticket_find (const char *text)
 {
-  Ticket *ticket = tickets.by_text != NULL ? g_hash_table_lookup (tickets.by_text, text) : NULL;
+  Ticket *ticket = tickets ()->by_text != NULL ? g_hash_table_lookup (tickets ()->by_text, text) : NULL;
 
   if (ticket == NULL || ticket->until_us > far_clock_boottime_us ())
     return ticket;
@@ -142,13 +158,13 @@ far_ticket_redeem (const char *text, FarStream *stream, const char *from)
 guint
 far_ticket_count (void)
 {
-  return tickets.order.length;
+  return tickets ()->order.length;
 }
 
 void
 far_ticket_clear (void)
 {
-  while (tickets.order.head != NULL)
-    ticket_free (tickets.order.head->data);
-  g_clear_pointer (&tickets.by_text, g_hash_table_unref);
+  while (tickets ()->order.head != NULL)
+    ticket_free (tickets ()->order.head->data);
+  g_clear_pointer (&tickets ()->by_text, g_hash_table_unref);
 }

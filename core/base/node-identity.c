@@ -5,24 +5,44 @@
 
 #include "base/node-identity.h"
 
+#include "base/node-part.h"
+
 #include <string.h>
 
 #include <farwatch/instance.h>
 
-static struct {
+typedef struct {
   char *id, *state, *words; /* outlive reloads; none can change */
-} node_place;
+} NodeIdentity;
+
+static void
+node_place_clear (gpointer part)
+{
+  NodeIdentity *self = part;
+
+  g_clear_pointer (&self->id, g_free);
+  g_clear_pointer (&self->state, g_free);
+  g_clear_pointer (&self->words, g_free);
+}
+
+static NodeIdentity *
+node_place (void)
+{
+  static const FarNodePart part = { FAR_PART_IDENTITY, sizeof (NodeIdentity), NULL, node_place_clear };
+
+  return far_node_part (&part);
+}
 
 const char *
 far_node_id (void)
 {
-  return node_place.id != NULL ? node_place.id : "";
+  return node_place ()->id != NULL ? node_place ()->id : "";
 }
 
 const char *
 far_node_state_dir (void)
 {
-  return node_place.state != NULL ? node_place.state : FAR_STATE_DIR;
+  return node_place ()->state != NULL ? node_place ()->state : FAR_STATE_DIR;
 }
 
 char *
@@ -48,7 +68,7 @@ far_node_keeps (const char *name)
 const char *
 far_node_words (void)
 {
-  return node_place.words != NULL ? node_place.words : "--profile FILE";
+  return node_place ()->words != NULL ? node_place ()->words : "--profile FILE";
 }
 
 static char *
@@ -66,17 +86,17 @@ far_node_words_set (const char *profile, const char *state)
   g_autofree char *file = profile != NULL ? word (profile) : NULL,
                   *folder = state != NULL ? word (state) : NULL;
 
-  g_free (node_place.words);
-  node_place.words = file == NULL     ? NULL
-                     : folder == NULL ? g_strconcat ("--profile ", file, NULL)
-                                      : g_strconcat ("--profile ", file, " --state ", folder, NULL);
+  g_free (node_place ()->words);
+  node_place ()->words = file == NULL     ? NULL
+                         : folder == NULL ? g_strconcat ("--profile ", file, NULL)
+                                          : g_strconcat ("--profile ", file, " --state ", folder, NULL);
 }
 
 void
 far_node_identity_set (const char *id, const char *state)
 {
-  g_free (node_place.id);
-  g_free (node_place.state);
-  node_place.id = g_strdup (id);
-  node_place.state = g_strdup (state);
+  g_free (node_place ()->id);
+  g_free (node_place ()->state);
+  node_place ()->id = g_strdup (id);
+  node_place ()->state = g_strdup (state);
 }

@@ -4,6 +4,8 @@
 
 #include "data/sample-private.h"
 
+#include "base/node-part.h"
+
 #include <string.h>
 
 #include "life/instance-private.h"
@@ -16,19 +18,35 @@ typedef struct {
   gpointer user;
 } Listener;
 
-static struct {
+typedef struct {
   GPtrArray *list; /* of Listener */
   guint last_id, depth;
-} listeners;
+} Listeners;
+
+static void
+listeners_clear (gpointer part)
+{
+  Listeners *self = part;
+
+  g_clear_pointer (&self->list, g_ptr_array_unref);
+}
+
+static Listeners *
+listeners (void)
+{
+  static const FarNodePart part = { FAR_PART_SAMPLE, sizeof (Listeners), NULL, listeners_clear };
+
+  return far_node_part (&part);
+}
 
 static void
 remove_gone (void)
 {
-  for (guint i = listeners.list->len; i > 0; i--)
-    if (((Listener *) listeners.list->pdata[i - 1])->func == NULL)
-      g_ptr_array_remove_index (listeners.list, i - 1);
-  if (listeners.list->len == 0)
-    g_clear_pointer (&listeners.list, g_ptr_array_unref);
+  for (guint i = listeners ()->list->len; i > 0; i--)
+    if (((Listener *) listeners ()->list->pdata[i - 1])->func == NULL)
+      g_ptr_array_remove_index (listeners ()->list, i - 1);
+  if (listeners ()->list->len == 0)
+    g_clear_pointer (&listeners ()->list, g_ptr_array_unref);
 }
 
 /* A listener may leave from inside its call. */
@@ -39,7 +57,7 @@ sample_listener_end (gpointer thing)
 
   far_owned_leave (&listener->owned);
   listener->func = NULL;
-  if (listeners.depth == 0)
+  if (listeners ()->depth == 0)
     remove_gone ();
 }
 
@@ -48,19 +66,19 @@ far_sample_listen (FarInstance *at, FarReadingFunc func, gpointer user)
 {
   Listener *listener = g_new0 (Listener, 1);
 
-  *listener = (Listener){ .id = ++listeners.last_id, .func = func, .user = user };
+  *listener = (Listener){ .id = ++listeners ()->last_id, .func = func, .user = user };
   far_owned_by (&listener->owned, at, sample_listener_end, listener);
-  if (listeners.list == NULL)
-    listeners.list = g_ptr_array_new_with_free_func (g_free);
-  g_ptr_array_add (listeners.list, listener);
+  if (listeners ()->list == NULL)
+    listeners ()->list = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (listeners ()->list, listener);
   return listener->id;
 }
 
 void
 far_sample_unlisten (guint id)
 {
-  for (guint i = 0; listeners.list != NULL && i < listeners.list->len; i++) {
-    Listener *listener = listeners.list->pdata[i];
+  for (guint i = 0; listeners ()->list != NULL && i < listeners ()->list->len; i++) {
+    Listener *listener = listeners ()->list->pdata[i];
 
     if (listener->id == id && listener->func != NULL) {
       sample_listener_end (listener);
@@ -72,17 +90,17 @@ far_sample_unlisten (guint id)
 static void
 tell_listeners (const FarReading *group)
 {
-  guint n = listeners.list != NULL ? listeners.list->len : 0;
+  guint n = listeners ()->list != NULL ? listeners ()->list->len : 0;
 
-  listeners.depth++;
+  listeners ()->depth++;
   for (guint i = 0; i < n; i++) {
-    const Listener *listener = listeners.list->pdata[i];
+    const Listener *listener = listeners ()->list->pdata[i];
 
     if (listener->func != NULL)
       listener->func (group, listener->user);
   }
-  listeners.depth--;
-  if (listeners.depth == 0 && listeners.list != NULL)
+  listeners ()->depth--;
+  if (listeners ()->depth == 0 && listeners ()->list != NULL)
     remove_gone ();
 }
 

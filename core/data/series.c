@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Series handles: one table for the process, so that a sample carries 4 bytes instead of two names. A source
+/* Series handles: one table for the node, so that a sample carries 4 bytes instead of two names. A source
  * (a node) may have SERIES_PER_SOURCE of them: a peer that invents names fills its own share only. */
 #include "config.h"
+
+#include "base/node-part.h"
 
 #include <string.h>
 
@@ -38,19 +40,37 @@ series_equal (gconstpointer a, gconstpointer b)
          strcmp (x->unit, y->unit) == 0;
 }
 
+static void
+series_init (gpointer part)
+{
+  SeriesTable *table = part;
+
+  table->infos = g_ptr_array_new ();
+  table->handles = g_hash_table_new (series_hash, series_equal);
+  table->counts = g_hash_table_new (g_str_hash, g_str_equal);
+}
+
+static void
+series_clear (gpointer part)
+{
+  SeriesTable *table = part;
+  g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&table->lock);
+
+  for (guint i = 0; i < table->infos->len; i++) {
+    g_free (((FarSeriesInfo *) table->infos->pdata[i])->name); /* the other texts are interned */
+    g_free (table->infos->pdata[i]);
+  }
+  g_hash_table_remove_all (table->handles);
+  g_hash_table_remove_all (table->counts);
+  g_ptr_array_set_size (table->infos, 0);
+}
+
 static SeriesTable *
 series_table (void)
 {
-  static SeriesTable table;
-  static gsize made;
+  static const FarNodePart part = { FAR_PART_SERIES, sizeof (SeriesTable), series_init, series_clear };
 
-  if (g_once_init_enter (&made)) {
-    table.infos = g_ptr_array_new ();
-    table.handles = g_hash_table_new (series_hash, series_equal);
-    table.counts = g_hash_table_new (g_str_hash, g_str_equal);
-    g_once_init_leave (&made, 1);
-  }
-  return &table;
+  return far_node_part (&part);
 }
 
 /* Lock held. */

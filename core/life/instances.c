@@ -4,19 +4,35 @@
 
 #include "life/instance-private.h"
 
-static struct {
+#include "base/node-part.h"
+
+typedef struct {
   GPtrArray *list;    /* of FarInstance, in the order of starting */
   GPtrArray *retired; /* of FarInstance */
   gboolean advancing, again;
   void (*on_up) (void);
-} instances;
+} Instances;
+
+static void
+instances_clear (gpointer part)
+{
+  far_instances_stop ();
+}
+
+static Instances *
+instances (void)
+{
+  static const FarNodePart part = { FAR_PART_INSTANCES, sizeof (Instances), NULL, instances_clear };
+
+  return far_node_part (&part);
+}
 
 GPtrArray *
 far_instances_all (void)
 {
-  if (instances.list == NULL)
-    instances.list = g_ptr_array_new_with_free_func ((GDestroyNotify) far_instance_unref);
-  return instances.list;
+  if (instances ()->list == NULL)
+    instances ()->list = g_ptr_array_new_with_free_func ((GDestroyNotify) far_instance_unref);
+  return instances ()->list;
 }
 
 FarInstance *
@@ -36,9 +52,9 @@ far_instances_by_path (const char *path)
 void
 far_instances_replace (GPtrArray *list)
 {
-  GPtrArray *old = g_steal_pointer (&instances.list);
+  GPtrArray *old = g_steal_pointer (&instances ()->list);
 
-  instances.list = list;
+  instances ()->list = list;
   g_clear_pointer (&old, g_ptr_array_unref);
 }
 
@@ -84,17 +100,17 @@ all_tried (void)
 void
 far_instances_advance (void)
 {
-  instances.again = TRUE;
-  if (instances.advancing)
+  instances ()->again = TRUE;
+  if (instances ()->advancing)
     return;
-  instances.advancing = TRUE;
-  while (instances.again) {
-    instances.again = FALSE;
+  instances ()->advancing = TRUE;
+  while (instances ()->again) {
+    instances ()->again = FALSE;
     advance_once ();
   }
-  instances.advancing = FALSE;
-  if (instances.on_up != NULL && all_tried ()) {
-    void (*func) (void) = g_steal_pointer (&instances.on_up);
+  instances ()->advancing = FALSE;
+  if (instances ()->on_up != NULL && all_tried ()) {
+    void (*func) (void) = g_steal_pointer (&instances ()->on_up);
 
     func ();
   }
@@ -103,13 +119,13 @@ far_instances_advance (void)
 gboolean
 far_instances_starting (void)
 {
-  return instances.on_up != NULL;
+  return instances ()->on_up != NULL;
 }
 
 void
 far_instances_on_up (void (*func) (void))
 {
-  instances.on_up = func;
+  instances ()->on_up = func;
   far_instances_advance ();
 }
 
@@ -126,22 +142,22 @@ far_instances_start (FarProfile *profile)
 void
 far_instances_keep_retired (FarInstance *at)
 {
-  if (instances.retired == NULL)
-    instances.retired = g_ptr_array_new_with_free_func ((GDestroyNotify) far_instance_unref);
-  g_ptr_array_add (instances.retired, far_instance_ref (at));
+  if (instances ()->retired == NULL)
+    instances ()->retired = g_ptr_array_new_with_free_func ((GDestroyNotify) far_instance_unref);
+  g_ptr_array_add (instances ()->retired, far_instance_ref (at));
 }
 
 void
 far_instances_drop_retired (FarInstance *at)
 {
-  g_ptr_array_remove (instances.retired, at);
+  g_ptr_array_remove (instances ()->retired, at);
 }
 
 FarInstance *
 far_instance_find_retired (FarKind kind, const char *name, guint index)
 {
-  for (guint i = 0; instances.retired != NULL && i < instances.retired->len; i++) {
-    FarInstance *at = instances.retired->pdata[i];
+  for (guint i = 0; instances ()->retired != NULL && i < instances ()->retired->len; i++) {
+    FarInstance *at = instances ()->retired->pdata[i];
 
     if (at->kind == kind && g_str_equal (at->name, name) && index-- == 0)
       return at;
@@ -152,9 +168,9 @@ far_instance_find_retired (FarKind kind, const char *name, guint index)
 static void
 stop_retired (void)
 {
-  for (guint i = 0; instances.retired != NULL && i < instances.retired->len; i++)
-    far_instance_end (instances.retired->pdata[i]);
-  g_clear_pointer (&instances.retired, g_ptr_array_unref);
+  for (guint i = 0; instances ()->retired != NULL && i < instances ()->retired->len; i++)
+    far_instance_end (instances ()->retired->pdata[i]);
+  g_clear_pointer (&instances ()->retired, g_ptr_array_unref);
 }
 
 void
@@ -162,12 +178,12 @@ far_instances_stop (void)
 {
   GPtrArray *all = far_instances_all ();
 
-  instances.advancing = TRUE; /* nothing starts any more */
+  instances ()->advancing = TRUE; /* nothing starts any more */
   for (guint i = all->len; i > 0; i--)
     far_instance_end (all->pdata[i - 1]);
   stop_retired ();
-  g_clear_pointer (&instances.list, g_ptr_array_unref);
-  instances.advancing = FALSE;
+  g_clear_pointer (&instances ()->list, g_ptr_array_unref);
+  instances ()->advancing = FALSE;
 }
 
 /* One that will not be tried again gives its cause, with the next step, instead of "later". */

@@ -6,6 +6,8 @@
 
 #include "life/node.h"
 
+#include "base/node-part.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -14,29 +16,49 @@
 #include "base/clock-private.h"
 #include "base/node-identity.h"
 
-static struct {
+typedef struct {
   FarProfile *profile;
   int lock;
-} node = { .lock = -1 };
+} NodeOpen;
+
+static void
+node_open_init (gpointer part)
+{
+  ((NodeOpen *) part)->lock = -1;
+}
+
+static void
+node_clear (gpointer part)
+{
+  far_node_close ();
+}
+
+static NodeOpen *
+node (void)
+{
+  static const FarNodePart part = { FAR_PART_NODE, sizeof (NodeOpen), node_open_init, node_clear };
+
+  return far_node_part (&part);
+}
 
 FarProfile *
 far_node_profile (void)
 {
-  return node.profile;
+  return node ()->profile;
 }
 
 const char *
 far_node_control (void)
 {
-  return node.profile != NULL ? node.profile->node->control : NULL;
+  return node ()->profile != NULL ? node ()->profile->node->control : NULL;
 }
 
 void
 far_node_set_profile (FarProfile *profile)
 {
-  FarProfile *old = node.profile;
+  FarProfile *old = node ()->profile;
 
-  node.profile = far_profile_ref (profile);
+  node ()->profile = far_profile_ref (profile);
   far_profile_unref (old);
 }
 
@@ -60,14 +82,14 @@ take_lock (GError **error)
 {
   g_autofree char *path = far_node_path ("lock");
 
-  node.lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (node.lock < 0) {
+  node ()->lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (node ()->lock < 0) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
                  _ ("%s cannot be made: %s; the state directory must be writable for the daemon's user"),
                  path, g_strerror (errno));
     return FALSE;
   }
-  if (flock (node.lock, LOCK_EX | LOCK_NB) == 0)
+  if (flock (node ()->lock, LOCK_EX | LOCK_NB) == 0)
     return TRUE;
   g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
                _ ("%s is in use by another farwatchd; stop it, or give this one another state directory"),
@@ -95,10 +117,10 @@ far_node_open (FarProfile *profile, GError **error)
 void
 far_node_close (void)
 {
-  g_clear_pointer (&node.profile, far_profile_unref);
-  if (node.lock >= 0)
-    close (node.lock);
-  node.lock = -1;
+  g_clear_pointer (&node ()->profile, far_profile_unref);
+  if (node ()->lock >= 0)
+    close (node ()->lock);
+  node ()->lock = -1;
   far_node_identity_set (NULL, NULL);
   far_node_words_set (NULL, NULL);
 }

@@ -6,6 +6,8 @@
 
 #include "message/router.h"
 
+#include "base/node-part.h"
+
 #include <string.h>
 
 #include "life/instance-private.h"
@@ -16,7 +18,25 @@
 #define QUERY_MAX 16 /* as the text says */
 
 /* The tables in force; touched on main only. */
-static GPtrArray *routes;
+typedef struct {
+  GPtrArray *list;
+} Routes;
+
+static void
+route_part_clear (gpointer part)
+{
+  Routes *self = part;
+
+  g_clear_pointer (&self->list, g_ptr_array_unref);
+}
+
+static Routes *
+route_part (void)
+{
+  static const FarNodePart part = { FAR_PART_ROUTE, sizeof (Routes), NULL, route_part_clear };
+
+  return far_node_part (&part);
+}
 
 static void
 route_free (gpointer data)
@@ -30,8 +50,8 @@ route_free (gpointer data)
 void
 far_handlers_add (const FarHandler *handlers, gpointer self, FarInstance *at)
 {
-  if (routes == NULL)
-    routes = g_ptr_array_new_with_free_func (route_free);
+  if (route_part ()->list == NULL)
+    route_part ()->list = g_ptr_array_new_with_free_func (route_free);
   for (const FarHandler *handler = handlers; handler->method != NULL; handler++) {
     FarRoute *route = g_new0 (FarRoute, 1);
 
@@ -39,7 +59,7 @@ far_handlers_add (const FarHandler *handlers, gpointer self, FarInstance *at)
     route->self = self;
     route->at = at;
     route->pattern = g_strsplit (handler->pattern, "/", -1);
-    g_ptr_array_add (routes, route);
+    g_ptr_array_add (route_part ()->list, route);
   }
 }
 
@@ -57,11 +77,11 @@ route_is_of (const FarRoute *route, const FarHandler *handlers, gpointer self)
 static void
 handlers_leave (const FarHandler *handlers, gpointer self, gint64 grace_us)
 {
-  for (guint i = routes != NULL ? routes->len : 0; i > 0; i--)
-    if (route_is_of (routes->pdata[i - 1], handlers, self))
-      g_ptr_array_remove_index (routes, i - 1);
-  if (routes != NULL && routes->len == 0)
-    g_clear_pointer (&routes, g_ptr_array_unref);
+  for (guint i = route_part ()->list != NULL ? route_part ()->list->len : 0; i > 0; i--)
+    if (route_is_of (route_part ()->list->pdata[i - 1], handlers, self))
+      g_ptr_array_remove_index (route_part ()->list, i - 1);
+  if (route_part ()->list != NULL && route_part ()->list->len == 0)
+    g_clear_pointer (&route_part ()->list, g_ptr_array_unref);
   far_call_refuse_all (handlers, self, grace_us);
   far_watch_self_gone (handlers, self);
 }
@@ -172,8 +192,8 @@ far_route_find (const char *method, char **parts, GStrv *out, gboolean *known)
   const FarRoute *best = NULL;
 
   *known = FALSE;
-  for (guint i = 0; routes != NULL && i < routes->len; i++) {
-    const FarRoute *route = routes->pdata[i];
+  for (guint i = 0; route_part ()->list != NULL && i < route_part ()->list->len; i++) {
+    const FarRoute *route = route_part ()->list->pdata[i];
 
     if (!route_match (route, parts, values))
       continue;
@@ -271,8 +291,8 @@ far_route_list (void)
 {
   json_t *list = json_array ();
 
-  for (guint i = 0; routes != NULL && i < routes->len; i++) {
-    const FarHandler *handler = ((const FarRoute *) routes->pdata[i])->handler;
+  for (guint i = 0; route_part ()->list != NULL && i < route_part ()->list->len; i++) {
+    const FarHandler *handler = ((const FarRoute *) route_part ()->list->pdata[i])->handler;
     json_t *line = json_object ();
 
     json_object_set_new (line, "method", json_string (handler->method));

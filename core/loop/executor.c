@@ -5,6 +5,8 @@
 
 #include "loop/executor.h"
 
+#include "base/node-part.h"
+
 #include <farwatch/loop.h>
 
 #include <farwatch/i18n.h>
@@ -23,7 +25,23 @@ typedef struct {
   FarRequest *req;
 } Job;
 
-static GHashTable *executors; /* name → Executor, main only */
+typedef struct {
+  GHashTable *by_name; /* name → Executor, main only */
+} Executors;
+
+static void
+executor_part_clear (gpointer part)
+{
+  far_executors_end ();
+}
+
+static Executors *
+executor_part (void)
+{
+  static const FarNodePart part = { FAR_PART_EXECUTOR, sizeof (Executors), NULL, executor_part_clear };
+
+  return far_node_part (&part);
+}
 
 static void
 executor_job_free (Job *job)
@@ -71,16 +89,16 @@ executor_get (const char *name)
 {
   Executor *executor;
 
-  if (executors == NULL)
-    executors = g_hash_table_new (g_str_hash, g_str_equal);
-  executor = g_hash_table_lookup (executors, name);
+  if (executor_part ()->by_name == NULL)
+    executor_part ()->by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  executor = g_hash_table_lookup (executor_part ()->by_name, name);
   if (executor != NULL)
     return executor;
   executor = g_new0 (Executor, 1);
   executor->name = g_strdup (name);
   executor->jobs = g_async_queue_new ();
   executor->thread = far_thread_begin (name, executor_run, executor, executor_free);
-  g_hash_table_insert (executors, executor->name, executor);
+  g_hash_table_insert (executor_part ()->by_name, executor->name, executor);
   return executor;
 }
 
@@ -117,15 +135,15 @@ far_executors_end (void)
   GHashTableIter iter;
   Executor *executor;
 
-  if (executors == NULL)
+  if (executor_part ()->by_name == NULL)
     return;
-  g_hash_table_iter_init (&iter, executors);
+  g_hash_table_iter_init (&iter, executor_part ()->by_name);
   while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &executor))
     executor_push (executor, g_new0 (Job, 1));
-  g_hash_table_iter_init (&iter, executors);
+  g_hash_table_iter_init (&iter, executor_part ()->by_name);
   while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &executor)) {
     g_hash_table_iter_steal (&iter); /* its key is the executor's own */
     far_thread_end (executor->thread);
   }
-  g_clear_pointer (&executors, g_hash_table_unref);
+  g_clear_pointer (&executor_part ()->by_name, g_hash_table_unref);
 }

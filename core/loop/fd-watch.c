@@ -5,6 +5,8 @@
 
 #include "loop/fd-watch.h"
 
+#include "base/node-part.h"
+
 #include <glib-unix.h>
 
 struct _FarFdWatch {
@@ -12,6 +14,7 @@ struct _FarFdWatch {
   GSource *main;
   FarWatchFunc func;
   gpointer data;
+  FarNode *node; /* of who watches on main */
 };
 
 static gboolean
@@ -21,7 +24,9 @@ main_ready (int fd, GIOCondition condition, gpointer data)
   gboolean over = (condition & (G_IO_HUP | G_IO_ERR | G_IO_NVAL)) != 0;
   guint ready = (condition & G_IO_IN || over ? FAR_READY_READ : 0) |
                 (condition & G_IO_OUT || over ? FAR_READY_WRITE : 0) | (over ? FAR_READY_CLOSED : 0);
+  FarNode *before = far_node_enter (watch->node);
   watch->func (fd, ready, watch->data);
+  far_node_enter (before);
   return G_SOURCE_CONTINUE;
 }
 
@@ -31,6 +36,7 @@ far_fd_watch_new (FarLoop *loop, int fd, guint ready, FarWatchFunc func, gpointe
   FarFdWatch *watch = g_new0 (FarFdWatch, 1);
   watch->func = func;
   watch->data = data;
+  watch->node = far_node_entered ();
   if (loop != far_loop_main ()) {
     watch->worker = far_loop_watch (loop, fd, ready, func, data);
     if (watch->worker == NULL)

@@ -13,7 +13,7 @@ far_instance_head (FarInstance *at)
 void
 far_instance_head_init (FarInstanceHead *head, char *path, void (*free) (FarInstance *at))
 {
-  *head = (FarInstanceHead){ .refs = 1, .path = path, .free = free };
+  *head = (FarInstanceHead){ .refs = 1, .node = far_node_entered (), .path = path, .free = free };
 }
 
 FarInstance *

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Timers that go with their instance. */
+/* Timers that go with their instance, and run for its node whoever sets them: so one node's transport hands
+ * something to another's. */
 #include "config.h"
 
+#include "loop/instance-head.h"
 #include "loop/owned.h"
 
 #include <farwatch/loop.h>
@@ -53,9 +55,11 @@ static FarInstanceTimer *
 timer_new (FarInstance *at, gint64 boottime_us)
 {
   FarInstanceTimer *self = g_new0 (FarInstanceTimer, 1);
+  FarNode *before = far_node_enter (far_instance_head (at)->node);
 
   self->timer = far_loop_timer (far_loop_main (), boottime_us, timer_due, self);
   far_owned_by (&self->owned, at, timer_dropped, self);
+  far_node_enter (before);
   return self;
 }
 

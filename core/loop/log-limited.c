@@ -9,6 +9,8 @@
 
 #include "loop/log.h"
 
+#include "base/node-part.h"
+
 #include <farwatch/clock.h>
 
 #define MINUTE_US G_GINT64_CONSTANT (60000000)
@@ -27,10 +29,30 @@ typedef struct {
   gint64 since_us; /* counted up to here */
 } Kind;
 
-static GMutex complaints_lock;
-static GHashTable *complaints; /* "path\nkind\nkey" → Complaint */
-/* "path\nkind" → Kind; paths and kinds stand in the profile and the program, nobody makes them up */
-static GHashTable *kinds;
+typedef struct {
+  GMutex lock;
+  GHashTable *by_id; /* "path\nkind\nkey" → Complaint */
+  /* "path\nkind" → Kind; paths and kinds stand in the profile and the program, nobody makes them up */
+  GHashTable *kinds;
+} Complaints;
+
+static void
+limits_clear (gpointer part)
+{
+  Complaints *self = part;
+  g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  g_clear_pointer (&self->by_id, g_hash_table_unref);
+  g_clear_pointer (&self->kinds, g_hash_table_unref);
+}
+
+static Complaints *
+limits (void)
+{
+  static const FarNodePart part = { FAR_PART_LOG_LIMITED, sizeof (Complaints), NULL, limits_clear };
+
+  return far_node_part (&part);
+}
 
 static gboolean
 complaint_old (gpointer key, gpointer value, gpointer user)
@@ -45,13 +67,13 @@ kind_get (const char *name, gint64 now)
 {
   Kind *kind;
 
-  if (kinds == NULL)
-    kinds = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  kind = g_hash_table_lookup (kinds, name);
+  if (limits ()->kinds == NULL)
+    limits ()->kinds = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  kind = g_hash_table_lookup (limits ()->kinds, name);
   if (kind == NULL) {
     kind = g_new0 (Kind, 1);
     *kind = (Kind){ BEGIN_MAX, now };
-    g_hash_table_insert (kinds, g_strdup (name), kind);
+    g_hash_table_insert (limits ()->kinds, g_strdup (name), kind);
   }
   return kind;
 }
@@ -75,19 +97,19 @@ kind_begins (const char *name, gint64 now)
 static gboolean
 complaint_fits (gint64 now)
 {
-  if (g_hash_table_size (complaints) >= KEYS_MAX)
-    g_hash_table_foreach_remove (complaints, complaint_old, &now);
-  return g_hash_table_size (complaints) < KEYS_MAX;
+  if (g_hash_table_size (limits ()->by_id) >= KEYS_MAX)
+    g_hash_table_foreach_remove (limits ()->by_id, complaint_old, &now);
+  return g_hash_table_size (limits ()->by_id) < KEYS_MAX;
 }
 
 static Complaint *
 complaint_at (const char *id, gint64 now)
 {
-  Complaint *complaint = g_hash_table_lookup (complaints, id);
+  Complaint *complaint = g_hash_table_lookup (limits ()->by_id, id);
 
   if (complaint == NULL) {
     complaint = g_new0 (Complaint, 1);
-    g_hash_table_insert (complaints, g_strdup (id), complaint);
+    g_hash_table_insert (limits ()->by_id, g_strdup (id), complaint);
   } else if (complaint_old (NULL, complaint, &now)) {
     *complaint = (Complaint){ 0 };
   }
@@ -100,9 +122,9 @@ complaint_get (const char *kind, const char *key, gint64 now)
   g_autofree char *id = g_strdup_printf ("%s\n%s", kind, key), *shared = g_strconcat (kind, "\n", NULL);
   Complaint *complaint;
 
-  if (complaints == NULL)
-    complaints = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  complaint = g_hash_table_lookup (complaints, id);
+  if (limits ()->by_id == NULL)
+    limits ()->by_id = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  complaint = g_hash_table_lookup (limits ()->by_id, id);
   if (complaint != NULL && !complaint_old (NULL, complaint, &now))
     return complaint;
   return complaint_at (kind_begins (kind, now) && complaint_fits (now) ? id : shared, now);
@@ -112,7 +134,7 @@ gboolean
 far_log_limit_due (const char *path, const char *kind, const char *key, guint *more)
 {
   gint64 now = far_clock_boottime_us ();
-  g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&complaints_lock);
+  g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&limits ()->lock);
   g_autofree char *of = g_strdup_printf ("%s\n%s", path != NULL ? path : "", kind);
   Complaint *complaint = complaint_get (of, key, now);
 

@@ -5,12 +5,15 @@
 
 #include <farwatch/loop.h>
 
+#include "base/node-part.h"
+
 struct _FarDeferred {
   gint refs;
   gint waits; /* atomic */
   FarLoop *loop;
   FarLoopFunc func; /* NULL: cancelled; [loop] */
   gpointer data;
+  FarNode *node; /* of who made it, whoever asks */
 };
 
 FarDeferred *
@@ -21,6 +24,7 @@ far_deferred_new (FarLoop *loop, FarLoopFunc func, gpointer data)
   later->loop = loop;
   later->func = func;
   later->data = data;
+  later->node = far_node_entered ();
   return later;
 }
 
@@ -35,9 +39,11 @@ static void
 run_later (gpointer data)
 {
   FarDeferred *later = data;
+  FarNode *before = far_node_enter (later->node);
   g_atomic_int_set (&later->waits, 0);
   if (later->func != NULL)
     later->func (later->data);
+  far_node_enter (before);
   later_unref (later);
 }
 

@@ -20,6 +20,7 @@ struct _FarWatch {
   FarWatchFunc func; /* NULL: freed during this turn */
   gpointer data;
   FarDeferred *failed; /* tells that it cannot be watched */
+  FarNode *node;       /* of who watches */
 };
 
 static guint32
@@ -52,7 +53,7 @@ far_loop_watch (FarLoop *loop, int fd, guint ready, FarWatchFunc func, gpointer 
     return NULL;
   FarWatch *watch = g_new0 (FarWatch, 1);
   struct epoll_event event = { .events = epoll_mask (ready), .data.ptr = watch };
-  *watch = (FarWatch){ loop, fd, ready, func, data, NULL };
+  *watch = (FarWatch){ loop, fd, ready, func, data, NULL, far_node_entered () };
   if (epoll_ctl (loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
     return watch;
   far_log_limited (NULL, "watch", "%s: a descriptor cannot be watched: %s", loop->name, g_strerror (errno));
@@ -109,8 +110,11 @@ one_event (FarLoop *loop, const struct epoll_event *event)
   else if (event->data.ptr == &loop->timers) {
     loop_worker_drain (loop->timers.fd);
     loop->timers.armed_us = 0;
-  } else if (watch->func != NULL)
+  } else if (watch->func != NULL) {
+    FarNode *before = far_node_enter (watch->node);
     watch->func (watch->fd, ready_mask (event->events), watch->data);
+    far_node_enter (before);
+  }
 }
 
 static void
@@ -131,6 +135,7 @@ run_worker (gpointer data)
 {
   FarLoop *loop = data;
   far_loop_bind (loop);
+  far_node_enter (NULL); /* of all nodes, not of the first that wanted a worker */
   while (!loop->quit)
     one_turn (loop);
   return NULL;

@@ -5,6 +5,7 @@
 #include <farwatch/loop.h>
 
 #include "base/clock-private.h"
+#include "base/node-part.h"
 #include <pthread.h>
 
 G_BEGIN_DECLS
@@ -32,6 +33,7 @@ void far_timers_run (FarTimers *timers);
 typedef struct {
   FarLoopFunc func;
   gpointer data;
+  FarNode *node; /* of who posted it */
 } FarPost;
 
 typedef enum { FAR_LOOP_MAIN, FAR_LOOP_WORKER, FAR_LOOP_FOREIGN } FarLoopKind;

@@ -13,6 +13,7 @@ struct _FarLoopTimer {
   guint at; /* place in the heap + 1; 0: not set */
   FarLoopFunc func;
   gpointer data;
+  FarNode *node; /* of who made it */
 };
 
 static FarLoopTimer *
@@ -141,13 +142,16 @@ void
 far_timers_run (FarTimers *timers)
 {
   gint64 now = far_clock_boottime_us ();
+  FarNode *before = far_node_entered ();
   for (guint left = timers->heap->len; left > 0 && timers->heap->len > 0; left--) {
     FarLoopTimer *timer = nth (timers, 0);
     if (timer->when_us > now)
       break;
     take_out (timer);
+    far_node_enter (timer->node);
     timer->func (timer->data);
   }
+  far_node_enter (before);
 }
 
 static void
@@ -164,6 +168,7 @@ far_loop_timer (FarLoop *loop, gint64 boottime_us, FarLoopFunc func, gpointer da
   timer->timers = &loop->timers;
   timer->func = func;
   timer->data = data;
+  timer->node = far_node_entered ();
   far_loop_timer_set (timer, boottime_us);
   return timer;
 }

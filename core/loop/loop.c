@@ -67,7 +67,7 @@ far_loop_is_worker (FarLoop *loop)
 void
 far_loop_post (FarLoop *loop, FarLoopFunc func, gpointer data)
 {
-  FarPost post = { func, data };
+  FarPost post = { func, data, far_node_entered () };
   /* main and workers look at the queue before they sleep, so that their own thread needs no wake */
   gboolean looks = loop->sort != FAR_LOOP_FOREIGN && far_loop_is_here (loop);
   g_mutex_lock (&loop->lock);
@@ -100,11 +100,14 @@ far_loop_run_posts (FarLoop *loop)
   loop->woken = FALSE;
   g_mutex_unlock (&loop->lock);
 
+  FarNode *before = far_node_entered ();
   guint n = now->len;
   for (guint i = 0; i < n; i++) {
     FarPost post = g_array_index (now, FarPost, i);
+    far_node_enter (post.node);
     post.func (post.data);
   }
+  far_node_enter (before);
   if (loop->spare == NULL && n < 4096) {
     g_array_set_size (now, 0);
     loop->spare = now;

@@ -5,6 +5,7 @@
 
 #include "loop/request-private.h"
 
+#include "base/node-part.h"
 #include "loop/instance-head.h"
 
 #include <farwatch/clock.h>
@@ -18,6 +19,7 @@ struct _FarRequest {
   gint delivered; /* main only                                              */
   FarDone done;
   gpointer user;
+  FarNode *node; /* of who made it, whoever ends it */
   /* main only: */
   FarInstance *asker, *server; /* whose done() it is, and who is to end it; NULL: nobody that core knows */
   GList asked, served;         /* its place in their lists */
@@ -94,6 +96,7 @@ static void
 request_deliver (gpointer data)
 {
   FarRequest *req = data;
+  FarNode *before = far_node_enter (req->node);
 
   if (!req->delivered) {
     req->delivered = TRUE;
@@ -106,6 +109,7 @@ request_deliver (gpointer data)
     far_request_unref (req); /* the reference of far_request_new() */
   }
   far_request_unref (req);
+  far_node_enter (before);
 }
 
 /* What was asked for goes on, unless it hears of the end (far_request_set_ended()). What an instance is to
@@ -170,6 +174,7 @@ far_request_new (FarDone done, gpointer user, guint timeout_ms)
   req->refs = 1;
   req->done = done;
   req->user = user;
+  req->node = far_node_entered ();
   req->asked.data = req->served.data = req;
   if (timeout_ms > 0)
     req->timer = far_loop_timer (far_loop_main (), far_clock_boottime_us () + (gint64) timeout_ms * 1000,

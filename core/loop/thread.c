@@ -5,6 +5,8 @@
 
 #include <farwatch/loop.h>
 
+#include "base/node-part.h"
+
 #include <signal.h>
 
 #include <farwatch/i18n.h>
@@ -32,14 +34,32 @@ static struct {
   guint left;
 } threads;
 
-/* A new thread inherits the mask of the one that makes it. */
+/* What a new thread is to do, and for which node. */
+typedef struct {
+  GThreadFunc func;
+  gpointer data;
+  FarNode *node;
+} Begin;
+
+static gpointer
+thread_enter (gpointer data)
+{
+  g_autofree Begin *begin = data;
+
+  far_node_enter (begin->node);
+  return begin->func (begin->data);
+}
+
+/* A new thread inherits the mask of the one that makes it, and its node. */
 GThread *
 far_thread_new (const char *name, GThreadFunc func, gpointer data)
 {
   sigset_t all, before;
   sigfillset (&all);
   pthread_sigmask (SIG_SETMASK, &all, &before);
-  GThread *thread = g_thread_new (name, func, data);
+  Begin *begin = g_new (Begin, 1);
+  *begin = (Begin){ func, data, far_node_entered () };
+  GThread *thread = g_thread_new (name, thread_enter, begin);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
   return thread;
 }

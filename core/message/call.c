@@ -4,6 +4,8 @@
 
 #include "message/router.h"
 
+#include "base/node-part.h"
+
 #include "loop/instance-head.h"
 
 #include <farwatch/clock.h>
@@ -22,25 +24,53 @@ typedef struct {
   Asker asker; /* answered NULL: the asker has gone */
 } Delivery;
 
-/* All calls of the process and what is to be delivered; touched on main only. */
-static struct {
+/* All calls of the node and what is to be delivered; touched on main only. */
+typedef struct {
   GList *calls;
   GQueue deliveries;
   FarLoopTimer *timer;
-} under_way;
+} CallsUnderWay;
+
+static void call_free (FarAnswer *answer);
+static void delivery_free (Delivery *delivery);
+
+/* Nobody is told any more: calls of core's own handlers, whose askers have gone with their interfaces. */
+static void
+under_way_clear (gpointer part)
+{
+  CallsUnderWay *self = part;
+
+  while (self->calls != NULL)
+    call_free (self->calls->data);
+  g_queue_clear_full (&self->deliveries, (GDestroyNotify) delivery_free);
+}
+
+static CallsUnderWay *
+under_way (void)
+{
+  static const FarNodePart part = { FAR_PART_CALL, sizeof (CallsUnderWay), NULL, under_way_clear };
+
+  return far_node_part (&part);
+}
 
 /* ---- deliveries: always later, never inside the call that caused them ---- */
+
+static void
+delivery_free (Delivery *delivery)
+{
+  far_message_unref (delivery->answer);
+  g_free (delivery);
+}
 
 static void
 call_flush (gpointer data)
 {
   Delivery *delivery;
 
-  while ((delivery = g_queue_pop_head (&under_way.deliveries)) != NULL) {
+  while ((delivery = g_queue_pop_head (&under_way ()->deliveries)) != NULL) {
     if (delivery->asker.answered != NULL)
       delivery->asker.answered (delivery->answer, delivery->last, delivery->asker.user);
-    far_message_unref (delivery->answer);
-    g_free (delivery);
+    delivery_free (delivery);
   }
 }
 
@@ -75,8 +105,8 @@ far_call_deliver (FarMessage *answer, gboolean last, FarAnswered answered, gpoin
   delivery->answer = answer;
   delivery->last = last;
   delivery->asker = (Asker){ answered, user };
-  g_queue_push_tail (&under_way.deliveries, delivery);
-  if (under_way.deliveries.length == 1)
+  g_queue_push_tail (&under_way ()->deliveries, delivery);
+  if (under_way ()->deliveries.length == 1)
     far_loop_post (far_loop_main (), call_flush, NULL);
 }
 
@@ -101,9 +131,9 @@ far_call_new (const FarPrincipal *principal, FarMessage *request, FarAnswered an
 static void
 call_free (FarAnswer *answer)
 {
-  under_way.calls = g_list_remove (under_way.calls, answer);
-  if (under_way.calls == NULL)
-    g_clear_pointer (&under_way.timer, far_loop_timer_free);
+  under_way ()->calls = g_list_remove (under_way ()->calls, answer);
+  if (under_way ()->calls == NULL)
+    g_clear_pointer (&under_way ()->timer, far_loop_timer_free);
   g_strfreev (answer->call.parts);
   json_decref (answer->call.query);
   json_decref (answer->call.body);
@@ -152,7 +182,7 @@ call_timer (gpointer data)
 {
   gint64 now = far_clock_boottime_us (), next = 0;
 
-  for (GList *link = under_way.calls; link != NULL; link = link->next) {
+  for (GList *link = under_way ()->calls; link != NULL; link = link->next) {
     FarAnswer *answer = link->data;
 
     if (answer->askers->len == 0)
@@ -163,16 +193,16 @@ call_timer (gpointer data)
       next = answer->deadline_us;
   }
   if (next != 0)
-    far_loop_timer_set (under_way.timer, next);
+    far_loop_timer_set (under_way ()->timer, next);
 }
 
 void
 far_call_start (FarAnswer *answer, gint64 timeout_us)
 {
   answer->deadline_us = far_clock_boottime_us () + timeout_us;
-  under_way.calls = g_list_prepend (under_way.calls, answer);
-  if (under_way.timer == NULL)
-    under_way.timer = far_loop_timer (far_loop_main (), answer->deadline_us, call_timer, NULL);
+  under_way ()->calls = g_list_prepend (under_way ()->calls, answer);
+  if (under_way ()->timer == NULL)
+    under_way ()->timer = far_loop_timer (far_loop_main (), answer->deadline_us, call_timer, NULL);
   else
     call_timer (NULL);
 }
@@ -183,7 +213,7 @@ far_call_join (const char *key, const FarMessage *request, FarAnswered answered,
 {
   Asker asker = { answered, user };
 
-  for (GList *link = under_way.calls; link != NULL; link = link->next) {
+  for (GList *link = under_way ()->calls; link != NULL; link = link->next) {
     FarAnswer *answer = link->data;
 
     if (answer->key == NULL || !g_str_equal (answer->key, key))
@@ -215,7 +245,7 @@ far_call_refuse_all (const FarHandler *handlers, gpointer self, gint64 grace_us)
 {
   gint64 last = far_clock_boottime_us () + grace_us;
 
-  for (GList *link = under_way.calls; link != NULL; link = link->next) {
+  for (GList *link = under_way ()->calls; link != NULL; link = link->next) {
     FarAnswer *answer = link->data;
 
     if (!call_is_of (answer, handlers, self))
@@ -223,14 +253,14 @@ far_call_refuse_all (const FarHandler *handlers, gpointer self, gint64 grace_us)
     answer->stops = TRUE;
     answer->deadline_us = MIN (answer->deadline_us, last);
   }
-  if (under_way.calls != NULL)
+  if (under_way ()->calls != NULL)
     call_timer (NULL);
 }
 
 void
 far_calls_end (FarInstance *at)
 {
-  for (GList *link = under_way.calls, *after; link != NULL; link = after) {
+  for (GList *link = under_way ()->calls, *after; link != NULL; link = after) {
     FarAnswer *answer = link->data;
 
     after = link->next;
@@ -245,13 +275,13 @@ far_calls_end (FarInstance *at)
 void
 far_call_gone (gpointer user)
 {
-  for (GList *link = under_way.deliveries.head; link != NULL; link = link->next) {
+  for (GList *link = under_way ()->deliveries.head; link != NULL; link = link->next) {
     Delivery *delivery = link->data;
 
     if (delivery->asker.user == user)
       delivery->asker.answered = NULL;
   }
-  for (GList *link = under_way.calls; link != NULL; link = link->next) {
+  for (GList *link = under_way ()->calls; link != NULL; link = link->next) {
     FarAnswer *answer = link->data;
 
     for (guint i = answer->askers->len; i > 0; i--)
@@ -263,7 +293,7 @@ far_call_gone (gpointer user)
 guint
 far_call_count (void)
 {
-  return g_list_length (under_way.calls);
+  return g_list_length (under_way ()->calls);
 }
 
 /* ---- answers ---- */

@@ -5,6 +5,8 @@
 
 #include "message/router.h"
 
+#include "base/node-part.h"
+
 #include <farwatch/clock.h>
 
 typedef struct {
@@ -15,12 +17,26 @@ typedef struct {
   gint64 until_us;
 } Kept;
 
-/* By key, and in order of age: the table of the one router of a process, touched on main only. */
-static struct {
+/* By key, and in order of age: touched on main only. */
+typedef struct {
   GHashTable *by_key; /* key → GList link of order */
   GQueue order;
   gsize bytes;
-} dedup;
+} Dedup;
+
+static void
+dedup_clear (gpointer part)
+{
+  far_dedup_clear ();
+}
+
+static Dedup *
+dedup (void)
+{
+  static const FarNodePart part = { FAR_PART_DEDUP, sizeof (Dedup), NULL, dedup_clear };
+
+  return far_node_part (&part);
+}
 
 char *
 far_dedup_key (const FarPrincipal *principal, const char *id)
@@ -51,17 +67,18 @@ kept_free (Kept *kept)
 static void
 dedup_drop_oldest (void)
 {
-  Kept *kept = g_queue_pop_head (&dedup.order);
+  Kept *kept = g_queue_pop_head (&dedup ()->order);
 
-  g_hash_table_remove (dedup.by_key, kept->key);
-  dedup.bytes -= kept->bytes;
+  g_hash_table_remove (dedup ()->by_key, kept->key);
+  dedup ()->bytes -= kept->bytes;
   kept_free (kept);
 }
 
 static void
 dedup_age (gint64 now)
 {
-  while (!g_queue_is_empty (&dedup.order) && ((Kept *) g_queue_peek_head (&dedup.order))->until_us <= now)
+  while (!g_queue_is_empty (&dedup ()->order) &&
+         ((Kept *) g_queue_peek_head (&dedup ()->order))->until_us <= now)
     dedup_drop_oldest ();
 }
 
@@ -73,7 +90,7 @@ far_dedup_find (const char *key, const FarMessage *request, gboolean *same)
   Kept *kept;
 
   dedup_age (far_clock_boottime_us ());
-  link = dedup.by_key != NULL ? g_hash_table_lookup (dedup.by_key, key) : NULL;
+  link = dedup ()->by_key != NULL ? g_hash_table_lookup (dedup ()->by_key, key) : NULL;
   if (link == NULL)
     return NULL;
   kept = link->data;
@@ -93,31 +110,31 @@ far_dedup_keep (const char *key, const FarMessage *request, FarMessage *answer)
 {
   Kept *kept = g_new0 (Kept, 1);
 
-  if (dedup.by_key == NULL)
-    dedup.by_key = g_hash_table_new (g_str_hash, g_str_equal);
+  if (dedup ()->by_key == NULL)
+    dedup ()->by_key = g_hash_table_new (g_str_hash, g_str_equal);
   kept->key = g_strdup (key);
   kept->what = dedup_what (request);
   kept->answer = far_message_ref (answer);
   kept->bytes = dedup_size (kept->key, kept->what, answer);
   kept->until_us = far_clock_boottime_us () + FAR_DEDUP_US;
-  g_queue_push_tail (&dedup.order, kept);
-  g_hash_table_insert (dedup.by_key, kept->key, g_queue_peek_tail_link (&dedup.order));
-  dedup.bytes += kept->bytes;
-  while (dedup.order.length > FAR_DEDUP_COUNT || dedup.bytes > FAR_DEDUP_BYTES)
+  g_queue_push_tail (&dedup ()->order, kept);
+  g_hash_table_insert (dedup ()->by_key, kept->key, g_queue_peek_tail_link (&dedup ()->order));
+  dedup ()->bytes += kept->bytes;
+  while (dedup ()->order.length > FAR_DEDUP_COUNT || dedup ()->bytes > FAR_DEDUP_BYTES)
     dedup_drop_oldest ();
 }
 
 void
 far_dedup_clear (void)
 {
-  while (!g_queue_is_empty (&dedup.order))
+  while (!g_queue_is_empty (&dedup ()->order))
     dedup_drop_oldest ();
-  g_clear_pointer (&dedup.by_key, g_hash_table_unref);
+  g_clear_pointer (&dedup ()->by_key, g_hash_table_unref);
 }
 
 void
 far_dedup_counts (guint *count, gsize *bytes)
 {
-  *count = dedup.order.length;
-  *bytes = dedup.bytes;
+  *count = dedup ()->order.length;
+  *bytes = dedup ()->bytes;
 }

@@ -4,6 +4,8 @@
 
 #include "message/router.h"
 
+#include "base/node-part.h"
+
 #include <farwatch/i18n.h>
 
 typedef struct {
@@ -21,12 +23,29 @@ typedef struct {
   gpointer gone_user;
 } Watch;
 
-/* All watches of the process; touched on main only. */
-static struct {
+/* All watches of the node; touched on main only. */
+typedef struct {
   GHashTable *by_id;
   GHashTable *busy; /* set of user pointers */
   guint last_id;
-} watches;
+} Watches;
+
+static void
+watches_clear (gpointer part)
+{
+  Watches *self = part;
+
+  g_clear_pointer (&self->by_id, g_hash_table_unref);
+  g_clear_pointer (&self->busy, g_hash_table_unref);
+}
+
+static Watches *
+watches (void)
+{
+  static const FarNodePart part = { FAR_PART_WATCH, sizeof (Watches), NULL, watches_clear };
+
+  return far_node_part (&part);
+}
 
 static void
 watch_free (gpointer data)
@@ -48,9 +67,9 @@ watch_end (Watch *watch)
   gpointer user = watch->gone_user;
   guint id = watch->id;
 
-  g_hash_table_remove (watches.by_id, GUINT_TO_POINTER (id));
-  if (g_hash_table_size (watches.by_id) == 0)
-    g_clear_pointer (&watches.by_id, g_hash_table_unref);
+  g_hash_table_remove (watches ()->by_id, GUINT_TO_POINTER (id));
+  if (g_hash_table_size (watches ()->by_id) == 0)
+    g_clear_pointer (&watches ()->by_id, g_hash_table_unref);
   if (gone != NULL)
     gone (id, user);
 }
@@ -58,7 +77,7 @@ watch_end (Watch *watch)
 static gboolean
 watch_is_busy (const Watch *watch)
 {
-  return watches.busy != NULL && g_hash_table_contains (watches.busy, watch->user);
+  return watches ()->busy != NULL && g_hash_table_contains (watches ()->busy, watch->user);
 }
 
 guint
@@ -82,10 +101,10 @@ far_call_watch (FarCall *call, void (*gone) (guint watch, gpointer user), gpoint
     return 0;
   }
   far_call_drop (call);
-  watch->id = ++watches.last_id;
-  if (watches.by_id == NULL)
-    watches.by_id = g_hash_table_new_full (NULL, NULL, NULL, watch_free);
-  g_hash_table_insert (watches.by_id, GUINT_TO_POINTER (watch->id), watch);
+  watch->id = ++watches ()->last_id;
+  if (watches ()->by_id == NULL)
+    watches ()->by_id = g_hash_table_new_full (NULL, NULL, NULL, watch_free);
+  g_hash_table_insert (watches ()->by_id, GUINT_TO_POINTER (watch->id), watch);
   return watch->id;
 }
 
@@ -158,7 +177,7 @@ watch_push (Watch *watch, FarMessage *message)
 static Watch *
 watch_find (guint id)
 {
-  return watches.by_id != NULL ? g_hash_table_lookup (watches.by_id, GUINT_TO_POINTER (id)) : NULL;
+  return watches ()->by_id != NULL ? g_hash_table_lookup (watches ()->by_id, GUINT_TO_POINTER (id)) : NULL;
 }
 
 const FarPrincipal *
@@ -192,9 +211,9 @@ watch_all (void)
   GHashTableIter iter;
   gpointer watch;
 
-  if (watches.by_id == NULL)
+  if (watches ()->by_id == NULL)
     return list;
-  g_hash_table_iter_init (&iter, watches.by_id);
+  g_hash_table_iter_init (&iter, watches ()->by_id);
   while (g_hash_table_iter_next (&iter, NULL, &watch))
     g_ptr_array_add (list, GUINT_TO_POINTER (((Watch *) watch)->id));
   return list;
@@ -204,7 +223,7 @@ watch_all (void)
 static Watch *
 watch_at (GPtrArray *list, guint i)
 {
-  return watches.by_id != NULL ? g_hash_table_lookup (watches.by_id, list->pdata[i]) : NULL;
+  return watches ()->by_id != NULL ? g_hash_table_lookup (watches ()->by_id, list->pdata[i]) : NULL;
 }
 
 void
@@ -236,15 +255,15 @@ far_watch_user_busy (gpointer user, gboolean busy)
   g_autoptr (GPtrArray) list = NULL;
 
   if (busy) {
-    if (watches.busy == NULL)
-      watches.busy = g_hash_table_new (NULL, NULL);
-    g_hash_table_add (watches.busy, user);
+    if (watches ()->busy == NULL)
+      watches ()->busy = g_hash_table_new (NULL, NULL);
+    g_hash_table_add (watches ()->busy, user);
     return;
   }
-  if (watches.busy == NULL || !g_hash_table_remove (watches.busy, user))
+  if (watches ()->busy == NULL || !g_hash_table_remove (watches ()->busy, user))
     return;
-  if (g_hash_table_size (watches.busy) == 0)
-    g_clear_pointer (&watches.busy, g_hash_table_unref);
+  if (g_hash_table_size (watches ()->busy) == 0)
+    g_clear_pointer (&watches ()->busy, g_hash_table_unref);
   list = watch_all ();
   for (guint i = 0; i < list->len; i++) {
     Watch *watch = watch_at (list, i);
@@ -276,5 +295,5 @@ far_watch_self_gone (const FarHandler *handlers, gpointer self)
 guint
 far_watch_count (void)
 {
-  return watches.by_id != NULL ? g_hash_table_size (watches.by_id) : 0;
+  return watches ()->by_id != NULL ? g_hash_table_size (watches ()->by_id) : 0;
 }

@@ -4,6 +4,8 @@
 
 #include "node/api-private.h"
 
+#include "base/node-part.h"
+
 #include <string.h>
 
 #include <farwatch/clock.h>
@@ -27,19 +29,39 @@
 
 /* ---- rows at start ---- */
 
-static FarLoopTimer *rights_timer; /* until the store runs; touched on main only */
-static gint64 rights_wait_us;
-static gboolean rights_asked; /* the store is reading, or has read */
+typedef struct {
+  FarLoopTimer *timer; /* until the store runs; touched on main only */
+  gint64 wait_us;
+  gboolean asked; /* the store is reading, or has read */
+  /* id → gint64: at which each row of the store was read or written, so that a change counts only if nobody
+   * has changed it since; touched on main only */
+  GHashTable *revisions;
+} ApiRights;
 
-/* ---- revisions: at which each row of the store was read or written, so that a change counts only if nobody
- * has changed it since ---- */
+static void
+api_rights_clear (gpointer part)
+{
+  ApiRights *self = part;
 
-static GHashTable *revisions; /* id → gint64; touched on main only */
+  g_clear_pointer (&self->timer, far_loop_timer_free);
+  g_clear_pointer (&self->revisions, g_hash_table_unref);
+}
+
+static ApiRights *
+api_rights (void)
+{
+  static const FarNodePart part = { FAR_PART_API_RIGHTS, sizeof (ApiRights), NULL, api_rights_clear };
+
+  return far_node_part (&part);
+}
+
+/* ---- revisions ---- */
 
 static gint64
 api_rights_revision_of (const char *id)
 {
-  const gint64 *known = revisions != NULL ? g_hash_table_lookup (revisions, id) : NULL;
+  const gint64 *known = api_rights ()->revisions != NULL ? g_hash_table_lookup (api_rights ()->revisions, id)
+                                                         : NULL;
 
   return known != NULL ? *known : FAR_EXPECT_ABSENT;
 }
@@ -47,12 +69,12 @@ api_rights_revision_of (const char *id)
 static void
 revision_set (const char *id, gint64 revision)
 {
-  if (revisions == NULL)
-    revisions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if (api_rights ()->revisions == NULL)
+    api_rights ()->revisions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   if (revision > 0)
-    g_hash_table_replace (revisions, g_strdup (id), g_memdup2 (&revision, sizeof revision));
+    g_hash_table_replace (api_rights ()->revisions, g_strdup (id), g_memdup2 (&revision, sizeof revision));
   else
-    g_hash_table_remove (revisions, id);
+    g_hash_table_remove (api_rights ()->revisions, id);
 }
 
 /* FALSE: the row is bad and left out. */
@@ -84,13 +106,13 @@ rights_read (FarRequest *req, gpointer user)
 {
   GPtrArray *rows = far_request_error (req) == NULL ? far_request_result (req) : NULL;
 
-  if (rights_timer == NULL) /* stopped meanwhile */
+  if (api_rights ()->timer == NULL) /* stopped meanwhile */
     return;
   if (rows == NULL) {
     far_log_limited (NULL, "rights", "the rights cannot be read from the store, trying again: %s",
                      far_request_error (req)->message);
-    rights_asked = FALSE;
-    far_loop_timer_set (rights_timer, far_clock_boottime_us () + 5 * G_USEC_PER_SEC);
+    api_rights ()->asked = FALSE;
+    far_loop_timer_set (api_rights ()->timer, far_clock_boottime_us () + 5 * G_USEC_PER_SEC);
     return;
   }
   for (guint i = 0; i < rows->len; i++) {
@@ -108,23 +130,23 @@ rights_read (FarRequest *req, gpointer user)
 static void
 rights_try (gpointer data)
 {
-  if (rights_asked)
+  if (api_rights ()->asked)
     return;
   if (far_instance_find (FAR_KIND_STORE, RIGHTS_STORE, NULL) != NULL) {
-    rights_asked = TRUE;
+    api_rights ()->asked = TRUE;
     rights_read_from (NULL);
     return;
   }
-  rights_wait_us = MIN (rights_wait_us * 2, 60 * G_USEC_PER_SEC);
-  far_loop_timer_set (rights_timer, far_clock_boottime_us () + rights_wait_us);
+  api_rights ()->wait_us = MIN (api_rights ()->wait_us * 2, 60 * G_USEC_PER_SEC);
+  far_loop_timer_set (api_rights ()->timer, far_clock_boottime_us () + api_rights ()->wait_us);
 }
 
 void
 far_right_rows_start (void)
 {
-  rights_wait_us = 50 * 1000;
-  rights_asked = FALSE;
-  rights_timer = far_loop_timer (far_loop_main (), far_clock_boottime_us (), rights_try, NULL);
+  api_rights ()->wait_us = 50 * 1000;
+  api_rights ()->asked = FALSE;
+  api_rights ()->timer = far_loop_timer (far_loop_main (), far_clock_boottime_us (), rights_try, NULL);
 }
 
 /* At once, so that who is told "ready" finds the rights in force: what starts after the store asks it after
@@ -132,15 +154,15 @@ far_right_rows_start (void)
 void
 far_right_rows_store_up (const char *store)
 {
-  if (rights_timer != NULL && strcmp (store, RIGHTS_STORE) == 0)
+  if (api_rights ()->timer != NULL && strcmp (store, RIGHTS_STORE) == 0)
     rights_try (NULL);
 }
 
 void
 far_right_rows_stop (void)
 {
-  g_clear_pointer (&rights_timer, far_loop_timer_free);
-  g_clear_pointer (&revisions, g_hash_table_unref);
+  g_clear_pointer (&api_rights ()->timer, far_loop_timer_free);
+  g_clear_pointer (&api_rights ()->revisions, g_hash_table_unref);
 }
 
 /* ---- list ---- */

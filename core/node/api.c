@@ -2,6 +2,8 @@
 /* The one way in: every interface hands its messages here. */
 #include "config.h"
 
+#include "base/node-part.h"
+
 #include <farwatch/message.h>
 
 #include <stdlib.h>
@@ -19,23 +21,42 @@
 #define TIMEOUT_MAX_S 120
 
 /* interface's instance name ("" control socket) → GStrv of authenticators; touched on main only. */
-static GHashTable *api_logins;
+typedef struct {
+  GHashTable *by_transport;
+} ApiLogins;
+
+static void
+api_part_clear (gpointer part)
+{
+  ApiLogins *self = part;
+
+  g_clear_pointer (&self->by_transport, g_hash_table_unref);
+}
+
+static ApiLogins *
+api_part (void)
+{
+  static const FarNodePart part = { FAR_PART_API, sizeof (ApiLogins), NULL, api_part_clear };
+
+  return far_node_part (&part);
+}
 
 void
 far_api_set_login (FarInstance *at, const char *const *authenticators)
 {
-  if (api_logins == NULL)
-    api_logins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
-  g_hash_table_insert (api_logins, g_strdup (at != NULL ? far_instance_name (at) : ""),
+  if (api_part ()->by_transport == NULL)
+    api_part ()->by_transport = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                                       (GDestroyNotify) g_strfreev);
+  g_hash_table_insert (api_part ()->by_transport, g_strdup (at != NULL ? far_instance_name (at) : ""),
                        g_strdupv ((char **) authenticators));
 }
 
 const char *const *
 far_api_login (const char *transport)
 {
-  if (api_logins == NULL)
+  if (api_part ()->by_transport == NULL)
     return NULL;
-  return g_hash_table_lookup (api_logins, transport != NULL ? transport : "");
+  return g_hash_table_lookup (api_part ()->by_transport, transport != NULL ? transport : "");
 }
 
 const char *

@@ -4,6 +4,8 @@
 
 #include "node/control.h"
 
+#include "base/node-part.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,6 +26,7 @@ struct _FarControlLink {
   LinkSource *source;
   FarPrincipal *principal;
   FarPass *pass;
+  FarNode *node; /* whose control socket it came to */
   GByteArray *in;
   GByteArray *out;
   gsize sent;         /* of out */
@@ -310,6 +313,7 @@ static gboolean
 link_dispatch (GSource *source, GSourceFunc func, gpointer data)
 {
   FarControlLink *link = ((LinkSource *) source)->link;
+  FarNode *before = far_node_enter (link->node);
   GIOCondition ready = g_source_query_unix_fd (source, ((LinkSource *) source)->tag);
 
   if ((ready & G_IO_IN) != 0 && link_reads_more (link))
@@ -317,6 +321,7 @@ link_dispatch (GSource *source, GSourceFunc func, gpointer data)
   else if ((ready & (G_IO_HUP | G_IO_ERR)) != 0)
     link_die (link);
   link_arm (link);
+  far_node_enter (before);
   return link->dead ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
@@ -348,6 +353,7 @@ far_control_link_new (int fd, FarPrincipal *principal, FarPass *pass,
   link->fd = fd;
   link->principal = principal;
   link->pass = pass;
+  link->node = far_node_entered ();
   link->in = g_byte_array_new ();
   link->out = g_byte_array_new ();
   link->deadline_us = far_clock_boottime_us () + FAR_CONTROL_US;

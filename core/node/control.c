@@ -5,6 +5,8 @@
 
 #include "node/control.h"
 
+#include "base/node-part.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <sys/stat.h>
@@ -21,15 +23,29 @@
 
 #define BACKLOG 64
 
-/* A process has one control socket; touched on main only. */
-static struct {
+/* A node has one control socket; touched on main only. */
+typedef struct {
   char *path;
   int fd;
   FarAcceptor *acceptor;
   FarGate *gate;
   GList *links;
   FarLoopTimer *timer;
-} control;
+} Control;
+
+static void
+control_clear (gpointer part)
+{
+  far_control_stop ();
+}
+
+static Control *
+control (void)
+{
+  static const FarNodePart part = { FAR_PART_CONTROL, sizeof (Control), NULL, control_clear };
+
+  return far_node_part (&part);
+}
 
 /* ---- time: the first frame, frames begun ---- */
 
@@ -38,7 +54,7 @@ control_next (void)
 {
   gint64 next = 0;
 
-  for (GList *link = control.links; link != NULL; link = link->next) {
+  for (GList *link = control ()->links; link != NULL; link = link->next) {
     gint64 deadline = far_control_link_deadline (link->data);
 
     if (deadline != 0 && (next == 0 || deadline < next))
@@ -52,7 +68,7 @@ control_timer (gpointer data)
 {
   gint64 now = far_clock_boottime_us ();
 
-  for (GList *link = control.links, *after; link != NULL; link = after) {
+  for (GList *link = control ()->links, *after; link != NULL; link = after) {
     gint64 deadline = far_control_link_deadline (link->data);
 
     after = link->next;
@@ -60,15 +76,15 @@ control_timer (gpointer data)
       far_control_link_late (link->data);
   }
   /* frames begin at any time: look again soon while anybody is connected */
-  if (control.links != NULL)
-    far_loop_timer_set (control.timer,
+  if (control ()->links != NULL)
+    far_loop_timer_set (control ()->timer,
                         MAX (now + G_USEC_PER_SEC / 2, MIN (control_next (), now + 2 * G_USEC_PER_SEC)));
 }
 
 static void
 control_wake (void)
 {
-  far_loop_timer_set (control.timer, far_clock_boottime_us () + G_USEC_PER_SEC);
+  far_loop_timer_set (control ()->timer, far_clock_boottime_us () + G_USEC_PER_SEC);
 }
 
 /* ---- connections ---- */
@@ -82,7 +98,7 @@ control_free_link (gpointer data)
 static void
 control_gone (FarControlLink *link, gpointer user)
 {
-  control.links = g_list_remove (control.links, link);
+  control ()->links = g_list_remove (control ()->links, link);
   far_loop_post (far_loop_main (), control_free_link, link); /* its own code is still on the stack */
 }
 
@@ -94,7 +110,7 @@ control_may_come (const FarPrincipal *principal, GError **error)
                          _ ("not allowed here: be root, or a member of group " FAR_CONTROL_GROUP));
     return FALSE;
   }
-  if (principal->super || far_gate_counts (control.gate).now < FAR_CONTROL_LINKS - FAR_CONTROL_SPARE)
+  if (principal->super || far_gate_counts (control ()->gate).now < FAR_CONTROL_LINKS - FAR_CONTROL_SPARE)
     return TRUE;
   g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT,
                _ ("control socket: too many connections (%u at once, of them %u for root)"),
@@ -120,8 +136,9 @@ control_came (int fd, const struct sockaddr *address, const char *from, FarPass 
   GError *error = NULL;
   guint uid;
   g_autoptr (FarPrincipal) principal = far_control_who (fd, &uid);
-  FarPass *pass = control_may_come (principal, &error) ? far_gate_enter_uid (control.gate, fd, uid, &error)
-                                                       : NULL;
+  FarPass *pass = control_may_come (principal, &error)
+                      ? far_gate_enter_uid (control ()->gate, fd, uid, &error)
+                      : NULL;
   FarControlLink *link;
 
   if (pass == NULL) {
@@ -129,7 +146,7 @@ control_came (int fd, const struct sockaddr *address, const char *from, FarPass 
     return;
   }
   link = far_control_link_new (fd, g_steal_pointer (&principal), pass, control_gone, NULL);
-  control.links = g_list_prepend (control.links, link);
+  control ()->links = g_list_prepend (control ()->links, link);
   far_gate_evictable (pass, far_loop_main (), control_evicted, link);
   control_wake ();
 }
@@ -164,25 +181,25 @@ far_control_start (const char *path, GError **error)
   if (fd < 0)
     return FALSE;
   control_mode (path);
-  control.fd = fd;
-  control.path = g_strdup (path);
-  control.gate = far_gate_new (_ ("control socket"), &limits);
-  control.timer = far_loop_timer (far_loop_main (), far_clock_boottime_us () + G_USEC_PER_SEC, control_timer,
-                                  NULL);
-  control.acceptor = far_acceptor_new (far_loop_main (), fd, &spec);
+  control ()->fd = fd;
+  control ()->path = g_strdup (path);
+  control ()->gate = far_gate_new (_ ("control socket"), &limits);
+  control ()->timer = far_loop_timer (far_loop_main (), far_clock_boottime_us () + G_USEC_PER_SEC,
+                                      control_timer, NULL);
+  control ()->acceptor = far_acceptor_new (far_loop_main (), fd, &spec);
   return TRUE;
 }
 
 void
 far_control_stop (void)
 {
-  if (control.path == NULL)
+  if (control ()->path == NULL)
     return;
-  g_clear_pointer (&control.acceptor, far_acceptor_free);
-  close (control.fd);
-  unlink (control.path);
-  g_clear_pointer (&control.path, g_free);
-  g_list_free_full (g_steal_pointer (&control.links), control_free_link);
-  g_clear_pointer (&control.gate, far_gate_free);
-  g_clear_pointer (&control.timer, far_loop_timer_free);
+  g_clear_pointer (&control ()->acceptor, far_acceptor_free);
+  close (control ()->fd);
+  unlink (control ()->path);
+  g_clear_pointer (&control ()->path, g_free);
+  g_list_free_full (g_steal_pointer (&control ()->links), control_free_link);
+  g_clear_pointer (&control ()->gate, far_gate_free);
+  g_clear_pointer (&control ()->timer, far_loop_timer_free);
 }

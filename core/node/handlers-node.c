@@ -4,6 +4,8 @@
 
 #include "node/handlers-node.h"
 
+#include "base/node-part.h"
+
 #include "node/api-private.h"
 
 #include <string.h>
@@ -24,10 +26,26 @@
 #define STATUS_BESIDE 6000    /* what stands beside the instances: counts of refusals, what is missing */
 #define FAULTS_TEXT_MAX 16000 /* a body holds 32 KiB, and JSON may double a text */
 
-static struct {
+typedef struct {
   char *state;
   gint64 began_us;
-} handlers_node;
+} HandlersNode;
+
+static void
+handlers_node_clear (gpointer part)
+{
+  HandlersNode *self = part;
+
+  g_clear_pointer (&self->state, g_free);
+}
+
+static HandlersNode *
+handlers_node (void)
+{
+  static const FarNodePart part = { FAR_PART_HANDLERS, sizeof (HandlersNode), NULL, handlers_node_clear };
+
+  return far_node_part (&part);
+}
 
 static int
 by_path (gconstpointer a, gconstpointer b)
@@ -82,7 +100,7 @@ static void
 call_status (gpointer self, FarCall *call)
 {
   g_autofree char *role = role_name ();
-  gint64 uptime_us = far_clock_boottime_us () - handlers_node.began_us;
+  gint64 uptime_us = far_clock_boottime_us () - handlers_node ()->began_us;
   FarPage page;
 
   instances_page (&page, call);
@@ -204,7 +222,7 @@ reload (json_t **changes, GPtrArray *faults, GError **error)
   gboolean good;
 
   far_notify (text);
-  good = far_reload (handlers_node.state, changes, faults, error);
+  good = far_reload (handlers_node ()->state, changes, faults, error);
   if (good)
     far_log_line (G_LOG_LEVEL_MESSAGE, NULL, _ ("the profile was read again and is in force"));
   else
@@ -314,9 +332,9 @@ const FarHandler far_node_handlers[] = {
 void
 far_handlers_node_start (const char *state)
 {
-  g_free (handlers_node.state);
-  handlers_node.state = g_strdup (state);
-  handlers_node.began_us = far_clock_boottime_us ();
+  g_free (handlers_node ()->state);
+  handlers_node ()->state = g_strdup (state);
+  handlers_node ()->began_us = far_clock_boottime_us ();
   far_handlers_add (far_node_handlers, NULL, NULL);
 }
 
@@ -324,5 +342,5 @@ void
 far_handlers_node_stop (void)
 {
   far_handlers_remove (far_node_handlers, NULL);
-  g_clear_pointer (&handlers_node.state, g_free);
+  g_clear_pointer (&handlers_node ()->state, g_free);
 }

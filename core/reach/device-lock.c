@@ -5,6 +5,8 @@
 
 #include "reach/device.h"
 
+#include "base/node-part.h"
+
 #include "loop/owned.h"
 
 #include <farwatch/i18n.h>
@@ -17,12 +19,28 @@ typedef struct {
   gpointer user;
 } Claim;
 
-static GPtrArray *claims; /* of Claim; NULL: none yet */
-static struct {
-  FarOwned owned;
+typedef struct {
+  GPtrArray *list; /* of Claim; NULL: none yet */
+  FarOwned owned;  /* of the listener */
   ClaimLost func;
   gpointer user;
-} listener;
+} DeviceLocks;
+
+static void
+device_locks_clear (gpointer part)
+{
+  DeviceLocks *self = part;
+
+  g_clear_pointer (&self->list, g_ptr_array_unref);
+}
+
+static DeviceLocks *
+device_locks (void)
+{
+  static const FarNodePart part = { FAR_PART_DEVICE_LOCK, sizeof (DeviceLocks), NULL, device_locks_clear };
+
+  return far_node_part (&part);
+}
 
 static void
 claim_free (Claim *claim)
@@ -44,8 +62,8 @@ claim_stands_in_the_way (const Claim *claim, const char *device, const char *lin
 static Claim *
 claim_of_another (const char *device, const char *line, const char *session)
 {
-  for (guint i = 0; claims && i < claims->len; i++) {
-    Claim *claim = claims->pdata[i];
+  for (guint i = 0; device_locks ()->list && i < device_locks ()->list->len; i++) {
+    Claim *claim = device_locks ()->list->pdata[i];
     if (g_strcmp0 (claim->session, session) != 0 && claim_stands_in_the_way (claim, device, line))
       return claim;
   }
@@ -77,21 +95,21 @@ static void
 claim_take_over (Claim *claim)
 {
   guint at;
-  if (!g_ptr_array_find (claims, claim, &at))
+  if (!g_ptr_array_find (device_locks ()->list, claim, &at))
     return;
-  Claim *old = g_ptr_array_steal_index (claims, at);
+  Claim *old = g_ptr_array_steal_index (device_locks ()->list, at);
   if (old->lost)
     old->lost (old->session, old->device, old->user);
-  else if (listener.func)
-    listener.func (old->session, old->device, listener.user);
+  else if (device_locks ()->func)
+    device_locks ()->func (old->session, old->device, device_locks ()->user);
   claim_free (old);
 }
 
 gboolean
 far_device_locked (const char *device, const char *session)
 {
-  for (guint i = 0; claims && i < claims->len; i++) {
-    Claim *claim = claims->pdata[i];
+  for (guint i = 0; device_locks ()->list && i < device_locks ()->list->len; i++) {
+    Claim *claim = device_locks ()->list->pdata[i];
     if (g_strcmp0 (claim->session, session) == 0 && g_strcmp0 (claim->device, device) == 0)
       return TRUE;
   }
@@ -103,8 +121,8 @@ static gboolean
 claim_clear_way (const char *device, const char *line, const char *session, const char *person,
                  GError **error)
 {
-  for (guint i = 0; claims && i < claims->len; i++) {
-    Claim *claim = claims->pdata[i];
+  for (guint i = 0; device_locks ()->list && i < device_locks ()->list->len; i++) {
+    Claim *claim = device_locks ()->list->pdata[i];
     if (g_strcmp0 (claim->session, session) == 0 || !claim_stands_in_the_way (claim, device, line) ||
         claim_same_person (claim, person))
       continue;
@@ -130,41 +148,41 @@ far_device_lock (const char *name, const char *session, const char *person, Clai
   g_autofree char *line = g_strdup (device->line);
   if (!claim_clear_way (name, line, session, person, error))
     return FALSE;
-  if (!claims)
-    claims = g_ptr_array_new_with_free_func ((GDestroyNotify) claim_free);
+  if (!device_locks ()->list)
+    device_locks ()->list = g_ptr_array_new_with_free_func ((GDestroyNotify) claim_free);
   Claim *claim = g_new0 (Claim, 1);
   *claim = (Claim){
     g_strdup (name), g_steal_pointer (&line), g_strdup (session), g_strdup (person), lost, user
   };
-  g_ptr_array_add (claims, claim);
+  g_ptr_array_add (device_locks ()->list, claim);
   return TRUE;
 }
 
 void
 far_device_unlock (const char *device, const char *session)
 {
-  for (guint i = claims ? claims->len : 0; i > 0; i--) {
-    Claim *claim = claims->pdata[i - 1];
+  for (guint i = device_locks ()->list ? device_locks ()->list->len : 0; i > 0; i--) {
+    Claim *claim = device_locks ()->list->pdata[i - 1];
     if (g_strcmp0 (claim->session, session) == 0 && (!device || g_strcmp0 (claim->device, device) == 0))
-      g_ptr_array_remove_index (claims, i - 1);
+      g_ptr_array_remove_index (device_locks ()->list, i - 1);
   }
-  if (claims && claims->len == 0)
-    g_clear_pointer (&claims, g_ptr_array_unref);
+  if (device_locks ()->list && device_locks ()->list->len == 0)
+    g_clear_pointer (&device_locks ()->list, g_ptr_array_unref);
 }
 
 static void
 device_lock_listener_end (gpointer thing)
 {
-  listener.func = NULL;
+  device_locks ()->func = NULL;
 }
 
 void
 far_device_on_lost (FarInstance *at, ClaimLost func, gpointer user)
 {
-  far_owned_leave (&listener.owned);
-  far_owned_by (&listener.owned, at, device_lock_listener_end, NULL);
-  listener.func = func;
-  listener.user = user;
+  far_owned_leave (&device_locks ()->owned);
+  far_owned_by (&device_locks ()->owned, at, device_lock_listener_end, NULL);
+  device_locks ()->func = func;
+  device_locks ()->user = user;
 }
 
 const char *

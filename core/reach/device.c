@@ -4,20 +4,39 @@
 
 #include "reach/device.h"
 
+#include "base/node-part.h"
+
 #include <farwatch/i18n.h>
 #include <farwatch/option.h>
 
 #include <string.h>
 
-static struct {
+typedef struct {
   GPtrArray *profile, *added; /* of FarDevice; NULL: none yet */
-} devices;
+} Devices;
+
+static void
+devices_clear (gpointer part)
+{
+  Devices *self = part;
+
+  g_clear_pointer (&self->profile, g_ptr_array_unref);
+  g_clear_pointer (&self->added, g_ptr_array_unref);
+}
+
+static Devices *
+devices (void)
+{
+  static const FarNodePart part = { FAR_PART_DEVICE, sizeof (Devices), NULL, devices_clear };
+
+  return far_node_part (&part);
+}
 
 void
 far_device_profile_set (GPtrArray *list)
 {
-  g_clear_pointer (&devices.profile, g_ptr_array_unref);
-  devices.profile = list;
+  g_clear_pointer (&devices ()->profile, g_ptr_array_unref);
+  devices ()->profile = list;
 }
 
 static const FarDevice *
@@ -37,19 +56,19 @@ device_in (GPtrArray *list, const char *name, guint *at)
 const FarDevice *
 far_device_find (const char *name)
 {
-  const FarDevice *device = device_in (devices.profile, name, NULL);
-  return device ? device : device_in (devices.added, name, NULL);
+  const FarDevice *device = device_in (devices ()->profile, name, NULL);
+  return device ? device : device_in (devices ()->added, name, NULL);
 }
 
 GPtrArray *
 far_device_list (void)
 {
   GPtrArray *list = g_ptr_array_new ();
-  for (guint i = 0; devices.profile && i < devices.profile->len; i++)
-    g_ptr_array_add (list, devices.profile->pdata[i]);
-  for (guint i = 0; devices.added && i < devices.added->len; i++) {
-    FarDevice *device = devices.added->pdata[i];
-    if (!device_in (devices.profile, device->name, NULL))
+  for (guint i = 0; devices ()->profile && i < devices ()->profile->len; i++)
+    g_ptr_array_add (list, devices ()->profile->pdata[i]);
+  for (guint i = 0; devices ()->added && i < devices ()->added->len; i++) {
+    FarDevice *device = devices ()->added->pdata[i];
+    if (!device_in (devices ()->profile, device->name, NULL))
       g_ptr_array_add (list, device);
   }
   return list;
@@ -72,7 +91,7 @@ far_device_add (const FarDevice *device, GError **error)
                  device->name ? device->name : "");
     return FALSE;
   }
-  if (device_in (devices.profile, device->name, NULL)) {
+  if (device_in (devices ()->profile, device->name, NULL)) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
                  _ ("device '%s' stands in the profile: change it there and reload"), device->name);
     return FALSE;
@@ -81,10 +100,10 @@ far_device_add (const FarDevice *device, GError **error)
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, _ ("device '%s' names no endpoint"), device->name);
     return FALSE;
   }
-  if (!devices.added)
-    devices.added = g_ptr_array_new_with_free_func ((GDestroyNotify) far_device_free);
+  if (!devices ()->added)
+    devices ()->added = g_ptr_array_new_with_free_func ((GDestroyNotify) far_device_free);
   far_device_remove (device->name);
-  g_ptr_array_add (devices.added, far_device_copy (device));
+  g_ptr_array_add (devices ()->added, far_device_copy (device));
   return TRUE;
 }
 
@@ -92,7 +111,7 @@ gboolean
 far_device_remove (const char *name)
 {
   guint at;
-  return device_in (devices.added, name, &at) && g_ptr_array_remove_index (devices.added, at);
+  return device_in (devices ()->added, name, &at) && g_ptr_array_remove_index (devices ()->added, at);
 }
 
 /* Addresses are compared as text after the port is parsed; a device's name works as its host with any port.
@@ -121,6 +140,6 @@ far_device_by_address (const char *host, guint16 port)
 void
 far_device_reset (void)
 {
-  g_clear_pointer (&devices.profile, g_ptr_array_unref);
-  g_clear_pointer (&devices.added, g_ptr_array_unref);
+  g_clear_pointer (&devices ()->profile, g_ptr_array_unref);
+  g_clear_pointer (&devices ()->added, g_ptr_array_unref);
 }

@@ -4,6 +4,8 @@
 
 #include "reach/device.h"
 
+#include "base/node-part.h"
+
 #include "loop/owned.h"
 
 #include <farwatch/plugin.h>
@@ -57,32 +59,40 @@ stream_discard (gpointer data)
 
 /* ---- devices ---- */
 
-static struct {
+typedef struct {
   FarOwned owned;
   FarDeviceFailed func;
   gpointer user;
-} failed;
+} EndpointFailed;
+
+static EndpointFailed *
+failed (void)
+{
+  static const FarNodePart part = { FAR_PART_ENDPOINT, sizeof (EndpointFailed), NULL, NULL };
+
+  return far_node_part (&part);
+}
 
 static void
 failed_end (gpointer thing)
 {
-  failed.func = NULL;
+  failed ()->func = NULL;
 }
 
 void
 far_device_on_failed (FarInstance *at, FarDeviceFailed func, gpointer user)
 {
-  far_owned_leave (&failed.owned);
-  far_owned_by (&failed.owned, at, failed_end, NULL);
-  failed.func = func;
-  failed.user = user;
+  far_owned_leave (&failed ()->owned);
+  far_owned_by (&failed ()->owned, at, failed_end, NULL);
+  failed ()->func = func;
+  failed ()->user = user;
 }
 
 static void
 endpoint_device_failed (FarRequest *req, const char *session, const char *device, GError *error /* takes */)
 {
-  if (failed.func)
-    failed.func (session, device, error->message, failed.user);
+  if (failed ()->func)
+    failed ()->func (session, device, error->message, failed ()->user);
   far_request_fail (req, error);
 }
 

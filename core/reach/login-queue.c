@@ -6,6 +6,8 @@
 
 #include "reach/login-private.h"
 
+#include "base/node-part.h"
+
 #include <farwatch/clock.h>
 
 typedef struct {
@@ -20,14 +22,28 @@ typedef struct {
   guint delayed; /* of the source that is looked at: how many wait one out */
 } Round;
 
-/* Of the process, as the authenticators are; touched on main only. */
-static struct {
+/* Touched on main only. */
+typedef struct {
   GHashTable *by_name;
   GQueue turns; /* LoginSource: who is first has the next turn */
   guint waiting, under_way;
   FarLoopTimer *timer; /* the first delay that is over; NULL: none runs */
   gboolean stepping, again;
-} login_queue;
+} LoginQueue;
+
+static void
+login_queue_clear (gpointer part)
+{
+  far_login_queue_clear ();
+}
+
+static LoginQueue *
+login_queue (void)
+{
+  static const FarNodePart part = { FAR_PART_LOGIN_QUEUE, sizeof (LoginQueue), NULL, login_queue_clear };
+
+  return far_node_part (&part);
+}
 
 static void login_queue_step (void);
 
@@ -36,24 +52,24 @@ source_get (const char *name)
 {
   LoginSource *source;
 
-  if (login_queue.by_name == NULL)
-    login_queue.by_name = g_hash_table_new (g_str_hash, g_str_equal);
-  source = g_hash_table_lookup (login_queue.by_name, name);
+  if (login_queue ()->by_name == NULL)
+    login_queue ()->by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  source = g_hash_table_lookup (login_queue ()->by_name, name);
   if (source != NULL)
     return source;
   source = g_new0 (LoginSource, 1);
   source->name = g_strdup (name);
   source->link.data = source;
-  g_hash_table_insert (login_queue.by_name, source->name, source);
-  g_queue_push_tail_link (&login_queue.turns, &source->link);
+  g_hash_table_insert (login_queue ()->by_name, source->name, source);
+  g_queue_push_tail_link (&login_queue ()->turns, &source->link);
   return source;
 }
 
 static void
 source_free (LoginSource *source)
 {
-  g_queue_unlink (&login_queue.turns, &source->link);
-  g_hash_table_remove (login_queue.by_name, source->name);
+  g_queue_unlink (&login_queue ()->turns, &source->link);
+  g_hash_table_remove (login_queue ()->by_name, source->name);
   g_free (source->name);
   g_free (source);
 }
@@ -62,7 +78,7 @@ static void
 source_remove (LoginSource *source, LoginRun *run)
 {
   g_queue_unlink (&source->waiting, &run->link);
-  login_queue.waiting--;
+  login_queue ()->waiting--;
 }
 
 /* ---- whose turn it is ---- */
@@ -71,7 +87,7 @@ source_remove (LoginSource *source, LoginRun *run)
 static gboolean
 login_has_place (const LoginRun *run)
 {
-  return run->login->form == FAR_LOGIN_TOKEN || login_queue.under_way < LOGIN_UNDER_WAY;
+  return run->login->form == FAR_LOGIN_TOKEN || login_queue ()->under_way < LOGIN_UNDER_WAY;
 }
 
 static FarThrottleWord
@@ -86,7 +102,7 @@ source_go (LoginSource *source, LoginRun *run)
 {
   source_remove (source, run);
   run->entered = TRUE;
-  login_queue.under_way += run->login->form != FAR_LOGIN_TOKEN;
+  login_queue ()->under_way += run->login->form != FAR_LOGIN_TOKEN;
   far_login_run (run);
 }
 
@@ -157,17 +173,17 @@ source_turn (LoginSource *source, Round *round)
 static gboolean
 login_queue_round (Round *round)
 {
-  GList *link = login_queue.turns.head;
+  GList *link = login_queue ()->turns.head;
   gboolean any = FALSE;
 
-  for (guint n = login_queue.turns.length; n > 0; n--) {
+  for (guint n = login_queue ()->turns.length; n > 0; n--) {
     LoginSource *source = link->data;
 
     link = link->next;
     if (source_turn (source, round)) {
       any = TRUE;
-      g_queue_unlink (&login_queue.turns, &source->link);
-      g_queue_push_tail_link (&login_queue.turns, &source->link);
+      g_queue_unlink (&login_queue ()->turns, &source->link);
+      g_queue_push_tail_link (&login_queue ()->turns, &source->link);
     }
     if (source->waiting.length == 0)
       source_free (source);
@@ -178,7 +194,7 @@ login_queue_round (Round *round)
 static void
 login_queue_timer (gpointer data G_GNUC_UNUSED)
 {
-  g_clear_pointer (&login_queue.timer, far_loop_timer_free);
+  g_clear_pointer (&login_queue ()->timer, far_loop_timer_free);
   login_queue_step ();
 }
 
@@ -186,11 +202,11 @@ static void
 login_queue_wake_at (gint64 at_us)
 {
   if (at_us == G_MAXINT64)
-    g_clear_pointer (&login_queue.timer, far_loop_timer_free);
-  else if (login_queue.timer != NULL)
-    far_loop_timer_set (login_queue.timer, at_us);
+    g_clear_pointer (&login_queue ()->timer, far_loop_timer_free);
+  else if (login_queue ()->timer != NULL)
+    far_loop_timer_set (login_queue ()->timer, at_us);
   else
-    login_queue.timer = far_loop_timer (far_loop_main (), at_us, login_queue_timer, NULL);
+    login_queue ()->timer = far_loop_timer (far_loop_main (), at_us, login_queue_timer, NULL);
 }
 
 /* Somebody's turn may end at once, and ask for the next: that one waits for the round to end. */
@@ -199,17 +215,17 @@ login_queue_step (void)
 {
   Round round = { .at_us = G_MAXINT64 };
 
-  login_queue.again = TRUE;
-  if (login_queue.stepping)
+  login_queue ()->again = TRUE;
+  if (login_queue ()->stepping)
     return;
-  login_queue.stepping = TRUE;
-  while (login_queue.again) {
-    login_queue.again = FALSE;
+  login_queue ()->stepping = TRUE;
+  while (login_queue ()->again) {
+    login_queue ()->again = FALSE;
     round = (Round){ .at_us = G_MAXINT64 };
     if (login_queue_round (&round))
-      login_queue.again = TRUE;
+      login_queue ()->again = TRUE;
   }
-  login_queue.stepping = FALSE;
+  login_queue ()->stepping = FALSE;
   login_queue_wake_at (round.at_us);
 }
 
@@ -220,7 +236,7 @@ login_queue_longest (void)
 {
   LoginSource *longest = NULL;
 
-  for (GList *link = login_queue.turns.head; link != NULL; link = link->next) {
+  for (GList *link = login_queue ()->turns.head; link != NULL; link = link->next) {
     LoginSource *source = link->data;
 
     if (longest == NULL || source->waiting.length > longest->waiting.length)
@@ -238,7 +254,7 @@ login_queue_make_room (const LoginSource *source)
 
   if (source->waiting.length >= LOGIN_WAITING_SOURCE)
     return FALSE;
-  if (login_queue.waiting < LOGIN_WAITING)
+  if (login_queue ()->waiting < LOGIN_WAITING)
     return TRUE;
   longest = login_queue_longest ();
   if (longest->waiting.length <= source->waiting.length + 1)
@@ -257,7 +273,7 @@ far_login_queue_add (LoginRun *run)
   run->link.data = run;
   if (login_queue_make_room (source)) {
     g_queue_push_tail_link (&source->waiting, &run->link);
-    login_queue.waiting++;
+    login_queue ()->waiting++;
   } else
     far_login_turn_away (run, source->waiting.length >= LOGIN_WAITING_SOURCE ? LOGIN_CROWD_SOURCE
                                                                              : LOGIN_CROWD_ALL);
@@ -272,22 +288,22 @@ far_login_queue_leave (LoginRun *run, FarTryOutcome outcome)
   run->entered = FALSE;
   if (run->counted)
     far_throttle_leave (&run->try, outcome);
-  login_queue.under_way -= run->login->form != FAR_LOGIN_TOKEN;
+  login_queue ()->under_way -= run->login->form != FAR_LOGIN_TOKEN;
   login_queue_step ();
 }
 
 void
 far_login_queue_counts (guint *waiting, guint *under_way)
 {
-  *waiting = login_queue.waiting;
-  *under_way = login_queue.under_way;
+  *waiting = login_queue ()->waiting;
+  *under_way = login_queue ()->under_way;
 }
 
 void
 far_login_queue_clear (void)
 {
-  while (login_queue.turns.head != NULL) {
-    LoginSource *source = login_queue.turns.head->data;
+  while (login_queue ()->turns.head != NULL) {
+    LoginSource *source = login_queue ()->turns.head->data;
 
     while (source->waiting.head != NULL) {
       LoginRun *run = source->waiting.head->data;
@@ -298,6 +314,6 @@ far_login_queue_clear (void)
     }
     source_free (source);
   }
-  g_clear_pointer (&login_queue.by_name, g_hash_table_unref);
-  g_clear_pointer (&login_queue.timer, far_loop_timer_free);
+  g_clear_pointer (&login_queue ()->by_name, g_hash_table_unref);
+  g_clear_pointer (&login_queue ()->timer, far_loop_timer_free);
 }

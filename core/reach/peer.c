@@ -4,6 +4,8 @@
 
 #include "reach/peer.h"
 
+#include "base/node-part.h"
+
 #include <string.h>
 
 #include <farwatch/i18n.h>
@@ -12,7 +14,23 @@
 #include "message/router.h"
 
 /* Links that are up: "transport\npeer" → address. A service that starts later is told of them. [main] */
-static GHashTable *peers_up;
+typedef struct {
+  GHashTable *up;
+} PeersUp;
+
+static void
+peer_part_clear (gpointer part)
+{
+  far_peer_forget ();
+}
+
+static PeersUp *
+peer_part (void)
+{
+  static const FarNodePart part = { FAR_PART_PEER, sizeof (PeersUp), NULL, peer_part_clear };
+
+  return far_node_part (&part);
+}
 
 /* req, if there is one, is this transport's to end. */
 static const FarMessageOps *
@@ -98,12 +116,12 @@ peer_note (const char *transport, const char *peer, gboolean up, const char *fro
 {
   g_autofree char *key = g_strconcat (transport, "\n", peer, NULL);
 
-  if (peers_up == NULL)
-    peers_up = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if (peer_part ()->up == NULL)
+    peer_part ()->up = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   if (up)
-    g_hash_table_insert (peers_up, g_steal_pointer (&key), g_strdup (from));
+    g_hash_table_insert (peer_part ()->up, g_steal_pointer (&key), g_strdup (from));
   else
-    g_hash_table_remove (peers_up, key);
+    g_hash_table_remove (peer_part ()->up, key);
 }
 
 void
@@ -137,14 +155,14 @@ far_peer_catch_up (FarInstance *service)
   GHashTableIter iter;
   gpointer key;
 
-  if (peers_up == NULL)
+  if (peer_part ()->up == NULL)
     return;
-  g_hash_table_iter_init (&iter, peers_up);
+  g_hash_table_iter_init (&iter, peer_part ()->up);
   while (g_hash_table_iter_next (&iter, &key, NULL))
     g_ptr_array_add (keys, g_strdup (key));
   for (guint i = 0; i < keys->len; i++) { /* what is told may change the links */
     char *transport = keys->pdata[i], *peer = strchr (transport, '\n');
-    g_autofree char *from = g_strdup (g_hash_table_lookup (peers_up, transport));
+    g_autofree char *from = g_strdup (g_hash_table_lookup (peer_part ()->up, transport));
 
     *peer++ = '\0';
     if (far_peer_connected (transport, peer))
@@ -155,5 +173,5 @@ far_peer_catch_up (FarInstance *service)
 void
 far_peer_forget (void)
 {
-  g_clear_pointer (&peers_up, g_hash_table_unref);
+  g_clear_pointer (&peer_part ()->up, g_hash_table_unref);
 }

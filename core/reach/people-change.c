@@ -6,6 +6,8 @@
 
 #include "reach/people.h"
 
+#include "base/node-part.h"
+
 #include <farwatch/clock.h>
 
 #define CHANGES_MAX 1024 /* names; who was changed longest ago is forgotten first */
@@ -20,8 +22,27 @@ typedef struct {
   gpointer user;
 } Turn;
 
-/* Of the process, by name; touched on main only. */
-static GHashTable *changes;
+/* Touched on main only. */
+typedef struct {
+  GHashTable *by_name;
+} PeopleChanges;
+
+static void
+people_changes_clear (gpointer part)
+{
+  PeopleChanges *self = part;
+
+  g_clear_pointer (&self->by_name, g_hash_table_unref);
+}
+
+static PeopleChanges *
+people_changes (void)
+{
+  static const FarNodePart part = { FAR_PART_PEOPLE_CHANGE, sizeof (PeopleChanges), NULL,
+                                    people_changes_clear };
+
+  return far_node_part (&part);
+}
 
 static void
 change_forget_oldest (void)
@@ -30,7 +51,7 @@ change_forget_oldest (void)
   gpointer name, at, oldest = NULL;
   gint64 least = G_MAXINT64;
 
-  g_hash_table_iter_init (&iter, changes);
+  g_hash_table_iter_init (&iter, people_changes ()->by_name);
   while (g_hash_table_iter_next (&iter, &name, &at)) {
     const PeopleChange *change = at;
 
@@ -40,7 +61,7 @@ change_forget_oldest (void)
     oldest = name;
   }
   if (oldest != NULL)
-    g_hash_table_remove (changes, oldest);
+    g_hash_table_remove (people_changes ()->by_name, oldest);
 }
 
 static PeopleChange *
@@ -48,15 +69,15 @@ change_of (const char *name)
 {
   PeopleChange *change;
 
-  if (changes == NULL)
-    changes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  change = g_hash_table_lookup (changes, name);
+  if (people_changes ()->by_name == NULL)
+    people_changes ()->by_name = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  change = g_hash_table_lookup (people_changes ()->by_name, name);
   if (change != NULL)
     return change;
-  if (g_hash_table_size (changes) >= CHANGES_MAX)
+  if (g_hash_table_size (people_changes ()->by_name) >= CHANGES_MAX)
     change_forget_oldest ();
   change = g_new0 (PeopleChange, 1);
-  g_hash_table_insert (changes, g_strdup (name), change);
+  g_hash_table_insert (people_changes ()->by_name, g_strdup (name), change);
   return change;
 }
 
@@ -89,7 +110,9 @@ far_people_change_end (const char *name)
 gboolean
 far_people_changed_since (const char *name, gint64 since_us)
 {
-  const PeopleChange *change = changes != NULL ? g_hash_table_lookup (changes, name) : NULL;
+  const PeopleChange *change = people_changes ()->by_name != NULL
+                                   ? g_hash_table_lookup (people_changes ()->by_name, name)
+                                   : NULL;
 
   return change != NULL && (change->waiting.length > 0 || since_us <= change->at_us);
 }
@@ -103,9 +126,9 @@ change_is_over (gpointer name G_GNUC_UNUSED, gpointer at, gpointer user G_GNUC_U
 void
 far_people_change_clear (void)
 {
-  if (changes == NULL)
+  if (people_changes ()->by_name == NULL)
     return;
-  g_hash_table_foreach_remove (changes, change_is_over, NULL);
-  if (g_hash_table_size (changes) == 0)
-    g_clear_pointer (&changes, g_hash_table_unref);
+  g_hash_table_foreach_remove (people_changes ()->by_name, change_is_over, NULL);
+  if (g_hash_table_size (people_changes ()->by_name) == 0)
+    g_clear_pointer (&people_changes ()->by_name, g_hash_table_unref);
 }

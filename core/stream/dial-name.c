@@ -6,6 +6,8 @@
 
 #include "stream/dial-private.h"
 
+#include "base/node-part.h"
+
 #include <string.h>
 
 #include <farwatch/loop.h>
@@ -25,11 +27,19 @@ struct _FarLookUp {
 };
 
 /* Touched on main only. */
-static struct {
+typedef struct {
   FarNameFunc func;
   guint threads;
   GQueue waiting;
-} names;
+} LookUps;
+
+static LookUps *
+names (void)
+{
+  static const FarNodePart part = { FAR_PART_DIAL_NAME, sizeof (LookUps), NULL, NULL };
+
+  return far_node_part (&part);
+}
 
 static void look_up_next (void);
 
@@ -49,7 +59,7 @@ look_up_ended (gpointer data)
 {
   FarLookUp *look = data;
 
-  names.threads--;
+  names ()->threads--;
   if (look->done != NULL)
     look->done (look->why, g_steal_pointer (&look->found), look->user);
   look_up_free (look);
@@ -72,11 +82,11 @@ look_up_run (gpointer data)
 static void
 look_up_next (void)
 {
-  while (names.threads < THREADS_MAX && names.waiting.length > 0) {
-    FarLookUp *look = g_queue_pop_head (&names.waiting);
+  while (names ()->threads < THREADS_MAX && names ()->waiting.length > 0) {
+    FarLookUp *look = g_queue_pop_head (&names ()->waiting);
 
     look->waits = FALSE;
-    names.threads++;
+    names ()->threads++;
     g_thread_unref (far_thread_new ("look-up", look_up_run, look));
   }
 }
@@ -86,7 +96,7 @@ far_look_up (const char *host, guint16 port, FarLookUpDone done, gpointer user, 
 {
   FarLookUp *look;
 
-  if (names.waiting.length >= WAITING_MAX) {
+  if (names ()->waiting.length >= WAITING_MAX) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_LIMIT,
                  _ ("cannot reach %s: %u names wait already to be looked up; try again later, and check the "
                     "name servers"),
@@ -96,11 +106,11 @@ far_look_up (const char *host, guint16 port, FarLookUpDone done, gpointer user, 
   look = g_new0 (FarLookUp, 1);
   look->host = g_strdup (host);
   look->service = g_strdup_printf ("%u", port);
-  look->func = names.func != NULL ? names.func : getaddrinfo;
+  look->func = names ()->func != NULL ? names ()->func : getaddrinfo;
   look->done = done;
   look->user = user;
   look->waits = TRUE;
-  g_queue_push_tail (&names.waiting, look);
+  g_queue_push_tail (&names ()->waiting, look);
   look_up_next ();
   return look;
 }
@@ -111,7 +121,7 @@ far_look_up_cancel (FarLookUp *look)
   look->done = NULL;
   if (!look->waits)
     return;
-  g_queue_remove (&names.waiting, look);
+  g_queue_remove (&names ()->waiting, look);
   look_up_free (look);
 }
 
@@ -134,5 +144,5 @@ far_address_number (const char *host, guint16 port, struct sockaddr_storage *add
 void
 far_look_up_set (FarNameFunc func)
 {
-  names.func = func;
+  names ()->func = func;
 }

@@ -3,6 +3,8 @@
  * turn. */
 #include "config.h"
 
+#include "base/node-part.h"
+
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -31,7 +33,8 @@ struct _FarTlsAccept {
   FarLoopTimer *timer;
   FarStream *stream;
   const char *cause;
-  GList link; /* in the queue of those who wait */
+  GList link;    /* in the queue of those who wait */
+  FarNode *node; /* whose listener took it: it may be another's end that gives it its turn */
 };
 
 /* Of the process. [handshake thread] */
@@ -137,6 +140,7 @@ accept_shaken (FarStream *stream, const GError *error, gpointer user)
 static void
 accept_begin (FarTlsAccept *self)
 {
+  FarNode *before = far_node_enter (self->node);
   FarStream *below = far_stream_fd_new (shake_loop (), self->fd);
 
   self->fd = -1;
@@ -145,6 +149,7 @@ accept_begin (FarTlsAccept *self)
   far_loop_timer_set (self->timer, far_clock_boottime_us () + LIMIT_US);
   self->stream = far_stream_tls_new (self->tls, below, self->from);
   far_tls_shake (self->stream, accept_shaken, self);
+  far_node_enter (before);
 }
 
 static void
@@ -211,6 +216,7 @@ far_tls_accept (FarTls *tls, FarLoop *loop, int fd, const char *from, const FarT
   FarTlsAccept *self = g_new0 (FarTlsAccept, 1);
 
   self->refs = 1;
+  self->node = far_node_entered ();
   self->tls = far_tls_ref (tls);
   self->loop = loop;
   self->fd = fd;

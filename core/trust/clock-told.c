@@ -4,6 +4,8 @@
 #include "config.h"
 
 #include "base/clock-private.h"
+
+#include "base/node-part.h"
 #include "trust/trust-private.h"
 
 #include <build-epoch.h>
@@ -19,12 +21,20 @@
 #define MOVED_US G_TIME_SPAN_MINUTE    /* told otherwise than before: kept at once */
 #define SAY_US (2 * G_USEC_PER_SEC)
 
-static struct {
+typedef struct {
   gint64 until_us;   /* atomic: by this node's own certificate no later time is believed; 0: any */
   gint64 server_us;  /* atomic: nor by the server's that was accepted last; 0: none was */
   gint64 kept_us;    /* on main only: boottime of the last write; 0: none yet */
   gint64 written_us; /* on main only: what was written then */
-} clock_told;
+} ClockTold;
+
+static ClockTold *
+clock_told (void)
+{
+  static const FarNodePart part = { FAR_PART_CLOCK_TOLD, sizeof (ClockTold), NULL, NULL };
+
+  return far_node_part (&part);
+}
 
 /* ---- on disk ---- */
 
@@ -52,10 +62,10 @@ told_written (FarRequest *req, gpointer user G_GNUC_UNUSED)
 static gboolean
 told_due (gint64 wall_us, gint64 now)
 {
-  gint64 since = now - clock_told.kept_us;
+  gint64 since = now - clock_told ()->kept_us;
 
-  return clock_told.kept_us == 0 || since >= KEEP_EACH_US ||
-         ABS (wall_us - clock_told.written_us - since) > MOVED_US;
+  return clock_told ()->kept_us == 0 || since >= KEEP_EACH_US ||
+         ABS (wall_us - clock_told ()->written_us - since) > MOVED_US;
 }
 
 static void
@@ -65,8 +75,8 @@ told_keep (gint64 wall_us)
 
   if (!told_due (wall_us, now))
     return;
-  clock_told.kept_us = now;
-  clock_told.written_us = wall_us;
+  clock_told ()->kept_us = now;
+  clock_told ()->written_us = wall_us;
   far_run_blocking ("clock", 2, told_write, g_strdup_printf ("%" G_GINT64_FORMAT "\n", wall_us), g_free,
                     far_request_new (told_written, NULL, 0));
 }
@@ -84,8 +94,8 @@ told_read (void)
 gboolean
 far_clock_may_be (gint64 wall_us)
 {
-  gint64 own = __atomic_load_n (&clock_told.until_us, __ATOMIC_RELAXED),
-         server = __atomic_load_n (&clock_told.server_us, __ATOMIC_RELAXED);
+  gint64 own = __atomic_load_n (&clock_told ()->until_us, __ATOMIC_RELAXED),
+         server = __atomic_load_n (&clock_told ()->server_us, __ATOMIC_RELAXED);
 
   return wall_us / G_USEC_PER_SEC >= FAR_BUILD_EPOCH && (own == 0 || wall_us <= own) &&
          (server == 0 || wall_us <= server);
@@ -132,7 +142,7 @@ far_clock_told (gint64 wall_us)
 void
 far_clock_server_until (gint64 wall_us)
 {
-  __atomic_store_n (&clock_told.server_us, wall_us, __ATOMIC_RELAXED);
+  __atomic_store_n (&clock_told ()->server_us, wall_us, __ATOMIC_RELAXED);
 }
 
 void
@@ -143,7 +153,7 @@ far_clock_own_certificate (const char *pem, const char *ca_file)
   if (!far_trust_signed (pem, ca_file) || !far_trust_life (pem, &from_us, &until_us, NULL))
     return;
   far_clock_floor (from_us);
-  __atomic_store_n (&clock_told.until_us, until_us + LATE_US, __ATOMIC_RELAXED);
+  __atomic_store_n (&clock_told ()->until_us, until_us + LATE_US, __ATOMIC_RELAXED);
 }
 
 void
@@ -153,7 +163,7 @@ far_clock_begin (void)
 
   far_clock_floor (FAR_BUILD_EPOCH * G_USEC_PER_SEC);
   far_clock_floor_told (told_read ());
-  clock_told.until_us = clock_told.server_us = clock_told.kept_us = 0;
+  clock_told ()->until_us = clock_told ()->server_us = clock_told ()->kept_us = 0;
   if (g_file_get_contents (path, &pem, NULL, NULL))
     far_clock_own_certificate (pem, ca);
 }

@@ -1,48 +1,69 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one list of revoked certificates and keys of this process: TLS threads ask it, the main context feeds
- * it. It is process-wide on purpose: a listener that was given no list would accept what the fleet has
- * revoked. */
+/* The one list of revoked certificates and keys of this node: TLS threads ask it, the main context feeds it.
+ * There is one for all listeners on purpose: a listener that was given no list would accept what the fleet
+ * has revoked. */
 #include "config.h"
+
+#include "base/node-part.h"
 
 #include <farwatch/trust.h>
 
-static GMutex lock;
-static GHashTable *revoked; /* under lock; entries are strings */
-static gint unknown;        /* atomic */
+typedef struct {
+  GMutex lock;
+  GHashTable *entries; /* under lock; entries are strings */
+  gint unknown;        /* atomic */
+} Revocations;
+
+static void
+revocations_clear (gpointer part)
+{
+  Revocations *self = part;
+  g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  g_clear_pointer (&self->entries, g_hash_table_unref);
+}
+
+static Revocations *
+revocations (void)
+{
+  static const FarNodePart part = { FAR_PART_REVOKED, sizeof (Revocations), NULL, revocations_clear };
+
+  return far_node_part (&part);
+}
 
 static void
 add_locked (const char *entry)
 {
-  if (revoked == NULL)
-    revoked = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  g_hash_table_add (revoked, g_strdup (entry));
+  if (revocations ()->entries == NULL)
+    revocations ()->entries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_hash_table_add (revocations ()->entries, g_strdup (entry));
 }
 
 void
 far_trust_revoked_set (const char *const *entries)
 {
-  g_mutex_lock (&lock);
-  g_clear_pointer (&revoked, g_hash_table_unref);
+  g_mutex_lock (&revocations ()->lock);
+  g_clear_pointer (&revocations ()->entries, g_hash_table_unref);
   for (; entries != NULL && *entries != NULL; entries++)
     add_locked (*entries);
-  g_mutex_unlock (&lock);
+  g_mutex_unlock (&revocations ()->lock);
 }
 
 void
 far_trust_revoked_add (const char *entry)
 {
-  g_mutex_lock (&lock);
+  g_mutex_lock (&revocations ()->lock);
   add_locked (entry);
-  g_mutex_unlock (&lock);
+  g_mutex_unlock (&revocations ()->lock);
 }
 
 void
 far_trust_revoked_remove (const char *entry)
 {
-  g_mutex_lock (&lock);
-  if (revoked != NULL)
-    g_hash_table_remove (revoked, entry);
-  g_mutex_unlock (&lock);
+  g_mutex_lock (&revocations ()->lock);
+  if (revocations ()->entries != NULL)
+    g_hash_table_remove (revocations ()->entries, entry);
+  g_mutex_unlock (&revocations ()->lock);
 }
 
 gboolean
@@ -51,23 +72,24 @@ far_trust_revoked (const char *serial, const char *node)
   g_autofree char *every = node == NULL ? NULL : g_strconcat ("node:", node, NULL);
   gboolean found;
 
-  g_mutex_lock (&lock);
-  found = revoked != NULL && ((serial != NULL && g_hash_table_contains (revoked, serial)) ||
-                              (every != NULL && g_hash_table_contains (revoked, every)));
-  g_mutex_unlock (&lock);
+  g_mutex_lock (&revocations ()->lock);
+  found = revocations ()->entries != NULL &&
+          ((serial != NULL && g_hash_table_contains (revocations ()->entries, serial)) ||
+           (every != NULL && g_hash_table_contains (revocations ()->entries, every)));
+  g_mutex_unlock (&revocations ()->lock);
   return found;
 }
 
 gboolean
 far_trust_revoked_known (void)
 {
-  return !g_atomic_int_get (&unknown);
+  return !g_atomic_int_get (&revocations ()->unknown);
 }
 
 void
 far_trust_revoked_set_known (gboolean known)
 {
-  g_atomic_int_set (&unknown, !known);
+  g_atomic_int_set (&revocations ()->unknown, !known);
 }
 
 gboolean
@@ -75,8 +97,8 @@ far_trust_revoked_key (const char *hash)
 {
   gboolean found;
 
-  g_mutex_lock (&lock);
-  found = revoked != NULL && g_hash_table_contains (revoked, hash);
-  g_mutex_unlock (&lock);
+  g_mutex_lock (&revocations ()->lock);
+  found = revocations ()->entries != NULL && g_hash_table_contains (revocations ()->entries, hash);
+  g_mutex_unlock (&revocations ()->lock);
   return found;
 }

@@ -2,7 +2,8 @@
 /* Chains whose signatures were found right, by their hash: a signature costs half a millisecond, and a
  * thousand terminals that come back bring the certificates they had. Nothing but signatures is remembered:
  * times, purpose, names and revocation are looked at each time. Bounded: two generations, the older one goes
- * when the younger is full. Process-wide like the list of what is revoked, and as harmless to share. */
+ * when the younger is full. Of the process, for all its nodes: the hash covers the authority, so that what
+ * one found says the same to another. */
 #include "config.h"
 
 #include "trust/trust-private.h"

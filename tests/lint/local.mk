@@ -7,9 +7,10 @@ lint_tests = \
 	tests/lint/pages.py \
 	tests/lint/rooms.py \
 	tests/lint/spec.py \
+	tests/lint/state.py \
 	tests/lint/symbols.py \
 	tests/lint/testing.py \
 	tests/lint/tree.sh
 
 TESTS += $(lint_tests)
-EXTRA_DIST += build-aux/lint build-aux/rooms build-aux/symbols $(lint_tests)
+EXTRA_DIST += build-aux/lint build-aux/rooms build-aux/state build-aux/symbols $(lint_tests)

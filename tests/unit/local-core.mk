@@ -120,3 +120,9 @@ tests_unit_test_translate_CFLAGS = $(TEST_CC)
 tests_unit_test_translate_LDFLAGS = $(TEST_LD)
 tests_unit_test_translate_LDADD = $(TEST_LINK)
 tests_unit_test_translate_SOURCES = tests/unit/test-translate.c core/farctl/catalogue.c core/farctl/translate.c
+
+unit_tests += tests/unit/test-node
+tests_unit_test_node_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_node_CFLAGS = $(TEST_CC)
+tests_unit_test_node_LDFLAGS = $(TEST_LD)
+tests_unit_test_node_LDADD = $(TEST_LINK)

@@ -4,12 +4,14 @@
 
 #include <farwatch/plugin.h>
 
+#include "loop/instance-head.h"
 #include "unit/core-help.h"
 
 /* ---- a transport, one that carries no messages, and two services; core's look-ups are replaced by these
  * ---- */
 
 typedef struct {
+  FarInstanceHead head;
   const char *name;
   const FarType *type;
   guint sent, cut, told;
@@ -67,11 +69,12 @@ static const FarServiceType listens = { .type = { .kind = FAR_KIND_SERVICE }, .o
 static const FarServiceType deaf = { .type = { .kind = FAR_KIND_SERVICE } };
 
 static Stand transports[] = {
-  { "nodes", &carries.type },
-  { "tunnels", &silent.type },
-  { "hollow", &hollow.type },
+  { .name = "nodes", .type = &carries.type },
+  { .name = "tunnels", .type = &silent.type },
+  { .name = "hollow", .type = &hollow.type },
 };
-static Stand services[] = { { "access", &listens.type }, { "deaf", &deaf.type } };
+static Stand services[] = { { .name = "access", .type = &listens.type },
+                            { .name = "deaf", .type = &deaf.type } };
 
 FarInstance *
 far_instance_find (FarKind kind, const char *name, GError **error)
