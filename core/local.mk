@@ -239,6 +239,9 @@ libfarwatch_la_SOURCES = \
 	core/stream/pump-private.h \
 	core/stream/pump.c \
 	core/stream/ring.c \
+	core/stream/slot-ring.c \
+	core/stream/slot-ring.h \
+	core/stream/stream-datagram.c \
 	core/stream/stream-fd.c \
 	core/stream/stream-linger.c \
 	core/stream/stream-tls-out.c \

@@ -15,7 +15,9 @@ G_BEGIN_DECLS
 typedef struct _FarPump FarPump;
 
 typedef struct {
-  guint64 bytes_ab, bytes_ba; /* taken from a and written to b, and back */
+  guint64 bytes_ab, bytes_ba;     /* taken from a and written to b, and back */
+  guint64 frames_ab, frames_ba;   /* the same in datagrams; of bytes 0 */
+  guint64 dropped_ab, dropped_ba; /* datagrams that an end took and did not pass on */
 } FarPumpCounters;
 
 /* A tap sees each burst after it was written, on the pump's loop; it must not block and must copy what it
@@ -40,10 +42,15 @@ typedef struct {
 } FarPumpSpec;
 
 /* Takes both streams. Causes of closed(): "end of a", "end of b" (orderly, both directions done), "deadline",
- * "idle", or the cause given to far_pump_close(), or the dead stream's cause. [any thread]: a and b may be
- * touched only at their loops, so the caller must not have a user on them. The pump frees itself after
- * closed(). */
+ * "idle", "silent", "datagrams and bytes cannot be joined" (both ends are closed before anything moves), or
+ * the cause given to far_pump_close(), or the dead stream's cause. [any thread]: a and b may be touched only
+ * at their loops, so the caller must not have a user on them. The pump frees itself after closed(). */
 FarPump *far_pump_start (FarStream *a, FarStream *b, const FarPumpSpec *spec);
+/* The same with two streams for each end, one that is read and one that is written to (two descriptors of one
+ * socket, say), so that the two directions may live on two threads: a_in and b_out meet at one loop, b_in and
+ * a_out at another. One deadline and one report; what ends one direction out of order ends both. */
+FarPump *far_pump_start_split (FarStream *a_in, FarStream *a_out, FarStream *b_in, FarStream *b_out,
+                               const FarPumpSpec *spec);
 void far_pump_hold (FarPump *pump, gboolean hold);
 void far_pump_set_deadline (FarPump *pump, gint64 deadline_us);
 void far_pump_close (FarPump *pump, const char *cause); /* aborts both ends */

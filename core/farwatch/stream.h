@@ -6,8 +6,12 @@
  * stream of that loop or until the callback returns; consume() says how much was taken; the rest stays with
  * the stream, and that is the back-pressure. write() takes what it can. Nothing blocks.
  *
- * A frame is bytes, or one datagram: the GSO fields carry what virtio_net_hdr carries, so that super-packets
- * can pass whole. A byte stream leaves them 0.
+ * A frame is bytes, or one datagram, as the class says. A byte stream shows no empty frame; an empty datagram
+ * is one like any other. consume() and write() count bytes of a byte stream and whole frames of a datagram
+ * stream, so that sizes are kept whatever joins two ends. The GSO fields carry what virtio_net_hdr carries,
+ * so that super-packets (64 KiB) can pass whole; a byte stream leaves them 0. Datagrams that cannot be passed
+ * on (longer than FAR_DATAGRAM_MAX or than what is below carries, refused by the network) are taken, dropped
+ * and counted, never cut.
  *
  * A stream tells its user by ready(): READ = peek may show something, WRITE = write may take something again,
  * CLOSED = the stream has died (cause in far_stream_cause()). ready() may come from inside an event of the
@@ -25,6 +29,8 @@
 G_BEGIN_DECLS
 
 #define FAR_BURST_FRAMES 64
+/* The longest datagram: a TSO packet of 64 KiB with its link header. */
+#define FAR_DATAGRAM_MAX ((gsize) 65 * 1024)
 
 typedef struct {
   const guint8 *data;
@@ -49,14 +55,15 @@ typedef enum { FAR_DIRECTION_READ = 1, FAR_DIRECTION_WRITE = 2, FAR_DIRECTION_BO
 
 /* All [loop]. */
 typedef struct {
-  /* "fd", "tls", "websocket", "ssh-channel", "ring" */
+  /* "fd", "datagram", "tls", "websocket", "ssh-channel", "ring" */
   const char *name;
   gboolean datagrams; /* frames are datagrams, never merged or cut */
   gboolean movable;   /* may change loop while it has no user      */
   /* fills burst; never an error: death is told by ready(CLOSED) */
   void (*peek) (FarStream *stream, FarBurst *burst);
-  void (*consume) (FarStream *stream, gsize bytes); /* bytes, whole frames when datagrams         */
-  /* bytes taken, from the front; less than given: ready(WRITE) follows */
+  /* bytes, or frames when datagrams */
+  void (*consume) (FarStream *stream, gsize amount);
+  /* what was taken, from the front, bytes or frames; less than given: ready(WRITE) follows */
   gsize (*write) (FarStream *stream, const FarBurst *burst);
   /* orderly: WRITE = send what was taken, then end of input to the peer */
   void (*shutdown) (FarStream *stream, FarDirection what);
@@ -82,7 +89,15 @@ struct _FarStream {
   gboolean closed;
   FarDeferred *soon; /* tells soon_ready outside of the call that found it out */
   guint soon_ready;
+  guint64 dropped; /* datagrams that were taken and not passed on */
 };
+
+/* How much a burst of this stream is: bytes, or frames when datagrams. */
+static inline gsize
+far_stream_amount (const FarStream *stream, const FarBurst *burst)
+{
+  return stream->klass->datagrams ? burst->n : burst->bytes;
+}
 
 /* Fills the head. [loop] */
 void far_stream_init (FarStream *stream, const FarStreamClass *klass, FarLoop *loop);
@@ -117,5 +132,14 @@ FarStream *far_stream_fd_new (FarLoop *loop, int fd);
 /* Two ends joined by a pair of single-producer rings of 256 KiB, one end living at each loop: how two pinned
  * ends meet. Freed one by one, each at its loop. [any thread] */
 void far_ring_pair (FarLoop *loop_a, FarLoop *loop_b, FarStream **end_a, FarStream **end_b);
+/* The same for datagrams: each takes its size, rounded up, and a head of 32 bytes of the 256 KiB. A burst
+ * points into the ring. [any thread] */
+void far_ring_pair_datagrams (FarLoop *loop_a, FarLoop *loop_b, FarStream **end_a, FarStream **end_b);
+/* A stream of datagrams on a socket that keeps their sizes: SOCK_SEQPACKET, a connected SOCK_DGRAM, UDP;
+ * takes fd. longest: bytes of the longest datagram that may come, at most FAR_DATAGRAM_MAX; longer ones are
+ * dropped. Only SEQPACKET has an end of input. GSO fields cannot be carried: frames that have them are
+ * dropped. Its memory, 256 KiB at most, is kept from the first read on. Movable; a duplicate of fd (dup(2))
+ * makes a second stream for far_pump_start_split(). loop: worker. [any thread] */
+FarStream *far_stream_datagram_new (FarLoop *loop, int fd, gsize longest);
 
 G_END_DECLS

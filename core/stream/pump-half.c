@@ -36,6 +36,8 @@ end_aborted (FarPumpHalf *half, const char *cause)
   for (guint i = 0; i < 2; i++)
     if (!half->end[i]->closed)
       half->end[i]->klass->abort (half->end[i], cause);
+  if (half->pump->split) /* the other direction's ends do not see it */
+    far_pump_close (half->pump, cause);
   free_all (half);
 }
 
@@ -43,7 +45,7 @@ end_aborted (FarPumpHalf *half, const char *cause)
 static void
 end_dead (FarPumpHalf *half, guint i)
 {
-  if (half->done[i])
+  if (half->done[half->one_way ? half->way : i])
     free_all (half);
   else
     end_aborted (half, half->end[i]->cause != NULL ? half->end[i]->cause : "closed");
@@ -74,27 +76,29 @@ report_due (gpointer data)
 }
 
 static void
-count (FarPumpHalf *half, guint d, gsize bytes)
+count (FarPumpHalf *half, guint d, gsize bytes, gsize frames)
 {
   FarPump *pump = half->pump;
   __atomic_store_n (&pump->active_us, half->now_us, __ATOMIC_RELAXED);
   if (!half->counts[d])
     return;
   __atomic_add_fetch (&pump->bytes[d], bytes, __ATOMIC_RELAXED);
+  if (pump->datagrams)
+    __atomic_add_fetch (&pump->frames[d], frames, __ATOMIC_RELAXED);
   if (pump->spec.counters != NULL && half->report == NULL)
     half->report = far_loop_timer (half->loop, half->now_us + G_USEC_PER_SEC, report_due, half);
 }
 
 static void
-show_tap (FarPumpHalf *half, guint d, const FarBurst *burst, gsize taken)
+show_tap (FarPumpHalf *half, guint d, const FarBurst *burst, gsize bytes)
 {
   const FarPumpSpec *spec = &half->pump->spec;
   if (!half->taps || spec->tap->bytes == NULL)
     return;
-  for (guint i = 0; i < burst->n && taken > 0; i++) {
-    gsize n = MIN (taken, burst->frames[i].size);
+  for (guint i = 0; i < burst->n && bytes > 0; i++) {
+    gsize n = MIN (bytes, burst->frames[i].size);
     spec->tap->bytes (spec->tap_data, d == 0, burst->frames[i].data, n, half->now_us);
-    taken -= n;
+    bytes -= n;
   }
 }
 
@@ -106,26 +110,57 @@ pass_end (FarPumpHalf *half, guint d)
   half->end[!d]->klass->shutdown (half->end[!d], FAR_DIRECTION_WRITE);
 }
 
+static gsize
+bytes_of (const FarPump *pump, const FarBurst *burst, gsize taken)
+{
+  gsize bytes = 0;
+  if (!pump->datagrams)
+    return taken;
+  for (gsize i = 0; i < taken; i++)
+    bytes += burst->frames[i].size;
+  return bytes;
+}
+
+/* What write took: it counts and is shown. */
+static void
+moved (FarPumpHalf *half, guint d, const FarBurst *burst, gsize taken)
+{
+  gsize bytes = bytes_of (half->pump, burst, taken);
+  show_tap (half, d, burst, bytes);
+  count (half, d, bytes, taken);
+}
+
+/* FALSE: there was nothing to move. */
+static gboolean
+move_burst (FarPumpHalf *half, guint d, FarBurst *burst)
+{
+  FarStream *from = half->end[d], *to = half->end[!d];
+  from->klass->peek (from, burst);
+  gsize amount = far_stream_amount (from, burst);
+  if (amount == 0)
+    return FALSE;
+  gsize taken = to->klass->write (to, burst);
+  if (taken < amount)
+    half->writable[!d] = FALSE;
+  if (taken > 0)
+    moved (half, d, burst, taken);
+  from->klass->consume (from, taken);
+  return TRUE;
+}
+
 static void
 pump_half_move (FarPumpHalf *half, guint d)
 {
-  FarStream *from = half->end[d], *to = half->end[!d];
   FarBurst burst;
-  from->klass->peek (from, &burst);
-  if (burst.n == 0) {
+  guint64 dropped = half->end[0]->dropped + half->end[1]->dropped;
+  if (!move_burst (half, d, &burst)) {
     half->readable[d] = FALSE;
     if (burst.eof)
       pass_end (half, d);
-    return;
   }
-  gsize taken = to->klass->write (to, &burst);
-  if (taken < burst.bytes)
-    half->writable[!d] = FALSE;
-  if (taken > 0) {
-    show_tap (half, d, &burst, taken);
-    count (half, d, taken);
-  }
-  from->klass->consume (from, taken);
+  dropped = half->end[0]->dropped + half->end[1]->dropped - dropped;
+  if (dropped > 0)
+    __atomic_add_fetch (&half->pump->dropped[d], dropped, __ATOMIC_RELAXED);
 }
 
 void
@@ -186,7 +221,8 @@ first_due (gpointer data)
 {
   FarPumpHalf *half = data;
   g_clear_pointer (&half->first, far_loop_timer_free);
-  if (__atomic_load_n (&half->pump->bytes[0], __ATOMIC_RELAXED) == 0)
+  if (__atomic_load_n (&half->pump->bytes[0], __ATOMIC_RELAXED) == 0 &&
+      __atomic_load_n (&half->pump->frames[0], __ATOMIC_RELAXED) == 0)
     far_pump_half_close (half, "silent");
 }
 
@@ -202,7 +238,7 @@ far_pump_half_start (FarPumpHalf *half)
     far_stream_take (half->end[i], end_ready, half);
   }
   far_pump_half_deadline (half, half->deadline_us);
-  if (!half->over && spec->idle_us > 0 && half == &half->pump->half[0])
+  if (!half->over && spec->idle_us > 0 && (half == &half->pump->half[0] || half->pump->split))
     half->idle = far_loop_timer (half->loop, far_clock_boottime_us () + spec->idle_us, idle_due, half);
   if (!half->over && spec->first_us > 0 && half == &half->pump->half[0])
     half->first = far_loop_timer (half->loop, far_clock_boottime_us () + spec->first_us, first_due, half);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Inside of pumps. A pump has one half, or two when its ends have two loops: half 0 = a + ring, half 1 =
- * ring + b. */
+/* Inside of pumps. A pump has one half, or two when its ends have two loops: a + ring and ring + b. A split
+ * pump has these for each direction. */
 #pragma once
 #include <farwatch/clock.h>
 #include <farwatch/pump.h>
@@ -10,11 +10,14 @@ G_BEGIN_DECLS
 typedef struct {
   FarPump *pump;
   FarLoop *loop;     /* everything below is touched there only */
+  FarLoop *from;     /* where it is started: the loop of the end that comes over, else its own */
   FarStream *end[2]; /* 0: towards a, 1: towards b; direction d goes from end[d] to end[!d] */
   gboolean readable[2], writable[2], dead[2];
   gboolean done[2];   /* direction d: its end of input was passed on */
   gboolean counts[2]; /* direction d is counted here */
   gboolean taps;
+  gboolean one_way; /* moves only direction `way`, the other one is done from the start */
+  guint way;
   gboolean started, over, busy, held;
   gint64 deadline_us, now_us;
   const char *wanted; /* closed before it began: the cause */
@@ -26,11 +29,14 @@ struct _FarPump {
   gint refs;
   FarPumpSpec spec;
   char *session;
-  guint n_joints;
-  FarPumpHalf half[2];
+  guint n_halves;
+  FarPumpHalf half[4];
+  gboolean datagrams, split;
   gint alive;         /* halves that are not over */
   const char *cause;  /* the first one counts; atomic */
   guint64 bytes[2];   /* atomic */
+  guint64 frames[2];  /* of datagrams; atomic */
+  guint64 dropped[2]; /* atomic */
   gint64 active_us;   /* last byte; atomic */
   gint counters_wait; /* a report is on its way to main */
 };

@@ -43,8 +43,12 @@ far_pump_set_cause (FarPump *pump, const char *cause)
 static FarPumpCounters
 counters_now (FarPump *pump)
 {
-  return (FarPumpCounters){ __atomic_load_n (&pump->bytes[0], __ATOMIC_RELAXED),
-                            __atomic_load_n (&pump->bytes[1], __ATOMIC_RELAXED) };
+  return (FarPumpCounters){ .bytes_ab = __atomic_load_n (&pump->bytes[0], __ATOMIC_RELAXED),
+                            .bytes_ba = __atomic_load_n (&pump->bytes[1], __ATOMIC_RELAXED),
+                            .frames_ab = __atomic_load_n (&pump->frames[0], __ATOMIC_RELAXED),
+                            .frames_ba = __atomic_load_n (&pump->frames[1], __ATOMIC_RELAXED),
+                            .dropped_ab = __atomic_load_n (&pump->dropped[0], __ATOMIC_RELAXED),
+                            .dropped_ba = __atomic_load_n (&pump->dropped[1], __ATOMIC_RELAXED) };
 }
 
 static void
@@ -88,7 +92,7 @@ far_pump_half_over (FarPump *pump)
 /* ---- start ---- */
 
 static void
-start_joint (gpointer data)
+start_half (gpointer data)
 {
   FarPumpHalf *half = data;
   far_pump_half_start (half);
@@ -102,7 +106,7 @@ move_end (gpointer data)
   for (guint i = 0; i < 2; i++)
     if (half->end[i]->loop != half->loop)
       half->end[i]->klass->move (half->end[i], half->loop);
-  far_loop_post (half->loop, start_joint, half);
+  far_loop_post (half->loop, start_half, half);
 }
 
 static gboolean
@@ -111,30 +115,26 @@ can_come (const FarStream *stream, const FarLoop *loop)
   return stream->loop == loop || (stream->klass->movable && loop->sort == FAR_LOOP_WORKER);
 }
 
-static void
-set_joint (FarPump *pump, guint i, FarLoop *loop, FarStream *towards_a, FarStream *towards_b)
+static FarPumpHalf *
+add_half (FarPump *pump, FarLoop *loop, FarStream *towards_a, FarStream *towards_b)
 {
-  FarPumpHalf *half = &pump->half[i];
+  FarPumpHalf *half = &pump->half[pump->n_halves++];
   half->pump = pump;
-  half->loop = loop;
+  half->loop = half->from = loop;
   half->end[0] = towards_a;
   half->end[1] = towards_b;
   half->deadline_us = pump->spec.deadline_us;
-  pump->n_joints = i + 1;
+  return half;
 }
 
 /* One half at loop; the end that lives elsewhere comes over first. */
 static void
 join_at (FarPump *pump, FarLoop *loop, FarStream *a, FarStream *b)
 {
-  FarLoop *first = a->loop != loop ? a->loop : b->loop;
-  set_joint (pump, 0, loop, a, b);
-  FarPumpHalf *half = &pump->half[0];
+  FarPumpHalf *half = add_half (pump, loop, a, b);
+  half->from = a->loop != loop ? a->loop : b->loop;
   half->counts[0] = half->counts[1] = TRUE;
   half->taps = pump->spec.tap != NULL;
-  pump->alive = 1;
-  far_pump_ref (pump);
-  far_loop_post (first, first == loop ? start_joint : move_end, half);
 }
 
 static void
@@ -142,21 +142,26 @@ join_by_rings (FarPump *pump, FarStream *a, FarStream *b)
 {
   FarStream *ring_a, *ring_b;
   FarLoop *loop_a = a->loop, *loop_b = b->loop;
-  far_ring_pair (loop_a, loop_b, &ring_a, &ring_b);
-  set_joint (pump, 0, loop_a, a, ring_a);
-  set_joint (pump, 1, loop_b, ring_b, b);
+  (pump->datagrams ? far_ring_pair_datagrams : far_ring_pair) (loop_a, loop_b, &ring_a, &ring_b);
+  FarPumpHalf *first = add_half (pump, loop_a, a, ring_a), *second = add_half (pump, loop_b, ring_b, b);
   /* a byte counts when it reaches its real end; a tap has one thread, the one next to b */
-  pump->half[1].counts[0] = pump->half[0].counts[1] = TRUE;
-  pump->half[1].taps = pump->spec.tap != NULL;
-  pump->alive = 2;
-  far_pump_ref (pump);
-  far_pump_ref (pump);
-  far_loop_post (loop_a, start_joint, &pump->half[0]);
-  far_loop_post (loop_b, start_joint, &pump->half[1]);
+  second->counts[0] = first->counts[1] = TRUE;
+  second->taps = pump->spec.tap != NULL;
 }
 
-FarPump *
-far_pump_start (FarStream *a, FarStream *b, const FarPumpSpec *spec)
+static void
+join_ends (FarPump *pump, FarStream *a, FarStream *b)
+{
+  if (can_come (a, b->loop))
+    join_at (pump, b->loop, a, b);
+  else if (can_come (b, a->loop))
+    join_at (pump, a->loop, a, b);
+  else
+    join_by_rings (pump, a, b);
+}
+
+static FarPump *
+pump_new (const FarPumpSpec *spec, gboolean datagrams)
 {
   FarPump *pump = g_new0 (FarPump, 1);
   g_atomic_int_inc (&pumps);
@@ -165,13 +170,60 @@ far_pump_start (FarStream *a, FarStream *b, const FarPumpSpec *spec)
   pump->session = g_strdup (spec->session);
   pump->spec.session = pump->session;
   pump->active_us = far_clock_boottime_us ();
-  if (can_come (a, b->loop))
-    join_at (pump, b->loop, a, b);
-  else if (can_come (b, a->loop))
-    join_at (pump, a->loop, a, b);
-  else
-    join_by_rings (pump, a, b);
+  pump->datagrams = datagrams;
   return pump;
+}
+
+/* Frames of one kind would become frames of another: such ends are closed before anything moves. */
+static void
+refuse_mismatch (FarPump *pump)
+{
+  for (guint i = 0; i < pump->n_halves; i++)
+    for (guint end = 0; end < 2; end++)
+      if (pump->half[i].end[end]->klass->datagrams != pump->datagrams)
+        for (guint all = 0; all < pump->n_halves; all++)
+          pump->half[all].wanted = "datagrams and bytes cannot be joined";
+}
+
+/* From the first post on, halves may end. */
+static FarPump *
+pump_begin (FarPump *pump)
+{
+  guint n = pump->n_halves;
+  refuse_mismatch (pump);
+  pump->alive = (gint) n;
+  pump->refs += (gint) n;
+  for (guint i = 0; i < n; i++) {
+    FarPumpHalf *half = &pump->half[i];
+    far_loop_post (half->from, half->from == half->loop ? start_half : move_end, half);
+  }
+  return pump;
+}
+
+FarPump *
+far_pump_start (FarStream *a, FarStream *b, const FarPumpSpec *spec)
+{
+  FarPump *pump = pump_new (spec, a->klass->datagrams);
+  join_ends (pump, a, b);
+  return pump_begin (pump);
+}
+
+FarPump *
+far_pump_start_split (FarStream *a_in, FarStream *a_out, FarStream *b_in, FarStream *b_out,
+                      const FarPumpSpec *spec)
+{
+  FarPump *pump = pump_new (spec, a_in->klass->datagrams);
+  pump->split = TRUE;
+  join_ends (pump, a_in, b_out);
+  guint forth = pump->n_halves;
+  join_ends (pump, a_out, b_in);
+  for (guint i = 0; i < pump->n_halves; i++) {
+    FarPumpHalf *half = &pump->half[i];
+    half->one_way = TRUE;
+    half->way = i < forth ? 0 : 1;
+    half->done[!half->way] = TRUE;
+  }
+  return pump_begin (pump);
 }
 
 /* ---- commands ---- */
@@ -197,7 +249,7 @@ static void
 command_all (FarPump *pump, void (*run) (FarPumpHalf *, gint64, const char *), gint64 value,
              const char *cause)
 {
-  for (guint i = 0; i < pump->n_joints; i++) {
+  for (guint i = 0; i < pump->n_halves; i++) {
     PumpCommand *command = g_new (PumpCommand, 1);
     *command = (PumpCommand){ &pump->half[i], run, value, cause };
     far_pump_ref (pump);

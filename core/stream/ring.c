@@ -3,18 +3,18 @@
  *
  * Each side moves one index of a ring and reads the other's. Who finds nothing to do raises a flag, looks
  * once more and then leaves; the other side sees the flag after its own move and posts one wake (at most one
- * waits in each direction). */
+ * waits in each direction). The memory holds bytes as they come, or one slot for each datagram. */
 #include "config.h"
 
-#include <farwatch/stream.h>
+#include "stream/slot-ring.h"
+
 #include <string.h>
 
 #define RING_SIZE ((gsize) 256 * 1024)
 
 typedef struct {
-  guint8 *data;
-  gsize head, tail; /* bytes ever written, ever read */
-  gint eof, gone;   /* by the writer: no more will come; by the reader: nobody reads */
+  FarSlotRing memory; /* of bytes, or of slots with a datagram each */
+  gint eof, gone;     /* by the writer: no more will come; by the reader: nobody reads */
   gint reader_waits, writer_waits;
 } Ring;
 
@@ -53,8 +53,8 @@ pair_unref (Pair *pair)
   if (!g_atomic_int_dec_and_test (&pair->refs))
     return;
   g_mutex_clear (&pair->lock);
-  g_free (pair->ring[0].data);
-  g_free (pair->ring[1].data);
+  far_slot_ring_clear (&pair->ring[0].memory);
+  far_slot_ring_clear (&pair->ring[1].memory);
   g_free (pair);
 }
 
@@ -105,11 +105,11 @@ static gsize
 readable (Ring *ring, gboolean *eof)
 {
   gint ended = LOAD (ring->eof); /* before head: what was written before the end is seen */
-  gsize n = LOAD (ring->head) - ring->tail;
+  gsize n = LOAD (ring->memory.head) - ring->memory.tail;
   if (n == 0 && !ended) {
     STORE (ring->reader_waits, 1);
     ended = LOAD (ring->eof);
-    n = LOAD (ring->head) - ring->tail;
+    n = LOAD (ring->memory.head) - ring->memory.tail;
   }
   *eof = ended;
   return n;
@@ -122,52 +122,101 @@ add_frame (FarBurst *burst, const guint8 *data, gsize size)
     burst->frames[burst->n++] = (FarFrame){ .data = data, .size = size };
 }
 
+/* Clears burst; FALSE: nothing is shown any more. */
+static gboolean
+peek_begin (RingEnd *end, FarBurst *burst)
+{
+  burst->n = 0;
+  burst->bytes = 0;
+  burst->eof = FALSE;
+  return !end->head.closed && LOAD (end->pair->aborted) == NULL;
+}
+
+static void
+peek_end (RingEnd *end, const FarBurst *burst)
+{
+  if (burst->n > 0 || !burst->eof)
+    return;
+  end->eof_seen = TRUE;
+  if (is_over (end))
+    far_stream_die_soon (&end->head, "closed by the other end");
+}
+
 static void
 ring_peek (FarStream *stream, FarBurst *burst)
 {
   RingEnd *end = (RingEnd *) stream;
   Ring *ring = end->in;
-  burst->n = 0;
-  burst->bytes = 0;
-  burst->eof = FALSE;
-  if (stream->closed || LOAD (end->pair->aborted) != NULL)
+  if (!peek_begin (end, burst))
     return;
   burst->bytes = readable (ring, &burst->eof);
-  gsize at = ring->tail % RING_SIZE, first = MIN (burst->bytes, RING_SIZE - at);
-  add_frame (burst, ring->data + at, first);
-  add_frame (burst, ring->data, burst->bytes - first);
-  if (burst->n > 0 || !burst->eof)
+  gsize at = ring->memory.tail % RING_SIZE, first = MIN (burst->bytes, RING_SIZE - at);
+  add_frame (burst, ring->memory.data + at, first);
+  add_frame (burst, ring->memory.data, burst->bytes - first);
+  peek_end (end, burst);
+}
+
+static void
+ring_peek_datagrams (FarStream *stream, FarBurst *burst)
+{
+  RingEnd *end = (RingEnd *) stream;
+  FarSlotRing *memory = &end->in->memory;
+  gboolean ended;
+  if (!peek_begin (end, burst))
     return;
-  end->eof_seen = TRUE;
-  if (is_over (end))
-    far_stream_die_soon (stream, "closed by the other end");
+  gsize at = memory->tail, last = at + readable (end->in, &ended);
+  while (at != last && burst->n < FAR_BURST_FRAMES) {
+    FarFrame frame = far_slot_frame (far_slot_ring_next (memory, &at));
+    burst->frames[burst->n++] = frame;
+    burst->bytes += frame.size;
+  }
+  burst->eof = ended && at == last;
+  peek_end (end, burst);
+}
+
+/* A writer that waits is woken when it is worth it, in the end when the ring is empty. */
+static void
+wake_writer (RingEnd *end)
+{
+  Ring *ring = end->in;
+  if (LOAD (ring->memory.head) - ring->memory.tail <= RING_SIZE / 2 && LOAD (ring->writer_waits) &&
+      __atomic_exchange_n (&ring->writer_waits, 0, __ATOMIC_SEQ_CST))
+    wake (other_side (end), FAR_READY_WRITE);
 }
 
 static void
 ring_consume (FarStream *stream, gsize bytes)
 {
   RingEnd *end = (RingEnd *) stream;
-  Ring *ring = end->in;
-  STORE (ring->tail, ring->tail + bytes);
-  /* a writer that waits is woken when it is worth it, in the end when the ring is empty */
-  if (LOAD (ring->head) - ring->tail <= RING_SIZE / 2 && LOAD (ring->writer_waits) &&
-      __atomic_exchange_n (&ring->writer_waits, 0, __ATOMIC_SEQ_CST))
-    wake (other_side (end), FAR_READY_WRITE);
+  STORE (end->in->memory.tail, end->in->memory.tail + bytes);
+  wake_writer (end);
+}
+
+static void
+ring_consume_datagrams (FarStream *stream, gsize frames)
+{
+  RingEnd *end = (RingEnd *) stream;
+  FarSlotRing *memory = &end->in->memory;
+  gsize at = memory->tail;
+  while (frames-- > 0 && far_slot_ring_next (memory, &at) != NULL)
+    ;
+  far_slot_ring_drop (memory, at);
+  wake_writer (end);
 }
 
 static gsize
 ring_room (Ring *ring)
 {
-  return RING_SIZE - (ring->head - LOAD (ring->tail));
+  return RING_SIZE - (ring->memory.head - LOAD (ring->memory.tail));
 }
 
 static gsize
 ring_put (Ring *ring, const guint8 *data, gsize size)
 {
-  gsize n = MIN (size, ring_room (ring)), at = ring->head % RING_SIZE, first = MIN (n, RING_SIZE - at);
-  memcpy (ring->data + at, data, first);
-  memcpy (ring->data, data + first, n - first);
-  STORE (ring->head, ring->head + n);
+  gsize n = MIN (size, ring_room (ring)), at = ring->memory.head % RING_SIZE, first = MIN (n, RING_SIZE - at);
+  memcpy (ring->memory.data + at, data, first);
+  memcpy (ring->memory.data, data + first, n - first);
+  STORE (ring->memory.head, ring->memory.head + n);
   return n;
 }
 
@@ -191,6 +240,32 @@ put_all (Ring *ring, const FarBurst *burst)
   return taken;
 }
 
+/* FALSE: the frame does not go in now. A reader that empties the ring meanwhile has made room enough; one
+ * that does not will see the flag when it takes the next frame. */
+static gboolean
+put_datagram (Ring *ring, const FarFrame *frame)
+{
+  const FarSlot slot = far_slot_of_frame (frame);
+  if (far_slot_ring_put (&ring->memory, &slot, frame->data))
+    return TRUE;
+  STORE (ring->writer_waits, 1);
+  return far_slot_ring_put (&ring->memory, &slot, frame->data);
+}
+
+static gsize
+put_datagrams (RingEnd *end, const FarBurst *burst)
+{
+  guint taken = 0;
+  for (; taken < burst->n; taken++) {
+    const FarFrame *frame = &burst->frames[taken];
+    if (frame->size > FAR_DATAGRAM_MAX)
+      end->head.dropped++;
+    else if (!put_datagram (end->out, frame))
+      break;
+  }
+  return taken;
+}
+
 static gsize
 ring_write (FarStream *stream, const FarBurst *burst)
 {
@@ -198,7 +273,7 @@ ring_write (FarStream *stream, const FarBurst *burst)
   Ring *ring = end->out;
   if (stream->closed || LOAD (ring->gone) || LOAD (ring->eof) || LOAD (end->pair->aborted) != NULL)
     return 0;
-  gsize taken = put_all (ring, burst);
+  gsize taken = stream->klass->datagrams ? put_datagrams (end, burst) : put_all (ring, burst);
   if (taken > 0 && LOAD (ring->reader_waits) &&
       __atomic_exchange_n (&ring->reader_waits, 0, __ATOMIC_SEQ_CST))
     wake (other_side (end), FAR_READY_READ);
@@ -252,26 +327,49 @@ static const FarStreamClass ring_class = {
   .free = ring_free,
 };
 
+static const FarStreamClass datagram_ring_class = {
+  .name = "ring",
+  .datagrams = TRUE,
+  .peek = ring_peek_datagrams,
+  .consume = ring_consume_datagrams,
+  .write = ring_write,
+  .shutdown = ring_shutdown,
+  .abort = ring_abort,
+  .free = ring_free,
+};
+
 static FarStream *
-end_new (Pair *pair, guint i, FarLoop *loop)
+end_new (Pair *pair, guint i, FarLoop *loop, const FarStreamClass *klass)
 {
   RingEnd *end = g_new0 (RingEnd, 1);
-  far_stream_init (&end->head, &ring_class, loop);
+  far_stream_init (&end->head, klass, loop);
   end->pair = pair;
   end->i = i;
   end->out = &pair->ring[i];
   end->in = &pair->ring[!i];
-  pair->ring[i].data = g_malloc (RING_SIZE);
+  far_slot_ring_init (&pair->ring[i].memory, RING_SIZE);
   pair->side[i] = (Side){ .pair = pair, .loop = loop, .end = end };
   return &end->head;
+}
+
+static void
+pair_new (FarLoop *loop[2], FarStream **end[2], const FarStreamClass *klass)
+{
+  Pair *pair = g_new0 (Pair, 1);
+  pair->refs = 2;
+  g_mutex_init (&pair->lock);
+  for (guint i = 0; i < 2; i++)
+    *end[i] = end_new (pair, i, loop[i], klass);
 }
 
 void
 far_ring_pair (FarLoop *loop_a, FarLoop *loop_b, FarStream **end_a, FarStream **end_b)
 {
-  Pair *pair = g_new0 (Pair, 1);
-  pair->refs = 2;
-  g_mutex_init (&pair->lock);
-  *end_a = end_new (pair, 0, loop_a);
-  *end_b = end_new (pair, 1, loop_b);
+  pair_new ((FarLoop *[]){ loop_a, loop_b }, (FarStream * *[]){ end_a, end_b }, &ring_class);
+}
+
+void
+far_ring_pair_datagrams (FarLoop *loop_a, FarLoop *loop_b, FarStream **end_a, FarStream **end_b)
+{
+  pair_new ((FarLoop *[]){ loop_a, loop_b }, (FarStream * *[]){ end_a, end_b }, &datagram_ring_class);
 }

@@ -71,8 +71,9 @@ linger_write (Linger *self)
   if (self->rest != NULL) {
     burst.bytes = self->rest->len - self->at;
     burst.frames[0] = (FarFrame){ .data = self->rest->data + self->at, .size = burst.bytes };
-    self->at += self->stream->klass->write (self->stream, &burst);
-    if (self->at < self->rest->len)
+    gsize taken = self->stream->klass->write (self->stream, &burst);
+    self->at += taken;
+    if (taken < far_stream_amount (self->stream, &burst))
       return;
     g_clear_pointer (&self->rest, g_byte_array_unref);
   }
@@ -91,8 +92,8 @@ linger_read (Linger *self)
     self->stream->klass->peek (self->stream, &burst);
     if (burst.n == 0)
       return burst.eof;
-    self->discarded += burst.bytes;
-    self->stream->klass->consume (self->stream, burst.bytes);
+    self->discarded += burst.bytes + burst.n; /* empty ones count too */
+    self->stream->klass->consume (self->stream, far_stream_amount (self->stream, &burst));
   }
   far_stream_tell_soon (self->stream, FAR_READY_READ);
   return FALSE;

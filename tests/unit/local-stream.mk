@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-EXTRA_DIST += tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/ssh-both-ends.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h
+EXTRA_DIST += tests/unit/datagram-conform.h tests/unit/datagram-pair.h tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/memory-pair.h tests/unit/ssh-both-ends.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h
 
 unit_tests += tests/unit/test-loop
 tests_unit_test_loop_CPPFLAGS = $(TEST_CPP)
@@ -13,6 +13,13 @@ tests_unit_test_stream_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_stream_CFLAGS = $(TEST_CC)
 tests_unit_test_stream_LDFLAGS = $(TEST_LD)
 tests_unit_test_stream_LDADD = $(TEST_LINK)
+
+unit_tests += tests/unit/test-datagram
+tests_unit_test_datagram_SOURCES = tests/unit/test-datagram.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
+tests_unit_test_datagram_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_datagram_CFLAGS = $(TEST_CC)
+tests_unit_test_datagram_LDFLAGS = $(TEST_LD)
+tests_unit_test_datagram_LDADD = $(TEST_LINK)
 
 unit_tests += tests/unit/test-acceptor
 tests_unit_test_acceptor_CPPFLAGS = $(TEST_CPP)
