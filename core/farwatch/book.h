@@ -147,8 +147,9 @@ gboolean far_session_visible (const FarSession *session, const FarPrincipal *pri
 /* Object and ownership of session `id` into found; the words are the service's. NULL: there is none. */
 FarSession *
 far_book_resolve (FarBook *book, const char *id, const FarPrincipal *principal, FarResolved *found);
-/* Answers {"sessions", "next"} with those the caller may see, oldest first, in pages of `most`; with the
- * query all=yes the closed ones as well, where `closed` allows it. */
+/* Answers {"sessions", "next"} with those the caller may see, oldest first (of a kind without a history: by
+ * their ids), in pages of `most`; with the query all=yes the closed ones as well, where `closed` allows it.
+ */
 void far_book_list (FarBook *book, FarCall *call, guint most, gboolean closed);
 /* Answers a WATCH with the session as it is, then with each change. */
 void far_session_watch (FarSession *session, FarCall *call);

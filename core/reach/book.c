@@ -190,7 +190,8 @@ far_session_new (FarBook *book, const char *id)
   session->state = FAR_SESSION_REQUESTED;
   session->asked_us = far_clock_wall_us ();
   session->in = g_new0 (FarSessionInside, 1);
-  session->in->place = far_history_key (session->asked_us, session->id);
+  session->in->place = book->kind->history != NULL ? far_history_key (session->asked_us, session->id)
+                                                   : g_strdup (session->id);
   session->in->watches = g_array_new (FALSE, FALSE, sizeof (guint));
   g_hash_table_replace (book->sessions, session->id, session);
   g_hash_table_add (book->all, session);

@@ -74,8 +74,8 @@ agent_init (gpointer data, FarInstance *at, GError **error)
 {
   Agent *self = data;
   self->at = at;
-  self->sessions = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
-                                          (GDestroyNotify) agent_session_unref);
+  self->book = far_book_new (at, &agent_session_kind, NULL, self);
+  self->sessions = far_book_sessions (self->book);
   g_queue_init (&self->nonces);
   g_queue_init (&self->in_line);
   return agent_ends_good (agent_opts (self), error) && hours_good (agent_opts (self), error);
@@ -120,11 +120,7 @@ agent_stop (gpointer data)
 {
   Agent *self = data;
   g_clear_pointer (&self->taken_over, g_ptr_array_unref);
-  GHashTableIter iter;
-  gpointer session;
-  g_hash_table_iter_init (&iter, self->sessions);
-  while (g_hash_table_iter_next (&iter, NULL, &session))
-    agent_session_abandon (session);
+  far_book_stop (self->book);
   far_peer_hurry (agent_opts (self)->link, FALSE);
 }
 
@@ -133,7 +129,7 @@ agent_fini (gpointer data)
 {
   Agent *self = data;
   agent_dials_forget (self);
-  g_hash_table_unref (self->sessions);
+  far_book_free (self->book);
   agent_nonces_clear (self);
   g_free (self->link_from);
   agent_devices_forget (self);

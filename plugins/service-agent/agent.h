@@ -9,6 +9,7 @@
  * states), poll, report, nonce, renew (the certificate), devices (the list), local (what this node's own
  * people may do). */
 #pragma once
+#include <farwatch/book.h>
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>
 
@@ -22,15 +23,12 @@ typedef struct {
 
 typedef struct _Agent Agent;
 
+/* A session of this service: what the book knows (farwatch/book.h), and what is its own. */
 typedef struct _AgentSession {
-  gint refs;
-  Agent *self; /* NULL: the instance has gone */
-  char *id, *person, *asker, *reason, *device;
-  FarEntry entry;
+  FAR_SESSION_BASE;
+  Agent *self;         /* NULL: the instance has gone */
+  char *user, *device; /* user: login name here */
   gboolean in_advance;
-  gint64 for_us;
-  FarSessionState state;
-  guint generation;         /* newest taken */
   char *address, *host_key; /* of Z, from the newest offer */
   guint16 x;
   FarInstance *dialled; /* the tunnel end that knows this session, valid until its ENDED; NULL: none */
@@ -40,23 +38,19 @@ typedef struct _AgentSession {
   gboolean again;    /* this generation's credential is used up: another is wanted */
   guint failures;    /* dials that failed in a row */
   gint64 failing_us; /* when the first of them did, boottime */
-  FarDeadline deadline;
   gboolean opened;
-  guint64 bytes_up, bytes_down, arrivals;
+  guint64 arrivals;
   gint64 trouble_us; /* when the last one was reported, boottime */
-  char *cause;
-  FarInstanceTimer *timer;
-  gint64 closed_us; /* boottime */
   gboolean reported;
   gboolean denied; /* its login was refused: the same offer by the other way hears the same cause */
 } AgentSession;
 
 struct _Agent {
   FarInstance *at;
-  /* id → AgentSession: live ones, and closed ones so that old offers are known again */
-  GHashTable *sessions;
-  GQueue nonces;       /* of AgentNonce, newest last; bounded, as is what each remembers */
-  gboolean nonce_told; /* the cloud has the newest one */
+  FarBook *book;        /* of sessions */
+  GHashTable *sessions; /* the book's: id → AgentSession */
+  GQueue nonces;        /* of AgentNonce, newest last; bounded, as is what each remembers */
+  gboolean nonce_told;  /* the cloud has the newest one */
   FarInstanceTimer *poll_timer, *renew_timer;
   gboolean renewing_expired; /* the certificate has expired already */
   gint64 poll_at_us;         /* boottime of the next poll */
@@ -81,24 +75,42 @@ const AgentOpts *agent_opts (Agent *self);
 const char *agent_text (const json_t *json, const char *key); /* NULL where it is no string */
 
 /* ---- session.c ---- */
-AgentSession *agent_session_new (Agent *self, const char *id);
-AgentSession *agent_session_ref (AgentSession *session);
-void agent_session_unref (AgentSession *session);
+extern const FarSessionKind agent_session_kind;
 AgentSession *agent_session (Agent *self, const char *id);
-gboolean agent_session_live (const AgentSession *session);
 guint agent_sessions_live (Agent *self);
 gboolean agent_waits (Agent *self); /* a session has lost its tunnel */
 void agent_hurry (Agent *self);     /* tells the link whether somebody waits for it */
-gboolean
-agent_session_event (AgentSession *session, FarSessionEvent event, const char *cause, GError **error);
-void agent_session_timer (AgentSession *session, gint64 boottime_us);
-void agent_session_abandon (AgentSession *session);
 void agent_session_forget_token (AgentSession *session);
 /* Its credential is used up: asks for the next by poll, soon, then ever more slowly. */
 void agent_session_wait (AgentSession *session);
 /* Everything of this session ends at the tunnel end; where it never was there, at once. */
 void agent_tunnel_end (AgentSession *session);
-json_t *agent_session_show (const AgentSession *session);
+json_t *agent_session_show (const FarSession *session);
+
+static inline AgentSession *
+agent_session_ref (AgentSession *session)
+{
+  far_session_ref (&session->base);
+  return session;
+}
+
+static inline void
+agent_session_unref (AgentSession *session)
+{
+  far_session_unref (&session->base);
+}
+
+static inline gboolean
+agent_session_live (const AgentSession *session)
+{
+  return far_session_live (&session->base);
+}
+
+static inline gboolean
+agent_session_event (AgentSession *session, FarSessionEvent event, const char *cause, GError **error)
+{
+  return far_session_event (&session->base, event, cause, error);
+}
 
 /* ---- offers ---- */
 /* An offer in its parts; texts are borrowed from the JSON. */

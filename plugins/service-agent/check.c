@@ -136,7 +136,7 @@ agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GEr
     fault = "an old generation";
   else if (g_strcmp0 (offer->device, session->device) != 0)
     fault = "another device";
-  else if (g_strcmp0 (offer->person, session->person) != 0)
+  else if (g_strcmp0 (offer->person, session->user) != 0)
     fault = "another person";
   else if (offer->entry != session->entry || offer->in_advance != session->in_advance)
     fault = "another entry";

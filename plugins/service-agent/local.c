@@ -43,28 +43,10 @@ agent_terminal_get (gpointer self, FarCall *call)
     far_call_answer (call, 200, self_show (self, call->principal));
 }
 
-static gboolean
-may_manage (FarCall *call)
-{
-  return far_authorize (call->principal, FAR_ACTION_MANAGE, "node", NULL, NULL) == FAR_DECISION_ALLOW;
-}
-
-/* In pages, by their ids: that order holds when the session at which a page ended is over. */
 void
-agent_sessions_get (gpointer data, FarCall *call)
+agent_sessions_get (gpointer self, FarCall *call)
 {
-  Agent *self = data;
-  g_autoptr (GList) ids = may_manage (call)
-                              ? g_list_sort (g_hash_table_get_keys (self->sessions), (GCompareFunc) strcmp)
-                              : NULL;
-  FarPage page;
-  far_page_begin (&page, call, PAGE, 0);
-  for (GList *at = ids; at && !page.next; at = at->next) {
-    AgentSession *session = agent_session (self, at->data);
-    if (agent_session_live (session) && far_page_wants (&page, at->data))
-      far_page_take (&page, at->data, agent_session_show (session));
-  }
-  far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "sessions", page.list, "next", page.next));
+  far_book_list (((Agent *) self)->book, call, PAGE, FALSE);
 }
 
 void
@@ -77,7 +59,7 @@ agent_session_resolve (gpointer self, const FarPrincipal *principal, char **part
 void
 agent_session_get (gpointer self, FarCall *call)
 {
-  far_call_answer (call, 200, agent_session_show (agent_session (self, call->parts[0])));
+  far_call_answer (call, 200, agent_session_show (&agent_session (self, call->parts[0])->base));
 }
 
 void
@@ -86,12 +68,12 @@ agent_session_delete (gpointer self, FarCall *call)
   GError *error = NULL;
   AgentSession *session = agent_session (self, call->parts[0]);
   if (!agent_session_live (session)) {
-    far_call_answer (call, 200, agent_session_show (session));
+    far_call_answer (call, 200, agent_session_show (&session->base));
     return;
   }
   agent_session_ref (session);
   if (agent_session_event (session, FAR_SESSION_EV_CLOSE_ASKED, "closed at the terminal", &error))
-    far_call_answer (call, 202, agent_session_show (session));
+    far_call_answer (call, 202, agent_session_show (&session->base));
   else
     far_call_fail (call, error);
   agent_session_unref (session);

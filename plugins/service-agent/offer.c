@@ -21,16 +21,17 @@ session_take_place (AgentSession *session, const AgentOffer *offer)
 static AgentSession *
 session_from (Agent *self, const AgentOffer *offer)
 {
-  AgentSession *session = agent_session_new (self, offer->session);
-  session->person = g_strdup (offer->person);
-  session->asker = g_strdup (offer->asker ? offer->asker : offer->person);
+  AgentSession *session = (AgentSession *) far_session_new (self->book, offer->session);
+  session->self = self;
+  session->object = g_strdup ("node"); /* whoever manages this terminal may see and end it */
+  session->user = g_strdup (offer->person);
+  session->person = g_strdup (offer->asker ? offer->asker : offer->person);
   session->reason = g_strdup (offer->reason ? offer->reason : "");
   session->device = g_strdup (offer->device);
   session->entry = offer->entry;
   session->in_advance = offer->in_advance;
   session->for_us = offer->for_us;
   session_take_place (session, offer);
-  g_hash_table_insert (self->sessions, session->id, session);
   return session;
 }
 
@@ -101,7 +102,7 @@ agent_offer_new (Agent *self, const AgentOffer *offer, FarRequest *req)
     return;
   }
   AgentSession *session = session_from (self, offer);
-  far_log (self->at, G_LOG_LEVEL_MESSAGE, "access offered: %s, %s%s%s, %s", session->id, session->asker,
+  far_log (self->at, G_LOG_LEVEL_MESSAGE, "access offered: %s, %s%s%s, %s", session->id, session->person,
            session->device ? " to " : "", session->device ? session->device : "", session->reason);
   if (offer->in_advance) {
     Wait *wait = g_new0 (Wait, 1);

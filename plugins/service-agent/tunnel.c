@@ -157,8 +157,7 @@ static void
 agent_tunnel_event (const FarTunnelEvent *event, gpointer user)
 {
   AgentSession *session = user;
-  session->bytes_up = MAX (session->bytes_up, event->bytes_up);
-  session->bytes_down = MAX (session->bytes_down, event->bytes_down);
+  far_session_counted (&session->base, event->bytes_up, event->bytes_down);
   if (event->kind == FAR_TUNNEL_ENDED) {
     event_ended (session, event);
   } else if (session->self && event->kind == FAR_TUNNEL_UP) {
@@ -186,7 +185,7 @@ arrived (const char *id, const char *from, FarLoop *loop, FarRequest *req, gpoin
   const AgentOpts *opts = agent_opts (session->self);
   FarEndpointSpec spec = { .session = session->id,
                            .from = from,
-                           .asker = session->asker,
+                           .asker = session->person,
                            .device = session->device,
                            .want_loop = loop,
                            .deadline_us = session->deadline.boottime_us };
@@ -195,7 +194,7 @@ arrived (const char *id, const char *from, FarLoop *loop, FarRequest *req, gpoin
     far_endpoint_open (opts->login, &spec, req);
     return;
   }
-  spec.person = session->person;
+  spec.person = session->user;
   if (session->device)
     far_device_open (&spec, req);
   else if (opts->shell)

@@ -146,3 +146,10 @@ tests_unit_test_access_book_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_access_book_CFLAGS = $(TEST_CC)
 tests_unit_test_access_book_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_book_LDADD = $(TEST_LINK)
+
+unit_tests += tests/unit/test-agent-book
+tests_unit_test_agent_book_SOURCES = tests/unit/test-agent-book.c tests/unit/book-conform.h tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_agent_book_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_agent_book_CFLAGS = $(TEST_CC)
+tests_unit_test_agent_book_LDFLAGS = $(TEST_LD)
+tests_unit_test_agent_book_LDADD = $(TEST_LINK)

@@ -37,11 +37,6 @@ agent_sessions_live (Agent *self)
 {
   return live;
 }
-gboolean
-agent_session_live (const AgentSession *session)
-{
-  return session->state != FAR_SESSION_CLOSED;
-}
 void
 agent_poll_soon (Agent *self, gint64 in_us)
 {
@@ -387,7 +382,7 @@ START_TEST (test_continues)
     { "for_us", "600000001", "longer time" },
   };
   AgentSession session = { .id = (char *) "s1",
-                           .person = (char *) "alice",
+                           .user = (char *) "alice",
                            .device = (char *) "boiler",
                            .entry = FAR_ENTRY_STREAM,
                            .generation = 3,
