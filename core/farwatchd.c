@@ -14,17 +14,13 @@
 #include <farwatch/version.h>
 
 #include "base/node-part.h"
-#include "reach/device.h"
 #include "node/api.h"
 #include "node/handlers-node.h"
+#include "node/whole.h"
 #include "life/instance-private.h"
-#include "loop/executor.h"
 #include "loop/log.h"
-#include "node/node-hooks.h"
 #include "life/node.h"
-#include "reach/peer.h"
 #include "life/sd-notify.h"
-#include "auth/right.h"
 #include "base/speech.h"
 #include "loop/loop-latency.h"
 #include "stream/memory-trim.h"
@@ -156,34 +152,6 @@ reload_wanted (gpointer data)
 }
 
 static void
-end_all (void)
-{
-  far_threads_ending ();
-  far_control_stop ();
-  far_instances_stop ();
-  far_peer_forget ();
-  far_handlers_node_stop ();
-  far_api_stop ();
-  far_executors_end ();
-  far_device_profile_set (NULL);
-  far_node_close ();
-}
-
-/* What the instances may rely on from their first moment. The interfaces open first, so that one can ask why
- * something does not start. */
-static gboolean
-open_all (const Arguments *arguments, FarProfile *profile, GError **error)
-{
-  if (!far_node_open (profile, error))
-    return FALSE;
-  far_node_hooks_start ();
-  far_handlers_node_start (arguments->state);
-  far_api_start ();
-  far_device_profile_set (g_ptr_array_ref (profile->devices));
-  return far_right_set_profile (profile->rights, error) && far_control_start (far_node_control (), error);
-}
-
-static void
 farwatchd_run (FarProfile *profile)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
@@ -214,12 +182,13 @@ serve (const Arguments *arguments, FarProfile *profile)
   ignore_broken_pipes ();
   far_log_open (arguments->debug);
   far_loop_latency_watch ();
-  good = open_all (arguments, profile, &error);
+  good = far_node_whole_open (profile, arguments->state, &error);
   if (good)
     farwatchd_run (profile);
   else
     far_log_line (G_LOG_LEVEL_ERROR, NULL, error->message);
-  end_all ();
+  far_threads_ending ();
+  far_node_whole_stop ();
   if (far_threads_left () > 0)
     _exit (good ? EXIT_GOOD : EXIT_BAD); /* one that comes back must not meet what the exit takes away */
   return good ? EXIT_GOOD : EXIT_BAD;

@@ -173,6 +173,8 @@ libfarwatch_la_SOURCES = \
 	core/node/local-name.c \
 	core/node/local-name.h \
 	core/node/node-hooks.c \
+	core/node/whole.c \
+	core/node/whole.h \
 	core/node/node-hooks.h \
 	core/profile/describe.c \
 	core/profile/device-option.c \

@@ -39,12 +39,12 @@ typedef struct {
   GThreadFunc func;
   gpointer data;
   FarNode *node;
-} Begin;
+} ThreadBegin;
 
 static gpointer
 thread_enter (gpointer data)
 {
-  g_autofree Begin *begin = data;
+  g_autofree ThreadBegin *begin = data;
 
   far_node_enter (begin->node);
   return begin->func (begin->data);
@@ -57,8 +57,8 @@ far_thread_new (const char *name, GThreadFunc func, gpointer data)
   sigset_t all, before;
   sigfillset (&all);
   pthread_sigmask (SIG_SETMASK, &all, &before);
-  Begin *begin = g_new (Begin, 1);
-  *begin = (Begin){ func, data, far_node_entered () };
+  ThreadBegin *begin = g_new (ThreadBegin, 1);
+  *begin = (ThreadBegin){ func, data, far_node_entered () };
   GThread *thread = g_thread_new (name, thread_enter, begin);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
   return thread;
