@@ -13,6 +13,7 @@ libfarwatch_la_LIBADD = $(CORE_LIBS)
 farwatch_include_HEADERS += \
 	core/farwatch/acceptor.h \
 	core/farwatch/book.h \
+	core/farwatch/carrier.h \
 	core/farwatch/clock.h \
 	core/farwatch/dial.h \
 	core/farwatch/error.h \
@@ -209,6 +210,9 @@ libfarwatch_la_SOURCES = \
 	core/reach/book-time.c \
 	core/reach/book-write.c \
 	core/reach/book.c \
+	core/reach/carrier-part.c \
+	core/reach/carrier-part.h \
+	core/reach/carrier.c \
 	core/reach/device-lock.c \
 	core/reach/device.c \
 	core/reach/device.h \
@@ -223,7 +227,6 @@ libfarwatch_la_SOURCES = \
 	core/reach/people.h \
 	core/reach/right-warnings.c \
 	core/reach/session.c \
-	core/reach/tunnel.c \
 	core/stream/accept-proxy.c \
 	core/stream/accept-rate.c \
 	core/stream/acceptor-private.h \

@@ -9,6 +9,7 @@
  * an ELF note that core reads from the file before dlopen: a plugin is judged before its code runs. The ABI
  * is 0: no promise yet, core and plugins are built together. */
 #pragma once
+#include <farwatch/carrier.h>
 #include <farwatch/clock.h>
 #include <farwatch/error.h>
 #include <farwatch/loop.h>
@@ -57,7 +58,7 @@ struct _FarType {
 typedef struct {
   FarType type;
   const FarMessageOps *messages;
-  const FarTunnelOps *tunnels;
+  const FarCarrierOps *carrier;
   void (*dial) (const char *url, const char *ca_file, FarRequest *req);
 } FarTransportType;
 

@@ -1,95 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tunnels, endpoints and devices: how a person's bytes reach a device (spec B5–B8, B10–B12).
- *
- * The tunnel end (at the cloud; Z) reserves a tunnel for a session, the terminal dials it and is asked "what
- * reaches X to me". The transport knows sessions by id only; what a login's claim says ("session/ID") decides
- * which reservation it belongs to. */
+/* Endpoints and devices: where a person's bytes end that a carrier has brought (spec B5–B8, B10–B12). */
 #pragma once
+#include <farwatch/carrier.h>
 #include <farwatch/instance.h>
 #include <farwatch/request.h>
 #include <farwatch/stream.h>
 #include <jansson.h>
 
 G_BEGIN_DECLS
-
-typedef enum { FAR_ENTRY_PORTS, FAR_ENTRY_STREAM } FarEntry;
-
-typedef struct {
-  const char *session;  /* id */
-  const char *terminal; /* node id that must come */
-  FarEntry entry;
-  /* Y carries clear text: bound to person_address, first connection within 60 s */
-  gboolean raw;
-  const char *person_address; /* Y accepts only this address or net (an address alone, raw: exact; else family
-                                 /32 or /64); 127.0.0.1 or ::1: and whoever on this machine dials the address
-                                 that Y is bound to; NULL: refused where there is a Y */
-  gint64 length_us;           /* connection time; counts from the tunnel's acknowledgement */
-} FarTunnelSpec;
-
-typedef struct {
-  guint16 x, y; /* y 0: no port (entry stream) */
-  /* where the terminal dials: "host:port"; 0.0.0.0 or [::] as host: the one it has its link to */
-  char *address;
-  char *y_host;   /* where the person dials; NULL: the host by which they reach this node */
-  char *host_key; /* "ssh-ed25519 AAAA…" of Z */
-} FarTunnel;
-void far_tunnel_free (FarTunnel *tunnel);
-
-typedef enum {
-  FAR_TUNNEL_UP,     /* acknowledged; timer started               */
-  FAR_TUNNEL_LOST,   /* link lost; reservation kept (resuming)    */
-  FAR_TUNNEL_OPENED, /* a person's connection was joined          */
-  FAR_TUNNEL_CLOSED, /* that connection ended; counters, cause    */
-  FAR_TUNNEL_COUNTERS,
-  FAR_TUNNEL_REFUSED, /* somebody was refused at X or Y: cause, from */
-  FAR_TUNNEL_ENDED    /* last event: ports are free; cause         */
-} FarTunnelEventKind;
-typedef struct {
-  FarTunnelEventKind kind;
-  const char *session;
-  const char *cause, *from;
-  /* UP at the tunnel end: the address of this machine that the link has come to, without port; NULL: not
-   * known */
-  const char *here;
-  guint times;                  /* REFUSED: so many are told at once; 0: one */
-  guint64 bytes_up, bytes_down; /* person → device, device → person; totals of the session */
-  gint64 deadline_boot_us;      /* UP: as computed at this end */
-  gboolean stock;               /* UP: the other end is a stock program: deadline at one end only */
-} FarTunnelEvent;
-typedef void (*FarTunnelFunc) (const FarTunnelEvent *event, gpointer user); /* [main] */
-
-/* Terminal's side: how to dial. */
-typedef struct {
-  const char *session;
-  const char *address;  /* Z's host:port */
-  const char *host_key; /* must match, NULL is refused */
-  const char *user;     /* login name at Z: the terminal's id */
-  const char *token;    /* copied, cleared after use */
-  gboolean node_key;    /* prove the node key as well */
-  guint16 x;
-  gint64 length_us;
-  /* each person's connection that arrives: asks on main; the answer is the near end to join with. */
-  void (*arrived) (const char *session, const char *from, FarLoop *loop,
-                   FarRequest *req /* result FarStream* */, gpointer user);
-} FarDialSpec;
-
-typedef struct {
-  /* server end; result FarTunnel*. X and Y are bound before the result. events until ENDED. */
-  void (*reserve) (gpointer self, const FarTunnelSpec *spec, FarTunnelFunc events, gpointer user,
-                   FarRequest *req);
-  /* joins a stream (entry stream) with a new connection to the terminal. takes stream. */
-  void (*attach) (gpointer self, const char *session, FarStream *stream, const char *from);
-  /* client end; events as above */
-  void (*dial) (gpointer self, const FarDialSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req);
-  /* both ends: everything of this session ends now (ENDED follows) */
-  void (*end) (gpointer self, const char *session, const char *cause);
-  void (*set_deadline) (gpointer self, const char *session, gint64 boottime_us);
-  gboolean (*serves) (gpointer self); /* can it reserve? (a listener is up) */
-  /* tunnel end: what people have open is aborted and nobody comes in any more, while the link stands, so that
-   * the terminal can end in order. Done when no byte of theirs passes; also for a session that is not known.
-   */
-  void (*shut) (gpointer self, const char *session, const char *cause, FarRequest *req);
-} FarTunnelOps;
 
 /* ---- endpoints and devices ---- */
 

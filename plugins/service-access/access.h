@@ -106,6 +106,7 @@ typedef struct _AccessTerminal {
   gint64 skew_us;            /* what its own clock is ahead of ours; of meaning when told */
   gboolean skew_told;
   char *from, *nonce;
+  GStrv carriers; /* kinds that it has beside the common ones; NULL: it told none */
 } AccessTerminal;
 
 void access_terminal_free (AccessTerminal *terminal);
@@ -201,11 +202,12 @@ typedef struct _AccessSession {
   char *user, *from; /* user: login name at the terminal */
   gboolean raw, in_advance;
   char *login_box;
-  char *token; /* of the first offer, written with the session's row; NULL: to be asked for */
+  char *token;           /* of the first offer, written with the session's row; NULL: to be asked for */
+  const char *token_key; /* which of the terminal's keys it is bound to */
   /* the tunnel end */
-  char *tunnel;           /* instance that carries it */
-  FarInstance *tunnel_at; /* the same, valid until its ENDED: a reload may have put another in its place */
-  FarTunnel *ports;       /* NULL: nothing reserved */
+  char *tunnel;        /* name of the transport that carries it */
+  FarCarrier *carrier; /* until its ENDED; NULL: none */
+  FarTunnel *ports;    /* NULL: nothing reserved */
   /* the address of the tunnel end that the terminal's link has come to; NULL: it has not */
   char *link_to;
   gboolean reserving;
@@ -296,11 +298,10 @@ void access_tunnel_end (AccessSession *session);
 /* People's connections end now, the terminal's link stays; req ends when none of their bytes passes. */
 void access_tunnel_shut (AccessSession *session, FarRequest *req);
 void access_allocate (AccessSession *session);
-/* a transport that can reserve tunnels */
-gboolean access_tunnel_is_end (FarInstance *at);
-gboolean access_tunnel_up (FarInstance *at); /* … and serves now */
-/* … and is one the profile draws from */
-gboolean access_tunnel_wanted (const AccessOpts *opts, FarInstance *at);
+/* Which of the terminal's keys the token for its carrier will be bound to, as things are; static. */
+const char *access_allocate_key (AccessSession *session);
+/* A tunnel server that the profile draws from? */
+gboolean access_tunnel_wanted (const AccessOpts *opts, const char *name);
 void access_nodes_get (gpointer self, FarCall *call);
 void access_offer_make (AccessSession *session);
 /* The token of its first offer as a row, for who writes it to `store`. FALSE: it is not to be had so. */

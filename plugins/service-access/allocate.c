@@ -7,53 +7,54 @@
 
 #include <string.h>
 
-static const FarTunnelOps *
-access_allocate_tunnel_ops (FarInstance *at)
-{
-  return ((const FarTransportType *) far_instance_type (at))->tunnels;
-}
-
 gboolean
-access_tunnel_wanted (const AccessOpts *opts, FarInstance *at)
+access_tunnel_wanted (const AccessOpts *opts, const char *name)
 {
-  return !opts->tunnels || !opts->tunnels[0] ||
-         g_strv_contains ((const char *const *) opts->tunnels, far_instance_name (at));
+  return !opts->tunnels || !opts->tunnels[0] || g_strv_contains ((const char *const *) opts->tunnels, name);
 }
 
-gboolean
-access_tunnel_is_end (FarInstance *at)
+/* Has the terminal this kind? Those that say nothing, and stock ends, have the common ones. */
+static gboolean
+allocate_fits (AccessSession *session, const FarCarrierLook *look)
 {
-  const FarTunnelOps *ops = access_allocate_tunnel_ops (at);
-  return ops && ops->reserve;
+  const AccessTerminal *terminal = access_terminal (session->self, session->terminal);
+  gboolean told = terminal && terminal->carriers && !access_terminal_is_stock (terminal) &&
+                  g_strv_contains ((const char *const *) terminal->carriers, look->kind);
+  return look->up && (look->common || told) && (look->ports || session->entry == FAR_ENTRY_STREAM);
 }
 
-gboolean
-access_tunnel_up (FarInstance *at)
-{
-  const FarTunnelOps *ops = access_allocate_tunnel_ops (at);
-  return access_tunnel_is_end (at) && ops->serves && ops->serves (far_instance_self (at));
-}
-
+/* Names of the tunnel servers that can carry this session. A kind that only some terminals have is there to
+ * be used by them. */
 static GPtrArray *
-tunnels_up (const AccessOpts *opts)
+allocate_names (AccessSession *session)
 {
   g_autoptr (GPtrArray) all = far_instance_list (FAR_KIND_TRANSPORT);
-  GPtrArray *up = g_ptr_array_new ();
+  GPtrArray *common = g_ptr_array_new_with_free_func (g_free), *own = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; i < all->len; i++) {
-    FarInstance *at = all->pdata[i];
-    if (access_tunnel_wanted (opts, at) && access_tunnel_up (at))
-      g_ptr_array_add (up, at);
+    const char *name = far_instance_name (all->pdata[i]);
+    FarCarrierLook look;
+    if (access_tunnel_wanted (access_opts (session->self), name) && far_carrier_look (name, &look) &&
+        allocate_fits (session, &look))
+      g_ptr_array_add (look.common ? common : own, g_strdup (name));
   }
-  return up;
+  GPtrArray *best = own->len > 0 ? own : common;
+  g_ptr_array_unref (own->len > 0 ? common : own);
+  return best;
+}
+
+const char *
+access_allocate_key (AccessSession *session)
+{
+  g_autoptr (GPtrArray) names = allocate_names (session);
+  FarCarrierLook look;
+  return names->len > 0 && far_carrier_look (names->pdata[0], &look) ? look.key : NULL;
 }
 
 void
 access_tunnel_end (AccessSession *session)
 {
-  FarInstance *at = session->tunnel_at;
-  if (at)
-    access_allocate_tunnel_ops (at)->end (far_instance_self (at), session->id,
-                                          session->cause ? session->cause : "closed");
+  if (session->carrier)
+    far_carrier_end (session->carrier, session->cause ? session->cause : "closed");
   else if (!session->reserving) /* nothing was reserved, or its tunnel end is gone with its ports */
     access_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
 }
@@ -61,18 +62,14 @@ access_tunnel_end (AccessSession *session)
 void
 access_tunnel_shut (AccessSession *session, FarRequest *req)
 {
-  FarInstance *at = session->tunnel_at;
-  if (at && access_allocate_tunnel_ops (at)->shut) {
-    far_request_serve (req, at);
-    access_allocate_tunnel_ops (at)->shut (far_instance_self (at), session->id,
-                                           session->cause ? session->cause : "closed", req);
-  } else {
+  if (session->carrier)
+    far_carrier_shut (session->carrier, session->cause ? session->cause : "closed", req);
+  else
     far_request_done (req, NULL, NULL);
-  }
 }
 
 static void
-access_allocate_tunnel_up (AccessSession *session, const FarTunnelEvent *event)
+access_allocate_tunnel_up (AccessSession *session, const FarCarrierEvent *event)
 {
   g_autoptr (GError) error = NULL;
   g_free (session->link_to);
@@ -94,13 +91,13 @@ access_allocate_tunnel_up (AccessSession *session, const FarTunnelEvent *event)
 }
 
 static void
-tunnel_counted (AccessSession *session, const FarTunnelEvent *event)
+tunnel_counted (AccessSession *session, const FarCarrierEvent *event)
 {
   far_session_counted (&session->base, event->bytes_up, event->bytes_down);
 }
 
 static void
-tunnel_refused (AccessSession *session, const FarTunnelEvent *event)
+tunnel_refused (AccessSession *session, const FarCarrierEvent *event)
 {
   guint times = MAX (event->times, 1);
   far_count ("connections to a session's ports", times);
@@ -110,38 +107,37 @@ tunnel_refused (AccessSession *session, const FarTunnelEvent *event)
 }
 
 static void
-tunnel_ended (AccessSession *session, const FarTunnelEvent *event)
+tunnel_ended (AccessSession *session, const FarCarrierEvent *event)
 {
   tunnel_counted (session, event);
   g_clear_pointer (&session->ports, far_tunnel_free);
-  session->tunnel_at = NULL;
+  g_clear_pointer (&session->carrier, far_carrier_unref);
   if (session->self) {
     if (g_strcmp0 (event->cause, "deadline") == 0)
       access_session_event (session, FAR_SESSION_EV_DEADLINE, "deadline", NULL);
     if (access_session_live (session))
       access_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, event->cause, NULL);
   }
-  access_session_unref (session); /* the tunnel end's reference */
 }
 
 static void
-access_allocate_tunnel_event (const FarTunnelEvent *event, gpointer user)
+access_allocate_tunnel_event (const FarCarrierEvent *event, gpointer user)
 {
   AccessSession *session = user;
-  if (event->kind == FAR_TUNNEL_ENDED) {
+  if (event->kind == FAR_CARRIER_ENDED) {
     tunnel_ended (session, event);
     return;
   }
   if (!session->self)
     return;
   switch (event->kind) {
-  case FAR_TUNNEL_UP:
+  case FAR_CARRIER_UP:
     access_allocate_tunnel_up (session, event);
     break;
-  case FAR_TUNNEL_LOST:
+  case FAR_CARRIER_LOST:
     access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
     break;
-  case FAR_TUNNEL_REFUSED:
+  case FAR_CARRIER_REFUSED:
     tunnel_refused (session, event);
     break;
   default:
@@ -150,11 +146,20 @@ access_allocate_tunnel_event (const FarTunnelEvent *event, gpointer user)
   }
 }
 
+static void
+access_allocate_let_go (gpointer session)
+{
+  access_session_unref (session);
+}
+
+static const FarCarrierFuncs access_carrier = { .event = access_allocate_tunnel_event,
+                                                .free = access_allocate_let_go };
+
 typedef struct {
   AccessSession *session;
   GPtrArray *names; /* tunnel ends still to be asked */
   char *asked;
-  FarInstance *at;
+  FarCarrier *carrier; /* of the one asked */
 } Draw;
 
 static void draw_next (Draw *draw);
@@ -165,6 +170,7 @@ draw_end (Draw *draw)
   draw->session->reserving = FALSE;
   access_session_unref (draw->session);
   g_ptr_array_unref (draw->names);
+  g_clear_pointer (&draw->carrier, far_carrier_unref);
   g_free (draw->asked);
   g_free (draw);
 }
@@ -188,7 +194,7 @@ draw_won (Draw *draw, FarTunnel *ports)
   session->reserving = FALSE;
   session->ports = ports;
   session->tunnel = g_steal_pointer (&draw->asked);
-  session->tunnel_at = draw->at;
+  session->carrier = g_steal_pointer (&draw->carrier);
   if (!session->self || session->state != FAR_SESSION_PERMITTED) {
     access_tunnel_end (session);
   } else {
@@ -211,50 +217,49 @@ draw_done (FarRequest *req, gpointer user)
     far_log (draw->session->self->at, G_LOG_LEVEL_WARNING,
              "tunnel end '%s' could not reserve for session %s: %s", draw->asked, draw->session->id,
              error->message);
-  access_session_unref (draw->session); /* the reference kept for events: there will be none */
+  g_clear_pointer (&draw->carrier, far_carrier_unref);
   draw_next (draw);
+}
+
+/* The next to be asked; FALSE: there is none, or nobody waits for it. */
+static gboolean
+draw_pick (Draw *draw)
+{
+  const AccessSession *session = draw->session;
+  if (draw->names->len == 0 || !session->self || session->state != FAR_SESSION_PERMITTED)
+    return FALSE;
+  g_free (draw->asked);
+  draw->asked = g_ptr_array_steal_index_fast (draw->names, far_random_u32 (draw->names->len));
+  return TRUE;
 }
 
 static void
 draw_next (Draw *draw)
 {
   AccessSession *session = draw->session;
-  FarInstance *at = NULL;
-  while (!at && draw->names->len > 0 && session->self && session->state == FAR_SESSION_PERMITTED) {
-    guint i = far_random_u32 (draw->names->len);
-    g_free (draw->asked);
-    draw->asked = g_strdup (draw->names->pdata[i]);
-    g_ptr_array_remove_index_fast (draw->names, i);
-    at = far_instance_find (FAR_KIND_TRANSPORT, draw->asked, NULL);
-  }
-  draw->at = at;
-  if (!at) {
+  if (!draw_pick (draw)) {
     draw_failed (draw, "no tunnel end is up");
     return;
   }
   gboolean known = session->from && *session->from;
-  FarTunnelSpec spec = { .session = session->id,
-                         .terminal = session->terminal,
-                         .entry = session->entry,
-                         .raw = session->raw,
-                         .person_address = known ? session->from : NULL,
-                         .length_us = session->for_us };
+  FarCarrierSpec spec = { .session = session->id,
+                          .peer = session->terminal,
+                          .entry = session->entry,
+                          .raw = session->raw,
+                          .person_address = known ? session->from : NULL,
+                          .length_us = session->for_us };
   /* The session asks, which may outlive the instance: what was reserved meanwhile is given back. */
   FarRequest *req = far_request_new (draw_done, draw, 15000); /* lint: allow far_request_new */
-  far_request_serve (req, at);
-  access_allocate_tunnel_ops (at)->reserve (far_instance_self (at), &spec, access_allocate_tunnel_event,
-                                            access_session_ref (session), req);
+  draw->carrier = far_carrier_reserve (draw->asked, &spec, &access_carrier, access_session_ref (session),
+                                       req);
 }
 
 void
 access_allocate (AccessSession *session)
 {
-  g_autoptr (GPtrArray) up = tunnels_up (access_opts (session->self));
   Draw *draw = g_new0 (Draw, 1);
   draw->session = access_session_ref (session);
-  draw->names = g_ptr_array_new_with_free_func (g_free);
-  for (guint i = 0; i < up->len; i++)
-    g_ptr_array_add (draw->names, g_strdup (far_instance_name (up->pdata[i])));
+  draw->names = allocate_names (session);
   session->reserving = TRUE;
   draw_next (draw);
 }

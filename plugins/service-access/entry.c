@@ -17,10 +17,8 @@ static void
 stream_came (FarStream *stream, const char *from, gpointer user)
 {
   AccessSession *session = user;
-  FarInstance *at = session->self && session->state == FAR_SESSION_OPEN ? session->tunnel_at : NULL;
-  if (at)
-    ((const FarTransportType *) far_instance_type (at))
-        ->tunnels->attach (far_instance_self (at), session->id, stream, from);
+  if (session->self && session->state == FAR_SESSION_OPEN && session->carrier)
+    far_carrier_attach (session->carrier, stream, from);
   else
     far_loop_post (stream->loop, access_entry_stream_free,
                    stream); /* resuming or over: this connection is not served */

@@ -5,12 +5,14 @@
 
 #include "access.h"
 
+#include <string.h>
+
 typedef struct {
   guint reserved, open;
 } Load;
 
 static Load
-tunnel_load (Access *self, FarInstance *at)
+tunnel_load (Access *self, const char *name)
 {
   Load load = { 0, 0 };
   GHashTableIter iter;
@@ -18,7 +20,7 @@ tunnel_load (Access *self, FarInstance *at)
   g_hash_table_iter_init (&iter, self->sessions);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
     const AccessSession *session = value;
-    if (session->tunnel_at != at)
+    if (!session->carrier || strcmp (session->tunnel, name) != 0)
       continue;
     load.reserved++;
     load.open += session->state == FAR_SESSION_OPEN;
@@ -27,12 +29,12 @@ tunnel_load (Access *self, FarInstance *at)
 }
 
 static json_t *
-tunnel_show (Access *self, FarInstance *at)
+tunnel_show (Access *self, const char *name, gboolean up)
 {
-  Load load = tunnel_load (self, at);
-  return json_pack ("{s:s, s:b, s:b, s:i, s:i}", "tunnel", far_instance_name (at), "up",
-                    access_tunnel_up (at), "drawn", access_tunnel_wanted (access_opts (self), at), "sessions",
-                    (int) load.reserved, "open", (int) load.open);
+  Load load = tunnel_load (self, name);
+  return json_pack ("{s:s, s:b, s:b, s:i, s:i}", "tunnel", name, "up", up, "drawn",
+                    access_tunnel_wanted (access_opts (self), name), "sessions", (int) load.reserved, "open",
+                    (int) load.open);
 }
 
 static json_t *
@@ -43,9 +45,12 @@ node_show (Access *self)
   guint links = 0;
   GHashTableIter iter;
   gpointer value;
-  for (guint i = 0; i < all->len; i++)
-    if (access_tunnel_is_end (all->pdata[i]))
-      json_array_append_new (tunnels, tunnel_show (self, all->pdata[i]));
+  for (guint i = 0; i < all->len; i++) {
+    const char *name = far_instance_name (all->pdata[i]);
+    FarCarrierLook look;
+    if (far_carrier_look (name, &look) && look.accepts)
+      json_array_append_new (tunnels, tunnel_show (self, name, look.up));
+  }
   g_hash_table_iter_init (&iter, self->terminals);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     links += ((const AccessTerminal *) value)->connected;

@@ -26,7 +26,7 @@ static gboolean
 pending_holds (const Pending *pending)
 {
   const AccessSession *session = pending->session;
-  return session->generation == pending->generation && session->ports &&
+  return session->generation == pending->generation && session->ports && session->carrier &&
          (session->state == FAR_SESSION_PERMITTED || session->state == FAR_SESSION_RESUMING);
 }
 
@@ -41,27 +41,27 @@ pending_free (gpointer data)
 static json_t *
 access_offer_new (AccessSession *session, const char *sealed)
 {
-  const FarTunnel *ports = session->ports;
   gint64 left_us = session->opened_us ? session->deadline.boottime_us - far_clock_boottime_us ()
                                       : session->for_us;
-  return json_pack ("{s:s, s:i, s:s?, s:s, s:s, s:i, s:I, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:s?}",
-                    "session", session->id, "generation", (int) session->generation, "request",
-                    session->request, "address", ports->address, "host_key", ports->host_key, "x",
-                    (int) ports->x, "for_us", (json_int_t) MAX (left_us, 0), "device", session->device,
-                    "entry", session->entry == FAR_ENTRY_PORTS ? "ports" : "stream", "login",
-                    session->in_advance ? "in-advance" : "in-band", "person", session->user, "asker",
-                    session->person, "reason", session->reason, "sealed", sealed, "login_box",
-                    session->login_box);
+  json_t *offer = json_pack ("{s:s, s:i, s:s?, s:I, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:s?}", "session",
+                             session->id, "generation", (int) session->generation, "request",
+                             session->request, "for_us", (json_int_t) MAX (left_us, 0), "device",
+                             session->device, "entry", session->entry == FAR_ENTRY_PORTS ? "ports" : "stream",
+                             "login", session->in_advance ? "in-advance" : "in-band", "person", session->user,
+                             "asker", session->person, "reason", session->reason, "sealed", sealed,
+                             "login_box", session->login_box);
+  far_carrier_part_put (session->carrier, offer, session->ports->part);
+  return offer;
 }
 
 static json_t *
 credential_new (AccessSession *session, const char *token, gint64 expires_us)
 {
-  const FarTunnel *ports = session->ports;
-  return json_pack ("{s:s, s:i, s:s, s:s, s:i, s:I, s:s, s:s}", "session", session->id, "generation",
-                    (int) session->generation, "terminal", session->terminal, "address", ports->address, "x",
-                    (int) ports->x, "expires_us", (json_int_t) expires_us, "token", token, "host_key",
-                    ports->host_key);
+  json_t *credential = json_pack ("{s:s, s:i, s:s, s:I, s:s}", "session", session->id, "generation",
+                                  (int) session->generation, "terminal", session->terminal, "expires_us",
+                                  (json_int_t) expires_us, "token", token);
+  far_carrier_part_put (session->carrier, credential, session->ports->part);
+  return credential;
 }
 
 static gint64
@@ -103,11 +103,12 @@ token_issued (FarRequest *req, gpointer user)
   pending_free (pending);
 }
 
-/* The key that who shows the token must have as well; a stock end has none of its own here. */
+/* The key that who shows the token must have as well, of those that are registered; a stock end has none of
+ * its own here. */
 static const char *
-offer_key (AccessTerminal *terminal)
+offer_key (AccessTerminal *terminal, const char *kept)
 {
-  return terminal && !access_terminal_is_stock (terminal) ? access_text (terminal->row, "ssh") : NULL;
+  return terminal && kept && !access_terminal_is_stock (terminal) ? access_text (terminal->row, kept) : NULL;
 }
 
 gboolean
@@ -115,7 +116,8 @@ access_offer_token (AccessSession *session, const char *store, FarTokenRow *row)
 {
   Access *self = session->self;
   g_autofree char *claim = g_strdup_printf ("session/%s", session->id);
-  const char *key = offer_key (access_terminal (self, session->terminal));
+  session->token_key = access_allocate_key (session);
+  const char *key = offer_key (access_terminal (self, session->terminal), session->token_key);
   return far_token_prepare (access_opts (self)->tokens, store, session->terminal, claim, key,
                             offer_expires_us (self), row);
 }
@@ -135,15 +137,17 @@ access_offer_make (AccessSession *session)
   Access *self = session->self;
   AccessTerminal *terminal = access_terminal (self, session->terminal);
   g_autofree char *claim = g_strdup_printf ("session/%s", session->id);
-  const char *key = offer_key (terminal);
+  const char *kept = session->carrier ? far_carrier_key (session->carrier) : NULL;
+  const char *key = offer_key (terminal, kept);
   if (!terminal || (!key && !access_terminal_is_stock (terminal))) {
-    access_session_event (session, FAR_SESSION_EV_FAILED, "the terminal has no SSH key here: enrol it", NULL);
+    access_session_event (session, FAR_SESSION_EV_FAILED, "the terminal has no key here: enrol it", NULL);
     return;
   }
-  if (session->token) {
+  if (session->token && g_strcmp0 (kept, session->token_key) == 0) {
     offer_first (session);
     return;
   }
+  g_clear_pointer (&session->token, far_secret_free);     /* for a carrier that it has not become */
   far_token_withdraw (access_opts (self)->tokens, claim); /* older generations are void */
   far_token_issue (access_opts (self)->tokens, session->terminal, claim, key, offer_expires_us (self),
                    far_request_of (self->at, token_issued, pending_new (session), pending_free, 15000));

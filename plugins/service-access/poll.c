@@ -107,6 +107,14 @@ access_poll_clock (AccessTerminal *terminal, FarCall *call)
   return TRUE;
 }
 
+/* Kinds that it has beside the common ones. */
+static void
+access_poll_carriers (AccessTerminal *terminal, const char *told)
+{
+  g_strfreev (terminal->carriers);
+  terminal->carriers = told ? g_strsplit (told, " ", 8) : NULL;
+}
+
 static void
 access_poll_nonce (AccessTerminal *terminal, FarCall *call)
 {
@@ -116,6 +124,7 @@ access_poll_nonce (AccessTerminal *terminal, FarCall *call)
     return;
   g_free (terminal->nonce);
   terminal->nonce = g_strdup (nonce);
+  access_poll_carriers (terminal, far_message_header (call->message, "carriers"));
 }
 
 /* Most answers are "not needed": they are kept short. Takes both lists. */

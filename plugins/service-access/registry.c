@@ -16,6 +16,7 @@ access_terminal_free (AccessTerminal *terminal)
   g_hash_table_unref (terminal->devices);
   g_free (terminal->from);
   g_free (terminal->nonce);
+  g_strfreev (terminal->carriers);
   g_free (terminal);
 }
 

@@ -122,6 +122,7 @@ access_kind_clear (FarSession *base)
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_free (texts[i]);
   g_clear_pointer (&session->ports, far_tunnel_free);
+  g_clear_pointer (&session->carrier, far_carrier_unref);
   g_clear_pointer (&session->turned, g_ptr_array_unref);
 }
 

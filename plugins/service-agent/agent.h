@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 
 typedef struct {
   char *link, *tunnel, *login, *shell, *hours, *keys;
-  GStrv in_advance, tunnel_ends;
+  GStrv in_advance, tunnel_ends, carriers;
   gint64 poll, longest, sessions;
 } AgentOpts;
 
@@ -29,10 +29,11 @@ typedef struct _AgentSession {
   Agent *self;         /* NULL: the instance has gone */
   char *user, *device; /* user: login name here */
   gboolean in_advance;
-  char *address, *host_key; /* of Z, from the newest offer */
-  guint16 x;
-  FarInstance *dialled; /* the tunnel end that knows this session, valid until its ENDED; NULL: none */
-  char *token;          /* of the newest offer, until it is spent */
+  char *address;       /* of Z, from the newest offer, as is the next one */
+  json_t *part;        /* what the carrier needs to know */
+  char *transport;     /* name of the one that carries it */
+  FarCarrier *carrier; /* until its ENDED; NULL: never opened */
+  char *token;         /* of the newest offer, until it is spent */
   FarInstanceTimer *redial;
   gboolean in_line;  /* to be dialled */
   gboolean again;    /* this generation's credential is used up: another is wanted */
@@ -113,17 +114,20 @@ agent_session_event (AgentSession *session, FarSessionEvent event, const char *c
 }
 
 /* ---- offers ---- */
-/* An offer in its parts; texts are borrowed from the JSON. */
+/* An offer in its parts; texts are borrowed from the JSON, or from the options. */
 typedef struct {
-  const char *session, *request, *address, *host_key, *device, *person, *asker, *reason, *sealed, *login_box;
+  const char *session, *request, *address, *device, *person, *asker, *reason, *sealed, *login_box;
+  const char *transport; /* the one here that carries what is offered */
+  json_t *part;          /* the carrier's; a reference of its own */
   guint generation;
-  guint16 x;
   gint64 for_us;
   FarEntry entry;
   gboolean in_advance;
 } AgentOffer;
 
-gboolean agent_offer_read (json_t *json, AgentOffer *offer, GError **error);
+gboolean agent_offer_read (Agent *self, json_t *json, AgentOffer *offer, GError **error);
+void agent_offer_clear (AgentOffer *offer);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (AgentOffer, agent_offer_clear)
 /* This node's own rules: device, hours, longest, number of sessions. */
 gboolean agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error);
 /* ends.c: the option 'tunnel-ends'. */

@@ -17,17 +17,13 @@ agent_check_bad (GError **error, const char *what)
 static gboolean
 read_numbers (json_t *json, AgentOffer *offer, GError **error)
 {
-  json_int_t generation = json_integer_value (json_object_get (json, "generation")),
-             x = json_integer_value (json_object_get (json, "x"));
+  json_int_t generation = json_integer_value (json_object_get (json, "generation"));
   offer->for_us = json_integer_value (json_object_get (json, "for_us"));
   if (generation < 1 || generation > G_MAXINT)
     return agent_check_bad (error, "generation");
-  if (x < 1 || x > G_MAXUINT16)
-    return agent_check_bad (error, "x");
   if (offer->for_us <= 0)
     return agent_check_bad (error, "for_us");
   offer->generation = generation;
-  offer->x = x;
   return TRUE;
 }
 
@@ -50,15 +46,32 @@ short_text (const char *text)
   return text && *text && strlen (text) <= 4096;
 }
 
-gboolean
-agent_offer_read (json_t *json, AgentOffer *offer, GError **error)
+/* The carrier's own part, by the transport here that has its kind. */
+static gboolean
+read_part (Agent *self, json_t *json, AgentOffer *offer, GError **error)
 {
-  g_autofree char *host = NULL;
-  guint16 port = 0;
+  const AgentOpts *opts = agent_opts (self);
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_ptr_array_add (names, opts->tunnel);
+  for (char **name = opts->carriers; name && *name; name++)
+    g_ptr_array_add (names, *name);
+  g_ptr_array_add (names, NULL);
+  offer->part = far_carrier_part ((const char *const *) names->pdata, json, &offer->transport, error);
+  offer->address = agent_text (offer->part, "address");
+  return offer->part != NULL;
+}
+
+void
+agent_offer_clear (AgentOffer *offer)
+{
+  g_clear_pointer (&offer->part, json_decref);
+}
+
+gboolean
+agent_offer_read (Agent *self, json_t *json, AgentOffer *offer, GError **error)
+{
   *offer = (AgentOffer){ .session = agent_text (json, "session"),
                          .request = agent_text (json, "request"),
-                         .address = agent_text (json, "address"),
-                         .host_key = agent_text (json, "host_key"),
                          .device = agent_text (json, "device"),
                          .person = agent_text (json, "person"),
                          .asker = agent_text (json, "asker"),
@@ -68,10 +81,8 @@ agent_offer_read (json_t *json, AgentOffer *offer, GError **error)
   if (!short_text (offer->session) || strlen (offer->session) > 64 ||
       strspn (offer->session, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") != strlen (offer->session))
     return agent_check_bad (error, "session");
-  if (!short_text (offer->address) || !far_parse_address (offer->address, &host, &port, NULL) || port == 0)
-    return agent_check_bad (error, "address");
-  if (!short_text (offer->host_key) || !g_str_has_prefix (offer->host_key, "ssh-"))
-    return agent_check_bad (error, "host_key");
+  if (!read_part (self, json, offer, error))
+    return FALSE;
   if (!short_text (offer->person) || strlen (offer->person) > 64)
     return agent_check_bad (error, "person");
   if (!short_text (offer->sealed))
@@ -140,6 +151,8 @@ agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GEr
     fault = "another person";
   else if (offer->entry != session->entry || offer->in_advance != session->in_advance)
     fault = "another entry";
+  else if (g_strcmp0 (offer->transport, session->transport) != 0)
+    fault = "another carrier";
   else if (offer->for_us > session->for_us)
     fault = "a longer time";
   if (fault)

@@ -35,12 +35,6 @@ credential_fault (json_t *credential, const AgentOffer *offer)
     return "another generation";
   if (!same_text (credential, "terminal", far_node_id ()))
     return "another terminal";
-  if (!same_text (credential, "address", offer->address))
-    return "another address";
-  if (!same_number (credential, "x", offer->x))
-    return "another port";
-  if (!same_text (credential, "host_key", offer->host_key))
-    return "another host key";
   if (expires <= now)
     return "expired";
   if (expires > now + FAR_AWAY_US)
@@ -56,7 +50,9 @@ agent_credential_open (Agent *self, const AgentOffer *offer, GError **error)
     g_prefix_error (error, "credential of session '%s': ", offer->session);
     return NULL;
   }
-  const char *fault = credential_fault (credential, offer);
+  const char *other = far_carrier_part_other (offer->part, credential);
+  g_autofree char *differs = other ? g_strdelimit (g_strconcat ("another ", other, NULL), "_", ' ') : NULL;
+  const char *fault = differs ? differs : credential_fault (credential, offer);
   char *token = fault ? NULL : g_strdup (agent_text (credential, "token"));
   if (fault)
     g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _ ("credential of session '%s' refused: %s"),

@@ -10,10 +10,11 @@ static void
 session_take_place (AgentSession *session, const AgentOffer *offer)
 {
   g_free (session->address);
-  g_free (session->host_key);
+  g_free (session->transport);
+  json_decref (session->part);
   session->address = agent_end_place (session->self, offer->address);
-  session->host_key = g_strdup (offer->host_key);
-  session->x = offer->x;
+  session->transport = g_strdup (offer->transport);
+  session->part = json_incref (offer->part);
   session->generation = offer->generation;
   session->again = FALSE;
 }
@@ -138,9 +139,9 @@ offer_continue (Agent *self, AgentSession *session, const AgentOffer *offer, Far
 void
 agent_offer_take (Agent *self, json_t *json, FarRequest *req)
 {
-  AgentOffer offer;
+  g_auto (AgentOffer) offer = { 0 };
   GError *error = NULL;
-  if (!agent_offer_read (json, &offer, &error)) {
+  if (!agent_offer_read (self, json, &offer, &error)) {
     offer_refuse (self, agent_text (json, "session"), error, req);
     return;
   }

@@ -103,6 +103,22 @@ poll_body (Agent *self, json_t *told)
   return body;
 }
 
+/* Which carriers beside the common one are here, told with each new nonce. In a header: a cloud that does not
+ * know of it passes it over. */
+static void
+agent_poll_carriers (Agent *self, json_t *body, FarMessage *message)
+{
+  g_autoptr (GString) kinds = g_string_new (NULL);
+  FarCarrierLook look;
+  if (json_object_get (body, "nonce") == NULL)
+    return;
+  for (char **name = agent_opts (self)->carriers; name && *name; name++)
+    if (far_carrier_look (*name, &look))
+      g_string_append_printf (kinds, "%s%s", kinds->len > 0 ? " " : "", look.kind);
+  if (kinds->len > 0)
+    far_message_set_header (message, "carriers", kinds->str);
+}
+
 typedef struct {
   Agent *self;
   char *session;
@@ -253,7 +269,10 @@ poll_now (gpointer user)
     return;
   Poll *poll = g_new0 (Poll, 1);
   *poll = (Poll){ self, poll_sessions (self), far_clock_boottime_us () };
-  g_autoptr (FarMessage) message = far_message_request ("POST", "poll", poll_body (self, poll->told));
+  json_t *body = poll_body (self, poll->told);
+  g_autoptr (FarMessage) message = far_message_request ("POST", "poll", json_incref (body));
+  agent_poll_carriers (self, body, message);
+  json_decref (body);
   self->polling = TRUE;
   far_peer_send (link, "", message,
                  far_request_of (self->at, polled, poll, poll_free,

@@ -90,7 +90,7 @@ static void
 agent_session_over (AgentSession *session)
 {
   agent_session_forget_token (session);
-  session->dialled = NULL;
+  g_clear_pointer (&session->carrier, far_carrier_unref);
   far_device_unlock (NULL, session->id);
   far_log (session->self->at, G_LOG_LEVEL_MESSAGE, "session closed: %s, %s, %s", session->id, session->person,
            session->cause);
@@ -132,7 +132,7 @@ agent_kind_gone (FarSession *base)
   AgentSession *session = agent_of (base);
   agent_session_forget_token (session);
   far_device_unlock (NULL, session->id);
-  if (session->dialled)
+  if (session->carrier)
     agent_tunnel_end (session);
   session->self = NULL;
 }
@@ -141,9 +141,11 @@ static void
 agent_kind_clear (FarSession *base)
 {
   AgentSession *session = agent_of (base);
-  char *texts[] = { session->user, session->device, session->address, session->host_key };
+  char *texts[] = { session->user, session->device, session->address, session->transport };
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_free (texts[i]);
+  json_decref (session->part);
+  g_clear_pointer (&session->carrier, far_carrier_unref);
   agent_session_forget_token (session);
 }
 

@@ -17,25 +17,13 @@
                                   */
 #define REDIAL_US G_USEC_PER_SEC /* a way that comes back is found within two seconds */
 
-/* A session stays with the instance that dialled it first, also when a reload has put another in its place.
- */
-static const FarTunnelOps *
-agent_tunnel_ops (AgentSession *session, FarInstance **at)
-{
-  *at = session->dialled ? session->dialled
-                         : far_instance_find (FAR_KIND_TRANSPORT, agent_opts (session->self)->tunnel, NULL);
-  return *at ? ((const FarTransportType *) far_instance_type (*at))->tunnels : NULL;
-}
-
 /* ---- end ---- */
 
 void
 agent_tunnel_end (AgentSession *session)
 {
-  FarInstance *at = session->dialled;
-  if (at)
-    ((const FarTransportType *) far_instance_type (at))
-        ->tunnels->end (far_instance_self (at), session->id, session->cause ? session->cause : "closed");
+  if (session->carrier)
+    far_carrier_end (session->carrier, session->cause ? session->cause : "closed");
   else
     agent_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
 }
@@ -127,7 +115,7 @@ agent_dialled (FarRequest *req, gpointer user)
 }
 
 static void
-event_up (AgentSession *session, const FarTunnelEvent *event)
+event_up (AgentSession *session, const FarCarrierEvent *event)
 {
   g_autoptr (GError) error = NULL;
   if (!session->opened) {
@@ -143,28 +131,27 @@ event_up (AgentSession *session, const FarTunnelEvent *event)
 }
 
 static void
-event_ended (AgentSession *session, const FarTunnelEvent *event)
+event_ended (AgentSession *session, const FarCarrierEvent *event)
 {
-  session->dialled = NULL;
+  g_clear_pointer (&session->carrier, far_carrier_unref);
   if (session->self && g_strcmp0 (event->cause, "deadline") == 0)
     agent_session_event (session, FAR_SESSION_EV_DEADLINE, "deadline", NULL);
   if (session->self && agent_session_live (session))
     agent_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, event->cause, NULL);
-  agent_session_unref (session); /* the tunnel end's reference */
 }
 
 static void
-agent_tunnel_event (const FarTunnelEvent *event, gpointer user)
+agent_tunnel_event (const FarCarrierEvent *event, gpointer user)
 {
   AgentSession *session = user;
   far_session_counted (&session->base, event->bytes_up, event->bytes_down);
-  if (event->kind == FAR_TUNNEL_ENDED) {
+  if (event->kind == FAR_CARRIER_ENDED) {
     event_ended (session, event);
-  } else if (session->self && event->kind == FAR_TUNNEL_UP) {
+  } else if (session->self && event->kind == FAR_CARRIER_UP) {
     event_up (session, event);
-  } else if (session->self && event->kind == FAR_TUNNEL_LOST) {
+  } else if (session->self && event->kind == FAR_CARRIER_LOST) {
     agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
-  } else if (session->self && event->kind == FAR_TUNNEL_REFUSED) {
+  } else if (session->self && event->kind == FAR_CARRIER_REFUSED) {
     far_log_limited (session->self->at, session->id, "a connection of session %s was refused: %s",
                      session->id, event->cause ? event->cause : "?");
     agent_report_trouble (session, event->cause ? event->cause : "?");
@@ -203,6 +190,14 @@ arrived (const char *id, const char *from, FarLoop *loop, FarRequest *req, gpoin
     far_request_fail_new (req, FAR_ERROR_CONFIG, _ ("this terminal has no shell (agent: option 'shell')"));
 }
 
+static void
+agent_carrier_let_go (gpointer session)
+{
+  agent_session_unref (session);
+}
+
+static const FarCarrierFuncs agent_carrier = { agent_tunnel_event, arrived, agent_carrier_let_go };
+
 void
 agent_dial (AgentSession *session)
 {
@@ -215,41 +210,44 @@ agent_dial (AgentSession *session)
   }
 }
 
+/* May it be dialled, and is there somebody to dial it? Else the session has failed. */
+static gboolean
+dial_may (AgentSession *session)
+{
+  g_autoptr (GError) error = NULL;
+  FarCarrierLook look;
+  if (!session->carrier && !far_carrier_look (session->transport, &look)) {
+    agent_session_event (session, FAR_SESSION_EV_FAILED, "the terminal's tunnel transport does not run",
+                         NULL);
+    return FALSE;
+  }
+  if (agent_end_still_allowed (session->self, session->address, &error))
+    return TRUE;
+  far_log_limited (session->self->at, session->id, "tunnel of session %s is not dialled: %s", session->id,
+                   error->message);
+  agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
+  return FALSE;
+}
+
 static void
 dial_now (AgentSession *session)
 {
-  FarInstance *at;
-  const FarTunnelOps *ops = agent_tunnel_ops (session, &at);
-  g_autoptr (GError) error = NULL;
-  gint64 left_us = session->opened ? session->deadline.boottime_us - far_clock_boottime_us ()
-                                   : session->for_us;
-  if (!ops || !ops->dial) {
-    agent_session_event (session, FAR_SESSION_EV_FAILED, "the terminal's tunnel transport does not run",
-                         NULL);
+  if (!dial_may (session))
     return;
-  }
-  if (!agent_end_still_allowed (session->self, session->address, &error)) {
-    far_log_limited (session->self->at, session->id, "tunnel of session %s is not dialled: %s", session->id,
-                     error->message);
-    agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
-    return;
-  }
-  FarDialSpec spec = { .session = session->id,
-                       .address = session->address,
-                       .host_key = session->host_key,
-                       .user = far_node_id (),
-                       .token = session->token,
-                       .node_key = TRUE,
-                       .x = session->x,
-                       .length_us = left_us,
-                       .arrived = arrived };
+  FarCarrierOpen spec = { .session = session->id,
+                          .part = session->part,
+                          .address = session->address,
+                          .token = session->token,
+                          .length_us = session->opened
+                                           ? session->deadline.boottime_us - far_clock_boottime_us ()
+                                           : session->for_us };
   AgentDial *dial = g_new0 (AgentDial, 1);
   *dial = (AgentDial){ agent_session_ref (session), session->generation };
   session->self->dialling++;
-  if (!session->dialled)
-    agent_session_ref (session); /* the tunnel end's, until ENDED */
-  session->dialled = at;
   FarRequest *req = far_request_of (session->self->at, agent_dialled, dial, agent_dial_free, DIAL_TIMEOUT_MS);
-  far_request_serve (req, at);
-  ops->dial (far_instance_self (at), &spec, agent_tunnel_event, session, req);
+  if (session->carrier)
+    far_carrier_reopen (session->carrier, &spec, req);
+  else
+    session->carrier = far_carrier_open (session->transport, &spec, &agent_carrier,
+                                         agent_session_ref (session), req);
 }

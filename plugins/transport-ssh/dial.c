@@ -21,7 +21,6 @@ struct _Dial {
   FarRequest *req;
   char *address, *host, *host_key, *user, *token, *keys, *ciphers;
   guint16 port;
-  gboolean node_key;
   gint64 until_us;
   FarLoop *loop; /* handshakes */
   /* main */
@@ -136,7 +135,7 @@ arrival_answered (FarRequest *req, gpointer user)
   const GError *error = far_request_error (req);
   arrival->near_end = error == NULL ? far_request_steal (req) : NULL;
   if (error != NULL) {
-    FarTunnelEvent event = { .kind = FAR_TUNNEL_REFUSED, .cause = error->message, .from = arrival->from };
+    FarCarrierEvent event = { .kind = FAR_CARRIER_REFUSED, .cause = error->message, .from = arrival->from };
     tunnel_tell (arrival->tunnel, &event);
   }
   far_loop_post (arrival->tunnel->loop, arrival_join, arrival);
@@ -149,10 +148,10 @@ arrival_ask (gpointer data)
   Arrival *arrival = data;
   Tunnel *tunnel = arrival->tunnel;
   FarRequest *req = far_request_new (arrival_answered, arrival, 30000);
-  if (tunnel->ending || tunnel->events == NULL || tunnel->arrived == NULL)
+  if (tunnel->ending || tunnel->carrier == NULL)
     far_request_fail_new (req, FAR_ERROR_CONFLICT, "the session is over");
   else
-    tunnel->arrived (tunnel->session, arrival->from, tunnel->loop, req, tunnel->user);
+    far_carrier_incoming (tunnel->carrier, arrival->from, tunnel->loop, req);
 }
 
 static gboolean
@@ -247,8 +246,6 @@ step_know (Dial *dial, ssh_session session)
 static Progress
 step_key (Dial *dial, ssh_session session)
 {
-  if (!dial->node_key)
-    return GO_ON;
   if (dial->key == NULL && (dial->key = ssh_key_load (dial->keys, &dial->error)) == NULL)
     return GIVE_UP;
   switch (ssh_userauth_publickey (session, NULL, dial->key)) {
@@ -431,54 +428,74 @@ connected (FarRequest *req, gpointer user)
   far_loop_post (dial->loop, shake_hands, dial);
 }
 
+/* ---- the offer's part ---- */
+
+static guint16
+ssh_part_x (json_t *part)
+{
+  json_int_t x = json_integer_value (json_object_get (part, "x"));
+  return x >= 1 && x <= G_MAXUINT16 ? (guint16) x : 0;
+}
+
+static const char *
+ssh_part_host_key (json_t *part)
+{
+  const char *key = json_string_value (json_object_get (part, "host_key"));
+  return key != NULL && strlen (key) <= 4096 && g_str_has_prefix (key, "ssh-") ? key : NULL;
+}
+
+/* At a server that is not ours somebody may be called otherwise; no offer says so. */
+static const char *
+ssh_part_user (json_t *part)
+{
+  const char *user = json_string_value (json_object_get (part, "user"));
+  return user != NULL ? user : far_node_id ();
+}
+
+const char *
+client_part_fault (json_t *part)
+{
+  if (ssh_part_host_key (part) == NULL)
+    return "host_key";
+  return ssh_part_x (part) == 0 ? "x" : NULL;
+}
+
 static Dial *
-dial_new (Ssh *self, Tunnel *tunnel, const FarDialSpec *spec, FarRequest *req)
+dial_new (Ssh *self, Tunnel *tunnel, const FarCarrierOpen *spec, FarRequest *req)
 {
   Dial *dial = g_new0 (Dial, 1);
   *dial = (Dial){ .refs = 2,
                   .tunnel = tunnel_ref (tunnel),
                   .req = far_request_ref (req),
                   .address = g_strdup (spec->address),
-                  .host_key = g_strdup (spec->host_key),
-                  .user = g_strdup (spec->user),
+                  .host_key = g_strdup (ssh_part_host_key (spec->part)),
+                  .user = g_strdup (ssh_part_user (spec->part)),
                   .token = g_strdup (spec->token != NULL ? spec->token : ""),
                   .keys = g_strdup (self->keys),
                   .ciphers = g_strdup (ssh_options (self)->ciphers),
-                  .node_key = spec->node_key,
                   .until_us = far_clock_boottime_us () + TIMEOUT_US,
                   .loop = ssh_handshakes (self),
                   .fd = -1 };
   return dial;
 }
 
+/* NULL: somebody else has a tunnel for this session here. */
 static Tunnel *
-tunnel_for (Ssh *self, const FarDialSpec *spec, FarTunnelFunc events, gpointer user)
+tunnel_for (Ssh *self, const FarCarrierOpen *spec, FarCarrier *carrier)
 {
   Tunnel *tunnel = tunnel_find (self, spec->session);
-  if (tunnel == NULL) {
-    tunnel = tunnel_new (self, spec->session, spec->length_us, events, user);
-    tunnel->x = spec->x;
-    tunnel->arrived = spec->arrived;
-    tunnel_unref (tunnel);
-  }
+  if (tunnel != NULL)
+    return tunnel->carrier == carrier ? tunnel : NULL;
+  tunnel = tunnel_new (self, carrier, spec->length_us);
+  tunnel->x = ssh_part_x (spec->part);
+  tunnel_unref (tunnel);
   return tunnel;
 }
 
-void
-client_dial (gpointer data, const FarDialSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req)
+static void
+client_dial (Ssh *self, Tunnel *tunnel, const FarCarrierOpen *spec, FarRequest *req)
 {
-  Ssh *self = data;
   GError *error = NULL;
-  Tunnel *tunnel = tunnel_for (self, spec, events, user);
-  if (tunnel->ending || tunnel->dial != NULL || tunnel->x != spec->x) {
-    far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is being dialled, or over"),
-                          spec->session);
-    return;
-  }
-  if (spec->host_key == NULL || spec->address == NULL || spec->user == NULL) {
-    far_request_fail_new (req, FAR_ERROR_INVALID, "%s", _ ("the offer lacks the host key or the address"));
-    return;
-  }
   Dial *dial = dial_new (self, tunnel, spec, req);
   if (!far_parse_address (spec->address, &dial->host, &dial->port, &error)) {
     far_request_fail (req, error);
@@ -489,4 +506,18 @@ client_dial (gpointer data, const FarDialSpec *spec, FarTunnelFunc events, gpoin
   tunnel->dial = dial;
   dial->connecting = far_request_ref (far_request_new (connected, dial, 0)); /* ends by itself */
   far_dial (dial->host, dial->port, dial->connecting);
+}
+
+void
+client_open (gpointer data, const FarCarrierOpen *spec, FarCarrier *carrier, FarRequest *req)
+{
+  Ssh *self = data;
+  Tunnel *tunnel = tunnel_for (self, spec, carrier);
+  if (tunnel == NULL || tunnel->ending || tunnel->dial != NULL || tunnel->x != ssh_part_x (spec->part))
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is being dialled, or over"),
+                          spec->session);
+  else if (client_part_fault (spec->part) != NULL || spec->address == NULL)
+    far_request_fail_new (req, FAR_ERROR_INVALID, "%s", _ ("the offer lacks the host key or the address"));
+  else
+    client_dial (self, tunnel, spec, req);
 }

@@ -355,13 +355,14 @@ static FarTunnel *
 tunnel_result (Ssh *self, guint16 x, guint16 y)
 {
   FarTunnel *result = g_new0 (FarTunnel, 1);
-  *result = (FarTunnel){ x, y, g_strdup (self->address), g_strdup (self->y_host), g_strdup (self->host_key) };
+  *result = (FarTunnel){ x, y, g_strdup (self->y_host),
+                         json_pack ("{s:s, s:s, s:i}", "address", self->address, "host_key", self->host_key,
+                                    "x", (int) x) };
   return result;
 }
 
 void
-server_reserve (gpointer data, const FarTunnelSpec *spec, FarTunnelFunc events, gpointer user,
-                FarRequest *req)
+server_reserve (gpointer data, const FarCarrierSpec *spec, FarCarrier *carrier, FarRequest *req)
 {
   Ssh *self = data;
   const SshOptions *options = ssh_options (self);
@@ -385,9 +386,9 @@ server_reserve (gpointer data, const FarTunnelSpec *spec, FarTunnelFunc events, 
     far_request_fail (req, error);
     return;
   }
-  Tunnel *tunnel = tunnel_new (self, spec->session, spec->length_us, events, user);
+  Tunnel *tunnel = tunnel_new (self, carrier, spec->length_us);
   PortRules rules = { spec->raw, (char *) spec->person_address, options->y_connections };
-  tunnel->terminal = g_strdup (spec->terminal);
+  tunnel->terminal = g_strdup (spec->peer);
   tunnel->x = port[0];
   tunnel->y = port[1];
   tunnel->ports = ports_new (tunnel, fd[0], fd[1], &rules);
@@ -416,9 +417,9 @@ attach (gpointer data)
 }
 
 void
-server_attach (gpointer data, const char *session, FarStream *stream, const char *from)
+server_attach (gpointer data, FarCarrier *carrier, FarStream *stream, const char *from)
 {
-  Tunnel *tunnel = tunnel_find (data, session);
+  Tunnel *tunnel = tunnel_of (data, carrier);
   if (tunnel == NULL || tunnel->ports == NULL) {
     ssh_stream_discard (stream);
     return;

@@ -59,9 +59,8 @@ struct _Tunnel {
   char *session;
   FarLoop *loop;
   /* main */
-  Ssh *self;            /* NULL: the instance has stopped */
-  FarTunnelFunc events; /* NULL: ENDED was told */
-  gpointer user;
+  Ssh *self;           /* NULL: the instance has stopped */
+  FarCarrier *carrier; /* NULL: ENDED was told */
   GPtrArray *joins;
   guint64 done_up, done_down;
   gboolean ending, loop_over;
@@ -69,8 +68,7 @@ struct _Tunnel {
   GPtrArray *shut_waits;    /* FarRequest */
   const char *cause;
   char *terminal; /* server: who must come; immutable */
-  void (*arrived) (const char *session, const char *from, FarLoop *loop, FarRequest *req, gpointer user);
-  Dial *dial; /* client: under way */
+  Dial *dial;     /* client: under way */
   /* loop */
   gboolean over, closed;         /* all is over; no connections any more */
   gint64 length_us, deadline_us; /* deadline: 0 before the first acknowledgement */
@@ -83,16 +81,19 @@ struct _Tunnel {
 };
 
 /* [main] */
-Tunnel *tunnel_new (Ssh *self, const char *session, gint64 length_us, FarTunnelFunc events, gpointer user);
+Tunnel *tunnel_new (Ssh *self, FarCarrier *carrier, gint64 length_us);
 Tunnel *tunnel_ref (Tunnel *tunnel);
 void tunnel_unref (gpointer tunnel);
+/* Of this instance, by its handle; NULL: none. */
+Tunnel *tunnel_of (Ssh *self, FarCarrier *carrier);
+/* Also of an older instance of this name that still holds it. */
 Tunnel *tunnel_find (Ssh *self, const char *session);
 void tunnel_end (Tunnel *tunnel, const char *cause);
 /* People's connections end, the link stays. */
 void tunnel_shut (Tunnel *tunnel, const char *cause, FarRequest *req);
 void tunnel_set_deadline (Tunnel *tunnel, gint64 boottime_us);
 void tunnel_abandon (Tunnel *tunnel); /* the instance stops: ENDED is told now */
-void tunnel_tell (Tunnel *tunnel, FarTunnelEvent *event);
+void tunnel_tell (Tunnel *tunnel, FarCarrierEvent *event);
 
 /* [loop] */
 /* A link was acknowledged: the timer starts, or goes on; takes the place of an older one. */
@@ -100,7 +101,7 @@ void ssh_tunnel_up (Tunnel *tunnel, SshConnection *conn, gboolean stock, gint64 
 void tunnel_link_dead (Tunnel *tunnel, SshConnection *conn, const char *cause);
 /* Joins a person's end a with a connection through the link; takes both. first_us: as of a pump. */
 void tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, const char *from, gint64 first_us);
-void tunnel_say (Tunnel *tunnel, FarTunnelEventKind kind, const char *cause, const char *from);
+void tunnel_say (Tunnel *tunnel, FarCarrierEventKind kind, const char *cause, const char *from);
 void tunnel_say_refused (Tunnel *tunnel, const char *cause, const char *from, guint times);
 void tunnel_over (Tunnel *tunnel, const char *cause);
 void ssh_stream_discard (gpointer stream); /* [any thread] frees it at its loop */
@@ -132,14 +133,13 @@ gboolean ports_same_person (const char *from, const char *address, gboolean raw)
 SshListener *listener_new (Ssh *self, int fd, GError **error); /* [main] */
 void listener_no_new (SshListener *listener);                  /* [main] accepts no more */
 void listener_free (SshListener *listener);                    /* [main] */
-void server_reserve (gpointer self, const FarTunnelSpec *spec, FarTunnelFunc events, gpointer user,
-                     FarRequest *req);
-void server_attach (gpointer self, const char *session, FarStream *stream, const char *from);
+void server_reserve (gpointer self, const FarCarrierSpec *spec, FarCarrier *carrier, FarRequest *req);
+void server_attach (gpointer self, FarCarrier *carrier, FarStream *stream, const char *from);
 
 /* ---- client ---- */
 
-void
-client_dial (gpointer self, const FarDialSpec *spec, FarTunnelFunc events, gpointer user, FarRequest *req);
-void dial_cancel (Dial *dial); /* [main] */
+void client_open (gpointer self, const FarCarrierOpen *spec, FarCarrier *carrier, FarRequest *req);
+const char *client_part_fault (json_t *part); /* of an offer; NULL: it can be dialled */
+void dial_cancel (Dial *dial);                /* [main] */
 
 G_END_DECLS

@@ -198,18 +198,22 @@ retire (gpointer data)
 
 /* ---- operations ---- */
 
+/* One that nothing came of is over at once. */
 static void
-end (gpointer self, const char *session, const char *cause)
+end (gpointer self, FarCarrier *carrier, const char *cause)
 {
-  Tunnel *tunnel = tunnel_find (self, session);
+  Tunnel *tunnel = tunnel_of (self, carrier);
+  FarCarrierEvent over = { .kind = FAR_CARRIER_ENDED, .cause = far_cause (cause) };
   if (tunnel != NULL)
     tunnel_end (tunnel, cause);
+  else
+    far_carrier_tell (carrier, &over);
 }
 
 static void
-ssh_shut (gpointer self, const char *session, const char *cause, FarRequest *req)
+ssh_shut (gpointer self, FarCarrier *carrier, const char *cause, FarRequest *req)
 {
-  Tunnel *tunnel = tunnel_find (self, session);
+  Tunnel *tunnel = tunnel_of (self, carrier);
   if (tunnel != NULL)
     tunnel_shut (tunnel, cause, req);
   else
@@ -217,9 +221,9 @@ ssh_shut (gpointer self, const char *session, const char *cause, FarRequest *req
 }
 
 static void
-ssh_set_deadline (gpointer self, const char *session, gint64 boottime_us)
+ssh_set_deadline (gpointer self, FarCarrier *carrier, gint64 boottime_us)
 {
-  Tunnel *tunnel = tunnel_find (self, session);
+  Tunnel *tunnel = tunnel_of (self, carrier);
   if (tunnel != NULL)
     tunnel_set_deadline (tunnel, boottime_us);
 }
@@ -230,10 +234,17 @@ serves (gpointer self)
   return ((Ssh *) self)->listener != NULL;
 }
 
-static const FarTunnelOps tunnel_ops = {
+/* Its part of an offer stands beside the other fields: it is older than the object `carrier`. */
+static const char *const ssh_part[] = { "address", "host_key", "x", NULL };
+
+static const FarCarrierOps ssh_carrier = {
+  .flat = ssh_part,
+  .ports = TRUE,
+  .key = "ssh",
+  .check = client_part_fault,
   .reserve = server_reserve,
+  .open = client_open,
   .attach = server_attach,
-  .dial = client_dial,
   .end = end,
   .set_deadline = ssh_set_deadline,
   .serves = serves,
@@ -335,7 +346,7 @@ static const FarTransportType ssh_type = {
     .fini = fini,
     .retire = retire,
   },
-  .tunnels = &tunnel_ops,
+  .carrier = &ssh_carrier,
 };
 
 FAR_PLUGIN ("transport-ssh", "0.1", "transport/ssh endpoint/ssh-login", "libssh-gcrypt.so.4 libgcrypt.so.20",

@@ -27,16 +27,15 @@ ssh_tunnel_join_free (gpointer data)
 }
 
 Tunnel *
-tunnel_new (Ssh *self, const char *session, gint64 length_us, FarTunnelFunc events, gpointer user)
+tunnel_new (Ssh *self, FarCarrier *carrier, gint64 length_us)
 {
   Tunnel *tunnel = g_new0 (Tunnel, 1);
   tunnel->refs = 1;
   tunnel->self = self;
-  tunnel->session = g_strdup (session);
+  tunnel->session = g_strdup (far_carrier_session (carrier));
   tunnel->loop = far_loop_pick ();
   tunnel->length_us = length_us;
-  tunnel->events = events;
-  tunnel->user = user;
+  tunnel->carrier = carrier;
   tunnel->joins = g_ptr_array_new ();
   tunnel->shut_waits = g_ptr_array_new_with_free_func ((GDestroyNotify) far_request_unref);
   g_hash_table_insert (self->tunnels, tunnel->session, tunnel_ref (tunnel));
@@ -82,7 +81,7 @@ ssh_stream_discard (gpointer data)
 /* ---- events, on main ---- */
 
 static void
-count_all (Tunnel *tunnel, FarTunnelEvent *event)
+count_all (Tunnel *tunnel, FarCarrierEvent *event)
 {
   event->bytes_up = tunnel->done_up;
   event->bytes_down = tunnel->done_down;
@@ -94,12 +93,11 @@ count_all (Tunnel *tunnel, FarTunnelEvent *event)
 }
 
 void
-tunnel_tell (Tunnel *tunnel, FarTunnelEvent *event)
+tunnel_tell (Tunnel *tunnel, FarCarrierEvent *event)
 {
-  event->session = tunnel->session;
   count_all (tunnel, event);
-  if (tunnel->events != NULL)
-    tunnel->events (event, tunnel->user);
+  if (tunnel->carrier != NULL)
+    far_carrier_tell (tunnel->carrier, event);
 }
 
 static void
@@ -123,9 +121,8 @@ maybe_shut (Tunnel *tunnel)
 static void
 tell_ended (Tunnel *tunnel)
 {
-  FarTunnelEvent event = { .kind = FAR_TUNNEL_ENDED, .cause = tunnel->cause };
-  FarTunnelFunc events = tunnel->events;
-  if (events == NULL)
+  FarCarrierEvent event = { .kind = FAR_CARRIER_ENDED, .cause = tunnel->cause };
+  if (tunnel->carrier == NULL)
     return;
   tunnel_ref (tunnel);
   if (tunnel->self != NULL) {
@@ -135,7 +132,7 @@ tell_ended (Tunnel *tunnel)
   }
   tell_shut (tunnel);
   tunnel_tell (tunnel, &event);
-  tunnel->events = NULL;
+  tunnel->carrier = NULL;
   if (tunnel->self != NULL && tunnel->self->retired && g_hash_table_size (tunnel->self->tunnels) == 0)
     far_instance_retired (tunnel->self->at);
   tunnel_unref (tunnel);
@@ -150,7 +147,7 @@ maybe_ended (Tunnel *tunnel)
 
 typedef struct {
   Tunnel *tunnel;
-  FarTunnelEvent event;
+  FarCarrierEvent event;
   char *from, *here;
 } Said;
 
@@ -168,7 +165,7 @@ said (gpointer data)
 }
 
 static void
-say (Tunnel *tunnel, const FarTunnelEvent *event, const char *from)
+say (Tunnel *tunnel, const FarCarrierEvent *event, const char *from)
 {
   Said *post = g_new0 (Said, 1);
   *post = (Said){ tunnel_ref (tunnel), *event, g_strdup (from), g_strdup (event->here) };
@@ -176,16 +173,16 @@ say (Tunnel *tunnel, const FarTunnelEvent *event, const char *from)
 }
 
 void
-tunnel_say (Tunnel *tunnel, FarTunnelEventKind kind, const char *cause, const char *from)
+tunnel_say (Tunnel *tunnel, FarCarrierEventKind kind, const char *cause, const char *from)
 {
-  FarTunnelEvent event = { .kind = kind, .cause = g_intern_string (cause) };
+  FarCarrierEvent event = { .kind = kind, .cause = g_intern_string (cause) };
   say (tunnel, &event, from);
 }
 
 void
 tunnel_say_refused (Tunnel *tunnel, const char *cause, const char *from, guint times)
 {
-  FarTunnelEvent event = { .kind = FAR_TUNNEL_REFUSED, .cause = g_intern_string (cause), .times = times };
+  FarCarrierEvent event = { .kind = FAR_CARRIER_REFUSED, .cause = g_intern_string (cause), .times = times };
   say (tunnel, &event, from);
 }
 
@@ -195,7 +192,7 @@ static void
 join_counted (FarPump *pump, const FarPumpCounters *now, gpointer user)
 {
   Join *join = user;
-  FarTunnelEvent event = { .kind = FAR_TUNNEL_COUNTERS };
+  FarCarrierEvent event = { .kind = FAR_CARRIER_COUNTERS };
   join->last = *now;
   tunnel_tell (join->tunnel, &event);
 }
@@ -212,7 +209,7 @@ static void
 join_end (Join *join)
 {
   Tunnel *tunnel = tunnel_ref (join->tunnel);
-  FarTunnelEvent event = { .kind = FAR_TUNNEL_CLOSED, .cause = join->cause, .from = join->from };
+  FarCarrierEvent event = { .kind = FAR_CARRIER_CLOSED, .cause = join->cause, .from = join->from };
   g_ptr_array_remove_fast (tunnel->joins, join);
   tunnel->done_up += join->last.bytes_ab;
   tunnel->done_down += join->last.bytes_ba;
@@ -239,7 +236,7 @@ ssh_tunnel_join_opened (gpointer data)
 {
   Join *join = data;
   Tunnel *tunnel = join->tunnel;
-  FarTunnelEvent event = { .kind = FAR_TUNNEL_OPENED, .from = join->from };
+  FarCarrierEvent event = { .kind = FAR_CARRIER_OPENED, .from = join->from };
   join->booked = TRUE;
   g_ptr_array_add (tunnel->joins, join);
   tunnel_tell (tunnel, &event);
@@ -309,10 +306,10 @@ ssh_tunnel_up (Tunnel *tunnel, SshConnection *conn, gboolean stock, gint64 since
   if (tunnel->deadline_us == 0)
     ssh_tunnel_set_deadline (tunnel, since_us + tunnel->length_us);
   g_autofree char *here = tunnel->ports != NULL ? address_here (conn) : NULL;
-  FarTunnelEvent event = { .kind = FAR_TUNNEL_UP,
-                           .deadline_boot_us = tunnel->deadline_us,
-                           .stock = stock,
-                           .here = here };
+  FarCarrierEvent event = { .kind = FAR_CARRIER_UP,
+                            .deadline_boot_us = tunnel->deadline_us,
+                            .stock = stock,
+                            .here = here };
   say (tunnel, &event, NULL);
   if (tunnel->ports != NULL)
     ports_link_up (tunnel->ports);
@@ -325,7 +322,7 @@ tunnel_link_dead (Tunnel *tunnel, SshConnection *conn, const char *cause)
     return;
   tunnel->conn = NULL;
   if (!tunnel->over)
-    tunnel_say (tunnel, FAR_TUNNEL_LOST, cause, NULL);
+    tunnel_say (tunnel, FAR_CARRIER_LOST, cause, NULL);
 }
 
 /* ---- end ---- */
@@ -462,6 +459,13 @@ tunnel_abandon (Tunnel *tunnel)
   tell_ended (tunnel);
   tunnel->self = NULL;
   tunnel_unref (tunnel);
+}
+
+Tunnel *
+tunnel_of (Ssh *self, FarCarrier *carrier)
+{
+  Tunnel *tunnel = g_hash_table_lookup (self->tunnels, far_carrier_session (carrier));
+  return tunnel != NULL && tunnel->carrier == carrier ? tunnel : NULL;
 }
 
 /* An older instance of this name may still hold the session that it opened. */

@@ -149,6 +149,10 @@ class Lint(unittest.TestCase):
         self.finds({"plugins/service-x/own.h": SPDX + "#pragma once\n#include <libssh/libssh.h>\n"},
                    "own.h:3: <libssh/libssh.h> belongs to a driver")
 
+    def test_service_asks_no_transport(self):
+        self.finds({"plugins/service-x/own.h": SPDX + "#pragma once\nextern const FarCarrierOps *ops;\n"},
+                   "own.h:3: a service asks no transport's type")
+
     def test_plugin_knows_no_other(self):
         self.finds({"plugins/service-x/own.h": SPDX + '#pragma once\n#include "../y/y.h"\n#include <inside.h>\n'},
                    'own.h:3: "../y/y.h" is not of this plugin', "own.h:4: <inside.h> is inside core")

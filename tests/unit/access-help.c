@@ -483,19 +483,19 @@ tunnel_of (const char *session)
 }
 
 void
-tunnel_tell (FakeTunnel *tunnel, FarTunnelEventKind kind, const char *cause)
+tunnel_tell (FakeTunnel *tunnel, FarCarrierEventKind kind, const char *cause)
 {
   ck_assert (!tunnel->ended);
-  tunnel->ended = kind == FAR_TUNNEL_ENDED;
-  FarTunnelEvent event = { .kind = kind,
-                           .session = tunnel->session,
-                           .cause = cause,
-                           .from = "192.0.2.77",
-                           .bytes_up = 100,
-                           .bytes_down = 2000 };
-  if (kind == FAR_TUNNEL_UP)
+  tunnel->ended = kind == FAR_CARRIER_ENDED;
+  FarCarrierEvent event = { .kind = kind,
+                            .session = tunnel->session,
+                            .cause = cause,
+                            .from = "192.0.2.77",
+                            .bytes_up = 100,
+                            .bytes_down = 2000 };
+  if (kind == FAR_CARRIER_UP)
     event.deadline_boot_us = far_clock_boottime_us () + tunnel->length_us;
-  tunnel->events (&event, tunnel->user);
+  far_carrier_tell (tunnel->carrier, &event);
   settle ();
 }
 
@@ -527,7 +527,7 @@ session_open (const char *person, json_t *wish)
   ck_assert_str_eq (text_of (push->body, "session"), id);
   answer_sent (push, 202, json_object ());
   ck_assert_str_eq (session_state (id), "opening");
-  tunnel_tell (tunnel_of (id), FAR_TUNNEL_UP, NULL);
+  tunnel_tell (tunnel_of (id), FAR_CARRIER_UP, NULL);
   ck_assert_str_eq (session_state (id), "open");
   return id;
 }

@@ -64,7 +64,7 @@ void grant (const char *who, const char *action, const char *object);
 FakeSent *last_sent (const char *prefix);
 void answer_sent (FakeSent *sent, guint status, json_t *body /* takes */);
 FakeTunnel *tunnel_of (const char *session);
-void tunnel_tell (FakeTunnel *tunnel, FarTunnelEventKind kind, const char *cause);
+void tunnel_tell (FakeTunnel *tunnel, FarCarrierEventKind kind, const char *cause);
 /* A session asked for by a person, in state permitted with its offer made; its id. */
 char *session_ask (const char *person, json_t *wish /* takes */);
 /* The same, offered by push and open. */

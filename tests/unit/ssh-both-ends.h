@@ -25,19 +25,19 @@ tear_down (void)
   side_clear (&terminal);
 }
 
-static FarTunnel *
+static Reserved *
 reserve_in_band (void)
 {
-  FarTunnelSpec spec = { .session = "s1",
-                         .terminal = "t1",
-                         .entry = FAR_ENTRY_PORTS,
-                         .person_address = "127.0.0.1",
-                         .length_us = SECONDS (600) };
+  FarCarrierSpec spec = { .session = "s1",
+                          .peer = "t1",
+                          .entry = FAR_ENTRY_PORTS,
+                          .person_address = "127.0.0.1",
+                          .length_us = SECONDS (600) };
   return reserve ("z", &spec, &cloud);
 }
 
 static void
-dial_well (const FarTunnel *tunnel, const char *word)
+dial_well (const Reserved *tunnel, const char *word)
 {
   guint up = cloud.up + 1, up_here = terminal.up + 1;
   g_autoptr (GError) error = dial_as ("t", tunnel, "s1", "t1", word, tunnel->host_key, &terminal);
@@ -49,6 +49,7 @@ dial_well (const FarTunnel *tunnel, const char *word)
 static void
 end_at (const char *transport, Side *side, const char *cause)
 {
-  ssh_ops (transport)->end (instance_self (FAR_KIND_TRANSPORT, transport), "s1", cause);
+  far_carrier_end (side->carrier, cause);
   help_wait (&side->ended);
+  g_clear_pointer (&side->carrier, far_carrier_unref);
 }

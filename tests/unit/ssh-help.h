@@ -8,7 +8,7 @@
 #include "unit/core-help.h"
 #include "unit/stream-pair.h"
 
-#include <farwatch/tunnel.h>
+#include <farwatch/plugin.h>
 
 static char *ssh_folder;
 static GString *ssh_log;
@@ -157,32 +157,33 @@ typedef struct {
   gboolean stock;
   Echo *device;
   guint arrived;
+  FarCarrier *carrier;
 } Side;
 
 static inline void
-side_hears (const FarTunnelEvent *event, gpointer user)
+side_hears (const FarCarrierEvent *event, gpointer user)
 {
   static const char *const kinds[] = { "up", "lost", "opened", "closed", "counters", "refused", "ended" };
   Side *side = user;
   ck_assert_int_eq (side->ended, 0);
   if (side->said == NULL)
     side->said = g_string_new (NULL);
-  if (event->kind != FAR_TUNNEL_COUNTERS)
+  if (event->kind != FAR_CARRIER_COUNTERS)
     g_string_append_printf (side->said, "%s ", kinds[event->kind]);
-  side->up += event->kind == FAR_TUNNEL_UP;
-  side->lost += event->kind == FAR_TUNNEL_LOST;
-  side->opened += event->kind == FAR_TUNNEL_OPENED;
-  side->closed += event->kind == FAR_TUNNEL_CLOSED;
-  side->refused += event->kind == FAR_TUNNEL_REFUSED ? MAX (event->times, 1) : 0;
-  side->refusals += event->kind == FAR_TUNNEL_REFUSED;
+  side->up += event->kind == FAR_CARRIER_UP;
+  side->lost += event->kind == FAR_CARRIER_LOST;
+  side->opened += event->kind == FAR_CARRIER_OPENED;
+  side->closed += event->kind == FAR_CARRIER_CLOSED;
+  side->refused += event->kind == FAR_CARRIER_REFUSED ? MAX (event->times, 1) : 0;
+  side->refusals += event->kind == FAR_CARRIER_REFUSED;
   side->stock |= event->stock;
-  if (event->kind == FAR_TUNNEL_REFUSED)
+  if (event->kind == FAR_CARRIER_REFUSED)
     g_strlcpy (side->refusal, event->cause, sizeof side->refusal);
   else if (event->cause != NULL)
     g_strlcpy (side->cause, event->cause, sizeof side->cause);
   side->bytes_up = MAX (side->bytes_up, event->bytes_up);
   side->bytes_down = MAX (side->bytes_down, event->bytes_down);
-  if (event->kind == FAR_TUNNEL_ENDED)
+  if (event->kind == FAR_CARRIER_ENDED)
     g_atomic_int_set (&side->ended, 1);
 }
 
@@ -191,6 +192,7 @@ side_clear (Side *side)
 {
   if (side->said != NULL)
     g_string_free (side->said, TRUE);
+  g_clear_pointer (&side->carrier, far_carrier_unref);
   *side = (Side){ 0 };
 }
 
@@ -231,6 +233,8 @@ side_arrived (const char *session, const char *from, FarLoop *loop, FarRequest *
   else
     far_request_done (req, far_stream_fd_new (loop, person_dials (side->device->port, NULL)), stream_drop);
 }
+
+static const FarCarrierFuncs side_funcs = { .event = side_hears, .incoming = side_arrived };
 
 /* ---- a node with both ends ---- */
 
@@ -300,14 +304,6 @@ instance_self (FarKind kind, const char *name)
   return far_instance_self (at);
 }
 
-static inline const FarTunnelOps *
-ssh_ops (const char *name)
-{
-  FarInstance *at = far_instance_find (FAR_KIND_TRANSPORT, name, NULL);
-  ck_assert_ptr_nonnull (at);
-  return ((const FarTransportType *) far_instance_type (at))->tunnels;
-}
-
 /* ---- requests that are waited for ---- */
 
 typedef struct {
@@ -337,34 +333,75 @@ answer_wait (Answer *answer)
   ck_assert_msg (answer->done, "waited in vain; log:\n%s", ssh_log->str);
 }
 
-static inline FarTunnel *
-reserve (const char *transport, const FarTunnelSpec *spec, Side *side)
+/* What was reserved, in its parts. */
+typedef struct {
+  guint16 x, y;
+  char *y_host, *address, *host_key;
+} Reserved;
+
+static inline void
+reserved_free (Reserved *reserved)
+{
+  if (reserved == NULL)
+    return;
+  g_free (reserved->y_host);
+  g_free (reserved->address);
+  g_free (reserved->host_key);
+  g_free (reserved);
+}
+
+static inline void
+reserve_begin (const char *transport, const FarCarrierSpec *spec, Side *side, Answer *answer)
+{
+  side->carrier = far_carrier_reserve (transport, spec, &side_funcs, side,
+                                       far_request_new (answered, answer, 0));
+}
+
+static inline Reserved *
+reserve (const char *transport, const FarCarrierSpec *spec, Side *side)
 {
   Answer answer = { 0 };
-  ssh_ops (transport)->reserve (instance_self (FAR_KIND_TRANSPORT, transport), spec, side_hears, side,
-                                far_request_new (answered, &answer, 0));
+  g_clear_pointer (&side->carrier, far_carrier_unref);
+  reserve_begin (transport, spec, side, &answer);
   answer_wait (&answer);
   ck_assert_msg (answer.error == NULL, "%s", answer.error != NULL ? answer.error->message : "");
-  return answer.result;
+  FarTunnel *tunnel = answer.result;
+  Reserved *reserved = g_new0 (Reserved, 1);
+  *reserved = (Reserved){ tunnel->x, tunnel->y, g_strdup (tunnel->y_host),
+                          g_strdup (json_string_value (json_object_get (tunnel->part, "address"))),
+                          g_strdup (json_string_value (json_object_get (tunnel->part, "host_key"))) };
+  ck_assert_int_eq (json_integer_value (json_object_get (tunnel->part, "x")), reserved->x);
+  far_tunnel_free (tunnel);
+  return reserved;
+}
+
+/* The answer comes later. */
+static inline void
+dial_begin (const char *transport, const Reserved *reserved, const char *session, const char *user,
+            const char *token, const char *host_key, Side *side, Answer *answer)
+{
+  json_t *part = json_pack ("{s:s, s:s, s:i, s:s}", "address", reserved->address, "host_key", host_key, "x",
+                            (int) reserved->x, "user", user);
+  FarCarrierOpen spec = { .session = session,
+                          .part = part,
+                          .address = reserved->address,
+                          .token = token,
+                          .length_us = dial_length_us };
+  FarRequest *req = far_request_new (answered, answer, 0);
+  if (side->carrier != NULL)
+    far_carrier_reopen (side->carrier, &spec, req);
+  else
+    side->carrier = far_carrier_open (transport, &spec, &side_funcs, side, req);
+  json_decref (part);
 }
 
 /* NULL: it is up; else the error, to be freed. */
 static inline GError *
-dial_as (const char *transport, const FarTunnel *tunnel, const char *session, const char *user,
+dial_as (const char *transport, const Reserved *reserved, const char *session, const char *user,
          const char *token, const char *host_key, Side *side)
 {
   Answer answer = { 0 };
-  FarDialSpec spec = { .session = session,
-                       .address = tunnel->address,
-                       .host_key = host_key,
-                       .user = user,
-                       .token = token,
-                       .node_key = TRUE,
-                       .x = tunnel->x,
-                       .length_us = dial_length_us,
-                       .arrived = side_arrived };
-  ssh_ops (transport)->dial (instance_self (FAR_KIND_TRANSPORT, transport), &spec, side_hears, side,
-                             far_request_new (answered, &answer, 0));
+  dial_begin (transport, reserved, session, user, token, host_key, side, &answer);
   answer_wait (&answer);
   return answer.error;
 }

@@ -55,7 +55,7 @@ access_finish (FarSession *session)
   if (!tunnel->end_cause) /* its grace has not run out */
     ck_assert (far_session_event (session, FAR_SESSION_EV_REPORTED, NULL, NULL));
   ck_assert_ptr_nonnull (tunnel->end_cause);
-  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel, FAR_CARRIER_ENDED, "closed");
 }
 
 static void
@@ -118,7 +118,7 @@ START_TEST (opening_one_costs_three_transactions)
   answer_sent (push, 202, json_object ());
   token_spend (push->body);
   ck_assert_uint_eq (conform.transactions, 2);
-  tunnel_tell (tunnel_of (id), FAR_TUNNEL_UP, NULL);
+  tunnel_tell (tunnel_of (id), FAR_CARRIER_UP, NULL);
   run_pending ();
   ck_assert_str_eq (session_state (id), "open");
   ck_assert_uint_eq (conform.transactions, 3);

@@ -145,7 +145,7 @@ session_end (const char *id)
   g_autofree char *resource = g_strdup_printf ("sessions/%s", id);
   ck_assert_uint_eq (ask_root ("DELETE", resource, NULL).status, 202);
   if (tunnel_of (id) && !tunnel_of (id)->ended)
-    tunnel_tell (tunnel_of (id), FAR_TUNNEL_ENDED, "closed");
+    tunnel_tell (tunnel_of (id), FAR_CARRIER_ENDED, "closed");
   ck_assert_str_eq (session_state (id), "closed");
 }
 

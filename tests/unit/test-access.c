@@ -66,7 +66,7 @@ START_TEST (test_way)
   json_decref (credential);
   answer_sent (push, 202, json_object ());
   ck_assert_str_eq (session_state (id), "opening");
-  tunnel_tell (tunnel, FAR_TUNNEL_UP, NULL);
+  tunnel_tell (tunnel, FAR_CARRIER_UP, NULL);
   ck_assert_str_eq (text_of (session_body (id), "spec_state"), "connected");
   g_autofree char *resource = g_strdup_printf ("sessions/%s", id),
                   *report = g_strdup_printf ("sessions/%s/report", id);
@@ -80,7 +80,7 @@ START_TEST (test_way)
                      200);
   ck_assert_ptr_nonnull (tunnel->end_cause);
   ck_assert_str_eq (session_state (id), "closing"); /* ports are not free yet */
-  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel, FAR_CARRIER_ENDED, "closed");
   ck_assert_str_eq (session_state (id), "closed");
   json_t *row = history_of (id);
   ck_assert_str_eq (text_of (row, "person"), "person:alice");
@@ -213,12 +213,12 @@ END_TEST
 static void
 turn_away (FakeTunnel *tunnel, const char *from, const char *cause, guint times)
 {
-  FarTunnelEvent event = { .kind = FAR_TUNNEL_REFUSED,
-                           .session = tunnel->session,
-                           .cause = cause,
-                           .from = from,
-                           .times = times };
-  tunnel->events (&event, tunnel->user);
+  FarCarrierEvent event = { .kind = FAR_CARRIER_REFUSED,
+                            .session = tunnel->session,
+                            .cause = cause,
+                            .from = from,
+                            .times = times };
+  far_carrier_tell (tunnel->carrier, &event);
 }
 
 /* Rows of people who were turned away, as `person` sees them (NULL: root); the sum of their times in *sum. */
@@ -259,7 +259,7 @@ START_TEST (test_turned_away)
     turn_away (tunnel_of (id), "203.0.113.9", "not the address that asked for access", 1);
   ck_assert_uint_eq (rows_turned (id, NULL, &sum), 1);
   ask_person ("alice", "DELETE", resource, NULL);
-  tunnel_tell (tunnel_of (id), FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel_of (id), FAR_CARRIER_ENDED, "closed");
   ck_assert_uint_eq (rows_turned (id, NULL, &sum), 1);
   ck_assert_int_eq (sum, 100);
   ck_assert_uint_eq (rows_turned (id, "alice", &sum), 1); /* whose session it was */
@@ -284,7 +284,7 @@ START_TEST (test_turned_away_flood)
   ck_assert_uint_le (rows, 20);
   ck_assert_int_eq (int_of (session_body (id), "turned_away"), 6000);
   ask_person ("alice", "DELETE", resource, NULL);
-  tunnel_tell (tunnel_of (id), FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel_of (id), FAR_CARRIER_ENDED, "closed");
   ck_assert_uint_eq (rows_turned (id, NULL, &sum), rows);
   ck_assert_int_eq (sum, 6000);
 }
@@ -316,7 +316,7 @@ START_TEST (test_close_waits)
   g_clear_pointer (&tunnel->shut_req, far_request_unref);
   settle ();
   ck_assert_uint_eq (status, 202);
-  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel, FAR_CARRIER_ENDED, "closed");
 }
 END_TEST
 
@@ -332,7 +332,7 @@ START_TEST (test_grace)
   far_clock_advance (2 * SECOND);
   settle ();
   ck_assert_ptr_nonnull (tunnel_of (id)->end_cause);
-  tunnel_tell (tunnel_of (id), FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel_of (id), FAR_CARRIER_ENDED, "closed");
   ck_assert_str_eq (session_state (id), "closed");
 }
 END_TEST
@@ -343,14 +343,14 @@ START_TEST (test_deadline)
   g_autofree char *a = session_open ("alice", wish_for ("t1", NULL)),
                   *b = session_open ("alice", wish_for ("t2", NULL));
   far_clock_advance (600 * SECOND);
-  tunnel_tell (tunnel_of (a), FAR_TUNNEL_ENDED, "deadline");
+  tunnel_tell (tunnel_of (a), FAR_CARRIER_ENDED, "deadline");
   ck_assert_str_eq (session_state (a), "closed");
   ck_assert_str_eq (text_of (history_of (a), "cause"), "deadline");
   far_clock_advance (SECOND);
   settle ();
   ck_assert_str_eq (tunnel_of (b)->end_cause, "deadline");
   ck_assert_str_eq (session_state (b), "closing");
-  tunnel_tell (tunnel_of (b), FAR_TUNNEL_ENDED, "deadline");
+  tunnel_tell (tunnel_of (b), FAR_CARRIER_ENDED, "deadline");
   ck_assert_str_eq (text_of (history_of (b), "cause"), "deadline");
 }
 END_TEST
@@ -365,7 +365,7 @@ START_TEST (test_not_opened)
   far_clock_advance (2 * SECOND);
   settle ();
   ck_assert_ptr_nonnull (tunnel_of (id)->end_cause);
-  tunnel_tell (tunnel_of (id), FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel_of (id), FAR_CARRIER_ENDED, "closed");
   ck_assert_str_eq (text_of (history_of (id), "cause"), "not opened in time");
 }
 END_TEST
@@ -377,7 +377,7 @@ START_TEST (test_resume)
   FakeTunnel *tunnel = tunnel_of (id);
   json_t *first = terminal_credential ("t1", last_sent ("offers")->body);
   terminal_link ("t1", FALSE);
-  tunnel_tell (tunnel, FAR_TUNNEL_LOST, NULL);
+  tunnel_tell (tunnel, FAR_CARRIER_LOST, NULL);
   ck_assert_str_eq (session_state (id), "resuming");
   terminal_link ("t1", TRUE);
   FakeSent *push = last_sent ("offers");
@@ -386,7 +386,7 @@ START_TEST (test_resume)
   ck_assert_int_eq (int_of (push->body, "x"), tunnel->x);
   ck_assert_str_ne (text_of (first, "token"), text_of (second, "token"));
   answer_sent (push, 202, json_object ());
-  tunnel_tell (tunnel, FAR_TUNNEL_UP, NULL);
+  tunnel_tell (tunnel, FAR_CARRIER_UP, NULL);
   ck_assert_str_eq (session_state (id), "open");
   ck_assert_ptr_eq (tunnel_of (id), tunnel); /* no second reservation */
   /* the terminal lost its link before Z knew: it says so by poll, and gets the next one */
@@ -407,9 +407,9 @@ START_TEST (test_resume_deadline)
 {
   g_autofree char *id = session_open ("alice", wish_for ("t1", NULL));
   far_clock_advance (400 * SECOND);
-  tunnel_tell (tunnel_of (id), FAR_TUNNEL_LOST, NULL);
+  tunnel_tell (tunnel_of (id), FAR_CARRIER_LOST, NULL);
   ck_assert_int_le (int_of (last_sent ("offers")->body, "for_us"), 200 * SECOND);
-  tunnel_tell (tunnel_of (id), FAR_TUNNEL_UP, NULL);
+  tunnel_tell (tunnel_of (id), FAR_CARRIER_UP, NULL);
   far_clock_advance (201 * SECOND);
   settle ();
   ck_assert_str_eq (tunnel_of (id)->end_cause, "deadline");
@@ -570,7 +570,7 @@ START_TEST (test_terminal_refuses)
                json_pack ("{s:s, s:s}", "error", "denied", "message",
                           "terminal 't1' is open for access only mon-fri"));
   ck_assert_ptr_nonnull (tunnel_of (id)->end_cause);
-  tunnel_tell (tunnel_of (id), FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel_of (id), FAR_CARRIER_ENDED, "closed");
   ck_assert_ptr_nonnull (strstr (text_of (session_body (id), "cause"), "mon-fri"));
 }
 END_TEST
@@ -622,7 +622,7 @@ START_TEST (test_right_ends)
   settle ();
   ck_assert_ptr_nonnull (tunnel_of (hers)->end_cause);
   ck_assert_str_eq (session_state (his), "open");
-  tunnel_tell (tunnel_of (hers), FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel_of (hers), FAR_CARRIER_ENDED, "closed");
   ck_assert_str_eq (text_of (history_of (hers), "cause"), "the right has ended: no right");
 }
 END_TEST
@@ -753,7 +753,7 @@ START_TEST (test_counters_kept)
   g_autofree char *id = session_open ("alice", wish_for ("t1", "web"));
   far_clock_advance (3 * SECOND);
   settle ();
-  tunnel_tell (tunnel_of (id), FAR_TUNNEL_COUNTERS, NULL);
+  tunnel_tell (tunnel_of (id), FAR_CARRIER_COUNTERS, NULL);
   far_clock_advance (3 * SECOND);
   settle ();
   ck_assert_int_eq (int_of (session_body (id), "bytes_down"), 2000);

@@ -15,6 +15,13 @@ agent_book (void)
   return ((Agent *) far_instance_self (far_instance_find (FAR_KIND_SERVICE, "agent", NULL)))->book;
 }
 
+static void
+heard_by_nobody (const FarCarrierEvent *event, gpointer user)
+{
+}
+
+static const FarCarrierFuncs nobody_hears = { .event = heard_by_nobody };
+
 /* As an offer makes one, with a tunnel end that knows of it: it is closing until that says that it is not. */
 static FarSession *
 agent_make (FarBook *book)
@@ -26,7 +33,11 @@ agent_make (FarBook *book)
   session->person = g_strdup ("person:alice");
   session->reason = g_strdup ("test");
   session->for_us = 600 * SECOND;
-  session->dialled = far_instance_find (FAR_KIND_TRANSPORT, "z1", NULL);
+  json_t *part = json_pack ("{s:s, s:s, s:i}", "address", "192.0.2.1:2222", "host_key", "ssh-ed25519 AAAA",
+                            "x", 40001);
+  FarCarrierOpen spec = { .session = session->id, .part = part, .address = "192.0.2.1:2222" };
+  session->carrier = far_carrier_open ("z1", &spec, &nobody_hears, NULL, far_request_new (NULL, NULL, 0));
+  json_decref (part);
   return &session->base;
 }
 
@@ -70,7 +81,7 @@ START_TEST (a_silent_tunnel_end_is_given_up)
   far_clock_advance (2 * SECOND);
   run_pending ();
   ck_assert_int_eq (session->state, FAR_SESSION_CLOSED);
-  ck_assert_ptr_null (((AgentSession *) session)->dialled);
+  ck_assert_ptr_null (((AgentSession *) session)->carrier);
   far_session_unref (session);
 }
 END_TEST

@@ -78,7 +78,7 @@ opened (const char *session)
   FakeTunnel *tunnel = tunnel_of (session);
   ck_assert_ptr_nonnull (tunnel);
   far_request_done (tunnel->req, tunnel, stream_none);
-  tunnel_tell (tunnel, FAR_TUNNEL_UP, NULL);
+  tunnel_tell (tunnel, FAR_CARRIER_UP, NULL);
   ck_assert_str_eq (session_state (session), "open");
   return tunnel;
 }
@@ -277,7 +277,7 @@ START_TEST (test_replayed)
   got = ask_as (FAR_PRINCIPAL_NODE, "cloud", "", "POST", "sessions/s1/close", json_object ());
   ck_assert (got.status == 202 && json_is_true (json_object_get (got.body, "live")));
   ck_assert_ptr_nonnull (tunnel->end_cause);
-  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel, FAR_CARRIER_ENDED, "closed");
   FakeSent *report = sent_newest ("sessions/s1/report");
   ck_assert_ptr_nonnull (report);
   ck_assert_str_eq (text_of (report->body, "state"), "closed");
@@ -296,7 +296,7 @@ START_TEST (test_remembered)
     g_autofree char *id = g_strdup_printf ("s%u", i), *close = g_strdup_printf ("sessions/%s/close", id);
     FakeTunnel *tunnel = opened (id);
     ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NODE, "cloud", "", "POST", close, json_object ()).status, 202);
-    tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+    tunnel_tell (tunnel, FAR_CARRIER_ENDED, "closed");
     far_clock_advance (SECOND);
   }
   ck_assert_uint_eq (push (offer ("s209", 1)).status, 409);
@@ -312,7 +312,7 @@ START_TEST (test_resume)
   FakeTunnel *tunnel = opened ("s1");
   polls_answered (json_pack ("{s:b}", "needed", 0));
   far_clock_advance (100 * SECOND);
-  tunnel_tell (tunnel, FAR_TUNNEL_LOST, NULL);
+  tunnel_tell (tunnel, FAR_CARRIER_LOST, NULL);
   ck_assert_str_eq (session_state ("s1"), "resuming");
   FakeSent *poll = sent_newest ("poll");
   json_t *item = json_array_get (json_object_get (poll->body, "sessions"), 0);
@@ -324,7 +324,7 @@ START_TEST (test_resume)
   ck_assert_uint_eq (dials (), 2);
   FakeTunnel *again = tunnel_of ("s1");
   ck_assert_int_le (again->length_us, 500 * SECOND);
-  tunnel_tell (again, FAR_TUNNEL_UP, NULL);
+  tunnel_tell (again, FAR_CARRIER_UP, NULL);
   ck_assert_str_eq (session_state ("s1"), "open");
   tunnel->ended = TRUE; /* one tunnel end, one ENDED */
   far_clock_advance (501 * SECOND);
@@ -341,7 +341,7 @@ START_TEST (test_hurry)
   FakeTunnel *tunnel = opened ("s1");
   ck_assert (cloud_nodes ()->hurry);
   polls_answered (json_pack ("{s:b}", "needed", 0));
-  tunnel_tell (tunnel, FAR_TUNNEL_LOST, NULL);
+  tunnel_tell (tunnel, FAR_CARRIER_LOST, NULL);
   ck_assert_ptr_nonnull (sent_newest ("poll"));
   far_clock_advance (2 * SECOND);
   run_pending ();
@@ -355,7 +355,7 @@ START_TEST (test_hurry)
     run_pending ();
   }
   ck_assert_uint_eq (cloud_nodes ()->cuts->len, 1);
-  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel, FAR_CARRIER_ENDED, "closed");
   ck_assert (!cloud_nodes ()->hurry);
 }
 END_TEST
@@ -365,7 +365,7 @@ START_TEST (test_no_route)
 {
   FakeTunnel *tunnel = opened ("s1");
   polls_answered (json_pack ("{s:b}", "needed", 0));
-  tunnel_tell (tunnel, FAR_TUNNEL_LOST, NULL);
+  tunnel_tell (tunnel, FAR_CARRIER_LOST, NULL);
   tunnel->ended = TRUE;
   ck_assert_uint_eq (push (offer ("s1", 2)).status, 202);
   for (guint i = 2; i < 30; i++) {
@@ -378,7 +378,7 @@ START_TEST (test_no_route)
     run_pending ();
   }
   tunnel_of ("s1")->ended = FALSE;
-  tunnel_tell (tunnel_of ("s1"), FAR_TUNNEL_UP, NULL);
+  tunnel_tell (tunnel_of ("s1"), FAR_CARRIER_UP, NULL);
   ck_assert_str_eq (session_state ("s1"), "open");
 }
 END_TEST
@@ -405,7 +405,7 @@ START_TEST (test_first_dial_waits)
   }
   tunnel_of ("s1")->ended = FALSE;
   if (_i == 0) {
-    tunnel_tell (tunnel_of ("s1"), FAR_TUNNEL_UP, NULL);
+    tunnel_tell (tunnel_of ("s1"), FAR_CARRIER_UP, NULL);
     ck_assert_str_eq (session_state ("s1"), "open");
     return;
   }
@@ -427,7 +427,7 @@ START_TEST (test_dial_fails)
     run_pending ();
     if (generation == 5) {
       ck_assert_str_eq (session_state ("s1"), "closing");
-      tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+      tunnel_tell (tunnel, FAR_CARRIER_ENDED, "closed");
       break;
     }
     tunnel->ended = TRUE;
@@ -456,7 +456,7 @@ START_TEST (test_dials_nowhere_else)
   ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "tunnel-ends"));
   ck_assert_uint_eq (dials (), 0);
   FakeTunnel *tunnel = opened ("s2");
-  tunnel_tell (tunnel, FAR_TUNNEL_LOST, NULL);
+  tunnel_tell (tunnel, FAR_CARRIER_LOST, NULL);
   ck_assert_uint_eq (push (offer_at ("s2", 2, "192.168.1.20:22")).status, 403);
   ck_assert_uint_eq (dials (), 1);
   ck_assert_uint_eq (push (offer_at ("s2", 2, "0.0.0.0:2223")).status, 202); /* the host of the link */
@@ -485,7 +485,7 @@ START_TEST (test_ends)
   FakeTunnel *a = opened ("s1");
   polls_answered (json_pack ("{s:b, s:[s, s]}", "needed", 0, "close", "s1", "ghost"));
   ck_assert_ptr_nonnull (a->end_cause);
-  tunnel_tell (a, FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (a, FAR_CARRIER_ENDED, "closed");
   ck_assert_str_eq (session_state ("s1"), "closed");
   FakeTunnel *b = opened ("s2");
   far_clock_advance (601 * SECOND);
@@ -503,7 +503,7 @@ START_TEST (test_report_kept)
   FakeTunnel *tunnel = opened ("s1");
   polls_answered (json_pack ("{s:b}", "needed", 0));
   g_hash_table_remove_all (cloud_nodes ()->peers);
-  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel, FAR_CARRIER_ENDED, "closed");
   ck_assert_ptr_null (last_sent ("sessions/s1/report"));
   g_hash_table_add (cloud_nodes ()->peers, g_strdup (""));
   far_peer_changed (cloud_nodes ()->at, "", TRUE, "192.0.2.1");
@@ -525,7 +525,7 @@ START_TEST (test_taken_over)
   ck_assert (far_device_lock ("web", "s2", "alice", NULL, NULL, NULL));
   run_pending ();
   ck_assert_str_eq (session_state ("s1"), "closing");
-  tunnel_tell (tunnel, FAR_TUNNEL_ENDED, "closed");
+  tunnel_tell (tunnel, FAR_CARRIER_ENDED, "closed");
   ck_assert_str_eq (text_of (session_body ("s1"), "cause"), "taken over by the same person");
   ck_assert_str_eq (session_state ("s2"), "open");
 }

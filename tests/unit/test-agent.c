@@ -43,6 +43,54 @@ agent_poll_soon (Agent *self, gint64 in_us)
   polls++;
 }
 
+/* Two transports: one whose part of an offer stands in the offer itself, one whose part is `carrier`. */
+static void
+no_open (gpointer self, const FarCarrierOpen *spec, FarCarrier *carrier, FarRequest *req)
+{
+}
+
+static const char *
+flat_fault (json_t *part)
+{
+  const char *key = agent_text (part, "host_key");
+  json_int_t x = json_integer_value (json_object_get (part, "x"));
+  if (!key || !g_str_has_prefix (key, "ssh-"))
+    return "host_key";
+  return x < 1 || x > G_MAXUINT16 ? "x" : NULL;
+}
+
+static const char *
+own_fault (json_t *part)
+{
+  return agent_text (part, "fingerprint") ? NULL : "fingerprint";
+}
+
+static const char *const flat_fields[] = { "address", "host_key", "x", NULL };
+static const FarCarrierOps flat_ops = { .flat = flat_fields, .check = flat_fault, .open = no_open },
+                           own_ops = { .check = own_fault, .open = no_open };
+static const FarTransportType flat_type = { .type = { .kind = FAR_KIND_TRANSPORT, .name = "old" },
+                                            .carrier = &flat_ops },
+                              own_type = { .type = { .kind = FAR_KIND_TRANSPORT, .name = "new" },
+                                           .carrier = &own_ops };
+
+FarInstance *
+far_instance_find (FarKind kind, const char *name, GError **error)
+{
+  if (kind == FAR_KIND_TRANSPORT && g_strcmp0 (name, "tunnel") == 0)
+    return (FarInstance *) (gpointer) &flat_type;
+  if (kind == FAR_KIND_TRANSPORT && g_strcmp0 (name, "direct") == 0)
+    return (FarInstance *) (gpointer) &own_type;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, "no %s", name);
+  return NULL;
+}
+
+const FarType *
+far_instance_type (FarInstance *transport)
+{
+  return (const FarType *) (gpointer) transport;
+}
+
+static char *direct[] = { (char *) "direct", NULL };
 static char *in_advance[] = { (char *) "people", NULL }, *near_by[] = { (char *) "192.0.2.0/24", NULL };
 
 static void
@@ -52,7 +100,9 @@ set_up (void)
   ck_assert (far_trust_keys_create (dir, NULL));
   box = far_trust_box_public (dir, NULL);
   far_node_identity_set ("t1", dir);
-  opts = (AgentOpts){ .login = (char *) "login",
+  opts = (AgentOpts){ .tunnel = (char *) "tunnel",
+                      .carriers = direct,
+                      .login = (char *) "login",
                       .keys = dir,
                       .in_advance = in_advance,
                       .poll = MINUTE,
@@ -106,10 +156,10 @@ honest (void)
 static char *
 refusal (json_t *json /* takes */)
 {
-  AgentOffer offer;
+  g_auto (AgentOffer) offer = { 0 };
   GError *error = NULL;
   g_autofree char *token = NULL;
-  if (agent_offer_read (json, &offer, &error) && agent_offer_allowed (&agent, &offer, &error))
+  if (agent_offer_read (&agent, json, &offer, &error) && agent_offer_allowed (&agent, &offer, &error))
     token = agent_credential_open (&agent, &offer, &error);
   ck_assert_int_eq (token == NULL, error != NULL);
   char *why = error ? g_strdup (error->message) : NULL;
@@ -180,7 +230,7 @@ START_TEST (test_swapped)
     { "session", "\"s2\"", "another session" },
     { "generation", "2", "another generation" },
     { "address", "\"192.0.2.9:2222\"", "another address" },
-    { "x", "40002", "another port" },
+    { "x", "40002", "another x" },
     { "host_key", "\"ssh-ed25519 BBBB\"", "another host key" },
   };
   json_t *changed = honest ();
@@ -192,6 +242,57 @@ START_TEST (test_swapped)
 }
 END_TEST
 #define N_SWAPPED 5
+
+/* The same with a carrier whose part is an object of its own. */
+static json_t *
+with_carrier (json_t *json, const char *carrier)
+{
+  static const char *const old[] = { "address", "host_key", "x" };
+  for (guint i = 0; i < G_N_ELEMENTS (old); i++)
+    json_object_del (json, old[i]);
+  json_object_set_new (json, "carrier", json_loads (carrier, 0, NULL));
+  return json;
+}
+
+#define CARRIER(kind, address, key)                                                                          \
+  "{\"kind\": \"" kind "\", \"address\": \"" address "\", \"fingerprint\": \"" key "\"}"
+
+START_TEST (test_carrier)
+{
+  static const struct {
+    const char *offer, *credential, *word;
+  } rows[] = {
+    { CARRIER ("new", "192.0.2.1:1", "k"), CARRIER ("new", "192.0.2.1:1", "k"), NULL },
+    { CARRIER ("new", "192.0.2.1:1", "k"), CARRIER ("new", "192.0.2.2:1", "k"), "another address" },
+    { CARRIER ("new", "192.0.2.1:1", "k"), CARRIER ("new", "192.0.2.1:1", "l"), "another fingerprint" },
+    { CARRIER ("new", "192.0.2.1:1", "k"), CARRIER ("old", "192.0.2.1:1", "k"), "another kind" },
+    { CARRIER ("new", "192.0.2.1:1", "k"), "{}", "another" },
+    { CARRIER ("new", "192.0.2.1:1", "k"), "{\"kind\": \"new\", \"address\": \"192.0.2.1:1\"}", "another" },
+    { "{\"kind\": \"new\", \"address\": \"192.0.2.1:1\"}", "{}", "usable fingerprint" },
+    { CARRIER ("new", "192.0.2.1", "k"), "{}", "usable address" },
+    { CARRIER ("new", "198.51.100.1:1", "k"), CARRIER ("new", "198.51.100.1:1", "k"), "tunnel-ends" },
+    { CARRIER ("old", "192.0.2.1:1", "k"), "{}", "kind 'old'" },
+    { CARRIER ("never", "192.0.2.1:1", "k"), "{}", "kind 'never'" },
+    { "{}", "{}", "usable carrier" },
+    { "{\"kind\": 7}", "{}", "usable carrier" },
+  };
+  json_t *json = with_carrier (offer_with (with_carrier (credential (), rows[_i].credential)),
+                               rows[_i].offer);
+  if (rows[_i].word)
+    refused (json, rows[_i].word);
+  else
+    ck_assert_ptr_null (refusal (json));
+}
+END_TEST
+#define N_CARRIER 13
+
+/* A credential for the one carrier does not fit the other. */
+START_TEST (test_carrier_mixed)
+{
+  refused (offer_with (with_carrier (credential (), CARRIER ("new", "192.0.2.1:2222", "k"))), "another");
+  refused (with_carrier (honest (), CARRIER ("new", "192.0.2.1:2222", "k")), "another");
+}
+END_TEST
 
 START_TEST (test_credential)
 {
@@ -376,10 +477,15 @@ START_TEST (test_continues)
   static const struct {
     const char *key, *value, *word;
   } lies[] = {
-    { "generation", "3", "old generation" },   { "generation", "2", "old generation" },
-    { "device", "null", "another device" },    { "person", "\"bob\"", "another person" },
-    { "entry", "\"ports\"", "another entry" }, { "login", "\"in-advance\"", "another entry" },
+    { "generation", "3", "old generation" },
+    { "generation", "2", "old generation" },
+    { "device", "null", "another device" },
+    { "person", "\"bob\"", "another person" },
+    { "entry", "\"ports\"", "another entry" },
+    { "login", "\"in-advance\"", "another entry" },
     { "for_us", "600000001", "longer time" },
+    { "carrier", "{\"kind\": \"new\", \"address\": \"192.0.2.1:1\", \"fingerprint\": \"x\"}",
+      "another carrier" },
   };
   AgentSession session = { .id = (char *) "s1",
                            .user = (char *) "alice",
@@ -387,12 +493,13 @@ START_TEST (test_continues)
                            .entry = FAR_ENTRY_STREAM,
                            .generation = 3,
                            .for_us = 10 * MINUTE,
+                           .transport = (char *) "tunnel",
                            .state = FAR_SESSION_RESUMING };
-  AgentOffer offer;
+  g_auto (AgentOffer) offer = { 0 };
   g_autoptr (GError) error = NULL;
   json_t *json = honest ();
   json_object_set_new (json, "generation", json_integer (4));
-  ck_assert (agent_offer_read (json, &offer, NULL));
+  ck_assert (agent_offer_read (&agent, json, &offer, NULL));
   ck_assert (agent_offer_continues (&session, &offer, NULL));
   session.state = FAR_SESSION_CLOSED;
   ck_assert (!agent_offer_continues (&session, &offer, &error));
@@ -400,13 +507,14 @@ START_TEST (test_continues)
   g_clear_error (&error);
   session.state = FAR_SESSION_RESUMING;
   json_object_set_new (json, lies[_i].key, json_loads (lies[_i].value, JSON_DECODE_ANY, NULL));
-  ck_assert (agent_offer_read (json, &offer, NULL));
+  agent_offer_clear (&offer);
+  ck_assert (agent_offer_read (&agent, json, &offer, NULL));
   ck_assert (!agent_offer_continues (&session, &offer, &error));
   ck_assert_msg (strstr (error->message, lies[_i].word) != NULL, "%s", error->message);
   json_decref (json);
 }
 END_TEST
-#define N_CONTINUES 7
+#define N_CONTINUES 8
 
 /* ---- login in advance ---- */
 
@@ -431,14 +539,14 @@ login_box (const char *nonce)
 static const char *
 try_login (json_t *plain /* takes */)
 {
-  AgentOffer offer;
+  g_auto (AgentOffer) offer = { 0 };
   json_t *json = honest ();
   g_autofree char *sealed = plain ? far_seal (box, plain, NULL) : NULL;
   json_decref (plain);
   json_object_set_new (json, "login", json_string ("in-advance"));
   if (sealed)
     json_object_set_new (json, "login_box", json_string (sealed));
-  ck_assert (agent_offer_read (json, &offer, NULL));
+  ck_assert (agent_offer_read (&agent, json, &offer, NULL));
   GMainLoop *loop = g_main_loop_new (NULL, FALSE);
   agent_login_check (&agent, &offer, far_request_new (login_ended, loop, 5000));
   g_main_loop_run (loop);
@@ -583,6 +691,8 @@ main (void)
   tcase_add_test (cases, test_honest);
   tcase_add_loop_test (cases, test_form, 0, N_BAD_FORMS);
   tcase_add_loop_test (cases, test_swapped, 0, N_SWAPPED);
+  tcase_add_loop_test (cases, test_carrier, 0, N_CARRIER);
+  tcase_add_test (cases, test_carrier_mixed);
   tcase_add_test (cases, test_credential);
   tcase_add_test (cases, test_sealed);
   tcase_add_test (cases, test_own_rules);

@@ -32,14 +32,14 @@ tear_down (void)
   side_clear (&terminal);
 }
 
-static FarTunnel *
+static Reserved *
 reserve_in_band (void)
 {
-  FarTunnelSpec spec = { .session = "s1",
-                         .terminal = "t1",
-                         .entry = FAR_ENTRY_PORTS,
-                         .person_address = "127.0.0.1",
-                         .length_us = SECONDS (600) };
+  FarCarrierSpec spec = { .session = "s1",
+                          .peer = "t1",
+                          .entry = FAR_ENTRY_PORTS,
+                          .person_address = "127.0.0.1",
+                          .length_us = SECONDS (600) };
   return reserve ("z", &spec, &cloud);
 }
 
@@ -47,14 +47,13 @@ reserve_in_band (void)
 START_TEST (y_needs_an_address)
 {
   node_start (Y_ELSEWHERE);
-  FarTunnelSpec spec = { .session = "s1",
-                         .terminal = "t1",
-                         .entry = FAR_ENTRY_PORTS,
-                         .raw = _i == 1,
-                         .length_us = SECONDS (600) };
+  FarCarrierSpec spec = { .session = "s1",
+                          .peer = "t1",
+                          .entry = FAR_ENTRY_PORTS,
+                          .raw = _i == 1,
+                          .length_us = SECONDS (600) };
   Answer answer = { 0 };
-  ssh_ops ("z")->reserve (instance_self (FAR_KIND_TRANSPORT, "z"), &spec, side_hears, &cloud,
-                          far_request_new (answered, &answer, 0));
+  reserve_begin ("z", &spec, &cloud, &answer);
   answer_wait (&answer);
   ck_assert (g_error_matches (answer.error, FAR_ERROR, FAR_ERROR_DENIED));
   g_error_free (answer.error);
@@ -66,7 +65,7 @@ END_TEST
 START_TEST (y_on_another_address_of_this_machine)
 {
   node_start (Y_ELSEWHERE);
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   g_autoptr (GError) error = dial_as ("t", tunnel, "s1", "t1", "word-1", tunnel->host_key, &terminal);
   ck_assert_msg (error == NULL, "%s", error != NULL ? error->message : "");
   await (&cloud.up, 1);
@@ -78,7 +77,7 @@ START_TEST (y_on_another_address_of_this_machine)
                    "from %s", from[i]);
     close (person);
   }
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
@@ -89,12 +88,12 @@ START_TEST (ports_rest_after_their_session)
   guint16 port[3][2];
   node_start (FEW_PORTS);
   for (guint i = 0; i < 3; i++) {
-    FarTunnel *tunnel = reserve_in_band ();
+    Reserved *tunnel = reserve_in_band ();
     port[i][0] = tunnel->x;
     port[i][1] = tunnel->y;
-    ssh_ops ("z")->end (instance_self (FAR_KIND_TRANSPORT, "z"), "s1", "closed");
+    far_carrier_end (cloud.carrier, "closed");
     help_wait (&cloud.ended);
-    far_tunnel_free (tunnel);
+    reserved_free (tunnel);
     side_clear (&cloud);
     if (i == 1 && _i == 1)
       far_clock_advance (SECONDS (601)); /* all have rested */

@@ -18,7 +18,7 @@ size_t __sanitizer_get_current_allocated_bytes (void); /* the header is not in e
 
 static Side cloud, terminal;
 static Echo device;
-static FarTunnel *tunnel;
+static Reserved *tunnel;
 static guint16 z_port;
 
 static void
@@ -28,11 +28,11 @@ set_up (void)
   echo_start (&device);
   terminal.device = &device;
   node_start (PROFILE);
-  FarTunnelSpec spec = { .session = "s1",
-                         .terminal = "t1",
-                         .entry = FAR_ENTRY_PORTS,
-                         .person_address = "127.0.0.1",
-                         .length_us = SECONDS (600) };
+  FarCarrierSpec spec = { .session = "s1",
+                          .peer = "t1",
+                          .entry = FAR_ENTRY_PORTS,
+                          .person_address = "127.0.0.1",
+                          .length_us = SECONDS (600) };
   tunnel = reserve ("z", &spec, &cloud);
   z_port = g_ascii_strtoull (strchr (tunnel->address, ':') + 1, NULL, 10);
 }
@@ -44,7 +44,7 @@ tear_down (void)
   echo_stop (&device);
   side_clear (&cloud);
   side_clear (&terminal);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 
 static void
@@ -271,7 +271,7 @@ START_TEST (stock_tunnel_end)
   program_start (&server, NULL, run);
   ck_assert_msg (program_wait (&server, "listening"), "%s", server.output->str);
   g_autofree char *key = public_of (host);
-  FarTunnel there = { .x = x, .address = address, .host_key = key };
+  Reserved there = { .x = x, .address = address, .host_key = key };
   g_autoptr (GError) error = dial_as ("t", &there, "s1", g_get_user_name (), "no token here", key, &terminal);
   ck_assert_msg (error == NULL, "%s\n%s", error != NULL ? error->message : "", server.output->str);
   await (&terminal.up, 1);

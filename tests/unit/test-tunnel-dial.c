@@ -11,7 +11,7 @@
 /* One session: its tunnel end's side, the terminal's, and how the dial ends. */
 typedef struct {
   Side cloud, terminal;
-  FarTunnel *tunnel;
+  Reserved *tunnel;
   Answer answer;
 } Session;
 
@@ -31,7 +31,7 @@ session_clear (Session *session)
 {
   side_clear (&session->cloud);
   side_clear (&session->terminal);
-  far_tunnel_free (session->tunnel);
+  reserved_free (session->tunnel);
   g_clear_error (&session->answer.error);
 }
 
@@ -46,7 +46,7 @@ tear_down (void)
 }
 
 static guint16
-port_of (const FarTunnel *tunnel)
+port_of (const Reserved *tunnel)
 {
   return (guint16) atoi (strrchr (tunnel->address, ':') + 1);
 }
@@ -54,10 +54,10 @@ port_of (const FarTunnel *tunnel)
 static void
 begin (Session *session, const char *id)
 {
-  FarTunnelSpec spec = { .session = id,
-                         .terminal = "t1",
-                         .entry = FAR_ENTRY_STREAM,
-                         .length_us = SECONDS (600) };
+  FarCarrierSpec spec = { .session = id,
+                          .peer = "t1",
+                          .entry = FAR_ENTRY_STREAM,
+                          .length_us = SECONDS (600) };
   session->tunnel = reserve ("z", &spec, &session->cloud);
 }
 
@@ -66,19 +66,12 @@ static void
 dial (Session *session, const char *id, const char *host, const char *word)
 {
   g_autofree char *address = g_strdup_printf ("%s:%u", host, port_of (session->tunnel));
-  FarDialSpec spec = { .session = id,
-                       .address = address,
-                       .host_key = session->tunnel->host_key,
-                       .user = "t1",
-                       .token = word,
-                       .node_key = TRUE,
-                       .x = session->tunnel->x,
-                       .length_us = SECONDS (600),
-                       .arrived = side_arrived };
+  g_free (session->tunnel->address);
+  session->tunnel->address = g_steal_pointer (&address);
   g_clear_error (&session->answer.error);
   session->answer = (Answer){ 0 };
-  ssh_ops ("t")->dial (instance_self (FAR_KIND_TRANSPORT, "t"), &spec, side_hears, &session->terminal,
-                       far_request_new (answered, &session->answer, 0));
+  dial_begin ("t", session->tunnel, id, "t1", word, session->tunnel->host_key, &session->terminal,
+              &session->answer);
 }
 
 static void
@@ -153,7 +146,7 @@ START_TEST (nothing_waits_for_a_name)
   dial (&one, "s1", NAME, "word-1");
   await_asked (1);
   if (_i == 0)
-    ssh_ops ("t")->end (instance_self (FAR_KIND_TRANSPORT, "t"), "s1", "enough");
+    far_carrier_end (one.terminal.carrier, "enough");
   else
     node_stop ();
   fails (&one, "cancelled");

@@ -40,7 +40,7 @@ tunnel_comes_and_goes (guint round)
 {
   g_autofree char *word = g_strdup_printf ("word-%u", 10 + round);
   cloud.ended = terminal.ended = 0;
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   dial_well (tunnel, word);
   int person = person_dials (tunnel->y, NULL);
   ck_assert (person_hears_echo (person, "x"));
@@ -48,7 +48,7 @@ tunnel_comes_and_goes (guint round)
   end_at (round % 2 == 0 ? "z" : "t", round % 2 == 0 ? &cloud : &terminal, "enough");
   end_at (round % 2 == 0 ? "t" : "z", round % 2 == 0 ? &terminal : &cloud, "enough");
   close (person);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 
 /* Whichever end it is that ends a tunnel, and however full it is: once both have said so nothing of it is

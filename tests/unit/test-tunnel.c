@@ -31,7 +31,7 @@ is_thrown_out (int fd)
 
 START_TEST (the_whole_way)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   ck_assert_uint_ge (tunnel->x, 10000);
   ck_assert_uint_ge (tunnel->y, 10000);
   ck_assert_uint_ne (tunnel->x, tunnel->y);
@@ -53,7 +53,7 @@ START_TEST (the_whole_way)
   end_at ("t", &terminal, "asked");
   ck_assert_str_eq (cloud.said->str, "up opened closed ended ");
   ck_assert_str_eq (terminal.said->str, "up opened closed lost ended ");
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
@@ -78,7 +78,7 @@ much_out (gpointer data)
 /* Several at once, each 8 MiB through and back, unharmed. */
 START_TEST (bulk_both_ways)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   GThread *threads[3];
   int person[3];
   gsize got[3] = { 0 };
@@ -114,7 +114,7 @@ START_TEST (bulk_both_ways)
   await (&cloud.closed, 3);
   ck_assert_uint_eq (cloud.bytes_up, 3 * (8 << 20));
   ck_assert_uint_eq (cloud.bytes_down, 3 * (8 << 20));
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
@@ -122,7 +122,7 @@ END_TEST
  */
 START_TEST (many_short_connections)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   struct linger at_once = { 1, 0 };
   dial_well (tunnel, "word-1");
   for (int i = 0; i < 2000; i++) {
@@ -132,7 +132,7 @@ START_TEST (many_short_connections)
     close (person);
   }
   await (&cloud.closed, 2000);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
@@ -140,7 +140,7 @@ END_TEST
  * within libssh (WIRE_RULE looks). */
 START_TEST (ends_of_input_under_bytes)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   g_autofree char *part = g_malloc0 (65536);
   int person[8];
   gsize got[8];
@@ -161,13 +161,13 @@ START_TEST (ends_of_input_under_bytes)
     }
   }
   await (&cloud.closed, 400);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 START_TEST (wrong_tokens)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   static const char *const words[] = { "word-0", "", "word-3" /* another session */,
                                        "word-4" /* unknown session */ };
   for (guint i = 0; i < G_N_ELEMENTS (words); i++) {
@@ -176,26 +176,26 @@ START_TEST (wrong_tokens)
     far_clock_advance (SECONDS (700)); /* past the slow-down for wrong logins */
   }
   g_autoptr (GError) other = dial_as ("t", tunnel, "s1", "t2", "word-1", tunnel->host_key, &terminal);
-  ck_assert (g_error_matches (other, FAR_ERROR, FAR_ERROR_DENIED));
+  ck_assert_msg (g_error_matches (other, FAR_ERROR, FAR_ERROR_DENIED), "%s", other ? other->message : "none");
   ck_assert_uint_eq (cloud.up, 0);
   end_at ("t", &terminal, "given up");
   ck_assert_str_eq (terminal.said->str, "ended ");
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 START_TEST (a_token_works_once)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   dial_well (tunnel, "word-1");
   Side thief = { 0 };
-  FarTunnel copy = *tunnel;
+  Reserved copy = *tunnel;
   g_autoptr (GError) error = dial_as ("z", &copy, "s9", "t1", "word-1", tunnel->host_key, &thief);
   ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_DENIED));
   int person = person_dials (tunnel->y, NULL);
   ck_assert (person_hears_echo (person, "still mine"));
   close (person);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
   node_stop ();
   node_start (BOTH_ENDS);
   side_clear (&thief);
@@ -231,7 +231,7 @@ opens_and_looks (gpointer data)
  */
 START_TEST (other_connections_are_left_alone)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   guint16 port = atoi (strchr (tunnel->address, ':') + 1);
   gint quit = FALSE;
   GThread *thread = g_thread_new ("opens", opens_and_looks, &quit);
@@ -243,26 +243,26 @@ START_TEST (other_connections_are_left_alone)
   }
   g_atomic_int_set (&quit, TRUE);
   ck_assert_uint_eq (GPOINTER_TO_UINT (g_thread_join (thread)), 0);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 START_TEST (another_host_key)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   g_autofree char *other = g_strdup (tunnel->host_key);
   other[40] = other[40] == 'A' ? 'B' : 'A';
   g_autoptr (GError) error = dial_as ("t", tunnel, "s1", "t1", "word-1", other, &terminal);
   ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_DENIED));
   ck_assert_ptr_nonnull (strstr (error->message, "host key"));
   dial_well (tunnel, "word-1"); /* the token was not shown to the impostor */
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 START_TEST (nobody_listens)
 {
-  FarTunnel none = { .x = 20000, .address = (char *) "127.0.0.1:1", .host_key = (char *) "ssh-ed25519 AAAA" };
+  Reserved none = { .x = 20000, .address = (char *) "127.0.0.1:1", .host_key = (char *) "ssh-ed25519 AAAA" };
   g_autoptr (GError) error = dial_as ("t", &none, "s1", "t1", "word-1", none.host_key, &terminal);
   ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE));
   end_at ("t", &terminal, "given up");
@@ -271,7 +271,7 @@ END_TEST
 
 START_TEST (x_is_not_for_this_machine)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   dial_well (tunnel, "word-1");
   int local = person_dials (tunnel->x, NULL);
   ck_assert (is_thrown_out (local));
@@ -279,14 +279,14 @@ START_TEST (x_is_not_for_this_machine)
   await (&cloud.refused, 1);
   ck_assert_ptr_nonnull (strstr (cloud.refusal, "X"));
   ck_assert_int_eq (device.connections, 0);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 /* A flood is counted to the last one, and told in few words. */
 START_TEST (all_who_are_refused_count)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   dial_well (tunnel, "word-1");
   for (int i = 0; i < 200; i++) {
     int local = person_dials (tunnel->x, NULL);
@@ -296,13 +296,13 @@ START_TEST (all_who_are_refused_count)
   end_at ("z", &cloud, "closed");
   ck_assert_uint_eq (cloud.refused, 200);
   ck_assert_uint_lt (cloud.refusals, 150);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 START_TEST (y_is_for_one_address)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   dial_well (tunnel, "word-1");
   int other = person_dials (tunnel->y, "127.0.0.2");
   ck_assert (is_thrown_out (other));
@@ -311,19 +311,19 @@ START_TEST (y_is_for_one_address)
   int person = person_dials (tunnel->y, NULL);
   ck_assert (person_hears_echo (person, "me"));
   close (person);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 START_TEST (raw_y_has_a_minute)
 {
-  FarTunnelSpec spec = { .session = "s1",
-                         .terminal = "t1",
-                         .entry = FAR_ENTRY_PORTS,
-                         .raw = TRUE,
-                         .person_address = "127.0.0.1",
-                         .length_us = SECONDS (600) };
-  FarTunnel *tunnel = reserve ("z", &spec, &cloud);
+  FarCarrierSpec spec = { .session = "s1",
+                          .peer = "t1",
+                          .entry = FAR_ENTRY_PORTS,
+                          .raw = TRUE,
+                          .person_address = "127.0.0.1",
+                          .length_us = SECONDS (600) };
+  Reserved *tunnel = reserve ("z", &spec, &cloud);
   dial_well (tunnel, "word-1");
   settle_workers (); /* the minute has begun */
   if (_i == 0) {
@@ -341,7 +341,7 @@ START_TEST (raw_y_has_a_minute)
     close (person);
     close (second);
   }
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
@@ -349,13 +349,13 @@ END_TEST
  * first to speak. */
 START_TEST (silent_at_y)
 {
-  FarTunnelSpec spec = { .session = "s1",
-                         .terminal = "t1",
-                         .entry = FAR_ENTRY_PORTS,
-                         .raw = _i == 1,
-                         .person_address = "127.0.0.1",
-                         .length_us = SECONDS (600) };
-  FarTunnel *tunnel = reserve ("z", &spec, &cloud);
+  FarCarrierSpec spec = { .session = "s1",
+                          .peer = "t1",
+                          .entry = FAR_ENTRY_PORTS,
+                          .raw = _i == 1,
+                          .person_address = "127.0.0.1",
+                          .length_us = SECONDS (600) };
+  Reserved *tunnel = reserve ("z", &spec, &cloud);
   dial_well (tunnel, "word-1");
   int person = person_dials (tunnel->y, NULL), talker = person_dials (tunnel->y, NULL);
   ck_assert (person_hears_echo (talker, "SSH-2.0-x\r\n"));
@@ -371,14 +371,14 @@ START_TEST (silent_at_y)
   }
   close (person);
   close (talker);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 /* At both ends on their own; a person in the middle of a transfer is cut. */
 START_TEST (deadline_at_both_ends)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   dial_well (tunnel, "word-1");
   int person = person_dials (tunnel->y, NULL);
   ck_assert (person_hears_echo (person, "x"));
@@ -390,7 +390,7 @@ START_TEST (deadline_at_both_ends)
   ck_assert (is_thrown_out (person));
   ck_assert (is_free (tunnel->x) && is_free (tunnel->y));
   close (person);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
@@ -419,12 +419,12 @@ talk_run (gpointer data)
  * (0) and at the terminal's (1), where the other end would go on for an hour. */
 START_TEST (deadline_while_main_is_blocked)
 {
-  FarTunnelSpec spec = { .session = "s1",
-                         .terminal = "t1",
-                         .entry = FAR_ENTRY_PORTS,
-                         .person_address = "127.0.0.1",
-                         .length_us = SECONDS (_i == 0 ? 600 : 3600) };
-  FarTunnel *tunnel = reserve ("z", &spec, &cloud);
+  FarCarrierSpec spec = { .session = "s1",
+                          .peer = "t1",
+                          .entry = FAR_ENTRY_PORTS,
+                          .person_address = "127.0.0.1",
+                          .length_us = SECONDS (_i == 0 ? 600 : 3600) };
+  Reserved *tunnel = reserve ("z", &spec, &cloud);
   dial_length_us = SECONDS (_i == 0 ? 3600 : 600);
   dial_well (tunnel, "word-1");
   Talk talk = { .fd = person_dials (tunnel->y, NULL) };
@@ -449,18 +449,17 @@ START_TEST (deadline_while_main_is_blocked)
   dial_length_us = SECONDS (600);
   help_wait (_i == 0 ? &cloud.ended : &terminal.ended);
   ck_assert_str_eq (_i == 0 ? cloud.cause : terminal.cause, "deadline");
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 START_TEST (deadline_can_be_moved)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   dial_well (tunnel, "word-1");
   int person = person_dials (tunnel->y, NULL);
   ck_assert (person_hears_echo (person, "x"));
-  ssh_ops ("z")->set_deadline (instance_self (FAR_KIND_TRANSPORT, "z"), "s1",
-                               far_clock_boottime_us () + SECONDS (100));
+  far_carrier_set_deadline (cloud.carrier, far_clock_boottime_us () + SECONDS (100));
   run_pending ();
   far_clock_advance (SECONDS (101));
   help_wait (&cloud.ended);
@@ -468,18 +467,18 @@ START_TEST (deadline_can_be_moved)
   await (&terminal.lost, 1);
   ck_assert_int_eq (terminal.ended, 0);
   close (person);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 /* The link is replaced: same ports, another token; a person who came meanwhile has waited. */
 START_TEST (a_second_link_takes_over)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   dial_well (tunnel, "word-1");
   int person = person_dials (tunnel->y, NULL);
   ck_assert (person_hears_echo (person, "one"));
-  ssh_ops ("t")->end (instance_self (FAR_KIND_TRANSPORT, "t"), "s1", "cut for the test");
+  far_carrier_end (terminal.carrier, "cut for the test");
   await (&cloud.lost, 1);
   help_wait (&terminal.ended);
   ck_assert (is_thrown_out (person));
@@ -495,7 +494,7 @@ START_TEST (a_second_link_takes_over)
   ck_assert_str_eq (text, "two");
   ck_assert_str_eq (cloud.said->str, "up opened closed lost up opened ");
   close (person);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
@@ -508,11 +507,10 @@ no_result (Answer *answer)
 }
 
 static void
-shut (const char *session)
+shut (void)
 {
   Answer answer = { 0 };
-  ssh_ops ("z")->shut (instance_self (FAR_KIND_TRANSPORT, "z"), session, "closed by the user",
-                       far_request_new (answered, &answer, 0));
+  far_carrier_shut (cloud.carrier, "closed by the user", far_request_new (answered, &answer, 0));
   ck_assert_ptr_null (no_result (&answer));
 }
 
@@ -520,12 +518,12 @@ shut (const char *session)
  * ends in order. */
 START_TEST (shut_lets_nothing_through)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   dial_well (tunnel, "word-1");
   int person = person_dials (tunnel->y, NULL), other = person_dials (tunnel->y, NULL);
   ck_assert (person_hears_echo (person, "before"));
   ck_assert (person_hears_echo (other, "before"));
-  shut ("s1");
+  shut ();
   int heard = g_atomic_int_get (&device.bytes);
   ck_assert_uint_eq (cloud.closed, 2);
   ck_assert_str_eq (cloud.cause, "closed by the user");
@@ -540,32 +538,31 @@ START_TEST (shut_lets_nothing_through)
   ck_assert_int_eq (g_atomic_int_get (&device.bytes), heard);
   ck_assert_uint_eq (cloud.lost, 0);
   ck_assert_int_eq (cloud.ended, 0);
-  shut ("s1"); /* once more, and for one that is not known: no harm */
-  shut ("s2");
+  shut (); /* once more: no harm */
   end_at ("z", &cloud, "closed");
   close (person);
   close (other);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 /* Streams by ticket as well; and while people wait for the link. */
 START_TEST (shut_without_a_link)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   int person = person_dials (tunnel->y, NULL);
   settle_workers ();
-  shut ("s1");
+  shut ();
   ck_assert (is_thrown_out (person));
   end_at ("z", &cloud, "closed");
   close (person);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 START_TEST (waiting_has_an_end)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   int person = person_dials (tunnel->y, NULL);
   settle_workers (); /* it waits */
   far_clock_advance (SECONDS (29));
@@ -575,38 +572,38 @@ START_TEST (waiting_has_an_end)
   ck_assert (is_thrown_out (person));
   await (&cloud.refused, 1);
   close (person);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 START_TEST (no_device_closes_the_connection)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   terminal.device = NULL;
   dial_well (tunnel, "word-1");
   int person = person_dials (tunnel->y, NULL);
   ck_assert (is_thrown_out (person));
   await (&terminal.refused, 1);
   close (person);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 /* Entry stream: no Y, the person's bytes come on a stream of another loop. */
 START_TEST (entry_by_stream)
 {
-  FarTunnelSpec spec = { .session = "s1",
-                         .terminal = "t1",
-                         .entry = FAR_ENTRY_STREAM,
-                         .length_us = SECONDS (600) };
-  FarTunnel *tunnel = reserve ("z", &spec, &cloud);
+  FarCarrierSpec spec = { .session = "s1",
+                          .peer = "t1",
+                          .entry = FAR_ENTRY_STREAM,
+                          .length_us = SECONDS (600) };
+  Reserved *tunnel = reserve ("z", &spec, &cloud);
   Loops loops = { 0 };
   int person;
   ck_assert_uint_eq (tunnel->y, 0);
   dial_well (tunnel, "word-1");
   loops_start (&loops);
   FarStream *stream = end_make (&loops, _i == 0 ? KIND_FOREIGN : KIND_UNIX_TWO, &person);
-  ssh_ops ("z")->attach (instance_self (FAR_KIND_TRANSPORT, "z"), "s1", stream, "192.0.2.7");
+  far_carrier_attach (cloud.carrier, stream, "192.0.2.7");
   ck_assert (person_hears_echo (person, "through the front"));
   close (person);
   await (&cloud.closed, 1);
@@ -615,14 +612,14 @@ START_TEST (entry_by_stream)
   while (g_atomic_int_get (&extra_pumps) > 0 && g_get_monotonic_time () < end)
     g_main_context_iteration (NULL, FALSE);
   loops_stop (&loops);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 
 /* Nothing is left when the instances stop in the middle. */
 START_TEST (stop_in_the_middle)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   dial_well (tunnel, "word-1");
   int person = person_dials (tunnel->y, NULL);
   ck_assert (person_hears_echo (person, "x"));
@@ -631,7 +628,7 @@ START_TEST (stop_in_the_middle)
   ck_assert_int_eq (terminal.ended, 1);
   ck_assert (is_thrown_out (person));
   close (person);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
   node_start (BOTH_ENDS);
 }
 END_TEST
@@ -646,16 +643,8 @@ START_TEST (stop_while_dialling)
   ck_assert_int_eq (getsockname (silent, (struct sockaddr *) &at, &size), 0);
   g_autofree char *address = g_strdup_printf ("127.0.0.1:%u", ntohs (at.sin_port));
   Answer answer = { 0 };
-  FarDialSpec spec = { .session = "s1",
-                       .address = address,
-                       .host_key = "ssh-ed25519 AAAA",
-                       .user = "t1",
-                       .token = "word-1",
-                       .x = 20000,
-                       .length_us = SECONDS (600),
-                       .arrived = side_arrived };
-  ssh_ops ("t")->dial (instance_self (FAR_KIND_TRANSPORT, "t"), &spec, side_hears, &terminal,
-                       far_request_new (answered, &answer, 0));
+  Reserved mute = { .x = 20000, .address = address };
+  dial_begin ("t", &mute, "s1", "t1", "word-1", "ssh-ed25519 AAAA", &terminal, &answer);
   run_pending ();
   if (_i == 0)
     node_stop ();
@@ -710,7 +699,7 @@ END_TEST
  * same. */
 START_TEST (silent_ones_keep_no_terminal_out)
 {
-  FarTunnel *tunnel = reserve_in_band ();
+  Reserved *tunnel = reserve_in_band ();
   g_autofree char *host = NULL;
   int silent[SILENT];
   guint16 port;
@@ -725,7 +714,7 @@ START_TEST (silent_ones_keep_no_terminal_out)
   end_at ("z", &cloud, "enough");
   for (guint i = 0; i < SILENT; i++)
     close (silent[i]);
-  far_tunnel_free (tunnel);
+  reserved_free (tunnel);
 }
 END_TEST
 

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The handle of a carrier. It knows which instance has made it and speaks to that one for life, so services
+ * need not know that instances come and go; and it is the one place that counts to one where ENDED is told.
+ */
+#include "config.h"
+
+#include "loop/owned.h"
+#include "reach/carrier-part.h"
+
+#include <farwatch/i18n.h>
+#include <farwatch/plugin.h>
+
+struct _FarCarrier {
+  gint refs;
+  FarInstance *at; /* NULL: it has ended, or its instance stops */
+  const FarCarrierOps *ops;
+  const char *kind;
+  char *transport, *session;
+  const FarCarrierFuncs *funcs;
+  gpointer user;
+  FarOwned owned;
+  FarDeferred *orphan; /* its instance stops: ENDED is due, if the driver does not say it */
+  gboolean ended;
+  gboolean unwanted; /* nobody waits for the reservation any more: no event is told */
+};
+
+static const FarCarrierOps *
+carrier_ops (FarInstance *at)
+{
+  return ((const FarTransportType *) far_instance_type (at))->carrier;
+}
+
+/* ---- life ---- */
+
+FarCarrier *
+far_carrier_ref (FarCarrier *carrier)
+{
+  carrier->refs++;
+  return carrier;
+}
+
+void
+far_carrier_unref (FarCarrier *carrier)
+{
+  if (--carrier->refs > 0)
+    return;
+  g_free (carrier->transport);
+  g_free (carrier->session);
+  g_free (carrier);
+}
+
+/* The last word, and what hangs on it. */
+static void
+carrier_over (FarCarrier *carrier)
+{
+  carrier->ended = TRUE;
+  carrier->at = NULL;
+  far_owned_leave (&carrier->owned);
+  g_clear_pointer (&carrier->orphan, far_deferred_free);
+}
+
+static void
+carrier_let_go (FarCarrier *carrier)
+{
+  if (carrier->funcs->free != NULL)
+    carrier->funcs->free (g_steal_pointer (&carrier->user));
+  far_carrier_unref (carrier);
+}
+
+static void
+carrier_orphaned (gpointer data)
+{
+  FarCarrierEvent event = { .kind = FAR_CARRIER_ENDED, .cause = "its transport stops" };
+  far_carrier_tell (data, &event);
+}
+
+/* The driver's stop() comes next and says ENDED, with the last counters; should it not, this does. */
+static void
+carrier_instance_goes (gpointer data)
+{
+  FarCarrier *carrier = data;
+  carrier->at = NULL;
+  carrier->orphan = far_deferred_new (far_loop_main (), carrier_orphaned, carrier);
+  far_deferred_ask (carrier->orphan);
+}
+
+/* One reference is the caller's, the other one is there until ENDED. */
+static FarCarrier *
+carrier_new (FarInstance *at, const char *session, const FarCarrierFuncs *funcs, gpointer user)
+{
+  FarCarrier *carrier = g_new0 (FarCarrier, 1);
+  carrier->refs = 2;
+  carrier->at = at;
+  carrier->ops = carrier_ops (at);
+  carrier->kind = far_instance_type (at)->name;
+  carrier->transport = g_strdup (far_instance_name (at));
+  carrier->session = g_strdup (session);
+  carrier->funcs = funcs;
+  carrier->user = user;
+  far_owned_by (&carrier->owned, at, carrier_instance_goes, carrier);
+  return carrier;
+}
+
+static FarCarrier *
+carrier_refused (const FarCarrierFuncs *funcs, gpointer user, FarRequest *req, GError *error /* takes */)
+{
+  far_request_fail (req, error);
+  if (funcs->free != NULL)
+    funcs->free (user);
+  return NULL;
+}
+
+static FarInstance *
+carrier_find (const char *transport, gboolean accepting, GError **error)
+{
+  FarInstance *at = far_instance_find (FAR_KIND_TRANSPORT, transport, error);
+  const FarCarrierOps *ops = at != NULL ? carrier_ops (at) : NULL;
+  if (at == NULL || (ops != NULL && (accepting ? ops->reserve != NULL : ops->open != NULL)))
+    return at;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+               _ ("transport %s carries no sessions: name one that does, see `farctl plugins`"), transport);
+  return NULL;
+}
+
+/* ---- the accepting end ---- */
+
+typedef struct {
+  FarCarrier *carrier;
+  FarRequest *outer;
+} Reserve;
+
+static void
+reserve_free (gpointer tunnel)
+{
+  far_tunnel_free (tunnel);
+}
+
+static void
+reserve_failed (FarCarrier *carrier, FarRequest *outer, const GError *error)
+{
+  if (carrier->ended)
+    return;
+  carrier_over (carrier);
+  far_request_fail (outer, g_error_copy (error));
+  carrier_let_go (carrier);
+}
+
+static void
+carrier_reserved (FarRequest *req, gpointer data)
+{
+  Reserve *reserve = data;
+  FarCarrier *carrier = reserve->carrier;
+  if (far_request_error (req) != NULL) {
+    reserve_failed (carrier, reserve->outer, far_request_error (req));
+  } else if (far_request_ended (reserve->outer)) {
+    carrier->unwanted = TRUE;
+    far_carrier_end (carrier, "nobody waits for it any more");
+  } else {
+    far_request_done (reserve->outer, far_request_steal (req), reserve_free);
+  }
+  far_request_unref (reserve->outer);
+  far_carrier_unref (carrier);
+  g_free (reserve);
+}
+
+FarCarrier *
+far_carrier_reserve (const char *transport, const FarCarrierSpec *spec, const FarCarrierFuncs *funcs,
+                     gpointer user, FarRequest *req)
+{
+  GError *error = NULL;
+  FarInstance *at = carrier_find (transport, TRUE, &error);
+  if (at == NULL)
+    return carrier_refused (funcs, user, req, error);
+  FarCarrier *carrier = carrier_new (at, spec->session, funcs, user);
+  Reserve *reserve = g_new0 (Reserve, 1);
+  *reserve = (Reserve){ far_carrier_ref (carrier), far_request_ref (req) };
+  FarRequest *inner = far_request_new (carrier_reserved, reserve, 0);
+  far_request_serve (inner, at);
+  carrier->ops->reserve (far_instance_self (at), spec, carrier, inner);
+  return carrier;
+}
+
+/* ---- the opening end ---- */
+
+void
+far_carrier_reopen (FarCarrier *carrier, const FarCarrierOpen *spec, FarRequest *req)
+{
+  if (carrier->at == NULL) {
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is over"), carrier->session);
+    return;
+  }
+  far_request_serve (req, carrier->at);
+  carrier->ops->open (far_instance_self (carrier->at), spec, carrier, req);
+}
+
+FarCarrier *
+far_carrier_open (const char *transport, const FarCarrierOpen *spec, const FarCarrierFuncs *funcs,
+                  gpointer user, FarRequest *req)
+{
+  GError *error = NULL;
+  FarInstance *at = carrier_find (transport, FALSE, &error);
+  if (at == NULL)
+    return carrier_refused (funcs, user, req, error);
+  FarCarrier *carrier = carrier_new (at, spec->session, funcs, user);
+  far_carrier_reopen (carrier, spec, req);
+  return carrier;
+}
+
+/* ---- what both ends are asked ---- */
+
+const char *
+far_carrier_transport (FarCarrier *carrier)
+{
+  return carrier->transport;
+}
+
+const char *
+far_carrier_session (FarCarrier *carrier)
+{
+  return carrier->session;
+}
+
+const char *
+far_carrier_key (FarCarrier *carrier)
+{
+  return carrier->ops->key;
+}
+
+static void
+carrier_stream_free (gpointer stream)
+{
+  far_stream_free (stream);
+}
+
+void
+far_carrier_attach (FarCarrier *carrier, FarStream *stream, const char *from)
+{
+  if (carrier->at != NULL && carrier->ops->attach != NULL)
+    carrier->ops->attach (far_instance_self (carrier->at), carrier, stream, from);
+  else
+    far_loop_post (stream->loop, carrier_stream_free, stream);
+}
+
+void
+far_carrier_set_deadline (FarCarrier *carrier, gint64 boottime_us)
+{
+  if (carrier->at != NULL)
+    carrier->ops->set_deadline (far_instance_self (carrier->at), carrier, boottime_us);
+}
+
+void
+far_carrier_shut (FarCarrier *carrier, const char *cause, FarRequest *req)
+{
+  if (carrier->at == NULL || carrier->ops->shut == NULL) {
+    far_request_done (req, NULL, NULL);
+    return;
+  }
+  far_request_serve (req, carrier->at);
+  carrier->ops->shut (far_instance_self (carrier->at), carrier, cause, req);
+}
+
+void
+far_carrier_end (FarCarrier *carrier, const char *cause)
+{
+  if (carrier->at != NULL)
+    carrier->ops->end (far_instance_self (carrier->at), carrier, cause);
+}
+
+/* ---- what transports tell ---- */
+
+void
+far_carrier_tell (FarCarrier *carrier, FarCarrierEvent *event)
+{
+  if (carrier->ended)
+    return;
+  gboolean last = event->kind == FAR_CARRIER_ENDED;
+  event->session = carrier->session;
+  if (last)
+    carrier_over (carrier);
+  if (!carrier->unwanted)
+    carrier->funcs->event (event, carrier->user);
+  if (last)
+    carrier_let_go (carrier);
+}
+
+void
+far_carrier_incoming (FarCarrier *carrier, const char *from, FarLoop *loop, FarRequest *req)
+{
+  if (carrier->ended || carrier->funcs->incoming == NULL)
+    far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is over"), carrier->session);
+  else
+    carrier->funcs->incoming (carrier->session, from, loop, req, carrier->user);
+}
+
+/* ---- which there are ---- */
+
+gboolean
+far_carrier_look (const char *transport, FarCarrierLook *look)
+{
+  FarInstance *at = far_instance_find (FAR_KIND_TRANSPORT, transport, NULL);
+  const FarCarrierOps *ops = at != NULL ? carrier_ops (at) : NULL;
+  if (ops == NULL)
+    return FALSE;
+  *look = (FarCarrierLook){ .kind = far_instance_type (at)->name,
+                            .accepts = ops->reserve != NULL,
+                            .up = ops->reserve != NULL && ops->serves != NULL &&
+                                  ops->serves (far_instance_self (at)),
+                            .ports = ops->ports,
+                            .common = ops->flat != NULL,
+                            .key = ops->key };
+  return TRUE;
+}
+
+void
+far_carrier_part_put (FarCarrier *carrier, json_t *json, json_t *part)
+{
+  far_carrier_part_write (json, carrier->kind, carrier->ops, part);
+}
+
+void
+far_tunnel_free (FarTunnel *tunnel)
+{
+  if (!tunnel)
+    return;
+  g_free (tunnel->y_host);
+  json_decref (tunnel->part);
+  g_free (tunnel);
+}
