@@ -21,6 +21,7 @@ farwatch_include_HEADERS += \
 	core/farwatch/loop.h \
 	core/farwatch/i18n.h \
 	core/farwatch/instance.h \
+	core/farwatch/leg.h \
 	core/farwatch/login.h \
 	core/farwatch/message.h \
 	core/farwatch/network.h \
@@ -253,10 +254,15 @@ libfarwatch_la_SOURCES = \
 	core/stream/stream-tls-private.h \
 	core/stream/stream-tls.c \
 	core/stream/stream.c \
+	core/stream/tap-port.c \
+	core/stream/tap-port.h \
+	core/stream/tap.c \
 	core/stream/tls-accept.c \
 	core/stream/tls-error.c \
 	core/stream/tls-private.h \
 	core/stream/tls.c \
+	core/stream/leg-private.h \
+	core/stream/leg.c \
 	core/stream/memory-trim-text.c \
 	core/stream/memory-trim.c \
 	core/stream/memory-trim.h \

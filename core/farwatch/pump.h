@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A pump = two ends, taps, a deadline (spec B7, B10, B12). It runs at the loop of its ends; where the two
- * ends have two loops and neither can move, far_pump_start() joins them by rings (two pumps, one report).
+/* A pump = two ends, a leg that taps may see, a deadline (spec B7, B10, B12). It runs at the loop of its
+ * ends; where the two ends have two loops and neither can move, far_pump_start() joins them by rings (two
+ * pumps, one report).
  *
  * The deadline lives here and not on the main context: the pump compares CLOCK_BOOTTIME before each burst and
  * holds a timer of its loop; at the deadline both ends are aborted, then it reports. Main → pump: start,
@@ -20,21 +21,14 @@ typedef struct {
   guint64 dropped_ab, dropped_ba; /* datagrams that an end took and did not pass on */
 } FarPumpCounters;
 
-/* A tap sees each burst after it was written, on the pump's loop; it must not block and must copy what it
- * keeps. */
 typedef struct {
-  void (*bytes) (gpointer tap, gboolean from_a, const guint8 *data, gsize size, gint64 boottime_us);
-  void (*closed) (gpointer tap, const char *cause);
-} FarTapFuncs;
-
-typedef struct {
-  const char *session; /* session id, copied */
-  gint64 deadline_us;  /* CLOCK_BOOTTIME; 0: none */
-  gint64 idle_us;      /* close after so long without a byte either way; 0: never */
+  /* The leg that the pump carries (farwatch/leg.h), each copied or NULL: the session's id, the device, which
+   * stream of the session, its address and port. */
+  const char *session, *target, *inner, *destination;
+  gint64 deadline_us; /* CLOCK_BOOTTIME; 0: none */
+  gint64 idle_us;     /* close after so long without a byte either way; 0: never */
   /* close as "silent" when no byte of a has reached b so long after the start; 0: never */
   gint64 first_us;
-  const FarTapFuncs *tap; /* NULL: none */
-  gpointer tap_data;
   /* reports, on the main context; user data is not touched by the pump */
   void (*counters) (FarPump *pump, const FarPumpCounters *now, gpointer user);
   void (*closed) (FarPump *pump, const FarPumpCounters *total, const char *cause, gpointer user);

@@ -13,10 +13,68 @@ can_move (const FarPumpHalf *half, guint d)
   return !half->over && !half->held && !half->done[d] && half->readable[d] && half->writable[!d];
 }
 
+/* ---- ports of taps ---- */
+
+static void
+end_ports (FarPumpHalf *half)
+{
+  for (guint d = 0; d < 2; d++) {
+    for (guint i = 0; half->ports[d] != NULL && i < half->ports[d]->len; i++)
+      far_tap_port_end (g_ptr_array_index (half->ports[d], i), half->pump->cause);
+    g_clear_pointer (&half->ports[d], g_ptr_array_unref);
+  }
+}
+
+void
+far_pump_half_add_port (FarPumpHalf *half, guint d, FarTapPort *port)
+{
+  if (half->over) {
+    far_tap_port_end (port, half->pump->cause);
+    return;
+  }
+  if (half->ports[d] == NULL)
+    half->ports[d] = g_ptr_array_new ();
+  g_ptr_array_add (half->ports[d], port);
+}
+
+void
+far_pump_half_remove_ports (FarPumpHalf *half, const FarTap *tap)
+{
+  for (guint d = 0; d < 2; d++)
+    for (guint i = half->ports[d] != NULL ? half->ports[d]->len : 0; i-- > 0;)
+      if (far_tap_port_tap (g_ptr_array_index (half->ports[d], i)) == tap)
+        far_tap_port_unref (g_ptr_array_remove_index (half->ports[d], i));
+}
+
+/* One frame, or of bytes that part of it which was taken. at: bytes of this direction before it. */
+static void
+show_to_ports (GPtrArray *ports, const FarFrame *frame, guint64 at, gint64 now_us)
+{
+  for (guint i = 0; i < ports->len; i++)
+    far_tap_port_put (g_ptr_array_index (ports, i), frame, at, now_us);
+}
+
+static void
+show_taps (FarPumpHalf *half, guint d, const FarBurst *burst, gsize taken)
+{
+  guint64 at = __atomic_load_n (&half->pump->bytes[d], __ATOMIC_RELAXED);
+  for (guint i = 0; i < burst->n && taken > 0; i++) {
+    FarFrame frame = burst->frames[i];
+    if (!half->pump->datagrams)
+      frame.size = MIN (taken, frame.size);
+    show_to_ports (half->ports[d], &frame, at, half->now_us);
+    at += frame.size;
+    taken -= half->pump->datagrams ? 1 : frame.size;
+  }
+}
+
+/* ---- the ends ---- */
+
 static void
 free_all (FarPumpHalf *half)
 {
   half->over = TRUE;
+  end_ports (half);
   g_clear_pointer (&half->deadline, far_loop_timer_free);
   g_clear_pointer (&half->idle, far_loop_timer_free);
   g_clear_pointer (&half->first, far_loop_timer_free);
@@ -90,19 +148,6 @@ count (FarPumpHalf *half, guint d, gsize bytes, gsize frames)
 }
 
 static void
-show_tap (FarPumpHalf *half, guint d, const FarBurst *burst, gsize bytes)
-{
-  const FarPumpSpec *spec = &half->pump->spec;
-  if (!half->taps || spec->tap->bytes == NULL)
-    return;
-  for (guint i = 0; i < burst->n && bytes > 0; i++) {
-    gsize n = MIN (bytes, burst->frames[i].size);
-    spec->tap->bytes (spec->tap_data, d == 0, burst->frames[i].data, n, half->now_us);
-    bytes -= n;
-  }
-}
-
-static void
 pass_end (FarPumpHalf *half, guint d)
 {
   half->done[d] = TRUE;
@@ -121,13 +166,13 @@ bytes_of (const FarPump *pump, const FarBurst *burst, gsize taken)
   return bytes;
 }
 
-/* What write took: it counts and is shown. */
+/* What write took: it is shown and counts. */
 static void
 moved (FarPumpHalf *half, guint d, const FarBurst *burst, gsize taken)
 {
-  gsize bytes = bytes_of (half->pump, burst, taken);
-  show_tap (half, d, burst, bytes);
-  count (half, d, bytes, taken);
+  if (half->ports[d] != NULL)
+    show_taps (half, d, burst, taken);
+  count (half, d, bytes_of (half->pump, burst, taken), taken);
 }
 
 /* FALSE: there was nothing to move. */

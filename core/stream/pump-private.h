@@ -3,9 +3,15 @@
  * pump has these for each direction. */
 #pragma once
 #include <farwatch/clock.h>
+#include <farwatch/leg.h>
 #include <farwatch/pump.h>
 
+#include "stream/tap-port.h"
+
 G_BEGIN_DECLS
+
+/* The live legs of a node, and its taps. */
+typedef struct _FarLegs FarLegs;
 
 typedef struct {
   FarPump *pump;
@@ -13,10 +19,10 @@ typedef struct {
   FarLoop *from;     /* where it is started: the loop of the end that comes over, else its own */
   FarStream *end[2]; /* 0: towards a, 1: towards b; direction d goes from end[d] to end[!d] */
   gboolean readable[2], writable[2], dead[2];
-  gboolean done[2];   /* direction d: its end of input was passed on */
-  gboolean counts[2]; /* direction d is counted here */
-  gboolean taps;
-  gboolean one_way; /* moves only direction `way`, the other one is done from the start */
+  gboolean done[2];    /* direction d: its end of input was passed on */
+  gboolean counts[2];  /* direction d is counted here */
+  GPtrArray *ports[2]; /* FarTapPort*, of directions that are counted here; NULL: none */
+  gboolean one_way;    /* moves only direction `way`, the other one is done from the start */
   guint way;
   gboolean started, over, busy, held;
   gint64 deadline_us, now_us;
@@ -28,7 +34,8 @@ typedef struct {
 struct _FarPump {
   gint refs;
   FarPumpSpec spec;
-  char *session;
+  FarLeg *leg;
+  FarLegs *legs;
   guint n_halves;
   FarPumpHalf half[4];
   gboolean datagrams, split;
@@ -48,7 +55,14 @@ void far_pump_set_cause (FarPump *pump, const char *cause);
 void far_pump_half_over (FarPump *pump); /* a half has freed its ends */
 void far_pump_report (FarPump *pump);    /* counters to main, unless they are on their way */
 
+/* Ports of taps, at the half that counts direction d. It takes the port. running: its half may have begun.
+ * [any thread], under the lock of the list of legs */
+void far_pump_add_port (FarPump *pump, guint d, FarTapPort *port, gboolean running);
+void far_pump_remove_ports (FarPump *pump, FarTap *tap);
+
 /* All at the half's loop. */
+void far_pump_half_add_port (FarPumpHalf *half, guint d, FarTapPort *port);
+void far_pump_half_remove_ports (FarPumpHalf *half, const FarTap *tap);
 void far_pump_half_start (FarPumpHalf *half);
 void far_pump_half_run (FarPumpHalf *half);
 void far_pump_half_hold (FarPumpHalf *half, gboolean hold);

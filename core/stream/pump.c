@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "loop/loop-private.h"
-#include "stream/pump-private.h"
+#include "stream/leg-private.h"
 #include "stream/memory-trim.h"
 
 static gint pumps; /* atomic: those that have not told their end */
@@ -26,7 +26,7 @@ far_pump_unref (FarPump *pump)
 {
   if (!g_atomic_int_dec_and_test (&pump->refs))
     return;
-  g_free (pump->session);
+  far_leg_unref (pump->leg);
   g_free (pump);
 }
 
@@ -73,8 +73,6 @@ tell_closed (gpointer data)
 {
   FarPump *pump = data;
   FarPumpCounters total = counters_now (pump);
-  if (pump->spec.tap != NULL && pump->spec.tap->closed != NULL)
-    pump->spec.tap->closed (pump->spec.tap_data, pump->cause);
   if (pump->spec.closed != NULL)
     pump->spec.closed (pump, &total, pump->cause, pump->spec.user);
   if (g_atomic_int_dec_and_test (&pumps))
@@ -85,8 +83,10 @@ tell_closed (gpointer data)
 void
 far_pump_half_over (FarPump *pump)
 {
-  if (g_atomic_int_dec_and_test (&pump->alive))
-    far_loop_post (far_loop_main (), tell_closed, pump);
+  if (!g_atomic_int_dec_and_test (&pump->alive))
+    return;
+  far_legs_over (pump->legs, pump);
+  far_loop_post (far_loop_main (), tell_closed, pump);
 }
 
 /* ---- start ---- */
@@ -134,7 +134,6 @@ join_at (FarPump *pump, FarLoop *loop, FarStream *a, FarStream *b)
   FarPumpHalf *half = add_half (pump, loop, a, b);
   half->from = a->loop != loop ? a->loop : b->loop;
   half->counts[0] = half->counts[1] = TRUE;
-  half->taps = pump->spec.tap != NULL;
 }
 
 static void
@@ -144,9 +143,7 @@ join_by_rings (FarPump *pump, FarStream *a, FarStream *b)
   FarLoop *loop_a = a->loop, *loop_b = b->loop;
   (pump->datagrams ? far_ring_pair_datagrams : far_ring_pair) (loop_a, loop_b, &ring_a, &ring_b);
   FarPumpHalf *first = add_half (pump, loop_a, a, ring_a), *second = add_half (pump, loop_b, ring_b, b);
-  /* a byte counts when it reaches its real end; a tap has one thread, the one next to b */
-  second->counts[0] = first->counts[1] = TRUE;
-  second->taps = pump->spec.tap != NULL;
+  second->counts[0] = first->counts[1] = TRUE; /* a byte counts, and is shown, when it reaches its real end */
 }
 
 static void
@@ -167,9 +164,10 @@ pump_new (const FarPumpSpec *spec, gboolean datagrams)
   g_atomic_int_inc (&pumps);
   pump->refs = 1; /* until closed() was told */
   pump->spec = *spec;
-  pump->session = g_strdup (spec->session);
-  pump->spec.session = pump->session;
   pump->active_us = far_clock_boottime_us ();
+  pump->leg = far_leg_new (spec, datagrams, pump->active_us);
+  pump->legs = far_legs_here ();
+  pump->spec.session = pump->leg->session;
   pump->datagrams = datagrams;
   return pump;
 }
@@ -193,6 +191,7 @@ pump_begin (FarPump *pump)
   refuse_mismatch (pump);
   pump->alive = (gint) n;
   pump->refs += (gint) n;
+  far_legs_began (pump->legs, pump);
   for (guint i = 0; i < n; i++) {
     FarPumpHalf *half = &pump->half[i];
     far_loop_post (half->from, half->from == half->loop ? start_half : move_end, half);
@@ -291,4 +290,63 @@ void
 far_pump_close (FarPump *pump, const char *cause)
 {
   command_all (pump, do_close, 0, far_cause (cause));
+}
+
+/* ---- taps ---- */
+
+typedef struct {
+  FarPumpHalf *half;
+  guint d;
+  FarTapPort *port; /* NULL: those of tap go */
+  FarTap *tap;
+} PortCommand;
+
+static void
+run_port_command (gpointer data)
+{
+  PortCommand *command = data;
+  if (command->port != NULL) {
+    far_pump_half_add_port (command->half, command->d, command->port);
+  } else {
+    far_pump_half_remove_ports (command->half, command->tap);
+    far_tap_unref (command->tap);
+  }
+  far_pump_unref (command->half->pump);
+  g_free (command);
+}
+
+static void
+post_port_command (FarPumpHalf *half, guint d, FarTapPort *port, FarTap *tap)
+{
+  PortCommand *command = g_new (PortCommand, 1);
+  *command = (PortCommand){ half, d, port, tap };
+  far_pump_ref (half->pump);
+  far_loop_post (half->loop, run_port_command, command);
+}
+
+/* One half counts a direction; with the two directions apart it moves no other. */
+static gboolean
+is_real_end (const FarPumpHalf *half, guint d)
+{
+  return half->counts[d] && (!half->one_way || half->way == d);
+}
+
+void
+far_pump_add_port (FarPump *pump, guint d, FarTapPort *port, gboolean running)
+{
+  for (guint i = 0; i < pump->n_halves; i++)
+    if (is_real_end (&pump->half[i], d)) {
+      if (running)
+        post_port_command (&pump->half[i], d, port, NULL);
+      else
+        far_pump_half_add_port (&pump->half[i], d, port);
+      return;
+    }
+}
+
+void
+far_pump_remove_ports (FarPump *pump, FarTap *tap)
+{
+  for (guint i = 0; i < pump->n_halves; i++)
+    post_port_command (&pump->half[i], 0, NULL, far_tap_ref (tap));
 }

@@ -300,9 +300,9 @@ outer_hold (ShellLink *link)
 
 /* A device that lives elsewhere is reached through one more pair of rings. */
 static FarStream *
-bring_loop (FarStream *device, FarLoop *loop)
+bring_loop (FarStream *device, FarLoop *loop, const Shell *shell)
 {
-  FarPumpSpec spec = { .session = "shell" };
+  const FarPumpSpec spec = { .session = shell->session, .target = shell->device, .inner = "joined" };
   FarStream *near, *away;
 
   if (device->loop == loop)
@@ -340,6 +340,6 @@ shell_outer_do_join (gpointer data)
 void
 outer_join (ShellLink *link, FarStream *device, GBytes *first)
 {
-  order_post (link, device != NULL ? bring_loop (device, link->loop) : NULL, NULL, first,
+  order_post (link, device != NULL ? bring_loop (device, link->loop, link->shell) : NULL, NULL, first,
               shell_outer_do_join);
 }

@@ -251,12 +251,15 @@ tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, const char *from, gint6
 {
   Join *join = g_new0 (Join, 1);
   *join = (Join){ .tunnel = tunnel_ref (tunnel), .from = g_strdup (from) };
-  FarPumpSpec spec = { .session = tunnel->session,
-                       .deadline_us = tunnel->deadline_us,
-                       .first_us = first_us,
-                       .counters = join_counted,
-                       .closed = join_closed,
-                       .user = join };
+  FarPumpSpec spec = {
+    .session = tunnel->session,
+    .inner = "tunnel", /* a person's SSH, where its channels are legs too, or a device's bytes */
+    .deadline_us = tunnel->deadline_us,
+    .first_us = first_us,
+    .counters = join_counted,
+    .closed = join_closed,
+    .user = join
+  };
   tunnel->n_joins++;
   join->pump = far_pump_start (a, b, &spec);
   far_loop_post (far_loop_main (), ssh_tunnel_join_opened, join);

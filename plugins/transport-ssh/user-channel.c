@@ -24,6 +24,7 @@ typedef struct {
   ssh_message message;
   Channel *channel; /* session; NULL: a direct-tcpip to be accepted */
   char *command, *host;
+  char *target; /* name of the device it goes to; NULL: none */
   gint *status; /* box for the command's exit status */
   guint16 port;
   gboolean pty;
@@ -44,6 +45,7 @@ work_free (gpointer data)
   ssh_conn_unref (work->conn);
   g_free (work->command);
   g_free (work->host);
+  g_free (work->target);
   g_free (work->why_not);
   g_atomic_rc_box_release (work->status);
   g_free (work);
@@ -66,10 +68,20 @@ pump_closed (FarPump *pump, const FarPumpCounters *total, const char *cause, gpo
   far_loop_post (ssh_user->loop, one_less, ssh_user); /* takes the pump's reference */
 }
 
+static const char *
+inner_name (const Work *work)
+{
+  if (work->host != NULL)
+    return "forward";
+  return work->command != NULL ? "command" : "shell";
+}
+
 static void
 join (Work *work, Channel *channel)
 {
   FarPumpSpec spec = { .session = work->ssh_user->session,
+                       .target = work->target,
+                       .inner = inner_name (work),
                        .deadline_us = work->ssh_user->deadline_us,
                        .closed = pump_closed,
                        .user = ssh_user_ref (work->ssh_user) };
@@ -166,6 +178,7 @@ open_forward (Work *work, FarEndpointSpec *spec, FarRequest *req)
     return;
   }
   spec->device = device->name;
+  work->target = g_strdup (device->name);
   far_device_open (spec, req);
 }
 
@@ -174,6 +187,7 @@ open_talk (Work *work, FarEndpointSpec *spec, FarRequest *req)
 {
   const LoginOptions *options = login_options_find (work->ssh_user->instance);
   const char *shell = options != NULL ? options->shell : NULL;
+  work->target = g_strdup (work->ssh_user->device);
   if (work->ssh_user->device != NULL)
     far_device_open (spec, req);
   else if (shell != NULL)

@@ -22,6 +22,13 @@ tests_bench_terminals_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
 tests_bench_terminals_LDFLAGS = $(AM_LDFLAGS)
 tests_bench_terminals_LDADD = libfarwatch.la $(CORE_LIBS)
 
+noinst_PROGRAMS += tests/bench/tap
+tests_bench_tap_SOURCES = tests/bench/tap.c
+tests_bench_tap_CPPFLAGS = $(AM_CPPFLAGS)
+tests_bench_tap_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
+tests_bench_tap_LDFLAGS = $(AM_LDFLAGS)
+tests_bench_tap_LDADD = libfarwatch.la $(CORE_LIBS)
+
 # one by one: make dist would also take what a build leaves in the folder of that name
 EXTRA_DIST += \
 	tests/bench/parts \

@@ -1,36 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a pump counts, reports and shows a tap. The joining itself: test-stream. */
+/* This file is about what a pump counts and reports. The joining itself: test-stream; taps: test-tap. */
 #include "unit/stream-pair.h"
-
-typedef struct {
-  GMutex lock;
-  GString *from_a, *from_b;
-  gint closed;
-  gsize limit;
-} Tap;
-
-static void
-tap_bytes (gpointer user, gboolean from_a, const guint8 *data, gsize size, gint64 boottime_us)
-{
-  Tap *tap = user;
-  g_mutex_lock (&tap->lock);
-  g_string_append_len (from_a ? tap->from_a : tap->from_b, (const char *) data, size);
-  g_mutex_unlock (&tap->lock);
-}
-
-static void
-tap_closed (gpointer user, const char *cause)
-{
-  g_atomic_int_inc (&((Tap *) user)->closed);
-}
-
-static const FarTapFuncs tap_funcs = { tap_bytes, tap_closed };
 
 typedef struct {
   Loops loops;
   int a, b;
   Report report;
-  Tap tap;
   FarPump *pump;
 } Scene;
 
@@ -42,10 +17,6 @@ scene_start (Scene *scene, Kind kind_a, Kind kind_b, const FarPumpSpec *extra)
   spec.counters = report_counters;
   spec.closed = report_closed;
   spec.user = &scene->report;
-  scene->tap.from_a = g_string_new (NULL);
-  scene->tap.from_b = g_string_new (NULL);
-  if (spec.tap != NULL)
-    spec.tap_data = &scene->tap;
   loops_start (&scene->loops);
   FarStream *a = end_make (&scene->loops, kind_a, &scene->a),
             *b = end_make (&scene->loops, kind_b, &scene->b);
@@ -58,8 +29,6 @@ scene_end (Scene *scene)
   close (scene->a);
   close (scene->b);
   report_wait (&scene->report);
-  g_string_free (scene->tap.from_a, TRUE);
-  g_string_free (scene->tap.from_b, TRUE);
   loops_stop (&scene->loops);
 }
 
@@ -72,32 +41,10 @@ send_text (int fd, int to, const char *text)
   ck_assert_str_eq (seen, text);
 }
 
-/* One joint and two: the tap sees both directions and, at the end, that it is over. */
-START_TEST (tap_sees_what_passed)
-{
-  Scene scene = { .a = -1 };
-  FarPumpSpec spec = { .tap = &tap_funcs };
-  scene_start (&scene, _i == 0 ? KIND_UNIX_ONE : KIND_RING_ONE, _i == 0 ? KIND_UNIX_ONE : KIND_RING_TWO,
-               &spec);
-  send_text (scene.a, scene.b, "login");
-  send_text (scene.b, scene.a, "password?");
-  send_text (scene.a, scene.b, "open");
-  shutdown (scene.a, SHUT_RDWR);
-  shutdown (scene.b, SHUT_RDWR);
-  report_wait (&scene.report);
-  ck_assert_str_eq (scene.tap.from_a->str, "loginopen");
-  ck_assert_str_eq (scene.tap.from_b->str, "password?");
-  ck_assert_int_eq (scene.tap.closed, 1);
-  ck_assert_uint_eq (scene.report.total.bytes_ab, 9);
-  ck_assert_uint_eq (scene.report.total.bytes_ba, 9);
-  scene_end (&scene);
-}
-END_TEST
-
 START_TEST (counters_once_a_second)
 {
   Scene scene = { .a = -1 };
-  FarPumpSpec spec = { .tap = NULL };
+  FarPumpSpec spec = { .idle_us = 0 };
   scene_start (&scene, KIND_RING_ONE, KIND_RING_TWO, &spec);
   for (int i = 0; i < 50; i++)
     send_text (scene.a, scene.b, "0123456789");
@@ -196,7 +143,7 @@ END_TEST
 START_TEST (turns_are_shared)
 {
   Scene scene = { .a = -1 }, other = { .a = -1 };
-  FarPumpSpec spec = { .tap = NULL };
+  FarPumpSpec spec = { .idle_us = 0 };
   scene_start (&scene, KIND_UNIX_ONE, KIND_UNIX_ONE, &spec);
   FarPumpSpec second = { .session = "t", .closed = report_closed, .user = &other.report };
   FarStream *a = end_make (&scene.loops, KIND_UNIX_ONE, &other.a),
@@ -223,7 +170,6 @@ main (void)
   g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
   TCase *cases = tcase_create ("pump");
   tcase_set_timeout (cases, 60);
-  tcase_add_loop_test (cases, tap_sees_what_passed, 0, 2);
   tcase_add_test (cases, counters_once_a_second);
   tcase_add_loop_test (cases, idle_ends_it, 0, 2);
   tcase_add_loop_test (cases, silence_ends_it, 0, 4);

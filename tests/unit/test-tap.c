@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Legs and taps: what a tap sees of a leg, where, and that it slows nobody. */
+#include "unit/datagram-conform.h"
+#include "unit/tap-help.h"
+
+typedef struct {
+  Loops loops;
+  int a, b;
+  Report report;
+  FarPump *pump;
+} Leg;
+
+static void
+leg_start (Leg *leg, Kind kind_a, Kind kind_b, const char *inner)
+{
+  FarPumpSpec spec = { .session = "s1",
+                       .target = "plc",
+                       .inner = inner,
+                       .destination = "10.0.0.7:502",
+                       .closed = report_closed,
+                       .user = &leg->report };
+  loops_start (&leg->loops);
+  FarStream *a = end_make (&leg->loops, kind_a, &leg->a), *b = end_make (&leg->loops, kind_b, &leg->b);
+  leg->pump = far_pump_start (a, b, &spec);
+}
+
+static void
+leg_hang_up (Leg *leg)
+{
+  shutdown (leg->a, SHUT_RDWR);
+  shutdown (leg->b, SHUT_RDWR);
+  report_wait (&leg->report);
+}
+
+static void
+leg_end (Leg *leg)
+{
+  close (leg->a);
+  close (leg->b);
+  report_wait (&leg->report);
+  loops_stop (&leg->loops);
+}
+
+static void
+pass (int from, int to, const char *text)
+{
+  char seen[64] = "";
+  ck_assert_int_eq (send (from, text, strlen (text), 0), (int) strlen (text));
+  ck_assert_int_eq (recv (to, seen, strlen (text), MSG_WAITALL), (int) strlen (text));
+  ck_assert_str_eq (seen, text);
+}
+
+static void
+assert_seen (TapSeen *seen, guint d, const char *text)
+{
+  seen_wait (seen, d, strlen (text));
+  ck_assert_mem_eq (seen->seen[d]->data, text, strlen (text));
+}
+
+static const FarLegMatch of_session = { .session = "s1" };
+
+/* One half and two, for each pair of kinds of end: all of both directions from the first byte, in order. */
+START_TEST (a_tap_that_stands_sees_all)
+{
+  Leg leg = { .a = -1 };
+  TapSeen seen = { .tap = NULL };
+  seen_start (&seen, &of_session, 0);
+  leg_start (&leg, _i / N_KINDS, _i % N_KINDS, "login");
+  pass (leg.a, leg.b, "user");
+  pass (leg.b, leg.a, "password?");
+  pass (leg.a, leg.b, "open");
+  assert_seen (&seen, 0, "useropen");
+  assert_seen (&seen, 1, "password?");
+  leg_hang_up (&leg);
+  seen_wait_end (&seen, 1);
+  ck_assert_uint_eq (seen.n_began, 1);
+  ck_assert_uint_eq (seen.order, 0);
+  ck_assert_str_eq (seen.inner, "login");
+  ck_assert_str_eq (seen.cause, leg.report.cause);
+  seen_stop (&seen);
+  leg_end (&leg);
+}
+END_TEST
+
+/* Set and taken away while the leg runs, two at once; the offset says how much was before. */
+START_TEST (taps_come_and_go)
+{
+  Leg leg = { .a = -1 };
+  TapSeen one = { .tap = NULL }, two = { .tap = NULL };
+  leg_start (&leg, _i == 0 ? KIND_UNIX_ONE : KIND_RING_ONE, _i == 0 ? KIND_UNIX_ONE : KIND_RING_TWO, NULL);
+  pass (leg.a, leg.b, "before");
+  g_autoptr (GPtrArray) legs = far_legs (&of_session);
+  ck_assert_uint_eq (legs->len, 1);
+  const FarLegMatch this_leg = { .id = ((FarLeg *) g_ptr_array_index (legs, 0))->id };
+  seen_start (&one, &this_leg, 0);
+  seen_start (&two, &of_session, 0);
+  help_settle (leg.loops.one);
+  help_settle (leg.loops.two);
+  pass (leg.a, leg.b, "middle");
+  seen_wait (&one, 0, 12);
+  seen_wait (&two, 0, 12);
+  ck_assert_mem_eq (one.seen[0]->data + 6, "middle", 6);
+  seen_stop (&one);
+  pass (leg.a, leg.b, "after");
+  seen_wait (&two, 0, 17);
+  ck_assert_uint_eq (seen_pieces (&two, 0), 2);
+  ck_assert_uint_eq (two.n_ended, 0);
+  leg_hang_up (&leg);
+  seen_wait_end (&two, 1);
+  seen_stop (&two);
+  leg_end (&leg);
+}
+END_TEST
+
+/* In band the same session's bytes pass two pumps: the name of the inner stream parts them. */
+START_TEST (inner_names_part_them)
+{
+  Leg outer = { .a = -1 }, inner = { .a = -1 };
+  TapSeen seen = { .tap = NULL };
+  const FarLegMatch match = { .session = "s1", .target = "plc", .inner = "channel" };
+  leg_start (&outer, KIND_UNIX_ONE, KIND_UNIX_ONE, "tunnel");
+  seen_start (&seen, &match, 0);
+  leg_start (&inner, KIND_UNIX_ONE, KIND_UNIX_TWO, "channel");
+  pass (outer.a, outer.b, "sealed");
+  pass (inner.a, inner.b, "clear");
+  assert_seen (&seen, 0, "clear");
+  ck_assert_uint_eq (seen.n_began, 1);
+  g_autoptr (GPtrArray) legs = far_legs (NULL);
+  ck_assert_uint_eq (legs->len, 2);
+  const FarLeg *first = g_ptr_array_index (legs, 0), *second = g_ptr_array_index (legs, 1);
+  ck_assert_str_eq (first->inner, "tunnel");
+  ck_assert_str_eq (second->inner, "channel");
+  ck_assert_str_eq (second->destination, "10.0.0.7:502");
+  ck_assert_uint_gt (second->id, first->id);
+  seen_stop (&seen);
+  leg_end (&outer);
+  leg_end (&inner);
+  g_autoptr (GPtrArray) none = far_legs (NULL);
+  ck_assert_uint_eq (none->len, 0);
+}
+END_TEST
+
+/* ---- a device that takes nothing ---- */
+
+typedef struct {
+  FarStream head;
+  gint open;
+} Wall;
+
+static void
+wall_peek (FarStream *stream, FarBurst *burst)
+{
+  burst->n = 0;
+  burst->bytes = 0;
+  burst->eof = FALSE;
+}
+
+static void
+wall_consume (FarStream *stream, gsize amount)
+{
+}
+
+static gsize
+wall_write (FarStream *stream, const FarBurst *burst)
+{
+  return g_atomic_int_get (&((Wall *) stream)->open) ? burst->bytes : 0;
+}
+
+static void
+wall_shutdown (FarStream *stream, FarDirection what)
+{
+}
+
+static void
+wall_abort (FarStream *stream, const char *cause)
+{
+  stream->closed = TRUE;
+}
+
+static void
+wall_free (FarStream *stream)
+{
+  g_free (stream);
+}
+
+static const FarStreamClass wall_class = { .name = "wall",
+                                           .peek = wall_peek,
+                                           .consume = wall_consume,
+                                           .write = wall_write,
+                                           .shutdown = wall_shutdown,
+                                           .abort = wall_abort,
+                                           .free = wall_free };
+
+static void
+wall_opens (gpointer data)
+{
+  Wall *wall = data;
+  g_atomic_int_set (&wall->open, 1);
+  far_stream_tell_soon (&wall->head, FAR_READY_WRITE);
+}
+
+/* Over rings, 16,000 bytes are on their way and none has reached its end: a tap sees none, until they do. */
+START_TEST (only_what_was_delivered)
+{
+  Loops loops = { .one = NULL };
+  Report report = { 0 };
+  TapSeen seen = { .tap = NULL };
+  FarPumpSpec spec = { .session = "s1", .closed = report_closed, .user = &report };
+  Wall *wall = g_new0 (Wall, 1);
+  char bytes[16000] = { 1 };
+  int outside;
+  loops_start (&loops);
+  seen_start (&seen, &of_session, 0);
+  far_stream_init (&wall->head, &wall_class, loops.one);
+  FarStream *other = end_make (&loops, KIND_RING_TWO, &outside);
+  gboolean wall_is_a = _i == 0;
+  FarPump *pump = far_pump_start (wall_is_a ? &wall->head : other, wall_is_a ? other : &wall->head, &spec);
+  ck_assert_int_eq (send (outside, bytes, sizeof bytes, 0), sizeof bytes);
+  for (guint i = 0; i < 20; i++) {
+    help_settle (loops.three);
+    help_settle (loops.two);
+    help_settle (loops.one);
+    help_settle (seen.loop);
+  }
+  ck_assert_uint_eq (seen_bytes (&seen, 0) + seen_bytes (&seen, 1), 0);
+  far_loop_call (loops.one, wall_opens, wall);
+  seen_wait (&seen, wall_is_a ? 1 : 0, sizeof bytes);
+  far_pump_close (pump, "enough");
+  report_wait (&report);
+  ck_assert_uint_eq (report.total.bytes_ab + report.total.bytes_ba, sizeof bytes);
+  close (outside);
+  seen_wait_end (&seen, 1);
+  ck_assert_str_eq (seen.cause, "enough");
+  seen_stop (&seen);
+  loops_stop (&loops);
+}
+END_TEST
+
+/* ---- slowness ---- */
+
+static gpointer
+send_much (gpointer data)
+{
+  Leg *leg = data;
+  g_autofree guint8 *bytes = g_malloc (65536);
+  memset (bytes, 'x', 65536);
+  for (guint i = 0; i < 128; i++)
+    ck_assert_int_eq (send (leg->a, bytes, 65536, MSG_NOSIGNAL), 65536);
+  shutdown (leg->a, SHUT_WR);
+  return NULL;
+}
+
+/* A tap that hangs: the leg goes on to its end; then the tap is told what it missed, and the sums are right.
+ */
+START_TEST (a_slow_tap_slows_nobody)
+{
+  enum { ALL = 128 * 65536 };
+  Leg leg = { .a = -1 };
+  TapSeen seen = { .tap = NULL };
+  g_autofree guint8 *bytes = g_malloc (65536);
+  gsize got = 0;
+  seen_start (&seen, &of_session, 256 * 1024);
+  g_mutex_lock (&seen.slow);
+  leg_start (&leg, KIND_UNIX_ONE, _i == 0 ? KIND_UNIX_ONE : KIND_RING_TWO, NULL);
+  GThread *thread = g_thread_new ("much", send_much, &leg);
+  for (gssize n; (n = recv (leg.b, bytes, 65536, 0)) > 0;)
+    got += (gsize) n;
+  g_thread_join (thread);
+  ck_assert_uint_eq (got, ALL);
+  shutdown (leg.b, SHUT_WR);
+  report_wait (&leg.report);
+  ck_assert_uint_eq (seen_pieces (&seen, 0), 0);
+  g_mutex_unlock (&seen.slow);
+  seen_wait_end (&seen, 1);
+  ck_assert_uint_eq (seen_bytes (&seen, 0), ALL);
+  ck_assert_uint_gt (seen.lost[0], 0);
+  ck_assert_uint_ge (ALL - seen.lost[0], 128 * 1024);
+  ck_assert_uint_eq (seen.order, 0);
+  seen_stop (&seen);
+  leg_end (&leg);
+}
+END_TEST
+
+/* Untapped while it hangs: nothing more is told, and all is freed when it comes back. */
+START_TEST (untap_while_it_hangs)
+{
+  Leg leg = { .a = -1 };
+  TapSeen seen = { .tap = NULL };
+  seen_start (&seen, &of_session, 0);
+  leg_start (&leg, KIND_UNIX_ONE, KIND_UNIX_ONE, NULL);
+  g_mutex_lock (&seen.slow);
+  for (guint i = 0; i < 10; i++)
+    pass (leg.a, leg.b, "word");
+  far_leg_untap (g_steal_pointer (&seen.tap));
+  g_mutex_unlock (&seen.slow);
+  help_wait (&seen.freed);
+  ck_assert_uint_le (seen_pieces (&seen, 0), 1);
+  ck_assert_uint_eq (seen.n_ended, 0);
+  seen_stop (&seen);
+  leg_end (&leg);
+}
+END_TEST
+
+/* ---- datagrams ---- */
+
+START_TEST (datagrams_keep_their_bounds)
+{
+  static const gsize sizes[] = { 100, 0, 300, 65536, 0, 7 };
+  DatagramJoint joint = { .a = -1 };
+  TapSeen seen = { .tap = NULL };
+  const FarLegMatch match = { .session = "s" };
+  seen_start (&seen, &match, 0);
+  datagram_join (&joint, &datagram_kinds[_i], &datagram_kinds[(_i + 3) % N_DATAGRAM_KINDS], 0);
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    datagram_send (joint.a, sizes[i], 9);
+    datagram_expect (joint.b, sizes[i], 9, "b");
+  }
+  shutdown (joint.a, SHUT_WR);
+  shutdown (joint.b, SHUT_WR);
+  report_wait (&joint.report);
+  seen_wait_end (&seen, 1);
+  ck_assert_uint_eq (seen_pieces (&seen, 0), G_N_ELEMENTS (sizes));
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    ck_assert_uint_eq (g_array_index (seen.sizes[0], gsize, i), sizes[i]);
+  ck_assert_uint_eq (seen.order, 0);
+  seen_stop (&seen);
+  datagram_part (&joint);
+}
+END_TEST
+
+int
+main (void)
+{
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  TCase *cases = tcase_create ("tap");
+  tcase_set_timeout (cases, 60);
+  tcase_add_loop_test (cases, a_tap_that_stands_sees_all, 0, N_KINDS * N_KINDS);
+  tcase_add_loop_test (cases, taps_come_and_go, 0, 2);
+  tcase_add_test (cases, inner_names_part_them);
+  tcase_add_loop_test (cases, only_what_was_delivered, 0, 2);
+  tcase_add_loop_test (cases, a_slow_tap_slows_nobody, 0, 2);
+  tcase_add_test (cases, untap_while_it_hangs);
+  tcase_add_loop_test (cases, datagrams_keep_their_bounds, 0, (int) N_DATAGRAM_KINDS);
+  Suite *suite = suite_create ("tap");
+  suite_add_tcase (suite, cases);
+  SRunner *runner = srunner_create (suite);
+  srunner_run_all (runner, CK_NORMAL);
+  int failed = srunner_ntests_failed (runner);
+  srunner_free (runner);
+  return failed > 0;
+}
