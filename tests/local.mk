@@ -20,6 +20,7 @@ include tests/integration/local.mk
 include tests/lint/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
+include tests/sim/local.mk
 
 if HAVE_CHECK
 check_PROGRAMS += $(unit_tests)

@@ -15,7 +15,8 @@ typedef struct {
   char *name;
   FarThread *thread;
   GAsyncQueue *jobs;
-  gint waiting; /* atomic */
+  gint waiting;    /* atomic */
+  gint unfinished; /* atomic: those that wait, and the one under way */
 } Executor;
 
 typedef struct {
@@ -63,6 +64,7 @@ executor_step (Executor *executor)
   if (!last && !far_request_ended (job->req))
     job->work (job->req, job->data);
   executor_job_free (job);
+  g_atomic_int_add (&executor->unfinished, -1);
   return !last;
 }
 
@@ -106,6 +108,7 @@ static void
 executor_push (Executor *executor, Job *job)
 {
   g_atomic_int_inc (&executor->waiting);
+  g_atomic_int_inc (&executor->unfinished);
   g_async_queue_push (executor->jobs, job);
 }
 
@@ -127,6 +130,21 @@ far_run_blocking (const char *name, guint queue_max, void (*work) (FarRequest *r
     return;
   }
   executor_push (executor, job);
+}
+
+gboolean
+far_executors_busy (void)
+{
+  GHashTableIter iter;
+  gpointer executor;
+
+  if (executor_part ()->by_name == NULL)
+    return FALSE;
+  g_hash_table_iter_init (&iter, executor_part ()->by_name);
+  while (g_hash_table_iter_next (&iter, NULL, &executor))
+    if (g_atomic_int_get (&((Executor *) executor)->unfinished) > 0)
+      return TRUE;
+  return FALSE;
 }
 
 void

@@ -6,3 +6,5 @@
 
 /* Ends all executors after the work that waits there, but for one that hangs; for shutdown. [main] */
 void far_executors_end (void);
+/* Does work wait or go on, or is its end on its way to main? For who moves the fake clock. [main] */
+gboolean far_executors_busy (void);
