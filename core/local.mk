@@ -204,6 +204,7 @@ libfarwatch_la_SOURCES = \
 	core/profile/tree-read.c \
 	core/profile/tree.c \
 	core/profile/tree.h \
+	core/reach/book-history.c \
 	core/reach/book-load.c \
 	core/reach/book-private.h \
 	core/reach/book-row.c \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Inside of the session book: book.c has the sessions and their events, book-time.c their timers,
- * book-write.c and book-row.c what stands on disk, book-load.c what a life before has left, book-show.c what
- * people see. [main] */
+ * book-write.c and book-row.c what stands on disk, book-load.c what a life before has left, book-show.c and
+ * book-history.c what people see. [main] */
 #pragma once
 #include <farwatch/book.h>
 

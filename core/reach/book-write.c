@@ -46,10 +46,10 @@ typedef struct {
   FarSessionBegun done;
   gpointer user;
   GDestroyNotify dropped;
-} Begin;
+} BookBegin;
 
 static void
-begin_free (Begin *begin)
+begin_free (BookBegin *begin)
 {
   far_session_unref (begin->session);
   g_free (begin);
@@ -58,7 +58,7 @@ begin_free (Begin *begin)
 static void
 begin_dropped (gpointer data)
 {
-  Begin *begin = data;
+  BookBegin *begin = data;
 
   if (begin->dropped != NULL)
     begin->dropped (begin->user);
@@ -68,7 +68,7 @@ begin_dropped (gpointer data)
 static void
 begun (FarRequest *req, gpointer data)
 {
-  Begin *begin = data;
+  BookBegin *begin = data;
   FarSession *session = begin->session;
   const GError *error = far_request_error (req);
 
@@ -85,14 +85,14 @@ void
 far_session_begin (FarSession *session, const FarPart *more, guint n, FarSessionBegun done, gpointer user,
                    GDestroyNotify dropped)
 {
-  Begin *begin;
+  BookBegin *begin;
 
   if (session->book->store == NULL) {
     done (session, NULL, user);
     return;
   }
-  begin = g_new0 (Begin, 1);
-  *begin = (Begin){ far_session_ref (session), done, user, dropped };
+  begin = g_new0 (BookBegin, 1);
+  *begin = (BookBegin){ far_session_ref (session), done, user, dropped };
   session->in->writing = TRUE;
   book_write_now (session, FAR_EXPECT_ABSENT, more, n,
                   far_request_of (session->book->at, begun, begin, begin_dropped, 0));
