@@ -125,8 +125,21 @@ fleet_stop (Sim *sim)
 /* ---- faults ---- */
 
 static void
+fault_cut (SimNode *terminal)
+{
+  terminal->sim->count.cuts++;
+  sim_wire_break (terminal, drawn (terminal->sim, G_TIME_SPAN_SECOND, 30 * G_TIME_SPAN_MINUTE));
+}
+
+/* What could not be written waits in memory, and a node says that a restart loses it: so for an hour after
+ * the disks were full no terminal begins anew. */
+static void
 fault_restart (SimNode *terminal)
 {
+  if (terminal->sim->full_us > 0 && far_clock_boottime_us () < terminal->sim->full_us + G_TIME_SPAN_HOUR) {
+    fault_cut (terminal);
+    return;
+  }
   terminal->sim->count.restarts++;
   sim_node_stop (terminal);
   sim_run_until (terminal->sim, far_clock_boottime_us () +
@@ -169,20 +182,17 @@ fault_silence (SimNode *terminal)
   sim_wire_break (terminal, drawn (terminal->sim, G_TIME_SPAN_SECOND, 30 * G_TIME_SPAN_MINUTE));
 }
 
-static void
-fault_cut (SimNode *terminal)
-{
-  terminal->sim->count.cuts++;
-  sim_wire_break (terminal, drawn (terminal->sim, G_TIME_SPAN_SECOND, 30 * G_TIME_SPAN_MINUTE));
-}
-
-/* The disk of all is full: no file grows any more, for a while. Nothing is acknowledged then that is not
- * kept. */
+/* One of four times the disk of all is full: no file grows any more, for a while. Nothing is acknowledged
+ * then that is not kept. */
 static void
 fault_full (SimNode *terminal)
 {
   struct rlimit before, full;
 
+  if (drawn (terminal->sim, 0, 4) > 0) {
+    fault_cut (terminal);
+    return;
+  }
   terminal->sim->count.full++;
   getrlimit (RLIMIT_FSIZE, &before);
   full = (struct rlimit){ 1, before.rlim_max };
@@ -190,6 +200,7 @@ fault_full (SimNode *terminal)
   sim_run_until (terminal->sim, far_clock_boottime_us () +
                                     drawn (terminal->sim, G_TIME_SPAN_MINUTE, 10 * G_TIME_SPAN_MINUTE));
   setrlimit (RLIMIT_FSIZE, &before);
+  terminal->sim->full_us = far_clock_boottime_us ();
 }
 
 typedef void (*SimFault) (SimNode *terminal);
