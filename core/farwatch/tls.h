@@ -63,6 +63,9 @@ void far_tls_shake (FarStream *stream, FarTlsShaken func, gpointer user);
 /* The node that the other side's certificate names; NULL: it showed none; "": a people's server without a
  * node id. Valid while the stream lives. [loop] */
 const char *far_tls_peer (FarStream *stream);
+/* "sha256:HEX" of the public key in the other side's certificate, as far_trust_key_hash() has it; NULL: it
+ * showed none. Caller frees. [loop] */
+char *far_tls_peer_key (FarStream *stream);
 /* TRUE: the handshake took up a session from before (which is judged like a new one). [loop] */
 gboolean far_tls_resumed (FarStream *stream);
 /* Client: the server has asked for a certificate, in this handshake or in the one that it takes up. [loop] */

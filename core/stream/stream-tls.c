@@ -601,6 +601,22 @@ far_tls_peer (FarStream *stream)
   return ((const FarTlsStream *) stream)->node;
 }
 
+char *
+far_tls_peer_key (FarStream *stream)
+{
+  const FarTlsStream *self = (const FarTlsStream *) stream;
+  g_auto (FarCerts) certs = { .n = 0 };
+  unsigned n = 0;
+  const gnutls_datum_t *chain = gnutls_certificate_get_peers (self->session, &n);
+
+  if (chain == NULL || n == 0 || gnutls_x509_crt_init (&certs.at[0]) < 0)
+    return NULL;
+  certs.n = 1;
+  return gnutls_x509_crt_import (certs.at[0], &chain[0], GNUTLS_X509_FMT_DER) < 0
+             ? NULL
+             : far_cert_key_hash (certs.at[0], NULL);
+}
+
 gboolean
 far_tls_refused (FarStream *stream)
 {
