@@ -14,4 +14,5 @@ include plugins/service-uplink/local.mk
 include plugins/store-file/local.mk
 include plugins/store-sqlite/local.mk
 include plugins/transport-ssh/local.mk
+include plugins/transport-tls/local.mk
 include plugins/transport-websocket/local.mk

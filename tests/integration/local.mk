@@ -7,6 +7,7 @@
 
 integration_tests = \
 	tests/integration/bench-tools.py \
+	tests/integration/carrier.py \
 	tests/integration/clocks.py \
 	tests/integration/completion.py \
 	tests/integration/daemon.py \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-EXTRA_DIST += tests/unit/datagram-conform.h tests/unit/datagram-pair.h tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/memory-pair.h tests/unit/ssh-both-ends.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h tests/unit/tap-help.h
+EXTRA_DIST += tests/unit/carrier-conform.h tests/unit/datagram-conform.h tests/unit/datagram-pair.h tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/memory-pair.h tests/unit/ssh-both-ends.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h tests/unit/tap-help.h
 
 unit_tests += tests/unit/test-loop
 tests_unit_test_loop_CPPFLAGS = $(TEST_CPP)
@@ -78,6 +78,17 @@ tests_unit_test_ports_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_ports_CFLAGS = $(TEST_CC)
 tests_unit_test_ports_LDFLAGS = $(TEST_LD)
 tests_unit_test_ports_LDADD = $(TEST_LINK)
+unit_tests += tests/unit/test-carrier
+tests_unit_test_carrier_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_carrier_CFLAGS = $(TEST_CC)
+tests_unit_test_carrier_LDFLAGS = $(TEST_LD)
+tests_unit_test_carrier_LDADD = $(TEST_LINK)
+unit_tests += tests/unit/test-direct-words
+tests_unit_test_direct_words_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_direct_words_CFLAGS = $(TEST_CC)
+tests_unit_test_direct_words_LDFLAGS = $(TEST_LD)
+tests_unit_test_direct_words_LDADD = $(TEST_LINK)
+tests_unit_test_direct_words_SOURCES = tests/unit/test-direct-words.c plugins/transport-tls/words.c plugins/transport-tls/direct.h
 unit_tests += tests/unit/test-tunnel
 tests_unit_test_tunnel_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_tunnel_CFLAGS = $(TEST_CC)

@@ -264,6 +264,7 @@ node_start (const char *lines)
   far_log_set_sink (ssh_keep_log, NULL);
   link_fixture (ssh_folder, "authenticator-wax");
   ssh_link_plugin ("transport-ssh");
+  ssh_link_plugin ("transport-tls");
   ssh_link_plugin ("endpoint-tcp");
   g_setenv ("FARWATCH_PLUGIN_DIR", ssh_folder, TRUE);
   g_autofree char *path = g_build_filename (ssh_folder, "test.yaml", NULL),

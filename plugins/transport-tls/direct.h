@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The parts of transport-tls, the direct carrier of sessions over TLS.
+ *
+ * words.c    the words of a control connection as bytes (doc/formats.md)
+ * conn.c     a TLS stream on which words come and go, at its loop
+ * link.c     the control connection of one session, seen from main
+ * session.c  a session at either end: link, deadline, joined connections, events
+ * server.c   the listener: who comes, for which session, as control or as a stream
+ * client.c   the terminal's way to it
+ *
+ * Main decides everything; a loop only reads words, one at a time, and passes them on. */
+#pragma once
+#include <farwatch/gate.h>
+#include <farwatch/plugin.h>
+#include <farwatch/tls.h>
+
+G_BEGIN_DECLS
+
+#define DIRECT_WORD_MAX 1024  /* bytes of one word, without its length */
+#define DIRECT_JOINS_MAX 1024 /* connections at once in one session, whatever the options say */
+#define DIRECT_OUT_MAX 65536  /* bytes of words that a peer has not read */
+#define DIRECT_WAIT_US (30 * (gint64) G_USEC_PER_SEC) /* a person's connection for the terminal's */
+#define DIRECT_VERSION 1
+
+typedef struct {
+  char *listen, *advertise, *cert, *key, *ca;
+  GStrv login, trusted;
+  gint64 connections, per_address, unverified, session_connections;
+} DirectOptions;
+
+typedef struct _DirectServer DirectServer;
+typedef struct _DirectSession DirectSession;
+typedef struct _DirectLink DirectLink;
+typedef struct _DirectDial DirectDial;
+
+typedef struct {
+  FarInstance *at;
+  GHashTable *sessions; /* session → DirectSession */
+  char *address;        /* told to terminals; NULL: no listener */
+  DirectServer *server; /* NULL: no listener */
+  gboolean retired;
+} Direct;
+
+const DirectOptions *direct_options (Direct *self);
+
+/* ---- words (words.c), [any thread] ---- */
+
+/* length, JSON object; what a control connection says. Takes word. */
+GByteArray *direct_word_write (json_t *word);
+/* The word in data, which has size bytes of it, the first two its length. NULL: FAR_ERROR_PROTOCOL. */
+json_t *direct_word_read (const guint8 *data, gsize size, GError **error);
+/* How many bytes the whole word has, of which size are here; 2 while its length is not; 0: never a word. */
+gsize direct_word_size (const guint8 *data, gsize size);
+/* A text of a word, NULL where it is none or longer than max. */
+const char *direct_word_text (json_t *word, const char *key, gsize max);
+
+/* ---- a stream that carries words (conn.c), all [loop] ---- */
+
+typedef struct _DirectConn DirectConn;
+
+typedef struct {
+  /* A word has come; it is taken. FALSE: the connection is not there any more, by one of the two below. */
+  gboolean (*word) (DirectConn *conn, json_t *word, gpointer user);
+  /* It is dead, and is freed behind this. Not after direct_conn_steal() and direct_conn_free(). */
+  void (*over) (DirectConn *conn, const char *cause, gpointer user);
+} DirectConnFuncs;
+
+/* Takes stream, which has no user. funcs: borrowed. */
+DirectConn *direct_conn_new (FarStream *stream, const DirectConnFuncs *funcs, gpointer user);
+void direct_conn_say (DirectConn *conn, json_t *word /* takes */);
+/* The stream, behind the last word that was read; what waits to be written has been taken by it or is lost.
+ */
+FarStream *direct_conn_steal (DirectConn *conn);
+FarStream *direct_conn_stream (DirectConn *conn); /* borrowed */
+/* In order, with what was said. NULL is fine. */
+void direct_conn_free (DirectConn *conn);
+
+/* ---- the control connection of a session (link.c), all [main] ---- */
+
+/* Takes stream, whose hello is over, and pass (NULL: none). Words go to direct_session_word(), its end to
+ * direct_session_link_over(). */
+DirectLink *direct_link_new (DirectSession *session, FarStream *stream, FarPass *pass);
+void direct_link_say (DirectLink *link, json_t *word /* takes */);
+/* Nothing of it is told any more; in order, with what was said. NULL is fine. */
+void direct_link_free (DirectLink *link);
+
+/* ---- a session (session.c), all [main] ---- */
+
+struct _DirectSession {
+  gint refs;
+  Direct *self; /* NULL: the instance has stopped */
+  char *id;
+  FarCarrier *carrier; /* NULL: ENDED was told */
+  DirectLink *link;    /* NULL: none now */
+  GPtrArray *joins;    /* of DirectJoin */
+  guint64 done_up, done_down;
+  gint64 length_us, deadline_us; /* deadline: 0 before the first acknowledgement */
+  FarLoopTimer *timer;           /* of the deadline */
+  gboolean ending, shut;
+  GPtrArray *shut_waits; /* of FarRequest */
+  const char *cause;
+  /* the accepting end */
+  gboolean accepts;
+  char *peer; /* node that must come */
+  guint joins_max;
+  GQueue waiting; /* of DirectWaiting: people whom the terminal's connection has not met yet */
+  guint number;   /* of the newest of them */
+  FarLoopTimer *patience;
+  /* the opening end */
+  FarTls *tls;
+  json_t *part;
+  char *host;
+  guint16 port;
+  DirectDial *dial; /* of a link under way */
+  GPtrArray *dials; /* of DirectDial: streams under way; they count as joins */
+  guint asked;      /* streams for which the other end is being opened; they count too */
+};
+
+DirectSession *direct_session_new (Direct *self, FarCarrier *carrier, gint64 length_us);
+DirectSession *direct_session_ref (DirectSession *session);
+void direct_session_unref (gpointer session);
+/* Of this instance, by its handle; NULL: none. */
+DirectSession *direct_session_of (Direct *self, FarCarrier *carrier);
+/* Also of an older instance of this name that still holds it. */
+DirectSession *direct_session_find (Direct *self, const char *id);
+void
+direct_session_tell (DirectSession *session, FarCarrierEventKind kind, const char *cause, const char *from);
+/* A link is acknowledged. Takes stream and pass. here: as in FarCarrierEvent. */
+void direct_session_up (DirectSession *session, FarStream *stream, FarPass *pass, const char *here);
+void direct_session_word (DirectSession *session, json_t *word);
+void direct_session_link_over (DirectSession *session, const char *cause);
+/* Joins a person's end a with b; takes both, and pass. */
+void
+direct_session_join (DirectSession *session, FarStream *a, FarStream *b, const char *from, FarPass *pass);
+void direct_session_attach (DirectSession *session, FarStream *stream, const char *from);
+/* The terminal's connection for a person has come. Takes stream and pass. */
+void direct_session_met (DirectSession *session, json_t *hello, FarStream *stream, FarPass *pass);
+void direct_session_set_deadline (DirectSession *session, gint64 boottime_us);
+void direct_session_shut (DirectSession *session, const char *cause, FarRequest *req);
+void direct_session_end (DirectSession *session, const char *cause);
+void direct_session_abandon (DirectSession *session); /* the instance stops: ENDED is told now */
+void direct_discard (FarStream *stream);              /* [any thread] frees it at its loop */
+
+/* ---- the listener (server.c), all [main] ---- */
+
+DirectServer *direct_server_new (Direct *self, int fd, GError **error);
+void direct_server_no_new (DirectServer *server);
+void direct_server_free (DirectServer *server); /* NULL is fine */
+void direct_server_reserve (gpointer self, const FarCarrierSpec *spec, FarCarrier *carrier, FarRequest *req);
+
+/* ---- the client (client.c), all [main] ---- */
+
+void direct_client_open (gpointer self, const FarCarrierOpen *spec, FarCarrier *carrier, FarRequest *req);
+/* The server asks for a connection for a person. */
+void direct_client_asked (DirectSession *session, json_t *word);
+void direct_dial_cancel (DirectDial *dial);
+const char *direct_part_fault (json_t *part);
+
+G_END_DECLS

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The control connection of a session. Its words live at a loop, its session on main: this file is the bridge
+ * between the two, and knows what neither of them may touch of the other. */
+#include "config.h"
+
+#include "direct.h"
+
+struct _DirectLink {
+  gint refs;
+  FarLoop *loop;
+  FarPass *pass;
+  DirectSession *session; /* [main] NULL: it is told nothing any more */
+  FarStream *stream;      /* on its way to the loop */
+  DirectConn *conn;       /* [loop] NULL: it is over */
+};
+
+static void
+direct_link_unref (DirectLink *link)
+{
+  if (!g_atomic_int_dec_and_test (&link->refs))
+    return;
+  far_gate_leave (link->pass);
+  g_free (link);
+}
+
+static DirectLink *
+direct_link_ref (DirectLink *link)
+{
+  g_atomic_int_inc (&link->refs);
+  return link;
+}
+
+typedef struct {
+  DirectLink *link;
+  json_t *word;
+  const char *cause;
+} LinkPost;
+
+static void
+direct_link_post (DirectLink *link, FarLoop *to, FarLoopFunc func, json_t *word, const char *cause)
+{
+  LinkPost *post = g_new0 (LinkPost, 1);
+  *post = (LinkPost){ direct_link_ref (link), word, cause };
+  far_loop_post (to, func, post);
+}
+
+static void
+direct_link_post_free (LinkPost *post)
+{
+  json_decref (post->word);
+  direct_link_unref (post->link);
+  g_free (post);
+}
+
+/* ---- from the loop to main ---- */
+
+static void
+direct_link_heard (gpointer data)
+{
+  LinkPost *post = data;
+  if (post->link->session != NULL)
+    direct_session_word (post->link->session, post->word);
+  direct_link_post_free (post);
+}
+
+static void
+direct_link_ended (gpointer data)
+{
+  LinkPost *post = data;
+  if (post->link->session != NULL)
+    direct_session_link_over (post->link->session, post->cause);
+  direct_link_post_free (post);
+}
+
+static gboolean
+direct_link_word (DirectConn *conn, json_t *word, gpointer user)
+{
+  direct_link_post (user, far_loop_main (), direct_link_heard, word, NULL);
+  return TRUE;
+}
+
+static void
+direct_link_over (DirectConn *conn, const char *cause, gpointer user)
+{
+  DirectLink *link = user;
+  link->conn = NULL;
+  direct_link_post (link, far_loop_main (), direct_link_ended, NULL, far_cause (cause));
+  direct_link_unref (link);
+}
+
+static const DirectConnFuncs direct_link_funcs = { direct_link_word, direct_link_over };
+
+/* ---- from main to the loop ---- */
+
+static void
+direct_link_begin (gpointer data)
+{
+  LinkPost *post = data;
+  DirectLink *link = post->link;
+  link->conn = direct_conn_new (g_steal_pointer (&link->stream), &direct_link_funcs, direct_link_ref (link));
+  direct_link_post_free (post);
+}
+
+static void
+direct_link_say_here (gpointer data)
+{
+  LinkPost *post = data;
+  if (post->link->conn != NULL)
+    direct_conn_say (post->link->conn, g_steal_pointer (&post->word));
+  direct_link_post_free (post);
+}
+
+static void
+direct_link_end (gpointer data)
+{
+  LinkPost *post = data;
+  DirectLink *link = post->link;
+  if (link->conn != NULL) {
+    direct_conn_free (g_steal_pointer (&link->conn));
+    direct_link_unref (link);
+  }
+  direct_link_post_free (post);
+}
+
+DirectLink *
+direct_link_new (DirectSession *session, FarStream *stream, FarPass *pass)
+{
+  DirectLink *link = g_new0 (DirectLink, 1);
+  *link = (DirectLink){ 1, stream->loop, pass, session, stream, NULL };
+  direct_link_post (link, link->loop, direct_link_begin, NULL, NULL);
+  return link;
+}
+
+void
+direct_link_say (DirectLink *link, json_t *word)
+{
+  direct_link_post (link, link->loop, direct_link_say_here, word, NULL);
+}
+
+void
+direct_link_free (DirectLink *link)
+{
+  if (link == NULL)
+    return;
+  link->session = NULL;
+  direct_link_post (link, link->loop, direct_link_end, NULL, NULL);
+  direct_link_unref (link);
+}

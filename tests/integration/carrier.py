@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The direct carrier in a real fleet: sessions with the entry `stream` go over TLS from the terminal to the cloud, others by SSH, and what comes
+to its listener and is no terminal's business gets nothing."""
+import json
+import socket
+import ssl
+import struct
+
+import tap
+from fakes.impair import Impair
+from lab import ws
+from lab.case import FleetCase
+from lab.wait import free_port, wait_until
+
+
+def word(**fields):
+    text = json.dumps(fields).encode()
+    return struct.pack(">H", len(text)) + text
+
+
+class Direct(FleetCase):
+    def start_direct(self, advertise=None, **how):
+        self.port = free_port()
+
+        def change(fleet):
+            fleet.cloud.profile["transports"]["direct"] = {"type": "tls", "listen": f"{fleet.host}:{self.port}", "login": ["tokens"],
+                                                           "advertise": advertise}
+            fleet.cloud.profile["services"]["access"]["tunnels"] = ["tunnels", "direct"]
+            node = fleet.terminal
+            node.profile["transports"]["direct"] = {"type": "tls"}
+            node.profile["services"]["agent"]["carriers"] = ["direct"]
+        return self.start_fleet(change=change, **how)
+
+    def stream(self, row):
+        """A person's stream of this session, by a ticket."""
+        ticket = self.alice.call("POST", f"sessions/{row['session']}/stream")["ticket"]
+        sock = ws.tls((self.fleet.host, self.fleet.ports["people"]), self.fleet.ca, host=self.fleet.host)
+        self.addCleanup(sock.close)
+        return ws.WebSocket(sock, f"/stream/{ticket}")
+
+    def exchange_by(self, stream, data=b"are you there?"):
+        stream.send(data)
+        got = b""
+        while len(got) < len(data):
+            got += stream.receive()[1]
+        self.assertEqual(got, data)
+
+    def established(self, port):
+        with open(f"/proc/{self.fleet.cloud.pid}/net/tcp", encoding="ascii") as table:
+            rows = [line.split() for line in table.readlines()[1:]]
+        return len([row for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"])
+
+    def open_direct(self):
+        row = self.alice.open("t1", "echo", entry="stream", in_advance=True)
+        self.assertEqual(row["tunnel"], "direct")
+        return row
+
+    def test_a_session(self):
+        """From the request to the last byte, and both ways out: closed by the person, and by time at both ends."""
+        self.start_direct()
+        row = self.open_direct()
+        self.assertEqual((self.established(self.port), self.established(self.fleet.ports["ssh"])), (1, 0))
+        one, two = self.stream(row), self.stream(row)
+        self.exchange_by(one)
+        self.exchange_by(two, bytes(range(256)) * 1000)
+        self.assertEqual(self.established(self.port), 3)
+        self.alice.close(row["session"])
+        self.echo.wait(lambda device: device.open_count() == 0, 5, "the device's connections ended")
+        over = self.fleet.wait_over(row["session"])
+        wait_until(lambda: self.established(self.port) == 0, 5, "its connections are gone")
+        history = wait_until(lambda: next((one for one in self.fleet.history(row["session"]) if one.get("cause")), None), 10, "a history row")
+        self.assertEqual((history["cause"], history["bytes_up"]), ("closed by the user", 256014), over)
+        row = self.open_direct()
+        self.exchange_by(self.stream(row))
+        self.fleet.advance(601)
+        self.echo.wait(lambda device: device.open_count() == 0, 2, "the device's connection cut at the deadline")
+        self.fleet.wait_over(row["session"])
+
+    def test_others_go_by_ssh(self):
+        """The entry `ports`, and a terminal that has no such carrier."""
+        self.start_direct(terminals=("t1", "t2"))
+        row = self.open()
+        self.assertEqual(row["tunnel"], "tunnels")
+        self.dial(row)
+        bob = self.person("bob").at(self.fleet.terminals["t2"])
+        self.assertEqual(bob.open("t2", entry="stream")["tunnel"], "tunnels")
+
+    def test_a_lost_link_resumes(self):
+        """All connections of the carrier die: the person's stream is cut, and the next generation comes by the same carrier."""
+        proxy = self.enterContext(Impair(("127.0.0.1", 1)))
+        self.start_direct(advertise=proxy.address)
+        proxy.target = (self.fleet.host, self.port)
+        row = self.open_direct()
+        stream = self.stream(row)
+        self.exchange_by(stream)
+        proxy.command("cut")
+        with self.assertRaises((ConnectionError, ssl.SSLError, TimeoutError)):
+            while True:
+                stream.receive()
+
+        def again():
+            now = self.fleet.session(row["session"])
+            return now if now["state"] == "open" and now["generation"] == 2 else None
+        now = wait_until(again, 20, "the next generation")
+        self.assertEqual(now["tunnel"], "direct")
+        self.exchange_by(self.stream(row))
+
+    def test_a_reload_leaves_it_alone(self):
+        """Both ends get new instances while it is open; it goes on by the old ones, and the next session by the new."""
+        self.start_direct()
+        row = self.open_direct()
+        stream = self.stream(row)
+        self.exchange_by(stream)
+        for node in (self.fleet.cloud, self.fleet.terminal):
+            node.profile["transports"]["direct"]["connections"] = 99
+            node.write()
+            self.assertIn("replaced", [row["action"] for row in node.call("POST", "reload")["changes"]])
+        self.exchange_by(stream)
+        self.exchange_by(self.stream(row))
+        self.assertEqual(self.fleet.session(row["session"])["generation"], 1)
+        self.alice.close(row["session"])
+        self.fleet.wait_over(row["session"])
+        self.exchange_by(self.stream(self.open_direct()))
+
+    # ---- what else may come ----
+
+    def connect(self, keys=None):
+        context = ssl.create_default_context(cafile=self.fleet.ca)
+        context.check_hostname = False
+        if keys:
+            context.load_cert_chain(f"{keys}/node.crt", f"{keys}/node.key")
+        sock = socket.create_connection((self.fleet.host, self.port), timeout=10)
+        self.addCleanup(sock.close)
+        return context.wrap_socket(sock)
+
+    def gets(self, data, keys=None):
+        """What is answered before the end; the certificate may be refused after the client's own end of the handshake."""
+        got = b""
+        try:
+            sock = self.connect(keys)
+            sock.sendall(data)
+            while part := sock.recv(4096):
+                got += part
+        except (ConnectionError, ssl.SSLError):
+            pass
+        return got
+
+    def test_hostile(self):
+        self.start_direct()
+        row = self.open_direct()
+        stream = self.stream(row)
+        self.exchange_by(stream)
+        session, keys = row["session"], f"{self.fleet.terminal.state}/keys"
+        refused = word(no="refused").replace(b": ", b":")
+        refused = struct.pack(">H", len(refused) - 2) + refused[2:]
+        hello = word(v=1, session=session, token="x" * 40)
+        for data, cert, wanted in (
+                (hello, None, b""),  # nobody's certificate
+                (hello, keys, refused),  # a token that is none
+                (word(v=1, session="nosuch", token="x" * 40), keys, refused),
+                (word(v=2, session=session, token="x" * 40), keys, refused),
+                (word(v=1, session=session), keys, refused),
+                (word(v=1, session=7, token="x"), keys, refused),
+                (word(v=1, session=session, stream=1, word="guess"), keys, b""),
+                (word(v=1, session=session, stream=-1, word=None), keys, b""),
+                (word(v=1, session=session, stream=2 ** 62, word="w" * 500), keys, b""),
+                (b"\x00\x00", keys, b""), (b"\xff\xff" + b"x" * 70000, keys, b""), (b"\x04\x01" + b"{", keys, b""),
+                (b"\x00\x02[]", keys, b""), (b"\x00\x08{\"a\":1,,", keys, b""), (b"\x00\x0e{\"v\":1,\"v\":1}", keys, b""),
+                (b"GET / HTTP/1.1\r\n\r\n", keys, b"")):
+            with self.subTest(data=data[:60], cert=bool(cert)):
+                self.assertEqual(self.gets(data, cert), wanted)
+        for data in (b"GET / HTTP/1.1\r\n\r\n", b"SSH-2.0-x\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 60000, b"\0" * 100):
+            with socket.create_connection((self.fleet.host, self.port), timeout=10) as plain:
+                try:
+                    plain.sendall(data)
+                    while plain.recv(4096):
+                        pass
+                except ConnectionError:
+                    pass
+        silent = socket.create_connection((self.fleet.host, self.port), timeout=10)
+        self.addCleanup(silent.close)
+        quiet = self.connect(keys)
+        wait_until(lambda: self.established(self.port) >= 4, 5, "both are in")
+        self.fleet.cloud.advance(11)
+        for sock in (silent, quiet):
+            try:
+                self.assertEqual(sock.recv(1), b"")
+            except (ConnectionError, ssl.SSLError):
+                pass
+        self.exchange_by(stream, b"still here")  # nothing of this has touched the session
+
+
+if __name__ == "__main__":
+    tap.main()
