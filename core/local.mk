@@ -79,6 +79,7 @@ libfarwatch_la_SOURCES = \
 	core/base/speech.h \
 	core/base/suggest.c \
 	core/base/suggest.h \
+	core/base/thread-sanitizer.c \
 	core/base/version.c \
 	core/data/batch-read.c \
 	core/data/batch-write.c \

@@ -16,7 +16,7 @@ AC_DEFUN([FAR_CC_FLAGS], [
 # Warnings, hardening, sanitizers, coverage, fuzzers. They go into variables of their own: CFLAGS stays the user's.
 AC_DEFUN([FAR_FLAGS], [
   AC_ARG_ENABLE([werror], [AS_HELP_STRING([--enable-werror], [warnings are errors])], [], [enable_werror=no])
-  AC_ARG_ENABLE([sanitizers], [AS_HELP_STRING([--enable-sanitizers], [address and undefined behaviour sanitizers])],
+  AC_ARG_ENABLE([sanitizers], [AS_HELP_STRING([--enable-sanitizers], [address and undefined behaviour sanitizers; --enable-sanitizers=thread: the one of threads])],
     [], [enable_sanitizers=no])
   AC_ARG_ENABLE([coverage], [AS_HELP_STRING([--enable-coverage], [count executed lines (gcov)])], [], [enable_coverage=no])
   AC_ARG_ENABLE([fuzzers], [AS_HELP_STRING([--enable-fuzzers], [fuzz targets with libFuzzer (needs clang); without it they replay their corpus])],
@@ -34,7 +34,12 @@ AC_DEFUN([FAR_FLAGS], [
     FAR_CC_FLAGS([FUZZ_CFLAGS], [-fsanitize=fuzzer-no-link])
     AS_IF([test -z "$FUZZ_CFLAGS"], [AC_MSG_ERROR([--enable-fuzzers needs clang: apt install clang, then ./configure CC=clang])])
     FUZZ_LDFLAGS=-fsanitize=fuzzer])
-  AS_IF([test "$enable_sanitizers" = yes], [
+  AS_IF([test "$enable_sanitizers" = thread], [
+    HARDEN_CFLAGS="$HARDEN_CFLAGS -fsanitize=thread -fno-omit-frame-pointer -DFAR_THREAD_SANITIZER"
+    HARDEN_CFLAGS="$HARDEN_CFLAGS -include `cd "$srcdir" && pwd`/build-aux/tsan-glib.h"
+    HARDEN_LDFLAGS="$HARDEN_LDFLAGS -fsanitize=thread"
+    AC_DEFINE([FAR_SANITIZED], [1], [built with sanitizers: memory and time limits of tests are wider])
+  ], [test "$enable_sanitizers" = yes], [
     HARDEN_CFLAGS="$HARDEN_CFLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
     HARDEN_LDFLAGS="$HARDEN_LDFLAGS -fsanitize=address,undefined"
     AC_DEFINE([FAR_SANITIZED], [1], [built with sanitizers: memory and time limits of tests are wider])

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What ThreadSanitizer has to be told of GLib: which of its calls order what two threads do. GLib itself is
+ * not built with the sanitizer, and its locks are futexes that nothing shows. Each function does GLib's work
+ * and says so; build-aux/tsan-glib.h puts them in the place of GLib's own. In any other build this file is
+ * empty. */
+#ifdef FAR_THREAD_SANITIZER
+#include "config.h"
+
+/* The real functions are meant here. */
+#undef g_mutex_lock
+#undef g_mutex_trylock
+#undef g_mutex_unlock
+#undef g_async_queue_push
+#undef g_async_queue_push_front
+#undef g_async_queue_pop
+#undef g_async_queue_try_pop
+#undef g_async_queue_timeout_pop
+#undef g_async_queue_unref
+#undef g_bytes_unref
+#undef g_bytes_ref
+
+void __tsan_acquire (void *address);
+void __tsan_release (void *address);
+
+/* GLib's header was read under the other names: what is declared here is what it really has. */
+void g_mutex_lock (GMutex *mutex);
+gboolean g_mutex_trylock (GMutex *mutex);
+void g_mutex_unlock (GMutex *mutex);
+void g_async_queue_push (GAsyncQueue *queue, gpointer data);
+void g_async_queue_push_front (GAsyncQueue *queue, gpointer data);
+gpointer g_async_queue_pop (GAsyncQueue *queue);
+gpointer g_async_queue_try_pop (GAsyncQueue *queue);
+gpointer g_async_queue_timeout_pop (GAsyncQueue *queue, guint64 timeout);
+void g_async_queue_unref (GAsyncQueue *queue);
+void g_bytes_unref (GBytes *bytes);
+GBytes *g_bytes_ref (GBytes *bytes);
+
+void
+far_tsan_mutex_lock (GMutex *mutex)
+{
+  g_mutex_lock (mutex);
+  __tsan_acquire (mutex);
+}
+
+gboolean
+far_tsan_mutex_trylock (GMutex *mutex)
+{
+  gboolean locked = g_mutex_trylock (mutex);
+
+  if (locked)
+    __tsan_acquire (mutex);
+  return locked;
+}
+
+void
+far_tsan_mutex_unlock (GMutex *mutex)
+{
+  __tsan_release (mutex);
+  g_mutex_unlock (mutex);
+}
+
+void
+far_tsan_async_queue_push (GAsyncQueue *queue, gpointer data)
+{
+  __tsan_release (queue);
+  g_async_queue_push (queue, data);
+}
+
+void
+far_tsan_async_queue_push_front (GAsyncQueue *queue, gpointer data)
+{
+  __tsan_release (queue);
+  g_async_queue_push_front (queue, data);
+}
+
+static gpointer
+tsan_taken (GAsyncQueue *queue, gpointer data)
+{
+  if (data != NULL)
+    __tsan_acquire (queue);
+  return data;
+}
+
+gpointer
+far_tsan_async_queue_pop (GAsyncQueue *queue)
+{
+  return tsan_taken (queue, g_async_queue_pop (queue));
+}
+
+gpointer
+far_tsan_async_queue_try_pop (GAsyncQueue *queue)
+{
+  return tsan_taken (queue, g_async_queue_try_pop (queue));
+}
+
+gpointer
+far_tsan_async_queue_timeout_pop (GAsyncQueue *queue, guint64 timeout)
+{
+  return tsan_taken (queue, g_async_queue_timeout_pop (queue, timeout));
+}
+
+/* Who gives a reference back is done with what it stands for; the last one may free it. */
+void
+far_tsan_async_queue_unref (GAsyncQueue *queue)
+{
+  __tsan_release (queue);
+  __tsan_acquire (queue);
+  g_async_queue_unref (queue);
+}
+
+GBytes *
+far_tsan_bytes_ref (GBytes *bytes)
+{
+  return g_bytes_ref (bytes);
+}
+
+void
+far_tsan_bytes_unref (GBytes *bytes)
+{
+  if (bytes == NULL)
+    return;
+  __tsan_release (bytes);
+  __tsan_acquire (bytes);
+  g_bytes_unref (bytes);
+}
+
+/* Boxes with an atomic count are made anew here, on the compiler's atomics: GLib's count is not seen, and its
+ * clear function runs inside. */
+typedef struct {
+  gint count;
+  gint pad[3];
+} TsanBox;
+
+gpointer
+far_tsan_rc_box_alloc0 (gsize size)
+{
+  TsanBox *box = g_malloc0 (sizeof (TsanBox) + size);
+
+  box->count = 1;
+  return box + 1;
+}
+
+gpointer
+far_tsan_rc_box_acquire (gpointer data)
+{
+  __atomic_add_fetch (&((TsanBox *) data)[-1].count, 1, __ATOMIC_RELAXED);
+  return data;
+}
+
+void
+far_tsan_rc_box_release_full (gpointer data, GDestroyNotify clear)
+{
+  TsanBox *box = (TsanBox *) data - 1;
+
+  if (__atomic_sub_fetch (&box->count, 1, __ATOMIC_ACQ_REL) > 0)
+    return;
+  if (clear != NULL)
+    clear (data);
+  g_free (box);
+}
+
+void
+far_tsan_rc_box_release (gpointer data)
+{
+  far_tsan_rc_box_release_full (data, NULL);
+}
+
+/* The first that asks gets TRUE and makes it; the others wait, as with GLib. */
+static GMutex tsan_once;
+
+gboolean
+far_tsan_once_enter (void *location)
+{
+  gsize *value = location;
+
+  if (__atomic_load_n (value, __ATOMIC_ACQUIRE) != 0)
+    return FALSE;
+  far_tsan_mutex_lock (&tsan_once);
+  if (*value == 0)
+    return TRUE; /* the lock is given back when it leaves */
+  far_tsan_mutex_unlock (&tsan_once);
+  return FALSE;
+}
+
+void
+far_tsan_once_leave (void *location, gsize result)
+{
+  __atomic_store_n ((gsize *) location, result, __ATOMIC_RELEASE);
+  far_tsan_mutex_unlock (&tsan_once);
+}
+#endif
