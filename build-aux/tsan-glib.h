@@ -10,6 +10,8 @@
 #define g_mutex_lock far_tsan_mutex_lock
 #define g_mutex_trylock far_tsan_mutex_trylock
 #define g_mutex_unlock far_tsan_mutex_unlock
+#define g_cond_wait far_tsan_cond_wait
+#define g_cond_wait_until far_tsan_cond_wait_until
 #define g_async_queue_push far_tsan_async_queue_push
 #define g_async_queue_push_front far_tsan_async_queue_push_front
 #define g_async_queue_pop far_tsan_async_queue_pop

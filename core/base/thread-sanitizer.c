@@ -10,11 +10,8 @@
 #undef g_mutex_lock
 #undef g_mutex_trylock
 #undef g_mutex_unlock
-#undef g_async_queue_push
-#undef g_async_queue_push_front
-#undef g_async_queue_pop
-#undef g_async_queue_try_pop
-#undef g_async_queue_timeout_pop
+#undef g_cond_wait
+#undef g_cond_wait_until
 #undef g_async_queue_unref
 #undef g_bytes_unref
 #undef g_bytes_ref
@@ -26,11 +23,8 @@ void __tsan_release (void *address);
 void g_mutex_lock (GMutex *mutex);
 gboolean g_mutex_trylock (GMutex *mutex);
 void g_mutex_unlock (GMutex *mutex);
-void g_async_queue_push (GAsyncQueue *queue, gpointer data);
-void g_async_queue_push_front (GAsyncQueue *queue, gpointer data);
-gpointer g_async_queue_pop (GAsyncQueue *queue);
-gpointer g_async_queue_try_pop (GAsyncQueue *queue);
-gpointer g_async_queue_timeout_pop (GAsyncQueue *queue, guint64 timeout);
+void g_cond_wait (GCond *cond, GMutex *mutex);
+gboolean g_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end);
 void g_async_queue_unref (GAsyncQueue *queue);
 void g_bytes_unref (GBytes *bytes);
 GBytes *g_bytes_ref (GBytes *bytes);
@@ -60,43 +54,86 @@ far_tsan_mutex_unlock (GMutex *mutex)
 }
 
 void
-far_tsan_async_queue_push (GAsyncQueue *queue, gpointer data)
+far_tsan_cond_wait (GCond *cond, GMutex *mutex)
+{
+  __tsan_release (mutex);
+  g_cond_wait (cond, mutex);
+  __tsan_acquire (mutex);
+}
+
+gboolean
+far_tsan_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end)
+{
+  gboolean woken;
+
+  __tsan_release (mutex);
+  woken = g_cond_wait_until (cond, mutex, end);
+  __tsan_acquire (mutex);
+  return woken;
+}
+
+/* A queue's nodes are made and freed inside of it, so its lock has to be seen: it is taken here, and what
+ * waits looks again and again. */
+static void
+tsan_queue_lock (GAsyncQueue *queue)
+{
+  g_async_queue_lock (queue);
+  __tsan_acquire (queue);
+}
+
+static void
+tsan_queue_unlock (GAsyncQueue *queue)
 {
   __tsan_release (queue);
-  g_async_queue_push (queue, data);
+  g_async_queue_unlock (queue);
+}
+
+void
+far_tsan_async_queue_push (GAsyncQueue *queue, gpointer data)
+{
+  tsan_queue_lock (queue);
+  g_async_queue_push_unlocked (queue, data);
+  tsan_queue_unlock (queue);
 }
 
 void
 far_tsan_async_queue_push_front (GAsyncQueue *queue, gpointer data)
 {
-  __tsan_release (queue);
-  g_async_queue_push_front (queue, data);
+  tsan_queue_lock (queue);
+  g_async_queue_push_front_unlocked (queue, data);
+  tsan_queue_unlock (queue);
 }
 
-static gpointer
-tsan_taken (GAsyncQueue *queue, gpointer data)
+gpointer
+far_tsan_async_queue_try_pop (GAsyncQueue *queue)
 {
-  if (data != NULL)
-    __tsan_acquire (queue);
+  gpointer data;
+
+  tsan_queue_lock (queue);
+  data = g_async_queue_try_pop_unlocked (queue);
+  tsan_queue_unlock (queue);
+  return data;
+}
+
+gpointer
+far_tsan_async_queue_timeout_pop (GAsyncQueue *queue, guint64 timeout)
+{
+  gint64 end = g_get_monotonic_time () + (gint64) timeout;
+  gpointer data;
+
+  while ((data = far_tsan_async_queue_try_pop (queue)) == NULL && g_get_monotonic_time () < end)
+    g_usleep (200); /* lint: allow g_usleep */
   return data;
 }
 
 gpointer
 far_tsan_async_queue_pop (GAsyncQueue *queue)
 {
-  return tsan_taken (queue, g_async_queue_pop (queue));
-}
+  gpointer data;
 
-gpointer
-far_tsan_async_queue_try_pop (GAsyncQueue *queue)
-{
-  return tsan_taken (queue, g_async_queue_try_pop (queue));
-}
-
-gpointer
-far_tsan_async_queue_timeout_pop (GAsyncQueue *queue, guint64 timeout)
-{
-  return tsan_taken (queue, g_async_queue_timeout_pop (queue, timeout));
+  while ((data = far_tsan_async_queue_timeout_pop (queue, G_USEC_PER_SEC)) == NULL)
+    continue;
+  return data;
 }
 
 /* Who gives a reference back is done with what it stands for; the last one may free it. */
