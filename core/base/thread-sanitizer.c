@@ -12,6 +12,7 @@
 #undef g_mutex_unlock
 #undef g_cond_wait
 #undef g_cond_wait_until
+#undef g_intern_string
 #undef g_async_queue_unref
 #undef g_bytes_unref
 #undef g_bytes_ref
@@ -25,6 +26,7 @@ gboolean g_mutex_trylock (GMutex *mutex);
 void g_mutex_unlock (GMutex *mutex);
 void g_cond_wait (GCond *cond, GMutex *mutex);
 gboolean g_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end);
+const char *g_intern_string (const char *text);
 void g_async_queue_unref (GAsyncQueue *queue);
 void g_bytes_unref (GBytes *bytes);
 GBytes *g_bytes_ref (GBytes *bytes);
@@ -70,6 +72,19 @@ far_tsan_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end)
   woken = g_cond_wait_until (cond, mutex, end);
   __tsan_acquire (mutex);
   return woken;
+}
+
+/* The table of interned texts is one for all threads, behind a lock inside of GLib. */
+const char *
+far_tsan_intern_string (const char *text)
+{
+  static GMutex lock;
+  const char *interned;
+
+  far_tsan_mutex_lock (&lock);
+  interned = g_intern_string (text);
+  far_tsan_mutex_unlock (&lock);
+  return interned;
 }
 
 /* A queue's nodes are made and freed inside of it, so its lock has to be seen: it is taken here, and what
@@ -202,27 +217,21 @@ far_tsan_rc_box_release (gpointer data)
   far_tsan_rc_box_release_full (data, NULL);
 }
 
-/* The first that asks gets TRUE and makes it; the others wait, as with GLib. */
-static GMutex tsan_once;
-
+/* GLib's own, with what they order said. */
 gboolean
 far_tsan_once_enter (void *location)
 {
-  gsize *value = location;
+  gboolean first = (g_once_init_enter) (location);
 
-  if (__atomic_load_n (value, __ATOMIC_ACQUIRE) != 0)
-    return FALSE;
-  far_tsan_mutex_lock (&tsan_once);
-  if (*value == 0)
-    return TRUE; /* the lock is given back when it leaves */
-  far_tsan_mutex_unlock (&tsan_once);
-  return FALSE;
+  if (!first)
+    __tsan_acquire (location);
+  return first;
 }
 
 void
 far_tsan_once_leave (void *location, gsize result)
 {
-  __atomic_store_n ((gsize *) location, result, __ATOMIC_RELEASE);
-  far_tsan_mutex_unlock (&tsan_once);
+  __tsan_release (location);
+  (g_once_init_leave) (location, result);
 }
 #endif
