@@ -32,6 +32,7 @@ farwatch_include_HEADERS += \
 	core/farwatch/right.h \
 	core/farwatch/sample.h \
 	core/farwatch/session.h \
+	core/farwatch/spool.h \
 	core/farwatch/store.h \
 	core/farwatch/stream.h \
 	core/farwatch/tls.h \
@@ -92,9 +93,15 @@ libfarwatch_la_SOURCES = \
 	core/data/sensor-private.h \
 	core/data/sensor.c \
 	core/data/series.c \
+	core/data/spool-format.c \
+	core/data/spool-private.h \
+	core/data/spool-read.c \
+	core/data/spool-segment.c \
+	core/data/spool.c \
 	core/data/store-missing.c \
 	core/data/store-row.c \
 	core/data/store.c \
+	core/data/tap-spool.c \
 	core/life/instance-hooks.c \
 	core/life/instance-hooks.h \
 	core/life/instance-private.h \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-EXTRA_DIST += tests/unit/carrier-conform.h tests/unit/datagram-conform.h tests/unit/datagram-pair.h tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/memory-pair.h tests/unit/ssh-both-ends.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h tests/unit/tap-help.h
+EXTRA_DIST += tests/unit/carrier-conform.h tests/unit/datagram-conform.h tests/unit/datagram-pair.h tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/memory-pair.h tests/unit/spool-help.h tests/unit/ssh-both-ends.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h tests/unit/tap-help.h
 
 unit_tests += tests/unit/test-loop
 tests_unit_test_loop_CPPFLAGS = $(TEST_CPP)
@@ -27,6 +27,13 @@ tests_unit_test_tap_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_tap_CFLAGS = $(TEST_CC)
 tests_unit_test_tap_LDFLAGS = $(TEST_LD)
 tests_unit_test_tap_LDADD = $(TEST_LINK)
+
+unit_tests += tests/unit/test-spool
+tests_unit_test_spool_SOURCES = tests/unit/test-spool.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
+tests_unit_test_spool_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_spool_CFLAGS = $(TEST_CC)
+tests_unit_test_spool_LDFLAGS = $(TEST_LD)
+tests_unit_test_spool_LDADD = $(TEST_LINK)
 
 unit_tests += tests/unit/test-acceptor
 tests_unit_test_acceptor_CPPFLAGS = $(TEST_CPP)
