@@ -204,6 +204,7 @@ direct_session_join (DirectSession *session, FarStream *a, FarStream *b, const c
   DirectJoin *join = g_new0 (DirectJoin, 1);
   *join = (DirectJoin){ .session = direct_session_ref (session), .pass = pass, .from = g_strdup (from) };
   FarPumpSpec spec = { .session = session->id,
+                       .inner = "tunnel", /* as with ssh: a person's SSH, or a device's bytes */
                        .deadline_us = session->deadline_us,
                        .counters = direct_join_counted,
                        .closed = direct_join_closed,

@@ -140,6 +140,12 @@ tests_unit_test_book_CFLAGS = $(TEST_CC)
 tests_unit_test_book_LDFLAGS = $(TEST_LD)
 tests_unit_test_book_LDADD = $(TEST_LINK)
 
+unit_tests += tests/unit/test-carrier-handle
+tests_unit_test_carrier_handle_SOURCES = tests/unit/test-carrier-handle.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_carrier_handle_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_carrier_handle_CFLAGS = $(TEST_CC)
+tests_unit_test_carrier_handle_LDFLAGS = $(TEST_LD)
+tests_unit_test_carrier_handle_LDADD = $(TEST_LINK)
 unit_tests += tests/unit/test-access-book
 tests_unit_test_access_book_SOURCES = tests/unit/test-access-book.c tests/unit/book-conform.h tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_book_CPPFLAGS = $(TEST_CPP)
