@@ -28,6 +28,12 @@ tests_unit_test_agent_LDFLAGS = $(TEST_LD)
 tests_unit_test_agent_LDADD = $(TEST_LINK)
 
 # access in this process, with its own store and tokens; links and tunnel ends are played
+check_LTLIBRARIES += tests/fixtures/carrier-memory.la
+tests_fixtures_carrier_memory_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_carrier_memory_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_carrier_memory_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_carrier_memory_la_LIBADD = $(PLUGIN_LIBS)
+tests_fixtures_carrier_memory_la_SOURCES = tests/fixtures/carrier-memory.c
 check_LTLIBRARIES += tests/fixtures/transport-fake.la
 tests_fixtures_transport_fake_la_CPPFLAGS = $(TEST_CPP)
 tests_fixtures_transport_fake_la_CFLAGS = $(PLUGIN_CC)

@@ -263,6 +263,7 @@ node_start (const char *lines)
   ssh_log = g_string_new (NULL);
   far_log_set_sink (ssh_keep_log, NULL);
   link_fixture (ssh_folder, "authenticator-wax");
+  link_fixture (ssh_folder, "carrier-memory");
   ssh_link_plugin ("transport-ssh");
   ssh_link_plugin ("transport-tls");
   ssh_link_plugin ("endpoint-tcp");

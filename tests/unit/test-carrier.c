@@ -52,6 +52,13 @@ tear_down (void)
 
 static const CarrierConform by_ssh = { "z", "t", SSH_LINES, "connections: 50", "connections: 60" };
 
+#define MEMORY_LINES                                                                                         \
+  "authenticators:\n  wax: {type: wax, tokens: " CONFORM_TOKENS "}\n"                                        \
+  "transports:\n  a: {type: carrier-memory, login: [wax], connections: 50}\n"                                \
+  "  o: {type: carrier-memory, connections: 50}\n"
+
+static const CarrierConform by_memory = { "a", "o", MEMORY_LINES, "connections: 50", "connections: 60" };
+
 static CarrierConform
 by_tls (void)
 {
@@ -61,6 +68,12 @@ by_tls (void)
 START_TEST (ssh_is_as_all_kinds_are)
 {
   carrier_conform (&by_ssh, _i);
+}
+END_TEST
+
+START_TEST (memory_is_as_all_kinds_are)
+{
+  carrier_conform (&by_memory, _i);
 }
 END_TEST
 
@@ -125,6 +138,7 @@ main (void)
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_loop_test (cases, ssh_is_as_all_kinds_are, 0, G_N_ELEMENTS (conform_properties));
   tcase_add_loop_test (cases, tls_is_as_all_kinds_are, 0, G_N_ELEMENTS (conform_properties));
+  tcase_add_loop_test (cases, memory_is_as_all_kinds_are, 0, G_N_ELEMENTS (conform_properties));
   tcase_add_loop_test (cases, another_server, 0, 2);
   tcase_add_test (cases, no_ports);
   Suite *suite = suite_create ("carrier");
