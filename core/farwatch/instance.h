@@ -69,6 +69,10 @@ const char *far_node_state_dir (void); /* absolute, exists */
 /* Path below the state directory; caller frees. */
 char *far_node_path (const char *relative);
 
+/* For a source of GLib that a plugin has made by itself: func(data) runs now, for at's node. Timers, requests
+ * and what is posted know theirs. */
+void far_instance_call (FarInstance *at, void (*func) (gpointer data), gpointer data);
+
 /* A listening socket that core owns for this instance: bound once, handed over on reload. address "host:port"
  * (port 0: any), or "unix:/path": a socket of mode 0660, taken away when it is closed; one that is left over
  * there, with nobody answering, is replaced. Non-blocking; the fd stays core's. *bound (may be NULL): the

@@ -35,3 +35,12 @@ far_instance_path (FarInstance *at)
 {
   return far_instance_head (at)->path;
 }
+
+void
+far_instance_call (FarInstance *at, void (*func) (gpointer data), gpointer data)
+{
+  FarNode *before = far_node_enter (far_instance_head (at)->node);
+
+  func (data);
+  far_node_enter (before);
+}

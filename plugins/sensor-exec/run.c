@@ -103,6 +103,19 @@ run_timer (gpointer data)
 }
 
 static void
+run_go_on (gpointer data)
+{
+  Run *run = data;
+
+  if (run->timed_out)
+    run_end (run);
+  else {
+    far_instance_timer (run->at, &run->timer, far_clock_boottime_us () + LINGER_US, run_timer, run);
+    run_check (run);
+  }
+}
+
+static void
 run_exited (GPid pid, int status, gpointer data)
 {
   Run *run = data;
@@ -111,12 +124,13 @@ run_exited (GPid pid, int status, gpointer data)
   run->exited = TRUE;
   run->status = status;
   g_spawn_close_pid (pid);
-  if (run->timed_out)
-    run_end (run);
-  else {
-    far_instance_timer (run->at, &run->timer, far_clock_boottime_us () + LINGER_US, run_timer, run);
-    run_check (run);
-  }
+  far_instance_call (run->at, run_go_on, run);
+}
+
+static void
+run_check_all (gpointer data)
+{
+  run_check (data);
 }
 
 /* What is more than the limit is read and forgotten: the program must not hang on a full pipe. */
@@ -134,7 +148,7 @@ pipe_ready (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer data)
   pipe->source = 0;
   close (pipe->fd);
   pipe->fd = -1;
-  run_check (pipe->run);
+  far_instance_call (pipe->run->at, run_check_all, pipe->run);
   return G_SOURCE_REMOVE;
 }
 

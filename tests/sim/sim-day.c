@@ -270,6 +270,19 @@ points_are_there (gpointer data)
   return ((SimPoints *) data)->over;
 }
 
+static void
+say_missing (SimNode *terminal)
+{
+  GHashTableIter iter;
+  gpointer value, there;
+
+  g_hash_table_iter_init (&iter, terminal->given);
+  while (g_hash_table_iter_next (&iter, &value, &there))
+    if (there == NULL)
+      printf ("# %s: what was measured at %.3f is not there\n", terminal->id,
+              (double) *(gint64 *) value / 1e6);
+}
+
 /* Each value that the terminal gave is there once, and nothing else. */
 static guint
 check_samples (SimNode *terminal)
@@ -299,6 +312,7 @@ check_samples (SimNode *terminal)
   if (found != g_hash_table_size (terminal->given) || twice > 0 || strange > 0)
     printf ("# %s: %u given, %u there, %u twice, %u that it never gave\n", terminal->id,
             g_hash_table_size (terminal->given), found, twice, strange);
+  say_missing (terminal);
   return g_hash_table_size (terminal->given) - found + twice + strange;
 }
 
@@ -377,6 +391,7 @@ day_settle (Sim *sim)
     sim_wire_up (terminal);
   }
   sim_run_until (sim, far_clock_boottime_us () + 2 * G_TIME_SPAN_HOUR); /* the longest session is over, too */
+  sim->calm = TRUE;
   for (guint i = 0; i < sim->terminals->len; i++) { /* what is being gathered is written and sent */
     SimNode *terminal = sim->terminals->pdata[i];
 
@@ -385,7 +400,7 @@ day_settle (Sim *sim)
     sim_node_start (terminal);
     sim_wire_up (terminal);
   }
-  sim_run_until (sim, far_clock_boottime_us () + 50 * G_TIME_SPAN_SECOND);
+  sim_run_until (sim, far_clock_boottime_us () + 10 * G_TIME_SPAN_MINUTE);
 }
 
 /* ---- chance ---- */

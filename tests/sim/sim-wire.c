@@ -96,7 +96,8 @@ call_answered (FarMessage *message, gboolean last, gpointer user)
   SimAnswer *answer;
 
   call->asked = FALSE;
-  if (!call->over && g_rand_int_range (call->terminal->sim->noise, 0, TORN_EACH) == 0) {
+  if (!call->over && !call->terminal->sim->calm &&
+      g_rand_int_range (call->terminal->sim->noise, 0, TORN_EACH) == 0) {
     call->terminal->sim->count.torn++;
     sim_wire_break (call->terminal,
                     g_rand_int_range (call->terminal->sim->noise, 1, 60) * G_TIME_SPAN_SECOND);

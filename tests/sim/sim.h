@@ -33,6 +33,7 @@ struct _Sim {
   GPtrArray *sessions;  /* ids of those that the cloud let somebody have */
   guint late;           /* tunnels seen behind their deadline */
   gint64 full_us;       /* until when no disk took anything */
+  gboolean calm;        /* the day is over: no more answer is lost */
   gint64 closed_us;     /* what is measured later is not looked for; 0: it is */
   struct {
     guint cuts, torn, silences, restarts, clouds, full, steps, messages, tunnels, lost, refused;

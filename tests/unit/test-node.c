@@ -236,7 +236,7 @@ worked (FarRequest *req, gpointer user)
 }
 
 static void
-ask_lane (gpointer data)
+ask_executor (gpointer data)
 {
   far_run_blocking ("work", 4, work, NULL, NULL, far_request_new (worked, NULL, 0));
 }
@@ -271,11 +271,29 @@ START_TEST (what_is_called_later_knows_its_node)
 }
 END_TEST
 
+/* A source of GLib that a plugin has made by itself. */
+START_TEST (an_instance_is_called_for_its_node)
+{
+  FarInstanceHead head;
+
+  two_make ();
+  two.left = 1;
+  far_node_enter (two.b);
+  far_instance_head_init (&head, NULL, NULL);
+  far_node_enter (NULL);
+  far_instance_call ((FarInstance *) &head, hear, NULL);
+  ck_assert_str_eq (two.heard[0], "b");
+  ck_assert_ptr_null (far_node_entered ());
+  g_free (two.heard[0]);
+  two_free ();
+}
+END_TEST
+
 /* Each has its own threads, so either may be first. */
-START_TEST (a_lane_works_for_its_node)
+START_TEST (an_executor_works_for_its_node)
 {
   two_make ();
-  for_each (ask_lane);
+  for_each (ask_executor);
   ck_assert (run_until (all_heard, NULL));
   ck_assert_str_ne (two.heard[0], two.heard[1]);
   two_free ();
@@ -412,7 +430,8 @@ main (void)
   tcase_add_test (cases, the_only_one_need_not_be_entered);
   tcase_add_test_raise_signal (cases, several_and_none_entered_is_a_fault, SIGTRAP);
   tcase_add_test (cases, what_is_called_later_knows_its_node);
-  tcase_add_test (cases, a_lane_works_for_its_node);
+  tcase_add_test (cases, an_instance_is_called_for_its_node);
+  tcase_add_test (cases, an_executor_works_for_its_node);
   tcase_add_test (cases, a_worker_answers_to_who_asked);
   tcase_add_test (cases, each_has_its_own_time_of_day);
   tcase_add_test (cases, what_one_revokes_the_other_takes);
