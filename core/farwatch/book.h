@@ -104,6 +104,7 @@ FarBook *far_book_new (FarInstance *at, const FarSessionKind *kind, const char *
 void far_book_stop (FarBook *book);
 /* In fini(), after that. NULL ok. */
 void far_book_free (FarBook *book);
+/* What was given as self. */
 gpointer far_book_self (FarBook *book);
 /* Reads what lives before have left, closes it or takes it up, then calls done, with the error of the store
  * if there was one. Before anything new is taken. For a kind with tables. */
@@ -123,9 +124,12 @@ guint far_book_count (FarBook *book, const char *person);
 /* In the book from now on, as requested; the book has the reference, the result is borrowed. id NULL: a new
  * one. */
 FarSession *far_session_new (FarBook *book, const char *id);
+/* A reference more; returns session. It may outlive its book, which is NULL then. */
 FarSession *far_session_ref (FarSession *session);
+/* A reference less; with the last one it is freed, after clear(). */
 void far_session_unref (FarSession *session);
-gboolean far_session_live (const FarSession *session); /* not closed */
+/* Is it not closed? */
+gboolean far_session_live (const FarSession *session);
 /* The first write: its rows and, in the same transaction, n further parts. done with error NULL: it is
  * durable and may go on; else it is in the book no more. dropped(user) instead, if the service goes first. */
 typedef void (*FarSessionBegun) (FarSession *session, const GError *error, gpointer user);
@@ -133,7 +137,7 @@ void far_session_begin (FarSession *session, const FarPart *more, guint n, FarSe
                         gpointer user, GDestroyNotify dropped);
 /* The one way on. cause: why, for ends (NULL: the event's name). FALSE: refused, nothing happened. */
 gboolean far_session_event (FarSession *session, FarSessionEvent event, const char *cause, GError **error);
-/* CLOSE_ASKED by somebody, who stands in the history. */
+/* The event CLOSE_ASKED, by somebody who then stands in the history (NULL: nobody). FALSE: refused. */
 gboolean far_session_close (FarSession *session, const char *cause, const char *by, GError **error);
 /* Counters as somebody tells them; they never fall. They are written now and then. */
 void far_session_counted (FarSession *session, guint64 bytes_up, guint64 bytes_down);
@@ -142,7 +146,9 @@ void far_session_tell (FarSession *session);
 
 /* ---- for handlers ---- */
 
+/* Did the principal ask for it? */
 gboolean far_session_own (const FarSession *session, const FarPrincipal *principal);
+/* May they see it? The kind says so, or: it is their own, or a right lets them see its object. */
 gboolean far_session_visible (const FarSession *session, const FarPrincipal *principal);
 /* Object and ownership of session `id` into found; the words are the service's. NULL: there is none. */
 FarSession *

@@ -631,6 +631,33 @@ START_TEST (a_claim_can_be_withdrawn)
 }
 END_TEST
 
+/* A token that somebody writes with rows of their own: good when these are durable, and never before. */
+START_TEST (a_token_comes_with_other_rows)
+{
+  g_auto (FarTokenRow) made = { 0 }, other = { 0 };
+  gint64 until_us = far_clock_wall_us () + 60 * G_USEC_PER_SEC;
+
+  begin (token_bodies[_i]);
+  ck_assert (far_token_prepare ("tokens", "main", "term-1", "session/abc", KEY_A, until_us, &made));
+  ck_assert (!far_token_prepare ("tokens", "elsewhere", "term-1", "session/abc", KEY_A, until_us, &other));
+  ck_assert_ptr_null (other.token);
+  ck_assert_ptr_null (strstr (made.row, made.token));
+  assert_token ("term-1", made.token, KEY_A, "defer");
+  {
+    FarPart parts[] = { { .kind = FAR_PART_ROW, .table = "sessions", .key = "abc", .row = "{}" },
+                        { .kind = FAR_PART_ROW, .table = made.table, .key = made.key, .row = made.row } };
+    Wait *wait = wait_new ();
+
+    far_store_apply ("main", NULL, parts, 2, wait->req);
+    g_free (wait_result (wait, NULL));
+  }
+  assert_token ("term-1", made.token, NULL, "deny");
+  assert_token ("term-1", made.token, KEY_A, "allow term-1 [] session/abc");
+  assert_token ("term-1", made.token, KEY_A, "deny");
+  end ();
+}
+END_TEST
+
 START_TEST (of_many_at_once_one_gets_in)
 {
   Wait *waits[200];
@@ -706,6 +733,7 @@ main (void)
   tcase_add_loop_test (tcase, a_token_works_once_for_its_bearer, 0, 2);
   tcase_add_loop_test (tcase, a_token_ends_by_time_and_is_cleared_away, 0, 2);
   tcase_add_loop_test (tcase, a_claim_can_be_withdrawn, 0, 2);
+  tcase_add_loop_test (tcase, a_token_comes_with_other_rows, 0, 2);
   tcase_add_loop_test (tcase, of_many_at_once_one_gets_in, 0, 2);
   tcase_add_loop_test (tcase, no_token_is_kept_in_the_clear, 0, 2);
   suite_add_tcase (suite, tcase);
