@@ -16,6 +16,7 @@ typedef struct {
   FarBook *book;
   FarBookLoaded done;
   GPtrArray *rows;  /* of json_t: those of this node */
+  GPtrArray *taken; /* of FarSession: those that go on */
   GPtrArray *over;  /* those of them that are closed */
   char *last;       /* key of the last one read */
   GPtrArray *texts; /* memory of the parts */
@@ -34,6 +35,7 @@ load_free (gpointer data)
 {
   BookLoad *load = data;
 
+  g_ptr_array_unref (load->taken);
   g_ptr_array_unref (load->over);
   g_ptr_array_unref (load->rows);
   g_ptr_array_unref (load->texts);
@@ -42,9 +44,31 @@ load_free (gpointer data)
   g_free (load);
 }
 
+/* They are on disk under this epoch, with what has happened since; or they are not ours. */
+static void
+taken_go_on (BookLoad *load, const GError *error)
+{
+  for (guint i = 0; i < load->taken->len; i++) {
+    FarSession *session = load->taken->pdata[i];
+
+    session->in->writing = FALSE;
+    if (error != NULL)
+      far_book_drop (session);
+    else if (session->in->dirty)
+      far_book_save (session, session->in->urgent);
+  }
+}
+
 static void
 load_end (BookLoad *load, const GError *error)
 {
+  FarBook *book = load->book;
+
+  taken_go_on (load, error);
+  if (book->others > 0)
+    far_log (book->at, G_LOG_LEVEL_MESSAGE,
+             "sessions of other nodes found: %u; if this node had another id before, they stay as they are",
+             book->others);
   for (guint i = 0; error == NULL && i < load->over->len; i++)
     far_log (load->book->at, G_LOG_LEVEL_MESSAGE, "session closed by the restart: %s",
              text_of (load->over->pdata[i], "session"));
@@ -124,6 +148,8 @@ row_take_up (BookLoad *load, json_t *row)
     far_book_drop (session);
     return FALSE;
   }
+  session->in->writing = TRUE; /* what happens to it goes behind this write */
+  g_ptr_array_add (load->taken, far_session_ref (session));
   far_book_wait (session);
   far_book_texts (session, &text, &record);
   part_add (load, book->kind->rows, session->id, text);
@@ -175,11 +201,19 @@ load_judge (BookLoad *load)
 static void load_page (BookLoad *load);
 
 static gboolean
+row_is_anothers (const json_t *row)
+{
+  const char *owner = text_of (row, "owner");
+
+  return owner != NULL && strcmp (owner, far_node_id ()) != 0;
+}
+
+static gboolean
 row_is_ours (const FarBook *book, const json_t *row)
 {
-  const char *owner = text_of (row, "owner"), *kind = text_of (row, "kind");
+  const char *kind = text_of (row, "kind");
 
-  return text_of (row, "session") != NULL && (owner == NULL || strcmp (owner, far_node_id ()) == 0) &&
+  return text_of (row, "session") != NULL && !row_is_anothers (row) &&
          (kind == NULL || strcmp (kind, book->kind->name) == 0);
 }
 
@@ -190,6 +224,7 @@ row_came (BookLoad *load, const FarRow *stored)
   FarBook *book = load->book;
   guint64 epoch = (guint64) json_integer_value (json_object_get (row, "epoch"));
 
+  book->others += row != NULL && row_is_anothers (row);
   if (row != NULL && row_is_ours (book, row)) {
     book->epoch = MAX (book->epoch, epoch + 1);
     g_ptr_array_add (load->rows, json_incref (row));
@@ -231,6 +266,7 @@ far_book_load (FarBook *book, FarBookLoaded done)
 
   load->book = book;
   load->done = done;
+  load->taken = g_ptr_array_new_with_free_func ((GDestroyNotify) far_session_unref);
   load->over = g_ptr_array_new ();
   load->rows = g_ptr_array_new_with_free_func ((GDestroyNotify) json_decref);
   load->texts = g_ptr_array_new_with_free_func (g_free);

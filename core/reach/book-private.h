@@ -12,14 +12,16 @@ struct _FarBook {
   char *store;          /* NULL: nothing is written */
   GHashTable *sessions; /* id → FarSession, each with a reference */
   GHashTable *all;      /* set of those and of the forgotten ones that somebody holds */
-  GQueue closed;        /* of ids, the oldest first */
+  GQueue closed;        /* of FarSession in `sessions`, the oldest first */
   guint live;
+  guint others;  /* rows of other owners that were found */
   guint64 epoch; /* of this life */
 };
 
 typedef struct _FarSessionInside {
   char *place;             /* key of its history row, and its place in lists */
   gint64 over_us;          /* boottime of its end */
+  gboolean counted;        /* in `live` */
   gboolean ending;         /* end() was called */
   FarInstanceTimer *timer; /* what the state waits for */
   GArray *watches;         /* of guint */
@@ -32,8 +34,10 @@ typedef struct _FarSessionInside {
 /* book.c */
 void far_book_forget (FarBook *book);
 void far_book_take_out (FarSession *session);
-/* One that never was: out of the book. */
+/* One that never was: out of the book, and whoever watches hears that it is over. */
 void far_book_drop (FarSession *session);
+/* It counts as live no more. */
+void far_book_uncount (FarSession *session);
 
 /* book-time.c: timer and effects of a state that was entered. */
 void far_book_entered (FarSession *session, FarSessionState before, FarSessionEvent event);

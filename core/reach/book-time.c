@@ -42,9 +42,9 @@ timer_in (FarSession *session, gint64 in_us)
 void
 far_book_end (FarSession *session)
 {
-  session->in->ending = TRUE;
-  if (session->kind->end_us > 0)
+  if (session->kind->end_us > 0 && !session->in->ending) /* once, however often a peer reports */
     timer_in (session, session->kind->end_us);
+  session->in->ending = TRUE;
   session->kind->end (session);
 }
 
@@ -76,15 +76,14 @@ book_entered_closed (FarSession *session)
   far_instance_timer_stop (&session->in->timer);
   session->closed_us = far_clock_wall_us ();
   session->in->over_us = far_clock_boottime_us ();
-  book->live--;
-  g_queue_push_tail (&book->closed, g_strdup (session->id));
+  far_book_uncount (session);
+  g_queue_push_tail (&book->closed, session);
 }
 
 void
 far_book_entered (FarSession *session, FarSessionState before, FarSessionEvent event)
 {
   FarSessionState state = session->state;
-  FarBook *book = session->book;
 
   if (state == FAR_SESSION_AWAITING || state == FAR_SESSION_PERMITTED)
     far_book_wait (session);
@@ -98,6 +97,4 @@ far_book_entered (FarSession *session, FarSessionState before, FarSessionEvent e
     session->kind->entered (session, before, event);
   if (state == FAR_SESSION_CLOSING && session->state == state)
     book_entered_closing (session, event);
-  if (state == FAR_SESSION_CLOSED)
-    far_book_forget (book);
 }

@@ -40,8 +40,26 @@ far_book_take_out (FarSession *session)
 {
   FarBook *book = session->book;
 
+  far_instance_timer_stop (&session->in->timer);
+  far_instance_timer_stop (&session->in->due);
   session->book = NULL;
   g_hash_table_remove (book->all, session);
+}
+
+void
+far_book_uncount (FarSession *session)
+{
+  session->book->live -= session->in->counted;
+  session->in->counted = FALSE;
+}
+
+static void
+watches_end (FarSession *session)
+{
+  g_autoptr (GArray) watches = g_array_copy (session->in->watches); /* its end takes it out */
+
+  for (guint i = 0; i < watches->len; i++)
+    far_watch_event (g_array_index (watches, guint, i), NULL);
 }
 
 void
@@ -49,9 +67,13 @@ far_book_drop (FarSession *session)
 {
   FarBook *book = session->book;
 
-  book->live--;
+  far_session_ref (session);
+  far_book_uncount (session);
+  g_queue_remove (&book->closed, session);
   far_book_take_out (session);
   g_hash_table_remove (book->sessions, session->id);
+  watches_end (session);
+  far_session_unref (session);
 }
 
 static void
@@ -59,8 +81,6 @@ session_leave (FarSession *session)
 {
   if (session->kind->gone != NULL)
     session->kind->gone (session);
-  far_instance_timer_stop (&session->in->timer);
-  far_instance_timer_stop (&session->in->due);
   far_book_take_out (session);
 }
 
@@ -84,7 +104,7 @@ far_book_free (FarBook *book)
     return;
   g_hash_table_unref (book->sessions);
   g_hash_table_unref (book->all);
-  g_queue_clear_full (&book->closed, g_free);
+  g_queue_clear (&book->closed);
   g_free (book->store);
   g_free (book);
 }
@@ -145,7 +165,7 @@ static GList *
 closed_oldest (FarBook *book)
 {
   for (GList *at = book->closed.head; at != NULL; at = at->next)
-    if (is_told (far_book_session (book, at->data)))
+    if (is_told (at->data))
       return at;
   return book->closed.head;
 }
@@ -153,7 +173,7 @@ closed_oldest (FarBook *book)
 static gboolean
 closed_is_due (FarBook *book, GList *at)
 {
-  const FarSession *session = at != NULL ? far_book_session (book, at->data) : NULL;
+  const FarSession *session = at != NULL ? at->data : NULL;
   gint64 keep_us = book->kind->remembered_us;
 
   if (session == NULL || book->closed.length > book->kind->remembered)
@@ -167,10 +187,10 @@ far_book_forget (FarBook *book)
   GList *at;
 
   while (closed_is_due (book, (at = closed_oldest (book)))) {
-    g_autofree char *id = at->data;
+    FarSession *session = at->data;
 
     g_queue_delete_link (&book->closed, at);
-    g_hash_table_remove (book->sessions, id);
+    g_hash_table_remove (book->sessions, session->id);
   }
 }
 
@@ -195,6 +215,7 @@ far_session_new (FarBook *book, const char *id)
   session->in->watches = g_array_new (FALSE, FALSE, sizeof (guint));
   g_hash_table_replace (book->sessions, session->id, session);
   g_hash_table_add (book->all, session);
+  session->in->counted = TRUE;
   book->live++;
   return session;
 }
@@ -294,6 +315,8 @@ far_session_event (FarSession *session, FarSessionEvent event, const char *cause
     far_session_tell (session);
     far_book_save (session, state_is_urgent (now));
   }
+  if (now == FAR_SESSION_CLOSED && now != before && session->book != NULL)
+    far_book_forget (session->book); /* those first that are on disk */
   far_session_unref (session);
   return TRUE;
 }

@@ -260,7 +260,7 @@ access_session_tell (AccessSession *session)
   far_session_tell (&session->base);
 }
 
-/* show.c */
+/* session-json.c */
 json_t *access_session_show (const FarSession *session);
 /* What is its own, into its row and its history row. */
 void access_session_row (const FarSession *session, json_t *row);

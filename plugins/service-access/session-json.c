@@ -95,8 +95,7 @@ access_session_show (const FarSession *base)
 static void
 put_text (json_t *row, const char *key, const char *text)
 {
-  if (text)
-    json_object_set_new (row, key, json_string (text));
+  json_object_set_new (row, key, json_pack ("s?", text));
 }
 
 static void
@@ -124,7 +123,7 @@ access_session_record (const FarSession *base, json_t *record)
   put_place (record, session);
   put_text (record, "user", session->user);
   put_text (record, "login", login_word (session));
-  put_text (record, "trouble", session->trouble);
+  put_text (record, "trouble", session->trouble); /* null: there was none */
   json_object_set_new (record, "raw", json_boolean (session->raw));
   json_object_set_new (record, "turned_away", json_integer (session->turned_away));
 }

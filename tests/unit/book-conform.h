@@ -401,6 +401,44 @@ conform_fault (const BookConform *with, guint at)
   return conform.failed > 0;
 }
 
+/* What ends it while its first write is under way, and the store takes that or not: it is counted off once,
+ * and forgotten like any other. */
+static void
+conform_early_end (const BookConform *with, FarSessionEvent event, guint fail_at)
+{
+  ConformBegun begun = { FALSE, FALSE };
+  guint before = far_book_count (with->book (), NULL);
+  FarSession *session = far_session_ref (with->make (with->book ()));
+  conform.writes = 0;
+  conform.fail_at = fail_at;
+  far_session_begin (session, NULL, 0, conform_begun, &begun, NULL);
+  ck_assert (far_session_event (session, event, "tried", NULL));
+  with->settle ();
+  ck_assert (begun.done && begun.failed == (fail_at == 1));
+  ck_assert_uint_eq (far_book_count (with->book (), NULL), before);
+  ck_assert_int_eq (far_book_session (with->book (), session->id) == NULL, fail_at == 1);
+  if (fail_at == 0)
+    conform_check_closed (with, session);
+  far_session_unref (session);
+  session = conform_begin (with);
+  ck_assert_uint_eq (far_book_count (with->book (), NULL), before + 1);
+  conform_close (with, session);
+  ck_assert_uint_eq (far_book_count (with->book (), NULL), before);
+  far_session_unref (session);
+}
+
+static void
+conform_early_ends (const BookConform *with)
+{
+  for (guint event = 0; event < FAR_N_SESSION_EVENTS; event++) {
+    FarStep step = far_session_step (FAR_SESSION_REQUESTED, event);
+    for (guint fail_at = 0; fail_at < 2 && step.kind == FAR_STEP_GO && step.next == FAR_SESSION_CLOSED;
+         fail_at++)
+      conform_early_end (with, event, fail_at);
+  }
+  conform.fail_at = 0;
+}
+
 static void
 conform_faults (const BookConform *with)
 {
@@ -461,6 +499,7 @@ conform_restart (const BookConform *with)
   with->restart ();
   with->settle ();
   conform_check_left (with, "foreign", TRUE);
+  ck_assert_uint_eq (with->book ()->others, 1);
   conform_check_left (with, "other-kind", TRUE);
   conform_check_left (with, "old", FALSE);
   conform_check_left (with, "own", FALSE);
@@ -489,6 +528,7 @@ book_conform (const BookConform *with)
   conform_table (with);
   if (with->store) {
     conform_faults (with);
+    conform_early_ends (with);
     conform_restart (with);
   }
   g_hash_table_unref (conform.closed);

@@ -88,6 +88,7 @@ START_TEST (test_way)
   ck_assert_str_eq (text_of (row, "from"), "192.0.2.77");
   ck_assert_str_eq (text_of (row, "cause"), "closed by the user");
   ck_assert_str_eq (text_of (row, "reason"), "test");
+  ck_assert (json_is_null (json_object_get (row, "trouble"))); /* a field that says that there was none */
   ck_assert_int_eq (int_of (row, "bytes_down"), 2000);
   ck_assert_ptr_nonnull (text_of (row, "opened"));
   ck_assert_ptr_nonnull (text_of (row, "closed"));

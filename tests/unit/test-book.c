@@ -22,7 +22,7 @@ typedef struct {
 static struct {
   FarBook *book;
   char *dir;
-  guint ended, lost, cleared, entered;
+  guint ended, lost, cleared, entered, taken;
   gboolean goes_on, stubborn;
   gint64 grace_us;
 } made;
@@ -64,6 +64,7 @@ static gboolean
 made_found (FarSession *session, const json_t *row)
 {
   ((Made *) session)->colour = g_strdup (json_string_value (json_object_get (row, "colour")));
+  made.taken++;
   return made.goes_on;
 }
 
@@ -105,6 +106,18 @@ static const FarSessionKind kind_of_few = { .name = "few",
                                             .show = made_show,
                                             .clear = made_clear,
                                             .wait_once = TRUE };
+
+static const FarSessionKind kind_of_one = { .name = "one",
+                                            .size = sizeof (Made),
+                                            .rows = "sessions",
+                                            .history = "history",
+                                            .word = "session",
+                                            .remembered = 1,
+                                            .wait_us = made_wait,
+                                            .end = made_end,
+                                            .row = made_row,
+                                            .show = made_show,
+                                            .clear = made_clear };
 
 /* ---- around it ---- */
 
@@ -381,6 +394,9 @@ START_TEST (closing_comes_to_an_end)
   wait_for_timers (2 * SECOND);
   ck_assert_uint_eq (made.ended, 1);
   ck_assert_int_eq (session->state, FAR_SESSION_CLOSING);
+  wait_for_timers (SECOND + SECOND / 2);
+  ck_assert (far_session_event (session, FAR_SESSION_EV_REPORTED, NULL, NULL)); /* gives it no more time */
+  ck_assert (far_session_close (session, "again", "person:mallory", NULL));     /* nor is it theirs */
   wait_for_timers (3 * SECOND);
   ck_assert_int_eq (session->state, FAR_SESSION_CLOSED);
   ck_assert (conform_row_is (&with, "history", session->in->place, "ended_by", "person:bob"));
@@ -501,6 +517,70 @@ START_TEST (what_does_not_go_on_is_closed)
 }
 END_TEST
 
+static gboolean
+nothing_more (gpointer data)
+{
+  return made.taken == 150;
+}
+
+/* What ends while the start still writes the rows of those that go on: its end is the last that is written.
+ */
+START_TEST (what_ends_during_the_start_stays_ended)
+{
+  open_with (&kind_that_stays);
+  made.goes_on = TRUE;
+  for (guint i = 0; i < 150; i++) {
+    g_autofree char *id = g_strdup_printf ("s%03u", i);
+    FarSession *session = far_session_ref (far_session_new (made.book, id));
+    ConformBegun begun;
+    session->for_us = 600 * SECOND;
+    far_session_begin (session, NULL, 0, conform_begun, &begun, NULL);
+    settle ();
+    ck_assert (conform_walk (&with, session, 4));
+    far_session_unref (session);
+  }
+  book_close ();
+  static gboolean done;
+  done = FALSE;
+  made.taken = 0;
+  made.book = far_book_new (far_instance_find (FAR_KIND_STORE, "main", NULL), &kind_that_stays, "main",
+                            &done);
+  far_book_load (made.book, loaded);
+  node_until (nothing_more, NULL);
+  FarSession *last = far_book_session (made.book, "s149");
+  ck_assert_ptr_nonnull (last);
+  g_autofree char *place = g_strdup (last->in->place);
+  ck_assert (!done);
+  ck_assert (far_session_event (last, FAR_SESSION_EV_FAILED, "tried", NULL));
+  node_until (flag_is_set, &done);
+  settle ();
+  ck_assert (conform_row_is (&with, "sessions", "s149", NULL, NULL));
+  ck_assert (conform_row_is (&with, "history", place, "state", "closed"));
+  ck_assert (conform_row_is (&with, "history", place, "cause", "tried"));
+  ck_assert (conform_row_is (&with, "sessions", "s148", "state", "open"));
+}
+END_TEST
+
+/* While the store takes nothing, the newest is still known. */
+START_TEST (the_newest_is_not_the_one_forgotten)
+{
+  open_with (&kind_of_one);
+  FarSession *first = come_to (FAR_SESSION_OPEN), *second = come_to (FAR_SESSION_OPEN);
+  conform.writes = 0;
+  conform.fail_at = 1; /* of the first's end */
+  ck_assert (far_session_event (first, FAR_SESSION_EV_FAILED, NULL, NULL));
+  settle ();
+  ck_assert_uint_eq (conform.failed, 1);
+  ck_assert (far_session_event (second, FAR_SESSION_EV_FAILED, NULL, NULL));
+  ck_assert_ptr_eq (far_book_session (made.book, second->id), second);
+  wait_for_timers (4 * SECOND);
+  conform_check_closed (&with, first);
+  conform_check_closed (&with, second);
+  far_session_unref (first);
+  far_session_unref (second);
+}
+END_TEST
+
 /* More rows than the store takes in one step. */
 START_TEST (many_rows_are_closed)
 {
@@ -550,6 +630,8 @@ main (void)
   tcase_add_test (cases, a_second_wait_is_the_first);
   tcase_add_test (cases, what_goes_on_is_taken_up);
   tcase_add_test (cases, what_does_not_go_on_is_closed);
+  tcase_add_test (cases, what_ends_during_the_start_stays_ended);
+  tcase_add_test (cases, the_newest_is_not_the_one_forgotten);
   tcase_add_test (cases, many_rows_are_closed);
   tcase_add_test (cases, it_outlives_its_book_quietly);
   suite_add_tcase (suite, cases);
