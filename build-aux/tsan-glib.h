@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* ThreadSanitizer sees the locks of pthreads, and GLib has locks of its own that it does not see. A build with
+/* ThreadSanitizer sees the locks of pthreads, and GLib has locks of its own that it does not see. A build
+ * with
  * --enable-sanitizers=thread includes this header before everything else: the names below then stand for
  * functions that tell the sanitizer what GLib's do (core/base/thread-sanitizer.c). They are replaced before
  * GLib's headers are read, so that GLib's inline functions use them as well. */
