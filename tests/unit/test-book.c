@@ -561,6 +561,15 @@ START_TEST (what_ends_during_the_start_stays_ended)
 }
 END_TEST
 
+/* In a book that has forgotten nobody yet: who was never recorded is not among the closed ones. */
+START_TEST (who_was_never_recorded_is_not_remembered)
+{
+  open_with (&kind);
+  conform_early_end (&with, FAR_SESSION_EV_FAILED, 1);
+  ck_assert_uint_eq (made.book->closed.length, 1);
+}
+END_TEST
+
 /* While the store takes nothing, the newest is still known. */
 START_TEST (the_newest_is_not_the_one_forgotten)
 {
@@ -631,6 +640,7 @@ main (void)
   tcase_add_test (cases, what_goes_on_is_taken_up);
   tcase_add_test (cases, what_does_not_go_on_is_closed);
   tcase_add_test (cases, what_ends_during_the_start_stays_ended);
+  tcase_add_test (cases, who_was_never_recorded_is_not_remembered);
   tcase_add_test (cases, the_newest_is_not_the_one_forgotten);
   tcase_add_test (cases, many_rows_are_closed);
   tcase_add_test (cases, it_outlives_its_book_quietly);
