@@ -28,6 +28,8 @@ listeners_clear (gpointer part)
 {
   Listeners *self = part;
 
+  for (guint i = 0; self->list != NULL && i < self->list->len; i++)
+    far_owned_leave (&((Listener *) self->list->pdata[i])->owned); /* its instance may go later */
   g_clear_pointer (&self->list, g_ptr_array_unref);
 }
 

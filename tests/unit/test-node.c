@@ -14,6 +14,7 @@
 #include "life/instance-private.h"
 #include "loop/fd-watch.h"
 #include "loop/log.h"
+#include "loop/owned.h"
 #include "loop/request-private.h"
 
 #include <farwatch/trust.h>
@@ -401,6 +402,31 @@ START_TEST (each_has_its_own_series_and_counts)
 }
 END_TEST
 
+static void
+hear_reading (const FarReading *reading, gpointer user)
+{
+}
+
+/* As after a crash: nobody has stopped its instances. */
+START_TEST (an_instance_outlives_the_lists_of_its_node)
+{
+  FarInstanceHead head;
+
+  two_make ();
+  far_node_enter (two.a);
+  far_instance_head_init (&head, NULL, NULL);
+  far_sample_listen ((FarInstance *) &head, hear_reading, NULL);
+  far_node_enter (NULL);
+  far_node_free (two.a);
+  ck_assert_uint_eq (head.owned.length, 0);
+  far_node_enter (two.b);
+  far_owned_end ((FarInstance *) &head);
+  far_node_enter (NULL);
+  two.a = NULL;
+  two_free ();
+}
+END_TEST
+
 /* A shell is there for what comes late. */
 START_TEST (what_comes_late_finds_an_empty_node)
 {
@@ -436,6 +462,7 @@ main (void)
   tcase_add_test (cases, each_has_its_own_time_of_day);
   tcase_add_test (cases, what_one_revokes_the_other_takes);
   tcase_add_test (cases, each_has_its_own_series_and_counts);
+  tcase_add_test (cases, an_instance_outlives_the_lists_of_its_node);
   tcase_add_test (cases, what_comes_late_finds_an_empty_node);
   suite_add_tcase (suite, cases);
   SRunner *runner = srunner_create (suite);
