@@ -50,7 +50,7 @@ typedef struct {
   const char *session;
   json_t *part;        /* as far_carrier_part() found it in the offer; borrowed */
   const char *address; /* where to dial: that of the part, or what it stands for */
-  const char *token;   /* copied, cleared after use */
+  const char *token;   /* at most 256 bytes, printable ASCII; copied, cleared after use */
   gint64 length_us;
 } FarCarrierOpen;
 

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#define TOKEN_MAX 256 /* bytes; ours have some 40, and no carrier takes more */
 #define FAR_AWAY_US (G_GINT64_CONSTANT (48) * 3600 * G_USEC_PER_SEC)
 
 static gboolean
@@ -21,6 +22,17 @@ same_number (json_t *credential, const char *key, gint64 value)
 {
   json_t *number = json_object_get (credential, key);
   return json_is_integer (number) && json_integer_value (number) == value;
+}
+
+/* A carrier shows the token to its server as it is: a word of printable ASCII. */
+static gboolean
+token_good (const char *token)
+{
+  gsize size = strlen (token);
+  for (gsize i = 0; i < size; i++)
+    if (!g_ascii_isgraph (token[i]))
+      return FALSE;
+  return size > 0 && size <= TOKEN_MAX;
 }
 
 /* The field that differs; NULL: none. */
@@ -39,7 +51,10 @@ credential_fault (json_t *credential, const AgentOffer *offer)
     return "expired";
   if (expires > now + FAR_AWAY_US)
     return "expires too far away";
-  return agent_text (credential, "token") ? NULL : "no token";
+  const char *token = agent_text (credential, "token");
+  if (!token)
+    return "no token";
+  return token_good (token) ? NULL : "no usable token";
 }
 
 char *

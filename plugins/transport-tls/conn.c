@@ -114,6 +114,10 @@ void
 direct_conn_say (DirectConn *conn, json_t *word)
 {
   g_autoptr (GByteArray) bytes = direct_word_write (word);
+  if (bytes == NULL) {
+    far_stream_die_soon (conn->stream, "a word that is too long");
+    return;
+  }
   g_byte_array_append (conn->out, bytes->data, bytes->len);
   memset (bytes->data, 0, bytes->len);
   direct_conn_write (conn);

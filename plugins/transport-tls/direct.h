@@ -45,7 +45,8 @@ const DirectOptions *direct_options (Direct *self);
 
 /* ---- words (words.c), [any thread] ---- */
 
-/* length, JSON object; what a control connection says. Takes word. */
+/* length, JSON object; what a control connection says. Takes word. NULL: it is longer than a word may be;
+ * much of what is said here was made up by the other side. */
 GByteArray *direct_word_write (json_t *word);
 /* The word in data, which has size bytes of it, the first two its length. NULL: FAR_ERROR_PROTOCOL. */
 json_t *direct_word_read (const guint8 *data, gsize size, GError **error);
@@ -67,6 +68,7 @@ typedef struct {
 
 /* Takes stream, which has no user. funcs: borrowed. */
 DirectConn *direct_conn_new (FarStream *stream, const DirectConnFuncs *funcs, gpointer user);
+/* A word that is too long is not said, and ends the connection: over() is told later. */
 void direct_conn_say (DirectConn *conn, json_t *word /* takes */);
 /* The stream, behind the last word that was read; what waits to be written has been taken by it or is lost.
  */

@@ -13,11 +13,13 @@ direct_word_write (json_t *word)
   g_autofree char *text = json_dumps (word, JSON_COMPACT | JSON_SORT_KEYS);
   gsize size = text != NULL ? strlen (text) : 0;
   const guint8 head[2] = { (guint8) (size >> 8), (guint8) size };
-  GByteArray *bytes = g_byte_array_new ();
-  g_assert (size > 0 && size <= DIRECT_WORD_MAX); /* ours are */
-  g_byte_array_append (bytes, head, sizeof head);
-  g_byte_array_append (bytes, (const guint8 *) text, (guint) size);
-  memset (text, 0, size); /* a hello has the token */
+  GByteArray *bytes = size > 0 && size <= DIRECT_WORD_MAX ? g_byte_array_new () : NULL;
+  if (bytes != NULL) {
+    g_byte_array_append (bytes, head, sizeof head);
+    g_byte_array_append (bytes, (const guint8 *) text, (guint) size);
+  }
+  if (text != NULL)
+    memset (text, 0, size); /* a hello has the token */
   json_decref (word);
   return bytes;
 }

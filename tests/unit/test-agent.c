@@ -308,6 +308,16 @@ START_TEST (test_credential)
   json_t *empty = credential ();
   json_object_del (empty, "token");
   refused (offer_with (empty), "no token");
+  g_autofree char *longest = g_strnfill (256, 't'), *longer = g_strnfill (257, 't');
+  const char *const odd[] = { longer, "", "two words", "\001", "t\303\266ken" };
+  for (guint i = 0; i < G_N_ELEMENTS (odd); i++) {
+    json_t *with = credential ();
+    json_object_set_new (with, "token", json_string (odd[i]));
+    refused (offer_with (with), "no usable token");
+  }
+  json_t *full = credential ();
+  json_object_set_new (full, "token", json_string (longest));
+  ck_assert_ptr_null (refusal (offer_with (full)));
 }
 END_TEST
 

@@ -89,6 +89,26 @@ START_TEST (odd_words)
 }
 END_TEST
 
+static GByteArray *
+hello_of (gsize size)
+{
+  g_autofree char *token = g_strnfill (size, 't');
+  return direct_word_write (json_pack ("{s:s}", "token", token)); /* 12 bytes more than the token */
+}
+
+/* What the other side has made up is said back to it: the longest word there may be, one byte more, and
+ * bytes that grow as JSON. */
+START_TEST (long_words)
+{
+  g_autofree char *odd = g_strnfill (256, '\001');
+  g_autoptr (GByteArray) longest = hello_of (DIRECT_WORD_MAX - 12);
+  ck_assert_uint_eq (longest->len, DIRECT_WORD_MAX + 2);
+  ck_assert_uint_eq (direct_word_size (longest->data, longest->len), longest->len);
+  ck_assert_ptr_null (hello_of (DIRECT_WORD_MAX - 11));
+  ck_assert_ptr_null (direct_word_write (json_pack ("{s:s}", "token", odd)));
+}
+END_TEST
+
 int
 main (void)
 {
@@ -96,6 +116,7 @@ main (void)
   tcase_add_loop_test (cases, documented, 0, G_N_ELEMENTS (vectors));
   tcase_add_loop_test (cases, no_words, 0, 10);
   tcase_add_test (cases, odd_words);
+  tcase_add_test (cases, long_words);
   Suite *suite = suite_create ("direct-words");
   suite_add_tcase (suite, cases);
   SRunner *runner = srunner_create (suite);
