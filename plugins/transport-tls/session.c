@@ -58,6 +58,7 @@ direct_session_unref (gpointer data)
   DirectSession *session = data;
   if (--session->refs > 0)
     return;
+  direct_link_free (session->link); /* it tells this session nothing any more */
   g_ptr_array_unref (session->joins);
   g_ptr_array_unref (session->dials);
   g_ptr_array_unref (session->shut_waits);
@@ -371,26 +372,40 @@ direct_session_set_deadline (DirectSession *session, gint64 boottime_us)
     far_pump_set_deadline (((DirectJoin *) session->joins->pdata[i])->pump, boottime_us);
 }
 
-void
-direct_session_up (DirectSession *session, FarStream *stream, FarPass *pass, const char *here)
+/* What was there before is lost, which the service may take for a reason to end the session. FALSE: it has.
+ */
+static gboolean
+session_makes_room (DirectSession *session)
 {
-  if (session->ending) {
-    direct_discard (stream);
-    far_gate_leave (pass);
-    return;
-  }
-  if (session->link != NULL)
+  if (!session->ending && session->link != NULL)
     direct_session_link_over (session, "replaced by a new link");
-  session->link = direct_link_new (session, stream, pass);
+  return !session->ending;
+}
+
+static void
+session_link_up (DirectSession *session, const char *here)
+{
   if (session->deadline_us == 0)
     direct_session_set_deadline (session, far_clock_boottime_us () + session->length_us);
   if (session->accepts)
     direct_link_say (session->link, json_pack ("{s:b}", "up", 1));
   FarCarrierEvent event = { .kind = FAR_CARRIER_UP, .deadline_boot_us = session->deadline_us, .here = here };
-  direct_session_ref (session);
   session_event (session, &event);
   for (GList *at = session->waiting.head; at != NULL && session->link != NULL; at = at->next)
     session_ask_for (session, at->data);
+}
+
+void
+direct_session_up (DirectSession *session, FarStream *stream, FarPass *pass, const char *here)
+{
+  direct_session_ref (session);
+  if (session_makes_room (session)) {
+    session->link = direct_link_new (session, stream, pass);
+    session_link_up (session, here);
+  } else {
+    direct_discard (stream);
+    far_gate_leave (pass);
+  }
   direct_session_unref (session);
 }
 

@@ -129,6 +129,46 @@ START_TEST (no_ports)
 }
 END_TEST
 
+/* A service that has no use for a session whose link was lost. */
+static void
+gives_up (const FarCarrierEvent *event, gpointer user)
+{
+  Side *side = user;
+  side_hears (event, side);
+  if (event->kind == FAR_CARRIER_LOST)
+    far_carrier_end (side->carrier, "given up");
+}
+
+static const FarCarrierFuncs gives_up_funcs = { .event = gives_up };
+
+/* A new link comes in the place of one that stands: the session ends inside of LOST, and the new link finds
+ * none. What the terminal says by it afterwards is told to nobody. */
+START_TEST (replaced_and_given_up)
+{
+  const CarrierConform with = by_tls ();
+  Answer answer = { 0 };
+  Conform c;
+  conform_begin (&c, &with);
+  FarCarrierSpec spec = { .session = "s1",
+                          .peer = "t1",
+                          .entry = FAR_ENTRY_STREAM,
+                          .length_us = SECONDS (9) };
+  c.cloud.carrier = far_carrier_reserve ("d", &spec, &gives_up_funcs, &c.cloud,
+                                         far_request_new (answered, &answer, 0));
+  answer_wait (&answer);
+  c.tunnel = answer.result;
+  conform_open (&c, "word-1");
+  g_autoptr (GError) error = conform_open_as (&c, "s1", "word-2", c.tunnel->part);
+  ck_assert_ptr_nonnull (error);
+  help_wait (&c.cloud.ended);
+  ck_assert_str_eq (c.cloud.said->str, "up lost ended ");
+  conform_ends (&c.terminal, "over");
+  settle_workers ();
+  run_pending ();
+  conform_finish (&c);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -141,6 +181,7 @@ main (void)
   tcase_add_loop_test (cases, memory_is_as_all_kinds_are, 0, G_N_ELEMENTS (conform_properties));
   tcase_add_loop_test (cases, another_server, 0, 2);
   tcase_add_test (cases, no_ports);
+  tcase_add_test (cases, replaced_and_given_up);
   Suite *suite = suite_create ("carrier");
   suite_add_tcase (suite, cases);
   return run_suite (suite);
