@@ -88,6 +88,8 @@ libfarwatch_la_SOURCES = \
 	core/data/damage.c \
 	core/data/damage.h \
 	core/data/latest-points.c \
+	core/data/listener.c \
+	core/data/listener.h \
 	core/data/sample-private.h \
 	core/data/sample.c \
 	core/data/sensor-private.h \

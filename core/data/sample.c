@@ -8,102 +8,39 @@
 
 #include <string.h>
 
+#include "data/listener.h"
 #include "life/instance-private.h"
-#include "loop/owned.h"
-
-typedef struct {
-  FarOwned owned;
-  guint id;
-  FarReadingFunc func; /* NULL: gone */
-  gpointer user;
-} Listener;
-
-typedef struct {
-  GPtrArray *list; /* of Listener */
-  guint last_id, depth;
-} Listeners;
 
 static void
-listeners_clear (gpointer part)
+sample_listeners_clear (gpointer part)
 {
-  Listeners *self = part;
-
-  for (guint i = 0; self->list != NULL && i < self->list->len; i++)
-    far_owned_leave (&((Listener *) self->list->pdata[i])->owned); /* its instance may go later */
-  g_clear_pointer (&self->list, g_ptr_array_unref);
+  far_listeners_clear (part);
 }
 
-static Listeners *
-listeners (void)
+static FarListeners *
+sample_listeners (void)
 {
-  static const FarNodePart part = { FAR_PART_SAMPLE, sizeof (Listeners), NULL, listeners_clear };
+  static const FarNodePart part = { FAR_PART_SAMPLE, sizeof (FarListeners), NULL, sample_listeners_clear };
 
   return far_node_part (&part);
-}
-
-static void
-remove_gone (void)
-{
-  for (guint i = listeners ()->list->len; i > 0; i--)
-    if (((Listener *) listeners ()->list->pdata[i - 1])->func == NULL)
-      g_ptr_array_remove_index (listeners ()->list, i - 1);
-  if (listeners ()->list->len == 0)
-    g_clear_pointer (&listeners ()->list, g_ptr_array_unref);
-}
-
-/* A listener may leave from inside its call. */
-static void
-sample_listener_end (gpointer thing)
-{
-  Listener *listener = thing;
-
-  far_owned_leave (&listener->owned);
-  listener->func = NULL;
-  if (listeners ()->depth == 0)
-    remove_gone ();
 }
 
 guint
 far_sample_listen (FarInstance *at, FarReadingFunc func, gpointer user)
 {
-  Listener *listener = g_new0 (Listener, 1);
-
-  *listener = (Listener){ .id = ++listeners ()->last_id, .func = func, .user = user };
-  far_owned_by (&listener->owned, at, sample_listener_end, listener);
-  if (listeners ()->list == NULL)
-    listeners ()->list = g_ptr_array_new_with_free_func (g_free);
-  g_ptr_array_add (listeners ()->list, listener);
-  return listener->id;
+  return far_listeners_add (sample_listeners (), at, (FarListenerFunc) func, user);
 }
 
 void
 far_sample_unlisten (guint id)
 {
-  for (guint i = 0; listeners ()->list != NULL && i < listeners ()->list->len; i++) {
-    Listener *listener = listeners ()->list->pdata[i];
-
-    if (listener->id == id && listener->func != NULL) {
-      sample_listener_end (listener);
-      return;
-    }
-  }
+  far_listeners_remove (sample_listeners (), id);
 }
 
 static void
-tell_listeners (const FarReading *group)
+sample_listener_call (FarListenerFunc func, gconstpointer group, gpointer user)
 {
-  guint n = listeners ()->list != NULL ? listeners ()->list->len : 0;
-
-  listeners ()->depth++;
-  for (guint i = 0; i < n; i++) {
-    const Listener *listener = listeners ()->list->pdata[i];
-
-    if (listener->func != NULL)
-      listener->func (group, listener->user);
-  }
-  listeners ()->depth--;
-  if (listeners ()->depth == 0 && listeners ()->list != NULL)
-    remove_gone ();
+  ((FarReadingFunc) func) (group, user);
 }
 
 /* To the first filter of names that runs; what is broken or missing is passed by, with a word. */
@@ -120,7 +57,7 @@ pass_on (const char *const *names, FarInstance *sensor, const FarReading *group)
     }
     far_log_limited (sensor, *names, _ ("its samples pass unfiltered: %s"), error->message);
   }
-  tell_listeners (group);
+  far_listeners_tell (sample_listeners (), sample_listener_call, group);
 }
 
 void
