@@ -12,11 +12,14 @@ libfarwatch_la_LIBADD = $(CORE_LIBS)
 # what a plugin may include, installed
 farwatch_include_HEADERS += \
 	core/farwatch/acceptor.h \
+	core/farwatch/act.h \
 	core/farwatch/book.h \
 	core/farwatch/carrier.h \
 	core/farwatch/clock.h \
+	core/farwatch/decoder.h \
 	core/farwatch/dial.h \
 	core/farwatch/error.h \
+	core/farwatch/event.h \
 	core/farwatch/gate.h \
 	core/farwatch/loop.h \
 	core/farwatch/i18n.h \
@@ -26,6 +29,7 @@ farwatch_include_HEADERS += \
 	core/farwatch/message.h \
 	core/farwatch/network.h \
 	core/farwatch/option.h \
+	core/farwatch/picture.h \
 	core/farwatch/plugin.h \
 	core/farwatch/pump.h \
 	core/farwatch/request.h \
@@ -82,14 +86,19 @@ libfarwatch_la_SOURCES = \
 	core/base/suggest.h \
 	core/base/thread-sanitizer.c \
 	core/base/version.c \
+	core/data/act.c \
 	core/data/batch-read.c \
 	core/data/batch-write.c \
 	core/data/batch.h \
 	core/data/damage.c \
 	core/data/damage.h \
+	core/data/event-private.h \
+	core/data/event.c \
 	core/data/latest-points.c \
 	core/data/listener.c \
 	core/data/listener.h \
+	core/data/notify.c \
+	core/data/picture.c \
 	core/data/sample-private.h \
 	core/data/sample.c \
 	core/data/sensor-private.h \
@@ -168,6 +177,7 @@ libfarwatch_la_SOURCES = \
 	core/node/control.h \
 	core/node/doctor.c \
 	core/node/doctor.h \
+	core/node/api-acts.c \
 	core/node/api-backup.c \
 	core/node/api-clock.c \
 	core/node/api-doctor.c \
@@ -225,6 +235,8 @@ libfarwatch_la_SOURCES = \
 	core/reach/carrier-part.c \
 	core/reach/carrier-part.h \
 	core/reach/carrier.c \
+	core/reach/decoder.c \
+	core/reach/decoder.h \
 	core/reach/device-lock.c \
 	core/reach/device.c \
 	core/reach/device.h \

@@ -12,3 +12,6 @@ const char *far_sensor_device (const FarInstance *at);
 gint64 far_sensor_tick_us (const FarInstance *at);
 /* Remembers which series it gives. */
 void far_sensor_gave (FarInstance *at, const FarReading *group);
+/* "host.load1", or "devices/DEVICE/host.load1": what a channel of the instance is called in the node. Caller
+ * frees. */
+char *far_series_name (FarInstance *at, const char *channel);

@@ -109,12 +109,19 @@ far_series_of (const char *source, const char *name, const char *unit)
 
 #define DEVICES "devices/" /* no instance's name has a '/', so that no other series begins so */
 
-FarSeries
-far_series (FarInstance *at, const char *channel, const char *unit)
+char *
+far_series_name (FarInstance *at, const char *channel)
 {
   const char *device = far_sensor_device (at);
   g_autofree char *own = g_strconcat (far_instance_name (at), ".", channel, NULL);
-  g_autofree char *name = device != NULL ? g_strconcat (DEVICES, device, "/", own, NULL) : g_strdup (own);
+
+  return device != NULL ? g_strconcat (DEVICES, device, "/", own, NULL) : g_steal_pointer (&own);
+}
+
+FarSeries
+far_series (FarInstance *at, const char *channel, const char *unit)
+{
+  g_autofree char *name = far_series_name (at, channel);
 
   return far_series_of (far_node_id (), name, unit);
 }

@@ -68,7 +68,9 @@ typedef enum {
   FAR_FIELD_NAME /* [A-Za-z0-9][A-Za-z0-9._-]{0,63} */,
   FAR_FIELD_LIST /* of strings */,
   FAR_FIELD_OBJECT,
-  FAR_FIELD_ANY
+  FAR_FIELD_ANY,
+  FAR_FIELD_OTHERS /* last row of a table: fields that it does not name are taken, and checked by the handler
+                    */
 } FarFieldType;
 typedef struct {
   const char *name;

@@ -9,15 +9,19 @@
  * an ELF note that core reads from the file before dlopen: a plugin is judged before its code runs. The ABI
  * is 0: no promise yet, core and plugins are built together. */
 #pragma once
+#include <farwatch/act.h>
 #include <farwatch/carrier.h>
 #include <farwatch/clock.h>
+#include <farwatch/decoder.h>
 #include <farwatch/error.h>
+#include <farwatch/event.h>
 #include <farwatch/loop.h>
 #include <farwatch/i18n.h>
 #include <farwatch/instance.h>
 #include <farwatch/login.h>
 #include <farwatch/message.h>
 #include <farwatch/option.h>
+#include <farwatch/picture.h>
 #include <farwatch/pump.h>
 #include <farwatch/request.h>
 #include <farwatch/right.h>
@@ -80,12 +84,13 @@ typedef struct {
 /* sample: one reading at a tick; far_sample_push() any number of times, then far_request_done(req, NULL,
  * NULL) or fail. NULL: the sensor speaks on its own. Core asks at the instance's `interval` option (a
  * FAR_OPT_DURATION every cyclic sensor declares with FAR_SENSOR_OPTIONS) on aligned ticks, doubles the
- * interval up to 32 times while it fails, restores it on success. act: what the device can be told; NULL:
- * nothing. */
+ * interval up to 32 times while it fails, restores it on success. acts: rows of what it can be told, ending
+ * with name NULL; NULL: nothing. Beside samples a sensor may push pictures (farwatch/picture.h) and raise
+ * events (farwatch/event.h) at any time while it runs. */
 typedef struct {
   FarType type;
   void (*sample) (gpointer self, FarRequest *req);
-  void (*act) (gpointer self, const char *action, const char *args_json, FarRequest *req);
+  const FarAct *acts;
 } FarSensorType;
 
 typedef struct {
@@ -98,9 +103,27 @@ typedef struct {
   const FarAuthenticatorOps *ops;
 } FarAuthenticatorType;
 
+/* applications: words that a device's `applications` may name, ending with NULL. open: one flow; *to takes
+ * its operations; options: the instance's options struct (NULL: it has none), borrowed for the call. NULL
+ * with an error: it cannot be decoded. bytes, gap (may be NULL), close: with what open gave; close frees it,
+ * and may still tell operations. All of them run at the thread of who feeds, never on main;
+ * farwatch/decoder.h has the rules. */
 typedef struct {
   FarType type;
-  void (*notify) (gpointer self, const char *severity, const char *key, const char *text);
+  const char *const *applications;
+  gpointer (*open) (gconstpointer options, const FarDecoderFlow *flow, FarDecoding *to, GError **error);
+  void (*bytes) (gpointer flow, gboolean to_device, const guint8 *data, gsize size, gint64 time_us);
+  void (*gap) (gpointer flow, gboolean to_device, guint64 bytes);
+  void (*close) (gpointer flow);
+} FarDecoderType;
+
+/* notify: tells people of an event; ends the request when they have been told (or the message is where it
+ * will not get lost), or with why not. Core hands over one at a time, in order, asks again after a failure
+ * (ever more rarely, FAR_EVENT_TRIES times; FAR_ERROR_INVALID: not again) and keeps what comes meanwhile,
+ * also over a reload. One that was under way when the instance stopped comes again. */
+typedef struct {
+  FarType type;
+  void (*notify) (gpointer self, const FarEvent *event, FarRequest *req);
 } FarNotifierType;
 
 /* handlers: rows of FarHandler ending with method NULL; core routes, checks right and body, then calls. */

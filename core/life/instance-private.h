@@ -43,6 +43,7 @@ struct _FarInstance {
   FarLoopTimer *timer;  /* next try */
   GPtrArray *listens;   /* of FarListen */
   FarSensorRun *sensor; /* sensors that run */
+  FarRequest *act;      /* of a sensor: the act under way, borrowed; NULL: none */
 };
 
 /* ---- one instance ---- */

@@ -115,14 +115,14 @@ schema_any (const FarField *field, json_t *value, GError **error)
 static gboolean (*const schema_types[]) (const FarField *field, json_t *value, GError **error) = {
   [FAR_FIELD_STRING] = schema_string,     [FAR_FIELD_INT] = schema_int,   [FAR_FIELD_BOOL] = schema_bool,
   [FAR_FIELD_DURATION] = schema_duration, [FAR_FIELD_NAME] = schema_name, [FAR_FIELD_LIST] = schema_list,
-  [FAR_FIELD_OBJECT] = schema_object,     [FAR_FIELD_ANY] = schema_any,
+  [FAR_FIELD_OBJECT] = schema_object,     [FAR_FIELD_ANY] = schema_any,   [FAR_FIELD_OTHERS] = schema_any,
 };
 
 static const FarField *
 schema_find (const FarField *fields, const char *name)
 {
   for (const FarField *field = fields; field != NULL && field->type != FAR_FIELD_END; field++)
-    if (strcmp (field->name, name) == 0)
+    if (field->type == FAR_FIELD_OTHERS || strcmp (field->name, name) == 0)
       return field;
   return NULL;
 }

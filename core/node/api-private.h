@@ -3,6 +3,7 @@
 #pragma once
 #include <farwatch/message.h>
 
+extern const FarHandler far_api_act_handlers[];
 extern const FarHandler far_api_backup_handlers[];
 /* Takes away the copies that a backup before this start has left. */
 void far_api_backup_start (void);

@@ -18,14 +18,20 @@
 static const FarHandler *const api_tables[] = { far_api_login_handlers,    far_api_user_handlers,
                                                 far_api_password_handlers, far_api_right_handlers,
                                                 far_api_explain_handlers,  far_api_doctor_handlers,
-                                                far_api_backup_handlers };
+                                                far_api_backup_handlers,   far_api_act_handlers };
 
 /* The test clock's too: a profile must not be good on one machine and bad on another. */
-static const FarHandler *const reserved_tables[] = { far_api_login_handlers,    far_api_user_handlers,
-                                                     far_api_password_handlers, far_api_right_handlers,
-                                                     far_api_explain_handlers,  far_api_doctor_handlers,
-                                                     far_api_backup_handlers,   far_api_clock_handlers,
-                                                     far_node_handlers,         NULL };
+static const FarHandler *const reserved_tables[] = { far_api_login_handlers,
+                                                     far_api_user_handlers,
+                                                     far_api_password_handlers,
+                                                     far_api_right_handlers,
+                                                     far_api_explain_handlers,
+                                                     far_api_doctor_handlers,
+                                                     far_api_backup_handlers,
+                                                     far_api_clock_handlers,
+                                                     far_api_act_handlers,
+                                                     far_node_handlers,
+                                                     NULL };
 
 const FarHandler *const *
 far_api_tables (void)

@@ -7,6 +7,8 @@
 #include <farwatch/store.h>
 
 #include "data/damage.h"
+#include "data/event-private.h"
+#include "reach/decoder.h"
 #include "reach/device.h"
 #include "node/api-private.h"
 #include "life/instance-hooks.h"
@@ -35,6 +37,13 @@ profile_in_force (FarProfile *profile)
   far_device_profile_set (g_ptr_array_ref (profile->devices));
 }
 
+static void
+events_settled (void)
+{
+  far_events_settled ();
+  far_notifiers_settled ();
+}
+
 void
 far_node_hooks_start (void)
 {
@@ -43,11 +52,19 @@ far_node_hooks_start (void)
                                             .goes = far_sensor_end };
   static const FarInstanceHooks services = { .came = far_peer_catch_up };
   static const FarInstanceHooks stores = { .may_start = store_may_start, .came = store_came };
+  static const FarInstanceHooks decoders = { .came = far_decoder_came,
+                                             .changed = far_decoder_came,
+                                             .goes = far_decoder_goes };
+  static const FarInstanceHooks notifiers = { .came = far_notifier_came, .goes = far_notifier_goes };
+  static const FarProfileHooks events = { .settled = events_settled };
   static const FarProfileHooks devices = { .in_force = profile_in_force,
                                            .settled = far_services_devices_changed };
 
   far_instance_hooks_add (FAR_KIND_SENSOR, &sensors);
   far_instance_hooks_add (FAR_KIND_SERVICE, &services);
   far_instance_hooks_add (FAR_KIND_STORE, &stores);
+  far_instance_hooks_add (FAR_KIND_NOTIFIER, &notifiers);
+  far_instance_hooks_add (FAR_KIND_DECODER, &decoders);
   far_profile_hooks_add (&devices);
+  far_profile_hooks_add (&events);
 }

@@ -13,7 +13,7 @@ SAFE_BODY = {"no-such-field-in-any-body": True}  # whoever may ask hears "invali
 REFUSALS = {401, 403, 404}
 GOOD_BODIES = {  # what would do something for whoever may: the refusal must come from the right
     "backup": {}, "batches": b"a batch", "clock": {"advance_us": 1}, "enrollments/{n}": {"certificate": "x", "statement": {}}, "poll": {},
-    "reload": {}, "rights": {"who": "bob", "action": "see", "object": "terminals/*"}, "sessions/{s}/report": {"state": "closed"},
+    "reload": {}, "rights": {"who": "bob", "action": "see", "object": "terminals/*"}, "sensors/{s}/acts/{a}": {}, "sessions/{s}/report": {"state": "closed"},
     "terminals/{t}": {}, "terminals/{t}/devices": {"devices": []}, "terminals/{t}/devices/{d}": {}, "tokens": {}, "users/{u}": {"groups": ["x"]},
 }
 

@@ -154,7 +154,10 @@ class Example(unittest.TestCase):
         lab.wait_until(told, 60, "who watches is told", every=2)
 
     def test_notifier(self):
-        self.walk("notifier-file", r"host\.memory\.used", r"warning host\.memory\.used: above 1e\+06", before=["service-limit"])
+        self.walk("notifier-file", r"host\.memory\.used", r"warning services\.limit host\.memory\.used: above 1e\+06", before=["service-limit"])
+
+    def test_decoder(self):
+        self.walk("decoder-line", r"decoders\.lines .*running")
 
     def test_authenticator(self):
         self.walk("authenticator-htpasswd", r"@operators +see +node")

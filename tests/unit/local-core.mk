@@ -94,6 +94,13 @@ tests_fixtures_sensor_probe_la_LDFLAGS = $(FIXTURE_LD)
 tests_fixtures_sensor_probe_la_LIBADD = $(PLUGIN_LIBS)
 tests_fixtures_sensor_probe_la_SOURCES = tests/fixtures/sensor-probe.c
 
+check_LTLIBRARIES += tests/fixtures/decoder-line.la
+tests_fixtures_decoder_line_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_decoder_line_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_decoder_line_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_decoder_line_la_LIBADD = $(PLUGIN_LIBS)
+tests_fixtures_decoder_line_la_SOURCES = tests/fixtures/decoder-line.c
+
 check_LTLIBRARIES += tests/fixtures/sensor-number.la
 tests_fixtures_sensor_number_la_CPPFLAGS = $(TEST_CPP)
 tests_fixtures_sensor_number_la_CFLAGS = $(PLUGIN_CC)
@@ -126,3 +133,9 @@ tests_unit_test_node_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_node_CFLAGS = $(TEST_CC)
 tests_unit_test_node_LDFLAGS = $(TEST_LD)
 tests_unit_test_node_LDADD = $(TEST_LINK)
+
+unit_tests += tests/unit/test-kinds
+tests_unit_test_kinds_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_kinds_CFLAGS = $(TEST_CC)
+tests_unit_test_kinds_LDFLAGS = $(TEST_LD)
+tests_unit_test_kinds_LDADD = $(TEST_LINK)

@@ -87,6 +87,9 @@ static const Way ways[] = {
   { "core", "GET", "doctor", "doctor", NULL, NULL, STAR "nr" },
   { "core", "POST", "backup", "backup", NULL, NULL, "nz" },
   { "core", "POST", "clock", "clock", "{\"advance_us\": 1000}", NULL, "nz" },
+  /* there is no sensor here; of one that is there: test-kinds */
+  { "core", "GET", "sensors/{s}/acts", "sensors/none/acts", NULL, NULL, NOBODY },
+  { "core", "POST", "sensors/{s}/acts/{a}", "sensors/none/acts/say", "{}", NULL, NOBODY },
   { "core", "GET", "status", "status", NULL, NULL, STAR "nr" },
   { "core", "GET", "plugins", "plugins", NULL, NULL, STAR "nr" },
   { "core", "GET", "types/{t}", "types/service-access", NULL, NULL, STAR "nr" },

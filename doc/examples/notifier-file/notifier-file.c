@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A notifier: a line in a file for each notice. Whoever notifies goes on at once; the file is written by a
- * thread, as a disk may be slow. */
+/* A notifier: a line in a file for each event that begins, gets worse or is over. The file is written by a
+ * thread, as a disk may be slow; the request ends when the line is in it, and core asks again if it failed.
+ */
 #define FAR_PLUGIN_LICENSE "LGPL-2.1-or-later"
 #include <farwatch/plugin.h>
 
 #include <stdio.h>
 
 #define LANE "notifier-file"
-#define WAITING_MAX 1000
+#define WAITING_MAX 100 /* one of each instance at a time */
 
 typedef struct {
   char *path;
@@ -49,28 +50,18 @@ note_write (FarRequest *req, gpointer data)
                           note->path);
 }
 
-/* The instance may have gone meanwhile: nothing of it is touched here. */
 static void
-note_written (FarRequest *req, gpointer data G_GNUC_UNUSED)
-{
-  const GError *error = far_request_error (req);
-
-  if (error != NULL)
-    far_log_limited (NULL, "notifier-file", "a notice was lost: %s", error->message);
-}
-
-static void
-file_notify (gpointer data, const char *severity, const char *key, const char *text)
+file_notify (gpointer data, const FarEvent *event, FarRequest *req)
 {
   const FileOptions *options = far_instance_options (((File *) data)->at);
-  g_autofree char *now = far_clock_format (far_clock_wall_us ()),
-                  *line = g_strdup_printf ("%s %s %s: %s", now, severity, key, text);
+  g_autofree char *time = far_clock_format (event->time_us);
   Note *note = g_new0 (Note, 1);
 
-  g_strdelimit (line, "\r\n", ' '); /* one notice is one line, whatever is in it */
   note->path = g_strdup (options->path);
-  note->line = g_strconcat (line, "\n", NULL);
-  far_run_blocking (LANE, WAITING_MAX, note_write, note, note_free, far_request_new (note_written, NULL, 0));
+  note->line = g_strdup_printf ("%s %s %s %s: %s\n", time,
+                                event->recovered ? "over" : far_severity_name (event->severity), event->path,
+                                event->key, event->text);
+  far_run_blocking (LANE, WAITING_MAX, note_write, note, note_free, req);
 }
 
 static gboolean
@@ -93,14 +84,14 @@ static const FarOption file_options[] = {
     .flags = FAR_OPT_RELOADABLE,
     .offset = G_STRUCT_OFFSET (FileOptions, path),
     .fallback = "notices.log",
-    .summary = N_ ("file that gets a line for each notice") },
+    .summary = N_ ("file that gets a line for each event") },
   { .type = FAR_OPT_END },
 };
 
 static const FarNotifierType file_type = {
   .type = { .kind = FAR_KIND_NOTIFIER,
             .name = "file",
-            .summary = N_ ("a line in a file for each notice"),
+            .summary = N_ ("a line in a file for each event"),
             .instance_size = sizeof (File),
             .options_size = sizeof (FileOptions),
             .options = file_options,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A service: it looks at the values of this node as they come, remembers which are above a limit, answers
- * `GET alarms`, tells who watches `alarms` of each change, and has notifiers told. */
+ * `GET alarms`, tells who watches `alarms` of each change, and raises an event for each, of which core tells
+ * the notifiers of the profile. */
 #define FAR_PLUGIN_LICENSE "LGPL-2.1-or-later"
 #include <farwatch/plugin.h>
 
 typedef struct {
-  char **values, **notify;
+  char **values;
   double above;
 } LimitOptions;
 
@@ -16,23 +17,6 @@ typedef struct {
 } Limit;
 
 /* ---- what happens ---- */
-
-static void
-limit_notify (Limit *self, const char *name, const char *text)
-{
-  const LimitOptions *options = far_instance_options (self->at);
-
-  for (char **to = options->notify; to != NULL && *to != NULL; to++) {
-    g_autoptr (GError) error = NULL;
-    FarInstance *at = far_instance_find (FAR_KIND_NOTIFIER, *to, &error);
-
-    if (at != NULL)
-      ((const FarNotifierType *) far_instance_type (at))
-          ->notify (far_instance_self (at), "warning", name, text);
-    else
-      far_log_limited (self->at, *to, "not notified: %s", error->message);
-  }
-}
 
 static json_t *
 alarm_json (const char *name, gboolean on, gint64 since_us)
@@ -45,15 +29,16 @@ alarm_json (const char *name, gboolean on, gint64 since_us)
 static void
 limit_change (Limit *self, const char *name, gboolean on, gint64 time_us)
 {
-  g_autofree char *text = g_strdup_printf (on ? _ ("above %g") : _ ("at or below %g again"),
-                                           ((const LimitOptions *) far_instance_options (self->at))->above);
+  double above = ((const LimitOptions *) far_instance_options (self->at))->above;
 
   if (on)
     g_hash_table_insert (self->alarms, g_strdup (name), g_memdup2 (&time_us, sizeof time_us));
   else
     g_hash_table_remove (self->alarms, name);
-  far_log (self->at, G_LOG_LEVEL_MESSAGE, "%s: %s", name, text);
-  limit_notify (self, name, text);
+  if (on) /* the log has it, too */
+    far_event_raise (self->at, FAR_SEVERITY_WARNING, name, _ ("above %g"), above);
+  else
+    far_event_clear (self->at, name, _ ("at or below %g again"), above);
   for (guint i = self->watches->len;
        i-- > 0;) /* backwards: a watch whose reader is too slow, or may no longer, is taken out meanwhile */
     far_watch_event (g_array_index (self->watches, guint, i), alarm_json (name, on, time_us));
@@ -157,11 +142,6 @@ static const FarOption limit_options[] = {
     .flags = FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE,
     .offset = G_STRUCT_OFFSET (LimitOptions, above),
     .summary = N_ ("an alarm is on while the value is higher") },
-  { .name = "notify",
-    .type = FAR_OPT_REFS,
-    .offset = G_STRUCT_OFFSET (LimitOptions, notify),
-    .summary = N_ ("notifiers that are told"),
-    .ref_kind = FAR_KIND_NOTIFIER },
   { .type = FAR_OPT_END },
 };
 
