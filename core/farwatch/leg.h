@@ -3,9 +3,10 @@
  * legs may be asked for anywhere, and taps may be set on them while they run.
  *
  * A tap sees each direction where its bytes reach their real end, so never what a dead or blocked device did
- * not take; in order, with the time, and of datagrams the frames. It never slows the leg: what passes is
+ * not take; in order, with the time, and of datagrams the frames. The leg never waits for it: what passes is
  * copied into a bounded ring, which the tap's own loop empties; if that is too slow, the copy is left out and
- * a gap says so. Between the two directions of a leg the times say which was first. */
+ * a gap says so. The copy itself costs time of the leg's thread (doc/performance.md). Between the two
+ * directions of a leg the times say which was first. */
 #pragma once
 #include <farwatch/loop.h>
 #include <farwatch/stream.h>
