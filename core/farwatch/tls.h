@@ -49,6 +49,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarTls, far_tls_unref)
  * (told once a change). A server's ticket key is thrown away once a day here. Blocks for file reads. [any
  * thread] */
 gboolean far_tls_refresh (FarTls *tls, gboolean *changed, GError **error);
+/* "sha256:HEX" of the public key in the certificate that is shown from now on, as far_trust_key_hash() has
+ * it, whatever is in the files meanwhile; NULL: none is shown. Caller frees. [any thread] */
+char *far_tls_own_key (FarTls *tls);
 /* From now on other files; far_tls_refresh() reads them. NULL: as before. [any thread] */
 void far_tls_set_files (FarTls *tls, const char *cert, const char *key, const char *ca);
 

@@ -315,6 +315,22 @@ far_tls_refresh (FarTls *tls, gboolean *changed, GError **error)
   return TRUE;
 }
 
+char *
+far_tls_own_key (FarTls *tls)
+{
+  FarTlsKeys *keys = far_tls_keys_get (tls);
+  gnutls_x509_crt_t *chain = NULL;
+  unsigned n = 0;
+  gboolean shown = gnutls_certificate_get_x509_crt (keys->certificates, 0, &chain, &n) == 0 && n > 0;
+  char *hash = shown ? far_cert_key_hash (chain[0], NULL) : NULL;
+
+  for (unsigned i = 0; i < n; i++)
+    gnutls_x509_crt_deinit (chain[i]);
+  gnutls_free (chain);
+  far_tls_keys_unref (keys);
+  return hash;
+}
+
 /* ---- for sessions ---- */
 
 FarTlsKeys *

@@ -245,6 +245,7 @@ typedef struct {
   DirectSession *session;
   DirectDial *dial;
   json_int_t number;
+  guint link; /* which of the session's links has asked */
   char *from, *word;
   FarStream *near_end;
 } DirectArrival;
@@ -264,7 +265,7 @@ static void
 direct_arrival_fail (DirectArrival *arrival, const char *cause)
 {
   DirectSession *session = arrival->session;
-  if (session->link != NULL)
+  if (session->link != NULL && session->links == arrival->link)
     direct_link_say (session->link, json_pack ("{s:I}", "failed", arrival->number));
   if (!session->ending)
     direct_session_tell (session, FAR_CARRIER_REFUSED, cause, arrival->from);
@@ -316,6 +317,7 @@ direct_client_asked (DirectSession *session, json_t *asked)
   DirectArrival *arrival = g_new0 (DirectArrival, 1);
   *arrival = (DirectArrival){ .session = direct_session_ref (session),
                               .number = json_integer_value (json_object_get (asked, "open")),
+                              .link = session->links,
                               .from = g_strdup (from != NULL ? from : ""),
                               .word = g_strdup (word != NULL ? word : "") };
   if (session->joins->len + session->dials->len + session->asked >= DIRECT_JOINS_MAX) {
@@ -352,8 +354,8 @@ direct_client_up (DirectSession *session, FarStream *stream, const GError *error
   far_request_unref (req);
 }
 
-/* What the server must show: the fleet's certificate for its node's name. */
-static gboolean
+/* What the server must show: the fleet's certificate for its node's name. NULL and *error. */
+static FarTls *
 direct_client_tls (DirectSession *session, json_t *part, GError **error)
 {
   const DirectOptions *options = direct_options (session->self);
@@ -363,25 +365,38 @@ direct_client_tls (DirectSession *session, json_t *part, GError **error)
                             .ca = options->ca,
                             .purpose = FAR_PURPOSE_NODE_SERVER,
                             .name = direct_word_text (part, "node", 64) };
-  if (session->part == NULL || !json_equal (session->part, part))
-    g_clear_pointer (&session->tls, far_tls_unref);
-  json_decref (session->part);
-  session->part = json_incref (part);
-  if (session->tls == NULL)
-    session->tls = far_tls_new (&spec, error);
-  return session->tls != NULL;
+  gboolean changed = FALSE;
+  if (session->tls == NULL || !json_equal (session->part, part))
+    return far_tls_new (&spec, error);
+  far_tls_refresh (session->tls, &changed,
+                   NULL); /* the own certificate may have been renewed; else as before */
+  return far_tls_ref (session->tls);
 }
 
+/* All of it or nothing: by a link that still stands people come in meanwhile. */
 static gboolean
 direct_client_ready (DirectSession *session, const FarCarrierOpen *spec, GError **error)
 {
-  g_clear_pointer (&session->host, g_free);
-  if (direct_part_fault (spec->part) == NULL && spec->address != NULL)
-    return far_parse_address (spec->address, &session->host, &session->port, error) &&
-           direct_client_tls (session, spec->part, error);
-  g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
-                       _ ("the offer lacks the node, its key or the address"));
-  return FALSE;
+  g_autofree char *host = NULL;
+  guint16 port = 0;
+  if (direct_part_fault (spec->part) != NULL || spec->address == NULL) {
+    g_set_error_literal (error, FAR_ERROR, FAR_ERROR_INVALID,
+                         _ ("the offer lacks the node, its key or the address"));
+    return FALSE;
+  }
+  FarTls *tls = far_parse_address (spec->address, &host, &port, error)
+                    ? direct_client_tls (session, spec->part, error)
+                    : NULL;
+  if (tls == NULL)
+    return FALSE;
+  far_tls_unref (session->tls);
+  json_decref (session->part);
+  g_free (session->host);
+  session->tls = tls;
+  session->part = json_incref (spec->part);
+  session->host = g_steal_pointer (&host);
+  session->port = port;
+  return TRUE;
 }
 
 void

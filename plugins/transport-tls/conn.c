@@ -12,6 +12,7 @@ struct _DirectConn {
   const DirectConnFuncs *funcs;
   gpointer user;
   GByteArray *in, *out; /* a word that is not whole; what the stream has not taken */
+  gboolean held;
 };
 
 static void
@@ -68,15 +69,16 @@ static void
 direct_conn_read (DirectConn *conn)
 {
   FarBurst burst;
-  for (;;) {
+  while (!conn->held) {
     conn->stream->klass->peek (conn->stream, &burst);
-    if (burst.n == 0)
-      break;
+    if (burst.n == 0) {
+      if (burst.eof)
+        direct_conn_over (conn, "closed by the other side");
+      return;
+    }
     if (!direct_conn_take (conn, &burst.frames[0]))
       return;
   }
-  if (burst.eof)
-    direct_conn_over (conn, "closed by the other side");
 }
 
 static void
@@ -105,7 +107,7 @@ DirectConn *
 direct_conn_new (FarStream *stream, const DirectConnFuncs *funcs, gpointer user)
 {
   DirectConn *conn = g_new0 (DirectConn, 1);
-  *conn = (DirectConn){ stream, funcs, user, g_byte_array_new (), g_byte_array_new () };
+  *conn = (DirectConn){ stream, funcs, user, g_byte_array_new (), g_byte_array_new (), FALSE };
   far_stream_take (stream, direct_conn_ready, conn);
   return conn;
 }
@@ -123,6 +125,14 @@ direct_conn_say (DirectConn *conn, json_t *word)
   direct_conn_write (conn);
   if (conn->out->len > DIRECT_OUT_MAX) /* told outside of this call */
     far_stream_die_soon (conn->stream, "the other side does not read");
+}
+
+void
+direct_conn_hold (DirectConn *conn, gboolean held)
+{
+  if (conn->held && !held)
+    far_stream_tell_soon (conn->stream, FAR_READY_READ);
+  conn->held = held;
 }
 
 FarStream *

@@ -74,6 +74,8 @@ void direct_conn_say (DirectConn *conn, json_t *word /* takes */);
  */
 FarStream *direct_conn_steal (DirectConn *conn);
 FarStream *direct_conn_stream (DirectConn *conn); /* borrowed */
+/* TRUE: no word more is read, until FALSE. What the other side says then stays with it. */
+void direct_conn_hold (DirectConn *conn, gboolean held);
 /* In order, with what was said. NULL is fine. */
 void direct_conn_free (DirectConn *conn);
 
@@ -94,6 +96,7 @@ struct _DirectSession {
   char *id;
   FarCarrier *carrier; /* NULL: ENDED was told */
   DirectLink *link;    /* NULL: none now */
+  guint links;         /* how many there have been */
   GPtrArray *joins;    /* of DirectJoin */
   guint64 done_up, done_down;
   gint64 length_us, deadline_us; /* deadline: 0 before the first acknowledgement */
@@ -106,7 +109,8 @@ struct _DirectSession {
   char *peer; /* node that must come */
   guint joins_max;
   GQueue waiting; /* of DirectWaiting: people whom the terminal's connection has not met yet */
-  guint number;   /* of the newest of them */
+  guint number;   /* of the newest of them; at the opening end: that this link has asked for */
+  guint due;      /* so many that were asked for have not failed */
   FarLoopTimer *patience;
   /* the opening end */
   FarTls *tls;

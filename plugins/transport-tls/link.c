@@ -5,6 +5,10 @@
 
 #include "direct.h"
 
+/* Words on their way to main. Whoever says more than main can hear keeps them: neither does the loop read for
+ * this one alone, nor do they pile up. */
+#define LINK_WORDS 8
+
 struct _DirectLink {
   gint refs;
   FarLoop *loop;
@@ -12,6 +16,7 @@ struct _DirectLink {
   DirectSession *session; /* [main] NULL: it is told nothing any more */
   FarStream *stream;      /* on its way to the loop */
   DirectConn *conn;       /* [loop] NULL: it is over */
+  guint under_way;        /* [loop] words that main has not heard yet */
 };
 
 static void
@@ -54,12 +59,24 @@ direct_link_post_free (LinkPost *post)
 
 /* ---- from the loop to main ---- */
 
+/* [loop] */
+static void
+direct_link_room (gpointer data)
+{
+  LinkPost *post = data;
+  DirectLink *link = post->link;
+  if (--link->under_way == 0 && link->conn != NULL)
+    direct_conn_hold (link->conn, FALSE);
+  direct_link_post_free (post);
+}
+
 static void
 direct_link_heard (gpointer data)
 {
   LinkPost *post = data;
   if (post->link->session != NULL)
     direct_session_word (post->link->session, post->word);
+  direct_link_post (post->link, post->link->loop, direct_link_room, NULL, NULL);
   direct_link_post_free (post);
 }
 
@@ -75,7 +92,9 @@ direct_link_ended (gpointer data)
 static gboolean
 direct_link_word (DirectConn *conn, json_t *word, gpointer user)
 {
-  direct_link_post (user, far_loop_main (), direct_link_heard, word, NULL);
+  DirectLink *link = user;
+  direct_conn_hold (conn, ++link->under_way >= LINK_WORDS);
+  direct_link_post (link, far_loop_main (), direct_link_heard, word, NULL);
   return TRUE;
 }
 
@@ -126,7 +145,7 @@ DirectLink *
 direct_link_new (DirectSession *session, FarStream *stream, FarPass *pass)
 {
   DirectLink *link = g_new0 (DirectLink, 1);
-  *link = (DirectLink){ 1, stream->loop, pass, session, stream, NULL };
+  *link = (DirectLink){ 1, stream->loop, pass, session, stream, NULL, 0 };
   direct_link_post (link, link->loop, direct_link_begin, NULL, NULL);
   return link;
 }

@@ -401,14 +401,16 @@ direct_server_free (DirectServer *server)
 
 /* ---- reservations ---- */
 
-/* Which key a terminal shall find here: that of the certificate in use. NULL and *error. */
+/* Which key a terminal shall find here: that of the certificate in use, whatever the file has by now. NULL
+ * and *error. */
 static char *
 direct_fingerprint (Direct *self, GError **error)
 {
-  g_autofree char *pem = NULL;
-  return g_file_get_contents (direct_options (self)->cert, &pem, NULL, error)
-             ? far_trust_key_hash (pem, error)
-             : NULL;
+  char *key = far_tls_own_key (self->server->tls);
+  if (key == NULL)
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+                 _ ("'%s' shows no certificate: give it 'cert' and 'key'"), far_instance_name (self->at));
+  return key;
 }
 
 static void

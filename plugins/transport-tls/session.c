@@ -264,6 +264,7 @@ session_ask_for (DirectSession *session, DirectWaiting *waiting)
 {
   far_secret_free (waiting->word);
   waiting->number = ++session->number;
+  session->due++;
   waiting->word = far_random_text (32);
   direct_link_say (session->link, json_pack ("{s:i, s:s, s:s}", "open", (int) waiting->number, "from",
                                              waiting->from, "word", waiting->word));
@@ -320,14 +321,30 @@ direct_session_met (DirectSession *session, json_t *hello, FarStream *stream, Fa
   direct_waiting_free (waiting);
 }
 
-static void
+/* FALSE: nobody asked for it, or it has failed before. */
+static gboolean
 session_failed_word (DirectSession *session, json_int_t number)
 {
+  if (number < 1 || number > session->number || session->due == 0)
+    return FALSE;
+  session->due--;
   GList *at = session_waiting (session, number);
   if (at == NULL) /* they have met, or did not wait */
-    return;
+    return TRUE;
   direct_waiting_free (at->data);
   g_queue_delete_link (&session->waiting, at);
+  return TRUE;
+}
+
+/* Numbers only grow. */
+static gboolean
+session_open_word (DirectSession *session, json_int_t number, json_t *word)
+{
+  if (number <= session->number || number > G_MAXINT)
+    return FALSE;
+  session->number = (guint) number;
+  direct_client_asked (session, word);
+  return TRUE;
 }
 
 /* ---- link ---- */
@@ -335,12 +352,11 @@ session_failed_word (DirectSession *session, json_int_t number)
 void
 direct_session_word (DirectSession *session, json_t *word)
 {
-  json_t *failed = json_object_get (word, "failed"), *asked = json_object_get (word, "open");
-  if (session->accepts && json_is_integer (failed))
-    session_failed_word (session, json_integer_value (failed));
-  else if (!session->accepts && json_is_integer (asked))
-    direct_client_asked (session, word);
-  else
+  json_t *said = json_object_get (word, session->accepts ? "failed" : "open");
+  json_int_t number = json_integer_value (said);
+  gboolean good = json_is_integer (said) && (session->accepts ? session_failed_word (session, number)
+                                                              : session_open_word (session, number, word));
+  if (!good)
     direct_session_link_over (session, "not a word that is due here");
 }
 
@@ -401,6 +417,9 @@ direct_session_up (DirectSession *session, FarStream *stream, FarPass *pass, con
   direct_session_ref (session);
   if (session_makes_room (session)) {
     session->link = direct_link_new (session, stream, pass);
+    session->links++;
+    if (!session->accepts)
+      session->number = 0;
     session_link_up (session, here);
   } else {
     direct_discard (stream);

@@ -5,6 +5,10 @@
 
 #include <farwatch/trust.h>
 
+#include <farwatch/tls.h>
+
+#include <jansson.h>
+
 static char *keys, *tls_lines;
 
 /* One node with both ends: its certificate is for a server too. */
@@ -169,6 +173,175 @@ START_TEST (replaced_and_given_up)
 }
 END_TEST
 
+/* The terminal cannot make ready for another link, as its certificate is just not there; by the link that
+ * stands people still come in. */
+START_TEST (not_ready_again)
+{
+  const CarrierConform with = by_tls ();
+  Conform c;
+  conform_begin (&c, &with);
+  conform_reserve (&c, "s1");
+  conform_open (&c, "word-1");
+  g_autofree char *cert = g_build_filename (keys, "node.crt", NULL),
+                  *away = g_build_filename (keys, "away.crt", NULL);
+  ck_assert_int_eq (rename (cert, away), 0);
+  json_t *part = json_copy (c.tunnel->part);
+  json_object_set_new (part, "node", json_string ("t2"));
+  g_autoptr (GError) error = conform_open_as (&c, "s1", "word-2", part);
+  ck_assert_ptr_nonnull (error);
+  json_object_set_new (part, "address", json_string ("nowhere"));
+  g_autoptr (GError) other = conform_open_as (&c, "s1", "word-2", part);
+  ck_assert_ptr_nonnull (other);
+  json_decref (part);
+  int person = conform_person (&c);
+  ck_assert (person_hears_echo (person, "by the link that stands"));
+  close (person);
+  ck_assert_int_eq (rename (away, cert), 0);
+  conform_finish (&c);
+}
+END_TEST
+
+/* A renewal that is half done: the file has another certificate than the listener shows. */
+START_TEST (fingerprint_in_use)
+{
+  const CarrierConform with = by_tls ();
+  Conform c;
+  conform_begin (&c, &with);
+  conform_reserve (&c, "s1");
+  g_autofree char *shown = g_strdup (json_string_value (json_object_get (c.tunnel->part, "fingerprint"))),
+                  *mine = keys, *ca = g_build_filename (mine, "ca", NULL), *pem = NULL, *path = NULL;
+  conform_ends (&c.cloud, "closed");
+  side_clear (&c.cloud);
+  keys = make_folder ();
+  ck_assert (far_trust_keys_create (keys, NULL));
+  certify (ca, "t1");
+  path = g_build_filename (keys, "node.crt", NULL);
+  ck_assert (g_file_get_contents (path, &pem, NULL, NULL));
+  remove_folder (keys);
+  g_free (keys);
+  keys = g_steal_pointer (&mine);
+  write_file (keys, "node.crt", pem, -1);
+  conform_reserve (&c, "s2");
+  ck_assert_str_eq (json_string_value (json_object_get (c.tunnel->part, "fingerprint")), shown);
+  conform_finish (&c);
+}
+END_TEST
+
+/* A terminal that says what it likes. All at its loop but the counters. */
+typedef struct {
+  FarLoop *loop;
+  FarTls *tls;
+  int fd;
+  FarStream *stream;
+  GByteArray *words;
+  gint taken, gone;
+} Talker;
+
+static void
+talker_ready (FarStream *stream, guint ready, gpointer user)
+{
+  Talker *talker = user;
+  FarBurst burst;
+  if ((ready & FAR_READY_CLOSED) != 0) {
+    g_atomic_int_set (&talker->gone, 1);
+    return;
+  }
+  stream->klass->peek (stream, &burst);
+  if (burst.n > 0)
+    stream->klass->consume (stream, burst.bytes);
+  for (gsize n = 1; n > 0 && (gsize) talker->taken < talker->words->len;) {
+    gsize at = (gsize) talker->taken, size = MIN (talker->words->len - at, 16384);
+    burst = (FarBurst){ .n = 1, .bytes = size };
+    burst.frames[0] = (FarFrame){ .data = talker->words->data + at, .size = size };
+    n = stream->klass->write (stream, &burst);
+    g_atomic_int_add (&talker->taken, (gint) n);
+  }
+}
+
+static void
+talker_begin (gpointer data)
+{
+  Talker *talker = data;
+  talker->stream = far_stream_tls_new (talker->tls, far_stream_fd_new (talker->loop, talker->fd), "there");
+  far_stream_take (talker->stream, talker_ready, talker);
+  talker_ready (talker->stream, FAR_READY_WRITE, talker);
+}
+
+static void
+talker_more (gpointer data)
+{
+  Talker *talker = data;
+  talker_ready (talker->stream, FAR_READY_WRITE, talker);
+}
+
+static void
+talker_end (gpointer data)
+{
+  far_stream_free (((Talker *) data)->stream);
+}
+
+static void
+talker_says (Talker *talker, json_t *word /* takes */)
+{
+  g_autofree char *text = json_dumps (word, JSON_COMPACT);
+  const guint8 head[2] = { (guint8) (strlen (text) >> 8), (guint8) strlen (text) };
+  g_byte_array_append (talker->words, head, 2);
+  g_byte_array_append (talker->words, (const guint8 *) text, (guint) strlen (text));
+  json_decref (word);
+}
+
+static void
+talker_start (Talker *talker, Conform *c)
+{
+  g_autofree char *cert = g_build_filename (keys, "node.crt", NULL),
+                  *key = g_build_filename (keys, "node.key", NULL),
+                  *ca = g_build_filename (keys, "ca.crt", NULL), *host = NULL;
+  const FarTlsSpec spec = { .cert = cert,
+                            .key = key,
+                            .ca = ca,
+                            .purpose = FAR_PURPOSE_NODE_SERVER,
+                            .name = "t1" };
+  guint16 port = 0;
+  ck_assert (far_parse_address (json_string_value (json_object_get (c->tunnel->part, "address")), &host,
+                                &port, NULL));
+  *talker = (Talker){ .loop = far_loop_pick (),
+                      .tls = far_tls_new (&spec, NULL),
+                      .fd = person_dials (port, NULL),
+                      .words = g_byte_array_new () };
+  talker_says (talker, json_pack ("{s:i, s:s, s:s}", "v", 1, "session", "s1", "token", "word-1"));
+}
+
+/* Whoever says more than main can hear keeps it; and a failure of what nobody asked for ends the link. */
+START_TEST (flood_of_words)
+{
+  const CarrierConform with = by_tls ();
+  g_autofree char *pad = g_strnfill (900, 'x');
+  Conform c;
+  Talker talker;
+  conform_begin (&c, &with);
+  conform_reserve (&c, "s1");
+  talker_start (&talker, &c);
+  far_loop_call (talker.loop, talker_begin, &talker);
+  await (&c.cloud.up, 1);
+  for (guint i = 0; i < 16000; i++)
+    talker_says (&talker, json_pack ("{s:i, s:s}", "failed", 1, "pad", pad));
+  gint before = -1, now = g_atomic_int_get (&talker.taken);
+  far_loop_post (talker.loop, talker_more, &talker);
+  for (; now != before; now = g_atomic_int_get (&talker.taken)) { /* main stands */
+    before = now;
+    g_usleep (500000);
+  }
+  ck_assert_int_lt (now, (gint) talker.words->len);
+  await (&c.cloud.lost, 1);
+  ck_assert_uint_eq (c.cloud.refused, 0);
+  ck_assert_int_eq (c.cloud.ended, 0);
+  far_loop_call (talker.loop, talker_end, &talker);
+  far_tls_unref (talker.tls);
+  g_byte_array_unref (talker.words);
+  conform_finish (&c);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -182,6 +355,9 @@ main (void)
   tcase_add_loop_test (cases, another_server, 0, 2);
   tcase_add_test (cases, no_ports);
   tcase_add_test (cases, replaced_and_given_up);
+  tcase_add_test (cases, not_ready_again);
+  tcase_add_test (cases, fingerprint_in_use);
+  tcase_add_test (cases, flood_of_words);
   Suite *suite = suite_create ("carrier");
   suite_add_tcase (suite, cases);
   return run_suite (suite);
