@@ -111,6 +111,7 @@ agent_reload (gpointer data, const void *options, GError **error)
 {
   if (!agent_ends_good (options, error) || !hours_good (options, error))
     return FALSE;
+  ((Agent *) data)->nonce_told = FALSE; /* with it goes which carriers there are now */
   agent_poll_soon (data, 0);
   return TRUE;
 }

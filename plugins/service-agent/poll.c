@@ -63,6 +63,7 @@ typedef struct {
   Agent *self;
   json_t *told;
   gint64 sent_us;
+  gboolean nonce; /* it had one */
 } Poll;
 
 /* Once a link, each hour, and when somebody has set the clock. */
@@ -182,11 +183,10 @@ agent_poll_heard (Agent *self, json_t *told)
 /* A cloud that asks for a nonce again gets one with a poll of its own, once: one that came with this poll is
  * not asked for. */
 static void
-agent_poll_nonce (Agent *self, gboolean wanted)
+agent_poll_nonce (Agent *self, const Poll *poll, gboolean wanted)
 {
-  gboolean sent = !self->nonce_told;
-  self->nonce_told = agent_nonce_good (self) && (sent || !wanted);
-  self->poll_again |= wanted && !sent;
+  self->nonce_told = agent_nonce_good (self) && (poll->nonce || (self->nonce_told && !wanted));
+  self->poll_again |= wanted && !poll->nonce;
 }
 
 static void
@@ -195,7 +195,7 @@ agent_poll_answer (Agent *self, const Poll *poll, FarMessage *answer, GError **e
   json_t *body = far_message_check (answer, error) ? far_message_json (answer, error) : NULL;
   if (!body)
     return;
-  agent_poll_nonce (self, json_is_true (json_object_get (body, "nonce_wanted")));
+  agent_poll_nonce (self, poll, json_is_true (json_object_get (body, "nonce_wanted")));
   poll_now_told (body, poll->sent_us);
   agent_poll_heard (self, poll->told);
   poll_offers (self, json_object_get (body, "offers"));
@@ -268,8 +268,9 @@ poll_now (gpointer user)
   if (self->polling || !far_peer_connected (link, ""))
     return;
   Poll *poll = g_new0 (Poll, 1);
-  *poll = (Poll){ self, poll_sessions (self), far_clock_boottime_us () };
+  *poll = (Poll){ self, poll_sessions (self), far_clock_boottime_us (), FALSE };
   json_t *body = poll_body (self, poll->told);
+  poll->nonce = json_object_get (body, "nonce") != NULL;
   g_autoptr (FarMessage) message = far_message_request ("POST", "poll", json_incref (body));
   agent_poll_carriers (self, body, message);
   json_decref (body);

@@ -131,6 +131,23 @@ START_TEST (test_nonce_again)
 }
 END_TEST
 
+/* What goes with a nonce, the carriers that are here, is told anew when a reload may have changed it; also
+ * when the answer to a poll from before comes after it. */
+START_TEST (test_told_again_after_reload)
+{
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  poll_due ();
+  FakeSent *poll = last_sent ("poll");
+  ck_assert_ptr_null (json_object_get (poll->body, "nonce"));
+  agent_reload_with (", poll: 100s");
+  answer_sent (poll, 200, json_pack ("{s:b}", "needed", 0));
+  run_pending ();
+  poll_due ();
+  ck_assert_ptr_ne (last_sent ("poll"), poll);
+  ck_assert_ptr_nonnull (text_of (last_sent ("poll")->body, "nonce"));
+}
+END_TEST
+
 /* The cloud may ask for a poll before its time. */
 START_TEST (test_poll_now)
 {
@@ -809,6 +826,7 @@ main (void)
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, test_link_up);
   tcase_add_test (cases, test_nonce_again);
+  tcase_add_test (cases, test_told_again_after_reload);
   tcase_add_test (cases, test_poll_now);
   tcase_add_test (cases, test_renews_after_expiry);
   tcase_add_test (cases, test_a_lost_renewal_is_asked_for_again);
