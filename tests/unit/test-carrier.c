@@ -329,7 +329,7 @@ START_TEST (flood_of_words)
   far_loop_post (talker.loop, talker_more, &talker);
   for (; now != before; now = g_atomic_int_get (&talker.taken)) { /* main stands */
     before = now;
-    g_usleep (500000);
+    g_usleep (500000); /* lint: allow g_usleep */
   }
   ck_assert_int_lt (now, (gint) talker.words->len);
   await (&c.cloud.lost, 1);
