@@ -90,6 +90,8 @@ struct _FarStream {
   FarDeferred *soon; /* tells soon_ready outside of the call that found it out */
   guint soon_ready;
   guint64 dropped; /* datagrams that were taken and not passed on */
+  /* static or interned: it takes nothing any more, though what came before is still read; NULL: it does */
+  const char *broken;
 };
 
 /* How much a burst of this stream is: bytes, or frames when datagrams. */

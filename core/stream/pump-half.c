@@ -109,6 +109,13 @@ end_dead (FarPumpHalf *half, guint i)
     end_aborted (half, half->end[i]->cause != NULL ? half->end[i]->cause : "closed");
 }
 
+/* The end that a one-way half writes to is never read here, and would not tell of its death by that. */
+static const char *
+one_way_broken (const FarPumpHalf *half)
+{
+  return half->one_way ? half->end[!half->way]->broken : NULL;
+}
+
 static void
 check (FarPumpHalf *half)
 {
@@ -123,6 +130,8 @@ check (FarPumpHalf *half)
     free_all (half);
   else if (half->dead[0] || half->dead[1])
     end_dead (half, half->dead[0] ? 0 : 1);
+  else if (one_way_broken (half) != NULL)
+    end_aborted (half, one_way_broken (half));
 }
 
 static void

@@ -23,7 +23,6 @@ typedef struct {
   gboolean internet; /* errors are about a datagram and not about the socket */
   gboolean ends;     /* SEQPACKET: a read of nothing may be the end of input */
   gboolean eof;
-  const char *broken; /* cannot be written to any more; what came before is still read */
   FarWatch *watch;
   guint8 *memory;                    /* NULL: nothing was read yet */
   FarFrame frames[FAR_BURST_FRAMES]; /* read; those from `at` to `n` are not consumed */
@@ -59,7 +58,7 @@ datagram_wait (DatagramStream *self)
 static void
 datagram_break (DatagramStream *self, const char *cause)
 {
-  self->broken = cause;
+  self->head.broken = far_cause (cause);
   if (self->eof)
     far_stream_die_soon (&self->head, cause);
   else
@@ -128,8 +127,8 @@ datagram_read (DatagramStream *self)
   }
   if (errno != EAGAIN)
     far_stream_die_soon (&self->head, datagram_cause (errno));
-  else if (self->broken != NULL)
-    far_stream_die_soon (&self->head, self->broken);
+  else if (self->head.broken != NULL)
+    far_stream_die_soon (&self->head, self->head.broken);
   else
     datagram_wait (self);
   return FALSE;
@@ -151,8 +150,8 @@ datagram_peek (FarStream *stream, FarBurst *burst)
     burst->bytes += self->frames[i].size;
   }
   burst->eof = self->eof && burst->n == 0;
-  if (burst->eof && self->broken != NULL)
-    far_stream_die_soon (stream, self->broken);
+  if (burst->eof && self->head.broken != NULL)
+    far_stream_die_soon (stream, self->head.broken);
 }
 
 static void
@@ -208,7 +207,7 @@ datagram_write (FarStream *stream, const FarBurst *burst)
   struct mmsghdr messages[FAR_BURST_FRAMES] = { 0 };
   struct iovec parts[FAR_BURST_FRAMES];
   guint taken = 0;
-  while (taken < burst->n && !stream->closed && self->broken == NULL) {
+  while (taken < burst->n && !stream->closed && self->head.broken == NULL) {
     guint n = datagram_prepare (self, burst, taken, messages, parts);
     if (n == 0) {
       stream->dropped++;

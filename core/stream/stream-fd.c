@@ -25,7 +25,6 @@ typedef struct {
   /* the watch has told of an end or of urgent data, once: a short read may have stopped before either, so
    * reads go on until they find nothing */
   gboolean ending;
-  const char *broken; /* cannot be written to any more; what came before is still read */
   FarWatch *watch;
   const guint8 *show; /* read and not consumed: in the scratch or in kept */
   gsize size;
@@ -93,7 +92,7 @@ fd_forget (FdStream *self)
 static void
 fd_break (FdStream *self, const char *cause)
 {
-  self->broken = cause;
+  self->head.broken = far_cause (cause);
   self->drained = FALSE;
   if (self->eof)
     far_stream_die_soon (&self->head, cause);
@@ -106,7 +105,7 @@ fd_break (FdStream *self, const char *cause)
 static gboolean
 is_drained (const FdStream *self, gsize got)
 {
-  return got < READ_SIZE && self->tcp && self->watch != NULL && !self->ending && self->broken == NULL;
+  return got < READ_SIZE && self->tcp && self->watch != NULL && !self->ending && self->head.broken == NULL;
 }
 
 static void
@@ -127,8 +126,8 @@ fd_read (FdStream *self)
   far_loop_scratch_leave (self->head.loop, self);
   if (got == 0) {
     self->eof = TRUE;
-    if (self->broken != NULL)
-      far_stream_die_soon (&self->head, self->broken);
+    if (self->head.broken != NULL)
+      far_stream_die_soon (&self->head, self->head.broken);
   } else if (code == EAGAIN)
     fd_wait (self);
   else
@@ -198,7 +197,7 @@ fd_write (FarStream *stream, const FarBurst *burst)
   guint done = 0;
   for (guint i = 0; i < burst->n; i++)
     parts[i] = (struct iovec){ (gpointer) burst->frames[i].data, burst->frames[i].size };
-  while (taken < burst->bytes && !stream->closed && self->broken == NULL) {
+  while (taken < burst->bytes && !stream->closed && self->head.broken == NULL) {
     gssize sent = send_some (self, parts + done, burst->n - done);
     if (sent < 0) {
       if (errno == EAGAIN)

@@ -220,6 +220,30 @@ START_TEST (both_directions_end_together)
 }
 END_TEST
 
+/* b has gone, orderly as far as can be seen, and a goes on sending: nobody reads the end that is written to,
+ * and still both directions end. */
+START_TEST (a_broken_end_ends_both_directions)
+{
+  Split split = { .a = -1 };
+  char byte = 0;
+  split_start (&split, 0);
+  datagram_send (split.a, 10, 1);
+  datagram_expect (split.b, 10, 1, "b");
+  close (split.b);
+  datagram_expect (split.a, 0, 0, "the end");
+  gint64 end = g_get_monotonic_time () + SECONDS (10);
+  while (!split.report.closed && g_get_monotonic_time () < end) {
+    send (split.a, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    help_spin (1);
+  }
+  ck_assert_int_ne (split.report.closed, 0);
+  ck_assert_str_eq (split.report.cause, "end of b");
+  ck_assert_int_le (recv (split.a, &byte, 1, 0), 0);
+  close (split.a);
+  loops_stop (&split.loops);
+}
+END_TEST
+
 /* ---- rings ---- */
 
 typedef struct {
@@ -453,6 +477,7 @@ main (void)
   add (suite, "threads", two_directions_on_two_threads, 1);
   add (suite, "alone", one_direction_goes_on_alone, 1);
   add (suite, "together", both_directions_end_together, 2);
+  add (suite, "broken", a_broken_end_ends_both_directions, 1);
   add (suite, "offload", rings_keep_offload_fields, 1);
   add (suite, "bounds", rings_are_bounded, 1);
   add (suite, "too long", rings_drop_what_is_too_long, 1);
