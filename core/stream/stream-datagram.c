@@ -13,6 +13,8 @@
 /* What one read takes at most, in bytes and so in datagrams of the longest size. */
 #define READ_MEMORY ((gsize) 256 * 1024)
 #define ERRORS_AT_ONCE 16
+/* Reads of one peek that may bring only what is too long; then others of the loop have their turn. */
+#define READS_AT_ONCE 4
 #define CONTROL_SIZE CMSG_SPACE (sizeof (struct ucred))
 
 typedef struct {
@@ -134,6 +136,17 @@ datagram_read (DatagramStream *self)
   return FALSE;
 }
 
+/* Reads until something is there to show. */
+static void
+datagram_fill (DatagramStream *self)
+{
+  for (guint i = 0; i < READS_AT_ONCE; i++)
+    if (self->at < self->n || self->eof || !datagram_read (self))
+      return;
+  if (self->at == self->n) /* all of them were too long */
+    far_stream_tell_soon (&self->head, FAR_READY_READ);
+}
+
 static void
 datagram_peek (FarStream *stream, FarBurst *burst)
 {
@@ -143,8 +156,7 @@ datagram_peek (FarStream *stream, FarBurst *burst)
   burst->eof = FALSE;
   if (stream->closed)
     return;
-  while (self->at == self->n && !self->eof && datagram_read (self))
-    ; /* all of them were too long */
+  datagram_fill (self);
   for (guint i = self->at; i < self->n; i++) {
     burst->frames[burst->n++] = self->frames[i];
     burst->bytes += self->frames[i].size;

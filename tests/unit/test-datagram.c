@@ -372,6 +372,36 @@ START_TEST (long_ones_are_never_cut)
 }
 END_TEST
 
+/* One look reads only so many of those that are too long; the stream goes on by itself until the good one. */
+START_TEST (long_ones_do_not_hold_the_loop)
+{
+  Loops loops = { .one = NULL };
+  Report report = { 0 };
+  FarPumpSpec spec = { .session = "s", .closed = report_closed, .user = &report };
+  FarBurst burst;
+  int a[2], b[2], size = 1024 * 1024;
+  guint sent = 0;
+  loops_start (&loops);
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_SEQPACKET, 0, a) | socketpair (AF_UNIX, SOCK_SEQPACKET, 0, b),
+                    0);
+  setsockopt (a[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  while (sent < 400 && send (a[1], "xx", 2, MSG_DONTWAIT) == 2)
+    sent++;
+  ck_assert_uint_gt (sent, 4 * FAR_BURST_FRAMES);
+  FarStream *stream = far_stream_datagram_new (loops.one, a[0], 1);
+  stream->klass->peek (stream, &burst);
+  ck_assert_uint_eq (burst.n, 0);
+  ck_assert_uint_le (stream->dropped, 4 * FAR_BURST_FRAMES);
+  far_pump_start (stream, far_stream_datagram_new (loops.one, b[0], 1), &spec);
+  datagram_send (a[1], 1, 2);
+  datagram_expect (b[1], 1, 2, "b");
+  close (a[1]);
+  close (b[1]);
+  report_wait (&report);
+  loops_stop (&loops);
+}
+END_TEST
+
 static void
 udp_pair (int fd[2])
 {
@@ -478,6 +508,7 @@ main (void)
   add (suite, "alone", one_direction_goes_on_alone, 1);
   add (suite, "together", both_directions_end_together, 2);
   add (suite, "broken", a_broken_end_ends_both_directions, 1);
+  add (suite, "flood", long_ones_do_not_hold_the_loop, 1);
   add (suite, "offload", rings_keep_offload_fields, 1);
   add (suite, "bounds", rings_are_bounded, 1);
   add (suite, "too long", rings_drop_what_is_too_long, 1);
