@@ -3,10 +3,10 @@
  * legs may be asked for anywhere, and taps may be set on them while they run.
  *
  * A tap sees each direction where its bytes reach their real end, so never what a dead or blocked device did
- * not take; in order, with the time, and of datagrams the frames. The leg never waits for it: what passes is
- * copied into a bounded ring, which the tap's own loop empties; if that is too slow, the copy is left out and
- * a gap says so. The copy itself costs time of the leg's thread (doc/performance.md). Between the two
- * directions of a leg the times say which was first. */
+ * not take; in order, with the time, and of datagrams the frames; bytes come in pieces of any size. The leg
+ * never waits for it: what passes is copied into a bounded ring, which the tap's own loop empties; if that is
+ * too slow, the copy is left out and a gap says so. The copy itself costs time of the leg's thread
+ * (doc/performance.md). Between the two directions of a leg the times say which was first. */
 #pragma once
 #include <farwatch/loop.h>
 #include <farwatch/stream.h>
@@ -68,10 +68,13 @@ typedef struct {
   FarLoop *loop;            /* lives until free_data was called */
   gpointer data;
   GDestroyNotify free_data; /* NULL: none; called last, on the loop */
-  gsize ring;               /* bytes that may wait of a direction of a leg; 0: FAR_TAP_RING */
+  /* bytes that may wait of a direction of a leg, rounded up to a power of two and to FAR_TAP_RING_LEAST; 0:
+   * FAR_TAP_RING */
+  gsize ring;
 } FarTapSpec;
 
 #define FAR_TAP_RING ((gsize) 512 * 1024)
+#define FAR_TAP_RING_LEAST ((gsize) 256 * 1024)
 
 typedef struct _FarTap FarTap;
 

@@ -20,6 +20,7 @@ far_slot_size (gsize bytes)
 void
 far_slot_ring_init (FarSlotRing *ring, gsize capacity)
 {
+  capacity = (gsize) 1 << g_bit_storage (MAX (capacity, 4 * STEP) - 1);
   *ring = (FarSlotRing){ .data = g_malloc (capacity), .capacity = capacity };
 }
 

@@ -27,6 +27,7 @@ typedef struct {
 
 /* A record with `bytes` bytes takes this much; at most half of a ring. */
 gsize far_slot_size (gsize bytes);
+/* capacity: rounded up to a power of two. */
 void far_slot_ring_init (FarSlotRing *ring, gsize capacity);
 void far_slot_ring_clear (FarSlotRing *ring);
 /* Bytes that wait, heads and padding included. [writer] */

@@ -12,17 +12,19 @@ struct _FarTapPort {
   gint refs;
   FarSlotRing ring;
   FarTap *tap;
+  gsize longest;     /* bytes of one piece */
   FarTapGap lost;    /* [writer], and the reader's after the end; frames 0: nothing is lost */
   const char *ended; /* atomic */
 };
 
 FarTapPort *
-far_tap_port_new (gsize ring, FarTap *tap)
+far_tap_port_new (gsize ring, FarTap *tap, gboolean datagrams)
 {
   FarTapPort *port = g_new0 (FarTapPort, 1);
   port->refs = 2;
   port->tap = far_tap_ref (tap);
   far_slot_ring_init (&port->ring, ring);
+  port->longest = datagrams ? G_MAXSIZE : port->ring.capacity / 4 - sizeof (FarSlot);
   return port;
 }
 
@@ -72,14 +74,26 @@ lose (FarTapPort *port, const FarFrame *frame, guint64 at, gint64 now_us)
   port->lost.frames++;
 }
 
-void
-far_tap_port_put (FarTapPort *port, const FarFrame *frame, guint64 at, gint64 now_us)
+static void
+put_piece (FarTapPort *port, const FarFrame *frame, guint64 at, gint64 now_us)
 {
   FarSlot slot = far_slot_of_frame (frame);
   slot.at = at;
   slot.time_us = now_us;
   if (!tell_gap (port) || !far_slot_ring_put (&port->ring, &slot, frame->data))
     lose (port, frame, at, now_us);
+}
+
+void
+far_tap_port_put (FarTapPort *port, const FarFrame *frame, guint64 at, gint64 now_us)
+{
+  FarFrame piece = *frame;
+  for (gsize left = frame->size; left > port->longest; left -= port->longest, piece.data += port->longest) {
+    piece.size = port->longest;
+    put_piece (port, &piece, at + (frame->size - left), now_us);
+  }
+  piece.size = frame->size - (gsize) (piece.data - frame->data);
+  put_piece (port, &piece, at + (frame->size - piece.size), now_us);
   far_tap_wake (port->tap);
 }
 

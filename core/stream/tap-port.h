@@ -15,8 +15,8 @@ FarTap *far_tap_ref (FarTap *tap);
 void far_tap_unref (FarTap *tap);
 void far_tap_wake (FarTap *tap);
 
-/* A reference for each side. */
-FarTapPort *far_tap_port_new (gsize ring, FarTap *tap);
+/* A reference for each side. datagrams: frames are put whole; bytes are cut into pieces that fit. */
+FarTapPort *far_tap_port_new (gsize ring, FarTap *tap, gboolean datagrams);
 void far_tap_port_unref (FarTapPort *port);
 FarTap *far_tap_port_tap (const FarTapPort *port);
 

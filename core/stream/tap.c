@@ -217,7 +217,7 @@ far_tap_arrive (FarTap *tap, FarLeg *leg, FarTapPort *port[2])
   TapChannel *channel = g_new0 (TapChannel, 1);
   channel->leg = far_leg_ref (leg);
   for (guint d = 0; d < 2; d++)
-    channel->port[d] = port[d] = far_tap_port_new (tap->spec.ring, tap);
+    channel->port[d] = port[d] = far_tap_port_new (tap->spec.ring, tap, leg->datagrams);
   g_mutex_lock (&tap->lock);
   g_ptr_array_add (tap->arrivals, channel);
   g_mutex_unlock (&tap->lock);
@@ -235,8 +235,7 @@ far_leg_tap (const FarTapSpec *spec)
   tap->spec.match.session = tap->session = g_strdup (spec->match.session);
   tap->spec.match.target = tap->target = g_strdup (spec->match.target);
   tap->spec.match.inner = tap->inner = g_strdup (spec->match.inner);
-  if (tap->spec.ring == 0)
-    tap->spec.ring = FAR_TAP_RING;
+  tap->spec.ring = spec->ring == 0 ? FAR_TAP_RING : MAX (spec->ring, FAR_TAP_RING_LEAST);
   tap->sleeps = 1;
   g_mutex_init (&tap->lock);
   tap->arrivals = g_ptr_array_new_with_free_func (channel_free);

@@ -236,6 +236,90 @@ START_TEST (only_what_was_delivered)
 }
 END_TEST
 
+/* ---- long frames ---- */
+
+typedef struct {
+  FarStream head;
+  guint8 *bytes;
+  gsize left;
+} Wide;
+
+enum { WIDE = 256 * 1024 };
+
+static void
+wide_peek (FarStream *stream, FarBurst *burst)
+{
+  Wide *wide = (Wide *) stream;
+  burst->n = wide->left > 0;
+  burst->bytes = wide->left;
+  burst->eof = FALSE;
+  burst->frames[0] = (FarFrame){ .data = wide->bytes + WIDE - wide->left, .size = wide->left };
+}
+
+static void
+wide_consume (FarStream *stream, gsize amount)
+{
+  ((Wide *) stream)->left -= amount;
+}
+
+static gsize
+wide_write (FarStream *stream, const FarBurst *burst)
+{
+  return burst->bytes;
+}
+
+static void
+wide_free (FarStream *stream)
+{
+  g_free (((Wide *) stream)->bytes);
+  g_free (stream);
+}
+
+static const FarStreamClass wide_class = { .name = "wide",
+                                           .peek = wide_peek,
+                                           .consume = wide_consume,
+                                           .write = wide_write,
+                                           .shutdown = wall_shutdown,
+                                           .abort = wall_abort,
+                                           .free = wide_free };
+
+/* A frame that no half of a ring holds is shown in pieces; a ring's size is made one that works. */
+START_TEST (long_frames_come_in_pieces)
+{
+  static const gsize rings[] = { 0, 1, 300000 };
+  Loops loops = { .one = NULL };
+  Report report = { 0 };
+  TapSeen seen = { .tap = NULL };
+  FarPumpSpec spec = { .session = "s1", .closed = report_closed, .user = &report };
+  Wide *wide = g_new0 (Wide, 1), *other = g_new0 (Wide, 1);
+  loops_start (&loops);
+  seen_start (&seen, &of_session, rings[_i]);
+  wide->bytes = g_malloc (WIDE);
+  wide->left = WIDE;
+  for (guint i = 0; i < WIDE; i++)
+    wide->bytes[i] = (guint8) (i % 251);
+  far_stream_init (&wide->head, &wide_class, loops.one);
+  far_stream_init (&other->head, &wide_class, loops.one);
+  FarPump *pump = far_pump_start (&wide->head, &other->head, &spec);
+  for (guint i = 0; i < 4; i++)
+    help_settle (loops.one);
+  far_pump_close (pump, "enough");
+  report_wait (&report);
+  seen_wait_end (&seen, 1);
+  ck_assert_uint_eq (seen_bytes (&seen, 0), WIDE);
+  guint64 lost = seen.lost[0];
+  if (rings[_i] == 1)
+    ck_assert_uint_le (lost, WIDE / 2); /* the ring is as long as the frame, its heads do not fit */
+  else
+    ck_assert_uint_eq (lost, 0);
+  ck_assert_uint_eq (seen.order, 0);
+  for (guint i = 0; i < WIDE - lost; i++)
+    ck_assert_uint_eq (seen.seen[0]->data[i], i % 251);
+  seen_stop (&seen);
+  loops_stop (&loops);
+}
+END_TEST
+
 /* ---- slowness ---- */
 
 static gpointer
@@ -340,6 +424,7 @@ main (void)
   tcase_add_loop_test (cases, only_what_was_delivered, 0, 2);
   tcase_add_loop_test (cases, a_slow_tap_slows_nobody, 0, 2);
   tcase_add_test (cases, untap_while_it_hangs);
+  tcase_add_loop_test (cases, long_frames_come_in_pieces, 0, 3);
   tcase_add_loop_test (cases, datagrams_keep_their_bounds, 0, (int) N_DATAGRAM_KINDS);
   Suite *suite = suite_create ("tap");
   suite_add_tcase (suite, cases);
