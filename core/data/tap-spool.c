@@ -8,12 +8,13 @@
 #include <farwatch/spool.h>
 #include <string.h>
 
-enum { TAP_BEGAN = 1, TAP_PIECE, TAP_GAP, TAP_ENDED };
+enum { TAP_BEGAN = 1, TAP_PIECE, TAP_GAP, TAP_ENDED, TAP_MISSED };
 
 typedef struct {
   FarSpool *spool;
   GHashTable *lost; /* leg's id × 2 + direction → FarTapGap*: what was not written */
   GByteArray *out;
+  guint64 missed; /* legs that no record tells of yet */
 } TapSpool;
 
 static void
@@ -99,6 +100,19 @@ tell_lost (TapSpool *self, const FarLeg *leg, gboolean from_a)
   return TRUE;
 }
 
+/* While the disk takes nothing the number is kept for the next time. */
+static void
+tell_missed (TapSpool *self)
+{
+  static const FarLeg none = { .id = 0 };
+  if (self->missed == 0)
+    return;
+  tap_record_begin (self, TAP_MISSED, &none);
+  add64 (self->out, self->missed);
+  if (tap_record_end (self, far_clock_boottime_us ()))
+    self->missed = 0;
+}
+
 /* ---- of the tap ---- */
 
 static void
@@ -106,6 +120,7 @@ spool_began (gpointer data, const FarLeg *leg)
 {
   TapSpool *self = data;
   guint8 datagrams = leg->datagrams != 0;
+  tell_missed (self);
   tap_record_begin (self, TAP_BEGAN, leg);
   g_byte_array_append (self->out, &datagrams, 1);
   add_text (self->out, leg->session);
@@ -159,6 +174,14 @@ spool_ended (gpointer data, const FarLeg *leg, const char *cause)
 }
 
 static void
+spool_missed (gpointer data, guint64 legs)
+{
+  TapSpool *self = data;
+  self->missed += legs;
+  tell_missed (self);
+}
+
+static void
 tap_spool_free (gpointer data)
 {
   TapSpool *self = data;
@@ -168,7 +191,7 @@ tap_spool_free (gpointer data)
   g_free (self);
 }
 
-static const FarTapFuncs spool_funcs = { spool_began, spool_piece, spool_gap, spool_ended };
+static const FarTapFuncs spool_funcs = { spool_began, spool_piece, spool_gap, spool_ended, spool_missed };
 
 FarTap *
 far_tap_spool (const FarLegMatch *match, FarSpool *spool, FarLoop *loop)

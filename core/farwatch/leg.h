@@ -5,8 +5,9 @@
  * A tap sees each direction where its bytes reach their real end, so never what a dead or blocked device did
  * not take; in order, with the time, and of datagrams the frames; bytes come in pieces of any size. The leg
  * never waits for it: what passes is copied into a bounded ring, which the tap's own loop empties; if that is
- * too slow, the copy is left out and a gap says so. The copy itself costs time of the leg's thread
- * (doc/performance.md). Between the two directions of a leg the times say which was first. */
+ * too slow, the copy is left out and a gap says so. Legs that begin while too much of ended ones waits for
+ * the tap are left out and counted. The copy itself costs time of the leg's thread (doc/performance.md).
+ * Between the two directions of a leg the times say which was first. */
 #pragma once
 #include <farwatch/loop.h>
 #include <farwatch/stream.h>
@@ -60,6 +61,9 @@ typedef struct {
   void (*gap) (gpointer data, const FarLeg *leg, const FarTapGap *gap);
   /* cause: why the pump ended; not told of legs that go on after far_leg_untap() */
   void (*ended) (gpointer data, const FarLeg *leg, const char *cause);
+  /* so many legs that match were left out, as FAR_TAP_UNSEEN of ended ones waited already; nothing else is
+   * told of them */
+  void (*missed) (gpointer data, guint64 legs);
 } FarTapFuncs;
 
 typedef struct {
@@ -74,6 +78,8 @@ typedef struct {
 } FarTapSpec;
 
 #define FAR_TAP_RING ((gsize) 512 * 1024)
+/* Memory of rings that a tap keeps of ended legs which it has not seen; above it, it gets no new leg. */
+#define FAR_TAP_UNSEEN ((gsize) 64 * 1024 * 1024)
 #define FAR_TAP_RING_LEAST ((gsize) 256 * 1024)
 
 typedef struct _FarTap FarTap;

@@ -19,7 +19,8 @@ void far_legs_over (FarLegs *legs, FarPump *pump);
 void far_legs_tap (FarLegs *legs, FarTap *tap);
 void far_legs_untap (FarLegs *legs, FarTap *tap);
 gboolean far_tap_wants (FarTap *tap, const FarLeg *leg);
-/* Makes the two ports, whose writer's reference is the caller's. */
-void far_tap_arrive (FarTap *tap, FarLeg *leg, FarTapPort *port[2]);
+/* Makes the two ports, whose writer's reference is the caller's. FALSE: too much waits for the tap; it is
+ * told later that it missed this leg. */
+gboolean far_tap_arrive (FarTap *tap, FarLeg *leg, FarTapPort *port[2]);
 
 G_END_DECLS

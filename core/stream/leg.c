@@ -111,9 +111,8 @@ static void
 leg_meets_tap (FarPump *pump, FarTap *tap, gboolean running)
 {
   FarTapPort *port[2];
-  if (!far_tap_wants (tap, pump->leg))
+  if (!far_tap_wants (tap, pump->leg) || !far_tap_arrive (tap, pump->leg, port))
     return;
-  far_tap_arrive (tap, pump->leg, port);
   for (guint d = 0; d < 2; d++)
     far_pump_add_port (pump, d, port[d], running);
 }

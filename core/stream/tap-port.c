@@ -33,6 +33,8 @@ far_tap_port_unref (FarTapPort *port)
 {
   if (!g_atomic_int_dec_and_test (&port->refs))
     return;
+  if (port->ended != NULL)
+    far_tap_unseen_drop (port->tap, port->ring.capacity);
   far_slot_ring_clear (&port->ring);
   far_tap_unref (port->tap);
   g_free (port);
@@ -100,6 +102,7 @@ far_tap_port_put (FarTapPort *port, const FarFrame *frame, guint64 at, gint64 no
 void
 far_tap_port_end (FarTapPort *port, const char *cause)
 {
+  far_tap_unseen_add (port->tap, port->ring.capacity);
   __atomic_store_n (&port->ended, cause != NULL ? cause : "closed", __ATOMIC_SEQ_CST);
   far_tap_wake (port->tap);
   far_tap_port_unref (port);

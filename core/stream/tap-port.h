@@ -14,6 +14,9 @@ typedef struct _FarTapPort FarTapPort;
 FarTap *far_tap_ref (FarTap *tap);
 void far_tap_unref (FarTap *tap);
 void far_tap_wake (FarTap *tap);
+/* Memory of rings that wait for the loop though their writer has ended. [any thread] */
+void far_tap_unseen_add (FarTap *tap, gsize bytes);
+void far_tap_unseen_drop (FarTap *tap, gsize bytes);
 
 /* A reference for each side. datagrams: frames are put whole; bytes are cut into pieces that fit. */
 FarTapPort *far_tap_port_new (gsize ring, FarTap *tap, gboolean datagrams);

@@ -20,8 +20,10 @@ struct _FarTap {
   FarTapSpec spec;
   FarLegs *legs;
   char *session, *target, *inner;
-  gint over;   /* atomic: it was ended */
-  gint sleeps; /* atomic: a writer has to wake it */
+  gint over;      /* atomic: it was ended */
+  gint sleeps;    /* atomic: a writer has to wake it */
+  gsize unseen;   /* atomic: bytes of rings of ended directions */
+  guint64 missed; /* atomic: legs that were left out and not told of yet */
   GMutex lock;
   gboolean gone;       /* its loop may be: nothing is posted there; [lock] */
   GPtrArray *arrivals; /* TapChannel* that the loop has not seen; [lock] */
@@ -80,6 +82,18 @@ far_tap_wake (FarTap *tap)
   if (__atomic_load_n (&tap->sleeps, __ATOMIC_SEQ_CST) &&
       __atomic_exchange_n (&tap->sleeps, 0, __ATOMIC_SEQ_CST))
     tap_post (tap);
+}
+
+void
+far_tap_unseen_add (FarTap *tap, gsize bytes)
+{
+  __atomic_add_fetch (&tap->unseen, bytes, __ATOMIC_SEQ_CST);
+}
+
+void
+far_tap_unseen_drop (FarTap *tap, gsize bytes)
+{
+  __atomic_sub_fetch (&tap->unseen, bytes, __ATOMIC_SEQ_CST);
 }
 
 static gboolean
@@ -159,11 +173,20 @@ take_arrivals (FarTap *tap)
   g_mutex_unlock (&tap->lock);
 }
 
+static void
+show_missed (FarTap *tap)
+{
+  guint64 legs = __atomic_exchange_n (&tap->missed, 0, __ATOMIC_SEQ_CST);
+  if (legs > 0 && tap->spec.funcs->missed != NULL && !tap_is_over (tap))
+    tap->spec.funcs->missed (tap->spec.data, legs);
+}
+
 static gboolean
 look_once (FarTap *tap)
 {
   gboolean more = FALSE;
   take_arrivals (tap);
+  show_missed (tap);
   for (guint i = 0; i < tap->channels->len && !tap_is_over (tap);) {
     ChannelState state = channel_look (tap, g_ptr_array_index (tap->channels, i));
     more |= state == CHANNEL_MORE;
@@ -211,9 +234,20 @@ far_tap_wants (FarTap *tap, const FarLeg *leg)
   return far_leg_matches (leg, &tap->spec.match);
 }
 
-void
+static void
+tap_miss (FarTap *tap)
+{
+  __atomic_add_fetch (&tap->missed, 1, __ATOMIC_SEQ_CST);
+  far_tap_wake (tap);
+}
+
+gboolean
 far_tap_arrive (FarTap *tap, FarLeg *leg, FarTapPort *port[2])
 {
+  if (__atomic_load_n (&tap->unseen, __ATOMIC_SEQ_CST) >= FAR_TAP_UNSEEN) {
+    tap_miss (tap);
+    return FALSE;
+  }
   TapChannel *channel = g_new0 (TapChannel, 1);
   channel->leg = far_leg_ref (leg);
   for (guint d = 0; d < 2; d++)
@@ -222,6 +256,7 @@ far_tap_arrive (FarTap *tap, FarLeg *leg, FarTapPort *port[2])
   g_ptr_array_add (tap->arrivals, channel);
   g_mutex_unlock (&tap->lock);
   far_tap_wake (tap);
+  return TRUE;
 }
 
 /* ---- for owners ---- */

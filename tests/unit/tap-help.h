@@ -8,10 +8,11 @@
 typedef struct {
   FarLoop *loop;
   FarTap *tap;
-  GMutex lock;                   /* of what follows */
-  GByteArray *seen[2];           /* 0: from a; of gaps zeroes */
-  GArray *sizes[2];              /* gsize: of the pieces */
-  guint64 lost[2];               /* bytes in gaps */
+  GMutex lock;         /* of what follows */
+  GByteArray *seen[2]; /* 0: from a; of gaps zeroes */
+  GArray *sizes[2];    /* gsize: of the pieces */
+  guint64 lost[2];     /* bytes in gaps */
+  guint n_missed;
   guint n_began, n_ended, order; /* order: pieces that began where nothing was due */
   gint64 last_us[2];
   char *cause, *inner;
@@ -76,12 +77,21 @@ seen_ended (gpointer data, const FarLeg *leg, const char *cause)
 }
 
 static inline void
+seen_missed (gpointer data, guint64 legs)
+{
+  TapSeen *seen = data;
+  g_mutex_lock (&seen->lock);
+  seen->n_missed += (guint) legs;
+  g_mutex_unlock (&seen->lock);
+}
+
+static inline void
 seen_freed (gpointer data)
 {
   g_atomic_int_set (&((TapSeen *) data)->freed, 1);
 }
 
-static const FarTapFuncs seen_funcs = { seen_began, seen_piece, seen_gap, seen_ended };
+static const FarTapFuncs seen_funcs = { seen_began, seen_piece, seen_gap, seen_ended, seen_missed };
 
 static inline void
 seen_start (TapSeen *seen, const FarLegMatch *match, gsize ring)

@@ -398,6 +398,66 @@ START_TEST (a_tap_writes_records)
 }
 END_TEST
 
+static void
+hang (gpointer data)
+{
+  g_mutex_lock (data);
+  g_mutex_unlock (data);
+}
+
+static void
+short_leg (Loops *loops)
+{
+  Report report = { 0 };
+  FarPumpSpec spec = { .session = "s1", .closed = report_closed, .user = &report };
+  int a, b;
+  FarStream *end_a = end_make (loops, KIND_UNIX_ONE, &a), *end_b = end_make (loops, KIND_UNIX_ONE, &b);
+  far_pump_start (end_a, end_b, &spec);
+  close (a);
+  close (b);
+  report_wait (&report);
+}
+
+/* Its loop hangs, as on a dead disk, while more legs come and go than it keeps: a record says how many it
+ * knows nothing of. */
+START_TEST (a_tap_counts_what_it_missed)
+{
+  enum { KEPT = FAR_TAP_UNSEEN / (2 * FAR_TAP_RING), MISSED = 2 };
+  char *folder = spool_folder ();
+  Loops loops = { .one = NULL };
+  const FarLegMatch match = { .session = "s1" };
+  FarSpoolItem item;
+  GMutex slow;
+  guint began = 0;
+  guint64 missed = 0;
+  g_mutex_init (&slow);
+  loops_start (&loops);
+  FarTap *tap = far_tap_spool (&match, spool_open_with (folder, spool_key, 0, 0), loops.three);
+  g_mutex_lock (&slow);
+  far_loop_post (loops.three, hang, &slow);
+  for (guint i = 0; i < KEPT + MISSED; i++)
+    short_leg (&loops);
+  g_mutex_unlock (&slow);
+  for (guint i = 0; i < 4; i++)
+    help_settle (loops.three);
+  far_leg_untap (tap);
+  help_settle (loops.three);
+  g_autoptr (FarSpoolReader) reader = spool_reader (folder, spool_key, NULL);
+  while (far_spool_reader_next (reader, &item, NULL) == FAR_SPOOL_RECORD) {
+    began += item.data[0] == 1;
+    if (item.data[0] == 5) {
+      ck_assert_uint_eq (item.size, 17);
+      missed += item.data[16];
+    }
+  }
+  ck_assert_uint_eq (began, KEPT);
+  ck_assert_uint_eq (missed, MISSED);
+  loops_stop (&loops);
+  spool_folder_remove (folder);
+  g_mutex_clear (&slow);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -417,6 +477,7 @@ main (void)
   tcase_add_test (cases, sealed);
   tcase_add_loop_test (cases, vectors, 0, 2);
   tcase_add_test (cases, a_tap_writes_records);
+  tcase_add_test (cases, a_tap_counts_what_it_missed);
   Suite *suite = suite_create ("spool");
   suite_add_tcase (suite, cases);
   SRunner *runner = srunner_create (suite);

@@ -385,6 +385,34 @@ START_TEST (untap_while_it_hangs)
 }
 END_TEST
 
+/* It hangs while legs come and go: so many are kept, the others are counted. */
+START_TEST (a_hung_tap_misses_legs)
+{
+  enum { KEPT = FAR_TAP_UNSEEN / (2 * FAR_TAP_RING), MISSED = 3 };
+  TapSeen seen = { .tap = NULL };
+  seen_start (&seen, &of_session, 0);
+  g_mutex_lock (&seen.slow);
+  for (guint i = 0; i < KEPT + MISSED; i++) {
+    Leg leg = { .a = -1 };
+    leg_start (&leg, KIND_UNIX_ONE, KIND_UNIX_ONE, NULL);
+    pass (leg.a, leg.b, "word");
+    leg_end (&leg);
+  }
+  g_mutex_unlock (&seen.slow);
+  seen_wait_end (&seen, KEPT);
+  help_settle (seen.loop);
+  help_settle (seen.loop);
+  ck_assert_uint_eq (seen.n_ended, KEPT);
+  ck_assert_uint_eq (seen.n_missed, MISSED);
+  Leg leg = { .a = -1 };
+  leg_start (&leg, KIND_UNIX_ONE, KIND_UNIX_ONE, NULL);
+  leg_end (&leg);
+  seen_wait_end (&seen, KEPT + 1);
+  ck_assert_uint_eq (seen.n_missed, MISSED);
+  seen_stop (&seen);
+}
+END_TEST
+
 /* ---- datagrams ---- */
 
 START_TEST (datagrams_keep_their_bounds)
@@ -424,6 +452,7 @@ main (void)
   tcase_add_loop_test (cases, only_what_was_delivered, 0, 2);
   tcase_add_loop_test (cases, a_slow_tap_slows_nobody, 0, 2);
   tcase_add_test (cases, untap_while_it_hangs);
+  tcase_add_test (cases, a_hung_tap_misses_legs);
   tcase_add_loop_test (cases, long_frames_come_in_pieces, 0, 3);
   tcase_add_loop_test (cases, datagrams_keep_their_bounds, 0, (int) N_DATAGRAM_KINDS);
   Suite *suite = suite_create ("tap");
