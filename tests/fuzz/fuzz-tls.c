@@ -53,9 +53,24 @@ next (Run *run)
 
 /* ---- the user of the stream ---- */
 
+/* What else a user may ask, whatever has come by then. */
+static void
+ask_stream (FarStream *stream)
+{
+  g_autofree char *key = far_tls_peer_key (stream);
+  guint8 bytes[16];
+
+  if (far_tls_export (stream, "EXPORTER-fuzz", bytes, sizeof bytes))
+    g_assert_false (far_tls_refused (stream) && !stream->closed);
+  g_assert_true (stream->klass->waiting (stream) <= OURS_MAX + LOOSE);
+  far_tls_asked (stream);
+}
+
 static void
 leave_stream (Run *run)
 {
+  if (run->stream != NULL)
+    ask_stream (run->stream);
   far_stream_free (g_steal_pointer (&run->stream));
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The sensor of doc/writing-a-plugin.md, at most 70 lines, is built outside the tree by that page's own commands against the installed
+# The sensor of doc/writing-a-plugin.md, at most 90 lines, is built outside the tree by that page's own commands against the installed
 # headers and runs in the installed daemon with that page's profile; its value is shown by that page's command. (The other kinds: examples.py.)
 set -euo pipefail
 page=$FARWATCH_TEST_SRCDIR/doc/writing-a-plugin.md
@@ -24,7 +24,7 @@ plugindir=$(pkg-config --variable=plugindir farwatch)
 
 block c >sensor-number.c
 lines=$(wc -l <sensor-number.c)
-if [ "$lines" -le 10 ] || [ "$lines" -gt 70 ]; then die "the sensor has $lines lines"; fi
+if [ "$lines" -le 10 ] || [ "$lines" -gt 90 ]; then die "the sensor has $lines lines"; fi
 mkdir plugins
 # shellcheck disable=SC2016 # the page has it so
 block sh | sed 's#"$(pkg-config --variable=plugindir farwatch)"#plugins#; s/^cc /cc -Wall -Wextra -Werror /' >commands
