@@ -2,7 +2,7 @@
 /* A loop is the one thread that may touch a stream, and the way to hand work to that thread.
  *
  * Three sorts: the main context; a worker (own epoll loop: descriptors, timers on one timerfd, scratch
- * memory), where all streams live; a foreign loop, whose thread belongs to a library and which offers only
+ * memory), where all streams live; an external loop, whose thread belongs to a library and which offers only
  * post() and timers. No part has one today: it is kept for the messages of a SIP stack, whose library brings
  * its own thread. Work posted runs in order, on the loop's thread, never inside far_loop_post(). */
 #pragma once

@@ -5,7 +5,7 @@
 
 #include "loop/loop-private.h"
 
-/* Lives at the clock's loop; counted by the messages on their way and by the foreign loop. */
+/* Lives at the clock's loop; counted by the messages on their way and by the external loop. */
 typedef struct {
   gint refs;
   FarLoop *clock;

@@ -64,7 +64,7 @@ main_new (void)
   MainSource *source = (MainSource *) g_source_new (&funcs, sizeof (MainSource));
   source->loop = loop;
   source->tag = g_source_add_unix_fd (&source->source, loop->timers.fd, G_IO_IN);
-  g_source_set_static_name (&source->source, "farwatch home");
+  g_source_set_static_name (&source->source, "farwatch loop");
   g_source_attach (&source->source, NULL);
   g_source_unref (&source->source);
   return loop;
