@@ -32,6 +32,7 @@ farwatch_include_HEADERS += \
 	core/farwatch/picture.h \
 	core/farwatch/plugin.h \
 	core/farwatch/pump.h \
+	core/farwatch/registry.h \
 	core/farwatch/request.h \
 	core/farwatch/right.h \
 	core/farwatch/sample.h \
@@ -249,6 +250,9 @@ libfarwatch_la_SOURCES = \
 	core/reach/people-change.c \
 	core/reach/people.c \
 	core/reach/people.h \
+	core/reach/registry-device.c \
+	core/reach/registry-private.h \
+	core/reach/registry.c \
 	core/reach/right-warnings.c \
 	core/reach/session.c \
 	core/stream/accept-proxy.c \

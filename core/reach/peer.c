@@ -12,6 +12,7 @@
 #include <farwatch/plugin.h>
 
 #include "message/router.h"
+#include "reach/registry-private.h"
 
 /* Links that are up: "transport\npeer" → address. A service that starts later is told of them. [main] */
 typedef struct {
@@ -124,6 +125,20 @@ peer_note (const char *transport, const char *peer, gboolean up, const char *fro
     g_hash_table_remove (peer_part ()->up, key);
 }
 
+gboolean
+far_peer_is_up (const char *transport, const char *peer, const char **from)
+{
+  g_autofree char *key = g_strconcat (transport, "\n", peer, NULL);
+  gpointer found = NULL;
+
+  if (peer_part ()->up == NULL || !g_hash_table_lookup_extended (peer_part ()->up, key, NULL, &found) ||
+      !far_peer_connected (transport, peer))
+    return FALSE;
+  if (from != NULL)
+    *from = found;
+  return TRUE;
+}
+
 void
 far_peer_changed (FarInstance *transport, const char *peer, gboolean up, const char *from)
 {
@@ -131,6 +146,7 @@ far_peer_changed (FarInstance *transport, const char *peer, gboolean up, const c
   g_autofree char *name = g_strdup (far_instance_name (transport));
 
   peer_note (name, peer, up, from);
+  far_registry_link (name, peer, up, from);
   for (guint i = 0; i < services->len; i++)
     peer_tell (services->pdata[i], name, peer, up, from);
 }

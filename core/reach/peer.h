@@ -8,5 +8,7 @@
 void far_peer_catch_up (FarInstance *service);
 /* Tells every service that runs: a reload has read the devices of the profile again. */
 void far_services_devices_changed (void);
+/* Has this node a link to the peer? *from (may be NULL): whence it came, borrowed; NULL: not known. */
+gboolean far_peer_is_up (const char *transport, const char *peer, const char **from);
 /* At the daemon's end. [main] */
 void far_peer_forget (void);

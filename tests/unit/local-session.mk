@@ -6,6 +6,13 @@ tests_unit_test_device_CFLAGS = $(TEST_CC)
 tests_unit_test_device_LDFLAGS = $(TEST_LD)
 tests_unit_test_device_LDADD = $(TEST_LINK)
 
+unit_tests += tests/unit/test-registry
+tests_unit_test_registry_SOURCES = tests/unit/test-registry.c tests/unit/registry-conform.h
+tests_unit_test_registry_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_registry_CFLAGS = $(TEST_CC)
+tests_unit_test_registry_LDFLAGS = $(TEST_LD)
+tests_unit_test_registry_LDADD = $(TEST_LINK)
+
 unit_tests += tests/unit/test-session
 tests_unit_test_session_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_session_CFLAGS = $(TEST_CC)
