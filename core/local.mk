@@ -213,6 +213,7 @@ libfarwatch_la_SOURCES = \
 	core/profile/elf-note.h \
 	core/profile/option-check.c \
 	core/profile/option-check.h \
+	core/profile/profile-former.c \
 	core/profile/profile-instances.c \
 	core/profile/profile-node.c \
 	core/profile/profile-paths.c \

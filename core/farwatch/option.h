@@ -32,7 +32,7 @@ typedef struct {
 enum {
   FAR_OPT_REQUIRED = 1 << 0,
   FAR_OPT_RELOADABLE = 1 << 1, /* type->reload() takes a new value */
-  FAR_OPT_DEPRECATED = 1 << 2,
+  FAR_OPT_DEPRECATED = 1 << 2, /* has no effect any more: accepted with a warning */
   FAR_OPT_NETS = 1 << 3,    /* LIST: each item is a net, an address or "unix", as far_address_in() reads it */
   FAR_OPT_RESTART = 1 << 4, /* a reload that changes it (or the type) under a running instance is refused:
                                others hold what it stands for */
@@ -52,7 +52,7 @@ typedef struct {
   gint64 min, max;            /* INT, DURATION, SIZE, RANGE; both 0: unbounded               */
   const char *const *choices; /* CHOICE, URL: NULL-terminated                            */
   guint ref_kind;             /* REF, REFS: a FarKind                                        */
-  const char *successor;      /* DEPRECATED: the key that replaces it                        */
+  const char *former;         /* its key in older profiles, read with a warning; NULL: it had no other */
 } FarOption;
 
 /* Text forms, also used by farctl's arguments. Return FALSE with FAR_ERROR_INVALID naming the form expected.

@@ -35,6 +35,16 @@ G_BEGIN_DECLS
 
 #define FAR_ABI 0
 
+/* A part of a type that has become a type of its own, of the same kind. A profile that was written before, so
+ * without an instance of the new type, goes on working: core makes that instance from the options that stand
+ * at the old one, and warns. In a profile that has one, the options that moved are faults at the old place.
+ * Such types do not start on demand, and none of these options is a secret: the warning shows them. */
+typedef struct {
+  const char *type;          /* the new one                                                       */
+  const char *const *moved;  /* keys that only the new type has; NULL-terminated, NULL: none      */
+  const char *const *shared; /* keys that both have, copied; NULL-terminated, NULL: none          */
+} FarTypeSplit;
+
 /* one type of a plugin; the first member of each kind's struct below */
 struct _FarType {
   FarKind kind;
@@ -54,6 +64,7 @@ struct _FarType {
                                    * ended, then call far_instance_retired(); NULL: stopped at once. Its
                                    * listening sockets are the new instance's already, or closed when this
                                    * returns: nothing of it may look at them then. */
+  const FarTypeSplit *splits;     /* what has left it, ending with type NULL; NULL: nothing */
 };
 
 /* dial: for tools (farctl), needs no instance: a byte stream to url (wss://host:port/link, …/stream/TICKET),

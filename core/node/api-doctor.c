@@ -89,6 +89,8 @@ doctor_profile (json_t *findings)
     return;
   effective = far_profile_effective (far_node_profile ());
   far_doctor_identity (findings, keys, far_node_id (), far_doctor_listens (effective));
+  for (char **text = far_node_profile ()->former; *text != NULL; text++)
+    far_doctor_add (findings, FAR_DOCTOR_WARN, "profile", *text, NULL);
   if (g_file_get_contents ("/proc/sys/net/ipv4/ip_local_port_range", &range, NULL, NULL))
     far_doctor_ports (findings, effective, range);
   json_decref (effective);

@@ -39,7 +39,9 @@ option_json (const FarOption *option)
   if (option->fallback != NULL)
     json_object_set_new (row, "default", json_string (option->fallback));
   if (option->flags & FAR_OPT_DEPRECATED)
-    json_object_set_new (row, "deprecated", json_string (option->successor != NULL ? option->successor : ""));
+    json_object_set_new (row, "deprecated", json_true ());
+  if (option->former != NULL)
+    json_object_set_new (row, "former", json_string (option->former));
   if (option->ref_kind != 0)
     json_object_set_new (row, "kind", json_string (far_kind_name (option->ref_kind)));
   for (guint i = 0; option->choices != NULL && option->choices[i] != NULL; i++)

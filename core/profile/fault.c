@@ -234,6 +234,22 @@ fault_compare (gconstpointer a, gconstpointer b)
 }
 
 /* GLib promises that equals keep their order. */
+GStrv
+far_faults_former (GPtrArray *faults)
+{
+  g_autoptr (GPtrArray) texts = g_ptr_array_new ();
+
+  for (guint i = 0; i < faults->len; i++) {
+    const FarFault *fault = faults->pdata[i];
+
+    if (fault->kind == FAR_FAULT_FORMER)
+      g_ptr_array_add (texts, g_strdup_printf ("%s:%u: %s", fault->file != NULL ? fault->file : "",
+                                               fault->line, fault->message));
+  }
+  g_ptr_array_add (texts, NULL);
+  return (GStrv) g_ptr_array_steal (texts, NULL);
+}
+
 void
 far_faults_sort (GPtrArray *faults)
 {

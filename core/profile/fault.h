@@ -6,7 +6,8 @@
 
 #include "profile/tree.h"
 
-typedef enum { FAR_FAULT_ERROR, FAR_FAULT_WARNING } FarFaultKind;
+/* FORMER: a warning of what was written for an older farwatch and still works. */
+typedef enum { FAR_FAULT_ERROR, FAR_FAULT_WARNING, FAR_FAULT_FORMER } FarFaultKind;
 
 typedef struct {
   FarFaultKind kind;
@@ -26,6 +27,8 @@ void far_fault_add (GPtrArray *faults, FarFaultKind kind, const FarYaml *node, c
 void far_fault_add_at (GPtrArray *faults, FarFaultKind kind, FarSource *source, guint line, guint column,
                        const char *format, ...) G_GNUC_PRINTF (6, 7);
 guint far_faults_errors (GPtrArray *faults);
+/* "FILE:LINE: message" of each FORMER one, NULL-terminated; caller frees. */
+GStrv far_faults_former (GPtrArray *faults);
 /* By file, line, column; in the order found where these are equal. */
 void far_faults_sort (GPtrArray *faults);
 /* Everything a person reads, at most 50 faults and a line that says how many more. Caller frees. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This file checks one map of a profile against an option table: unknown and missing keys, deprecated
- * ones, references. Converting a value is option-parse.c; this file says which values there are and where. */
+/* This file checks one map of a profile against an option table: unknown and missing keys, those without
+ * effect, references. Converting a value is option-parse.c; this file says which values there are and where.
+ */
 #include "config.h"
 
 #include "profile/option-check.h"
@@ -62,7 +63,7 @@ is_common (const FarCheck *check, const char *name)
   return check->common != NULL && g_strv_contains (check->common, name);
 }
 
-/* Keys that may be written; old names are not proposed. */
+/* Keys that may be written; those without effect are not proposed. */
 static GPtrArray *
 known_keys (const FarOption *table, const FarCheck *check)
 {
@@ -79,14 +80,9 @@ known_keys (const FarOption *table, const FarCheck *check)
 static void
 check_deprecated (const FarOption *option, const FarYaml *key, const FarCheck *check)
 {
-  if (!(option->flags & FAR_OPT_DEPRECATED))
-    return;
-  if (option->successor != NULL)
-    far_fault_add (check->faults, FAR_FAULT_WARNING, key, _ ("'%s' in %s is an old name; write '%s'"),
-                   key->text, check->what, option->successor);
-  else
-    far_fault_add (check->faults, FAR_FAULT_WARNING, key,
-                   _ ("'%s' in %s has no effect any more; take it out"), key->text, check->what);
+  if (option->flags & FAR_OPT_DEPRECATED)
+    far_fault_add (check->faults, FAR_FAULT_FORMER, key, _ ("'%s' in %s has no effect any more; take it out"),
+                   key->text, check->what);
 }
 
 static void

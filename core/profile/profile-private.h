@@ -19,6 +19,15 @@ void far_profile_read_instances (FarProfile *profile, GPtrArray *refs, GPtrArray
 void far_profile_read_instance (FarProfile *profile, FarConfigured *configured, GPtrArray *refs,
                                 GPtrArray *faults);
 
+/* "service 'fleet' (type fleet)", for messages; caller frees. */
+char *far_profile_what (const FarConfigured *configured);
+
+/* What older profiles say otherwise is brought into today's form, in the profile's tree, with a warning (a
+ * FORMER fault) for each. Keys that have another name now; */
+void far_profile_former_keys (FarProfile *profile, FarConfigured *configured, GPtrArray *faults);
+/* and options of what has become a type of its own: its instance is added to the section. */
+void far_profile_former_splits (FarProfile *profile, FarConfigured *configured, GPtrArray *faults);
+
 /* Two services that answer the same request, in the order of the file. */
 void far_profile_check_requests (const FarProfile *profile, GPtrArray *faults);
 

@@ -58,6 +58,7 @@ far_profile_unref (FarProfile *profile)
   far_options_unref (profile->node);
   g_clear_pointer (&profile->tree, far_yaml_free);
   g_ptr_array_unref (profile->sources);
+  g_strfreev (profile->former);
   g_free (profile->path);
   g_free (profile);
 }
@@ -174,6 +175,7 @@ load (const char *path, const char *state, gboolean lazy, GPtrArray *faults)
   if (profile->tree != NULL)
     read_parts (profile, state, faults);
   far_faults_sort (faults);
+  profile->former = far_faults_former (faults);
   return far_faults_errors (faults) == before ? g_steal_pointer (&profile) : NULL;
 }
 

@@ -43,6 +43,7 @@ typedef struct {
   GPtrArray *instances;
   GPtrArray *devices; /* of FarDevice */
   json_t *rights;     /* list of objects, each with an id */
+  GStrv former;       /* "FILE:LINE: message" of what is written as older profiles were */
 } FarProfile;
 
 /* Reads and checks. Faults are added, in the order of files and lines; NULL if there was an error among them.

@@ -4,6 +4,9 @@
 
 #include "profile/tree.h"
 
+#include <jansson.h>
+#include <stdlib.h>
+
 #include <farwatch/i18n.h>
 
 FarSource *
@@ -189,6 +192,85 @@ far_yaml_merge (FarYaml *base, FarYaml *over)
     base->keys->pdata[index] = key;
   }
   far_yaml_free (over);
+}
+
+static gpointer
+copy_node (gconstpointer node, gpointer unused)
+{
+  return far_yaml_copy (node);
+}
+
+static GPtrArray *
+copy_nodes (GPtrArray *nodes)
+{
+  return nodes != NULL ? g_ptr_array_copy (nodes, copy_node, NULL) : NULL;
+}
+
+FarYaml *
+far_yaml_copy (const FarYaml *node)
+{
+  FarYaml *copy = g_new (FarYaml, 1);
+
+  *copy = *node;
+  copy->source = node->source != NULL ? far_source_ref (node->source) : NULL;
+  copy->text = g_strdup (node->text);
+  copy->keys = copy_nodes (node->keys);
+  copy->items = copy_nodes (node->items);
+  return copy;
+}
+
+void
+far_yaml_add (FarYaml *map, FarYaml *key, FarYaml *value)
+{
+  g_ptr_array_add (map->keys, key);
+  g_ptr_array_add (map->items, value);
+}
+
+gboolean
+far_yaml_take (FarYaml *map, const char *key, FarYaml **key_out, FarYaml **value_out)
+{
+  guint index;
+
+  if (!tree_find (map, key, &index))
+    return FALSE;
+  *key_out = g_ptr_array_steal_index (map->keys, index);
+  *value_out = g_ptr_array_steal_index (map->items, index);
+  return TRUE;
+}
+
+static void
+flow_append (GString *text, const FarYaml *node)
+{
+  if (node->kind == FAR_YAML_SCALAR && node->plain && strpbrk (node->text, ",[]{}#") == NULL) {
+    g_string_append (text, node->text);
+    return;
+  }
+  if (node->kind == FAR_YAML_SCALAR) {
+    json_t *json = json_string (node->text);
+    char *quoted = json_dumps (json, JSON_ENCODE_ANY | JSON_ENSURE_ASCII); /* which is YAML as well */
+
+    g_string_append (text, quoted);
+    free (quoted);
+    json_decref (json);
+    return;
+  }
+  g_string_append_c (text, node->kind == FAR_YAML_MAP ? '{' : '[');
+  for (guint i = 0; i < node->items->len; i++) {
+    g_string_append (text, i > 0 ? ", " : "");
+    if (node->kind == FAR_YAML_MAP)
+      g_string_append_printf (text, "%s: ", ((const FarYaml *) node->keys->pdata[i])->text);
+    flow_append (text, node->items->pdata[i]);
+  }
+  g_string_append_c (text, node->kind == FAR_YAML_MAP ? '}' : ']');
+}
+
+char *
+far_yaml_flow (const FarYaml *node)
+{
+  GString *text = g_string_new (NULL);
+
+  flow_append (text, node);
+  return g_string_free (text, FALSE);
 }
 
 const char *

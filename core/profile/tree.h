@@ -58,6 +58,14 @@ gboolean far_yaml_equal (const FarYaml *a, const FarYaml *b); /* places do not c
 /* Puts over into base: maps key by key, anything else is replaced; an empty value leaves a map as it is.
  * Takes over. */
 void far_yaml_merge (FarYaml *base, FarYaml *over);
+/* The whole below it, with its places. Caller frees. */
+FarYaml *far_yaml_copy (const FarYaml *node);
+/* Adds a key that the map does not have; takes both. */
+void far_yaml_add (FarYaml *map, FarYaml *key, FarYaml *value);
+/* Takes a key and its value out. FALSE: it is not there. */
+gboolean far_yaml_take (FarYaml *map, const char *key, FarYaml **key_out, FarYaml **value_out);
+/* As it may be written into one line: a, [a, b], {a: b}. Caller frees. */
+char *far_yaml_flow (const FarYaml *node);
 /* "a map", "a list", "text" */
 const char *far_yaml_kind_name (const FarYaml *node);
 /* "file:line", caller frees; "" for a node without a place. */

@@ -193,6 +193,23 @@ class Daemon(unittest.TestCase):
         for name in bad:
             self.assertIn(f"farwatch-plugin-sensor-{name}", said.stdout)
 
+    def test_an_older_profile_runs_and_is_told_of(self):
+        """In the log, by --check and by the doctor: place, cause, and what to write."""
+        for name in ("service-whole", "service-part"):
+            os.symlink(os.path.join(FIXTURES, f"{name}.so"), os.path.join(self.plugins, f"{name}.so"))
+        self.write("sensors:\n  boiler: {type: probe, colour: red}\nservices:\n  all: {type: whole, colour: green}\n")
+        wanted = [f"{self.profile}:4: 'colour' in sensor 'boiler' (type probe) is an old name; write 'word'",
+                  f"{self.profile}:6: service 'all' (type whole): a part of it is type part now, and runs as services.part with what stands here; "
+                  "write under services: `part: {type: part, colour: green}`, and take out here: colour"]
+        check = self.run_daemon("--profile", self.profile, "--check")
+        self.assertEqual(check.returncode, 0, check.stderr)
+        self.start()
+        findings = [row["text"] for row in self.ask("GET", "doctor")[1]["findings"] if row["what"] == "profile"]
+        self.assertEqual(findings, wanted)
+        for text in (check.stderr, self.logged()):
+            self.assertEqual([line.split(": ", 2)[2] for line in text.splitlines() if ": warning: " in line], [line.split(": ", 1)[1] for line in wanted])
+        self.assertIn("services.part: runs", self.logged())
+
     def test_hangup_reloads_and_a_bad_profile_keeps_the_old(self):
         self.write("sensors:\n  boiler: {type: probe, count: 1}\n")
         process = self.start()

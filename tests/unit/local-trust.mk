@@ -86,3 +86,13 @@ tests_fixtures_service_echo_la_CPPFLAGS = $(TEST_CPP)
 tests_fixtures_service_echo_la_CFLAGS = $(PLUGIN_CC)
 tests_fixtures_service_echo_la_LDFLAGS = $(FIXTURE_LD)
 tests_fixtures_service_echo_la_SOURCES = tests/fixtures/service-echo.c
+
+check_LTLIBRARIES += tests/fixtures/service-whole.la tests/fixtures/service-part.la
+tests_fixtures_service_whole_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_service_whole_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_service_whole_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_service_whole_la_SOURCES = tests/fixtures/service-whole.c
+tests_fixtures_service_part_la_CPPFLAGS = $(TEST_CPP)
+tests_fixtures_service_part_la_CFLAGS = $(PLUGIN_CC)
+tests_fixtures_service_part_la_LDFLAGS = $(FIXTURE_LD)
+tests_fixtures_service_part_la_SOURCES = tests/fixtures/service-part.c

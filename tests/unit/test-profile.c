@@ -18,6 +18,8 @@ set_up (void)
   plugins = make_folder ();
   link_fixture (plugins, "sensor-probe");
   link_fixture (plugins, "service-echo");
+  link_fixture (plugins, "service-whole");
+  link_fixture (plugins, "service-part");
   g_setenv ("FARWATCH_PLUGIN_DIR", plugins, TRUE);
   ck_assert_int_eq (g_chdir (data), 0);
 }
@@ -282,6 +284,95 @@ START_TEST (a_service_may_not_answer_for_the_node)
 }
 END_TEST
 
+/* ---- what older profiles say otherwise ---- */
+
+static char *
+effective_text (const FarProfile *profile, const char *key, const char *word)
+{
+  json_t *all = far_profile_effective (profile);
+  char *text = g_strdup (json_string_value (json_object_get (json_object_get (all, key), word)));
+
+  json_decref (all);
+  return text;
+}
+
+#define ck_assert_effective(profile, key, word, wanted)                                                      \
+  do {                                                                                                       \
+    g_autofree char *effective_ = effective_text ((profile), (key), (word));                                 \
+    ck_assert_str_eq (effective_, (wanted));                                                                 \
+  } while (0)
+
+/* The file split.yaml has what it says, split.err the warnings. */
+START_TEST (a_part_of_a_type_that_was_split_runs_from_an_older_profile)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (FarProfile) profile = load ("split.yaml", &text);
+
+  ck_assert_msg (profile != NULL, "%s", text);
+  ck_assert_str_eq (far_profile_find (profile, "services.part")->type_name, "part");
+  ck_assert_effective (profile, "services.part.colour", "value", "deep red, or so");
+  ck_assert_effective (profile, "services.part.colour", "origin", "split.yaml:7");
+  ck_assert_effective (profile, "services.part.folder", "origin", "split.yaml:6");
+  ck_assert_effective (profile, "services.whole.folder", "origin", "split.yaml:6");
+  ck_assert_uint_eq (g_strv_length (profile->former), 1);
+  ck_assert (g_str_has_prefix (profile->former[0], "split.yaml:4: service 'whole' (type whole): "));
+}
+END_TEST
+
+START_TEST (todays_form_of_a_split_is_not_warned_of)
+{
+  g_autoptr (FarProfile) profile = load_good (
+      "services:\n  all: {type: whole, folder: data}\n  rest: {type: part, colour: red}\n");
+
+  ck_assert_ptr_nonnull (far_profile_find (profile, "services.rest"));
+  ck_assert_ptr_null (far_profile_find (profile, "services.part"));
+  ck_assert_uint_eq (g_strv_length (profile->former), 0);
+}
+END_TEST
+
+/* The old form cannot go on without the code that did it. */
+START_TEST (a_part_that_is_not_installed_names_its_package)
+{
+  g_autofree char *text = NULL, *link = g_build_filename (plugins, "service-part.so", NULL);
+
+  ck_assert_int_eq (g_unlink (link), 0);
+  far_loader_scan ();
+  ck_assert_ptr_null (load ("split.yaml", &text));
+  ck_assert_msg (strstr (text, "split.yaml:4:3: error: service type 'part' is not installed") != NULL &&
+                     strstr (text, "install the package farwatch-plugin-service-part") != NULL &&
+                     strstr (text, "a part of services.whole is that type now") != NULL,
+                 "%s", text);
+}
+END_TEST
+
+/* In its own words that profile has a service 'part' already, of another type. */
+START_TEST (a_part_whose_name_is_taken_gets_another)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (FarProfile) profile = NULL;
+
+  write_file (plugins, "taken.yaml",
+              "farwatch: 1\nnode: {id: t1}\nservices:\n  part: {type: echo}\n  all: {type: whole}\n", -1);
+  ck_assert_int_eq (g_chdir (plugins), 0);
+  profile = load ("taken.yaml", &text);
+  ck_assert_msg (profile != NULL, "%s", text);
+  ck_assert_str_eq (far_profile_find (profile, "services.all-part")->type_name, "part");
+  ck_assert_msg (strstr (text, "`all-part: {type: part}`") != NULL, "%s", text);
+}
+END_TEST
+
+START_TEST (a_key_that_was_renamed_is_read_under_its_old_name)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (FarProfile) profile = load ("deprecated.yaml", &text);
+
+  ck_assert_msg (profile != NULL, "%s", text);
+  ck_assert_effective (profile, "sensors.boiler.word", "value", "red");
+  ck_assert_effective (profile, "sensors.boiler.word", "origin", "deprecated.yaml:6");
+  ck_assert_uint_eq (g_strv_length (profile->former), 2);
+}
+END_TEST
+
 START_TEST (faults_as_json_have_their_place)
 {
   g_autoptr (GPtrArray) faults = far_faults_new ();
@@ -319,6 +410,11 @@ main (void)
   tcase_add_test (tcase, a_missing_type_names_its_package);
   tcase_add_test (tcase, a_type_describes_itself);
   tcase_add_test (tcase, a_service_may_not_answer_for_the_node);
+  tcase_add_test (tcase, a_part_of_a_type_that_was_split_runs_from_an_older_profile);
+  tcase_add_test (tcase, todays_form_of_a_split_is_not_warned_of);
+  tcase_add_test (tcase, a_part_that_is_not_installed_names_its_package);
+  tcase_add_test (tcase, a_part_whose_name_is_taken_gets_another);
+  tcase_add_test (tcase, a_key_that_was_renamed_is_read_under_its_old_name);
   tcase_add_test (tcase, faults_as_json_have_their_place);
   suite_add_tcase (suite, tcase);
   return run_suite (suite);

@@ -138,6 +138,31 @@ START_TEST (the_same_profile_changes_nothing)
 }
 END_TEST
 
+/* From the words of an older profile to today's: nothing ends because somebody follows the warnings. */
+START_TEST (todays_form_of_an_older_profile_changes_nothing)
+{
+  FarInstance *part;
+
+  link_fixture (folder, "service-whole");
+  link_fixture (folder, "service-part");
+  start ("sensors:\n  boiler: {type: probe, colour: red}\n"
+         "services:\n  all: {type: whole, folder: data, colour: green, sizes: [a, b]}\n");
+  part = far_instances_by_path ("services.part");
+  ck_assert_ptr_nonnull (part);
+  ck_assert_reload (
+      "sensors:\n  boiler: {type: probe, word: red}\nservices:\n  all: {type: whole, folder: data}\n"
+      "  part: {type: part, folder: data, colour: green, sizes: [a, b]}\n",
+      "");
+  ck_assert_ptr_eq (far_instances_by_path ("services.part"), part);
+  ck_assert_uint_eq (g_strv_length (far_node_profile ()->former), 0);
+  ck_assert_steps ("");
+  ck_assert_reload ("sensors:\n  boiler: {type: probe, colour: blue}\n"
+                    "services:\n  all: {type: whole, folder: data, colour: green, sizes: [a, c]}\n",
+                    "sensors.boiler reloaded,services.part replaced");
+  ck_assert_uint_eq (g_strv_length (far_node_profile ()->former), 2);
+}
+END_TEST
+
 /* The one that answers now goes on answering. */
 START_TEST (a_second_that_answers_the_same_is_refused)
 {
@@ -383,6 +408,7 @@ main (void)
   tcase_add_checked_fixture (tcase, set_up, tear_down);
   tcase_set_timeout (tcase, 60);
   tcase_add_test (tcase, the_same_profile_changes_nothing);
+  tcase_add_test (tcase, todays_form_of_an_older_profile_changes_nothing);
   tcase_add_test (tcase, a_second_that_answers_the_same_is_refused);
   tcase_add_test (tcase, a_reloadable_key_is_told);
   tcase_add_test (tcase, options_live_as_long_as_somebody_holds_them);
