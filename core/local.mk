@@ -128,6 +128,7 @@ libfarwatch_la_SOURCES = \
 	core/life/reload-plan.h \
 	core/life/reload.c \
 	core/life/reload.h \
+	core/life/route-verb.c \
 	core/life/route.c \
 	core/loop/log-limited.c \
 	core/loop/count.c \

@@ -179,11 +179,19 @@ typedef struct {
    * handler runs, so that it finds the same. NULL: it is asked of `object`. Fills *found, which begins empty;
    * its texts are taken. [main] */
   void (*resolve) (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found);
+  /* The word of this request where a transport's messages carry one in place of method and path (SIP): 1 to
+   * 24 of a-z 0-9 - that begin with a letter, unique in a node. NULL: it has none. */
+  const char *verb;
 } FarHandler;
 
 /* Registers a table for an instance or for core itself (self given, at NULL). */
 void far_handlers_add (const FarHandler *handlers, gpointer self, FarInstance *at);
 void far_handlers_remove (const FarHandler *handlers, gpointer self);
+/* For transports whose messages carry a verb: the request that it stands for. names: what stands for the {…}
+ * of the pattern, in order, ending with NULL; NULL: none. Caller frees. FAR_ERROR_NOT_FOUND: nobody here has
+ * the verb; FAR_ERROR_INVALID: too few or too many names, or one that is no name. [main] */
+FarMessage *
+far_message_from_verb (const char *verb, const char *const *names, json_t *body /* takes */, GError **error);
 
 /* What an interface calls for each message that came in: [main]. answered runs on main, exactly once, never
  * inside this call; for WATCH once per event until `last`. transport: the interface's instance, NULL for the

@@ -209,6 +209,17 @@ far_route_find (const char *method, char **parts, GStrv *out, gboolean *known)
   return best;
 }
 
+const FarRoute *
+far_route_find_verb (const char *verb)
+{
+  GPtrArray *list = route_part ()->list;
+
+  for (guint i = 0; list != NULL && i < list->len; i++)
+    if (g_strcmp0 (((const FarRoute *) list->pdata[i])->handler->verb, verb) == 0)
+      return list->pdata[i];
+  return NULL;
+}
+
 /* A resource of a service that does not run now. */
 static gboolean
 pattern_matches (const char *pattern, char **parts)
@@ -299,6 +310,8 @@ far_route_list (void)
     json_object_set_new (line, "resource", json_string (handler->pattern));
     json_object_set_new (line, "action", json_string (far_action_name (handler->action)));
     json_object_set_new (line, "summary", json_string (handler->summary != NULL ? _ (handler->summary) : ""));
+    if (handler->verb != NULL)
+      json_object_set_new (line, "verb", json_string (handler->verb));
     json_array_append_new (list, line);
   }
   return list;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Patterns of resources: which two are the same, and which of two that fit one path is the more specific. */
+/* Patterns of resources and their verbs: which two are the same, and which of two that fit one path is the
+ * more specific. */
 #include "config.h"
 
 #include "message/router.h"
 
 #include <string.h>
+
+#define VERB_MAX 24 /* as the header says */
 
 static gboolean
 pattern_same (const char *a, const char *b)
@@ -40,6 +43,32 @@ far_handlers_shared (const FarHandler *a, const FarHandler *b, const FarHandler 
       *first = of_b;
   }
   return n;
+}
+
+gboolean
+far_verb_ok (const char *verb)
+{
+  gsize length = strspn (verb, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+  return g_ascii_islower (verb[0]) && length <= VERB_MAX && verb[length] == '\0';
+}
+
+static gboolean
+table_has_verb (const FarHandler *table, const char *verb)
+{
+  for (; table != NULL && table->method != NULL; table++)
+    if (g_strcmp0 (table->verb, verb) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+const FarHandler *
+far_handlers_shared_verb (const FarHandler *a, const FarHandler *b)
+{
+  for (; b != NULL && b->method != NULL; b++)
+    if (b->verb != NULL && table_has_verb (a, b->verb))
+      return b;
+  return NULL;
 }
 
 gboolean

@@ -8,6 +8,9 @@
 gboolean far_handler_same (const FarHandler *a, const FarHandler *b);
 /* How many rows of b have the same request as one of a; *first: the first of them. A table may be NULL. */
 guint far_handlers_shared (const FarHandler *a, const FarHandler *b, const FarHandler **first);
+/* The first row of b whose verb a row of a has, too; NULL: none. A table may be NULL. */
+const FarHandler *far_handlers_shared_verb (const FarHandler *a, const FarHandler *b);
+gboolean far_verb_ok (const char *verb); /* its form */
 /* Of two patterns that fit the same path: is a the more specific? The one that writes out the first part in
  * which they differ. */
 gboolean far_pattern_before (char **a, char **b);
@@ -25,14 +28,16 @@ char **far_route_split (const char *resource, json_t **query, GError **error);
 /* Of those with this method that fit, the most specific one, in whatever order they were added. NULL: none.
  * *values: what stood for {…}, caller frees. *known: the resource exists with another method. */
 const FarRoute *far_route_find (const char *method, char **parts, GStrv *values, gboolean *known);
+/* The row of this verb; NULL: none. */
+const FarRoute *far_route_find_verb (const char *verb);
 /* The service that would have such a resource if it ran; NULL: none. */
 const FarInstance *far_route_owner (char **parts);
 /* The handler's object with {…} filled from values and body; a body field that was not sent cuts the object
  * before the word it belongs to: "terminals/{body.terminal}/devices/{body.device}" is "terminals/t1" without
  * device. FAR_ERROR_INVALID for text that is no name. */
 char *far_route_object (const FarRoute *route, char **values, json_t *body, GError **error);
-/* Every handler, for `farctl call --list` and the sweep test: array of {method, resource, action, object,
- * summary}. */
+/* Every handler, for `farctl call --list` and the sweep test: array of {method, resource, action,
+ * summary}, and verb where there is one. */
 json_t *far_route_list (void);
 
 /* ---- hops.c ---- */

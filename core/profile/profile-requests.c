@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A message goes to one handler. Two that answer the same request would both stand in the profile, and one of
- * them would never hear of it. */
+/* A message goes to one handler. Two that answer the same request, or the same verb, would both stand in the
+ * profile, and one of them would never hear of it. */
 #include "config.h"
 
 #include "profile/profile-private.h"
@@ -41,6 +41,27 @@ fault_shared (const FarConfigured *configured, const FarHandler *first, guint n,
 }
 
 static void
+fault_verb (const FarConfigured *configured, const char *verb, const char *other, GPtrArray *faults)
+{
+  far_fault_add (faults, FAR_FAULT_ERROR, configured->key,
+                 _ ("%s answers the verb %s, as %s does, and a message goes to one only: take one of the two "
+                    "out, or run it as a daemon with its own profile"),
+                 configured->path, verb, other);
+}
+
+static void
+check_verb_against_own (const FarConfigured *configured, const FarHandler *own, GPtrArray *faults)
+{
+  const FarHandler *row = far_handlers_shared_verb (own, handlers_of (configured));
+
+  if (row != NULL)
+    far_fault_add (faults, FAR_FAULT_ERROR, configured->key,
+                   _ ("%s answers the verb %s, which each node answers itself: its plugin must name that "
+                      "otherwise; take it out"),
+                   configured->path, row->verb);
+}
+
+static void
 check_against_own (const FarConfigured *configured, GPtrArray *faults)
 {
   for (guint i = 0; own_tables != NULL && own_tables[i] != NULL; i++) {
@@ -51,6 +72,8 @@ check_against_own (const FarConfigured *configured, GPtrArray *faults)
                      _ ("%s answers %s %s, which each node answers itself: its plugin must name that "
                         "otherwise; take it out"),
                      configured->path, first->method, first->pattern);
+    else
+      check_verb_against_own (configured, own_tables[i], faults);
   }
 }
 
@@ -59,9 +82,12 @@ check_against (const FarConfigured *earlier, const FarConfigured *configured, GP
 {
   const FarHandler *first = NULL;
   guint n = far_handlers_shared (handlers_of (earlier), handlers_of (configured), &first);
+  const FarHandler *verb = far_handlers_shared_verb (handlers_of (earlier), handlers_of (configured));
 
   if (n > 0)
     fault_shared (configured, first, n, earlier->path, faults);
+  else if (verb != NULL)
+    fault_verb (configured, verb->verb, earlier->path, faults);
 }
 
 void

@@ -14,6 +14,8 @@ typedef struct {
    * path is there with another method. */
   const FarHandler *(*find) (const char *method, const char *path, gpointer *self, GStrv *values,
                              gboolean *known);
+  /* The request of a verb, as far_message_from_verb() says. */
+  FarMessage *(*from_verb) (const char *verb, const char *const *names, json_t *body, GError **error);
 } RouterWays;
 
 static inline void
@@ -24,12 +26,12 @@ conform_handle (gpointer self, FarCall *call)
 static const FarHandler conform_wide[] = {
   { "GET", "things/{t}", .handle = conform_handle },
   { "PUT", "things/{t}", .handle = conform_handle },
-  { "GET", "things/{t}/{part}", .handle = conform_handle },
+  { "GET", "things/{t}/{part}", .handle = conform_handle, .verb = "look" },
   { "GET", "{any}/fixed/end", .handle = conform_handle },
   { NULL },
 };
 static const FarHandler conform_narrow[] = {
-  { "GET", "things", .handle = conform_handle },
+  { "GET", "things", .handle = conform_handle, .verb = "list" },
   { "GET", "things/own", .handle = conform_handle },
   { "GET", "things/{t}/size", .handle = conform_handle },
   { "GET", "things/own/{part}", .handle = conform_handle },
@@ -84,6 +86,58 @@ conform_check_all (const RouterWays *ways, gpointer wide, gpointer narrow)
     conform_check_row (ways, &conform_rows[i], wide, narrow);
 }
 
+typedef struct {
+  const char *verb, *names, *request; /* names with , between them; NULL: none */
+  int code;                           /* where there is no request */
+} ConformVerb;
+
+static const ConformVerb conform_verbs[] = {
+  { "list", NULL, "GET things", 0 },
+  { "look", "a,b", "GET things/a/b", 0 },
+  { "look", "a", NULL, FAR_ERROR_INVALID },
+  { "look", "a,b,c", NULL, FAR_ERROR_INVALID },
+  { "look", "a,b/c", NULL, FAR_ERROR_INVALID },
+  { "look", "..,b", NULL, FAR_ERROR_INVALID },
+  { "look", NULL, NULL, FAR_ERROR_INVALID },
+  { "list", "a", NULL, FAR_ERROR_INVALID },
+  { "LIST", NULL, NULL, FAR_ERROR_NOT_FOUND },
+  { "", NULL, NULL, FAR_ERROR_NOT_FOUND },
+};
+
+static inline void
+conform_check_verb (const RouterWays *ways, const ConformVerb *row)
+{
+  g_auto (GStrv) names = row->names != NULL ? g_strsplit (row->names, ",", -1) : NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (FarMessage)
+      message = ways->from_verb (row->verb, (const char *const *) names, json_pack ("{s:i}", "n", 1), &error);
+  g_autofree char *text = message != NULL ? g_strconcat (message->method, " ", message->resource, NULL)
+                                          : NULL;
+
+  ck_assert_msg (g_strcmp0 (text, row->request) == 0, "%s %s: %s", row->verb, row->names, text);
+  ck_assert_msg (error == NULL ? row->code == 0 : error->code == row->code, "%s %s: %s", row->verb,
+                 row->names, error != NULL ? error->message : "");
+  ck_assert (message == NULL || (message->id != NULL && g_bytes_get_size (message->body) == 7));
+}
+
+/* A verb is found as long as its table is there. */
+static inline void
+conform_check_verbs (const RouterWays *ways)
+{
+  g_autoptr (FarMessage) gone = NULL;
+  int at;
+
+  ways->add (conform_wide, &at);
+  ways->add (conform_narrow, &at);
+  for (guint i = 0; i < G_N_ELEMENTS (conform_verbs); i++)
+    conform_check_verb (ways, &conform_verbs[i]);
+  ways->remove (conform_narrow, &at);
+  gone = ways->from_verb ("list", NULL, NULL, NULL);
+  ck_assert_ptr_null (gone);
+  conform_check_verb (ways, &conform_verbs[1]);
+  ways->remove (conform_wide, &at);
+}
+
 /* In whatever order the tables came; and what was taken out is not found any more, the other's rows are. */
 static inline void
 router_conforms (const RouterWays *ways)
@@ -106,6 +160,7 @@ router_conforms (const RouterWays *ways)
   g_clear_pointer (&values, g_strfreev);
   ck_assert_ptr_null (ways->find ("GET", "things/own", &self, &values, &known));
   ck_assert (!known);
+  conform_check_verbs (ways);
 }
 
 /* ---- a table ---- */
@@ -174,13 +229,16 @@ handlers_conform (const char *of, const FarHandler *table, GString *wrong)
                        : !conform_pattern_ok (row->pattern)    ? "is no pattern of a path"
                        : !conform_object_ok (row)
                            ? "has an object with a {…} that neither pattern nor body has"
-                       : !conform_types_ok (row->content) ? "takes what is no type of a body"
+                       : !conform_types_ok (row->content)              ? "takes what is no type of a body"
+                       : row->verb != NULL && !far_verb_ok (row->verb) ? "has a verb that is none"
                        : row->handle == NULL || row->summary == NULL || !*row->summary
                            ? "lacks its handler or its summary"
                            : NULL;
 
     for (const FarHandler *before = table; before < row && what == NULL; before++)
-      what = far_handler_same (before, row) ? "stands twice" : NULL;
+      what = far_handler_same (before, row)                                  ? "stands twice"
+             : row->verb != NULL && g_strcmp0 (before->verb, row->verb) == 0 ? "has a verb that stands twice"
+                                                                             : NULL;
     if (what != NULL)
       g_string_append_printf (wrong, "\n  %s: %s %s %s", of, row->method, row->pattern, what);
   }

@@ -393,6 +393,8 @@ core_conforms (GString *wrong)
     for (guint before = 0; before < i; before++)
       if (far_handlers_shared (tables[before], tables[i], &first) > 0)
         g_string_append_printf (wrong, "\n  core: %s %s stands in two tables", first->method, first->pattern);
+      else if ((first = far_handlers_shared_verb (tables[before], tables[i])) != NULL)
+        g_string_append_printf (wrong, "\n  core: the verb %s stands in two tables", first->verb);
   }
 }
 

@@ -284,6 +284,33 @@ START_TEST (a_service_may_not_answer_for_the_node)
 }
 END_TEST
 
+/* A message that carries a verb goes to one row: two with the same are named both, also where one is the
+ * node's own. */
+START_TEST (two_handlers_of_one_verb)
+{
+  static const FarHandler mine[] = { { "GET", "status", .verb = "hold" }, { NULL } };
+  static const FarHandler *const tables[] = { mine, NULL };
+  g_autofree char *text = NULL, *own = NULL;
+
+  write_file (plugins, "two.yaml",
+              "farwatch: 1\nnode: {id: t1}\nservices:\n  one: {type: echo}\n  two: {type: clash}\n", -1);
+  ck_assert_int_eq (g_chdir (plugins), 0);
+  ck_assert_ptr_null (load ("two.yaml", &text));
+  ck_assert_msg (strstr (text,
+                         "two.yaml:5:3: error: services.two answers the verb hold, as services.one does, "
+                         "and a message goes to one only: take one of the two out, or run it as a daemon "
+                         "with its own profile\n") != NULL,
+                 "%s", text);
+  write_file (plugins, "one.yaml", "farwatch: 1\nnode: {id: t1}\nservices:\n  one: {type: echo}\n", -1);
+  far_profile_set_own_requests (tables);
+  ck_assert_ptr_null (load ("one.yaml", &own));
+  far_profile_set_own_requests (NULL);
+  ck_assert_msg (strstr (own, "one.yaml:4:3: error: services.one answers the verb hold, which each node "
+                              "answers itself: its plugin must name that otherwise; take it out\n") != NULL,
+                 "%s", own);
+}
+END_TEST
+
 /* ---- what older profiles say otherwise ---- */
 
 static char *
@@ -410,6 +437,7 @@ main (void)
   tcase_add_test (tcase, a_missing_type_names_its_package);
   tcase_add_test (tcase, a_type_describes_itself);
   tcase_add_test (tcase, a_service_may_not_answer_for_the_node);
+  tcase_add_test (tcase, two_handlers_of_one_verb);
   tcase_add_test (tcase, a_part_of_a_type_that_was_split_runs_from_an_older_profile);
   tcase_add_test (tcase, todays_form_of_a_split_is_not_warned_of);
   tcase_add_test (tcase, a_part_that_is_not_installed_names_its_package);

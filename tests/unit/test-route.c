@@ -31,7 +31,7 @@ ways_find (const char *method, const char *path, gpointer *self, GStrv *values, 
 
 START_TEST (the_router_conforms)
 {
-  static const RouterWays ways = { ways_add, far_handlers_remove, ways_find };
+  static const RouterWays ways = { ways_add, far_handlers_remove, ways_find, far_message_from_verb };
 
   router_conforms (&ways);
 }
@@ -56,6 +56,10 @@ START_TEST (a_bad_table_is_told)
     { "PUT", "g", .content = no_types, .handle = handle, .summary = "s" },
     { "GET", "f/{x}", .handle = handle, .summary = "s" },
     { "GET", "f/{y}", .handle = handle, .summary = "s" },
+    { "GET", "h", .handle = handle, .summary = "s", .verb = "Look" },
+    { "GET", "i", .handle = handle, .summary = "s", .verb = "look" },
+    { "GET", "j", .handle = handle, .summary = "s", .verb = "look" },
+    { "GET", "k", .handle = handle, .summary = "s", .verb = "a-verb-of-25-letters-or-so" },
     { NULL },
   };
   g_autoptr (GString) wrong = g_string_new (NULL);
@@ -68,7 +72,10 @@ START_TEST (a_bad_table_is_told)
                                 "\n  test: GET c has an object with a {…} that neither pattern nor body has"
                                 "\n  test: POST d has an object with a {…} that neither pattern nor body has"
                                 "\n  test: GET e lacks its handler or its summary\n  test: PUT g takes what "
-                                "is no type of a body\n  test: GET f/{y} stands twice");
+                                "is no type of a body\n  test: GET f/{y} stands twice"
+                                "\n  test: GET h has a verb that is none"
+                                "\n  test: GET j has a verb that stands twice"
+                                "\n  test: GET k has a verb that is none");
 }
 END_TEST
 
