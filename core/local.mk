@@ -158,6 +158,7 @@ libfarwatch_la_SOURCES = \
 	core/loop/thread.c \
 	core/message/call.c \
 	core/message/dedup.c \
+	core/message/delegated.c \
 	core/message/expect.c \
 	core/message/frame.c \
 	core/message/frame.h \
@@ -244,6 +245,7 @@ libfarwatch_la_SOURCES = \
 	core/reach/device.c \
 	core/reach/device.h \
 	core/reach/endpoint.c \
+	core/reach/forward.c \
 	core/reach/login-private.h \
 	core/reach/login-queue.c \
 	core/reach/login.c \

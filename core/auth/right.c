@@ -331,6 +331,22 @@ right_visible_names (const FarPrincipal *principal, GPtrArray *names, FarShows w
   return right_shows (principal, FALSE, names, wanted);
 }
 
+gboolean
+far_right_node_has_any (const char *node)
+{
+  g_autofree char *who = g_strconcat ("node:", node, NULL);
+  GPtrArray *rows = far_right_rows ();
+  gint64 now = far_clock_wall_us ();
+
+  for (guint i = 0; i < rows->len; i++) {
+    const FarRightRow *row = rows->pdata[i];
+
+    if (g_str_equal (row->who, who) && (row->until_us == 0 || now < row->until_us))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static void
 ended_drop_oldest (void)
 {

@@ -11,6 +11,8 @@ gboolean far_right_set_profile (json_t *list, GError **error);
 /* Is it a right of the profile? */
 gboolean far_right_is_profile (const char *id);
 gboolean far_right_exists (const char *id);
+/* Has the node been given any right that is not over? Without one it speaks for nobody. [main] */
+gboolean far_right_node_has_any (const char *node);
 /* Those that are for this principal. */
 json_t *far_right_list_of (const FarPrincipal *principal);
 void far_right_clear (void);

@@ -91,6 +91,10 @@ typedef struct {
   GBytes *bytes;   /* a body that is not JSON; its type is in the message. NULL: none */
   char *object;    /* resolved */
   char *transport; /* name of the transport instance it came by; NULL: control socket */
+  /* the nodes that it has passed, as they tell: "front, cloud"; NULL: none. Whoever speaks for the asker is
+   * proven, and stands in principal->via */
+  const char *via;
+  guint hops; /* how many these are */
   struct _FarAnswer *answer;
 } FarCall;
 
@@ -140,6 +144,11 @@ gboolean far_expect_ok (const FarCall *call, const char *place, const json_t *sh
         16                                                                                                   \
   }
 void far_call_fail_new (FarCall *call, FarErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* Answers with what the peer answers, in the name of the call's asker: the peer judges them as node and
+ * person and takes it from a node alone that has a right there. For the upstream hook. Refused at once: an
+ * asker who is no person, or for whom another node speaks already; a message that has passed two nodes. Two
+ * nodes that hand up to each other end it, as each refuses what has been there before. [main] */
+void far_call_forward (FarCall *call, const char *transport, const char *peer);
 /* Refuses what a right does not give: to who may not see the object the words are those of an unknown one
  * (404), else 403 with the cause. */
 void far_call_refuse (FarCall *call, const char *object, const char *cause);
@@ -183,6 +192,15 @@ typedef struct {
    * 24 of a-z 0-9 - that begin with a letter, unique in a node. NULL: it has none. */
   const char *verb;
 } FarHandler;
+
+/* Method and pattern of the *upstream hook*: at most one row of a node, which gets what nobody here has a
+ * handler for (a front process, a cluster node). Its action is asked of its object ("node" where that is
+ * NULL), and nothing else: who may do what the message asks for is *not* judged here, but by the node above,
+ * as node and person. So FAR_ACTION_NONE lets through whoever has logged in here; FAR_ACTION_ANYONE is
+ * refused. The call has the path in `parts`, an empty `body`, and what came as body in `message`, unchecked.
+ * Not handed up: a message before its login, WATCH, a path that this node has with another method or for a
+ * service that does not run now, and all while the node starts. */
+#define FAR_UPSTREAM "*"
 
 /* Registers a table for an instance or for core itself (self given, at NULL). */
 void far_handlers_add (const FarHandler *handlers, gpointer self, FarInstance *at);

@@ -209,6 +209,18 @@ far_route_find (const char *method, char **parts, GStrv *out, gboolean *known)
   return best;
 }
 
+/* No path and no method of a message fits it, so it is found by this alone. */
+const FarRoute *
+far_route_find_upstream (void)
+{
+  GPtrArray *list = route_part ()->list;
+
+  for (guint i = 0; list != NULL && i < list->len; i++)
+    if (far_handler_is_upstream (((const FarRoute *) list->pdata[i])->handler))
+      return list->pdata[i];
+  return NULL;
+}
+
 const FarRoute *
 far_route_find_verb (const char *verb)
 {
@@ -276,7 +288,9 @@ route_value (const FarRoute *route, const char *name, char **values, json_t *bod
 char *
 far_route_object (const FarRoute *route, char **values, json_t *body, GError **error)
 {
-  const char *pattern = route->handler->object != NULL ? route->handler->object : route->handler->pattern;
+  const char *pattern = route->handler->object != NULL             ? route->handler->object
+                        : far_handler_is_upstream (route->handler) ? "node"
+                                                                   : route->handler->pattern;
   g_auto (GStrv) parts = g_strsplit (pattern, "/", -1);
   g_autoptr (GPtrArray) out = g_ptr_array_new ();
   const char *value;
@@ -304,8 +318,11 @@ far_route_list (void)
 
   for (guint i = 0; route_part ()->list != NULL && i < route_part ()->list->len; i++) {
     const FarHandler *handler = ((const FarRoute *) route_part ()->list->pdata[i])->handler;
-    json_t *line = json_object ();
+    json_t *line;
 
+    if (far_handler_is_upstream (handler))
+      continue;
+    line = json_object ();
     json_object_set_new (line, "method", json_string (handler->method));
     json_object_set_new (line, "resource", json_string (handler->pattern));
     json_object_set_new (line, "action", json_string (far_action_name (handler->action)));

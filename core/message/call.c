@@ -335,6 +335,19 @@ far_call_answer (FarCall *call, guint status, json_t *body)
 }
 
 void
+far_call_answer_as (FarCall *call, const FarMessage *answer)
+{
+  g_autoptr (FarMessage) message = far_message_answer (call->message, answer->status, NULL);
+
+  message->content_type = g_strdup (answer->content_type);
+  message->body = answer->body != NULL ? g_bytes_ref (answer->body) : NULL;
+  if (far_message_header (answer, "route") != NULL)
+    far_message_set_header (message, "route", far_message_header (answer, "route"));
+  far_call_secret (call);
+  call_end (call->answer, message);
+}
+
+void
 far_call_fail (FarCall *call, GError *error)
 {
   FarAnswer *answer = call->answer;

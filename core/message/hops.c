@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How many nodes a message has passed: counted where it leaves for another node, judged there and where it
- * comes in. */
+/* How many nodes a message has passed, and which: written where it leaves for another node, judged there and
+ * where it comes in. */
 #include "config.h"
 
 #include "message/router.h"
 
 #include <farwatch/i18n.h>
 
-#define HOPS_MAX 2 /* as the text says */
+#define HOPS_MAX 2 /* as the texts say */
+#define VIA_BETWEEN ", "
 
 static gboolean
 hops_of (const FarMessage *message, guint64 *n, GError **error)
@@ -31,12 +32,46 @@ hops_few (guint64 n, GError **error)
   return FALSE;
 }
 
+guint
+far_hops_of (const FarMessage *message)
+{
+  guint64 n = 0;
+
+  return hops_of (message, &n, NULL) ? (guint) n : 0;
+}
+
+static gboolean
+via_bad (GError **error, const char *why)
+{
+  g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID, "via: %s", why);
+  return FALSE;
+}
+
+/* Each is a node; this one is none of them, or the message goes round. */
+static gboolean
+via_ok (const FarMessage *message, GError **error)
+{
+  const char *text = far_message_header (message, "via");
+  g_auto (GStrv) nodes = text != NULL ? g_strsplit (text, VIA_BETWEEN, HOPS_MAX + 1) : NULL;
+
+  if (text == NULL)
+    return TRUE;
+  if (nodes[0] == NULL || g_strv_length (nodes) > HOPS_MAX)
+    return via_bad (error, _ ("it must name 1 or 2 nodes, with a comma and a space between"));
+  for (guint i = 0; nodes[i] != NULL; i++)
+    if (!far_field_name_ok (nodes[i]))
+      return via_bad (error, _ ("a name must be 1 to 64 of A-Z a-z 0-9 . _ -"));
+  if (g_strv_contains ((const char *const *) nodes, far_node_id ()))
+    return via_bad (error, _ ("the message has been at this node already, so it would go round"));
+  return TRUE;
+}
+
 gboolean
 far_hops_ok (const FarMessage *message, GError **error)
 {
   guint64 n;
 
-  return hops_of (message, &n, error) && hops_few (n, error);
+  return hops_of (message, &n, error) && hops_few (n, error) && via_ok (message, error);
 }
 
 static void
@@ -65,14 +100,18 @@ message_copy (const FarMessage *message)
 FarMessage *
 far_hops_count (const FarMessage *message, GError **error)
 {
-  g_autofree char *text = NULL;
+  const char *before = far_message_header (message, "via");
+  g_autofree char *text = NULL, *via = NULL;
   FarMessage *copy;
   guint64 n;
 
-  if (!hops_of (message, &n, error) || !hops_few (n + 1, error))
+  if (!hops_of (message, &n, error) || !hops_few (n + 1, error) || !via_ok (message, error))
     return NULL;
   copy = message_copy (message);
   text = g_strdup_printf ("%" G_GUINT64_FORMAT, n + 1);
   far_message_set_header (copy, "hops", text);
+  via = before != NULL ? g_strconcat (before, VIA_BETWEEN, far_node_id (), NULL) : g_strdup (far_node_id ());
+  if (far_node_id ()[0] != '\0')
+    far_message_set_header (copy, "via", via);
   return copy;
 }

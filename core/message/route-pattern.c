@@ -27,6 +27,12 @@ far_handler_same (const FarHandler *a, const FarHandler *b)
   return strcmp (a->method, b->method) == 0 && pattern_same (a->pattern, b->pattern);
 }
 
+gboolean
+far_handler_is_upstream (const FarHandler *handler)
+{
+  return strcmp (handler->method, FAR_UPSTREAM) == 0;
+}
+
 guint
 far_handlers_shared (const FarHandler *a, const FarHandler *b, const FarHandler **first)
 {

@@ -28,6 +28,9 @@ char **far_route_split (const char *resource, json_t **query, GError **error);
 /* Of those with this method that fit, the most specific one, in whatever order they were added. NULL: none.
  * *values: what stood for {…}, caller frees. *known: the resource exists with another method. */
 const FarRoute *far_route_find (const char *method, char **parts, GStrv *values, gboolean *known);
+/* The row of FAR_UPSTREAM; NULL: none. */
+const FarRoute *far_route_find_upstream (void);
+gboolean far_handler_is_upstream (const FarHandler *handler);
 /* The row of this verb; NULL: none. */
 const FarRoute *far_route_find_verb (const char *verb);
 /* The service that would have such a resource if it ran; NULL: none. */
@@ -36,16 +39,29 @@ const FarInstance *far_route_owner (char **parts);
  * before the word it belongs to: "terminals/{body.terminal}/devices/{body.device}" is "terminals/t1" without
  * device. FAR_ERROR_INVALID for text that is no name. */
 char *far_route_object (const FarRoute *route, char **values, json_t *body, GError **error);
-/* Every handler, for `farctl call --list` and the sweep test: array of {method, resource, action,
- * summary}, and verb where there is one. */
+/* Every handler but the upstream hook, for `farctl call --list` and the sweep test: array of {method,
+ * resource, action, summary}, and verb where there is one. */
 json_t *far_route_list (void);
 
 /* ---- hops.c ---- */
-/* FAR_ERROR_INVALID when its header `hops` is no number, or more than 2. */
+/* FAR_ERROR_INVALID when its header `hops` is no number, or more than 2; or when `via` names no nodes, more
+ * than 2, or this one. */
 gboolean far_hops_ok (const FarMessage *message, GError **error);
-/* What goes to the next node in its place: a copy that has passed one more. The message itself may go to
- * others, too. Errors as above. */
+/* How many nodes it has passed; 0 where that is no number. */
+guint far_hops_of (const FarMessage *message);
+/* What goes to the next node in its place: a copy that has passed one more, this. The message itself may go
+ * to others, too. Errors as above. */
 FarMessage *far_hops_count (const FarMessage *message, GError **error);
+
+/* ---- delegated.c ---- */
+/* Who asks by this message: who has sent it, or the person for whom that node speaks. The one place that sets
+ * a principal's `via`. Caller unrefs. FAR_ERROR_DENIED: who sent it speaks for nobody. */
+FarPrincipal *far_delegated_asker (const FarPrincipal *sender, const FarMessage *request, GError **error);
+/* What goes to another node for a person who asks here: the same request with an id of its own, which is the
+ * same when the person repeats theirs, and of their headers timeout, hops and via alone; not yet
+ * counted by far_hops_count(). FAR_ERROR_DENIED: asker is no person, or another node speaks for them already.
+ */
+FarMessage *far_delegated_request (const FarPrincipal *asker, const FarMessage *request, GError **error);
 
 /* ---- schema.c ---- */
 gboolean far_schema_check (const FarField *fields, json_t *body, GError **error);
@@ -99,6 +115,9 @@ void far_call_deliver (FarMessage *answer, gboolean last, FarAnswered answered, 
 void far_call_gone (gpointer user);
 guint far_call_count (void);
 const char *far_call_hidden (void); /* the one text for what is not there and what may not be seen */
+/* With what another node has answered: its status, body and type. Never kept here, as it may be a secret, and
+ * the node that has it done keeps it. The call is gone. */
+void far_call_answer_as (FarCall *call, const FarMessage *answer);
 /* For watches: who asked, taken out of the call; FALSE: gone already. Then the call's end without an answer.
  */
 gboolean far_call_take_asker (FarCall *call, FarAnswered *answered, gpointer *user);

@@ -127,6 +127,10 @@ login_post (gpointer self, FarCall *call)
 static void
 login_delete (gpointer self, FarCall *call)
 {
+  if (call->principal->via != NULL) {
+    far_call_fail_new (call, FAR_ERROR_DENIED, "%s", _ ("tickets are ended by their person alone"));
+    return;
+  }
   if (call->principal->kind == FAR_PRINCIPAL_PERSON) /* who is local by the same name has none */
     far_login_ticket_revoke_name (call->principal->name);
   far_call_answer (call, 200, json_object ());

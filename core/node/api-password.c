@@ -17,7 +17,8 @@
 static gboolean
 password_is_own (const FarCall *call)
 {
-  return call->principal->kind == FAR_PRINCIPAL_PERSON && strcmp (call->principal->name, call->parts[0]) == 0;
+  return call->principal->kind == FAR_PRINCIPAL_PERSON && call->principal->via == NULL &&
+         strcmp (call->principal->name, call->parts[0]) == 0;
 }
 
 /* One's own tickets went with the old password; this one is for going on, as long as what the login said

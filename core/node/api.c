@@ -141,7 +141,9 @@ api_take_body (FarCall *call, const FarHandler *handler, const FarMessage *reque
 {
   gboolean empty = request->body == NULL || g_bytes_get_size (request->body) == 0;
 
-  if (empty && api_takes_type (handler, FAR_TYPE_JSON))
+  if (far_handler_is_upstream (handler)) /* what it must be, the node knows that has the handler */
+    call->body = json_object ();
+  else if (empty && api_takes_type (handler, FAR_TYPE_JSON))
     call->body = json_object ();
   else if (request->body == NULL || !api_takes_type (handler, request->content_type))
     return api_bad_type (handler, error);
@@ -152,7 +154,8 @@ api_take_body (FarCall *call, const FarHandler *handler, const FarMessage *reque
     call->body = json_object ();
     return TRUE;
   }
-  return call->body != NULL && far_schema_check (handler->fields, call->body, error);
+  return call->body != NULL &&
+         (far_handler_is_upstream (handler) || far_schema_check (handler->fields, call->body, error));
 }
 
 /* 401 has no code of its own: the way out is to log in. */
@@ -227,6 +230,22 @@ api_not_running (const FarPrincipal *principal, const FarInstance *owner, GError
                          _ ("this part of the node does not run now; farctl status tells its admin why"));
 }
 
+/* What may go up, and to whom. Closed by default: nobody's messages stay here, and a watch, whose events the
+ * one answer of a peer cannot be. Takes parts if it is so. */
+static const FarRoute *
+api_upstream (FarAnswer *answer, char ***parts)
+{
+  const FarRoute *route = answer->principal->kind != FAR_PRINCIPAL_NONE &&
+                                  strcmp (answer->request->method, "WATCH") != 0
+                              ? far_route_find_upstream ()
+                              : NULL;
+
+  if (route == NULL || route->handler->action == FAR_ACTION_ANYONE)
+    return NULL;
+  answer->call.parts = g_steal_pointer (parts);
+  return route;
+}
+
 static const FarRoute *
 api_route (FarAnswer *answer, GError **error)
 {
@@ -246,6 +265,8 @@ api_route (FarAnswer *answer, GError **error)
                          _ ("the node is still starting; try again in a moment"));
   else if (!known && (owner = far_route_owner (parts)) != NULL)
     api_not_running (answer->principal, owner, error);
+  else if (!known && (route = api_upstream (answer, &parts)) != NULL)
+    return route;
   else
     api_no_route (answer, parts[0], known, error);
   return NULL;
@@ -256,7 +277,8 @@ api_prepare (FarAnswer *answer, const FarRoute *route, GError **error)
 {
   FarCall *call = &answer->call;
 
-  if (call->principal->kind == FAR_PRINCIPAL_NODE && !far_trust_revoked_known ())
+  if ((call->principal->kind == FAR_PRINCIPAL_NODE || call->principal->via != NULL) &&
+      !far_trust_revoked_known ())
     return api_fail (
         error, FAR_ERROR_UNAVAILABLE,
         _ ("which nodes are revoked cannot be read here now; farctl status tells the server's admin why"));
@@ -383,25 +405,37 @@ api_dispatch (FarAnswer *answer, char *key, FarAnswered answered, gpointer user)
   }
 }
 
+/* The key under which its answer is kept, NULL: none. FALSE: the id was used for another message. */
+static gboolean
+api_key (const FarPrincipal *asker, const FarMessage *request, char **key)
+{
+  gboolean same = TRUE;
+
+  *key = far_dedup_key (asker, request->id);
+  return *key == NULL || far_dedup_find (*key, request, &same) == NULL || same;
+}
+
 void
 far_api_submit (const FarPrincipal *principal, const char *transport, FarMessage *request,
                 FarAnswered answered, gpointer user)
 {
   g_autoptr (GError) error = NULL;
+  g_autoptr (FarPrincipal)
+      asker = api_form_ok (request, &error) ? far_delegated_asker (principal, request, &error) : NULL;
   g_autofree char *key = NULL;
-  gboolean same = TRUE;
   FarAnswer *answer;
 
-  if (!api_form_ok (request, &error)) {
+  if (asker == NULL) {
     api_refuse (request, FALSE, error, answered, user);
     return;
   }
-  key = far_dedup_key (principal, request->id);
-  if (key != NULL && far_dedup_find (key, request, &same) != NULL && !same) {
+  if (!api_key (asker, request, &key)) {
     api_refuse_reused (request, answered, user);
     return;
   }
-  answer = far_call_new (principal, request, answered, user);
+  answer = far_call_new (asker, request, answered, user);
   answer->call.transport = g_strdup (transport);
+  answer->call.via = far_message_header (request, "via");
+  answer->call.hops = far_hops_of (request);
   api_dispatch (answer, key, answered, user);
 }

@@ -67,6 +67,12 @@ tests_unit_test_peer_CFLAGS = $(TEST_CC)
 tests_unit_test_peer_LDFLAGS = $(TEST_LD)
 tests_unit_test_peer_LDADD = $(TEST_LINK)
 
+unit_tests += tests/unit/test-upstream
+tests_unit_test_upstream_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_upstream_CFLAGS = $(TEST_CC)
+tests_unit_test_upstream_LDFLAGS = $(TEST_LD)
+tests_unit_test_upstream_LDADD = $(TEST_LINK)
+
 unit_tests += tests/unit/test-throttle
 tests_unit_test_throttle_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_throttle_CFLAGS = $(TEST_CC)

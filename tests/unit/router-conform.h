@@ -209,6 +209,15 @@ conform_pattern_ok (const char *pattern)
   return g_strv_length (parts) >= 1 && g_strv_length (parts) <= 8;
 }
 
+/* "*" stands alone, gets what has no form here, and judges who has logged in at least. */
+static inline gboolean
+conform_upstream_ok (const FarHandler *row)
+{
+  return strcmp (row->pattern, FAR_UPSTREAM) == 0 && row->action != FAR_ACTION_ANYONE &&
+         row->fields == NULL && row->content == NULL && row->resolve == NULL && row->verb == NULL &&
+         (row->object == NULL || strchr (row->object, '{') == NULL);
+}
+
 static inline gboolean
 conform_types_ok (const char *const *types)
 {
@@ -225,8 +234,11 @@ handlers_conform (const char *of, const FarHandler *table, GString *wrong)
   static const char *const methods[] = { "GET", "POST", "PUT", "DELETE", "WATCH", NULL };
 
   for (const FarHandler *row = table; row != NULL && row->method != NULL; row++) {
-    const char *what = !g_strv_contains (methods, row->method) ? "is no method"
-                       : !conform_pattern_ok (row->pattern)    ? "is no pattern of a path"
+    gboolean upstream = far_handler_is_upstream (row);
+    const char *what = upstream && !conform_upstream_ok (row)    ? "is no upstream hook"
+                       : upstream && row->handle != NULL         ? NULL
+                       : !g_strv_contains (methods, row->method) ? "is no method"
+                       : !conform_pattern_ok (row->pattern)      ? "is no pattern of a path"
                        : !conform_object_ok (row)
                            ? "has an object with a {…} that neither pattern nor body has"
                        : !conform_types_ok (row->content)              ? "takes what is no type of a body"

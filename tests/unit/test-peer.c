@@ -4,6 +4,7 @@
 
 #include <farwatch/plugin.h>
 
+#include "base/node-identity.h"
 #include "loop/instance-head.h"
 #include "unit/core-help.h"
 
@@ -17,7 +18,7 @@ typedef struct {
   guint sent, cut, told;
   char *peer, *from;
   gboolean up;
-  char hops[8]; /* what the message had that was sent last */
+  char hops[8], via[32]; /* what the message had that was sent last */
 } Stand;
 
 static void
@@ -29,6 +30,9 @@ stand_send (gpointer self, const char *peer, FarMessage *request, FarRequest *re
   g_strlcpy (stand->hops,
              far_message_header (request, "hops") != NULL ? far_message_header (request, "hops") : "none",
              sizeof stand->hops);
+  g_strlcpy (stand->via,
+             far_message_header (request, "via") != NULL ? far_message_header (request, "via") : "none",
+             sizeof stand->via);
   g_free (stand->peer);
   stand->peer = g_strdup (peer);
   far_request_done (req, far_message_answer (request, 200, NULL), (GDestroyNotify) far_message_unref);
@@ -185,6 +189,26 @@ START_TEST (each_node_is_counted)
   ck_assert_int_eq (sent_with (request, "2"), FAR_ERROR_INVALID);
   ck_assert_int_eq (sent_with (request, "x"), FAR_ERROR_INVALID);
   ck_assert_uint_eq (transports[0].sent, 3);
+  ck_assert_str_eq (transports[0].via, "none"); /* a node without a name is not written down */
+  g_free (transports[0].peer);
+}
+END_TEST
+
+/* Each writes itself down; a message that has been here does not go out again. */
+START_TEST (each_node_is_named)
+{
+  g_autoptr (FarMessage) request = far_message_request ("POST", "offers", json_object ());
+
+  far_node_identity_set ("here", "/tmp");
+  ck_assert_int_eq (sent_with (request, NULL), -1);
+  ck_assert_str_eq (transports[0].via, "here");
+  ck_assert_ptr_null (far_message_header (request, "via"));
+  far_message_set_header (request, "via", "front");
+  ck_assert_int_eq (sent_with (request, "1"), -1);
+  ck_assert_str_eq (transports[0].via, "front, here");
+  far_message_set_header (request, "via", "here");
+  ck_assert_int_eq (sent_with (request, "1"), FAR_ERROR_INVALID);
+  ck_assert_uint_eq (transports[0].sent, 2);
   g_free (transports[0].peer);
 }
 END_TEST
@@ -224,6 +248,7 @@ main (void)
   TCase *tc = tcase_create ("peer");
 
   tcase_add_test (tc, each_node_is_counted);
+  tcase_add_test (tc, each_node_is_named);
   tcase_add_test (tc, the_named_transport_carries);
   tcase_add_test (tc, others_say_why_not);
   tcase_add_test (tc, services_hear_of_links);

@@ -46,6 +46,7 @@ START_TEST (a_bad_table_is_told)
     { "PUT", "a/{b}", .object = "b/{b}/{body.name}", .fields = fields, .handle = handle, .summary = "s" },
     { NULL },
   };
+  static const FarHandler hook[] = { { FAR_UPSTREAM, FAR_UPSTREAM, .handle = handle }, { NULL } };
   static const FarHandler bad[] = {
     { "LOOK", "a", .handle = handle, .summary = "s" },
     { "GET", "a//b", .handle = handle, .summary = "s" },
@@ -59,12 +60,15 @@ START_TEST (a_bad_table_is_told)
     { "GET", "h", .handle = handle, .summary = "s", .verb = "Look" },
     { "GET", "i", .handle = handle, .summary = "s", .verb = "look" },
     { "GET", "j", .handle = handle, .summary = "s", .verb = "look" },
+    { FAR_UPSTREAM, "k", .handle = handle },
+    { FAR_UPSTREAM, FAR_UPSTREAM, .action = FAR_ACTION_ANYONE, .handle = handle },
     { "GET", "k", .handle = handle, .summary = "s", .verb = "a-verb-of-25-letters-or-so" },
     { NULL },
   };
   g_autoptr (GString) wrong = g_string_new (NULL);
 
   handlers_conform ("test", good, wrong);
+  handlers_conform ("test", hook, wrong);
   ck_assert_str_eq (wrong->str, "");
   handlers_conform ("test", bad, wrong);
   ck_assert_str_eq (wrong->str, "\n  test: LOOK a is no method\n  test: GET a//b is no pattern of a path\n  "
@@ -75,6 +79,7 @@ START_TEST (a_bad_table_is_told)
                                 "is no type of a body\n  test: GET f/{y} stands twice"
                                 "\n  test: GET h has a verb that is none"
                                 "\n  test: GET j has a verb that stands twice"
+                                "\n  test: * k is no upstream hook\n  test: * * is no upstream hook"
                                 "\n  test: GET k has a verb that is none");
 }
 END_TEST
@@ -86,6 +91,7 @@ START_TEST (the_same_request)
     { "GET", "terminals/{t}" },
     { "PUT", "terminals/{t}/devices/{d}" },
     { "GET", "{any}" },
+    { FAR_UPSTREAM, FAR_UPSTREAM },
     { NULL },
   };
   static const FarHandler b[] = {
@@ -96,13 +102,14 @@ START_TEST (the_same_request)
     { "PUT", "terminals/{t}/devices/{device}" },
     { "PUT", "terminals/{t}/devices" },
     { "GET", "any" },
+    { FAR_UPSTREAM, FAR_UPSTREAM },
     { NULL },
   };
   const FarHandler *first = NULL;
 
-  ck_assert_uint_eq (far_handlers_shared (a, b, &first), 2);
+  ck_assert_uint_eq (far_handlers_shared (a, b, &first), 3);
   ck_assert_ptr_eq (first, &b[3]);
-  ck_assert_uint_eq (far_handlers_shared (b, a, &first), 2);
+  ck_assert_uint_eq (far_handlers_shared (b, a, &first), 3);
   ck_assert_ptr_eq (first, &a[0]);
   ck_assert_uint_eq (far_handlers_shared (a, NULL, &first), 0);
   ck_assert_uint_eq (far_handlers_shared (NULL, a, &first), 0);

@@ -2,6 +2,7 @@
 /* Messages to handlers: who may, what a body must be, what is answered twice, what is told to watchers. */
 #include "config.h"
 
+#include "base/node-identity.h"
 #include "loop/log.h"
 #include "unit/door-help.h"
 
@@ -341,6 +342,22 @@ START_TEST (a_body_of_several_types)
   other->body = g_bytes_new_static ("GIF8", 4);
   ck_assert_uint_eq (submit_made (super, other), 400);
   ck_assert_uint_eq (seen.calls, 2);
+}
+END_TEST
+
+/* The nodes that it has passed; this one is none of them. */
+START_TEST (nodes_on_the_way)
+{
+  const struct {
+    const char *via;
+    guint status;
+  } cases[] = { { "t1", 200 },      { "t1, cloud", 200 }, { "t1, here", 400 }, { "here", 400 }, { "", 400 },
+                { "a, b, c", 400 }, { "a,b", 400 },       { "a b", 400 },      { "a, ", 400 } };
+  g_autoptr (FarMessage) request = far_message_request ("GET", "things", NULL);
+
+  far_node_identity_set ("here", "/tmp");
+  far_message_set_header (request, "via", cases[_i].via);
+  ck_assert_uint_eq (submit_made (super, request), cases[_i].status);
 }
 END_TEST
 
@@ -745,6 +762,7 @@ main (void)
   tcase_add_test (tc, batches_are_bytes);
   tcase_add_test (tc, a_body_of_several_types);
   tcase_add_loop_test (tc, hops_end, 0, 6);
+  tcase_add_loop_test (tc, nodes_on_the_way, 0, 9);
   tcase_add_test (tc, failures_and_large_answers);
   tcase_add_test (tc, the_same_message_is_not_run_again);
   tcase_add_test (tc, refusals_of_a_handler_are_kept_too);
