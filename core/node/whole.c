@@ -13,6 +13,7 @@
 #include "node/node-hooks.h"
 #include "reach/device.h"
 #include "reach/peer.h"
+#include "reach/registry-private.h"
 
 gboolean
 far_node_whole_open (FarProfile *profile, const char *state, GError **error)
@@ -32,6 +33,7 @@ far_node_whole_stop (void)
   far_control_stop ();
   far_instances_stop ();
   far_peer_forget ();
+  far_registry_forget ();
   far_handlers_node_stop ();
   far_api_stop ();
   far_executors_end ();

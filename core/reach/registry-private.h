@@ -20,6 +20,8 @@ FarRegistryHeld *far_registry_own (FarInstance *at, const char *id);
 void far_registry_tell (FarRegistryHeld *held, FarRegistryEventKind kind, const char *device);
 /* Devices of the writer before that were not put again go. */
 void far_registry_devices_settle (FarRegistryHeld *held);
+/* At the daemon's end: all entries go, and nobody is told. */
+void far_registry_forget (void);
 /* A link of any transport has come or gone. */
 void far_registry_link (const char *transport, const char *peer, gboolean up, const char *from);
 

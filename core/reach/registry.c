@@ -43,6 +43,12 @@ registry_part (void)
   return far_node_part (&part);
 }
 
+void
+far_registry_forget (void)
+{
+  registry_part_clear (registry_part ());
+}
+
 static void
 registry_held_free (gpointer data)
 {

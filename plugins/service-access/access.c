@@ -18,8 +18,6 @@ access_init (gpointer data, FarInstance *at, GError **error)
 {
   Access *self = data;
   self->at = at;
-  self->terminals = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
-                                           (GDestroyNotify) access_terminal_free);
   self->book = far_book_new (at, &access_session_kind, access_opts (self)->store, self);
   self->sessions = far_book_sessions (self->book);
   self->refusals = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -27,6 +25,31 @@ access_init (gpointer data, FarInstance *at, GError **error)
   self->enrollments = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
   self->revisions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   return TRUE;
+}
+
+/* ---- what hangs on a terminal ends with it ---- */
+
+static const char *
+end_cause (const FarRegistryEvent *event)
+{
+  if (event->device)
+    return NULL;
+  return event->kind == FAR_REGISTRY_REMOVED    ? "terminal removed"
+         : event->kind == FAR_REGISTRY_REPLACED ? "terminal enrolled with another key"
+                                                : NULL;
+}
+
+static void
+node_told (const FarRegistryEvent *event, gpointer user)
+{
+  Access *self = user;
+  const char *cause = end_cause (event);
+  if (!cause)
+    return;
+  g_autoptr (GPtrArray) live = far_book_live (self->book);
+  for (guint i = 0; i < live->len; i++)
+    if (g_strcmp0 (((AccessSession *) live->pdata[i])->terminal, event->node->id) == 0)
+      access_session_event (live->pdata[i], FAR_SESSION_EV_FAILED, cause, NULL);
 }
 
 /* ---- start ---- */
@@ -48,6 +71,8 @@ access_start (gpointer data, GError **error)
   Access *self = data;
   read_authority (self, access_opts (self));
   access_recheck_start (self);
+  far_registry_listen (self->at, node_told, self);
+  far_registry_begin (self->at, access_opts (self)->nodes);
   access_server_certificate_start (self);
   access_tables_load (self);
   return TRUE;
@@ -71,12 +96,6 @@ access_fini (gpointer data)
 {
   Access *self = data;
   far_book_free (self->book);
-  GHashTableIter iter;
-  gpointer terminal;
-  g_hash_table_iter_init (&iter, self->terminals);
-  while (g_hash_table_iter_next (&iter, &terminal, NULL))
-    access_site_forget (self, terminal);
-  g_hash_table_unref (self->terminals);
   g_hash_table_unref (self->joins);
   g_hash_table_unref (self->refusals);
   g_hash_table_unref (self->enrollments);
@@ -92,9 +111,9 @@ access_peer (gpointer data, const char *transport, const char *peer, gboolean up
   Access *self = data;
   if (g_strcmp0 (transport, access_opts (self)->nodes) != 0)
     return;
-  access_registry_peer (self, peer, up, from);
   if (!up)
     return;
+  access_registry_peer (self, peer, from);
   access_poll_wanted (self);
   g_autoptr (GPtrArray) live = far_book_live (self->book);
   for (guint i = 0; i < live->len; i++)

@@ -5,7 +5,7 @@
  *
  * One file, one idea. The registry: registry.c and devices.c, site.c (site and groups), known.c (what rights
  * name). Joining: join.c (join tokens), enroll.c, renew.c, revoke.c, server-certificate.c (this server's
- * certificate). A session, which core's book keeps: session-create.c and device-named.c (a person asks),
+ * certificate). A session, which core's book keeps: session-create.c (a person asks),
  * refusal.c, allocate.c (Z, X, Y) out of nodes.c, offer.c (credential), entry.c (streams), poll.c, session.c
  * (effects of its states), recheck.c (rights taken away), close.c, session-json.c. What is told later:
  * history.c, rejected.c (who was turned away). The store: tables.c and rows.c (reading), write.c. calls.c has
@@ -13,6 +13,7 @@
 #pragma once
 #include <farwatch/book.h>
 #include <farwatch/plugin.h>
+#include <farwatch/registry.h>
 #include <farwatch/trust.h>
 
 G_BEGIN_DECLS
@@ -32,7 +33,6 @@ typedef struct _Access Access;
 
 struct _Access {
   FarInstance *at;
-  GHashTable *terminals;     /* id → AccessTerminal */
   FarBook *book;             /* of sessions */
   GHashTable *sessions;      /* the book's: id → AccessSession */
   GHashTable *joins;         /* id → json row of a join token */
@@ -91,29 +91,15 @@ const char *access_text (const json_t *json, const char *key); /* NULL where it 
 
 gboolean access_name_fits (const char *name);
 /* The node that calls, known and not revoked; else the call is failed and NULL returned. */
-struct _AccessTerminal *access_calling_terminal (Access *self, FarCall *call);
+const FarRegistryNode *access_calling_terminal (Access *self, FarCall *call);
 gboolean access_manages (const FarPrincipal *principal, const char *object);
 
 /* ---- registry (registry.c) ---- */
 
-typedef struct _AccessTerminal {
-  char *id;
-  /* {terminal, ssh, box, spki, serial, older, statement, stock, site, groups, note, added_us} */
-  json_t *row;
-  GHashTable *devices; /* name → json row */
-  gboolean connected;
-  gint64 seen_us, polled_us; /* wall */
-  gint64 skew_us;            /* what its own clock is ahead of ours; of meaning when told */
-  gboolean skew_told;
-  char *from, *nonce;
-  GStrv carriers; /* kinds that it has beside the common ones; NULL: it told none */
-} AccessTerminal;
-
-void access_terminal_free (AccessTerminal *terminal);
-AccessTerminal *access_terminal (Access *self, const char *id);
-AccessTerminal *access_terminal_load (Access *self, json_t *row); /* borrows row */
-gboolean access_terminal_is_stock (const AccessTerminal *terminal);
+/* What the row says, into the registry. NULL: it is not usable. Borrows row. */
+const FarRegistryNode *access_terminal_load (Access *self, json_t *row);
 void access_terminal_forget (Access *self, const char *id);
+gboolean access_is_stock (const FarRegistryNode *terminal);
 /* As people see it, with its revision; new reference. */
 json_t *access_device_show (const json_t *row);
 gboolean access_device_load (Access *self, json_t *row);
@@ -122,15 +108,15 @@ void access_device_forget (Access *self, const char *key); /* TERMINAL/DEVICE */
  * the same taken in. */
 void access_devices_read (Access *self, const char *terminal, FarRequest *req);
 void access_devices_seen (Access *self, const char *terminal, GPtrArray *rows);
-char *access_terminal_object (const char *terminal, const char *device);
+char *access_object (const char *terminal, const char *device);
 /* What is made for a terminal goes when that is removed or replaced: it is written together with the
  * terminal's row as it is, so of the two that cross, the later one is judged again. FALSE: not registered, no
  * part. *text: to be freed when the part has been used. */
 gboolean access_terminal_part (Access *self, const char *terminal, FarPart *part, char **text);
-void access_registry_peer (Access *self, const char *peer, gboolean up, const char *from);
-/* site.c: site and groups, as rights see them */
-void access_site_set (Access *self, AccessTerminal *terminal);
-void access_site_forget (Access *self, const char *terminal);
+/* A link is up: one of a node that is not registered is cut. */
+void access_registry_peer (Access *self, const char *peer, const char *from);
+/* site.c: site and groups, as rights see them: texts, NULL at the end. */
+GPtrArray *access_site_names (json_t *row);
 /* Form of site and groups, and whether the principal may put a terminal there. before: NULL, or the row so
  * far. */
 gboolean access_site_check (const FarPrincipal *principal, json_t *before, json_t *now, GError **error);
@@ -139,10 +125,6 @@ void access_terminal_get (gpointer self, FarCall *call);
 void access_terminal_put (gpointer self, FarCall *call);
 void access_terminal_delete (gpointer self, FarCall *call);
 void access_statement_get (gpointer self, FarCall *call);
-/* device-named.c: the device that text names, by its name or by its lower port; text where there is none.
- * *other: two have that port, this is one. */
-const char *access_device_named (Access *self, const FarPrincipal *principal, const char *terminal,
-                                 const char *text, const char **other);
 void access_device_put (gpointer self, FarCall *call);
 void access_device_delete (gpointer self, FarCall *call);
 void access_devices_put (gpointer self, FarCall *call);
@@ -171,16 +153,14 @@ void access_revocation_parts (const AccessRevocation *revocation, GArray *parts,
 /* Once they are durable. */
 void access_revocation_now (Access *self, const AccessRevocation *revocation);
 gboolean access_key_is_good (const char *key, const char *node, GError **error);
-/* Its link is cut, its sessions end. */
-void
-access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause);
+void access_registry_cut (Access *self, const char *terminal, const char *cause);
 /* The token in "id.secret", bound to key: its row (borrowed), or NULL with one polite error for every cause.
  */
 json_t *
 access_join_check (Access *self, const char *token, const char *key, const char *node, GError **error);
 /* May who shows this token come as a terminal that is registered already? Always with all keys it has: keys
  * has ssh and box. */
-gboolean access_join_gives (json_t *join, const AccessTerminal *known, const char *key, json_t *keys);
+gboolean access_join_gives (json_t *join, const FarRegistryNode *known, const char *key, json_t *keys);
 /* Has the row these keys, ssh and box? */
 gboolean access_keys_same (json_t *row, json_t *keys);
 void access_enroll_post (gpointer self, FarCall *call);

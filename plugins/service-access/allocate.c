@@ -17,8 +17,8 @@ access_tunnel_wanted (const AccessOpts *opts, const char *name)
 static gboolean
 allocate_fits (AccessSession *session, const FarCarrierLook *look)
 {
-  const AccessTerminal *terminal = access_terminal (session->self, session->terminal);
-  gboolean told = terminal && terminal->carriers && !access_terminal_is_stock (terminal) &&
+  const FarRegistryNode *terminal = far_registry_node (session->terminal);
+  gboolean told = terminal && terminal->carriers && !access_is_stock (terminal) &&
                   g_strv_contains ((const char *const *) terminal->carriers, look->kind);
   return look->up && (look->common || told) && (look->ports || session->entry == FAR_ENTRY_STREAM);
 }
@@ -78,9 +78,9 @@ access_allocate_tunnel_up (AccessSession *session, const FarCarrierEvent *event)
     far_deadline_set (&session->deadline, session->for_us);
     if (event->deadline_boot_us > 0)
       session->deadline.boottime_us = MIN (session->deadline.boottime_us, event->deadline_boot_us);
-    AccessTerminal *terminal = access_terminal (session->self, session->terminal);
+    const FarRegistryNode *terminal = far_registry_node (session->terminal);
     /* it may show a key of its own */
-    session->stock_end = event->stock || (terminal && access_terminal_is_stock (terminal));
+    session->stock_end = event->stock || (terminal && access_is_stock (terminal));
   }
   if (!access_session_event (session, FAR_SESSION_EV_TUNNEL_UP, NULL, &error)) {
     far_log (session->self->at, G_LOG_LEVEL_WARNING, "tunnel of session %s refused: %s", session->id,

@@ -15,12 +15,12 @@ access_name_fits (const char *name)
          strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == length;
 }
 
-AccessTerminal *
+const FarRegistryNode *
 access_calling_terminal (Access *self, FarCall *call)
 {
-  AccessTerminal *terminal = call->principal->kind == FAR_PRINCIPAL_NODE
-                                 ? access_terminal (self, call->principal->name)
-                                 : NULL;
+  const FarRegistryNode *terminal = call->principal->kind == FAR_PRINCIPAL_NODE
+                                        ? far_registry_node (call->principal->name)
+                                        : NULL;
   if (!terminal)
     far_call_fail_new (call, FAR_ERROR_DENIED,
                        _ ("this node is not registered here: enrol it again with a new join token"));

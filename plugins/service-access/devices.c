@@ -13,21 +13,30 @@
 gboolean
 access_device_load (Access *self, json_t *row)
 {
-  AccessTerminal *terminal = access_terminal (self, access_text (row, "terminal"));
+  const FarRegistryNode *terminal = far_registry_node (access_text (row, "terminal"));
   const char *name = access_text (row, "device");
   if (!terminal || !access_name_fits (name))
     return FALSE;
-  g_hash_table_replace (terminal->devices, g_strdup (name), json_incref (row));
-  return TRUE;
+  return far_registry_device_put (self->at, terminal->id, name, row);
 }
 
 void
 access_device_forget (Access *self, const char *key)
 {
   g_auto (GStrv) names = g_strsplit (key, "/", 2);
-  AccessTerminal *terminal = access_terminal (self, names[0]);
-  if (terminal && names[1])
-    g_hash_table_remove (terminal->devices, names[1]);
+  if (names[0] && names[1])
+    far_registry_device_remove (self->at, names[0], names[1]);
+}
+
+/* Those of the terminal whose names are not in `there` go. */
+static void
+devices_keep (Access *self, const char *terminal, GHashTable *there)
+{
+  const FarRegistryNode *known = far_registry_node (terminal);
+  g_autoptr (GList) names = known ? g_hash_table_get_keys (known->devices) : NULL;
+  for (GList *at = names; at; at = at->next)
+    if (!g_hash_table_contains (there, at->data))
+      far_registry_device_remove (self->at, terminal, at->data);
 }
 
 void
@@ -41,10 +50,12 @@ void
 access_devices_seen (Access *self, const char *terminal, GPtrArray *rows)
 {
   g_autofree char *prefix = g_strconcat (terminal, "/", NULL);
-  AccessTerminal *known = access_terminal (self, terminal);
-  if (known)
-    g_hash_table_remove_all (known->devices);
-  for (guint i = 0; known && i < rows->len; i++) {
+  g_autoptr (GHashTable) there = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint i = 0; i < rows->len; i++)
+    if (g_str_has_prefix (((FarRow *) rows->pdata[i])->key, prefix))
+      g_hash_table_add (there, ((FarRow *) rows->pdata[i])->key + strlen (prefix));
+  devices_keep (self, terminal, there);
+  for (guint i = 0; i < rows->len; i++) {
     const FarRow *row = rows->pdata[i];
     if (g_str_has_prefix (row->key, prefix))
       access_row_seen (self, "devices", row->key, row);
@@ -81,10 +92,10 @@ access_device_show (const json_t *row)
 
 /* A person who changes one that they have seen, by what it is in this step. */
 static gboolean
-access_device_is_seen (AccessTerminal *terminal, FarCall *call)
+access_device_is_seen (const FarRegistryNode *terminal, FarCall *call)
 {
   GError *error = NULL;
-  g_autofree char *place = access_terminal_object (call->parts[0], call->parts[1]);
+  g_autofree char *place = access_object (call->parts[0], call->parts[1]);
   gboolean good = far_expect_ok (call, place, g_hash_table_lookup (terminal->devices, call->parts[1]), NULL,
                                  &error);
   if (!good)
@@ -114,7 +125,7 @@ parts_add (Parts *out, const char *table, char *key /* takes */, json_t *row, gi
 }
 
 static void
-parts_begin (Parts *out, AccessTerminal *terminal)
+parts_begin (Parts *out, const FarRegistryNode *terminal)
 {
   *out = (Parts){ g_array_new (FALSE, TRUE, sizeof (FarPart)), g_ptr_array_new_with_free_func (g_free),
                   terminal->id };
@@ -165,7 +176,6 @@ static void
 device_stored (Access *self, const GError *error, gpointer user)
 {
   AccessChange *change = user;
-  AccessTerminal *terminal = access_terminal (self, change->terminal);
   if (error) {
     if (!access_again (self, error, change->call, change->tries, change->again))
       far_call_fail (change->call, access_cannot_record (error));
@@ -176,16 +186,15 @@ device_stored (Access *self, const GError *error, gpointer user)
     access_device_load (self, change->row);
     far_call_answer (change->call, 200, body);
   } else {
-    if (terminal)
-      g_hash_table_remove (terminal->devices, change->device);
+    far_registry_device_remove (self->at, change->terminal, change->device);
     far_call_answer (change->call, 204, NULL);
   }
   access_devices_change_free (change);
 }
 
 static void
-device_store (Access *self, AccessTerminal *terminal, FarCall *call, json_t *row /* takes */, guint tries,
-              AccessTry again)
+device_store (Access *self, const FarRegistryNode *terminal, FarCall *call, json_t *row /* takes */,
+              guint tries, AccessTry again)
 {
   AccessChange *change = g_new0 (AccessChange, 1);
   Parts out;
@@ -205,7 +214,7 @@ device_store (Access *self, AccessTerminal *terminal, FarCall *call, json_t *row
 static void
 access_devices_put_row (Access *self, FarCall *call, guint tries)
 {
-  AccessTerminal *terminal = access_terminal (self, call->parts[0]);
+  const FarRegistryNode *terminal = far_registry_node (call->parts[0]);
   if (!terminal) {
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no terminal '%s', or no right to it"), call->parts[0]);
     return;
@@ -239,7 +248,7 @@ access_device_put (gpointer self, FarCall *call)
 static void
 access_devices_delete_row (Access *self, FarCall *call, guint tries)
 {
-  AccessTerminal *terminal = access_terminal (self, call->parts[0]);
+  const FarRegistryNode *terminal = far_registry_node (call->parts[0]);
   if (!terminal || !g_hash_table_contains (terminal->devices, call->parts[1])) {
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no device '%s' at '%s'"), call->parts[1],
                        call->parts[0]);
@@ -276,18 +285,25 @@ mirror_free (gpointer data)
 }
 
 static void
+mirror_take (Access *self, const Mirror *mirror)
+{
+  GHashTableIter iter;
+  gpointer name, row;
+  devices_keep (self, mirror->terminal, mirror->devices);
+  g_hash_table_iter_init (&iter, mirror->devices);
+  while (g_hash_table_iter_next (&iter, &name, &row))
+    far_registry_device_put (self->at, mirror->terminal, name, row);
+}
+
+static void
 mirror_stored (Access *self, const GError *error, gpointer user)
 {
   Mirror *mirror = user;
-  AccessTerminal *terminal = access_terminal (self, mirror->terminal);
   if (error) {
     if (!access_again (self, error, mirror->call, mirror->tries, devices_put))
       far_call_fail (mirror->call, access_cannot_record (error));
   } else {
-    if (terminal) {
-      g_hash_table_unref (terminal->devices);
-      terminal->devices = g_hash_table_ref (mirror->devices);
-    }
+    mirror_take (self, mirror);
     far_call_answer (mirror->call, 200,
                      json_pack ("{s:I}", "devices", (json_int_t) g_hash_table_size (mirror->devices)));
   }
@@ -297,7 +313,7 @@ mirror_stored (Access *self, const GError *error, gpointer user)
 /* The list as it shall be: what the terminal says, and what people registered here and the terminal does not
  * know. */
 static GHashTable *
-mirror_merge (AccessTerminal *terminal, json_t *list, GError **error)
+mirror_merge (const FarRegistryNode *terminal, json_t *list, GError **error)
 {
   g_autoptr (GHashTable)
       devices = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
@@ -344,7 +360,7 @@ static void
 devices_put (Access *self, FarCall *call, guint tries)
 {
   g_autoptr (GError) error = NULL;
-  AccessTerminal *terminal = access_calling_terminal (self, call);
+  const FarRegistryNode *terminal = access_calling_terminal (self, call);
   if (!terminal)
     return;
   if (strcmp (terminal->id, call->parts[0]) != 0) {

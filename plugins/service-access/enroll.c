@@ -62,8 +62,8 @@ enrol_replace (Access *self, Enrol *enrol)
 {
   if (enrol->revoked) {
     access_revocation_now (self, enrol->revoked);
-    access_terminal_cut (self, enrol->node, "enrolled with another key",
-                         "terminal enrolled with another key");
+    access_registry_cut (self, enrol->node, "enrolled with another key");
+    far_registry_end (self->at, enrol->node, FAR_REGISTRY_REPLACED);
   }
   access_terminal_load (self, enrol->row);
 }
@@ -136,7 +136,7 @@ enrol_store (Access *self, Enrol *enrol, const char *table, const char *key)
 static json_t *
 enrol_row (Access *self, Enrol *enrol, const char *certificate, json_t *statement /* takes */)
 {
-  AccessTerminal *known = access_terminal (self, enrol->node);
+  const FarRegistryNode *known = far_registry_node (enrol->node);
   json_t *row = known ? json_deep_copy (known->row)
                       : json_pack ("{s:s, s:I}", "terminal", enrol->node, "added_us",
                                    (json_int_t) far_clock_wall_us ());
@@ -189,7 +189,7 @@ pending_given (json_t *row, json_t *join)
 }
 
 static gboolean
-pending_gives (json_t *pending, const AccessTerminal *known)
+pending_gives (json_t *pending, const FarRegistryNode *known)
 {
   json_t *join = json_pack ("{s:s, s:O?, s:O?}", "node", access_text (pending, "terminal"), "managed",
                             json_object_get (pending, "managed"), "replace",
@@ -239,7 +239,7 @@ enrol_leave (Access *self, Enrol *enrol, const char *csr)
 }
 
 static gboolean
-enrol_fresh (Access *self, AccessTerminal *known)
+enrol_fresh (Access *self, const FarRegistryNode *known)
 {
   gint64 due_us, until_us;
   access_certificate_life (self, known->row, &due_us, &until_us);
@@ -250,7 +250,7 @@ enrol_fresh (Access *self, AccessTerminal *known)
 static gboolean
 enrol_again (Access *self, FarCall *call, const char *node, const char *spki, json_t *keys)
 {
-  AccessTerminal *known = access_terminal (self, node);
+  const FarRegistryNode *known = far_registry_node (node);
   if (!known || g_strcmp0 (access_text (known->row, "spki"), spki) != 0 ||
       !access_text (known->row, "certificate") || !access_keys_same (known->row, keys) ||
       !enrol_fresh (self, known))
@@ -280,7 +280,7 @@ enroll (Access *self, FarCall *call, guint tries)
   }
   json_t *keys = json_pack ("{s:s, s:s}", "box", access_text (call->body, "box"), "ssh",
                             access_text (call->body, "ssh"));
-  AccessTerminal *known = access_terminal (self, node);
+  const FarRegistryNode *known = far_registry_node (node);
   /* the cloud's own name nobody may have */
   if (strcmp (node, far_node_id ()) == 0 || (known && !access_join_gives (join, known, spki, keys))) {
     enrol_taken (call, node);
@@ -386,7 +386,7 @@ approve (Access *self, FarCall *call, guint tries)
     far_call_fail (call, error);
     return;
   }
-  AccessTerminal *known = access_terminal (self, access_text (pending, "terminal"));
+  const FarRegistryNode *known = far_registry_node (access_text (pending, "terminal"));
   if (known && !pending_gives (pending, known)) {
     enrol_taken (call, known->id);
     return;

@@ -8,7 +8,7 @@ static gboolean
 history_sees (const json_t *row, const FarPrincipal *principal)
 {
   const char *terminal = access_text (row, "terminal"), *kind = access_text (row, "kind");
-  g_autofree char *object = access_terminal_object (terminal ? terminal : "", access_text (row, "device")),
+  g_autofree char *object = access_object (terminal ? terminal : "", access_text (row, "device")),
                   *person = far_principal_text (principal);
   /* who was turned away at the ports concerns whose session it was, and whoever looks after the terminal */
   if (g_strcmp0 (kind, "turned-away") == 0)

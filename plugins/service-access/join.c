@@ -106,14 +106,14 @@ join_for (FarCall *call, GError **error)
 static gboolean
 join_node_check (Access *self, FarCall *call, const char *node, gboolean replace, gboolean *managed)
 {
-  g_autofree char *object = node ? access_terminal_object (node, NULL) : NULL;
+  g_autofree char *object = node ? access_object (node, NULL) : NULL;
   *managed = object && access_manages (call->principal, object);
   if (node && !access_name_fits (node))
     far_call_fail_new (call, FAR_ERROR_INVALID, _ ("node '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ -"),
                        node);
   else if (!node && replace)
     far_call_fail_new (call, FAR_ERROR_INVALID, _ ("replace: say which node is replaced"));
-  else if (!*managed && (replace || access_terminal (self, node)))
+  else if (!*managed && (replace || far_registry_node (node)))
     far_call_fail_new (call, FAR_ERROR_DENIED,
                        _ ("node '%s' is taken: a join token for it needs the right to manage %s"), node,
                        object);
@@ -181,7 +181,7 @@ access_keys_same (json_t *row, json_t *keys)
 /* The signature of a request covers neither ssh nor box: who read it could send it with others, so these are
  * changed by who manages the terminal. */
 gboolean
-access_join_gives (json_t *join, const AccessTerminal *known, const char *key, json_t *keys)
+access_join_gives (json_t *join, const FarRegistryNode *known, const char *key, json_t *keys)
 {
   const char *has = access_text (known->row, "spki");
   gboolean same = has && strcmp (has, key) == 0;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static gboolean
-device_fits (const AccessTerminal *terminal, const char *pattern)
+device_fits (const FarRegistryNode *terminal, const char *pattern)
 {
   GHashTableIter iter;
   gpointer name;
@@ -20,14 +20,14 @@ device_fits (const AccessTerminal *terminal, const char *pattern)
 
 /* What stands below the terminal's name. */
 static gboolean
-rest_fits (const AccessTerminal *terminal, char **rest)
+rest_fits (const FarRegistryNode *terminal, char **rest)
 {
   return !rest[0] || !rest[1] || !g_pattern_match_simple (rest[0], "devices") ||
          device_fits (terminal, rest[1]);
 }
 
 static gboolean
-terminal_fits (const AccessTerminal *terminal, const char *family, const char *pattern)
+terminal_fits (const FarRegistryNode *terminal, const char *family, const char *pattern)
 {
   if (strcmp (family, "terminals") == 0)
     return g_pattern_match_simple (pattern, terminal->id);
@@ -46,16 +46,13 @@ FarKnows
 access_knows (gpointer data, char **parts)
 {
   static const char *const families[] = { "terminals", "sites", "groups", NULL };
-  Access *self = data;
-  GHashTableIter iter;
-  gpointer terminal;
   if (strcmp (parts[0], "nodes") == 0)
     return g_pattern_match_simple (parts[1], far_node_id ()) ? FAR_KNOWS_IT : FAR_KNOWS_NONE;
   if (!g_strv_contains (families, parts[0]))
     return FAR_KNOWS_NOT_MINE;
-  g_hash_table_iter_init (&iter, self->terminals);
-  while (g_hash_table_iter_next (&iter, NULL, &terminal))
-    if (terminal_fits (terminal, parts[0], parts[1]) && rest_fits (terminal, parts + 2))
+  g_autoptr (GPtrArray) all = far_registry_nodes ();
+  for (guint i = 0; i < all->len; i++)
+    if (terminal_fits (all->pdata[i], parts[0], parts[1]) && rest_fits (all->pdata[i], parts + 2))
       return FAR_KNOWS_IT;
   return FAR_KNOWS_NONE;
 }

@@ -10,7 +10,6 @@ plugins_service_access_service_access_la_LIBADD = $(PLUGIN_LINK) $(SERVICE_ACCES
 plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/access.c \
 	plugins/service-access/access.h \
-	plugins/service-access/device-named.c \
 	plugins/service-access/session-create.c \
 	plugins/service-access/calls.c \
 	plugins/service-access/close.c \

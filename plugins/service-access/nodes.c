@@ -40,22 +40,19 @@ tunnel_show (Access *self, const char *name, gboolean up)
 static json_t *
 node_show (Access *self)
 {
-  g_autoptr (GPtrArray) all = far_instance_list (FAR_KIND_TRANSPORT);
+  g_autoptr (GPtrArray) all = far_instance_list (FAR_KIND_TRANSPORT), terminals = far_registry_nodes ();
   json_t *tunnels = json_array ();
   guint links = 0;
-  GHashTableIter iter;
-  gpointer value;
   for (guint i = 0; i < all->len; i++) {
     const char *name = far_instance_name (all->pdata[i]);
     FarCarrierLook look;
     if (far_carrier_look (name, &look) && look.accepts)
       json_array_append_new (tunnels, tunnel_show (self, name, look.up));
   }
-  g_hash_table_iter_init (&iter, self->terminals);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    links += ((const AccessTerminal *) value)->connected;
+  for (guint i = 0; i < terminals->len; i++)
+    links += ((const FarRegistryNode *) terminals->pdata[i])->connected;
   return json_pack ("{s:s, s:b, s:i, s:i, s:o}", "node", far_node_id (), "up", TRUE, "terminals",
-                    (int) g_hash_table_size (self->terminals), "connected", (int) links, "tunnels", tunnels);
+                    (int) terminals->len, "connected", (int) links, "tunnels", tunnels);
 }
 
 void

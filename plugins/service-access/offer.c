@@ -74,7 +74,7 @@ static void
 offer_seal (AccessSession *session, const char *token)
 {
   g_autoptr (GError) error = NULL;
-  AccessTerminal *terminal = access_terminal (session->self, session->terminal);
+  const FarRegistryNode *terminal = far_registry_node (session->terminal);
   const char *box = terminal ? access_text (terminal->row, "box") : NULL;
   json_t *credential = credential_new (session, token, offer_expires_us (session->self));
   g_autofree char *sealed = box ? far_seal (box, credential, &error) : NULL;
@@ -106,9 +106,9 @@ token_issued (FarRequest *req, gpointer user)
 /* The key that who shows the token must have as well, of those that are registered; a stock end has none of
  * its own here. */
 static const char *
-offer_key (AccessTerminal *terminal, const char *kept)
+offer_key (const FarRegistryNode *terminal, const char *kept)
 {
-  return terminal && kept && !access_terminal_is_stock (terminal) ? access_text (terminal->row, kept) : NULL;
+  return terminal && kept && !access_is_stock (terminal) ? access_text (terminal->row, kept) : NULL;
 }
 
 gboolean
@@ -117,7 +117,7 @@ access_offer_token (AccessSession *session, const char *store, FarTokenRow *row)
   Access *self = session->self;
   g_autofree char *claim = g_strdup_printf ("session/%s", session->id);
   session->token_key = access_allocate_key (session);
-  const char *key = offer_key (access_terminal (self, session->terminal), session->token_key);
+  const char *key = offer_key (far_registry_node (session->terminal), session->token_key);
   return far_token_prepare (access_opts (self)->tokens, store, session->terminal, claim, key,
                             offer_expires_us (self), row);
 }
@@ -135,11 +135,11 @@ void
 access_offer_make (AccessSession *session)
 {
   Access *self = session->self;
-  AccessTerminal *terminal = access_terminal (self, session->terminal);
+  const FarRegistryNode *terminal = far_registry_node (session->terminal);
   g_autofree char *claim = g_strdup_printf ("session/%s", session->id);
   const char *kept = session->carrier ? far_carrier_key (session->carrier) : NULL;
   const char *key = offer_key (terminal, kept);
-  if (!terminal || (!key && !access_terminal_is_stock (terminal))) {
+  if (!terminal || (!key && !access_is_stock (terminal))) {
     access_session_event (session, FAR_SESSION_EV_FAILED, "the terminal has no key here: enrol it", NULL);
     return;
   }
@@ -205,7 +205,7 @@ access_offer_take (gpointer data, FarCall *call)
   if (!session)
     return;
   g_autofree char *person = far_principal_text (call->principal),
-                  *object = access_terminal_object (session->terminal, NULL);
+                  *object = access_object (session->terminal, NULL);
   if (strcmp (person, session->person) != 0 && !access_manages (call->principal, object)) {
     far_call_fail_new (call, FAR_ERROR_DENIED,
                        _ ("session '%s' is not yours: its offer needs the right 'manage'"), session->id);

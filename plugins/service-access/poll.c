@@ -10,6 +10,7 @@
 #define OFFERS_AT_ONCE 6 /* with a login box each, they fit into one body */
 #define CROSSING_US (10 * G_USEC_PER_SEC)
 #define ASK_US (2 * G_USEC_PER_SEC) /* whose link is new has polled by then */
+#define CARRIERS_MAX 8
 #define ASK_TIMEOUT_MS 30000
 
 static gboolean
@@ -47,7 +48,7 @@ poll_again (AccessSession *session)
 
 /* What the terminal says of sessions of its own. */
 static void
-access_poll_heard (Access *self, AccessTerminal *terminal, json_t *item)
+access_poll_heard (Access *self, const FarRegistryNode *terminal, json_t *item)
 {
   AccessSession *session = access_session (self, access_text (item, "session"));
   const char *state = access_text (item, "state");
@@ -71,7 +72,7 @@ poll_missing (AccessSession *session, json_t *sessions)
 }
 
 static void
-poll_close_unknown (Access *self, AccessTerminal *terminal, json_t *sessions, json_t *out)
+poll_close_unknown (Access *self, const FarRegistryNode *terminal, json_t *sessions, json_t *out)
 {
   size_t i;
   json_t *item;
@@ -94,37 +95,20 @@ sessions_of (Access *self, const char *terminal)
   return live;
 }
 
-/* It says what its own clock shows, and hears what time it is. */
+/* What it says of itself: a nonce, its carriers beside the common ones, what its own clock shows. TRUE: it
+ * said that, and hears what time it is. */
 static gboolean
-access_poll_clock (AccessTerminal *terminal, FarCall *call)
+access_poll_self (const FarRegistryNode *terminal, FarCall *call)
 {
   json_t *clock = json_object_get (call->body, "clock_us");
-  if (!json_is_integer (clock))
-    return FALSE;
-  terminal->skew_us = CLAMP (json_integer_value (clock), G_MININT64 / 4, G_MAXINT64 / 4) -
-                      far_clock_wall_us ();
-  terminal->skew_told = TRUE;
-  return TRUE;
-}
-
-/* Kinds that it has beside the common ones. */
-static void
-access_poll_carriers (AccessTerminal *terminal, const char *told)
-{
-  g_strfreev (terminal->carriers);
-  terminal->carriers = told ? g_strsplit (told, " ", 8) : NULL;
-}
-
-static void
-access_poll_nonce (AccessTerminal *terminal, FarCall *call)
-{
-  const char *nonce = access_text (call->body, "nonce");
-  terminal->polled_us = terminal->seen_us = far_clock_wall_us ();
-  if (!nonce) /* the one given before is still good */
-    return;
-  g_free (terminal->nonce);
-  terminal->nonce = g_strdup (nonce);
-  access_poll_carriers (terminal, far_message_header (call->message, "carriers"));
+  const char *carriers = far_message_header (call->message, "carriers");
+  g_auto (GStrv) kinds = carriers ? g_strsplit (carriers, " ", CARRIERS_MAX) : NULL;
+  FarRegistryPoll poll = { .nonce = access_text (call->body, "nonce"),
+                           .carriers = kinds,
+                           .has_clock = json_is_integer (clock),
+                           .clock_us = json_integer_value (clock) };
+  far_registry_polled (terminal->id, &poll);
+  return poll.has_clock;
 }
 
 /* Most answers are "not needed": they are kept short. Takes both lists. */
@@ -152,9 +136,9 @@ ask_for_polls (gpointer data)
 {
   Access *self = data;
   const char *nodes = access_opts (self)->nodes;
-  g_autoptr (GList) all = g_hash_table_get_values (self->terminals);
-  for (GList *at = all; at && nodes; at = at->next) {
-    AccessTerminal *terminal = at->data;
+  g_autoptr (GPtrArray) all = far_registry_nodes ();
+  for (guint i = 0; i < all->len && nodes; i++) {
+    const FarRegistryNode *terminal = all->pdata[i];
     g_autoptr (FarMessage) message = far_message_request ("POST", "poll-now", NULL);
     if (terminal->connected && !terminal->nonce && far_peer_connected (nodes, terminal->id))
       far_peer_send (nodes, terminal->id, message,
@@ -175,13 +159,13 @@ void
 access_poll_post (gpointer data, FarCall *call)
 {
   Access *self = data;
-  AccessTerminal *terminal = access_calling_terminal (self, call);
+  const FarRegistryNode *terminal = access_calling_terminal (self, call);
   if (!terminal)
     return;
   json_t *sessions = json_object_get (call->body, "sessions"), *offers = json_array (),
          *close = json_array (), *item;
   size_t i;
-  access_poll_nonce (terminal, call);
+  gboolean clock = access_poll_self (terminal, call);
   json_array_foreach (sessions, i, item)
     access_poll_heard (self, terminal, item);
   g_autoptr (GPtrArray) ours = sessions_of (self, terminal->id), offered = g_ptr_array_new ();
@@ -194,9 +178,7 @@ access_poll_post (gpointer data, FarCall *call)
     }
   }
   poll_close_unknown (self, terminal, sessions, close);
-  far_call_answer (call, 200,
-                   access_poll_answer (offers, close, access_poll_clock (terminal, call),
-                                       terminal->nonce == NULL));
+  far_call_answer (call, 200, access_poll_answer (offers, close, clock, terminal->nonce == NULL));
   for (guint s = 0; s < offered->len; s++) {
     AccessSession *session = offered->pdata[s];
     session->offered_us = far_clock_boottime_us ();
@@ -215,7 +197,7 @@ void
 access_report_post (gpointer data, FarCall *call)
 {
   Access *self = data;
-  AccessTerminal *terminal = access_calling_terminal (self, call);
+  const FarRegistryNode *terminal = access_calling_terminal (self, call);
   if (!terminal)
     return;
   AccessSession *session = access_session (self, call->parts[0]);

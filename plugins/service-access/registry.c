@@ -5,64 +5,37 @@
 
 #include "access.h"
 
+#include <string.h>
+
 #define NONCE_WORD 16
 #define PAGE 1000 /* terminals of one answer, if it holds so many */
 
-void
-access_terminal_free (AccessTerminal *terminal)
-{
-  g_free (terminal->id);
-  json_decref (terminal->row);
-  g_hash_table_unref (terminal->devices);
-  g_free (terminal->from);
-  g_free (terminal->nonce);
-  g_strfreev (terminal->carriers);
-  g_free (terminal);
-}
-
-AccessTerminal *
-access_terminal (Access *self, const char *id)
-{
-  return id ? g_hash_table_lookup (self->terminals, id) : NULL;
-}
-
-AccessTerminal *
+const FarRegistryNode *
 access_terminal_load (Access *self, json_t *row)
 {
   const char *id = access_text (row, "terminal");
   if (!access_name_fits (id))
     return NULL;
-  AccessTerminal *terminal = access_terminal (self, id);
-  if (terminal) {
-    json_decref (terminal->row);
-    terminal->row = json_incref (row);
-    access_site_set (self, terminal);
-    return terminal;
-  }
-  terminal = g_new0 (AccessTerminal, 1);
-  terminal->id = g_strdup (id);
-  terminal->row = json_incref (row);
-  terminal->devices = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
-  g_hash_table_insert (self->terminals, terminal->id, terminal);
-  access_site_set (self, terminal);
-  return terminal;
+  g_autofree char *object = access_object (id, NULL);
+  g_autoptr (GPtrArray) names = access_site_names (row);
+  FarRegistryEntry entry = { id, object, (const char *const *) names->pdata, row };
+  return far_registry_put (self->at, &entry);
 }
 
 void
 access_terminal_forget (Access *self, const char *id)
 {
-  access_site_forget (self, id);
-  g_hash_table_remove (self->terminals, id);
+  far_registry_remove (self->at, id);
 }
 
 gboolean
-access_terminal_is_stock (const AccessTerminal *terminal)
+access_is_stock (const FarRegistryNode *terminal)
 {
   return g_strcmp0 (access_text (terminal->row, "stock"), "host-login") == 0;
 }
 
 char *
-access_terminal_object (const char *terminal, const char *device)
+access_object (const char *terminal, const char *device)
 {
   return device ? g_strdup_printf ("terminals/%s/devices/%s", terminal, device)
                 : g_strdup_printf ("terminals/%s", terminal);
@@ -71,7 +44,7 @@ access_terminal_object (const char *terminal, const char *device)
 gboolean
 access_terminal_part (Access *self, const char *id, FarPart *part, char **text)
 {
-  const AccessTerminal *terminal = id ? access_terminal (self, id) : NULL;
+  const FarRegistryNode *terminal = id ? far_registry_node (id) : NULL;
   if (!terminal)
     return FALSE;
   *text = access_json_text (terminal->row);
@@ -83,35 +56,21 @@ access_terminal_part (Access *self, const char *id, FarPart *part, char **text)
   return TRUE;
 }
 
-static void
-registry_cut (Access *self, const char *peer, const char *cause)
+void
+access_registry_cut (Access *self, const char *peer, const char *cause)
 {
   const char *nodes = access_opts (self)->nodes;
   if (nodes)
     far_peer_cut (nodes, peer, cause);
 }
 
-/* A link is up or down. A node that is not in the registry (removed, or of another cloud) is cut at once. */
 void
-access_registry_peer (Access *self, const char *peer, gboolean up, const char *from)
+access_registry_peer (Access *self, const char *peer, const char *from)
 {
-  AccessTerminal *terminal = access_terminal (self, peer);
-  if (!terminal) {
-    if (up) {
-      far_log_limited (self->at, peer, "node '%s' from %s is not registered: link cut", peer,
-                       from ? from : "?");
-      registry_cut (self, peer, "not registered");
-    }
+  if (far_registry_node (peer))
     return;
-  }
-  terminal->connected = up;
-  if (!up)
-    g_clear_pointer (&terminal->nonce, g_free);
-  terminal->seen_us = far_clock_wall_us ();
-  if (up) {
-    g_free (terminal->from);
-    terminal->from = g_strdup (from);
-  }
+  far_log_limited (self->at, peer, "node '%s' from %s is not registered: link cut", peer, from ? from : "?");
+  access_registry_cut (self, peer, "not registered");
 }
 
 /* ---- what people see ---- */
@@ -121,7 +80,7 @@ static const char *const terminal_fields[] = { "site", "note", "stock", "ssh", "
 /* Who has a right to a device knows of its terminal what it takes to reach the device: whether it is there,
  * since when not, how it is come by. */
 static json_t *
-terminal_name_show (const AccessTerminal *terminal, guint devices)
+terminal_name_show (const FarRegistryNode *terminal, guint devices)
 {
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
   return json_pack ("{s:s, s:b, s:s?, s:I, s:s?}", "terminal", terminal->id, "connected", terminal->connected,
@@ -132,7 +91,7 @@ terminal_name_show (const AccessTerminal *terminal, guint devices)
 /* What people change of it: a renewal of its certificate is no change that they would have to look at. New
  * reference. */
 static json_t *
-terminal_seen (const AccessTerminal *terminal)
+terminal_seen (const FarRegistryNode *terminal)
 {
   json_t *seen = json_object ();
   for (guint i = 0; terminal_fields[i]; i++)
@@ -144,7 +103,7 @@ terminal_seen (const AccessTerminal *terminal)
 }
 
 static json_t *
-terminal_show (const AccessTerminal *terminal)
+terminal_show (const FarRegistryNode *terminal)
 {
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
   g_autofree char *polled = terminal->polled_us ? far_clock_format (terminal->polled_us) : NULL;
@@ -173,11 +132,11 @@ by_text (gconstpointer a, gconstpointer b)
 
 /* Devices the principal may see, in the order of their names: keys of terminal->devices, borrowed. */
 static GList *
-devices_seen (const AccessTerminal *terminal, const FarPrincipal *principal)
+devices_seen (const FarRegistryNode *terminal, const FarPrincipal *principal)
 {
   GList *names = g_list_sort (g_hash_table_get_keys (terminal->devices), by_text), *next;
   for (GList *at = names; at; at = next) {
-    g_autofree char *object = access_terminal_object (terminal->id, at->data);
+    g_autofree char *object = access_object (terminal->id, at->data);
     next = at->next;
     if (!far_authorize_see (principal, object))
       names = g_list_delete_link (names, at);
@@ -186,42 +145,49 @@ devices_seen (const AccessTerminal *terminal, const FarPrincipal *principal)
 }
 
 static json_t *
-terminal_show_to (const AccessTerminal *terminal, const FarPrincipal *principal)
+terminal_show_to (const FarRegistryNode *terminal, const FarPrincipal *principal)
 {
-  g_autofree char *object = access_terminal_object (terminal->id, NULL);
+  g_autofree char *object = access_object (terminal->id, NULL);
   if (far_authorize_see (principal, object))
     return terminal_show (terminal);
   g_autoptr (GList) names = devices_seen (terminal, principal);
   return terminal_name_show (terminal, g_list_length (names));
 }
 
+static int
+by_id (gconstpointer a, gconstpointer b)
+{
+  const FarRegistryNode *const *one = a, *const *two = b;
+  return strcmp ((*one)->id, (*two)->id);
+}
+
 void
 access_terminals_get (gpointer data, FarCall *call)
 {
-  Access *self = data;
-  g_autoptr (GList) ids = g_list_sort (g_hash_table_get_keys (self->terminals), by_text);
+  g_autoptr (GPtrArray) all = far_registry_nodes ();
   FarPage page;
+  g_ptr_array_sort (all, by_id);
   far_page_begin (&page, call, PAGE, 0);
-  for (GList *at = ids; at && !page.next; at = at->next) {
-    g_autofree char *object = access_terminal_object (at->data, NULL);
-    if (far_visible (call->principal, object) && far_page_wants (&page, at->data))
-      far_page_take (&page, at->data, terminal_show_to (access_terminal (self, at->data), call->principal));
+  for (guint i = 0; i < all->len && !page.next; i++) {
+    const FarRegistryNode *terminal = all->pdata[i];
+    if (far_visible (call->principal, terminal->object) && far_page_wants (&page, terminal->id))
+      far_page_take (&page, terminal->id, terminal_show_to (terminal, call->principal));
   }
   far_call_answer (call, 200, json_pack ("{s:o, s:s?}", "terminals", page.list, "next", page.next));
 }
 
 /* One answer for a terminal that is not there and one that may not be seen. */
-static AccessTerminal *
+static const FarRegistryNode *
 called_terminal (Access *self, FarCall *call)
 {
-  AccessTerminal *terminal = access_terminal (self, call->parts[0]);
+  const FarRegistryNode *terminal = far_registry_node (call->parts[0]);
   if (!terminal)
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no terminal '%s', or no right to it"), call->parts[0]);
   return terminal;
 }
 
 static void
-devices_page (FarPage *page, const AccessTerminal *terminal, FarCall *call)
+devices_page (FarPage *page, const FarRegistryNode *terminal, FarCall *call)
 {
   g_autoptr (GList) names = devices_seen (terminal, call->principal);
   far_page_begin (page, call, G_MAXUINT16, 0);
@@ -233,7 +199,7 @@ devices_page (FarPage *page, const AccessTerminal *terminal, FarCall *call)
 void
 access_terminal_get (gpointer data, FarCall *call)
 {
-  AccessTerminal *terminal = called_terminal (data, call);
+  const FarRegistryNode *terminal = called_terminal (data, call);
   if (!terminal)
     return;
   json_t *body = terminal_show_to (terminal, call->principal);
@@ -251,7 +217,7 @@ access_terminal_get (gpointer data, FarCall *call)
 void
 access_statement_get (gpointer data, FarCall *call)
 {
-  AccessTerminal *terminal = called_terminal (data, call);
+  const FarRegistryNode *terminal = called_terminal (data, call);
   if (!terminal)
     return;
   json_t *statement = json_object_get (terminal->row, "statement");
@@ -305,7 +271,7 @@ terminal_stored (Access *self, const GError *error, gpointer user)
 
 /* Who enrolled has its keys in a signed statement: they change by enrolling again, not by hand. */
 static gboolean
-changes_enrolled_key (AccessTerminal *known, json_t *body)
+changes_enrolled_key (const FarRegistryNode *known, json_t *body)
 {
   const char *const fields[] = { "ssh", "box" };
   gboolean changes = FALSE;
@@ -318,7 +284,7 @@ changes_enrolled_key (AccessTerminal *known, json_t *body)
 
 /* Who adds one does not mean to change another, and who changes one does not mean to make it. */
 static gboolean
-terminal_is_meant (AccessTerminal *known, FarCall *call)
+terminal_is_meant (const FarRegistryNode *known, FarCall *call)
 {
   json_t *fresh = json_object_get (call->body, "new");
   const char *id = call->parts[0];
@@ -342,11 +308,11 @@ terminal_is_meant (AccessTerminal *known, FarCall *call)
 
 /* Each field by itself is a change of its own; groups, though, are given all at once. */
 static gboolean
-terminal_is_seen (AccessTerminal *known, FarCall *call)
+terminal_is_seen (const FarRegistryNode *known, FarCall *call)
 {
   GError *error = NULL;
   json_t *seen = known ? terminal_seen (known) : NULL;
-  g_autofree char *place = access_terminal_object (call->parts[0], NULL);
+  g_autofree char *place = access_object (call->parts[0], NULL);
   gboolean good = far_expect_ok (call, place, seen, NULL, &error);
   json_decref (seen);
   if (!good)
@@ -358,7 +324,7 @@ static void
 access_registry_put (Access *self, FarCall *call, guint tries)
 {
   const char *id = call->parts[0], *stock = access_text (call->body, "stock");
-  AccessTerminal *known = access_terminal (self, id);
+  const FarRegistryNode *known = far_registry_node (id);
   GError *error = NULL;
   if (!access_name_fits (id)) {
     far_call_fail_new (
@@ -411,16 +377,6 @@ typedef struct {
   guint tries;
 } Removal;
 
-void
-access_terminal_cut (Access *self, const char *terminal, const char *link_cause, const char *session_cause)
-{
-  registry_cut (self, terminal, link_cause);
-  g_autoptr (GPtrArray) live = far_book_live (self->book);
-  for (guint i = 0; i < live->len; i++)
-    if (g_strcmp0 (((AccessSession *) live->pdata[i])->terminal, terminal) == 0)
-      access_session_event (live->pdata[i], FAR_SESSION_EV_FAILED, session_cause, NULL);
-}
-
 static void terminal_delete (Access *self, FarCall *call, guint tries);
 
 static void
@@ -437,13 +393,14 @@ terminal_removed (Access *self, const GError *error, gpointer user)
   Removal *removal = user;
   if (!error) {
     access_revocation_now (self, removal->gone);
-    access_terminal_cut (self, removal->gone->terminal, "revoked", "terminal removed");
+    access_registry_cut (self, removal->gone->terminal, "revoked");
     access_terminal_forget (self, removal->gone->terminal);
     far_call_answer (removal->call, 204, NULL);
   } else if (!access_again (self, error, removal->call, removal->tries, terminal_delete)) {
-    if (error->domain == ACCESS_PARTLY)
-      /* its key is revoked by the first step */
-      access_terminal_cut (self, removal->gone->terminal, "revoked", "terminal removed");
+    if (error->domain == ACCESS_PARTLY) { /* its key is revoked by the first step */
+      access_registry_cut (self, removal->gone->terminal, "revoked");
+      far_registry_end (self->at, removal->gone->terminal, FAR_REGISTRY_REMOVED);
+    }
     far_call_fail (removal->call, access_cannot_record (error));
   }
   removal_free (removal);
@@ -462,7 +419,7 @@ part_delete (GArray *parts, const char *table, const char *key, gint64 expect)
 static void
 terminal_delete (Access *self, FarCall *call, guint tries)
 {
-  AccessTerminal *terminal = called_terminal (self, call);
+  const FarRegistryNode *terminal = called_terminal (self, call);
   if (!terminal || !terminal_is_seen (terminal, call))
     return;
   g_autoptr (GArray) parts = g_array_new (FALSE, TRUE, sizeof (FarPart));

@@ -46,7 +46,7 @@ renewal_stored (Access *self, const GError *error, gpointer user)
 }
 
 static gboolean
-renewal_is_due (Access *self, AccessTerminal *terminal)
+renewal_is_due (Access *self, const FarRegistryNode *terminal)
 {
   gint64 due_us, until_us;
   access_certificate_life (self, terminal->row, &due_us, &until_us);
@@ -55,7 +55,7 @@ renewal_is_due (Access *self, AccessTerminal *terminal)
 
 /* It was renewed, and that one is not the node's first: the node may have an older one still. */
 static gboolean
-renewal_was_made (Access *self, AccessTerminal *terminal)
+renewal_was_made (Access *self, const FarRegistryNode *terminal)
 {
   return !renewal_is_due (self, terminal) && json_array_size (json_object_get (terminal->row, "older")) > 0 &&
          access_text (terminal->row, "certificate");
@@ -63,7 +63,7 @@ renewal_was_made (Access *self, AccessTerminal *terminal)
 
 /* Why not, as a person reads it; NULL: it may. */
 static GError *
-renewal_fault (Access *self, AccessTerminal *terminal, const char *spki, gboolean linked)
+renewal_fault (Access *self, const FarRegistryNode *terminal, const char *spki, gboolean linked)
 {
   if (!terminal || g_strcmp0 (access_text (terminal->row, "spki"), spki) != 0)
     return g_error_new (FAR_ERROR, FAR_ERROR_DENIED,
@@ -90,7 +90,7 @@ renew (Access *self, FarCall *call, guint tries)
   if (call->principal->kind == FAR_PRINCIPAL_NODE)
     node = call->principal->name; /* whatever it says */
   g_autofree char *spki = far_trust_key_hash (csr, &error);
-  AccessTerminal *terminal = access_terminal (self, node);
+  const FarRegistryNode *terminal = far_registry_node (node);
   if (spki)
     error = renewal_fault (self, terminal, spki, call->principal->kind == FAR_PRINCIPAL_NODE);
   if (!error && access_opts (self)->authority != ACCESS_AUTHORITY_CLOUD)

@@ -56,13 +56,11 @@ serials_of (const json_t *row)
 
 /* A node that was given another name has the same key under both: it is revoked with the last of them. */
 static gboolean
-key_is_used_elsewhere (Access *self, const json_t *row, const char *key)
+key_is_used_elsewhere (const json_t *row, const char *key)
 {
-  GHashTableIter iter;
-  gpointer at;
-  g_hash_table_iter_init (&iter, self->terminals);
-  while (g_hash_table_iter_next (&iter, NULL, &at)) {
-    const json_t *other = ((AccessTerminal *) at)->row;
+  g_autoptr (GPtrArray) all = far_registry_nodes ();
+  for (guint i = 0; i < all->len; i++) {
+    const json_t *other = ((const FarRegistryNode *) all->pdata[i])->row;
     if (g_strcmp0 (access_text (other, "terminal"), access_text (row, "terminal")) != 0 &&
         g_strcmp0 (access_text (other, "spki"), key) == 0)
       return TRUE;
@@ -92,7 +90,7 @@ access_revocation_new (Access *self, const json_t *row, gboolean removed)
 {
   AccessRevocation *revocation = g_new0 (AccessRevocation, 1);
   const char *key = access_text (row, "spki"), *node = removed ? access_text (row, "terminal") : NULL;
-  if (key && key_is_used_elsewhere (self, row, key))
+  if (key && key_is_used_elsewhere (row, key))
     key = NULL;
   const char *const joins[][2] = { { "key", key }, { "used_by", node }, { "node", node }, { NULL, NULL } };
   const char *const enrollments[][2] = { { "spki", key }, { "terminal", node }, { NULL, NULL } };

@@ -75,7 +75,7 @@ check_right (Ask *ask, FarAction action)
 static gboolean
 check_known (Ask *ask)
 {
-  AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
+  const FarRegistryNode *terminal = far_registry_node (ask->who.terminal);
   if (terminal && ask->one_of) /* both of which they may see, while no object has the port for a name */
     return access_create_refuse (ask, N_ ("more than one device of that port"), FAR_ERROR_CONFLICT,
                                  _ ("terminal '%s' has '%s' and others at port %s: name one of them"),
@@ -143,8 +143,8 @@ check_entry (Ask *ask)
     return access_create_refuse (
         ask, N_ ("in advance through ports without raw"), FAR_ERROR_INVALID,
         _ ("login: in advance needs the entry 'stream' (or raw); through ports the terminal asks by itself"));
-  AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
-  if (access_terminal_is_stock (terminal) && ask->in_advance)
+  const FarRegistryNode *terminal = far_registry_node (ask->who.terminal);
+  if (access_is_stock (terminal) && ask->in_advance)
     return access_create_refuse (
         ask, N_ ("in advance to a stock end"), FAR_ERROR_INVALID,
         _ ("login: terminal '%s' has no agent: its SSH server asks by itself (in band)"), terminal->id);
@@ -154,8 +154,8 @@ check_entry (Ask *ask)
 static gboolean
 check_reachable (Ask *ask)
 {
-  AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
-  if (terminal->connected || access_terminal_is_stock (terminal))
+  const FarRegistryNode *terminal = far_registry_node (ask->who.terminal);
+  if (terminal->connected || access_is_stock (terminal))
     return TRUE;
   if (!terminal->seen_us && !json_object_get (terminal->row, "statement"))
     return access_create_refuse (
@@ -171,7 +171,7 @@ check_reachable (Ask *ask)
 }
 
 static gboolean
-same_line (AccessTerminal *terminal, const char *a, const char *b)
+same_line (const FarRegistryNode *terminal, const char *a, const char *b)
 {
   const char *line_a = access_text (g_hash_table_lookup (terminal->devices, a), "line");
   const char *line_b = access_text (g_hash_table_lookup (terminal->devices, b), "line");
@@ -183,7 +183,7 @@ same_line (AccessTerminal *terminal, const char *a, const char *b)
 static gboolean
 check_writer (Ask *ask)
 {
-  AccessTerminal *terminal = access_terminal (ask->self, ask->who.terminal);
+  const FarRegistryNode *terminal = far_registry_node (ask->who.terminal);
   g_autofree char *person = far_principal_text (ask->who.principal);
   GHashTableIter iter;
   gpointer value;
@@ -389,8 +389,9 @@ access_session_post (gpointer data, FarCall *call)
   Ask ask = { .self = data, .call = call };
   ask.who = (AccessAsked){ call->principal, access_text (call->body, "terminal"),
                            access_text (call->body, "device"), reason ? reason : "", 0 };
-  ask.who.device = access_device_named (data, call->principal, ask.who.terminal, ask.who.device, &ask.one_of);
-  ask.object = access_terminal_object (ask.who.terminal, ask.who.device);
+  ask.who.device = far_registry_device_named (far_registry_node (ask.who.terminal), call->principal,
+                                              ask.who.device, &ask.one_of);
+  ask.object = access_object (ask.who.terminal, ask.who.device);
   if (ask_read (&ask, call->body) && ask_check (&ask))
     ask_accept (&ask);
   else

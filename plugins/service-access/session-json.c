@@ -67,9 +67,9 @@ json_t *
 access_session_show (const FarSession *base)
 {
   const AccessSession *session = shown_of (base);
-  AccessTerminal *terminal = session->self ? access_terminal (session->self, session->terminal) : NULL;
+  const FarRegistryNode *terminal = far_registry_node (session->terminal);
   const char *host_key = terminal ? access_text (terminal->row, "ssh") : NULL;
-  gboolean one_end = session->stock_end || (terminal && access_terminal_is_stock (terminal));
+  gboolean one_end = session->stock_end || (terminal && access_is_stock (terminal));
   json_t *body = json_pack ("{s:s, s:s, s:s?, s:s, s:s?, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i}", "session",
                             session->id, "terminal", session->terminal, "device", session->device, "person",
                             session->person, "from", session->from, "user", session->user, "reason",

@@ -23,8 +23,8 @@ site_fits (const char *site)
 }
 
 /* "sites/pump house", "groups/pumps"; what does not fit is left out. */
-static GPtrArray *
-place_names (json_t *row)
+GPtrArray *
+access_site_names (json_t *row)
 {
   GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
   const char *site = access_text (row, "site");
@@ -37,21 +37,6 @@ place_names (json_t *row)
       g_ptr_array_add (names, g_strconcat ("groups/", json_string_value (group), NULL));
   g_ptr_array_add (names, NULL);
   return names;
-}
-
-void
-access_site_set (Access *self, AccessTerminal *terminal)
-{
-  g_autofree char *object = access_terminal_object (terminal->id, NULL);
-  g_autoptr (GPtrArray) names = place_names (terminal->row);
-  far_right_alias (self, object, (const char *const *) names->pdata);
-}
-
-void
-access_site_forget (Access *self, const char *terminal)
-{
-  g_autofree char *object = access_terminal_object (terminal, NULL);
-  far_right_alias (self, object, NULL);
 }
 
 static gboolean
@@ -84,7 +69,7 @@ access_site_check (const FarPrincipal *principal, json_t *before, json_t *now, G
 {
   if (!place_form (now, error))
     return FALSE;
-  g_autoptr (GPtrArray) old = place_names (before), fresh = place_names (now);
+  g_autoptr (GPtrArray) old = access_site_names (before), fresh = access_site_names (now);
   for (guint i = 0; fresh->pdata[i]; i++)
     if (!g_strv_contains ((const char *const *) old->pdata, fresh->pdata[i]) &&
         far_authorize (principal, FAR_ACTION_MANAGE, fresh->pdata[i], NULL, NULL) != FAR_DECISION_ALLOW) {

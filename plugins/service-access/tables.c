@@ -147,10 +147,12 @@ table_loaded (Access *self, const GError *error, GPtrArray *rows, gpointer user)
     row_load (self, i, rows->pdata[r]);
   if (g_str_equal (tables[i].table, "revoked"))
     far_trust_revoked_set_known (TRUE);
-  if (i + 1 == G_N_ELEMENTS (tables))
-    far_book_load (self->book, started);
-  else
+  if (i + 1 < G_N_ELEMENTS (tables)) {
     load_table (self, i + 1);
+    return;
+  }
+  far_registry_complete (self->at);
+  far_book_load (self->book, started);
 }
 
 static void
