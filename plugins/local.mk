@@ -9,6 +9,7 @@ include plugins/sensor-exec/local.mk
 include plugins/sensor-system/local.mk
 include plugins/service-access/local.mk
 include plugins/service-agent/local.mk
+include plugins/service-fleet/local.mk
 include plugins/service-intake/local.mk
 include plugins/service-uplink/local.mk
 include plugins/store-file/local.mk

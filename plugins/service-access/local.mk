@@ -13,27 +13,15 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/session-create.c \
 	plugins/service-access/calls.c \
 	plugins/service-access/close.c \
-	plugins/service-access/devices.c \
 	plugins/service-access/allocate.c \
-	plugins/service-access/enroll.c \
 	plugins/service-access/entry.c \
 	plugins/service-access/history.c \
-	plugins/service-access/join.c \
-	plugins/service-access/known.c \
 	plugins/service-access/nodes.c \
 	plugins/service-access/offer.c \
-	plugins/service-access/server-certificate.c \
-	plugins/service-access/site.c \
 	plugins/service-access/poll.c \
 	plugins/service-access/recheck.c \
 	plugins/service-access/refusal.c \
-	plugins/service-access/registry.c \
-	plugins/service-access/renew.c \
-	plugins/service-access/revoke.c \
-	plugins/service-access/rows.c \
 	plugins/service-access/session.c \
 	plugins/service-access/session-json.c \
-	plugins/service-access/tables.c \
-	plugins/service-access/rejected.c \
-	plugins/service-access/write.c
+	plugins/service-access/rejected.c
 endif

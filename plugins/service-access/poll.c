@@ -159,7 +159,7 @@ void
 access_poll_post (gpointer data, FarCall *call)
 {
   Access *self = data;
-  const FarRegistryNode *terminal = access_calling_terminal (self, call);
+  const FarRegistryNode *terminal = access_calling_terminal (call);
   if (!terminal)
     return;
   json_t *sessions = json_object_get (call->body, "sessions"), *offers = json_array (),
@@ -197,7 +197,7 @@ void
 access_report_post (gpointer data, FarCall *call)
 {
   Access *self = data;
-  const FarRegistryNode *terminal = access_calling_terminal (self, call);
+  const FarRegistryNode *terminal = access_calling_terminal (call);
   if (!terminal)
     return;
   AccessSession *session = access_session (self, call->parts[0]);

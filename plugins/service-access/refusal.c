@@ -9,6 +9,45 @@
 #define MINUTE_US (60 * G_USEC_PER_SEC)
 #define PERSONS_MAX 4096
 
+/* ---- a row of the history ---- */
+
+typedef struct {
+  Access *self;
+  AccessDone done;
+  gpointer user;
+  GDestroyNotify dropped;
+} HistoryWrite;
+
+static void
+history_written (FarRequest *req, gpointer user)
+{
+  g_autofree HistoryWrite *write = user;
+  write->done (write->self, far_request_error (req), write->user);
+}
+
+static void
+history_dropped (gpointer data)
+{
+  g_autofree HistoryWrite *write = data;
+  if (write->dropped)
+    write->dropped (write->user);
+}
+
+void
+access_history_put (Access *self, const char *key, json_t *row, AccessDone done, gpointer user,
+                    GDestroyNotify dropped)
+{
+  HistoryWrite *write = g_new0 (HistoryWrite, 1);
+  char *text = json_dumps (row, JSON_COMPACT | JSON_SORT_KEYS);
+  *write = (HistoryWrite){ self, done, user, dropped };
+  far_store_put (access_opts (self)->store, "history", key, text, FAR_EXPECT_ANY,
+                 far_request_of (self->at, history_written, write, history_dropped, 0));
+  free (text);
+  json_decref (row);
+}
+
+/* ---- a refusal ---- */
+
 typedef struct {
   FarCall *call;
   GError *polite;
@@ -66,7 +105,7 @@ access_refuse (Access *self, FarCall *call, const AccessAsked *asked, const char
            asked->terminal ? asked->terminal : "?", asked->device ? "/" : "",
            asked->device ? asked->device : "", cause);
   if (row_due (self, person)) {
-    access_row_put (self, "history", key, row, FAR_EXPECT_ANY, access_refusal_stored, refused, refused_free);
+    access_history_put (self, key, row, access_refusal_stored, refused, refused_free);
     return;
   }
   far_log_limited (self->at, person,

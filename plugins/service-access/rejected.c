@@ -40,7 +40,7 @@ turned_write (AccessSession *session, Turned *turned)
                            "owner", session->person, "from", turned->from, "state", "refused", "cause",
                            turned->cause, "asked", first, "last", last, "times", (json_int_t) turned->times);
   turned->told = turned->times;
-  access_row_put (session->self, "history", turned->key, row, FAR_EXPECT_ANY, turned_stored, NULL, NULL);
+  access_history_put (session->self, turned->key, row, turned_stored, NULL, NULL);
 }
 
 static Turned *

@@ -71,6 +71,17 @@ check_right (Ask *ask, FarAction action)
                                cause ? cause : "no right");
 }
 
+/* Sessions that stand go on while nobody can say who is registered; a new one might be to a node that is not
+ * any more. */
+static gboolean
+check_registry (Ask *ask)
+{
+  if (far_registry_is_known (&ask->polite))
+    return TRUE;
+  ask->cause = N_ ("the registry of terminals does not run");
+  return FALSE;
+}
+
 /* Known and visible, or one and the same refusal. */
 static gboolean
 check_known (Ask *ask)
@@ -230,8 +241,9 @@ access_create_check_limits (Ask *ask)
 static gboolean
 ask_check (Ask *ask)
 {
-  return check_known (ask) && check_right (ask, FAR_ACTION_CONNECT) && check_length (ask) &&
-         check_entry (ask) && check_reachable (ask) && check_writer (ask) && access_create_check_limits (ask);
+  return check_registry (ask) && check_known (ask) && check_right (ask, FAR_ACTION_CONNECT) &&
+         check_length (ask) && check_entry (ask) && check_reachable (ask) && check_writer (ask) &&
+         access_create_check_limits (ask);
 }
 
 /* ---- accepted ---- */
@@ -273,6 +285,17 @@ accepted_free (gpointer data)
   g_free (accepted);
 }
 
+/* As a person reads it. */
+static GError *
+cannot_record (const GError *error)
+{
+  if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT))
+    return g_error_copy (error);
+  return g_error_new (FAR_ERROR, FAR_ERROR_FULL,
+                      _ ("cannot record: %s; nothing was changed, try again when the store takes rows"),
+                      error->message);
+}
+
 /* The row is durable: only now may anything open. */
 static void
 session_recorded (FarSession *base, const GError *error, gpointer user)
@@ -283,7 +306,7 @@ session_recorded (FarSession *base, const GError *error, gpointer user)
   if (error) {
     far_log_limited (self->at, "record", "access not given, the session cannot be recorded: %s",
                      error->message);
-    far_call_fail (accepted->call, access_cannot_record (error));
+    far_call_fail (accepted->call, cannot_record (error));
   } else {
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "access requested: %s, %s to %s%s%s, %s", session->id,
              session->person, session->terminal, session->device ? "/" : "",

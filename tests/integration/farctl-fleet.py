@@ -21,7 +21,7 @@ TALK = "import socket;s=socket.create_connection(('{host}',{port}));s.sendall(b'
 class Off(FleetCase):
     def test_a_terminal_comes_back_after_its_certificate_expired(self):
         """It was off for longer than the certificate was good: it comes without, renews by its key, comes with the new one."""
-        fleet = self.start_fleet(change=lambda fleet: fleet.cloud.profile["services"]["access"].update({"certificate": "24h"}))
+        fleet = self.start_fleet(change=lambda fleet: fleet.cloud.profile["services"]["fleet"].update({"certificate": "24h"}))
         fleet.cloud.stop()
         fleet.terminal.advance(30 * 3600)
         fleet.cloud.start()
@@ -240,7 +240,7 @@ class Ways(FleetCase):
 class Approval(FleetCase):
     def test_an_admin_signs_on_a_machine_of_their_own(self):
         """`authority: admin`: the cloud's authority files hold no key; what it cannot sign waits."""
-        self.start_fleet(start=False, change=lambda fleet: fleet.cloud.profile["services"]["access"].update(authority="admin"))
+        self.start_fleet(start=False, change=lambda fleet: fleet.cloud.profile["services"]["fleet"].update(authority="admin"))
         fleet, node = self.fleet, self.fleet.terminal
         lab.enrol.enrol_cloud(fleet)
         fleet.cloud.start()
@@ -271,7 +271,7 @@ class Approval(FleetCase):
 
     def test_a_cloud_that_swaps_keys_gets_no_signature(self):
         """What waits is altered at the cloud, as one that was broken into may do: any of the three keys, or the name. `--keys` is what the terminal said."""
-        self.start_fleet(start=False, change=lambda fleet: fleet.cloud.profile["services"]["access"].update(authority="admin"))
+        self.start_fleet(start=False, change=lambda fleet: fleet.cloud.profile["services"]["fleet"].update(authority="admin"))
         fleet, node = self.fleet, self.fleet.terminal
         lab.enrol.enrol_cloud(fleet)
         fleet.cloud.start()

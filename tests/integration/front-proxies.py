@@ -112,6 +112,7 @@ class Proxied(FrontCase):
         found = super().profile()
         found["stores"] = {"main": {"type": "sqlite", "path": "main.db"}}
         found["authenticators"]["tokens"] = {"type": "token", "store": "main"}
+        found["services"]["fleet"] = {"type": "fleet", "store": "main", "nodes": "nodes"}
         found["services"]["access"] = {"type": "access", "store": "main", "nodes": "nodes", "tunnels": ["tunnels"], "tokens": "tokens"}
         return found
 

@@ -18,6 +18,7 @@
   "authenticators: {tokens: {type: token, store: main}}\n"                                                   \
   "transports: {link: {type: memory}, tunnel: {type: memory}}\n"                                             \
   "services:\n"                                                                                              \
+  "  fleet: {type: fleet, store: main, nodes: link}\n"                                                       \
   "  access: {type: access, store: main, nodes: link, tunnels: [tunnel], tokens: tokens}\n"                  \
   "  intake: {type: intake, store: main}\n"                                                                  \
   "rights: [{id: staff, who: ann, action: connect, object: \"*\"}]\n"

@@ -137,18 +137,19 @@ link_services (void)
 }
 
 static void
-cloud_make (const char *access_options, gboolean people, const char *services)
+cloud_make (const char *access_options, const char *fleet_options, gboolean people, const char *services)
 {
-  static const char *const plugins[] = { "service-access", "store-sqlite", "authenticator-token",
-                                         "authenticator-file", NULL };
+  static const char *const plugins[] = { "service-access",      "service-fleet",      "store-sqlite",
+                                         "authenticator-token", "authenticator-file", NULL };
   node_prepare ("cloud", "access", plugins);
   cloud.sections = g_strdup_printf (
       "stores: {main: {type: sqlite, path: main.db}}\n"
       "authenticators: {tokens: {type: token, store: main}%s}\n"
       "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
-      "services: {access: {type: access, store: main, nodes: nodes, tunnels: [z1], tokens: tokens%s}%s}\n",
+      "services: {access: {type: access, store: main, nodes: nodes, tunnels: [z1], tokens: tokens%s},\n"
+      "  fleet: {type: fleet, store: main, nodes: nodes%s}%s}\n",
       people ? ", people: {type: file, path: people.yaml}, others: {type: file, path: others.yaml}" : "",
-      access_options ? access_options : "", services);
+      access_options ? access_options : "", fleet_options ? fleet_options : "", services);
   if (*services)
     link_services ();
   g_autofree char *ca = g_build_filename (cloud.folder, "state", "ca", NULL);
@@ -160,19 +161,25 @@ cloud_make (const char *access_options, gboolean people, const char *services)
 void
 cloud_up (const char *access_options)
 {
-  cloud_make (access_options, FALSE, "");
+  cloud_make (access_options, NULL, FALSE, "");
+}
+
+void
+cloud_up_with_fleet (const char *fleet_options)
+{
+  cloud_make (NULL, fleet_options, FALSE, "");
 }
 
 void
 cloud_up_with_people (void)
 {
-  cloud_make (NULL, TRUE, "");
+  cloud_make (NULL, NULL, TRUE, "");
 }
 
 void
 cloud_up_whole (void)
 {
-  cloud_make (NULL, TRUE, ", intake: {type: intake, store: main}");
+  cloud_make (NULL, NULL, TRUE, ", intake: {type: intake, store: main}");
 }
 
 static char *

@@ -15,6 +15,7 @@ typedef struct {
 } Got; /* body: borrowed until the next ask() */
 
 void cloud_up (const char *access_options);
+void cloud_up_with_fleet (const char *fleet_options);
 /* The same with two files of people, people.yaml and others.yaml. */
 void cloud_up_with_people (void);
 /* With intake as well, and every service that is built at hand for the loader. */

@@ -132,6 +132,13 @@ tests_unit_test_access_ways_CFLAGS = $(TEST_CC)
 tests_unit_test_access_ways_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_ways_LDADD = $(TEST_LINK)
 
+unit_tests += tests/unit/test-fleet
+tests_unit_test_fleet_SOURCES = tests/unit/test-fleet.c tests/unit/registry-conform.h tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_fleet_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_fleet_CFLAGS = $(TEST_CC)
+tests_unit_test_fleet_LDFLAGS = $(TEST_LD)
+tests_unit_test_fleet_LDADD = $(TEST_LINK)
+
 unit_tests += tests/unit/test-device-values
 tests_unit_test_device_values_SOURCES = tests/unit/test-device-values.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_device_values_CPPFLAGS = $(TEST_CPP)

@@ -142,7 +142,7 @@ END_TEST
 static void
 set_up_admin (void)
 {
-  cloud_up (", authority: admin");
+  cloud_up_with_fleet (", authority: admin");
 }
 
 /* The server's own certificate: renewed in time by the authority that is here, for the same names and the

@@ -22,7 +22,7 @@ set_up (void)
 static void
 set_up_admin (void)
 {
-  cloud_up (", authority: admin");
+  cloud_up_with_fleet (", authority: admin");
 }
 
 static void

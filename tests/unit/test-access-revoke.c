@@ -14,7 +14,7 @@ set_up (void)
 static void
 set_up_admin (void)
 {
-  cloud_up (", authority: admin");
+  cloud_up_with_fleet (", authority: admin");
 }
 
 static void
@@ -94,7 +94,7 @@ START_TEST (a_removal_that_a_reload_overtakes_counts)
   terminal_link ("t1", TRUE);
   store_hold ();
   far_api_submit (root, NULL, message, told, &done);
-  cloud_reload ("type: access,", "type: access, start: at-once,"); /* another instance, of the same meaning */
+  cloud_reload ("type: fleet,", "type: fleet, start: at-once,"); /* another instance, of the same meaning */
   ck_assert (run_until (was_told, &done));
   settle ();
   ck_assert_uint_eq (ask_root ("GET", "terminals/t1", NULL).status, 404);

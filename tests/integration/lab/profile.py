@@ -59,6 +59,7 @@ def cloud(node, host, ports, state, control):
             "tunnels": {"type": "ssh", "listen": f"{host}:{ports['ssh']}", "y-listen": host, "login": ["tokens"]},
         },
         "services": {
+            "fleet": {"type": "fleet", "store": "main", "nodes": "nodes"},
             "access": {"type": "access", "store": "main", "nodes": "nodes", "tunnels": ["tunnels"], "tokens": "tokens"},
             "intake": {"type": "intake", "store": "main"},
         },

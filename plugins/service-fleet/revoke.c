@@ -4,15 +4,15 @@
  * `revoked`. The join tokens and enrolments that would bring it back go in the same step. */
 #include "config.h"
 
-#include "access.h"
+#include "fleet.h"
 
 #define OLDER_MAX 32 /* each lives half as long again as it takes to be replaced: two at most are good */
 
 /* The row's certificate is this one from now on. */
 void
-access_certificate_set (json_t *row, const char *certificate)
+fleet_certificate_set (json_t *row, const char *certificate)
 {
-  const char *before = access_text (row, "serial");
+  const char *before = fleet_text (row, "serial");
   g_autofree char *serial = far_trust_serial (certificate, NULL);
   json_t *older = json_object_get (row, "older");
   if (before && !json_is_array (older)) {
@@ -29,11 +29,11 @@ access_certificate_set (json_t *row, const char *certificate)
 }
 
 void
-access_certificate_life (Access *self, json_t *row, gint64 *due_us, gint64 *until_us)
+fleet_certificate_life (Fleet *self, json_t *row, gint64 *due_us, gint64 *until_us)
 {
-  const char *pem = access_text (row, "certificate");
+  const char *pem = fleet_text (row, "certificate");
   gint64 from_us = json_integer_value (json_object_get (row, "issued_us"));
-  *until_us = from_us + access_opts (self)->certificate;
+  *until_us = from_us + fleet_opts (self)->certificate;
   if (pem)
     far_trust_life (pem, &from_us, until_us, NULL);
   *due_us = from_us + (*until_us - from_us) / 3 * 2;
@@ -46,8 +46,8 @@ serials_of (const json_t *row)
   g_autoptr (GStrvBuilder) serials = g_strv_builder_new ();
   json_t *older = json_object_get (row, "older"), *item;
   size_t i;
-  if (access_text (row, "serial"))
-    g_strv_builder_add (serials, access_text (row, "serial"));
+  if (fleet_text (row, "serial"))
+    g_strv_builder_add (serials, fleet_text (row, "serial"));
   json_array_foreach (older, i, item)
     if (json_is_string (item))
       g_strv_builder_add (serials, json_string_value (item));
@@ -61,8 +61,8 @@ key_is_used_elsewhere (const json_t *row, const char *key)
   g_autoptr (GPtrArray) all = far_registry_nodes ();
   for (guint i = 0; i < all->len; i++) {
     const json_t *other = ((const FarRegistryNode *) all->pdata[i])->row;
-    if (g_strcmp0 (access_text (other, "terminal"), access_text (row, "terminal")) != 0 &&
-        g_strcmp0 (access_text (other, "spki"), key) == 0)
+    if (g_strcmp0 (fleet_text (other, "terminal"), fleet_text (row, "terminal")) != 0 &&
+        g_strcmp0 (fleet_text (other, "spki"), key) == 0)
       return TRUE;
   }
   return FALSE;
@@ -78,30 +78,29 @@ ids_with (GHashTable *rows, const char *const (*wanted)[2])
   g_hash_table_iter_init (&iter, rows);
   while (g_hash_table_iter_next (&iter, &id, &row))
     for (guint i = 0; wanted[i][0]; i++)
-      if (wanted[i][1] && g_strcmp0 (access_text (row, wanted[i][0]), wanted[i][1]) == 0) {
+      if (wanted[i][1] && g_strcmp0 (fleet_text (row, wanted[i][0]), wanted[i][1]) == 0) {
         g_ptr_array_add (ids, g_strdup (id));
         break;
       }
   return ids;
 }
 
-AccessRevocation *
-access_revocation_new (Access *self, const json_t *row, gboolean removed)
+FleetRevocation *
+fleet_revocation_new (Fleet *self, const json_t *row, gboolean removed)
 {
-  AccessRevocation *revocation = g_new0 (AccessRevocation, 1);
-  const char *key = access_text (row, "spki"), *node = removed ? access_text (row, "terminal") : NULL;
+  FleetRevocation *revocation = g_new0 (FleetRevocation, 1);
+  const char *key = fleet_text (row, "spki"), *node = removed ? fleet_text (row, "terminal") : NULL;
   if (key && key_is_used_elsewhere (row, key))
     key = NULL;
   const char *const joins[][2] = { { "key", key }, { "used_by", node }, { "node", node }, { NULL, NULL } };
   const char *const enrollments[][2] = { { "spki", key }, { "terminal", node }, { NULL, NULL } };
-  *revocation = (AccessRevocation){ g_strdup (access_text (row, "terminal")), g_strdup (key),
-                                    serials_of (row), ids_with (self->joins, joins),
-                                    ids_with (self->enrollments, enrollments) };
+  *revocation = (FleetRevocation){ g_strdup (fleet_text (row, "terminal")), g_strdup (key), serials_of (row),
+                                   ids_with (self->joins, joins), ids_with (self->enrollments, enrollments) };
   return revocation;
 }
 
 void
-access_revocation_free (AccessRevocation *revocation)
+fleet_revocation_free (FleetRevocation *revocation)
 {
   g_free (revocation->terminal);
   g_free (revocation->key);
@@ -112,7 +111,7 @@ access_revocation_free (AccessRevocation *revocation)
 }
 
 static void
-part_revoked (const AccessRevocation *revocation, const char *field, const char *what, GArray *parts,
+part_revoked (const FleetRevocation *revocation, const char *field, const char *what, GArray *parts,
               GPtrArray *texts)
 {
   json_t *row = json_pack ("{s:s, s:s, s:I}", "terminal", revocation->terminal, field, what, "at_us",
@@ -120,7 +119,7 @@ part_revoked (const AccessRevocation *revocation, const char *field, const char 
   FarPart part = { .kind = FAR_PART_ROW,
                    .table = "revoked",
                    .key = what,
-                   .row = access_json_text (row),
+                   .row = fleet_json_text (row),
                    .expect = FAR_EXPECT_ANY };
   g_ptr_array_add (texts, (char *) part.row);
   g_array_append_val (parts, part);
@@ -137,7 +136,7 @@ parts_deleted (const char *table, const GPtrArray *ids, GArray *parts)
 }
 
 void
-access_revocation_parts (const AccessRevocation *revocation, GArray *parts, GPtrArray *texts)
+fleet_revocation_parts (const FleetRevocation *revocation, GArray *parts, GPtrArray *texts)
 {
   if (revocation->key)
     part_revoked (revocation, "key", revocation->key, parts, texts);
@@ -148,7 +147,7 @@ access_revocation_parts (const AccessRevocation *revocation, GArray *parts, GPtr
 }
 
 void
-access_revocation_now (Access *self, const AccessRevocation *revocation)
+fleet_revocation_now (Fleet *self, const FleetRevocation *revocation)
 {
   if (revocation->key)
     far_trust_revoked_add (revocation->key);
@@ -161,7 +160,7 @@ access_revocation_now (Access *self, const AccessRevocation *revocation)
 }
 
 gboolean
-access_key_is_good (const char *key, const char *node, GError **error)
+fleet_key_is_good (const char *key, const char *node, GError **error)
 {
   if (!far_trust_revoked_key (key))
     return TRUE;

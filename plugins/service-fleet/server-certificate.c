@@ -3,7 +3,7 @@
  * here: same key, same names. Transports look at their files and show the new one without a restart. */
 #include "config.h"
 
-#include "access.h"
+#include "fleet.h"
 
 #define EVERY_US (G_GINT64_CONSTANT (12) * 3600 * G_USEC_PER_SEC)
 #define DAY_US (G_GINT64_CONSTANT (24) * 3600 * G_USEC_PER_SEC)
@@ -24,12 +24,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Own, own_clear)
 
 /* Is it ours to renew, and time? */
 static gboolean
-own_due (Access *self, Own *own)
+own_due (Fleet *self, Own *own)
 {
-  const AccessOpts *opts = access_opts (self);
+  const FleetOpts *opts = fleet_opts (self);
   g_autofree char *key = g_build_filename (opts->ca, "ca.key", NULL),
                   *root = g_build_filename (opts->ca, "ca.crt", NULL);
-  if (opts->authority != ACCESS_AUTHORITY_CLOUD || !g_file_test (key, G_FILE_TEST_EXISTS) ||
+  if (opts->authority != FLEET_AUTHORITY_CLOUD || !g_file_test (key, G_FILE_TEST_EXISTS) ||
       !g_file_get_contents (own->path, &own->pem, NULL, NULL) ||
       !far_trust_life (own->pem, &own->from_us, &own->until_us, NULL))
     return FALSE;
@@ -43,9 +43,9 @@ own_due (Access *self, Own *own)
 
 /* The new certificate; caller frees. */
 static char *
-own_sign (Access *self, const Own *own, GError **error)
+own_sign (Fleet *self, const Own *own, GError **error)
 {
-  const AccessOpts *opts = access_opts (self);
+  const FleetOpts *opts = fleet_opts (self);
   guint days = (guint) CLAMP ((own->until_us - own->from_us) / DAY_US, 1, 3650);
   g_auto (GStrv) names = far_trust_names (own->pem, error);
   g_autofree char *csr = names ? far_trust_csr (own->keys, far_node_id (), error) : NULL;
@@ -54,7 +54,7 @@ own_sign (Access *self, const Own *own, GError **error)
 }
 
 static void
-own_complain (Access *self, const GError *error)
+own_complain (Fleet *self, const GError *error)
 {
   far_log_limited (
       self->at, "own",
@@ -66,7 +66,7 @@ own_complain (Access *self, const GError *error)
 static void
 own_written (FarRequest *req, gpointer user)
 {
-  Access *self = user;
+  Fleet *self = user;
   if (far_request_error (req))
     own_complain (self, far_request_error (req));
   else
@@ -76,7 +76,7 @@ own_written (FarRequest *req, gpointer user)
 static void
 own_look (gpointer user)
 {
-  Access *self = user;
+  Fleet *self = user;
   g_autofree char *keys = far_node_path ("keys");
   g_auto (Own) own = { .keys = g_steal_pointer (&keys) };
   g_autoptr (GError) error = NULL;
@@ -90,7 +90,7 @@ own_look (gpointer user)
 }
 
 void
-access_server_certificate_start (Access *self)
+fleet_server_certificate_start (Fleet *self)
 {
   far_instance_timer (self->at, &self->own, far_clock_boottime_us (), own_look, self);
 }

@@ -4,7 +4,7 @@
  * (`farctl enroll approve`). */
 #include "config.h"
 
-#include "access.h"
+#include "fleet.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ typedef struct {
   FarCall *call;
   char *node, *join, *spki;
   json_t *row, *keys, *token; /* token: the join token's row from now on */
-  AccessRevocation *revoked;  /* the node that had this name with another key; NULL: none */
+  FleetRevocation *revoked;   /* the node that had this name with another key; NULL: none */
   guint tries;
 } Enrol;
 
@@ -26,54 +26,54 @@ enrol_free (gpointer data)
   json_decref (enrol->row);
   json_decref (enrol->keys);
   json_decref (enrol->token);
-  g_clear_pointer (&enrol->revoked, access_revocation_free);
+  g_clear_pointer (&enrol->revoked, fleet_revocation_free);
   g_free (enrol);
 }
 
 char *
-access_sign (Access *self, const char *csr, const char *node, GError **error)
+fleet_sign (Fleet *self, const char *csr, const char *node, GError **error)
 {
-  const AccessOpts *opts = access_opts (self);
+  const FleetOpts *opts = fleet_opts (self);
   guint days = MAX (1, opts->certificate / (G_GINT64_CONSTANT (24) * 3600 * G_USEC_PER_SEC));
   return far_trust_sign (opts->ca, csr, node, NULL, FALSE, days, error);
 }
 
 json_t *
-access_statement_new (Access *self, const char *node, json_t *keys, const char *spki, GError **error)
+fleet_statement_new (Fleet *self, const char *node, json_t *keys, const char *spki, GError **error)
 {
   g_autofree char *issued = far_clock_format (far_clock_wall_us ());
   json_t *statement = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s}", "node", node, "box",
-                                 access_text (keys, "box"), "ssh", access_text (keys, "ssh"), "spki", spki,
+                                 fleet_text (keys, "box"), "ssh", fleet_text (keys, "ssh"), "spki", spki,
                                  "authority", "cloud", "issued", issued);
-  return far_statement_sign (access_opts (self)->ca, statement, error);
+  return far_statement_sign (fleet_opts (self)->ca, statement, error);
 }
 
 static json_t *
-enrol_answer (Access *self, json_t *row)
+enrol_answer (Fleet *self, json_t *row)
 {
-  return json_pack ("{s:s?, s:s?, s:O?, s:s}", "certificate", access_text (row, "certificate"), "ca",
+  return json_pack ("{s:s?, s:s?, s:O?, s:s}", "certificate", fleet_text (row, "certificate"), "ca",
                     self->ca_pem, "statement", json_object_get (row, "statement"), "node",
-                    access_text (row, "terminal"));
+                    fleet_text (row, "terminal"));
 }
 
 /* The certificates of the one before are void, and so is what it holds. */
 static void
-enrol_replace (Access *self, Enrol *enrol)
+enrol_replace (Fleet *self, Enrol *enrol)
 {
   if (enrol->revoked) {
-    access_revocation_now (self, enrol->revoked);
-    access_registry_cut (self, enrol->node, "enrolled with another key");
+    fleet_revocation_now (self, enrol->revoked);
+    fleet_registry_cut (self, enrol->node, "enrolled with another key");
     far_registry_end (self->at, enrol->node, FAR_REGISTRY_REPLACED);
   }
-  access_terminal_load (self, enrol->row);
+  fleet_terminal_load (self, enrol->row);
 }
 
-static void enroll (Access *self, FarCall *call, guint tries);
+static void enroll (Fleet *self, FarCall *call, guint tries);
 
 static void
-enrol_done (Access *self, Enrol *enrol)
+enrol_done (Fleet *self, Enrol *enrol)
 {
-  const char *number = access_text (enrol->row, "number");
+  const char *number = fleet_text (enrol->row, "number");
   g_hash_table_replace (self->joins, g_strdup (enrol->join), json_incref (enrol->token));
   if (!number) {
     enrol_replace (self, enrol);
@@ -88,76 +88,76 @@ enrol_done (Access *self, Enrol *enrol)
 }
 
 static void
-enrol_stored (Access *self, const GError *error, gpointer user)
+enrol_stored (Fleet *self, const GError *error, gpointer user)
 {
   Enrol *enrol = user;
   if (!error)
     enrol_done (self, enrol);
-  else if (!access_again (self, error, enrol->call, enrol->tries, enroll))
-    far_call_fail (enrol->call, access_cannot_record (error));
+  else if (!fleet_again (self, error, enrol->call, enrol->tries, enroll))
+    far_call_fail (enrol->call, fleet_cannot_record (error));
   enrol_free (enrol);
 }
 
 /* Row and what else must be written with it, in one step. */
 static void
-enrol_apply (Access *self, Enrol *enrol, const FarPart *parts, guint n, AccessDone done)
+enrol_apply (Fleet *self, Enrol *enrol, const FarPart *parts, guint n, FleetDone done)
 {
   g_autoptr (GArray) all = g_array_new (FALSE, TRUE, sizeof (FarPart));
   g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
   g_array_append_vals (all, parts, n);
   if (enrol->revoked)
-    access_revocation_parts (enrol->revoked, all, texts);
-  access_rows_apply (self, (FarPart *) all->data, all->len, done, enrol, enrol_free);
+    fleet_revocation_parts (enrol->revoked, all, texts);
+  fleet_rows_apply (self, (FarPart *) all->data, all->len, done, enrol, enrol_free);
 }
 
 /* The node's row is written and the join token bound in one step: of two keys that race for one token, or of
  * two tokens for one name, one wins, and the other one is judged anew. */
 static void
-enrol_store (Access *self, Enrol *enrol, const char *table, const char *key)
+enrol_store (Fleet *self, Enrol *enrol, const char *table, const char *key)
 {
   enrol->token = json_copy (g_hash_table_lookup (self->joins, enrol->join));
   json_object_set_new (enrol->token, "key", json_string (enrol->spki));
   json_object_set_new (enrol->token, "used_by", json_string (enrol->node));
-  g_autofree char *join_text = access_json_text (enrol->token), *row_text = access_json_text (enrol->row);
+  g_autofree char *join_text = fleet_json_text (enrol->token), *row_text = fleet_json_text (enrol->row);
   g_autofree char *terminal_text = NULL;
   FarPart parts[3] = {
-    { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row_text, .expect = ACCESS_EXPECT_KNOWN },
+    { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row_text, .expect = FLEET_EXPECT_KNOWN },
     { .kind = FAR_PART_ROW,
       .table = "joins",
       .key = enrol->join,
       .row = join_text,
-      .expect = ACCESS_EXPECT_KNOWN }
+      .expect = FLEET_EXPECT_KNOWN }
   };
   gboolean waits = strcmp (table, "terminals") != 0 &&
-                   access_terminal_part (self, enrol->node, &parts[2], &terminal_text);
+                   fleet_terminal_part (self, enrol->node, &parts[2], &terminal_text);
   enrol_apply (self, enrol, parts, waits ? 3 : 2, enrol_stored);
 }
 
 static json_t *
-enrol_row (Access *self, Enrol *enrol, const char *certificate, json_t *statement /* takes */)
+enrol_row (Fleet *self, Enrol *enrol, const char *certificate, json_t *statement /* takes */)
 {
   const FarRegistryNode *known = far_registry_node (enrol->node);
   json_t *row = known ? json_deep_copy (known->row)
                       : json_pack ("{s:s, s:I}", "terminal", enrol->node, "added_us",
                                    (json_int_t) far_clock_wall_us ());
-  if (g_strcmp0 (access_text (row, "spki"), enrol->spki) != 0 && access_text (row, "serial")) {
-    enrol->revoked = access_revocation_new (self, row, FALSE);
+  if (g_strcmp0 (fleet_text (row, "spki"), enrol->spki) != 0 && fleet_text (row, "serial")) {
+    enrol->revoked = fleet_revocation_new (self, row, FALSE);
     json_object_del (row, "older");
     json_object_del (row, "serial");
   }
   json_object_update (row, enrol->keys);
   json_object_set_new (row, "spki", json_string (enrol->spki));
-  access_certificate_set (row, certificate);
+  fleet_certificate_set (row, certificate);
   json_object_set_new (row, "statement", statement);
   return row;
 }
 
 static void
-enrol_sign (Access *self, Enrol *enrol, const char *csr)
+enrol_sign (Fleet *self, Enrol *enrol, const char *csr)
 {
   GError *error = NULL;
-  g_autofree char *certificate = access_sign (self, csr, enrol->node, &error);
-  json_t *statement = certificate ? access_statement_new (self, enrol->node, enrol->keys, enrol->spki, &error)
+  g_autofree char *certificate = fleet_sign (self, csr, enrol->node, &error);
+  json_t *statement = certificate ? fleet_statement_new (self, enrol->node, enrol->keys, enrol->spki, &error)
                                   : NULL;
   if (!statement) {
     far_call_fail (enrol->call, error);
@@ -181,7 +181,7 @@ enrol_taken (FarCall *call, const char *node)
 static void
 pending_given (json_t *row, json_t *join)
 {
-  gboolean own = g_strcmp0 (access_text (join, "node"), access_text (row, "terminal")) == 0;
+  gboolean own = g_strcmp0 (fleet_text (join, "node"), fleet_text (row, "terminal")) == 0;
   json_object_set_new (row, "managed",
                        json_boolean (own && json_is_true (json_object_get (join, "managed"))));
   json_object_set_new (row, "replace",
@@ -191,24 +191,24 @@ pending_given (json_t *row, json_t *join)
 static gboolean
 pending_gives (json_t *pending, const FarRegistryNode *known)
 {
-  json_t *join = json_pack ("{s:s, s:O?, s:O?}", "node", access_text (pending, "terminal"), "managed",
+  json_t *join = json_pack ("{s:s, s:O?, s:O?}", "node", fleet_text (pending, "terminal"), "managed",
                             json_object_get (pending, "managed"), "replace",
                             json_object_get (pending, "replace"));
-  gboolean gives = access_join_gives (join, known, access_text (pending, "spki"), pending);
+  gboolean gives = fleet_join_gives (join, known, fleet_text (pending, "spki"), pending);
   json_decref (join);
   return gives;
 }
 
 /* The very same wish: of the same keys, by a token that gives the same. */
 static json_t *
-pending_of (Access *self, json_t *wish)
+pending_of (Fleet *self, json_t *wish)
 {
   static const char *const fields[] = { "terminal", "spki", "managed", "replace" };
   GHashTableIter iter;
   gpointer row;
   g_hash_table_iter_init (&iter, self->enrollments);
   while (g_hash_table_iter_next (&iter, NULL, &row)) {
-    gboolean same = access_keys_same (row, wish);
+    gboolean same = fleet_keys_same (row, wish);
     for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
       same = same && json_equal (json_object_get (row, fields[i]), json_object_get (wish, fields[i]));
     if (same)
@@ -218,14 +218,14 @@ pending_of (Access *self, json_t *wish)
 }
 
 static void
-enrol_leave (Access *self, Enrol *enrol, const char *csr)
+enrol_leave (Fleet *self, Enrol *enrol, const char *csr)
 {
   enrol->row = json_pack ("{s:s, s:s}", "terminal", enrol->node, "spki", enrol->spki);
   json_object_update (enrol->row, enrol->keys);
   pending_given (enrol->row, g_hash_table_lookup (self->joins, enrol->join));
   json_t *pending = pending_of (self, enrol->row);
   if (pending) { /* asks again for what still waits */
-    far_call_answer (enrol->call, 202, json_pack ("{s:s}", "pending", access_text (pending, "number")));
+    far_call_answer (enrol->call, 202, json_pack ("{s:s}", "pending", fleet_text (pending, "number")));
     enrol_free (enrol);
     return;
   }
@@ -239,20 +239,20 @@ enrol_leave (Access *self, Enrol *enrol, const char *csr)
 }
 
 static gboolean
-enrol_fresh (Access *self, const FarRegistryNode *known)
+enrol_fresh (Fleet *self, const FarRegistryNode *known)
 {
   gint64 due_us, until_us;
-  access_certificate_life (self, known->row, &due_us, &until_us);
+  fleet_certificate_life (self, known->row, &due_us, &until_us);
   return far_clock_wall_us () < due_us;
 }
 
 /* A lost answer, fetched again by the same key. */
 static gboolean
-enrol_again (Access *self, FarCall *call, const char *node, const char *spki, json_t *keys)
+enrol_again (Fleet *self, FarCall *call, const char *node, const char *spki, json_t *keys)
 {
   const FarRegistryNode *known = far_registry_node (node);
-  if (!known || g_strcmp0 (access_text (known->row, "spki"), spki) != 0 ||
-      !access_text (known->row, "certificate") || !access_keys_same (known->row, keys) ||
+  if (!known || g_strcmp0 (fleet_text (known->row, "spki"), spki) != 0 ||
+      !fleet_text (known->row, "certificate") || !fleet_keys_same (known->row, keys) ||
       !enrol_fresh (self, known))
     return FALSE;
   far_call_answer (call, 200, enrol_answer (self, known->row));
@@ -260,14 +260,13 @@ enrol_again (Access *self, FarCall *call, const char *node, const char *spki, js
 }
 
 static void
-enroll (Access *self, FarCall *call, guint tries)
+enroll (Fleet *self, FarCall *call, guint tries)
 {
   GError *error = NULL;
-  const char *node = access_text (call->body, "node"), *csr = access_text (call->body, "csr");
+  const char *node = fleet_text (call->body, "node"), *csr = fleet_text (call->body, "csr");
   g_autofree char *spki = far_trust_key_hash (csr, &error);
-  json_t *join = spki ? access_join_check (self, access_text (call->body, "token"), spki, node, &error)
-                      : NULL;
-  if (!join || !access_key_is_good (spki, node, &error)) {
+  json_t *join = spki ? fleet_join_check (self, fleet_text (call->body, "token"), spki, node, &error) : NULL;
+  if (!join || !fleet_key_is_good (spki, node, &error)) {
     far_call_fail (call, error);
     return;
   }
@@ -275,25 +274,25 @@ enroll (Access *self, FarCall *call, guint tries)
     far_call_fail_new (
         call, FAR_ERROR_CONFIG,
         _ ("this cloud has no fleet authority in %s: run `farctl ca init --profile FILE --name HOST`"),
-        access_opts (self)->ca);
+        fleet_opts (self)->ca);
     return;
   }
-  json_t *keys = json_pack ("{s:s, s:s}", "box", access_text (call->body, "box"), "ssh",
-                            access_text (call->body, "ssh"));
+  json_t *keys = json_pack ("{s:s, s:s}", "box", fleet_text (call->body, "box"), "ssh",
+                            fleet_text (call->body, "ssh"));
   const FarRegistryNode *known = far_registry_node (node);
   /* the cloud's own name nobody may have */
-  if (strcmp (node, far_node_id ()) == 0 || (known && !access_join_gives (join, known, spki, keys))) {
+  if (strcmp (node, far_node_id ()) == 0 || (known && !fleet_join_gives (join, known, spki, keys))) {
     enrol_taken (call, node);
   } else if (!enrol_again (self, call, node, spki, keys)) {
     Enrol *enrol = g_new0 (Enrol, 1);
     *enrol = (Enrol){ call,
                       g_strdup (node),
-                      g_strdup (access_text (join, "id")),
+                      g_strdup (fleet_text (join, "id")),
                       g_strdup (spki),
                       NULL,
                       json_incref (keys),
                       .tries = tries };
-    if (access_opts (self)->authority == ACCESS_AUTHORITY_CLOUD)
+    if (fleet_opts (self)->authority == FLEET_AUTHORITY_CLOUD)
       enrol_sign (self, enrol, csr);
     else
       enrol_leave (self, enrol, csr);
@@ -302,7 +301,7 @@ enroll (Access *self, FarCall *call, guint tries)
 }
 
 void
-access_enroll_post (gpointer self, FarCall *call)
+fleet_enroll_post (gpointer self, FarCall *call)
 {
   enroll (self, call, 0);
 }
@@ -310,9 +309,9 @@ access_enroll_post (gpointer self, FarCall *call)
 /* ---- authority: admin ---- */
 
 void
-access_enrollments_get (gpointer data, FarCall *call)
+fleet_enrollments_get (gpointer data, FarCall *call)
 {
-  Access *self = data;
+  Fleet *self = data;
   g_autoptr (GList)
       numbers = g_list_sort (g_hash_table_get_keys (self->enrollments), (GCompareFunc) g_strcmp0);
   FarPage page;
@@ -325,10 +324,10 @@ access_enrollments_get (gpointer data, FarCall *call)
                               page.next));
 }
 
-static void approve (Access *self, FarCall *call, guint tries);
+static void approve (Fleet *self, FarCall *call, guint tries);
 
 static void
-approval_stored (Access *self, const GError *error, gpointer user)
+approval_stored (Fleet *self, const GError *error, gpointer user)
 {
   Enrol *enrol = user;
   if (!error) {
@@ -336,20 +335,20 @@ approval_stored (Access *self, const GError *error, gpointer user)
     g_hash_table_remove (self->enrollments, enrol->join);
     far_log (self->at, G_LOG_LEVEL_MESSAGE, "node enrolled by approval: %s", enrol->node);
     far_call_answer (enrol->call, 200, json_pack ("{s:s}", "terminal", enrol->node));
-  } else if (!access_again (self, error, enrol->call, enrol->tries, approve)) {
-    far_call_fail (enrol->call, access_cannot_record (error));
+  } else if (!fleet_again (self, error, enrol->call, enrol->tries, approve)) {
+    far_call_fail (enrol->call, fleet_cannot_record (error));
   }
   enrol_free (enrol);
 }
 
 /* What came must be from the fleet's root, and for exactly what was asked. */
 static gboolean
-approval_check (Access *self, json_t *pending, const char *certificate, json_t *statement, GError **error)
+approval_check (Fleet *self, json_t *pending, const char *certificate, json_t *statement, GError **error)
 {
-  g_autofree char *ca = g_build_filename (access_opts (self)->ca, "ca.crt", NULL),
+  g_autofree char *ca = g_build_filename (fleet_opts (self)->ca, "ca.crt", NULL),
                   *spki = far_trust_key_hash (certificate, error);
   if (!spki ||
-      !far_trust_check (certificate, ca, FAR_PURPOSE_NODE_CLIENT, access_text (pending, "terminal"), NULL,
+      !far_trust_check (certificate, ca, FAR_PURPOSE_NODE_CLIENT, fleet_text (pending, "terminal"), NULL,
                         NULL, error) ||
       !far_statement_check (statement, ca, error))
     return FALSE;
@@ -359,87 +358,86 @@ approval_check (Access *self, json_t *pending, const char *certificate, json_t *
     { "ssh", "ssh" },
     { "spki", "spki" },
   };
-  gboolean same = g_strcmp0 (spki, access_text (pending, "spki")) == 0;
+  gboolean same = g_strcmp0 (spki, fleet_text (pending, "spki")) == 0;
   for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
-    same = same &&
-           g_strcmp0 (access_text (statement, fields[i][0]), access_text (pending, fields[i][1])) == 0;
+    same = same && g_strcmp0 (fleet_text (statement, fields[i][0]), fleet_text (pending, fields[i][1])) == 0;
   if (!same)
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
                  _ ("certificate or statement is not for what node '%s' asked"),
-                 access_text (pending, "terminal"));
+                 fleet_text (pending, "terminal"));
   return same;
 }
 
 static void
-approve (Access *self, FarCall *call, guint tries)
+approve (Fleet *self, FarCall *call, guint tries)
 {
   GError *error = NULL;
   json_t *pending = g_hash_table_lookup (self->enrollments, call->parts[0]),
          *statement = json_object_get (call->body, "statement");
-  const char *certificate = access_text (call->body, "certificate");
+  const char *certificate = fleet_text (call->body, "certificate");
   if (!pending) {
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no enrolment '%s' waits"), call->parts[0]);
     return;
   }
-  if (!access_key_is_good (access_text (pending, "spki"), access_text (pending, "terminal"), &error) ||
+  if (!fleet_key_is_good (fleet_text (pending, "spki"), fleet_text (pending, "terminal"), &error) ||
       !approval_check (self, pending, certificate, statement, &error)) {
     far_call_fail (call, error);
     return;
   }
-  const FarRegistryNode *known = far_registry_node (access_text (pending, "terminal"));
+  const FarRegistryNode *known = far_registry_node (fleet_text (pending, "terminal"));
   if (known && !pending_gives (pending, known)) {
     enrol_taken (call, known->id);
     return;
   }
   Enrol *enrol = g_new0 (Enrol, 1);
   *enrol = (Enrol){ call,
-                    g_strdup (access_text (pending, "terminal")),
+                    g_strdup (fleet_text (pending, "terminal")),
                     g_strdup (call->parts[0]),
-                    g_strdup (access_text (pending, "spki")),
+                    g_strdup (fleet_text (pending, "spki")),
                     NULL,
-                    json_pack ("{s:s, s:s}", "box", access_text (pending, "box"), "ssh",
-                               access_text (pending, "ssh")),
+                    json_pack ("{s:s, s:s}", "box", fleet_text (pending, "box"), "ssh",
+                               fleet_text (pending, "ssh")),
                     .tries = tries };
   enrol->row = enrol_row (self, enrol, certificate, json_incref (statement));
-  g_autofree char *text = access_json_text (enrol->row);
+  g_autofree char *text = fleet_json_text (enrol->row);
   FarPart parts[] = {
     { .kind = FAR_PART_ROW,
       .table = "terminals",
       .key = enrol->node,
       .row = text,
-      .expect = ACCESS_EXPECT_KNOWN },
+      .expect = FLEET_EXPECT_KNOWN },
     { .kind = FAR_PART_ROW,
       .table = "enrollments",
       .key = enrol->join,
       .row = NULL,
-      .expect = ACCESS_EXPECT_KNOWN },
+      .expect = FLEET_EXPECT_KNOWN },
   };
   enrol_apply (self, enrol, parts, 2, approval_stored);
 }
 
 void
-access_enrollment_post (gpointer self, FarCall *call)
+fleet_enrollment_post (gpointer self, FarCall *call)
 {
   approve (self, call, 0);
 }
 
-static void access_enroll_refuse (Access *self, FarCall *call, guint tries);
+static void fleet_enroll_refuse (Fleet *self, FarCall *call, guint tries);
 
 static void
-access_enroll_refusal_stored (Access *self, const GError *error, gpointer user)
+fleet_enroll_refusal_stored (Fleet *self, const GError *error, gpointer user)
 {
   Enrol *enrol = user;
   if (!error) {
     g_hash_table_remove (self->enrollments, enrol->join);
     far_call_answer (enrol->call, 204, NULL);
-  } else if (!access_again (self, error, enrol->call, enrol->tries, access_enroll_refuse)) {
-    far_call_fail (enrol->call, access_cannot_record (error));
+  } else if (!fleet_again (self, error, enrol->call, enrol->tries, fleet_enroll_refuse)) {
+    far_call_fail (enrol->call, fleet_cannot_record (error));
   }
   enrol_free (enrol);
 }
 
 static void
-access_enroll_refuse (Access *self, FarCall *call, guint tries)
+fleet_enroll_refuse (Fleet *self, FarCall *call, guint tries)
 {
   if (!g_hash_table_contains (self->enrollments, call->parts[0])) {
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no enrolment '%s' waits"), call->parts[0]);
@@ -447,12 +445,12 @@ access_enroll_refuse (Access *self, FarCall *call, guint tries)
   }
   Enrol *enrol = g_new0 (Enrol, 1);
   *enrol = (Enrol){ .call = call, .join = g_strdup (call->parts[0]), .tries = tries };
-  access_row_put (self, "enrollments", call->parts[0], NULL, ACCESS_EXPECT_KNOWN,
-                  access_enroll_refusal_stored, enrol, enrol_free);
+  fleet_row_put (self, "enrollments", call->parts[0], NULL, FLEET_EXPECT_KNOWN, fleet_enroll_refusal_stored,
+                 enrol, enrol_free);
 }
 
 void
-access_enrollment_delete (gpointer self, FarCall *call)
+fleet_enrollment_delete (gpointer self, FarCall *call)
 {
-  access_enroll_refuse (self, call, 0);
+  fleet_enroll_refuse (self, call, 0);
 }

@@ -4,7 +4,7 @@
  * to, not only the terminal. */
 #include "config.h"
 
-#include "access.h"
+#include "fleet.h"
 
 #include <string.h>
 
@@ -24,16 +24,16 @@ site_fits (const char *site)
 
 /* "sites/pump house", "groups/pumps"; what does not fit is left out. */
 GPtrArray *
-access_site_names (json_t *row)
+fleet_site_names (json_t *row)
 {
   GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
-  const char *site = access_text (row, "site");
+  const char *site = fleet_text (row, "site");
   size_t i;
   json_t *group;
   if (site && *site && site_fits (site))
     g_ptr_array_add (names, g_strconcat ("sites/", site, NULL));
   json_array_foreach (json_object_get (row, "groups"), i, group)
-    if (access_name_fits (json_string_value (group)))
+    if (fleet_name_fits (json_string_value (group)))
       g_ptr_array_add (names, g_strconcat ("groups/", json_string_value (group), NULL));
   g_ptr_array_add (names, NULL);
   return names;
@@ -42,7 +42,7 @@ access_site_names (json_t *row)
 static gboolean
 place_form (json_t *body, GError **error)
 {
-  const char *site = access_text (body, "site");
+  const char *site = fleet_text (body, "site");
   json_t *groups = json_object_get (body, "groups"), *group;
   size_t i;
   if (site && !site_fits (site)) {
@@ -56,7 +56,7 @@ place_form (json_t *body, GError **error)
     return FALSE;
   }
   json_array_foreach (groups, i, group)
-    if (!access_name_fits (json_string_value (group))) {
+    if (!fleet_name_fits (json_string_value (group))) {
       g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
                    _ ("groups[%zu]: a name has 1 to 64 of A-Z a-z 0-9 . _ -"), i);
       return FALSE;
@@ -65,11 +65,11 @@ place_form (json_t *body, GError **error)
 }
 
 gboolean
-access_site_check (const FarPrincipal *principal, json_t *before, json_t *now, GError **error)
+fleet_site_check (const FarPrincipal *principal, json_t *before, json_t *now, GError **error)
 {
   if (!place_form (now, error))
     return FALSE;
-  g_autoptr (GPtrArray) old = access_site_names (before), fresh = access_site_names (now);
+  g_autoptr (GPtrArray) old = fleet_site_names (before), fresh = fleet_site_names (now);
   for (guint i = 0; fresh->pdata[i]; i++)
     if (!g_strv_contains ((const char *const *) old->pdata, fresh->pdata[i]) &&
         far_authorize (principal, FAR_ACTION_MANAGE, fresh->pdata[i], NULL, NULL) != FAR_DECISION_ALLOW) {

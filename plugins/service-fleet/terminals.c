@@ -3,7 +3,7 @@
  * are up. */
 #include "config.h"
 
-#include "access.h"
+#include "fleet.h"
 
 #include <string.h>
 
@@ -11,66 +11,53 @@
 #define PAGE 1000 /* terminals of one answer, if it holds so many */
 
 const FarRegistryNode *
-access_terminal_load (Access *self, json_t *row)
+fleet_terminal_load (Fleet *self, json_t *row)
 {
-  const char *id = access_text (row, "terminal");
-  if (!access_name_fits (id))
+  const char *id = fleet_text (row, "terminal");
+  if (!fleet_name_fits (id))
     return NULL;
-  g_autofree char *object = access_object (id, NULL);
-  g_autoptr (GPtrArray) names = access_site_names (row);
+  g_autofree char *object = fleet_object (id, NULL);
+  g_autoptr (GPtrArray) names = fleet_site_names (row);
   FarRegistryEntry entry = { id, object, (const char *const *) names->pdata, row };
   return far_registry_put (self->at, &entry);
 }
 
 void
-access_terminal_forget (Access *self, const char *id)
+fleet_terminal_forget (Fleet *self, const char *id)
 {
   far_registry_remove (self->at, id);
 }
 
 gboolean
-access_is_stock (const FarRegistryNode *terminal)
-{
-  return g_strcmp0 (access_text (terminal->row, "stock"), "host-login") == 0;
-}
-
-char *
-access_object (const char *terminal, const char *device)
-{
-  return device ? g_strdup_printf ("terminals/%s/devices/%s", terminal, device)
-                : g_strdup_printf ("terminals/%s", terminal);
-}
-
-gboolean
-access_terminal_part (Access *self, const char *id, FarPart *part, char **text)
+fleet_terminal_part (Fleet *self, const char *id, FarPart *part, char **text)
 {
   const FarRegistryNode *terminal = id ? far_registry_node (id) : NULL;
   if (!terminal)
     return FALSE;
-  *text = access_json_text (terminal->row);
+  *text = fleet_json_text (terminal->row);
   *part = (FarPart){ .kind = FAR_PART_ROW,
                      .table = "terminals",
                      .key = terminal->id,
                      .row = *text,
-                     .expect = ACCESS_EXPECT_KNOWN };
+                     .expect = FLEET_EXPECT_KNOWN };
   return TRUE;
 }
 
 void
-access_registry_cut (Access *self, const char *peer, const char *cause)
+fleet_registry_cut (Fleet *self, const char *peer, const char *cause)
 {
-  const char *nodes = access_opts (self)->nodes;
+  const char *nodes = fleet_opts (self)->nodes;
   if (nodes)
     far_peer_cut (nodes, peer, cause);
 }
 
 void
-access_registry_peer (Access *self, const char *peer, const char *from)
+fleet_registry_peer (Fleet *self, const char *peer, const char *from)
 {
   if (far_registry_node (peer))
     return;
   far_log_limited (self->at, peer, "node '%s' from %s is not registered: link cut", peer, from ? from : "?");
-  access_registry_cut (self, peer, "not registered");
+  fleet_registry_cut (self, peer, "not registered");
 }
 
 /* ---- what people see ---- */
@@ -85,7 +72,7 @@ terminal_name_show (const FarRegistryNode *terminal, guint devices)
   g_autofree char *seen = terminal->seen_us ? far_clock_format (terminal->seen_us) : NULL;
   return json_pack ("{s:s, s:b, s:s?, s:I, s:s?}", "terminal", terminal->id, "connected", terminal->connected,
                     "seen", seen, "devices", (json_int_t) devices, "stock",
-                    access_text (terminal->row, "stock"));
+                    fleet_text (terminal->row, "stock"));
 }
 
 /* What people change of it: a renewal of its certificate is no change that they would have to look at. New
@@ -111,10 +98,9 @@ terminal_show (const FarRegistryNode *terminal)
                             terminal->id, "connected", terminal->connected, "from", terminal->from, "seen",
                             seen, "polled", polled, "devices",
                             (json_int_t) g_hash_table_size (terminal->devices), "site",
-                            access_text (terminal->row, "site"), "groups",
+                            fleet_text (terminal->row, "site"), "groups",
                             json_object_get (terminal->row, "groups"), "note",
-                            access_text (terminal->row, "note"), "stock",
-                            access_text (terminal->row, "stock"));
+                            fleet_text (terminal->row, "note"), "stock", fleet_text (terminal->row, "stock"));
   json_t *fields = terminal_seen (terminal);
   g_autofree char *revision = far_revision (fields);
   json_object_set_new (json, "revision", json_string (revision));
@@ -136,7 +122,7 @@ devices_seen (const FarRegistryNode *terminal, const FarPrincipal *principal)
 {
   GList *names = g_list_sort (g_hash_table_get_keys (terminal->devices), by_text), *next;
   for (GList *at = names; at; at = next) {
-    g_autofree char *object = access_object (terminal->id, at->data);
+    g_autofree char *object = fleet_object (terminal->id, at->data);
     next = at->next;
     if (!far_authorize_see (principal, object))
       names = g_list_delete_link (names, at);
@@ -147,7 +133,7 @@ devices_seen (const FarRegistryNode *terminal, const FarPrincipal *principal)
 static json_t *
 terminal_show_to (const FarRegistryNode *terminal, const FarPrincipal *principal)
 {
-  g_autofree char *object = access_object (terminal->id, NULL);
+  g_autofree char *object = fleet_object (terminal->id, NULL);
   if (far_authorize_see (principal, object))
     return terminal_show (terminal);
   g_autoptr (GList) names = devices_seen (terminal, principal);
@@ -155,18 +141,18 @@ terminal_show_to (const FarRegistryNode *terminal, const FarPrincipal *principal
 }
 
 static int
-by_id (gconstpointer a, gconstpointer b)
+terminals_by_id (gconstpointer a, gconstpointer b)
 {
   const FarRegistryNode *const *one = a, *const *two = b;
   return strcmp ((*one)->id, (*two)->id);
 }
 
 void
-access_terminals_get (gpointer data, FarCall *call)
+fleet_terminals_get (gpointer data, FarCall *call)
 {
   g_autoptr (GPtrArray) all = far_registry_nodes ();
   FarPage page;
-  g_ptr_array_sort (all, by_id);
+  g_ptr_array_sort (all, terminals_by_id);
   far_page_begin (&page, call, PAGE, 0);
   for (guint i = 0; i < all->len && !page.next; i++) {
     const FarRegistryNode *terminal = all->pdata[i];
@@ -178,7 +164,7 @@ access_terminals_get (gpointer data, FarCall *call)
 
 /* One answer for a terminal that is not there and one that may not be seen. */
 static const FarRegistryNode *
-called_terminal (Access *self, FarCall *call)
+called_terminal (Fleet *self, FarCall *call)
 {
   const FarRegistryNode *terminal = far_registry_node (call->parts[0]);
   if (!terminal)
@@ -193,11 +179,11 @@ devices_page (FarPage *page, const FarRegistryNode *terminal, FarCall *call)
   far_page_begin (page, call, G_MAXUINT16, 0);
   for (GList *at = names; at && !page->next; at = at->next)
     if (far_page_wants (page, at->data))
-      far_page_take (page, at->data, access_device_show (g_hash_table_lookup (terminal->devices, at->data)));
+      far_page_take (page, at->data, fleet_device_show (g_hash_table_lookup (terminal->devices, at->data)));
 }
 
 void
-access_terminal_get (gpointer data, FarCall *call)
+fleet_terminal_get (gpointer data, FarCall *call)
 {
   const FarRegistryNode *terminal = called_terminal (data, call);
   if (!terminal)
@@ -206,7 +192,7 @@ access_terminal_get (gpointer data, FarCall *call)
   FarPage page;
   devices_page (&page, terminal, call);
   json_object_set_new (body, "devices", page.list);
-  json_object_set_new (body, "host_key", json_pack ("s?", access_text (terminal->row, "ssh")));
+  json_object_set_new (body, "host_key", json_pack ("s?", fleet_text (terminal->row, "ssh")));
   json_object_set_new (body, "next", json_pack ("s?", page.next));
   far_call_answer (call, 200, body);
 }
@@ -215,7 +201,7 @@ access_terminal_get (gpointer data, FarCall *call)
  * terminal, since who may reach a device comes by the terminal's keys. Each call makes a nonce of its own out
  * of the one that the terminal gave: nobody uses up another's. */
 void
-access_statement_get (gpointer data, FarCall *call)
+fleet_statement_get (gpointer data, FarCall *call)
 {
   const FarRegistryNode *terminal = called_terminal (data, call);
   if (!terminal)
@@ -241,32 +227,32 @@ typedef struct {
   FarCall *call;
   json_t *row, *was;
   guint status, tries;
-} AccessRegistryChange;
+} FleetRegistryChange;
 
-static void access_registry_put (Access *self, FarCall *call, guint tries);
+static void fleet_registry_put (Fleet *self, FarCall *call, guint tries);
 
 static void
-access_registry_change_free (gpointer data)
+fleet_registry_change_free (gpointer data)
 {
-  AccessRegistryChange *change = data;
+  FleetRegistryChange *change = data;
   json_decref (change->row);
   json_decref (change->was);
   g_free (change);
 }
 
 static void
-terminal_stored (Access *self, const GError *error, gpointer user)
+terminal_stored (Fleet *self, const GError *error, gpointer user)
 {
-  AccessRegistryChange *change = user;
+  FleetRegistryChange *change = user;
   if (!error) {
-    json_t *body = terminal_show (access_terminal_load (self, change->row));
+    json_t *body = terminal_show (fleet_terminal_load (self, change->row));
     if (change->was)
       json_object_set (body, "was", change->was);
     far_call_answer (change->call, change->status, body);
-  } else if (!access_again (self, error, change->call, change->tries, access_registry_put)) {
-    far_call_fail (change->call, access_cannot_record (error));
+  } else if (!fleet_again (self, error, change->call, change->tries, fleet_registry_put)) {
+    far_call_fail (change->call, fleet_cannot_record (error));
   }
-  access_registry_change_free (change);
+  fleet_registry_change_free (change);
 }
 
 /* Who enrolled has its keys in a signed statement: they change by enrolling again, not by hand. */
@@ -275,10 +261,9 @@ changes_enrolled_key (const FarRegistryNode *known, json_t *body)
 {
   const char *const fields[] = { "ssh", "box" };
   gboolean changes = FALSE;
-  for (guint i = 0; known && access_text (known->row, "spki") && i < G_N_ELEMENTS (fields); i++)
-    changes = changes ||
-              (access_text (body, fields[i]) &&
-               g_strcmp0 (access_text (body, fields[i]), access_text (known->row, fields[i])) != 0);
+  for (guint i = 0; known && fleet_text (known->row, "spki") && i < G_N_ELEMENTS (fields); i++)
+    changes = changes || (fleet_text (body, fields[i]) &&
+                          g_strcmp0 (fleet_text (body, fields[i]), fleet_text (known->row, fields[i])) != 0);
   return changes;
 }
 
@@ -291,7 +276,7 @@ terminal_is_meant (const FarRegistryNode *known, FarCall *call)
   if (json_is_false (fresh) && !known)
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND,
                        _ ("no terminal '%s'; `farctl terminal add %s` registers it"), id, id);
-  else if (json_is_true (fresh) && known && access_text (known->row, "spki"))
+  else if (json_is_true (fresh) && known && fleet_text (known->row, "spki"))
     far_call_fail_new (call, FAR_ERROR_CONFLICT,
                        _ ("terminal '%s' is enrolled already: `farctl terminal set %s …` changes it, `farctl "
                           "terminal add --replace %s` lets another node take its place"),
@@ -312,7 +297,7 @@ terminal_is_seen (const FarRegistryNode *known, FarCall *call)
 {
   GError *error = NULL;
   json_t *seen = known ? terminal_seen (known) : NULL;
-  g_autofree char *place = access_object (call->parts[0], NULL);
+  g_autofree char *place = fleet_object (call->parts[0], NULL);
   gboolean good = far_expect_ok (call, place, seen, NULL, &error);
   json_decref (seen);
   if (!good)
@@ -321,12 +306,12 @@ terminal_is_seen (const FarRegistryNode *known, FarCall *call)
 }
 
 static void
-access_registry_put (Access *self, FarCall *call, guint tries)
+fleet_registry_put (Fleet *self, FarCall *call, guint tries)
 {
-  const char *id = call->parts[0], *stock = access_text (call->body, "stock");
+  const char *id = call->parts[0], *stock = fleet_text (call->body, "stock");
   const FarRegistryNode *known = far_registry_node (id);
   GError *error = NULL;
-  if (!access_name_fits (id)) {
+  if (!fleet_name_fits (id)) {
     far_call_fail_new (
         call, FAR_ERROR_INVALID,
         _ ("terminal '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"), id);
@@ -349,59 +334,59 @@ access_registry_put (Access *self, FarCall *call, guint tries)
                     ? json_deep_copy (known->row)
                     : json_pack ("{s:s, s:I}", "terminal", id, "added_us", (json_int_t) far_clock_wall_us ());
   for (guint i = 0; terminal_fields[i]; i++)
-    if (access_text (call->body, terminal_fields[i]))
+    if (fleet_text (call->body, terminal_fields[i]))
       json_object_set (row, terminal_fields[i], json_object_get (call->body, terminal_fields[i]));
   if (json_object_get (call->body, "groups"))
     json_object_set (row, "groups", json_object_get (call->body, "groups"));
-  if (!access_site_check (call->principal, known ? known->row : NULL, row, &error)) {
+  if (!fleet_site_check (call->principal, known ? known->row : NULL, row, &error)) {
     json_decref (row);
     far_call_fail (call, error);
     return;
   }
-  AccessRegistryChange *change = g_new0 (AccessRegistryChange, 1);
-  *change = (AccessRegistryChange){ call, json_incref (row), known ? terminal_seen (known) : NULL,
-                                    known ? 200 : 201, tries };
-  access_row_put (self, "terminals", id, row, ACCESS_EXPECT_KNOWN, terminal_stored, change,
-                  access_registry_change_free);
+  FleetRegistryChange *change = g_new0 (FleetRegistryChange, 1);
+  *change = (FleetRegistryChange){ call, json_incref (row), known ? terminal_seen (known) : NULL,
+                                   known ? 200 : 201, tries };
+  fleet_row_put (self, "terminals", id, row, FLEET_EXPECT_KNOWN, terminal_stored, change,
+                 fleet_registry_change_free);
 }
 
 void
-access_terminal_put (gpointer self, FarCall *call)
+fleet_terminal_put (gpointer self, FarCall *call)
 {
-  access_registry_put (self, call, 0);
+  fleet_registry_put (self, call, 0);
 }
 
 typedef struct {
   FarCall *call;
-  AccessRevocation *gone;
+  FleetRevocation *gone;
   guint tries;
 } Removal;
 
-static void terminal_delete (Access *self, FarCall *call, guint tries);
+static void terminal_delete (Fleet *self, FarCall *call, guint tries);
 
 static void
 removal_free (gpointer data)
 {
   Removal *removal = data;
-  access_revocation_free (removal->gone);
+  fleet_revocation_free (removal->gone);
   g_free (removal);
 }
 
 static void
-terminal_removed (Access *self, const GError *error, gpointer user)
+terminal_removed (Fleet *self, const GError *error, gpointer user)
 {
   Removal *removal = user;
   if (!error) {
-    access_revocation_now (self, removal->gone);
-    access_registry_cut (self, removal->gone->terminal, "revoked");
-    access_terminal_forget (self, removal->gone->terminal);
+    fleet_revocation_now (self, removal->gone);
+    fleet_registry_cut (self, removal->gone->terminal, "revoked");
+    fleet_terminal_forget (self, removal->gone->terminal);
     far_call_answer (removal->call, 204, NULL);
-  } else if (!access_again (self, error, removal->call, removal->tries, terminal_delete)) {
-    if (error->domain == ACCESS_PARTLY) { /* its key is revoked by the first step */
-      access_registry_cut (self, removal->gone->terminal, "revoked");
+  } else if (!fleet_again (self, error, removal->call, removal->tries, terminal_delete)) {
+    if (error->domain == FLEET_PARTLY) { /* its key is revoked by the first step */
+      fleet_registry_cut (self, removal->gone->terminal, "revoked");
       far_registry_end (self->at, removal->gone->terminal, FAR_REGISTRY_REMOVED);
     }
-    far_call_fail (removal->call, access_cannot_record (error));
+    far_call_fail (removal->call, fleet_cannot_record (error));
   }
   removal_free (removal);
 }
@@ -417,7 +402,7 @@ part_delete (GArray *parts, const char *table, const char *key, gint64 expect)
  * certificates are remembered, the live link is cut, sessions end. Its own row goes last: as long as it is
  * there, the removal can be asked for again. */
 static void
-terminal_delete (Access *self, FarCall *call, guint tries)
+terminal_delete (Fleet *self, FarCall *call, guint tries)
 {
   const FarRegistryNode *terminal = called_terminal (self, call);
   if (!terminal || !terminal_is_seen (terminal, call))
@@ -426,19 +411,19 @@ terminal_delete (Access *self, FarCall *call, guint tries)
   g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GList) names = g_hash_table_get_keys (terminal->devices);
   Removal *removal = g_new0 (Removal, 1);
-  *removal = (Removal){ call, access_revocation_new (self, terminal->row, TRUE), tries };
-  access_revocation_parts (removal->gone, parts, keys);
+  *removal = (Removal){ call, fleet_revocation_new (self, terminal->row, TRUE), tries };
+  fleet_revocation_parts (removal->gone, parts, keys);
   for (GList *at = names; at; at = at->next) {
     char *key = g_strdup_printf ("%s/%s", terminal->id, (char *) at->data);
     g_ptr_array_add (keys, key);
     part_delete (parts, "devices", key, FAR_EXPECT_ANY);
   }
-  part_delete (parts, "terminals", terminal->id, ACCESS_EXPECT_KNOWN);
-  access_rows_apply (self, (FarPart *) parts->data, parts->len, terminal_removed, removal, removal_free);
+  part_delete (parts, "terminals", terminal->id, FLEET_EXPECT_KNOWN);
+  fleet_rows_apply (self, (FarPart *) parts->data, parts->len, terminal_removed, removal, removal_free);
 }
 
 void
-access_terminal_delete (gpointer self, FarCall *call)
+fleet_terminal_delete (gpointer self, FarCall *call)
 {
   terminal_delete (self, call, 0);
 }

@@ -4,24 +4,24 @@
  * terminal's own list names it. */
 #include "config.h"
 
-#include "access.h"
+#include "fleet.h"
 
 #include <string.h>
 
 #define DEVICES_MAX 500
 
 gboolean
-access_device_load (Access *self, json_t *row)
+fleet_device_load (Fleet *self, json_t *row)
 {
-  const FarRegistryNode *terminal = far_registry_node (access_text (row, "terminal"));
-  const char *name = access_text (row, "device");
-  if (!terminal || !access_name_fits (name))
+  const FarRegistryNode *terminal = far_registry_node (fleet_text (row, "terminal"));
+  const char *name = fleet_text (row, "device");
+  if (!terminal || !fleet_name_fits (name))
     return FALSE;
   return far_registry_device_put (self->at, terminal->id, name, row);
 }
 
 void
-access_device_forget (Access *self, const char *key)
+fleet_device_forget (Fleet *self, const char *key)
 {
   g_auto (GStrv) names = g_strsplit (key, "/", 2);
   if (names[0] && names[1])
@@ -30,7 +30,7 @@ access_device_forget (Access *self, const char *key)
 
 /* Those of the terminal whose names are not in `there` go. */
 static void
-devices_keep (Access *self, const char *terminal, GHashTable *there)
+devices_keep (Fleet *self, const char *terminal, GHashTable *there)
 {
   const FarRegistryNode *known = far_registry_node (terminal);
   g_autoptr (GList) names = known ? g_hash_table_get_keys (known->devices) : NULL;
@@ -40,14 +40,14 @@ devices_keep (Access *self, const char *terminal, GHashTable *there)
 }
 
 void
-access_devices_read (Access *self, const char *terminal, FarRequest *req)
+fleet_devices_read (Fleet *self, const char *terminal, FarRequest *req)
 {
   g_autofree char *before = g_strconcat (terminal, ".~", NULL); /* '.' is what stands before '/' */
-  far_store_rows (access_opts (self)->store, "devices", NULL, before, DEVICES_MAX + 1, FALSE, req);
+  far_store_rows (fleet_opts (self)->store, "devices", NULL, before, DEVICES_MAX + 1, FALSE, req);
 }
 
 void
-access_devices_seen (Access *self, const char *terminal, GPtrArray *rows)
+fleet_devices_seen (Fleet *self, const char *terminal, GPtrArray *rows)
 {
   g_autofree char *prefix = g_strconcat (terminal, "/", NULL);
   g_autoptr (GHashTable) there = g_hash_table_new (g_str_hash, g_str_equal);
@@ -58,7 +58,7 @@ access_devices_seen (Access *self, const char *terminal, GPtrArray *rows)
   for (guint i = 0; i < rows->len; i++) {
     const FarRow *row = rows->pdata[i];
     if (g_str_has_prefix (row->key, prefix))
-      access_row_seen (self, "devices", row->key, row);
+      fleet_row_seen (self, "devices", row->key, row);
   }
 }
 
@@ -82,7 +82,7 @@ device_row (const char *terminal, const char *device, json_t *from, gboolean con
 }
 
 json_t *
-access_device_show (const json_t *row)
+fleet_device_show (const json_t *row)
 {
   g_autofree char *revision = far_revision (row);
   json_t *shown = json_copy ((json_t *) row);
@@ -92,10 +92,10 @@ access_device_show (const json_t *row)
 
 /* A person who changes one that they have seen, by what it is in this step. */
 static gboolean
-access_device_is_seen (const FarRegistryNode *terminal, FarCall *call)
+fleet_device_is_seen (const FarRegistryNode *terminal, FarCall *call)
 {
   GError *error = NULL;
-  g_autofree char *place = access_object (call->parts[0], call->parts[1]);
+  g_autofree char *place = fleet_object (call->parts[0], call->parts[1]);
   gboolean good = far_expect_ok (call, place, g_hash_table_lookup (terminal->devices, call->parts[1]), NULL,
                                  &error);
   if (!good)
@@ -116,7 +116,7 @@ static void
 parts_add (Parts *out, const char *table, char *key /* takes */, json_t *row, gint64 expect)
 {
   FarPart part = { .kind = FAR_PART_ROW, .table = table, .key = key, .expect = expect };
-  char *text = row ? access_json_text (row) : NULL;
+  char *text = row ? fleet_json_text (row) : NULL;
   g_ptr_array_add (out->texts, key);
   if (text)
     g_ptr_array_add (out->texts, text);
@@ -129,7 +129,7 @@ parts_begin (Parts *out, const FarRegistryNode *terminal)
 {
   *out = (Parts){ g_array_new (FALSE, TRUE, sizeof (FarPart)), g_ptr_array_new_with_free_func (g_free),
                   terminal->id };
-  parts_add (out, "terminals", g_strdup (terminal->id), terminal->row, ACCESS_EXPECT_KNOWN);
+  parts_add (out, "terminals", g_strdup (terminal->id), terminal->row, FLEET_EXPECT_KNOWN);
 }
 
 static void
@@ -139,9 +139,9 @@ parts_device (Parts *out, const char *device, json_t *row)
 }
 
 static void
-parts_apply (Access *self, const Parts *out, AccessDone done, gpointer user, GDestroyNotify dropped)
+parts_apply (Fleet *self, const Parts *out, FleetDone done, gpointer user, GDestroyNotify dropped)
 {
-  access_rows_apply (self, (FarPart *) out->parts->data, out->parts->len, done, user, dropped);
+  fleet_rows_apply (self, (FarPart *) out->parts->data, out->parts->len, done, user, dropped);
 }
 
 static void
@@ -158,13 +158,13 @@ typedef struct {
   json_t *row, *was;
   char *terminal, *device;
   guint tries;
-  AccessTry again;
-} AccessChange;
+  FleetTry again;
+} FleetChange;
 
 static void
-access_devices_change_free (gpointer data)
+fleet_devices_change_free (gpointer data)
 {
-  AccessChange *change = data;
+  FleetChange *change = data;
   json_decref (change->row);
   json_decref (change->was);
   g_free (change->terminal);
@@ -173,46 +173,46 @@ access_devices_change_free (gpointer data)
 }
 
 static void
-device_stored (Access *self, const GError *error, gpointer user)
+device_stored (Fleet *self, const GError *error, gpointer user)
 {
-  AccessChange *change = user;
+  FleetChange *change = user;
   if (error) {
-    if (!access_again (self, error, change->call, change->tries, change->again))
-      far_call_fail (change->call, access_cannot_record (error));
+    if (!fleet_again (self, error, change->call, change->tries, change->again))
+      far_call_fail (change->call, fleet_cannot_record (error));
   } else if (change->row) {
-    json_t *body = access_device_show (change->row);
+    json_t *body = fleet_device_show (change->row);
     if (change->was)
       json_object_set (body, "was", change->was);
-    access_device_load (self, change->row);
+    fleet_device_load (self, change->row);
     far_call_answer (change->call, 200, body);
   } else {
     far_registry_device_remove (self->at, change->terminal, change->device);
     far_call_answer (change->call, 204, NULL);
   }
-  access_devices_change_free (change);
+  fleet_devices_change_free (change);
 }
 
 static void
-device_store (Access *self, const FarRegistryNode *terminal, FarCall *call, json_t *row /* takes */,
-              guint tries, AccessTry again)
+device_store (Fleet *self, const FarRegistryNode *terminal, FarCall *call, json_t *row /* takes */,
+              guint tries, FleetTry again)
 {
-  AccessChange *change = g_new0 (AccessChange, 1);
+  FleetChange *change = g_new0 (FleetChange, 1);
   Parts out;
-  *change = (AccessChange){ call,
-                            row,
-                            json_incref (g_hash_table_lookup (terminal->devices, call->parts[1])),
-                            g_strdup (call->parts[0]),
-                            g_strdup (call->parts[1]),
-                            tries,
-                            again };
+  *change = (FleetChange){ call,
+                           row,
+                           json_incref (g_hash_table_lookup (terminal->devices, call->parts[1])),
+                           g_strdup (call->parts[0]),
+                           g_strdup (call->parts[1]),
+                           tries,
+                           again };
   parts_begin (&out, terminal);
   parts_device (&out, change->device, row);
-  parts_apply (self, &out, device_stored, change, access_devices_change_free);
+  parts_apply (self, &out, device_stored, change, fleet_devices_change_free);
   parts_end (&out);
 }
 
 static void
-access_devices_put_row (Access *self, FarCall *call, guint tries)
+fleet_devices_put_row (Fleet *self, FarCall *call, guint tries)
 {
   const FarRegistryNode *terminal = far_registry_node (call->parts[0]);
   if (!terminal) {
@@ -226,7 +226,7 @@ access_devices_put_row (Access *self, FarCall *call, guint tries)
     return;
   }
   json_t *known = g_hash_table_lookup (terminal->devices, call->parts[1]);
-  if (!access_device_is_seen (terminal, call))
+  if (!fleet_device_is_seen (terminal, call))
     return;
   if (!known && g_hash_table_size (terminal->devices) >= DEVICES_MAX) {
     far_call_fail_new (call, FAR_ERROR_LIMIT, _ ("terminal '%s' has %d devices already"), terminal->id,
@@ -236,17 +236,17 @@ access_devices_put_row (Access *self, FarCall *call, guint tries)
   gboolean confirmed = json_is_true (json_object_get (known, "confirmed"));
   device_store (self, terminal, call,
                 device_row (terminal->id, call->parts[1], confirmed ? known : call->body, confirmed), tries,
-                access_devices_put_row);
+                fleet_devices_put_row);
 }
 
 void
-access_device_put (gpointer self, FarCall *call)
+fleet_device_put (gpointer self, FarCall *call)
 {
-  access_devices_put_row (self, call, 0);
+  fleet_devices_put_row (self, call, 0);
 }
 
 static void
-access_devices_delete_row (Access *self, FarCall *call, guint tries)
+fleet_devices_delete_row (Fleet *self, FarCall *call, guint tries)
 {
   const FarRegistryNode *terminal = far_registry_node (call->parts[0]);
   if (!terminal || !g_hash_table_contains (terminal->devices, call->parts[1])) {
@@ -254,14 +254,14 @@ access_devices_delete_row (Access *self, FarCall *call, guint tries)
                        call->parts[0]);
     return;
   }
-  if (access_device_is_seen (terminal, call))
-    device_store (self, terminal, call, NULL, tries, access_devices_delete_row);
+  if (fleet_device_is_seen (terminal, call))
+    device_store (self, terminal, call, NULL, tries, fleet_devices_delete_row);
 }
 
 void
-access_device_delete (gpointer self, FarCall *call)
+fleet_device_delete (gpointer self, FarCall *call)
 {
-  access_devices_delete_row (self, call, 0);
+  fleet_devices_delete_row (self, call, 0);
 }
 
 /* ---- the terminal's own list ---- */
@@ -273,7 +273,7 @@ typedef struct {
   guint tries;
 } Mirror;
 
-static void devices_put (Access *self, FarCall *call, guint tries);
+static void devices_put (Fleet *self, FarCall *call, guint tries);
 
 static void
 mirror_free (gpointer data)
@@ -285,7 +285,7 @@ mirror_free (gpointer data)
 }
 
 static void
-mirror_take (Access *self, const Mirror *mirror)
+mirror_take (Fleet *self, const Mirror *mirror)
 {
   GHashTableIter iter;
   gpointer name, row;
@@ -296,12 +296,12 @@ mirror_take (Access *self, const Mirror *mirror)
 }
 
 static void
-mirror_stored (Access *self, const GError *error, gpointer user)
+mirror_stored (Fleet *self, const GError *error, gpointer user)
 {
   Mirror *mirror = user;
   if (error) {
-    if (!access_again (self, error, mirror->call, mirror->tries, devices_put))
-      far_call_fail (mirror->call, access_cannot_record (error));
+    if (!fleet_again (self, error, mirror->call, mirror->tries, devices_put))
+      far_call_fail (mirror->call, fleet_cannot_record (error));
   } else {
     mirror_take (self, mirror);
     far_call_answer (mirror->call, 200,
@@ -326,8 +326,8 @@ mirror_merge (const FarRegistryNode *terminal, json_t *list, GError **error)
     if (!json_is_true (json_object_get (row, "confirmed")))
       g_hash_table_replace (devices, g_strdup (name), json_incref (row));
   json_array_foreach (list, i, item) {
-    const char *id = access_text (item, "name");
-    if (!access_name_fits (id) || g_hash_table_size (devices) >= DEVICES_MAX) {
+    const char *id = fleet_text (item, "name");
+    if (!fleet_name_fits (id) || g_hash_table_size (devices) >= DEVICES_MAX) {
       g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
                    _ ("devices[%zu]: no usable name, or more than %d devices"), i, DEVICES_MAX);
       return NULL;
@@ -357,10 +357,10 @@ mirror_diff (Parts *out, GHashTable *old, GHashTable *now)
 }
 
 static void
-devices_put (Access *self, FarCall *call, guint tries)
+devices_put (Fleet *self, FarCall *call, guint tries)
 {
   g_autoptr (GError) error = NULL;
-  const FarRegistryNode *terminal = access_calling_terminal (self, call);
+  const FarRegistryNode *terminal = fleet_calling_terminal (call);
   if (!terminal)
     return;
   if (strcmp (terminal->id, call->parts[0]) != 0) {
@@ -385,7 +385,7 @@ devices_put (Access *self, FarCall *call, guint tries)
 }
 
 void
-access_devices_put (gpointer self, FarCall *call)
+fleet_devices_put (gpointer self, FarCall *call)
 {
   devices_put (self, call, 0);
 }

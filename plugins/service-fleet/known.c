@@ -2,7 +2,7 @@
 /* Is there what a right names? Terminals by their name, their site or a group, and devices below them. */
 #include "config.h"
 
-#include "access.h"
+#include "fleet.h"
 
 #include <string.h>
 
@@ -33,7 +33,7 @@ terminal_fits (const FarRegistryNode *terminal, const char *family, const char *
     return g_pattern_match_simple (pattern, terminal->id);
   json_t *groups = json_object_get (terminal->row, "groups"), *group;
   size_t i;
-  const char *site = access_text (terminal->row, "site");
+  const char *site = fleet_text (terminal->row, "site");
   if (strcmp (family, "sites") == 0)
     return site && g_pattern_match_simple (pattern, site);
   json_array_foreach (groups, i, group)
@@ -43,7 +43,7 @@ terminal_fits (const FarRegistryNode *terminal, const char *family, const char *
 }
 
 FarKnows
-access_knows (gpointer data, char **parts)
+fleet_knows (gpointer data, char **parts)
 {
   static const char *const families[] = { "terminals", "sites", "groups", NULL };
   if (strcmp (parts[0], "nodes") == 0)

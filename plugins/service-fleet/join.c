@@ -6,7 +6,7 @@
  * place of a node that is in only when asked to. */
 #include "config.h"
 
-#include "access.h"
+#include "fleet.h"
 
 #include <string.h>
 
@@ -30,22 +30,22 @@ join_fleet (const char *hash)
 }
 
 static json_t *
-join_answer (Access *self, NewJoin *join)
+join_answer (Fleet *self, NewJoin *join)
 {
-  g_autofree char *path = g_build_filename (access_opts (self)->ca, "ca.crt", NULL);
+  g_autofree char *path = g_build_filename (fleet_opts (self)->ca, "ca.crt", NULL);
   g_autofree char *fleet = far_trust_file_sha256 (path, NULL);
-  const char *id = access_text (join->row, "id");
+  const char *id = fleet_text (join->row, "id");
   g_autofree char *expires = far_clock_format (
       json_integer_value (json_object_get (join->row, "expires_us")));
   g_autofree char *token = g_strdup_printf ("%s.%s.%s", id, fleet ? join_fleet (fleet) : "", join->secret);
   return json_pack ("{s:s, s:s, s:s, s:s?, s:s?, s:s}", "token", token, "id", id, "secret", join->secret,
-                    "fleet", fleet, "node", access_text (join->row, "node"), "expires", expires);
+                    "fleet", fleet, "node", fleet_text (join->row, "node"), "expires", expires);
 }
 
-static void join_post (Access *self, FarCall *call, guint tries);
+static void join_post (Fleet *self, FarCall *call, guint tries);
 
 static void
-access_join_free (gpointer data)
+fleet_join_free (gpointer data)
 {
   NewJoin *join = data;
   json_decref (join->row);
@@ -54,16 +54,16 @@ access_join_free (gpointer data)
 }
 
 static void
-join_stored (Access *self, const GError *error, gpointer user)
+join_stored (Fleet *self, const GError *error, gpointer user)
 {
   NewJoin *join = user;
   if (!error) {
-    g_hash_table_replace (self->joins, g_strdup (access_text (join->row, "id")), json_incref (join->row));
+    g_hash_table_replace (self->joins, g_strdup (fleet_text (join->row, "id")), json_incref (join->row));
     far_call_answer (join->call, 201, join_answer (self, join));
-  } else if (!access_again (self, error, join->call, join->tries, join_post)) {
-    far_call_fail (join->call, access_cannot_record (error));
+  } else if (!fleet_again (self, error, join->call, join->tries, join_post)) {
+    far_call_fail (join->call, fleet_cannot_record (error));
   }
-  access_join_free (join);
+  fleet_join_free (join);
 }
 
 static gboolean
@@ -74,12 +74,12 @@ join_expired (json_t *row)
 
 /* Expired ones go when a new one is made. */
 static void
-joins_forget (Access *self)
+joins_forget (Fleet *self)
 {
   g_autoptr (GList) ids = g_hash_table_get_keys (self->joins);
   for (GList *at = ids; at; at = at->next)
     if (join_expired (g_hash_table_lookup (self->joins, at->data))) {
-      access_row_put (self, "joins", at->data, NULL, FAR_EXPECT_ANY, NULL, NULL, NULL);
+      fleet_row_put (self, "joins", at->data, NULL, FAR_EXPECT_ANY, NULL, NULL, NULL);
       g_hash_table_remove (self->joins, at->data);
     }
 }
@@ -89,7 +89,7 @@ join_for (FarCall *call, GError **error)
 {
   gint64 for_us = JOIN_USUAL;
   json_t *wish = json_object_get (call->body, "for_us");
-  const char *text = access_text (call->body, "for");
+  const char *text = fleet_text (call->body, "for");
   if (json_is_integer (wish))
     for_us = json_integer_value (wish);
   else if (text && !far_parse_duration (text, &for_us, error))
@@ -104,11 +104,11 @@ join_for (FarCall *call, GError **error)
 /* May the asker give a token for this node? *managed: he manages a terminal of that name, be it registered or
  * not. */
 static gboolean
-join_node_check (Access *self, FarCall *call, const char *node, gboolean replace, gboolean *managed)
+join_node_check (Fleet *self, FarCall *call, const char *node, gboolean replace, gboolean *managed)
 {
-  g_autofree char *object = node ? access_object (node, NULL) : NULL;
-  *managed = object && access_manages (call->principal, object);
-  if (node && !access_name_fits (node))
+  g_autofree char *object = node ? fleet_object (node, NULL) : NULL;
+  *managed = object && fleet_manages (call->principal, object);
+  if (node && !fleet_name_fits (node))
     far_call_fail_new (call, FAR_ERROR_INVALID, _ ("node '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ -"),
                        node);
   else if (!node && replace)
@@ -123,7 +123,7 @@ join_node_check (Access *self, FarCall *call, const char *node, gboolean replace
 }
 
 static void
-join_make (Access *self, FarCall *call, const char *node, gint64 for_us, gboolean managed, gboolean replace,
+join_make (Fleet *self, FarCall *call, const char *node, gint64 for_us, gboolean managed, gboolean replace,
            guint tries)
 {
   g_autofree char *id = far_random_text (12);
@@ -135,19 +135,19 @@ join_make (Access *self, FarCall *call, const char *node, gint64 for_us, gboolea
   join->row = json_pack ("{s:s, s:s, s:I, s:s?, s:b, s:b}", "id", id, "hash", hash, "expires_us",
                          (json_int_t) (far_clock_wall_us () + for_us), "node", node, "managed", managed,
                          "replace", replace);
-  g_autofree char *text = access_json_text (join->row), *terminal = NULL;
+  g_autofree char *text = fleet_json_text (join->row), *terminal = NULL;
   FarPart parts[2] = {
     { .kind = FAR_PART_ROW, .table = "joins", .key = id, .row = text, .expect = FAR_EXPECT_ABSENT }
   };
-  guint n = access_terminal_part (self, node, &parts[1], &terminal) ? 2 : 1;
-  access_rows_apply (self, parts, n, join_stored, join, access_join_free);
+  guint n = fleet_terminal_part (self, node, &parts[1], &terminal) ? 2 : 1;
+  fleet_rows_apply (self, parts, n, join_stored, join, fleet_join_free);
 }
 
 static void
-join_post (Access *self, FarCall *call, guint tries)
+join_post (Fleet *self, FarCall *call, guint tries)
 {
   GError *error = NULL;
-  const char *node = access_text (call->body, "node");
+  const char *node = fleet_text (call->body, "node");
   gboolean replace = json_is_true (json_object_get (call->body, "replace")), managed;
   gint64 for_us = join_for (call, &error);
   far_call_secret (call);
@@ -166,28 +166,28 @@ join_post (Access *self, FarCall *call, guint tries)
 }
 
 void
-access_join_post (gpointer self, FarCall *call)
+fleet_join_post (gpointer self, FarCall *call)
 {
   join_post (self, call, 0);
 }
 
 gboolean
-access_keys_same (json_t *row, json_t *keys)
+fleet_keys_same (json_t *row, json_t *keys)
 {
-  return g_strcmp0 (access_text (row, "box"), access_text (keys, "box")) == 0 &&
-         g_strcmp0 (access_text (row, "ssh"), access_text (keys, "ssh")) == 0;
+  return g_strcmp0 (fleet_text (row, "box"), fleet_text (keys, "box")) == 0 &&
+         g_strcmp0 (fleet_text (row, "ssh"), fleet_text (keys, "ssh")) == 0;
 }
 
 /* The signature of a request covers neither ssh nor box: who read it could send it with others, so these are
  * changed by who manages the terminal. */
 gboolean
-access_join_gives (json_t *join, const FarRegistryNode *known, const char *key, json_t *keys)
+fleet_join_gives (json_t *join, const FarRegistryNode *known, const char *key, json_t *keys)
 {
-  const char *has = access_text (known->row, "spki");
+  const char *has = fleet_text (known->row, "spki");
   gboolean same = has && strcmp (has, key) == 0;
-  if (same && access_keys_same (known->row, keys))
+  if (same && fleet_keys_same (known->row, keys))
     return TRUE;
-  return g_strcmp0 (access_text (join, "node"), known->id) == 0 &&
+  return g_strcmp0 (fleet_text (join, "node"), known->id) == 0 &&
          json_is_true (json_object_get (join, "managed")) &&
          (!has || same || json_is_true (json_object_get (join, "replace")));
 }
@@ -197,9 +197,9 @@ static const char *
 join_fault (json_t *row, const char *secret, const char *key, const char *node)
 {
   g_autofree char *hash = far_sha256_text (secret);
-  const char *bound = row ? access_text (row, "key") : NULL, *wanted = row ? access_text (row, "node") : NULL;
-  const char *used = row ? access_text (row, "used_by") : NULL;
-  if (!far_equal_secret (hash, row ? access_text (row, "hash") : "") || !row)
+  const char *bound = row ? fleet_text (row, "key") : NULL, *wanted = row ? fleet_text (row, "node") : NULL;
+  const char *used = row ? fleet_text (row, "used_by") : NULL;
+  if (!far_equal_secret (hash, row ? fleet_text (row, "hash") : "") || !row)
     return "unknown";
   if (join_expired (row))
     return "expired";
@@ -211,7 +211,7 @@ join_fault (json_t *row, const char *secret, const char *key, const char *node)
 }
 
 json_t *
-access_join_check (Access *self, const char *token, const char *key, const char *node, GError **error)
+fleet_join_check (Fleet *self, const char *token, const char *key, const char *node, GError **error)
 {
   g_auto (GStrv) parts = g_strsplit (token, ".", 4); /* id.fleet.secret, or id.secret */
   guint n = g_strv_length (parts);

@@ -3,47 +3,47 @@
  * process wrote. */
 #include "config.h"
 
-#include "access.h"
+#include "fleet.h"
 
 #include <string.h>
 
 static gboolean
-load_terminal (Access *self, json_t *row)
+load_terminal (Fleet *self, json_t *row)
 {
-  return access_terminal_load (self, row) != NULL;
+  return fleet_terminal_load (self, row) != NULL;
 }
 
 static gboolean
-load_join (Access *self, json_t *row)
+load_join (Fleet *self, json_t *row)
 {
-  return access_text (row, "id") &&
-         g_hash_table_replace (self->joins, g_strdup (access_text (row, "id")), json_incref (row));
+  return fleet_text (row, "id") &&
+         g_hash_table_replace (self->joins, g_strdup (fleet_text (row, "id")), json_incref (row));
 }
 
 static gboolean
-load_enrollment (Access *self, json_t *row)
+load_enrollment (Fleet *self, json_t *row)
 {
-  return access_text (row, "number") &&
-         g_hash_table_replace (self->enrollments, g_strdup (access_text (row, "number")), json_incref (row));
+  return fleet_text (row, "number") &&
+         g_hash_table_replace (self->enrollments, g_strdup (fleet_text (row, "number")), json_incref (row));
 }
 
 static gboolean
-load_revoked (Access *self, json_t *row)
+load_revoked (Fleet *self, json_t *row)
 {
-  const char *what = access_text (row, "serial") ? access_text (row, "serial") : access_text (row, "key");
+  const char *what = fleet_text (row, "serial") ? fleet_text (row, "serial") : fleet_text (row, "key");
   if (what)
     far_trust_revoked_add (what);
   return what != NULL;
 }
 
 static void
-access_tables_forget_join (Access *self, const char *key)
+fleet_tables_forget_join (Fleet *self, const char *key)
 {
   g_hash_table_remove (self->joins, key);
 }
 
 static void
-forget_enrollment (Access *self, const char *key)
+forget_enrollment (Fleet *self, const char *key)
 {
   g_hash_table_remove (self->enrollments, key);
 }
@@ -52,13 +52,13 @@ forget_enrollment (Access *self, const char *key)
  * revoked is only ever added. */
 static const struct {
   const char *table;
-  gboolean (*load) (Access *self, json_t *row);
-  void (*forget) (Access *self, const char *key);
+  gboolean (*load) (Fleet *self, json_t *row);
+  void (*forget) (Fleet *self, const char *key);
   gboolean by_revision;
 } tables[] = {
-  { "terminals", load_terminal, access_terminal_forget, TRUE },
-  { "devices", access_device_load, access_device_forget, FALSE },
-  { "joins", load_join, access_tables_forget_join, TRUE },
+  { "terminals", load_terminal, fleet_terminal_forget, TRUE },
+  { "devices", fleet_device_load, fleet_device_forget, FALSE },
+  { "joins", load_join, fleet_tables_forget_join, TRUE },
   { "enrollments", load_enrollment, forget_enrollment, TRUE },
   { "revoked", load_revoked, NULL, FALSE },
 };
@@ -73,38 +73,38 @@ table_index (const char *table)
 }
 
 gboolean
-access_table_is_mirrored (const char *table)
+fleet_table_is_mirrored (const char *table)
 {
   guint i = table_index (table);
   return i < G_N_ELEMENTS (tables) && tables[i].by_revision;
 }
 
 static void
-row_load (Access *self, guint i, const FarRow *row)
+row_load (Fleet *self, guint i, const FarRow *row)
 {
   json_t *json = json_loads (row->row, 0, NULL);
   if (!json || !tables[i].load (self, json))
     far_log (self->at, G_LOG_LEVEL_WARNING, "row '%s' of table '%s' is not usable", row->key,
              tables[i].table);
   else if (tables[i].by_revision)
-    access_revision_set (self, tables[i].table, row->key, row->revision);
+    fleet_revision_set (self, tables[i].table, row->key, row->revision);
   json_decref (json);
 }
 
 void
-access_row_seen (Access *self, const char *table, const char *key, const FarRow *row)
+fleet_row_seen (Fleet *self, const char *table, const char *key, const FarRow *row)
 {
   guint i = table_index (table);
   if (row) {
     row_load (self, i, row);
     return;
   }
-  access_revision_set (self, table, key, FAR_EXPECT_ABSENT);
+  fleet_revision_set (self, table, key, FAR_EXPECT_ABSENT);
   tables[i].forget (self, key);
 }
 
 void
-access_part_made (Access *self, const FarPart *part, gint64 revision)
+fleet_part_made (Fleet *self, const FarPart *part, gint64 revision)
 {
   guint i = table_index (part->table);
   FarRow row = { .key = (char *) part->key, .row = (char *) part->row, .revision = revision };
@@ -116,27 +116,17 @@ access_part_made (Access *self, const FarPart *part, gint64 revision)
 
 /* ---- at start ---- */
 
-static void load_table (Access *self, guint i);
+static void load_table (Fleet *self, guint i);
 
 static void
-started (gpointer data, const GError *error)
-{
-  Access *self = data;
-  if (error)
-    far_instance_fail (self->at, g_error_copy (error));
-  else
-    far_instance_ready (self->at);
-}
-
-static void
-load_failed (Access *self, const GError *error)
+load_failed (Fleet *self, const GError *error)
 {
   far_trust_revoked_set_known (FALSE); /* a node that was revoked must not pass while nobody can say so */
   far_instance_fail (self->at, g_error_copy (error));
 }
 
 static void
-table_loaded (Access *self, const GError *error, GPtrArray *rows, gpointer user)
+table_loaded (Fleet *self, const GError *error, GPtrArray *rows, gpointer user)
 {
   guint i = GPOINTER_TO_UINT (user);
   if (error) {
@@ -152,13 +142,13 @@ table_loaded (Access *self, const GError *error, GPtrArray *rows, gpointer user)
     return;
   }
   far_registry_complete (self->at);
-  far_book_load (self->book, started);
+  far_instance_ready (self->at);
 }
 
 static void
-load_table (Access *self, guint i)
+load_table (Fleet *self, guint i)
 {
-  access_rows_load (self, tables[i].table, table_loaded, GUINT_TO_POINTER (i));
+  fleet_rows_load (self, tables[i].table, table_loaded, GUINT_TO_POINTER (i));
 }
 
 /* A store that is full has come to it all the same, and can be read. */
@@ -175,8 +165,8 @@ writer_passed (FarRequest *req, gpointer user)
 /* Reads do not wait for the writer, and an instance before this one may have left it a removal whose outcome
  * nobody was told: a write that does nothing goes first. */
 void
-access_tables_load (Access *self)
+fleet_tables_load (Fleet *self)
 {
-  far_store_put (access_opts (self)->store, "revoked", "0", NULL, FAR_EXPECT_ANY,
+  far_store_put (fleet_opts (self)->store, "revoked", "0", NULL, FAR_EXPECT_ANY,
                  far_request_of (self->at, writer_passed, self, NULL, 0));
 }

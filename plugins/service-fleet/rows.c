@@ -2,13 +2,13 @@
 /* The store, as the other files use it: tables are read page by page. Writes are in write.c. */
 #include "config.h"
 
-#include "access.h"
+#include "fleet.h"
 
 #define ROWS_AT_ONCE 10000
 
 typedef struct {
-  Access *self;
-  AccessRows rows;
+  Fleet *self;
+  FleetRows rows;
   gpointer user;
   const char *table; /* static */
   GPtrArray *read;   /* rows of the pages before */
@@ -28,8 +28,8 @@ static void
 op_read_page (Op *op)
 {
   const FarRow *last = op->read->len > 0 ? op->read->pdata[op->read->len - 1] : NULL;
-  far_store_rows (access_opts (op->self)->store, op->table, NULL, last ? last->key : NULL, ROWS_AT_ONCE,
-                  FALSE, far_request_of (op->self->at, op_read, op, op_free, 0));
+  far_store_rows (fleet_opts (op->self)->store, op->table, NULL, last ? last->key : NULL, ROWS_AT_ONCE, FALSE,
+                  far_request_of (op->self->at, op_read, op, op_free, 0));
 }
 
 /* All of a table, page after page: a list of what is revoked that is cut short would let the rest in again.
@@ -53,7 +53,7 @@ op_read (FarRequest *req, gpointer user)
 }
 
 void
-access_rows_load (Access *self, const char *table, AccessRows rows, gpointer user)
+fleet_rows_load (Fleet *self, const char *table, FleetRows rows, gpointer user)
 {
   Op *op = g_new0 (Op, 1);
   *op = (Op){ self, rows, user, table, g_ptr_array_new_with_free_func ((GDestroyNotify) far_row_free) };
@@ -61,15 +61,15 @@ access_rows_load (Access *self, const char *table, AccessRows rows, gpointer use
 }
 
 GQuark
-access_partly_quark (void)
+fleet_partly_quark (void)
 {
-  return g_quark_from_string ("access-partly");
+  return g_quark_from_string ("fleet-partly");
 }
 
 GError *
-access_cannot_record (const GError *error)
+fleet_cannot_record (const GError *error)
 {
-  if (error->domain == ACCESS_PARTLY)
+  if (error->domain == FLEET_PARTLY)
     return g_error_new_literal (FAR_ERROR, FAR_ERROR_FULL, error->message);
   if (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT))
     return g_error_copy (error);
@@ -79,7 +79,7 @@ access_cannot_record (const GError *error)
 }
 
 char *
-access_json_text (const json_t *json)
+fleet_json_text (const json_t *json)
 {
   char *text = json_dumps (json, JSON_COMPACT | JSON_SORT_KEYS);
   char *copy = g_strdup (text);
@@ -88,7 +88,7 @@ access_json_text (const json_t *json)
 }
 
 const char *
-access_text (const json_t *json, const char *key)
+fleet_text (const json_t *json, const char *key)
 {
   return json_string_value (json_object_get (json, key));
 }

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The service that keeps the fleet, with access beside it: it writes the registry as every writer does, its
+ * restart ends no session, and while it does not run nothing new begins. */
+#include "config.h"
+
+#include "unit/access-help.h"
+
+#include "registry-conform.h"
+
+static void
+set_up (void)
+{
+  cloud_up (NULL);
+  terminal_enrol ("t1");
+  terminal_link ("t1", TRUE);
+  grant ("alice", "connect", "sites/north");
+  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1", json_pack ("{s:s}", "site", "north")).status, 200);
+}
+
+static void
+tear_down (void)
+{
+  cloud_down ();
+}
+
+/* ---- its restart ---- */
+
+/* Another instance of the same meaning. */
+static void
+fleet_restart (void)
+{
+  static const char *const forms[] = { "type: fleet,", "type: fleet, start: at-once," };
+  static gboolean longer;
+  const FarInstance *before = far_instance_find (FAR_KIND_SERVICE, "fleet", NULL);
+  longer = !longer;
+  cloud_reload (forms[!longer], forms[longer]);
+  settle ();
+  ck_assert_ptr_ne (far_instance_find (FAR_KIND_SERVICE, "fleet", NULL), before);
+}
+
+static void
+conform_device (const char *id, const char *device)
+{
+  g_autofree char *resource = g_strdup_printf ("terminals/%s/devices/%s", id, device);
+  json_t *body = json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "127.0.0.1:502");
+  ck_assert_uint_eq (ask_root ("PUT", resource, body).status, 200);
+}
+
+static void
+conform_replace (const char *id)
+{
+  g_autofree char *keys = new_keys ("another"), *token = replace_token (id);
+  ck_assert_uint_eq (enrol (token, keys, id).status, 200);
+}
+
+static void
+conform_remove (const char *id)
+{
+  g_autofree char *resource = g_strconcat ("terminals/", id, NULL);
+  ck_assert_uint_eq (ask_root ("DELETE", resource, NULL).status, 204);
+}
+
+START_TEST (it_is_as_all_writers_are)
+{
+  static const RegistryConform with = { terminal_enrol, conform_device, conform_replace, conform_remove,
+                                        fleet_restart };
+  registry_conform (&with);
+}
+END_TEST
+
+/* Also of who may by the terminal's site: that is known on. */
+START_TEST (its_restart_ends_no_session)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", NULL));
+  fleet_restart ();
+  far_clock_advance (5 * SECOND); /* rights are looked at again */
+  settle ();
+  ck_assert_str_eq (session_state (id), "open");
+  ck_assert (json_is_true (json_object_get (ask_root ("GET", "terminals/t1", NULL).body, "connected")));
+  ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1", NULL).status, 204);
+  ck_assert_str_eq (tunnel_of (id)->end_cause, "terminal removed");
+}
+END_TEST
+
+/* ---- it does not run ---- */
+
+static void
+fleet_fails (void)
+{
+  far_instance_fail (far_instance_find (FAR_KIND_SERVICE, "fleet", NULL),
+                     g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, "for a test"));
+  settle ();
+  ck_assert_ptr_null (far_instance_find (FAR_KIND_SERVICE, "fleet", NULL));
+}
+
+START_TEST (without_it_nothing_new_begins)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", NULL));
+  json_t *poll = json_pack ("{s:[{s:s, s:s}]}", "sessions", "session", id, "state", "open");
+  fleet_fails ();
+  Got got = ask_person ("alice", "POST", "sessions", wish_for ("t1", NULL));
+  ck_assert_uint_eq (got.status, 503);
+  ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "which nodes are registered"));
+  ck_assert_uint_eq (ask_root ("GET", "terminals", NULL).status, 503);
+  ck_assert_uint_eq (ask_node ("t1", "POST", "poll", poll).status, 200);
+  ck_assert_uint_eq (ask_node ("t2", "POST", "poll", json_object ()).status, 503);
+  ck_assert_str_eq (session_state (id), "open");
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("fleet");
+  TCase *cases = tcase_create ("fleet");
+  tcase_set_timeout (cases, 120);
+  tcase_add_checked_fixture (cases, set_up, tear_down);
+  tcase_add_test (cases, it_is_as_all_writers_are);
+  tcase_add_test (cases, its_restart_ends_no_session);
+  tcase_add_test (cases, without_it_nothing_new_begins);
+  suite_add_tcase (suite, cases);
+  return run_suite (suite);
+}
