@@ -50,7 +50,9 @@ typedef struct {
   const char *session;
   json_t *part;        /* as far_carrier_part() found it in the offer; borrowed */
   const char *address; /* where to dial: that of the part, or what it stands for */
-  const char *token;   /* at most 256 bytes, printable ASCII; copied, cleared after use */
+  /* at most 256 bytes, printable ASCII; copied, cleared after use. NULL: it is not to be shown yet, and comes
+   * by far_carrier_show() */
+  const char *token;
   gint64 length_us;
 } FarCarrierOpen;
 
@@ -101,6 +103,10 @@ FarCarrier *far_carrier_open (const char *transport, const FarCarrierOpen *spec,
                               gpointer user, FarRequest *req);
 /* The same again by a handle whose link is lost or never came up: the next generation, or another try. */
 void far_carrier_reopen (FarCarrier *carrier, const FarCarrierOpen *spec, FarRequest *req);
+/* What an open without a token waits for: until then the way is prepared as far as it goes without one (the
+ * peer is reached, each end has proved its key), while somebody decides whether it may be used. After that
+ * open's req has ended: nothing. */
+void far_carrier_show (FarCarrier *carrier, const char *token);
 FarCarrier *far_carrier_ref (FarCarrier *carrier);
 void far_carrier_unref (FarCarrier *carrier);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarCarrier, far_carrier_unref)
@@ -162,6 +168,8 @@ typedef struct {
   void (*reserve) (gpointer self, const FarCarrierSpec *spec, FarCarrier *carrier, FarRequest *req);
   /* Opening end; again for a handle it knows: the next try. NULL: it cannot. */
   void (*open) (gpointer self, const FarCarrierOpen *spec, FarCarrier *carrier, FarRequest *req);
+  /* The token of an open() that had none. NULL: core calls open() when there is one, and not before. */
+  void (*show) (gpointer self, FarCarrier *carrier, const char *token);
   void (*attach) (gpointer self, FarCarrier *carrier, FarStream *stream /* takes */, const char *from);
   void (*set_deadline) (gpointer self, FarCarrier *carrier, gint64 boottime_us);
   void (*shut) (gpointer self, FarCarrier *carrier, const char *cause, FarRequest *req);

@@ -10,6 +10,14 @@
 #include <farwatch/i18n.h>
 #include <farwatch/plugin.h>
 
+/* An open that waits for its token, by a driver that wants it at once. */
+typedef struct {
+  char *address;
+  json_t *part;
+  gint64 length_us;
+  FarRequest *req;
+} CarrierHeld;
+
 struct _FarCarrier {
   gint refs;
   FarInstance *at; /* NULL: it has ended, or its instance stops */
@@ -19,8 +27,12 @@ struct _FarCarrier {
   const FarCarrierFuncs *funcs;
   gpointer user;
   FarOwned owned;
-  FarDeferred *orphan; /* its instance stops: ENDED is due, if the driver does not say it */
+  FarDeferred
+      *orphan; /* ENDED is due, if the driver does not say it: its instance stops, or it has no part */
+  char *orphan_cause;
+  CarrierHeld *held; /* NULL: the driver knows of all that was asked */
   gboolean ended;
+  gboolean known;    /* the driver has been asked to open it */
   gboolean unwanted; /* nobody waits for the reservation any more: no event is told */
 };
 
@@ -46,6 +58,7 @@ far_carrier_unref (FarCarrier *carrier)
     return;
   g_free (carrier->transport);
   g_free (carrier->session);
+  g_free (carrier->orphan_cause);
   g_free (carrier);
 }
 
@@ -70,8 +83,43 @@ carrier_let_go (FarCarrier *carrier)
 static void
 carrier_orphaned (gpointer data)
 {
-  FarCarrierEvent event = { .kind = FAR_CARRIER_ENDED, .cause = "its transport stops" };
-  far_carrier_tell (data, &event);
+  FarCarrier *carrier = data;
+  FarCarrierEvent event = { .kind = FAR_CARRIER_ENDED, .cause = carrier->orphan_cause };
+  far_carrier_tell (carrier, &event);
+}
+
+static void
+carrier_orphan (FarCarrier *carrier, const char *cause)
+{
+  carrier->at = NULL;
+  carrier->orphan_cause = g_strdup (cause);
+  carrier->orphan = far_deferred_new (far_loop_main (), carrier_orphaned, carrier);
+  far_deferred_ask (carrier->orphan);
+}
+
+/* error: NULL, or why its request fails; borrowed. */
+static void
+carrier_held_free (CarrierHeld *held, const GError *error)
+{
+  if (error != NULL)
+    far_request_fail (held->req, g_error_copy (error));
+  far_request_unref (held->req);
+  json_decref (held->part);
+  g_free (held->address);
+  g_free (held);
+}
+
+/* What waits for its token waits no more. TRUE: so it was. */
+static gboolean
+carrier_held_drop (FarCarrier *carrier)
+{
+  CarrierHeld *held = g_steal_pointer (&carrier->held);
+  if (held == NULL)
+    return FALSE;
+  g_autoptr (GError)
+      error = g_error_new (FAR_ERROR, FAR_ERROR_CONFLICT, _ ("session '%s' is over"), carrier->session);
+  carrier_held_free (held, error);
+  return TRUE;
 }
 
 /* The driver's stop() comes next and says ENDED, with the last counters; should it not, this does. */
@@ -79,9 +127,9 @@ static void
 carrier_instance_goes (gpointer data)
 {
   FarCarrier *carrier = data;
-  carrier->at = NULL;
-  carrier->orphan = far_deferred_new (far_loop_main (), carrier_orphaned, carrier);
-  far_deferred_ask (carrier->orphan);
+  if (carrier->orphan == NULL)
+    carrier_orphan (carrier, "its transport stops");
+  carrier_held_drop (carrier);
 }
 
 /* One reference is the caller's, the other one is there until ENDED. */
@@ -182,6 +230,23 @@ far_carrier_reserve (const char *transport, const FarCarrierSpec *spec, const Fa
 
 /* ---- the opening end ---- */
 
+static void
+carrier_open_now (FarCarrier *carrier, const FarCarrierOpen *spec, FarRequest *req)
+{
+  carrier->known = TRUE;
+  carrier->ops->open (far_instance_self (carrier->at), spec, carrier, req);
+}
+
+static void
+carrier_hold (FarCarrier *carrier, const FarCarrierOpen *spec, FarRequest *req)
+{
+  carrier->held = g_new (CarrierHeld, 1);
+  *carrier->held = (CarrierHeld){ .address = g_strdup (spec->address),
+                                  .part = json_incref (spec->part),
+                                  .length_us = spec->length_us,
+                                  .req = far_request_ref (req) };
+}
+
 void
 far_carrier_reopen (FarCarrier *carrier, const FarCarrierOpen *spec, FarRequest *req)
 {
@@ -190,7 +255,34 @@ far_carrier_reopen (FarCarrier *carrier, const FarCarrierOpen *spec, FarRequest 
     return;
   }
   far_request_serve (req, carrier->at);
-  carrier->ops->open (far_instance_self (carrier->at), spec, carrier, req);
+  carrier_held_drop (carrier);
+  if (spec->token == NULL && carrier->ops->show == NULL)
+    carrier_hold (carrier, spec, req);
+  else
+    carrier_open_now (carrier, spec, req);
+}
+
+static void
+carrier_held_open (FarCarrier *carrier, const char *token)
+{
+  CarrierHeld *held = g_steal_pointer (&carrier->held);
+  FarCarrierOpen spec = { .session = carrier->session,
+                          .part = held->part,
+                          .address = held->address,
+                          .token = token,
+                          .length_us = held->length_us };
+  if (!far_request_ended (held->req))
+    carrier_open_now (carrier, &spec, held->req);
+  carrier_held_free (held, NULL);
+}
+
+void
+far_carrier_show (FarCarrier *carrier, const char *token)
+{
+  if (carrier->held != NULL)
+    carrier_held_open (carrier, token);
+  else if (carrier->at != NULL && carrier->ops->show != NULL)
+    carrier->ops->show (far_instance_self (carrier->at), carrier, token);
 }
 
 FarCarrier *
@@ -262,7 +354,10 @@ far_carrier_shut (FarCarrier *carrier, const char *cause, FarRequest *req)
 void
 far_carrier_end (FarCarrier *carrier, const char *cause)
 {
-  if (carrier->at != NULL)
+  gboolean held = carrier_held_drop (carrier);
+  if (held && carrier->at != NULL && !carrier->known)
+    carrier_orphan (carrier, cause);
+  else if (carrier->at != NULL)
     carrier->ops->end (far_instance_self (carrier->at), carrier, cause);
 }
 

@@ -34,6 +34,7 @@ typedef struct _AgentSession {
   char *transport;     /* name of the one that carries it */
   FarCarrier *carrier; /* until its ENDED; NULL: never opened */
   char *token;         /* of the newest offer, until it is spent */
+  gboolean prepared;   /* its carrier is on its way, and waits for the token */
   FarInstanceTimer *redial;
   gboolean in_line;  /* to be dialled */
   gboolean again;    /* this generation's credential is used up: another is wanted */
@@ -144,10 +145,13 @@ gboolean agent_offer_continues (const AgentSession *session, const AgentOffer *o
 char *agent_credential_open (Agent *self, const AgentOffer *offer, GError **error);
 /* Takes an offer. Ends req when it is clear whether it is accepted; its error is the refusal. */
 void agent_offer_take (Agent *self, json_t *offer, FarRequest *req);
-/* Opens the login box, compares, asks the authenticators. */
-void agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req);
+/* Opens the login box, compares, asks the authenticators. FALSE: it is refused, nobody was asked. */
+gboolean agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req);
 /* With session->token; soon. */
 void agent_dial (AgentSession *session);
+/* The way to the tunnel end as far as it goes without a credential, while the person's login is checked.
+ * Where that comes to nothing, agent_dial() begins anew. */
+void agent_dial_prepare (AgentSession *session);
 void agent_dials_forget (Agent *self);
 
 /* ---- nonce.c ---- */

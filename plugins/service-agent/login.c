@@ -79,19 +79,19 @@ agent_login_ask (Agent *self, json_t *box, const AgentOffer *offer, FarRequest *
              far_request_of (self->at, agent_login_done, check, check_free, LOGIN_TIMEOUT_MS));
 }
 
-void
+gboolean
 agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req)
 {
   GError *error = NULL;
   json_t *box = offer->login_box ? far_seal_open (agent_opts (self)->keys, offer->login_box, &error) : NULL;
   if (!offer->login_box) {
     far_request_fail_new (req, FAR_ERROR_PROTOCOL, _ ("offer for a login in advance without a login box"));
-    return;
+    return FALSE;
   }
   if (!box) {
     g_prefix_error (&error, "login box of session '%s': ", offer->session);
     far_request_fail (req, error);
-    return;
+    return FALSE;
   }
   const char *fault = box_fault (self, box, offer);
   if (!self->nonce_told || !agent_nonce_good (self))
@@ -102,4 +102,5 @@ agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req)
   else
     agent_login_ask (self, box, offer, req);
   json_decref (box);
+  return fault == NULL;
 }

@@ -108,7 +108,9 @@ agent_offer_new (Agent *self, const AgentOffer *offer, FarRequest *req)
   if (offer->in_advance) {
     Wait *wait = g_new0 (Wait, 1);
     *wait = (Wait){ agent_session_ref (session), token, far_request_ref (req) };
-    agent_login_check (self, offer, far_request_of (self->at, agent_offer_login_checked, wait, wait_free, 0));
+    if (agent_login_check (self, offer,
+                           far_request_of (self->at, agent_offer_login_checked, wait, wait_free, 0)))
+      agent_dial_prepare (session);
     return;
   }
   agent_session_event (session, FAR_SESSION_EV_PERMIT, NULL, NULL);

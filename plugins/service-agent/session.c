@@ -90,6 +90,8 @@ static void
 agent_session_over (AgentSession *session)
 {
   agent_session_forget_token (session);
+  if (session->carrier && session->prepared)
+    far_carrier_end (session->carrier, session->cause);
   g_clear_pointer (&session->carrier, far_carrier_unref);
   far_device_unlock (NULL, session->id);
   far_log (session->self->at, G_LOG_LEVEL_MESSAGE, "session closed: %s, %s, %s", session->id, session->person,

@@ -108,7 +108,9 @@ agent_dialled (FarRequest *req, gpointer user)
   AgentDial *dial = user;
   AgentSession *session = dial->session;
   const GError *error = far_request_error (req);
-  if (error && agent_session_live (session) && dial->generation == session->generation)
+  session->prepared = FALSE;
+  if (error && agent_session_live (session) && session->state != FAR_SESSION_REQUESTED &&
+      dial->generation == session->generation)
     agent_dial_failed (session, error);
   agent_dial_next (session->self);
   agent_dial_free (dial);
@@ -202,7 +204,9 @@ void
 agent_dial (AgentSession *session)
 {
   Agent *self = session->self;
-  if (self->dialling < DIALS_AT_ONCE) {
+  if (session->prepared && session->carrier) {
+    far_carrier_show (session->carrier, session->token);
+  } else if (self->dialling < DIALS_AT_ONCE) {
     dial_now (session);
   } else if (!session->in_line) {
     session->in_line = TRUE;
@@ -229,15 +233,14 @@ dial_may (AgentSession *session)
   return FALSE;
 }
 
+/* token NULL: it is to be prepared. */
 static void
-dial_now (AgentSession *session)
+agent_dial_begin (AgentSession *session, const char *token)
 {
-  if (!dial_may (session))
-    return;
   FarCarrierOpen spec = { .session = session->id,
                           .part = session->part,
                           .address = session->address,
-                          .token = session->token,
+                          .token = token,
                           .length_us = session->opened
                                            ? session->deadline.boottime_us - far_clock_boottime_us ()
                                            : session->for_us };
@@ -250,4 +253,23 @@ dial_now (AgentSession *session)
   else
     session->carrier = far_carrier_open (session->transport, &spec, &agent_carrier,
                                          agent_session_ref (session), req);
+}
+
+static void
+dial_now (AgentSession *session)
+{
+  if (dial_may (session))
+    agent_dial_begin (session, session->token);
+}
+
+void
+agent_dial_prepare (AgentSession *session)
+{
+  Agent *self = session->self;
+  FarCarrierLook look;
+  if (self->dialling < DIALS_AT_ONCE && far_carrier_look (session->transport, &look) &&
+      agent_end_still_allowed (self, session->address, NULL)) {
+    session->prepared = TRUE;
+    agent_dial_begin (session, NULL);
+  }
 }

@@ -19,7 +19,7 @@ struct _Dial {
   gint refs;
   Tunnel *tunnel;
   FarRequest *req;
-  char *address, *host, *host_key, *user, *token, *keys, *ciphers;
+  char *address, *host, *host_key, *user, *keys, *ciphers;
   guint16 port;
   gint64 until_us;
   FarLoop *loop; /* handshakes */
@@ -30,6 +30,8 @@ struct _Dial {
   FarLoopTimer *timer;
   SshConnection *conn;
   Step step;
+  char *token;
+  gboolean held; /* the token is not to be shown yet: nothing is asked for that needs it */
   ssh_key key;
   GError *error;
 };
@@ -287,9 +289,19 @@ step_ask (Dial *dial, ssh_session session)
   return result == SSH_OK ? GO_ON : broken (dial, FAR_ERROR_DENIED, _ ("port X was not granted"));
 }
 
+/* Nothing is read meanwhile: a server that goes away is found when there is something to show it. */
+static Progress
+hold (Dial *dial)
+{
+  ssh_conn_pause (dial->conn, TRUE);
+  return WAIT;
+}
+
 static Progress
 do_step (Dial *dial, ssh_session session)
 {
+  if (dial->held && dial->step > STEP_KEY)
+    return hold (dial);
   switch (dial->step) {
   case STEP_CONNECT:
     return step_connect (dial, session);
@@ -393,6 +405,27 @@ shake_hands (gpointer data)
   dial->timer = far_loop_timer (dial->loop, dial->until_us, dial_late, dial);
 }
 
+typedef struct {
+  Dial *dial;
+  char *token;
+} Show;
+
+/* A dial that is over has no use for it. */
+static void
+do_show (gpointer data)
+{
+  Show *show = data;
+  Dial *dial = show->dial;
+  if (dial->held)
+    dial->token = g_steal_pointer (&show->token);
+  dial->held = FALSE;
+  if (dial->conn != NULL)
+    ssh_conn_pause (dial->conn, FALSE);
+  far_secret_free (show->token);
+  dial_unref (dial);
+  g_free (show);
+}
+
 static void
 do_cancel (gpointer data)
 {
@@ -410,6 +443,14 @@ dial_cancel (Dial *dial)
   if (dial->connecting != NULL)
     far_request_cancel (dial->connecting);
   far_loop_post (dial->loop, do_cancel, dial_ref (dial)); /* it may have been connected already */
+}
+
+void
+dial_show (Dial *dial, const char *token)
+{
+  Show *show = g_new (Show, 1);
+  *show = (Show){ dial_ref (dial), g_strdup (token) };
+  far_loop_post (dial->loop, do_show, show);
 }
 
 /* Whatever keeps the tunnel end from being reached, the credential was not shown, so the same one may be
@@ -470,7 +511,8 @@ dial_new (Ssh *self, Tunnel *tunnel, const FarCarrierOpen *spec, FarRequest *req
                   .address = g_strdup (spec->address),
                   .host_key = g_strdup (ssh_part_host_key (spec->part)),
                   .user = g_strdup (ssh_part_user (spec->part)),
-                  .token = g_strdup (spec->token != NULL ? spec->token : ""),
+                  .token = g_strdup (spec->token),
+                  .held = spec->token == NULL,
                   .keys = g_strdup (self->keys),
                   .ciphers = g_strdup (ssh_options (self)->ciphers),
                   .until_us = far_clock_boottime_us () + TIMEOUT_US,
@@ -506,6 +548,14 @@ client_dial (Ssh *self, Tunnel *tunnel, const FarCarrierOpen *spec, FarRequest *
   tunnel->dial = dial;
   dial->connecting = far_request_ref (far_request_new (connected, dial, 0)); /* ends by itself */
   far_dial (dial->host, dial->port, dial->connecting);
+}
+
+void
+client_show (gpointer data, FarCarrier *carrier, const char *token)
+{
+  Tunnel *tunnel = tunnel_find (data, far_carrier_session (carrier));
+  if (tunnel != NULL && tunnel->carrier == carrier && tunnel->dial != NULL)
+    dial_show (tunnel->dial, token);
 }
 
 void

@@ -138,8 +138,10 @@ void server_attach (gpointer self, FarCarrier *carrier, FarStream *stream, const
 
 /* ---- client ---- */
 
+void client_show (gpointer self, FarCarrier *carrier, const char *token);
 void client_open (gpointer self, const FarCarrierOpen *spec, FarCarrier *carrier, FarRequest *req);
 const char *client_part_fault (json_t *part); /* of an offer; NULL: it can be dialled */
-void dial_cancel (Dial *dial);                /* [main] */
+void dial_show (Dial *dial, const char *token);
+void dial_cancel (Dial *dial); /* [main] */
 
 G_END_DECLS

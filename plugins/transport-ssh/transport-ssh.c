@@ -244,6 +244,7 @@ static const FarCarrierOps ssh_carrier = {
   .check = client_part_fault,
   .reserve = server_reserve,
   .open = client_open,
+  .show = client_show,
   .attach = server_attach,
   .end = end,
   .set_deadline = ssh_set_deadline,

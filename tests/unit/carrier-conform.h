@@ -335,9 +335,88 @@ conform_reloads (Conform *c)
   close (person);
 }
 
+/* An open that has no token yet: it waits, shows nothing and ends nothing. */
+static inline FarRequest *
+conform_prepare (Conform *c, Answer *answer)
+{
+  FarRequest *req = far_request_ref (far_request_new (answered, answer, 0));
+  FarCarrierOpen spec = { .session = "s1",
+                          .part = c->tunnel->part,
+                          .address = json_string_value (json_object_get (c->tunnel->part, "address")),
+                          .length_us = SECONDS (600) };
+  c->terminal.carrier = far_carrier_open (c->with->opens, &spec, &side_funcs, &c->terminal, req);
+  ck_assert_ptr_nonnull (c->terminal.carrier);
+  settle_workers ();
+  run_pending ();
+  ck_assert (!far_request_ended (req));
+  return req;
+}
+
+/* The way is prepared, and the token shown when somebody has decided: at once, or when both ends have come
+ * some way. */
+static inline void
+conform_prepares (Conform *c)
+{
+  for (guint late = 0; late < 2; late++) {
+    Answer answer = { 0 };
+    conform_reserve (c, "s1");
+    g_autoptr (FarRequest) req = conform_prepare (c, &answer);
+    for (guint i = 0; late > 0 && i < 500; i++) {
+      settle_workers ();
+      run_pending ();
+    }
+    ck_assert_uint_eq (c->cloud.up + c->terminal.up, 0);
+    far_carrier_show (c->terminal.carrier, late > 0 ? "word-2" : "word-1");
+    answer_wait (&answer);
+    ck_assert_msg (answer.error == NULL, "%s", answer.error != NULL ? answer.error->message : "");
+    await (&c->cloud.up, 1);
+    await (&c->terminal.up, 1);
+    int person = conform_person (c);
+    ck_assert (person_hears_echo (person, "prepared"));
+    close (person);
+    conform_ends (&c->cloud, "closed");
+    conform_ends (&c->terminal, "closed");
+    side_clear (&c->cloud);
+    side_clear (&c->terminal);
+    c->terminal.device = &c->device;
+  }
+}
+
+/* A wrong token shown late is refused as any, and a way that is prepared ends as any: by its end, or with
+ * its instance. */
+static inline void
+conform_prepares_in_vain (Conform *c)
+{
+  Answer wrong = { 0 }, ended = { 0 }, stopped = { 0 };
+  conform_reserve (c, "s1");
+  g_autoptr (FarRequest) first = conform_prepare (c, &wrong);
+  far_carrier_show (c->terminal.carrier, "word-0");
+  answer_wait (&wrong);
+  ck_assert (g_error_matches (wrong.error, FAR_ERROR, FAR_ERROR_DENIED));
+  g_clear_error (&wrong.error);
+  conform_ends (&c->terminal, "given up");
+  side_clear (&c->terminal);
+  far_clock_advance (SECONDS (700));
+  g_autoptr (FarRequest) second = conform_prepare (c, &ended);
+  conform_ends (&c->terminal, "the login was refused");
+  answer_wait (&ended);
+  ck_assert_ptr_nonnull (ended.error);
+  g_clear_error (&ended.error);
+  side_clear (&c->terminal);
+  g_autoptr (FarRequest) third = conform_prepare (c, &stopped);
+  node_stop ();
+  answer_wait (&stopped);
+  ck_assert_ptr_nonnull (stopped.error);
+  g_clear_error (&stopped.error);
+  ck_assert_int_eq (c->terminal.ended, 1);
+  far_carrier_show (c->terminal.carrier, "word-1"); /* nobody is there any more: no harm */
+  node_start (c->with->lines);
+}
+
 static void (*const conform_properties[]) (Conform *c) = {
-  conform_streams,  conform_refuses, conform_spends,    conform_resumes, conform_replaces,
-  conform_deadline, conform_shuts,   conform_no_device, conform_stops,   conform_reloads,
+  conform_streams,  conform_refuses,  conform_spends,   conform_resumes,
+  conform_replaces, conform_deadline, conform_shuts,    conform_no_device,
+  conform_stops,    conform_reloads,  conform_prepares, conform_prepares_in_vain,
 };
 
 static inline void

@@ -789,10 +789,74 @@ START_TEST (test_in_advance)
   g_autofree char *nonce = g_strdup (text_of (last_sent ("poll")->body, "nonce"));
   polls_answered (json_pack ("{s:b}", "needed", 0));
   ck_assert_uint_eq (push (offer_in_advance ("s1", "wrong horse", nonce)).status, 403);
-  ck_assert_uint_eq (dials (), 0);                                    /* nothing opened */
+  ck_assert_ptr_null (tunnel_of ("s1")->token); /* the way was prepared, nothing opened */
+  ck_assert_ptr_nonnull (tunnel_of ("s1")->end_cause);
   g_autofree char *fresh = g_strconcat (nonce, ".anotherword", NULL); /* the next try needs no further poll */
   ck_assert_uint_eq (push (offer_in_advance ("s2", "correct horse", nonce)).status, 403); /* spent */
+  ck_assert_ptr_null (tunnel_of ("s2"));
   ck_assert_uint_eq (push (offer_in_advance ("s3", "correct horse", fresh)).status, 202);
+  ck_assert_uint_eq (dials (), 2);
+  ck_assert_ptr_nonnull (tunnel_of ("s3")->token);
+  ck_assert_ptr_null (tunnel_of ("s3")->end_cause);
+}
+END_TEST
+
+static void
+pushed (FarMessage *answer, gboolean last, gpointer status)
+{
+  *(guint *) status = answer->status;
+}
+
+/* An offer with a right password whose check has not been waited for; its session. */
+static FakeTunnel *
+being_checked (const char *session, const char *nonce, guint *status)
+{
+  g_autoptr (FarPrincipal) cloud = far_principal_new (FAR_PRINCIPAL_NODE, "cloud", NULL, "");
+  g_autoptr (FarMessage)
+      message = far_message_request ("POST", "offers", offer_in_advance (session, "correct horse", nonce));
+  far_api_submit (cloud, "nodes", message, pushed, status);
+  FakeTunnel *tunnel = tunnel_of (session);
+  ck_assert_ptr_nonnull (tunnel);
+  ck_assert_ptr_null (tunnel->token);
+  ck_assert_uint_eq (*status, 0);
+  return tunnel;
+}
+
+static gboolean
+is_set (gpointer status)
+{
+  return *(guint *) status != 0;
+}
+
+/* A tunnel end that is not reached while the password is checked: that counts for nothing, the dial after the
+ * check does. */
+START_TEST (test_prepared_in_vain)
+{
+  guint status = 0;
+  person_put ("alice", "correct horse");
+  g_autofree char *nonce = g_strdup (text_of (last_sent ("poll")->body, "nonce"));
+  FakeTunnel *tunnel = being_checked ("s1", nonce, &status);
+  far_request_fail_new (tunnel->req, FAR_ERROR_DENIED, "not now");
+  ck_assert (run_until (is_set, &status));
+  ck_assert_uint_eq (status, 202);
+  ck_assert_uint_eq (dials (), 2);
+  ck_assert_ptr_nonnull (tunnel_of ("s1")->token);
+  ck_assert_str_eq (session_state ("s1"), "opening");
+}
+END_TEST
+
+/* It is closed while the password is checked: the prepared way ends with it. */
+START_TEST (test_prepared_and_closed)
+{
+  guint status = 0;
+  person_put ("alice", "correct horse");
+  g_autofree char *nonce = g_strdup (text_of (last_sent ("poll")->body, "nonce"));
+  FakeTunnel *tunnel = being_checked ("s1", nonce, &status);
+  ck_assert_uint_eq (ask_as (FAR_PRINCIPAL_NODE, "cloud", "", "POST", "sessions/s1/close", NULL).status, 202);
+  ck_assert_ptr_nonnull (tunnel->end_cause);
+  ck_assert (run_until (is_set, &status));
+  ck_assert_uint_eq (status, 409);
+  ck_assert_ptr_null (tunnel->token);
   ck_assert_uint_eq (dials (), 1);
 }
 END_TEST
@@ -852,6 +916,8 @@ main (void)
   tcase_add_test (cases, test_devices_not_recorded);
   tcase_add_test (cases, test_in_advance);
   tcase_add_test (cases, test_in_advance_among_guesses);
+  tcase_add_test (cases, test_prepared_in_vain);
+  tcase_add_test (cases, test_prepared_and_closed);
   suite_add_tcase (suite, cases);
   return run_suite (suite);
 }
