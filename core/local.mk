@@ -169,11 +169,6 @@ libfarwatch_la_SOURCES = \
 	core/message/router.h \
 	core/message/schema.c \
 	core/message/watch.c \
-	core/node/backup-key.c \
-	core/node/backup-private.h \
-	core/node/backup-read.c \
-	core/node/backup-write.c \
-	core/node/backup.h \
 	core/node/control-link.c \
 	core/node/control-who.c \
 	core/node/control.c \
@@ -320,10 +315,22 @@ farwatchd_LDADD = libfarwatch.la $(CORE_LIBS)
 farwatchd_SOURCES = \
 	core/farwatchd.c
 
+# what farctl and its tests have beside the library, and nobody else
+noinst_LTLIBRARIES += libctl-support.la
+libctl_support_la_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
+libctl_support_la_SOURCES = \
+	core/ctl-support/backup-key.c \
+	core/ctl-support/backup-private.h \
+	core/ctl-support/backup-read.c \
+	core/ctl-support/backup-write.c \
+	core/ctl-support/backup.h \
+	core/ctl-support/shared.h
+EXTRA_DIST += core/ctl-support/symbols
+
 # the command
 bin_PROGRAMS += farctl
 farctl_CFLAGS = $(AM_CFLAGS) $(CORE_CFLAGS)
-farctl_LDADD = libfarwatch.la $(CORE_LIBS)
+farctl_LDADD = libctl-support.la libfarwatch.la $(CORE_LIBS)
 farctl_SOURCES = \
 	core/farctl/args.c \
 	core/farctl/become.c \

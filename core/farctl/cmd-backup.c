@@ -20,8 +20,8 @@
 #include <farwatch/clock.h>
 #include <farwatch/instance.h>
 
-#include "node/backup.h"
-#include "trust/seal-private.h"
+#include "ctl-support/backup.h"
+#include "ctl-support/shared.h"
 
 #define PATIENCE_S 120
 

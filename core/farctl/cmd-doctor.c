@@ -11,7 +11,7 @@
 
 #include <farwatch/clock.h>
 
-#include "node/doctor.h"
+#include "ctl-support/shared.h"
 
 static gboolean
 doctor_is_bad (json_t *findings)

@@ -17,8 +17,7 @@
 #include <farwatch/option.h>
 #include <farwatch/trust.h>
 
-#include "base/clock-private.h"
-#include "profile/profile.h"
+#include "ctl-support/shared.h"
 
 #define SERVER_DAYS 825
 #define RETRY_MS 5000

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "profile/profile.h"
+#include "ctl-support/shared.h"
 
 static void
 status_missing (json_t *missing)

@@ -24,11 +24,8 @@
 #include <farwatch/clock.h>
 #include <farwatch/instance.h>
 
-#include "node/backup.h"
-#include "life/node.h"
-#include "profile/option-check.h"
-#include "profile/profile.h"
-#include "trust/seal-private.h"
+#include "ctl-support/backup.h"
+#include "ctl-support/shared.h"
 
 typedef struct {
   char *profile, *state, *key;

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "auth/right.h"
+#include "ctl-support/shared.h"
 
 #define NAMES_MAX 2000
 

@@ -16,7 +16,7 @@
 #include <farwatch/option.h>
 #include <farwatch/plugin.h>
 
-#include "profile/loader.h"
+#include "ctl-support/shared.h"
 
 #define DIAL_MS 20000
 

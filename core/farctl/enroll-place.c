@@ -14,7 +14,7 @@
 #include <farwatch/i18n.h>
 #include <farwatch/trust.h>
 
-#include "base/small-file.h"
+#include "ctl-support/shared.h"
 
 #define CERTIFICATE_MAX (64 * 1024)
 

@@ -12,11 +12,7 @@
 
 #include <farwatch/version.h>
 
-#include "loop/loop-private.h"
-#include "base/speech.h"
-#include "base/suggest.h"
-#include "node/api.h"
-#include "profile/profile.h"
+#include "ctl-support/shared.h"
 
 /* The dialer's thread may give back what it holds; a person does not wait for it, a leak checker does. */
 #ifdef __SANITIZE_ADDRESS__

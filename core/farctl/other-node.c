@@ -5,7 +5,7 @@
 
 #include "other-node.h"
 
-#include "base/node-identity.h"
+#include "ctl-support/shared.h"
 
 #define DEPTH_MAX 8 /* folders within folders that are looked into */
 

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-#include "message/frame.h"
-#include "message/router.h"
+#include "ctl-support/shared.h"
 
 gboolean
 ctl_name_ok (const char *name, GError **error)

@@ -12,7 +12,7 @@
 
 #include <farwatch/option.h>
 
-#include "base/sanitize.h"
+#include "ctl-support/shared.h"
 
 /* ---- cells ---- */
 

@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/damage.h"
-#include "profile/profile.h"
+#include "ctl-support/shared.h"
 
 static int
 begin_store (Ctl *ctl, const char *state, const char *store)

@@ -15,8 +15,7 @@
 
 #include <farwatch/error.h>
 
-#include "base/small-file.h"
-#include "life/node.h"
+#include "ctl-support/shared.h"
 
 #define JOURNAL_MAX 256
 

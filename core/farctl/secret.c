@@ -13,7 +13,7 @@
 
 #include <farwatch/instance.h>
 
-#include "base/sanitize.h"
+#include "ctl-support/shared.h"
 
 #define SECRET_SIZE 1026
 

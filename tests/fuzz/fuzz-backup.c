@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A backup that anybody may have made. What begins with 'F' is a file as it is; anything else is what a file
  * holds: the first byte says how many bytes go into a chunk (0: as many as fit), the rest is sealed into such
- * chunks, so that changed bytes come as far as the entries. parses: core/node/backup-read.c
- * core/node/backup-key.c functions: bad take take_front far_backup_mode far_backup_open at_end pull more
- * exactly far_backup_read pass_over parse_head far_backup_next far_backup_path_ok stretch needs
+ * chunks, so that changed bytes come as far as the entries. parses: core/ctl-support/backup-read.c
+ * core/ctl-support/backup-key.c functions: bad take take_front far_backup_mode far_backup_open at_end pull
+ * more exactly far_backup_read pass_over parse_head far_backup_next far_backup_path_ok stretch needs
  * get_from_passphrase backup_key_get */
 #include "config.h"
 
@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "node/backup-private.h"
+#include "ctl-support/backup-private.h"
 #include "trust/seal-private.h"
 
 #define ABYTES crypto_secretstream_xchacha20poly1305_ABYTES

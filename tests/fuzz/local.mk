@@ -43,7 +43,7 @@ tests_fuzz_fuzz_backup_SOURCES = tests/fuzz/fuzz-backup.c $(fuzz_main)
 tests_fuzz_fuzz_backup_CPPFLAGS = $(FUZZ_CPP)
 tests_fuzz_fuzz_backup_CFLAGS = $(TEST_CC)
 tests_fuzz_fuzz_backup_LDFLAGS = $(FUZZ_LD)
-tests_fuzz_fuzz_backup_LDADD = $(TEST_LINK) -lsodium
+tests_fuzz_fuzz_backup_LDADD = libctl-support.la $(TEST_LINK) -lsodium
 
 tests_fuzz_fuzz_batch_SOURCES = tests/fuzz/fuzz-batch.c $(fuzz_main)
 tests_fuzz_fuzz_batch_CPPFLAGS = $(FUZZ_CPP)

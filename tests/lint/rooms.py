@@ -16,7 +16,13 @@ CLEAN = {
     "core/low/a.c": HEAD + '#include "low/b.h"\nint a (void);\nint\na (void)\n{\n  return 1;\n}\n',
     "core/low/b.h": "#pragma once\n",
     "core/high/c.c": HEAD + '#include "low/b.h"\nint a (void);\nint c (void);\nint\nc (void)\n{\n  return a ();\n}\n',
-    "core/farwatch/public.h": "#pragma once\n",
+    "core/farwatch/public.h": "#pragma once\nint far_open (void);\n",
+    "core/ctl-support/symbols": "# one\nfar_known # why\n",
+    "core/ctl-support/s.c": HEAD + "int far_own (void);\nint\nfar_own (void)\n{\n  return 1;\n}\n",
+    "core/ctl-support/shared.h": '#include "low/b.h"\n',
+    "core/farctl/t.c": HEAD + '#include "t.h"\n#include "ctl-support/shared.h"\n#include <farwatch/public.h>\nint far_known (void), far_own (void), t (void);\n'
+                       "int\nt (void)\n{\n  return far_known () + far_own () + far_open ();\n}\n",
+    "core/farctl/t.h": "#pragma once\n",
 }
 
 
@@ -36,12 +42,11 @@ class Rooms(unittest.TestCase):
 
     def compile(self, top):
         open(os.path.join(top, "config.h"), "w", encoding="utf-8").close()
-        for room in ("low", "high"):
+        for room, form in (("low", ".libs/x_la-{}.o"), ("high", ".libs/x_la-{}.o"), ("ctl-support", "x_la-{}.o"), ("farctl", "farctl-{}.o")):
             folder = os.path.join(top, "core", room)
-            os.mkdir(os.path.join(folder, ".libs"))
+            os.makedirs(os.path.join(folder, ".libs"))
             for name in [name for name in os.listdir(folder) if name.endswith(".c")]:
-                subprocess.run(["gcc", "-fPIC", f"-I{top}", f"-I{top}/core", "-c", "-o", os.path.join(folder, ".libs", f"x_la-{name[:-2]}.o"), os.path.join(folder, name)],
-                               check=True)
+                subprocess.run(["gcc", "-fPIC", f"-I{top}", f"-I{top}/core", "-c", "-o", os.path.join(folder, form.format(name[:-2])), os.path.join(folder, name)], check=True)
 
     def finds(self, changes, *expected, build=False):
         status, output = self.run_on(changes, build)
@@ -61,6 +66,11 @@ class Rooms(unittest.TestCase):
 
     def test_symbols(self):
         self.finds({"core/low/a.c": HEAD + "int a (void);\nint c (void);\nint\na (void)\n{\n  return c ();\n}\n"}, "core/low/a.c: calls c() of high/c.c", build=True)
+
+    def test_the_command(self):
+        self.finds({"core/farctl/t.c": HEAD + '#include "low/b.h"\n'}, "core/farctl/t.c:3: low/ is the daemon's")
+        self.finds({"core/ctl-support/symbols": ""}, "core/farctl/t.c: calls far_known(), which is the daemon's", build=True)
+        self.finds({"core/ctl-support/symbols": "far_known\nfar_gone\n"}, "core/ctl-support/symbols: names far_gone, which farctl does not call", build=True)
 
     def test_map(self):
         self.finds({"core/low/new.c": HEAD}, "core/low/new: stands in no row")

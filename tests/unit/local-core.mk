@@ -119,7 +119,7 @@ unit_tests += tests/unit/test-backup
 tests_unit_test_backup_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_backup_CFLAGS = $(TEST_CC)
 tests_unit_test_backup_LDFLAGS = $(TEST_LD)
-tests_unit_test_backup_LDADD = $(TEST_LINK)
+tests_unit_test_backup_LDADD = libctl-support.la $(TEST_LINK)
 
 unit_tests += tests/unit/test-translate
 tests_unit_test_translate_CPPFLAGS = $(TEST_CPP) -I$(srcdir)/core

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "node/backup.h"
+#include "ctl-support/backup.h"
 
 #define PASSPHRASE "four words are a passphrase"
 #define LARGE 200000

@@ -2,7 +2,7 @@
 /* Nothing is given out that was not checked: a chunk is opened whole. */
 #include "config.h"
 
-#include "node/backup-private.h"
+#include "ctl-support/backup-private.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * keeps no secret. */
 #include "config.h"
 
-#include "node/backup-private.h"
+#include "ctl-support/backup-private.h"
 
 #include <string.h>
 

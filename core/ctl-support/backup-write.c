@@ -3,7 +3,7 @@
  * nothing of what is backed up; the format is doc/formats.md, the reader backup-read.c. */
 #include "config.h"
 
-#include "node/backup-private.h"
+#include "ctl-support/backup-private.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* This header has what writer and reader of backups share: sizes, the front of the file and its key. The
  * format is doc/formats.md. */
 #pragma once
-#include "node/backup.h"
+#include "ctl-support/backup.h"
 
 #include <sodium.h>
 
