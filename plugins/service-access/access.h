@@ -4,9 +4,10 @@
  * is durable. Everything here runs on the main context.
  *
  * One file, one idea. A session, which core's book keeps: session-create.c (a person asks), refusal.c,
- * allocate.c (Z, X, Y) out of nodes.c, offer.c (credential), entry.c (streams), poll.c, session.c (effects of
- * its states), recheck.c (rights taken away), close.c, session-json.c. What is told later: history.c,
- * rejected.c (who was turned away). calls.c has what several handlers ask. */
+ * tunnels.c and allocate.c (Z, X, Y), nodes.c, offer.c (credential), entry.c (streams), poll.c, session.c
+ * (effects of its states), recheck.c (rights taken away), close.c, session-json.c. What is told later:
+ * history.c, rejected.c (who was turned away). calls.c is what all others stand on; access.c, with the table
+ * of handlers, and session.c, with that of the kind of session, are on top, and nobody calls into them. */
 #pragma once
 #include <farwatch/book.h>
 #include <farwatch/plugin.h>
@@ -87,12 +88,15 @@ typedef struct _AccessSession {
   char *ticket;
 } AccessSession;
 
+/* calls.c */
+AccessSession *access_session (Access *self, const char *id);
+/* The session of part 0 that the caller may know; else the call is failed and NULL returned. */
+AccessSession *access_called_session (Access *self, FarCall *call);
+/* How long a request may wait. */
+gint64 access_session_wait_us (Access *self);
+
 /* session.c */
 extern const FarSessionKind access_session_kind;
-AccessSession *access_session (Access *self, const char *id);
-/* A new generation: old offers are void. */
-void access_session_renew_offer (AccessSession *session);
-gint64 access_session_wait_us (Access *self);
 
 static inline AccessSession *
 access_session_ref (AccessSession *session)
@@ -135,8 +139,6 @@ void access_sessions_get (gpointer self, FarCall *call);
 void access_session_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found);
 void access_session_get (gpointer self, FarCall *call);
 void access_session_watch (gpointer self, FarCall *call);
-/* The session of part 0 that the caller may know; else the call is failed and NULL returned. */
-AccessSession *access_called_session (Access *self, FarCall *call);
 
 /* history.c */
 void access_history_get (gpointer self, FarCall *call);
@@ -163,12 +165,16 @@ void access_tunnel_end (AccessSession *session);
 /* People's connections end now, the terminal's link stays; req ends when none of their bytes passes. */
 void access_tunnel_shut (AccessSession *session, FarRequest *req);
 void access_allocate (AccessSession *session);
-/* Which of the terminal's keys the token for its carrier will be bound to, as things are; static. */
-const char *access_allocate_key (AccessSession *session);
-/* A tunnel server that the profile draws from? */
+/* tunnels.c: a tunnel server that the profile draws from? */
 gboolean access_tunnel_wanted (const AccessOpts *opts, const char *name);
+/* Names of those that can carry this session (full). */
+GPtrArray *access_tunnels (AccessSession *session);
+/* Which of the terminal's keys the token for its carrier will be bound to, as things are; static. */
+const char *access_tunnels_key (AccessSession *session);
 void access_nodes_get (gpointer self, FarCall *call);
 void access_offer_make (AccessSession *session);
+/* A new generation: old offers are void. */
+void access_offer_renew (AccessSession *session);
 /* The token of its first offer as a row, for who writes it to `store`. FALSE: it is not to be had so. */
 gboolean access_offer_token (AccessSession *session, const char *store, FarTokenRow *row);
 void access_offer_push (AccessSession *session);

@@ -64,3 +64,28 @@ access_manages (const FarPrincipal *principal, const char *object)
 {
   return far_authorize (principal, FAR_ACTION_MANAGE, object, NULL, NULL) == FAR_DECISION_ALLOW;
 }
+
+/* ---- sessions ---- */
+
+AccessSession *
+access_session (Access *self, const char *id)
+{
+  return (AccessSession *) far_book_session (self->book, id);
+}
+
+/* A request may wait for two polls and a little. */
+gint64
+access_session_wait_us (Access *self)
+{
+  return 2 * access_opts (self)->poll + 30 * G_USEC_PER_SEC;
+}
+
+AccessSession *
+access_called_session (Access *self, FarCall *call)
+{
+  AccessSession *session = access_session (self, call->parts[0]);
+  if (session && far_session_visible (&session->base, call->principal))
+    return session;
+  far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no session '%s' now: see the history"), call->parts[0]);
+  return NULL;
+}

@@ -116,7 +116,7 @@ access_offer_token (AccessSession *session, const char *store, FarTokenRow *row)
 {
   Access *self = session->self;
   g_autofree char *claim = g_strdup_printf ("session/%s", session->id);
-  session->token_key = access_allocate_key (session);
+  session->token_key = access_tunnels_key (session);
   const char *key = offer_key (far_registry_node (session->terminal), session->token_key);
   return far_token_prepare (access_opts (self)->tokens, store, session->terminal, claim, key,
                             offer_expires_us (self), row);
@@ -151,6 +151,16 @@ access_offer_make (AccessSession *session)
   far_token_withdraw (access_opts (self)->tokens, claim); /* older generations are void */
   far_token_issue (access_opts (self)->tokens, session->terminal, claim, key, offer_expires_us (self),
                    far_request_of (self->at, token_issued, pending_new (session), pending_free, 15000));
+}
+
+/* A new generation: old offers are void. */
+void
+access_offer_renew (AccessSession *session)
+{
+  session->generation++;
+  session->withhold = FALSE;
+  g_clear_pointer (&session->offer, json_decref);
+  access_offer_make (session);
 }
 
 /* ---- push ---- */

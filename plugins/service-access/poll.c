@@ -43,7 +43,7 @@ poll_again (AccessSession *session)
     access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
   else if (session->ports &&
            (session->state == FAR_SESSION_RESUMING || session->state == FAR_SESSION_PERMITTED))
-    access_session_renew_offer (session);
+    access_offer_renew (session);
 }
 
 /* What the terminal says of sessions of its own. */

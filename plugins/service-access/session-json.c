@@ -130,16 +130,6 @@ access_session_record (const FarSession *base, json_t *record)
 
 /* ---- handlers ---- */
 
-AccessSession *
-access_called_session (Access *self, FarCall *call)
-{
-  AccessSession *session = access_session (self, call->parts[0]);
-  if (session && far_session_visible (&session->base, call->principal))
-    return session;
-  far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("no session '%s' now: see the history"), call->parts[0]);
-  return NULL;
-}
-
 void
 access_session_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found)
 {

@@ -13,19 +13,6 @@ access_of (FarSession *session)
   return (AccessSession *) session;
 }
 
-AccessSession *
-access_session (Access *self, const char *id)
-{
-  return (AccessSession *) far_book_session (self->book, id);
-}
-
-/* A request may wait for two polls and a little. */
-gint64
-access_session_wait_us (Access *self)
-{
-  return 2 * access_opts (self)->poll + 30 * G_USEC_PER_SEC;
-}
-
 static gint64
 access_kind_wait_us (FarSession *session)
 {
@@ -45,16 +32,6 @@ static void
 access_kind_end (FarSession *session)
 {
   access_tunnel_end (access_of (session));
-}
-
-/* A new generation: old offers are void. */
-void
-access_session_renew_offer (AccessSession *session)
-{
-  session->generation++;
-  session->withhold = FALSE;
-  g_clear_pointer (&session->offer, json_decref);
-  access_offer_make (session);
 }
 
 static void
@@ -92,7 +69,7 @@ access_kind_entered (FarSession *base, FarSessionState before, FarSessionEvent e
 {
   AccessSession *session = access_of (base);
   if (session->state == FAR_SESSION_RESUMING || (session->state == FAR_SESSION_PERMITTED && session->ports))
-    access_session_renew_offer (session);
+    access_offer_renew (session);
   else if (session->state == FAR_SESSION_PERMITTED)
     access_allocate (session);
   else if (session->state == FAR_SESSION_CLOSING)
