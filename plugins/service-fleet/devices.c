@@ -8,60 +8,6 @@
 
 #include <string.h>
 
-#define DEVICES_MAX 500
-
-gboolean
-fleet_device_load (Fleet *self, json_t *row)
-{
-  const FarRegistryNode *terminal = far_registry_node (fleet_text (row, "terminal"));
-  const char *name = fleet_text (row, "device");
-  if (!terminal || !fleet_name_fits (name))
-    return FALSE;
-  return far_registry_device_put (self->at, terminal->id, name, row);
-}
-
-void
-fleet_device_forget (Fleet *self, const char *key)
-{
-  g_auto (GStrv) names = g_strsplit (key, "/", 2);
-  if (names[0] && names[1])
-    far_registry_device_remove (self->at, names[0], names[1]);
-}
-
-/* Those of the terminal whose names are not in `there` go. */
-static void
-devices_keep (Fleet *self, const char *terminal, GHashTable *there)
-{
-  const FarRegistryNode *known = far_registry_node (terminal);
-  g_autoptr (GList) names = known ? g_hash_table_get_keys (known->devices) : NULL;
-  for (GList *at = names; at; at = at->next)
-    if (!g_hash_table_contains (there, at->data))
-      far_registry_device_remove (self->at, terminal, at->data);
-}
-
-void
-fleet_devices_read (Fleet *self, const char *terminal, FarRequest *req)
-{
-  g_autofree char *before = g_strconcat (terminal, ".~", NULL); /* '.' is what stands before '/' */
-  far_store_rows (fleet_opts (self)->store, "devices", NULL, before, DEVICES_MAX + 1, FALSE, req);
-}
-
-void
-fleet_devices_seen (Fleet *self, const char *terminal, GPtrArray *rows)
-{
-  g_autofree char *prefix = g_strconcat (terminal, "/", NULL);
-  g_autoptr (GHashTable) there = g_hash_table_new (g_str_hash, g_str_equal);
-  for (guint i = 0; i < rows->len; i++)
-    if (g_str_has_prefix (((FarRow *) rows->pdata[i])->key, prefix))
-      g_hash_table_add (there, ((FarRow *) rows->pdata[i])->key + strlen (prefix));
-  devices_keep (self, terminal, there);
-  for (guint i = 0; i < rows->len; i++) {
-    const FarRow *row = rows->pdata[i];
-    if (g_str_has_prefix (row->key, prefix))
-      fleet_row_seen (self, "devices", row->key, row);
-  }
-}
-
 static char *
 device_key (const char *terminal, const char *device)
 {
@@ -228,9 +174,9 @@ fleet_devices_put_row (Fleet *self, FarCall *call, guint tries)
   json_t *known = g_hash_table_lookup (terminal->devices, call->parts[1]);
   if (!fleet_device_is_seen (terminal, call))
     return;
-  if (!known && g_hash_table_size (terminal->devices) >= DEVICES_MAX) {
+  if (!known && g_hash_table_size (terminal->devices) >= FLEET_DEVICES_MAX) {
     far_call_fail_new (call, FAR_ERROR_LIMIT, _ ("terminal '%s' has %d devices already"), terminal->id,
-                       DEVICES_MAX);
+                       FLEET_DEVICES_MAX);
     return;
   }
   gboolean confirmed = json_is_true (json_object_get (known, "confirmed"));
@@ -289,7 +235,7 @@ mirror_take (Fleet *self, const Mirror *mirror)
 {
   GHashTableIter iter;
   gpointer name, row;
-  devices_keep (self, mirror->terminal, mirror->devices);
+  fleet_devices_keep (self, mirror->terminal, mirror->devices);
   g_hash_table_iter_init (&iter, mirror->devices);
   while (g_hash_table_iter_next (&iter, &name, &row))
     far_registry_device_put (self->at, mirror->terminal, name, row);
@@ -327,9 +273,9 @@ mirror_merge (const FarRegistryNode *terminal, json_t *list, GError **error)
       g_hash_table_replace (devices, g_strdup (name), json_incref (row));
   json_array_foreach (list, i, item) {
     const char *id = fleet_text (item, "name");
-    if (!fleet_name_fits (id) || g_hash_table_size (devices) >= DEVICES_MAX) {
+    if (!fleet_name_fits (id) || g_hash_table_size (devices) >= FLEET_DEVICES_MAX) {
       g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
-                   _ ("devices[%zu]: no usable name, or more than %d devices"), i, DEVICES_MAX);
+                   _ ("devices[%zu]: no usable name, or more than %d devices"), i, FLEET_DEVICES_MAX);
       return NULL;
     }
     g_autoptr (FarDevice) device = far_device_parse (id, item, FALSE, error);

@@ -12,6 +12,7 @@ fleet_init (gpointer data, FarInstance *at, GError **error)
 {
   Fleet *self = data;
   self->at = at;
+  self->mirror = &fleet_mirror;
   self->joins = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
   self->enrollments = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_decref);
   self->revisions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);

@@ -5,12 +5,14 @@
  * memory mirrors rows of the store: loaded at start, written through, and a change counts when its row is
  * durable. Everything here runs on the main context.
  *
- * From the bottom up: calls.c has small questions, rows.c and write.c read and write the store, terminal.c
- * puts a terminal's row into the registry, site.c judges where it stands, known.c says what rights may name.
- * revoke.c has what ends with a node, join.c join tokens; above them are the handlers: terminals.c,
- * terminal-change.c, devices.c, enroll.c, approve.c, renew.c. server-certificate.c renews this server's own
- * certificate. tables.c loads what is mirrored, and is called by write.c through the table of functions that
- * fleet.c hands over; fleet.c has options, handlers and the life of the instance. */
+ * From the bottom up: calls.c has the options and small questions, rows.c reads the store and write.c writes
+ * it, site.c says where a terminal stands, registry.c brings rows into core's registry, known.c says what
+ * rights may name. revoke.c has what ends with a node, join.c join tokens, enroll-row.c what an enrolment
+ * makes of a node, terminal-show.c how a terminal is seen. Above them are the handlers: terminals.c,
+ * terminal-change.c, devices.c, enroll.c, approve.c, renew.c; and server-certificate.c, which renews this
+ * server's own. tables.c loads what is mirrored; write.c calls it by the table of functions that fleet.c
+ * hands over. fleet.c, with options, handlers and the life of the instance, is on top, and nobody calls into
+ * it. */
 #pragma once
 #include <farwatch/plugin.h>
 #include <farwatch/registry.h>
@@ -28,8 +30,23 @@ typedef struct {
 
 typedef struct _Fleet Fleet;
 
+/* What is mirrored in memory, for who writes it (tables.c). */
+typedef struct {
+  /* Is a revision known of each row of this table? */
+  gboolean (*by_revision) (const char *table);
+  /* What the store says of a row, into the mirror. row NULL: it is gone. */
+  void (*seen) (Fleet *self, const char *table, const char *key, const FarRow *row);
+  /* A row that was written in a step before one that failed. revision: as the store has it, where the table
+   * is mirrored by it. */
+  void (*made) (Fleet *self, const FarPart *part, gint64 revision);
+  /* All device rows of a terminal and a bit of what stands behind them, as fleet_devices_read() gives them.
+   */
+  void (*devices_seen) (Fleet *self, const char *terminal, GPtrArray *rows);
+} FleetMirror;
+
 struct _Fleet {
   FarInstance *at;
+  const FleetMirror *mirror;
   GHashTable *joins;       /* id → json row of a join token */
   GHashTable *enrollments; /* number → json row of a pending enrolment */
   GHashTable *revisions;   /* "table/key" of a mirrored row → gint64, its revision */
@@ -58,12 +75,7 @@ void fleet_row_put (Fleet *self, const char *table, const char *key, json_t *row
 void fleet_rows_load (Fleet *self, const char *table, FleetRows rows, gpointer user);
 /* The tables that are mirrored; then the registry is known and the instance ready, or it has failed. */
 void fleet_tables_load (Fleet *self);
-gboolean fleet_table_is_mirrored (const char *table);
-/* What the store says of a row, into the mirror. row NULL: it is gone. */
-void fleet_row_seen (Fleet *self, const char *table, const char *key, const FarRow *row);
-/* A row that was written in a step before one that failed, into the mirror. revision: as the store has it,
- * where the table is mirrored by it. */
-void fleet_part_made (Fleet *self, const FarPart *part, gint64 revision);
+extern const FleetMirror fleet_mirror;
 void fleet_revision_set (Fleet *self, const char *table, const char *key, gint64 revision);
 /* After a write that made its change from what was known: somebody else's was faster. TRUE: the handler
  * judges again, a bounded number of times, and answers the call; error is not to be told. */
@@ -84,7 +96,7 @@ gboolean fleet_name_fits (const char *name);
 const FarRegistryNode *fleet_calling_terminal (FarCall *call);
 gboolean fleet_manages (const FarPrincipal *principal, const char *object);
 
-/* ---- registry (registry.c) ---- */
+/* ---- terminals and devices (registry.c, terminals.c, terminal-change.c, devices.c) ---- */
 
 /* What the row says, into the registry. NULL: it is not usable. Borrows row. */
 const FarRegistryNode *fleet_terminal_load (Fleet *self, json_t *row);
@@ -93,10 +105,11 @@ void fleet_terminal_forget (Fleet *self, const char *id);
 json_t *fleet_device_show (const json_t *row);
 gboolean fleet_device_load (Fleet *self, json_t *row);
 void fleet_device_forget (Fleet *self, const char *key); /* TERMINAL/DEVICE */
-/* All device rows of a terminal, as far_store_rows() gives them, and a bit of what stands behind them; and
- * the same taken in. */
+#define FLEET_DEVICES_MAX 500                            /* of one terminal */
+/* All device rows of a terminal, as far_store_rows() gives them, and a bit of what stands behind them. */
 void fleet_devices_read (Fleet *self, const char *terminal, FarRequest *req);
-void fleet_devices_seen (Fleet *self, const char *terminal, GPtrArray *rows);
+/* Those of the terminal whose names are not in `there` go. */
+void fleet_devices_keep (Fleet *self, const char *terminal, GHashTable *there);
 char *fleet_object (const char *terminal, const char *device);
 /* What is made for a terminal goes when that is removed or replaced: it is written together with the
  * terminal's row as it is, so of the two that cross, the later one is judged again. FALSE: not registered, no
@@ -109,6 +122,15 @@ GPtrArray *fleet_site_names (json_t *row);
 /* Form of site and groups, and whether the principal may put a terminal there. before: NULL, or the row so
  * far. */
 gboolean fleet_site_check (const FarPrincipal *principal, json_t *before, json_t *now, GError **error);
+/* terminal-show.c: as people see it; new reference. */
+json_t *fleet_terminal_show (const FarRegistryNode *terminal);
+/* What people change of it, so that a renewal of its certificate is no change that they would have to look
+ * at; new reference. */
+json_t *fleet_terminal_seen (const FarRegistryNode *terminal);
+/* Fields of its row that are texts and that people change; NULL-terminated. */
+extern const char *const fleet_terminal_fields[];
+/* The terminal of part 0; else the call is failed and NULL returned. */
+const FarRegistryNode *fleet_called_terminal (FarCall *call);
 void fleet_terminals_get (gpointer self, FarCall *call);
 void fleet_terminal_get (gpointer self, FarCall *call);
 void fleet_terminal_put (gpointer self, FarCall *call);
@@ -151,7 +173,26 @@ json_t *fleet_join_check (Fleet *self, const char *token, const char *key, const
 gboolean fleet_join_gives (json_t *join, const FarRegistryNode *known, const char *key, json_t *keys);
 /* Has the row these keys, ssh and box? */
 gboolean fleet_keys_same (json_t *row, json_t *keys);
+/* enroll-row.c: an enrolment under way; token: the join token's row from now on. */
+typedef struct {
+  FarCall *call;
+  char *node, *join, *spki;
+  json_t *row, *keys, *token; /* token: the join token's row from now on */
+  FleetRevocation *revoked;   /* the node that had this name with another key; NULL: none */
+  guint tries;
+} FleetEnrol;
+void fleet_enrol_free (gpointer enrol);
+/* The node's row with these keys and this certificate; takes statement. Who had the name with another key is
+ * in enrol->revoked from now on. */
+json_t *fleet_enrol_row (Fleet *self, FleetEnrol *enrol, const char *certificate, json_t *statement);
+/* The parts and what is revoked, in one step. done has enrol as its user, which is freed if it is dropped. */
+void fleet_enrol_apply (Fleet *self, FleetEnrol *enrol, const FarPart *parts, guint n, FleetDone done);
+/* It is durable: the certificates of the one before are void, and so is what it holds. */
+void fleet_enrol_replace (Fleet *self, FleetEnrol *enrol);
+/* Fails the call: the name is taken. */
+void fleet_enrol_taken (FarCall *call, const char *node);
 void fleet_enroll_post (gpointer self, FarCall *call);
+/* approve.c */
 void fleet_enrollments_get (gpointer self, FarCall *call);
 void fleet_enrollment_post (gpointer self, FarCall *call);
 void fleet_enrollment_delete (gpointer self, FarCall *call);

@@ -60,6 +60,13 @@ fleet_rows_load (Fleet *self, const char *table, FleetRows rows, gpointer user)
   op_read_page (op);
 }
 
+void
+fleet_devices_read (Fleet *self, const char *terminal, FarRequest *req)
+{
+  g_autofree char *before = g_strconcat (terminal, ".~", NULL); /* '.' is what stands before '/' */
+  far_store_rows (fleet_opts (self)->store, "devices", NULL, before, FLEET_DEVICES_MAX + 1, FALSE, req);
+}
+
 GQuark
 fleet_partly_quark (void)
 {

@@ -72,8 +72,8 @@ table_index (const char *table)
   return i;
 }
 
-gboolean
-fleet_table_is_mirrored (const char *table)
+static gboolean
+table_by_revision (const char *table)
 {
   guint i = table_index (table);
   return i < G_N_ELEMENTS (tables) && tables[i].by_revision;
@@ -91,8 +91,8 @@ row_load (Fleet *self, guint i, const FarRow *row)
   json_decref (json);
 }
 
-void
-fleet_row_seen (Fleet *self, const char *table, const char *key, const FarRow *row)
+static void
+tables_seen (Fleet *self, const char *table, const char *key, const FarRow *row)
 {
   guint i = table_index (table);
   if (row) {
@@ -103,8 +103,8 @@ fleet_row_seen (Fleet *self, const char *table, const char *key, const FarRow *r
   tables[i].forget (self, key);
 }
 
-void
-fleet_part_made (Fleet *self, const FarPart *part, gint64 revision)
+static void
+tables_made (Fleet *self, const FarPart *part, gint64 revision)
 {
   guint i = table_index (part->table);
   FarRow row = { .key = (char *) part->key, .row = (char *) part->row, .revision = revision };
@@ -113,6 +113,24 @@ fleet_part_made (Fleet *self, const FarPart *part, gint64 revision)
   else if (i < G_N_ELEMENTS (tables) && tables[i].forget)
     tables[i].forget (self, part->key);
 }
+
+static void
+tables_devices_seen (Fleet *self, const char *terminal, GPtrArray *rows)
+{
+  g_autofree char *prefix = g_strconcat (terminal, "/", NULL);
+  g_autoptr (GHashTable) there = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint i = 0; i < rows->len; i++)
+    if (g_str_has_prefix (((FarRow *) rows->pdata[i])->key, prefix))
+      g_hash_table_add (there, ((FarRow *) rows->pdata[i])->key + strlen (prefix));
+  fleet_devices_keep (self, terminal, there);
+  for (guint i = 0; i < rows->len; i++) {
+    const FarRow *row = rows->pdata[i];
+    if (g_str_has_prefix (row->key, prefix))
+      tables_seen (self, "devices", row->key, row);
+  }
+}
+
+const FleetMirror fleet_mirror = { table_by_revision, tables_seen, tables_made, tables_devices_seen };
 
 /* ---- at start ---- */
 

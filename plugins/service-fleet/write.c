@@ -95,7 +95,7 @@ revisions_learn (Fleet *self, const FleetWrite *write, gint64 first)
   for (guint i = 0; i < write->n; i++) {
     const FarPart *part = &g_array_index (write->parts, FarPart, write->at + i);
     known = known && part->row;
-    if (fleet_table_is_mirrored (part->table))
+    if (self->mirror->by_revision (part->table))
       fleet_revision_set (self, part->table, part->key, known ? first + i : FAR_EXPECT_ABSENT);
   }
 }
@@ -108,7 +108,7 @@ static void write_reread (FleetWrite *write);
 static gboolean
 part_is_stale (Fleet *self, const FarPart *part)
 {
-  return fleet_table_is_mirrored (part->table) && part->expect != FAR_EXPECT_ANY &&
+  return self->mirror->by_revision (part->table) && part->expect != FAR_EXPECT_ANY &&
          fleet_revision_of (self, part) == part->expect;
 }
 
@@ -120,9 +120,9 @@ row_take (FleetWrite *write, GPtrArray *devices)
   Fleet *self = write->self;
   const FarPart *part = &g_array_index (write->parts, FarPart, write->stale++);
   if (part_is_stale (self, part) && (write->row ? write->row->revision : FAR_EXPECT_ABSENT) != part->expect) {
-    fleet_row_seen (self, part->table, part->key, write->row);
+    self->mirror->seen (self, part->table, part->key, write->row);
     if (devices)
-      fleet_devices_seen (self, part->key, devices);
+      self->mirror->devices_seen (self, part->key, devices);
   }
   g_clear_pointer (&write->row, far_row_free);
   write_reread (write);
@@ -205,7 +205,7 @@ write_stop (FleetWrite *write, const GError *error)
   gboolean conflict = g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT);
   for (guint i = 0; i < write->at; i++) {
     const FarPart *part = &g_array_index (write->parts, FarPart, i);
-    fleet_part_made (self, part, fleet_revision_of (self, part));
+    self->mirror->made (self, part, fleet_revision_of (self, part));
   }
   write->error = write->at > 0 && !conflict
                      ? g_error_new (FLEET_PARTLY, 0,
