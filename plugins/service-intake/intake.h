@@ -6,7 +6,7 @@
 
 typedef struct {
   char *store;
-  gint64 every_us;
+  gint64 interval_us;
   gint64 buffer;
 } IntakeOptions;
 

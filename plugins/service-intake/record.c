@@ -79,7 +79,7 @@ static void record_tick (gpointer data);
 static void
 record_again (Intake *self)
 {
-  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + intake_options (self)->every_us,
+  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + intake_options (self)->interval_us,
                       record_tick, self);
 }
 

@@ -17,7 +17,7 @@ static void uplink_tick (gpointer data);
 static void
 uplink_again (Uplink *self)
 {
-  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + uplink_options (self)->every_us,
+  far_instance_timer (self->at, &self->timer, far_clock_boottime_us () + uplink_options (self)->interval_us,
                       uplink_tick, self);
 }
 
@@ -98,10 +98,11 @@ static const FarOption uplink_options_table[] = {
     .summary = N_ (
         "where samples wait until the server has them; none: in memory only, lost with the process"),
     .ref_kind = FAR_KIND_STORE },
-  { .name = "every",
+  { .name = "interval",
+    .former = "every",
     .type = FAR_OPT_DURATION,
     .flags = FAR_OPT_RELOADABLE,
-    .offset = G_STRUCT_OFFSET (UplinkOptions, every_us),
+    .offset = G_STRUCT_OFFSET (UplinkOptions, interval_us),
     .fallback = "10s",
     .summary = N_ ("cycle of sending; earlier when 200 groups or 64 KiB are gathered"),
     .min = 100000,

@@ -7,7 +7,7 @@
 
 typedef struct {
   char *link, *store;
-  gint64 every_us;
+  gint64 interval_us;
   gint64 buffer;
 } UplinkOptions;
 

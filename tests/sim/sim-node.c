@@ -30,7 +30,7 @@
   "sensors: {clock: {type: clock, interval: 60s}}\n"                                                         \
   "services:\n"                                                                                              \
   "  agent: {type: agent, link: link, tunnel: tunnel, login: lan, poll: 300s}\n"                             \
-  "  uplink: {type: uplink, link: link, store: main, every: 300s}\n"
+  "  uplink: {type: uplink, link: link, store: main, interval: 300s}\n"
 
 SimNode *
 sim_node_new (Sim *sim, guint number)

@@ -125,7 +125,7 @@ terminal_with (gint64 buffer, const char *store)
 
   terminal->type = (const FarServiceType *) far_plugin_info.types[0];
   terminal->options = (UplinkOptions){ .link = (char *) "link",
-                                       .every_us = G_USEC_PER_SEC / 1000,
+                                       .interval_us = G_USEC_PER_SEC / 1000,
                                        .buffer = buffer,
                                        .store = (char *) store };
   terminal->at = (FarInstance){ .head = { .refs = 1, .path = (char *) "services.uplink" },
@@ -614,7 +614,7 @@ START_TEST (what_was_measured_survives_a_write_that_failed_unheard)
   const char *type = _i == 0 ? "sqlite" : "file";
   g_autofree char *dir = node_fresh_dir ();
   g_autofree char *body = g_strdup_printf ("stores:\n  main: { type: %s, keep: 0s }\nservices:\n  intake: { "
-                                           "type: intake, store: main, every: 100ms }\n",
+                                           "type: intake, store: main, interval: 100ms }\n",
                                            type);
   g_autoptr (GArray) points = NULL;
   Intake *intake;
