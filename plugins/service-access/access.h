@@ -19,7 +19,7 @@ G_BEGIN_DECLS
 typedef struct {
   char *store, *nodes, *tokens;
   GStrv tunnels;
-  gint64 longest, usual, grace, poll;
+  gint64 max_duration, default_duration, grace, poll;
   gint64 sessions, sessions_each;
   gboolean push;
 } AccessOpts;

@@ -108,11 +108,11 @@ static gboolean
 check_length (Ask *ask)
 {
   const AccessOpts *opts = access_opts (ask->self);
-  g_autofree char *longest = far_format_duration (opts->longest);
+  g_autofree char *longest = far_format_duration (opts->max_duration);
   if (ask->who.for_us < G_USEC_PER_SEC)
     return access_create_refuse (ask, N_ ("too short"), FAR_ERROR_INVALID,
                                  _ ("for: the connection time is at least 1s"));
-  if (ask->who.for_us > opts->longest)
+  if (ask->who.for_us > opts->max_duration)
     return access_create_refuse (ask, N_ ("too long"), FAR_ERROR_DENIED,
                                  _ ("for: the longest connection time here is %s"), longest);
   return TRUE;
@@ -391,7 +391,8 @@ static gboolean
 ask_read (Ask *ask, json_t *body)
 {
   json_t *for_us = json_object_get (body, "for_us");
-  ask->who.for_us = json_is_integer (for_us) ? json_integer_value (for_us) : access_opts (ask->self)->usual;
+  ask->who.for_us = json_is_integer (for_us) ? json_integer_value (for_us)
+                                             : access_opts (ask->self)->default_duration;
   ask->login_box = access_text (body, "login_box");
   ask->request = access_text (body, "id");
   ask->user = access_text (body, "user") ? access_text (body, "user") : ask->who.principal->name;

@@ -18,7 +18,7 @@ G_BEGIN_DECLS
 typedef struct {
   char *link, *tunnel, *login, *shell, *hours, *keys;
   GStrv in_advance, tunnel_ends, carriers;
-  gint64 poll, longest, sessions;
+  gint64 poll, max_duration, sessions;
 } AgentOpts;
 
 typedef struct _Agent Agent;

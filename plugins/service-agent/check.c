@@ -94,8 +94,8 @@ static gboolean
 allowed_time (Agent *self, const AgentOffer *offer, GError **error)
 {
   const AgentOpts *opts = agent_opts (self);
-  g_autofree char *longest = far_format_duration (opts->longest);
-  if (offer->for_us > opts->longest) {
+  g_autofree char *longest = far_format_duration (opts->max_duration);
+  if (offer->for_us > opts->max_duration) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_DENIED, _ ("terminal '%s' allows at most %s"), far_node_id (),
                  longest);
     return FALSE;

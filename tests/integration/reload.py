@@ -146,7 +146,7 @@ class Cloud(UnderWork):
 
     def test_good_profiles_come_into_force(self):
         def rules(profile):
-            profile["services"]["access"].update({"longest": "20m", "usual": "3m", "grace": "5s", "poll": "60s", "sessions-each": 7})
+            profile["services"]["access"].update({"max-duration": "20m", "default-duration": "3m", "grace": "5s", "poll": "60s", "sessions-each": 7})
 
         def door(profile):
             profile["transports"]["people"].update({"max-connections": 200, "max-per-address": 16, "trusted": ["127.0.0.0/8"]})
@@ -184,7 +184,7 @@ class Cloud(UnderWork):
                 self.assertEqual(done, expected)
             self.all_move(change.__name__)
         answer = self.alice.ask("POST", "sessions", {"terminal": "t1", "for_us": 1800 * 10**6, "reason": "x", "entry": "ports"})
-        self.assertEqual(answer[0], 403, answer)  # longest: 20m is in force
+        self.assertEqual(answer[0], 403, answer)  # max-duration: 20m is in force
         self.assertIn("20m", json_text(answer[1]))
         self.all_finish()
 
@@ -230,7 +230,7 @@ class Terminal(UnderWork):
 
     def test_good_profiles_come_into_force(self):
         def rules(profile):
-            profile["services"]["agent"].update({"poll": "60s", "longest": "15m", "sessions": 5, "hours": "Mon-Sun 00:00-24:00"})
+            profile["services"]["agent"].update({"poll": "60s", "max-duration": "15m", "sessions": 5, "hours": "Mon-Sun 00:00-24:00"})
 
         def tunnel(profile):
             profile["transports"]["tunnel"]["y-connections"] = 9

@@ -106,7 +106,7 @@ set_up (void)
                       .keys = dir,
                       .in_advance = in_advance,
                       .poll = MINUTE,
-                      .longest = 30 * MINUTE,
+                      .max_duration = 30 * MINUTE,
                       .sessions = 2,
                       .tunnel_ends = near_by };
   agent = (Agent){ .at = &at };

@@ -19,7 +19,7 @@ def fleet(stack, devices, net=None, change=None, test_clock=False):
     stack.callback(close, found)
     for name, address in devices.items():
         found.terminal.profile["devices"][name] = {"endpoint": "lan", "address": address}
-    found.cloud.profile["services"]["access"]["longest"] = "2h"
+    found.cloud.profile["services"]["access"]["max-duration"] = "2h"
     if change:
         change(found)
     return found.start()
