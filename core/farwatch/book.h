@@ -119,6 +119,9 @@ GPtrArray *far_book_live (FarBook *book);
 /* How many are not closed; person NULL: of all. */
 guint far_book_count (FarBook *book, const char *person);
 
+/* How many are not closed in all books of this node. */
+guint far_sessions_live (void);
+
 /* ---- a session ---- */
 
 /* In the book from now on, as requested; the book has the reference, the result is borrowed. id NULL: a new

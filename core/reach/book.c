@@ -5,12 +5,47 @@
 
 #include "reach/book-private.h"
 
+#include "base/node-part.h"
+
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
 
 #include <string.h>
 
 /* ---- the book ---- */
+
+/* Those of a node that have not stopped. */
+typedef struct {
+  GPtrArray *books; /* NULL: none yet */
+} BookPart;
+
+static void
+book_part_clear (gpointer part)
+{
+  g_clear_pointer (&((BookPart *) part)->books, g_ptr_array_unref);
+}
+
+static GPtrArray *
+book_list (void)
+{
+  static const FarNodePart id = { FAR_PART_BOOK, sizeof (BookPart), NULL, book_part_clear };
+  BookPart *part = far_node_part (&id);
+
+  if (part->books == NULL)
+    part->books = g_ptr_array_new ();
+  return part->books;
+}
+
+guint
+far_sessions_live (void)
+{
+  GPtrArray *books = book_list ();
+  guint n = 0;
+
+  for (guint i = 0; i < books->len; i++)
+    n += ((const FarBook *) books->pdata[i])->live;
+  return n;
+}
 
 FarBook *
 far_book_new (FarInstance *at, const FarSessionKind *kind, const char *store, gpointer self)
@@ -25,6 +60,7 @@ far_book_new (FarInstance *at, const FarSessionKind *kind, const char *store, gp
   book->all = g_hash_table_new (NULL, NULL);
   book->epoch = MAX (far_clock_wall_us () / G_USEC_PER_SEC, 1);
   g_queue_init (&book->closed);
+  g_ptr_array_add (book_list (), book);
   return book;
 }
 
@@ -89,6 +125,7 @@ far_book_stop (FarBook *book)
 {
   g_autoptr (GList) all = g_hash_table_get_keys (book->all);
 
+  g_ptr_array_remove (book_list (), book);
   for (GList *at = all; at != NULL; at = at->next)
     far_session_ref (at->data); /* the end of one may be the end of another */
   for (GList *at = all; at != NULL; at = at->next) {
@@ -102,6 +139,7 @@ far_book_free (FarBook *book)
 {
   if (book == NULL)
     return;
+  g_ptr_array_remove (book_list (), book); /* its service was never started */
   g_hash_table_unref (book->sessions);
   g_hash_table_unref (book->all);
   g_queue_clear (&book->closed);

@@ -352,6 +352,7 @@ START_TEST (more_goes_with_the_first_write)
     json_decref (row);
   }
   ck_assert_uint_eq (far_book_count (made.book, NULL), 1);
+  ck_assert_uint_eq (far_sessions_live (), 1);
   ck_assert_uint_eq (far_book_count (made.book, "person:alice"), 1);
   ck_assert_uint_eq (far_book_count (made.book, "person:bob"), 0);
 }
@@ -611,7 +612,9 @@ START_TEST (it_outlives_its_book_quietly)
   g_autoptr (GError) error = NULL;
   open_with (&kind);
   FarSession *session = come_to (FAR_SESSION_OPEN);
+  ck_assert_uint_eq (far_sessions_live (), 1);
   book_close ();
+  ck_assert_uint_eq (far_sessions_live (), 0);
   ck_assert_ptr_null (session->book);
   ck_assert (!far_session_event (session, FAR_SESSION_EV_DEADLINE, NULL, &error));
   ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE));
