@@ -11,6 +11,7 @@ include plugins/service-access/local.mk
 include plugins/service-agent/local.mk
 include plugins/service-fleet/local.mk
 include plugins/service-intake/local.mk
+include plugins/service-member/local.mk
 include plugins/service-uplink/local.mk
 include plugins/store-file/local.mk
 include plugins/store-sqlite/local.mk

@@ -86,20 +86,15 @@ agent_linked (Agent *self)
 {
   self->nonce_told = FALSE; /* the cloud may have been started anew */
   self->clock_said_us = 0;
-  agent_devices_tell (self);
   agent_poll_soon (self, 0);
-  agent_renew (self);
 }
 
 static gboolean
 agent_start (gpointer data, GError **error)
 {
   Agent *self = data;
-  if (!agent_devices_load (self, error))
-    return FALSE;
   far_device_on_lost (self->at, device_lost, self);
   far_device_on_failed (self->at, agent_when_device_failed, self);
-  agent_renew_start (self);
   far_instance_ready (self->at);
   agent_poll_soon (self, 0);
   return TRUE;
@@ -133,8 +128,6 @@ agent_fini (gpointer data)
   far_book_free (self->book);
   agent_nonces_clear (self);
   g_free (self->link_from);
-  agent_devices_forget (self);
-  json_decref (self->added);
 }
 
 static void
@@ -149,12 +142,6 @@ agent_peer (gpointer data, const char *transport, const char *peer, gboolean up,
   agent_hurry (self); /* a reload may have put another instance in the place of the one that knew */
   if (up)
     agent_linked (self);
-}
-
-static void
-agent_devices (gpointer data)
-{
-  agent_devices_tell (data);
 }
 
 /* ---- handlers ---- */
@@ -181,17 +168,6 @@ static const FarField offer_body[] = {
   { NULL },
 };
 static const FarField close_body[] = { { "cause", FAR_FIELD_STRING, FALSE, N_ ("why"), 500 }, { NULL } };
-static const FarField device_body[] = {
-  { "endpoint", FAR_FIELD_NAME, TRUE, N_ ("endpoint that reaches it") },
-  { "address", FAR_FIELD_STRING, FALSE, N_ ("its address"), 300 },
-  { "line", FAR_FIELD_STRING, FALSE, N_ ("line it shares"), 64 },
-  { "weight", FAR_FIELD_ANY, FALSE, N_ ("watch, light or heavy") },
-  { "inspect", FAR_FIELD_ANY, FALSE, N_ ("'required': refuse what cannot be inspected") },
-  { "applications", FAR_FIELD_LIST, FALSE, N_ ("applications it speaks") },
-  { "note", FAR_FIELD_STRING, FALSE, N_ ("a remark"), 500 },
-  FAR_FIELD_EXPECT,
-  { NULL },
-};
 
 static const FarHandler handlers[] = {
   { "POST", "offers", FAR_ACTION_NODE, NULL, offer_body, 0, agent_offers_post,
@@ -200,14 +176,6 @@ static const FarHandler handlers[] = {
     N_ ("the cloud asks for a poll before its time") },
   { "POST", "sessions/{s}/close", FAR_ACTION_NODE, NULL, close_body, 0, agent_close_post,
     N_ ("the cloud asks to close") },
-  { "GET", "terminals", FAR_ACTION_NONE, NULL, NULL, 0, agent_terminals_get, N_ ("this terminal") },
-  { "GET", "terminals/{t}", FAR_ACTION_KNOW, NULL, NULL, 0, agent_terminal_get, N_ ("this terminal") },
-  { "GET", "terminals/{t}/devices", FAR_ACTION_KNOW, "terminals/{t}", NULL, 0, agent_devices_get,
-    N_ ("devices of this terminal") },
-  { "PUT", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, device_body, 0, agent_device_put,
-    N_ ("add a device, or change one that was added") },
-  { "DELETE", "terminals/{t}/devices/{d}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_device_delete,
-    N_ ("remove a device that was added") },
   { "GET", "sessions", FAR_ACTION_NONE, NULL, NULL, 0, agent_sessions_get, N_ ("sessions here") },
   { "GET", "sessions/{s}", FAR_ACTION_MANAGE, NULL, NULL, 0, agent_session_get, N_ ("one session"),
     agent_session_resolve },
@@ -250,7 +218,11 @@ static const FarOption options[] = {
   { NULL, FAR_OPT_END },
 };
 
-static const FarServiceOps ops = { .peer = agent_peer, .devices = agent_devices, .knows = agent_knows };
+/* What a node does as a member of its fleet; both need the link and the keys. */
+static const char *const member_shared[] = { "link", "keys", NULL };
+static const FarTypeSplit splits[] = { { "member", NULL, member_shared }, { NULL } };
+
+static const FarServiceOps ops = { .peer = agent_peer };
 
 static const FarServiceType agent_type = {
   .type = { .kind = FAR_KIND_SERVICE,
@@ -263,7 +235,8 @@ static const FarServiceType agent_type = {
             .start = agent_start,
             .reload = agent_reload,
             .stop = agent_stop,
-            .fini = agent_fini },
+            .fini = agent_fini,
+            .splits = splits },
   .handlers = handlers,
   .ops = &ops,
 };

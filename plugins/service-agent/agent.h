@@ -6,8 +6,8 @@
  *
  * One file, one idea: offer (an offer comes), check (its form and this node's rules), ends (where a tunnel
  * may go), credential (the sealed box), login (in advance), tunnel (dial, what arrives), session (effects of
- * states), poll, report, nonce, renew (the certificate), devices (the list), local (what this node's own
- * people may do). */
+ * states), poll, report, nonce, local (what this node's own people may do). The certificate and the list of
+ * devices are another service's, `member`: devices are found in core, whoever added them. */
 #pragma once
 #include <farwatch/book.h>
 #include <farwatch/plugin.h>
@@ -53,22 +53,17 @@ struct _Agent {
   GHashTable *sessions; /* the book's: id → AgentSession */
   GQueue nonces;        /* of AgentNonce, newest last; bounded, as is what each remembers */
   gboolean nonce_told;  /* the cloud has the newest one */
-  FarInstanceTimer *poll_timer, *renew_timer;
-  gboolean renewing_expired; /* the certificate has expired already */
-  gint64 poll_at_us;         /* boottime of the next poll */
-  char *link_from;           /* address of the other end of the link, now or last; NULL: never linked */
-  gboolean linked, polling, poll_again, devices_again;
-  guint polls_failed;   /* in a row */
-  gint64 cut_us;        /* when the link was last cut for want of an answer, boottime */
-  guint dialling;       /* tunnels under way */
-  GQueue in_line;       /* of AgentSession: to be dialled when one of these is done */
-  gint64 renew_wait_us; /* until a renewal that came to nothing is asked for again; 0: none did */
+  FarInstanceTimer *poll_timer;
+  gint64 poll_at_us; /* boottime of the next poll */
+  char *link_from;   /* address of the other end of the link, now or last; NULL: never linked */
+  gboolean linked, polling, poll_again;
+  guint polls_failed; /* in a row */
+  gint64 cut_us;      /* when the link was last cut for want of an answer, boottime */
+  guint dialling;     /* tunnels under way */
+  GQueue in_line;     /* of AgentSession: to be dialled when one of these is done */
   /* boottime when the cloud was told what this machine's clock says; 0: not on this link */
   gint64 clock_said_us;
-  gint64 clock_skew_us; /* as it was then */
-  json_t *added;        /* devices that people added at run time: name → description, as in devices.json */
-  GQueue changes;       /* of AddedTurn: changes of these that wait for the one under way */
-  gboolean changing;
+  gint64 clock_skew_us;  /* as it was then */
   GPtrArray *taken_over; /* ids to close, off the claim's stack */
   FarInstanceTimer *later;
 };
@@ -172,22 +167,7 @@ void agent_offers_post (gpointer self, FarCall *call);
 void agent_poll_now_post (gpointer self, FarCall *call);
 void agent_close_post (gpointer self, FarCall *call);
 
-/* ---- devices.c ---- */
-void agent_devices_tell (Agent *self);
-gboolean agent_devices_load (Agent *self, GError **error);
-FarKnows agent_knows (gpointer self, char **parts);
-void agent_devices_get (gpointer self, FarCall *call);
-void agent_devices_forget (Agent *self);
-void agent_device_put (gpointer self, FarCall *call);
-void agent_device_delete (gpointer self, FarCall *call);
-
-/* ---- renew.c ---- */
-void agent_renew (Agent *self); /* if it is due */
-void agent_renew_start (Agent *self);
-
 /* ---- local.c ---- */
-void agent_terminals_get (gpointer self, FarCall *call);
-void agent_terminal_get (gpointer self, FarCall *call);
 void agent_sessions_get (gpointer self, FarCall *call);
 /* Sessions here are the node's. */
 void agent_session_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found);

@@ -4,44 +4,7 @@
 
 #include "agent.h"
 
-#include <string.h>
-
 #define PAGE 40
-
-/* Who has a right to a device only is told no more than that the terminal is there. */
-static json_t *
-self_show (Agent *self, const FarPrincipal *principal)
-{
-  g_autoptr (GPtrArray) devices = far_device_list ();
-  g_autofree char *object = g_strdup_printf ("terminals/%s", far_node_id ());
-  json_t *body = json_pack ("{s:s, s:b}", "terminal", far_node_id (), "connected",
-                            far_peer_connected (agent_opts (self)->link, ""));
-  if (far_authorize_see (principal, object)) {
-    json_object_set_new (body, "devices", json_integer (devices->len));
-    json_object_set_new (body, "sessions", json_integer (agent_sessions_live (self)));
-  }
-  return body;
-}
-
-void
-agent_terminals_get (gpointer self, FarCall *call)
-{
-  g_autofree char *object = g_strdup_printf ("terminals/%s", far_node_id ());
-  json_t *list = json_array ();
-  if (far_visible (call->principal, object))
-    json_array_append_new (list, self_show (self, call->principal));
-  far_call_answer (call, 200, json_pack ("{s:o}", "terminals", list));
-}
-
-void
-agent_terminal_get (gpointer self, FarCall *call)
-{
-  if (strcmp (call->parts[0], far_node_id ()) != 0)
-    far_call_fail_new (call, FAR_ERROR_NOT_FOUND, _ ("this is terminal '%s', not '%s'"), far_node_id (),
-                       call->parts[0]);
-  else
-    far_call_answer (call, 200, self_show (self, call->principal));
-}
 
 void
 agent_sessions_get (gpointer self, FarCall *call)

@@ -12,14 +12,12 @@ plugins_service_agent_service_agent_la_SOURCES = \
 	plugins/service-agent/agent.h \
 	plugins/service-agent/check.c \
 	plugins/service-agent/credential.c \
-	plugins/service-agent/devices.c \
 	plugins/service-agent/ends.c \
 	plugins/service-agent/local.c \
 	plugins/service-agent/login.c \
 	plugins/service-agent/nonce.c \
 	plugins/service-agent/offer.c \
 	plugins/service-agent/poll.c \
-	plugins/service-agent/renew.c \
 	plugins/service-agent/report.c \
 	plugins/service-agent/session.c \
 	plugins/service-agent/tunnel.c

@@ -216,15 +216,12 @@ cut_dead_link (Agent *self)
   far_peer_cut (link, "", "no answer, while a session waits");
 }
 
-/* A cloud that has just started may not answer yet: it is not left alone for a whole cycle, nor without the
- * list of devices. */
+/* A cloud that has just started may not answer yet: it is not left alone for a whole cycle. */
 static void
 poll_judge (Agent *self, const GError *error)
 {
   if (!error) {
     self->polls_failed = 0;
-    if (self->devices_again)
-      agent_devices_tell (self);
     return;
   }
   far_log_limited (self->at, "poll", "poll not answered: %s", error->message);

@@ -29,6 +29,7 @@
   "devices: {plc: {endpoint: lan, address: \"127.0.0.1:9\"}}\n"                                              \
   "sensors: {clock: {type: clock, interval: 60s}}\n"                                                         \
   "services:\n"                                                                                              \
+  "  member: {type: member, link: link}\n"                                                                   \
   "  agent: {type: agent, link: link, tunnel: tunnel, login: lan, poll: 300s}\n"                             \
   "  uplink: {type: uplink, link: link, store: main, interval: 300s}\n"
 

@@ -185,13 +185,13 @@ cloud_up_whole (void)
 static char *
 agent_sections (const char *agent_options)
 {
-  return g_strdup_printf (
-      "authenticators: {people: {type: file, path: people.yaml}}\n"
-      "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
-      "endpoints: {lan: {type: shell}, net: {type: tcp}}\n"
-      "devices: {web: {endpoint: lan, address: \"127.0.0.1:9\"}}\n"
-      "services: {agent: {type: agent, link: nodes, tunnel: z1, login: lan, in-advance: [people]%s}}\n",
-      agent_options ? agent_options : "");
+  return g_strdup_printf ("authenticators: {people: {type: file, path: people.yaml}}\n"
+                          "transports: {nodes: {type: fake}, z1: {type: fake}}\n"
+                          "endpoints: {lan: {type: shell}, net: {type: tcp}}\n"
+                          "devices: {web: {endpoint: lan, address: \"127.0.0.1:9\"}}\n"
+                          "services: {member: {type: member, link: nodes}, agent: {type: agent, link: nodes, "
+                          "tunnel: z1, login: lan, in-advance: [people]%s}}\n",
+                          agent_options ? agent_options : "");
 }
 
 void
@@ -209,8 +209,8 @@ agent_reload_with (const char *agent_options)
 void
 agent_up (const char *agent_options)
 {
-  static const char *const plugins[] = { "service-agent", "authenticator-file", "endpoint-shell",
-                                         "endpoint-tcp", NULL };
+  static const char *const plugins[] = { "service-agent",  "service-member", "authenticator-file",
+                                         "endpoint-shell", "endpoint-tcp",   NULL };
   node_prepare ("t1", "agent", plugins);
   cloud.sections = agent_sections (agent_options);
   g_autofree char *keys = g_build_filename (cloud.folder, "state", "keys", NULL);

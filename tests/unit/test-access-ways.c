@@ -146,12 +146,12 @@ static const Way ways[] = {
     "host_key", "NO" },
   { "agent", "POST", "poll-now", "poll-now", NULL, NULL, "NO" },
   { "agent", "POST", "sessions/{s}/close", "sessions/none/close", "{}", NULL, "NO" },
-  { "agent", "GET", "terminals", "terminals", NULL, "t1", KNOWS },
-  { "agent", "GET", "terminals/{t}", "terminals/t1", NULL, NULL, KNOWS "N" },
-  { "agent", "GET", "terminals/{t}/devices", "terminals/t1/devices", NULL, "web", SEES "ijN" },
-  { "agent", "PUT", "terminals/{t}/devices/{d}", "terminals/t1/devices/new",
+  { "member", "GET", "terminals", "terminals", NULL, "t1", KNOWS },
+  { "member", "GET", "terminals/{t}", "terminals/t1", NULL, NULL, KNOWS "N" },
+  { "member", "GET", "terminals/{t}/devices", "terminals/t1/devices", NULL, "web", SEES "ijN" },
+  { "member", "PUT", "terminals/{t}/devices/{d}", "terminals/t1/devices/new",
     "{\"endpoint\": \"lan\", \"address\": \"127.0.0.1:9\"}", NULL, "hz" },
-  { "agent", "DELETE", "terminals/{t}/devices/{d}", "terminals/t1/devices/web", NULL, NULL,
+  { "member", "DELETE", "terminals/{t}/devices/{d}", "terminals/t1/devices/web", NULL, NULL,
     "hiz" }, /* stands in the profile: said */
   { "agent", "GET", "sessions", "sessions", NULL, NULL, PEOPLE },
   { "agent", "GET", "sessions/{s}", "sessions/none", NULL, NULL, NOBODY },
@@ -196,11 +196,17 @@ cloud_fill (void)
   ck_assert_str_eq (session_state (sessions.waiting), "awaiting approval");
 }
 
+static gboolean
+is_terminal (const Way *way)
+{
+  return strcmp (way->of, "agent") == 0 || strcmp (way->of, "member") == 0;
+}
+
 static void
 node_up (const Way *way)
 {
   far_api_start ();
-  if (strcmp (way->of, "agent") == 0) {
+  if (is_terminal (way)) {
     agent_up (NULL);
   } else {
     cloud_up_whole ();
@@ -225,7 +231,7 @@ static char *
 filled (const Way *way, const char *text)
 {
   g_autoptr (GString) out = g_string_new (text);
-  g_string_replace (out, "TERMINAL", strcmp (way->of, "agent") == 0 ? "t1" : "plant-7", 0);
+  g_string_replace (out, "TERMINAL", is_terminal (way) ? "t1" : "plant-7", 0);
   g_string_replace (out, "OPEN", sessions.open ? sessions.open : "", 0);
   g_string_replace (out, "WAITING", sessions.waiting ? sessions.waiting : "", 0);
   return g_string_free (g_steal_pointer (&out), FALSE);
@@ -309,7 +315,7 @@ state_of (const Way *way)
                                        "sessions", "enrollments", NULL };
   static const char *const agent[] = { "terminals/t1", "terminals/t1/devices", "sessions", NULL };
   GString *text = g_string_new (NULL);
-  for (const char *const *at = strcmp (way->of, "agent") == 0 ? agent : cloud; *at; at++) {
+  for (const char *const *at = is_terminal (way) ? agent : cloud; *at; at++) {
     Got got = ask_root ("GET", *at, NULL);
     json_t *session;
     size_t i;

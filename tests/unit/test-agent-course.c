@@ -550,6 +550,42 @@ END_TEST
 
 /* ---- devices at run time ---- */
 
+/* What is of the member stood at the agent before: such a profile has both, and nothing begins anew. */
+START_TEST (test_an_older_profile)
+{
+  FarInstance *member = far_instance_find (FAR_KIND_SERVICE, "member", NULL);
+  answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
+  ck_assert_ptr_nonnull (member);
+  cloud_reload ("member: {type: member, link: nodes}, ", "");
+  ck_assert_ptr_eq (far_instance_find (FAR_KIND_SERVICE, "member", NULL), member);
+  cloud_restart ();
+  Got got = ask_root ("PUT", "terminals/t1/devices/meter",
+                      json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:502"));
+  ck_assert_uint_eq (got.status, 200);
+}
+END_TEST
+
+/* A list that the cloud did not take is sent again, ever more slowly, until it has. */
+START_TEST (test_devices_told_again)
+{
+  static const int waits[] = { 2, 4, 8 };
+  for (guint i = 0; i < G_N_ELEMENTS (waits); i++) {
+    FakeSent *told = sent_newest ("terminals/t1/devices");
+    answer_sent (told, 507, json_pack ("{s:s, s:s}", "error", "full", "message", "cannot record"));
+    run_pending ();
+    far_clock_advance ((waits[i] - 1) * SECOND);
+    ck_assert_ptr_eq (sent_newest ("terminals/t1/devices"), told);
+    far_clock_advance (2 * SECOND);
+    ck_assert_msg (sent_newest ("terminals/t1/devices") != told, "not told again after failure %u", i);
+  }
+  FakeSent *told = sent_newest ("terminals/t1/devices");
+  answer_sent (told, 200, json_object ());
+  run_pending ();
+  far_clock_advance (300 * SECOND);
+  ck_assert_ptr_eq (sent_newest ("terminals/t1/devices"), told);
+}
+END_TEST
+
 START_TEST (test_devices)
 {
   answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
@@ -909,6 +945,8 @@ main (void)
   tcase_add_test (cases, test_ends);
   tcase_add_test (cases, test_report_kept);
   tcase_add_test (cases, test_taken_over);
+  tcase_add_test (cases, test_an_older_profile);
+  tcase_add_test (cases, test_devices_told_again);
   tcase_add_test (cases, test_devices);
   tcase_add_test (cases, test_devices_paged);
   tcase_add_test (cases, test_sessions_paged);

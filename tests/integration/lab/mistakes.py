@@ -45,7 +45,7 @@ FILES = {
     "both-roles.yaml": HEAD + "stores:\n  main: {type: sqlite, path: main.db}\nauthenticators:\n  tokens: {type: token, store: main}\ntransports:\n"
     "  nodes: {type: websocket, listen: '127.0.0.1:8443'}\n  link: {type: websocket, connect: 'wss://cloud.example:8443'}\n"
     "  tunnels: {type: ssh, listen: '127.0.0.1:2222', login: [tokens]}\n  dial: {type: ssh}\nservices:\n"
-    "  fleet: {type: fleet, store: main, nodes: nodes}\n  access: {type: access, store: main, nodes: nodes, tunnels: [tunnels], tokens: tokens}\n  agent: {type: agent, link: link, tunnel: dial}\n",
+    "  fleet: {type: fleet, store: main, nodes: nodes}\n  access: {type: access, store: main, nodes: nodes, tunnels: [tunnels], tokens: tokens}\n  agent: {type: agent, link: link, tunnel: dial}\n  member: {type: member, link: link}\n",
     "tokens.yaml": HEAD + "stores:\n  main: {type: sqlite, path: main.db}\nservices:\n  fleet: {type: fleet, store: main, nodes: nodes}\n  access: {type: access, store: main, nodes: nodes, tunnels: [t], tokens: tokns}\n",
 }
 

@@ -88,6 +88,7 @@ def terminal(node, server, state, control):
         "sensors": {"host": {"type": "system", "interval": "10s"}},
         "devices": {},
         "services": {
+            "member": {"type": "member", "link": "cloud"},
             "agent": {"type": "agent", "link": "cloud", "tunnel": "tunnel", "login": "login", "shell": "shell", "in-advance": ["people"]},
             "uplink": {"type": "uplink", "link": "cloud"},
         },

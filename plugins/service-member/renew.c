@@ -4,23 +4,23 @@
  * and renews first of all: the request names the node, its key is the proof. */
 #include "config.h"
 
-#include "agent.h"
+#include "member.h"
 
 #define EVERY_US (G_GINT64_CONSTANT (12) * 3600 * G_USEC_PER_SEC)
 #define AGAIN_US (60 * (gint64) G_USEC_PER_SEC) /* after a failure; then ever more slowly */
 #define RENEW_TIMEOUT_MS 30000
 
 static char *
-certificate_read (Agent *self)
+certificate_read (Member *self)
 {
-  g_autofree char *path = far_trust_path (agent_opts (self)->keys, "node.crt");
+  g_autofree char *path = far_trust_path (member_opts (self)->keys, "node.crt");
   char *pem = NULL;
   g_file_get_contents (path, &pem, NULL, NULL);
   return pem;
 }
 
 static gboolean
-certificate_due (Agent *self)
+certificate_due (Member *self)
 {
   g_autofree char *pem = certificate_read (self);
   gint64 from_us, until_us;
@@ -32,11 +32,11 @@ certificate_due (Agent *self)
 
 /* The certificate in the answer, checked; caller frees. */
 static char *
-certificate_taken (Agent *self, FarMessage *answer, GError **error)
+certificate_taken (Member *self, FarMessage *answer, GError **error)
 {
   json_t *body = far_message_check (answer, error) ? far_message_json (answer, error) : NULL;
-  const char *pem = body ? agent_text (body, "certificate") : NULL;
-  g_autofree char *ca = far_trust_path (agent_opts (self)->keys, "ca.crt");
+  const char *pem = body ? json_string_value (json_object_get (body, "certificate")) : NULL;
+  g_autofree char *ca = far_trust_path (member_opts (self)->keys, "ca.crt");
   if (body && !pem)
     g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _ ("answer without a certificate"));
   char *taken = pem && far_trust_check (pem, ca, FAR_PURPOSE_NODE_CLIENT, far_node_id (), NULL, NULL, error)
@@ -49,7 +49,7 @@ certificate_taken (Agent *self, FarMessage *answer, GError **error)
 static void renew_timer (gpointer user);
 
 static void
-renew_in (Agent *self, gint64 us)
+renew_in (Member *self, gint64 us)
 {
   far_instance_timer (self->at, &self->renew_timer, far_clock_boottime_us () + us, renew_timer, self);
 }
@@ -57,7 +57,7 @@ renew_in (Agent *self, gint64 us)
 /* Question or answer was lost, the cloud's disk was full, or this one's: who has expired is out of reach
  * until it comes, and the link stands. */
 static void
-not_renewed (Agent *self, const GError *error)
+not_renewed (Member *self, const GError *error)
 {
   self->renew_wait_us = MIN (MAX (AGAIN_US, 2 * self->renew_wait_us), EVERY_US);
   renew_in (self, self->renew_wait_us);
@@ -69,42 +69,42 @@ not_renewed (Agent *self, const GError *error)
 static void
 certificate_kept (FarRequest *req, gpointer user)
 {
-  Agent *self = user;
+  Member *self = user;
   if (far_request_error (req)) {
     not_renewed (self, far_request_error (req));
     return;
   }
   self->renew_wait_us = 0;
   far_log (self->at, G_LOG_LEVEL_MESSAGE, "certificate renewed");
-  g_autofree char *pem = certificate_read (self), *ca = far_trust_path (agent_opts (self)->keys, "ca.crt");
+  g_autofree char *pem = certificate_read (self), *ca = far_trust_path (member_opts (self)->keys, "ca.crt");
   if (pem)
     far_clock_own_certificate (pem, ca);
   if (self->renewing_expired) /* this link has no certificate: the next one has */
-    far_peer_cut (agent_opts (self)->link, "", "certificate renewed");
+    far_peer_cut (member_opts (self)->link, "", "certificate renewed");
 }
 
 static void
 renewed (FarRequest *req, gpointer user)
 {
-  Agent *self = user;
+  Member *self = user;
   g_autoptr (GError) error = far_request_error (req) ? g_error_copy (far_request_error (req)) : NULL;
   g_autofree char *pem = error ? NULL : certificate_taken (self, far_request_result (req), &error);
   if (!pem) {
     not_renewed (self, error);
     return;
   }
-  g_autofree char *path = far_trust_path (agent_opts (self)->keys, "node.crt");
+  g_autofree char *path = far_trust_path (member_opts (self)->keys, "node.crt");
   far_write_file (path, pem, 0600, far_request_of (self->at, certificate_kept, self, NULL, 0));
 }
 
 void
-agent_renew (Agent *self)
+member_renew (Member *self)
 {
-  const char *link = agent_opts (self)->link;
+  const char *link = member_opts (self)->link;
   g_autoptr (GError) error = NULL;
   if (!far_peer_connected (link, "") || !certificate_due (self))
     return;
-  g_autofree char *csr = far_trust_csr (agent_opts (self)->keys, far_node_id (), &error);
+  g_autofree char *csr = far_trust_csr (member_opts (self)->keys, far_node_id (), &error);
   if (!csr) {
     not_renewed (self, error);
     return;
@@ -118,13 +118,13 @@ agent_renew (Agent *self)
 static void
 renew_timer (gpointer user)
 {
-  Agent *self = user;
-  agent_renew_start (self);
-  agent_renew (self);
+  Member *self = user;
+  member_renew_start (self);
+  member_renew (self);
 }
 
 void
-agent_renew_start (Agent *self)
+member_renew_start (Member *self)
 {
   renew_in (self, EVERY_US);
 }
