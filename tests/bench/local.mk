@@ -31,6 +31,8 @@ tests_bench_tap_LDADD = libfarwatch.la $(CORE_LIBS)
 
 # one by one: make dist would also take what a build leaves in the folder of that name
 EXTRA_DIST += \
+	tests/bench/against \
+	tests/bench/before-after.json \
 	tests/bench/parts \
 	tests/bench/report \
 	tests/bench/results.json \

@@ -25,6 +25,15 @@ def fleet(stack, devices, net=None, change=None, test_clock=False):
     return found.start()
 
 
+def direct(found):
+    """Sessions by TLS, straight from the terminal to a listener of the cloud's, before found starts."""
+    found.cloud.profile["transports"]["direct"] = {"type": "tls", "listen": f"{found.host}:{free_port()}", "login": ["tokens"],
+                                                   "trusted": ["127.0.0.0/8"]}
+    found.cloud.profile["services"]["access"]["tunnels"] = ["tunnels", "direct"]
+    found.terminal.profile["transports"]["direct"] = {"type": "tls"}
+    found.terminal.profile["services"]["agent"]["carriers"] = ["direct"]
+
+
 def close(found):
     faults = found.close()
     for fault in faults:

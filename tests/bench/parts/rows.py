@@ -79,6 +79,26 @@ def row_access(row):
     row.keep(rows_tunnels.first_bytes(found, "plc", 20, row.say))
 
 
+SET_UP = {"in band, ports": {"entry": "ports"}, "in band, stream": {"entry": "stream"}, "in advance, ports": {"entry": "ports", "raw": True}}
+
+
+def row_setup(row):
+    """from the request to an open session, by each way into it"""
+    device = bench_device(row)
+    devices = {"plc": f"127.0.0.1:{device.port}"}
+    found = product.fleet(row.stack, devices, change=many_sessions)
+    values = {}
+    for way, how in SET_UP.items():
+        values[f"{way}, by ssh"] = rows_tunnels.set_up(found, "plc", 60, how)
+
+    def change(direct):
+        many_sessions(direct)
+        product.direct(direct)
+    direct = product.fleet(row.stack, devices, change=change)
+    values["in band, stream, by tls"] = rows_tunnels.set_up(direct, "plc", 60, SET_UP["in band, stream"])
+    row.keep(values)
+
+
 def row_start(row):
     """from the start of farctl to the first byte of the device"""
     device = bench_device(row)
@@ -180,5 +200,5 @@ def row_wire(row):
     row.keep(rows_rest.on_the_wire(net.terminal, row.wanted.wire, row.say))
 
 
-ROWS = {"bytes": row_bytes, "front": row_front, "tunnels": row_tunnels, "access": row_access, "start": row_start, "sessions": row_sessions,
-        "terminals": row_terminals, "storm": row_storm, "rest": row_rest, "wire": row_wire}
+ROWS = {"bytes": row_bytes, "front": row_front, "tunnels": row_tunnels, "access": row_access, "setup": row_setup, "start": row_start,
+        "sessions": row_sessions, "terminals": row_terminals, "storm": row_storm, "rest": row_rest, "wire": row_wire}

@@ -74,6 +74,22 @@ def first_bytes(found, device, times, say):
     return {"ms": took}
 
 
+def set_up(found, device, times, how):
+    """Milliseconds from POST sessions until the session is open; the terminal's nonce for a login in advance is there before."""
+    took, who = [], product.person(found)
+    for _ in range(times):
+        wait_until(lambda: who.call("GET", "terminals/t1/statement").get("nonce"), 15, "a nonce of t1", every=0.02)
+        started = time.monotonic()
+        session = who.request("t1", device, **how)["session"]
+        wait_until(lambda: who.call("GET", f"sessions/{session}")["state"] in ("open", "closed"), 20, "the session open", every=0.0005)  # pylint: disable=cell-var-from-loop
+        took.append((time.monotonic() - started) * 1000)
+        if who.call("GET", f"sessions/{session}")["state"] == "closed":
+            raise AssertionError(f"session {session} did not open")
+        who.close(session)
+        found.wait_over(session)
+    return {"ms": took}
+
+
 def farctl_first_bytes(found, device, times, say):
     """Milliseconds from the start of farctl, logged in at the people's door, until the device's first byte is on its output. The person's password at
     the terminal goes with it: the time of its hash is part of it."""
