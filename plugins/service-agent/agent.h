@@ -60,6 +60,7 @@ struct _Agent {
   guint polls_failed; /* in a row */
   gint64 cut_us;      /* when the link was last cut for want of an answer, boottime */
   guint dialling;     /* tunnels under way */
+  guint preparing;    /* beside these: those that wait for their token */
   GQueue in_line;     /* of AgentSession: to be dialled when one of these is done */
   /* boottime when the cloud was told what this machine's clock says; 0: not on this link */
   gint64 clock_said_us;

@@ -143,6 +143,8 @@ agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GEr
   const char *fault = NULL;
   if (!agent_session_live (session) || session->state == FAR_SESSION_CLOSING)
     fault = "the session is closed";
+  else if (session->state == FAR_SESSION_REQUESTED)
+    fault = "the login of the one before is being checked";
   else if (offer->generation <= session->generation)
     fault = "an old generation";
   else if (g_strcmp0 (offer->device, session->device) != 0)

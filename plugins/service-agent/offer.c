@@ -49,8 +49,8 @@ session_go (AgentSession *session, char *token /* takes */)
 {
   agent_session_forget_token (session);
   session->token = token;
-  agent_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL);
-  agent_dial (session);
+  if (agent_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL))
+    agent_dial (session);
 }
 
 /* ---- a new session ---- */

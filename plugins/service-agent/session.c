@@ -90,7 +90,7 @@ static void
 agent_session_over (AgentSession *session)
 {
   agent_session_forget_token (session);
-  if (session->carrier && session->prepared)
+  if (session->carrier)
     far_carrier_end (session->carrier, session->cause);
   g_clear_pointer (&session->carrier, far_carrier_unref);
   far_device_unlock (NULL, session->id);

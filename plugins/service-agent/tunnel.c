@@ -8,6 +8,9 @@
 
 #define DIAL_TIMEOUT_MS 30000
 #define DIALS_AT_ONCE 8 /* half of what a tunnel end takes of one address before login */
+/* They wait for the check of a login, which takes as long as whoever asked for it wants; places of their own,
+ * so that no other dial waits with them. */
+#define PREPARED_AT_ONCE 2
 /* The cause that the cloud hears. What it is like at the place where it had us dial is for this node's log
  * alone. */
 #define NOT_REACHED "the terminal cannot reach the tunnel end, its log says why"
@@ -103,16 +106,25 @@ agent_dials_forget (Agent *self)
 }
 
 static void
+agent_dial_unprepare (AgentSession *session)
+{
+  session->prepared = FALSE;
+  session->self->preparing--;
+}
+
+static void
 agent_dialled (FarRequest *req, gpointer user)
 {
   AgentDial *dial = user;
   AgentSession *session = dial->session;
   const GError *error = far_request_error (req);
-  session->prepared = FALSE;
-  if (error && agent_session_live (session) && session->state != FAR_SESSION_REQUESTED &&
-      dial->generation == session->generation)
-    agent_dial_failed (session, error);
-  agent_dial_next (session->self);
+  if (session->prepared) { /* in vain: what the check of the login says is dialled for anew */
+    agent_dial_unprepare (session);
+  } else {
+    if (error && agent_session_live (session) && dial->generation == session->generation)
+      agent_dial_failed (session, error);
+    agent_dial_next (session->self);
+  }
   agent_dial_free (dial);
 }
 
@@ -205,6 +217,8 @@ agent_dial (AgentSession *session)
 {
   Agent *self = session->self;
   if (session->prepared && session->carrier) {
+    agent_dial_unprepare (session);
+    self->dialling++;
     far_carrier_show (session->carrier, session->token);
   } else if (self->dialling < DIALS_AT_ONCE) {
     dial_now (session);
@@ -246,7 +260,6 @@ agent_dial_begin (AgentSession *session, const char *token)
                                            : session->for_us };
   AgentDial *dial = g_new0 (AgentDial, 1);
   *dial = (AgentDial){ agent_session_ref (session), session->generation };
-  session->self->dialling++;
   FarRequest *req = far_request_of (session->self->at, agent_dialled, dial, agent_dial_free, DIAL_TIMEOUT_MS);
   if (session->carrier)
     far_carrier_reopen (session->carrier, &spec, req);
@@ -258,8 +271,10 @@ agent_dial_begin (AgentSession *session, const char *token)
 static void
 dial_now (AgentSession *session)
 {
-  if (dial_may (session))
-    agent_dial_begin (session, session->token);
+  if (!dial_may (session))
+    return;
+  session->self->dialling++;
+  agent_dial_begin (session, session->token);
 }
 
 void
@@ -267,9 +282,10 @@ agent_dial_prepare (AgentSession *session)
 {
   Agent *self = session->self;
   FarCarrierLook look;
-  if (self->dialling < DIALS_AT_ONCE && far_carrier_look (session->transport, &look) &&
+  if (self->preparing < PREPARED_AT_ONCE && far_carrier_look (session->transport, &look) &&
       agent_end_still_allowed (self, session->address, NULL)) {
     session->prepared = TRUE;
+    self->preparing++;
     agent_dial_begin (session, NULL);
   }
 }

@@ -45,10 +45,13 @@ ssh_conn_tune_fd (int fd)
 static void
 ssh_conn_ready (int fd, guint ready, gpointer data)
 {
+  SshConnection *conn = data;
   if (ready == FAR_READY_CLOSED)
-    ssh_conn_cut (data, "the system does not watch its descriptor");
+    ssh_conn_cut (conn, "the system does not watch its descriptor");
+  else if (conn->held)
+    ssh_conn_cut (conn, "closed by the peer");
   else
-    ssh_conn_turn (data);
+    ssh_conn_turn (conn);
 }
 
 static void
@@ -252,6 +255,19 @@ ssh_conn_kick (SshConnection *conn)
 }
 
 void
+ssh_conn_hold (SshConnection *conn)
+{
+  conn->held = TRUE;
+}
+
+void
+ssh_conn_let_go (SshConnection *conn)
+{
+  conn->held = FALSE;
+  ssh_conn_kick (conn);
+}
+
+void
 ssh_conn_pause (SshConnection *conn, gboolean pause)
 {
   conn->paused = pause;
@@ -363,7 +379,7 @@ ssh_connection_wait_for_more (SshConnection *conn)
   /* while it shakes hands libssh may wait for a first chance to write; later only what it holds back counts
    */
   int pending = ssh_get_status (conn->session) | (conn->ready ? 0 : ssh_get_poll_flags (conn->session));
-  if (pending & SSH_WRITE_PENDING)
+  if ((pending & SSH_WRITE_PENDING) && !conn->held)
     wait |= FAR_READY_WRITE;
   far_watch_set (conn->watch, wait);
 }
@@ -415,7 +431,7 @@ do_turn (SshConnection *conn)
 {
   gboolean more = FALSE;
   ssh_connection_check_limits (conn);
-  if (still_goes (conn) && !conn->ready)
+  if (still_goes (conn) && !conn->ready && !conn->held)
     get_ready (conn);
   if (still_goes (conn) && conn->ready && !conn->paused)
     more = read_some (conn);

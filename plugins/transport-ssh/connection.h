@@ -58,6 +58,7 @@ struct _SshConnection {
   gboolean begun;  /* advance() was asked: the session has its descriptor */
   gboolean ready;  /* advance() has said TRUE */
   gboolean paused; /* reads nothing: an answer is awaited */
+  gboolean held;   /* its handshake waits for somebody here */
   gboolean in_turn, dead;
   const char *cause;                 /* cut: why */
   struct ssh_counter_struct counter; /* bytes of the connection */
@@ -81,6 +82,10 @@ typedef void (*SshConnectionFunc) (SshConnection *conn, gpointer data);
 void ssh_conn_post (SshConnection *conn, SshConnectionFunc func, gpointer data, GDestroyNotify free_data);
 /* Soon a turn. [loop] */
 void ssh_conn_kick (SshConnection *conn);
+/* From within advance(): the handshake waits for somebody here, until let_go(). What comes meanwhile is the
+ * end of the connection: nothing was asked that could be answered. [loop] */
+void ssh_conn_hold (SshConnection *conn);
+void ssh_conn_let_go (SshConnection *conn);
 /* No reading until it is taken back. [loop] */
 void ssh_conn_pause (SshConnection *conn, gboolean pause);
 /* Soon the conn lives at loop, with another user; no channel may exist, and what it reads from then on goes

@@ -289,19 +289,13 @@ step_ask (Dial *dial, ssh_session session)
   return result == SSH_OK ? GO_ON : broken (dial, FAR_ERROR_DENIED, _ ("port X was not granted"));
 }
 
-/* Nothing is read meanwhile: a server that goes away is found when there is something to show it. */
-static Progress
-hold (Dial *dial)
-{
-  ssh_conn_pause (dial->conn, TRUE);
-  return WAIT;
-}
-
 static Progress
 do_step (Dial *dial, ssh_session session)
 {
-  if (dial->held && dial->step > STEP_KEY)
-    return hold (dial);
+  if (dial->held && dial->step > STEP_KEY) {
+    ssh_conn_hold (dial->conn);
+    return WAIT;
+  }
   switch (dial->step) {
   case STEP_CONNECT:
     return step_connect (dial, session);
@@ -420,7 +414,7 @@ do_show (gpointer data)
     dial->token = g_steal_pointer (&show->token);
   dial->held = FALSE;
   if (dial->conn != NULL)
-    ssh_conn_pause (dial->conn, FALSE);
+    ssh_conn_let_go (dial->conn);
   far_secret_free (show->token);
   dial_unref (dial);
   g_free (show);

@@ -881,6 +881,61 @@ START_TEST (test_prepared_in_vain)
 }
 END_TEST
 
+/* It was not reached, and the password is wrong: nothing of it is held. */
+START_TEST (test_prepared_in_vain_and_refused)
+{
+  guint status = 0;
+  person_put ("alice", "another horse");
+  g_autofree char *nonce = g_strdup (text_of (last_sent ("poll")->body, "nonce"));
+  FakeTunnel *tunnel = being_checked ("s1", nonce, &status);
+  far_request_fail_new (tunnel->req, FAR_ERROR_UNAVAILABLE, "connection refused");
+  ck_assert (run_until (is_set, &status));
+  ck_assert_uint_eq (status, 403);
+  ck_assert_ptr_nonnull (tunnel->end_cause);
+  ck_assert_uint_eq (dials (), 1);
+}
+END_TEST
+
+/* A cloud that cannot wait for the check: no token is shown, neither that of the newer offer. */
+START_TEST (test_prepared_and_offered_again)
+{
+  guint status = 0;
+  person_put ("alice", "correct horse");
+  g_autofree char *nonce = g_strdup (text_of (last_sent ("poll")->body, "nonce")),
+                  *other = g_strconcat (nonce, ".anotherword", NULL);
+  FakeTunnel *tunnel = being_checked ("s1", nonce, &status);
+  json_t *again = offer_in_advance ("s1", "correct horse", other);
+  json_object_set_new (again, "generation", json_integer (2));
+  ck_assert_uint_eq (push (again).status, 409);
+  ck_assert_ptr_null (tunnel->token);
+  ck_assert (run_until (is_set, &status));
+  ck_assert_uint_eq (status, 202);
+  ck_assert_ptr_nonnull (tunnel->token);
+}
+END_TEST
+
+/* Those whose login is checked take no place of another's. */
+START_TEST (test_prepared_are_few)
+{
+  guint status[4] = { 0 };
+  person_put ("alice", "correct horse");
+  g_autofree char *nonce = g_strdup (text_of (last_sent ("poll")->body, "nonce"));
+  g_autoptr (FarPrincipal) cloud = far_principal_new (FAR_PRINCIPAL_NODE, "cloud", NULL, "");
+  for (guint i = 0; i < G_N_ELEMENTS (status); i++) {
+    g_autofree char *id = g_strdup_printf ("s%u", i), *word = g_strdup_printf ("%s.word%u", nonce, i);
+    g_autoptr (FarMessage)
+        message = far_message_request ("POST", "offers", offer_in_advance (id, "correct horse", word));
+    far_api_submit (cloud, "nodes", message, pushed, status + i);
+  }
+  ck_assert_uint_eq (dials (), 2);
+  for (guint i = 0; i < G_N_ELEMENTS (status); i++)
+    ck_assert (run_until (is_set, status + i));
+  ck_assert_uint_eq (dials (), 4);
+  for (guint i = 0; i < 4; i++)
+    ck_assert_ptr_nonnull (((FakeTunnel *) cloud_tunnels ()->tunnels->pdata[i])->token);
+}
+END_TEST
+
 /* It is closed while the password is checked: the prepared way ends with it. */
 START_TEST (test_prepared_and_closed)
 {
@@ -956,6 +1011,9 @@ main (void)
   tcase_add_test (cases, test_in_advance_among_guesses);
   tcase_add_test (cases, test_prepared_in_vain);
   tcase_add_test (cases, test_prepared_and_closed);
+  tcase_add_test (cases, test_prepared_in_vain_and_refused);
+  tcase_add_test (cases, test_prepared_and_offered_again);
+  tcase_add_test (cases, test_prepared_are_few);
   suite_add_tcase (suite, cases);
   return run_suite (suite);
 }

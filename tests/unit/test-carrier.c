@@ -133,6 +133,29 @@ START_TEST (no_ports)
 }
 END_TEST
 
+/* A tunnel end cuts who does not log in, also who waits for a word from here: that is heard at once, and the
+ * token can be shown by another way. */
+START_TEST (held_too_long)
+{
+  Conform c;
+  Answer answer = { 0 };
+  conform_begin (&c, &by_ssh);
+  conform_reserve (&c, "s1");
+  g_autoptr (FarRequest) req = conform_prepare (&c, &answer);
+  for (guint i = 0; i < 500; i++) {
+    settle_workers ();
+    run_pending ();
+  }
+  far_clock_advance (SECONDS (FAR_GATE_SECONDS + 1));
+  answer_wait (&answer);
+  ck_assert_msg (g_error_matches (answer.error, FAR_ERROR, FAR_ERROR_UNAVAILABLE), "%s",
+                 answer.error != NULL ? answer.error->message : "it was let in");
+  g_clear_error (&answer.error);
+  conform_open (&c, "word-1");
+  conform_finish (&c);
+}
+END_TEST
+
 /* A service that has no use for a session whose link was lost. */
 static void
 gives_up (const FarCarrierEvent *event, gpointer user)
@@ -350,6 +373,7 @@ main (void)
   tcase_set_timeout (cases, 120);
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_loop_test (cases, ssh_is_as_all_kinds_are, 0, G_N_ELEMENTS (conform_properties));
+  tcase_add_test (cases, held_too_long);
   tcase_add_loop_test (cases, tls_is_as_all_kinds_are, 0, G_N_ELEMENTS (conform_properties));
   tcase_add_loop_test (cases, memory_is_as_all_kinds_are, 0, G_N_ELEMENTS (conform_properties));
   tcase_add_loop_test (cases, another_server, 0, 2);
