@@ -5,18 +5,6 @@
 
 #include "agent.h"
 
-const AgentOpts *
-agent_opts (Agent *self)
-{
-  return far_instance_options (self->at);
-}
-
-const char *
-agent_text (const json_t *json, const char *key)
-{
-  return json_string_value (json_object_get (json, key));
-}
-
 /* ---- a device taken over by the same person ---- */
 
 static void
@@ -76,6 +64,7 @@ agent_init (gpointer data, FarInstance *at, GError **error)
   self->at = at;
   self->book = far_book_new (at, &agent_session_kind, NULL, self);
   self->sessions = far_book_sessions (self->book);
+  self->poll_soon = agent_poll_soon;
   g_queue_init (&self->nonces);
   g_queue_init (&self->in_line);
   return agent_ends_good (agent_opts (self), error) && hours_good (agent_opts (self), error);

@@ -4,9 +4,11 @@
  * must say the same as the offer, and a login in advance is checked before anything opens. Everything here
  * runs on the main context.
  *
- * One file, one idea: offer (an offer comes), check (its form and this node's rules), ends (where a tunnel
- * may go), credential (the sealed box), login (in advance), tunnel (dial, what arrives), session (effects of
- * states), poll, report, nonce, local (what this node's own people may do). The certificate and the list of
+ * From top to bottom, each calling only what stands below it: agent (the type, its handlers), local (what
+ * this node's own people may do), push (what the cloud asks), poll (what the cloud is asked), offer (an offer
+ * comes), login (in advance), credential (the sealed box), check (an offer's form and this node's rules),
+ * session (effects of states), tunnel (dial, what arrives), report, ends (where a tunnel may go), nonce. What
+ * is to happen above is told by poll_soon, and by the events of the book. The certificate and the list of
  * devices are another service's, `member`: devices are found in core, whoever added them. */
 #pragma once
 #include <farwatch/book.h>
@@ -49,6 +51,9 @@ typedef struct _AgentSession {
 
 struct _Agent {
   FarInstance *at;
+  /* poll.c: the next poll comes no later than that. Given at the start, since those ask for it whom poll.c
+   * itself calls. */
+  void (*poll_soon) (Agent *self, gint64 in_us);
   FarBook *book;        /* of sessions */
   GHashTable *sessions; /* the book's: id → AgentSession */
   GQueue nonces;        /* of AgentNonce, newest last; bounded, as is what each remembers */
@@ -69,21 +74,30 @@ struct _Agent {
   FarInstanceTimer *later;
 };
 
-const AgentOpts *agent_opts (Agent *self);
-const char *agent_text (const json_t *json, const char *key); /* NULL where it is no string */
+static inline const AgentOpts *
+agent_opts (const Agent *self)
+{
+  return far_instance_options (self->at);
+}
 
-/* ---- session.c ---- */
-extern const FarSessionKind agent_session_kind;
-AgentSession *agent_session (Agent *self, const char *id);
-guint agent_sessions_live (Agent *self);
-gboolean agent_waits (Agent *self); /* a session has lost its tunnel */
-void agent_hurry (Agent *self);     /* tells the link whether somebody waits for it */
-void agent_session_forget_token (AgentSession *session);
-/* Its credential is used up: asks for the next by poll, soon, then ever more slowly. */
-void agent_session_wait (AgentSession *session);
-/* Everything of this session ends at the tunnel end; where it never was there, at once. */
-void agent_tunnel_end (AgentSession *session);
-json_t *agent_session_show (const FarSession *session);
+/* NULL where it is no string */
+static inline const char *
+agent_text (const json_t *json, const char *key)
+{
+  return json_string_value (json_object_get (json, key));
+}
+
+static inline AgentSession *
+agent_session (Agent *self, const char *id)
+{
+  return (AgentSession *) far_book_session (self->book, id);
+}
+
+static inline guint
+agent_sessions_live (Agent *self)
+{
+  return far_book_count (self->book, NULL);
+}
 
 static inline AgentSession *
 agent_session_ref (AgentSession *session)
@@ -110,6 +124,48 @@ agent_session_event (AgentSession *session, FarSessionEvent event, const char *c
   return far_session_event (&session->base, event, cause, error);
 }
 
+/* ---- nonce.c ---- */
+char *agent_nonce_new (Agent *self);
+/* Does the newest one have uses left, and is it young enough to be used? */
+gboolean agent_nonce_good (Agent *self);
+/* "NONCE.WORD": good once, and only if this node gave NONCE lately. */
+gboolean agent_nonce_spend (Agent *self, const char *nonce);
+void agent_nonces_clear (Agent *self);
+
+/* ---- ends.c: the option 'tunnel-ends' ---- */
+gboolean agent_ends_good (const AgentOpts *opts, GError **error);
+/* May the tunnel end of an offer be dialled? */
+gboolean agent_end_allowed (Agent *self, const char *address, GError **error);
+/* May it still, just before a dial? The profile may be another one than when the offer was judged. */
+gboolean agent_end_still_allowed (Agent *self, const char *address, GError **error);
+/* Where that is; caller frees. */
+char *agent_end_place (Agent *self, const char *address);
+
+/* ---- report.c ---- */
+void agent_report (AgentSession *session);
+/* A person's connection came to nothing, and why: their device is down, a limit. Of many, some are told. */
+void agent_report_trouble (AgentSession *session, const char *cause);
+void agent_report_refused (Agent *self, const char *session, const GError *error);
+
+/* ---- tunnel.c ---- */
+/* With session->token; soon. */
+void agent_dial (AgentSession *session);
+/* The way to the tunnel end as far as it goes without a credential, while the person's login is checked.
+ * Where that comes to nothing, agent_dial() begins anew. */
+void agent_dial_prepare (AgentSession *session);
+void agent_dials_forget (Agent *self);
+void agent_session_forget_token (AgentSession *session);
+/* Its credential is used up: asks for the next by poll, soon, then ever more slowly. */
+void agent_session_wait (AgentSession *session);
+/* Everything of this session ends at the tunnel end; where it never was there, at once. */
+void agent_tunnel_end (AgentSession *session);
+
+/* ---- session.c ---- */
+extern const FarSessionKind agent_session_kind;
+gboolean agent_waits (Agent *self); /* a session has lost its tunnel */
+void agent_hurry (Agent *self);     /* tells the link whether somebody waits for it */
+json_t *agent_session_show (const FarSession *session);
+
 /* ---- offers ---- */
 /* An offer in its parts; texts are borrowed from the JSON, or from the options. */
 typedef struct {
@@ -127,48 +183,22 @@ void agent_offer_clear (AgentOffer *offer);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (AgentOffer, agent_offer_clear)
 /* This node's own rules: device, hours, longest, number of sessions. */
 gboolean agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error);
-/* ends.c: the option 'tunnel-ends'. */
-gboolean agent_ends_good (const AgentOpts *opts, GError **error);
-/* May the tunnel end of an offer be dialled? */
-gboolean agent_end_allowed (Agent *self, const char *address, GError **error);
-/* May it still, just before a dial? The profile may be another one than when the offer was judged. */
-gboolean agent_end_still_allowed (Agent *self, const char *address, GError **error);
-/* Where that is; caller frees. */
-char *agent_end_place (Agent *self, const char *address);
 /* The next generation of a session that is here: it may change where to dial and nothing else. */
 gboolean agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GError **error);
 /* Opens the sealed credential; every field must equal the offer's. Result: the token (far_secret_free). */
 char *agent_credential_open (Agent *self, const AgentOffer *offer, GError **error);
-/* Takes an offer. Ends req when it is clear whether it is accepted; its error is the refusal. */
-void agent_offer_take (Agent *self, json_t *offer, FarRequest *req);
 /* Opens the login box, compares, asks the authenticators. FALSE: it is refused, nobody was asked. */
 gboolean agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req);
-/* With session->token; soon. */
-void agent_dial (AgentSession *session);
-/* The way to the tunnel end as far as it goes without a credential, while the person's login is checked.
- * Where that comes to nothing, agent_dial() begins anew. */
-void agent_dial_prepare (AgentSession *session);
-void agent_dials_forget (Agent *self);
+/* Takes an offer. Ends req when it is clear whether it is accepted; its error is the refusal. */
+void agent_offer_take (Agent *self, json_t *offer, FarRequest *req);
 
-/* ---- nonce.c ---- */
-char *agent_nonce_new (Agent *self);
-/* Does the newest one have uses left, and is it young enough to be used? */
-gboolean agent_nonce_good (Agent *self);
-/* "NONCE.WORD": good once, and only if this node gave NONCE lately. */
-gboolean agent_nonce_spend (Agent *self, const char *nonce);
-void agent_nonces_clear (Agent *self);
-
-/* ---- talk with the cloud ---- */
+/* ---- poll.c ---- */
 void agent_poll_soon (Agent *self, gint64 in_us);
-void agent_report (AgentSession *session);
-/* A person's connection came to nothing, and why: their device is down, a limit. Of many, some are told. */
-void agent_report_trouble (AgentSession *session, const char *cause);
-void agent_report_refused (Agent *self, const char *session, const GError *error);
+
+/* ---- push.c, local.c: handlers ---- */
 void agent_offers_post (gpointer self, FarCall *call);
 void agent_poll_now_post (gpointer self, FarCall *call);
 void agent_close_post (gpointer self, FarCall *call);
-
-/* ---- local.c ---- */
 void agent_sessions_get (gpointer self, FarCall *call);
 /* Sessions here are the node's. */
 void agent_session_resolve (gpointer self, const FarPrincipal *principal, char **parts, FarResolved *found);

@@ -18,6 +18,7 @@ plugins_service_agent_service_agent_la_SOURCES = \
 	plugins/service-agent/nonce.c \
 	plugins/service-agent/offer.c \
 	plugins/service-agent/poll.c \
+	plugins/service-agent/push.c \
 	plugins/service-agent/report.c \
 	plugins/service-agent/session.c \
 	plugins/service-agent/tunnel.c

@@ -95,7 +95,7 @@ agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req)
   }
   const char *fault = box_fault (self, box, offer);
   if (!self->nonce_told || !agent_nonce_good (self))
-    agent_poll_soon (self, 0); /* the next person needs a fresh nonce */
+    self->poll_soon (self, 0); /* the next person needs a fresh nonce */
   if (fault)
     far_request_fail_new (req, FAR_ERROR_DENIED, _ ("login box of session '%s' refused: %s"), offer->session,
                           fault);

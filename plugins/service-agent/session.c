@@ -10,24 +10,11 @@
  * well); a busy terminal keeps the last ones. */
 #define REMEMBERED_US (24 * G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC)
 #define REMEMBERED_MAX 200
-#define RETRY_FIRST_US G_USEC_PER_SEC
 
 static AgentSession *
 agent_of (FarSession *session)
 {
   return (AgentSession *) session;
-}
-
-AgentSession *
-agent_session (Agent *self, const char *id)
-{
-  return (AgentSession *) far_book_session (self->book, id);
-}
-
-guint
-agent_sessions_live (Agent *self)
-{
-  return far_book_count (self->book, NULL);
 }
 
 gboolean
@@ -45,23 +32,6 @@ void
 agent_hurry (Agent *self)
 {
   far_peer_hurry (agent_opts (self)->link, agent_sessions_live (self) > 0);
-}
-
-void
-agent_session_forget_token (AgentSession *session)
-{
-  far_instance_timer_stop (&session->redial);
-  g_clear_pointer (&session->token, far_secret_free);
-}
-
-/* The link under the tunnel is gone: another credential is wanted, soon, then ever more slowly. */
-void
-agent_session_wait (AgentSession *session)
-{
-  guint shift = MIN (session->failures, 6);
-  agent_session_forget_token (session);
-  session->again = TRUE;
-  agent_poll_soon (session->self, session->failures ? RETRY_FIRST_US << (shift - 1) : 0);
 }
 
 static gint64

@@ -18,6 +18,7 @@
 #define FIRST_US                                                                                             \
   (60 * (gint64) G_USEC_PER_SEC) /* Z not reached: it may be flooded, or about to come back                  \
                                   */
+#define RETRY_FIRST_US G_USEC_PER_SEC
 #define REDIAL_US G_USEC_PER_SEC /* a way that comes back is found within two seconds */
 
 /* ---- end ---- */
@@ -29,6 +30,25 @@ agent_tunnel_end (AgentSession *session)
     far_carrier_end (session->carrier, session->cause ? session->cause : "closed");
   else
     agent_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
+}
+
+/* ---- the credential ---- */
+
+void
+agent_session_forget_token (AgentSession *session)
+{
+  far_instance_timer_stop (&session->redial);
+  g_clear_pointer (&session->token, far_secret_free);
+}
+
+/* The link under the tunnel is gone: another credential is wanted, soon, then ever more slowly. */
+void
+agent_session_wait (AgentSession *session)
+{
+  guint shift = MIN (session->failures, 6);
+  agent_session_forget_token (session);
+  session->again = TRUE;
+  session->self->poll_soon (session->self, session->failures ? RETRY_FIRST_US << (shift - 1) : 0);
 }
 
 /* ---- dial ---- */
