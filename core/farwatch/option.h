@@ -52,7 +52,7 @@ typedef struct {
   gint64 min, max;            /* INT, DURATION, SIZE, RANGE; both 0: unbounded               */
   const char *const *choices; /* CHOICE, URL: NULL-terminated                            */
   guint ref_kind;             /* REF, REFS: a FarKind                                        */
-  const char *former;         /* its key in older profiles, read with a warning; NULL: it had no other */
+  const char *former;         /* its key in older profiles, read with a warning; of types' tables only */
 } FarOption;
 
 /* Text forms, also used by farctl's arguments. Return FALSE with FAR_ERROR_INVALID naming the form expected.

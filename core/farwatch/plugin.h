@@ -35,10 +35,10 @@ G_BEGIN_DECLS
 
 #define FAR_ABI 0
 
-/* A part of a type that has become a type of its own, of the same kind. A profile that was written before, so
- * without an instance of the new type, goes on working: core makes that instance from the options that stand
- * at the old one, and warns. In a profile that has one, the options that moved are faults at the old place.
- * Such types do not start on demand, and none of these options is a secret: the warning shows them. */
+/* A part of a type that has become a type of its own, of the same kind. A profile from before goes on
+ * working, with a warning: options that moved are given to the instance of the new type; where there is none,
+ * one is made from what stands at the old one. An option at both is a fault. None of these may be a secret:
+ * the warning shows them. An instance that starts on demand is not looked at. */
 typedef struct {
   const char *type;          /* the new one                                                       */
   const char *const *moved;  /* keys that only the new type has; NULL-terminated, NULL: none      */

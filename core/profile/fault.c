@@ -233,7 +233,6 @@ fault_compare (gconstpointer a, gconstpointer b)
   return one->column == two->column ? 0 : one->column < two->column ? -1 : 1;
 }
 
-/* GLib promises that equals keep their order. */
 GStrv
 far_faults_former (GPtrArray *faults)
 {
@@ -250,6 +249,7 @@ far_faults_former (GPtrArray *faults)
   return (GStrv) g_ptr_array_steal (texts, NULL);
 }
 
+/* GLib promises that equals keep their order. */
 void
 far_faults_sort (GPtrArray *faults)
 {

@@ -81,17 +81,16 @@ profile_instances_find_type (const FarConfigured *configured, GPtrArray *faults)
 }
 
 char *
-far_profile_what (const FarConfigured *configured)
+far_profile_what (FarKind kind, const char *name, const char *type)
 {
-  return g_strdup_printf (_ ("%s '%s' (type %s)"), far_kind_name (configured->kind), configured->name,
-                          configured->type_name);
+  return g_strdup_printf (_ ("%s '%s' (type %s)"), far_kind_name (kind), name, type);
 }
 
 static void
 read_options (FarProfile *profile, FarConfigured *configured, GPtrArray *refs, GPtrArray *faults)
 {
   static const char *const common[] = { "type", "start", NULL };
-  g_autofree char *what = far_profile_what (configured);
+  g_autofree char *what = far_profile_what (configured->kind, configured->name, configured->type_name);
   FarRefs *own = far_refs_new (configured, what);
   FarCheck check = { .what = what,
                      .where = configured->key,
@@ -131,7 +130,6 @@ far_profile_read_instance (FarProfile *profile, FarConfigured *configured, GPtrA
   if (configured->type == NULL)
     return;
   far_profile_former_keys (profile, configured, faults);
-  far_profile_former_splits (profile, configured, faults);
   read_options (profile, configured, refs, faults);
 }
 
@@ -178,7 +176,7 @@ far_profile_read_instances (FarProfile *profile, GPtrArray *refs, GPtrArray *fau
     if (section != NULL && section->kind != FAR_YAML_MAP)
       far_fault_add (faults, FAR_FAULT_ERROR, section, _ ("'%s' must be a map of names, not %s"),
                      far_kind_plural (kind), far_yaml_kind_name (section));
-    /* it grows by what has left the type of one that stands there */
+    far_profile_former_splits (profile, kind, faults);
     for (guint i = 0; section != NULL && section->kind == FAR_YAML_MAP && i < section->keys->len; i++)
       read_instance (profile, kind, section->keys->pdata[i], section->items->pdata[i], refs, faults);
   }

@@ -20,13 +20,14 @@ void far_profile_read_instance (FarProfile *profile, FarConfigured *configured, 
                                 GPtrArray *faults);
 
 /* "service 'fleet' (type fleet)", for messages; caller frees. */
-char *far_profile_what (const FarConfigured *configured);
+char *far_profile_what (FarKind kind, const char *name, const char *type);
 
 /* What older profiles say otherwise is brought into today's form, in the profile's tree, with a warning (a
- * FORMER fault) for each. Keys that have another name now; */
+ * FORMER fault) for each. In the section of a kind, before its instances are read: options of what has become
+ * a type of its own go to the instance of that, which is added if there is none. */
+void far_profile_former_splits (FarProfile *profile, FarKind kind, GPtrArray *faults);
+/* In one instance, before its options are checked: keys that have another name now. */
 void far_profile_former_keys (FarProfile *profile, FarConfigured *configured, GPtrArray *faults);
-/* and options of what has become a type of its own: its instance is added to the section. */
-void far_profile_former_splits (FarProfile *profile, FarConfigured *configured, GPtrArray *faults);
 
 /* Two services that answer the same request, in the order of the file. */
 void far_profile_check_requests (const FarProfile *profile, GPtrArray *faults);

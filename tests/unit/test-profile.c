@@ -357,6 +357,27 @@ START_TEST (todays_form_of_a_split_is_not_warned_of)
 }
 END_TEST
 
+/* A drop-in of before beside the profile of today, whichever stands first. */
+START_TEST (an_option_that_moved_goes_to_the_new_type)
+{
+  g_autofree char *text = NULL, *path = g_build_filename (plugins, "moved.yaml", NULL);
+  g_autoptr (FarProfile) profile = NULL;
+
+  write_file (
+      plugins, "moved.yaml",
+      "farwatch: 1\nnode: {id: t1}\nservices:\n  rest: {type: part}\n  all: {type: whole, colour: red}\n",
+      -1);
+  profile = load (path, &text);
+  ck_assert_msg (profile != NULL, "%s", text);
+  ck_assert_effective (profile, "services.rest.colour", "value", "red");
+  ck_assert_str_eq (*(char *const *) far_profile_find (profile, "services.rest")->options, "red");
+  ck_assert_msg (strstr (text,
+                         ":5:22: warning: 'colour' in service 'all' (type whole) is an option of type part "
+                         "now, and was given to services.rest: write it there") != NULL,
+                 "%s", text);
+}
+END_TEST
+
 /* The old form cannot go on without the code that did it. */
 START_TEST (a_part_that_is_not_installed_names_its_package)
 {
@@ -367,7 +388,7 @@ START_TEST (a_part_that_is_not_installed_names_its_package)
   ck_assert_ptr_null (load ("split.yaml", &text));
   ck_assert_msg (strstr (text, "split.yaml:4:3: error: service type 'part' is not installed") != NULL &&
                      strstr (text, "install the package farwatch-plugin-service-part") != NULL &&
-                     strstr (text, "a part of services.whole is that type now") != NULL,
+                     strstr (text, "a part of service 'whole' (type whole) is that type now") != NULL,
                  "%s", text);
 }
 END_TEST
@@ -383,8 +404,8 @@ START_TEST (a_part_whose_name_is_taken_gets_another)
   ck_assert_int_eq (g_chdir (plugins), 0);
   profile = load ("taken.yaml", &text);
   ck_assert_msg (profile != NULL, "%s", text);
-  ck_assert_str_eq (far_profile_find (profile, "services.all-part")->type_name, "part");
-  ck_assert_msg (strstr (text, "`all-part: {type: part}`") != NULL, "%s", text);
+  ck_assert_str_eq (far_profile_find (profile, "services.part-2")->type_name, "part");
+  ck_assert_msg (strstr (text, "`part-2: {type: part}`") != NULL, "%s", text);
 }
 END_TEST
 
@@ -440,6 +461,7 @@ main (void)
   tcase_add_test (tcase, two_handlers_of_one_verb);
   tcase_add_test (tcase, a_part_of_a_type_that_was_split_runs_from_an_older_profile);
   tcase_add_test (tcase, todays_form_of_a_split_is_not_warned_of);
+  tcase_add_test (tcase, an_option_that_moved_goes_to_the_new_type);
   tcase_add_test (tcase, a_part_that_is_not_installed_names_its_package);
   tcase_add_test (tcase, a_part_whose_name_is_taken_gets_another);
   tcase_add_test (tcase, a_key_that_was_renamed_is_read_under_its_old_name);
