@@ -40,6 +40,7 @@ farwatch_include_HEADERS += \
 	core/farwatch/spool.h \
 	core/farwatch/store.h \
 	core/farwatch/stream.h \
+	core/farwatch/thread.h \
 	core/farwatch/tls.h \
 	core/farwatch/trust.h \
 	core/farwatch/tunnel.h \
@@ -155,6 +156,7 @@ libfarwatch_la_SOURCES = \
 	core/loop/request.c \
 	core/loop/loop-latency.c \
 	core/loop/loop-latency.h \
+	core/loop/thread-check.c \
 	core/loop/thread.c \
 	core/message/call.c \
 	core/message/dedup.c \

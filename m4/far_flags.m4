@@ -54,6 +54,8 @@ AC_DEFUN([FAR_FLAGS], [
   AC_SUBST([HARDEN_CPPFLAGS]) AC_SUBST([HARDEN_LDFLAGS]) AC_SUBST([DEFS_LDFLAGS])
   AC_SUBST([FUZZ_CFLAGS]) AC_SUBST([FUZZ_LDFLAGS])
   AM_CONDITIONAL([FUZZERS], [test "$enable_fuzzers" = yes])
+  AS_IF([test "$enable_sanitizers" != no],
+    [AC_DEFINE([FAR_CHECK_THREADS], [1], [each function of the public headers asserts that its thread tag holds])])
   AM_CONDITIONAL([SANITIZERS], [test "$enable_sanitizers" = yes])
 ])
 

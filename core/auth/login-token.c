@@ -10,6 +10,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/login.h>
 #include <farwatch/trust.h>
+#include <farwatch/thread.h>
 
 typedef struct {
   char *hash;
@@ -74,6 +75,7 @@ front_drop_oldest_of (const char *name)
 char *
 far_login_ticket_new (const FarPrincipal *principal)
 {
+  FAR_ON_MAIN ();
   FrontTicket *ticket = g_new0 (FrontTicket, 1);
   char *text = far_random_text (43); /* 256 bits */
 
@@ -102,6 +104,7 @@ front_principal (const FarPrincipal *principal, const char *from)
 FarPrincipal *
 far_login_ticket_principal (const char *text, const char *from)
 {
+  FAR_ON_MAIN ();
   g_autofree char *hash = far_sha256_text (text);
 
   front_age ();
@@ -120,6 +123,7 @@ far_login_ticket_principal (const char *text, const char *from)
 void
 far_login_ticket_revoke_name (const char *name)
 {
+  FAR_ON_MAIN ();
   for (GList *link = login_tokens ()->queue.head, *after; link != NULL; link = after) {
     FrontTicket *ticket = link->data;
 

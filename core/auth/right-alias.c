@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include <farwatch/thread.h>
+
 typedef struct {
   gconstpointer owner;
   GStrv names;
@@ -45,6 +47,7 @@ also_free (RightAlso *also)
 void
 far_right_alias (gconstpointer owner, const char *object, const char *const *names)
 {
+  FAR_ON_MAIN ();
   RightAlso *known = alias_part ()->by_object != NULL ? g_hash_table_lookup (alias_part ()->by_object, object)
                                                       : NULL,
             *also;

@@ -12,6 +12,7 @@
 
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 #include "auth/right-row.h"
 
@@ -130,6 +131,7 @@ far_right_get (const char *id)
 gboolean
 far_right_check (json_t *right, GError **error)
 {
+  FAR_ON_MAIN ();
   FarRightRow *row = far_right_row_parse (right, error);
 
   if (row == NULL)
@@ -141,6 +143,7 @@ far_right_check (json_t *right, GError **error)
 gboolean
 far_right_set (json_t *right, GError **error)
 {
+  FAR_ON_MAIN ();
   FarRightRow *row = far_right_row_parse (right, error);
   int at;
 
@@ -170,6 +173,7 @@ far_right_set (json_t *right, GError **error)
 gboolean
 far_right_remove (const char *id)
 {
+  FAR_ON_MAIN ();
   int at = right_index (id);
 
   if (at < 0 || far_right_is_profile (id))
@@ -260,6 +264,7 @@ far_right_list_of (const FarPrincipal *principal)
 json_t *
 far_right_list (void)
 {
+  FAR_ON_MAIN ();
   return far_right_list_of (NULL);
 }
 
@@ -404,12 +409,14 @@ right_visible (const FarPrincipal *principal, const char *object, FarShows wante
 gboolean
 far_visible (const FarPrincipal *principal, const char *object)
 {
+  FAR_ON_MAIN ();
   return right_visible (principal, object, FAR_SHOWS_NAME);
 }
 
 gboolean
 far_authorize_see (const FarPrincipal *principal, const char *object)
 {
+  FAR_ON_MAIN ();
   return right_visible (principal, object, FAR_SHOWS_ALL);
 }
 
@@ -464,6 +471,7 @@ FarDecision
 far_authorize (const FarPrincipal *principal, FarAction action, const char *object,
                const FarCircumstances *how, const char **cause)
 {
+  FAR_ON_MAIN ();
   g_autoptr (GPtrArray) names = far_right_names (object);
   const char *unused = NULL;
   FarDecision may = FAR_DECISION_DENY;
@@ -534,6 +542,7 @@ explain_row (json_t *list, const FarRightRow *row, const FarPrincipal *principal
 json_t *
 far_explain (const FarPrincipal *principal, FarAction action, const char *object, const FarCircumstances *how)
 {
+  FAR_ON_MAIN ();
   g_autoptr (GPtrArray) names = far_right_names (object);
   g_autofree char *who = far_principal_text (principal);
   const char *cause = NULL;

@@ -10,6 +10,7 @@
 #include <farwatch/loop.h>
 #include <farwatch/message.h>
 #include <farwatch/trust.h>
+#include <farwatch/thread.h>
 
 #include "loop/owned.h"
 
@@ -81,6 +82,7 @@ char *
 far_ticket_new (FarInstance *at, const FarPrincipal *principal, gboolean reusable, gint64 until_boot_us,
                 FarTicketFunc stream, gpointer user)
 {
+  FAR_ON_MAIN ();
   Ticket *ticket = g_new0 (Ticket, 1);
 
   if (tickets ()->by_text == NULL)
@@ -113,6 +115,7 @@ ticket_find (const char *text)
 void
 far_ticket_revoke (const char *text)
 {
+  FAR_ON_MAIN ();
   Ticket *ticket = ticket_find (text);
 
   if (ticket != NULL)
@@ -122,6 +125,7 @@ far_ticket_revoke (const char *text)
 gboolean
 far_ticket_valid (const char *text, const FarPrincipal *principal)
 {
+  FAR_ON_MAIN ();
   const Ticket *ticket = ticket_find (text);
 
   if (ticket == NULL || principal == NULL)
@@ -140,6 +144,7 @@ ticket_free_stream (gpointer data)
 void
 far_ticket_redeem (const char *text, FarStream *stream, const char *from)
 {
+  FAR_ON_MAIN ();
   Ticket *ticket = ticket_find (text);
   FarTicketFunc func;
   gpointer user;

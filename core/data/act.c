@@ -4,6 +4,7 @@
 
 #include <farwatch/act.h>
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 #include "data/sensor-private.h"
 #include "life/instance-private.h"
@@ -106,6 +107,7 @@ act_begin (FarInstance *at, const FarAct *row, json_t *args, const char *who, Fa
 void
 far_sensor_act (const char *sensor, const char *act, json_t *args, const char *who, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   json_t *none = args == NULL ? json_object () : NULL;
   GError *error = NULL;
   FarInstance *at = far_instance_find (FAR_KIND_SENSOR, sensor, &error);

@@ -9,6 +9,7 @@
 
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 #include "base/node-part.h"
 #include "base/sanitize.h"
@@ -90,12 +91,14 @@ far_event_copy_unref (FarEventCopy *copy)
 guint
 far_event_listen (FarInstance *at, FarEventFunc func, gpointer user)
 {
+  FAR_ON_MAIN ();
   return far_listeners_add (&event_part ()->listeners, at, (FarListenerFunc) func, user);
 }
 
 void
 far_event_unlisten (guint id)
 {
+  FAR_ON_MAIN ();
   far_listeners_remove (&event_part ()->listeners, id);
 }
 
@@ -203,6 +206,7 @@ event_raised (FarInstance *at, FarSeverity severity, const char *key, const char
 void
 far_event_raise (FarInstance *at, FarSeverity severity, const char *key, const char *format, ...)
 {
+  FAR_ON_MAIN ();
   g_autofree char *whole = NULL, *line = event_line (key, FAR_EVENT_KEY_MAX), *text = NULL;
   va_list args;
 
@@ -216,6 +220,7 @@ far_event_raise (FarInstance *at, FarSeverity severity, const char *key, const c
 void
 far_event_clear (FarInstance *at, const char *key, const char *format, ...)
 {
+  FAR_ON_MAIN ();
   g_autofree char *whole = NULL, *line = event_line (key, FAR_EVENT_KEY_MAX), *text = NULL,
                   *id = g_strconcat (at->head.path, " ", line, NULL);
   gpointer kept_id = NULL, open = NULL;

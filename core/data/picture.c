@@ -4,6 +4,7 @@
 
 #include <farwatch/i18n.h>
 #include <farwatch/picture.h>
+#include <farwatch/thread.h>
 
 #include <string.h>
 
@@ -30,12 +31,14 @@ picture_listeners (void)
 guint
 far_picture_listen (FarInstance *at, FarPictureFunc func, gpointer user)
 {
+  FAR_ON_MAIN ();
   return far_listeners_add (picture_listeners (), at, (FarListenerFunc) func, user);
 }
 
 void
 far_picture_unlisten (guint id)
 {
+  FAR_ON_MAIN ();
   far_listeners_remove (picture_listeners (), id);
 }
 
@@ -75,6 +78,7 @@ void
 far_picture_push (FarInstance *at, const char *channel, GBytes *image, const char *content_type,
                   gint64 time_us, FarQuality quality, const char *reason)
 {
+  FAR_ON_MAIN ();
   g_autofree char *name = far_series_name (at, channel);
   FarPicture picture = { .source = far_node_id (),
                          .name = name,

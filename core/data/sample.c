@@ -11,6 +11,8 @@
 #include "data/listener.h"
 #include "life/instance-private.h"
 
+#include <farwatch/thread.h>
+
 static void
 sample_listeners_clear (gpointer part)
 {
@@ -28,12 +30,14 @@ sample_listeners (void)
 guint
 far_sample_listen (FarInstance *at, FarReadingFunc func, gpointer user)
 {
+  FAR_ON_MAIN ();
   return far_listeners_add (sample_listeners (), at, (FarListenerFunc) func, user);
 }
 
 void
 far_sample_unlisten (guint id)
 {
+  FAR_ON_MAIN ();
   far_listeners_remove (sample_listeners (), id);
 }
 
@@ -63,6 +67,7 @@ pass_on (const char *const *names, FarInstance *sensor, const FarReading *group)
 void
 far_sample_push (FarInstance *at, const FarReading *group)
 {
+  FAR_ON_MAIN ();
   FarReading own = *group;
 
   if (own.time_us == 0)
@@ -90,6 +95,7 @@ sensor_of (const FarReading *group)
 void
 far_filter_emit (FarInstance *at, const FarReading *group)
 {
+  FAR_ON_MAIN ();
   FarInstance *sensor = sensor_of (group);
   const char *const *names = sensor != NULL && sensor->type != NULL ? far_sensor_filters (sensor) : NULL;
 

@@ -9,6 +9,7 @@
 
 #include <farwatch/sample.h>
 #include <farwatch/store.h>
+#include <farwatch/thread.h>
 
 #include "message/router.h"
 #include "data/sample-private.h"
@@ -121,6 +122,7 @@ far_series_name (FarInstance *at, const char *channel)
 FarSeries
 far_series (FarInstance *at, const char *channel, const char *unit)
 {
+  FAR_ON_MAIN ();
   g_autofree char *name = far_series_name (at, channel);
 
   return far_series_of (far_node_id (), name, unit);

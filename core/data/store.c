@@ -7,6 +7,7 @@
 
 #include <farwatch/plugin.h>
 #include <farwatch/store.h>
+#include <farwatch/thread.h>
 
 #define STORE_TABLE_MAX 64
 
@@ -151,6 +152,7 @@ store_can (gboolean can, FarRequest *req)
 void
 far_store_apply (const char *store, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);
 
@@ -162,6 +164,7 @@ void
 far_store_put (const char *store, const char *table, const char *key, const char *row, gint64 expect,
                FarRequest *req)
 {
+  FAR_ON_MAIN ();
   FarPart part = { .kind = FAR_PART_ROW, .table = table, .key = key, .row = row, .expect = expect };
 
   far_store_apply (store, NULL, &part, 1, req);
@@ -171,6 +174,7 @@ void
 far_store_rows (const char *store, const char *table, const FarFilterTerm *filter, const char *after,
                 guint limit, gboolean descending, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);
 
@@ -181,6 +185,7 @@ far_store_rows (const char *store, const char *table, const FarFilterTerm *filte
 void
 far_store_series (const char *store, const char *source, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);
 
@@ -192,6 +197,7 @@ void
 far_store_samples (const char *store, const char *source, const char *name, gint64 from_us, gint64 to_us,
                    guint limit, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);
 
@@ -202,6 +208,7 @@ far_store_samples (const char *store, const char *source, const char *name, gint
 void
 far_store_drop (const char *store, const char *table, gint64 samples_before_us, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);
 
@@ -213,6 +220,7 @@ void
 far_store_blob_put (const char *store, const char *sha256, guint64 offset, GBytes *bytes, gboolean last,
                     FarRequest *req)
 {
+  FAR_ON_MAIN ();
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);
 
@@ -227,6 +235,7 @@ far_store_blob_put (const char *store, const char *sha256, guint64 offset, GByte
 void
 far_store_blob_get (const char *store, const char *sha256, guint64 offset, guint size, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);
 
@@ -238,6 +247,7 @@ far_store_blob_get (const char *store, const char *sha256, guint64 offset, guint
 void
 far_store_snapshot (const char *store, const char *path, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);
 
@@ -252,6 +262,7 @@ far_store_snapshot (const char *store, const char *path, FarRequest *req)
 void
 far_store_maintain (const char *store, guint budget_ms, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   gpointer self;
   const FarStoreOps *ops = store_find (store, &self, &req);
 

@@ -29,6 +29,7 @@
 #include <farwatch/session.h>
 #include <farwatch/store.h>
 #include <farwatch/stream.h>
+#include <farwatch/thread.h>
 #include <farwatch/tunnel.h>
 
 G_BEGIN_DECLS

@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include <farwatch/clock.h>
+#include <farwatch/thread.h>
 
 #define SECOND_US G_GINT64_CONSTANT (1000000)
 #define STEADY_US (60 * SECOND_US)   /* ran so long: the next failure is a first one */
@@ -70,6 +71,7 @@ far_instance_new (FarProfile *profile, const FarConfigured *configured)
 void
 far_instance_hold (FarInstance *at)
 {
+  FAR_ON_MAIN ();
   at->held++;
   far_instance_ref (at);
 }
@@ -114,12 +116,14 @@ far_instance_self (FarInstance *at)
 gconstpointer
 far_instance_options (FarInstance *at)
 {
+  FAR_ON_MAIN ();
   return at->options;
 }
 
 gboolean
 far_instance_is_running (FarInstance *at)
 {
+  FAR_ON_MAIN ();
   return at->state == FAR_STATE_RUNNING;
 }
 
@@ -229,6 +233,7 @@ fail_later (gpointer data)
 void
 far_instance_fail (FarInstance *at, GError *error)
 {
+  FAR_ON_MAIN ();
   if (at->state == FAR_STATE_RETIRED)
     far_instance_retired (at);
   if (at->state != FAR_STATE_RUNNING && at->state != FAR_STATE_STARTING) {
@@ -369,6 +374,7 @@ go_out (FarInstance *at, void (*leave) (const FarHandler *handlers, gpointer sel
 void
 far_instance_ready (FarInstance *at)
 {
+  FAR_ON_MAIN ();
   if (at->state != FAR_STATE_STARTING)
     return;
   set_state (at, FAR_STATE_RUNNING);
@@ -455,6 +461,7 @@ retired_later (gpointer data)
 void
 far_instance_retired (FarInstance *at)
 {
+  FAR_ON_MAIN ();
   if (at->state == FAR_STATE_RETIRED)
     far_loop_post (far_loop_main (), retired_later, far_instance_ref (at));
 }

@@ -6,6 +6,8 @@
 
 #include "base/node-part.h"
 
+#include <farwatch/thread.h>
+
 typedef struct {
   GPtrArray *list;    /* of FarInstance, in the order of starting */
   GPtrArray *retired; /* of FarInstance */
@@ -156,6 +158,7 @@ far_instances_drop_retired (FarInstance *at)
 FarInstance *
 far_instance_find_retired (FarKind kind, const char *name, guint index)
 {
+  FAR_ON_MAIN ();
   for (guint i = 0; instances ()->retired != NULL && i < instances ()->retired->len; i++) {
     FarInstance *at = instances ()->retired->pdata[i];
 
@@ -204,6 +207,7 @@ far_instance_why_not (const FarInstance *at, GError **error)
 FarInstance *
 far_instance_find (FarKind kind, const char *name, GError **error)
 {
+  FAR_ON_MAIN ();
   g_autofree char *path = g_strconcat (far_kind_plural (kind), ".", name != NULL ? name : "", NULL);
   FarInstance *at = far_instances_by_path (path);
 
@@ -223,6 +227,7 @@ far_instance_find (FarKind kind, const char *name, GError **error)
 GPtrArray *
 far_instance_list (FarKind kind)
 {
+  FAR_ON_MAIN ();
   GPtrArray *all = far_instances_all (), *found = g_ptr_array_new ();
 
   for (guint i = 0; i < all->len; i++) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <farwatch/dial.h>
+#include <farwatch/thread.h>
 
 #include "stream/unix-socket.h"
 
@@ -227,6 +228,7 @@ listen_new (FarInstance *at, const char *address, GError **error)
 int
 far_instance_listen (FarInstance *at, const char *address, char **bound, GError **error)
 {
+  FAR_ON_MAIN ();
   FarListen *listen = find_left (at, address);
 
   if (listen == NULL)

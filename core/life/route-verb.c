@@ -6,6 +6,7 @@
 #include "message/router.h"
 
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 /* The next part of the path; NULL: *why it is none. */
 static const char *
@@ -44,6 +45,7 @@ verb_path (const FarRoute *route, const char *const *names, GError **error)
 FarMessage *
 far_message_from_verb (const char *verb, const char *const *names, json_t *body, GError **error)
 {
+  FAR_ON_MAIN ();
   const FarRoute *route = far_route_find_verb (verb);
   g_autoptr (GPtrArray) path = route != NULL ? verb_path (route, names, error) : NULL;
   g_autofree char *resource = path != NULL ? g_strjoinv ("/", (char **) path->pdata) : NULL;

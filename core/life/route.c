@@ -13,6 +13,7 @@
 #include "life/instance-private.h"
 
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 #define PARTS_MAX 8
 #define QUERY_MAX 16 /* as the text says */
@@ -50,6 +51,7 @@ route_free (gpointer data)
 void
 far_handlers_add (const FarHandler *handlers, gpointer self, FarInstance *at)
 {
+  FAR_ON_MAIN ();
   if (route_part ()->list == NULL)
     route_part ()->list = g_ptr_array_new_with_free_func (route_free);
   for (const FarHandler *handler = handlers; handler->method != NULL; handler++) {
@@ -89,6 +91,7 @@ handlers_leave (const FarHandler *handlers, gpointer self, gint64 grace_us)
 void
 far_handlers_remove (const FarHandler *handlers, gpointer self)
 {
+  FAR_ON_MAIN ();
   handlers_leave (handlers, self, 0);
 }
 

@@ -10,6 +10,7 @@
 #include <farwatch/loop.h>
 
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 typedef struct {
   char *name;
@@ -116,6 +117,7 @@ void
 far_run_blocking (const char *name, guint queue_max, void (*work) (FarRequest *req, gpointer data),
                   gpointer data, GDestroyNotify free_data, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   Executor *executor = executor_get (name);
   Job *job = g_new0 (Job, 1);
 

@@ -7,6 +7,7 @@
 
 #include <farwatch/error.h>
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 #define LANE "files"
 #define WAITING_MAX 64
@@ -44,6 +45,7 @@ write_work (FarRequest *req, gpointer data)
 void
 far_write_file (const char *path, const char *text, int mode, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   FileWriteJob *writing = g_new (FileWriteJob, 1);
 
   *writing = (FileWriteJob){ g_strdup (path), g_strdup (text), mode };

@@ -4,6 +4,8 @@
 
 #include "loop/instance-head.h"
 
+#include <farwatch/thread.h>
+
 FarInstanceHead *
 far_instance_head (FarInstance *at)
 {
@@ -39,6 +41,7 @@ far_instance_path (FarInstance *at)
 void
 far_instance_call (FarInstance *at, void (*func) (gpointer data), gpointer data)
 {
+  FAR_ON_MAIN ();
   FarNode *before = far_node_enter (far_instance_head (at)->node);
 
   func (data);

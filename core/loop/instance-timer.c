@@ -7,6 +7,7 @@
 #include "loop/owned.h"
 
 #include <farwatch/loop.h>
+#include <farwatch/thread.h>
 
 struct _FarInstanceTimer {
   FarOwned owned;
@@ -67,6 +68,7 @@ void
 far_instance_timer (FarInstance *at, FarInstanceTimer **timer, gint64 boottime_us,
                     void (*func) (gpointer data), gpointer data)
 {
+  FAR_ON_MAIN ();
   if (*timer != NULL)
     far_loop_timer_set ((*timer)->timer, boottime_us);
   else
@@ -79,6 +81,7 @@ far_instance_timer (FarInstance *at, FarInstanceTimer **timer, gint64 boottime_u
 void
 far_instance_timer_stop (FarInstanceTimer **timer)
 {
+  FAR_ON_MAIN ();
   if (*timer != NULL)
     timer_free (*timer);
 }
@@ -87,6 +90,7 @@ void
 far_instance_after (FarInstance *at, gint64 boottime_us, void (*func) (gpointer data), gpointer data,
                     GDestroyNotify dropped)
 {
+  FAR_ON_MAIN ();
   FarInstanceTimer *self = timer_new (at, boottime_us);
 
   self->func = func;

@@ -5,6 +5,8 @@
 
 #include "loop/loop-private.h"
 
+#include <farwatch/thread.h>
+
 /* Lives at the clock's loop; counted by the messages on their way and by the external loop. */
 typedef struct {
   gint refs;
@@ -115,6 +117,7 @@ far_loop_external_bind (FarLoop *loop)
 void
 far_loop_run_posted (FarLoop *loop)
 {
+  FAR_ON_LOOP (loop);
   far_loop_run_posts (loop);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <farwatch/instance.h>
+#include <farwatch/thread.h>
 
 #define EVENTS 64
 
@@ -175,6 +176,7 @@ quit_worker (gpointer data)
 void
 far_loop_io_free (FarLoop *loop)
 {
+  FAR_ON_MAIN ();
   if (loop == NULL)
     return;
   far_loop_post (loop, quit_worker, loop);

@@ -70,13 +70,28 @@ main_new (void)
   return loop;
 }
 
+/* 0 until it is asked for the first time. */
+static gsize *
+main_place (void)
+{
+  static gsize loop;
+  return &loop;
+}
+
 FarLoop *
 far_loop_main (void)
 {
-  static gsize loop;
-  if (g_once_init_enter (&loop))
-    g_once_init_leave (&loop, (gsize) main_new ());
-  return (FarLoop *) loop;
+  gsize *loop = main_place ();
+  if (g_once_init_enter (loop))
+    g_once_init_leave (loop, (gsize) main_new ());
+  return (FarLoop *) *loop;
+}
+
+gboolean
+far_loop_main_is_here (void)
+{
+  FarLoop *loop = g_atomic_pointer_get ((FarLoop **) main_place ());
+  return loop != NULL ? far_loop_is_here (loop) : far_thread_is_first ();
 }
 
 FarLoop *

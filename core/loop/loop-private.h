@@ -67,6 +67,10 @@ struct _FarLoop {
 
 void far_loop_init (FarLoop *loop, FarLoopKind sort, const char *name);
 void far_loop_clear (FarLoop *loop);
+/* Is this the process's first thread, and does main run at the caller's? Neither makes the main loop. [any
+ * thread] */
+gboolean far_thread_is_first (void);
+gboolean far_loop_main_is_here (void);
 void far_loop_bind (FarLoop *loop);          /* the calling thread is the loop's */
 gboolean far_loop_has_posts (FarLoop *loop); /* [any thread] */
 /* [loop] one turn: what was posted before it; TRUE: there was something */

@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <farwatch/thread.h>
+
 void
 far_loop_init (FarLoop *loop, FarLoopKind sort, const char *name)
 {
@@ -38,8 +40,8 @@ far_loop_bind (FarLoop *loop)
 }
 
 /* The main context runs on the process's first thread. */
-static gboolean
-on_first_thread (void)
+gboolean
+far_thread_is_first (void)
 {
   return syscall (SYS_gettid) == getpid ();
 }
@@ -49,7 +51,7 @@ far_loop_is_here (FarLoop *loop)
 {
   if (g_atomic_int_get (&loop->bound))
     return pthread_equal (loop->thread, pthread_self ());
-  return loop->sort == FAR_LOOP_MAIN && on_first_thread ();
+  return loop->sort == FAR_LOOP_MAIN && far_thread_is_first ();
 }
 
 const char *
@@ -154,6 +156,7 @@ far_loop_call (FarLoop *loop, FarLoopFunc func, gpointer data)
 guint8 *
 far_loop_scratch_take (FarLoop *loop, FarScratchSave save, gpointer owner)
 {
+  FAR_ON_LOOP (loop);
   FarScratchSave old = loop->scratch_save;
   gpointer old_owner = loop->scratch_owner;
   loop->scratch_save = NULL;
@@ -170,6 +173,7 @@ far_loop_scratch_take (FarLoop *loop, FarScratchSave save, gpointer owner)
 void
 far_loop_scratch_leave (FarLoop *loop, gpointer owner)
 {
+  FAR_ON_LOOP (loop);
   if (loop->scratch_owner != owner)
     return;
   loop->scratch_save = NULL;
@@ -179,5 +183,6 @@ far_loop_scratch_leave (FarLoop *loop, gpointer owner)
 guint8 *
 far_loop_scratch (FarLoop *loop)
 {
+  FAR_ON_LOOP (loop);
   return far_loop_scratch_take (loop, NULL, NULL);
 }

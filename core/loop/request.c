@@ -11,6 +11,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/loop.h>
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 struct _FarRequest {
   gint refs;
@@ -69,6 +70,7 @@ request_leave (FarRequest *req)
 void
 far_request_serve (FarRequest *req, FarInstance *at)
 {
+  FAR_ON_MAIN ();
   if (req->server != NULL)
     g_queue_unlink (&far_instance_head (req->server)->served, &req->served);
   req->server = req->delivered ? NULL : at;
@@ -169,6 +171,7 @@ request_timeout (gpointer data)
 FarRequest *
 far_request_new (FarDone done, gpointer user, guint timeout_ms)
 {
+  FAR_ON_MAIN ();
   FarRequest *req = g_new0 (FarRequest, 1);
 
   req->refs = 1;
@@ -185,6 +188,7 @@ far_request_new (FarDone done, gpointer user, guint timeout_ms)
 FarRequest *
 far_request_of (FarInstance *at, FarDone done, gpointer user, GDestroyNotify dropped, guint timeout_ms)
 {
+  FAR_ON_MAIN ();
   FarRequest *req = far_request_new (done, user, timeout_ms);
 
   req->asker = at;
@@ -247,24 +251,28 @@ far_request_ended (FarRequest *req)
 const GError *
 far_request_error (FarRequest *req)
 {
+  FAR_ON_MAIN ();
   return req->error;
 }
 
 gpointer
 far_request_result (FarRequest *req)
 {
+  FAR_ON_MAIN ();
   return req->result;
 }
 
 gpointer
 far_request_steal (FarRequest *req)
 {
+  FAR_ON_MAIN ();
   return g_steal_pointer (&req->result);
 }
 
 void
 far_request_attach (FarRequest *req, gpointer data, GDestroyNotify free_data)
 {
+  FAR_ON_MAIN ();
   if (req->attached != NULL && req->free_attached != NULL)
     req->free_attached (req->attached);
   req->attached = data;
@@ -274,5 +282,6 @@ far_request_attach (FarRequest *req, gpointer data, GDestroyNotify free_data)
 gpointer
 far_request_attached (FarRequest *req)
 {
+  FAR_ON_MAIN ();
   return req->attached;
 }

@@ -11,6 +11,7 @@
 
 #include <farwatch/i18n.h>
 #include <farwatch/instance.h>
+#include <farwatch/thread.h>
 
 #define PATIENCE_US G_USEC_PER_SEC
 #define LEAST_US                                                                                             \
@@ -112,6 +113,7 @@ far_thread_begin (const char *name, GThreadFunc func, gpointer data, GDestroyNot
 gboolean
 far_thread_end (FarThread *thread)
 {
+  FAR_ON_MAIN ();
   gint64 until = g_get_monotonic_time () + PATIENCE_US;
   gboolean over;
 
@@ -139,11 +141,13 @@ far_thread_end (FarThread *thread)
 void
 far_threads_ending (void)
 {
+  FAR_ON_MAIN ();
   threads.end_us = g_get_monotonic_time () + FAR_END_US;
 }
 
 guint
 far_threads_left (void)
 {
+  FAR_ON_MAIN ();
   return threads.left;
 }

@@ -12,6 +12,7 @@
 #include <farwatch/loop.h>
 #include <farwatch/i18n.h>
 #include <farwatch/instance.h>
+#include <farwatch/thread.h>
 
 typedef struct {
   FarAnswered answered;
@@ -307,6 +308,7 @@ call_is_small (const FarMessage *message)
 void
 far_call_secret (FarCall *call)
 {
+  FAR_ON_MAIN ();
   call->answer->secret = TRUE;
 }
 
@@ -322,6 +324,7 @@ call_end (FarAnswer *answer, FarMessage *message)
 void
 far_call_answer (FarCall *call, guint status, json_t *body)
 {
+  FAR_ON_MAIN ();
   FarAnswer *answer = call->answer;
   g_autoptr (FarMessage) message = far_message_answer (answer->request, status, body);
 
@@ -350,6 +353,7 @@ far_call_answer_as (FarCall *call, const FarMessage *answer)
 void
 far_call_fail (FarCall *call, GError *error)
 {
+  FAR_ON_MAIN ();
   FarAnswer *answer = call->answer;
   g_autoptr (GError) owned = error != NULL ? error
                                            : g_error_new_literal (FAR_ERROR, FAR_ERROR_INTERNAL,
@@ -362,6 +366,7 @@ far_call_fail (FarCall *call, GError *error)
 void
 far_call_fail_new (FarCall *call, FarErrorCode code, const char *format, ...)
 {
+  FAR_ON_MAIN ();
   va_list args;
   GError *error;
 
@@ -381,6 +386,7 @@ far_call_hidden (void)
 void
 far_call_refuse (FarCall *call, const char *object, const char *cause)
 {
+  FAR_ON_MAIN ();
   if (!far_visible (call->principal, object))
     far_call_fail_new (call, FAR_ERROR_NOT_FOUND, "%s", far_call_hidden ());
   else

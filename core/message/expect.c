@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 static const char *
 expected (const FarCall *call)
@@ -22,6 +23,7 @@ expected (const FarCall *call)
 gboolean
 far_expect_ok (const FarCall *call, const char *place, const json_t *shown, const char *words, GError **error)
 {
+  FAR_ON_MAIN ();
   const char *seen = expected (call);
   g_autofree char *is = far_revision (shown);
   char *text = words == NULL && shown != NULL ? json_dumps (shown, JSON_COMPACT | JSON_SORT_KEYS) : NULL;

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <farwatch/message.h>
+#include <farwatch/thread.h>
 
 #include <string.h>
 
@@ -11,6 +12,7 @@
 gboolean
 far_page_add (json_t *list, gsize *size, json_t *row)
 {
+  FAR_ON_MAIN ();
   gsize more = json_dumpb (row, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) + 1;
 
   if (json_array_size (list) > 0 && *size + more > PAGE_ROOM)
@@ -23,6 +25,7 @@ far_page_add (json_t *list, gsize *size, json_t *row)
 void
 far_page_begin (FarPage *page, const FarCall *call, guint most, gsize beside)
 {
+  FAR_ON_MAIN ();
   const char *limit = json_string_value (json_object_get (call->query, "limit"));
   guint64 fewer;
 
@@ -44,6 +47,7 @@ page_goes_on (const FarPage *page, const char *place)
 gboolean
 far_page_wants (FarPage *page, const char *place)
 {
+  FAR_ON_MAIN ();
   if (page->next != NULL || (page->after != NULL && strcmp (place, page->after) <= 0))
     return FALSE;
   if (json_array_size (page->list) >= page->limit && !page_goes_on (page, place))
@@ -54,6 +58,7 @@ far_page_wants (FarPage *page, const char *place)
 void
 far_page_take (FarPage *page, const char *place, json_t *row)
 {
+  FAR_ON_MAIN ();
   if (page_goes_on (page, place))
     json_array_append (page->list, row);
   else if (far_page_add (page->list, &page->size, row))

@@ -7,6 +7,7 @@
 #include "base/node-part.h"
 
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 typedef struct {
   guint id;
@@ -83,6 +84,7 @@ watch_is_busy (const Watch *watch)
 guint
 far_call_watch (FarCall *call, void (*gone) (guint watch, gpointer user), gpointer user)
 {
+  FAR_ON_MAIN ();
   FarAnswer *answer = call->answer;
   Watch *watch = g_new0 (Watch, 1);
 
@@ -183,6 +185,7 @@ watch_find (guint id)
 const FarPrincipal *
 far_watch_principal (guint id)
 {
+  FAR_ON_MAIN ();
   const Watch *watch = watch_find (id);
 
   return watch != NULL ? watch->principal : NULL;
@@ -191,6 +194,7 @@ far_watch_principal (guint id)
 void
 far_watch_event (guint id, json_t *event)
 {
+  FAR_ON_MAIN ();
   Watch *watch = watch_find (id);
 
   if (watch == NULL)

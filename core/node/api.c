@@ -11,6 +11,7 @@
 
 #include <farwatch/i18n.h>
 #include <farwatch/trust.h>
+#include <farwatch/thread.h>
 
 #include "node/api.h"
 #include "message/frame.h"
@@ -44,6 +45,7 @@ api_part (void)
 void
 far_api_set_login (FarInstance *at, const char *const *authenticators)
 {
+  FAR_ON_MAIN ();
   if (api_part ()->by_transport == NULL)
     api_part ()->by_transport = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
                                                        (GDestroyNotify) g_strfreev);
@@ -69,6 +71,7 @@ far_api_no_login (void)
 void
 far_api_gone (gpointer user)
 {
+  FAR_ON_MAIN ();
   far_call_gone (user);
   far_watch_user_gone (user);
 }
@@ -76,6 +79,7 @@ far_api_gone (gpointer user)
 void
 far_api_busy (gpointer user, gboolean busy)
 {
+  FAR_ON_MAIN ();
   far_watch_user_busy (user, busy);
 }
 
@@ -419,6 +423,7 @@ void
 far_api_submit (const FarPrincipal *principal, const char *transport, FarMessage *request,
                 FarAnswered answered, gpointer user)
 {
+  FAR_ON_MAIN ();
   g_autoptr (GError) error = NULL;
   g_autoptr (FarPrincipal)
       asker = api_form_ok (request, &error) ? far_delegated_asker (principal, request, &error) : NULL;

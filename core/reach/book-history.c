@@ -4,6 +4,8 @@
 
 #include "reach/book-private.h"
 
+#include <farwatch/thread.h>
+
 #define PAGE_MAX 40 /* rows of one answer: a body has its limit */
 #define LOOKED_AT_MAX 2000
 #define NAMES_MAX 16
@@ -81,6 +83,7 @@ book_query_text (const FarCall *call, const char *name)
 void
 far_book_history (FarBook *book, FarCall *call, const char *const *names, FarHistorySees sees)
 {
+  FAR_ON_MAIN ();
   FarFilterTerm filter[NAMES_MAX + 1] = { { NULL, NULL } };
   BookHistory *history = g_new0 (BookHistory, 1);
   guint64 limit = PAGE_MAX;

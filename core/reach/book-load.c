@@ -7,6 +7,7 @@
 #include "reach/book-private.h"
 
 #include <farwatch/clock.h>
+#include <farwatch/thread.h>
 
 #include <string.h>
 
@@ -262,6 +263,7 @@ load_page (BookLoad *load)
 void
 far_book_load (FarBook *book, FarBookLoaded done)
 {
+  FAR_ON_MAIN ();
   BookLoad *load = g_new0 (BookLoad, 1);
 
   load->book = book;

@@ -6,9 +6,12 @@
 
 #include <string.h>
 
+#include <farwatch/thread.h>
+
 gboolean
 far_session_own (const FarSession *session, const FarPrincipal *principal)
 {
+  FAR_ON_MAIN ();
   g_autofree char *person = far_principal_text (principal);
 
   return g_strcmp0 (session->person, person) == 0;
@@ -17,6 +20,7 @@ far_session_own (const FarSession *session, const FarPrincipal *principal)
 gboolean
 far_session_visible (const FarSession *session, const FarPrincipal *principal)
 {
+  FAR_ON_MAIN ();
   if (session->kind->visible != NULL)
     return session->kind->visible (session, principal);
   return far_session_own (session, principal) || far_authorize_see (principal, session->object);
@@ -25,6 +29,7 @@ far_session_visible (const FarSession *session, const FarPrincipal *principal)
 FarSession *
 far_book_resolve (FarBook *book, const char *id, const FarPrincipal *principal, FarResolved *found)
 {
+  FAR_ON_MAIN ();
   FarSession *session = far_book_session (book, id);
 
   if (session == NULL)
@@ -61,6 +66,7 @@ list_seen (FarBook *book, const FarPrincipal *principal, gboolean closed)
 void
 far_book_list (FarBook *book, FarCall *call, guint most, gboolean closed)
 {
+  FAR_ON_MAIN ();
   const char *all = json_string_value (json_object_get (call->query, "all"));
   g_autoptr (GPtrArray) seen = list_seen (book, call->principal, closed && g_strcmp0 (all, "yes") == 0);
   FarPage page;
@@ -94,6 +100,7 @@ book_watch_gone (guint watch, gpointer user)
 void
 far_session_watch (FarSession *session, FarCall *call)
 {
+  FAR_ON_MAIN ();
   gboolean over = !far_session_live (session);
   guint watch = far_call_watch (call, book_watch_gone, far_session_ref (session));
 
@@ -120,6 +127,7 @@ book_watch_tell (const FarSession *session, guint watch)
 void
 far_session_tell (FarSession *session)
 {
+  FAR_ON_MAIN ();
   g_autoptr (GArray) watches = g_array_copy (session->in->watches); /* an event may end a watch */
   gboolean over = !far_session_live (session);
 

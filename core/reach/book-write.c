@@ -6,6 +6,7 @@
 #include "reach/book-private.h"
 
 #include <farwatch/clock.h>
+#include <farwatch/thread.h>
 
 #define RETRY_US (3 * G_USEC_PER_SEC)
 #define EVERY_US (10 * G_USEC_PER_SEC) /* between two writes of a session that are not urgent */
@@ -85,6 +86,7 @@ void
 far_session_begin (FarSession *session, const FarPart *more, guint n, FarSessionBegun done, gpointer user,
                    GDestroyNotify dropped)
 {
+  FAR_ON_MAIN ();
   BookBegin *begin;
 
   if (session->book->store == NULL) {

@@ -9,6 +9,7 @@
 
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 #include <string.h>
 
@@ -50,6 +51,7 @@ far_sessions_live (void)
 FarBook *
 far_book_new (FarInstance *at, const FarSessionKind *kind, const char *store, gpointer self)
 {
+  FAR_ON_MAIN ();
   FarBook *book = g_new0 (FarBook, 1);
 
   book->at = at;
@@ -67,6 +69,7 @@ far_book_new (FarInstance *at, const FarSessionKind *kind, const char *store, gp
 gpointer
 far_book_self (FarBook *book)
 {
+  FAR_ON_MAIN ();
   return book->self;
 }
 
@@ -123,6 +126,7 @@ session_leave (FarSession *session)
 void
 far_book_stop (FarBook *book)
 {
+  FAR_ON_MAIN ();
   g_autoptr (GList) all = g_hash_table_get_keys (book->all);
 
   g_ptr_array_remove (book_list (), book);
@@ -137,6 +141,7 @@ far_book_stop (FarBook *book)
 void
 far_book_free (FarBook *book)
 {
+  FAR_ON_MAIN ();
   if (book == NULL)
     return;
   g_ptr_array_remove (book_list (), book); /* its service was never started */
@@ -150,18 +155,21 @@ far_book_free (FarBook *book)
 FarSession *
 far_book_session (FarBook *book, const char *id)
 {
+  FAR_ON_MAIN ();
   return id != NULL ? g_hash_table_lookup (book->sessions, id) : NULL;
 }
 
 GHashTable *
 far_book_sessions (FarBook *book)
 {
+  FAR_ON_MAIN ();
   return book->sessions;
 }
 
 GPtrArray *
 far_book_live (FarBook *book)
 {
+  FAR_ON_MAIN ();
   GPtrArray *live = g_ptr_array_new_with_free_func ((GDestroyNotify) far_session_unref);
   GHashTableIter iter;
   gpointer session;
@@ -176,6 +184,7 @@ far_book_live (FarBook *book)
 guint
 far_book_count (FarBook *book, const char *person)
 {
+  FAR_ON_MAIN ();
   GHashTableIter iter;
   gpointer session;
   guint n = 0;
@@ -237,6 +246,7 @@ far_book_forget (FarBook *book)
 FarSession *
 far_session_new (FarBook *book, const char *id)
 {
+  FAR_ON_MAIN ();
   FarSession *session = g_malloc0 (book->kind->size);
 
   session->book = book;
@@ -261,6 +271,7 @@ far_session_new (FarBook *book, const char *id)
 FarSession *
 far_session_ref (FarSession *session)
 {
+  FAR_ON_MAIN ();
   session->refs++;
   return session;
 }
@@ -297,6 +308,7 @@ book_session_free (FarSession *session)
 void
 far_session_unref (FarSession *session)
 {
+  FAR_ON_MAIN ();
   if (--session->refs == 0)
     book_session_free (session);
 }
@@ -304,6 +316,7 @@ far_session_unref (FarSession *session)
 gboolean
 far_session_live (const FarSession *session)
 {
+  FAR_ON_MAIN ();
   return session->state != FAR_SESSION_CLOSED;
 }
 
@@ -337,6 +350,7 @@ state_is_urgent (FarSessionState state)
 gboolean
 far_session_event (FarSession *session, FarSessionEvent event, const char *cause, GError **error)
 {
+  FAR_ON_MAIN ();
   FarSessionState before = session->state, now;
 
   if (!event_take (session, event, error))
@@ -362,6 +376,7 @@ far_session_event (FarSession *session, FarSessionEvent event, const char *cause
 gboolean
 far_session_close (FarSession *session, const char *cause, const char *by, GError **error)
 {
+  FAR_ON_MAIN ();
   gboolean goes = far_session_step (session->state, FAR_SESSION_EV_CLOSE_ASKED).kind == FAR_STEP_GO;
 
   if (goes && session->ended_by == NULL)
@@ -372,6 +387,7 @@ far_session_close (FarSession *session, const char *cause, const char *by, GErro
 void
 far_session_counted (FarSession *session, guint64 bytes_up, guint64 bytes_down)
 {
+  FAR_ON_MAIN ();
   gboolean moved = bytes_up > session->bytes_up || bytes_down > session->bytes_down;
 
   session->bytes_up = MAX (session->bytes_up, bytes_up);

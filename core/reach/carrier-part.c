@@ -10,6 +10,7 @@
 
 #include <farwatch/i18n.h>
 #include <farwatch/plugin.h>
+#include <farwatch/thread.h>
 
 #define TEXT_MAX 4096
 
@@ -82,6 +83,7 @@ carrier_part_read (const FarCarrierOps *ops, json_t *offer, GError **error)
 json_t *
 far_carrier_part (const char *const *transports, json_t *offer, const char **transport, GError **error)
 {
+  FAR_ON_MAIN ();
   json_t *carrier = json_object_get (offer, "carrier");
   const char *wanted = json_string_value (json_object_get (carrier, "kind")), *kind = NULL;
   g_autoptr (GError) why = NULL;
@@ -125,6 +127,7 @@ carrier_part_differs (json_t *one, json_t *other)
 const char *
 far_carrier_part_other (json_t *part, json_t *credential)
 {
+  FAR_ON_MAIN ();
   json_t *own = json_object_get (credential, "carrier");
   const char *fault;
   if (json_object_get (part, "kind") == NULL)

@@ -9,6 +9,7 @@
 
 #include <farwatch/i18n.h>
 #include <farwatch/plugin.h>
+#include <farwatch/thread.h>
 
 /* An open that waits for its token, by a driver that wants it at once. */
 typedef struct {
@@ -47,6 +48,7 @@ carrier_ops (FarInstance *at)
 FarCarrier *
 far_carrier_ref (FarCarrier *carrier)
 {
+  FAR_ON_MAIN ();
   carrier->refs++;
   return carrier;
 }
@@ -54,6 +56,7 @@ far_carrier_ref (FarCarrier *carrier)
 void
 far_carrier_unref (FarCarrier *carrier)
 {
+  FAR_ON_MAIN ();
   if (--carrier->refs > 0)
     return;
   g_free (carrier->transport);
@@ -215,6 +218,7 @@ FarCarrier *
 far_carrier_reserve (const char *transport, const FarCarrierSpec *spec, const FarCarrierFuncs *funcs,
                      gpointer user, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   GError *error = NULL;
   FarInstance *at = carrier_find (transport, TRUE, &error);
   if (at == NULL)
@@ -250,6 +254,7 @@ carrier_hold (FarCarrier *carrier, const FarCarrierOpen *spec, FarRequest *req)
 void
 far_carrier_reopen (FarCarrier *carrier, const FarCarrierOpen *spec, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   if (carrier->at == NULL) {
     far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is over"), carrier->session);
     return;
@@ -279,6 +284,7 @@ carrier_held_open (FarCarrier *carrier, const char *token)
 void
 far_carrier_show (FarCarrier *carrier, const char *token)
 {
+  FAR_ON_MAIN ();
   if (carrier->held != NULL)
     carrier_held_open (carrier, token);
   else if (carrier->at != NULL && carrier->ops->show != NULL)
@@ -289,6 +295,7 @@ FarCarrier *
 far_carrier_open (const char *transport, const FarCarrierOpen *spec, const FarCarrierFuncs *funcs,
                   gpointer user, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   GError *error = NULL;
   FarInstance *at = carrier_find (transport, FALSE, &error);
   if (at == NULL)
@@ -303,18 +310,21 @@ far_carrier_open (const char *transport, const FarCarrierOpen *spec, const FarCa
 const char *
 far_carrier_transport (FarCarrier *carrier)
 {
+  FAR_ON_MAIN ();
   return carrier->transport;
 }
 
 const char *
 far_carrier_session (FarCarrier *carrier)
 {
+  FAR_ON_MAIN ();
   return carrier->session;
 }
 
 const char *
 far_carrier_key (FarCarrier *carrier)
 {
+  FAR_ON_MAIN ();
   return carrier->ops->key;
 }
 
@@ -327,6 +337,7 @@ carrier_stream_free (gpointer stream)
 void
 far_carrier_attach (FarCarrier *carrier, FarStream *stream, const char *from)
 {
+  FAR_ON_MAIN ();
   if (carrier->at != NULL && carrier->ops->attach != NULL)
     carrier->ops->attach (far_instance_self (carrier->at), carrier, stream, from);
   else
@@ -336,6 +347,7 @@ far_carrier_attach (FarCarrier *carrier, FarStream *stream, const char *from)
 void
 far_carrier_set_deadline (FarCarrier *carrier, gint64 boottime_us)
 {
+  FAR_ON_MAIN ();
   if (carrier->at != NULL)
     carrier->ops->set_deadline (far_instance_self (carrier->at), carrier, boottime_us);
 }
@@ -343,6 +355,7 @@ far_carrier_set_deadline (FarCarrier *carrier, gint64 boottime_us)
 void
 far_carrier_shut (FarCarrier *carrier, const char *cause, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   if (carrier->at == NULL || carrier->ops->shut == NULL) {
     far_request_done (req, NULL, NULL);
     return;
@@ -354,6 +367,7 @@ far_carrier_shut (FarCarrier *carrier, const char *cause, FarRequest *req)
 void
 far_carrier_end (FarCarrier *carrier, const char *cause)
 {
+  FAR_ON_MAIN ();
   gboolean held = carrier_held_drop (carrier);
   if (held && carrier->at != NULL && !carrier->known)
     carrier_orphan (carrier, cause);
@@ -366,6 +380,7 @@ far_carrier_end (FarCarrier *carrier, const char *cause)
 void
 far_carrier_tell (FarCarrier *carrier, FarCarrierEvent *event)
 {
+  FAR_ON_MAIN ();
   if (carrier->ended)
     return;
   gboolean last = event->kind == FAR_CARRIER_ENDED;
@@ -381,6 +396,7 @@ far_carrier_tell (FarCarrier *carrier, FarCarrierEvent *event)
 void
 far_carrier_incoming (FarCarrier *carrier, const char *from, FarLoop *loop, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   if (carrier->ended || carrier->funcs->incoming == NULL)
     far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is over"), carrier->session);
   else
@@ -392,6 +408,7 @@ far_carrier_incoming (FarCarrier *carrier, const char *from, FarLoop *loop, FarR
 gboolean
 far_carrier_look (const char *transport, FarCarrierLook *look)
 {
+  FAR_ON_MAIN ();
   FarInstance *at = far_instance_find (FAR_KIND_TRANSPORT, transport, NULL);
   const FarCarrierOps *ops = at != NULL ? carrier_ops (at) : NULL;
   if (ops == NULL)
@@ -409,12 +426,14 @@ far_carrier_look (const char *transport, FarCarrierLook *look)
 void
 far_carrier_part_put (FarCarrier *carrier, json_t *json, json_t *part)
 {
+  FAR_ON_MAIN ();
   far_carrier_part_write (json, carrier->kind, carrier->ops, part);
 }
 
 void
 far_tunnel_free (FarTunnel *tunnel)
 {
+  FAR_ON_MAIN ();
   if (!tunnel)
     return;
   g_free (tunnel->y_host);

@@ -10,6 +10,7 @@
 #include "loop/owned.h"
 
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 typedef FarDeviceLost ClaimLost;
 
@@ -138,6 +139,7 @@ gboolean
 far_device_lock (const char *name, const char *session, const char *person, ClaimLost lost, gpointer user,
                  GError **error)
 {
+  FAR_ON_MAIN ();
   const FarDevice *device = far_device_find (name);
   if (!device) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("no device '%s' here"), name);
@@ -161,6 +163,7 @@ far_device_lock (const char *name, const char *session, const char *person, Clai
 void
 far_device_unlock (const char *device, const char *session)
 {
+  FAR_ON_MAIN ();
   for (guint i = device_locks ()->list ? device_locks ()->list->len : 0; i > 0; i--) {
     Claim *claim = device_locks ()->list->pdata[i - 1];
     if (g_strcmp0 (claim->session, session) == 0 && (!device || g_strcmp0 (claim->device, device) == 0))
@@ -179,6 +182,7 @@ device_lock_listener_end (gpointer thing)
 void
 far_device_on_lost (FarInstance *at, ClaimLost func, gpointer user)
 {
+  FAR_ON_MAIN ();
   far_owned_leave (&device_locks ()->owned);
   far_owned_by (&device_locks ()->owned, at, device_lock_listener_end, NULL);
   device_locks ()->func = func;
@@ -188,6 +192,7 @@ far_device_on_lost (FarInstance *at, ClaimLost func, gpointer user)
 const char *
 far_device_holder (const char *device, const char **session)
 {
+  FAR_ON_MAIN ();
   const FarDevice *known = far_device_find (device);
   Claim *claim = claim_of_another (device, known ? known->line : NULL, NULL);
   if (session)

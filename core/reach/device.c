@@ -8,6 +8,7 @@
 
 #include <farwatch/i18n.h>
 #include <farwatch/option.h>
+#include <farwatch/thread.h>
 
 #include <string.h>
 
@@ -56,6 +57,7 @@ device_in (GPtrArray *list, const char *name, guint *at)
 const FarDevice *
 far_device_find (const char *name)
 {
+  FAR_ON_MAIN ();
   const FarDevice *device = device_in (devices ()->profile, name, NULL);
   return device ? device : device_in (devices ()->added, name, NULL);
 }
@@ -85,6 +87,7 @@ device_name_fits (const char *name)
 gboolean
 far_device_add (const FarDevice *device, GError **error)
 {
+  FAR_ON_MAIN ();
   if (!device_name_fits (device->name)) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
                  _ ("device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"),
@@ -110,6 +113,7 @@ far_device_add (const FarDevice *device, GError **error)
 gboolean
 far_device_remove (const char *name)
 {
+  FAR_ON_MAIN ();
   guint at;
   return device_in (devices ()->added, name, &at) && g_ptr_array_remove_index (devices ()->added, at);
 }
@@ -130,6 +134,7 @@ device_is_at (const FarDevice *device, const char *host, guint16 port)
 const FarDevice *
 far_device_by_address (const char *host, guint16 port)
 {
+  FAR_ON_MAIN ();
   g_autoptr (GPtrArray) list = far_device_list ();
   for (guint i = 0; host && i < list->len; i++)
     if (device_is_at (list->pdata[i], host, port))

@@ -9,10 +9,12 @@
 #include "loop/owned.h"
 
 #include <farwatch/plugin.h>
+#include <farwatch/thread.h>
 
 void
 far_endpoint_open (const char *endpoint, const FarEndpointSpec *spec, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   GError *error = NULL;
   FarInstance *at = far_instance_find (FAR_KIND_ENDPOINT, endpoint, &error);
   if (!at) {
@@ -82,6 +84,7 @@ failed_end (gpointer thing)
 void
 far_device_on_failed (FarInstance *at, FarDeviceFailed func, gpointer user)
 {
+  FAR_ON_MAIN ();
   far_owned_leave (&failed ()->owned);
   far_owned_by (&failed ()->owned, at, failed_end, NULL);
   failed ()->func = func;
@@ -116,6 +119,7 @@ device_opened (FarRequest *inner, gpointer user)
 void
 far_device_open (const FarEndpointSpec *spec, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   const FarDevice *device = far_device_find (spec->device);
   if (!device) {
     far_request_fail_new (req, FAR_ERROR_NOT_FOUND, _ ("no device '%s' here"),

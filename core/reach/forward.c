@@ -5,6 +5,8 @@
 
 #include "message/router.h"
 
+#include <farwatch/thread.h>
+
 /* A little more than the longest time that an asker may wait (node/api.c): a call that nobody waits for any
  * more is given up, too. */
 #define FORWARD_TIMEOUT_MS (125 * 1000)
@@ -33,6 +35,7 @@ forward_request (FarCall *call)
 void
 far_call_forward (FarCall *call, const char *transport, const char *peer)
 {
+  FAR_ON_MAIN ();
   GError *error = NULL;
   g_autoptr (FarMessage) request = far_delegated_request (call->principal, call->message, &error);
 

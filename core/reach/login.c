@@ -9,6 +9,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
 #include <farwatch/plugin.h>
+#include <farwatch/thread.h>
 
 #define LOGIN_NAME_BYTES 64
 #define LOGIN_SECRET_MAX 1024
@@ -76,6 +77,7 @@ far_verdict_free (FarVerdict *verdict)
 const FarVerdict *
 far_login_verdict (FarRequest *req)
 {
+  FAR_ON_MAIN ();
   return far_request_attached (req);
 }
 
@@ -322,6 +324,7 @@ login_run_new (const char *const *authenticators, FarLogin *login, FarRequest *r
 void
 far_login (const char *const *authenticators, FarLogin *login, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   LoginRun *run = login_run_new (authenticators, login, req);
 
   if (login_form_ok (login))
@@ -336,6 +339,7 @@ void
 far_token_issue (const char *authenticator, const char *name, const char *claim, const char *key,
                  gint64 until_wall_us, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   GError *error = NULL;
   FarInstance *at;
   const FarAuthenticatorOps *ops = login_ops (authenticator, &at, &error);
@@ -354,6 +358,7 @@ far_token_issue (const char *authenticator, const char *name, const char *claim,
 void
 far_token_withdraw (const char *authenticator, const char *claim)
 {
+  FAR_ON_MAIN ();
   g_autoptr (GError) error = NULL;
   FarInstance *at;
   const FarAuthenticatorOps *ops = login_ops (authenticator, &at, &error);
@@ -366,6 +371,7 @@ gboolean
 far_token_prepare (const char *authenticator, const char *store, const char *name, const char *claim,
                    const char *key, gint64 until_wall_us, FarTokenRow *row)
 {
+  FAR_ON_MAIN ();
   g_autoptr (GError) error = NULL;
   FarInstance *at;
   const FarAuthenticatorOps *ops = login_ops (authenticator, &at, &error);
@@ -377,6 +383,7 @@ far_token_prepare (const char *authenticator, const char *store, const char *nam
 void
 far_token_row_clear (FarTokenRow *row)
 {
+  FAR_ON_MAIN ();
   far_secret_free (row->token);
   g_free (row->table);
   g_free (row->key);

@@ -10,6 +10,7 @@
 
 #include <farwatch/i18n.h>
 #include <farwatch/plugin.h>
+#include <farwatch/thread.h>
 
 #include "message/router.h"
 #include "reach/registry-private.h"
@@ -61,6 +62,7 @@ peer_ops (const char *transport, gpointer *self, GError **error)
 void
 far_peer_send (const char *transport, const char *peer, FarMessage *request, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   GError *error = NULL;
   gpointer self = NULL;
   const FarMessageOps *ops = peer_ops_for (req, transport, &self, &error);
@@ -77,6 +79,7 @@ far_peer_send (const char *transport, const char *peer, FarMessage *request, Far
 gboolean
 far_peer_connected (const char *transport, const char *peer)
 {
+  FAR_ON_MAIN ();
   gpointer self = NULL;
   const FarMessageOps *ops = peer_ops (transport, &self, NULL);
 
@@ -86,6 +89,7 @@ far_peer_connected (const char *transport, const char *peer)
 void
 far_peer_cut (const char *transport, const char *peer, const char *cause)
 {
+  FAR_ON_MAIN ();
   gpointer self = NULL;
   const FarMessageOps *ops = peer_ops (transport, &self, NULL);
 
@@ -96,6 +100,7 @@ far_peer_cut (const char *transport, const char *peer, const char *cause)
 void
 far_peer_hurry (const char *transport, gboolean hurry)
 {
+  FAR_ON_MAIN ();
   gpointer self = NULL;
   const FarMessageOps *ops = peer_ops (transport, &self, NULL);
 
@@ -142,6 +147,7 @@ far_peer_is_up (const char *transport, const char *peer, const char **from)
 void
 far_peer_changed (FarInstance *transport, const char *peer, gboolean up, const char *from)
 {
+  FAR_ON_MAIN ();
   g_autoptr (GPtrArray) services = far_instance_list (FAR_KIND_SERVICE);
   g_autofree char *name = g_strdup (far_instance_name (transport));
 

@@ -7,12 +7,14 @@
 
 #include <farwatch/option.h>
 #include <farwatch/right.h>
+#include <farwatch/thread.h>
 
 /* ---- reading ---- */
 
 char *
 far_registry_object (const FarRegistryNode *node, const char *device)
 {
+  FAR_ON_MAIN ();
   return device != NULL ? g_strconcat (node->object, "/devices/", device, NULL) : g_strdup (node->object);
 }
 
@@ -32,6 +34,7 @@ const char *
 far_registry_device_named (const FarRegistryNode *node, const FarPrincipal *principal, const char *text,
                            const char **other)
 {
+  FAR_ON_MAIN ();
   const char *found = NULL;
   guint64 port;
   GHashTableIter iter;
@@ -60,6 +63,7 @@ far_registry_device_named (const FarRegistryNode *node, const FarPrincipal *prin
 gboolean
 far_registry_device_put (FarInstance *at, const char *id, const char *device, json_t *row)
 {
+  FAR_ON_MAIN ();
   FarRegistryHeld *held = far_registry_own (at, id);
   const json_t *before;
   gboolean differs;
@@ -88,6 +92,7 @@ registry_device_drop (FarRegistryHeld *held, const char *device)
 void
 far_registry_device_remove (FarInstance *at, const char *id, const char *device)
 {
+  FAR_ON_MAIN ();
   FarRegistryHeld *held = far_registry_own (at, id);
 
   if (held != NULL)

@@ -7,6 +7,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
 #include <farwatch/right.h>
+#include <farwatch/thread.h>
 
 #include "base/node-part.h"
 #include "data/listener.h"
@@ -84,12 +85,14 @@ far_registry_tell (FarRegistryHeld *held, FarRegistryEventKind kind, const char 
 guint
 far_registry_listen (FarInstance *at, FarRegistryFunc func, gpointer user)
 {
+  FAR_ON_MAIN ();
   return far_listeners_add (&registry_part ()->listeners, at, (FarListenerFunc) func, user);
 }
 
 void
 far_registry_unlisten (guint id)
 {
+  FAR_ON_MAIN ();
   far_listeners_remove (&registry_part ()->listeners, id);
 }
 
@@ -106,6 +109,7 @@ far_registry_held (const char *id)
 const FarRegistryNode *
 far_registry_node (const char *id)
 {
+  FAR_ON_MAIN ();
   const FarRegistryHeld *held = far_registry_held (id);
 
   return held != NULL ? &held->seen : NULL;
@@ -114,6 +118,7 @@ far_registry_node (const char *id)
 GPtrArray *
 far_registry_nodes (void)
 {
+  FAR_ON_MAIN ();
   GPtrArray *all = g_ptr_array_new ();
   GHashTableIter iter;
   gpointer held;
@@ -129,6 +134,7 @@ far_registry_nodes (void)
 gboolean
 far_registry_is_known (GError **error)
 {
+  FAR_ON_MAIN ();
   if (registry_part ()->known)
     return TRUE;
   g_set_error_literal (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE,
@@ -185,6 +191,7 @@ far_registry_link (const char *transport, const char *peer, gboolean up, const c
 void
 far_registry_polled (const char *id, const FarRegistryPoll *poll)
 {
+  FAR_ON_MAIN ();
   FarRegistryHeld *held = far_registry_held (id);
 
   if (held == NULL)
@@ -233,6 +240,7 @@ registry_mark (gpointer id, gpointer data, gpointer user)
 void
 far_registry_begin (FarInstance *at, const char *transport)
 {
+  FAR_ON_MAIN ();
   Registry *self = registry_part ();
 
   far_owned_leave (&self->writer);
@@ -249,6 +257,7 @@ far_registry_begin (FarInstance *at, const char *transport)
 void
 far_registry_complete (FarInstance *at)
 {
+  FAR_ON_MAIN ();
   Registry *self = registry_part ();
   g_autoptr (GPtrArray) gone = g_ptr_array_new_with_free_func (g_free);
   GHashTableIter iter;
@@ -289,6 +298,7 @@ registry_held_new (const char *id)
 const FarRegistryNode *
 far_registry_put (FarInstance *at, const FarRegistryEntry *entry)
 {
+  FAR_ON_MAIN ();
   FarRegistryHeld *held = far_registry_own (at, entry->id);
   gboolean is_new = held == NULL;
   json_t *before;
@@ -311,6 +321,7 @@ far_registry_put (FarInstance *at, const FarRegistryEntry *entry)
 void
 far_registry_end (FarInstance *at, const char *id, FarRegistryEventKind kind)
 {
+  FAR_ON_MAIN ();
   FarRegistryHeld *held = far_registry_own (at, id);
 
   if (held != NULL)
@@ -320,6 +331,7 @@ far_registry_end (FarInstance *at, const char *id, FarRegistryEventKind kind)
 void
 far_registry_remove (FarInstance *at, const char *id)
 {
+  FAR_ON_MAIN ();
   FarRegistryHeld *held = far_registry_own (at, id);
 
   if (held == NULL)

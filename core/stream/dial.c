@@ -14,6 +14,7 @@
 #include <farwatch/clock.h>
 #include <farwatch/gate.h>
 #include <farwatch/loop.h>
+#include <farwatch/thread.h>
 
 #include "loop/fd-watch.h"
 #include "loop/request-private.h"
@@ -120,6 +121,7 @@ dial_win (Attempt *attempt)
 int
 far_dial_take (FarRequest *req)
 {
+  FAR_ON_MAIN ();
   return GPOINTER_TO_INT (far_request_steal (req)) - 1;
 }
 
@@ -291,6 +293,7 @@ dial_too_late (gpointer data)
 void
 far_dial (const char *host, guint16 port, FarRequest *req)
 {
+  FAR_ON_MAIN ();
   Target number;
   GError *error = NULL;
   Dial *dial;

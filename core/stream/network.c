@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <farwatch/clock.h>
+#include <farwatch/thread.h>
 
 #include "loop/fd-watch.h"
 
@@ -70,6 +71,7 @@ network_open (void)
 FarNetworkWatch *
 far_network_watch_new (FarLoopFunc func, gpointer data)
 {
+  FAR_ON_MAIN ();
   FarNetworkWatch *watch = g_new0 (FarNetworkWatch, 1);
 
   watch->func = func;
@@ -83,6 +85,7 @@ far_network_watch_new (FarLoopFunc func, gpointer data)
 void
 far_network_watch_free (FarNetworkWatch *watch)
 {
+  FAR_ON_MAIN ();
   if (watch == NULL)
     return;
   g_clear_pointer (&watch->watch, far_fd_watch_free);

@@ -9,6 +9,7 @@
 
 #include <farwatch/clock.h>
 #include <farwatch/stream.h>
+#include <farwatch/thread.h>
 
 #define DISCARD_MAX (256 * 1024) /* then the other side does not listen anyway */
 
@@ -119,6 +120,7 @@ linger_ready (FarStream *stream, guint ready, gpointer user)
 void
 far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, FarPass *pass)
 {
+  FAR_ON_LOOP (stream->loop);
   Linger *self = g_new0 (Linger, 1);
 
   g_atomic_int_inc (&lingering);

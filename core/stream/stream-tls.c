@@ -17,6 +17,7 @@
 
 #include <farwatch/clock.h>
 #include <farwatch/i18n.h>
+#include <farwatch/thread.h>
 
 #define STEPS 32               /* records without content in one turn; then others of the loop have theirs */
 #define LAST_WORDS_MS 60000    /* for what was taken and is not below yet */
@@ -589,6 +590,7 @@ far_stream_tls_new (FarTls *tls, FarStream *below, const char *from)
 void
 far_tls_shake (FarStream *stream, FarTlsShaken func, gpointer user)
 {
+  FAR_ON_LOOP (stream->loop);
   FarTlsStream *self = (FarTlsStream *) stream;
 
   self->shaken = func;
@@ -598,12 +600,14 @@ far_tls_shake (FarStream *stream, FarTlsShaken func, gpointer user)
 const char *
 far_tls_peer (FarStream *stream)
 {
+  FAR_ON_LOOP (stream->loop);
   return ((const FarTlsStream *) stream)->node;
 }
 
 char *
 far_tls_peer_key (FarStream *stream)
 {
+  FAR_ON_LOOP (stream->loop);
   const FarTlsStream *self = (const FarTlsStream *) stream;
   g_auto (FarCerts) certs = { .n = 0 };
   unsigned n = 0;
@@ -620,18 +624,21 @@ far_tls_peer_key (FarStream *stream)
 gboolean
 far_tls_refused (FarStream *stream)
 {
+  FAR_ON_LOOP (stream->loop);
   return ((const FarTlsStream *) stream)->refused;
 }
 
 gboolean
 far_tls_resumed (FarStream *stream)
 {
+  FAR_ON_LOOP (stream->loop);
   return gnutls_session_is_resumed (((const FarTlsStream *) stream)->session) != 0;
 }
 
 gboolean
 far_tls_asked (FarStream *stream)
 {
+  FAR_ON_LOOP (stream->loop);
   return far_tls_resumed (stream) ||
          gnutls_certificate_client_get_request_status (((const FarTlsStream *) stream)->session) != 0;
 }
@@ -639,6 +646,7 @@ far_tls_asked (FarStream *stream)
 gboolean
 far_tls_export (FarStream *stream, const char *label, guint8 *to, gsize size)
 {
+  FAR_ON_LOOP (stream->loop);
   const FarTlsStream *self = (const FarTlsStream *) stream;
 
   return self->state == FAR_TLS_OPEN &&

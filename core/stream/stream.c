@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <farwatch/stream.h>
+#include <farwatch/thread.h>
 
 void
 far_stream_init (FarStream *stream, const FarStreamClass *klass, FarLoop *loop)
@@ -14,6 +15,7 @@ far_stream_init (FarStream *stream, const FarStreamClass *klass, FarLoop *loop)
 void
 far_stream_take (FarStream *stream, FarStreamReady ready, gpointer user)
 {
+  FAR_ON_LOOP (stream->loop);
   stream->ready = ready;
   stream->user = user;
   if (ready != NULL)
@@ -23,6 +25,7 @@ far_stream_take (FarStream *stream, FarStreamReady ready, gpointer user)
 void
 far_stream_tell (FarStream *stream, guint ready)
 {
+  FAR_ON_LOOP (stream->loop);
   if (stream->ready != NULL)
     stream->ready (stream, ready, stream->user);
 }
@@ -39,6 +42,7 @@ tell_now (gpointer data)
 void
 far_stream_tell_soon (FarStream *stream, guint ready)
 {
+  FAR_ON_LOOP (stream->loop);
   if (stream->ready == NULL) /* nobody to tell; who takes the stream is told all there is */
     return;
   if (stream->soon == NULL)
@@ -73,6 +77,7 @@ mark_dead (FarStream *stream, const char *cause)
 void
 far_stream_die (FarStream *stream, const char *cause)
 {
+  FAR_ON_LOOP (stream->loop);
   if (mark_dead (stream, cause))
     far_stream_tell (stream, FAR_READY_CLOSED);
 }
@@ -80,6 +85,7 @@ far_stream_die (FarStream *stream, const char *cause)
 void
 far_stream_die_soon (FarStream *stream, const char *cause)
 {
+  FAR_ON_LOOP (stream->loop);
   if (mark_dead (stream, cause))
     far_stream_tell_soon (stream, FAR_READY_CLOSED);
 }
@@ -97,6 +103,7 @@ far_stream_free (FarStream *stream)
 {
   if (stream == NULL)
     return;
+  FAR_ON_LOOP (stream->loop);
   g_clear_pointer (&stream->soon, far_deferred_free);
   /* the struct may live on for a turn of its library, whose events have no listener any more */
   stream->ready = NULL;

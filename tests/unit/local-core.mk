@@ -18,6 +18,12 @@ tests_unit_test_plain_CFLAGS = $(TEST_CC)
 tests_unit_test_plain_LDFLAGS = $(TEST_LD)
 tests_unit_test_plain_LDADD = $(TEST_LINK)
 
+unit_tests += tests/unit/test-thread-tag
+tests_unit_test_thread_tag_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_thread_tag_CFLAGS = $(TEST_CC)
+tests_unit_test_thread_tag_LDFLAGS = $(TEST_LD)
+tests_unit_test_thread_tag_LDADD = $(TEST_LINK)
+
 unit_tests += tests/unit/test-version
 tests_unit_test_version_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_version_CFLAGS = $(TEST_CC)

@@ -372,13 +372,21 @@ START_TEST (long_ones_are_never_cut)
 }
 END_TEST
 
+static void
+long_ones_peek (gpointer stream)
+{
+  FarBurst burst;
+
+  ((FarStream *) stream)->klass->peek (stream, &burst);
+  ck_assert_uint_eq (burst.n, 0);
+}
+
 /* One look reads only so many of those that are too long; the stream goes on by itself until the good one. */
 START_TEST (long_ones_do_not_hold_the_loop)
 {
   Loops loops = { .one = NULL };
   Report report = { 0 };
   FarPumpSpec spec = { .session = "s", .closed = report_closed, .user = &report };
-  FarBurst burst;
   int a[2], b[2], size = 1024 * 1024;
   guint sent = 0;
   loops_start (&loops);
@@ -389,8 +397,7 @@ START_TEST (long_ones_do_not_hold_the_loop)
     sent++;
   ck_assert_uint_gt (sent, 4 * FAR_BURST_FRAMES);
   FarStream *stream = far_stream_datagram_new (loops.one, a[0], 1);
-  stream->klass->peek (stream, &burst);
-  ck_assert_uint_eq (burst.n, 0);
+  far_loop_call (loops.one, long_ones_peek, stream);
   ck_assert_uint_le (stream->dropped, 4 * FAR_BURST_FRAMES);
   far_pump_start (stream, far_stream_datagram_new (loops.one, b[0], 1), &spec);
   datagram_send (a[1], 1, 2);
