@@ -2,7 +2,8 @@
 /* The session book: the sessions of one service, of whatever kind. The book keeps what all kinds have in
  * common (doc/sessions.md): the state machine with its timers, the rows on disk and the history, watchers,
  * lists, what a restart does. A service declares its kind, a table of functions for what is its own, and has
- * one book. Everything here runs on the main context. */
+ * one book. Everything here runs on the main context.
+ * Functions are [main] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/message.h>
 #include <farwatch/session.h>

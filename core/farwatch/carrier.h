@@ -7,7 +7,8 @@
  *
  * A service holds a FarCarrier and nothing else: no instance, no type. The handle stays with the instance
  * that made it, also while a reload retires that, and ENDED comes exactly once and last, whoever goes first.
- * All functions and callbacks here are [main]. */
+ * Callbacks are [main], too.
+ * Functions are [main] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/instance.h>
 #include <farwatch/request.h>

@@ -4,7 +4,8 @@
  * TLS, when the system's clock is more than two seconds off; before that the latest of the system's clock,
  * the day of the build, its own certificate's first day, and the last time that was told. The test clock
  * (environment FARWATCH_TEST_CLOCK=1 at start) adds an offset that only ever grows, so that tests jump over
- * an hour instead of sleeping; all loops' timers are re-armed by a jump. */
+ * an hour instead of sleeping; all loops' timers are re-armed by a jump.
+ * Functions are [any thread] unless their comment says otherwise. */
 #pragma once
 #include <glib.h>
 

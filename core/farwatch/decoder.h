@@ -5,7 +5,8 @@
  * loop of a tap, farwatch/leg.h), never on main, one at a time and in order; other flows may be at other
  * threads. They touch the flow alone, and open() the options, of which it copies what the flow needs: the
  * instance lives on main, and may have stopped meanwhile. A flow holds at most 64 KiB, whatever comes, and
- * the operations are the same however the bytes are cut. */
+ * the operations are the same however the bytes are cut.
+ * Functions are [one thread] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/event.h>
 #include <jansson.h>
@@ -47,7 +48,7 @@ void far_decoder_operation (FarDecoding *to, const FarOperation *operation);
 
 /* A decoder for the flow's application: the first one that came, of those that run. func hears its
  * operations, at the thread that feeds. FAR_ERROR_NOT_FOUND: no decoder that runs has this application. [any
- * thread; the rest at that one, which should not be main] */
+ * thread]; the rest is at that one, which should not be main. */
 FarDecoding *
 far_decoding_open (const FarDecoderFlow *flow, FarOperationFunc func, gpointer user, GError **error);
 /* time_us: wall. size 0 is an empty datagram, and nothing at all in a stream. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The one error domain. A code says what the caller does about it, the message what a person reads:
- * lower case, place, cause, next step, one line, never a secret. */
+ * lower case, place, cause, next step, one line, never a secret.
+ * Functions are [any thread] unless their comment says otherwise. */
 #pragma once
 #include <glib.h>
 
@@ -20,6 +21,7 @@ typedef enum {
 } FarErrorCode;
 
 #define FAR_ERROR (far_error_quark ())
+/* The domain behind FAR_ERROR. */
 GQuark far_error_quark (void);
 
 /* The word that crosses interfaces for a code ("denied", "not-found", …). Other domains read "unavailable".

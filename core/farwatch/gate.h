@@ -17,7 +17,8 @@
  *
  * Before login a peer may take FAR_GATE_BYTES bytes and FAR_GATE_SECONDS seconds: far_gate_over() tells, from
  * TCP_INFO and the clock; the owner asks at every wake-up and from a timer. Refusals and evictions are
- * counted with far_count() under fixed words. [any thread] unless said otherwise. */
+ * counted with far_count() under fixed words.
+ * Functions are [any thread] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/error.h>
 #include <farwatch/loop.h>

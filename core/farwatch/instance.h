@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One configured instance, seen from a plugin, and the way to other instances. Names, not pointers, are kept:
- * an instance may be replaced by a reload, so look it up each time. */
+ * an instance may be replaced by a reload, so look it up each time.
+ * Functions are [main] unless their comment says otherwise. */
 #pragma once
 #include <gmodule.h>
 #include <farwatch/error.h>
@@ -28,7 +29,6 @@ const char *far_kind_name (FarKind kind);
 const char *far_kind_plural (FarKind kind);
 FarKind far_kind_parse (const char *name);
 
-/* [main] unless said otherwise */
 const char *far_instance_name (FarInstance *at); /* "boiler"         [any thread] */
 /* "sensors.boiler" [any thread], the prefix of its log lines */
 const char *far_instance_path (FarInstance *at);
@@ -63,10 +63,10 @@ void far_instance_retired (FarInstance *at);
  * found otherwise); NULL: no more. For who speaks to an instance about a session that it opened. */
 FarInstance *far_instance_find_retired (FarKind kind, const char *name, guint index);
 
-/* The node. */
+/* The node: its name; its state directory, absolute, exists. [any thread] */
 const char *far_node_id (void);
-const char *far_node_state_dir (void); /* absolute, exists */
-/* Path below the state directory; caller frees. */
+const char *far_node_state_dir (void);
+/* Path below the state directory; caller frees. [any thread] */
 char *far_node_path (const char *relative);
 
 /* For a source of GLib that a plugin has made by itself: func(data) runs now, for at's node. Timers, requests
@@ -104,7 +104,7 @@ void far_log_limited (FarInstance *at, const char *key, const char *format, ...)
 void far_count (const char *what, guint times);
 
 /* The text of a credential named in the profile: $CREDENTIALS_DIRECTORY/NAME, else STATE/credentials/NAME
- * (0600). Caller clears and frees with far_secret_free(). */
+ * (0600). Caller clears and frees with far_secret_free(). [any thread] */
 char *far_secret_read (const char *name, GError **error);
 void far_secret_free (char *secret);
 

@@ -4,7 +4,8 @@
  * after 3 the next try is delayed (1 s, doubling to 32 s), after 10 none is made for 10 minutes; 30 of any
  * names from one source likewise, but for who logged in from there within a day. Tries wait for their turn in
  * a bounded queue, sources in turn, else "busy". Keys and certificates are no guesses and do not count. An
- * unknown name costs the same time as a wrong password. (spec B6, B8) */
+ * unknown name costs the same time as a wrong password. (spec B6, B8)
+ * Functions are [main] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/instance.h>
 #include <farwatch/request.h>
@@ -35,7 +36,10 @@ typedef struct {
   char *asker;   /* told_from: for whom the other node opened this way; NULL: nobody told */
   GStrv answers; /* CONVERSATION: answers to the last prompts */
 } FarLogin;
+/* A login to be filled; name, interface and from are copied, NULL reads "". Free with far_login_free(),
+ * unless far_login() has taken it. [one thread] */
 FarLogin *far_login_new (FarLoginForm form, const char *name, const char *interface, const char *from);
+/* Clears its secrets; NULL is fine. [one thread] */
 void far_login_free (FarLogin *login);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarLogin, far_login_free)
 
@@ -49,7 +53,9 @@ typedef struct {
   GStrv prompts;   /* ASK */
   gboolean echo;
 } FarVerdict;
+/* A verdict to be filled; principal is copied and may be NULL. [one thread] */
 FarVerdict *far_verdict_new (FarVerdictKind kind, const char *principal);
+/* NULL is fine. [one thread] */
 void far_verdict_free (FarVerdict *verdict);
 
 /* A token and the row that makes it good, to be written where it is absent. */

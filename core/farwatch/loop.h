@@ -4,7 +4,8 @@
  * Three sorts: the main context; a worker (own epoll loop: descriptors, timers on one timerfd, scratch
  * memory), where all streams live; an external loop, whose thread belongs to a library and which offers only
  * post() and timers. No part has one today: it is kept for the messages of a SIP stack, whose library brings
- * its own thread. Work posted runs in order, on the loop's thread, never inside far_loop_post(). */
+ * its own thread. Work posted runs in order, on the loop's thread, never inside far_loop_post().
+ * Functions are [any thread] unless their comment says otherwise. */
 #pragma once
 #include <glib.h>
 
@@ -32,7 +33,7 @@ const char *far_loop_name (FarLoop *loop);
 gboolean far_loop_is_worker (FarLoop *loop);
 /* [any thread] Runs func(data) on the loop, soon. */
 void far_loop_post (FarLoop *loop, FarLoopFunc func, gpointer data);
-/* [any thread, not the loop itself] Runs func(data) on the loop and waits: for tests and shutdown only. */
+/* [any thread] but the loop's own: runs func(data) on the loop and waits: for tests and shutdown only. */
 void far_loop_call (FarLoop *loop, FarLoopFunc func, gpointer data);
 
 /* One piece of work that may be asked for often and runs once: far_deferred_ask() posts it unless it waits
@@ -70,9 +71,9 @@ typedef void (*FarScratchSave) (gpointer owner);
 guint8 *far_loop_scratch_take (FarLoop *loop, FarScratchSave save, gpointer owner);
 void far_loop_scratch_leave (FarLoop *loop, gpointer owner);
 
-/* A worker of one's own (a handshake thread, say). Ends when freed: no stream may live there any more. [main]
- */
+/* A worker of one's own (a handshake thread, say). [any thread] */
 FarLoop *far_loop_io_new (const char *name);
+/* Ends it and waits for its thread: no stream may live there any more. [main] */
 void far_loop_io_free (FarLoop *loop);
 /* A loop whose thread a library owns. wake: [any thread] make the thread call far_loop_run_posted() soon. */
 FarLoop *far_loop_external_new (const char *name, void (*wake) (gpointer data), gpointer data);

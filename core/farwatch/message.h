@@ -9,7 +9,8 @@
  * interface): u32 BE length of the header JSON, header JSON (its "n" = bytes of the body), body bytes:
  * self-delimiting, so the same bytes are one WebSocket message or a run in a byte stream (control socket,
  * farctl's link). Format and vectors in doc/formats.md. A connection that sent `STREAM tickets/T` and got 200
- * is that ticket's byte stream from then on (on WebSocket: path /stream/T instead). */
+ * is that ticket's byte stream from then on (on WebSocket: path /stream/T instead).
+ * Functions are [main] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/request.h>
 #include <farwatch/instance.h>
@@ -37,24 +38,32 @@ typedef struct {
   GBytes *body;        /* NULL: none */
 } FarMessage;
 
+/* A request with a new id; method and resource are copied. The caller has one reference. [any thread] */
 FarMessage *
 far_message_request (const char *method, const char *resource, json_t *body /* takes; may be NULL */);
+/* The answer to a request, with its id; body NULL: none. [any thread] */
 FarMessage *far_message_answer (const FarMessage *request, guint status, json_t *body /* takes */);
+/* The answer that an error stands for: status, word and message (far_message_check() is the way back).
+ * [any thread] */
 FarMessage *far_message_error (const FarMessage *request, const GError *error);
+/* A reference more, returned; and one less, NULL is fine. [any thread] */
 FarMessage *far_message_ref (FarMessage *message);
 void far_message_unref (FarMessage *message);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarMessage, far_message_unref)
+/* A header by its lower-case name, borrowed; NULL: it has none. [any thread] */
 const char *far_message_header (const FarMessage *message, const char *name);
+/* Sets one before the message is sent, both are copied; value NULL takes it away. [one thread] */
 void far_message_set_header (FarMessage *message, const char *name, const char *value);
-/* Body as JSON (new reference), FAR_ERROR_INVALID with line and column when it is none. */
+/* Body as JSON (new reference), FAR_ERROR_INVALID with line and column when it is none. [any thread] */
 json_t *far_message_json (const FarMessage *message, GError **error);
 /* The error an answer stands for (status >= 400): code by its word, its message; FALSE and *error set then,
- * TRUE otherwise. */
+ * TRUE otherwise. [any thread] */
 gboolean far_message_check (const FarMessage *answer, GError **error);
-/* One frame. decode: FAR_ERROR_PROTOCOL; never reads past size. */
+/* One frame. decode: FAR_ERROR_PROTOCOL; never reads past size. [any thread] */
 GBytes *far_message_encode (const FarMessage *message);
 FarMessage *far_message_decode (const guint8 *data, gsize size, GError **error);
-/* Length of the whole frame at data, 0: not yet known (fewer than needed bytes), -1: never valid. */
+/* Length of the whole frame at data, 0: not yet known (fewer than needed bytes), -1: never valid.
+ * [any thread] */
 gssize far_message_frame_size (const guint8 *data, gsize size, GError **error);
 
 /* ---- handlers ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Option tables: a plugin declares what an admin may write, core parses, checks, fills and frees.
  * Options of an instance are one immutable struct (`const Opts *`), apart from the instance's state;
- * a reload swaps the struct on the main context and frees the old one when its last holder lets go. */
+ * a reload swaps the struct on the main context and frees the old one when its last holder lets go.
+ * Functions are [any thread] unless their comment says otherwise. */
 #pragma once
 #include <glib.h>
 

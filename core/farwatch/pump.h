@@ -7,7 +7,8 @@
  * holds a timer of its loop; at the deadline both ends are aborted, then it reports. Main → pump: start,
  * hold, resume, deadline, close. Pump → main: opened, counters (at most one a second), closed(cause). All
  * functions here are [any thread] and return at once; reports come on the main context, closed exactly once
- * and last. */
+ * and last.
+ * Functions are [any thread] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/stream.h>
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The registry: which nodes are registered with this one, which devices stand behind them, and whether they
  * have a link here now. One service writes it, any other reads it and listens; neither knows who the other
- * is. All on the main context.
+ * is.
  *
  * Entries live with this node, not with the instance that wrote them. While the writer restarts they stand as
  * they are and nobody is told anything: what hangs on a registered node goes on. It ends only when the writer
  * removes the entry, or says that what the node was given is void (far_registry_end()). Whoever begins
- * something new asks far_registry_is_known() first. */
+ * something new asks far_registry_is_known() first.
+ * Functions are [main] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/message.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* FarRequest: one asynchronous operation of any kind. Core owns timeout, cancellation and late answers: the
- * done callback runs exactly once, on the main context, never inside the call that started the operation. */
+ * done callback runs exactly once, on the main context, never inside the call that started the operation.
+ * Functions are [main] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/instance.h>
 
@@ -32,10 +33,10 @@ void far_request_serve (FarRequest *req, FarInstance *at);
 void far_request_done (FarRequest *req, gpointer result, GDestroyNotify free_result);
 void far_request_fail (FarRequest *req, GError *error); /* takes error */
 void far_request_fail_new (FarRequest *req, FarErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);
-/* Called on the main thread it delivers at once: when it returns, done() has run, so a stop() that cancels
- * what it waits for is safe. */
+/* [any thread] Called on the main thread it delivers at once: when it returns, done() has run, so a stop()
+ * that cancels what it waits for is safe. */
 void far_request_cancel (FarRequest *req);
-gboolean far_request_ended (FarRequest *req); /* a worker may ask before costly work */
+gboolean far_request_ended (FarRequest *req); /* [any thread] a worker may ask before costly work */
 
 /* Inside done(): */
 const GError *far_request_error (FarRequest *req); /* NULL: success */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Principals and rights. Default deny. A right is a row {who, action, object, hours, longest, from, needs,
  * until}; what a person may see is what a right of any action lets them see. A forwarded person is the
- * forwarding node's claim: judged as node AND person. */
+ * forwarding node's claim: judged as node AND person.
+ * Functions are [main] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/error.h>
 #include <jansson.h>
@@ -28,12 +29,15 @@ typedef struct {
   gint64 since_us; /* boottime at which it was made: a person's logins end when the person is removed */
 } FarPrincipal;
 
+/* A principal with one reference; all is copied, groups may be NULL, name and from NULL read "". until_us is
+ * the caller's to set before it is shown to others. [any thread] */
 FarPrincipal *
 far_principal_new (FarPrincipalKind kind, const char *name, const char *const *groups, const char *from);
+/* A reference more, returned; and one less, NULL is fine. [any thread] */
 FarPrincipal *far_principal_ref (const FarPrincipal *principal);
 void far_principal_unref (FarPrincipal *principal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarPrincipal, far_principal_unref)
-/* "person:alice", "node:term-1", "local:root", "nobody"; caller frees. */
+/* "person:alice", "node:term-1", "local:root", "nobody"; caller frees. [any thread] */
 char *far_principal_text (const FarPrincipal *principal);
 
 typedef enum {
@@ -51,8 +55,9 @@ typedef enum {
   FAR_ACTION_KNOW = 1 << 10   /* of handlers only: who may know that the object exists; the handler shows what
                                  far_authorize_see() lets through */
 } FarAction;
+/* The word of one action ("connect-raw"), static; and back, FAR_ACTION_NONE: unknown. [any thread] */
 const char *far_action_name (FarAction action);
-FarAction far_action_parse (const char *name); /* FAR_ACTION_NONE: unknown */
+FarAction far_action_parse (const char *name);
 
 /* Object path: "node" (this node itself), "terminals/T", "terminals/T/devices/D", "users/U", "rights/R",
  * "sessions/S"… */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Samples. They cross as a group: {time, quality, n × (series handle, tagged value)}. A handle is got once
  * per series and is valid for the life of the process. The scheduled tick is the time of a cyclic group.
- * (spec B2) */
+ * (spec B2)
+ * Functions are [any thread] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/instance.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The one session state machine, at the cloud and at the terminal. doc/sessions.md holds the table in prose;
  * a test reads it and compares. Every event is defined in every state: next state, or REFUSE (a peer's:
- * refuse and say so), or DROP (our own late event). (spec B7, B11, B12) */
+ * refuse and say so), or DROP (our own late event). (spec B7, B11, B12)
+ * Functions are [any thread] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/error.h>
 

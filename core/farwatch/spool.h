@@ -4,7 +4,8 @@
  * folder. What a kill or a power cut tears off is the tail only, and writing goes on behind it.
  *
  * These calls wait for the disk: [blocking] means on an executor or on a thread of one's own, never on main.
- * A writer, or a reader, is used by one thread at a time. */
+ * A writer, or a reader, is used by one thread at a time.
+ * Functions are [blocking] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/error.h>
 #include <farwatch/leg.h>
@@ -36,7 +37,7 @@ FarSpool *far_spool_open (const FarSpoolSpec *spec, GError **error);
 guint64 far_spool_append (FarSpool *spool, gconstpointer data, gsize size, gint64 time_us, GError **error);
 /* All that was written is on the disk. [blocking] */
 gboolean far_spool_sync (FarSpool *spool, GError **error);
-/* Bytes on the disk, of all segments. */
+/* Bytes on the disk, of all segments. [one thread] */
 guint64 far_spool_size (const FarSpool *spool);
 /* Ends writing; NULL is fine. [blocking] */
 void far_spool_close (FarSpool *spool);
@@ -69,7 +70,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarSpoolReader, far_spool_reader_close)
 
 /* A tap whose pieces become records of the spool (doc/formats.md, "Tap record"). It takes the spool and
  * closes it when the tap has ended. loop is a thread of the tap's own, as it waits for the disk; what the
- * disk does not take becomes a gap. Ends by far_leg_untap(). */
+ * disk does not take becomes a gap. Ends by far_leg_untap(). [any thread] */
 FarTap *far_tap_spool (const FarLegMatch *match, FarSpool *spool, FarLoop *loop);
 
 G_END_DECLS

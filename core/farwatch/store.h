@@ -2,7 +2,8 @@
 /* The store contract: a few primitives, one conformance suite for all stores. A row is a JSON object
  * described by no store: a new record type needs no change in any of them. Every operation ends through its
  * FarRequest on the main context; reads never wait behind the writer; what is reported durable survives kill
- * -9. One store may be used by two processes (the cluster comes later): expect decides. */
+ * -9. One store may be used by two processes (the cluster comes later): expect decides.
+ * Functions are [main] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/request.h>
 #include <farwatch/sample.h>
@@ -125,31 +126,32 @@ void far_store_blob_get (const char *store, const char *sha256, guint64 offset, 
 void far_store_snapshot (const char *store, const char *path, FarRequest *req);
 void far_store_maintain (const char *store, guint budget_ms, FarRequest *req);
 
+/* A row for a list of results; texts are copied. Then what frees one, and the series of a list; NULL is fine.
+ * [any thread] */
 FarRow *far_row_new (const char *key, const char *row, gint64 revision);
 void far_row_free (FarRow *row);
 void far_series_info_free (FarSeriesInfo *info);
-GArray *far_points_new (void); /* frees the texts with the array */
+GArray *far_points_new (void); /* frees the texts with the array [any thread] */
 
 /* ---- what stores share ---- [any thread] */
 
 /* A driver has found its files damaged, put them aside and made a new store of what can still be read. What
  * is gone is not known, so nobody may judge by the rest: core keeps `what` (place, and what was taken over,
  * one line) in STATE/damaged/NAME, stops the instance, and does not start it before a person has decided
- * (`farctl restore`). Blocks: a worker's thread only. Always FALSE, with the error that its requests end with
+ * (`farctl restore`). [blocking] Always FALSE, with the error that its requests end with
  * from now on (error may be NULL).
  */
 gboolean far_store_damaged (FarInstance *at, const char *what, GError **error);
-/* Before the files are moved: only the note, so that a crash on the way forgets nothing. Blocks: a worker's
- * thread only. */
+/* Before the files are moved: only the note, so that a crash on the way forgets nothing. [blocking] */
 void far_store_damage_begin (FarInstance *at, const char *what);
 /* Before a driver opens or makes its files. there: something of the store is at `path`. FALSE: it was made
  * once and is gone, so it must not be made anew; go_on (a store of values alone): that is said, and it may.
- * Blocks: a worker's thread only. */
+ * [blocking] */
 gboolean
 far_store_expected (FarInstance *at, const char *path, gboolean there, gboolean go_on, GError **error);
-/* It is open: from now on it is expected there. Blocks: a worker's thread only. */
+/* It is open: from now on it is expected there. [blocking] */
 void far_store_made (FarInstance *at, const char *path);
-/* Its files went while it was open: the instance stops. Blocks: a worker's thread only. Always FALSE, with
+/* Its files went while it was open: the instance stops. [blocking] Always FALSE, with
  * the error that its requests end with from now on. */
 gboolean far_store_gone (FarInstance *at, const char *path, GError **error);
 /* The option that all stores offer for it: index into far_if_damaged[]. */

@@ -21,7 +21,8 @@
  * altogether, the stream shows what came before, then eof, and dies only after that; a reset or abort kills
  * it at once. Who is told CLOSED after eof may therefore end in order. consume() invalidates what peek
  * showed. Until then the user may change the bytes where they lie (WebSocket unmasks there): the next peek
- * shows them changed. */
+ * shows them changed.
+ * Functions are [loop] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/gate.h>
 #include <farwatch/loop.h>
@@ -101,7 +102,7 @@ far_stream_amount (const FarStream *stream, const FarBurst *burst)
   return stream->klass->datagrams ? burst->n : burst->bytes;
 }
 
-/* Fills the head. [loop] */
+/* Fills the head, before anybody has the stream. [any thread] */
 void far_stream_init (FarStream *stream, const FarStreamClass *klass, FarLoop *loop);
 /* Takes or leaves the stream: at most one user. After taking, ready(READ|WRITE) comes once on its own. [loop]
  */
@@ -125,7 +126,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarStream, far_stream_free)
  * (NULL: none), writes rest, sends the end of input, throws away what comes, and frees the stream when the
  * other side has ended or for_ms are over; what waits then is dropped (abort). It takes pass (NULL: none)
  * too: who has not logged in can be evicted meanwhile, and the place is given back when the descriptor is.
- * [loop, also the pass's] */
+ * [loop] and the pass's. */
 void far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, FarPass *pass);
 
 /* A stream on a connected stream descriptor (TCP, unix, pipe pair); takes fd, makes it non-blocking. Movable.

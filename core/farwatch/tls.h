@@ -13,7 +13,8 @@
  *
  * A record is decrypted once and shown where it lies: peek() has no copy. The memory that peek() shows
  * belongs to the stream's user until it is consumed and may be changed there. An idle stream owns no buffer.
- * (security.md; RFC 8446, RFC 5246) */
+ * (security.md; RFC 8446, RFC 5246)
+ * Functions are [any thread] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/instance.h>
 #include <farwatch/stream.h>
@@ -56,7 +57,7 @@ char *far_tls_own_key (FarTls *tls);
 void far_tls_set_files (FarTls *tls, const char *cert, const char *key, const char *ca);
 
 /* Takes below, which must have no user, and lives at its loop. from: the other side's address for log lines,
- * copied. [loop of below] */
+ * copied. [loop] of below */
 FarStream *far_stream_tls_new (FarTls *tls, FarStream *below, const char *from);
 /* Tells the end of the handshake once: error NULL when it is good, else why not (FAR_ERROR_DENIED: a
  * certificate is refused by one of the sides) and the stream is dead. Not from inside this call. NULL func:
@@ -88,7 +89,7 @@ gboolean far_tls_export (FarStream *stream, const char *label, guint8 *to, gsize
 #define FAR_TLS_SHAKES_MAX 256
 typedef struct _FarTlsAccept FarTlsAccept;
 typedef struct {
-  /* [handshake thread] the first byte is there; may be NULL */
+  /* the first byte is there: at the handshakes' thread; may be NULL */
   void (*heard) (gpointer user);
   void (*done) (FarStream *stream /* takes */, const char *cause, gpointer user); /* [loop] */
 } FarTlsAcceptFuncs;

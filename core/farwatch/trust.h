@@ -5,6 +5,7 @@
  * ssh.key (Ed25519, PKCS#8 PEM: SSH host and client key), box.key (X25519, for crypto_box_seal). node.crt is
  * its certificate from the fleet's authority (ca.crt). CN = node id; extended key usage clientAuth +
  * serverAuth as its role needs. One far_trust_check() behind every TLS stack's hook. (security.md; spec B6)
+ * Functions are [any thread] unless their comment says otherwise.
  */
 #pragma once
 #include <farwatch/error.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Endpoints and devices: where a person's bytes end that a carrier has brought (spec B5–B8, B10–B12). */
+/* Endpoints and devices: where a person's bytes end that a carrier has brought (spec B5–B8, B10–B12).
+ * Functions are [main] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/carrier.h>
 #include <farwatch/instance.h>

@@ -2,6 +2,7 @@
 lint_tests = \
 	tests/lint/changes.py \
 	tests/lint/glossary.py \
+	tests/lint/header-comments.py \
 	tests/lint/headers.sh \
 	tests/lint/lint.py \
 	tests/lint/pages.py \
@@ -13,4 +14,4 @@ lint_tests = \
 	tests/lint/tree.sh
 
 TESTS += $(lint_tests)
-EXTRA_DIST += build-aux/lint build-aux/rooms build-aux/state build-aux/symbols $(lint_tests)
+EXTRA_DIST += build-aux/header-comments build-aux/lint build-aux/rooms build-aux/state build-aux/symbols $(lint_tests)
