@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 lint_tests = \
+	tests/lint/analyze.py \
 	tests/lint/changes.py \
+	tests/lint/coverage.py \
 	tests/lint/glossary.py \
 	tests/lint/header-comments.py \
 	tests/lint/headers.sh \
@@ -14,4 +16,4 @@ lint_tests = \
 	tests/lint/tree.sh
 
 TESTS += $(lint_tests)
-EXTRA_DIST += build-aux/header-comments build-aux/lint build-aux/rooms build-aux/state build-aux/symbols $(lint_tests)
+EXTRA_DIST += build-aux/analyze build-aux/analyze.baseline build-aux/coverage build-aux/header-comments build-aux/lint build-aux/rooms build-aux/state build-aux/symbols $(lint_tests)
