@@ -44,6 +44,7 @@ START_TEST (at_their_own_threads)
   tagged_main ();
   far_loop_main ();
   tagged_main ();
+  ck_assert (!far_loop_is_here (loop));
   far_loop_call (loop, call_loop, loop);
   far_loop_io_free (loop);
 }
