@@ -40,6 +40,7 @@ book_list (void)
 guint
 far_sessions_live (void)
 {
+  FAR_ON_MAIN ();
   GPtrArray *books = book_list ();
   guint n = 0;
 
