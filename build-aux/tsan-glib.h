@@ -14,6 +14,7 @@
 #define g_cond_wait far_tsan_cond_wait
 #define g_cond_wait_until far_tsan_cond_wait_until
 #define g_intern_string far_tsan_intern_string
+#define g_quark_try_string far_tsan_quark_try_string
 #define g_async_queue_push far_tsan_async_queue_push
 #define g_async_queue_push_front far_tsan_async_queue_push_front
 #define g_async_queue_pop far_tsan_async_queue_pop

@@ -13,6 +13,7 @@
 #undef g_cond_wait
 #undef g_cond_wait_until
 #undef g_intern_string
+#undef g_quark_try_string
 #undef g_async_queue_unref
 #undef g_bytes_unref
 #undef g_bytes_ref
@@ -27,6 +28,7 @@ void g_mutex_unlock (GMutex *mutex);
 void g_cond_wait (GCond *cond, GMutex *mutex);
 gboolean g_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end);
 const char *g_intern_string (const char *text);
+GQuark g_quark_try_string (const char *text);
 void g_async_queue_unref (GAsyncQueue *queue);
 void g_bytes_unref (GBytes *bytes);
 GBytes *g_bytes_ref (GBytes *bytes);
@@ -75,16 +77,28 @@ far_tsan_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end)
 }
 
 /* The table of interned texts is one for all threads, behind a lock inside of GLib. */
+static GMutex tsan_texts;
+
 const char *
 far_tsan_intern_string (const char *text)
 {
-  static GMutex lock;
   const char *interned;
 
-  far_tsan_mutex_lock (&lock);
+  far_tsan_mutex_lock (&tsan_texts);
   interned = g_intern_string (text);
-  far_tsan_mutex_unlock (&lock);
+  far_tsan_mutex_unlock (&tsan_texts);
   return interned;
+}
+
+GQuark
+far_tsan_quark_try_string (const char *text)
+{
+  GQuark quark;
+
+  far_tsan_mutex_lock (&tsan_texts);
+  quark = g_quark_try_string (text);
+  far_tsan_mutex_unlock (&tsan_texts);
+  return quark;
 }
 
 /* A queue's nodes are made and freed inside of it, so its lock has to be seen: it is taken here, and what

@@ -119,7 +119,7 @@ request_deliver (gpointer data)
 static void
 request_drop (FarRequest *req)
 {
-  g_autoptr (FarRequest) held = far_request_ref (req);
+  g_autoptr (FarRequest) held G_GNUC_UNUSED = far_request_ref (req);
 
   req->done = NULL;
   if (req->on_end != NULL) {
@@ -174,6 +174,7 @@ far_request_new (FarDone done, gpointer user, guint timeout_ms)
   FAR_ON_MAIN ();
   FarRequest *req = g_new0 (FarRequest, 1);
 
+  far_loop_main (); /* it is made here, and not by the thread that is the first to end a request */
   req->refs = 1;
   req->done = done;
   req->user = user;

@@ -102,7 +102,8 @@ take_label (const char **at, const char *end)
 static char *
 channel_of (char *label)
 {
-  g_autofree char *owned = label, *hash = NULL;
+  g_autofree char *owned G_GNUC_UNUSED = label;
+  g_autofree char *hash = NULL;
   GString *channel = g_string_new (NULL);
   gsize fits = 0;
 
