@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The service that keeps the fleet, with access beside it: it writes the registry as every writer does, its
- * restart ends no session, and while it does not run nothing new begins. */
+ * restart ends no session, a removal does, and while it does not run nothing new begins. */
 #include "config.h"
 
 #include "unit/access-help.h"
@@ -82,6 +82,68 @@ START_TEST (its_restart_ends_no_session)
 }
 END_TEST
 
+/* ---- a session and a removal that cross ---- */
+
+static void
+noted (FarMessage *answer, gboolean last, gpointer user)
+{
+  *(guint *) user = answer->status;
+}
+
+static gboolean
+is_noted (gpointer status)
+{
+  return *(guint *) status != 0;
+}
+
+static void
+submit (FarPrincipal *who, const char *method, const char *resource, json_t *body, guint *status)
+{
+  g_autoptr (FarMessage) message = far_message_request (method, resource, body);
+  far_api_submit (who, who->kind == FAR_PRINCIPAL_LOCAL ? NULL : "people", message, noted, status);
+}
+
+/* Neither knows of the other, and both rows are under way: whichever came first, no session goes on. */
+START_TEST (no_session_passes_a_removal_by)
+{
+  g_autoptr (FarPrincipal) root = far_principal_new (FAR_PRINCIPAL_LOCAL, "root", NULL, ""),
+                           alice = far_principal_new (FAR_PRINCIPAL_PERSON, "alice", NULL, "192.0.2.77");
+  guint removed = 0, asked = 0;
+  root->super = TRUE;
+  if (_i == 0)
+    submit (alice, "POST", "sessions", wish_for ("t1", NULL), &asked);
+  submit (root, "DELETE", "terminals/t1", NULL, &removed);
+  if (_i == 1)
+    submit (alice, "POST", "sessions", wish_for ("t1", NULL), &asked);
+  ck_assert_uint_eq (removed + asked, 0);
+  ck_assert (run_until (is_noted, &removed) && run_until (is_noted, &asked));
+  settle ();
+  ck_assert_uint_eq (removed, 204);
+  json_t *list = json_object_get (ask_root ("GET", "sessions", NULL).body, "sessions"), *session;
+  size_t i;
+  json_array_foreach (list, i, session) { /* its tunnel end has not let go yet */
+    ck_assert_str_eq (text_of (session, "state"), "closing");
+    ck_assert_str_eq (text_of (session, "cause"), "terminal removed");
+  }
+}
+END_TEST
+
+/* ---- a profile of before ---- */
+
+/* It has what it needs at access, and gets its instance from there: the same one, as nothing differs. */
+START_TEST (a_profile_of_before_goes_on)
+{
+  const FarInstance *before = far_instance_find (FAR_KIND_SERVICE, "fleet", NULL);
+  g_autofree char *id = session_open ("alice", wish_for ("t1", NULL));
+  cloud_reload ("  fleet: {type: fleet, store: main, nodes: nodes}", "");
+  ck_assert_ptr_eq (far_instance_find (FAR_KIND_SERVICE, "fleet", NULL), before);
+  ck_assert_str_eq (session_state (id), "open");
+  cloud_restart ();
+  ck_assert_ptr_nonnull (far_instance_find (FAR_KIND_SERVICE, "fleet", NULL));
+  ck_assert_uint_eq (ask_root ("GET", "terminals/t1", NULL).status, 200);
+}
+END_TEST
+
 /* ---- it does not run ---- */
 
 static void
@@ -117,6 +179,8 @@ main (void)
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, it_is_as_all_writers_are);
   tcase_add_test (cases, its_restart_ends_no_session);
+  tcase_add_loop_test (cases, no_session_passes_a_removal_by, 0, 2);
+  tcase_add_test (cases, a_profile_of_before_goes_on);
   tcase_add_test (cases, without_it_nothing_new_begins);
   suite_add_tcase (suite, cases);
   return run_suite (suite);
