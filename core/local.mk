@@ -307,6 +307,7 @@ libfarwatch_la_SOURCES = \
 	core/trust/trust-keys.c \
 	core/trust/trust-private.h \
 	core/trust/trust-revoked.c \
+	core/trust/trust-revoked.h \
 	core/trust/trust-seen.c \
 	core/trust/trust.c
 

@@ -39,7 +39,7 @@ gboolean far_trust_check (const char *chain_pem, const char *ca_file, FarPurpose
 gboolean far_trust_check_der (GBytes *const *chain, guint n, const char *ca_file, FarPurpose purpose,
                               const char *name, char **node, GError **error);
 
-/* What the fleet has revoked, as this process knows it: fed by who keeps the list (access), asked in every
+/* What the fleet has revoked, as this process knows it: fed by who keeps the list, asked in every
  * check of a node's certificate. An entry is a serial in lower-case hex, "sha256:HEX" of a public key for
  * every certificate of that key, or "node:NAME" for every certificate of that node. set replaces the list.
  * [any thread] */
@@ -48,8 +48,9 @@ void far_trust_revoked_add (const char *entry);
 void far_trust_revoked_remove (const char *entry);
 gboolean far_trust_revoked (const char *serial, const char *node);
 gboolean far_trust_revoked_key (const char *hash); /* as far_trust_key_hash() gives it */
-/* FALSE: who keeps the list cannot read it (its store does not run): no message of a node is taken meanwhile.
- * TRUE from the start: most nodes keep none. */
+/* FALSE: a service of this node needs the list (FarServiceType.needs_revoked), and who keeps it has not read
+ * it yet, or cannot (its store does not run): no message of a node is taken meanwhile. TRUE where nobody
+ * needs it. */
 gboolean far_trust_revoked_known (void);
 void far_trust_revoked_set_known (gboolean known);
 /* "sha256:HEX" of the SubjectPublicKeyInfo of a PEM certificate or CSR; caller frees. */

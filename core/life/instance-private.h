@@ -72,6 +72,8 @@ json_t *far_instance_json (const FarInstance *at);
 
 /* ---- all instances (instances.c) ---- */
 /* Makes and starts those of the profile, in its order. */
+/* What the services of a profile need of the node, before they run. */
+void far_instances_expect (const FarProfile *profile);
 void far_instances_start (FarProfile *profile);
 /* Starts what waits and can go now; called whenever an instance has been tried. */
 void far_instances_advance (void);

@@ -5,6 +5,7 @@
 #include "life/instance-private.h"
 
 #include "base/node-part.h"
+#include "trust/trust-revoked.h"
 
 #include <farwatch/thread.h>
 
@@ -131,11 +132,27 @@ far_instances_on_up (void (*func) (void))
   far_instances_advance ();
 }
 
+/* From before the first connection on. */
+void
+far_instances_expect (const FarProfile *profile)
+{
+  gboolean needed = FALSE;
+
+  for (guint i = 0; i < profile->instances->len; i++) {
+    const FarConfigured *configured = profile->instances->pdata[i];
+
+    needed = needed || (configured->kind == FAR_KIND_SERVICE && configured->type != NULL &&
+                        ((const FarServiceType *) configured->type)->needs_revoked);
+  }
+  far_trust_revoked_set_needed (needed);
+}
+
 void
 far_instances_start (FarProfile *profile)
 {
   GPtrArray *all = far_instances_all ();
 
+  far_instances_expect (profile);
   for (guint i = 0; i < profile->instances->len; i++)
     g_ptr_array_add (all, far_instance_new (profile, profile->instances->pdata[i]));
   far_instances_advance ();

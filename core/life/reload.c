@@ -183,6 +183,7 @@ hand_over (GPtrArray *changes, FarProfile *profile)
     carry_over (changes->pdata[i], profile, list);
   far_instances_replace (list);
   far_node_set_profile (profile);
+  far_instances_expect (profile);
   far_profile_hooks_in_force (profile);
   for (guint i = 0; i < changes->len; i++) {
     FarChange *change = changes->pdata[i];

@@ -4,14 +4,14 @@
  * has revoked. */
 #include "config.h"
 
-#include "base/node-part.h"
+#include "trust/trust-revoked.h"
 
-#include <farwatch/trust.h>
+#include "base/node-part.h"
 
 typedef struct {
   GMutex lock;
   GHashTable *entries; /* under lock; entries are strings */
-  gint unknown;        /* atomic */
+  gint read, needed;   /* atomic: who keeps the list has read it; somebody here needs it */
 } Revocations;
 
 static void
@@ -83,13 +83,19 @@ far_trust_revoked (const char *serial, const char *node)
 gboolean
 far_trust_revoked_known (void)
 {
-  return !g_atomic_int_get (&revocations ()->unknown);
+  return g_atomic_int_get (&revocations ()->read) || !g_atomic_int_get (&revocations ()->needed);
 }
 
 void
 far_trust_revoked_set_known (gboolean known)
 {
-  g_atomic_int_set (&revocations ()->unknown, !known);
+  g_atomic_int_set (&revocations ()->read, known);
+}
+
+void
+far_trust_revoked_set_needed (gboolean needed)
+{
+  g_atomic_int_set (&revocations ()->needed, needed);
 }
 
 gboolean

@@ -62,6 +62,13 @@ node_up (gpointer data, WsLink *link)
     ws_link_close (link, WS_CLOSE_POLICY, "revoked");
     return;
   }
+  /* its certificate was held against a list that nobody has read: it comes again */
+  if (self->client == NULL && !far_trust_revoked_known ()) {
+    far_log_limited (self->at, "revoked-unknown",
+                     "%s is not let in yet: which nodes are revoked has not been read", link->peer);
+    ws_link_close (link, WS_CLOSE_LATER, "not ready yet");
+    return;
+  }
   old = peer_find (self, peer);
   if (old != NULL)
     peer_replace (self, old);

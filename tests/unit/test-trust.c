@@ -13,6 +13,7 @@
 
 #include "base/clock-private.h"
 #include "trust/trust-private.h"
+#include "trust/trust-revoked.h"
 #include "unit/trust-fixture.h"
 
 #define CLIENT GNUTLS_KP_TLS_WWW_CLIENT
@@ -523,6 +524,21 @@ START_TEST (what_was_good_is_looked_at_again)
 }
 END_TEST
 
+/* Where nobody needs the list, most nodes, nothing waits for it. */
+START_TEST (revocations_are_known_when_they_are_read)
+{
+  ck_assert (far_trust_revoked_known ());
+  far_trust_revoked_set_needed (TRUE);
+  ck_assert (!far_trust_revoked_known ());
+  far_trust_revoked_set_known (TRUE);
+  ck_assert (far_trust_revoked_known ());
+  far_trust_revoked_set_known (FALSE); /* it cannot be read any more */
+  ck_assert (!far_trust_revoked_known ());
+  far_trust_revoked_set_needed (FALSE);
+  ck_assert (far_trust_revoked_known ());
+}
+END_TEST
+
 START_TEST (sign_refuses)
 {
   const char *wild[] = { "*.example", NULL };
@@ -653,6 +669,7 @@ main (void)
   tcase_add_test (tcase, the_limit_moves_with_the_own_certificate);
   tcase_add_test (tcase, a_clock_that_is_kept_right_beats_what_was_told_long_ago);
   tcase_add_test (tcase, what_was_good_is_looked_at_again);
+  tcase_add_test (tcase, revocations_are_known_when_they_are_read);
   tcase_add_test (tcase, sign_refuses);
   tcase_add_test (tcase, authority_is_not_overwritten);
   tcase_add_test (tcase, keys_are_private_and_stay);
