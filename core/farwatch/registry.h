@@ -5,7 +5,7 @@
  *
  * Entries live with this node, not with the instance that wrote them. While the writer restarts they stand as
  * they are and nobody is told anything: what hangs on a registered node goes on. It ends only when the writer
- * removes the entry, or says that what the node was given is void (far_registry_end()). Whoever begins
+ * removes the entry, or says that what the node was given is void (far_registry_void()). Whoever begins
  * something new asks far_registry_is_known() first.
  * Functions are [main] unless their comment says otherwise. */
 #pragma once
@@ -53,6 +53,8 @@ typedef enum {
   FAR_REGISTRY_ADDED,
   FAR_REGISTRY_CHANGED,  /* its row, or (device) that device */
   FAR_REGISTRY_REPLACED, /* another key has its name: what the one before was given is void */
+  FAR_REGISTRY_REVOKED,  /* its key is revoked, and it stays as long as not all that is its own could be
+                            removed:  what it was given is void */
   FAR_REGISTRY_REMOVED   /* told while it can still be found, with all it had; (device) that device is gone */
 } FarRegistryEventKind;
 
@@ -82,10 +84,10 @@ void far_registry_polled (const char *id, const FarRegistryPoll *poll);
 
 /* ---- writing: calls of an instance that is not the writer do nothing ---- */
 
-/* at is the writer from now on, until it goes or another one begins, and says all it knows; until
- * far_registry_complete() the registry is not known. transport: on which its nodes come; their links are seen
- * by core. */
-void far_registry_begin (FarInstance *at, const char *transport);
+/* at is the writer from now on, until it goes, and says all it knows; until far_registry_complete() the
+ * registry is not known. transport: on which its nodes come; their links are seen by core. FALSE, with
+ * FAR_ERROR_UNAVAILABLE: another instance writes. */
+gboolean far_registry_begin (FarInstance *at, const char *transport, GError **error);
 /* All has been said: entries that stood before and were not put again are removed. */
 void far_registry_complete (FarInstance *at);
 
@@ -96,8 +98,8 @@ typedef struct {
 } FarRegistryEntry;
 /* Adds or changes an entry; its devices stay. NULL: at is not the writer. */
 const FarRegistryNode *far_registry_put (FarInstance *at, const FarRegistryEntry *entry);
-/* What hangs on it ends: listeners hear kind (REPLACED or REMOVED), the entry stays. */
-void far_registry_end (FarInstance *at, const char *id, FarRegistryEventKind kind);
+/* What it was given is void: listeners hear kind (REPLACED or REVOKED), the entry stays. */
+void far_registry_void (FarInstance *at, const char *id, FarRegistryEventKind kind);
 /* REMOVED is told, then the entry goes, with its devices and its further names. */
 void far_registry_remove (FarInstance *at, const char *id);
 /* row: kept by a reference. FALSE: there is no such node, or at is not the writer. */

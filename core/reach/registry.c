@@ -237,12 +237,23 @@ registry_mark (gpointer id, gpointer data, gpointer user)
   registry_link_look (held);
 }
 
-void
-far_registry_begin (FarInstance *at, const char *transport)
+static gboolean
+registry_is_writer (const FarInstance *at)
+{
+  return at != NULL && at == registry_part ()->at;
+}
+
+gboolean
+far_registry_begin (FarInstance *at, const char *transport, GError **error)
 {
   FAR_ON_MAIN ();
   Registry *self = registry_part ();
 
+  if (self->at != NULL && self->at != at) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("%s keeps the registry of nodes already"),
+                 far_instance_path (self->at));
+    return FALSE;
+  }
   far_owned_leave (&self->writer);
   far_owned_by (&self->writer, at, registry_writer_gone, self);
   self->at = at;
@@ -252,6 +263,7 @@ far_registry_begin (FarInstance *at, const char *transport)
   if (self->nodes == NULL)
     self->nodes = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, registry_held_free);
   g_hash_table_foreach (self->nodes, registry_mark, NULL);
+  return TRUE;
 }
 
 void
@@ -263,7 +275,7 @@ far_registry_complete (FarInstance *at)
   GHashTableIter iter;
   gpointer held;
 
-  if (at != self->at)
+  if (!registry_is_writer (at))
     return;
   g_hash_table_iter_init (&iter, self->nodes);
   while (g_hash_table_iter_next (&iter, NULL, &held))
@@ -279,7 +291,7 @@ far_registry_complete (FarInstance *at)
 FarRegistryHeld *
 far_registry_own (FarInstance *at, const char *id)
 {
-  return at == registry_part ()->at ? far_registry_held (id) : NULL;
+  return registry_is_writer (at) ? far_registry_held (id) : NULL;
 }
 
 static FarRegistryHeld *
@@ -303,7 +315,7 @@ far_registry_put (FarInstance *at, const FarRegistryEntry *entry)
   gboolean is_new = held == NULL;
   json_t *before;
 
-  if (at == NULL || at != registry_part ()->at)
+  if (!registry_is_writer (at))
     return NULL;
   if (is_new)
     held = registry_held_new (entry->id);
@@ -319,7 +331,7 @@ far_registry_put (FarInstance *at, const FarRegistryEntry *entry)
 }
 
 void
-far_registry_end (FarInstance *at, const char *id, FarRegistryEventKind kind)
+far_registry_void (FarInstance *at, const char *id, FarRegistryEventKind kind)
 {
   FAR_ON_MAIN ();
   FarRegistryHeld *held = far_registry_own (at, id);

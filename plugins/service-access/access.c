@@ -25,7 +25,7 @@ end_cause (const FarRegistryEvent *event)
 {
   if (event->device)
     return NULL;
-  return event->kind == FAR_REGISTRY_REMOVED    ? "terminal removed"
+  return event->kind == FAR_REGISTRY_REMOVED || event->kind == FAR_REGISTRY_REVOKED ? "terminal removed"
          : event->kind == FAR_REGISTRY_REPLACED ? "terminal enrolled with another key"
                                                 : NULL;
 }
@@ -209,6 +209,7 @@ static const FarServiceType access_type = {
             .splits = splits },
   .handlers = handlers,
   .ops = &ops,
+  .needs_revoked = TRUE,
 };
 
 FAR_PLUGIN ("service-access", "0.1", "service/access", "", &access_type.type)

@@ -454,6 +454,8 @@ access_session_approve (gpointer data, FarCall *call)
   } else if (session->state != FAR_SESSION_AWAITING) {
     far_call_fail_new (call, FAR_ERROR_CONFLICT, _ ("session is %s: nothing waits for an approval"),
                        far_session_state_name (session->state));
+  } else if (yes && !far_registry_is_known (&error)) {
+    far_call_fail (call, error);
   } else {
     g_autofree char *cause = g_strdup_printf (N_ ("refused by %s"), person);
     far_log (((Access *) data)->at, G_LOG_LEVEL_MESSAGE, "session %s %s by %s", session->id,

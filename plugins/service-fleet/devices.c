@@ -108,7 +108,7 @@ typedef struct {
 } FleetChange;
 
 static void
-fleet_devices_change_free (gpointer data)
+device_change_free (gpointer data)
 {
   FleetChange *change = data;
   json_decref (change->row);
@@ -135,7 +135,7 @@ device_stored (Fleet *self, const GError *error, gpointer user)
     far_registry_device_remove (self->at, change->terminal, change->device);
     far_call_answer (change->call, 204, NULL);
   }
-  fleet_devices_change_free (change);
+  device_change_free (change);
 }
 
 static void
@@ -153,12 +153,12 @@ device_store (Fleet *self, const FarRegistryNode *terminal, FarCall *call, json_
                            again };
   parts_begin (&out, terminal);
   parts_device (&out, change->device, row);
-  parts_apply (self, &out, device_stored, change, fleet_devices_change_free);
+  parts_apply (self, &out, device_stored, change, device_change_free);
   parts_end (&out);
 }
 
 static void
-fleet_devices_put_row (Fleet *self, FarCall *call, guint tries)
+device_put_tried (Fleet *self, FarCall *call, guint tries)
 {
   const FarRegistryNode *terminal = far_registry_node (call->parts[0]);
   if (!terminal) {
@@ -182,17 +182,17 @@ fleet_devices_put_row (Fleet *self, FarCall *call, guint tries)
   gboolean confirmed = json_is_true (json_object_get (known, "confirmed"));
   device_store (self, terminal, call,
                 device_row (terminal->id, call->parts[1], confirmed ? known : call->body, confirmed), tries,
-                fleet_devices_put_row);
+                device_put_tried);
 }
 
 void
 fleet_device_put (gpointer self, FarCall *call)
 {
-  fleet_devices_put_row (self, call, 0);
+  device_put_tried (self, call, 0);
 }
 
 static void
-fleet_devices_delete_row (Fleet *self, FarCall *call, guint tries)
+device_delete_tried (Fleet *self, FarCall *call, guint tries)
 {
   const FarRegistryNode *terminal = far_registry_node (call->parts[0]);
   if (!terminal || !g_hash_table_contains (terminal->devices, call->parts[1])) {
@@ -201,13 +201,13 @@ fleet_devices_delete_row (Fleet *self, FarCall *call, guint tries)
     return;
   }
   if (fleet_device_is_seen (terminal, call))
-    device_store (self, terminal, call, NULL, tries, fleet_devices_delete_row);
+    device_store (self, terminal, call, NULL, tries, device_delete_tried);
 }
 
 void
 fleet_device_delete (gpointer self, FarCall *call)
 {
-  fleet_devices_delete_row (self, call, 0);
+  device_delete_tried (self, call, 0);
 }
 
 /* ---- the terminal's own list ---- */

@@ -41,11 +41,8 @@ fleet_statement_new (Fleet *self, const char *node, json_t *keys, const char *sp
 void
 fleet_enrol_replace (Fleet *self, FleetEnrol *enrol)
 {
-  if (enrol->revoked) {
+  if (enrol->revoked)
     fleet_revocation_now (self, enrol->revoked);
-    fleet_registry_cut (self, enrol->node, "enrolled with another key");
-    far_registry_end (self->at, enrol->node, FAR_REGISTRY_REPLACED);
-  }
   fleet_terminal_load (self, enrol->row);
 }
 

@@ -35,7 +35,8 @@ fleet_start (gpointer data, GError **error)
 {
   Fleet *self = data;
   read_authority (self, fleet_opts (self));
-  far_registry_begin (self->at, fleet_opts (self)->nodes);
+  if (!far_registry_begin (self->at, fleet_opts (self)->nodes, error))
+    return FALSE;
   fleet_server_certificate_start (self);
   fleet_tables_load (self);
   return TRUE;
@@ -65,7 +66,7 @@ fleet_peer (gpointer data, const char *transport, const char *peer, gboolean up,
 {
   Fleet *self = data;
   if (up && g_strcmp0 (transport, fleet_opts (self)->nodes) == 0)
-    fleet_registry_peer (self, peer, from);
+    fleet_link_up (self, peer, from);
 }
 
 /* ---- handlers ---- */
@@ -188,6 +189,7 @@ static const FarServiceType fleet_type = {
             .fini = fleet_fini },
   .handlers = handlers,
   .ops = &ops,
+  .needs_revoked = TRUE,
 };
 
 FAR_PLUGIN ("service-fleet", "0.1", "service/fleet", "", &fleet_type.type)

@@ -116,7 +116,7 @@ char *fleet_object (const char *terminal, const char *device);
  * part. *text: to be freed when the part has been used. */
 gboolean fleet_terminal_part (Fleet *self, const char *terminal, FarPart *part, char **text);
 /* A link is up: one of a node that is not registered is cut. */
-void fleet_registry_peer (Fleet *self, const char *peer, const char *from);
+void fleet_link_up (Fleet *self, const char *peer, const char *from);
 /* site.c: site and groups, as rights see them: texts, NULL at the end. */
 GPtrArray *fleet_site_names (json_t *row);
 /* Form of site and groups, and whether the principal may put a terminal there. before: NULL, or the row so
@@ -164,7 +164,7 @@ void fleet_revocation_parts (const FleetRevocation *revocation, GArray *parts, G
 /* Once they are durable. */
 void fleet_revocation_now (Fleet *self, const FleetRevocation *revocation);
 gboolean fleet_key_is_good (const char *key, const char *node, GError **error);
-void fleet_registry_cut (Fleet *self, const char *terminal, const char *cause);
+void fleet_link_cut (Fleet *self, const char *terminal, const char *cause);
 /* The token in "id.secret", bound to key: its row (borrowed), or NULL with one polite error for every cause.
  */
 json_t *fleet_join_check (Fleet *self, const char *token, const char *key, const char *node, GError **error);

@@ -4,6 +4,28 @@
 
 #include "fleet.h"
 
+/* Is it another node that has the name now? One that was registered without a certificate is known by its SSH
+ * key. */
+static gboolean
+key_differs (const json_t *before, const json_t *now)
+{
+  const char *spki = fleet_text (before, "spki"), *ssh = fleet_text (before, "ssh");
+  if (spki)
+    return g_strcmp0 (spki, fleet_text (now, "spki")) != 0;
+  return ssh && fleet_text (now, "spki") && g_strcmp0 (ssh, fleet_text (now, "ssh")) != 0;
+}
+
+/* Whoever wrote the row, and in whichever life: what the one before was given is void. */
+static void
+end_replaced (Fleet *self, const char *id, const json_t *now)
+{
+  const FarRegistryNode *known = far_registry_node (id);
+  if (!known || !key_differs (known->row, now))
+    return;
+  fleet_link_cut (self, id, "enrolled with another key");
+  far_registry_void (self->at, id, FAR_REGISTRY_REPLACED);
+}
+
 const FarRegistryNode *
 fleet_terminal_load (Fleet *self, json_t *row)
 {
@@ -12,6 +34,7 @@ fleet_terminal_load (Fleet *self, json_t *row)
     return NULL;
   g_autofree char *object = fleet_object (id, NULL);
   g_autoptr (GPtrArray) names = fleet_site_names (row);
+  end_replaced (self, id, row);
   FarRegistryEntry entry = { id, object, (const char *const *) names->pdata, row };
   return far_registry_put (self->at, &entry);
 }
@@ -40,7 +63,7 @@ fleet_terminal_part (Fleet *self, const char *id, FarPart *part, char **text)
 /* ---- links ---- */
 
 void
-fleet_registry_cut (Fleet *self, const char *peer, const char *cause)
+fleet_link_cut (Fleet *self, const char *peer, const char *cause)
 {
   const char *nodes = fleet_opts (self)->nodes;
   if (nodes)
@@ -48,12 +71,12 @@ fleet_registry_cut (Fleet *self, const char *peer, const char *cause)
 }
 
 void
-fleet_registry_peer (Fleet *self, const char *peer, const char *from)
+fleet_link_up (Fleet *self, const char *peer, const char *from)
 {
   if (far_registry_node (peer))
     return;
   far_log_limited (self->at, peer, "node '%s' from %s is not registered: link cut", peer, from ? from : "?");
-  fleet_registry_cut (self, peer, "not registered");
+  fleet_link_cut (self, peer, "not registered");
 }
 
 /* ---- devices ---- */

@@ -8,36 +8,41 @@
 #include <string.h>
 
 static gboolean
-load_terminal (Fleet *self, json_t *row)
+load_terminal (Fleet *self, const char *key, json_t *row)
 {
   return fleet_terminal_load (self, row) != NULL;
 }
 
 static gboolean
-load_join (Fleet *self, json_t *row)
+load_device (Fleet *self, const char *key, json_t *row)
+{
+  return fleet_device_load (self, row);
+}
+
+static gboolean
+load_join (Fleet *self, const char *key, json_t *row)
 {
   return fleet_text (row, "id") &&
          g_hash_table_replace (self->joins, g_strdup (fleet_text (row, "id")), json_incref (row));
 }
 
 static gboolean
-load_enrollment (Fleet *self, json_t *row)
+load_enrollment (Fleet *self, const char *key, json_t *row)
 {
   return fleet_text (row, "number") &&
          g_hash_table_replace (self->enrollments, g_strdup (fleet_text (row, "number")), json_incref (row));
 }
 
+/* The row's key is what is revoked: a body that cannot be read lets nobody in. */
 static gboolean
-load_revoked (Fleet *self, json_t *row)
+load_revoked (Fleet *self, const char *key, json_t *row)
 {
-  const char *what = fleet_text (row, "serial") ? fleet_text (row, "serial") : fleet_text (row, "key");
-  if (what)
-    far_trust_revoked_add (what);
-  return what != NULL;
+  far_trust_revoked_add (key);
+  return row != NULL;
 }
 
 static void
-fleet_tables_forget_join (Fleet *self, const char *key)
+table_forget_join (Fleet *self, const char *key)
 {
   g_hash_table_remove (self->joins, key);
 }
@@ -52,15 +57,15 @@ forget_enrollment (Fleet *self, const char *key)
  * revoked is only ever added. */
 static const struct {
   const char *table;
-  gboolean (*load) (Fleet *self, json_t *row);
+  gboolean (*load) (Fleet *self, const char *key, json_t *row); /* row NULL: it is no JSON */
   void (*forget) (Fleet *self, const char *key);
   gboolean by_revision;
 } tables[] = {
-  { "terminals", load_terminal, fleet_terminal_forget, TRUE },
-  { "devices", fleet_device_load, fleet_device_forget, FALSE },
-  { "joins", load_join, fleet_tables_forget_join, TRUE },
-  { "enrollments", load_enrollment, forget_enrollment, TRUE },
   { "revoked", load_revoked, NULL, FALSE },
+  { "terminals", load_terminal, fleet_terminal_forget, TRUE },
+  { "devices", load_device, fleet_device_forget, FALSE },
+  { "joins", load_join, table_forget_join, TRUE },
+  { "enrollments", load_enrollment, forget_enrollment, TRUE },
 };
 
 static guint
@@ -83,7 +88,7 @@ static void
 row_load (Fleet *self, guint i, const FarRow *row)
 {
   json_t *json = json_loads (row->row, 0, NULL);
-  if (!json || !tables[i].load (self, json))
+  if (!tables[i].load (self, row->key, json))
     far_log (self->at, G_LOG_LEVEL_WARNING, "row '%s' of table '%s' is not usable", row->key,
              tables[i].table);
   else if (tables[i].by_revision)

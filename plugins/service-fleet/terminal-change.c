@@ -9,14 +9,14 @@ typedef struct {
   FarCall *call;
   json_t *row, *was;
   guint status, tries;
-} FleetRegistryChange;
+} FleetTerminalChange;
 
-static void fleet_registry_put (Fleet *self, FarCall *call, guint tries);
+static void terminal_change (Fleet *self, FarCall *call, guint tries);
 
 static void
-fleet_registry_change_free (gpointer data)
+fleet_terminal_change_free (gpointer data)
 {
-  FleetRegistryChange *change = data;
+  FleetTerminalChange *change = data;
   json_decref (change->row);
   json_decref (change->was);
   g_free (change);
@@ -25,16 +25,16 @@ fleet_registry_change_free (gpointer data)
 static void
 terminal_stored (Fleet *self, const GError *error, gpointer user)
 {
-  FleetRegistryChange *change = user;
+  FleetTerminalChange *change = user;
   if (!error) {
     json_t *body = fleet_terminal_show (fleet_terminal_load (self, change->row));
     if (change->was)
       json_object_set (body, "was", change->was);
     far_call_answer (change->call, change->status, body);
-  } else if (!fleet_again (self, error, change->call, change->tries, fleet_registry_put)) {
+  } else if (!fleet_again (self, error, change->call, change->tries, terminal_change)) {
     far_call_fail (change->call, fleet_cannot_record (error));
   }
-  fleet_registry_change_free (change);
+  fleet_terminal_change_free (change);
 }
 
 /* Who enrolled has its keys in a signed statement: they change by enrolling again, not by hand. */
@@ -88,7 +88,7 @@ terminal_is_seen (const FarRegistryNode *known, FarCall *call)
 }
 
 static void
-fleet_registry_put (Fleet *self, FarCall *call, guint tries)
+terminal_change (Fleet *self, FarCall *call, guint tries)
 {
   const char *id = call->parts[0], *stock = fleet_text (call->body, "stock");
   const FarRegistryNode *known = far_registry_node (id);
@@ -125,17 +125,17 @@ fleet_registry_put (Fleet *self, FarCall *call, guint tries)
     far_call_fail (call, error);
     return;
   }
-  FleetRegistryChange *change = g_new0 (FleetRegistryChange, 1);
-  *change = (FleetRegistryChange){ call, json_incref (row), known ? fleet_terminal_seen (known) : NULL,
+  FleetTerminalChange *change = g_new0 (FleetTerminalChange, 1);
+  *change = (FleetTerminalChange){ call, json_incref (row), known ? fleet_terminal_seen (known) : NULL,
                                    known ? 200 : 201, tries };
   fleet_row_put (self, "terminals", id, row, FLEET_EXPECT_KNOWN, terminal_stored, change,
-                 fleet_registry_change_free);
+                 fleet_terminal_change_free);
 }
 
 void
 fleet_terminal_put (gpointer self, FarCall *call)
 {
-  fleet_registry_put (self, call, 0);
+  terminal_change (self, call, 0);
 }
 
 typedef struct {
@@ -154,21 +154,29 @@ removal_free (gpointer data)
   g_free (removal);
 }
 
+/* Its key is revoked by the first step, whatever the later ones met. */
+static void
+removal_begun (Fleet *self, const GError *error, const FleetRevocation *gone)
+{
+  if (error->domain != FLEET_PARTLY && !(gone->key && far_trust_revoked_key (gone->key)))
+    return;
+  fleet_link_cut (self, gone->terminal, "revoked");
+  far_registry_void (self->at, gone->terminal, FAR_REGISTRY_REVOKED);
+}
+
 static void
 terminal_removed (Fleet *self, const GError *error, gpointer user)
 {
   Removal *removal = user;
   if (!error) {
     fleet_revocation_now (self, removal->gone);
-    fleet_registry_cut (self, removal->gone->terminal, "revoked");
+    fleet_link_cut (self, removal->gone->terminal, "revoked");
     fleet_terminal_forget (self, removal->gone->terminal);
     far_call_answer (removal->call, 204, NULL);
-  } else if (!fleet_again (self, error, removal->call, removal->tries, terminal_delete)) {
-    if (error->domain == FLEET_PARTLY) { /* its key is revoked by the first step */
-      fleet_registry_cut (self, removal->gone->terminal, "revoked");
-      far_registry_end (self->at, removal->gone->terminal, FAR_REGISTRY_REMOVED);
-    }
-    far_call_fail (removal->call, fleet_cannot_record (error));
+  } else {
+    removal_begun (self, error, removal->gone);
+    if (!fleet_again (self, error, removal->call, removal->tries, terminal_delete))
+      far_call_fail (removal->call, fleet_cannot_record (error));
   }
   removal_free (removal);
 }

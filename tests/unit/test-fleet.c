@@ -82,6 +82,24 @@ START_TEST (its_restart_ends_no_session)
 }
 END_TEST
 
+/* Written by somebody else, or by the one before without an answer: the rows say it. */
+START_TEST (another_key_in_the_rows_voids_what_was_given)
+{
+  g_autofree char *id = session_open ("alice", wish_for ("t1", NULL));
+  json_t *row = json_deep_copy (far_registry_node ("t1")->row);
+  json_object_set_new (row, "spki", json_string ("sha256:another"));
+  char *text = json_dumps (row, JSON_COMPACT);
+  far_store_put ("main", "terminals", "t1", text, FAR_EXPECT_ANY, NULL);
+  settle ();
+  ck_assert_str_eq (session_state (id), "open");
+  fleet_restart ();
+  ck_assert_str_eq (tunnel_of (id)->end_cause, "terminal enrolled with another key");
+  ck_assert_str_eq (cloud_nodes ()->cuts->pdata[0], "t1: enrolled with another key");
+  free (text);
+  json_decref (row);
+}
+END_TEST
+
 /* ---- a session and a removal that cross ---- */
 
 static void
@@ -158,12 +176,21 @@ fleet_fails (void)
 START_TEST (without_it_nothing_new_begins)
 {
   g_autofree char *id = session_open ("alice", wish_for ("t1", NULL));
-  json_t *poll = json_pack ("{s:[{s:s, s:s}]}", "sessions", "session", id, "state", "open");
+  json_t *poll = json_pack ("{s:[{s:s, s:s}]}", "sessions", "session", id, "state", "open"),
+         *two = json_pack ("{s:s, s:s, s:s, s:s, s:s}", "id", "two", "who", "carol", "action", "connect",
+                           "object", "terminals/*", "needs", "approval");
+  ck_assert (far_right_set (two, NULL));
+  json_decref (two);
+  grant ("bob", "approve", "terminals/*");
+  g_autofree char *waits = g_strdup (
+      text_of (ask_person ("carol", "POST", "sessions", wish_for ("t1", NULL)).body, "session"));
+  g_autofree char *approve = g_strdup_printf ("sessions/%s/approve", waits);
   fleet_fails ();
   Got got = ask_person ("alice", "POST", "sessions", wish_for ("t1", NULL));
   ck_assert_uint_eq (got.status, 503);
   ck_assert_ptr_nonnull (strstr (text_of (got.body, "message"), "which nodes are registered"));
   ck_assert_uint_eq (ask_root ("GET", "terminals", NULL).status, 503);
+  ck_assert_uint_eq (ask_person ("bob", "POST", approve, NULL).status, 503);
   ck_assert_uint_eq (ask_node ("t1", "POST", "poll", poll).status, 200);
   ck_assert_uint_eq (ask_node ("t2", "POST", "poll", json_object ()).status, 503);
   ck_assert_str_eq (session_state (id), "open");
@@ -179,6 +206,7 @@ main (void)
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, it_is_as_all_writers_are);
   tcase_add_test (cases, its_restart_ends_no_session);
+  tcase_add_test (cases, another_key_in_the_rows_voids_what_was_given);
   tcase_add_loop_test (cases, no_session_passes_a_removal_by, 0, 2);
   tcase_add_test (cases, a_profile_of_before_goes_on);
   tcase_add_test (cases, without_it_nothing_new_begins);

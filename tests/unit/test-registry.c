@@ -115,7 +115,7 @@ made_device (const char *id, const char *device)
 static void
 made_replace (const char *id)
 {
-  far_registry_end (writer (), id, FAR_REGISTRY_REPLACED);
+  far_registry_void (writer (), id, FAR_REGISTRY_REPLACED);
   put_key (writer (), id, "two");
 }
 
@@ -134,7 +134,7 @@ made_restart (void)
   far_owned_end (writer ());
   ck_assert (!far_registry_is_known (NULL));
   stand.at = !stand.at;
-  far_registry_begin (writer (), "nodes");
+  ck_assert (far_registry_begin (writer (), "nodes", NULL));
   ck_assert (!far_registry_is_known (NULL));
   for (guint i = 0; i < all->len; i++) {
     const FarRegistryNode *node = all->pdata[i];
@@ -151,7 +151,7 @@ begun (void)
 {
   for (guint i = 0; i < 2; i++)
     far_instance_head_init (&stand.writers[i].head, g_strdup ("services.made"), NULL);
-  far_registry_begin (writer (), "nodes");
+  ck_assert (far_registry_begin (writer (), "nodes", NULL));
   far_registry_complete (writer ());
 }
 
@@ -168,20 +168,28 @@ END_TEST
 
 START_TEST (nobody_but_the_writer_writes)
 {
+  g_autoptr (GError) error = NULL;
   FarInstance *other = (FarInstance *) (void *) &stand.writers[1];
 
   begun ();
   made_add ("t1");
   put_key (other, "t1", "forged");
   put_key (other, "t2", "forged");
-  far_registry_end (other, "t1", FAR_REGISTRY_REMOVED);
+  far_registry_void (other, "t1", FAR_REGISTRY_REVOKED);
   far_registry_remove (other, "t1");
   far_registry_device_remove (other, "t1", "plc");
   far_registry_complete (other);
+  ck_assert (!far_registry_begin (other, "nodes", &error));
+  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE));
   ck_assert_ptr_nonnull (far_registry_node ("t1"));
   ck_assert_str_eq (json_string_value (json_object_get (far_registry_node ("t1")->row, "spki")), "one");
   ck_assert_ptr_null (far_registry_node ("t2"));
   ck_assert (!put_device ("t2", "plc", "127.0.0.1:1"));
+  far_owned_end (writer ());
+  far_registry_complete (NULL); /* nobody writes, and nobody's call counts */
+  far_registry_remove (NULL, "t1");
+  ck_assert (!far_registry_is_known (NULL));
+  ck_assert_ptr_nonnull (far_registry_node ("t1"));
 }
 END_TEST
 
@@ -214,7 +222,7 @@ START_TEST (what_is_not_put_again_goes)
   made_device ("t1", "web");
   registry_conform_count (FAR_REGISTRY_ADDED);
   far_owned_end (writer ());
-  far_registry_begin (writer (), "nodes");
+  ck_assert (far_registry_begin (writer (), "nodes", NULL));
   made_add ("t1");
   made_device ("t1", "web");
   ck_assert_uint_eq (registry_conform_count (FAR_REGISTRY_REMOVED), 0);
@@ -244,7 +252,7 @@ START_TEST (links_are_seen_whoever_writes)
   ck_assert (!node->connected);
   ck_assert_ptr_null (node->nonce);
   link_is (TRUE);
-  far_registry_begin (writer (), "others"); /* its nodes come on another transport now */
+  ck_assert (far_registry_begin (writer (), "others", NULL)); /* its nodes come on another transport now */
   ck_assert (!node->connected);
 }
 END_TEST
