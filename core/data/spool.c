@@ -287,6 +287,21 @@ far_spool_sync (FarSpool *self, GError **error)
   return FALSE;
 }
 
+/* The number of the first record behind a segment. */
+static guint64
+part_end (FarSpool *self, guint i)
+{
+  return i + 1 < self->parts->len ? g_array_index (self->parts, SpoolPart, i + 1).first : self->next;
+}
+
+void
+far_spool_forget (FarSpool *self, guint64 before)
+{
+  guint keep = self->fd >= 0 ? 1 : 0;
+  while (self->parts->len > keep && part_end (self, 0) <= before)
+    remove_part (self, 0);
+}
+
 guint64
 far_spool_size (const FarSpool *self)
 {

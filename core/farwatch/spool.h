@@ -37,6 +37,9 @@ FarSpool *far_spool_open (const FarSpoolSpec *spec, GError **error);
 guint64 far_spool_append (FarSpool *spool, gconstpointer data, gsize size, gint64 time_us, GError **error);
 /* All that was written is on the disk. [blocking] */
 gboolean far_spool_sync (FarSpool *spool, GError **error);
+/* Nobody needs records below `before` any more: segments that hold no others go, but for the one that is
+ * written to. A reader that is behind is told a gap. [blocking] */
+void far_spool_forget (FarSpool *spool, guint64 before);
 /* Bytes on the disk, of all segments. [one thread] */
 guint64 far_spool_size (const FarSpool *spool);
 /* Ends writing; NULL is fine. [blocking] */

@@ -185,6 +185,43 @@ START_TEST (budget)
 }
 END_TEST
 
+/* What nobody needs any more goes, segment by segment, but not what is written to; numbers go on, and no
+ * reader that is further is told a gap. */
+START_TEST (forgotten)
+{
+  char *folder = spool_folder ();
+  FarSpool *spool = spool_open_with (folder, KEY (_i), 0, 1024);
+  g_autofree char *first = spool_file (folder, 1);
+  g_autoptr (FarSpoolReader) reader = spool_reader (folder, KEY (_i), "uplink");
+  for (guint64 n = 1; n <= 100; n++)
+    spool_add (spool, n);
+  for (guint64 n = 1; n <= 60; n++)
+    spool_expect (reader, n);
+  ck_assert (far_spool_reader_commit (reader, NULL));
+  guint64 before = far_spool_size (spool);
+  far_spool_forget (spool, 2);
+  ck_assert_uint_eq (far_spool_size (spool), before);
+  far_spool_forget (spool, 61);
+  ck_assert (!g_file_test (first, G_FILE_TEST_EXISTS));
+  ck_assert_uint_lt (far_spool_size (spool), before - before / 3);
+  g_autoptr (FarSpoolReader) again = spool_reader (folder, KEY (_i), "uplink");
+  for (guint64 n = 61; n <= 100; n++)
+    spool_expect (again, n);
+  ck_assert (far_spool_reader_commit (again, NULL));
+  far_spool_forget (spool, 101);
+  ck_assert_uint_le (far_spool_size (spool), 1024);
+  ck_assert_uint_gt (far_spool_size (spool), 0);
+  far_spool_close (spool);
+  spool = spool_open_with (folder, KEY (_i), 0, 1024);
+  far_spool_forget (spool, 101);
+  ck_assert_uint_eq (far_spool_size (spool), 0);
+  spool_add (spool, 101);
+  spool_expect (again, 101);
+  far_spool_close (spool);
+  spool_folder_remove (folder);
+}
+END_TEST
+
 /* A full disk (here: the largest size of a file): the error says so, nothing half is read, and when there is
  * room again the same number is written. */
 START_TEST (full_disk)
@@ -470,6 +507,7 @@ main (void)
   tcase_add_loop_test (cases, flipped_bits, 0, 2);
   tcase_add_loop_test (cases, one_damaged_record, 0, 2);
   tcase_add_loop_test (cases, budget, 0, 2);
+  tcase_add_loop_test (cases, forgotten, 0, 2);
   tcase_add_loop_test (cases, full_disk, 0, 2);
   tcase_add_loop_test (cases, numbers_go_on_behind_readers, 0, 2);
   tcase_add_loop_test (cases, damage_is_kept, 0, 2);
