@@ -58,8 +58,8 @@ gboolean
 far_node_keeps (const char *name)
 {
   static const char *const names[] = {
-    FAR_NOTES_MADE, FAR_NOTES_DAMAGED, FAR_NOTES_MISSING, "lock",       "clock",
-    "backups",      "devices.json",    ".restore",        ".restoring", NULL
+    FAR_NOTES_MADE, FAR_NOTES_DAMAGED, FAR_NOTES_MISSING, "lock",    "clock", "backups",
+    "devices.json", ".restore",        ".restoring",      ".uplink", NULL
   };
 
   return g_strv_contains (names, name) || g_str_has_prefix (name, "before-restore-");

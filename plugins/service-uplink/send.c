@@ -5,37 +5,38 @@
 
 #include "uplink.h"
 
-#include <string.h>
-
 #define ANSWER_MS 30000
 #define LANE_SAMPLES 2
 
-/* TRUE: on with the next one at once. */
+gboolean
+uplink_is_idle (Uplink *self)
+{
+  return self->head == NULL && !self->more && !self->busy && self->writing == 0 &&
+         far_peer_connected (uplink_options (self)->link, "");
+}
+
+/* TRUE: on at once. */
 static gboolean
 verdict_taken (Uplink *self, const char *verdict)
 {
   if (g_strcmp0 (verdict, "durable") == 0 || g_strcmp0 (verdict, "duplicate") == 0) {
-    self->seq++;
     self->lost -= self->told;
     self->told = 0;
-    uplink_drop_head (self);
+    uplink_head_done (self);
     return TRUE;
   }
-  if (g_strcmp0 (verdict, "gap") == 0) {
+  if (g_strcmp0 (verdict, "gap") == 0 && self->head->seq > 1) {
     far_log (self->at, G_LOG_LEVEL_MESSAGE,
              "the other end has not what was acknowledged before: numbers start over");
-    uplink_new_epoch (self);
+    uplink_head_renumber (self);
     return TRUE;
   }
   if (g_strcmp0 (verdict, "bad") == 0) {
-    far_log_limited (self->at, "bad", "the other end cannot read a batch: dropped");
-    self->lost += ((Batch *) g_queue_peek_head (&self->waiting))->groups;
-    uplink_drop_head (self);
-    uplink_new_epoch (self);
+    uplink_lose (self, self->head->groups, "the other end cannot read a batch");
+    uplink_head_done (self);
     return TRUE;
   }
-  far_log_limited (self->at, "full", "the other end cannot record: %u batches wait here",
-                   self->waiting.length);
+  far_log_limited (self->at, "full", "the other end cannot record: samples wait here");
   return FALSE;
 }
 
@@ -55,6 +56,16 @@ answer_taken (Uplink *self, const FarMessage *answer, GError **error)
   return next;
 }
 
+static guint64
+batches_waiting (Uplink *self)
+{
+  guint64 records = self->head->record > 0 && self->newest >= self->head->record
+                        ? self->newest - self->head->record
+                        : 0;
+
+  return 1 + records + self->unwritten.length;
+}
+
 static void
 send_done (FarRequest *req, gpointer data)
 {
@@ -68,13 +79,14 @@ send_done (FarRequest *req, gpointer data)
   else
     next = answer_taken (self, far_request_result (req), &error);
   if (error != NULL)
-    far_log_limited (self->at, "send", "%u batches wait: %s", self->waiting.length, error->message);
+    far_log_limited (self->at, "send", "%" G_GUINT64_FORMAT " batches wait: %s", batches_waiting (self),
+                     error->message);
   if (next)
     uplink_send (self); /* else the timer or the next link-up tries again */
 }
 
 static FarMessage *
-batch_message (Uplink *self, const Batch *batch)
+batch_message (Uplink *self, const UplinkBatch *batch)
 {
   g_autofree char *resource = g_strdup_printf ("batches?lane=%d&epoch=%" G_GUINT64_FORMAT
                                                "&seq=%" G_GUINT64_FORMAT "&crc=%08x",
@@ -98,17 +110,11 @@ uplink_send (Uplink *self)
 {
   const char *transport = uplink_options (self)->link;
   g_autoptr (FarMessage) message = NULL;
-  gboolean mended;
 
-  if (self->sending || g_queue_is_empty (&self->waiting) || !far_peer_connected (transport, ""))
+  if (self->sending || self->busy || !far_peer_connected (transport, "") || !uplink_head_find (self) ||
+      !uplink_head_mend (self))
     return;
-  if (((Batch *) g_queue_peek_head (&self->waiting))->writes > 0)
-    return; /* when its row is durable */
-  mended = uplink_stamps_mend (self, g_queue_peek_head (&self->waiting));
-  if (!uplink_number_head (self) || (mended && uplink_keep (self, g_queue_peek_head (&self->waiting))))
-    return; /* likewise */
-  self->uncertain = TRUE;
   self->sending = TRUE;
-  message = batch_message (self, g_queue_peek_head (&self->waiting));
+  message = batch_message (self, self->head);
   far_peer_send (transport, "", message, far_request_of (self->at, send_done, self, NULL, ANSWER_MS));
 }

@@ -2,7 +2,7 @@
 /* Brings this node's samples to the server. (spec B2) */
 #include "config.h"
 
-#include "uplink.h"
+#include "disk.h"
 
 #include <string.h>
 
@@ -26,7 +26,10 @@ uplink_tick (gpointer data)
 {
   Uplink *self = data;
 
+  self->more |= self->again;
+  self->again = FALSE;
   uplink_close_batch (self);
+  uplink_write (self);
   uplink_send (self);
   uplink_again (self);
 }
@@ -53,7 +56,7 @@ uplink_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
   Uplink *self = data;
 
   self->at = at;
-  g_queue_init (&self->waiting);
+  g_queue_init (&self->unwritten);
   return TRUE;
 }
 
@@ -62,7 +65,8 @@ uplink_start (gpointer data, GError **error G_GNUC_UNUSED)
 {
   Uplink *self = data;
 
-  uplink_new_epoch (self);
+  self->disk = uplink_disk_new (far_instance_name (self->at));
+  self->epoch = uplink_epoch_new ();
   uplink_load (self);
   return TRUE;
 }
@@ -81,8 +85,7 @@ uplink_stop (gpointer data)
 {
   Uplink *self = data;
 
-  self->sending = FALSE; /* its answer is nobody's any more */
-  uplink_clear (self);   /* what is gathered gets its row; rows stay */
+  uplink_flush (self);
 }
 
 static const FarOption uplink_options_table[] = {
@@ -95,8 +98,7 @@ static const FarOption uplink_options_table[] = {
   { .name = "store",
     .type = FAR_OPT_REF,
     .offset = G_STRUCT_OFFSET (UplinkOptions, store),
-    .summary = N_ (
-        "where samples wait until the server has them; none: in memory only, lost with the process"),
+    .summary = N_ ("where an older version kept samples that wait: those are sent first; else not needed"),
     .ref_kind = FAR_KIND_STORE },
   { .name = "interval",
     .former = "every",
@@ -104,17 +106,18 @@ static const FarOption uplink_options_table[] = {
     .flags = FAR_OPT_RELOADABLE,
     .offset = G_STRUCT_OFFSET (UplinkOptions, interval_us),
     .fallback = "10s",
-    .summary = N_ ("cycle of sending; earlier when 200 groups or 64 KiB are gathered"),
+    .summary = N_ ("cycle of sending; earlier when 64 KiB are gathered, or 200 groups and nothing waits"),
     .min = 100000,
     .max = G_GINT64_CONSTANT (86400000000) },
-  { .name = "buffer",
+  { .name = "budget",
     .type = FAR_OPT_SIZE,
     .flags = FAR_OPT_RELOADABLE,
-    .offset = G_STRUCT_OFFSET (UplinkOptions, buffer),
-    .fallback = "4MiB",
-    .summary = N_ ("samples kept while the server is away; then the oldest go"),
+    .offset = G_STRUCT_OFFSET (UplinkOptions, budget),
+    .fallback = "64MiB",
+    .summary = N_ ("room on disk for samples that wait for the server; then the oldest go"),
     .min = 256 * 1024,
-    .max = 1 << 30 },
+    .max = G_GINT64_CONSTANT (1) << 40,
+    .former = "buffer" },
   { .type = FAR_OPT_END },
 };
 

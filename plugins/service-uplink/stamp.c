@@ -42,48 +42,34 @@ uplink_stamps_moved (const UplinkStamps *stamps)
          ABS (stamps_offset_us () - stamps->offset_us) > MOVED_US;
 }
 
-static gboolean
-stamps_rewrite (Uplink *self, Batch *batch, gint64 by_us, FarQuality worst)
+UplinkMend
+uplink_stamps_mend (const UplinkStamps *stamps)
 {
-  g_autoptr (GError) error = NULL;
-  GBytes *bytes = far_batch_shift (batch->bytes, by_us, worst, &error);
-
-  if (bytes == NULL) {
-    far_log_limited (self->at, "stamps", "a batch of before the clock was right cannot be read: %s",
-                     error->message);
-    return FALSE;
-  }
-  self->waiting_size += g_bytes_get_size (bytes) - g_bytes_get_size (batch->bytes);
-  g_bytes_unref (batch->bytes);
-  batch->bytes = bytes;
-  return TRUE;
-}
-
-gboolean
-uplink_stamps_mend (Uplink *self, Batch *batch)
-{
-  UplinkStamps *stamps = &batch->stamps;
-  g_autofree char *boot = NULL;
+  UplinkMend mend = { 0, FAR_QUALITY_GOOD };
   gint64 by_us = stamps_offset_us () - stamps->offset_us, skew_us;
 
-  if (stamps->told || self->uncertain || !far_clock_skew_us (&skew_us))
-    return FALSE;
-  stamps->told = TRUE;
-  boot = g_steal_pointer (&stamps->boot);
-  if (g_strcmp0 (boot, far_clock_boot_id ()) == 0)
-    return ABS (by_us) > MOVED_US && stamps_rewrite (self, batch, by_us, FAR_QUALITY_GOOD);
-  return !stamps->sure && stamps_rewrite (self, batch, 0, FAR_QUALITY_UNCERTAIN);
+  if (stamps->told || !far_clock_skew_us (&skew_us))
+    return mend;
+  if (g_strcmp0 (stamps->boot, far_clock_boot_id ()) != 0)
+    mend.worst = stamps->sure ? FAR_QUALITY_GOOD : FAR_QUALITY_UNCERTAIN;
+  else if (ABS (by_us) > MOVED_US)
+    mend.by_us = by_us;
+  return mend;
 }
 
-/* ---- on disk ---- */
-
-json_t *
-uplink_stamps_json (const UplinkStamps *stamps)
+void
+uplink_batch_mend (UplinkBatch *batch, const UplinkMend *mend)
 {
-  if (stamps->told)
-    return NULL;
-  return json_pack ("{s:s, s:I, s:b}", "boot", stamps->boot, "offset_us", (json_int_t) stamps->offset_us,
-                    "sure", stamps->sure);
+  GBytes *bytes = NULL;
+
+  uplink_stamps_clear (&batch->stamps);
+  batch->stamps.told = TRUE;
+  if (mend->by_us != 0 || mend->worst != FAR_QUALITY_GOOD)
+    bytes = far_batch_shift (batch->bytes, mend->by_us, mend->worst, NULL);
+  if (bytes == NULL)
+    return;
+  g_bytes_unref (batch->bytes);
+  batch->bytes = bytes;
 }
 
 UplinkStamps

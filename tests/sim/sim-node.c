@@ -31,7 +31,7 @@
   "services:\n"                                                                                              \
   "  member: {type: member, link: link}\n"                                                                   \
   "  agent: {type: agent, link: link, tunnel: tunnel, login: lan, poll: 300s}\n"                             \
-  "  uplink: {type: uplink, link: link, store: main, interval: 300s}\n"
+  "  uplink: {type: uplink, link: link, interval: 300s}\n"
 
 SimNode *
 sim_node_new (Sim *sim, guint number)

@@ -35,13 +35,24 @@ tests_unit_test_shell_LDFLAGS = $(TEST_LD)
 tests_unit_test_shell_LDADD = $(TEST_LINK)
 tests_unit_test_shell_SOURCES = tests/unit/test-shell.c $(NODE_HELP)
 
+UPLINK_HELP = $(NODE_HELP) tests/unit/uplink-help.c tests/unit/uplink-help.h plugins/service-uplink/batch.c plugins/service-uplink/disk.c \
+	plugins/service-uplink/disk.h plugins/service-uplink/gather.c plugins/service-uplink/head.c plugins/service-uplink/record.c \
+	plugins/service-uplink/rows.c plugins/service-uplink/send.c plugins/service-uplink/service-uplink.c plugins/service-uplink/stamp.c \
+	plugins/service-uplink/uplink.h plugins/service-uplink/write.c
+
 unit_tests += tests/unit/test-uplink
 tests_unit_test_uplink_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins
 tests_unit_test_uplink_CFLAGS = $(TEST_CC)
 tests_unit_test_uplink_LDFLAGS = $(TEST_LD)
 tests_unit_test_uplink_LDADD = $(TEST_LINK)
-tests_unit_test_uplink_SOURCES = tests/unit/test-uplink.c $(NODE_HELP) plugins/service-uplink/keep.c plugins/service-uplink/queue.c plugins/service-uplink/send.c \
-	plugins/service-uplink/service-uplink.c plugins/service-uplink/stamp.c plugins/service-uplink/uplink.h
+tests_unit_test_uplink_SOURCES = tests/unit/test-uplink.c $(UPLINK_HELP)
+
+unit_tests += tests/unit/test-uplink-disk
+tests_unit_test_uplink_disk_CPPFLAGS = $(TEST_CPP) -I$(top_srcdir)/plugins
+tests_unit_test_uplink_disk_CFLAGS = $(TEST_CC)
+tests_unit_test_uplink_disk_LDFLAGS = $(TEST_LD)
+tests_unit_test_uplink_disk_LDADD = $(TEST_LINK)
+tests_unit_test_uplink_disk_SOURCES = tests/unit/test-uplink-disk.c $(UPLINK_HELP)
 
 unit_tests += tests/unit/test-endpoint-tcp
 tests_unit_test_endpoint_tcp_CPPFLAGS = $(TEST_CPP)

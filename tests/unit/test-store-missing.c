@@ -310,6 +310,7 @@ static const char *const taken_paths[] = {
   "devices.json",
   ".restore/x",
   ".restoring",
+  ".uplink/main",
   "before-restore-20260101-000000/x",
   "x/../damaged/main",
   "some.yaml",
