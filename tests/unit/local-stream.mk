@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-EXTRA_DIST += tests/unit/carrier-conform.h tests/unit/datagram-conform.h tests/unit/datagram-pair.h tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/memory-pair.h tests/unit/spool-help.h tests/unit/ssh-both-ends.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h tests/unit/tap-help.h
+EXTRA_DIST += tests/unit/carrier-conform.h tests/unit/datagram-conform.h tests/unit/datagram-pair.h tests/unit/dial-help.h tests/unit/gate-help.h tests/unit/memory-pair.h tests/unit/spool-conform.h tests/unit/spool-help.h tests/unit/ssh-both-ends.h tests/unit/ssh-help.h tests/unit/ssh-person.h tests/unit/stream-help.h tests/unit/stream-pair.h tests/unit/tap-conform.h tests/unit/tap-help.h
 
 unit_tests += tests/unit/test-loop
 tests_unit_test_loop_CPPFLAGS = $(TEST_CPP)

@@ -1,318 +1,78 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Spools: what was written is read, whatever was torn off, changed, dropped or full; the vectors of
- * doc/formats.md; a tap that writes into one. Most of it in the clear and sealed. */
-#include "data/spool-private.h"
-#include "unit/spool-help.h"
+/* Spools: spool-conform.h for every kind there is; sealing and the vectors of doc/formats.md; a tap that
+ * writes into one. */
+#include "unit/spool-conform.h"
 #include "unit/tap-help.h"
 
-#include <signal.h>
-#include <sys/resource.h>
-
-/* of a loop test: 0 in the clear, 1 sealed */
-#define KEY(i) ((i) % 2 == 0 ? NULL : spool_key)
+/* ---- what holds for every kind ---- */
 
 START_TEST (written_and_read)
 {
-  char *folder = spool_folder ();
-  FarSpool *spool = spool_open_with (folder, KEY (_i), 0, 4096);
-  g_autoptr (FarSpoolReader) one = spool_reader (folder, KEY (_i), "one"),
-                             two = spool_reader (folder, KEY (_i), NULL);
-  spool_expect_nothing (one);
-  for (guint64 n = 1; n <= 300;
-       n++) { /* over many segments; one reader follows at once, the other by and by */
-    spool_add (spool, n);
-    spool_expect (one, n);
-    spool_expect_nothing (one);
-    if (n > 50)
-      spool_expect (two, n - 50);
-  }
-  for (guint64 n = 251; n <= 300; n++)
-    spool_expect (two, n);
-  spool_expect_nothing (two);
-  far_spool_close (spool);
-  spool_folder_remove (folder);
+  conform_spool_written_and_read (&spool_kinds[_i]);
 }
 END_TEST
 
 START_TEST (positions_are_durable_by_name)
 {
-  char *folder = spool_folder ();
-  FarSpool *spool = spool_open_with (folder, KEY (_i), 0, 1024);
-  for (guint64 n = 1; n <= 60; n++)
-    spool_add (spool, n);
-  for (guint64 n = 1; n <= 60; n += 20) {
-    g_autoptr (FarSpoolReader) reader = spool_reader (folder, KEY (_i), "uplink");
-    for (guint64 i = n; i < n + 20; i++)
-      spool_expect (reader, i);
-    ck_assert (far_spool_reader_commit (reader, NULL));
-  }
-  g_autoptr (FarSpoolReader) again = spool_reader (folder, KEY (_i), "uplink");
-  spool_expect_nothing (again);
-  g_autoptr (FarSpoolReader) other = spool_reader (folder, KEY (_i), "copy");
-  spool_expect (other, 1);
-  ck_assert_ptr_null (far_spool_reader_open (folder, NULL, "../x", NULL));
-  ck_assert_ptr_null (far_spool_reader_open (folder, NULL, "", NULL));
-  far_spool_close (spool);
-  spool_folder_remove (folder);
+  conform_spool_positions_are_durable_by_name (&spool_kinds[_i]);
 }
 END_TEST
 
-/* A kill at any byte: all whole records before are read, writing goes on, and the new ones are read too. */
 START_TEST (cut_at_every_byte)
 {
-  enum { N = 6 };
-  char *folder = spool_folder ();
-  gsize ends[N + 1] = { SPOOL_HEAD_SIZE }, size = 0;
-  g_autofree char *bytes = NULL, *path = spool_file (folder, 1);
-  FarSpool *spool = spool_open_with (folder, KEY (_i), 0, 0);
-  for (guint64 n = 1; n <= N; n++) {
-    spool_add (spool, n);
-    ends[n] = far_spool_size (spool);
-  }
-  far_spool_close (spool);
-  ck_assert (g_file_get_contents (path, &bytes, &size, NULL));
-  ck_assert_uint_eq (size, ends[N]);
-  for (gsize cut = 0; cut <= size; cut++) {
-    guint64 whole = 0;
-    while (whole < N && ends[whole + 1] <= cut)
-      whole++;
-    ck_assert (g_file_set_contents (path, bytes, (gssize) cut, NULL));
-    spool = spool_open_with (folder, KEY (_i), 0, 0);
-    spool_add (spool, whole + 1);
-    spool_add (spool, whole + 2);
-    far_spool_close (spool);
-    g_autoptr (FarSpoolReader) reader = spool_reader (folder, KEY (_i), NULL);
-    for (guint64 n = 1; n <= whole + 2; n++)
-      spool_expect (reader, n);
-    spool_expect_nothing (reader);
-    g_autofree char *next = spool_file (folder, whole + 1);
-    if (whole > 0)
-      ck_assert_int_eq (g_unlink (next), 0);
-  }
-  spool_folder_remove (folder);
+  conform_spool_cut_at_every_byte (&spool_kinds[_i]);
 }
 END_TEST
 
-/* Any flipped bit costs at most the records it touches and what cannot be told from it; nothing wrong is ever
- * shown, and the next segment is read. */
 START_TEST (flipped_bits)
 {
-  enum { N = 5 };
-  char *folder = spool_folder ();
-  gsize size = 0;
-  g_autofree char *bytes = NULL, *path = spool_file (folder, 1);
-  FarSpool *spool = spool_open_with (folder, KEY (_i), 0, 0);
-  for (guint64 n = 1; n <= N; n++)
-    spool_add (spool, n);
-  far_spool_close (spool);
-  spool = spool_open_with (folder, KEY (_i), 0, 0); /* a segment of its own */
-  spool_add (spool, N + 1);
-  far_spool_close (spool);
-  ck_assert (g_file_get_contents (path, &bytes, &size, NULL));
-  for (gsize bit = 0; bit < size * 8; bit += 3) {
-    guint64 due = 1;
-    FarSpoolItem item;
-    FarSpoolRead read;
-    bytes[bit / 8] ^= (char) (1 << (bit % 8));
-    ck_assert (g_file_set_contents (path, bytes, (gssize) size, NULL));
-    bytes[bit / 8] ^= (char) (1 << (bit % 8));
-    g_autoptr (FarSpoolReader) reader = spool_reader (folder, KEY (_i), NULL);
-    while ((read = far_spool_reader_next (reader, &item, NULL)) != FAR_SPOOL_NOTHING) {
-      g_autofree char *text = spool_text (item.sequence);
-      ck_assert_int_ne (read, FAR_SPOOL_ERROR);
-      ck_assert_uint_ge (item.sequence, due);
-      if (read == FAR_SPOOL_RECORD)
-        ck_assert_mem_eq (item.data, text, item.size);
-      due = item.sequence + (read == FAR_SPOOL_RECORD ? 1 : item.lost);
-    }
-    ck_assert_uint_eq (due, N + 2);
-  }
-  spool_folder_remove (folder);
+  conform_spool_flipped_bits (&spool_kinds[_i]);
 }
 END_TEST
 
-/* One damaged byte in a record costs that record. */
 START_TEST (one_damaged_record)
 {
-  char *folder = spool_folder ();
-  gsize size = 0;
-  g_autofree char *bytes = NULL, *path = spool_file (folder, 1);
-  FarSpool *spool = spool_open_with (folder, KEY (_i), 0, 0);
-  gsize first = 0;
-  for (guint64 n = 1; n <= 3; n++) {
-    spool_add (spool, n);
-    first = n == 1 ? far_spool_size (spool) : first;
-  }
-  far_spool_close (spool);
-  ck_assert (g_file_get_contents (path, &bytes, &size, NULL));
-  bytes[first + SPOOL_RECORD_HEAD_SIZE + 2] ^= 1;
-  ck_assert (g_file_set_contents (path, bytes, (gssize) size, NULL));
-  g_autoptr (FarSpoolReader) reader = spool_reader (folder, KEY (_i), NULL);
-  spool_expect (reader, 1);
-  spool_expect_gap (reader, 2, 1);
-  spool_expect (reader, 3);
-  spool_folder_remove (folder);
+  conform_spool_one_damaged_record (&spool_kinds[_i]);
 }
 END_TEST
 
-/* The budget drops the oldest segments; readers that were behind are told how many records they missed. */
 START_TEST (budget)
 {
-  char *folder = spool_folder ();
-  FarSpool *spool = spool_open_with (folder, KEY (_i), 8192, 0);
-  g_autoptr (FarSpoolReader) reader = spool_reader (folder, KEY (_i), "slow");
-  FarSpoolItem item;
-  spool_add (spool, 1);
-  spool_expect (reader, 1);
-  ck_assert (far_spool_reader_commit (reader, NULL));
-  for (guint64 n = 2; n <= 1000; n++) {
-    spool_add (spool, n);
-    ck_assert_uint_le (far_spool_size (spool), 8192);
-  }
-  g_autoptr (FarSpoolReader) again = spool_reader (folder, KEY (_i), "slow");
-  ck_assert_int_eq (far_spool_reader_next (again, &item, NULL), FAR_SPOOL_GAP);
-  ck_assert_uint_eq (item.sequence, 2);
-  for (guint64 n = 2 + item.lost; n <= 1000; n++)
-    spool_expect (again, n);
-  ck_assert_uint_gt (item.lost, 500);
-  ck_assert_uint_lt (item.lost, 950);
-  guint8 much[9000] = { 0 };
-  g_autoptr (GError) error = NULL;
-  ck_assert_uint_eq (far_spool_append (spool, much, sizeof much, 0, &error), 0);
-  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID));
-  far_spool_close (spool);
-  spool_folder_remove (folder);
+  conform_spool_budget (&spool_kinds[_i]);
 }
 END_TEST
 
-/* What nobody needs any more goes, segment by segment, but not what is written to; numbers go on, and no
- * reader that is further is told a gap. */
 START_TEST (forgotten)
 {
-  char *folder = spool_folder ();
-  FarSpool *spool = spool_open_with (folder, KEY (_i), 0, 1024);
-  g_autofree char *first = spool_file (folder, 1);
-  g_autoptr (FarSpoolReader) reader = spool_reader (folder, KEY (_i), "uplink");
-  for (guint64 n = 1; n <= 100; n++)
-    spool_add (spool, n);
-  for (guint64 n = 1; n <= 60; n++)
-    spool_expect (reader, n);
-  ck_assert (far_spool_reader_commit (reader, NULL));
-  guint64 before = far_spool_size (spool);
-  far_spool_forget (spool, 2);
-  ck_assert_uint_eq (far_spool_size (spool), before);
-  far_spool_forget (spool, 61);
-  ck_assert (!g_file_test (first, G_FILE_TEST_EXISTS));
-  ck_assert_uint_lt (far_spool_size (spool), before - before / 3);
-  g_autoptr (FarSpoolReader) again = spool_reader (folder, KEY (_i), "uplink");
-  for (guint64 n = 61; n <= 100; n++)
-    spool_expect (again, n);
-  ck_assert (far_spool_reader_commit (again, NULL));
-  far_spool_forget (spool, 101);
-  ck_assert_uint_le (far_spool_size (spool), 1024);
-  ck_assert_uint_gt (far_spool_size (spool), 0);
-  far_spool_close (spool);
-  spool = spool_open_with (folder, KEY (_i), 0, 1024);
-  far_spool_forget (spool, 101);
-  ck_assert_uint_eq (far_spool_size (spool), 0);
-  spool_add (spool, 101);
-  spool_expect (again, 101);
-  far_spool_close (spool);
-  spool_folder_remove (folder);
+  conform_spool_forgotten (&spool_kinds[_i]);
 }
 END_TEST
 
-/* A full disk (here: the largest size of a file): the error says so, nothing half is read, and when there is
- * room again the same number is written. */
 START_TEST (full_disk)
 {
-  char *folder = spool_folder ();
-  struct rlimit before, small = { 700, RLIM_INFINITY };
-  g_autoptr (GError) error = NULL;
-  guint64 n = 1;
-  FarSpool *spool = spool_open_with (folder, KEY (_i), 0, 0);
-  signal (SIGXFSZ, SIG_IGN);
-  ck_assert_int_eq (getrlimit (RLIMIT_FSIZE, &before), 0);
-  small.rlim_max = before.rlim_max;
-  ck_assert_int_eq (setrlimit (RLIMIT_FSIZE, &small), 0);
-  for (g_autofree char *text = g_strnfill (300, 'x'); far_spool_append (spool, text, 300, 0, &error) != 0;)
-    n++;
-  ck_assert_uint_eq (n, 2);
-  ck_assert_msg (g_error_matches (error, FAR_ERROR, FAR_ERROR_FULL), "%s", error->message);
-  ck_assert_int_eq (setrlimit (RLIMIT_FSIZE, &before), 0);
-  spool_add (spool, 2);
-  spool_add (spool, 3);
-  g_autoptr (FarSpoolReader) reader = spool_reader (folder, KEY (_i), NULL);
-  FarSpoolItem item;
-  ck_assert_int_eq (far_spool_reader_next (reader, &item, NULL), FAR_SPOOL_RECORD);
-  ck_assert_uint_eq (item.size, 300);
-  spool_expect (reader, 2);
-  spool_expect (reader, 3);
-  spool_expect_nothing (reader);
-  far_spool_close (spool);
-  spool_folder_remove (folder);
+  conform_spool_full_disk (&spool_kinds[_i]);
 }
 END_TEST
 
-/* What a reader had and a power cut took back is not written again under the same number. */
 START_TEST (numbers_go_on_behind_readers)
 {
-  char *folder = spool_folder ();
-  g_autofree char *path = spool_file (folder, 1);
-  FarSpool *spool = spool_open_with (folder, KEY (_i), 0, 0);
-  for (guint64 n = 1; n <= 10; n++)
-    spool_add (spool, n);
-  far_spool_close (spool);
-  g_autoptr (FarSpoolReader) reader = spool_reader (folder, KEY (_i), "uplink");
-  for (guint64 n = 1; n <= 10; n++)
-    spool_expect (reader, n);
-  ck_assert (far_spool_reader_commit (reader, NULL));
-  ck_assert_int_eq (g_unlink (path), 0);
-  spool = spool_open_with (folder, KEY (_i), 0, 0);
-  spool_add (spool, 11);
-  g_autoptr (FarSpoolReader) again = spool_reader (folder, KEY (_i), "uplink");
-  spool_expect (again, 11);
-  far_spool_close (spool);
-  spool_folder_remove (folder);
+  conform_spool_numbers_go_on_behind_readers (&spool_kinds[_i]);
 }
 END_TEST
 
-/* A segment that cannot be read is not taken for a torn one, which would be removed. */
 START_TEST (damage_is_kept)
 {
-  char *folder = spool_folder ();
-  gsize size = 0;
-  g_autofree char *bytes = NULL, *path = spool_file (folder, 1);
-  FarSpool *spool = spool_open_with (folder, KEY (_i), 0, 0);
-  spool_add (spool, 1);
-  far_spool_close (spool);
-  ck_assert (g_file_get_contents (path, &bytes, &size, NULL));
-  bytes[30] ^= 1; /* in the head */
-  ck_assert (g_file_set_contents (path, bytes, (gssize) size, NULL));
-  spool = spool_open_with (folder, KEY (_i), 0, 0);
-  spool_add (spool, 2);
-  far_spool_close (spool);
-  ck_assert (g_file_test (path, G_FILE_TEST_EXISTS));
-  g_autoptr (FarSpoolReader) reader = spool_reader (folder, KEY (_i), NULL);
-  spool_expect (reader, 2);
-  spool_folder_remove (folder);
+  conform_spool_damage_is_kept (&spool_kinds[_i]);
 }
 END_TEST
 
 START_TEST (one_writer)
 {
-  char *folder = spool_folder ();
-  const FarSpoolSpec spec = { .folder = folder };
-  g_autoptr (GError) error = NULL;
-  FarSpool *spool = spool_open_with (folder, NULL, 0, 0);
-  ck_assert_ptr_null (far_spool_open (&spec, &error));
-  ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT));
-  far_spool_close (spool);
-  spool = spool_open_with (folder, NULL, 0, 0);
-  far_spool_close (spool);
-  spool_folder_remove (folder);
+  conform_spool_one_writer (&spool_kinds[_i]);
 }
 END_TEST
+
+/* ---- sealing ---- */
 
 /* Sealed: nothing in the clear on the disk, another key reads nothing, no two segments have the same key. */
 START_TEST (sealed)
@@ -501,17 +261,17 @@ main (void)
   g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
   TCase *cases = tcase_create ("spool");
   tcase_set_timeout (cases, 60);
-  tcase_add_loop_test (cases, written_and_read, 0, 2);
-  tcase_add_loop_test (cases, positions_are_durable_by_name, 0, 2);
-  tcase_add_loop_test (cases, cut_at_every_byte, 0, 2);
-  tcase_add_loop_test (cases, flipped_bits, 0, 2);
-  tcase_add_loop_test (cases, one_damaged_record, 0, 2);
-  tcase_add_loop_test (cases, budget, 0, 2);
-  tcase_add_loop_test (cases, forgotten, 0, 2);
-  tcase_add_loop_test (cases, full_disk, 0, 2);
-  tcase_add_loop_test (cases, numbers_go_on_behind_readers, 0, 2);
-  tcase_add_loop_test (cases, damage_is_kept, 0, 2);
-  tcase_add_test (cases, one_writer);
+  tcase_add_loop_test (cases, written_and_read, 0, (int) N_SPOOL_KINDS);
+  tcase_add_loop_test (cases, positions_are_durable_by_name, 0, (int) N_SPOOL_KINDS);
+  tcase_add_loop_test (cases, cut_at_every_byte, 0, (int) N_SPOOL_KINDS);
+  tcase_add_loop_test (cases, flipped_bits, 0, (int) N_SPOOL_KINDS);
+  tcase_add_loop_test (cases, one_damaged_record, 0, (int) N_SPOOL_KINDS);
+  tcase_add_loop_test (cases, budget, 0, (int) N_SPOOL_KINDS);
+  tcase_add_loop_test (cases, forgotten, 0, (int) N_SPOOL_KINDS);
+  tcase_add_loop_test (cases, full_disk, 0, (int) N_SPOOL_KINDS);
+  tcase_add_loop_test (cases, numbers_go_on_behind_readers, 0, (int) N_SPOOL_KINDS);
+  tcase_add_loop_test (cases, damage_is_kept, 0, (int) N_SPOOL_KINDS);
+  tcase_add_loop_test (cases, one_writer, 0, (int) N_SPOOL_KINDS);
   tcase_add_test (cases, sealed);
   tcase_add_loop_test (cases, vectors, 0, 2);
   tcase_add_test (cases, a_tap_writes_records);

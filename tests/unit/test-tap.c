@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Legs and taps: what a tap sees of a leg, where, and that it slows nobody. */
+/* Legs and taps: tap-conform.h for every joint there is, and what a tap sees of a leg, and where. */
 #include "unit/datagram-conform.h"
-#include "unit/tap-help.h"
+#include "unit/tap-conform.h"
 
 typedef struct {
   Loops loops;
@@ -22,14 +22,6 @@ leg_start (Leg *leg, Kind kind_a, Kind kind_b, const char *inner)
   loops_start (&leg->loops);
   FarStream *a = end_make (&leg->loops, kind_a, &leg->a), *b = end_make (&leg->loops, kind_b, &leg->b);
   leg->pump = far_pump_start (a, b, &spec);
-}
-
-static void
-leg_hang_up (Leg *leg)
-{
-  shutdown (leg->a, SHUT_RDWR);
-  shutdown (leg->b, SHUT_RDWR);
-  report_wait (&leg->report);
 }
 
 static void
@@ -59,58 +51,47 @@ assert_seen (TapSeen *seen, guint d, const char *text)
 
 static const FarLegMatch of_session = { .session = "s1" };
 
-/* One half and two, for each pair of kinds of end: all of both directions from the first byte, in order. */
+/* ---- what holds for every joint ---- */
+
+/* One half and two, for each pair of kinds of end. */
 START_TEST (a_tap_that_stands_sees_all)
 {
-  Leg leg = { .a = -1 };
-  TapSeen seen = { .tap = NULL };
-  seen_start (&seen, &of_session, 0);
-  leg_start (&leg, _i / N_KINDS, _i % N_KINDS, "login");
-  pass (leg.a, leg.b, "user");
-  pass (leg.b, leg.a, "password?");
-  pass (leg.a, leg.b, "open");
-  assert_seen (&seen, 0, "useropen");
-  assert_seen (&seen, 1, "password?");
-  leg_hang_up (&leg);
-  seen_wait_end (&seen, 1);
-  ck_assert_uint_eq (seen.n_began, 1);
-  ck_assert_uint_eq (seen.order, 0);
-  ck_assert_str_eq (seen.inner, "login");
-  ck_assert_str_eq (seen.cause, leg.report.cause);
-  seen_stop (&seen);
-  leg_end (&leg);
+  const TapJoint joint = { kind_names[_i / N_KINDS], tap_join_bytes, _i / N_KINDS, _i % N_KINDS, FALSE };
+  conform_tap_sees_all (&joint);
 }
 END_TEST
 
-/* Set and taken away while the leg runs, two at once; the offset says how much was before. */
-START_TEST (taps_come_and_go)
+START_TEST (every_joint_shows_all)
 {
-  Leg leg = { .a = -1 };
-  TapSeen one = { .tap = NULL }, two = { .tap = NULL };
-  leg_start (&leg, _i == 0 ? KIND_UNIX_ONE : KIND_RING_ONE, _i == 0 ? KIND_UNIX_ONE : KIND_RING_TWO, NULL);
-  pass (leg.a, leg.b, "before");
-  g_autoptr (GPtrArray) legs = far_legs (&of_session);
-  ck_assert_uint_eq (legs->len, 1);
-  const FarLegMatch this_leg = { .id = ((FarLeg *) g_ptr_array_index (legs, 0))->id };
-  seen_start (&one, &this_leg, 0);
-  seen_start (&two, &of_session, 0);
-  help_settle (leg.loops.one);
-  help_settle (leg.loops.two);
-  pass (leg.a, leg.b, "middle");
-  seen_wait (&one, 0, 12);
-  seen_wait (&two, 0, 12);
-  ck_assert_mem_eq (one.seen[0]->data + 6, "middle", 6);
-  seen_stop (&one);
-  pass (leg.a, leg.b, "after");
-  seen_wait (&two, 0, 17);
-  ck_assert_uint_eq (seen_pieces (&two, 0), 2);
-  ck_assert_uint_eq (two.n_ended, 0);
-  leg_hang_up (&leg);
-  seen_wait_end (&two, 1);
-  seen_stop (&two);
-  leg_end (&leg);
+  conform_tap_sees_all (&tap_joints[_i]);
 }
 END_TEST
+
+START_TEST (taps_come_and_go)
+{
+  conform_tap_comes_and_goes (&tap_joints[_i]);
+}
+END_TEST
+
+START_TEST (no_more_than_was_delivered)
+{
+  conform_tap_sees_what_was_delivered (&tap_joints[_i]);
+}
+END_TEST
+
+START_TEST (a_slow_tap_slows_nobody)
+{
+  conform_tap_slows_nobody (&tap_joints[_i]);
+}
+END_TEST
+
+START_TEST (the_deadline_is_told)
+{
+  conform_tap_hears_the_deadline (&tap_joints[_i]);
+}
+END_TEST
+
+/* ---- what legs and taps are ---- */
 
 /* In band the same session's bytes pass two pumps: the name of the inner stream parts them. */
 START_TEST (inner_names_part_them)
@@ -322,49 +303,6 @@ END_TEST
 
 /* ---- slowness ---- */
 
-static gpointer
-send_much (gpointer data)
-{
-  Leg *leg = data;
-  g_autofree guint8 *bytes = g_malloc (65536);
-  memset (bytes, 'x', 65536);
-  for (guint i = 0; i < 128; i++)
-    ck_assert_int_eq (send (leg->a, bytes, 65536, MSG_NOSIGNAL), 65536);
-  shutdown (leg->a, SHUT_WR);
-  return NULL;
-}
-
-/* A tap that hangs: the leg goes on to its end; then the tap is told what it missed, and the sums are right.
- */
-START_TEST (a_slow_tap_slows_nobody)
-{
-  enum { ALL = 128 * 65536 };
-  Leg leg = { .a = -1 };
-  TapSeen seen = { .tap = NULL };
-  g_autofree guint8 *bytes = g_malloc (65536);
-  gsize got = 0;
-  seen_start (&seen, &of_session, 256 * 1024);
-  g_mutex_lock (&seen.slow);
-  leg_start (&leg, KIND_UNIX_ONE, _i == 0 ? KIND_UNIX_ONE : KIND_RING_TWO, NULL);
-  GThread *thread = g_thread_new ("much", send_much, &leg);
-  for (gssize n; (n = recv (leg.b, bytes, 65536, 0)) > 0;)
-    got += (gsize) n;
-  g_thread_join (thread);
-  ck_assert_uint_eq (got, ALL);
-  shutdown (leg.b, SHUT_WR);
-  report_wait (&leg.report);
-  ck_assert_uint_eq (seen_pieces (&seen, 0), 0);
-  g_mutex_unlock (&seen.slow);
-  seen_wait_end (&seen, 1);
-  ck_assert_uint_eq (seen_bytes (&seen, 0), ALL);
-  ck_assert_uint_gt (seen.lost[0], 0);
-  ck_assert_uint_ge (ALL - seen.lost[0], 128 * 1024);
-  ck_assert_uint_eq (seen.order, 0);
-  seen_stop (&seen);
-  leg_end (&leg);
-}
-END_TEST
-
 /* Untapped while it hangs: nothing more is told, and all is freed when it comes back. */
 START_TEST (untap_while_it_hangs)
 {
@@ -447,10 +385,13 @@ main (void)
   TCase *cases = tcase_create ("tap");
   tcase_set_timeout (cases, 60);
   tcase_add_loop_test (cases, a_tap_that_stands_sees_all, 0, N_KINDS * N_KINDS);
-  tcase_add_loop_test (cases, taps_come_and_go, 0, 2);
+  tcase_add_loop_test (cases, every_joint_shows_all, 0, (int) N_TAP_JOINTS);
+  tcase_add_loop_test (cases, taps_come_and_go, 0, (int) N_TAP_JOINTS);
+  tcase_add_loop_test (cases, no_more_than_was_delivered, 0, (int) N_TAP_JOINTS);
+  tcase_add_loop_test (cases, a_slow_tap_slows_nobody, 0, (int) N_TAP_JOINTS);
+  tcase_add_loop_test (cases, the_deadline_is_told, 0, (int) N_TAP_JOINTS);
   tcase_add_test (cases, inner_names_part_them);
   tcase_add_loop_test (cases, only_what_was_delivered, 0, 2);
-  tcase_add_loop_test (cases, a_slow_tap_slows_nobody, 0, 2);
   tcase_add_test (cases, untap_while_it_hangs);
   tcase_add_test (cases, a_hung_tap_misses_legs);
   tcase_add_loop_test (cases, long_frames_come_in_pieces, 0, 3);
