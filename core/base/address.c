@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <farwatch/i18n.h>
+#include <farwatch/option.h>
 
 typedef struct {
   guint8 bytes[16];
@@ -101,4 +102,39 @@ far_address_in (const char *text, const char *net, GError **error)
   /* not in it; lint: allow silent */
   return address_parse (text, &address) && address.bits == base.bits &&
          address_same_bits (&address, &base, bits);
+}
+
+/* *port 0: any. FALSE: of no form that is meant. */
+static gboolean
+address_item (const char *item, char **host, guint16 *port)
+{
+  g_autofree char *with_port = g_strconcat (item, ":1", NULL);
+  guint16 unused_port;
+  Address unused;
+  guint bits;
+
+  *port = 0;
+  if (g_str_equal (item, "unix") || address_net (item, &unused, &bits)) {
+    *host = g_strdup (item);
+    return TRUE;
+  }
+  if (far_parse_address (item, host, port, NULL))
+    return *port != 0;
+  return far_parse_address (with_port, host, &unused_port, NULL);
+}
+
+gboolean
+far_address_at (const char *host, guint16 port, const char *item, GError **error)
+{
+  g_autofree char *wanted = NULL;
+  guint16 wanted_port;
+
+  if (!address_item (item, &wanted, &wanted_port)) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
+                 _ ("'%s' is no HOST, HOST:PORT or net, as in cloud.example:2222 or 192.0.2.0/24"), item);
+    return FALSE;
+  }
+  /* not there; lint: allow silent */
+  return (g_ascii_strcasecmp (host, wanted) == 0 || far_address_in (host, wanted, NULL)) &&
+         (wanted_port == 0 || wanted_port == port);
 }

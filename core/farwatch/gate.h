@@ -86,5 +86,9 @@ char *far_address_text (const struct sockaddr *address);
 /* Is address inside net ("10.0.0.0/8", "2001:db8::/64", a lone address; "unix" is inside "unix" only)?
  * FAR_ERROR_INVALID for a bad net. */
 gboolean far_address_in (const char *address, const char *net, GError **error);
+/* Is host:port what item says: HOST, HOST:PORT, an address or a net? No name is looked up,
+ * and its letters may be of either case. FALSE with FAR_ERROR_INVALID for an item of no such form. [any
+ * thread] */
+gboolean far_address_at (const char *host, guint16 port, const char *item, GError **error);
 
 G_END_DECLS

@@ -10,66 +10,15 @@
 
 #include <string.h>
 
-/* One item of the option: HOST, HOST:PORT, an address or a net. Port 0: any. */
-typedef struct {
-  char *host;
-  guint16 port;
-} AgentEnd;
-
-static void
-end_clear (AgentEnd *end)
-{
-  g_free (end->host);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (AgentEnd, end_clear)
-
-static gboolean
-is_net (const char *text)
-{
-  g_autoptr (GError) error = NULL;
-  far_address_in ("127.0.0.1", text, &error);
-  return error == NULL;
-}
-
-static gboolean
-end_read (const char *text, AgentEnd *end)
-{
-  g_autofree char *with_port = g_strconcat (text, ":1", NULL);
-  guint16 unused;
-  *end = (AgentEnd){ 0 };
-  if (is_net (text)) {
-    end->host = g_strdup (text);
-    return TRUE;
-  }
-  if (far_parse_address (text, &end->host, &end->port, NULL))
-    return end->port != 0;
-  return far_parse_address (with_port, &end->host, &unused, NULL);
-}
-
-static gboolean
-same_host (const char *host, const char *other)
-{
-  return g_ascii_strcasecmp (host, other) == 0 || far_address_in (host, other, NULL);
-}
-
-static gboolean
-end_fits (const char *text, const char *host, guint16 port)
-{
-  g_auto (AgentEnd) end = { 0 };
-  return end_read (text, &end) && same_host (host, end.host) && (end.port == 0 || end.port == port);
-}
-
 gboolean
 agent_ends_good (const AgentOpts *opts, GError **error)
 {
   for (char **item = opts->tunnel_ends; item && *item; item++) {
-    g_auto (AgentEnd) end = { 0 };
-    if (end_read (*item, &end))
+    GError *fault = NULL;
+    far_address_at ("127.0.0.1", 1, *item, &fault);
+    if (!fault)
       continue;
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
-                 _ ("option 'tunnel-ends': '%s' is no HOST, HOST:PORT or net, as in cloud.example:2222 or "
-                    "192.0.2.0/24"),
-                 *item);
+    g_propagate_prefixed_error (error, fault, "option 'tunnel-ends': ");
     return FALSE;
   }
   return TRUE;
@@ -92,9 +41,9 @@ end_allowed (Agent *self, const char *host, guint16 port)
 {
   char **list = agent_opts (self)->tunnel_ends;
   if (!list || !*list)
-    return self->link_from && same_host (host, self->link_from);
+    return self->link_from && far_address_at (host, port, self->link_from, NULL);
   for (; *list; list++)
-    if (end_fits (*list, host, port))
+    if (far_address_at (host, port, *list, NULL))
       return TRUE;
   return FALSE;
 }
