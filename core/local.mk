@@ -298,6 +298,7 @@ libfarwatch_la_SOURCES = \
 	core/stream/unix-socket.h \
 	core/trust/clock-told.c \
 	core/trust/random.c \
+	core/trust/nonce.c \
 	core/trust/seal-private.h \
 	core/trust/seal.c \
 	core/trust/statement.c \

@@ -80,6 +80,18 @@ char *far_trust_box_public (const char *keys_dir, GError **error);
 char *far_seal (const char *box_public_b64, json_t *plain, GError **error);
 json_t *far_seal_open (const char *keys_dir, const char *sealed_b64, GError **error);
 
+/* Nonces of this node, which a sealed message must name so that it cannot be replayed. A nonce goes out once
+ * and serves all who seal: each hangs a word of its own on it. Bounded. [main] */
+typedef struct _FarNonces FarNonces;
+FarNonces *far_nonces_new (void);
+void far_nonces_free (FarNonces *nonces /* NULL ok */);
+/* Another one, the newest from now on; those before it stay good for an hour. Caller frees. */
+char *far_nonces_give (FarNonces *nonces);
+/* Has the newest one uses left, and is it young enough to be given to more? FALSE: give another. */
+gboolean far_nonces_fresh (FarNonces *nonces);
+/* "NONCE.WORD": good once, and only if this node gave NONCE within the last hour. NULL is not. */
+gboolean far_nonces_spend (FarNonces *nonces, const char *text);
+
 /* Node statement: {node, box, ssh, spki, authority: admin|cloud, issued} + signature by the authority's key
  * (ECDSA P-256/SHA-256 over the canonical JSON text without "signature", keys sorted, compact). check:
  * against ca.crt. */

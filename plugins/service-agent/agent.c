@@ -65,7 +65,7 @@ agent_init (gpointer data, FarInstance *at, GError **error)
   self->book = far_book_new (at, &agent_session_kind, NULL, self);
   self->sessions = far_book_sessions (self->book);
   self->poll_soon = agent_poll_soon;
-  g_queue_init (&self->nonces);
+  self->nonces = far_nonces_new ();
   g_queue_init (&self->in_line);
   return agent_ends_good (agent_opts (self), error) && hours_good (agent_opts (self), error);
 }
@@ -115,7 +115,7 @@ agent_fini (gpointer data)
   Agent *self = data;
   agent_dials_forget (self);
   far_book_free (self->book);
-  agent_nonces_clear (self);
+  far_nonces_free (self->nonces);
   g_free (self->link_from);
 }
 

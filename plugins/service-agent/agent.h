@@ -7,7 +7,7 @@
  * From top to bottom, each calling only what stands below it: agent (the type, its handlers), local (what
  * this node's own people may do), push (what the cloud asks), poll (what the cloud is asked), offer (an offer
  * comes), login (in advance), credential (the sealed box), check (an offer's form and this node's rules),
- * session (effects of states), tunnel (dial, what arrives), report, ends (where a tunnel may go), nonce. What
+ * session (effects of states), tunnel (dial, what arrives), report, ends (where a tunnel may go). What
  * is to happen above is told by poll_soon, and by the events of the book. The certificate and the list of
  * devices are another service's, `member`: devices are found in core, whoever added them. */
 #pragma once
@@ -56,7 +56,7 @@ struct _Agent {
   void (*poll_soon) (Agent *self, gint64 in_us);
   FarBook *book;        /* of sessions */
   GHashTable *sessions; /* the book's: id → AgentSession */
-  GQueue nonces;        /* of AgentNonce, newest last; bounded, as is what each remembers */
+  FarNonces *nonces;    /* that a login in advance must name */
   gboolean nonce_told;  /* the cloud has the newest one */
   FarInstanceTimer *poll_timer;
   gint64 poll_at_us; /* boottime of the next poll */
@@ -123,14 +123,6 @@ agent_session_event (AgentSession *session, FarSessionEvent event, const char *c
 {
   return far_session_event (&session->base, event, cause, error);
 }
-
-/* ---- nonce.c ---- */
-char *agent_nonce_new (Agent *self);
-/* Does the newest one have uses left, and is it young enough to be used? */
-gboolean agent_nonce_good (Agent *self);
-/* "NONCE.WORD": good once, and only if this node gave NONCE lately. */
-gboolean agent_nonce_spend (Agent *self, const char *nonce);
-void agent_nonces_clear (Agent *self);
 
 /* ---- ends.c: the option 'tunnel-ends' ---- */
 gboolean agent_ends_good (const AgentOpts *opts, GError **error);

@@ -15,7 +15,6 @@ plugins_service_agent_service_agent_la_SOURCES = \
 	plugins/service-agent/ends.c \
 	plugins/service-agent/local.c \
 	plugins/service-agent/login.c \
-	plugins/service-agent/nonce.c \
 	plugins/service-agent/offer.c \
 	plugins/service-agent/poll.c \
 	plugins/service-agent/push.c \

@@ -20,7 +20,7 @@ static const char *
 box_fault (Agent *self, json_t *box, const AgentOffer *offer)
 {
   const char *nonce = agent_text (box, "nonce");
-  gboolean spent = agent_nonce_spend (self, nonce); /* first: a wrong box costs its nonce */
+  gboolean spent = far_nonces_spend (self->nonces, nonce); /* first: a wrong box costs its nonce */
   json_int_t longest = json_integer_value (json_object_get (box, "longest_us"));
   if (!spent)
     return "its nonce is not from here, or was used: ask again";
@@ -94,7 +94,7 @@ agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req)
     return FALSE;
   }
   const char *fault = box_fault (self, box, offer);
-  if (!self->nonce_told || !agent_nonce_good (self))
+  if (!self->nonce_told || !far_nonces_fresh (self->nonces))
     self->poll_soon (self, 0); /* the next person needs a fresh nonce */
   if (fault)
     far_request_fail_new (req, FAR_ERROR_DENIED, _ ("login box of session '%s' refused: %s"), offer->session,

@@ -93,8 +93,8 @@ static json_t *
 poll_body (Agent *self, json_t *told)
 {
   json_t *body = json_object ();
-  if (!self->nonce_told || !agent_nonce_good (self)) {
-    g_autofree char *nonce = agent_nonce_new (self);
+  if (!self->nonce_told || !far_nonces_fresh (self->nonces)) {
+    g_autofree char *nonce = far_nonces_give (self->nonces);
     json_object_set_new (body, "nonce", json_string (nonce));
     self->nonce_told = FALSE;
   }
@@ -185,7 +185,7 @@ agent_poll_heard (Agent *self, json_t *told)
 static void
 agent_poll_nonce (Agent *self, const Poll *poll, gboolean wanted)
 {
-  self->nonce_told = agent_nonce_good (self) && (poll->nonce || (self->nonce_told && !wanted));
+  self->nonce_told = far_nonces_fresh (self->nonces) && (poll->nonce || (self->nonce_told && !wanted));
   self->poll_again |= wanted && !poll->nonce;
 }
 

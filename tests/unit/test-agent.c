@@ -102,7 +102,7 @@ set_up (void)
                       .tunnel_ends = near_by };
   at.options = &opts;
   agent = (Agent){ .at = &at, .poll_soon = poll_counted };
-  g_queue_init (&agent.nonces);
+  agent.nonces = far_nonces_new ();
   live = polls = 0;
   FarDevice device = { .name = (char *) "boiler", .endpoint = (char *) "lan" };
   ck_assert (far_device_add (&device, NULL));
@@ -111,7 +111,7 @@ set_up (void)
 static void
 tear_down (void)
 {
-  agent_nonces_clear (&agent);
+  far_nonces_free (agent.nonces);
   far_device_reset ();
   g_free (box);
   fixture_remove (dir);
@@ -582,7 +582,7 @@ START_TEST (test_box)
     { "nonce", "\"somebodys\"", "nonce" },
     { "request", "null", "another request" },
   };
-  g_autofree char *nonce = agent_nonce_new (&agent);
+  g_autofree char *nonce = far_nonces_give (agent.nonces);
   json_t *plain = login_box (nonce);
   json_object_set_new (plain, lies[_i].key, json_loads (lies[_i].value, JSON_DECODE_ANY, NULL));
   login_refused (plain, lies[_i].word);
@@ -593,7 +593,7 @@ END_TEST
 /* A box that somebody copied is worth nothing: its nonce is spent by the first use, right or wrong. */
 START_TEST (test_replayed)
 {
-  g_autofree char *nonce = agent_nonce_new (&agent), *other = agent_nonce_new (&agent);
+  g_autofree char *nonce = far_nonces_give (agent.nonces), *other = far_nonces_give (agent.nonces);
   /* all fields fit: it gets as far as the authenticators */
   const char *first = try_login (login_box (nonce));
   ck_assert (!first || !strstr (first, "login box"));
@@ -609,8 +609,8 @@ END_TEST
  * good once. */
 START_TEST (test_askers)
 {
-  g_autofree char *nonce = agent_nonce_new (&agent), *foreign = g_strconcat ("x", nonce, ".alice", NULL),
-                  *cut = g_strndup (nonce, 8);
+  g_autofree char *nonce = far_nonces_give (agent.nonces),
+                  *foreign = g_strconcat ("x", nonce, ".alice", NULL), *cut = g_strndup (nonce, 8);
   g_autofree char *alice = g_strconcat (nonce, ".alice", NULL), *bob = g_strconcat (nonce, ".bob", NULL),
                   *part = g_strconcat (cut, ".alice", NULL);
   g_autofree char *filler = g_strnfill (200, 'a'), *long_word = g_strconcat (nonce, ".", filler, NULL);
@@ -630,11 +630,11 @@ END_TEST
  * was under way still gets in. */
 START_TEST (test_nonce_handed_over)
 {
-  g_autofree char *nonce = agent_nonce_new (&agent), *late = g_strconcat (nonce, ".late", NULL);
+  g_autofree char *nonce = far_nonces_give (agent.nonces), *late = g_strconcat (nonce, ".late", NULL);
   guint uses = 0;
-  for (; agent_nonce_good (&agent) && uses < 5000; uses++) {
+  for (; far_nonces_fresh (agent.nonces) && uses < 5000; uses++) {
     g_autofree char *one = g_strdup_printf ("%s.%u", nonce, uses);
-    ck_assert_msg (agent_nonce_spend (&agent, one), "use %u", uses);
+    ck_assert_msg (far_nonces_spend (agent.nonces, one), "use %u", uses);
   }
   ck_assert_uint_lt (uses, 5000);
   agent.nonce_told = TRUE;
@@ -648,17 +648,17 @@ END_TEST
 /* What was used is remembered, and the memory has an end: then the nonce itself is over. */
 START_TEST (test_nonce_wears_out)
 {
-  g_autofree char *nonce = agent_nonce_new (&agent), *first = g_strconcat (nonce, ".0", NULL);
+  g_autofree char *nonce = far_nonces_give (agent.nonces), *first = g_strconcat (nonce, ".0", NULL);
   guint good = 0;
   agent.nonce_told = TRUE;
   polls = 0;
   for (guint i = 0; i < 2000; i++) {
     g_autofree char *one = g_strdup_printf ("%s.%u", nonce, i);
-    good += agent_nonce_spend (&agent, one);
+    good += far_nonces_spend (agent.nonces, one);
   }
   ck_assert_uint_ge (good, 64);
   ck_assert_uint_lt (good, 2000);
-  ck_assert (!agent_nonce_spend (&agent, first));
+  ck_assert (!far_nonces_spend (agent.nonces, first));
   login_refused (login_box (first), "nonce");
   ck_assert_uint_gt (polls, 0);
 }
@@ -666,13 +666,12 @@ END_TEST
 
 START_TEST (test_nonce_ages)
 {
-  g_autofree char *nonce = agent_nonce_new (&agent);
+  g_autofree char *nonce = far_nonces_give (agent.nonces);
   ck_assert (far_clock_advance (61 * MINUTE));
   login_refused (login_box (nonce), "nonce");
-  g_autofree char *oldest = agent_nonce_new (&agent);
+  g_autofree char *oldest = far_nonces_give (agent.nonces);
   for (guint i = 0; i < 40; i++)
-    g_free (agent_nonce_new (&agent));
-  ck_assert_uint_le (g_queue_get_length (&agent.nonces), 32);
+    g_free (far_nonces_give (agent.nonces));
   login_refused (login_box (oldest), "nonce");
 }
 END_TEST

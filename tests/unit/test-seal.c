@@ -161,6 +161,23 @@ START_TEST (document_has_the_vector)
 }
 END_TEST
 
+/* A nonce serves all who hang a word of their own on it, each once; one of somebody else's serves nobody. */
+START_TEST (a_nonce_is_good_once_for_each)
+{
+  FarNonces *nonces = far_nonces_new (), *others = far_nonces_new ();
+  ck_assert (!far_nonces_fresh (nonces));
+  g_autofree char *nonce = far_nonces_give (nonces), *foreign = far_nonces_give (others);
+  g_autofree char *alice = g_strconcat (nonce, ".alice", NULL), *bob = g_strconcat (nonce, ".bob", NULL);
+  ck_assert (far_nonces_fresh (nonces));
+  ck_assert (far_nonces_spend (nonces, alice) && far_nonces_spend (nonces, bob));
+  ck_assert (!far_nonces_spend (nonces, alice) && !far_nonces_spend (nonces, bob));
+  ck_assert (far_nonces_spend (nonces, nonce) && !far_nonces_spend (nonces, nonce)); /* the empty word */
+  ck_assert (!far_nonces_spend (nonces, foreign) && !far_nonces_spend (nonces, NULL));
+  far_nonces_free (nonces);
+  far_nonces_free (others);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -178,6 +195,7 @@ main (void)
   tcase_add_test (tcase, odd_keys);
   tcase_add_test (tcase, vector);
   tcase_add_test (tcase, document_has_the_vector);
+  tcase_add_test (tcase, a_nonce_is_good_once_for_each);
   suite_add_tcase (suite, tcase);
   srunner_run_all (runner, CK_NORMAL);
   failed = srunner_ntests_failed (runner);
