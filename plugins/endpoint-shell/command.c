@@ -87,7 +87,8 @@ static void
 shell_command_do_join (Shell *self, const char *arg)
 {
   if (arg != NULL && far_device_find (arg) != NULL && device_allowed (self, arg)) {
-    shell_join (self, arg);
+    self->device = g_strdup (arg);
+    self->state = SHELL_OPENING;
     return;
   }
   if (arg == NULL)
@@ -120,7 +121,7 @@ do_time (Shell *self, const char *arg G_GNUC_UNUSED)
 static void
 do_exit (Shell *self, const char *arg G_GNUC_UNUSED)
 {
-  shell_end (self);
+  self->state = SHELL_ENDING;
 }
 
 static const ShellCommand commands[] = {
@@ -164,10 +165,4 @@ shell_command (Shell *self, const char *line)
   } else if (n > 0) {
     run_word (self, given[0], given[1]);
   }
-  if (self->state != SHELL_TALK)
-    return;
-  if (self->command != NULL)
-    shell_end (self);
-  else
-    shell_print (self, "%s> ", far_node_id ());
 }

@@ -61,7 +61,7 @@ endpoint_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
                           _ ("%s: %u shells are open already (option 'limit'): try later"),
                           far_instance_path (self->at), self->shells->len);
   else
-    shell_new (self->at, self->latest, self->shells, spec, req);
+    shell_new (self->latest, self->shells, spec, req);
 }
 
 static const FarOption endpoint_options[] = {

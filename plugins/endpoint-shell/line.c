@@ -14,14 +14,14 @@ echo (Shell *self, const char *text)
     shell_print (self, "%s", text);
 }
 
-static void
+static char *
 line_done (Shell *self)
 {
-  g_autofree char *line = g_strdup (self->line->str);
+  char *line = g_strdup (self->line->str);
 
   echo (self, "\n");
   g_string_truncate (self->line, 0);
-  shell_command (self, line);
+  return line;
 }
 
 /* One character, which may be several bytes. */
@@ -54,7 +54,7 @@ in_escape (Shell *self, char byte)
   return TRUE;
 }
 
-static void
+static char *
 shell_line_control (Shell *self, char byte)
 {
   switch (byte) {
@@ -65,12 +65,9 @@ shell_line_control (Shell *self, char byte)
   case '\003': /* ^C */
     echo (self, "^C\n");
     g_string_truncate (self->line, 0);
-    shell_command (self, "");
-    break;
+    return g_strdup ("");
   case '\004': /* ^D */
-    if (self->line->len == 0)
-      shell_command (self, "exit");
-    break;
+    return self->line->len == 0 ? g_strdup ("exit") : NULL;
   case '\025': /* ^U */
     while (self->line->len > 0)
       rub_out (self);
@@ -78,27 +75,34 @@ shell_line_control (Shell *self, char byte)
   default:
     break;
   }
+  return NULL;
 }
 
-void
-shell_byte (Shell *self, char byte)
+static void
+shell_line_add (Shell *self, char byte)
+{
+  char text[2] = { byte, '\0' };
+
+  if (self->line->len >= SHELL_LINE_MAX) {
+    echo (self, "\a");
+    return;
+  }
+  g_string_append_c (self->line, byte);
+  echo (self, text);
+}
+
+char *
+shell_line_byte (Shell *self, char byte)
 {
   gboolean second = byte == '\n' && self->after_cr;
 
   self->after_cr = byte == '\r';
   if (second || (self->pty && in_escape (self, byte)))
-    return;
+    return NULL;
   if (byte == '\r' || byte == '\n')
-    line_done (self);
-  else if ((guint8) byte < 0x20 || byte == '\177') {
-    if (self->pty)
-      shell_line_control (self, byte);
-  } else if (self->line->len >= SHELL_LINE_MAX)
-    echo (self, "\a");
-  else {
-    char text[2] = { byte, '\0' };
-
-    g_string_append_c (self->line, byte);
-    echo (self, text);
-  }
+    return line_done (self);
+  if ((guint8) byte < 0x20 || byte == '\177')
+    return self->pty ? shell_line_control (self, byte) : NULL;
+  shell_line_add (self, byte);
+  return NULL;
 }

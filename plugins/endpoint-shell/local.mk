@@ -13,6 +13,7 @@ plugins_endpoint_shell_endpoint_shell_la_SOURCES = \
 	plugins/endpoint-shell/latest.c \
 	plugins/endpoint-shell/line.c \
 	plugins/endpoint-shell/outer.c \
+	plugins/endpoint-shell/say.c \
 	plugins/endpoint-shell/shell.h \
 	plugins/endpoint-shell/talk.c
 endif

@@ -41,7 +41,7 @@ tell_held (gpointer data)
   ShellLink *link = data;
 
   if (link->shell != NULL)
-    shell_held (link->shell);
+    link->events->held (link->shell);
   link_unref (link);
 }
 
@@ -56,7 +56,7 @@ tell_over (gpointer data)
   Over *over = data;
 
   if (over->link->shell != NULL)
-    shell_device_over (over->link->shell, over->cause);
+    over->link->events->device_over (over->link->shell, over->cause);
   link_unref (over->link);
   g_free (over);
 }
@@ -300,9 +300,9 @@ outer_hold (ShellLink *link)
 
 /* A device that lives elsewhere is reached through one more pair of rings. */
 static FarStream *
-bring_loop (FarStream *device, FarLoop *loop, const Shell *shell)
+bring_loop (FarStream *device, FarLoop *loop, const char *session, const char *target)
 {
-  const FarPumpSpec spec = { .session = shell->session, .target = shell->device, .inner = "joined" };
+  const FarPumpSpec spec = { .session = session, .target = target, .inner = "joined" };
   FarStream *near, *away;
 
   if (device->loop == loop)
@@ -338,8 +338,8 @@ shell_outer_do_join (gpointer data)
 }
 
 void
-outer_join (ShellLink *link, FarStream *device, GBytes *first)
+outer_join (ShellLink *link, FarStream *device, const char *session, const char *target, GBytes *first)
 {
-  order_post (link, device != NULL ? bring_loop (device, link->loop, link->shell) : NULL, NULL, first,
+  order_post (link, device != NULL ? bring_loop (device, link->loop, session, target) : NULL, NULL, first,
               shell_outer_do_join);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This file is the shell's end of a shell session, on the main context: it reads lines, runs commands,
- * prints, and joins a device by asking outer.c to hold still. The commands themselves are command.c. */
+/* This file is the shell's end of a shell session, on the main context: it reads lines, has
+ * them run, and joins a device by asking outer.c to hold still. The commands themselves are command.c. */
 #include "config.h"
 
 #include "shell.h"
@@ -11,45 +11,27 @@
 
 static void shell_read (Shell *self);
 
-/* ---- output ---- */
-
-static void
-shell_flush (Shell *self)
-{
-  FarBurst burst = { .n = 1, .bytes = self->out->len };
-  gsize taken;
-
-  if (self->out->len > 0) {
-    burst.frames[0] = (FarFrame){ .data = self->out->data, .size = self->out->len };
-    taken = self->stream->klass->write (self->stream, &burst);
-    if (taken > 0)
-      g_byte_array_remove_range (self->out, 0, (guint) taken);
-  }
-}
-
-void
-shell_print (Shell *self, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list args;
-
-  va_start (args, format);
-  text = g_strdup_vprintf (format, args);
-  va_end (args);
-  for (const char *at = text; *at != '\0' && self->out->len < SHELL_OUT_MAX; at++) {
-    if (*at == '\n' && self->pty)
-      g_byte_array_append (self->out, (const guint8 *) "\r", 1);
-    g_byte_array_append (self->out, (const guint8 *) at, 1);
-  }
-}
+/* ---- lines and their commands ---- */
 
 static void
 shell_prompt (Shell *self)
 {
   if (self->command != NULL)
-    shell_end (self);
+    self->state = SHELL_ENDING;
   else
     shell_print (self, "%s> ", far_node_id ());
+}
+
+static void shell_join (Shell *self);
+
+static void
+shell_run (Shell *self, const char *line)
+{
+  shell_command (self, line);
+  if (self->state == SHELL_OPENING)
+    shell_join (self);
+  else if (self->state == SHELL_TALK)
+    shell_prompt (self);
 }
 
 /* ---- life ---- */
@@ -89,20 +71,16 @@ shell_free (Shell *self)
   g_free (self);
 }
 
-void
-shell_end (Shell *self)
-{
-  self->state = SHELL_ENDING;
-}
-
-void
-shell_fail (Shell *self, int status)
-{
-  if (self->status != NULL)
-    g_atomic_int_set (self->status, status);
-}
-
 /* ---- input ---- */
+
+static void
+shell_take_byte (Shell *self, char byte)
+{
+  g_autofree char *line = shell_line_byte (self, byte);
+
+  if (line != NULL)
+    shell_run (self, line);
+}
 
 /* Byte by byte, so that what follows `join X` stays in the ring for the device. */
 static gsize
@@ -111,7 +89,7 @@ shell_take (Shell *self, const guint8 *data, gsize size)
   gsize taken = 0;
 
   while (taken < size && self->state == SHELL_TALK && self->out->len < SHELL_OUT_MAX / 2)
-    shell_byte (self, (char) data[taken++]);
+    shell_take_byte (self, (char) data[taken++]);
   return taken;
 }
 
@@ -142,7 +120,7 @@ shell_read (Shell *self)
   while (self->state == SHELL_TALK && shell_read_some (self))
     continue;
   if (self->state == SHELL_TALK && self->eof && self->out->len < SHELL_OUT_MAX / 2)
-    shell_end (self);
+    self->state = SHELL_ENDING;
   shell_flush (self);
   if (self->state == SHELL_ENDING && self->out->len == 0)
     shell_free (self); /* what is in the ring still arrives, then its end */
@@ -186,18 +164,16 @@ shell_talk_join_opened (FarRequest *req, gpointer user)
   shell_read (self);
 }
 
-void
-shell_join (Shell *self, const char *device)
+static void
+shell_join (Shell *self)
 {
   FarEndpointSpec spec = { .session = self->session,
                            .person = self->person,
                            .from = self->from,
-                           .device = device,
+                           .device = self->device,
                            .want_loop = self->link->loop,
                            .deadline_us = self->deadline_us };
 
-  self->device = g_strdup (device);
-  self->state = SHELL_OPENING;
   self->opening = far_request_ref (far_request_new (shell_talk_join_opened, self, OPEN_MS));
   far_device_open (&spec, self->opening);
 }
@@ -234,7 +210,7 @@ without_line_end (Shell *self, GBytes *rest)
   return less;
 }
 
-void
+static void
 shell_held (Shell *self)
 {
   if (self->state != SHELL_HOLDING)
@@ -243,12 +219,13 @@ shell_held (Shell *self)
     shell_print (self, _ ("joined %s\n"), self->device);
   shell_flush (self);
   self->state = SHELL_JOINED;
-  outer_join (self->link, g_steal_pointer (&self->opened), without_line_end (self, rest_of_ring (self)));
+  outer_join (self->link, g_steal_pointer (&self->opened), self->session, self->device,
+              without_line_end (self, rest_of_ring (self)));
   self->after_cr = FALSE;
 }
 
 /* What the person had typed for the device is not taken for commands. */
-void
+static void
 shell_device_over (Shell *self, const char *cause)
 {
   if (self->state != SHELL_JOINED)
@@ -263,6 +240,8 @@ shell_device_over (Shell *self, const char *cause)
   shell_read (self);
 }
 
+static const ShellEvents shell_events = { shell_held, shell_device_over };
+
 /* ---- a new one ---- */
 
 static void
@@ -275,19 +254,18 @@ shell_begin (gpointer data)
   if (self == NULL)
     return;
   if (self->command != NULL)
-    shell_command (self, self->command);
+    shell_run (self, self->command);
   else
     shell_prompt (self);
   shell_read (self);
 }
 
 void
-shell_new (FarInstance *at, Latest *latest, GPtrArray *all, const FarEndpointSpec *spec, FarRequest *req)
+shell_new (Latest *latest, GPtrArray *all, const FarEndpointSpec *spec, FarRequest *req)
 {
   Shell *self = g_new0 (Shell, 1);
   FarStream *ring;
 
-  self->at = at;
   self->latest = latest;
   self->all = all;
   self->session = g_strdup (spec->session);
@@ -303,6 +281,7 @@ shell_new (FarInstance *at, Latest *latest, GPtrArray *all, const FarEndpointSpe
   self->out = g_byte_array_new ();
   self->link = g_new0 (ShellLink, 1);
   self->link->refs = 1;
+  self->link->events = &shell_events;
   self->link->loop = spec->want_loop != NULL ? spec->want_loop : far_loop_pick ();
   self->link->shell = self;
   g_ptr_array_add (all, self);
