@@ -259,5 +259,5 @@ damage_found (Writer *writer, GError **error)
     far_log (writer->worker.at, G_LOG_LEVEL_CRITICAL, "%s", said);
   if (writer->go_on && local != NULL)
     g_propagate_error (error, g_steal_pointer (&local));
-  return writer->go_on ? local == NULL : writer_usable (writer, error);
+  return writer->go_on ? local == NULL : base_usable (writer->worker.base, error);
 }

@@ -9,10 +9,12 @@ plugins_store_sqlite_store_sqlite_la_LDFLAGS = $(PLUGIN_LD)
 plugins_store_sqlite_store_sqlite_la_LIBADD = $(PLUGIN_LINK) $(STORE_SQLITE_LIBS)
 plugins_store_sqlite_store_sqlite_la_SOURCES = \
 	plugins/store-sqlite/maintenance.c \
+	plugins/store-sqlite/base.c \
 	plugins/store-sqlite/conn.c \
 	plugins/store-sqlite/conn.h \
 	plugins/store-sqlite/damage.c \
 	plugins/store-sqlite/read.c \
+	plugins/store-sqlite/reader.c \
 	plugins/store-sqlite/schema.c \
 	plugins/store-sqlite/schema.h \
 	plugins/store-sqlite/store-sqlite.c \

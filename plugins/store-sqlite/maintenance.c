@@ -96,7 +96,7 @@ static gboolean
 drop_old (Writer *writer, gboolean *more, GError **error)
 {
   Conn *conn = &writer->worker.conn;
-  gint64 keep = writer_keep (writer);
+  gint64 keep = base_keep (writer->worker.base);
 
   if (keep == 0)
     return TRUE;

@@ -44,55 +44,6 @@ sqlite_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
   return TRUE;
 }
 
-/* ---- what the threads share ---- */
-
-static void
-worker_fill (Base *base, Worker *worker, FarInstance *at)
-{
-  worker->at = at;
-  worker->path = base->path;
-  worker->jobs = g_async_queue_new_full ((GDestroyNotify) sqlite_job_free);
-  worker->generation = &base->writer.generation;
-  worker->writer = &base->writer.worker;
-  worker->owner = &base->writer;
-}
-
-Base *
-base_new (FarInstance *at, const char *path)
-{
-  Base *base = g_new0 (Base, 1);
-
-  base->refs = 1;
-  base->path = g_strdup (path);
-  g_mutex_init (&base->writer.lock);
-  g_queue_init (&base->writer.merge);
-  base->writer.series = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  base->writer.young = g_hash_table_new (NULL, NULL);
-  worker_fill (base, &base->writer.worker, at);
-  worker_fill (base, &base->reader, at);
-  worker_fill (base, &base->scanner, at);
-  return base;
-}
-
-void
-base_unref (Base *base)
-{
-  if (!g_atomic_int_dec_and_test (&base->refs))
-    return;
-  g_async_queue_unref (base->writer.worker.jobs);
-  g_async_queue_unref (base->reader.jobs);
-  g_async_queue_unref (base->scanner.jobs);
-  g_clear_error (&base->writer.held);
-  g_hash_table_unref (base->writer.series);
-  g_hash_table_unref (base->writer.young);
-  g_queue_clear (&base->writer.merge);
-  g_mutex_clear (&base->writer.lock);
-  if (base->held != NULL)
-    far_instance_release (base->held);
-  g_free (base->path);
-  g_free (base);
-}
-
 /* ---- life ---- */
 
 static void
@@ -132,9 +83,9 @@ sqlite_start (gpointer data, GError **error G_GNUC_UNUSED)
   self->base = base_new (self->at, path);
   self->base->writer.keep_us = options->keep_us;
   self->base->writer.go_on = options->if_damaged == FAR_IF_DAMAGED_GO_ON;
-  worker_begin (&self->base->writer.worker, self->base, "sqlite-write", sqlite_writer_run);
-  worker_begin (&self->base->reader, self->base, "sqlite-read", sqlite_reader_run);
-  worker_begin (&self->base->scanner, self->base, "sqlite-scan", sqlite_reader_run);
+  base_begin (self->base, &self->base->writer.worker, "sqlite-write", sqlite_writer_run);
+  base_begin (self->base, &self->base->reader, "sqlite-read", sqlite_reader_run);
+  base_begin (self->base, &self->base->scanner, "sqlite-scan", sqlite_reader_run);
   self->opening = far_request_ref (far_request_new (sqlite_opened, self, 0));
   worker_push (&self->base->writer.worker,
                sqlite_job_new (sizeof (SqliteJob), self->opening, write_open, NULL));

@@ -51,7 +51,8 @@ void sqlite_job_free (SqliteJob *job);
 void sqlite_job_answer (SqliteJob *job);
 /* FAR_ERROR_LIMIT when too many wait. */
 void worker_push (Worker *worker, gpointer job);
-void worker_begin (Worker *worker, Base *base, const char *name, GThreadFunc func);
+/* func: what the thread runs; gone: told with the worker when it has ended. */
+void worker_begin (Worker *worker, const char *name, GThreadFunc func, GDestroyNotify gone);
 /* Asks for its end: what waits is still done. */
 void worker_ask_end (Worker *worker);
 /* FALSE: its thread hangs and was left to itself; who still waits for it is told. */
@@ -90,15 +91,18 @@ struct _Base {
 };
 Base *base_new (FarInstance *at, const char *path);
 void base_unref (Base *base);
+/* Begins a thread of it, which holds it. */
+void base_begin (Base *base, Worker *worker, const char *name, GThreadFunc func);
+/* Age of samples that stay; 0: all. [any thread] */
+gint64 base_keep (Base *base);
+/* FALSE: the store is not to be used any more. [any thread] */
+gboolean base_usable (Base *base, GError **error);
 
 gpointer sqlite_writer_run (gpointer writer);
-gint64 writer_keep (Writer *writer);
 void writer_repair (Writer *writer); /* after an error: what conn.worst asks for */
 /* Before each use by the writer: opens the file unless it is open, and sees that it is the one at its path.
  */
 gboolean writer_open (Writer *writer, GError **error);
-/* FALSE: the store is not to be used any more. [any thread] */
-gboolean writer_usable (Writer *writer, GError **error);
 
 /* damage.c: the file is damaged. It is moved aside and read out; then the store goes on, or (the default) is
  * held until a person has decided. */

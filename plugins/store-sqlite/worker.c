@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This file runs the store's threads: a queue of jobs each, a bound on it, and an end that waits for what
- * may hang only for a bounded time. Jobs are defined in read.c, writer.c and write-*.c. */
+/* This file keeps the store's threads: a queue of jobs each, a bound on it, and an end that waits for what
+ * may hang only for a bounded time. What a thread does with its jobs is writer.c and reader.c, which stand
+ * above it; the jobs themselves are read.c and write-*.c. */
 #include "config.h"
 
 #include "store.h"
@@ -55,29 +56,11 @@ worker_push (Worker *worker, gpointer data)
   sqlite_job_answer (job);
 }
 
-static Base *
-base_ref (Base *base)
-{
-  g_atomic_int_inc (&base->refs);
-  return base;
-}
-
-/* Its thread has ended, or ends now. */
-static void
-worker_gone (gpointer data)
-{
-  Worker *worker = data;
-
-  conn_clear (&worker->conn);
-  base_unref (worker->base);
-}
-
 void
-worker_begin (Worker *worker, Base *base, const char *name, GThreadFunc func)
+worker_begin (Worker *worker, const char *name, GThreadFunc func, GDestroyNotify gone)
 {
-  worker->base = base_ref (base);
   conn_init (&worker->conn, worker->path);
-  worker->thread = far_thread_begin (name, func, worker, worker_gone);
+  worker->thread = far_thread_begin (name, func, worker, gone);
 }
 
 void
@@ -110,36 +93,4 @@ worker_end (Worker *worker)
   g_async_queue_push (worker->jobs,
                       sqlite_job_new (sizeof (SqliteJob), NULL, NULL, NULL)); /* should it come back */
   return FALSE;
-}
-
-static void
-reader_job (Worker *worker, SqliteJob *job)
-{
-  gint generation = g_atomic_int_get (worker->generation);
-
-  if (generation != worker->seen)
-    conn_close (&worker->conn);
-  worker->seen = generation;
-  if (far_request_ended (job->req))
-    job->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "cancelled");
-  else if (writer_usable (worker->owner, &job->error) && conn_open (&worker->conn, CONN_READ, &job->error))
-    job->run (worker, job);
-  if (conn_is_damaged (worker->conn.worst)) {
-    conn_close (&worker->conn);
-    worker->conn.worst = SQLITE_OK;
-    worker_push (worker->writer, write_check_new ());
-  }
-  sqlite_job_answer (job);
-}
-
-gpointer
-sqlite_reader_run (gpointer data)
-{
-  Worker *worker = data;
-  SqliteJob *job;
-
-  for (job = g_async_queue_pop (worker->jobs); job->run != NULL; job = g_async_queue_pop (worker->jobs))
-    reader_job (worker, job);
-  sqlite_job_free (job);
-  return NULL;
 }

@@ -10,34 +10,10 @@
 
 #define GROUP_MAX 256
 
-gint64
-writer_keep (Writer *writer)
-{
-  gint64 keep;
-
-  g_mutex_lock (&writer->lock);
-  keep = writer->keep_us;
-  g_mutex_unlock (&writer->lock);
-  return keep;
-}
-
 static void
 writer_forget (Writer *writer)
 {
   g_hash_table_remove_all (writer->series);
-}
-
-gboolean
-writer_usable (Writer *writer, GError **error)
-{
-  gboolean usable;
-
-  g_mutex_lock (&writer->lock);
-  usable = writer->held == NULL;
-  if (!usable)
-    g_propagate_error (error, g_error_copy (writer->held));
-  g_mutex_unlock (&writer->lock);
-  return usable;
 }
 
 /* ---- the file ---- */
@@ -70,7 +46,7 @@ file_is_still_there (Writer *writer, GError **error)
   if (writer->held == NULL)
     far_store_gone (writer->worker.at, conn->path, &writer->held);
   g_mutex_unlock (&writer->lock);
-  return writer_usable (writer, error);
+  return base_usable (writer->worker.base, error);
 }
 
 static gboolean
@@ -96,7 +72,7 @@ writer_open (Writer *writer, GError **error)
 {
   Conn *conn = &writer->worker.conn;
 
-  if (!writer_usable (writer, error) || (conn->db != NULL && !file_is_still_there (writer, error)))
+  if (!base_usable (writer->worker.base, error) || (conn->db != NULL && !file_is_still_there (writer, error)))
     return FALSE;
   return conn->db != NULL || file_open (writer, error);
 }
