@@ -202,7 +202,7 @@ client_upgraded (FarStream *stream, const char *node, gint64 told_us, const GErr
         g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFIG,
                              _ ("that server takes no certificates of nodes: is it the port for people?"));
   } else if (stream != NULL) {
-    WsConn *conn = ws_conn_new (stream, NULL, try->hub, try->where, NULL);
+    WsConn *conn = ws_conn_new (stream, NULL, NULL, try->hub, try->where, NULL);
 
     if (told_us > 0)
       far_clock_told (told_us);

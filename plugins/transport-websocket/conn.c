@@ -10,7 +10,6 @@
 #include <farwatch/trust.h>
 
 #include "link.h"
-#include "listener.h"
 
 #define CLOSE_MS 1000   /* for the close frame; a node that was cut is gone within two seconds */
 #define FINISH_MS 10000 /* what is queued may take a while */
@@ -25,13 +24,15 @@ typedef struct {
 static void conn_ready (FarStream *stream, guint ready, gpointer user);
 
 WsConn *
-ws_conn_new (FarStream *stream, WsListener *listener, WsHub *hub, const char *from, FarPass *pass)
+ws_conn_new (FarStream *stream, WsListener *listener, const WsConnEvents *events, WsHub *hub,
+             const char *from, FarPass *pass)
 {
   WsConn *conn = g_new0 (WsConn, 1);
 
   conn->refs = 1;
   conn->loop = stream->loop;
   conn->listener = listener;
+  conn->events = events;
   conn->hub = ws_hub_ref (hub);
   conn->stream = stream;
   conn->address = g_strdup (from);
@@ -93,7 +94,7 @@ conn_gone (WsConn *conn)
   drop_out (conn);
   g_clear_pointer (&conn->timer, far_loop_timer_free);
   if (conn->listener != NULL)
-    ws_listener_forget (conn->listener, conn);
+    conn->events->gone (conn->listener, conn);
   conn->listener = NULL;
   g_clear_pointer (&conn->pass, far_gate_leave);
   conn->role = NULL;
@@ -333,7 +334,7 @@ ws_conn_heard (WsConn *conn)
   conn->heard_us = far_clock_boottime_us ();
   conn->pinged = FALSE;
   if (conn->listener != NULL)
-    ws_listener_lively (conn->listener, conn);
+    conn->events->heard (conn->listener, conn);
 }
 
 /* ---- limits ---- */

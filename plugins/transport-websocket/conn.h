@@ -31,15 +31,22 @@ typedef struct {
   void (*closed) (WsConn *conn);                  /* once; stream is NULL already */
 } WsRole;
 
+/* What a connection tells the listener that it came in by. */
+typedef struct {
+  void (*gone) (WsListener *listener, WsConn *conn);  /* once; its stream is NULL */
+  void (*heard) (WsListener *listener, WsConn *conn); /* a whole message, or a ping */
+} WsConnEvents;
+
 typedef enum { WS_END_NONE, WS_END_FINISH, WS_END_CLOSE, WS_END_KILL } WsEnd;
 
 struct _WsConn {
   gint refs; /* [any thread] */
   FarLoop *loop;
   WsListener *listener; /* NULL: a client's, or the listener has ended */
-  WsHub *hub;           /* the owner's side, counted */
-  gpointer link;        /* [main] the WsLink */
-  FarStream *stream;    /* NULL: gone */
+  const WsConnEvents *events;
+  WsHub *hub;        /* the owner's side, counted */
+  gpointer link;     /* [main] the WsLink */
+  FarStream *stream; /* NULL: gone */
   gboolean gone, client;
   const WsRole *role;
   gpointer data; /* the role's */
@@ -69,8 +76,10 @@ struct _WsConn {
   GList served;      /* node in the listener's list of all connections */
 };
 
-/* Takes stream and pass (NULL: none); counts itself a reference until it is gone. hub: counted. */
-WsConn *ws_conn_new (FarStream *stream, WsListener *listener, WsHub *hub, const char *from, FarPass *pass);
+/* Takes stream and pass (NULL: none); counts itself a reference until it is gone. hub: counted. A client's
+ * has neither listener nor events. */
+WsConn *ws_conn_new (FarStream *stream, WsListener *listener, const WsConnEvents *events, WsHub *hub,
+                     const char *from, FarPass *pass);
 WsConn *ws_conn_ref (WsConn *conn); /* [any thread] */
 void ws_conn_unref (WsConn *conn);  /* [any thread] */
 

@@ -18,39 +18,6 @@
 
 static void link_put (WsConn *conn, guint opcode, const guint8 *data, gsize size);
 
-/* ---- hub ---- */
-
-WsHub *
-ws_hub_new (FarInstance *at, gpointer self, const WsHubFuncs *funcs)
-{
-  WsHub *hub = g_new0 (WsHub, 1);
-
-  hub->refs = 1;
-  hub->at = at;
-  hub->self = self;
-  hub->transport = g_strdup (far_instance_name (at));
-  hub->funcs = funcs;
-  hub->links = g_hash_table_new (NULL, NULL);
-  return hub;
-}
-
-WsHub *
-ws_hub_ref (WsHub *hub)
-{
-  g_atomic_int_inc (&hub->refs);
-  return hub;
-}
-
-void
-ws_hub_unref (WsHub *hub)
-{
-  if (hub == NULL || !g_atomic_int_dec_and_test (&hub->refs))
-    return;
-  g_hash_table_unref (hub->links);
-  g_free (hub->transport);
-  g_free (hub);
-}
-
 /* ---- main's half ---- */
 
 static void

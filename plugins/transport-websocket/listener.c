@@ -26,6 +26,54 @@ typedef struct {
   GList link;
 } WsArrival;
 
+/* ---- what its connections tell ---- */
+
+void
+ws_listener_less (WsListener *listener)
+{
+  gboolean busy = ws_streams_count (listener->streams) > 0;
+
+  for (const GList *link = listener->served.head; link != NULL && listener->retiring && !busy;
+       link = link->next)
+    busy = ((const WsConn *) link->data)->calls > 0;
+  if (listener->retiring && !busy && listener->spec.hooks->idle != NULL)
+    listener->spec.hooks->idle (listener);
+}
+
+static void
+unlink_from (GQueue *queue, GList *link)
+{
+  if (link->prev == NULL && link->next == NULL && queue->head != link)
+    return;
+  g_queue_unlink (queue, link);
+  link->prev = link->next = NULL;
+}
+
+static void
+listener_stream_gone (gpointer listener)
+{
+  ws_listener_less (listener);
+}
+
+static void
+listener_conn_gone (WsListener *listener, WsConn *conn)
+{
+  unlink_from (&listener->served, &conn->served);
+  unlink_from (&listener->lively, &conn->lively);
+  ws_listener_less (listener);
+}
+
+static void
+listener_conn_heard (WsListener *listener, WsConn *conn)
+{
+  if (conn->stream == NULL)
+    return;
+  unlink_from (&listener->lively, &conn->lively);
+  g_queue_push_tail_link (&listener->lively, &conn->lively);
+}
+
+static const WsConnEvents listener_conn_events = { listener_conn_gone, listener_conn_heard };
+
 /* ---- coming in ---- */
 
 static void
@@ -37,7 +85,7 @@ conn_evicted (gpointer conn)
 void
 ws_listener_take (WsListener *listener, FarStream *stream, const char *from, FarPass *pass, const char *node)
 {
-  WsConn *conn = ws_conn_new (stream, listener, listener->spec.hub, from, pass);
+  WsConn *conn = ws_conn_new (stream, listener, &listener_conn_events, listener->spec.hub, from, pass);
 
   conn->node = g_strdup (node);
   g_queue_push_tail_link (&listener->served, &conn->served);
@@ -172,32 +220,6 @@ ws_listener_look (gpointer data)
   far_loop_timer_set (listener->timer, now + next);
 }
 
-static void
-unlink_from (GQueue *queue, GList *link)
-{
-  if (link->prev == NULL && link->next == NULL && queue->head != link)
-    return;
-  g_queue_unlink (queue, link);
-  link->prev = link->next = NULL;
-}
-
-void
-ws_listener_forget (WsListener *listener, WsConn *conn)
-{
-  unlink_from (&listener->served, &conn->served);
-  unlink_from (&listener->lively, &conn->lively);
-  ws_listener_less (listener);
-}
-
-void
-ws_listener_lively (WsListener *listener, WsConn *conn)
-{
-  if (conn->stream == NULL)
-    return;
-  unlink_from (&listener->lively, &conn->lively);
-  g_queue_push_tail_link (&listener->lively, &conn->lively);
-}
-
 /* ---- life ---- */
 
 static void
@@ -231,7 +253,7 @@ ws_listener_new (const WsListenerSpec *spec)
   listener->spec.hub = ws_hub_ref (spec->hub);
   listener->loop = far_loop_pick ();
   listener->gate = far_gate_new (NULL, &spec->limits);
-  listener->streams = ws_streams_new (listener);
+  listener->streams = ws_streams_new (listener->loop, listener_stream_gone, listener);
   listener->spec.proxies = (const char *const *) g_strdupv ((char **) spec->proxies);
   far_loop_post (listener->loop, listener_begin, listener);
   return listener;
@@ -267,18 +289,6 @@ ws_listener_change (WsListener *listener, const FarGateLimits *limits, const cha
   if (listener->spec.tls != NULL)
     far_tls_set_files (listener->spec.tls, cert, key, ca);
   far_loop_post (listener->loop, change_at_loop, change);
-}
-
-void
-ws_listener_less (WsListener *listener)
-{
-  gboolean busy = ws_streams_count (listener->streams) > 0;
-
-  for (const GList *link = listener->served.head; link != NULL && listener->retiring && !busy;
-       link = link->next)
-    busy = ((const WsConn *) link->data)->calls > 0;
-  if (listener->retiring && !busy && listener->spec.hooks->idle != NULL)
-    listener->spec.hooks->idle (listener);
 }
 
 static void

@@ -65,8 +65,5 @@ void ws_listener_free (WsListener *listener);
 void
 ws_listener_take (WsListener *listener, FarStream *stream, const char *from, FarPass *pass, const char *node);
 
-/* For conn.c. */
-void ws_listener_forget (WsListener *listener, WsConn *conn);
-void ws_listener_lively (WsListener *listener, WsConn *conn);
 /* A request or a stream is over: is this the end of a retiring listener? */
 void ws_listener_less (WsListener *listener);

@@ -26,6 +26,7 @@ plugins_transport_websocket_transport_websocket_la_SOURCES = \
 	plugins/transport-websocket/http-target.h \
 	plugins/transport-websocket/http.c \
 	plugins/transport-websocket/http.h \
+	plugins/transport-websocket/hub.c \
 	plugins/transport-websocket/in.c \
 	plugins/transport-websocket/in.h \
 	plugins/transport-websocket/link.c \

@@ -11,7 +11,6 @@
 #include <farwatch/trust.h>
 
 #include "in.h"
-#include "listener.h"
 
 #define MASKED_MAX (64 * 1024 - 64) /* of a client's frame: with its head four TLS records */
 #define TURNS 16                    /* looks below that may show nothing but heads and control frames */
@@ -52,21 +51,23 @@ struct _WsStreams {
   GMutex lock;
   GQueue all; /* of WsStream; under lock */
   FarLoop *loop;
-  WsListener *listener; /* [loop]; NULL: it has ended */
-  gboolean over;        /* it has; under lock */
+  FarLoopFunc less; /* told whenever one of them has gone */
+  gpointer owner;   /* [loop]; NULL: it has ended */
+  gboolean over;    /* it has; under lock */
 };
 
 /* ---- those of a listener ---- */
 
 WsStreams *
-ws_streams_new (gpointer listener)
+ws_streams_new (FarLoop *loop, FarLoopFunc less, gpointer owner)
 {
   WsStreams *streams = g_new0 (WsStreams, 1);
 
   streams->refs = 1;
   g_mutex_init (&streams->lock);
-  streams->listener = listener;
-  streams->loop = ((const WsListener *) listener)->loop;
+  streams->owner = owner;
+  streams->less = less;
+  streams->loop = loop;
   return streams;
 }
 
@@ -99,7 +100,7 @@ ws_streams_end (WsStreams *streams)
 {
   g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&streams->lock);
 
-  streams->listener = NULL;
+  streams->owner = NULL;
   streams->over = TRUE;
   for (const GList *link = streams->all.head; link != NULL; link = link->next)
     far_deferred_ask (((const WsStream *) link->data)->kill);
@@ -110,8 +111,8 @@ less_at_loop (gpointer data)
 {
   WsStreams *streams = data;
 
-  if (streams->listener != NULL)
-    ws_listener_less (streams->listener);
+  if (streams->owner != NULL)
+    streams->less (streams->owner);
   ws_streams_unref (streams);
 }
 

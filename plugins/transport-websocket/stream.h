@@ -11,11 +11,12 @@
 
 /* The streams that came in by one listener, wherever they live; counted. [any thread] */
 typedef struct _WsStreams WsStreams;
-WsStreams *ws_streams_new (gpointer listener);
+/* less: told with owner at the loop, the listener's, after each of them that has gone. */
+WsStreams *ws_streams_new (FarLoop *loop, FarLoopFunc less, gpointer owner);
 WsStreams *ws_streams_ref (WsStreams *streams);
 void ws_streams_unref (WsStreams *streams);
 guint ws_streams_count (WsStreams *streams);
-void ws_streams_end (WsStreams *streams); /* [listener's loop] all die; the listener hears no more of them */
+void ws_streams_end (WsStreams *streams); /* [listener's loop] all die; the owner hears no more of them */
 
 /* Takes below, whose next bytes are frames, and pass (NULL: none). streams: NULL on a client. [loop of below]
  */

@@ -428,6 +428,12 @@ far_api_busy (gpointer user, gboolean busy)
 
 /* ---- life ---- */
 
+static void
+front_stream_gone (gpointer listener)
+{
+  ws_listener_less (listener);
+}
+
 void
 front_begin (Front *front, guint requests_max)
 {
@@ -446,7 +452,7 @@ front_begin (Front *front, guint requests_max)
   front->expected = g_byte_array_new ();
   front->listener.loop = far_loop_main ();
   front->listener.gate = front->gate;
-  front->listener.streams = ws_streams_new (&front->listener);
+  front->listener.streams = ws_streams_new (front->listener.loop, front_stream_gone, &front->listener);
   front->listener.spec = (WsListenerSpec){ .fd = -1,
                                            .head = { FRONT_HEAD_MAX, 2048, 16 },
                                            .requests_max = requests_max,
@@ -478,7 +484,7 @@ front_begin_client_stream (Front *front)
 void
 front_begin_client_link (Front *front)
 {
-  WsConn *conn = ws_conn_new (memory_stream_new (&front->wire), NULL, front->hub, FRONT_FROM, NULL);
+  WsConn *conn = ws_conn_new (memory_stream_new (&front->wire), NULL, NULL, front->hub, FRONT_FROM, NULL);
 
   conn->client = TRUE;
   conn->node = g_strdup ("n1");

@@ -54,7 +54,7 @@ tests_fuzz_fuzz_batch_LDADD = $(TEST_LINK)
 # the plugin's server half; its own door stands in place of core's
 tests_fuzz_fuzz_front_SOURCES = tests/fuzz/fuzz-front.c tests/fuzz/front-owner.c tests/fuzz/front-owner.h \
 	plugins/transport-websocket/conn.c plugins/transport-websocket/frame.c plugins/transport-websocket/http.c plugins/transport-websocket/http-out.c \
-	plugins/transport-websocket/in.c plugins/transport-websocket/link.c plugins/transport-websocket/listener.c \
+	plugins/transport-websocket/hub.c plugins/transport-websocket/in.c plugins/transport-websocket/link.c plugins/transport-websocket/listener.c \
 	plugins/transport-websocket/stream.c $(HTTP_HEAD) $(fuzz_memory) $(fuzz_main)
 tests_fuzz_fuzz_front_CPPFLAGS = $(FUZZ_CPP) -I$(top_srcdir)/plugins/transport-websocket
 tests_fuzz_fuzz_front_CFLAGS = $(TEST_CC)

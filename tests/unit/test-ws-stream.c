@@ -8,17 +8,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "listener.h"
 #include "stream.h"
 
 /* The listener's part: nobody asks how many are left. */
-void
-ws_listener_less (WsListener *listener)
+static void
+less (gpointer owner)
 {
 }
 
 typedef struct {
-  WsListener listener;
   FarLoop *one, *two;
   WsStreams *streams;
   FarStream *stream;
@@ -39,9 +37,9 @@ place_make (void)
   Place *place = g_new0 (Place, 1);
   int fd[2];
 
-  place->listener.loop = place->one = far_loop_io_new ("one");
+  place->one = far_loop_io_new ("one");
   place->two = far_loop_io_new ("two");
-  place->streams = ws_streams_new (&place->listener);
+  place->streams = ws_streams_new (place->one, less, place);
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fd), 0);
   place->fd = fd[0];
   place->stream = far_stream_fd_new (place->one, fd[1]);
