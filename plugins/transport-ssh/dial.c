@@ -431,21 +431,27 @@ do_cancel (gpointer data)
 
 /* ---- on main ---- */
 
-void
-dial_cancel (Dial *dial)
+static void
+dial_cancel (Tunnel *tunnel)
 {
+  Dial *dial = tunnel->dial;
+
+  if (dial == NULL)
+    return;
   if (dial->connecting != NULL)
     far_request_cancel (dial->connecting);
   far_loop_post (dial->loop, do_cancel, dial_ref (dial)); /* it may have been connected already */
 }
 
-void
+static void
 dial_show (Dial *dial, const char *token)
 {
   Show *show = g_new (Show, 1);
   *show = (Show){ dial_ref (dial), g_strdup (token) };
   far_loop_post (dial->loop, do_show, show);
 }
+
+static const TunnelEnd client_end = { .ending = dial_cancel };
 
 /* Whatever keeps the tunnel end from being reached, the credential was not shown, so the same one may be
  * tried again: UNAVAILABLE. */
@@ -522,7 +528,7 @@ tunnel_for (Ssh *self, const FarCarrierOpen *spec, FarCarrier *carrier)
   Tunnel *tunnel = tunnel_find (self, spec->session);
   if (tunnel != NULL)
     return tunnel->carrier == carrier ? tunnel : NULL;
-  tunnel = tunnel_new (self, carrier, spec->length_us);
+  tunnel = tunnel_new (self, &client_end, carrier, spec->length_us);
   tunnel->x = ssh_part_x (spec->part);
   tunnel_unref (tunnel);
   return tunnel;

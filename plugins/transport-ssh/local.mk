@@ -12,6 +12,7 @@ plugins_transport_ssh_transport_ssh_la_SOURCES = \
 	plugins/transport-ssh/dial.c \
 	plugins/transport-ssh/auth.c \
 	plugins/transport-ssh/auth.h \
+	plugins/transport-ssh/instance.c \
 	plugins/transport-ssh/login.c \
 	plugins/transport-ssh/ports.c \
 	plugins/transport-ssh/server.c \

@@ -51,14 +51,6 @@ static const FarOption login_options[] = {
   { .type = FAR_OPT_END },
 };
 
-const LoginOptions *
-login_options_find (const char *instance)
-{
-  FarInstance *at = far_instance_find (FAR_KIND_ENDPOINT, instance, NULL);
-
-  return at != NULL ? far_instance_options (at) : NULL;
-}
-
 typedef struct {
   FarInstance *at;
   gint *open; /* ssh_users alive, in a counted box: they may outlive the instance */

@@ -340,6 +340,45 @@ listener_free (SshListener *listener)
   g_free (listener);
 }
 
+/* ---- what a tunnel tells this end ---- */
+
+static void
+server_tunnel_up (Tunnel *tunnel)
+{
+  ports_link_up (tunnel->ports);
+}
+
+static void
+server_tunnel_shut (Tunnel *tunnel)
+{
+  ports_shut (tunnel->ports);
+}
+
+static void
+server_tunnel_over (Tunnel *tunnel)
+{
+  ports_close (tunnel->ports);
+}
+
+static void
+server_tunnel_ended (Tunnel *tunnel)
+{
+  ports_rest (tunnel->self, tunnel->x);
+  ports_rest (tunnel->self, tunnel->y);
+}
+
+static void
+server_tunnel_free (Tunnel *tunnel)
+{
+  ports_free (tunnel->ports);
+}
+
+static const TunnelEnd server_end = { .link_up = server_tunnel_up,
+                                      .shut = server_tunnel_shut,
+                                      .over = server_tunnel_over,
+                                      .ended = server_tunnel_ended,
+                                      .free = server_tunnel_free };
+
 /* ---- reservations, on main ---- */
 
 static void
@@ -386,7 +425,7 @@ server_reserve (gpointer data, const FarCarrierSpec *spec, FarCarrier *carrier, 
     far_request_fail (req, error);
     return;
   }
-  Tunnel *tunnel = tunnel_new (self, carrier, spec->length_us);
+  Tunnel *tunnel = tunnel_new (self, &server_end, carrier, spec->length_us);
   PortRules rules = { spec->raw, (char *) spec->person_address, options->y_connections };
   tunnel->terminal = g_strdup (spec->peer);
   tunnel->x = port[0];

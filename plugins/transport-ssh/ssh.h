@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The parts of transport-ssh.
  *
+ * instance.c what all of them need of the instance: options, the loop of handshakes, the key
  * tunnel.c  a session's tunnel at either end: link, deadline, joined connections, events
  * ports.c   X and Y at the tunnel end: drawing, accepting, the rules of Y
  * server.c  listener, handshakes, who is let in, what a terminal may ask for
@@ -43,8 +44,10 @@ typedef struct {
   gboolean retired;
 } Ssh;
 
+extern const FarOption ssh_option_table[];
 const SshOptions *ssh_options (Ssh *self);
 FarLoop *ssh_handshakes (Ssh *self);
+void ssh_stream_discard (gpointer stream); /* [any thread] frees it at its loop */
 /* The private key in a keys folder; NULL and *error. [any thread] */
 ssh_key ssh_key_load (const char *folder, GError **error);
 
@@ -54,8 +57,19 @@ typedef struct _Tunnel Tunnel;
 typedef struct _Ports Ports;
 typedef struct _Dial Dial;
 
+/* What a tunnel tells the end that has made it; any may be NULL. */
+typedef struct {
+  void (*link_up) (Tunnel *tunnel); /* [loop] acknowledged: who waits may go through */
+  void (*shut) (Tunnel *tunnel);    /* [loop] no connections any more, the link stays */
+  void (*over) (Tunnel *tunnel);    /* [loop] all is over; the ports are free when this returns */
+  void (*ending) (Tunnel *tunnel);  /* [main] it is to end: what is under way for it is given up */
+  void (*ended) (Tunnel *tunnel);   /* [main] before its last event */
+  void (*free) (Tunnel *tunnel);    /* [any thread] */
+} TunnelEnd;
+
 struct _Tunnel {
   gint refs;
+  const TunnelEnd *end;
   char *session;
   FarLoop *loop;
   /* main */
@@ -81,7 +95,7 @@ struct _Tunnel {
 };
 
 /* [main] */
-Tunnel *tunnel_new (Ssh *self, FarCarrier *carrier, gint64 length_us);
+Tunnel *tunnel_new (Ssh *self, const TunnelEnd *end, FarCarrier *carrier, gint64 length_us);
 Tunnel *tunnel_ref (Tunnel *tunnel);
 void tunnel_unref (gpointer tunnel);
 /* Of this instance, by its handle; NULL: none. */
@@ -104,7 +118,6 @@ void tunnel_join (Tunnel *tunnel, FarStream *a, FarStream *b, const char *from, 
 void tunnel_say (Tunnel *tunnel, FarCarrierEventKind kind, const char *cause, const char *from);
 void tunnel_say_refused (Tunnel *tunnel, const char *cause, const char *from, guint times);
 void tunnel_over (Tunnel *tunnel, const char *cause);
-void ssh_stream_discard (gpointer stream); /* [any thread] frees it at its loop */
 
 /* ---- ports (server) ---- */
 
@@ -141,7 +154,5 @@ void server_attach (gpointer self, FarCarrier *carrier, FarStream *stream, const
 void client_show (gpointer self, FarCarrier *carrier, const char *token);
 void client_open (gpointer self, const FarCarrierOpen *spec, FarCarrier *carrier, FarRequest *req);
 const char *client_part_fault (json_t *part); /* of an offer; NULL: it can be dialled */
-void dial_show (Dial *dial, const char *token);
-void dial_cancel (Dial *dial); /* [main] */
 
 G_END_DECLS

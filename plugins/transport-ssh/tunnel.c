@@ -27,11 +27,12 @@ ssh_tunnel_join_free (gpointer data)
 }
 
 Tunnel *
-tunnel_new (Ssh *self, FarCarrier *carrier, gint64 length_us)
+tunnel_new (Ssh *self, const TunnelEnd *end, FarCarrier *carrier, gint64 length_us)
 {
   Tunnel *tunnel = g_new0 (Tunnel, 1);
   tunnel->refs = 1;
   tunnel->self = self;
+  tunnel->end = end;
   tunnel->session = g_strdup (far_carrier_session (carrier));
   tunnel->loop = far_loop_pick ();
   tunnel->length_us = length_us;
@@ -57,25 +58,12 @@ tunnel_unref (gpointer data)
     return;
   g_ptr_array_unref (tunnel->joins);
   g_ptr_array_unref (tunnel->shut_waits);
-  ports_free (tunnel->ports);
+  if (tunnel->end->free != NULL)
+    tunnel->end->free (tunnel);
   g_free (tunnel->bind_host);
   g_free (tunnel->terminal);
   g_free (tunnel->session);
   g_free (tunnel);
-}
-
-static void
-stream_free_here (gpointer stream)
-{
-  far_stream_free (stream);
-}
-
-void
-ssh_stream_discard (gpointer data)
-{
-  FarStream *stream = data;
-  if (stream != NULL)
-    far_loop_post (stream->loop, stream_free_here, stream);
 }
 
 /* ---- events, on main ---- */
@@ -126,8 +114,8 @@ tell_ended (Tunnel *tunnel)
     return;
   tunnel_ref (tunnel);
   if (tunnel->self != NULL) {
-    ports_rest (tunnel->self, tunnel->x);
-    ports_rest (tunnel->self, tunnel->y);
+    if (tunnel->end->ended != NULL)
+      tunnel->end->ended (tunnel);
     g_hash_table_remove (tunnel->self->tunnels, tunnel->session);
   }
   tell_shut (tunnel);
@@ -314,8 +302,8 @@ ssh_tunnel_up (Tunnel *tunnel, SshConnection *conn, gboolean stock, gint64 since
                             .stock = stock,
                             .here = here };
   say (tunnel, &event, NULL);
-  if (tunnel->ports != NULL)
-    ports_link_up (tunnel->ports);
+  if (tunnel->end->link_up != NULL)
+    tunnel->end->link_up (tunnel);
 }
 
 void
@@ -351,8 +339,8 @@ tunnel_over (Tunnel *tunnel, const char *cause)
     return;
   tunnel->over = TRUE;
   g_clear_pointer (&tunnel->deadline, far_loop_timer_free);
-  if (tunnel->ports != NULL)
-    ports_close (tunnel->ports);
+  if (tunnel->end->over != NULL)
+    tunnel->end->over (tunnel);
   if (tunnel->conn != NULL)
     ssh_conn_cut (tunnel->conn, cause);
   tunnel->conn = NULL;
@@ -415,8 +403,8 @@ order_shut (gpointer data)
 {
   SshOrder *order = data;
   order->tunnel->closed = TRUE;
-  if (order->tunnel->ports != NULL)
-    ports_shut (order->tunnel->ports);
+  if (order->tunnel->end->shut != NULL)
+    order->tunnel->end->shut (order->tunnel);
   far_loop_post (far_loop_main (), loop_is_shut, order->tunnel); /* after what has been joined before */
   g_free (order);
 }
@@ -439,8 +427,8 @@ tunnel_end (Tunnel *tunnel, const char *cause)
   if (tunnel->ending)
     return;
   tunnel->ending = TRUE;
-  if (tunnel->dial != NULL)
-    dial_cancel (tunnel->dial);
+  if (tunnel->end->ending != NULL)
+    tunnel->end->ending (tunnel);
   close_joins (tunnel, cause);
   give_order (tunnel, order_over, tunnel->cause, 0);
 }

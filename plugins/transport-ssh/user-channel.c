@@ -182,6 +182,15 @@ open_forward (Work *work, FarEndpointSpec *spec, FarRequest *req)
   far_device_open (spec, req);
 }
 
+/* NULL: the instance is gone. */
+static const LoginOptions *
+login_options_find (const char *instance)
+{
+  FarInstance *at = far_instance_find (FAR_KIND_ENDPOINT, instance, NULL);
+
+  return at != NULL ? far_instance_options (at) : NULL;
+}
+
 static void
 open_talk (Work *work, FarEndpointSpec *spec, FarRequest *req)
 {

@@ -46,9 +46,6 @@ gboolean ssh_user_work (SshUserConnection *ssh_user, SshConnection *conn, ssh_me
 void ssh_user_work_end (SshUserConnection *ssh_user);                /* the conn is dead */
 gboolean ssh_user_refuse (SshConnection *conn, ssh_message message); /* answers no; FALSE */
 
-/* Options of the instance, NULL when it is gone. [main] */
-const LoginOptions *login_options_find (const char *instance);
-
 extern const FarEndpointType ssh_login_type;
 
 G_END_DECLS
