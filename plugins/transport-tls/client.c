@@ -1,242 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The terminal's way to the listener: connect, know the server by its certificate, its name and the key of
- * the offer, show the own certificate, say hello. The control connection does so once a link, and each
- * person's connection that the server asks for does so again. */
+/* The end that dials: the control connection of a session, once a link, and each person's connection that the
+ * server asks for by it. How the server is reached is dial.c. */
 #include "config.h"
 
 #include "direct.h"
 
-#include <farwatch/dial.h>
-
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define DIAL_US (FAR_DIAL_SECONDS * (gint64) G_USEC_PER_SEC) /* for all of it */
 #define INCOMING_MS 30000
-
-/* stream NULL: error says why. [main] */
-typedef void (*DirectDialDone) (DirectSession *session, FarStream *stream, const GError *error,
-                                gpointer user);
-
-struct _DirectDial {
-  gint refs;
-  char *place, *host, *node, *key;
-  FarTls *tls;
-  FarLoop *loop;
-  gint64 until_us;
-  json_t *hello;
-  gboolean answered; /* its hello is answered */
-  DirectDialDone done;
-  gpointer user;
-  /* main */
-  DirectSession *session;
-  FarRequest *connecting; /* NULL: it is over */
-  /* loop, then main */
-  int fd;
-  FarStream *stream;
-  DirectConn *conn;
-  FarLoopTimer *timer;
-  GError *error;
-  gboolean over;
-};
-
-static void
-direct_dial_unref (DirectDial *dial)
-{
-  if (!g_atomic_int_dec_and_test (&dial->refs))
-    return;
-  g_free (dial->place);
-  g_free (dial->host);
-  g_free (dial->node);
-  g_free (dial->key);
-  json_decref (dial->hello);
-  far_tls_unref (dial->tls);
-  g_clear_error (&dial->error);
-  g_free (dial);
-}
-
-/* ---- how it ends ---- */
-
-/* [main] */
-static void
-direct_dial_finished (gpointer data)
-{
-  DirectDial *dial = data;
-  DirectSession *session = dial->session;
-  dial->done (session, g_steal_pointer (&dial->stream), dial->error, dial->user);
-  direct_session_unref (session);
-  direct_dial_unref (dial);
-}
-
-/* [loop] takes error; NULL: stream is good */
-static void
-direct_dial_over (DirectDial *dial, GError *error)
-{
-  dial->over = TRUE;
-  dial->error = error;
-  g_clear_pointer (&dial->timer, far_loop_timer_free);
-  if (error != NULL && dial->conn != NULL)
-    dial->stream = direct_conn_steal (g_steal_pointer (&dial->conn));
-  if (error != NULL)
-    g_clear_pointer (&dial->stream, far_stream_free);
-  far_loop_post (far_loop_main (), direct_dial_finished, dial);
-}
-
-static void
-direct_dial_fail (DirectDial *dial, FarErrorCode code, const char *why)
-{
-  direct_dial_over (dial, g_error_new (FAR_ERROR, code, _ ("no carrier to %s: %s"), dial->place, why));
-}
-
-/* ---- [loop] ---- */
-
-static gboolean
-direct_dial_word (DirectConn *conn, json_t *word, gpointer user)
-{
-  DirectDial *dial = user;
-  gboolean up = json_is_true (json_object_get (word, "up")), no = json_object_get (word, "no") != NULL;
-  json_decref (word);
-  dial->stream = direct_conn_steal (g_steal_pointer (&dial->conn));
-  if (up)
-    direct_dial_over (dial, NULL);
-  else if (no)
-    direct_dial_fail (dial, FAR_ERROR_DENIED, _ ("the credential was refused"));
-  else
-    direct_dial_fail (dial, FAR_ERROR_PROTOCOL, _ ("its answer is not that of a carrier"));
-  return FALSE;
-}
-
-static void
-direct_dial_dead (DirectConn *conn, const char *cause, gpointer user)
-{
-  DirectDial *dial = user;
-  gboolean refused = far_tls_refused (direct_conn_stream (conn));
-  dial->conn = NULL; /* freed behind this */
-  direct_dial_fail (dial, refused ? FAR_ERROR_DENIED : FAR_ERROR_UNAVAILABLE, cause);
-}
-
-static const DirectConnFuncs direct_dial_funcs = { direct_dial_word, direct_dial_dead };
-
-/* The certificate is the fleet's and for a server; here it is asked whose it is. */
-static const char *
-direct_dial_stranger (DirectDial *dial)
-{
-  g_autofree char *key = far_tls_peer_key (dial->stream);
-  if (g_strcmp0 (far_tls_peer (dial->stream), dial->node) != 0)
-    return _ ("its certificate is another node's");
-  return g_strcmp0 (key, dial->key) != 0 ? _ ("its key is not the one of the offer") : NULL;
-}
-
-static void
-direct_dial_shaken (FarStream *stream, const GError *error, gpointer user)
-{
-  DirectDial *dial = user;
-  const char *stranger = error == NULL ? direct_dial_stranger (dial) : NULL;
-  if (error != NULL || stranger != NULL) {
-    direct_dial_fail (dial, error != NULL ? (FarErrorCode) error->code : FAR_ERROR_DENIED,
-                      error != NULL ? error->message : stranger);
-    return;
-  }
-  dial->conn = direct_conn_new (g_steal_pointer (&dial->stream), &direct_dial_funcs, dial);
-  direct_conn_say (dial->conn, g_steal_pointer (&dial->hello)); /* a fresh stream takes a record */
-  if (dial->answered)
-    return;
-  dial->stream = direct_conn_steal (g_steal_pointer (&dial->conn));
-  direct_dial_over (dial, NULL);
-}
-
-static void
-direct_dial_late (gpointer data)
-{
-  direct_dial_fail (data, FAR_ERROR_UNAVAILABLE, _ ("no answer in 20s"));
-}
-
-/* A link may be silent for hours: the kernel asks whether its other side is still there. */
-static void
-direct_tune (int fd)
-{
-  const int on = 1, idle_s = 15, between_s = 5, times = 3, timeout_ms = 30000;
-  setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  setsockopt (fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-  setsockopt (fd, IPPROTO_TCP, TCP_KEEPINTVL, &between_s, sizeof between_s);
-  setsockopt (fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof times);
-  setsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-}
-
-static void
-direct_dial_begin (gpointer data)
-{
-  DirectDial *dial = data;
-  direct_tune (dial->fd);
-  dial->stream = far_stream_tls_new (dial->tls, far_stream_fd_new (dial->loop, dial->fd), dial->host);
-  dial->timer = far_loop_timer (dial->loop, dial->until_us, direct_dial_late, dial);
-  far_tls_shake (dial->stream, direct_dial_shaken, dial);
-}
-
-static void
-direct_dial_cancelled (gpointer data)
-{
-  DirectDial *dial = data;
-  if (!dial->over)
-    direct_dial_fail (dial, FAR_ERROR_UNAVAILABLE, _ ("cancelled"));
-  direct_dial_unref (dial);
-}
-
-/* ---- on main ---- */
-
-void
-direct_dial_cancel (DirectDial *dial)
-{
-  if (dial->connecting != NULL) {
-    far_request_cancel (dial->connecting);
-    return;
-  }
-  g_atomic_int_inc (&dial->refs);
-  far_loop_post (dial->loop, direct_dial_cancelled, dial);
-}
-
-/* Whatever keeps the server from being reached, the token was not shown: UNAVAILABLE. */
-static void
-direct_dial_connected (FarRequest *req, gpointer user)
-{
-  DirectDial *dial = user;
-  const GError *error = far_request_error (req);
-  g_clear_pointer (&dial->connecting, far_request_unref);
-  if (error != NULL) {
-    dial->over = TRUE;
-    dial->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, error->message);
-    far_loop_post (far_loop_main (), direct_dial_finished, dial);
-    return;
-  }
-  dial->fd = far_dial_take (req);
-  far_loop_post (dial->loop, direct_dial_begin, dial);
-}
 
 /* Borrowed by the caller until done() runs, which comes later. Takes hello. */
 static DirectDial *
-direct_dial (DirectSession *session, json_t *hello, gboolean answered, DirectDialDone done, gpointer user)
+direct_client_dial (DirectSession *session, json_t *hello, gboolean answered, DirectDialDone done,
+                    gpointer user)
 {
-  DirectDial *dial = g_new0 (DirectDial, 1);
-  *dial = (DirectDial){ .refs = 1,
-                        .place = g_strdup_printf ("%s:%u", session->host, session->port),
-                        .host = g_strdup (session->host),
-                        .node = g_strdup (direct_word_text (session->part, "node", 64)),
-                        .key = g_strdup (direct_word_text (session->part, "fingerprint", 128)),
-                        .tls = far_tls_ref (session->tls),
-                        .loop = far_loop_pick (),
-                        .until_us = far_clock_boottime_us () + DIAL_US,
-                        .hello = hello,
-                        .answered = answered,
-                        .done = done,
-                        .user = user,
-                        .session = direct_session_ref (session),
-                        .fd = -1 };
-  dial->connecting = far_request_ref (far_request_new (direct_dial_connected, dial, 0)); /* ends by itself */
-  far_dial (session->host, session->port, dial->connecting);
-  return dial;
+  const DirectDialSpec spec = { .host = session->host,
+                                .port = session->port,
+                                .node = direct_word_text (session->part, "node", 64),
+                                .key = direct_word_text (session->part, "fingerprint", 128),
+                                .tls = session->tls,
+                                .answered = answered };
+  return direct_dial_new (&spec, hello, done, user);
 }
 
 /* ---- people's connections ---- */
@@ -273,9 +57,10 @@ direct_arrival_fail (DirectArrival *arrival, const char *cause)
 }
 
 static void
-direct_arrival_dialled (DirectSession *session, FarStream *stream, const GError *error, gpointer user)
+direct_arrival_dialled (FarStream *stream, const GError *error, gpointer user)
 {
   DirectArrival *arrival = user;
+  DirectSession *session = arrival->session;
   g_ptr_array_remove_fast (session->dials, arrival->dial);
   if (stream == NULL) {
     direct_arrival_fail (arrival, error->message);
@@ -306,11 +91,11 @@ direct_arrival_answered (FarRequest *req, gpointer user)
   }
   json_t *hello = json_pack ("{s:i, s:s, s:I, s:s}", "v", DIRECT_VERSION, "session", session->id, "stream",
                              arrival->number, "word", arrival->word);
-  arrival->dial = direct_dial (session, hello, FALSE, direct_arrival_dialled, arrival);
+  arrival->dial = direct_client_dial (session, hello, FALSE, direct_arrival_dialled, arrival);
   g_ptr_array_add (session->dials, arrival->dial);
 }
 
-void
+static void
 direct_client_asked (DirectSession *session, json_t *asked)
 {
   const char *word = direct_word_text (asked, "word", 64), *from = direct_word_text (asked, "from", 64);
@@ -340,10 +125,17 @@ direct_part_fault (json_t *part)
   return key == NULL || !g_str_has_prefix (key, "sha256:") ? "fingerprint" : NULL;
 }
 
+typedef struct {
+  DirectSession *session;
+  FarRequest *req;
+} DirectOpening;
+
 static void
-direct_client_up (DirectSession *session, FarStream *stream, const GError *error, gpointer user)
+direct_client_up (FarStream *stream, const GError *error, gpointer user)
 {
-  FarRequest *req = user;
+  DirectOpening *opening = user;
+  DirectSession *session = opening->session;
+  FarRequest *req = opening->req;
   session->dial = NULL;
   if (stream == NULL) {
     far_request_fail (req, g_error_copy (error));
@@ -352,6 +144,8 @@ direct_client_up (DirectSession *session, FarStream *stream, const GError *error
     direct_session_up (session, stream, NULL, NULL);
   }
   far_request_unref (req);
+  direct_session_unref (session);
+  g_free (opening);
 }
 
 /* What the server must show: the fleet's certificate for its node's name. NULL and *error. */
@@ -406,7 +200,7 @@ direct_client_open (gpointer data, const FarCarrierOpen *spec, FarCarrier *carri
   GError *error = NULL;
   DirectSession *session = direct_session_of (self, carrier);
   if (session == NULL && g_hash_table_lookup (self->sessions, spec->session) == NULL)
-    session = direct_session_new (self, carrier, spec->length_us);
+    session = direct_session_new (self, carrier, spec->length_us, direct_client_asked);
   if (session == NULL || session->accepts || session->ending || session->dial != NULL) {
     far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is being dialled, or over"),
                           spec->session);
@@ -418,5 +212,7 @@ direct_client_open (gpointer data, const FarCarrierOpen *spec, FarCarrier *carri
   }
   json_t *hello = json_pack ("{s:i, s:s, s:s}", "v", DIRECT_VERSION, "session", session->id, "token",
                              spec->token != NULL ? spec->token : "");
-  session->dial = direct_dial (session, hello, TRUE, direct_client_up, far_request_ref (req));
+  DirectOpening *opening = g_new0 (DirectOpening, 1);
+  *opening = (DirectOpening){ direct_session_ref (session), far_request_ref (req) };
+  session->dial = direct_client_dial (session, hello, TRUE, direct_client_up, opening);
 }

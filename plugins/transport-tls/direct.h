@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The parts of transport-tls, the direct carrier of sessions over TLS.
  *
+ * options.c  what the profile says
  * words.c    the words of a control connection as bytes (doc/formats.md)
  * conn.c     a TLS stream on which words come and go, at its loop
  * link.c     the control connection of one session, seen from main
+ * dial.c     the way to a listener
  * session.c  a session at either end: link, deadline, joined connections, events
  * server.c   the listener: who comes, for which session, as control or as a stream
- * client.c   the terminal's way to it
+ * client.c   the end that dials
  *
  * Main decides everything; a loop only reads words, one at a time, and passes them on. */
 #pragma once
@@ -41,6 +43,9 @@ typedef struct {
   gboolean retired;
 } Direct;
 
+/* ---- options (options.c) ---- */
+
+extern const FarOption direct_option_table[];
 const DirectOptions *direct_options (Direct *self);
 
 /* ---- words (words.c), [any thread] ---- */
@@ -81,14 +86,40 @@ void direct_conn_free (DirectConn *conn);
 
 /* ---- the control connection of a session (link.c), all [main] ---- */
 
-/* Takes stream, whose hello is over, and pass (NULL: none). Words go to direct_session_word(), its end to
- * direct_session_link_over(). */
-DirectLink *direct_link_new (DirectSession *session, FarStream *stream, FarPass *pass);
+/* What a link tells of itself, to who has made it. */
+typedef struct {
+  void (*word) (json_t *word, gpointer user); /* borrowed */
+  void (*over) (const char *cause, gpointer user);
+} DirectLinkFuncs;
+
+/* Takes stream, whose hello is over, and pass (NULL: none). */
+DirectLink *direct_link_new (FarStream *stream, FarPass *pass, const DirectLinkFuncs *funcs, gpointer user);
 void direct_link_say (DirectLink *link, json_t *word /* takes */);
 /* Nothing of it is told any more; in order, with what was said. NULL is fine. */
 void direct_link_free (DirectLink *link);
 
+/* ---- the way to a listener (dial.c), all [main] ---- */
+
+/* stream NULL: error says why. */
+typedef void (*DirectDialDone) (FarStream *stream, const GError *error, gpointer user);
+
+typedef struct {
+  const char *host;
+  guint16 port;
+  const char *node, *key; /* who must be there */
+  FarTls *tls;
+  gboolean answered; /* the hello is answered; else the stream is good when it is said */
+} DirectDialSpec;
+
+/* Borrowed by the caller until done() runs, which comes later, once, also when it was cancelled. Takes hello.
+ */
+DirectDial *direct_dial_new (const DirectDialSpec *spec, json_t *hello, DirectDialDone done, gpointer user);
+void direct_dial_cancel (DirectDial *dial);
+
 /* ---- a session (session.c), all [main] ---- */
+
+/* The other end wants a connection for a person; word is borrowed. */
+typedef void (*DirectAsked) (DirectSession *session, json_t *word);
 
 struct _DirectSession {
   gint refs;
@@ -113,6 +144,7 @@ struct _DirectSession {
   guint due;      /* so many that were asked for have not failed */
   FarLoopTimer *patience;
   /* the opening end */
+  DirectAsked asked_for;
   FarTls *tls;
   json_t *part;
   char *host;
@@ -122,7 +154,8 @@ struct _DirectSession {
   guint asked;      /* streams for which the other end is being opened; they count too */
 };
 
-DirectSession *direct_session_new (Direct *self, FarCarrier *carrier, gint64 length_us);
+/* asked: of the opening end; NULL: the accepting one. */
+DirectSession *direct_session_new (Direct *self, FarCarrier *carrier, gint64 length_us, DirectAsked asked);
 DirectSession *direct_session_ref (DirectSession *session);
 void direct_session_unref (gpointer session);
 /* Of this instance, by its handle; NULL: none. */
@@ -133,8 +166,6 @@ void
 direct_session_tell (DirectSession *session, FarCarrierEventKind kind, const char *cause, const char *from);
 /* A link is acknowledged. Takes stream and pass. here: as in FarCarrierEvent. */
 void direct_session_up (DirectSession *session, FarStream *stream, FarPass *pass, const char *here);
-void direct_session_word (DirectSession *session, json_t *word);
-void direct_session_link_over (DirectSession *session, const char *cause);
 /* Joins a person's end a with b; takes both, and pass. */
 void
 direct_session_join (DirectSession *session, FarStream *a, FarStream *b, const char *from, FarPass *pass);
@@ -157,9 +188,6 @@ void direct_server_reserve (gpointer self, const FarCarrierSpec *spec, FarCarrie
 /* ---- the client (client.c), all [main] ---- */
 
 void direct_client_open (gpointer self, const FarCarrierOpen *spec, FarCarrier *carrier, FarRequest *req);
-/* The server asks for a connection for a person. */
-void direct_client_asked (DirectSession *session, json_t *word);
-void direct_dial_cancel (DirectDial *dial);
 const char *direct_part_fault (json_t *part);
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The control connection of a session. Its words live at a loop, its session on main: this file is the bridge
- * between the two, and knows what neither of them may touch of the other. */
+/* The control connection of a session. Its words live at a loop, whoever hears them on main: this file is the
+ * bridge between the two, and knows what neither of them may touch of the other. */
 #include "config.h"
 
 #include "direct.h"
@@ -13,10 +13,11 @@ struct _DirectLink {
   gint refs;
   FarLoop *loop;
   FarPass *pass;
-  DirectSession *session; /* [main] NULL: it is told nothing any more */
-  FarStream *stream;      /* on its way to the loop */
-  DirectConn *conn;       /* [loop] NULL: it is over */
-  guint under_way;        /* [loop] words that main has not heard yet */
+  const DirectLinkFuncs *funcs; /* [main] NULL: nothing is told any more */
+  gpointer user;
+  FarStream *stream; /* on its way to the loop */
+  DirectConn *conn;  /* [loop] NULL: it is over */
+  guint under_way;   /* [loop] words that main has not heard yet */
 };
 
 static void
@@ -74,8 +75,8 @@ static void
 direct_link_heard (gpointer data)
 {
   LinkPost *post = data;
-  if (post->link->session != NULL)
-    direct_session_word (post->link->session, post->word);
+  if (post->link->funcs != NULL)
+    post->link->funcs->word (post->word, post->link->user);
   direct_link_post (post->link, post->link->loop, direct_link_room, NULL, NULL);
   direct_link_post_free (post);
 }
@@ -84,8 +85,8 @@ static void
 direct_link_ended (gpointer data)
 {
   LinkPost *post = data;
-  if (post->link->session != NULL)
-    direct_session_link_over (post->link->session, post->cause);
+  if (post->link->funcs != NULL)
+    post->link->funcs->over (post->cause, post->link->user);
   direct_link_post_free (post);
 }
 
@@ -142,10 +143,15 @@ direct_link_end (gpointer data)
 }
 
 DirectLink *
-direct_link_new (DirectSession *session, FarStream *stream, FarPass *pass)
+direct_link_new (FarStream *stream, FarPass *pass, const DirectLinkFuncs *funcs, gpointer user)
 {
   DirectLink *link = g_new0 (DirectLink, 1);
-  *link = (DirectLink){ 1, stream->loop, pass, session, stream, NULL, 0 };
+  *link = (DirectLink){ .refs = 1,
+                        .loop = stream->loop,
+                        .pass = pass,
+                        .funcs = funcs,
+                        .user = user,
+                        .stream = stream };
   direct_link_post (link, link->loop, direct_link_begin, NULL, NULL);
   return link;
 }
@@ -161,7 +167,7 @@ direct_link_free (DirectLink *link)
 {
   if (link == NULL)
     return;
-  link->session = NULL;
+  link->funcs = NULL;
   direct_link_post (link, link->loop, direct_link_end, NULL, NULL);
   direct_link_unref (link);
 }

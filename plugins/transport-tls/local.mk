@@ -10,8 +10,10 @@ plugins_transport_tls_transport_tls_la_LIBADD = $(PLUGIN_LINK) $(TRANSPORT_TLS_L
 plugins_transport_tls_transport_tls_la_SOURCES = \
 	plugins/transport-tls/client.c \
 	plugins/transport-tls/conn.c \
+	plugins/transport-tls/dial.c \
 	plugins/transport-tls/direct.h \
 	plugins/transport-tls/link.c \
+	plugins/transport-tls/options.c \
 	plugins/transport-tls/server.c \
 	plugins/transport-tls/session.c \
 	plugins/transport-tls/transport-tls.c \

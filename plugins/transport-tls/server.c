@@ -447,7 +447,7 @@ direct_server_reserve (gpointer data, const FarCarrierSpec *spec, FarCarrier *ca
     far_request_fail (req, error);
     return;
   }
-  DirectSession *session = direct_session_new (self, carrier, spec->length_us);
+  DirectSession *session = direct_session_new (self, carrier, spec->length_us, NULL);
   session->accepts = TRUE;
   session->peer = g_strdup (spec->peer);
   session->joins_max = (guint) direct_options (self)->session_connections;

@@ -29,7 +29,7 @@ typedef struct {
 /* ---- life ---- */
 
 DirectSession *
-direct_session_new (Direct *self, FarCarrier *carrier, gint64 length_us)
+direct_session_new (Direct *self, FarCarrier *carrier, gint64 length_us, DirectAsked asked)
 {
   DirectSession *session = g_new0 (DirectSession, 1);
   session->refs = 1;
@@ -37,6 +37,7 @@ direct_session_new (Direct *self, FarCarrier *carrier, gint64 length_us)
   session->id = g_strdup (far_carrier_session (carrier));
   session->carrier = carrier;
   session->length_us = length_us;
+  session->asked_for = asked;
   session->joins = g_ptr_array_new ();
   session->dials = g_ptr_array_new ();
   session->shut_waits = g_ptr_array_new_with_free_func ((GDestroyNotify) far_request_unref);
@@ -343,25 +344,14 @@ session_open_word (DirectSession *session, json_int_t number, json_t *word)
   if (number <= session->number || number > G_MAXINT)
     return FALSE;
   session->number = (guint) number;
-  direct_client_asked (session, word);
+  session->asked_for (session, word);
   return TRUE;
 }
 
 /* ---- link ---- */
 
-void
-direct_session_word (DirectSession *session, json_t *word)
-{
-  json_t *said = json_object_get (word, session->accepts ? "failed" : "open");
-  json_int_t number = json_integer_value (said);
-  gboolean good = json_is_integer (said) && (session->accepts ? session_failed_word (session, number)
-                                                              : session_open_word (session, number, word));
-  if (!good)
-    direct_session_link_over (session, "not a word that is due here");
-}
-
-void
-direct_session_link_over (DirectSession *session, const char *cause)
+static void
+session_link_over (DirectSession *session, const char *cause)
 {
   g_clear_pointer (&session->link, direct_link_free);
   for (GList *at = session->waiting.head; at != NULL; at = at->next)
@@ -370,6 +360,26 @@ direct_session_link_over (DirectSession *session, const char *cause)
   if (!session->ending)
     direct_session_tell (session, FAR_CARRIER_LOST, cause, NULL);
 }
+
+static void
+session_heard (json_t *word, gpointer user)
+{
+  DirectSession *session = user;
+  json_t *said = json_object_get (word, session->accepts ? "failed" : "open");
+  json_int_t number = json_integer_value (said);
+  gboolean good = json_is_integer (said) && (session->accepts ? session_failed_word (session, number)
+                                                              : session_open_word (session, number, word));
+  if (!good)
+    session_link_over (session, "not a word that is due here");
+}
+
+static void
+session_link_ended (const char *cause, gpointer user)
+{
+  session_link_over (user, cause);
+}
+
+static const DirectLinkFuncs session_link_funcs = { session_heard, session_link_ended };
 
 static void
 session_due (gpointer data)
@@ -394,7 +404,7 @@ static gboolean
 session_makes_room (DirectSession *session)
 {
   if (!session->ending && session->link != NULL)
-    direct_session_link_over (session, "replaced by a new link");
+    session_link_over (session, "replaced by a new link");
   return !session->ending;
 }
 
@@ -416,7 +426,7 @@ direct_session_up (DirectSession *session, FarStream *stream, FarPass *pass, con
 {
   direct_session_ref (session);
   if (session_makes_room (session)) {
-    session->link = direct_link_new (session, stream, pass);
+    session->link = direct_link_new (stream, pass, &session_link_funcs, session);
     session->links++;
     if (!session->accepts)
       session->number = 0;

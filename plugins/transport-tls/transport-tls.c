@@ -7,12 +7,6 @@
 
 #include <farwatch/network.h>
 
-const DirectOptions *
-direct_options (Direct *self)
-{
-  return far_instance_options (self->at);
-}
-
 /* ---- life ---- */
 
 static gboolean
@@ -153,73 +147,6 @@ static const FarCarrierOps direct_carrier = {
   .serves = direct_serves,
 };
 
-#define AT(field) G_STRUCT_OFFSET (DirectOptions, field)
-
-static const FarOption direct_table[] = {
-  { .name = "listen",
-    .type = FAR_OPT_ADDRESS,
-    .offset = AT (listen),
-    .summary = N_ ("where terminals come; none: this end only dials") },
-  { .name = "advertise",
-    .type = FAR_OPT_ADDRESS,
-    .offset = AT (advertise),
-    .summary = N_ ("host:port told to terminals; default: where it listens, on the host of their link") },
-  { .name = "cert",
-    .type = FAR_OPT_PATH,
-    .offset = AT (cert),
-    .fallback = "keys/node.crt",
-    .summary = N_ ("certificate of this node") },
-  { .name = "key",
-    .type = FAR_OPT_PATH,
-    .offset = AT (key),
-    .fallback = "keys/node.key",
-    .summary = N_ ("its key") },
-  { .name = "ca",
-    .type = FAR_OPT_PATH,
-    .offset = AT (ca),
-    .fallback = "keys/ca.crt",
-    .summary = N_ ("the fleet's authority: who the other side must be certified by") },
-  { .name = "login",
-    .type = FAR_OPT_REFS,
-    .offset = AT (login),
-    .summary = N_ ("authenticators that know the tokens"),
-    .ref_kind = FAR_KIND_AUTHENTICATOR },
-  { .name = "connections",
-    .type = FAR_OPT_INT,
-    .offset = AT (connections),
-    .fallback = "4096",
-    .summary = N_ ("connections at once, of sessions and of people in them"),
-    .min = 1,
-    .max = 1000000 },
-  { .name = "unverified",
-    .type = FAR_OPT_INT,
-    .offset = AT (unverified),
-    .fallback = "64",
-    .summary = N_ ("connections at once that have not logged in"),
-    .min = 1,
-    .max = 100000 },
-  { .name = "per-address",
-    .type = FAR_OPT_INT,
-    .offset = AT (per_address),
-    .fallback = "16",
-    .summary = N_ ("of these, from one address (one /64)"),
-    .min = 1,
-    .max = 100000 },
-  { .name = "trusted",
-    .type = FAR_OPT_LIST,
-    .flags = FAR_OPT_NETS,
-    .offset = AT (trusted),
-    .summary = N_ ("nets that are not counted by address") },
-  { .name = "session-connections",
-    .type = FAR_OPT_INT,
-    .offset = AT (session_connections),
-    .fallback = "256",
-    .summary = N_ ("connections of people at once in one session, with those that wait for the terminal"),
-    .min = 1,
-    .max = DIRECT_JOINS_MAX },
-  { .type = FAR_OPT_END },
-};
-
 static const FarTransportType direct_type = {
   .type = {
     .kind = FAR_KIND_TRANSPORT,
@@ -227,7 +154,7 @@ static const FarTransportType direct_type = {
     .summary = N_ ("sessions over TLS, straight between two nodes"),
     .instance_size = sizeof (Direct),
     .options_size = sizeof (DirectOptions),
-    .options = direct_table,
+    .options = direct_option_table,
     .init = direct_init,
     .start = direct_start,
     .stop = direct_stop,
