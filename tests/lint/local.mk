@@ -2,6 +2,7 @@
 lint_tests = \
 	tests/lint/analyze.py \
 	tests/lint/changes.py \
+	tests/lint/circles.py \
 	tests/lint/coverage.py \
 	tests/lint/glossary.py \
 	tests/lint/header-comments.py \
@@ -16,4 +17,4 @@ lint_tests = \
 	tests/lint/tree.sh
 
 TESTS += $(lint_tests)
-EXTRA_DIST += build-aux/analyze build-aux/analyze.baseline build-aux/coverage build-aux/header-comments build-aux/lint build-aux/rooms build-aux/state build-aux/symbols $(lint_tests)
+EXTRA_DIST += build-aux/analyze build-aux/analyze.baseline build-aux/circles build-aux/coverage build-aux/header-comments build-aux/lint build-aux/rooms build-aux/state build-aux/symbols $(lint_tests)
