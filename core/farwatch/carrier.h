@@ -114,6 +114,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarCarrier, far_carrier_unref)
 /* Name of the instance that it was made at. */
 const char *far_carrier_transport (FarCarrier *carrier);
 const char *far_carrier_session (FarCarrier *carrier);
+/* Its kind, the name of that instance's type; static. */
+const char *far_carrier_kind (FarCarrier *carrier);
 /* Which of the peer's registered keys its token is bound to: a field of a terminal's registration. */
 const char *far_carrier_key (FarCarrier *carrier);
 /* Accepting end: joins a stream (entry stream) with a new connection to the peer. Takes stream. */

@@ -322,6 +322,12 @@ far_carrier_session (FarCarrier *carrier)
 }
 
 const char *
+far_carrier_kind (FarCarrier *carrier)
+{
+  return carrier->kind;
+}
+
+const char *
 far_carrier_key (FarCarrier *carrier)
 {
   FAR_ON_MAIN ();

@@ -15,6 +15,7 @@ access_init (gpointer data, FarInstance *at, GError **error)
   self->book = far_book_new (at, &access_session_kind, access_opts (self)->store, self);
   self->sessions = far_book_sessions (self->book);
   self->refusals = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->unreached = access_unreached_new ();
   return TRUE;
 }
 
@@ -65,6 +66,13 @@ access_start (gpointer data, GError **error)
   return TRUE;
 }
 
+static gboolean
+access_reload (gpointer data, const void *options, GError **error)
+{
+  g_hash_table_remove_all (((Access *) data)->unreached); /* somebody may have opened a port */
+  return TRUE;
+}
+
 static void
 access_stop (gpointer data)
 {
@@ -76,6 +84,7 @@ access_fini (gpointer data)
 {
   Access *self = data;
   far_book_free (self->book);
+  g_hash_table_unref (self->unreached);
   g_hash_table_unref (self->refusals);
 }
 
@@ -204,6 +213,7 @@ static const FarServiceType access_type = {
             .options = options,
             .init = access_init,
             .start = access_start,
+            .reload = access_reload,
             .stop = access_stop,
             .fini = access_fini,
             .splits = splits },

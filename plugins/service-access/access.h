@@ -32,6 +32,7 @@ struct _Access {
   GHashTable *sessions;      /* the book's: id → AccessSession */
   FarInstanceTimer *recheck; /* of rights under open sessions */
   FarInstanceTimer *asking;  /* for polls, by who has given no nonce */
+  GHashTable *unreached;     /* "terminal/kind" → Unreached (unreached.c) */
   GHashTable *refusals;      /* person → rows written in this minute */
   gint64 refusals_us;        /* boottime at which the minute began */
 };
@@ -71,9 +72,10 @@ typedef struct _AccessSession {
   char *token;           /* of the first offer, written with the session's row; NULL: to be asked for */
   const char *token_key; /* which of the terminal's keys it is bound to */
   /* the tunnel end */
-  char *tunnel;        /* name of the transport that carries it */
-  FarCarrier *carrier; /* until its ENDED; NULL: none */
-  FarTunnel *ports;    /* NULL: nothing reserved */
+  char *tunnel;           /* name of the transport that carries it */
+  FarCarrier *carrier;    /* until its ENDED; NULL: none */
+  struct _AccessWay *way; /* the carrier's; NULL: none */
+  FarTunnel *ports;       /* NULL: nothing reserved */
   /* the address of the tunnel end that the terminal's link has come to; NULL: it has not */
   char *link_to;
   gboolean reserving;
@@ -87,6 +89,13 @@ typedef struct _AccessSession {
   gint64 trouble_us; /* when the watchers were told of it, boottime */
   char *ticket;
 } AccessSession;
+
+/* What one carrier of a session knows of it: it may be given up for another one while the session goes on. */
+typedef struct _AccessWay {
+  AccessSession *session;
+  guint64 bytes_up, bytes_down; /* what had passed by others before */
+  gboolean dropped;             /* the session goes by another: nothing of this one counts but its bytes */
+} AccessWay;
 
 /* calls.c */
 AccessSession *access_session (Access *self, const char *id);
@@ -165,9 +174,19 @@ void access_tunnel_end (AccessSession *session);
 /* People's connections end now, the terminal's link stays; req ends when none of their bytes passes. */
 void access_tunnel_shut (AccessSession *session, FarRequest *req);
 void access_allocate (AccessSession *session);
+/* The next generation, for a session whose link is gone: by what is reserved, or, where the terminal does not
+ * reach that kind and there is another, by what is drawn anew. */
+void access_allocate_renew (AccessSession *session);
+/* unreached.c: kinds of carrier that a terminal did not reach in the last hour. from: of its link now; NULL:
+ * it has none */
+GHashTable *access_unreached_new (void);
+void access_unreached_note (Access *self, const char *terminal, const char *from, const char *kind);
+gboolean access_unreached (Access *self, const char *terminal, const char *from, const char *kind);
 /* tunnels.c: a tunnel server that the profile draws from? */
 gboolean access_tunnel_wanted (const AccessOpts *opts, const char *name);
-/* Names of those that can carry this session (full). */
+/* Did this session's terminal not reach carriers of this kind? */
+gboolean access_tunnel_unreached (AccessSession *session, const char *kind);
+/* Names of those that can carry this session, the best alone (full). */
 GPtrArray *access_tunnels (AccessSession *session);
 /* Which of the terminal's keys the token for its carrier will be bound to, as things are; static. */
 const char *access_tunnels_key (AccessSession *session);

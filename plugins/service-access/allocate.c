@@ -5,6 +5,8 @@
 
 #include "access.h"
 
+#include <string.h>
+
 void
 access_tunnel_end (AccessSession *session)
 {
@@ -46,9 +48,10 @@ access_allocate_tunnel_up (AccessSession *session, const FarCarrierEvent *event)
 }
 
 static void
-tunnel_counted (AccessSession *session, const FarCarrierEvent *event)
+tunnel_counted (AccessWay *way, const FarCarrierEvent *event)
 {
-  far_session_counted (&session->base, event->bytes_up, event->bytes_down);
+  far_session_counted (&way->session->base, way->bytes_up + event->bytes_up,
+                       way->bytes_down + event->bytes_down);
 }
 
 static void
@@ -62,9 +65,12 @@ tunnel_refused (AccessSession *session, const FarCarrierEvent *event)
 }
 
 static void
-tunnel_ended (AccessSession *session, const FarCarrierEvent *event)
+tunnel_ended (AccessWay *way, const FarCarrierEvent *event)
 {
-  tunnel_counted (session, event);
+  AccessSession *session = way->session;
+  tunnel_counted (way, event);
+  if (way->dropped) /* the session goes on by another */
+    return;
   g_clear_pointer (&session->ports, far_tunnel_free);
   g_clear_pointer (&session->carrier, far_carrier_unref);
   if (session->self) {
@@ -78,12 +84,13 @@ tunnel_ended (AccessSession *session, const FarCarrierEvent *event)
 static void
 access_allocate_tunnel_event (const FarCarrierEvent *event, gpointer user)
 {
-  AccessSession *session = user;
+  AccessWay *way = user;
+  AccessSession *session = way->session;
   if (event->kind == FAR_CARRIER_ENDED) {
-    tunnel_ended (session, event);
+    tunnel_ended (way, event);
     return;
   }
-  if (!session->self)
+  if (!session->self || way->dropped)
     return;
   switch (event->kind) {
   case FAR_CARRIER_UP:
@@ -96,15 +103,29 @@ access_allocate_tunnel_event (const FarCarrierEvent *event, gpointer user)
     tunnel_refused (session, event);
     break;
   default:
-    tunnel_counted (session, event);
+    tunnel_counted (way, event);
     break;
   }
 }
 
 static void
-access_allocate_let_go (gpointer session)
+access_allocate_let_go (gpointer data)
 {
-  access_session_unref (session);
+  AccessWay *way = data;
+  if (way->session->way == way)
+    way->session->way = NULL;
+  access_session_unref (way->session);
+  g_free (way);
+}
+
+static AccessWay *
+access_way_new (AccessSession *session)
+{
+  AccessWay *way = g_new0 (AccessWay, 1);
+  *way = (AccessWay){ .session = access_session_ref (session),
+                      .bytes_up = session->bytes_up,
+                      .bytes_down = session->bytes_down };
+  return way;
 }
 
 static const FarCarrierFuncs access_carrier = { .event = access_allocate_tunnel_event,
@@ -115,6 +136,7 @@ typedef struct {
   GPtrArray *names; /* tunnel ends still to be asked */
   char *asked;
   FarCarrier *carrier; /* of the one asked */
+  AccessWay *way;      /* the carrier's */
 } Draw;
 
 static void draw_next (Draw *draw);
@@ -142,17 +164,28 @@ draw_failed (Draw *draw, const char *why)
   draw_end (draw);
 }
 
+/* Not yet open, or between two links. */
+static gboolean
+draw_wanted (const AccessSession *session)
+{
+  return session->state == FAR_SESSION_PERMITTED || session->state == FAR_SESSION_RESUMING;
+}
+
 static void
 draw_won (Draw *draw, FarTunnel *ports)
 {
   AccessSession *session = draw->session;
   session->reserving = FALSE;
   session->ports = ports;
+  g_free (session->tunnel);
   session->tunnel = g_steal_pointer (&draw->asked);
   session->carrier = g_steal_pointer (&draw->carrier);
-  if (!session->self || session->state != FAR_SESSION_PERMITTED) {
+  session->way = draw->way;
+  if (!session->self || !draw_wanted (session)) {
     access_tunnel_end (session);
   } else {
+    if (session->opened_us) /* it goes on, and no longer than it would have */
+      far_carrier_set_deadline (session->carrier, session->deadline.boottime_us);
     access_session_tell (session);
     access_offer_renew (session);
   }
@@ -181,7 +214,7 @@ static gboolean
 draw_pick (Draw *draw)
 {
   const AccessSession *session = draw->session;
-  if (draw->names->len == 0 || !session->self || session->state != FAR_SESSION_PERMITTED)
+  if (draw->names->len == 0 || !session->self || !draw_wanted (session))
     return FALSE;
   g_free (draw->asked);
   draw->asked = g_ptr_array_steal_index_fast (draw->names, far_random_u32 (draw->names->len));
@@ -202,11 +235,13 @@ draw_next (Draw *draw)
                           .entry = session->entry,
                           .raw = session->raw,
                           .person_address = known ? session->from : NULL,
-                          .length_us = session->for_us };
+                          .length_us = session->opened_us
+                                           ? session->deadline.boottime_us - far_clock_boottime_us ()
+                                           : session->for_us };
   /* The session asks, which may outlive the instance: what was reserved meanwhile is given back. */
   FarRequest *req = far_request_new (draw_done, draw, 15000); /* lint: allow far_request_new */
-  draw->carrier = far_carrier_reserve (draw->asked, &spec, &access_carrier, access_session_ref (session),
-                                       req);
+  draw->way = access_way_new (session);
+  draw->carrier = far_carrier_reserve (draw->asked, &spec, &access_carrier, draw->way, req);
 }
 
 void
@@ -217,4 +252,34 @@ access_allocate (AccessSession *session)
   draw->names = access_tunnels (session);
   session->reserving = TRUE;
   draw_next (draw);
+}
+
+/* ---- the next generation ---- */
+
+/* Is there a better one now than what is reserved? */
+static gboolean
+allocate_is_stale (AccessSession *session)
+{
+  FarCarrierLook look;
+  if (!session->carrier || !access_tunnel_unreached (session, far_carrier_kind (session->carrier)))
+    return FALSE;
+  g_autoptr (GPtrArray) names = access_tunnels (session);
+  return names->len > 0 && far_carrier_look (names->pdata[0], &look) &&
+         strcmp (look.kind, far_carrier_kind (session->carrier)) != 0;
+}
+
+void
+access_allocate_renew (AccessSession *session)
+{
+  if (!allocate_is_stale (session)) {
+    access_offer_renew (session);
+    return;
+  }
+  g_autoptr (FarCarrier) old = g_steal_pointer (&session->carrier);
+  session->way->dropped = TRUE;
+  session->way = NULL;
+  g_clear_pointer (&session->ports, far_tunnel_free);
+  g_clear_pointer (&session->offer, json_decref); /* it is for what is given up */
+  far_carrier_end (old, "not reached by the terminal");
+  access_allocate (session);
 }

@@ -24,5 +24,6 @@ plugins_service_access_service_access_la_SOURCES = \
 	plugins/service-access/session.c \
 	plugins/service-access/session-json.c \
 	plugins/service-access/rejected.c \
-	plugins/service-access/tunnels.c
+	plugins/service-access/tunnels.c \
+	plugins/service-access/unreached.c
 endif

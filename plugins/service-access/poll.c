@@ -43,7 +43,16 @@ poll_again (AccessSession *session)
     access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
   else if (session->ports &&
            (session->state == FAR_SESSION_RESUMING || session->state == FAR_SESSION_PERMITTED))
-    access_offer_renew (session);
+    access_allocate_renew (session);
+}
+
+/* It did not get to what was offered: only of the carrier that the session has now is that news. */
+static void
+access_poll_unreached (AccessSession *session, const FarRegistryNode *terminal, const char *kind)
+{
+  if (kind && session->carrier && strcmp (kind, far_carrier_kind (session->carrier)) == 0)
+    access_unreached_note (session->self, session->terminal, terminal->from,
+                           far_carrier_kind (session->carrier));
 }
 
 /* What the terminal says of sessions of its own. */
@@ -57,8 +66,10 @@ access_poll_heard (Access *self, const FarRegistryNode *terminal, json_t *item)
   if (g_strcmp0 (state, "closed") == 0)
     access_session_event (session, FAR_SESSION_EV_REPORTED, access_text (item, "cause"), NULL);
   else if (json_is_true (json_object_get (item, "again")) &&
-           json_integer_value (json_object_get (item, "generation")) == session->generation)
+           json_integer_value (json_object_get (item, "generation")) == session->generation) {
+    access_poll_unreached (session, terminal, access_text (item, "unreached"));
     poll_again (session);
+  }
 }
 
 /* Open here, unknown there, and not just because two messages crossed: the terminal has lost it. */

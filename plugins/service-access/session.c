@@ -69,7 +69,7 @@ access_kind_entered (FarSession *base, FarSessionState before, FarSessionEvent e
 {
   AccessSession *session = access_of (base);
   if (session->state == FAR_SESSION_RESUMING || (session->state == FAR_SESSION_PERMITTED && session->ports))
-    access_offer_renew (session);
+    access_allocate_renew (session);
   else if (session->state == FAR_SESSION_PERMITTED)
     access_allocate (session);
   else if (session->state == FAR_SESSION_CLOSING)

@@ -21,22 +21,45 @@ tunnel_fits (AccessSession *session, const FarCarrierLook *look)
   return look->up && (look->common || told) && (look->ports || session->entry == FAR_ENTRY_STREAM);
 }
 
-/* Names of the tunnel servers that can carry this session. A kind that only some terminals have is there to
- * be used by them. */
+gboolean
+access_tunnel_unreached (AccessSession *session, const char *kind)
+{
+  const FarRegistryNode *terminal = far_registry_node (session->terminal);
+  return access_unreached (session->self, session->terminal, terminal ? terminal->from : NULL, kind);
+}
+
+/* Lower is better: a kind that only some terminals have is there to be used by them, one that this terminal
+ * did not reach a while ago is the last resort. */
+enum { TUNNELS_OWN, TUNNELS_COMMON, TUNNELS_UNREACHED, TUNNELS_RANKS };
+
+static guint
+tunnel_rank (AccessSession *session, const FarCarrierLook *look)
+{
+  if (access_tunnel_unreached (session, look->kind))
+    return TUNNELS_UNREACHED;
+  return look->common ? TUNNELS_COMMON : TUNNELS_OWN;
+}
+
+/* Those of the best rank. */
 GPtrArray *
 access_tunnels (AccessSession *session)
 {
   g_autoptr (GPtrArray) all = far_instance_list (FAR_KIND_TRANSPORT);
-  GPtrArray *common = g_ptr_array_new_with_free_func (g_free), *own = g_ptr_array_new_with_free_func (g_free);
+  GPtrArray *best = g_ptr_array_new_with_free_func (g_free);
+  guint best_rank = TUNNELS_RANKS;
   for (guint i = 0; i < all->len; i++) {
     const char *name = far_instance_name (all->pdata[i]);
     FarCarrierLook look;
-    if (access_tunnel_wanted (access_opts (session->self), name) && far_carrier_look (name, &look) &&
-        tunnel_fits (session, &look))
-      g_ptr_array_add (look.common ? common : own, g_strdup (name));
+    if (!access_tunnel_wanted (access_opts (session->self), name) || !far_carrier_look (name, &look) ||
+        !tunnel_fits (session, &look))
+      continue;
+    guint rank = tunnel_rank (session, &look);
+    if (rank < best_rank)
+      g_ptr_array_set_size (best, 0);
+    if (rank <= best_rank)
+      g_ptr_array_add (best, g_strdup (name));
+    best_rank = MIN (rank, best_rank);
   }
-  GPtrArray *best = own->len > 0 ? own : common;
-  g_ptr_array_unref (own->len > 0 ? common : own);
   return best;
 }
 

@@ -31,12 +31,15 @@ typedef struct _AgentSession {
   Agent *self;         /* NULL: the instance has gone */
   char *user, *device; /* user: login name here */
   gboolean in_advance;
-  char *address;       /* of Z, from the newest offer, as is the next one */
-  json_t *part;        /* what the carrier needs to know */
-  char *transport;     /* name of the one that carries it */
-  FarCarrier *carrier; /* until its ENDED; NULL: never opened */
-  char *token;         /* of the newest offer, until it is spent */
-  gboolean prepared;   /* its carrier is on its way, and waits for the token */
+  char *address;         /* of Z, from the newest offer, as is the next one */
+  json_t *part;          /* what the carrier needs to know */
+  char *transport;       /* name of the one that carries it */
+  FarCarrier *carrier;   /* until its ENDED; NULL: never opened */
+  struct _AgentWay *way; /* the carrier's; NULL: none */
+  const char
+      *unreached;    /* kind of the carrier, where the newest offer's was not reached and there is another */
+  char *token;       /* of the newest offer, until it is spent */
+  gboolean prepared; /* its carrier is on its way, and waits for the token */
   FarInstanceTimer *redial;
   gboolean in_line;  /* to be dialled */
   gboolean again;    /* this generation's credential is used up: another is wanted */
@@ -79,6 +82,13 @@ agent_opts (const Agent *self)
 {
   return far_instance_options (self->at);
 }
+
+/* What one carrier of a session knows of it: the next generation may come by another kind. */
+typedef struct _AgentWay {
+  AgentSession *session;
+  guint64 bytes_up, bytes_down; /* what had passed by others before */
+  gboolean dropped;             /* the session goes by another */
+} AgentWay;
 
 /* NULL where it is no string */
 static inline const char *
@@ -145,6 +155,10 @@ void agent_dial (AgentSession *session);
 /* The way to the tunnel end as far as it goes without a credential, while the person's login is checked.
  * Where that comes to nothing, agent_dial() begins anew. */
 void agent_dial_prepare (AgentSession *session);
+/* Not dialled: another credential is wanted, or, by `unreached`, another carrier. */
+void agent_dial_again (AgentSession *session);
+/* Before the newest offer is dialled: a carrier of another kind than what is offered now is given up. */
+void agent_tunnel_change (AgentSession *session);
 void agent_dials_forget (Agent *self);
 void agent_session_forget_token (AgentSession *session);
 /* Its credential is used up: asks for the next by poll, soon, then ever more slowly. */
@@ -163,7 +177,9 @@ json_t *agent_session_show (const FarSession *session);
 typedef struct {
   const char *session, *request, *address, *device, *person, *asker, *reason, *sealed, *login_box;
   const char *transport; /* the one here that carries what is offered */
-  json_t *part;          /* the carrier's; a reference of its own */
+  const char
+      *unreached; /* its kind, where this node's profile has it not dial there and it has another; static */
+  json_t *part;   /* the carrier's; a reference of its own */
   guint generation;
   gint64 for_us;
   FarEntry entry;
@@ -173,8 +189,11 @@ typedef struct {
 gboolean agent_offer_read (Agent *self, json_t *json, AgentOffer *offer, GError **error);
 void agent_offer_clear (AgentOffer *offer);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (AgentOffer, agent_offer_clear)
+/* May the tunnel end of an offer be dialled? Where not, and it need not be this kind, the offer is not
+ * refused for it: the cloud has another carrier (offer->unreached). */
+gboolean agent_offer_end (Agent *self, AgentOffer *offer, GError **error);
 /* This node's own rules: device, hours, longest, number of sessions. */
-gboolean agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error);
+gboolean agent_offer_allowed (Agent *self, AgentOffer *offer, GError **error);
 /* The next generation of a session that is here: it may change where to dial and nothing else. */
 gboolean agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GError **error);
 /* Opens the sealed credential; every field must equal the offer's. Result: the token (far_secret_free). */

@@ -110,7 +110,24 @@ allowed_time (Agent *self, const AgentOffer *offer, GError **error)
 }
 
 gboolean
-agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error)
+agent_offer_end (Agent *self, AgentOffer *offer, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  FarCarrierLook look, common;
+  if (agent_end_allowed (self, offer->address, &local))
+    return TRUE;
+  if (!far_carrier_look (offer->transport, &look) || !far_carrier_look (agent_opts (self)->tunnel, &common) ||
+      strcmp (look.kind, common.kind) == 0) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+  }
+  offer->unreached = look.kind;
+  far_log_limited (self->at, look.kind, "carrier '%s' is not dialled: %s", look.kind, local->message);
+  return TRUE;
+}
+
+gboolean
+agent_offer_allowed (Agent *self, AgentOffer *offer, GError **error)
 {
   const AgentOpts *opts = agent_opts (self);
   if (offer->device && !far_device_find (offer->device)) {
@@ -134,7 +151,7 @@ agent_offer_allowed (Agent *self, const AgentOffer *offer, GError **error)
                  far_node_id ());
     return FALSE;
   }
-  return agent_end_allowed (self, offer->address, error) && allowed_time (self, offer, error);
+  return agent_offer_end (self, offer, error) && allowed_time (self, offer, error);
 }
 
 gboolean
@@ -153,8 +170,6 @@ agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GEr
     fault = "another person";
   else if (offer->entry != session->entry || offer->in_advance != session->in_advance)
     fault = "another entry";
-  else if (g_strcmp0 (offer->transport, session->transport) != 0)
-    fault = "another carrier";
   else if (offer->for_us > session->for_us)
     fault = "a longer time";
   if (fault)

@@ -15,6 +15,7 @@ session_take_place (AgentSession *session, const AgentOffer *offer)
   session->part = json_incref (offer->part);
   session->generation = offer->generation;
   session->again = FALSE;
+  session->unreached = offer->unreached;
 }
 
 static AgentSession *
@@ -47,7 +48,10 @@ session_go (AgentSession *session, char *token /* takes */)
 {
   agent_session_forget_token (session);
   session->token = token;
-  if (agent_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL))
+  gboolean taken = agent_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL);
+  if (taken && session->unreached)
+    agent_dial_again (session);
+  else if (taken)
     agent_dial (session);
 }
 
@@ -91,7 +95,7 @@ agent_offer_login_checked (FarRequest *req, gpointer user)
 }
 
 static void
-agent_offer_new (Agent *self, const AgentOffer *offer, FarRequest *req)
+agent_offer_new (Agent *self, AgentOffer *offer, FarRequest *req)
 {
   GError *error = NULL;
   char *token = agent_offer_allowed (self, offer, &error) ? agent_credential_open (self, offer, &error)
@@ -119,11 +123,10 @@ agent_offer_new (Agent *self, const AgentOffer *offer, FarRequest *req)
 /* ---- the next generation ---- */
 
 static void
-offer_continue (Agent *self, AgentSession *session, const AgentOffer *offer, FarRequest *req)
+offer_continue (Agent *self, AgentSession *session, AgentOffer *offer, FarRequest *req)
 {
   GError *error = NULL;
-  gboolean good = agent_offer_continues (session, offer, &error) &&
-                  agent_end_allowed (self, offer->address, &error);
+  gboolean good = agent_offer_continues (session, offer, &error) && agent_offer_end (self, offer, &error);
   char *token = good ? agent_credential_open (self, offer, &error) : NULL;
   if (!token) {
     offer_refuse (self, offer->session, error, req);
@@ -132,6 +135,7 @@ offer_continue (Agent *self, AgentSession *session, const AgentOffer *offer, Far
   if (session->state == FAR_SESSION_OPEN || session->state == FAR_SESSION_OPENING)
     agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL); /* Z knows earlier than we do */
   session_take_place (session, offer);
+  agent_tunnel_change (session);
   session_go (session, token);
   far_request_done (req, NULL, NULL);
 }

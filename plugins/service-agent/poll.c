@@ -51,10 +51,10 @@ poll_sessions (Agent *self)
   while (g_hash_table_iter_next (&iter, NULL, &value) && json_array_size (list) < LISTED_MAX) {
     AgentSession *session = value;
     if (!session->reported)
-      json_array_append_new (list, json_pack ("{s:s, s:s, s:i, s:b, s:s?}", "session", session->id, "state",
-                                              far_session_state_name (session->state), "generation",
+      json_array_append_new (list, json_pack ("{s:s, s:s, s:i, s:b, s:s?, s:s*}", "session", session->id,
+                                              "state", far_session_state_name (session->state), "generation",
                                               (int) session->generation, "again", session->again, "cause",
-                                              session->cause));
+                                              session->cause, "unreached", session->unreached));
   }
   return list;
 }

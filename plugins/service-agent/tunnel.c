@@ -45,10 +45,12 @@ agent_session_forget_token (AgentSession *session)
 void
 agent_session_wait (AgentSession *session)
 {
-  guint shift = MIN (session->failures, 6);
+  guint failures = MIN (session->failures, 6);
+  if (session->unreached && failures > 0) /* the first time the cloud has something better at once */
+    failures--;
   agent_session_forget_token (session);
   session->again = TRUE;
-  session->self->poll_soon (session->self, session->failures ? RETRY_FIRST_US << (shift - 1) : 0);
+  session->self->poll_soon (session->self, failures ? RETRY_FIRST_US << (failures - 1) : 0);
 }
 
 /* ---- dial ---- */
@@ -70,6 +72,26 @@ is_hopeless (AgentSession *session, gboolean refused)
          (refused ? session->failures >= FIRST_FAILURES : now - session->failing_us >= FIRST_US);
 }
 
+/* Is what was not reached of a kind that need not be? Then the cloud may offer the common one: a firewall may
+ * let that through, and nobody waits for it to change its mind. */
+static gboolean
+way_elsewhere (const AgentSession *session)
+{
+  FarCarrierLook common;
+  return session->carrier && far_carrier_look (agent_opts (session->self)->tunnel, &common) &&
+         strcmp (common.kind, far_carrier_kind (session->carrier)) != 0;
+}
+
+/* Another credential is wanted, or, by `unreached`, another carrier. */
+void
+agent_dial_again (AgentSession *session)
+{
+  if (session->state == FAR_SESSION_OPENING)
+    agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
+  else if (session->state == FAR_SESSION_RESUMING)
+    agent_session_wait (session);
+}
+
 /* Z was not reached: the credential is not spent, and the same one is tried again. Z refused: it is. */
 static void
 agent_dial_failed (AgentSession *session, const GError *error)
@@ -80,13 +102,14 @@ agent_dial_failed (AgentSession *session, const GError *error)
                    error->message);
   if (hopeless) {
     agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
+  } else if (!refused && way_elsewhere (session)) {
+    session->unreached = far_carrier_kind (session->carrier);
+    agent_dial_again (session);
   } else if (!refused && session->token && !session->redial) {
     far_instance_timer (session->self->at, &session->redial, far_clock_boottime_us () + REDIAL_US, redial,
                         session);
-  } else if (session->state == FAR_SESSION_OPENING) {
-    agent_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
-  } else if (session->state == FAR_SESSION_RESUMING) {
-    agent_session_wait (session);
+  } else {
+    agent_dial_again (session);
   }
 }
 
@@ -165,8 +188,11 @@ event_up (AgentSession *session, const FarCarrierEvent *event)
 }
 
 static void
-event_ended (AgentSession *session, const FarCarrierEvent *event)
+event_ended (AgentWay *way, const FarCarrierEvent *event)
 {
+  AgentSession *session = way->session;
+  if (way->dropped) /* the session goes on by another */
+    return;
   g_clear_pointer (&session->carrier, far_carrier_unref);
   if (session->self && g_strcmp0 (event->cause, "deadline") == 0)
     agent_session_event (session, FAR_SESSION_EV_DEADLINE, "deadline", NULL);
@@ -177,10 +203,13 @@ event_ended (AgentSession *session, const FarCarrierEvent *event)
 static void
 agent_tunnel_event (const FarCarrierEvent *event, gpointer user)
 {
-  AgentSession *session = user;
-  far_session_counted (&session->base, event->bytes_up, event->bytes_down);
+  AgentWay *way = user;
+  AgentSession *session = way->session;
+  far_session_counted (&session->base, way->bytes_up + event->bytes_up, way->bytes_down + event->bytes_down);
   if (event->kind == FAR_CARRIER_ENDED) {
-    event_ended (session, event);
+    event_ended (way, event);
+  } else if (way->dropped) {
+    return;
   } else if (session->self && event->kind == FAR_CARRIER_UP) {
     event_up (session, event);
   } else if (session->self && event->kind == FAR_CARRIER_LOST) {
@@ -197,8 +226,9 @@ agent_tunnel_event (const FarCarrierEvent *event, gpointer user)
 static void
 arrived (const char *id, const char *from, FarLoop *loop, FarRequest *req, gpointer user)
 {
-  AgentSession *session = user;
-  if (!session->self || session->state != FAR_SESSION_OPEN) {
+  const AgentWay *way = user;
+  AgentSession *session = way->session;
+  if (!session->self || session->state != FAR_SESSION_OPEN || way->dropped) {
     far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is %s"), id,
                           far_session_state_name (session->state));
     return;
@@ -225,9 +255,37 @@ arrived (const char *id, const char *from, FarLoop *loop, FarRequest *req, gpoin
 }
 
 static void
-agent_carrier_let_go (gpointer session)
+agent_carrier_let_go (gpointer data)
 {
-  agent_session_unref (session);
+  AgentWay *way = data;
+  if (way->session->way == way)
+    way->session->way = NULL;
+  agent_session_unref (way->session);
+  g_free (way);
+}
+
+static AgentWay *
+agent_way_new (AgentSession *session)
+{
+  AgentWay *way = g_new0 (AgentWay, 1);
+  *way = (AgentWay){ .session = agent_session_ref (session),
+                     .bytes_up = session->bytes_up,
+                     .bytes_down = session->bytes_down };
+  session->way = way;
+  return way;
+}
+
+void
+agent_tunnel_change (AgentSession *session)
+{
+  FarCarrierLook look;
+  if (!session->carrier || !far_carrier_look (session->transport, &look) ||
+      strcmp (look.kind, far_carrier_kind (session->carrier)) == 0)
+    return;
+  g_autoptr (FarCarrier) old = g_steal_pointer (&session->carrier);
+  session->way->dropped = TRUE;
+  session->way = NULL;
+  far_carrier_end (old, "another carrier is offered");
 }
 
 static const FarCarrierFuncs agent_carrier = { agent_tunnel_event, arrived, agent_carrier_let_go };
@@ -284,8 +342,8 @@ agent_dial_begin (AgentSession *session, const char *token)
   if (session->carrier)
     far_carrier_reopen (session->carrier, &spec, req);
   else
-    session->carrier = far_carrier_open (session->transport, &spec, &agent_carrier,
-                                         agent_session_ref (session), req);
+    session->carrier = far_carrier_open (session->transport, &spec, &agent_carrier, agent_way_new (session),
+                                         req);
 }
 
 static void

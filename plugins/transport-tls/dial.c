@@ -13,13 +13,16 @@
 #include <sys/socket.h>
 
 #define DIAL_US (FAR_DIAL_SECONDS * (gint64) G_USEC_PER_SEC) /* for all of it */
+/* Until a listener has shown its certificate, where nothing stands yet: a port that a firewall shuts without
+ * a word costs a person so long, then they come by another carrier. */
+#define REACH_US (3 * (gint64) G_USEC_PER_SEC)
 
 struct _DirectDial {
   gint refs;
   char *place, *host, *node, *key;
   FarTls *tls;
   FarLoop *loop;
-  gint64 until_us;
+  gint64 until_us, reach_us;
   json_t *hello;
   gboolean answered; /* its hello is answered */
   DirectDialDone done;
@@ -132,8 +135,10 @@ direct_dial_shaken (FarStream *stream, const GError *error, gpointer user)
   }
   dial->conn = direct_conn_new (g_steal_pointer (&dial->stream), &direct_dial_funcs, dial);
   direct_conn_say (dial->conn, g_steal_pointer (&dial->hello)); /* a fresh stream takes a record */
-  if (dial->answered)
+  if (dial->answered) {
+    far_loop_timer_set (dial->timer, dial->until_us);
     return;
+  }
   dial->stream = direct_conn_steal (g_steal_pointer (&dial->conn));
   direct_dial_over (dial, NULL);
 }
@@ -141,7 +146,9 @@ direct_dial_shaken (FarStream *stream, const GError *error, gpointer user)
 static void
 direct_dial_late (gpointer data)
 {
-  direct_dial_fail (data, FAR_ERROR_UNAVAILABLE, _ ("no answer in 20s"));
+  DirectDial *dial = data;
+  direct_dial_fail (dial, FAR_ERROR_UNAVAILABLE,
+                    dial->answered && dial->conn == NULL ? _ ("no answer in 3s") : _ ("no answer in 20s"));
 }
 
 /* A link may be silent for hours: the kernel asks whether its other side is still there. */
@@ -162,7 +169,8 @@ direct_dial_begin (gpointer data)
   DirectDial *dial = data;
   direct_tune (dial->fd);
   dial->stream = far_stream_tls_new (dial->tls, far_stream_fd_new (dial->loop, dial->fd), dial->host);
-  dial->timer = far_loop_timer (dial->loop, dial->until_us, direct_dial_late, dial);
+  dial->timer = far_loop_timer (dial->loop, dial->answered ? dial->reach_us : dial->until_us,
+                                direct_dial_late, dial);
   far_tls_shake (dial->stream, direct_dial_shaken, dial);
 }
 
@@ -217,12 +225,15 @@ direct_dial_new (const DirectDialSpec *spec, json_t *hello, DirectDialDone done,
                         .tls = far_tls_ref (spec->tls),
                         .loop = far_loop_pick (),
                         .until_us = far_clock_boottime_us () + DIAL_US,
+                        .reach_us = far_clock_boottime_us () + REACH_US,
                         .hello = hello,
                         .answered = spec->answered,
                         .done = done,
                         .user = user,
                         .fd = -1 };
-  dial->connecting = far_request_ref (far_request_new (direct_dial_connected, dial, 0)); /* ends by itself */
+  dial->connecting = far_request_ref (
+      far_request_new (direct_dial_connected, dial,
+                       spec->answered ? REACH_US / 1000 : 0)); /* else it ends by itself */
   far_dial (spec->host, spec->port, dial->connecting);
   return dial;
 }

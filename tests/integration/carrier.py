@@ -122,6 +122,116 @@ class Direct(FleetCase):
         self.fleet.wait_over(row["session"])
         self.exchange_by(self.stream(self.open_direct()))
 
+    def test_a_reload_that_renames_it(self):
+        """The terminal's transport gets another name while a session is open by it: the link is lost, and the session resumes."""
+        proxy = self.enterContext(Impair(("127.0.0.1", 1)))
+        self.start_direct(advertise=proxy.address)
+        proxy.target = (self.fleet.host, self.port)
+        row = self.open_direct()
+        self.exchange_by(self.stream(row))
+        profile = self.fleet.terminal.profile
+        profile["transports"]["straight"] = profile["transports"].pop("direct")
+        profile["services"]["agent"]["carriers"] = ["straight"]
+        self.fleet.terminal.write()
+        self.fleet.terminal.call("POST", "reload")
+        proxy.command("cut")
+        now = self.wait_generation(row, 2)
+        self.assertEqual(now["tunnel"], "direct")
+        self.exchange_by(self.stream(row))
+
+    def wait_generation(self, row, generation):
+        def again():
+            now = self.fleet.session(row["session"])
+            return now if now["state"] == "open" and now["generation"] == generation else None
+        return wait_until(again, 20, f"generation {generation}")
+
+    # ---- where it is not reached ----
+
+    def open_by(self, tunnel, generation):
+        row = self.alice.open("t1", "echo", entry="stream", in_advance=True)
+        self.assertEqual((row["tunnel"], row["generation"]), (tunnel, generation))
+        self.exchange_by(self.stream(row))
+        return row
+
+    def test_a_port_that_is_shut(self):
+        """The first session comes by SSH in its second generation, the next ones at once; after an hour the direct one is tried again."""
+        closed = free_port()
+        self.start_direct(advertise=f"127.0.0.1:{closed}")
+        self.open_by("tunnels", 2)
+        self.open_by("tunnels", 1)
+        self.assertEqual("".join(self.fleet.cloud.last_lines(10000)).count("does not reach the carrier 'tls'"), 1)
+        with Impair((self.fleet.host, self.port), listen=("127.0.0.1", closed)):  # the port is open by now
+            self.fleet.advance(3500)
+            self.open_by("tunnels", 1)
+            self.fleet.advance(101)
+            self.open_by("direct", 1)
+
+    def test_a_firewall_that_drops(self):
+        """Something takes the connection and says nothing: after three seconds the session comes by SSH."""
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        silent.settimeout(10)
+        self.start_direct(advertise=f"127.0.0.1:{silent.getsockname()[1]}")
+        row = self.alice.request("t1", "echo", entry="stream", in_advance=True)
+        taken = silent.accept()[0]
+        self.addCleanup(taken.close)
+        self.fleet.terminal.advance(2)
+        self.assertNotEqual(self.fleet.session(row["session"])["state"], "open")
+        self.fleet.terminal.advance(1.1)
+        self.assertEqual(self.wait_generation(row, 2)["tunnel"], "tunnels")
+
+    def test_a_session_that_is_open_when_the_port_is_shut(self):
+        """The link is lost, what it would come back by is not reached: the next generation is by SSH, until the same deadline."""
+        with Impair(("127.0.0.1", 1)) as proxy:
+            self.start_direct(advertise=proxy.address)
+            proxy.target = (self.fleet.host, self.port)
+            row = self.open_direct()
+            self.exchange_by(self.stream(row), b"x" * 1000)
+            self.fleet.advance(300)
+        now = self.wait_generation(row, 3)
+        self.assertEqual(now["tunnel"], "tunnels")
+        self.exchange_by(self.stream(row), b"y" * 500)
+        self.assertEqual(now["deadline"], row["deadline"])
+        self.fleet.advance(301)
+        self.echo.wait(lambda device: device.open_count() == 0, 2, "the device's connection cut at the deadline")
+        over = self.fleet.wait_over(row["session"])
+        self.assertEqual((over["cause"], over["bytes_up"]), ("deadline", 1500))
+
+    def test_a_profile_that_lets_it_not_dial_there(self):
+        """`tunnel-ends` that name the SSH port alone were written before the direct carrier: sessions come by SSH, as they did."""
+        self.start_direct()
+        agent = self.fleet.terminal.profile["services"]["agent"]
+        agent["tunnel-ends"] = [f"{self.fleet.host}:{self.fleet.ports['ssh']}"]
+        self.fleet.terminal.write()
+        self.fleet.terminal.call("POST", "reload")
+        self.open_by("tunnels", 2)
+        self.open_by("tunnels", 1)
+        self.assertEqual(self.established(self.port), 0)
+
+    def test_a_reload_forgets(self):
+        """Whoever has opened the port reloads, and need not wait for an hour."""
+        self.start_direct(advertise=f"127.0.0.1:{free_port()}")
+        self.open_by("tunnels", 2)
+        access = self.fleet.cloud.profile["services"]["access"]
+        self.fleet.cloud.profile["transports"]["direct"]["advertise"] = None
+        access["grace"] = "9s"
+        self.fleet.cloud.write()
+        self.fleet.cloud.call("POST", "reload")
+        self.open_by("direct", 1)
+
+    def test_no_other_way(self):
+        """Where there is none the direct one is tried for as long as any."""
+        closed = free_port()
+        self.start_direct(advertise=f"127.0.0.1:{closed}")
+        self.fleet.cloud.profile["services"]["access"]["tunnels"] = ["direct"]
+        self.fleet.cloud.write()
+        self.fleet.cloud.call("POST", "reload")
+        row = self.alice.request("t1", "echo", entry="stream", in_advance=True)
+        wait_until(lambda: self.fleet.session(row["session"])["generation"] >= 2, 10, "another try")
+        with Impair((self.fleet.host, self.port), listen=("127.0.0.1", closed)):
+            now = wait_until(lambda: (self.fleet.advance(1), self.fleet.session(row["session"]))[1]["state"] == "open", 20, "open")
+            self.assertTrue(now)
+
     # ---- what else may come ----
 
     def connect(self, keys=None):
