@@ -83,6 +83,13 @@ class Circles(unittest.TestCase):
         self.assertEqual((run.returncode, run.stderr), (0, ""), run.stdout)
         print("".join(f"# {line}\n" for line in run.stdout.splitlines()))
 
+    def test_a_build_alone(self):
+        """Whoever names a build means the tree of the program, for each of the lints that read one."""
+        for lint in ("circles", "rooms", "state", "symbols"):
+            runs = [subprocess.run([sys.executable, os.path.join(SOURCE, "build-aux", lint), *places], capture_output=True, text=True, timeout=120, cwd="/")
+                    for places in ((SOURCE, BUILD), (BUILD,))]
+            self.assertEqual([(run.returncode, run.stdout, run.stderr) for run in runs], [(0, runs[0].stdout, "")] * 2, lint)
+
     def test_a_build_is_looked_at(self):
         """The objects are where the check looks for them: a layout that changes does not make it blind."""
         for part, name in (("core/stream", "libfarwatch_la-pump.o"), ("plugins", "*_la-*.o")):
