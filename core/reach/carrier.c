@@ -324,6 +324,7 @@ far_carrier_session (FarCarrier *carrier)
 const char *
 far_carrier_kind (FarCarrier *carrier)
 {
+  FAR_ON_MAIN ();
   return carrier->kind;
 }
 
