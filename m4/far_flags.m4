@@ -34,6 +34,8 @@ AC_DEFUN([FAR_FLAGS], [
     FAR_CC_FLAGS([FUZZ_CFLAGS], [-fsanitize=fuzzer-no-link])
     AS_IF([test -z "$FUZZ_CFLAGS"], [AC_MSG_ERROR([--enable-fuzzers needs clang: apt install clang, then ./configure CC=clang])])
     FUZZ_LDFLAGS=-fsanitize=fuzzer])
+  AS_CASE([$enable_sanitizers], [yes|no|thread], [],
+    [AC_MSG_ERROR([--enable-sanitizers=$enable_sanitizers: it takes no value (address and undefined behaviour), or 'thread'])])
   AS_IF([test "$enable_sanitizers" = thread], [
     HARDEN_CFLAGS="$HARDEN_CFLAGS -fsanitize=thread -fno-omit-frame-pointer -DFAR_THREAD_SANITIZER"
     HARDEN_CFLAGS="$HARDEN_CFLAGS -include `cd "$srcdir" && pwd`/build-aux/tsan-glib.h"

@@ -229,7 +229,7 @@ far_route_find_verb (const char *verb)
 {
   GPtrArray *list = route_part ()->list;
 
-  for (guint i = 0; list != NULL && i < list->len; i++)
+  for (guint i = 0; verb != NULL && list != NULL && i < list->len; i++)
     if (g_strcmp0 (((const FarRoute *) list->pdata[i])->handler->verb, verb) == 0)
       return list->pdata[i];
   return NULL;
