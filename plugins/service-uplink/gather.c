@@ -8,19 +8,6 @@
 #define BATCH_GROUPS 200 /* of one that goes at once */
 
 void
-uplink_lose (Uplink *self, guint64 groups, const char *why)
-{
-  if (groups == 0)
-    return;
-  self->lost += groups;
-  far_count ("groups of samples dropped", (guint) MIN (groups, G_MAXUINT));
-  far_log_limited (self->at, "lost",
-                   "%s: %" G_GUINT64_FORMAT " groups of samples dropped, %" G_GUINT64_FORMAT
-                   " since the last batch that went up",
-                   why, groups, self->lost);
-}
-
-void
 uplink_close_batch (Uplink *self)
 {
   UplinkBatch *batch;

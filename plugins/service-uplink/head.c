@@ -85,13 +85,13 @@ read_done (FarRequest *req, gpointer data)
     far_log_limited (self->at, "read", "samples that wait on disk cannot be read: %s", error->message);
     self->more = FALSE;
     self->again = self->stuck = TRUE;
-    uplink_send (self); /* what is not written may go meanwhile */
+    self->may_send (self); /* what is not written may go meanwhile */
     return;
   }
   self->head = g_steal_pointer (&job->batch);
   self->more = self->head != NULL;
   uplink_lose (self, job->lost, "the spool's budget is used up, or the disk is damaged");
-  uplink_send (self);
+  self->may_send (self);
 }
 
 /* Of a disk that takes none, when all records are sent. */
@@ -154,7 +154,7 @@ note_done (FarRequest *req, gpointer data)
   } else {
     uplink_batch_mend (self->head, &job->note.mend);
   }
-  uplink_send (self);
+  self->may_send (self);
 }
 
 /* Its times are moved before it is sent first, and the same way each time: how, is on the disk before. */

@@ -18,6 +18,7 @@ plugins_service_uplink_service_uplink_la_SOURCES = \
 	plugins/service-uplink/send.c \
 	plugins/service-uplink/service-uplink.c \
 	plugins/service-uplink/stamp.c \
+	plugins/service-uplink/state.c \
 	plugins/service-uplink/uplink.h \
 	plugins/service-uplink/write.c
 endif

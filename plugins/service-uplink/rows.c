@@ -146,7 +146,7 @@ static void
 rows_over (Uplink *self)
 {
   self->more = TRUE;
-  uplink_loaded (self);
+  self->loaded (self);
 }
 
 static void

@@ -8,13 +8,6 @@
 #define ANSWER_MS 30000
 #define LANE_SAMPLES 2
 
-gboolean
-uplink_is_idle (Uplink *self)
-{
-  return self->head == NULL && !self->more && !self->busy && self->writing == 0 &&
-         far_peer_connected (uplink_options (self)->link, "");
-}
-
 /* TRUE: on at once. */
 static gboolean
 verdict_taken (Uplink *self, const char *verdict)

@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-const UplinkOptions *
-uplink_options (Uplink *self)
-{
-  return far_instance_options (self->at);
-}
-
 static void uplink_tick (gpointer data);
 
 static void
@@ -50,12 +44,23 @@ uplink_peer (gpointer data, const char *transport, const char *peer, gboolean up
     uplink_send (self);
 }
 
+static void
+uplink_loaded (Uplink *self)
+{
+  far_sample_listen (self->at, uplink_group, self);
+  uplink_again (self);
+  far_instance_ready (self->at);
+  uplink_send (self);
+}
+
 static gboolean
 uplink_init (gpointer data, FarInstance *at, GError **error G_GNUC_UNUSED)
 {
   Uplink *self = data;
 
   self->at = at;
+  self->may_send = uplink_send;
+  self->loaded = uplink_loaded;
   g_queue_init (&self->unwritten);
   return TRUE;
 }
@@ -71,20 +76,12 @@ uplink_start (gpointer data, GError **error G_GNUC_UNUSED)
   return TRUE;
 }
 
-void
-uplink_loaded (Uplink *self)
-{
-  far_sample_listen (self->at, uplink_group, self);
-  uplink_again (self);
-  far_instance_ready (self->at);
-  uplink_send (self);
-}
-
 static void
 uplink_stop (gpointer data)
 {
   Uplink *self = data;
 
+  uplink_close_batch (self);
   uplink_flush (self);
 }
 

@@ -50,9 +50,14 @@ guint64 uplink_epoch_new (void);
 
 typedef struct _UplinkDisk UplinkDisk; /* disk.h */
 
-typedef struct {
+typedef struct _Uplink Uplink;
+struct _Uplink {
   FarInstance *at;
   FarInstanceTimer *timer;
+  /* What happens below is told to who knows what follows: there may be something to send; what was left over
+   * from before is known. */
+  void (*may_send) (Uplink *self);
+  void (*loaded) (Uplink *self);
   /* gather.c, write.c */
   FarBatchBuilder *builder; /* what is gathered now; NULL: nothing */
   guint groups;             /* in it */
@@ -73,14 +78,15 @@ typedef struct {
   guint64 epoch, seq; /* of the last batch that was sent without being a record */
   /* groups dropped and not yet known up there; of these, said with the batch on its way */
   guint64 lost, told;
-} Uplink;
+};
 
+/* ---- state.c ---- */
 /* What the profile says; borrowed, until the next reload. */
 const UplinkOptions *uplink_options (Uplink *self);
-/* What was left over from before is known: measuring and sending begin. */
-void uplink_loaded (Uplink *self);
 /* So many groups will never be up there: told in the log, in the count, and to the cloud. */
 void uplink_lose (Uplink *self, guint64 groups, const char *why);
+/* Does nothing wait? Then small batches may go at once. */
+gboolean uplink_is_idle (Uplink *self);
 
 /* ---- gather.c ---- */
 void uplink_add (Uplink *self, const FarReading *group);
@@ -92,12 +98,12 @@ void uplink_close_batch (Uplink *self);
 void uplink_write_add (Uplink *self, UplinkBatch *batch);
 /* What is not written is tried again. */
 void uplink_write (Uplink *self);
-/* What is gathered, not written, or sent without being a record goes to the spool, then that is closed: the
+/* What is not written, or sent without being a record goes to the spool, then that is closed: the
  * last thing that the instance does. */
 void uplink_flush (Uplink *self);
 
 /* ---- head.c ---- */
-/* FALSE: there is none now; uplink_send() is called when there may be. */
+/* FALSE: there is none now; may_send() is called when there may be. */
 gboolean uplink_head_find (Uplink *self);
 /* FALSE: its times are not right yet; likewise. */
 gboolean uplink_head_mend (Uplink *self);
@@ -109,11 +115,9 @@ void uplink_head_done (Uplink *self);
 /* ---- send.c ---- */
 /* Sends the oldest batch, if there is one, a link, and nothing on its way. */
 void uplink_send (Uplink *self);
-/* Does nothing wait? Then small batches may go at once. */
-gboolean uplink_is_idle (Uplink *self);
 
 /* ---- rows.c ---- */
-/* Opens the spool and takes in what an older version left in the store; ends in uplink_loaded(). */
+/* Opens the spool and takes in what an older version left in the store; ends in loaded(). */
 void uplink_load (Uplink *self);
 
 /* ---- stamp.c ---- */

@@ -114,7 +114,7 @@ uplink_write_done (FarRequest *req, gpointer data)
     self->stuck = TRUE;
   if (!self->stuck)
     uplink_write (self);
-  uplink_send (self);
+  self->may_send (self);
 }
 
 static UplinkWriting *
@@ -200,7 +200,6 @@ uplink_flush (Uplink *self)
   if (self->disk == NULL)
     return;
   writing = uplink_writing_new (self);
-  uplink_close_batch (self);
   if (self->head != NULL && self->head->record == 0)
     g_ptr_array_add (writing->batches, uplink_batch_ref (self->head));
   uplink_writing_add (writing, self);

@@ -37,7 +37,7 @@ tests_unit_test_shell_SOURCES = tests/unit/test-shell.c $(NODE_HELP)
 
 UPLINK_HELP = $(NODE_HELP) tests/unit/uplink-help.c tests/unit/uplink-help.h plugins/service-uplink/batch.c plugins/service-uplink/disk.c \
 	plugins/service-uplink/disk.h plugins/service-uplink/gather.c plugins/service-uplink/head.c plugins/service-uplink/record.c \
-	plugins/service-uplink/rows.c plugins/service-uplink/send.c plugins/service-uplink/service-uplink.c plugins/service-uplink/stamp.c \
+	plugins/service-uplink/rows.c plugins/service-uplink/send.c plugins/service-uplink/service-uplink.c plugins/service-uplink/stamp.c plugins/service-uplink/state.c \
 	plugins/service-uplink/uplink.h plugins/service-uplink/write.c
 
 unit_tests += tests/unit/test-uplink
