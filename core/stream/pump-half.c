@@ -15,12 +15,19 @@ can_move (const FarPumpHalf *half, guint d)
 
 /* ---- ports of taps ---- */
 
+/* The other half may be setting it, at its own loop. */
+static const char *
+pump_half_cause (FarPumpHalf *half)
+{
+  return g_atomic_pointer_get (&half->pump->cause);
+}
+
 static void
 end_ports (FarPumpHalf *half)
 {
   for (guint d = 0; d < 2; d++) {
     for (guint i = 0; half->ports[d] != NULL && i < half->ports[d]->len; i++)
-      far_tap_port_end (g_ptr_array_index (half->ports[d], i), half->pump->cause);
+      far_tap_port_end (g_ptr_array_index (half->ports[d], i), pump_half_cause (half));
     g_clear_pointer (&half->ports[d], g_ptr_array_unref);
   }
 }
@@ -29,7 +36,7 @@ void
 far_pump_half_add_port (FarPumpHalf *half, guint d, FarTapPort *port)
 {
   if (half->over) {
-    far_tap_port_end (port, half->pump->cause);
+    far_tap_port_end (port, pump_half_cause (half));
     return;
   }
   if (half->ports[d] == NULL)
