@@ -66,7 +66,7 @@ far_delegated_asker (const FarPrincipal *sender, const FarMessage *request, GErr
   if (!far_right_node_has_any (sender->name))
     return delegated_refuse (error, FAR_ERROR_DENIED,
                              _ ("header delegated: this node has no right here, so it speaks for nobody; "
-                                "farctl grant gives it what it may do at most"));
+                                "grant it, as node:NAME, what it may do at most"));
   if (far_message_header (request, NAME) == NULL)
     return delegated_refuse (error, FAR_ERROR_INVALID, _ ("header delegated is missing"));
   return delegated_principal (sender, request, error);

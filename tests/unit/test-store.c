@@ -589,10 +589,11 @@ START_TEST (orphaned_blobs_go)
     { .kind = FAR_PART_ROW, .table = "t", .key = "k", .row = "{}", .expect = FAR_EXPECT_ANY },
     { .kind = FAR_PART_BLOB_REF, .table = "t", .key = "k", .row = kept_hash }
   };
-  Wait *wait = wait_new ();
+  Wait *wait;
   GError *error = NULL;
 
-  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE); /* before the first loop, which asks for it */
+  wait = wait_new ();
   store_open (TYPE, NULL, "keep: 0s");
   store_blob_put (kept_hash, 0, kept, TRUE, NULL);
   store_blob_put (orphan_hash, 0, orphan, TRUE, NULL);
