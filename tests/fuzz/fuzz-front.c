@@ -4,13 +4,13 @@
  * tests/fuzz/front-owner.c plugins/transport-websocket/frame.c plugins/transport-websocket/http-form.c
  *   plugins/transport-websocket/http-head.c plugins/transport-websocket/http-other.c
  * plugins/transport-websocket/http-out.c plugins/transport-websocket/http-target.c
- * plugins/transport-websocket/in.c plugins/transport-websocket/listener.c libraries: http_parser A whole
- * connection over a stream in memory: HTTP, then perhaps a link or a byte stream that is sent back. Input: a
- * byte of flags (the lowest two: who we are, see Who; 4: the end comes with the last bytes; 8: four requests
- * at most; from 16 up: how it ends, see Ending), the bytes that one peek shows and those of its frames (0:
- * all), the bytes that go out in a step (in eights; 0: no limit), the bytes that come in a step (0: all), how
- * requests are answered (two bits each: FrontAnswer), how much the stream's user takes at once; then what the
- * peer says.
+ * plugins/transport-websocket/hub.c plugins/transport-websocket/in.c plugins/transport-websocket/listener.c
+ * libraries: http_parser A whole connection over a stream in memory: HTTP, then perhaps a link or a byte
+ * stream that is sent back. Input: a byte of flags (the lowest two: who we are, see Who; 4: the end comes
+ * with the last bytes; 8: four requests at most; from 16 up: how it ends, see Ending), the bytes that one
+ * peek shows and those of its frames (0: all), the bytes that go out in a step (in eights; 0: no limit), the
+ * bytes that come in a step (0: all), how requests are answered (two bits each: FrontAnswer), how much the
+ * stream's user takes at once; then what the peer says.
  *
  * One request at a time, answered once and in order, and nothing read behind it; limits of what is held; what
  * we say is HTTP and frames; a stream shows what came and is sent back; after the peer's end all has gone,
