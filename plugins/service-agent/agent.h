@@ -157,6 +157,9 @@ void agent_dial (AgentSession *session);
 void agent_dial_prepare (AgentSession *session);
 /* Not dialled: another credential is wanted, or, by `unreached`, another carrier. */
 void agent_dial_again (AgentSession *session);
+/* The same of an offer by a kind that may not be dialled from here. It counts as a failed try: a cloud that
+ * has no other one would offer it for ever. */
+void agent_dial_elsewhere (AgentSession *session);
 /* Before the newest offer is dialled: a carrier of another kind than what is offered now is given up. */
 void agent_tunnel_change (AgentSession *session);
 void agent_dials_forget (Agent *self);

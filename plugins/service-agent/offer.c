@@ -50,7 +50,7 @@ session_go (AgentSession *session, char *token /* takes */)
   session->token = token;
   gboolean taken = agent_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL);
   if (taken && session->unreached)
-    agent_dial_again (session);
+    agent_dial_elsewhere (session);
   else if (taken)
     agent_dial (session);
 }

@@ -92,6 +92,15 @@ agent_dial_again (AgentSession *session)
     agent_session_wait (session);
 }
 
+void
+agent_dial_elsewhere (AgentSession *session)
+{
+  if (is_hopeless (session, TRUE))
+    agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
+  else
+    agent_dial_again (session);
+}
+
 /* Z was not reached: the credential is not spent, and the same one is tried again. Z refused: it is. */
 static void
 agent_dial_failed (AgentSession *session, const GError *error)

@@ -208,6 +208,21 @@ class Direct(FleetCase):
         self.open_by("tunnels", 1)
         self.assertEqual(self.established(self.port), 0)
 
+    def test_a_profile_that_lets_it_not_dial_there_and_nothing_else(self):
+        """The cloud has the direct carrier alone: it is offered a few times, and the person hears why nothing comes of it."""
+        self.start_direct()
+        self.fleet.cloud.profile["services"]["access"]["tunnels"] = ["direct"]
+        self.fleet.terminal.profile["services"]["agent"]["tunnel-ends"] = [f"{self.fleet.host}:{self.fleet.ports['ssh']}"]
+        for node in (self.fleet.cloud, self.fleet.terminal):
+            node.write()
+            node.call("POST", "reload")
+        row = self.alice.request("t1", "echo", entry="stream", in_advance=True)
+        over = wait_until(lambda: (self.fleet.advance(1), self.fleet.session(row["session"]))[1]["state"] == "closed", 20, "given up")
+        self.assertTrue(over)
+        row = self.fleet.session(row["session"])
+        self.assertLess(row["generation"], 10, row)
+        self.assertIn("cannot reach", row["cause"])
+
     def test_a_reload_forgets(self):
         """Whoever has opened the port reloads, and need not wait for an hour."""
         self.start_direct(advertise=f"127.0.0.1:{free_port()}")
