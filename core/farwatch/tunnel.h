@@ -41,6 +41,9 @@ typedef struct {
  * whole FALSE: the endpoint may be missing. Whether there is such an endpoint is not asked. Free with
  * far_device_free(); NULL: FAR_ERROR_INVALID. [any thread] */
 FarDevice *far_device_parse (const char *name, json_t *device, gboolean whole, GError **error);
+/* May a node or a device be called so? 1 to 64 letters, digits, '.', '_' and '-', the first one a letter or a
+ * digit; NULL: FALSE. [any thread] */
+gboolean far_object_name_ok (const char *name);
 /* Has it an address as its endpoint wants it? The one check for the profile, for what is added at run time
  * and for what a cloud registers. type: the endpoint's, which says whether it reaches host:port; NULL where
  * it is not known: what begins as an address in numbers is looked at as one. [any thread] */

@@ -76,8 +76,8 @@ far_device_list (void)
   return list;
 }
 
-static gboolean
-device_name_fits (const char *name)
+gboolean
+far_object_name_ok (const char *name)
 {
   gsize length = name ? strlen (name) : 0;
   return length >= 1 && length <= 64 && g_ascii_isalnum (name[0]) &&
@@ -88,7 +88,7 @@ gboolean
 far_device_add (const FarDevice *device, GError **error)
 {
   FAR_ON_MAIN ();
-  if (!device_name_fits (device->name)) {
+  if (!far_object_name_ok (device->name)) {
     g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
                  _ ("device '%s': a name has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"),
                  device->name ? device->name : "");

@@ -50,7 +50,6 @@ void access_history_put (Access *self, const char *key, json_t *row, AccessDone 
 /* ---- calls (calls.c) ---- */
 
 const char *access_text (const json_t *json, const char *key); /* NULL where it is no string */
-gboolean access_name_fits (const char *name);
 /* As rights name it; it need not be registered. device NULL: the terminal. Caller frees. */
 char *access_object (const char *terminal, const char *device);
 /* Is its end a third-party client? */

@@ -19,14 +19,6 @@ access_text (const json_t *json, const char *key)
   return json_string_value (json_object_get (json, key));
 }
 
-gboolean
-access_name_fits (const char *name)
-{
-  gsize length = name ? strlen (name) : 0;
-  return length >= 1 && length <= 64 && g_ascii_isalnum (name[0]) &&
-         strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == length;
-}
-
 char *
 access_object (const char *terminal, const char *device)
 {

@@ -397,7 +397,7 @@ ask_read (Ask *ask, json_t *body)
   ask->request = access_text (body, "id");
   ask->user = access_text (body, "user") ? access_text (body, "user") : ask->who.principal->name;
   ask->raw = json_is_true (json_object_get (body, "raw"));
-  if (!access_name_fits (ask->who.terminal) || (ask->who.device && !access_name_fits (ask->who.device)))
+  if (!far_object_name_ok (ask->who.terminal) || (ask->who.device && !far_object_name_ok (ask->who.device)))
     return access_create_refuse (ask, N_ ("no such name"), FAR_ERROR_INVALID,
                                  _ ("terminal and device: names have 1 to 64 of A-Z a-z 0-9 . _ -"));
   gboolean good = ask_read_entry (ask, access_text (body, "entry")) &&

@@ -12,14 +12,6 @@ fleet_opts (Fleet *self)
   return far_instance_options (self->at);
 }
 
-gboolean
-fleet_name_fits (const char *name)
-{
-  gsize length = name ? strlen (name) : 0;
-  return length >= 1 && length <= 64 && g_ascii_isalnum (name[0]) &&
-         strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == length;
-}
-
 const FarRegistryNode *
 fleet_calling_terminal (FarCall *call)
 {

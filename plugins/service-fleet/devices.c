@@ -273,7 +273,7 @@ mirror_merge (const FarRegistryNode *terminal, json_t *list, GError **error)
       g_hash_table_replace (devices, g_strdup (name), json_incref (row));
   json_array_foreach (list, i, item) {
     const char *id = fleet_text (item, "name");
-    if (!fleet_name_fits (id) || g_hash_table_size (devices) >= FLEET_DEVICES_MAX) {
+    if (!far_object_name_ok (id) || g_hash_table_size (devices) >= FLEET_DEVICES_MAX) {
       g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
                    _ ("devices[%zu]: no usable name, or more than %d devices"), i, FLEET_DEVICES_MAX);
       return NULL;

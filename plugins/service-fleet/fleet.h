@@ -91,7 +91,6 @@ const char *fleet_text (const json_t *json, const char *key); /* NULL where it i
 
 /* ---- calls (calls.c) ---- */
 
-gboolean fleet_name_fits (const char *name);
 /* The node that calls, known and not revoked; else the call is failed and NULL returned. */
 const FarRegistryNode *fleet_calling_terminal (FarCall *call);
 gboolean fleet_manages (const FarPrincipal *principal, const char *object);

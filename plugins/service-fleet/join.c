@@ -108,7 +108,7 @@ join_node_check (Fleet *self, FarCall *call, const char *node, gboolean replace,
 {
   g_autofree char *object = node ? fleet_object (node, NULL) : NULL;
   *managed = object && fleet_manages (call->principal, object);
-  if (node && !fleet_name_fits (node))
+  if (node && !far_object_name_ok (node))
     far_call_fail_new (call, FAR_ERROR_INVALID, _ ("node '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ -"),
                        node);
   else if (!node && replace)

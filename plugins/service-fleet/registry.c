@@ -30,7 +30,7 @@ const FarRegistryNode *
 fleet_terminal_load (Fleet *self, json_t *row)
 {
   const char *id = fleet_text (row, "terminal");
-  if (!fleet_name_fits (id))
+  if (!far_object_name_ok (id))
     return NULL;
   g_autofree char *object = fleet_object (id, NULL);
   g_autoptr (GPtrArray) names = fleet_site_names (row);
@@ -86,7 +86,7 @@ fleet_device_load (Fleet *self, json_t *row)
 {
   const FarRegistryNode *terminal = far_registry_node (fleet_text (row, "terminal"));
   const char *name = fleet_text (row, "device");
-  if (!terminal || !fleet_name_fits (name))
+  if (!terminal || !far_object_name_ok (name))
     return FALSE;
   return far_registry_device_put (self->at, terminal->id, name, row);
 }

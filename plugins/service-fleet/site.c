@@ -33,7 +33,7 @@ fleet_site_names (json_t *row)
   if (site && *site && site_fits (site))
     g_ptr_array_add (names, g_strconcat ("sites/", site, NULL));
   json_array_foreach (json_object_get (row, "groups"), i, group)
-    if (fleet_name_fits (json_string_value (group)))
+    if (far_object_name_ok (json_string_value (group)))
       g_ptr_array_add (names, g_strconcat ("groups/", json_string_value (group), NULL));
   g_ptr_array_add (names, NULL);
   return names;
@@ -56,7 +56,7 @@ place_form (json_t *body, GError **error)
     return FALSE;
   }
   json_array_foreach (groups, i, group)
-    if (!fleet_name_fits (json_string_value (group))) {
+    if (!far_object_name_ok (json_string_value (group))) {
       g_set_error (error, FAR_ERROR, FAR_ERROR_INVALID,
                    _ ("groups[%zu]: a name has 1 to 64 of A-Z a-z 0-9 . _ -"), i);
       return FALSE;

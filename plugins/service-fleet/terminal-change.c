@@ -93,7 +93,7 @@ terminal_change (Fleet *self, FarCall *call, guint tries)
   const char *id = call->parts[0], *stock = fleet_text (call->body, "stock");
   const FarRegistryNode *known = far_registry_node (id);
   GError *error = NULL;
-  if (!fleet_name_fits (id)) {
+  if (!far_object_name_ok (id)) {
     far_call_fail_new (
         call, FAR_ERROR_INVALID,
         _ ("terminal '%s': an id has 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit"), id);
