@@ -40,6 +40,28 @@ typedef struct {
   const char *total_option, *per_address_option, *unverified_option;
 } FarGateLimits;
 
+/* What a listener's options say of these limits, for a struct S with `gint64 unverified, per_address;` and
+ * `GStrv trusted;` (farwatch/option.h). */
+#define FAR_GATE_OPTIONS(S)                                                                                  \
+  { .name = "unverified",                                                                                    \
+    .type = FAR_OPT_INT,                                                                                     \
+    .offset = G_STRUCT_OFFSET (S, unverified),                                                               \
+    .fallback = "64",                                                                                        \
+    .summary = N_ ("connections at once that have not logged in"),                                           \
+    .min = 1,                                                                                                \
+    .max = 100000 },                                                                                         \
+      { .name = "per-address",                                                                               \
+        .type = FAR_OPT_INT,                                                                                 \
+        .offset = G_STRUCT_OFFSET (S, per_address),                                                          \
+        .fallback = "16",                                                                                    \
+        .summary = N_ ("of these, from one address (one /64)"),                                              \
+        .min = 1,                                                                                            \
+        .max = 100000 },                                                                                     \
+  {                                                                                                          \
+    .name = "trusted", .type = FAR_OPT_LIST, .flags = FAR_OPT_NETS, .offset = G_STRUCT_OFFSET (S, trusted),  \
+    .summary = N_ ("nets that are not counted by address")                                                   \
+  }
+
 typedef struct {
   guint now, unverified; /* evicted ones are in neither */
   guint known;           /* of the unverified: from known or trusted addresses */
