@@ -146,12 +146,21 @@ tests_unit_test_device_values_CFLAGS = $(TEST_CC)
 tests_unit_test_device_values_LDFLAGS = $(TEST_LD)
 tests_unit_test_device_values_LDADD = $(TEST_LINK)
 
+AGENT_HELP = tests/unit/agent-help.c tests/unit/agent-help.h tests/unit/access-help.c tests/unit/access-help.h
+
 unit_tests += tests/unit/test-agent-course
-tests_unit_test_agent_course_SOURCES = tests/unit/test-agent-course.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_agent_course_SOURCES = tests/unit/test-agent-course.c $(AGENT_HELP)
 tests_unit_test_agent_course_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_agent_course_CFLAGS = $(TEST_CC)
 tests_unit_test_agent_course_LDFLAGS = $(TEST_LD)
 tests_unit_test_agent_course_LDADD = $(TEST_LINK)
+
+unit_tests += tests/unit/test-agent-advance
+tests_unit_test_agent_advance_SOURCES = tests/unit/test-agent-advance.c $(AGENT_HELP)
+tests_unit_test_agent_advance_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_agent_advance_CFLAGS = $(TEST_CC)
+tests_unit_test_agent_advance_LDFLAGS = $(TEST_LD)
+tests_unit_test_agent_advance_LDADD = $(TEST_LINK)
 
 unit_tests += tests/unit/test-book
 tests_unit_test_book_SOURCES = tests/unit/test-book.c tests/unit/book-conform.h $(NODE_HELP)
