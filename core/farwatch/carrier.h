@@ -19,6 +19,8 @@ G_BEGIN_DECLS
 
 typedef enum { FAR_ENTRY_PORTS, FAR_ENTRY_STREAM } FarEntry;
 
+/* One way of a session. A session may go by several, one after the other: what has passed by those before
+ * counts with what passes by the one that it has (`before`, far_carrier_give_up()). */
 typedef struct _FarCarrier FarCarrier;
 
 /* ---- what is wanted, and what there is ---- */
@@ -34,6 +36,7 @@ typedef struct {
                                  /32 or /64); 127.0.0.1 or ::1: and whoever on this machine dials the address
                                  that Y is bound to; NULL: refused where there is a Y */
   gint64 length_us;           /* connection time; counts from the acknowledgement of the link */
+  FarCarrier *before;         /* the way that the session had until now; NULL: this is its first */
 } FarCarrierSpec;
 
 /* What is reserved. */
@@ -55,6 +58,7 @@ typedef struct {
    * by far_carrier_show() */
   const char *token;
   gint64 length_us;
+  FarCarrier *before; /* as above; of far_carrier_open() alone */
 } FarCarrierOpen;
 
 typedef enum {
@@ -75,7 +79,8 @@ typedef struct {
    * known */
   const char *here;
   guint times;                  /* REFUSED: so many are told at once; 0: one */
-  guint64 bytes_up, bytes_down; /* person → device, device → person; totals of the session */
+  guint64 bytes_up, bytes_down; /* person → device, device → person; totals of the session, over all
+                                   its ways */
   gint64 deadline_boot_us;      /* UP: as computed at this end */
   gboolean stock;               /* UP: the other end is a stock program: deadline at one end only */
 } FarCarrierEvent;
@@ -127,6 +132,9 @@ void far_carrier_set_deadline (FarCarrier *carrier, gint64 boottime_us);
 void far_carrier_shut (FarCarrier *carrier, const char *cause, FarRequest *req);
 /* Everything of it ends now; ENDED follows. */
 void far_carrier_end (FarCarrier *carrier, const char *cause);
+/* The same of a way whose session goes on by another: COUNTERS is all that is told of it from now on, as
+ * long as bytes that it had carried are found; then its user is freed, without ENDED. */
+void far_carrier_give_up (FarCarrier *carrier, const char *cause);
 
 /* ---- which there are ---- */
 

@@ -19,6 +19,11 @@ typedef struct {
   FarRequest *req;
 } CarrierHeld;
 
+/* What has passed by all ways of one session. */
+typedef struct {
+  guint64 up, down;
+} CarrierTotal;
+
 struct _FarCarrier {
   gint refs;
   FarInstance *at; /* NULL: it has ended, or its instance stops */
@@ -27,6 +32,8 @@ struct _FarCarrier {
   char *transport, *session;
   const FarCarrierFuncs *funcs;
   gpointer user;
+  CarrierTotal *total; /* counted: each way of the session has it */
+  CarrierTotal own;    /* what of it has passed by this one */
   FarOwned owned;
   FarDeferred
       *orphan; /* ENDED is due, if the driver does not say it: its instance stops, or it has no part */
@@ -35,6 +42,7 @@ struct _FarCarrier {
   gboolean ended;
   gboolean known;    /* the driver has been asked to open it */
   gboolean unwanted; /* nobody waits for the reservation any more: no event is told */
+  gboolean given_up; /* the session goes on by another: counters alone are told */
 };
 
 static const FarCarrierOps *
@@ -62,6 +70,7 @@ far_carrier_unref (FarCarrier *carrier)
   g_free (carrier->transport);
   g_free (carrier->session);
   g_free (carrier->orphan_cause);
+  g_rc_box_release (carrier->total);
   g_free (carrier);
 }
 
@@ -137,7 +146,8 @@ carrier_instance_goes (gpointer data)
 
 /* One reference is the caller's, the other one is there until ENDED. */
 static FarCarrier *
-carrier_new (FarInstance *at, const char *session, const FarCarrierFuncs *funcs, gpointer user)
+carrier_new (FarInstance *at, const char *session, FarCarrier *before, const FarCarrierFuncs *funcs,
+             gpointer user)
 {
   FarCarrier *carrier = g_new0 (FarCarrier, 1);
   carrier->refs = 2;
@@ -146,6 +156,7 @@ carrier_new (FarInstance *at, const char *session, const FarCarrierFuncs *funcs,
   carrier->kind = far_instance_type (at)->name;
   carrier->transport = g_strdup (far_instance_name (at));
   carrier->session = g_strdup (session);
+  carrier->total = before != NULL ? g_rc_box_acquire (before->total) : g_rc_box_new0 (CarrierTotal);
   carrier->funcs = funcs;
   carrier->user = user;
   far_owned_by (&carrier->owned, at, carrier_instance_goes, carrier);
@@ -223,7 +234,7 @@ far_carrier_reserve (const char *transport, const FarCarrierSpec *spec, const Fa
   FarInstance *at = carrier_find (transport, TRUE, &error);
   if (at == NULL)
     return carrier_refused (funcs, user, req, error);
-  FarCarrier *carrier = carrier_new (at, spec->session, funcs, user);
+  FarCarrier *carrier = carrier_new (at, spec->session, spec->before, funcs, user);
   Reserve *reserve = g_new0 (Reserve, 1);
   *reserve = (Reserve){ far_carrier_ref (carrier), far_request_ref (req) };
   FarRequest *inner = far_request_new (carrier_reserved, reserve, 0);
@@ -300,7 +311,7 @@ far_carrier_open (const char *transport, const FarCarrierOpen *spec, const FarCa
   FarInstance *at = carrier_find (transport, FALSE, &error);
   if (at == NULL)
     return carrier_refused (funcs, user, req, error);
-  FarCarrier *carrier = carrier_new (at, spec->session, funcs, user);
+  FarCarrier *carrier = carrier_new (at, spec->session, spec->before, funcs, user);
   far_carrier_reopen (carrier, spec, req);
   return carrier;
 }
@@ -382,7 +393,27 @@ far_carrier_end (FarCarrier *carrier, const char *cause)
     carrier->ops->end (far_instance_self (carrier->at), carrier, cause);
 }
 
+void
+far_carrier_give_up (FarCarrier *carrier, const char *cause)
+{
+  FAR_ON_MAIN ();
+  carrier->given_up = TRUE;
+  far_carrier_end (carrier, cause);
+}
+
 /* ---- what transports tell ---- */
+
+/* A driver counts its own way; what is told is the session's. */
+static void
+carrier_count (FarCarrier *carrier, FarCarrierEvent *event)
+{
+  CarrierTotal own = { MAX (carrier->own.up, event->bytes_up), MAX (carrier->own.down, event->bytes_down) };
+  carrier->total->up += own.up - carrier->own.up;
+  carrier->total->down += own.down - carrier->own.down;
+  carrier->own = own;
+  event->bytes_up = carrier->total->up;
+  event->bytes_down = carrier->total->down;
+}
 
 void
 far_carrier_tell (FarCarrier *carrier, FarCarrierEvent *event)
@@ -392,10 +423,15 @@ far_carrier_tell (FarCarrier *carrier, FarCarrierEvent *event)
     return;
   gboolean last = event->kind == FAR_CARRIER_ENDED;
   event->session = carrier->session;
+  carrier_count (carrier, event);
+  FarCarrierEvent counted = { .kind = FAR_CARRIER_COUNTERS,
+                              .session = carrier->session,
+                              .bytes_up = event->bytes_up,
+                              .bytes_down = event->bytes_down };
   if (last)
     carrier_over (carrier);
   if (!carrier->unwanted)
-    carrier->funcs->event (event, carrier->user);
+    carrier->funcs->event (carrier->given_up ? &counted : event, carrier->user);
   if (last)
     carrier_let_go (carrier);
 }
@@ -404,7 +440,7 @@ void
 far_carrier_incoming (FarCarrier *carrier, const char *from, FarLoop *loop, FarRequest *req)
 {
   FAR_ON_MAIN ();
-  if (carrier->ended || carrier->funcs->incoming == NULL)
+  if (carrier->ended || carrier->given_up || carrier->funcs->incoming == NULL)
     far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is over"), carrier->session);
   else
     carrier->funcs->incoming (carrier->session, from, loop, req, carrier->user);

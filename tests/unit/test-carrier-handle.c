@@ -5,6 +5,7 @@
 
 typedef struct {
   guint ended, events, freed, answers;
+  guint64 up, down; /* as last told */
   char *cause;
   FarTunnel *tunnel;
   GError *error;
@@ -20,6 +21,8 @@ hears (const FarCarrierEvent *event, gpointer user)
   ck_assert_uint_eq (to->freed, 0);
   ck_assert_str_eq (event->session, "s1");
   to->events++;
+  to->up = event->bytes_up;
+  to->down = event->bytes_down;
   to->ended += event->kind == FAR_CARRIER_ENDED;
   g_free (to->cause);
   to->cause = g_strdup (event->cause);
@@ -151,6 +154,49 @@ START_TEST (a_failed_reservation_has_no_end)
 }
 END_TEST
 
+static void
+tells (FarCarrier *carrier, FarCarrierEventKind kind, guint64 up, guint64 down)
+{
+  FarCarrierEvent event = { .kind = kind, .cause = "test", .bytes_up = up, .bytes_down = down };
+  far_carrier_tell (carrier, &event);
+}
+
+/* A session goes on by another way while bytes of the first are still on their way: all of them count, each
+ * once, and of the first one nothing else is told. */
+START_TEST (ways_are_counted_together)
+{
+  static Heard first;
+  first = (Heard){ 0 };
+  FarCarrierSpec spec = { .session = "s1", .peer = "t1", .entry = FAR_ENTRY_STREAM };
+  g_autoptr (FarCarrier)
+      old = far_carrier_reserve ("z1", &spec, &funcs, &first, far_request_new (NULL, NULL, 0));
+  FarCarrier *old_seen = tunnel_of ("s1")->carrier;
+  tells (old_seen, FAR_CARRIER_COUNTERS, 100, 1000);
+  spec.before = old;
+  g_autoptr (FarCarrier) now = far_carrier_reserve ("z1", &spec, &funcs, &heard, reserve_request ());
+  run_pending ();
+  tells (old_seen, FAR_CARRIER_COUNTERS, 150, 1000);
+  far_carrier_give_up (old, "another one");
+  tells (now, FAR_CARRIER_UP, 0, 0);
+  ck_assert_uint_eq (heard.up, 150);
+  tells (now, FAR_CARRIER_COUNTERS, 7, 70);
+  tells (old_seen, FAR_CARRIER_LOST, 160, 1000);
+  tells (old_seen, FAR_CARRIER_ENDED, 165, 1001);
+  ck_assert_uint_eq (first.up, 172);
+  ck_assert_uint_eq (first.down, 1071);
+  ck_assert_uint_eq (first.ended, 0);
+  ck_assert_uint_eq (first.freed, 1);
+  tells (now, FAR_CARRIER_ENDED, 8, 70);
+  ck_assert_uint_eq (heard.up, 173);
+  ck_assert_uint_eq (heard.down, 1071);
+  ck_assert_uint_eq (heard.freed, 1);
+  for (guint i = 0; i < 2; i++)
+    ((FakeTunnel *) cloud_tunnels ()->tunnels->pdata[i])->ended = TRUE;
+  g_free (first.cause);
+  cloud_down ();
+}
+END_TEST
+
 START_TEST (no_such_transport)
 {
   ck_assert_ptr_null (reserve_at ("nowhere", reserve_request ()));
@@ -175,6 +221,7 @@ main (void)
   tcase_add_loop_test (cases, the_instance_goes_first, 0, 2);
   tcase_add_test (cases, a_late_reservation_is_given_back);
   tcase_add_test (cases, a_failed_reservation_has_no_end);
+  tcase_add_test (cases, ways_are_counted_together);
   tcase_add_test (cases, no_such_transport);
   Suite *suite = suite_create ("carrier-handle");
   suite_add_tcase (suite, cases);
