@@ -71,13 +71,12 @@ typedef struct _AccessSession {
   char *token;           /* of the first offer, written with the session's row; NULL: to be asked for */
   const char *token_key; /* which of the terminal's keys it is bound to */
   /* the tunnel end */
-  char *tunnel;           /* name of the transport that carries it */
-  FarCarrier *carrier;    /* until its ENDED; NULL: none */
-  struct _AccessWay *way; /* the carrier's; NULL: none */
-  FarTunnel *ports;       /* NULL: nothing reserved */
+  char *tunnel;        /* name of the transport that carries it */
+  FarCarrier *carrier; /* until its ENDED; NULL: none */
+  FarTunnel *ports;    /* NULL: nothing reserved */
   /* the address of the tunnel end that the terminal's link has come to; NULL: it has not */
   char *link_to;
-  gboolean reserving;
+  gboolean reserving; /* a carrier is drawn, in the place of the one it has, or its first */
   json_t *offer;      /* of this generation, NULL: being made */
   gboolean withhold;  /* the terminal holds this very offer */
   gint64 offered_us;  /* boottime */
@@ -88,13 +87,6 @@ typedef struct _AccessSession {
   gint64 trouble_us; /* when the watchers were told of it, boottime */
   char *ticket;
 } AccessSession;
-
-/* What one carrier of a session knows of it: it may be given up for another one while the session goes on. */
-typedef struct _AccessWay {
-  AccessSession *session;
-  guint64 bytes_up, bytes_down; /* what had passed by others before */
-  gboolean dropped;             /* the session goes by another: nothing of this one counts but its bytes */
-} AccessWay;
 
 /* calls.c */
 AccessSession *access_session (Access *self, const char *id);

@@ -48,13 +48,6 @@ access_allocate_tunnel_up (AccessSession *session, const FarCarrierEvent *event)
 }
 
 static void
-tunnel_counted (AccessWay *way, const FarCarrierEvent *event)
-{
-  far_session_counted (&way->session->base, way->bytes_up + event->bytes_up,
-                       way->bytes_down + event->bytes_down);
-}
-
-static void
 tunnel_refused (AccessSession *session, const FarCarrierEvent *event)
 {
   guint times = MAX (event->times, 1);
@@ -65,12 +58,8 @@ tunnel_refused (AccessSession *session, const FarCarrierEvent *event)
 }
 
 static void
-tunnel_ended (AccessWay *way, const FarCarrierEvent *event)
+tunnel_ended (AccessSession *session, const FarCarrierEvent *event)
 {
-  AccessSession *session = way->session;
-  tunnel_counted (way, event);
-  if (way->dropped) /* the session goes on by another */
-    return;
   g_clear_pointer (&session->ports, far_tunnel_free);
   g_clear_pointer (&session->carrier, far_carrier_unref);
   if (session->self) {
@@ -84,48 +73,23 @@ tunnel_ended (AccessWay *way, const FarCarrierEvent *event)
 static void
 access_allocate_tunnel_event (const FarCarrierEvent *event, gpointer user)
 {
-  AccessWay *way = user;
-  AccessSession *session = way->session;
-  if (event->kind == FAR_CARRIER_ENDED) {
-    tunnel_ended (way, event);
-    return;
-  }
-  if (!session->self || way->dropped)
-    return;
-  switch (event->kind) {
-  case FAR_CARRIER_UP:
+  AccessSession *session = user;
+  if (event->kind != FAR_CARRIER_UP)
+    far_session_counted (&session->base, event->bytes_up, event->bytes_down);
+  if (event->kind == FAR_CARRIER_ENDED)
+    tunnel_ended (session, event);
+  else if (session->self && event->kind == FAR_CARRIER_UP)
     access_allocate_tunnel_up (session, event);
-    break;
-  case FAR_CARRIER_LOST:
+  else if (session->self && event->kind == FAR_CARRIER_LOST)
     access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
-    break;
-  case FAR_CARRIER_REFUSED:
+  else if (session->self && event->kind == FAR_CARRIER_REFUSED)
     tunnel_refused (session, event);
-    break;
-  default:
-    tunnel_counted (way, event);
-    break;
-  }
 }
 
 static void
-access_allocate_let_go (gpointer data)
+access_allocate_let_go (gpointer session)
 {
-  AccessWay *way = data;
-  if (way->session->way == way)
-    way->session->way = NULL;
-  access_session_unref (way->session);
-  g_free (way);
-}
-
-static AccessWay *
-access_way_new (AccessSession *session)
-{
-  AccessWay *way = g_new0 (AccessWay, 1);
-  *way = (AccessWay){ .session = access_session_ref (session),
-                      .bytes_up = session->bytes_up,
-                      .bytes_down = session->bytes_down };
-  return way;
+  access_session_unref (session);
 }
 
 static const FarCarrierFuncs access_carrier = { .event = access_allocate_tunnel_event,
@@ -136,7 +100,6 @@ typedef struct {
   GPtrArray *names; /* tunnel ends still to be asked */
   char *asked;
   FarCarrier *carrier; /* of the one asked */
-  AccessWay *way;      /* the carrier's */
 } Draw;
 
 static void draw_next (Draw *draw);
@@ -152,18 +115,6 @@ draw_end (Draw *draw)
   g_free (draw);
 }
 
-static void
-draw_failed (Draw *draw, const char *why)
-{
-  AccessSession *session = draw->session;
-  session->reserving = FALSE;
-  if (session->self && session->state == FAR_SESSION_CLOSING)
-    access_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
-  else if (session->self)
-    access_session_event (session, FAR_SESSION_EV_FAILED, why, NULL);
-  draw_end (draw);
-}
-
 /* Not yet open, or between two links. */
 static gboolean
 draw_wanted (const AccessSession *session)
@@ -172,22 +123,58 @@ draw_wanted (const AccessSession *session)
 }
 
 static void
-draw_won (Draw *draw, FarTunnel *ports)
+draw_failed (Draw *draw, const char *why)
 {
   AccessSession *session = draw->session;
   session->reserving = FALSE;
+  if (session->self && session->carrier && draw_wanted (session))
+    access_offer_renew (session); /* by what it has */
+  else if (session->self && !session->carrier && session->state == FAR_SESSION_CLOSING)
+    access_session_event (session, FAR_SESSION_EV_TUNNEL_ENDED, NULL, NULL);
+  else if (session->self && !session->carrier)
+    access_session_event (session, FAR_SESSION_EV_FAILED, why, NULL);
+  draw_end (draw);
+}
+
+/* It is the session's; what that had until now is given up, and not before. */
+static void
+draw_take (Draw *draw, FarTunnel *ports)
+{
+  AccessSession *session = draw->session;
+  g_autoptr (FarCarrier) old = session->carrier;
+  session->carrier = g_steal_pointer (&draw->carrier);
+  g_clear_pointer (&session->ports, far_tunnel_free);
   session->ports = ports;
   g_free (session->tunnel);
   session->tunnel = g_steal_pointer (&draw->asked);
-  session->carrier = g_steal_pointer (&draw->carrier);
-  session->way = draw->way;
-  if (!session->self || !draw_wanted (session)) {
-    access_tunnel_end (session);
+  if (old)
+    far_carrier_give_up (old, "the session goes on by another carrier");
+}
+
+static void
+draw_go_on (AccessSession *session)
+{
+  if (session->opened_us) /* no longer than it would have */
+    far_carrier_set_deadline (session->carrier, session->deadline.boottime_us);
+  access_session_tell (session);
+  access_offer_renew (session);
+}
+
+static void
+draw_won (Draw *draw, FarTunnel *ports)
+{
+  AccessSession *session = draw->session;
+  gboolean wanted = session->self && draw_wanted (session);
+  session->reserving = FALSE;
+  if (!wanted && session->carrier) { /* the one it has came up, or ends it */
+    far_tunnel_free (ports);
+    far_carrier_give_up (draw->carrier, "not needed any more");
   } else {
-    if (session->opened_us) /* it goes on, and no longer than it would have */
-      far_carrier_set_deadline (session->carrier, session->deadline.boottime_us);
-    access_session_tell (session);
-    access_offer_renew (session);
+    draw_take (draw, ports);
+    if (wanted)
+      draw_go_on (session);
+    else
+      access_tunnel_end (session);
   }
   draw_end (draw);
 }
@@ -237,11 +224,12 @@ draw_next (Draw *draw)
                           .person_address = known ? session->from : NULL,
                           .length_us = session->opened_us
                                            ? session->deadline.boottime_us - far_clock_boottime_us ()
-                                           : session->for_us };
+                                           : session->for_us,
+                          .before = session->carrier };
   /* The session asks, which may outlive the instance: what was reserved meanwhile is given back. */
   FarRequest *req = far_request_new (draw_done, draw, 15000); /* lint: allow far_request_new */
-  draw->way = access_way_new (session);
-  draw->carrier = far_carrier_reserve (draw->asked, &spec, &access_carrier, draw->way, req);
+  draw->carrier = far_carrier_reserve (draw->asked, &spec, &access_carrier, access_session_ref (session),
+                                       req);
 }
 
 void
@@ -271,15 +259,12 @@ allocate_is_stale (AccessSession *session)
 void
 access_allocate_renew (AccessSession *session)
 {
+  if (session->reserving)
+    return; /* what it will have is offered then */
   if (!allocate_is_stale (session)) {
     access_offer_renew (session);
     return;
   }
-  g_autoptr (FarCarrier) old = g_steal_pointer (&session->carrier);
-  session->way->dropped = TRUE;
-  session->way = NULL;
-  g_clear_pointer (&session->ports, far_tunnel_free);
-  g_clear_pointer (&session->offer, json_decref); /* it is for what is given up */
-  far_carrier_end (old, "not reached by the terminal");
+  g_clear_pointer (&session->offer, json_decref); /* it is for what will be given up */
   access_allocate (session);
 }

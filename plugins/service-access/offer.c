@@ -27,6 +27,7 @@ pending_holds (const Pending *pending)
 {
   const AccessSession *session = pending->session;
   return session->generation == pending->generation && session->ports && session->carrier &&
+         !session->reserving &&
          (session->state == FAR_SESSION_PERMITTED || session->state == FAR_SESSION_RESUMING);
 }
 

@@ -31,11 +31,11 @@ typedef struct _AgentSession {
   Agent *self;         /* NULL: the instance has gone */
   char *user, *device; /* user: login name here */
   gboolean in_advance;
-  char *address;         /* of Z, from the newest offer, as is the next one */
-  json_t *part;          /* what the carrier needs to know */
-  char *transport;       /* name of the one that carries it */
-  FarCarrier *carrier;   /* until its ENDED; NULL: never opened */
-  struct _AgentWay *way; /* the carrier's; NULL: none */
+  char *address;       /* of Z, from the newest offer, as is the next one */
+  json_t *part;        /* what the carrier needs to know */
+  char *transport;     /* name of the one that carries it */
+  FarCarrier *carrier; /* until its ENDED; NULL: never opened */
+  FarCarrier *before;  /* of another kind, given up for it; NULL: none was */
   const char
       *unreached;    /* kind of the carrier, where the newest offer's was not reached and there is another */
   char *token;       /* of the newest offer, until it is spent */
@@ -82,13 +82,6 @@ agent_opts (const Agent *self)
 {
   return far_instance_options (self->at);
 }
-
-/* What one carrier of a session knows of it: the next generation may come by another kind. */
-typedef struct _AgentWay {
-  AgentSession *session;
-  guint64 bytes_up, bytes_down; /* what had passed by others before */
-  gboolean dropped;             /* the session goes by another */
-} AgentWay;
 
 /* NULL where it is no string */
 static inline const char *

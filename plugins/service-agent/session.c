@@ -118,6 +118,7 @@ agent_kind_clear (FarSession *base)
     g_free (texts[i]);
   json_decref (session->part);
   g_clear_pointer (&session->carrier, far_carrier_unref);
+  g_clear_pointer (&session->before, far_carrier_unref);
   agent_session_forget_token (session);
 }
 

@@ -197,11 +197,8 @@ event_up (AgentSession *session, const FarCarrierEvent *event)
 }
 
 static void
-event_ended (AgentWay *way, const FarCarrierEvent *event)
+event_ended (AgentSession *session, const FarCarrierEvent *event)
 {
-  AgentSession *session = way->session;
-  if (way->dropped) /* the session goes on by another */
-    return;
   g_clear_pointer (&session->carrier, far_carrier_unref);
   if (session->self && g_strcmp0 (event->cause, "deadline") == 0)
     agent_session_event (session, FAR_SESSION_EV_DEADLINE, "deadline", NULL);
@@ -212,13 +209,10 @@ event_ended (AgentWay *way, const FarCarrierEvent *event)
 static void
 agent_tunnel_event (const FarCarrierEvent *event, gpointer user)
 {
-  AgentWay *way = user;
-  AgentSession *session = way->session;
-  far_session_counted (&session->base, way->bytes_up + event->bytes_up, way->bytes_down + event->bytes_down);
+  AgentSession *session = user;
+  far_session_counted (&session->base, event->bytes_up, event->bytes_down);
   if (event->kind == FAR_CARRIER_ENDED) {
-    event_ended (way, event);
-  } else if (way->dropped) {
-    return;
+    event_ended (session, event);
   } else if (session->self && event->kind == FAR_CARRIER_UP) {
     event_up (session, event);
   } else if (session->self && event->kind == FAR_CARRIER_LOST) {
@@ -235,9 +229,8 @@ agent_tunnel_event (const FarCarrierEvent *event, gpointer user)
 static void
 arrived (const char *id, const char *from, FarLoop *loop, FarRequest *req, gpointer user)
 {
-  const AgentWay *way = user;
-  AgentSession *session = way->session;
-  if (!session->self || session->state != FAR_SESSION_OPEN || way->dropped) {
+  AgentSession *session = user;
+  if (!session->self || session->state != FAR_SESSION_OPEN) {
     far_request_fail_new (req, FAR_ERROR_CONFLICT, _ ("session '%s' is %s"), id,
                           far_session_state_name (session->state));
     return;
@@ -264,24 +257,9 @@ arrived (const char *id, const char *from, FarLoop *loop, FarRequest *req, gpoin
 }
 
 static void
-agent_carrier_let_go (gpointer data)
+agent_carrier_let_go (gpointer session)
 {
-  AgentWay *way = data;
-  if (way->session->way == way)
-    way->session->way = NULL;
-  agent_session_unref (way->session);
-  g_free (way);
-}
-
-static AgentWay *
-agent_way_new (AgentSession *session)
-{
-  AgentWay *way = g_new0 (AgentWay, 1);
-  *way = (AgentWay){ .session = agent_session_ref (session),
-                     .bytes_up = session->bytes_up,
-                     .bytes_down = session->bytes_down };
-  session->way = way;
-  return way;
+  agent_session_unref (session);
 }
 
 void
@@ -291,10 +269,9 @@ agent_tunnel_change (AgentSession *session)
   if (!session->carrier || !far_carrier_look (session->transport, &look) ||
       strcmp (look.kind, far_carrier_kind (session->carrier)) == 0)
     return;
-  g_autoptr (FarCarrier) old = g_steal_pointer (&session->carrier);
-  session->way->dropped = TRUE;
-  session->way = NULL;
-  far_carrier_end (old, "another carrier is offered");
+  g_clear_pointer (&session->before, far_carrier_unref);
+  session->before = g_steal_pointer (&session->carrier);
+  far_carrier_give_up (session->before, "another carrier is offered");
 }
 
 static const FarCarrierFuncs agent_carrier = { agent_tunnel_event, arrived, agent_carrier_let_go };
@@ -344,15 +321,16 @@ agent_dial_begin (AgentSession *session, const char *token)
                           .token = token,
                           .length_us = session->opened
                                            ? session->deadline.boottime_us - far_clock_boottime_us ()
-                                           : session->for_us };
+                                           : session->for_us,
+                          .before = session->before };
   AgentDial *dial = g_new0 (AgentDial, 1);
   *dial = (AgentDial){ agent_session_ref (session), session->generation };
   FarRequest *req = far_request_of (session->self->at, agent_dialled, dial, agent_dial_free, DIAL_TIMEOUT_MS);
   if (session->carrier)
     far_carrier_reopen (session->carrier, &spec, req);
   else
-    session->carrier = far_carrier_open (session->transport, &spec, &agent_carrier, agent_way_new (session),
-                                         req);
+    session->carrier = far_carrier_open (session->transport, &spec, &agent_carrier,
+                                         agent_session_ref (session), req);
 }
 
 static void

@@ -261,8 +261,8 @@ cloud_down (void)
   g_clear_pointer (&cloud.sections, g_free);
 }
 
-static Fake *
-fake_named (const char *name)
+Fake *
+cloud_fake (const char *name)
 {
   FarInstance *at = far_instance_find (FAR_KIND_TRANSPORT, name, NULL);
   ck_assert_ptr_nonnull (at);
@@ -272,12 +272,12 @@ fake_named (const char *name)
 Fake *
 cloud_nodes (void)
 {
-  return fake_named ("nodes");
+  return cloud_fake ("nodes");
 }
 Fake *
 cloud_tunnels (void)
 {
-  return fake_named ("z1");
+  return cloud_fake ("z1");
 }
 const char *
 cloud_folder (void)
@@ -302,18 +302,25 @@ was_answered (gpointer data)
 }
 
 static Got
-ask_principal (FarPrincipal *who, const char *method, const char *resource, json_t *body)
+ask_message (FarPrincipal *who, FarMessage *message)
 {
   FarPrincipalKind kind = who->kind;
-  g_autoptr (FarMessage) message = far_message_request (method, resource, body);
   cloud.waiting = TRUE;
   far_api_submit (who,
                   kind == FAR_PRINCIPAL_NODE    ? "nodes"
                   : kind == FAR_PRINCIPAL_LOCAL ? NULL
                                                 : "people",
                   message, answered, NULL);
-  ck_assert_msg (run_until (was_answered, NULL), "%s %s was not answered", method, resource);
+  ck_assert_msg (run_until (was_answered, NULL), "%s %s was not answered", message->method,
+                 message->resource);
   return cloud.got;
+}
+
+static Got
+ask_principal (FarPrincipal *who, const char *method, const char *resource, json_t *body)
+{
+  g_autoptr (FarMessage) message = far_message_request (method, resource, body);
+  return ask_message (who, message);
 }
 
 Got
@@ -347,6 +354,15 @@ Got
 ask_node (const char *name, const char *method, const char *resource, json_t *body)
 {
   return ask_as (FAR_PRINCIPAL_NODE, name, "192.0.2.50", method, resource, body);
+}
+Got
+ask_node_with (const char *name, const char *header, const char *value, const char *method,
+               const char *resource, json_t *body)
+{
+  g_autoptr (FarPrincipal) who = far_principal_new (FAR_PRINCIPAL_NODE, name, NULL, "192.0.2.50");
+  g_autoptr (FarMessage) message = far_message_request (method, resource, body);
+  far_message_set_header (message, header, value);
+  return ask_message (who, message);
 }
 
 const char *

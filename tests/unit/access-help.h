@@ -29,8 +29,9 @@ void cloud_restart (void);
 /* The profile with `to` where it had `from`, comes in force by a reload; what was asked is not waited for. */
 void cloud_reload (const char *from, const char *to);
 void cloud_down (void);
-Fake *cloud_nodes (void);   /* the transport of links */
-Fake *cloud_tunnels (void); /* a tunnel end */
+Fake *cloud_nodes (void);            /* the transport of links */
+Fake *cloud_tunnels (void);          /* a tunnel end */
+Fake *cloud_fake (const char *name); /* any of its transports */
 const char *cloud_folder (void);
 
 /* Runs what is due until func says so, at most five seconds of real time. */
@@ -43,6 +44,9 @@ Got ask_person (const char *name, const char *method, const char *resource, json
 /* A person who is in a group. */
 Got ask_member (const char *name, const char *group, const char *method, const char *resource, json_t *body);
 Got ask_node (const char *name, const char *method, const char *resource, json_t *body);
+/* The same with one header. */
+Got ask_node_with (const char *name, const char *header, const char *value, const char *method,
+                   const char *resource, json_t *body);
 const char *text_of (const json_t *json, const char *key);
 gint64 int_of (const json_t *json, const char *key);
 

@@ -55,6 +55,13 @@ tests_unit_test_access_CFLAGS = $(TEST_CC)
 tests_unit_test_access_LDFLAGS = $(TEST_LD)
 tests_unit_test_access_LDADD = $(TEST_LINK)
 
+unit_tests += tests/unit/test-access-carriers
+tests_unit_test_access_carriers_SOURCES = tests/unit/test-access-carriers.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_access_carriers_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_access_carriers_CFLAGS = $(TEST_CC)
+tests_unit_test_access_carriers_LDFLAGS = $(TEST_LD)
+tests_unit_test_access_carriers_LDADD = $(TEST_LINK)
+
 unit_tests += tests/unit/test-access-attack
 tests_unit_test_access_attack_SOURCES = tests/unit/test-access-attack.c tests/unit/access-help.c tests/unit/access-help.h
 tests_unit_test_access_attack_CPPFLAGS = $(TEST_CPP)
