@@ -15,6 +15,7 @@ farwatch_include_HEADERS += \
 	core/farwatch/act.h \
 	core/farwatch/book.h \
 	core/farwatch/carrier.h \
+	core/farwatch/clearance.h \
 	core/farwatch/clock.h \
 	core/farwatch/decoder.h \
 	core/farwatch/dial.h \
@@ -296,6 +297,7 @@ libfarwatch_la_SOURCES = \
 	core/stream/memory-trim.h \
 	core/stream/unix-socket.c \
 	core/stream/unix-socket.h \
+	core/trust/clearance.c \
 	core/trust/clock-told.c \
 	core/trust/random.c \
 	core/trust/nonce.c \

@@ -18,6 +18,7 @@ typedef enum {
   FAR_PART_EXECUTOR,
   FAR_PART_CLOCK_TOLD, /* trust */
   FAR_PART_REVOKED,
+  FAR_PART_CLEARANCE,
   FAR_PART_DIAL_NAME, /* stream */
   FAR_PART_LEGS,
   FAR_PART_LOGIN_TOKEN, /* auth */

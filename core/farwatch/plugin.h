@@ -143,9 +143,8 @@ typedef struct {
   FarType type;
   const FarHandler *handlers;
   const FarServiceOps *ops;
-  gboolean
-      needs_revoked; /* as long as the profile has one, no node's message is taken before somebody has read
-                      * what is revoked (far_trust_revoked_set_known()), also if it does not run itself */
+  gboolean needs_revoked; /* as long as the profile has one, no node is let in before somebody has read what
+                           * is revoked (far_trust_revoked_set_known()), also if it does not run itself */
 } FarServiceType;
 
 typedef struct {

@@ -16,6 +16,7 @@
  * (security.md; RFC 8446, RFC 5246)
  * Functions are [any thread] unless their comment says otherwise. */
 #pragma once
+#include <farwatch/clearance.h>
 #include <farwatch/instance.h>
 #include <farwatch/stream.h>
 #include <farwatch/trust.h>
@@ -70,6 +71,9 @@ const char *far_tls_peer (FarStream *stream);
 /* "sha256:HEX" of the public key in the other side's certificate, as far_trust_key_hash() has it; NULL: it
  * showed none. Caller frees. [loop] */
 char *far_tls_peer_key (FarStream *stream);
+/* What its certificate is known by where certificates are revoked, for far_clearance_new(), also after a
+ * resumed handshake; NULL: it showed none, or one that names no node. Caller unrefs. [loop] */
+FarPresented *far_tls_presented (FarStream *stream);
 /* TRUE: the handshake took up a session from before (which is judged like a new one). [loop] */
 gboolean far_tls_resumed (FarStream *stream);
 /* Client: the server has asked for a certificate, in this handshake or in the one that it takes up. [loop] */

@@ -40,19 +40,19 @@ gboolean far_trust_check_der (GBytes *const *chain, guint n, const char *ca_file
                               const char *name, char **node, GError **error);
 
 /* What the fleet has revoked, as this process knows it: fed by who keeps the list, asked in every
- * check of a node's certificate. An entry is a serial in lower-case hex, "sha256:HEX" of a public key for
- * every certificate of that key, or "node:NAME" for every certificate of that node. set replaces the list.
- * [any thread] */
+ * check of a node's certificate, and again, when it changes, for all that is up (farwatch/clearance.h). An
+ * entry is a serial in lower-case hex, "sha256:HEX" of a public key for every certificate of that key, or
+ * "node:NAME" for every certificate of that node. set replaces the list. [any thread] */
 void far_trust_revoked_set (const char *const *entries);
 void far_trust_revoked_add (const char *entry);
 void far_trust_revoked_remove (const char *entry);
 gboolean far_trust_revoked (const char *serial, const char *node);
 gboolean far_trust_revoked_key (const char *hash); /* as far_trust_key_hash() gives it */
 /* FALSE: a service of this node needs the list (FarServiceType.needs_revoked), and who keeps it has not read
- * it yet, or cannot (its store does not run): no message of a node is taken meanwhile. TRUE where nobody
- * needs it. */
+ * it yet, or cannot (its store does not run): no node is let in meanwhile. TRUE where nobody needs it. Once
+ * it was read it stays known, and in force, whoever cannot read it again. */
 gboolean far_trust_revoked_known (void);
-void far_trust_revoked_set_known (gboolean known);
+void far_trust_revoked_set_known (void);
 /* "sha256:HEX" of the SubjectPublicKeyInfo of a PEM certificate or CSR; caller frees. */
 char *far_trust_key_hash (const char *pem, GError **error);
 char *far_trust_serial (const char *cert_pem, GError **error);

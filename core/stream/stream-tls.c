@@ -604,21 +604,42 @@ far_tls_peer (FarStream *stream)
   return ((const FarTlsStream *) stream)->node;
 }
 
+/* FALSE: it showed none. certs: empty before. */
+static gboolean
+peer_cert (FarStream *stream, FarCerts *certs)
+{
+  const FarTlsStream *self = (const FarTlsStream *) stream;
+  unsigned n = 0;
+  const gnutls_datum_t *chain = gnutls_certificate_get_peers (self->session, &n);
+
+  if (chain == NULL || n == 0 || gnutls_x509_crt_init (&certs->at[0]) < 0)
+    return FALSE;
+  certs->n = 1;
+  return gnutls_x509_crt_import (certs->at[0], &chain[0], GNUTLS_X509_FMT_DER) >= 0;
+}
+
 char *
 far_tls_peer_key (FarStream *stream)
 {
   FAR_ON_LOOP (stream->loop);
-  const FarTlsStream *self = (const FarTlsStream *) stream;
   g_auto (FarCerts) certs = { .n = 0 };
-  unsigned n = 0;
-  const gnutls_datum_t *chain = gnutls_certificate_get_peers (self->session, &n);
 
-  if (chain == NULL || n == 0 || gnutls_x509_crt_init (&certs.at[0]) < 0)
+  return peer_cert (stream, &certs) ? far_cert_key_hash (certs.at[0], NULL) : NULL;
+}
+
+FarPresented *
+far_tls_presented (FarStream *stream)
+{
+  FAR_ON_LOOP (stream->loop);
+  const char *node = ((const FarTlsStream *) stream)->node;
+  g_auto (FarCerts) certs = { .n = 0 };
+  g_autofree char *serial = NULL, *key = NULL;
+
+  if (node == NULL || *node == '\0' || !peer_cert (stream, &certs))
     return NULL;
-  certs.n = 1;
-  return gnutls_x509_crt_import (certs.at[0], &chain[0], GNUTLS_X509_FMT_DER) < 0
-             ? NULL
-             : far_cert_key_hash (certs.at[0], NULL);
+  serial = far_cert_serial (certs.at[0]);
+  key = far_cert_key_hash (certs.at[0], NULL);
+  return far_presented_new (node, serial, key);
 }
 
 gboolean

@@ -8,10 +8,13 @@
 
 #include "base/node-part.h"
 
+#include <farwatch/thread.h>
+
 typedef struct {
   GMutex lock;
-  GHashTable *entries; /* under lock; entries are strings */
-  gint read, needed;   /* atomic: who keeps the list has read it; somebody here needs it */
+  GHashTable *entries;  /* under lock; entries are strings */
+  FarDeferred *changed; /* under lock; NULL: nobody wants to know */
+  gint read, needed;    /* atomic: who keeps the list has read it; somebody here needs it */
 } Revocations;
 
 static void
@@ -39,6 +42,30 @@ add_locked (const char *entry)
   g_hash_table_add (revocations ()->entries, g_strdup (entry));
 }
 
+static void
+tell_locked (void)
+{
+  if (revocations ()->changed != NULL)
+    far_deferred_ask (revocations ()->changed);
+}
+
+static void
+revoked_tell (void)
+{
+  g_mutex_lock (&revocations ()->lock);
+  tell_locked ();
+  g_mutex_unlock (&revocations ()->lock);
+}
+
+void
+far_trust_revoked_tell (FarDeferred *changed)
+{
+  FAR_ON_MAIN ();
+  g_mutex_lock (&revocations ()->lock);
+  revocations ()->changed = changed;
+  g_mutex_unlock (&revocations ()->lock);
+}
+
 void
 far_trust_revoked_set (const char *const *entries)
 {
@@ -46,6 +73,7 @@ far_trust_revoked_set (const char *const *entries)
   g_clear_pointer (&revocations ()->entries, g_hash_table_unref);
   for (; entries != NULL && *entries != NULL; entries++)
     add_locked (*entries);
+  tell_locked ();
   g_mutex_unlock (&revocations ()->lock);
 }
 
@@ -54,6 +82,7 @@ far_trust_revoked_add (const char *entry)
 {
   g_mutex_lock (&revocations ()->lock);
   add_locked (entry);
+  tell_locked ();
   g_mutex_unlock (&revocations ()->lock);
 }
 
@@ -87,15 +116,17 @@ far_trust_revoked_known (void)
 }
 
 void
-far_trust_revoked_set_known (gboolean known)
+far_trust_revoked_set_known (void)
 {
-  g_atomic_int_set (&revocations ()->read, known);
+  g_atomic_int_set (&revocations ()->read, TRUE);
+  revoked_tell ();
 }
 
 void
 far_trust_revoked_set_needed (gboolean needed)
 {
   g_atomic_int_set (&revocations ()->needed, needed);
+  revoked_tell ();
 }
 
 gboolean

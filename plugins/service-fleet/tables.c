@@ -144,7 +144,13 @@ static void load_table (Fleet *self, guint i);
 static void
 load_failed (Fleet *self, const GError *error)
 {
-  far_trust_revoked_set_known (FALSE); /* a node that was revoked must not pass while nobody can say so */
+  /* Before the first time nobody can say who is revoked, and no node is let in. Later on the list is there,
+   * with all that this process has added to it: a store that is away must not shut out the fleet. */
+  if (far_trust_revoked_known ())
+    far_log (
+        self->at, G_LOG_LEVEL_WARNING,
+        "which nodes are revoked could not be read again, the list as it was read last stays in force: %s",
+        error->message);
   far_instance_fail (self->at, g_error_copy (error));
 }
 
@@ -158,14 +164,13 @@ table_loaded (Fleet *self, const GError *error, GPtrArray *rows, gpointer user)
   }
   for (guint r = 0; r < rows->len; r++)
     row_load (self, i, rows->pdata[r]);
-  if (g_str_equal (tables[i].table, "revoked"))
-    far_trust_revoked_set_known (TRUE);
   if (i + 1 < G_N_ELEMENTS (tables)) {
     load_table (self, i + 1);
     return;
   }
   far_registry_complete (self->at);
   far_instance_ready (self->at);
+  far_trust_revoked_set_known (); /* last: nodes that wait for it find all that is known of them */
 }
 
 static void

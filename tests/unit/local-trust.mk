@@ -13,6 +13,12 @@ tests_unit_test_trust_CFLAGS = $(TEST_CC)
 tests_unit_test_trust_LDFLAGS = $(TEST_LD)
 tests_unit_test_trust_LDADD = $(TEST_LINK)
 
+unit_tests += tests/unit/test-clearance
+tests_unit_test_clearance_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_clearance_CFLAGS = $(TEST_CC)
+tests_unit_test_clearance_LDFLAGS = $(TEST_LD)
+tests_unit_test_clearance_LDADD = $(TEST_LINK)
+
 unit_tests += tests/unit/test-tls
 tests_unit_test_tls_SOURCES = tests/unit/test-tls.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h
 tests_unit_test_tls_CPPFLAGS = $(TEST_CPP)

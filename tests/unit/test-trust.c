@@ -524,17 +524,20 @@ START_TEST (what_was_good_is_looked_at_again)
 }
 END_TEST
 
-/* Where nobody needs the list, most nodes, nothing waits for it. */
+/* Where nobody needs the list, most nodes, nothing waits for it; and once read it stays in force. */
 START_TEST (revocations_are_known_when_they_are_read)
 {
   ck_assert (far_trust_revoked_known ());
   far_trust_revoked_set_needed (TRUE);
   ck_assert (!far_trust_revoked_known ());
-  far_trust_revoked_set_known (TRUE);
-  ck_assert (far_trust_revoked_known ());
-  far_trust_revoked_set_known (FALSE); /* it cannot be read any more */
-  ck_assert (!far_trust_revoked_known ());
   far_trust_revoked_set_needed (FALSE);
+  ck_assert (far_trust_revoked_known ());
+  far_trust_revoked_set_needed (TRUE);
+  ck_assert (!far_trust_revoked_known ());
+  far_trust_revoked_set_known ();
+  ck_assert (far_trust_revoked_known ());
+  far_trust_revoked_set_needed (FALSE); /* a profile without, and back */
+  far_trust_revoked_set_needed (TRUE);
   ck_assert (far_trust_revoked_known ());
 }
 END_TEST
