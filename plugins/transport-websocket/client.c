@@ -202,12 +202,14 @@ client_upgraded (FarStream *stream, const char *node, gint64 told_us, const GErr
         g_error_new_literal (FAR_ERROR, FAR_ERROR_CONFIG,
                              _ ("that server takes no certificates of nodes: is it the port for people?"));
   } else if (stream != NULL) {
+    FarPresented *presented = far_tls_presented (stream);
     WsConn *conn = ws_conn_new (stream, NULL, NULL, try->hub, try->where, NULL);
 
     if (told_us > 0)
       far_clock_told (told_us);
     conn->client = TRUE;
     conn->node = g_strdup (node);
+    conn->presented = presented;
     far_loop_post (far_loop_main (), tried, try); /* before the link itself is told */
     ws_link_begin (conn, NODE_MESSAGE_MAX);
     return;

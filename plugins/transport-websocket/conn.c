@@ -61,6 +61,7 @@ ws_conn_unref (WsConn *conn)
   g_free (conn->address);
   g_free (conn->from);
   g_free (conn->node);
+  far_presented_unref (conn->presented);
   g_free (conn);
 }
 

@@ -6,6 +6,7 @@
  * returns: a connection never goes away under its own code. The struct stays while somebody holds a
  * reference, with stream NULL. */
 #pragma once
+#include <farwatch/clearance.h>
 #include <farwatch/gate.h>
 #include <farwatch/message.h>
 #include <farwatch/stream.h>
@@ -53,7 +54,8 @@ struct _WsConn {
   char *address; /* of the socket's other end: the other side, or a proxy before it */
   char *from;    /* address of the other side, "" unknown; behind a proxy each request has its own */
   char *node;    /* id, by its certificate; NULL: none */
-  FarPass *pass; /* listeners'; NULL: gone */
+  FarPresented *presented; /* with that; NULL: none. Not changed once there is a link */
+  FarPass *pass;           /* listeners'; NULL: gone */
   gboolean verified;
   GQueue out; /* of WsOut: what the stream has not taken */
   gsize out_bytes;

@@ -38,6 +38,7 @@ link_free (WsLink *link)
 {
   far_api_gone (link);
   fail_pending (link);
+  far_clearance_free (link->clearance);
   g_hash_table_remove (link->hub->links, link);
   g_hash_table_unref (link->pending);
   far_principal_unref (link->principal);
@@ -84,7 +85,7 @@ typedef struct {
   gboolean answered;   /* one of its requests is done */
   guint code;          /* close */
   const char *cause;
-  gboolean verified;
+  gboolean verified, let_in;
 } ToLoop;
 
 /* What the connection's thread keeps of a link. */
@@ -155,6 +156,8 @@ link_job_at_loop (gpointer data)
 
   if (job->verified)
     ws_conn_verified (conn);
+  if (job->let_in)
+    ws_conn_hold (conn, FALSE);
   if (job->message != NULL) {
     g_autoptr (GBytes) frame = far_message_encode (job->message);
     gsize size;
@@ -192,6 +195,21 @@ void
 ws_link_verified (WsLink *link)
 {
   link_to_loop (link, &(ToLoop){ .verified = TRUE });
+}
+
+/* Only what came is held; what this node has dialled is read at once. */
+static gboolean
+link_is_held (const WsConn *conn)
+{
+  return conn->node != NULL && !conn->client;
+}
+
+void
+ws_link_let_in (WsLink *link)
+{
+  link->waits = FALSE;
+  if (link_is_held (link->conn))
+    link_to_loop (link, &(ToLoop){ .let_in = TRUE });
 }
 
 /* Requests that ended by themselves (timeout) still wait for their answers: they go when there is no room. */
@@ -304,6 +322,8 @@ up_on_main (gpointer data)
 
     if (hub->funcs->up != NULL)
       hub->funcs->up (hub->self, link);
+    if (!link->waits && link->cause == NULL)
+      ws_link_let_in (link);
   } else { /* its owner has stopped meanwhile */
     ToLoop *close = g_new0 (ToLoop, 1);
 
@@ -546,6 +566,8 @@ ws_link_begin (WsConn *conn, gsize limit)
   conn->role = &link_role;
   ws_conn_deadline (conn, conn->verified || conn->client ? 0 : LOGIN_US);
   ws_conn_heard (conn);
+  if (link_is_held (conn))
+    ws_conn_hold (conn, TRUE);
   link_to_main (conn, up_on_main, &(ToMain){ 0 });
   if (conn->out_long) /* with answers of HTTP */
     link_pressure (conn, TRUE);

@@ -34,11 +34,13 @@ struct _WsLink {
   WsHub *hub;
   WsConn *conn;
   FarPrincipal *principal;
-  char *peer;          /* node id; NULL: nobody yet */
-  char *ticket;        /* people: the front ticket in use */
-  char *login_id;      /* people: id of the POST login under way */
-  GHashTable *pending; /* id → FarRequest */
-  const char *cause;   /* why we closed it; static */
+  char *peer;              /* node id; NULL: nobody yet */
+  char *ticket;            /* people: the front ticket in use */
+  char *login_id;          /* people: id of the POST login under way */
+  GHashTable *pending;     /* id → FarRequest */
+  const char *cause;       /* why we closed it; static */
+  FarClearance *clearance; /* nodes: its owner's; NULL: none */
+  gboolean waits;          /* up() has not let it in yet: nothing of it is read */
 };
 
 /* [main] */
@@ -52,8 +54,11 @@ void ws_hub_unref (WsHub *hub); /* [any thread] */
 void ws_link_send (WsLink *link, FarMessage *request, FarRequest *req);
 void ws_link_close (WsLink *link, guint code, const char *cause); /* static cause */
 void ws_link_verified (WsLink *link);
+/* One that up() has left with `waits` comes in: it is read from now on. */
+void ws_link_let_in (WsLink *link);
 
-/* [loop] From now on the connection, whose handshake is over, is a link. limit: bytes of one message. */
+/* [loop] From now on the connection, whose handshake is over, is a link. limit: bytes of one message. What a
+ * node that came says is read once main has let it in; until then it is left where it is, with the kernel. */
 void ws_link_begin (WsConn *conn, gsize limit);
 /* [loop] Asks whether the other side is there. */
 void ws_link_ping (WsConn *conn);

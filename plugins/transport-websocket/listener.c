@@ -83,11 +83,13 @@ conn_evicted (gpointer conn)
 }
 
 void
-ws_listener_take (WsListener *listener, FarStream *stream, const char *from, FarPass *pass, const char *node)
+ws_listener_take (WsListener *listener, FarStream *stream, const char *from, FarPass *pass,
+                  FarPresented *presented)
 {
   WsConn *conn = ws_conn_new (stream, listener, &listener_conn_events, listener->spec.hub, from, pass);
 
-  conn->node = g_strdup (node);
+  conn->node = presented != NULL ? g_strdup (presented->node) : NULL;
+  conn->presented = presented;
   g_queue_push_tail_link (&listener->served, &conn->served);
   far_gate_evictable (pass, listener->loop, conn_evicted, conn);
   ws_http_begin (conn);
@@ -126,7 +128,7 @@ arrival_done (FarStream *stream, const char *cause, gpointer data)
   } else {
     far_gate_evictable (arrival->pass, NULL, NULL, NULL);
     ws_listener_take (listener, stream, arrival->from, g_steal_pointer (&arrival->pass),
-                      far_tls_peer (stream));
+                      far_tls_presented (stream));
   }
   ws_listener_arrival_free (arrival);
 }

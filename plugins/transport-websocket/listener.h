@@ -60,10 +60,10 @@ void ws_listener_retire (WsListener *listener);
 /* [main] Ends everything that came in; nothing of it calls the owner any more. */
 void ws_listener_free (WsListener *listener);
 
-/* Every connection begins here, its handshake over. Takes stream, which lives at the listener's loop, and
- * pass. node: id by its certificate, NULL: none. */
-void
-ws_listener_take (WsListener *listener, FarStream *stream, const char *from, FarPass *pass, const char *node);
+/* Every connection begins here, its handshake over. Takes stream, which lives at the listener's loop, pass,
+ * and presented, NULL: no certificate. */
+void ws_listener_take (WsListener *listener, FarStream *stream, const char *from, FarPass *pass,
+                       FarPresented *presented);
 
 /* A request or a stream is over: is this the end of a retiring listener? */
 void ws_listener_less (WsListener *listener);

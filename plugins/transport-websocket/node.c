@@ -50,26 +50,11 @@ peer_replace (Node *self, WsLink *old)
 }
 
 static void
-node_up (gpointer data, WsLink *link)
+node_let_in (Node *self, WsLink *link)
 {
-  Node *self = data;
   const char *peer = self->client != NULL ? "" : link->peer;
-  WsLink *old;
+  WsLink *old = peer_find (self, peer);
 
-  if (link->peer == NULL)
-    return;
-  if (far_trust_revoked (NULL, link->peer)) {
-    ws_link_close (link, WS_CLOSE_POLICY, "revoked");
-    return;
-  }
-  /* its certificate was held against a list that nobody has read: it comes again */
-  if (self->client == NULL && !far_trust_revoked_known ()) {
-    far_log_limited (self->at, "revoked-unknown",
-                     "%s is not let in yet: which nodes are revoked has not been read", link->peer);
-    ws_link_close (link, WS_CLOSE_LATER, "not ready yet");
-    return;
-  }
-  old = peer_find (self, peer);
   if (old != NULL)
     peer_replace (self, old);
   g_hash_table_insert (self->peers, g_strdup (peer), link);
@@ -80,10 +65,96 @@ node_up (gpointer data, WsLink *link)
 }
 
 static void
+node_waits_no_more (Node *self, WsLink *link)
+{
+  if (link->waits && g_hash_table_lookup (self->waiting, link->peer) == link)
+    g_hash_table_remove (self->waiting, link->peer);
+}
+
+/* One of a node is enough: who comes again and again while the list is being read holds one place, and none
+ * of those before may come in behind the newest. */
+static void
+node_drop_waiting (Node *self, const char *peer)
+{
+  WsLink *old = g_hash_table_lookup (self->waiting, peer);
+
+  if (old == NULL)
+    return;
+  ws_link_close (old, WS_CLOSE_POLICY, "replaced by a new link");
+  g_hash_table_remove (self->waiting, peer);
+}
+
+static void
+node_wait (Node *self, WsLink *link)
+{
+  far_log_limited (self->at, "revoked-unknown", "%s waits: which nodes are revoked has not been read yet",
+                   link->peer);
+  link->waits = TRUE;
+  g_hash_table_insert (self->waiting, g_strdup (link->peer), link);
+}
+
+static void
+node_refuse (Node *self, WsLink *link)
+{
+  gboolean late = far_clearance_state (link->clearance) == FAR_CLEARANCE_LATE;
+
+  if (late)
+    far_log_limited (self->at, "revoked-late",
+                     "%s is not let in: which nodes are revoked has not been read; `farctl status` tells why",
+                     link->peer);
+  else
+    far_log_limited (self->at, link->peer, "%s is revoked: its link from %s is closed", link->peer,
+                     link->conn->from);
+  peer_gone (self, link, "revoked");
+  ws_link_close (link, late ? WS_CLOSE_LATER : WS_CLOSE_POLICY, late ? "not ready yet" : "revoked");
+  if (self->client != NULL && peer_find (self, "") == NULL)
+    ws_client_down (self);
+}
+
+static void
+node_judged (gpointer data)
+{
+  WsLink *link = data;
+  Node *self = link->hub->self;
+  gboolean in = far_clearance_state (link->clearance) == FAR_CLEARANCE_IN;
+
+  if (link->cause != NULL)
+    return;
+  node_waits_no_more (self, link);
+  if (!in) {
+    node_refuse (self, link);
+    return;
+  }
+  node_let_in (self, link);
+  if (link->cause == NULL)
+    ws_link_let_in (link);
+}
+
+static void
+node_up (gpointer data, WsLink *link)
+{
+  Node *self = data;
+  FarClearanceState state;
+
+  if (link->peer == NULL)
+    return;
+  link->clearance = far_clearance_new (link->conn->presented, self->client == NULL, node_judged, link);
+  state = far_clearance_state (link->clearance);
+  node_drop_waiting (self, link->peer);
+  if (state == FAR_CLEARANCE_WAITS)
+    node_wait (self, link);
+  else if (state == FAR_CLEARANCE_IN)
+    node_let_in (self, link);
+  else
+    node_refuse (self, link);
+}
+
+static void
 node_down (gpointer data, WsLink *link, const char *cause)
 {
   Node *self = data;
 
+  node_waits_no_more (self, link);
   peer_gone (self, link, cause);
   if (self->client != NULL && peer_find (self, "") == NULL)
     ws_client_down (self);
@@ -233,6 +304,7 @@ node_stop (gpointer data)
     ws_hub_end (g_steal_pointer (&self->hub));
   g_clear_pointer (&self->listener, ws_listener_free);
   g_clear_pointer (&self->peers, g_hash_table_unref);
+  g_clear_pointer (&self->waiting, g_hash_table_unref);
 }
 
 static gboolean
@@ -258,6 +330,7 @@ node_start (gpointer data, GError **error)
 
   self->hub = ws_hub_new (self->at, self, &node_funcs);
   self->peers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->waiting = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   if (options->connect != NULL ? !ws_client_new (self, options, error)
                                : !node_listen (self, options, error)) {
     node_stop (self);

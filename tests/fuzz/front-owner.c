@@ -468,7 +468,8 @@ front_begin_listener (Front *front, const char *node)
   FarPass *pass = far_gate_enter (front->gate, -1, (const struct sockaddr *) &address, NULL);
 
   far_gate_heard (pass);
-  ws_listener_take (&front->listener, memory_stream_new (&front->wire), FRONT_FROM, pass, node);
+  ws_listener_take (&front->listener, memory_stream_new (&front->wire), FRONT_FROM, pass,
+                    node != NULL ? far_presented_new (node, NULL, NULL) : NULL);
   front->conn = ws_conn_ref (g_queue_peek_head (&front->listener.served));
 }
 

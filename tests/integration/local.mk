@@ -40,6 +40,7 @@ integration_tests = \
 	tests/integration/refusals.py \
 	tests/integration/reload.py \
 	tests/integration/restore.py \
+	tests/integration/revocation.py \
 	tests/integration/sequence.py \
 	tests/integration/stock-terminal.py \
 	tests/integration/stock.py \

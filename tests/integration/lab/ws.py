@@ -36,6 +36,11 @@ def context_of(ca, keys=None):
     return _contexts[ca, keys]
 
 
+def forget(ca, keys):
+    """There are other keys in that directory from now on."""
+    _contexts.pop((ca, keys), None)
+
+
 def frame(payload=b"", opcode=BINARY, *, fin=True, mask=True, rsv=0):
     size = len(payload)
     head = bytes([(0x80 if fin else 0) | rsv << 4 | opcode])
@@ -78,7 +83,7 @@ class Refused(Exception):
 
 class WebSocket:
     def __init__(self, sock, path="/link", origin=None, extra=""):
-        self.sock, self.rest, self.closed = sock, b"", None
+        self.sock, self.rest, self.closed, self.cause = sock, b"", None, ""
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {key}",
                  "Sec-WebSocket-Version: 13"]
@@ -130,12 +135,13 @@ class WebSocket:
         return first & 15, bool(first & 0x80), self._take(size)
 
     def receive(self):
-        """The next message: (opcode, payload). ConnectionError when it was closed, with .closed the code."""
+        """The next message: (opcode, payload). ConnectionError when it was closed, with .closed the code and .cause the text."""
         opcode, data = None, b""
         while True:
             this, fin, payload = self.frame()
             if this == CLOSE:
                 self.closed = struct.unpack(">H", payload[:2])[0] if len(payload) >= 2 else 1005
+                self.cause = payload[2:].decode(errors="replace")
                 raise ConnectionError(f"closed {self.closed}")
             if this == PING:
                 self.send(payload, PONG)

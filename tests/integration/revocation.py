@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What becomes of links and carriers when a node is revoked: before they are up, while they come up, when they are up, and while nobody knows yet
+who is revoked."""
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+import tap
+from lab import control, profile, ws
+from lab.process import Process
+from lab.wait import free_port
+
+BUILD = os.environ["FARWATCH_TEST_BUILDDIR"]
+KEYS = os.path.join(BUILD, "tests", "integration", "fleet-keys")
+
+
+class Links(unittest.TestCase):
+    """A server with a listener for nodes, and a service that revokes on demand."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="fwr-")
+        subprocess.run([KEYS, cls.dir, "cloud:server", "t1", "t2", "t4", "t5", "t6"], check=True)
+        cls.ca, cls.port = os.path.join(cls.dir, "ca", "ca.crt"), free_port()
+        plugins = os.path.join(cls.dir, "plugins")
+        os.mkdir(plugins)
+        os.symlink(os.path.join(BUILD, "tests", "fixtures", ".libs", "service-echo.so"), os.path.join(plugins, "service-echo.so"))
+        door = os.path.join(cls.dir, "cloud", "control.sock")
+        path = os.path.join(cls.dir, "cloud.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(profile.text({
+                "farwatch": 1, "node": {"id": "cloud", "state": os.path.join(cls.dir, "cloud"), "control": door},
+                "transports": {"nodes": {"type": "websocket", "listen": f"127.0.0.1:{cls.port}"}},
+                "services": {"echo": {"type": "echo"}}}))
+        env = {"FARWATCH_PLUGIN_DIR": f"{os.environ['FARWATCH_PLUGIN_DIR']}:{plugins}"}
+        cls.cloud = Process([os.path.join(BUILD, "farwatchd"), "--profile", path], os.path.join(cls.dir, "cloud.log"), notify=True, env=env)
+        cls.cloud.wait_notice("READY=1", 30)
+        cls.door = control.Control(door)
+
+    @classmethod
+    def tearDownClass(cls):
+        faults = cls.cloud.stop(idle=True)
+        shutil.rmtree(cls.dir)
+        assert not faults, faults
+
+    def keys(self, node):
+        return os.path.join(self.dir, node, "keys")
+
+    def tls(self, keys, **how):
+        sock = ws.tls(("127.0.0.1", self.port), self.ca, keys=keys, **how)
+        self.addCleanup(sock.close)
+        return sock
+
+    def link(self, keys, **how):
+        return ws.WebSocket(self.tls(keys, **how))
+
+    def assert_up(self, link, why=""):
+        self.assertEqual(link.ask("GET", "nothing")[0], 404, why)
+
+    def assert_refused(self, keys, **how):
+        with self.assertRaises(OSError) as refused:
+            self.link(keys, **how)
+        self.assertIn("REVOKED", str(refused.exception))
+
+    def certificate(self, keys):
+        with open(os.path.join(keys, "node.crt"), encoding="ascii") as file:
+            return file.read()
+
+    def revoking(self, node):
+        """Its certificate is being revoked: main stands still in the middle of it until the function returned is called."""
+        when = os.path.join(self.dir, f"when-{node}")
+        os.mkfifo(when)
+        self.door.send("POST", "revoke", {"certificate": self.certificate(self.keys(node)), "when": when})
+        fifo = os.open(when, os.O_WRONLY)  # main has it open too
+        begun = [fifo]
+
+        def goes_on():
+            while begun:
+                os.close(begun.pop())
+                self.assertEqual(self.door.read().status, 200)
+        self.addCleanup(goes_on)
+        return goes_on
+
+    def again_with_new_keys(self, node):
+        """The same node by another key; the folder of what it had before."""
+        before = os.path.join(self.dir, "before", node, "keys")
+        shutil.move(self.keys(node), before)
+        subprocess.run([KEYS, self.dir, node], check=True)
+        ws.forget(self.ca, self.keys(node))
+        return before
+
+    def test_while_the_link_comes_up(self):
+        """Its handshake was good and it has its 101; what it says is not heard, and it does not come in, by a resumed session neither."""
+        keys = self.keys("t4")
+        first = self.tls(keys)
+        self.assert_up(ws.WebSocket(first))
+        goes_on = self.revoking("t4")
+        links = [self.link(keys) for _ in range(5)]
+        resumed = self.tls(keys, session=first.session)
+        self.assertTrue(resumed.session_reused)
+        links.append(ws.WebSocket(resumed))
+        for link in links:
+            link.send(ws.message("POST", "wait", {}))
+        goes_on()
+        for link in links:
+            self.assertEqual((link.end(), link.cause), (1008, "revoked"))
+        self.assertEqual(self.door.call("POST", "release", {})["released"], 0, "a message of it was taken")
+        self.assert_refused(keys)
+        self.assert_refused(keys, session=first.session)
+        self.assert_up(self.link(self.keys("t2")))
+
+    def test_when_the_link_is_up(self):
+        """It ends within two seconds, and says why; the same node by the certificate it has now stays."""
+        link = self.link(self.keys("t5"))
+        self.assert_up(link)
+        self.revoking("t5")()
+        begin = time.monotonic()
+        self.assertEqual((link.end(), link.cause), (1008, "revoked"))
+        self.assertLess(time.monotonic() - begin, 2)
+        self.cloud.wait_line("t5 is revoked: its link from 127.0.0.1 is closed")
+        before = self.again_with_new_keys("t5")
+        renewed = self.link(self.keys("t5"))
+        self.assert_up(renewed)
+        self.assert_refused(before)
+        self.assert_up(renewed, "who shows the old one does not take its place")
+
+    def test_renewed_before_the_old_one_is_revoked(self):
+        before = self.again_with_new_keys("t6")
+        renewed = self.link(self.keys("t6"))
+        self.assert_up(renewed)
+        self.door.call("POST", "revoke", {"certificate": self.certificate(before)})
+        self.assert_up(renewed)
+        self.assert_refused(before)
+
+
+tap.main()
