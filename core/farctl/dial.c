@@ -175,7 +175,6 @@ dial_stream (const char *type_name, const char *url, const char *ca, GError **er
   Dialled dialled = { 0 };
 
   far_loop_main ();
-  far_loader_scan ();
   type = (const FarTransportType *) far_loader_type (FAR_KIND_TRANSPORT, type_name, NULL, error);
   if (type == NULL)
     return NULL;
