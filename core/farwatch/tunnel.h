@@ -52,8 +52,11 @@ void far_device_free (FarDevice *device);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarDevice, far_device_free)
 const FarDevice *far_device_find (const char *name); /* [main] */
 GPtrArray *far_device_list (void);                   /* container to be freed */
-/* at run time, on top of the profile; copied */
-gboolean far_device_add (const FarDevice *device, GError **error);
+/* At run time, on top of the profile; copied. It is at's, who added it last, and goes when at goes; at NULL:
+ * nobody's. FAR_ERROR_CONFLICT: it stands in the profile; FAR_ERROR_INVALID: its name, or no endpoint. [main]
+ */
+gboolean far_device_add (FarInstance *at, const FarDevice *device, GError **error);
+/* FALSE: none of that name was added. [main] */
 gboolean far_device_remove (const char *name);
 /* Device whose address is host:port or whose name is host (any port), NULL: none (so -L/-W reach devices and
  * nothing else). */

@@ -6,21 +6,41 @@
 
 #include "base/node-part.h"
 
+#include "loop/owned.h"
+
 #include <farwatch/i18n.h>
 #include <farwatch/option.h>
 #include <farwatch/thread.h>
 
 #include <string.h>
 
+/* Whose an added device is: it goes with the instance. */
+typedef struct {
+  FarOwned owned;
+  char *device; /* its name */
+} DeviceOwner;
+
 typedef struct {
   GPtrArray *profile, *added; /* of FarDevice; NULL: none yet */
+  GHashTable *owners;         /* name → DeviceOwner, of those added; NULL: none yet */
 } Devices;
+
+static void
+device_owner_free (gpointer data)
+{
+  DeviceOwner *owner = data;
+
+  far_owned_leave (&owner->owned);
+  g_free (owner->device);
+  g_free (owner);
+}
 
 static void
 devices_clear (gpointer part)
 {
   Devices *self = part;
 
+  g_clear_pointer (&self->owners, g_hash_table_unref);
   g_clear_pointer (&self->profile, g_ptr_array_unref);
   g_clear_pointer (&self->added, g_ptr_array_unref);
 }
@@ -84,8 +104,29 @@ far_object_name_ok (const char *name)
          strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == length;
 }
 
+static void
+device_owner_end (gpointer thing)
+{
+  const DeviceOwner *owner = thing;
+  g_autofree char *name = g_strdup (owner->device);
+
+  far_device_remove (name);
+}
+
+static void
+device_own (FarInstance *at, const char *name)
+{
+  DeviceOwner *owner = g_new0 (DeviceOwner, 1);
+
+  owner->device = g_strdup (name);
+  if (!devices ()->owners)
+    devices ()->owners = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, device_owner_free);
+  g_hash_table_replace (devices ()->owners, owner->device, owner);
+  far_owned_by (&owner->owned, at, device_owner_end, owner);
+}
+
 gboolean
-far_device_add (const FarDevice *device, GError **error)
+far_device_add (FarInstance *at, const FarDevice *device, GError **error)
 {
   FAR_ON_MAIN ();
   if (!far_object_name_ok (device->name)) {
@@ -107,6 +148,7 @@ far_device_add (const FarDevice *device, GError **error)
     devices ()->added = g_ptr_array_new_with_free_func ((GDestroyNotify) far_device_free);
   far_device_remove (device->name);
   g_ptr_array_add (devices ()->added, far_device_copy (device));
+  device_own (at, device->name);
   return TRUE;
 }
 
@@ -115,7 +157,11 @@ far_device_remove (const char *name)
 {
   FAR_ON_MAIN ();
   guint at;
-  return device_in (devices ()->added, name, &at) && g_ptr_array_remove_index (devices ()->added, at);
+  if (!device_in (devices ()->added, name, &at))
+    return FALSE;
+  g_hash_table_remove (devices ()->owners, name);
+  g_ptr_array_remove_index (devices ()->added, at);
+  return TRUE;
 }
 
 /* Addresses are compared as text after the port is parsed; a device's name works as its host with any port.
@@ -145,6 +191,7 @@ far_device_by_address (const char *host, guint16 port)
 void
 far_device_reset (void)
 {
+  g_clear_pointer (&devices ()->owners, g_hash_table_unref);
   g_clear_pointer (&devices ()->profile, g_ptr_array_unref);
   g_clear_pointer (&devices ()->added, g_ptr_array_unref);
 }

@@ -17,38 +17,47 @@ devices_path (void)
 }
 
 static gboolean
-device_add (const char *name, json_t *json, GError **error)
+device_add (Member *self, const char *name, json_t *json, GError **error)
 {
   g_autoptr (FarDevice) device = far_device_parse (name, json, TRUE, error);
   FarInstance *at = device ? far_instance_find (FAR_KIND_ENDPOINT, device->endpoint, error) : NULL;
   return at && far_device_address_ok (device, far_instance_type (at), error) &&
-         far_device_add (device, error);
+         far_device_add (self->at, device, error);
+}
+
+/* A device that a profile has meanwhile is left out in silence: the profile wins. */
+static void
+added_take (Member *self)
+{
+  const char *name;
+  json_t *json;
+  json_object_foreach (self->added, name, json) {
+    g_autoptr (GError) fault = NULL;
+    if (!device_add (self, name, json, &fault) && !g_error_matches (fault, FAR_ERROR, FAR_ERROR_CONFLICT))
+      far_log (self->at, G_LOG_LEVEL_WARNING, "device left out: %s", fault->message);
+  }
 }
 
 gboolean
 member_added_load (Member *self, GError **error)
 {
+  if (self->added)
+    return TRUE;
   g_autofree char *path = devices_path ();
   json_error_t where;
-  self->added = json_object ();
-  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+  json_t *added = g_file_test (path, G_FILE_TEST_EXISTS)
+                      ? json_load_file (path, JSON_REJECT_DUPLICATES, &where)
+                      : json_object ();
+  if (json_is_object (added)) {
+    self->added = added;
+    added_take (self);
     return TRUE;
-  json_t *added = json_load_file (path, JSON_REJECT_DUPLICATES, &where), *json;
-  if (!json_is_object (added)) {
-    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG, _ ("%s:%d: %s; repair it or move it away"), path,
-                 where.line, where.text);
-    json_decref (added);
-    return FALSE;
   }
-  const char *name;
-  json_object_foreach (added, name, json) {
-    g_autoptr (GError) fault = NULL;
-    if (!device_add (name, json, &fault) && !g_error_matches (fault, FAR_ERROR, FAR_ERROR_CONFLICT))
-      far_log (self->at, G_LOG_LEVEL_WARNING, "device left out: %s", fault->message);
-  }
-  json_decref (self->added);
-  self->added = added;
-  return TRUE;
+  g_set_error (error, FAR_ERROR, FAR_ERROR_CONFIG,
+               _ ("%s:%d: %s: the devices added at run time are not known; repair it or move it away"), path,
+               added ? 1 : where.line, added ? _ ("no JSON object") : where.text);
+  json_decref (added);
+  return FALSE;
 }
 
 /* A change whose turn comes when those before it are durable or undone: what stood there before it is known
@@ -121,7 +130,7 @@ added_undo (Member *self, const AddedChange *change)
   added_set (self, change->name, change->before);
   far_device_remove (change->name);
   if (change->before)
-    device_add (change->name, change->before, NULL);
+    device_add (self, change->name, change->before, NULL);
 }
 
 static json_t *
@@ -182,7 +191,7 @@ member_added_put (Member *self, FarCall *call, GError **error)
                  _ ("%d devices were added already: put them into the profile"), ADDED_MAX);
     return FALSE;
   }
-  if (!device_add (name, call->body, error))
+  if (!device_add (self, name, call->body, error))
     return FALSE;
   json_incref (before);
   added_set (self, name, call->body);

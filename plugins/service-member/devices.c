@@ -55,6 +55,17 @@ device_show (const FarDevice *device)
   return row;
 }
 
+/* A damaged file of added devices is left as it is: nothing is changed until somebody has looked at it. */
+static gboolean
+device_list_whole (Member *self, FarCall *call)
+{
+  GError *error = NULL;
+  if (member_added_load (self, &error))
+    return TRUE;
+  far_call_fail (call, error);
+  return FALSE;
+}
+
 /* A person who changes one that they have seen. In its turn, so that nothing comes in between. */
 static gboolean
 member_device_is_seen (FarCall *call)
@@ -91,7 +102,7 @@ static void
 member_devices_put_one (Member *self, FarCall *call)
 {
   GError *error = NULL;
-  if (!member_device_is_seen (call))
+  if (!device_list_whole (self, call) || !member_device_is_seen (call))
     return;
   json_object_del (call->body, "expect"); /* what stays is kept as it came */
   if (!member_added_put (self, call, &error))
@@ -101,7 +112,7 @@ member_devices_put_one (Member *self, FarCall *call)
 static void
 member_devices_delete_one (Member *self, FarCall *call)
 {
-  if (!member_device_is_seen (call))
+  if (!device_list_whole (self, call) || !member_device_is_seen (call))
     return;
   if (!far_device_remove (call->parts[1])) {
     gboolean known = far_device_find (call->parts[1]) != NULL;

@@ -26,13 +26,14 @@ struct _Member {
   FarInstanceTimer *tell_timer; /* of a list that did not arrive, until it is told again */
   gint64 tell_wait_us;          /* how long that takes; 0: the last one arrived */
   /* added.c */
-  json_t *added;  /* name → description, as in devices.json */
+  json_t *added;  /* name → description, as in devices.json; NULL: that could not be read */
   GQueue changes; /* of AddedTurn: changes that wait for the one under way */
   gboolean changing;
   /* renew.c */
   FarInstanceTimer *renew_timer;
   gboolean renewing_expired; /* the certificate has expired already */
-  gint64 renew_wait_us;      /* until a renewal that came to nothing is asked for again; 0: none did */
+  char *renewing_key;   /* the key that a renewal under way asks for, as far_trust_key_hash(); NULL: none */
+  gint64 renew_wait_us; /* until a renewal that came to nothing is asked for again; 0: none did */
 };
 
 static inline const MemberOpts *
@@ -57,6 +58,7 @@ void member_renew_start (Member *self);
 void member_tell (Member *self);
 
 /* ---- added.c ---- */
+/* Reads the file, if that was not done yet. FALSE: it is damaged, and is left as it is. */
 gboolean member_added_load (Member *self, GError **error);
 /* func is called when all changes before it are durable or undone. Refuses the call if too many wait. */
 void member_added_turn (Member *self, void (*func) (Member *self, FarCall *call), FarCall *call);

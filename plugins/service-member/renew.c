@@ -30,6 +30,20 @@ certificate_due (Member *self)
   return far_clock_wall_us () > from_us + (until_us - from_us) / 3 * 2;
 }
 
+/* A certificate of this name for another key would shut this node out: it cannot prove what it shows. */
+static gboolean
+certificate_is_for_key (Member *self, const char *pem, GError **error)
+{
+  g_autofree char *key = far_trust_key_hash (pem, error);
+  if (!key || g_strcmp0 (key, self->renewing_key) == 0)
+    return key != NULL;
+  g_set_error (
+      error, FAR_ERROR, FAR_ERROR_PROTOCOL,
+      _ ("the certificate in the answer is for another key (%s) than this node's (%s): it is not taken"), key,
+      self->renewing_key);
+  return FALSE;
+}
+
 /* The certificate in the answer, checked; caller frees. */
 static char *
 certificate_taken (Member *self, FarMessage *answer, GError **error)
@@ -39,7 +53,10 @@ certificate_taken (Member *self, FarMessage *answer, GError **error)
   g_autofree char *ca = far_trust_path (member_opts (self)->keys, "ca.crt");
   if (body && !pem)
     g_set_error (error, FAR_ERROR, FAR_ERROR_PROTOCOL, _ ("answer without a certificate"));
-  char *taken = pem && far_trust_check (pem, ca, FAR_PURPOSE_NODE_CLIENT, far_node_id (), NULL, NULL, error)
+  char *taken = pem &&
+                        far_trust_check (pem, ca, FAR_PURPOSE_NODE_CLIENT, far_node_id (), NULL, NULL,
+                                         error) &&
+                        certificate_is_for_key (self, pem, error)
                     ? g_strdup (pem)
                     : NULL;
   json_decref (body);
@@ -59,6 +76,7 @@ renew_in (Member *self, gint64 us)
 static void
 not_renewed (Member *self, const GError *error)
 {
+  g_clear_pointer (&self->renewing_key, g_free);
   self->renew_wait_us = MIN (MAX (AGAIN_US, 2 * self->renew_wait_us), EVERY_US);
   renew_in (self, self->renew_wait_us);
   far_log_limited (self->at, "renew", "certificate not renewed%s: %s",
@@ -74,6 +92,7 @@ certificate_kept (FarRequest *req, gpointer user)
     not_renewed (self, far_request_error (req));
     return;
   }
+  g_clear_pointer (&self->renewing_key, g_free);
   self->renew_wait_us = 0;
   far_log (self->at, G_LOG_LEVEL_MESSAGE, "certificate renewed");
   g_autofree char *pem = certificate_read (self), *ca = far_trust_path (member_opts (self)->keys, "ca.crt");
@@ -102,10 +121,11 @@ member_renew (Member *self)
 {
   const char *link = member_opts (self)->link;
   g_autoptr (GError) error = NULL;
-  if (!far_peer_connected (link, "") || !certificate_due (self))
+  if (self->renewing_key || !far_peer_connected (link, "") || !certificate_due (self))
     return;
   g_autofree char *csr = far_trust_csr (member_opts (self)->keys, far_node_id (), &error);
-  if (!csr) {
+  self->renewing_key = csr ? far_trust_key_hash (csr, &error) : NULL;
+  if (!self->renewing_key) {
     not_renewed (self, error);
     return;
   }

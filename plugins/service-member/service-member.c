@@ -19,9 +19,10 @@ static gboolean
 member_start (gpointer data, GError **error)
 {
   Member *self = data;
-  if (!member_added_load (self, error))
-    return FALSE;
+  g_autoptr (GError) fault = NULL;
   member_renew_start (self);
+  if (!member_added_load (self, &fault)) /* the node stays in its fleet all the same */
+    far_log (self->at, G_LOG_LEVEL_WARNING, "%s", fault->message);
   far_instance_ready (self->at);
   return TRUE;
 }
@@ -31,6 +32,7 @@ member_fini (gpointer data)
 {
   Member *self = data;
   member_added_forget (self);
+  g_free (self->renewing_key);
 }
 
 static void

@@ -162,6 +162,13 @@ tests_unit_test_agent_course_CFLAGS = $(TEST_CC)
 tests_unit_test_agent_course_LDFLAGS = $(TEST_LD)
 tests_unit_test_agent_course_LDADD = $(TEST_LINK)
 
+unit_tests += tests/unit/test-member
+tests_unit_test_member_SOURCES = tests/unit/test-member.c $(AGENT_HELP)
+tests_unit_test_member_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_member_CFLAGS = $(TEST_CC)
+tests_unit_test_member_LDFLAGS = $(TEST_LD)
+tests_unit_test_member_LDADD = $(TEST_LINK)
+
 unit_tests += tests/unit/test-agent-advance
 tests_unit_test_agent_advance_SOURCES = tests/unit/test-agent-advance.c $(AGENT_HELP)
 tests_unit_test_agent_advance_CPPFLAGS = $(TEST_CPP)

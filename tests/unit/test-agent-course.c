@@ -97,89 +97,6 @@ START_TEST (test_poll_now)
 }
 END_TEST
 
-static gboolean
-link_was_cut (gpointer user)
-{
-  return cloud_nodes ()->cuts->len > 0;
-}
-
-/* Keys of which the certificate lasts a day; caller frees the folder of their authority. */
-static char *
-certified_for_a_day (void)
-{
-  g_autofree char *keys = g_build_filename (cloud_folder (), "state", "keys", NULL),
-                  *ca = g_build_filename (cloud_folder (), "ca", NULL);
-  g_autofree char *root = g_build_filename (ca, "ca.crt", NULL), *pem = NULL,
-                  *csr = far_trust_csr (keys, "t1", NULL);
-  g_autofree char *path = far_trust_path (keys, "node.crt"), *path_ca = far_trust_path (keys, "ca.crt"),
-                  *old = NULL;
-  ck_assert_int_eq (g_mkdir (ca, 0700), 0);
-  ck_assert (far_trust_ca_create (ca, "fleet", NULL));
-  ck_assert (g_file_get_contents (root, &pem, NULL, NULL) && g_file_set_contents (path_ca, pem, -1, NULL));
-  old = far_trust_sign (ca, csr, "t1", NULL, FALSE, 1, NULL);
-  ck_assert (g_file_set_contents (path, old, -1, NULL));
-  return g_steal_pointer (&ca);
-}
-
-static void
-renewal_answered (const char *ca)
-{
-  FakeSent *renew = sent_newest ("renew");
-  g_autofree char *fresh = far_trust_sign (ca, text_of (renew->body, "csr"), "t1", NULL, FALSE, 30, NULL),
-                  *kept = NULL;
-  g_autofree char *path = g_build_filename (cloud_folder (), "state", "keys", "node.crt", NULL);
-  answer_sent (renew, 200, json_pack ("{s:s}", "certificate", fresh));
-  ck_assert (run_until (link_was_cut, NULL)); /* written beside main */
-  ck_assert (g_file_get_contents (path, &kept, NULL, NULL));
-  ck_assert_str_eq (kept, fresh);
-  ck_assert_uint_eq (cloud_nodes ()->cuts->len, 1);
-}
-
-/* A renewal that comes to nothing (the cloud's disk was full, the answer was lost) is asked for again under
- * the same link: first after a minute, then ever more slowly. Till then people cannot reach who has expired.
- */
-START_TEST (test_a_lost_renewal_is_asked_for_again)
-{
-  static const int waits[] = { 60, 120, 240 };
-  g_autofree char *ca = certified_for_a_day ();
-  polls_answered (json_pack ("{s:b}", "needed", 0));
-  agent_reload_with (", poll: 24h"); /* the link stands, though nobody answers polls here */
-  polls_answered (json_pack ("{s:b}", "needed", 0));
-  far_clock_advance (48 * 3600 * SECOND);
-  polls_answered (json_pack ("{s:b}", "needed", 0));
-  for (guint i = 0; i < G_N_ELEMENTS (waits); i++) {
-    FakeSent *renew = sent_newest ("renew");
-    ck_assert_ptr_nonnull (renew);
-    if (i == 1)
-      answer_sent (renew, 200, json_pack ("{s:s}", "certificate", "no certificate"));
-    else
-      answer_sent (renew, 507, json_pack ("{s:s, s:s}", "error", "full", "message", "cannot record"));
-    run_pending ();
-    far_clock_advance ((waits[i] - 5) * SECOND);
-    ck_assert_ptr_eq (sent_newest ("renew"), renew);
-    far_clock_advance (10 * SECOND);
-    ck_assert_msg (sent_newest ("renew") != renew, "not asked for again after failure %u", i);
-  }
-  renewal_answered (ca);
-}
-END_TEST
-
-/* A certificate that has expired: the node comes without one, names itself, and its key is the proof; then it
- * comes again. */
-START_TEST (test_renews_after_expiry)
-{
-  g_autofree char *ca = certified_for_a_day ();
-  far_peer_changed (cloud_nodes ()->at, "", TRUE, "192.0.2.1");
-  ck_assert_ptr_null (sent_newest ("renew"));
-  far_clock_advance (48 * 3600 * SECOND);
-  far_peer_changed (cloud_nodes ()->at, "", TRUE, "192.0.2.1");
-  FakeSent *renew = sent_newest ("renew");
-  ck_assert_ptr_nonnull (renew);
-  ck_assert_str_eq (text_of (renew->body, "node"), "t1");
-  renewal_answered (ca);
-}
-END_TEST
-
 START_TEST (test_push)
 {
   FakeTunnel *tunnel = opened ("s1");
@@ -647,69 +564,6 @@ START_TEST (test_devices_paged)
 }
 END_TEST
 
-static void
-change_answered (FarMessage *answer, gboolean last, gpointer user)
-{
-  guint **at = user;
-
-  *(*at)++ = answer->status;
-}
-
-/* Two changes of one device at once, neither of which can be written: the first is not what stood there
- * before the second. */
-START_TEST (test_devices_changed_at_once)
-{
-  g_autofree char *path = g_build_filename (cloud_folder (), "state", "devices.json", NULL),
-                  *inner = g_build_filename (path, "in-the-way", NULL);
-  g_autoptr (FarPrincipal) root = far_principal_new (FAR_PRINCIPAL_LOCAL, "root", NULL, "");
-  guint status[2] = { 0, 0 }, *at = status;
-
-  root->super = TRUE;
-  answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
-  ck_assert_int_eq (g_mkdir_with_parents (inner, 0700), 0);
-  for (guint i = 0; i < 2; i++) {
-    g_autoptr (FarMessage) put = far_message_request ("PUT", "terminals/t1/devices/x",
-                                                      json_pack ("{s:s, s:s}", "endpoint", "lan", "address",
-                                                                 i == 0 ? "192.0.2.9:80" : "192.0.2.9:81"));
-    far_api_submit (root, NULL, put, change_answered, &at);
-  }
-  for (guint i = 0; i < 50 && at < status + 2; i++)
-    ask_root ("PUT", "terminals/t1/devices/y",
-              json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:82"));
-  ck_assert_uint_eq (status[0], 507);
-  ck_assert_uint_eq (status[1], 507);
-  ck_assert_ptr_null (far_device_find ("x"));
-  ck_assert_ptr_null (far_device_find ("y"));
-}
-END_TEST
-
-/* What cannot be written is not there, what cannot be taken out of the file stays. */
-START_TEST (test_devices_not_recorded)
-{
-  g_autofree char *path = g_build_filename (cloud_folder (), "state", "devices.json", NULL),
-                  *inner = g_build_filename (path, "in-the-way", NULL);
-  answer_sent (last_sent ("terminals/t1/devices"), 200, json_object ());
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/meter",
-                               json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:502"))
-                         .status,
-                     200);
-  ck_assert_int_eq (g_unlink (path), 0);
-  ck_assert_int_eq (g_mkdir_with_parents (inner, 0700), 0);
-  ck_assert_uint_eq (ask_root ("PUT", "terminals/t1/devices/x",
-                               json_pack ("{s:s, s:s}", "endpoint", "lan", "address", "192.0.2.9:80"))
-                         .status,
-                     507);
-  ck_assert_ptr_null (far_device_find ("x"));
-  ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1/devices/meter", NULL).status, 507);
-  ck_assert_ptr_nonnull (far_device_find ("meter"));
-  ck_assert_int_eq (g_rmdir (inner), 0);
-  ck_assert_int_eq (g_rmdir (path), 0);
-  ck_assert_uint_eq (ask_root ("DELETE", "terminals/t1/devices/meter", NULL).status, 204);
-  cloud_restart ();
-  ck_assert_ptr_null (far_device_find ("meter"));
-}
-END_TEST
-
 int
 main (void)
 {
@@ -722,8 +576,6 @@ main (void)
   tcase_add_test (cases, test_nonce_again);
   tcase_add_test (cases, test_told_again_after_reload);
   tcase_add_test (cases, test_poll_now);
-  tcase_add_test (cases, test_renews_after_expiry);
-  tcase_add_test (cases, test_a_lost_renewal_is_asked_for_again);
   tcase_add_test (cases, test_push);
   tcase_add_test (cases, test_poll);
   tcase_add_test (cases, test_strangers);
@@ -744,8 +596,6 @@ main (void)
   tcase_add_test (cases, test_devices);
   tcase_add_test (cases, test_devices_paged);
   tcase_add_test (cases, test_sessions_paged);
-  tcase_add_test (cases, test_devices_changed_at_once);
-  tcase_add_test (cases, test_devices_not_recorded);
   suite_add_tcase (suite, cases);
   return run_suite (suite);
 }

@@ -105,7 +105,7 @@ set_up (void)
   agent.nonces = far_nonces_new ();
   live = polls = 0;
   FarDevice device = { .name = (char *) "boiler", .endpoint = (char *) "lan" };
-  ck_assert (far_device_add (&device, NULL));
+  ck_assert (far_device_add (NULL, &device, NULL));
 }
 
 static void

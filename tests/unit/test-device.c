@@ -18,7 +18,7 @@ add (const char *name, const char *address, const char *line)
                        .address = (char *) address,
                        .line = (char *) line };
   g_autoptr (GError) error = NULL;
-  ck_assert_msg (far_device_add (&device, &error), "%s", error ? error->message : "");
+  ck_assert_msg (far_device_add (NULL, &device, &error), "%s", error ? error->message : "");
 }
 
 static void
@@ -63,7 +63,7 @@ START_TEST (test_profile_wins)
   g_autoptr (GPtrArray) list = far_device_list ();
   ck_assert_uint_eq (list->len, 1);
   FarDevice device = { .name = (char *) "plc", .endpoint = (char *) "lan" };
-  ck_assert (!far_device_add (&device, &error));
+  ck_assert (!far_device_add (NULL, &device, &error));
   ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFLICT));
 }
 END_TEST
@@ -74,11 +74,11 @@ START_TEST (test_bad_names)
   for (guint i = 0; bad[i]; i++) {
     FarDevice device = { .name = (char *) bad[i], .endpoint = (char *) "lan" };
     g_autoptr (GError) error = NULL;
-    ck_assert_msg (!far_device_add (&device, &error), "'%s' was taken", bad[i]);
+    ck_assert_msg (!far_device_add (NULL, &device, &error), "'%s' was taken", bad[i]);
     ck_assert (g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID));
   }
   FarDevice nowhere = { .name = (char *) "x" };
-  ck_assert (!far_device_add (&nowhere, NULL));
+  ck_assert (!far_device_add (NULL, &nowhere, NULL));
 }
 END_TEST
 

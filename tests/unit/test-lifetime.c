@@ -580,7 +580,7 @@ lose_device (void)
   const FarDevice device = { .name = (char *) "plc", .endpoint = (char *) "nowhere" };
   const FarEndpointSpec spec = { .session = "s2", .person = "alice", .device = "plc" };
 
-  ck_assert (far_device_add (&device, NULL));
+  ck_assert (far_device_add (NULL, &device, NULL));
   ck_assert (far_device_lock ("plc", "s1", "alice", NULL, NULL, NULL));
   far_device_open (&spec, far_request_new (NULL, NULL, 0));
   run_pending ();
