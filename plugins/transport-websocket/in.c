@@ -21,7 +21,7 @@ ws_text_take (WsText *text, const WsPiece *piece, const guint8 *data, gsize size
   if (piece->begins)
     *text = (WsText){ 0 };
   text->other = text->other || size > strlen (WS_EOF) - MIN (text->n, strlen (WS_EOF)) ||
-                (size > 0 && memcmp (data, WS_EOF + text->n, size) != 0);
+                (size > 0 && memcmp (data, &WS_EOF[text->n], size) != 0);
   text->n += (guint) MIN (size, WS_TEXT_LOOK);
   text->frames += piece->frame;
   if (text->other)

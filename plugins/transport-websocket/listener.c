@@ -237,10 +237,9 @@ listener_begin (gpointer data)
                                    .user_timeout_ms = USER_TIMEOUT_MS,
                                    .came = ws_listener_came,
                                    .user = listener };
-  g_auto (GStrv) proxies = (GStrv) spec->proxies; /* the acceptor has its own */
 
   listener->acceptor = far_acceptor_new (listener->loop, spec->fd, &accept);
-  listener->spec.proxies = NULL;
+  g_strfreev ((GStrv) g_steal_pointer (&listener->spec.proxies)); /* the acceptor has its own */
   listener->timer = far_loop_timer (listener->loop, far_clock_boottime_us () + G_USEC_PER_SEC / 4,
                                     ws_listener_look, listener);
 }

@@ -57,9 +57,9 @@ next (Run *run)
 static void
 ask_stream (FarStream *stream)
 {
-  g_autofree char *key = far_tls_peer_key (stream);
   guint8 bytes[16];
 
+  g_free (far_tls_peer_key (stream));
   if (far_tls_export (stream, "EXPORTER-fuzz", bytes, sizeof bytes))
     g_assert_false (far_tls_refused (stream) && !stream->closed);
   g_assert_true (stream->klass->waiting (stream) <= OURS_MAX + LOOSE);

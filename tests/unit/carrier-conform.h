@@ -360,7 +360,7 @@ conform_prepares (Conform *c)
   for (guint late = 0; late < 2; late++) {
     Answer answer = { 0 };
     conform_reserve (c, "s1");
-    g_autoptr (FarRequest) req = conform_prepare (c, &answer);
+    g_autoptr (FarRequest) req G_GNUC_UNUSED = conform_prepare (c, &answer);
     for (guint i = 0; late > 0 && i < 500; i++) {
       settle_workers ();
       run_pending ();
@@ -389,7 +389,7 @@ conform_prepares_in_vain (Conform *c)
 {
   Answer wrong = { 0 }, ended = { 0 }, stopped = { 0 };
   conform_reserve (c, "s1");
-  g_autoptr (FarRequest) first = conform_prepare (c, &wrong);
+  g_autoptr (FarRequest) first G_GNUC_UNUSED = conform_prepare (c, &wrong);
   far_carrier_show (c->terminal.carrier, "word-0");
   answer_wait (&wrong);
   ck_assert (g_error_matches (wrong.error, FAR_ERROR, FAR_ERROR_DENIED));
@@ -397,13 +397,13 @@ conform_prepares_in_vain (Conform *c)
   conform_ends (&c->terminal, "given up");
   side_clear (&c->terminal);
   far_clock_advance (SECONDS (700));
-  g_autoptr (FarRequest) second = conform_prepare (c, &ended);
+  g_autoptr (FarRequest) second G_GNUC_UNUSED = conform_prepare (c, &ended);
   conform_ends (&c->terminal, "the login was refused");
   answer_wait (&ended);
   ck_assert_ptr_nonnull (ended.error);
   g_clear_error (&ended.error);
   side_clear (&c->terminal);
-  g_autoptr (FarRequest) third = conform_prepare (c, &stopped);
+  g_autoptr (FarRequest) third G_GNUC_UNUSED = conform_prepare (c, &stopped);
   node_stop ();
   answer_wait (&stopped);
   ck_assert_ptr_nonnull (stopped.error);

@@ -141,7 +141,7 @@ START_TEST (held_too_long)
   Answer answer = { 0 };
   conform_begin (&c, &by_ssh);
   conform_reserve (&c, "s1");
-  g_autoptr (FarRequest) req = conform_prepare (&c, &answer);
+  g_autoptr (FarRequest) req G_GNUC_UNUSED = conform_prepare (&c, &answer);
   for (guint i = 0; i < 500; i++) {
     settle_workers ();
     run_pending ();

@@ -626,7 +626,7 @@ END_TEST
  * of a password that is none by then. */
 START_TEST (a_password_is_changed_by_one_proof_once)
 {
-  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", "");
+  g_autoptr (FarPrincipal) alice = person ("alice", "");
   Heard first = { 0 }, second = { 0 };
 
   doors_open ();
@@ -676,8 +676,7 @@ login_meanwhile (void)
 /* What was judged by the password of before gives no ticket, whenever it ends. */
 START_TEST (a_login_of_the_old_password_gives_no_ticket)
 {
-  g_autoptr (FarPrincipal) super = root (), alice = person ("alice", ""),
-                           none = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "");
+  g_autoptr (FarPrincipal) super = root (), none = far_principal_new (FAR_PRINCIPAL_NONE, "", NULL, "");
 
   doors_open ();
   stands[0].keeps_passwords = TRUE;
