@@ -558,7 +558,8 @@ stream_abort (FarStream *stream, const char *cause)
     self->below->klass->abort (self->below, cause);
 }
 
-/* The stream below is taken again when this one is used at its new loop. */
+/* The stream below is taken again when this one is used at its new loop. The end of the listener may come to
+ * it there as soon as it is listened for, so that is last. */
 static void
 stream_move (FarStream *stream, FarLoop *loop)
 {
@@ -567,8 +568,8 @@ stream_move (FarStream *stream, FarLoop *loop)
   far_stream_take (self->below, NULL, NULL);
   self->below->klass->move (self->below, loop);
   self->away = TRUE;
-  listen_for_end (self, loop);
   far_stream_moved (stream, loop);
+  listen_for_end (self, loop);
 }
 
 static gsize
