@@ -5,7 +5,16 @@
 
 #include <farwatch/error.h>
 
-G_DEFINE_QUARK (farwatch - error, far_error)
+/* G_DEFINE_QUARK() reads and writes without order, and threads of stores ask as well as main. */
+GQuark
+far_error_quark (void)
+{
+  static gsize quark;
+
+  if (g_once_init_enter (&quark))
+    g_once_init_leave (&quark, g_quark_from_static_string ("farwatch-error"));
+  return (GQuark) quark;
+}
 
 /* One row a code: the word that crosses interfaces and the status it has there. */
 static const struct {

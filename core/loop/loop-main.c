@@ -101,8 +101,10 @@ far_loop_pick (void)
   static GPtrArray *pool; /* workers are made when first picked: who has no session has no threads */
   static guint next;
   g_mutex_lock (&lock);
-  if (pool == NULL)
+  if (pool == NULL) {
+    far_loop_main (); /* workers answer to main, and none of them is the one to make it */
     pool = g_ptr_array_new ();
+  }
   guint i = next++ % g_get_num_processors ();
   if (i >= pool->len) {
     g_autofree char *name = g_strdup_printf ("worker-%u", i);
