@@ -206,11 +206,25 @@ take_keys (FarTls *tls, guint64 stamp, GError **error)
   return TRUE;
 }
 
+/* A handshake may be under way at a worker when the program ends. GnuTLS frees its tables by then, unless
+ * somebody holds it. */
+static void
+hold_library (void)
+{
+  static gsize held;
+
+  if (g_once_init_enter (&held)) {
+    gnutls_global_init ();
+    g_once_init_leave (&held, 1);
+  }
+}
+
 FarTls *
 far_tls_new (const FarTlsSpec *spec, GError **error)
 {
   g_autoptr (FarTls) tls = g_new0 (FarTls, 1);
 
+  hold_library ();
   tls->refs = 1;
   g_mutex_init (&tls->lock);
   tls->spec = *spec;
