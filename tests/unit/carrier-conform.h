@@ -82,7 +82,7 @@ conform_open (Conform *c, const char *token)
 {
   guint up = c->cloud.up + 1, up_there = c->terminal.up + 1;
   g_autoptr (GError) error = conform_open_as (c, "s1", token, c->tunnel->part);
-  ck_assert_msg (error == NULL, "%s; log:\n%s", error != NULL ? error->message : "", ssh_log->str);
+  ck_assert_msg (error == NULL, "%s; log:\n%s", error != NULL ? error->message : "", ssh_logged ());
   await (&c->cloud.up, up);
   await (&c->terminal.up, up_there);
 }

@@ -41,7 +41,7 @@ dial_well (const Reserved *tunnel, const char *word)
 {
   guint up = cloud.up + 1, up_here = terminal.up + 1;
   g_autoptr (GError) error = dial_as ("t", tunnel, "s1", "t1", word, tunnel->host_key, &terminal);
-  ck_assert_msg (error == NULL, "%s; log:\n%s", error != NULL ? error->message : "", ssh_log->str);
+  ck_assert_msg (error == NULL, "%s; log:\n%s", error != NULL ? error->message : "", ssh_logged ());
   await (&cloud.up, up);
   await (&terminal.up, up_here);
 }

@@ -11,7 +11,9 @@
 #include <farwatch/plugin.h>
 
 static char *ssh_folder;
-static GString *ssh_log;
+static GMutex ssh_log_lock;
+static GString *ssh_log;                      /* under the lock: workers write as well */
+static char *ssh_log_copy;                    /* what ssh_logged() gave last */
 static gint64 dial_length_us = SECONDS (600); /* of the terminal's end */
 
 /* ---- a device: echoes what it gets ---- */
@@ -196,6 +198,17 @@ side_clear (Side *side)
   *side = (Side){ 0 };
 }
 
+/* All that was logged until now, good until it is asked for again. */
+static inline const char *
+ssh_logged (void)
+{
+  g_mutex_lock (&ssh_log_lock);
+  g_free (ssh_log_copy);
+  ssh_log_copy = g_strdup (ssh_log->str);
+  g_mutex_unlock (&ssh_log_lock);
+  return ssh_log_copy;
+}
+
 /* Runs main until *n >= wanted. */
 static inline void
 await (const guint *n, guint wanted)
@@ -204,7 +217,7 @@ await (const guint *n, guint wanted)
   while (*(const volatile guint *) n < wanted && g_get_monotonic_time () < end)
     if (!g_main_context_iteration (NULL, FALSE))
       g_usleep (200);
-  ck_assert_msg (*n >= wanted, "waited in vain; log:\n%s", ssh_log->str);
+  ck_assert_msg (*n >= wanted, "waited in vain; log:\n%s", ssh_logged ());
 }
 
 /* What had come to any worker before this call is handled: the first round ends the turn that may be under
@@ -241,7 +254,9 @@ static const FarCarrierFuncs side_funcs = { .event = side_hears, .incoming = sid
 static inline void
 ssh_keep_log (GLogLevelFlags level, const char *path, const char *text, gpointer user)
 {
+  g_mutex_lock (&ssh_log_lock);
   g_string_append_printf (ssh_log, "%s: %s\n", path != NULL ? path : "-", text);
+  g_mutex_unlock (&ssh_log_lock);
 }
 
 static inline void
@@ -293,6 +308,7 @@ node_stop (void)
   far_node_close ();
   far_log_set_sink (NULL, NULL);
   g_string_free (ssh_log, TRUE);
+  g_clear_pointer (&ssh_log_copy, g_free);
   remove_folder (ssh_folder);
   g_clear_pointer (&ssh_folder, g_free);
 }
@@ -302,7 +318,7 @@ instance_self (FarKind kind, const char *name)
 {
   g_autoptr (GError) error = NULL;
   FarInstance *at = far_instance_find (kind, name, &error);
-  ck_assert_msg (at != NULL, "%s; log:\n%s", error != NULL ? error->message : "", ssh_log->str);
+  ck_assert_msg (at != NULL, "%s; log:\n%s", error != NULL ? error->message : "", ssh_logged ());
   return far_instance_self (at);
 }
 
@@ -332,7 +348,7 @@ answer_wait (Answer *answer)
   while (!answer->done && g_get_monotonic_time () < end)
     if (!g_main_context_iteration (NULL, FALSE))
       g_usleep (200);
-  ck_assert_msg (answer->done, "waited in vain; log:\n%s", ssh_log->str);
+  ck_assert_msg (answer->done, "waited in vain; log:\n%s", ssh_logged ());
 }
 
 /* What was reserved, in its parts. */

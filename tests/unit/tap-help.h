@@ -6,14 +6,18 @@
 #include <farwatch/leg.h>
 
 typedef struct {
+  guint64 lost[2]; /* bytes in gaps; 0: from a */
+  guint missed, began, ended;
+  guint order; /* pieces that began where nothing was due */
+} TapCounts;
+
+typedef struct {
   FarLoop *loop;
   FarTap *tap;
   GMutex lock;         /* of what follows */
   GByteArray *seen[2]; /* 0: from a; of gaps zeroes */
   GArray *sizes[2];    /* gsize: of the pieces */
-  guint64 lost[2];     /* bytes in gaps */
-  guint n_missed;
-  guint n_began, n_ended, order; /* order: pieces that began where nothing was due */
+  TapCounts counts;
   gint64 last_us[2];
   char *cause, *inner;
   gint freed;
@@ -25,7 +29,7 @@ seen_began (gpointer data, const FarLeg *leg)
 {
   TapSeen *seen = data;
   g_mutex_lock (&seen->lock);
-  seen->n_began++;
+  seen->counts.began++;
   g_free (seen->inner);
   seen->inner = g_strdup (leg->inner);
   g_mutex_unlock (&seen->lock);
@@ -40,9 +44,9 @@ seen_piece (gpointer data, const FarLeg *leg, const FarTapPiece *piece)
   g_mutex_unlock (&seen->slow);
   g_mutex_lock (&seen->lock);
   if (seen->seen[d]->len > 0 && seen->seen[d]->len != piece->at)
-    seen->order++;
+    seen->counts.order++;
   if (piece->boottime_us < seen->last_us[d])
-    seen->order++;
+    seen->counts.order++;
   seen->last_us[d] = piece->boottime_us;
   if (seen->seen[d]->len < piece->at)
     g_byte_array_set_size (seen->seen[d], (guint) piece->at);
@@ -59,9 +63,9 @@ seen_gap (gpointer data, const FarLeg *leg, const FarTapGap *gap)
   guint d = gap->from_a ? 0 : 1;
   g_mutex_lock (&seen->lock);
   if (seen->seen[d]->len != gap->at)
-    seen->order++;
+    seen->counts.order++;
   g_byte_array_set_size (seen->seen[d], (guint) (gap->at + gap->bytes));
-  seen->lost[d] += gap->bytes;
+  seen->counts.lost[d] += gap->bytes;
   g_mutex_unlock (&seen->lock);
 }
 
@@ -70,7 +74,7 @@ seen_ended (gpointer data, const FarLeg *leg, const char *cause)
 {
   TapSeen *seen = data;
   g_mutex_lock (&seen->lock);
-  seen->n_ended++;
+  seen->counts.ended++;
   g_free (seen->cause);
   seen->cause = g_strdup (cause);
   g_mutex_unlock (&seen->lock);
@@ -81,7 +85,7 @@ seen_missed (gpointer data, guint64 legs)
 {
   TapSeen *seen = data;
   g_mutex_lock (&seen->lock);
-  seen->n_missed += (guint) legs;
+  seen->counts.missed += (guint) legs;
   g_mutex_unlock (&seen->lock);
 }
 
@@ -124,6 +128,16 @@ seen_stop (TapSeen *seen)
   g_free (seen->inner);
 }
 
+/* The tap's thread goes on counting. */
+static inline TapCounts
+seen_counts (TapSeen *seen)
+{
+  g_mutex_lock (&seen->lock);
+  TapCounts counts = seen->counts;
+  g_mutex_unlock (&seen->lock);
+  return counts;
+}
+
 static inline gsize
 seen_bytes (TapSeen *seen, guint d)
 {
@@ -157,9 +171,7 @@ seen_wait_end (TapSeen *seen, guint n)
 {
   gint64 end = g_get_monotonic_time () + SECONDS (20);
   for (guint ended = 0; ended < n;) {
-    g_mutex_lock (&seen->lock);
-    ended = seen->n_ended;
-    g_mutex_unlock (&seen->lock);
+    ended = seen_counts (seen).ended;
     ck_assert (g_get_monotonic_time () < end);
     g_usleep (200);
   }

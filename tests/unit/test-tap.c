@@ -105,7 +105,7 @@ START_TEST (inner_names_part_them)
   pass (outer.a, outer.b, "sealed");
   pass (inner.a, inner.b, "clear");
   assert_seen (&seen, 0, "clear");
-  ck_assert_uint_eq (seen.n_began, 1);
+  ck_assert_uint_eq (seen_counts (&seen).began, 1);
   g_autoptr (GPtrArray) legs = far_legs (NULL);
   ck_assert_uint_eq (legs->len, 2);
   const FarLeg *first = g_ptr_array_index (legs, 0), *second = g_ptr_array_index (legs, 1);
@@ -288,12 +288,12 @@ START_TEST (long_frames_come_in_pieces)
   report_wait (&report);
   seen_wait_end (&seen, 1);
   ck_assert_uint_eq (seen_bytes (&seen, 0), WIDE);
-  guint64 lost = seen.lost[0];
+  guint64 lost = seen_counts (&seen).lost[0];
   if (rings[_i] == 1)
     ck_assert_uint_le (lost, WIDE / 2); /* the ring is as long as the frame, its heads do not fit */
   else
     ck_assert_uint_eq (lost, 0);
-  ck_assert_uint_eq (seen.order, 0);
+  ck_assert_uint_eq (seen_counts (&seen).order, 0);
   for (guint i = 0; i < WIDE - lost; i++)
     ck_assert_uint_eq (seen.seen[0]->data[i], i % 251);
   seen_stop (&seen);
@@ -317,7 +317,7 @@ START_TEST (untap_while_it_hangs)
   g_mutex_unlock (&seen.slow);
   help_wait (&seen.freed);
   ck_assert_uint_le (seen_pieces (&seen, 0), 1);
-  ck_assert_uint_eq (seen.n_ended, 0);
+  ck_assert_uint_eq (seen_counts (&seen).ended, 0);
   seen_stop (&seen);
   leg_end (&leg);
 }
@@ -340,13 +340,13 @@ START_TEST (a_hung_tap_misses_legs)
   seen_wait_end (&seen, KEPT);
   help_settle (seen.loop);
   help_settle (seen.loop);
-  ck_assert_uint_eq (seen.n_ended, KEPT);
-  ck_assert_uint_eq (seen.n_missed, MISSED);
+  ck_assert_uint_eq (seen_counts (&seen).ended, KEPT);
+  ck_assert_uint_eq (seen_counts (&seen).missed, MISSED);
   Leg leg = { .a = -1 };
   leg_start (&leg, KIND_UNIX_ONE, KIND_UNIX_ONE, NULL);
   leg_end (&leg);
   seen_wait_end (&seen, KEPT + 1);
-  ck_assert_uint_eq (seen.n_missed, MISSED);
+  ck_assert_uint_eq (seen_counts (&seen).missed, MISSED);
   seen_stop (&seen);
 }
 END_TEST
@@ -372,7 +372,7 @@ START_TEST (datagrams_keep_their_bounds)
   ck_assert_uint_eq (seen_pieces (&seen, 0), G_N_ELEMENTS (sizes));
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
     ck_assert_uint_eq (g_array_index (seen.sizes[0], gsize, i), sizes[i]);
-  ck_assert_uint_eq (seen.order, 0);
+  ck_assert_uint_eq (seen_counts (&seen).order, 0);
   seen_stop (&seen);
   datagram_part (&joint);
 }

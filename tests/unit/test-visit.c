@@ -197,9 +197,9 @@ START_TEST (wrong_passwords_of_another_lock_nobody_out)
   ck_assert (program_wait (&ssh, NULL));
   ck_assert_int_eq (ssh.status, 255);
   ck_assert_msg (
-      strstr (ssh_log->str,
+      strstr (ssh_logged (),
               "too many refused logins as alice from 192.0.2.9 (in the session of person:mallory)") != NULL,
-      "%s", ssh_log->str);
+      "%s", ssh_logged ());
   program_end (&ssh);
   SSH (&ssh, NULL, "-o", "PreferredAuthentications=publickey", "-i", key_path, "-T", "alice@127.0.0.1");
   program_say (&ssh, "by key\n");
@@ -334,8 +334,8 @@ START_TEST (a_flood_before_login)
   ck_assert_int_eq (send (person, begin, sizeof begin - 1, MSG_NOSIGNAL), (int) sizeof begin - 1);
   ck_assert_int_eq (send (person, rest, 60000, MSG_NOSIGNAL), 60000);
   ck_assert (is_cut (person));
-  ck_assert_msg (strstr (ssh_log->str, "too many bytes before login (the limit is 48 KiB)") != NULL, "%s",
-                 ssh_log->str);
+  ck_assert_msg (strstr (ssh_logged (), "too many bytes before login (the limit is 48 KiB)") != NULL, "%s",
+                 ssh_logged ());
   close (person);
 }
 END_TEST
@@ -392,7 +392,7 @@ START_TEST (people_take_their_time)
   write_file (ssh_folder, "go", "", 0);
   program_say (&ssh, "after a while\n");
   if (_i < 2) {
-    ck_assert_msg (program_wait (&ssh, "after a while"), "%s; %s", ssh.output->str, ssh_log->str);
+    ck_assert_msg (program_wait (&ssh, "after a while"), "%s; %s", ssh.output->str, ssh_logged ());
   } else {
     ck_assert (program_wait (&ssh, NULL));
     ck_assert_int_eq (ssh.status, 255);
