@@ -69,7 +69,8 @@ direct_arrival_dialled (FarStream *stream, const GError *error, gpointer user)
   if (session->ending || session->link == NULL)
     direct_discard (stream);
   else
-    direct_session_join (session, stream, g_steal_pointer (&arrival->near_end), arrival->from, NULL);
+    direct_session_join (session, stream, g_steal_pointer (&arrival->near_end), arrival->from,
+                         (DirectCame){ NULL, NULL });
   direct_arrival_free (arrival);
 }
 
@@ -141,7 +142,7 @@ direct_client_up (FarStream *stream, const GError *error, gpointer user)
     far_request_fail (req, g_error_copy (error));
   } else {
     far_request_done (req, NULL, NULL);
-    direct_session_up (session, stream, NULL, NULL);
+    direct_session_up (session, stream, (DirectCame){ NULL, NULL }, NULL);
   }
   far_request_unref (req);
   direct_session_unref (session);

@@ -12,6 +12,7 @@
  *
  * Main decides everything; a loop only reads words, one at a time, and passes them on. */
 #pragma once
+#include <farwatch/clearance.h>
 #include <farwatch/gate.h>
 #include <farwatch/plugin.h>
 #include <farwatch/tls.h>
@@ -125,10 +126,11 @@ struct _DirectSession {
   gint refs;
   Direct *self; /* NULL: the instance has stopped */
   char *id;
-  FarCarrier *carrier; /* NULL: ENDED was told */
-  DirectLink *link;    /* NULL: none now */
-  guint links;         /* how many there have been */
-  GPtrArray *joins;    /* of DirectJoin */
+  FarCarrier *carrier;     /* NULL: ENDED was told */
+  DirectLink *link;        /* NULL: none now */
+  FarClearance *clearance; /* of who has that link; NULL: dialled from here */
+  guint links;             /* how many there have been */
+  GPtrArray *joins;        /* of DirectJoin */
   guint64 done_up, done_down;
   gint64 length_us, deadline_us; /* deadline: 0 before the first acknowledgement */
   FarLoopTimer *timer;           /* of the deadline */
@@ -164,14 +166,20 @@ DirectSession *direct_session_of (Direct *self, FarCarrier *carrier);
 DirectSession *direct_session_find (Direct *self, const char *id);
 void
 direct_session_tell (DirectSession *session, FarCarrierEventKind kind, const char *cause, const char *from);
-/* A link is acknowledged. Takes stream and pass. here: as in FarCarrierEvent. */
-void direct_session_up (DirectSession *session, FarStream *stream, FarPass *pass, const char *here);
-/* Joins a person's end a with b; takes both, and pass. */
+/* Who has come from the other end, and holds a place for it. */
+typedef struct {
+  FarPass *pass;           /* NULL: none */
+  FarClearance *clearance; /* NULL: dialled from here */
+} DirectCame;
+void direct_came_clear (DirectCame *came);
+/* A link is acknowledged. Takes stream and what is in came. here: as in FarCarrierEvent. */
+void direct_session_up (DirectSession *session, FarStream *stream, DirectCame came, const char *here);
+/* Joins a person's end a with b; takes both, and what is in came. */
 void
-direct_session_join (DirectSession *session, FarStream *a, FarStream *b, const char *from, FarPass *pass);
+direct_session_join (DirectSession *session, FarStream *a, FarStream *b, const char *from, DirectCame came);
 void direct_session_attach (DirectSession *session, FarStream *stream, const char *from);
-/* The terminal's connection for a person has come. Takes stream and pass. */
-void direct_session_met (DirectSession *session, json_t *hello, FarStream *stream, FarPass *pass);
+/* The terminal's connection for a person has come. Takes stream and what is in came. */
+void direct_session_met (DirectSession *session, json_t *hello, FarStream *stream, DirectCame came);
 void direct_session_set_deadline (DirectSession *session, gint64 boottime_us);
 void direct_session_shut (DirectSession *session, const char *cause, FarRequest *req);
 void direct_session_end (DirectSession *session, const char *cause);

@@ -31,14 +31,17 @@ struct _DirectServer {
   FarAcceptor *acceptor;
   FarLoopTimer *timer;
   GPtrArray *guests; /* of DirectGuest */
+  /* main */
+  GPtrArray *waiting; /* of DirectHello: what is revoked has not been read yet */
 };
 
 /* Who has not said its hello; [loop]. */
 typedef struct {
   DirectServer *server;
   FarPass *pass;
-  char *from, *here, *node, *key;
-  FarTlsAccept *accept; /* NULL: its handshake is over */
+  char *from, *here;
+  FarPresented *presented; /* NULL: its handshake is not over */
+  FarTlsAccept *accept;    /* NULL: its handshake is over */
   DirectConn *conn;
   FarLoopTimer *patience;
 } DirectGuest;
@@ -49,7 +52,9 @@ typedef struct {
   FarStream *stream;
   FarPass *pass;
   json_t *word;
-  char *from, *here, *node, *key, *session;
+  char *from, *here, *session;
+  FarPresented *presented;
+  FarClearance *clearance; /* [main] NULL: main has not heard of it */
 } DirectHello;
 
 static void
@@ -58,6 +63,7 @@ server_unref (DirectServer *server)
   if (!g_atomic_int_dec_and_test (&server->refs))
     return;
   g_ptr_array_unref (server->guests);
+  g_ptr_array_unref (server->waiting);
   far_gate_free (server->gate);
   far_tls_unref (server->tls);
   g_free (server);
@@ -70,13 +76,13 @@ hello_free (gpointer data)
 {
   DirectHello *hello = data;
   direct_discard (hello->stream);
+  g_clear_pointer (&hello->clearance, far_clearance_free);
   far_gate_leave (hello->pass);
   json_decref (hello->word);
   server_unref (hello->server);
+  far_presented_unref (hello->presented);
   g_free (hello->from);
   g_free (hello->here);
-  g_free (hello->node);
-  g_free (hello->key);
   g_free (hello->session);
   g_free (hello);
 }
@@ -95,7 +101,15 @@ static void
 hello_refuse (DirectHello *hello)
 {
   far_count ("logins", 1);
+  g_clear_pointer (&hello->clearance, far_clearance_free);
   far_loop_post (hello->stream->loop, hello_refuse_here, hello);
+}
+
+/* What it holds is the session's from now on. */
+static DirectCame
+hello_came_in (DirectHello *hello)
+{
+  return (DirectCame){ g_steal_pointer (&hello->pass), g_steal_pointer (&hello->clearance) };
 }
 
 /* The session that the token stands for, if this node is the one to come. */
@@ -107,7 +121,7 @@ hello_session (DirectHello *hello, const char *claim)
   DirectSession *session = id != NULL && strcmp (id, hello->session) == 0 ? direct_session_find (self, id)
                                                                           : NULL;
   return session != NULL && session->accepts && !session->ending &&
-                 g_strcmp0 (session->peer, hello->node) == 0
+                 g_strcmp0 (session->peer, hello->presented->node) == 0
              ? session
              : NULL;
 }
@@ -123,15 +137,18 @@ hello_judged (FarRequest *req, gpointer user)
     hello_free (hello); /* busy: the token was not looked at, it may come again */
     return;
   }
-  session = verdict != NULL && far_request_error (req) == NULL ? hello_session (hello, verdict->claim) : NULL;
+  session = verdict != NULL && far_request_error (req) == NULL &&
+                    far_clearance_state (hello->clearance) == FAR_CLEARANCE_IN
+                ? hello_session (hello, verdict->claim)
+                : NULL;
   if (session == NULL) {
     far_log_limited (hello->server->at, "claim", "a token for session '%s' came from '%s', %s: refused",
-                     hello->session, hello->node, hello->from);
+                     hello->session, hello->presented->node, hello->from);
     hello_refuse (hello);
     return;
   }
   far_gate_verified (hello->pass);
-  direct_session_up (session, g_steal_pointer (&hello->stream), g_steal_pointer (&hello->pass), hello->here);
+  direct_session_up (session, g_steal_pointer (&hello->stream), hello_came_in (hello), hello->here);
   hello_free (hello);
 }
 
@@ -140,13 +157,13 @@ hello_control (DirectHello *hello)
 {
   Direct *self = hello->server->self;
   const char *token = direct_word_text (hello->word, "token", 256);
-  if (token == NULL || hello->key == NULL) {
+  if (token == NULL || hello->presented->key == NULL) {
     hello_refuse (hello);
     return;
   }
-  FarLogin *login = far_login_new (FAR_LOGIN_TOKEN, hello->node, "tunnel", hello->from);
+  FarLogin *login = far_login_new (FAR_LOGIN_TOKEN, hello->presented->node, "tunnel", hello->from);
   login->secret = g_strdup (token);
-  login->key = g_strdup (hello->key);
+  login->key = g_strdup (hello->presented->key);
   far_login ((const char *const *) direct_options (self)->login, login,
              far_request_of (self->at, hello_judged, hello, hello_free, 0));
 }
@@ -156,28 +173,66 @@ hello_stream (DirectHello *hello)
 {
   DirectSession *session = direct_session_find (hello->server->self, hello->session);
   if (session != NULL && session->accepts && session->link != NULL &&
-      g_strcmp0 (session->peer, hello->node) == 0)
-    direct_session_met (session, hello->word, g_steal_pointer (&hello->stream),
-                        g_steal_pointer (&hello->pass));
+      g_strcmp0 (session->peer, hello->presented->node) == 0)
+    direct_session_met (session, hello->word, g_steal_pointer (&hello->stream), hello_came_in (hello));
   else
     far_count ("connections for nobody who waits", 1);
   hello_free (hello);
 }
 
 static void
-hello_came (gpointer data)
+hello_go (DirectHello *hello)
 {
-  DirectHello *hello = data;
   gboolean good = json_integer_value (json_object_get (hello->word, "v")) == DIRECT_VERSION;
   hello->session = g_strdup (direct_word_text (hello->word, "session", 64));
-  if (hello->server->self == NULL || far_trust_revoked (NULL, hello->node))
-    hello_free (hello);
-  else if (!good || hello->session == NULL)
+  if (!good || hello->session == NULL)
     hello_refuse (hello);
   else if (json_object_get (hello->word, "stream") != NULL)
     hello_stream (hello);
   else
     hello_control (hello);
+}
+
+/* Its certificate was judged while it shook hands; main judges it again before it counts, which may have to
+ * wait for what is revoked. Who is told nothing comes again by itself. */
+static void
+hello_judge (DirectHello *hello)
+{
+  FarClearanceState state = far_clearance_state (hello->clearance);
+  if (state == FAR_CLEARANCE_IN) {
+    hello_go (hello);
+    return;
+  }
+  far_log_limited (hello->server->at, hello->presented->node,
+                   state == FAR_CLEARANCE_REVOKED
+                       ? "'%s' from %s is revoked: not let in"
+                       : "'%s' from %s is not let in: which nodes are revoked has not been read",
+                   hello->presented->node, hello->from);
+  hello_free (hello);
+}
+
+/* While its token is looked at, that is asked when the answer is there. */
+static void
+hello_cleared (gpointer data)
+{
+  DirectHello *hello = data;
+  if (g_ptr_array_remove_fast (hello->server->waiting, hello))
+    hello_judge (hello);
+}
+
+static void
+hello_came (gpointer data)
+{
+  DirectHello *hello = data;
+  if (hello->server->self == NULL) {
+    hello_free (hello);
+    return;
+  }
+  hello->clearance = far_clearance_new (hello->presented, TRUE, hello_cleared, hello);
+  if (far_clearance_state (hello->clearance) == FAR_CLEARANCE_WAITS)
+    g_ptr_array_add (hello->server->waiting, hello);
+  else
+    hello_judge (hello);
 }
 
 /* ---- guests, [loop] ---- */
@@ -191,8 +246,7 @@ direct_guest_free (DirectGuest *guest)
   server_unref (guest->server);
   g_free (guest->from);
   g_free (guest->here);
-  g_free (guest->node);
-  g_free (guest->key);
+  far_presented_unref (guest->presented);
   g_free (guest);
 }
 
@@ -209,8 +263,7 @@ direct_guest_word (DirectConn *conn, json_t *word, gpointer user)
                           .word = word,
                           .from = g_steal_pointer (&guest->from),
                           .here = g_steal_pointer (&guest->here),
-                          .node = g_steal_pointer (&guest->node),
-                          .key = g_steal_pointer (&guest->key) };
+                          .presented = g_steal_pointer (&guest->presented) };
   g_atomic_int_inc (&guest->server->refs);
   far_loop_post (far_loop_main (), hello_came, hello);
   direct_guest_free (guest);
@@ -260,17 +313,15 @@ static void
 direct_guest_shaken (FarStream *stream, const char *cause, gpointer user)
 {
   DirectGuest *guest = user;
-  const char *node = stream != NULL ? far_tls_peer (stream) : NULL;
   guest->accept = NULL;
-  if (node == NULL || *node == '\0' || guest->server->acceptor == NULL) {
+  guest->presented = stream != NULL ? far_tls_presented (stream) : NULL;
+  if (guest->presented == NULL || guest->server->acceptor == NULL) {
     if (stream != NULL)
       far_count ("certificates", 1);
     far_stream_free (stream);
     direct_guest_free (guest);
     return;
   }
-  guest->node = g_strdup (node);
-  guest->key = far_tls_peer_key (stream);
   guest->patience = far_loop_timer (guest->server->loop, far_clock_boottime_us () + GUEST_US,
                                     direct_guest_late, guest);
   guest->conn = direct_conn_new (stream, &direct_guest_funcs, guest);
@@ -367,7 +418,8 @@ direct_server_new (Direct *self, int fd, GError **error)
                             .gate = far_gate_new (NULL, &limits),
                             .tls = tls,
                             .fd = fd,
-                            .guests = g_ptr_array_new () };
+                            .guests = g_ptr_array_new (),
+                            .waiting = g_ptr_array_new () };
   far_loop_post (server->loop, direct_server_begin, server);
   return server;
 }
@@ -396,6 +448,8 @@ direct_server_free (DirectServer *server)
     return;
   direct_server_no_new (server);
   server->self = NULL;
+  while (server->waiting->len > 0)
+    hello_free (g_ptr_array_steal_index_fast (server->waiting, 0));
   server_unref (server);
 }
 

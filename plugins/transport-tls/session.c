@@ -14,7 +14,7 @@ typedef struct {
   DirectSession *session;
   FarPump *pump;
   FarPumpCounters last;
-  FarPass *pass;
+  DirectCame came;
   char *from;
 } DirectJoin;
 
@@ -59,6 +59,7 @@ direct_session_unref (gpointer data)
   DirectSession *session = data;
   if (--session->refs > 0)
     return;
+  far_clearance_free (session->clearance);
   direct_link_free (session->link); /* it tells this session nothing any more */
   g_ptr_array_unref (session->joins);
   g_ptr_array_unref (session->dials);
@@ -174,6 +175,28 @@ session_look_soon (DirectSession *session)
   far_loop_post (far_loop_main (), session_look, direct_session_ref (session));
 }
 
+/* ---- who comes ---- */
+
+void
+direct_came_clear (DirectCame *came)
+{
+  g_clear_pointer (&came->clearance, far_clearance_free);
+  g_clear_pointer (&came->pass, far_gate_leave);
+}
+
+/* Its certificate was revoked, that of its link or of one connection: the session was given to it. Another
+ * certificate of that node gets a session of its own. */
+static void
+session_revoked (gpointer data)
+{
+  DirectSession *session = data;
+  if (session->ending)
+    return;
+  far_log (session->self->at, G_LOG_LEVEL_WARNING, "'%s' is revoked: session '%s' ends", session->peer,
+           session->id);
+  direct_session_end (session, "revoked");
+}
+
 /* ---- connections ---- */
 
 static void
@@ -192,7 +215,7 @@ direct_join_closed (FarPump *pump, const FarPumpCounters *total, const char *cau
   g_ptr_array_remove_fast (session->joins, join);
   session->done_up += total->bytes_ab;
   session->done_down += total->bytes_ba;
-  far_gate_leave (join->pass);
+  direct_came_clear (&join->came);
   direct_session_tell (session, FAR_CARRIER_CLOSED, cause, join->from);
   session_look_soon (session);
   direct_session_unref (session);
@@ -201,10 +224,12 @@ direct_join_closed (FarPump *pump, const FarPumpCounters *total, const char *cau
 }
 
 void
-direct_session_join (DirectSession *session, FarStream *a, FarStream *b, const char *from, FarPass *pass)
+direct_session_join (DirectSession *session, FarStream *a, FarStream *b, const char *from, DirectCame came)
 {
   DirectJoin *join = g_new0 (DirectJoin, 1);
-  *join = (DirectJoin){ .session = direct_session_ref (session), .pass = pass, .from = g_strdup (from) };
+  *join = (DirectJoin){ .session = direct_session_ref (session), .came = came, .from = g_strdup (from) };
+  if (came.clearance != NULL)
+    far_clearance_tell (came.clearance, session_revoked, session);
   FarPumpSpec spec = { .session = session->id,
                        .inner = "tunnel", /* as with ssh: a person's SSH, or a device's bytes */
                        .deadline_us = session->deadline_us,
@@ -305,7 +330,7 @@ session_waiting (DirectSession *session, json_int_t number)
 }
 
 void
-direct_session_met (DirectSession *session, json_t *hello, FarStream *stream, FarPass *pass)
+direct_session_met (DirectSession *session, json_t *hello, FarStream *stream, DirectCame came)
 {
   const char *word = direct_word_text (hello, "word", 64);
   GList *at = session_waiting (session, json_integer_value (json_object_get (hello, "stream")));
@@ -313,12 +338,12 @@ direct_session_met (DirectSession *session, json_t *hello, FarStream *stream, Fa
   if (waiting == NULL || word == NULL || !far_equal_secret (word, waiting->word)) {
     far_count ("connections for nobody who waits", 1);
     direct_discard (stream);
-    far_gate_leave (pass);
+    direct_came_clear (&came);
     return;
   }
   g_queue_delete_link (&session->waiting, at);
-  far_gate_verified (pass);
-  direct_session_join (session, g_steal_pointer (&waiting->stream), stream, waiting->from, pass);
+  far_gate_verified (came.pass);
+  direct_session_join (session, g_steal_pointer (&waiting->stream), stream, waiting->from, came);
   direct_waiting_free (waiting);
 }
 
@@ -354,6 +379,7 @@ static void
 session_link_over (DirectSession *session, const char *cause)
 {
   g_clear_pointer (&session->link, direct_link_free);
+  g_clear_pointer (&session->clearance, far_clearance_free);
   for (GList *at = session->waiting.head; at != NULL; at = at->next)
     ((DirectWaiting *) at->data)->number = 0; /* to be asked for by the next one */
   session_close_joins (session, "link lost");
@@ -422,18 +448,21 @@ session_link_up (DirectSession *session, const char *here)
 }
 
 void
-direct_session_up (DirectSession *session, FarStream *stream, FarPass *pass, const char *here)
+direct_session_up (DirectSession *session, FarStream *stream, DirectCame came, const char *here)
 {
   direct_session_ref (session);
   if (session_makes_room (session)) {
-    session->link = direct_link_new (stream, pass, &session_link_funcs, session);
+    session->link = direct_link_new (stream, came.pass, &session_link_funcs, session);
+    session->clearance = came.clearance;
+    if (came.clearance != NULL)
+      far_clearance_tell (came.clearance, session_revoked, session);
     session->links++;
     if (!session->accepts)
       session->number = 0;
     session_link_up (session, here);
   } else {
     direct_discard (stream);
-    far_gate_leave (pass);
+    direct_came_clear (&came);
   }
   direct_session_unref (session);
 }
@@ -468,6 +497,7 @@ direct_session_end (DirectSession *session, const char *cause)
     direct_dial_cancel (session->dials->pdata[i]);
   session_close_joins (session, session->cause);
   g_clear_pointer (&session->link, direct_link_free);
+  g_clear_pointer (&session->clearance, far_clearance_free);
   session_look_soon (session);
 }
 

@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+#include "trust/trust-revoked.h"
+
 static char *keys, *tls_lines;
 
 /* One node with both ends: its certificate is for a server too. */
@@ -272,6 +274,8 @@ talker_ready (FarStream *stream, guint ready, gpointer user)
   stream->klass->peek (stream, &burst);
   if (burst.n > 0)
     stream->klass->consume (stream, burst.bytes);
+  else if (burst.eof)
+    g_atomic_int_set (&talker->gone, 1);
   for (gsize n = 1; n > 0 && (gsize) talker->taken < talker->words->len;) {
     gsize at = (gsize) talker->taken, size = MIN (talker->words->len - at, 16384);
     burst = (FarBurst){ .n = 1, .bytes = size };
@@ -369,6 +373,107 @@ START_TEST (flood_of_words)
 }
 END_TEST
 
+/* ---- who is revoked ---- */
+
+static char *
+own_serial (void)
+{
+  g_autofree char *path = g_build_filename (keys, "node.crt", NULL), *pem = NULL;
+  ck_assert (g_file_get_contents (path, &pem, NULL, NULL));
+  return far_trust_serial (pem, NULL);
+}
+
+/* By the serial number alone: people's connections are cut, nobody comes in any more, and the cause is said.
+ */
+START_TEST (it_ends_when_its_certificate_is_revoked)
+{
+  const CarrierConform with = by_tls ();
+  g_autofree char *serial = own_serial ();
+  Conform c;
+  conform_begin (&c, &with);
+  conform_reserve (&c, "s1");
+  conform_open (&c, "word-1");
+  int person = conform_person (&c);
+  ck_assert (person_hears_echo (person, "before"));
+  far_trust_revoked_add ("00"); /* another one */
+  run_pending ();
+  ck_assert (person_hears_echo (person, "and after"));
+  far_trust_revoked_add (serial);
+  help_wait (&c.cloud.ended);
+  ck_assert_str_eq (c.cloud.cause, "revoked");
+  ck_assert (person_is_cut (person));
+  close (person);
+  conform_finish (&c);
+}
+END_TEST
+
+/* Until its words, with the token, have come to main, and main could have worked on them. */
+static void
+talker_is_heard (Talker *talker, Conform *c)
+{
+  far_loop_call (talker->loop, talker_begin, talker);
+  while (g_atomic_int_get (&talker->taken) < (gint) talker->words->len)
+    run_pending ();
+  for (guint i = 0; i < 200; i++) {
+    settle_workers ();
+    run_pending ();
+  }
+}
+
+static void
+talker_stop (Talker *talker)
+{
+  far_loop_call (talker->loop, talker_end, talker);
+  far_tls_unref (talker->tls);
+  g_byte_array_unref (talker->words);
+}
+
+/* Its handshake is good and its hello is there, while what is revoked is still being read: it waits, and is
+ * judged by what is read then. */
+START_TEST (it_waits_for_the_list)
+{
+  const CarrierConform with = by_tls ();
+  g_autofree char *serial = own_serial ();
+  gboolean revoked = _i == 1;
+  Conform c;
+  Talker talker;
+  conform_begin (&c, &with);
+  conform_reserve (&c, "s1");
+  far_trust_revoked_set_needed (TRUE);
+  talker_start (&talker, &c);
+  talker_is_heard (&talker, &c);
+  ck_assert_uint_eq (c.cloud.up, 0);
+  ck_assert_int_eq (g_atomic_int_get (&talker.gone), 0);
+  if (revoked)
+    far_trust_revoked_add (serial);
+  far_trust_revoked_set_known ();
+  if (revoked) {
+    help_wait (&talker.gone);
+    ck_assert_uint_eq (c.cloud.up, 0);
+  } else
+    await (&c.cloud.up, 1);
+  talker_stop (&talker);
+  conform_finish (&c);
+}
+END_TEST
+
+/* The listener goes meanwhile. */
+START_TEST (nobody_is_left_waiting)
+{
+  const CarrierConform with = by_tls ();
+  Conform c;
+  Talker talker;
+  conform_begin (&c, &with);
+  conform_reserve (&c, "s1");
+  far_trust_revoked_set_needed (TRUE);
+  talker_start (&talker, &c);
+  talker_is_heard (&talker, &c);
+  conform_finish (&c);
+  help_wait (&talker.gone);
+  talker_stop (&talker);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -386,6 +491,9 @@ main (void)
   tcase_add_test (cases, not_ready_again);
   tcase_add_test (cases, fingerprint_in_use);
   tcase_add_test (cases, flood_of_words);
+  tcase_add_test (cases, it_ends_when_its_certificate_is_revoked);
+  tcase_add_loop_test (cases, it_waits_for_the_list, 0, 2);
+  tcase_add_test (cases, nobody_is_left_waiting);
   Suite *suite = suite_create ("carrier");
   suite_add_tcase (suite, cases);
   return run_suite (suite);
