@@ -254,6 +254,7 @@ libfarwatch_la_SOURCES = \
 	core/reach/people.h \
 	core/reach/registry-device.c \
 	core/reach/registry-private.h \
+	core/reach/registry-way.c \
 	core/reach/registry.c \
 	core/reach/right-warnings.c \
 	core/reach/session.c \

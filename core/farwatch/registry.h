@@ -82,6 +82,21 @@ typedef struct {
 /* A node that is not registered is passed over. */
 void far_registry_polled (const char *id, const FarRegistryPoll *poll);
 
+/* ---- which kinds of carrier a node does not reach, by whoever offers them ---- */
+
+/* The node did not get to a carrier of this kind that it was offered. After two times in a row its sessions
+ * come by another one for a while: a minute first, then twice as long each time, up to an hour. Those that
+ * fail together have failed once. Result: how long, in µs, where that begins now; else 0. */
+gint64 far_registry_unreached (const char *id, const char *kind);
+/* It has come by one: what failed before is forgotten. TRUE: it was avoided before. */
+gboolean far_registry_reached (const char *id, const char *kind);
+/* Is one of another kind better for it now? */
+gboolean far_registry_avoids (const char *id, const char *kind);
+/* Of all nodes: somebody may have opened a port. */
+void far_registry_ways_forget (void);
+/* For people: [{carrier, failures: in a row, until | null: not avoided now}]; new reference. */
+json_t *far_registry_ways_show (const FarRegistryNode *node);
+
 /* ---- writing: calls of an instance that is not the writer do nothing ---- */
 
 /* at is the writer from now on, until it goes, and says all it knows; until far_registry_complete() the

@@ -9,8 +9,9 @@ typedef struct {
   FarRegistryNode seen; /* what readers see; it points at the rest */
   char *id, *object, *from, *nonce;
   GStrv carriers;
-  gboolean stale;  /* of the writer before: not put again yet */
-  GHashTable *old; /* names of devices of the writer before, not put again yet; NULL: none */
+  GHashTable *ways; /* of registry-way.c: kind of carrier → what became of it; NULL: none failed */
+  gboolean stale;   /* of the writer before: not put again yet */
+  GHashTable *old;  /* names of devices of the writer before, not put again yet; NULL: none */
 } FarRegistryHeld;
 
 /* NULL: not registered (id NULL ok). */

@@ -58,6 +58,7 @@ registry_held_free (gpointer data)
   json_decref (held->seen.row);
   g_hash_table_unref (held->seen.devices);
   g_clear_pointer (&held->old, g_hash_table_unref);
+  g_clear_pointer (&held->ways, g_hash_table_unref);
   g_strfreev (held->carriers);
   g_free (held->nonce);
   g_free (held->from);

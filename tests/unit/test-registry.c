@@ -70,10 +70,16 @@ writer (void)
 }
 
 static void
+link_from (const char *from)
+{
+  stand.linked = from != NULL;
+  far_peer_changed ((FarInstance *) (void *) &stand.transport, "t1", stand.linked, from);
+}
+
+static void
 link_is (gboolean up)
 {
-  stand.linked = up;
-  far_peer_changed ((FarInstance *) (void *) &stand.transport, "t1", up, up ? "192.0.2.7" : NULL);
+  link_from (up ? "192.0.2.7" : NULL);
 }
 
 /* ---- what the writer does ---- */
@@ -278,6 +284,36 @@ START_TEST (what_a_node_says_is_kept)
 }
 END_TEST
 
+/* A kind that was not reached twice in a row is avoided, ever longer up to an hour; from another address it
+ * is another matter. */
+START_TEST (kinds_that_are_not_reached)
+{
+  static const gint64 minutes[] = { 0, 1, 2, 4, 8, 16, 32, 60, 60 };
+  const gint64 minute = 60 * (gint64) G_USEC_PER_SEC;
+
+  begun ();
+  made_add ("t1");
+  link_from ("192.0.2.7");
+  for (guint i = 0; i < G_N_ELEMENTS (minutes); i++) {
+    ck_assert_int_eq (far_registry_unreached ("t1", "tls"), minutes[i] * minute);
+    ck_assert_int_eq (far_registry_unreached ("t1", "tls"), 0); /* the same failure */
+    ck_assert (far_registry_avoids ("t1", "tls") == (i > 0));
+    ck_assert (!far_registry_avoids ("t1", "other"));
+    far_clock_advance (MAX (minutes[i], 1) * minute);
+    ck_assert (!far_registry_avoids ("t1", "tls"));
+  }
+  far_registry_unreached ("t1", "tls");
+  ck_assert (far_registry_avoids ("t1", "tls"));
+  link_from ("198.51.100.7");
+  ck_assert (!far_registry_avoids ("t1", "tls"));
+  ck_assert (!far_registry_reached ("t1", "tls"));
+  link_from ("192.0.2.7");
+  ck_assert (!far_registry_avoids ("t1", "tls"));
+  ck_assert_int_eq (far_registry_unreached ("unknown", "tls"), 0);
+  ck_assert (!far_registry_reached ("unknown", "tls") && !far_registry_avoids ("unknown", "tls"));
+}
+END_TEST
+
 /* Whoever may not see a device does not find it; a name counts before a port. */
 START_TEST (a_device_is_named_by_its_port)
 {
@@ -306,6 +342,7 @@ END_TEST
 int
 main (void)
 {
+  g_setenv ("FARWATCH_TEST_CLOCK", "1", TRUE);
   Suite *suite = suite_create ("registry");
   TCase *tc = tcase_create ("registry");
 
@@ -315,6 +352,7 @@ main (void)
   tcase_add_test (tc, what_is_not_put_again_goes);
   tcase_add_test (tc, links_are_seen_whoever_writes);
   tcase_add_test (tc, what_a_node_says_is_kept);
+  tcase_add_test (tc, kinds_that_are_not_reached);
   tcase_add_test (tc, a_device_is_named_by_its_port);
   suite_add_tcase (suite, tc);
   return run_suite (suite);
