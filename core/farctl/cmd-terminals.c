@@ -42,21 +42,38 @@ terminals_clocks (json_t *terminals)
     terminal_clock (terminal);
 }
 
+/* Kinds of carrier that it did not reach, and until when its sessions come by another one. */
+static void
+terminal_unreached (json_t *terminal)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  json_t *way;
+  size_t i;
+
+  json_array_foreach (json_object_get (terminal, "unreached"), i, way) {
+    const char *until = json_string_value (json_object_get (way, "until"));
+
+    g_string_append_printf (text, "%s%s", i > 0 ? ", " : "",
+                            json_string_value (json_object_get (way, "carrier")));
+    if (until != NULL)
+      g_string_append_printf (text, _ (" (not offered until %s)"), until);
+  }
+  if (text->len > 0)
+    json_object_set_new (terminal, "unreached", json_string (text->str));
+  else
+    json_object_del (terminal, "unreached");
+}
+
 static int
 terminals_one (Ctl *ctl, const char *terminal)
 {
   static const CtlColumn fields[] = {
-    { N_ ("terminal"), "terminal", CTL_TEXT },
-    { N_ ("connected"), "connected", CTL_YESNO },
-    { N_ ("from"), "from", CTL_TEXT },
-    { N_ ("seen"), "seen", CTL_TIME },
-    { N_ ("clock"), "clock", CTL_TEXT },
-    { N_ ("site"), "site", CTL_TEXT },
-    { N_ ("groups"), "groups", CTL_LIST },
-    { N_ ("note"), "note", CTL_TEXT },
-    { N_ ("stock"), "stock", CTL_TEXT },
-    { N_ ("host key"), "host_key", CTL_TEXT },
-    { NULL, NULL, 0 },
+    { N_ ("terminal"), "terminal", CTL_TEXT }, { N_ ("connected"), "connected", CTL_YESNO },
+    { N_ ("from"), "from", CTL_TEXT },         { N_ ("seen"), "seen", CTL_TIME },
+    { N_ ("clock"), "clock", CTL_TEXT },       { N_ ("not reached"), "unreached", CTL_TEXT },
+    { N_ ("site"), "site", CTL_TEXT },         { N_ ("groups"), "groups", CTL_LIST },
+    { N_ ("note"), "note", CTL_TEXT },         { N_ ("stock"), "stock", CTL_TEXT },
+    { N_ ("host key"), "host_key", CTL_TEXT }, { NULL, NULL, 0 },
   };
   GError *error = NULL;
   g_autofree char *resource = ctl_path (&error, "terminals", terminal, NULL);
@@ -68,6 +85,7 @@ terminals_one (Ctl *ctl, const char *terminal)
     ctl_json (answer);
   } else {
     terminal_clock (answer);
+    terminal_unreached (answer);
     ctl_fields (answer, fields);
     putchar ('\n');
     ctl_table (json_object_get (answer, "devices"), device_columns, _ ("no devices"));

@@ -121,6 +121,8 @@ const char *far_carrier_transport (FarCarrier *carrier);
 const char *far_carrier_session (FarCarrier *carrier);
 /* Its kind, the name of that instance's type; static. */
 const char *far_carrier_kind (FarCarrier *carrier);
+/* Can any peer and a stock program be its other end? */
+gboolean far_carrier_is_common (FarCarrier *carrier);
 /* Which of the peer's registered keys its token is bound to: a field of a terminal's registration. */
 const char *far_carrier_key (FarCarrier *carrier);
 /* Accepting end: joins a stream (entry stream) with a new connection to the peer. Takes stream. */

@@ -339,6 +339,13 @@ far_carrier_kind (FarCarrier *carrier)
   return carrier->kind;
 }
 
+gboolean
+far_carrier_is_common (FarCarrier *carrier)
+{
+  FAR_ON_MAIN ();
+  return carrier->ops->flat != NULL;
+}
+
 const char *
 far_carrier_key (FarCarrier *carrier)
 {

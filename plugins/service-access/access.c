@@ -15,7 +15,7 @@ access_init (gpointer data, FarInstance *at, GError **error)
   self->book = far_book_new (at, &access_session_kind, access_opts (self)->store, self);
   self->sessions = far_book_sessions (self->book);
   self->refusals = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  self->unreached = access_unreached_new ();
+  self->moves = access_moves_new ();
   return TRUE;
 }
 
@@ -69,7 +69,7 @@ access_start (gpointer data, GError **error)
 static gboolean
 access_reload (gpointer data, const void *options, GError **error)
 {
-  g_hash_table_remove_all (((Access *) data)->unreached); /* somebody may have opened a port */
+  far_registry_ways_forget (); /* somebody may have opened a port */
   return TRUE;
 }
 
@@ -84,7 +84,7 @@ access_fini (gpointer data)
 {
   Access *self = data;
   far_book_free (self->book);
-  g_hash_table_unref (self->unreached);
+  g_hash_table_unref (self->moves);
   g_hash_table_unref (self->refusals);
 }
 

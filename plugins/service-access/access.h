@@ -32,7 +32,7 @@ struct _Access {
   GHashTable *sessions;      /* the book's: id → AccessSession */
   FarInstanceTimer *recheck; /* of rights under open sessions */
   FarInstanceTimer *asking;  /* for polls, by who has given no nonce */
-  GHashTable *unreached;     /* "terminal/kind" → Unreached (unreached.c) */
+  GHashTable *moves;         /* terminal → gint64, of unreached.c */
   GHashTable *refusals;      /* person → rows written in this minute */
   gint64 refusals_us;        /* boottime at which the minute began */
 };
@@ -60,6 +60,8 @@ gboolean access_manages (const FarPrincipal *principal, const char *object);
 
 /* ---- sessions ---- */
 
+#define ACCESS_UNREACHED_MAX 3 /* as often a session may go on by another kind */
+
 /* A session of this service: what the book knows (farwatch/book.h), and what is its own. */
 typedef struct _AccessSession {
   FAR_SESSION_BASE;
@@ -79,7 +81,13 @@ typedef struct _AccessSession {
   gboolean reserving; /* a carrier is drawn, in the place of the one it has, or its first */
   json_t *offer;      /* of this generation, NULL: being made */
   gboolean withhold;  /* the terminal holds this very offer */
+  guint offered;      /* the newest generation of which the terminal was sent the offer */
   gint64 offered_us;  /* boottime */
+  /* kinds of carrier that its terminal did not reach: it is offered none of these any more where there is
+   * another; static */
+  const char *unreached[ACCESS_UNREACHED_MAX];
+  guint n_unreached;
+  gint64 renewed_us;  /* unreached.c: how often the terminal has asked for another offer */
   gboolean stock_end; /* deadline at one end only */
   guint64 turned_away;
   GPtrArray *turned; /* of rejected.c */
@@ -168,15 +176,19 @@ void access_allocate (AccessSession *session);
 /* The next generation, for a session whose link is gone: by what is reserved, or, where the terminal does not
  * reach that kind and there is another, by what is drawn anew. */
 void access_allocate_renew (AccessSession *session);
-/* unreached.c: kinds of carrier that a terminal did not reach in the last hour. from: of its link now; NULL:
- * it has none */
-GHashTable *access_unreached_new (void);
-void access_unreached_note (Access *self, const char *terminal, const char *from, const char *kind);
-gboolean access_unreached (Access *self, const char *terminal, const char *from, const char *kind);
+/* unreached.c: a terminal says that it did not reach what was offered. */
+GHashTable *access_moves_new (void);
+/* kind: as it says; what was not offered, or any node has, is no news. */
+void access_unreached_told (AccessSession *session, const char *kind);
+/* The session has come up. */
+void access_reached (AccessSession *session);
+gboolean access_unreached (const AccessSession *session, const char *kind);
+/* May it go on by another carrier now? That takes ports, so a terminal is held to a rate. */
+gboolean access_move_may (AccessSession *session);
+/* May the terminal ask for another offer of it now? */
+gboolean access_again_may (AccessSession *session);
 /* tunnels.c: a tunnel server that the profile draws from? */
 gboolean access_tunnel_wanted (const AccessOpts *opts, const char *name);
-/* Did this session's terminal not reach carriers of this kind? */
-gboolean access_tunnel_unreached (AccessSession *session, const char *kind);
 /* Names of those that can carry this session, the best alone (full). */
 GPtrArray *access_tunnels (AccessSession *session);
 /* Which of the terminal's keys the token for its carrier will be bound to, as things are; static. */

@@ -29,6 +29,7 @@ static void
 access_allocate_tunnel_up (AccessSession *session, const FarCarrierEvent *event)
 {
   g_autoptr (GError) error = NULL;
+  access_reached (session);
   g_free (session->link_to);
   session->link_to = g_strdup (event->here);
   if (!session->opened_us) {
@@ -249,7 +250,7 @@ static gboolean
 allocate_is_stale (AccessSession *session)
 {
   FarCarrierLook look;
-  if (!session->carrier || !access_tunnel_unreached (session, far_carrier_kind (session->carrier)))
+  if (!session->carrier || !access_unreached (session, far_carrier_kind (session->carrier)))
     return FALSE;
   g_autoptr (GPtrArray) names = access_tunnels (session);
   return names->len > 0 && far_carrier_look (names->pdata[0], &look) &&
@@ -261,7 +262,7 @@ access_allocate_renew (AccessSession *session)
 {
   if (session->reserving)
     return; /* what it will have is offered then */
-  if (!allocate_is_stale (session)) {
+  if (!allocate_is_stale (session) || !access_move_may (session)) {
     access_offer_renew (session);
     return;
   }

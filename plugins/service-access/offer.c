@@ -202,6 +202,7 @@ access_offer_push (AccessSession *session)
       !far_peer_connected (opts->nodes, session->terminal))
     return;
   g_autoptr (FarMessage) message = far_message_request ("POST", "offers", json_incref (session->offer));
+  session->offered = session->generation;
   far_peer_send (opts->nodes, session->terminal, message,
                  far_request_of (session->self->at, pushed, pending_new (session), pending_free,
                                  PUSH_TIMEOUT_MS));

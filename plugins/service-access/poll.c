@@ -39,20 +39,13 @@ poll_wants (AccessSession *session, json_t *sessions)
 static void
 poll_again (AccessSession *session)
 {
+  if (!access_again_may (session))
+    return;
   if (session->state == FAR_SESSION_OPEN || session->state == FAR_SESSION_OPENING)
     access_session_event (session, FAR_SESSION_EV_LINK_LOST, NULL, NULL);
   else if (session->ports &&
            (session->state == FAR_SESSION_RESUMING || session->state == FAR_SESSION_PERMITTED))
     access_allocate_renew (session);
-}
-
-/* It did not get to what was offered: only of the carrier that the session has now is that news. */
-static void
-access_poll_unreached (AccessSession *session, const FarRegistryNode *terminal, const char *kind)
-{
-  if (kind && session->carrier && strcmp (kind, far_carrier_kind (session->carrier)) == 0)
-    access_unreached_note (session->self, session->terminal, terminal->from,
-                           far_carrier_kind (session->carrier));
 }
 
 /* What the terminal says of sessions of its own. */
@@ -66,8 +59,9 @@ access_poll_heard (Access *self, const FarRegistryNode *terminal, json_t *item)
   if (g_strcmp0 (state, "closed") == 0)
     access_session_event (session, FAR_SESSION_EV_REPORTED, access_text (item, "cause"), NULL);
   else if (json_is_true (json_object_get (item, "again")) &&
-           json_integer_value (json_object_get (item, "generation")) == session->generation) {
-    access_poll_unreached (session, terminal, access_text (item, "unreached"));
+           json_integer_value (json_object_get (item, "generation")) == session->generation &&
+           session->offered == session->generation) {
+    access_unreached_told (session, access_text (item, "unreached"));
     poll_again (session);
   }
 }
@@ -192,6 +186,7 @@ access_poll_post (gpointer data, FarCall *call)
   far_call_answer (call, 200, access_poll_answer (offers, close, clock, terminal->nonce == NULL));
   for (guint s = 0; s < offered->len; s++) {
     AccessSession *session = offered->pdata[s];
+    session->offered = session->generation;
     session->offered_us = far_clock_boottime_us ();
     access_session_event (session, FAR_SESSION_EV_OFFERED, NULL, NULL);
   }

@@ -21,13 +21,6 @@ tunnel_fits (AccessSession *session, const FarCarrierLook *look)
   return look->up && (look->common || told) && (look->ports || session->entry == FAR_ENTRY_STREAM);
 }
 
-gboolean
-access_tunnel_unreached (AccessSession *session, const char *kind)
-{
-  const FarRegistryNode *terminal = far_registry_node (session->terminal);
-  return access_unreached (session->self, session->terminal, terminal ? terminal->from : NULL, kind);
-}
-
 /* Lower is better: a kind that only some terminals have is there to be used by them, one that this terminal
  * did not reach a while ago is the last resort. */
 enum { TUNNELS_OWN, TUNNELS_COMMON, TUNNELS_UNREACHED, TUNNELS_RANKS };
@@ -35,7 +28,7 @@ enum { TUNNELS_OWN, TUNNELS_COMMON, TUNNELS_UNREACHED, TUNNELS_RANKS };
 static guint
 tunnel_rank (AccessSession *session, const FarCarrierLook *look)
 {
-  if (access_tunnel_unreached (session, look->kind))
+  if (access_unreached (session, look->kind))
     return TUNNELS_UNREACHED;
   return look->common ? TUNNELS_COMMON : TUNNELS_OWN;
 }

@@ -1,62 +1,97 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which kinds of carrier a terminal did not reach: where a firewall shuts the port of the direct one, the
- * first session waits for that and falls back to the next kind, and those after it begin with that one. It is
- * kept in memory, for a while and for the address that the terminal's link comes from, since another network
- * may have another firewall. */
+/* A terminal says that it did not reach the carrier that it was offered: where a firewall shuts the port of
+ * the direct one its sessions go on by the next kind. It may lie, and each change takes ports and tokens: it
+ * is heard about what it was offered and about kinds that not everybody has, so that a session never goes
+ * back; and only so often. */
 #include "config.h"
 
 #include "access.h"
 
-#define UNREACHED_US (3600 * (gint64) G_USEC_PER_SEC)
+#include <string.h>
 
-typedef struct {
-  char *from; /* of the terminal's link then; NULL: there was none */
-  gint64 until_us;
-} Unreached;
-
-static void
-unreached_free (gpointer data)
-{
-  g_free (((Unreached *) data)->from);
-  g_free (data);
-}
+#define MOVES_AT_ONCE                                                                                        \
+  16                    /* of one terminal, then one a second: one whose listener is gone loses all at once */
+#define AGAIN_AT_ONCE 8 /* of one session; ours asks ever more slowly, the first times at once */
 
 GHashTable *
-access_unreached_new (void)
+access_moves_new (void)
 {
-  return g_hash_table_new_full (g_str_hash, g_str_equal, g_free, unreached_free);
+  return g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+}
+
+/* One a second, and so many at once; due: boottime at which all of these may be taken again. */
+static gboolean
+unreached_pace (gint64 *due_us, guint at_once)
+{
+  gint64 now = far_clock_boottime_us (), due = MAX (*due_us, now);
+  if (due - now > (at_once - 1) * (gint64) G_USEC_PER_SEC)
+    return FALSE;
+  *due_us = due + G_USEC_PER_SEC;
+  return TRUE;
 }
 
 static gboolean
-unreached_is_over (gpointer key, gpointer value, gpointer user)
+moves_is_over (gpointer terminal, gpointer due_us, gpointer user)
 {
-  return ((const Unreached *) value)->until_us <= far_clock_boottime_us ();
-}
-
-static char *
-unreached_key (const char *terminal, const char *kind)
-{
-  return g_strconcat (terminal, "/", kind, NULL);
-}
-
-void
-access_unreached_note (Access *self, const char *terminal, const char *from, const char *kind)
-{
-  Unreached *unreached = g_new0 (Unreached, 1);
-  *unreached = (Unreached){ g_strdup (from), far_clock_boottime_us () + UNREACHED_US };
-  g_hash_table_foreach_remove (self->unreached, unreached_is_over, NULL);
-  g_hash_table_replace (self->unreached, unreached_key (terminal, kind), unreached);
-  far_log_limited (self->at, terminal,
-                   "terminal '%s' does not reach the carrier '%s' here: for an hour its sessions come by "
-                   "another one where there is one",
-                   terminal, kind);
+  return *(const gint64 *) due_us <= far_clock_boottime_us ();
 }
 
 gboolean
-access_unreached (Access *self, const char *terminal, const char *from, const char *kind)
+access_move_may (AccessSession *session)
 {
-  g_autofree char *key = unreached_key (terminal, kind);
-  const Unreached *unreached = g_hash_table_lookup (self->unreached, key);
-  return unreached && unreached->until_us > far_clock_boottime_us () &&
-         g_strcmp0 (unreached->from, from) == 0;
+  GHashTable *moves = session->self->moves;
+  g_hash_table_foreach_remove (moves, moves_is_over, NULL);
+  gint64 *due_us = g_hash_table_lookup (moves, session->terminal);
+  if (!due_us) {
+    due_us = g_new0 (gint64, 1);
+    g_hash_table_insert (moves, g_strdup (session->terminal), due_us);
+  }
+  return unreached_pace (due_us, MOVES_AT_ONCE);
+}
+
+gboolean
+access_again_may (AccessSession *session)
+{
+  return unreached_pace (&session->renewed_us, AGAIN_AT_ONCE);
+}
+
+static gboolean
+unreached_here (const AccessSession *session, const char *kind)
+{
+  for (guint i = 0; i < session->n_unreached; i++)
+    if (strcmp (session->unreached[i], kind) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+access_unreached (const AccessSession *session, const char *kind)
+{
+  return unreached_here (session, kind) || far_registry_avoids (session->terminal, kind);
+}
+
+void
+access_unreached_told (AccessSession *session, const char *kind)
+{
+  const char *own = session->carrier ? far_carrier_kind (session->carrier) : NULL;
+  if (!own || g_strcmp0 (kind, own) != 0 || far_carrier_is_common (session->carrier) ||
+      unreached_here (session, own) || session->n_unreached == ACCESS_UNREACHED_MAX)
+    return;
+  session->unreached[session->n_unreached++] = own;
+  gint64 length_us = far_registry_unreached (session->terminal, own);
+  g_autofree char *length = length_us ? far_format_duration (length_us) : NULL;
+  if (length)
+    far_log (session->self->at, G_LOG_LEVEL_WARNING,
+             "terminal '%s' does not reach the carrier '%s' here: for %s its sessions come by another one "
+             "where there is one",
+             session->terminal, own, length);
+}
+
+void
+access_reached (AccessSession *session)
+{
+  const char *kind = session->carrier ? far_carrier_kind (session->carrier) : NULL;
+  if (kind && far_registry_reached (session->terminal, kind))
+    far_log (session->self->at, G_LOG_LEVEL_MESSAGE, "terminal '%s' reaches the carrier '%s' again",
+             session->terminal, kind);
 }

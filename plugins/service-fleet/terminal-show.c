@@ -37,6 +37,7 @@ fleet_terminal_show (const FarRegistryNode *terminal)
   g_autofree char *revision = far_revision (fields);
   json_object_set_new (json, "revision", json_string (revision));
   json_decref (fields);
+  json_object_set_new (json, "unreached", far_registry_ways_show (terminal));
   if (terminal->skew_told)
     json_object_set_new (json, "skew_us", json_integer (terminal->skew_us));
   return json;

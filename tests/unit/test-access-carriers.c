@@ -33,7 +33,7 @@ two_kinds (const char *options)
 static void
 set_up (void)
 {
-  two_kinds ("");
+  two_kinds (", sessions-each: 100");
 }
 
 static void
@@ -210,6 +210,110 @@ START_TEST (closed_while_another_is_reserved)
 }
 END_TEST
 
+/* ---- once is nothing ---- */
+
+/* A session of its own that does not get to the direct carrier, and is closed. */
+static const char *
+fails_once (void)
+{
+  g_autofree char *id = session_ask ("alice", wish ());
+  FakeTunnel *first = newest (direct, id);
+  if (!first)
+    return "z1";
+  taken (id);
+  polls_unreached (id, "direct");
+  ck_assert_str_eq (text_of (session_body (id), "tunnel"), "z1");
+  far_clock_advance (11 * SECOND);
+  settle ();
+  return "d1";
+}
+
+static json_t *
+ways_of (const char *node)
+{
+  g_autofree char *resource = g_strdup_printf ("terminals/%s", node);
+  return json_array_get (json_object_get (ask_root ("GET", resource, NULL).body, "unreached"), 0);
+}
+
+/* One answer that is late costs one session; the second in a row the next minute, then twice as long. Who
+ * comes by it has done with all of it. */
+START_TEST (two_in_a_row_then_ever_longer)
+{
+  ck_assert_str_eq (fails_once (), "d1");
+  ck_assert (json_is_null (json_object_get (ways_of ("t1"), "until")));
+  ck_assert_str_eq (fails_once (), "d1");
+  ck_assert_str_eq (text_of (ways_of ("t1"), "carrier"), "direct");
+  ck_assert_ptr_nonnull (text_of (ways_of ("t1"), "until"));
+  ck_assert_str_eq (fails_once (), "z1");
+  far_clock_advance (60 * SECOND);
+  ck_assert_str_eq (fails_once (), "d1");
+  far_clock_advance (60 * SECOND);
+  ck_assert_str_eq (fails_once (), "z1");
+  far_clock_advance (60 * SECOND);
+  g_autofree char *id = opened ();
+  ck_assert_ptr_null (ways_of ("t1"));
+  ck_assert_str_eq (fails_once (), "d1");
+  ck_assert_str_eq (fails_once (), "d1");
+}
+END_TEST
+
+/* ---- a terminal that lies ---- */
+
+/* Of what was not offered to it, or not now, or what any node has, nothing is heard. */
+START_TEST (lies_are_no_news)
+{
+  g_autofree char *id = session_ask ("alice", wish ());
+  taken (id);
+  polls_unreached (id, "fake");
+  polls_unreached (id, "nosuch");
+  polls ("t1", json_pack ("[o]", again (id, generation_of (id) - 1, "direct")));
+  polls ("t1", json_pack ("[o]", again (id, generation_of (id) + 1, "direct")));
+  ck_assert_uint_eq (common->tunnels->len, 0);
+  ck_assert_ptr_null (ways_of ("t1"));
+  polls_unreached (id, "direct");
+  ck_assert_uint_eq (common->tunnels->len, 1);
+  for (guint i = 0; i < 20; i++) { /* neither back nor on */
+    polls_unreached (id, i % 2 ? "direct" : "fake");
+    far_clock_advance (SECOND);
+  }
+  ck_assert_str_eq (text_of (session_body (id), "tunnel"), "z1");
+  ck_assert_uint_eq (common->tunnels->len, 1);
+  ck_assert_uint_eq (direct->tunnels->len, 1);
+}
+END_TEST
+
+/* A token is made for each offer: one that asks without end gets some. */
+START_TEST (offers_without_end)
+{
+  g_autofree char *id = session_ask ("alice", wish ());
+  for (guint i = 0; i < 50; i++)
+    polls_unreached (id, NULL);
+  ck_assert_int_le (generation_of (id), 10);
+  far_clock_advance (2 * SECOND);
+  int before = generation_of (id);
+  polls_unreached (id, NULL);
+  ck_assert_int_eq (generation_of (id), before + 1);
+}
+END_TEST
+
+/* Each session takes ports when it changes: those of one terminal do so at a rate. The others come later. */
+START_TEST (many_sessions_change_at_a_rate)
+{
+  g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < 20; i++) {
+    g_ptr_array_add (ids, session_ask ("alice", wish ()));
+    taken (ids->pdata[i]);
+  }
+  for (guint i = 0; i < ids->len; i++)
+    polls_unreached (ids->pdata[i], "direct");
+  ck_assert_uint_eq (common->tunnels->len, 16);
+  far_clock_advance (4 * SECOND);
+  for (guint i = 16; i < ids->len; i++)
+    polls_unreached (ids->pdata[i], "direct");
+  ck_assert_uint_eq (common->tunnels->len, 20);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -223,6 +327,10 @@ main (void)
   tcase_add_test (cases, what_it_has_comes_up_meanwhile);
   tcase_add_test (cases, the_answer_to_an_offer_comes_late);
   tcase_add_test (cases, closed_while_another_is_reserved);
+  tcase_add_test (cases, two_in_a_row_then_ever_longer);
+  tcase_add_test (cases, lies_are_no_news);
+  tcase_add_test (cases, offers_without_end);
+  tcase_add_test (cases, many_sessions_change_at_a_rate);
   suite_add_tcase (suite, cases);
   return run_suite (suite);
 }
