@@ -62,12 +62,13 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Credential, credential_clear)
 static json_t *
 offer_read (const char *path, GError **error)
 {
-  FILE *in = strcmp (path, "-") == 0 ? stdin : g_fopen (path, "re");
+  gboolean piped = strcmp (path, "-") == 0;
+  FILE *in = piped ? stdin : g_fopen (path, "re");
   g_autofree char *text = g_malloc0 (OFFER_SIZE_MAX);
   json_t *offer = in != NULL && fread (text, 1, OFFER_SIZE_MAX - 1, in) > 0 ? json_loads (text, 0, NULL)
                                                                             : NULL;
 
-  if (in != NULL && in != stdin)
+  if (in != NULL && !piped)
     fclose (in);
   if (json_is_object (offer))
     return offer;

@@ -103,7 +103,7 @@ ctl_unknown (int argc, char **argv)
                         firsts = main_next_words (NULL);
   const char *near = argc > 0 ? far_suggest (argv[0], firsts) : NULL;
 
-  if (argc == 0)
+  if (argc <= 0) /* whoever started the program may have given it no name either */
     ctl_help (stderr);
   else if (seconds->len > 0)
     main_unknown_second (argv[0], argc > 1 ? argv[1] : NULL, seconds);

@@ -63,12 +63,13 @@ far_local_name_odd (const char *name, const char *group)
   char buffer[4096];
   struct passwd entry, *found = NULL;
   int cause = getpwnam_r (name, &entry, buffer, sizeof buffer, &found);
-  g_autofree char *known = found != NULL ? far_local_name (entry.pw_uid) : NULL;
+  g_autofree char *known = NULL;
 
   if (found == NULL && g_str_has_prefix (name, NAMELESS))
     return NULL; /* of a number that has no name there is nothing to look up */
   if (found == NULL)
     return cause == 0 ? g_strdup_printf (_ ("this machine has no user %s now"), name) : NULL;
+  known = far_local_name (entry.pw_uid);
   if (strcmp (known, name) != 0)
     return g_strdup_printf (_ ("user %s of this machine is known as %s here, which has the same number"),
                             name, known);

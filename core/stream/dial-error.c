@@ -125,7 +125,7 @@ far_dial_error (const char *host, guint16 port, const GArray *tried)
                                    : g_strerror (first != NULL ? code_of (first) : ETIMEDOUT);
   g_autofree char *where = place (host, port), *list = list_of (tried);
 
-  if (tried->len == 0 || (tried->len == 1 && g_str_equal (first->address, host)))
+  if (first == NULL || (tried->len == 1 && g_str_equal (first->address, host)))
     return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("cannot reach %s: %s"), where, text);
   return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, _ ("cannot reach %s: %s (tried: %s)"), where, text,
                       list);
