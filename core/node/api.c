@@ -17,6 +17,7 @@
 #include "message/frame.h"
 #include "life/instance-private.h"
 #include "message/router.h"
+#include "reach/peer.h"
 
 #define TIMEOUT_S 30
 #define TIMEOUT_MAX_S 120
@@ -276,13 +277,24 @@ api_route (FarAnswer *answer, GError **error)
   return NULL;
 }
 
+/* Does it come from a node that has come to a listener of this one, whose fleet may have revoked it? Not so
+ * the server that this node has dialled, above it: that is not of the fleet whose list is kept here, and must
+ * reach this node also while its store is slow or away. Such a link has one peer, "" (core/reach/peer.c). */
+static gboolean
+api_is_incoming (const FarCall *call)
+{
+  return (call->principal->kind == FAR_PRINCIPAL_NODE || call->principal->via != NULL) &&
+         (call->transport == NULL || !far_peer_is_up (call->transport, "", NULL));
+}
+
+/* The one place for the messages of all services. Links wait for the list before they are read at all
+ * (farwatch/clearance.h); this is for those that were up before it was needed. */
 static gboolean
 api_prepare (FarAnswer *answer, const FarRoute *route, GError **error)
 {
   FarCall *call = &answer->call;
 
-  if ((call->principal->kind == FAR_PRINCIPAL_NODE || call->principal->via != NULL) &&
-      !far_trust_revoked_known ())
+  if (api_is_incoming (call) && !far_trust_revoked_known ())
     return api_fail (
         error, FAR_ERROR_UNAVAILABLE,
         _ ("which nodes are revoked cannot be read here now; farctl status tells the server's admin why"));

@@ -5,6 +5,7 @@
 
 #include "base/node-identity.h"
 #include "loop/instance-head.h"
+#include "trust/trust-revoked.h"
 #include "unit/door-help.h"
 
 #include <farwatch/plugin.h>
@@ -15,6 +16,7 @@ typedef struct {
   FarInstanceHead head;
   FarMessage *sent;
   guint n;
+  gboolean dialled; /* its one link leads up */
 } Stand;
 
 static Stand stand;
@@ -32,7 +34,13 @@ stand_send (gpointer self, const char *peer, FarMessage *request, FarRequest *re
   far_request_done (req, answer, (GDestroyNotify) far_message_unref);
 }
 
-static const FarMessageOps stand_ops = { stand_send };
+static gboolean
+stand_connected (gpointer self, const char *peer)
+{
+  return strcmp (peer, stand.dialled ? "" : "t1") == 0;
+}
+
+static const FarMessageOps stand_ops = { stand_send, stand_connected };
 static const FarTransportType stand_type = { .type = { .kind = FAR_KIND_TRANSPORT }, .messages = &stand_ops };
 
 FarInstance *
@@ -48,6 +56,12 @@ const FarType *
 far_instance_type (FarInstance *at)
 {
   return &stand_type.type;
+}
+
+const char *
+far_instance_name (FarInstance *at)
+{
+  return "nodes";
 }
 
 gpointer
@@ -111,6 +125,7 @@ handle_up (gpointer self, FarCall *call)
 
 static const FarHandler own[] = {
   { "GET", "things", FAR_ACTION_NONE, .handle = handle_answer },
+  { "POST", "notes", FAR_ACTION_NODE, .handle = handle_answer },
   { "GET", "terminals/{t}", FAR_ACTION_SEE, .handle = handle_answer },
   { "PUT", "terminals/{t}", FAR_ACTION_MANAGE, .handle = handle_answer },
   { NULL },
@@ -143,17 +158,53 @@ teardown (void)
 }
 
 static guint
-submit (FarPrincipal *principal, FarMessage *request)
+submit_by (const char *transport, FarPrincipal *principal, FarMessage *request)
 {
   Heard to = { 0 };
   guint status;
 
-  far_api_submit (principal, "https", request, heard, &to);
+  far_api_submit (principal, transport, request, heard, &to);
   ck_assert (run_until (is_last, &to));
   status = heard_at (&to, 0)->status;
   heard_clear (&to);
   return status;
 }
+
+static guint
+submit (FarPrincipal *principal, FarMessage *request)
+{
+  return submit_by ("https", principal, request);
+}
+
+/* ---- while nobody knows which nodes are revoked ---- */
+
+/* Of all services alike: what a node asks that has come here waits, and so does a person for whom it speaks.
+ * The server above, to which this node has dialled, and what it says for a person, does not depend on that.
+ */
+START_TEST (nodes_wait_but_not_the_server_above)
+{
+  g_autoptr (FarPrincipal) node = far_principal_new (FAR_PRINCIPAL_NODE, "t1", NULL, ""),
+                           claimed = person ("alice", "");
+  gboolean dialled = _i == 1;
+
+  claimed->via = g_strdup ("t1");
+  stand.dialled = dialled;
+  far_peer_changed ((FarInstance *) (void *) &stand, dialled ? "" : "t1", TRUE, "192.0.2.1");
+  far_trust_revoked_set_needed (TRUE);
+  for (guint known = 0; known < 2; known++) {
+    FarPrincipal *const askers[] = { node, claimed };
+
+    for (guint i = 0; i < G_N_ELEMENTS (askers); i++) {
+      g_autoptr (FarMessage) request = i == 0 ? far_message_request ("POST", "notes", json_object ())
+                                              : far_message_request ("GET", "things", NULL);
+
+      ck_assert_uint_eq (submit_by ("nodes", askers[i], request), dialled || known ? 200 : 503);
+    }
+    far_trust_revoked_set_known ();
+  }
+  far_peer_changed ((FarInstance *) (void *) &stand, dialled ? "" : "t1", FALSE, "192.0.2.1");
+}
+END_TEST
 
 /* ---- what goes up ---- */
 
@@ -376,6 +427,7 @@ main (void)
   TCase *tc = tcase_create ("upstream");
 
   tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_loop_test (tc, nodes_wait_but_not_the_server_above, 0, 2);
   tcase_add_test (tc, what_nobody_has_goes_up);
   tcase_add_test (tc, what_stays_here);
   tcase_add_test (tc, the_hook_is_not_listed);
