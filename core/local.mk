@@ -220,6 +220,7 @@ libfarwatch_la_SOURCES = \
 	core/profile/profile-private.h \
 	core/profile/profile-refs.c \
 	core/profile/profile-requests.c \
+	core/profile/profile-same.c \
 	core/profile/profile.c \
 	core/profile/profile.h \
 	core/profile/secret.c \

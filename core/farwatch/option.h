@@ -40,7 +40,10 @@ enum {
   FAR_OPT_UNIX = 1 << 5,    /* ADDRESS: "unix:/path" may stand there too, as far_instance_listen() takes it */
   FAR_OPT_URL =
       1 << 6, /* STRING: scheme://host:port/path, of a scheme in choices; port and path may be left out */
-  FAR_OPT_PROGRAM = 1 << 7 /* LIST: a command; a program that is not there is warned of */
+  FAR_OPT_PROGRAM = 1 << 7, /* LIST: a command; a program that is not there is warned of */
+  FAR_OPT_SAME = 1 << 8,    /* REF, PATH, STRING of services: all services of a profile that have an option of
+                               this name with this flag must have the same value */
+  FAR_OPT_ALIKE = 1 << 9    /* the same, where a difference can be meant: it is warned of */
 };
 
 typedef struct {

@@ -32,6 +32,9 @@ void far_profile_former_keys (FarProfile *profile, FarConfigured *configured, GP
 /* Two services that answer the same request, in the order of the file. */
 void far_profile_check_requests (const FarProfile *profile, GPtrArray *faults);
 
+/* Options of several services that must agree (FAR_OPT_SAME), in the order of the file. */
+void far_profile_check_same (const FarProfile *profile, GPtrArray *faults);
+
 /* Who refers: an instance, or NULL for a device. */
 typedef struct {
   FarConfigured *owner;

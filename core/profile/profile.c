@@ -159,6 +159,7 @@ read_parts (FarProfile *profile, const char *state, GPtrArray *faults)
   far_profile_read_devices (profile, refs, faults);
   far_profile_read_rights (profile, faults);
   far_profile_check_requests (profile, faults);
+  far_profile_check_same (profile, faults);
   far_profile_resolve (profile, refs, faults);
   far_profile_check_paths (profile, faults);
 }

@@ -174,8 +174,9 @@ static const FarHandler handlers[] = {
 static const FarOption options[] = {
   { "store", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART, G_STRUCT_OFFSET (AccessOpts, store), NULL,
     N_ ("where sessions and history are kept"), 0, 0, NULL, FAR_KIND_STORE },
-  { "nodes", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART, G_STRUCT_OFFSET (AccessOpts, nodes), NULL,
-    N_ ("transport on which terminals come"), 0, 0, NULL, FAR_KIND_TRANSPORT },
+  { "nodes", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART | FAR_OPT_SAME,
+    G_STRUCT_OFFSET (AccessOpts, nodes), NULL, N_ ("transport on which terminals come"), 0, 0, NULL,
+    FAR_KIND_TRANSPORT },
   { "tunnels", FAR_OPT_REFS, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, tunnels), NULL,
     N_ ("tunnel ends to draw from; none: all that are up"), 0, 0, NULL, FAR_KIND_TRANSPORT },
   { "tokens", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AccessOpts, tokens), NULL,

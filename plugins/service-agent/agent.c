@@ -178,8 +178,9 @@ static const FarHandler handlers[] = {
 #define HOUR G_GINT64_CONSTANT (3600000000)
 
 static const FarOption options[] = {
-  { "link", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART, G_STRUCT_OFFSET (AgentOpts, link), NULL,
-    N_ ("transport that leads to the cloud"), 0, 0, NULL, FAR_KIND_TRANSPORT },
+  { "link", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART | FAR_OPT_ALIKE,
+    G_STRUCT_OFFSET (AgentOpts, link), NULL, N_ ("transport that leads to the cloud"), 0, 0, NULL,
+    FAR_KIND_TRANSPORT },
   { "tunnel", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, tunnel), NULL,
     N_ ("transport that dials tunnels"), 0, 0, NULL, FAR_KIND_TRANSPORT },
   { "carriers", FAR_OPT_REFS, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, carriers), NULL,
@@ -202,7 +203,7 @@ static const FarOption options[] = {
     N_ ("when access is allowed here, as in rights; none: always") },
   { "sessions", FAR_OPT_INT, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, sessions), "100",
     N_ ("sessions at once"), 1, 1000 },
-  { "keys", FAR_OPT_PATH, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (AgentOpts, keys), "keys",
+  { "keys", FAR_OPT_PATH, FAR_OPT_RELOADABLE | FAR_OPT_ALIKE, G_STRUCT_OFFSET (AgentOpts, keys), "keys",
     N_ ("folder of this node's keys") },
   { NULL, FAR_OPT_END },
 };

@@ -163,8 +163,9 @@ static const char *const authorities[] = { "cloud", "admin", NULL };
 static const FarOption options[] = {
   { "store", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART, G_STRUCT_OFFSET (FleetOpts, store), NULL,
     N_ ("where the registry is kept"), 0, 0, NULL, FAR_KIND_STORE },
-  { "nodes", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART, G_STRUCT_OFFSET (FleetOpts, nodes), NULL,
-    N_ ("transport on which terminals come"), 0, 0, NULL, FAR_KIND_TRANSPORT },
+  { "nodes", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART | FAR_OPT_SAME,
+    G_STRUCT_OFFSET (FleetOpts, nodes), NULL, N_ ("transport on which terminals come"), 0, 0, NULL,
+    FAR_KIND_TRANSPORT },
   { "authority", FAR_OPT_CHOICE, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (FleetOpts, authority), "cloud",
     N_ ("who signs new nodes: this cloud, or an admin on their own machine"), 0, 0, authorities },
   { "ca", FAR_OPT_PATH, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (FleetOpts, ca), "ca",

@@ -80,9 +80,10 @@ static const FarHandler handlers[] = {
 /* ---- type ---- */
 
 static const FarOption options[] = {
-  { "link", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART, G_STRUCT_OFFSET (MemberOpts, link), NULL,
-    N_ ("transport that leads to the cloud"), 0, 0, NULL, FAR_KIND_TRANSPORT },
-  { "keys", FAR_OPT_PATH, FAR_OPT_RELOADABLE, G_STRUCT_OFFSET (MemberOpts, keys), "keys",
+  { "link", FAR_OPT_REF, FAR_OPT_REQUIRED | FAR_OPT_RESTART | FAR_OPT_ALIKE,
+    G_STRUCT_OFFSET (MemberOpts, link), NULL, N_ ("transport that leads to the cloud"), 0, 0, NULL,
+    FAR_KIND_TRANSPORT },
+  { "keys", FAR_OPT_PATH, FAR_OPT_RELOADABLE | FAR_OPT_ALIKE, G_STRUCT_OFFSET (MemberOpts, keys), "keys",
     N_ ("folder of this node's keys") },
   { NULL, FAR_OPT_END },
 };

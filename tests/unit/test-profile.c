@@ -436,6 +436,56 @@ START_TEST (faults_as_json_have_their_place)
 }
 END_TEST
 
+/* ---- options that several services must have alike ---- */
+
+#define SAME_HEAD "farwatch: 1\nnode: {id: t1, state: /var/lib/t1}\nservices:\n"
+
+static char *
+told (const char *services, gboolean good)
+{
+  g_autofree char *whole = g_strconcat (SAME_HEAD, services, NULL);
+  char *text = NULL;
+  FarProfile *profile;
+
+  write_file (plugins, "same.yaml", whole, -1);
+  ck_assert_int_eq (g_chdir (plugins), 0);
+  profile = load ("same.yaml", &text);
+  ck_assert_msg ((profile != NULL) == good, "%s", text);
+  g_clear_pointer (&profile, far_profile_unref);
+  return text;
+}
+
+START_TEST (options_of_services_that_must_agree)
+{
+  g_autofree char *other = told ("  one: {type: pair, door: a}\n  two:\n    type: pair\n    door: b\n",
+                                 FALSE),
+                  *same = told ("  one: {type: pair, door: a}\n  two: {type: pair, door: a}\n", TRUE),
+                  *none = told ("  one: {type: pair}\n  two: {type: pair, door: a}\n", TRUE);
+
+  ck_assert_msg (strstr (other,
+                         "same.yaml:7:11: error: 'door' is 'b' in services.two, and 'a' in services.one "
+                         "(same.yaml:4): write the same in both\n") != NULL,
+                 "%s", other);
+  ck_assert_ptr_null (strstr (same, "door"));
+  ck_assert_ptr_null (strstr (none, "door"));
+}
+END_TEST
+
+/* A difference may be meant; a default is a value too, and one folder can be written in two ways. */
+START_TEST (options_of_services_that_mostly_agree)
+{
+  g_autofree char *other = told ("  one: {type: pair}\n  two: {type: pair, keys: other}\n", TRUE),
+                  *same = told ("  one: {type: pair}\n  two: {type: pair, keys: /var/lib/t1/keys}\n", TRUE);
+
+  ck_assert_msg (
+      strstr (other,
+              "same.yaml:5:27: warning: 'keys' is '/var/lib/t1/other' in services.two, and "
+              "'/var/lib/t1/keys' in services.one (same.yaml:4): write the same in both, unless") != NULL,
+      "%s", other);
+  ck_assert_ptr_null (strstr (same, "keys"));
+}
+END_TEST
+
 int
 main (void)
 {
@@ -459,6 +509,8 @@ main (void)
   tcase_add_test (tcase, a_type_describes_itself);
   tcase_add_test (tcase, a_service_may_not_answer_for_the_node);
   tcase_add_test (tcase, two_handlers_of_one_verb);
+  tcase_add_test (tcase, options_of_services_that_must_agree);
+  tcase_add_test (tcase, options_of_services_that_mostly_agree);
   tcase_add_test (tcase, a_part_of_a_type_that_was_split_runs_from_an_older_profile);
   tcase_add_test (tcase, todays_form_of_a_split_is_not_warned_of);
   tcase_add_test (tcase, an_option_that_moved_goes_to_the_new_type);
