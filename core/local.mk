@@ -250,9 +250,9 @@ libfarwatch_la_SOURCES = \
 	core/reach/login.c \
 	core/reach/peer.c \
 	core/reach/peer.h \
-	core/reach/people-change.c \
-	core/reach/people.c \
-	core/reach/people.h \
+	core/reach/users-change.c \
+	core/reach/users.c \
+	core/reach/users.h \
 	core/reach/registry-device.c \
 	core/reach/registry-private.h \
 	core/reach/registry-way.c \
@@ -268,7 +268,7 @@ libfarwatch_la_SOURCES = \
 	core/stream/dial-private.h \
 	core/stream/dial.c \
 	core/stream/gate-known.c \
-	core/stream/gate-places.c \
+	core/stream/gate-slots.c \
 	core/stream/gate-private.h \
 	core/stream/gate.c \
 	core/stream/network.c \

@@ -38,7 +38,7 @@ void far_right_warnings_date (json_t *odd, const json_t *right);
 /* ---- right-odd.c ---- */
 
 /* What is strange about such a right, as an array of texts: names that nothing has now, a date that is past.
- * people: list of far_people_list(); locals: of far_local_names_odd(); NULL: not known. */
+ * people: list of far_users_list(); locals: of far_local_names_odd(); NULL: not known. */
 json_t *far_right_warnings (const json_t *right, json_t *people, json_t *locals);
 /* The same of whom it is for alone. */
 json_t *far_right_warnings_who (const char *who, json_t *people, json_t *locals);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The accept gate: the one place that counts connections and decides who goes when a limit is reached.
  *
- * Whoever has not logged in holds a place before login. When a limit is reached, the newcomer is let in and
+ * Whoever has not logged in holds a slot before login. When a limit is reached, the newcomer is let in and
  * one of those that may be evicted (far_gate_evictable()) and have not logged in goes: of the address that
  * holds most of them (IPv4 /32; IPv6 the /56 that holds most, in it the /64 that holds most) the oldest
  * silent one (far_gate_heard() was not called), else the oldest. The newcomer is refused only when nobody can

@@ -15,7 +15,7 @@
 #include "profile/loader.h"
 #include "loop/log.h"
 #include "life/node.h"
-#include "reach/people.h"
+#include "reach/users.h"
 #include "auth/right.h"
 
 static void

@@ -11,7 +11,7 @@
 #include <farwatch/i18n.h>
 #include <farwatch/option.h>
 
-#include "reach/people.h"
+#include "reach/users.h"
 #include "auth/right.h"
 
 #define PAGE 100
@@ -211,7 +211,7 @@ explain_get (gpointer self, FarCall *call)
 
     question_answer (question, (const char *const *) list, NULL, NULL);
   } else {
-    far_people_list (far_request_new (question_people, question, 0));
+    far_users_list (far_request_new (question_people, question, 0));
   }
 }
 

@@ -13,7 +13,7 @@
 
 #include "node/api.h"
 #include "auth/login-token.h"
-#include "reach/people.h"
+#include "reach/users.h"
 #include "auth/right.h"
 #include "message/router.h"
 
@@ -80,7 +80,7 @@ api_login_done (FarRequest *req, gpointer user)
     far_call_fail_new (call, FAR_ERROR_DENIED, "%s",
                        _ ("this token is for something else than a login here"));
   else if (far_right_login_ended (principal) ||
-           far_people_changed_since (principal->name, principal->since_us))
+           far_users_changed_since (principal->name, principal->since_us))
     far_api_login_ended (call);
   else
     far_call_answer (call, 200, far_api_login_ticket (principal));

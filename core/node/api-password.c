@@ -11,7 +11,7 @@
 #include <farwatch/login.h>
 
 #include "node/api.h"
-#include "reach/people.h"
+#include "reach/users.h"
 #include "auth/right.h"
 
 static gboolean
@@ -50,9 +50,8 @@ password_put_new (FarCall *call)
   gboolean own = password_is_own (call);
   FarUserChange *change = far_api_user_change (call, own);
 
-  far_people_password (call->parts[0], json_string_value (json_object_get (call->body, "password")),
-                       own ? NULL : far_api_user_judge, change,
-                       far_request_new (password_changed, change, 0));
+  far_users_password (call->parts[0], json_string_value (json_object_get (call->body, "password")),
+                      own ? NULL : far_api_user_judge, change, far_request_new (password_changed, change, 0));
 }
 
 static void
@@ -68,7 +67,7 @@ password_proved (FarRequest *req, gpointer user)
     far_call_fail_new (call, FAR_ERROR_DENIED, "%s",
                        _ ("this login asks for more than a password: an admin sets the new one"));
   else if (far_right_login_ended (call->principal) || far_right_login_ended (principal) ||
-           far_people_changed_since (principal->name, principal->since_us))
+           far_users_changed_since (principal->name, principal->since_us))
     far_api_login_ended (call);
   else
     password_put_new (call);

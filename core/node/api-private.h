@@ -16,7 +16,7 @@ extern const FarHandler far_api_explain_handlers[];
 extern const FarHandler far_api_doctor_handlers[];
 extern const FarHandler far_node_handlers[];
 
-/* Who there is: list of far_people_list(), result of far_local_names_odd(); NULL: not known. */
+/* Who there is: list of far_users_list(), result of far_local_names_odd(); NULL: not known. */
 typedef struct {
   json_t *people, *locals;
 } FarOddNames;
@@ -32,7 +32,7 @@ typedef struct {
 } FarUserChange;
 /* Caller frees. */
 FarUserChange *far_api_user_change (FarCall *call, gboolean began);
-/* A FarPeopleJudge: may the asker give the groups in the call's body, and be that person where it sets a
+/* A FarUsersJudge: may the asker give the groups in the call's body, and be that person where it sets a
  * password or key? user: a FarUserChange. */
 gboolean far_api_user_judge (json_t *person, gpointer user, GError **error);
 /* A new ticket of the principal, as POST login answers it. */

@@ -17,7 +17,7 @@
 #include <farwatch/trust.h>
 
 #include "node/local-name.h"
-#include "reach/people.h"
+#include "reach/users.h"
 #include "auth/right.h"
 
 #define RIGHTS_STORE "main"
@@ -208,7 +208,7 @@ far_api_odd_names (json_t *rights, void (*done) (const FarOddNames *names, gpoin
   OddQuestion *question = g_new0 (OddQuestion, 1);
 
   *question = (OddQuestion){ rights, NULL, done, user };
-  far_people_list (far_request_new (odd_people, question, 0));
+  far_users_list (far_request_new (odd_people, question, 0));
 }
 
 /* In the order of their ids, which holds when the right at which a page ended is taken back. */

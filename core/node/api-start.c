@@ -8,7 +8,7 @@
 #include "node/api-private.h"
 #include "auth/login-token.h"
 #include "reach/login-private.h"
-#include "reach/people.h"
+#include "reach/users.h"
 #include "auth/right.h"
 #include "message/router.h"
 #include "auth/ticket.h"
@@ -59,7 +59,7 @@ far_api_stop (void)
   if (far_clock_is_test ())
     far_handlers_remove (far_api_clock_handlers, NULL);
   far_login_ticket_clear ();
-  far_people_change_clear ();
+  far_users_change_clear ();
   far_ticket_clear ();
   far_login_queue_clear ();
   far_throttle_clear ();

@@ -10,7 +10,7 @@
 #include <farwatch/i18n.h>
 #include <farwatch/login.h>
 
-#include "reach/people.h"
+#include "reach/users.h"
 #include "auth/right.h"
 #include "message/router.h"
 
@@ -61,7 +61,7 @@ users_listed (FarRequest *req, gpointer user)
 static void
 users_get (gpointer self, FarCall *call)
 {
-  far_people_list (far_request_new (users_listed, call, 0));
+  far_users_list (far_request_new (users_listed, call, 0));
 }
 
 static void
@@ -219,9 +219,9 @@ users_put_now (FarCall *call)
   g_auto (GStrv) groups = users_wanted (call);
   FarUserChange *change = far_api_user_change (call, FALSE);
 
-  far_people_put (call->parts[0], json_string_value (json_object_get (call->body, "password")),
-                  (const char *const *) groups, json_string_value (json_object_get (call->body, "key")),
-                  far_api_user_judge, change, far_request_new (users_changed, change, 0));
+  far_users_put (call->parts[0], json_string_value (json_object_get (call->body, "password")),
+                 (const char *const *) groups, json_string_value (json_object_get (call->body, "key")),
+                 far_api_user_judge, change, far_request_new (users_changed, change, 0));
 }
 
 static void
@@ -247,7 +247,7 @@ users_put (gpointer self, FarCall *call)
 static void
 users_delete (gpointer self, FarCall *call)
 {
-  far_people_remove (call->parts[0], far_request_new (users_changed, far_api_user_change (call, TRUE), 0));
+  far_users_remove (call->parts[0], far_request_new (users_changed, far_api_user_change (call, TRUE), 0));
 }
 
 static const FarField users_fields[] = {

@@ -13,7 +13,7 @@
 #include <farwatch/i18n.h>
 
 #include "node/control.h"
-#include "reach/people.h"
+#include "reach/users.h"
 
 #define LANE "names"
 #define WAITING_MAX 64

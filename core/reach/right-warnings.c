@@ -10,7 +10,7 @@
 #include <farwatch/i18n.h>
 #include <farwatch/plugin.h>
 
-#include "reach/people.h"
+#include "reach/users.h"
 
 /* ---- names ---- */
 
@@ -108,7 +108,7 @@ far_right_warnings_who (const char *who, json_t *people, json_t *locals)
 {
   json_t *odd = json_array ();
 
-  odd_who (odd, who, far_people_listed () ? people : NULL, locals);
+  odd_who (odd, who, far_users_listed () ? people : NULL, locals);
   return odd;
 }
 
@@ -117,10 +117,10 @@ far_right_warnings (const json_t *right, json_t *people, json_t *locals)
 {
   json_t *odd = json_array ();
 
-  odd_who (odd, json_string_value (json_object_get (right, "who")), far_people_listed () ? people : NULL,
+  odd_who (odd, json_string_value (json_object_get (right, "who")), far_users_listed () ? people : NULL,
            locals);
   odd_object (odd, json_string_value (json_object_get (right, "object")),
-              far_people_listed () ? people : NULL);
+              far_users_listed () ? people : NULL);
   far_right_warnings_date (odd, right);
   return odd;
 }

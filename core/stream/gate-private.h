@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Inside of the gate: limits and passes (gate.c), who waits by where it comes from (gate-places.c), known
+/* Inside of the gate: limits and passes (gate.c), who waits by where it comes from (gate-slots.c), known
  * addresses (gate-known.c). All of it under the gate's lock. */
 #pragma once
 #include <farwatch/gate.h>
@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 
 typedef enum { FAR_NET_NOBODY, FAR_NET_V4, FAR_NET_V6, FAR_NET_UID } FarNetKind;
 
-/* salt: strangers choose addresses, they shall not choose their places in a hash table. */
+/* salt: strangers choose addresses, they shall not choose their buckets of a hash table. */
 typedef struct {
   guint64 net; /* IPv4: the address; IPv6: its upper 64 bits; uid */
   guint32 kind, salt;
@@ -24,7 +24,7 @@ FarNetKey far_net_key (const struct sockaddr *address, guint32 salt);
 /* ---- who waits ---- */
 
 typedef struct _FarSite FarSite;
-typedef struct _FarPlaces FarPlaces;
+typedef struct _FarPlaces FarSlots;
 
 /* One address (/32, /64, uid) with at least one connection before login. */
 typedef struct {
@@ -52,27 +52,27 @@ struct _FarPass {
   gpointer data;
 };
 
-FarPlaces *far_places_new (void);
-void far_places_free (FarPlaces *places);
+FarSlots *far_slots_new (void);
+void far_slots_free (FarSlots *slots);
 /* How many wait: strangers, known ones. */
-guint far_places_waiting (const FarPlaces *places, gboolean known);
+guint far_slots_waiting (const FarSlots *slots, gboolean known);
 /* What the net, and the strangers of its /56, hold. */
-guint far_places_net_waiting (const FarPlaces *places, const FarNetKey *key);
-guint far_places_site_waiting (const FarPlaces *places, const FarNetKey *key);
+guint far_slots_net_waiting (const FarSlots *slots, const FarNetKey *key);
+guint far_slots_site_waiting (const FarSlots *slots, const FarNetKey *key);
 
 /* The pass waits from now on, until it leaves; all of its net are known or strangers. */
-void far_places_enter (FarPlaces *places, FarPass *pass, gboolean known);
-void far_places_leave (FarPlaces *places, FarPass *pass);
+void far_slots_enter (FarSlots *slots, FarPass *pass, gboolean known);
+void far_slots_leave (FarSlots *slots, FarPass *pass);
 /* It may be evicted, or may not; it has said something. */
-void far_places_offer (FarPlaces *places, FarPass *pass);
-void far_places_withdraw (FarPlaces *places, FarPass *pass);
-void far_places_heard (FarPlaces *places, FarPass *pass);
+void far_slots_offer (FarSlots *slots, FarPass *pass);
+void far_slots_withdraw (FarSlots *slots, FarPass *pass);
+void far_slots_heard (FarSlots *slots, FarPass *pass);
 
 /* Who goes; NULL: nobody can. */
-FarPass *far_places_victim (const FarPlaces *places, gboolean known);
+FarPass *far_slots_victim (const FarSlots *slots, gboolean known);
 /* The oldest silent one of the net; of the strangers of its /56. */
-FarPass *far_places_silent_of_net (const FarPlaces *places, const FarNetKey *key);
-FarPass *far_places_silent_of_site (const FarPlaces *places, const FarNetKey *key);
+FarPass *far_slots_silent_of_net (const FarSlots *slots, const FarNetKey *key);
+FarPass *far_slots_silent_of_site (const FarSlots *slots, const FarNetKey *key);
 
 /* ---- known addresses ---- */
 

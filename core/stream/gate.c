@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The accept gate: limits, passes, evictions. Who goes is gate-places.c's answer. */
+/* The accept gate: limits, passes, evictions. Who goes is gate-slots.c's answer. */
 #include "config.h"
 
 #include "stream/gate-private.h"
@@ -22,7 +22,7 @@ struct _FarGate {
   GMutex lock; /* over all that follows */
   FarGateLimits limits;
   GStrv trusted;
-  FarPlaces *places;
+  FarSlots *slots;
   FarKnown *known;
   guint total;
   guint64 numbers, refused, evicted;
@@ -46,7 +46,7 @@ far_gate_new (const char *name, const FarGateLimits *limits)
   gate->refs = 1;
   gate->name = g_strdup (name);
   gate->salt = far_random_u32 (G_MAXUINT32);
-  gate->places = far_places_new ();
+  gate->slots = far_slots_new ();
   gate->known = far_known_new ();
   g_mutex_init (&gate->lock);
   gate_take_limits (gate, limits);
@@ -65,7 +65,7 @@ far_gate_free (FarGate *gate)
 {
   if (gate == NULL || !g_atomic_int_dec_and_test (&gate->refs))
     return;
-  far_places_free (gate->places);
+  far_slots_free (gate->slots);
   far_known_free (gate->known);
   g_strfreev (gate->trusted);
   g_mutex_clear (&gate->lock);
@@ -136,7 +136,7 @@ static const struct {
   [LIMIT_TOTAL] = { N_ ("too many connections"), "connections over the limit" },
 };
 
-/* 0: no limit. A quarter of the places before login is for known ones. */
+/* 0: no limit. A quarter of the slots before login is for known ones. */
 static guint
 limit_value (const FarGateLimits *limits, Limit limit)
 {
@@ -190,13 +190,13 @@ limit_count (FarGate *gate, const Newcomer *new, Limit limit)
 {
   switch (limit) {
   case LIMIT_SHARE:
-    return far_places_net_waiting (gate->places, &new->key);
+    return far_slots_net_waiting (gate->slots, &new->key);
   case LIMIT_SITE:
-    return far_places_site_waiting (gate->places, &new->key);
+    return far_slots_site_waiting (gate->slots, &new->key);
   case LIMIT_STRANGERS:
-    return far_places_waiting (gate->places, FALSE);
+    return far_slots_waiting (gate->slots, FALSE);
   case LIMIT_UNVERIFIED:
-    return far_places_waiting (gate->places, FALSE) + far_places_waiting (gate->places, TRUE);
+    return far_slots_waiting (gate->slots, FALSE) + far_slots_waiting (gate->slots, TRUE);
   default:
     return gate->total;
   }
@@ -213,11 +213,11 @@ static FarPass *
 limit_candidate (FarGate *gate, const Newcomer *new, Limit limit)
 {
   if (limit == LIMIT_SHARE)
-    return far_places_silent_of_net (gate->places, &new->key);
+    return far_slots_silent_of_net (gate->slots, &new->key);
   if (limit == LIMIT_SITE)
-    return far_places_silent_of_site (gate->places, &new->key);
-  FarPass *victim = far_places_victim (gate->places, FALSE);
-  return victim != NULL || limit == LIMIT_STRANGERS ? victim : far_places_victim (gate->places, TRUE);
+    return far_slots_silent_of_site (gate->slots, &new->key);
+  FarPass *victim = far_slots_victim (gate->slots, FALSE);
+  return victim != NULL || limit == LIMIT_STRANGERS ? victim : far_slots_victim (gate->slots, TRUE);
 }
 
 /* Its first bytes may wait in the kernel for their turn. */
@@ -234,7 +234,7 @@ limit_victim (FarGate *gate, const Newcomer *new, Limit limit)
 {
   FarPass *victim;
   while ((victim = limit_candidate (gate, new, limit)) != NULL && !victim->heard && has_spoken (victim))
-    far_places_heard (gate->places, victim);
+    far_slots_heard (gate->slots, victim);
   return victim;
 }
 
@@ -242,7 +242,7 @@ static void
 evict (FarPass *pass)
 {
   FarGate *gate = pass->gate;
-  far_places_leave (gate->places, pass);
+  far_slots_leave (gate->slots, pass);
   pass->state = FAR_PASS_EVICTED;
   gate->total--;
   gate->evicted++;
@@ -293,7 +293,7 @@ pass_new (FarGate *gate, int fd, const Newcomer *new)
   pass->entered_us = far_clock_boottime_us ();
   pass->number = gate->numbers++;
   gate->total++;
-  far_places_enter (gate->places, pass, new->known);
+  far_slots_enter (gate->slots, pass, new->known);
   return pass;
 }
 
@@ -354,9 +354,9 @@ far_gate_evictable (FarPass *pass, FarLoop *loop, FarLoopFunc evicted, gpointer 
   if (loop != NULL && !pass->never_evicted)
     pass->later = far_deferred_new (loop, run_evicted, pass);
   if (pass->state == FAR_PASS_WAITING && pass->later != NULL)
-    far_places_offer (gate->places, pass);
+    far_slots_offer (gate->slots, pass);
   else if (pass->state == FAR_PASS_WAITING)
-    far_places_withdraw (gate->places, pass);
+    far_slots_withdraw (gate->slots, pass);
   else if (pass->state == FAR_PASS_EVICTED && pass->later != NULL)
     far_deferred_ask (pass->later); /* decided before it moved here */
   g_mutex_unlock (&gate->lock);
@@ -369,7 +369,7 @@ far_gate_heard (FarPass *pass)
   FarGate *gate = pass->gate;
   g_mutex_lock (&gate->lock);
   if (pass->state == FAR_PASS_WAITING)
-    far_places_heard (gate->places, pass);
+    far_slots_heard (gate->slots, pass);
   g_mutex_unlock (&gate->lock);
 }
 
@@ -381,7 +381,7 @@ far_gate_verified (FarPass *pass)
   g_mutex_lock (&gate->lock);
   if (pass->state == FAR_PASS_WAITING || pass->state == FAR_PASS_EVICTED) {
     if (pass->state == FAR_PASS_WAITING)
-      far_places_leave (gate->places, pass);
+      far_slots_leave (gate->slots, pass);
     else
       gate->total++; /* it stays after all */
     pass->state = FAR_PASS_VERIFIED;
@@ -403,7 +403,7 @@ far_gate_leave (FarPass *pass)
     /* a link of weeks is known when it comes back after a cut */
     far_known_add (gate->known, &pass->key, far_clock_boottime_us ());
   if (pass->state == FAR_PASS_WAITING)
-    far_places_leave (gate->places, pass);
+    far_slots_leave (gate->slots, pass);
   if (pass->state == FAR_PASS_WAITING || pass->state == FAR_PASS_VERIFIED)
     gate->total--;
   g_mutex_unlock (&gate->lock);
@@ -446,8 +446,8 @@ far_gate_counts (FarGate *gate)
   FarGateCounts counts = { 0 };
   g_mutex_lock (&gate->lock);
   counts.now = gate->total;
-  counts.known = far_places_waiting (gate->places, TRUE);
-  counts.unverified = counts.known + far_places_waiting (gate->places, FALSE);
+  counts.known = far_slots_waiting (gate->slots, TRUE);
+  counts.unverified = counts.known + far_slots_waiting (gate->slots, FALSE);
   counts.refused = gate->refused;
   counts.evicted = gate->evicted;
   g_mutex_unlock (&gate->lock);

@@ -6,7 +6,7 @@
 
 #include "auth/login-token.h"
 #include "reach/login-private.h"
-#include "reach/people.h"
+#include "reach/users.h"
 #include "unit/door-help.h"
 
 /* ---- authenticators of the test: the lookups of core are replaced by these ---- */

@@ -724,15 +724,15 @@ START_TEST (changes_of_one_person_go_one_after_the_other)
 
   stands[0].keeps_passwords = stands[0].keeps_keys = TRUE;
   stands[0].people = json_loads ("[{\"name\":\"alice\"}]", 0, NULL);
-  far_people_put ("alice", "new", NULL, "ssh-ed25519 AAAA", NULL, NULL, far_request_new (note, &put, 0));
-  far_people_remove ("alice", far_request_new (note, &removed, 0));
-  far_people_put ("alice", NULL, NULL, "ssh-ed25519 BBBB", NULL, NULL, far_request_new (note, &key, 0));
+  far_users_put ("alice", "new", NULL, "ssh-ed25519 AAAA", NULL, NULL, far_request_new (note, &put, 0));
+  far_users_remove ("alice", far_request_new (note, &removed, 0));
+  far_users_put ("alice", NULL, NULL, "ssh-ed25519 BBBB", NULL, NULL, far_request_new (note, &key, 0));
   ck_assert (run_until (is_noted, &key));
   ck_assert_uint_eq (put.n, 1);
   ck_assert_uint_eq (removed.n, 1);
   ck_assert_uint_eq (stands[0].puts_before_removal, 2);
   ck_assert_uint_eq (stands[0].puts, 3);
-  far_people_change_clear ();
+  far_users_change_clear ();
 }
 END_TEST
 

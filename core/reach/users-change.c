@@ -4,7 +4,7 @@
  * from the moment at which the change was asked for. */
 #include "config.h"
 
-#include "reach/people.h"
+#include "reach/users.h"
 
 #include "base/node-part.h"
 
@@ -15,31 +15,30 @@
 typedef struct {
   gint64 at_us;   /* boottime of what came last, a beginning or an end */
   GQueue waiting; /* of Turn; the first is under way */
-} PeopleChange;
+} UsersChange;
 
 typedef struct {
-  FarPeopleChange go;
+  FarUsersChange go;
   gpointer user;
 } Turn;
 
 /* Touched on main only. */
 typedef struct {
   GHashTable *by_name;
-} PeopleChanges;
+} UsersChanges;
 
 static void
-people_changes_clear (gpointer part)
+users_changes_clear (gpointer part)
 {
-  PeopleChanges *self = part;
+  UsersChanges *self = part;
 
   g_clear_pointer (&self->by_name, g_hash_table_unref);
 }
 
-static PeopleChanges *
-people_changes (void)
+static UsersChanges *
+users_changes (void)
 {
-  static const FarNodePart part = { FAR_PART_PEOPLE_CHANGE, sizeof (PeopleChanges), NULL,
-                                    people_changes_clear };
+  static const FarNodePart part = { FAR_PART_USERS_CHANGE, sizeof (UsersChanges), NULL, users_changes_clear };
 
   return far_node_part (&part);
 }
@@ -51,9 +50,9 @@ change_forget_oldest (void)
   gpointer name, at, oldest = NULL;
   gint64 least = G_MAXINT64;
 
-  g_hash_table_iter_init (&iter, people_changes ()->by_name);
+  g_hash_table_iter_init (&iter, users_changes ()->by_name);
   while (g_hash_table_iter_next (&iter, &name, &at)) {
-    const PeopleChange *change = at;
+    const UsersChange *change = at;
 
     if (change->waiting.length > 0 || change->at_us >= least)
       continue;
@@ -61,30 +60,30 @@ change_forget_oldest (void)
     oldest = name;
   }
   if (oldest != NULL)
-    g_hash_table_remove (people_changes ()->by_name, oldest);
+    g_hash_table_remove (users_changes ()->by_name, oldest);
 }
 
-static PeopleChange *
+static UsersChange *
 change_of (const char *name)
 {
-  PeopleChange *change;
+  UsersChange *change;
 
-  if (people_changes ()->by_name == NULL)
-    people_changes ()->by_name = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  change = g_hash_table_lookup (people_changes ()->by_name, name);
+  if (users_changes ()->by_name == NULL)
+    users_changes ()->by_name = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  change = g_hash_table_lookup (users_changes ()->by_name, name);
   if (change != NULL)
     return change;
-  if (g_hash_table_size (people_changes ()->by_name) >= CHANGES_MAX)
+  if (g_hash_table_size (users_changes ()->by_name) >= CHANGES_MAX)
     change_forget_oldest ();
-  change = g_new0 (PeopleChange, 1);
-  g_hash_table_insert (people_changes ()->by_name, g_strdup (name), change);
+  change = g_new0 (UsersChange, 1);
+  g_hash_table_insert (users_changes ()->by_name, g_strdup (name), change);
   return change;
 }
 
 void
-far_people_change_begin (const char *name, FarPeopleChange go, gpointer user)
+far_users_change_begin (const char *name, FarUsersChange go, gpointer user)
 {
-  PeopleChange *change = change_of (name);
+  UsersChange *change = change_of (name);
   Turn *turn = g_new (Turn, 1);
 
   *turn = (Turn){ go, user };
@@ -95,9 +94,9 @@ far_people_change_begin (const char *name, FarPeopleChange go, gpointer user)
 }
 
 void
-far_people_change_end (const char *name)
+far_users_change_end (const char *name)
 {
-  PeopleChange *change = change_of (name);
+  UsersChange *change = change_of (name);
   const Turn *next;
 
   g_free (g_queue_pop_head (&change->waiting));
@@ -108,11 +107,11 @@ far_people_change_end (const char *name)
 }
 
 gboolean
-far_people_changed_since (const char *name, gint64 since_us)
+far_users_changed_since (const char *name, gint64 since_us)
 {
-  const PeopleChange *change = people_changes ()->by_name != NULL
-                                   ? g_hash_table_lookup (people_changes ()->by_name, name)
-                                   : NULL;
+  const UsersChange *change = users_changes ()->by_name != NULL
+                                  ? g_hash_table_lookup (users_changes ()->by_name, name)
+                                  : NULL;
 
   return change != NULL && (change->waiting.length > 0 || since_us <= change->at_us);
 }
@@ -120,15 +119,15 @@ far_people_changed_since (const char *name, gint64 since_us)
 static gboolean
 change_is_over (gpointer name G_GNUC_UNUSED, gpointer at, gpointer user G_GNUC_UNUSED)
 {
-  return ((const PeopleChange *) at)->waiting.length == 0;
+  return ((const UsersChange *) at)->waiting.length == 0;
 }
 
 void
-far_people_change_clear (void)
+far_users_change_clear (void)
 {
-  if (people_changes ()->by_name == NULL)
+  if (users_changes ()->by_name == NULL)
     return;
-  g_hash_table_foreach_remove (people_changes ()->by_name, change_is_over, NULL);
-  if (g_hash_table_size (people_changes ()->by_name) == 0)
-    g_clear_pointer (&people_changes ()->by_name, g_hash_table_unref);
+  g_hash_table_foreach_remove (users_changes ()->by_name, change_is_over, NULL);
+  if (g_hash_table_size (users_changes ()->by_name) == 0)
+    g_clear_pointer (&users_changes ()->by_name, g_hash_table_unref);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file asks the authenticators about people, one after the other: the list of all, one person, a
  * change. It joins what they say about the same name. Changes of one person wait for each other in
- * people-change.c. [main] */
+ * users-change.c. [main] */
 #include "config.h"
 
-#include "reach/people.h"
+#include "reach/users.h"
 
 #include "life/instance-private.h"
 
@@ -24,14 +24,14 @@ struct _AuthChain {
   /* FALSE: not for this one */
   gboolean (*step) (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at);
   void (*end) (AuthChain *chain);
-  json_t *people; /* list */
+  json_t *users; /* list */
   char *name, *secret, *key;
   GStrv groups;
   gboolean known;   /* put: only for a person who is there */
   gboolean is_key;  /* put: the key alone */
   guint keepers;    /* put: so many of the names keep the person already, the first ones */
   gboolean partial; /* put: one of the keepers did not take what another one took */
-  FarPeopleJudge judge;
+  FarUsersJudge judge;
   gpointer judge_user;
   gboolean changes; /* has its turn among the changes of the person */
   guint done;       /* authenticators that took it */
@@ -74,10 +74,10 @@ static void
 auth_chain_free (AuthChain *chain)
 {
   if (chain->changes)
-    far_people_change_end (chain->name);
+    far_users_change_end (chain->name);
   g_strfreev (chain->names);
   far_request_unref (chain->req);
-  json_decref (chain->people);
+  json_decref (chain->users);
   g_free (chain->name);
   far_secret_free (chain->secret);
   g_free (chain->key);
@@ -120,24 +120,24 @@ auth_chain_current (const AuthChain *chain)
 /* ---- list ---- */
 
 static GError *
-people_unknown (const char *name)
+users_unknown (const char *name)
 {
   return g_error_new (FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("no person '%s'; `farctl user list` shows all"),
                       name);
 }
 
 static json_t *
-people_find (json_t *people, const char *name)
+users_find (json_t *users, const char *name)
 {
-  for (gsize i = 0; i < json_array_size (people); i++)
-    if (g_strcmp0 (json_string_value (json_object_get (json_array_get (people, i), "name")), name) == 0)
-      return json_array_get (people, i);
+  for (gsize i = 0; i < json_array_size (users); i++)
+    if (g_strcmp0 (json_string_value (json_object_get (json_array_get (users, i), "name")), name) == 0)
+      return json_array_get (users, i);
   return NULL;
 }
 
 /* What somebody may be in, by whichever authenticator lets them in. */
 static void
-people_merge_groups (json_t *known, json_t *more)
+users_merge_groups (json_t *known, json_t *more)
 {
   json_t *groups = json_deep_copy (json_object_get (known, "groups")), *group;
   size_t i, at;
@@ -157,7 +157,7 @@ people_merge_groups (json_t *known, json_t *more)
 
 /* What each of several gives, by itself: nobody has a group at one of them because another one gives it. */
 static void
-people_note_groups (json_t *known, json_t *entry, const char *authenticator)
+users_note_groups (json_t *known, json_t *entry, const char *authenticator)
 {
   json_t *by = json_object_get (known, "groups_by"), *groups = json_object_get (entry, "groups");
 
@@ -176,22 +176,22 @@ people_note_groups (json_t *known, json_t *entry, const char *authenticator)
 /* The same name in two authenticators is one person: a field of the later fills what the first left empty,
  * groups come together. */
 static void
-people_merge (json_t *people, json_t *entry, const char *authenticator)
+users_merge (json_t *users, json_t *entry, const char *authenticator)
 {
   const char *name = json_string_value (json_object_get (entry, "name"));
-  json_t *known = name != NULL ? people_find (people, name) : NULL, *list;
+  json_t *known = name != NULL ? users_find (users, name) : NULL, *list;
 
   if (name == NULL)
     return;
   if (known == NULL) {
     known = json_copy (entry);
     json_object_set_new (known, "authenticators", json_array ());
-    json_array_append_new (people, known);
+    json_array_append_new (users, known);
   } else {
     if (json_is_true (json_object_get (entry, "has_password")))
       json_object_set_new (known, "has_password", json_true ());
-    people_note_groups (known, entry, authenticator);
-    people_merge_groups (known, json_object_get (entry, "groups"));
+    users_note_groups (known, entry, authenticator);
+    users_merge_groups (known, json_object_get (entry, "groups"));
     if (json_integer_value (json_object_get (known, "keys")) == 0 &&
         json_array_size (json_object_get (known, "keys")) == 0 && json_object_get (entry, "keys") != NULL)
       json_object_set (known, "keys", json_object_get (entry, "keys"));
@@ -201,7 +201,7 @@ people_merge (json_t *people, json_t *entry, const char *authenticator)
 }
 
 static void
-people_listed (FarRequest *req, gpointer user)
+users_one_listed (FarRequest *req, gpointer user)
 {
   AuthChain *chain = user;
   json_t *list = far_request_error (req) == NULL ? far_request_result (req) : NULL;
@@ -213,61 +213,61 @@ people_listed (FarRequest *req, gpointer user)
     chain->next = g_strv_length (chain->names);
   }
   for (gsize i = 0; i < json_array_size (list); i++)
-    people_merge (chain->people, json_array_get (list, i), auth_chain_current (chain));
+    users_merge (chain->users, json_array_get (list, i), auth_chain_current (chain));
   auth_chain_next (chain);
 }
 
 static gboolean
-people_list_step (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at)
+users_list_step (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at)
 {
   if (ops->list == NULL)
     return FALSE;
-  ops->list (far_instance_self (at), auth_chain_ask (chain, at, people_listed));
+  ops->list (far_instance_self (at), auth_chain_ask (chain, at, users_one_listed));
   return TRUE;
 }
 
 static int
-people_compare (const void *a, const void *b)
+users_compare (const void *a, const void *b)
 {
   return strcmp (json_string_value (json_object_get (*(json_t *const *) a, "name")),
                  json_string_value (json_object_get (*(json_t *const *) b, "name")));
 }
 
 static json_t *
-people_sorted (json_t *people)
+users_sorted (json_t *users)
 {
-  gsize n = json_array_size (people);
+  gsize n = json_array_size (users);
   g_autofree json_t **entries = g_new (json_t *, n + 1);
   json_t *sorted = json_array ();
 
   for (gsize i = 0; i < n; i++)
-    entries[i] = json_array_get (people, i);
-  qsort (entries, n, sizeof *entries, people_compare);
+    entries[i] = json_array_get (users, i);
+  qsort (entries, n, sizeof *entries, users_compare);
   for (gsize i = 0; i < n; i++)
     json_array_append (sorted, entries[i]);
   return sorted;
 }
 
 static void
-people_list_end (AuthChain *chain)
+users_list_end (AuthChain *chain)
 {
   if (chain->error != NULL) /* who is missing from half a list would seem to be in no group */
     far_request_fail (chain->req, g_steal_pointer (&chain->error));
   else
-    far_request_done (chain->req, people_sorted (chain->people), far_json_free);
+    far_request_done (chain->req, users_sorted (chain->users), far_json_free);
 }
 
 void
-far_people_list (FarRequest *req)
+far_users_list (FarRequest *req)
 {
-  AuthChain *chain = auth_chain_new (req, people_list_step, people_list_end);
+  AuthChain *chain = auth_chain_new (req, users_list_step, users_list_end);
 
-  chain->people = json_array ();
+  chain->users = json_array ();
   auth_chain_next (chain);
 }
 
 gboolean
-far_people_listed (void)
+far_users_listed (void)
 {
   g_autoptr (GPtrArray) list = far_instance_list (FAR_KIND_AUTHENTICATOR);
 
@@ -280,11 +280,11 @@ far_people_listed (void)
 /* ---- put: one thing after the other, each to the first authenticator that takes it; groups to each that
  * keeps the person ---- */
 
-static void people_put_rest (AuthChain *chain);
+static void users_put_rest (AuthChain *chain);
 
 /* A password is kept once; groups that another one went on giving would still be the person's there. */
 static void
-people_put_taken (AuthChain *chain)
+users_put_taken (AuthChain *chain)
 {
   chain->done++;
   g_clear_pointer (&chain->secret, far_secret_free);
@@ -293,13 +293,13 @@ people_put_taken (AuthChain *chain)
 }
 
 static void
-people_put_done (FarRequest *req, gpointer user)
+users_put_done (FarRequest *req, gpointer user)
 {
   AuthChain *chain = user;
   const GError *error = far_request_error (req);
 
   if (error == NULL) {
-    people_put_taken (chain);
+    users_put_taken (chain);
   } else if (chain->done > 0) {
     chain->partial = TRUE;
     g_clear_error (&chain->error); /* of one that did not take it before */
@@ -319,17 +319,17 @@ people_put_done (FarRequest *req, gpointer user)
 }
 
 static gboolean
-people_put_step (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at)
+users_put_step (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at)
 {
   if (ops->put == NULL)
     return FALSE;
   ops->put (far_instance_self (at), chain->name, chain->secret, (const char *const *) chain->groups,
-            chain->is_key ? chain->key : NULL, auth_chain_ask (chain, at, people_put_done));
+            chain->is_key ? chain->key : NULL, auth_chain_ask (chain, at, users_put_done));
   return TRUE;
 }
 
 static void
-people_put_end (AuthChain *chain)
+users_put_end (AuthChain *chain)
 {
   if (chain->error != NULL && (chain->done == 0 || chain->partial))
     far_request_fail (chain->req, g_steal_pointer (&chain->error));
@@ -338,16 +338,16 @@ people_put_end (AuthChain *chain)
         chain->req, FAR_ERROR_CONFIG, "%s",
         _ ("no authenticator here keeps people: add one of type file or key to the profile"));
   else if (chain->key != NULL && !chain->is_key)
-    people_put_rest (chain);
+    users_put_rest (chain);
   else
     far_request_done (chain->req, NULL, NULL);
 }
 
 /* Password and groups are kept; now the key, in the same turn. */
 static void
-people_put_rest (AuthChain *chain)
+users_put_rest (AuthChain *chain)
 {
-  AuthChain *rest = auth_chain_new (chain->req, people_put_step, people_put_end);
+  AuthChain *rest = auth_chain_new (chain->req, users_put_step, users_put_end);
 
   g_strfreev (rest->names);
   rest->names = g_steal_pointer (&chain->names); /* who keeps the person first */
@@ -360,7 +360,7 @@ people_put_rest (AuthChain *chain)
 }
 
 static gboolean
-people_keeps (json_t *person, const char *authenticator)
+users_keeps (json_t *person, const char *authenticator)
 {
   json_t *list = json_object_get (person, "authenticators");
 
@@ -373,23 +373,23 @@ people_keeps (json_t *person, const char *authenticator)
 /* Who keeps the person already is asked first: a new password in another file would leave the old one good,
  * and a key there would give other groups. */
 static void
-people_put_known (FarRequest *req, gpointer user)
+users_put_known (FarRequest *req, gpointer user)
 {
   AuthChain *chain = user;
-  json_t *person = far_request_error (req) == NULL ? people_find (far_request_result (req), chain->name)
+  json_t *person = far_request_error (req) == NULL ? users_find (far_request_result (req), chain->name)
                                                    : NULL;
   guint n = g_strv_length (chain->names), at = 0;
   GStrv names = g_new0 (char *, n + 1);
 
   if (far_request_error (req) != NULL)
     chain->error = g_error_copy (far_request_error (req));
-  else if (chain->known && person == NULL && far_people_listed ())
-    chain->error = people_unknown (chain->name);
+  else if (chain->known && person == NULL && far_users_listed ())
+    chain->error = users_unknown (chain->name);
   else if (chain->judge != NULL)
     chain->judge (person, chain->judge_user, &chain->error);
   for (guint keeps = 0; keeps < 2; keeps++) {
     for (guint i = 0; i < n; i++)
-      if (people_keeps (person, chain->names[i]) == (keeps == 0))
+      if (users_keeps (person, chain->names[i]) == (keeps == 0))
         names[at++] = chain->names[i];
     chain->keepers = keeps == 0 ? at : chain->keepers;
   }
@@ -403,7 +403,7 @@ people_put_known (FarRequest *req, gpointer user)
 /* An authenticator that does not run may keep the person, with groups that nobody sees meanwhile: who may
  * change them cannot be judged. */
 static gboolean
-people_all_tell (GError **error)
+users_all_tell (GError **error)
 {
   GPtrArray *all = far_instances_all ();
 
@@ -427,15 +427,15 @@ people_all_tell (GError **error)
 /* The list and those who are asked to change are of one moment: one that comes to run in between was not
  * judged, and is not asked. */
 static void
-people_put_go (gpointer user)
+users_put_go (gpointer user)
 {
   AuthChain *chain = user;
-  gboolean whole = people_all_tell (&chain->error); /* first: it wakes those that rest */
+  gboolean whole = users_all_tell (&chain->error); /* first: it wakes those that rest */
 
   g_strfreev (chain->names);
   chain->names = auth_chain_names ();
   if (whole) {
-    far_people_list (far_request_new (people_put_known, chain, 0));
+    far_users_list (far_request_new (users_put_known, chain, 0));
     return;
   }
   chain->next = g_strv_length (chain->names);
@@ -443,17 +443,17 @@ people_put_go (gpointer user)
 }
 
 static void
-people_change (AuthChain *chain, FarPeopleChange go)
+users_change (AuthChain *chain, FarUsersChange go)
 {
   chain->changes = TRUE;
-  far_people_change_begin (chain->name, go, chain);
+  far_users_change_begin (chain->name, go, chain);
 }
 
 void
-far_people_put (const char *name, const char *secret, const char *const *groups, const char *key,
-                FarPeopleJudge judge, gpointer user, FarRequest *req)
+far_users_put (const char *name, const char *secret, const char *const *groups, const char *key,
+               FarUsersJudge judge, gpointer user, FarRequest *req)
 {
-  AuthChain *chain = auth_chain_new (req, people_put_step, people_put_end);
+  AuthChain *chain = auth_chain_new (req, users_put_step, users_put_end);
 
   chain->judge = judge;
   chain->judge_user = user;
@@ -462,27 +462,26 @@ far_people_put (const char *name, const char *secret, const char *const *groups,
   chain->secret = g_strdup (secret);
   chain->groups = g_strdupv ((char **) groups);
   chain->key = g_strdup (key);
-  people_change (chain, people_put_go);
+  users_change (chain, users_put_go);
 }
 
 void
-far_people_password (const char *name, const char *secret, FarPeopleJudge judge, gpointer user,
-                     FarRequest *req)
+far_users_password (const char *name, const char *secret, FarUsersJudge judge, gpointer user, FarRequest *req)
 {
-  AuthChain *chain = auth_chain_new (req, people_put_step, people_put_end);
+  AuthChain *chain = auth_chain_new (req, users_put_step, users_put_end);
 
   chain->judge = judge;
   chain->judge_user = user;
   chain->name = g_strdup (name);
   chain->secret = g_strdup (secret);
   chain->known = TRUE;
-  people_change (chain, people_put_go);
+  users_change (chain, users_put_go);
 }
 
 /* ---- remove ---- */
 
 static void
-people_removed (FarRequest *req, gpointer user)
+users_removed (FarRequest *req, gpointer user)
 {
   AuthChain *chain = user;
   const GError *error = far_request_error (req);
@@ -497,22 +496,22 @@ people_removed (FarRequest *req, gpointer user)
 }
 
 static gboolean
-people_remove_step (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at)
+users_remove_step (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at)
 {
   if (ops->remove == NULL)
     return FALSE;
-  ops->remove (far_instance_self (at), chain->name, auth_chain_ask (chain, at, people_removed));
+  ops->remove (far_instance_self (at), chain->name, auth_chain_ask (chain, at, users_removed));
   return TRUE;
 }
 
 static void
-people_remove_end (AuthChain *chain)
+users_remove_end (AuthChain *chain)
 {
   if (chain->error != NULL)
     /* one of them still lets the person in: say so */
     far_request_fail (chain->req, g_steal_pointer (&chain->error));
   else if (chain->done == 0)
-    far_request_fail (chain->req, people_unknown (chain->name));
+    far_request_fail (chain->req, users_unknown (chain->name));
   else
     far_request_done (chain->req, NULL, NULL);
 }
@@ -520,10 +519,10 @@ people_remove_end (AuthChain *chain)
 /* Those that run are asked in any case: somebody who has to go is out where that is possible, and who asked
  * hears where it was not. */
 static void
-people_remove_go (gpointer user)
+users_remove_go (gpointer user)
 {
   AuthChain *chain = user;
-  gboolean whole = people_all_tell (&chain->error); /* first: it wakes those that rest */
+  gboolean whole = users_all_tell (&chain->error); /* first: it wakes those that rest */
 
   g_strfreev (chain->names);
   chain->names = auth_chain_names ();
@@ -533,10 +532,10 @@ people_remove_go (gpointer user)
 }
 
 void
-far_people_remove (const char *name, FarRequest *req)
+far_users_remove (const char *name, FarRequest *req)
 {
-  AuthChain *chain = auth_chain_new (req, people_remove_step, people_remove_end);
+  AuthChain *chain = auth_chain_new (req, users_remove_step, users_remove_end);
 
   chain->name = g_strdup (name);
-  people_change (chain, people_remove_go);
+  users_change (chain, users_remove_go);
 }

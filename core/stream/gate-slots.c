@@ -79,10 +79,10 @@ step_on (Ladder *ladder, FarSite *site)
 }
 
 static void
-site_change (FarPlaces *places, FarSite *site, int evictable, int silent)
+site_change (FarSlots *slots, FarSite *site, int evictable, int silent)
 {
-  Ladder *ladder = &places->ladders[site->known];
-  if (evictable == 0 && (site->silent > 0) == (site->silent + (guint) silent > 0)) { /* it keeps its place */
+  Ladder *ladder = &slots->ladders[site->known];
+  if (evictable == 0 && (site->silent > 0) == (site->silent + (guint) silent > 0)) { /* it keeps its rung */
     site->silent += (guint) silent;
     return;
   }
@@ -104,134 +104,134 @@ site_key (const FarNetKey *key, gboolean known)
 }
 
 static FarSite *
-site_get (FarPlaces *places, const FarNetKey *net, gboolean known)
+site_get (FarSlots *slots, const FarNetKey *net, gboolean known)
 {
   FarNetKey key = site_key (net, known);
-  FarSite *site = g_hash_table_lookup (places->sites, &key);
+  FarSite *site = g_hash_table_lookup (slots->sites, &key);
   if (site != NULL)
     return site;
   site = g_new0 (FarSite, 1);
   site->key = key;
   site->known = known;
   site->link.data = site;
-  g_hash_table_insert (places->sites, &site->key, site);
+  g_hash_table_insert (slots->sites, &site->key, site);
   return site;
 }
 
 static void
-net_move_in (FarPlaces *places, FarNet *net, gboolean known)
+net_move_in (FarSlots *slots, FarNet *net, gboolean known)
 {
-  net->site = site_get (places, &net->key, known);
+  net->site = site_get (slots, &net->key, known);
   g_queue_push_tail_link (&net->site->nets, &net->link);
   net->site->waiting += net->waiting;
-  places->waiting[known] += net->waiting;
-  site_change (places, net->site, (int) (net->silent.length + net->heard.length), (int) net->silent.length);
+  slots->waiting[known] += net->waiting;
+  site_change (slots, net->site, (int) (net->silent.length + net->heard.length), (int) net->silent.length);
 }
 
 static void
-net_move_out (FarPlaces *places, FarNet *net)
+net_move_out (FarSlots *slots, FarNet *net)
 {
   FarSite *site = net->site;
-  site_change (places, site, -(int) (net->silent.length + net->heard.length), -(int) net->silent.length);
+  site_change (slots, site, -(int) (net->silent.length + net->heard.length), -(int) net->silent.length);
   site->waiting -= net->waiting;
-  places->waiting[site->known] -= net->waiting;
+  slots->waiting[site->known] -= net->waiting;
   g_queue_unlink (&site->nets, &net->link);
   if (site->nets.length == 0)
-    g_hash_table_remove (places->sites, &site->key);
+    g_hash_table_remove (slots->sites, &site->key);
 }
 
 static FarNet *
-net_get (FarPlaces *places, const FarNetKey *key, gboolean known)
+net_get (FarSlots *slots, const FarNetKey *key, gboolean known)
 {
-  FarNet *net = g_hash_table_lookup (places->nets, key);
+  FarNet *net = g_hash_table_lookup (slots->nets, key);
   if (net != NULL && net->site->known == known)
     return net;
   if (net != NULL)
-    net_move_out (places, net);
+    net_move_out (slots, net);
   else {
     net = g_new0 (FarNet, 1);
     net->key = *key;
     net->link.data = net;
-    g_hash_table_insert (places->nets, &net->key, net);
+    g_hash_table_insert (slots->nets, &net->key, net);
   }
-  net_move_in (places, net, known);
+  net_move_in (slots, net, known);
   return net;
 }
 
-FarPlaces *
-far_places_new (void)
+FarSlots *
+far_slots_new (void)
 {
-  FarPlaces *places = g_new0 (FarPlaces, 1);
-  places->nets = g_hash_table_new_full (far_net_key_hash, far_net_key_equal, NULL, g_free);
-  places->sites = g_hash_table_new_full (far_net_key_hash, far_net_key_equal, NULL, g_free);
+  FarSlots *slots = g_new0 (FarSlots, 1);
+  slots->nets = g_hash_table_new_full (far_net_key_hash, far_net_key_equal, NULL, g_free);
+  slots->sites = g_hash_table_new_full (far_net_key_hash, far_net_key_equal, NULL, g_free);
   for (guint i = 0; i < 2; i++)
-    ladder_init (&places->ladders[i]);
-  return places;
+    ladder_init (&slots->ladders[i]);
+  return slots;
 }
 
 void
-far_places_free (FarPlaces *places)
+far_slots_free (FarSlots *slots)
 {
   for (guint i = 0; i < 2; i++)
-    g_array_free (places->ladders[i].rungs, TRUE);
-  g_hash_table_unref (places->nets);
-  g_hash_table_unref (places->sites);
-  g_free (places);
+    g_array_free (slots->ladders[i].rungs, TRUE);
+  g_hash_table_unref (slots->nets);
+  g_hash_table_unref (slots->sites);
+  g_free (slots);
 }
 
 /* ---- counts ---- */
 
 guint
-far_places_waiting (const FarPlaces *places, gboolean known)
+far_slots_waiting (const FarSlots *slots, gboolean known)
 {
-  return places->waiting[known];
+  return slots->waiting[known];
 }
 
 guint
-far_places_net_waiting (const FarPlaces *places, const FarNetKey *key)
+far_slots_net_waiting (const FarSlots *slots, const FarNetKey *key)
 {
-  const FarNet *net = g_hash_table_lookup (places->nets, key);
+  const FarNet *net = g_hash_table_lookup (slots->nets, key);
   return net != NULL ? net->waiting : 0;
 }
 
 static const FarSite *
-strangers_of (const FarPlaces *places, const FarNetKey *net)
+strangers_of (const FarSlots *slots, const FarNetKey *net)
 {
   FarNetKey key = site_key (net, FALSE);
-  return g_hash_table_lookup (places->sites, &key);
+  return g_hash_table_lookup (slots->sites, &key);
 }
 
 guint
-far_places_site_waiting (const FarPlaces *places, const FarNetKey *key)
+far_slots_site_waiting (const FarSlots *slots, const FarNetKey *key)
 {
-  const FarSite *site = strangers_of (places, key);
+  const FarSite *site = strangers_of (slots, key);
   return site != NULL ? site->waiting : 0;
 }
 
 /* ---- passes ---- */
 
 void
-far_places_enter (FarPlaces *places, FarPass *pass, gboolean known)
+far_slots_enter (FarSlots *slots, FarPass *pass, gboolean known)
 {
-  pass->net = net_get (places, &pass->key, known);
+  pass->net = net_get (slots, &pass->key, known);
   pass->net->waiting++;
   pass->net->site->waiting++;
-  places->waiting[known]++;
+  slots->waiting[known]++;
 }
 
 void
-far_places_leave (FarPlaces *places, FarPass *pass)
+far_slots_leave (FarSlots *slots, FarPass *pass)
 {
   FarNet *net = pass->net;
-  far_places_withdraw (places, pass);
+  far_slots_withdraw (slots, pass);
   net->waiting--;
   net->site->waiting--;
-  places->waiting[net->site->known]--;
+  slots->waiting[net->site->known]--;
   pass->net = NULL;
   if (net->waiting > 0)
     return;
-  net_move_out (places, net);
-  g_hash_table_remove (places->nets, &net->key);
+  net_move_out (slots, net);
+  g_hash_table_remove (slots->nets, &net->key);
 }
 
 static GQueue *
@@ -253,27 +253,27 @@ queue_up (FarPass *pass)
 }
 
 void
-far_places_offer (FarPlaces *places, FarPass *pass)
+far_slots_offer (FarSlots *slots, FarPass *pass)
 {
   if (pass->evictable)
     return;
   pass->evictable = TRUE;
   queue_up (pass);
-  site_change (places, pass->net->site, 1, !pass->heard);
+  site_change (slots, pass->net->site, 1, !pass->heard);
 }
 
 void
-far_places_withdraw (FarPlaces *places, FarPass *pass)
+far_slots_withdraw (FarSlots *slots, FarPass *pass)
 {
   if (!pass->evictable)
     return;
   pass->evictable = FALSE;
   g_queue_unlink (queue_of (pass), &pass->link);
-  site_change (places, pass->net->site, -1, pass->heard ? 0 : -1);
+  site_change (slots, pass->net->site, -1, pass->heard ? 0 : -1);
 }
 
 void
-far_places_heard (FarPlaces *places, FarPass *pass)
+far_slots_heard (FarSlots *slots, FarPass *pass)
 {
   gboolean evictable = pass->evictable;
   if (pass->heard)
@@ -284,7 +284,7 @@ far_places_heard (FarPlaces *places, FarPass *pass)
   if (!evictable)
     return;
   queue_up (pass);
-  site_change (places, pass->net->site, 0, -1);
+  site_change (slots, pass->net->site, 0, -1);
 }
 
 /* ---- who goes ---- */
@@ -309,9 +309,9 @@ fullest_net (const FarSite *site, gboolean silent)
 }
 
 FarPass *
-far_places_victim (const FarPlaces *places, gboolean known)
+far_slots_victim (const FarSlots *slots, gboolean known)
 {
-  const Ladder *ladder = &places->ladders[known];
+  const Ladder *ladder = &slots->ladders[known];
   const Rung *rung = &g_array_index (ladder->rungs, Rung, ladder->top);
   if (ladder->top == 0)
     return NULL;
@@ -321,16 +321,16 @@ far_places_victim (const FarPlaces *places, gboolean known)
 }
 
 FarPass *
-far_places_silent_of_net (const FarPlaces *places, const FarNetKey *key)
+far_slots_silent_of_net (const FarSlots *slots, const FarNetKey *key)
 {
-  FarNet *net = g_hash_table_lookup (places->nets, key);
+  FarNet *net = g_hash_table_lookup (slots->nets, key);
   return net != NULL ? g_queue_peek_head (&net->silent) : NULL;
 }
 
 FarPass *
-far_places_silent_of_site (const FarPlaces *places, const FarNetKey *key)
+far_slots_silent_of_site (const FarSlots *slots, const FarNetKey *key)
 {
-  const FarSite *site = strangers_of (places, key);
+  const FarSite *site = strangers_of (slots, key);
   const FarNet *net = site != NULL ? fullest_net (site, TRUE) : NULL;
   return net != NULL ? g_queue_peek_head ((GQueue *) &net->silent) : NULL;
 }
