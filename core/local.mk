@@ -171,7 +171,7 @@ libfarwatch_la_SOURCES = \
 	core/message/route-pattern.c \
 	core/message/router.h \
 	core/message/schema.c \
-	core/message/watch.c \
+	core/message/subscription.c \
 	core/node/control-link.c \
 	core/node/control-who.c \
 	core/node/control.c \

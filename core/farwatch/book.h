@@ -162,7 +162,7 @@ far_book_resolve (FarBook *book, const char *id, const FarPrincipal *principal, 
  */
 void far_book_list (FarBook *book, FarCall *call, guint most, gboolean closed);
 /* Answers a WATCH with the session as it is, then with each change. */
-void far_session_watch (FarSession *session, FarCall *call);
+void far_session_subscribe (FarSession *session, FarCall *call);
 /* Answers {"history", "next"} with the rows of the history that the caller may see, newest first. names:
  * words of the query by which rows are chosen, fields of the rows; NULL-terminated. */
 typedef gboolean (*FarHistorySees) (const json_t *row, const FarPrincipal *principal);

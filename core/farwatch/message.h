@@ -161,15 +161,15 @@ void far_call_forward (FarCall *call, const char *transport, const char *peer);
 /* Refuses what a right does not give: to who may not see the object the words are those of an unknown one
  * (404), else 403 with the cause. */
 void far_call_refuse (FarCall *call, const char *object, const char *cause);
-/* Streamed answer of WATCH: events numbered from 1 (header "event"; all but the last answer have the header
- * "more: 1"); NULL ends it. A watcher with more than FAR_WATCH_EVENTS waiting gets the error word `gap` and
- * is cut. The call is gone afterwards. gone runs once, when the watch ends, whoever ended it. Returns 0 when
- * the asker has gone already: then gone has run, with 0. */
-#define FAR_WATCH_EVENTS 64
-guint far_call_watch (FarCall *call, void (*gone) (guint watch, gpointer user), gpointer user);
-void far_watch_event (guint watch, json_t *event /* takes */);
-/* Who watches: what they may see can end meanwhile. NULL: the watch has ended. */
-const FarPrincipal *far_watch_principal (guint watch);
+/* Subscribes the asker of WATCH: a streamed answer of events numbered from 1 (header "event"; all but the
+ * last have the header "more: 1"); NULL ends it. Who has more than FAR_SUBSCRIPTION_EVENTS waiting gets the
+ * error word `gap` and is cut. The call is gone afterwards. gone runs once, when the subscription ends,
+ * whoever ended it. Returns 0 when the asker has gone already: then gone has run, with 0. [main] */
+#define FAR_SUBSCRIPTION_EVENTS 64
+guint far_call_subscribe (FarCall *call, void (*gone) (guint subscription, gpointer user), gpointer user);
+void far_subscription_event (guint subscription, json_t *event /* takes */);
+/* Who subscribed: what they may see can end meanwhile. NULL: the subscription has ended. [main] */
+const FarPrincipal *far_subscription_principal (guint subscription);
 
 /* What a resource stands for, where its path is not what rights are about ("sessions/{s}": one to a device).
  */

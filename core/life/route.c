@@ -85,7 +85,7 @@ handlers_leave (const FarHandler *handlers, gpointer self, gint64 grace_us)
   if (route_part ()->list != NULL && route_part ()->list->len == 0)
     g_clear_pointer (&route_part ()->list, g_ptr_array_unref);
   far_call_refuse_all (handlers, self, grace_us);
-  far_watch_self_gone (handlers, self);
+  far_subscription_self_gone (handlers, self);
 }
 
 void

@@ -123,8 +123,8 @@ void far_call_answer_as (FarCall *call, const FarMessage *answer);
 gboolean far_call_take_asker (FarCall *call, FarAnswered *answered, gpointer *user);
 void far_call_drop (FarCall *call);
 
-/* ---- watch.c ---- */
-void far_watch_user_gone (gpointer user);
-void far_watch_user_busy (gpointer user, gboolean busy);
-void far_watch_self_gone (const FarHandler *handlers, gpointer self);
-guint far_watch_count (void);
+/* ---- subscription.c ---- */
+void far_subscription_user_gone (gpointer user);
+void far_subscription_user_busy (gpointer user, gboolean busy);
+void far_subscription_self_gone (const FarHandler *handlers, gpointer self);
+guint far_subscription_count (void);

@@ -74,14 +74,14 @@ far_api_gone (gpointer user)
 {
   FAR_ON_MAIN ();
   far_call_gone (user);
-  far_watch_user_gone (user);
+  far_subscription_user_gone (user);
 }
 
 void
 far_api_busy (gpointer user, gboolean busy)
 {
   FAR_ON_MAIN ();
-  far_watch_user_busy (user, busy);
+  far_subscription_user_busy (user, busy);
 }
 
 /* ---- one message ---- */

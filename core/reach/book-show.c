@@ -98,30 +98,30 @@ book_watch_gone (guint watch, gpointer user)
 }
 
 void
-far_session_watch (FarSession *session, FarCall *call)
+far_session_subscribe (FarSession *session, FarCall *call)
 {
   FAR_ON_MAIN ();
   gboolean over = !far_session_live (session);
-  guint watch = far_call_watch (call, book_watch_gone, far_session_ref (session));
+  guint watch = far_call_subscribe (call, book_watch_gone, far_session_ref (session));
 
   if (watch == 0)
     return; /* the asker has gone */
   g_array_append_val (session->in->watches, watch);
-  far_watch_event (watch, session->kind->show (session));
+  far_subscription_event (watch, session->kind->show (session));
   if (over)
-    far_watch_event (watch, NULL);
+    far_subscription_event (watch, NULL);
 }
 
 /* A right may have gone while one watched. */
 static void
 book_watch_tell (const FarSession *session, guint watch)
 {
-  const FarPrincipal *who = far_watch_principal (watch);
+  const FarPrincipal *who = far_subscription_principal (watch);
 
   if (who != NULL && far_session_visible (session, who))
-    far_watch_event (watch, session->kind->show (session));
+    far_subscription_event (watch, session->kind->show (session));
   else
-    far_watch_event (watch, NULL);
+    far_subscription_event (watch, NULL);
 }
 
 void
@@ -134,6 +134,6 @@ far_session_tell (FarSession *session)
   for (guint i = 0; i < watches->len; i++) {
     book_watch_tell (session, g_array_index (watches, guint, i));
     if (over)
-      far_watch_event (g_array_index (watches, guint, i), NULL);
+      far_subscription_event (g_array_index (watches, guint, i), NULL);
   }
 }

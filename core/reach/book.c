@@ -99,7 +99,7 @@ watches_end (FarSession *session)
   g_autoptr (GArray) watches = g_array_copy (session->in->watches); /* its end takes it out */
 
   for (guint i = 0; i < watches->len; i++)
-    far_watch_event (g_array_index (watches, guint, i), NULL);
+    far_subscription_event (g_array_index (watches, guint, i), NULL);
 }
 
 void

@@ -155,5 +155,5 @@ access_session_get (gpointer self, FarCall *call)
 void
 access_session_watch (gpointer self, FarCall *call)
 {
-  far_session_watch (&access_session (self, call->parts[0])->base, call);
+  far_session_subscribe (&access_session (self, call->parts[0])->base, call);
 }

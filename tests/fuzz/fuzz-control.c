@@ -29,10 +29,10 @@ fuzz_methods (gpointer self, FarCall *call)
 static void
 fuzz_watch (gpointer self, FarCall *call)
 {
-  guint watch = far_call_watch (call, NULL, NULL);
+  guint watch = far_call_subscribe (call, NULL, NULL);
 
-  far_watch_event (watch, json_object ());
-  far_watch_event (watch, NULL);
+  far_subscription_event (watch, json_object ());
+  far_subscription_event (watch, NULL);
 }
 
 /* "own" is the asker's own, "none" is not there, and each other one stands for an object of another name. */
@@ -127,7 +127,7 @@ fuzz_one (const guint8 *data, gsize size)
   far_control_link_free (link);
   far_handlers_remove (fuzz_handlers, NULL);
   fuzz_run ();
-  g_assert_cmpuint (far_call_count () + far_watch_count (), ==, 0);
+  g_assert_cmpuint (far_call_count () + far_subscription_count (), ==, 0);
   far_dedup_clear ();
   return status >= 200 && status < 300;
 }

@@ -98,12 +98,12 @@ typedef void (*ConformEvent) (guint watch, json_t *event);
 typedef const FarPrincipal *(*ConformWho) (guint watch);
 
 G_MODULE_EXPORT const FarPrincipal *
-far_watch_principal (guint watch)
+far_subscription_principal (guint watch)
 {
   static ConformWho real;
   static FarPrincipal *root;
   if (!real)
-    real = (ConformWho) dlsym (RTLD_NEXT, "far_watch_principal");
+    real = (ConformWho) dlsym (RTLD_NEXT, "far_subscription_principal");
   if (watch != CONFORM_WATCH)
     return real (watch);
   if (!root) {
@@ -114,12 +114,12 @@ far_watch_principal (guint watch)
 }
 
 G_MODULE_EXPORT void
-far_watch_event (guint watch, json_t *event)
+far_subscription_event (guint watch, json_t *event)
 {
   static ConformEvent real;
   ConformWatch *mine = &conform.watch;
   if (!real)
-    real = (ConformEvent) dlsym (RTLD_NEXT, "far_watch_event");
+    real = (ConformEvent) dlsym (RTLD_NEXT, "far_subscription_event");
   if (watch != CONFORM_WATCH) {
     real (watch, event);
   } else if (event) {

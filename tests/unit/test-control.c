@@ -52,7 +52,7 @@ watch_gone (guint watch, gpointer user)
 static void
 handle_watch (gpointer self, FarCall *call)
 {
-  at.watch = far_call_watch (call, watch_gone, NULL);
+  at.watch = far_call_subscribe (call, watch_gone, NULL);
 }
 
 static const FarField put_fields[] = {
@@ -325,8 +325,8 @@ START_TEST (a_watch_over_the_socket)
 
   say_message (fd, "WATCH", "echo", "w", NULL);
   run_pending ();
-  far_watch_event (at.watch, json_pack ("{s:i}", "n", 1));
-  far_watch_event (at.watch, NULL);
+  far_subscription_event (at.watch, json_pack ("{s:i}", "n", 1));
+  far_subscription_event (at.watch, NULL);
   first = hear (fd, rest);
   last = hear (fd, rest);
   ck_assert_str_eq (first->id, "w");
@@ -349,7 +349,7 @@ START_TEST (a_slow_watcher_is_cut_off)
   say_message (fd, "WATCH", "echo", NULL, NULL);
   run_pending ();
   for (guint i = 0; i < 500 && at.gone == 0; i++) {
-    far_watch_event (at.watch, json_pack ("{s:s}", "text", text));
+    far_subscription_event (at.watch, json_pack ("{s:s}", "text", text));
     run_pending ();
   }
   ck_assert_uint_eq (at.gone, 1);

@@ -79,7 +79,7 @@ clerk_unwatched (guint watch, gpointer user)
 static void
 clerk_watch (gpointer self, FarCall *call)
 {
-  far_call_watch (call, clerk_unwatched, self);
+  far_call_subscribe (call, clerk_unwatched, self);
 }
 
 static const FarHandler clerk_handlers[] = {
@@ -435,9 +435,9 @@ START_TEST (a_watch_ends_with_its_instance)
   FarInstance *at = begin (_i == 2 ? &steady_type.type : &clerk_type.type, "clerk");
 
   submit ("WATCH", "hold");
-  ck_assert_uint_eq (far_watch_count (), 1);
+  ck_assert_uint_eq (far_subscription_count (), 1);
   ways[MIN (_i, 1)](at);
-  ck_assert_uint_eq (far_watch_count (), 0);
+  ck_assert_uint_eq (far_subscription_count (), 0);
   ck_assert_uint_eq (seen.watches_gone, 1);
   ck_assert (run_until (is_last, &to));
   ck_assert_uint_eq (heard_at (&to, to.n - 1)->status, 204);

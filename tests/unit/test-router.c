@@ -71,7 +71,7 @@ watch_gone (guint watch, gpointer user)
 static void
 handle_watch (gpointer self, FarCall *call)
 {
-  seen.watch = far_call_watch (call, watch_gone, NULL);
+  seen.watch = far_call_subscribe (call, watch_gone, NULL);
 }
 
 static const FarField fields[] = {
@@ -128,7 +128,7 @@ teardown (void)
   far_handlers_remove (handlers, &seen);
   run_pending ();
   ck_assert_uint_eq (far_call_count (), 0);
-  ck_assert_uint_eq (far_watch_count (), 0);
+  ck_assert_uint_eq (far_subscription_count (), 0);
   far_dedup_clear ();
   far_right_clear ();
   far_principal_unref (super);
@@ -545,10 +545,10 @@ START_TEST (events_are_numbered_and_end)
   Heard to = { 0 };
 
   start_watch (super, &to);
-  far_watch_event (seen.watch, json_object ());
-  far_watch_event (seen.watch, json_object ());
-  far_watch_event (seen.watch, NULL);
-  far_watch_event (seen.watch, json_object ()); /* after the end: nothing */
+  far_subscription_event (seen.watch, json_object ());
+  far_subscription_event (seen.watch, json_object ());
+  far_subscription_event (seen.watch, NULL);
+  far_subscription_event (seen.watch, json_object ()); /* after the end: nothing */
   run_pending ();
   ck_assert_uint_eq (to.n, 3);
   ck_assert_str_eq (far_message_header (heard_at (&to, 0), "event"), "1");
@@ -568,7 +568,7 @@ START_TEST (a_watcher_that_goes)
   start_watch (super, &to);
   far_api_gone (&to);
   ck_assert_uint_eq (seen.gone, 1);
-  far_watch_event (seen.watch, json_object ());
+  far_subscription_event (seen.watch, json_object ());
   run_pending ();
   ck_assert_uint_eq (to.n, 0);
 }
@@ -593,7 +593,7 @@ START_TEST (a_watcher_that_went_before_it_began)
   far_api_submit (super, NULL, request, heard, &to);
   far_api_gone (&to);
   seen.watch = 0;
-  ck_assert_uint_eq (far_call_watch (seen.held, watch_gone, NULL), 0);
+  ck_assert_uint_eq (far_call_subscribe (seen.held, watch_gone, NULL), 0);
   ck_assert_uint_eq (seen.gone, 1);
   far_handlers_remove (late_handlers, &seen);
 }
@@ -619,20 +619,20 @@ START_TEST (a_slow_watcher_gets_a_gap)
 
   start_watch (super, &to);
   far_api_busy (&to, TRUE);
-  for (guint i = 0; i < FAR_WATCH_EVENTS; i++)
-    far_watch_event (seen.watch, json_object ());
+  for (guint i = 0; i < FAR_SUBSCRIPTION_EVENTS; i++)
+    far_subscription_event (seen.watch, json_object ());
   run_pending ();
   ck_assert_uint_eq (to.n, 0);
   far_api_busy (&to, FALSE);
   run_pending ();
-  ck_assert_uint_eq (to.n, FAR_WATCH_EVENTS);
+  ck_assert_uint_eq (to.n, FAR_SUBSCRIPTION_EVENTS);
   far_api_busy (&to, TRUE);
-  for (guint i = 0; i <= FAR_WATCH_EVENTS; i++)
-    far_watch_event (seen.watch, json_object ());
+  for (guint i = 0; i <= FAR_SUBSCRIPTION_EVENTS; i++)
+    far_subscription_event (seen.watch, json_object ());
   run_pending ();
-  ck_assert_uint_eq (to.n, FAR_WATCH_EVENTS + 1);
+  ck_assert_uint_eq (to.n, FAR_SUBSCRIPTION_EVENTS + 1);
   ck_assert (to.last);
-  ck_assert_uint_eq (heard_at (&to, FAR_WATCH_EVENTS)->status, 429);
+  ck_assert_uint_eq (heard_at (&to, FAR_SUBSCRIPTION_EVENTS)->status, 429);
   ck_assert_uint_eq (seen.gone, 1);
   far_api_gone (&to);
   heard_clear (&to);
@@ -646,9 +646,9 @@ START_TEST (a_watcher_loses_the_right)
 
   give ("r", "alice", "see", "terminals/t", NULL);
   start_watch (alice, &to);
-  far_watch_event (seen.watch, json_object ());
+  far_subscription_event (seen.watch, json_object ());
   far_right_remove ("r");
-  far_watch_event (seen.watch, json_object ());
+  far_subscription_event (seen.watch, json_object ());
   run_pending ();
   ck_assert_uint_eq (to.n, 2);
   ck_assert_uint_eq (heard_at (&to, 1)->status, 403);

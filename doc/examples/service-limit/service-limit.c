@@ -41,7 +41,7 @@ limit_change (Limit *self, const char *name, gboolean on, gint64 time_us)
     far_event_clear (self->at, name, _ ("at or below %g again"), above);
   for (guint i = self->watches->len;
        i-- > 0;) /* backwards: a watch whose reader is too slow, or may no longer, is taken out meanwhile */
-    far_watch_event (g_array_index (self->watches, guint, i), alarm_json (name, on, time_us));
+    far_subscription_event (g_array_index (self->watches, guint, i), alarm_json (name, on, time_us));
 }
 
 /* For all groups of this node, from any sensor. */
@@ -93,7 +93,7 @@ static void
 limit_watch (gpointer data, FarCall *call)
 {
   Limit *self = data;
-  guint watch = far_call_watch (call, limit_watch_gone, self);
+  guint watch = far_call_subscribe (call, limit_watch_gone, self);
 
   if (watch != 0)
     g_array_append_val (self->watches, watch);
