@@ -13,15 +13,15 @@ base_ref (Base *base)
 }
 
 static void
-worker_fill (Base *base, Worker *worker, FarInstance *at)
+base_thread_fill (Base *base, StoreThread *thread, FarInstance *at)
 {
-  worker->base = base;
-  worker->at = at;
-  worker->path = base->path;
-  worker->jobs = g_async_queue_new_full ((GDestroyNotify) sqlite_job_free);
-  worker->generation = &base->writer.generation;
-  worker->writer = &base->writer.worker;
-  worker->owner = &base->writer;
+  thread->base = base;
+  thread->at = at;
+  thread->path = base->path;
+  thread->jobs = g_async_queue_new_full ((GDestroyNotify) sqlite_job_free);
+  thread->generation = &base->writer.generation;
+  thread->writer = &base->writer.thread;
+  thread->owner = &base->writer;
 }
 
 Base *
@@ -35,9 +35,9 @@ base_new (FarInstance *at, const char *path)
   g_queue_init (&base->writer.merge);
   base->writer.series = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   base->writer.young = g_hash_table_new (NULL, NULL);
-  worker_fill (base, &base->writer.worker, at);
-  worker_fill (base, &base->reader, at);
-  worker_fill (base, &base->scanner, at);
+  base_thread_fill (base, &base->writer.thread, at);
+  base_thread_fill (base, &base->reader, at);
+  base_thread_fill (base, &base->scanner, at);
   return base;
 }
 
@@ -46,7 +46,7 @@ base_unref (Base *base)
 {
   if (!g_atomic_int_dec_and_test (&base->refs))
     return;
-  g_async_queue_unref (base->writer.worker.jobs);
+  g_async_queue_unref (base->writer.thread.jobs);
   g_async_queue_unref (base->reader.jobs);
   g_async_queue_unref (base->scanner.jobs);
   g_clear_error (&base->writer.held);
@@ -62,19 +62,19 @@ base_unref (Base *base)
 
 /* Its thread has ended, or ends now. */
 static void
-base_worker_gone (gpointer data)
+base_thread_gone (gpointer data)
 {
-  Worker *worker = data;
+  StoreThread *thread = data;
 
-  conn_clear (&worker->conn);
-  base_unref (worker->base);
+  conn_clear (&thread->conn);
+  base_unref (thread->base);
 }
 
 void
-base_begin (Base *base, Worker *worker, const char *name, GThreadFunc func)
+base_begin (Base *base, StoreThread *thread, const char *name, GThreadFunc func)
 {
   base_ref (base);
-  worker_begin (worker, name, func, base_worker_gone);
+  store_thread_begin (thread, name, func, base_thread_gone);
 }
 
 gint64

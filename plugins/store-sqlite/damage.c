@@ -232,7 +232,7 @@ damage_hold (Writer *writer, const char *said)
 {
   g_mutex_lock (&writer->lock);
   if (writer->held == NULL)
-    far_store_damaged (writer->worker.at, said, &writer->held);
+    far_store_damaged (writer->thread.at, said, &writer->held);
   g_mutex_unlock (&writer->lock);
 }
 
@@ -240,24 +240,24 @@ damage_hold (Writer *writer, const char *said)
 gboolean
 damage_found (Writer *writer, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
   g_autofree char *said = NULL,
                   *first = g_strdup_printf (_ ("%s is damaged, and it is not known yet what can be read"),
                                             conn->path);
   g_autoptr (GError) local = NULL;
 
   if (!writer->go_on)
-    far_store_damage_begin (writer->worker.at, first);
+    far_store_damage_begin (writer->thread.at, first);
   if (!damage_replace (conn, &said, &local))
     said = g_strdup (local->message);
   g_atomic_int_inc (&writer->generation);
   if (!writer->go_on)
     damage_hold (writer, said);
   else if (local != NULL)
-    far_log_limited (writer->worker.at, "damaged", "%s", said);
+    far_log_limited (writer->thread.at, "damaged", "%s", said);
   else
-    far_log (writer->worker.at, G_LOG_LEVEL_CRITICAL, "%s", said);
+    far_log (writer->thread.at, G_LOG_LEVEL_CRITICAL, "%s", said);
   if (writer->go_on && local != NULL)
     g_propagate_error (error, g_steal_pointer (&local));
-  return writer->go_on ? local == NULL : base_usable (writer->worker.base, error);
+  return writer->go_on ? local == NULL : base_usable (writer->thread.base, error);
 }

@@ -19,7 +19,7 @@ plugins_store_sqlite_store_sqlite_la_SOURCES = \
 	plugins/store-sqlite/schema.h \
 	plugins/store-sqlite/store-sqlite.c \
 	plugins/store-sqlite/store.h \
-	plugins/store-sqlite/worker.c \
+	plugins/store-sqlite/store-thread.c \
 	plugins/store-sqlite/write-apply.c \
 	plugins/store-sqlite/write-other.c \
 	plugins/store-sqlite/writer.c

@@ -75,7 +75,7 @@ merge_write (Conn *conn, gint64 source, GArray *ids, GBytes *body, GError **erro
 static gboolean
 merge_source (Writer *writer, gint64 source, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
   g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint64));
   g_autoptr (GBytes) body = NULL;
   Merge merge = { far_batch_builder_new (), ids };
@@ -95,8 +95,8 @@ merge_source (Writer *writer, gint64 source, GError **error)
 static gboolean
 drop_old (Writer *writer, gboolean *more, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
-  gint64 keep = base_keep (writer->worker.base);
+  Conn *conn = &writer->thread.conn;
+  gint64 keep = base_keep (writer->thread.base);
 
   if (keep == 0)
     return TRUE;
@@ -113,7 +113,7 @@ drop_old (Writer *writer, gboolean *more, GError **error)
 static gboolean
 drop_orphans (Writer *writer, gboolean *more, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
 
   if (!conn_run (conn, error,
                  "DELETE FROM blob WHERE sha256 IN (SELECT sha256 FROM blob AS b WHERE changed < ?1"
@@ -129,7 +129,7 @@ drop_orphans (Writer *writer, gboolean *more, GError **error)
 static gboolean
 give_back (Writer *writer, gboolean *more, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
   gint64 free_pages = conn_number (conn, error, 0, "PRAGMA freelist_count", "");
 
   if (*error != NULL || free_pages < 1024)
@@ -141,7 +141,7 @@ give_back (Writer *writer, gboolean *more, GError **error)
 static gboolean
 in_transaction (Writer *writer, gboolean *more, gint64 source, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
   gboolean good;
 
   if (!conn_run (conn, error, "BEGIN IMMEDIATE", ""))

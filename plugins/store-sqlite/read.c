@@ -29,7 +29,7 @@ read_clear (SqliteJob *base)
 }
 
 static ReadJob *
-sqlite_read_new (FarRequest *req, void (*run) (Worker *, SqliteJob *), const char *a, const char *b)
+sqlite_read_new (FarRequest *req, void (*run) (StoreThread *, SqliteJob *), const char *a, const char *b)
 {
   ReadJob *job = sqlite_job_new (sizeof (ReadJob), req, run, read_clear);
 
@@ -79,13 +79,13 @@ rows_prepare (Conn *conn, const ReadJob *job, GError **error)
 }
 
 static void
-sqlite_read_rows (Worker *worker, SqliteJob *base)
+sqlite_read_rows (StoreThread *thread, SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
-  sqlite3_stmt *stmt = rows_prepare (&worker->conn, job, &base->error);
+  sqlite3_stmt *stmt = rows_prepare (&thread->conn, job, &base->error);
   GPtrArray *rows = g_ptr_array_new_with_free_func ((GDestroyNotify) far_row_free);
 
-  while (stmt != NULL && conn_step (&worker->conn, stmt, &base->error))
+  while (stmt != NULL && conn_step (&thread->conn, stmt, &base->error))
     g_ptr_array_add (rows, far_row_new ((const char *) sqlite3_column_text (stmt, 0),
                                         (const char *) sqlite3_column_text (stmt, 1),
                                         sqlite3_column_int64 (stmt, 2)));
@@ -114,17 +114,17 @@ read_rows_new (const char *table, const FarFilterTerm *filter, const char *after
 /* ---- series ---- */
 
 static void
-sqlite_read_series (Worker *worker, SqliteJob *base)
+sqlite_read_series (StoreThread *thread, SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
   sqlite3_stmt
-      *stmt = conn_query (&worker->conn, &base->error,
+      *stmt = conn_query (&thread->conn, &base->error,
                           "SELECT s.name, e.name, e.unit FROM series AS e JOIN source AS s ON s.id = e.source"
                           " WHERE ?1 IS NULL OR s.name = ?1 ORDER BY s.name, e.name",
                           "s", job->a);
   GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) far_series_info_free);
 
-  while (stmt != NULL && conn_step (&worker->conn, stmt, &base->error)) {
+  while (stmt != NULL && conn_step (&thread->conn, stmt, &base->error)) {
     FarSeriesInfo *info = g_new (FarSeriesInfo, 1);
 
     info->source = g_strdup ((const char *) sqlite3_column_text (stmt, 0));
@@ -145,17 +145,17 @@ read_series_new (const char *source, FarRequest *req)
 /* ---- samples ---- */
 
 static void
-sqlite_read_samples (Worker *worker, SqliteJob *base)
+sqlite_read_samples (StoreThread *thread, SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
   FarLatestPoints *latest = far_latest_points_new (job->b, job->from, job->to, job->limit);
-  sqlite3_stmt *stmt = conn_query (&worker->conn, &base->error,
+  sqlite3_stmt *stmt = conn_query (&thread->conn, &base->error,
                                    "SELECT t1, body FROM batch WHERE source = (SELECT id FROM source WHERE "
                                    "name = ?1) AND t1 >= ?2 AND t0 < ?3"
                                    " ORDER BY t1 DESC",
                                    "sii", job->a, job->from, job->to);
 
-  while (stmt != NULL && conn_step (&worker->conn, stmt, &base->error)) {
+  while (stmt != NULL && conn_step (&thread->conn, stmt, &base->error)) {
     gsize size = (gsize) sqlite3_column_bytes (stmt, 1);
     g_autoptr (GBytes) body = g_bytes_new_static (sqlite3_column_blob (stmt, 1), size);
     g_autoptr (GError) error = NULL;
@@ -163,7 +163,7 @@ sqlite_read_samples (Worker *worker, SqliteJob *base)
     if (!far_latest_points_wants (latest, sqlite3_column_int64 (stmt, 0)) || far_request_ended (base->req))
       break;
     if (!far_latest_points_add (latest, body, &error))
-      far_log_limited (worker->at, "batch", "%s: samples of %s left out: %s", worker->path, job->a,
+      far_log_limited (thread->at, "batch", "%s: samples of %s left out: %s", thread->path, job->a,
                        error->message);
   }
   if (stmt != NULL)
@@ -187,24 +187,24 @@ read_samples_new (const char *source, const char *name, gint64 from_us, gint64 t
 /* ---- blobs ---- */
 
 static void
-sqlite_read_blob (Worker *worker, SqliteJob *base)
+sqlite_read_blob (StoreThread *thread, SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   sqlite3_stmt *stmt;
 
-  if (conn_number (&worker->conn, &base->error, 0, "SELECT complete FROM blob WHERE sha256 = ?1", "s",
+  if (conn_number (&thread->conn, &base->error, 0, "SELECT complete FROM blob WHERE sha256 = ?1", "s",
                    job->a) == 0) {
     if (base->error == NULL)
       base->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_NOT_FOUND, _ ("no such blob"));
     return;
   }
-  stmt = conn_query (&worker->conn, &base->error,
+  stmt = conn_query (&thread->conn, &base->error,
                      "SELECT start, data FROM blob_part WHERE sha256 = ?1"
                      " AND start >= (SELECT max(start) FROM blob_part WHERE sha256 = ?1 AND start <= ?2) AND "
                      "start < ?3 ORDER BY start",
                      "sii", job->a, job->from, job->from + job->limit);
-  while (stmt != NULL && conn_step (&worker->conn, stmt, &base->error)) {
+  while (stmt != NULL && conn_step (&thread->conn, stmt, &base->error)) {
     gint64 start = sqlite3_column_int64 (stmt, 0), size = sqlite3_column_bytes (stmt, 1);
     gint64 low = MAX (job->from - start, 0), high = MIN (size, job->from + job->limit - start);
 
@@ -236,7 +236,7 @@ snapshot_progress (void *data)
 /* VACUUM INTO reads one state of the file while the writer goes on; the copy gets its name when it is whole.
  */
 static void
-sqlite_read_snapshot (Worker *worker, SqliteJob *base)
+sqlite_read_snapshot (StoreThread *thread, SqliteJob *base)
 {
   ReadJob *job = (ReadJob *) base;
   g_autofree char *part = g_strconcat (job->a, ".part", NULL);
@@ -247,18 +247,18 @@ sqlite_read_snapshot (Worker *worker, SqliteJob *base)
     return;
   }
   g_unlink (part);
-  sqlite3_progress_handler (worker->conn.db, 10000, snapshot_progress, base->req);
-  if (conn_run (&worker->conn, &base->error, "PRAGMA query_only = OFF",
+  sqlite3_progress_handler (thread->conn.db, 10000, snapshot_progress, base->req);
+  if (conn_run (&thread->conn, &base->error, "PRAGMA query_only = OFF",
                 "")) /* else it may not write the copy either */
-    conn_run (&worker->conn, &base->error, "VACUUM INTO ?1", "s", part);
-  conn_run (&worker->conn, NULL, "PRAGMA query_only = ON", "");
-  sqlite3_progress_handler (worker->conn.db, 0, NULL, NULL);
+    conn_run (&thread->conn, &base->error, "VACUUM INTO ?1", "s", part);
+  conn_run (&thread->conn, NULL, "PRAGMA query_only = ON", "");
+  sqlite3_progress_handler (thread->conn.db, 0, NULL, NULL);
   if (base->error == NULL && g_rename (part, job->a) != 0)
     base->error = g_error_new (FAR_ERROR, FAR_ERROR_FULL, _ ("cannot rename %s: %s"), part,
                                g_strerror (errno));
   if (base->error != NULL)
     g_unlink (part);
-  base->result = base->error == NULL ? g_strdup (worker->path) : NULL;
+  base->result = base->error == NULL ? g_strdup (thread->path) : NULL;
   base->free_result = g_free;
 }
 

@@ -6,21 +6,21 @@
 #include "store.h"
 
 static void
-reader_job (Worker *worker, SqliteJob *job)
+reader_job (StoreThread *thread, SqliteJob *job)
 {
-  gint generation = g_atomic_int_get (worker->generation);
+  gint generation = g_atomic_int_get (thread->generation);
 
-  if (generation != worker->seen)
-    conn_close (&worker->conn);
-  worker->seen = generation;
+  if (generation != thread->seen)
+    conn_close (&thread->conn);
+  thread->seen = generation;
   if (far_request_ended (job->req))
     job->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "cancelled");
-  else if (base_usable (worker->base, &job->error) && conn_open (&worker->conn, CONN_READ, &job->error))
-    job->run (worker, job);
-  if (conn_is_damaged (worker->conn.worst)) {
-    conn_close (&worker->conn);
-    worker->conn.worst = SQLITE_OK;
-    worker_push (worker->writer, write_check_new ());
+  else if (base_usable (thread->base, &job->error) && conn_open (&thread->conn, CONN_READ, &job->error))
+    job->run (thread, job);
+  if (conn_is_damaged (thread->conn.worst)) {
+    conn_close (&thread->conn);
+    thread->conn.worst = SQLITE_OK;
+    store_thread_push (thread->writer, write_check_new ());
   }
   sqlite_job_answer (job);
 }
@@ -28,11 +28,11 @@ reader_job (Worker *worker, SqliteJob *job)
 gpointer
 sqlite_reader_run (gpointer data)
 {
-  Worker *worker = data;
+  StoreThread *thread = data;
   SqliteJob *job;
 
-  for (job = g_async_queue_pop (worker->jobs); job->run != NULL; job = g_async_queue_pop (worker->jobs))
-    reader_job (worker, job);
+  for (job = g_async_queue_pop (thread->jobs); job->run != NULL; job = g_async_queue_pop (thread->jobs))
+    reader_job (thread, job);
   sqlite_job_free (job);
   return NULL;
 }

@@ -83,12 +83,12 @@ sqlite_start (gpointer data, GError **error G_GNUC_UNUSED)
   self->base = base_new (self->at, path);
   self->base->writer.keep_us = options->keep_us;
   self->base->writer.go_on = options->if_damaged == FAR_IF_DAMAGED_GO_ON;
-  base_begin (self->base, &self->base->writer.worker, "sqlite-write", sqlite_writer_run);
+  base_begin (self->base, &self->base->writer.thread, "sqlite-write", sqlite_writer_run);
   base_begin (self->base, &self->base->reader, "sqlite-read", sqlite_reader_run);
   base_begin (self->base, &self->base->scanner, "sqlite-scan", sqlite_reader_run);
   self->opening = far_request_ref (far_request_new (sqlite_opened, self, 0));
-  worker_push (&self->base->writer.worker,
-               sqlite_job_new (sizeof (SqliteJob), self->opening, write_open, NULL));
+  store_thread_push (&self->base->writer.thread,
+                     sqlite_job_new (sizeof (SqliteJob), self->opening, write_open, NULL));
   return TRUE;
 }
 
@@ -108,17 +108,17 @@ static void
 sqlite_stop (gpointer data)
 {
   Sqlite *self = data;
-  Worker *workers[] = { &self->base->reader, &self->base->scanner, &self->base->writer.worker };
+  StoreThread *threads[] = { &self->base->reader, &self->base->scanner, &self->base->writer.thread };
   FarRequest *opening = g_steal_pointer (&self->opening);
   gboolean left = FALSE;
 
   if (opening != NULL)
     far_request_cancel (opening);
   g_clear_pointer (&opening, far_request_unref);
-  for (guint i = 0; i < G_N_ELEMENTS (workers); i++)
-    worker_ask_end (workers[i]);
-  for (guint i = 0; i < G_N_ELEMENTS (workers); i++)
-    left = !worker_end (workers[i]) || left;
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    store_thread_ask_end (threads[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    left = !store_thread_end (threads[i]) || left;
   if (!left)
     return;
   far_instance_hold (self->at);
@@ -136,60 +136,61 @@ sqlite_fini (gpointer data)
 static void
 sqlite_apply (gpointer data, const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->base->writer.worker, write_apply_new (key, parts, n, req));
+  store_thread_push (&((Sqlite *) data)->base->writer.thread, write_apply_new (key, parts, n, req));
 }
 
 static void
 sqlite_rows (gpointer data, const char *table, const FarFilterTerm *filter, const char *after, guint limit,
              gboolean descending, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->base->reader,
-               read_rows_new (table, filter, after, limit, descending, req));
+  store_thread_push (&((Sqlite *) data)->base->reader,
+                     read_rows_new (table, filter, after, limit, descending, req));
 }
 
 static void
 sqlite_series (gpointer data, const char *source, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->base->scanner, read_series_new (source, req));
+  store_thread_push (&((Sqlite *) data)->base->scanner, read_series_new (source, req));
 }
 
 static void
 sqlite_samples (gpointer data, const char *source, const char *name, gint64 from_us, gint64 to_us,
                 guint limit, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->base->scanner,
-               read_samples_new (source, name, from_us, to_us, limit, req));
+  store_thread_push (&((Sqlite *) data)->base->scanner,
+                     read_samples_new (source, name, from_us, to_us, limit, req));
 }
 
 static void
 sqlite_drop (gpointer data, const char *table, gint64 samples_before_us, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->base->writer.worker, write_drop_new (table, samples_before_us, req));
+  store_thread_push (&((Sqlite *) data)->base->writer.thread, write_drop_new (table, samples_before_us, req));
 }
 
 static void
 sqlite_blob_put (gpointer data, const char *sha256, guint64 offset, GBytes *bytes, gboolean last,
                  FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->base->writer.worker, write_blob_new (sha256, offset, bytes, last, req));
+  store_thread_push (&((Sqlite *) data)->base->writer.thread,
+                     write_blob_new (sha256, offset, bytes, last, req));
 }
 
 static void
 sqlite_blob_get (gpointer data, const char *sha256, guint64 offset, guint size, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->base->reader, read_blob_new (sha256, offset, size, req));
+  store_thread_push (&((Sqlite *) data)->base->reader, read_blob_new (sha256, offset, size, req));
 }
 
 static void
 sqlite_snapshot (gpointer data, const char *path, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->base->scanner, read_snapshot_new (path, req));
+  store_thread_push (&((Sqlite *) data)->base->scanner, read_snapshot_new (path, req));
 }
 
 static void
 sqlite_maintain (gpointer data, guint budget_ms, FarRequest *req)
 {
-  worker_push (&((Sqlite *) data)->base->writer.worker, write_maintain_new (budget_ms, req));
+  store_thread_push (&((Sqlite *) data)->base->writer.thread, write_maintain_new (budget_ms, req));
 }
 
 static const FarStoreOps sqlite_ops = {

@@ -7,13 +7,13 @@
 #define SQLITE_QUEUE_MAX 4096
 
 typedef struct _SqliteJob SqliteJob;
-typedef struct _Worker Worker;
+typedef struct _StoreThread StoreThread;
 typedef struct _Base Base;
 
 struct _SqliteJob {
-  FarRequest *req;                              /* own reference */
-  void (*run) (Worker *worker, SqliteJob *job); /* [worker's thread]; NULL: the thread ends */
-  void (*clear) (SqliteJob *job);               /* frees what the job holds; may be NULL */
+  FarRequest *req;                                   /* own reference */
+  void (*run) (StoreThread *thread, SqliteJob *job); /* [thread's thread]; NULL: the thread ends */
+  void (*clear) (SqliteJob *job);                    /* frees what the job holds; may be NULL */
   /* writer: outcome until the commit */
   gboolean grouped; /* shares the transaction of its group */
   GError *error;
@@ -22,7 +22,7 @@ struct _SqliteJob {
   gboolean applied; /* an apply() with a key: a full store is a verdict */
 };
 
-struct _Worker {
+struct _StoreThread {
   Base *base; /* what it is part of */
   FarInstance *at;
   const char *path;
@@ -31,8 +31,8 @@ struct _Worker {
   FarThread *thread;
   GAsyncQueue *jobs;
   Conn conn;
-  gpointer owner; /* Writer* */
-  Worker *writer; /* readers: whom to tell of damage */
+  gpointer owner;      /* Writer* */
+  StoreThread *writer; /* readers: whom to tell of damage */
 };
 
 typedef struct {
@@ -44,25 +44,25 @@ typedef struct {
 typedef struct _Sqlite Sqlite;
 
 /* ---- jobs ([main]) ---- */
-gpointer sqlite_job_new (gsize size, FarRequest *req, void (*run) (Worker *, SqliteJob *),
+gpointer sqlite_job_new (gsize size, FarRequest *req, void (*run) (StoreThread *, SqliteJob *),
                          void (*clear) (SqliteJob *));
 void sqlite_job_free (SqliteJob *job);
 /* Ends the request with the outcome and frees the job. [any thread] */
 void sqlite_job_answer (SqliteJob *job);
 /* FAR_ERROR_LIMIT when too many wait. */
-void worker_push (Worker *worker, gpointer job);
-/* func: what the thread runs; gone: told with the worker when it has ended. */
-void worker_begin (Worker *worker, const char *name, GThreadFunc func, GDestroyNotify gone);
+void store_thread_push (StoreThread *thread, gpointer job);
+/* func: what the thread runs; gone: told with the thread when it has ended. */
+void store_thread_begin (StoreThread *thread, const char *name, GThreadFunc func, GDestroyNotify gone);
 /* Asks for its end: what waits is still done. */
-void worker_ask_end (Worker *worker);
+void store_thread_ask_end (StoreThread *thread);
 /* FALSE: its thread hangs and was left to itself; who still waits for it is told. */
-gboolean worker_end (Worker *worker);
-/* A worker that reads: runs job after job on a fresh enough connection. */
-gpointer sqlite_reader_run (gpointer worker);
+gboolean store_thread_end (StoreThread *thread);
+/* A thread that reads: runs job after job on a fresh enough connection. */
+gpointer sqlite_reader_run (gpointer thread);
 
 /* ---- the writer ---- */
 typedef struct {
-  Worker worker;
+  StoreThread thread;
   gint generation;
   gboolean go_on; /* a damaged file is replaced by what can be read of it, and that is all */
   /* the file was damaged: what every request hears from then on; set once, under lock */
@@ -86,13 +86,13 @@ struct _Base {
   FarInstance *held; /* until the last thread has ended: one was left to itself; else NULL */
   char *path;
   Writer writer;
-  Worker reader;  /* rows, blobs */
-  Worker scanner; /* series, samples, snapshots */
+  StoreThread reader;  /* rows, blobs */
+  StoreThread scanner; /* series, samples, snapshots */
 };
 Base *base_new (FarInstance *at, const char *path);
 void base_unref (Base *base);
 /* Begins a thread of it, which holds it. */
-void base_begin (Base *base, Worker *worker, const char *name, GThreadFunc func);
+void base_begin (Base *base, StoreThread *thread, const char *name, GThreadFunc func);
 /* Age of samples that stay; 0: all. [any thread] */
 gint64 base_keep (Base *base);
 /* FALSE: the store is not to be used any more. [any thread] */
@@ -112,7 +112,7 @@ gboolean damage_found (Writer *writer, GError **error);
 gboolean damage_finish (const char *path, GError **error);
 
 /* jobs of the writer */
-void write_open (Worker *worker, SqliteJob *job);
+void write_open (StoreThread *thread, SqliteJob *job);
 SqliteJob *write_apply_new (const FarBatchKey *key, const FarPart *parts, guint n, FarRequest *req);
 SqliteJob *write_drop_new (const char *table, gint64 samples_before_us, FarRequest *req);
 SqliteJob *write_blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last, FarRequest *req);

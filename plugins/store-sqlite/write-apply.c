@@ -18,9 +18,9 @@ typedef struct {
 } SqliteApplyJob;
 
 static Writer *
-writer_of (Worker *worker)
+writer_of (StoreThread *thread)
 {
-  return worker->owner;
+  return thread->owner;
 }
 
 gint64
@@ -50,7 +50,7 @@ sqlite_apply_series_note (SqliteSeriesWalk *walk, const FarSeriesInfo *info)
   if (walk->failed || g_hash_table_contains (walk->writer->series, known))
     return;
   walk->failed =
-      !conn_run (&walk->writer->worker.conn, walk->error,
+      !conn_run (&walk->writer->thread.conn, walk->error,
                  "INSERT INTO series(source, name, unit) SELECT ?1, ?2, ?3"
                  " WHERE (SELECT count(*) FROM series WHERE source = ?1) < " G_STRINGIFY (
                      SERIES_PER_SOURCE) " OR EXISTS (SELECT 1 FROM series WHERE source = ?1 AND name = ?2)"
@@ -73,7 +73,7 @@ sqlite_apply_series_walk (const FarReading *group G_GNUC_UNUSED, const FarSeries
 static gboolean
 sqlite_apply_put_samples (Writer *writer, const char *source, GBytes *batch, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
   gint64 id = source_id (conn, source, TRUE, error);
   SqliteSeriesWalk walk = { .writer = writer, .source = id, .error = error };
   FarBatchSpan span;
@@ -116,7 +116,7 @@ row_expected (Conn *conn, const FarPart *part, GError **error)
 static gboolean
 sqlite_apply_put_row (Writer *writer, const FarPart *part, gint64 *revision, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
 
   *revision = 0;
   if (!row_expected (conn, part, error))
@@ -150,7 +150,7 @@ sqlite_apply_put_parts (Writer *writer, SqliteApplyJob *job, GError **error)
     else if (part->kind == FAR_PART_ROW)
       good = sqlite_apply_put_row (writer, part, &revision, error);
     else
-      good = conn_run (&writer->worker.conn, error,
+      good = conn_run (&writer->thread.conn, error,
                        "INSERT OR IGNORE INTO blob_ref(tbl, key, sha256) VALUES(?1, ?2, ?3)", "sss",
                        part->table, part->key, part->row);
     if (!good)
@@ -189,7 +189,7 @@ sqlite_apply_mark_judge (Conn *conn, const SqliteApplyJob *job, guint64 *expecte
 static gboolean
 mark_set (Writer *writer, const SqliteApplyJob *job, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
   gint64 source = source_id (conn, job->source, TRUE, error);
 
   writer->revised = TRUE;
@@ -225,7 +225,7 @@ apply_answer (SqliteApplyJob *job, FarApplyVerdict verdict, guint64 expected)
 static gboolean
 apply_saved (Writer *writer, SqliteApplyJob *job, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
 
   if (!conn_run (conn, error, "SAVEPOINT part", ""))
     return FALSE;
@@ -241,7 +241,7 @@ static void
 sqlite_apply_batch (Writer *writer, SqliteApplyJob *job)
 {
   guint64 expected = 0;
-  FarApplyVerdict verdict = sqlite_apply_mark_judge (&writer->worker.conn, job, &expected, &job->job.error);
+  FarApplyVerdict verdict = sqlite_apply_mark_judge (&writer->thread.conn, job, &expected, &job->job.error);
 
   if (job->job.error != NULL)
     return;
@@ -252,13 +252,13 @@ sqlite_apply_batch (Writer *writer, SqliteApplyJob *job)
 }
 
 static void
-write_apply (Worker *worker, SqliteJob *base)
+write_apply (StoreThread *thread, SqliteJob *base)
 {
   SqliteApplyJob *job = (SqliteApplyJob *) base;
   gint64 *revision;
 
   if (job->source != NULL) {
-    sqlite_apply_batch (writer_of (worker), job);
+    sqlite_apply_batch (writer_of (thread), job);
     return;
   }
   if (!far_parts_good (NULL, job->parts, job->n)) {
@@ -266,7 +266,7 @@ write_apply (Worker *worker, SqliteJob *base)
                                        _ ("samples: bytes of a batch that cannot be read"));
     return;
   }
-  if (!apply_saved (writer_of (worker), job, &base->error))
+  if (!apply_saved (writer_of (thread), job, &base->error))
     return;
   revision = g_new (gint64, 1);
   *revision = job->first_revision;

@@ -55,40 +55,40 @@ looks_ours (const char *path)
 /* A store that cannot write still runs: it can be read, says `cannot record` to each write and opens again
  * when it can. */
 static gboolean
-open_unless_full (Worker *worker, GError **error)
+open_unless_full (StoreThread *thread, GError **error)
 {
-  if (writer_open (worker->owner, error))
+  if (writer_open (thread->owner, error))
     return TRUE;
   if (!g_error_matches (*error, FAR_ERROR, FAR_ERROR_FULL))
     return FALSE;
-  far_log_limited (worker->at, "write", "%s", (*error)->message);
+  far_log_limited (thread->at, "write", "%s", (*error)->message);
   g_clear_error (error);
   return TRUE;
 }
 
 void
-write_open (Worker *worker, SqliteJob *job)
+write_open (StoreThread *thread, SqliteJob *job)
 {
-  if (open_unless_full (worker, &job->error) || !conn_is_damaged (worker->conn.worst))
+  if (open_unless_full (thread, &job->error) || !conn_is_damaged (thread->conn.worst))
     return;
   g_clear_error (&job->error);
-  if (!looks_ours (worker->path)) {
+  if (!looks_ours (thread->path)) {
     job->error = g_error_new (FAR_ERROR, FAR_ERROR_CONFIG, _ ("%s is no database; choose another path"),
-                              worker->path);
+                              thread->path);
     return;
   }
-  damage_found (worker->owner, &job->error);
+  damage_found (thread->owner, &job->error);
 }
 
 /* A reader has met damage that the writer may never come by. */
 static void
-write_check (Worker *worker, SqliteJob *job)
+write_check (StoreThread *thread, SqliteJob *job)
 {
-  Conn *conn = &worker->conn;
+  Conn *conn = &thread->conn;
   sqlite3_stmt *stmt;
 
   conn->worst = SQLITE_OK;
-  if (!writer_open (worker->owner, &job->error))
+  if (!writer_open (thread->owner, &job->error))
     return;
   stmt = conn_query (conn, &job->error, "PRAGMA quick_check(1)", "");
   if (stmt != NULL && conn_step (conn, stmt, &job->error)) {
@@ -97,7 +97,7 @@ write_check (Worker *worker, SqliteJob *job)
     sqlite3_reset (stmt);
   }
   if (conn_is_damaged (conn->worst))
-    writer_repair (worker->owner);
+    writer_repair (thread->owner);
 }
 
 SqliteJob *
@@ -109,10 +109,10 @@ write_check_new (void)
 /* ---- drop ---- */
 
 static void
-write_drop (Worker *worker, SqliteJob *base)
+write_drop (StoreThread *thread, SqliteJob *base)
 {
   SqliteDropJob *job = (SqliteDropJob *) base;
-  Conn *conn = &worker->conn;
+  Conn *conn = &thread->conn;
 
   if (job->table != NULL &&
       (!conn_run (conn, &base->error, "DELETE FROM row WHERE tbl = ?1", "s", job->table) ||
@@ -184,10 +184,10 @@ sqlite_other_blob_append (Conn *conn, const SqliteBlobJob *job, gint64 size, GEr
 }
 
 static void
-write_blob (Worker *worker, SqliteJob *base)
+write_blob (StoreThread *thread, SqliteJob *base)
 {
   SqliteBlobJob *job = (SqliteBlobJob *) base;
-  Conn *conn = &worker->conn;
+  Conn *conn = &thread->conn;
   gint64 size = conn_number (conn, &base->error, 0, "SELECT size FROM blob WHERE sha256 = ?1", "s",
                              job->sha256);
   gint64 complete = conn_number (conn, &base->error, 0, "SELECT complete FROM blob WHERE sha256 = ?1", "s",
@@ -231,15 +231,15 @@ write_blob_new (const char *sha256, guint64 offset, GBytes *bytes, gboolean last
 /* ---- care on request ---- */
 
 static void
-write_maintain (Worker *worker, SqliteJob *base)
+write_maintain (StoreThread *thread, SqliteJob *base)
 {
   SqliteCareJob *job = (SqliteCareJob *) base;
   gint64 end_us = g_get_monotonic_time () + (gint64) job->budget_ms * 1000;
 
-  ((Writer *) worker->owner)->next_care_us = 0;
-  if (!writer_open (worker->owner, &base->error))
+  ((Writer *) thread->owner)->next_care_us = 0;
+  if (!writer_open (thread->owner, &base->error))
     return;
-  while (care_step (worker->owner, &base->error) && g_get_monotonic_time () < end_us)
+  while (care_step (thread->owner, &base->error) && g_get_monotonic_time () < end_us)
     continue;
 }
 

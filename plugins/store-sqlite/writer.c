@@ -32,7 +32,7 @@ file_is_there (const char *path)
 static gboolean
 file_is_still_there (Writer *writer, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
   struct stat st;
 
   if (stat (conn->path, &st) == 0 && st.st_dev == writer->device && st.st_ino == writer->inode)
@@ -44,35 +44,35 @@ file_is_still_there (Writer *writer, GError **error)
     return TRUE; /* that one is opened */
   g_mutex_lock (&writer->lock);
   if (writer->held == NULL)
-    far_store_gone (writer->worker.at, conn->path, &writer->held);
+    far_store_gone (writer->thread.at, conn->path, &writer->held);
   g_mutex_unlock (&writer->lock);
-  return base_usable (writer->worker.base, error);
+  return base_usable (writer->thread.base, error);
 }
 
 static gboolean
 file_open (Writer *writer, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
   struct stat st;
 
   if (!damage_finish (conn->path, error) ||
-      !far_store_expected (writer->worker.at, conn->path, file_is_there (conn->path), writer->go_on, error) ||
+      !far_store_expected (writer->thread.at, conn->path, file_is_there (conn->path), writer->go_on, error) ||
       !conn_open (conn, CONN_WRITE, error))
     return FALSE;
   if (stat (conn->path, &st) == 0) {
     writer->device = st.st_dev;
     writer->inode = st.st_ino;
   }
-  far_store_made (writer->worker.at, conn->path);
+  far_store_made (writer->thread.at, conn->path);
   return TRUE;
 }
 
 gboolean
 writer_open (Writer *writer, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
 
-  if (!base_usable (writer->worker.base, error) || (conn->db != NULL && !file_is_still_there (writer, error)))
+  if (!base_usable (writer->thread.base, error) || (conn->db != NULL && !file_is_still_there (writer, error)))
     return FALSE;
   return conn->db != NULL || file_open (writer, error);
 }
@@ -81,7 +81,7 @@ writer_open (Writer *writer, GError **error)
 void
 writer_repair (Writer *writer)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
 
   if (conn_is_damaged (conn->worst))
     damage_found (writer, NULL);
@@ -94,7 +94,7 @@ writer_repair (Writer *writer)
 static gboolean
 group_begin (Writer *writer, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
 
   if (!writer_open (writer, error) || !conn_run (conn, error, "BEGIN IMMEDIATE", ""))
     return FALSE;
@@ -107,7 +107,7 @@ group_begin (Writer *writer, GError **error)
 static gboolean
 group_broken (Writer *writer)
 {
-  return writer->worker.conn.worst != SQLITE_OK;
+  return writer->thread.conn.worst != SQLITE_OK;
 }
 
 static void
@@ -119,14 +119,14 @@ sqlite_writer_group_run (Writer *writer, GPtrArray *jobs)
     if (far_request_ended (job->req))
       job->error = g_error_new_literal (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "cancelled");
     else
-      job->run (&writer->worker, job);
+      job->run (&writer->thread, job);
   }
 }
 
 static gboolean
 group_commit (Writer *writer, GError **error)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
 
   if (writer->revised &&
       !conn_run (conn, error, "UPDATE meta SET value = ?1 WHERE name = 'revision'", "i", writer->revision))
@@ -137,7 +137,7 @@ group_commit (Writer *writer, GError **error)
 static void
 group_undo (Writer *writer)
 {
-  Conn *conn = &writer->worker.conn;
+  Conn *conn = &writer->thread.conn;
 
   if (conn->db != NULL && !sqlite3_get_autocommit (conn->db))
     sqlite3_exec (conn->db, "ROLLBACK", NULL, NULL, NULL);
@@ -182,8 +182,8 @@ group_cause (Writer *writer, GPtrArray *jobs)
     if (job->error != NULL && !g_error_matches (job->error, FAR_ERROR, FAR_ERROR_CONFLICT))
       return g_error_copy (job->error);
   }
-  return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "%s: %s", writer->worker.path,
-                      sqlite3_errstr (writer->worker.conn.worst));
+  return g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE, "%s: %s", writer->thread.path,
+                      sqlite3_errstr (writer->thread.conn.worst));
 }
 
 static void
@@ -191,7 +191,7 @@ writer_group (Writer *writer, GPtrArray *jobs)
 {
   g_autoptr (GError) error = NULL;
 
-  writer->worker.conn.worst = SQLITE_OK;
+  writer->thread.conn.worst = SQLITE_OK;
   if (group_begin (writer, &error)) {
     sqlite_writer_group_run (writer, jobs);
     if (group_broken (writer))
@@ -202,7 +202,7 @@ writer_group (Writer *writer, GPtrArray *jobs)
   if (error != NULL) {
     group_undo (writer);
     sqlite_writer_group_fail (jobs, error);
-    far_log_limited (writer->worker.at, "write", "%s", error->message);
+    far_log_limited (writer->thread.at, "write", "%s", error->message);
   }
   for (guint i = 0; i < jobs->len; i++)
     sqlite_job_answer (jobs->pdata[i]);
@@ -217,7 +217,7 @@ sqlite_writer_collect (Writer *writer, SqliteJob *first, GPtrArray *jobs)
 
   while (job != NULL && job->grouped && jobs->len < GROUP_MAX) {
     g_ptr_array_add (jobs, job);
-    job = g_async_queue_try_pop (writer->worker.jobs);
+    job = g_async_queue_try_pop (writer->thread.jobs);
   }
   return job;
 }
@@ -227,14 +227,14 @@ sqlite_writer_care (Writer *writer)
 {
   g_autoptr (GError) error = NULL;
 
-  writer->worker.conn.worst = SQLITE_OK;
-  while (writer->worker.conn.db != NULL && care_step (writer, &error))
-    if (g_async_queue_length (writer->worker.jobs) > 0)
+  writer->thread.conn.worst = SQLITE_OK;
+  while (writer->thread.conn.db != NULL && care_step (writer, &error))
+    if (g_async_queue_length (writer->thread.jobs) > 0)
       break;
   if (error == NULL)
     return;
   group_undo (writer);
-  far_log_limited (writer->worker.at, "care", "%s", error->message);
+  far_log_limited (writer->thread.at, "care", "%s", error->message);
 }
 
 /* Waits at most until care is due. */
@@ -242,10 +242,10 @@ static SqliteJob *
 sqlite_writer_wait (Writer *writer)
 {
   gint64 left = writer->next_care_us - far_clock_boottime_us ();
-  SqliteJob *job = g_async_queue_try_pop (writer->worker.jobs);
+  SqliteJob *job = g_async_queue_try_pop (writer->thread.jobs);
 
   if (job == NULL && left > 0 && g_queue_is_empty (&writer->merge))
-    job = g_async_queue_timeout_pop (writer->worker.jobs, (guint64) left);
+    job = g_async_queue_timeout_pop (writer->thread.jobs, (guint64) left);
   return job;
 }
 
@@ -265,9 +265,9 @@ sqlite_writer_run (gpointer data)
       return NULL;
     }
     if (job != NULL && job->grouped)
-      g_async_queue_push_front (writer->worker.jobs, job);
+      g_async_queue_push_front (writer->thread.jobs, job);
     else if (job != NULL) {
-      job->run (&writer->worker, job);
+      job->run (&writer->thread, job);
       sqlite_job_answer (job);
     }
     if (job == NULL || ++writer->rounds % 64 == 0)

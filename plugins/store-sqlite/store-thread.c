@@ -7,7 +7,8 @@
 #include "store.h"
 
 gpointer
-sqlite_job_new (gsize size, FarRequest *req, void (*run) (Worker *, SqliteJob *), void (*clear) (SqliteJob *))
+sqlite_job_new (gsize size, FarRequest *req, void (*run) (StoreThread *, SqliteJob *),
+                void (*clear) (SqliteJob *))
 {
   SqliteJob *job = g_malloc0 (size);
 
@@ -42,55 +43,55 @@ sqlite_job_answer (SqliteJob *job)
 }
 
 void
-worker_push (Worker *worker, gpointer data)
+store_thread_push (StoreThread *thread, gpointer data)
 {
   SqliteJob *job = data;
 
-  if (g_async_queue_length (worker->jobs) < SQLITE_QUEUE_MAX) {
-    g_async_queue_push (worker->jobs, job);
+  if (g_async_queue_length (thread->jobs) < SQLITE_QUEUE_MAX) {
+    g_async_queue_push (thread->jobs, job);
     return;
   }
   job->error = g_error_new (FAR_ERROR, FAR_ERROR_LIMIT,
                             _ ("%s is busy: %d requests wait already; try again later"),
-                            far_instance_path (worker->at), SQLITE_QUEUE_MAX);
+                            far_instance_path (thread->at), SQLITE_QUEUE_MAX);
   sqlite_job_answer (job);
 }
 
 void
-worker_begin (Worker *worker, const char *name, GThreadFunc func, GDestroyNotify gone)
+store_thread_begin (StoreThread *thread, const char *name, GThreadFunc func, GDestroyNotify gone)
 {
-  conn_init (&worker->conn, worker->path);
-  worker->thread = far_thread_begin (name, func, worker, gone);
+  conn_init (&thread->conn, thread->path);
+  thread->thread = far_thread_begin (name, func, thread, gone);
 }
 
 void
-worker_ask_end (Worker *worker)
+store_thread_ask_end (StoreThread *thread)
 {
-  if (worker->thread != NULL)
-    g_async_queue_push (worker->jobs, sqlite_job_new (sizeof (SqliteJob), NULL, NULL, NULL));
+  if (thread->thread != NULL)
+    g_async_queue_push (thread->jobs, sqlite_job_new (sizeof (SqliteJob), NULL, NULL, NULL));
 }
 
 static void
-worker_refuse_all (Worker *worker)
+store_thread_refuse_all (StoreThread *thread)
 {
   SqliteJob *job;
 
-  while ((job = g_async_queue_try_pop (worker->jobs)) != NULL) {
+  while ((job = g_async_queue_try_pop (thread->jobs)) != NULL) {
     job->error = g_error_new (FAR_ERROR, FAR_ERROR_UNAVAILABLE,
-                              _ ("%s does not answer; its disk may be dead"), worker->path);
+                              _ ("%s does not answer; its disk may be dead"), thread->path);
     sqlite_job_answer (job);
   }
 }
 
 gboolean
-worker_end (Worker *worker)
+store_thread_end (StoreThread *thread)
 {
-  FarThread *thread = g_steal_pointer (&worker->thread);
+  FarThread *running = g_steal_pointer (&thread->thread);
 
-  if (thread == NULL || far_thread_end (thread))
+  if (running == NULL || far_thread_end (running))
     return TRUE;
-  worker_refuse_all (worker);
-  g_async_queue_push (worker->jobs,
+  store_thread_refuse_all (thread);
+  g_async_queue_push (thread->jobs,
                       sqlite_job_new (sizeof (SqliteJob), NULL, NULL, NULL)); /* should it come back */
   return FALSE;
 }
