@@ -42,7 +42,7 @@ typedef struct {
   gpointer user;
 } FarAcceptorSpec;
 
-/* Begins at once. loop: a worker or main. listen_fd stays the caller's, open until far_acceptor_free().
+/* Begins at once. loop: an I/O thread or main. listen_fd stays the caller's, open until far_acceptor_free().
  * [loop] */
 FarAcceptor *far_acceptor_new (FarLoop *loop, int listen_fd, const FarAcceptorSpec *spec);
 /* Other proxies from now on (a reload); copied, NULL: none. [loop] */

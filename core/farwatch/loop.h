@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A loop is the one thread that may touch a stream, and the way to hand work to that thread.
  *
- * Three sorts: the main context; a worker (own epoll loop: descriptors, timers on one timerfd, scratch
+ * Three sorts: the main context; an I/O thread (own epoll loop: descriptors, timers on one timerfd, scratch
  * memory), where all streams live; an external loop, whose thread belongs to a library and which offers only
  * post() and timers. No part has one today: it is kept for the messages of a SIP stack, whose library brings
  * its own thread. Work posted runs in order, on the loop's thread, never inside far_loop_post().
@@ -30,7 +30,7 @@ typedef void (*FarWatchFunc) (int fd, guint ready, gpointer data);
 gboolean far_loop_is_here (FarLoop *loop);
 const char *far_loop_name (FarLoop *loop);
 /* [any thread] TRUE: it can watch descriptors. */
-gboolean far_loop_is_worker (FarLoop *loop);
+gboolean far_loop_is_io (FarLoop *loop);
 /* [any thread] Runs func(data) on the loop, soon. */
 void far_loop_post (FarLoop *loop, FarLoopFunc func, gpointer data);
 /* [any thread] but the loop's own: runs func(data) on the loop and waits: for tests and shutdown only. */
@@ -43,8 +43,8 @@ FarDeferred *far_deferred_new (FarLoop *loop, FarLoopFunc func, gpointer data);
 void far_deferred_ask (FarDeferred *later);
 void far_deferred_free (FarDeferred *later);
 
-/* Descriptors: workers only (NULL on other loops). [loop] ready is a mask of FAR_READY_READ|WRITE to wait for
- * (0: only errors and hang-up, told as FAR_READY_CLOSED together with READ and WRITE). With READ comes
+/* Descriptors: I/O threads only (NULL on other loops). [loop] ready is a mask of FAR_READY_READ|WRITE to wait
+ * for (0: only errors and hang-up, told as FAR_READY_CLOSED together with READ and WRITE). With READ comes
  * FAR_READY_END when the other side has ended its input, or (with EDGE) sent urgent data, before which a read
  * stops short. CLOSED alone, soon after far_loop_watch(): the kernel refused to watch it (memory,
  * max_user_watches), and nothing else will be told. The fd stays the caller's, who keeps it open until the
@@ -55,12 +55,12 @@ void far_watch_free (FarWatch *watch);
 
 /* One-shot timer at a CLOCK_BOOTTIME instant (us), test clock honoured. [loop] Free it inside or outside its
  * callback; it does not free itself; far_instance_timer() makes one that ends with an instance. (A foreign
- * loop's timers are kept by a worker, which posts.) */
+ * loop's timers are kept by an I/O thread, which posts.) */
 FarLoopTimer *far_loop_timer (FarLoop *loop, gint64 boottime_us, FarLoopFunc func, gpointer data);
 void far_loop_timer_set (FarLoopTimer *timer, gint64 boottime_us);
 void far_loop_timer_free (FarLoopTimer *timer);
 
-/* 64 KiB shared by all streams of this loop, valid until the callback returns. [loop] workers and foreign
+/* 64 KiB shared by all streams of this loop, valid until the callback returns. [loop] I/O threads and foreign
  * loops. */
 guint8 *far_loop_scratch (FarLoop *loop);
 #define FAR_SCRATCH_SIZE (64 * 1024)
@@ -71,7 +71,7 @@ typedef void (*FarScratchSave) (gpointer owner);
 guint8 *far_loop_scratch_take (FarLoop *loop, FarScratchSave save, gpointer owner);
 void far_loop_scratch_leave (FarLoop *loop, gpointer owner);
 
-/* A worker of one's own (a handshake thread, say). [any thread] */
+/* An I/O thread of one's own (a handshake thread, say). [any thread] */
 FarLoop *far_loop_io_new (const char *name);
 /* Ends it and waits for its thread: no stream may live there any more. [main] */
 void far_loop_io_free (FarLoop *loop);
@@ -97,7 +97,8 @@ gboolean far_thread_end (FarThread *thread);
 void far_threads_ending (void);
 guint far_threads_left (void);
 
-/* The loop of the main context, and the data-plane pool: one worker a core, picked round robin. [any thread]
+/* The loop of the main context, and the data-plane pool: one I/O thread a core, picked round robin. [any
+ * thread]
  */
 FarLoop *far_loop_main (void);
 FarLoop *far_loop_pick (void);

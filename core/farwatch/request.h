@@ -36,7 +36,7 @@ void far_request_fail_new (FarRequest *req, FarErrorCode code, const char *forma
 /* [any thread] Called on the main thread it delivers at once: when it returns, done() has run, so a stop()
  * that cancels what it waits for is safe. */
 void far_request_cancel (FarRequest *req);
-gboolean far_request_ended (FarRequest *req); /* [any thread] a worker may ask before costly work */
+gboolean far_request_ended (FarRequest *req); /* [any thread] an I/O thread may ask before costly work */
 
 /* Inside done(): */
 const GError *far_request_error (FarRequest *req); /* NULL: success */

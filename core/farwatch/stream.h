@@ -130,7 +130,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FarStream, far_stream_free)
 void far_stream_linger (FarStream *stream, GByteArray *rest, guint for_ms, FarPass *pass);
 
 /* A stream on a connected stream descriptor (TCP, unix, pipe pair); takes fd, makes it non-blocking. Movable.
- * loop: worker. [any thread]; the descriptor is watched from the first peek or write that would block. */
+ * loop: an I/O thread's. [any thread]; the descriptor is watched from the first peek or write that would
+ * block. */
 FarStream *far_stream_fd_new (FarLoop *loop, int fd);
 /* Two ends joined by a pair of single-producer rings of 256 KiB, one end living at each loop: how two pinned
  * ends meet. Freed one by one, each at its loop. [any thread] */
@@ -142,7 +143,7 @@ void far_ring_pair_datagrams (FarLoop *loop_a, FarLoop *loop_b, FarStream **end_
  * takes fd. longest: bytes of the longest datagram that may come, at most FAR_DATAGRAM_MAX; longer ones are
  * dropped. Only SEQPACKET has an end of input. GSO fields cannot be carried: frames that have them are
  * dropped. Its memory, 256 KiB at most, is kept from the first read on. Movable; a duplicate of fd (dup(2))
- * makes a second stream for far_pump_start_split(). loop: worker. [any thread] */
+ * makes a second stream for far_pump_start_split(). loop: an I/O thread's. [any thread] */
 FarStream *far_stream_datagram_new (FarLoop *loop, int fd, gsize longest);
 
 G_END_DECLS

@@ -97,7 +97,7 @@ typedef struct {
   void (*heard) (gpointer user);
   void (*done) (FarStream *stream /* takes */, const char *cause, gpointer user); /* [loop] */
 } FarTlsAcceptFuncs;
-/* [any thread] loop: the worker where the stream shall live. The result is good until done() runs. */
+/* [any thread] loop: the I/O thread where the stream shall live. The result is good until done() runs. */
 FarTlsAccept *far_tls_accept (FarTls *tls, FarLoop *loop, int fd, const char *from,
                               const FarTlsAcceptFuncs *funcs, gpointer user);
 /* [loop] Ends it: done() still comes, with this cause (static). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This file watches one descriptor wherever its user lives: on a worker by epoll, on the main context by a
- * GSource. It exists so that acceptor and dialler need no two versions. */
+/* This file watches one descriptor wherever its user lives: on an I/O thread by epoll, on the main context by
+ * a GSource. It exists so that acceptor and dialler need no two versions. */
 #include "config.h"
 
 #include "loop/fd-watch.h"
@@ -10,7 +10,7 @@
 #include <glib-unix.h>
 
 struct _FarFdWatch {
-  FarWatch *worker; /* one of these two */
+  FarWatch *io; /* one of these two */
   GSource *main;
   FarWatchFunc func;
   gpointer data;
@@ -38,8 +38,8 @@ far_fd_watch_new (FarLoop *loop, int fd, guint ready, FarWatchFunc func, gpointe
   watch->data = data;
   watch->node = far_node_entered ();
   if (loop != far_loop_main ()) {
-    watch->worker = far_loop_watch (loop, fd, ready, func, data);
-    if (watch->worker == NULL)
+    watch->io = far_loop_watch (loop, fd, ready, func, data);
+    if (watch->io == NULL)
       g_clear_pointer (&watch, g_free);
     return watch;
   }
@@ -55,7 +55,7 @@ far_fd_watch_free (FarFdWatch *watch)
 {
   if (watch == NULL)
     return;
-  g_clear_pointer (&watch->worker, far_watch_free);
+  g_clear_pointer (&watch->io, far_watch_free);
   if (watch->main != NULL)
     g_source_destroy (watch->main);
   g_clear_pointer (&watch->main, g_source_unref);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A loop whose thread a library owns (a SIP stack's messages; no part has one today). Its timers are kept by
- * a worker, its clock: that one posts "run them" when the earliest is due. */
+ * an I/O thread, its clock: that one posts "run them" when the earliest is due. */
 #include "config.h"
 
 #include "loop/loop-private.h"

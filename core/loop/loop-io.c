@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A worker: one thread, one epoll set, one timerfd, one eventfd for posted work. */
+/* An I/O thread: one thread, one epoll set, one timerfd, one eventfd for posted work. */
 #include "config.h"
 
 #include "loop/loop-private.h"
@@ -86,7 +86,7 @@ far_watch_free (FarWatch *watch)
 }
 
 static void
-wake_worker (gpointer data)
+io_wake (gpointer data)
 {
   FarLoop *loop = data;
   guint64 one = 1;
@@ -95,7 +95,7 @@ wake_worker (gpointer data)
 }
 
 static void
-loop_worker_drain (int fd)
+loop_io_drain (int fd)
 {
   guint64 count;
   if (read (fd, &count, sizeof count) < 0)
@@ -107,9 +107,9 @@ one_event (FarLoop *loop, const struct epoll_event *event)
 {
   FarWatch *watch = event->data.ptr;
   if (event->data.ptr == &loop->event)
-    loop_worker_drain (loop->event);
+    loop_io_drain (loop->event);
   else if (event->data.ptr == &loop->timers) {
-    loop_worker_drain (loop->timers.fd);
+    loop_io_drain (loop->timers.fd);
     loop->timers.armed_us = 0;
   } else if (watch->func != NULL) {
     FarNode *before = far_node_enter (watch->node);
@@ -132,11 +132,11 @@ one_turn (FarLoop *loop)
 }
 
 static gpointer
-run_worker (gpointer data)
+io_run (gpointer data)
 {
   FarLoop *loop = data;
   far_loop_bind (loop);
-  far_node_enter (NULL); /* of all nodes, not of the first that wanted a worker */
+  far_node_enter (NULL); /* of all nodes, not of the first that wanted an I/O thread */
   while (!loop->quit)
     one_turn (loop);
   return NULL;
@@ -158,17 +158,17 @@ far_loop_io_new (const char *name)
   loop->event = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (loop->epoll < 0 || loop->event < 0 || loop->timers.fd < 0)
     g_error ("%s: no descriptors left: raise the limit of open files", name);
-  loop->wake = wake_worker;
+  loop->wake = io_wake;
   loop->wake_data = loop;
   loop->dead_watches = g_ptr_array_new_with_free_func (g_free);
   add_own (loop, loop->event, &loop->event);
   add_own (loop, loop->timers.fd, &loop->timers);
-  loop->runner = far_thread_new (name, run_worker, loop);
+  loop->runner = far_thread_new (name, io_run, loop);
   return loop;
 }
 
 static void
-quit_worker (gpointer data)
+io_quit (gpointer data)
 {
   ((FarLoop *) data)->quit = TRUE;
 }
@@ -179,7 +179,7 @@ far_loop_io_free (FarLoop *loop)
   FAR_ON_MAIN ();
   if (loop == NULL)
     return;
-  far_loop_post (loop, quit_worker, loop);
+  far_loop_post (loop, io_quit, loop);
   g_thread_join (loop->runner);
   /* what is left runs here, and shall not be sent on to a thread that has ended */
   loop->thread = pthread_self ();

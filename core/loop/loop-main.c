@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The main context as a loop (one GSource for posted work and all timers), and the pool of data-plane
- * workers. */
+ * I/O threads. */
 #include "config.h"
 
 #include "loop/loop-private.h"
@@ -98,16 +98,16 @@ FarLoop *
 far_loop_pick (void)
 {
   static GMutex lock;
-  static GPtrArray *pool; /* workers are made when first picked: who has no session has no threads */
+  static GPtrArray *pool; /* I/O threads are made when first picked: who has no session has no threads */
   static guint next;
   g_mutex_lock (&lock);
   if (pool == NULL) {
-    far_loop_main (); /* workers answer to main, and none of them is the one to make it */
+    far_loop_main (); /* I/O threads answer to main, and none of them is the one to make it */
     pool = g_ptr_array_new ();
   }
   guint i = next++ % g_get_num_processors ();
   if (i >= pool->len) {
-    g_autofree char *name = g_strdup_printf ("worker-%u", i);
+    g_autofree char *name = g_strdup_printf ("io-%u", i);
     g_ptr_array_add (pool, far_loop_io_new (name));
   }
   FarLoop *loop = g_ptr_array_index (pool, i);

@@ -58,7 +58,7 @@ struct _FarLoop {
   FarScratchSave scratch_save;
   gpointer scratch_owner;
 
-  /* workers */
+  /* I/O threads */
   int epoll, event;
   gboolean quit;
   GPtrArray *dead_watches;

@@ -83,7 +83,7 @@ link_die (FarControlLink *link)
 
 /* ---- becoming a stream ---- */
 
-/* The link is over, its descriptor lives on at a worker. */
+/* The link is over, its descriptor lives on at an I/O thread. */
 static void
 link_become_stream (FarControlLink *link)
 {

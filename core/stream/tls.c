@@ -206,8 +206,8 @@ take_keys (FarTls *tls, guint64 stamp, GError **error)
   return TRUE;
 }
 
-/* A handshake may be under way at a worker when the program ends. GnuTLS frees its tables by then, unless
- * somebody holds it. */
+/* A handshake may be under way at an I/O thread when the program ends. GnuTLS frees its tables by then,
+ * unless somebody holds it. */
 static void
 hold_library (void)
 {

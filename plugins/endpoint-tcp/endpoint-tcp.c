@@ -175,8 +175,8 @@ tcp_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
                    .req = far_request_ref (req),
                    .timeout_us = options->connect_timeout,
                    .fd = -1 };
-  way->loop = spec->want_loop != NULL && far_loop_is_worker (spec->want_loop) ? spec->want_loop
-                                                                              : far_loop_pick ();
+  way->loop = spec->want_loop != NULL && far_loop_is_io (spec->want_loop) ? spec->want_loop
+                                                                          : far_loop_pick ();
   if (far_address_number (host, port, &way->to, &way->to_size))
     far_loop_post (way->loop, way_start, way);
   else /* a name may have several addresses, of which some are dead */

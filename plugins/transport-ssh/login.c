@@ -179,8 +179,8 @@ login_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
     return;
   }
   begin = g_new0 (LoginBegin, 1);
-  begin->loop = spec->want_loop != NULL && far_loop_is_worker (spec->want_loop) ? spec->want_loop
-                                                                                : far_loop_pick ();
+  begin->loop = spec->want_loop != NULL && far_loop_is_io (spec->want_loop) ? spec->want_loop
+                                                                            : far_loop_pick ();
   begin->ssh_user = ssh_user_new (far_instance_name (self->at), self->open, self->auth, spec);
   begin->ssh_user->login_time_us = options->login_time_us;
   begin->ssh_user->channels = options->channels;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The tunnel end: terminals come here. Key exchange and login run on the handshake worker; with a token for a
+/* The tunnel end: terminals come here. Key exchange and login run on the handshake thread; with a token for a
  * session a conn moves to that session's loop and may ask for one thing, that what reaches X be sent to it.
  * (spec B6, B7) */
 #include "config.h"

@@ -12,8 +12,8 @@
 typedef void (*WsUpgraded) (FarStream *stream /* takes */, const char *node, gint64 told_us,
                             const GError *error, gpointer user);
 typedef struct _WsUpgrade WsUpgrade;
-/* Takes fd. done runs once, later, at loop, which is a worker. protocol: of the WebSocket. The result goes
- * with ws_upgrade_unref(). [any thread] */
+/* Takes fd. done runs once, later, at loop, which is an I/O thread. protocol: of the WebSocket. The result
+ * goes with ws_upgrade_unref(). [any thread] */
 WsUpgrade *ws_upgrade (FarTls *tls, FarLoop *loop, int fd, const WsUrl *url, const char *protocol,
                        WsUpgraded done, gpointer user);
 /* Soon done runs with an error, unless it has run: what was begun is closed, and nothing is asked for that

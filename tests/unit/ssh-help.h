@@ -12,7 +12,7 @@
 
 static char *ssh_folder;
 static GMutex ssh_log_lock;
-static GString *ssh_log;                      /* under the lock: workers write as well */
+static GString *ssh_log;                      /* under the lock: I/O threads write as well */
 static char *ssh_log_copy;                    /* what ssh_logged() gave last */
 static gint64 dial_length_us = SECONDS (600); /* of the terminal's end */
 
@@ -220,8 +220,8 @@ await (const guint *n, guint wanted)
   ck_assert_msg (*n >= wanted, "waited in vain; log:\n%s", ssh_logged ());
 }
 
-/* What had come to any worker before this call is handled: the first round ends the turn that may be under
- * way, the second one the turn that saw it. far_loop_pick() goes around. */
+/* What had come to any I/O thread before this call is handled: the first round ends the turn that may be
+ * under way, the second one the turn that saw it. far_loop_pick() goes around. */
 static inline void
 settle_workers (void)
 {

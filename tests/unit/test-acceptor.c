@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The acceptor at a worker and on main: what it hands over, PROXY headers, rate and gate, errors of
+/* The acceptor at an I/O thread and on main: what it hands over, PROXY headers, rate and gate, errors of
  * accept4(). */
 #include "loop/log.h"
 #include "unit/stream-pair.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This test covers loops: the order of posts, timers on the fake and the real clock, descriptors that are
- * freed while their event waits, and the end of a worker. */
+ * freed while their event waits, and the end of an I/O thread. */
 #include "unit/stream-help.h"
 #include <stdlib.h>
 #include <unistd.h>

@@ -301,7 +301,7 @@ START_TEST (an_executor_works_for_its_node)
 }
 END_TEST
 
-/* ---- on a worker, which all nodes share ---- */
+/* ---- on an I/O thread, which all nodes share ---- */
 
 typedef struct {
   FarLoop *home;

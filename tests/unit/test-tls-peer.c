@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* TLS with a peer that is not ours: what GnuTLS lets a client do, or plain bytes, against a server's stream
- * at a worker. */
+ * at an I/O thread. */
 #include "unit/stream-help.h"
 #include "unit/trust-fixture.h"
 

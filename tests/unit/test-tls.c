@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* TLS: who is let in, what is resumed, what a change of the files and a day do. Both sides are ours, over a
- * socket pair at one worker. */
+ * socket pair at one I/O thread. */
 #include "unit/stream-help.h"
 #include "unit/trust-fixture.h"
 

@@ -415,8 +415,8 @@ talk_run (gpointer data)
   return NULL;
 }
 
-/* Main does not get a turn from the moment bytes flow: the deadline is kept by the worker, at the cloud's end
- * (0) and at the terminal's (1), where the other end would go on for an hour. */
+/* Main does not get a turn from the moment bytes flow: the deadline is kept by the I/O thread, at the cloud's
+ * end (0) and at the terminal's (1), where the other end would go on for an hour. */
 START_TEST (deadline_while_main_is_blocked)
 {
   FarCarrierSpec spec = { .session = "s1",
@@ -649,7 +649,7 @@ START_TEST (stop_while_dialling)
   if (_i == 0)
     node_stop ();
   else
-    /* its timer may be set at a worker only after the first */
+    /* its timer may be set at an I/O thread only after the first */
     for (guint left = 1000; left > 0 && !answer.done; left--) {
       far_clock_advance (SECONDS (21));
       help_spin (10);

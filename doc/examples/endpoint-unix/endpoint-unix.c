@@ -72,8 +72,8 @@ static void
 unix_open (gpointer data, const FarEndpointSpec *spec, FarRequest *req)
 {
   const UnixOptions *options = far_instance_options (((Unix *) data)->at);
-  FarLoop *loop = spec->want_loop != NULL && far_loop_is_worker (spec->want_loop) ? spec->want_loop
-                                                                                  : far_loop_pick ();
+  FarLoop *loop = spec->want_loop != NULL && far_loop_is_io (spec->want_loop) ? spec->want_loop
+                                                                              : far_loop_pick ();
   struct sockaddr_un to;
   GError *error = NULL;
   int fd = unix_place (options->folder, spec->address, &to, &error) ? unix_connect (&to, &error) : -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A wire is made and let go on the main context; in between its stream is touched only by the worker where it
- * lives. What goes from one to the other is posted, so nothing needs a lock: the last post from the worker is
- * that the wire is down, the last one from main frees it. */
+/* A wire is made and let go on the main context; in between its stream is touched only by the I/O thread
+ * where it lives. What goes from one to the other is posted, so nothing needs a lock: the last post from the
+ * I/O thread is that the wire is down, the last one from main frees it. */
 #include "wire.h"
 
 #include <string.h>
@@ -18,7 +18,7 @@ struct _Wire {
 
 typedef struct {
   Wire *wire;
-  GBytes *bytes;       /* to the worker */
+  GBytes *bytes;       /* to the I/O thread */
   FarMessage *message; /* to main; both NULL: down */
   const char *cause;
 } Post;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One connection: bytes at a worker's thread, messages on the main context. */
+/* One connection: bytes at an I/O thread, messages on the main context. */
 #pragma once
 #include <farwatch/plugin.h>
 
