@@ -48,9 +48,9 @@ gpointer far_request_steal (FarRequest *req);      /* taken; the caller frees it
 void far_request_attach (FarRequest *req, gpointer data, GDestroyNotify free_data);
 gpointer far_request_attached (FarRequest *req); /* borrowed; NULL: nothing */
 
-/* Runs work on a thread named lane; one thread a lane, made at first use; at most queue_max waiting, else
- * FAR_ERROR_LIMIT ("busy"). work ends the request. [main] */
-void far_run_blocking (const char *lane, guint queue_max, void (*work) (FarRequest *req, gpointer data),
+/* Runs work on a thread named executor; one thread an executor, made at first use; at most queue_max waiting,
+ * else FAR_ERROR_LIMIT ("busy"). work ends the request. [main] */
+void far_run_blocking (const char *executor, guint queue_max, void (*work) (FarRequest *req, gpointer data),
                        gpointer data, GDestroyNotify free_data, FarRequest *req);
 /* A file of text, replaced whole and durable when the request ends; several in the order of the calls.
  * FAR_ERROR_FULL: the old one is there. [main] */

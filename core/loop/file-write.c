@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Small files that must survive a power cut: written on a lane, as an fsync() takes as long as the disk
+/* Small files that must survive a power cut: written on an executor, as an fsync() takes as long as the disk
  * likes. */
 #include "config.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* This header declares what lanes and instances need of requests beyond their public side: to hear of a
+/* This header declares what executors and instances need of requests beyond their public side: to hear of a
  * request's end, and to drop or refuse those of an instance that goes. Plugins use farwatch/request.h. */
 #pragma once
 #include <farwatch/request.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The machine's own look-up says who a local user is. It may ask a network (LDAP, SSSD), so that many names
- * are looked up on a lane of their own. */
+ * are looked up on an executor of their own. */
 #include "config.h"
 
 #include "node/local-name.h"

@@ -12,8 +12,8 @@
 #define LOGIN_WAIT_US                                                                                        \
   (40 * G_USEC_PER_SEC) /* longer than any delay; then nobody waits at the interface any more */
 #define LOGIN_UNDER_WAY                                                                                      \
-  8 /* at the authenticators; fewer than a lane of passwords takes, so that the order is ours and not the    \
-       lane's */
+  8 /* at the authenticators; fewer than an executor of passwords takes, so that the order is ours and not   \
+       the executor's */
 
 typedef struct {
   GStrv authenticators;

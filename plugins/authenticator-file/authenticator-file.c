@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* People in a file, passwords as crypt(5). Main only hands work to the lane "password": one hash at a time
- * (22 ms and 16 MiB each), at most 16 waiting, then `busy`. */
+/* People in a file, passwords as crypt(5). Main only hands work to the executor "password": one hash at a
+ * time (22 ms and 16 MiB each), at most 16 waiting, then `busy`. */
 #include "config.h"
 
 #include <string.h>

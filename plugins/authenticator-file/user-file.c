@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file keeps the people of one file in memory and as fresh as the file, checks passwords and keys
- * against them, and changes them. The form of the file is users-file.c. [lane "password"] */
+ * against them, and changes them. The form of the file is users-file.c. [executor "password"] */
 #include "config.h"
 
 #include "user-file.h"

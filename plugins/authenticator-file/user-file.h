@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The people of one file. Everything here runs on the lane "password" (one thread), so nothing is locked. */
+/* The people of one file. Everything here runs on the executor "password" (one thread), so nothing is locked.
+ */
 #pragma once
 #include <crypt.h>
 #include <sys/stat.h>

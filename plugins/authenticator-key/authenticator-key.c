@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Public keys in authorized_keys files. The interface has verified that the person holds the key; here it is
- * only looked up. Files are small, but they are read on the lane "keys": a loop directory may be far away. */
+ * only looked up. Files are small, but they are read on the executor "keys": a loop directory may be far
+ * away. */
 #include "config.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* This file asks how full the file systems are. The calls may hang on a dead server or disk, so they run
- * on a lane and their result comes back as a whole. */
+ * on an executor and their result comes back as a whole. */
 #include "config.h"
 
 #include "disks.h"
@@ -108,7 +108,7 @@ mounts_free (gpointer data)
 }
 
 void
-disks_ask (const char *lane, char *const *mounts, FarRequest *req)
+disks_ask (const char *executor, char *const *mounts, FarRequest *req)
 {
-  far_run_blocking (lane, 1, disks_work, g_strdupv ((char **) mounts), mounts_free, req);
+  far_run_blocking (executor, 1, disks_work, g_strdupv ((char **) mounts), mounts_free, req);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Room of file systems. Any of them may hang (a server that is gone, a dying disk), so they are asked on a
- * lane, never on main. */
+ * executor, never on main. */
 #pragma once
 #include <farwatch/plugin.h>
 
@@ -13,6 +13,6 @@ typedef struct {
   gint64 free; /* bytes that others than root can still write */
 } DiskReading;
 
-/* Result: GPtrArray of DiskReading. lane: one for each sensor, so that one that hangs holds up no other.
+/* Result: GPtrArray of DiskReading. executor: one for each sensor, so that one that hangs holds up no other.
  * [main] */
-void disks_ask (const char *lane, char *const *mounts, FarRequest *req);
+void disks_ask (const char *executor, char *const *mounts, FarRequest *req);

@@ -32,7 +32,7 @@ typedef struct {
   GError *held; /* damaged: what every request hears; the writer's thread */
 } Disk;
 
-/* name: of the instance; reading has two lanes of that name. */
+/* name: of the instance; reading has two executors of that name. */
 Disk *disk_new (const char *path, const char *name);
 Disk *disk_ref (Disk *disk);
 void disk_unref (Disk *disk);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The writer's thread and its jobs; what reads runs on two lanes. */
+/* The writer's thread and its jobs; what reads runs on two executors. */
 #pragma once
 #include "disk.h"
 
@@ -62,7 +62,7 @@ FileJob *open_new (FarRequest *req);
 /* One step of care inside its own lock; FALSE: nothing to do, or it failed. */
 gboolean file_writer_care (Writer *writer, GError **error);
 
-/* read.c: lanes */
+/* read.c: executors */
 void file_read_rows (Disk *disk, const char *table, const FarFilterTerm *filter, const char *after,
                      guint limit, gboolean descending, FarRequest *req);
 void read_series (Disk *disk, const char *source, FarRequest *req);

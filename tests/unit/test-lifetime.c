@@ -395,7 +395,7 @@ START_TEST (one_that_is_held_says_nothing_untrue)
 }
 END_TEST
 
-/* ---- lane jobs ---- */
+/* ---- executor jobs ---- */
 
 static void
 slow_work (FarRequest *req, gpointer data)
@@ -410,7 +410,7 @@ both_worked (gpointer data)
   return g_atomic_int_get ((gint *) data) == 2;
 }
 
-START_TEST (a_lane_job_goes_on_and_calls_nobody)
+START_TEST (a_job_of_an_executor_goes_on_and_calls_nobody)
 {
   static gint worked;
   FarInstance *at = begin (&clerk_type.type, "clerk");
@@ -651,7 +651,7 @@ main (void)
   tcase_add_loop_test (cases, what_it_was_asked_for_ends_with_it, 0, 2);
   tcase_add_loop_test (cases, a_retired_one_ends_what_it_was_asked_for, 0, 2);
   tcase_add_loop_test (cases, one_that_is_held_says_nothing_untrue, 0, 2);
-  tcase_add_test (cases, a_lane_job_goes_on_and_calls_nobody);
+  tcase_add_test (cases, a_job_of_an_executor_goes_on_and_calls_nobody);
   tcase_add_loop_test (cases, a_watch_ends_with_its_instance, 0, 3);
   tcase_add_loop_test (cases, a_timer_ends_with_its_instance, 0, 3);
   tcase_add_test (cases, a_timer_of_a_retired_one_goes_on);

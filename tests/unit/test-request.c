@@ -105,7 +105,7 @@ START_TEST (after_cancel_nothing_comes)
 }
 END_TEST
 
-/* ---- lanes ---- */
+/* ---- executors ---- */
 
 static void
 answer_thread (FarRequest *req, gpointer data)

@@ -148,7 +148,7 @@ START_TEST (a_store_that_hangs_is_not_waited_for)
 }
 END_TEST
 
-/* Reading has lanes of its own for each store. */
+/* Reading has executors of its own for each store. */
 START_TEST (a_store_that_hangs_holds_up_no_other)
 {
   g_autofree char *dir = node_fresh_dir (), *dead = g_build_filename (dir, "a", NULL),

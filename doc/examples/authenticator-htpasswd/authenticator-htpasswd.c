@@ -97,7 +97,7 @@ table_judge (const char *text, const Check *check)
   return verdict;
 }
 
-/* [lane] */
+/* [executor] */
 static void
 check_work (FarRequest *req, gpointer data)
 {

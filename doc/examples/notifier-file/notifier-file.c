@@ -32,7 +32,7 @@ note_free (gpointer data)
   g_free (note);
 }
 
-/* [lane] */
+/* [executor] */
 static void
 note_write (FarRequest *req, gpointer data)
 {

@@ -59,9 +59,9 @@ job_free (gpointer data)
 static void
 run (Store *self, const char *what, void (*work) (FarRequest *req, gpointer data), Job *job, FarRequest *req)
 {
-  g_autofree char *lane = g_strdup_printf ("%s-%s", what, far_instance_name (self->at));
+  g_autofree char *executor = g_strdup_printf ("%s-%s", what, far_instance_name (self->at));
 
-  far_run_blocking (lane, WAITING_MAX, work, job, job_free, req);
+  far_run_blocking (executor, WAITING_MAX, work, job, job_free, req);
 }
 
 /* ---- changes ---- [writing thread] */
