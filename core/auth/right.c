@@ -431,7 +431,7 @@ right_says (const FarPrincipal *principal, FarAction action, GPtrArray *names, c
       principal->kind != FAR_PRINCIPAL_NODE) /* a node acts by FAR_ACTION_NODE, or by a right of its own */
     return right_visible_names (principal, names, FAR_SHOWS_ALL) ? FAR_SAYS_YES : FAR_SAYS_OTHER_OBJECT;
   person = right_best (principal, FALSE, action, names, how);
-  if (principal->via != NULL) /* a claim is worth what both may */
+  if (principal->via != NULL) /* for whom a node speaks may what both may */
     node = right_best (principal, TRUE, action, names, how);
   return MIN (person, node);
 }
@@ -554,7 +554,7 @@ far_explain (const FarPrincipal *principal, FarAction action, const char *object
   for (guint i = 0; i < rows->len; i++) {
     gboolean concerns = explain_row (list, rows->pdata[i], principal, FALSE, action, names, how);
 
-    if (principal->via != NULL) /* the node's own share in a claim */
+    if (principal->via != NULL) /* what the node itself has of it */
       concerns |= explain_row (list, rows->pdata[i], principal, TRUE, action, names, how);
     others += !concerns;
   }

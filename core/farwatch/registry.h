@@ -19,7 +19,7 @@ typedef struct {
   const char *object; /* as rights name it, two parts: "terminals/t1" */
   /* As its writer keeps it; never changed in place, so a reference of one's own stays as it is. Fields for
    * readers: `ssh`, `box`, `spki`: its public keys; `statement`: they are signed, it has joined; `stock`: its
-   * end is a third-party client of that kind, which sends no messages. Each may be missing. */
+   * end is a stock program of that kind, which sends no messages. Each may be missing. */
   json_t *row;
   /* name → json_t, as its writer keeps it. Fields for readers: `address`, `line`. Never to be changed. */
   GHashTable *devices;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Principals and rights. Default deny. A right is a row {who, action, object, hours, longest, from, needs,
  * until}; what a person may see is what a right of any action lets them see. A forwarded person is the
- * forwarding node's claim: judged as node AND person.
+ * forwarding node's word: judged as node AND person.
  * Functions are [main] unless their comment says otherwise. */
 #pragma once
 #include <farwatch/error.h>
@@ -23,7 +23,7 @@ typedef struct {
   char *name;      /* "alice", "term-1", "root" */
   GStrv groups;    /* of a person; may be NULL */
   gboolean super;  /* local root or the daemon's own uid: may all */
-  char *via;       /* claim: the node that vouches; NULL: none */
+  char *via;       /* delegated: the node that speaks for them; NULL: none */
   char *from;      /* address the interface saw, "" if none */
   gint64 until_us; /* wall; 0: no end */
   gint64 since_us; /* boottime at which it was made: a person's logins end when the person is removed */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A node that speaks for a person: how the person stands in the message, who is asked for by one that came
- * in, and what goes on to another node. All of it is the node's claim, so rights are judged as node and
+ * in, and what goes on to another node. All of it is the node's word alone, so rights are judged as node and
  * person (auth/right.c), and here is only decided whose word is taken at all. */
 #include "config.h"
 

@@ -52,7 +52,7 @@ void access_history_put (Access *self, const char *key, json_t *row, AccessDone 
 const char *access_text (const json_t *json, const char *key); /* NULL where it is no string */
 /* As rights name it; it need not be registered. device NULL: the terminal. Caller frees. */
 char *access_object (const char *terminal, const char *device);
-/* Is its end a third-party client? */
+/* Is its end a stock program? */
 gboolean access_is_stock (const FarRegistryNode *terminal);
 /* The node that calls, registered; else the call is failed and NULL returned. */
 const FarRegistryNode *access_calling_terminal (FarCall *call);
