@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What becomes of links and carriers when a node is revoked: before they are up, while they come up, when they are up, and while nobody knows yet
 who is revoked."""
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -10,6 +12,7 @@ import unittest
 
 import tap
 from lab import control, profile, ws
+from lab.case import FleetCase
 from lab.process import Process
 from lab.wait import free_port
 
@@ -134,6 +137,56 @@ class Links(unittest.TestCase):
         self.door.call("POST", "revoke", {"certificate": self.certificate(before)})
         self.assert_up(renewed)
         self.assert_refused(before)
+
+
+class Fleet(FleetCase):
+    """A cloud server that keeps its fleet in a store, and a terminal."""
+
+    @contextlib.contextmanager
+    def slow_store(self):
+        """Another program has the cloud's database, as a slow disk would: the list of the revoked is not read before it is let go."""
+        with contextlib.closing(sqlite3.connect(os.path.join(self.fleet.cloud.state, "main.db"), isolation_level=None)) as base:
+            base.execute("begin immediate")
+            yield
+            base.execute("rollback")
+
+    def restart_slowly(self, meanwhile=lambda: None):
+        """The cloud begins again and cannot read its list; a terminal comes. The logs of both, from there on."""
+        cloud, terminal = self.fleet.cloud, self.fleet.terminal
+        terminal.stop()
+        cloud.stop()
+        with self.slow_store():
+            there, here = cloud.spawn(), terminal.spawn()
+            there.wait_line("t1 waits: which nodes are revoked has not been read yet")
+            here.wait_line("link to cloud is up")
+            meanwhile()
+            self.assertFalse([line for line in there.lines if "link to t1 is up" in line], "it was let in before")
+        return there, here
+
+    def test_a_slow_store_turns_nobody_away(self):
+        self.start_fleet()
+        there, here = self.restart_slowly()
+        there.wait_line("link to t1 is up")
+        self.fleet.wait_connected("t1")
+        self.assertFalse([line for line in here.lines if "link to cloud is down" in line], "it was turned away")
+
+    def test_who_waits_is_judged_by_the_list(self):
+        """It was revoked before the restart; its certificate and its row are gone, and it comes while nobody knows that."""
+        self.start_fleet()
+        self.fleet.farctl("revoke", "--node", "t1")
+        there, here = self.restart_slowly()
+        here.wait_line("link to cloud is down")
+        there.wait_line("t1 is revoked: its link from .* is closed")
+        self.assertFalse([line for line in there.lines if "link to t1 is up" in line])
+
+    def test_a_link_that_is_up_ends_with_its_cause(self):
+        self.start_fleet()
+        here = self.fleet.terminal.process
+        since, begin = here.mark(), time.monotonic()
+        self.fleet.farctl("revoke", "--node", "t1")
+        here.wait_line("link to cloud is down", 2, since)
+        self.fleet.cloud.process.wait_line("link to t1 is down: revoked", 1)
+        self.assertLess(time.monotonic() - begin, 2)
 
 
 tap.main()

@@ -9,6 +9,8 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include <farwatch/clearance.h>
+
 #define PAIRS 15
 
 static void
@@ -397,15 +399,16 @@ END_TEST
 /* ---- the store reads nothing for a moment ---- */
 
 static guint reads_that_fail;
+static const char *table_that_fails = "devices";
 
-/* In place of core's: some reads of devices fail. */
+/* In place of core's: some reads of one table fail. */
 void
 far_store_rows (const char *store, const char *table, const FarFilterTerm *filter, const char *after,
                 guint limit, gboolean descending, FarRequest *req)
 {
   void (*real) (const char *, const char *, const FarFilterTerm *, const char *, guint, gboolean,
                 FarRequest *) = dlsym (RTLD_NEXT, "far_store_rows");
-  if (strcmp (table, "devices") == 0 && reads_that_fail > 0) {
+  if (strcmp (table, table_that_fails) == 0 && reads_that_fail > 0) {
     reads_that_fail--;
     far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "the disk does not answer");
     return;
@@ -433,6 +436,38 @@ START_TEST (devices_that_cannot_be_read_are_not_taken_for_known)
   ck_assert_uint_eq (got.status, 200);
   ck_assert (json_is_false (json_object_get (got.body, "confirmed")));
   ck_assert_str_eq (text_of (got.body, "note"), "registered");
+}
+END_TEST
+
+static FarClearance *
+link_of (const char *certificate)
+{
+  g_autofree char *serial = far_trust_serial (certificate, NULL);
+  g_autoptr (FarPresented) presented = far_presented_new ("t1", serial, NULL);
+  return far_clearance_new (presented, TRUE, NULL, NULL);
+}
+
+/* A service `fleet` that begins again while its store is away: who was revoked stays out, and all others come
+ * in as before, links that are up among them. The first time is another matter: nobody knows anything then.
+ */
+START_TEST (a_list_that_cannot_be_read_again_stays_in_force)
+{
+  g_autofree char *keys = new_keys ("t2"), *token = new_token ("t2");
+  Got got = enrol (token, keys, "t2");
+  g_autofree char *gone = g_strdup (text_of (got.body, "certificate"));
+  ck_assert_uint_eq (ask_root ("DELETE", "terminals/t2", NULL).status, 204);
+  table_that_fails = "revoked";
+  reads_that_fail = 1;
+  cloud_reload ("type: fleet,", "type: fleet, start: at-once,"); /* another instance, of the same meaning */
+  settle ();
+  ck_assert_uint_eq (reads_that_fail, 0);
+  ck_assert_ptr_null (far_instance_find (FAR_KIND_SERVICE, "fleet", NULL));
+  ck_assert (far_trust_revoked_known ());
+  g_autoptr (FarClearance) revoked = link_of (gone), good = NULL;
+  g_autoptr (FarPresented) other = far_presented_new ("t1", "0a01", NULL);
+  good = far_clearance_new (other, TRUE, NULL, NULL);
+  ck_assert_int_eq (far_clearance_state (revoked), FAR_CLEARANCE_REVOKED);
+  ck_assert_int_eq (far_clearance_state (good), FAR_CLEARANCE_IN);
 }
 END_TEST
 
@@ -482,6 +517,7 @@ main (void)
   tcase_add_test (cases, what_another_process_wrote_is_kept);
   tcase_add_test (cases, what_another_process_removed_stays_away);
   tcase_add_test (cases, devices_that_cannot_be_read_are_not_taken_for_known);
+  tcase_add_test (cases, a_list_that_cannot_be_read_again_stays_in_force);
   tcase_add_test (cases, a_service_that_stops_leaves_no_call);
   suite_add_tcase (suite, cases);
   TCase *admin = tcase_create ("admin");
