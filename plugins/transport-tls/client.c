@@ -62,6 +62,8 @@ direct_arrival_dialled (FarStream *stream, const GError *error, gpointer user)
   DirectArrival *arrival = user;
   DirectSession *session = arrival->session;
   g_ptr_array_remove_fast (session->dials, arrival->dial);
+  if (session->self != NULL)
+    direct_dial_tell (arrival->dial, session->self->at);
   if (stream == NULL) {
     direct_arrival_fail (arrival, error->message);
     return;
@@ -137,6 +139,8 @@ direct_client_up (FarStream *stream, const GError *error, gpointer user)
   DirectOpening *opening = user;
   DirectSession *session = opening->session;
   FarRequest *req = opening->req;
+  if (session->self != NULL)
+    direct_dial_tell (session->dial, session->self->at);
   session->dial = NULL;
   if (stream == NULL) {
     far_request_fail (req, g_error_copy (error));
@@ -207,8 +211,9 @@ direct_client_open (gpointer data, const FarCarrierOpen *spec, FarCarrier *carri
                           spec->session);
     return;
   }
-  if (!direct_client_ready (session, spec, &error)) {
-    far_request_fail (req, error);
+  if (!direct_client_ready (session, spec, &error)) { /* the token was not shown, whatever it is */
+    far_request_fail_new (req, FAR_ERROR_UNAVAILABLE, "%s", error->message);
+    g_error_free (error);
     return;
   }
   json_t *hello = json_pack ("{s:i, s:s, s:s}", "v", DIRECT_VERSION, "session", session->id, "token",

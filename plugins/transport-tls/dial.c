@@ -7,6 +7,7 @@
 #include "direct.h"
 
 #include <farwatch/dial.h>
+#include <farwatch/event.h>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -35,7 +36,8 @@ struct _DirectDial {
   DirectConn *conn;
   FarLoopTimer *timer;
   GError *error;
-  gboolean over;
+  gboolean over, known; /* known: who must be there is */
+  char *stranger;       /* the key of somebody else who is there; NULL: nobody was seen */
 };
 
 static void
@@ -47,6 +49,7 @@ direct_dial_unref (DirectDial *dial)
   g_free (dial->host);
   g_free (dial->node);
   g_free (dial->key);
+  g_free (dial->stranger);
   json_decref (dial->hello);
   far_tls_unref (dial->tls);
   g_clear_error (&dial->error);
@@ -129,10 +132,13 @@ direct_dial_shaken (FarStream *stream, const GError *error, gpointer user)
   DirectDial *dial = user;
   const char *stranger = error == NULL ? direct_dial_stranger (dial) : NULL;
   if (error != NULL || stranger != NULL) {
-    direct_dial_fail (dial, error != NULL ? (FarErrorCode) error->code : FAR_ERROR_DENIED,
-                      error != NULL ? error->message : stranger);
+    g_autofree char *key = far_tls_peer_key (stream);
+    if (key != NULL && (stranger != NULL || g_strcmp0 (key, dial->key) != 0))
+      dial->stranger = g_steal_pointer (&key);
+    direct_dial_fail (dial, FAR_ERROR_UNAVAILABLE, error != NULL ? error->message : stranger);
     return;
   }
+  dial->known = TRUE;
   dial->conn = direct_conn_new (g_steal_pointer (&dial->stream), &direct_dial_funcs, dial);
   direct_conn_say (dial->conn, g_steal_pointer (&dial->hello)); /* a fresh stream takes a record */
   if (dial->answered) {
@@ -194,6 +200,20 @@ direct_dial_cancel (DirectDial *dial)
   }
   g_atomic_int_inc (&dial->refs);
   far_loop_post (dial->loop, direct_dial_cancelled, dial);
+}
+
+/* One matter, whatever places were offered: no peer can fill the node's list of events. */
+void
+direct_dial_tell (const DirectDial *dial, FarInstance *at)
+{
+  if (dial->stranger != NULL)
+    far_event_raise (
+        at, FAR_SEVERITY_WARNING, "stranger",
+        _ ("somebody else answers at %s, where node '%s' should: the key there is %s, that of the "
+           "node %s; nothing was shown to it, see what listens there"),
+        dial->place, dial->node, dial->stranger, dial->key);
+  else if (dial->known)
+    far_event_clear (at, "stranger", _ ("node '%s' answers at %s"), dial->node, dial->place);
 }
 
 /* Whatever keeps the server from being reached, the token was not shown: UNAVAILABLE. */

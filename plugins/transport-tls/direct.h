@@ -112,10 +112,14 @@ typedef struct {
   gboolean answered; /* the hello is answered; else the stream is good when it is said */
 } DirectDialSpec;
 
-/* Borrowed by the caller until done() runs, which comes later, once, also when it was cancelled. Takes hello.
+/* Until the hello is said nothing was shown that is of use to anybody: whatever keeps the dial from that,
+ * also somebody else at that place, is FAR_ERROR_UNAVAILABLE; of somebody else an event says more.
+ * Borrowed by the caller until done() runs, which comes later, once, also when it was cancelled. Takes hello.
  */
 DirectDial *direct_dial_new (const DirectDialSpec *spec, json_t *hello, DirectDialDone done, gpointer user);
 void direct_dial_cancel (DirectDial *dial);
+/* Inside of done(): whether the right one was found there, or somebody else, as an event of at. */
+void direct_dial_tell (const DirectDial *dial, FarInstance *at);
 
 /* ---- a session (session.c), all [main] ---- */
 

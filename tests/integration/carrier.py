@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The direct carrier in a real fleet: sessions with the entry `stream` go over TLS from the terminal to the cloud, others by SSH, and what comes
 to its listener and is no terminal's business gets nothing."""
+import contextlib
 import json
+import os
+import re
 import socket
 import ssl
 import struct
+import subprocess
+import threading
 
 import tap
 from fakes.impair import Impair
@@ -16,6 +21,28 @@ from lab.wait import free_port, wait_until
 def word(**fields):
     text = json.dumps(fields).encode()
     return struct.pack(">H", len(text)) + text
+
+
+@contextlib.contextmanager
+def listening(port, keys):
+    """A TLS server that is none of the cloud's."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{keys}/node.crt", f"{keys}/node.key")
+
+    def serve():
+        while True:
+            try:
+                sock = server.accept()[0]
+            except OSError:
+                return
+            with contextlib.suppress(OSError), context.wrap_socket(sock, server_side=True) as shaken:
+                shaken.recv(1)
+    with socket.create_server(("127.0.0.1", port)) as server:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
 
 
 class Direct(FleetCase):
@@ -184,6 +211,26 @@ class Direct(FleetCase):
         self.assertNotEqual(self.fleet.session(row["session"])["state"], "open")
         self.fleet.terminal.advance(1.1)
         self.assertEqual(self.wait_generation(row, 2)["tunnel"], "tunnels")
+
+    def test_somebody_else_is_there(self):
+        """Another node of the fleet, and whoever has no certificate of the fleet, listen at the direct port: sessions come by SSH, which knows its
+        other end by itself, and an event names who was found there."""
+        port = free_port()
+        self.start_direct(advertise=f"127.0.0.1:{port}", terminals=("t1", "t2"))
+        own = f"{self.fleet.terminals['t2'].state}/keys"
+        strange = f"{self.fleet.terminal.state}/strange"
+        os.mkdir(strange)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=cloud",
+                        "-keyout", f"{strange}/node.key", "-out", f"{strange}/node.crt"], check=True, capture_output=True)
+        for keys in (own, strange):
+            with self.subTest(keys=keys), listening(port, keys):
+                self.open_by("tunnels", 2)
+            self.fleet.advance(11)
+        said = "".join(self.fleet.terminal.last_lines(10000))
+        line = next(line for line in said.splitlines() if "somebody else answers" in line)
+        self.assertIn("warning", line)
+        self.assertIn("node 'cloud'", line)
+        self.assertEqual(len(set(re.findall("sha256:[0-9a-f]{64}", line))), 2, line)
 
     def test_a_session_that_is_open_when_the_port_is_shut(self):
         """The link is lost, what it would come back by is not reached: the next generation is by SSH, until the same deadline."""

@@ -3,6 +3,7 @@
  * must refuse beside. */
 #include "unit/carrier-conform.h"
 
+#include <farwatch/event.h>
 #include <farwatch/trust.h>
 
 #include <farwatch/tls.h>
@@ -90,8 +91,24 @@ START_TEST (tls_is_as_all_kinds_are)
 }
 END_TEST
 
+typedef struct {
+  guint raised, over;
+  char *text;
+} Strangers;
+
+static Strangers strangers;
+
+static void
+stranger_told (const FarEvent *event, gpointer user)
+{
+  strangers.raised += !event->recovered && event->severity == FAR_SEVERITY_WARNING;
+  strangers.over += event->recovered;
+  if (!event->recovered && !strangers.text)
+    strangers.text = g_strdup (event->text);
+}
+
 /* The server that answers must be the node of the offer, by the key of the offer; the token is not shown to
- * another. */
+ * another, so it is as if nobody were there. People hear who was found, and when that is over. */
 START_TEST (another_server)
 {
   static const struct {
@@ -106,11 +123,22 @@ START_TEST (another_server)
   conform_reserve (&c, "s1");
   json_t *part = json_copy (c.tunnel->part);
   json_object_set_new (part, lies[_i].field, json_string (lies[_i].value));
+  guint listener = far_event_listen (NULL, stranger_told, NULL);
+  strangers = (Strangers){ 0 };
   g_autoptr (GError) error = conform_open_as (&c, "s1", "word-1", part);
-  ck_assert_msg (g_error_matches (error, FAR_ERROR, FAR_ERROR_DENIED), "%s", error->message);
+  ck_assert_msg (g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE), "%s", error->message);
   json_decref (part);
+  ck_assert_uint_eq (strangers.raised, _i); /* by the key of the offer it is nobody else */
+  for (guint i = 0; i < 2 * strangers.raised; i++)
+    ck_assert_ptr_nonnull (
+        strstr (strangers.text, i == 0
+                                    ? lies[_i].value
+                                    : json_string_value (json_object_get (c.tunnel->part, "fingerprint"))));
   conform_open (&c, "word-1");
+  ck_assert_uint_eq (strangers.over, strangers.raised);
+  far_event_unlisten (listener);
   conform_finish (&c);
+  g_free (strangers.text);
 }
 END_TEST
 
