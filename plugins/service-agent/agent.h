@@ -37,9 +37,10 @@ typedef struct _AgentSession {
   FarCarrier *carrier; /* until its ENDED; NULL: never opened */
   FarCarrier *before;  /* of another kind, given up for it; NULL: none was */
   const char
-      *unreached;    /* kind of the carrier, where the newest offer's was not reached and there is another */
-  char *token;       /* of the newest offer, until it is spent */
-  gboolean prepared; /* its carrier is on its way, and waits for the token */
+      *unreached; /* kind of the carrier, where the newest offer's was not reached and there is another */
+  gint64 elsewhere_us; /* when the cloud was last asked for another kind for that, boottime */
+  char *token;         /* of the newest offer, until it is spent */
+  gboolean prepared;   /* its carrier is on its way, and waits for the token */
   FarInstanceTimer *redial;
   gboolean in_line;  /* to be dialled */
   gboolean again;    /* this generation's credential is used up: another is wanted */

@@ -53,6 +53,7 @@ agent_session_opened (AgentSession *session)
   session->opened = TRUE;
   session->again = FALSE;
   session->failures = 0;
+  session->elsewhere_us = 0;
 }
 
 /* A tunnel end that did not answer in time has nothing left that could. */

@@ -19,6 +19,8 @@
   (60 * (gint64) G_USEC_PER_SEC) /* Z not reached: it may be flooded, or about to come back                  \
                                   */
 #define RETRY_FIRST_US G_USEC_PER_SEC
+/* The cloud may have no other carrier, or not now: what it offered is tried as it is for so long. */
+#define ELSEWHERE_US (8 * G_USEC_PER_SEC)
 #define REDIAL_US G_USEC_PER_SEC /* a way that comes back is found within two seconds */
 
 /* ---- end ---- */
@@ -73,13 +75,13 @@ is_hopeless (AgentSession *session, gboolean refused)
 }
 
 /* Is what was not reached of a kind that need not be? Then the cloud may offer the common one: a firewall may
- * let that through, and nobody waits for it to change its mind. */
+ * let that through, and nobody waits for it to change its mind. Without a link that says nothing of a
+ * firewall, and nobody would hear it; a cloud that has heard it and offers the same again has no other. */
 static gboolean
 way_elsewhere (const AgentSession *session)
 {
-  FarCarrierLook common;
-  return session->carrier && far_carrier_look (agent_opts (session->self)->tunnel, &common) &&
-         strcmp (common.kind, far_carrier_kind (session->carrier)) != 0;
+  gboolean heard = session->elsewhere_us && far_clock_boottime_us () < session->elsewhere_us + ELSEWHERE_US;
+  return session->carrier && !far_carrier_is_common (session->carrier) && session->self->linked && !heard;
 }
 
 /* Another credential is wanted, or, by `unreached`, another carrier. */
@@ -113,6 +115,7 @@ agent_dial_failed (AgentSession *session, const GError *error)
     agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
   } else if (!refused && way_elsewhere (session)) {
     session->unreached = far_carrier_kind (session->carrier);
+    session->elsewhere_us = far_clock_boottime_us ();
     agent_dial_again (session);
   } else if (!refused && session->token && !session->redial) {
     far_instance_timer (session->self->at, &session->redial, far_clock_boottime_us () + REDIAL_US, redial,

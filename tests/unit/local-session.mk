@@ -155,6 +155,13 @@ tests_unit_test_device_values_LDADD = $(TEST_LINK)
 
 AGENT_HELP = tests/unit/agent-help.c tests/unit/agent-help.h tests/unit/access-help.c tests/unit/access-help.h
 
+unit_tests += tests/unit/test-agent-carriers
+tests_unit_test_agent_carriers_SOURCES = tests/unit/test-agent-carriers.c tests/unit/access-help.c tests/unit/access-help.h
+tests_unit_test_agent_carriers_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_agent_carriers_CFLAGS = $(TEST_CC)
+tests_unit_test_agent_carriers_LDFLAGS = $(TEST_LD)
+tests_unit_test_agent_carriers_LDADD = $(TEST_LINK)
+
 unit_tests += tests/unit/test-agent-course
 tests_unit_test_agent_course_SOURCES = tests/unit/test-agent-course.c $(AGENT_HELP)
 tests_unit_test_agent_course_CPPFLAGS = $(TEST_CPP)
