@@ -33,6 +33,7 @@ farwatch_include_HEADERS += \
 	core/farwatch/picture.h \
 	core/farwatch/plugin.h \
 	core/farwatch/pump.h \
+	core/farwatch/offer.h \
 	core/farwatch/registry.h \
 	core/farwatch/request.h \
 	core/farwatch/right.h \
@@ -253,6 +254,9 @@ libfarwatch_la_SOURCES = \
 	core/reach/users-change.c \
 	core/reach/users.c \
 	core/reach/users.h \
+	core/reach/offer-login.c \
+	core/reach/offer-sealed.c \
+	core/reach/offer.c \
 	core/reach/registry-device.c \
 	core/reach/registry-private.h \
 	core/reach/registry-way.c \

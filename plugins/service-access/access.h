@@ -10,6 +10,7 @@
  * of handlers, and session.c, with that of the kind of session, are on top, and nobody calls into them. */
 #pragma once
 #include <farwatch/book.h>
+#include <farwatch/offer.h>
 #include <farwatch/plugin.h>
 #include <farwatch/registry.h>
 #include <farwatch/trust.h>

@@ -39,30 +39,21 @@ pending_free (gpointer data)
   g_free (pending);
 }
 
-static json_t *
-access_offer_new (AccessSession *session, const char *sealed)
+static FarOffer
+access_offer_new (AccessSession *session)
 {
-  gint64 left_us = session->opened_us ? session->deadline.boottime_us - far_clock_boottime_us ()
-                                      : session->for_us;
-  json_t *offer = json_pack ("{s:s, s:i, s:s?, s:I, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:s?}", "session",
-                             session->id, "generation", (int) session->generation, "request",
-                             session->request, "for_us", (json_int_t) MAX (left_us, 0), "device",
-                             session->device, "entry", session->entry == FAR_ENTRY_PORTS ? "ports" : "stream",
-                             "login", session->in_advance ? "in-advance" : "in-band", "person", session->user,
-                             "asker", session->person, "reason", session->reason, "sealed", sealed,
-                             "login_box", session->login_box);
-  far_carrier_part_put (session->carrier, offer, session->ports->part);
-  return offer;
-}
-
-static json_t *
-credential_new (AccessSession *session, const char *token, gint64 expires_us)
-{
-  json_t *credential = json_pack ("{s:s, s:i, s:s, s:I, s:s}", "session", session->id, "generation",
-                                  (int) session->generation, "terminal", session->terminal, "expires_us",
-                                  (json_int_t) expires_us, "token", token);
-  far_carrier_part_put (session->carrier, credential, session->ports->part);
-  return credential;
+  return (FarOffer){ .session = session->id,
+                     .generation = session->generation,
+                     .request = session->request,
+                     .for_us = session->opened_us ? session->deadline.boottime_us - far_clock_boottime_us ()
+                                                  : session->for_us,
+                     .device = session->device,
+                     .entry = session->entry,
+                     .in_advance = session->in_advance,
+                     .person = session->user,
+                     .asker = session->person,
+                     .reason = session->reason,
+                     .login_box = session->login_box };
 }
 
 static gint64
@@ -77,16 +68,19 @@ offer_seal (AccessSession *session, const char *token)
   g_autoptr (GError) error = NULL;
   const FarRegistryNode *terminal = far_registry_node (session->terminal);
   const char *box = terminal ? access_text (terminal->row, "box") : NULL;
-  json_t *credential = credential_new (session, token, offer_expires_us (session->self));
-  g_autofree char *sealed = box ? far_seal (box, credential, &error) : NULL;
-  json_decref (credential);
+  FarOffer offer = access_offer_new (session);
+  g_autofree char *sealed = box ? far_offer_seal (&offer, session->carrier, session->ports->part,
+                                                  session->terminal, box, token,
+                                                  offer_expires_us (session->self), &error)
+                                : NULL;
   if (!sealed) {
     far_log (session->self->at, G_LOG_LEVEL_WARNING, "cannot seal to terminal '%s': %s", session->terminal,
              error ? error->message : "it has no box key");
     access_session_event (session, FAR_SESSION_EV_FAILED, "the terminal has no usable key", NULL);
     return;
   }
-  session->offer = access_offer_new (session, sealed);
+  offer.sealed = sealed;
+  session->offer = far_offer_write (&offer, session->carrier, session->ports->part);
   access_offer_push (session);
 }
 

@@ -6,12 +6,13 @@
  *
  * From top to bottom, each calling only what stands below it: agent (the type, its handlers), local (what
  * this node's own people may do), push (what the cloud asks), poll (what the cloud is asked), offer (an offer
- * comes), login (in advance), credential (the sealed box), check (an offer's form and this node's rules),
+ * comes), check (this node's rules; an offer's form and what is sealed with it are farwatch/offer.h's),
  * session (effects of states), tunnel (dial, what arrives), report, ends (where a tunnel may go). What
  * is to happen above is told by poll_soon, and by the events of the book. The certificate and the list of
  * devices are another service's, `member`: devices are found in core, whoever added them. */
 #pragma once
 #include <farwatch/book.h>
+#include <farwatch/offer.h>
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>
 
@@ -170,33 +171,15 @@ void agent_hurry (Agent *self);     /* tells the link whether somebody waits for
 json_t *agent_session_show (const FarSession *session);
 
 /* ---- offers ---- */
-/* An offer in its parts; texts are borrowed from the JSON, or from the options. */
-typedef struct {
-  const char *session, *request, *address, *device, *person, *asker, *reason, *sealed, *login_box;
-  const char *transport; /* the one here that carries what is offered */
-  const char
-      *unreached; /* its kind, where this node's profile has it not dial there and it has another; static */
-  json_t *part;   /* the carrier's; a reference of its own */
-  guint generation;
-  gint64 for_us;
-  FarEntry entry;
-  gboolean in_advance;
-} AgentOffer;
-
-gboolean agent_offer_read (Agent *self, json_t *json, AgentOffer *offer, GError **error);
-void agent_offer_clear (AgentOffer *offer);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (AgentOffer, agent_offer_clear)
+/* Its form, by the transports that this node's sessions may come by. */
+gboolean agent_offer_read (Agent *self, json_t *json, FarOffer *offer, GError **error);
 /* May the tunnel end of an offer be dialled? Where not, and it need not be this kind, the offer is not
  * refused for it: the cloud has another carrier (offer->unreached). */
-gboolean agent_offer_end (Agent *self, AgentOffer *offer, GError **error);
+gboolean agent_offer_end (Agent *self, FarOffer *offer, GError **error);
 /* This node's own rules: device, hours, longest, number of sessions. */
-gboolean agent_offer_allowed (Agent *self, AgentOffer *offer, GError **error);
+gboolean agent_offer_allowed (Agent *self, FarOffer *offer, GError **error);
 /* The next generation of a session that is here: it may change where to dial and nothing else. */
-gboolean agent_offer_continues (const AgentSession *session, const AgentOffer *offer, GError **error);
-/* Opens the sealed credential; every field must equal the offer's. Result: the token (far_secret_free). */
-char *agent_credential_open (Agent *self, const AgentOffer *offer, GError **error);
-/* Opens the login box, compares, asks the authenticators. FALSE: it is refused, nobody was asked. */
-gboolean agent_login_check (Agent *self, const AgentOffer *offer, FarRequest *req);
+gboolean agent_offer_continues (const AgentSession *session, const FarOffer *offer, GError **error);
 /* Takes an offer. Ends req when it is clear whether it is accepted; its error is the refusal. */
 void agent_offer_take (Agent *self, json_t *offer, FarRequest *req);
 

@@ -11,10 +11,8 @@ plugins_service_agent_service_agent_la_SOURCES = \
 	plugins/service-agent/agent.c \
 	plugins/service-agent/agent.h \
 	plugins/service-agent/check.c \
-	plugins/service-agent/credential.c \
 	plugins/service-agent/ends.c \
 	plugins/service-agent/local.c \
-	plugins/service-agent/login.c \
 	plugins/service-agent/offer.c \
 	plugins/service-agent/poll.c \
 	plugins/service-agent/push.c \

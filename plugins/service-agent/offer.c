@@ -5,7 +5,7 @@
 #include "agent.h"
 
 static void
-session_take_place (AgentSession *session, const AgentOffer *offer)
+session_take_place (AgentSession *session, const FarOffer *offer)
 {
   g_free (session->address);
   g_free (session->transport);
@@ -19,7 +19,7 @@ session_take_place (AgentSession *session, const AgentOffer *offer)
 }
 
 static AgentSession *
-session_from (Agent *self, const AgentOffer *offer)
+session_from (Agent *self, const FarOffer *offer)
 {
   AgentSession *session = (AgentSession *) far_session_new (self->book, offer->session);
   session->self = self;
@@ -94,12 +94,27 @@ agent_offer_login_checked (FarRequest *req, gpointer user)
   wait_free (wait);
 }
 
+/* The way to the tunnel end is prepared while the password is checked. */
 static void
-agent_offer_new (Agent *self, AgentOffer *offer, FarRequest *req)
+agent_offer_login (AgentSession *session, const FarOffer *offer, FarRequest *req)
+{
+  Agent *self = session->self;
+  const AgentOpts *opts = agent_opts (self);
+  gboolean asked = far_offer_login (offer, opts->keys, self->nonces, (const char *const *) opts->in_advance,
+                                    req);
+  if (!self->nonce_told || !far_nonces_fresh (self->nonces))
+    self->poll_soon (self, 0); /* the next person needs a fresh nonce */
+  if (asked)
+    agent_dial_prepare (session);
+}
+
+static void
+agent_offer_new (Agent *self, FarOffer *offer, FarRequest *req)
 {
   GError *error = NULL;
-  char *token = agent_offer_allowed (self, offer, &error) ? agent_credential_open (self, offer, &error)
-                                                          : NULL;
+  char *token = agent_offer_allowed (self, offer, &error)
+                    ? far_offer_token (offer, agent_opts (self)->keys, &error)
+                    : NULL;
   if (!token) {
     offer_refuse (self, offer->session, error, req);
     return;
@@ -110,9 +125,8 @@ agent_offer_new (Agent *self, AgentOffer *offer, FarRequest *req)
   if (offer->in_advance) {
     Wait *wait = g_new0 (Wait, 1);
     *wait = (Wait){ agent_session_ref (session), token, far_request_ref (req) };
-    if (agent_login_check (self, offer,
-                           far_request_of (self->at, agent_offer_login_checked, wait, wait_free, 0)))
-      agent_dial_prepare (session);
+    agent_offer_login (session, offer,
+                       far_request_of (self->at, agent_offer_login_checked, wait, wait_free, 0));
     return;
   }
   agent_session_event (session, FAR_SESSION_EV_PERMIT, NULL, NULL);
@@ -123,11 +137,11 @@ agent_offer_new (Agent *self, AgentOffer *offer, FarRequest *req)
 /* ---- the next generation ---- */
 
 static void
-offer_continue (Agent *self, AgentSession *session, AgentOffer *offer, FarRequest *req)
+offer_continue (Agent *self, AgentSession *session, FarOffer *offer, FarRequest *req)
 {
   GError *error = NULL;
   gboolean good = agent_offer_continues (session, offer, &error) && agent_offer_end (self, offer, &error);
-  char *token = good ? agent_credential_open (self, offer, &error) : NULL;
+  char *token = good ? far_offer_token (offer, agent_opts (self)->keys, &error) : NULL;
   if (!token) {
     offer_refuse (self, offer->session, error, req);
     return;
@@ -143,7 +157,7 @@ offer_continue (Agent *self, AgentSession *session, AgentOffer *offer, FarReques
 void
 agent_offer_take (Agent *self, json_t *json, FarRequest *req)
 {
-  g_auto (AgentOffer) offer = { 0 };
+  g_auto (FarOffer) offer = { 0 };
   GError *error = NULL;
   if (!agent_offer_read (self, json, &offer, &error)) {
     offer_refuse (self, agent_text (json, "session"), error, req);

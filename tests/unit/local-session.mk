@@ -28,7 +28,7 @@ tests_unit_test_session_walk_LDADD = $(TEST_LINK)
 # the checks of the agent, without the rest of it
 unit_tests += tests/unit/test-agent
 tests_unit_test_agent_SOURCES = tests/unit/test-agent.c tests/unit/trust-fixture.c tests/unit/trust-fixture.h \
-	plugins/service-agent/check.c plugins/service-agent/credential.c plugins/service-agent/ends.c plugins/service-agent/login.c
+	plugins/service-agent/check.c plugins/service-agent/ends.c
 tests_unit_test_agent_CPPFLAGS = $(TEST_CPP)
 tests_unit_test_agent_CFLAGS = $(TEST_CC)
 tests_unit_test_agent_LDFLAGS = $(TEST_LD)

@@ -64,6 +64,24 @@ START_TEST (test_in_advance)
 }
 END_TEST
 
+/* A nonce that has been used often is replaced before it is over: the cloud hears of the next one at once. */
+START_TEST (test_nonce_is_replaced)
+{
+  g_autofree char *nonce = g_strdup (text_of (last_sent ("poll")->body, "nonce"));
+  polls_answered (json_pack ("{s:b}", "needed", 0));
+  FakeSent *poll = last_sent ("poll");
+  for (guint i = 0; i < 2000 && last_sent ("poll") == poll; i++) {
+    g_autofree char *id = g_strdup_printf ("s%u", i), *word = g_strdup_printf ("%s.word%u", nonce, i);
+    json_t *wrong = offer_in_advance (id, "x", word);
+    json_object_set_new (wrong, "request", json_string ("another"));
+    ck_assert_uint_eq (push (wrong).status, 403);
+    run_pending ();
+  }
+  ck_assert_ptr_ne (last_sent ("poll"), poll);
+  ck_assert_str_ne (text_of (last_sent ("poll")->body, "nonce"), nonce);
+}
+END_TEST
+
 static void
 pushed (FarMessage *answer, gboolean last, gpointer status)
 {
@@ -206,6 +224,7 @@ main (void)
   tcase_set_timeout (cases, 60);
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, test_in_advance);
+  tcase_add_test (cases, test_nonce_is_replaced);
   tcase_add_test (cases, test_in_advance_among_guesses);
   tcase_add_test (cases, test_prepared_in_vain);
   tcase_add_test (cases, test_prepared_and_closed);

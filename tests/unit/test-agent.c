@@ -19,19 +19,13 @@ static char *dir, *box;
 static AgentOpts opts;
 static Agent agent;
 static FarInstance at;
-static guint live, polls;
+static guint live;
 
 /* What the checks ask of core and of the rest of the agent. */
 guint
 far_book_count (FarBook *book, const char *person)
 {
   return live;
-}
-
-static void
-poll_counted (Agent *self, gint64 in_us)
-{
-  polls++;
 }
 
 /* Two transports: one whose part of an offer stands in the offer itself, one whose part is `carrier`. */
@@ -101,9 +95,9 @@ set_up (void)
                       .sessions = 2,
                       .tunnel_ends = near_by };
   at.options = &opts;
-  agent = (Agent){ .at = &at, .poll_soon = poll_counted };
+  agent = (Agent){ .at = &at };
   agent.nonces = far_nonces_new ();
-  live = polls = 0;
+  live = 0;
   FarDevice device = { .name = (char *) "boiler", .endpoint = (char *) "lan" };
   ck_assert (far_device_add (NULL, &device, NULL));
 }
@@ -148,11 +142,11 @@ honest (void)
 static char *
 refusal (json_t *json /* takes */)
 {
-  g_auto (AgentOffer) offer = { 0 };
+  g_auto (FarOffer) offer = { 0 };
   GError *error = NULL;
   g_autofree char *token = NULL;
   if (agent_offer_read (&agent, json, &offer, &error) && agent_offer_allowed (&agent, &offer, &error))
-    token = agent_credential_open (&agent, &offer, &error);
+    token = far_offer_token (&offer, dir, &error);
   ck_assert_int_eq (token == NULL, error != NULL);
   char *why = error ? g_strdup (error->message) : NULL;
   g_clear_error (&error);
@@ -283,7 +277,7 @@ START_TEST (test_carrier_elsewhere)
 {
   const char *const places[] = { "192.0.2.1:1", "198.51.100.1:1" };
   for (guint i = 0; i < G_N_ELEMENTS (places); i++) {
-    g_auto (AgentOffer) offer = { 0 };
+    g_auto (FarOffer) offer = { 0 };
     g_autofree char *part = g_strdup_printf (CARRIER ("new", "%s", "k"), places[i]);
     json_t *json = with_carrier (honest (), part);
     ck_assert (agent_offer_read (&agent, json, &offer, NULL));
@@ -508,7 +502,7 @@ START_TEST (test_continues)
                            .for_us = 10 * MINUTE,
                            .transport = (char *) "tunnel",
                            .state = FAR_SESSION_RESUMING };
-  g_auto (AgentOffer) offer = { 0 };
+  g_auto (FarOffer) offer = { 0 };
   g_autoptr (GError) error = NULL;
   json_t *json = honest ();
   json_object_set_new (json, "generation", json_integer (4));
@@ -522,7 +516,7 @@ START_TEST (test_continues)
   g_clear_error (&error);
   session.state = FAR_SESSION_RESUMING;
   json_object_set_new (json, lies[_i].key, json_loads (lies[_i].value, JSON_DECODE_ANY, NULL));
-  agent_offer_clear (&offer);
+  far_offer_clear (&offer);
   ck_assert (agent_offer_read (&agent, json, &offer, NULL));
   ck_assert (!agent_offer_continues (&session, &offer, &error));
   ck_assert_msg (strstr (error->message, lies[_i].word) != NULL, "%s", error->message);
@@ -554,7 +548,7 @@ login_box (const char *nonce)
 static const char *
 try_login (json_t *plain /* takes */)
 {
-  g_auto (AgentOffer) offer = { 0 };
+  g_auto (FarOffer) offer = { 0 };
   json_t *json = honest ();
   g_autofree char *sealed = plain ? far_seal (box, plain, NULL) : NULL;
   json_decref (plain);
@@ -563,7 +557,8 @@ try_login (json_t *plain /* takes */)
     json_object_set_new (json, "login_box", json_string (sealed));
   ck_assert (agent_offer_read (&agent, json, &offer, NULL));
   GMainLoop *loop = g_main_loop_new (NULL, FALSE);
-  agent_login_check (&agent, &offer, far_request_new (login_ended, loop, 5000));
+  far_offer_login (&offer, dir, agent.nonces, (const char *const *) in_advance,
+                   far_request_new (login_ended, loop, 5000));
   g_main_loop_run (loop);
   g_main_loop_unref (loop);
   json_decref (json);
@@ -650,11 +645,9 @@ START_TEST (test_nonce_handed_over)
     ck_assert_msg (far_nonces_spend (agent.nonces, one), "use %u", uses);
   }
   ck_assert_uint_lt (uses, 5000);
-  agent.nonce_told = TRUE;
-  polls = 0;
   const char *why = try_login (login_box (late));
   ck_assert_msg (!why || !strstr (why, "login box"), "%s", why);
-  ck_assert_uint_gt (polls, 0);
+  ck_assert (!far_nonces_fresh (agent.nonces));
 }
 END_TEST
 
@@ -663,8 +656,6 @@ START_TEST (test_nonce_wears_out)
 {
   g_autofree char *nonce = far_nonces_give (agent.nonces), *first = g_strconcat (nonce, ".0", NULL);
   guint good = 0;
-  agent.nonce_told = TRUE;
-  polls = 0;
   for (guint i = 0; i < 2000; i++) {
     g_autofree char *one = g_strdup_printf ("%s.%u", nonce, i);
     good += far_nonces_spend (agent.nonces, one);
@@ -673,7 +664,7 @@ START_TEST (test_nonce_wears_out)
   ck_assert_uint_lt (good, 2000);
   ck_assert (!far_nonces_spend (agent.nonces, first));
   login_refused (login_box (first), "nonce");
-  ck_assert_uint_gt (polls, 0);
+  ck_assert (!far_nonces_fresh (agent.nonces));
 }
 END_TEST
 
