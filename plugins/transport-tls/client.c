@@ -198,6 +198,20 @@ direct_client_ready (DirectSession *session, const FarCarrierOpen *spec, GError 
   return TRUE;
 }
 
+static json_t *
+direct_client_hello (DirectSession *session, const char *token)
+{
+  return json_pack ("{s:i, s:s, s:s}", "v", DIRECT_VERSION, "session", session->id, "token", token);
+}
+
+void
+direct_client_show (gpointer self, FarCarrier *carrier, const char *token)
+{
+  DirectSession *session = direct_session_of (self, carrier);
+  if (session != NULL && session->dial != NULL)
+    direct_dial_show (session->dial, direct_client_hello (session, token));
+}
+
 void
 direct_client_open (gpointer data, const FarCarrierOpen *spec, FarCarrier *carrier, FarRequest *req)
 {
@@ -216,8 +230,7 @@ direct_client_open (gpointer data, const FarCarrierOpen *spec, FarCarrier *carri
     g_error_free (error);
     return;
   }
-  json_t *hello = json_pack ("{s:i, s:s, s:s}", "v", DIRECT_VERSION, "session", session->id, "token",
-                             spec->token != NULL ? spec->token : "");
+  json_t *hello = spec->token != NULL ? direct_client_hello (session, spec->token) : NULL;
   DirectOpening *opening = g_new0 (DirectOpening, 1);
   *opening = (DirectOpening){ direct_session_ref (session), far_request_ref (req) };
   session->dial = direct_client_dial (session, hello, TRUE, direct_client_up, opening);

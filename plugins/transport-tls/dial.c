@@ -24,7 +24,7 @@ struct _DirectDial {
   FarTls *tls;
   FarLoop *loop;
   gint64 until_us, reach_us;
-  json_t *hello;
+  json_t *hello;     /* NULL: said, or not there yet */
   gboolean answered; /* its hello is answered */
   DirectDialDone done;
   gpointer user;
@@ -36,6 +36,7 @@ struct _DirectDial {
   DirectConn *conn;
   FarLoopTimer *timer;
   GError *error;
+  gboolean said;        /* the hello */
   gboolean over, known; /* known: who must be there is */
   char *stranger;       /* the key of somebody else who is there; NULL: nobody was seen */
 };
@@ -81,10 +82,12 @@ direct_dial_over (DirectDial *dial, GError *error)
   far_loop_post (far_loop_main (), direct_dial_finished, dial);
 }
 
+/* Until the hello is said, nothing of it is known there. */
 static void
 direct_dial_fail (DirectDial *dial, FarErrorCode code, const char *why)
 {
-  direct_dial_over (dial, g_error_new (FAR_ERROR, code, _ ("no carrier to %s: %s"), dial->place, why));
+  direct_dial_over (dial, g_error_new (FAR_ERROR, dial->said ? code : FAR_ERROR_UNAVAILABLE,
+                                       _ ("no carrier to %s: %s"), dial->place, why));
 }
 
 /* ---- [loop] ---- */
@@ -127,6 +130,19 @@ direct_dial_stranger (DirectDial *dial)
 }
 
 static void
+direct_dial_say (DirectDial *dial)
+{
+  dial->said = TRUE;
+  direct_conn_say (dial->conn, g_steal_pointer (&dial->hello)); /* a fresh stream takes a record */
+  if (dial->answered) {
+    far_loop_timer_set (dial->timer, dial->until_us);
+    return;
+  }
+  dial->stream = direct_conn_steal (g_steal_pointer (&dial->conn));
+  direct_dial_over (dial, NULL);
+}
+
+static void
 direct_dial_shaken (FarStream *stream, const GError *error, gpointer user)
 {
   DirectDial *dial = user;
@@ -140,13 +156,10 @@ direct_dial_shaken (FarStream *stream, const GError *error, gpointer user)
   }
   dial->known = TRUE;
   dial->conn = direct_conn_new (g_steal_pointer (&dial->stream), &direct_dial_funcs, dial);
-  direct_conn_say (dial->conn, g_steal_pointer (&dial->hello)); /* a fresh stream takes a record */
-  if (dial->answered) {
+  if (dial->hello != NULL)
+    direct_dial_say (dial);
+  else
     far_loop_timer_set (dial->timer, dial->until_us);
-    return;
-  }
-  dial->stream = direct_conn_steal (g_steal_pointer (&dial->conn));
-  direct_dial_over (dial, NULL);
 }
 
 static void
@@ -189,7 +202,46 @@ direct_dial_cancelled (gpointer data)
   direct_dial_unref (dial);
 }
 
+typedef struct {
+  DirectDial *dial;
+  json_t *hello;
+} DirectShow;
+
+static void
+direct_dial_shown (gpointer data)
+{
+  DirectShow *show = data;
+  DirectDial *dial = show->dial;
+  if (dial->over || dial->said || dial->hello != NULL) {
+    json_decref (show->hello);
+  } else {
+    dial->hello = show->hello;
+    dial->until_us = far_clock_boottime_us () + DIAL_US;
+    if (dial->conn != NULL)
+      direct_dial_say (dial);
+  }
+  direct_dial_unref (dial);
+  g_free (show);
+}
+
 /* ---- on main ---- */
+
+void
+direct_dial_show (DirectDial *dial, json_t *hello)
+{
+  if (dial->connecting != NULL) { /* its loop has not begun */
+    dial->hello = hello;
+    return;
+  }
+  if (dial->fd < 0) { /* nor will it */
+    json_decref (hello);
+    return;
+  }
+  DirectShow *show = g_new (DirectShow, 1);
+  *show = (DirectShow){ dial, hello };
+  g_atomic_int_inc (&dial->refs);
+  far_loop_post (dial->loop, direct_dial_shown, show);
+}
 
 void
 direct_dial_cancel (DirectDial *dial)

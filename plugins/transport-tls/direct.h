@@ -114,10 +114,12 @@ typedef struct {
 
 /* Until the hello is said nothing was shown that is of use to anybody: whatever keeps the dial from that,
  * also somebody else at that place, is FAR_ERROR_UNAVAILABLE; of somebody else an event says more.
- * Borrowed by the caller until done() runs, which comes later, once, also when it was cancelled. Takes hello.
- */
+ * Borrowed by the caller until done() runs, which comes later, once, also when it was cancelled. Takes hello
+ * (NULL: it comes later). */
 DirectDial *direct_dial_new (const DirectDialSpec *spec, json_t *hello, DirectDialDone done, gpointer user);
 void direct_dial_cancel (DirectDial *dial);
+/* The hello of one that had none; takes it. Before that one came all else is done. */
+void direct_dial_show (DirectDial *dial, json_t *hello);
 /* Inside of done(): whether the right one was found there, or somebody else, as an event of at. */
 void direct_dial_tell (const DirectDial *dial, FarInstance *at);
 
@@ -200,6 +202,7 @@ void direct_server_reserve (gpointer self, const FarCarrierSpec *spec, FarCarrie
 /* ---- the client (client.c), all [main] ---- */
 
 void direct_client_open (gpointer self, const FarCarrierOpen *spec, FarCarrier *carrier, FarRequest *req);
+void direct_client_show (gpointer self, FarCarrier *carrier, const char *token);
 const char *direct_part_fault (json_t *part);
 
 G_END_DECLS

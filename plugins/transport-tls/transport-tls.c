@@ -140,6 +140,7 @@ static const FarCarrierOps direct_carrier = {
   .check = direct_part_fault,
   .reserve = direct_server_reserve,
   .open = direct_client_open,
+  .show = direct_client_show,
   .attach = direct_attach,
   .set_deadline = direct_set_deadline,
   .shut = direct_shut,

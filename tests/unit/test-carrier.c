@@ -107,6 +107,32 @@ stranger_told (const FarEvent *event, gpointer user)
     strangers.text = g_strdup (event->text);
 }
 
+/* A listener waits for the hello as long as for any: a check of a login that takes longer finds the way gone.
+ * The token was not shown, and the same one opens the next. */
+START_TEST (prepared_for_too_long)
+{
+  const CarrierConform with = by_tls ();
+  Conform c;
+  Answer answer = { 0 };
+  conform_begin (&c, &with);
+  conform_reserve (&c, "s1");
+  g_autoptr (FarRequest) req = conform_prepare (&c, &answer);
+  for (guint i = 0; i < 500; i++) {
+    settle_workers ();
+    run_pending ();
+  }
+  far_clock_advance (SECONDS (11));
+  answer_wait (&answer);
+  ck_assert (g_error_matches (answer.error, FAR_ERROR, FAR_ERROR_UNAVAILABLE));
+  g_clear_error (&answer.error);
+  conform_ends (&c.terminal, "given up");
+  side_clear (&c.terminal);
+  c.terminal.device = &c.device;
+  conform_open (&c, "word-1");
+  conform_finish (&c);
+}
+END_TEST
+
 /* The server that answers must be the node of the offer, by the key of the offer; the token is not shown to
  * another, so it is as if nobody were there. People hear who was found, and when that is over. */
 START_TEST (another_server)
@@ -513,6 +539,7 @@ main (void)
   tcase_add_test (cases, held_too_long);
   tcase_add_loop_test (cases, tls_is_as_all_kinds_are, 0, G_N_ELEMENTS (conform_properties));
   tcase_add_loop_test (cases, memory_is_as_all_kinds_are, 0, G_N_ELEMENTS (conform_properties));
+  tcase_add_test (cases, prepared_for_too_long);
   tcase_add_loop_test (cases, another_server, 0, 2);
   tcase_add_test (cases, no_ports);
   tcase_add_test (cases, replaced_and_given_up);
