@@ -64,7 +64,7 @@ agent_init (gpointer data, FarInstance *at, GError **error)
   self->at = at;
   self->book = far_book_new (at, &agent_session_kind, NULL, self);
   self->sessions = far_book_sessions (self->book);
-  self->poll_soon = agent_poll_soon;
+  self->polls = agent_polls_new (self);
   self->nonces = far_nonces_new ();
   g_queue_init (&self->in_line);
   return agent_ends_good (agent_opts (self), error) && hours_good (agent_opts (self), error);
@@ -75,7 +75,7 @@ agent_linked (Agent *self)
 {
   self->nonce_told = FALSE; /* the cloud may have been started anew */
   self->clock_said_us = 0;
-  agent_poll_soon (self, 0);
+  far_cycle_soon (self->polls, 0);
 }
 
 static gboolean
@@ -85,7 +85,7 @@ agent_start (gpointer data, GError **error)
   far_device_on_lost (self->at, device_lost, self);
   far_device_on_failed (self->at, agent_when_device_failed, self);
   far_instance_ready (self->at);
-  agent_poll_soon (self, 0);
+  far_cycle_soon (self->polls, 0);
   return TRUE;
 }
 
@@ -96,7 +96,7 @@ agent_reload (gpointer data, const void *options, GError **error)
   if (!agent_ends_good (options, error) || !hours_good (options, error))
     return FALSE;
   ((Agent *) data)->nonce_told = FALSE; /* with it goes which carriers there are now */
-  agent_poll_soon (data, 0);
+  far_cycle_soon (((Agent *) data)->polls, 0);
   return TRUE;
 }
 
@@ -114,6 +114,7 @@ agent_fini (gpointer data)
 {
   Agent *self = data;
   agent_dials_forget (self);
+  far_cycle_free (self->polls);
   far_book_free (self->book);
   far_nonces_free (self->nonces);
   g_free (self->link_from);

@@ -8,10 +8,11 @@
  * this node's own people may do), push (what the cloud asks), poll (what the cloud is asked), offer (an offer
  * comes), check (this node's rules; an offer's form and what is sealed with it are farwatch/offer.h's),
  * session (effects of states), tunnel (dial, what arrives), report, ends (where a tunnel may go). What
- * is to happen above is told by poll_soon, and by the events of the book. The certificate and the list of
- * devices are another service's, `member`: devices are found in core, whoever added them. */
+ * is to happen above is told by the cycle of polls, and by the events of the book. The certificate and the
+ * list of devices are another service's, `member`: devices are found in core, whoever added them. */
 #pragma once
 #include <farwatch/book.h>
+#include <farwatch/cycle.h>
 #include <farwatch/offer.h>
 #include <farwatch/plugin.h>
 #include <farwatch/trust.h>
@@ -56,22 +57,17 @@ typedef struct _AgentSession {
 
 struct _Agent {
   FarInstance *at;
-  /* poll.c: the next poll comes no later than that. Given at the start, since those ask for it whom poll.c
-   * itself calls. */
-  void (*poll_soon) (Agent *self, gint64 in_us);
+  FarCycle *polls;      /* of poll.c; who needs one before its time asks it */
   FarBook *book;        /* of sessions */
   GHashTable *sessions; /* the book's: id → AgentSession */
   FarNonces *nonces;    /* that a login in advance must name */
   gboolean nonce_told;  /* the cloud has the newest one */
-  FarInstanceTimer *poll_timer;
-  gint64 poll_at_us; /* boottime of the next poll */
-  char *link_from;   /* address of the other end of the link, now or last; NULL: never linked */
-  gboolean linked, polling, poll_again;
-  guint polls_failed; /* in a row */
-  gint64 cut_us;      /* when the link was last cut for want of an answer, boottime */
-  guint dialling;     /* tunnels under way */
-  guint preparing;    /* beside these: those that wait for their token */
-  GQueue in_line;     /* of AgentSession: to be dialled when one of these is done */
+  char *link_from;      /* address of the other end of the link, now or last; NULL: never linked */
+  gboolean linked;
+  gint64 cut_us;   /* when the link was last cut for want of an answer, boottime */
+  guint dialling;  /* tunnels under way */
+  guint preparing; /* beside these: those that wait for their token */
+  GQueue in_line;  /* of AgentSession: to be dialled when one of these is done */
   /* boottime when the cloud was told what this machine's clock says; 0: not on this link */
   gint64 clock_said_us;
   gint64 clock_skew_us;  /* as it was then */
@@ -184,7 +180,7 @@ gboolean agent_offer_continues (const AgentSession *session, const FarOffer *off
 void agent_offer_take (Agent *self, json_t *offer, FarRequest *req);
 
 /* ---- poll.c ---- */
-void agent_poll_soon (Agent *self, gint64 in_us);
+FarCycle *agent_polls_new (Agent *self);
 
 /* ---- push.c, local.c: handlers ---- */
 void agent_offers_post (gpointer self, FarCall *call);

@@ -103,7 +103,7 @@ agent_offer_login (AgentSession *session, const FarOffer *offer, FarRequest *req
   gboolean asked = far_offer_login (offer, opts->keys, self->nonces, (const char *const *) opts->in_advance,
                                     req);
   if (!self->nonce_told || !far_nonces_fresh (self->nonces))
-    self->poll_soon (self, 0); /* the next person needs a fresh nonce */
+    far_cycle_soon (self->polls, 0); /* the next person needs a fresh nonce */
   if (asked)
     agent_dial_prepare (session);
 }

@@ -10,36 +10,8 @@
 #define CUT_EACH_US (30 * G_USEC_PER_SEC) /* a cloud that is busy is not made busier */
 #define LISTED_MAX 100
 #define CLOCK_EACH_US (3600 * (gint64) G_USEC_PER_SEC)
-#define RETRY_US (G_USEC_PER_SEC / 2) /* then twice as long each time, up to the cycle */
-
-static void poll_now (gpointer user);
-
-static void
-poll_at (Agent *self, gint64 at_us)
-{
-  self->poll_at_us = at_us;
-  far_instance_timer (self->at, &self->poll_timer, at_us, poll_now, self);
-}
-
-/* The next poll comes no later than that. */
-void
-agent_poll_soon (Agent *self, gint64 in_us)
-{
-  gint64 at_us = far_clock_boottime_us () + in_us;
-  if (in_us <= 0 && self->polling)
-    self->poll_again = TRUE;
-  else if (!self->poll_timer || at_us < self->poll_at_us)
-    poll_at (self, at_us);
-}
-
-/* A tenth more or less, so that terminals that came back together do not stay together. */
-static void
-poll_next (Agent *self)
-{
-  gint64 cycle = agent_opts (self)->poll;
-  guint32 spread = MIN (cycle / 5, G_MAXINT32) + 1;
-  poll_at (self, far_clock_boottime_us () + cycle - cycle / 10 + far_random_u32 (spread));
-}
+/* A cloud that has just started may not answer yet: it is not left alone for a whole cycle. */
+#define RETRY_US (G_USEC_PER_SEC / 2)
 
 static json_t *
 poll_sessions (Agent *self)
@@ -186,7 +158,8 @@ static void
 agent_poll_nonce (Agent *self, const Poll *poll, gboolean wanted)
 {
   self->nonce_told = far_nonces_fresh (self->nonces) && (poll->nonce || (self->nonce_told && !wanted));
-  self->poll_again |= wanted && !poll->nonce;
+  if (wanted && !poll->nonce)
+    far_cycle_soon (self->polls, 0);
 }
 
 static void
@@ -216,21 +189,6 @@ cut_dead_link (Agent *self)
   far_peer_cut (link, "", "no answer, while a session waits");
 }
 
-/* A cloud that has just started may not answer yet: it is not left alone for a whole cycle. */
-static void
-poll_judge (Agent *self, const GError *error)
-{
-  if (!error) {
-    self->polls_failed = 0;
-    return;
-  }
-  far_log_limited (self->at, "poll", "poll not answered: %s", error->message);
-  if (agent_waits (self))
-    cut_dead_link (self);
-  agent_poll_soon (self, RETRY_US << MIN (self->polls_failed, 10));
-  self->polls_failed++;
-}
-
 static void
 poll_free (gpointer data)
 {
@@ -245,25 +203,23 @@ polled (FarRequest *req, gpointer user)
   Poll *poll = user;
   Agent *self = poll->self;
   g_autoptr (GError) error = far_request_error (req) ? g_error_copy (far_request_error (req)) : NULL;
-  self->polling = FALSE;
   if (!error)
     agent_poll_answer (self, poll, far_request_result (req), &error);
-  gboolean again = self->poll_again && !error;
-  self->poll_again = FALSE;
-  poll_judge (self, error);
-  if (again)
-    agent_poll_soon (self, 0);
+  if (error)
+    far_log_limited (self->at, "poll", "poll not answered: %s", error->message);
+  if (error && agent_waits (self))
+    cut_dead_link (self);
+  far_cycle_over (self->polls, !error);
   poll_free (poll);
 }
 
-static void
-poll_now (gpointer user)
+static gboolean
+agent_poll_ask (gpointer user)
 {
   Agent *self = user;
   const char *link = agent_opts (self)->link;
-  poll_next (self);
-  if (self->polling || !far_peer_connected (link, ""))
-    return;
+  if (!far_peer_connected (link, ""))
+    return FALSE;
   Poll *poll = g_new0 (Poll, 1);
   *poll = (Poll){ self, poll_sessions (self), far_clock_boottime_us (), FALSE };
   json_t *body = poll_body (self, poll->told);
@@ -271,8 +227,21 @@ poll_now (gpointer user)
   g_autoptr (FarMessage) message = far_message_request ("POST", "poll", json_incref (body));
   agent_poll_carriers (self, body, message);
   json_decref (body);
-  self->polling = TRUE;
   far_peer_send (link, "", message,
                  far_request_of (self->at, polled, poll, poll_free,
                                  agent_waits (self) ? HURRY_TIMEOUT_MS : POLL_TIMEOUT_MS));
+  return TRUE;
+}
+
+static gint64
+agent_poll_length (gpointer user)
+{
+  return agent_opts (user)->poll;
+}
+
+FarCycle *
+agent_polls_new (Agent *self)
+{
+  static const FarCycleFuncs funcs = { agent_poll_ask, agent_poll_length };
+  return far_cycle_new (self->at, &funcs, RETRY_US, self);
 }

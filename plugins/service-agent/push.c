@@ -41,7 +41,7 @@ agent_poll_now_post (gpointer data, FarCall *call)
   Agent *self = data;
   if (!from_cloud (self, call))
     return;
-  agent_poll_soon (self, 0);
+  far_cycle_soon (self->polls, 0);
   far_call_answer (call, 202, json_object ());
 }
 

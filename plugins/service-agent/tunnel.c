@@ -52,7 +52,7 @@ agent_session_wait (AgentSession *session)
     failures--;
   agent_session_forget_token (session);
   session->again = TRUE;
-  session->self->poll_soon (session->self, failures ? RETRY_FIRST_US << (failures - 1) : 0);
+  far_cycle_soon (session->self->polls, failures ? RETRY_FIRST_US << (failures - 1) : 0);
 }
 
 /* ---- dial ---- */

@@ -183,6 +183,13 @@ tests_unit_test_agent_advance_CFLAGS = $(TEST_CC)
 tests_unit_test_agent_advance_LDFLAGS = $(TEST_LD)
 tests_unit_test_agent_advance_LDADD = $(TEST_LINK)
 
+unit_tests += tests/unit/test-cycle
+tests_unit_test_cycle_SOURCES = tests/unit/test-cycle.c
+tests_unit_test_cycle_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_cycle_CFLAGS = $(TEST_CC)
+tests_unit_test_cycle_LDFLAGS = $(TEST_LD)
+tests_unit_test_cycle_LDADD = $(TEST_LINK)
+
 unit_tests += tests/unit/test-book
 tests_unit_test_book_SOURCES = tests/unit/test-book.c tests/unit/book-conform.h $(NODE_HELP)
 tests_unit_test_book_CPPFLAGS = $(TEST_CPP)
