@@ -33,6 +33,7 @@ farwatch_include_HEADERS += \
 	core/farwatch/picture.h \
 	core/farwatch/plugin.h \
 	core/farwatch/pump.h \
+	core/farwatch/carrier-course.h \
 	core/farwatch/cycle.h \
 	core/farwatch/offer.h \
 	core/farwatch/registry.h \
@@ -255,6 +256,7 @@ libfarwatch_la_SOURCES = \
 	core/reach/users-change.c \
 	core/reach/users.c \
 	core/reach/users.h \
+	core/reach/carrier-course.c \
 	core/reach/cycle.c \
 	core/reach/offer-login.c \
 	core/reach/offer-sealed.c \

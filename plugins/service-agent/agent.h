@@ -12,6 +12,7 @@
  * list of devices are another service's, `member`: devices are found in core, whoever added them. */
 #pragma once
 #include <farwatch/book.h>
+#include <farwatch/carrier-course.h>
 #include <farwatch/cycle.h>
 #include <farwatch/offer.h>
 #include <farwatch/plugin.h>
@@ -39,16 +40,13 @@ typedef struct _AgentSession {
   FarCarrier *carrier; /* until its ENDED; NULL: never opened */
   FarCarrier *before;  /* of another kind, given up for it; NULL: none was */
   const char
-      *unreached; /* kind of the carrier, where the newest offer's was not reached and there is another */
-  gint64 elsewhere_us; /* when the cloud was last asked for another kind for that, boottime */
-  char *token;         /* of the newest offer, until it is spent */
-  gboolean prepared;   /* its carrier is on its way, and waits for the token */
+      *unreached;    /* kind of the carrier, where the newest offer's was not reached and there is another */
+  char *token;       /* of the newest offer, until it is spent */
+  gboolean prepared; /* its carrier is on its way, and waits for the token */
   FarInstanceTimer *redial;
-  gboolean in_line;  /* to be dialled */
-  gboolean again;    /* this generation's credential is used up: another is wanted */
-  guint failures;    /* dials that failed in a row */
-  gint64 failing_us; /* when the first of them did, boottime */
-  gboolean opened;
+  gboolean in_line; /* to be dialled */
+  gboolean again;   /* this generation's credential is used up: another is wanted */
+  FarCarrierTries tries;
   guint64 arrivals;
   gint64 trouble_us; /* when the last one was reported, boottime */
   gboolean reported;
@@ -131,8 +129,6 @@ gboolean agent_ends_good (const AgentOpts *opts, GError **error);
 gboolean agent_end_allowed (Agent *self, const char *address, GError **error);
 /* May it still, just before a dial? The profile may be another one than when the offer was judged. */
 gboolean agent_end_still_allowed (Agent *self, const char *address, GError **error);
-/* Where that is; caller frees. */
-char *agent_end_place (Agent *self, const char *address);
 
 /* ---- report.c ---- */
 void agent_report (AgentSession *session);

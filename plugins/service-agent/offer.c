@@ -10,7 +10,7 @@ session_take_place (AgentSession *session, const FarOffer *offer)
   g_free (session->address);
   g_free (session->transport);
   json_decref (session->part);
-  session->address = agent_end_place (session->self, offer->address);
+  session->address = far_carrier_end_place (session->self->link_from, offer->address);
   session->transport = g_strdup (offer->transport);
   session->part = json_incref (offer->part);
   session->generation = offer->generation;

@@ -50,10 +50,8 @@ static void
 agent_session_opened (AgentSession *session)
 {
   agent_session_forget_token (session);
-  session->opened = TRUE;
   session->again = FALSE;
-  session->failures = 0;
-  session->elsewhere_us = 0;
+  far_carrier_tries_up (&session->tries);
 }
 
 /* A tunnel end that did not answer in time has nothing left that could. */
@@ -127,7 +125,7 @@ json_t *
 agent_session_show (const FarSession *base)
 {
   const AgentSession *session = (const AgentSession *) base;
-  g_autofree char *deadline = session->opened ? far_clock_format (session->deadline.wall_us) : NULL;
+  g_autofree char *deadline = session->tries.opened ? far_clock_format (session->deadline.wall_us) : NULL;
   return json_pack ("{s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s?, s:I, s:I, s:I, s:s?}",
                     "session", session->id, "terminal", far_node_id (), "device", session->device, "person",
                     session->person, "reason", session->reason, "entry",

@@ -14,14 +14,6 @@
 /* The cause that the cloud hears. What it is like at the place where it had us dial is for this node's log
  * alone. */
 #define NOT_REACHED "the terminal cannot reach the tunnel end, its log says why"
-#define FIRST_FAILURES 5 /* refusals by Z */
-#define FIRST_US                                                                                             \
-  (60 * (gint64) G_USEC_PER_SEC) /* Z not reached: it may be flooded, or about to come back                  \
-                                  */
-#define RETRY_FIRST_US G_USEC_PER_SEC
-/* The cloud may have no other carrier, or not now: what it offered is tried as it is for so long. */
-#define ELSEWHERE_US (8 * G_USEC_PER_SEC)
-#define REDIAL_US G_USEC_PER_SEC /* a way that comes back is found within two seconds */
 
 /* ---- end ---- */
 
@@ -47,12 +39,10 @@ agent_session_forget_token (AgentSession *session)
 void
 agent_session_wait (AgentSession *session)
 {
-  guint failures = MIN (session->failures, 6);
-  if (session->unreached && failures > 0) /* the first time the cloud has something better at once */
-    failures--;
   agent_session_forget_token (session);
   session->again = TRUE;
-  far_cycle_soon (session->self->polls, failures ? RETRY_FIRST_US << (failures - 1) : 0);
+  far_cycle_soon (session->self->polls,
+                  far_carrier_tries_wait_us (&session->tries, session->unreached != NULL));
 }
 
 /* ---- dial ---- */
@@ -61,27 +51,6 @@ static void
 redial (gpointer user)
 {
   agent_dial (user);
-}
-
-/* Of a session that was never open: somebody waits, and shall hear. */
-static gboolean
-is_hopeless (AgentSession *session, gboolean refused)
-{
-  gint64 now = far_clock_boottime_us ();
-  if (session->failures++ == 0)
-    session->failing_us = now;
-  return !session->opened &&
-         (refused ? session->failures >= FIRST_FAILURES : now - session->failing_us >= FIRST_US);
-}
-
-/* Is what was not reached of a kind that need not be? Then the cloud may offer the common one: a firewall may
- * let that through, and nobody waits for it to change its mind. Without a link that says nothing of a
- * firewall, and nobody would hear it; a cloud that has heard it and offers the same again has no other. */
-static gboolean
-way_elsewhere (const AgentSession *session)
-{
-  gboolean heard = session->elsewhere_us && far_clock_boottime_us () < session->elsewhere_us + ELSEWHERE_US;
-  return session->carrier && !far_carrier_is_common (session->carrier) && session->self->linked && !heard;
 }
 
 /* Another credential is wanted, or, by `unreached`, another carrier. */
@@ -94,35 +63,30 @@ agent_dial_again (AgentSession *session)
     agent_session_wait (session);
 }
 
-void
-agent_dial_elsewhere (AgentSession *session)
+/* error NULL: it may not be dialled from here. */
+static void
+agent_dial_failed (AgentSession *session, const GError *error)
 {
-  if (is_hopeless (session, TRUE))
+  Agent *self = session->self;
+  FarCarrierTry next = far_carrier_tried (&session->tries, session->carrier, error, self->linked);
+  if (error)
+    far_log_limited (self->at, session->id, "tunnel of session %s did not come up: %s", session->id,
+                     error->message);
+  if (error && next == FAR_CARRIER_TRY_ELSEWHERE)
+    session->unreached = far_carrier_kind (session->carrier);
+  if (next == FAR_CARRIER_TRY_NO_MORE)
     agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
+  else if (next == FAR_CARRIER_TRY_SAME && session->token && !session->redial)
+    far_instance_timer (self->at, &session->redial, far_clock_boottime_us () + FAR_CARRIER_SAME_US, redial,
+                        session);
   else
     agent_dial_again (session);
 }
 
-/* Z was not reached: the credential is not spent, and the same one is tried again. Z refused: it is. */
-static void
-agent_dial_failed (AgentSession *session, const GError *error)
+void
+agent_dial_elsewhere (AgentSession *session)
 {
-  gboolean refused = !g_error_matches (error, FAR_ERROR, FAR_ERROR_UNAVAILABLE);
-  gboolean hopeless = is_hopeless (session, refused);
-  far_log_limited (session->self->at, session->id, "tunnel of session %s did not come up: %s", session->id,
-                   error->message);
-  if (hopeless) {
-    agent_session_event (session, FAR_SESSION_EV_FAILED, NOT_REACHED, NULL);
-  } else if (!refused && way_elsewhere (session)) {
-    session->unreached = far_carrier_kind (session->carrier);
-    session->elsewhere_us = far_clock_boottime_us ();
-    agent_dial_again (session);
-  } else if (!refused && session->token && !session->redial) {
-    far_instance_timer (session->self->at, &session->redial, far_clock_boottime_us () + REDIAL_US, redial,
-                        session);
-  } else {
-    agent_dial_again (session);
-  }
+  agent_dial_failed (session, NULL);
 }
 
 typedef struct {
@@ -187,7 +151,7 @@ static void
 event_up (AgentSession *session, const FarCarrierEvent *event)
 {
   g_autoptr (GError) error = NULL;
-  if (!session->opened) {
+  if (!session->tries.opened) {
     far_deadline_set (&session->deadline, session->for_us);
     if (event->deadline_boot_us > 0)
       session->deadline.boottime_us = MIN (session->deadline.boottime_us, event->deadline_boot_us);
@@ -322,7 +286,7 @@ agent_dial_begin (AgentSession *session, const char *token)
                           .part = session->part,
                           .address = session->address,
                           .token = token,
-                          .length_us = session->opened
+                          .length_us = session->tries.opened
                                            ? session->deadline.boottime_us - far_clock_boottime_us ()
                                            : session->for_us,
                           .before = session->before };

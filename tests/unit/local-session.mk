@@ -183,6 +183,13 @@ tests_unit_test_agent_advance_CFLAGS = $(TEST_CC)
 tests_unit_test_agent_advance_LDFLAGS = $(TEST_LD)
 tests_unit_test_agent_advance_LDADD = $(TEST_LINK)
 
+unit_tests += tests/unit/test-carrier-course
+tests_unit_test_carrier_course_SOURCES = tests/unit/test-carrier-course.c
+tests_unit_test_carrier_course_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_carrier_course_CFLAGS = $(TEST_CC)
+tests_unit_test_carrier_course_LDFLAGS = $(TEST_LD)
+tests_unit_test_carrier_course_LDADD = $(TEST_LINK)
+
 unit_tests += tests/unit/test-cycle
 tests_unit_test_cycle_SOURCES = tests/unit/test-cycle.c
 tests_unit_test_cycle_CPPFLAGS = $(TEST_CPP)
