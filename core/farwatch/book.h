@@ -58,6 +58,32 @@ struct _FarSession {
     };                                                                                                       \
   }
 
+/* The calls that every service makes of its own struct, under its own prefix: PREFIX_ref(), PREFIX_unref(),
+ * PREFIX_live(), PREFIX_event(), PREFIX_tell(). */
+#define FAR_DEFINE_SESSION(Type, prefix)                                                                     \
+  static inline Type *prefix##_ref (Type *session)                                                           \
+  {                                                                                                          \
+    far_session_ref (&session->base);                                                                        \
+    return session;                                                                                          \
+  }                                                                                                          \
+  static inline void prefix##_unref (Type *session)                                                          \
+  {                                                                                                          \
+    far_session_unref (&session->base);                                                                      \
+  }                                                                                                          \
+  static inline gboolean prefix##_live (const Type *session)                                                 \
+  {                                                                                                          \
+    return far_session_live (&session->base);                                                                \
+  }                                                                                                          \
+  static inline gboolean prefix##_event (Type *session, FarSessionEvent event, const char *cause,            \
+                                         GError **error)                                                     \
+  {                                                                                                          \
+    return far_session_event (&session->base, event, cause, error);                                          \
+  }                                                                                                          \
+  static inline void prefix##_tell (Type *session)                                                           \
+  {                                                                                                          \
+    far_session_tell (&session->base);                                                                       \
+  }
+
 /* What a kind of session is. Functions may be NULL unless said otherwise. */
 struct _FarSessionKind {
   const char *name;           /* stands in each row: "access" */

@@ -107,36 +107,7 @@ gint64 access_session_wait_us (Access *self);
 /* session.c */
 extern const FarSessionKind access_session_kind;
 
-static inline AccessSession *
-access_session_ref (AccessSession *session)
-{
-  far_session_ref (&session->base);
-  return session;
-}
-
-static inline void
-access_session_unref (AccessSession *session)
-{
-  far_session_unref (&session->base);
-}
-
-static inline gboolean
-access_session_live (const AccessSession *session)
-{
-  return far_session_live (&session->base);
-}
-
-static inline gboolean
-access_session_event (AccessSession *session, FarSessionEvent event, const char *cause, GError **error)
-{
-  return far_session_event (&session->base, event, cause, error);
-}
-
-static inline void
-access_session_tell (AccessSession *session)
-{
-  far_session_tell (&session->base);
-}
+FAR_DEFINE_SESSION (AccessSession, access_session)
 
 /* session-json.c */
 json_t *access_session_show (const FarSession *session);

@@ -98,30 +98,7 @@ agent_sessions_live (Agent *self)
   return far_book_count (self->book, NULL);
 }
 
-static inline AgentSession *
-agent_session_ref (AgentSession *session)
-{
-  far_session_ref (&session->base);
-  return session;
-}
-
-static inline void
-agent_session_unref (AgentSession *session)
-{
-  far_session_unref (&session->base);
-}
-
-static inline gboolean
-agent_session_live (const AgentSession *session)
-{
-  return far_session_live (&session->base);
-}
-
-static inline gboolean
-agent_session_event (AgentSession *session, FarSessionEvent event, const char *cause, GError **error)
-{
-  return far_session_event (&session->base, event, cause, error);
-}
+FAR_DEFINE_SESSION (AgentSession, agent_session)
 
 /* ---- ends.c: the option 'tunnel-ends' ---- */
 gboolean agent_ends_good (const AgentOpts *opts, GError **error);
