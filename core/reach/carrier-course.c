@@ -12,6 +12,7 @@
 #include <farwatch/plugin.h>
 #include <farwatch/thread.h>
 
+#define REFUSED_ROW 2                               /* times, then another kind is asked for */
 #define REFUSED_MAX 5                               /* times that the other end says no */
 #define UNREACHED_US (60 * (gint64) G_USEC_PER_SEC) /* it may be flooded, or about to come back */
 #define WAIT_DOUBLED_MAX 5
@@ -70,11 +71,12 @@ far_carrier_end_allowed (char **list, const char *link, const char *address)
  * that through, and nobody waits for it to change its mind. Who cannot be told has no firewall in the way;
  * who has heard it and offers the same again has no other. */
 static gboolean
-tries_elsewhere (const FarCarrierTries *tries, FarCarrier *carrier, gint64 now)
+tries_elsewhere (const FarCarrierTries *tries, FarCarrier *carrier, gboolean unreached, gint64 now)
 {
   gboolean heard = tries->elsewhere_us != 0 && now < tries->elsewhere_us + ELSEWHERE_US;
 
-  return carrier != NULL && !far_carrier_is_common (carrier) && !heard;
+  return carrier != NULL && !far_carrier_is_common (carrier) && !heard &&
+         (unreached || tries->failures >= REFUSED_ROW);
 }
 
 FarCarrierTry
@@ -91,7 +93,7 @@ far_carrier_tried (FarCarrierTries *tries, FarCarrier *carrier, const GError *er
     return FAR_CARRIER_TRY_NO_MORE;
   if (error == NULL)
     return FAR_CARRIER_TRY_ELSEWHERE;
-  if (unreached && linked && tries_elsewhere (tries, carrier, now)) {
+  if (linked && tries_elsewhere (tries, carrier, unreached, now)) {
     tries->elsewhere_us = now;
     return FAR_CARRIER_TRY_ELSEWHERE;
   }

@@ -152,6 +152,26 @@ START_TEST (there_is_no_other_kind)
 }
 END_TEST
 
+/* The right one is there and says no (this node's certificate, words of another version): a second time, and
+ * the other kind is asked for, as the person gains nothing by the same answer. */
+START_TEST (it_is_refused_again_and_again)
+{
+  told ();
+  for (guint i = 1; i <= 2; i++) {
+    offered (i, TRUE);
+    far_request_fail_new (dialled (direct, i)->req, FAR_ERROR_DENIED, "no");
+    run_pending ();
+    far_clock_advance (5 * SECOND);
+    json_t *session = told ();
+    ck_assert (json_is_true (json_object_get (session, "again")));
+    ck_assert_pstr_eq (text_of (session, "unreached"), i == 1 ? NULL : "direct");
+  }
+  offered (3, FALSE);
+  tunnel_tell (dialled (common, 1), FAR_CARRIER_UP, NULL);
+  ck_assert_str_eq (session_state ("s1"), "open");
+}
+END_TEST
+
 /* Without a link nothing says that the port is shut, and nobody would hear it: the session comes back by
  * itself when there is a way. */
 START_TEST (without_a_link_the_same_is_tried)
@@ -184,6 +204,7 @@ main (void)
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, the_other_kind_is_asked_for);
   tcase_add_test (cases, there_is_no_other_kind);
+  tcase_add_test (cases, it_is_refused_again_and_again);
   tcase_add_test (cases, without_a_link_the_same_is_tried);
   suite_add_tcase (suite, cases);
   return run_suite (suite);
