@@ -357,6 +357,7 @@ farctl_SOURCES = \
 	core/farctl/cmd-enroll.c \
 	core/farctl/cmd-node.c \
 	core/farctl/cmd-people.c \
+	core/farctl/cmd-registrations.c \
 	core/farctl/cmd-restore.c \
 	core/farctl/cmd-samples.c \
 	core/farctl/cmd-sessions.c \

@@ -64,6 +64,8 @@ const CtlCommand ctl_commands[] = {
     "ports|stream] [--raw] [--login in-band|in-advance] [--user NAME] "
     "[--password-stdin] [--trust-cloud] [-- COMMAND]",
     N_ ("reach a terminal or a device behind it, for a while"), ctl_connect, CTL_CLOUD },
+  { "registrations", "", N_ ("accounts that are registered at a SIP registrar"), ctl_registrations,
+    CTL_ANYWHERE },
   { "sessions", "[SESSION] [--all]", N_ ("sessions, or one of them"), ctl_sessions, CTL_ANYWHERE },
   { "approve", "SESSION [--refuse]", N_ ("agree to a session that needs a second person"), ctl_approve,
     CTL_CLOUD },

@@ -235,6 +235,7 @@ int ctl_credential_show (Ctl *ctl, int argc, char **argv);
 int ctl_credential_open (Ctl *ctl, int argc, char **argv);
 int ctl_connect (Ctl *ctl, int argc, char **argv);
 int ctl_stream_command (Ctl *ctl, int argc, char **argv);
+int ctl_registrations (Ctl *ctl, int argc, char **argv);
 int ctl_sessions (Ctl *ctl, int argc, char **argv);
 int ctl_approve (Ctl *ctl, int argc, char **argv);
 int ctl_close_session (Ctl *ctl, int argc, char **argv);
