@@ -4,6 +4,7 @@ dist_profile_DATA = \
 	etc/profiles/cloud-server.yaml \
 	etc/profiles/demo-cloud.yaml \
 	etc/profiles/demo-terminal.yaml \
+	etc/profiles/external-server.yaml \
 	etc/profiles/terminal.yaml
 
 etc_made = etc/farwatchd@.service etc/sysusers/farwatch.conf etc/tmpfiles/farwatch.conf etc/completion/farctl etc/completion/_farctl etc/completion/farctl.fish

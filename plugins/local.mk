@@ -15,6 +15,7 @@ include plugins/service-member/local.mk
 include plugins/service-uplink/local.mk
 include plugins/store-file/local.mk
 include plugins/store-sqlite/local.mk
+include plugins/transport-sip/local.mk
 include plugins/transport-ssh/local.mk
 include plugins/transport-tls/local.mk
 include plugins/transport-websocket/local.mk

@@ -42,6 +42,9 @@ integration_tests = \
 	tests/integration/restore.py \
 	tests/integration/revocation.py \
 	tests/integration/sequence.py \
+	tests/integration/sip-hostile.py \
+	tests/integration/sip-proxy.py \
+	tests/integration/sip-registrar.py \
 	tests/integration/stock-terminal.py \
 	tests/integration/stock.py \
 	tests/integration/unit.sh \

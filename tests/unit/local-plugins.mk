@@ -89,3 +89,18 @@ tests_unit_test_http_out_CFLAGS = $(TEST_CC)
 tests_unit_test_http_out_LDFLAGS = $(TEST_LD)
 tests_unit_test_http_out_LDADD = $(TEST_LINK) -lhttp_parser
 tests_unit_test_http_out_SOURCES = tests/unit/test-http-out.c plugins/transport-websocket/http-out.c plugins/transport-websocket/http-out.h $(HTTP_HEAD)
+
+# They need no SIP library.
+SIP_PARTS = plugins/transport-sip/bindings.c plugins/transport-sip/bindings.h plugins/transport-sip/digest.c plugins/transport-sip/digest.h \
+	plugins/transport-sip/route.c plugins/transport-sip/route.h
+unit_tests += tests/unit/test-sip-parts tests/unit/test-sip-text
+tests_unit_test_sip_parts_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_sip_parts_CFLAGS = $(TEST_CC)
+tests_unit_test_sip_parts_LDFLAGS = $(TEST_LD)
+tests_unit_test_sip_parts_LDADD = $(TEST_LINK)
+tests_unit_test_sip_parts_SOURCES = tests/unit/test-sip-parts.c $(SIP_PARTS)
+tests_unit_test_sip_text_CPPFLAGS = $(TEST_CPP)
+tests_unit_test_sip_text_CFLAGS = $(TEST_CC)
+tests_unit_test_sip_text_LDFLAGS = $(TEST_LD)
+tests_unit_test_sip_text_LDADD = $(TEST_LINK)
+tests_unit_test_sip_text_SOURCES = tests/unit/test-sip-text.c plugins/transport-sip/sip-text.c plugins/transport-sip/sip-text.h
