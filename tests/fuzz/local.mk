@@ -15,6 +15,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz-perfdata \
 	tests/fuzz/fuzz-profile \
 	tests/fuzz/fuzz-sealed-box \
+	tests/fuzz/fuzz-sip-text \
 	tests/fuzz/fuzz-tls \
 	tests/fuzz/fuzz-ws-frame \
 	tests/fuzz/fuzz-ws-payload
@@ -96,6 +97,12 @@ tests_fuzz_fuzz_sealed_box_CPPFLAGS = $(FUZZ_CPP)
 tests_fuzz_fuzz_sealed_box_CFLAGS = $(TEST_CC)
 tests_fuzz_fuzz_sealed_box_LDFLAGS = $(FUZZ_LD)
 tests_fuzz_fuzz_sealed_box_LDADD = $(TEST_LINK)
+
+tests_fuzz_fuzz_sip_text_SOURCES = tests/fuzz/fuzz-sip-text.c plugins/transport-sip/sip-text.c plugins/transport-sip/sip-text.h $(fuzz_main)
+tests_fuzz_fuzz_sip_text_CPPFLAGS = $(FUZZ_CPP) -I$(top_srcdir)/plugins/transport-sip
+tests_fuzz_fuzz_sip_text_CFLAGS = $(TEST_CC)
+tests_fuzz_fuzz_sip_text_LDFLAGS = $(FUZZ_LD)
+tests_fuzz_fuzz_sip_text_LDADD = $(TEST_LINK) -lsodium
 
 # a run has a TLS handshake or two
 tests_fuzz_fuzz_tls_SOURCES = tests/fuzz/fuzz-tls.c tests/fuzz/tls-peer.c tests/fuzz/tls-peer.h $(fuzz_memory) $(fuzz_main)
