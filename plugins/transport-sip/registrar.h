@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Inside of the service `registrar`. Three threads: main has the instance, its options and the list for
- * people; a worker has the listener, TLS and the fences; the stack's thread has what is decided about
+ * people; an I/O thread has the listener, TLS and the fences; the stack's thread has what is decided about
  * messages, the *domain*. They hand over by message. */
 #pragma once
 #include "bindings.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The listener. A connection passes core's gate, core's TLS with its check of certificates, and then becomes
  * a *guest*: a fence between its TLS stream and the stack. Who has not proved who it is keeps its place
- * before login, and with that the gate's limits of time and bytes. Everything of a guest is at the worker but
- * for the two steps that ask the stack for a connection. */
+ * before login, and with that the gate's limits of time and bytes. Everything of a guest is at the I/O thread
+ * but for the two steps that ask the stack for a connection. */
 #include "config.h"
 
 #include "registrar.h"
@@ -49,7 +49,7 @@ struct _SipGuest {
   guint64 flow;
   int fd;
   GError *error;
-  /* any thread: set once */
+  /* Any thread reads it; it is set once. */
   SipFence *fence;
 };
 

@@ -76,7 +76,7 @@ out_message (SipRequest *request, const SipForward *how)
 static void
 back_fail (SipRequest *request, int code, const char *phrase)
 {
-  /* 16.7: what is wrong behind us says nothing about us */
+  /* What is wrong behind us says nothing about us (16.7). */
   sip_request_answer (request, code == 503 ? 500 : (guint) code, phrase, NULL);
 }
 

@@ -198,6 +198,23 @@ class Digest(SipCase):
         self.assertTrue(agent.ended())
 
 
+class DigestAlone(SipCase):
+    """Certificates are not asked for: one that the relay has proves nothing."""
+    OPTIONS = {"proof": "digest", "users": "sip-users"}
+
+    def prepare(self):
+        self.site.secret("sip-users", {"R7": "clear as mud"})
+
+    def test_login(self):
+        agent = self.site.agent("R2", account="R7")
+        asked = agent.register()
+        self.assertEqual(asked.code, 401)
+        answer = agent.digest(asked.get("www-authenticate"), "clear as mud")
+        self.assertEqual(agent.register(headers=[f"Authorization: {answer}"]).code, 200)
+        self.assertEqual(self.site.agent("R2").register().code, 401)
+        self.assertEqual(list(self.site.registrations()), ["R7"])
+
+
 class Both(SipCase):
     OPTIONS = {"proof": "both", "users": "sip-users"}
 
