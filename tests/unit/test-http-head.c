@@ -324,11 +324,21 @@ START_TEST (nothing_is_waited_for_beyond_the_limit)
 }
 END_TEST
 
+/* Of this thread alone, whatever else the machine does meanwhile. */
+static gint64
+spent_us (void)
+{
+  struct timespec at;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &at);
+  return at.tv_sec * G_USEC_PER_SEC + at.tv_nsec / 1000;
+}
+
 /* 16 KiB of one byte a call, in lines as long as they may be: not looked at from the beginning each time. */
 START_TEST (dribble_is_cheap)
 {
   g_autoptr (GString) head = g_string_new ("GET / HTTP/1.1\r\nHost: a\r\n");
-  gint64 begin = g_get_monotonic_time ();
+  gint64 begin = spent_us ();
   WsHeadResult result = WS_HEAD_MORE;
   WsHead *made = NULL;
   const char *why;
@@ -344,7 +354,7 @@ START_TEST (dribble_is_cheap)
                            &final);
   }
   ck_assert_int_eq (result, WS_HEAD_DONE);
-  ck_assert_int_lt (g_get_monotonic_time () - begin, G_USEC_PER_SEC / 2);
+  ck_assert_int_lt (spent_us () - begin, G_USEC_PER_SEC / 2);
   ws_head_free (made);
 }
 END_TEST
